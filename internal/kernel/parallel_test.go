@@ -1,0 +1,127 @@
+package kernel
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// withWorkers runs f under n workers and restores the default.
+func withWorkers(t testing.TB, n int, f func()) {
+	t.Helper()
+	SetWorkers(n)
+	defer SetWorkers(0)
+	f()
+}
+
+func TestParallelRunsEveryShardOnce(t *testing.T) {
+	for _, workers := range []int{1, 2, 3, 8} {
+		withWorkers(t, workers, func() {
+			assert.Equal(t, workers, Workers())
+			for _, shards := range []int{0, 1, 2, 3, 7, 64, 1000} {
+				seen := make([]int32, shards)
+				Parallel(shards, func(i int) { atomic.AddInt32(&seen[i], 1) })
+				for i, n := range seen {
+					require.EqualValues(t, 1, n, "shard %d of %d on %d workers", i, shards, workers)
+				}
+			}
+		})
+	}
+}
+
+func TestParallelNestedAndConcurrent(t *testing.T) {
+	withWorkers(t, 4, func() {
+		var sum atomic.Int64
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for range 50 {
+					Parallel(5, func(int) { Parallel(3, func(int) { sum.Add(1) }) })
+				}
+			})
+		}
+		wg.Wait()
+		assert.EqualValues(t, 8*50*5*3, sum.Load())
+	})
+}
+
+func TestParallelWakesParkedWorkers(t *testing.T) {
+	withWorkers(t, 3, func() {
+		for range 3 {
+			time.Sleep(4 * spinFor)
+			var together sync.WaitGroup // three shards that end only together need three goroutines
+			together.Add(3)
+			Parallel(3, func(int) { together.Done(); together.Wait() })
+		}
+	})
+}
+
+func TestSetWorkersWhileInUse(t *testing.T) {
+	defer SetWorkers(0)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 200 {
+			SetWorkers(1 + i%5)
+			time.Sleep(10 * time.Microsecond)
+		}
+	}()
+	var sum atomic.Int64
+	calls := 0
+	for running := true; running; calls++ {
+		Parallel(7, func(int) { sum.Add(1) })
+		select {
+		case <-done:
+			running = false
+		default:
+		}
+	}
+	assert.EqualValues(t, 7*calls, sum.Load())
+}
+
+func TestSetWorkersLetsGoroutinesGo(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for range 20 {
+		SetWorkers(8)
+		Parallel(16, func(int) {})
+	}
+	SetWorkers(1)
+	assert.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+4 }, 5*time.Second, time.Millisecond)
+	SetWorkers(0)
+}
+
+func TestParallelRaisesPanics(t *testing.T) {
+	withWorkers(t, 3, func() {
+		for range 20 {
+			assert.PanicsWithValue(t, "shard 5", func() {
+				Parallel(9, func(i int) {
+					if i == 5 {
+						panic("shard 5")
+					}
+				})
+			})
+		}
+		var n atomic.Int64
+		Parallel(9, func(int) { n.Add(1) })
+		assert.EqualValues(t, 9, n.Load(), "the pool works on after a panic")
+	})
+}
+
+func TestParallelAllocatesNothing(t *testing.T) {
+	withWorkers(t, 2, func() {
+		f := func(int) {}
+		assert.Zero(t, testing.AllocsPerRun(100, func() { Parallel(8, f) }))
+	})
+}
+
+func BenchmarkParallel(b *testing.B) {
+	f := func(int) {}
+	for b.Loop() {
+		Parallel(2, f)
+	}
+}
