@@ -1,0 +1,54 @@
+// Package formats holds the one type that every reader and writer of other
+// people's files shares: a named array. The formats themselves are its
+// subpackages (safetensors, npz, pickle, torch, onnx). None of them knows
+// layers, training or pictures: they know arrays and names.
+package formats
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+)
+
+// Array is a named array. Readers return Value dense, row-major and owned by
+// the caller, of dtype float32, float64 or int64:
+//
+//	float16, bfloat16, float32 → float32
+//	float64                    → float64
+//	integers, bool             → int64
+//
+// The shape () is a scalar. A file's arrays come as a slice in the file's
+// order, because the order of a state dict carries meaning.
+type Array struct {
+	Name  string
+	Value *tensor.Dense
+}
+
+// Find returns the first array called name, and whether there is one.
+func Find(arrays []Array, name string) (Array, bool) {
+	for _, a := range arrays {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return Array{}, false
+}
+
+// CheckNames says which array has no value, no name, or a name already used.
+// Every writer calls it before the first byte.
+func CheckNames(arrays []Array) error {
+	seen := make(map[string]int, len(arrays))
+	for i, a := range arrays {
+		if a.Name == "" {
+			return fmt.Errorf("array %d has no name", i)
+		}
+		if a.Value == nil {
+			return fmt.Errorf("array %q (number %d) has no value", a.Name, i)
+		}
+		if first, dup := seen[a.Name]; dup {
+			return fmt.Errorf("arrays %d and %d are both called %q: names must be unique", first, i, a.Name)
+		}
+		seen[a.Name] = i
+	}
+	return nil
+}
