@@ -1,0 +1,246 @@
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gorgonia.org/tensor"
+)
+
+// Source is one IDX file to read, plain or gzip-compressed (told by its content), and the name its errors give.
+type Source struct {
+	Name   string
+	Reader io.Reader
+}
+
+// OpenIDX reads a training and a test set from the four files of MNIST's distribution in dir: train-images-idx3-ubyte,
+// train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each also with a dot for the second
+// hyphen (train-images.idx3-ubyte) and with .gz appended. A plain file wins over a compressed one.
+//
+// Both sets have as many classes as the largest label of either says. The errors name the file and the byte; the
+// package's README lists them.
+func OpenIDX(dir string) (train, test Dataset, err error) {
+	paths, err := findIDX(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	first, err := readIDXFiles(paths[0], paths[1])
+	if err != nil {
+		return nil, nil, err
+	}
+	second, err := readIDXFiles(paths[2], paths[3])
+	if err != nil {
+		return nil, nil, err
+	}
+	if !first.shape.Eq(second.shape) {
+		return nil, nil, fmt.Errorf("%s: test images are %dx%d, expected %dx%d as in %s",
+			paths[2], second.shape[1], second.shape[2], first.shape[1], first.shape[2], paths[0])
+	}
+	classes := max(first.classes, second.classes)
+	first.classes, second.classes = classes, classes
+	return first, second, nil
+}
+
+// findIDX returns the paths of the training images and labels and the test images and labels, in that order.
+func findIDX(dir string) (paths [4]string, err error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return paths, fmt.Errorf("data folder: %w", err)
+	}
+	if !info.IsDir() {
+		return paths, fmt.Errorf("%s is a file: expected a folder that holds the four IDX files", dir)
+	}
+	var missing []string
+	for i, stem := range []string{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"} {
+		if paths[i] = findSpelling(dir, stem); paths[i] == "" {
+			missing = append(missing, stem)
+		}
+	}
+	if len(missing) > 0 {
+		return paths, fmt.Errorf("%s: found no %s (with or without .gz)", dir, strings.Join(missing, ", no "))
+	}
+	return paths, nil
+}
+
+// findSpelling returns the first spelling of stem in dir that is a regular file, or "".
+func findSpelling(dir, stem string) string {
+	dotted := strings.Replace(stem, "-idx", ".idx", 1)
+	for _, name := range []string{stem, dotted, stem + ".gz", dotted + ".gz"} {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return path
+		}
+	}
+	return ""
+}
+
+func readIDXFiles(images, labels string) (*Images, error) {
+	imagesFile, err := os.Open(images)
+	if err != nil {
+		return nil, err
+	}
+	defer imagesFile.Close()
+	labelsFile, err := os.Open(labels)
+	if err != nil {
+		return nil, err
+	}
+	defer labelsFile.Close()
+	return ReadIDX(Source{images, imagesFile}, Source{labels, labelsFile}, 0)
+}
+
+// ReadIDX reads a set of images and their labels: the IDX formats of three dimensions (count, height, width) and of
+// one, both of unsigned bytes. A classes of zero means as many as the largest label says.
+//
+// It reads no more than the headers claim and one byte, and holds no more memory than a small multiple of what really
+// came, whatever the headers claim: the labels come first, so that the images' count is checked against bytes that
+// were there.
+func ReadIDX(images, labels Source, classes int) (*Images, error) {
+	if classes < 0 || classes > 256 {
+		return nil, fmt.Errorf("%d classes: expected 1 to 256, or 0 for as many as the labels say", classes)
+	}
+	labelBytes, err := readLabels(labels)
+	if err != nil {
+		return nil, err
+	}
+	if classes, err = countClasses(labels.Name, labelBytes, classes); err != nil {
+		return nil, err
+	}
+	stream, err := newIDXStream(images)
+	if err != nil {
+		return nil, err
+	}
+	dims, err := stream.header(imagesMagic)
+	if err != nil {
+		return nil, err
+	}
+	if dims[0] != len(labelBytes) {
+		return nil, fmt.Errorf("%s: byte 4 (count): found %d images, expected %d as %s has labels", images.Name, dims[0], len(labelBytes), labels.Name)
+	}
+	pixels, err := stream.body(dims)
+	if err != nil {
+		return nil, err
+	}
+	return NewImages(tensor.Shape{1, dims[1], dims[2]}, pixels, labelBytes, classes)
+}
+
+func readLabels(labels Source) ([]uint8, error) {
+	stream, err := newIDXStream(labels)
+	if err != nil {
+		return nil, err
+	}
+	dims, err := stream.header(labelsMagic)
+	if err != nil {
+		return nil, err
+	}
+	return stream.body(dims)
+}
+
+// labelsHeader is the size of a label file's header: label i is the byte labelsHeader+i.
+const labelsHeader = 8
+
+// countClasses checks the labels against the number of classes, or finds that number when it is 0.
+func countClasses(name string, labels []uint8, classes int) (int, error) {
+	var seen [256]bool
+	largest, occurring := 0, 0
+	for i, label := range labels {
+		if classes > 0 && int(label) >= classes {
+			return 0, fmt.Errorf("%s: byte %d (label of image %d): found %d, expected 0 to %d", name, labelsHeader+i, i, label, classes-1)
+		}
+		if label > labels[largest] {
+			largest = i
+		}
+		if !seen[label] {
+			seen[label] = true
+			occurring++
+		}
+	}
+	if classes > 0 {
+		return classes, nil
+	}
+	// A stray byte makes a class far above the others. In a set of some size most classes occur, so that one in which
+	// half of them do not is taken for damaged, and a small one for small.
+	classes = int(labels[largest]) + 1
+	if len(labels) >= 10*classes && 2*occurring <= classes {
+		return 0, fmt.Errorf("%s: byte %d (label of image %d): found %d, but only %d of the labels 0 to %d occur: damaged, or not numbered from 0",
+			name, labelsHeader+largest, largest, labels[largest], occurring, classes-1)
+	}
+	return classes, nil
+}
+
+// The magic number is two zero bytes, the element type (8: unsigned byte) and the number of dimensions.
+const (
+	imagesMagic = 0x00000803
+	labelsMagic = 0x00000801
+)
+
+var magicNames = map[uint32]string{imagesMagic: "images", labelsMagic: "labels"}
+
+// header reads the magic number, which must be want, and the dimensions: each at least 1, their product an int.
+func (s *idxStream) header(want uint32) ([]int, error) {
+	magic, err := s.uint32("magic number")
+	if err != nil {
+		return nil, err
+	}
+	if magic != want {
+		return nil, s.errorAt(0, "magic number", "found %s, expected %s", describeMagic(magic), describeMagic(want))
+	}
+	names := []string{"count", "height", "width"}[:magic&0xff]
+	dims := make([]int, len(names))
+	product := uint64(1)
+	for i, name := range names {
+		v, err := s.uint32(name)
+		if err != nil {
+			return nil, err
+		}
+		if v == 0 {
+			return nil, s.errorAt(s.offset-4, name, "found 0, expected at least 1")
+		}
+		// product fits 62 bits before and v 32, so the comparison is made by division.
+		if product > maxBody/uint64(v) {
+			return nil, s.errorAt(s.offset-4, name, "found %d: the dimensions so far make more than %d bytes", v, uint64(maxBody))
+		}
+		dims[i], product = int(v), product*uint64(v)
+	}
+	return dims, nil
+}
+
+// maxBody leaves room to double a length without overflow.
+const maxBody = math.MaxInt / 2
+
+func describeMagic(magic uint32) string {
+	if name, ok := magicNames[magic]; ok {
+		return fmt.Sprintf("0x%08x (%s)", magic, name)
+	}
+	return fmt.Sprintf("0x%08x", magic)
+}
+
+// body reads the elements that dims promise, which must be all that is left.
+func (s *idxStream) body(dims []int) ([]uint8, error) {
+	want := 1
+	for _, d := range dims {
+		want *= d
+	}
+	data, err := s.read(want)
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return nil, s.errorAt(s.offset, "data", "truncated: the header promises %s = %d bytes, found %d", joinDims(dims), want, len(data))
+	}
+	if err != nil {
+		return nil, s.damaged(err)
+	}
+	switch err := s.end(); {
+	case errors.Is(err, errTrailing):
+		return nil, s.errorAt(s.offset, "end", "found trailing bytes: the header promises %s = %d bytes", joinDims(dims), want)
+	case err != nil:
+		return nil, s.damaged(err)
+	}
+	return data, nil
+}
+
+func joinDims(dims []int) string {
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(dims), "[]"), " ", "x")
+}

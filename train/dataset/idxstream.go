@@ -1,0 +1,126 @@
+package dataset
+
+import (
+	"bufio"
+	"compress/gzip"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// idxStream reads the bytes of one IDX file and knows where it is, so that an error can say so. Bytes are counted after
+// decompression.
+type idxStream struct {
+	name   string
+	r      io.Reader
+	offset int64
+	packed *countingReader // the compressed bytes, nil in a plain file
+}
+
+// newIDXStream looks at the first two bytes: 1f 8b start a gzip file, and no IDX file, whose first two are zero.
+func newIDXStream(src Source) (*idxStream, error) {
+	counted := &countingReader{r: src.Reader}
+	buffered := bufio.NewReaderSize(counted, 1<<16)
+	s := &idxStream{name: src.Name, r: buffered}
+	start, err := buffered.Peek(2)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, s.damaged(err)
+	}
+	if len(start) < 2 || start[0] != 0x1f || start[1] != 0x8b {
+		return s, nil
+	}
+	unpacked, err := gzip.NewReader(buffered)
+	if err != nil {
+		return nil, s.damaged(err)
+	}
+	s.r, s.packed = unpacked, counted
+	return s, nil
+}
+
+type countingReader struct {
+	r io.Reader
+	n int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+func (s *idxStream) uint32(field string) (uint32, error) {
+	var word [4]byte
+	start := s.offset
+	n, err := io.ReadFull(s.r, word[:])
+	s.offset += int64(n)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return 0, s.errorAt(start, field, "truncated: expected 4 bytes, found %d", n)
+	}
+	if err != nil {
+		return 0, s.damaged(err)
+	}
+	return binary.BigEndian.Uint32(word[:]), nil
+}
+
+const (
+	firstChunk = 1 << 16
+	// Beyond freeExpansion bytes a compressed file may not be more than maxExpansion times smaller than its content.
+	// MNIST's images are at 5, and a file of zeros, as in an archive made to exhaust memory, is at 1000.
+	freeExpansion = 64 << 20
+	maxExpansion  = 100
+)
+
+// read returns the next want bytes, or fewer with an error. The buffer grows with what came, to want at most.
+func (s *idxStream) read(want int) ([]uint8, error) {
+	buf := make([]uint8, 0, min(want, firstChunk))
+	for {
+		room := buf[len(buf):cap(buf)]
+		n, err := io.ReadFull(s.r, room)
+		buf = buf[:len(buf)+n]
+		s.offset += int64(n)
+		if err != nil {
+			return buf, err
+		}
+		if len(buf) == want {
+			return buf, nil
+		}
+		if s.packed != nil && s.offset > freeExpansion && s.offset > maxExpansion*s.packed.n {
+			return nil, fmt.Errorf("%d compressed bytes hold more than %d times as many: refused as made to exhaust memory", s.packed.n, maxExpansion)
+		}
+		grown := make([]uint8, len(buf), min(want, 2*cap(buf)))
+		copy(grown, buf)
+		buf = grown
+	}
+}
+
+var errTrailing = errors.New("trailing bytes")
+
+// end is nil when nothing is left. In a compressed file this is where its checksum is verified.
+func (s *idxStream) end() error {
+	var one [1]byte
+	_, err := io.ReadFull(s.r, one[:])
+	if err == nil || errors.Is(err, gzip.ErrHeader) {
+		return errTrailing // gzip.ErrHeader: bytes behind the compressed data that start no further gzip member
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// damaged is the error of bytes that could not be had: reading failed, or the compressed data are broken.
+func (s *idxStream) damaged(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%s: reading after byte %d: the compressed data are cut off", s.name, s.offset)
+	}
+	return fmt.Errorf("%s: reading after byte %d: %w", s.name, s.offset, err)
+}
+
+func (s *idxStream) errorAt(offset int64, field, format string, args ...any) error {
+	where := "byte"
+	if s.packed != nil {
+		where = "uncompressed byte"
+	}
+	return fmt.Errorf("%s: %s %d (%s): %s", s.name, where, offset, field, fmt.Sprintf(format, args...))
+}

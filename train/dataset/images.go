@@ -1,0 +1,82 @@
+package dataset
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+)
+
+// Images is a set of 8-bit images held in memory.
+type Images struct {
+	shape   tensor.Shape
+	size    int
+	classes int
+	pixels  []uint8
+	labels  []uint8
+}
+
+// NewImages makes a set of len(labels) images of shape (C,H,W) from their pixels, one image after the other, each
+// row-major and channel by channel. It keeps both slices. Every label must be below classes, at most 256.
+func NewImages(shape tensor.Shape, pixels, labels []uint8, classes int) (*Images, error) {
+	size, err := sampleSize(shape)
+	if err != nil {
+		return nil, err
+	}
+	if len(pixels)/size != len(labels) || len(pixels)%size != 0 {
+		return nil, fmt.Errorf("%d labels and %d pixels: expected %d pixels an image %v", len(labels), len(pixels), size, shape)
+	}
+	if classes < 1 || classes > 256 {
+		return nil, fmt.Errorf("%d classes: expected 1 to 256", classes)
+	}
+	for i, label := range labels {
+		if int(label) >= classes {
+			return nil, fmt.Errorf("label %d of image %d is out of range: expected 0 to %d", label, i, classes-1)
+		}
+	}
+	return &Images{shape: shape.Clone(), size: size, classes: classes, pixels: pixels, labels: labels}, nil
+}
+
+// sampleSize is C·H·W of a sample's shape, or says why that is no shape of an image.
+func sampleSize(shape tensor.Shape) (int, error) {
+	if len(shape) != 3 || shape[0] < 1 || shape[1] < 1 || shape[2] < 1 {
+		return 0, fmt.Errorf("shape %v: expected channels, height and width, each at least 1", shape)
+	}
+	return shape.TotalSize(), nil
+}
+
+// Len is the number of images.
+func (m *Images) Len() int { return len(m.labels) }
+
+// Shape is (C,H,W) of one image.
+func (m *Images) Shape() tensor.Shape { return m.shape.Clone() }
+
+// Classes is the number of classes.
+func (m *Images) Classes() int { return m.classes }
+
+// Sample writes image i, its pixels divided by 255, to dst.
+func (m *Images) Sample(i int, dst []float32) (int, error) {
+	if err := checkIndex(i, len(m.labels)); err != nil {
+		return 0, err
+	}
+	if err := checkLength(dst, m.shape); err != nil {
+		return 0, err
+	}
+	unitScale(dst, m.pixels[i*m.size:(i+1)*m.size])
+	return int(m.labels[i]), nil
+}
+
+// intensity[p] is p/255 rounded once, the value NumPy's float32 division gives.
+var intensity = func() (table [256]float32) {
+	for p := range table {
+		table[p] = float32(p) / 255
+	}
+	return table
+}()
+
+// unitScale writes the pixels as intensities in [0, 1].
+func unitScale(dst []float32, pixels []uint8) {
+	dst = dst[:len(pixels)]
+	for i, p := range pixels {
+		dst[i] = intensity[p]
+	}
+}
