@@ -1,0 +1,78 @@
+package graph
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/ops"
+)
+
+// Affine is a fully connected layer of Units outputs. An input of (C, H, W) is flattened first. Its weight is (units, features).
+type Affine struct {
+	Name  string  `json:"name,omitempty"`
+	Units int     `json:"units"`
+	Init  Init    `json:"init,omitzero"`
+	Bias  float64 `json:"bias,omitempty"` // where the biases start
+}
+
+// Flatten turns (C, H, W) into (C·H·W).
+type Flatten struct {
+	Name string `json:"name,omitempty"`
+}
+
+// Label is the layer's own name.
+func (a Affine) Label() string { return a.Name }
+
+// Label is the layer's own name.
+func (f Flatten) Label() string { return f.Name }
+
+func (a Affine) String() string { return fmt.Sprintf("Affine %d", a.Units) }
+func (Flatten) String() string  { return "Flatten" }
+
+// Output is (units).
+func (a Affine) Output(tensor.Shape) (tensor.Shape, error) {
+	if a.Units < 1 {
+		return nil, fmt.Errorf("%d units: want at least 1", a.Units)
+	}
+	return tensor.Shape{a.Units}, nil
+}
+
+// Output is (features).
+func (Flatten) Output(in tensor.Shape) (tensor.Shape, error) {
+	return tensor.Shape{in.TotalSize()}, nil
+}
+
+// Parameters are the weight and the bias.
+func (a Affine) Parameters(in tensor.Shape) []Parameter {
+	features := in.TotalSize()
+	return []Parameter{
+		{Name: "weight", Shape: tensor.Shape{a.Units, features}, FanIn: features, Init: a.Init},
+		{Name: "bias", Shape: tensor.Shape{a.Units}, Value: a.Bias},
+	}
+}
+
+// Parameters are none.
+func (Flatten) Parameters(tensor.Shape) []Parameter { return nil }
+
+// MultiplyAdds is one for each weight.
+func (a Affine) MultiplyAdds(in tensor.Shape) int64 { return int64(a.Units) * int64(in.TotalSize()) }
+
+// MultiplyAdds are none.
+func (Flatten) MultiplyAdds(tensor.Shape) int64 { return 0 }
+
+// Lower adds an Affine op, behind a Flatten op if x still has a plane.
+func (a Affine) Lower(x *G.Node, params []*G.Node, _ Mode) (*G.Node, error) {
+	if x.Dims() > 2 {
+		flat, err := ops.Flatten(x)
+		if err != nil {
+			return nil, err
+		}
+		x = flat
+	}
+	return ops.Affine(x, params[0], params[1])
+}
+
+// Lower adds a Flatten op.
+func (Flatten) Lower(x *G.Node, _ []*G.Node, _ Mode) (*G.Node, error) { return ops.Flatten(x) }

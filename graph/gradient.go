@@ -1,0 +1,94 @@
+package graph
+
+import (
+	"gorgonia.org/tensor"
+)
+
+// Gradient is the gradient of the loss on a batch of images with respect to every parameter, by reverse-mode autodiff, in the order of
+// Params. Dropout is off, so that it is the gradient of what [Model.Loss] computes.
+func (m *Model) Gradient(images, labels *tensor.Dense) ([]Param, error) {
+	step, err := m.loadedStep(images, labels)
+	if err != nil {
+		return nil, err
+	}
+	defer step.Close()
+	if _, err := step.Run(0); err != nil {
+		return nil, err
+	}
+	grads := make([]Param, len(m.params))
+	for i, p := range m.params {
+		v, err := dense(step.nodes[i].Value())
+		if err != nil {
+			return nil, err
+		}
+		grads[i] = Param{Name: p.Name, Value: v}
+	}
+	return grads, nil
+}
+
+// NumericalGradient is the same by central differences, (L(p+h) - L(p-h)) / 2h for each element of each parameter: slow, and the proof
+// of Gradient. The book takes h = 1e-4; the model should be of float64.
+func (m *Model) NumericalGradient(images, labels *tensor.Dense, h float64) ([]Param, error) {
+	grads := make([]Param, len(m.params))
+	for i, p := range m.params {
+		values := make([]float64, p.Value.Shape().TotalSize())
+		for j := range values {
+			slope, err := m.slope(p.Value, j, h, images, labels)
+			if err != nil {
+				return nil, err
+			}
+			values[j] = slope
+		}
+		grads[i] = Param{Name: p.Name, Value: denseOf(m.dtype, p.Value.Shape(), values)}
+	}
+	return grads, nil
+}
+
+func (m *Model) slope(p *tensor.Dense, j int, h float64, images, labels *tensor.Dense) (float64, error) {
+	was := at(p, j)
+	defer setAt(p, j, was)
+	setAt(p, j, was+h)
+	up, err := m.Loss(images, labels)
+	if err != nil {
+		return 0, err
+	}
+	setAt(p, j, was-h)
+	down, err := m.Loss(images, labels)
+	return (up - down) / (2 * h), err
+}
+
+// loadedStep is a step with the batch in it.
+func (m *Model) loadedStep(images, labels *tensor.Dense) (*Step, error) {
+	n, err := m.checkImages(images)
+	if err != nil {
+		return nil, err
+	}
+	numbers, err := m.classNumbers(labels, n)
+	if err != nil {
+		return nil, err
+	}
+	step, err := m.NewStep(n, WithoutDropout())
+	if err != nil {
+		return nil, err
+	}
+	copyValues(step.x, 0, images, 0, images.Shape().TotalSize())
+	for i, c := range numbers {
+		setAt(step.t, i*m.Classes()+c, 1)
+	}
+	return step, nil
+}
+
+func at(d *tensor.Dense, i int) float64 {
+	if d.Dtype() == tensor.Float64 {
+		return d.Float64s()[i]
+	}
+	return float64(d.Float32s()[i])
+}
+
+func setAt(d *tensor.Dense, i int, v float64) {
+	if d.Dtype() == tensor.Float64 {
+		d.Float64s()[i] = v
+		return
+	}
+	d.Float32s()[i] = float32(v)
+}

@@ -1,0 +1,101 @@
+package graph
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+)
+
+// An Init says how the weights of a layer start, given the number n of inputs that each output sums over (the fan-in). The zero value
+// leaves it to the model. In JSON it is a number (a Gaussian's deviation) or a name.
+type Init struct {
+	name      string
+	deviation float64
+}
+
+// Gaussian draws from a normal distribution of mean 0 and the given deviation.
+func Gaussian(deviation float64) Init { return Init{name: gaussian, deviation: deviation} }
+
+// He is Gaussian(√(2/n)), for layers that a ReLU follows (He et al. 2015).
+func He() Init { return Init{name: "he"} }
+
+// Xavier is Gaussian(√(1/n)), for layers that a sigmoid or tanh follows (Glorot and Bengio 2010, in the form of Deep Learning from Scratch).
+func Xavier() Init { return Init{name: "xavier"} }
+
+// LeCunUniform is uniform between -2.4/n and 2.4/n (LeCun et al. 1998, section II.B of its appendix A).
+func LeCunUniform() Init { return Init{name: "lecun-uniform"} }
+
+const gaussian = "gaussian"
+
+var initNames = []string{"he", "xavier", "lecun-uniform"}
+
+// ParseInit reads what the book's weight_init_std takes: a deviation as a number, "he" or "relu", "xavier" or "sigmoid"; and
+// "lecun-uniform".
+func ParseInit(s string) (Init, error) {
+	switch name := strings.ToLower(s); name {
+	case "relu":
+		return He(), nil
+	case "sigmoid":
+		return Xavier(), nil
+	default:
+		if slices.Contains(initNames, name) {
+			return Init{name: name}, nil
+		}
+	}
+	var deviation float64
+	if _, err := fmt.Sscan(s, &deviation); err != nil || !(deviation >= 0) || math.IsInf(deviation, 0) {
+		return Init{}, fmt.Errorf("initialisation %q: want a deviation of at least 0, or one of %s", s, strings.Join(initNames, ", "))
+	}
+	return Gaussian(deviation), nil
+}
+
+// MarshalJSON writes a Gaussian's deviation as a number, the others by name.
+func (i Init) MarshalJSON() ([]byte, error) {
+	if i.name == gaussian {
+		return json.Marshal(i.deviation)
+	}
+	return json.Marshal(i.name)
+}
+
+// UnmarshalJSON reads a number or a name.
+func (i *Init) UnmarshalJSON(data []byte) error {
+	parsed, err := ParseInit(strings.Trim(string(data), `"`))
+	if err != nil {
+		return err
+	}
+	*i = parsed
+	return nil
+}
+
+// String is the name, with a Gaussian's deviation.
+func (i Init) String() string {
+	if i.name == gaussian {
+		return fmt.Sprintf("gaussian %g", i.deviation)
+	}
+	return i.name
+}
+
+func (i Init) orElse(other Init) Init {
+	if i.name == "" {
+		return other
+	}
+	return i
+}
+
+// fill draws the values of a weight of the given fan-in.
+func (i Init) fill(values []float64, fanIn int, r *rand.Rand) {
+	n := float64(fanIn)
+	if i.name == "lecun-uniform" {
+		for j := range values {
+			values[j] = (2*r.Float64() - 1) * 2.4 / n
+		}
+		return
+	}
+	deviation := map[string]float64{gaussian: i.deviation, "he": math.Sqrt(2 / n), "xavier": math.Sqrt(1 / n)}[i.name]
+	for j := range values {
+		values[j] = deviation * r.NormFloat64()
+	}
+}

@@ -1,0 +1,81 @@
+package graph
+
+import (
+	"fmt"
+	"sync"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/ops"
+)
+
+// building guards the making of gorgonia graphs, which share state across graphs (their node pool and type checker).
+var building sync.Mutex
+
+// network is a model as a symbolic graph for one batch size.
+type network struct {
+	graph  *G.ExprGraph
+	x, t   *G.Node   // images (N, C, H, W); targets (N, classes), nil without a loss
+	params G.Nodes   // in the order of Model.params
+	layers []*G.Node // the output of each layer
+	logits *G.Node   // what the last layer gives, or takes if it is Softmax
+	loss   *G.Node
+	noise  *ops.Noise
+}
+
+// lower makes the symbolic graph for batches of n, up to the logits. The parameter nodes hold the model's own tensors.
+func (m *Model) lower(n int, training bool) (*network, error) {
+	net := &network{graph: G.NewGraph(G.WithGraphName(m.spec.Name)), noise: &ops.Noise{Seed: m.seed}}
+	net.x = G.NewTensor(net.graph, m.dtype, 1+m.spec.Input.Dims(), G.WithShape(batched(n, m.spec.Input)...), G.WithName("x"))
+	for _, p := range m.params {
+		shape := p.Value.Shape()
+		net.params = append(net.params, G.NewTensor(net.graph, m.dtype, shape.Dims(),
+			G.WithShape(shape...), G.WithName(p.Name), G.WithValue(p.Value)))
+	}
+	net.logits = net.x
+	params, mode := net.params, Mode{Training: training, Noise: net.noise}
+	for i, s := range m.hidden() {
+		out, err := s.layer.Lower(net.logits, params[:len(s.parameters)], mode)
+		if err != nil {
+			return nil, fmt.Errorf("model %q: layer %d %q (%v): %w", m.spec.Name, i+1, s.name, s.layer, err)
+		}
+		params = params[len(s.parameters):]
+		net.layers = append(net.layers, out)
+		net.logits = out
+	}
+	return net, nil
+}
+
+// addProbabilities adds the last Softmax, for prediction.
+func (net *network) addProbabilities(m *Model) error {
+	if !m.endsInSoftmax() {
+		return nil
+	}
+	p, err := ops.Softmax(net.logits)
+	net.layers = append(net.layers, p)
+	return err
+}
+
+// addLoss adds the targets and the cross-entropy, which takes the last Softmax in, for training.
+func (net *network) addLoss(m *Model) error {
+	if !m.endsInSoftmax() {
+		return fmt.Errorf("model %q ends in %v: to have a loss it must end in Softmax", m.spec.Name, m.stages[len(m.stages)-1].layer)
+	}
+	net.t = G.NewMatrix(net.graph, m.dtype, G.WithShape(net.x.Shape()[0], m.Classes()), G.WithName("t"))
+	loss, err := ops.SoftmaxCrossEntropy(net.logits, net.t)
+	net.loss = loss
+	return err
+}
+
+// hidden are the layers up to the logits.
+func (m *Model) hidden() []stage {
+	if m.endsInSoftmax() {
+		return m.stages[:len(m.stages)-1]
+	}
+	return m.stages
+}
+
+func batched(n int, sample tensor.Shape) tensor.Shape {
+	return append(tensor.Shape{n}, sample...)
+}

@@ -1,0 +1,124 @@
+package graph
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"sync"
+
+	"gorgonia.org/tensor"
+)
+
+// A Model is a network with its parameters. Predicting is safe from many goroutines at once; while a [Step] of the model trains, its
+// parameters change under everybody.
+type Model struct {
+	spec   *Spec
+	stages []stage
+	params []Param
+	dtype  tensor.Dtype
+	seed   uint64
+
+	mu         sync.Mutex
+	predictors map[int][]*predictor // idle ones, by batch size
+}
+
+// A Param is a named tensor that the model learns. Its name is its layer's with its own: "conv1.weight".
+type Param struct {
+	Name  string
+	Value *tensor.Dense
+}
+
+// An Option changes how [New] makes a model.
+type Option func(*Model)
+
+// WithSeed sets the seed that the initial parameters and, in training, the dropout masks come from. It is 1 without this option.
+func WithSeed(seed uint64) Option { return func(m *Model) { m.seed = seed } }
+
+// WithDtype sets the element type, tensor.Float32 (without this option) or tensor.Float64 (slower; for checking numbers).
+func WithDtype(dt tensor.Dtype) Option { return func(m *Model) { m.dtype = dt } }
+
+// New infers the shapes of a spec and draws its initial parameters. The same seed gives the same parameters, in either element type up to
+// rounding. An error names the layer that doesn't fit, what came and what it wants.
+func New(spec *Spec, options ...Option) (*Model, error) {
+	stages, err := spec.stages()
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{spec: spec, stages: stages, dtype: tensor.Float32, seed: 1, predictors: map[int][]*predictor{}}
+	for _, o := range options {
+		o(m)
+	}
+	if m.dtype != tensor.Float32 && m.dtype != tensor.Float64 {
+		return nil, fmt.Errorf("model %q: element type is %v: want float32 or float64", spec.Name, m.dtype)
+	}
+	for _, s := range stages {
+		for _, p := range s.parameters {
+			m.params = append(m.params, m.initial(s.name+"."+p.Name, p))
+		}
+	}
+	return m, nil
+}
+
+// initial draws a parameter from a generator of its own, so that adding a layer changes no other layer's start.
+func (m *Model) initial(name string, p Parameter) Param {
+	values := make([]float64, p.Shape.TotalSize())
+	if p.FanIn == 0 {
+		for i := range values {
+			values[i] = p.Value
+		}
+	} else {
+		h := fnv.New64a()
+		h.Write([]byte(name))
+		p.Init.orElse(m.spec.Init).orElse(He()).fill(values, p.FanIn, rand.New(rand.NewPCG(m.seed, h.Sum64())))
+	}
+	return Param{Name: name, Value: denseOf(m.dtype, p.Shape, values)}
+}
+
+func zeros(dt tensor.Dtype, shape tensor.Shape) *tensor.Dense {
+	return tensor.New(tensor.Of(dt), tensor.WithShape(shape...))
+}
+
+func denseOf(dt tensor.Dtype, shape tensor.Shape, values []float64) *tensor.Dense {
+	d := zeros(dt, shape)
+	for i, v := range values {
+		setAt(d, i, v)
+	}
+	return d
+}
+
+// Spec is the declaration the model was made from.
+func (m *Model) Spec() *Spec { return m.spec }
+
+// Dtype is the element type of the parameters and of everything computed.
+func (m *Model) Dtype() tensor.Dtype { return m.dtype }
+
+// Classes is the length of the output.
+func (m *Model) Classes() int { return m.stages[len(m.stages)-1].out.TotalSize() }
+
+// Params are the parameters in the order of the layers. The tensors are the model's own: to write into one changes the model.
+func (m *Model) Params() []Param { return append([]Param(nil), m.params...) }
+
+// Param is the parameter of the given name.
+func (m *Model) Param(name string) (*tensor.Dense, error) {
+	for _, p := range m.params {
+		if p.Name == name {
+			return p.Value, nil
+		}
+	}
+	return nil, fmt.Errorf("model %q has no parameter %q: it has %s", m.spec.Name, name, paramNames(m.params))
+}
+
+func (m *Model) endsInSoftmax() bool {
+	_, ok := m.stages[len(m.stages)-1].layer.(Softmax)
+	return ok
+}
+
+func paramNames(params []Param) (s string) {
+	for i, p := range params {
+		if i > 0 {
+			s += ", "
+		}
+		s += p.Name
+	}
+	return s
+}

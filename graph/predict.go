@@ -1,0 +1,217 @@
+package graph
+
+import (
+	"fmt"
+	"math/bits"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// predictor is the model's forward graph for one batch size, with its own buffers.
+type predictor struct {
+	net     *network
+	program *program
+	batch   int
+	x       *tensor.Dense
+}
+
+// maxPredictBatch and maxPredictValues bound a predictor's memory: AlexNet's activations are 11 MB an image.
+const (
+	maxPredictBatch  = 128
+	maxPredictValues = 16 << 20
+)
+
+// Predict computes the logits (N, classes) of images (N, C, H, W), for any N. A model whose last layer isn't Softmax gives the output of
+// its last layer.
+func (m *Model) Predict(images *tensor.Dense) (*tensor.Dense, error) {
+	n, err := m.checkImages(images)
+	if err != nil {
+		return nil, err
+	}
+	logits := zeros(m.dtype, tensor.Shape{n, m.Classes()})
+	err = m.forward(images, n, func(p *predictor, first int) error {
+		return copyRows(logits, first, p.batch, p.program.value(p.net.logits))
+	})
+	return logits, err
+}
+
+// Probabilities computes softmax(logits) (N, classes) of images (N, C, H, W), for any N.
+func (m *Model) Probabilities(images *tensor.Dense) (*tensor.Dense, error) {
+	if !m.endsInSoftmax() {
+		return nil, fmt.Errorf("model %q doesn't end in Softmax: it has no probabilities", m.spec.Name)
+	}
+	n, err := m.checkImages(images)
+	if err != nil {
+		return nil, err
+	}
+	probabilities := zeros(m.dtype, tensor.Shape{n, m.Classes()})
+	err = m.forward(images, n, func(p *predictor, first int) error {
+		return copyRows(probabilities, first, p.batch, p.program.value(p.net.layers[len(p.net.layers)-1]))
+	})
+	return probabilities, err
+}
+
+// An Activation is what a layer gave out for a batch.
+type Activation struct {
+	Layer string
+	Value *tensor.Dense // (N, C, H, W) or (N, features)
+}
+
+// Activations computes every layer's output for images (N, C, H, W), in the order of the layers. Dropout isn't there in prediction: it
+// shows its input.
+func (m *Model) Activations(images *tensor.Dense) ([]Activation, error) {
+	n, err := m.checkImages(images)
+	if err != nil {
+		return nil, err
+	}
+	activations := make([]Activation, len(m.stages))
+	for i, s := range m.stages {
+		activations[i] = Activation{Layer: s.name, Value: zeros(m.dtype, batched(n, s.out))}
+	}
+	err = m.forward(images, n, func(p *predictor, first int) error {
+		for i := range activations {
+			if err := copyRows(activations[i].Value, first, p.batch, p.program.value(p.net.layers[i])); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return activations, err
+}
+
+// PredictInto writes the logits of n = len(images)/(C·H·W) images into logits, n·classes values. After the first call for a given n it
+// allocates nothing. The model must be of float32.
+func (m *Model) PredictInto(logits, images []float32) error {
+	size := m.spec.Input.TotalSize()
+	n := len(images) / size
+	if m.dtype != tensor.Float32 || len(images) != n*size || len(logits) != n*m.Classes() {
+		return fmt.Errorf("model %q (%v): got %d values of images and room for %d logits: want float32, a multiple of %d and %d for each image",
+			m.spec.Name, m.dtype, len(images), len(logits), size, m.Classes())
+	}
+	for first := 0; first < n; {
+		p, err := m.acquire(m.predictBatch(n - first))
+		if err != nil {
+			return err
+		}
+		copy(p.x.Float32s(), images[first*size:])
+		err = p.program.run()
+		if err == nil {
+			copy(logits[first*m.Classes():], p.program.value(p.net.logits).(*tensor.Dense).Float32s())
+		}
+		first += p.batch
+		m.release(p)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forward runs the images through predictors whose batches are powers of two, largest first, so that any number of images needs a few
+// compiled graphs and no image is computed for nothing.
+func (m *Model) forward(images *tensor.Dense, n int, use func(p *predictor, first int) error) error {
+	for first := 0; first < n; {
+		p, err := m.acquire(m.predictBatch(n - first))
+		if err != nil {
+			return err
+		}
+		err = m.forwardBatch(p, images, first, use)
+		first += p.batch
+		m.release(p)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Model) forwardBatch(p *predictor, images *tensor.Dense, first int, use func(p *predictor, first int) error) error {
+	copyValues(p.x, 0, images, first*m.spec.Input.TotalSize(), p.batch*m.spec.Input.TotalSize())
+	if err := p.program.run(); err != nil {
+		return fmt.Errorf("model %q: %w", m.spec.Name, err)
+	}
+	return use(p, first)
+}
+
+// predictBatch is the largest power of two that is at most n and keeps a predictor's memory in bounds.
+func (m *Model) predictBatch(n int) int {
+	values := m.spec.Input.TotalSize()
+	for _, s := range m.stages {
+		values += s.out.TotalSize()
+	}
+	limit := max(1, min(n, maxPredictBatch, maxPredictValues/values))
+	return 1 << (bits.Len(uint(limit)) - 1)
+}
+
+func (m *Model) acquire(batch int) (*predictor, error) {
+	m.mu.Lock()
+	idle := m.predictors[batch]
+	if len(idle) > 0 {
+		p := idle[len(idle)-1]
+		m.predictors[batch] = idle[:len(idle)-1]
+		m.mu.Unlock()
+		return p, nil
+	}
+	m.mu.Unlock()
+	return m.newPredictor(batch)
+}
+
+func (m *Model) release(p *predictor) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.predictors[p.batch] = append(m.predictors[p.batch], p)
+}
+
+func (m *Model) newPredictor(batch int) (*predictor, error) {
+	building.Lock()
+	defer building.Unlock()
+
+	net, err := m.lower(batch, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := net.addProbabilities(m); err != nil {
+		return nil, err
+	}
+	p := &predictor{net: net, batch: batch, x: zeros(m.dtype, net.x.Shape())}
+	if err := G.Let(net.x, p.x); err != nil {
+		return nil, err
+	}
+	p.program = newProgram(net.layers[len(net.layers)-1])
+	return p, nil
+}
+
+func (m *Model) checkImages(images *tensor.Dense) (n int, err error) {
+	s := images.Shape()
+	if s.Dims() != 1+m.spec.Input.Dims() || !tensor.Shape(s[1:]).Eq(m.spec.Input) {
+		return 0, fmt.Errorf("model %q: images have shape %v: want (N, then %v)", m.spec.Name, s, m.spec.Input)
+	}
+	if images.Dtype() != m.dtype {
+		return 0, fmt.Errorf("model %q: images are %v: want %v, as the model is", m.spec.Name, images.Dtype(), m.dtype)
+	}
+	if images.RequiresIterator() || images.DataOrder().IsColMajor() {
+		return 0, fmt.Errorf("model %q: images are a view or column-major: want them row-major in one piece (see Materialize)", m.spec.Name)
+	}
+	return s[0], nil
+}
+
+// copyRows writes a batch's value into the rows of dst from first on.
+func copyRows(dst *tensor.Dense, first, n int, v G.Value) error {
+	src, err := dense(v)
+	if err != nil {
+		return err
+	}
+	row := src.Shape().TotalSize() / n
+	copyValues(dst, first*row, src, 0, n*row)
+	return nil
+}
+
+// copyValues copies n elements between tensors of one element type.
+func copyValues(dst *tensor.Dense, to int, src *tensor.Dense, from, n int) {
+	if dst.Dtype() == tensor.Float64 {
+		copy(dst.Float64s()[to:to+n], src.Float64s()[from:from+n])
+		return
+	}
+	copy(dst.Float32s()[to:to+n], src.Float32s()[from:from+n])
+}

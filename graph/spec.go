@@ -1,0 +1,90 @@
+package graph
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+)
+
+// A Spec declares a network: what goes in, and the layers in order. It is plain data; in JSON it is a user's own model file, and it
+// travels in the metadata of every parameter file.
+type Spec struct {
+	Name   string
+	Input  tensor.Shape // of one sample: (C, H, W)
+	Init   Init         // how weights start whose layer doesn't say
+	Layers []Layer
+}
+
+// Sequential declares a network of layers, one after the other.
+func Sequential(name string, input tensor.Shape, init Init, layers ...Layer) *Spec {
+	return &Spec{Name: name, Input: input, Init: init, Layers: layers}
+}
+
+// stage is a layer in its place: named, with its shapes settled.
+type stage struct {
+	name       string
+	layer      Layer
+	in, out    tensor.Shape
+	parameters []Parameter
+}
+
+// stages names the layers and infers every shape, or says which layer doesn't fit.
+func (s *Spec) stages() ([]stage, error) {
+	if err := s.checkInput(); err != nil {
+		return nil, err
+	}
+	names := namer{taken: map[string]bool{}, count: map[string]int{}}
+	in := s.Input
+	var stages []stage
+	for i, l := range s.Layers {
+		if l == nil {
+			return nil, fmt.Errorf("model %q: layer %d is nil", s.Name, i+1)
+		}
+		name, err := names.name(l)
+		if err != nil {
+			return nil, fmt.Errorf("model %q: layer %d: %w", s.Name, i+1, err)
+		}
+		out, err := l.Output(in)
+		if err != nil {
+			return nil, fmt.Errorf("model %q: layer %d %q (%v, input %v): %w", s.Name, i+1, name, l, in, err)
+		}
+		stages = append(stages, stage{name: name, layer: l, in: in, out: out, parameters: l.Parameters(in)})
+		in = out
+	}
+	return stages, nil
+}
+
+func (s *Spec) checkInput() error {
+	if s.Input.Dims() != 3 && s.Input.Dims() != 1 {
+		return fmt.Errorf("model %q: input is %v: want (channels, height, width) or (features)", s.Name, s.Input)
+	}
+	for _, n := range s.Input {
+		if n < 1 || n > 1<<20 {
+			return fmt.Errorf("model %q: input is %v: want sizes from 1 to %d", s.Name, s.Input, 1<<20)
+		}
+	}
+	if len(s.Layers) == 0 {
+		return fmt.Errorf("model %q has no layers", s.Name)
+	}
+	return nil
+}
+
+// namer gives every layer a name of its own: its label, or its kind's stem with a number.
+type namer struct {
+	taken map[string]bool
+	count map[string]int
+}
+
+func (n *namer) name(l Layer) (string, error) {
+	name := l.Label()
+	if name == "" {
+		_, stem := kindAndStem(l)
+		n.count[stem]++
+		name = fmt.Sprintf("%s%d", stem, n.count[stem])
+	}
+	if n.taken[name] {
+		return "", fmt.Errorf("the name %q is taken by an earlier layer", name)
+	}
+	n.taken[name] = true
+	return name, nil
+}

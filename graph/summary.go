@@ -1,0 +1,89 @@
+package graph
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"gorgonia.org/tensor"
+)
+
+// A Summary describes a model layer by layer.
+type Summary struct {
+	Model  string         `json:"model"`
+	Input  tensor.Shape   `json:"input"`
+	Layers []LayerSummary `json:"layers"`
+
+	Parameters      int64 `json:"parameters"`
+	MultiplyAdds    int64 `json:"multiply_adds"`    // of one sample going forward
+	ActivationBytes int64 `json:"activation_bytes"` // of one sample
+}
+
+// A LayerSummary describes one layer, for one sample.
+type LayerSummary struct {
+	Name            string       `json:"name"`
+	Layer           string       `json:"layer"`
+	Output          tensor.Shape `json:"output"`
+	Parameters      int64        `json:"parameters"`
+	MultiplyAdds    int64        `json:"multiply_adds"`
+	ActivationBytes int64        `json:"activation_bytes"`
+}
+
+// Summary describes the model.
+func (m *Model) Summary() *Summary {
+	s := &Summary{Model: m.spec.Name, Input: m.spec.Input}
+	for _, st := range m.stages {
+		l := LayerSummary{
+			Name: st.name, Layer: fmt.Sprint(st.layer), Output: st.out,
+			MultiplyAdds: st.layer.MultiplyAdds(st.in), ActivationBytes: int64(st.out.TotalSize()) * int64(m.dtype.Size()),
+		}
+		for _, p := range st.parameters {
+			l.Parameters += int64(p.Shape.TotalSize())
+		}
+		s.Layers = append(s.Layers, l)
+		s.Parameters += l.Parameters
+		s.MultiplyAdds += l.MultiplyAdds
+		s.ActivationBytes += l.ActivationBytes
+	}
+	return s
+}
+
+// TrainingBytes estimates the memory of a training step: for each parameter its value, its gradient and the slots a solver keeps of it
+// (Adam two, momentum one, SGD none); for each activation its value and its gradient.
+func (s *Summary) TrainingBytes(batch, solverSlots int) int64 {
+	const elementBytes = 4
+	return s.Parameters*elementBytes*int64(2+solverSlots) + 2*s.ActivationBytes*int64(batch)
+}
+
+// String is a table.
+func (s *Summary) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: input %s\n", s.Model, shapeString(s.Input))
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	row := func(cells ...string) { fmt.Fprintf(w, "%s\t\n", strings.Join(cells, "\t")) }
+	row("layer", "kind", "output", "parameters", "multiply-adds", "activation bytes")
+	for _, l := range s.Layers {
+		row(l.Name, l.Layer, shapeString(l.Output), thousands(l.Parameters), thousands(l.MultiplyAdds), thousands(l.ActivationBytes))
+	}
+	row("total", "", "", thousands(s.Parameters), thousands(s.MultiplyAdds), thousands(s.ActivationBytes))
+	w.Flush()
+	fmt.Fprintf(&b, "training memory, batch 100, Adam: about %s bytes\n", thousands(s.TrainingBytes(100, 2)))
+	return b.String()
+}
+
+func shapeString(s tensor.Shape) string {
+	parts := make([]string, len(s))
+	for i, n := range s {
+		parts[i] = fmt.Sprint(n)
+	}
+	return strings.Join(parts, "x")
+}
+
+// thousands groups a number's digits: 60,965,224.
+func thousands(n int64) string {
+	digits := fmt.Sprint(n)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}

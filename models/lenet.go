@@ -1,0 +1,74 @@
+package models
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+
+	"convgraph/graph"
+)
+
+// LeNet is LeNet-5 (LeCun, Bottou, Bengio and Haffner 1998, section II.B), with an affine layer and softmax in place of the paper's ten
+// radial basis units. The paper's 32x32 input is the 28x28 image with two rows and columns of zeros around it, here the padding of C1.
+type LeNet struct {
+	Activation string // "sigmoid", or "tanh" for the paper's 1.7159·tanh(2x/3)
+	Modern     bool   // the same skeleton as one would build it today: every C3 map sees every S2 map, ReLU, max pooling
+}
+
+// tableI is the paper's Table I by rows of C3: which of the six maps of S2 each of its sixteen maps sees.
+var tableI = [][]int{
+	{0, 1, 2}, {1, 2, 3}, {2, 3, 4}, {3, 4, 5}, {0, 4, 5}, {0, 1, 5},
+	{0, 1, 2, 3}, {1, 2, 3, 4}, {2, 3, 4, 5}, {0, 3, 4, 5}, {0, 1, 4, 5}, {0, 1, 2, 5},
+	{0, 1, 3, 4}, {1, 2, 4, 5}, {0, 2, 3, 5},
+	{0, 1, 2, 3, 4, 5},
+}
+
+// Spec declares the network: 60,850 parameters, 61,706 if modern.
+func (n LeNet) Spec() (*graph.Spec, error) {
+	if n.Modern {
+		return modernLeNet(), nil
+	}
+	switch n.Activation {
+	case "", "sigmoid":
+		return classicLeNet("lenet", graph.Sigmoid{}, graph.Xavier()), nil
+	case "tanh":
+		return classicLeNet("lenet-tanh", graph.Tanh{A: 1.7159, B: 2. / 3}, graph.LeCunUniform()), nil
+	}
+	return nil, fmt.Errorf("lenet: activation is %q: want sigmoid or tanh", n.Activation)
+}
+
+func classicLeNet(name string, f graph.Layer, init graph.Init) *graph.Spec {
+	return graph.Sequential(name, tensor.Shape{1, 28, 28}, init, //         maps@size  parameters
+		graph.Conv2D{Name: "c1", Filters: 6, Kernel: graph.Square(5), Pad: graph.Square(2)}, // 6@28x28       156
+		f,
+		graph.Subsample{Name: "s2", Kernel: graph.Square(2)}, //                                6@14x14        12
+		f,
+		graph.Conv2D{Name: "c3", Filters: 16, Kernel: graph.Square(5), Connections: tableI}, // 16@10x10    1,516
+		f,
+		graph.Subsample{Name: "s4", Kernel: graph.Square(2)}, //                                16@5x5         32
+		f,
+		graph.Conv2D{Name: "c5", Filters: 120, Kernel: graph.Square(5)}, //                     120@1x1    48,120
+		f,
+		graph.Affine{Name: "f6", Units: 84}, //                                                 84         10,164
+		f,
+		graph.Affine{Name: "output", Units: 10}, //                                             10            850
+		graph.Softmax{},
+	)
+}
+
+func modernLeNet() *graph.Spec {
+	return graph.Sequential("lenet-modern", tensor.Shape{1, 28, 28}, graph.He(),
+		graph.Conv2D{Name: "c1", Filters: 6, Kernel: graph.Square(5), Pad: graph.Square(2)},
+		graph.ReLU{},
+		graph.MaxPool{Name: "s2", Kernel: graph.Square(2)},
+		graph.Conv2D{Name: "c3", Filters: 16, Kernel: graph.Square(5)},
+		graph.ReLU{},
+		graph.MaxPool{Name: "s4", Kernel: graph.Square(2)},
+		graph.Conv2D{Name: "c5", Filters: 120, Kernel: graph.Square(5)},
+		graph.ReLU{},
+		graph.Affine{Name: "f6", Units: 84},
+		graph.ReLU{},
+		graph.Affine{Name: "output", Units: 10},
+		graph.Softmax{},
+	)
+}

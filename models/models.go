@@ -1,0 +1,39 @@
+package models
+
+import (
+	"fmt"
+	"strings"
+
+	"convgraph/graph"
+)
+
+// builtIn are the networks that go by a name.
+var builtIn = []struct {
+	name string
+	spec func() (*graph.Spec, error)
+}{
+	{"simpleconvnet", func() (*graph.Spec, error) { return DefaultSimpleConvNet().Spec(), nil }},
+	{"lenet", LeNet{}.Spec},
+	{"lenet-tanh", LeNet{Activation: "tanh"}.Spec},
+	{"lenet-modern", LeNet{Modern: true}.Spec},
+	{"alexnet", func() (*graph.Spec, error) { return AlexNet{}.Spec(), nil }},
+}
+
+// Names are the built-in networks.
+func Names() []string {
+	var names []string
+	for _, b := range builtIn {
+		names = append(names, b.name)
+	}
+	return names
+}
+
+// ByName is the spec of a built-in network with its default arguments.
+func ByName(name string) (*graph.Spec, error) {
+	for _, b := range builtIn {
+		if b.name == name {
+			return b.spec()
+		}
+	}
+	return nil, fmt.Errorf("model %q is unknown: want one of %s", name, strings.Join(Names(), ", "))
+}

@@ -1,0 +1,56 @@
+package models
+
+import (
+	"gorgonia.org/tensor"
+
+	"convgraph/graph"
+)
+
+// SimpleConvNet is the network of Deep Learning from Scratch, section 7.5, with its constructor's arguments:
+//
+//	conv - relu - pool - affine - relu - affine - softmax
+type SimpleConvNet struct {
+	Input         tensor.Shape // (C, H, W)
+	FilterNum     int
+	FilterSize    int
+	Pad, Stride   int
+	HiddenSize    int
+	OutputSize    int
+	WeightInitStd graph.Init // graph.Gaussian(0.01); He for the book's "he" or "relu", Xavier for its "xavier" or "sigmoid"
+}
+
+// DefaultSimpleConvNet has the book's arguments for MNIST.
+func DefaultSimpleConvNet() SimpleConvNet {
+	return SimpleConvNet{
+		Input:     tensor.Shape{1, 28, 28},
+		FilterNum: 30, FilterSize: 5, Pad: 0, Stride: 1,
+		HiddenSize: 100, OutputSize: 10,
+		WeightInitStd: graph.Gaussian(0.01),
+	}
+}
+
+// Spec declares the network.
+func (n SimpleConvNet) Spec() *graph.Spec {
+	return graph.Sequential("simpleconvnet", n.Input, n.WeightInitStd,
+		graph.Conv2D{Filters: n.FilterNum, Kernel: graph.Square(n.FilterSize), Stride: graph.Square(n.Stride), Pad: graph.Square(n.Pad)},
+		graph.ReLU{},
+		graph.MaxPool{Kernel: graph.Square(2)},
+		graph.Affine{Units: n.HiddenSize},
+		graph.ReLU{},
+		graph.Affine{Units: n.OutputSize},
+		graph.Softmax{},
+	)
+}
+
+// SimpleConvNetNames maps the book's parameter names to ours. The book's W2 and W3 are (in, out), our weights (out, in): they are transposed.
+var SimpleConvNetNames = []BookName{
+	{"W1", "conv1.weight", false}, {"b1", "conv1.bias", false},
+	{"W2", "fc1.weight", true}, {"b2", "fc1.bias", false},
+	{"W3", "fc2.weight", true}, {"b3", "fc2.bias", false},
+}
+
+// A BookName is a parameter's name in the book's code beside its name here.
+type BookName struct {
+	Book, Name string
+	Transposed bool // the book's matrix is the transpose of ours
+}

@@ -1,0 +1,54 @@
+package ops
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// Affine is the fully connected layer y = x·Wᵀ + b: x is (N, in) or any (N, d1, d2, …) with d1·d2·… = in, w is (out, in), b is (out), y is
+// (N, out).
+func Affine(x, w, b *G.Node) (*G.Node, error) {
+	return apply("Affine", affine[float32], affine[float64], x, w, b)
+}
+
+// affine: y[n,o] = Σi x[n,i]·w[o,i] + b[o], so
+//
+//	dx[n,i] = Σo dy[n,o]·w[o,i]      dX = dY·W
+//	dw[o,i] = Σn dy[n,o]·x[n,i]      dW = dYᵀ·X
+//	db[o]   = Σn dy[n,o]
+func affine[T kernel.Float](in []tensor.Shape) (rule[T], error) {
+	x, w, b := in[0], in[1], in[2]
+	if err := checkAffine(x, w, b); err != nil {
+		return rule[T]{}, err
+	}
+	k := kernel.NewAffine[T](x[0], w[1], w[0])
+	return rule[T]{
+		output:  tensor.Shape{x[0], w[0]},
+		forward: func(in [][]T, y []T) error { k.Forward(in[0], in[1], in[2], y); return nil },
+		vjps: []vjp[T]{
+			{reads: []operand{1}, apply: func(saved [][]T, dy, dx []T) error { k.BackwardData(saved[0], dy, dx); return nil }},
+			{reads: []operand{0}, apply: func(saved [][]T, dy, dw []T) error { k.BackwardWeights(saved[0], dy, dw); return nil }},
+			{apply: func(_ [][]T, dy, db []T) error { k.BackwardBias(dy, db); return nil }},
+		},
+	}, nil
+}
+
+func checkAffine(x, w, b tensor.Shape) error {
+	if x.Dims() < 2 {
+		return fmt.Errorf("input has shape %v: want (N, features)", x)
+	}
+	if w.Dims() != 2 {
+		return fmt.Errorf("weight has shape %v: want (out, in)", w)
+	}
+	if w[1] != features(x) {
+		return fmt.Errorf("input has %d features (shape %v), the weight %v takes %d", features(x), x, w, w[1])
+	}
+	if b.Dims() != 1 || b[0] != w[0] {
+		return fmt.Errorf("bias has shape %v: want (%d), one for each row of the weight", b, w[0])
+	}
+	return nil
+}

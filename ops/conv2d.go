@@ -1,0 +1,73 @@
+package ops
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// Conv2D is the 2-D convolution of the field (a cross-correlation) with a bias: x is (N, C, H, W), w is (K, C/groups, kh, kw), b is (K), the
+// result (N, K, OH, OW) with [OutputSize] for OH and OW.
+func Conv2D(x, w, b *G.Node, c Conv) (*G.Node, error) {
+	c = c.withDefaults()
+	return apply("Conv2D", conv2D[float32](c), conv2D[float64](c), x, w, b)
+}
+
+// conv2D: with stride s, padding p, dilation d and input channels c of k's group,
+//
+//	y[n,k,i,j] = b[k] + Σ(c,r,q) w[k,c,r,q] · x[n, c, s·i + d·r - p, s·j + d·q - p]
+//
+// and each y reads x linearly in w and the other way round, so
+//
+//	dx[n,c,h,w]  = Σ(k,r,q) w[k,c,r,q] · dy[n,k,i,j]        over the (i,j) with s·i + d·r - p = h, s·j + d·q - p = w
+//	dw[k,c,r,q]  = Σ(n,i,j) dy[n,k,i,j] · x[n, c, s·i + d·r - p, s·j + d·q - p]
+//	db[k]        = Σ(n,i,j) dy[n,k,i,j]
+func conv2D[T kernel.Float](c Conv) builder[T] {
+	return func(in []tensor.Shape) (rule[T], error) {
+		shape, err := convShape(in[0], in[1], in[2], c)
+		if err != nil {
+			return rule[T]{}, err
+		}
+		k := kernel.NewConv[T](shape)
+		return rule[T]{
+			attributes: c.String(),
+			output:     tensor.Shape{shape.Batch, shape.OutChannels, shape.OutHeight(), shape.OutWidth()},
+			forward:    func(in [][]T, y []T) error { k.Forward(in[0], in[1], in[2], y); return nil },
+			vjps: []vjp[T]{
+				{reads: []operand{1}, apply: func(saved [][]T, dy, dx []T) error { k.BackwardData(saved[0], dy, dx); return nil }},
+				{reads: []operand{0}, apply: func(saved [][]T, dy, dw []T) error { k.BackwardWeights(saved[0], dy, dw); return nil }},
+				{apply: func(_ [][]T, dy, db []T) error { k.BackwardBias(dy, db); return nil }},
+			},
+		}, nil
+	}
+}
+
+func convShape(x, w, b tensor.Shape, c Conv) (kernel.ConvShape, error) {
+	if err := checkImages(x); err != nil {
+		return kernel.ConvShape{}, err
+	}
+	if w.Dims() != 4 || w.TotalSize() == 0 {
+		return kernel.ConvShape{}, fmt.Errorf("weight has shape %v: want (out channels, in channels / groups, height, width)", w)
+	}
+	if x[1]%c.Groups != 0 || w[0]%c.Groups != 0 {
+		return kernel.ConvShape{}, fmt.Errorf("%d input and %d output channels don't divide into %d groups", x[1], w[0], c.Groups)
+	}
+	if w[1]*c.Groups != x[1] {
+		return kernel.ConvShape{}, fmt.Errorf("input %v has %d channels, the weight %v in %d groups takes %d", x, x[1], w, c.Groups, w[1]*c.Groups)
+	}
+	if b.Dims() != 1 || b[0] != w[0] {
+		return kernel.ConvShape{}, fmt.Errorf("bias has shape %v: want (%d), one for each output channel", b, w[0])
+	}
+	if _, err := outputPlane(x, Pair{w[2], w[3]}, c.Stride, c.Pad, c.Dilation); err != nil {
+		return kernel.ConvShape{}, err
+	}
+	return kernel.ConvShape{
+		Batch: x[0], InChannels: x[1], InHeight: x[2], InWidth: x[3],
+		OutChannels: w[0], KernelH: w[2], KernelW: w[3],
+		StrideH: c.Stride[0], StrideW: c.Stride[1], PadH: c.Pad[0], PadW: c.Pad[1],
+		DilationH: c.Dilation[0], DilationW: c.Dilation[1], Groups: c.Groups,
+	}, nil
+}

@@ -1,0 +1,59 @@
+package ops
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// Noise is where the random ops of one training graph get their randomness: the run's seed and the number of the step. Whoever runs the
+// graph sets Step before each run; the same seed and step give the same masks on every machine, so a resumed run goes on as it would have.
+type Noise struct {
+	Seed uint64
+	Step uint64
+	ops  uint64
+}
+
+// key tells the random ops of a graph apart; it is called once by each, in building order.
+func (n *Noise) key() (at func() uint64) {
+	op := n.ops
+	n.ops++
+	return func() uint64 { return splitMix(splitMix(splitMix(n.Seed)+op) + n.Step) }
+}
+
+// splitMix is the finaliser of Steele, Lea and Flood 2014 (SplitMix64): close keys give unrelated values.
+func splitMix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// Dropout sets each value to 0 with probability rate and divides the others by 1-rate (inverted dropout: nothing is to be scaled when
+// predicting, where the op is left out of the graph). x may have any shape.
+func Dropout(x *G.Node, rate float64, noise *Noise) (*G.Node, error) {
+	if noise == nil {
+		return nil, fmt.Errorf("Dropout: noise is nil: want the seed and the step of the run")
+	}
+	key := noise.key()
+	return apply("Dropout", dropout[float32](rate, key), dropout[float64](rate, key), x)
+}
+
+// dropout: y = x·m with the mask m in {0, 1/(1-rate)}, so dx = dy·m. The mask is a function of (seed, op, step, place), made again for
+// the gradient instead of being kept.
+func dropout[T kernel.Float](rate float64, key func() uint64) builder[T] {
+	return func(in []tensor.Shape) (rule[T], error) {
+		if !(rate >= 0 && rate < 1) {
+			return rule[T]{}, fmt.Errorf("rate is %g: want at least 0 and less than 1", rate)
+		}
+		return rule[T]{
+			attributes: fmt.Sprintf("rate %g", rate),
+			output:     in[0],
+			forward:    func(in [][]T, y []T) error { kernel.Dropout(in[0], y, rate, key()); return nil },
+			vjps:       []vjp[T]{{apply: func(_ [][]T, dy, dx []T) error { kernel.DropoutBackward(dy, dx, rate, key()); return nil }}},
+		}, nil
+	}
+}

@@ -1,0 +1,30 @@
+package ops
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// Flatten turns (N, d1, d2, …) into (N, d1·d2·…). It copies: gorgonia's stock Reshape shares memory that its liveness analysis doesn't know of.
+func Flatten(x *G.Node) (*G.Node, error) {
+	return apply("Flatten", flatten[float32], flatten[float64], x)
+}
+
+// flatten: y has x's elements in x's order, so dx has dy's.
+func flatten[T kernel.Float](in []tensor.Shape) (rule[T], error) {
+	if in[0].Dims() < 2 {
+		return rule[T]{}, fmt.Errorf("input has shape %v: want a batch of at least one more dimension", in[0])
+	}
+	return rule[T]{
+		output:  tensor.Shape{in[0][0], features(in[0])},
+		forward: func(in [][]T, y []T) error { copy(y, in[0]); return nil },
+		vjps:    []vjp[T]{{apply: func(_ [][]T, dy, dx []T) error { copy(dx, dy); return nil }}},
+	}, nil
+}
+
+// features is the number of values of one sample of a batch.
+func features(s tensor.Shape) int { return s.TotalSize() / max(s[0], 1) }

@@ -1,0 +1,56 @@
+package ops
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// Norm holds the constants of local response normalisation.
+type Norm struct {
+	Size  int     // n, the number of neighbouring channels in the sum
+	K     float64 // k
+	Alpha float64 // α, of the plain sum: PyTorch, Caffe and ONNX divide theirs by n, so theirs is n times this one
+	Beta  float64 // β
+}
+
+// AlexNetNorm are the constants of Krizhevsky et al. 2012, section 3.3.
+var AlexNetNorm = Norm{Size: 5, K: 2, Alpha: 1e-4, Beta: 0.75}
+
+// LRN is local response normalisation across channels (Krizhevsky et al. 2012, section 3.3) of x (N, C, H, W): each value divided by
+// (k + α·Σ squares of its Size neighbouring channels at the same place)^β.
+func LRN(x *G.Node, n Norm) (*G.Node, error) {
+	return apply("LRN", lrn[float32](n), lrn[float64](n), x)
+}
+
+// lrn: with s[c] = k + α·Σ(j in N(c)) x[j]², N(c) the channels from c-⌊n/2⌋ to c+⌊(n-1)/2⌋ that exist, y[c] = x[c]·s[c]^-β. x[c] stands
+// in its own numerator and in the sums of all j with c in N(j), so
+//
+//	dx[c] = dy[c]·s[c]^-β - 2αβ·x[c] · Σ(j: c in N(j)) dy[j]·x[j]·s[j]^(-β-1)
+//	      = dy[c]·s[c]^-β - 2αβ·x[c] · Σ(j: c in N(j)) dy[j]·y[j]/s[j]
+func lrn[T kernel.Float](n Norm) builder[T] {
+	return func(in []tensor.Shape) (rule[T], error) {
+		x := in[0]
+		if err := checkImages(x); err != nil {
+			return rule[T]{}, err
+		}
+		if n.Size < 1 || n.K <= 0 || n.Alpha < 0 {
+			return rule[T]{}, fmt.Errorf("size %d, k %g, alpha %g: want a size of at least 1, k above 0, alpha of at least 0", n.Size, n.K, n.Alpha)
+		}
+		k := kernel.NewLRN[T](kernel.LRNShape{
+			Batch: x[0], Channels: x[1], Plane: x[2] * x[3], Size: n.Size, K: n.K, Alpha: n.Alpha, Beta: n.Beta,
+		})
+		return rule[T]{
+			attributes: fmt.Sprintf("n %d, k %g, α %g, β %g", n.Size, n.K, n.Alpha, n.Beta),
+			output:     x,
+			forward:    func(in [][]T, y []T) error { k.Forward(in[0], y); return nil },
+			vjps: []vjp[T]{{
+				reads: []operand{0, result},
+				apply: func(saved [][]T, dy, dx []T) error { k.Backward(saved[0], saved[1], dy, dx); return nil },
+			}},
+		}, nil
+	}
+}

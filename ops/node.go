@@ -1,0 +1,242 @@
+package ops
+
+import (
+	"fmt"
+	"hash"
+	"hash/fnv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/chewxy/hm"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// apply adds the op called name to the graph of its inputs. The builders are the same mathematics in the two element types.
+func apply(name string, f32 builder[float32], f64 builder[float64], inputs ...*G.Node) (*G.Node, error) {
+	if err := checkInputs(name, inputs); err != nil {
+		return nil, err
+	}
+	if inputs[0].Dtype() == tensor.Float64 {
+		return applyAs(name, f64, inputs)
+	}
+	return applyAs(name, f32, inputs)
+}
+
+func checkInputs(name string, inputs []*G.Node) error {
+	for i, n := range inputs {
+		if n == nil {
+			return fmt.Errorf("%s: input %d is nil", name, i)
+		}
+		dt := n.Dtype()
+		if dt != tensor.Float32 && dt != tensor.Float64 {
+			return fmt.Errorf("%s: input %d (%s) is %v: want float32 or float64", name, i, n.Name(), dt)
+		}
+		if dt != inputs[0].Dtype() {
+			return fmt.Errorf("%s: input %d (%s) is %v, input 0 is %v: want one element type", name, i, n.Name(), dt, inputs[0].Dtype())
+		}
+	}
+	return nil
+}
+
+func applyAs[T kernel.Float](name string, build builder[T], inputs []*G.Node) (*G.Node, error) {
+	shapes := make([]tensor.Shape, len(inputs))
+	for i, n := range inputs {
+		shapes[i] = n.Shape()
+	}
+	r, err := build(shapes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	f := &function[T]{rule: r}
+	f.adapter = newAdapter[T](name, r.attributes, shapes, r.output, r.forward)
+	return G.ApplyOp(f, inputs...)
+}
+
+// adapter is everything gorgonia asks of an op that doesn't depend on whether it goes forward or backward. Its result lives in a buffer
+// that the op owns: a training step allocates none, and no stock op can be handed the memory of another node.
+type adapter[T kernel.Float] struct {
+	name, attributes string
+	id               uint64 // gorgonia merges nodes of equal hash, so each instance has its own
+	inputs           []tensor.Shape
+	output           tensor.Shape
+	compute          func(in [][]T, out []T) error
+
+	operands [][]T // reused by every Do
+	value    G.Value
+	out      []T
+}
+
+var instances atomic.Uint64
+
+func newAdapter[T kernel.Float](name, attributes string, in []tensor.Shape, out tensor.Shape, compute func([][]T, []T) error) adapter[T] {
+	return adapter[T]{
+		name: name, attributes: attributes, id: instances.Add(1),
+		inputs: in, output: out, compute: compute, operands: make([][]T, len(in)),
+	}
+}
+
+// Arity is the number of inputs.
+func (a *adapter[T]) Arity() int { return len(a.inputs) }
+
+// Type is made anew at every call, because gorgonia returns it to a pool.
+func (a *adapter[T]) Type() hm.Type {
+	types := make([]hm.Type, 0, len(a.inputs)+1)
+	for _, s := range a.inputs {
+		types = append(types, typeOf[T](s))
+	}
+	return hm.NewFnType(append(types, typeOf[T](a.output))...)
+}
+
+func typeOf[T kernel.Float](s tensor.Shape) hm.Type {
+	if s.IsScalar() {
+		return dtypeOf[T]()
+	}
+	return G.TensorType{Dims: s.Dims(), Of: dtypeOf[T]()}
+}
+
+func dtypeOf[T kernel.Float]() tensor.Dtype {
+	if _, double := any(T(0)).(float64); double {
+		return tensor.Float64
+	}
+	return tensor.Float32
+}
+
+// InferShape gives the shape that the rule has already settled.
+func (a *adapter[T]) InferShape(...G.DimSizer) (tensor.Shape, error) { return a.output.Clone(), nil }
+
+// Do computes the result into the op's own buffer. A panic would end the process, because the tape machine runs ops on a goroutine of its
+// own; it becomes an error that names the op.
+func (a *adapter[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%s: %v", a, r)
+		}
+	}()
+	if len(inputs) != len(a.inputs) {
+		return nil, fmt.Errorf("%s: got %d operands, want %d", a, len(inputs), len(a.inputs))
+	}
+	for i, v := range inputs {
+		data, err := elements[T](v)
+		if err != nil {
+			return nil, fmt.Errorf("%s: operand %d: %w", a, i, err)
+		}
+		if want := a.inputs[i].TotalSize(); len(data) != want {
+			return nil, fmt.Errorf("%s: operand %d has shape %v, want %v", a, i, v.Shape(), a.inputs[i])
+		}
+		a.operands[i] = data
+	}
+	if a.value == nil {
+		a.value, a.out = newValue[T](a.output)
+	}
+	if err := a.compute(a.operands, a.out); err != nil {
+		return nil, fmt.Errorf("%s: %w", a, err)
+	}
+	return a.value, nil
+}
+
+// ReturnsPtr is true: the result is the op's buffer.
+func (a *adapter[T]) ReturnsPtr() bool { return true }
+
+// CallsExtern is false: everything is Go.
+func (a *adapter[T]) CallsExtern() bool { return false }
+
+// OverwritesInput is -1: no op writes into its inputs.
+func (a *adapter[T]) OverwritesInput() int { return -1 }
+
+// WriteHash sets this instance apart from every other.
+func (a *adapter[T]) WriteHash(h hash.Hash) { fmt.Fprintf(h, "convgraph/%s/%d", a.name, a.id) }
+
+// Hashcode is the hash of WriteHash.
+func (a *adapter[T]) Hashcode() uint32 {
+	h := fnv.New32a()
+	a.WriteHash(h)
+	return h.Sum32()
+}
+
+// String is the op's name with its attributes: "Conv2D(stride 2x2, pad 1x1)".
+func (a *adapter[T]) String() string {
+	if a.attributes == "" {
+		return a.name
+	}
+	return a.name + "(" + a.attributes + ")"
+}
+
+// function is a rule's forward half.
+type function[T kernel.Float] struct {
+	adapter[T]
+	rule rule[T]
+}
+
+// DiffWRT says for which inputs the rule declares a gradient.
+func (f *function[T]) DiffWRT(int) []bool {
+	differentiable := make([]bool, len(f.rule.vjps))
+	for i, v := range f.rule.vjps {
+		differentiable[i] = v.apply != nil
+	}
+	return differentiable
+}
+
+// SymDiff adds one gradient node per differentiable input. Those that nobody asks for are dropped when the graph is compiled for its
+// outputs (gorgonia.CompileFunction), which is why the gradients of one op are nodes of their own.
+func (f *function[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, error) {
+	grads := make(G.Nodes, len(inputs))
+	for i, v := range f.rule.vjps {
+		if v.apply == nil {
+			continue
+		}
+		children := v.children(inputs, output, grad)
+		shapes := make([]tensor.Shape, len(children))
+		for j, c := range children {
+			shapes[j] = c.Shape()
+		}
+		g := &gradient[T]{newAdapter[T]("d"+f.name, f.attributes, shapes, inputs[i].Shape(), v.compute())}
+		node, err := G.ApplyOp(g, children...)
+		if err != nil {
+			return nil, fmt.Errorf("%s: gradient of input %d: %w", f, i, err)
+		}
+		grads[i] = node
+	}
+	return grads, nil
+}
+
+// children are the nodes a vjp reads, the incoming gradient last. As children they stay alive until the gradient has been computed.
+func (v vjp[T]) children(inputs G.Nodes, output, grad *G.Node) G.Nodes {
+	var children G.Nodes
+	for _, o := range v.reads {
+		if o == result {
+			children = append(children, output)
+			continue
+		}
+		children = append(children, inputs[o])
+	}
+	return append(children, grad)
+}
+
+func (v vjp[T]) compute() func(in [][]T, out []T) error {
+	last := len(v.reads)
+	return func(in [][]T, out []T) error { return v.apply(in[:last], in[last], out) }
+}
+
+// gradient is one vjp of a rule as an op.
+type gradient[T kernel.Float] struct{ adapter[T] }
+
+// DiffWRT is false throughout: second derivatives are not supported.
+func (g *gradient[T]) DiffWRT(inputs int) []bool { return make([]bool, inputs) }
+
+// SymDiff is refused: second derivatives are not supported.
+func (g *gradient[T]) SymDiff(G.Nodes, *G.Node, *G.Node) (G.Nodes, error) {
+	return nil, fmt.Errorf("%s: second derivatives are not supported", g)
+}
+
+// Name is an op's name without its attributes ("Conv2D"; its gradients are "dConv2D"), or gorgonia's own word for a stock op.
+func Name(op G.Op) string {
+	if n, ok := op.(interface{ opName() string }); ok {
+		return n.opName()
+	}
+	return strings.TrimSpace(fmt.Sprint(op))
+}
+
+func (a *adapter[T]) opName() string { return a.name }

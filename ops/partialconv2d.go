@@ -1,0 +1,108 @@
+package ops
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// PartialConv2D is a convolution whose output channels each see only some of the input channels: connections[k] lists, in increasing order,
+// the inputs of output channel k (LeCun et al. 1998, Table I). The weight is (total connections, kh, kw), output channel by output channel,
+// so every weight there is is used; x, b and the result are as in [Conv2D]. Groups must be 0 or 1.
+func PartialConv2D(x, w, b *G.Node, connections [][]int, c Conv) (*G.Node, error) {
+	c = c.withDefaults()
+	return apply("PartialConv2D", partialConv2D[float32](connections, c), partialConv2D[float64](connections, c), x, w, b)
+}
+
+// partialConv2D is the full convolution whose weight W is zero where nothing is connected: W = scatter(w), a linear map whose adjoint is
+// gather. So dx comes from W, and dw = gather(dW).
+func partialConv2D[T kernel.Float](connections [][]int, c Conv) builder[T] {
+	return func(in []tensor.Shape) (rule[T], error) {
+		x, w, b := in[0], in[1], in[2]
+		if err := checkConnections(x, w, connections, c); err != nil {
+			return rule[T]{}, err
+		}
+		full := tensor.Shape{len(connections), x[1], w[1], w[2]}
+		shape, err := convShape(x, full, b, c)
+		if err != nil {
+			return rule[T]{}, err
+		}
+		k := kernel.NewConv[T](shape)
+		weight, dweight := make([]T, full.TotalSize()), make([]T, full.TotalSize())
+		places := connectionPlaces(connections, x[1], w[1]*w[2])
+		return rule[T]{
+			attributes: fmt.Sprintf("%d of %d connections, %v", w[0], full[0]*full[1], c),
+			output:     tensor.Shape{shape.Batch, shape.OutChannels, shape.OutHeight(), shape.OutWidth()},
+			forward: func(in [][]T, y []T) error {
+				scatter(weight, in[1], places)
+				k.Forward(in[0], weight, in[2], y)
+				return nil
+			},
+			vjps: []vjp[T]{
+				{reads: []operand{1}, apply: func(saved [][]T, dy, dx []T) error {
+					scatter(weight, saved[0], places)
+					k.BackwardData(weight, dy, dx)
+					return nil
+				}},
+				{reads: []operand{0}, apply: func(saved [][]T, dy, dw []T) error {
+					k.BackwardWeights(saved[0], dy, dweight)
+					gather(dw, dweight, places)
+					return nil
+				}},
+				{apply: func(_ [][]T, dy, db []T) error { k.BackwardBias(dy, db); return nil }},
+			},
+		}, nil
+	}
+}
+
+func checkConnections(x, w tensor.Shape, connections [][]int, c Conv) error {
+	if err := checkImages(x); err != nil {
+		return err
+	}
+	if c.Groups != 1 {
+		return fmt.Errorf("%d groups: connections say already what sees what, want 1", c.Groups)
+	}
+	total := 0
+	for k, inputs := range connections {
+		if len(inputs) == 0 {
+			return fmt.Errorf("output channel %d is connected to no input", k)
+		}
+		for i, ch := range inputs {
+			if ch < 0 || ch >= x[1] || i > 0 && ch <= inputs[i-1] {
+				return fmt.Errorf("connections of output channel %d are %v: want channels 0 to %d in increasing order", k, inputs, x[1]-1)
+			}
+		}
+		total += len(inputs)
+	}
+	if w.Dims() != 3 || w[0] != total {
+		return fmt.Errorf("weight has shape %v: want (%d connections, height, width)", w, total)
+	}
+	return nil
+}
+
+// connectionPlaces gives, for each connection's kernel, where it starts in the full weight.
+func connectionPlaces(connections [][]int, channels, taps int) (places []int) {
+	for k, inputs := range connections {
+		for _, ch := range inputs {
+			places = append(places, (k*channels+ch)*taps)
+		}
+	}
+	return places
+}
+
+func scatter[T kernel.Float](full, compact []T, places []int) {
+	taps := len(compact) / len(places)
+	for i, p := range places {
+		copy(full[p:p+taps], compact[i*taps:])
+	}
+}
+
+func gather[T kernel.Float](compact, full []T, places []int) {
+	taps := len(compact) / len(places)
+	for i, p := range places {
+		copy(compact[i*taps:(i+1)*taps], full[p:])
+	}
+}

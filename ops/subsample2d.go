@@ -1,0 +1,48 @@
+package ops
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// Subsample2D is the trainable pooling of LeCun et al. 1998 (layers S2 and S4), without the squashing function that follows it there: the
+// sum of each window times a coefficient plus a bias, one of each for a channel. x is (N, C, H, W), coefficient and bias are (C), the
+// result (N, C, OH, OW).
+func Subsample2D(x, coefficient, bias *G.Node, p Pool) (*G.Node, error) {
+	p = p.withDefaults()
+	return apply("Subsample2D", subsample2D[float32](p), subsample2D[float64](p), x, coefficient, bias)
+}
+
+// subsample2D: y[n,c,i,j] = a[c]·s[n,c,i,j] + b[c] with s the sum of x over the window, so
+//
+//	dx[n,c,h]  = a[c] · Σ dy over the windows that see h
+//	da[c]      = Σ(n,i,j) dy[n,c,i,j] · s[n,c,i,j]
+//	db[c]      = Σ(n,i,j) dy[n,c,i,j]
+func subsample2D[T kernel.Float](p Pool) builder[T] {
+	return func(in []tensor.Shape) (rule[T], error) {
+		shape, err := poolShape(in[0], p)
+		if err != nil {
+			return rule[T]{}, err
+		}
+		for i, name := range []string{"coefficient", "bias"} {
+			if s := in[1+i]; s.Dims() != 1 || s[0] != shape.Channels {
+				return rule[T]{}, fmt.Errorf("%s has shape %v: want (%d), one for each channel", name, s, shape.Channels)
+			}
+		}
+		k := kernel.NewSubsample[T](shape)
+		return rule[T]{
+			attributes: p.String(),
+			output:     pooled(shape),
+			forward:    func(in [][]T, y []T) error { k.Forward(in[0], in[1], in[2], y); return nil },
+			vjps: []vjp[T]{
+				{reads: []operand{1}, apply: func(saved [][]T, dy, dx []T) error { k.BackwardData(saved[0], dy, dx); return nil }},
+				{reads: []operand{0}, apply: func(saved [][]T, dy, da []T) error { k.BackwardCoefficient(saved[0], dy, da); return nil }},
+				{apply: func(_ [][]T, dy, db []T) error { k.BackwardBias(dy, db); return nil }},
+			},
+		}, nil
+	}
+}

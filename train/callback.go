@@ -1,0 +1,54 @@
+package train
+
+import (
+	"errors"
+	"time"
+
+	"convgraph/graph"
+)
+
+// A Callback looks at a training as it runs. An error ends the training with it; [Stop] ends it well. Embed [Base] to write only the
+// methods that matter.
+type Callback interface {
+	TrainBegin(*State) error
+	EpochBegin(*State) error
+	StepEnd(*State) error
+	EpochEnd(*State) error
+}
+
+// Stop is what a callback returns to end the training early, as if its epochs were done.
+var Stop = errors.New("training stopped by a callback")
+
+// State is what a callback sees. It may read everything; the model's parameters are the ones in training.
+type State struct {
+	Trainer *Trainer
+	Model   *graph.Model
+
+	Epoch         int // of Trainer.Epochs, from 1
+	Step          int // done so far, over all epochs
+	StepsPerEpoch int
+	Batch         int
+
+	Loss     float64 // of the last step's batch, before its update
+	MeanLoss float64 // over the steps of this epoch so far
+	History  []Row   // one for each finished epoch
+	Elapsed  time.Duration
+}
+
+// Steps is how many there are over all epochs.
+func (s *State) Steps() int { return s.Trainer.Epochs * s.StepsPerEpoch }
+
+// Base is a callback that does nothing.
+type Base struct{}
+
+// TrainBegin does nothing.
+func (Base) TrainBegin(*State) error { return nil }
+
+// EpochBegin does nothing.
+func (Base) EpochBegin(*State) error { return nil }
+
+// StepEnd does nothing.
+func (Base) StepEnd(*State) error { return nil }
+
+// EpochEnd does nothing.
+func (Base) EpochEnd(*State) error { return nil }
