@@ -1,0 +1,254 @@
+package ops
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// A referenceCase is one op on one geometry as testdata/make_reference.py writes it, every number computed by PyTorch in float64.
+type referenceCase struct {
+	Op                            string
+	Kernel, Stride, Pad, Dilation Pair
+	Groups                        int
+	Connections                   [][]int
+	Size                          int
+	K, Alpha, Beta                float64
+	A, B                          float64
+
+	Inputs []*referenceTensor
+	Y, DY  *referenceTensor
+	Grads  []*referenceTensor // nil where the input has no gradient
+}
+
+type referenceTensor struct {
+	Shape tensor.Shape
+	Data  []float64
+}
+
+func (c referenceCase) String() string {
+	s := c.Op
+	for _, in := range c.Inputs {
+		s += fmt.Sprint(in.Shape)
+	}
+	return fmt.Sprintf("%s k%v s%v p%v d%v g%d", s, c.Kernel, c.Stride, c.Pad, c.Dilation, c.Groups)
+}
+
+// build adds the case's op to the graph of its inputs.
+func (c referenceCase) build(in G.Nodes) (*G.Node, error) {
+	conv := Conv{Stride: c.Stride, Pad: c.Pad, Dilation: c.Dilation, Groups: c.Groups}
+	pool := Pool{Kernel: c.Kernel, Stride: c.Stride, Pad: c.Pad}
+	switch c.Op {
+	case "Conv2D":
+		return Conv2D(in[0], in[1], in[2], conv)
+	case "PartialConv2D":
+		return PartialConv2D(in[0], in[1], in[2], c.Connections, conv)
+	case "MaxPool2D":
+		return MaxPool2D(in[0], pool)
+	case "AvgPool2D":
+		return AvgPool2D(in[0], pool)
+	case "Subsample2D":
+		return Subsample2D(in[0], in[1], in[2], pool)
+	case "LRN":
+		return LRN(in[0], Norm{Size: c.Size, K: c.K, Alpha: c.Alpha, Beta: c.Beta})
+	case "SoftmaxCrossEntropy":
+		return SoftmaxCrossEntropy(in[0], in[1])
+	case "Affine":
+		return Affine(in[0], in[1], in[2])
+	case "Softmax":
+		return Softmax(in[0])
+	case "Sigmoid":
+		return Sigmoid(in[0])
+	case "Tanh":
+		return ScaledTanh(in[0], c.A, c.B)
+	case "ReLU":
+		return ReLU(in[0])
+	}
+	return nil, fmt.Errorf("reference case for an unknown op %q", c.Op)
+}
+
+func readReference(t *testing.T) []referenceCase {
+	t.Helper()
+	f, err := os.Open("testdata/reference.json.gz")
+	require.NoError(t, err)
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	require.NoError(t, err)
+	var file struct {
+		Torch string
+		Cases []referenceCase
+	}
+	require.NoError(t, json.NewDecoder(z).Decode(&file))
+	require.NotEmpty(t, file.Torch)
+	return file.Cases
+}
+
+// Every op agrees with PyTorch, output and gradients, when gorgonia differentiates it and its tape machine runs it.
+func TestReference(t *testing.T) {
+	cases := readReference(t)
+	require.GreaterOrEqual(t, len(cases), 150)
+	for i, c := range cases {
+		t.Run(fmt.Sprintf("%03d %v", i, c), func(t *testing.T) {
+			compareWithReference[float64](t, c, 1e-9)
+			compareWithReference[float32](t, c, 1e-4)
+		})
+	}
+}
+
+func compareWithReference[T kernel.Float](t *testing.T, c referenceCase, tolerance float64) {
+	t.Helper()
+	y, grads := differentiate[T](t, c, c.build)
+	dtype := dtypeOf[T]()
+	requireClose(t, fmt.Sprintf("%v output", dtype), tolerance, y, c.Y.Data)
+	for i, want := range c.Grads {
+		if want != nil {
+			requireClose(t, fmt.Sprintf("%v gradient of input %d", dtype, i), tolerance, grads[i], want.Data)
+		}
+	}
+}
+
+// Gorgonia's own convolution, which has no bias and no groups, agrees with ours.
+func TestConv2DAgreesWithGorgonia(t *testing.T) {
+	compared := 0
+	for i, c := range readReference(t) {
+		if c.Op != "Conv2D" || c.Groups != 1 {
+			continue
+		}
+		compared++
+		clear(c.Inputs[2].Data)
+		t.Run(fmt.Sprintf("%03d %v", i, c), func(t *testing.T) {
+			compareWithStock(t, c, func(in G.Nodes) (*G.Node, error) {
+				window := tensor.Shape{c.Inputs[1].Shape[2], c.Inputs[1].Shape[3]}
+				return G.Conv2d(in[0], in[1], window, c.Pad[:], c.Stride[:], c.Dilation[:])
+			})
+		})
+	}
+	assert.Greater(t, compared, 30)
+}
+
+// Gorgonia's own max pooling agrees with ours.
+func TestMaxPool2DAgreesWithGorgonia(t *testing.T) {
+	compared := 0
+	for i, c := range readReference(t) {
+		if c.Op != "MaxPool2D" {
+			continue
+		}
+		compared++
+		t.Run(fmt.Sprintf("%03d %v", i, c), func(t *testing.T) {
+			compareWithStock(t, c, func(in G.Nodes) (*G.Node, error) {
+				return G.MaxPool2D(in[0], tensor.Shape(c.Kernel[:]), c.Pad[:], c.Stride[:])
+			})
+		})
+	}
+	assert.Greater(t, compared, 20)
+}
+
+// compareWithStock compares our op with the stock one: the outputs, and the gradients of the inputs that the stock op reads.
+func compareWithStock(t *testing.T, c referenceCase, stock func(G.Nodes) (*G.Node, error)) {
+	t.Helper()
+	y, grads := differentiate[float64](t, c, c.build)
+	c.Grads = c.Grads[:min(len(c.Grads), 2)] // the bias isn't gorgonia's
+	wantY, wantGrads := differentiate[float64](t, c, stock)
+	requireClose(t, "output", 1e-12, y, wantY)
+	for i, want := range wantGrads {
+		requireClose(t, fmt.Sprintf("gradient of input %d", i), 1e-12, grads[i], want)
+	}
+}
+
+// differentiate gives y = build(inputs) and, for each input that the case has a gradient for, the gradient of the cost Σ y·dy: what comes
+// back to y is then dy.
+func differentiate[T kernel.Float](t *testing.T, c referenceCase, build func(G.Nodes) (*G.Node, error)) (y []float64, grads [][]float64) {
+	t.Helper()
+	g := G.NewGraph()
+	var inputs, wrt G.Nodes
+	for i, x := range c.Inputs {
+		n := leaf[T](g, fmt.Sprintf("input %d", i), x)
+		inputs = append(inputs, n)
+		if i < len(c.Grads) && c.Grads[i] != nil {
+			wrt = append(wrt, n)
+		}
+	}
+	out, err := build(inputs)
+	require.NoError(t, err)
+	cost, err := apply("Dot", dot[float32], dot[float64], out, leaf[T](g, "dy", c.DY))
+	require.NoError(t, err)
+	dnodes, err := G.Grad(cost, wrt...)
+	require.NoError(t, err)
+
+	machine := G.NewTapeMachine(g)
+	defer machine.Close()
+	require.NoError(t, machine.RunAll())
+	for _, d := range dnodes {
+		grads = append(grads, float64s[T](t, d))
+	}
+	return float64s[T](t, out), grads
+}
+
+// dot is Σ x·k for a constant k, a cost of the test's own: gorgonia's stock product may write it into the memory that x lives in.
+func dot[T kernel.Float](in []tensor.Shape) (rule[T], error) {
+	return rule[T]{
+		output: tensor.ScalarShape(),
+		forward: func(in [][]T, sum []T) error {
+			sum[0] = 0
+			for i, x := range in[0] {
+				sum[0] += x * in[1][i]
+			}
+			return nil
+		},
+		vjps: []vjp[T]{
+			{reads: []operand{1}, apply: func(saved [][]T, dsum, dx []T) error {
+				for i, k := range saved[0] {
+					dx[i] = k * dsum[0]
+				}
+				return nil
+			}},
+			{},
+		},
+	}, nil
+}
+
+func leaf[T kernel.Float](g *G.ExprGraph, name string, x *referenceTensor) *G.Node {
+	value, data := newValue[T](x.Shape)
+	for i, v := range x.Data {
+		data[i] = T(v)
+	}
+	return G.NodeFromAny(g, value, G.WithName(name))
+}
+
+func float64s[T kernel.Float](t *testing.T, n *G.Node) []float64 {
+	t.Helper()
+	data, err := elements[T](n.Value())
+	require.NoError(t, err)
+	out := make([]float64, len(data))
+	for i, v := range data {
+		out[i] = float64(v)
+	}
+	return out
+}
+
+// requireClose fails at the first number that is off by more than the tolerance, relative to the number wanted or, where that is small, to
+// the root mean square of them all: a sum that cancels can't be better than its terms.
+func requireClose(t *testing.T, what string, tolerance float64, got, want []float64) {
+	t.Helper()
+	require.Len(t, got, len(want), what)
+	squares := 0.0
+	for _, w := range want {
+		squares += w * w
+	}
+	rms := math.Sqrt(squares / float64(len(want)))
+	for i, w := range want {
+		if bound := tolerance * max(math.Abs(w), rms); !(math.Abs(got[i]-w) <= bound) {
+			require.Failf(t, "differs", "%s: element %d is %v, want %v within %.2g", what, i, got[i], w, bound)
+		}
+	}
+}
