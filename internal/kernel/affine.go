@@ -1,0 +1,48 @@
+package kernel
+
+// Affine is a fully connected layer y = x·Wᵀ + b: x is batch × in, W out × in, b out, y batch × out.
+//
+// With dy = ∂L/∂y the chain rule gives, as in "Deep Learning from Scratch" (Saitoh, 5.6),
+//
+//	dx = dy·W     dW = dyᵀ·x     db = Σ_rows dy
+//
+// An Affine owns its scratch and serves one call at a time.
+type Affine[T Float] struct {
+	batch, in, out         int
+	forward, data, weights *product[T]
+}
+
+// NewAffine plans a layer of the given sizes.
+func NewAffine[T Float](batch, in, out int) *Affine[T] {
+	a := &Affine[T]{batch: batch, in: in, out: out, forward: newProduct[T](), data: newProduct[T](), weights: newProduct[T]()}
+	return a
+}
+
+// Forward computes y = x·Wᵀ + bias; bias may be nil.
+func (a *Affine[T]) Forward(x, w, bias, y []T) {
+	a.forward.plan(a.batch, a.out, a.in)
+	a.forward.bias = bias
+	a.forward.run(matrix[T]{x, a.in, false}, matrix[T]{w, a.in, true}, y, a.out)
+}
+
+// BackwardData computes dx = dy·W.
+func (a *Affine[T]) BackwardData(w, dy, dx []T) {
+	a.data.plan(a.batch, a.in, a.out)
+	a.data.run(matrix[T]{dy, a.out, false}, matrix[T]{w, a.in, false}, dx, a.in)
+}
+
+// BackwardWeights computes dw = dyᵀ·x.
+func (a *Affine[T]) BackwardWeights(x, dy, dw []T) {
+	a.weights.plan(a.out, a.in, a.batch)
+	a.weights.run(matrix[T]{dy, a.out, true}, matrix[T]{x, a.in, false}, dw, a.in)
+}
+
+// BackwardBias computes db, the sum of dy's rows.
+func (a *Affine[T]) BackwardBias(dy, db []T) {
+	clear(db[:a.out])
+	for row := range a.batch {
+		for j, v := range dy[row*a.out:][:a.out] {
+			db[j] += v
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package kernel
+
+// ConvShape is the geometry of a two-dimensional convolution on NCHW images. Strides, dilations and groups of zero mean one.
+//
+// Group g of OutChannels/Groups output channels reads group g of InChannels/Groups input channels; weights are
+// (OutChannels, InChannels/Groups, KernelH, KernelW).
+type ConvShape struct {
+	Batch, InChannels, InHeight, InWidth int
+	OutChannels, KernelH, KernelW        int
+	StrideH, StrideW, PadH, PadW         int
+	DilationH, DilationW                 int
+	Groups                               int
+}
+
+// OutHeight returns the height of the output plane.
+func (s ConvShape) OutHeight() int {
+	return convOut(s.InHeight, s.KernelH, s.StrideH, s.PadH, s.DilationH)
+}
+
+// OutWidth returns the width of the output plane.
+func (s ConvShape) OutWidth() int {
+	return convOut(s.InWidth, s.KernelW, s.StrideW, s.PadW, s.DilationW)
+}
+
+func convOut(in, kernel, stride, pad, dilation int) int {
+	return (in+2*pad-max(1, dilation)*(kernel-1)-1)/max(1, stride) + 1
+}
+
+// MultiplyAdds returns the multiply-adds of one forward pass over the batch.
+func (s ConvShape) MultiplyAdds() int64 {
+	perPixel := s.InChannels / max(1, s.Groups) * s.KernelH * s.KernelW
+	return int64(s.Batch) * int64(s.OutChannels) * int64(s.OutHeight()*s.OutWidth()) * int64(perPixel)
+}
+
+func (s ConvShape) withDefaults() ConvShape {
+	for _, v := range []*int{&s.StrideH, &s.StrideW, &s.DilationH, &s.DilationW, &s.Groups} {
+		*v = max(1, *v)
+	}
+	return s
+}
+
+// groupChannels returns the input and output channels of one group.
+func (s ConvShape) groupChannels() (in, out int) {
+	return s.InChannels / s.Groups, s.OutChannels / s.Groups
+}
+
+// Conv is a convolution (a cross-correlation, as in all of deep learning):
+//
+//	y[n,o,h,w] = bias[o] + Σ_{c,r,s} weights[o,c,r,s] · x[n,c, h·strideH + r·dilationH - padH, w·strideW + s·dilationW - padW]
+//
+// with zeros outside the image. A Conv owns its scratch, which grows at the first call of each pass, and serves one call at a time. An
+// image's results are the same bits wherever in the batch it stands.
+type Conv[T Float] struct {
+	shape   ConvShape
+	e       *engine[T]
+	forward *correlation[T]
+	data    *convData[T]
+	weights *convWeights[T]
+}
+
+// NewConv plans a convolution of the given shape.
+func NewConv[T Float](s ConvShape) *Conv[T] {
+	return &Conv[T]{shape: s.withDefaults(), e: engineFor[T]()}
+}
+
+// Forward computes y from x, w and bias; bias may be nil.
+func (c *Conv[T]) Forward(x, w, bias, y []T) {
+	if c.forward == nil {
+		c.forward = newConvForward(c.e, c.shape)
+	}
+	c.forward.run(x, w, bias, y)
+}
+
+// BackwardData computes dx, the gradient with respect to the input.
+func (c *Conv[T]) BackwardData(w, dy, dx []T) {
+	if c.data == nil {
+		c.data = newConvData(c.e, c.shape)
+	}
+	c.data.run(w, dy, dx)
+}
+
+// BackwardWeights computes dw, the gradient with respect to the weights.
+func (c *Conv[T]) BackwardWeights(x, dy, dw []T) {
+	if c.weights == nil {
+		c.weights = newConvWeights(c.e, c.shape)
+	}
+	c.weights.run(x, dy, dw)
+}
+
+// BackwardBias computes db[o], the sum of dy over the batch and the plane of channel o.
+func (c *Conv[T]) BackwardBias(dy, db []T) {
+	plane := c.shape.OutHeight() * c.shape.OutWidth()
+	clear(db[:c.shape.OutChannels])
+	for i := range c.shape.Batch * c.shape.OutChannels {
+		sum := T(0)
+		for _, v := range dy[i*plane:][:plane] {
+			sum += v
+		}
+		db[i%c.shape.OutChannels] += sum
+	}
+}
+
+// newConvForward plans the forward pass: tap (r, s) of output (0, 0) is source row r·dilation - pad, column s·dilation - pad.
+func newConvForward[T Float](e *engine[T], s ConvShape) *correlation[T] {
+	in, out := s.groupChannels()
+	low := newLowering(in, s.InHeight, s.InWidth, s.OutHeight(), s.OutWidth(), s.StrideH, s.StrideW,
+		tapStarts(s.KernelH, s.DilationH, s.PadH), tapStarts(s.KernelW, s.DilationW, s.PadW))
+	c := newCorrelation(e, s.Batch, s.Groups, out, low)
+	c.packTile = func(w []T, group int, t rowTile, dst []T) {
+		e.packTile(matrix[T]{data: w[group*out*c.k:], stride: c.k}, t, c.k, dst)
+	}
+	return c
+}
+
+func tapStarts(kernel, dilation, pad int) []int {
+	starts := make([]int, kernel)
+	for i := range starts {
+		starts[i] = i*dilation - pad
+	}
+	return starts
+}

@@ -1,0 +1,126 @@
+package kernel
+
+// convData is the gradient with respect to the input. From the forward sum, with q = h·stride + r·dilation - pad the source row,
+//
+//	dx[n,c,q,·] = Σ_{o,r} w[o,c,r,·] · dy[n,o,h,·]    over the r with  q + pad - r·dilation = h·stride
+//
+// (columns alike). Source rows of one phase, q = first + stride·i, use the same taps r, and tap r reads row h = i + (first+pad-r·dilation)/stride:
+// for each pair of a row and a column phase this is a correlation of dy, of stride 1, with the transposed weights of those taps. For
+// stride 1 there is one phase, and its result is dx itself.
+type convData[T Float] struct {
+	shape  ConvShape
+	phases []dataPhase[T]
+	part   []T // a phase's result, before it is dealt out
+	dx     []T
+	phase  *dataPhase[T]
+	deal   func(int)
+}
+
+type dataPhase[T Float] struct {
+	rows, cols dataAxis
+	c          *correlation[T] // nil where no tap falls
+}
+
+// dataAxis is one phase of one axis: the positions first, first+stride, …, n of them; their taps, and where in dy each begins to read.
+type dataAxis struct {
+	first, n     int
+	taps, starts []int
+}
+
+func dataAxes(in, kernel, stride, pad, dilation int) []dataAxis {
+	axes := make([]dataAxis, min(in, stride))
+	for first := range axes {
+		a := dataAxis{first: first, n: ceilDiv(in-first, stride)}
+		for tap := range kernel {
+			if d := first + pad - tap*dilation; floorDiv(d, stride)*stride == d {
+				a.taps = append(a.taps, tap)
+				a.starts = append(a.starts, d/stride)
+			}
+		}
+		axes[first] = a
+	}
+	return axes
+}
+
+func newConvData[T Float](e *engine[T], s ConvShape) *convData[T] {
+	d := &convData[T]{shape: s}
+	d.deal = d.dealPlane
+	for _, rows := range dataAxes(s.InHeight, s.KernelH, s.StrideH, s.PadH, s.DilationH) {
+		for _, cols := range dataAxes(s.InWidth, s.KernelW, s.StrideW, s.PadW, s.DilationW) {
+			d.phases = append(d.phases, dataPhase[T]{rows, cols, newDataCorrelation(e, s, rows, cols)})
+		}
+	}
+	return d
+}
+
+func newDataCorrelation[T Float](e *engine[T], s ConvShape, rows, cols dataAxis) *correlation[T] {
+	if len(rows.taps) == 0 || len(cols.taps) == 0 {
+		return nil
+	}
+	in, out := s.groupChannels()
+	low := newLowering(out, s.OutHeight(), s.OutWidth(), rows.n, cols.n, 1, 1, rows.starts, cols.starts)
+	c := newCorrelation(e, s.Batch, s.Groups, in, low)
+	kernel := s.KernelH * s.KernelW
+	var taps []int
+	for _, r := range rows.taps {
+		for _, col := range cols.taps {
+			taps = append(taps, r*s.KernelW+col)
+		}
+	}
+	c.packTile = func(w []T, group int, t rowTile, dst []T) {
+		for o := range out {
+			packTaps(e, w[((group*out+o)*in+t.row)*kernel:], kernel, t.rows, taps, dst[o*len(taps)*t.rows:])
+		}
+	}
+	return c
+}
+
+// packTaps packs, of the weights of one output channel and rows input channels, the given taps: dst[tap][channel].
+func packTaps[T Float](e *engine[T], w []T, kernel, rows int, taps []int, dst []T) {
+	if len(taps) == kernel {
+		e.flip(transpose[T]{rows: rows, cols: kernel, src: w, srcStride: kernel, dst: dst, dstStride: rows})
+		return
+	}
+	for i, tap := range taps {
+		for row := range rows {
+			dst[i*rows+row] = w[row*kernel+tap]
+		}
+	}
+}
+
+func (d *convData[T]) run(w, dy, dx []T) {
+	if len(d.phases) == 1 && d.phases[0].c != nil {
+		d.phases[0].c.run(dy, w, nil, dx)
+		return
+	}
+	d.dx = dx
+	planes := d.shape.Batch * d.shape.InChannels
+	for i := range d.phases {
+		d.phase = &d.phases[i]
+		size := planes * d.phase.rows.n * d.phase.cols.n
+		d.part = grow(d.part, size)
+		if d.phase.c != nil {
+			d.phase.c.run(dy, w, nil, d.part)
+		}
+		parallelAbove(parallelWork, int64(size), planes, d.deal)
+	}
+	d.dx = nil
+}
+
+// dealPlane deals a phase's part of one plane out to its rows and columns of dx.
+func (d *convData[T]) dealPlane(plane int) {
+	rows, cols := d.phase.rows, d.phase.cols
+	dst := d.dx[plane*d.shape.InHeight*d.shape.InWidth:][:d.shape.InHeight*d.shape.InWidth]
+	src := d.part[plane*rows.n*cols.n:][:rows.n*cols.n]
+	for i := range rows.n {
+		at := (rows.first+i*d.shape.StrideH)*d.shape.InWidth + cols.first
+		for j := range cols.n {
+			v := T(0)
+			if d.phase.c != nil {
+				v = src[i*cols.n+j]
+			}
+			dst[at] = v
+			at += d.shape.StrideW
+		}
+	}
+}

@@ -1,0 +1,265 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// naiveConv is the definition of a convolution and its gradients, in float64: five nested loops over everything.
+type naiveConv struct{ ConvShape }
+
+// each calls f with the indices of every product of the forward sum.
+func (c naiveConv) each(f func(x, w, y int)) {
+	s := c.withDefaults()
+	in, out := s.groupChannels()
+	oh, ow := s.OutHeight(), s.OutWidth()
+	for n := range s.Batch {
+		for o := range s.OutChannels {
+			for y := range oh * ow {
+				for k := range in * s.KernelH * s.KernelW {
+					ch, r, col := k/(s.KernelH*s.KernelW), k/s.KernelW%s.KernelH, k%s.KernelW
+					h := y/ow*s.StrideH + r*s.DilationH - s.PadH
+					w := y%ow*s.StrideW + col*s.DilationW - s.PadW
+					if h < 0 || w < 0 || h >= s.InHeight || w >= s.InWidth {
+						continue
+					}
+					channel := o/out*in + ch
+					f(((n*s.InChannels+channel)*s.InHeight+h)*s.InWidth+w, o*in*s.KernelH*s.KernelW+k, (n*s.OutChannels+o)*oh*ow+y)
+				}
+			}
+		}
+	}
+}
+
+// sizes returns the lengths of x, w and y.
+func (s ConvShape) sizes() (x, w, y int) {
+	s = s.withDefaults()
+	in, _ := s.groupChannels()
+	return s.Batch * s.InChannels * s.InHeight * s.InWidth, s.OutChannels * in * s.KernelH * s.KernelW,
+		s.Batch * s.OutChannels * s.OutHeight() * s.OutWidth()
+}
+
+// random returns n values of [-1, 1).
+func random[T Float](r *rand.Rand, n int) []T {
+	s := make([]T, n)
+	for i := range s {
+		s[i] = T(2*r.Float64() - 1)
+	}
+	return s
+}
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 7)) }
+
+// epsilon returns the rounding unit of T.
+func epsilon[T Float]() float64 {
+	if one := T(1); one+T(1e-12) == one {
+		return 0x1p-24
+	}
+	return 0x1p-53
+}
+
+// sumBound returns how far a sum of terms products, whose sizes add up to size, may be from its true value in T: the classical bound
+// |error| <= terms·epsilon·Σ|products|, Higham 2002, 3.1, with room for the bias.
+func sumBound[T Float](terms int, size float64) float64 {
+	return float64(terms+2) * epsilon[T]() * (size + 1)
+}
+
+type sums struct {
+	value, size []float64
+	terms       []int
+}
+
+func newSums(n int) sums { return sums{make([]float64, n), make([]float64, n), make([]int, n)} }
+
+func (s sums) add(i int, v float64) {
+	s.value[i] += v
+	s.size[i] += math.Abs(v)
+	s.terms[i]++
+}
+
+func requireClose[T Float](t require.TestingT, what string, want sums, got []T) {
+	for i, v := range want.value {
+		if diff := math.Abs(v - float64(got[i])); !(diff <= sumBound[T](want.terms[i], want.size[i])) {
+			require.Failf(t, what, "element %d of %d: %v, want %v", i, len(got), got[i], v)
+		}
+	}
+}
+
+// checkConv compares all passes with the definition.
+func checkConv[T Float](t require.TestingT, s ConvShape) {
+	r := newRand(1)
+	nx, nw, ny := s.sizes()
+	x, w, bias, dy := random[T](r, nx), random[T](r, nw), random[T](r, s.OutChannels), random[T](r, ny)
+	plane := s.withDefaults().OutHeight() * s.withDefaults().OutWidth()
+	wantY, wantX, wantW, wantB := newSums(ny), newSums(nx), newSums(nw), newSums(s.OutChannels)
+	naiveConv{s}.each(func(i, j, k int) {
+		wantY.add(k, float64(x[i])*float64(w[j]))
+		wantX.add(i, float64(w[j])*float64(dy[k]))
+		wantW.add(j, float64(x[i])*float64(dy[k]))
+	})
+	for i := range ny {
+		wantY.add(i, float64(bias[i/plane%s.OutChannels]))
+		wantB.add(i/plane%s.OutChannels, float64(dy[i]))
+	}
+	c := NewConv[T](s)
+	for range 2 { // the second time with used scratch
+		y, dx, dw, db := random[T](r, ny), random[T](r, nx), random[T](r, nw), random[T](r, s.OutChannels)
+		c.Forward(x, w, bias, y)
+		requireClose(t, "y", wantY, y)
+		c.BackwardData(w, dy, dx)
+		requireClose(t, "dx", wantX, dx)
+		c.BackwardWeights(x, dy, dw)
+		requireClose(t, "dw", wantW, dw)
+		c.BackwardBias(dy, db)
+		requireClose(t, "db", wantB, db)
+	}
+}
+
+// convShapes are the corners: every one has broken some convolution.
+var convShapes = map[string]ConvShape{
+	"1x1":              {Batch: 3, InChannels: 5, InHeight: 7, InWidth: 6, OutChannels: 9, KernelH: 1, KernelW: 1},
+	"1x1 strided":      {Batch: 2, InChannels: 3, InHeight: 9, InWidth: 8, OutChannels: 4, KernelH: 1, KernelW: 1, StrideH: 2, StrideW: 3},
+	"kernel is input":  {Batch: 4, InChannels: 3, InHeight: 6, InWidth: 5, OutChannels: 7, KernelH: 6, KernelW: 5},
+	"stride > kernel":  {Batch: 2, InChannels: 2, InHeight: 17, InWidth: 16, OutChannels: 3, KernelH: 2, KernelW: 3, StrideH: 5, StrideW: 4},
+	"padding":          {Batch: 2, InChannels: 3, InHeight: 8, InWidth: 9, OutChannels: 5, KernelH: 3, KernelW: 5, PadH: 1, PadW: 2},
+	"padding > kernel": {Batch: 2, InChannels: 2, InHeight: 4, InWidth: 5, OutChannels: 3, KernelH: 2, KernelW: 1, PadH: 3, PadW: 2},
+	"dilation":         {Batch: 2, InChannels: 3, InHeight: 13, InWidth: 12, OutChannels: 4, KernelH: 3, KernelW: 3, PadH: 2, DilationH: 2, DilationW: 3},
+	"dilated strided":  {Batch: 2, InChannels: 2, InHeight: 15, InWidth: 17, OutChannels: 3, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 3, PadH: 2, PadW: 1, DilationH: 3, DilationW: 2},
+	"groups":           {Batch: 2, InChannels: 8, InHeight: 7, InWidth: 9, OutChannels: 12, KernelH: 3, KernelW: 3, PadH: 1, PadW: 1, Groups: 2},
+	"depthwise":        {Batch: 3, InChannels: 6, InHeight: 9, InWidth: 8, OutChannels: 12, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 1, PadH: 1, PadW: 1, Groups: 6},
+	"one pixel":        {Batch: 1, InChannels: 1, InHeight: 1, InWidth: 1, OutChannels: 1, KernelH: 1, KernelW: 1},
+	"many images":      {Batch: 37, InChannels: 1, InHeight: 12, InWidth: 12, OutChannels: 6, KernelH: 5, KernelW: 5},
+	"deep":             {Batch: 2, InChannels: 96, InHeight: 6, InWidth: 6, OutChannels: 33, KernelH: 3, KernelW: 3, PadH: 1, PadW: 1},
+	"wide":             {Batch: 1, InChannels: 3, InHeight: 35, InWidth: 67, OutChannels: 17, KernelH: 11, KernelW: 11, StrideH: 4, StrideW: 4, PadH: 2, PadW: 2},
+}
+
+func TestConvAgainstDefinition(t *testing.T) {
+	for name, s := range convShapes {
+		t.Run(name+"/float32", func(t *testing.T) { checkConv[float32](t, s) })
+		t.Run(name+"/float64", func(t *testing.T) { checkConv[float64](t, s) })
+	}
+}
+
+func drawConvShape(t *rapid.T) ConvShape {
+	s := ConvShape{
+		KernelH: rapid.IntRange(1, 5).Draw(t, "kernelH"), KernelW: rapid.IntRange(1, 5).Draw(t, "kernelW"),
+		StrideH: rapid.IntRange(1, 4).Draw(t, "strideH"), StrideW: rapid.IntRange(1, 4).Draw(t, "strideW"),
+		PadH: rapid.IntRange(0, 3).Draw(t, "padH"), PadW: rapid.IntRange(0, 3).Draw(t, "padW"),
+		DilationH: rapid.IntRange(1, 3).Draw(t, "dilationH"), DilationW: rapid.IntRange(1, 3).Draw(t, "dilationW"),
+		Batch: rapid.IntRange(1, 4).Draw(t, "batch"), Groups: rapid.IntRange(1, 3).Draw(t, "groups"),
+	}
+	s.InChannels = s.Groups * rapid.IntRange(1, 4).Draw(t, "in")
+	s.OutChannels = s.Groups * rapid.IntRange(1, 17).Draw(t, "out")
+	s.InHeight = max(1, s.DilationH*(s.KernelH-1)+1-2*s.PadH) + rapid.IntRange(0, 12).Draw(t, "height")
+	s.InWidth = max(1, s.DilationW*(s.KernelW-1)+1-2*s.PadW) + rapid.IntRange(0, 12).Draw(t, "width")
+	return s
+}
+
+func TestConvProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { checkConv[float32](t, drawConvShape(t)) })
+	rapid.Check(t, func(t *rapid.T) { checkConv[float64](t, drawConvShape(t)) })
+}
+
+func TestConvWithoutBias(t *testing.T) {
+	s := convShapes["padding"]
+	r := newRand(2)
+	nx, nw, ny := s.sizes()
+	x, w, zero := random[float32](r, nx), random[float32](r, nw), make([]float32, s.OutChannels)
+	with, without := make([]float32, ny), make([]float32, ny)
+	c := NewConv[float32](s)
+	c.Forward(x, w, zero, with)
+	c.Forward(x, w, nil, without)
+	assert.Equal(t, with, without)
+}
+
+// convPasses runs every pass and returns all results.
+func convPasses[T Float](s ConvShape, x, w, bias, dy []T) [][]T {
+	y, dx, dw, db := make([]T, len(dy)), make([]T, len(x)), make([]T, len(w)), make([]T, len(bias))
+	c := NewConv[T](s)
+	c.Forward(x, w, bias, y)
+	c.BackwardData(w, dy, dx)
+	c.BackwardWeights(x, dy, dw)
+	c.BackwardBias(dy, db)
+	return [][]T{y, dx, dw, db}
+}
+
+func TestConvBitsDoNotDependOnWorkers(t *testing.T) {
+	for _, s := range []ConvShape{
+		{Batch: 33, InChannels: 3, InHeight: 20, InWidth: 20, OutChannels: 16, KernelH: 5, KernelW: 5},
+		{Batch: 1, InChannels: 32, InHeight: 20, InWidth: 20, OutChannels: 32, KernelH: 3, KernelW: 3, PadH: 1, PadW: 1, Groups: 2},
+	} {
+		r := newRand(3)
+		nx, nw, ny := s.sizes()
+		x, w, bias, dy := random[float32](r, nx), random[float32](r, nw), random[float32](r, s.OutChannels), random[float32](r, ny)
+		var want [][]float32
+		withWorkers(t, 1, func() { want = convPasses(s, x, w, bias, dy) })
+		for _, workers := range []int{2, 3, 7} {
+			withWorkers(t, workers, func() { require.Equal(t, want, convPasses(s, x, w, bias, dy), "%d workers", workers) })
+		}
+	}
+}
+
+func TestConvBitsDoNotDependOnPlaceInBatch(t *testing.T) {
+	s := ConvShape{Batch: 19, InChannels: 2, InHeight: 9, InWidth: 11, OutChannels: 5, KernelH: 3, KernelW: 3, StrideW: 2, PadH: 1}
+	r := newRand(4)
+	nx, nw, ny := s.sizes()
+	x, w, dy := random[float32](r, nx), random[float32](r, nw), random[float32](r, ny)
+	for n := 1; n < s.Batch; n++ { // the same image everywhere
+		copy(x[n*nx/s.Batch:], x[:nx/s.Batch])
+		copy(dy[n*ny/s.Batch:], dy[:ny/s.Batch])
+	}
+	out := convPasses(s, x, w, make([]float32, s.OutChannels), dy)
+	for _, v := range out[:2] {
+		one := len(v) / s.Batch
+		for n := 1; n < s.Batch; n++ {
+			require.Equal(t, v[:one], v[n*one:][:one], "image %d", n)
+		}
+	}
+}
+
+func TestConvAllocatesNothing(t *testing.T) {
+	s := ConvShape{Batch: 20, InChannels: 3, InHeight: 12, InWidth: 12, OutChannels: 8, KernelH: 3, KernelW: 3, StrideH: 2, PadH: 1}
+	nx, nw, ny := s.sizes()
+	x, w, bias, y := make([]float32, nx), make([]float32, nw), make([]float32, s.OutChannels), make([]float32, ny)
+	for _, workers := range []int{1, 2} {
+		withWorkers(t, workers, func() {
+			c := NewConv[float32](s)
+			passes := func() {
+				c.Forward(x, w, bias, y)
+				c.BackwardData(w, y, x)
+				c.BackwardWeights(x, y, w)
+				c.BackwardBias(y, bias)
+			}
+			for range 50 { // until every scratch that can be in use at once is there
+				passes()
+			}
+			assert.Zero(t, testing.AllocsPerRun(50, passes), "%d workers", workers)
+		})
+	}
+}
+
+func TestConvShape(t *testing.T) {
+	s := ConvShape{Batch: 32, InChannels: 96, InHeight: 27, InWidth: 27, OutChannels: 256, KernelH: 5, KernelW: 5, PadH: 2, PadW: 2, Groups: 2}
+	assert.Equal(t, 27, s.OutHeight())
+	assert.Equal(t, 27, s.OutWidth())
+	assert.EqualValues(t, 32*256*27*27*48*25, s.MultiplyAdds())
+	s = ConvShape{InHeight: 227, InWidth: 14, KernelH: 11, KernelW: 3, StrideH: 4, DilationW: 2}
+	assert.Equal(t, 55, s.OutHeight())
+	assert.Equal(t, 10, s.OutWidth())
+}
+
+func ExampleConv() {
+	c := NewConv[float32](ConvShape{Batch: 1, InChannels: 1, InHeight: 3, InWidth: 3, OutChannels: 1, KernelH: 2, KernelW: 2})
+	x := []float32{1, 2, 3, 4, 5, 6, 7, 8, 9}
+	w := []float32{1, 0, 0, -1}
+	y := make([]float32, 4)
+	c.Forward(x, w, []float32{10}, y)
+	fmt.Println(y)
+	// Output: [6 6 6 6]
+}

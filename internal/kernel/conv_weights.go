@@ -1,0 +1,147 @@
+package kernel
+
+const (
+	tapBlock     = 256 // taps, at least, that share one packing of dy
+	pixelDepth   = 512 // pixels, of one or several images, in one block of the sum
+	weightShards = 16  // shards a large weight gradient is cut into; small ones into twice as many
+	smallWeights = 1 << 16
+)
+
+// convWeights is the gradient with respect to the weights,
+//
+//	dw[o, k] = Σ_n Σ_j dy[n, o, j] · L_n[offset(k) + j],     k = (c, r, s), j < outH·outW
+//
+// a matrix product whose depth is the pixels of all images. A shard owns a group, a block of channels and a block of images: several
+// blocks of images add into parts of their own, which are summed in order at the end.
+type convWeights[T Float] struct {
+	shape         ConvShape
+	e             *engine[T]
+	low           *lowering
+	tiles         []rowTile
+	m, k, pixels  int
+	channelBlock  int
+	channelBlocks int
+	imageBlocks   int
+
+	parts  []T // the second to last image block's dw
+	shards stack[weightScratch[T]]
+
+	x, dy, dw []T // of the running call
+
+	accumulate, sum func(int)
+}
+
+type weightScratch[T Float] struct {
+	lowered, a, b []T
+	p             panel[T]
+}
+
+func newConvWeights[T Float](e *engine[T], s ConvShape) *convWeights[T] {
+	in, out := s.groupChannels()
+	c := &convWeights[T]{shape: s, e: e, low: newConvForward(e, s).low, m: out, tiles: tileRows(out, e.rows)}
+	c.k, c.pixels = len(c.low.offsets), c.low.outH*c.low.outW
+	c.channelBlock = min(in, ceilDiv(tapBlock, c.low.taps()))
+	c.channelBlocks = ceilDiv(in, c.channelBlock)
+	shards := weightShards
+	if s.OutChannels*c.k <= smallWeights {
+		shards *= 2
+	}
+	c.imageBlocks = min(s.Batch, ceilDiv(shards, s.Groups*c.channelBlocks))
+	c.accumulate, c.sum = c.blockShard, c.sumShard
+	return c
+}
+
+func (c *convWeights[T]) run(x, dy, dw []T) {
+	c.x, c.dy, c.dw = x, dy, dw
+	size := c.shape.OutChannels * c.k
+	c.parts = grow(c.parts, (c.imageBlocks-1)*size)
+	work := c.shape.MultiplyAdds()
+	parallelAbove(parallelWork, work, c.imageBlocks*c.shape.Groups*c.channelBlocks, c.accumulate)
+	if c.imageBlocks > 1 {
+		parallelAbove(parallelWork, int64(size*c.imageBlocks), c.shape.OutChannels, c.sum)
+	}
+	c.x, c.dy, c.dw = nil, nil, nil
+}
+
+// sumShard adds the parts of one output channel to dw.
+func (c *convWeights[T]) sumShard(channel int) {
+	dw := c.dw[channel*c.k:][:c.k]
+	for block := range c.imageBlocks - 1 {
+		for i, v := range c.parts[(block*c.shape.OutChannels+channel)*c.k:][:c.k] {
+			dw[i] += v
+		}
+	}
+}
+
+// weightBlock is what one shard computes: dw of a group and of n channels from first on, and one block of images' share of it.
+type weightBlock[T Float] struct {
+	group, first, n int
+	image, end      int
+	dw              []T // from the block's first row and tap
+}
+
+func (c *convWeights[T]) blockShard(shard int) {
+	imageBlock, rest := shard%c.imageBlocks, shard/c.imageBlocks
+	group, channels := rest%c.shape.Groups, rest/c.shape.Groups
+	b := weightBlock[T]{
+		group: group, first: channels * c.channelBlock,
+		image: imageBlock * c.shape.Batch / c.imageBlocks, end: (imageBlock + 1) * c.shape.Batch / c.imageBlocks,
+		dw: c.dw,
+	}
+	b.n = min(c.channelBlock, c.low.channels-b.first)
+	if imageBlock > 0 {
+		b.dw = c.parts[(imageBlock-1)*c.shape.OutChannels*c.k:]
+	}
+	b.dw = b.dw[group*c.m*c.k+b.first*c.low.taps():]
+	s := c.shards.take()
+	c.addImages(s, b)
+	c.shards.put(s)
+}
+
+// addImages works through the block's images, as many at once as make a sum of pixelDepth.
+func (c *convWeights[T]) addImages(s *weightScratch[T], b weightBlock[T]) {
+	together := max(1, pixelDepth/c.pixels)
+	size := c.low.size(c.channelBlock)
+	s.lowered = grow(s.lowered, together*size)
+	for image := b.image; image < b.end; image += together {
+		n := min(together, b.end-image)
+		for i := range n {
+			lower(c.e, c.low, b.n, c.source(image+i, b), s.lowered[i*size:])
+		}
+		depth := ceilDiv(c.pixels, ceilDiv(c.pixels, pixelDepth))
+		for pixel := 0; pixel < c.pixels; pixel += depth {
+			c.addPixels(s, b, image, n, pixel, min(depth, c.pixels-pixel), image > b.image || pixel > 0)
+		}
+	}
+}
+
+func (c *convWeights[T]) source(image int, b weightBlock[T]) []T {
+	plane := c.low.height * c.low.width
+	return c.x[((image*c.shape.Groups+b.group)*c.low.channels+b.first)*plane:][:b.n*plane]
+}
+
+// addPixels adds depth pixels of n images, or writes them if they are the first.
+func (c *convWeights[T]) addPixels(s *weightScratch[T], b weightBlock[T], image, n, pixel, depth int, accumulate bool) {
+	kc := n * depth
+	s.a = grow(s.a, c.m*kc)
+	for _, t := range c.tiles {
+		for i := range n {
+			dy := c.dy[((image+i)*c.shape.OutChannels+b.group*c.m)*c.pixels+pixel:]
+			dst := s.a[t.row*kc+i*depth*t.rows:]
+			c.e.flip(transpose[T]{rows: t.rows, cols: depth, src: dy[t.row*c.pixels:], srcStride: c.pixels, dst: dst, dstStride: t.rows})
+		}
+	}
+	s.b = grow(s.b, kc*c.e.cols)
+	taps, size := b.n*c.low.taps(), c.low.size(c.channelBlock)
+	for tap := 0; tap < taps; tap += c.e.cols {
+		cols := min(c.e.cols, taps-tap)
+		width := c.e.width(cols)
+		for i := range n {
+			c.e.gatherFlip(c.low.offsets[tap:tap+cols], depth, s.lowered[i*size+pixel:], s.b[i*depth*width:], width)
+		}
+		s.p = panel[T]{
+			tiles: c.tiles, a: s.a, k: kc, kc: kc, b: s.b, width: width, c: b.dw[tap:], ldc: c.k, cols: cols, accumulate: accumulate,
+		}
+		c.e.mul(&s.p)
+	}
+}

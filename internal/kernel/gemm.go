@@ -1,0 +1,190 @@
+package kernel
+
+import "sync"
+
+const (
+	depthBlock   = 768     // k is cut into blocks of at most this: a panel of B then stays in L2 while every tile of A passes it
+	rowBlock     = 256     // rows of packed A that stay in L2 while the panels pass
+	colBlock     = 256     // columns of B a job packs for itself
+	sharedB      = 1 << 20 // up to this many elements B is packed once for all jobs, which may then split the rows too
+	gemmJobs     = 16      // jobs a product is cut into, if it is worth it
+	gemmJobWork  = 1 << 17 // multiply-adds a job should have
+	parallelWork = 1 << 17 // multiply-adds below which a fork costs more than it gains
+)
+
+// Gemm computes C = op(A)·op(B) for row-major matrices: op(A) is m × k, op(B) k × n, C m × n; op transposes where transA, transB say so,
+// and lda, ldb, ldc are the lengths of the stored rows. C must not overlap A or B.
+func Gemm[T Float](transA, transB bool, m, n, k int, a []T, lda int, b []T, ldb int, c []T, ldc int) {
+	pool := productPool[T]()
+	p, _ := pool.Get().(*product[T])
+	if p == nil {
+		p = newProduct[T]()
+	}
+	p.plan(m, n, k)
+	p.run(matrix[T]{a, lda, transA}, matrix[T]{b, ldb, transB}, c, ldc)
+	pool.Put(p)
+}
+
+var products32, products64 sync.Pool
+
+func productPool[T Float]() *sync.Pool {
+	var zero T
+	if _, ok := any(zero).(float32); ok {
+		return &products32
+	}
+	return &products64
+}
+
+// product is a planned matrix product with its scratch. The plan, and so the order of every sum, depends on m, n, k alone.
+type product[T Float] struct {
+	e       *engine[T]
+	m, n, k int
+
+	tiles        []rowTile
+	depth        int // of a block of k
+	panels       int
+	rowJobs      int
+	panelsPerJob int
+	shared       bool // B is packed whole before the jobs start
+
+	packedA, packedB []T
+	blocks           stack[panelScratch[T]]
+
+	a, b matrix[T] // of the running call
+	c    []T
+	ldc  int
+	bias []T // by column of C, or nil
+	relu bool
+
+	pack, multiply func(int) // kept, so that a call makes no closures
+}
+
+type panelScratch[T Float] struct {
+	b []T
+	p panel[T]
+}
+
+func newProduct[T Float]() *product[T] {
+	p := &product[T]{e: engineFor[T]()}
+	p.pack, p.multiply = p.packShard, p.multiplyJob
+	return p
+}
+
+func (p *product[T]) plan(m, n, k int) {
+	if p.tiles != nil && p.m == m && p.n == n && p.k == k {
+		return
+	}
+	p.m, p.n, p.k = m, n, k
+	p.tiles = tileRows(m, p.e.rows)
+	p.depth = depthOf(k)
+	p.panels = ceilDiv(n, p.e.cols)
+	p.shared = k*n <= sharedB
+	jobs := max(1, min(gemmJobs, m*n*k/gemmJobWork))
+	p.panelsPerJob = min(max(1, colBlock/p.e.cols), max(1, p.panels/jobs))
+	p.rowJobs = 1
+	if p.shared {
+		p.rowJobs = max(1, min(len(p.tiles), jobs/ceilDiv(p.panels, p.panelsPerJob)))
+	}
+	p.packedA = grow(p.packedA, m*k)
+	if p.shared {
+		p.packedB = grow(p.packedB, p.panels*p.e.cols*k)
+	}
+}
+
+// depthOf returns the depth of the blocks that k is cut into, as equal as can be.
+func depthOf(k int) int { return max(1, ceilDiv(k, max(1, ceilDiv(k, depthBlock)))) }
+
+func (p *product[T]) run(a, b matrix[T], c []T, ldc int) {
+	if p.m == 0 || p.n == 0 {
+		return
+	}
+	p.a, p.b, p.c, p.ldc = a, b, c, ldc
+	work := int64(p.m) * int64(p.n) * int64(p.k)
+	shards := len(p.tiles)
+	if p.shared {
+		shards += p.panels
+	}
+	parallelAbove(parallelWork, work, shards, p.pack)
+	parallelAbove(parallelWork, work, p.rowJobs*ceilDiv(p.panels, p.panelsPerJob), p.multiply)
+	p.a, p.b, p.c = matrix[T]{}, matrix[T]{}, nil
+}
+
+// packShard packs one tile of A or one whole panel of B.
+func (p *product[T]) packShard(shard int) {
+	if p.k == 0 {
+		return
+	}
+	if shard < len(p.tiles) {
+		t := p.tiles[shard]
+		p.e.packTile(p.a, t, p.k, p.packedA[t.row*p.k:])
+		return
+	}
+	first := (shard - len(p.tiles)) * p.e.cols
+	cols := min(p.e.cols, p.n-first)
+	p.e.packPanel(p.b, 0, p.k, first, cols, p.e.width(cols), p.packedB[first*p.k:])
+}
+
+func (p *product[T]) multiplyJob(job int) {
+	rowJob, colJob := job%p.rowJobs, job/p.rowJobs
+	tiles := p.tiles[rowJob*len(p.tiles)/p.rowJobs : (rowJob+1)*len(p.tiles)/p.rowJobs]
+	first := colJob * p.panelsPerJob
+	last := min(first+p.panelsPerJob, p.panels)
+	p.begin(tiles, first, last)
+	s := p.blocks.take()
+	for k0 := 0; k0 < p.k; k0 += p.depth {
+		kc := min(p.depth, p.k-k0)
+		if !p.shared {
+			p.packBlock(s, k0, kc, first, last)
+		}
+		for rest := tiles; len(rest) > 0; {
+			n := min(len(rest), max(1, rowBlock/p.e.rows))
+			p.multiplyBlock(s, rest[:n], k0, kc, first, last)
+			rest = rest[n:]
+		}
+	}
+	p.blocks.put(s)
+}
+
+// begin prepares a job's part of C, where the blocks' calls don't: with the bias, or with zeros for an empty sum.
+func (p *product[T]) begin(tiles []rowTile, first, last int) {
+	if p.bias == nil && p.k > 0 {
+		return
+	}
+	col, end := first*p.e.cols, min(last*p.e.cols, p.n)
+	for row := tiles[0].row; row < tiles[len(tiles)-1].row+tiles[len(tiles)-1].rows; row++ {
+		c := p.c[row*p.ldc+col : row*p.ldc+end]
+		if p.bias == nil {
+			clear(c)
+			continue
+		}
+		copy(c, p.bias[col:end])
+	}
+}
+
+// packBlock packs a job's columns of B, rows [k0, k0+kc), panel after panel.
+func (p *product[T]) packBlock(s *panelScratch[T], k0, kc, first, last int) {
+	s.b = grow(s.b, (last-first)*p.e.cols*p.depth)
+	for i := first; i < last; i++ {
+		cols := min(p.e.cols, p.n-i*p.e.cols)
+		p.e.packPanel(p.b, k0, kc, i*p.e.cols, cols, p.e.width(cols), s.b[(i-first)*p.e.cols*kc:])
+	}
+}
+
+func (p *product[T]) multiplyBlock(s *panelScratch[T], tiles []rowTile, k0, kc, first, last int) {
+	for i := first; i < last; i++ {
+		cols := min(p.e.cols, p.n-i*p.e.cols)
+		width := p.e.width(cols)
+		b := s.b
+		if p.shared {
+			b = p.packedB[i*p.e.cols*p.k+k0*width:]
+		} else {
+			b = b[(i-first)*p.e.cols*kc:]
+		}
+		s.p = panel[T]{
+			tiles: tiles, a: p.packedA, k: p.k, k0: k0, kc: kc, b: b, width: width,
+			c: p.c[i*p.e.cols:], ldc: p.ldc, cols: cols,
+			accumulate: k0 > 0 || p.bias != nil, relu: p.relu && k0+kc == p.k,
+		}
+		p.e.mul(&s.p)
+	}
+}
