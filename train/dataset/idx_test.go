@@ -277,3 +277,28 @@ func FuzzReadIDX(f *testing.F) {
 		}
 	})
 }
+
+// Debian's package dataset-fashion-mnist installs Zalando's files here; the training mean is the one its users normalise with.
+func TestOpenIDXReadsFashionMNIST(t *testing.T) {
+	const dir = "/usr/share/datasets/fashion-mnist"
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip("the Debian package dataset-fashion-mnist is not installed")
+	}
+	train, test, err := dataset.OpenIDX(dir)
+	require.NoError(t, err)
+	assert.Equal(t, 10000, test.Len())
+	assert.Equal(t, 10, test.Classes())
+	var counts [10]int
+	sum := 0.0
+	x := make([]float32, 28*28)
+	for i := range train.Len() {
+		label, err := train.Sample(i, x)
+		require.NoError(t, err)
+		counts[label]++
+		for _, v := range x {
+			sum += float64(v)
+		}
+	}
+	assert.Equal(t, [10]int{6000, 6000, 6000, 6000, 6000, 6000, 6000, 6000, 6000, 6000}, counts)
+	assert.InDelta(t, 0.2860, sum/float64(train.Len()*28*28), 0.00005)
+}

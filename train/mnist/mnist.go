@@ -1,0 +1,59 @@
+// Package mnist holds the MNIST database of handwritten digits in the binary: 60,000 training and 10,000 test images of
+// 28x28 pixels. The README of its folder data states the files' origin and licence.
+package mnist
+
+import (
+	"embed"
+	"fmt"
+	"sync"
+
+	"convgraph/train/dataset"
+)
+
+//go:embed data/*.gz
+var files embed.FS
+
+// Load returns the training and the test set, images of shape (1,28,28) with intensities in [0, 1] and the labels 0 to
+// 9. The files are decoded by the first call and shared by all.
+func Load() (train, test dataset.Dataset, err error) {
+	sets, err := load()
+	return sets.train, sets.test, err
+}
+
+type split struct{ train, test dataset.Dataset }
+
+var load = sync.OnceValues(func() (sets split, err error) {
+	if sets.train, err = read("train"); err != nil {
+		return split{}, err
+	}
+	if sets.test, err = read("t10k"); err != nil {
+		return split{}, err
+	}
+	return sets, nil
+})
+
+const digits = 10
+
+func read(prefix string) (dataset.Dataset, error) {
+	images, err := source(prefix + "-images-idx3-ubyte.gz")
+	if err != nil {
+		return nil, err
+	}
+	labels, err := source(prefix + "-labels-idx1-ubyte.gz")
+	if err != nil {
+		return nil, err
+	}
+	set, err := dataset.ReadIDX(images, labels, digits)
+	if err != nil {
+		return nil, fmt.Errorf("embedded MNIST: %w", err)
+	}
+	return set, nil
+}
+
+func source(name string) (dataset.Source, error) {
+	file, err := files.Open("data/" + name)
+	if err != nil {
+		return dataset.Source{}, fmt.Errorf("embedded MNIST: %w", err)
+	}
+	return dataset.Source{Name: name, Reader: file}, nil
+}
