@@ -1,0 +1,38 @@
+package kernel
+
+// Dropout sets each element to 0 with probability rate (at least 0, below 1) and divides the others by 1-rate (inverted dropout,
+// Srivastava et al. 2014, section 10). Whether element i is kept depends on key and i alone: no state, no order, the same mask on every
+// platform and for both element types, so DropoutBackward with the same key makes it again.
+func Dropout[T Float](x, y []T, rate float64, key uint64) {
+	forEach(kernels[T]().dropout, operands[T]{a: x, b: y, rate: rate, key: key})
+}
+
+// DropoutBackward is dx = dy·m, m the mask that Dropout multiplied by: 0 or 1/(1-rate).
+func DropoutBackward[T Float](dy, dx []T, rate float64, key uint64) { Dropout(dy, dx, rate, key) }
+
+func dropout[T Float](o operands[T]) {
+	y := o.b[:len(o.a)]
+	scale := T(1 / (1 - o.rate))
+	dropBelow := uint64(o.rate * (1 << 53))
+	state := splitMix(o.key) + uint64(o.first)*goldenGamma
+	for i, v := range o.a {
+		kept := v * scale
+		if splitMix(state)>>11 < dropBelow {
+			kept = 0
+		}
+		y[i] = kept
+		state += goldenGamma
+	}
+}
+
+// goldenGamma is 2^64 divided by the golden ratio, made odd: SplitMix64's step.
+const goldenGamma = 0x9e3779b97f4a7c15
+
+// splitMix is SplitMix64's output function (Steele, Lea, Flood 2014) at the state after x: over a counter in steps of goldenGamma it is a
+// generator whose n-th number needs none of those before.
+func splitMix(x uint64) uint64 {
+	x += goldenGamma
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}

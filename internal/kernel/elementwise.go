@@ -1,0 +1,176 @@
+package kernel
+
+import "sync"
+
+// table holds one implementation of every kernel that works element by element or row by row.
+type table[T Float] struct {
+	relu, reluBackward       pass[T]
+	sigmoid, sigmoidBackward pass[T]
+	tanh, tanhBackward       pass[T]
+	dropout                  pass[T]
+	softmax, softmaxBackward pass[T]
+	crossEntropy             pass[T]
+	crossEntropyBackward     pass[T]
+	rowSums                  pass[T]
+
+	sgd, momentum, nesterov pass[T]
+	adaGrad, rmsProp        pass[T]
+	adam, adamW             pass[T]
+}
+
+// pass works through one shard of a sweep.
+type pass[T Float] func(operands[T])
+
+// operands are the arguments of a pass. Which slice is what, and what the constants mean, is an agreement between the function that
+// starts the sweep and its pass.
+type operands[T Float] struct {
+	a, b, c, d []T       // unit elements an item
+	sums       []float64 // one element an item
+	k          [9]T
+	rate       float64
+	key        uint64
+	unit       int // elements an item: 1, or the length of a row
+	first      int // number of the shard's first item
+}
+
+func portableTable[T Float]() table[T] {
+	return table[T]{
+		relu: relu[T], reluBackward: reluBackward[T],
+		sigmoid: sigmoid[T], sigmoidBackward: sigmoidBackward[T],
+		tanh: tanh[T], tanhBackward: tanhBackward[T],
+		dropout: dropout[T],
+		softmax: softmax[T], softmaxBackward: softmaxBackward[T],
+		crossEntropy: crossEntropy[T], crossEntropyBackward: crossEntropyBackward[T],
+		rowSums: rowSums[T],
+		sgd:     sgd[T], momentum: momentum[T], nesterov: nesterov[T],
+		adaGrad: adaGrad[T], rmsProp: rmsProp[T],
+		adam: adam[T], adamW: adamW[T],
+	}
+}
+
+var (
+	table32 = portableTable[float32]()
+	table64 = portableTable[float64]()
+)
+
+// kernels returns the implementations in use for T.
+func kernels[T Float]() *table[T] {
+	var t *table[T]
+	switch p := any(&t).(type) {
+	case **table[float32]:
+		*p = &table32
+	case **table[float64]:
+		*p = &table64
+	}
+	return t
+}
+
+// sweepShard is how many elements a shard of a sweep has, in whole items: enough to be worth handing to another core, few enough to stay
+// in its L2 cache.
+const sweepShard = 1 << 14
+
+// sweep is one parallel pass over items. Sweeps are kept and used again, because a closure a call would be an allocation a call.
+type sweep[T Float] struct {
+	operands[T]
+	apply pass[T]
+	items int
+	run   func(shard int)
+	room  []float64 // scratch behind sums
+}
+
+func newSweep[T Float]() *sweep[T] {
+	s := &sweep[T]{}
+	s.run = s.shard
+	return s
+}
+
+// idle keeps the sweeps that no call is using.
+type idle[T Float] struct {
+	mu     sync.Mutex
+	sweeps []*sweep[T]
+}
+
+var (
+	idle32 idle[float32]
+	idle64 idle[float64]
+)
+
+func idleSweeps[T Float]() *idle[T] {
+	var list *idle[T]
+	switch p := any(&list).(type) {
+	case **idle[float32]:
+		*p = &idle32
+	case **idle[float64]:
+		*p = &idle64
+	}
+	return list
+}
+
+func (l *idle[T]) take() *sweep[T] {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last := len(l.sweeps) - 1
+	if last < 0 {
+		return newSweep[T]()
+	}
+	s := l.sweeps[last]
+	l.sweeps = l.sweeps[:last]
+	return s
+}
+
+func (l *idle[T]) give(s *sweep[T]) {
+	s.operands = operands[T]{} // lets go of the caller's slices
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sweeps = append(l.sweeps, s)
+}
+
+// do runs a pass over the items of o; o.unit is set. The sums a pass leaves are the caller's to read until it gives the sweep back.
+func (s *sweep[T]) do(items int, apply pass[T], o operands[T]) {
+	s.items, s.apply, s.operands = items, apply, o
+	if s.perShard() >= items {
+		apply(o)
+		return
+	}
+	Parallel((items+s.perShard()-1)/s.perShard(), s.run)
+}
+
+// sumRoom returns scratch for one sum an item.
+func (s *sweep[T]) sumRoom(items int) []float64 {
+	if cap(s.room) < items {
+		s.room = make([]float64, items)
+	}
+	return s.room[:items]
+}
+
+func (s *sweep[T]) perShard() int { return max(1, sweepShard/max(1, s.unit)) }
+
+func (s *sweep[T]) shard(shard int) {
+	from := shard * s.perShard()
+	to := min(from+s.perShard(), s.items)
+	o := s.operands
+	o.first = from
+	o.a, o.b = cut(o.a, from, to, s.unit), cut(o.b, from, to, s.unit)
+	o.c, o.d = cut(o.c, from, to, s.unit), cut(o.d, from, to, s.unit)
+	o.sums = cut(o.sums, from, to, 1)
+	s.apply(o)
+}
+
+func cut[E any](s []E, from, to, unit int) []E {
+	if s == nil {
+		return nil
+	}
+	return s[from*unit : to*unit]
+}
+
+// forEach runs a pass over single elements.
+func forEach[T Float](apply pass[T], o operands[T]) { forEachRow(apply, len(o.a), 1, o) }
+
+// forEachRow runs a pass over rows of unit elements.
+func forEachRow[T Float](apply pass[T], rows, unit int, o operands[T]) {
+	list := idleSweeps[T]()
+	s := list.take()
+	o.unit = unit
+	s.do(rows, apply, o)
+	list.give(s)
+}

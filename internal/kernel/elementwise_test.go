@@ -1,0 +1,88 @@
+package kernel
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// everyBit runs every kernel that cuts its work into shards and returns all results.
+func everyBit() [][]float32 {
+	const rows, classes = 6000, 11
+	n := rows * classes
+	x, target := gaussian[float32](1, n), gaussian[float32](2, n)
+	s := PoolShape{5, 7, 50, 50, 3, 3, 2, 2, 1, 1}
+	in, coef := gaussian[float32](3, s.inLen()), gaussian[float32](4, s.Channels)
+	var results [][]float32
+	result := func(n int) []float32 {
+		results = append(results, make([]float32, n))
+		return results[len(results)-1]
+	}
+	for _, u := range unaries[float32]() {
+		u.forward(x, result(n))
+		u.backward(x, target, result(n))
+	}
+	Softmax(rows, classes, x, result(n))
+	SoftmaxBackward(rows, classes, x, target, result(n))
+	result(1)[0] = CrossEntropy(rows, classes, x, target, result(n))
+	ChannelSum(rows, classes, 1, x, result(classes))
+	Dropout(x, result(n), 0.3, 1)
+	for _, r := range rules[float32]() {
+		p, m, v := result(n), result(n), result(n)
+		copy(p, x)
+		r.update(p, Gradient[float32]{Values: target, Scale: 1}, m, v)
+	}
+	pool, sub := NewMaxPool[float32](s), NewSubsample[float32](s)
+	y := result(s.outLen())
+	pool.Forward(in, y)
+	pool.Backward(y, result(s.inLen()))
+	sub.Forward(in, coef, coef, result(s.outLen()))
+	sub.BackwardData(coef, y, result(s.inLen()))
+	sub.BackwardCoefficient(in, y, result(s.Channels))
+	sub.BackwardBias(y, result(s.Channels))
+	norm := NewLRN[float32](LRNShape{5, 7, 2500, 5, 2, 0.1, 0.75})
+	normed := result(s.inLen())
+	norm.Forward(in, normed)
+	norm.Backward(in, normed, in, result(s.inLen()))
+	return results
+}
+
+func TestSameBitsForEveryWorkerCount(t *testing.T) {
+	var want [][]float32
+	for _, workers := range []int{1, 2, 3, 8} {
+		withWorkers(t, workers, func() {
+			got := everyBit()
+			if want == nil {
+				want = got
+			}
+			assert.Equal(t, want, got, "%d workers", workers)
+		})
+	}
+}
+
+func TestSweepsRunConcurrently(t *testing.T) {
+	n := 5 * sweepShard
+	x, want := gaussian[float64](1, n), make([]float64, n)
+	Sigmoid(x, want)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			y := make([]float64, n)
+			for range 5 {
+				Sigmoid(x, y)
+				assert.Equal(t, want, y)
+				ReLU(x, y)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestIdleSweepsHoldNoSlices(t *testing.T) {
+	Sigmoid(make([]float64, 10), make([]float64, 10))
+	for _, s := range idle64.sweeps {
+		assert.Nil(t, s.a)
+		assert.Nil(t, s.b)
+	}
+}

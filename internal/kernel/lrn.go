@@ -1,0 +1,154 @@
+package kernel
+
+import "math"
+
+// LRNShape is local response normalisation across channels (Krizhevsky et al. 2012, section 3.3) of x (Batch, Channels, Plane), Plane
+// being height times width. Alpha multiplies the plain sum: it isn't divided by Size.
+type LRNShape struct {
+	Batch, Channels, Plane, Size int
+	K, Alpha, Beta               float64
+}
+
+const (
+	lrnTile   = 64  // pixels worked on at a time: Channels·lrnTile values stay in the L1 or L2 cache
+	lrnShards = 128 // at most; each has scratch of its own
+)
+
+// LRN divides each value by (K + Alpha·Σ squares of the Size neighbouring channels at the same place)^Beta.
+type LRN[T Float] struct {
+	LRNShape
+	tilesInPlane      int
+	shards            int
+	ratios            []T // scratch of Backward: Channels·lrnTile a shard
+	x, y, dy, dx      []T
+	forward, backward func(shard int)
+}
+
+// NewLRN returns a normalisation of the shape.
+func NewLRN[T Float](s LRNShape) *LRN[T] {
+	l := &LRN[T]{LRNShape: s, tilesInPlane: (s.Plane + lrnTile - 1) / lrnTile}
+	l.shards = min(lrnShards, s.Batch*l.tilesInPlane)
+	l.forward, l.backward = l.forwardShard, l.backwardShard
+	return l
+}
+
+// Forward, with N(c) the channels from c-⌊Size/2⌋ to c+⌊(Size-1)/2⌋ that exist:
+//
+//	s[c] = K + Alpha·Σ(j in N(c)) x[j]²
+//	y[c] = x[c]·s[c]^-Beta
+func (l *LRN[T]) Forward(x, y []T) {
+	l.x, l.y = x, y
+	Parallel(l.shards, l.forward)
+}
+
+// Backward: x[c] stands in its own numerator and in the sums s[j] of all j with c in N(j). ∂s[j]/∂x[c] = 2·Alpha·x[c] there, so
+//
+//	dx[c] = dy[c]·s[c]^-Beta + Σ(j: c in N(j)) dy[j]·x[j]·(-Beta)·s[j]^(-Beta-1) · 2·Alpha·x[c]
+//	      = dy[c]·s[c]^-Beta - 2·Alpha·Beta·x[c] · Σ(j: c in N(j)) r[j],    r[j] = dy[j]·y[j]/s[j]
+//
+// c is in N(j) for j from c-⌊(Size-1)/2⌋ to c+⌊Size/2⌋. s is computed again rather than kept: it would be as large as x.
+func (l *LRN[T]) Backward(x, y, dy, dx []T) {
+	if l.ratios == nil {
+		l.ratios = make([]T, l.shards*l.Channels*lrnTile)
+	}
+	l.x, l.y, l.dy, l.dx = x, y, dy, dx
+	Parallel(l.shards, l.backward)
+}
+
+// tile is a run of pixels of one image: channel c of them is at [start+c·Plane, +size).
+type tile struct{ start, size int }
+
+func (l *LRN[T]) tile(i int) tile {
+	image, from := i/l.tilesInPlane, i%l.tilesInPlane*lrnTile
+	return tile{image*l.Channels*l.Plane + from, min(lrnTile, l.Plane-from)}
+}
+
+func (l *LRN[T]) row(s []T, t tile, channel int) []T {
+	at := t.start + channel*l.Plane
+	return s[at : at+t.size]
+}
+
+func (l *LRN[T]) forwardShard(shard int) {
+	var room [2][lrnTile]T
+	for i := shard; i < l.Batch*l.tilesInPlane; i += l.shards {
+		t := l.tile(i)
+		s, factor := room[0][:t.size], room[1][:t.size]
+		for c := range l.Channels {
+			l.scales(t, c, s)
+			inversePower(s, l.Beta, factor)
+			y := l.row(l.y, t, c)
+			for i, v := range l.row(l.x, t, c) {
+				y[i] = v * factor[i]
+			}
+		}
+	}
+}
+
+// scales sets s to s[c] of the tile's pixels.
+func (l *LRN[T]) scales(t tile, c int, s []T) {
+	for i := range s {
+		s[i] = T(l.K)
+	}
+	alpha := T(l.Alpha)
+	for j := max(0, c-l.Size/2); j <= min(l.Channels-1, c+(l.Size-1)/2); j++ {
+		for i, v := range l.row(l.x, t, j) {
+			s[i] += alpha * (v * v)
+		}
+	}
+}
+
+func (l *LRN[T]) backwardShard(shard int) {
+	ratios := l.ratios[shard*l.Channels*lrnTile:][:l.Channels*lrnTile]
+	for i := shard; i < l.Batch*l.tilesInPlane; i += l.shards {
+		t := l.tile(i)
+		l.firstTerm(t, ratios)
+		l.secondTerm(t, ratios)
+	}
+}
+
+// firstTerm sets dx[c] = dy[c]·s[c]^-Beta and leaves r[c] in ratios.
+func (l *LRN[T]) firstTerm(t tile, ratios []T) {
+	var room [2][lrnTile]T
+	s, factor := room[0][:t.size], room[1][:t.size]
+	for c := range l.Channels {
+		l.scales(t, c, s)
+		inversePower(s, l.Beta, factor)
+		y, dy, dx, r := l.row(l.y, t, c), l.row(l.dy, t, c), l.row(l.dx, t, c), ratios[c*lrnTile:][:t.size]
+		for i, d := range dy {
+			dx[i] = d * factor[i]
+			r[i] = d * y[i] / s[i]
+		}
+	}
+}
+
+func (l *LRN[T]) secondTerm(t tile, ratios []T) {
+	var room [lrnTile]T
+	sum := room[:t.size]
+	factor := T(2 * l.Alpha * l.Beta)
+	for c := range l.Channels {
+		clear(sum)
+		for j := max(0, c-(l.Size-1)/2); j <= min(l.Channels-1, c+l.Size/2); j++ {
+			for i, r := range ratios[j*lrnTile:][:t.size] {
+				sum[i] += r
+			}
+		}
+		x, dx := l.row(l.x, t, c), l.row(l.dx, t, c)
+		for i, v := range x {
+			dx[i] -= factor * v * sum[i]
+		}
+	}
+}
+
+// inversePower sets y = s^-beta; s is above 0.
+func inversePower[T Float](s []T, beta float64, y []T) {
+	if beta == 0.75 { // AlexNet's
+		for i, v := range s {
+			root := sqrt(v)
+			y[i] = 1 / (root * sqrt(root))
+		}
+		return
+	}
+	for i, v := range s {
+		y[i] = T(math.Pow(float64(v), -beta))
+	}
+}

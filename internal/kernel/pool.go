@@ -1,0 +1,62 @@
+package kernel
+
+// PoolShape is the geometry of a pooling layer over x (Batch, Channels, InHeight, InWidth).
+type PoolShape struct {
+	Batch, Channels, InHeight, InWidth             int
+	KernelH, KernelW, StrideH, StrideW, PadH, PadW int
+}
+
+// OutHeight returns the rows of the result.
+func (s PoolShape) OutHeight() int { return (s.InHeight+2*s.PadH-s.KernelH)/s.StrideH + 1 }
+
+// OutWidth returns the columns of the result.
+func (s PoolShape) OutWidth() int { return (s.InWidth+2*s.PadW-s.KernelW)/s.StrideW + 1 }
+
+func (s PoolShape) inPlane() int  { return s.InHeight * s.InWidth }
+func (s PoolShape) outPlane() int { return s.OutHeight() * s.OutWidth() }
+
+// halves says that the windows are 2x2, side by side, and all inside the input.
+func (s PoolShape) halves() bool {
+	return s.KernelH == 2 && s.KernelW == 2 && s.StrideH == 2 && s.StrideW == 2 && s.PadH == 0 && s.PadW == 0
+}
+
+// reach is a window's reach along one axis, cut to the input: from included, to not.
+type reach struct{ from, to int }
+
+func reaches(out, kernel, stride, pad, size int) []reach {
+	s := make([]reach, out)
+	for i := range s {
+		from := i*stride - pad
+		s[i] = reach{min(max(from, 0), size), min(max(from+kernel, 0), size)}
+	}
+	return s
+}
+
+// windows is what the poolings share: the geometry, and the sharing out of the planes. A plane is the pixels of one channel of one image.
+type windows struct {
+	PoolShape
+	rows, columns []reach
+	in, out       int // pixels of a plane
+	perShard      int
+}
+
+func newWindows(s PoolShape) windows {
+	in := s.inPlane()
+	return windows{
+		PoolShape: s,
+		rows:      reaches(s.OutHeight(), s.KernelH, s.StrideH, s.PadH, s.InHeight),
+		columns:   reaches(s.OutWidth(), s.KernelW, s.StrideW, s.PadW, s.InWidth),
+		in:        in,
+		out:       s.outPlane(),
+		perShard:  max(1, sweepShard/max(1, in)),
+	}
+}
+
+func (w *windows) planes() int { return w.Batch * w.Channels }
+func (w *windows) shards() int { return (w.planes() + w.perShard - 1) / w.perShard }
+
+// planesOf returns the first plane of a shard and the one behind its last.
+func (w *windows) planesOf(shard int) (from, to int) {
+	from = shard * w.perShard
+	return from, min(from+w.perShard, w.planes())
+}

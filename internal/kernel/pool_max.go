@@ -1,0 +1,108 @@
+package kernel
+
+// MaxPool takes the largest value of each window and remembers where it stood.
+type MaxPool[T Float] struct {
+	windows
+	argmax            []int32
+	src, dst          []T
+	forward, backward func(shard int)
+}
+
+// NewMaxPool returns a max pooling of the shape.
+func NewMaxPool[T Float](s PoolShape) *MaxPool[T] {
+	p := &MaxPool[T]{windows: newWindows(s)}
+	p.argmax = make([]int32, p.planes()*p.out)
+	p.forward, p.backward = p.forwardShard, p.backwardShard
+	return p
+}
+
+// Argmax returns where the last Forward found each value: its offset in the input plane.
+func (p *MaxPool[T]) Argmax() []int32 { return p.argmax }
+
+// Forward sets y to the largest value of each window. Of equal values the first in reading order counts; a NaN counts as larger than any
+// number; padding is never chosen.
+func (p *MaxPool[T]) Forward(x, y []T) {
+	p.src, p.dst = x, y
+	Parallel(p.shards(), p.forward)
+}
+
+func (p *MaxPool[T]) forwardShard(shard int) {
+	from, to := p.planesOf(shard)
+	for plane := from; plane < to; plane++ {
+		x := p.src[plane*p.in : (plane+1)*p.in]
+		y := p.dst[plane*p.out : (plane+1)*p.out]
+		at := p.argmax[plane*p.out : (plane+1)*p.out]
+		if p.halves() {
+			maxHalves(x, y, at, p.InWidth, p.OutWidth())
+			continue
+		}
+		p.maxPlane(x, y, at)
+	}
+}
+
+func (p *MaxPool[T]) maxPlane(x, y []T, at []int32) {
+	i := 0
+	for _, r := range p.rows {
+		for _, c := range p.columns {
+			y[i], at[i] = maxOf(x, p.InWidth, r, c)
+			i++
+		}
+	}
+}
+
+func maxOf[T Float](x []T, width int, rows, columns reach) (T, int32) {
+	top := rows.from*width + columns.from
+	best := x[top]
+	for r := rows.from; r < rows.to; r++ {
+		for i := r*width + columns.from; i < r*width+columns.to; i++ {
+			if above(x[i], best) {
+				best, top = x[i], i
+			}
+		}
+	}
+	return best, int32(top)
+}
+
+// above orders NaN over every number, and the first NaN over later ones.
+func above[T Float](v, best T) bool { return v > best || v != v && best == best }
+
+// maxHalves is maxPlane for 2x2 windows side by side.
+func maxHalves[T Float](x, y []T, at []int32, width, outWidth int) {
+	for row := 0; row*outWidth < len(y); row++ {
+		upper := x[2*row*width:][:2*outWidth]
+		lower := x[(2*row+1)*width:][:2*outWidth]
+		best, top := y[row*outWidth:][:outWidth], at[row*outWidth:][:outWidth]
+		for c := range best {
+			v, i := upper[2*c], 2*row*width+2*c
+			where := i
+			if u := upper[2*c+1]; above(u, v) {
+				v, where = u, i+1
+			}
+			if u := lower[2*c]; above(u, v) {
+				v, where = u, i+width
+			}
+			if u := lower[2*c+1]; above(u, v) {
+				v, where = u, i+width+1
+			}
+			best[c], top[c] = v, int32(where)
+		}
+	}
+}
+
+// Backward: y[o] = x[a(o)], a the place that Forward found, so dx[h] = Σ dy[o] over the windows o with a(o) = h.
+func (p *MaxPool[T]) Backward(dy, dx []T) {
+	p.src, p.dst = dy, dx
+	Parallel(p.shards(), p.backward)
+}
+
+func (p *MaxPool[T]) backwardShard(shard int) {
+	from, to := p.planesOf(shard)
+	clear(p.dst[from*p.in : to*p.in])
+	for plane := from; plane < to; plane++ {
+		dx := p.dst[plane*p.in : (plane+1)*p.in]
+		at := p.argmax[plane*p.out : (plane+1)*p.out]
+		for o, d := range p.src[plane*p.out : (plane+1)*p.out] {
+			dx[at[o]] += d
+		}
+	}
+}

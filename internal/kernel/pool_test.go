@@ -1,0 +1,220 @@
+package kernel
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+func drawPoolShape(t *rapid.T) PoolShape {
+	s := PoolShape{
+		Batch: rapid.IntRange(1, 3).Draw(t, "batch"), Channels: rapid.IntRange(1, 4).Draw(t, "channels"),
+		KernelH: rapid.IntRange(1, 4).Draw(t, "kernel h"), KernelW: rapid.IntRange(1, 4).Draw(t, "kernel w"),
+		StrideH: rapid.IntRange(1, 5).Draw(t, "stride h"), StrideW: rapid.IntRange(1, 5).Draw(t, "stride w"),
+	}
+	s.PadH = rapid.IntRange(0, s.KernelH-1).Draw(t, "pad h")
+	s.PadW = rapid.IntRange(0, s.KernelW-1).Draw(t, "pad w")
+	s.InHeight = rapid.IntRange(max(1, s.KernelH-2*s.PadH), 12).Draw(t, "height")
+	s.InWidth = rapid.IntRange(max(1, s.KernelW-2*s.PadW), 12).Draw(t, "width")
+	return s
+}
+
+// poolCases are the geometries that people use, and the corners.
+var poolCases = map[string]PoolShape{
+	"halves":             {2, 3, 8, 10, 2, 2, 2, 2, 0, 0},
+	"halves, odd":        {2, 3, 7, 9, 2, 2, 2, 2, 0, 0},
+	"halves, two shards": {33, 30, 24, 24, 2, 2, 2, 2, 0, 0},
+	"overlapping":        {2, 3, 13, 13, 3, 3, 2, 2, 0, 0},
+	"stride over kernel": {1, 2, 11, 11, 2, 2, 3, 4, 0, 0},
+	"padded":             {2, 2, 7, 7, 3, 3, 2, 2, 1, 1},
+	"padded halves":      {1, 2, 7, 7, 2, 2, 2, 2, 1, 1},
+	"1x1":                {2, 2, 5, 4, 1, 1, 1, 1, 0, 0},
+	"global":             {2, 5, 6, 7, 6, 7, 1, 1, 0, 0},
+	"one pixel":          {1, 1, 1, 1, 1, 1, 1, 1, 0, 0},
+}
+
+func forEachPoolShape(t *testing.T, check func(t require.TestingT, s PoolShape)) {
+	for name, s := range poolCases {
+		t.Run(name, func(t *testing.T) { check(t, s) })
+	}
+	t.Run("any", func(t *testing.T) { rapid.Check(t, func(t *rapid.T) { check(t, drawPoolShape(t)) }) })
+}
+
+// eachTap calls f for every pair of an output element and an input element that its window sees, in reading order.
+func eachTap(s PoolShape, f func(out, in, channel int)) {
+	out := 0
+	for plane := range s.Batch * s.Channels {
+		for oh := range s.OutHeight() {
+			for ow := range s.OutWidth() {
+				for kh := range s.KernelH {
+					for kw := range s.KernelW {
+						h, w := oh*s.StrideH-s.PadH+kh, ow*s.StrideW-s.PadW+kw
+						if h >= 0 && h < s.InHeight && w >= 0 && w < s.InWidth {
+							f(out, plane*s.inPlane()+h*s.InWidth+w, plane%s.Channels)
+						}
+					}
+				}
+				out++
+			}
+		}
+	}
+}
+
+func (s PoolShape) inLen() int  { return s.Batch * s.Channels * s.inPlane() }
+func (s PoolShape) outLen() int { return s.Batch * s.Channels * s.outPlane() }
+
+// coarse rounds to halves, so that there are ties.
+func coarse[T Float](s []T) []T {
+	for i, v := range s {
+		s[i] = T(math.Round(2*float64(v)) / 2)
+	}
+	return s
+}
+
+func TestMaxPool(t *testing.T) {
+	t.Run("float32", testMaxPool[float32])
+	t.Run("float64", testMaxPool[float64])
+}
+
+func testMaxPool[T Float](t *testing.T) {
+	forEachPoolShape(t, func(t require.TestingT, s PoolShape) {
+		x, dy := coarse(gaussian[T](1, s.inLen())), gaussian[T](2, s.outLen())
+		wantY, wantAt, wantDx := make([]T, s.outLen()), make([]int32, s.outLen()), make([]T, s.inLen())
+		for i := range wantAt {
+			wantAt[i] = -1
+		}
+		eachTap(s, func(out, in, _ int) {
+			if wantAt[out] < 0 || x[in] > wantY[out] {
+				wantY[out], wantAt[out] = x[in], int32(in%s.inPlane())
+			}
+		})
+		for o, d := range dy {
+			wantDx[o/s.outPlane()*s.inPlane()+int(wantAt[o])] += d
+		}
+		p := NewMaxPool[T](s)
+		y, dx := make([]T, s.outLen()), gaussian[T](3, s.inLen())
+		p.Forward(x, y)
+		p.Backward(dy, dx)
+		require.Equal(t, wantY, y)
+		require.Equal(t, wantAt, p.Argmax())
+		require.Equal(t, wantDx, dx)
+	})
+}
+
+func TestMaxPoolTakesTheFirstNaN(t *testing.T) {
+	nan := math.NaN()
+	halves := PoolShape{1, 1, 2, 6, 2, 2, 2, 2, 0, 0}
+	checkArgmax(t, halves, []float64{
+		1, nan, 5, 5, nan, nan,
+		nan, 2, nan, 9, nan, 0,
+	}, []int32{1, 8, 4})
+	sameButPadded := PoolShape{1, 1, 2, 5, 2, 2, 2, 2, 0, 1}
+	checkArgmax(t, sameButPadded, []float64{
+		nan, 5, 5, nan, nan,
+		2, nan, 9, nan, 0,
+	}, []int32{0, 6, 3})
+}
+
+func checkArgmax(t *testing.T, s PoolShape, x []float64, want []int32) {
+	t.Helper()
+	p := NewMaxPool[float64](s)
+	y := make([]float64, s.outLen())
+	p.Forward(x, y)
+	assert.Equal(t, want, p.Argmax())
+	for i, at := range p.Argmax() {
+		assert.Equal(t, math.Float64bits(x[at]), math.Float64bits(y[i]), "element %d", i)
+	}
+}
+
+func TestMaxPoolPaddingNeverWins(t *testing.T) {
+	s := PoolShape{1, 1, 3, 3, 3, 3, 2, 2, 1, 1}
+	x := []float32{-1, -2, -3, -4, -5, -6, -7, -8, -9}
+	y := make([]float32, s.outLen())
+	NewMaxPool[float32](s).Forward(x, y)
+	assert.Equal(t, []float32{-1, -2, -4, -5}, y)
+}
+
+func TestAvgPool(t *testing.T) {
+	t.Run("float32", testAvgPool[float32])
+	t.Run("float64", testAvgPool[float64])
+}
+
+func testAvgPool[T Float](t *testing.T) {
+	forEachPoolShape(t, func(t require.TestingT, s PoolShape) {
+		x, dy := gaussian[T](1, s.inLen()), gaussian[T](2, s.outLen())
+		wantY, wantDx := make([]float64, s.outLen()), make([]float64, s.inLen())
+		area := float64(s.KernelH * s.KernelW)
+		eachTap(s, func(out, in, _ int) {
+			wantY[out] += float64(x[in]) / area
+			wantDx[in] += float64(dy[out]) / area
+		})
+		p := NewAvgPool[T](s)
+		y, dx := make([]T, s.outLen()), gaussian[T](3, s.inLen())
+		p.Forward(x, y)
+		p.Backward(dy, dx)
+		require.InDeltaSlice(t, wantY, toFloat64(y), 2*precision[T]())
+		require.InDeltaSlice(t, wantDx, toFloat64(dx), 2*precision[T]())
+	})
+}
+
+func toFloat64[T Float](s []T) []float64 {
+	d := make([]float64, len(s))
+	for i, v := range s {
+		d[i] = float64(v)
+	}
+	return d
+}
+
+func TestSubsample(t *testing.T) {
+	t.Run("float32", testSubsample[float32])
+	t.Run("float64", testSubsample[float64])
+}
+
+func testSubsample[T Float](t *testing.T) {
+	forEachPoolShape(t, func(t require.TestingT, s PoolShape) {
+		x, dy := gaussian[T](1, s.inLen()), gaussian[T](2, s.outLen())
+		coef, bias := gaussian[T](3, s.Channels), gaussian[T](4, s.Channels)
+		wantY, wantDx := make([]float64, s.outLen()), make([]float64, s.inLen())
+		wantCoef, wantBias := make([]float64, s.Channels), make([]float64, s.Channels)
+		for i, d := range dy {
+			c := i / s.outPlane() % s.Channels
+			wantY[i] = float64(bias[c])
+			wantBias[c] += float64(d)
+		}
+		eachTap(s, func(out, in, c int) {
+			wantY[out] += float64(coef[c]) * float64(x[in])
+			wantDx[in] += float64(coef[c]) * float64(dy[out])
+			wantCoef[c] += float64(dy[out]) * float64(x[in])
+		})
+		p := NewSubsample[T](s)
+		y, dx := make([]T, s.outLen()), gaussian[T](5, s.inLen())
+		dcoef, dbias := make([]T, s.Channels), make([]T, s.Channels)
+		p.Forward(x, coef, bias, y)
+		p.BackwardData(coef, dy, dx)
+		p.BackwardCoefficient(x, dy, dcoef)
+		p.BackwardBias(dy, dbias)
+		require.InDeltaSlice(t, wantY, toFloat64(y), 20*precision[T]())
+		require.InDeltaSlice(t, wantDx, toFloat64(dx), 20*precision[T]())
+		require.InDeltaSlice(t, wantCoef, toFloat64(dcoef), 1000*precision[T]())
+		require.InDeltaSlice(t, wantBias, toFloat64(dbias), 1000*precision[T]())
+	})
+}
+
+func TestPoolsAllocateNothing(t *testing.T) {
+	s := poolCases["halves, two shards"]
+	x, y, c := gaussian[float32](1, s.inLen()), make([]float32, s.outLen()), make([]float32, s.Channels)
+	m, a, u := NewMaxPool[float32](s), NewAvgPool[float32](s), NewSubsample[float32](s)
+	assert.Zero(t, allocations(func() {
+		m.Forward(x, y)
+		m.Backward(y, x)
+		a.Forward(x, y)
+		a.Backward(y, x)
+		u.Forward(x, c, c, y)
+		u.BackwardData(c, y, x)
+		u.BackwardCoefficient(x, y, c)
+		u.BackwardBias(y, c)
+	}))
+}

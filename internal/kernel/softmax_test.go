@@ -1,0 +1,131 @@
+package kernel
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestSoftmax(t *testing.T) {
+	t.Run("float32", testSoftmax[float32])
+	t.Run("float64", testSoftmax[float64])
+}
+
+func testSoftmax[T Float](t *testing.T) {
+	for _, s := range [][2]int{{1, 1}, {1, 10}, {7, 3}, {100, 10}, {5, 1000}, {3, sweepShard + 1}, {sweepShard, 2}} {
+		rows, classes := s[0], s[1]
+		x, dy := gaussian[T](1, rows*classes), gaussian[T](2, rows*classes)
+		y, dx := make([]T, len(x)), make([]T, len(x))
+		Softmax(rows, classes, x, y)
+		SoftmaxBackward(rows, classes, y, dy, dx)
+		wantY, wantDx := make([]T, len(x)), make([]T, len(x))
+		for r := range rows {
+			sum, dot := 0.0, 0.0
+			for c := range classes {
+				sum += math.Exp(float64(x[r*classes+c]))
+			}
+			for c := range classes {
+				i := r*classes + c
+				p := math.Exp(float64(x[i])) / sum
+				wantY[i] = T(p)
+				dot += p * float64(dy[i])
+			}
+			for c := range classes {
+				i := r*classes + c
+				wantDx[i] = T(float64(wantY[i]) * (float64(dy[i]) - dot))
+			}
+		}
+		closeTo(t, wantY, y, precision[T](), "softmax")
+		closeTo(t, wantDx, dx, precision[T](), "softmax backward")
+	}
+}
+
+func TestSoftmaxOfLargeLogits(t *testing.T) {
+	x := []float32{1e30, 0, -1e30, 3e38, 3e38, -3e38, float32(math.Inf(-1)), 5, 5}
+	y := make([]float32, 9)
+	Softmax(3, 3, x, y)
+	assert.Equal(t, []float32{1, 0, 0, 0.5, 0.5, 0, 0, 0.5, 0.5}, y)
+}
+
+func TestSoftmaxKeepsNaNInItsRow(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	for _, bad := range [][]float64{{nan, 1, 2}, {1, nan, 2}, {1, 2, nan}, {inf, 0, 0}, {-inf, -inf, -inf}} {
+		y := make([]float64, 6)
+		Softmax(2, 3, append(bad, 0, 0, 0), y)
+		for c := range 3 {
+			assert.True(t, math.IsNaN(y[c]), "%v gives %v", bad, y[:3])
+			assert.Equal(t, 1.0/3, y[3+c])
+		}
+	}
+}
+
+func TestCrossEntropy(t *testing.T) {
+	t.Run("float32", testCrossEntropy[float32])
+	t.Run("float64", testCrossEntropy[float64])
+}
+
+func testCrossEntropy[T Float](t *testing.T) {
+	for _, s := range [][2]int{{1, 1}, {1, 10}, {100, 10}, {3, 7}, {5000, 11}} {
+		rows, classes := s[0], s[1]
+		logits := gaussian[T](1, rows*classes)
+		target := make([]T, len(logits))
+		Softmax(rows, classes, gaussian[T](2, len(logits)), target) // any distributions
+		p, want := make([]T, len(logits)), make([]T, len(logits))
+		loss := CrossEntropy(rows, classes, logits, target, p)
+		Softmax(rows, classes, logits, want)
+		assert.Equal(t, want, p)
+		mean := 0.0
+		for i := range p {
+			mean -= float64(target[i]) * math.Log(float64(p[i])) / float64(rows)
+		}
+		closeTo(t, []T{T(mean)}, []T{loss}, 2*precision[T](), "loss")
+
+		d := make([]T, len(logits))
+		CrossEntropyBackward(rows, classes, p, target, 0.25, d)
+		for i := range want {
+			want[i] = (p[i] - target[i]) * 0.25
+		}
+		closeTo(t, want, d, precision[T](), "gradient")
+	}
+}
+
+// The gradient is the loss's: central differences in float64.
+func TestCrossEntropyBackwardIsTheSlope(t *testing.T) {
+	const rows, classes, h = 3, 4, 1e-5
+	x, target := gaussian[float64](5, rows*classes), make([]float64, rows*classes)
+	Softmax(rows, classes, gaussian[float64](6, len(x)), target)
+	p, d, scratch := make([]float64, len(x)), make([]float64, len(x)), make([]float64, len(x))
+	CrossEntropy(rows, classes, x, target, p)
+	CrossEntropyBackward(rows, classes, p, target, 1.0/rows, d)
+	for i := range x {
+		at := x[i]
+		x[i] = at + h
+		up := CrossEntropy(rows, classes, x, target, scratch)
+		x[i] = at - h
+		down := CrossEntropy(rows, classes, x, target, scratch)
+		x[i] = at
+		require.InDelta(t, (up-down)/(2*h), d[i], 1e-9)
+	}
+}
+
+func TestCrossEntropyKeepsSmallLosses(t *testing.T) {
+	p := make([]float64, 2)
+	oneHot := []float64{1, 0}
+	for _, margin := range []float64{1, 20, 40, 300, 700} {
+		got := CrossEntropy(1, 2, []float64{margin, 0}, oneHot, p)
+		assert.InEpsilon(t, math.Log1p(math.Exp(-margin)), got, 1e-15, "margin %g", margin)
+	}
+	assert.Equal(t, 1e5, CrossEntropy(1, 2, []float64{-1e5, 0}, oneHot, p), "a wrong answer's loss doesn't overflow")
+	assert.Equal(t, 0.0, CrossEntropy(1, 2, []float64{3, math.Inf(-1)}, oneHot, p), "an impossible class that isn't the target")
+}
+
+func TestSoftmaxAllocatesNothing(t *testing.T) {
+	x, y := gaussian[float32](1, 1<<15), make([]float32, 1<<15)
+	assert.Zero(t, allocations(func() {
+		Softmax(1<<12, 8, x, y)
+		CrossEntropy(1<<12, 8, x, x, y)
+		CrossEntropyBackward(1<<12, 8, x, x, 1, y)
+	}))
+}
