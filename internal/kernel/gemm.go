@@ -1,7 +1,5 @@
 package kernel
 
-import "sync"
-
 const (
 	depthBlock   = 768     // k is cut into blocks of at most this: a panel of B then stays in L2 while every tile of A passes it
 	rowBlock     = 256     // rows of packed A that stay in L2 while the panels pass
@@ -15,24 +13,27 @@ const (
 // Gemm computes C = op(A)·op(B) for row-major matrices: op(A) is m × k, op(B) k × n, C m × n; op transposes where transA, transB say so,
 // and lda, ldb, ldc are the lengths of the stored rows. C must not overlap A or B.
 func Gemm[T Float](transA, transB bool, m, n, k int, a []T, lda int, b []T, ldb int, c []T, ldc int) {
-	pool := productPool[T]()
-	p, _ := pool.Get().(*product[T])
-	if p == nil {
-		p = newProduct[T]()
+	free := freeProducts[T]()
+	p := free.take()
+	if p.e == nil {
+		p.init()
 	}
 	p.plan(m, n, k)
 	p.run(matrix[T]{a, lda, transA}, matrix[T]{b, ldb, transB}, c, ldc)
-	pool.Put(p)
+	free.put(p)
 }
 
-var products32, products64 sync.Pool
+// The plans Gemm has made, kept with their scratch: as many as ever ran at once.
+var (
+	products32 stack[product[float32]]
+	products64 stack[product[float64]]
+)
 
-func productPool[T Float]() *sync.Pool {
-	var zero T
-	if _, ok := any(zero).(float32); ok {
-		return &products32
+func freeProducts[T Float]() *stack[product[T]] {
+	if s, ok := any(&products32).(*stack[product[T]]); ok {
+		return s
 	}
-	return &products64
+	return any(&products64).(*stack[product[T]])
 }
 
 // product is a planned matrix product with its scratch. The plan, and so the order of every sum, depends on m, n, k alone.
@@ -65,9 +66,14 @@ type panelScratch[T Float] struct {
 }
 
 func newProduct[T Float]() *product[T] {
-	p := &product[T]{e: engineFor[T]()}
-	p.pack, p.multiply = p.packShard, p.multiplyJob
+	p := new(product[T])
+	p.init()
 	return p
+}
+
+func (p *product[T]) init() {
+	p.e = engineFor[T]()
+	p.pack, p.multiply = p.packShard, p.multiplyJob
 }
 
 func (p *product[T]) plan(m, n, k int) {

@@ -71,6 +71,11 @@ type transpose[T Float] struct {
 	srcStride, dstStride int
 }
 
+// engineFor returns the engine of element type T on the active instruction set.
+func engineFor[T Float]() *engine[T] {
+	return genericEngine[T]()
+}
+
 // width returns the packed width of a panel of cols columns.
 func (e *engine[T]) width(cols int) int { return ceilDiv(cols, e.lane) * e.lane }
 
