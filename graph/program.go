@@ -35,11 +35,8 @@ func (p *program) add(n *G.Node) int {
 		return place
 	}
 	var inputs []int
-	if n.Op() != nil {
-		children := n.Graph().From(n.ID())
-		for children.Next() {
-			inputs = append(inputs, p.add(children.Node().(*G.Node)))
-		}
+	for _, c := range children(n) {
+		inputs = append(inputs, p.add(c))
 	}
 	place := len(p.values)
 	p.places[n] = place

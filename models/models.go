@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"convgraph/graph"
@@ -36,4 +37,20 @@ func ByName(name string) (*graph.Spec, error) {
 		}
 	}
 	return nil, fmt.Errorf("model %q is unknown: want one of %s", name, strings.Join(Names(), ", "))
+}
+
+// Find is the spec of a built-in network, or the one in a JSON file: the name of a file ends in .json or has a path separator.
+func Find(nameOrPath string) (*graph.Spec, error) {
+	if !strings.HasSuffix(nameOrPath, ".json") && !strings.ContainsAny(nameOrPath, `/\`) {
+		return ByName(nameOrPath)
+	}
+	data, err := os.ReadFile(nameOrPath)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := graph.ParseSpec(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", nameOrPath, err)
+	}
+	return spec, nil
 }

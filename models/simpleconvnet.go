@@ -54,3 +54,11 @@ type BookName struct {
 	Book, Name string
 	Transposed bool // the book's matrix is the transpose of ours
 }
+
+// GradientCheckNet is the small network the book checks its gradients on (ch07/gradient_check.py): 1x10x10 images, ten 3x3 filters, ten
+// hidden units.
+func GradientCheckNet() SimpleConvNet {
+	n := DefaultSimpleConvNet()
+	n.Input, n.FilterNum, n.FilterSize, n.HiddenSize = tensor.Shape{1, 10, 10}, 10, 3, 10
+	return n
+}

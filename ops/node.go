@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"hash"
 	"hash/fnv"
-	"strings"
 	"sync/atomic"
 
 	"github.com/chewxy/hm"
@@ -192,7 +191,7 @@ func (f *function[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, er
 		for j, c := range children {
 			shapes[j] = c.Shape()
 		}
-		g := &gradient[T]{newAdapter[T]("d"+f.name, f.attributes, shapes, inputs[i].Shape(), v.compute())}
+		g := &gradient[T]{newAdapter[T]("d"+f.name, f.attributes, shapes, inputs[i].Shape(), v.compute()), f.id}
 		node, err := G.ApplyOp(g, children...)
 		if err != nil {
 			return nil, fmt.Errorf("%s: gradient of input %d: %w", f, i, err)
@@ -221,7 +220,10 @@ func (v vjp[T]) compute() func(in [][]T, out []T) error {
 }
 
 // gradient is one vjp of a rule as an op.
-type gradient[T kernel.Float] struct{ adapter[T] }
+type gradient[T kernel.Float] struct {
+	adapter[T]
+	of uint64 // the forward op's id
+}
 
 // DiffWRT is false throughout: second derivatives are not supported.
 func (g *gradient[T]) DiffWRT(inputs int) []bool { return make([]bool, inputs) }
@@ -231,12 +233,29 @@ func (g *gradient[T]) SymDiff(G.Nodes, *G.Node, *G.Node) (G.Nodes, error) {
 	return nil, fmt.Errorf("%s: second derivatives are not supported", g)
 }
 
-// Name is an op's name without its attributes ("Conv2D"; its gradients are "dConv2D"), or gorgonia's own word for a stock op.
-func Name(op G.Op) string {
-	if n, ok := op.(interface{ opName() string }); ok {
-		return n.opName()
-	}
-	return strings.TrimSpace(fmt.Sprint(op))
+// Info is what an op of this package says of itself.
+type Info struct {
+	Name       string // "Conv2D"; its gradients are "dConv2D"
+	Attributes string // "stride 2, pad 1"
+	ID         uint64 // tells instances apart
+	GradientOf uint64 // the ID of the op whose gradient this is; 0 for a forward op
 }
 
-func (a *adapter[T]) opName() string { return a.name }
+// Describe gives the Info of an op of this package, or false for another's.
+func Describe(op G.Op) (Info, bool) {
+	d, ok := op.(interface{ info() Info })
+	if !ok {
+		return Info{}, false
+	}
+	return d.info(), true
+}
+
+func (a *adapter[T]) info() Info {
+	return Info{Name: a.name, Attributes: a.attributes, ID: a.id}
+}
+
+func (g *gradient[T]) info() Info {
+	i := g.adapter.info()
+	i.GradientOf = g.of
+	return i
+}

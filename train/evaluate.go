@@ -19,7 +19,9 @@ func (s Score) Accuracy() float64 {
 }
 
 // String is "98.97% (9897/10000)".
-func (s Score) String() string { return fmt.Sprintf("%.2f%% (%d/%d)", 100*s.Accuracy(), s.Right, s.Total) }
+func (s Score) String() string {
+	return fmt.Sprintf("%.2f%% (%d/%d)", 100*s.Accuracy(), s.Right, s.Total)
+}
 
 // Evaluate counts the right answers of a model on a whole set.
 func Evaluate(m *graph.Model, ds dataset.Dataset) (Score, error) {

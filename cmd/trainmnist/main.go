@@ -1,0 +1,19 @@
+// Command trainmnist trains a network on MNIST, or on other data of its format, and leaves the parameters, the history and pictures behind.
+//
+//	go run ./cmd/trainmnist
+package main
+
+import (
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"convgraph/internal/cli"
+)
+
+func main() {
+	os.Exit(cli.Main(&command{}, os.Args[1:], os.Stdout, os.Stderr,
+		kong.Name("trainmnist"),
+		kong.Description("Train a network on MNIST and leave its parameters, history and pictures behind."),
+	))
+}

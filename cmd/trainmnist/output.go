@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"convgraph/graph"
+	"convgraph/train"
+	"convgraph/viz"
+)
+
+// output is the folder that a training leaves its results in.
+type output struct{ dir string }
+
+// newOutput makes the folder and sees that it can be written, before an hour of training rather than after.
+func newOutput(dir string) (*output, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("-out: %w", err)
+	}
+	probe, err := os.CreateTemp(dir, ".probe-*")
+	if err != nil {
+		return nil, fmt.Errorf("-out: %w", err)
+	}
+	probe.Close()
+	return &output{dir}, os.Remove(probe.Name())
+}
+
+func (o *output) path(name string) string { return filepath.Join(o.dir, name) }
+
+// before leaves what the model looks like untrained.
+func (o *output) before(m *graph.Model) error {
+	return o.filters(m, "filters-before.png", "before learning")
+}
+
+func (o *output) history() train.Callback { return train.HistoryFile{Path: o.path("history.csv")} }
+
+// after leaves the parameters and the pictures of a finished training.
+func (o *output) after(m *graph.Model, r *train.Result) error {
+	if err := m.Save(o.path("params.safetensors")); err != nil {
+		return err
+	}
+	if err := o.filters(m, "filters-after.png", "after learning"); err != nil {
+		return err
+	}
+	curve := viz.AccuracyCurve{Title: m.Spec().Name}
+	for _, row := range r.History {
+		curve.Train = append(curve.Train, row.TrainAccuracy)
+		curve.Test = append(curve.Test, row.TestAccuracy)
+	}
+	if err := viz.WritePNG(o.path("accuracy.png"), curve); err != nil {
+		return err
+	}
+	return viz.WriteSVG(o.path("accuracy.svg"), curve)
+}
+
+// filters draws the first layer's filters. A model without a convolution has none to show.
+func (o *output) filters(m *graph.Model, name, when string) error {
+	for _, p := range m.Params() {
+		if s := p.Value.Shape(); s.Dims() == 4 {
+			return viz.WritePNG(o.path(name), viz.FilterGrid{
+				Title:   fmt.Sprintf("%s %s, %s", m.Spec().Name, p.Name, when),
+				Filters: viz.Filters{Out: s[0], In: s[1], Height: s[2], Width: s[3], Data: p.Value.Float32s()},
+			})
+		}
+	}
+	return nil
+}

@@ -1,0 +1,35 @@
+package graph_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"convgraph/graph"
+)
+
+// TestDescribe sees that every node is named, belongs to its layer and comes after what it reads.
+func TestDescribe(t *testing.T) {
+	m, err := graph.New(graph.Sequential("tiny", tensor.Shape{1, 6, 6}, graph.He(),
+		graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}, graph.ReLU{}, graph.Affine{Units: 3}, graph.Softmax{}))
+	require.NoError(t, err)
+	for _, gradients := range []bool{false, true} {
+		d, err := m.Describe(4, gradients)
+		require.NoError(t, err)
+		layers := map[string]int{}
+		for i, n := range d.Nodes {
+			require.Equal(t, i, n.ID)
+			require.NotEmpty(t, n.Label)
+			for _, in := range n.Inputs {
+				require.Less(t, in, i)
+			}
+			layers[n.Layer]++
+		}
+		want := map[string]int{"": 1, "conv1": 3, "relu1": 1, "fc1": 4, "softmax1": 1}
+		if gradients { // t and the constant 1 besides x; the gradients of conv1's weight and bias, …
+			want = map[string]int{"": 3, "conv1": 5, "relu1": 2, "fc1": 8, "softmax1": 2}
+		}
+		require.Equal(t, want, layers)
+	}
+}

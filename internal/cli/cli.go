@@ -1,0 +1,95 @@
+// Package cli is what the commands have in common: how flags are written and how a program ends.
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes of the commands.
+const (
+	OK          = 0
+	Failed      = 1
+	BadUsage    = 2
+	Interrupted = 130
+)
+
+// A Usage error is the user's: something about the command line, known before any work began.
+type Usage struct{ error }
+
+// Usagef makes a Usage error.
+func Usagef(format string, args ...any) error { return Usage{fmt.Errorf(format, args...)} }
+
+// ErrInterrupted is what a command returns that a signal ended.
+var ErrInterrupted = errors.New("interrupted")
+
+// Main parses the arguments into grammar, runs the command that was chosen and gives the exit code. Errors are one line on stderr. Each
+// command's Run method gets the bound values it names.
+func Main(grammar any, args []string, stdout, stderr io.Writer, options ...kong.Option) int {
+	exited := -1
+	parser, err := kong.New(grammar, append(options,
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code }),
+		kong.BindTo(Stdout{stdout}, (*io.Writer)(nil)),
+	)...)
+	if err != nil {
+		fmt.Fprintln(stderr, "internal error:", err)
+		return Failed
+	}
+	ctx, err := parser.Parse(longFlags(args))
+	if exited >= 0 { // -help
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "%s: %v (see %s -help)\n", parser.Model.Name, err, parser.Model.Name)
+		return BadUsage
+	}
+	return code(ctx.Run(), parser.Model.Name, stderr)
+}
+
+// Stdout is where a command writes its result.
+type Stdout struct{ io.Writer }
+
+func code(err error, name string, stderr io.Writer) int {
+	if err == nil {
+		return OK
+	}
+	fmt.Fprintf(stderr, "%s: %v\n", name, err)
+	var usage Usage
+	switch {
+	case errors.As(err, &usage):
+		return BadUsage
+	case errors.Is(err, ErrInterrupted):
+		return Interrupted
+	}
+	return Failed
+}
+
+var longFlag = regexp.MustCompile(`^-[a-z][a-z0-9-]+(=|$)`)
+
+// longFlags lets flags be written as Go programs write them: -epochs is --epochs. Nothing after a lone -- is touched.
+func longFlags(args []string) []string {
+	out := make([]string, len(args))
+	for i, a := range args {
+		if a == "--" {
+			copy(out[i:], args[i:])
+			break
+		}
+		if longFlag.MatchString(a) {
+			a = "-" + a
+		}
+		out[i] = a
+	}
+	return out
+}
+
+// IsTerminal says whether a file is a terminal.
+func IsTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

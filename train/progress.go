@@ -1,0 +1,88 @@
+package train
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+// ProgressBar draws a bar on a terminal: loss, accuracy, images a second and the time left.
+type ProgressBar struct {
+	Base
+	W io.Writer
+
+	bar      *progressbar.ProgressBar
+	accuracy string
+}
+
+// TrainBegin draws the empty bar.
+func (p *ProgressBar) TrainBegin(s *State) error {
+	p.bar = progressbar.NewOptions(s.Steps()*s.Batch,
+		progressbar.OptionSetWriter(p.W),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionShowIts(),
+		progressbar.OptionSetItsString("images"),
+		progressbar.OptionSetPredictTime(true),
+		progressbar.OptionSetWidth(24),
+		progressbar.OptionOnCompletion(func() { fmt.Fprintln(p.W) }),
+	)
+	return p.bar.Set(s.Step * s.Batch)
+}
+
+// StepEnd moves the bar on.
+func (p *ProgressBar) StepEnd(s *State) error {
+	p.bar.Describe(fmt.Sprintf("epoch %d/%d  loss %.4f%s", s.Epoch, s.Trainer.Epochs, s.MeanLoss, p.accuracy))
+	return p.bar.Add(s.Batch)
+}
+
+// EpochEnd takes up the new accuracy.
+func (p *ProgressBar) EpochEnd(s *State) error {
+	p.accuracy = fmt.Sprintf("  test %.2f%%", 100*s.History[len(s.History)-1].TestAccuracy)
+	return nil
+}
+
+// ProgressLines writes a line after each epoch, and one every half minute within, for logs and pipes.
+type ProgressLines struct {
+	Base
+	W io.Writer
+
+	began     int // the step this run began at
+	lastSpoke time.Duration
+}
+
+const linesEvery = 30 * time.Second
+
+// TrainBegin remembers where the run began.
+func (p *ProgressLines) TrainBegin(s *State) error {
+	p.began = s.Step
+	return nil
+}
+
+// StepEnd writes a line if there has been none for half a minute.
+func (p *ProgressLines) StepEnd(s *State) error {
+	if s.Elapsed-p.lastSpoke < linesEvery || s.Step%s.StepsPerEpoch == 0 {
+		return nil
+	}
+	p.lastSpoke = s.Elapsed
+	_, err := fmt.Fprintf(p.W, "epoch %d/%d  step %d/%d  loss %.4f  %s\n",
+		s.Epoch, s.Trainer.Epochs, s.Step, s.Steps(), s.MeanLoss, p.pace(s))
+	return err
+}
+
+// EpochEnd writes the epoch's line.
+func (p *ProgressLines) EpochEnd(s *State) error {
+	p.lastSpoke = s.Elapsed
+	row := s.History[len(s.History)-1]
+	_, err := fmt.Fprintf(p.W, "epoch %d/%d  loss %.4f  train %.2f%%  test %.2f%%  %s\n",
+		row.Epoch, s.Trainer.Epochs, row.TrainLoss, 100*row.TrainAccuracy, 100*row.TestAccuracy, p.pace(s))
+	return err
+}
+
+func (p *ProgressLines) pace(s *State) string {
+	done := s.Step - p.began
+	perSecond := float64(done) / s.Elapsed.Seconds()
+	left := time.Duration(float64(s.Steps()-s.Step) / perSecond * float64(time.Second))
+	return fmt.Sprintf("%.0f images/s  ETA %s", perSecond*float64(s.Batch), left.Round(time.Second))
+}

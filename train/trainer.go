@@ -1,0 +1,201 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorgonia.org/tensor"
+
+	"convgraph/graph"
+	"convgraph/train/dataset"
+	"convgraph/train/solver"
+)
+
+// A Trainer teaches a model: the book's Trainer (common/trainer.py) with its defaults in [NewTrainer].
+type Trainer struct {
+	Model       *graph.Model
+	Solver      solver.Solver
+	Train, Test dataset.Dataset
+
+	Epochs      int
+	Batch       int
+	Sampling    Sampling
+	Seed        uint64 // of the order of the samples
+	EvalSamples int    // accuracy after each epoch is measured on the first this many of each set; 0 is all
+
+	Callbacks []Callback
+}
+
+// NewTrainer is a trainer with the book's settings: 20 epochs, batches of 100, accuracy on the first 1000.
+func NewTrainer(m *graph.Model, s solver.Solver, train, test dataset.Dataset) *Trainer {
+	return &Trainer{Model: m, Solver: s, Train: train, Test: test, Epochs: 20, Batch: 100, Sampling: Shuffle, Seed: 1, EvalSamples: 1000}
+}
+
+// A Result is what a training ends with.
+type Result struct {
+	History     []Row
+	Train, Test Score // on the whole sets
+	Elapsed     time.Duration
+}
+
+// A Row is one epoch of a training's history. Accuracies are shares.
+type Row struct {
+	Epoch         int
+	Step          int // done so far, over all epochs
+	TrainLoss     float64
+	TrainAccuracy float64
+	TestAccuracy  float64
+	Seconds       float64 // since the training began
+}
+
+// Run trains from the beginning to the last epoch, or until a callback stops it or the context is done; then the error is the context's.
+func (t *Trainer) Run(ctx context.Context) (*Result, error) {
+	r, err := t.start()
+	if err != nil {
+		return nil, err
+	}
+	defer r.step.Close()
+	if err := r.epochs(ctx); err != nil && !errors.Is(err, Stop) {
+		return nil, err
+	}
+	return r.result()
+}
+
+// run is a training under way.
+type run struct {
+	*Trainer
+	state State
+	step  *graph.Step
+	began time.Time
+	loss  float64 // sum over this epoch's steps
+}
+
+func (t *Trainer) start() (*run, error) {
+	if err := t.check(); err != nil {
+		return nil, err
+	}
+	batch := min(t.Batch, t.Train.Len())
+	step, err := t.Model.NewStep(batch)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{Trainer: t, step: step, began: time.Now()}
+	r.state = State{Trainer: t, Model: t.Model, Batch: batch, StepsPerEpoch: t.Train.Len() / batch}
+	return r, r.tell(Callback.TrainBegin)
+}
+
+func (t *Trainer) check() error {
+	spec := t.Model.Spec()
+	switch {
+	case t.Epochs < 1:
+		return fmt.Errorf("epochs is %d: want at least 1", t.Epochs)
+	case t.Batch < 1:
+		return fmt.Errorf("batch is %d: want at least 1", t.Batch)
+	case t.Model.Dtype() != tensor.Float32:
+		return fmt.Errorf("model %q is %v: training takes float32", spec.Name, t.Model.Dtype())
+	}
+	for name, ds := range map[string]dataset.Dataset{"training": t.Train, "test": t.Test} {
+		if ds.Len() == 0 {
+			return fmt.Errorf("the %s set is empty", name)
+		}
+		if !ds.Shape().Eq(spec.Input) {
+			return fmt.Errorf("model %q takes images of %v, the %s set has %v", spec.Name, spec.Input, name, ds.Shape())
+		}
+		if ds.Classes() > t.Model.Classes() {
+			return fmt.Errorf("model %q has %d classes, the %s set %d", spec.Name, t.Model.Classes(), name, ds.Classes())
+		}
+	}
+	return nil
+}
+
+func (r *run) epochs(ctx context.Context) error {
+	for r.state.Epoch < r.Epochs {
+		r.state.Epoch++
+		if err := r.epoch(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) epoch(ctx context.Context) error {
+	order, err := r.Sampling.order(r.Seed, r.state.Epoch, r.Train.Len(), r.state.StepsPerEpoch*r.state.Batch)
+	if err != nil {
+		return err
+	}
+	r.loss = 0
+	if err := r.tell(Callback.EpochBegin); err != nil {
+		return err
+	}
+	for i := range r.state.StepsPerEpoch {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := r.learn(order[i*r.state.Batch:][:r.state.Batch], i+1); err != nil {
+			return err
+		}
+	}
+	return r.endEpoch()
+}
+
+// learn is one step: the batch's loss and gradients, then the solver's update.
+func (r *run) learn(batch []int, i int) error {
+	if err := dataset.Batch(r.Train, batch, r.step.Images().Float32s(), r.step.Targets().Float32s()); err != nil {
+		return err
+	}
+	loss, err := r.step.Run(uint64(r.state.Step))
+	if err != nil {
+		return err
+	}
+	if err := r.Solver.Step(r.step.Gradients()); err != nil {
+		return err
+	}
+	r.loss += loss
+	r.state.Step++
+	r.state.Loss, r.state.MeanLoss = loss, r.loss/float64(i)
+	return r.tell(Callback.StepEnd)
+}
+
+func (r *run) endEpoch() error {
+	train, err := Evaluate(r.Model, r.sample(r.Train))
+	if err != nil {
+		return err
+	}
+	test, err := Evaluate(r.Model, r.sample(r.Test))
+	if err != nil {
+		return err
+	}
+	r.state.History = append(r.state.History, Row{
+		Epoch: r.state.Epoch, Step: r.state.Step, TrainLoss: r.state.MeanLoss,
+		TrainAccuracy: train.Accuracy(), TestAccuracy: test.Accuracy(), Seconds: time.Since(r.began).Seconds(),
+	})
+	return r.tell(Callback.EpochEnd)
+}
+
+func (r *run) sample(ds dataset.Dataset) dataset.Dataset {
+	if r.EvalSamples == 0 {
+		return ds
+	}
+	return dataset.Take(ds, r.EvalSamples)
+}
+
+func (r *run) tell(event func(Callback, *State) error) error {
+	r.state.Elapsed = time.Since(r.began)
+	for _, c := range r.Callbacks {
+		if err := event(c, &r.state); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) result() (*Result, error) {
+	train, err := Evaluate(r.Model, r.Train)
+	if err != nil {
+		return nil, err
+	}
+	test, err := Evaluate(r.Model, r.Test)
+	return &Result{History: r.state.History, Train: train, Test: test, Elapsed: time.Since(r.began)}, err
+}
