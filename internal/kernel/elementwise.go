@@ -11,7 +11,7 @@ type table[T Float] struct {
 	softmax, softmaxBackward pass[T]
 	crossEntropy             pass[T]
 	crossEntropyBackward     pass[T]
-	rowSums                  pass[T]
+	rowSums, squareSums      pass[T]
 
 	sgd, momentum, nesterov pass[T]
 	adaGrad, rmsProp        pass[T]
@@ -41,8 +41,8 @@ func portableTable[T Float]() table[T] {
 		dropout: dropout[T],
 		softmax: softmax[T], softmaxBackward: softmaxBackward[T],
 		crossEntropy: crossEntropy[T], crossEntropyBackward: crossEntropyBackward[T],
-		rowSums: rowSums[T],
-		sgd:     sgd[T], momentum: momentum[T], nesterov: nesterov[T],
+		rowSums: rowSums[T], squareSums: squareSums[T],
+		sgd: sgd[T], momentum: momentum[T], nesterov: nesterov[T],
 		adaGrad: adaGrad[T], rmsProp: rmsProp[T],
 		adam: adam[T], adamW: adamW[T],
 	}

@@ -26,3 +26,16 @@ func TestChannelSum(t *testing.T) {
 	x, sum := gaussian[float64](1, 6*sweepShard), make([]float64, 3)
 	assert.Zero(t, allocations(func() { ChannelSum(2, 3, sweepShard, x, sum) }))
 }
+
+func TestSumSquares(t *testing.T) {
+	for _, n := range []int{0, 1, squareStretch - 1, squareStretch, squareStretch + 1, 9*squareStretch + 7} {
+		x := gaussian[float32](1, n)
+		want := 0.0
+		for _, v := range x {
+			want += float64(v) * float64(v)
+		}
+		assert.InDelta(t, want, SumSquares(x), 1e-12*want, "%d elements", n)
+	}
+	x := gaussian[float64](1, 6*sweepShard)
+	assert.Zero(t, allocations(func() { SumSquares(x) }))
+}

@@ -1,0 +1,97 @@
+package solver
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// None as a field of Config is a real 0 where 0 itself stands for the rule's default.
+const None = -1
+
+// Config holds an optimizer's constants. A field left 0 takes the rule's default, which Defaults tells; None is a real 0.
+type Config struct {
+	LR          float64 `json:"lr"`                     // learning rate
+	Momentum    float64 `json:"momentum,omitempty"`     // momentum and nesterov: how much of the velocity is kept
+	Decay       float64 `json:"decay,omitempty"`        // rmsprop: how much of the squares' average is kept
+	Beta1       float64 `json:"beta1,omitempty"`        // adam and adamw: how much of the gradients' average is kept
+	Beta2       float64 `json:"beta2,omitempty"`        // adam and adamw: how much of the squares' average is kept
+	Epsilon     float64 `json:"epsilon,omitempty"`      // adam and adamw: added to the root that is divided by
+	WeightDecay float64 `json:"weight_decay,omitempty"` // λ: λ·p is added to the gradient; adamw: lr·λ·p is taken off p instead
+	ClipNorm    float64 `json:"clip_norm,omitempty"`    // gradients are scaled down together when their norm is above this
+}
+
+// Names returns the optimizers that New knows.
+func Names() []string {
+	names := make([]string, len(rules))
+	for i, r := range rules {
+		names[i] = r.name
+	}
+	return names
+}
+
+// Defaults returns the constants that New takes for fields left 0. The six of the book have the book's, adamw PyTorch's.
+func Defaults(name string) (Config, error) {
+	r, err := ruleNamed(name)
+	return r.defaults, err
+}
+
+func ruleNamed(name string) (rule, error) {
+	i := slices.IndexFunc(rules, func(r rule) bool { return r.name == strings.ToLower(name) })
+	if i < 0 {
+		return rule{}, fmt.Errorf("solver: no optimizer %q: want one of %s", name, strings.Join(Names(), ", "))
+	}
+	return rules[i], nil
+}
+
+// field is one constant: where it stands, and what it may be.
+type field struct {
+	name    string
+	in      func(*Config) *float64
+	below1  bool // it is a share
+	anyRule bool // every rule has it; the others only those that have a default for it
+}
+
+var fields = []field{
+	{"LR", func(c *Config) *float64 { return &c.LR }, false, true},
+	{"Momentum", func(c *Config) *float64 { return &c.Momentum }, true, false},
+	{"Decay", func(c *Config) *float64 { return &c.Decay }, true, false},
+	{"Beta1", func(c *Config) *float64 { return &c.Beta1 }, true, false},
+	{"Beta2", func(c *Config) *float64 { return &c.Beta2 }, true, false},
+	{"Epsilon", func(c *Config) *float64 { return &c.Epsilon }, false, false},
+	{"WeightDecay", func(c *Config) *float64 { return &c.WeightDecay }, false, true},
+	{"ClipNorm", func(c *Config) *float64 { return &c.ClipNorm }, false, true},
+}
+
+// complete fills in the rule's defaults and checks the rest.
+func (r rule) complete(c Config) (Config, error) {
+	for _, f := range fields {
+		v, preset := f.in(&c), *f.in(&r.defaults)
+		if *v != 0 && preset == 0 && !f.anyRule {
+			return c, fmt.Errorf("solver: %s is %g: %s has no such constant, leave it 0", f.name, *v, r.name)
+		}
+		switch *v {
+		case 0:
+			*v = preset
+		case None:
+			*v = 0
+		}
+		if err := f.check(*v); err != nil {
+			return c, fmt.Errorf("solver: %s: %w", r.name, err)
+		}
+	}
+	return c, nil
+}
+
+func (f field) check(v float64) error {
+	if f.below1 && !(v >= 0 && v < 1) {
+		return fmt.Errorf("%s is %g: want at least 0 and below 1", f.name, v)
+	}
+	if !(v >= 0 && v <= maxConstant) {
+		return fmt.Errorf("%s is %g: want a finite number of at least 0", f.name, v)
+	}
+	return nil
+}
+
+// maxConstant is far above any sensible constant and fits a float32.
+const maxConstant = 1e38

@@ -1,0 +1,99 @@
+package solver
+
+import (
+	"fmt"
+	"math"
+)
+
+// Schedule tells the learning rate of each step, counted from 0.
+type Schedule interface {
+	At(step int) float64
+}
+
+// Rate is the constant schedule.
+type Rate float64
+
+// At returns the rate.
+func (r Rate) At(int) float64 { return float64(r) }
+
+// StepDecay multiplies the rate by a factor after every so many steps.
+type StepDecay struct {
+	LR     float64
+	Every  int     // steps; less than 1 is never
+	Factor float64 // 0.1: a tenth
+}
+
+// At returns LR·Factor^⌊step/Every⌋.
+func (s StepDecay) At(step int) float64 {
+	if s.Every < 1 {
+		return s.LR
+	}
+	return s.LR * math.Pow(s.Factor, float64(step/s.Every))
+}
+
+// Cosine goes down from LR to Final along half a cosine wave (Loshchilov, Hutter 2017, SGDR without restarts), and stays there.
+type Cosine struct {
+	LR, Final float64
+	Steps     int // until Final
+}
+
+// At returns Final + (LR-Final)·(1+cos(π·step/Steps))/2.
+func (c Cosine) At(step int) float64 {
+	if step >= c.Steps {
+		return c.Final
+	}
+	return c.Final + (c.LR-c.Final)*(1+math.Cos(math.Pi*float64(step)/float64(c.Steps)))/2
+}
+
+// Warmup goes up in equal parts to the first rate of another schedule, which follows from its beginning (Goyal et al. 2017, section 2.2).
+type Warmup struct {
+	Steps int // until the other schedule
+	Then  Schedule
+}
+
+// At returns Then.At(0)·(step+1)/(Steps+1) while warming up, Then.At(step-Steps) after it.
+func (w Warmup) At(step int) float64 {
+	if step < w.Steps {
+		return w.Then.At(0) * float64(step+1) / float64(w.Steps+1)
+	}
+	return w.Then.At(step - w.Steps)
+}
+
+// Plateau multiplies the rate by a factor each time that a measure, such as the test loss, hasn't got smaller for a while. Its fields are
+// all it knows: saved as JSON and loaded, it goes on as before.
+type Plateau struct {
+	LR       float64 `json:"lr"`       // present rate
+	Factor   float64 `json:"factor"`   // 0.1: a tenth
+	Patience int     `json:"patience"` // measures without a better one that are put up with
+	Margin   float64 `json:"margin"`   // how much smaller, as a share of the best, is better
+	Floor    float64 `json:"floor"`    // the rate goes no lower
+
+	Best  float64 `json:"best"`  // smallest measure so far
+	Seen  bool    `json:"seen"`  // whether there was one
+	Waits int     `json:"waits"` // measures since the best
+}
+
+// NewPlateau returns the schedule with PyTorch's other settings: a tenth of the rate after more than 10 measures none of which is 0.01%
+// better than the best before.
+func NewPlateau(lr float64) *Plateau {
+	return &Plateau{LR: lr, Factor: 0.1, Patience: 10, Margin: 1e-4}
+}
+
+// At returns the present rate.
+func (p *Plateau) At(int) float64 { return p.LR }
+
+// Observe takes one measure, the smaller the better (for an accuracy: 1 minus it). NaN is an error: it would never be better nor worse.
+func (p *Plateau) Observe(measure float64) error {
+	if math.IsNaN(measure) {
+		return fmt.Errorf("solver: plateau: measure is NaN: want a number")
+	}
+	if !p.Seen || measure < p.Best-p.Margin*math.Abs(p.Best) {
+		p.Best, p.Seen, p.Waits = measure, true, 0
+		return nil
+	}
+	p.Waits++
+	if p.Waits > p.Patience {
+		p.LR, p.Waits = max(p.LR*p.Factor, p.Floor), 0
+	}
+	return nil
+}
