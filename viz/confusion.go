@@ -1,0 +1,206 @@
+package viz
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+)
+
+// Confusion is a confusion matrix: a row for the true class, a column for the predicted one. Right answers are blue by their share of the
+// row; wrong ones red by their count, on a scale of their own, since a good network makes few. More than 32 classes are drawn without
+// counts.
+type Confusion struct {
+	Title  string
+	Counts [][]int  // [true][predicted]
+	Labels []string // the classes' names; nil: their numbers
+}
+
+// Image draws the matrix.
+func (c Confusion) Image() (image.Image, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	right, all := c.totals()
+	keys := row(40, start,
+		column(4, start, label{"right: share of the row", bodyText, ink}, legend("0%", "100%", fade(blue))),
+		column(4, start, label{"wrong: how many", bodyText, ink}, legend("0", fmt.Sprint(c.mostWrong()), fade(red))))
+	share := float64(0)
+	if all > 0 {
+		share = 100 * float64(right) / float64(all)
+	}
+	return render(page(c.Title, matrix{c, c.cell()}, keys,
+		fmt.Sprintf("%d of %d right (%.2f%%), %d wrong", right, all, share, all-right))), nil
+}
+
+func (c Confusion) check() error {
+	n := len(c.Counts)
+	if n == 0 {
+		return fmt.Errorf("confusion matrix: no classes")
+	}
+	if c.Labels != nil && len(c.Labels) != n {
+		return fmt.Errorf("confusion matrix: %d labels for %d classes: want one each", len(c.Labels), n)
+	}
+	for i, r := range c.Counts {
+		if len(r) != n {
+			return fmt.Errorf("confusion matrix: row %d has %d counts: want %d, one a class", i, len(r), n)
+		}
+		for j, count := range r {
+			if count < 0 {
+				return fmt.Errorf("confusion matrix: count %d at row %d, column %d: want at least 0", count, i, j)
+			}
+		}
+	}
+	return nil
+}
+
+func (c Confusion) totals() (right, all int) {
+	for i, r := range c.Counts {
+		right += r[i]
+		all += sum(r)
+	}
+	return right, all
+}
+
+func (c Confusion) mostWrong() int {
+	most := 1
+	for i, r := range c.Counts {
+		for j, count := range r {
+			if i != j {
+				most = max(most, count)
+			}
+		}
+	}
+	return most
+}
+
+// cell is the side of a cell in pixels; counts need 44, and are left out below that.
+func (c Confusion) cell() int {
+	if len(c.Counts) <= 32 {
+		return 44
+	}
+	return max(3, 640/len(c.Counts))
+}
+
+func (c Confusion) colour(i, j int) color.RGBA {
+	if i != j {
+		return fade(red)(float64(c.Counts[i][j]) / float64(c.mostWrong()))
+	}
+	if total := sum(c.Counts[i]); total > 0 {
+		return fade(blue)(float64(c.Counts[i][i]) / float64(total))
+	}
+	return white
+}
+
+func sum(counts []int) int {
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	return total
+}
+
+// matrix is the field of a confusion matrix with its labels.
+type matrix struct {
+	Confusion
+	side int
+}
+
+const matrixGap = 6
+
+func (m matrix) size() image.Point {
+	origin := m.origin()
+	return image.Pt(origin.X+m.field()+matrixGap+smallText.width("100.0% right"), origin.Y+m.field())
+}
+
+// origin is where the field begins: below the axis' name and the columns' labels, right of the rows'.
+func (m matrix) origin() image.Point {
+	line := boldText.height()
+	columns := line
+	if m.upright() {
+		columns = m.nameWidth()
+	}
+	return image.Pt(max(m.nameWidth(), boldText.width("true"))+matrixGap, line+matrixGap+columns+matrixGap)
+}
+
+func (m matrix) field() int { return m.side*len(m.Counts) + 2 - m.gap() }
+
+// gap is the hairline between cells that are large enough for one.
+func (m matrix) gap() int {
+	if m.side < 8 {
+		return 0
+	}
+	return 1
+}
+
+func (m matrix) nameWidth() int {
+	width := 0
+	for i := range m.Counts {
+		width = max(width, boldText.width(classLabel(m.Labels, i)))
+	}
+	return width
+}
+
+// upright says whether the columns' labels are too long to stand side by side.
+func (m matrix) upright() bool { return m.nameWidth() > max(m.side, 24)-6 }
+
+// labelEvery thins the labels of a matrix with small cells.
+func (m matrix) labelEvery() int {
+	room := boldText.height()
+	if !m.upright() {
+		room = max(room, m.nameWidth()+6)
+	}
+	return (room + m.side - 1) / m.side
+}
+
+func (m matrix) draw(dst draw.Image, at image.Point) {
+	origin := at.Add(m.origin())
+	const columns, rows = "predicted", "true"
+	boldText.draw(dst, image.Pt(origin.X+(m.field()-boldText.width(columns))/2, at.Y), columns, faintInk)
+	boldText.draw(dst, image.Pt(origin.X-matrixGap-boldText.width(rows), origin.Y-matrixGap-boldText.height()), rows, faintInk)
+	fill(dst, image.Rectangle{origin, origin.Add(image.Pt(m.field(), m.field()))}, hairline)
+	for i := range m.Counts {
+		if i%m.labelEvery() == 0 {
+			m.drawLabels(dst, origin, i)
+		}
+		for j := range m.Counts {
+			m.drawCell(dst, origin, i, j)
+		}
+	}
+}
+
+func (m matrix) drawLabels(dst draw.Image, origin image.Point, i int) {
+	name := classLabel(m.Labels, i)
+	width, height := boldText.width(name), boldText.height()
+	centre := i*m.side + m.side/2
+	boldText.draw(dst, image.Pt(origin.X-matrixGap-width, origin.Y+centre-height/2), name, ink)
+	if m.upright() {
+		boldText.drawUpwards(dst, image.Pt(origin.X+centre-height/2, origin.Y-matrixGap-width), name, ink)
+	} else {
+		boldText.draw(dst, image.Pt(origin.X+centre-width/2, origin.Y-matrixGap-height), name, ink)
+	}
+	if total := sum(m.Counts[i]); total > 0 {
+		recall := fmt.Sprintf("%.1f%% right", 100*float64(m.Counts[i][i])/float64(total))
+		smallText.draw(dst, image.Pt(origin.X+m.field()+matrixGap, origin.Y+centre-smallText.height()/2), recall, faintInk)
+	}
+}
+
+func (m matrix) drawCell(dst draw.Image, origin image.Point, i, j int) {
+	corner := origin.Add(image.Pt(j*m.side+1, i*m.side+1))
+	colour := m.colour(i, j)
+	fill(dst, image.Rectangle{corner, corner.Add(image.Pt(m.side-m.gap(), m.side-m.gap()))}, colour)
+	if m.side < 44 || m.Counts[i][j] == 0 {
+		return
+	}
+	text := fmt.Sprint(m.Counts[i][j])
+	at := corner.Add(image.Pt((m.side-1-bodyText.width(text))/2, (m.side-1-bodyText.height())/2))
+	bodyText.draw(dst, at, text, inkOn(colour))
+}
+
+// inkOn is the ink that can be read on a colour.
+func inkOn(c color.RGBA) color.RGBA {
+	if color.GrayModel.Convert(c).(color.Gray).Y < 140 {
+		return white
+	}
+	return ink
+}

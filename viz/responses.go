@@ -1,0 +1,67 @@
+package viz
+
+import (
+	"fmt"
+	"image"
+)
+
+// Responses shows each filter beside what it answers to an image, the image first. Filters and responses are each scaled to their own
+// min … max, which the caption of a response gives.
+type Responses struct {
+	Title   string
+	Input   image.Image
+	Filters Filters // with 1 or 3 input channels
+	Maps    Planes  // a response for each filter
+	Columns int     // pairs a row, 0: 4
+	Tile    int     // a response's longer side in pixels, about; 0: 130
+}
+
+// Image draws the pairs.
+func (r Responses) Image() (image.Image, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	side := orDefault(r.Tile, 130)
+	pairs := make([]block, r.Filters.Out)
+	for i := range pairs {
+		pairs[i] = r.pair(i, side)
+	}
+	input := column(3, start, fit(r.Input, side*3/2), label{fmt.Sprintf("the image, %d×%d", r.Input.Bounds().Dx(), r.Input.Bounds().Dy()), smallText, faintInk})
+	body := column(16, start, input, grid(orDefault(r.Columns, 4), 14, pairs))
+	return render(page(r.Title, body, legend("its least value", "its greatest", grey),
+		fmt.Sprintf("every filter and every response (%d×%d) scaled to its own min … max, a response's range below it; weights %v",
+			r.Maps.Width, r.Maps.Height, RangeOf(r.Filters.Data)),
+		warnNotFinite(r.Maps.Data))), nil
+}
+
+func (r Responses) check() error {
+	if r.Input == nil || r.Input.Bounds().Empty() {
+		return fmt.Errorf("responses: no input image")
+	}
+	if err := r.Filters.check(); err != nil {
+		return err
+	}
+	if err := r.Maps.check("responses"); err != nil {
+		return err
+	}
+	if r.Filters.In != 1 && r.Filters.In != 3 {
+		return fmt.Errorf("responses: filters of %d channels: want 1 (grey) or 3 (red, green, blue)", r.Filters.In)
+	}
+	if r.Maps.Count != r.Filters.Out {
+		return fmt.Errorf("responses: %d maps for %d filters: want one each", r.Maps.Count, r.Filters.Out)
+	}
+	return nil
+}
+
+func (r Responses) pair(i, side int) block {
+	f := r.Filters.Filter(i)
+	response := r.Maps.Plane(i)
+	span := RangeOf(response)
+	return row(5, start,
+		column(3, start,
+			fit(filterImage(f, RangeOf(f.Data)), 50),
+			label{fmt.Sprintf("filter %d", i), smallText, faintInk}),
+		column(3, start,
+			fit(shade(response, r.Maps.Width, span, grey), side),
+			label{span.String(), smallText, faintInk}))
+}

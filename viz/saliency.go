@@ -1,0 +1,82 @@
+package viz
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+)
+
+// Saliency shows which pixels a decision hangs on: the image, the heat, and the heat laid over the image in grey. Heat that takes both
+// signs gets a diverging scale with 0 in its middle.
+type Saliency struct {
+	Title string
+	Input image.Image
+	Heat  Planes // one plane of the image's size
+	Unit  string // what the heat measures: "|∂ score / ∂ pixel|"
+	Note  string // "predicted 7 (99.2%)"
+	Tile  int    // a panel's longer side in pixels, about; 0: 224
+}
+
+// Image draws the three panels.
+func (s Saliency) Image() (image.Image, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	side := orDefault(s.Tile, 224)
+	r, colours := s.scale()
+	panels := row(14, start,
+		panel("image", s.Input, side),
+		panel("heat", shade(s.Heat.Data, s.Heat.Width, r, colours), side),
+		panel("heat over the image", s.overlay(r, colours), side))
+	key := row(10, middle, legend(r.least(), r.greatest(), colours), label{s.Unit, bodyText, ink})
+	return render(page(s.Title, panels, key, s.Note, warnNotFinite(s.Heat.Data))), nil
+}
+
+func (s Saliency) check() error {
+	if s.Input == nil || s.Input.Bounds().Empty() {
+		return fmt.Errorf("saliency: no input image")
+	}
+	if err := s.Heat.check("saliency: heat"); err != nil {
+		return err
+	}
+	if b := s.Input.Bounds(); s.Heat.Count != 1 || s.Heat.Height != b.Dy() || s.Heat.Width != b.Dx() {
+		return fmt.Errorf("saliency: heat is %d planes of %dx%d (width, height): want 1 of the image's %dx%d",
+			s.Heat.Count, s.Heat.Width, s.Heat.Height, b.Dx(), b.Dy())
+	}
+	return nil
+}
+
+func (s Saliency) scale() (Range, ramp) {
+	r := RangeOf(s.Heat.Data)
+	if r.Min < 0 {
+		far := max(-r.Min, r.Max)
+		return Range{-far, far}, diverging
+	}
+	return Range{0, r.Max}, heat
+}
+
+func panel(name string, img image.Image, side int) block {
+	return column(4, start, label{name, bodyText, ink}, fit(img, side))
+}
+
+// overlay lets the image through where the heat is at 0, and covers it the more the further the heat is from there.
+func (s Saliency) overlay(r Range, colours ramp) image.Image {
+	const dim, cover = 0.55, 0.85
+	under := GreyPlane(s.Input)
+	img := image.NewRGBA(image.Rect(0, 0, s.Heat.Width, s.Heat.Height))
+	far := max(-r.Min, r.Max)
+	for i, v := range s.Heat.Data {
+		c := notFinite
+		if finite(v) {
+			strength := Range{0, far}.position(max(v, -v))
+			if far == 0 {
+				strength = 0
+			}
+			c = mix(dimmed(under.Data[i], dim), colours(r.position(v)), cover*strength)
+		}
+		img.SetRGBA(i%s.Heat.Width, i/s.Heat.Width, c)
+	}
+	return img
+}
+
+func dimmed(luminance float32, by float64) color.RGBA { return grey(by * float64(luminance)) }

@@ -1,0 +1,116 @@
+package viz
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	"math"
+
+	"gonum.org/v1/plot/palette"
+	"gonum.org/v1/plot/palette/moreland"
+)
+
+// Scale says which values of a picture become black and which white.
+type Scale int
+
+const (
+	// ScaleEach scales every filter or map from its own least value (black) to its own greatest (white), as the book does: each can be
+	// seen, and they can't be compared with one another.
+	ScaleEach Scale = iota
+	// ScaleShared uses one range for the whole picture, so that they can be compared.
+	ScaleShared
+)
+
+// ranges gives each of the slices its range under the scale; given, where it isn't nil, is the shared one.
+func (s Scale) ranges(slices [][]float32, given *Range) ([]Range, error) {
+	if s != ScaleEach && s != ScaleShared {
+		return nil, fmt.Errorf("scale %d: want ScaleEach or ScaleShared", s)
+	}
+	shared := RangeOf(slices...)
+	if given != nil {
+		shared = *given
+	}
+	if !finite(shared.Min) || !finite(shared.Max) || shared.Min > shared.Max {
+		return nil, fmt.Errorf("range %v: want finite numbers, the least first", shared)
+	}
+	ranges := make([]Range, len(slices))
+	for i := range ranges {
+		ranges[i] = shared
+		if s == ScaleEach {
+			ranges[i] = RangeOf(slices[i])
+		}
+	}
+	return ranges, nil
+}
+
+// A ramp gives the colour at a position from 0 to 1.
+type ramp func(position float64) color.RGBA
+
+func grey(position float64) color.RGBA {
+	y := uint8(math.Round(255 * position))
+	return color.RGBA{y, y, y, 255}
+}
+
+// heat runs from black through blue, red and yellow to white, evenly in lightness.
+var heat = morelandRamp(moreland.ExtendedBlackBody())
+
+// diverging runs from blue through light grey to red, its middle at position 0.5.
+var diverging = morelandRamp(moreland.SmoothBlueRed())
+
+func morelandRamp(m palette.ColorMap) ramp {
+	m.SetMin(0)
+	m.SetMax(1)
+	var table [256]color.RGBA
+	for i := range table {
+		c, err := m.At(float64(i) / 255)
+		if err != nil {
+			panic(fmt.Sprintf("viz: colour %d of a library's map: %v", i, err)) // the map covers [0, 1], so this can't be
+		}
+		table[i] = color.RGBAModel.Convert(c).(color.RGBA)
+	}
+	return func(position float64) color.RGBA { return table[int(math.Round(255*position))] }
+}
+
+// fade runs from white to the colour.
+func fade(to color.RGBA) ramp {
+	return func(position float64) color.RGBA { return mix(white, to, position) }
+}
+
+func mix(a, b color.RGBA, t float64) color.RGBA {
+	channel := func(a, b uint8) uint8 { return uint8(math.Round(float64(a) + t*(float64(b)-float64(a)))) }
+	return color.RGBA{channel(a.R, b.R), channel(a.G, b.G), channel(a.B, b.B), 255}
+}
+
+// shade draws a plane of the given width; what isn't finite stands out.
+func shade(plane []float32, width int, r Range, colours ramp) *image.RGBA {
+	img := image.NewRGBA(image.Rect(0, 0, width, len(plane)/width))
+	for i, v := range plane {
+		c := notFinite
+		if finite(v) {
+			c = colours(r.position(v))
+		}
+		img.SetRGBA(i%width, i/width, c)
+	}
+	return img
+}
+
+func shadeRGB(red, green, blue []float32, width int, r Range) *image.RGBA {
+	img := image.NewRGBA(image.Rect(0, 0, width, len(red)/width))
+	for i := range red {
+		c := notFinite
+		if finite(red[i]) && finite(green[i]) && finite(blue[i]) {
+			c = color.RGBA{grey(r.position(red[i])).R, grey(r.position(green[i])).R, grey(r.position(blue[i])).R, 255}
+		}
+		img.SetRGBA(i%width, i/width, c)
+	}
+	return img
+}
+
+// warnNotFinite is the sentence that a picture with NaN or infinities in it owes its reader; "" otherwise.
+func warnNotFinite(values []float32) string {
+	n := countNotFinite(values)
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d values are not finite numbers (magenta)", n, len(values))
+}

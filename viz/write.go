@@ -1,0 +1,54 @@
+package viz
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+
+	"github.com/google/renameio/v2/maybe"
+)
+
+// Raster is a picture in pixels. Image reports data that doesn't fit together as an error.
+type Raster interface {
+	Image() (image.Image, error)
+}
+
+// Vector is a picture in SVG.
+type Vector interface {
+	SVG(w io.Writer) error
+}
+
+// EncodePNG draws the picture into w.
+func EncodePNG(w io.Writer, picture Raster) error {
+	img, err := picture.Image()
+	if err != nil {
+		return err
+	}
+	return png.Encode(w, img)
+}
+
+// WritePNG draws the picture into a file, which it creates or replaces.
+func WritePNG(path string, picture Raster) error {
+	return writeFile(path, func(w io.Writer) error { return EncodePNG(w, picture) })
+}
+
+// EncodeSVG draws the picture into w.
+func EncodeSVG(w io.Writer, picture Vector) error { return picture.SVG(w) }
+
+// WriteSVG draws the picture into a file, which it creates or replaces.
+func WriteSVG(path string, picture Vector) error { return writeFile(path, picture.SVG) }
+
+// writeFile draws into memory first, so that a picture that can't be drawn touches no file; then the file is replaced in one step
+// (on Windows, which has no such step, it is written over).
+func writeFile(path string, draw func(io.Writer) error) error {
+	var b bytes.Buffer
+	if err := draw(&b); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err := maybe.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
