@@ -73,6 +73,9 @@ type transpose[T Float] struct {
 
 // engineFor returns the engine of element type T on the active instruction set.
 func engineFor[T Float]() *engine[T] {
+	if e, ok := any(engine32()).(*engine[T]); ok {
+		return e
+	}
 	return genericEngine[T]()
 }
 

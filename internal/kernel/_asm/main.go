@@ -1,0 +1,141 @@
+// Command asm writes the package's float32 assembly. Run it by `go generate` in the package's folder.
+//
+// One generator function makes a kernel for both instruction sets: a simd value stands for one of them.
+package main
+
+import (
+	"sync"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+func main() {
+	ConstraintExpr("!purego")
+	for _, s := range []*simd{avx2, avx512} {
+		for vectors := 1; vectors <= 2; vectors++ {
+			for rows := 1; rows <= s.rows; rows++ {
+				tile(s, rows, vectors)
+			}
+		}
+		copyRows(s)
+		gather(s)
+		flip(s, "flip", false)
+		flip(s, "gatherFlip", true)
+	}
+	pause()
+	Generate()
+}
+
+// pause is one PAUSE, the spinning worker's breath.
+func pause() {
+	TEXT("pause", NOSPLIT, "func()")
+	Pragma("noescape")
+	PAUSE()
+	RET()
+}
+
+// simd is what differs between the instruction sets.
+type simd struct {
+	name  string // suffix of the functions
+	lanes int
+	rows  int // most rows of a tile
+	vec   func() reg.VecVirtual
+}
+
+var (
+	avx2   = &simd{name: "AVX2", lanes: 8, rows: 6, vec: YMM}
+	avx512 = &simd{name: "AVX512", lanes: 16, rows: 14, vec: ZMM}
+)
+
+func (s *simd) bytes() int { return 4 * s.lanes }
+
+// mask is the lanes of one vector that exist: an opmask, or a vector of sign bits.
+type mask struct {
+	s *simd
+	k reg.Register
+}
+
+var maskRegisters = []reg.Register{reg.K1, reg.K2}
+
+// lanes8 is eight words of ones and eight of zeros: the vector read n words before their border has its first n lanes set.
+var lanes8 = sync.OnceValue(func() Mem {
+	table := GLOBL("lanes8", RODATA|NOPTR)
+	for i := range 16 {
+		word := U32(0)
+		if i < 8 {
+			word = 0xffffffff
+		}
+		DATA(4*i, word)
+	}
+	return table
+})
+
+// firstLanes returns masks for the first n lanes of count vectors; n is kept, and may exceed them all.
+func (s *simd) firstLanes(n reg.Register, count int) []mask {
+	masks := make([]mask, count)
+	for v := range masks {
+		masks[v] = s.mask(n, v*s.lanes, v)
+	}
+	return masks
+}
+
+// mask returns the mask of a vector's first n-skip lanes, in opmask slot where the instruction set has those.
+func (s *simd) mask(n reg.Register, skip, slot int) mask {
+	left := GP64()
+	LEAQ(Mem{Base: n, Disp: -skip}, left)
+	clamp(left, s.lanes)
+	if s == avx512 {
+		ones := GP64()
+		MOVQ(I32(-1), ones)
+		BZHIQ(left, ones, ones)
+		KMOVW(ones.As32(), maskRegisters[slot])
+		return mask{s, maskRegisters[slot]}
+	}
+	table, m := GP64(), YMM()
+	LEAQ(lanes8(), table)
+	NEGQ(left)
+	VMOVUPS(Mem{Base: table, Index: left, Scale: 4, Disp: 4 * s.lanes}, m)
+	return mask{s, m}
+}
+
+// clamp limits x to [0, most].
+func clamp(x reg.GPVirtual, most int) {
+	limit := GP64()
+	XORQ(limit, limit)
+	TESTQ(x, x)
+	CMOVQLT(limit, x)
+	MOVQ(U32(uint32(most)), limit)
+	CMPQ(x, limit)
+	CMOVQGT(limit, x)
+}
+
+// load reads the lanes of the mask, zeros elsewhere; the others are not touched in memory.
+func (m mask) load(from Mem, to reg.Register) {
+	if m.s == avx512 {
+		VMOVUPS_Z(from, m.k, to)
+		return
+	}
+	VMASKMOVPS(from, m.k, to)
+}
+
+// store writes the lanes of the mask.
+func (m mask) store(from reg.Register, to Mem) {
+	if m.s == avx512 {
+		VMOVUPS(from, m.k, to)
+		return
+	}
+	VMASKMOVPS(from, m.k, to)
+}
+
+func zero(v reg.Register) { VXORPS(v, v, v) }
+
+// vectors returns n vector registers.
+func (s *simd) vectors(n int) []reg.VecVirtual {
+	v := make([]reg.VecVirtual, n)
+	for i := range v {
+		v[i] = s.vec()
+	}
+	return v
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// copyRows copies a block of rows × cols elements.
+func copyRows(s *simd) {
+	TEXT("copyRows"+s.name, NOSPLIT, "func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)")
+	Pragma("noescape")
+	Doc("copyRows" + s.name + " is copyRows; rows and cols are positive.")
+	rows := Load(Param("rows"), GP64())
+	cols := Load(Param("cols"), GP64())
+	src := Load(Param("src"), GP64())
+	srcStride := Load(Param("srcStride"), GP64())
+	dst := Load(Param("dst"), GP64())
+	dstStride := Load(Param("dstStride"), GP64())
+	SHLQ(Imm(2), srcStride)
+	SHLQ(Imm(2), dstStride)
+	// whole vectors before the last, which has 1 to lanes elements
+	whole, rest := GP64(), GP64()
+	LEAQ(Mem{Base: cols, Disp: -1}, whole)
+	ANDQ(I32(int32(-s.lanes)), whole)
+	MOVQ(cols, rest)
+	SUBQ(whole, rest)
+	last := s.firstLanes(rest, 1)[0]
+	v, at := s.vec(), GP64()
+	Label("row")
+	XORQ(at, at)
+	CMPQ(at, whole)
+	JEQ(LabelRef("last"))
+	Label("vector")
+	VMOVUPS(Mem{Base: src, Index: at, Scale: 4}, v)
+	VMOVUPS(v, Mem{Base: dst, Index: at, Scale: 4})
+	ADDQ(I32(int32(s.lanes)), at)
+	CMPQ(at, whole)
+	JLT(LabelRef("vector"))
+	Label("last")
+	last.load(Mem{Base: src, Index: at, Scale: 4}, v)
+	last.store(v, Mem{Base: dst, Index: at, Scale: 4})
+	ADDQ(srcStride, src)
+	ADDQ(dstStride, dst)
+	DECQ(rows)
+	JNE(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
+// gather packs, for each of n offsets, one or two vectors.
+func gather(s *simd) {
+	TEXT("gather"+s.name, NOSPLIT, "func(n int, offsets *int32, src, dst *float32, vectors int)")
+	Pragma("noescape")
+	Doc("gather" + s.name + " packs one or two vectors from each src[offsets[i]:]; n is positive.")
+	n := Load(Param("n"), GP64())
+	offsets := Load(Param("offsets"), GP64())
+	src := Load(Param("src"), GP64())
+	dst := Load(Param("dst"), GP64())
+	vectors := Load(Param("vectors"), GP64())
+	CMPQ(vectors, Imm(1))
+	JEQ(LabelRef("one"))
+	gatherLoop(s, "two", 2, n, offsets, src, dst)
+	gatherLoop(s, "one", 1, n, offsets, src, dst)
+}
+
+func gatherLoop(s *simd, label string, vectors int, n, offsets, src, dst reg.Register) {
+	offset, v := GP64(), s.vectors(vectors)
+	Label(label)
+	MOVLQSX(Mem{Base: offsets}, offset)
+	for i := range v {
+		VMOVUPS(Mem{Base: src, Index: offset, Scale: 4, Disp: s.bytes() * i}, v[i])
+	}
+	for i := range v {
+		VMOVUPS(v[i], Mem{Base: dst, Disp: s.bytes() * i})
+	}
+	ADDQ(Imm(4), offsets)
+	ADDQ(I32(int32(s.bytes()*vectors)), dst)
+	DECQ(n)
+	JNE(LabelRef(label))
+	VZEROUPPER()
+	RET()
+}
+
+// flip transposes up to lanes rows, block by block of lanes columns: in registers, so that both sides are read and written by vectors.
+// Rows stand a stride apart, or at offsets.
+func flip(s *simd, name string, atOffsets bool) {
+	signature := "func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)"
+	if atOffsets {
+		signature = "func(rows, cols int, src *float32, offsets *int32, dst *float32, dstStride int)"
+	}
+	TEXT(name+s.name, NOSPLIT, signature)
+	Pragma("noescape")
+	Doc(name + s.name + " writes dst[j*dstStride+i] for up to a vector of rows i; rows and cols are positive.")
+	rows := Load(Param("rows"), GP64())
+	cols := Load(Param("cols"), GP64())
+	src := Load(Param("src"), GP64())
+	var stride, offsets reg.Register
+	if atOffsets {
+		offsets = Load(Param("offsets"), GP64())
+	} else {
+		stride = Load(Param("srcStride"), GP64())
+		SHLQ(Imm(2), stride)
+	}
+	dst := Load(Param("dst"), GP64())
+	dstStride := Load(Param("dstStride"), GP64())
+	SHLQ(Imm(2), dstStride)
+	rowMask := s.mask(rows, 0, 1)
+	row := s.vectors(s.lanes)
+	Label("block")
+	colMask := s.mask(cols, 0, 0)
+	at := GP64()
+	MOVQ(src, at)
+	for _, r := range row {
+		zero(r)
+	}
+	for i := range row {
+		CMPQ(rows, Imm(uint64(i)))
+		JLE(LabelRef("loaded"))
+		if atOffsets {
+			MOVLQSX(Mem{Base: offsets, Disp: 4 * i}, at)
+			colMask.load(Mem{Base: src, Index: at, Scale: 4}, row[i])
+			continue
+		}
+		colMask.load(Mem{Base: at}, row[i])
+		ADDQ(stride, at)
+	}
+	Label("loaded")
+	for j, col := range s.transposed(row) {
+		CMPQ(cols, Imm(uint64(j)))
+		JLE(LabelRef("done"))
+		rowMask.store(col, Mem{Base: dst})
+		ADDQ(dstStride, dst)
+	}
+	ADDQ(I32(int32(s.bytes())), src)
+	SUBQ(Imm(uint64(s.lanes)), cols)
+	JGT(LabelRef("block"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+// transposed returns the columns of a square block, given its rows.
+func (s *simd) transposed(row []reg.VecVirtual) []reg.VecVirtual {
+	quads := make([][]reg.VecVirtual, 0, len(row)/4) // of each four rows, column j of every 128-bit lane
+	for i := 0; i < len(row); i += 4 {
+		quads = append(quads, s.quad(row[i:i+4]))
+	}
+	cols := make([]reg.VecVirtual, len(row))
+	for j := range 4 {
+		if s == avx2 {
+			cols[j] = s.shuffle(0x20, quads[0][j], quads[1][j])
+			cols[4+j] = s.shuffle(0x31, quads[0][j], quads[1][j])
+			continue
+		}
+		const even, odd = 0x88, 0xdd // lanes 0 and 2, or 1 and 3, of both sources
+		lo02, lo13 := s.shuffle(even, quads[0][j], quads[1][j]), s.shuffle(odd, quads[0][j], quads[1][j])
+		hi02, hi13 := s.shuffle(even, quads[2][j], quads[3][j]), s.shuffle(odd, quads[2][j], quads[3][j])
+		cols[j], cols[8+j] = s.shuffle(even, lo02, hi02), s.shuffle(odd, lo02, hi02)
+		cols[4+j], cols[12+j] = s.shuffle(even, lo13, hi13), s.shuffle(odd, lo13, hi13)
+	}
+	return cols
+}
+
+// quad transposes the 4 × 4 blocks of four rows, one in each 128-bit lane.
+func (s *simd) quad(row []reg.VecVirtual) []reg.VecVirtual {
+	var ab [4]reg.VecVirtual // rows 0 and 1 interleaved, low and high, then rows 2 and 3
+	for i := range 2 {
+		ab[2*i], ab[2*i+1] = s.vec(), s.vec()
+		VUNPCKLPS(row[2*i+1], row[2*i], ab[2*i])
+		VUNPCKHPS(row[2*i+1], row[2*i], ab[2*i+1])
+	}
+	col := s.vectors(4)
+	VUNPCKLPD(ab[2], ab[0], col[0])
+	VUNPCKHPD(ab[2], ab[0], col[1])
+	VUNPCKLPD(ab[3], ab[1], col[2])
+	VUNPCKHPD(ab[3], ab[1], col[3])
+	return col
+}
+
+// shuffle picks 128-bit lanes of two vectors.
+func (s *simd) shuffle(lanes uint8, first, second reg.VecVirtual) reg.VecVirtual {
+	to := s.vec()
+	if s == avx2 {
+		VPERM2F128(U8(lanes), second, first, to)
+		return to
+	}
+	VSHUFF32X4(U8(lanes), second, first, to)
+	return to
+}

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+const (
+	unroll   = 4  // steps of the sum in one turn of the loop
+	prefetch = 16 // steps by which packed operands are fetched ahead
+)
+
+// Flags of a tile call, as in gemm_amd64.go.
+const (
+	flagAccumulate = 1
+	flagReLU       = 2
+)
+
+// tileKernel is the micro-kernel of a product: rows × (vectors·lanes) elements of C stay in registers while the depth passes,
+// each step one broadcast of A a row and one vector load of B a vector.
+type tileKernel struct {
+	s             *simd
+	rows, vectors int
+
+	kc, a, b, offsets, c, ldc, cols, flags, bias reg.Register
+
+	acc       [][]reg.VecVirtual // by row and vector
+	row       []reg.VecVirtual   // of B
+	broadcast []reg.VecVirtual   // of A
+}
+
+func tile(s *simd, rows, vectors int) {
+	TEXT(fmt.Sprintf("tile%dx%d%s", rows, vectors, s.name), NOSPLIT,
+		"func(kc int, a, b *float32, offsets *int32, c *float32, ldc, cols, flags int, bias *float32)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("tile%dx%d%s is tile for %d rows and up to %d columns.", rows, vectors, s.name, rows, vectors*s.lanes))
+	t := &tileKernel{s: s, rows: rows, vectors: vectors, row: s.vectors(vectors), broadcast: s.vectors(2)}
+	t.kc = Load(Param("kc"), GP64())
+	t.a = Load(Param("a"), GP64())
+	t.b = Load(Param("b"), GP64())
+	t.offsets = Load(Param("offsets"), GP64())
+	t.c = Load(Param("c"), GP64())
+	t.ldc = Load(Param("ldc"), GP64())
+	for range rows {
+		t.acc = append(t.acc, s.vectors(vectors))
+	}
+	SHLQ(Imm(2), t.ldc)
+	t.prefetchC()
+	t.begin()
+	TESTQ(t.offsets, t.offsets)
+	JNE(LabelRef("gathered"))
+	t.sum("packed", t.packedStep, func(steps int) {
+		ADDQ(I32(int32(4*rows*steps)), t.a)
+		ADDQ(I32(int32(s.bytes()*vectors*steps)), t.b)
+	})
+	JMP(LabelRef("end"))
+	Label("gathered")
+	t.sum("offset", t.offsetStep, func(steps int) {
+		ADDQ(I32(int32(4*rows*steps)), t.a)
+		ADDQ(I32(int32(4*steps)), t.offsets)
+	})
+	Label("end")
+	t.finish()
+	VZEROUPPER()
+	RET()
+}
+
+// eachRow calls f for every row of C, with the address of its first element.
+func (t *tileKernel) eachRow(f func(i int, c Mem)) {
+	at := GP64()
+	MOVQ(t.c, at)
+	for i := range t.rows {
+		f(i, Mem{Base: at})
+		if i+1 < t.rows {
+			ADDQ(t.ldc, at)
+		}
+	}
+}
+
+func (t *tileKernel) prefetchC() {
+	t.eachRow(func(_ int, c Mem) {
+		for v := range t.vectors {
+			PREFETCHT0(c.Offset(t.s.bytes() * v))
+		}
+	})
+}
+
+// begin sets the accumulators to the row's bias, or to zero.
+func (t *tileKernel) begin() {
+	t.bias = Load(Param("bias"), GP64())
+	TESTQ(t.bias, t.bias)
+	JEQ(LabelRef("nobias"))
+	for i := range t.rows {
+		VBROADCASTSS(Mem{Base: t.bias, Disp: 4 * i}, t.acc[i][0])
+		for v := 1; v < t.vectors; v++ {
+			VMOVAPS(t.acc[i][0], t.acc[i][v])
+		}
+	}
+	JMP(LabelRef("begun"))
+	Label("nobias")
+	for i := range t.rows {
+		for v := range t.vectors {
+			zero(t.acc[i][v])
+		}
+	}
+	Label("begun")
+}
+
+// sum emits the loop over the depth: step(u) does step u, advance moves the pointers on.
+func (t *tileKernel) sum(name string, step func(u int, ahead bool), advance func(steps int)) {
+	turns := GP64()
+	MOVQ(t.kc, turns)
+	SHRQ(Imm(2), turns)
+	JEQ(LabelRef(name + "rest"))
+	Label(name + "loop")
+	for u := range unroll {
+		step(u, true)
+	}
+	advance(unroll)
+	DECQ(turns)
+	JNE(LabelRef(name + "loop"))
+	Label(name + "rest")
+	ANDQ(Imm(unroll-1), t.kc)
+	JEQ(LabelRef("end"))
+	Label(name + "single")
+	step(0, false)
+	advance(1)
+	DECQ(t.kc)
+	JNE(LabelRef(name + "single"))
+}
+
+func (t *tileKernel) packedStep(u int, ahead bool) {
+	width := t.s.bytes() * t.vectors
+	if ahead {
+		for line := 0; line < width; line += 64 {
+			if width >= 64 || u%2 == 0 {
+				PREFETCHT0(Mem{Base: t.b, Disp: (u+prefetch)*width + line})
+			}
+		}
+		if t.rows > 8 {
+			PREFETCHT0(Mem{Base: t.a, Disp: 4 * t.rows * (u + prefetch)})
+		}
+	}
+	for v := range t.vectors {
+		VMOVUPS(Mem{Base: t.b, Disp: u*width + t.s.bytes()*v}, t.row[v])
+	}
+	t.multiply(u)
+}
+
+func (t *tileKernel) offsetStep(u int, _ bool) {
+	offset := GP64()
+	MOVLQSX(Mem{Base: t.offsets, Disp: 4 * u}, offset)
+	for v := range t.vectors {
+		VMOVUPS(Mem{Base: t.b, Index: offset, Scale: 4, Disp: t.s.bytes() * v}, t.row[v])
+	}
+	t.multiply(u)
+}
+
+func (t *tileKernel) multiply(u int) {
+	for i := range t.rows {
+		a := Mem{Base: t.a, Disp: 4 * (u*t.rows + i)}
+		if t.s == avx512 && t.vectors == 1 {
+			VFMADD231PS_BCST(a, t.row[0], t.acc[i][0])
+			continue
+		}
+		VBROADCASTSS(a, t.broadcast[i%2])
+		for v := range t.vectors {
+			VFMADD231PS(t.row[v], t.broadcast[i%2], t.acc[i][v])
+		}
+	}
+}
+
+// finish adds what is in C, applies the ReLU and stores, as flags and cols say.
+func (t *tileKernel) finish() {
+	t.cols = Load(Param("cols"), GP64())
+	t.flags = Load(Param("flags"), GP64())
+	masks := t.s.firstLanes(t.cols, t.vectors)
+	old := t.s.vec()
+	TESTQ(U32(flagAccumulate), t.flags)
+	JEQ(LabelRef("fresh"))
+	t.eachRow(func(i int, c Mem) {
+		for v, m := range masks {
+			m.load(c.Offset(t.s.bytes()*v), old)
+			VADDPS(old, t.acc[i][v], t.acc[i][v])
+		}
+	})
+	Label("fresh")
+	TESTQ(U32(flagReLU), t.flags)
+	JEQ(LabelRef("store"))
+	zero(old)
+	for i := range t.rows {
+		for v := range t.vectors {
+			VMAXPS(t.acc[i][v], old, t.acc[i][v]) // a NaN of the sum, the second operand, stays
+		}
+	}
+	Label("store")
+	t.eachRow(func(i int, c Mem) {
+		for v, m := range masks {
+			m.store(t.acc[i][v], c.Offset(t.s.bytes()*v))
+		}
+	})
+}

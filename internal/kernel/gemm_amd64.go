@@ -1,0 +1,117 @@
+//go:build amd64 && !purego
+
+package kernel
+
+//go:generate sh -c "cd _asm && go run . -out ../gemm_amd64.s -stubs ../gemm_stubs_amd64.go -pkg kernel"
+
+// tileFunc is a micro-kernel: one tile of a panel. It reads b's rows at offsets, or one after the other where offsets is nil.
+type tileFunc func(kc int, a, b *float32, offsets *int32, c *float32, ldc, cols, flags int, bias *float32)
+
+// Flags of a tileFunc.
+const (
+	flagAccumulate = 1 << iota
+	flagReLU
+)
+
+// The micro-kernels, by vectors less one and rows.
+var tilesAVX2 = [2][7]tileFunc{
+	{
+		nil, tile1x1AVX2, tile2x1AVX2, tile3x1AVX2, tile4x1AVX2, tile5x1AVX2, tile6x1AVX2,
+	},
+	{
+		nil, tile1x2AVX2, tile2x2AVX2, tile3x2AVX2, tile4x2AVX2, tile5x2AVX2, tile6x2AVX2,
+	},
+}
+
+var tilesAVX512 = [2][15]tileFunc{
+	{
+		nil, tile1x1AVX512, tile2x1AVX512, tile3x1AVX512, tile4x1AVX512, tile5x1AVX512, tile6x1AVX512, tile7x1AVX512,
+		tile8x1AVX512, tile9x1AVX512, tile10x1AVX512, tile11x1AVX512, tile12x1AVX512, tile13x1AVX512, tile14x1AVX512,
+	},
+	{
+		nil, tile1x2AVX512, tile2x2AVX512, tile3x2AVX512, tile4x2AVX512, tile5x2AVX512, tile6x2AVX512, tile7x2AVX512,
+		tile8x2AVX512, tile9x2AVX512, tile10x2AVX512, tile11x2AVX512, tile12x2AVX512, tile13x2AVX512, tile14x2AVX512,
+	},
+}
+
+func engine32() *engine[float32] {
+	switch active {
+	case isaAVX512:
+		return simdEngine("avx512", 16, tilesAVX512[0][:], tilesAVX512[1][:], simdPack{copyRowsAVX512, gatherAVX512, flipAVX512, gatherFlipAVX512})
+	case isaAVX2:
+		return simdEngine("avx2", 8, tilesAVX2[0][:], tilesAVX2[1][:], simdPack{copyRowsAVX2, gatherAVX2, flipAVX2, gatherFlipAVX2})
+	}
+	return genericEngine[float32]()
+}
+
+// simdPack is the packing loops of one instruction set; flip and gatherFlip take one vector of rows at most.
+type simdPack struct {
+	copyRows   func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)
+	gather     func(n int, offsets *int32, src, dst *float32, vectors int)
+	flip       func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)
+	gatherFlip func(rows, cols int, src *float32, offsets *int32, dst *float32, dstStride int)
+}
+
+// simdEngine wraps the assembly of one instruction set: what it reads and writes is sliced here first, so that a wrong length panics
+// instead of touching another's memory.
+func simdEngine(name string, lanes int, one, two []tileFunc, pack simdPack) *engine[float32] {
+	return &engine[float32]{
+		name: name, rows: len(one) - 1, cols: 2 * lanes, lane: lanes,
+		mul: func(p *panel[float32]) {
+			if p.cols > lanes {
+				mulTiles(p, two)
+			} else {
+				mulTiles(p, one)
+			}
+		},
+		copy: func(m copyRows[float32]) {
+			if m.rows == 0 || m.cols == 0 {
+				return
+			}
+			src, dst := m.src[:(m.rows-1)*m.srcStride+m.cols], m.dst[:(m.rows-1)*m.dstStride+m.cols]
+			pack.copyRows(m.rows, m.cols, &src[0], m.srcStride, &dst[0], m.dstStride)
+		},
+		flip: func(m transpose[float32]) {
+			if m.rows == 0 || m.cols == 0 {
+				return
+			}
+			src, dst := m.src[:(m.rows-1)*m.srcStride+m.cols], m.dst[:(m.cols-1)*m.dstStride+m.rows]
+			for i := 0; i < m.rows; i += lanes {
+				pack.flip(min(lanes, m.rows-i), m.cols, &src[i*m.srcStride], m.srcStride, &dst[i], m.dstStride)
+			}
+		},
+		gather: func(offsets []int32, src, dst []float32, width int) {
+			dst = dst[:len(offsets)*width]
+			pack.gather(len(offsets), &offsets[0], &src[0], &dst[0], width/lanes)
+		},
+		gatherFlip: func(offsets []int32, n int, src, dst []float32, width int) {
+			dst = dst[:(n-1)*width+len(offsets)]
+			for j := 0; j < len(offsets); j += lanes {
+				pack.gatherFlip(min(lanes, len(offsets)-j), n, &src[0], &offsets[j], &dst[j], width)
+			}
+		},
+	}
+}
+
+func mulTiles(p *panel[float32], tiles []tileFunc) {
+	var offsets *int32
+	if p.offsets != nil {
+		offsets = &p.offsets[0]
+	}
+	flags := 0
+	if p.accumulate {
+		flags |= flagAccumulate
+	}
+	if p.relu {
+		flags |= flagReLU
+	}
+	for _, t := range p.tiles {
+		var bias *float32
+		if p.bias != nil {
+			bias = &p.bias[t.row]
+		}
+		a := p.a[t.row*p.k+p.k0*t.rows:][:p.kc*t.rows]
+		c := p.c[t.row*p.ldc:][:(t.rows-1)*p.ldc+p.cols]
+		tiles[t.rows](p.kc, &a[0], &p.b[0], offsets, &c[0], p.ldc, p.cols, flags, bias)
+	}
+}

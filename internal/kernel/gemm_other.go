@@ -1,0 +1,5 @@
+//go:build !amd64 || purego
+
+package kernel
+
+func engine32() *engine[float32] { return genericEngine[float32]() }
