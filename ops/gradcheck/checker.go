@@ -1,0 +1,304 @@
+package gradcheck
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"gorgonia.org/tensor"
+)
+
+// checker is one run of a check: the function at its point, with the gradients there.
+type checker struct {
+	f      Func
+	o      Options
+	points []point
+	loss   float64
+	method method
+	report Report
+}
+
+// point is one input with its gradient.
+type point struct {
+	name     string
+	shape    tensor.Shape
+	value    values
+	gradient values
+}
+
+// The first step and how many there are. The extrapolated difference has a truncation error of h⁴/480·f⁽⁵⁾ and a rounding error of about
+// 3·ε·|f|/h, which meet near h = ε^(1/5). In float64 the first step is smaller, because it then reaches fewer kinks.
+const (
+	firstStep64, steps64 = 1e-3, 16
+	firstStep32, steps32 = 1.0 / 16, 6
+	epsilon64            = 0x1p-52
+	epsilon32            = 0x1p-23
+)
+
+func epsilonOf(dt tensor.Dtype) float64 {
+	if dt == tensor.Float32 {
+		return epsilon32
+	}
+	return epsilon64
+}
+
+func check(f Func, o Options) (*Report, error) {
+	c, err := newChecker(f, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.evaluate(); err != nil {
+		return nil, err
+	}
+	c.method = c.newMethod()
+	for i := range c.points {
+		if err := c.compare(&c.points[i], uint64(i)); err != nil {
+			return nil, fmt.Errorf("input %q: %w", c.points[i].name, err)
+		}
+	}
+	c.report.Loss = c.loss
+	return &c.report, nil
+}
+
+func newChecker(f Func, o Options) (*checker, error) {
+	if f.Loss == nil || f.Gradients == nil {
+		return nil, fmt.Errorf("want a loss and its gradients")
+	}
+	if o.Directions < 0 || o.Samples < 0 || o.Tolerance < 0 || o.Floor < 0 || o.Step < 0 {
+		return nil, fmt.Errorf("options are %+v: want no negative number", o)
+	}
+	all, err := inputValues(f.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	c := &checker{f: f}
+	for i, in := range f.Inputs {
+		c.points = append(c.points, point{name: in.Name, shape: in.Value.Shape().Clone(), value: all[i]})
+	}
+	dt := f.Inputs[0].Value.Dtype()
+	if least := math.Sqrt(epsilonOf(dt)); o.Step > 0 && o.Step < least {
+		return nil, fmt.Errorf("step is %g: want at least %.1g, a smaller one drowns in the rounding of %v", o.Step, least, dt)
+	}
+	c.o = o.withDefaults(dt)
+	c.report = Report{Dtype: dt.String(), Directions: c.o.Directions, Tolerance: c.o.Tolerance}
+	return c, nil
+}
+
+// evaluate takes the loss and the gradients at the point; the loss twice, because one that changes by itself can't be differentiated.
+func (c *checker) evaluate() error {
+	loss, err := c.evaluateLoss()
+	if err != nil {
+		return err
+	}
+	again, err := c.evaluateLoss()
+	if err != nil {
+		return err
+	}
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		return fmt.Errorf("the loss is %v: want a finite number", loss)
+	}
+	if again != loss {
+		return fmt.Errorf("the loss is %v, then %v at the same inputs: want a function without noise of its own", loss, again)
+	}
+	c.loss = loss
+	return c.evaluateGradients()
+}
+
+func (c *checker) evaluateLoss() (float64, error) {
+	c.report.Evaluations++
+	y, err := c.f.Loss()
+	if err != nil {
+		return 0, fmt.Errorf("loss: %w", err)
+	}
+	return y, nil
+}
+
+func (c *checker) evaluateGradients() error {
+	gradients, err := c.f.Gradients()
+	if err != nil {
+		return fmt.Errorf("gradients: %w", err)
+	}
+	if len(gradients) != len(c.points) {
+		return fmt.Errorf("got %d gradients for %d inputs", len(gradients), len(c.points))
+	}
+	for i, g := range gradients {
+		if err := c.points[i].setGradient(g); err != nil {
+			return fmt.Errorf("gradient of %q %w", c.points[i].name, err)
+		}
+	}
+	return nil
+}
+
+func (p *point) setGradient(g *tensor.Dense) error {
+	v, err := copyOfDense(g)
+	if err != nil {
+		return err
+	}
+	if v.len() != p.value.len() {
+		return fmt.Errorf("has shape %v: want %v", g.Shape(), p.shape)
+	}
+	for i := range v.len() {
+		if x := v.at(i); math.IsNaN(x) || math.IsInf(x, 0) {
+			return fmt.Errorf("is %v at %v: want finite numbers", x, coordinates(p.shape, i))
+		}
+	}
+	p.gradient = v
+	return nil
+}
+
+// newMethod also estimates the rounding error of the loss: ε times its size and times what it would change by if every element of the inputs
+// changed by ε of itself, independently.
+func (c *checker) newMethod() method {
+	m := method{step: firstStep64, steps: steps64, roundoff: epsilon64, tolerance: c.o.Tolerance, floor: c.o.Floor}
+	if c.points[0].value.f32 != nil {
+		m.step, m.steps, m.roundoff = firstStep32, steps32, epsilon32
+	}
+	if c.o.Step > 0 {
+		m.step, m.plain = c.o.Step, true
+	}
+	terms := 0.0
+	for _, p := range c.points {
+		for i := range p.value.len() {
+			t := p.value.at(i) * p.gradient.at(i)
+			terms += t * t
+		}
+	}
+	m.roundoff *= math.Abs(c.loss) + math.Sqrt(terms)
+	return m
+}
+
+// compare checks one input and adds it to the report.
+func (c *checker) compare(p *point, stream uint64) error {
+	in := InputReport{Name: p.name, Shape: p.shape, Elements: p.value.len()}
+	elements := p.all()
+	if c.o.Directions > 0 {
+		elements = p.steepest(c.o.Samples)
+	}
+	for _, i := range elements {
+		s, e, err := c.element(p, i)
+		if err != nil {
+			return fmt.Errorf("at %v: %w", coordinates(p.shape, i), err)
+		}
+		in.addElement(s, e)
+	}
+	for k := range c.o.Directions {
+		if err := c.compareDirection(p, newDirection(c.o.Seed, stream, k), k, &in); err != nil {
+			return fmt.Errorf("along direction %d: %w", k, err)
+		}
+	}
+	c.report.Inputs = append(c.report.Inputs, in)
+	return nil
+}
+
+func (p *point) all() []int {
+	all := make([]int, p.value.len())
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// steepest are the n elements of the largest gradient.
+func (p *point) steepest(n int) []int {
+	steepness := func(i int) float64 { return math.Abs(p.gradient.at(i)) }
+	var best []int
+	for i := range p.value.len() {
+		if len(best) == n && steepness(i) <= steepness(best[n-1]) {
+			continue
+		}
+		best = append(best[:min(len(best), n-1)], i)
+		slices.SortStableFunc(best, func(i, j int) int { return cmp.Compare(steepness(j), steepness(i)) })
+	}
+	return best
+}
+
+// element compares the i-th element of an input.
+func (c *checker) element(p *point, i int) (slope, Element, error) {
+	x, gradient := p.value.at(i), p.gradient.at(i)
+	m := c.method
+	if !m.plain {
+		m.step *= max(1, math.Abs(x))
+	}
+	s, err := m.derivative(func(t float64) (float64, error) {
+		p.value.set(i, x+t)
+		defer p.value.set(i, x)
+		return c.evaluateLoss()
+	}, c.loss, gradient)
+	if err != nil {
+		return s, Element{}, err
+	}
+	c.report.Floor = max(c.report.Floor, m.floorAt(s))
+	return s, Element{Index: coordinates(p.shape, i), Gradient: gradient, Numerical: s.value, Error: m.errorOf(gradient, s)}, nil
+}
+
+// compareDirection compares the derivative along a direction. If it is wrong, the element that is most to blame is looked for too.
+func (c *checker) compareDirection(p *point, d direction, k int, in *InputReport) error {
+	whole := span{0, p.value.len()}
+	s, e, err := c.along(p, d, whole)
+	if err != nil {
+		return err
+	}
+	e.Direction = &k
+	in.add(s, e)
+	if e.Error <= c.o.Tolerance {
+		return nil
+	}
+	i, err := c.blame(p, d, whole)
+	if err != nil {
+		return err
+	}
+	s, e, err = c.element(p, i)
+	if err != nil {
+		return err
+	}
+	in.addElement(s, e)
+	return nil
+}
+
+// blame halves the span down to one element, each time going on with the half along which gradient and numbers are further apart.
+func (c *checker) blame(p *point, d direction, s span) (int, error) {
+	for s.to-s.from > 1 {
+		first, second := s.halves()
+		_, a, err := c.along(p, d, first)
+		if err != nil {
+			return 0, err
+		}
+		_, b, err := c.along(p, d, second)
+		if err != nil {
+			return 0, err
+		}
+		s = first
+		if math.Abs(b.Gradient-b.Numerical) > math.Abs(a.Gradient-a.Numerical) {
+			s = second
+		}
+	}
+	return s.from, nil
+}
+
+// along compares the derivative along the part of a direction that moves a span of elements. All of them move at once, so the more there
+// are the shorter is the step.
+func (c *checker) along(p *point, d direction, moved span) (slope, Element, error) {
+	m := c.method
+	if !m.plain {
+		m.step /= math.Sqrt(math.Sqrt(float64(moved.to - moved.from)))
+	}
+	origin := p.value.slice(moved).clone()
+	value := p.value.slice(moved)
+	gradient := 0.0
+	for i := range value.len() {
+		gradient += d.at(moved.from+i) * p.gradient.at(moved.from+i)
+	}
+	s, err := m.derivative(func(t float64) (float64, error) {
+		defer value.copyFrom(origin)
+		for i := range value.len() {
+			value.set(i, origin.at(i)+t*d.at(moved.from+i))
+		}
+		return c.evaluateLoss()
+	}, c.loss, gradient)
+	if err != nil {
+		return s, Element{}, err
+	}
+	c.report.Floor = max(c.report.Floor, m.floorAt(s))
+	return s, Element{Gradient: gradient, Numerical: s.value, Error: m.errorOf(gradient, s)}, nil
+}

@@ -1,0 +1,196 @@
+package gradcheck
+
+import (
+	"fmt"
+	"sync"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// A Build adds a function of the nodes in (one for each input, in order) to their graph g and returns its result: a scalar, or a tensor,
+// which is then projected on a fixed random vector. Values that aren't differentiated, such as labels, are nodes of its own making.
+//
+// Building two graphs at once is not safe in gorgonia. Checks build theirs one at a time; nothing else may build one meanwhile.
+type Build func(g *G.ExprGraph, in []*G.Node) (*G.Node, error)
+
+var building sync.Mutex
+
+// expression is a built function with the machines that run it: one for the value and one for each gradient. Each machine computes its
+// result last, so no later op can overwrite it, as gorgonia's stock ops may.
+type expression struct {
+	inputs    []Input   // copies of the caller's, for the checker to change
+	bindings  []binding // of every input node of the graph
+	value     output
+	gradients []output
+	weights   values // of the projection; none for a scalar
+}
+
+// binding is what an input node reads and where that comes from. It is copied anew for every run, because stock ops may overwrite what they
+// read.
+type binding struct{ bound, source values }
+
+// output is a node and the machine that computes it.
+type output struct {
+	node    *G.Node
+	machine G.VM
+}
+
+func compile(inputs []Input, build Build, seed uint64) (f Func, err error) {
+	building.Lock()
+	defer building.Unlock()
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("building the graph: %v", r)
+		}
+	}()
+
+	e := &expression{}
+	g := G.NewGraph()
+	nodes, err := e.addInputs(g, inputs)
+	if err != nil {
+		return Func{}, err
+	}
+	y, err := build(g, nodes)
+	if err != nil {
+		return Func{}, err
+	}
+	if err := e.differentiate(y, nodes, direction(mix(seed))); err != nil {
+		return Func{}, err
+	}
+	e.keepConstants(g, nodes)
+	return Func{Inputs: e.inputs, Loss: e.loss, Gradients: e.allGradients}, nil
+}
+
+func (e *expression) addInputs(g *G.ExprGraph, inputs []Input) (G.Nodes, error) {
+	if _, err := inputValues(inputs); err != nil {
+		return nil, err
+	}
+	var nodes G.Nodes
+	for _, in := range inputs {
+		source, bound := in.Value.Clone().(*tensor.Dense), in.Value.Clone().(*tensor.Dense)
+		e.inputs = append(e.inputs, Input{in.Name, source})
+		e.bind(bound, source)
+		nodes = append(nodes, inputNode(g, in.Name, bound))
+	}
+	return nodes, nil
+}
+
+func inputNode(g *G.ExprGraph, name string, v *tensor.Dense) *G.Node {
+	return G.NewTensor(g, v.Dtype(), v.Dims(), G.WithShape(v.Shape()...), G.WithName(name), G.WithValue(v))
+}
+
+func (e *expression) bind(bound, source *tensor.Dense) {
+	to, errTo := valuesOf(bound)
+	from, errFrom := valuesOf(source)
+	if errTo == nil && errFrom == nil {
+		e.bindings = append(e.bindings, binding{to, from})
+	}
+}
+
+// keepConstants binds the input nodes that the caller's build made.
+func (e *expression) keepConstants(g *G.ExprGraph, own G.Nodes) {
+	for _, n := range g.Inputs() {
+		if d, ok := n.Value().(*tensor.Dense); ok && !own.Contains(n) {
+			e.bind(d, d.Clone().(*tensor.Dense))
+		}
+	}
+}
+
+func (e *expression) differentiate(y *G.Node, inputs G.Nodes, projection direction) error {
+	if y == nil || y.Dtype() != inputs[0].Dtype() {
+		return fmt.Errorf("the function's result is %v: want a node of the inputs' element type, %v", y, inputs[0].Dtype())
+	}
+	gradients, err := e.gradientNodes(y, inputs, projection)
+	if err != nil {
+		return fmt.Errorf("differentiating: %w", err)
+	}
+	if e.value, err = newOutput(y, y); err != nil {
+		return err
+	}
+	for i, n := range gradients {
+		o, err := newOutput(n, y)
+		if err != nil {
+			return fmt.Errorf("gradient of %q: %w", e.inputs[i].Name, err)
+		}
+		e.gradients = append(e.gradients, o)
+	}
+	return nil
+}
+
+// gradientNodes differentiates y, or Σ w·y with random weights w if it is a tensor: then the gradients start from w instead of 1.
+func (e *expression) gradientNodes(y *G.Node, inputs G.Nodes, projection direction) (G.Nodes, error) {
+	if y.IsScalar() {
+		return G.Grad(y, inputs...)
+	}
+	w := tensor.New(tensor.Of(y.Dtype()), tensor.WithShape(y.Shape().Clone()...))
+	weights, err := valuesOf(w)
+	if err != nil {
+		return nil, fmt.Errorf("result %w", err)
+	}
+	for i := range weights.len() {
+		weights.set(i, projection.at(i))
+	}
+	e.weights = weights.clone()
+	return G.Backpropagate(G.Nodes{y}, G.Nodes{inputNode(y.Graph(), "gradcheck: projection", w)}, inputs)
+}
+
+// newOutput compiles what n needs, and nothing else. A gradient that needs no input (that of a sum is 1) is compiled with y, because
+// gorgonia compiles no program without one.
+func newOutput(n, y *G.Node) (output, error) {
+	g := y.Graph()
+	roots := G.Nodes{n}
+	inputs := g.ExactSubgraphRoots(n).Inputs()
+	if len(inputs) == 0 {
+		roots = append(roots, y)
+		inputs = g.ExactSubgraphRoots(roots...).Inputs()
+	}
+	program, locations, err := G.CompileFunction(g, inputs, roots)
+	if err != nil {
+		return output{}, fmt.Errorf("compiling: %w", err)
+	}
+	return output{n, G.NewTapeMachine(g, G.WithPrecompiled(program, locations))}, nil
+}
+
+func (e *expression) run(o output) (values, error) {
+	for _, b := range e.bindings {
+		b.bound.copyFrom(b.source)
+	}
+	defer o.machine.Reset()
+	if err := o.machine.RunAll(); err != nil {
+		return values{}, err
+	}
+	v, err := copyOf(o.node.Value())
+	if err != nil {
+		return values{}, fmt.Errorf("%v %w", o.node, err)
+	}
+	return v, nil
+}
+
+// loss adds the projection up in float64, so that a float32 function loses nothing more in it.
+func (e *expression) loss() (float64, error) {
+	y, err := e.run(e.value)
+	if err != nil {
+		return 0, err
+	}
+	if e.weights.len() == 0 {
+		return y.at(0), nil
+	}
+	sum := 0.0
+	for i := range y.len() {
+		sum += e.weights.at(i) * y.at(i)
+	}
+	return sum, nil
+}
+
+func (e *expression) allGradients() ([]*tensor.Dense, error) {
+	var all []*tensor.Dense
+	for i, o := range e.gradients {
+		v, err := e.run(o)
+		if err != nil {
+			return nil, fmt.Errorf("of %q: %w", e.inputs[i].Name, err)
+		}
+		all = append(all, v.dense())
+	}
+	return all, nil
+}

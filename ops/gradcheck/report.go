@@ -1,0 +1,132 @@
+package gradcheck
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"text/tabwriter"
+)
+
+// A Report is what a check found.
+type Report struct {
+	Dtype       string        `json:"dtype"`       // of the inputs: float32 or float64
+	Directions  int           `json:"directions"`  // per input; 0 in the full mode
+	Tolerance   float64       `json:"tolerance"`   // the largest relative error that passes
+	Floor       float64       `json:"floor"`       // the largest floor that was needed, see the package's comment
+	Loss        float64       `json:"loss"`        // at the point
+	Evaluations int           `json:"evaluations"` // of the loss
+	Inputs      []InputReport `json:"inputs"`
+}
+
+// An InputReport is what a check found for one input.
+type InputReport struct {
+	Name           string  `json:"name"`
+	Shape          []int   `json:"shape"`
+	Elements       int     `json:"elements"`        // the input has
+	Compared       int     `json:"compared"`        // elements and directions
+	Retried        int     `json:"retried"`         // of those: a kink or a pole was in reach of the first step, a smaller one was found
+	Kinks          int     `json:"kinks"`           // of those: there was none, so only the one-sided derivatives bound the gradient
+	MeanDifference float64 `json:"mean_difference"` // mean of |gradient - numerical| over the elements that were compared, kinks apart
+	Worst          Element `json:"worst"`
+
+	differences float64
+	counted     int
+}
+
+// An Element is the comparison at one element of an input, or along a direction.
+type Element struct {
+	Index     []int   `json:"index,omitempty"`     // nil for a direction
+	Direction *int    `json:"direction,omitempty"` // nil for an element
+	Gradient  float64 `json:"gradient"`
+	Numerical float64 `json:"numerical"`
+	Error     float64 `json:"relative_error"`
+}
+
+func (in *InputReport) addElement(s slope, e Element) {
+	in.add(s, e)
+	if s.kink {
+		return
+	}
+	in.counted++
+	in.differences += math.Abs(e.Gradient - e.Numerical)
+	in.MeanDifference = in.differences / float64(in.counted)
+}
+
+func (in *InputReport) add(s slope, e Element) {
+	in.Compared++
+	switch {
+	case s.kink:
+		in.Kinks++
+	case s.retried:
+		in.Retried++
+	}
+	if in.Compared == 1 || e.Error > in.Worst.Error {
+		in.Worst = e
+	}
+}
+
+// Err is nil if every gradient agrees with the numbers within the tolerance. Otherwise it names, for each input where not, the worst element.
+func (r *Report) Err() error {
+	var all []error
+	for _, in := range r.Inputs {
+		if err := in.err(r.Tolerance); err != nil {
+			all = append(all, fmt.Errorf("gradcheck: %q: %w", in.Name, err))
+		}
+	}
+	return errors.Join(all...)
+}
+
+func (in InputReport) err(tolerance float64) error {
+	if e := in.Worst; e.Error > tolerance {
+		return fmt.Errorf("gradient %.9g, numerical %.9g at %s: relative error %.2g, want at most %.2g", e.Gradient, e.Numerical, e.place(), e.Error, tolerance)
+	}
+	if 10*in.Kinks > in.Compared {
+		return fmt.Errorf("%d of %d comparisons are at kinks (a rectifier at 0, two equal maxima), which shows too little: want inputs away from them",
+			in.Kinks, in.Compared)
+	}
+	return nil
+}
+
+func (e Element) place() string {
+	if e.Direction != nil {
+		return fmt.Sprintf("direction %d", *e.Direction)
+	}
+	return fmt.Sprint(e.Index)
+}
+
+// String is a table with a line for each input.
+func (r *Report) String() string {
+	var b strings.Builder
+	mode := "every element"
+	if r.Directions > 0 {
+		mode = fmt.Sprintf("%d directions per input", r.Directions)
+	}
+	fmt.Fprintf(&b, "%s, %s, loss %.6g, tolerance %.2g, floor %.2g\n", r.Dtype, mode, r.Loss, r.Tolerance, r.Floor)
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "input\tshape\tcompared\tmean difference\tworst error\tat\tgradient\tnumerical\tretried\tkinks\tverdict")
+	for _, in := range r.Inputs {
+		e := in.Worst
+		fmt.Fprintf(w, "%s\t%v\t%d\t%.2e\t%.2e\t%s\t%.9g\t%.9g\t%d\t%d\t%s\n", in.Name, in.Shape, in.Compared, in.MeanDifference, e.Error,
+			e.place(), e.Gradient, e.Numerical, in.Retried, in.Kinks, in.mark(r.Tolerance))
+	}
+	w.Flush()
+	return b.String()
+}
+
+func (in InputReport) mark(tolerance float64) string {
+	if in.err(tolerance) != nil {
+		return "WRONG"
+	}
+	return "ok"
+}
+
+// MarshalJSON adds to the fields whether the check passed.
+func (r *Report) MarshalJSON() ([]byte, error) {
+	type fields Report
+	return json.Marshal(struct {
+		Passed bool `json:"passed"`
+		*fields
+	}{r.Err() == nil, (*fields)(r)})
+}
