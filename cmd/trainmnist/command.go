@@ -106,7 +106,7 @@ func (c *command) out() string {
 func (c *command) trainer() (*train.Trainer, error) {
 	rule, err := solver.New(c.Optimizer, solver.Config{LR: c.LR})
 	if err != nil {
-		return nil, cli.Usage{err}
+		return nil, cli.Usage{Err: err}
 	}
 	spec, err := models.Find(c.Model)
 	if err != nil {

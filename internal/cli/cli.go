@@ -20,7 +20,10 @@ const (
 )
 
 // A Usage error is the user's: something about the command line, known before any work began.
-type Usage struct{ error }
+type Usage struct{ Err error }
+
+func (u Usage) Error() string { return u.Err.Error() }
+func (u Usage) Unwrap() error { return u.Err }
 
 // Usagef makes a Usage error.
 func Usagef(format string, args ...any) error { return Usage{fmt.Errorf(format, args...)} }

@@ -1,0 +1,26 @@
+// Command convgraph looks into networks: their layers, graphs, gradients, filters and predictions.
+//
+//	go run ./cmd/convgraph -help
+package main
+
+import (
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"convgraph/internal/cli"
+)
+
+// grammar is convgraph's subcommands.
+type grammar struct {
+	Summary   summary   `cmd:"" help:"Layers, shapes, parameters, multiply-adds and memory of a model."`
+	Gradcheck gradCheck `cmd:"" help:"Autodiff against numerical gradients."`
+	Eval      eval      `cmd:"" help:"Count the right answers of a trained model."`
+}
+
+func main() {
+	os.Exit(cli.Main(&grammar{}, os.Args[1:], os.Stdout, os.Stderr,
+		kong.Name("convgraph"),
+		kong.Description("Look into convolutional networks: layers, graphs, gradients, filters, predictions."),
+	))
+}
