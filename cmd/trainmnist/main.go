@@ -5,15 +5,19 @@ package main
 
 import (
 	"os"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"convgraph/internal/cli"
+	"convgraph/models"
+	"convgraph/train/solver"
 )
 
 func main() {
 	os.Exit(cli.Main(&command{}, os.Args[1:], os.Stdout, os.Stderr,
 		kong.Name("trainmnist"),
 		kong.Description("Train a network on MNIST and leave its parameters, history and pictures behind."),
+		kong.Vars{"models": strings.Join(models.Names(), ", "), "optimizers": strings.Join(solver.Names(), ", ")},
 	))
 }

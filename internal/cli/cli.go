@@ -38,7 +38,7 @@ func Main(grammar any, args []string, stdout, stderr io.Writer, options ...kong.
 	parser, err := kong.New(grammar, append(options,
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
-		kong.BindTo(Stdout{stdout}, (*io.Writer)(nil)),
+		kong.BindTo(stdout, (*io.Writer)(nil)),
 	)...)
 	if err != nil {
 		fmt.Fprintln(stderr, "internal error:", err)
@@ -54,9 +54,6 @@ func Main(grammar any, args []string, stdout, stderr io.Writer, options ...kong.
 	}
 	return code(ctx.Run(), parser.Model.Name, stderr)
 }
-
-// Stdout is where a command writes its result.
-type Stdout struct{ io.Writer }
 
 func code(err error, name string, stderr io.Writer) int {
 	if err == nil {
