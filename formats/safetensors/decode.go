@@ -140,6 +140,6 @@ func decodeArray(entry safetensors.NamedTensorInfo, body []byte) (formats.Array,
 	for i, dim := range info.Shape {
 		shape[i] = int(dim) // raw.Bytes has seen that the product fits
 	}
-	value, err := raw.Dense(kind, binary.LittleEndian, shape, body[begin:end])
+	value, err := raw.Dense(kind, raw.Layout{Order: binary.LittleEndian}, shape, body[begin:end])
 	return formats.Array{Name: entry.Name, Value: value}, err
 }

@@ -8,11 +8,11 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Dense decodes data, the row-major elements of an array of the given shape,
-// into a tensor of its own. len(data) must be exactly what the shape takes.
+// Dense decodes data, the elements of an array of the given shape, into a
+// row-major tensor of its own. len(data) must be exactly what the shape takes.
 // Floats up to 32 bits become float32, float64 stays, integers and bool become
 // int64 (a uint64 past int64's range is an error).
-func Dense(kind Kind, order binary.ByteOrder, shape []int, data []byte) (*tensor.Dense, error) {
+func Dense(kind Kind, layout Layout, shape []int, data []byte) (*tensor.Dense, error) {
 	want, err := Bytes(kind, shape)
 	if err != nil {
 		return nil, err
@@ -22,22 +22,38 @@ func Dense(kind Kind, order binary.ByteOrder, shape []int, data []byte) (*tensor
 	}
 	switch kind {
 	case F16, BF16, F32:
-		return newDense(shape, float32s(kind, order, data)), nil
+		return newDense(shape, float32s(kind, layout.Order, data), layout.Fortran)
 	case F64:
-		return newDense(shape, float64s(order, data)), nil
+		return newDense(shape, float64s(layout.Order, data), layout.Fortran)
 	case Bool, I8, U8, I16, U16, I32, U32, I64, U64:
-		values, err := int64s(kind, order, data)
+		values, err := int64s(kind, layout.Order, data)
 		if err != nil {
 			return nil, err
 		}
-		return newDense(shape, values), nil
+		return newDense(shape, values, layout.Fortran)
 	}
 	return nil, fmt.Errorf("element type %s cannot be read", kind)
 }
 
-func newDense[T float32 | float64 | int64](shape []int, values []T) *tensor.Dense {
+func newDense[T float32 | float64 | int64](shape []int, values []T, fortran bool) (*tensor.Dense, error) {
+	if fortran {
+		var err error
+		if values, err = Gather(values, shape, fortranStrides(shape), 0); err != nil {
+			return nil, err
+		}
+	}
 	own := append(tensor.Shape{}, shape...)
-	return tensor.New(tensor.WithShape(own...), tensor.WithBacking(values))
+	return tensor.New(tensor.WithShape(own...), tensor.WithBacking(values)), nil
+}
+
+func fortranStrides(shape []int) []int {
+	strides := make([]int, len(shape))
+	step := 1
+	for i, dim := range shape {
+		strides[i] = step
+		step *= dim
+	}
+	return strides
 }
 
 func float32s(kind Kind, order binary.ByteOrder, data []byte) []float32 {

@@ -1,0 +1,144 @@
+package unpickle
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/nlpodyssey/gopickle/types"
+	"gorgonia.org/tensor"
+
+	"convgraph/formats"
+)
+
+// Lazy is an array that the machine has built and nobody has decoded yet.
+// A pickle can name one array's bytes many times over for a few bytes each, so
+// decoding waits until the whole is known and counted.
+type Lazy interface {
+	// Bytes is what the array takes in the file's element type.
+	Bytes() (int, error)
+	// Decode returns a tensor of its own memory.
+	Decode() (*tensor.Dense, error)
+}
+
+const (
+	maxDepth = 32
+	// Arrays may share bytes (tied weights), but not many times over: together
+	// they take at most freeBytes plus sharing times what the file has.
+	freeBytes = 1 << 16
+	sharing   = 4
+)
+
+// Flatten walks containers in order and returns their arrays. A dict's keys,
+// and the numbers of a list's items, are joined by dots: {"net": [a, b]} gives
+// net.0 and net.1; a lone array is called arr_0, as numpy.savez does. Numbers
+// and bools become scalars. Text, bytes and None are left out. fileBytes is the
+// size of the input.
+func Flatten(value any, fileBytes int) ([]formats.Array, error) {
+	f := &flattener{budget: freeBytes + sharing*fileBytes, visits: 1000 + fileBytes}
+	if err := f.walk("", value, 0); err != nil {
+		return nil, err
+	}
+	if err := formats.CheckNames(f.arrays); err != nil {
+		return nil, err
+	}
+	return f.arrays, nil
+}
+
+type flattener struct {
+	arrays []formats.Array
+	budget int // bytes of arrays still allowed
+	visits int // values still allowed: containers may be shared too
+}
+
+func (f *flattener) walk(name string, value any, depth int) error {
+	if f.visits--; f.visits < 0 || depth > maxDepth {
+		return fmt.Errorf("%q: containers nest deeper than %d, or hold each other", name, maxDepth)
+	}
+	switch v := value.(type) {
+	case Lazy:
+		return f.array(name, v)
+	case int:
+		f.add(name, tensor.New(tensor.FromScalar(int64(v))))
+	case bool:
+		f.add(name, tensor.New(tensor.FromScalar(oneIf(v))))
+	case float64:
+		f.add(name, tensor.New(tensor.FromScalar(v)))
+	case nil, string, []byte, *types.ByteArray:
+	case *types.Dict:
+		for _, entry := range *v {
+			if err := f.member(name, entry.Key, entry.Value, depth); err != nil {
+				return err
+			}
+		}
+	case *types.OrderedDict:
+		for e := v.List.Front(); e != nil; e = e.Next() {
+			entry := e.Value.(*types.OrderedDictEntry)
+			if err := f.member(name, entry.Key, entry.Value, depth); err != nil {
+				return err
+			}
+		}
+	case *types.List:
+		return f.items(name, *v, depth)
+	case *types.Tuple:
+		return f.items(name, *v, depth)
+	default:
+		return fmt.Errorf("%q: expected an array, a number or a plain container, found %T", name, value)
+	}
+	return nil
+}
+
+func (f *flattener) items(name string, items []any, depth int) error {
+	for i, item := range items {
+		if err := f.member(name, i, item, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *flattener) member(parent string, key, value any, depth int) error {
+	var own string
+	switch k := key.(type) {
+	case string:
+		own = k
+	case int:
+		own = strconv.Itoa(k)
+	default:
+		return fmt.Errorf("%q: expected text or a number as a dict's key, found %T", parent, key)
+	}
+	if parent != "" {
+		own = parent + "." + own
+	}
+	return f.walk(own, value, depth+1)
+}
+
+func (f *flattener) array(name string, lazy Lazy) error {
+	size, err := lazy.Bytes()
+	if err != nil {
+		return fmt.Errorf("array %q: %w", name, err)
+	}
+	if size > f.budget {
+		return fmt.Errorf("array %q: the arrays take more than %d times the file's size: it names the same bytes again and again", name, sharing)
+	}
+	f.budget -= size
+	value, err := lazy.Decode()
+	if err != nil {
+		return fmt.Errorf("array %q: %w", name, err)
+	}
+	f.add(name, value)
+	return nil
+}
+
+func (f *flattener) add(name string, value *tensor.Dense) {
+	if name == "" {
+		name = "arr_0"
+	}
+	f.arrays = append(f.arrays, formats.Array{Name: name, Value: value})
+}
+
+func oneIf(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,197 @@
+package unpickle
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+)
+
+// A pickle is a program for a small stack machine. scan reads it once without
+// running it, so that a class nobody allowed is refused by name, and a length
+// that the input cannot back is refused with its place, before anything is
+// built.
+
+const (
+	// maxOpcodes bounds what the machine may build apart from the arrays' own
+	// bytes, some 300 bytes an opcode: a file of parameters needs about 20 an
+	// array.
+	maxOpcodes = 1 << 18
+	// maxMarks bounds how deep unfinished containers nest.
+	maxMarks = 256
+	// maxName is the longest text that may be a module's or a class's name.
+	maxName = 200
+)
+
+// scanner keeps just enough of the machine's state to know which strings a
+// STACK_GLOBAL takes from the stack.
+type scanner struct {
+	data   []byte
+	at     int // of the next opcode
+	allow  map[string]any
+	marks  int
+	pushed []name       // the pushes just before this opcode, when nothing came between
+	memo   map[int]name // as the machine's own memo, of strings only
+}
+
+// name is a value that the scanner knows to be a string, or knows nothing of.
+type name struct {
+	text  string
+	known bool
+}
+
+func text(argument []byte) name {
+	if len(argument) > maxName {
+		return name{}
+	}
+	return name{string(argument), true}
+}
+
+// scan checks the pickle at the start of data and returns its length.
+func scan(data []byte, allow map[string]any, persistent bool) (int, error) {
+	s := &scanner{data: data, allow: allow, memo: map[int]name{}}
+	for count := 0; ; count++ {
+		if count == maxOpcodes {
+			return 0, fmt.Errorf("more than %d opcodes: not a file of arrays", maxOpcodes)
+		}
+		start := s.at
+		code, err := s.take(1)
+		if err != nil {
+			return 0, fmt.Errorf("pickle is cut off at byte %d: it has no STOP", start)
+		}
+		op, known := opcodes[code[0]]
+		switch {
+		case !known:
+			return 0, fmt.Errorf("byte %d: unknown opcode 0x%02x: not a pickle, or a damaged one", start, code[0])
+		case count == 0 && op.name != "PROTO":
+			return 0, fmt.Errorf("expected a pickle of protocol 2 or later, which begins with 0x80, found 0x%02x", code[0])
+		case op.refused, op.name == "BINPERSID" && !persistent:
+			return 0, fmt.Errorf("byte %d: opcode %s: not used in a file of arrays", start, op.name)
+		}
+		if err := s.step(op); err != nil {
+			return 0, fmt.Errorf("byte %d: %s: %w", start, op.name, err)
+		}
+		if op.name == "STOP" {
+			return s.at, nil
+		}
+	}
+}
+
+// step reads one opcode's argument and follows what it does.
+func (s *scanner) step(op opcode) error {
+	argument, err := s.argument(op.arg)
+	if err != nil {
+		return err
+	}
+	switch op.effect {
+	case pushString:
+		s.pushed = append(s.pushed, text(argument))
+	case put:
+		s.memo[number(argument)] = s.top()
+	case memoize:
+		s.memo[len(s.memo)] = s.top()
+	case get:
+		s.pushed = append(s.pushed, s.memo[number(argument)])
+	case global:
+		module, class, _ := bytes.Cut(argument, []byte{'\n'})
+		s.pushed = nil
+		return s.check(string(module), string(class))
+	case stackGlobal:
+		return s.checkStack()
+	case mark:
+		s.pushed = nil
+		if s.marks++; s.marks > maxMarks {
+			return fmt.Errorf("containers nest deeper than %d", maxMarks)
+		}
+	case popMark:
+		s.pushed = nil
+		if s.marks--; s.marks < 0 {
+			return fmt.Errorf("no MARK to go back to")
+		}
+	case protocol:
+		if version := argument[0]; version < 2 || version > 5 {
+			return fmt.Errorf("protocol %d is not supported: want 2 to 5", version)
+		}
+	case frame:
+		if size := binary.LittleEndian.Uint64(argument); size > uint64(len(s.data)-s.at) {
+			return fmt.Errorf("frame of %d bytes announced, %d bytes follow", size, len(s.data)-s.at)
+		}
+	default:
+		s.pushed = nil
+	}
+	return nil
+}
+
+// top is what a PUT stores: the string pushed just before, or something else.
+func (s *scanner) top() name {
+	if len(s.pushed) == 0 {
+		return name{}
+	}
+	return s.pushed[len(s.pushed)-1]
+}
+
+// checkStack resolves STACK_GLOBAL. Every pickler pushes the two names just
+// before it, from the text or from the memo.
+func (s *scanner) checkStack() error {
+	n := len(s.pushed)
+	if n < 2 || !s.pushed[n-2].known || !s.pushed[n-1].known {
+		return fmt.Errorf("the class's name does not stand before it")
+	}
+	module, class := s.pushed[n-2].text, s.pushed[n-1].text
+	s.pushed = nil
+	return s.check(module, class)
+}
+
+func (s *scanner) check(module, class string) error {
+	full := module + "." + class
+	if _, ok := s.allow[full]; !ok {
+		return fmt.Errorf("class %.200q is not allowed: only arrays and plain containers are read", full)
+	}
+	return nil
+}
+
+// argument reads an opcode's argument; for a counted one, the bytes without
+// their count.
+func (s *scanner) argument(arg argument) ([]byte, error) {
+	switch arg {
+	case count1, count4, count8:
+		length, err := s.take(countSize[arg])
+		if err != nil {
+			return nil, err
+		}
+		var wide [8]byte
+		copy(wide[:], length)
+		size := binary.LittleEndian.Uint64(wide[:])
+		if size > uint64(len(s.data)-s.at) {
+			return nil, fmt.Errorf("%d bytes announced, %d bytes follow", size, len(s.data)-s.at)
+		}
+		return s.take(int(size))
+	case twoLines:
+		begin := s.at
+		for range 2 {
+			end := bytes.IndexByte(s.data[s.at:], '\n')
+			if end < 0 {
+				return nil, fmt.Errorf("a line without an end")
+			}
+			s.at += end + 1
+		}
+		return s.data[begin : s.at-1], nil
+	default:
+		return s.take(int(arg))
+	}
+}
+
+func (s *scanner) take(n int) ([]byte, error) {
+	if n > len(s.data)-s.at {
+		return nil, fmt.Errorf("%d bytes expected, %d bytes follow", n, len(s.data)-s.at)
+	}
+	taken := s.data[s.at : s.at+n]
+	s.at += n
+	return taken, nil
+}
+
+// number reads a memo index of 1 or 4 bytes.
+func number(argument []byte) int {
+	var wide [8]byte
+	copy(wide[:], argument)
+	return int(binary.LittleEndian.Uint64(wide[:]))
+}

@@ -1,0 +1,103 @@
+// Package npz reads and writes NumPy's files: .npz (named arrays in a zip
+// file) and .npy (one array). Headers are parsed by npyio; sizes are checked
+// against the bytes that are there before an array is allocated, and a zip file
+// may not unpack to more than its size warrants. Writing the same arrays gives
+// the same bytes, and replaces the file whole or not at all.
+package npz
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"convgraph/formats"
+	"convgraph/formats/atomicfile"
+	"convgraph/formats/internal/archive"
+)
+
+// suffix is what numpy.savez adds to an array's name inside the zip file.
+const suffix = ".npy"
+
+// ReadFile reads a .npz file. See Read.
+func ReadFile(path string) ([]formats.Array, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	arrays, err := Read(file, info.Size())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return arrays, nil
+}
+
+// Decode reads the bytes of a whole .npz file. See Read.
+func Decode(data []byte) ([]formats.Array, error) {
+	return Read(bytes.NewReader(data), int64(len(data)))
+}
+
+// Read reads a .npz file of size bytes: its arrays in the zip file's order,
+// under their names without ".npy". See DecodeNPY for the types.
+func Read(r io.ReaderAt, size int64) ([]formats.Array, error) {
+	entries, err := archive.Open(r, size)
+	if err != nil {
+		return nil, fmt.Errorf("npz: %w", err)
+	}
+	arrays := make([]formats.Array, 0, len(entries))
+	for _, entry := range entries {
+		name, ok := strings.CutSuffix(entry.Name, suffix)
+		if !ok || name == "" {
+			return nil, fmt.Errorf("npz: zip entry %q is not called NAME%s", entry.Name, suffix)
+		}
+		data, err := entry.Read()
+		if err != nil {
+			return nil, fmt.Errorf("npz: %w", err)
+		}
+		value, err := DecodeNPY(data)
+		if err != nil {
+			return nil, fmt.Errorf("npz: array %q: %w", name, err)
+		}
+		arrays = append(arrays, formats.Array{Name: name, Value: value})
+	}
+	return arrays, nil
+}
+
+// Write writes a .npz file atomically. See Encode.
+func Write(path string, arrays []formats.Array) error {
+	return atomicfile.Write(path, func(w io.Writer) error { return Encode(w, arrays) })
+}
+
+// Encode writes arrays (float32, float64 or int64) in their order, not
+// compressed, as numpy.savez does.
+func Encode(w io.Writer, arrays []formats.Array) error {
+	if err := formats.CheckNames(arrays); err != nil {
+		return fmt.Errorf("npz: %w", err)
+	}
+	archive := zip.NewWriter(w)
+	for _, a := range arrays {
+		entry, err := archive.CreateHeader(&zip.FileHeader{Name: a.Name + suffix, Method: zip.Store, Modified: epoch})
+		if err != nil {
+			return fmt.Errorf("npz: array %q: %w", a.Name, err)
+		}
+		if err := EncodeNPY(entry, a.Value); err != nil {
+			return fmt.Errorf("npz: array %q: %w", a.Name, err)
+		}
+	}
+	if err := archive.Close(); err != nil {
+		return fmt.Errorf("npz: %w", err)
+	}
+	return nil
+}
+
+// epoch is zip's first day. NumPy writes it too, so that the time of writing
+// does not show in the bytes.
+var epoch = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
