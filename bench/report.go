@@ -1,0 +1,120 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"text/tabwriter"
+)
+
+// A report is everything that is printed.
+type report struct {
+	CPU     string            `json:"cpu"`
+	Go      string            `json:"go"`
+	Peers   map[string]string `json:"peers"` // name to version, or to why it didn't run
+	Threads int               `json:"threads"`
+	Rounds  int               `json:"rounds"`
+	Results []result          `json:"results"`
+}
+
+// A result is a row: ours against one peer, or ours alone. Times and memory are medians over the rounds; 0 is not measured.
+type result struct {
+	Work     string  `json:"work"`
+	Threads  int     `json:"threads"`
+	OursMS   float64 `json:"ours_ms"`
+	OursMB   float64 `json:"ours_peak_mb,omitempty"`
+	Peer     string  `json:"peer,omitempty"`
+	PeerMS   float64 `json:"peer_ms,omitempty"`
+	PeerMB   float64 `json:"peer_peak_mb,omitempty"`
+	Ratio    float64 `json:"ratio,omitempty"` // the median of the rounds' ratios, our time over the peer's
+	RatioMin float64 `json:"ratio_min,omitempty"`
+	RatioMax float64 `json:"ratio_max,omitempty"`
+	AtMost   float64 `json:"at_most,omitempty"` // what the ratio should be
+}
+
+// compare makes a work's rows. rounds holds a sample for each contender, ours first.
+func compare(w work, threads int, all []contender, rounds [][]sample) []result {
+	ours := column(rounds, 0)
+	row := result{Work: w.Name, Threads: threads, OursMS: medianOf(ours, ms), OursMB: medianOf(ours, peak)}
+	if len(all) == 1 {
+		return []result{row}
+	}
+	var rows []result
+	for i, c := range all[1:] {
+		theirs := column(rounds, i+1)
+		ratios := make([]float64, len(rounds))
+		for r := range rounds {
+			ratios[r] = ours[r].ms / theirs[r].ms
+		}
+		row.Peer, row.AtMost = c.name, c.atMost
+		row.PeerMS, row.PeerMB = medianOf(theirs, ms), medianOf(theirs, peak)
+		row.Ratio, row.RatioMin, row.RatioMax = median(ratios), slices.Min(ratios), slices.Max(ratios)
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func ms(s sample) float64   { return s.ms }
+func peak(s sample) float64 { return s.peakMB }
+
+func column(rounds [][]sample, i int) []sample {
+	var out []sample
+	for _, r := range rounds {
+		out = append(out, r[i])
+	}
+	return out
+}
+
+func medianOf(samples []sample, figure func(sample) float64) float64 {
+	var values []float64
+	for _, s := range samples {
+		values = append(values, figure(s))
+	}
+	return median(values)
+}
+
+// median of at least one value; of an even number the mean of the two in the middle.
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// print writes the table. Memory is the peak of the whole process; a Python peer's is without what its imports take.
+func (r report) print(out io.Writer) error {
+	fmt.Fprintf(out, "%s, %s, %d rounds in turn\n", cmp.Or(r.CPU, "unknown CPU"), r.Go, r.Rounds)
+	for _, name := range slices.Sorted(maps.Keys(r.Peers)) {
+		fmt.Fprintf(out, "%s: %s\n", name, r.Peers[name])
+	}
+	fmt.Fprintln(out)
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "work\tthreads\tours ms\tpeer ms\tpeer\tours/peer\t(rounds)\tat most\tours MB\tpeer MB")
+	for _, row := range r.Results {
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.Work, row.Threads, figure(row.OursMS), figure(row.PeerMS),
+			cmp.Or(row.Peer, "-"), figure(row.Ratio), row.spread(), figure(row.AtMost), figure(row.OursMB), figure(row.PeerMB))
+	}
+	return t.Flush()
+}
+
+func (r result) spread() string {
+	if r.Ratio == 0 {
+		return "-"
+	}
+	return figure(r.RatioMin) + " to " + figure(r.RatioMax)
+}
+
+// figure gives three significant digits, whole numbers from 1000 on, "-" for what wasn't measured.
+func figure(v float64) string {
+	switch {
+	case v == 0:
+		return "-"
+	case v >= 1000:
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.3g", v)
+}
