@@ -15,11 +15,11 @@ type Conv2D struct {
 	Name        string  `json:"name,omitempty"`
 	Filters     int     `json:"filters"`
 	Kernel      Pair    `json:"kernel"`
-	Stride      Pair    `json:"stride,omitzero"`       // 0 is 1
-	Pad         Pair    `json:"pad,omitzero"`          // zeros on each side
-	Dilation    Pair    `json:"dilation,omitzero"`     // 0 is 1
-	Groups      int     `json:"groups,omitempty"`      // 0 is 1
-	Connections [][]int `json:"connections,omitempty"` // for each filter the input channels it sees, in increasing order; none: all
+	Stride      Pair    `json:"stride,omitzero"`      // 0 is 1
+	Pad         Pair    `json:"pad,omitzero"`         // zeros on each side
+	Dilation    Pair    `json:"dilation,omitzero"`    // 0 is 1
+	Groups      int     `json:"groups,omitempty"`     // 0 is 1
+	Connections [][]int `json:"connections,omitzero"` // for each filter the input channels it sees, in increasing order; none: all
 	Init        Init    `json:"init,omitzero"`
 	Bias        float64 `json:"bias,omitempty"` // where the biases start
 }
@@ -131,6 +131,10 @@ func (p Pair) or(fallback Pair) Pair {
 func slide(in tensor.Shape, kernel, stride, pad, dilation Pair) (Pair, error) {
 	var out Pair
 	for axis, name := range [2]string{"height", "width"} {
+		if max(kernel[axis], stride[axis], pad[axis], dilation[axis]) > maxSide {
+			return out, fmt.Errorf("%s: kernel %d, stride %d, pad %d, dilation %d: want at most %d",
+				name, kernel[axis], stride[axis], pad[axis], dilation[axis], maxSide)
+		}
 		n, err := ops.OutputSize(in[1+axis], kernel[axis], stride[axis], pad[axis], dilation[axis])
 		if err != nil {
 			return out, fmt.Errorf("input is %v: %s: %w", in, name, err)

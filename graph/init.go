@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -45,8 +46,8 @@ func ParseInit(s string) (Init, error) {
 			return Init{name: name}, nil
 		}
 	}
-	var deviation float64
-	if _, err := fmt.Sscan(s, &deviation); err != nil || !(deviation >= 0) || math.IsInf(deviation, 0) {
+	deviation, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(deviation >= 0) || math.IsInf(deviation, 0) {
 		return Init{}, fmt.Errorf("initialisation %q: want a deviation of at least 0, or one of %s", s, strings.Join(initNames, ", "))
 	}
 	return Gaussian(deviation), nil
@@ -62,7 +63,13 @@ func (i Init) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads a number or a name.
 func (i *Init) UnmarshalJSON(data []byte) error {
-	parsed, err := ParseInit(strings.Trim(string(data), `"`))
+	name := string(data)
+	if data[0] == '"' {
+		if err := json.Unmarshal(data, &name); err != nil {
+			return err
+		}
+	}
+	parsed, err := ParseInit(name)
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ func (s *Spec) stages() ([]stage, error) {
 	}
 	names := namer{taken: map[string]bool{}, count: map[string]int{}}
 	in := s.Input
+	var total size
 	var stages []stage
 	for i, l := range s.Layers {
 		if l == nil {
@@ -48,7 +49,11 @@ func (s *Spec) stages() ([]stage, error) {
 		if err != nil {
 			return nil, fmt.Errorf("model %q: layer %d %q (%v, input %v): %w", s.Name, i+1, name, l, in, err)
 		}
-		stages = append(stages, stage{name: name, layer: l, in: in, out: out, parameters: l.Parameters(in)})
+		st := stage{name: name, layer: l, in: in, out: out, parameters: l.Parameters(in)}
+		if err := total.add(st); err != nil {
+			return nil, fmt.Errorf("model %q: layer %d %q (%v, input %v): %w", s.Name, i+1, name, l, in, err)
+		}
+		stages = append(stages, st)
 		in = out
 	}
 	return stages, nil
@@ -59,9 +64,12 @@ func (s *Spec) checkInput() error {
 		return fmt.Errorf("model %q: input is %v: want (channels, height, width) or (features)", s.Name, s.Input)
 	}
 	for _, n := range s.Input {
-		if n < 1 || n > 1<<20 {
-			return fmt.Errorf("model %q: input is %v: want sizes from 1 to %d", s.Name, s.Input, 1<<20)
+		if n < 1 || n > maxSide {
+			return fmt.Errorf("model %q: input is %v: want sizes from 1 to %d", s.Name, s.Input, maxSide)
 		}
+	}
+	if elements(s.Input) > maxElements {
+		return fmt.Errorf("model %q: input is %v: want at most %d numbers", s.Name, s.Input, maxElements)
 	}
 	if len(s.Layers) == 0 {
 		return fmt.Errorf("model %q has no layers", s.Name)
@@ -87,4 +95,37 @@ func (n *namer) name(l Layer) (string, error) {
 	}
 	n.taken[name] = true
 	return name, nil
+}
+
+// A spec may be anybody's file, so it is held to sizes that a machine can have before memory is taken for it.
+const (
+	maxSide     = 1 << 20 // of an input, a window, a stride, a padding
+	maxElements = 1 << 31 // of the parameters in all, and of one sample's activations in all
+)
+
+// size is what the layers up to here need.
+type size struct{ parameters, activations int64 }
+
+func (n *size) add(s stage) error {
+	if n.activations += elements(s.out); n.activations > maxElements {
+		return fmt.Errorf("output is %v: the activations of one sample would be more than %d numbers", s.out, maxElements)
+	}
+	for _, p := range s.parameters {
+		if n.parameters += elements(p.Shape); n.parameters > maxElements {
+			return fmt.Errorf("%s is %v: the parameters would be more than %d numbers", p.Name, p.Shape, maxElements)
+		}
+	}
+	return nil
+}
+
+// elements is the number of elements of a shape, or maxElements+1 if there are more (the plain product could overflow).
+func elements(s tensor.Shape) int64 {
+	n := int64(1)
+	for _, d := range s {
+		if d > 0 && n > maxElements/int64(d) {
+			return maxElements + 1
+		}
+		n *= int64(d)
+	}
+	return n
 }

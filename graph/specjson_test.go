@@ -1,0 +1,162 @@
+package graph_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+	"pgregory.net/rapid"
+
+	"convgraph/graph"
+	"convgraph/models"
+)
+
+// everyLayer has each kind of layer with each of its fields set, and each with nothing set that may be left out.
+var everyLayer = []graph.Layer{
+	graph.Conv2D{
+		Name: "c", Filters: 4, Kernel: graph.Pair{3, 5}, Stride: graph.Pair{1, 2}, Pad: graph.Square(2), Dilation: graph.Pair{2, 1}, Groups: 2,
+		Init: graph.Gaussian(0.25), Bias: -0.5,
+	},
+	graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Connections: [][]int{{0}, {0, 2, 3}}, Init: graph.He()},
+	graph.Conv2D{Filters: 1, Kernel: graph.Square(1)},
+	graph.MaxPool{Name: "m", Kernel: graph.Pair{2, 3}, Stride: graph.Pair{1, 2}, Pad: graph.Pair{1, 2}},
+	graph.MaxPool{Kernel: graph.Square(2)},
+	graph.AvgPool{Name: "a", Kernel: graph.Pair{2, 3}, Stride: graph.Square(1), Pad: graph.Square(1)},
+	graph.AvgPool{Kernel: graph.Square(2)},
+	graph.Subsample{Name: "s", Kernel: graph.Square(2), Stride: graph.Pair{2, 1}, Init: graph.LeCunUniform()},
+	graph.Subsample{Kernel: graph.Pair{2, 1}},
+	graph.ReLU{Name: "r"}, graph.ReLU{},
+	graph.Sigmoid{Name: "g"}, graph.Sigmoid{},
+	graph.Tanh{Name: "t", A: 1.7159, B: 2. / 3}, graph.Tanh{},
+	graph.LRN{Name: "l", Size: 5, K: 2, Alpha: 1e-4, Beta: 0.75},
+	graph.Dropout{Name: "d", Rate: 0.5}, graph.Dropout{},
+	graph.Flatten{Name: "f"}, graph.Flatten{},
+	graph.Affine{Name: "w", Units: 3, Init: graph.Xavier(), Bias: 1}, graph.Affine{Units: 1, Init: graph.Gaussian(0)},
+	graph.Softmax{Name: "p"}, graph.Softmax{},
+}
+
+func TestEveryLayerTravelsThroughJSON(t *testing.T) {
+	kinds := map[string]bool{}
+	for _, l := range everyLayer {
+		kinds[graph.Kind(l)] = true
+		roundTrip(t, graph.Sequential("one", tensor.Shape{1, 28, 28}, graph.Init{}, l))
+	}
+	assert.Len(t, kinds, 12, "kinds that everyLayer holds")
+	roundTrip(t, graph.Sequential("all", tensor.Shape{7}, graph.Gaussian(1e-300), everyLayer...))
+	roundTrip(t, graph.Sequential("", tensor.Shape{3, 1, 2}, graph.LeCunUniform(), graph.ReLU{Name: "ünï \"quoted\"\n"}))
+}
+
+func TestEveryModelTravelsThroughJSON(t *testing.T) {
+	for _, name := range models.Names() {
+		spec, err := models.ByName(name)
+		require.NoError(t, err)
+		roundTrip(t, spec)
+	}
+}
+
+func roundTrip(t *testing.T, spec *graph.Spec) {
+	t.Helper()
+	text, err := json.Marshal(spec)
+	require.NoError(t, err)
+	parsed, err := graph.ParseSpec(text)
+	require.NoError(t, err, "%s", text)
+	require.Equal(t, spec, parsed, "%s", text)
+
+	var unmarshalled graph.Spec
+	indented, err := json.MarshalIndent(spec, "", "\t")
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(indented, &unmarshalled))
+	require.Equal(t, *spec, unmarshalled)
+}
+
+// TestConvolutionsTravelThroughJSON is for the fields that have a short form and are left out when they are zero.
+func TestConvolutionsTravelThroughJSON(t *testing.T) {
+	pair := rapid.Custom(func(t *rapid.T) graph.Pair {
+		return graph.Pair{rapid.IntRange(-1, 3).Draw(t, "h"), rapid.IntRange(-1, 3).Draw(t, "w")}
+	})
+	rapid.Check(t, func(r *rapid.T) {
+		conv := graph.Conv2D{
+			Filters: rapid.Int().Draw(r, "filters"), Groups: rapid.Int().Draw(r, "groups"), Bias: rapid.Float64().Draw(r, "bias"),
+			Kernel: pair.Draw(r, "kernel"), Stride: pair.Draw(r, "stride"), Pad: pair.Draw(r, "pad"), Dilation: pair.Draw(r, "dilation"),
+			Init: graph.Gaussian(rapid.Float64Min(0).Draw(r, "deviation")),
+		}
+		if rapid.Bool().Draw(r, "connected") {
+			conv.Connections = rapid.SliceOf(rapid.SliceOf(rapid.Int())).Draw(r, "connections")
+		}
+		roundTrip(t, graph.Sequential("rapid", tensor.Shape{1}, graph.Init{}, conv))
+	})
+}
+
+func TestPairsAndInitialisationsHaveShortForms(t *testing.T) {
+	spec, err := graph.ParseSpec([]byte(`{"input": [1, 8, 8], "init": "relu", "layers": [
+		{"filters": 1, "kernel": [3, 3], "stride": 2, "init": "sigmoid", "kind": "conv2d"},
+		{"kind": "affine", "units": 2, "init": "0.5"}]}`))
+	require.NoError(t, err)
+	assert.Equal(t, graph.Sequential("", tensor.Shape{1, 8, 8}, graph.He(),
+		graph.Conv2D{Filters: 1, Kernel: graph.Square(3), Stride: graph.Square(2), Init: graph.Xavier()},
+		graph.Affine{Units: 2, Init: graph.Gaussian(0.5)}), spec)
+}
+
+const kindList = "conv2d, max_pool, avg_pool, subsample, affine, flatten, relu, sigmoid, tanh, lrn, dropout, softmax"
+
+func TestParseSpecErrors(t *testing.T) {
+	deep := strings.Repeat("[", 20000)
+	for _, c := range []struct{ text, want string }{
+		{``, `line 1: unexpected end of JSON input`},
+		{`7`, `line 1: found 7: want an object`},
+		{`null`, `line 1: found null: want an object`},
+		{"\n[{}]", `line 1: found [{}]: want an object`},
+		{"{\n\"name\": \"a\",\n}", `line 3: invalid character '}' looking for beginning of object key string`},
+		{"{\"name\": \"a\nb\"}", `line 1: invalid character '\n' in string literal`},
+		{"{\n\"input\": [1,\n", `line 2: unexpected end of JSON input`},
+		{"{\"name\": \"a\"}\n\n}", `line 3: invalid character '}' after top-level value`},
+		{"{}\n{}", `line 2: invalid character '{' after top-level value`},
+		{"{\"name\": \"a\",\n \"size\": 3}", `line 2: field "size" is unknown`},
+		{"{\"name\": \"a\",\n \"name\": \"b\"}", `line 2: field "name" stands there twice`},
+		{"{\n\n\"name\": 4}", `line 3: "name": found number, want a string`},
+		{"{\"input\":\n 28}", `line 2: "input": found number, want a list`},
+		{`{"input": [1, 28.5]}`, `line 1: "input": found number 28.5, want a whole number`},
+		{`{"input": [1, 1e99]}`, `line 1: "input": found number 1e99, want a whole number`},
+		{`{"init": "ones"}`, `line 1: "init": initialisation "ones": want a deviation of at least 0, or one of he, xavier, lecun-uniform`},
+		{`{"init": -1}`, `line 1: "init": initialisation "-1": want a deviation of at least 0, or one of he, xavier, lecun-uniform`},
+		{`{"init": "0.01 he"}`, `line 1: "init": initialisation "0.01 he": want a deviation of at least 0, or one of he, xavier, lecun-uniform`},
+		{`{"layers": null}`, `line 1: found null: want a list`},
+		{`{"layers": {"kind": "relu"}}`, `line 1: found {"kind": "relu"}: want a list`},
+		{layers(`5`), `line 4: layer 2: found 5: want an object`},
+		{layers(`{"filters": 3}`), `line 4: layer 2: it has no "kind": want one of ` + kindList},
+		{layers(`{"filters": 3,` + "\n" + `"kind": "convolution"}`), `line 5: layer 2: kind "convolution" is unknown: want one of ` + kindList},
+		{layers(`{"kind": 3}`), `line 4: layer 2: kind 3 is unknown: want one of ` + kindList},
+		{layers(`{"kind": "relu", "filters": 3}`), `line 4: layer 2: field "filters" is unknown`},
+		{layers(`{"kind": "relu", "kind": "tanh"}`), `line 4: layer 2: field "kind" stands there twice`},
+		{layers(`{"kind": "conv2d",` + "\n" + `"filters": "3"}`), `line 5: layer 2: "filters": found string, want a whole number`},
+		{layers(`{"kind": "conv2d", "kernel": "3"}`), `line 4: layer 2: "kernel": "3": want a whole number or [height, width]`},
+		{layers(`{"kind": "conv2d", "kernel": [3]}`), `line 4: layer 2: "kernel": [3]: want a whole number or [height, width]`},
+		{layers(`{"kind": "conv2d", "kernel": 2.5}`), `line 4: layer 2: "kernel": 2.5: want a whole number or [height, width]`},
+		{layers(`{"kind": "conv2d", "connections": [[0], 1]}`), `line 4: layer 2: "connections": found number, want a list`},
+		{layers(`{"kind": "dropout", "rate": "half"}`), `line 4: layer 2: "rate": found string, want a number`},
+		{layers(`{"kind": "affine", "units": 1e400}`), `line 4: layer 2: "units": found number 1e400, want a whole number`},
+		{layers(`{"kind": "relu", "name": []}`), `line 4: layer 2: "name": found array, want a string`},
+		{deep, `line 1: invalid character '[' exceeded max depth`},
+	} {
+		_, err := graph.ParseSpec([]byte(c.text))
+		assert.EqualError(t, err, c.want, "%.60q", c.text)
+	}
+}
+
+// layers is a spec whose second layer, on its fourth line, is the given text. What stands before it looks like it, to lead a search astray.
+func layers(second string) string {
+	return fmt.Sprintf("{\"name\": %q,\n \"input\": [5, 5, 5], \"layers\": [\n  {\"kind\": \"relu\", \"name\": %q},\n  %s\n]}", second, second, second)
+}
+
+type foreign struct{ graph.ReLU }
+
+func TestForeignLayersHaveNoJSON(t *testing.T) {
+	_, err := json.Marshal(graph.Sequential("odd", tensor.Shape{1}, graph.He(), graph.ReLU{}, foreign{}))
+	assert.ErrorContains(t, err, "layer 2 is a graph_test.foreign: only this package's layers have a form in JSON")
+	_, err = json.Marshal(graph.Sequential("odd", tensor.Shape{1}, graph.He(), nil))
+	assert.ErrorContains(t, err, "layer 1 is a <nil>: only this package's layers have a form in JSON")
+}
