@@ -22,6 +22,7 @@ type convWeights[T Float] struct {
 	channelBlock  int
 	channelBlocks int
 	imageBlocks   int
+	byDots        bool // see conv_dots.go
 
 	parts  []T // the second to last image block's dw
 	shards stack[weightScratch[T]]
@@ -34,6 +35,8 @@ type convWeights[T Float] struct {
 type weightScratch[T Float] struct {
 	lowered, a, b []T
 	p             panel[T]
+	lanes         []T // partial sums of dot products
+	d             dots[T]
 }
 
 func newConvWeights[T Float](e *engine[T], s ConvShape) *convWeights[T] {
@@ -47,6 +50,7 @@ func newConvWeights[T Float](e *engine[T], s ConvShape) *convWeights[T] {
 		shards *= 2
 	}
 	c.imageBlocks = min(s.Batch, ceilDiv(shards, s.Groups*c.channelBlocks))
+	c.byDots = e.dotTile > 0 && out*c.k <= dotWeights && c.pixels >= dotPixels
 	c.accumulate, c.sum = c.blockShard, c.sumShard
 	return c
 }
@@ -101,12 +105,20 @@ func (c *convWeights[T]) blockShard(shard int) {
 // addImages works through the block's images, as many at once as make a sum of pixelDepth.
 func (c *convWeights[T]) addImages(s *weightScratch[T], b weightBlock[T]) {
 	together := max(1, pixelDepth/c.pixels)
+	if c.byDots {
+		c.beginDots(s, b)
+		defer c.endDots(s, b)
+	}
 	size := c.low.size(c.channelBlock)
 	s.lowered = grow(s.lowered, together*size)
 	for image := b.image; image < b.end; image += together {
 		n := min(together, b.end-image)
 		for i := range n {
 			lower(c.e, c.low, b.n, c.source(image+i, b), s.lowered[i*size:])
+		}
+		if c.byDots {
+			c.addDots(s, b, image, n)
+			continue
 		}
 		depth := ceilDiv(c.pixels, ceilDiv(c.pixels, pixelDepth))
 		for pixel := 0; pixel < c.pixels; pixel += depth {

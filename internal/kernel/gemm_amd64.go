@@ -34,14 +34,46 @@ var tilesAVX512 = [2][15]tileFunc{
 	},
 }
 
+// dotFunc adds a tile's dot products to acc; see dots.
+type dotFunc func(n int, a *float32, aStride int, b *float32, offsets *int32, images, aImage, bImage int, acc *float32, accStride int)
+
+// The dot products, by rows and columns.
+var dotsAVX2 = [4][4]dotFunc{
+	1: {nil, dot1x1AVX2, dot1x2AVX2, dot1x3AVX2},
+	2: {nil, dot2x1AVX2, dot2x2AVX2, dot2x3AVX2},
+	3: {nil, dot3x1AVX2, dot3x2AVX2, dot3x3AVX2},
+}
+
+var dotsAVX512 = [6][6]dotFunc{
+	1: {nil, dot1x1AVX512, dot1x2AVX512, dot1x3AVX512, dot1x4AVX512, dot1x5AVX512},
+	2: {nil, dot2x1AVX512, dot2x2AVX512, dot2x3AVX512, dot2x4AVX512, dot2x5AVX512},
+	3: {nil, dot3x1AVX512, dot3x2AVX512, dot3x3AVX512, dot3x4AVX512, dot3x5AVX512},
+	4: {nil, dot4x1AVX512, dot4x2AVX512, dot4x3AVX512, dot4x4AVX512, dot4x5AVX512},
+	5: {nil, dot5x1AVX512, dot5x2AVX512, dot5x3AVX512, dot5x4AVX512, dot5x5AVX512},
+}
+
 func engine32() *engine[float32] {
 	switch active {
 	case isaAVX512:
-		return simdEngine("avx512", 16, tilesAVX512[0][:], tilesAVX512[1][:], simdPack{copyRowsAVX512, gatherAVX512, flipAVX512, gatherFlipAVX512})
+		e := simdEngine("avx512", 16, tilesAVX512[0][:], tilesAVX512[1][:], simdPack{copyRowsAVX512, gatherAVX512, flipAVX512, gatherFlipAVX512})
+		e.dotTile = len(dotsAVX512) - 1
+		e.dot = func(d *dots[float32]) { addDots(d, dotsAVX512[d.rows][len(d.offsets)], e.dotLanes) }
+		e.laneSums = func(lanes, sums []float32) { laneSumsAVX512(len(sums), &lanes[:16*len(sums)][0], &sums[0]) }
+		return e
 	case isaAVX2:
-		return simdEngine("avx2", 8, tilesAVX2[0][:], tilesAVX2[1][:], simdPack{copyRowsAVX2, gatherAVX2, flipAVX2, gatherFlipAVX2})
+		e := simdEngine("avx2", 8, tilesAVX2[0][:], tilesAVX2[1][:], simdPack{copyRowsAVX2, gatherAVX2, flipAVX2, gatherFlipAVX2})
+		e.dotTile = len(dotsAVX2) - 1
+		e.dot = func(d *dots[float32]) { addDots(d, dotsAVX2[d.rows][len(d.offsets)], e.dotLanes) }
+		e.laneSums = func(lanes, sums []float32) { laneSumsAVX2(len(sums), &lanes[:8*len(sums)][0], &sums[0]) }
+		return e
 	}
 	return genericEngine[float32]()
+}
+
+func addDots(d *dots[float32], f dotFunc, lanes int) {
+	a := d.a[:(d.images-1)*d.aImage+(d.rows-1)*d.aStride+d.n]
+	acc := d.acc[:(d.rows-1)*d.accStride+len(d.offsets)*lanes]
+	f(d.n, &a[0], d.aStride, &d.b[0], &d.offsets[0], d.images, d.aImage, d.bImage, &acc[0], d.accStride)
 }
 
 // simdPack is the packing loops of one instruction set; flip and gatherFlip take one vector of rows at most.
@@ -56,7 +88,7 @@ type simdPack struct {
 // instead of touching another's memory.
 func simdEngine(name string, lanes int, one, two []tileFunc, pack simdPack) *engine[float32] {
 	return &engine[float32]{
-		name: name, rows: len(one) - 1, cols: 2 * lanes, lane: lanes,
+		name: name, rows: len(one) - 1, cols: 2 * lanes, lane: lanes, dotLanes: lanes,
 		mul: func(p *panel[float32]) {
 			if p.cols > lanes {
 				mulTiles(p, two)

@@ -3019,6 +3019,803 @@ store:
 	VZEROUPPER
 	RET
 
+// func dot1x1AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·dot1x1AVX2(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Y2
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), CX
+	SHLQ    $0x02, CX
+	LEAQ    (CX)(CX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), DX
+	MOVLQSX (DX), BX
+	MOVQ    images+40(FP), SI
+
+image:
+	MOVQ n+0(FP), DX
+	DECQ DX
+	SHRQ $0x03, DX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (CX)(BX*4), Y1
+	VFMADD231PS Y0, Y1, Y2
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	DECQ        DX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), DX
+	DECQ        DX
+	MOVQ        DX, DI
+	ANDQ        $-8, DI
+	SUBQ        DI, DX
+	INCQ        DX
+	LEAQ        (DX), DX
+	XORQ        R8, R8
+	TESTQ       DX, DX
+	CMOVQLT     R8, DX
+	MOVQ        $0x00000008, R8
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	LEAQ        lanes8<>+0(SB), R8
+	NEGQ        DX
+	VMOVUPS     32(R8)(DX*4), Y1
+	VMASKMOVPS  (AX), Y1, Y0
+	VMASKMOVPS  (CX)(BX*4), Y1, Y1
+	VFMADD231PS Y0, Y1, Y2
+	SHLQ        $0x02, DI
+	SUBQ        DI, AX
+	SUBQ        DI, CX
+	MOVQ        aImage+48(FP), DX
+	LEAQ        (AX)(DX*4), AX
+	MOVQ        bImage+56(FP), DX
+	LEAQ        (CX)(DX*4), CX
+	DECQ        SI
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Y2, (AX)
+	VZEROUPPER
+	RET
+
+// func dot1x2AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·dot1x2AVX2(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Y2
+	VMOVUPS 32(AX), Y3
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), CX
+	SHLQ    $0x02, CX
+	LEAQ    (CX)(CX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), DX
+	MOVLQSX (DX), BX
+	MOVLQSX 4(DX), SI
+	MOVQ    images+40(FP), DI
+
+image:
+	MOVQ n+0(FP), DX
+	DECQ DX
+	SHRQ $0x03, DX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (CX)(BX*4), Y1
+	VFMADD231PS Y0, Y1, Y2
+	VMOVUPS     (CX)(SI*4), Y1
+	VFMADD231PS Y0, Y1, Y3
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	DECQ        DX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), DX
+	DECQ        DX
+	MOVQ        DX, R8
+	ANDQ        $-8, R8
+	SUBQ        R8, DX
+	INCQ        DX
+	LEAQ        (DX), DX
+	XORQ        R9, R9
+	TESTQ       DX, DX
+	CMOVQLT     R9, DX
+	MOVQ        $0x00000008, R9
+	CMPQ        DX, R9
+	CMOVQGT     R9, DX
+	LEAQ        lanes8<>+0(SB), R9
+	NEGQ        DX
+	VMOVUPS     32(R9)(DX*4), Y4
+	VMASKMOVPS  (AX), Y4, Y0
+	VMASKMOVPS  (CX)(BX*4), Y4, Y1
+	VFMADD231PS Y0, Y1, Y2
+	VMASKMOVPS  (CX)(SI*4), Y4, Y1
+	VFMADD231PS Y0, Y1, Y3
+	SHLQ        $0x02, R8
+	SUBQ        R8, AX
+	SUBQ        R8, CX
+	MOVQ        aImage+48(FP), DX
+	LEAQ        (AX)(DX*4), AX
+	MOVQ        bImage+56(FP), DX
+	LEAQ        (CX)(DX*4), CX
+	DECQ        DI
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Y2, (AX)
+	VMOVUPS     Y3, 32(AX)
+	VZEROUPPER
+	RET
+
+// func dot1x3AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·dot1x3AVX2(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Y2
+	VMOVUPS 32(AX), Y3
+	VMOVUPS 64(AX), Y4
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), CX
+	SHLQ    $0x02, CX
+	LEAQ    (CX)(CX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), DX
+	MOVLQSX (DX), BX
+	MOVLQSX 4(DX), SI
+	MOVLQSX 8(DX), DI
+	MOVQ    images+40(FP), R8
+
+image:
+	MOVQ n+0(FP), DX
+	DECQ DX
+	SHRQ $0x03, DX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (CX)(BX*4), Y1
+	VFMADD231PS Y0, Y1, Y2
+	VMOVUPS     (CX)(SI*4), Y1
+	VFMADD231PS Y0, Y1, Y3
+	VMOVUPS     (CX)(DI*4), Y1
+	VFMADD231PS Y0, Y1, Y4
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	DECQ        DX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), DX
+	DECQ        DX
+	MOVQ        DX, R9
+	ANDQ        $-8, R9
+	SUBQ        R9, DX
+	INCQ        DX
+	LEAQ        (DX), DX
+	XORQ        R10, R10
+	TESTQ       DX, DX
+	CMOVQLT     R10, DX
+	MOVQ        $0x00000008, R10
+	CMPQ        DX, R10
+	CMOVQGT     R10, DX
+	LEAQ        lanes8<>+0(SB), R10
+	NEGQ        DX
+	VMOVUPS     32(R10)(DX*4), Y5
+	VMASKMOVPS  (AX), Y5, Y0
+	VMASKMOVPS  (CX)(BX*4), Y5, Y1
+	VFMADD231PS Y0, Y1, Y2
+	VMASKMOVPS  (CX)(SI*4), Y5, Y1
+	VFMADD231PS Y0, Y1, Y3
+	VMASKMOVPS  (CX)(DI*4), Y5, Y1
+	VFMADD231PS Y0, Y1, Y4
+	SHLQ        $0x02, R9
+	SUBQ        R9, AX
+	SUBQ        R9, CX
+	MOVQ        aImage+48(FP), DX
+	LEAQ        (AX)(DX*4), AX
+	MOVQ        bImage+56(FP), DX
+	LEAQ        (CX)(DX*4), CX
+	DECQ        R8
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Y2, (AX)
+	VMOVUPS     Y3, 32(AX)
+	VMOVUPS     Y4, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dot2x1AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·dot2x1AVX2(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Y3
+	ADDQ    CX, AX
+	VMOVUPS (AX), Y4
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), BX
+	MOVLQSX (BX), SI
+	MOVQ    images+40(FP), DI
+
+image:
+	MOVQ n+0(FP), BX
+	DECQ BX
+	SHRQ $0x03, BX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (CX)(SI*4), Y2
+	VFMADD231PS Y0, Y2, Y3
+	VFMADD231PS Y1, Y2, Y4
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	DECQ        BX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), BX
+	DECQ        BX
+	MOVQ        BX, R8
+	ANDQ        $-8, R8
+	SUBQ        R8, BX
+	INCQ        BX
+	LEAQ        (BX), BX
+	XORQ        R9, R9
+	TESTQ       BX, BX
+	CMOVQLT     R9, BX
+	MOVQ        $0x00000008, R9
+	CMPQ        BX, R9
+	CMOVQGT     R9, BX
+	LEAQ        lanes8<>+0(SB), R9
+	NEGQ        BX
+	VMOVUPS     32(R9)(BX*4), Y2
+	VMASKMOVPS  (AX), Y2, Y0
+	VMASKMOVPS  (AX)(DX*1), Y2, Y1
+	VMASKMOVPS  (CX)(SI*4), Y2, Y2
+	VFMADD231PS Y0, Y2, Y3
+	VFMADD231PS Y1, Y2, Y4
+	SHLQ        $0x02, R8
+	SUBQ        R8, AX
+	SUBQ        R8, CX
+	MOVQ        aImage+48(FP), BX
+	LEAQ        (AX)(BX*4), AX
+	MOVQ        bImage+56(FP), BX
+	LEAQ        (CX)(BX*4), CX
+	DECQ        DI
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Y3, (AX)
+	ADDQ        CX, AX
+	VMOVUPS     Y4, (AX)
+	VZEROUPPER
+	RET
+
+// func dot2x2AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·dot2x2AVX2(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Y3
+	VMOVUPS 32(AX), Y4
+	ADDQ    CX, AX
+	VMOVUPS (AX), Y5
+	VMOVUPS 32(AX), Y6
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), BX
+	MOVLQSX (BX), SI
+	MOVLQSX 4(BX), DI
+	MOVQ    images+40(FP), R8
+
+image:
+	MOVQ n+0(FP), BX
+	DECQ BX
+	SHRQ $0x03, BX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (CX)(SI*4), Y2
+	VFMADD231PS Y0, Y2, Y3
+	VFMADD231PS Y1, Y2, Y5
+	VMOVUPS     (CX)(DI*4), Y2
+	VFMADD231PS Y0, Y2, Y4
+	VFMADD231PS Y1, Y2, Y6
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	DECQ        BX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), BX
+	DECQ        BX
+	MOVQ        BX, R9
+	ANDQ        $-8, R9
+	SUBQ        R9, BX
+	INCQ        BX
+	LEAQ        (BX), BX
+	XORQ        R10, R10
+	TESTQ       BX, BX
+	CMOVQLT     R10, BX
+	MOVQ        $0x00000008, R10
+	CMPQ        BX, R10
+	CMOVQGT     R10, BX
+	LEAQ        lanes8<>+0(SB), R10
+	NEGQ        BX
+	VMOVUPS     32(R10)(BX*4), Y7
+	VMASKMOVPS  (AX), Y7, Y0
+	VMASKMOVPS  (AX)(DX*1), Y7, Y1
+	VMASKMOVPS  (CX)(SI*4), Y7, Y2
+	VFMADD231PS Y0, Y2, Y3
+	VFMADD231PS Y1, Y2, Y5
+	VMASKMOVPS  (CX)(DI*4), Y7, Y2
+	VFMADD231PS Y0, Y2, Y4
+	VFMADD231PS Y1, Y2, Y6
+	SHLQ        $0x02, R9
+	SUBQ        R9, AX
+	SUBQ        R9, CX
+	MOVQ        aImage+48(FP), BX
+	LEAQ        (AX)(BX*4), AX
+	MOVQ        bImage+56(FP), BX
+	LEAQ        (CX)(BX*4), CX
+	DECQ        R8
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Y3, (AX)
+	VMOVUPS     Y4, 32(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Y5, (AX)
+	VMOVUPS     Y6, 32(AX)
+	VZEROUPPER
+	RET
+
+// func dot2x3AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·dot2x3AVX2(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Y3
+	VMOVUPS 32(AX), Y4
+	VMOVUPS 64(AX), Y5
+	ADDQ    CX, AX
+	VMOVUPS (AX), Y6
+	VMOVUPS 32(AX), Y7
+	VMOVUPS 64(AX), Y8
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), BX
+	MOVLQSX (BX), SI
+	MOVLQSX 4(BX), DI
+	MOVLQSX 8(BX), R8
+	MOVQ    images+40(FP), R9
+
+image:
+	MOVQ n+0(FP), BX
+	DECQ BX
+	SHRQ $0x03, BX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (CX)(SI*4), Y2
+	VFMADD231PS Y0, Y2, Y3
+	VFMADD231PS Y1, Y2, Y6
+	VMOVUPS     (CX)(DI*4), Y2
+	VFMADD231PS Y0, Y2, Y4
+	VFMADD231PS Y1, Y2, Y7
+	VMOVUPS     (CX)(R8*4), Y2
+	VFMADD231PS Y0, Y2, Y5
+	VFMADD231PS Y1, Y2, Y8
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	DECQ        BX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), BX
+	DECQ        BX
+	MOVQ        BX, R10
+	ANDQ        $-8, R10
+	SUBQ        R10, BX
+	INCQ        BX
+	LEAQ        (BX), BX
+	XORQ        R11, R11
+	TESTQ       BX, BX
+	CMOVQLT     R11, BX
+	MOVQ        $0x00000008, R11
+	CMPQ        BX, R11
+	CMOVQGT     R11, BX
+	LEAQ        lanes8<>+0(SB), R11
+	NEGQ        BX
+	VMOVUPS     32(R11)(BX*4), Y9
+	VMASKMOVPS  (AX), Y9, Y0
+	VMASKMOVPS  (AX)(DX*1), Y9, Y1
+	VMASKMOVPS  (CX)(SI*4), Y9, Y2
+	VFMADD231PS Y0, Y2, Y3
+	VFMADD231PS Y1, Y2, Y6
+	VMASKMOVPS  (CX)(DI*4), Y9, Y2
+	VFMADD231PS Y0, Y2, Y4
+	VFMADD231PS Y1, Y2, Y7
+	VMASKMOVPS  (CX)(R8*4), Y9, Y2
+	VFMADD231PS Y0, Y2, Y5
+	VFMADD231PS Y1, Y2, Y8
+	SHLQ        $0x02, R10
+	SUBQ        R10, AX
+	SUBQ        R10, CX
+	MOVQ        aImage+48(FP), BX
+	LEAQ        (AX)(BX*4), AX
+	MOVQ        bImage+56(FP), BX
+	LEAQ        (CX)(BX*4), CX
+	DECQ        R9
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Y3, (AX)
+	VMOVUPS     Y4, 32(AX)
+	VMOVUPS     Y5, 64(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Y6, (AX)
+	VMOVUPS     Y7, 32(AX)
+	VMOVUPS     Y8, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dot3x1AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·dot3x1AVX2(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Y4
+	ADDQ    CX, AX
+	VMOVUPS (AX), Y5
+	ADDQ    CX, AX
+	VMOVUPS (AX), Y6
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), BX
+	MOVLQSX (BX), SI
+	MOVQ    images+40(FP), DI
+
+image:
+	MOVQ n+0(FP), BX
+	DECQ BX
+	SHRQ $0x03, BX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (CX)(SI*4), Y3
+	VFMADD231PS Y0, Y3, Y4
+	VFMADD231PS Y1, Y3, Y5
+	VFMADD231PS Y2, Y3, Y6
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	DECQ        BX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), BX
+	DECQ        BX
+	MOVQ        BX, R8
+	ANDQ        $-8, R8
+	SUBQ        R8, BX
+	INCQ        BX
+	LEAQ        (BX), BX
+	XORQ        R9, R9
+	TESTQ       BX, BX
+	CMOVQLT     R9, BX
+	MOVQ        $0x00000008, R9
+	CMPQ        BX, R9
+	CMOVQGT     R9, BX
+	LEAQ        lanes8<>+0(SB), R9
+	NEGQ        BX
+	VMOVUPS     32(R9)(BX*4), Y3
+	VMASKMOVPS  (AX), Y3, Y0
+	VMASKMOVPS  (AX)(DX*1), Y3, Y1
+	VMASKMOVPS  (AX)(DX*2), Y3, Y2
+	VMASKMOVPS  (CX)(SI*4), Y3, Y3
+	VFMADD231PS Y0, Y3, Y4
+	VFMADD231PS Y1, Y3, Y5
+	VFMADD231PS Y2, Y3, Y6
+	SHLQ        $0x02, R8
+	SUBQ        R8, AX
+	SUBQ        R8, CX
+	MOVQ        aImage+48(FP), BX
+	LEAQ        (AX)(BX*4), AX
+	MOVQ        bImage+56(FP), BX
+	LEAQ        (CX)(BX*4), CX
+	DECQ        DI
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Y4, (AX)
+	ADDQ        CX, AX
+	VMOVUPS     Y5, (AX)
+	ADDQ        CX, AX
+	VMOVUPS     Y6, (AX)
+	VZEROUPPER
+	RET
+
+// func dot3x2AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·dot3x2AVX2(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Y4
+	VMOVUPS 32(AX), Y5
+	ADDQ    CX, AX
+	VMOVUPS (AX), Y6
+	VMOVUPS 32(AX), Y7
+	ADDQ    CX, AX
+	VMOVUPS (AX), Y8
+	VMOVUPS 32(AX), Y9
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), BX
+	MOVLQSX (BX), SI
+	MOVLQSX 4(BX), DI
+	MOVQ    images+40(FP), R8
+
+image:
+	MOVQ n+0(FP), BX
+	DECQ BX
+	SHRQ $0x03, BX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (CX)(SI*4), Y3
+	VFMADD231PS Y0, Y3, Y4
+	VFMADD231PS Y1, Y3, Y6
+	VFMADD231PS Y2, Y3, Y8
+	VMOVUPS     (CX)(DI*4), Y3
+	VFMADD231PS Y0, Y3, Y5
+	VFMADD231PS Y1, Y3, Y7
+	VFMADD231PS Y2, Y3, Y9
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	DECQ        BX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), BX
+	DECQ        BX
+	MOVQ        BX, R9
+	ANDQ        $-8, R9
+	SUBQ        R9, BX
+	INCQ        BX
+	LEAQ        (BX), BX
+	XORQ        R10, R10
+	TESTQ       BX, BX
+	CMOVQLT     R10, BX
+	MOVQ        $0x00000008, R10
+	CMPQ        BX, R10
+	CMOVQGT     R10, BX
+	LEAQ        lanes8<>+0(SB), R10
+	NEGQ        BX
+	VMOVUPS     32(R10)(BX*4), Y10
+	VMASKMOVPS  (AX), Y10, Y0
+	VMASKMOVPS  (AX)(DX*1), Y10, Y1
+	VMASKMOVPS  (AX)(DX*2), Y10, Y2
+	VMASKMOVPS  (CX)(SI*4), Y10, Y3
+	VFMADD231PS Y0, Y3, Y4
+	VFMADD231PS Y1, Y3, Y6
+	VFMADD231PS Y2, Y3, Y8
+	VMASKMOVPS  (CX)(DI*4), Y10, Y3
+	VFMADD231PS Y0, Y3, Y5
+	VFMADD231PS Y1, Y3, Y7
+	VFMADD231PS Y2, Y3, Y9
+	SHLQ        $0x02, R9
+	SUBQ        R9, AX
+	SUBQ        R9, CX
+	MOVQ        aImage+48(FP), BX
+	LEAQ        (AX)(BX*4), AX
+	MOVQ        bImage+56(FP), BX
+	LEAQ        (CX)(BX*4), CX
+	DECQ        R8
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Y4, (AX)
+	VMOVUPS     Y5, 32(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Y6, (AX)
+	VMOVUPS     Y7, 32(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Y8, (AX)
+	VMOVUPS     Y9, 32(AX)
+	VZEROUPPER
+	RET
+
+// func dot3x3AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·dot3x3AVX2(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Y4
+	VMOVUPS 32(AX), Y5
+	VMOVUPS 64(AX), Y6
+	ADDQ    CX, AX
+	VMOVUPS (AX), Y7
+	VMOVUPS 32(AX), Y8
+	VMOVUPS 64(AX), Y9
+	ADDQ    CX, AX
+	VMOVUPS (AX), Y10
+	VMOVUPS 32(AX), Y11
+	VMOVUPS 64(AX), Y12
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), BX
+	MOVLQSX (BX), SI
+	MOVLQSX 4(BX), DI
+	MOVLQSX 8(BX), R8
+	MOVQ    images+40(FP), R9
+
+image:
+	MOVQ n+0(FP), BX
+	DECQ BX
+	SHRQ $0x03, BX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (CX)(SI*4), Y3
+	VFMADD231PS Y0, Y3, Y4
+	VFMADD231PS Y1, Y3, Y7
+	VFMADD231PS Y2, Y3, Y10
+	VMOVUPS     (CX)(DI*4), Y3
+	VFMADD231PS Y0, Y3, Y5
+	VFMADD231PS Y1, Y3, Y8
+	VFMADD231PS Y2, Y3, Y11
+	VMOVUPS     (CX)(R8*4), Y3
+	VFMADD231PS Y0, Y3, Y6
+	VFMADD231PS Y1, Y3, Y9
+	VFMADD231PS Y2, Y3, Y12
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	DECQ        BX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), BX
+	DECQ        BX
+	MOVQ        BX, R10
+	ANDQ        $-8, R10
+	SUBQ        R10, BX
+	INCQ        BX
+	LEAQ        (BX), BX
+	XORQ        R11, R11
+	TESTQ       BX, BX
+	CMOVQLT     R11, BX
+	MOVQ        $0x00000008, R11
+	CMPQ        BX, R11
+	CMOVQGT     R11, BX
+	LEAQ        lanes8<>+0(SB), R11
+	NEGQ        BX
+	VMOVUPS     32(R11)(BX*4), Y13
+	VMASKMOVPS  (AX), Y13, Y0
+	VMASKMOVPS  (AX)(DX*1), Y13, Y1
+	VMASKMOVPS  (AX)(DX*2), Y13, Y2
+	VMASKMOVPS  (CX)(SI*4), Y13, Y3
+	VFMADD231PS Y0, Y3, Y4
+	VFMADD231PS Y1, Y3, Y7
+	VFMADD231PS Y2, Y3, Y10
+	VMASKMOVPS  (CX)(DI*4), Y13, Y3
+	VFMADD231PS Y0, Y3, Y5
+	VFMADD231PS Y1, Y3, Y8
+	VFMADD231PS Y2, Y3, Y11
+	VMASKMOVPS  (CX)(R8*4), Y13, Y3
+	VFMADD231PS Y0, Y3, Y6
+	VFMADD231PS Y1, Y3, Y9
+	VFMADD231PS Y2, Y3, Y12
+	SHLQ        $0x02, R10
+	SUBQ        R10, AX
+	SUBQ        R10, CX
+	MOVQ        aImage+48(FP), BX
+	LEAQ        (AX)(BX*4), AX
+	MOVQ        bImage+56(FP), BX
+	LEAQ        (CX)(BX*4), CX
+	DECQ        R9
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Y4, (AX)
+	VMOVUPS     Y5, 32(AX)
+	VMOVUPS     Y6, 64(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Y7, (AX)
+	VMOVUPS     Y8, 32(AX)
+	VMOVUPS     Y9, 64(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Y10, (AX)
+	VMOVUPS     Y11, 32(AX)
+	VMOVUPS     Y12, 64(AX)
+	VZEROUPPER
+	RET
+
+// func laneSumsAVX2(n int, acc *float32, sums *float32)
+// Requires: AVX
+TEXT ·laneSumsAVX2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), AX
+	MOVQ acc+8(FP), CX
+	MOVQ sums+16(FP), DX
+
+sum:
+	VMOVUPS      (CX), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, (DX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x04, DX
+	DECQ         AX
+	JNE          sum
+	VZEROUPPER
+	RET
+
 // func copyRowsAVX2(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
 // Requires: AVX, CMOV
 TEXT ·copyRowsAVX2(SB), NOSPLIT, $0-48
@@ -13764,6 +14561,2855 @@ store:
 	ADDQ    DI, AX
 	VMOVUPS Z29, K1, (AX)
 	VMOVUPS Z30, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dot1x1AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot1x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z2
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), CX
+	SHLQ    $0x02, CX
+	LEAQ    (CX)(CX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), DX
+	MOVLQSX (DX), BX
+	MOVQ    images+40(FP), SI
+
+image:
+	MOVQ n+0(FP), DX
+	DECQ DX
+	SHRQ $0x04, DX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (CX)(BX*4), Z1
+	VFMADD231PS Z0, Z1, Z2
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        DX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), DX
+	DECQ        DX
+	MOVQ        DX, DI
+	ANDQ        $-16, DI
+	SUBQ        DI, DX
+	INCQ        DX
+	LEAQ        (DX), DX
+	XORQ        R8, R8
+	TESTQ       DX, DX
+	CMOVQLT     R8, DX
+	MOVQ        $0x00000010, R8
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	MOVQ        $-1, R8
+	BZHIQ       DX, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (CX)(BX*4), K1, Z1
+	VFMADD231PS Z0, Z1, Z2
+	SHLQ        $0x02, DI
+	SUBQ        DI, AX
+	SUBQ        DI, CX
+	MOVQ        aImage+48(FP), DX
+	LEAQ        (AX)(DX*4), AX
+	MOVQ        bImage+56(FP), DX
+	LEAQ        (CX)(DX*4), CX
+	DECQ        SI
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z2, (AX)
+	VZEROUPPER
+	RET
+
+// func dot1x2AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot1x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z2
+	VMOVUPS 64(AX), Z3
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), CX
+	SHLQ    $0x02, CX
+	LEAQ    (CX)(CX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), DX
+	MOVLQSX (DX), BX
+	MOVLQSX 4(DX), SI
+	MOVQ    images+40(FP), DI
+
+image:
+	MOVQ n+0(FP), DX
+	DECQ DX
+	SHRQ $0x04, DX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (CX)(BX*4), Z1
+	VFMADD231PS Z0, Z1, Z2
+	VMOVUPS     (CX)(SI*4), Z1
+	VFMADD231PS Z0, Z1, Z3
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        DX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), DX
+	DECQ        DX
+	MOVQ        DX, R8
+	ANDQ        $-16, R8
+	SUBQ        R8, DX
+	INCQ        DX
+	LEAQ        (DX), DX
+	XORQ        R9, R9
+	TESTQ       DX, DX
+	CMOVQLT     R9, DX
+	MOVQ        $0x00000010, R9
+	CMPQ        DX, R9
+	CMOVQGT     R9, DX
+	MOVQ        $-1, R9
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (CX)(BX*4), K1, Z1
+	VFMADD231PS Z0, Z1, Z2
+	VMOVUPS.Z   (CX)(SI*4), K1, Z1
+	VFMADD231PS Z0, Z1, Z3
+	SHLQ        $0x02, R8
+	SUBQ        R8, AX
+	SUBQ        R8, CX
+	MOVQ        aImage+48(FP), DX
+	LEAQ        (AX)(DX*4), AX
+	MOVQ        bImage+56(FP), DX
+	LEAQ        (CX)(DX*4), CX
+	DECQ        DI
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z2, (AX)
+	VMOVUPS     Z3, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dot1x3AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot1x3AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z2
+	VMOVUPS 64(AX), Z3
+	VMOVUPS 128(AX), Z4
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), CX
+	SHLQ    $0x02, CX
+	LEAQ    (CX)(CX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), DX
+	MOVLQSX (DX), BX
+	MOVLQSX 4(DX), SI
+	MOVLQSX 8(DX), DI
+	MOVQ    images+40(FP), R8
+
+image:
+	MOVQ n+0(FP), DX
+	DECQ DX
+	SHRQ $0x04, DX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (CX)(BX*4), Z1
+	VFMADD231PS Z0, Z1, Z2
+	VMOVUPS     (CX)(SI*4), Z1
+	VFMADD231PS Z0, Z1, Z3
+	VMOVUPS     (CX)(DI*4), Z1
+	VFMADD231PS Z0, Z1, Z4
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        DX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), DX
+	DECQ        DX
+	MOVQ        DX, R9
+	ANDQ        $-16, R9
+	SUBQ        R9, DX
+	INCQ        DX
+	LEAQ        (DX), DX
+	XORQ        R10, R10
+	TESTQ       DX, DX
+	CMOVQLT     R10, DX
+	MOVQ        $0x00000010, R10
+	CMPQ        DX, R10
+	CMOVQGT     R10, DX
+	MOVQ        $-1, R10
+	BZHIQ       DX, R10, R10
+	KMOVW       R10, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (CX)(BX*4), K1, Z1
+	VFMADD231PS Z0, Z1, Z2
+	VMOVUPS.Z   (CX)(SI*4), K1, Z1
+	VFMADD231PS Z0, Z1, Z3
+	VMOVUPS.Z   (CX)(DI*4), K1, Z1
+	VFMADD231PS Z0, Z1, Z4
+	SHLQ        $0x02, R9
+	SUBQ        R9, AX
+	SUBQ        R9, CX
+	MOVQ        aImage+48(FP), DX
+	LEAQ        (AX)(DX*4), AX
+	MOVQ        bImage+56(FP), DX
+	LEAQ        (CX)(DX*4), CX
+	DECQ        R8
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z2, (AX)
+	VMOVUPS     Z3, 64(AX)
+	VMOVUPS     Z4, 128(AX)
+	VZEROUPPER
+	RET
+
+// func dot1x4AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot1x4AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z2
+	VMOVUPS 64(AX), Z3
+	VMOVUPS 128(AX), Z4
+	VMOVUPS 192(AX), Z5
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), CX
+	SHLQ    $0x02, CX
+	LEAQ    (CX)(CX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), DX
+	MOVLQSX (DX), BX
+	MOVLQSX 4(DX), SI
+	MOVLQSX 8(DX), DI
+	MOVLQSX 12(DX), R8
+	MOVQ    images+40(FP), R9
+
+image:
+	MOVQ n+0(FP), DX
+	DECQ DX
+	SHRQ $0x04, DX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (CX)(BX*4), Z1
+	VFMADD231PS Z0, Z1, Z2
+	VMOVUPS     (CX)(SI*4), Z1
+	VFMADD231PS Z0, Z1, Z3
+	VMOVUPS     (CX)(DI*4), Z1
+	VFMADD231PS Z0, Z1, Z4
+	VMOVUPS     (CX)(R8*4), Z1
+	VFMADD231PS Z0, Z1, Z5
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        DX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), DX
+	DECQ        DX
+	MOVQ        DX, R10
+	ANDQ        $-16, R10
+	SUBQ        R10, DX
+	INCQ        DX
+	LEAQ        (DX), DX
+	XORQ        R11, R11
+	TESTQ       DX, DX
+	CMOVQLT     R11, DX
+	MOVQ        $0x00000010, R11
+	CMPQ        DX, R11
+	CMOVQGT     R11, DX
+	MOVQ        $-1, R11
+	BZHIQ       DX, R11, R11
+	KMOVW       R11, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (CX)(BX*4), K1, Z1
+	VFMADD231PS Z0, Z1, Z2
+	VMOVUPS.Z   (CX)(SI*4), K1, Z1
+	VFMADD231PS Z0, Z1, Z3
+	VMOVUPS.Z   (CX)(DI*4), K1, Z1
+	VFMADD231PS Z0, Z1, Z4
+	VMOVUPS.Z   (CX)(R8*4), K1, Z1
+	VFMADD231PS Z0, Z1, Z5
+	SHLQ        $0x02, R10
+	SUBQ        R10, AX
+	SUBQ        R10, CX
+	MOVQ        aImage+48(FP), DX
+	LEAQ        (AX)(DX*4), AX
+	MOVQ        bImage+56(FP), DX
+	LEAQ        (CX)(DX*4), CX
+	DECQ        R9
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z2, (AX)
+	VMOVUPS     Z3, 64(AX)
+	VMOVUPS     Z4, 128(AX)
+	VMOVUPS     Z5, 192(AX)
+	VZEROUPPER
+	RET
+
+// func dot1x5AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot1x5AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z2
+	VMOVUPS 64(AX), Z3
+	VMOVUPS 128(AX), Z4
+	VMOVUPS 192(AX), Z5
+	VMOVUPS 256(AX), Z6
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), CX
+	SHLQ    $0x02, CX
+	LEAQ    (CX)(CX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), DX
+	MOVLQSX (DX), BX
+	MOVLQSX 4(DX), SI
+	MOVLQSX 8(DX), DI
+	MOVLQSX 12(DX), R8
+	MOVLQSX 16(DX), R9
+	MOVQ    images+40(FP), R10
+
+image:
+	MOVQ n+0(FP), DX
+	DECQ DX
+	SHRQ $0x04, DX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (CX)(BX*4), Z1
+	VFMADD231PS Z0, Z1, Z2
+	VMOVUPS     (CX)(SI*4), Z1
+	VFMADD231PS Z0, Z1, Z3
+	VMOVUPS     (CX)(DI*4), Z1
+	VFMADD231PS Z0, Z1, Z4
+	VMOVUPS     (CX)(R8*4), Z1
+	VFMADD231PS Z0, Z1, Z5
+	VMOVUPS     (CX)(R9*4), Z1
+	VFMADD231PS Z0, Z1, Z6
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        DX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), DX
+	DECQ        DX
+	MOVQ        DX, R11
+	ANDQ        $-16, R11
+	SUBQ        R11, DX
+	INCQ        DX
+	LEAQ        (DX), DX
+	XORQ        R12, R12
+	TESTQ       DX, DX
+	CMOVQLT     R12, DX
+	MOVQ        $0x00000010, R12
+	CMPQ        DX, R12
+	CMOVQGT     R12, DX
+	MOVQ        $-1, R12
+	BZHIQ       DX, R12, R12
+	KMOVW       R12, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (CX)(BX*4), K1, Z1
+	VFMADD231PS Z0, Z1, Z2
+	VMOVUPS.Z   (CX)(SI*4), K1, Z1
+	VFMADD231PS Z0, Z1, Z3
+	VMOVUPS.Z   (CX)(DI*4), K1, Z1
+	VFMADD231PS Z0, Z1, Z4
+	VMOVUPS.Z   (CX)(R8*4), K1, Z1
+	VFMADD231PS Z0, Z1, Z5
+	VMOVUPS.Z   (CX)(R9*4), K1, Z1
+	VFMADD231PS Z0, Z1, Z6
+	SHLQ        $0x02, R11
+	SUBQ        R11, AX
+	SUBQ        R11, CX
+	MOVQ        aImage+48(FP), DX
+	LEAQ        (AX)(DX*4), AX
+	MOVQ        bImage+56(FP), DX
+	LEAQ        (CX)(DX*4), CX
+	DECQ        R10
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z2, (AX)
+	VMOVUPS     Z3, 64(AX)
+	VMOVUPS     Z4, 128(AX)
+	VMOVUPS     Z5, 192(AX)
+	VMOVUPS     Z6, 256(AX)
+	VZEROUPPER
+	RET
+
+// func dot2x1AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot2x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z3
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z4
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), BX
+	MOVLQSX (BX), SI
+	MOVQ    images+40(FP), DI
+
+image:
+	MOVQ n+0(FP), BX
+	DECQ BX
+	SHRQ $0x04, BX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (CX)(SI*4), Z2
+	VFMADD231PS Z0, Z2, Z3
+	VFMADD231PS Z1, Z2, Z4
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        BX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), BX
+	DECQ        BX
+	MOVQ        BX, R8
+	ANDQ        $-16, R8
+	SUBQ        R8, BX
+	INCQ        BX
+	LEAQ        (BX), BX
+	XORQ        R9, R9
+	TESTQ       BX, BX
+	CMOVQLT     R9, BX
+	MOVQ        $0x00000010, R9
+	CMPQ        BX, R9
+	CMOVQGT     R9, BX
+	MOVQ        $-1, R9
+	BZHIQ       BX, R9, R9
+	KMOVW       R9, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (CX)(SI*4), K1, Z2
+	VFMADD231PS Z0, Z2, Z3
+	VFMADD231PS Z1, Z2, Z4
+	SHLQ        $0x02, R8
+	SUBQ        R8, AX
+	SUBQ        R8, CX
+	MOVQ        aImage+48(FP), BX
+	LEAQ        (AX)(BX*4), AX
+	MOVQ        bImage+56(FP), BX
+	LEAQ        (CX)(BX*4), CX
+	DECQ        DI
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z3, (AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z4, (AX)
+	VZEROUPPER
+	RET
+
+// func dot2x2AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot2x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z3
+	VMOVUPS 64(AX), Z4
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z5
+	VMOVUPS 64(AX), Z6
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), BX
+	MOVLQSX (BX), SI
+	MOVLQSX 4(BX), DI
+	MOVQ    images+40(FP), R8
+
+image:
+	MOVQ n+0(FP), BX
+	DECQ BX
+	SHRQ $0x04, BX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (CX)(SI*4), Z2
+	VFMADD231PS Z0, Z2, Z3
+	VFMADD231PS Z1, Z2, Z5
+	VMOVUPS     (CX)(DI*4), Z2
+	VFMADD231PS Z0, Z2, Z4
+	VFMADD231PS Z1, Z2, Z6
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        BX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), BX
+	DECQ        BX
+	MOVQ        BX, R9
+	ANDQ        $-16, R9
+	SUBQ        R9, BX
+	INCQ        BX
+	LEAQ        (BX), BX
+	XORQ        R10, R10
+	TESTQ       BX, BX
+	CMOVQLT     R10, BX
+	MOVQ        $0x00000010, R10
+	CMPQ        BX, R10
+	CMOVQGT     R10, BX
+	MOVQ        $-1, R10
+	BZHIQ       BX, R10, R10
+	KMOVW       R10, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (CX)(SI*4), K1, Z2
+	VFMADD231PS Z0, Z2, Z3
+	VFMADD231PS Z1, Z2, Z5
+	VMOVUPS.Z   (CX)(DI*4), K1, Z2
+	VFMADD231PS Z0, Z2, Z4
+	VFMADD231PS Z1, Z2, Z6
+	SHLQ        $0x02, R9
+	SUBQ        R9, AX
+	SUBQ        R9, CX
+	MOVQ        aImage+48(FP), BX
+	LEAQ        (AX)(BX*4), AX
+	MOVQ        bImage+56(FP), BX
+	LEAQ        (CX)(BX*4), CX
+	DECQ        R8
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z3, (AX)
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z5, (AX)
+	VMOVUPS     Z6, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dot2x3AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot2x3AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z3
+	VMOVUPS 64(AX), Z4
+	VMOVUPS 128(AX), Z5
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z6
+	VMOVUPS 64(AX), Z7
+	VMOVUPS 128(AX), Z8
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), BX
+	MOVLQSX (BX), SI
+	MOVLQSX 4(BX), DI
+	MOVLQSX 8(BX), R8
+	MOVQ    images+40(FP), R9
+
+image:
+	MOVQ n+0(FP), BX
+	DECQ BX
+	SHRQ $0x04, BX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (CX)(SI*4), Z2
+	VFMADD231PS Z0, Z2, Z3
+	VFMADD231PS Z1, Z2, Z6
+	VMOVUPS     (CX)(DI*4), Z2
+	VFMADD231PS Z0, Z2, Z4
+	VFMADD231PS Z1, Z2, Z7
+	VMOVUPS     (CX)(R8*4), Z2
+	VFMADD231PS Z0, Z2, Z5
+	VFMADD231PS Z1, Z2, Z8
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        BX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), BX
+	DECQ        BX
+	MOVQ        BX, R10
+	ANDQ        $-16, R10
+	SUBQ        R10, BX
+	INCQ        BX
+	LEAQ        (BX), BX
+	XORQ        R11, R11
+	TESTQ       BX, BX
+	CMOVQLT     R11, BX
+	MOVQ        $0x00000010, R11
+	CMPQ        BX, R11
+	CMOVQGT     R11, BX
+	MOVQ        $-1, R11
+	BZHIQ       BX, R11, R11
+	KMOVW       R11, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (CX)(SI*4), K1, Z2
+	VFMADD231PS Z0, Z2, Z3
+	VFMADD231PS Z1, Z2, Z6
+	VMOVUPS.Z   (CX)(DI*4), K1, Z2
+	VFMADD231PS Z0, Z2, Z4
+	VFMADD231PS Z1, Z2, Z7
+	VMOVUPS.Z   (CX)(R8*4), K1, Z2
+	VFMADD231PS Z0, Z2, Z5
+	VFMADD231PS Z1, Z2, Z8
+	SHLQ        $0x02, R10
+	SUBQ        R10, AX
+	SUBQ        R10, CX
+	MOVQ        aImage+48(FP), BX
+	LEAQ        (AX)(BX*4), AX
+	MOVQ        bImage+56(FP), BX
+	LEAQ        (CX)(BX*4), CX
+	DECQ        R9
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z3, (AX)
+	VMOVUPS     Z4, 64(AX)
+	VMOVUPS     Z5, 128(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z6, (AX)
+	VMOVUPS     Z7, 64(AX)
+	VMOVUPS     Z8, 128(AX)
+	VZEROUPPER
+	RET
+
+// func dot2x4AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot2x4AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z3
+	VMOVUPS 64(AX), Z4
+	VMOVUPS 128(AX), Z5
+	VMOVUPS 192(AX), Z6
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z7
+	VMOVUPS 64(AX), Z8
+	VMOVUPS 128(AX), Z9
+	VMOVUPS 192(AX), Z10
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), BX
+	MOVLQSX (BX), SI
+	MOVLQSX 4(BX), DI
+	MOVLQSX 8(BX), R8
+	MOVLQSX 12(BX), R9
+	MOVQ    images+40(FP), R10
+
+image:
+	MOVQ n+0(FP), BX
+	DECQ BX
+	SHRQ $0x04, BX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (CX)(SI*4), Z2
+	VFMADD231PS Z0, Z2, Z3
+	VFMADD231PS Z1, Z2, Z7
+	VMOVUPS     (CX)(DI*4), Z2
+	VFMADD231PS Z0, Z2, Z4
+	VFMADD231PS Z1, Z2, Z8
+	VMOVUPS     (CX)(R8*4), Z2
+	VFMADD231PS Z0, Z2, Z5
+	VFMADD231PS Z1, Z2, Z9
+	VMOVUPS     (CX)(R9*4), Z2
+	VFMADD231PS Z0, Z2, Z6
+	VFMADD231PS Z1, Z2, Z10
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        BX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), BX
+	DECQ        BX
+	MOVQ        BX, R11
+	ANDQ        $-16, R11
+	SUBQ        R11, BX
+	INCQ        BX
+	LEAQ        (BX), BX
+	XORQ        R12, R12
+	TESTQ       BX, BX
+	CMOVQLT     R12, BX
+	MOVQ        $0x00000010, R12
+	CMPQ        BX, R12
+	CMOVQGT     R12, BX
+	MOVQ        $-1, R12
+	BZHIQ       BX, R12, R12
+	KMOVW       R12, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (CX)(SI*4), K1, Z2
+	VFMADD231PS Z0, Z2, Z3
+	VFMADD231PS Z1, Z2, Z7
+	VMOVUPS.Z   (CX)(DI*4), K1, Z2
+	VFMADD231PS Z0, Z2, Z4
+	VFMADD231PS Z1, Z2, Z8
+	VMOVUPS.Z   (CX)(R8*4), K1, Z2
+	VFMADD231PS Z0, Z2, Z5
+	VFMADD231PS Z1, Z2, Z9
+	VMOVUPS.Z   (CX)(R9*4), K1, Z2
+	VFMADD231PS Z0, Z2, Z6
+	VFMADD231PS Z1, Z2, Z10
+	SHLQ        $0x02, R11
+	SUBQ        R11, AX
+	SUBQ        R11, CX
+	MOVQ        aImage+48(FP), BX
+	LEAQ        (AX)(BX*4), AX
+	MOVQ        bImage+56(FP), BX
+	LEAQ        (CX)(BX*4), CX
+	DECQ        R10
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z3, (AX)
+	VMOVUPS     Z4, 64(AX)
+	VMOVUPS     Z5, 128(AX)
+	VMOVUPS     Z6, 192(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z7, (AX)
+	VMOVUPS     Z8, 64(AX)
+	VMOVUPS     Z9, 128(AX)
+	VMOVUPS     Z10, 192(AX)
+	VZEROUPPER
+	RET
+
+// func dot2x5AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot2x5AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z3
+	VMOVUPS 64(AX), Z4
+	VMOVUPS 128(AX), Z5
+	VMOVUPS 192(AX), Z6
+	VMOVUPS 256(AX), Z7
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z8
+	VMOVUPS 64(AX), Z9
+	VMOVUPS 128(AX), Z10
+	VMOVUPS 192(AX), Z11
+	VMOVUPS 256(AX), Z12
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), BX
+	MOVLQSX (BX), SI
+	MOVLQSX 4(BX), DI
+	MOVLQSX 8(BX), R8
+	MOVLQSX 12(BX), R9
+	MOVLQSX 16(BX), R10
+	MOVQ    images+40(FP), R11
+
+image:
+	MOVQ n+0(FP), BX
+	DECQ BX
+	SHRQ $0x04, BX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (CX)(SI*4), Z2
+	VFMADD231PS Z0, Z2, Z3
+	VFMADD231PS Z1, Z2, Z8
+	VMOVUPS     (CX)(DI*4), Z2
+	VFMADD231PS Z0, Z2, Z4
+	VFMADD231PS Z1, Z2, Z9
+	VMOVUPS     (CX)(R8*4), Z2
+	VFMADD231PS Z0, Z2, Z5
+	VFMADD231PS Z1, Z2, Z10
+	VMOVUPS     (CX)(R9*4), Z2
+	VFMADD231PS Z0, Z2, Z6
+	VFMADD231PS Z1, Z2, Z11
+	VMOVUPS     (CX)(R10*4), Z2
+	VFMADD231PS Z0, Z2, Z7
+	VFMADD231PS Z1, Z2, Z12
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        BX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), BX
+	DECQ        BX
+	MOVQ        BX, R12
+	ANDQ        $-16, R12
+	SUBQ        R12, BX
+	INCQ        BX
+	LEAQ        (BX), BX
+	XORQ        R13, R13
+	TESTQ       BX, BX
+	CMOVQLT     R13, BX
+	MOVQ        $0x00000010, R13
+	CMPQ        BX, R13
+	CMOVQGT     R13, BX
+	MOVQ        $-1, R13
+	BZHIQ       BX, R13, R13
+	KMOVW       R13, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (CX)(SI*4), K1, Z2
+	VFMADD231PS Z0, Z2, Z3
+	VFMADD231PS Z1, Z2, Z8
+	VMOVUPS.Z   (CX)(DI*4), K1, Z2
+	VFMADD231PS Z0, Z2, Z4
+	VFMADD231PS Z1, Z2, Z9
+	VMOVUPS.Z   (CX)(R8*4), K1, Z2
+	VFMADD231PS Z0, Z2, Z5
+	VFMADD231PS Z1, Z2, Z10
+	VMOVUPS.Z   (CX)(R9*4), K1, Z2
+	VFMADD231PS Z0, Z2, Z6
+	VFMADD231PS Z1, Z2, Z11
+	VMOVUPS.Z   (CX)(R10*4), K1, Z2
+	VFMADD231PS Z0, Z2, Z7
+	VFMADD231PS Z1, Z2, Z12
+	SHLQ        $0x02, R12
+	SUBQ        R12, AX
+	SUBQ        R12, CX
+	MOVQ        aImage+48(FP), BX
+	LEAQ        (AX)(BX*4), AX
+	MOVQ        bImage+56(FP), BX
+	LEAQ        (CX)(BX*4), CX
+	DECQ        R11
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z3, (AX)
+	VMOVUPS     Z4, 64(AX)
+	VMOVUPS     Z5, 128(AX)
+	VMOVUPS     Z6, 192(AX)
+	VMOVUPS     Z7, 256(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z8, (AX)
+	VMOVUPS     Z9, 64(AX)
+	VMOVUPS     Z10, 128(AX)
+	VMOVUPS     Z11, 192(AX)
+	VMOVUPS     Z12, 256(AX)
+	VZEROUPPER
+	RET
+
+// func dot3x1AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot3x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z4
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z5
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z6
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), BX
+	MOVLQSX (BX), SI
+	MOVQ    images+40(FP), DI
+
+image:
+	MOVQ n+0(FP), BX
+	DECQ BX
+	SHRQ $0x04, BX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (AX)(DX*2), Z2
+	VMOVUPS     (CX)(SI*4), Z3
+	VFMADD231PS Z0, Z3, Z4
+	VFMADD231PS Z1, Z3, Z5
+	VFMADD231PS Z2, Z3, Z6
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        BX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), BX
+	DECQ        BX
+	MOVQ        BX, R8
+	ANDQ        $-16, R8
+	SUBQ        R8, BX
+	INCQ        BX
+	LEAQ        (BX), BX
+	XORQ        R9, R9
+	TESTQ       BX, BX
+	CMOVQLT     R9, BX
+	MOVQ        $0x00000010, R9
+	CMPQ        BX, R9
+	CMOVQGT     R9, BX
+	MOVQ        $-1, R9
+	BZHIQ       BX, R9, R9
+	KMOVW       R9, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (AX)(DX*2), K1, Z2
+	VMOVUPS.Z   (CX)(SI*4), K1, Z3
+	VFMADD231PS Z0, Z3, Z4
+	VFMADD231PS Z1, Z3, Z5
+	VFMADD231PS Z2, Z3, Z6
+	SHLQ        $0x02, R8
+	SUBQ        R8, AX
+	SUBQ        R8, CX
+	MOVQ        aImage+48(FP), BX
+	LEAQ        (AX)(BX*4), AX
+	MOVQ        bImage+56(FP), BX
+	LEAQ        (CX)(BX*4), CX
+	DECQ        DI
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z4, (AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z5, (AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z6, (AX)
+	VZEROUPPER
+	RET
+
+// func dot3x2AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot3x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z4
+	VMOVUPS 64(AX), Z5
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z6
+	VMOVUPS 64(AX), Z7
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z8
+	VMOVUPS 64(AX), Z9
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), BX
+	MOVLQSX (BX), SI
+	MOVLQSX 4(BX), DI
+	MOVQ    images+40(FP), R8
+
+image:
+	MOVQ n+0(FP), BX
+	DECQ BX
+	SHRQ $0x04, BX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (AX)(DX*2), Z2
+	VMOVUPS     (CX)(SI*4), Z3
+	VFMADD231PS Z0, Z3, Z4
+	VFMADD231PS Z1, Z3, Z6
+	VFMADD231PS Z2, Z3, Z8
+	VMOVUPS     (CX)(DI*4), Z3
+	VFMADD231PS Z0, Z3, Z5
+	VFMADD231PS Z1, Z3, Z7
+	VFMADD231PS Z2, Z3, Z9
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        BX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), BX
+	DECQ        BX
+	MOVQ        BX, R9
+	ANDQ        $-16, R9
+	SUBQ        R9, BX
+	INCQ        BX
+	LEAQ        (BX), BX
+	XORQ        R10, R10
+	TESTQ       BX, BX
+	CMOVQLT     R10, BX
+	MOVQ        $0x00000010, R10
+	CMPQ        BX, R10
+	CMOVQGT     R10, BX
+	MOVQ        $-1, R10
+	BZHIQ       BX, R10, R10
+	KMOVW       R10, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (AX)(DX*2), K1, Z2
+	VMOVUPS.Z   (CX)(SI*4), K1, Z3
+	VFMADD231PS Z0, Z3, Z4
+	VFMADD231PS Z1, Z3, Z6
+	VFMADD231PS Z2, Z3, Z8
+	VMOVUPS.Z   (CX)(DI*4), K1, Z3
+	VFMADD231PS Z0, Z3, Z5
+	VFMADD231PS Z1, Z3, Z7
+	VFMADD231PS Z2, Z3, Z9
+	SHLQ        $0x02, R9
+	SUBQ        R9, AX
+	SUBQ        R9, CX
+	MOVQ        aImage+48(FP), BX
+	LEAQ        (AX)(BX*4), AX
+	MOVQ        bImage+56(FP), BX
+	LEAQ        (CX)(BX*4), CX
+	DECQ        R8
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     Z5, 64(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z6, (AX)
+	VMOVUPS     Z7, 64(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z8, (AX)
+	VMOVUPS     Z9, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dot3x3AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot3x3AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z4
+	VMOVUPS 64(AX), Z5
+	VMOVUPS 128(AX), Z6
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z7
+	VMOVUPS 64(AX), Z8
+	VMOVUPS 128(AX), Z9
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z10
+	VMOVUPS 64(AX), Z11
+	VMOVUPS 128(AX), Z12
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), BX
+	MOVLQSX (BX), SI
+	MOVLQSX 4(BX), DI
+	MOVLQSX 8(BX), R8
+	MOVQ    images+40(FP), R9
+
+image:
+	MOVQ n+0(FP), BX
+	DECQ BX
+	SHRQ $0x04, BX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (AX)(DX*2), Z2
+	VMOVUPS     (CX)(SI*4), Z3
+	VFMADD231PS Z0, Z3, Z4
+	VFMADD231PS Z1, Z3, Z7
+	VFMADD231PS Z2, Z3, Z10
+	VMOVUPS     (CX)(DI*4), Z3
+	VFMADD231PS Z0, Z3, Z5
+	VFMADD231PS Z1, Z3, Z8
+	VFMADD231PS Z2, Z3, Z11
+	VMOVUPS     (CX)(R8*4), Z3
+	VFMADD231PS Z0, Z3, Z6
+	VFMADD231PS Z1, Z3, Z9
+	VFMADD231PS Z2, Z3, Z12
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        BX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), BX
+	DECQ        BX
+	MOVQ        BX, R10
+	ANDQ        $-16, R10
+	SUBQ        R10, BX
+	INCQ        BX
+	LEAQ        (BX), BX
+	XORQ        R11, R11
+	TESTQ       BX, BX
+	CMOVQLT     R11, BX
+	MOVQ        $0x00000010, R11
+	CMPQ        BX, R11
+	CMOVQGT     R11, BX
+	MOVQ        $-1, R11
+	BZHIQ       BX, R11, R11
+	KMOVW       R11, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (AX)(DX*2), K1, Z2
+	VMOVUPS.Z   (CX)(SI*4), K1, Z3
+	VFMADD231PS Z0, Z3, Z4
+	VFMADD231PS Z1, Z3, Z7
+	VFMADD231PS Z2, Z3, Z10
+	VMOVUPS.Z   (CX)(DI*4), K1, Z3
+	VFMADD231PS Z0, Z3, Z5
+	VFMADD231PS Z1, Z3, Z8
+	VFMADD231PS Z2, Z3, Z11
+	VMOVUPS.Z   (CX)(R8*4), K1, Z3
+	VFMADD231PS Z0, Z3, Z6
+	VFMADD231PS Z1, Z3, Z9
+	VFMADD231PS Z2, Z3, Z12
+	SHLQ        $0x02, R10
+	SUBQ        R10, AX
+	SUBQ        R10, CX
+	MOVQ        aImage+48(FP), BX
+	LEAQ        (AX)(BX*4), AX
+	MOVQ        bImage+56(FP), BX
+	LEAQ        (CX)(BX*4), CX
+	DECQ        R9
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     Z5, 64(AX)
+	VMOVUPS     Z6, 128(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z7, (AX)
+	VMOVUPS     Z8, 64(AX)
+	VMOVUPS     Z9, 128(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z10, (AX)
+	VMOVUPS     Z11, 64(AX)
+	VMOVUPS     Z12, 128(AX)
+	VZEROUPPER
+	RET
+
+// func dot3x4AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot3x4AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z4
+	VMOVUPS 64(AX), Z5
+	VMOVUPS 128(AX), Z6
+	VMOVUPS 192(AX), Z7
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z8
+	VMOVUPS 64(AX), Z9
+	VMOVUPS 128(AX), Z10
+	VMOVUPS 192(AX), Z11
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z12
+	VMOVUPS 64(AX), Z13
+	VMOVUPS 128(AX), Z14
+	VMOVUPS 192(AX), Z15
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), BX
+	MOVLQSX (BX), SI
+	MOVLQSX 4(BX), DI
+	MOVLQSX 8(BX), R8
+	MOVLQSX 12(BX), R9
+	MOVQ    images+40(FP), R10
+
+image:
+	MOVQ n+0(FP), BX
+	DECQ BX
+	SHRQ $0x04, BX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (AX)(DX*2), Z2
+	VMOVUPS     (CX)(SI*4), Z3
+	VFMADD231PS Z0, Z3, Z4
+	VFMADD231PS Z1, Z3, Z8
+	VFMADD231PS Z2, Z3, Z12
+	VMOVUPS     (CX)(DI*4), Z3
+	VFMADD231PS Z0, Z3, Z5
+	VFMADD231PS Z1, Z3, Z9
+	VFMADD231PS Z2, Z3, Z13
+	VMOVUPS     (CX)(R8*4), Z3
+	VFMADD231PS Z0, Z3, Z6
+	VFMADD231PS Z1, Z3, Z10
+	VFMADD231PS Z2, Z3, Z14
+	VMOVUPS     (CX)(R9*4), Z3
+	VFMADD231PS Z0, Z3, Z7
+	VFMADD231PS Z1, Z3, Z11
+	VFMADD231PS Z2, Z3, Z15
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        BX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), BX
+	DECQ        BX
+	MOVQ        BX, R11
+	ANDQ        $-16, R11
+	SUBQ        R11, BX
+	INCQ        BX
+	LEAQ        (BX), BX
+	XORQ        R12, R12
+	TESTQ       BX, BX
+	CMOVQLT     R12, BX
+	MOVQ        $0x00000010, R12
+	CMPQ        BX, R12
+	CMOVQGT     R12, BX
+	MOVQ        $-1, R12
+	BZHIQ       BX, R12, R12
+	KMOVW       R12, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (AX)(DX*2), K1, Z2
+	VMOVUPS.Z   (CX)(SI*4), K1, Z3
+	VFMADD231PS Z0, Z3, Z4
+	VFMADD231PS Z1, Z3, Z8
+	VFMADD231PS Z2, Z3, Z12
+	VMOVUPS.Z   (CX)(DI*4), K1, Z3
+	VFMADD231PS Z0, Z3, Z5
+	VFMADD231PS Z1, Z3, Z9
+	VFMADD231PS Z2, Z3, Z13
+	VMOVUPS.Z   (CX)(R8*4), K1, Z3
+	VFMADD231PS Z0, Z3, Z6
+	VFMADD231PS Z1, Z3, Z10
+	VFMADD231PS Z2, Z3, Z14
+	VMOVUPS.Z   (CX)(R9*4), K1, Z3
+	VFMADD231PS Z0, Z3, Z7
+	VFMADD231PS Z1, Z3, Z11
+	VFMADD231PS Z2, Z3, Z15
+	SHLQ        $0x02, R11
+	SUBQ        R11, AX
+	SUBQ        R11, CX
+	MOVQ        aImage+48(FP), BX
+	LEAQ        (AX)(BX*4), AX
+	MOVQ        bImage+56(FP), BX
+	LEAQ        (CX)(BX*4), CX
+	DECQ        R10
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     Z5, 64(AX)
+	VMOVUPS     Z6, 128(AX)
+	VMOVUPS     Z7, 192(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z8, (AX)
+	VMOVUPS     Z9, 64(AX)
+	VMOVUPS     Z10, 128(AX)
+	VMOVUPS     Z11, 192(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z12, (AX)
+	VMOVUPS     Z13, 64(AX)
+	VMOVUPS     Z14, 128(AX)
+	VMOVUPS     Z15, 192(AX)
+	VZEROUPPER
+	RET
+
+// func dot3x5AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot3x5AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z4
+	VMOVUPS 64(AX), Z5
+	VMOVUPS 128(AX), Z6
+	VMOVUPS 192(AX), Z7
+	VMOVUPS 256(AX), Z8
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z9
+	VMOVUPS 64(AX), Z10
+	VMOVUPS 128(AX), Z11
+	VMOVUPS 192(AX), Z12
+	VMOVUPS 256(AX), Z13
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z14
+	VMOVUPS 64(AX), Z15
+	VMOVUPS 128(AX), Z16
+	VMOVUPS 192(AX), Z17
+	VMOVUPS 256(AX), Z18
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), CX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), BX
+	MOVLQSX (BX), SI
+	MOVLQSX 4(BX), DI
+	MOVLQSX 8(BX), R8
+	MOVLQSX 12(BX), R9
+	MOVLQSX 16(BX), R10
+	MOVQ    images+40(FP), R11
+
+image:
+	MOVQ n+0(FP), BX
+	DECQ BX
+	SHRQ $0x04, BX
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (AX)(DX*2), Z2
+	VMOVUPS     (CX)(SI*4), Z3
+	VFMADD231PS Z0, Z3, Z4
+	VFMADD231PS Z1, Z3, Z9
+	VFMADD231PS Z2, Z3, Z14
+	VMOVUPS     (CX)(DI*4), Z3
+	VFMADD231PS Z0, Z3, Z5
+	VFMADD231PS Z1, Z3, Z10
+	VFMADD231PS Z2, Z3, Z15
+	VMOVUPS     (CX)(R8*4), Z3
+	VFMADD231PS Z0, Z3, Z6
+	VFMADD231PS Z1, Z3, Z11
+	VFMADD231PS Z2, Z3, Z16
+	VMOVUPS     (CX)(R9*4), Z3
+	VFMADD231PS Z0, Z3, Z7
+	VFMADD231PS Z1, Z3, Z12
+	VFMADD231PS Z2, Z3, Z17
+	VMOVUPS     (CX)(R10*4), Z3
+	VFMADD231PS Z0, Z3, Z8
+	VFMADD231PS Z1, Z3, Z13
+	VFMADD231PS Z2, Z3, Z18
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        BX
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), BX
+	DECQ        BX
+	MOVQ        BX, R12
+	ANDQ        $-16, R12
+	SUBQ        R12, BX
+	INCQ        BX
+	LEAQ        (BX), BX
+	XORQ        R13, R13
+	TESTQ       BX, BX
+	CMOVQLT     R13, BX
+	MOVQ        $0x00000010, R13
+	CMPQ        BX, R13
+	CMOVQGT     R13, BX
+	MOVQ        $-1, R13
+	BZHIQ       BX, R13, R13
+	KMOVW       R13, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (AX)(DX*2), K1, Z2
+	VMOVUPS.Z   (CX)(SI*4), K1, Z3
+	VFMADD231PS Z0, Z3, Z4
+	VFMADD231PS Z1, Z3, Z9
+	VFMADD231PS Z2, Z3, Z14
+	VMOVUPS.Z   (CX)(DI*4), K1, Z3
+	VFMADD231PS Z0, Z3, Z5
+	VFMADD231PS Z1, Z3, Z10
+	VFMADD231PS Z2, Z3, Z15
+	VMOVUPS.Z   (CX)(R8*4), K1, Z3
+	VFMADD231PS Z0, Z3, Z6
+	VFMADD231PS Z1, Z3, Z11
+	VFMADD231PS Z2, Z3, Z16
+	VMOVUPS.Z   (CX)(R9*4), K1, Z3
+	VFMADD231PS Z0, Z3, Z7
+	VFMADD231PS Z1, Z3, Z12
+	VFMADD231PS Z2, Z3, Z17
+	VMOVUPS.Z   (CX)(R10*4), K1, Z3
+	VFMADD231PS Z0, Z3, Z8
+	VFMADD231PS Z1, Z3, Z13
+	VFMADD231PS Z2, Z3, Z18
+	SHLQ        $0x02, R12
+	SUBQ        R12, AX
+	SUBQ        R12, CX
+	MOVQ        aImage+48(FP), BX
+	LEAQ        (AX)(BX*4), AX
+	MOVQ        bImage+56(FP), BX
+	LEAQ        (CX)(BX*4), CX
+	DECQ        R11
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     Z5, 64(AX)
+	VMOVUPS     Z6, 128(AX)
+	VMOVUPS     Z7, 192(AX)
+	VMOVUPS     Z8, 256(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z9, (AX)
+	VMOVUPS     Z10, 64(AX)
+	VMOVUPS     Z11, 128(AX)
+	VMOVUPS     Z12, 192(AX)
+	VMOVUPS     Z13, 256(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z14, (AX)
+	VMOVUPS     Z15, 64(AX)
+	VMOVUPS     Z16, 128(AX)
+	VMOVUPS     Z17, 192(AX)
+	VMOVUPS     Z18, 256(AX)
+	VZEROUPPER
+	RET
+
+// func dot4x1AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot4x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z5
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z6
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z7
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z8
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), SI
+	MOVLQSX (SI), DI
+	MOVQ    images+40(FP), R8
+
+image:
+	MOVQ n+0(FP), SI
+	DECQ SI
+	SHRQ $0x04, SI
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (AX)(DX*2), Z2
+	VMOVUPS     (AX)(BX*1), Z3
+	VMOVUPS     (CX)(DI*4), Z4
+	VFMADD231PS Z0, Z4, Z5
+	VFMADD231PS Z1, Z4, Z6
+	VFMADD231PS Z2, Z4, Z7
+	VFMADD231PS Z3, Z4, Z8
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        SI
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), SI
+	DECQ        SI
+	MOVQ        SI, R9
+	ANDQ        $-16, R9
+	SUBQ        R9, SI
+	INCQ        SI
+	LEAQ        (SI), SI
+	XORQ        R10, R10
+	TESTQ       SI, SI
+	CMOVQLT     R10, SI
+	MOVQ        $0x00000010, R10
+	CMPQ        SI, R10
+	CMOVQGT     R10, SI
+	MOVQ        $-1, R10
+	BZHIQ       SI, R10, R10
+	KMOVW       R10, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (AX)(DX*2), K1, Z2
+	VMOVUPS.Z   (AX)(BX*1), K1, Z3
+	VMOVUPS.Z   (CX)(DI*4), K1, Z4
+	VFMADD231PS Z0, Z4, Z5
+	VFMADD231PS Z1, Z4, Z6
+	VFMADD231PS Z2, Z4, Z7
+	VFMADD231PS Z3, Z4, Z8
+	SHLQ        $0x02, R9
+	SUBQ        R9, AX
+	SUBQ        R9, CX
+	MOVQ        aImage+48(FP), SI
+	LEAQ        (AX)(SI*4), AX
+	MOVQ        bImage+56(FP), SI
+	LEAQ        (CX)(SI*4), CX
+	DECQ        R8
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z5, (AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z6, (AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z7, (AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z8, (AX)
+	VZEROUPPER
+	RET
+
+// func dot4x2AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot4x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z5
+	VMOVUPS 64(AX), Z6
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z7
+	VMOVUPS 64(AX), Z8
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z9
+	VMOVUPS 64(AX), Z10
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z11
+	VMOVUPS 64(AX), Z12
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), SI
+	MOVLQSX (SI), DI
+	MOVLQSX 4(SI), R8
+	MOVQ    images+40(FP), R9
+
+image:
+	MOVQ n+0(FP), SI
+	DECQ SI
+	SHRQ $0x04, SI
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (AX)(DX*2), Z2
+	VMOVUPS     (AX)(BX*1), Z3
+	VMOVUPS     (CX)(DI*4), Z4
+	VFMADD231PS Z0, Z4, Z5
+	VFMADD231PS Z1, Z4, Z7
+	VFMADD231PS Z2, Z4, Z9
+	VFMADD231PS Z3, Z4, Z11
+	VMOVUPS     (CX)(R8*4), Z4
+	VFMADD231PS Z0, Z4, Z6
+	VFMADD231PS Z1, Z4, Z8
+	VFMADD231PS Z2, Z4, Z10
+	VFMADD231PS Z3, Z4, Z12
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        SI
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), SI
+	DECQ        SI
+	MOVQ        SI, R10
+	ANDQ        $-16, R10
+	SUBQ        R10, SI
+	INCQ        SI
+	LEAQ        (SI), SI
+	XORQ        R11, R11
+	TESTQ       SI, SI
+	CMOVQLT     R11, SI
+	MOVQ        $0x00000010, R11
+	CMPQ        SI, R11
+	CMOVQGT     R11, SI
+	MOVQ        $-1, R11
+	BZHIQ       SI, R11, R11
+	KMOVW       R11, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (AX)(DX*2), K1, Z2
+	VMOVUPS.Z   (AX)(BX*1), K1, Z3
+	VMOVUPS.Z   (CX)(DI*4), K1, Z4
+	VFMADD231PS Z0, Z4, Z5
+	VFMADD231PS Z1, Z4, Z7
+	VFMADD231PS Z2, Z4, Z9
+	VFMADD231PS Z3, Z4, Z11
+	VMOVUPS.Z   (CX)(R8*4), K1, Z4
+	VFMADD231PS Z0, Z4, Z6
+	VFMADD231PS Z1, Z4, Z8
+	VFMADD231PS Z2, Z4, Z10
+	VFMADD231PS Z3, Z4, Z12
+	SHLQ        $0x02, R10
+	SUBQ        R10, AX
+	SUBQ        R10, CX
+	MOVQ        aImage+48(FP), SI
+	LEAQ        (AX)(SI*4), AX
+	MOVQ        bImage+56(FP), SI
+	LEAQ        (CX)(SI*4), CX
+	DECQ        R9
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z5, (AX)
+	VMOVUPS     Z6, 64(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z7, (AX)
+	VMOVUPS     Z8, 64(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z9, (AX)
+	VMOVUPS     Z10, 64(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z11, (AX)
+	VMOVUPS     Z12, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dot4x3AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot4x3AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z5
+	VMOVUPS 64(AX), Z6
+	VMOVUPS 128(AX), Z7
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z8
+	VMOVUPS 64(AX), Z9
+	VMOVUPS 128(AX), Z10
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z11
+	VMOVUPS 64(AX), Z12
+	VMOVUPS 128(AX), Z13
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z14
+	VMOVUPS 64(AX), Z15
+	VMOVUPS 128(AX), Z16
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), SI
+	MOVLQSX (SI), DI
+	MOVLQSX 4(SI), R8
+	MOVLQSX 8(SI), R9
+	MOVQ    images+40(FP), R10
+
+image:
+	MOVQ n+0(FP), SI
+	DECQ SI
+	SHRQ $0x04, SI
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (AX)(DX*2), Z2
+	VMOVUPS     (AX)(BX*1), Z3
+	VMOVUPS     (CX)(DI*4), Z4
+	VFMADD231PS Z0, Z4, Z5
+	VFMADD231PS Z1, Z4, Z8
+	VFMADD231PS Z2, Z4, Z11
+	VFMADD231PS Z3, Z4, Z14
+	VMOVUPS     (CX)(R8*4), Z4
+	VFMADD231PS Z0, Z4, Z6
+	VFMADD231PS Z1, Z4, Z9
+	VFMADD231PS Z2, Z4, Z12
+	VFMADD231PS Z3, Z4, Z15
+	VMOVUPS     (CX)(R9*4), Z4
+	VFMADD231PS Z0, Z4, Z7
+	VFMADD231PS Z1, Z4, Z10
+	VFMADD231PS Z2, Z4, Z13
+	VFMADD231PS Z3, Z4, Z16
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        SI
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), SI
+	DECQ        SI
+	MOVQ        SI, R11
+	ANDQ        $-16, R11
+	SUBQ        R11, SI
+	INCQ        SI
+	LEAQ        (SI), SI
+	XORQ        R12, R12
+	TESTQ       SI, SI
+	CMOVQLT     R12, SI
+	MOVQ        $0x00000010, R12
+	CMPQ        SI, R12
+	CMOVQGT     R12, SI
+	MOVQ        $-1, R12
+	BZHIQ       SI, R12, R12
+	KMOVW       R12, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (AX)(DX*2), K1, Z2
+	VMOVUPS.Z   (AX)(BX*1), K1, Z3
+	VMOVUPS.Z   (CX)(DI*4), K1, Z4
+	VFMADD231PS Z0, Z4, Z5
+	VFMADD231PS Z1, Z4, Z8
+	VFMADD231PS Z2, Z4, Z11
+	VFMADD231PS Z3, Z4, Z14
+	VMOVUPS.Z   (CX)(R8*4), K1, Z4
+	VFMADD231PS Z0, Z4, Z6
+	VFMADD231PS Z1, Z4, Z9
+	VFMADD231PS Z2, Z4, Z12
+	VFMADD231PS Z3, Z4, Z15
+	VMOVUPS.Z   (CX)(R9*4), K1, Z4
+	VFMADD231PS Z0, Z4, Z7
+	VFMADD231PS Z1, Z4, Z10
+	VFMADD231PS Z2, Z4, Z13
+	VFMADD231PS Z3, Z4, Z16
+	SHLQ        $0x02, R11
+	SUBQ        R11, AX
+	SUBQ        R11, CX
+	MOVQ        aImage+48(FP), SI
+	LEAQ        (AX)(SI*4), AX
+	MOVQ        bImage+56(FP), SI
+	LEAQ        (CX)(SI*4), CX
+	DECQ        R10
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z5, (AX)
+	VMOVUPS     Z6, 64(AX)
+	VMOVUPS     Z7, 128(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z8, (AX)
+	VMOVUPS     Z9, 64(AX)
+	VMOVUPS     Z10, 128(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z11, (AX)
+	VMOVUPS     Z12, 64(AX)
+	VMOVUPS     Z13, 128(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z14, (AX)
+	VMOVUPS     Z15, 64(AX)
+	VMOVUPS     Z16, 128(AX)
+	VZEROUPPER
+	RET
+
+// func dot4x4AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot4x4AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z5
+	VMOVUPS 64(AX), Z6
+	VMOVUPS 128(AX), Z7
+	VMOVUPS 192(AX), Z8
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z9
+	VMOVUPS 64(AX), Z10
+	VMOVUPS 128(AX), Z11
+	VMOVUPS 192(AX), Z12
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z13
+	VMOVUPS 64(AX), Z14
+	VMOVUPS 128(AX), Z15
+	VMOVUPS 192(AX), Z16
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z17
+	VMOVUPS 64(AX), Z18
+	VMOVUPS 128(AX), Z19
+	VMOVUPS 192(AX), Z20
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), SI
+	MOVLQSX (SI), DI
+	MOVLQSX 4(SI), R8
+	MOVLQSX 8(SI), R9
+	MOVLQSX 12(SI), R10
+	MOVQ    images+40(FP), R11
+
+image:
+	MOVQ n+0(FP), SI
+	DECQ SI
+	SHRQ $0x04, SI
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (AX)(DX*2), Z2
+	VMOVUPS     (AX)(BX*1), Z3
+	VMOVUPS     (CX)(DI*4), Z4
+	VFMADD231PS Z0, Z4, Z5
+	VFMADD231PS Z1, Z4, Z9
+	VFMADD231PS Z2, Z4, Z13
+	VFMADD231PS Z3, Z4, Z17
+	VMOVUPS     (CX)(R8*4), Z4
+	VFMADD231PS Z0, Z4, Z6
+	VFMADD231PS Z1, Z4, Z10
+	VFMADD231PS Z2, Z4, Z14
+	VFMADD231PS Z3, Z4, Z18
+	VMOVUPS     (CX)(R9*4), Z4
+	VFMADD231PS Z0, Z4, Z7
+	VFMADD231PS Z1, Z4, Z11
+	VFMADD231PS Z2, Z4, Z15
+	VFMADD231PS Z3, Z4, Z19
+	VMOVUPS     (CX)(R10*4), Z4
+	VFMADD231PS Z0, Z4, Z8
+	VFMADD231PS Z1, Z4, Z12
+	VFMADD231PS Z2, Z4, Z16
+	VFMADD231PS Z3, Z4, Z20
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        SI
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), SI
+	DECQ        SI
+	MOVQ        SI, R12
+	ANDQ        $-16, R12
+	SUBQ        R12, SI
+	INCQ        SI
+	LEAQ        (SI), SI
+	XORQ        R13, R13
+	TESTQ       SI, SI
+	CMOVQLT     R13, SI
+	MOVQ        $0x00000010, R13
+	CMPQ        SI, R13
+	CMOVQGT     R13, SI
+	MOVQ        $-1, R13
+	BZHIQ       SI, R13, R13
+	KMOVW       R13, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (AX)(DX*2), K1, Z2
+	VMOVUPS.Z   (AX)(BX*1), K1, Z3
+	VMOVUPS.Z   (CX)(DI*4), K1, Z4
+	VFMADD231PS Z0, Z4, Z5
+	VFMADD231PS Z1, Z4, Z9
+	VFMADD231PS Z2, Z4, Z13
+	VFMADD231PS Z3, Z4, Z17
+	VMOVUPS.Z   (CX)(R8*4), K1, Z4
+	VFMADD231PS Z0, Z4, Z6
+	VFMADD231PS Z1, Z4, Z10
+	VFMADD231PS Z2, Z4, Z14
+	VFMADD231PS Z3, Z4, Z18
+	VMOVUPS.Z   (CX)(R9*4), K1, Z4
+	VFMADD231PS Z0, Z4, Z7
+	VFMADD231PS Z1, Z4, Z11
+	VFMADD231PS Z2, Z4, Z15
+	VFMADD231PS Z3, Z4, Z19
+	VMOVUPS.Z   (CX)(R10*4), K1, Z4
+	VFMADD231PS Z0, Z4, Z8
+	VFMADD231PS Z1, Z4, Z12
+	VFMADD231PS Z2, Z4, Z16
+	VFMADD231PS Z3, Z4, Z20
+	SHLQ        $0x02, R12
+	SUBQ        R12, AX
+	SUBQ        R12, CX
+	MOVQ        aImage+48(FP), SI
+	LEAQ        (AX)(SI*4), AX
+	MOVQ        bImage+56(FP), SI
+	LEAQ        (CX)(SI*4), CX
+	DECQ        R11
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z5, (AX)
+	VMOVUPS     Z6, 64(AX)
+	VMOVUPS     Z7, 128(AX)
+	VMOVUPS     Z8, 192(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z9, (AX)
+	VMOVUPS     Z10, 64(AX)
+	VMOVUPS     Z11, 128(AX)
+	VMOVUPS     Z12, 192(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z13, (AX)
+	VMOVUPS     Z14, 64(AX)
+	VMOVUPS     Z15, 128(AX)
+	VMOVUPS     Z16, 192(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z17, (AX)
+	VMOVUPS     Z18, 64(AX)
+	VMOVUPS     Z19, 128(AX)
+	VMOVUPS     Z20, 192(AX)
+	VZEROUPPER
+	RET
+
+// func dot4x5AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot4x5AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z5
+	VMOVUPS 64(AX), Z6
+	VMOVUPS 128(AX), Z7
+	VMOVUPS 192(AX), Z8
+	VMOVUPS 256(AX), Z9
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z10
+	VMOVUPS 64(AX), Z11
+	VMOVUPS 128(AX), Z12
+	VMOVUPS 192(AX), Z13
+	VMOVUPS 256(AX), Z14
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z15
+	VMOVUPS 64(AX), Z16
+	VMOVUPS 128(AX), Z17
+	VMOVUPS 192(AX), Z18
+	VMOVUPS 256(AX), Z19
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z20
+	VMOVUPS 64(AX), Z21
+	VMOVUPS 128(AX), Z22
+	VMOVUPS 192(AX), Z23
+	VMOVUPS 256(AX), Z24
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), SI
+	MOVLQSX (SI), DI
+	MOVLQSX 4(SI), R8
+	MOVLQSX 8(SI), R9
+	MOVLQSX 12(SI), R10
+	MOVLQSX 16(SI), R11
+	MOVQ    images+40(FP), R12
+
+image:
+	MOVQ n+0(FP), SI
+	DECQ SI
+	SHRQ $0x04, SI
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (AX)(DX*2), Z2
+	VMOVUPS     (AX)(BX*1), Z3
+	VMOVUPS     (CX)(DI*4), Z4
+	VFMADD231PS Z0, Z4, Z5
+	VFMADD231PS Z1, Z4, Z10
+	VFMADD231PS Z2, Z4, Z15
+	VFMADD231PS Z3, Z4, Z20
+	VMOVUPS     (CX)(R8*4), Z4
+	VFMADD231PS Z0, Z4, Z6
+	VFMADD231PS Z1, Z4, Z11
+	VFMADD231PS Z2, Z4, Z16
+	VFMADD231PS Z3, Z4, Z21
+	VMOVUPS     (CX)(R9*4), Z4
+	VFMADD231PS Z0, Z4, Z7
+	VFMADD231PS Z1, Z4, Z12
+	VFMADD231PS Z2, Z4, Z17
+	VFMADD231PS Z3, Z4, Z22
+	VMOVUPS     (CX)(R10*4), Z4
+	VFMADD231PS Z0, Z4, Z8
+	VFMADD231PS Z1, Z4, Z13
+	VFMADD231PS Z2, Z4, Z18
+	VFMADD231PS Z3, Z4, Z23
+	VMOVUPS     (CX)(R11*4), Z4
+	VFMADD231PS Z0, Z4, Z9
+	VFMADD231PS Z1, Z4, Z14
+	VFMADD231PS Z2, Z4, Z19
+	VFMADD231PS Z3, Z4, Z24
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        SI
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), SI
+	DECQ        SI
+	MOVQ        SI, R13
+	ANDQ        $-16, R13
+	SUBQ        R13, SI
+	INCQ        SI
+	LEAQ        (SI), SI
+	XORQ        R14, R14
+	TESTQ       SI, SI
+	CMOVQLT     R14, SI
+	MOVQ        $0x00000010, R14
+	CMPQ        SI, R14
+	CMOVQGT     R14, SI
+	MOVQ        $-1, R14
+	BZHIQ       SI, R14, R14
+	KMOVW       R14, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (AX)(DX*2), K1, Z2
+	VMOVUPS.Z   (AX)(BX*1), K1, Z3
+	VMOVUPS.Z   (CX)(DI*4), K1, Z4
+	VFMADD231PS Z0, Z4, Z5
+	VFMADD231PS Z1, Z4, Z10
+	VFMADD231PS Z2, Z4, Z15
+	VFMADD231PS Z3, Z4, Z20
+	VMOVUPS.Z   (CX)(R8*4), K1, Z4
+	VFMADD231PS Z0, Z4, Z6
+	VFMADD231PS Z1, Z4, Z11
+	VFMADD231PS Z2, Z4, Z16
+	VFMADD231PS Z3, Z4, Z21
+	VMOVUPS.Z   (CX)(R9*4), K1, Z4
+	VFMADD231PS Z0, Z4, Z7
+	VFMADD231PS Z1, Z4, Z12
+	VFMADD231PS Z2, Z4, Z17
+	VFMADD231PS Z3, Z4, Z22
+	VMOVUPS.Z   (CX)(R10*4), K1, Z4
+	VFMADD231PS Z0, Z4, Z8
+	VFMADD231PS Z1, Z4, Z13
+	VFMADD231PS Z2, Z4, Z18
+	VFMADD231PS Z3, Z4, Z23
+	VMOVUPS.Z   (CX)(R11*4), K1, Z4
+	VFMADD231PS Z0, Z4, Z9
+	VFMADD231PS Z1, Z4, Z14
+	VFMADD231PS Z2, Z4, Z19
+	VFMADD231PS Z3, Z4, Z24
+	SHLQ        $0x02, R13
+	SUBQ        R13, AX
+	SUBQ        R13, CX
+	MOVQ        aImage+48(FP), SI
+	LEAQ        (AX)(SI*4), AX
+	MOVQ        bImage+56(FP), SI
+	LEAQ        (CX)(SI*4), CX
+	DECQ        R12
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z5, (AX)
+	VMOVUPS     Z6, 64(AX)
+	VMOVUPS     Z7, 128(AX)
+	VMOVUPS     Z8, 192(AX)
+	VMOVUPS     Z9, 256(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z10, (AX)
+	VMOVUPS     Z11, 64(AX)
+	VMOVUPS     Z12, 128(AX)
+	VMOVUPS     Z13, 192(AX)
+	VMOVUPS     Z14, 256(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z15, (AX)
+	VMOVUPS     Z16, 64(AX)
+	VMOVUPS     Z17, 128(AX)
+	VMOVUPS     Z18, 192(AX)
+	VMOVUPS     Z19, 256(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z20, (AX)
+	VMOVUPS     Z21, 64(AX)
+	VMOVUPS     Z22, 128(AX)
+	VMOVUPS     Z23, 192(AX)
+	VMOVUPS     Z24, 256(AX)
+	VZEROUPPER
+	RET
+
+// func dot5x1AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot5x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z6
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z7
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z8
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z9
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z10
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), SI
+	MOVLQSX (SI), DI
+	MOVQ    images+40(FP), R8
+
+image:
+	MOVQ n+0(FP), SI
+	DECQ SI
+	SHRQ $0x04, SI
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (AX)(DX*2), Z2
+	VMOVUPS     (AX)(BX*1), Z3
+	VMOVUPS     (AX)(DX*4), Z4
+	VMOVUPS     (CX)(DI*4), Z5
+	VFMADD231PS Z0, Z5, Z6
+	VFMADD231PS Z1, Z5, Z7
+	VFMADD231PS Z2, Z5, Z8
+	VFMADD231PS Z3, Z5, Z9
+	VFMADD231PS Z4, Z5, Z10
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        SI
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), SI
+	DECQ        SI
+	MOVQ        SI, R9
+	ANDQ        $-16, R9
+	SUBQ        R9, SI
+	INCQ        SI
+	LEAQ        (SI), SI
+	XORQ        R10, R10
+	TESTQ       SI, SI
+	CMOVQLT     R10, SI
+	MOVQ        $0x00000010, R10
+	CMPQ        SI, R10
+	CMOVQGT     R10, SI
+	MOVQ        $-1, R10
+	BZHIQ       SI, R10, R10
+	KMOVW       R10, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (AX)(DX*2), K1, Z2
+	VMOVUPS.Z   (AX)(BX*1), K1, Z3
+	VMOVUPS.Z   (AX)(DX*4), K1, Z4
+	VMOVUPS.Z   (CX)(DI*4), K1, Z5
+	VFMADD231PS Z0, Z5, Z6
+	VFMADD231PS Z1, Z5, Z7
+	VFMADD231PS Z2, Z5, Z8
+	VFMADD231PS Z3, Z5, Z9
+	VFMADD231PS Z4, Z5, Z10
+	SHLQ        $0x02, R9
+	SUBQ        R9, AX
+	SUBQ        R9, CX
+	MOVQ        aImage+48(FP), SI
+	LEAQ        (AX)(SI*4), AX
+	MOVQ        bImage+56(FP), SI
+	LEAQ        (CX)(SI*4), CX
+	DECQ        R8
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z6, (AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z7, (AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z8, (AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z9, (AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z10, (AX)
+	VZEROUPPER
+	RET
+
+// func dot5x2AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot5x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z6
+	VMOVUPS 64(AX), Z7
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z8
+	VMOVUPS 64(AX), Z9
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z10
+	VMOVUPS 64(AX), Z11
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z12
+	VMOVUPS 64(AX), Z13
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z14
+	VMOVUPS 64(AX), Z15
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), SI
+	MOVLQSX (SI), DI
+	MOVLQSX 4(SI), R8
+	MOVQ    images+40(FP), R9
+
+image:
+	MOVQ n+0(FP), SI
+	DECQ SI
+	SHRQ $0x04, SI
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (AX)(DX*2), Z2
+	VMOVUPS     (AX)(BX*1), Z3
+	VMOVUPS     (AX)(DX*4), Z4
+	VMOVUPS     (CX)(DI*4), Z5
+	VFMADD231PS Z0, Z5, Z6
+	VFMADD231PS Z1, Z5, Z8
+	VFMADD231PS Z2, Z5, Z10
+	VFMADD231PS Z3, Z5, Z12
+	VFMADD231PS Z4, Z5, Z14
+	VMOVUPS     (CX)(R8*4), Z5
+	VFMADD231PS Z0, Z5, Z7
+	VFMADD231PS Z1, Z5, Z9
+	VFMADD231PS Z2, Z5, Z11
+	VFMADD231PS Z3, Z5, Z13
+	VFMADD231PS Z4, Z5, Z15
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        SI
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), SI
+	DECQ        SI
+	MOVQ        SI, R10
+	ANDQ        $-16, R10
+	SUBQ        R10, SI
+	INCQ        SI
+	LEAQ        (SI), SI
+	XORQ        R11, R11
+	TESTQ       SI, SI
+	CMOVQLT     R11, SI
+	MOVQ        $0x00000010, R11
+	CMPQ        SI, R11
+	CMOVQGT     R11, SI
+	MOVQ        $-1, R11
+	BZHIQ       SI, R11, R11
+	KMOVW       R11, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (AX)(DX*2), K1, Z2
+	VMOVUPS.Z   (AX)(BX*1), K1, Z3
+	VMOVUPS.Z   (AX)(DX*4), K1, Z4
+	VMOVUPS.Z   (CX)(DI*4), K1, Z5
+	VFMADD231PS Z0, Z5, Z6
+	VFMADD231PS Z1, Z5, Z8
+	VFMADD231PS Z2, Z5, Z10
+	VFMADD231PS Z3, Z5, Z12
+	VFMADD231PS Z4, Z5, Z14
+	VMOVUPS.Z   (CX)(R8*4), K1, Z5
+	VFMADD231PS Z0, Z5, Z7
+	VFMADD231PS Z1, Z5, Z9
+	VFMADD231PS Z2, Z5, Z11
+	VFMADD231PS Z3, Z5, Z13
+	VFMADD231PS Z4, Z5, Z15
+	SHLQ        $0x02, R10
+	SUBQ        R10, AX
+	SUBQ        R10, CX
+	MOVQ        aImage+48(FP), SI
+	LEAQ        (AX)(SI*4), AX
+	MOVQ        bImage+56(FP), SI
+	LEAQ        (CX)(SI*4), CX
+	DECQ        R9
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z6, (AX)
+	VMOVUPS     Z7, 64(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z8, (AX)
+	VMOVUPS     Z9, 64(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z10, (AX)
+	VMOVUPS     Z11, 64(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z12, (AX)
+	VMOVUPS     Z13, 64(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z14, (AX)
+	VMOVUPS     Z15, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dot5x3AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot5x3AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z6
+	VMOVUPS 64(AX), Z7
+	VMOVUPS 128(AX), Z8
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z9
+	VMOVUPS 64(AX), Z10
+	VMOVUPS 128(AX), Z11
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z12
+	VMOVUPS 64(AX), Z13
+	VMOVUPS 128(AX), Z14
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z15
+	VMOVUPS 64(AX), Z16
+	VMOVUPS 128(AX), Z17
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z18
+	VMOVUPS 64(AX), Z19
+	VMOVUPS 128(AX), Z20
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), SI
+	MOVLQSX (SI), DI
+	MOVLQSX 4(SI), R8
+	MOVLQSX 8(SI), R9
+	MOVQ    images+40(FP), R10
+
+image:
+	MOVQ n+0(FP), SI
+	DECQ SI
+	SHRQ $0x04, SI
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (AX)(DX*2), Z2
+	VMOVUPS     (AX)(BX*1), Z3
+	VMOVUPS     (AX)(DX*4), Z4
+	VMOVUPS     (CX)(DI*4), Z5
+	VFMADD231PS Z0, Z5, Z6
+	VFMADD231PS Z1, Z5, Z9
+	VFMADD231PS Z2, Z5, Z12
+	VFMADD231PS Z3, Z5, Z15
+	VFMADD231PS Z4, Z5, Z18
+	VMOVUPS     (CX)(R8*4), Z5
+	VFMADD231PS Z0, Z5, Z7
+	VFMADD231PS Z1, Z5, Z10
+	VFMADD231PS Z2, Z5, Z13
+	VFMADD231PS Z3, Z5, Z16
+	VFMADD231PS Z4, Z5, Z19
+	VMOVUPS     (CX)(R9*4), Z5
+	VFMADD231PS Z0, Z5, Z8
+	VFMADD231PS Z1, Z5, Z11
+	VFMADD231PS Z2, Z5, Z14
+	VFMADD231PS Z3, Z5, Z17
+	VFMADD231PS Z4, Z5, Z20
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        SI
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), SI
+	DECQ        SI
+	MOVQ        SI, R11
+	ANDQ        $-16, R11
+	SUBQ        R11, SI
+	INCQ        SI
+	LEAQ        (SI), SI
+	XORQ        R12, R12
+	TESTQ       SI, SI
+	CMOVQLT     R12, SI
+	MOVQ        $0x00000010, R12
+	CMPQ        SI, R12
+	CMOVQGT     R12, SI
+	MOVQ        $-1, R12
+	BZHIQ       SI, R12, R12
+	KMOVW       R12, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (AX)(DX*2), K1, Z2
+	VMOVUPS.Z   (AX)(BX*1), K1, Z3
+	VMOVUPS.Z   (AX)(DX*4), K1, Z4
+	VMOVUPS.Z   (CX)(DI*4), K1, Z5
+	VFMADD231PS Z0, Z5, Z6
+	VFMADD231PS Z1, Z5, Z9
+	VFMADD231PS Z2, Z5, Z12
+	VFMADD231PS Z3, Z5, Z15
+	VFMADD231PS Z4, Z5, Z18
+	VMOVUPS.Z   (CX)(R8*4), K1, Z5
+	VFMADD231PS Z0, Z5, Z7
+	VFMADD231PS Z1, Z5, Z10
+	VFMADD231PS Z2, Z5, Z13
+	VFMADD231PS Z3, Z5, Z16
+	VFMADD231PS Z4, Z5, Z19
+	VMOVUPS.Z   (CX)(R9*4), K1, Z5
+	VFMADD231PS Z0, Z5, Z8
+	VFMADD231PS Z1, Z5, Z11
+	VFMADD231PS Z2, Z5, Z14
+	VFMADD231PS Z3, Z5, Z17
+	VFMADD231PS Z4, Z5, Z20
+	SHLQ        $0x02, R11
+	SUBQ        R11, AX
+	SUBQ        R11, CX
+	MOVQ        aImage+48(FP), SI
+	LEAQ        (AX)(SI*4), AX
+	MOVQ        bImage+56(FP), SI
+	LEAQ        (CX)(SI*4), CX
+	DECQ        R10
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z6, (AX)
+	VMOVUPS     Z7, 64(AX)
+	VMOVUPS     Z8, 128(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z9, (AX)
+	VMOVUPS     Z10, 64(AX)
+	VMOVUPS     Z11, 128(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z12, (AX)
+	VMOVUPS     Z13, 64(AX)
+	VMOVUPS     Z14, 128(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z15, (AX)
+	VMOVUPS     Z16, 64(AX)
+	VMOVUPS     Z17, 128(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z18, (AX)
+	VMOVUPS     Z19, 64(AX)
+	VMOVUPS     Z20, 128(AX)
+	VZEROUPPER
+	RET
+
+// func dot5x4AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot5x4AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z6
+	VMOVUPS 64(AX), Z7
+	VMOVUPS 128(AX), Z8
+	VMOVUPS 192(AX), Z9
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z10
+	VMOVUPS 64(AX), Z11
+	VMOVUPS 128(AX), Z12
+	VMOVUPS 192(AX), Z13
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z14
+	VMOVUPS 64(AX), Z15
+	VMOVUPS 128(AX), Z16
+	VMOVUPS 192(AX), Z17
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z18
+	VMOVUPS 64(AX), Z19
+	VMOVUPS 128(AX), Z20
+	VMOVUPS 192(AX), Z21
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z22
+	VMOVUPS 64(AX), Z23
+	VMOVUPS 128(AX), Z24
+	VMOVUPS 192(AX), Z25
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), SI
+	MOVLQSX (SI), DI
+	MOVLQSX 4(SI), R8
+	MOVLQSX 8(SI), R9
+	MOVLQSX 12(SI), R10
+	MOVQ    images+40(FP), R11
+
+image:
+	MOVQ n+0(FP), SI
+	DECQ SI
+	SHRQ $0x04, SI
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (AX)(DX*2), Z2
+	VMOVUPS     (AX)(BX*1), Z3
+	VMOVUPS     (AX)(DX*4), Z4
+	VMOVUPS     (CX)(DI*4), Z5
+	VFMADD231PS Z0, Z5, Z6
+	VFMADD231PS Z1, Z5, Z10
+	VFMADD231PS Z2, Z5, Z14
+	VFMADD231PS Z3, Z5, Z18
+	VFMADD231PS Z4, Z5, Z22
+	VMOVUPS     (CX)(R8*4), Z5
+	VFMADD231PS Z0, Z5, Z7
+	VFMADD231PS Z1, Z5, Z11
+	VFMADD231PS Z2, Z5, Z15
+	VFMADD231PS Z3, Z5, Z19
+	VFMADD231PS Z4, Z5, Z23
+	VMOVUPS     (CX)(R9*4), Z5
+	VFMADD231PS Z0, Z5, Z8
+	VFMADD231PS Z1, Z5, Z12
+	VFMADD231PS Z2, Z5, Z16
+	VFMADD231PS Z3, Z5, Z20
+	VFMADD231PS Z4, Z5, Z24
+	VMOVUPS     (CX)(R10*4), Z5
+	VFMADD231PS Z0, Z5, Z9
+	VFMADD231PS Z1, Z5, Z13
+	VFMADD231PS Z2, Z5, Z17
+	VFMADD231PS Z3, Z5, Z21
+	VFMADD231PS Z4, Z5, Z25
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        SI
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), SI
+	DECQ        SI
+	MOVQ        SI, R12
+	ANDQ        $-16, R12
+	SUBQ        R12, SI
+	INCQ        SI
+	LEAQ        (SI), SI
+	XORQ        R13, R13
+	TESTQ       SI, SI
+	CMOVQLT     R13, SI
+	MOVQ        $0x00000010, R13
+	CMPQ        SI, R13
+	CMOVQGT     R13, SI
+	MOVQ        $-1, R13
+	BZHIQ       SI, R13, R13
+	KMOVW       R13, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (AX)(DX*2), K1, Z2
+	VMOVUPS.Z   (AX)(BX*1), K1, Z3
+	VMOVUPS.Z   (AX)(DX*4), K1, Z4
+	VMOVUPS.Z   (CX)(DI*4), K1, Z5
+	VFMADD231PS Z0, Z5, Z6
+	VFMADD231PS Z1, Z5, Z10
+	VFMADD231PS Z2, Z5, Z14
+	VFMADD231PS Z3, Z5, Z18
+	VFMADD231PS Z4, Z5, Z22
+	VMOVUPS.Z   (CX)(R8*4), K1, Z5
+	VFMADD231PS Z0, Z5, Z7
+	VFMADD231PS Z1, Z5, Z11
+	VFMADD231PS Z2, Z5, Z15
+	VFMADD231PS Z3, Z5, Z19
+	VFMADD231PS Z4, Z5, Z23
+	VMOVUPS.Z   (CX)(R9*4), K1, Z5
+	VFMADD231PS Z0, Z5, Z8
+	VFMADD231PS Z1, Z5, Z12
+	VFMADD231PS Z2, Z5, Z16
+	VFMADD231PS Z3, Z5, Z20
+	VFMADD231PS Z4, Z5, Z24
+	VMOVUPS.Z   (CX)(R10*4), K1, Z5
+	VFMADD231PS Z0, Z5, Z9
+	VFMADD231PS Z1, Z5, Z13
+	VFMADD231PS Z2, Z5, Z17
+	VFMADD231PS Z3, Z5, Z21
+	VFMADD231PS Z4, Z5, Z25
+	SHLQ        $0x02, R12
+	SUBQ        R12, AX
+	SUBQ        R12, CX
+	MOVQ        aImage+48(FP), SI
+	LEAQ        (AX)(SI*4), AX
+	MOVQ        bImage+56(FP), SI
+	LEAQ        (CX)(SI*4), CX
+	DECQ        R11
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z6, (AX)
+	VMOVUPS     Z7, 64(AX)
+	VMOVUPS     Z8, 128(AX)
+	VMOVUPS     Z9, 192(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z10, (AX)
+	VMOVUPS     Z11, 64(AX)
+	VMOVUPS     Z12, 128(AX)
+	VMOVUPS     Z13, 192(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z14, (AX)
+	VMOVUPS     Z15, 64(AX)
+	VMOVUPS     Z16, 128(AX)
+	VMOVUPS     Z17, 192(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z18, (AX)
+	VMOVUPS     Z19, 64(AX)
+	VMOVUPS     Z20, 128(AX)
+	VMOVUPS     Z21, 192(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z22, (AX)
+	VMOVUPS     Z23, 64(AX)
+	VMOVUPS     Z24, 128(AX)
+	VMOVUPS     Z25, 192(AX)
+	VZEROUPPER
+	RET
+
+// func dot5x5AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot5x5AVX512(SB), NOSPLIT, $0-80
+	MOVQ    acc+64(FP), AX
+	MOVQ    accStride+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z6
+	VMOVUPS 64(AX), Z7
+	VMOVUPS 128(AX), Z8
+	VMOVUPS 192(AX), Z9
+	VMOVUPS 256(AX), Z10
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z11
+	VMOVUPS 64(AX), Z12
+	VMOVUPS 128(AX), Z13
+	VMOVUPS 192(AX), Z14
+	VMOVUPS 256(AX), Z15
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z16
+	VMOVUPS 64(AX), Z17
+	VMOVUPS 128(AX), Z18
+	VMOVUPS 192(AX), Z19
+	VMOVUPS 256(AX), Z20
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z21
+	VMOVUPS 64(AX), Z22
+	VMOVUPS 128(AX), Z23
+	VMOVUPS 192(AX), Z24
+	VMOVUPS 256(AX), Z25
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z26
+	VMOVUPS 64(AX), Z27
+	VMOVUPS 128(AX), Z28
+	VMOVUPS 192(AX), Z29
+	VMOVUPS 256(AX), Z30
+	MOVQ    a+8(FP), AX
+	MOVQ    aStride+16(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    b+24(FP), CX
+	MOVQ    offsets+32(FP), SI
+	MOVLQSX (SI), DI
+	MOVLQSX 4(SI), R8
+	MOVLQSX 8(SI), R9
+	MOVLQSX 12(SI), R10
+	MOVLQSX 16(SI), R11
+	MOVQ    images+40(FP), R12
+
+image:
+	MOVQ n+0(FP), SI
+	DECQ SI
+	SHRQ $0x04, SI
+	JEQ  last
+
+vector:
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (AX)(DX*1), Z1
+	VMOVUPS     (AX)(DX*2), Z2
+	VMOVUPS     (AX)(BX*1), Z3
+	VMOVUPS     (AX)(DX*4), Z4
+	VMOVUPS     (CX)(DI*4), Z5
+	VFMADD231PS Z0, Z5, Z6
+	VFMADD231PS Z1, Z5, Z11
+	VFMADD231PS Z2, Z5, Z16
+	VFMADD231PS Z3, Z5, Z21
+	VFMADD231PS Z4, Z5, Z26
+	VMOVUPS     (CX)(R8*4), Z5
+	VFMADD231PS Z0, Z5, Z7
+	VFMADD231PS Z1, Z5, Z12
+	VFMADD231PS Z2, Z5, Z17
+	VFMADD231PS Z3, Z5, Z22
+	VFMADD231PS Z4, Z5, Z27
+	VMOVUPS     (CX)(R9*4), Z5
+	VFMADD231PS Z0, Z5, Z8
+	VFMADD231PS Z1, Z5, Z13
+	VFMADD231PS Z2, Z5, Z18
+	VFMADD231PS Z3, Z5, Z23
+	VFMADD231PS Z4, Z5, Z28
+	VMOVUPS     (CX)(R10*4), Z5
+	VFMADD231PS Z0, Z5, Z9
+	VFMADD231PS Z1, Z5, Z14
+	VFMADD231PS Z2, Z5, Z19
+	VFMADD231PS Z3, Z5, Z24
+	VFMADD231PS Z4, Z5, Z29
+	VMOVUPS     (CX)(R11*4), Z5
+	VFMADD231PS Z0, Z5, Z10
+	VFMADD231PS Z1, Z5, Z15
+	VFMADD231PS Z2, Z5, Z20
+	VFMADD231PS Z3, Z5, Z25
+	VFMADD231PS Z4, Z5, Z30
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        SI
+	JNE         vector
+
+last:
+	MOVQ        n+0(FP), SI
+	DECQ        SI
+	MOVQ        SI, R13
+	ANDQ        $-16, R13
+	SUBQ        R13, SI
+	INCQ        SI
+	LEAQ        (SI), SI
+	XORQ        R14, R14
+	TESTQ       SI, SI
+	CMOVQLT     R14, SI
+	MOVQ        $0x00000010, R14
+	CMPQ        SI, R14
+	CMOVQGT     R14, SI
+	MOVQ        $-1, R14
+	BZHIQ       SI, R14, R14
+	KMOVW       R14, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z1
+	VMOVUPS.Z   (AX)(DX*2), K1, Z2
+	VMOVUPS.Z   (AX)(BX*1), K1, Z3
+	VMOVUPS.Z   (AX)(DX*4), K1, Z4
+	VMOVUPS.Z   (CX)(DI*4), K1, Z5
+	VFMADD231PS Z0, Z5, Z6
+	VFMADD231PS Z1, Z5, Z11
+	VFMADD231PS Z2, Z5, Z16
+	VFMADD231PS Z3, Z5, Z21
+	VFMADD231PS Z4, Z5, Z26
+	VMOVUPS.Z   (CX)(R8*4), K1, Z5
+	VFMADD231PS Z0, Z5, Z7
+	VFMADD231PS Z1, Z5, Z12
+	VFMADD231PS Z2, Z5, Z17
+	VFMADD231PS Z3, Z5, Z22
+	VFMADD231PS Z4, Z5, Z27
+	VMOVUPS.Z   (CX)(R9*4), K1, Z5
+	VFMADD231PS Z0, Z5, Z8
+	VFMADD231PS Z1, Z5, Z13
+	VFMADD231PS Z2, Z5, Z18
+	VFMADD231PS Z3, Z5, Z23
+	VFMADD231PS Z4, Z5, Z28
+	VMOVUPS.Z   (CX)(R10*4), K1, Z5
+	VFMADD231PS Z0, Z5, Z9
+	VFMADD231PS Z1, Z5, Z14
+	VFMADD231PS Z2, Z5, Z19
+	VFMADD231PS Z3, Z5, Z24
+	VFMADD231PS Z4, Z5, Z29
+	VMOVUPS.Z   (CX)(R11*4), K1, Z5
+	VFMADD231PS Z0, Z5, Z10
+	VFMADD231PS Z1, Z5, Z15
+	VFMADD231PS Z2, Z5, Z20
+	VFMADD231PS Z3, Z5, Z25
+	VFMADD231PS Z4, Z5, Z30
+	SHLQ        $0x02, R13
+	SUBQ        R13, AX
+	SUBQ        R13, CX
+	MOVQ        aImage+48(FP), SI
+	LEAQ        (AX)(SI*4), AX
+	MOVQ        bImage+56(FP), SI
+	LEAQ        (CX)(SI*4), CX
+	DECQ        R12
+	JNE         image
+	MOVQ        acc+64(FP), AX
+	MOVQ        accStride+72(FP), CX
+	SHLQ        $0x02, CX
+	VMOVUPS     Z6, (AX)
+	VMOVUPS     Z7, 64(AX)
+	VMOVUPS     Z8, 128(AX)
+	VMOVUPS     Z9, 192(AX)
+	VMOVUPS     Z10, 256(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z11, (AX)
+	VMOVUPS     Z12, 64(AX)
+	VMOVUPS     Z13, 128(AX)
+	VMOVUPS     Z14, 192(AX)
+	VMOVUPS     Z15, 256(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z16, (AX)
+	VMOVUPS     Z17, 64(AX)
+	VMOVUPS     Z18, 128(AX)
+	VMOVUPS     Z19, 192(AX)
+	VMOVUPS     Z20, 256(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z21, (AX)
+	VMOVUPS     Z22, 64(AX)
+	VMOVUPS     Z23, 128(AX)
+	VMOVUPS     Z24, 192(AX)
+	VMOVUPS     Z25, 256(AX)
+	ADDQ        CX, AX
+	VMOVUPS     Z26, (AX)
+	VMOVUPS     Z27, 64(AX)
+	VMOVUPS     Z28, 128(AX)
+	VMOVUPS     Z29, 192(AX)
+	VMOVUPS     Z30, 256(AX)
+	VZEROUPPER
+	RET
+
+// func laneSumsAVX512(n int, acc *float32, sums *float32)
+// Requires: AVX
+TEXT ·laneSumsAVX512(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), AX
+	MOVQ acc+8(FP), CX
+	MOVQ sums+16(FP), DX
+
+sum:
+	VMOVUPS      (CX), Y0
+	VADDPS       32(CX), Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, (DX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x04, DX
+	DECQ         AX
+	JNE          sum
 	VZEROUPPER
 	RET
 

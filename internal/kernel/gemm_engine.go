@@ -55,6 +55,27 @@ type engine[T Float] struct {
 	gather func(offsets []int32, src, dst []T, width int)
 	// gatherFlip packs dst[p*width+j] = src[offsets[j]+p] for p < n; at most cols offsets.
 	gatherFlip func(offsets []int32, n int, src, dst []T, width int)
+
+	// What products with a small result and long sums use; dotTile is 0 for an engine that has nothing better than mul for them.
+	dotTile  int                   // most rows and columns of one dots
+	dotLanes int                   // partial sums of each dot product
+	dot      func(*dots[T])        // see dots
+	laneSums func(lanes, sums []T) // adds up each dotLanes of lanes
+}
+
+// dots is rows × cols dot products at once, over n elements of each of several images, which lie aImage and bImage apart:
+//
+//	Σ_lanes acc[i*accStride + j*dotLanes:] += Σ_image Σ_p a[i*aStride + p]·b[offsets[j] + p],     i < rows, j < len(offsets), p < n
+type dots[T Float] struct {
+	rows, n        int
+	a              []T
+	aStride        int
+	b              []T
+	offsets        []int32
+	images         int
+	aImage, bImage int
+	acc            []T
+	accStride      int
 }
 
 // copyRows is a block copy: dst[i*dstStride+j] = src[i*srcStride+j] for i < rows, j < cols.

@@ -64,6 +64,56 @@ func tile5x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc
 //go:noescape
 func tile6x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
 
+// dot1x1AVX2 is dot for 1 rows and 1 columns; n and images are positive.
+//
+//go:noescape
+func dot1x1AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot1x2AVX2 is dot for 1 rows and 2 columns; n and images are positive.
+//
+//go:noescape
+func dot1x2AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot1x3AVX2 is dot for 1 rows and 3 columns; n and images are positive.
+//
+//go:noescape
+func dot1x3AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot2x1AVX2 is dot for 2 rows and 1 columns; n and images are positive.
+//
+//go:noescape
+func dot2x1AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot2x2AVX2 is dot for 2 rows and 2 columns; n and images are positive.
+//
+//go:noescape
+func dot2x2AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot2x3AVX2 is dot for 2 rows and 3 columns; n and images are positive.
+//
+//go:noescape
+func dot2x3AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot3x1AVX2 is dot for 3 rows and 1 columns; n and images are positive.
+//
+//go:noescape
+func dot3x1AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot3x2AVX2 is dot for 3 rows and 2 columns; n and images are positive.
+//
+//go:noescape
+func dot3x2AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot3x3AVX2 is dot for 3 rows and 3 columns; n and images are positive.
+//
+//go:noescape
+func dot3x3AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// laneSumsAVX2 adds up the lanes of each of n vectors; n is positive.
+//
+//go:noescape
+func laneSumsAVX2(n int, acc *float32, sums *float32)
+
 // copyRowsAVX2 is copyRows; rows and cols are positive.
 //
 //go:noescape
@@ -223,6 +273,136 @@ func tile13x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, 
 //
 //go:noescape
 func tile14x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+
+// dot1x1AVX512 is dot for 1 rows and 1 columns; n and images are positive.
+//
+//go:noescape
+func dot1x1AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot1x2AVX512 is dot for 1 rows and 2 columns; n and images are positive.
+//
+//go:noescape
+func dot1x2AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot1x3AVX512 is dot for 1 rows and 3 columns; n and images are positive.
+//
+//go:noescape
+func dot1x3AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot1x4AVX512 is dot for 1 rows and 4 columns; n and images are positive.
+//
+//go:noescape
+func dot1x4AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot1x5AVX512 is dot for 1 rows and 5 columns; n and images are positive.
+//
+//go:noescape
+func dot1x5AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot2x1AVX512 is dot for 2 rows and 1 columns; n and images are positive.
+//
+//go:noescape
+func dot2x1AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot2x2AVX512 is dot for 2 rows and 2 columns; n and images are positive.
+//
+//go:noescape
+func dot2x2AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot2x3AVX512 is dot for 2 rows and 3 columns; n and images are positive.
+//
+//go:noescape
+func dot2x3AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot2x4AVX512 is dot for 2 rows and 4 columns; n and images are positive.
+//
+//go:noescape
+func dot2x4AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot2x5AVX512 is dot for 2 rows and 5 columns; n and images are positive.
+//
+//go:noescape
+func dot2x5AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot3x1AVX512 is dot for 3 rows and 1 columns; n and images are positive.
+//
+//go:noescape
+func dot3x1AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot3x2AVX512 is dot for 3 rows and 2 columns; n and images are positive.
+//
+//go:noescape
+func dot3x2AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot3x3AVX512 is dot for 3 rows and 3 columns; n and images are positive.
+//
+//go:noescape
+func dot3x3AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot3x4AVX512 is dot for 3 rows and 4 columns; n and images are positive.
+//
+//go:noescape
+func dot3x4AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot3x5AVX512 is dot for 3 rows and 5 columns; n and images are positive.
+//
+//go:noescape
+func dot3x5AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot4x1AVX512 is dot for 4 rows and 1 columns; n and images are positive.
+//
+//go:noescape
+func dot4x1AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot4x2AVX512 is dot for 4 rows and 2 columns; n and images are positive.
+//
+//go:noescape
+func dot4x2AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot4x3AVX512 is dot for 4 rows and 3 columns; n and images are positive.
+//
+//go:noescape
+func dot4x3AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot4x4AVX512 is dot for 4 rows and 4 columns; n and images are positive.
+//
+//go:noescape
+func dot4x4AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot4x5AVX512 is dot for 4 rows and 5 columns; n and images are positive.
+//
+//go:noescape
+func dot4x5AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot5x1AVX512 is dot for 5 rows and 1 columns; n and images are positive.
+//
+//go:noescape
+func dot5x1AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot5x2AVX512 is dot for 5 rows and 2 columns; n and images are positive.
+//
+//go:noescape
+func dot5x2AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot5x3AVX512 is dot for 5 rows and 3 columns; n and images are positive.
+//
+//go:noescape
+func dot5x3AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot5x4AVX512 is dot for 5 rows and 4 columns; n and images are positive.
+//
+//go:noescape
+func dot5x4AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// dot5x5AVX512 is dot for 5 rows and 5 columns; n and images are positive.
+//
+//go:noescape
+func dot5x5AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
+
+// laneSumsAVX512 adds up the lanes of each of n vectors; n is positive.
+//
+//go:noescape
+func laneSumsAVX512(n int, acc *float32, sums *float32)
 
 // copyRowsAVX512 is copyRows; rows and cols are positive.
 //

@@ -19,6 +19,12 @@ func main() {
 				tile(s, rows, vectors)
 			}
 		}
+		for rows := 1; rows <= s.dot; rows++ {
+			for cols := 1; cols <= s.dot; cols++ {
+				dot(s, rows, cols)
+			}
+		}
+		laneSums(s)
 		copyRows(s)
 		gather(s)
 		flip(s, "flip", false)
@@ -41,12 +47,13 @@ type simd struct {
 	name  string // suffix of the functions
 	lanes int
 	rows  int // most rows of a tile
+	dot   int // most rows and columns of dot products at once
 	vec   func() reg.VecVirtual
 }
 
 var (
-	avx2   = &simd{name: "AVX2", lanes: 8, rows: 6, vec: YMM}
-	avx512 = &simd{name: "AVX512", lanes: 16, rows: 14, vec: ZMM}
+	avx2   = &simd{name: "AVX2", lanes: 8, rows: 6, dot: 3, vec: YMM}
+	avx512 = &simd{name: "AVX512", lanes: 16, rows: 14, dot: 5, vec: ZMM}
 )
 
 func (s *simd) bytes() int { return 4 * s.lanes }
