@@ -1,21 +1,98 @@
 package models_test
 
 import (
+	"math/rand/v2"
 	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
 	"convgraph/graph"
 	"convgraph/models"
+	"convgraph/train/solver"
 )
 
-func BenchmarkStepRaw(b *testing.B) {
-	m, _ := graph.New(models.DefaultSimpleConvNet().Spec())
-	s, _ := m.NewStep(100)
-	x := s.Images().Float32s()
-	for i := range x {
-		x[i] = float32(i%17) / 17
+// workload is a network with the settings it is timed at, the same as PyTorch's side of bench/.
+type workload struct {
+	name      string
+	spec      *graph.Spec
+	batch     int // of a training step
+	many      int // of a predicted batch
+	optimizer string
+	config    solver.Config
+}
+
+func workloads() []workload {
+	momentum := solver.Config{LR: 0.01, Momentum: 0.9, WeightDecay: 0.0005}
+	return []workload{
+		{"SimpleConvNet", models.DefaultSimpleConvNet().Spec(), 100, 1000, "adam", solver.Config{}},
+		{"LeNet", averagePoolLeNet(), 100, 1000, "adam", solver.Config{}},
+		{"AlexNet", models.AlexNet{}.Spec(), 32, 32, "momentum", momentum},
 	}
+}
+
+// averagePoolLeNet is LeNet as PyTorch programs usually write it: every map connected, plain average pooling.
+func averagePoolLeNet() *graph.Spec {
+	return graph.Sequential("lenet-average", tensor.Shape{1, 28, 28}, graph.Xavier(),
+		graph.Conv2D{Filters: 6, Kernel: graph.Square(5), Pad: graph.Square(2)}, graph.Sigmoid{}, graph.AvgPool{Kernel: graph.Square(2)},
+		graph.Conv2D{Filters: 16, Kernel: graph.Square(5)}, graph.Sigmoid{}, graph.AvgPool{Kernel: graph.Square(2)},
+		graph.Affine{Units: 120}, graph.Sigmoid{}, graph.Affine{Units: 84}, graph.Sigmoid{}, graph.Affine{Units: 10}, graph.Softmax{})
+}
+
+// BenchmarkTrainStep times forward, backward and the optimizer's update.
+func BenchmarkTrainStep(b *testing.B) {
+	for _, w := range workloads() {
+		b.Run(w.name, func(b *testing.B) {
+			m, err := graph.New(w.spec)
+			require.NoError(b, err)
+			rule, err := solver.New(w.optimizer, w.config)
+			require.NoError(b, err)
+			step, err := m.NewStep(w.batch)
+			require.NoError(b, err)
+			defer step.Close()
+			fillRandom(step.Images().Float32s())
+			for i, targets := 0, step.Targets().Float32s(); i < w.batch; i++ {
+				targets[i*m.Classes()+i%m.Classes()] = 1
+			}
+			b.ReportAllocs()
+			for i := uint64(0); b.Loop(); i++ {
+				_, err := step.Run(i)
+				require.NoError(b, err)
+				require.NoError(b, rule.Step(step.Gradients()))
+			}
+		})
+	}
+}
+
+// BenchmarkPredict1 times the logits of one image.
+func BenchmarkPredict1(b *testing.B) {
+	for _, w := range workloads() {
+		b.Run(w.name, func(b *testing.B) { benchmarkPredict(b, w.spec, 1) })
+	}
+}
+
+// BenchmarkPredictBatch times the logits of many images.
+func BenchmarkPredictBatch(b *testing.B) {
+	for _, w := range workloads() {
+		b.Run(w.name, func(b *testing.B) { benchmarkPredict(b, w.spec, w.many) })
+	}
+}
+
+func benchmarkPredict(b *testing.B, spec *graph.Spec, n int) {
+	m, err := graph.New(spec)
+	require.NoError(b, err)
+	images, logits := make([]float32, n*spec.Input.TotalSize()), make([]float32, n*m.Classes())
+	fillRandom(images)
+	require.NoError(b, m.PredictInto(logits, images))
 	b.ReportAllocs()
 	for b.Loop() {
-		s.Run(0)
+		require.NoError(b, m.PredictInto(logits, images))
+	}
+}
+
+func fillRandom(values []float32) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range values {
+		values[i] = float32(r.NormFloat64())
 	}
 }
