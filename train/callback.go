@@ -14,6 +14,7 @@ type Callback interface {
 	EpochBegin(*State) error
 	StepEnd(*State) error
 	EpochEnd(*State) error
+	Interrupted(*State) error // after the last step that a done context let finish
 }
 
 // Stop is what a callback returns to end the training early, as if its epochs were done.
@@ -29,10 +30,12 @@ type State struct {
 	StepsPerEpoch int
 	Batch         int
 
-	Loss     float64 // of the last step's batch, before its update
-	MeanLoss float64 // over the steps of this epoch so far
-	History  []Row   // one for each finished epoch
-	Elapsed  time.Duration
+	Loss     float64       // of the last step's batch, before its update
+	MeanLoss float64       // over the steps of this epoch so far
+	History  []Row         // one for each finished epoch
+	Elapsed  time.Duration // of all runs, if the training was resumed
+
+	snapshot func([]Setting) *Checkpoint
 }
 
 // Steps is how many there are over all epochs.
@@ -52,3 +55,6 @@ func (Base) StepEnd(*State) error { return nil }
 
 // EpochEnd does nothing.
 func (Base) EpochEnd(*State) error { return nil }
+
+// Interrupted does nothing.
+func (Base) Interrupted(*State) error { return nil }

@@ -26,6 +26,7 @@ type Trainer struct {
 	EvalSamples int    // accuracy after each epoch is measured on the first this many of each set; 0 is all
 
 	Callbacks []Callback
+	Resume    *Checkpoint // where to go on; nil is the beginning
 }
 
 // NewTrainer is a trainer with the book's settings: 20 epochs, batches of 100, accuracy on the first 1000.
@@ -57,7 +58,13 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	defer r.step.Close()
-	if err := r.epochs(ctx); err != nil && !errors.Is(err, Stop) {
+	err = r.epochs(ctx)
+	switch {
+	case errors.Is(err, Stop):
+		return r.result()
+	case err != nil && errors.Is(err, ctx.Err()):
+		return nil, errors.Join(err, r.tell(Callback.Interrupted))
+	case err != nil:
 		return nil, err
 	}
 	return r.result()
@@ -82,7 +89,13 @@ func (t *Trainer) start() (*run, error) {
 		return nil, err
 	}
 	r := &run{Trainer: t, step: step, began: time.Now()}
-	r.state = State{Trainer: t, Model: t.Model, Batch: batch, StepsPerEpoch: t.Train.Len() / batch}
+	r.state = State{Trainer: t, Model: t.Model, Batch: batch, StepsPerEpoch: t.Train.Len() / batch, snapshot: r.snapshot}
+	if t.Resume != nil {
+		if err := r.restore(t.Resume); err != nil {
+			return nil, fmt.Errorf("checkpoint: %w", err)
+		}
+		r.began = r.began.Add(-time.Duration(t.Resume.Seconds * float64(time.Second)))
+	}
 	return r, r.tell(Callback.TrainBegin)
 }
 
@@ -111,25 +124,29 @@ func (t *Trainer) check() error {
 }
 
 func (r *run) epochs(ctx context.Context) error {
-	for r.state.Epoch < r.Epochs {
-		r.state.Epoch++
-		if err := r.epoch(ctx); err != nil {
+	for len(r.state.History) < r.Epochs {
+		if err := r.epoch(ctx, len(r.state.History)+1); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *run) epoch(ctx context.Context) error {
-	order, err := r.Sampling.order(r.Seed, r.state.Epoch, r.Train.Len(), r.state.StepsPerEpoch*r.state.Batch)
+// epoch runs what is left of an epoch: all of it, unless the training was resumed within.
+func (r *run) epoch(ctx context.Context, epoch int) error {
+	order, err := r.Sampling.order(r.Seed, epoch, r.Train.Len(), r.state.StepsPerEpoch*r.state.Batch)
 	if err != nil {
 		return err
 	}
-	r.loss = 0
+	done := r.state.Step - (epoch-1)*r.state.StepsPerEpoch
+	if done == 0 {
+		r.loss = 0
+	}
+	r.state.Epoch = epoch
 	if err := r.tell(Callback.EpochBegin); err != nil {
 		return err
 	}
-	for i := range r.state.StepsPerEpoch {
+	for i := done; i < r.state.StepsPerEpoch; i++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -168,7 +185,7 @@ func (r *run) endEpoch() error {
 		return err
 	}
 	r.state.History = append(r.state.History, Row{
-		Epoch: r.state.Epoch, Step: r.state.Step, TrainLoss: r.state.MeanLoss,
+		Epoch: r.state.Epoch, Step: r.state.Step, TrainLoss: r.loss / float64(r.state.StepsPerEpoch),
 		TrainAccuracy: train.Accuracy(), TestAccuracy: test.Accuracy(), Seconds: time.Since(r.began).Seconds(),
 	})
 	return r.tell(Callback.EpochEnd)

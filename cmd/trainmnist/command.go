@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +40,9 @@ type command struct {
 	Data  string `help:"Folder of IDX files as MNIST has them, gz or not; without it the embedded MNIST." placeholder:"DIR"`
 	Out   string `help:"Folder for the results; default runs/MODEL." placeholder:"DIR"`
 	Quiet bool   `help:"No progress."`
+
+	Resume          bool `help:"Go on from the newest checkpoint in -out."`
+	CheckpointEvery int  `default:"0" help:"Write a checkpoint after every so many steps, too, not only after each epoch."`
 }
 
 // Run trains.
@@ -55,10 +59,15 @@ func (c *command) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := out.before(trainer.Model); err != nil {
+	settings, err := c.settings(trainer)
+	if err != nil {
 		return err
 	}
-	trainer.Callbacks = append(c.progress(), out.history())
+	if err := c.begin(trainer, out, settings); err != nil {
+		return err
+	}
+	trainer.Callbacks = append(c.progress(), out.history(),
+		train.Checkpoints{Dir: out.dir, Every: c.CheckpointEvery, Settings: settings})
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -84,7 +93,10 @@ func (c *command) check() error {
 			return cli.Usagef("-%s is %d: want at least 1", name, n)
 		}
 	}
-	counts := map[string]int{"workers": c.Workers, "train-samples": c.TrainSamples, "test-samples": c.TestSamples, "eval-samples": c.EvalSamples}
+	counts := map[string]int{
+		"workers": c.Workers, "train-samples": c.TrainSamples, "test-samples": c.TestSamples, "eval-samples": c.EvalSamples,
+		"checkpoint-every": c.CheckpointEvery,
+	}
 	for name, n := range counts {
 		if n < 0 {
 			return cli.Usagef("-%s is %d: want at least 0", name, n)
@@ -153,4 +165,56 @@ func (c *command) progress() []train.Callback {
 		return []train.Callback{&train.ProgressBar{W: os.Stderr}}
 	}
 	return []train.Callback{&train.ProgressLines{W: os.Stderr}}
+}
+
+// settings are what the result depends on; a resumed run must agree in them. The number of epochs is not among them: a finished training
+// may be resumed for more.
+func (c *command) settings(t *train.Trainer) ([]train.Setting, error) {
+	spec, err := json.Marshal(t.Model.Spec())
+	if err != nil {
+		return nil, err
+	}
+	trainPrint, err := train.Fingerprint(t.Train)
+	if err != nil {
+		return nil, err
+	}
+	testPrint, err := train.Fingerprint(t.Test)
+	if err != nil {
+		return nil, err
+	}
+	return []train.Setting{
+		{Name: "model", Value: string(spec)},
+		{Name: "training images", Value: trainPrint},
+		{Name: "test images", Value: testPrint},
+		{Name: "-batch", Value: fmt.Sprint(c.Batch)},
+		{Name: "-optimizer", Value: c.Optimizer},
+		{Name: "-lr", Value: fmt.Sprint(c.LR)},
+		{Name: "-sampling", Value: c.Sampling},
+		{Name: "-seed", Value: fmt.Sprint(c.Seed)},
+		{Name: "-eval-samples", Value: fmt.Sprint(c.EvalSamples)},
+	}, nil
+}
+
+// begin starts anew, or takes up the newest checkpoint.
+func (c *command) begin(t *train.Trainer, out *output, settings []train.Setting) error {
+	if !c.Resume {
+		if err := train.RemoveCheckpoints(out.dir); err != nil {
+			return err
+		}
+		return out.before(t.Model)
+	}
+	checkpoint, err := train.LatestCheckpoint(out.dir, func(damage error) {
+		fmt.Fprintf(os.Stderr, "trainmnist: %v; trying the checkpoint before it\n", damage)
+	})
+	if errors.Is(err, train.ErrNoCheckpoint) {
+		return fmt.Errorf("-resume: %w; start without -resume", err)
+	}
+	if err != nil {
+		return fmt.Errorf("-resume: %w", err)
+	}
+	if d := checkpoint.Differences(settings); len(d) > 0 {
+		return fmt.Errorf("-resume: the checkpoint in %s is of another training: %s", out.dir, strings.Join(d, "; "))
+	}
+	t.Resume = checkpoint
+	return nil
 }

@@ -1,0 +1,244 @@
+package train
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"convgraph/formats"
+	"convgraph/formats/safetensors"
+	"convgraph/train/solver"
+)
+
+// A Checkpoint is everything a training needs to go on as if it had never stopped. What the order of the samples and dropout come from is
+// a function of the seed and the step, so there is no random state besides.
+type Checkpoint struct {
+	Settings []Setting // of the run that wrote it
+	Step     int
+	Epoch    int
+	LossSum  float64 // over this epoch's steps
+	History  []Row
+	Seconds  float64
+
+	params []formats.Array
+	solver solver.State
+}
+
+// A Setting is one of the things that decide a training's result: the model, the data, a flag.
+type Setting struct{ Name, Value string }
+
+// record is the part of a checkpoint that isn't arrays, as its file's metadata holds it in JSON.
+type record struct {
+	Settings    []Setting
+	Step, Epoch int
+	LossSum     float64
+	History     []Row
+	Seconds     float64
+	Solver      string
+	SolverSteps int
+}
+
+const (
+	recordKey   = "convgraph.checkpoint"
+	checksumKey = "sha256" // of the file as it would be without this key
+	paramPrefix = "parameter/"
+	slotPrefix  = "solver/"
+	filePattern = "checkpoint-*.safetensors"
+)
+
+func checkpointPath(dir string, step int) string {
+	return filepath.Join(dir, fmt.Sprintf("checkpoint-%09d.safetensors", step))
+}
+
+// snapshot is the training as it stands; its arrays are the training's own.
+func (r *run) snapshot(settings []Setting) *Checkpoint {
+	c := &Checkpoint{
+		Settings: settings, Step: r.state.Step, Epoch: r.state.Epoch, LossSum: r.loss,
+		History: r.state.History, Seconds: r.state.Elapsed.Seconds(), solver: r.Solver.State(),
+	}
+	for _, p := range r.Model.Params() {
+		c.params = append(c.params, formats.Array{Name: p.Name, Value: p.Value})
+	}
+	return c
+}
+
+// write writes the checkpoint into dir, whole or not at all.
+func (c *Checkpoint) write(dir string) error {
+	text, err := json.Marshal(record{
+		Settings: c.Settings, Step: c.Step, Epoch: c.Epoch, LossSum: c.LossSum, History: c.History, Seconds: c.Seconds,
+		Solver: c.solver.Optimizer, SolverSteps: c.solver.Steps,
+	})
+	if err != nil {
+		return err
+	}
+	var arrays []formats.Array
+	for _, p := range c.params {
+		arrays = append(arrays, formats.Array{Name: paramPrefix + p.Name, Value: p.Value})
+	}
+	for _, s := range c.solver.Slots {
+		arrays = append(arrays, formats.Array{Name: slotPrefix + s.Name, Value: s.Value})
+	}
+	metadata := map[string]string{recordKey: string(text)}
+	if metadata[checksumKey], err = checksum(arrays, metadata); err != nil {
+		return err
+	}
+	return safetensors.Write(checkpointPath(dir, c.Step), arrays, metadata)
+}
+
+// checksum is the hash of what Encode writes, which depends on nothing but the arrays and the metadata.
+func checksum(arrays []formats.Array, metadata map[string]string) (string, error) {
+	h := sha256.New()
+	if err := safetensors.Encode(h, arrays, metadata); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// readCheckpoint reads a file that write wrote, and finds any bit of it that has changed since.
+func readCheckpoint(path string) (*Checkpoint, error) {
+	arrays, metadata, err := safetensors.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	want := metadata[checksumKey]
+	metadata = maps.Clone(metadata)
+	delete(metadata, checksumKey)
+	if got, err := checksum(arrays, metadata); err != nil || got != want {
+		return nil, fmt.Errorf("%s: damaged: its checksum is %s, its contents have %s", path, want, got)
+	}
+	var r record
+	if err := json.Unmarshal([]byte(metadata[recordKey]), &r); err != nil {
+		return nil, fmt.Errorf("%s: metadata %q: %w", path, recordKey, err)
+	}
+	c := &Checkpoint{
+		Settings: r.Settings, Step: r.Step, Epoch: r.Epoch, LossSum: r.LossSum, History: r.History, Seconds: r.Seconds,
+		solver: solver.State{Optimizer: r.Solver, Steps: r.SolverSteps},
+	}
+	for _, a := range arrays {
+		if name, ok := strings.CutPrefix(a.Name, paramPrefix); ok {
+			c.params = append(c.params, formats.Array{Name: name, Value: a.Value})
+		} else if name, ok := strings.CutPrefix(a.Name, slotPrefix); ok {
+			c.solver.Slots = append(c.solver.Slots, solver.Slot{Name: name, Value: a.Value})
+		}
+	}
+	return c, nil
+}
+
+// ErrNoCheckpoint says that a folder has none.
+var ErrNoCheckpoint = errors.New("there is no checkpoint")
+
+// LatestCheckpoint reads the newest checkpoint of a folder. A damaged one is passed over for the one before it; the damage is told to warn.
+func LatestCheckpoint(dir string, warn func(error)) (*Checkpoint, error) {
+	paths, err := checkpointPaths(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range slices.Backward(paths) {
+		c, err := readCheckpoint(path)
+		if err == nil {
+			return c, nil
+		}
+		warn(err)
+	}
+	if len(paths) > 0 {
+		return nil, fmt.Errorf("%s: every checkpoint is damaged", dir)
+	}
+	return nil, fmt.Errorf("%s: %w", dir, ErrNoCheckpoint)
+}
+
+// checkpointPaths are a folder's checkpoints, the newest last.
+func checkpointPaths(dir string) ([]string, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, filePattern))
+	slices.Sort(paths) // the steps are padded with zeros
+	return paths, err
+}
+
+// Differences says in which settings a checkpoint's run was another; empty if in none.
+func (c *Checkpoint) Differences(settings []Setting) []string {
+	var differences []string
+	for _, now := range settings {
+		i := slices.IndexFunc(c.Settings, func(s Setting) bool { return s.Name == now.Name })
+		switch {
+		case i < 0:
+			differences = append(differences, fmt.Sprintf("%s: now %s, not known then", now.Name, now.Value))
+		case c.Settings[i].Value != now.Value:
+			differences = append(differences, fmt.Sprintf("%s: %s then, %s now", now.Name, c.Settings[i].Value, now.Value))
+		}
+	}
+	return differences
+}
+
+// restore puts a training where the checkpoint was written.
+func (r *run) restore(c *Checkpoint) error {
+	if err := r.Model.SetParams(c.params); err != nil {
+		return err
+	}
+	if err := r.Solver.SetState(c.solver); err != nil {
+		return err
+	}
+	r.state.Step, r.state.Epoch, r.state.History, r.loss = c.Step, c.Epoch, c.History, c.LossSum
+	return nil
+}
+
+// Checkpoints is the callback that writes checkpoints into Dir: after every epoch, after every so many steps if Every isn't 0, and when
+// the training is interrupted. The last two are kept.
+type Checkpoints struct {
+	Base
+	Dir      string
+	Every    int
+	Settings []Setting
+}
+
+const keptCheckpoints = 2
+
+// StepEnd writes a checkpoint if it is time.
+func (c Checkpoints) StepEnd(s *State) error {
+	if c.Every == 0 || s.Step%c.Every != 0 {
+		return nil
+	}
+	return c.save(s)
+}
+
+// EpochEnd writes a checkpoint.
+func (c Checkpoints) EpochEnd(s *State) error { return c.save(s) }
+
+// Interrupted writes a checkpoint.
+func (c Checkpoints) Interrupted(s *State) error { return c.save(s) }
+
+func (c Checkpoints) save(s *State) error {
+	if err := s.snapshot(c.Settings).write(c.Dir); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	paths, err := checkpointPaths(c.Dir)
+	if err != nil {
+		return err
+	}
+	for len(paths) > keptCheckpoints {
+		if err := os.Remove(paths[0]); err != nil {
+			return fmt.Errorf("checkpoint: %w", err)
+		}
+		paths = paths[1:]
+	}
+	return nil
+}
+
+// RemoveCheckpoints removes a folder's checkpoints: those of an earlier run, before a new one begins.
+func RemoveCheckpoints(dir string) error {
+	paths, err := checkpointPaths(dir)
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
