@@ -137,7 +137,7 @@ func slide(in tensor.Shape, kernel, stride, pad, dilation Pair) (Pair, error) {
 		}
 		n, err := ops.OutputSize(in[1+axis], kernel[axis], stride[axis], pad[axis], dilation[axis])
 		if err != nil {
-			return out, fmt.Errorf("input is %v: %s: %w", in, name, err)
+			return out, fmt.Errorf("%s: %w", name, err)
 		}
 		out[axis] = n
 	}

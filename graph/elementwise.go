@@ -92,8 +92,8 @@ func (l LRN) Output(in tensor.Shape) (tensor.Shape, error) {
 	if err := wantImage(in); err != nil {
 		return nil, err
 	}
-	if l.Size < 1 || !(l.K > 0) || !(l.Alpha >= 0) {
-		return nil, fmt.Errorf("size %d, k %g, alpha %g: want a size of at least 1, k above 0, alpha of at least 0", l.Size, l.K, l.Alpha)
+	if l.Size < 1 || l.Size > maxSide || !(l.K > 0) || !(l.Alpha >= 0) {
+		return nil, fmt.Errorf("size %d, k %g, alpha %g: want a size from 1 to %d, k above 0, alpha of at least 0", l.Size, l.K, l.Alpha, maxSide)
 	}
 	return in, nil
 }

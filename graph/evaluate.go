@@ -75,6 +75,9 @@ func logSumExp(row []float64) float64 {
 // classNumbers reads labels of either form.
 func (m *Model) classNumbers(labels *tensor.Dense, n int) ([]int, error) {
 	shape, classes := labels.Shape(), m.Classes()
+	if err := checkDense(labels); err != nil {
+		return nil, fmt.Errorf("model %q: labels %w", m.spec.Name, err)
+	}
 	if shape.Dims() == 2 && shape[0] == n && shape[1] == classes {
 		return ArgMax(labels), nil
 	}

@@ -41,12 +41,26 @@ func Load(path string, options ...Option) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: metadata %q: %w", path, specKey, err)
 	}
-	m, err := New(spec, options...)
+	m, err := fromArrays(spec, arrays, options)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if err := m.SetParams(arrays); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	return m, nil
+}
+
+// fromArrays takes memory for the parameters only when the arrays are known to be them: a small file can declare a large model.
+func fromArrays(spec *Spec, arrays []formats.Array, options []Option) (*Model, error) {
+	m, err := declare(spec, options)
+	if err != nil {
+		return nil, err
+	}
+	values, err := m.match(arrays)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range m.parameters() {
+		m.params = append(m.params, Param{Name: p.Name, Value: zeros(m.dtype, p.Shape)})
+		assign(m.params[i].Value, values[i])
 	}
 	return m, nil
 }
@@ -54,29 +68,47 @@ func Load(path string, options ...Option) (*Model, error) {
 // SetParams copies arrays into the parameters of the same names, converting the element type. Every parameter must be there, in its
 // shape, and nothing else; otherwise nothing is changed.
 func (m *Model) SetParams(arrays []formats.Array) error {
-	for _, a := range arrays {
-		if _, err := m.Param(a.Name); err != nil {
-			return err
-		}
-	}
-	values := make([]*tensor.Dense, len(m.params))
-	for i, p := range m.params {
-		a, ok := formats.Find(arrays, p.Name)
-		if !ok {
-			return fmt.Errorf("model %q: parameter %q is missing", m.spec.Name, p.Name)
-		}
-		if !a.Value.Shape().Eq(p.Value.Shape()) {
-			return fmt.Errorf("model %q: parameter %q has shape %v: want %v", m.spec.Name, p.Name, a.Value.Shape(), p.Value.Shape())
-		}
-		if dt := a.Value.Dtype(); dt != tensor.Float32 && dt != tensor.Float64 {
-			return fmt.Errorf("model %q: parameter %q is %v: want a float type", m.spec.Name, p.Name, dt)
-		}
-		values[i] = a.Value
+	values, err := m.match(arrays)
+	if err != nil {
+		return err
 	}
 	for i, p := range m.params {
 		assign(p.Value, values[i])
 	}
 	return nil
+}
+
+// match finds the arrays of all parameters, in their order.
+func (m *Model) match(arrays []formats.Array) ([]*tensor.Dense, error) {
+	if err := formats.CheckNames(arrays); err != nil {
+		return nil, fmt.Errorf("model %q: %w", m.spec.Name, err)
+	}
+	declared := map[string]bool{}
+	for _, p := range m.parameters() {
+		declared[p.Name] = true
+	}
+	given := map[string]*tensor.Dense{}
+	for _, a := range arrays {
+		if !declared[a.Name] {
+			return nil, m.noParameter(a.Name)
+		}
+		given[a.Name] = a.Value
+	}
+	var values []*tensor.Dense
+	for _, p := range m.parameters() {
+		v := given[p.Name]
+		if v == nil {
+			return nil, fmt.Errorf("model %q: parameter %q is missing", m.spec.Name, p.Name)
+		}
+		if !v.Shape().Eq(p.Shape) {
+			return nil, fmt.Errorf("model %q: parameter %q has shape %v: want %v", m.spec.Name, p.Name, v.Shape(), p.Shape)
+		}
+		if err := checkDense(v); err != nil {
+			return nil, fmt.Errorf("model %q: elements of parameter %q %w", m.spec.Name, p.Name, err)
+		}
+		values = append(values, v)
+	}
+	return values, nil
 }
 
 // assign copies all elements of src into dst, which may be of another float type.

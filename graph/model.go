@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"strings"
 	"sync"
 
 	"gorgonia.org/tensor"
@@ -40,6 +41,18 @@ func WithDtype(dt tensor.Dtype) Option { return func(m *Model) { m.dtype = dt } 
 // New infers the shapes of a spec and draws its initial parameters. The same seed gives the same parameters, in either element type up to
 // rounding. An error names the layer that doesn't fit, what came and what it wants.
 func New(spec *Spec, options ...Option) (*Model, error) {
+	m, err := declare(spec, options)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range m.parameters() {
+		m.params = append(m.params, m.initial(p))
+	}
+	return m, nil
+}
+
+// declare is a model that has no parameters yet.
+func declare(spec *Spec, options []Option) (*Model, error) {
 	stages, err := spec.stages()
 	if err != nil {
 		return nil, err
@@ -51,16 +64,22 @@ func New(spec *Spec, options ...Option) (*Model, error) {
 	if m.dtype != tensor.Float32 && m.dtype != tensor.Float64 {
 		return nil, fmt.Errorf("model %q: element type is %v: want float32 or float64", spec.Name, m.dtype)
 	}
-	for _, s := range stages {
-		for _, p := range s.parameters {
-			m.params = append(m.params, m.initial(s.name+"."+p.Name, p))
-		}
-	}
 	return m, nil
 }
 
+// parameters are the declarations of all layers, under the names of Params.
+func (m *Model) parameters() (all []Parameter) {
+	for _, s := range m.stages {
+		for _, p := range s.parameters {
+			p.Name = s.name + "." + p.Name
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
 // initial draws a parameter from a generator of its own, so that adding a layer changes no other layer's start.
-func (m *Model) initial(name string, p Parameter) Param {
+func (m *Model) initial(p Parameter) Param {
 	values := make([]float64, p.Shape.TotalSize())
 	if p.FanIn == 0 {
 		for i := range values {
@@ -68,10 +87,10 @@ func (m *Model) initial(name string, p Parameter) Param {
 		}
 	} else {
 		h := fnv.New64a()
-		h.Write([]byte(name))
+		h.Write([]byte(p.Name))
 		p.Init.orElse(m.spec.Init).orElse(He()).fill(values, p.FanIn, rand.New(rand.NewPCG(m.seed, h.Sum64())))
 	}
-	return Param{Name: name, Value: denseOf(m.dtype, p.Shape, values)}
+	return Param{Name: p.Name, Value: denseOf(m.dtype, p.Shape, values)}
 }
 
 func zeros(dt tensor.Dtype, shape tensor.Shape) *tensor.Dense {
@@ -105,7 +124,7 @@ func (m *Model) Param(name string) (*tensor.Dense, error) {
 			return p.Value, nil
 		}
 	}
-	return nil, fmt.Errorf("model %q has no parameter %q: it has %s", m.spec.Name, name, paramNames(m.params))
+	return nil, m.noParameter(name)
 }
 
 func (m *Model) endsInSoftmax() bool {
@@ -113,12 +132,10 @@ func (m *Model) endsInSoftmax() bool {
 	return ok
 }
 
-func paramNames(params []Param) (s string) {
-	for i, p := range params {
-		if i > 0 {
-			s += ", "
-		}
-		s += p.Name
+func (m *Model) noParameter(name string) error {
+	var names []string
+	for _, p := range m.parameters() {
+		names = append(names, p.Name)
 	}
-	return s
+	return fmt.Errorf("model %q has no parameter %q: it has %s", m.spec.Name, name, strings.Join(names, ", "))
 }

@@ -190,10 +190,21 @@ func (m *Model) checkImages(images *tensor.Dense) (n int, err error) {
 	if images.Dtype() != m.dtype {
 		return 0, fmt.Errorf("model %q: images are %v: want %v, as the model is", m.spec.Name, images.Dtype(), m.dtype)
 	}
-	if images.RequiresIterator() || images.DataOrder().IsColMajor() {
-		return 0, fmt.Errorf("model %q: images are a view or column-major: want them row-major in one piece (see Materialize)", m.spec.Name)
+	if err := checkDense(images); err != nil {
+		return 0, fmt.Errorf("model %q: images %w", m.spec.Name, err)
 	}
 	return s[0], nil
+}
+
+// checkDense sees that a tensor's elements can be read as they lie in memory.
+func checkDense(d *tensor.Dense) error {
+	if dt := d.Dtype(); dt != tensor.Float32 && dt != tensor.Float64 {
+		return fmt.Errorf("are %v: want float32 or float64", dt)
+	}
+	if d.RequiresIterator() || d.DataOrder().IsColMajor() {
+		return fmt.Errorf("are a view or column-major: want them row-major in one piece (see Materialize)")
+	}
+	return nil
 }
 
 // copyRows writes a batch's value into the rows of dst from first on.

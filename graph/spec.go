@@ -99,7 +99,7 @@ func (n *namer) name(l Layer) (string, error) {
 
 // A spec may be anybody's file, so it is held to sizes that a machine can have before memory is taken for it.
 const (
-	maxSide     = 1 << 20 // of an input, a window, a stride, a padding
+	maxSide     = 1 << 20 // of an input, a window, a stride, a padding, a neighbourhood
 	maxElements = 1 << 31 // of the parameters in all, and of one sample's activations in all
 )
 

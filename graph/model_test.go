@@ -1,0 +1,256 @@
+package graph_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"convgraph/graph"
+)
+
+func TestLayersAreNamed(t *testing.T) {
+	m := newModel(t, graph.Sequential("names", tensor.Shape{1, 8, 8}, graph.He(),
+		graph.Conv2D{Filters: 1, Kernel: graph.Square(1)}, graph.Conv2D{Name: "mine", Filters: 1, Kernel: graph.Square(1)},
+		graph.Conv2D{Filters: 1, Kernel: graph.Square(1)}, graph.Subsample{Kernel: graph.Square(2)}, graph.AvgPool{Kernel: graph.Square(2)},
+		graph.Affine{Units: 2}))
+	var names []string
+	for _, p := range m.Params() {
+		names = append(names, p.Name)
+	}
+	assert.Equal(t, "conv1.weight conv1.bias mine.weight mine.bias conv2.weight conv2.bias pool1.coefficient pool1.bias fc1.weight fc1.bias",
+		strings.Join(names, " "))
+	var layers []string
+	for _, l := range m.Summary().Layers {
+		layers = append(layers, l.Name)
+	}
+	assert.Equal(t, []string{"conv1", "mine", "conv2", "pool1", "pool2", "fc1"}, layers)
+
+	weight, err := m.Param("mine.weight")
+	require.NoError(t, err)
+	assert.Same(t, m.Params()[2].Value, weight)
+	_, err = m.Param("mine.weights")
+	assert.EqualError(t, err, `model "names" has no parameter "mine.weights": it has `+strings.Join(names, ", "))
+}
+
+// TestModelErrors holds the whole text of what somebody sees whose model doesn't fit.
+func TestModelErrors(t *testing.T) {
+	image, wide := tensor.Shape{1, 28, 28}, tensor.Shape{6, 28, 28}
+	conv := func(c graph.Conv2D) []graph.Layer { return []graph.Layer{graph.ReLU{}, c} }
+	for _, c := range []struct {
+		want   string
+		input  tensor.Shape
+		layers []graph.Layer
+	}{
+		{`model "m": layer 2 "fc1" (Affine 0, input (1, 28, 28)): 0 units: want at least 1`,
+			image, []graph.Layer{graph.ReLU{}, graph.Affine{}}},
+		{`model "m": layer 2 "conv1" (Conv2D 4@31x3, input (1, 28, 28)): height: a window of 31 doesn't fit an input of 28 padded to 30`,
+			image, conv(graph.Conv2D{Filters: 4, Kernel: graph.Pair{31, 3}, Pad: graph.Square(1)})},
+		{`model "m": layer 2 "conv1" (Conv2D 4@3x5, input (1, 28, 28)): width: a window of 33 doesn't fit an input of 28 padded to 28`,
+			image, conv(graph.Conv2D{Filters: 4, Kernel: graph.Pair{3, 5}, Dilation: graph.Square(8)})},
+		{`model "m": layer 2 "conv1" (Conv2D 0@3x3, input (1, 28, 28)): 0 filters: want at least 1`,
+			image, conv(graph.Conv2D{Kernel: graph.Square(3)})},
+		{`model "m": layer 2 "conv1" (Conv2D 1@0x3, input (1, 28, 28)): height: kernel 0, stride 1, dilation 1, pad 0: ` +
+			`want kernel, stride and dilation of at least 1, pad of at least 0`,
+			image, conv(graph.Conv2D{Filters: 1, Kernel: graph.Pair{0, 3}})},
+		{`model "m": layer 2 "conv1" (Conv2D 9@3x3, input (6, 28, 28)): 6 input channels and 9 filters don't divide into 2 groups`,
+			wide, conv(graph.Conv2D{Filters: 9, Kernel: graph.Square(3), Groups: 2})},
+		{`model "m": layer 2 "conv1" (Conv2D 8@3x3, input (6, 28, 28)): 6 input channels and 8 filters don't divide into 4 groups`,
+			wide, conv(graph.Conv2D{Filters: 8, Kernel: graph.Square(3), Groups: 4})},
+		{`model "m": layer 2 "conv1" (Conv2D 8@3x3, input (6, 28, 28)): 6 input channels and 8 filters don't divide into -1 groups`,
+			wide, conv(graph.Conv2D{Filters: 8, Kernel: graph.Square(3), Groups: -1})},
+		{`model "m": layer 2 "conv1" (Conv2D 3@3x3, input (6, 28, 28)): connections for 2 filters in 1 groups: want 3 filters in 1 group`,
+			wide, conv(graph.Conv2D{Filters: 3, Kernel: graph.Square(3), Connections: [][]int{{0}, {1}}})},
+		{`model "m": layer 2 "conv1" (Conv2D 2@3x3, input (6, 28, 28)): filter 1 is connected to no input channel`,
+			wide, conv(graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Connections: [][]int{{0}, {}}})},
+		{`model "m": layer 2 "conv1" (Conv2D 1@3x3, input (6, 28, 28)): filter 0 is connected to [2 2]: want input channels from 0 to 5 in increasing order`,
+			wide, conv(graph.Conv2D{Filters: 1, Kernel: graph.Square(3), Connections: [][]int{{2, 2}}})},
+		{`model "m": layer 2 "conv1" (Conv2D 1@3x3, input (6, 28, 28)): filter 0 is connected to [0 6]: want input channels from 0 to 5 in increasing order`,
+			wide, conv(graph.Conv2D{Filters: 1, Kernel: graph.Square(3), Connections: [][]int{{0, 6}}})},
+		{`model "m": layer 2 "conv1" (Conv2D 1@3x3, input (5)): input is (5): want (channels, height, width)`,
+			image, []graph.Layer{graph.Affine{Units: 5}, graph.Conv2D{Filters: 1, Kernel: graph.Square(3)}}},
+		{`model "m": layer 1 "pool1" (MaxPool 29x29/29, input (1, 28, 28)): height: a window of 29 doesn't fit an input of 28 padded to 28`,
+			image, []graph.Layer{graph.MaxPool{Kernel: graph.Square(29)}}},
+		{`model "m": layer 1 "pool1" (AvgPool 2x2/2, input (1, 28, 28)): pad 2x2 isn't smaller than the kernel 2x2: a window would see only padding`,
+			image, []graph.Layer{graph.AvgPool{Kernel: graph.Square(2), Pad: graph.Square(2)}}},
+		{`model "m": layer 1 "pool1" (Subsample 0x0/0, input (1, 28, 28)): height: kernel 0, stride 0, dilation 1, pad 0: ` +
+			`want kernel, stride and dilation of at least 1, pad of at least 0`,
+			image, []graph.Layer{graph.Subsample{}}},
+		{`model "m": layer 1 "softmax1" (Softmax, input (1, 28, 28)): input is (1, 28, 28): want (classes), as an Affine layer gives`,
+			image, []graph.Layer{graph.Softmax{}}},
+		{`model "m": layer 1 "dropout1" (Dropout 1, input (1, 28, 28)): rate is 1: want at least 0 and less than 1`,
+			image, []graph.Layer{graph.Dropout{Rate: 1}}},
+		{`model "m": layer 1 "dropout1" (Dropout NaN, input (1, 28, 28)): rate is NaN: want at least 0 and less than 1`,
+			image, []graph.Layer{graph.Dropout{Rate: math.NaN()}}},
+		{`model "m": layer 1 "lrn1" (LRN 0, input (1, 28, 28)): size 0, k 2, alpha 1: want a size from 1 to 1048576, k above 0, alpha of at least 0`,
+			image, []graph.Layer{graph.LRN{K: 2, Alpha: 1}}},
+		{`model "m": layer 3: the name "relu1" is taken by an earlier layer`,
+			image, []graph.Layer{graph.ReLU{}, graph.Affine{Units: 1}, graph.Sigmoid{Name: "relu1"}}},
+		{`model "m": layer 2: the name "relu1" is taken by an earlier layer`,
+			image, []graph.Layer{graph.Sigmoid{Name: "relu1"}, graph.ReLU{}}},
+		{`model "m": layer 2 is nil`, image, []graph.Layer{graph.ReLU{}, nil}},
+		{`model "m" has no layers`, image, nil},
+		{`model "m": input is (28, 28): want (channels, height, width) or (features)`, tensor.Shape{28, 28}, []graph.Layer{graph.ReLU{}}},
+		{`model "m": input is (1, 0, 28): want sizes from 1 to 1048576`, tensor.Shape{1, 0, 28}, []graph.Layer{graph.ReLU{}}},
+	} {
+		_, err := graph.New(graph.Sequential("m", c.input, graph.He(), c.layers...))
+		assert.EqualError(t, err, c.want)
+	}
+	_, err := graph.New(smallNet(), graph.WithDtype(tensor.Int))
+	assert.EqualError(t, err, `model "small": element type is int: want float32 or float64`)
+}
+
+// TestAbsurdSizesAreRefused gives New what would take all memory, or whose size overflows to something harmless.
+func TestAbsurdSizesAreRefused(t *testing.T) {
+	image, plain := tensor.Shape{1, 28, 28}, tensor.Shape{1 << 10}
+	for _, c := range []struct {
+		want   string
+		input  tensor.Shape
+		layers []graph.Layer
+	}{
+		{`layer 1 "fc1" (Affine 1099511627776, input (1024)): output is (1099511627776): the activations of one sample would be more than 2147483648 numbers`,
+			plain, []graph.Layer{graph.Affine{Units: 1 << 40}}},
+		{`layer 1 "fc1" (Affine 2097153, input (1024)): weight is (2097153, 1024): the parameters would be more than 2147483648 numbers`,
+			plain, []graph.Layer{graph.Affine{Units: 1<<21 + 1}}},
+		{`layer 2 "fc2" (Affine 1048575, input (1048575)): weight is (1048575, 1048575): the parameters would be more than 2147483648 numbers`,
+			plain, []graph.Layer{graph.Affine{Units: 1<<20 - 1}, graph.Affine{Units: 1<<20 - 1}}},
+		{`layer 1 "conv1" (Conv2D 9223372036854775807@1x1, input (1, 28, 28)): output is (9223372036854775807, 28, 28): the activations of one sample`,
+			image, []graph.Layer{graph.Conv2D{Filters: math.MaxInt, Kernel: graph.Square(1)}}},
+		{`layer 1 "conv1" (Conv2D 1@1x1, input (1, 28, 28)): height: kernel 1, stride 1, pad 4611686018427387904, dilation 1: want at most 1048576`,
+			image, []graph.Layer{graph.Conv2D{Filters: 1, Kernel: graph.Square(1), Pad: graph.Square(1 << 62)}}},
+		{`layer 1 "conv1" (Conv2D 1@2x2, input (1, 28, 28)): height: kernel 2, stride 1, pad 0, dilation 9223372036854775807: want at most 1048576`,
+			image, []graph.Layer{graph.Conv2D{Filters: 1, Kernel: graph.Square(2), Dilation: graph.Square(math.MaxInt)}}},
+		{`layer 1 "conv1" (Conv2D 1@1x1, input (1, 28, 28)): output is (1, 2097180, 2097180): the activations of one sample would be`,
+			image, []graph.Layer{graph.Conv2D{Filters: 1, Kernel: graph.Square(1), Pad: graph.Square(1 << 20)}}},
+		{`layer 1 "pool1" (MaxPool 4611686018427387904x4611686018427387904/1, input (1, 28, 28)): height: kernel 4611686018427387904, stride 1, pad 0, ` +
+			`dilation 1: want at most 1048576`,
+			image, []graph.Layer{graph.MaxPool{Kernel: graph.Square(1 << 62), Stride: graph.Square(1)}}},
+		{`layer 3 "relu3" (ReLU, input (1024, 1024, 1024)): output is (1024, 1024, 1024): the activations of one sample would be more than`,
+			tensor.Shape{1 << 10, 1 << 10, 1 << 10}, []graph.Layer{graph.ReLU{}, graph.ReLU{}, graph.ReLU{}}},
+		{`input is (1048576, 1048576, 1048576): want at most 2147483648 numbers`,
+			tensor.Shape{1 << 20, 1 << 20, 1 << 20}, []graph.Layer{graph.ReLU{}}},
+		{`input is (1, 1099511627776, 1): want sizes from 1 to 1048576`,
+			tensor.Shape{1, 1 << 40, 1}, []graph.Layer{graph.ReLU{}}},
+	} {
+		_, err := graph.New(graph.Sequential("m", c.input, graph.He(), c.layers...))
+		assert.ErrorContains(t, err, `model "m": `+c.want)
+	}
+}
+
+func TestSeedDecidesTheParameters(t *testing.T) {
+	single, again := newModel(t, mixedNet(), graph.WithSeed(5)), newModel(t, mixedNet(), graph.WithSeed(5))
+	double, other := newModel(t, mixedNet(), graph.WithSeed(5), graph.WithDtype(tensor.Float64)), newModel(t, mixedNet(), graph.WithSeed(6))
+	first := newModel(t, mixedNet(), graph.WithSeed(1))
+	for i, p := range newModel(t, mixedNet()).Params() {
+		assert.Equal(t, p.Value.Data(), first.Params()[i].Value.Data(), "without WithSeed the seed is 1")
+	}
+	for i, p := range single.Params() {
+		assert.Equal(t, p.Value.Data(), again.Params()[i].Value.Data(), p.Name)
+		for j, v := range double.Params()[i].Value.Float64s() {
+			assert.Equal(t, float32(v), p.Value.Float32s()[j], p.Name)
+		}
+		if strings.HasSuffix(p.Name, ".bias") {
+			continue
+		}
+		assert.NotEqual(t, p.Value.Data(), other.Params()[i].Value.Data(), p.Name)
+	}
+}
+
+// TestAddedLayersLeaveOthersAlone puts layers between those of a net and looks for their parameters.
+func TestAddedLayersLeaveOthersAlone(t *testing.T) {
+	first, last := graph.Conv2D{Name: "first", Filters: 3, Kernel: graph.Square(3)}, graph.Affine{Name: "last", Units: 4}
+	input := tensor.Shape{2, 8, 8}
+	short := newModel(t, graph.Sequential("short", input, graph.He(), first, last))
+	long := newModel(t, graph.Sequential("long", input, graph.He(),
+		graph.Conv2D{Filters: 2, Kernel: graph.Square(1)}, first, graph.Conv2D{Filters: 3, Kernel: graph.Square(1)}, graph.ReLU{}, last))
+	for _, p := range short.Params() {
+		same, err := long.Param(p.Name)
+		require.NoError(t, err)
+		assert.Equal(t, p.Value.Data(), same.Data(), p.Name)
+	}
+	assert.NotEqual(t, long.Params()[0].Value.Float32s()[:3], long.Params()[4].Value.Float32s()[:3], "layers of one shape start apart")
+}
+
+// TestInitialisations measures the deviation of many weights.
+func TestInitialisations(t *testing.T) {
+	const in, units = 300, 400 // of 120,000 values the deviation is known to 0.2%
+	for _, c := range []struct {
+		name  string
+		init  graph.Init
+		model graph.Init
+		want  float64
+		limit float64
+	}{
+		{"gaussian", graph.Gaussian(0.01), graph.He(), 0.01, math.Inf(1)},
+		{"gaussian 0", graph.Gaussian(0), graph.He(), 0, 0},
+		{"he", graph.He(), graph.Gaussian(1), math.Sqrt(2. / in), math.Inf(1)},
+		{"xavier", graph.Xavier(), graph.Gaussian(1), math.Sqrt(1. / in), math.Inf(1)},
+		{"lecun-uniform", graph.LeCunUniform(), graph.Gaussian(1), 2.4 / in / math.Sqrt(3), 2.4 / in},
+		{"the model's", graph.Init{}, graph.Xavier(), math.Sqrt(1. / in), math.Inf(1)},
+		{"nobody's: he", graph.Init{}, graph.Init{}, math.Sqrt(2. / in), math.Inf(1)},
+	} {
+		m := newModel(t, graph.Sequential("init", tensor.Shape{in}, c.model, graph.Affine{Units: units, Init: c.init, Bias: 0.25}),
+			graph.WithDtype(tensor.Float64))
+		values := m.Params()[0].Value.Float64s()
+		mean, deviation, largest := moments(values)
+		assert.InDelta(t, c.want, deviation, 0.01*c.want, c.name)
+		assert.InDelta(t, 0, mean, 5*c.want/math.Sqrt(in*units), c.name)
+		assert.LessOrEqual(t, largest, c.limit, c.name)
+		for _, b := range m.Params()[1].Value.Float64s() {
+			require.Equal(t, 0.25, b)
+		}
+	}
+}
+
+// TestFanIn sees that a weight's deviation is that of the inputs its layer really sums over.
+func TestFanIn(t *testing.T) {
+	input := tensor.Shape{32, 12, 12}
+	two := make([][]int, 512)
+	for i := range two {
+		two[i] = []int{i % 31, i%31 + 1}
+	}
+	for _, c := range []struct {
+		layer graph.Layer
+		fanIn float64
+	}{
+		{graph.Conv2D{Filters: 64, Kernel: graph.Pair{3, 5}}, 32 * 15},
+		{graph.Conv2D{Filters: 64, Kernel: graph.Pair{3, 5}, Groups: 4}, 8 * 15},
+		{graph.Conv2D{Filters: 512, Kernel: graph.Pair{3, 5}, Connections: two}, 2 * 15},
+		{graph.Affine{Units: 20}, 32 * 144},
+	} {
+		m := newModel(t, graph.Sequential("fan", input, graph.Xavier(), c.layer), graph.WithDtype(tensor.Float64))
+		_, deviation, _ := moments(m.Params()[0].Value.Float64s())
+		assert.InEpsilon(t, 1/math.Sqrt(c.fanIn), deviation, 0.03, "%v", c.layer)
+	}
+}
+
+func moments(values []float64) (mean, deviation, largest float64) {
+	for _, v := range values {
+		mean += v / float64(len(values))
+		largest = max(largest, math.Abs(v))
+	}
+	for _, v := range values {
+		deviation += (v - mean) * (v - mean) / float64(len(values))
+	}
+	return mean, math.Sqrt(deviation), largest
+}
+
+func TestParseInit(t *testing.T) {
+	for text, want := range map[string]graph.Init{
+		"he": graph.He(), "relu": graph.He(), "He": graph.He(), "xavier": graph.Xavier(), "sigmoid": graph.Xavier(),
+		"lecun-uniform": graph.LeCunUniform(), "0.01": graph.Gaussian(0.01), "1e-3": graph.Gaussian(0.001), "0": graph.Gaussian(0),
+	} {
+		got, err := graph.ParseInit(text)
+		require.NoError(t, err)
+		assert.Equal(t, want, got, text)
+	}
+	for _, text := range []string{"", "gaussian", "-0.5", "NaN", "Inf", "1e999", "0.01x", "1 2"} {
+		_, err := graph.ParseInit(text)
+		assert.ErrorContains(t, err, "want a deviation of at least 0, or one of he, xavier, lecun-uniform", text)
+	}
+	assert.Equal(t, "gaussian 0.01", graph.Gaussian(0.01).String())
+	assert.Equal(t, "he", graph.He().String())
+}
