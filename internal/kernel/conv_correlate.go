@@ -24,6 +24,7 @@ type correlation[T Float] struct {
 
 	packed  []T // of a group: m·k elements, tile after tile
 	lowered []T // of one image and group, when split
+	columns []T // scratch of its lowering
 	images  stack[imageScratch[T]]
 
 	x, w, bias, y []T // of the running call
@@ -33,9 +34,8 @@ type correlation[T Float] struct {
 }
 
 type imageScratch[T Float] struct {
-	lowered []T
-	packed  []T // one panel
-	p       panel[T]
+	lowered, columns []T
+	p                panel[T]
 }
 
 func newCorrelation[T Float](e *engine[T], batch, groups, m int, low *lowering) *correlation[T] {
@@ -58,6 +58,7 @@ func (c *correlation[T]) run(x, w, bias, y []T) {
 		return
 	}
 	c.lowered = grow(c.lowered, c.low.size(c.low.channels))
+	c.columns = grow(c.columns, c.low.splitSize(c.low.channels))
 	for i := range c.batch * c.groups {
 		c.image, c.group = i/c.groups, i%c.groups
 		parallelAbove(parallelWork, work, ceilDiv(c.low.channels, lowerBlock), c.lowerPart)
@@ -81,7 +82,8 @@ func (c *correlation[T]) imageShard(shard int) {
 	image, group := shard/c.groups, shard%c.groups
 	s := c.images.take()
 	s.lowered = grow(s.lowered, c.low.size(c.low.channels))
-	lower(c.e, c.low, c.low.channels, c.source(image, group), s.lowered)
+	s.columns = grow(s.columns, c.low.splitSize(c.low.channels))
+	lower(c.e, c.low, c.low.channels, c.source(image, group), s.columns, s.lowered)
 	c.multiply(s, s.lowered, image, group, 0, c.pixels)
 	c.images.put(s)
 }
@@ -90,7 +92,7 @@ func (c *correlation[T]) lowerShard(shard int) {
 	first := shard * lowerBlock
 	n := min(lowerBlock, c.low.channels-first)
 	src := c.source(c.image, c.group)[first*c.low.height*c.low.width:]
-	lower(c.e, c.low, n, src, c.lowered[first*c.low.channelSize:])
+	lower(c.e, c.low, n, src, c.columns[c.low.splitSize(first):], c.lowered[first*c.low.channelSize:])
 }
 
 func (c *correlation[T]) pixelShard(shard int) {

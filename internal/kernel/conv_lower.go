@@ -19,7 +19,13 @@ type lowering struct {
 	phaseSize               int // elements of one [q][ow] plane
 	channelSize             int
 	offsets                 []int32 // of tap (c, r, s), c-major
+
+	splitWidth int         // of a row of a source whose columns are sorted by their phase modulo strideW
+	blocks     []copyBlock // that make a channel of L
 }
+
+// copyBlock is a block to copy within one channel: where it begins in the source and in L, its rows and columns.
+type copyBlock struct{ src, dst, rows, cols int32 }
 
 // rowPhase is the source rows ≡ phase modulo the row stride, from row first·stride + phase on.
 type rowPhase struct{ phase, first, last int }
@@ -44,6 +50,7 @@ func newLowering(channels, height, width, outH, outW, strideH, strideW int, rows
 			}
 		}
 	}
+	l.addBlocks()
 	return l
 }
 
@@ -91,36 +98,74 @@ func span(n, stride, start, limit int) (first, end int) {
 // ceilDivFloor is the ceiling of a/b for any a and positive b.
 func ceilDivFloor(a, b int) int { return -floorDiv(-a, b) }
 
-// lower copies n channels of src to dst, whose border zeros must already be there: a buffer used for one lowering only keeps them.
-func lower[T Float](e *engine[T], l *lowering, n int, src, dst []T) {
+// addBlocks plans the copies of a channel: for each column tap and row phase the part of the plane that lies inside the source.
+func (l *lowering) addBlocks() {
+	l.splitWidth = ceilDiv(l.width, l.strideW)
+	for s, col := range l.cols {
+		q := floorDiv(col, l.strideW)
+		phase := col - q*l.strideW
+		col0, col1 := span(l.outW, 1, q, ceilDiv(max(0, l.width-phase), l.strideW))
+		for p, rows := range l.phases {
+			start := rows.first*l.strideH + rows.phase
+			row0, row1 := span(rows.last-rows.first+l.outH, l.strideH, start, l.height)
+			if row0 == row1 || col0 == col1 {
+				continue
+			}
+			l.blocks = append(l.blocks, copyBlock{
+				src:  int32((phase*l.height+row0*l.strideH+start)*l.splitWidth + col0 + q),
+				dst:  int32((s*len(l.phases)+p)*l.phaseSize + row0*l.outW + col0),
+				rows: int32(row1 - row0), cols: int32(col1 - col0),
+			})
+		}
+	}
+}
+
+// splitSize returns the elements that lower needs to sort the columns of n channels; none for column stride 1.
+func (l *lowering) splitSize(n int) int {
+	if l.strideW == 1 {
+		return 0
+	}
+	return n * l.strideW * l.height * l.splitWidth
+}
+
+// lower copies n channels of src to dst, whose border zeros must already be there: a buffer used for one lowering only keeps them. Split
+// is scratch of splitSize.
+func lower[T Float](e *engine[T], l *lowering, n int, src, split, dst []T) {
+	if l.strideW > 1 {
+		splitColumns(l, n, src, split)
+		src = split
+	}
+	e.lower(l, n, src, dst)
+}
+
+// splitColumns sorts the columns of n channels by phase: split[c][phase][h][q] = src[c][h][q·strideW + phase].
+func splitColumns[T Float](l *lowering, n int, src, split []T) {
 	for c := range n {
-		plane := src[c*l.height*l.width:][:l.height*l.width]
-		for s, col := range l.cols {
-			for p := range l.phases {
-				lowerPhase(e, l, p, col, plane, dst[c*l.channelSize+(s*len(l.phases)+p)*l.phaseSize:][:l.phaseSize])
+		for h := range l.height {
+			row := src[(c*l.height+h)*l.width:][:l.width]
+			for phase := range l.strideW {
+				dst := split[((c*l.strideW+phase)*l.height+h)*l.splitWidth:][:l.splitWidth]
+				at := phase
+				for q := range dst {
+					if at >= len(row) {
+						break
+					}
+					dst[q] = row[at]
+					at += l.strideW
+				}
 			}
 		}
 	}
 }
 
-func lowerPhase[T Float](e *engine[T], l *lowering, p, col int, plane, dst []T) {
-	phase := l.phases[p]
-	start := phase.first*l.strideH + phase.phase
-	row0, row1 := span(phase.last-phase.first+l.outH, l.strideH, start, l.height)
-	col0, col1 := span(l.outW, l.strideW, col, l.width)
-	if row0 == row1 || col0 == col1 {
-		return
-	}
-	src := plane[(row0*l.strideH+start)*l.width+col0*l.strideW+col:]
-	dst = dst[row0*l.outW+col0:]
-	if l.strideW == 1 {
-		e.copy(copyRows[T]{rows: row1 - row0, cols: col1 - col0, src: src, srcStride: l.strideH * l.width, dst: dst, dstStride: l.outW})
-		return
-	}
-	for i := range row1 - row0 {
-		row := src[i*l.strideH*l.width:]
-		for j := range dst[i*l.outW:][:col1-col0] {
-			dst[i*l.outW+j] = row[j*l.strideW]
+func lowerGeneric[T Float](l *lowering, n int, src, dst []T) {
+	for c := range n {
+		from, to := src[c*l.strideW*l.height*l.splitWidth:], dst[c*l.channelSize:]
+		for _, b := range l.blocks {
+			copyGeneric(copyRows[T]{
+				rows: int(b.rows), cols: int(b.cols),
+				src: from[b.src:], srcStride: l.strideH * l.splitWidth, dst: to[b.dst:], dstStride: l.outW,
+			})
 		}
 	}
 }

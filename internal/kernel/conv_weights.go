@@ -3,8 +3,7 @@ package kernel
 const (
 	tapBlock     = 256 // taps, at least, that share one packing of dy
 	pixelDepth   = 512 // pixels, of one or several images, in one block of the sum
-	weightShards = 16  // shards a large weight gradient is cut into; small ones into twice as many
-	smallWeights = 1 << 16
+	weightShards = 16  // shards a weight gradient is cut into
 )
 
 // convWeights is the gradient with respect to the weights,
@@ -33,10 +32,11 @@ type convWeights[T Float] struct {
 }
 
 type weightScratch[T Float] struct {
-	lowered, a, b []T
-	p             panel[T]
-	lanes         []T // partial sums of dot products
-	d             dots[T]
+	lowered, columns []T
+	a, b             []T // packed operands
+	p                panel[T]
+	lanes            []T // partial sums of dot products
+	d                dots[T]
 }
 
 func newConvWeights[T Float](e *engine[T], s ConvShape) *convWeights[T] {
@@ -45,11 +45,7 @@ func newConvWeights[T Float](e *engine[T], s ConvShape) *convWeights[T] {
 	c.k, c.pixels = len(c.low.offsets), c.low.outH*c.low.outW
 	c.channelBlock = min(in, ceilDiv(tapBlock, c.low.taps()))
 	c.channelBlocks = ceilDiv(in, c.channelBlock)
-	shards := weightShards
-	if s.OutChannels*c.k <= smallWeights {
-		shards *= 2
-	}
-	c.imageBlocks = min(s.Batch, ceilDiv(shards, s.Groups*c.channelBlocks))
+	c.imageBlocks = min(s.Batch, ceilDiv(weightShards, s.Groups*c.channelBlocks))
 	c.byDots = e.dotTile > 0 && out*c.k <= dotWeights && c.pixels >= dotPixels
 	c.accumulate, c.sum = c.blockShard, c.sumShard
 	return c
@@ -111,10 +107,11 @@ func (c *convWeights[T]) addImages(s *weightScratch[T], b weightBlock[T]) {
 	}
 	size := c.low.size(c.channelBlock)
 	s.lowered = grow(s.lowered, together*size)
+	s.columns = grow(s.columns, c.low.splitSize(b.n))
 	for image := b.image; image < b.end; image += together {
 		n := min(together, b.end-image)
 		for i := range n {
-			lower(c.e, c.low, b.n, c.source(image+i, b), s.lowered[i*size:])
+			lower(c.e, c.low, b.n, c.source(image+i, b), s.columns, s.lowered[i*size:])
 		}
 		if c.byDots {
 			c.addDots(s, b, image, n)

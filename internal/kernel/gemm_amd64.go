@@ -2,7 +2,7 @@
 
 package kernel
 
-//go:generate sh -c "cd _asm && go run . -out ../gemm_amd64.s -stubs ../gemm_stubs_amd64.go -pkg kernel"
+//go:generate sh -c "cd _asm && go run . -out gemm.s -stubs gemm.go.txt -pkg kernel && mv gemm.s ../gemm_amd64.s && mv gemm.go.txt ../gemm_stubs_amd64.go"
 
 // tileFunc is a micro-kernel: one tile of a panel. It reads b's rows at offsets, or one after the other where offsets is nil.
 type tileFunc func(kc int, a, b *float32, offsets *int32, c *float32, ldc, cols, flags int, bias *float32)
@@ -55,13 +55,13 @@ var dotsAVX512 = [6][6]dotFunc{
 func engine32() *engine[float32] {
 	switch active {
 	case isaAVX512:
-		e := simdEngine("avx512", 16, tilesAVX512[0][:], tilesAVX512[1][:], simdPack{copyRowsAVX512, gatherAVX512, flipAVX512, gatherFlipAVX512})
+		e := simdEngine("avx512", 16, tilesAVX512[0][:], tilesAVX512[1][:], simdPack{copyRowsAVX512, lowerAVX512, gatherAVX512, flipAVX512, gatherFlipAVX512})
 		e.dotTile = len(dotsAVX512) - 1
 		e.dot = func(d *dots[float32]) { addDots(d, dotsAVX512[d.rows][len(d.offsets)], e.dotLanes) }
 		e.laneSums = func(lanes, sums []float32) { laneSumsAVX512(len(sums), &lanes[:16*len(sums)][0], &sums[0]) }
 		return e
 	case isaAVX2:
-		e := simdEngine("avx2", 8, tilesAVX2[0][:], tilesAVX2[1][:], simdPack{copyRowsAVX2, gatherAVX2, flipAVX2, gatherFlipAVX2})
+		e := simdEngine("avx2", 8, tilesAVX2[0][:], tilesAVX2[1][:], simdPack{copyRowsAVX2, lowerAVX2, gatherAVX2, flipAVX2, gatherFlipAVX2})
 		e.dotTile = len(dotsAVX2) - 1
 		e.dot = func(d *dots[float32]) { addDots(d, dotsAVX2[d.rows][len(d.offsets)], e.dotLanes) }
 		e.laneSums = func(lanes, sums []float32) { laneSumsAVX2(len(sums), &lanes[:8*len(sums)][0], &sums[0]) }
@@ -79,6 +79,7 @@ func addDots(d *dots[float32], f dotFunc, lanes int) {
 // simdPack is the packing loops of one instruction set; flip and gatherFlip take one vector of rows at most.
 type simdPack struct {
 	copyRows   func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)
+	lower      func(channels int, blocks *int32, n int, src *float32, srcChannel, srcStride int, dst *float32, dstChannel, dstStride int)
 	gather     func(n int, offsets *int32, src, dst *float32, vectors int)
 	flip       func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)
 	gatherFlip func(rows, cols int, src *float32, offsets *int32, dst *float32, dstStride int)
@@ -111,6 +112,14 @@ func simdEngine(name string, lanes int, one, two []tileFunc, pack simdPack) *eng
 			for i := 0; i < m.rows; i += lanes {
 				pack.flip(min(lanes, m.rows-i), m.cols, &src[i*m.srcStride], m.srcStride, &dst[i], m.dstStride)
 			}
+		},
+		lower: func(l *lowering, n int, src, dst []float32) {
+			if len(l.blocks) == 0 {
+				return
+			}
+			channel := l.strideW * l.height * l.splitWidth
+			src, dst = src[:n*channel], dst[:n*l.channelSize]
+			pack.lower(n, &l.blocks[0].src, len(l.blocks), &src[0], channel, l.strideH*l.splitWidth, &dst[0], l.channelSize, l.outW)
 		},
 		gather: func(offsets []int32, src, dst []float32, width int) {
 			dst = dst[:len(offsets)*width]

@@ -51,6 +51,9 @@ type engine[T Float] struct {
 	copy func(copyRows[T])  // see copyRows
 	flip func(transpose[T]) // see transpose
 
+	// lower makes n channels of a lowered image; see lowering.
+	lower func(l *lowering, n int, src, dst []T)
+
 	// gather packs width elements from each src[offsets[p]:] to dst[p*width:].
 	gather func(offsets []int32, src, dst []T, width int)
 	// gatherFlip packs dst[p*width+j] = src[offsets[j]+p] for p < n; at most cols offsets.

@@ -4,7 +4,7 @@ package kernel
 func genericEngine[T Float]() *engine[T] {
 	return &engine[T]{
 		name: "generic", rows: 4, cols: 16, lane: 4,
-		mul: mulGeneric[T], copy: copyGeneric[T], flip: flipGeneric[T], gather: gatherGeneric[T], gatherFlip: gatherFlipGeneric[T],
+		mul: mulGeneric[T], copy: copyGeneric[T], flip: flipGeneric[T], lower: lowerGeneric[T], gather: gatherGeneric[T], gatherFlip: gatherFlipGeneric[T],
 	}
 }
 

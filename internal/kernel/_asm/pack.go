@@ -6,44 +6,96 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// copyRows copies a block of rows × cols elements.
+// rowCopy is a block of rows × cols elements to copy. The pointers and rows are used up.
+type rowCopy struct{ rows, cols, src, srcStride, dst, dstStride reg.Register } // strides in bytes
+
+// emit copies the block; label makes its labels unique.
+func (c rowCopy) emit(s *simd, label string) {
+	// whole vectors before the last, which has 1 to lanes elements
+	whole, rest := GP64(), GP64()
+	LEAQ(Mem{Base: c.cols, Disp: -1}, whole)
+	ANDQ(I32(int32(-s.lanes)), whole)
+	MOVQ(c.cols, rest)
+	SUBQ(whole, rest)
+	last := s.mask(rest, 0, 0)
+	v, at := s.vec(), GP64()
+	TESTQ(whole, whole)
+	JNE(LabelRef(label + "wide"))
+	Label(label + "narrow")
+	last.load(Mem{Base: c.src}, v)
+	last.store(v, Mem{Base: c.dst})
+	ADDQ(c.srcStride, c.src)
+	ADDQ(c.dstStride, c.dst)
+	DECQ(c.rows)
+	JNE(LabelRef(label + "narrow"))
+	JMP(LabelRef(label + "end"))
+	Label(label + "wide")
+	XORQ(at, at)
+	Label(label + "vector")
+	VMOVUPS(Mem{Base: c.src, Index: at, Scale: 4}, v)
+	VMOVUPS(v, Mem{Base: c.dst, Index: at, Scale: 4})
+	ADDQ(I32(int32(s.lanes)), at)
+	CMPQ(at, whole)
+	JLT(LabelRef(label + "vector"))
+	last.load(Mem{Base: c.src, Index: at, Scale: 4}, v)
+	last.store(v, Mem{Base: c.dst, Index: at, Scale: 4})
+	ADDQ(c.srcStride, c.src)
+	ADDQ(c.dstStride, c.dst)
+	DECQ(c.rows)
+	JNE(LabelRef(label + "wide"))
+	Label(label + "end")
+}
+
 func copyRows(s *simd) {
 	TEXT("copyRows"+s.name, NOSPLIT, "func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)")
 	Pragma("noescape")
 	Doc("copyRows" + s.name + " is copyRows; rows and cols are positive.")
-	rows := Load(Param("rows"), GP64())
-	cols := Load(Param("cols"), GP64())
+	c := rowCopy{
+		rows: Load(Param("rows"), GP64()), cols: Load(Param("cols"), GP64()), src: Load(Param("src"), GP64()),
+		srcStride: Load(Param("srcStride"), GP64()), dst: Load(Param("dst"), GP64()), dstStride: Load(Param("dstStride"), GP64()),
+	}
+	SHLQ(Imm(2), c.srcStride)
+	SHLQ(Imm(2), c.dstStride)
+	c.emit(s, "")
+	VZEROUPPER()
+	RET()
+}
+
+// lower copies the same n blocks, of four words each (src, dst, rows, cols), of every channel.
+func lower(s *simd) {
+	TEXT("lower"+s.name, NOSPLIT,
+		"func(channels int, blocks *int32, n int, src *float32, srcChannel, srcStride int, dst *float32, dstChannel, dstStride int)")
+	Pragma("noescape")
+	Doc("lower" + s.name + " copies n blocks of each channel; channels, n and the blocks' sizes are positive.")
+	channels := Load(Param("channels"), GP64())
 	src := Load(Param("src"), GP64())
-	srcStride := Load(Param("srcStride"), GP64())
 	dst := Load(Param("dst"), GP64())
+	srcStride := Load(Param("srcStride"), GP64())
 	dstStride := Load(Param("dstStride"), GP64())
 	SHLQ(Imm(2), srcStride)
 	SHLQ(Imm(2), dstStride)
-	// whole vectors before the last, which has 1 to lanes elements
-	whole, rest := GP64(), GP64()
-	LEAQ(Mem{Base: cols, Disp: -1}, whole)
-	ANDQ(I32(int32(-s.lanes)), whole)
-	MOVQ(cols, rest)
-	SUBQ(whole, rest)
-	last := s.firstLanes(rest, 1)[0]
-	v, at := s.vec(), GP64()
-	Label("row")
-	XORQ(at, at)
-	CMPQ(at, whole)
-	JEQ(LabelRef("last"))
-	Label("vector")
-	VMOVUPS(Mem{Base: src, Index: at, Scale: 4}, v)
-	VMOVUPS(v, Mem{Base: dst, Index: at, Scale: 4})
-	ADDQ(I32(int32(s.lanes)), at)
-	CMPQ(at, whole)
-	JLT(LabelRef("vector"))
-	Label("last")
-	last.load(Mem{Base: src, Index: at, Scale: 4}, v)
-	last.store(v, Mem{Base: dst, Index: at, Scale: 4})
-	ADDQ(srcStride, src)
-	ADDQ(dstStride, dst)
-	DECQ(rows)
-	JNE(LabelRef("row"))
+	block, n := GP64(), GP64()
+	Label("channel")
+	Load(Param("blocks"), block)
+	Load(Param("n"), n)
+	Label("block")
+	c := rowCopy{rows: GP64(), cols: GP64(), src: GP64(), srcStride: srcStride, dst: GP64(), dstStride: dstStride}
+	for i, field := range []reg.Register{c.src, c.dst, c.rows, c.cols} {
+		MOVLQSX(Mem{Base: block, Disp: 4 * i}, field)
+	}
+	LEAQ(Mem{Base: src, Index: c.src, Scale: 4}, c.src)
+	LEAQ(Mem{Base: dst, Index: c.dst, Scale: 4}, c.dst)
+	c.emit(s, "copy")
+	ADDQ(Imm(16), block)
+	DECQ(n)
+	JNE(LabelRef("block"))
+	step := GP64()
+	Load(Param("srcChannel"), step)
+	LEAQ(Mem{Base: src, Index: step, Scale: 4}, src)
+	Load(Param("dstChannel"), step)
+	LEAQ(Mem{Base: dst, Index: step, Scale: 4}, dst)
+	DECQ(channels)
+	JNE(LabelRef("channel"))
 	VZEROUPPER()
 	RET()
 }
