@@ -58,7 +58,7 @@ func (d *dtype) PySetState(state any) error {
 	}
 	order, ok := tuple.Get(1).(string)
 	if !ok || len(order) != 1 {
-		return fmt.Errorf("numpy.dtype %q: expected a byte order, found %.20v", d.code, tuple.Get(1))
+		return fmt.Errorf("numpy.dtype %q: expected a byte order of one character, found %T %.20q", d.code, tuple.Get(1), order)
 	}
 	if tuple.Get(2) != nil || tuple.Get(3) != nil {
 		return fmt.Errorf("numpy.dtype %q with subarrays or named fields is not supported", d.code)
@@ -121,7 +121,7 @@ func fromBuffer(args []any) (any, error) {
 	}
 	order, _ := args[3].(string)
 	if order != "C" && order != "F" {
-		return nil, fmt.Errorf("numpy _frombuffer: expected order C or F, found %.20v", args[3])
+		return nil, fmt.Errorf("numpy _frombuffer: expected order C or F, found %T %.20q", args[3], order)
 	}
 	a := &ndarray{}
 	return a, a.set(args[0], args[1], args[2], order == "F")

@@ -189,14 +189,15 @@ func Gather[T any](data []T, shape, strides []int, offset int) ([]T, error) {
 	if err := checkReach(len(data), shape, strides, offset); err != nil {
 		return nil, err
 	}
-	if isRowMajor(shape, strides) {
+	outer, run := contiguousTail(shape, strides)
+	if outer == 0 {
 		return data[offset : offset+total : offset+total], nil
 	}
 	out := make([]T, 0, total)
-	index := make([]int, len(shape))
+	index := make([]int, outer)
 	for at := offset; ; {
-		out = append(out, data[at])
-		axis := len(shape) - 1
+		out = append(out, data[at:at+run]...)
+		axis := outer - 1
 		for ; axis >= 0; axis-- {
 			index[axis]++
 			at += strides[axis]
@@ -230,13 +231,16 @@ func checkReach(length int, shape, strides []int, offset int) error {
 	return nil
 }
 
-func isRowMajor(shape, strides []int) bool {
-	step := 1
-	for i := len(shape) - 1; i >= 0; i-- {
-		if shape[i] != 1 && strides[i] != step {
-			return false
+// contiguousTail splits the axes: those from outer on lie row-major without
+// gaps, run elements in all.
+func contiguousTail(shape, strides []int) (outer, run int) {
+	run = 1
+	for outer = len(shape); outer > 0; outer-- {
+		dim, stride := shape[outer-1], strides[outer-1]
+		if dim != 1 && stride != run {
+			break
 		}
-		step *= shape[i]
+		run *= dim
 	}
-	return true
+	return outer, run
 }

@@ -1,0 +1,170 @@
+package torch
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/nlpodyssey/gopickle/types"
+	"gorgonia.org/tensor"
+
+	"convgraph/formats/internal/raw"
+	"convgraph/formats/internal/unpickle"
+)
+
+// storageClass is one of torch.FloatStorage and its kin: it stands for the
+// element type only, the bytes lie elsewhere in the file.
+type storageClass raw.Kind
+
+func classes() map[string]any {
+	return map[string]any{
+		"torch.BoolStorage":               storageClass(raw.Bool),
+		"torch.CharStorage":               storageClass(raw.I8),
+		"torch.ByteStorage":               storageClass(raw.U8),
+		"torch.ShortStorage":              storageClass(raw.I16),
+		"torch.IntStorage":                storageClass(raw.I32),
+		"torch.LongStorage":               storageClass(raw.I64),
+		"torch.HalfStorage":               storageClass(raw.F16),
+		"torch.BFloat16Storage":           storageClass(raw.BF16),
+		"torch.FloatStorage":              storageClass(raw.F32),
+		"torch.DoubleStorage":             storageClass(raw.F64),
+		"torch._utils._rebuild_tensor":    unpickle.Function(rebuildTensor),
+		"torch._utils._rebuild_tensor_v2": unpickle.Function(rebuildTensor),
+		"torch._utils._rebuild_parameter": unpickle.Function(rebuildParameter),
+		unpickle.OrderedDict:              &types.OrderedDictClass{},
+	}
+}
+
+// storage is a run of elements that tensors are views of.
+type storage struct {
+	key   string
+	kind  raw.Kind
+	count int
+	order binary.ByteOrder
+	data  []byte // count elements, once load has run
+}
+
+// view is a tensor: a strided window on a storage. Strides and offset count
+// elements.
+type view struct {
+	storage        *storage
+	offset         int
+	shape, strides []int
+}
+
+var _ unpickle.Lazy = (*view)(nil)
+
+// rebuildTensor is torch._utils._rebuild_tensor_v2(storage, offset, size,
+// stride, requires_grad, hooks, metadata); the older _rebuild_tensor has the
+// first four arguments only.
+func rebuildTensor(args []any) (any, error) {
+	if len(args) < 4 || len(args) > 7 {
+		return nil, fmt.Errorf("_rebuild_tensor_v2: expected 4 to 7 arguments, found %d", len(args))
+	}
+	store, ok := args[0].(*storage)
+	if !ok {
+		return nil, fmt.Errorf("_rebuild_tensor_v2: expected a storage, found %T", args[0])
+	}
+	offset, ok := args[1].(int)
+	if !ok {
+		return nil, fmt.Errorf("_rebuild_tensor_v2: expected an offset, found %T", args[1])
+	}
+	shape, err := unpickle.Ints(args[2])
+	if err != nil {
+		return nil, fmt.Errorf("_rebuild_tensor_v2: size: %w", err)
+	}
+	strides, err := unpickle.Ints(args[3])
+	if err != nil {
+		return nil, fmt.Errorf("_rebuild_tensor_v2: stride: %w", err)
+	}
+	if len(args) == 7 && !isEmpty(args[6]) {
+		return nil, fmt.Errorf("_rebuild_tensor_v2: a tensor that is kept negated or conjugated is not supported")
+	}
+	return &view{store, offset, shape, strides}, nil
+}
+
+func isEmpty(metadata any) bool {
+	dict, ok := metadata.(*types.Dict)
+	return metadata == nil || ok && dict.Len() == 0
+}
+
+// rebuildParameter is torch._utils._rebuild_parameter(tensor, requires_grad,
+// hooks).
+func rebuildParameter(args []any) (any, error) {
+	if len(args) != 3 {
+		return nil, fmt.Errorf("_rebuild_parameter: expected 3 arguments, found %d", len(args))
+	}
+	v, ok := args[0].(*view)
+	if !ok {
+		return nil, fmt.Errorf("_rebuild_parameter: expected a tensor, found %T", args[0])
+	}
+	return v, nil
+}
+
+// Bytes implements unpickle.Lazy.
+func (v *view) Bytes() (int, error) { return raw.Bytes(v.storage.kind, v.shape) }
+
+// Decode implements unpickle.Lazy. Seen as bytes, the view has one dimension
+// more, as long as an element and of stride 1.
+func (v *view) Decode() (*tensor.Dense, error) {
+	size := v.storage.kind.Size()
+	if v.offset < 0 || v.offset >= v.storage.count {
+		return nil, fmt.Errorf("starts at element %d of storage %q, which has %d", v.offset, v.storage.key, v.storage.count)
+	}
+	shape := append(append([]int{}, v.shape...), size)
+	strides := make([]int, 0, len(v.strides)+1)
+	for _, stride := range v.strides {
+		if stride > v.storage.count {
+			// Only a dimension of 1 may have such a stride: nothing is multiplied by it.
+			stride = v.storage.count
+		}
+		strides = append(strides, stride*size)
+	}
+	elements, err := raw.Gather(v.storage.data, shape, append(strides, 1), v.offset*size)
+	if err != nil {
+		return nil, fmt.Errorf("storage %q, as bytes: %w", v.storage.key, err)
+	}
+	return raw.Dense(v.storage.kind, raw.Layout{Order: v.storage.order}, v.shape, elements)
+}
+
+// storages resolves the persistent ids by which tensors name their storages.
+type storages struct {
+	order binary.ByteOrder
+	byKey map[string]*storage
+	// load returns a storage's bytes; nil if they come later in the file.
+	load func(key string, bytes int) ([]byte, error)
+}
+
+// resolve takes ('storage', class, key, location, count) and, in the older
+// form, a view of the storage, which PyTorch stopped writing with 0.4.
+func (s *storages) resolve(id any) (any, error) {
+	tuple, ok := id.(*types.Tuple)
+	if !ok || tuple.Len() < 5 || tuple.Get(0) != "storage" {
+		return nil, fmt.Errorf("persistent id: expected a storage: save the state dict, not the module")
+	}
+	class, classOK := tuple.Get(1).(storageClass)
+	key, keyOK := tuple.Get(2).(string)
+	count, countOK := tuple.Get(4).(int)
+	if !classOK || !keyOK || !countOK || count < 0 {
+		return nil, fmt.Errorf("persistent id: expected a storage's class, key and count, found %T, %T, %T", tuple.Get(1), tuple.Get(2), tuple.Get(4))
+	}
+	if tuple.Len() > 5 && tuple.Get(5) != nil {
+		return nil, fmt.Errorf("storage %q is a view of another: the form of PyTorch before 0.4 is not supported", key)
+	}
+	if known, ok := s.byKey[key]; ok {
+		if known.kind != raw.Kind(class) || known.count != count {
+			return nil, fmt.Errorf("storage %q is named as %d %s and as %d %s", key, known.count, known.kind, count, raw.Kind(class))
+		}
+		return known, nil
+	}
+	store := &storage{key: key, kind: raw.Kind(class), count: count, order: s.order}
+	s.byKey[key] = store
+	if s.load == nil || count == 0 {
+		return store, nil
+	}
+	bytes, err := raw.Bytes(store.kind, []int{count})
+	if err != nil {
+		return nil, fmt.Errorf("storage %q: %w", key, err)
+	}
+	store.data, err = s.load(key, bytes)
+	return store, err
+}
