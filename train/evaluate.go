@@ -23,10 +23,11 @@ func (s Score) String() string {
 	return fmt.Sprintf("%.2f%% (%d/%d)", 100*s.Accuracy(), s.Right, s.Total)
 }
 
-// Evaluate counts the right answers of a model on a whole set.
+// Evaluate counts the right answers of a model on a whole set. Damaged images are left out of the total.
 func Evaluate(m *graph.Model, ds dataset.Dataset) (Score, error) {
-	score := Score{Total: ds.Len()}
+	var score Score
 	err := eachPrediction(m, ds, func(_, label, predicted int) {
+		score.Total++
 		if label == predicted {
 			score.Right++
 		}
@@ -39,23 +40,26 @@ const evaluationBatch = 256
 
 // eachPrediction tells use each sample's index, label and predicted class.
 func eachPrediction(m *graph.Model, ds dataset.Dataset, use func(i, label, predicted int)) error {
-	size, classes := ds.Shape().TotalSize(), m.Classes()
-	batch := max(1, min(evaluationBatch, ds.Len()))
-	images, logits, labels := make([]float32, batch*size), make([]float32, batch*classes), make([]int, batch)
-	for first := 0; first < ds.Len(); first += batch {
-		n := min(batch, ds.Len()-first)
-		for i := range n {
-			label, err := ds.Sample(first+i, images[i*size:(i+1)*size])
-			if err != nil {
-				return fmt.Errorf("sample %d: %w", first+i, err)
-			}
-			labels[i] = label
-		}
-		if err := m.PredictInto(logits[:n*classes], images[:n*size]); err != nil {
+	loader, err := dataset.NewLoader(dataset.LoaderOptions{Batch: evaluationBatch, Damage: dataset.SkipDamaged})
+	if err != nil {
+		return err
+	}
+	order := make([]int, ds.Len())
+	for i := range order {
+		order[i] = i
+	}
+	classes := m.Classes()
+	logits := make([]float32, evaluationBatch*classes)
+	for batch, err := range loader.Epoch(ds, order) {
+		if err != nil {
 			return err
 		}
-		for i := range n {
-			use(first+i, labels[i], argMax(logits[i*classes:(i+1)*classes]))
+		n := len(batch.Labels)
+		if err := m.PredictInto(logits[:n*classes], batch.X); err != nil {
+			return err
+		}
+		for i, label := range batch.Labels {
+			use(batch.Indices[i], label, argMax(logits[i*classes:(i+1)*classes]))
 		}
 	}
 	return nil

@@ -73,10 +73,11 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 // run is a training under way.
 type run struct {
 	*Trainer
-	state State
-	step  *graph.Step
-	began time.Time
-	loss  float64 // sum over this epoch's steps
+	state  State
+	step   *graph.Step
+	loader *dataset.Loader
+	began  time.Time
+	loss   float64 // sum over this epoch's steps
 }
 
 func (t *Trainer) start() (*run, error) {
@@ -88,7 +89,11 @@ func (t *Trainer) start() (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{Trainer: t, step: step, began: time.Now()}
+	loader, err := dataset.NewLoader(dataset.LoaderOptions{Batch: batch, Damage: dataset.ReplaceDamaged})
+	if err != nil {
+		return nil, err
+	}
+	r := &run{Trainer: t, step: step, loader: loader, began: time.Now()}
 	r.state = State{Trainer: t, Model: t.Model, Batch: batch, StepsPerEpoch: t.Train.Len() / batch, snapshot: r.snapshot}
 	if t.Resume != nil {
 		if err := r.restore(t.Resume); err != nil {
@@ -146,11 +151,16 @@ func (r *run) epoch(ctx context.Context, epoch int) error {
 	if err := r.tell(Callback.EpochBegin); err != nil {
 		return err
 	}
-	for i := done; i < r.state.StepsPerEpoch; i++ {
+	i := done
+	for batch, err := range r.loader.Epoch(dataset.ForEpoch(r.Train, epoch), order[done*r.state.Batch:]) {
+		if err != nil {
+			return err
+		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := r.learn(order[i*r.state.Batch:][:r.state.Batch], i+1); err != nil {
+		i++
+		if err := r.learn(batch, i); err != nil {
 			return err
 		}
 	}
@@ -158,10 +168,9 @@ func (r *run) epoch(ctx context.Context, epoch int) error {
 }
 
 // learn is one step: the batch's loss and gradients, then the solver's update.
-func (r *run) learn(batch []int, i int) error {
-	if err := dataset.Batch(r.Train, batch, r.step.Images().Float32s(), r.step.Targets().Float32s()); err != nil {
-		return err
-	}
+func (r *run) learn(batch *dataset.Minibatch, i int) error {
+	copy(r.step.Images().Float32s(), batch.X)
+	copy(r.step.Targets().Float32s(), batch.T)
 	loss, err := r.step.Run(uint64(r.state.Step))
 	if err != nil {
 		return err
