@@ -140,9 +140,13 @@ var convShapes = map[string]ConvShape{
 }
 
 func TestConvAgainstDefinition(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		for name, s := range convShapes {
+			t.Run(name, func(t *testing.T) { checkConv[float32](t, s) })
+		}
+	})
 	for name, s := range convShapes {
-		t.Run(name+"/float32", func(t *testing.T) { checkConv[float32](t, s) })
-		t.Run(name+"/float64", func(t *testing.T) { checkConv[float64](t, s) })
+		t.Run("float64/"+name, func(t *testing.T) { checkConv[float64](t, s) })
 	}
 }
 
@@ -162,8 +166,33 @@ func drawConvShape(t *rapid.T) ConvShape {
 }
 
 func TestConvProperties(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) { checkConv[float32](t, drawConvShape(t)) })
+	forEachISA(t, func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) { checkConv[float32](t, drawConvShape(t)) })
+	})
 	rapid.Check(t, func(t *rapid.T) { checkConv[float64](t, drawConvShape(t)) })
+}
+
+// TestConvStaysInside runs every pass on slices that end, and that begin, at a page that cannot be touched: nothing beside the operands is
+// read or written. Their alignment is whatever the sizes make it, and the bits do not depend on it.
+func TestConvStaysInside(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		for name, s := range convShapes {
+			r := newRand(10)
+			nx, nw, ny := s.sizes()
+			x, w, bias, dy := random[float32](r, nx), random[float32](r, nw), random[float32](r, s.OutChannels), random[float32](r, ny)
+			want := convPasses(s, x, w, bias, dy)
+			for _, atEnd := range []bool{false, true} {
+				at := func(s []float32) []float32 { return guarded(t, s, atEnd) }
+				got := [][]float32{at(dy), at(x), at(w), at(bias)}
+				c := NewConv[float32](s)
+				c.Forward(at(x), at(w), at(bias), got[0])
+				c.BackwardData(at(w), at(dy), got[1])
+				c.BackwardWeights(at(x), at(dy), got[2])
+				c.BackwardBias(at(dy), got[3])
+				require.Equal(t, want, got, "%s, at the end: %v", name, atEnd)
+			}
+		}
+	})
 }
 
 func TestConvWithoutBias(t *testing.T) {
@@ -197,11 +226,13 @@ func TestConvBitsDoNotDependOnWorkers(t *testing.T) {
 		r := newRand(3)
 		nx, nw, ny := s.sizes()
 		x, w, bias, dy := random[float32](r, nx), random[float32](r, nw), random[float32](r, s.OutChannels), random[float32](r, ny)
-		var want [][]float32
-		withWorkers(t, 1, func() { want = convPasses(s, x, w, bias, dy) })
-		for _, workers := range []int{2, 3, 7} {
-			withWorkers(t, workers, func() { require.Equal(t, want, convPasses(s, x, w, bias, dy), "%d workers", workers) })
-		}
+		forEachISA(t, func(t *testing.T) {
+			var want [][]float32
+			withWorkers(t, 1, func() { want = convPasses(s, x, w, bias, dy) })
+			for _, workers := range []int{2, 3, 7} {
+				withWorkers(t, workers, func() { require.Equal(t, want, convPasses(s, x, w, bias, dy), "%d workers", workers) })
+			}
+		})
 	}
 }
 
@@ -214,13 +245,14 @@ func TestConvBitsDoNotDependOnPlaceInBatch(t *testing.T) {
 		copy(x[n*nx/s.Batch:], x[:nx/s.Batch])
 		copy(dy[n*ny/s.Batch:], dy[:ny/s.Batch])
 	}
-	out := convPasses(s, x, w, make([]float32, s.OutChannels), dy)
-	for _, v := range out[:2] {
-		one := len(v) / s.Batch
-		for n := 1; n < s.Batch; n++ {
-			require.Equal(t, v[:one], v[n*one:][:one], "image %d", n)
+	forEachISA(t, func(t *testing.T) {
+		for _, v := range convPasses(s, x, w, make([]float32, s.OutChannels), dy)[:2] {
+			one := len(v) / s.Batch
+			for n := 1; n < s.Batch; n++ {
+				require.Equal(t, v[:one], v[n*one:][:one], "image %d", n)
+			}
 		}
-	}
+	})
 }
 
 func TestConvAllocatesNothing(t *testing.T) {

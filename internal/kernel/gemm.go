@@ -15,7 +15,7 @@ const (
 func Gemm[T Float](transA, transB bool, m, n, k int, a []T, lda int, b []T, ldb int, c []T, ldc int) {
 	free := freeProducts[T]()
 	p := free.take()
-	if p.e == nil {
+	if p.e == nil || p.isa != active {
 		p.init()
 	}
 	p.plan(m, n, k)
@@ -39,10 +39,11 @@ func freeProducts[T Float]() *stack[product[T]] {
 // product is a planned matrix product with its scratch. The plan, and so the order of every sum, depends on m, n, k alone.
 type product[T Float] struct {
 	e       *engine[T]
+	isa     isa // e's
 	m, n, k int
 
-	tiles        []rowTile
-	depth        int // of a block of k
+	tiles        []rowTile // nil until there is a plan
+	depth        int       // of a block of k
 	panels       int
 	rowJobs      int
 	panelsPerJob int
@@ -72,7 +73,7 @@ func newProduct[T Float]() *product[T] {
 }
 
 func (p *product[T]) init() {
-	p.e = engineFor[T]()
+	p.e, p.isa, p.tiles = engineFor[T](), active, nil
 	p.pack, p.multiply = p.packShard, p.multiplyJob
 }
 

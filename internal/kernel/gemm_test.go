@@ -75,25 +75,48 @@ func checkGemm[T Float](t require.TestingT, s gemmShape) {
 }
 
 func TestGemmProperties(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) { checkGemm[float32](t, drawGemmShape(t, 70)) })
+	forEachISA(t, func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) { checkGemm[float32](t, drawGemmShape(t, 70)) })
+	})
 	rapid.Check(t, func(t *rapid.T) { checkGemm[float64](t, drawGemmShape(t, 40)) })
 }
 
 // gemmCorners pass a block's end in each direction.
 var gemmCorners = []gemmShape{
 	{m: 1, n: 1, k: 1},
-	{m: 3, n: 300, k: 1700, transB: true},
+	{m: 3, n: 100, k: 1700, transB: true},
 	{m: 530, n: 5, k: 30, transA: true},
-	{m: 37, n: 1100, k: 1000},
+	{m: 5, n: 700, k: 1537},
 	{m: 100, n: 10, k: 100, transB: true, padC: 3},
 	{m: 1, n: 200, k: 900, transB: true},
 }
 
 func TestGemmCorners(t *testing.T) {
-	for _, s := range gemmCorners {
-		checkGemm[float32](t, s)
-	}
+	forEachISA(t, func(t *testing.T) {
+		for _, s := range gemmCorners {
+			checkGemm[float32](t, s)
+		}
+	})
 	checkGemm[float64](t, gemmCorners[3])
+}
+
+// TestGemmStaysInside: see TestConvStaysInside.
+func TestGemmStaysInside(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		for _, s := range append(gemmCorners, gemmShape{m: 29, n: 47, k: 33, transA: true, transB: true, padA: 1, padB: 2, padC: 3}) {
+			r := newRand(11)
+			lda, ldb, ldc := s.strides()
+			na, nb, nc := s.lengths()
+			a, b, c := random[float32](r, na), random[float32](r, nb), random[float32](r, nc)
+			want := append([]float32(nil), c...)
+			Gemm(s.transA, s.transB, s.m, s.n, s.k, a, lda, b, ldb, want, ldc)
+			for _, atEnd := range []bool{false, true} {
+				got := guarded(t, c, atEnd)
+				Gemm(s.transA, s.transB, s.m, s.n, s.k, guarded(t, a, atEnd), lda, guarded(t, b, atEnd), ldb, got, ldc)
+				require.Equal(t, want, got, "%+v, at the end: %v", s, atEnd)
+			}
+		}
+	})
 }
 
 func TestGemmOfNothing(t *testing.T) {

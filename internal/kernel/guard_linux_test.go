@@ -1,0 +1,42 @@
+package kernel
+
+import (
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// guarded copies s to memory of its own, up against a page that cannot be touched: behind its end if atEnd, else before its start. A
+// kernel that reads or writes past that edge crashes; on the other side stand canaries, which are checked when the test ends.
+func guarded(t testing.TB, s []float32, atEnd bool) []float32 {
+	t.Helper()
+	page := unix.Getpagesize()
+	size := (4*len(s) + page - 1) / page * page
+	m, err := unix.Mmap(-1, 0, size+2*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	require.NoError(t, err)
+	require.NoError(t, unix.Mprotect(m[:page], unix.PROT_NONE))
+	require.NoError(t, unix.Mprotect(m[page+size:], unix.PROT_NONE))
+	words := unsafe.Slice((*float32)(unsafe.Pointer(&m[page])), size/4)
+	const canary = -12345.5
+	for i := range words {
+		words[i] = canary
+	}
+	first := 0
+	if atEnd {
+		first = len(words) - len(s)
+	}
+	end := first + len(s)
+	copy(words[first:end], s)
+	t.Cleanup(func() {
+		for _, v := range append(words[:first:first], words[end:]...) {
+			if v != canary {
+				t.Errorf("a canary beside %d elements is %v", len(s), v)
+				break
+			}
+		}
+		require.NoError(t, unix.Munmap(m))
+	})
+	return words[first:end:end]
+}

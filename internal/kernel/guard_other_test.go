@@ -1,0 +1,30 @@
+//go:build !linux
+
+package kernel
+
+import "testing"
+
+// guarded returns a copy of s between canaries, which are checked when the test ends, at an odd address or an even one.
+func guarded(t testing.TB, s []float32, atEnd bool) []float32 {
+	t.Helper()
+	const canary, room = -12345.5, 64
+	first := room
+	if atEnd {
+		first++
+	}
+	end := first + len(s)
+	words := make([]float32, end+room)
+	for i := range words {
+		words[i] = canary
+	}
+	copy(words[first:end], s)
+	t.Cleanup(func() {
+		for _, v := range append(words[:first:first], words[end:]...) {
+			if v != canary {
+				t.Errorf("a canary beside %d elements is %v", len(s), v)
+				break
+			}
+		}
+	})
+	return words[first:end:end]
+}
