@@ -13,9 +13,10 @@ import (
 
 // grammar is convgraph's subcommands.
 type grammar struct {
-	Summary   summary   `cmd:"" help:"Layers, shapes, parameters, multiply-adds and memory of a model."`
-	Gradcheck gradCheck `cmd:"" help:"Autodiff against numerical gradients."`
-	Eval      eval      `cmd:"" help:"Count the right answers of a trained model."`
+	Summary   summary      `cmd:"" help:"Layers, shapes, parameters, multiply-adds and memory of a model."`
+	Gradcheck gradCheck    `cmd:"" help:"Autodiff against numerical gradients."`
+	Graph     graphPicture `cmd:"" help:"A picture of a model's symbolic graph."`
+	Eval      eval         `cmd:"" help:"Count the right answers of a trained model."`
 }
 
 func main() {
