@@ -52,6 +52,9 @@ type head struct {
 func (h head) Len() int             { return h.n }
 func (h head) ClassNames() []string { return ClassNames(h.Dataset) }
 
+// Epoch lets the first samples of an [Augmented] set vary as the whole set does.
+func (h head) Epoch(epoch int) Dataset { return Take(ForEpoch(h.Dataset, epoch), h.n) }
+
 func (h head) Sample(i int, dst []float32) (int, error) {
 	if err := checkIndex(i, h.n); err != nil {
 		return 0, err

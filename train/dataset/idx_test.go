@@ -173,21 +173,12 @@ func TestReadIDXMemoryIsBoundedByTheInput(t *testing.T) {
 	}
 }
 
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
-
-// A gzip file whose header is honest about a gigabyte of zeros is refused once it is clear what it is.
+// A gzip file whose header is honest about gigabytes of zeros is refused once it is clear what it is.
 func TestReadIDXRefusesAnArchiveMadeToExhaustMemory(t *testing.T) {
-	var bomb bytes.Buffer
-	w := gzip.NewWriter(&bomb)
-	_, err := w.Write(idx(0x803, []uint32{10, 1 << 13, 1 << 13}, nil))
-	require.NoError(t, err)
-	_, err = io.CopyN(w, zeros{}, 200<<20)
-	require.NoError(t, err)
-	require.NoError(t, w.Close())
+	mebibyte := packed(t, make([]byte, 1<<20))
+	bomb := append(packed(t, idx(0x803, []uint32{10, 1 << 13, 1 << 13}, nil)), bytes.Repeat(mebibyte, 130)...)
 	_, labels := pair(10, 1, 1)
-	_, err = readIDX(bomb.Bytes(), labels)
+	_, err := readIDX(bomb, labels)
 	assert.ErrorContains(t, err, "refused as made to exhaust memory")
 }
 
@@ -278,7 +269,7 @@ func FuzzReadIDX(f *testing.F) {
 	})
 }
 
-// Debian's package dataset-fashion-mnist installs Zalando's files here; the training mean is the one its users normalise with.
+// Debian's package dataset-fashion-mnist installs Zalando's files here.
 func TestOpenIDXReadsFashionMNIST(t *testing.T) {
 	const dir = "/usr/share/datasets/fashion-mnist"
 	if _, err := os.Stat(dir); err != nil {
@@ -286,19 +277,13 @@ func TestOpenIDXReadsFashionMNIST(t *testing.T) {
 	}
 	train, test, err := dataset.OpenIDX(dir)
 	require.NoError(t, err)
-	assert.Equal(t, 10000, test.Len())
-	assert.Equal(t, 10, test.Classes())
+	assert.Equal(t, 60000, train.Len())
+	assert.Equal(t, tensor.Shape{1, 28, 28}, train.Shape())
+	assert.Equal(t, 10, train.Classes())
 	var counts [10]int
-	sum := 0.0
-	x := make([]float32, 28*28)
-	for i := range train.Len() {
-		label, err := train.Sample(i, x)
-		require.NoError(t, err)
+	for i := range test.Len() {
+		label, _ := sampleOf(t, test, i)
 		counts[label]++
-		for _, v := range x {
-			sum += float64(v)
-		}
 	}
-	assert.Equal(t, [10]int{6000, 6000, 6000, 6000, 6000, 6000, 6000, 6000, 6000, 6000}, counts)
-	assert.InDelta(t, 0.2860, sum/float64(train.Len()*28*28), 0.00005)
+	assert.Equal(t, [10]int{1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000}, counts)
 }

@@ -1,0 +1,123 @@
+package dataset
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"gorgonia.org/tensor"
+)
+
+// Image is one sample: Channels planes of Height x Width values, row-major. Its pixels belong to the caller.
+type Image struct {
+	Channels, Height, Width int
+	Pixels                  []float32
+}
+
+// Plane returns the values of channel c.
+func (m Image) Plane(c int) []float32 {
+	n := m.Height * m.Width
+	return m.Pixels[c*n : (c+1)*n]
+}
+
+func (m Image) row(c, y int) []float32 {
+	start := (c*m.Height + y) * m.Width
+	return m.Pixels[start : start+m.Width]
+}
+
+// Transform changes an image. A value is configuration only: it may be used by many goroutines at once.
+type Transform interface {
+	// Output is the shape (C,H,W) the transform makes of images of shape in, or why it cannot.
+	Output(in tensor.Shape) (tensor.Shape, error)
+	// Apply writes the transformed src to dst, which has the shape Output says and shares no memory with src. All it
+	// does by chance it draws from rng.
+	Apply(dst, src Image, rng *rand.Rand)
+}
+
+// CentreCrop keeps the middle Height x Width pixels.
+type CentreCrop struct{ Height, Width int }
+
+// Output is (C,Height,Width); the image must be at least that large.
+func (t CentreCrop) Output(in tensor.Shape) (tensor.Shape, error) {
+	return cropped("centre crop", in, t.Height, t.Width, 0)
+}
+
+// Apply copies the middle. Where the margins cannot be equal, the upper and the left one are smaller.
+func (t CentreCrop) Apply(dst, src Image, _ *rand.Rand) {
+	crop(dst, src, (src.Height-t.Height)/2, (src.Width-t.Width)/2)
+}
+
+// RandomCrop keeps Height x Width pixels from a random place, each place as likely, of the image with a margin of
+// Padding zeros around it (Krizhevsky et al. 2012, section 4.1, crops without padding).
+type RandomCrop struct{ Height, Width, Padding int }
+
+// Output is (C,Height,Width); the image and its padding must be at least that large.
+func (t RandomCrop) Output(in tensor.Shape) (tensor.Shape, error) {
+	if t.Padding < 0 {
+		return nil, fmt.Errorf("random crop: padding %d: expected 0 or more", t.Padding)
+	}
+	return cropped("random crop", in, t.Height, t.Width, t.Padding)
+}
+
+// Apply draws the row, then the column, of the crop's upper left corner.
+func (t RandomCrop) Apply(dst, src Image, rng *rand.Rand) {
+	top := rng.IntN(src.Height + 2*t.Padding - t.Height + 1)
+	left := rng.IntN(src.Width + 2*t.Padding - t.Width + 1)
+	crop(dst, src, top-t.Padding, left-t.Padding)
+}
+
+func cropped(name string, in tensor.Shape, height, width, padding int) (tensor.Shape, error) {
+	if _, err := sampleSize(in); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if height < 1 || width < 1 || height > in[1]+2*padding || width > in[2]+2*padding {
+		return nil, fmt.Errorf("%s to %dx%d: expected 1x1 to %dx%d, the image with its padding",
+			name, height, width, in[1]+2*padding, in[2]+2*padding)
+	}
+	return tensor.Shape{in[0], height, width}, nil
+}
+
+// crop copies the window of src whose upper left corner is (top,left) to dst; outside src it is zero.
+func crop(dst, src Image, top, left int) {
+	from, to := max(left, 0), min(left+dst.Width, src.Width)
+	for c := range dst.Channels {
+		for y := range dst.Height {
+			row := dst.row(c, y)
+			if top+y < 0 || top+y >= src.Height || from >= to {
+				clear(row)
+				continue
+			}
+			clear(row[:from-left])
+			copy(row[from-left:], src.row(c, top+y)[from:to])
+			clear(row[to-left:])
+		}
+	}
+}
+
+// Mirror swaps left and right in half of the images.
+type Mirror struct{}
+
+// Output is the shape of the image.
+func (Mirror) Output(in tensor.Shape) (tensor.Shape, error) { return sameShape("mirror", in) }
+
+// Apply draws one bit: whether this image is mirrored.
+func (Mirror) Apply(dst, src Image, rng *rand.Rand) {
+	if rng.Uint64()&1 == 0 {
+		copy(dst.Pixels, src.Pixels)
+		return
+	}
+	for c := range src.Channels {
+		for y := range src.Height {
+			from, to := src.row(c, y), dst.row(c, y)
+			for x, v := range from {
+				to[len(to)-1-x] = v
+			}
+		}
+	}
+}
+
+func sameShape(name string, in tensor.Shape) (tensor.Shape, error) {
+	if _, err := sampleSize(in); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return in.Clone(), nil
+}
