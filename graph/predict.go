@@ -201,7 +201,7 @@ func checkDense(d *tensor.Dense) error {
 	if dt := d.Dtype(); dt != tensor.Float32 && dt != tensor.Float64 {
 		return fmt.Errorf("are %v: want float32 or float64", dt)
 	}
-	if d.RequiresIterator() || d.DataOrder().IsColMajor() {
+	if d.Shape().TotalSize() > 0 && (d.RequiresIterator() || d.DataOrder().IsColMajor()) {
 		return fmt.Errorf("are a view or column-major: want them row-major in one piece (see Materialize)")
 	}
 	return nil

@@ -1,0 +1,92 @@
+package graph_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"convgraph/graph"
+	"convgraph/models"
+)
+
+// FuzzParseSpec wants of whatever is no error that it comes back the same from its own JSON, and that New takes or refuses it without
+// taking much memory.
+func FuzzParseSpec(f *testing.F) {
+	for _, name := range models.Names() {
+		spec, err := models.ByName(name)
+		require.NoError(f, err)
+		f.Add(mustMarshal(f, spec))
+	}
+	for _, l := range everyLayer {
+		f.Add(mustMarshal(f, graph.Sequential("one", tensor.Shape{4, 9, 8}, graph.He(), l, graph.Affine{Units: 2}, graph.Softmax{})))
+	}
+	f.Add([]byte(`{"input":[1,1048576,1048576],"layers":[{"kind":"affine","units":1099511627776}]}`))
+	f.Add([]byte(`{"input":[4294967296],"layers":[{"kind":"conv2d","filters":4294967296,"kernel":[4294967296,4294967296],"pad":9223372036854775807}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		spec, err := graph.ParseSpec(text)
+		if err != nil {
+			require.NotContains(t, err.Error(), "\n")
+			return
+		}
+		written := mustMarshal(t, spec)
+		again, err := graph.ParseSpec(written)
+		require.NoError(t, err, "%s", written)
+		require.Equal(t, string(written), string(mustMarshal(t, again)))
+		if !small(spec) {
+			return
+		}
+		useModel(t, newModel(t, spec))
+	})
+}
+
+// FuzzLoad reads whatever a parameter file's bytes may become.
+func FuzzLoad(f *testing.F) {
+	path := filepath.Join(f.TempDir(), "params.safetensors")
+	for _, spec := range []*graph.Spec{smallNet(), mixedNet(), graph.Sequential("one", tensor.Shape{1}, graph.He(), graph.Affine{Units: 1})} {
+		require.NoError(f, newModel(f, spec).Save(path))
+		data, err := os.ReadFile(path)
+		require.NoError(f, err)
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		require.NoError(t, os.WriteFile(path, data, 0o600))
+		m, err := graph.Load(path)
+		if err != nil {
+			return
+		}
+		require.NoError(t, m.Save(path))
+		again, err := graph.Load(path)
+		require.NoError(t, err)
+		require.Equal(t, mustMarshal(t, m.Spec()), mustMarshal(t, again.Spec()))
+		if small(m.Spec()) {
+			useModel(t, m)
+		}
+	})
+}
+
+// small says whether New takes the spec and a model of it costs a fuzzer nothing.
+func small(spec *graph.Spec) bool {
+	sizes, err := graph.SizesOf(spec)
+	return err == nil && sizes.Parameters < 1<<16 && sizes.MultiplyAdds < 1<<20 && sizes.ActivationBytes < 1<<16
+}
+
+// useModel wants an answer or an error, not a panic.
+func useModel(t *testing.T, m *graph.Model) {
+	if _, err := m.Predict(images(m, 1)); err != nil {
+		t.Log(err)
+	}
+	if _, err := m.Gradient(images(m, 2), labels(m, 2)); err != nil {
+		t.Log(err)
+	}
+}
+
+func mustMarshal(t testing.TB, spec *graph.Spec) []byte {
+	t.Helper()
+	text, err := json.Marshal(spec)
+	require.NoError(t, err)
+	return text
+}
