@@ -68,16 +68,16 @@ func paragraph(text string, face *typeface, c color.RGBA, width int) block {
 type align int
 
 const (
-	start align = iota
-	middle
-	end
+	alignStart align = iota
+	alignMiddle
+	alignEnd
 )
 
 func (a align) offset(room int) int {
 	switch a {
-	case middle:
+	case alignMiddle:
 		return room / 2
-	case end:
+	case alignEnd:
 		return room
 	}
 	return 0
@@ -134,12 +134,12 @@ func grid(columns, gap int, blocks []block) block {
 	for _, b := range blocks {
 		cell.X, cell.Y = max(cell.X, b.size().X), max(cell.Y, b.size().Y)
 	}
-	rows := column(gap, start)
+	rows := column(gap, alignStart)
 	for len(blocks) > 0 {
 		n := min(columns, len(blocks))
-		r := row(gap, start)
+		r := row(gap, alignStart)
 		for _, b := range blocks[:n] {
-			r.blocks = append(r.blocks, sized{b, cell, start, start})
+			r.blocks = append(r.blocks, sized{b, cell, alignStart, alignStart})
 		}
 		rows.blocks = append(rows.blocks, r)
 		blocks = blocks[n:]
@@ -231,7 +231,7 @@ func legend(least, greatest string, colours ramp) block {
 	for x := range width {
 		fill(img, image.Rect(x, 0, x+1, height), colours(float64(x)/(width-1)))
 	}
-	return row(6, middle, label{least, bodyText, ink}, tile{img}, label{greatest, bodyText, ink})
+	return row(6, alignMiddle, label{least, bodyText, ink}, tile{img}, label{greatest, bodyText, ink})
 }
 
 // page is a picture's usual form: the title, the body, its legend, and notes wrapped to the body's width. Empty texts and a nil legend
@@ -239,7 +239,7 @@ func legend(least, greatest string, colours ramp) block {
 func page(title string, body, key block, notes ...string) block {
 	const narrowest = 380
 	width := max(narrowest, body.size().X)
-	p := column(12, start)
+	p := column(12, alignStart)
 	if title != "" {
 		p.blocks = append(p.blocks, paragraph(title, titleText, ink, width))
 	}
@@ -247,7 +247,7 @@ func page(title string, body, key block, notes ...string) block {
 	if key != nil {
 		p.blocks = append(p.blocks, key)
 	}
-	text := column(3, start)
+	text := column(3, alignStart)
 	for _, n := range notes {
 		if n != "" {
 			text.blocks = append(text.blocks, paragraph(n, bodyText, faintInk, width))

@@ -22,14 +22,15 @@ func (c Confusion) Image() (image.Image, error) {
 		return nil, err
 	}
 	right, all := c.totals()
-	keys := row(40, start,
-		column(4, start, label{"right: share of the row", bodyText, ink}, legend("0%", "100%", fade(blue))),
-		column(4, start, label{"wrong: how many", bodyText, ink}, legend("0", fmt.Sprint(c.mostWrong()), fade(red))))
+	most := c.mostWrong()
+	keys := row(40, alignStart,
+		column(4, alignStart, label{"right: share of the row", bodyText, ink}, legend("0%", "100%", fade(blue))),
+		column(4, alignStart, label{"wrong: how many", bodyText, ink}, legend("0", fmt.Sprint(most), fade(red))))
 	share := float64(0)
 	if all > 0 {
 		share = 100 * float64(right) / float64(all)
 	}
-	return render(page(c.Title, matrix{c, c.cell()}, keys,
+	return render(page(c.Title, matrix{c, c.cell(), most}, keys,
 		fmt.Sprintf("%d of %d right (%.2f%%), %d wrong", right, all, share, all-right))), nil
 }
 
@@ -82,16 +83,6 @@ func (c Confusion) cell() int {
 	return max(3, 640/len(c.Counts))
 }
 
-func (c Confusion) colour(i, j int) color.RGBA {
-	if i != j {
-		return fade(red)(float64(c.Counts[i][j]) / float64(c.mostWrong()))
-	}
-	if total := sum(c.Counts[i]); total > 0 {
-		return fade(blue)(float64(c.Counts[i][i]) / float64(total))
-	}
-	return white
-}
-
 func sum(counts []int) int {
 	total := 0
 	for _, n := range counts {
@@ -103,7 +94,8 @@ func sum(counts []int) int {
 // matrix is the field of a confusion matrix with its labels.
 type matrix struct {
 	Confusion
-	side int
+	side int // of a cell
+	most int // errors in a cell
 }
 
 const matrixGap = 6
@@ -195,6 +187,16 @@ func (m matrix) drawCell(dst draw.Image, origin image.Point, i, j int) {
 	text := fmt.Sprint(m.Counts[i][j])
 	at := corner.Add(image.Pt((m.side-1-bodyText.width(text))/2, (m.side-1-bodyText.height())/2))
 	bodyText.draw(dst, at, text, inkOn(colour))
+}
+
+func (m matrix) colour(i, j int) color.RGBA {
+	if i != j {
+		return fade(red)(float64(m.Counts[i][j]) / float64(m.most))
+	}
+	if total := sum(m.Counts[i]); total > 0 {
+		return fade(blue)(float64(m.Counts[i][i]) / float64(total))
+	}
+	return white
 }
 
 // inkOn is the ink that can be read on a colour.

@@ -38,7 +38,7 @@ func (s ContactSheet) Image() (image.Image, error) {
 }
 
 func (i Item) block(side int) block {
-	b := column(2, start, fit(i.Image, side))
+	b := column(2, alignStart, fit(i.Image, side))
 	colour := ink
 	if i.Wrong {
 		colour = red

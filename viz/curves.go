@@ -97,6 +97,9 @@ const (
 	chartWidth  = 16 * vg.Centimeter
 	chartHeight = 10 * vg.Centimeter
 	chartDPI    = 120
+
+	// The chart is laid out with the widths of Liberation Sans, which few systems have; these are as wide or close.
+	chartFonts = "font-family:'Liberation Sans',Arial,Helvetica,sans-serif;"
 )
 
 func rasterise(c chart) (image.Image, error) {
@@ -121,7 +124,7 @@ func vectorise(c chart) func(io.Writer) error {
 		if _, err := canvas.WriteTo(&b); err != nil {
 			return err
 		}
-		_, err = w.Write(b.Bytes())
+		_, err = w.Write(bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans;"), []byte(chartFonts)))
 		return err
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"image/png"
+	"os"
 
 	"convgraph/viz"
 )
@@ -32,4 +33,29 @@ func ExampleConfusion() {
 func ExampleRangeOf() {
 	fmt.Println(viz.RangeOf([]float32{-0.5, 0.25}, []float32{2}).Max)
 	// Output: 2
+}
+
+func ExampleEncodeDOT() {
+	g := viz.Graph{
+		Nodes: []viz.GraphNode{
+			{ID: "x", Label: "x", Kind: viz.KindInput, Shape: "1×28×28"},
+			{ID: "y", Label: "ReLU", Group: "relu1"},
+		},
+		Edges: []viz.GraphEdge{{From: "x", To: "y"}},
+	}
+	if err := viz.EncodeDOT(os.Stdout, g); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// digraph {
+	// 	rankdir=TB
+	// 	node [shape=box style="rounded,filled" fontname="Helvetica" fontsize=11]
+	// 	edge [fontname="Helvetica" fontsize=9 color="#5b6270"]
+	// 	"x" [label="x\n1×28×28" class="input" fillcolor="#e6f6ec" color="#2f8f57"]
+	// 	subgraph "cluster_relu1" {
+	// 		label="relu1" fontname="Helvetica" fontsize=12 style=rounded color="#9aa1ad"
+	// 		"y" [label="ReLU" class="operation" fillcolor="#eaf1fd" color="#3f6fc4"]
+	// 	}
+	// 	"x" -> "y" [label="1×28×28"]
+	// }
 }

@@ -45,7 +45,7 @@ func (o Overview) Image() (image.Image, error) {
 	if bad > 0 {
 		warning = fmt.Sprintf("%s not finite numbers (magenta)", pluralIs(bad, "value"))
 	}
-	return render(page(o.Title, column(10, start, rows...), legend("a layer's least value", "its greatest", grey),
+	return render(page(o.Title, column(10, alignStart, rows...), legend("a layer's least value", "its greatest", grey),
 		"one scale a layer, given beside it; the input as it is; 1×1 layers as one field, a square a unit", warning)), nil
 }
 
@@ -68,13 +68,13 @@ func (o Overview) check() error {
 }
 
 func stageRow(name string, body block, about ...string) block {
-	names := column(2, start, label{name, boldText, ink})
+	names := column(2, alignStart, label{name, boldText, ink})
 	for _, line := range about {
 		if line != "" {
 			names.blocks = append(names.blocks, paragraph(line, smallText, faintInk, overviewNames-12))
 		}
 	}
-	return row(0, middle, sized{names, image.Pt(overviewNames, 0), start, start}, body)
+	return row(0, alignMiddle, sized{names, image.Pt(overviewNames, 0), alignStart, alignStart}, body)
 }
 
 func (s Stage) row() block {
@@ -109,7 +109,7 @@ func (s Stage) body(r Range) block {
 	if rest := s.Maps.Count - shown; rest > 0 {
 		tiles = append(tiles, label{fmt.Sprintf("+%d more", rest), smallText, faintInk})
 	}
-	return row(gap, middle, tiles...)
+	return row(gap, alignMiddle, tiles...)
 }
 
 const mostBars, fewestBars = 12, 10
@@ -142,7 +142,7 @@ func (o Overview) bars() block {
 			best = i
 		}
 	}
-	rows := column(3, start)
+	rows := column(3, alignStart)
 	for _, class := range o.order() {
 		p := o.Probabilities[class]
 		face, colour := bodyText, hairline
@@ -153,8 +153,8 @@ func (o Overview) bars() block {
 		if finite(p) {
 			length = max(1, int(width*min(max(p, 0), 1)+0.5))
 		}
-		rows.blocks = append(rows.blocks, row(8, middle,
-			sized{label{classLabel(o.Labels, class), face, ink}, image.Pt(o.nameWidth(names), 0), end, middle},
+		rows.blocks = append(rows.blocks, row(8, alignMiddle,
+			sized{label{classLabel(o.Labels, class), face, ink}, image.Pt(o.nameWidth(names), 0), alignEnd, alignMiddle},
 			bar{image.Pt(length, height), colour},
 			label{percent(p), face, ink}))
 	}

@@ -27,6 +27,6 @@ func (p Portrait) Image() (image.Image, error) {
 		}
 		cells[i] = item.block(side/3 - gap)
 	}
-	ideal := column(3, start, fit(p.Ideal, side), label{p.Caption, bodyText, ink})
-	return render(page(p.Title, row(24, start, ideal, grid(3, gap, cells)), nil, p.Note)), nil
+	ideal := column(3, alignStart, fit(p.Ideal, side), label{p.Caption, bodyText, ink})
+	return render(page(p.Title, row(24, alignStart, ideal, grid(3, gap, cells)), nil, p.Note)), nil
 }

@@ -26,8 +26,8 @@ func (r Responses) Image() (image.Image, error) {
 	for i := range pairs {
 		pairs[i] = r.pair(i, side)
 	}
-	input := column(3, start, fit(r.Input, side*3/2), label{fmt.Sprintf("the image, %d×%d", r.Input.Bounds().Dx(), r.Input.Bounds().Dy()), smallText, faintInk})
-	body := column(16, start, input, grid(orDefault(r.Columns, 4), 14, pairs))
+	input := column(3, alignStart, fit(r.Input, side*3/2), label{fmt.Sprintf("the image, %d×%d", r.Input.Bounds().Dx(), r.Input.Bounds().Dy()), smallText, faintInk})
+	body := column(16, alignStart, input, grid(orDefault(r.Columns, 4), 14, pairs))
 	return render(page(r.Title, body, legend("its least value", "its greatest", grey),
 		fmt.Sprintf("every filter and every response (%d×%d) scaled to its own min … max, a response's range below it; weights %v",
 			r.Maps.Width, r.Maps.Height, RangeOf(r.Filters.Data)),
@@ -57,11 +57,11 @@ func (r Responses) pair(i, side int) block {
 	f := r.Filters.Filter(i)
 	response := r.Maps.Plane(i)
 	span := RangeOf(response)
-	return row(5, start,
-		column(3, start,
+	return row(5, alignStart,
+		column(3, alignStart,
 			fit(filterImage(f, RangeOf(f.Data)), 50),
 			label{fmt.Sprintf("filter %d", i), smallText, faintInk}),
-		column(3, start,
+		column(3, alignStart,
 			fit(shade(response, r.Maps.Width, span, grey), side),
 			label{span.String(), smallText, faintInk}))
 }

@@ -24,11 +24,11 @@ func (s Saliency) Image() (image.Image, error) {
 	}
 	side := orDefault(s.Tile, 224)
 	r, colours := s.scale()
-	panels := row(14, start,
+	panels := row(14, alignStart,
 		panel("image", s.Input, side),
 		panel("heat", shade(s.Heat.Data, s.Heat.Width, r, colours), side),
 		panel("heat over the image", s.overlay(r, colours), side))
-	key := row(10, middle, legend(r.least(), r.greatest(), colours), label{s.Unit, bodyText, ink})
+	key := row(10, alignMiddle, legend(r.least(), r.greatest(), colours), label{s.Unit, bodyText, ink})
 	return render(page(s.Title, panels, key, s.Note, warnNotFinite(s.Heat.Data))), nil
 }
 
@@ -56,7 +56,7 @@ func (s Saliency) scale() (Range, ramp) {
 }
 
 func panel(name string, img image.Image, side int) block {
-	return column(4, start, label{name, bodyText, ink}, fit(img, side))
+	return column(4, alignStart, label{name, bodyText, ink}, fit(img, side))
 }
 
 // overlay lets the image through where the heat is at 0, and covers it the more the further the heat is from there.

@@ -1,0 +1,76 @@
+package viz
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// DOT writes the graph in Graphviz' language, a cluster for each layer.
+func (g Graph) DOT(w io.Writer) error {
+	n, err := newNetwork(g)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	b.WriteString("digraph {\n\trankdir=TB\n\tnode [shape=box style=\"rounded,filled\" fontname=\"Helvetica\" fontsize=11]\n")
+	b.WriteString("\tedge [fontname=\"Helvetica\" fontsize=9 color=\"#5b6270\"]\n")
+	if g.Title != "" {
+		fmt.Fprintf(&b, "\tlabel=%s labelloc=t fontname=\"Helvetica\" fontsize=14\n", quoteDOT(g.Title))
+	}
+	n.dotClusters(&b)
+	for i, e := range g.Edges {
+		fmt.Fprintf(&b, "\t%s -> %s [label=%s%s]\n", quoteDOT(e.From), quoteDOT(e.To), quoteDOT(n.shape(i)), n.dotStyle(i))
+	}
+	b.WriteString("}\n")
+	_, err = w.Write(b.Bytes())
+	return err
+}
+
+func (n *network) dotClusters(b *bytes.Buffer) {
+	written := map[string]bool{"": true}
+	for i, first := range n.Nodes {
+		if first.Group == "" {
+			b.WriteString("\t" + n.dotNode(i))
+		}
+		if written[first.Group] {
+			continue
+		}
+		written[first.Group] = true
+		fmt.Fprintf(b, "\tsubgraph %s {\n\t\tlabel=%s fontname=\"Helvetica\" fontsize=12 style=rounded color=\"#9aa1ad\"\n",
+			quoteDOT("cluster_"+first.Group), quoteDOT(first.Group))
+		for j, node := range n.Nodes {
+			if node.Group == first.Group {
+				b.WriteString("\t\t" + n.dotNode(j))
+			}
+		}
+		b.WriteString("\t}\n")
+	}
+}
+
+func (n *network) dotNode(i int) string {
+	node := n.Nodes[i]
+	text := node.Label
+	if node.Detail != "" {
+		text += "\n" + node.Detail
+	}
+	if node.Shape != "" && (len(n.in[i]) == 0 || len(n.out[i]) == 0) { // elsewhere its edges say it
+		text += "\n" + node.Shape
+	}
+	c := kindColours[node.Kind]
+	return fmt.Sprintf("%s [label=%s class=%s fillcolor=\"%s\" color=\"%s\"]\n",
+		quoteDOT(node.ID), quoteDOT(text), quoteDOT(node.Kind.String()), c.fill, c.line)
+}
+
+// dotStyle dashes what the backward half takes from the forward half, and keeps it from pulling the halves about.
+func (n *network) dotStyle(edge int) string {
+	if n.Nodes[n.from[edge]].Kind != KindGradient && n.Nodes[n.to[edge]].Kind == KindGradient {
+		return " style=dashed constraint=false"
+	}
+	return ""
+}
+
+func quoteDOT(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
+}

@@ -1,0 +1,142 @@
+package viz
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// What a picture of a graph owes its reader, whatever the graph: nodes apart from one another and inside their layer's box, wires that meet
+// no node but their own, and no two values on one line.
+func TestLayoutKeepsThingsApart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l, err := newLayout(randomGraph(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkNodes(t, l)
+		checkWires(t, l)
+	})
+}
+
+func checkNodes(t *rapid.T, l *layout) {
+	for i, a := range l.spots {
+		r := l.rows[a.row]
+		if a.x < r.x || a.right() > r.right() || a.y < r.y || a.bottom() > r.bottom() {
+			t.Fatalf("node %s %v leaves its row %v", l.Nodes[i].ID, a.rect, r.rect)
+		}
+		for j, b := range l.spots[:i] {
+			if a.x < b.right() && b.x < a.right() && a.y < b.bottom() && b.y < a.bottom() {
+				t.Fatalf("nodes %s and %s overlap", l.Nodes[j].ID, l.Nodes[i].ID)
+			}
+		}
+	}
+	for i, r := range l.rows {
+		if i > 0 && r.y < l.rows[i-1].bottom() {
+			t.Fatalf("rows %d and %d overlap", i-1, i)
+		}
+		if r.x < 0 || r.right() > l.size.x || r.bottom() > l.size.y {
+			t.Fatalf("row %d leaves the page", i)
+		}
+	}
+}
+
+func checkWires(t *rapid.T, l *layout) {
+	for i, w := range l.wires {
+		for k := 1; k < len(w.points); k++ {
+			a, b := w.points[k-1], w.points[k]
+			if math.Abs(a.x-b.x) > 0.01 && math.Abs(a.y-b.y) > 0.01 {
+				t.Fatalf("wire %s runs aslant from %v to %v", wireName(l, w), a, b)
+			}
+			for n, s := range l.spots {
+				if entersInside(a, b, s.rect) {
+					t.Fatalf("wire %s runs through %s", wireName(l, w), l.Nodes[n].ID)
+				}
+			}
+			for _, other := range l.wires[:i] {
+				if l.from[other.edge] != l.from[w.edge] && runsAlong(a, b, other.points) {
+					t.Fatalf("wires %s and %s lie on one another at %v to %v", wireName(l, w), wireName(l, other), a, b)
+				}
+			}
+		}
+	}
+}
+
+func wireName(l *layout, w wire) string { return l.Edges[w.edge].From + " → " + l.Edges[w.edge].To }
+
+func entersInside(a, b point, r rect) bool {
+	const skin = 0.01
+	return min(a.x, b.x) < r.right()-skin && max(a.x, b.x) > r.x+skin && min(a.y, b.y) < r.bottom()-skin && max(a.y, b.y) > r.y+skin
+}
+
+// runsAlong says whether the segment shares more than a point with the path.
+func runsAlong(a, b point, path []point) bool {
+	for k := 1; k < len(path); k++ {
+		c, d := path[k-1], path[k]
+		if math.Abs(a.x-b.x) < 0.01 && math.Abs(c.x-d.x) < 0.01 && math.Abs(a.x-c.x) < 1 && overlap(a.y, b.y, c.y, d.y) > 1 {
+			return true
+		}
+		if math.Abs(a.y-b.y) < 0.01 && math.Abs(c.y-d.y) < 0.01 && math.Abs(a.y-c.y) < 1 && overlap(a.x, b.x, c.x, d.x) > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+func overlap(a, b, c, d float64) float64 {
+	return min(max(a, b), max(c, d)) - max(min(a, b), min(c, d))
+}
+
+// randomGraph is a network with layers of one to three steps, parameters, shortcuts and a backward half that reads what it likes.
+func randomGraph(t *rapid.T) Graph {
+	var g Graph
+	node := func(id, group string, kind NodeKind) string {
+		detail := rapid.SampledFrom([]string{"", "5×5", "a long detail of it"}).Draw(t, "detail")
+		g.Nodes = append(g.Nodes, GraphNode{ID: id, Group: group, Kind: kind, Detail: detail, Shape: "4×3"})
+		return id
+	}
+	edge := func(from, to string) { g.Edges = append(g.Edges, GraphEdge{From: from, To: to}) }
+	values := []string{node("x", "", KindInput)}
+	layers := rapid.IntRange(1, 6).Draw(t, "layers")
+	saved := make([][]string, layers)
+	for i := range layers {
+		group := rapid.SampledFrom([]string{fmt.Sprintf("layer%d", i), ""}).Draw(t, "group")
+		for s := range rapid.IntRange(1, 2).Draw(t, "steps") {
+			before := values[len(values)-1]
+			op := node(fmt.Sprintf("op%d.%d", i, s), group, KindOp)
+			edge(before, op)
+			if rapid.IntRange(0, 4).Draw(t, "shortcut") == 0 {
+				edge(rapid.SampledFrom(values).Draw(t, "from"), op)
+			}
+			values = append(values, op)
+			saved[i] = append(saved[i], before, op)
+			for p := range rapid.IntRange(0, 2).Draw(t, "parameters") {
+				id := node(fmt.Sprintf("w%d.%d.%d", i, s, p), group, KindParameter)
+				edge(id, op)
+				saved[i] = append(saved[i], id)
+			}
+		}
+	}
+	if rapid.Bool().Draw(t, "backward") {
+		randomBackward(t, saved, node, edge)
+	}
+	return g
+}
+
+func randomBackward(t *rapid.T, saved [][]string, node func(string, string, NodeKind) string, edge func(string, string)) {
+	gradients := []string{node("seed", "", KindGradient)}
+	for i := len(saved) - 1; i >= 0; i-- {
+		for d := range rapid.IntRange(1, 4).Draw(t, "gradients") {
+			id := node(fmt.Sprintf("d%d.%d", i, d), rapid.SampledFrom([]string{fmt.Sprintf("layer%d", i), ""}).Draw(t, "group"), KindGradient)
+			edge(rapid.SampledFrom(gradients).Draw(t, "incoming"), id)
+			for _, s := range rapid.SliceOfNDistinct(rapid.SampledFrom(saved[i]), 0, 2, rapid.ID[string]).Draw(t, "reads") {
+				edge(s, id)
+			}
+			if rapid.Bool().Draw(t, "goes on") {
+				gradients = append(gradients, id)
+			}
+		}
+	}
+}
