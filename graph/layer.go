@@ -49,6 +49,7 @@ var kinds = []struct {
 	{"subsample", "pool", Subsample{}},
 	{"affine", "fc", Affine{}},
 	{"flatten", "flatten", Flatten{}},
+	{"normalize", "normalize", Normalize{}},
 	{"relu", "relu", ReLU{}},
 	{"sigmoid", "sigmoid", Sigmoid{}},
 	{"tanh", "tanh", Tanh{}},

@@ -1,0 +1,45 @@
+package graph
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/ops"
+)
+
+// Normalize subtracts from each channel the mean of the training set and divides it by the deviation, constants that nothing learns: as a
+// model's first layer it makes the model take images as they are, with values from 0 to 1.
+type Normalize struct {
+	elementwise
+	Name      string    `json:"name,omitempty"`
+	Mean      []float64 `json:"mean"`
+	Deviation []float64 `json:"deviation"`
+}
+
+// Label is the layer's own name.
+func (n Normalize) Label() string { return n.Name }
+
+func (Normalize) String() string { return "Normalize" }
+
+// Output is the input's shape.
+func (n Normalize) Output(in tensor.Shape) (tensor.Shape, error) {
+	if err := wantImage(in); err != nil {
+		return nil, err
+	}
+	if len(n.Mean) != in[0] || len(n.Deviation) != in[0] {
+		return nil, fmt.Errorf("%d means and %d deviations: want %d of each, one for each channel", len(n.Mean), len(n.Deviation), in[0])
+	}
+	for c, d := range n.Deviation {
+		if !(d > 0) {
+			return nil, fmt.Errorf("deviation of channel %d is %g: want more than 0", c, d)
+		}
+	}
+	return in, nil
+}
+
+// Lower adds a Normalize op.
+func (n Normalize) Lower(x *G.Node, _ []*G.Node, _ Mode) (*G.Node, error) {
+	return ops.Normalize(x, n.Mean, n.Deviation)
+}
