@@ -46,7 +46,20 @@ func OpenIDX(dir string) (train, test Dataset, err error) {
 	return first, second, nil
 }
 
-// findIDX returns the paths of the training images and labels and the test images and labels, in that order.
+// idxFiles are the files of MNIST's distribution: training images and labels, test images and labels.
+var idxFiles = [4]string{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}
+
+// HasIDX says whether dir holds any of the files [OpenIDX] reads, and so is meant for it and not for [OpenFolder].
+func HasIDX(dir string) bool {
+	for _, stem := range idxFiles {
+		if findSpelling(dir, stem) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// findIDX returns the paths of idxFiles in dir.
 func findIDX(dir string) (paths [4]string, err error) {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -56,7 +69,7 @@ func findIDX(dir string) (paths [4]string, err error) {
 		return paths, fmt.Errorf("%s is a file: expected a folder that holds the four IDX files", dir)
 	}
 	var missing []string
-	for i, stem := range []string{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"} {
+	for i, stem := range idxFiles {
 		if paths[i] = findSpelling(dir, stem); paths[i] == "" {
 			missing = append(missing, stem)
 		}
@@ -202,7 +215,7 @@ func (s *idxStream) header(want uint32) ([]int, error) {
 		}
 		// product fits 62 bits before and v 32, so the comparison is made by division.
 		if product > maxBody/uint64(v) {
-			return nil, s.errorAt(s.offset-4, name, "found %d: the dimensions so far make more than %d bytes", v, uint64(maxBody))
+			return nil, s.errorAt(s.offset-4, name, "found %d: so many bytes cannot be addressed", v)
 		}
 		dims[i], product = int(v), product*uint64(v)
 	}

@@ -136,7 +136,7 @@ func TestReadIDXNoticesEveryTruncation(t *testing.T) {
 	for cut := 2; cut < len(small); cut++ { // with one byte it is no gzip file
 		_, err := readIDX(small[:cut], labels)
 		require.Error(t, err, "compressed images cut to %d bytes", cut)
-		assert.Regexp(t, "truncated|cut off", err.Error())
+		assert.Regexp(t, "truncated|cut off|lack their checksum", err.Error())
 	}
 }
 
@@ -221,6 +221,12 @@ func TestOpenIDXSpellings(t *testing.T) {
 		assert.Equal(t, tensor.Shape{1, 4, 5}, test.Shape(), name)
 		assert.Equal(t, 10, test.Classes(), "%s: the training labels' count, though the test labels end at 6", name)
 	}
+}
+
+func TestHasIDX(t *testing.T) {
+	assert.True(t, dataset.HasIDX(writeFiles(t, map[string][]byte{"t10k-labels.idx1-ubyte.gz": nil})))
+	assert.False(t, dataset.HasIDX(writeFiles(t, map[string][]byte{"train-images": nil})))
+	assert.False(t, dataset.HasIDX(filepath.Join(t.TempDir(), "absent")))
 }
 
 func TestOpenIDXRefuses(t *testing.T) {

@@ -94,7 +94,11 @@ func (s *idxStream) read(want int) ([]uint8, error) {
 	}
 }
 
-var errTrailing = errors.New("trailing bytes")
+var (
+	errTrailing = errors.New("trailing bytes")
+	// A few foreign bytes look like the start of a gzip member that is cut off.
+	errTail = errors.New("the compressed data lack their checksum, or other bytes follow them")
+)
 
 // end is nil when nothing is left. In a compressed file this is where its checksum is verified.
 func (s *idxStream) end() error {
@@ -105,6 +109,9 @@ func (s *idxStream) end() error {
 	}
 	if errors.Is(err, io.EOF) {
 		return nil
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return errTail
 	}
 	return err
 }
