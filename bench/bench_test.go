@@ -66,7 +66,7 @@ func TestMeasureAlternates(t *testing.T) {
 
 func TestPrint(t *testing.T) {
 	r := report{
-		CPU: "Some CPU", Go: "go1.26", Threads: 2, Rounds: 3, Peers: map[string]string{"PyTorch": "2.0", "OpenBLAS": "python3: no such file"},
+		CPU: "Some CPU", Go: "go1.26", Threads: 2, Rounds: 3, Load: 8.1, Peers: map[string]string{"PyTorch": "2.0", "OpenBLAS": "python3: no such file"},
 		Results: []result{
 			{Work: "TrainStep/LeNet", Threads: 2, OursMS: 2.514, OursMB: 21.4, Peer: "PyTorch", PeerMS: 6.02, PeerMB: 1234.5, Ratio: 0.4176, RatioMin: 0.4, RatioMax: 0.433, AtMost: 0.45},
 			{Work: "SGEMM1024", Threads: 1, OursMS: 1013.2},
@@ -75,6 +75,7 @@ func TestPrint(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, r.print(&out))
 	assert.Equal(t, `Some CPU, go1.26, 3 rounds in turn
+the machine was busy (load 8.1 before the start): the ratios flatter us, because PyTorch's threads wait for one another
 OpenBLAS: python3: no such file
 PyTorch: 2.0
 

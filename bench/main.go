@@ -67,12 +67,13 @@ func parseOptions(args []string) (options, error) {
 }
 
 func run(ctx context.Context, o options, stdout, progress io.Writer) error {
+	load := loadAverage() // before building adds to it
 	f, err := newField(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer f.close()
-	r := report{Go: runtime.Version(), Peers: f.peers, Threads: o.threads, Rounds: o.rounds}
+	r := report{Go: runtime.Version(), Peers: f.peers, Threads: o.threads, Rounds: o.rounds, Load: load}
 	if !f.hasTorch {
 		fmt.Fprintf(progress, "without PyTorch, our side only: pip install torch numpy, and name that Python with -python (%s)\n", f.peers[torchName])
 	}

@@ -16,6 +16,7 @@ type report struct {
 	Peers   map[string]string `json:"peers"` // name to version, or to why it didn't run
 	Threads int               `json:"threads"`
 	Rounds  int               `json:"rounds"`
+	Load    float64           `json:"load"` // the machine's load average before the start
 	Results []result          `json:"results"`
 }
 
@@ -88,6 +89,9 @@ func median(values []float64) float64 {
 // print writes the table. Memory is the peak of the whole process; a Python peer's is without what its imports take.
 func (r report) print(out io.Writer) error {
 	fmt.Fprintf(out, "%s, %s, %d rounds in turn\n", cmp.Or(r.CPU, "unknown CPU"), r.Go, r.Rounds)
+	if r.Load > busyLoad {
+		fmt.Fprintf(out, "the machine was busy (load %.2g before the start): the ratios flatter us, because PyTorch's threads wait for one another\n", r.Load)
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Peers)) {
 		fmt.Fprintf(out, "%s: %s\n", name, r.Peers[name])
 	}
