@@ -18,6 +18,7 @@ import (
 	"os/signal"
 	"regexp"
 	"runtime"
+	"slices"
 )
 
 type options struct {
@@ -61,6 +62,9 @@ func parseOptions(args []string) (options, error) {
 	re, err := regexp.Compile(*only)
 	if err != nil {
 		return o, fmt.Errorf("-only: %w", err)
+	}
+	if !slices.ContainsFunc(works, func(w work) bool { return re.MatchString(w.Name) }) {
+		return o, fmt.Errorf("-only %q matches no work", *only)
 	}
 	o.only = re
 	return o, nil
