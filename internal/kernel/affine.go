@@ -19,9 +19,14 @@ func NewAffine[T Float](batch, in, out int) *Affine[T] {
 }
 
 // Forward computes y = x·Wᵀ + bias; bias may be nil.
-func (a *Affine[T]) Forward(x, w, bias, y []T) {
+func (a *Affine[T]) Forward(x, w, bias, y []T) { a.apply(x, w, bias, y, false) }
+
+// ForwardReLU computes max(y, 0) of Forward's y, in the same pass over it.
+func (a *Affine[T]) ForwardReLU(x, w, bias, y []T) { a.apply(x, w, bias, y, true) }
+
+func (a *Affine[T]) apply(x, w, bias, y []T, relu bool) {
 	a.forward.plan(a.batch, a.out, a.in)
-	a.forward.bias = bias
+	a.forward.bias, a.forward.relu = bias, relu
 	a.forward.run(matrix[T]{x, a.in, false}, matrix[T]{w, a.in, true}, y, a.out)
 }
 

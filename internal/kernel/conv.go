@@ -65,39 +65,50 @@ func NewConv[T Float](s ConvShape) *Conv[T] {
 
 // Forward computes y from x, w and bias; bias may be nil.
 func (c *Conv[T]) Forward(x, w, bias, y []T) {
-	if c.forward == nil {
-		c.forward = newConvForward(c.e, c.shape)
-	}
-	c.forward.run(x, w, bias, y)
+	f := c.forwardPass()
+	f.relu = false
+	f.run(x, w, bias, y)
+}
+
+// ForwardReLU computes max(y, 0) of Forward's y, in the same pass over it.
+func (c *Conv[T]) ForwardReLU(x, w, bias, y []T) {
+	f := c.forwardPass()
+	f.relu = true
+	f.run(x, w, bias, y)
 }
 
 // BackwardData computes dx, the gradient with respect to the input.
-func (c *Conv[T]) BackwardData(w, dy, dx []T) {
-	if c.data == nil {
-		c.data = newConvData(c.e, c.shape)
-	}
-	c.data.run(w, dy, dx)
-}
+func (c *Conv[T]) BackwardData(w, dy, dx []T) { c.dataPass().run(w, dy, dx) }
 
 // BackwardWeights computes dw, the gradient with respect to the weights.
-func (c *Conv[T]) BackwardWeights(x, dy, dw []T) {
-	if c.weights == nil {
-		c.weights = newConvWeights(c.e, c.shape)
-	}
-	c.weights.run(x, dy, dw)
-}
+func (c *Conv[T]) BackwardWeights(x, dy, dw []T) { c.weightsPass().run(x, dy, dw) }
 
 // BackwardBias computes db[o], the sum of dy over the batch and the plane of channel o.
 func (c *Conv[T]) BackwardBias(dy, db []T) {
-	plane := c.shape.OutHeight() * c.shape.OutWidth()
-	clear(db[:c.shape.OutChannels])
-	for i := range c.shape.Batch * c.shape.OutChannels {
-		sum := T(0)
-		for _, v := range dy[i*plane:][:plane] {
-			sum += v
-		}
-		db[i%c.shape.OutChannels] += sum
+	ChannelSum(c.shape.Batch, c.shape.OutChannels, c.shape.OutHeight()*c.shape.OutWidth(), dy, db)
+}
+
+// The passes are planned when first needed: prediction needs no backward passes, a first layer no gradient of the data.
+
+func (c *Conv[T]) forwardPass() *correlation[T] {
+	if c.forward == nil {
+		c.forward = newConvForward(c.e, c.shape)
 	}
+	return c.forward
+}
+
+func (c *Conv[T]) dataPass() *convData[T] {
+	if c.data == nil {
+		c.data = newConvData(c.e, c.shape)
+	}
+	return c.data
+}
+
+func (c *Conv[T]) weightsPass() *convWeights[T] {
+	if c.weights == nil {
+		c.weights = newConvWeights(c.e, c.shape)
+	}
+	return c.weights
 }
 
 // newConvForward plans the forward pass: tap (r, s) of output (0, 0) is source row r·dilation - pad, column s·dilation - pad.

@@ -4,6 +4,7 @@ const (
 	imageShards = 16 // with fewer images × groups than this, an image's pixels are sharded too
 	pixelBlock  = 8  // panels of pixels in one such shard
 	lowerBlock  = 8  // channels a shard lowers there
+	passBlock   = 8  // channels a shard passes on behind
 )
 
 // correlation is a planned product of packed weights with lowered images, for each image n and group g
@@ -21,21 +22,29 @@ type correlation[T Float] struct {
 	split            bool // shards are parts of an image, not images
 
 	packTile func(w []T, group int, t rowTile, dst []T) // packs a tile of a group's weights, all k
+	relu     bool                                       // y = max(y, 0)
+
+	// What stands before and behind in a fused layer, or nil. Before makes n planes of x, from channel first of an image on, in room;
+	// behind takes n finished planes of y. Channels count through all groups.
+	before func(image, first, n int, room []T)
+	behind func(image, first, n int, planes []T)
 
 	packed  []T // of a group: m·k elements, tile after tile
 	lowered []T // of one image and group, when split
 	columns []T // scratch of its lowering
+	planes  []T // its x, where before makes it
+	result  []T // its y, where behind takes it
 	images  stack[imageScratch[T]]
 
 	x, w, bias, y []T // of the running call
 	image, group  int // of the running fork, when split
 
-	pack, whole, lowerPart, mulPart func(int)
+	pack, whole, lowerPart, mulPart, passPart func(int)
 }
 
 type imageScratch[T Float] struct {
-	lowered, columns []T
-	p                panel[T]
+	lowered, columns, planes, result []T
+	p                                panel[T]
 }
 
 func newCorrelation[T Float](e *engine[T], batch, groups, m int, low *lowering) *correlation[T] {
@@ -43,7 +52,7 @@ func newCorrelation[T Float](e *engine[T], batch, groups, m int, low *lowering) 
 		e: e, batch: batch, groups: groups, m: m, k: len(low.offsets), pixels: low.outH * low.outW, low: low,
 		tiles: tileRows(m, e.rows), depth: depthOf(len(low.offsets)), split: batch*groups < imageShards,
 	}
-	c.pack, c.whole, c.lowerPart, c.mulPart = c.packShard, c.imageShard, c.lowerShard, c.pixelShard
+	c.pack, c.whole, c.lowerPart, c.mulPart, c.passPart = c.packShard, c.imageShard, c.lowerShard, c.pixelShard, c.passShard
 	return c
 }
 
@@ -59,10 +68,19 @@ func (c *correlation[T]) run(x, w, bias, y []T) {
 	}
 	c.lowered = grow(c.lowered, c.low.size(c.low.channels))
 	c.columns = grow(c.columns, c.low.splitSize(c.low.channels))
+	if c.before != nil {
+		c.planes = grow(c.planes, c.low.channels*c.low.height*c.low.width)
+	}
+	if c.behind != nil {
+		c.result = grow(c.result, c.m*c.pixels)
+	}
 	for i := range c.batch * c.groups {
 		c.image, c.group = i/c.groups, i%c.groups
 		parallelAbove(parallelWork, work, ceilDiv(c.low.channels, lowerBlock), c.lowerPart)
 		parallelAbove(parallelWork, work, ceilDiv(c.pixels, pixelBlock*c.e.cols), c.mulPart)
+		if c.behind != nil {
+			parallelAbove(parallelWork, work, ceilDiv(c.m, passBlock), c.passPart)
+		}
 	}
 	c.x, c.w, c.bias, c.y = nil, nil, nil, nil
 }
@@ -72,49 +90,83 @@ func (c *correlation[T]) packShard(shard int) {
 	c.packTile(c.w, group, t, c.packed[(group*c.m+t.row)*c.k:])
 }
 
-// source returns the planes of an image and group.
-func (c *correlation[T]) source(image, group int) []T {
-	size := c.low.channels * c.low.height * c.low.width
-	return c.x[(image*c.groups+group)*size:][:size]
+// lowerChannels lowers n channels of an image and group, from first on; planes is room for them.
+func (c *correlation[T]) lowerChannels(image, group, first, n int, planes, columns, lowered []T) {
+	plane := c.low.height * c.low.width
+	src := planes
+	if c.before != nil {
+		c.before(image, group*c.low.channels+first, n, planes)
+	} else {
+		src = c.x[((image*c.groups+group)*c.low.channels+first)*plane:][:n*plane]
+	}
+	lower(c.e, c.low, n, src, columns, lowered)
 }
 
 func (c *correlation[T]) imageShard(shard int) {
 	image, group := shard/c.groups, shard%c.groups
 	s := c.images.take()
-	s.lowered = grow(s.lowered, c.low.size(c.low.channels))
-	s.columns = grow(s.columns, c.low.splitSize(c.low.channels))
-	lower(c.e, c.low, c.low.channels, c.source(image, group), s.columns, s.lowered)
-	c.multiply(s, s.lowered, image, group, 0, c.pixels)
+	channels := c.low.channels
+	s.lowered = grow(s.lowered, c.low.size(channels))
+	s.columns = grow(s.columns, c.low.splitSize(channels))
+	if c.before != nil {
+		s.planes = grow(s.planes, channels*c.low.height*c.low.width)
+	}
+	c.lowerChannels(image, group, 0, channels, s.planes, s.columns, s.lowered)
+	if c.behind == nil {
+		c.multiply(s, s.lowered, group, 0, c.pixels, c.target(image, group))
+	} else {
+		s.result = grow(s.result, c.m*c.pixels)
+		c.multiply(s, s.lowered, group, 0, c.pixels, s.result)
+		c.behind(image, group*c.m, c.m, s.result)
+	}
 	c.images.put(s)
+}
+
+// target returns the place of an image's and group's result in y.
+func (c *correlation[T]) target(image, group int) []T {
+	return c.y[(image*c.groups+group)*c.m*c.pixels:][:c.m*c.pixels]
 }
 
 func (c *correlation[T]) lowerShard(shard int) {
 	first := shard * lowerBlock
 	n := min(lowerBlock, c.low.channels-first)
-	src := c.source(c.image, c.group)[first*c.low.height*c.low.width:]
-	lower(c.e, c.low, n, src, c.columns[c.low.splitSize(first):], c.lowered[first*c.low.channelSize:])
+	planes := c.planes
+	if c.before != nil {
+		planes = planes[first*c.low.height*c.low.width:]
+	}
+	c.lowerChannels(c.image, c.group, first, n, planes, c.columns[c.low.splitSize(first):], c.lowered[c.low.size(first):])
 }
 
 func (c *correlation[T]) pixelShard(shard int) {
 	first := shard * pixelBlock * c.e.cols
 	s := c.images.take()
-	c.multiply(s, c.lowered, c.image, c.group, first, min(first+pixelBlock*c.e.cols, c.pixels))
+	y := c.result
+	if c.behind == nil {
+		y = c.target(c.image, c.group)
+	}
+	c.multiply(s, c.lowered, c.group, first, min(first+pixelBlock*c.e.cols, c.pixels), y)
 	c.images.put(s)
 }
 
-// multiply computes pixels [first, end) of an image and group.
-func (c *correlation[T]) multiply(s *imageScratch[T], lowered []T, image, group, first, end int) {
-	y := c.y[(image*c.groups+group)*c.m*c.pixels:][:c.m*c.pixels]
+func (c *correlation[T]) passShard(shard int) {
+	first := shard * passBlock
+	n := min(passBlock, c.m-first)
+	c.behind(c.image, c.group*c.m+first, n, c.result[first*c.pixels:][:n*c.pixels])
+}
+
+// multiply computes pixels [first, end) of an image and group, whose result is y.
+func (c *correlation[T]) multiply(s *imageScratch[T], lowered []T, group, first, end int, y []T) {
 	var bias []T
 	if c.bias != nil {
 		bias = c.bias[group*c.m:][:c.m]
 	}
 	for k0 := 0; k0 < c.k; k0 += c.depth {
+		kc := min(c.depth, c.k-k0)
 		for j := first; j < end; j += c.e.cols {
 			s.p = panel[T]{
-				tiles: c.tiles, a: c.packed[group*c.m*c.k:], k: c.k, k0: k0, kc: min(c.depth, c.k-k0),
+				tiles: c.tiles, a: c.packed[group*c.m*c.k:], k: c.k, k0: k0, kc: kc,
 				b: lowered[j:], offsets: c.low.offsets[k0:], c: y[j:], ldc: c.pixels, cols: min(c.e.cols, end-j),
-				accumulate: k0 > 0,
+				accumulate: k0 > 0, relu: c.relu && k0+kc == c.k,
 			}
 			if k0 == 0 {
 				s.p.bias = bias

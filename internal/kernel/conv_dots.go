@@ -14,13 +14,12 @@ func (c *convWeights[T]) beginDots(s *weightScratch[T], b weightBlock[T]) {
 }
 
 // addDots adds the products of n lowered images, tile by tile: a tile's rows of dy stay in L1 while the taps pass.
-func (c *convWeights[T]) addDots(s *weightScratch[T], b weightBlock[T], image, n int) {
+func (c *convWeights[T]) addDots(s *weightScratch[T], b weightBlock[T], n int, dy []T, stride int) {
 	taps := b.n * c.low.taps()
-	dy := c.dy[(image*c.shape.OutChannels+b.group*c.m)*c.pixels:]
 	rowTiles, tapTiles := ceilDiv(c.m, c.e.dotTile), ceilDiv(taps, c.e.dotTile)
 	s.d = dots[T]{
 		n: c.pixels, aStride: c.pixels, b: s.lowered,
-		images: n, aImage: c.shape.OutChannels * c.pixels, bImage: c.low.size(c.channelBlock), accStride: taps * c.e.dotLanes,
+		images: n, aImage: stride, bImage: c.low.size(c.channelBlock), accStride: taps * c.e.dotLanes,
 	}
 	for i := range rowTiles {
 		row, end := i*c.m/rowTiles, (i+1)*c.m/rowTiles

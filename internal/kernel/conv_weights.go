@@ -29,10 +29,15 @@ type convWeights[T Float] struct {
 	x, dy, dw []T // of the running call
 
 	accumulate, sum func(int)
+
+	// before makes n planes of dy, from channel first of an image on, in room; nil where dy is given.
+	before func(image, first, n int, room []T)
+	sums   []float64 // if before is there and sums not nil: of each plane it makes
 }
 
 type weightScratch[T Float] struct {
 	lowered, columns []T
+	planes           []T // dy, where before makes it
 	a, b             []T // packed operands
 	p                panel[T]
 	lanes            []T // partial sums of dot products
@@ -113,15 +118,35 @@ func (c *convWeights[T]) addImages(s *weightScratch[T], b weightBlock[T]) {
 		for i := range n {
 			lower(c.e, c.low, b.n, c.source(image+i, b), s.columns, s.lowered[i*size:])
 		}
+		dy, stride := c.gradient(s, b, image, n)
 		if c.byDots {
-			c.addDots(s, b, image, n)
+			c.addDots(s, b, n, dy, stride)
 			continue
 		}
 		depth := ceilDiv(c.pixels, ceilDiv(c.pixels, pixelDepth))
 		for pixel := 0; pixel < c.pixels; pixel += depth {
-			c.addPixels(s, b, image, n, pixel, min(depth, c.pixels-pixel), image > b.image || pixel > 0)
+			c.addPixels(s, b, n, dy[pixel:], stride, pixel, min(depth, c.pixels-pixel), image > b.image || pixel > 0)
 		}
 	}
+}
+
+// gradient returns the block's planes of dy for n images, and how far apart the images lie.
+func (c *convWeights[T]) gradient(s *weightScratch[T], b weightBlock[T], image, n int) (dy []T, stride int) {
+	if c.before == nil {
+		stride = c.shape.OutChannels * c.pixels
+		return c.dy[image*stride+b.group*c.m*c.pixels:], stride
+	}
+	stride = c.m * c.pixels
+	s.planes = grow(s.planes, n*stride)
+	for i := range n {
+		planes := s.planes[i*stride:][:stride]
+		c.before(image+i, b.group*c.m, c.m, planes)
+		if c.sums != nil && b.first == 0 { // once for each plane, though every block of channels makes it
+			sums := c.sums[(image+i)*c.shape.OutChannels+b.group*c.m:][:c.m]
+			kernels[T]().rowSums(operands[T]{a: planes, sums: sums, unit: c.pixels})
+		}
+	}
+	return s.planes, stride
 }
 
 func (c *convWeights[T]) source(image int, b weightBlock[T]) []T {
@@ -129,15 +154,16 @@ func (c *convWeights[T]) source(image int, b weightBlock[T]) []T {
 	return c.x[((image*c.shape.Groups+b.group)*c.low.channels+b.first)*plane:][:b.n*plane]
 }
 
-// addPixels adds depth pixels of n images, or writes them if they are the first.
-func (c *convWeights[T]) addPixels(s *weightScratch[T], b weightBlock[T], image, n, pixel, depth int, accumulate bool) {
+// addPixels adds depth pixels, from pixel on, of n images, or writes them if they are the first. dy begins at that pixel.
+func (c *convWeights[T]) addPixels(s *weightScratch[T], b weightBlock[T], n int, dy []T, stride, pixel, depth int, accumulate bool) {
 	kc := n * depth
 	s.a = grow(s.a, c.m*kc)
 	for _, t := range c.tiles {
 		for i := range n {
-			dy := c.dy[((image+i)*c.shape.OutChannels+b.group*c.m)*c.pixels+pixel:]
-			dst := s.a[t.row*kc+i*depth*t.rows:]
-			c.e.flip(transpose[T]{rows: t.rows, cols: depth, src: dy[t.row*c.pixels:], srcStride: c.pixels, dst: dst, dstStride: t.rows})
+			c.e.flip(transpose[T]{
+				rows: t.rows, cols: depth, src: dy[i*stride+t.row*c.pixels:], srcStride: c.pixels,
+				dst: s.a[t.row*kc+i*depth*t.rows:], dstStride: t.rows,
+			})
 		}
 	}
 	s.b = grow(s.b, kc*c.e.cols)

@@ -55,13 +55,13 @@ var dotsAVX512 = [6][6]dotFunc{
 func engine32() *engine[float32] {
 	switch active {
 	case isaAVX512:
-		e := simdEngine("avx512", 16, tilesAVX512[0][:], tilesAVX512[1][:], simdPack{copyRowsAVX512, lowerAVX512, gatherAVX512, flipAVX512, gatherFlipAVX512})
+		e := simdEngine("avx512", 16, tilesAVX512[0][:], tilesAVX512[1][:], simdPack{copyRowsAVX512, lowerAVX512, flipAVX512, gatherFlipAVX512})
 		e.dotTile = len(dotsAVX512) - 1
 		e.dot = func(d *dots[float32]) { addDots(d, dotsAVX512[d.rows][len(d.offsets)], e.dotLanes) }
 		e.laneSums = func(lanes, sums []float32) { laneSumsAVX512(len(sums), &lanes[:16*len(sums)][0], &sums[0]) }
 		return e
 	case isaAVX2:
-		e := simdEngine("avx2", 8, tilesAVX2[0][:], tilesAVX2[1][:], simdPack{copyRowsAVX2, lowerAVX2, gatherAVX2, flipAVX2, gatherFlipAVX2})
+		e := simdEngine("avx2", 8, tilesAVX2[0][:], tilesAVX2[1][:], simdPack{copyRowsAVX2, lowerAVX2, flipAVX2, gatherFlipAVX2})
 		e.dotTile = len(dotsAVX2) - 1
 		e.dot = func(d *dots[float32]) { addDots(d, dotsAVX2[d.rows][len(d.offsets)], e.dotLanes) }
 		e.laneSums = func(lanes, sums []float32) { laneSumsAVX2(len(sums), &lanes[:8*len(sums)][0], &sums[0]) }
@@ -80,7 +80,6 @@ func addDots(d *dots[float32], f dotFunc, lanes int) {
 type simdPack struct {
 	copyRows   func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)
 	lower      func(channels int, blocks *int32, n int, src *float32, srcChannel, srcStride int, dst *float32, dstChannel, dstStride int)
-	gather     func(n int, offsets *int32, src, dst *float32, vectors int)
 	flip       func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)
 	gatherFlip func(rows, cols int, src *float32, offsets *int32, dst *float32, dstStride int)
 }
@@ -120,10 +119,6 @@ func simdEngine(name string, lanes int, one, two []tileFunc, pack simdPack) *eng
 			channel := l.strideW * l.height * l.splitWidth
 			src, dst = src[:n*channel], dst[:n*l.channelSize]
 			pack.lower(n, &l.blocks[0].src, len(l.blocks), &src[0], channel, l.strideH*l.splitWidth, &dst[0], l.channelSize, l.outW)
-		},
-		gather: func(offsets []int32, src, dst []float32, width int) {
-			dst = dst[:len(offsets)*width]
-			pack.gather(len(offsets), &offsets[0], &src[0], &dst[0], width/lanes)
 		},
 		gatherFlip: func(offsets []int32, n int, src, dst []float32, width int) {
 			dst = dst[:(n-1)*width+len(offsets)]

@@ -3948,41 +3948,6 @@ copyend:
 	VZEROUPPER
 	RET
 
-// func gatherAVX2(n int, offsets *int32, src *float32, dst *float32, vectors int)
-// Requires: AVX
-TEXT ·gatherAVX2(SB), NOSPLIT, $0-40
-	MOVQ n+0(FP), AX
-	MOVQ offsets+8(FP), CX
-	MOVQ src+16(FP), DX
-	MOVQ dst+24(FP), BX
-	MOVQ vectors+32(FP), SI
-	CMPQ SI, $0x01
-	JEQ  one
-
-two:
-	MOVLQSX (CX), SI
-	VMOVUPS (DX)(SI*4), Y0
-	VMOVUPS 32(DX)(SI*4), Y1
-	VMOVUPS Y0, (BX)
-	VMOVUPS Y1, 32(BX)
-	ADDQ    $0x04, CX
-	ADDQ    $+64, BX
-	DECQ    AX
-	JNE     two
-	VZEROUPPER
-	RET
-
-one:
-	MOVLQSX (CX), SI
-	VMOVUPS (DX)(SI*4), Y0
-	VMOVUPS Y0, (BX)
-	ADDQ    $0x04, CX
-	ADDQ    $+32, BX
-	DECQ    AX
-	JNE     one
-	VZEROUPPER
-	RET
-
 // func flipAVX2(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
 // Requires: AVX, CMOV
 TEXT ·flipAVX2(SB), NOSPLIT, $0-48
@@ -17627,41 +17592,6 @@ copyend:
 	LEAQ (DX)(DI*4), DX
 	DECQ AX
 	JNE  channel
-	VZEROUPPER
-	RET
-
-// func gatherAVX512(n int, offsets *int32, src *float32, dst *float32, vectors int)
-// Requires: AVX, AVX512F
-TEXT ·gatherAVX512(SB), NOSPLIT, $0-40
-	MOVQ n+0(FP), AX
-	MOVQ offsets+8(FP), CX
-	MOVQ src+16(FP), DX
-	MOVQ dst+24(FP), BX
-	MOVQ vectors+32(FP), SI
-	CMPQ SI, $0x01
-	JEQ  one
-
-two:
-	MOVLQSX (CX), SI
-	VMOVUPS (DX)(SI*4), Z0
-	VMOVUPS 64(DX)(SI*4), Z1
-	VMOVUPS Z0, (BX)
-	VMOVUPS Z1, 64(BX)
-	ADDQ    $0x04, CX
-	ADDQ    $+128, BX
-	DECQ    AX
-	JNE     two
-	VZEROUPPER
-	RET
-
-one:
-	MOVLQSX (CX), SI
-	VMOVUPS (DX)(SI*4), Z0
-	VMOVUPS Z0, (BX)
-	ADDQ    $0x04, CX
-	ADDQ    $+64, BX
-	DECQ    AX
-	JNE     one
 	VZEROUPPER
 	RET
 

@@ -54,8 +54,6 @@ type engine[T Float] struct {
 	// lower makes n channels of a lowered image; see lowering.
 	lower func(l *lowering, n int, src, dst []T)
 
-	// gather packs width elements from each src[offsets[p]:] to dst[p*width:].
-	gather func(offsets []int32, src, dst []T, width int)
 	// gatherFlip packs dst[p*width+j] = src[offsets[j]+p] for p < n; at most cols offsets.
 	gatherFlip func(offsets []int32, n int, src, dst []T, width int)
 

@@ -4,7 +4,7 @@ package kernel
 func genericEngine[T Float]() *engine[T] {
 	return &engine[T]{
 		name: "generic", rows: 4, cols: 16, lane: 4,
-		mul: mulGeneric[T], copy: copyGeneric[T], flip: flipGeneric[T], lower: lowerGeneric[T], gather: gatherGeneric[T], gatherFlip: gatherFlipGeneric[T],
+		mul: mulGeneric[T], copy: copyGeneric[T], flip: flipGeneric[T], lower: lowerGeneric[T], gatherFlip: gatherFlipGeneric[T],
 	}
 }
 
@@ -83,12 +83,6 @@ func flipGeneric[T Float](m transpose[T]) {
 			m.dst[at] = v
 			at += m.dstStride
 		}
-	}
-}
-
-func gatherGeneric[T Float](offsets []int32, src, dst []T, width int) {
-	for i, offset := range offsets {
-		copy(dst[i*width:][:width], src[offset:])
 	}
 }
 

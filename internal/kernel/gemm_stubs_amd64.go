@@ -124,11 +124,6 @@ func copyRowsAVX2(rows int, cols int, src *float32, srcStride int, dst *float32,
 //go:noescape
 func lowerAVX2(channels int, blocks *int32, n int, src *float32, srcChannel int, srcStride int, dst *float32, dstChannel int, dstStride int)
 
-// gatherAVX2 packs one or two vectors from each src[offsets[i]:]; n is positive.
-//
-//go:noescape
-func gatherAVX2(n int, offsets *int32, src *float32, dst *float32, vectors int)
-
 // flipAVX2 writes dst[j*dstStride+i] for up to a vector of rows i; rows and cols are positive.
 //
 //go:noescape
@@ -418,11 +413,6 @@ func copyRowsAVX512(rows int, cols int, src *float32, srcStride int, dst *float3
 //
 //go:noescape
 func lowerAVX512(channels int, blocks *int32, n int, src *float32, srcChannel int, srcStride int, dst *float32, dstChannel int, dstStride int)
-
-// gatherAVX512 packs one or two vectors from each src[offsets[i]:]; n is positive.
-//
-//go:noescape
-func gatherAVX512(n int, offsets *int32, src *float32, dst *float32, vectors int)
 
 // flipAVX512 writes dst[j*dstStride+i] for up to a vector of rows i; rows and cols are positive.
 //

@@ -27,7 +27,6 @@ func main() {
 		laneSums(s)
 		copyRows(s)
 		lower(s)
-		gather(s)
 		flip(s, "flip", false)
 		flip(s, "gatherFlip", true)
 	}

@@ -100,40 +100,6 @@ func lower(s *simd) {
 	RET()
 }
 
-// gather packs, for each of n offsets, one or two vectors.
-func gather(s *simd) {
-	TEXT("gather"+s.name, NOSPLIT, "func(n int, offsets *int32, src, dst *float32, vectors int)")
-	Pragma("noescape")
-	Doc("gather" + s.name + " packs one or two vectors from each src[offsets[i]:]; n is positive.")
-	n := Load(Param("n"), GP64())
-	offsets := Load(Param("offsets"), GP64())
-	src := Load(Param("src"), GP64())
-	dst := Load(Param("dst"), GP64())
-	vectors := Load(Param("vectors"), GP64())
-	CMPQ(vectors, Imm(1))
-	JEQ(LabelRef("one"))
-	gatherLoop(s, "two", 2, n, offsets, src, dst)
-	gatherLoop(s, "one", 1, n, offsets, src, dst)
-}
-
-func gatherLoop(s *simd, label string, vectors int, n, offsets, src, dst reg.Register) {
-	offset, v := GP64(), s.vectors(vectors)
-	Label(label)
-	MOVLQSX(Mem{Base: offsets}, offset)
-	for i := range v {
-		VMOVUPS(Mem{Base: src, Index: offset, Scale: 4, Disp: s.bytes() * i}, v[i])
-	}
-	for i := range v {
-		VMOVUPS(v[i], Mem{Base: dst, Disp: s.bytes() * i})
-	}
-	ADDQ(Imm(4), offsets)
-	ADDQ(I32(int32(s.bytes()*vectors)), dst)
-	DECQ(n)
-	JNE(LabelRef(label))
-	VZEROUPPER()
-	RET()
-}
-
 // flip transposes up to lanes rows, block by block of lanes columns: in registers, so that both sides are read and written by vectors.
 // Rows stand a stride apart, or at offsets.
 func flip(s *simd, name string, atOffsets bool) {

@@ -1,0 +1,108 @@
+package kernel
+
+// ConvReLUPool is a convolution, a ReLU and a max pooling in one, worked image by image: of the convolution's result only one image at a
+// time exists for each worker, in its cache, and so of the gradient. Only the pooled result, a fraction of it, goes to memory. It is what a
+// graph may put in the place of
+//
+//	Conv.Forward(x, w, bias, a)    ReLU(a, r)    MaxPool.Forward(r, y)
+//
+// and of their backward passes
+//
+//	MaxPool.Backward(dy, dr)    ReLUBackward(r, dr, da)    Conv.BackwardWeights(x, da, dw), …
+//
+// with the same bits. Backwards the ReLU's mask comes first: a pixel that the pooling chose has r > 0 exactly where the window's y > 0, so
+// masking dy by y and then dealing it out to the chosen pixels gives da.
+//
+// Call Forward before the backward passes of the same step, which use the places it found. A ConvReLUPool owns its scratch and serves one
+// call at a time.
+type ConvReLUPool[T Float] struct {
+	conv   *Conv[T]
+	pool   *MaxPool[T]
+	masked stack[maskedScratch[T]]
+	sums   []float64 // of the planes of the convolution's gradient
+	y, dy  []T       // of the running call, pooled
+
+	poolOne, unpoolOne func(image, first, n int, planes []T) // kept, so that a call makes no closures
+}
+
+type maskedScratch[T Float] struct{ dy []T }
+
+// NewConvReLUPool plans a fused layer. The pooling has no batch, channels or input size of its own: those fields are set from the
+// convolution.
+func NewConvReLUPool[T Float](s ConvShape, p PoolShape) *ConvReLUPool[T] {
+	s = s.withDefaults()
+	p.Batch, p.Channels, p.InHeight, p.InWidth = s.Batch, s.OutChannels, s.OutHeight(), s.OutWidth()
+	c := &ConvReLUPool[T]{conv: NewConv[T](s), pool: NewMaxPool[T](p)}
+	c.sums = make([]float64, s.Batch*s.OutChannels)
+	c.poolOne, c.unpoolOne = c.poolPlanes, c.unpoolPlanes
+	return c
+}
+
+// Pool returns the pooling's full shape; y has its Batch × Channels × OutHeight × OutWidth.
+func (c *ConvReLUPool[T]) Pool() PoolShape { return c.pool.PoolShape }
+
+// Argmax returns where the last Forward found each value: its offset in the convolution's output plane.
+func (c *ConvReLUPool[T]) Argmax() []int32 { return c.pool.Argmax() }
+
+// Forward computes y = maxpool(relu(conv(x, w) + bias)); bias may be nil.
+func (c *ConvReLUPool[T]) Forward(x, w, bias, y []T) {
+	f := c.conv.forwardPass()
+	f.relu, f.behind = true, c.poolOne
+	c.y = y
+	f.run(x, w, bias, nil)
+	c.y = nil
+}
+
+// poolPlanes pools n planes of an image, from channel first on.
+func (c *ConvReLUPool[T]) poolPlanes(image, first, n int, planes []T) {
+	k := kernels[T]()
+	in, out := c.pool.in, c.pool.out
+	for i := range n {
+		plane := image*c.pool.Channels + first + i
+		k.maxPlane(&c.pool.windows, planes[i*in:][:in], c.y[plane*out:][:out], c.pool.argmax[plane*out:][:out])
+	}
+}
+
+// unpoolPlanes makes n planes of the gradient of the convolution's result.
+func (c *ConvReLUPool[T]) unpoolPlanes(image, first, n int, planes []T) {
+	k := kernels[T]()
+	in, out := c.pool.in, c.pool.out
+	from := image*c.pool.Channels + first
+	s := c.masked.take()
+	s.dy = grow(s.dy, n*out)
+	k.reluBackward(operands[T]{a: c.y[from*out:][:n*out], b: c.dy[from*out:][:n*out], c: s.dy})
+	for i := range n {
+		at := c.pool.argmax[(from+i)*out:][:out]
+		k.maxBackwardPlane(&c.pool.windows, at, s.dy[i*out:][:out], planes[i*in:][:in])
+	}
+	c.masked.put(s)
+}
+
+// BackwardData computes dx from w, from Forward's y and from dy, the gradient with respect to y.
+func (c *ConvReLUPool[T]) BackwardData(w, y, dy, dx []T) {
+	d := c.conv.dataPass()
+	c.y, c.dy = y, dy
+	for i := range d.phases {
+		if d.phases[i].c != nil {
+			d.phases[i].c.before = c.unpoolOne
+		}
+	}
+	d.run(w, nil, dx)
+	c.y, c.dy = nil, nil
+}
+
+// BackwardWeights computes dw and, if db is not nil, db, from Forward's y and from dy, the gradient with respect to y.
+func (c *ConvReLUPool[T]) BackwardWeights(x, y, dy, dw, db []T) {
+	p := c.conv.weightsPass()
+	p.before = c.unpoolOne
+	p.sums = nil
+	if db != nil {
+		p.sums = c.sums
+	}
+	c.y, c.dy = y, dy
+	p.run(x, nil, dw)
+	if db != nil {
+		addRows(c.pool.Batch, c.pool.Channels, c.sums, db)
+	}
+	c.y, c.dy = nil, nil
+}
