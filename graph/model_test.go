@@ -79,6 +79,10 @@ func TestModelErrors(t *testing.T) {
 		{`model "m": layer 1 "pool1" (Subsample 0x0/0, input (1, 28, 28)): height: kernel 0, stride 0, dilation 1, pad 0: ` +
 			`want kernel, stride and dilation of at least 1, pad of at least 0`,
 			image, []graph.Layer{graph.Subsample{}}},
+		{`model "m": layer 1 "normalize1" (Normalize, input (6, 28, 28)): 1 means and 6 deviations: want 6 of each, one for each channel`,
+			wide, []graph.Layer{graph.Normalize{Mean: []float64{0}, Deviation: make([]float64, 6)}}},
+		{`model "m": layer 1 "normalize1" (Normalize, input (1, 28, 28)): deviation of channel 0 is 0: want more than 0`,
+			image, []graph.Layer{graph.Normalize{Mean: []float64{0}, Deviation: []float64{0}}}},
 		{`model "m": layer 1 "softmax1" (Softmax, input (1, 28, 28)): input is (1, 28, 28): want (classes), as an Affine layer gives`,
 			image, []graph.Layer{graph.Softmax{}}},
 		{`model "m": layer 1 "dropout1" (Dropout 1, input (1, 28, 28)): rate is 1: want at least 0 and less than 1`,

@@ -123,9 +123,16 @@ func TestActivations(t *testing.T) {
 		names, value[a.Layer] = append(names, a.Layer), a.Value
 		assert.Equal(t, append(tensor.Shape{7}, m.Summary().Layers[i].Output...), a.Value.Shape(), a.Layer)
 	}
-	assert.Equal(t, []string{"conv1", "tanh1", "lrn1", "pool1", "conv2", "relu1", "pool2", "sigmoid1", "pool3", "dropout1", "flatten1", "fc1",
+	assert.Equal(t, []string{"normalize1", "conv1", "tanh1", "lrn1", "pool1", "conv2", "relu1", "pool2", "sigmoid1", "pool3", "dropout1", "flatten1", "fc1",
 		"softmax1"}, names)
 
+	for i, v := range x.Float32s() {
+		mean, deviation := 0.5, 0.3
+		if i/90%2 == 1 {
+			mean, deviation = 0.4, 0.5
+		}
+		assert.InDelta(t, (float64(v)-mean)/deviation, value["normalize1"].Float32s()[i], 1e-6)
+	}
 	for i, v := range value["conv1"].Float32s() {
 		assert.InDelta(t, 1.7159*math.Tanh(2./3*float64(v)), value["tanh1"].Float32s()[i], 1e-6)
 	}

@@ -1,0 +1,75 @@
+package graph_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+	"pgregory.net/rapid"
+
+	"convgraph/graph"
+)
+
+// TestWhatNewTakesRuns draws networks from anything a Go program or a file may say: New must refuse them with an error, or they must
+// predict and have gradients.
+func TestWhatNewTakesRuns(t *testing.T) {
+	taken := 0
+	rapid.Check(t, func(r *rapid.T) {
+		input := tensor.Shape{size(r, "channels"), size(r, "height"), size(r, "width")}
+		layers := rapid.SliceOfN(rapid.Custom(anyLayer), 1, 4).Draw(r, "layers")
+		if rapid.IntRange(0, 3).Draw(r, "head") > 0 {
+			layers = append(layers, graph.Affine{Units: 2}, graph.Softmax{})
+		}
+		spec := graph.Sequential("drawn", input, graph.He(), layers...)
+		if small(spec) {
+			useModel(t, newModel(t, spec))
+			taken++
+		}
+	})
+	require.NotZero(t, taken)
+}
+
+func anyLayer(r *rapid.T) graph.Layer {
+	pair := func(name string) graph.Pair { return graph.Pair{size(r, name), size(r, name)} }
+	optional := func(name string) graph.Pair {
+		if rapid.Bool().Draw(r, name+"?") {
+			return pair(name)
+		}
+		return graph.Pair{}
+	}
+	switch rapid.IntRange(0, 10).Draw(r, "kind") {
+	case 0:
+		return graph.Conv2D{Filters: size(r, "filters"), Kernel: pair("kernel"), Stride: optional("stride"), Pad: optional("pad"),
+			Dilation: optional("dilation"), Groups: size(r, "groups")}
+	case 1:
+		connections := rapid.SliceOfN(rapid.SliceOfNDistinct(rapid.IntRange(0, 3), 1, 3, rapid.ID), 1, 3).Draw(r, "connections")
+		return graph.Conv2D{Filters: len(connections), Kernel: pair("kernel"), Pad: optional("pad"), Connections: connections}
+	case 2:
+		return graph.MaxPool{Kernel: pair("kernel"), Stride: optional("stride"), Pad: optional("pad")}
+	case 3:
+		return graph.AvgPool{Kernel: pair("kernel"), Stride: optional("stride"), Pad: optional("pad")}
+	case 4:
+		return graph.Subsample{Kernel: pair("kernel"), Stride: optional("stride")}
+	case 5:
+		return graph.LRN{Size: size(r, "size"), K: 1, Alpha: 1, Beta: 0.5}
+	case 6:
+		return graph.Affine{Units: size(r, "units")}
+	case 7:
+		return graph.Flatten{}
+	case 8:
+		numbers := rapid.SliceOfN(rapid.Float64Range(0, 1), 1, 3)
+		return graph.Normalize{Mean: numbers.Draw(r, "mean"), Deviation: numbers.Draw(r, "deviation")}
+	case 9:
+		return graph.Dropout{Rate: rapid.Float64Range(0, 1).Draw(r, "rate")}
+	}
+	return graph.Tanh{}
+}
+
+// size is mostly what fits, sometimes what can't be.
+func size(r *rapid.T, name string) int {
+	if rapid.IntRange(0, 19).Draw(r, name+" sane") > 0 {
+		return rapid.IntRange(1, 6).Draw(r, name)
+	}
+	return rapid.SampledFrom([]int{-1, 0, 1 << 10, 1 << 20, 1<<20 + 1, 1 << 31, 1 << 32, 1 << 40, 1 << 62, math.MaxInt, math.MinInt}).Draw(r, name)
+}
