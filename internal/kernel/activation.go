@@ -53,7 +53,7 @@ func sigmoidBackward[T Float](o operands[T]) {
 
 // Tanh is y = a·tanh(b·x); LeCun et al. 1998 (appendix A) take a = 1.7159, b = 2/3.
 func Tanh[T Float](a, b T, x, y []T) {
-	forEach(kernels[T]().tanh, operands[T]{a: x, b: y, k: [9]T{a, b}})
+	forEach(kernels[T]().tanh, operands[T]{a: x, b: y}, a, b)
 }
 
 func tanh[T Float](o operands[T]) {
@@ -66,13 +66,13 @@ func tanh[T Float](o operands[T]) {
 
 // TanhBackward: with t = tanh(b·x) = y/a, dy/dx = a·b·(1-t²) = b·(a - y²/a), so dx = dy·b·(a - y²/a). a isn't 0.
 func TanhBackward[T Float](a, b T, y, dy, dx []T) {
-	forEach(kernels[T]().tanhBackward, operands[T]{a: y, b: dy, c: dx, k: [9]T{b * a, b / a}})
+	forEach(kernels[T]().tanhBackward, operands[T]{a: y, b: dy, c: dx}, b*a, b/a)
 }
 
 func tanhBackward[T Float](o operands[T]) {
 	dy, dx := o.b[:len(o.a)], o.c[:len(o.a)]
 	ba, bOverA := o.k[0], o.k[1]
 	for i, v := range o.a {
-		dx[i] = dy[i] * (ba - bOverA*(v*v))
+		dx[i] = dy[i] * (ba - T(bOverA*(v*v))) // T: not fused, so the same bits everywhere
 	}
 }

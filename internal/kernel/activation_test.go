@@ -20,8 +20,7 @@ func gaussian[T Float](seed uint64, n int) []T {
 }
 
 // closeTo requires |got-want| <= bound·(1+|want|) for every element.
-func closeTo[T Float](t testing.TB, want, got []T, bound float64, what string) {
-	t.Helper()
+func closeTo[T Float](t require.TestingT, want, got []T, bound float64, what string) {
 	require.Len(t, got, len(want), what)
 	for i := range want {
 		w, g := float64(want[i]), float64(got[i])

@@ -2,12 +2,13 @@ package kernel
 
 import "sync"
 
-// table holds one implementation of every kernel that works element by element or row by row.
+// table holds one implementation of the kernels of this package that work element by element, row by row or plane by plane.
 type table[T Float] struct {
 	relu, reluBackward       pass[T]
 	sigmoid, sigmoidBackward pass[T]
 	tanh, tanhBackward       pass[T]
 	dropout                  pass[T]
+	exp                      pass[T]
 	softmax, softmaxBackward pass[T]
 	crossEntropy             pass[T]
 	crossEntropyBackward     pass[T]
@@ -16,6 +17,16 @@ type table[T Float] struct {
 	sgd, momentum, nesterov pass[T]
 	adaGrad, rmsProp        pass[T]
 	adam, adamW             pass[T]
+
+	// Planes of a pooling; scale and bias are those of sumPlane.
+	maxPlane         func(w *windows, x, y []T, at []int32)
+	maxBackwardPlane func(w *windows, at []int32, dy, dx []T)
+	sumPlane         func(w *windows, x []T, scale, bias T, y []T)
+	spreadPlane      func(w *windows, dy []T, scale T, dx []T)
+
+	// Tiles of LRN.
+	normTile         func(l *LRN[T], t tile)
+	normBackwardTile func(l *LRN[T], t tile, ratios []T)
 }
 
 // pass works through one shard of a sweep.
@@ -26,7 +37,8 @@ type pass[T Float] func(operands[T])
 type operands[T Float] struct {
 	a, b, c, d []T       // unit elements an item
 	sums       []float64 // one element an item
-	k          [9]T
+	k          *[9]T     // constants
+	exp        pass[T]   // for the passes that need powers
 	rate       float64
 	key        uint64
 	unit       int // elements an item: 1, or the length of a row
@@ -39,18 +51,22 @@ func portableTable[T Float]() table[T] {
 		sigmoid: sigmoid[T], sigmoidBackward: sigmoidBackward[T],
 		tanh: tanh[T], tanhBackward: tanhBackward[T],
 		dropout: dropout[T],
+		exp:     exp[T],
 		softmax: softmax[T], softmaxBackward: softmaxBackward[T],
 		crossEntropy: crossEntropy[T], crossEntropyBackward: crossEntropyBackward[T],
 		rowSums: rowSums[T], squareSums: squareSums[T],
 		sgd: sgd[T], momentum: momentum[T], nesterov: nesterov[T],
 		adaGrad: adaGrad[T], rmsProp: rmsProp[T],
 		adam: adam[T], adamW: adamW[T],
+		maxPlane: maxPlane[T], maxBackwardPlane: maxBackwardPlane[T],
+		sumPlane: sumPlane[T], spreadPlane: spreadPlane[T],
+		normTile: normTile[T], normBackwardTile: normBackwardTile[T],
 	}
 }
 
 var (
-	table32 = portableTable[float32]()
-	table64 = portableTable[float64]()
+	tables32 = [...]table[float32]{isaGeneric: portableTable[float32](), isaAVX2: avx2Table(), isaAVX512: avx512Table()}
+	table64  = portableTable[float64]()
 )
 
 // kernels returns the implementations in use for T.
@@ -58,7 +74,7 @@ func kernels[T Float]() *table[T] {
 	var t *table[T]
 	switch p := any(&t).(type) {
 	case **table[float32]:
-		*p = &table32
+		*p = &tables32[active]
 	case **table[float64]:
 		*p = &table64
 	}
@@ -72,10 +88,11 @@ const sweepShard = 1 << 14
 // sweep is one parallel pass over items. Sweeps are kept and used again, because a closure a call would be an allocation a call.
 type sweep[T Float] struct {
 	operands[T]
-	apply pass[T]
-	items int
-	run   func(shard int)
-	room  []float64 // scratch behind sums
+	apply     pass[T]
+	items     int
+	run       func(shard int)
+	room      []float64 // scratch behind sums
+	constants [9]T      // behind k: one array for all shards, and none that a call would allocate
 }
 
 func newSweep[T Float]() *sweep[T] {
@@ -125,8 +142,11 @@ func (l *idle[T]) give(s *sweep[T]) {
 	l.sweeps = append(l.sweeps, s)
 }
 
-// do runs a pass over the items of o; o.unit is set. The sums a pass leaves are the caller's to read until it gives the sweep back.
-func (s *sweep[T]) do(items int, apply pass[T], o operands[T]) {
+// do runs a pass over the items of o, with constants k; o.unit is set. The sums a pass leaves are the caller's to read until it gives the
+// sweep back.
+func (s *sweep[T]) do(items int, apply pass[T], o operands[T], k ...T) {
+	copy(s.constants[:], k)
+	o.k = &s.constants
 	s.items, s.apply, s.operands = items, apply, o
 	if s.perShard() >= items {
 		apply(o)
@@ -164,13 +184,13 @@ func cut[E any](s []E, from, to, unit int) []E {
 }
 
 // forEach runs a pass over single elements.
-func forEach[T Float](apply pass[T], o operands[T]) { forEachRow(apply, len(o.a), 1, o) }
+func forEach[T Float](apply pass[T], o operands[T], k ...T) { forEachRow(apply, len(o.a), 1, o, k...) }
 
 // forEachRow runs a pass over rows of unit elements.
-func forEachRow[T Float](apply pass[T], rows, unit int, o operands[T]) {
+func forEachRow[T Float](apply pass[T], rows, unit int, o operands[T], k ...T) {
 	list := idleSweeps[T]()
 	s := list.take()
 	o.unit = unit
-	s.do(rows, apply, o)
+	s.do(rows, apply, o, k...)
 	list.give(s)
 }

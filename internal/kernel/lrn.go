@@ -68,18 +68,37 @@ func (l *LRN[T]) row(s []T, t tile, channel int) []T {
 	return s[at : at+t.size]
 }
 
+// neighbours returns N(c): its first channel and how many there are.
+func (l *LRN[T]) neighbours(c int) (from, count int) {
+	from = max(0, c-l.Size/2)
+	return from, min(l.Channels-1, c+(l.Size-1)/2) - from + 1
+}
+
+// neighboursOf returns the channels j with c in N(j).
+func (l *LRN[T]) neighboursOf(c int) (from, count int) {
+	from = max(0, c-(l.Size-1)/2)
+	return from, min(l.Channels-1, c+l.Size/2) - from + 1
+}
+
+// spread is the factor of dx's second term.
+func (l *LRN[T]) spread() T { return T(2 * l.Alpha * l.Beta) }
+
 func (l *LRN[T]) forwardShard(shard int) {
-	var room [2][lrnTile]T
+	k := kernels[T]()
 	for i := shard; i < l.Batch*l.tilesInPlane; i += l.shards {
-		t := l.tile(i)
-		s, factor := room[0][:t.size], room[1][:t.size]
-		for c := range l.Channels {
-			l.scales(t, c, s)
-			inversePower(s, l.Beta, factor)
-			y := l.row(l.y, t, c)
-			for i, v := range l.row(l.x, t, c) {
-				y[i] = v * factor[i]
-			}
+		k.normTile(l, l.tile(i))
+	}
+}
+
+func normTile[T Float](l *LRN[T], t tile) {
+	var room [2][lrnTile]T
+	s, factor := room[0][:t.size], room[1][:t.size]
+	for c := range l.Channels {
+		l.scales(t, c, s)
+		inversePower(s, l.Beta, factor)
+		y := l.row(l.y, t, c)
+		for i, v := range l.row(l.x, t, c) {
+			y[i] = v * factor[i]
 		}
 	}
 }
@@ -90,20 +109,25 @@ func (l *LRN[T]) scales(t tile, c int, s []T) {
 		s[i] = T(l.K)
 	}
 	alpha := T(l.Alpha)
-	for j := max(0, c-l.Size/2); j <= min(l.Channels-1, c+(l.Size-1)/2); j++ {
+	from, count := l.neighbours(c)
+	for j := from; j < from+count; j++ {
 		for i, v := range l.row(l.x, t, j) {
-			s[i] += alpha * (v * v)
+			s[i] += T(alpha * (v * v)) // T: not fused, so the same bits everywhere
 		}
 	}
 }
 
 func (l *LRN[T]) backwardShard(shard int) {
+	k := kernels[T]()
 	ratios := l.ratios[shard*l.Channels*lrnTile:][:l.Channels*lrnTile]
 	for i := shard; i < l.Batch*l.tilesInPlane; i += l.shards {
-		t := l.tile(i)
-		l.firstTerm(t, ratios)
-		l.secondTerm(t, ratios)
+		k.normBackwardTile(l, l.tile(i), ratios)
 	}
+}
+
+func normBackwardTile[T Float](l *LRN[T], t tile, ratios []T) {
+	l.firstTerm(t, ratios)
+	l.secondTerm(t, ratios)
 }
 
 // firstTerm sets dx[c] = dy[c]·s[c]^-Beta and leaves r[c] in ratios.
@@ -124,17 +148,18 @@ func (l *LRN[T]) firstTerm(t tile, ratios []T) {
 func (l *LRN[T]) secondTerm(t tile, ratios []T) {
 	var room [lrnTile]T
 	sum := room[:t.size]
-	factor := T(2 * l.Alpha * l.Beta)
+	factor := l.spread()
 	for c := range l.Channels {
 		clear(sum)
-		for j := max(0, c-(l.Size-1)/2); j <= min(l.Channels-1, c+l.Size/2); j++ {
+		from, count := l.neighboursOf(c)
+		for j := from; j < from+count; j++ {
 			for i, r := range ratios[j*lrnTile:][:t.size] {
 				sum[i] += r
 			}
 		}
 		x, dx := l.row(l.x, t, c), l.row(l.dx, t, c)
 		for i, v := range x {
-			dx[i] -= factor * v * sum[i]
+			dx[i] -= T(factor * v * sum[i])
 		}
 	}
 }

@@ -15,11 +15,6 @@ func (s PoolShape) OutWidth() int { return (s.InWidth+2*s.PadW-s.KernelW)/s.Stri
 func (s PoolShape) inPlane() int  { return s.InHeight * s.InWidth }
 func (s PoolShape) outPlane() int { return s.OutHeight() * s.OutWidth() }
 
-// halves says that the windows are 2x2, side by side, and all inside the input.
-func (s PoolShape) halves() bool {
-	return s.KernelH == 2 && s.KernelW == 2 && s.StrideH == 2 && s.StrideW == 2 && s.PadH == 0 && s.PadW == 0
-}
-
 // reach is a window's reach along one axis, cut to the input: from included, to not.
 type reach struct{ from, to int }
 
@@ -59,4 +54,9 @@ func (w *windows) shards() int { return (w.planes() + w.perShard - 1) / w.perSha
 func (w *windows) planesOf(shard int) (from, to int) {
 	from = shard * w.perShard
 	return from, min(from+w.perShard, w.planes())
+}
+
+// stride2 says that the windows are 2 apart, as large as given, and all inside the input.
+func (w *windows) stride2(kernel int) bool {
+	return w.KernelH == kernel && w.KernelW == kernel && w.StrideH == 2 && w.StrideW == 2 && w.PadH == 0 && w.PadW == 0
 }

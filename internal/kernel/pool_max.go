@@ -27,24 +27,26 @@ func (p *MaxPool[T]) Forward(x, y []T) {
 }
 
 func (p *MaxPool[T]) forwardShard(shard int) {
+	k := kernels[T]()
 	from, to := p.planesOf(shard)
 	for plane := from; plane < to; plane++ {
 		x := p.src[plane*p.in : (plane+1)*p.in]
 		y := p.dst[plane*p.out : (plane+1)*p.out]
 		at := p.argmax[plane*p.out : (plane+1)*p.out]
-		if p.halves() {
-			maxHalves(x, y, at, p.InWidth, p.OutWidth())
-			continue
-		}
-		p.maxPlane(x, y, at)
+		k.maxPlane(&p.windows, x, y, at)
 	}
 }
 
-func (p *MaxPool[T]) maxPlane(x, y []T, at []int32) {
+// maxPlane sets y to the largest value of each window of one plane and at to its place.
+func maxPlane[T Float](w *windows, x, y []T, at []int32) {
+	if w.stride2(2) {
+		maxHalves(x, y, at, w.InWidth, w.OutWidth())
+		return
+	}
 	i := 0
-	for _, r := range p.rows {
-		for _, c := range p.columns {
-			y[i], at[i] = maxOf(x, p.InWidth, r, c)
+	for _, r := range w.rows {
+		for _, c := range w.columns {
+			y[i], at[i] = maxOf(x, w.InWidth, r, c)
 			i++
 		}
 	}
@@ -97,12 +99,16 @@ func (p *MaxPool[T]) Backward(dy, dx []T) {
 
 func (p *MaxPool[T]) backwardShard(shard int) {
 	from, to := p.planesOf(shard)
-	clear(p.dst[from*p.in : to*p.in])
+	k := kernels[T]()
 	for plane := from; plane < to; plane++ {
-		dx := p.dst[plane*p.in : (plane+1)*p.in]
-		at := p.argmax[plane*p.out : (plane+1)*p.out]
-		for o, d := range p.src[plane*p.out : (plane+1)*p.out] {
-			dx[at[o]] += d
-		}
+		at, dy := p.argmax[plane*p.out:(plane+1)*p.out], p.src[plane*p.out:(plane+1)*p.out]
+		k.maxBackwardPlane(&p.windows, at, dy, p.dst[plane*p.in:(plane+1)*p.in])
+	}
+}
+
+func maxBackwardPlane[T Float](_ *windows, at []int32, dy, dx []T) {
+	clear(dx)
+	for o, d := range dy {
+		dx[at[o]] += d
 	}
 }

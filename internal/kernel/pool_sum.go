@@ -5,7 +5,7 @@ func sumPlane[T Float](w *windows, x []T, scale, bias T, y []T) {
 	i := 0
 	for _, r := range w.rows {
 		for _, c := range w.columns {
-			y[i] = scale*windowSum(x, w.InWidth, r, c) + bias
+			y[i] = T(scale*windowSum(x, w.InWidth, r, c)) + bias // T: not fused, so the same bits everywhere
 			i++
 		}
 	}
@@ -61,9 +61,10 @@ func (p *AvgPool[T]) Forward(x, y []T) {
 }
 
 func (p *AvgPool[T]) forwardShard(shard int) {
+	k := kernels[T]()
 	from, to := p.planesOf(shard)
 	for plane := from; plane < to; plane++ {
-		sumPlane(&p.windows, p.src[plane*p.in:(plane+1)*p.in], p.scale, 0, p.dst[plane*p.out:(plane+1)*p.out])
+		k.sumPlane(&p.windows, p.src[plane*p.in:(plane+1)*p.in], p.scale, 0, p.dst[plane*p.out:(plane+1)*p.out])
 	}
 }
 
@@ -75,9 +76,10 @@ func (p *AvgPool[T]) Backward(dy, dx []T) {
 }
 
 func (p *AvgPool[T]) backwardShard(shard int) {
+	k := kernels[T]()
 	from, to := p.planesOf(shard)
 	for plane := from; plane < to; plane++ {
-		spreadPlane(&p.windows, p.src[plane*p.out:(plane+1)*p.out], p.scale, p.dst[plane*p.in:(plane+1)*p.in])
+		k.spreadPlane(&p.windows, p.src[plane*p.out:(plane+1)*p.out], p.scale, p.dst[plane*p.in:(plane+1)*p.in])
 	}
 }
 
@@ -104,10 +106,11 @@ func (p *Subsample[T]) Forward(x, coef, bias, y []T) {
 }
 
 func (p *Subsample[T]) forwardShard(shard int) {
+	k := kernels[T]()
 	from, to := p.planesOf(shard)
 	for plane := from; plane < to; plane++ {
 		c := plane % p.Channels
-		sumPlane(&p.windows, p.src[plane*p.in:(plane+1)*p.in], p.coef[c], p.bias[c], p.dst[plane*p.out:(plane+1)*p.out])
+		k.sumPlane(&p.windows, p.src[plane*p.in:(plane+1)*p.in], p.coef[c], p.bias[c], p.dst[plane*p.out:(plane+1)*p.out])
 	}
 }
 
@@ -118,9 +121,10 @@ func (p *Subsample[T]) BackwardData(coef, dy, dx []T) {
 }
 
 func (p *Subsample[T]) backwardShard(shard int) {
+	k := kernels[T]()
 	from, to := p.planesOf(shard)
 	for plane := from; plane < to; plane++ {
-		spreadPlane(&p.windows, p.src[plane*p.out:(plane+1)*p.out], p.coef[plane%p.Channels], p.dst[plane*p.in:(plane+1)*p.in])
+		k.spreadPlane(&p.windows, p.src[plane*p.out:(plane+1)*p.out], p.coef[plane%p.Channels], p.dst[plane*p.in:(plane+1)*p.in])
 	}
 }
 

@@ -4,40 +4,59 @@ import "math"
 
 // Softmax is y[c] = e^x[c] / Σk e^x[k] for each of the rows. The row's largest value is taken off first, so large logits don't overflow.
 func Softmax[T Float](rows, classes int, x, y []T) {
-	forEachRow(kernels[T]().softmax, rows, classes, operands[T]{a: x, b: y})
+	k := kernels[T]()
+	forEachRow(k.softmax, rows, classes, operands[T]{a: x, b: y, exp: k.exp})
 }
 
 func softmax[T Float](o operands[T]) {
+	powers(o, o.b)
 	for at := 0; at < len(o.a); at += o.unit {
-		softmaxRow(o.a[at:at+o.unit], o.b[at:at+o.unit])
+		divideBySum(o.b[at : at+o.unit])
 	}
 }
 
-// softmaxRow returns what cross entropy needs besides: the row's largest value and log Σ e^(x-largest). The largest value's own term is
-// e^0 = 1, so the logarithm is log1p of the rest, which keeps its digits when the rest is tiny.
-func softmaxRow[T Float](x, y []T) (largest, logSum float64) {
-	top := 0
-	for c, v := range x {
-		if v > x[top] || v != v {
-			top = c
+// powers sets y to e^(x - the row's largest x), for the rows x of o.a. A NaN is largest; an infinite largest makes its own place NaN.
+func powers[T Float](o operands[T], y []T) {
+	for at := 0; at < len(o.a); at += o.unit {
+		x, shifted := o.a[at:at+o.unit], y[at:at+o.unit]
+		top := largest(x)
+		for c, v := range x {
+			shifted[c] = v - top
 		}
 	}
-	largest = float64(x[top])
-	rest := 0.0
-	for c, v := range x {
-		e := math.Exp(float64(v) - largest)
-		y[c] = T(e)
-		if c != top {
-			rest += e
-		}
+	o.exp(operands[T]{a: y, b: y})
+}
+
+func largest[T Float](x []T) T {
+	top := x[0]
+	for _, v := range x[1:] {
+		top = max(top, v)
 	}
-	if largest != largest || math.IsInf(largest, 0) {
-		rest = math.NaN() // a NaN or an infinity in the row leaves no distribution
+	return top
+}
+
+// divideBySum makes a row of powers a distribution and returns the logarithm of their sum. The largest is e^0 = 1, so that is log1p of the
+// others' sum, which keeps its digits when they are tiny.
+func divideBySum[T Float](y []T) (logSum float64) {
+	rest, seen := 0.0, false
+	for _, e := range y {
+		if e == 1 && !seen {
+			seen = true
+			continue
+		}
+		rest += float64(e)
 	}
 	for c, e := range y {
 		y[c] = T(float64(e) / (1 + rest))
 	}
-	return largest, math.Log1p(rest)
+	return math.Log1p(rest)
+}
+
+func exp[T Float](o operands[T]) {
+	y := o.b[:len(o.a)]
+	for i, v := range o.a {
+		y[i] = T(math.Exp(float64(v)))
+	}
 }
 
 // SoftmaxBackward: ∂y[c]/∂x[k] = y[c]·(δ[c,k] - y[k]), so dx[k] = y[k]·(dy[k] - Σc dy[c]·y[c]).
@@ -61,10 +80,10 @@ func softmaxBackward[T Float](o operands[T]) {
 // CrossEntropy is the mean over the rows of -Σc target[c]·log softmax(logits)[c], computed as Σc target[c]·((m - x[c]) + log Σk e^(x[k]-m))
 // with m the row's largest logit. A class with target 0 adds nothing, whatever its logit. p receives the softmax.
 func CrossEntropy[T Float](rows, classes int, logits, target, p []T) T {
-	list := idleSweeps[T]()
+	list, k := idleSweeps[T](), kernels[T]()
 	s := list.take()
 	losses := s.sumRoom(rows)
-	s.do(rows, kernels[T]().crossEntropy, operands[T]{a: logits, b: target, c: p, sums: losses, unit: classes})
+	s.do(rows, k.crossEntropy, operands[T]{a: logits, b: target, c: p, sums: losses, unit: classes, exp: k.exp})
 	total := 0.0
 	for _, loss := range losses {
 		total += loss
@@ -74,14 +93,15 @@ func CrossEntropy[T Float](rows, classes int, logits, target, p []T) T {
 }
 
 func crossEntropy[T Float](o operands[T]) {
+	powers(o, o.c)
 	for row := range o.sums {
 		at := row * o.unit
 		x, target := o.a[at:at+o.unit], o.b[at:at+o.unit]
-		largest, logSum := softmaxRow(x, o.c[at:at+o.unit])
+		logSum, top := divideBySum(o.c[at:at+o.unit]), float64(largest(x))
 		loss := 0.0
 		for c, t := range target {
 			if t != 0 {
-				loss += float64(t) * ((largest - float64(x[c])) + logSum)
+				loss += float64(t) * ((top - float64(x[c])) + logSum)
 			}
 		}
 		o.sums[row] = loss
@@ -91,7 +111,7 @@ func crossEntropy[T Float](o operands[T]) {
 // CrossEntropyBackward is dlogits = scale·(p - target). With L = log Σk e^x[k] - Σc t[c]·x[c] (the target's rows sum to 1),
 // ∂L/∂x[c] = p[c] - t[c]; scale is the loss's own gradient divided by the rows.
 func CrossEntropyBackward[T Float](rows, classes int, p, target []T, scale T, dlogits []T) {
-	forEachRow(kernels[T]().crossEntropyBackward, rows, classes, operands[T]{a: p, b: target, c: dlogits, k: [9]T{scale}})
+	forEachRow(kernels[T]().crossEntropyBackward, rows, classes, operands[T]{a: p, b: target, c: dlogits}, scale)
 }
 
 func crossEntropyBackward[T Float](o operands[T]) {

@@ -13,41 +13,42 @@ type Gradient[T Float] struct {
 	Scale, Decay float64
 }
 
-// updateOperands sets what every rule has: the parameter, its gradient, and the gradient's constants in k[0] and k[1].
-func updateOperands[T Float](p []T, g Gradient[T]) operands[T] {
-	return operands[T]{a: p, b: g.Values[:len(p)], k: [9]T{T(g.Scale), T(g.Decay)}}
+// update runs a rule's pass over the parameter p, its gradient and its slots. k are the rule's constants, which follow the gradient's.
+func update[T Float](rule pass[T], p []T, g Gradient[T], slot1, slot2 []T, k ...float64) {
+	constants := [9]T{T(g.Scale), T(g.Decay)}
+	for i, v := range k {
+		constants[2+i] = T(v)
+	}
+	forEach(rule, operands[T]{a: p, b: g.Values[:len(p)], c: slot1, d: slot2}, constants[:]...)
 }
 
 // UpdateSGD is p -= lr·g. This and the next five are the rules of Deep Learning from Scratch (Saitoh), in its order of operations, so
-// that float64 results agree with its NumPy code to the last digits.
+// that float64 results agree with its NumPy code to the last digits. The conversions in the rules' bodies keep Go from fusing products
+// and sums where the processor can: every platform and the assembly give the same bits.
 func UpdateSGD[T Float](p []T, g Gradient[T], lr float64) {
-	o := updateOperands(p, g)
-	o.k[2] = T(lr)
-	forEach(kernels[T]().sgd, o)
+	update(kernels[T]().sgd, p, g, nil, nil, lr)
 }
 
 func sgd[T Float](o operands[T]) {
 	p, grad := o.a, o.b[:len(o.a)]
 	scale, decay, lr := o.k[0], o.k[1], o.k[2]
 	for i, w := range p {
-		g := scale*grad[i] + decay*w
-		p[i] = w - lr*g
+		g := T(scale*grad[i]) + T(decay*w)
+		p[i] = w - T(lr*g)
 	}
 }
 
 // UpdateMomentum is v = m·v - lr·g; p += v.
 func UpdateMomentum[T Float](p []T, g Gradient[T], v []T, lr, m float64) {
-	o := updateOperands(p, g)
-	o.c, o.k[2], o.k[3] = v, T(lr), T(m)
-	forEach(kernels[T]().momentum, o)
+	update(kernels[T]().momentum, p, g, v, nil, lr, m)
 }
 
 func momentum[T Float](o operands[T]) {
 	p, grad, vel := o.a, o.b[:len(o.a)], o.c[:len(o.a)]
 	scale, decay, lr, m := o.k[0], o.k[1], o.k[2], o.k[3]
 	for i, w := range p {
-		g := scale*grad[i] + decay*w
-		v := m*vel[i] - lr*g
+		g := T(scale*grad[i]) + T(decay*w)
+		v := T(m*vel[i]) - T(lr*g)
 		vel[i] = v
 		p[i] = w + v
 	}
@@ -56,9 +57,7 @@ func momentum[T Float](o operands[T]) {
 // UpdateNesterov is p += m²·v; p -= (1+m)·lr·g; v = m·v - lr·g, the velocity last: the form of Bengio et al. 2012 (arXiv 1212.0901), in
 // which p is the point the velocity looks ahead to.
 func UpdateNesterov[T Float](p []T, g Gradient[T], v []T, lr, m float64) {
-	o := updateOperands(p, g)
-	o.c, o.k[2], o.k[3] = v, T(lr), T(m)
-	forEach(kernels[T]().nesterov, o)
+	update(kernels[T]().nesterov, p, g, v, nil, lr, m)
 }
 
 func nesterov[T Float](o operands[T]) {
@@ -66,25 +65,23 @@ func nesterov[T Float](o operands[T]) {
 	scale, decay, lr, m := o.k[0], o.k[1], o.k[2], o.k[3]
 	mm, step := m*m, (1+m)*lr
 	for i, w := range p {
-		g, v := scale*grad[i]+decay*w, vel[i]
-		p[i] = (w + mm*v) - step*g
-		vel[i] = m*v - lr*g
+		g, v := T(scale*grad[i])+T(decay*w), vel[i]
+		p[i] = (w + T(mm*v)) - T(step*g)
+		vel[i] = T(m*v) - T(lr*g)
 	}
 }
 
 // UpdateAdaGrad is h += g²; p -= lr·g/(√h + 1e-7) (Duchi et al. 2011).
 func UpdateAdaGrad[T Float](p []T, g Gradient[T], h []T, lr float64) {
-	o := updateOperands(p, g)
-	o.c, o.k[2] = h, T(lr)
-	forEach(kernels[T]().adaGrad, o)
+	update(kernels[T]().adaGrad, p, g, h, nil, lr)
 }
 
 func adaGrad[T Float](o operands[T]) {
 	p, grad, acc := o.a, o.b[:len(o.a)], o.c[:len(o.a)]
 	scale, decay, lr := o.k[0], o.k[1], o.k[2]
 	for i, w := range p {
-		g := scale*grad[i] + decay*w
-		h := acc[i] + g*g
+		g := T(scale*grad[i]) + T(decay*w)
+		h := acc[i] + T(g*g)
 		acc[i] = h
 		p[i] = w - lr*g/(sqrt(h)+rootFloor)
 	}
@@ -92,17 +89,15 @@ func adaGrad[T Float](o operands[T]) {
 
 // UpdateRMSProp is h = decay·h + (1-decay)·g²; p -= lr·g/(√h + 1e-7) (Tieleman, Hinton 2012).
 func UpdateRMSProp[T Float](p []T, g Gradient[T], h []T, lr, decay float64) {
-	o := updateOperands(p, g)
-	o.c, o.k[2], o.k[3], o.k[4] = h, T(lr), T(decay), T(1-decay)
-	forEach(kernels[T]().rmsProp, o)
+	update(kernels[T]().rmsProp, p, g, h, nil, lr, decay, 1-decay)
 }
 
 func rmsProp[T Float](o operands[T]) {
 	p, grad, acc := o.a, o.b[:len(o.a)], o.c[:len(o.a)]
 	scale, decay, lr, keep, take := o.k[0], o.k[1], o.k[2], o.k[3], o.k[4]
 	for i, w := range p {
-		g := scale*grad[i] + decay*w
-		h := keep*acc[i] + take*g*g
+		g := T(scale*grad[i]) + T(decay*w)
+		h := T(keep*acc[i]) + T(take*g*g)
 		acc[i] = h
 		p[i] = w - lr*g/(sqrt(h)+rootFloor)
 	}
@@ -111,18 +106,16 @@ func rmsProp[T Float](o operands[T]) {
 // UpdateAdam is m += (1-b1)·(g-m); v += (1-b2)·(g²-v); p -= lrt·m/(√v + eps) (Kingma, Ba 2015, the form before section 2.1: the bias
 // correction is in lrt = lr·√(1-b2^t)/(1-b1^t), eps outside of it).
 func UpdateAdam[T Float](p []T, g Gradient[T], m, v []T, lrt, b1, b2, eps float64) {
-	o := updateOperands(p, g)
-	o.c, o.d, o.k[2], o.k[3], o.k[4], o.k[5] = m, v, T(lrt), T(1-b1), T(1-b2), T(eps)
-	forEach(kernels[T]().adam, o)
+	update(kernels[T]().adam, p, g, m, v, lrt, 1-b1, 1-b2, eps)
 }
 
 func adam[T Float](o operands[T]) {
 	p, grad, mean, square := o.a, o.b[:len(o.a)], o.c[:len(o.a)], o.d[:len(o.a)]
 	scale, decay, lrt, c1, c2, eps := o.k[0], o.k[1], o.k[2], o.k[3], o.k[4], o.k[5]
 	for i, w := range p {
-		g := scale*grad[i] + decay*w
-		m := mean[i] + c1*(g-mean[i])
-		v := square[i] + c2*(g*g-square[i])
+		g := T(scale*grad[i]) + T(decay*w)
+		m := mean[i] + T(c1*(g-mean[i]))
+		v := square[i] + T(c2*(T(g*g)-square[i]))
 		mean[i], square[i] = m, v
 		p[i] = w - lrt*m/(sqrt(v)+eps)
 	}
@@ -131,11 +124,7 @@ func adam[T Float](o operands[T]) {
 // UpdateAdamW is p -= shrink·p; m += (1-b1)·(g-m); v = b2·v + (1-b2)·g²; p -= step·m/(√v/rootCorrection + eps) (Loshchilov, Hutter 2019,
 // as PyTorch has it): shrink = lr·weight decay, step = lr/(1-b1^t), rootCorrection = √(1-b2^t).
 func UpdateAdamW[T Float](p []T, g Gradient[T], m, v []T, step, b1, b2, rootCorrection, eps, shrink float64) {
-	o := updateOperands(p, g)
-	o.c, o.d = m, v
-	o.k[2], o.k[3], o.k[4], o.k[5] = T(step), T(1-b1), T(b2), T(1-b2)
-	o.k[6], o.k[7], o.k[8] = T(1/rootCorrection), T(eps), T(shrink)
-	forEach(kernels[T]().adamW, o)
+	update(kernels[T]().adamW, p, g, m, v, step, 1-b1, b2, 1-b2, 1/rootCorrection, eps, shrink)
 }
 
 func adamW[T Float](o operands[T]) {
@@ -143,11 +132,11 @@ func adamW[T Float](o operands[T]) {
 	scale, decay, step, c1, b2, c2 := o.k[0], o.k[1], o.k[2], o.k[3], o.k[4], o.k[5]
 	correction, eps, shrink := o.k[6], o.k[7], o.k[8]
 	for i, w := range p {
-		g := scale*grad[i] + decay*w
-		m := mean[i] + c1*(g-mean[i])
-		v := b2*square[i] + c2*g*g
+		g := T(scale*grad[i]) + T(decay*w)
+		m := mean[i] + T(c1*(g-mean[i]))
+		v := T(b2*square[i]) + T(c2*g*g)
 		mean[i], square[i] = m, v
-		p[i] = (w - shrink*w) - step*m/(sqrt(v)*correction+eps)
+		p[i] = (w - T(shrink*w)) - step*m/(T(sqrt(v)*correction)+eps)
 	}
 }
 

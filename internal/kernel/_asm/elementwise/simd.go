@@ -1,0 +1,252 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// vec is a vector register with a value.
+type vec = reg.VecVirtual
+
+// simd is one instruction set. Its methods emit an operation and return the register of the result.
+type simd struct {
+	name  string // suffix of the functions
+	lanes int
+	vec   func() vec
+}
+
+var (
+	avx2   = &simd{name: "AVX2", lanes: 8, vec: YMM}
+	avx512 = &simd{name: "AVX512", lanes: 16, vec: ZMM}
+)
+
+func (s *simd) bytes() int { return 4 * s.lanes }
+
+func (s *simd) binary(emit func(...Op), a, b Op) vec {
+	to := s.vec()
+	emit(b, a, to)
+	return to
+}
+
+func (s *simd) add(a, b Op) vec { return s.binary(VADDPS, a, b) }
+func (s *simd) sub(a, b Op) vec { return s.binary(VSUBPS, a, b) }
+func (s *simd) mul(a, b Op) vec { return s.binary(VMULPS, a, b) }
+func (s *simd) div(a, b Op) vec { return s.binary(VDIVPS, a, b) }
+
+// min and max return b where a or b is NaN.
+func (s *simd) min(a, b Op) vec { return s.binary(VMINPS, a, b) }
+func (s *simd) max(a, b Op) vec { return s.binary(VMAXPS, a, b) }
+
+func (s *simd) sqrt(a Op) vec {
+	to := s.vec()
+	VSQRTPS(a, to)
+	return to
+}
+
+// fma returns a·b + c and fnma c - a·b, rounded once. c's register is used up.
+func fma(a, b Op, c vec) vec {
+	VFMADD231PS(b, a, c)
+	return c
+}
+
+func fnma(a, b Op, c vec) vec {
+	VFNMADD231PS(b, a, c)
+	return c
+}
+
+func (s *simd) copy(a vec) vec {
+	to := s.vec()
+	VMOVAPS(a, to)
+	return to
+}
+
+func (s *simd) zero() vec {
+	to := s.vec()
+	s.xor(to, to, to)
+	return to
+}
+
+func (s *simd) xor(a, b, to vec) {
+	if s == avx512 {
+		VPXORD(b, a, to)
+		return
+	}
+	VPXOR(b, a, to)
+}
+
+func (s *simd) and(a, b vec) vec {
+	to := s.vec()
+	if s == avx512 {
+		VPANDD(b, a, to)
+	} else {
+		VPAND(b, a, to)
+	}
+	return to
+}
+
+func (s *simd) or(a, b vec) vec {
+	to := s.vec()
+	if s == avx512 {
+		VPORD(b, a, to)
+	} else {
+		VPOR(b, a, to)
+	}
+	return to
+}
+
+// Comparisons of VCMPPS, quiet: "not less or equal" is true for NaN.
+const (
+	ordered        = 0x07
+	notLessOrEqual = 0x16
+)
+
+// where returns v's lanes for which the comparison of a and b holds, and zeros.
+func (s *simd) where(comparison uint8, a, b, v vec) vec {
+	if s == avx512 {
+		to := s.vec()
+		VCMPPS(Imm(uint64(comparison)), b, a, reg.K2)
+		VMOVAPS_Z(v, reg.K2, to)
+		return to
+	}
+	m := s.vec()
+	VCMPPS(Imm(uint64(comparison)), b, a, m)
+	return s.and(m, v)
+}
+
+// word and number return a constant in every lane.
+func (s *simd) word(bits uint32) vec { return s.broadcast(constant(bits)) }
+
+func (s *simd) number(v float32) vec { return s.word(math.Float32bits(v)) }
+
+func (s *simd) broadcast(from Mem) vec {
+	to := s.vec()
+	VBROADCASTSS(from, to)
+	return to
+}
+
+var constants = map[uint32]Mem{}
+
+func constant(bits uint32) Mem {
+	if _, ok := constants[bits]; !ok {
+		at := GLOBL(fmt.Sprintf("word%08x", bits), RODATA|NOPTR)
+		DATA(0, U32(bits))
+		constants[bits] = at
+	}
+	return constants[bits]
+}
+
+// lanes is where a vector is read and written: all of it, or the first few lanes, the others reading as zeros.
+type lanes struct {
+	s    *simd
+	mask reg.Register // nil: all
+}
+
+func (l lanes) load(from Mem) vec {
+	to := l.s.vec()
+	switch {
+	case l.mask == nil:
+		VMOVUPS(from, to)
+	case l.s == avx512:
+		VMOVUPS_Z(from, l.mask, to)
+	default:
+		VMASKMOVPS(from, l.mask, to)
+	}
+	return to
+}
+
+func (l lanes) store(v vec, to Mem) {
+	switch {
+	case l.mask == nil:
+		VMOVUPS(v, to)
+	case l.s == avx512:
+		VMOVUPS(v, l.mask, to)
+	default:
+		VMASKMOVPS(v, l.mask, to)
+	}
+}
+
+var maskTable *Mem
+
+// tableOfLanes is eight words of ones and eight of zeros: the vector read n words before their border has its first n lanes set.
+func tableOfLanes() Mem {
+	if maskTable != nil {
+		return *maskTable
+	}
+	table := GLOBL("firstLanes", RODATA|NOPTR)
+	for i := range 16 {
+		word := U32(0)
+		if i < 8 {
+			word = 0xffffffff
+		}
+		DATA(4*i, word)
+	}
+	maskTable = &table
+	return table
+}
+
+// first returns the first n lanes; n is at most a vector's and is used up.
+func (s *simd) first(n reg.GPVirtual) lanes {
+	if s == avx512 {
+		ones := GP64()
+		MOVQ(I32(-1), ones)
+		BZHIQ(n, ones, ones)
+		KMOVW(ones.As32(), reg.K1)
+		return lanes{s, reg.K1}
+	}
+	table, m := GP64(), s.vec()
+	LEAQ(tableOfLanes(), table)
+	NEGQ(n)
+	VMOVUPS(Mem{Base: table, Index: n, Scale: 4, Disp: s.bytes()}, m)
+	return lanes{s, m}
+}
+
+// over emits body for n elements, a vector a turn: for whole ones and, if one is left, for part of one. advance moves the pointers on by
+// a vector. label tells the loops of a function apart.
+func (s *simd) over(label string, n reg.GPVirtual, body func(l lanes), advance func()) {
+	SUBQ(Imm(uint64(s.lanes)), n)
+	JLT(LabelRef(label + "part"))
+	Label(label + "whole")
+	body(lanes{s: s})
+	advance()
+	SUBQ(Imm(uint64(s.lanes)), n)
+	JGE(LabelRef(label + "whole"))
+	Label(label + "part")
+	ADDQ(Imm(uint64(s.lanes)), n)
+	JEQ(LabelRef(label + "end"))
+	body(s.first(n))
+	Label(label + "end")
+}
+
+// elements emits a function over n elements of up to four arrays, with constants k where body uses them. read and written name the arrays, such as "ab" and
+// "c"; body computes a vector of each that is written from one of each that is read.
+func elements(s *simd, name, doc, read, written string, body func(in []vec, k func(int) vec) []vec) {
+	TEXT(name+s.name, NOSPLIT, "func(n int, a, b, c, d *float32, k *[9]float32)")
+	Pragma("noescape")
+	Doc(name + s.name + " is " + doc + ".")
+	n := Load(Param("n"), GP64()).(reg.GPVirtual)
+	arrays := map[rune]reg.Register{}
+	for _, array := range read + written {
+		if arrays[array] == nil {
+			arrays[array] = Load(Param(string(array)), GP64())
+		}
+	}
+	constants := Load(Param("k"), GP64())
+	k := func(i int) vec { return s.broadcast(Mem{Base: constants, Disp: 4 * i}) }
+	at := GP64()
+	XORQ(at, at)
+	s.over("", n, func(l lanes) {
+		in := make([]vec, 0, 4)
+		for _, array := range read {
+			in = append(in, l.load(Mem{Base: arrays[array], Index: at, Scale: 1}))
+		}
+		for i, v := range body(in, k) {
+			l.store(v, Mem{Base: arrays[rune(written[i])], Index: at, Scale: 1})
+		}
+	}, func() { ADDQ(Imm(uint64(s.bytes())), at) })
+	VZEROUPPER()
+	RET()
+}

@@ -1,0 +1,52 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "unsafe"
+
+//go:generate sh -c "cd _asm && go run ./elementwise -out ../elementwise_amd64.s -stubs ../elementwise_stubs_amd64.go -pkg kernel"
+
+// vectorFunc is an assembly function over n elements of up to four arrays, with constants.
+type vectorFunc func(n int, a, b, c, d *float32, k *[9]float32)
+
+// pass makes a pass of it. The arrays that there are must be as long as the first, which is checked here: the assembly can't.
+func (f vectorFunc) pass(o operands[float32]) {
+	n := len(o.a)
+	f(n, first(o.a, n), first(o.b, n), first(o.c, n), first(o.d, n), o.k)
+}
+
+// first returns the address of the first of at least n elements, or nil where there is no array.
+func first[E any](s []E, n int) *E {
+	if s == nil {
+		return nil
+	}
+	return unsafe.SliceData(s[:n])
+}
+
+func avx2Table() table[float32] {
+	t := portableTable[float32]()
+	t.relu, t.reluBackward = vectorFunc(reluAVX2).pass, vectorFunc(reluBackwardAVX2).pass
+	t.sigmoid, t.sigmoidBackward = vectorFunc(sigmoidAVX2).pass, vectorFunc(sigmoidBackwardAVX2).pass
+	t.tanh, t.tanhBackward = vectorFunc(tanhAVX2).pass, vectorFunc(tanhBackwardAVX2).pass
+	t.exp = vectorFunc(expAVX2).pass
+	t.sgd, t.momentum, t.nesterov = vectorFunc(sgdAVX2).pass, vectorFunc(momentumAVX2).pass, vectorFunc(nesterovAVX2).pass
+	t.adaGrad, t.rmsProp = vectorFunc(adaGradAVX2).pass, vectorFunc(rmsPropAVX2).pass
+	t.adam, t.adamW = vectorFunc(adamAVX2).pass, vectorFunc(adamWAVX2).pass
+	setPools(&t)
+	setNorm(&t, vectorNorm{normRowAVX2, normBackwardRowAVX2, normSpreadRowAVX2})
+	return t
+}
+
+func avx512Table() table[float32] {
+	t := portableTable[float32]()
+	t.relu, t.reluBackward = vectorFunc(reluAVX512).pass, vectorFunc(reluBackwardAVX512).pass
+	t.sigmoid, t.sigmoidBackward = vectorFunc(sigmoidAVX512).pass, vectorFunc(sigmoidBackwardAVX512).pass
+	t.tanh, t.tanhBackward = vectorFunc(tanhAVX512).pass, vectorFunc(tanhBackwardAVX512).pass
+	t.exp = vectorFunc(expAVX512).pass
+	t.sgd, t.momentum, t.nesterov = vectorFunc(sgdAVX512).pass, vectorFunc(momentumAVX512).pass, vectorFunc(nesterovAVX512).pass
+	t.adaGrad, t.rmsProp = vectorFunc(adaGradAVX512).pass, vectorFunc(rmsPropAVX512).pass
+	t.adam, t.adamW = vectorFunc(adamAVX512).pass, vectorFunc(adamWAVX512).pass
+	setPools(&t)
+	setNorm(&t, vectorNorm{normRowAVX512, normBackwardRowAVX512, normSpreadRowAVX512})
+	return t
+}
