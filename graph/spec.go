@@ -13,6 +13,8 @@ type Spec struct {
 	Input  tensor.Shape // of one sample: (C, H, W)
 	Init   Init         // how weights start whose layer doesn't say
 	Layers []Layer
+
+	ClassNames []string // of the outputs, in order; none: they go by their numbers
 }
 
 // Sequential declares a network of layers, one after the other.

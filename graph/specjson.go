@@ -12,9 +12,10 @@ import (
 
 // header is a spec's JSON without its layers.
 type header struct {
-	Name  string       `json:"name"`
-	Input tensor.Shape `json:"input"`
-	Init  Init         `json:"init,omitzero"`
+	Name       string       `json:"name"`
+	Input      tensor.Shape `json:"input"`
+	Init       Init         `json:"init,omitzero"`
+	ClassNames []string     `json:"class_names,omitempty"`
 }
 
 // MarshalJSON writes the spec in the form [ParseSpec] reads.
@@ -34,7 +35,7 @@ func (s *Spec) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		header
 		Layers []json.RawMessage `json:"layers"`
-	}{header{s.Name, s.Input, s.Init}, layers})
+	}{header{s.Name, s.Input, s.Init, s.ClassNames}, layers})
 }
 
 // withKind puts the kind in front of a layer's own fields.
@@ -84,7 +85,7 @@ func ParseSpec(data []byte) (*Spec, error) {
 			return nil, err
 		}
 	}
-	return &Spec{Name: h.Name, Input: h.Input, Init: h.Init, Layers: layers}, nil
+	return &Spec{Name: h.Name, Input: h.Input, Init: h.Init, Layers: layers, ClassNames: h.ClassNames}, nil
 }
 
 func parseLayers(list place) ([]Layer, error) {

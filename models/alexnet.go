@@ -2,6 +2,7 @@ package models
 
 import (
 	"math"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -14,6 +15,8 @@ type AlexNet struct {
 	Size    int     // height and width of the images; 0 is 227, the least is 67
 	Classes int     // 0 is 1000
 	Width   float64 // share of the paper's filters and units; 0 is 1
+
+	Mean []float64 // colour of the training set, which is subtracted from the image; nil: there is no such layer
 }
 
 // Spec declares the network, with the paper's initialisation (section 5): weights from a Gaussian of deviation 0.01; biases 1 in the
@@ -21,7 +24,7 @@ type AlexNet struct {
 func (n AlexNet) Spec() *graph.Spec {
 	norm := graph.LRN{Size: 5, K: 2, Alpha: 1e-4, Beta: 0.75}
 	pool := graph.MaxPool{Kernel: graph.Square(3), Stride: graph.Square(2)}
-	return graph.Sequential("alexnet", n.input(), graph.Gaussian(0.01),
+	spec := graph.Sequential("alexnet", n.input(), graph.Gaussian(0.01),
 		graph.Conv2D{Filters: n.width(96), Kernel: graph.Square(11), Stride: graph.Square(4)},
 		graph.ReLU{}, norm, pool,
 		graph.Conv2D{Filters: n.width(256), Kernel: graph.Square(5), Pad: graph.Square(2), Groups: 2, Bias: 1},
@@ -37,6 +40,10 @@ func (n AlexNet) Spec() *graph.Spec {
 		graph.Affine{Units: orElse(n.Classes, 1000)},
 		graph.Softmax{},
 	)
+	if n.Mean != nil {
+		spec.Layers = slices.Insert(spec.Layers, 0, graph.Layer(graph.Normalize{Mean: n.Mean, Deviation: []float64{1, 1, 1}}))
+	}
+	return spec
 }
 
 func (n AlexNet) input() tensor.Shape {

@@ -39,7 +39,7 @@ type State struct {
 }
 
 // Steps is how many there are over all epochs.
-func (s *State) Steps() int { return s.Trainer.Epochs * s.StepsPerEpoch }
+func (s *State) Steps() int { return s.Trainer.Steps() }
 
 // Base is a callback that does nothing.
 type Base struct{}

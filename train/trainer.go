@@ -17,6 +17,7 @@ import (
 type Trainer struct {
 	Model       *graph.Model
 	Solver      solver.Solver
+	Schedule    solver.Schedule // of the learning rate; nil leaves the solver's
 	Train, Test dataset.Dataset
 
 	Epochs      int
@@ -70,6 +71,14 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 	return r.result()
 }
 
+// Steps is how many steps all epochs have.
+func (t *Trainer) Steps() int { return t.Epochs * t.stepsPerEpoch() }
+
+func (t *Trainer) stepsPerEpoch() int { return t.Train.Len() / max(1, t.batch()) }
+
+// batch is the batch's size, or all samples if they are fewer.
+func (t *Trainer) batch() int { return min(t.Batch, t.Train.Len()) }
+
 // run is a training under way.
 type run struct {
 	*Trainer
@@ -84,7 +93,7 @@ func (t *Trainer) start() (*run, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
-	batch := min(t.Batch, t.Train.Len())
+	batch := t.batch()
 	step, err := t.Model.NewStep(batch)
 	if err != nil {
 		return nil, err
@@ -94,7 +103,7 @@ func (t *Trainer) start() (*run, error) {
 		return nil, err
 	}
 	r := &run{Trainer: t, step: step, loader: loader, began: time.Now()}
-	r.state = State{Trainer: t, Model: t.Model, Batch: batch, StepsPerEpoch: t.Train.Len() / batch, snapshot: r.snapshot}
+	r.state = State{Trainer: t, Model: t.Model, Batch: batch, StepsPerEpoch: t.stepsPerEpoch(), snapshot: r.snapshot}
 	if t.Resume != nil {
 		if err := r.restore(t.Resume); err != nil {
 			return nil, fmt.Errorf("checkpoint: %w", err)
@@ -175,13 +184,22 @@ func (r *run) learn(batch *dataset.Minibatch, i int) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Solver.Step(r.step.Gradients()); err != nil {
+	if err := r.update(); err != nil {
 		return err
 	}
 	r.loss += loss
 	r.state.Step++
 	r.state.Loss, r.state.MeanLoss = loss, r.loss/float64(i)
 	return r.tell(Callback.StepEnd)
+}
+
+func (r *run) update() error {
+	if r.Schedule != nil {
+		if err := r.Solver.SetLR(r.Schedule.At(r.state.Step)); err != nil {
+			return err
+		}
+	}
+	return r.Solver.Step(r.step.Gradients())
 }
 
 func (r *run) endEpoch() error {

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,27 +17,32 @@ import (
 	"convgraph/models"
 	"convgraph/ops"
 	"convgraph/train"
-	"convgraph/train/dataset"
-	"convgraph/train/mnist"
 	"convgraph/train/solver"
 )
 
-// command is trainmnist's flags.
+// command is trainmnist's flags. Those that are nil or empty take what the model's recipe says.
 type command struct {
-	Model     string  `default:"simpleconvnet" help:"Network: ${models}, or the path of a JSON spec."`
-	Epochs    int     `default:"20" help:"Times through the training set."`
-	Batch     int     `default:"100" help:"Images a step."`
-	Optimizer string  `default:"adam" help:"Update rule: ${optimizers}."`
-	LR        float64 `name:"lr" default:"0.001" help:"Learning rate."`
-	Sampling  string  `default:"shuffle" enum:"shuffle,replace" help:"How batches are drawn: shuffle visits each image once an epoch; replace draws from all of them, as the book does."`
-	Seed      uint64  `default:"1" help:"Seed of the initial parameters, the order of the images and dropout."`
-	Workers   int     `default:"0" help:"Threads that compute; 0 is all there are (GOMAXPROCS). The result doesn't depend on it."`
+	Model       string   `default:"simpleconvnet" help:"Network: ${models}, or the path of a JSON spec."`
+	Epochs      *int     `help:"Times through the training set (default 20; alexnet 90)."`
+	Batch       *int     `help:"Images a step (default 100; alexnet 128)."`
+	Optimizer   string   `help:"Update rule: ${optimizers} (default adam; alexnet momentum)."`
+	LR          *float64 `name:"lr" help:"Learning rate (default 0.001; alexnet and lenet have their own)."`
+	Schedule    string   `help:"How the learning rate goes on: constant, or cosine down to 0 (default: the model's)."`
+	WeightDecay *float64 `help:"L2 penalty's factor (default 0; alexnet 0.0005)."`
+	Sampling    string   `default:"shuffle" enum:"shuffle,replace" help:"How batches are drawn: shuffle visits each image once an epoch; replace draws from all of them, as the book does."`
+	Seed        uint64   `default:"1" help:"Seed of the initial parameters, the order of the images, augmentation and dropout."`
+	Workers     int      `default:"0" help:"Threads that compute; 0 is all there are (GOMAXPROCS). The result doesn't depend on it."`
 
 	TrainSamples int `default:"0" help:"Train on the first so many images; 0 is all."`
 	TestSamples  int `default:"0" help:"Test on the first so many images; 0 is all."`
 	EvalSamples  int `default:"1000" help:"After each epoch measure the accuracy on the first so many images of each set; 0 is all."`
 
-	Data  string `help:"Folder of IDX files as MNIST has them, gz or not; without it the embedded MNIST." placeholder:"DIR"`
+	Data   string  `help:"Folder of IDX files as MNIST has them, gz or not, or folder of class folders of PNG and JPEG images; without it the embedded MNIST." placeholder:"DIR"`
+	Size   int     `default:"0" help:"Height and width of alexnet's images (default 227, the least is 67)."`
+	Width  float64 `default:"0" help:"Share of alexnet's filters and units (default 1)."`
+	PCA    bool    `name:"pca" help:"Shift the colours of alexnet's training images along their principal components, too."`
+	Strict bool    `help:"Fail on a damaged image instead of skipping it."`
+
 	Out   string `help:"Folder for the results; default runs/MODEL." placeholder:"DIR"`
 	Quiet bool   `help:"No progress."`
 
@@ -47,11 +52,16 @@ type command struct {
 
 // Run trains.
 func (c *command) Run(stdout io.Writer) error {
-	if err := c.check(); err != nil {
+	recipe, err := c.recipe()
+	if err != nil {
 		return err
 	}
 	ops.SetWorkers(c.Workers)
-	trainer, err := c.trainer()
+	source, err := c.open()
+	if err != nil {
+		return err
+	}
+	trainer, err := c.trainer(recipe, source)
 	if err != nil {
 		return err
 	}
@@ -59,7 +69,7 @@ func (c *command) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	settings, err := c.settings(trainer)
+	settings, err := c.settings(recipe, trainer)
 	if err != nil {
 		return err
 	}
@@ -68,16 +78,11 @@ func (c *command) Run(stdout io.Writer) error {
 	}
 	trainer.Callbacks = append(c.progress(), out.history(),
 		train.Checkpoints{Dir: out.dir, Every: c.CheckpointEvery, Settings: settings})
-
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	result, err := trainer.Run(ctx)
-	if errors.Is(err, context.Canceled) {
-		return cli.ErrInterrupted
-	}
+	result, err := c.train(trainer)
 	if err != nil {
 		return err
 	}
+	source.reportDamage(os.Stderr)
 	if err := out.after(trainer.Model, result); err != nil {
 		return err
 	}
@@ -86,26 +91,64 @@ func (c *command) Run(stdout io.Writer) error {
 	return err
 }
 
-// check finds what no default can mend before anything is read or written.
-func (c *command) check() error {
-	for name, n := range map[string]int{"epochs": c.Epochs, "batch": c.Batch} {
-		if n < 1 {
-			return cli.Usagef("-%s is %d: want at least 1", name, n)
+func (c *command) train(t *train.Trainer) (*train.Result, error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	result, err := t.Run(ctx)
+	if errors.Is(err, context.Canceled) {
+		return nil, fmt.Errorf("%w; -resume goes on from here", cli.ErrInterrupted)
+	}
+	return result, err
+}
+
+// recipe is the model's, with what the flags say otherwise. Flags that make no sense are found here, before anything is read or written.
+func (c *command) recipe() (models.Recipe, error) {
+	r := models.RecipeFor(c.Model)
+	r.Epochs, r.Batch, r.LR, r.WeightDecay = or(c.Epochs, r.Epochs), or(c.Batch, r.Batch), or(c.LR, r.LR), or(c.WeightDecay, r.WeightDecay)
+	r.Optimizer, r.Schedule = cmp.Or(c.Optimizer, r.Optimizer), cmp.Or(c.Schedule, r.Schedule)
+	switch {
+	case r.Epochs < 1:
+		return r, cli.Usagef("-epochs is %d: want at least 1", r.Epochs)
+	case r.Batch < 1:
+		return r, cli.Usagef("-batch is %d: want at least 1", r.Batch)
+	case !(r.LR > 0):
+		return r, cli.Usagef("-lr is %g: want more than 0", r.LR)
+	case r.Schedule != "constant" && r.Schedule != "cosine":
+		return r, cli.Usagef("-schedule is %q: want constant or cosine", r.Schedule)
+	}
+	for _, f := range []struct {
+		name  string
+		value int
+	}{
+		{"workers", c.Workers}, {"train-samples", c.TrainSamples}, {"test-samples", c.TestSamples},
+		{"eval-samples", c.EvalSamples}, {"checkpoint-every", c.CheckpointEvery}, {"size", c.Size},
+	} {
+		if f.value < 0 {
+			return r, cli.Usagef("-%s is %d: want at least 0", f.name, f.value)
 		}
 	}
-	counts := map[string]int{
-		"workers": c.Workers, "train-samples": c.TrainSamples, "test-samples": c.TestSamples, "eval-samples": c.EvalSamples,
-		"checkpoint-every": c.CheckpointEvery,
+	if c.Model != "alexnet" && (c.Size != 0 || c.Width != 0 || c.PCA) {
+		return r, cli.Usagef("-size, -width and -pca are for -model alexnet")
 	}
-	for name, n := range counts {
-		if n < 0 {
-			return cli.Usagef("-%s is %d: want at least 0", name, n)
-		}
+	if !(c.Width >= 0 && c.Width <= 1) {
+		return r, cli.Usagef("-width is %g: want more than 0 and at most 1", c.Width)
 	}
-	if !(c.LR > 0) {
-		return cli.Usagef("-lr is %g: want more than 0", c.LR)
+	_, err := rule(r)
+	if err != nil {
+		return r, cli.Usage{Err: err}
 	}
-	return nil
+	return r, nil
+}
+
+func or[T any](given *T, fallback T) T {
+	if given == nil {
+		return fallback
+	}
+	return *given
+}
+
+func rule(r models.Recipe) (solver.Solver, error) {
+	return solver.New(r.Optimizer, solver.Config{LR: r.LR, WeightDecay: r.WeightDecay})
 }
 
 func (c *command) out() string {
@@ -115,46 +158,21 @@ func (c *command) out() string {
 	return filepath.Join("runs", strings.TrimSuffix(filepath.Base(c.Model), ".json"))
 }
 
-func (c *command) trainer() (*train.Trainer, error) {
-	rule, err := solver.New(c.Optimizer, solver.Config{LR: c.LR})
-	if err != nil {
-		return nil, cli.Usage{Err: err}
-	}
-	spec, err := models.Find(c.Model)
+func (c *command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
+	model, err := graph.New(s.spec, graph.WithSeed(c.Seed))
 	if err != nil {
 		return nil, err
 	}
-	model, err := graph.New(spec, graph.WithSeed(c.Seed))
+	optimizer, err := rule(r)
 	if err != nil {
 		return nil, err
 	}
-	trainSet, testSet, err := c.data()
-	if err != nil {
-		return nil, err
+	t := train.NewTrainer(model, optimizer, s.train, s.test)
+	t.Epochs, t.Batch, t.Sampling, t.Seed, t.EvalSamples = r.Epochs, r.Batch, train.Sampling(c.Sampling), c.Seed, c.EvalSamples
+	if r.Schedule == "cosine" {
+		t.Schedule = solver.Cosine{LR: r.LR, Steps: t.Steps()}
 	}
-	t := train.NewTrainer(model, rule, trainSet, testSet)
-	t.Epochs, t.Batch, t.Sampling, t.Seed, t.EvalSamples = c.Epochs, c.Batch, train.Sampling(c.Sampling), c.Seed, c.EvalSamples
 	return t, nil
-}
-
-func (c *command) data() (trainSet, testSet dataset.Dataset, err error) {
-	if c.Data == "" {
-		trainSet, testSet, err = mnist.Load()
-	} else {
-		trainSet, testSet, err = dataset.OpenIDX(c.Data)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return first(trainSet, c.TrainSamples), first(testSet, c.TestSamples), nil
-}
-
-// first is the first n samples, all of them if n is 0.
-func first(ds dataset.Dataset, n int) dataset.Dataset {
-	if n == 0 {
-		return ds
-	}
-	return dataset.Take(ds, n)
 }
 
 func (c *command) progress() []train.Callback {
@@ -165,56 +183,4 @@ func (c *command) progress() []train.Callback {
 		return []train.Callback{&train.ProgressBar{W: os.Stderr}}
 	}
 	return []train.Callback{&train.ProgressLines{W: os.Stderr}}
-}
-
-// settings are what the result depends on; a resumed run must agree in them. The number of epochs is not among them: a finished training
-// may be resumed for more.
-func (c *command) settings(t *train.Trainer) ([]train.Setting, error) {
-	spec, err := json.Marshal(t.Model.Spec())
-	if err != nil {
-		return nil, err
-	}
-	trainPrint, err := train.Fingerprint(t.Train)
-	if err != nil {
-		return nil, err
-	}
-	testPrint, err := train.Fingerprint(t.Test)
-	if err != nil {
-		return nil, err
-	}
-	return []train.Setting{
-		{Name: "model", Value: string(spec)},
-		{Name: "training images", Value: trainPrint},
-		{Name: "test images", Value: testPrint},
-		{Name: "-batch", Value: fmt.Sprint(c.Batch)},
-		{Name: "-optimizer", Value: c.Optimizer},
-		{Name: "-lr", Value: fmt.Sprint(c.LR)},
-		{Name: "-sampling", Value: c.Sampling},
-		{Name: "-seed", Value: fmt.Sprint(c.Seed)},
-		{Name: "-eval-samples", Value: fmt.Sprint(c.EvalSamples)},
-	}, nil
-}
-
-// begin starts anew, or takes up the newest checkpoint.
-func (c *command) begin(t *train.Trainer, out *output, settings []train.Setting) error {
-	if !c.Resume {
-		if err := train.RemoveCheckpoints(out.dir); err != nil {
-			return err
-		}
-		return out.before(t.Model)
-	}
-	checkpoint, err := train.LatestCheckpoint(out.dir, func(damage error) {
-		fmt.Fprintf(os.Stderr, "trainmnist: %v; trying the checkpoint before it\n", damage)
-	})
-	if errors.Is(err, train.ErrNoCheckpoint) {
-		return fmt.Errorf("-resume: %w; start without -resume", err)
-	}
-	if err != nil {
-		return fmt.Errorf("-resume: %w", err)
-	}
-	if d := checkpoint.Differences(settings); len(d) > 0 {
-		return fmt.Errorf("-resume: the checkpoint in %s is of another training: %s", out.dir, strings.Join(d, "; "))
-	}
-	t.Resume = checkpoint
-	return nil
 }

@@ -117,7 +117,7 @@ func folderDamages(t *testing.T) []damage {
 	require.NoError(t, os.Remove(gone.Path(0)))
 	_, vanished := gone.Sample(0, make([]float32, 27))
 	return []damage{
-		{"no images", open(map[string][]byte{"cat/notes.txt": nil})},
+		{"folder without images", open(map[string][]byte{"cat/notes.txt": nil})},
 		{"`train` without `test` or `val`", open(map[string][]byte{"train/cat/1.png": one})},
 		{"a test class that training lacks", open(map[string][]byte{"train/cat/1.png": one, "test/dog/1.png": one})},
 		{"too few images to divide", open(map[string][]byte{"cat/1.png": one, "dog/1.png": one})},

@@ -149,7 +149,7 @@ func newImageWriter(ds Dataset, folders []string, digits int) *imageWriter {
 	return &imageWriter{ds: ds, folders: folders, digits: digits,
 		sample:  make([]float32, shape.TotalSize()),
 		picture: image.NewNRGBA(image.Rect(0, 0, shape[2], shape[1])),
-		encoder: png.Encoder{BufferPool: new(singleBuffer)},
+		encoder: png.Encoder{CompressionLevel: png.BestSpeed, BufferPool: new(singleBuffer)}, // twice as fast for 5% more bytes on MNIST
 	}
 }
 

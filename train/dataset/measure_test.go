@@ -91,7 +91,7 @@ func TestAlexNetPipeline(t *testing.T) {
 	for _, pca := range []bool{false, true} {
 		training, err := st.AlexNetTraining(7, pca)
 		require.NoError(t, err)
-		augmented, err := dataset.Augment(set, 1, training, st.AlexNetEvaluation(7))
+		augmented, err := dataset.Augment(set, 1, training, dataset.AlexNetEvaluation(7))
 		require.NoError(t, err)
 		assert.Equal(t, tensor.Shape{3, 7, 7}, augmented.Shape())
 		_, x := sampleOf(t, augmented, 4)

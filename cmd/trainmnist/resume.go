@@ -1,0 +1,71 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"convgraph/models"
+	"convgraph/train"
+)
+
+// settings are what the result depends on; a resumed run must agree in them. The number of epochs is only where the schedule depends on
+// it, so that a training at a constant rate may be resumed for more.
+func (c *command) settings(r models.Recipe, t *train.Trainer) ([]train.Setting, error) {
+	spec, err := json.Marshal(t.Model.Spec())
+	if err != nil {
+		return nil, err
+	}
+	trainPrint, err := train.Fingerprint(t.Train)
+	if err != nil {
+		return nil, err
+	}
+	testPrint, err := train.Fingerprint(t.Test)
+	if err != nil {
+		return nil, err
+	}
+	settings := []train.Setting{
+		{Name: "model", Value: string(spec)},
+		{Name: "training images", Value: trainPrint},
+		{Name: "test images", Value: testPrint},
+		{Name: "-batch", Value: fmt.Sprint(r.Batch)},
+		{Name: "-optimizer", Value: r.Optimizer},
+		{Name: "-lr", Value: fmt.Sprint(r.LR)},
+		{Name: "-weight-decay", Value: fmt.Sprint(r.WeightDecay)},
+		{Name: "-schedule", Value: r.Schedule},
+		{Name: "-sampling", Value: c.Sampling},
+		{Name: "-seed", Value: fmt.Sprint(c.Seed)},
+		{Name: "-eval-samples", Value: fmt.Sprint(c.EvalSamples)},
+		{Name: "-pca", Value: fmt.Sprint(c.PCA)},
+	}
+	if r.Schedule != "constant" {
+		settings = append(settings, train.Setting{Name: "-epochs", Value: fmt.Sprint(r.Epochs)})
+	}
+	return settings, nil
+}
+
+// begin starts anew, or takes up the newest checkpoint.
+func (c *command) begin(t *train.Trainer, out *output, settings []train.Setting) error {
+	if !c.Resume {
+		if err := train.RemoveCheckpoints(out.dir); err != nil {
+			return err
+		}
+		return out.before(t.Model)
+	}
+	checkpoint, err := train.LatestCheckpoint(out.dir, func(damage error) {
+		fmt.Fprintf(os.Stderr, "trainmnist: %v; trying the checkpoint before it\n", damage)
+	})
+	if errors.Is(err, train.ErrNoCheckpoint) {
+		return fmt.Errorf("-resume: %w; start without -resume", err)
+	}
+	if err != nil {
+		return fmt.Errorf("-resume: %w", err)
+	}
+	if d := checkpoint.Differences(settings); len(d) > 0 {
+		return fmt.Errorf("-resume: the checkpoint in %s is of another training: %s", out.dir, strings.Join(d, "; "))
+	}
+	t.Resume = checkpoint
+	return nil
+}

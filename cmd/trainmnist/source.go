@@ -1,0 +1,141 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+
+	"convgraph/graph"
+	"convgraph/models"
+	"convgraph/train/dataset"
+	"convgraph/train/mnist"
+)
+
+// source is the data, and the network that takes it.
+type source struct {
+	spec        *graph.Spec
+	train, test dataset.Dataset
+	folders     []*dataset.Folder // what there is to say about damaged images
+}
+
+// open opens the data that -data names and declares the network for it.
+func (c *command) open() (*source, error) {
+	s := &source{}
+	if c.Data != "" && !holdsIDX(c.Data) {
+		return s, c.openFolder(s)
+	}
+	return s, c.openIDX(s)
+}
+
+func (c *command) openIDX(s *source) (err error) {
+	if s.spec, err = c.spec(0, nil); err != nil {
+		return err
+	}
+	if c.Data == "" {
+		s.train, s.test, err = mnist.Load()
+	} else {
+		s.train, s.test, err = dataset.OpenIDX(c.Data)
+	}
+	if err != nil {
+		return err
+	}
+	s.train, s.test = first(s.train, c.TrainSamples), first(s.test, c.TestSamples)
+	return nil
+}
+
+// holdsIDX says whether a folder has files named as MNIST's are.
+func holdsIDX(dir string) bool {
+	names, err := filepath.Glob(filepath.Join(dir, "*ubyte*"))
+	return err == nil && len(names) > 0
+}
+
+// openFolder opens class folders of images in the size the network takes.
+func (c *command) openFolder(s *source) error {
+	spec, err := c.spec(0, nil)
+	if err != nil {
+		return err
+	}
+	if spec.Input.Dims() != 3 || spec.Input[1] != spec.Input[2] {
+		return fmt.Errorf("model %q takes %v: to train on a folder of images it must take square ones", spec.Name, spec.Input)
+	}
+	side := spec.Input[1]
+	options := dataset.FolderOptions{Channels: spec.Input[0], Size: side, Strict: c.Strict, Seed: c.Seed}
+	if c.Model == "alexnet" {
+		options.Size = int(math.Round(float64(side) * 256 / 227))
+	}
+	train, test, err := dataset.OpenFolder(c.Data, options)
+	if err != nil {
+		return err
+	}
+	s.folders = []*dataset.Folder{train, test}
+	s.spec, s.train, s.test = spec, first(dataset.Mixed(train, c.Seed), c.TrainSamples), first(dataset.Mixed(test, c.Seed), c.TestSamples)
+	if c.Model == "alexnet" {
+		if err := c.augment(s, side); err != nil {
+			return err
+		}
+	}
+	s.spec.ClassNames = train.ClassNames()
+	return nil
+}
+
+// augment is AlexNet's way with images (Krizhevsky et al. 2012, sections 2 and 4.1): random crops and mirror images of a larger image to
+// train on, its centre to test on, the mean colour of the training set subtracted (by the network, so that it knows it).
+func (c *command) augment(s *source, side int) error {
+	if !c.Quiet {
+		fmt.Fprintf(os.Stderr, "measuring the colours of %d images\n", s.train.Len())
+	}
+	statistics, err := dataset.Measure(s.train, 0)
+	if err != nil {
+		return err
+	}
+	if s.spec, err = c.spec(s.train.Classes(), statistics); err != nil {
+		return err
+	}
+	training, err := statistics.AlexNetTraining(side, c.PCA)
+	if err != nil {
+		return err
+	}
+	if s.train, err = dataset.Augment(s.train, c.Seed, training, dataset.AlexNetEvaluation(side)); err != nil {
+		return err
+	}
+	s.test, err = dataset.Transformed(s.test, c.Seed, dataset.AlexNetEvaluation(side)...)
+	return err
+}
+
+// spec declares the network: for alexnet with the flags' size and width, the data's classes and its mean colour.
+func (c *command) spec(classes int, statistics *dataset.Statistics) (*graph.Spec, error) {
+	if c.Model != "alexnet" {
+		return models.Find(c.Model)
+	}
+	net := models.AlexNet{Size: c.Size, Width: c.Width, Classes: classes}
+	if statistics != nil {
+		for _, mean := range statistics.ChannelMean {
+			net.Mean = append(net.Mean, float64(mean))
+		}
+	}
+	return net.Spec(), nil
+}
+
+// first is the first n samples, all of them if n is 0.
+func first(ds dataset.Dataset, n int) dataset.Dataset {
+	if n == 0 {
+		return ds
+	}
+	return dataset.Take(ds, n)
+}
+
+// reportDamage names the images that couldn't be decoded.
+func (s *source) reportDamage(w io.Writer) {
+	total := 0
+	for _, f := range s.folders {
+		for _, d := range f.Damaged() {
+			total++
+			fmt.Fprintf(w, "skipped: %v\n", d)
+		}
+	}
+	if total > 0 {
+		fmt.Fprintf(w, "%d damaged images were skipped; -strict fails on the first\n", total)
+	}
+}
