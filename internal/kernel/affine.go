@@ -6,15 +6,22 @@ package kernel
 //
 //	dx = dy·W     dW = dyᵀ·x     db = Σ_rows dy
 //
-// An Affine owns its scratch and serves one call at a time.
+// An Affine owns its scratch and serves one call at a time. A row of x gives the same bits wherever in the batch it stands.
 type Affine[T Float] struct {
 	batch, in, out         int
+	dots                   *affineDots[T] // the forward pass, where dot products are the faster way
 	forward, data, weights *product[T]
 }
+
+// longSum is the input size from which on packing both operands of the forward pass costs more than it gains.
+const longSum = 1024
 
 // NewAffine plans a layer of the given sizes.
 func NewAffine[T Float](batch, in, out int) *Affine[T] {
 	a := &Affine[T]{batch: batch, in: in, out: out, forward: newProduct[T](), data: newProduct[T](), weights: newProduct[T]()}
+	if e := a.forward.e; e.dotTile > 0 && (in >= longSum || batch <= e.dotTile) {
+		a.dots = newAffineDots(e, batch, in, out)
+	}
 	return a
 }
 
@@ -25,6 +32,10 @@ func (a *Affine[T]) Forward(x, w, bias, y []T) { a.apply(x, w, bias, y, false) }
 func (a *Affine[T]) ForwardReLU(x, w, bias, y []T) { a.apply(x, w, bias, y, true) }
 
 func (a *Affine[T]) apply(x, w, bias, y []T, relu bool) {
+	if a.dots != nil {
+		a.dots.run(x, w, bias, y, relu)
+		return
+	}
 	a.forward.plan(a.batch, a.out, a.in)
 	a.forward.bias, a.forward.relu = bias, relu
 	a.forward.run(matrix[T]{x, a.in, false}, matrix[T]{w, a.in, true}, y, a.out)

@@ -100,6 +100,24 @@ func TestGemmCorners(t *testing.T) {
 	checkGemm[float64](t, gemmCorners[3])
 }
 
+// TestAffineStaysInside: see TestConvStaysInside.
+func TestAffineStaysInside(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		for _, s := range [][3]int{{1, 5, 3}, {3, 77, 19}, {13, 1030, 23}, {300, 1025, 6}} {
+			batch, in, out := s[0], s[1], s[2]
+			r := newRand(14)
+			x, w, bias, y := random[float32](r, batch*in), random[float32](r, out*in), random[float32](r, out), make([]float32, batch*out)
+			a := NewAffine[float32](batch, in, out)
+			a.Forward(x, w, bias, y)
+			for _, atEnd := range []bool{false, true} {
+				got := guarded(t, random[float32](r, batch*out), atEnd)
+				a.Forward(guarded(t, x, atEnd), guarded(t, w, atEnd), guarded(t, bias, atEnd), got)
+				require.Equal(t, y, got, "%v, at the end: %v", s, atEnd)
+			}
+		}
+	})
+}
+
 // TestGemmStaysInside: see TestConvStaysInside.
 func TestGemmStaysInside(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
@@ -187,8 +205,14 @@ func TestAffineProperties(t *testing.T) {
 }
 
 func TestAffineBitsDoNotDependOnPlaceInBatch(t *testing.T) {
+	for _, in := range []int{70, 3000} {
+		forEachISA(t, func(t *testing.T) { checkAffinePlaces(t, in) })
+	}
+}
+
+func checkAffinePlaces(t *testing.T, in int) {
+	const out = 37
 	for _, batch := range []int{2, 3, 7, 33, 100} {
-		const in, out = 70, 37
 		r := newRand(9)
 		x, w, bias := random[float32](r, batch*in), random[float32](r, out*in), random[float32](r, out)
 		for n := 1; n < batch; n++ {

@@ -1,0 +1,96 @@
+package kernel
+
+// affineDots computes y = x·Wᵀ + b as dot products of the rows of x and W, which both lie along the sum: nothing is packed, and W, the
+// largest operand, is read once for each block of rows of x. A shard owns a block of rows of x and of W; for each tile of W's rows it goes
+// through the sum by blocks that stay in L1 while the rows of x, from L2, pass.
+type affineDots[T Float] struct {
+	e              *engine[T]
+	batch, in, out int
+	rowBlock       int     // rows of x a shard owns
+	tiles          int     // of W's rows, all of them
+	tileShards     int     // shards they are shared out to
+	offsets        []int32 // of the rows of a tile of W
+	scratch        stack[affineScratch[T]]
+
+	x, w, bias, y []T // of the running call
+	relu          bool
+	multiply      func(int)
+}
+
+type affineScratch[T Float] struct {
+	lanes, sums []T
+	d           dots[T]
+}
+
+const (
+	dotDepth    = 1024    // elements of the sum in one block
+	dotElements = 1 << 18 // of x in a shard's rows: half of an L2 cache
+	dotShards   = 32      // shards W's rows are shared out to
+)
+
+func newAffineDots[T Float](e *engine[T], batch, in, out int) *affineDots[T] {
+	a := &affineDots[T]{e: e, batch: batch, in: in, out: out, tiles: ceilDiv(out, e.dotTile)}
+	blocks := ceilDiv(batch, max(e.dotTile, dotElements/in))
+	a.rowBlock = ceilDiv(batch, blocks)
+	a.tileShards = min(a.tiles, dotShards)
+	for i := range e.dotTile {
+		a.offsets = append(a.offsets, int32(i*in))
+	}
+	a.multiply = a.shard
+	return a
+}
+
+func (a *affineDots[T]) run(x, w, bias, y []T, relu bool) {
+	a.x, a.w, a.bias, a.y, a.relu = x, w, bias, y, relu
+	work := int64(a.batch) * int64(a.in) * int64(a.out)
+	parallelAbove(parallelWork, work, a.tileShards*ceilDiv(a.batch, a.rowBlock), a.multiply)
+	a.x, a.w, a.bias, a.y = nil, nil, nil, nil
+}
+
+func (a *affineDots[T]) shard(shard int) {
+	part, block := shard%a.tileShards, shard/a.tileShards
+	row := block * a.rowBlock
+	rows := min(a.rowBlock, a.batch-row)
+	s := a.scratch.take()
+	for tile := part * a.tiles / a.tileShards; tile < (part+1)*a.tiles/a.tileShards; tile++ {
+		// tiles as equal as can be: out·tile/tiles is where one begins
+		first, end := tile*a.out/a.tiles, (tile+1)*a.out/a.tiles
+		a.tile(s, row, rows, first, end-first)
+	}
+	a.scratch.put(s)
+}
+
+// tile computes y of rows rows of x from row on, and of cols rows of W from first on.
+func (a *affineDots[T]) tile(s *affineScratch[T], row, rows, first, cols int) {
+	s.lanes = grow(s.lanes, rows*cols*a.e.dotLanes)
+	clear(s.lanes)
+	s.d = dots[T]{aStride: a.in, offsets: a.offsets[:cols], images: 1, accStride: cols * a.e.dotLanes}
+	rowTiles := ceilDiv(rows, a.e.dotTile)
+	for k := 0; k < a.in; k += dotDepth {
+		s.d.n = min(dotDepth, a.in-k)
+		s.d.b = a.w[first*a.in+k:]
+		for i := range rowTiles {
+			from, to := i*rows/rowTiles, (i+1)*rows/rowTiles
+			s.d.rows, s.d.a, s.d.acc = to-from, a.x[(row+from)*a.in+k:], s.lanes[from*s.d.accStride:]
+			a.e.dot(&s.d)
+		}
+	}
+	s.sums = grow(s.sums, rows*cols)
+	a.e.laneSums(s.lanes, s.sums)
+	for i := range rows {
+		a.finish(s.sums[i*cols:][:cols], a.y[(row+i)*a.out+first:][:cols], first)
+	}
+}
+
+// finish adds the bias and applies the ReLU on the way from sums to y, which begins at output first.
+func (a *affineDots[T]) finish(sums, y []T, first int) {
+	for j, v := range sums {
+		if a.bias != nil {
+			v += a.bias[first+j]
+		}
+		if a.relu {
+			v = max(v, 0)
+		}
+		y[j] = v
+	}
+}
