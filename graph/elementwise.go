@@ -41,11 +41,13 @@ type Tanh struct {
 	B    float64 `json:"b,omitempty"`
 }
 
-// Dropout sets each value to 0 with probability Rate while training and divides the others by 1-Rate; in prediction it is not there.
+// Dropout sets each value to 0 with probability Rate while training and divides the others by 1-Rate; in prediction it is not there. A
+// classic one (Hinton et al. 2012, and the book) doesn't divide while training, and multiplies by 1-Rate in prediction.
 type Dropout struct {
 	elementwise
-	Name string  `json:"name,omitempty"`
-	Rate float64 `json:"rate"`
+	Name    string  `json:"name,omitempty"`
+	Rate    float64 `json:"rate"`
+	Classic bool    `json:"classic,omitempty"`
 }
 
 // LRN is local response normalisation across channels (Krizhevsky et al. 2012); Alpha is not divided by Size.
@@ -112,12 +114,19 @@ func (t Tanh) Lower(x *G.Node, _ []*G.Node, _ Mode) (*G.Node, error) {
 	return ops.ScaledTanh(x, orOne(t.A), orOne(t.B))
 }
 
-// Lower adds a Dropout op if the graph is for training.
+// Lower adds a Dropout op if the graph is for training. A classic one is the other times 1-Rate, always.
 func (d Dropout) Lower(x *G.Node, _ []*G.Node, mode Mode) (*G.Node, error) {
-	if !mode.Training {
-		return x, nil
+	if mode.Training {
+		dropped, err := ops.Dropout(x, d.Rate, mode.Noise)
+		if err != nil {
+			return nil, err
+		}
+		x = dropped
 	}
-	return ops.Dropout(x, d.Rate, mode.Noise)
+	if d.Classic {
+		return ops.Scale(x, 1-d.Rate)
+	}
+	return x, nil
 }
 
 // Lower adds an LRN op.

@@ -70,7 +70,7 @@ func FuzzLoad(f *testing.F) {
 
 // small says whether New takes the spec and a model of it costs a fuzzer nothing.
 func small(spec *graph.Spec) bool {
-	sizes, err := graph.SizesOf(spec)
+	sizes, err := graph.Summarize(spec)
 	return err == nil && sizes.Parameters < 1<<16 && sizes.MultiplyAdds < 1<<20 && sizes.ActivationBytes < 1<<16
 }
 

@@ -66,9 +66,11 @@ func TestModelErrors(t *testing.T) {
 			wide, conv(graph.Conv2D{Filters: 3, Kernel: graph.Square(3), Connections: [][]int{{0}, {1}}})},
 		{`model "m": layer 2 "conv1" (Conv2D 2@3x3, input (6, 28, 28)): filter 1 is connected to no input channel`,
 			wide, conv(graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Connections: [][]int{{0}, {}}})},
-		{`model "m": layer 2 "conv1" (Conv2D 1@3x3, input (6, 28, 28)): filter 0 is connected to [2 2]: want input channels from 0 to 5 in increasing order`,
+		{`model "m": layer 2 "conv1" (Conv2D 1@3x3, input (6, 28, 28)): filter 0 is connected to [2 2]: ` +
+			`want input channels from 0 to 5 in increasing order`,
 			wide, conv(graph.Conv2D{Filters: 1, Kernel: graph.Square(3), Connections: [][]int{{2, 2}}})},
-		{`model "m": layer 2 "conv1" (Conv2D 1@3x3, input (6, 28, 28)): filter 0 is connected to [0 6]: want input channels from 0 to 5 in increasing order`,
+		{`model "m": layer 2 "conv1" (Conv2D 1@3x3, input (6, 28, 28)): filter 0 is connected to [0 6]: ` +
+			`want input channels from 0 to 5 in increasing order`,
 			wide, conv(graph.Conv2D{Filters: 1, Kernel: graph.Square(3), Connections: [][]int{{0, 6}}})},
 		{`model "m": layer 2 "conv1" (Conv2D 1@3x3, input (5)): input is (5): want (channels, height, width)`,
 			image, []graph.Layer{graph.Affine{Units: 5}, graph.Conv2D{Filters: 1, Kernel: graph.Square(3)}}},
@@ -103,7 +105,11 @@ func TestModelErrors(t *testing.T) {
 		_, err := graph.New(graph.Sequential("m", c.input, graph.He(), c.layers...))
 		assert.EqualError(t, err, c.want)
 	}
-	_, err := graph.New(smallNet(), graph.WithDtype(tensor.Int))
+	named := smallNet()
+	named.ClassNames = []string{"a", "b", "c"}
+	_, err := graph.New(named)
+	assert.EqualError(t, err, `model "small": 3 class names for 4 outputs: want one for each, or none`)
+	_, err = graph.New(smallNet(), graph.WithDtype(tensor.Int))
 	assert.EqualError(t, err, `model "small": element type is int: want float32 or float64`)
 }
 
@@ -115,7 +121,8 @@ func TestAbsurdSizesAreRefused(t *testing.T) {
 		input  tensor.Shape
 		layers []graph.Layer
 	}{
-		{`layer 1 "fc1" (Affine 1099511627776, input (1024)): output is (1099511627776): the activations of one sample would be more than 2147483648 numbers`,
+		{`layer 1 "fc1" (Affine 1099511627776, input (1024)): output is (1099511627776): ` +
+			`the activations of one sample would be more than 2147483648 numbers`,
 			plain, []graph.Layer{graph.Affine{Units: 1 << 40}}},
 		{`layer 1 "fc1" (Affine 2097153, input (1024)): weight is (2097153, 1024): the parameters would be more than 2147483648 numbers`,
 			plain, []graph.Layer{graph.Affine{Units: 1<<21 + 1}}},

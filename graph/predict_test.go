@@ -170,7 +170,8 @@ func TestProbabilities(t *testing.T) {
 // TestModelsOfOneOfEverything has hardly a dimension that isn't 1, where gorgonia likes to see scalars and vectors.
 func TestModelsOfOneOfEverything(t *testing.T) {
 	m := newModel(t, graph.Sequential("one", tensor.Shape{1, 1, 1}, graph.Gaussian(1),
-		graph.Conv2D{Filters: 1, Kernel: graph.Square(1)}, graph.Subsample{Kernel: graph.Square(1)}, graph.LRN{Size: 1, K: 1, Alpha: 1, Beta: 1},
+		graph.Conv2D{Filters: 1, Kernel: graph.Square(1)},
+		graph.Subsample{Kernel: graph.Square(1)}, graph.LRN{Size: 1, K: 1, Alpha: 1, Beta: 1},
 		graph.MaxPool{Kernel: graph.Square(1)}, graph.AvgPool{Kernel: graph.Square(1)}, graph.Tanh{}, graph.Affine{Units: 1},
 		graph.Affine{Units: 2}, graph.Softmax{}), graph.WithDtype(tensor.Float64))
 	for _, n := range []int{1, 3} {

@@ -58,6 +58,9 @@ func (s *Spec) stages() ([]stage, error) {
 		stages = append(stages, st)
 		in = out
 	}
+	if n := len(s.ClassNames); n > 0 && n != in.TotalSize() {
+		return nil, fmt.Errorf("model %q: %d class names for %d outputs: want one for each, or none", s.Name, n, in.TotalSize())
+	}
 	return stages, nil
 }
 

@@ -48,6 +48,9 @@ func TestEveryLayerTravelsThroughJSON(t *testing.T) {
 	}
 	assert.Len(t, kinds, len(strings.Split(kindList, ", ")), "kinds that everyLayer holds")
 	roundTrip(t, graph.Sequential("all", tensor.Shape{7}, graph.Gaussian(1e-300), everyLayer...))
+	named := graph.Sequential("named", tensor.Shape{2}, graph.He(), graph.Softmax{})
+	named.ClassNames = []string{"T-shirt", "Hose \"kurz\""}
+	roundTrip(t, named)
 	roundTrip(t, graph.Sequential("", tensor.Shape{3, 1, 2}, graph.LeCunUniform(), graph.ReLU{Name: "ünï \"quoted\"\n"}))
 }
 

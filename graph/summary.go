@@ -29,6 +29,15 @@ type LayerSummary struct {
 	ActivationBytes int64        `json:"activation_bytes"`
 }
 
+// Summarize describes the model that [New] would make of a spec, without making its parameters.
+func Summarize(spec *Spec, options ...Option) (*Summary, error) {
+	m, err := declare(spec, options)
+	if err != nil {
+		return nil, err
+	}
+	return m.Summary(), nil
+}
+
 // Summary describes the model.
 func (m *Model) Summary() *Summary {
 	s := &Summary{Model: m.spec.Name, Input: m.spec.Input}

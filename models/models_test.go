@@ -24,9 +24,9 @@ func TestGoldens(t *testing.T) {
 		spec, err := models.ByName(name)
 		require.NoError(t, err)
 		assert.Equal(t, name, spec.Name)
-		m, err := graph.New(spec)
+		summary, err := graph.Summarize(spec)
 		require.NoError(t, err)
-		golden(t, name+".summary.txt", []byte(m.Summary().String()))
+		golden(t, name+".summary.txt", []byte(summary.String()))
 
 		text, err := json.Marshal(spec)
 		require.NoError(t, err)
@@ -53,36 +53,202 @@ func golden(t *testing.T, name string, got []byte) {
 
 // TestParameterCounts are those of the papers and of the book.
 func TestParameterCounts(t *testing.T) {
-	lenet, err := models.LeNet{}.Spec()
-	require.NoError(t, err)
-	modern, err := models.LeNet{Modern: true}.Spec()
-	require.NoError(t, err)
-	for _, c := range []struct {
-		spec   *graph.Spec
+	lenet := map[string]int64{"c1": 156, "s2": 12, "c3": 1516, "s4": 32, "c5": 48_120, "f6": 10_164, "output": 850}
+	for name, want := range map[string]struct {
 		total  int64
 		layers map[string]int64
 	}{
-		{models.DefaultSimpleConvNet().Spec(), 433_890, map[string]int64{"conv1": 780, "fc1": 432_100, "fc2": 1010}},
-		{lenet, 60_850, map[string]int64{"c1": 156, "s2": 12, "c3": 1516, "s4": 32, "c5": 48_120, "f6": 10_164, "output": 850}},
-		{modern, 61_706, map[string]int64{"c1": 156, "c3": 2416, "c5": 48_120, "f6": 10_164, "output": 850}},
-		{models.AlexNet{}.Spec(), 60_965_224, map[string]int64{
+		"simpleconvnet": {433_890, map[string]int64{"conv1": 780, "fc1": 432_100, "fc2": 1010}},
+		"lenet":         {60_850, lenet},
+		"lenet-tanh":    {60_850, lenet},
+		"lenet-modern":  {61_706, map[string]int64{"c1": 156, "c3": 2416, "c5": 48_120, "f6": 10_164, "output": 850}},
+		"alexnet": {60_965_224, map[string]int64{
 			"conv1": 34_944, "conv2": 307_456, "conv3": 885_120, "conv4": 663_936, "conv5": 442_624,
 			"fc1": 37_752_832, "fc2": 16_781_312, "fc3": 4_097_000,
 		}},
 	} {
-		total, layers := parameterCounts(t, c.spec)
-		assert.Equal(t, c.total, total, c.spec.Name)
-		assert.Equal(t, c.layers, layers, c.spec.Name)
+		spec, err := models.ByName(name)
+		require.NoError(t, err)
+		summary, err := graph.Summarize(spec)
+		require.NoError(t, err)
+		assert.Equal(t, want.total, summary.Parameters, name)
+		layers := map[string]int64{}
+		for _, l := range summary.Layers {
+			if l.Parameters > 0 {
+				layers[l.Name] = l.Parameters
+			}
+		}
+		assert.Equal(t, want.layers, layers, name)
 	}
 }
 
-// parameterCounts adds up what the layers declare; a model of AlexNet would take half a gigabyte for it.
-func parameterCounts(t *testing.T, spec *graph.Spec) (total int64, layers map[string]int64) {
-	t.Helper()
-	text, err := os.ReadFile("testdata/" + spec.Name + ".summary.txt")
+// TestSimpleConvNetTakesTheBooksArguments changes every argument.
+func TestSimpleConvNetTakesTheBooksArguments(t *testing.T) {
+	m, err := graph.New(models.SimpleConvNet{
+		Input: tensor.Shape{3, 20, 24}, FilterNum: 4, FilterSize: 3, Pad: 1, Stride: 2, HiddenSize: 9, OutputSize: 7, WeightInitStd: graph.Xavier(),
+	}.Spec())
 	require.NoError(t, err)
-	_ = text
-	return total, layers
+	want := map[string]tensor.Shape{
+		"conv1.weight": {4, 3, 3, 3}, "conv1.bias": {4}, "fc1.weight": {9, 4 * 5 * 6}, "fc1.bias": {9}, "fc2.weight": {7, 9}, "fc2.bias": {7},
+	}
+	for _, p := range m.Params() {
+		assert.Equal(t, want[p.Name], p.Value.Shape(), p.Name)
+	}
+	assert.Equal(t, graph.Xavier(), m.Spec().Init)
 }
 
-var _ = tensor.Shape{}
+func TestModelErrors(t *testing.T) {
+	hidden, filter, pooled := models.DefaultSimpleConvNet(), models.DefaultSimpleConvNet(), models.DefaultSimpleConvNet()
+	hidden.HiddenSize = 0
+	filter.FilterSize, filter.Pad = 31, 1
+	pooled.FilterSize = 28
+	for _, c := range []struct {
+		spec *graph.Spec
+		want string
+	}{
+		{hidden.Spec(), `model "simpleconvnet": layer 4 "fc1" (Affine 0, input (30, 12, 12)): 0 units: want at least 1`},
+		{filter.Spec(), `model "simpleconvnet": layer 1 "conv1" (Conv2D 30@31x31, input (1, 28, 28)): ` +
+			`height: a window of 31 doesn't fit an input of 28 padded to 30`},
+		{pooled.Spec(), `model "simpleconvnet": layer 3 "pool1" (MaxPool 2x2/2, input (30, 1, 1)): ` +
+			`height: a window of 2 doesn't fit an input of 1 padded to 1`},
+		{models.AlexNet{Size: 66}.Spec(), `model "alexnet": layer 15 "pool3" (MaxPool 3x3/2, input (256, 2, 2)): ` +
+			`height: a window of 3 doesn't fit an input of 2 padded to 2`},
+		{models.AlexNet{Size: 67, Width: 1. / 1024, Classes: -1}.Spec(), `model "alexnet": layer 22 "fc3" (Affine -1, input (4)): ` +
+			`-1 units: want at least 1`},
+	} {
+		_, err := graph.New(c.spec)
+		assert.EqualError(t, err, c.want)
+	}
+	_, err := models.LeNet{Activation: "relu"}.Spec()
+	assert.EqualError(t, err, `lenet: activation is "relu": want sigmoid or tanh`)
+}
+
+// TestAlexNetScales builds it at its least size and other widths.
+func TestAlexNetScales(t *testing.T) {
+	for width, parameters := range map[float64]int64{1. / 16: 300_000, 1. / 32: 80_000, 1e-9: 2000} {
+		m, err := graph.New(models.AlexNet{Size: 67, Classes: 10, Width: width}.Spec())
+		require.NoError(t, err)
+		assert.Less(t, m.Summary().Parameters, parameters)
+		assert.Equal(t, 10, m.Classes())
+	}
+	m, err := graph.New(models.AlexNet{Size: 67, Classes: 10, Width: 1. / 16}.Spec())
+	require.NoError(t, err)
+	weight, err := m.Param("conv2.weight")
+	require.NoError(t, err)
+	assert.Equal(t, tensor.Shape{16, 3, 5, 5}, weight.Shape())
+}
+
+// TestAlexNetSubtractsAColour gives it the mean of a training set: a layer in front, and nothing else changes.
+func TestAlexNetSubtractsAColour(t *testing.T) {
+	small := models.AlexNet{Size: 67, Classes: 10, Width: 1. / 16}
+	plain, err := graph.New(small.Spec())
+	require.NoError(t, err)
+	small.Mean = []float64{0.5, 0.25, 0.75}
+	centred, err := graph.New(small.Spec())
+	require.NoError(t, err)
+	assert.Equal(t, "normalize", graph.Kind(small.Spec().Layers[0]))
+
+	const plane = 67 * 67
+	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(1, 3, 67, 67))
+	shifted := x.Clone().(*tensor.Dense)
+	for i := range 3 * plane {
+		x.Float32s()[i] = float32(i%9)/8 - 0.5
+		shifted.Float32s()[i] = x.Float32s()[i] + float32(small.Mean[i/plane])
+	}
+	want, err := plain.Predict(x)
+	require.NoError(t, err)
+	got, err := centred.Predict(shifted)
+	require.NoError(t, err)
+	assert.Equal(t, want.Data(), got.Data())
+}
+
+func TestRecipes(t *testing.T) {
+	book := models.Recipe{Epochs: 20, Batch: 100, Optimizer: "adam", LR: 0.001, Schedule: "constant"}
+	assert.Equal(t, book, models.RecipeFor("simpleconvnet"))
+	assert.Equal(t, book, models.RecipeFor("mine"), "a network that isn't built in")
+	paper := models.Recipe{Epochs: 90, Batch: 128, Optimizer: "momentum", LR: 0.01, Schedule: "cosine", WeightDecay: 0.0005}
+	assert.Equal(t, paper, models.RecipeFor("alexnet"))
+	for _, name := range models.Names() {
+		r := models.RecipeFor(name)
+		assert.True(t, r.Epochs > 0 && r.Batch > 0 && r.LR > 0, name)
+	}
+}
+
+func TestFind(t *testing.T) {
+	for _, name := range models.Names() {
+		want, err := models.ByName(name)
+		require.NoError(t, err)
+		found, err := models.Find(name)
+		require.NoError(t, err)
+		assert.Equal(t, want, found)
+	}
+	_, err := models.Find("resnet")
+	assert.EqualError(t, err, `model "resnet" is unknown: want one of simpleconvnet, lenet, lenet-tanh, lenet-modern, alexnet`)
+
+	path := filepath.Join(t.TempDir(), "mine.json")
+	_, err = models.Find(path)
+	assert.ErrorIs(t, err, os.ErrNotExist)
+	require.NoError(t, os.WriteFile(path, []byte("{\"name\": \"mine\",\n\"layers\": [\n{\"kind\": \"relu\"},\n{\"kind\": \"reluu\"}]}"), 0o600))
+	_, err = models.Find(path)
+	assert.ErrorContains(t, err, path+`: line 4: layer 2: kind "reluu" is unknown: want one of conv2d, `)
+}
+
+// TestEveryModelLearns takes a few steps of plain gradient descent on one batch: the loss must fall, for each model.
+func TestEveryModelLearns(t *testing.T) {
+	const batch = 8
+	for _, c := range []struct {
+		model string
+		lr    float32
+	}{{"simpleconvnet", 0.1}, {"lenet", 0.1}, {"lenet-tanh", 0.02}, {"lenet-modern", 0.02}, {"alexnet", 0.05}} {
+		spec, err := models.ByName(c.model)
+		require.NoError(t, err)
+		if c.model == "alexnet" {
+			spec = models.AlexNet{Size: 67, Classes: 10, Width: 1. / 16}.Spec()
+		}
+		m, err := graph.New(spec)
+		require.NoError(t, err)
+		step, err := m.NewStep(batch)
+		require.NoError(t, err)
+		labels := fillBatch(step, batch)
+		before, err := m.Loss(step.Images(), labels)
+		require.NoError(t, err)
+		assert.InDelta(t, 2.3, before, 0.7, "%s knows nothing of its ten classes", c.model)
+		for i := range 6 {
+			_, err := step.Run(uint64(i))
+			require.NoError(t, err)
+			descend(t, step, c.lr)
+		}
+		after, err := m.Loss(step.Images(), labels)
+		require.NoError(t, err)
+		assert.Less(t, after, before-0.02, c.model)
+		require.NoError(t, step.Close())
+	}
+}
+
+// fillBatch makes images of which each class has its own brightness and stripes, and returns their labels.
+func fillBatch(step *graph.Step, batch int) (labels *tensor.Dense) {
+	x := step.Images().Float32s()
+	numbers := make([]float32, batch)
+	for i := range batch {
+		class := i % 3
+		numbers[i] = float32(class)
+		step.Targets().Float32s()[i*10+class] = 1
+		image := x[i*len(x)/batch : (i+1)*len(x)/batch]
+		for j := range image {
+			image[j] = float32((j*(class+1)+i)%7) / 7 * float32(class+1) / 3
+		}
+	}
+	return tensor.New(tensor.WithShape(batch), tensor.WithBacking(numbers))
+}
+
+func descend(t *testing.T, step *graph.Step, lr float32) {
+	t.Helper()
+	for _, p := range step.Gradients() {
+		g, err := p.Grad()
+		require.NoError(t, err)
+		values := p.Value().(*tensor.Dense).Float32s()
+		for i, v := range g.(*tensor.Dense).Float32s() {
+			values[i] -= lr * v
+		}
+	}
+}
