@@ -47,7 +47,7 @@ func TestGradientsAreTheBooks(t *testing.T) {
 
 	grads, err := m.Gradient(x, label)
 	require.NoError(t, err)
-	for i, n := range models.SimpleConvNetNames {
+	for i, n := range models.BookNames(m) {
 		require.Equal(t, n.Name, grads[i].Name)
 		assert.InDeltaSlice(t, ours(book.Backprop[n.Book], n).Float64s(), grads[i].Value.Float64s(), 1e-12, n.Name)
 	}
@@ -56,7 +56,7 @@ func TestGradientsAreTheBooks(t *testing.T) {
 func setBookParams(t *testing.T, m *graph.Model, params map[string]bookArray) {
 	t.Helper()
 	var arrays []formats.Array
-	for _, n := range models.SimpleConvNetNames {
+	for _, n := range models.BookNames(m) {
 		arrays = append(arrays, formats.Array{Name: n.Name, Value: ours(params[n.Book], n)})
 	}
 	require.NoError(t, m.SetParams(arrays))

@@ -42,19 +42,6 @@ func (n SimpleConvNet) Spec() *graph.Spec {
 	)
 }
 
-// SimpleConvNetNames maps the book's parameter names to ours. The book's W2 and W3 are (in, out), our weights (out, in): they are transposed.
-var SimpleConvNetNames = []BookName{
-	{"W1", "conv1.weight", false}, {"b1", "conv1.bias", false},
-	{"W2", "fc1.weight", true}, {"b2", "fc1.bias", false},
-	{"W3", "fc2.weight", true}, {"b3", "fc2.bias", false},
-}
-
-// A BookName is a parameter's name in the book's code beside its name here.
-type BookName struct {
-	Book, Name string
-	Transposed bool // the book's matrix is the transpose of ours
-}
-
 // GradientCheckNet is the small network the book checks its gradients on (ch07/gradient_check.py): 1x10x10 images, ten 3x3 filters, ten
 // hidden units.
 func GradientCheckNet() SimpleConvNet {

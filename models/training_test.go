@@ -58,7 +58,7 @@ func TestTrainingIsTheBooks(t *testing.T) {
 		require.InDelta(t, book.LossBeforeUpdate[i], bookLoss(logits.Float64s(), targets), 1e-9, "loss of step %d", i+1)
 		require.NoError(t, adam.Step(step.Gradients()))
 	}
-	for i, n := range models.SimpleConvNetNames {
+	for i, n := range models.BookNames(m) {
 		want, got := book.Final[n.Book], theirs(m.Params()[i].Value, n)
 		for j, v := range want.Values {
 			require.InDelta(t, v, got[j*want.Step], 1e-9, "%s, value %d", n.Book, j*want.Step)
