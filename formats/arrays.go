@@ -52,3 +52,33 @@ func CheckNames(arrays []Array) error {
 	}
 	return nil
 }
+
+// Convert returns the array with the elements as float32 or float64; the
+// array itself if they are already.
+func Convert(d *tensor.Dense, dt tensor.Dtype) *tensor.Dense {
+	if d.Dtype() == dt {
+		return d
+	}
+	out := tensor.New(tensor.Of(dt), tensor.WithShape(d.Shape()...))
+	switch {
+	case d.Dtype() == tensor.Float32:
+		copyAs(out, d.Float32s())
+	case d.Dtype() == tensor.Float64:
+		copyAs(out, d.Float64s())
+	default:
+		copyAs(out, d.Int64s())
+	}
+	return out
+}
+
+func copyAs[T float32 | float64 | int64](dst *tensor.Dense, src []T) {
+	if dst.Dtype() == tensor.Float64 {
+		for i, v := range src {
+			dst.Float64s()[i] = float64(v)
+		}
+		return
+	}
+	for i, v := range src {
+		dst.Float32s()[i] = float32(v)
+	}
+}

@@ -4,26 +4,43 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Gradient is the gradient of the loss on a batch of images with respect to every parameter, by reverse-mode autodiff, in the order of
-// Params. Dropout is off, so that it is the gradient of what [Model.Loss] computes.
-func (m *Model) Gradient(images, labels *tensor.Dense) ([]Param, error) {
+// Gradients are the loss of a batch and what it changes by.
+type Gradients struct {
+	Loss   float64
+	Images *tensor.Dense // with respect to the images, (N, C, H, W)
+	Params []Param       // with respect to each parameter, in the order of Params
+}
+
+// Gradients computes the loss on a batch of images and its gradients, by reverse-mode autodiff. Dropout is off, so that it is the loss that
+// [Model.Loss] computes.
+func (m *Model) Gradients(images, labels *tensor.Dense) (*Gradients, error) {
 	step, err := m.loadedStep(images, labels)
 	if err != nil {
 		return nil, err
 	}
 	defer step.Close()
-	if _, err := step.Run(0); err != nil {
+	g := &Gradients{}
+	if g.Loss, err = step.Run(0); err != nil {
 		return nil, err
 	}
-	grads := make([]Param, len(m.params))
 	for i, p := range m.params {
 		v, err := dense(step.nodes[i].Value())
 		if err != nil {
 			return nil, err
 		}
-		grads[i] = Param{Name: p.Name, Value: v}
+		g.Params = append(g.Params, Param{Name: p.Name, Value: v})
 	}
-	return grads, nil
+	g.Images, err = step.InputGradient()
+	return g, err
+}
+
+// Gradient is the part of [Model.Gradients] with respect to the parameters.
+func (m *Model) Gradient(images, labels *tensor.Dense) ([]Param, error) {
+	g, err := m.Gradients(images, labels)
+	if err != nil {
+		return nil, err
+	}
+	return g.Params, nil
 }
 
 // NumericalGradient is the same by central differences, (L(p+h) - L(p-h)) / 2h for each element of each parameter: slow, and the proof
@@ -67,7 +84,7 @@ func (m *Model) loadedStep(images, labels *tensor.Dense) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	step, err := m.NewStep(n, WithoutDropout())
+	step, err := m.NewStep(n, WithoutDropout(), WithInputGradient())
 	if err != nil {
 		return nil, err
 	}

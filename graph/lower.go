@@ -49,7 +49,7 @@ func (m *Model) lower(n int, training bool) (*network, error) {
 
 // addProbabilities adds the last Softmax, for prediction.
 func (net *network) addProbabilities(m *Model) error {
-	if !m.endsInSoftmax() {
+	if !m.HasProbabilities() {
 		return nil
 	}
 	p, err := ops.Softmax(net.logits)
@@ -59,7 +59,7 @@ func (net *network) addProbabilities(m *Model) error {
 
 // addLoss adds the targets and the cross-entropy, which takes the last Softmax in, for training.
 func (net *network) addLoss(m *Model) error {
-	if !m.endsInSoftmax() {
+	if !m.HasProbabilities() {
 		return fmt.Errorf("model %q ends in %v: to have a loss it must end in Softmax", m.spec.Name, m.stages[len(m.stages)-1].layer)
 	}
 	net.t = G.NewMatrix(net.graph, m.dtype, G.WithShape(net.x.Shape()[0], m.Classes()), G.WithName("t"))
@@ -70,7 +70,7 @@ func (net *network) addLoss(m *Model) error {
 
 // hidden are the layers up to the logits.
 func (m *Model) hidden() []stage {
-	if m.endsInSoftmax() {
+	if m.HasProbabilities() {
 		return m.stages[:len(m.stages)-1]
 	}
 	return m.stages

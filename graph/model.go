@@ -127,7 +127,8 @@ func (m *Model) Param(name string) (*tensor.Dense, error) {
 	return nil, m.noParameter(name)
 }
 
-func (m *Model) endsInSoftmax() bool {
+// HasProbabilities says whether the last layer is Softmax.
+func (m *Model) HasProbabilities() bool {
 	_, ok := m.stages[len(m.stages)-1].layer.(Softmax)
 	return ok
 }

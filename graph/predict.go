@@ -38,7 +38,7 @@ func (m *Model) Predict(images *tensor.Dense) (*tensor.Dense, error) {
 
 // Probabilities computes softmax(logits) (N, classes) of images (N, C, H, W), for any N.
 func (m *Model) Probabilities(images *tensor.Dense) (*tensor.Dense, error) {
-	if !m.endsInSoftmax() {
+	if !m.HasProbabilities() {
 		return nil, fmt.Errorf("model %q doesn't end in Softmax: it has no probabilities", m.spec.Name)
 	}
 	n, err := m.checkImages(images)

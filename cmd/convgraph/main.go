@@ -17,6 +17,10 @@ type grammar struct {
 	Gradcheck gradCheck    `cmd:"" help:"Autodiff against numerical gradients."`
 	Graph     graphPicture `cmd:"" help:"A picture of a model's symbolic graph."`
 	Eval      eval         `cmd:"" help:"Count the right answers of a trained model."`
+	RunArrays runArrays    `cmd:"" name:"run" help:"Logits and probabilities of the images in an .npz file."`
+	Gradients runGradients `cmd:"" help:"Loss and gradients of the images and labels in an .npz file."`
+	Import    importFile   `cmd:"" help:"Take parameters from another program's file."`
+	Export    exportFile   `cmd:"" help:"Write parameters for another program."`
 }
 
 func main() {

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+
+	"convgraph/formats"
+	"convgraph/formats/npz"
+	"convgraph/graph"
+)
+
+// arraysCommand is what run and gradients share: a model, arrays in, arrays out.
+type arraysCommand struct {
+	Params  string `arg:"" help:"The params.safetensors of a model."`
+	In      string `arg:"" help:"NumPy .npz file of the arrays." placeholder:"IN.npz"`
+	Out     string `short:"o" required:"" help:"NumPy .npz file to write." placeholder:"OUT.npz"`
+	Float64 bool   `name:"float64" help:"Compute in float64; without it in float32."`
+}
+
+func (c *arraysCommand) open() (*graph.Model, []formats.Array, error) {
+	dt := tensor.Float32
+	if c.Float64 {
+		dt = tensor.Float64
+	}
+	m, err := graph.Load(c.Params, graph.WithDtype(dt))
+	if err != nil {
+		return nil, nil, err
+	}
+	arrays, err := npz.ReadFile(c.In)
+	return m, arrays, err
+}
+
+// array is the named array as the model's element type.
+func (c *arraysCommand) array(m *graph.Model, arrays []formats.Array, name, what string) (*tensor.Dense, error) {
+	a, ok := formats.Find(arrays, name)
+	if !ok {
+		return nil, fmt.Errorf("%s: there is no array %q: want %s", c.In, name, what)
+	}
+	return formats.Convert(a.Value, m.Dtype()), nil
+}
+
+// runArrays is convgraph run.
+type runArrays struct {
+	arraysCommand
+	All bool `help:"Every layer's output, too, by the layer's name."`
+}
+
+// Run predicts the images x and writes logits and probabilities.
+func (c *runArrays) Run() error {
+	m, arrays, err := c.open()
+	if err != nil {
+		return err
+	}
+	x, err := c.array(m, arrays, "x", fmt.Sprintf("images (N, then %v)", m.Spec().Input))
+	if err != nil {
+		return err
+	}
+	logits, err := m.Predict(x)
+	if err != nil {
+		return err
+	}
+	out := []formats.Array{{Name: "logits", Value: logits}}
+	if m.HasProbabilities() {
+		probabilities, err := m.Probabilities(x)
+		if err != nil {
+			return err
+		}
+		out = append(out, formats.Array{Name: "probabilities", Value: probabilities})
+	}
+	if c.All {
+		activations, err := m.Activations(x)
+		if err != nil {
+			return err
+		}
+		for _, a := range activations {
+			out = append(out, formats.Array{Name: a.Layer, Value: a.Value})
+		}
+	}
+	return npz.Write(c.Out, out)
+}
+
+// runGradients is convgraph gradients.
+type runGradients struct{ arraysCommand }
+
+// Run computes the loss of the images x with the labels t, and its gradients. Dropout is off.
+func (c *runGradients) Run() error {
+	m, arrays, err := c.open()
+	if err != nil {
+		return err
+	}
+	x, err := c.array(m, arrays, "x", fmt.Sprintf("images (N, then %v)", m.Spec().Input))
+	if err != nil {
+		return err
+	}
+	t, err := c.array(m, arrays, "t", "labels (N), or (N, classes)")
+	if err != nil {
+		return err
+	}
+	g, err := m.Gradients(x, t)
+	if err != nil {
+		return err
+	}
+	loss := tensor.New(tensor.FromScalar(g.Loss))
+	out := []formats.Array{{Name: "loss", Value: loss}, {Name: "x", Value: g.Images}}
+	for _, p := range g.Params {
+		out = append(out, formats.Array{Name: p.Name, Value: p.Value})
+	}
+	return npz.Write(c.Out, out)
+}
