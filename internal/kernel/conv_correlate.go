@@ -162,15 +162,15 @@ func (c *correlation[T]) multiply(s *imageScratch[T], lowered []T, group, first,
 	}
 	for k0 := 0; k0 < c.k; k0 += c.depth {
 		kc := min(c.depth, c.k-k0)
+		s.p = panel[T]{
+			tiles: c.tiles, a: c.packed[group*c.m*c.k:], k: c.k, k0: k0, kc: kc, offsets: c.low.offsets[k0:], ldc: c.pixels,
+			accumulate: k0 > 0, relu: c.relu && k0+kc == c.k,
+		}
+		if k0 == 0 {
+			s.p.bias = bias
+		}
 		for j := first; j < end; j += c.e.cols {
-			s.p = panel[T]{
-				tiles: c.tiles, a: c.packed[group*c.m*c.k:], k: c.k, k0: k0, kc: kc,
-				b: lowered[j:], offsets: c.low.offsets[k0:], c: y[j:], ldc: c.pixels, cols: min(c.e.cols, end-j),
-				accumulate: k0 > 0, relu: c.relu && k0+kc == c.k,
-			}
-			if k0 == 0 {
-				s.p.bias = bias
-			}
+			s.p.b, s.p.c, s.p.cols = lowered[j:], y[j:], min(c.e.cols, end-j)
 			c.e.mul(&s.p)
 		}
 	}

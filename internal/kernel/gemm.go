@@ -7,7 +7,7 @@ const (
 	sharedB      = 1 << 20 // up to this many elements B is packed once for all jobs, which may then split the rows too
 	gemmJobs     = 16      // jobs a product is cut into, if it is worth it
 	gemmJobWork  = 1 << 17 // multiply-adds a job should have
-	parallelWork = 1 << 17 // multiply-adds below which a fork costs more than it gains
+	parallelWork = 1 << 18 // multiply-adds below which a fork costs more than it gains
 )
 
 // Gemm computes C = op(A)·op(B) for row-major matrices: op(A) is m × k, op(B) k × n, C m × n; op transposes where transA, transB say so,
