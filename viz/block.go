@@ -190,7 +190,7 @@ func fit(img image.Image, side int) tile { return tile{resize(img, side)} }
 func resize(img image.Image, side int) image.Image {
 	b := img.Bounds()
 	longer := max(b.Dx(), b.Dy())
-	size := b.Size()
+	var size image.Point
 	switch {
 	case longer > side:
 		size = image.Pt(max(1, b.Dx()*side/longer), max(1, b.Dy()*side/longer))

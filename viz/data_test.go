@@ -188,7 +188,7 @@ func saliency(sign float64) viz.Saliency {
 	for i := range 28 * 28 {
 		x, y := float64(i%28), float64(i/28)
 		v := math.Exp(-(math.Pow(x-19, 2) + math.Pow(y-8, 2)) / 20)
-		v += sign * 0.6 * math.Exp(-(math.Pow(x-9, 2)+math.Pow(y-14, 2))/12)
+		v += sign * (1 - 0.4*sign) * math.Exp(-(math.Pow(x-9, 2)+math.Pow(y-14, 2))/12)
 		heat.Data = append(heat.Data, float32(0.8*v))
 	}
 	s := viz.Saliency{Title: "What the decision hangs on", Input: input, Heat: heat, Unit: "|∂ score / ∂ pixel|", Note: "predicted 7 (96.1%)"}

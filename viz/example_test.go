@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image/png"
 	"os"
+	"path/filepath"
 
 	"convgraph/viz"
 )
@@ -22,6 +23,31 @@ func ExampleFilterGrid() {
 	c, err := png.DecodeConfig(&b)
 	fmt.Println(c.Width, c.Height, err)
 	// Output: 397 182 <nil>
+}
+
+func ExampleAccuracyCurve() {
+	curve := viz.AccuracyCurve{Title: "SimpleConvNet on MNIST", Train: []float64{0.961, 0.978}, Test: []float64{0.957, 0.974}}
+	dir, err := os.MkdirTemp("", "curve")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	fmt.Println(viz.WritePNG(filepath.Join(dir, "accuracy.png"), curve), viz.WriteSVG(filepath.Join(dir, "accuracy.svg"), curve))
+	// Output: <nil> <nil>
+}
+
+func ExampleFeatureMaps() {
+	maps := viz.Planes{Count: 2, Height: 2, Width: 3, Data: make([]float32, 11)}
+	_, err := viz.FeatureMaps{Title: "pool1", Maps: maps}.Image()
+	fmt.Println(err)
+	// Output: feature maps: 11 values for 2x2x3 (count, height, width): want 12
+}
+
+func ExampleTestPattern() {
+	p := viz.GreyPlane(viz.TestPattern())
+	fmt.Println(p.Count, p.Height, p.Width, viz.RangeOf(p.Data).Min, viz.RangeOf(p.Data).Max)
+	// Output: 1 128 128 0 1
 }
 
 func ExampleConfusion() {

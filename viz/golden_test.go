@@ -31,26 +31,27 @@ func TestPictures(t *testing.T) {
 			Title: "What the first filters answer to", Input: viz.TestPattern(), Filters: gabors(8, 1, 5, 0.4),
 			Maps: correlate(viz.GreyPlane(viz.TestPattern()), gabors(8, 1, 5, 0.4)),
 		},
-		"features":        viz.FeatureMaps{Title: "relu1 of SimpleConvNet", Maps: rectify(correlate(digit(), filters))},
-		"features-shared": viz.FeatureMaps{Title: "conv1 of SimpleConvNet", Maps: correlate(digit(), filters), Scale: viz.ScaleShared},
-		"features-vector": viz.FeatureMaps{Title: "affine1 of SimpleConvNet", Maps: waves(100)},
-		"features-103":    viz.FeatureMaps{Title: "a vector of 103", Maps: waves(103)},
-		"features-4096":   viz.FeatureMaps{Title: "fc6 of AlexNet", Maps: waves(4096)},
-		"overview":        overview(),
-		"overview-many":   manyClasses(),
-		"contactsheet":    contactSheet(),
-		"portrait":        portrait(),
-		"confusion":       viz.Confusion{Title: "SimpleConvNet on the MNIST test set", Counts: confusions(10, 980)},
-		"confusion-names": viz.Confusion{Counts: confusions(4, 50), Labels: []string{"T-shirt", "trousers", "pullover", "ankle boot"}},
-		"confusion-many":  viz.Confusion{Title: "100 classes", Counts: confusions(100, 50)},
-		"saliency":        saliency(1),
-		"saliency-signed": saliency(-1),
-		"accuracy":        accuracy(20),
-		"accuracy-1":      accuracy(1),
-		"accuracy-100":    accuracy(100),
-		"accuracy-gap":    viz.AccuracyCurve{Train: []float64{0.31, math.NaN(), 0.52, 0.64}, Test: []float64{0.3, 0.45, 0.5, 0.6}},
-		"loss":            viz.LossCurve{Title: "SimpleConvNet on MNIST", Train: losses(20, 0.004), Test: losses(20, 0.04)},
-		"testpattern":     raw{viz.TestPattern()},
+		"features":          viz.FeatureMaps{Title: "relu1 of SimpleConvNet", Maps: rectify(correlate(digit(), filters))},
+		"features-shared":   viz.FeatureMaps{Title: "conv1 of SimpleConvNet", Maps: correlate(digit(), filters), Scale: viz.ScaleShared},
+		"features-vector":   viz.FeatureMaps{Title: "affine1 of SimpleConvNet", Maps: waves(100)},
+		"features-103":      viz.FeatureMaps{Title: "a vector of 103", Maps: waves(103)},
+		"features-4096":     viz.FeatureMaps{Title: "fc6 of AlexNet", Maps: waves(4096)},
+		"overview":          overview(),
+		"overview-many":     manyClasses(),
+		"contactsheet":      contactSheet(),
+		"portrait":          portrait(),
+		"contactsheet-down": viz.ContactSheet{Items: []viz.Item{{Image: viz.TestPattern(), Caption: "128 down to 60"}, {Image: viz.TestPattern()}}, Tile: 60},
+		"confusion":         viz.Confusion{Title: "SimpleConvNet on the MNIST test set", Counts: confusions(10, 980)},
+		"confusion-names":   viz.Confusion{Counts: confusions(4, 50), Labels: []string{"T-shirt", "trousers", "pullover", "ankle boot"}},
+		"confusion-many":    viz.Confusion{Title: "100 classes", Counts: confusions(100, 50)},
+		"saliency":          saliency(1),
+		"saliency-signed":   saliency(-1),
+		"accuracy":          accuracy(20),
+		"accuracy-1":        accuracy(1),
+		"accuracy-100":      accuracy(100),
+		"accuracy-gap":      viz.AccuracyCurve{Train: []float64{0.31, math.NaN(), 0.52, 0.64}, Test: []float64{0.3, 0.45, 0.5, 0.6}},
+		"loss":              viz.LossCurve{Title: "SimpleConvNet on MNIST", Train: losses(20, 0.004), Test: losses(20, 0.04)},
+		"testpattern":       raw{viz.TestPattern()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
@@ -65,7 +66,10 @@ type raw struct{ img image.Image }
 
 func (r raw) Image() (image.Image, error) { return r.img, nil }
 
-// compareGolden allows for text and scaling that come out a shade apart on another architecture, not for a tile that differs.
+// mostFar is fewer than the pixels by which one small digit differs from another.
+const mostFar = 4
+
+// compareGolden allows for text and scaling that come out a shade apart on another architecture, not for a tile or a digit that differs.
 func compareGolden(t *testing.T, path string, got []byte) {
 	t.Helper()
 	if *update {
@@ -80,7 +84,7 @@ func compareGolden(t *testing.T, path string, got []byte) {
 	total, far := difference(want, have)
 	pixels := float64(want.Bounds().Dx() * want.Bounds().Dy())
 	assert.LessOrEqual(t, total/pixels, 0.2, "%s: mean difference of a pixel (0 to 255)", path)
-	assert.LessOrEqual(t, float64(far)/pixels, 0.0005, "%s: share of pixels that are far apart", path)
+	assert.LessOrEqual(t, far, mostFar, "%s: pixels that are far apart", path)
 }
 
 // difference sums how far the pixels are apart and counts those beyond a quarter of the range.
@@ -109,18 +113,13 @@ func decode(t *testing.T, file []byte) image.Image {
 	return img
 }
 
-// The comparison must see what a reader sees: one tile of thirty in another grey, or a line of text with a digit changed.
-func TestGoldenComparisonSeesSmallDifferences(t *testing.T) {
-	base := gabors(30, 1, 5, 0.4)
-	changed := gabors(30, 1, 5, 0.4)
-	for i := range changed.Filter(17).Data {
-		changed.Filter(17).Data[i] *= -1
+// The comparison must see what a reader sees: a digit changed in small print.
+func TestGoldenComparisonSeesADigit(t *testing.T) {
+	sheet := func(caption string) image.Image {
+		img, err := viz.ContactSheet{Items: []viz.Item{{Image: digitImage(0), Caption: "7\n" + caption}}}.Image()
+		require.NoError(t, err)
+		return img
 	}
-	a, err := viz.FilterGrid{Filters: base}.Image()
-	require.NoError(t, err)
-	b, err := viz.FilterGrid{Filters: changed}.Image()
-	require.NoError(t, err)
-	_, far := difference(a, b)
-	pixels := float64(a.Bounds().Dx() * a.Bounds().Dy())
-	assert.Greater(t, float64(far)/pixels, 0.0005)
+	_, far := difference(sheet("No. 1718"), sheet("No. 1716"))
+	assert.Greater(t, far, mostFar)
 }

@@ -21,7 +21,25 @@ func TestLayoutKeepsThingsApart(t *testing.T) {
 	})
 }
 
-func checkNodes(t *rapid.T, l *layout) {
+// A graph may be a single node of any kind, or several without an edge.
+func TestLayoutOfLooseNodes(t *testing.T) {
+	var all Graph
+	for kind, name := range kindNames {
+		node := GraphNode{ID: name, Kind: NodeKind(kind), Group: "group"[:kind%2*5], Shape: "1"}
+		all.Nodes = append(all.Nodes, node)
+		for _, g := range []Graph{{Nodes: []GraphNode{node}}, all} {
+			l, err := newLayout(g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkNodes(t, l)
+		}
+	}
+}
+
+type failer interface{ Fatalf(string, ...any) }
+
+func checkNodes(t failer, l *layout) {
 	for i, a := range l.spots {
 		r := l.rows[a.row]
 		if a.x < r.x || a.right() > r.right() || a.y < r.y || a.bottom() > r.bottom() {
@@ -43,7 +61,7 @@ func checkNodes(t *rapid.T, l *layout) {
 	}
 }
 
-func checkWires(t *rapid.T, l *layout) {
+func checkWires(t failer, l *layout) {
 	for i, w := range l.wires {
 		for k := 1; k < len(w.points); k++ {
 			a, b := w.points[k-1], w.points[k]

@@ -1,9 +1,10 @@
 package viz
 
 import (
+	"cmp"
 	"fmt"
 	"image"
-	"sort"
+	"slices"
 )
 
 // Overview shows one image's way through a network: the input, a row of small maps for each layer, and the class scores as bars.
@@ -123,7 +124,7 @@ func (o Overview) order() []int {
 	if len(classes) <= mostBars {
 		return classes
 	}
-	sort.SliceStable(classes, func(i, j int) bool { return o.Probabilities[classes[i]] > o.Probabilities[classes[j]] })
+	slices.SortStableFunc(classes, func(a, b int) int { return cmp.Compare(o.Probabilities[b], o.Probabilities[a]) }) // NaN last
 	return classes[:fewestBars]
 }
 
@@ -136,17 +137,12 @@ func (o Overview) shownNote() string {
 
 func (o Overview) bars() block {
 	const height, width, names = 14, 420, 150
-	best := 0
-	for i, p := range o.Probabilities {
-		if p > o.Probabilities[best] {
-			best = i
-		}
-	}
+	best := RangeOf(o.Probabilities).Max
 	rows := column(3, alignStart)
 	for _, class := range o.order() {
 		p := o.Probabilities[class]
 		face, colour := bodyText, hairline
-		if class == best {
+		if p == best {
 			face, colour = boldText, blue
 		}
 		length := 1
