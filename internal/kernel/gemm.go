@@ -1,7 +1,9 @@
 package kernel
 
+import "math"
+
 const (
-	depthBlock   = 768     // k is cut into blocks of at most this: a panel of B then stays in L2 while every tile of A passes it
+	depthBlock   = 1024    // k is cut into blocks of at most this: a panel of B then stays in L2 while every tile of A passes it
 	rowBlock     = 256     // rows of packed A that stay in L2 while the panels pass
 	colBlock     = 256     // columns of B a job packs for itself
 	sharedB      = 1 << 20 // up to this many elements B is packed once for all jobs, which may then split the rows too
@@ -86,16 +88,24 @@ func (p *product[T]) plan(m, n, k int) {
 	p.depth = depthOf(k)
 	p.panels = ceilDiv(n, p.e.cols)
 	p.shared = k*n <= sharedB
-	jobs := max(1, min(gemmJobs, m*n*k/gemmJobWork))
-	p.panelsPerJob = min(max(1, colBlock/p.e.cols), max(1, p.panels/jobs))
-	p.rowJobs = 1
-	if p.shared {
-		p.rowJobs = max(1, min(len(p.tiles), jobs/ceilDiv(p.panels, p.panelsPerJob)))
-	}
+	p.share(max(1, min(gemmJobs, m*n*k/gemmJobWork)))
 	p.packedA = grow(p.packedA, m*k)
 	if p.shared {
 		p.packedB = grow(p.packedB, p.panels*p.e.cols*k)
 	}
+}
+
+// share cuts C into about the given number of jobs. Where B is packed for all, they are as square as can be, which reads the packed
+// operands least often; where each job packs its own columns, they have all rows.
+func (p *product[T]) share(jobs int) {
+	if !p.shared {
+		p.rowJobs, p.panelsPerJob = 1, min(max(1, colBlock/p.e.cols), max(1, p.panels/jobs))
+		return
+	}
+	cols := int(math.Round(math.Sqrt(float64(jobs) * float64(p.n) / float64(max(1, p.m)))))
+	cols = max(1, min(cols, jobs, p.panels))
+	p.panelsPerJob = max(1, ceilDiv(p.panels, cols))
+	p.rowJobs = max(1, min(len(p.tiles), jobs/cols))
 }
 
 // depthOf returns the depth of the blocks that k is cut into, as equal as can be.
