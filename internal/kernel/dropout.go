@@ -1,6 +1,6 @@
 package kernel
 
-// Dropout sets each element to 0 with probability rate (at least 0, below 1) and divides the others by 1-rate (inverted dropout,
+// Dropout multiplies each element by 0 with probability rate (at least 0, below 1), the others by 1/(1-rate) (inverted dropout,
 // Srivastava et al. 2014, section 10). Whether element i is kept depends on key and i alone: no state, no order, the same mask on every
 // platform and for both element types, so DropoutBackward with the same key makes it again.
 func Dropout[T Float](x, y []T, rate float64, key uint64) {
@@ -12,15 +12,12 @@ func DropoutBackward[T Float](dy, dx []T, rate float64, key uint64) { Dropout(dy
 
 func dropout[T Float](o operands[T]) {
 	y := o.b[:len(o.a)]
-	scale := T(1 / (1 - o.rate))
+	mask := [2]T{T(1 / (1 - o.rate)), 0}
 	dropBelow := uint64(o.rate * (1 << 53))
 	state := splitMix(o.key) + uint64(o.first)*goldenGamma
 	for i, v := range o.a {
-		kept := v * scale
-		if splitMix(state)>>11 < dropBelow {
-			kept = 0
-		}
-		y[i] = kept
+		below := (splitMix(state)>>11 - dropBelow) >> 63 // 1 or 0; a branch would be guessed wrong half of the time
+		y[i] = v * mask[below&1]
 		state += goldenGamma
 	}
 }

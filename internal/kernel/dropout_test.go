@@ -70,16 +70,11 @@ func TestDropoutMaskIsFixed(t *testing.T) {
 	assert.Equal(t, uint64(0xb3c99ef5ff75c692), mask)
 }
 
-func TestDropoutDropsNaN(t *testing.T) {
-	x := make([]float32, 1000)
-	for i := range x {
-		x[i] = float32(math.NaN())
-	}
-	y, m := make([]float32, 1000), make([]float32, 1000)
-	Dropout(x, y, 0.5, 1)
-	Dropout(ones[float32](1000), m, 0.5, 1)
-	for i := range y {
-		require.Equal(t, m[i] == 0, y[i] == 0, "element %d", i)
+func TestDropoutHidesNoNaN(t *testing.T) {
+	y := []float32{float32(math.NaN()), float32(math.NaN()), float32(math.NaN()), float32(math.NaN())}
+	Dropout(y, y, 0.9, 1)
+	for _, v := range y {
+		assert.True(t, math.IsNaN(float64(v)))
 	}
 }
 

@@ -32,7 +32,7 @@ func avx2Table() table[float32] {
 	t.sgd, t.momentum, t.nesterov = vectorFunc(sgdAVX2).pass, vectorFunc(momentumAVX2).pass, vectorFunc(nesterovAVX2).pass
 	t.adaGrad, t.rmsProp = vectorFunc(adaGradAVX2).pass, vectorFunc(rmsPropAVX2).pass
 	t.adam, t.adamW = vectorFunc(adamAVX2).pass, vectorFunc(adamWAVX2).pass
-	setPools(&t)
+	setPools(&t, maxPool2AVX2, maxPool3AVX2)
 	setNorm(&t, vectorNorm{normRowAVX2, normBackwardRowAVX2, normSpreadRowAVX2})
 	return t
 }
@@ -46,7 +46,7 @@ func avx512Table() table[float32] {
 	t.sgd, t.momentum, t.nesterov = vectorFunc(sgdAVX512).pass, vectorFunc(momentumAVX512).pass, vectorFunc(nesterovAVX512).pass
 	t.adaGrad, t.rmsProp = vectorFunc(adaGradAVX512).pass, vectorFunc(rmsPropAVX512).pass
 	t.adam, t.adamW = vectorFunc(adamAVX512).pass, vectorFunc(adamWAVX512).pass
-	setPools(&t)
+	setPools(&t, maxPool2AVX512, maxPool3AVX512)
 	setNorm(&t, vectorNorm{normRowAVX512, normBackwardRowAVX512, normSpreadRowAVX512})
 	return t
 }

@@ -1125,7 +1125,7 @@ end:
 	RET
 
 // func normRowAVX2(n int, rows *float32, stride int, count int, k float32, alpha float32, x *float32, y *float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·normRowAVX2(SB), NOSPLIT, $0-56
 	MOVQ         n+0(FP), AX
 	MOVQ         rows+8(FP), CX
@@ -1133,10 +1133,8 @@ TEXT ·normRowAVX2(SB), NOSPLIT, $0-56
 	MOVQ         count+24(FP), BX
 	SHLQ         $0x02, DX
 	XORQ         SI, SI
-	MOVSS        k+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        alpha+36(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS k+32(FP), Y0
+	VBROADCASTSS alpha+36(FP), Y1
 	MOVQ         x+40(FP), DI
 	MOVQ         y+48(FP), R8
 	SUBQ         $0x08, AX
@@ -1199,7 +1197,7 @@ end:
 	RET
 
 // func normBackwardRowAVX2(n int, rows *float32, stride int, count int, k float32, alpha float32, y *float32, dy *float32, dx *float32, ratio *float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·normBackwardRowAVX2(SB), NOSPLIT, $0-72
 	MOVQ         n+0(FP), AX
 	MOVQ         rows+8(FP), CX
@@ -1207,10 +1205,8 @@ TEXT ·normBackwardRowAVX2(SB), NOSPLIT, $0-72
 	MOVQ         count+24(FP), BX
 	SHLQ         $0x02, DX
 	XORQ         SI, SI
-	MOVSS        k+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        alpha+36(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS k+32(FP), Y0
+	VBROADCASTSS alpha+36(FP), Y1
 	MOVQ         y+40(FP), DI
 	MOVQ         dy+48(FP), R8
 	MOVQ         dx+56(FP), R9
@@ -1283,7 +1279,7 @@ end:
 	RET
 
 // func normSpreadRowAVX2(n int, rows *float32, stride int, count int, factor float32, x *float32, dx *float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX, AVX2
 TEXT ·normSpreadRowAVX2(SB), NOSPLIT, $0-56
 	MOVQ         n+0(FP), AX
 	MOVQ         rows+8(FP), CX
@@ -1291,8 +1287,7 @@ TEXT ·normSpreadRowAVX2(SB), NOSPLIT, $0-56
 	MOVQ         count+24(FP), BX
 	SHLQ         $0x02, DX
 	XORQ         SI, SI
-	MOVSS        factor+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS factor+32(FP), Y0
 	MOVQ         x+40(FP), DI
 	MOVQ         dx+48(FP), R8
 	SUBQ         $0x08, AX
@@ -1360,8 +1355,8 @@ TEXT ·reluAVX512(SB), NOSPLIT, $0-48
 whole:
 	VMOVUPS   (CX)(BX*1), Z0
 	VPXORD    Z1, Z1, Z1
-	VCMPPS    $0x16, Z1, Z0, K2
-	VMOVAPS.Z Z0, K2, Z0
+	VCMPPS    $0x16, Z1, Z0, K4
+	VMOVAPS.Z Z0, K4, Z0
 	VMOVUPS   Z0, (DX)(BX*1)
 	ADDQ      $0x40, BX
 	SUBQ      $0x10, AX
@@ -1375,8 +1370,8 @@ part:
 	KMOVW     SI, K1
 	VMOVUPS.Z (CX)(BX*1), K1, Z0
 	VPXORD    Z2, Z2, Z2
-	VCMPPS    $0x16, Z2, Z0, K2
-	VMOVAPS.Z Z0, K2, Z0
+	VCMPPS    $0x16, Z2, Z0, K4
+	VMOVAPS.Z Z0, K4, Z0
 	VMOVUPS   Z0, K1, (DX)(BX*1)
 
 end:
@@ -1399,8 +1394,8 @@ whole:
 	VMOVUPS   (CX)(SI*1), Z0
 	VMOVUPS   (DX)(SI*1), Z1
 	VPXORD    Z2, Z2, Z2
-	VCMPPS    $0x16, Z2, Z0, K2
-	VMOVAPS.Z Z1, K2, Z0
+	VCMPPS    $0x16, Z2, Z0, K4
+	VMOVAPS.Z Z1, K4, Z0
 	VMOVUPS   Z0, (BX)(SI*1)
 	ADDQ      $0x40, SI
 	SUBQ      $0x10, AX
@@ -1415,8 +1410,8 @@ part:
 	VMOVUPS.Z (CX)(SI*1), K1, Z0
 	VMOVUPS.Z (DX)(SI*1), K1, Z1
 	VPXORD    Z3, Z3, Z3
-	VCMPPS    $0x16, Z3, Z0, K2
-	VMOVAPS.Z Z1, K2, Z0
+	VCMPPS    $0x16, Z3, Z0, K4
+	VMOVAPS.Z Z1, K4, Z0
 	VMOVUPS   Z0, K1, (BX)(SI*1)
 
 end:
@@ -2392,7 +2387,7 @@ end:
 	RET
 
 // func normRowAVX512(n int, rows *float32, stride int, count int, k float32, alpha float32, x *float32, y *float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·normRowAVX512(SB), NOSPLIT, $0-56
 	MOVQ         n+0(FP), AX
 	MOVQ         rows+8(FP), CX
@@ -2400,10 +2395,8 @@ TEXT ·normRowAVX512(SB), NOSPLIT, $0-56
 	MOVQ         count+24(FP), BX
 	SHLQ         $0x02, DX
 	XORQ         SI, SI
-	MOVSS        k+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        alpha+36(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS k+32(FP), Z0
+	VBROADCASTSS alpha+36(FP), Z1
 	MOVQ         x+40(FP), DI
 	MOVQ         y+48(FP), R8
 	SUBQ         $0x10, AX
@@ -2466,7 +2459,7 @@ end:
 	RET
 
 // func normBackwardRowAVX512(n int, rows *float32, stride int, count int, k float32, alpha float32, y *float32, dy *float32, dx *float32, ratio *float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·normBackwardRowAVX512(SB), NOSPLIT, $0-72
 	MOVQ         n+0(FP), AX
 	MOVQ         rows+8(FP), CX
@@ -2474,10 +2467,8 @@ TEXT ·normBackwardRowAVX512(SB), NOSPLIT, $0-72
 	MOVQ         count+24(FP), BX
 	SHLQ         $0x02, DX
 	XORQ         SI, SI
-	MOVSS        k+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        alpha+36(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS k+32(FP), Z0
+	VBROADCASTSS alpha+36(FP), Z1
 	MOVQ         y+40(FP), DI
 	MOVQ         dy+48(FP), R8
 	MOVQ         dx+56(FP), R9
@@ -2550,7 +2541,7 @@ end:
 	RET
 
 // func normSpreadRowAVX512(n int, rows *float32, stride int, count int, factor float32, x *float32, dx *float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·normSpreadRowAVX512(SB), NOSPLIT, $0-56
 	MOVQ         n+0(FP), AX
 	MOVQ         rows+8(FP), CX
@@ -2558,8 +2549,7 @@ TEXT ·normSpreadRowAVX512(SB), NOSPLIT, $0-56
 	MOVQ         count+24(FP), BX
 	SHLQ         $0x02, DX
 	XORQ         SI, SI
-	MOVSS        factor+32(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS factor+32(FP), Z0
 	MOVQ         x+40(FP), DI
 	MOVQ         dx+48(FP), R8
 	SUBQ         $0x10, AX
@@ -2571,17 +2561,17 @@ whole:
 	MOVQ   BX, R10
 
 rowsofwhole:
-	VMOVUPS (R9), Z3
-	VADDPS  Z3, Z1, Z1
+	VMOVUPS (R9), Z2
+	VADDPS  Z2, Z1, Z1
 	ADDQ    DX, R9
 	DECQ    R10
 	JNE     rowsofwhole
-	VMOVUPS (R8)(SI*1), Z3
+	VMOVUPS (R8)(SI*1), Z2
 	VMOVUPS (DI)(SI*1), Z4
 	VMULPS  Z4, Z0, Z4
 	VMULPS  Z1, Z4, Z4
-	VSUBPS  Z4, Z3, Z3
-	VMOVUPS Z3, (R8)(SI*1)
+	VSUBPS  Z4, Z2, Z2
+	VMOVUPS Z2, (R8)(SI*1)
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, AX
 	JGE     whole
@@ -2592,20 +2582,20 @@ part:
 	MOVQ   $-1, R9
 	BZHIQ  AX, R9, R9
 	KMOVW  R9, K1
-	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
 	LEAQ   (CX)(SI*1), AX
 	MOVQ   BX, CX
 
 rowsofpart:
 	VMOVUPS.Z (AX), K1, Z1
-	VADDPS    Z1, Z2, Z2
+	VADDPS    Z1, Z3, Z3
 	ADDQ      DX, AX
 	DECQ      CX
 	JNE       rowsofpart
 	VMOVUPS.Z (R8)(SI*1), K1, Z1
-	VMOVUPS.Z (DI)(SI*1), K1, Z3
-	VMULPS    Z3, Z0, Z0
+	VMOVUPS.Z (DI)(SI*1), K1, Z2
 	VMULPS    Z2, Z0, Z0
+	VMULPS    Z3, Z0, Z0
 	VSUBPS    Z0, Z1, Z0
 	VMOVUPS   Z0, K1, (R8)(SI*1)
 
@@ -2613,9 +2603,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func maxPool2(rows int, cols int, width int, x *float32, y *float32, at *int32)
+// func maxPool2AVX2(rows int, cols int, width int, x *float32, y *float32, at *int32)
 // Requires: AVX, AVX2, CMOV
-TEXT ·maxPool2(SB), NOSPLIT, $0-48
+TEXT ·maxPool2AVX2(SB), NOSPLIT, $0-48
 	MOVQ         rows+0(FP), AX
 	MOVQ         cols+8(FP), CX
 	MOVQ         width+16(FP), DX
@@ -2628,619 +2618,6 @@ TEXT ·maxPool2(SB), NOSPLIT, $0-48
 	VPBROADCASTD X0, Y0
 	VPCMPEQD     Y1, Y1, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	MOVQ         DX, R11
-	SHLQ         $0x02, R11
-	MOVQ         DX, R12
-	SHLQ         $0x02, R12
-	CMPQ         CX, $0x08
-	JLT          narrow
-	LEAQ         -8(CX), R13
-
-wide:
-	XORQ DI, DI
-
-turn:
-	LEAQ         (BX)(DI*8), R14
-	LEAQ         (R8)(DI*2), R15
-	VMOVD        R15, X2
-	VPBROADCASTD X2, Y2
-	VPADDD       shuffledOffsets<>+0(SB), Y2, Y2
-	VMOVAPS      Y2, Y5
-	VMOVUPS      (R14), Y4
-	VMOVUPS      32(R14), Y6
-	VSHUFPS      $0x88, Y6, Y4, Y3
-	VSHUFPS      $0xdd, Y6, Y4, Y6
-	VMOVAPS      Y3, Y3
-	VMOVAPS      Y5, Y4
-	VPADDD       Y1, Y5, Y5
-	VCMPPS       $0x16, Y3, Y6, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VANDPS       Y8, Y7, Y7
-	VBLENDVPS    Y7, Y6, Y3, Y3
-	VBLENDVPS    Y7, Y5, Y4, Y4
-	ADDQ         R11, R14
-	VPADDD       Y0, Y2, Y2
-	VMOVAPS      Y2, Y2
-	VMOVUPS      (R14), Y5
-	VMOVUPS      32(R14), Y6
-	VSHUFPS      $0x88, Y6, Y5, Y7
-	VSHUFPS      $0xdd, Y6, Y5, Y5
-	VCMPPS       $0x16, Y3, Y7, Y6
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VANDPS       Y8, Y6, Y6
-	VBLENDVPS    Y6, Y7, Y3, Y3
-	VBLENDVPS    Y6, Y2, Y4, Y4
-	VPADDD       Y1, Y2, Y2
-	VCMPPS       $0x16, Y3, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VANDPS       Y7, Y6, Y6
-	VBLENDVPS    Y6, Y5, Y3, Y3
-	VBLENDVPS    Y6, Y2, Y4, Y4
-	VPERMQ       $0xd8, Y3, Y3
-	LEAQ         (SI)(DI*1), R14
-	VMOVUPS      Y3, (R9)(R14*4)
-	VPERMQ       $0xd8, Y4, Y4
-	LEAQ         (SI)(DI*1), R14
-	VMOVUPS      Y4, (R10)(R14*4)
-	CMPQ         DI, R13
-	JGE          turned
-	ADDQ         $0x08, DI
-	CMPQ         DI, R13
-	CMOVQGT      R13, DI
-	JMP          turn
-
-turned:
-	LEAQ (BX)(R12*2), BX
-	LEAQ (R8)(DX*2), R8
-	ADDQ CX, SI
-	DECQ AX
-	JNE  wide
-	VZEROUPPER
-	RET
-
-narrow:
-	XORQ    DI, DI
-	IMUL3Q  $0x01, CX, R13
-	SUBQ    $0x00, R13
-	XORQ    R14, R14
-	TESTQ   R13, R13
-	CMOVQLT R14, R13
-	MOVQ    $0x00000008, R14
-	CMPQ    R13, R14
-	CMOVQGT R14, R13
-	LEAQ    firstLanes<>+0(SB), R14
-	NEGQ    R13
-	VMOVUPS 32(R14)(R13*4), Y2
-	IMUL3Q  $0x02, CX, R13
-	SUBQ    $0x00, R13
-	XORQ    R14, R14
-	TESTQ   R13, R13
-	CMOVQLT R14, R13
-	MOVQ    $0x00000008, R14
-	CMPQ    R13, R14
-	CMOVQGT R14, R13
-	LEAQ    firstLanes<>+0(SB), R14
-	NEGQ    R13
-	VMOVUPS 32(R14)(R13*4), Y3
-	IMUL3Q  $0x02, CX, R13
-	SUBQ    $0x08, R13
-	XORQ    R14, R14
-	TESTQ   R13, R13
-	CMOVQLT R14, R13
-	MOVQ    $0x00000008, R14
-	CMPQ    R13, R14
-	CMOVQGT R14, R13
-	LEAQ    firstLanes<>+0(SB), R14
-	NEGQ    R13
-	VMOVUPS 32(R14)(R13*4), Y4
-
-part:
-	LEAQ         (BX)(DI*8), R13
-	LEAQ         (R8)(DI*2), R14
-	VMOVD        R14, X5
-	VPBROADCASTD X5, Y5
-	VPADDD       shuffledOffsets<>+0(SB), Y5, Y5
-	VMOVAPS      Y5, Y8
-	VMASKMOVPS   (R13), Y3, Y7
-	VMASKMOVPS   32(R13), Y4, Y9
-	VSHUFPS      $0x88, Y9, Y7, Y6
-	VSHUFPS      $0xdd, Y9, Y7, Y9
-	VMOVAPS      Y6, Y6
-	VMOVAPS      Y8, Y7
-	VPADDD       Y1, Y8, Y8
-	VCMPPS       $0x16, Y6, Y9, Y10
-	VCMPPS       $0x07, Y6, Y6, Y11
-	VANDPS       Y11, Y10, Y10
-	VBLENDVPS    Y10, Y9, Y6, Y6
-	VBLENDVPS    Y10, Y8, Y7, Y7
-	ADDQ         R11, R13
-	VPADDD       Y0, Y5, Y5
-	VMOVAPS      Y5, Y5
-	VMASKMOVPS   (R13), Y3, Y8
-	VMASKMOVPS   32(R13), Y4, Y9
-	VSHUFPS      $0x88, Y9, Y8, Y10
-	VSHUFPS      $0xdd, Y9, Y8, Y8
-	VCMPPS       $0x16, Y6, Y10, Y9
-	VCMPPS       $0x07, Y6, Y6, Y11
-	VANDPS       Y11, Y9, Y9
-	VBLENDVPS    Y9, Y10, Y6, Y6
-	VBLENDVPS    Y9, Y5, Y7, Y7
-	VPADDD       Y1, Y5, Y5
-	VCMPPS       $0x16, Y6, Y8, Y9
-	VCMPPS       $0x07, Y6, Y6, Y10
-	VANDPS       Y10, Y9, Y9
-	VBLENDVPS    Y9, Y8, Y6, Y6
-	VBLENDVPS    Y9, Y5, Y7, Y7
-	VPERMQ       $0xd8, Y6, Y6
-	LEAQ         (SI)(DI*1), R13
-	VMASKMOVPS   Y6, Y2, (R9)(R13*4)
-	VPERMQ       $0xd8, Y7, Y7
-	LEAQ         (SI)(DI*1), R13
-	VMASKMOVPS   Y7, Y2, (R10)(R13*4)
-	LEAQ         (BX)(R12*2), BX
-	LEAQ         (R8)(DX*2), R8
-	ADDQ         CX, SI
-	DECQ         AX
-	JNE          part
-	VZEROUPPER
-	RET
-
-DATA shuffledOffsets<>+0(SB)/4, $0x00000000
-DATA shuffledOffsets<>+4(SB)/4, $0x00000002
-DATA shuffledOffsets<>+8(SB)/4, $0x00000008
-DATA shuffledOffsets<>+12(SB)/4, $0x0000000a
-DATA shuffledOffsets<>+16(SB)/4, $0x00000004
-DATA shuffledOffsets<>+20(SB)/4, $0x00000006
-DATA shuffledOffsets<>+24(SB)/4, $0x0000000c
-DATA shuffledOffsets<>+28(SB)/4, $0x0000000e
-GLOBL shuffledOffsets<>(SB), RODATA|NOPTR, $32
-
-// func maxPool3(rows int, cols int, width int, x *float32, y *float32, at *int32)
-// Requires: AVX, AVX2, CMOV
-TEXT ·maxPool3(SB), NOSPLIT, $0-48
-	MOVQ         rows+0(FP), AX
-	MOVQ         cols+8(FP), CX
-	MOVQ         width+16(FP), DX
-	MOVQ         x+24(FP), BX
-	XORQ         SI, SI
-	XORQ         R8, R8
-	MOVQ         y+32(FP), R9
-	MOVQ         at+40(FP), R10
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Y0
-	VPCMPEQD     Y1, Y1, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	MOVQ         DX, R11
-	SHLQ         $0x02, R11
-	MOVQ         DX, R12
-	SHLQ         $0x02, R12
-	CMPQ         CX, $0x08
-	JLT          narrow
-	LEAQ         -8(CX), R13
-
-wide:
-	XORQ DI, DI
-
-turn:
-	LEAQ         (BX)(DI*8), R14
-	LEAQ         (R8)(DI*2), R15
-	VMOVD        R15, X2
-	VPBROADCASTD X2, Y2
-	VPADDD       shuffledOffsets<>+0(SB), Y2, Y2
-	VMOVAPS      Y2, Y5
-	VMOVUPS      (R14), Y4
-	VMOVUPS      32(R14), Y6
-	VSHUFPS      $0x88, Y6, Y4, Y3
-	VSHUFPS      $0xdd, Y6, Y4, Y6
-	VMOVAPS      Y3, Y3
-	VMOVAPS      Y5, Y4
-	VPADDD       Y1, Y5, Y5
-	VCMPPS       $0x16, Y3, Y6, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VANDPS       Y8, Y7, Y7
-	VBLENDVPS    Y7, Y6, Y3, Y3
-	VBLENDVPS    Y7, Y5, Y4, Y4
-	VMOVUPS      4(R14), Y6
-	VMOVUPS      36(R14), Y7
-	VSHUFPS      $0x88, Y7, Y6, Y8
-	VSHUFPS      $0xdd, Y7, Y6, Y6
-	VPADDD       Y1, Y5, Y5
-	VCMPPS       $0x16, Y3, Y6, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VANDPS       Y8, Y7, Y7
-	VBLENDVPS    Y7, Y6, Y3, Y3
-	VBLENDVPS    Y7, Y5, Y4, Y4
-	ADDQ         R11, R14
-	VPADDD       Y0, Y2, Y2
-	VMOVAPS      Y2, Y5
-	VMOVUPS      (R14), Y6
-	VMOVUPS      32(R14), Y7
-	VSHUFPS      $0x88, Y7, Y6, Y8
-	VSHUFPS      $0xdd, Y7, Y6, Y6
-	VCMPPS       $0x16, Y3, Y8, Y7
-	VCMPPS       $0x07, Y3, Y3, Y9
-	VANDPS       Y9, Y7, Y7
-	VBLENDVPS    Y7, Y8, Y3, Y3
-	VBLENDVPS    Y7, Y5, Y4, Y4
-	VPADDD       Y1, Y5, Y5
-	VCMPPS       $0x16, Y3, Y6, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VANDPS       Y8, Y7, Y7
-	VBLENDVPS    Y7, Y6, Y3, Y3
-	VBLENDVPS    Y7, Y5, Y4, Y4
-	VMOVUPS      4(R14), Y6
-	VMOVUPS      36(R14), Y7
-	VSHUFPS      $0x88, Y7, Y6, Y8
-	VSHUFPS      $0xdd, Y7, Y6, Y6
-	VPADDD       Y1, Y5, Y5
-	VCMPPS       $0x16, Y3, Y6, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VANDPS       Y8, Y7, Y7
-	VBLENDVPS    Y7, Y6, Y3, Y3
-	VBLENDVPS    Y7, Y5, Y4, Y4
-	ADDQ         R11, R14
-	VPADDD       Y0, Y2, Y2
-	VMOVAPS      Y2, Y2
-	VMOVUPS      (R14), Y5
-	VMOVUPS      32(R14), Y6
-	VSHUFPS      $0x88, Y6, Y5, Y7
-	VSHUFPS      $0xdd, Y6, Y5, Y5
-	VCMPPS       $0x16, Y3, Y7, Y6
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VANDPS       Y8, Y6, Y6
-	VBLENDVPS    Y6, Y7, Y3, Y3
-	VBLENDVPS    Y6, Y2, Y4, Y4
-	VPADDD       Y1, Y2, Y2
-	VCMPPS       $0x16, Y3, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VANDPS       Y7, Y6, Y6
-	VBLENDVPS    Y6, Y5, Y3, Y3
-	VBLENDVPS    Y6, Y2, Y4, Y4
-	VMOVUPS      4(R14), Y5
-	VMOVUPS      36(R14), Y6
-	VSHUFPS      $0x88, Y6, Y5, Y7
-	VSHUFPS      $0xdd, Y6, Y5, Y5
-	VPADDD       Y1, Y2, Y2
-	VCMPPS       $0x16, Y3, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VANDPS       Y7, Y6, Y6
-	VBLENDVPS    Y6, Y5, Y3, Y3
-	VBLENDVPS    Y6, Y2, Y4, Y4
-	VPERMQ       $0xd8, Y3, Y3
-	LEAQ         (SI)(DI*1), R14
-	VMOVUPS      Y3, (R9)(R14*4)
-	VPERMQ       $0xd8, Y4, Y4
-	LEAQ         (SI)(DI*1), R14
-	VMOVUPS      Y4, (R10)(R14*4)
-	CMPQ         DI, R13
-	JGE          turned
-	ADDQ         $0x08, DI
-	CMPQ         DI, R13
-	CMOVQGT      R13, DI
-	JMP          turn
-
-turned:
-	LEAQ (BX)(R12*2), BX
-	LEAQ (R8)(DX*2), R8
-	ADDQ CX, SI
-	DECQ AX
-	JNE  wide
-	VZEROUPPER
-	RET
-
-narrow:
-	XORQ    DI, DI
-	IMUL3Q  $0x01, CX, R13
-	SUBQ    $0x00, R13
-	XORQ    R14, R14
-	TESTQ   R13, R13
-	CMOVQLT R14, R13
-	MOVQ    $0x00000008, R14
-	CMPQ    R13, R14
-	CMOVQGT R14, R13
-	LEAQ    firstLanes<>+0(SB), R14
-	NEGQ    R13
-	VMOVUPS 32(R14)(R13*4), Y2
-	IMUL3Q  $0x02, CX, R13
-	SUBQ    $0x00, R13
-	XORQ    R14, R14
-	TESTQ   R13, R13
-	CMOVQLT R14, R13
-	MOVQ    $0x00000008, R14
-	CMPQ    R13, R14
-	CMOVQGT R14, R13
-	LEAQ    firstLanes<>+0(SB), R14
-	NEGQ    R13
-	VMOVUPS 32(R14)(R13*4), Y3
-	IMUL3Q  $0x02, CX, R13
-	SUBQ    $0x08, R13
-	XORQ    R14, R14
-	TESTQ   R13, R13
-	CMOVQLT R14, R13
-	MOVQ    $0x00000008, R14
-	CMPQ    R13, R14
-	CMOVQGT R14, R13
-	LEAQ    firstLanes<>+0(SB), R14
-	NEGQ    R13
-	VMOVUPS 32(R14)(R13*4), Y4
-
-part:
-	LEAQ         (BX)(DI*8), R13
-	LEAQ         (R8)(DI*2), R14
-	VMOVD        R14, X5
-	VPBROADCASTD X5, Y5
-	VPADDD       shuffledOffsets<>+0(SB), Y5, Y5
-	VMOVAPS      Y5, Y8
-	VMASKMOVPS   (R13), Y3, Y7
-	VMASKMOVPS   32(R13), Y4, Y9
-	VSHUFPS      $0x88, Y9, Y7, Y6
-	VSHUFPS      $0xdd, Y9, Y7, Y9
-	VMOVAPS      Y6, Y6
-	VMOVAPS      Y8, Y7
-	VPADDD       Y1, Y8, Y8
-	VCMPPS       $0x16, Y6, Y9, Y10
-	VCMPPS       $0x07, Y6, Y6, Y11
-	VANDPS       Y11, Y10, Y10
-	VBLENDVPS    Y10, Y9, Y6, Y6
-	VBLENDVPS    Y10, Y8, Y7, Y7
-	VMASKMOVPS   4(R13), Y3, Y9
-	VMASKMOVPS   36(R13), Y4, Y10
-	VSHUFPS      $0x88, Y10, Y9, Y11
-	VSHUFPS      $0xdd, Y10, Y9, Y9
-	VPADDD       Y1, Y8, Y8
-	VCMPPS       $0x16, Y6, Y9, Y10
-	VCMPPS       $0x07, Y6, Y6, Y11
-	VANDPS       Y11, Y10, Y10
-	VBLENDVPS    Y10, Y9, Y6, Y6
-	VBLENDVPS    Y10, Y8, Y7, Y7
-	ADDQ         R11, R13
-	VPADDD       Y0, Y5, Y5
-	VMOVAPS      Y5, Y8
-	VMASKMOVPS   (R13), Y3, Y9
-	VMASKMOVPS   32(R13), Y4, Y10
-	VSHUFPS      $0x88, Y10, Y9, Y11
-	VSHUFPS      $0xdd, Y10, Y9, Y9
-	VCMPPS       $0x16, Y6, Y11, Y10
-	VCMPPS       $0x07, Y6, Y6, Y12
-	VANDPS       Y12, Y10, Y10
-	VBLENDVPS    Y10, Y11, Y6, Y6
-	VBLENDVPS    Y10, Y8, Y7, Y7
-	VPADDD       Y1, Y8, Y8
-	VCMPPS       $0x16, Y6, Y9, Y10
-	VCMPPS       $0x07, Y6, Y6, Y11
-	VANDPS       Y11, Y10, Y10
-	VBLENDVPS    Y10, Y9, Y6, Y6
-	VBLENDVPS    Y10, Y8, Y7, Y7
-	VMASKMOVPS   4(R13), Y3, Y9
-	VMASKMOVPS   36(R13), Y4, Y10
-	VSHUFPS      $0x88, Y10, Y9, Y11
-	VSHUFPS      $0xdd, Y10, Y9, Y9
-	VPADDD       Y1, Y8, Y8
-	VCMPPS       $0x16, Y6, Y9, Y10
-	VCMPPS       $0x07, Y6, Y6, Y11
-	VANDPS       Y11, Y10, Y10
-	VBLENDVPS    Y10, Y9, Y6, Y6
-	VBLENDVPS    Y10, Y8, Y7, Y7
-	ADDQ         R11, R13
-	VPADDD       Y0, Y5, Y5
-	VMOVAPS      Y5, Y5
-	VMASKMOVPS   (R13), Y3, Y8
-	VMASKMOVPS   32(R13), Y4, Y9
-	VSHUFPS      $0x88, Y9, Y8, Y10
-	VSHUFPS      $0xdd, Y9, Y8, Y8
-	VCMPPS       $0x16, Y6, Y10, Y9
-	VCMPPS       $0x07, Y6, Y6, Y11
-	VANDPS       Y11, Y9, Y9
-	VBLENDVPS    Y9, Y10, Y6, Y6
-	VBLENDVPS    Y9, Y5, Y7, Y7
-	VPADDD       Y1, Y5, Y5
-	VCMPPS       $0x16, Y6, Y8, Y9
-	VCMPPS       $0x07, Y6, Y6, Y10
-	VANDPS       Y10, Y9, Y9
-	VBLENDVPS    Y9, Y8, Y6, Y6
-	VBLENDVPS    Y9, Y5, Y7, Y7
-	VMASKMOVPS   4(R13), Y3, Y8
-	VMASKMOVPS   36(R13), Y4, Y9
-	VSHUFPS      $0x88, Y9, Y8, Y10
-	VSHUFPS      $0xdd, Y9, Y8, Y8
-	VPADDD       Y1, Y5, Y5
-	VCMPPS       $0x16, Y6, Y8, Y9
-	VCMPPS       $0x07, Y6, Y6, Y10
-	VANDPS       Y10, Y9, Y9
-	VBLENDVPS    Y9, Y8, Y6, Y6
-	VBLENDVPS    Y9, Y5, Y7, Y7
-	VPERMQ       $0xd8, Y6, Y6
-	LEAQ         (SI)(DI*1), R13
-	VMASKMOVPS   Y6, Y2, (R9)(R13*4)
-	VPERMQ       $0xd8, Y7, Y7
-	LEAQ         (SI)(DI*1), R13
-	VMASKMOVPS   Y7, Y2, (R10)(R13*4)
-	LEAQ         (BX)(R12*2), BX
-	LEAQ         (R8)(DX*2), R8
-	ADDQ         CX, SI
-	DECQ         AX
-	JNE          part
-	VZEROUPPER
-	RET
-
-// func maxPool2Backward(rows int, cols int, width int, at *int32, dy *float32, dx *float32)
-// Requires: AVX, AVX2, CMOV
-TEXT ·maxPool2Backward(SB), NOSPLIT, $0-48
-	MOVQ         rows+0(FP), AX
-	MOVQ         cols+8(FP), CX
-	MOVQ         width+16(FP), DX
-	MOVQ         dx+40(FP), BX
-	XORQ         SI, SI
-	XORQ         R8, R8
-	MOVQ         at+24(FP), R9
-	MOVQ         dy+32(FP), R10
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Y0
-	VPCMPEQD     Y1, Y1, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	MOVQ         DX, R11
-	SHLQ         $0x02, R11
-	CMPQ         CX, $0x08
-	JLT          narrow
-	LEAQ         -8(CX), R12
-
-wide:
-	XORQ DI, DI
-
-turn:
-	LEAQ         (BX)(DI*8), R13
-	LEAQ         (R8)(DI*2), R14
-	VMOVD        R14, X2
-	VPBROADCASTD X2, Y2
-	VPADDD       evenOffsets<>+0(SB), Y2, Y2
-	LEAQ         (SI)(DI*1), R14
-	VMOVUPS      (R9)(R14*4), Y3
-	LEAQ         (SI)(DI*1), R14
-	VMOVUPS      (R10)(R14*4), Y4
-	VPCMPEQD     Y2, Y3, Y5
-	VANDPS       Y4, Y5, Y5
-	VPADDD       Y1, Y2, Y6
-	VPCMPEQD     Y6, Y3, Y6
-	VANDPS       Y4, Y6, Y6
-	VUNPCKLPS    Y6, Y5, Y7
-	VUNPCKHPS    Y6, Y5, Y5
-	VPERM2F128   $0x20, Y5, Y7, Y6
-	VPERM2F128   $0x31, Y5, Y7, Y5
-	VMOVUPS      Y6, (R13)
-	VMOVUPS      Y5, 32(R13)
-	LEAQ         (R13)(DX*4), R13
-	VPADDD       Y0, Y2, Y2
-	VPCMPEQD     Y2, Y3, Y5
-	VANDPS       Y4, Y5, Y5
-	VPADDD       Y1, Y2, Y2
-	VPCMPEQD     Y2, Y3, Y2
-	VANDPS       Y4, Y2, Y2
-	VUNPCKLPS    Y2, Y5, Y3
-	VUNPCKHPS    Y2, Y5, Y2
-	VPERM2F128   $0x20, Y2, Y3, Y4
-	VPERM2F128   $0x31, Y2, Y3, Y2
-	VMOVUPS      Y4, (R13)
-	VMOVUPS      Y2, 32(R13)
-	CMPQ         DI, R12
-	JGE          turned
-	ADDQ         $0x08, DI
-	CMPQ         DI, R12
-	CMOVQGT      R12, DI
-	JMP          turn
-
-turned:
-	LEAQ (BX)(R11*2), BX
-	LEAQ (R8)(DX*2), R8
-	ADDQ CX, SI
-	DECQ AX
-	JNE  wide
-	VZEROUPPER
-	RET
-
-narrow:
-	XORQ    DI, DI
-	IMUL3Q  $0x01, CX, R12
-	SUBQ    $0x00, R12
-	XORQ    R13, R13
-	TESTQ   R12, R12
-	CMOVQLT R13, R12
-	MOVQ    $0x00000008, R13
-	CMPQ    R12, R13
-	CMOVQGT R13, R12
-	LEAQ    firstLanes<>+0(SB), R13
-	NEGQ    R12
-	VMOVUPS 32(R13)(R12*4), Y2
-	IMUL3Q  $0x02, CX, R12
-	SUBQ    $0x00, R12
-	XORQ    R13, R13
-	TESTQ   R12, R12
-	CMOVQLT R13, R12
-	MOVQ    $0x00000008, R13
-	CMPQ    R12, R13
-	CMOVQGT R13, R12
-	LEAQ    firstLanes<>+0(SB), R13
-	NEGQ    R12
-	VMOVUPS 32(R13)(R12*4), Y3
-	IMUL3Q  $0x02, CX, R12
-	SUBQ    $0x08, R12
-	XORQ    R13, R13
-	TESTQ   R12, R12
-	CMOVQLT R13, R12
-	MOVQ    $0x00000008, R13
-	CMPQ    R12, R13
-	CMOVQGT R13, R12
-	LEAQ    firstLanes<>+0(SB), R13
-	NEGQ    R12
-	VMOVUPS 32(R13)(R12*4), Y4
-
-part:
-	LEAQ         (BX)(DI*8), R12
-	LEAQ         (R8)(DI*2), R13
-	VMOVD        R13, X5
-	VPBROADCASTD X5, Y5
-	VPADDD       evenOffsets<>+0(SB), Y5, Y5
-	LEAQ         (SI)(DI*1), R13
-	VMASKMOVPS   (R9)(R13*4), Y2, Y6
-	LEAQ         (SI)(DI*1), R13
-	VMASKMOVPS   (R10)(R13*4), Y2, Y7
-	VPCMPEQD     Y5, Y6, Y8
-	VANDPS       Y7, Y8, Y8
-	VPADDD       Y1, Y5, Y9
-	VPCMPEQD     Y9, Y6, Y9
-	VANDPS       Y7, Y9, Y9
-	VUNPCKLPS    Y9, Y8, Y10
-	VUNPCKHPS    Y9, Y8, Y8
-	VPERM2F128   $0x20, Y8, Y10, Y9
-	VPERM2F128   $0x31, Y8, Y10, Y8
-	VMASKMOVPS   Y9, Y3, (R12)
-	VMASKMOVPS   Y8, Y4, 32(R12)
-	LEAQ         (R12)(DX*4), R12
-	VPADDD       Y0, Y5, Y5
-	VPCMPEQD     Y5, Y6, Y8
-	VANDPS       Y7, Y8, Y8
-	VPADDD       Y1, Y5, Y5
-	VPCMPEQD     Y5, Y6, Y5
-	VANDPS       Y7, Y5, Y5
-	VUNPCKLPS    Y5, Y8, Y6
-	VUNPCKHPS    Y5, Y8, Y5
-	VPERM2F128   $0x20, Y5, Y6, Y7
-	VPERM2F128   $0x31, Y5, Y6, Y5
-	VMASKMOVPS   Y7, Y3, (R12)
-	VMASKMOVPS   Y5, Y4, 32(R12)
-	LEAQ         (BX)(R11*2), BX
-	LEAQ         (R8)(DX*2), R8
-	ADDQ         CX, SI
-	DECQ         AX
-	JNE          part
-	VZEROUPPER
-	RET
-
-DATA evenOffsets<>+0(SB)/4, $0x00000000
-DATA evenOffsets<>+4(SB)/4, $0x00000002
-DATA evenOffsets<>+8(SB)/4, $0x00000004
-DATA evenOffsets<>+12(SB)/4, $0x00000006
-DATA evenOffsets<>+16(SB)/4, $0x00000008
-DATA evenOffsets<>+20(SB)/4, $0x0000000a
-DATA evenOffsets<>+24(SB)/4, $0x0000000c
-DATA evenOffsets<>+28(SB)/4, $0x0000000e
-GLOBL evenOffsets<>(SB), RODATA|NOPTR, $32
-
-// func sumPool2(rows int, cols int, width int, x *float32, y *float32, scale float32, bias float32)
-// Requires: AVX, AVX2, CMOV, SSE
-TEXT ·sumPool2(SB), NOSPLIT, $0-48
-	MOVQ         rows+0(FP), AX
-	MOVQ         cols+8(FP), CX
-	MOVQ         width+16(FP), DX
-	MOVQ         x+24(FP), BX
-	XORQ         SI, SI
-	XORQ         R8, R8
-	MOVQ         y+32(FP), R9
-	MOVSS        scale+40(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        bias+44(FP), X1
-	VBROADCASTSS X1, Y1
-	MOVQ         DX, R10
-	SHLQ         $0x02, R10
 	CMPQ         CX, $0x08
 	JLT          narrow
 	LEAQ         -8(CX), R11
@@ -3249,39 +2626,62 @@ wide:
 	XORQ DI, DI
 
 turn:
-	LEAQ    (BX)(DI*8), R12
-	VMOVUPS (R12), Y2
-	VMOVUPS 32(R12), Y3
-	VSHUFPS $0x88, Y3, Y2, Y4
-	VSHUFPS $0xdd, Y3, Y2, Y2
-	VADDPS  Y2, Y4, Y2
-	LEAQ    (R12)(DX*4), R12
-	VMOVUPS (R12), Y3
-	VMOVUPS 32(R12), Y4
-	VSHUFPS $0x88, Y4, Y3, Y5
-	VSHUFPS $0xdd, Y4, Y3, Y3
-	VADDPS  Y5, Y2, Y2
-	VADDPS  Y3, Y2, Y2
-	VMULPS  Y2, Y0, Y2
-	VADDPS  Y1, Y2, Y2
-	VPERMQ  $0xd8, Y2, Y2
-	LEAQ    (SI)(DI*1), R12
-	VMOVUPS Y2, (R9)(R12*4)
-	CMPQ    DI, R11
-	JGE     turned
-	ADDQ    $0x08, DI
-	CMPQ    DI, R11
-	CMOVQGT R11, DI
-	JMP     turn
+	LEAQ         (BX)(DI*8), R12
+	LEAQ         (R8)(DI*2), R13
+	VMOVD        R13, X2
+	VPBROADCASTD X2, Y2
+	VPADDD       shuffledEvens8<>+0(SB), Y2, Y2
+	VMOVAPS      Y2, Y5
+	VMOVUPS      (R12), Y4
+	VMOVUPS      32(R12), Y6
+	VSHUFPS      $0x88, Y6, Y4, Y3
+	VSHUFPS      $0xdd, Y6, Y4, Y6
+	VMOVAPS      Y3, Y3
+	VMOVAPS      Y5, Y4
+	VPADDD       Y1, Y5, Y5
+	VCMPPS       $0x16, Y3, Y6, Y7
+	VCMPPS       $0x07, Y3, Y3, Y8
+	VANDPS       Y8, Y7, Y7
+	VBLENDVPS    Y7, Y6, Y3, Y3
+	VBLENDVPS    Y7, Y5, Y4, Y4
+	LEAQ         (R12)(DX*4), R12
+	VPADDD       Y0, Y2, Y2
+	VMOVAPS      Y2, Y2
+	VMOVUPS      (R12), Y5
+	VMOVUPS      32(R12), Y6
+	VSHUFPS      $0x88, Y6, Y5, Y7
+	VSHUFPS      $0xdd, Y6, Y5, Y5
+	VCMPPS       $0x16, Y3, Y7, Y6
+	VCMPPS       $0x07, Y3, Y3, Y8
+	VANDPS       Y8, Y6, Y6
+	VBLENDVPS    Y6, Y7, Y3, Y3
+	VBLENDVPS    Y6, Y2, Y4, Y4
+	VPADDD       Y1, Y2, Y2
+	VCMPPS       $0x16, Y3, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VANDPS       Y7, Y6, Y6
+	VBLENDVPS    Y6, Y5, Y3, Y3
+	VBLENDVPS    Y6, Y2, Y4, Y4
+	VPERMQ       $0xd8, Y3, Y3
+	LEAQ         (SI)(DI*1), R12
+	VMOVUPS      Y3, (R9)(R12*4)
+	VPERMQ       $0xd8, Y4, Y4
+	LEAQ         (SI)(DI*1), R12
+	VMOVUPS      Y4, (R10)(R12*4)
+	CMPQ         DI, R11
+	JGE          turned
+	ADDQ         $0x08, DI
+	CMPQ         DI, R11
+	CMOVQGT      R11, DI
+	JMP          turn
 
 turned:
-	LEAQ (BX)(R10*2), BX
+	LEAQ (BX)(DX*8), BX
 	LEAQ (R8)(DX*2), R8
 	ADDQ CX, SI
 	DECQ AX
 	JNE  wide
-	VZEROUPPER
-	RET
+	JMP  end
 
 narrow:
 	XORQ    DI, DI
@@ -3320,46 +2720,83 @@ narrow:
 	VMOVUPS 32(R12)(R11*4), Y4
 
 part:
-	LEAQ       (BX)(DI*8), R11
-	VMASKMOVPS (R11), Y3, Y5
-	VMASKMOVPS 32(R11), Y4, Y6
-	VSHUFPS    $0x88, Y6, Y5, Y7
-	VSHUFPS    $0xdd, Y6, Y5, Y5
-	VADDPS     Y5, Y7, Y5
-	LEAQ       (R11)(DX*4), R11
-	VMASKMOVPS (R11), Y3, Y6
-	VMASKMOVPS 32(R11), Y4, Y7
-	VSHUFPS    $0x88, Y7, Y6, Y8
-	VSHUFPS    $0xdd, Y7, Y6, Y6
-	VADDPS     Y8, Y5, Y5
-	VADDPS     Y6, Y5, Y5
-	VMULPS     Y5, Y0, Y5
-	VADDPS     Y1, Y5, Y5
-	VPERMQ     $0xd8, Y5, Y5
-	LEAQ       (SI)(DI*1), R11
-	VMASKMOVPS Y5, Y2, (R9)(R11*4)
-	LEAQ       (BX)(R10*2), BX
-	LEAQ       (R8)(DX*2), R8
-	ADDQ       CX, SI
-	DECQ       AX
-	JNE        part
+	LEAQ         (BX)(DI*8), R11
+	LEAQ         (R8)(DI*2), R12
+	VMOVD        R12, X5
+	VPBROADCASTD X5, Y5
+	VPADDD       shuffledEvens8<>+0(SB), Y5, Y5
+	VMOVAPS      Y5, Y8
+	VMASKMOVPS   (R11), Y3, Y7
+	VMASKMOVPS   32(R11), Y4, Y9
+	VSHUFPS      $0x88, Y9, Y7, Y6
+	VSHUFPS      $0xdd, Y9, Y7, Y9
+	VMOVAPS      Y6, Y6
+	VMOVAPS      Y8, Y7
+	VPADDD       Y1, Y8, Y8
+	VCMPPS       $0x16, Y6, Y9, Y10
+	VCMPPS       $0x07, Y6, Y6, Y11
+	VANDPS       Y11, Y10, Y10
+	VBLENDVPS    Y10, Y9, Y6, Y6
+	VBLENDVPS    Y10, Y8, Y7, Y7
+	LEAQ         (R11)(DX*4), R11
+	VPADDD       Y0, Y5, Y5
+	VMOVAPS      Y5, Y5
+	VMASKMOVPS   (R11), Y3, Y8
+	VMASKMOVPS   32(R11), Y4, Y9
+	VSHUFPS      $0x88, Y9, Y8, Y10
+	VSHUFPS      $0xdd, Y9, Y8, Y8
+	VCMPPS       $0x16, Y6, Y10, Y9
+	VCMPPS       $0x07, Y6, Y6, Y11
+	VANDPS       Y11, Y9, Y9
+	VBLENDVPS    Y9, Y10, Y6, Y6
+	VBLENDVPS    Y9, Y5, Y7, Y7
+	VPADDD       Y1, Y5, Y5
+	VCMPPS       $0x16, Y6, Y8, Y9
+	VCMPPS       $0x07, Y6, Y6, Y10
+	VANDPS       Y10, Y9, Y9
+	VBLENDVPS    Y9, Y8, Y6, Y6
+	VBLENDVPS    Y9, Y5, Y7, Y7
+	VPERMQ       $0xd8, Y6, Y6
+	LEAQ         (SI)(DI*1), R11
+	VMASKMOVPS   Y6, Y2, (R9)(R11*4)
+	VPERMQ       $0xd8, Y7, Y7
+	LEAQ         (SI)(DI*1), R11
+	VMASKMOVPS   Y7, Y2, (R10)(R11*4)
+	LEAQ         (BX)(DX*8), BX
+	LEAQ         (R8)(DX*2), R8
+	ADDQ         CX, SI
+	DECQ         AX
+	JNE          part
+
+end:
 	VZEROUPPER
 	RET
 
-// func spreadPool2(rows int, cols int, width int, dy *float32, dx *float32, scale float32)
-// Requires: AVX, AVX2, CMOV, SSE
-TEXT ·spreadPool2(SB), NOSPLIT, $0-44
+DATA shuffledEvens8<>+0(SB)/4, $0x00000000
+DATA shuffledEvens8<>+4(SB)/4, $0x00000002
+DATA shuffledEvens8<>+8(SB)/4, $0x00000008
+DATA shuffledEvens8<>+12(SB)/4, $0x0000000a
+DATA shuffledEvens8<>+16(SB)/4, $0x00000004
+DATA shuffledEvens8<>+20(SB)/4, $0x00000006
+DATA shuffledEvens8<>+24(SB)/4, $0x0000000c
+DATA shuffledEvens8<>+28(SB)/4, $0x0000000e
+GLOBL shuffledEvens8<>(SB), RODATA|NOPTR, $32
+
+// func maxPool3AVX2(rows int, cols int, width int, x *float32, y *float32, at *int32)
+// Requires: AVX, AVX2, CMOV
+TEXT ·maxPool3AVX2(SB), NOSPLIT, $0-48
 	MOVQ         rows+0(FP), AX
 	MOVQ         cols+8(FP), CX
 	MOVQ         width+16(FP), DX
-	MOVQ         dx+32(FP), BX
+	MOVQ         x+24(FP), BX
 	XORQ         SI, SI
 	XORQ         R8, R8
-	MOVQ         dy+24(FP), R9
-	MOVSS        scale+40(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVQ         DX, R10
-	SHLQ         $0x02, R10
+	MOVQ         y+32(FP), R9
+	MOVQ         at+40(FP), R10
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	VPCMPEQD     Y1, Y1, Y1
+	VPSRLD       $0x1f, Y1, Y1
 	CMPQ         CX, $0x08
 	JLT          narrow
 	LEAQ         -8(CX), R11
@@ -3368,38 +2805,110 @@ wide:
 	XORQ DI, DI
 
 turn:
-	LEAQ       (BX)(DI*8), R12
-	LEAQ       (SI)(DI*1), R13
-	VMOVUPS    (R9)(R13*4), Y1
-	VMULPS     Y1, Y0, Y1
-	VUNPCKLPS  Y1, Y1, Y2
-	VUNPCKHPS  Y1, Y1, Y3
-	VPERM2F128 $0x20, Y3, Y2, Y4
-	VPERM2F128 $0x31, Y3, Y2, Y2
-	VMOVUPS    Y4, (R12)
-	VMOVUPS    Y2, 32(R12)
-	LEAQ       (R12)(DX*4), R12
-	VUNPCKLPS  Y1, Y1, Y2
-	VUNPCKHPS  Y1, Y1, Y1
-	VPERM2F128 $0x20, Y1, Y2, Y3
-	VPERM2F128 $0x31, Y1, Y2, Y1
-	VMOVUPS    Y3, (R12)
-	VMOVUPS    Y1, 32(R12)
-	CMPQ       DI, R11
-	JGE        turned
-	ADDQ       $0x08, DI
-	CMPQ       DI, R11
-	CMOVQGT    R11, DI
-	JMP        turn
+	LEAQ         (BX)(DI*8), R12
+	LEAQ         (R8)(DI*2), R13
+	VMOVD        R13, X2
+	VPBROADCASTD X2, Y2
+	VPADDD       shuffledEvens8<>+0(SB), Y2, Y2
+	VMOVAPS      Y2, Y5
+	VMOVUPS      (R12), Y4
+	VMOVUPS      32(R12), Y6
+	VSHUFPS      $0x88, Y6, Y4, Y3
+	VSHUFPS      $0xdd, Y6, Y4, Y6
+	VMOVAPS      Y3, Y3
+	VMOVAPS      Y5, Y4
+	VPADDD       Y1, Y5, Y5
+	VCMPPS       $0x16, Y3, Y6, Y7
+	VCMPPS       $0x07, Y3, Y3, Y8
+	VANDPS       Y8, Y7, Y7
+	VBLENDVPS    Y7, Y6, Y3, Y3
+	VBLENDVPS    Y7, Y5, Y4, Y4
+	VMOVUPS      4(R12), Y6
+	VMOVUPS      36(R12), Y7
+	VSHUFPS      $0x88, Y7, Y6, Y8
+	VSHUFPS      $0xdd, Y7, Y6, Y6
+	VPADDD       Y1, Y5, Y5
+	VCMPPS       $0x16, Y3, Y6, Y7
+	VCMPPS       $0x07, Y3, Y3, Y8
+	VANDPS       Y8, Y7, Y7
+	VBLENDVPS    Y7, Y6, Y3, Y3
+	VBLENDVPS    Y7, Y5, Y4, Y4
+	LEAQ         (R12)(DX*4), R12
+	VPADDD       Y0, Y2, Y2
+	VMOVAPS      Y2, Y5
+	VMOVUPS      (R12), Y6
+	VMOVUPS      32(R12), Y7
+	VSHUFPS      $0x88, Y7, Y6, Y8
+	VSHUFPS      $0xdd, Y7, Y6, Y6
+	VCMPPS       $0x16, Y3, Y8, Y7
+	VCMPPS       $0x07, Y3, Y3, Y9
+	VANDPS       Y9, Y7, Y7
+	VBLENDVPS    Y7, Y8, Y3, Y3
+	VBLENDVPS    Y7, Y5, Y4, Y4
+	VPADDD       Y1, Y5, Y5
+	VCMPPS       $0x16, Y3, Y6, Y7
+	VCMPPS       $0x07, Y3, Y3, Y8
+	VANDPS       Y8, Y7, Y7
+	VBLENDVPS    Y7, Y6, Y3, Y3
+	VBLENDVPS    Y7, Y5, Y4, Y4
+	VMOVUPS      4(R12), Y6
+	VMOVUPS      36(R12), Y7
+	VSHUFPS      $0x88, Y7, Y6, Y8
+	VSHUFPS      $0xdd, Y7, Y6, Y6
+	VPADDD       Y1, Y5, Y5
+	VCMPPS       $0x16, Y3, Y6, Y7
+	VCMPPS       $0x07, Y3, Y3, Y8
+	VANDPS       Y8, Y7, Y7
+	VBLENDVPS    Y7, Y6, Y3, Y3
+	VBLENDVPS    Y7, Y5, Y4, Y4
+	LEAQ         (R12)(DX*4), R12
+	VPADDD       Y0, Y2, Y2
+	VMOVAPS      Y2, Y2
+	VMOVUPS      (R12), Y5
+	VMOVUPS      32(R12), Y6
+	VSHUFPS      $0x88, Y6, Y5, Y7
+	VSHUFPS      $0xdd, Y6, Y5, Y5
+	VCMPPS       $0x16, Y3, Y7, Y6
+	VCMPPS       $0x07, Y3, Y3, Y8
+	VANDPS       Y8, Y6, Y6
+	VBLENDVPS    Y6, Y7, Y3, Y3
+	VBLENDVPS    Y6, Y2, Y4, Y4
+	VPADDD       Y1, Y2, Y2
+	VCMPPS       $0x16, Y3, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VANDPS       Y7, Y6, Y6
+	VBLENDVPS    Y6, Y5, Y3, Y3
+	VBLENDVPS    Y6, Y2, Y4, Y4
+	VMOVUPS      4(R12), Y5
+	VMOVUPS      36(R12), Y6
+	VSHUFPS      $0x88, Y6, Y5, Y7
+	VSHUFPS      $0xdd, Y6, Y5, Y5
+	VPADDD       Y1, Y2, Y2
+	VCMPPS       $0x16, Y3, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VANDPS       Y7, Y6, Y6
+	VBLENDVPS    Y6, Y5, Y3, Y3
+	VBLENDVPS    Y6, Y2, Y4, Y4
+	VPERMQ       $0xd8, Y3, Y3
+	LEAQ         (SI)(DI*1), R12
+	VMOVUPS      Y3, (R9)(R12*4)
+	VPERMQ       $0xd8, Y4, Y4
+	LEAQ         (SI)(DI*1), R12
+	VMOVUPS      Y4, (R10)(R12*4)
+	CMPQ         DI, R11
+	JGE          turned
+	ADDQ         $0x08, DI
+	CMPQ         DI, R11
+	CMOVQGT      R11, DI
+	JMP          turn
 
 turned:
-	LEAQ (BX)(R10*2), BX
+	LEAQ (BX)(DX*8), BX
 	LEAQ (R8)(DX*2), R8
 	ADDQ CX, SI
 	DECQ AX
 	JNE  wide
-	VZEROUPPER
-	RET
+	JMP  end
 
 narrow:
 	XORQ    DI, DI
@@ -3413,8 +2922,675 @@ narrow:
 	CMOVQGT R12, R11
 	LEAQ    firstLanes<>+0(SB), R12
 	NEGQ    R11
-	VMOVUPS 32(R12)(R11*4), Y1
+	VMOVUPS 32(R12)(R11*4), Y2
 	IMUL3Q  $0x02, CX, R11
+	SUBQ    $0x00, R11
+	XORQ    R12, R12
+	TESTQ   R11, R11
+	CMOVQLT R12, R11
+	MOVQ    $0x00000008, R12
+	CMPQ    R11, R12
+	CMOVQGT R12, R11
+	LEAQ    firstLanes<>+0(SB), R12
+	NEGQ    R11
+	VMOVUPS 32(R12)(R11*4), Y3
+	IMUL3Q  $0x02, CX, R11
+	SUBQ    $0x08, R11
+	XORQ    R12, R12
+	TESTQ   R11, R11
+	CMOVQLT R12, R11
+	MOVQ    $0x00000008, R12
+	CMPQ    R11, R12
+	CMOVQGT R12, R11
+	LEAQ    firstLanes<>+0(SB), R12
+	NEGQ    R11
+	VMOVUPS 32(R12)(R11*4), Y4
+
+part:
+	LEAQ         (BX)(DI*8), R11
+	LEAQ         (R8)(DI*2), R12
+	VMOVD        R12, X5
+	VPBROADCASTD X5, Y5
+	VPADDD       shuffledEvens8<>+0(SB), Y5, Y5
+	VMOVAPS      Y5, Y8
+	VMASKMOVPS   (R11), Y3, Y7
+	VMASKMOVPS   32(R11), Y4, Y9
+	VSHUFPS      $0x88, Y9, Y7, Y6
+	VSHUFPS      $0xdd, Y9, Y7, Y9
+	VMOVAPS      Y6, Y6
+	VMOVAPS      Y8, Y7
+	VPADDD       Y1, Y8, Y8
+	VCMPPS       $0x16, Y6, Y9, Y10
+	VCMPPS       $0x07, Y6, Y6, Y11
+	VANDPS       Y11, Y10, Y10
+	VBLENDVPS    Y10, Y9, Y6, Y6
+	VBLENDVPS    Y10, Y8, Y7, Y7
+	VMASKMOVPS   4(R11), Y3, Y9
+	VMASKMOVPS   36(R11), Y4, Y10
+	VSHUFPS      $0x88, Y10, Y9, Y11
+	VSHUFPS      $0xdd, Y10, Y9, Y9
+	VPADDD       Y1, Y8, Y8
+	VCMPPS       $0x16, Y6, Y9, Y10
+	VCMPPS       $0x07, Y6, Y6, Y11
+	VANDPS       Y11, Y10, Y10
+	VBLENDVPS    Y10, Y9, Y6, Y6
+	VBLENDVPS    Y10, Y8, Y7, Y7
+	LEAQ         (R11)(DX*4), R11
+	VPADDD       Y0, Y5, Y5
+	VMOVAPS      Y5, Y8
+	VMASKMOVPS   (R11), Y3, Y9
+	VMASKMOVPS   32(R11), Y4, Y10
+	VSHUFPS      $0x88, Y10, Y9, Y11
+	VSHUFPS      $0xdd, Y10, Y9, Y9
+	VCMPPS       $0x16, Y6, Y11, Y10
+	VCMPPS       $0x07, Y6, Y6, Y12
+	VANDPS       Y12, Y10, Y10
+	VBLENDVPS    Y10, Y11, Y6, Y6
+	VBLENDVPS    Y10, Y8, Y7, Y7
+	VPADDD       Y1, Y8, Y8
+	VCMPPS       $0x16, Y6, Y9, Y10
+	VCMPPS       $0x07, Y6, Y6, Y11
+	VANDPS       Y11, Y10, Y10
+	VBLENDVPS    Y10, Y9, Y6, Y6
+	VBLENDVPS    Y10, Y8, Y7, Y7
+	VMASKMOVPS   4(R11), Y3, Y9
+	VMASKMOVPS   36(R11), Y4, Y10
+	VSHUFPS      $0x88, Y10, Y9, Y11
+	VSHUFPS      $0xdd, Y10, Y9, Y9
+	VPADDD       Y1, Y8, Y8
+	VCMPPS       $0x16, Y6, Y9, Y10
+	VCMPPS       $0x07, Y6, Y6, Y11
+	VANDPS       Y11, Y10, Y10
+	VBLENDVPS    Y10, Y9, Y6, Y6
+	VBLENDVPS    Y10, Y8, Y7, Y7
+	LEAQ         (R11)(DX*4), R11
+	VPADDD       Y0, Y5, Y5
+	VMOVAPS      Y5, Y5
+	VMASKMOVPS   (R11), Y3, Y8
+	VMASKMOVPS   32(R11), Y4, Y9
+	VSHUFPS      $0x88, Y9, Y8, Y10
+	VSHUFPS      $0xdd, Y9, Y8, Y8
+	VCMPPS       $0x16, Y6, Y10, Y9
+	VCMPPS       $0x07, Y6, Y6, Y11
+	VANDPS       Y11, Y9, Y9
+	VBLENDVPS    Y9, Y10, Y6, Y6
+	VBLENDVPS    Y9, Y5, Y7, Y7
+	VPADDD       Y1, Y5, Y5
+	VCMPPS       $0x16, Y6, Y8, Y9
+	VCMPPS       $0x07, Y6, Y6, Y10
+	VANDPS       Y10, Y9, Y9
+	VBLENDVPS    Y9, Y8, Y6, Y6
+	VBLENDVPS    Y9, Y5, Y7, Y7
+	VMASKMOVPS   4(R11), Y3, Y8
+	VMASKMOVPS   36(R11), Y4, Y9
+	VSHUFPS      $0x88, Y9, Y8, Y10
+	VSHUFPS      $0xdd, Y9, Y8, Y8
+	VPADDD       Y1, Y5, Y5
+	VCMPPS       $0x16, Y6, Y8, Y9
+	VCMPPS       $0x07, Y6, Y6, Y10
+	VANDPS       Y10, Y9, Y9
+	VBLENDVPS    Y9, Y8, Y6, Y6
+	VBLENDVPS    Y9, Y5, Y7, Y7
+	VPERMQ       $0xd8, Y6, Y6
+	LEAQ         (SI)(DI*1), R11
+	VMASKMOVPS   Y6, Y2, (R9)(R11*4)
+	VPERMQ       $0xd8, Y7, Y7
+	LEAQ         (SI)(DI*1), R11
+	VMASKMOVPS   Y7, Y2, (R10)(R11*4)
+	LEAQ         (BX)(DX*8), BX
+	LEAQ         (R8)(DX*2), R8
+	ADDQ         CX, SI
+	DECQ         AX
+	JNE          part
+
+end:
+	VZEROUPPER
+	RET
+
+// func maxPool2AVX512(rows int, cols int, width int, x *float32, y *float32, at *int32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·maxPool2AVX512(SB), NOSPLIT, $0-48
+	MOVQ         rows+0(FP), AX
+	MOVQ         cols+8(FP), CX
+	MOVQ         width+16(FP), DX
+	MOVQ         x+24(FP), BX
+	XORQ         SI, SI
+	XORQ         R8, R8
+	MOVQ         y+32(FP), R9
+	MOVQ         at+40(FP), R10
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	VPTERNLOGD   $0xff, Z1, Z1, Z1
+	VPSRLD       $0x1f, Z1, Z1
+	MOVQ         CX, R11
+	ANDQ         $-16, R11
+	MOVQ         CX, R12
+	SUBQ         R11, R12
+	IMUL3Q       $0x01, R12, DI
+	SUBQ         $0x00, DI
+	XORQ         R13, R13
+	TESTQ        DI, DI
+	CMOVQLT      R13, DI
+	MOVQ         $0x00000010, R13
+	CMPQ         DI, R13
+	CMOVQGT      R13, DI
+	MOVQ         $-1, R13
+	BZHIQ        DI, R13, R13
+	KMOVW        R13, K1
+	IMUL3Q       $0x02, R12, DI
+	SUBQ         $0x00, DI
+	XORQ         R13, R13
+	TESTQ        DI, DI
+	CMOVQLT      R13, DI
+	MOVQ         $0x00000010, R13
+	CMPQ         DI, R13
+	CMOVQGT      R13, DI
+	MOVQ         $-1, R13
+	BZHIQ        DI, R13, R13
+	KMOVW        R13, K2
+	IMUL3Q       $0x02, R12, DI
+	SUBQ         $0x10, DI
+	XORQ         R13, R13
+	TESTQ        DI, DI
+	CMOVQLT      R13, DI
+	MOVQ         $0x00000010, R13
+	CMPQ         DI, R13
+	CMOVQGT      R13, DI
+	MOVQ         $-1, R13
+	BZHIQ        DI, R13, R13
+	KMOVW        R13, K3
+
+row:
+	XORQ DI, DI
+	CMPQ DI, R11
+	JEQ  part
+
+whole:
+	LEAQ         (BX)(DI*8), R13
+	LEAQ         (R8)(DI*2), R14
+	VMOVD        R14, X2
+	VPBROADCASTD X2, Z2
+	VPADDD       evens16<>+0(SB), Z2, Z2
+	VMOVAPS      Z2, Z5
+	VMOVUPS      (R13), Z3
+	VMOVUPS      64(R13), Z4
+	VMOVAPS      Z3, Z6
+	VMOVUPS      odds16<>+0(SB), Z7
+	VPERMT2PS    Z4, Z7, Z6
+	VMOVUPS      evens16<>+0(SB), Z7
+	VPERMT2PS    Z4, Z7, Z3
+	VMOVAPS      Z3, Z3
+	VMOVAPS      Z5, Z4
+	VPADDD       Z1, Z5, Z5
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z6, K4, K5
+	VMOVAPS      Z6, K5, Z3
+	VMOVDQA32    Z5, K5, Z4
+	LEAQ         (R13)(DX*4), R13
+	VPADDD       Z0, Z2, Z2
+	VMOVAPS      Z2, Z2
+	VMOVUPS      (R13), Z5
+	VMOVUPS      64(R13), Z6
+	VMOVAPS      Z5, Z7
+	VMOVUPS      odds16<>+0(SB), Z8
+	VPERMT2PS    Z6, Z8, Z7
+	VMOVUPS      evens16<>+0(SB), Z8
+	VPERMT2PS    Z6, Z8, Z5
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z5, K4, K5
+	VMOVAPS      Z5, K5, Z3
+	VMOVDQA32    Z2, K5, Z4
+	VPADDD       Z1, Z2, Z2
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z7, K4, K5
+	VMOVAPS      Z7, K5, Z3
+	VMOVDQA32    Z2, K5, Z4
+	LEAQ         (SI)(DI*1), R13
+	VMOVUPS      Z3, (R9)(R13*4)
+	LEAQ         (SI)(DI*1), R13
+	VMOVUPS      Z4, (R10)(R13*4)
+	ADDQ         $0x10, DI
+	CMPQ         DI, R11
+	JLT          whole
+
+part:
+	TESTQ        R12, R12
+	JEQ          done
+	LEAQ         (BX)(DI*8), R13
+	LEAQ         (R8)(DI*2), R14
+	VMOVD        R14, X2
+	VPBROADCASTD X2, Z2
+	VPADDD       evens16<>+0(SB), Z2, Z2
+	VMOVAPS      Z2, Z5
+	VMOVUPS.Z    (R13), K2, Z3
+	VMOVUPS.Z    64(R13), K3, Z4
+	VMOVAPS      Z3, Z6
+	VMOVUPS      odds16<>+0(SB), Z7
+	VPERMT2PS    Z4, Z7, Z6
+	VMOVUPS      evens16<>+0(SB), Z7
+	VPERMT2PS    Z4, Z7, Z3
+	VMOVAPS      Z3, Z3
+	VMOVAPS      Z5, Z4
+	VPADDD       Z1, Z5, Z5
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z6, K4, K5
+	VMOVAPS      Z6, K5, Z3
+	VMOVDQA32    Z5, K5, Z4
+	LEAQ         (R13)(DX*4), R13
+	VPADDD       Z0, Z2, Z2
+	VMOVAPS      Z2, Z2
+	VMOVUPS.Z    (R13), K2, Z5
+	VMOVUPS.Z    64(R13), K3, Z6
+	VMOVAPS      Z5, Z7
+	VMOVUPS      odds16<>+0(SB), Z8
+	VPERMT2PS    Z6, Z8, Z7
+	VMOVUPS      evens16<>+0(SB), Z8
+	VPERMT2PS    Z6, Z8, Z5
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z5, K4, K5
+	VMOVAPS      Z5, K5, Z3
+	VMOVDQA32    Z2, K5, Z4
+	VPADDD       Z1, Z2, Z2
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z7, K4, K5
+	VMOVAPS      Z7, K5, Z3
+	VMOVDQA32    Z2, K5, Z4
+	LEAQ         (SI)(DI*1), R13
+	VMOVUPS      Z3, K1, (R9)(R13*4)
+	LEAQ         (SI)(DI*1), DI
+	VMOVUPS      Z4, K1, (R10)(DI*4)
+
+done:
+	LEAQ (BX)(DX*8), BX
+	LEAQ (R8)(DX*2), R8
+	ADDQ CX, SI
+	DECQ AX
+	JNE  row
+	VZEROUPPER
+	RET
+
+DATA evens16<>+0(SB)/4, $0x00000000
+DATA evens16<>+4(SB)/4, $0x00000002
+DATA evens16<>+8(SB)/4, $0x00000004
+DATA evens16<>+12(SB)/4, $0x00000006
+DATA evens16<>+16(SB)/4, $0x00000008
+DATA evens16<>+20(SB)/4, $0x0000000a
+DATA evens16<>+24(SB)/4, $0x0000000c
+DATA evens16<>+28(SB)/4, $0x0000000e
+DATA evens16<>+32(SB)/4, $0x00000010
+DATA evens16<>+36(SB)/4, $0x00000012
+DATA evens16<>+40(SB)/4, $0x00000014
+DATA evens16<>+44(SB)/4, $0x00000016
+DATA evens16<>+48(SB)/4, $0x00000018
+DATA evens16<>+52(SB)/4, $0x0000001a
+DATA evens16<>+56(SB)/4, $0x0000001c
+DATA evens16<>+60(SB)/4, $0x0000001e
+GLOBL evens16<>(SB), RODATA|NOPTR, $64
+
+DATA odds16<>+0(SB)/4, $0x00000001
+DATA odds16<>+4(SB)/4, $0x00000003
+DATA odds16<>+8(SB)/4, $0x00000005
+DATA odds16<>+12(SB)/4, $0x00000007
+DATA odds16<>+16(SB)/4, $0x00000009
+DATA odds16<>+20(SB)/4, $0x0000000b
+DATA odds16<>+24(SB)/4, $0x0000000d
+DATA odds16<>+28(SB)/4, $0x0000000f
+DATA odds16<>+32(SB)/4, $0x00000011
+DATA odds16<>+36(SB)/4, $0x00000013
+DATA odds16<>+40(SB)/4, $0x00000015
+DATA odds16<>+44(SB)/4, $0x00000017
+DATA odds16<>+48(SB)/4, $0x00000019
+DATA odds16<>+52(SB)/4, $0x0000001b
+DATA odds16<>+56(SB)/4, $0x0000001d
+DATA odds16<>+60(SB)/4, $0x0000001f
+GLOBL odds16<>(SB), RODATA|NOPTR, $64
+
+// func maxPool3AVX512(rows int, cols int, width int, x *float32, y *float32, at *int32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·maxPool3AVX512(SB), NOSPLIT, $0-48
+	MOVQ         rows+0(FP), AX
+	MOVQ         cols+8(FP), CX
+	MOVQ         width+16(FP), DX
+	MOVQ         x+24(FP), BX
+	XORQ         SI, SI
+	XORQ         R8, R8
+	MOVQ         y+32(FP), R9
+	MOVQ         at+40(FP), R10
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	VPTERNLOGD   $0xff, Z1, Z1, Z1
+	VPSRLD       $0x1f, Z1, Z1
+	MOVQ         CX, R11
+	ANDQ         $-16, R11
+	MOVQ         CX, R12
+	SUBQ         R11, R12
+	IMUL3Q       $0x01, R12, DI
+	SUBQ         $0x00, DI
+	XORQ         R13, R13
+	TESTQ        DI, DI
+	CMOVQLT      R13, DI
+	MOVQ         $0x00000010, R13
+	CMPQ         DI, R13
+	CMOVQGT      R13, DI
+	MOVQ         $-1, R13
+	BZHIQ        DI, R13, R13
+	KMOVW        R13, K1
+	IMUL3Q       $0x02, R12, DI
+	SUBQ         $0x00, DI
+	XORQ         R13, R13
+	TESTQ        DI, DI
+	CMOVQLT      R13, DI
+	MOVQ         $0x00000010, R13
+	CMPQ         DI, R13
+	CMOVQGT      R13, DI
+	MOVQ         $-1, R13
+	BZHIQ        DI, R13, R13
+	KMOVW        R13, K2
+	IMUL3Q       $0x02, R12, DI
+	SUBQ         $0x10, DI
+	XORQ         R13, R13
+	TESTQ        DI, DI
+	CMOVQLT      R13, DI
+	MOVQ         $0x00000010, R13
+	CMPQ         DI, R13
+	CMOVQGT      R13, DI
+	MOVQ         $-1, R13
+	BZHIQ        DI, R13, R13
+	KMOVW        R13, K3
+
+row:
+	XORQ DI, DI
+	CMPQ DI, R11
+	JEQ  part
+
+whole:
+	LEAQ         (BX)(DI*8), R13
+	LEAQ         (R8)(DI*2), R14
+	VMOVD        R14, X2
+	VPBROADCASTD X2, Z2
+	VPADDD       evens16<>+0(SB), Z2, Z2
+	VMOVAPS      Z2, Z5
+	VMOVUPS      (R13), Z3
+	VMOVUPS      64(R13), Z4
+	VMOVAPS      Z3, Z6
+	VMOVUPS      odds16<>+0(SB), Z7
+	VPERMT2PS    Z4, Z7, Z6
+	VMOVUPS      evens16<>+0(SB), Z7
+	VPERMT2PS    Z4, Z7, Z3
+	VMOVAPS      Z3, Z3
+	VMOVAPS      Z5, Z4
+	VPADDD       Z1, Z5, Z5
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z6, K4, K5
+	VMOVAPS      Z6, K5, Z3
+	VMOVDQA32    Z5, K5, Z4
+	VMOVUPS      4(R13), Z6
+	VMOVUPS      68(R13), Z7
+	VMOVAPS      Z6, Z8
+	VMOVUPS      odds16<>+0(SB), Z9
+	VPERMT2PS    Z7, Z9, Z8
+	VMOVUPS      evens16<>+0(SB), Z9
+	VPERMT2PS    Z7, Z9, Z6
+	VPADDD       Z1, Z5, Z5
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z8, K4, K5
+	VMOVAPS      Z8, K5, Z3
+	VMOVDQA32    Z5, K5, Z4
+	LEAQ         (R13)(DX*4), R13
+	VPADDD       Z0, Z2, Z2
+	VMOVAPS      Z2, Z5
+	VMOVUPS      (R13), Z6
+	VMOVUPS      64(R13), Z7
+	VMOVAPS      Z6, Z8
+	VMOVUPS      odds16<>+0(SB), Z9
+	VPERMT2PS    Z7, Z9, Z8
+	VMOVUPS      evens16<>+0(SB), Z9
+	VPERMT2PS    Z7, Z9, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z6, K4, K5
+	VMOVAPS      Z6, K5, Z3
+	VMOVDQA32    Z5, K5, Z4
+	VPADDD       Z1, Z5, Z5
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z8, K4, K5
+	VMOVAPS      Z8, K5, Z3
+	VMOVDQA32    Z5, K5, Z4
+	VMOVUPS      4(R13), Z6
+	VMOVUPS      68(R13), Z7
+	VMOVAPS      Z6, Z8
+	VMOVUPS      odds16<>+0(SB), Z9
+	VPERMT2PS    Z7, Z9, Z8
+	VMOVUPS      evens16<>+0(SB), Z9
+	VPERMT2PS    Z7, Z9, Z6
+	VPADDD       Z1, Z5, Z5
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z8, K4, K5
+	VMOVAPS      Z8, K5, Z3
+	VMOVDQA32    Z5, K5, Z4
+	LEAQ         (R13)(DX*4), R13
+	VPADDD       Z0, Z2, Z2
+	VMOVAPS      Z2, Z2
+	VMOVUPS      (R13), Z5
+	VMOVUPS      64(R13), Z6
+	VMOVAPS      Z5, Z7
+	VMOVUPS      odds16<>+0(SB), Z8
+	VPERMT2PS    Z6, Z8, Z7
+	VMOVUPS      evens16<>+0(SB), Z8
+	VPERMT2PS    Z6, Z8, Z5
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z5, K4, K5
+	VMOVAPS      Z5, K5, Z3
+	VMOVDQA32    Z2, K5, Z4
+	VPADDD       Z1, Z2, Z2
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z7, K4, K5
+	VMOVAPS      Z7, K5, Z3
+	VMOVDQA32    Z2, K5, Z4
+	VMOVUPS      4(R13), Z5
+	VMOVUPS      68(R13), Z6
+	VMOVAPS      Z5, Z7
+	VMOVUPS      odds16<>+0(SB), Z8
+	VPERMT2PS    Z6, Z8, Z7
+	VMOVUPS      evens16<>+0(SB), Z8
+	VPERMT2PS    Z6, Z8, Z5
+	VPADDD       Z1, Z2, Z2
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z7, K4, K5
+	VMOVAPS      Z7, K5, Z3
+	VMOVDQA32    Z2, K5, Z4
+	LEAQ         (SI)(DI*1), R13
+	VMOVUPS      Z3, (R9)(R13*4)
+	LEAQ         (SI)(DI*1), R13
+	VMOVUPS      Z4, (R10)(R13*4)
+	ADDQ         $0x10, DI
+	CMPQ         DI, R11
+	JLT          whole
+
+part:
+	TESTQ        R12, R12
+	JEQ          done
+	LEAQ         (BX)(DI*8), R13
+	LEAQ         (R8)(DI*2), R14
+	VMOVD        R14, X2
+	VPBROADCASTD X2, Z2
+	VPADDD       evens16<>+0(SB), Z2, Z2
+	VMOVAPS      Z2, Z5
+	VMOVUPS.Z    (R13), K2, Z3
+	VMOVUPS.Z    64(R13), K3, Z4
+	VMOVAPS      Z3, Z6
+	VMOVUPS      odds16<>+0(SB), Z7
+	VPERMT2PS    Z4, Z7, Z6
+	VMOVUPS      evens16<>+0(SB), Z7
+	VPERMT2PS    Z4, Z7, Z3
+	VMOVAPS      Z3, Z3
+	VMOVAPS      Z5, Z4
+	VPADDD       Z1, Z5, Z5
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z6, K4, K5
+	VMOVAPS      Z6, K5, Z3
+	VMOVDQA32    Z5, K5, Z4
+	VMOVUPS.Z    4(R13), K2, Z6
+	VMOVUPS.Z    68(R13), K3, Z7
+	VMOVAPS      Z6, Z8
+	VMOVUPS      odds16<>+0(SB), Z9
+	VPERMT2PS    Z7, Z9, Z8
+	VMOVUPS      evens16<>+0(SB), Z9
+	VPERMT2PS    Z7, Z9, Z6
+	VPADDD       Z1, Z5, Z5
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z8, K4, K5
+	VMOVAPS      Z8, K5, Z3
+	VMOVDQA32    Z5, K5, Z4
+	LEAQ         (R13)(DX*4), R13
+	VPADDD       Z0, Z2, Z2
+	VMOVAPS      Z2, Z5
+	VMOVUPS.Z    (R13), K2, Z6
+	VMOVUPS.Z    64(R13), K3, Z7
+	VMOVAPS      Z6, Z8
+	VMOVUPS      odds16<>+0(SB), Z9
+	VPERMT2PS    Z7, Z9, Z8
+	VMOVUPS      evens16<>+0(SB), Z9
+	VPERMT2PS    Z7, Z9, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z6, K4, K5
+	VMOVAPS      Z6, K5, Z3
+	VMOVDQA32    Z5, K5, Z4
+	VPADDD       Z1, Z5, Z5
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z8, K4, K5
+	VMOVAPS      Z8, K5, Z3
+	VMOVDQA32    Z5, K5, Z4
+	VMOVUPS.Z    4(R13), K2, Z6
+	VMOVUPS.Z    68(R13), K3, Z7
+	VMOVAPS      Z6, Z8
+	VMOVUPS      odds16<>+0(SB), Z9
+	VPERMT2PS    Z7, Z9, Z8
+	VMOVUPS      evens16<>+0(SB), Z9
+	VPERMT2PS    Z7, Z9, Z6
+	VPADDD       Z1, Z5, Z5
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z8, K4, K5
+	VMOVAPS      Z8, K5, Z3
+	VMOVDQA32    Z5, K5, Z4
+	LEAQ         (R13)(DX*4), R13
+	VPADDD       Z0, Z2, Z2
+	VMOVAPS      Z2, Z2
+	VMOVUPS.Z    (R13), K2, Z5
+	VMOVUPS.Z    64(R13), K3, Z6
+	VMOVAPS      Z5, Z7
+	VMOVUPS      odds16<>+0(SB), Z8
+	VPERMT2PS    Z6, Z8, Z7
+	VMOVUPS      evens16<>+0(SB), Z8
+	VPERMT2PS    Z6, Z8, Z5
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z5, K4, K5
+	VMOVAPS      Z5, K5, Z3
+	VMOVDQA32    Z2, K5, Z4
+	VPADDD       Z1, Z2, Z2
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z7, K4, K5
+	VMOVAPS      Z7, K5, Z3
+	VMOVDQA32    Z2, K5, Z4
+	VMOVUPS.Z    4(R13), K2, Z5
+	VMOVUPS.Z    68(R13), K3, Z6
+	VMOVAPS      Z5, Z7
+	VMOVUPS      odds16<>+0(SB), Z8
+	VPERMT2PS    Z6, Z8, Z7
+	VMOVUPS      evens16<>+0(SB), Z8
+	VPERMT2PS    Z6, Z8, Z5
+	VPADDD       Z1, Z2, Z2
+	VCMPPS       $0x07, Z3, Z3, K4
+	VCMPPS       $0x16, Z3, Z7, K4, K5
+	VMOVAPS      Z7, K5, Z3
+	VMOVDQA32    Z2, K5, Z4
+	LEAQ         (SI)(DI*1), R13
+	VMOVUPS      Z3, K1, (R9)(R13*4)
+	LEAQ         (SI)(DI*1), DI
+	VMOVUPS      Z4, K1, (R10)(DI*4)
+
+done:
+	LEAQ (BX)(DX*8), BX
+	LEAQ (R8)(DX*2), R8
+	ADDQ CX, SI
+	DECQ AX
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func maxPool2Backward(rows int, cols int, width int, at *int32, dy *float32, dx *float32)
+// Requires: AVX, AVX2, CMOV
+TEXT ·maxPool2Backward(SB), NOSPLIT, $0-48
+	MOVQ         rows+0(FP), AX
+	MOVQ         cols+8(FP), CX
+	MOVQ         width+16(FP), DX
+	MOVQ         dx+40(FP), BX
+	XORQ         SI, SI
+	XORQ         R8, R8
+	MOVQ         at+24(FP), R9
+	MOVQ         dy+32(FP), R10
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	VPCMPEQD     Y1, Y1, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	CMPQ         CX, $0x08
+	JLT          narrow
+	LEAQ         -8(CX), R11
+
+wide:
+	XORQ DI, DI
+
+turn:
+	LEAQ         (BX)(DI*8), R12
+	LEAQ         (R8)(DI*2), R13
+	VMOVD        R13, X2
+	VPBROADCASTD X2, Y2
+	VPADDD       evens16<>+0(SB), Y2, Y2
+	LEAQ         (SI)(DI*1), R13
+	VMOVUPS      (R9)(R13*4), Y3
+	LEAQ         (SI)(DI*1), R13
+	VMOVUPS      (R10)(R13*4), Y4
+	VPCMPEQD     Y2, Y3, Y5
+	VANDPS       Y4, Y5, Y5
+	VPADDD       Y1, Y2, Y6
+	VPCMPEQD     Y6, Y3, Y6
+	VANDPS       Y4, Y6, Y6
+	VUNPCKLPS    Y6, Y5, Y7
+	VUNPCKHPS    Y6, Y5, Y5
+	VPERM2F128   $0x20, Y5, Y7, Y6
+	VPERM2F128   $0x31, Y5, Y7, Y5
+	VMOVUPS      Y6, (R12)
+	VMOVUPS      Y5, 32(R12)
+	LEAQ         (R12)(DX*4), R12
+	VPADDD       Y0, Y2, Y2
+	VPCMPEQD     Y2, Y3, Y5
+	VANDPS       Y4, Y5, Y5
+	VPADDD       Y1, Y2, Y2
+	VPCMPEQD     Y2, Y3, Y2
+	VANDPS       Y4, Y2, Y2
+	VUNPCKLPS    Y2, Y5, Y3
+	VUNPCKHPS    Y2, Y5, Y2
+	VPERM2F128   $0x20, Y2, Y3, Y4
+	VPERM2F128   $0x31, Y2, Y3, Y2
+	VMOVUPS      Y4, (R12)
+	VMOVUPS      Y2, 32(R12)
+	CMPQ         DI, R11
+	JGE          turned
+	ADDQ         $0x08, DI
+	CMPQ         DI, R11
+	CMOVQGT      R11, DI
+	JMP          turn
+
+turned:
+	LEAQ (BX)(DX*8), BX
+	LEAQ (R8)(DX*2), R8
+	ADDQ CX, SI
+	DECQ AX
+	JNE  wide
+	JMP  end
+
+narrow:
+	XORQ    DI, DI
+	IMUL3Q  $0x01, CX, R11
 	SUBQ    $0x00, R11
 	XORQ    R12, R12
 	TESTQ   R11, R11
@@ -3426,7 +3602,7 @@ narrow:
 	NEGQ    R11
 	VMOVUPS 32(R12)(R11*4), Y2
 	IMUL3Q  $0x02, CX, R11
-	SUBQ    $0x08, R11
+	SUBQ    $0x00, R11
 	XORQ    R12, R12
 	TESTQ   R11, R11
 	CMOVQLT R12, R11
@@ -3436,29 +3612,291 @@ narrow:
 	LEAQ    firstLanes<>+0(SB), R12
 	NEGQ    R11
 	VMOVUPS 32(R12)(R11*4), Y3
+	IMUL3Q  $0x02, CX, R11
+	SUBQ    $0x08, R11
+	XORQ    R12, R12
+	TESTQ   R11, R11
+	CMOVQLT R12, R11
+	MOVQ    $0x00000008, R12
+	CMPQ    R11, R12
+	CMOVQGT R12, R11
+	LEAQ    firstLanes<>+0(SB), R12
+	NEGQ    R11
+	VMOVUPS 32(R12)(R11*4), Y4
 
 part:
+	LEAQ         (BX)(DI*8), R11
+	LEAQ         (R8)(DI*2), R12
+	VMOVD        R12, X5
+	VPBROADCASTD X5, Y5
+	VPADDD       evens16<>+0(SB), Y5, Y5
+	LEAQ         (SI)(DI*1), R12
+	VMASKMOVPS   (R9)(R12*4), Y2, Y6
+	LEAQ         (SI)(DI*1), R12
+	VMASKMOVPS   (R10)(R12*4), Y2, Y7
+	VPCMPEQD     Y5, Y6, Y8
+	VANDPS       Y7, Y8, Y8
+	VPADDD       Y1, Y5, Y9
+	VPCMPEQD     Y9, Y6, Y9
+	VANDPS       Y7, Y9, Y9
+	VUNPCKLPS    Y9, Y8, Y10
+	VUNPCKHPS    Y9, Y8, Y8
+	VPERM2F128   $0x20, Y8, Y10, Y9
+	VPERM2F128   $0x31, Y8, Y10, Y8
+	VMASKMOVPS   Y9, Y3, (R11)
+	VMASKMOVPS   Y8, Y4, 32(R11)
+	LEAQ         (R11)(DX*4), R11
+	VPADDD       Y0, Y5, Y5
+	VPCMPEQD     Y5, Y6, Y8
+	VANDPS       Y7, Y8, Y8
+	VPADDD       Y1, Y5, Y5
+	VPCMPEQD     Y5, Y6, Y5
+	VANDPS       Y7, Y5, Y5
+	VUNPCKLPS    Y5, Y8, Y6
+	VUNPCKHPS    Y5, Y8, Y5
+	VPERM2F128   $0x20, Y5, Y6, Y7
+	VPERM2F128   $0x31, Y5, Y6, Y5
+	VMASKMOVPS   Y7, Y3, (R11)
+	VMASKMOVPS   Y5, Y4, 32(R11)
+	LEAQ         (BX)(DX*8), BX
+	LEAQ         (R8)(DX*2), R8
+	ADDQ         CX, SI
+	DECQ         AX
+	JNE          part
+
+end:
+	VZEROUPPER
+	RET
+
+// func sumPool2(rows int, cols int, width int, x *float32, y *float32, scale float32, bias float32)
+// Requires: AVX, AVX2, CMOV
+TEXT ·sumPool2(SB), NOSPLIT, $0-48
+	MOVQ         rows+0(FP), AX
+	MOVQ         cols+8(FP), CX
+	MOVQ         width+16(FP), DX
+	MOVQ         x+24(FP), BX
+	XORQ         SI, SI
+	XORQ         R8, R8
+	MOVQ         y+32(FP), R9
+	VBROADCASTSS scale+40(FP), Y0
+	VBROADCASTSS bias+44(FP), Y1
+	CMPQ         CX, $0x08
+	JLT          narrow
+	LEAQ         -8(CX), R10
+
+wide:
+	XORQ DI, DI
+
+turn:
+	LEAQ    (BX)(DI*8), R11
+	VMOVUPS (R11), Y2
+	VMOVUPS 32(R11), Y3
+	VSHUFPS $0x88, Y3, Y2, Y4
+	VSHUFPS $0xdd, Y3, Y2, Y2
+	VADDPS  Y2, Y4, Y2
+	LEAQ    (R11)(DX*4), R11
+	VMOVUPS (R11), Y3
+	VMOVUPS 32(R11), Y4
+	VSHUFPS $0x88, Y4, Y3, Y5
+	VSHUFPS $0xdd, Y4, Y3, Y3
+	VADDPS  Y5, Y2, Y2
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y2, Y0, Y2
+	VADDPS  Y1, Y2, Y2
+	VPERMQ  $0xd8, Y2, Y2
+	LEAQ    (SI)(DI*1), R11
+	VMOVUPS Y2, (R9)(R11*4)
+	CMPQ    DI, R10
+	JGE     turned
+	ADDQ    $0x08, DI
+	CMPQ    DI, R10
+	CMOVQGT R10, DI
+	JMP     turn
+
+turned:
+	LEAQ (BX)(DX*8), BX
+	LEAQ (R8)(DX*2), R8
+	ADDQ CX, SI
+	DECQ AX
+	JNE  wide
+	JMP  end
+
+narrow:
+	XORQ    DI, DI
+	IMUL3Q  $0x01, CX, R10
+	SUBQ    $0x00, R10
+	XORQ    R11, R11
+	TESTQ   R10, R10
+	CMOVQLT R11, R10
+	MOVQ    $0x00000008, R11
+	CMPQ    R10, R11
+	CMOVQGT R11, R10
+	LEAQ    firstLanes<>+0(SB), R11
+	NEGQ    R10
+	VMOVUPS 32(R11)(R10*4), Y2
+	IMUL3Q  $0x02, CX, R10
+	SUBQ    $0x00, R10
+	XORQ    R11, R11
+	TESTQ   R10, R10
+	CMOVQLT R11, R10
+	MOVQ    $0x00000008, R11
+	CMPQ    R10, R11
+	CMOVQGT R11, R10
+	LEAQ    firstLanes<>+0(SB), R11
+	NEGQ    R10
+	VMOVUPS 32(R11)(R10*4), Y3
+	IMUL3Q  $0x02, CX, R10
+	SUBQ    $0x08, R10
+	XORQ    R11, R11
+	TESTQ   R10, R10
+	CMOVQLT R11, R10
+	MOVQ    $0x00000008, R11
+	CMPQ    R10, R11
+	CMOVQGT R11, R10
+	LEAQ    firstLanes<>+0(SB), R11
+	NEGQ    R10
+	VMOVUPS 32(R11)(R10*4), Y4
+
+part:
+	LEAQ       (BX)(DI*8), R10
+	VMASKMOVPS (R10), Y3, Y5
+	VMASKMOVPS 32(R10), Y4, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y7
+	VSHUFPS    $0xdd, Y6, Y5, Y5
+	VADDPS     Y5, Y7, Y5
+	LEAQ       (R10)(DX*4), R10
+	VMASKMOVPS (R10), Y3, Y6
+	VMASKMOVPS 32(R10), Y4, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y8
+	VSHUFPS    $0xdd, Y7, Y6, Y6
+	VADDPS     Y8, Y5, Y5
+	VADDPS     Y6, Y5, Y5
+	VMULPS     Y5, Y0, Y5
+	VADDPS     Y1, Y5, Y5
+	VPERMQ     $0xd8, Y5, Y5
+	LEAQ       (SI)(DI*1), R10
+	VMASKMOVPS Y5, Y2, (R9)(R10*4)
+	LEAQ       (BX)(DX*8), BX
+	LEAQ       (R8)(DX*2), R8
+	ADDQ       CX, SI
+	DECQ       AX
+	JNE        part
+
+end:
+	VZEROUPPER
+	RET
+
+// func spreadPool2(rows int, cols int, width int, dy *float32, dx *float32, scale float32)
+// Requires: AVX, CMOV
+TEXT ·spreadPool2(SB), NOSPLIT, $0-44
+	MOVQ         rows+0(FP), AX
+	MOVQ         cols+8(FP), CX
+	MOVQ         width+16(FP), DX
+	MOVQ         dx+32(FP), BX
+	XORQ         SI, SI
+	XORQ         R8, R8
+	MOVQ         dy+24(FP), R9
+	VBROADCASTSS scale+40(FP), Y0
+	CMPQ         CX, $0x08
+	JLT          narrow
+	LEAQ         -8(CX), R10
+
+wide:
+	XORQ DI, DI
+
+turn:
 	LEAQ       (BX)(DI*8), R11
 	LEAQ       (SI)(DI*1), R12
-	VMASKMOVPS (R9)(R12*4), Y1, Y4
+	VMOVUPS    (R9)(R12*4), Y1
+	VMULPS     Y1, Y0, Y1
+	VUNPCKLPS  Y1, Y1, Y2
+	VUNPCKHPS  Y1, Y1, Y3
+	VPERM2F128 $0x20, Y3, Y2, Y4
+	VPERM2F128 $0x31, Y3, Y2, Y2
+	VMOVUPS    Y4, (R11)
+	VMOVUPS    Y2, 32(R11)
+	LEAQ       (R11)(DX*4), R11
+	VUNPCKLPS  Y1, Y1, Y2
+	VUNPCKHPS  Y1, Y1, Y1
+	VPERM2F128 $0x20, Y1, Y2, Y3
+	VPERM2F128 $0x31, Y1, Y2, Y1
+	VMOVUPS    Y3, (R11)
+	VMOVUPS    Y1, 32(R11)
+	CMPQ       DI, R10
+	JGE        turned
+	ADDQ       $0x08, DI
+	CMPQ       DI, R10
+	CMOVQGT    R10, DI
+	JMP        turn
+
+turned:
+	LEAQ (BX)(DX*8), BX
+	LEAQ (R8)(DX*2), R8
+	ADDQ CX, SI
+	DECQ AX
+	JNE  wide
+	JMP  end
+
+narrow:
+	XORQ    DI, DI
+	IMUL3Q  $0x01, CX, R10
+	SUBQ    $0x00, R10
+	XORQ    R11, R11
+	TESTQ   R10, R10
+	CMOVQLT R11, R10
+	MOVQ    $0x00000008, R11
+	CMPQ    R10, R11
+	CMOVQGT R11, R10
+	LEAQ    firstLanes<>+0(SB), R11
+	NEGQ    R10
+	VMOVUPS 32(R11)(R10*4), Y1
+	IMUL3Q  $0x02, CX, R10
+	SUBQ    $0x00, R10
+	XORQ    R11, R11
+	TESTQ   R10, R10
+	CMOVQLT R11, R10
+	MOVQ    $0x00000008, R11
+	CMPQ    R10, R11
+	CMOVQGT R11, R10
+	LEAQ    firstLanes<>+0(SB), R11
+	NEGQ    R10
+	VMOVUPS 32(R11)(R10*4), Y2
+	IMUL3Q  $0x02, CX, R10
+	SUBQ    $0x08, R10
+	XORQ    R11, R11
+	TESTQ   R10, R10
+	CMOVQLT R11, R10
+	MOVQ    $0x00000008, R11
+	CMPQ    R10, R11
+	CMOVQGT R11, R10
+	LEAQ    firstLanes<>+0(SB), R11
+	NEGQ    R10
+	VMOVUPS 32(R11)(R10*4), Y3
+
+part:
+	LEAQ       (BX)(DI*8), R10
+	LEAQ       (SI)(DI*1), R11
+	VMASKMOVPS (R9)(R11*4), Y1, Y4
 	VMULPS     Y4, Y0, Y4
 	VUNPCKLPS  Y4, Y4, Y5
 	VUNPCKHPS  Y4, Y4, Y6
 	VPERM2F128 $0x20, Y6, Y5, Y7
 	VPERM2F128 $0x31, Y6, Y5, Y5
-	VMASKMOVPS Y7, Y2, (R11)
-	VMASKMOVPS Y5, Y3, 32(R11)
-	LEAQ       (R11)(DX*4), R11
+	VMASKMOVPS Y7, Y2, (R10)
+	VMASKMOVPS Y5, Y3, 32(R10)
+	LEAQ       (R10)(DX*4), R10
 	VUNPCKLPS  Y4, Y4, Y5
 	VUNPCKHPS  Y4, Y4, Y4
 	VPERM2F128 $0x20, Y4, Y5, Y6
 	VPERM2F128 $0x31, Y4, Y5, Y4
-	VMASKMOVPS Y6, Y2, (R11)
-	VMASKMOVPS Y4, Y3, 32(R11)
-	LEAQ       (BX)(R10*2), BX
+	VMASKMOVPS Y6, Y2, (R10)
+	VMASKMOVPS Y4, Y3, 32(R10)
+	LEAQ       (BX)(DX*8), BX
 	LEAQ       (R8)(DX*2), R8
 	ADDQ       CX, SI
 	DECQ       AX
 	JNE        part
+
+end:
 	VZEROUPPER
 	RET

@@ -174,15 +174,25 @@ func normBackwardRowAVX512(n int, rows *float32, stride int, count int, k float3
 //go:noescape
 func normSpreadRowAVX512(n int, rows *float32, stride int, count int, factor float32, x *float32, dx *float32)
 
-// maxPool2 is maxPlane for 2x2 windows at stride 2, rows·cols of them, both positive.
+// maxPool2AVX2 is maxPlane for 2x2 windows at stride 2, rows·cols of them, both positive.
 //
 //go:noescape
-func maxPool2(rows int, cols int, width int, x *float32, y *float32, at *int32)
+func maxPool2AVX2(rows int, cols int, width int, x *float32, y *float32, at *int32)
 
-// maxPool3 is maxPlane for 3x3 windows at stride 2, rows·cols of them, both positive.
+// maxPool3AVX2 is maxPlane for 3x3 windows at stride 2, rows·cols of them, both positive.
 //
 //go:noescape
-func maxPool3(rows int, cols int, width int, x *float32, y *float32, at *int32)
+func maxPool3AVX2(rows int, cols int, width int, x *float32, y *float32, at *int32)
+
+// maxPool2AVX512 is maxPlane for 2x2 windows at stride 2, rows·cols of them, both positive.
+//
+//go:noescape
+func maxPool2AVX512(rows int, cols int, width int, x *float32, y *float32, at *int32)
+
+// maxPool3AVX512 is maxPlane for 3x3 windows at stride 2, rows·cols of them, both positive.
+//
+//go:noescape
+func maxPool3AVX512(rows int, cols int, width int, x *float32, y *float32, at *int32)
 
 // maxPool2Backward is maxBackwardPlane for 2x2 windows side by side, rows·cols of them, both positive; it writes under windows only.
 //

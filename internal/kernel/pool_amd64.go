@@ -2,23 +2,24 @@
 
 package kernel
 
-// setPools takes AVX2 assembly for windows at stride 2 without padding.
-func setPools(t *table[float32]) {
-	t.maxPlane, t.maxBackwardPlane = vectorMaxPlane, vectorMaxBackwardPlane
-	t.sumPlane, t.spreadPlane = vectorSumPlane, vectorSpreadPlane
-}
+// maxPlaneFunc is an assembly function over one plane.
+type maxPlaneFunc func(rows, cols, width int, x, y *float32, at *int32)
 
-func vectorMaxPlane(w *windows, x, y []float32, at []int32) {
-	rows, cols := len(w.rows), len(w.columns)
-	x, y, at = x[:w.in], y[:w.out], at[:w.out]
-	switch {
-	case w.stride2(2):
-		maxPool2(rows, cols, w.InWidth, &x[0], &y[0], &at[0])
-	case w.stride2(3):
-		maxPool3(rows, cols, w.InWidth, &x[0], &y[0], &at[0])
-	default:
-		maxPlane(w, x, y, at)
+// setPools takes assembly for windows at stride 2 without padding.
+func setPools(t *table[float32], max2, max3 maxPlaneFunc) {
+	t.maxPlane = func(w *windows, x, y []float32, at []int32) {
+		x, y, at = x[:w.in], y[:w.out], at[:w.out]
+		switch {
+		case w.stride2(2):
+			max2(len(w.rows), len(w.columns), w.InWidth, &x[0], &y[0], &at[0])
+		case w.stride2(3):
+			max3(len(w.rows), len(w.columns), w.InWidth, &x[0], &y[0], &at[0])
+		default:
+			maxPlane(w, x, y, at)
+		}
 	}
+	t.maxBackwardPlane = vectorMaxBackwardPlane
+	t.sumPlane, t.spreadPlane = vectorSumPlane, vectorSpreadPlane
 }
 
 func vectorMaxBackwardPlane(w *windows, at []int32, dy, dx []float32) {

@@ -1,5 +1,7 @@
 package kernel
 
+import "slices"
+
 // MaxPool takes the largest value of each window and remembers where it stood.
 type MaxPool[T Float] struct {
 	windows
@@ -68,27 +70,37 @@ func maxOf[T Float](x []T, width int, rows, columns reach) (T, int32) {
 // above orders NaN over every number, and the first NaN over later ones.
 func above[T Float](v, best T) bool { return v > best || v != v && best == best }
 
-// maxHalves is maxPlane for 2x2 windows side by side.
+// maxHalves is maxPlane for 2x2 windows side by side. Which of the four is largest is hard to guess, so no branch depends on it.
 func maxHalves[T Float](x, y []T, at []int32, width, outWidth int) {
 	for row := 0; row*outWidth < len(y); row++ {
 		upper := x[2*row*width:][:2*outWidth]
 		lower := x[(2*row+1)*width:][:2*outWidth]
 		best, top := y[row*outWidth:][:outWidth], at[row*outWidth:][:outWidth]
 		for c := range best {
-			v, i := upper[2*c], 2*row*width+2*c
-			where := i
-			if u := upper[2*c+1]; above(u, v) {
-				v, where = u, i+1
-			}
-			if u := lower[2*c]; above(u, v) {
-				v, where = u, i+width
-			}
-			if u := lower[2*c+1]; above(u, v) {
-				v, where = u, i+width+1
-			}
-			best[c], top[c] = v, int32(where)
+			window := [4]T{upper[2*c], upper[2*c+1], lower[2*c], lower[2*c+1]}
+			i := firstLargest(&window)
+			best[c] = window[i]
+			top[c] = int32((2*row+i>>1)*width + 2*c + i&1)
 		}
 	}
+}
+
+func firstLargest[T Float](window *[4]T) int {
+	largest := max(window[0], window[1], window[2], window[3])
+	if largest != largest {
+		return slices.IndexFunc(window[:], func(v T) bool { return v != v })
+	}
+	i := 3
+	if window[2] == largest {
+		i = 2
+	}
+	if window[1] == largest {
+		i = 1
+	}
+	if window[0] == largest {
+		i = 0
+	}
+	return i
 }
 
 // Backward: y[o] = x[a(o)], a the place that Forward found, so dx[h] = Σ dy[o] over the windows o with a(o) = h.

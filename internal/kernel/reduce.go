@@ -1,6 +1,6 @@
 package kernel
 
-// ChannelSum is sum[c] = Σ over batch and plane of x[n,c,·]. Each plane is summed in its order and the planes in the batch's.
+// ChannelSum is sum[c] = Σ over batch and plane of x[n,c,·]. The order of the sums is fixed: by plane, then through the batch.
 func ChannelSum[T Float](batch, channels, plane int, x, sum []T) {
 	list := idleSweeps[T]()
 	s := list.take()
@@ -12,12 +12,23 @@ func ChannelSum[T Float](batch, channels, plane int, x, sum []T) {
 
 func rowSums[T Float](o operands[T]) {
 	for row := range o.sums {
-		total := 0.0
-		for _, v := range o.a[row*o.unit : (row+1)*o.unit] {
-			total += float64(v)
-		}
-		o.sums[row] = total
+		o.sums[row] = sumOf(o.a[row*o.unit : (row+1)*o.unit])
 	}
+}
+
+// sumOf adds in float64, in four sums that don't wait for each other.
+func sumOf[T Float](x []T) float64 {
+	var a, b, c, d float64
+	for ; len(x) >= 4; x = x[4:] {
+		a += float64(x[0])
+		b += float64(x[1])
+		c += float64(x[2])
+		d += float64(x[3])
+	}
+	for _, v := range x {
+		a += float64(v)
+	}
+	return (a + b) + (c + d)
 }
 
 // addRows adds up the rows of a (rows, columns) table.
@@ -56,10 +67,23 @@ const squareStretch = 4096
 
 func squareSums[T Float](o operands[T]) {
 	for row := range o.sums {
-		total := 0.0
-		for _, v := range o.a[row*o.unit : (row+1)*o.unit] {
-			total += float64(v) * float64(v)
-		}
-		o.sums[row] = total
+		o.sums[row] = sumOfSquares(o.a[row*o.unit : (row+1)*o.unit])
 	}
 }
+
+func sumOfSquares[T Float](x []T) float64 {
+	var a, b, c, d float64
+	for ; len(x) >= 4; x = x[4:] {
+		a += square(x[0])
+		b += square(x[1])
+		c += square(x[2])
+		d += square(x[3])
+	}
+	for _, v := range x {
+		a += square(v)
+	}
+	return (a + b) + (c + d)
+}
+
+// square is rounded before it is added, on every platform.
+func square[T Float](v T) float64 { return float64(float64(v) * float64(v)) }

@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Softmax is y[c] = e^x[c] / Σk e^x[k] for each of the rows. The row's largest value is taken off first, so large logits don't overflow.
 func Softmax[T Float](rows, classes int, x, y []T) {
@@ -30,7 +33,9 @@ func powers[T Float](o operands[T], y []T) {
 func largest[T Float](x []T) T {
 	top := x[0]
 	for _, v := range x[1:] {
-		top = max(top, v)
+		if above(v, top) {
+			top = v
+		}
 	}
 	return top
 }
@@ -38,16 +43,14 @@ func largest[T Float](x []T) T {
 // divideBySum makes a row of powers a distribution and returns the logarithm of their sum. The largest is e^0 = 1, so that is log1p of the
 // others' sum, which keeps its digits when they are tiny.
 func divideBySum[T Float](y []T) (logSum float64) {
-	rest, seen := 0.0, false
-	for _, e := range y {
-		if e == 1 && !seen {
-			seen = true
-			continue
-		}
-		rest += float64(e)
+	top := max(0, slices.Index(y, 1)) // a row with NaN may have no 1, but has a NaN left anyway
+	rest := sumOf(y[:top]) + sumOf(y[top+1:])
+	if y[top] != 1 {
+		rest += float64(y[top])
 	}
+	scale := 1 / (1 + rest)
 	for c, e := range y {
-		y[c] = T(float64(e) / (1 + rest))
+		y[c] = T(float64(e) * scale)
 	}
 	return math.Log1p(rest)
 }

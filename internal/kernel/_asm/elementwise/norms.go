@@ -63,11 +63,13 @@ func (s *simd) normArguments() normArguments {
 	return normArguments{n: n, rows: rows, stride: stride, count: count, at: at}
 }
 
+// parameter returns a float32 argument in every lane. Not by avo's Load, whose MOVSS costs some 100 cycles among AVX instructions.
 func (s *simd) parameter(name string) vec {
-	single, all := XMM(), s.vec()
-	Load(Param(name), single)
-	VBROADCASTSS(single, all)
-	return all
+	at, err := Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return s.broadcast(at.Addr)
 }
 
 func (a normArguments) here(array reg.Register) Mem { return Mem{Base: array, Index: a.at, Scale: 1} }

@@ -8,20 +8,20 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// pools emits the plane functions of pooling at stride 2 without padding. AVX2 suffices: memory sets the pace.
+// pools emits the plane functions of pooling at stride 2 without padding. Where memory sets the pace AVX2 suffices.
 func pools() {
-	maxPool(2)
-	maxPool(3)
+	for _, s := range []*simd{avx2, avx512} {
+		maxPool(s, 2)
+		maxPool(s, 3)
+	}
 	maxPoolBackward()
 	sumPool()
 	spreadPool()
 }
 
-const outLanes = 8
-
-// grid is a walk over the results of one plane, row by row, up to eight a turn. A row of eight or more ends with a whole turn too, which
-// overlaps the one before; a shorter row is one masked turn.
+// grid is a walk over the results of one plane, row by row, up to a vector a turn.
 type grid struct {
+	s          *simd
 	rows, cols reg.GPVirtual // results
 	width      reg.GPVirtual // of the input plane
 	in         reg.GPVirtual // address of this row's first window
@@ -29,12 +29,12 @@ type grid struct {
 	at         reg.GPVirtual // results done of this row
 	place      reg.GPVirtual // offset of this row's first window in the input plane
 	out        lanes         // of the results
-	low, high  lanes         // of the two vectors of input for eight results
+	low, high  lanes         // of the two vectors of input for a vector of results
 }
 
 // newGrid takes the arguments rows, cols, width of the current function and its array "in" of the input plane.
-func newGrid(in string) *grid {
-	g := &grid{}
+func newGrid(s *simd, in string) *grid {
+	g := &grid{s: s}
 	g.rows = Load(Param("rows"), GP64()).(reg.GPVirtual)
 	g.cols = Load(Param("cols"), GP64()).(reg.GPVirtual)
 	g.width = Load(Param("width"), GP64()).(reg.GPVirtual)
@@ -47,59 +47,96 @@ func newGrid(in string) *grid {
 
 // walk emits the loops and body for each turn.
 func (g *grid) walk(body func()) {
-	bytes := GP64()
-	MOVQ(g.width, bytes)
-	SHLQ(Imm(2), bytes)
-	CMPQ(g.cols, Imm(outLanes))
+	if g.s == avx512 {
+		g.walkMasked(body)
+	} else {
+		g.walkOverlapping(body)
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// walkMasked ends each row with a masked turn if it must.
+func (g *grid) walkMasked(body func()) {
+	whole, rest := GP64(), GP64()
+	MOVQ(g.cols, whole)
+	ANDQ(I32(int32(-g.s.lanes)), whole)
+	MOVQ(g.cols, rest)
+	SUBQ(whole, rest)
+	part := g.firstOf(rest)
+	g.eachRow("row", func() {
+		XORQ(g.at, g.at)
+		CMPQ(g.at, whole)
+		JEQ(LabelRef("part"))
+		g.out, g.low, g.high = lanes{s: g.s}, lanes{s: g.s}, lanes{s: g.s}
+		Label("whole")
+		body()
+		ADDQ(Imm(uint64(g.s.lanes)), g.at)
+		CMPQ(g.at, whole)
+		JLT(LabelRef("whole"))
+		Label("part")
+		TESTQ(rest, rest)
+		JEQ(LabelRef("done"))
+		g.out, g.low, g.high = part[0], part[1], part[2]
+		body()
+		Label("done")
+	})
+}
+
+// walkOverlapping ends a row of a vector or more with a whole turn that overlaps the one before; a shorter row is one masked turn.
+func (g *grid) walkOverlapping(body func()) {
+	CMPQ(g.cols, Imm(uint64(g.s.lanes)))
 	JLT(LabelRef("narrow"))
-	g.out, g.low, g.high = lanes{s: avx2}, lanes{s: avx2}, lanes{s: avx2}
+	g.out, g.low, g.high = lanes{s: g.s}, lanes{s: g.s}, lanes{s: g.s}
 	last := GP64()
-	LEAQ(Mem{Base: g.cols, Disp: -outLanes}, last)
-	g.eachRow("wide", bytes, func() {
+	LEAQ(Mem{Base: g.cols, Disp: -g.s.lanes}, last)
+	g.eachRow("wide", func() {
 		XORQ(g.at, g.at)
 		Label("turn")
 		body()
 		CMPQ(g.at, last)
 		JGE(LabelRef("turned"))
-		ADDQ(Imm(outLanes), g.at)
+		ADDQ(Imm(uint64(g.s.lanes)), g.at)
 		CMPQ(g.at, last)
 		CMOVQGT(last, g.at)
 		JMP(LabelRef("turn"))
 		Label("turned")
 	})
-	VZEROUPPER()
-	RET()
+	JMP(LabelRef("end"))
 	Label("narrow")
 	XORQ(g.at, g.at)
-	g.out = firstOf(g.cols, 1, 0)
-	g.low, g.high = firstOf(g.cols, 2, 0), firstOf(g.cols, 2, 8)
-	g.eachRow("part", bytes, body)
-	VZEROUPPER()
-	RET()
+	part := g.firstOf(g.cols)
+	g.out, g.low, g.high = part[0], part[1], part[2]
+	g.eachRow("part", body)
+	Label("end")
 }
 
-func (g *grid) eachRow(label string, bytes reg.Register, body func()) {
+func (g *grid) eachRow(label string, body func()) {
 	Label(label)
 	body()
-	LEAQ(Mem{Base: g.in, Index: bytes, Scale: 2}, g.in)
+	LEAQ(Mem{Base: g.in, Index: g.width, Scale: 8}, g.in)
 	LEAQ(Mem{Base: g.place, Index: g.width, Scale: 2}, g.place)
 	ADDQ(g.cols, g.row)
 	DECQ(g.rows)
 	JNE(LabelRef(label))
 }
 
-// firstOf returns the first times·n - skip lanes.
-func firstOf(n reg.Register, times uint8, skip int) lanes {
-	left, zero, most := GP64(), GP64(), GP64()
-	IMUL3Q(U8(times), n, left)
-	SUBQ(Imm(uint64(skip)), left)
-	XORQ(zero, zero)
-	TESTQ(left, left)
-	CMOVQLT(zero, left)
-	MOVQ(U32(avx2.lanes), most)
-	CMPQ(left, most)
-	CMOVQGT(most, left)
-	return avx2.first(left)
+// firstOf returns the lanes of the first n results, less than a vector, and those of their two vectors of input.
+func (g *grid) firstOf(n reg.Register) [3]lanes {
+	var masks [3]lanes
+	for i, m := range []struct{ times, skip int }{{1, 0}, {2, 0}, {2, g.s.lanes}} {
+		left, zero, most := GP64(), GP64(), GP64()
+		IMUL3Q(U8(m.times), n, left)
+		SUBQ(Imm(uint64(m.skip)), left)
+		XORQ(zero, zero)
+		TESTQ(left, left)
+		CMOVQLT(zero, left)
+		MOVQ(U32(g.s.lanes), most)
+		CMPQ(left, most)
+		CMOVQGT(most, left)
+		masks[i] = g.s.first(left, i)
+	}
+	return masks
 }
 
 // result is where this turn's results of an array stand.
@@ -118,96 +155,137 @@ func (g *grid) input() reg.GPVirtual {
 
 // places returns the offset of each window in the input plane, given those of windows at 0.
 func (g *grid) places(from Mem) vec {
-	at, single, all := GP64(), XMM(), YMM()
+	at := GP64()
 	LEAQ(Mem{Base: g.place, Index: g.at, Scale: 2}, at)
-	VMOVD(at.As32(), single)
-	VPBROADCASTD(single, all)
+	all := g.s.everywhere(at)
 	VPADDD(from, all, all)
 	return all
 }
 
-// offsets emits a table of eight words.
-func offsets(name string, words ...uint32) Mem {
-	table := GLOBL(name, RODATA|NOPTR)
-	for i, w := range words {
-		DATA(4*i, U32(w))
-	}
-	return table
+// everywhere returns an integer in every lane.
+func (s *simd) everywhere(n reg.GPVirtual) vec {
+	single, all := XMM(), s.vec()
+	VMOVD(n.As32(), single)
+	VPBROADCASTD(single, all)
+	return all
 }
 
-// columns loads sixteen values from a row and parts them: the even and the odd ones, both in the order 0 1 4 5 2 3 6 7 (inOrder mends it).
+var tables = map[string]Mem{}
+
+// words emits a table of numbers, once.
+func words(name string, numbers ...uint32) Mem {
+	if _, ok := tables[name]; !ok {
+		tables[name] = GLOBL(name, RODATA|NOPTR)
+		for i, w := range numbers {
+			DATA(4*i, U32(w))
+		}
+	}
+	return tables[name]
+}
+
+// every2nd returns from, from+2, from+4, …
+func every2nd(from, count uint32) []uint32 {
+	n := make([]uint32, count)
+	for i := range n {
+		n[i] = from + 2*uint32(i)
+	}
+	return n
+}
+
+// columns loads two vectors from a row and parts them: the even and the odd values. AVX2 has them in the order 0 1 4 5 2 3 6 7, which
+// inOrder mends and startOffsets knows.
 func (g *grid) columns(row Mem) (even, odd vec) {
-	a, b := g.low.load(row), g.high.load(row.Offset(32))
+	a, b := g.low.load(row), g.high.load(row.Offset(g.s.bytes()))
+	if g.s == avx512 {
+		odd = g.s.copy(a)
+		VPERMT2PS(b, g.s.table(words("odds16", every2nd(1, 16)...)), odd)
+		VPERMT2PS(b, g.s.table(words("evens16", every2nd(0, 16)...)), a)
+		return a, odd
+	}
 	even, odd = YMM(), YMM()
 	VSHUFPS(Imm(0x88), b, a, even)
 	VSHUFPS(Imm(0xdd), b, a, odd)
 	return even, odd
 }
 
-func inOrder(v vec) vec {
-	VPERMQ(Imm(0xd8), v, v)
+func (s *simd) table(from Mem) vec {
+	to := s.vec()
+	VMOVUPS(from, to)
+	return to
+}
+
+func (g *grid) inOrder(v vec) vec {
+	if g.s == avx2 {
+		VPERMQ(Imm(0xd8), v, v)
+	}
+	return v
+}
+
+// startOffsets is where in a row the windows of one turn begin, in the order of columns.
+func (g *grid) startOffsets() Mem {
+	if g.s == avx512 {
+		return words("evens16", every2nd(0, 16)...)
+	}
+	return words("shuffledEvens8", 0, 2, 8, 10, 4, 6, 12, 14)
+}
+
+func (s *simd) one() vec {
+	v := s.vec()
+	if s == avx512 {
+		VPTERNLOGD(U8(0xff), v, v, v)
+	} else {
+		VPCMPEQD(v, v, v)
+	}
+	VPSRLD(Imm(31), v, v)
 	return v
 }
 
 // maxPool: a value replaces the best if it is above it (or NaN, unless the best is NaN).
-func maxPool(kernel int) {
-	TEXT(fmt.Sprintf("maxPool%d", kernel), NOSPLIT, "func(rows, cols, width int, x, y *float32, at *int32)")
+func maxPool(s *simd, kernel int) {
+	TEXT(fmt.Sprintf("maxPool%d%s", kernel, s.name), NOSPLIT, "func(rows, cols, width int, x, y *float32, at *int32)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("maxPool%d is maxPlane for %dx%d windows at stride 2, rows·cols of them, both positive.", kernel, kernel, kernel))
-	g := newGrid("x")
+	Doc(fmt.Sprintf("maxPool%d%s is maxPlane for %dx%d windows at stride 2, rows·cols of them, both positive.", kernel, s.name, kernel, kernel))
+	g := newGrid(s, "x")
 	y := Load(Param("y"), GP64())
 	at := Load(Param("at"), GP64())
-	order := shuffledOffsets()
-	wide, one := YMM(), YMM()
-	single := XMM()
-	VMOVD(g.width.As32(), single)
-	VPBROADCASTD(single, wide)
-	VPCMPEQD(one, one, one)
-	VPSRLD(Imm(31), one, one)
-	bytes := GP64()
-	MOVQ(g.width, bytes)
-	SHLQ(Imm(2), bytes)
+	wide, one := s.everywhere(g.width), s.one()
 	g.walk(func() {
-		row, rowPlace := g.input(), g.places(order)
-		best, where := YMM(), YMM()
+		row, rowPlace := g.input(), g.places(g.startOffsets())
+		best, where := s.vec(), s.vec()
 		for kh := range kernel {
-			place := YMM()
-			VMOVAPS(rowPlace, place)
+			place := s.copy(rowPlace)
 			even, odd := g.columns(Mem{Base: row})
 			if kh == 0 {
 				VMOVAPS(even, best)
 				VMOVAPS(place, where)
 			} else {
-				challenge(even, place, best, where)
+				s.challenge(even, place, best, where)
 			}
 			VPADDD(one, place, place)
-			challenge(odd, place, best, where)
+			s.challenge(odd, place, best, where)
 			if kernel == 3 {
 				_, next := g.columns(Mem{Base: row, Disp: 4})
 				VPADDD(one, place, place)
-				challenge(next, place, best, where)
+				s.challenge(next, place, best, where)
 			}
 			if kh < kernel-1 {
-				ADDQ(bytes, row)
+				LEAQ(Mem{Base: row, Index: g.width, Scale: 4}, row)
 				VPADDD(wide, rowPlace, rowPlace)
 			}
 		}
-		g.out.store(inOrder(best), g.result(y))
-		g.out.store(inOrder(where), g.result(at))
+		g.out.store(g.inOrder(best), g.result(y))
+		g.out.store(g.inOrder(where), g.result(at))
 	})
 }
 
-var shuffled *Mem
-
-func shuffledOffsets() Mem {
-	if shuffled == nil {
-		table := offsets("shuffledOffsets", 0, 2, 8, 10, 4, 6, 12, 14)
-		shuffled = &table
+func (s *simd) challenge(v, place, best, where vec) {
+	if s == avx512 {
+		VCMPPS(Imm(ordered), best, best, reg.K4)
+		VCMPPS(Imm(notLessOrEqual), best, v, reg.K4, reg.K5)
+		VMOVAPS(v, reg.K5, best)
+		VMOVDQA32(place, reg.K5, where)
+		return
 	}
-	return *shuffled
-}
-
-func challenge(v, place, best, where vec) {
 	above, number := YMM(), YMM()
 	VCMPPS(Imm(notLessOrEqual), best, v, above)
 	VCMPPS(Imm(ordered), best, best, number)
@@ -221,18 +299,12 @@ func maxPoolBackward() {
 	TEXT("maxPool2Backward", NOSPLIT, "func(rows, cols, width int, at *int32, dy, dx *float32)")
 	Pragma("noescape")
 	Doc("maxPool2Backward is maxBackwardPlane for 2x2 windows side by side, rows·cols of them, both positive; it writes under windows only.")
-	g := newGrid("dx")
+	g := newGrid(avx2, "dx")
 	at := Load(Param("at"), GP64())
 	dy := Load(Param("dy"), GP64())
-	order := offsets("evenOffsets", 0, 2, 4, 6, 8, 10, 12, 14)
-	wide, one := YMM(), YMM()
-	single := XMM()
-	VMOVD(g.width.As32(), single)
-	VPBROADCASTD(single, wide)
-	VPCMPEQD(one, one, one)
-	VPSRLD(Imm(31), one, one)
+	wide, one := avx2.everywhere(g.width), avx2.one()
 	g.walk(func() {
-		row, place := g.input(), g.places(order)
+		row, place := g.input(), g.places(words("evens16", every2nd(0, 16)...))
 		where, d := g.out.load(g.result(at)), g.out.load(g.result(dy))
 		for kh := range 2 {
 			if kh == 1 {
@@ -266,7 +338,7 @@ func sumPool() {
 	TEXT("sumPool2", NOSPLIT, "func(rows, cols, width int, x, y *float32, scale, bias float32)")
 	Pragma("noescape")
 	Doc("sumPool2 is sumPlane for 2x2 windows side by side, rows·cols of them, both positive.")
-	g := newGrid("x")
+	g := newGrid(avx2, "x")
 	y := Load(Param("y"), GP64())
 	scale, bias := avx2.parameter("scale"), avx2.parameter("bias")
 	g.walk(func() {
@@ -276,7 +348,7 @@ func sumPool() {
 		LEAQ(Mem{Base: row, Index: g.width, Scale: 4}, row)
 		even, odd = g.columns(Mem{Base: row})
 		sum = avx2.add(avx2.add(sum, even), odd)
-		g.out.store(inOrder(avx2.add(avx2.mul(scale, sum), bias)), g.result(y))
+		g.out.store(g.inOrder(avx2.add(avx2.mul(scale, sum), bias)), g.result(y))
 	})
 }
 
@@ -284,7 +356,7 @@ func spreadPool() {
 	TEXT("spreadPool2", NOSPLIT, "func(rows, cols, width int, dy, dx *float32, scale float32)")
 	Pragma("noescape")
 	Doc("spreadPool2 is spreadPlane for 2x2 windows side by side, rows·cols of them, both positive; it writes under windows only.")
-	g := newGrid("dx")
+	g := newGrid(avx2, "dx")
 	dy := Load(Param("dy"), GP64())
 	scale := avx2.parameter("scale")
 	g.walk(func() {

@@ -108,8 +108,8 @@ const (
 func (s *simd) where(comparison uint8, a, b, v vec) vec {
 	if s == avx512 {
 		to := s.vec()
-		VCMPPS(Imm(uint64(comparison)), b, a, reg.K2)
-		VMOVAPS_Z(v, reg.K2, to)
+		VCMPPS(Imm(uint64(comparison)), b, a, reg.K4)
+		VMOVAPS_Z(v, reg.K4, to)
 		return to
 	}
 	m := s.vec()
@@ -188,14 +188,16 @@ func tableOfLanes() Mem {
 	return table
 }
 
-// first returns the first n lanes; n is at most a vector's and is used up.
-func (s *simd) first(n reg.GPVirtual) lanes {
+var maskRegisters = []reg.Register{reg.K1, reg.K2, reg.K3}
+
+// first returns the first n lanes; n is at most a vector's and is used up. slot tells apart the masks of a function.
+func (s *simd) first(n reg.GPVirtual, slot int) lanes {
 	if s == avx512 {
 		ones := GP64()
 		MOVQ(I32(-1), ones)
 		BZHIQ(n, ones, ones)
-		KMOVW(ones.As32(), reg.K1)
-		return lanes{s, reg.K1}
+		KMOVW(ones.As32(), maskRegisters[slot])
+		return lanes{s, maskRegisters[slot]}
 	}
 	table, m := GP64(), s.vec()
 	LEAQ(tableOfLanes(), table)
@@ -217,7 +219,7 @@ func (s *simd) over(label string, n reg.GPVirtual, body func(l lanes), advance f
 	Label(label + "part")
 	ADDQ(Imm(uint64(s.lanes)), n)
 	JEQ(LabelRef(label + "end"))
-	body(s.first(n))
+	body(s.first(n, 0))
 	Label(label + "end")
 }
 

@@ -1,0 +1,48 @@
+package kernel
+
+import "testing"
+
+// The sizes: SimpleConvNet's first convolution's result, batch 100; its parameters; AlexNet's first normalisation and pooling, batch 4.
+func BenchmarkElementwise(b *testing.B) {
+	const n, parameters = 100 * 30 * 24 * 24, 433_890
+	x, y, dy := gaussian[float32](1, n), make([]float32, n), gaussian[float32](2, n)
+	p, m, v := gaussian[float32](3, parameters), make([]float32, parameters), make([]float32, parameters)
+	g := Gradient[float32]{Values: gaussian[float32](4, parameters), Scale: 1}
+	halves := PoolShape{100, 30, 24, 24, 2, 2, 2, 2, 0, 0}
+	overlapping := PoolShape{4, 96, 55, 55, 3, 3, 2, 2, 0, 0}
+	maxHalves, maxOverlapping, average := NewMaxPool[float32](halves), NewMaxPool[float32](overlapping), NewAvgPool[float32](halves)
+	norm := NewLRN[float32](LRNShape{4, 96, 55 * 55, 5, 2, 1e-4, 0.75})
+	const logits = 1000 * 1000
+	for _, c := range []struct {
+		name  string
+		count int
+		run   func()
+	}{
+		{"ReLU", n, func() { ReLU(x, y) }},
+		{"ReLUBackward", n, func() { ReLUBackward(x, dy, y) }},
+		{"Sigmoid", n, func() { Sigmoid(x, y) }},
+		{"Tanh", n, func() { Tanh(1, 1, x, y) }},
+		{"Softmax1000", logits, func() { Softmax(1000, 1000, x[:logits], y[:logits]) }},
+		{"CrossEntropy10", 1000, func() { CrossEntropy(100, 10, x[:1000], dy[:1000], y[:1000]) }},
+		{"MaxPool2", n, func() { maxHalves.Forward(x, y[:halves.outLen()]) }},
+		{"MaxPool2Backward", n, func() { maxHalves.Backward(dy[:halves.outLen()], y) }},
+		{"MaxPool3", overlapping.inLen(), func() { maxOverlapping.Forward(x[:overlapping.inLen()], y[:overlapping.outLen()]) }},
+		{"AvgPool2", n, func() { average.Forward(x, y[:halves.outLen()]) }},
+		{"AvgPool2Backward", n, func() { average.Backward(dy[:halves.outLen()], y) }},
+		{"LRN", norm.len(), func() { norm.Forward(x[:norm.len()], y[:norm.len()]) }},
+		{"LRNBackward", norm.len(), func() { norm.Backward(x[:norm.len()], x[:norm.len()], dy[:norm.len()], y[:norm.len()]) }},
+		{"SGD", parameters, func() { UpdateSGD(p, g, 1e-9) }},
+		{"Momentum", parameters, func() { UpdateMomentum(p, g, m, 1e-9, 0.9) }},
+		{"Adam", parameters, func() { UpdateAdam(p, g, m, v, 1e-9, 0.9, 0.999, 1e-7) }},
+		{"Dropout", n, func() { Dropout(x, y, 0.5, 1) }},
+		{"SumSquares", n, func() { SumSquares(x) }},
+		{"ChannelSum", n, func() { ChannelSum(100, 30, 576, x, y[:30]) }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				c.run()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(c.count), "ns/element")
+		})
+	}
+}
