@@ -1,0 +1,256 @@
+package ops_test
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/ops"
+)
+
+// The ops stand beside gorgonia's own in any graph: here a stock Square and Sum end a graph of a convolution and a rectifier, gorgonia's
+// Grad differentiates all of it and its tape machine runs it.
+func Example() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{1, 1, 2, 3}, 1, -2, 3, 4, 5, -6)
+	w := node(g, "w", tensor.Shape{1, 1, 2, 2}, 1, 0, 0, 1)
+	b := node(g, "b", tensor.Shape{1}, 0.5)
+
+	y := G.Must(ops.ReLU(G.Must(ops.Conv2D(x, w, b, ops.Conv{}))))
+	cost := G.Must(G.Sum(G.Must(G.Square(y))))
+	grads, err := G.Grad(cost, w, b)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	machine := G.NewTapeMachine(g)
+	defer machine.Close()
+	if err := machine.RunAll(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("y   ", y.Value().Data())
+	fmt.Println("cost", cost.Value())
+	fmt.Println("dw  ", grads[0].Value().Data())
+	fmt.Println("db  ", grads[1].Value().Data())
+	// Output:
+	// y    [6.5 0]
+	// cost 42.25
+	// dw   [13 -26 52 65]
+	// db   [13]
+}
+
+// node is an input of a graph with its value. Every input needs a name of its own.
+func node(g *G.ExprGraph, name string, shape tensor.Shape, values ...float64) *G.Node {
+	v := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(values))
+	return G.NewTensor(g, tensor.Float64, shape.Dims(), G.WithShape(shape...), G.WithName(name), G.WithValue(v))
+}
+
+// show runs the graph of a node and prints the node's value and the gradient of its elements' sum with regard to others.
+func show(y *G.Node, wrt ...*G.Node) {
+	grads, err := G.Grad(G.Must(G.Sum(y)), wrt...)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	machine := G.NewTapeMachine(y.Graph())
+	defer machine.Close()
+	if err := machine.RunAll(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("y %v: %.4g\n", y.Shape(), y.Value().Data())
+	for i, n := range grads {
+		fmt.Printf("d%s: %.4g\n", wrt[i].Name(), n.Value().Data())
+	}
+}
+
+// A convolution of two groups: each filter sees one of the two channels.
+func ExampleConv2D() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{1, 2, 1, 3}, 1, 2, 3, 10, 20, 30)
+	w := node(g, "w", tensor.Shape{2, 1, 1, 2}, 1, -1, 0.5, 0.5)
+	b := node(g, "b", tensor.Shape{2}, 0, 100)
+	show(G.Must(ops.Conv2D(x, w, b, ops.Conv{Pad: ops.Pair{0, 1}, Stride: ops.Pair{1, 3}, Groups: 2})), x, w, b)
+	// Output:
+	// y (1, 2, 1, 2): [-1 3 105 115]
+	// dx: [-1 0 1 0.5 0 0.5]
+	// dw: [3 1 30 10]
+	// db: [2 2]
+}
+
+// The first output sees both input channels, the second only the last one.
+func ExamplePartialConv2D() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{1, 2, 1, 2}, 1, 2, 10, 20)
+	w := node(g, "w", tensor.Shape{3, 1, 1}, 1, 2, 3)
+	b := node(g, "b", tensor.Shape{2}, 0, 0)
+	show(G.Must(ops.PartialConv2D(x, w, b, [][]int{{0, 1}, {1}}, ops.Conv{})), x, w)
+	// Output:
+	// y (1, 2, 1, 2): [21 42 30 60]
+	// dx: [1 1 5 5]
+	// dw: [3 30 30]
+}
+
+func ExampleMaxPool2D() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{1, 1, 3, 3}, 1, 2, 3, 4, 9, 5, 6, 7, 8)
+	show(G.Must(ops.MaxPool2D(x, ops.Pool{Kernel: ops.Pair{2, 2}, Stride: ops.Pair{1, 1}})), x)
+	// Output:
+	// y (1, 1, 2, 2): [9 9 9 9]
+	// dx: [0 0 0 0 4 0 0 0 0]
+}
+
+func ExampleAvgPool2D() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{1, 1, 2, 4}, 1, 2, 3, 4, 5, 6, 7, 8)
+	show(G.Must(ops.AvgPool2D(x, ops.Pool{Kernel: ops.Pair{2, 2}})), x)
+	// Output:
+	// y (1, 1, 1, 2): [3.5 5.5]
+	// dx: [0.25 0.25 0.25 0.25 0.25 0.25 0.25 0.25]
+}
+
+func ExampleSubsample2D() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{1, 1, 2, 4}, 1, 2, 3, 4, 5, 6, 7, 8)
+	coefficient, bias := node(g, "coefficient", tensor.Shape{1}, 0.5), node(g, "bias", tensor.Shape{1}, 1)
+	show(G.Must(ops.Subsample2D(x, coefficient, bias, ops.Pool{Kernel: ops.Pair{2, 2}})), coefficient, bias)
+	// Output:
+	// y (1, 1, 1, 2): [8 12]
+	// dcoefficient: [36]
+	// dbias: [2]
+}
+
+func ExampleAffine() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{2, 3}, 1, 2, 3, 4, 5, 6)
+	w := node(g, "w", tensor.Shape{2, 3}, 1, 0, 0, 0, 1, 1)
+	b := node(g, "b", tensor.Shape{2}, 0.5, -1)
+	show(G.Must(ops.Affine(x, w, b)), x, w, b)
+	// Output:
+	// y (2, 2): [1.5 4 4.5 10]
+	// dx: [1 1 1 1 1 1]
+	// dw: [5 7 9 5 7 9]
+	// db: [2 2]
+}
+
+func ExampleFlatten() {
+	x := node(G.NewGraph(), "x", tensor.Shape{2, 1, 2, 2}, 1, 2, 3, 4, 5, 6, 7, 8)
+	show(G.Must(ops.Flatten(x)), x)
+	// Output:
+	// y (2, 4): [1 2 3 4 5 6 7 8]
+	// dx: [1 1 1 1 1 1 1 1]
+}
+
+func ExampleNormalize() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 2, 1, 2}, 0, 1, 0, 1)
+	show(G.Must(ops.Normalize(x, []float64{0.5, 0}, []float64{0.25, 2})), x)
+	// Output:
+	// y (1, 2, 1, 2): [-2 2 0 0.5]
+	// dx: [4 4 0.5 0.5]
+}
+
+func ExampleReLU() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 2)
+	show(G.Must(ops.ReLU(x)), x)
+	// Output:
+	// y (1, 3): [0 0 2]
+	// dx: [0 0 1]
+}
+
+func ExampleSigmoid() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -2, 0, 2)
+	show(G.Must(ops.Sigmoid(x)), x)
+	// Output:
+	// y (1, 3): [0.1192 0.5 0.8808]
+	// dx: [0.105 0.25 0.105]
+}
+
+func ExampleTanh() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 1)
+	show(G.Must(ops.Tanh(x)), x)
+	// Output:
+	// y (1, 3): [-0.7616 0 0.7616]
+	// dx: [0.42 1 0.42]
+}
+
+// The squashing function of LeCun et al. 1998 maps 1 to 1 and -1 to -1.
+func ExampleScaledTanh() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 1)
+	show(G.Must(ops.ScaledTanh(x, 1.7159, 2./3)), x)
+	// Output:
+	// y (1, 3): [-1 0 1]
+	// dx: [0.7554 1.144 0.7554]
+}
+
+func ExampleScale() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 1)
+	show(G.Must(ops.Scale(x, 0.5)), x)
+	// Output:
+	// y (1, 3): [-0.5 0 0.5]
+	// dx: [0.5 0.5 0.5]
+}
+
+func ExampleLRN() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3, 1, 1}, 1, 2, 3)
+	show(G.Must(ops.LRN(x, ops.Norm{Size: 3, K: 1, Alpha: 1, Beta: 0.5})), x)
+	// Output:
+	// y (1, 3, 1, 1): [0.4082 0.5164 0.8018]
+	// dx: [0.3058 -0.06128 -0.007829]
+}
+
+// Large logits don't overflow.
+func ExampleSoftmax() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{2, 2}, 0, 0, 1000, 1001)
+	weights := node(g, "weights", tensor.Shape{2, 2}, 1, 0, 1, 0)
+	show(G.Must(G.HadamardProd(G.Must(ops.Softmax(x)), weights)), x)
+	// Output:
+	// y (2, 2): [0.5 0 0.2689 0]
+	// dx: [0.25 -0.25 0.1966 -0.1966]
+}
+
+func ExampleSoftmaxCrossEntropy() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{2, 2}, 0, 0, 1000, 0)
+	labels := node(g, "labels", tensor.Shape{2}, 1, 0)
+	loss := G.Must(ops.SoftmaxCrossEntropy(x, labels))
+	grads, err := G.Grad(loss, x)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	machine := G.NewTapeMachine(g)
+	defer machine.Close()
+	if err := machine.RunAll(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("loss %.4f\ndx %v\n", loss.Value().Data(), grads[0].Value().Data())
+	// Output:
+	// loss 0.3466
+	// dx [0.25 -0.25 0 0]
+}
+
+// The same seed and step drop the same values.
+func ExampleDropout() {
+	noise := &ops.Noise{Seed: 1}
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 8}, 1, 1, 1, 1, 1, 1, 1, 1)
+	y := G.Must(ops.Dropout(x, 0.5, noise))
+	machine := G.NewTapeMachine(x.Graph())
+	defer machine.Close()
+	for _, step := range []uint64{0, 1, 0} {
+		noise.Step = step
+		machine.Reset()
+		if err := machine.RunAll(); err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(step, y.Value().Data())
+	}
+	// Output:
+	// 0 [0 2 2 0 2 2 2 2]
+	// 1 [0 0 2 0 0 0 2 0]
+	// 0 [0 2 2 0 2 2 2 2]
+}
