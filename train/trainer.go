@@ -114,25 +114,29 @@ func (t *Trainer) start() (*run, error) {
 }
 
 func (t *Trainer) check() error {
-	spec := t.Model.Spec()
 	switch {
 	case t.Epochs < 1:
 		return fmt.Errorf("epochs is %d: want at least 1", t.Epochs)
 	case t.Batch < 1:
 		return fmt.Errorf("batch is %d: want at least 1", t.Batch)
 	case t.Model.Dtype() != tensor.Float32:
-		return fmt.Errorf("model %q is %v: training takes float32", spec.Name, t.Model.Dtype())
+		return fmt.Errorf("model %q is %v: training takes float32", t.Model.Spec().Name, t.Model.Dtype())
 	}
-	for name, ds := range map[string]dataset.Dataset{"training": t.Train, "test": t.Test} {
-		if ds.Len() == 0 {
-			return fmt.Errorf("the %s set is empty", name)
-		}
-		if !ds.Shape().Eq(spec.Input) {
-			return fmt.Errorf("model %q takes images of %v, the %s set has %v", spec.Name, spec.Input, name, ds.Shape())
-		}
-		if ds.Classes() > t.Model.Classes() {
-			return fmt.Errorf("model %q has %d classes, the %s set %d", spec.Name, t.Model.Classes(), name, ds.Classes())
-		}
+	if err := t.checkSet("training", t.Train); err != nil {
+		return err
+	}
+	return t.checkSet("test", t.Test)
+}
+
+func (t *Trainer) checkSet(name string, ds dataset.Dataset) error {
+	spec := t.Model.Spec()
+	switch {
+	case ds.Len() == 0:
+		return fmt.Errorf("the %s set is empty", name)
+	case !ds.Shape().Eq(spec.Input):
+		return fmt.Errorf("model %q takes images of %v, the %s set has %v", spec.Name, spec.Input, name, ds.Shape())
+	case ds.Classes() > t.Model.Classes():
+		return fmt.Errorf("model %q has %d classes, the %s set %d", spec.Name, t.Model.Classes(), name, ds.Classes())
 	}
 	return nil
 }

@@ -15,9 +15,13 @@ import (
 )
 
 func main() {
-	os.Exit(cli.Main(&command{}, os.Args[1:], os.Stdout, os.Stderr,
+	os.Exit(cli.Main(&command{}, os.Args[1:], os.Stdout, os.Stderr, options()...))
+}
+
+func options() []kong.Option {
+	return []kong.Option{
 		kong.Name("trainmnist"),
 		kong.Description("Train a network on MNIST and leave its parameters, history and pictures behind."),
 		kong.Vars{"models": strings.Join(models.Names(), ", "), "optimizers": strings.Join(solver.Names(), ", ")},
-	))
+	}
 }

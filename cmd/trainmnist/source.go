@@ -67,7 +67,7 @@ func (c *command) openFolder(s *source) error {
 	}
 	train, test, err := dataset.OpenFolder(c.Data, options)
 	if err != nil {
-		return err
+		return fmt.Errorf("-data: no IDX files, so taken for a folder of class folders: %w", err)
 	}
 	s.folders = []*dataset.Folder{train, test}
 	s.spec, s.train, s.test = spec, first(dataset.Mixed(train, c.Seed), c.TrainSamples), first(dataset.Mixed(test, c.Seed), c.TestSamples)

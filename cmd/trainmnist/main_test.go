@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"image/png"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"convgraph/graph"
+	"convgraph/internal/cli"
+)
+
+// small makes a training of seconds.
+var small = []string{"-epochs", "2", "-train-samples", "300", "-test-samples", "100", "-eval-samples", "50"}
+
+func trainmnist(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, diagnostics bytes.Buffer
+	code = cli.Main(&command{}, args, &out, &diagnostics, options()...)
+	return code, out.String(), diagnostics.String()
+}
+
+// TestTrainingLeavesItsResults holds a run against the command contract.
+func TestTrainingLeavesItsResults(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	code, stdout, _ := trainmnist(t, append(small, "-quiet", "-out", dir)...)
+	require.Equal(t, cli.OK, code)
+
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	assert.Regexp(t, `^final: test accuracy \d+\.\d\d% \(\d+/100\), train accuracy \d+\.\d\d% \(\d+/300\), 2 epochs, \d+\.\d s$`, lines[len(lines)-1])
+
+	f, err := os.Open(filepath.Join(dir, "history.csv"))
+	require.NoError(t, err)
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"epoch", "step", "train_loss", "train_acc", "test_acc", "seconds"}, rows[0])
+	require.Len(t, rows, 3)
+	assert.Equal(t, []string{"2", "6"}, rows[2][:2])
+
+	for _, name := range []string{"accuracy.png", "filters-before.png", "filters-after.png"} {
+		picture, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		_, err = png.Decode(bytes.NewReader(picture))
+		assert.NoError(t, err, name)
+	}
+	assert.FileExists(t, filepath.Join(dir, "accuracy.svg"))
+
+	m, err := graph.Load(filepath.Join(dir, "params.safetensors"))
+	require.NoError(t, err)
+	assert.Equal(t, "simpleconvnet", m.Spec().Name)
+}
+
+// TestWorkersDoNotChangeTheResult wants the same bytes from one, two, three and eight workers, and from a second run.
+func TestWorkersDoNotChangeTheResult(t *testing.T) {
+	var first []byte
+	for _, workers := range []string{"1", "2", "3", "8", "1"} {
+		dir := t.TempDir()
+		code, _, stderr := trainmnist(t, append(small, "-quiet", "-out", dir, "-workers", workers)...)
+		require.Equal(t, cli.OK, code, stderr)
+		params, err := os.ReadFile(filepath.Join(dir, "params.safetensors"))
+		require.NoError(t, err)
+		if first == nil {
+			first = params
+		}
+		require.True(t, bytes.Equal(first, params), "%s workers", workers)
+	}
+}
+
+// TestResumeEndsAsAnUninterruptedRun stops after the first epoch, goes on, and wants the bytes of a run that was never stopped.
+func TestResumeEndsAsAnUninterruptedRun(t *testing.T) {
+	whole, parts := t.TempDir(), t.TempDir()
+	code, _, stderr := trainmnist(t, append(small, "-quiet", "-out", whole)...)
+	require.Equal(t, cli.OK, code, stderr)
+
+	code, _, stderr = trainmnist(t, append(small, "-quiet", "-out", parts, "-epochs", "1")...)
+	require.Equal(t, cli.OK, code, stderr)
+	code, _, stderr = trainmnist(t, append(small, "-quiet", "-out", parts, "-resume")...)
+	require.Equal(t, cli.OK, code, stderr)
+
+	for _, name := range []string{"params.safetensors", "history.csv"} {
+		want, err := os.ReadFile(filepath.Join(whole, name))
+		require.NoError(t, err)
+		got, err := os.ReadFile(filepath.Join(parts, name))
+		require.NoError(t, err)
+		if name == "history.csv" {
+			want, got = withoutSeconds(want), withoutSeconds(got)
+		}
+		assert.True(t, bytes.Equal(want, got), name)
+	}
+
+	code, _, stderr = trainmnist(t, append(small, "-quiet", "-out", parts, "-resume", "-lr", "0.002", "-batch", "50")...)
+	assert.Equal(t, cli.Failed, code)
+	assert.Contains(t, stderr, "-batch: 100 then, 50 now; -lr: 0.001 then, 0.002 now")
+}
+
+func withoutSeconds(history []byte) []byte {
+	return regexp.MustCompile(`(?m),[^,\n]*$`).ReplaceAll(history, nil)
+}
+
+func TestBadInputIsOneLine(t *testing.T) {
+	dir := t.TempDir()
+	occupied := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(occupied, nil, 0o644))
+	spec := filepath.Join(dir, "small.json")
+	require.NoError(t, os.WriteFile(spec, []byte(`{"name":"s","input":[1,20,20],"layers":[{"kind":"affine","units":10},{"kind":"softmax"}]}`), 0o644))
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"-batch", "0"}, cli.BadUsage, "-batch is 0: want at least 1"},
+		{[]string{"-epochs=-1"}, cli.BadUsage, "-epochs is -1: want at least 1"},
+		{[]string{"-lr", "nan"}, cli.BadUsage, "-lr is NaN: want more than 0"},
+		{[]string{"-optimizer", "adagard"}, cli.BadUsage, `no optimizer "adagard": want one of sgd, momentum`},
+		{[]string{"-schedule", "linear"}, cli.BadUsage, `-schedule is "linear": want constant or cosine`},
+		{[]string{"-bogus"}, cli.BadUsage, "unknown flag --bogus"},
+		{[]string{"-model", "resnet"}, cli.Failed, `model "resnet" is unknown: want one of simpleconvnet, lenet`},
+		{[]string{"-model", spec}, cli.Failed, `model "s" takes images of (1, 20, 20), the training set has (1, 28, 28)`},
+		{[]string{"-model", filepath.Join(dir, "missing.json")}, cli.Failed, "missing.json: no such file"},
+		{[]string{"-data", filepath.Join(dir, "missing")}, cli.Failed, "missing"},
+		{[]string{"-out", filepath.Join(occupied, "run")}, cli.Failed, "-out: "},
+		{[]string{"-resume", "-out", dir}, cli.Failed, "there is no checkpoint; start without -resume"},
+	} {
+		code, stdout, stderr := trainmnist(t, append([]string{"-quiet", "-out", filepath.Join(dir, "run")}, c.args...)...)
+		assert.Equal(t, c.code, code, c.args)
+		assert.Empty(t, stdout)
+		assert.Contains(t, stderr, c.want)
+		assert.Equal(t, 1, strings.Count(stderr, "\n"), "%v: %s", c.args, stderr)
+	}
+}
