@@ -3,6 +3,7 @@ package graph_test
 import (
 	"fmt"
 	"math"
+	"strings"
 	"sync"
 	"testing"
 
@@ -153,8 +154,8 @@ func TestActivations(t *testing.T) {
 		names, value[a.Layer] = append(names, a.Layer), a.Value
 		assert.Equal(t, append(tensor.Shape{7}, m.Summary().Layers[i].Output...), a.Value.Shape(), a.Layer)
 	}
-	assert.Equal(t, []string{"normalize1", "conv1", "tanh1", "lrn1", "pool1", "conv2", "relu1", "pool2", "sigmoid1", "pool3", "dropout1", "flatten1", "fc1",
-		"softmax1"}, names)
+	assert.Equal(t, "normalize1 conv1 tanh1 lrn1 pool1 conv2 relu1 pool2 sigmoid1 pool3 dropout1 dropout2 flatten1 fc1 softmax1",
+		strings.Join(names, " "))
 
 	for i, v := range x.Float32s() {
 		mean, deviation := 0.5, 0.3
@@ -170,6 +171,9 @@ func TestActivations(t *testing.T) {
 		assert.Equal(t, max(v, 0), value["relu1"].Float32s()[i])
 	}
 	assert.Equal(t, value["pool3"].Float32s(), value["dropout1"].Float32s(), "dropout isn't there in prediction")
+	for i, v := range value["dropout1"].Float32s() {
+		assert.Equal(t, 0.75*v, value["dropout2"].Float32s()[i], "classic dropout is made up for in prediction")
+	}
 	logits, err := m.Predict(x)
 	require.NoError(t, err)
 	assert.Equal(t, logits.Data(), value["fc1"].Data())

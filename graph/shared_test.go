@@ -29,7 +29,7 @@ func mixedNet() *graph.Spec {
 			Connections: [][]int{{0, 1, 3}, {2}, {1, 2}}},
 		graph.ReLU{}, graph.Subsample{Kernel: graph.Pair{2, 1}}, graph.Sigmoid{},
 		graph.AvgPool{Kernel: graph.Square(2), Stride: graph.Square(1), Pad: graph.Square(1)},
-		graph.Dropout{Rate: 0.5}, graph.Flatten{}, graph.Affine{Units: 5}, graph.Softmax{})
+		graph.Dropout{Rate: 0.5}, graph.Dropout{Rate: 0.25, Classic: true}, graph.Flatten{}, graph.Affine{Units: 5}, graph.Softmax{})
 }
 
 func newModel(t testing.TB, spec *graph.Spec, options ...graph.Option) *graph.Model {

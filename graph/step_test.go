@@ -129,6 +129,30 @@ func TestDropoutDependsOnSeedAndStep(t *testing.T) {
 	assert.NotEqual(t, plain, first)
 }
 
+// TestDropoutDropsAndScales looks at what reaches the logits: either kind drops its share; one scales the rest up, the other doesn't.
+func TestDropoutDropsAndScales(t *testing.T) {
+	const features, rate = 2000, 0.25
+	for classic, scaled := range map[bool]float64{false: 1 / (1 - rate), true: 1} {
+		m := newModel(t, graph.Sequential("dropped", tensor.Shape{features}, graph.Gaussian(1),
+			graph.Dropout{Rate: rate, Classic: classic}, graph.Affine{Units: 2}, graph.Softmax{}), graph.WithDtype(tensor.Float64))
+		s := newStep(t, m, 1)
+		kept := 0
+		for i, w := range m.Params()[0].Value.Float64s()[:features] { // one input at a time, all under the same mask
+			clear(s.Images().Float64s())
+			s.Images().Float64s()[i] = 1
+			_, err := s.Run(0)
+			require.NoError(t, err)
+			logits, err := s.Logits()
+			require.NoError(t, err)
+			if logits.Float64s()[0] != 0 {
+				kept++
+				require.InEpsilon(t, scaled*w, logits.Float64s()[0], 1e-12)
+			}
+		}
+		assert.InDelta(t, 1-rate, float64(kept)/features, 0.05)
+	}
+}
+
 func arraysOf(m *graph.Model) (arrays []formats.Array) {
 	for _, p := range m.Params() {
 		arrays = append(arrays, formats.Array{Name: p.Name, Value: p.Value})
