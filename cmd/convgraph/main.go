@@ -21,6 +21,7 @@ type grammar struct {
 	Gradients runGradients `cmd:"" help:"Loss and gradients of the images and labels in an .npz file."`
 	Import    importFile   `cmd:"" help:"Take parameters from another program's file."`
 	Export    exportFile   `cmd:"" help:"Write parameters for another program."`
+	Images    images       `cmd:"" help:"Write MNIST, or data of its format, as class folders of RGB PNG images."`
 }
 
 func main() {
