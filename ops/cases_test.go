@@ -1,0 +1,302 @@
+package ops_test
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/ops"
+)
+
+// An opCase is one op on one geometry: how to build it, and the same function as plain loops over float64.
+type opCase struct {
+	name   string
+	inputs []tensor.Shape
+	build  func(g *G.ExprGraph, in []*G.Node) (*G.Node, error)
+	naive  func(in []array) array
+}
+
+// allCases are the geometries that every test of this file's kind goes through: small, because each element is differentiated numerically.
+func allCases() []opCase {
+	var all []opCase
+	for _, group := range [][]opCase{convCases(), partialConvCases(), maxPoolCases(), avgPoolCases(), subsampleCases(), lrnCases(), normalizeCases(),
+		elementwiseCases(), rowCases(), affineCases(), dropoutCases()} {
+		all = append(all, group...)
+	}
+	return all
+}
+
+func convCases() []opCase {
+	var cases []opCase
+	for _, c := range []struct {
+		x, w tensor.Shape
+		conv ops.Conv
+	}{
+		{tensor.Shape{2, 1, 5, 5}, tensor.Shape{2, 1, 3, 3}, ops.Conv{}},
+		{tensor.Shape{1, 2, 4, 6}, tensor.Shape{3, 2, 2, 3}, ops.Conv{}},
+		{tensor.Shape{1, 1, 1, 1}, tensor.Shape{1, 1, 1, 1}, ops.Conv{}},
+		{tensor.Shape{2, 3, 3, 4}, tensor.Shape{2, 3, 1, 1}, ops.Conv{}},
+		{tensor.Shape{2, 3, 5, 4}, tensor.Shape{2, 3, 1, 1}, ops.Conv{Stride: ops.Pair{2, 3}}},
+		{tensor.Shape{2, 2, 4, 3}, tensor.Shape{3, 2, 4, 3}, ops.Conv{}},
+		{tensor.Shape{1, 2, 5, 7}, tensor.Shape{2, 2, 1, 5}, ops.Conv{}},
+		{tensor.Shape{1, 2, 7, 5}, tensor.Shape{2, 2, 5, 1}, ops.Conv{Pad: ops.Pair{1, 0}}},
+		{tensor.Shape{2, 1, 5, 5}, tensor.Shape{2, 1, 3, 3}, ops.Conv{Pad: ops.Pair{1, 1}}},
+		{tensor.Shape{1, 2, 4, 4}, tensor.Shape{2, 2, 3, 3}, ops.Conv{Pad: ops.Pair{0, 2}}},
+		{tensor.Shape{1, 2, 4, 4}, tensor.Shape{2, 2, 3, 3}, ops.Conv{Pad: ops.Pair{2, 0}}},
+		{tensor.Shape{1, 1, 1, 1}, tensor.Shape{2, 1, 3, 3}, ops.Conv{Pad: ops.Pair{1, 1}}},
+		{tensor.Shape{1, 1, 2, 3}, tensor.Shape{1, 1, 5, 5}, ops.Conv{Pad: ops.Pair{2, 2}}},
+		{tensor.Shape{1, 1, 3, 3}, tensor.Shape{1, 1, 2, 2}, ops.Conv{Pad: ops.Pair{3, 4}}},
+		{tensor.Shape{2, 1, 7, 6}, tensor.Shape{2, 1, 3, 3}, ops.Conv{Stride: ops.Pair{2, 2}}},
+		{tensor.Shape{1, 2, 6, 7}, tensor.Shape{2, 2, 3, 2}, ops.Conv{Stride: ops.Pair{1, 3}}},
+		{tensor.Shape{1, 2, 8, 5}, tensor.Shape{2, 2, 2, 2}, ops.Conv{Stride: ops.Pair{3, 3}}},
+		{tensor.Shape{1, 2, 6, 6}, tensor.Shape{2, 2, 3, 3}, ops.Conv{Stride: ops.Pair{2, 2}, Pad: ops.Pair{1, 1}}},
+		{tensor.Shape{1, 1, 9, 8}, tensor.Shape{2, 1, 5, 4}, ops.Conv{Stride: ops.Pair{4, 3}, Pad: ops.Pair{2, 1}}},
+		{tensor.Shape{1, 2, 6, 5}, tensor.Shape{2, 2, 2, 2}, ops.Conv{Dilation: ops.Pair{2, 1}}},
+		{tensor.Shape{1, 1, 5, 7}, tensor.Shape{2, 1, 2, 3}, ops.Conv{Dilation: ops.Pair{1, 3}}},
+		{tensor.Shape{1, 1, 7, 7}, tensor.Shape{2, 1, 3, 3}, ops.Conv{Stride: ops.Pair{2, 1}, Pad: ops.Pair{2, 2}, Dilation: ops.Pair{2, 2}}},
+		{tensor.Shape{1, 2, 4, 4}, tensor.Shape{2, 1, 3, 3}, ops.Conv{Groups: 2}},
+		{tensor.Shape{2, 4, 4, 3}, tensor.Shape{6, 2, 2, 2}, ops.Conv{Groups: 2, Pad: ops.Pair{1, 0}}},
+		{tensor.Shape{1, 3, 5, 5}, tensor.Shape{3, 1, 3, 3}, ops.Conv{Groups: 3, Stride: ops.Pair{2, 2}, Pad: ops.Pair{1, 1}}},
+		{tensor.Shape{1, 3, 5, 4}, tensor.Shape{6, 1, 2, 2}, ops.Conv{Groups: 3, Dilation: ops.Pair{2, 2}}},
+	} {
+		cases = append(cases, opCase{
+			name:   fmt.Sprintf("Conv2D/%vx%v,%v", c.x, c.w, c.conv),
+			inputs: []tensor.Shape{c.x, c.w, {c.w[0]}},
+			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Conv2D(in[0], in[1], in[2], c.conv) },
+			naive:  func(in []array) array { return naiveConv2D(in[0], in[1], in[2], c.conv) },
+		})
+	}
+	return cases
+}
+
+func partialConvCases() []opCase {
+	var cases []opCase
+	for _, c := range []struct {
+		x           tensor.Shape
+		connections [][]int
+		kernel      ops.Pair
+		conv        ops.Conv
+	}{
+		{tensor.Shape{1, 3, 4, 4}, [][]int{{0, 1}, {1, 2}, {0, 1, 2}, {2}}, ops.Pair{3, 3}, ops.Conv{}},
+		{tensor.Shape{2, 2, 5, 4}, [][]int{{1}, {0}}, ops.Pair{2, 3}, ops.Conv{Stride: ops.Pair{2, 1}, Pad: ops.Pair{1, 0}}},
+		{tensor.Shape{1, 4, 5, 5}, [][]int{{0, 3}, {1, 2, 3}}, ops.Pair{2, 2}, ops.Conv{Dilation: ops.Pair{2, 2}}},
+	} {
+		total := 0
+		for _, inputs := range c.connections {
+			total += len(inputs)
+		}
+		cases = append(cases, opCase{
+			name:   fmt.Sprintf("PartialConv2D/%v,%v,%v,%v", c.x, c.connections, c.kernel, c.conv),
+			inputs: []tensor.Shape{c.x, {total, c.kernel[0], c.kernel[1]}, {len(c.connections)}},
+			build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+				return ops.PartialConv2D(in[0], in[1], in[2], c.connections, c.conv)
+			},
+			naive: func(in []array) array { return naivePartialConv2D(in[0], in[1], in[2], c.connections, c.conv) },
+		})
+	}
+	return cases
+}
+
+// poolGeometries are windows side by side, overlapping, with gaps, over the whole image, of one element, and with padding.
+func poolGeometries() []poolGeometry {
+	return []poolGeometry{
+		{tensor.Shape{2, 2, 4, 4}, ops.Pool{Kernel: ops.Pair{2, 2}}},
+		{tensor.Shape{1, 2, 5, 7}, ops.Pool{Kernel: ops.Pair{2, 2}}},
+		{tensor.Shape{1, 2, 5, 7}, ops.Pool{Kernel: ops.Pair{3, 3}, Stride: ops.Pair{2, 2}}},
+		{tensor.Shape{1, 1, 6, 5}, ops.Pool{Kernel: ops.Pair{3, 2}, Stride: ops.Pair{1, 1}}},
+		{tensor.Shape{1, 2, 7, 8}, ops.Pool{Kernel: ops.Pair{2, 2}, Stride: ops.Pair{3, 4}}},
+		{tensor.Shape{2, 3, 3, 4}, ops.Pool{Kernel: ops.Pair{3, 4}}},
+		{tensor.Shape{1, 2, 3, 3}, ops.Pool{Kernel: ops.Pair{1, 1}}},
+		{tensor.Shape{1, 2, 3, 5}, ops.Pool{Kernel: ops.Pair{1, 1}, Stride: ops.Pair{2, 3}}},
+		{tensor.Shape{1, 2, 5, 5}, ops.Pool{Kernel: ops.Pair{3, 3}, Stride: ops.Pair{2, 2}, Pad: ops.Pair{1, 1}}},
+		{tensor.Shape{1, 2, 4, 5}, ops.Pool{Kernel: ops.Pair{2, 3}, Stride: ops.Pair{1, 2}, Pad: ops.Pair{1, 2}}},
+		{tensor.Shape{1, 1, 1, 1}, ops.Pool{Kernel: ops.Pair{3, 3}, Pad: ops.Pair{1, 1}}},
+		{tensor.Shape{1, 2, 6, 4}, ops.Pool{Kernel: ops.Pair{4, 2}, Stride: ops.Pair{3, 2}, Pad: ops.Pair{0, 1}}},
+	}
+}
+
+type poolGeometry struct {
+	x    tensor.Shape
+	pool ops.Pool
+}
+
+func (p poolGeometry) name(op string) string { return fmt.Sprintf("%s/%v,%v", op, p.x, p.pool) }
+
+func maxPoolCases() []opCase {
+	var cases []opCase
+	for _, p := range poolGeometries() {
+		cases = append(cases, opCase{
+			name:   p.name("MaxPool2D"),
+			inputs: []tensor.Shape{p.x},
+			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.MaxPool2D(in[0], p.pool) },
+			naive:  func(in []array) array { return naivePool(in[0], p.pool, largest) },
+		})
+	}
+	return cases
+}
+
+func avgPoolCases() []opCase {
+	var cases []opCase
+	for _, p := range poolGeometries() {
+		area := float64(p.pool.Kernel[0] * p.pool.Kernel[1])
+		cases = append(cases, opCase{
+			name:   p.name("AvgPool2D"),
+			inputs: []tensor.Shape{p.x},
+			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.AvgPool2D(in[0], p.pool) },
+			naive: func(in []array) array {
+				return naivePool(in[0], p.pool, func(_ int, window []float64) float64 { return sum(window) / area })
+			},
+		})
+	}
+	return cases
+}
+
+func subsampleCases() []opCase {
+	var cases []opCase
+	for _, p := range poolGeometries() {
+		channels := p.x[1]
+		cases = append(cases, opCase{
+			name:   p.name("Subsample2D"),
+			inputs: []tensor.Shape{p.x, {channels}, {channels}},
+			build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+				return ops.Subsample2D(in[0], in[1], in[2], p.pool)
+			},
+			naive: func(in []array) array {
+				return naivePool(in[0], p.pool, func(c int, window []float64) float64 { return in[1].data[c]*sum(window) + in[2].data[c] })
+			},
+		})
+	}
+	return cases
+}
+
+func lrnCases() []opCase {
+	var cases []opCase
+	for _, c := range []struct {
+		x    tensor.Shape
+		norm ops.Norm
+	}{
+		{tensor.Shape{1, 7, 2, 2}, ops.AlexNetNorm},
+		{tensor.Shape{2, 5, 2, 1}, ops.Norm{Size: 5, K: 2, Alpha: 0.3, Beta: 0.75}},
+		{tensor.Shape{1, 6, 1, 3}, ops.Norm{Size: 3, K: 1, Alpha: 0.5, Beta: 0.5}},
+		{tensor.Shape{1, 5, 2, 2}, ops.Norm{Size: 4, K: 1.5, Alpha: 0.2, Beta: 1}},
+		{tensor.Shape{1, 3, 2, 2}, ops.Norm{Size: 1, K: 1, Alpha: 1, Beta: 0.6}},
+		{tensor.Shape{1, 2, 2, 2}, ops.Norm{Size: 9, K: 2, Alpha: 0.4, Beta: 0.75}},
+		{tensor.Shape{2, 1, 2, 2}, ops.Norm{Size: 5, K: 2, Alpha: 0.4, Beta: 0.75}},
+	} {
+		cases = append(cases, opCase{
+			name:   fmt.Sprintf("LRN/%v,%+v", c.x, c.norm),
+			inputs: []tensor.Shape{c.x},
+			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.LRN(in[0], c.norm) },
+			naive:  func(in []array) array { return naiveLRN(in[0], c.norm) },
+		})
+	}
+	return cases
+}
+
+func normalizeCases() []opCase {
+	mean, deviation := []float64{0.5, -1, 2}, []float64{0.25, 1, 3}
+	return []opCase{{
+		name:   "Normalize",
+		inputs: []tensor.Shape{{2, 3, 2, 3}},
+		build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Normalize(in[0], mean, deviation) },
+		naive: func(in []array) array {
+			return newArray(in[0].shape...).each(func(n, c, h, w int) float64 { return (in[0].at(n, c, h, w) - mean[c]) / deviation[c] })
+		},
+	}}
+}
+
+func elementwiseCases() []opCase {
+	var cases []opCase
+	for name, f := range elementwise {
+		for _, x := range []tensor.Shape{{1, 1}, {3, 7}, {2, 3, 3, 5}, {5}} {
+			cases = append(cases, opCase{
+				name:   fmt.Sprintf("%s/%v", name, x),
+				inputs: []tensor.Shape{x},
+				build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return f.build(in[0]) },
+				naive:  func(in []array) array { return in[0].apply(f.naive) },
+			})
+		}
+	}
+	return cases
+}
+
+// rowCases are the ops on (N, classes).
+func rowCases() []opCase {
+	var cases []opCase
+	for _, x := range []tensor.Shape{{1, 2}, {4, 10}, {3, 1}, {5, 3}} {
+		cases = append(cases,
+			opCase{
+				name:   fmt.Sprintf("Softmax/%v", x),
+				inputs: []tensor.Shape{x},
+				build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Softmax(in[0]) },
+				naive:  func(in []array) array { return naiveSoftmax(in[0]) },
+			},
+			crossEntropyCase(x, "classes", classTargets(x)),
+		)
+		if x[1] > 1 {
+			cases = append(cases, crossEntropyCase(x, "distributions", distributionTargets(x)))
+		}
+	}
+	return cases
+}
+
+func crossEntropyCase(x tensor.Shape, kind string, target array) opCase {
+	return opCase{
+		name:   fmt.Sprintf("SoftmaxCrossEntropy/%v,%s", x, kind),
+		inputs: []tensor.Shape{x},
+		build: func(g *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+			t := G.NodeFromAny(g, target.dense(in[0].Dtype()), G.WithName("target"))
+			return ops.SoftmaxCrossEntropy(in[0], t)
+		},
+		naive: func(in []array) array { return naiveCrossEntropy(in[0], target) },
+	}
+}
+
+func affineCases() []opCase {
+	var cases []opCase
+	for _, c := range []struct {
+		x   tensor.Shape
+		out int
+	}{
+		{tensor.Shape{1, 1}, 1},
+		{tensor.Shape{3, 5}, 4},
+		{tensor.Shape{1, 9}, 3},
+		{tensor.Shape{4, 2}, 7},
+		{tensor.Shape{2, 2, 3, 2}, 3},
+	} {
+		features := c.x.TotalSize() / c.x[0]
+		cases = append(cases, opCase{
+			name:   fmt.Sprintf("Affine/%v to %d", c.x, c.out),
+			inputs: []tensor.Shape{c.x, {c.out, features}, {c.out}},
+			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Affine(in[0], in[1], in[2]) },
+			naive:  func(in []array) array { return naiveAffine(in[0], in[1], in[2]) },
+		})
+	}
+	for _, x := range []tensor.Shape{{2, 3, 2, 2}, {1, 4}, {3, 2, 5}} {
+		cases = append(cases, opCase{
+			name:   fmt.Sprintf("Flatten/%v", x),
+			inputs: []tensor.Shape{x},
+			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Flatten(in[0]) },
+			naive:  func(in []array) array { return array{tensor.Shape{x[0], x.TotalSize() / x[0]}, in[0].data} },
+		})
+	}
+	return cases
+}
+
+// Dropout's mask is random, so its forward has a test of its own.
+func dropoutCases() []opCase {
+	var cases []opCase
+	for _, rate := range []float64{0, 0.25, 0.5, 0.9} {
+		for _, x := range []tensor.Shape{{4, 9}, {2, 2, 3, 3}} {
+			cases = append(cases, opCase{
+				name:   fmt.Sprintf("Dropout/%v,%g", x, rate),
+				inputs: []tensor.Shape{x},
+				build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+					return ops.Dropout(in[0], rate, &ops.Noise{Seed: 3, Step: 7})
+				},
+			})
+		}
+	}
+	return cases
+}

@@ -1,0 +1,282 @@
+package ops
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+	"convgraph/ops/gradcheck"
+)
+
+// The tests of this file test the tests: an op whose gradient is spoilt in a way that real mistakes have must not pass the check that the
+// op itself passes.
+
+// A subject is an op whose gradients get spoilt.
+type subject struct {
+	name   string
+	build  builder[float64]
+	inputs []tensor.Shape // of those that have a gradient
+	target *tensor.Dense  // a last input that has none
+}
+
+var subjects = []subject{
+	{name: "Conv2D", build: conv2D[float64](padded), inputs: []tensor.Shape{{2, 2, 5, 5}, {3, 2, 3, 3}, {3}}},
+	{name: "PartialConv2D", build: partialConv2D[float64]([][]int{{0, 1}, {1, 2}}, Conv{}.withDefaults()), inputs: []tensor.Shape{{2, 3, 4, 4}, {4, 2, 2}, {2}}},
+	{name: "MaxPool2D", build: maxPool2D[float64](overlapping), inputs: []tensor.Shape{{2, 2, 6, 6}}},
+	{name: "AvgPool2D", build: avgPool2D[float64](overlapping), inputs: []tensor.Shape{{2, 2, 6, 6}}},
+	{name: "Subsample2D", build: subsample2D[float64](overlapping), inputs: []tensor.Shape{{2, 3, 5, 5}, {3}, {3}}},
+	{name: "LRN", build: lrn[float64](strongNorm), inputs: []tensor.Shape{{2, 5, 2, 3}}},
+	{name: "Normalize", build: normalize[float64]([]float64{0.5, -1}, []float64{2, 3}), inputs: []tensor.Shape{{2, 2, 3, 3}}},
+	{name: "Scale", build: scale[float64](3), inputs: []tensor.Shape{{4, 5}}},
+	{name: "ReLU", build: relu[float64], inputs: []tensor.Shape{{4, 5}}},
+	{name: "Sigmoid", build: sigmoid[float64], inputs: []tensor.Shape{{4, 5}}},
+	{name: "Tanh", build: scaledTanh[float64](1.7159, 2.0/3), inputs: []tensor.Shape{{4, 5}}},
+	{name: "Softmax", build: softmax[float64], inputs: []tensor.Shape{{4, 5}}},
+	{name: "SoftmaxCrossEntropy", build: crossEntropy[float64], inputs: []tensor.Shape{{4, 5}}, target: tensor.New(tensor.WithBacking([]float64{3, 0, 4, 1}))},
+	{name: "Affine", build: affine[float64], inputs: []tensor.Shape{{4, 5}, {3, 5}, {3}}},
+	{name: "Flatten", build: flatten[float64], inputs: []tensor.Shape{{4, 3, 2}}},
+	{name: "Dropout", build: dropout[float64](0.5, func() uint64 { return 42 }), inputs: []tensor.Shape{{6, 6}}},
+}
+
+var (
+	padded      = Conv{Pad: Pair{1, 1}}.withDefaults()
+	overlapping = Pool{Kernel: Pair{3, 3}, Stride: Pair{2, 2}, Pad: Pair{1, 1}}
+	strongNorm  = Norm{Size: 3, K: 2, Alpha: 0.5, Beta: 0.75}
+)
+
+// A mutation spoils one gradient: right computes it, and the mutation leaves something else in din.
+type mutation func(in []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error
+
+type gradientFunc = func(saved [][]float64, dout, din []float64) error
+
+// after makes a mutation that spoils the right gradient.
+func after(spoil func(in []tensor.Shape, din []float64)) mutation {
+	return func(in []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		err := right(saved, dout, din)
+		spoil(in, din)
+		return err
+	}
+}
+
+// general mutations fit every gradient.
+var general = map[string]mutation{
+	"scaled by 1.001": after(func(_ []tensor.Shape, din []float64) { multiply(din, 1.001) }),
+	"zero":            after(func(_ []tensor.Shape, din []float64) { clear(din) }),
+	"of wrong sign":   after(func(_ []tensor.Shape, din []float64) { multiply(din, -1) }),
+	"without its steepest element": after(func(_ []tensor.Shape, din []float64) {
+		steepest := 0
+		for i, d := range din {
+			if d*d > din[steepest]*din[steepest] {
+				steepest = i
+			}
+		}
+		din[steepest] = 0
+	}),
+}
+
+// special mutations are mistakes of one op, in the gradient of one input.
+var special = []struct {
+	op    string
+	input int
+	name  string
+	spoil mutation
+}{
+	{"Conv2D", 0, "kernel flipped", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		return right([][]float64{flipped(saved[0], 9)}, dout, din)
+	}},
+	{"Conv2D", 1, "kernel flipped", after(func(_ []tensor.Shape, dw []float64) { copy(dw, flipped(dw, 9)) })},
+	{"Conv2D", 0, "padding row dropped", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		return right(saved, withoutFirstRows(dout, 5, 5), din)
+	}},
+	{"Conv2D", 1, "padding row dropped", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		return right(saved, withoutFirstRows(dout, 5, 5), din)
+	}},
+	{"Conv2D", 1, "channels swapped", after(func(_ []tensor.Shape, dw []float64) { swap(dw[:9], dw[9:18]) })},
+	{"Conv2D", 1, "last image forgotten", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		return right(saved, withoutSecondHalf(dout), din)
+	}},
+	{"Conv2D", 2, "last image forgotten", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		return right(saved, withoutSecondHalf(dout), din)
+	}},
+	{"PartialConv2D", 1, "connections swapped", after(func(_ []tensor.Shape, dw []float64) { swap(dw[:4], dw[4:8]) })},
+	{"MaxPool2D", 0, "argmax off by one", after(func(_ []tensor.Shape, dx []float64) { shift(dx) })},
+	{"MaxPool2D", 0, "spread over the window", func(in []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
+		shape, err := poolShape(in[0], overlapping)
+		kernel.NewAvgPool[float64](shape).Backward(dout, din)
+		return err
+	}},
+	{"AvgPool2D", 0, "padding not counted", func(in []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		dout = slices.Clone(dout)
+		for i := range dout {
+			if row, column := i/3%3, i%3; row == 0 || column == 0 {
+				dout[i] *= 1.5
+			}
+		}
+		return right(saved, dout, din)
+	}},
+	{"Subsample2D", 0, "coefficient forgotten", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		return right([][]float64{{1, 1, 1}}, dout, din)
+	}},
+	{"Subsample2D", 1, "mean for sum", after(func(_ []tensor.Shape, da []float64) { multiply(da, 1.0/9) })},
+	{"LRN", 0, "neighbours forgotten", func(in []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+		x, y := saved[0], saved[1]
+		for i := range din {
+			din[i] = dout[i] * y[i] / x[i]
+		}
+		return nil
+	}},
+	{"ReLU", 0, "passes everything", func(_ []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
+		copy(din, dout)
+		return nil
+	}},
+	{"Sigmoid", 0, "y for y(1-y)", func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+		for i, y := range saved[0] {
+			din[i] = dout[i] * y
+		}
+		return nil
+	}},
+	{"Tanh", 0, "a and b forgotten", func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+		kernel.TanhBackward(1, 1, saved[0], dout, din)
+		return nil
+	}},
+	{"Softmax", 0, "only the diagonal", func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+		for i, y := range saved[0] {
+			din[i] = dout[i] * y * (1 - y)
+		}
+		return nil
+	}},
+	{"SoftmaxCrossEntropy", 0, "sum for mean", after(func(in []tensor.Shape, dx []float64) { multiply(dx, float64(in[0][0])) })},
+	{"Affine", 1, "row dropped", after(func(in []tensor.Shape, dw []float64) { clear(dw[:in[1][1]]) })},
+	{"Affine", 2, "off by one", after(func(_ []tensor.Shape, db []float64) { shift(db) })},
+	{"Flatten", 0, "two elements swapped", after(func(_ []tensor.Shape, dx []float64) { swap(dx[1:2], dx[2:3]) })},
+	{"Dropout", 0, "another mask", func(_ []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
+		kernel.DropoutBackward(dout, din, 0.5, 43)
+		return nil
+	}},
+	{"Dropout", 0, "not scaled", after(func(_ []tensor.Shape, dx []float64) { multiply(dx, 0.5) })},
+}
+
+var (
+	everyElement = gradcheck.Options{}
+	projected    = gradcheck.Options{Directions: 2, Samples: 1}
+)
+
+func TestMutantsAreCaught(t *testing.T) {
+	for _, s := range subjects {
+		t.Run(s.name, func(t *testing.T) {
+			require.NoError(t, s.check(t, s.build, everyElement))
+			require.NoError(t, s.check(t, s.build, projected))
+			for input := range s.inputs {
+				for name, m := range general {
+					s.requireCaught(t, input, name, m, projected)
+				}
+			}
+		})
+	}
+}
+
+func TestMistakesOfEachOpAreCaught(t *testing.T) {
+	for _, m := range special {
+		t.Run(fmt.Sprintf("%s/input %d/%s", m.op, m.input, m.name), func(t *testing.T) {
+			i := slices.IndexFunc(subjects, func(s subject) bool { return s.name == m.op })
+			require.GreaterOrEqual(t, i, 0)
+			subjects[i].requireCaught(t, m.input, m.name, m.spoil, everyElement)
+			subjects[i].requireCaught(t, m.input, m.name, m.spoil, projected)
+		})
+	}
+}
+
+// requireCaught wants the spoilt input's gradient to be called wrong, and no other.
+func (s subject) requireCaught(t *testing.T, input int, name string, m mutation, o gradcheck.Options) {
+	t.Helper()
+	err := s.check(t, mutant(s.build, input, m), o)
+	require.Error(t, err, "gradient of input %d %s, %+v", input, name, o)
+	for i := range s.inputs {
+		if i == input {
+			require.ErrorContains(t, err, inputName(i))
+			continue
+		}
+		require.NotContains(t, err.Error(), inputName(i))
+	}
+}
+
+func (s subject) check(t *testing.T, build builder[float64], o gradcheck.Options) error {
+	t.Helper()
+	r := rand.New(rand.NewPCG(5, 0))
+	var inputs []gradcheck.Input
+	for i, shape := range s.inputs {
+		value, data := newValue[float64](shape)
+		for j := range data {
+			data[j] = r.NormFloat64()
+		}
+		inputs = append(inputs, gradcheck.Input{Name: inputName(i), Value: value.(*tensor.Dense)})
+	}
+	report, err := gradcheck.Check(inputs, func(g *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+		if s.target != nil {
+			in = append(slices.Clone(in), G.NodeFromAny(g, s.target.Clone(), G.WithName("target")))
+		}
+		return apply(s.name, nil, build, in...)
+	}, o)
+	require.NoError(t, err)
+	return report.Err()
+}
+
+func inputName(i int) string { return fmt.Sprintf("input %d", i) }
+
+// mutant is the rule with the gradient of one input spoilt.
+func mutant(build builder[float64], input int, m mutation) builder[float64] {
+	return func(in []tensor.Shape) (rule[float64], error) {
+		r, err := build(in)
+		if err != nil {
+			return r, err
+		}
+		right := r.vjps[input].apply
+		r.vjps[input].apply = func(saved [][]float64, dout, din []float64) error { return m(in, right, saved, dout, din) }
+		return r, nil
+	}
+}
+
+func multiply(xs []float64, by float64) {
+	for i := range xs {
+		xs[i] *= by
+	}
+}
+
+// shift moves every element to the next place.
+func shift(xs []float64) { copy(xs, append(xs[len(xs)-1:len(xs):len(xs)], xs[:len(xs)-1]...)) }
+
+func swap(a, b []float64) {
+	for i := range a {
+		a[i], b[i] = b[i], a[i]
+	}
+}
+
+// flipped turns every kernel of the given number of taps by 180 degrees.
+func flipped(w []float64, taps int) []float64 {
+	out := slices.Clone(w)
+	for i := 0; i < len(out); i += taps {
+		slices.Reverse(out[i : i+taps])
+	}
+	return out
+}
+
+// withoutFirstRows clears the first row of each image: those outputs of a padded convolution that read the padding above.
+func withoutFirstRows(images []float64, height, width int) []float64 {
+	out := slices.Clone(images)
+	for i := 0; i < len(out); i += height * width {
+		clear(out[i : i+width])
+	}
+	return out
+}
+
+func withoutSecondHalf(images []float64) []float64 {
+	out := slices.Clone(images)
+	clear(out[len(out)/2:])
+	return out
+}

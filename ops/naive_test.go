@@ -1,0 +1,254 @@
+package ops_test
+
+import (
+	"math"
+	"math/rand/v2"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/ops"
+)
+
+// This file has every op as loops that follow its definition and nothing else.
+
+// array is a row-major tensor.
+type array struct {
+	shape tensor.Shape
+	data  []float64
+}
+
+func newArray(shape ...int) array {
+	return array{shape, make([]float64, tensor.Shape(shape).TotalSize())}
+}
+
+// normal has normally distributed elements.
+func normal(r *rand.Rand, shape tensor.Shape) array {
+	a := newArray(shape...)
+	return a.apply(func(float64) float64 { return r.NormFloat64() })
+}
+
+func (a array) apply(f func(float64) float64) array {
+	b := newArray(a.shape...)
+	for i, x := range a.data {
+		b.data[i] = f(x)
+	}
+	return b
+}
+
+func (a array) dense(dt tensor.Dtype) *tensor.Dense {
+	d := tensor.New(tensor.Of(dt), tensor.WithShape(a.shape...))
+	for i, x := range a.data {
+		if dt == tensor.Float32 {
+			d.Float32s()[i] = float32(x)
+			continue
+		}
+		d.Float64s()[i] = x
+	}
+	return d
+}
+
+// at is the element (n, c, h, w); outside the image it is 0.
+func (a array) at(n, c, h, w int) float64 {
+	if !a.inside(h, w) {
+		return 0
+	}
+	return a.data[a.place(n, c, h, w)]
+}
+
+func (a array) inside(h, w int) bool { return h >= 0 && h < a.shape[2] && w >= 0 && w < a.shape[3] }
+
+func (a array) place(n, c, h, w int) int { return ((n*a.shape[1]+c)*a.shape[2]+h)*a.shape[3] + w }
+
+// each calls f with every place of an array of four dimensions and sets the element to what it returns.
+func (a array) each(f func(n, c, h, w int) float64) array {
+	for n := range a.shape[0] {
+		for c := range a.shape[1] {
+			for h := range a.shape[2] {
+				for w := range a.shape[3] {
+					a.data[a.place(n, c, h, w)] = f(n, c, h, w)
+				}
+			}
+		}
+	}
+	return a
+}
+
+func sum(xs []float64) float64 {
+	total := 0.0
+	for _, x := range xs {
+		total += x
+	}
+	return total
+}
+
+// windows is how many windows fit along an axis: it counts them.
+func windows(size, kernel, stride, pad, dilation int) int {
+	n := 0
+	for first := -pad; first+dilation*(kernel-1) < size+pad; first += stride {
+		n++
+	}
+	return n
+}
+
+func orOne(p ops.Pair) ops.Pair { return orElse(p, ops.Pair{1, 1}) }
+
+func orElse(p, q ops.Pair) ops.Pair {
+	if p == (ops.Pair{}) {
+		return q
+	}
+	return p
+}
+
+func naiveConv2D(x, w, b array, c ops.Conv) array {
+	stride, dilation, groups := orOne(c.Stride), orOne(c.Dilation), max(c.Groups, 1)
+	perGroup, filtersPerGroup := x.shape[1]/groups, w.shape[0]/groups
+	y := newArray(x.shape[0], w.shape[0],
+		windows(x.shape[2], w.shape[2], stride[0], c.Pad[0], dilation[0]),
+		windows(x.shape[3], w.shape[3], stride[1], c.Pad[1], dilation[1]))
+	return y.each(func(n, k, i, j int) float64 {
+		total := b.data[k]
+		for ch := range perGroup {
+			for r := range w.shape[2] {
+				for q := range w.shape[3] {
+					h, v := i*stride[0]-c.Pad[0]+r*dilation[0], j*stride[1]-c.Pad[1]+q*dilation[1]
+					total += w.at(k, ch, r, q) * x.at(n, k/filtersPerGroup*perGroup+ch, h, v)
+				}
+			}
+		}
+		return total
+	})
+}
+
+func naivePartialConv2D(x, w, b array, connections [][]int, c ops.Conv) array {
+	full := newArray(len(connections), x.shape[1], w.shape[1], w.shape[2])
+	next := 0
+	for k, inputs := range connections {
+		for _, ch := range inputs {
+			for i := range w.shape[1] * w.shape[2] {
+				full.data[full.place(k, ch, 0, 0)+i] = w.data[next]
+				next++
+			}
+		}
+	}
+	return naiveConv2D(x, full, b, c)
+}
+
+// naivePool hands each window of channel c to f, as a list without what lies in the padding.
+func naivePool(x array, p ops.Pool, f func(c int, window []float64) float64) array {
+	stride := orElse(p.Stride, p.Kernel)
+	y := newArray(x.shape[0], x.shape[1],
+		windows(x.shape[2], p.Kernel[0], stride[0], p.Pad[0], 1),
+		windows(x.shape[3], p.Kernel[1], stride[1], p.Pad[1], 1))
+	return y.each(func(n, c, i, j int) float64 {
+		var window []float64
+		for r := range p.Kernel[0] {
+			for q := range p.Kernel[1] {
+				if h, w := i*stride[0]-p.Pad[0]+r, j*stride[1]-p.Pad[1]+q; x.inside(h, w) {
+					window = append(window, x.at(n, c, h, w))
+				}
+			}
+		}
+		return f(c, window)
+	})
+}
+
+func largest(_ int, window []float64) float64 {
+	m := math.Inf(-1)
+	for _, x := range window {
+		m = math.Max(m, x)
+	}
+	return m
+}
+
+func naiveLRN(x array, norm ops.Norm) array {
+	return newArray(x.shape...).each(func(n, c, h, w int) float64 {
+		squares := 0.0
+		for j := range x.shape[1] {
+			if j >= c-norm.Size/2 && j <= c+(norm.Size-1)/2 {
+				squares += x.at(n, j, h, w) * x.at(n, j, h, w)
+			}
+		}
+		return x.at(n, c, h, w) / math.Pow(norm.K+norm.Alpha*squares, norm.Beta)
+	})
+}
+
+// elementwise are the ops of one variable, on any shape.
+var elementwise = map[string]struct {
+	build func(*G.Node) (*G.Node, error)
+	naive func(float64) float64
+}{
+	"ReLU":    {ops.ReLU, func(x float64) float64 { return math.Max(x, 0) }},
+	"Sigmoid": {ops.Sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }},
+	"Tanh":    {ops.Tanh, math.Tanh},
+	"ScaledTanh": {
+		func(x *G.Node) (*G.Node, error) { return ops.ScaledTanh(x, 1.7159, 2.0/3) },
+		func(x float64) float64 { return 1.7159 * math.Tanh(2.0/3*x) },
+	},
+	"Scale": {
+		func(x *G.Node) (*G.Node, error) { return ops.Scale(x, -2.5) },
+		func(x float64) float64 { return -2.5 * x },
+	},
+}
+
+func naiveSoftmax(x array) array {
+	y := x.apply(math.Exp)
+	classes := x.shape[1]
+	for n := range x.shape[0] {
+		row := y.data[n*classes : (n+1)*classes]
+		total := sum(row)
+		for i := range row {
+			row[i] /= total
+		}
+	}
+	return y
+}
+
+// naiveCrossEntropy takes classes (N) or distributions (N, classes).
+func naiveCrossEntropy(x, target array) array {
+	p := naiveSoftmax(x)
+	total := 0.0
+	for n := range x.shape[0] {
+		for c := range x.shape[1] {
+			total -= probability(target, n, c) * math.Log(p.data[n*x.shape[1]+c])
+		}
+	}
+	return array{tensor.ScalarShape(), []float64{total / float64(x.shape[0])}}
+}
+
+func probability(target array, n, c int) float64 {
+	if target.shape.Dims() == 2 {
+		return target.data[n*target.shape[1]+c]
+	}
+	if int(target.data[n]) == c {
+		return 1
+	}
+	return 0
+}
+
+func classTargets(x tensor.Shape) array {
+	t := newArray(x[0])
+	for n := range t.data {
+		t.data[n] = float64((3*n + 1) % x[1])
+	}
+	return t
+}
+
+func distributionTargets(x tensor.Shape) array {
+	return naiveSoftmax(normal(rand.New(rand.NewPCG(99, 0)), x))
+}
+
+func naiveAffine(x, w, b array) array {
+	features := w.shape[1]
+	y := newArray(x.shape[0], w.shape[0])
+	for n := range x.shape[0] {
+		for o := range w.shape[0] {
+			total := b.data[o]
+			for i := range features {
+				total += x.data[n*features+i] * w.data[o*features+i]
+			}
+			y.data[n*w.shape[0]+o] = total
+		}
+	}
+	return y
+}
