@@ -316,6 +316,19 @@ func TestCosineNeverRises(t *testing.T) {
 	})
 }
 
+func TestPlateauWantsRealProgress(t *testing.T) {
+	p := solver.NewPlateau(1)
+	p.Patience, p.Margin = 1, 0.01
+	for i, c := range []struct{ measure, rate float64 }{
+		{10, 1}, {9.95, 1}, {9.91, 0.1}, // half a percent, then not a whole one, better than the best
+		{9.89, 0.1}, {9.85, 0.1}, {9.7, 0.1},
+		{-1, 0.1}, {-1.005, 0.1}, {-1.02, 0.1}, {-1.02, 0.1}, {-1.02, 0.01},
+	} {
+		require.NoError(t, p.Observe(c.measure))
+		assert.InDelta(t, c.rate, p.At(0), 1e-12, "after measure %d", i)
+	}
+}
+
 func TestPlateauResumes(t *testing.T) {
 	a, b := solver.NewPlateau(1), new(solver.Plateau)
 	a.Patience = 1

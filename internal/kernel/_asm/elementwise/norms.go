@@ -44,11 +44,11 @@ func (s *simd) inversePower(x vec) vec {
 	return s.div(s.number(1), s.mul(root, s.sqrt(root)))
 }
 
+// normArguments are those that all row functions have, and how far they have come.
 type normArguments struct {
 	n             reg.GPVirtual
 	rows          reg.Register // first of the neighbouring rows
 	stride, count reg.Register
-	base, alpha   vec
 	at            reg.GPVirtual
 }
 
