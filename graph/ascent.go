@@ -1,0 +1,110 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/ops"
+)
+
+// UpTo is the model's first layers, up to the named one and with it, on the same parameters: its Predict gives that layer's output.
+func (m *Model) UpTo(layer string) (*Model, error) {
+	i := slices.IndexFunc(m.stages, func(s stage) bool { return s.name == layer })
+	if i < 0 {
+		return nil, m.noLayer(layer)
+	}
+	part := &Model{stages: m.stages[:i+1], dtype: m.dtype, seed: m.seed, predictors: map[int][]*predictor{}}
+	part.spec = Sequential(m.spec.Name, m.spec.Input, m.spec.Init, m.spec.Layers[:i+1]...)
+	part.params = m.params[:len(part.parameters())]
+	return part, nil
+}
+
+func (m *Model) noLayer(layer string) error {
+	var names []string
+	for _, s := range m.stages {
+		names = append(names, s.name)
+	}
+	return fmt.Errorf("model %q has no layer %q: it has %v", m.spec.Name, layer, names)
+}
+
+// An Ascent is how strongly one unit of a layer answers to an image, and which change of the image makes it answer more: the way up for
+// gradient ascent on the input (Simonyan, Vedaldi and Zisserman 2013). It works on the model's own parameters and changes none. An Ascent is
+// for one goroutine at a time.
+type Ascent struct {
+	model    *Model
+	machine  G.VM
+	x        *tensor.Dense
+	y, xgrad *G.Node
+}
+
+// NewAscent builds the symbolic graph from the image to the layer's output, and its gradient back to the image. A unit of a layer with
+// maps (C, H, W) is one of its C channels, and its answer the mean of that map; a unit of any other layer is one of its outputs.
+func (m *Model) NewAscent(layer string, unit int) (*Ascent, error) {
+	part, err := m.UpTo(layer)
+	if err != nil {
+		return nil, err
+	}
+	if units := part.stages[len(part.stages)-1].out[0]; unit < 0 || unit >= units {
+		return nil, fmt.Errorf("model %q: layer %q has units 0 to %d: there is no %d", m.spec.Name, layer, units-1, unit)
+	}
+	building.Lock()
+	defer building.Unlock()
+
+	a := &Ascent{model: part, x: zeros(m.dtype, batched(1, m.spec.Input))}
+	if err := a.build(unit); err != nil {
+		return nil, fmt.Errorf("model %q: layer %q: %w", m.spec.Name, layer, err)
+	}
+	return a, nil
+}
+
+func (a *Ascent) build(unit int) error {
+	net, err := a.model.lower(1, false)
+	if err != nil {
+		return err
+	}
+	if err := net.addProbabilities(a.model); err != nil {
+		return err
+	}
+	if a.y, err = ops.Select(net.layers[len(net.layers)-1], unit); err != nil {
+		return err
+	}
+	grads, err := G.Grad(a.y, net.x)
+	if err != nil {
+		return err
+	}
+	a.xgrad = grads[0]
+	program, locations, err := G.CompileFunction(net.graph, append(G.Nodes{net.x}, net.params...), G.Nodes{a.y, a.xgrad})
+	if err != nil {
+		return err
+	}
+	a.machine = G.NewTapeMachine(net.graph, G.WithPrecompiled(program, locations))
+	return G.Let(net.x, a.x)
+}
+
+// Run computes the unit's answer to one image (1, C, H, W), and the gradient of that answer with respect to the image, in the same shape.
+// The gradient is valid until the next Run.
+func (a *Ascent) Run(image *tensor.Dense) (answer float64, gradient *tensor.Dense, err error) {
+	n, err := a.model.checkImages(image)
+	if err != nil {
+		return 0, nil, err
+	}
+	if n != 1 {
+		return 0, nil, fmt.Errorf("model %q: got %d images: want 1 at a time", a.model.spec.Name, n)
+	}
+	copyValues(a.x, 0, image, 0, image.Shape().TotalSize())
+	a.machine.Reset()
+	if err := a.machine.RunAll(); err != nil {
+		return 0, nil, fmt.Errorf("model %q: %w", a.model.spec.Name, err)
+	}
+	if answer, err = scalar(a.y.Value()); err != nil {
+		return 0, nil, err
+	}
+	gradient, err = dense(a.xgrad.Value())
+	return answer, gradient, err
+}
+
+// Close ends the ascent's machine.
+func (a *Ascent) Close() error { return a.machine.Close() }
