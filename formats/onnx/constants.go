@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorgonia.org/tensor"
@@ -22,7 +23,10 @@ func (im *importer) fold(n *schema.Node, a *attributes) error {
 	case "Reshape":
 		t, err = im.foldReshape(n, a)
 	default:
-		return fmt.Errorf("operator %q on constants is not supported", n.Op)
+		if _, ok := listOps[n.Op]; !ok {
+			return fmt.Errorf("operator %q on constants is not supported", n.Op)
+		}
+		t, err = im.foldList(n, a)
 	}
 	if err != nil {
 		return err
@@ -82,11 +86,14 @@ func (im *importer) foldReshape(n *schema.Node, a *attributes) (schema.Tensor, e
 
 // reshapeTarget reads the shape that a Reshape asks for.
 func (im *importer) reshapeTarget(n *schema.Node, a *attributes) ([]int64, error) {
-	a.only("allowzero", 0)
 	if len(n.Inputs) != 2 {
 		return nil, fmt.Errorf("expected 2 inputs, found %d", len(n.Inputs))
 	}
-	return im.ints(n.Inputs[1])
+	target, err := im.ints(n.Inputs[1])
+	if a.int("allowzero", 0) != 0 && slices.Contains(target, 0) {
+		return nil, fmt.Errorf("to %v with allowzero asks for an empty tensor", target)
+	}
+	return target, err
 }
 
 // resolve works out a Reshape's 0 (as it was) and -1 (what is left).
@@ -131,20 +138,11 @@ func (im *importer) ints(name string) ([]int64, error) {
 	if !ok {
 		return nil, fmt.Errorf("%q is not constant", name)
 	}
-	if len(t.Dims) > 1 || len(t.Dims) == 1 && t.Dims[0] > 64 {
-		return nil, fmt.Errorf("%q: expected a short list of integers, found shape %v", name, t.Dims)
+	if len(t.Dims) > 1 {
+		return nil, fmt.Errorf("%q: expected a list of integers, found shape %v", name, t.Dims)
 	}
-	value, err := t.Dense()
-	if err != nil {
-		return nil, err
-	}
-	switch v := value.Data().(type) {
-	case []int64:
-		return v, nil
-	case int64:
-		return []int64{v}, nil
-	}
-	return nil, fmt.Errorf("%q: expected integers, found %v", name, value.Dtype())
+	l, err := listOf(t)
+	return l.values, err
 }
 
 // scalar returns a constant of one number.

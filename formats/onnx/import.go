@@ -29,9 +29,9 @@ type importer struct {
 	batch     int64 // the input's first dimension, if it is fixed
 	budget    int   // bytes of parameters still allowed
 
-	value  string          // what the last node made
-	passed map[string]bool // every value of the chain
-	shape  tensor.Shape    // of value, without the batch
+	value  string                  // what the last node made
+	passed map[string]tensor.Shape // every value of the chain
+	shape  tensor.Shape            // of value, without the batch
 	steps  []step
 
 	pad   *padding // a Pad that the next node must take in
@@ -93,7 +93,7 @@ func newImporter(file *schema.Model, size int) (*importer, error) {
 	if file.Functions > 0 || g.Sparse > 0 {
 		return nil, fmt.Errorf("the model has %d functions and %d sparse initializers: neither is supported", file.Functions, g.Sparse)
 	}
-	im := &importer{constants: map[string]*schema.Tensor{}, passed: map[string]bool{}, budget: freeBytes + sharing*size}
+	im := &importer{constants: map[string]*schema.Tensor{}, passed: map[string]tensor.Shape{}, budget: freeBytes + sharing*size}
 	for _, o := range file.Opsets {
 		if o.Domain == "" || o.Domain == "ai.onnx" {
 			im.opset = o.Version
@@ -148,7 +148,7 @@ func (im *importer) input(inputs []schema.ValueInfo) error {
 // advance makes value the end of the chain.
 func (im *importer) advance(value string) {
 	im.value = value
-	im.passed[value] = true
+	im.passed[value] = im.shape
 }
 
 // node takes one node in: it computes a constant, or carries the chain on.
@@ -159,23 +159,35 @@ func (im *importer) node(n *schema.Node) error {
 	if len(n.Outputs) == 0 || n.Outputs[0] == "" {
 		return fmt.Errorf("has no output")
 	}
-	if _, constant := im.constants[n.Outputs[0]]; constant || im.passed[n.Outputs[0]] {
+	if im.known(n.Outputs[0]) {
 		return fmt.Errorf("makes %q, which is there already", n.Outputs[0])
+	}
+	a := newAttributes(n)
+	err := im.convert(n, a)
+	if err == nil || a.err != nil { // a bad attribute says more than what came of it
+		return a.done()
+	}
+	return err
+}
+
+func (im *importer) known(value string) bool {
+	_, constant := im.constants[value]
+	_, passed := im.passed[value]
+	return constant || passed
+}
+
+func (im *importer) convert(n *schema.Node, a *attributes) error {
+	if _, passed := im.passed[input(n, 0)]; passed && n.Op == "Shape" {
+		return im.shapeOf(n, a)
 	}
 	constant, err := im.checkInputs(n)
 	if err != nil {
 		return err
 	}
-	a := newAttributes(n)
 	if constant {
-		err = im.fold(n, a)
-	} else {
-		err = im.extend(n, a)
+		return im.fold(n, a)
 	}
-	if err != nil {
-		return err
-	}
-	return a.done()
+	return im.extend(n, a)
 }
 
 // checkInputs says whether every input of a node is constant; else exactly one
@@ -183,12 +195,12 @@ func (im *importer) node(n *schema.Node) error {
 func (im *importer) checkInputs(n *schema.Node) (constant bool, err error) {
 	chain := 0
 	for _, name := range n.Inputs {
-		_, known := im.constants[name]
+		_, constant := im.constants[name]
 		switch {
-		case name == "" || known:
+		case name == "" || constant:
 		case name == im.value:
 			chain++
-		case im.passed[name]:
+		case im.known(name):
 			return false, fmt.Errorf("takes %q, which is not the result of the node before: only a chain of nodes is supported, no branches", name)
 		default:
 			return false, fmt.Errorf("takes %q, which no node before it makes", name)
@@ -264,7 +276,7 @@ func (im *importer) finish(outputs []schema.ValueInfo) error {
 	}
 	ends := false
 	for _, v := range outputs {
-		if !im.passed[v.Name] {
+		if _, passed := im.passed[v.Name]; !passed {
 			return fmt.Errorf("output %q is not made by the chain of nodes from the input", v.Name)
 		}
 		ends = ends || v.Name == im.value

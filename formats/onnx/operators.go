@@ -327,13 +327,10 @@ func (im *importer) reshape(n *schema.Node, a *attributes) error {
 	if len(target) == 0 {
 		return fmt.Errorf("to a scalar is not supported")
 	}
-	// With a batch of its own, a prime that no size here has, one sees what
-	// becomes of it.
-	const probe = 1_000_003
 	if im.batch > 0 && target[0] == im.batch {
-		target[0] = probe
+		target[0] = batchProbe
 	}
-	dims := []int64{probe}
+	dims := []int64{batchProbe}
 	for _, d := range im.shape {
 		dims = append(dims, int64(d))
 	}
@@ -342,7 +339,7 @@ func (im *importer) reshape(n *schema.Node, a *attributes) error {
 		return err
 	}
 	switch {
-	case out[0] == probe && len(out) == 2:
+	case out[0] == batchProbe && len(out) == 2:
 		return im.toRow()
 	case fmt.Sprint(out) == fmt.Sprint(dims):
 		return nil
@@ -411,7 +408,7 @@ func (im *importer) addBias(n *schema.Node, _ *attributes) error {
 		return err
 	}
 	if _, conv := last.layer.(graph.Conv2D); conv && bias.Shape().TotalSize() > 1 {
-		shape := bias.Shape()
+		shape := bias.Shape().Clone()
 		if len(shape) < 3 || shape[len(shape)-1] != 1 || shape[len(shape)-2] != 1 {
 			return fmt.Errorf("bias has shape %v: want (%d, 1, 1)", shape, last.bias.Shape()[0])
 		}
