@@ -120,6 +120,8 @@ func TestForEpoch(t *testing.T) {
 	assert.Equal(t, 4, few.Len())
 	_, got = sampleOf(t, few, 2)
 	assert.Equal(t, want, got, "the first few of an augmented set are augmented")
+	epoch := func(e int) (x []float32) { _, x = sampleOf(t, dataset.ForEpoch(dataset.Mixed(set, 1), e), 2); return x }
+	assert.NotEqual(t, epoch(3), epoch(4), "and so are those of a mixed one")
 }
 
 func TestAugmentRefuses(t *testing.T) {

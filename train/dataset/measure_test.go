@@ -89,7 +89,7 @@ func TestAlexNetPipeline(t *testing.T) {
 	st, err := dataset.Measure(set, 0)
 	require.NoError(t, err)
 	for _, pca := range []bool{false, true} {
-		training, err := st.AlexNetTraining(7, pca)
+		training, err := st.AlexNetTraining(7, dataset.AlexNetOptions{Mirror: true, PCA: pca})
 		require.NoError(t, err)
 		augmented, err := dataset.Augment(set, 1, training, dataset.AlexNetEvaluation(7))
 		require.NoError(t, err)
@@ -100,6 +100,6 @@ func TestAlexNetPipeline(t *testing.T) {
 	}
 	grey, err := dataset.Measure(counting(t, 2, 1, 10, 10), 0)
 	require.NoError(t, err)
-	_, err = grey.AlexNetTraining(7, true)
+	_, err = grey.AlexNetTraining(7, dataset.AlexNetOptions{PCA: true})
 	assert.ErrorContains(t, err, "the set has 1 channels, expected 3")
 }

@@ -15,6 +15,11 @@ type mixed struct {
 
 func (m mixed) ClassNames() []string { return ClassNames(m.Dataset) }
 
+// Epoch lets the samples of an [Augmented] set vary as they do there.
+func (m mixed) Epoch(epoch int) Dataset {
+	return mixed{Dataset: ForEpoch(m.Dataset, epoch), order: m.order}
+}
+
 func (m mixed) Sample(i int, dst []float32) (int, error) {
 	if err := checkIndex(i, len(m.order)); err != nil {
 		return 0, err
