@@ -82,7 +82,7 @@ func TestConvReLUPoolProperties(t *testing.T) {
 func TestForwardReLUIsItsParts(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		r := newRand(13)
-		s := convShapes["deep"]
+		s := convShapes["sum in blocks"]
 		nx, nw, ny := s.sizes()
 		x, w, bias := random[float32](r, nx), random[float32](r, nw), random[float32](r, s.OutChannels)
 		want, got := make([]float32, ny), make([]float32, ny)
@@ -95,7 +95,7 @@ func TestForwardReLUIsItsParts(t *testing.T) {
 		c.Forward(x, w, bias, got)
 		assert.NotEqual(t, want, got, "the ReLU is off again")
 
-		const batch, in, out = 9, 800, 70
+		const batch, in, out = 9, 1500, 70
 		x, w, bias = random[float32](r, batch*in), random[float32](r, out*in), random[float32](r, out)
 		want, got = make([]float32, batch*out), make([]float32, batch*out)
 		a := NewAffine[float32](batch, in, out)

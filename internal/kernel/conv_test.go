@@ -136,6 +136,9 @@ var convShapes = map[string]ConvShape{
 	"one pixel":        {Batch: 1, InChannels: 1, InHeight: 1, InWidth: 1, OutChannels: 1, KernelH: 1, KernelW: 1},
 	"many images":      {Batch: 37, InChannels: 1, InHeight: 12, InWidth: 12, OutChannels: 6, KernelH: 5, KernelW: 5},
 	"deep":             {Batch: 2, InChannels: 96, InHeight: 6, InWidth: 6, OutChannels: 33, KernelH: 3, KernelW: 3, PadH: 1, PadW: 1},
+	"sum in blocks":    {Batch: 2, InChannels: 128, InHeight: 4, InWidth: 5, OutChannels: 5, KernelH: 3, KernelW: 3, PadH: 1, PadW: 1},
+	"data in blocks":   {Batch: 1, InChannels: 3, InHeight: 5, InWidth: 4, OutChannels: 130, KernelH: 3, KernelW: 3, PadH: 1, PadW: 1},
+	"images in turn":   {Batch: 35, InChannels: 2, InHeight: 20, InWidth: 20, OutChannels: 2, KernelH: 3, KernelW: 3},
 	"wide":             {Batch: 1, InChannels: 3, InHeight: 35, InWidth: 67, OutChannels: 17, KernelH: 11, KernelW: 11, StrideH: 4, StrideW: 4, PadH: 2, PadW: 2},
 }
 
