@@ -16,11 +16,12 @@ type AlexNet struct {
 	Classes int     // 0 is 1000
 	Width   float64 // share of the paper's filters and units; 0 is 1
 
-	Mean []float64 // colour of the training set, which is subtracted from the image; nil: there is no such layer
+	Mean []float64 // colour of the training set, from 0 to 1, which is subtracted from the image; nil: there is no such layer
 }
 
 // Spec declares the network, with the paper's initialisation (section 5): weights from a Gaussian of deviation 0.01; biases 1 in the
-// second, fourth and fifth convolution and the hidden fully connected layers, else 0.
+// second, fourth and fifth convolution and the hidden fully connected layers, else 0. With a mean, the network makes of values from 0 to 1
+// those from 0 to 255, less the mean, that the paper's initialisation and learning rate are made for.
 func (n AlexNet) Spec() *graph.Spec {
 	norm := graph.LRN{Size: 5, K: 2, Alpha: 1e-4, Beta: 0.75}
 	pool := graph.MaxPool{Kernel: graph.Square(3), Stride: graph.Square(2)}
@@ -41,7 +42,7 @@ func (n AlexNet) Spec() *graph.Spec {
 		graph.Softmax{},
 	)
 	if n.Mean != nil {
-		spec.Layers = slices.Insert(spec.Layers, 0, graph.Layer(graph.Normalize{Mean: n.Mean, Deviation: []float64{1, 1, 1}}))
+		spec.Layers = slices.Insert(spec.Layers, 0, graph.Layer(graph.Normalize{Mean: n.Mean, Deviation: []float64{1. / 255, 1. / 255, 1. / 255}}))
 	}
 	return spec
 }

@@ -29,6 +29,7 @@ type command struct {
 	LR          *float64 `name:"lr" help:"Learning rate (default 0.001; alexnet and lenet have their own)."`
 	Schedule    string   `help:"How the learning rate goes on: constant, or cosine down to 0 (default: the model's)."`
 	WeightDecay *float64 `help:"L2 penalty's factor (default 0; alexnet 0.0005)."`
+	Init        string   `help:"How weights start: a deviation, he, xavier or lecun-uniform (default: the model's)."`
 	Sampling    string   `default:"shuffle" enum:"shuffle,replace" help:"How batches are drawn: shuffle visits each image once an epoch; replace draws from all of them, as the book does."`
 	Seed        uint64   `default:"1" help:"Seed of the initial parameters, the order of the images, augmentation and dropout."`
 	Workers     int      `default:"0" help:"Threads that compute; 0 is all there are (GOMAXPROCS). The result doesn't depend on it."`
@@ -40,6 +41,7 @@ type command struct {
 	Data   string  `help:"Folder of IDX files as MNIST has them, gz or not, or folder of class folders of PNG and JPEG images; without it the embedded MNIST." placeholder:"DIR"`
 	Size   int     `default:"0" help:"Height and width of alexnet's images (default 227, the least is 67)."`
 	Width  float64 `default:"0" help:"Share of alexnet's filters and units (default 1)."`
+	Mirror bool    `default:"true" negatable:"" help:"Mirror half of alexnet's training images; not what letters and digits want."`
 	PCA    bool    `name:"pca" help:"Shift the colours of alexnet's training images along their principal components, too."`
 	Strict bool    `help:"Fail on a damaged image instead of skipping it."`
 

@@ -38,6 +38,7 @@ func (c *command) settings(r models.Recipe, t *train.Trainer) ([]train.Setting, 
 		{Name: "-sampling", Value: c.Sampling},
 		{Name: "-seed", Value: fmt.Sprint(c.Seed)},
 		{Name: "-eval-samples", Value: fmt.Sprint(c.EvalSamples)},
+		{Name: "-mirror", Value: fmt.Sprint(c.Mirror)},
 		{Name: "-pca", Value: fmt.Sprint(c.PCA)},
 	}
 	if r.Schedule != "constant" {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"convgraph/graph"
+	"convgraph/internal/cli"
 	"convgraph/models"
 	"convgraph/train/dataset"
 	"convgraph/train/mnist"
@@ -93,7 +94,7 @@ func (c *command) augment(s *source, side int) error {
 	if s.spec, err = c.spec(s.train.Classes(), statistics); err != nil {
 		return err
 	}
-	training, err := statistics.AlexNetTraining(side, c.PCA)
+	training, err := statistics.AlexNetTraining(side, dataset.AlexNetOptions{Mirror: c.Mirror, PCA: c.PCA})
 	if err != nil {
 		return err
 	}
@@ -104,8 +105,21 @@ func (c *command) augment(s *source, side int) error {
 	return err
 }
 
-// spec declares the network: for alexnet with the flags' size and width, the data's classes and its mean colour.
+// spec declares the network with the initialisation that -init names: for alexnet with the flags' size and width, the data's classes and its
+// mean colour.
 func (c *command) spec(classes int, statistics *dataset.Statistics) (*graph.Spec, error) {
+	spec, err := c.network(classes, statistics)
+	if err != nil || c.Init == "" {
+		return spec, err
+	}
+	spec.Init, err = graph.ParseInit(c.Init)
+	if err != nil {
+		return nil, cli.Usage{Err: fmt.Errorf("-init: %w", err)}
+	}
+	return spec, nil
+}
+
+func (c *command) network(classes int, statistics *dataset.Statistics) (*graph.Spec, error) {
 	if c.Model != "alexnet" {
 		return models.Find(c.Model)
 	}
