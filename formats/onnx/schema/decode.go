@@ -55,6 +55,17 @@ func Decode(data []byte) (*Model, error) {
 	return m, nil
 }
 
+// DecodeTensor reads the bytes of a tensor in a file of its own, as onnx keeps
+// the data of its tests.
+func DecodeTensor(data []byte) (*Tensor, error) {
+	d := &decoder{left: maxMessages}
+	t := &Tensor{}
+	if err := d.tensor("tensor", field{kind: protowire.BytesType, body: data}, t); err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	return t, nil
+}
+
 type decoder struct{ left int }
 
 func (d *decoder) opset(f field, o *Opset) error {
