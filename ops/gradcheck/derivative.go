@@ -54,8 +54,8 @@ func (l level) finite() bool {
 	return !math.IsNaN(l.forward-l.backward) && !math.IsInf(l.forward-l.backward, 0)
 }
 
-// gap is how far the one-sided quotients are apart: h·|f″| where f is smooth, which halves with h; a constant at a kink.
-func (l level) gap() float64 { return math.Abs(l.forward - l.backward) }
+// gap is how far the one-sided quotients are apart: h·f″ + h³/12·f⁗ where f is smooth.
+func (l level) gap() float64 { return l.forward - l.backward }
 
 func (m method) level(f line, f0, h float64) (level, error) {
 	above, err := f(h)
@@ -99,15 +99,15 @@ func (m method) estimate(whole, half level) slope {
 	return slope{value: (4*half.central() - whole.central()) / 3, noise: 3 * m.roundoff / whole.h}
 }
 
-// smooth says whether the gap of the one-sided quotients falls with the step, as it does where f has a second derivative, or can't be told
-// from rounding.
+// smooth says whether the gap halves with the step, as it does but for h³/32·f⁗ where f is smooth. A kink that turns the slope by J adds
+// J/2 to what is missing if it is at the point, J·(1 - d/h)/2 if it is at a distance d between h/2 and h; and then the estimate is off by a
+// third of that. So what is missing has to be within the tolerance, or within rounding.
 func (m method) smooth(whole, half level) bool {
 	if !whole.finite() || !half.finite() {
 		return false
 	}
-	rounding := 4 * m.roundoff / half.h
-	negligible := m.tolerance/2*max(math.Abs(half.central()), m.floor) + rounding
-	return half.gap() <= max(0.75*whole.gap()+rounding, negligible)
+	missing := math.Abs(whole.gap()/2 - half.gap())
+	return missing <= m.tolerance*max(math.Abs(half.central()), m.floor)+10*m.roundoff/whole.h
 }
 
 // settle picks the step whose estimate moves least when the step is halved, rounding included, among those that show no kink. If its

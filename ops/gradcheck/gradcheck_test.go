@@ -271,6 +271,17 @@ func TestProjectedModeIsBounded(t *testing.T) {
 	require.Error(t, r.Err())
 }
 
+// Large numbers get a long step: with one of 1e-3 the floor would be at 1e8, above the gradients.
+func TestStepGoesWithTheElement(t *testing.T) {
+	f := quadratic(10, func([]float64) {})
+	x := f.Inputs[0].Value.Float64s()
+	for i := range x {
+		x[i] = 1e6 * float64(1+i)
+	}
+	r := f.Test(t, gradcheck.Options{})
+	assert.Less(t, r.Floor, 1e4)
+}
+
 func rectified(x *tensor.Dense, gradientAtZero float64) gradcheck.Func {
 	return gradcheck.Func{
 		Inputs: []gradcheck.Input{{Name: "x", Value: x}},
