@@ -27,7 +27,9 @@ func closeTo[T Float](t require.TestingT, want, got []T, bound float64, what str
 		if math.IsNaN(w) && math.IsNaN(g) || w == g {
 			continue
 		}
-		require.LessOrEqual(t, math.Abs(g-w), bound*(1+math.Abs(w)), "%s: element %d is %g, want %g", what, i, g, w)
+		if !(math.Abs(g-w) <= bound*(1+math.Abs(w))) {
+			require.Fail(t, "not close", "%s: element %d is %g, want %g", what, i, g, w)
+		}
 	}
 }
 

@@ -43,8 +43,8 @@ func checkLRN[T Float](t require.TestingT, s LRNShape) {
 	y, dx := make([]T, s.len()), gaussian[T](3, s.len())
 	l.Forward(x, y)
 	l.Backward(x, y, dy, dx)
-	require.InDeltaSlice(t, wantY, toFloat64(y), 2*precision[T]())
-	require.InDeltaSlice(t, wantDx, toFloat64(dx), 10*precision[T]())
+	closeTo(t, wantY, toFloat64(y), 2*precision[T](), "y")
+	closeTo(t, wantDx, toFloat64(dx), 10*precision[T](), "dx")
 }
 
 func TestLRN(t *testing.T) {

@@ -26,7 +26,7 @@ func drawPoolShape(t *rapid.T) PoolShape {
 var poolCases = map[string]PoolShape{
 	"halves":             {2, 3, 8, 10, 2, 2, 2, 2, 0, 0},
 	"halves, odd":        {2, 3, 7, 9, 2, 2, 2, 2, 0, 0},
-	"halves, two shards": {33, 30, 24, 24, 2, 2, 2, 2, 0, 0},
+	"halves, two shards": {2, 30, 24, 24, 2, 2, 2, 2, 0, 0},
 	"overlapping":        {2, 3, 13, 13, 3, 3, 2, 2, 0, 0},
 	"stride over kernel": {1, 2, 11, 11, 2, 2, 3, 4, 0, 0},
 	"padded":             {2, 2, 7, 7, 3, 3, 2, 2, 1, 1},
@@ -155,8 +155,8 @@ func testAvgPool[T Float](t *testing.T) {
 		y, dx := make([]T, s.outLen()), gaussian[T](3, s.inLen())
 		p.Forward(x, y)
 		p.Backward(dy, dx)
-		require.InDeltaSlice(t, wantY, toFloat64(y), 2*precision[T]())
-		require.InDeltaSlice(t, wantDx, toFloat64(dx), 2*precision[T]())
+		closeTo(t, wantY, toFloat64(y), 2*precision[T](), "y")
+		closeTo(t, wantDx, toFloat64(dx), 2*precision[T](), "dx")
 	})
 }
 
@@ -196,10 +196,10 @@ func testSubsample[T Float](t *testing.T) {
 		p.BackwardData(coef, dy, dx)
 		p.BackwardCoefficient(x, dy, dcoef)
 		p.BackwardBias(dy, dbias)
-		require.InDeltaSlice(t, wantY, toFloat64(y), 20*precision[T]())
-		require.InDeltaSlice(t, wantDx, toFloat64(dx), 20*precision[T]())
-		require.InDeltaSlice(t, wantCoef, toFloat64(dcoef), 1000*precision[T]())
-		require.InDeltaSlice(t, wantBias, toFloat64(dbias), 1000*precision[T]())
+		closeTo(t, wantY, toFloat64(y), 20*precision[T](), "y")
+		closeTo(t, wantDx, toFloat64(dx), 20*precision[T](), "dx")
+		closeTo(t, wantCoef, toFloat64(dcoef), 1000*precision[T](), "dcoef")
+		closeTo(t, wantBias, toFloat64(dbias), 1000*precision[T](), "dbias")
 	})
 }
 

@@ -2,6 +2,7 @@ package solver_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -255,6 +256,26 @@ func TestStepRefuses(t *testing.T) {
 			assert.Equal(t, first.Data(), b.model[0].value.Data(), "nothing was changed")
 		}
 	}
+}
+
+// nameless is a parameter without a name, known by its place in the model.
+type nameless struct {
+	value *tensor.Dense
+	err   error
+}
+
+func (p nameless) Value() G.Value         { return p.value }
+func (p nameless) Grad() (G.Value, error) { return p.value, p.err }
+
+func TestStepOnNamelessParameters(t *testing.T) {
+	s := mustNew(t, "momentum", solver.Config{LR: 0.5})
+	a, b := tensor.New(tensor.WithBacking([]float64{4})), tensor.New(tensor.WithBacking([]float64{8, 16}))
+	require.NoError(t, s.Step([]G.ValueGrad{nameless{a, nil}, nameless{b, nil}}))
+	assert.Equal(t, []float64{4, 8}, b.Data())
+	assert.Equal(t, "momentum.v/0", s.State().Slots[0].Name)
+	assert.Equal(t, "momentum.v/1", s.State().Slots[1].Name)
+	err := s.Step([]G.ValueGrad{nameless{a, nil}, nameless{b, errors.New("dropped")}})
+	assert.ErrorContains(t, err, `parameter "1" has no gradient: dropped`)
 }
 
 func TestStepAfterAnError(t *testing.T) {
