@@ -1,7 +1,5 @@
 package kernel
 
-import "sync"
-
 // table holds one implementation of the kernels of this package that work element by element, row by row or plane by plane.
 type table[T Float] struct {
 	relu, reluBackward       pass[T]
@@ -95,55 +93,39 @@ type sweep[T Float] struct {
 	constants [9]T      // behind k: one array for all shards, and none that a call would allocate
 }
 
-func newSweep[T Float]() *sweep[T] {
-	s := &sweep[T]{}
-	s.run = s.shard
-	return s
-}
-
-// idle keeps the sweeps that no call is using.
-type idle[T Float] struct {
-	mu     sync.Mutex
-	sweeps []*sweep[T]
-}
-
+// The sweeps that no call is using.
 var (
-	idle32 idle[float32]
-	idle64 idle[float64]
+	sweeps32 stack[sweep[float32]]
+	sweeps64 stack[sweep[float64]]
 )
 
-func idleSweeps[T Float]() *idle[T] {
-	var list *idle[T]
-	switch p := any(&list).(type) {
-	case **idle[float32]:
-		*p = &idle32
-	case **idle[float64]:
-		*p = &idle64
+func sweeps[T Float]() *stack[sweep[T]] {
+	var idle *stack[sweep[T]]
+	switch p := any(&idle).(type) {
+	case **stack[sweep[float32]]:
+		*p = &sweeps32
+	case **stack[sweep[float64]]:
+		*p = &sweeps64
 	}
-	return list
+	return idle
 }
 
-func (l *idle[T]) take() *sweep[T] {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	last := len(l.sweeps) - 1
-	if last < 0 {
-		return newSweep[T]()
+func takeSweep[T Float]() *sweep[T] {
+	s := sweeps[T]().take()
+	if s.run == nil {
+		s.run = s.shard
 	}
-	s := l.sweeps[last]
-	l.sweeps = l.sweeps[:last]
 	return s
 }
 
-func (l *idle[T]) give(s *sweep[T]) {
-	s.operands = operands[T]{} // lets go of the caller's slices
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.sweeps = append(l.sweeps, s)
+// done gives the sweep back and lets go of the caller's slices.
+func (s *sweep[T]) done() {
+	s.operands = operands[T]{}
+	sweeps[T]().put(s)
 }
 
-// do runs a pass over the items of o, with constants k; o.unit is set. The sums a pass leaves are the caller's to read until it gives the
-// sweep back.
+// do runs a pass over the items of o, with constants k; o.unit is set. The sums a pass leaves are the caller's to read until it is
+// done with the sweep.
 func (s *sweep[T]) do(items int, apply pass[T], o operands[T], k ...T) {
 	copy(s.constants[:], k)
 	o.k = &s.constants
@@ -188,9 +170,8 @@ func forEach[T Float](apply pass[T], o operands[T], k ...T) { forEachRow(apply, 
 
 // forEachRow runs a pass over rows of unit elements.
 func forEachRow[T Float](apply pass[T], rows, unit int, o operands[T], k ...T) {
-	list := idleSweeps[T]()
-	s := list.take()
+	s := takeSweep[T]()
 	o.unit = unit
 	s.do(rows, apply, o, k...)
-	list.give(s)
+	s.done()
 }

@@ -81,7 +81,7 @@ func TestSweepsRunConcurrently(t *testing.T) {
 
 func TestIdleSweepsHoldNoSlices(t *testing.T) {
 	Sigmoid(make([]float64, 10), make([]float64, 10))
-	for _, s := range idle64.sweeps {
+	for _, s := range sweeps64.free {
 		assert.Nil(t, s.a)
 		assert.Nil(t, s.b)
 	}

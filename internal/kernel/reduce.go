@@ -2,12 +2,11 @@ package kernel
 
 // ChannelSum is sum[c] = Σ over batch and plane of x[n,c,·]. The order of the sums is fixed: by plane, then through the batch.
 func ChannelSum[T Float](batch, channels, plane int, x, sum []T) {
-	list := idleSweeps[T]()
-	s := list.take()
+	s := takeSweep[T]()
 	planes := s.sumRoom(batch * channels)
 	s.do(batch*channels, kernels[T]().rowSums, operands[T]{a: x, sums: planes, unit: plane})
 	addRows(batch, channels, planes, sum)
-	list.give(s)
+	s.done()
 }
 
 func rowSums[T Float](o operands[T]) {
@@ -45,8 +44,7 @@ func addRows[T Float](rows, columns int, table []float64, sum []T) {
 // SumSquares is Σ x², in float64. The sums of fixed stretches are added in their order.
 func SumSquares[T Float](x []T) float64 {
 	stretches := (len(x) + squareStretch - 1) / squareStretch
-	list := idleSweeps[T]()
-	s := list.take()
+	s := takeSweep[T]()
 	parts := s.sumRoom(stretches)
 	full := len(x) / squareStretch
 	s.do(full, kernels[T]().squareSums, operands[T]{a: x[:full*squareStretch], sums: parts[:full], unit: squareStretch})
@@ -58,7 +56,7 @@ func SumSquares[T Float](x []T) float64 {
 	for _, part := range parts {
 		total += part
 	}
-	list.give(s)
+	s.done()
 	return total
 }
 

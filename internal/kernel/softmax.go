@@ -83,15 +83,14 @@ func softmaxBackward[T Float](o operands[T]) {
 // CrossEntropy is the mean over the rows of -Σc target[c]·log softmax(logits)[c], computed as Σc target[c]·((m - x[c]) + log Σk e^(x[k]-m))
 // with m the row's largest logit. A class with target 0 adds nothing, whatever its logit. p receives the softmax.
 func CrossEntropy[T Float](rows, classes int, logits, target, p []T) T {
-	list, k := idleSweeps[T](), kernels[T]()
-	s := list.take()
+	s, k := takeSweep[T](), kernels[T]()
 	losses := s.sumRoom(rows)
 	s.do(rows, k.crossEntropy, operands[T]{a: logits, b: target, c: p, sums: losses, unit: classes, exp: k.exp})
 	total := 0.0
 	for _, loss := range losses {
 		total += loss
 	}
-	list.give(s)
+	s.done()
 	return T(total / float64(rows))
 }
 

@@ -4,32 +4,52 @@ import (
 	"fmt"
 	"math"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
 
-// canary is a slice of random values somewhere in memory that nobody may touch.
-type canary struct {
-	values []float32 // what the kernel gets
-	around []float32
-	kept   []float32
+// ground is memory that ends, or begins, at a page nobody can touch. Arrays are put at that edge, so that a kernel that reads or writes
+// past it crashes; what it writes on the other side shows.
+type ground struct {
+	all   []float32
+	atEnd bool
+	array []float32 // the last one put
 }
 
-const margin = 40
+const unused = -77.25
 
-func newCanary(seed uint64, n, misaligned int) *canary {
-	c := &canary{around: gaussian[float32](seed, n+2*margin+misaligned)}
-	c.values = c.around[margin+misaligned:][:n:n]
-	c.kept = append(c.kept, c.around...)
-	return c
+func newGround(t testing.TB, n int, atEnd bool) *ground {
+	return &ground{all: guarded(t, make([]float32, n), atEnd), atEnd: atEnd}
 }
 
-// requireAlive fails if anything outside of the values was written.
-func (c *canary) requireAlive(t require.TestingT, what string) {
-	copy(c.kept[len(c.kept)-margin-len(c.values):], c.values)
-	require.Equal(t, bitsOf(c.kept), bitsOf(c.around), "%s wrote outside", what)
+// put returns a copy of the values at the edge.
+func (g *ground) put(values []float32) []float32 {
+	for i := range g.all {
+		g.all[i] = unused
+	}
+	n := len(values)
+	g.array = g.all[:n:n]
+	if g.atEnd {
+		g.array = g.all[len(g.all)-n:]
+	}
+	copy(g.array, values)
+	return g.array
+}
+
+// requireUnused fails if anything beside the array was written.
+func (g *ground) requireUnused(t require.TestingT, what string) {
+	beside := g.all[len(g.array):]
+	if g.atEnd {
+		beside = g.all[:len(g.all)-len(g.array)]
+	}
+	for _, v := range beside {
+		if v != unused {
+			require.Fail(t, "wrote outside", what)
+		}
+	}
 }
 
 func bitsOf(s []float32) []uint32 {
@@ -72,69 +92,76 @@ func TestVectorPassesFollowPortableOnes(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		for _, v := range vectorPasses() {
 			t.Run(v.name, func(t *testing.T) {
-				for n := range 70 {
-					checkVectorPass(t, v, n, n%9)
+				for _, atEnd := range []bool{false, true} {
+					var grounds []*ground
+					for range v.arrays {
+						grounds = append(grounds, newGround(t, 1001, atEnd))
+					}
+					for n := range 70 {
+						checkVectorPass(t, v, n, grounds)
+					}
+					checkVectorPass(t, v, 1001, grounds)
 				}
-				checkVectorPass(t, v, 1001, 1)
 			})
 		}
 	})
 }
 
-func checkVectorPass(t *testing.T, v vectorCase, n, misaligned int) {
-	want, got := newCase(v.arrays, n, misaligned), newCase(v.arrays, n, misaligned)
+func checkVectorPass(t *testing.T, v vectorCase, n int, grounds []*ground) {
+	want, got := passArrays(v.arrays, n), passArrays(v.arrays, n)
+	for i, g := range grounds {
+		got[i] = g.put(got[i])
+	}
 	portable := portableTable[float32]()
-	v.of(&portable)(want.operands)
-	v.of(kernels[float32]())(got.operands)
-	for i, c := range got.arrays {
-		what := fmt.Sprintf("%s, n %d, array %d", v.name, n, i)
-		c.requireAlive(t, what)
+	v.of(&portable)(passOperands(want))
+	v.of(kernels[float32]())(passOperands(got))
+	for i, g := range grounds {
+		what := fmt.Sprintf("%s, %d elements, array %d", v.name, n, i)
+		g.requireUnused(t, what)
 		if v.bound == 0 {
-			require.Equal(t, bitsOf(want.arrays[i].values), bitsOf(c.values), what)
+			require.Equal(t, bitsOf(want[i]), bitsOf(got[i]), what)
+		} else {
+			closeTo(t, want[i], got[i], v.bound, what)
+		}
+	}
+}
+
+// passArrays returns arrays for a pass; the slots, which may hold squares, are not negative.
+func passArrays(count, n int) [][]float32 {
+	arrays := make([][]float32, count)
+	for i := range arrays {
+		arrays[i] = gaussian[float32](uint64(i+1), n)
+		if i < 2 {
 			continue
 		}
-		closeTo(t, want.arrays[i].values, c.values, v.bound, what)
-	}
-}
-
-type passCase struct {
-	arrays   []*canary
-	operands operands[float32]
-}
-
-// newCase fills the arrays a pass may use; the slots that hold squares are not negative.
-func newCase(arrays, n, misaligned int) passCase {
-	var c passCase
-	slots := make([][]float32, 4)
-	for i := range arrays {
-		a := newCanary(uint64(i+1), n, misaligned+i)
-		if i >= 2 {
-			for j, v := range a.values {
-				a.values[j] = v * v
-			}
+		for j, v := range arrays[i] {
+			arrays[i][j] = v * v
 		}
-		c.arrays = append(c.arrays, a)
-		slots[i] = a.values
 	}
-	c.operands = operands[float32]{a: slots[0], b: slots[1], c: slots[2], d: slots[3], unit: 1,
+	return arrays
+}
+
+func passOperands(arrays [][]float32) operands[float32] {
+	var slots [4][]float32
+	copy(slots[:], arrays)
+	return operands[float32]{a: slots[0], b: slots[1], c: slots[2], d: slots[3], unit: 1,
 		k: &[9]float32{0.5, 0.25, 0.01, 0.9, 0.1, 0.001, 0.3, 1e-7, 0.02}}
-	return c
 }
 
 // An element's result doesn't depend on where it stands: body and tail of a vector loop agree.
 func TestVectorPassesKnowNoPlaces(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		for _, v := range vectorPasses() {
-			whole, parts := newCase(v.arrays, 100, 0), newCase(v.arrays, 100, 0)
+			whole, parts := passArrays(v.arrays, 100), passArrays(v.arrays, 100)
 			apply := v.of(kernels[float32]())
-			apply(whole.operands)
+			apply(passOperands(whole))
 			for at := 0; at < 100; at += 5 {
-				o := parts.operands
+				o := passOperands(parts)
 				o.a, o.b, o.c, o.d = cut(o.a, at, at+5, 1), cut(o.b, at, at+5, 1), cut(o.c, at, at+5, 1), cut(o.d, at, at+5, 1)
 				apply(o)
 			}
-			for i := range whole.arrays {
-				require.Equal(t, bitsOf(whole.arrays[i].values), bitsOf(parts.arrays[i].values), v.name)
+			for i := range whole {
+				require.Equal(t, bitsOf(whole[i]), bitsOf(parts[i]), v.name)
 			}
 		}
 	})
@@ -182,83 +209,93 @@ func TestTanhOfSmallValues(t *testing.T) {
 	})
 }
 
-// Every pooling plane function stays within its slices and gives the portable bits.
+// Every pooling plane function gives the portable bits.
 func TestVectorPlanesFollowPortableOnes(t *testing.T) {
-	portable := portableTable[float32]()
+	const most = 9 * 60
 	forEachISA(t, func(t *testing.T) {
-		rapid.Check(t, func(t *rapid.T) {
-			kernel := rapid.IntRange(2, 3).Draw(t, "kernel")
-			w := newWindows(PoolShape{1, 1, rapid.IntRange(kernel, 9).Draw(t, "height"), rapid.IntRange(kernel, 60).Draw(t, "width"),
-				kernel, kernel, 2, 2, 0, 0})
-			checkPlanes(t, &w, &portable, rapid.IntRange(0, 7).Draw(t, "misaligned"))
-		})
+		for _, atEnd := range []bool{false, true} {
+			var p planeGrounds
+			for i := range p {
+				p[i] = newGround(t, most, atEnd)
+			}
+			rapid.Check(t, func(t *rapid.T) {
+				kernel := rapid.IntRange(2, 3).Draw(t, "kernel")
+				w := newWindows(PoolShape{1, 1, rapid.IntRange(kernel, 9).Draw(t, "height"), rapid.IntRange(kernel, 60).Draw(t, "width"),
+					kernel, kernel, 2, 2, 0, 0})
+				p.check(t, &w)
+			})
+		}
 	})
 }
 
-func checkPlanes(t *rapid.T, w *windows, portable *table[float32], misaligned int) {
-	k := kernels[float32]()
-	x := newCanary(1, w.in, misaligned)
-	coarse(x.values)
-	for i := range x.values {
-		if i%13 == 5 {
-			x.values[i] = float32(math.NaN())
-		}
+// planeGrounds is where x, y, at and dx of a plane stand.
+type planeGrounds [4]*ground
+
+func (p *planeGrounds) check(t *rapid.T, w *windows) {
+	portable, k := portableTable[float32](), kernels[float32]()
+	values := coarse(gaussian[float32](1, w.in))
+	for i := 5; i < len(values); i += 13 {
+		values[i] = float32(math.NaN())
 	}
-	wantAt, at := make([]int32, w.out), make([]int32, w.out+2*margin)
-	pair := func(seed uint64, n int) (*canary, []float32) {
-		c := newCanary(seed, n, misaligned)
-		return c, append([]float32(nil), c.values...)
-	}
+	x, y := p[0].put(values), p[1].put(make([]float32, w.out))
+	at := words(p[2].put(make([]float32, w.out)))
+	dx := p[3].put(gaussian[float32](2, w.in)) // a backward pass overwrites what there was
+	wantY, wantAt, wantDx := make([]float32, w.out), make([]int32, w.out), make([]float32, w.in)
 
-	y, wantY := pair(2, w.out)
-	portable.maxPlane(w, x.values, wantY, wantAt)
-	k.maxPlane(w, x.values, y.values, at[margin:][:w.out:w.out])
-	require.Equal(t, bitsOf(wantY), bitsOf(y.values))
-	require.Equal(t, wantAt, at[margin:][:w.out])
-	require.Equal(t, make([]int32, margin), at[:margin])
-	require.Equal(t, make([]int32, margin), at[margin+w.out:])
-	y.requireAlive(t, "max")
+	portable.maxPlane(w, x, wantY, wantAt)
+	k.maxPlane(w, x, y, at)
+	require.Equal(t, bitsOf(wantY), bitsOf(y))
+	require.Equal(t, wantAt, at)
 
-	dx, wantDx := pair(3, w.in)
-	portable.maxBackwardPlane(w, wantAt, y.values, wantDx)
-	k.maxBackwardPlane(w, wantAt, y.values, dx.values)
-	closeTo(t, wantDx, dx.values, 0, "max backward")
-	dx.requireAlive(t, "max backward")
+	portable.maxBackwardPlane(w, wantAt, y, wantDx)
+	k.maxBackwardPlane(w, at, y, dx)
+	closeTo(t, wantDx, dx, 0, "max backward")
 
-	portable.sumPlane(w, x.values, 0.25, 3, wantY)
-	k.sumPlane(w, x.values, 0.25, 3, y.values)
-	closeTo(t, wantY, y.values, 0, "sum")
-	y.requireAlive(t, "sum")
+	portable.sumPlane(w, x, 0.25, 3, wantY)
+	k.sumPlane(w, x, 0.25, 3, y)
+	closeTo(t, wantY, y, 0, "sum")
 
 	portable.spreadPlane(w, wantY, 0.25, wantDx)
-	k.spreadPlane(w, wantY, 0.25, dx.values)
-	closeTo(t, wantDx, dx.values, 0, "spread")
-	dx.requireAlive(t, "spread")
+	k.spreadPlane(w, y, 0.25, dx)
+	closeTo(t, wantDx, dx, 0, "spread")
+	for i, g := range p {
+		g.requireUnused(t, fmt.Sprintf("array %d of a plane", i))
+	}
+}
+
+// words sees an array as integers.
+func words(s []float32) []int32 {
+	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(s))), len(s))
 }
 
 func TestVectorNormFollowsPortableOne(t *testing.T) {
-	portable := portableTable[float32]()
 	forEachISA(t, func(t *testing.T) {
 		for _, s := range []LRNShape{
-			{1, 1, 1, 5, 2, 0.3, 0.75}, {2, 7, 33, 5, 2, 0.3, 0.75}, {1, 9, lrnTile + 5, 4, 1, 0.2, 0.75}, {1, 3, 150, 7, 1, 0.2, 0.75}, {1, 3, 50, 3, 1, 0.2, 0.5},
+			{1, 1, 1, 5, 2, 0.3, 0.75}, {2, 7, 33, 5, 2, 0.3, 0.75}, {1, 9, lrnTile + 5, 4, 1, 0.2, 0.75},
+			{1, 3, 150, 7, 1, 0.2, 0.75}, {1, 3, 50, 3, 1, 0.2, 0.5},
 		} {
-			x, dy := gaussian[float32](1, s.len()), gaussian[float32](2, s.len())
-			y, dx := newCanary(3, s.len(), 1), newCanary(4, s.len(), 3)
-			want := NewLRN[float32](s)
-			wantY, wantDx := make([]float32, s.len()), make([]float32, s.len())
-			want.x, want.y, want.dy, want.dx = x, wantY, dy, wantDx
-			ratios := make([]float32, s.Channels*lrnTile)
-			for i := range s.Batch * want.tilesInPlane {
-				portable.normTile(want, want.tile(i))
-				portable.normBackwardTile(want, want.tile(i), ratios)
+			for _, atEnd := range []bool{false, true} {
+				checkVectorNorm(t, s, atEnd)
 			}
-			got := NewLRN[float32](s)
-			got.Forward(x, y.values)
-			got.Backward(x, y.values, dy, dx.values)
-			closeTo(t, wantY, y.values, 0, "LRN")
-			closeTo(t, wantDx, dx.values, 0, "LRN backward")
-			y.requireAlive(t, "LRN")
-			dx.requireAlive(t, "LRN backward")
 		}
 	})
+}
+
+func checkVectorNorm(t *testing.T, s LRNShape, atEnd bool) {
+	put := func(values []float32) []float32 { return guarded(t, values, atEnd) }
+	x, dy := put(gaussian[float32](1, s.len())), put(gaussian[float32](2, s.len()))
+	y, dx := put(gaussian[float32](3, s.len())), put(gaussian[float32](4, s.len()))
+	l := NewLRN[float32](s)
+	l.Forward(x, y)
+	l.Backward(x, y, dy, dx)
+
+	portable, want := portableTable[float32](), NewLRN[float32](s)
+	want.x, want.y, want.dy, want.dx = x, make([]float32, s.len()), dy, make([]float32, s.len())
+	ratios := make([]float32, s.Channels*lrnTile)
+	for i := range s.Batch * want.tilesInPlane {
+		portable.normTile(want, want.tile(i))
+		portable.normBackwardTile(want, want.tile(i), ratios)
+	}
+	require.Equal(t, bitsOf(want.y), bitsOf(y))
+	require.Equal(t, bitsOf(want.dx), bitsOf(dx))
 }
