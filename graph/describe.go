@@ -51,8 +51,7 @@ func (m *Model) Describe(batch int, gradients bool) (*Description, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := describer{net: net, ids: map[*G.Node]int{}, layers: net.opLayers(m), description: &Description{Model: m.spec.Name}}
-	d.nameParameters(m)
+	d := newDescriber(net, m)
 	for _, n := range outputs {
 		d.add(n)
 	}
@@ -95,22 +94,25 @@ func (net *network) opLayers(m *Model) map[uint64]string {
 }
 
 type describer struct {
-	net         *network
 	ids         map[*G.Node]int
 	layers      map[uint64]string // of forward ops, by ID
-	parameters  map[*G.Node]string
+	parameters  map[*G.Node]string // the layers they belong to
 	description *Description
 }
 
-func (d *describer) nameParameters(m *Model) {
-	d.parameters = map[*G.Node]string{}
-	i := 0
+func newDescriber(net *network, m *Model) *describer {
+	d := &describer{
+		ids: map[*G.Node]int{}, layers: net.opLayers(m), parameters: map[*G.Node]string{},
+		description: &Description{Model: m.spec.Name},
+	}
+	params := net.params
 	for _, s := range m.stages {
 		for range s.parameters {
-			d.parameters[d.net.params[i]] = s.name
-			i++
+			d.parameters[params[0]] = s.name
+			params = params[1:]
 		}
 	}
+	return d
 }
 
 func (d *describer) add(n *G.Node) int {

@@ -11,10 +11,10 @@ import (
 // machine. It works on the model's own parameters and owns everything else, so running it allocates nothing that grows with the batch.
 // A Step is for one goroutine at a time.
 type Step struct {
+	model   *Model
 	net     *network
 	machine G.VM
 	x, t    *tensor.Dense
-	grads   []Param
 	xgrad   *G.Node
 	nodes   G.Nodes
 	pairs   []G.ValueGrad
@@ -50,7 +50,7 @@ func (m *Model) NewStep(batch int, options ...StepOption) (*Step, error) {
 	if err := net.addLoss(m); err != nil {
 		return nil, err
 	}
-	s := &Step{net: net, x: zeros(m.dtype, net.x.Shape()), t: zeros(m.dtype, net.t.Shape())}
+	s := &Step{model: m, net: net, x: zeros(m.dtype, net.x.Shape()), t: zeros(m.dtype, net.t.Shape())}
 	if err := s.differentiate(config); err != nil {
 		return nil, fmt.Errorf("model %q: %w", m.spec.Name, err)
 	}

@@ -24,6 +24,7 @@ type Checkpoint struct {
 	Step     int
 	Epoch    int
 	LossSum  float64 // over this epoch's steps
+	Skipped  int     // of this epoch's steps
 	History  []Row
 	Seconds  float64
 
@@ -39,6 +40,7 @@ type record struct {
 	Settings    []Setting
 	Step, Epoch int
 	LossSum     float64
+	Skipped     int
 	History     []Row
 	Seconds     float64
 	Solver      string
@@ -60,7 +62,7 @@ func checkpointPath(dir string, step int) string {
 // snapshot is the training as it stands; its arrays are the training's own.
 func (r *run) snapshot(settings []Setting) *Checkpoint {
 	c := &Checkpoint{
-		Settings: settings, Step: r.state.Step, Epoch: r.state.Epoch, LossSum: r.loss,
+		Settings: settings, Step: r.state.Step, Epoch: r.state.Epoch, LossSum: r.loss, Skipped: r.skipped,
 		History: r.state.History, Seconds: r.state.Elapsed.Seconds(), solver: r.Solver.State(),
 	}
 	for _, p := range r.Model.Params() {
@@ -72,7 +74,7 @@ func (r *run) snapshot(settings []Setting) *Checkpoint {
 // write writes the checkpoint into dir, whole or not at all.
 func (c *Checkpoint) write(dir string) error {
 	text, err := json.Marshal(record{
-		Settings: c.Settings, Step: c.Step, Epoch: c.Epoch, LossSum: c.LossSum, History: c.History, Seconds: c.Seconds,
+		Settings: c.Settings, Step: c.Step, Epoch: c.Epoch, LossSum: c.LossSum, Skipped: c.Skipped, History: c.History, Seconds: c.Seconds,
 		Solver: c.solver.Optimizer, SolverSteps: c.solver.Steps,
 	})
 	if err != nil {
@@ -118,7 +120,7 @@ func readCheckpoint(path string) (*Checkpoint, error) {
 		return nil, fmt.Errorf("%s: metadata %q: %w", path, recordKey, err)
 	}
 	c := &Checkpoint{
-		Settings: r.Settings, Step: r.Step, Epoch: r.Epoch, LossSum: r.LossSum, History: r.History, Seconds: r.Seconds,
+		Settings: r.Settings, Step: r.Step, Epoch: r.Epoch, LossSum: r.LossSum, Skipped: r.Skipped, History: r.History, Seconds: r.Seconds,
 		solver: solver.State{Optimizer: r.Solver, Steps: r.SolverSteps},
 	}
 	for _, a := range arrays {
@@ -183,7 +185,7 @@ func (r *run) restore(c *Checkpoint) error {
 	if err := r.Solver.SetState(c.solver); err != nil {
 		return err
 	}
-	r.state.Step, r.state.Epoch, r.state.History, r.loss = c.Step, c.Epoch, c.History, c.LossSum
+	r.state.Step, r.state.Epoch, r.state.History, r.loss, r.skipped = c.Step, c.Epoch, c.History, c.LossSum, c.Skipped
 	return nil
 }
 

@@ -24,7 +24,8 @@ type Trainer struct {
 	Batch       int
 	Sampling    Sampling
 	Seed        uint64 // of the order of the samples
-	EvalSamples int    // accuracy after each epoch is measured on the first this many of each set; 0 is all
+	OnNaN       OnNaN
+	EvalSamples int // accuracy after each epoch is measured on the first this many of each set; 0 is all
 
 	Callbacks []Callback
 	Resume    *Checkpoint // where to go on; nil is the beginning
@@ -86,7 +87,9 @@ type run struct {
 	step   *graph.Step
 	loader *dataset.Loader
 	began  time.Time
-	loss   float64 // sum over this epoch's steps
+
+	loss    float64 // sum over this epoch's steps
+	skipped int     // of this epoch's steps, for their NaN
 }
 
 func (t *Trainer) start() (*run, error) {
@@ -158,7 +161,7 @@ func (r *run) epoch(ctx context.Context, epoch int) error {
 	}
 	done := r.state.Step - (epoch-1)*r.state.StepsPerEpoch
 	if done == 0 {
-		r.loss = 0
+		r.loss, r.skipped = 0, 0
 	}
 	r.state.Epoch = epoch
 	if err := r.tell(Callback.EpochBegin); err != nil {
@@ -188,14 +191,24 @@ func (r *run) learn(batch *dataset.Minibatch, i int) error {
 	if err != nil {
 		return err
 	}
-	if err := r.update(); err != nil {
-		return err
+	if err := r.checkFinite(loss); err != nil {
+		if r.OnNaN != SkipNaN {
+			return err
+		}
+		r.skipped++
+	} else {
+		if err := r.update(); err != nil {
+			return err
+		}
+		r.loss += loss
 	}
-	r.loss += loss
 	r.state.Step++
-	r.state.Loss, r.state.MeanLoss = loss, r.loss/float64(i)
+	r.state.Loss, r.state.MeanLoss = loss, r.meanLoss(i)
 	return r.tell(Callback.StepEnd)
 }
+
+// meanLoss is over the steps of this epoch that weren't skipped.
+func (r *run) meanLoss(steps int) float64 { return r.loss / float64(max(1, steps-r.skipped)) }
 
 func (r *run) update() error {
 	if r.Schedule != nil {
@@ -216,7 +229,7 @@ func (r *run) endEpoch() error {
 		return err
 	}
 	r.state.History = append(r.state.History, Row{
-		Epoch: r.state.Epoch, Step: r.state.Step, TrainLoss: r.loss / float64(r.state.StepsPerEpoch),
+		Epoch: r.state.Epoch, Step: r.state.Step, TrainLoss: r.meanLoss(r.state.StepsPerEpoch),
 		TrainAccuracy: train.Accuracy(), TestAccuracy: test.Accuracy(), Seconds: time.Since(r.began).Seconds(),
 	})
 	return r.tell(Callback.EpochEnd)

@@ -28,6 +28,8 @@ type command struct {
 	Optimizer   string   `help:"Update rule: ${optimizers} (default adam; alexnet momentum)."`
 	LR          *float64 `name:"lr" help:"Learning rate (default 0.001; alexnet and lenet have their own)."`
 	Schedule    string   `help:"How the learning rate goes on: constant, or cosine down to 0 (default: the model's)."`
+	ClipNorm    float64  `default:"0" help:"Scale the gradients down together when their norm is above this; 0 is never."`
+	OnNaN       string   `name:"on-nan" default:"stop" enum:"stop,skip" help:"What to do when the loss or a gradient is NaN or infinite: stop, or skip the step."`
 	WeightDecay *float64 `help:"L2 penalty's factor (default 0; alexnet 0.0005)."`
 	Init        string   `help:"How weights start: a deviation, he, xavier or lecun-uniform (default: the model's)."`
 	Sampling    string   `default:"shuffle" enum:"shuffle,replace" help:"How batches are drawn: shuffle visits each image once an epoch; replace draws from all of them, as the book does."`
@@ -135,7 +137,7 @@ func (c *command) recipe() (models.Recipe, error) {
 	if !(c.Width >= 0 && c.Width <= 1) {
 		return r, cli.Usagef("-width is %g: want more than 0 and at most 1", c.Width)
 	}
-	_, err := rule(r)
+	_, err := c.rule(r)
 	if err != nil {
 		return r, cli.Usage{Err: err}
 	}
@@ -149,8 +151,8 @@ func or[T any](given *T, fallback T) T {
 	return *given
 }
 
-func rule(r models.Recipe) (solver.Solver, error) {
-	return solver.New(r.Optimizer, solver.Config{LR: r.LR, WeightDecay: r.WeightDecay})
+func (c *command) rule(r models.Recipe) (solver.Solver, error) {
+	return solver.New(r.Optimizer, solver.Config{LR: r.LR, WeightDecay: r.WeightDecay, ClipNorm: c.ClipNorm})
 }
 
 func (c *command) out() string {
@@ -165,12 +167,13 @@ func (c *command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	optimizer, err := rule(r)
+	optimizer, err := c.rule(r)
 	if err != nil {
 		return nil, err
 	}
 	t := train.NewTrainer(model, optimizer, s.train, s.test)
 	t.Epochs, t.Batch, t.Sampling, t.Seed, t.EvalSamples = r.Epochs, r.Batch, train.Sampling(c.Sampling), c.Seed, c.EvalSamples
+	t.OnNaN = train.OnNaN(c.OnNaN)
 	if r.Schedule == "cosine" {
 		t.Schedule = solver.Cosine{LR: r.LR, Steps: t.Steps()}
 	}

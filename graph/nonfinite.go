@@ -1,0 +1,69 @@
+package graph
+
+import (
+	"fmt"
+	"math"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// FirstNonFinite names the first node, in the order of computation, whose value in the last Run holds a NaN or an infinity: "conv1.weight",
+// or an op with its layer. It is empty if all numbers are finite.
+func (s *Step) FirstNonFinite() string {
+	var found string
+	seen := map[*G.Node]bool{}
+	var visit func(n *G.Node)
+	visit = func(n *G.Node) {
+		if seen[n] || found != "" {
+			return
+		}
+		seen[n] = true
+		for _, c := range children(n) {
+			visit(c)
+		}
+		if found == "" && !finite(n.Value()) {
+			found = s.describe(n)
+		}
+	}
+	visit(s.net.loss)
+	for _, n := range s.nodes {
+		visit(n)
+	}
+	return found
+}
+
+func (s *Step) describe(n *G.Node) string {
+	node := Node{Label: n.Name(), Kind: InputNode}
+	newDescriber(s.net, s.model).classify(&node, n)
+	if n.Op() == nil {
+		return fmt.Sprintf("%s %q", node.Kind, node.Label)
+	}
+	return fmt.Sprintf("%s of layer %q", node.Label, node.Layer)
+}
+
+func finite(v G.Value) bool {
+	switch v := v.(type) {
+	case *G.F32:
+		return isFinite(float64(*v))
+	case *G.F64:
+		return isFinite(float64(*v))
+	case *tensor.Dense:
+		if v.Dtype() == tensor.Float64 {
+			return allFinite(v.Float64s())
+		}
+		return allFinite(v.Float32s())
+	}
+	return true
+}
+
+func allFinite[T float32 | float64](values []T) bool {
+	for _, v := range values {
+		if !isFinite(float64(v)) {
+			return false
+		}
+	}
+	return true
+}
+
+func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

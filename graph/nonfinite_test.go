@@ -1,0 +1,46 @@
+package graph_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"convgraph/graph"
+)
+
+// TestFirstNonFinite plants bad numbers and wants the place where they first show named, not where they end up.
+func TestFirstNonFinite(t *testing.T) {
+	run := func(spoil func(m *graph.Model, s *graph.Step)) string {
+		m, err := graph.New(graph.Sequential("tiny", tensor.Shape{1, 6, 6}, graph.He(),
+			graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}, graph.ReLU{}, graph.Affine{Units: 3}, graph.Softmax{}))
+		require.NoError(t, err)
+		s, err := m.NewStep(2)
+		require.NoError(t, err)
+		defer s.Close()
+		for i := range 2 {
+			s.Targets().Float32s()[3*i] = 1
+		}
+		for i := range s.Images().Float32s() {
+			s.Images().Float32s()[i] = float32(i%7) - 3
+		}
+		spoil(m, s)
+		_, err = s.Run(0)
+		require.NoError(t, err)
+		return s.FirstNonFinite()
+	}
+	nan, huge := float32(math.NaN()), float32(3e38)
+
+	assert.Empty(t, run(func(*graph.Model, *graph.Step) {}))
+	assert.Equal(t, `input "x"`, run(func(_ *graph.Model, s *graph.Step) { s.Images().Float32s()[5] = nan }))
+	assert.Equal(t, `parameter "fc1.bias"`, run(func(m *graph.Model, _ *graph.Step) {
+		m.Params()[3].Value.Float32s()[1] = nan
+	}))
+	assert.Equal(t, `Conv2D of layer "conv1"`, run(func(m *graph.Model, _ *graph.Step) {
+		for i := range m.Params()[0].Value.Float32s() {
+			m.Params()[0].Value.Float32s()[i] = huge
+		}
+	}))
+}
