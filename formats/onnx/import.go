@@ -60,11 +60,8 @@ func imported(file *schema.Model, size int, options []graph.Option) (*graph.Mode
 		return nil, err
 	}
 	input := im.shape
-	for i := range file.Graph.Nodes {
-		n := &file.Graph.Nodes[i]
-		if err := im.node(n); err != nil {
-			return nil, fmt.Errorf("%s: %w", describe(n), err)
-		}
+	if err := im.nodes(file.Graph.Nodes); err != nil {
+		return nil, err
 	}
 	if err := im.finish(file.Graph.Outputs); err != nil {
 		return nil, err
@@ -75,6 +72,23 @@ func imported(file *schema.Model, size int, options []graph.Option) (*graph.Mode
 		return nil, err
 	}
 	return m, m.SetParams(im.arrays(m))
+}
+
+func (im *importer) nodes(nodes []schema.Node) error {
+	for len(nodes) > 0 {
+		taken, err := im.spelledOutLRN(nodes)
+		if err != nil {
+			return err
+		}
+		if taken == 0 {
+			taken = 1
+			if err := im.node(&nodes[0]); err != nil {
+				return fmt.Errorf("%s: %w", describe(&nodes[0]), err)
+			}
+		}
+		nodes = nodes[taken:]
+	}
+	return nil
 }
 
 // describe is how errors name a node; many exporters leave the name empty.

@@ -151,23 +151,24 @@ func TestExportRefusesEvenLRN(t *testing.T) {
 }
 
 func TestImportFromPyTorch(t *testing.T) {
-	for _, net := range []string{"view", "pad", "groups"} {
-		answers, err := npz.ReadFile("testdata/" + net + ".npz")
-		require.NoError(t, err)
-		x, want := answers[0].Value, answers[1].Value
-		for _, exporter := range []string{"script", "dynamo"} {
-			t.Run(net+"_"+exporter, func(t *testing.T) {
-				m, err := onnx.ReadFile("testdata/" + net + "_" + exporter + ".onnx")
-				require.NoError(t, err)
-				predict := m.Predict
-				if net == "groups" {
-					predict = m.Probabilities
-				}
-				got, err := predict(x)
-				require.NoError(t, err)
-				assertClose(t, want, got, 1e-5)
-			})
-		}
+	files, err := filepath.Glob("testdata/*_*.onnx")
+	require.NoError(t, err)
+	require.Len(t, files, 7)
+	for _, path := range files {
+		net, _, _ := strings.Cut(filepath.Base(path), "_")
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			answers, err := npz.ReadFile("testdata/" + net + ".npz")
+			require.NoError(t, err)
+			m, err := onnx.ReadFile(path)
+			require.NoError(t, err)
+			predict := m.Predict
+			if net == "groups" {
+				predict = m.Probabilities
+			}
+			got, err := predict(answers[0].Value)
+			require.NoError(t, err)
+			assertClose(t, answers[1].Value, got, 1e-5)
+		})
 	}
 }
 
@@ -444,6 +445,15 @@ func TestImportRefuses(t *testing.T) {
 		{"a second bias", with(net(conv, node("Add", "a", []string{"c", "b"}), node("Add", "y", []string{"a", "b"})), weight, filled("b", 3, 1, 1)), "only as the bias"},
 		{"a bias along the width", with(net(conv, node("Add", "y", []string{"c", "b"})), weight, filled("b", 3)), "want (3, 1, 1)"},
 		{"a factor before relu", with(net(node("Mul", "a", []string{"x", "f"}), node("Relu", "y", []string{"a"})), floats("f", nil, 2)), "only Tanh can take it in"},
+		{"half a normalisation", net(normalisation(func(n []schema.Node) []schema.Node { return n[:4] })...), `takes "x" twice`},
+		{"a normalisation of another kernel", with(net(normalisation(func(n []schema.Node) []schema.Node {
+			n[3].Attributes[0].Ints[0] = 5
+			return n
+		})...), normalisationConstants()...), "want 3 channels, one by one"},
+		{"a normalisation that loses its thread", with(net(normalisation(func(n []schema.Node) []schema.Node {
+			n[6].Inputs[0] = "a"
+			return n
+		})...), normalisationConstants()...), `takes "a", want "f"`},
 		{"a factor for each channel", with(net(node("Mul", "y", []string{"x", "f"})), filled("f", 2, 1, 1)), "expected one number"},
 	}
 	for _, tt := range tests {
@@ -452,6 +462,34 @@ func TestImportRefuses(t *testing.T) {
 			assert.ErrorContains(t, err, tt.want)
 		})
 	}
+}
+
+// normalisation is LRN of size 3 as PyTorch spells it out.
+func normalisation(edit func([]schema.Node) []schema.Node) []schema.Node {
+	return edit([]schema.Node{
+		node("Mul", "a", []string{"x", "x"}), node("Reshape", "b", []string{"a", "volume"}), node("Pad", "c", []string{"b", "pads"}),
+		node("AveragePool", "d", []string{"c"}, "kernel_shape", []int64{3, 1, 1}), node("Squeeze", "e", []string{"d", "one"}),
+		node("Mul", "f", []string{"e", "alpha"}), node("Add", "g", []string{"f", "k"}), node("Pow", "h", []string{"g", "beta"}),
+		node("Div", "y", []string{"x", "h"}),
+	})
+}
+
+func normalisationConstants() []schema.Tensor {
+	return []schema.Tensor{
+		integers("volume", -1, 1, 2, 4, 4), integers("pads", 0, 0, 1, 0, 0, 0, 0, 1, 0, 0), integers("one", 1),
+		floats("alpha", nil, 0.3), floats("k", nil, 2), floats("beta", nil, 0.5),
+	}
+}
+
+func TestImportSpelledOutNormalisation(t *testing.T) {
+	nodes := normalisation(func(n []schema.Node) []schema.Node { return n })
+	m, err := decode(t, with(net(nodes...), normalisationConstants()...))
+	require.NoError(t, err)
+	require.Len(t, m.Spec().Layers, 1)
+	got := m.Spec().Layers[0].(graph.LRN)
+	assert.InDelta(t, 0.1, got.Alpha, 1e-15)
+	got.Alpha = 0
+	assert.Equal(t, graph.LRN{Size: 3, K: 2, Beta: 0.5}, got)
 }
 
 // A thousand layers that share one weight of 80 KB would be 80 MB.

@@ -11,7 +11,7 @@ import (
 // maxMessages bounds how many messages (nodes, attributes, tensors, …) a model
 // may have: an empty one takes 2 bytes of input and some 200 of memory. The
 // largest models in use have tens of thousands of nodes.
-const maxMessages = 1 << 20
+const maxMessages = 1 << 18
 
 // Decode reads the bytes of a .onnx file. Raw tensors refer to data.
 func Decode(data []byte) (*Model, error) {
