@@ -18098,6 +18098,77 @@ done:
 	VZEROUPPER
 	RET
 
+// func rowSums4AVX2(n int, x *float32, stride int, sums *float64)
+// Requires: AVX
+TEXT ·rowSums4AVX2(SB), NOSPLIT, $0-32
+	MOVQ   n+0(FP), AX
+	MOVQ   x+8(FP), CX
+	MOVQ   stride+16(FP), DX
+	MOVQ   sums+24(FP), BX
+	SHLQ   $0x02, DX
+	LEAQ   (DX)(DX*2), SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   AX, DI
+	SHRQ   $0x02, DI
+	JEQ    folded
+
+four:
+	VCVTPS2PD (CX), Y4
+	VADDPD    Y4, Y0, Y0
+	VCVTPS2PD (CX)(DX*1), Y4
+	VADDPD    Y4, Y1, Y1
+	VCVTPS2PD (CX)(DX*2), Y4
+	VADDPD    Y4, Y2, Y2
+	VCVTPS2PD (CX)(SI*1), Y4
+	VADDPD    Y4, Y3, Y3
+	ADDQ      $0x10, CX
+	DECQ      DI
+	JNE       four
+
+folded:
+	VEXTRACTF128 $0x01, Y0, X4
+	VEXTRACTF128 $0x01, Y1, X5
+	VEXTRACTF128 $0x01, Y2, X6
+	VEXTRACTF128 $0x01, Y3, X7
+	ANDQ         $0x03, AX
+	JEQ          add
+
+rest:
+	VXORPS    X8, X8, X8
+	VCVTSS2SD (CX), X8, X8
+	VADDSD    X8, X0, X0
+	VXORPS    X8, X8, X8
+	VCVTSS2SD (CX)(DX*1), X8, X8
+	VADDSD    X8, X1, X1
+	VXORPS    X8, X8, X8
+	VCVTSS2SD (CX)(DX*2), X8, X8
+	VADDSD    X8, X2, X2
+	VXORPS    X8, X8, X8
+	VCVTSS2SD (CX)(SI*1), X8, X8
+	VADDSD    X8, X3, X3
+	ADDQ      $0x04, CX
+	DECQ      AX
+	JNE       rest
+
+add:
+	VHADDPD X4, X0, X0
+	VHADDPD X0, X0, X0
+	VMOVSD  X0, (BX)
+	VHADDPD X5, X1, X1
+	VHADDPD X1, X1, X1
+	VMOVSD  X1, 8(BX)
+	VHADDPD X6, X2, X2
+	VHADDPD X2, X2, X2
+	VMOVSD  X2, 16(BX)
+	VHADDPD X7, X3, X3
+	VHADDPD X3, X3, X3
+	VMOVSD  X3, 24(BX)
+	VZEROUPPER
+	RET
+
 // func pause()
 TEXT ·pause(SB), NOSPLIT, $0
 	PAUSE

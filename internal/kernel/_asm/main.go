@@ -30,6 +30,7 @@ func main() {
 		flip(s, "flip", false)
 		flip(s, "gatherFlip", true)
 	}
+	rowSums()
 	pause()
 	Generate()
 }
