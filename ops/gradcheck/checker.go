@@ -176,11 +176,11 @@ func (c *checker) compare(p *point, stream uint64) error {
 		elements = p.steepest(c.o.Samples)
 	}
 	for _, i := range elements {
-		s, e, err := c.element(p, i)
+		compared, err := c.element(p, i)
 		if err != nil {
 			return fmt.Errorf("at %v: %w", coordinates(p.shape, i), err)
 		}
-		in.addElement(s, e)
+		in.addElement(compared)
 	}
 	for k := range c.o.Directions {
 		if err := c.compareDirection(p, newDirection(c.o.Seed, stream, k), k, &in); err != nil {
@@ -214,45 +214,51 @@ func (p *point) steepest(n int) []int {
 }
 
 // element compares the i-th element of an input.
-func (c *checker) element(p *point, i int) (slope, Element, error) {
-	x, gradient := p.value.at(i), p.gradient.at(i)
+func (c *checker) element(p *point, i int) (comparison, error) {
+	x := p.value.at(i)
 	m := c.method
 	if !m.plain {
 		m.step *= max(1, math.Abs(x))
 	}
-	s, err := m.derivative(func(t float64) (float64, error) {
+	compared, err := m.compare(func(t float64) (float64, error) {
 		p.value.set(i, x+t)
 		defer p.value.set(i, x)
 		return c.evaluateLoss()
-	}, c.loss, gradient)
-	if err != nil {
-		return s, Element{}, err
-	}
-	c.report.Floor = max(c.report.Floor, m.floorAt(s))
-	return s, Element{Index: coordinates(p.shape, i), Gradient: gradient, Numerical: s.value, Error: m.errorOf(gradient, s)}, nil
+	}, c.loss, p.gradient.at(i))
+	compared.Index = coordinates(p.shape, i)
+	return compared, err
+}
+
+// compare compares a gradient with the derivative of a line.
+func (m method) compare(f line, f0, gradient float64) (comparison, error) {
+	s, err := m.derivative(f, f0, gradient)
+	return comparison{
+		Element: Element{Gradient: gradient, Numerical: s.value, Error: m.errorOf(gradient, s)},
+		slope:   s, floor: m.floorAt(s),
+	}, err
 }
 
 // compareDirection compares the derivative along a direction. If it is wrong, the element that is most to blame is looked for too.
 func (c *checker) compareDirection(p *point, d direction, k int, in *InputReport) error {
 	whole := span{0, p.value.len()}
-	s, e, err := c.along(p, d, whole)
+	compared, err := c.along(p, d, whole)
 	if err != nil {
 		return err
 	}
-	e.Direction = &k
-	in.add(s, e)
-	if e.Error <= c.o.Tolerance {
+	compared.Direction = &k
+	in.add(compared)
+	if compared.Error <= c.o.Tolerance {
 		return nil
 	}
 	i, err := c.blame(p, d, whole)
 	if err != nil {
 		return err
 	}
-	s, e, err = c.element(p, i)
+	compared, err = c.element(p, i)
 	if err != nil {
 		return err
 	}
-	in.addElement(s, e)
+	in.addElement(compared)
 	return nil
 }
 
@@ -260,11 +266,11 @@ func (c *checker) compareDirection(p *point, d direction, k int, in *InputReport
 func (c *checker) blame(p *point, d direction, s span) (int, error) {
 	for s.to-s.from > 1 {
 		first, second := s.halves()
-		_, a, err := c.along(p, d, first)
+		a, err := c.along(p, d, first)
 		if err != nil {
 			return 0, err
 		}
-		_, b, err := c.along(p, d, second)
+		b, err := c.along(p, d, second)
 		if err != nil {
 			return 0, err
 		}
@@ -278,27 +284,22 @@ func (c *checker) blame(p *point, d direction, s span) (int, error) {
 
 // along compares the derivative along the part of a direction that moves a span of elements. All of them move at once, so the more there
 // are the shorter is the step.
-func (c *checker) along(p *point, d direction, moved span) (slope, Element, error) {
+func (c *checker) along(p *point, d direction, moved span) (comparison, error) {
 	m := c.method
 	if !m.plain {
 		m.step /= math.Sqrt(math.Sqrt(float64(moved.to - moved.from)))
 	}
-	origin := p.value.slice(moved).clone()
 	value := p.value.slice(moved)
+	origin := value.clone()
 	gradient := 0.0
 	for i := range value.len() {
 		gradient += d.at(moved.from+i) * p.gradient.at(moved.from+i)
 	}
-	s, err := m.derivative(func(t float64) (float64, error) {
+	return m.compare(func(t float64) (float64, error) {
 		defer value.copyFrom(origin)
 		for i := range value.len() {
 			value.set(i, origin.at(i)+t*d.at(moved.from+i))
 		}
 		return c.evaluateLoss()
 	}, c.loss, gradient)
-	if err != nil {
-		return s, Element{}, err
-	}
-	c.report.Floor = max(c.report.Floor, m.floorAt(s))
-	return s, Element{Gradient: gradient, Numerical: s.value, Error: m.errorOf(gradient, s)}, nil
 }

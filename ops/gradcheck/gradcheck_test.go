@@ -279,7 +279,7 @@ func TestStepGoesWithTheElement(t *testing.T) {
 		x[i] = 1e6 * float64(1+i)
 	}
 	r := f.Test(t, gradcheck.Options{})
-	assert.Less(t, r.Floor, 1e4)
+	assert.Less(t, r.Inputs[0].Floor, 1e4)
 }
 
 func rectified(x *tensor.Dense, gradientAtZero float64) gradcheck.Func {
@@ -357,16 +357,16 @@ func TestReportAsJSON(t *testing.T) {
 
 func TestReportAsTable(t *testing.T) {
 	one := 1
-	r := &gradcheck.Report{Dtype: "float64", Tolerance: 1e-6, Floor: 2e-6, Loss: 2.302585, Inputs: []gradcheck.InputReport{
-		{Name: "conv1.weight", Shape: []int{10, 1, 3, 3}, Elements: 90, Compared: 90, Retried: 3, MeanDifference: 1.5e-13,
+	r := &gradcheck.Report{Dtype: "float64", Tolerance: 1e-6, Loss: 2.302585, Inputs: []gradcheck.InputReport{
+		{Name: "conv1.weight", Shape: []int{10, 1, 3, 3}, Elements: 90, Compared: 90, Retried: 3, Floor: 2e-6, MeanDifference: 1.5e-13,
 			Worst: gradcheck.Element{Index: []int{9, 0, 2, 1}, Gradient: 0.25, Numerical: 0.250000002, Error: 8e-9}},
 		{Name: "conv1.bias", Shape: []int{10}, Elements: 10, Compared: 10,
 			Worst: gradcheck.Element{Direction: &one, Gradient: 0.25, Numerical: -0.25, Error: 2}},
 	}}
-	assert.Equal(t, `float64, every element, loss 2.30259, tolerance 1e-06, floor 2e-06
-input         shape       compared  mean difference  worst error  at           gradient  numerical    retried  kinks  verdict
-conv1.weight  [10 1 3 3]  90        1.50e-13         8.00e-09     [9 0 2 1]    0.25      0.250000002  3        0      ok
-conv1.bias    [10]        10        0.00e+00         2.00e+00     direction 1  0.25      -0.25        0        0      WRONG
+	assert.Equal(t, `float64, every element, loss 2.30259, tolerance 1e-06
+input         shape       compared  mean difference  worst error  at           gradient  numerical    floor    retried  kinks  verdict
+conv1.weight  [10 1 3 3]  90        1.50e-13         8.00e-09     [9 0 2 1]    0.25      0.250000002  2.0e-06  3        0      ok
+conv1.bias    [10]        10        0.00e+00         2.00e+00     direction 1  0.25      -0.25        0.0e+00  0        0      WRONG
 `, r.String())
 	assert.EqualError(t, r.Err(), `gradcheck: "conv1.bias": gradient 0.25, numerical -0.25 at direction 1: relative error 2, want at most 1e-06`)
 }

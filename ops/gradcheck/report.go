@@ -14,7 +14,6 @@ type Report struct {
 	Dtype       string        `json:"dtype"`       // of the inputs: float32 or float64
 	Directions  int           `json:"directions"`  // per input; 0 in the full mode
 	Tolerance   float64       `json:"tolerance"`   // the largest relative error that passes
-	Floor       float64       `json:"floor"`       // the largest floor that was needed, see the package's comment
 	Loss        float64       `json:"loss"`        // at the point
 	Evaluations int           `json:"evaluations"` // of the loss
 	Inputs      []InputReport `json:"inputs"`
@@ -28,6 +27,7 @@ type InputReport struct {
 	Compared       int     `json:"compared"`        // elements and directions
 	Retried        int     `json:"retried"`         // of those: a kink or a pole was in reach of the first step, a smaller one was found
 	Kinks          int     `json:"kinks"`           // of those: there was none, so only the one-sided derivatives bound the gradient
+	Floor          float64 `json:"floor"`           // the largest that was needed, see the package's comment
 	MeanDifference float64 `json:"mean_difference"` // mean of |gradient - numerical| over the elements that were compared, kinks apart
 	Worst          Element `json:"worst"`
 
@@ -44,26 +44,34 @@ type Element struct {
 	Error     float64 `json:"relative_error"`
 }
 
-func (in *InputReport) addElement(s slope, e Element) {
-	in.add(s, e)
-	if s.kink {
+// comparison is an element with what its report needs besides.
+type comparison struct {
+	Element
+	slope slope
+	floor float64
+}
+
+func (in *InputReport) addElement(c comparison) {
+	in.add(c)
+	if c.slope.kink {
 		return
 	}
 	in.counted++
-	in.differences += math.Abs(e.Gradient - e.Numerical)
+	in.differences += math.Abs(c.Gradient - c.Numerical)
 	in.MeanDifference = in.differences / float64(in.counted)
 }
 
-func (in *InputReport) add(s slope, e Element) {
+func (in *InputReport) add(c comparison) {
 	in.Compared++
+	in.Floor = max(in.Floor, c.floor)
 	switch {
-	case s.kink:
+	case c.slope.kink:
 		in.Kinks++
-	case s.retried:
+	case c.slope.retried:
 		in.Retried++
 	}
-	if in.Compared == 1 || e.Error > in.Worst.Error {
-		in.Worst = e
+	if in.Compared == 1 || c.Error > in.Worst.Error {
+		in.Worst = c.Element
 	}
 }
 
@@ -103,13 +111,13 @@ func (r *Report) String() string {
 	if r.Directions > 0 {
 		mode = fmt.Sprintf("%d directions per input", r.Directions)
 	}
-	fmt.Fprintf(&b, "%s, %s, loss %.6g, tolerance %.2g, floor %.2g\n", r.Dtype, mode, r.Loss, r.Tolerance, r.Floor)
+	fmt.Fprintf(&b, "%s, %s, loss %.6g, tolerance %.2g\n", r.Dtype, mode, r.Loss, r.Tolerance)
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "input\tshape\tcompared\tmean difference\tworst error\tat\tgradient\tnumerical\tretried\tkinks\tverdict")
+	fmt.Fprintln(w, "input\tshape\tcompared\tmean difference\tworst error\tat\tgradient\tnumerical\tfloor\tretried\tkinks\tverdict")
 	for _, in := range r.Inputs {
 		e := in.Worst
-		fmt.Fprintf(w, "%s\t%v\t%d\t%.2e\t%.2e\t%s\t%.9g\t%.9g\t%d\t%d\t%s\n", in.Name, in.Shape, in.Compared, in.MeanDifference, e.Error,
-			e.place(), e.Gradient, e.Numerical, in.Retried, in.Kinks, in.mark(r.Tolerance))
+		fmt.Fprintf(w, "%s\t%v\t%d\t%.2e\t%.2e\t%s\t%.9g\t%.9g\t%.1e\t%d\t%d\t%s\n", in.Name, in.Shape, in.Compared, in.MeanDifference, e.Error,
+			e.place(), e.Gradient, e.Numerical, in.Floor, in.Retried, in.Kinks, in.mark(r.Tolerance))
 	}
 	w.Flush()
 	return b.String()
