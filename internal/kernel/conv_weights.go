@@ -103,9 +103,14 @@ func (c *convWeights[T]) blockShard(shard int) {
 	c.shards.put(s)
 }
 
-// addImages works through the block's images, as many at once as make a sum of pixelDepth.
+// addImages works through the block's images, as many at once as make a sum of pixelDepth or dotDepth.
 func (c *convWeights[T]) addImages(s *weightScratch[T], b weightBlock[T]) {
-	together := max(1, pixelDepth/c.pixels)
+	depth := pixelDepth
+	if c.byDots {
+		depth = dotDepth
+	}
+	turns := ceilDiv(b.end-b.image, max(1, depth/c.pixels))
+	together := ceilDiv(b.end-b.image, turns)
 	if c.byDots {
 		c.beginDots(s, b)
 		defer c.endDots(s, b)
@@ -123,7 +128,7 @@ func (c *convWeights[T]) addImages(s *weightScratch[T], b weightBlock[T]) {
 			c.addDots(s, b, n, dy, stride)
 			continue
 		}
-		depth := ceilDiv(c.pixels, ceilDiv(c.pixels, pixelDepth))
+		depth = ceilDiv(c.pixels, ceilDiv(c.pixels, pixelDepth))
 		for pixel := 0; pixel < c.pixels; pixel += depth {
 			c.addPixels(s, b, n, dy[pixel:], stride, pixel, min(depth, c.pixels-pixel), image > b.image || pixel > 0)
 		}
