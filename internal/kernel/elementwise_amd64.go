@@ -15,6 +15,15 @@ func (f vectorFunc) pass(o operands[float32]) {
 	f(n, first(o.a, n), first(o.b, n), first(o.c, n), first(o.d, n), o.k)
 }
 
+// rowFunc is an assembly function that makes a number of each row.
+type rowFunc func(rows, n int, x *float32, sums *float64)
+
+func (f rowFunc) pass(o operands[float32]) {
+	if rows := len(o.sums); rows > 0 {
+		f(rows, o.unit, first(o.a, rows*o.unit), &o.sums[0])
+	}
+}
+
 // first returns the address of the first of at least n elements, or nil where there is no array.
 func first[E any](s []E, n int) *E {
 	if s == nil {
@@ -32,6 +41,7 @@ func avx2Table() table[float32] {
 	t.sgd, t.momentum, t.nesterov = vectorFunc(sgdAVX2).pass, vectorFunc(momentumAVX2).pass, vectorFunc(nesterovAVX2).pass
 	t.adaGrad, t.rmsProp = vectorFunc(adaGradAVX2).pass, vectorFunc(rmsPropAVX2).pass
 	t.adam, t.adamW = vectorFunc(adamAVX2).pass, vectorFunc(adamWAVX2).pass
+	t.rowSums, t.squareSums = rowFunc(sumRowsAVX2).pass, rowFunc(sumSquareRowsAVX2).pass
 	setPools(&t, maxPool2AVX2, maxPool3AVX2)
 	setNorm(&t, vectorNorm{normRowAVX2, normBackwardRowAVX2, normSpreadRowAVX2})
 	return t
@@ -46,6 +56,7 @@ func avx512Table() table[float32] {
 	t.sgd, t.momentum, t.nesterov = vectorFunc(sgdAVX512).pass, vectorFunc(momentumAVX512).pass, vectorFunc(nesterovAVX512).pass
 	t.adaGrad, t.rmsProp = vectorFunc(adaGradAVX512).pass, vectorFunc(rmsPropAVX512).pass
 	t.adam, t.adamW = vectorFunc(adamAVX512).pass, vectorFunc(adamWAVX512).pass
+	t.rowSums, t.squareSums = rowFunc(sumRowsAVX512).pass, rowFunc(sumSquareRowsAVX512).pass
 	setPools(&t, maxPool2AVX512, maxPool3AVX512)
 	setNorm(&t, vectorNorm{normRowAVX512, normBackwardRowAVX512, normSpreadRowAVX512})
 	return t

@@ -1341,6 +1341,176 @@ end:
 	VZEROUPPER
 	RET
 
+// func sumRowsAVX2(rows int, n int, x *float32, sums *float64)
+// Requires: AVX, AVX2, CMOV
+TEXT ·sumRowsAVX2(SB), NOSPLIT, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    x+16(FP), DX
+	MOVQ    sums+24(FP), BX
+	MOVQ    CX, SI
+	SHRQ    $0x04, SI
+	ANDQ    $0x0f, CX
+	LEAQ    (CX), DI
+	XORQ    R8, R8
+	TESTQ   DI, DI
+	CMOVQLT R8, DI
+	MOVQ    $0x00000008, R8
+	CMPQ    DI, R8
+	CMOVQGT R8, DI
+	LEAQ    firstLanes<>+0(SB), R8
+	NEGQ    DI
+	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    -8(CX), DI
+	XORQ    R8, R8
+	TESTQ   DI, DI
+	CMOVQLT R8, DI
+	MOVQ    $0x00000008, R8
+	CMPQ    DI, R8
+	CMOVQGT R8, DI
+	LEAQ    firstLanes<>+0(SB), R8
+	NEGQ    DI
+	VMOVUPS 32(R8)(DI*4), Y1
+
+row:
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	MOVQ  SI, DI
+	TESTQ DI, DI
+	JEQ   part
+
+whole:
+	VCVTPS2PD (DX), Y6
+	VCVTPS2PD 16(DX), Y7
+	VCVTPS2PD 32(DX), Y8
+	VCVTPS2PD 48(DX), Y9
+	VADDPD    Y6, Y2, Y2
+	VADDPD    Y7, Y3, Y3
+	VADDPD    Y8, Y4, Y4
+	VADDPD    Y9, Y5, Y5
+	ADDQ      $0x40, DX
+	DECQ      DI
+	JNE       whole
+
+part:
+	TESTQ        CX, CX
+	JEQ          fold
+	VMASKMOVPS   (DX), Y0, Y6
+	VEXTRACTF128 $0x01, Y6, X7
+	VCVTPS2PD    X6, Y6
+	VCVTPS2PD    X7, Y7
+	VMASKMOVPS   32(DX), Y1, Y8
+	VEXTRACTF128 $0x01, Y8, X9
+	VCVTPS2PD    X8, Y8
+	VCVTPS2PD    X9, Y9
+	VADDPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y3
+	VADDPD       Y8, Y4, Y4
+	VADDPD       Y9, Y5, Y5
+	LEAQ         (DX)(CX*4), DX
+
+fold:
+	VADDPD       Y4, Y2, Y2
+	VADDPD       Y5, Y3, Y3
+	VADDPD       Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPD       X3, X2, X3
+	VUNPCKHPD    X3, X3, X2
+	VADDSD       X2, X3, X3
+	VMOVSD       X3, (BX)
+	ADDQ         $0x08, BX
+	DECQ         AX
+	JNE          row
+	VZEROUPPER
+	RET
+
+// func sumSquareRowsAVX2(rows int, n int, x *float32, sums *float64)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·sumSquareRowsAVX2(SB), NOSPLIT, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    x+16(FP), DX
+	MOVQ    sums+24(FP), BX
+	MOVQ    CX, SI
+	SHRQ    $0x04, SI
+	ANDQ    $0x0f, CX
+	LEAQ    (CX), DI
+	XORQ    R8, R8
+	TESTQ   DI, DI
+	CMOVQLT R8, DI
+	MOVQ    $0x00000008, R8
+	CMPQ    DI, R8
+	CMOVQGT R8, DI
+	LEAQ    firstLanes<>+0(SB), R8
+	NEGQ    DI
+	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    -8(CX), DI
+	XORQ    R8, R8
+	TESTQ   DI, DI
+	CMOVQLT R8, DI
+	MOVQ    $0x00000008, R8
+	CMPQ    DI, R8
+	CMOVQGT R8, DI
+	LEAQ    firstLanes<>+0(SB), R8
+	NEGQ    DI
+	VMOVUPS 32(R8)(DI*4), Y1
+
+row:
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	MOVQ  SI, DI
+	TESTQ DI, DI
+	JEQ   part
+
+whole:
+	VCVTPS2PD   (DX), Y6
+	VCVTPS2PD   16(DX), Y7
+	VCVTPS2PD   32(DX), Y8
+	VCVTPS2PD   48(DX), Y9
+	VFMADD231PD Y6, Y6, Y2
+	VFMADD231PD Y7, Y7, Y3
+	VFMADD231PD Y8, Y8, Y4
+	VFMADD231PD Y9, Y9, Y5
+	ADDQ        $0x40, DX
+	DECQ        DI
+	JNE         whole
+
+part:
+	TESTQ        CX, CX
+	JEQ          fold
+	VMASKMOVPS   (DX), Y0, Y6
+	VEXTRACTF128 $0x01, Y6, X7
+	VCVTPS2PD    X6, Y6
+	VCVTPS2PD    X7, Y7
+	VMASKMOVPS   32(DX), Y1, Y8
+	VEXTRACTF128 $0x01, Y8, X9
+	VCVTPS2PD    X8, Y8
+	VCVTPS2PD    X9, Y9
+	VFMADD231PD  Y6, Y6, Y2
+	VFMADD231PD  Y7, Y7, Y3
+	VFMADD231PD  Y8, Y8, Y4
+	VFMADD231PD  Y9, Y9, Y5
+	LEAQ         (DX)(CX*4), DX
+
+fold:
+	VADDPD       Y4, Y2, Y2
+	VADDPD       Y5, Y3, Y3
+	VADDPD       Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPD       X3, X2, X3
+	VUNPCKHPD    X3, X3, X2
+	VADDSD       X2, X3, X3
+	VMOVSD       X3, (BX)
+	ADDQ         $0x08, BX
+	DECQ         AX
+	JNE          row
+	VZEROUPPER
+	RET
+
 // func reluAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·reluAVX512(SB), NOSPLIT, $0-48
@@ -2600,6 +2770,132 @@ rowsofpart:
 	VMOVUPS   Z0, K1, (R8)(SI*1)
 
 end:
+	VZEROUPPER
+	RET
+
+// func sumRowsAVX512(rows int, n int, x *float32, sums *float64)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·sumRowsAVX512(SB), NOSPLIT, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    x+16(FP), DX
+	MOVQ    sums+24(FP), BX
+	MOVQ    CX, SI
+	SHRQ    $0x04, SI
+	ANDQ    $0x0f, CX
+	LEAQ    (CX), DI
+	XORQ    R8, R8
+	TESTQ   DI, DI
+	CMOVQLT R8, DI
+	MOVQ    $0x00000010, R8
+	CMPQ    DI, R8
+	CMOVQGT R8, DI
+	MOVQ    $-1, R8
+	BZHIQ   DI, R8, R8
+	KMOVW   R8, K1
+
+row:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   SI, DI
+	TESTQ  DI, DI
+	JEQ    part
+
+whole:
+	VCVTPS2PD (DX), Z2
+	VCVTPS2PD 32(DX), Z3
+	VADDPD    Z2, Z0, Z0
+	VADDPD    Z3, Z1, Z1
+	ADDQ      $0x40, DX
+	DECQ      DI
+	JNE       whole
+
+part:
+	TESTQ         CX, CX
+	JEQ           fold
+	VMOVUPS.Z     (DX), K1, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VCVTPS2PD     Y2, Z2
+	VCVTPS2PD     Y3, Z3
+	VADDPD        Z2, Z0, Z0
+	VADDPD        Z3, Z1, Z1
+	LEAQ          (DX)(CX*4), DX
+
+fold:
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X2
+	VADDPD        X2, X0, X2
+	VUNPCKHPD     X2, X2, X3
+	VADDSD        X3, X2, X2
+	VMOVSD        X2, (BX)
+	ADDQ          $0x08, BX
+	DECQ          AX
+	JNE           row
+	VZEROUPPER
+	RET
+
+// func sumSquareRowsAVX512(rows int, n int, x *float32, sums *float64)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·sumSquareRowsAVX512(SB), NOSPLIT, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    x+16(FP), DX
+	MOVQ    sums+24(FP), BX
+	MOVQ    CX, SI
+	SHRQ    $0x04, SI
+	ANDQ    $0x0f, CX
+	LEAQ    (CX), DI
+	XORQ    R8, R8
+	TESTQ   DI, DI
+	CMOVQLT R8, DI
+	MOVQ    $0x00000010, R8
+	CMPQ    DI, R8
+	CMOVQGT R8, DI
+	MOVQ    $-1, R8
+	BZHIQ   DI, R8, R8
+	KMOVW   R8, K1
+
+row:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   SI, DI
+	TESTQ  DI, DI
+	JEQ    part
+
+whole:
+	VCVTPS2PD   (DX), Z2
+	VCVTPS2PD   32(DX), Z3
+	VFMADD231PD Z2, Z2, Z0
+	VFMADD231PD Z3, Z3, Z1
+	ADDQ        $0x40, DX
+	DECQ        DI
+	JNE         whole
+
+part:
+	TESTQ         CX, CX
+	JEQ           fold
+	VMOVUPS.Z     (DX), K1, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VCVTPS2PD     Y2, Z2
+	VCVTPS2PD     Y3, Z3
+	VFMADD231PD   Z2, Z2, Z0
+	VFMADD231PD   Z3, Z3, Z1
+	LEAQ          (DX)(CX*4), DX
+
+fold:
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X2
+	VADDPD        X2, X0, X2
+	VUNPCKHPD     X2, X2, X3
+	VADDSD        X3, X2, X2
+	VMOVSD        X2, (BX)
+	ADDQ          $0x08, BX
+	DECQ          AX
+	JNE           row
 	VZEROUPPER
 	RET
 

@@ -89,6 +89,16 @@ func normBackwardRowAVX2(n int, rows *float32, stride int, count int, k float32,
 //go:noescape
 func normSpreadRowAVX2(n int, rows *float32, stride int, count int, factor float32, x *float32, dx *float32)
 
+// sumRowsAVX2 sums each row of n elements; rows is positive.
+//
+//go:noescape
+func sumRowsAVX2(rows int, n int, x *float32, sums *float64)
+
+// sumSquareRowsAVX2 sums the squares of each row of n elements; rows is positive.
+//
+//go:noescape
+func sumSquareRowsAVX2(rows int, n int, x *float32, sums *float64)
+
 // reluAVX512 is relu.
 //
 //go:noescape
@@ -173,6 +183,16 @@ func normBackwardRowAVX512(n int, rows *float32, stride int, count int, k float3
 //
 //go:noescape
 func normSpreadRowAVX512(n int, rows *float32, stride int, count int, factor float32, x *float32, dx *float32)
+
+// sumRowsAVX512 sums each row of n elements; rows is positive.
+//
+//go:noescape
+func sumRowsAVX512(rows int, n int, x *float32, sums *float64)
+
+// sumSquareRowsAVX512 sums the squares of each row of n elements; rows is positive.
+//
+//go:noescape
+func sumSquareRowsAVX512(rows int, n int, x *float32, sums *float64)
 
 // maxPool2AVX2 is maxPlane for 2x2 windows at stride 2, rows·cols of them, both positive.
 //

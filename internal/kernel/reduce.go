@@ -15,19 +15,31 @@ func rowSums[T Float](o operands[T]) {
 	}
 }
 
-// sumOf adds in float64, in four sums that don't wait for each other.
+// sumLanes is how many sums run side by side: element i goes to lane i mod sumLanes. They don't wait for each other, and assembly with
+// vectors of any width can do the same.
+const sumLanes = 16
+
 func sumOf[T Float](x []T) float64 {
-	var a, b, c, d float64
-	for ; len(x) >= 4; x = x[4:] {
-		a += float64(x[0])
-		b += float64(x[1])
-		c += float64(x[2])
-		d += float64(x[3])
+	var lanes [sumLanes]float64
+	for ; len(x) >= sumLanes; x = x[sumLanes:] {
+		for i, v := range x[:sumLanes] {
+			lanes[i] += float64(v)
+		}
 	}
-	for _, v := range x {
-		a += float64(v)
+	for i, v := range x {
+		lanes[i] += float64(v)
 	}
-	return (a + b) + (c + d)
+	return fold(&lanes)
+}
+
+// fold adds up the lanes, each half to the other.
+func fold(lanes *[sumLanes]float64) float64 {
+	for n := sumLanes / 2; n > 0; n /= 2 {
+		for i := range n {
+			lanes[i] += lanes[n+i]
+		}
+	}
+	return lanes[0]
 }
 
 // addRows adds up the rows of a (rows, columns) table.
@@ -70,17 +82,16 @@ func squareSums[T Float](o operands[T]) {
 }
 
 func sumOfSquares[T Float](x []T) float64 {
-	var a, b, c, d float64
-	for ; len(x) >= 4; x = x[4:] {
-		a += square(x[0])
-		b += square(x[1])
-		c += square(x[2])
-		d += square(x[3])
+	var lanes [sumLanes]float64
+	for ; len(x) >= sumLanes; x = x[sumLanes:] {
+		for i, v := range x[:sumLanes] {
+			lanes[i] += square(v)
+		}
 	}
-	for _, v := range x {
-		a += square(v)
+	for i, v := range x {
+		lanes[i] += square(v)
 	}
-	return (a + b) + (c + d)
+	return fold(&lanes)
 }
 
 // square is rounded before it is added, on every platform.

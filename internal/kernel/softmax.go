@@ -44,7 +44,7 @@ func largest[T Float](x []T) T {
 // others' sum, which keeps its digits when they are tiny.
 func divideBySum[T Float](y []T) (logSum float64) {
 	top := max(0, slices.Index(y, 1)) // a row with NaN may have no 1, but has a NaN left anyway
-	rest := sumOf(y[:top]) + sumOf(y[top+1:])
+	rest := addUp(y[:top]) + addUp(y[top+1:])
 	if y[top] != 1 {
 		rest += float64(y[top])
 	}
@@ -53,6 +53,21 @@ func divideBySum[T Float](y []T) (logSum float64) {
 		y[c] = T(float64(e) * scale)
 	}
 	return math.Log1p(rest)
+}
+
+// addUp keeps four sums, which don't wait for each other; rows are often too short for more.
+func addUp[T Float](x []T) float64 {
+	var a, b, c, d float64
+	for ; len(x) >= 4; x = x[4:] {
+		a += float64(x[0])
+		b += float64(x[1])
+		c += float64(x[2])
+		d += float64(x[3])
+	}
+	for _, v := range x {
+		a += float64(v)
+	}
+	return (a + b) + (c + d)
 }
 
 func exp[T Float](o operands[T]) {

@@ -268,6 +268,29 @@ func words(s []float32) []int32 {
 	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(s))), len(s))
 }
 
+func TestVectorSumsFollowPortableOnes(t *testing.T) {
+	portable := portableTable[float32]()
+	forEachISA(t, func(t *testing.T) {
+		k := kernels[float32]()
+		for _, atEnd := range []bool{false, true} {
+			g := newGround(t, 3*70, atEnd)
+			for n := range 70 {
+				for rows := range 4 {
+					x := g.put(gaussian[float32](uint64(n), rows*n))
+					want, got := make([]float64, rows), gaussian[float64](2, rows+2)
+					o := operands[float32]{a: x, sums: got[:rows], unit: n}
+					for _, pass := range [][2]pass[float32]{{portable.rowSums, k.rowSums}, {portable.squareSums, k.squareSums}} {
+						pass[0](operands[float32]{a: x, sums: want, unit: n})
+						pass[1](o)
+						require.Equal(t, want, got[:rows], "%d rows of %d", rows, n)
+					}
+					require.Equal(t, gaussian[float64](2, rows+2)[rows:], got[rows:], "beside the sums")
+				}
+			}
+		}
+	})
+}
+
 func TestVectorNormFollowsPortableOne(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		for _, s := range []LRNShape{

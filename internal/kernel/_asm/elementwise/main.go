@@ -15,6 +15,7 @@ func main() {
 		activations(s)
 		updates(s)
 		norms(s)
+		sums(s)
 	}
 	pools()
 	Generate()

@@ -1,0 +1,135 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// sumLanes is how many sums run side by side, in float64: element i goes to lane i mod sumLanes, and the lanes are added up by halves.
+// The portable code does the same, so the bits are the same.
+const sumLanes = 16
+
+func sums(s *simd) {
+	rowSums(s, "sumRows", "each row", func(v, sum vec) { VADDPD(v, sum, sum) })
+	// The square of a float32 is exact in float64: fused or not, the bits are the same.
+	rowSums(s, "sumSquareRows", "the squares of each row", func(v, sum vec) { VFMADD231PD(v, v, sum) })
+}
+
+func rowSums(s *simd, name, what string, accumulate func(v, sum vec)) {
+	TEXT(name+s.name, NOSPLIT, "func(rows, n int, x *float32, sums *float64)")
+	Pragma("noescape")
+	Doc(name + s.name + " sums " + what + " of n elements; rows is positive.")
+	rows := Load(Param("rows"), GP64())
+	n := Load(Param("n"), GP64())
+	x := Load(Param("x"), GP64())
+	to := Load(Param("sums"), GP64())
+	whole, rest := GP64(), GP64()
+	MOVQ(n, whole)
+	SHRQ(Imm(4), whole)
+	MOVQ(n, rest)
+	ANDQ(Imm(sumLanes-1), rest)
+	part := s.sixteen(rest)
+	left := GP64()
+	sum := make([]vec, sumLanes/s.doubles())
+	for i := range sum {
+		sum[i] = s.vec()
+	}
+	add := func(l []lanes) {
+		for i, v := range s.widened(l, Mem{Base: x}) {
+			accumulate(v, sum[i])
+		}
+	}
+	Label("row")
+	for _, v := range sum {
+		s.xor(v, v, v)
+	}
+	MOVQ(whole, left)
+	TESTQ(left, left)
+	JEQ(LabelRef("part"))
+	Label("whole")
+	add(nil)
+	ADDQ(Imm(4*sumLanes), x)
+	DECQ(left)
+	JNE(LabelRef("whole"))
+	Label("part")
+	TESTQ(rest, rest)
+	JEQ(LabelRef("fold"))
+	add(part)
+	LEAQ(Mem{Base: x, Index: rest, Scale: 4}, x)
+	Label("fold")
+	VMOVSD(s.folded(sum), Mem{Base: to})
+	ADDQ(Imm(8), to)
+	DECQ(rows)
+	JNE(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
+// doubles is how many float64 a vector holds.
+func (s *simd) doubles() int { return s.lanes / 2 }
+
+// sixteen returns the first n of sixteen lanes, n below 16 and kept.
+func (s *simd) sixteen(n reg.Register) []lanes {
+	var parts []lanes
+	for skip := 0; skip < sumLanes; skip += s.lanes {
+		left, zero, most := GP64(), GP64(), GP64()
+		LEAQ(Mem{Base: n, Disp: -skip}, left)
+		XORQ(zero, zero)
+		TESTQ(left, left)
+		CMOVQLT(zero, left)
+		MOVQ(U32(s.lanes), most)
+		CMPQ(left, most)
+		CMOVQGT(most, left)
+		parts = append(parts, s.first(left, len(parts)))
+	}
+	return parts
+}
+
+// widened loads sixteen elements as float64; l masks them, if it isn't nil.
+func (s *simd) widened(l []lanes, from Mem) []vec {
+	wide := make([]vec, sumLanes/s.doubles())
+	half := 2 * s.lanes // bytes of as many float32
+	for i := range wide {
+		wide[i] = s.vec()
+		if l == nil {
+			VCVTPS2PD(from.Offset(half*i), wide[i])
+		}
+	}
+	for i, part := range l {
+		v := part.load(from.Offset(s.bytes() * i))
+		if s == avx512 {
+			upper := YMM()
+			VEXTRACTF64X4(Imm(1), v, upper)
+			VCVTPS2PD(v.AsY(), wide[0])
+			VCVTPS2PD(upper, wide[1])
+			continue
+		}
+		upper := XMM()
+		VEXTRACTF128(Imm(1), v, upper)
+		VCVTPS2PD(v.AsX(), wide[2*i])
+		VCVTPS2PD(upper, wide[2*i+1])
+	}
+	return wide
+}
+
+// folded adds up all lanes: each half to the other, again and again.
+func (s *simd) folded(sum []vec) reg.Register {
+	for n := len(sum) / 2; n > 0; n /= 2 {
+		for i := range n {
+			VADDPD(sum[n+i], sum[i], sum[i])
+		}
+	}
+	four := sum[0]
+	if s == avx512 {
+		upper := YMM()
+		VEXTRACTF64X4(Imm(1), sum[0], upper)
+		VADDPD(upper, sum[0].AsY(), sum[0].AsY())
+	}
+	two, one := XMM(), XMM()
+	VEXTRACTF128(Imm(1), four.AsY(), two)
+	VADDPD(two, four.AsX(), two)
+	VUNPCKHPD(two, two, one)
+	VADDSD(one, two, two)
+	return two
+}
