@@ -109,6 +109,25 @@ func TestAugmentedShowsTheEvaluationView(t *testing.T) {
 	assert.Equal(t, 12, set.Epoch(3).Len())
 }
 
+// A chain is its transforms one after the other, each seeing what the one before it made.
+func TestTransformedAppliesTheChain(t *testing.T) {
+	set := counting(t, 3, 2, 10, 10)
+	chain := []dataset.Transform{dataset.CentreCrop{Height: 9, Width: 8}, dataset.Resize{Height: 5, Width: 11},
+		dataset.SubtractMean{Mean: []float32{0.25, 0.5}}, dataset.CentreCrop{Height: 3, Width: 7}, dataset.Resize{Height: 4, Width: 4}}
+	whole, err := dataset.Transformed(set, 1, chain...)
+	require.NoError(t, err)
+	var nested dataset.Dataset = set
+	for _, step := range chain {
+		nested, err = dataset.Transformed(nested, 1, step)
+		require.NoError(t, err)
+	}
+	for i := range 3 {
+		_, want := sampleOf(t, nested, i)
+		_, got := sampleOf(t, whole, i)
+		assert.Equal(t, want, got)
+	}
+}
+
 func TestForEpoch(t *testing.T) {
 	plain := counting(t, 12, 1, 10, 10)
 	assert.Same(t, plain, dataset.ForEpoch(plain, 3))

@@ -3,7 +3,9 @@ package dataset_test
 import (
 	"bytes"
 	"fmt"
+	"image/color"
 	"image/png"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -72,6 +74,24 @@ func TestExportWritesPlainRGB(t *testing.T) {
 	require.NoError(t, err)
 	r, g, b, _ := img.At(3, 0).RGBA()
 	assert.Equal(t, []uint32{21 * 257, 21 * 257, 21 * 257}, []uint32{r, g, b})
+}
+
+// Intensities between two levels go to the nearer one, those outside [0, 1] to its ends.
+func TestExportRoundsAndClips(t *testing.T) {
+	black, err := dataset.NewImages(tensor.Shape{3, 1, 2}, make([]uint8, 6), []uint8{0}, 1)
+	require.NoError(t, err)
+	nan := float32(math.NaN())
+	shifted, err := dataset.Transformed(black, 1, dataset.SubtractMean{Mean: []float32{-0.4 / 255, -7, -1.6 / 255, -254.5 / 255, nan, 3}})
+	require.NoError(t, err)
+	dir := filepath.Join(t.TempDir(), "set")
+	require.NoError(t, dataset.Export(shifted, dir))
+	file, err := os.Open(filepath.Join(dir, "0", "0.png"))
+	require.NoError(t, err)
+	defer file.Close()
+	img, err := png.Decode(file)
+	require.NoError(t, err)
+	assert.Equal(t, color.RGBA{R: 0, G: 2, B: 0, A: 255}, img.At(0, 0))
+	assert.Equal(t, color.RGBA{R: 255, G: 255, B: 0, A: 255}, img.At(1, 0))
 }
 
 // fails gives an error at one of its samples.

@@ -157,6 +157,15 @@ func TestOpenFolderDividesTheSameWayAnywhere(t *testing.T) {
 	assert.NotEqual(t, first, divide(2))
 }
 
+func TestOneImageOfAClassStaysForTraining(t *testing.T) {
+	one := pngOf(t, stripes(3, 3))
+	dir := tree(t, map[string][]byte{"a/1.png": one, "b/1.png": one, "b/2.png": one})
+	train, test, err := dataset.OpenFolder(dir, dataset.FolderOptions{Size: 3, TestFraction: 0.9})
+	require.NoError(t, err)
+	assert.Equal(t, 2, train.Len())
+	assert.Equal(t, 1, test.Len())
+}
+
 func TestOpenFolderRefuses(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	for name, c := range map[string]struct {
