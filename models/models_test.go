@@ -138,7 +138,8 @@ func TestAlexNetScales(t *testing.T) {
 	assert.Equal(t, tensor.Shape{16, 3, 5, 5}, weight.Shape())
 }
 
-// TestAlexNetSubtractsAColour gives it the mean of a training set: a layer in front, and nothing else changes.
+// TestAlexNetSubtractsAColour gives it the mean of a training set: a layer in front that takes values from 0 to 1 to the paper's, up to 255,
+// less the mean; nothing else changes.
 func TestAlexNetSubtractsAColour(t *testing.T) {
 	small := models.AlexNet{Size: 67, Classes: 10, Width: 1. / 16}
 	plain, err := graph.New(small.Spec())
@@ -152,8 +153,8 @@ func TestAlexNetSubtractsAColour(t *testing.T) {
 	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(1, 3, 67, 67))
 	shifted := x.Clone().(*tensor.Dense)
 	for i := range 3 * plane {
-		x.Float32s()[i] = float32(i%9)/8 - 0.5
-		shifted.Float32s()[i] = x.Float32s()[i] + float32(small.Mean[i/plane])
+		v := float32(i%9)/8 - 0.5
+		x.Float32s()[i], shifted.Float32s()[i] = 255*v, v+float32(small.Mean[i/plane])
 	}
 	want, err := plain.Predict(x)
 	require.NoError(t, err)
