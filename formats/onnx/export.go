@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -90,6 +91,8 @@ func (e *exporter) nodes(name string, l graph.Layer) error {
 		return e.lrn(name, l)
 	case graph.Dropout:
 		return e.dropout(name, l)
+	case graph.Normalize:
+		return e.normalize(name, l)
 	case graph.Softmax:
 		e.node(name, "Softmax", nil, intAttribute("axis", -1))
 	default:
@@ -192,7 +195,11 @@ func (e *exporter) lrn(name string, l graph.LRN) error {
 	return nil
 }
 
+// dropout does nothing in prediction, but the classic one multiplies.
 func (e *exporter) dropout(name string, l graph.Dropout) error {
+	if l.Classic {
+		return e.scale(name, 1-l.Rate)
+	}
 	rate := tensor.New(tensor.FromScalar(float32(l.Rate)))
 	inputs, err := e.initializers(named{name + ".ratio", rate})
 	if err != nil {
@@ -200,6 +207,28 @@ func (e *exporter) dropout(name string, l graph.Dropout) error {
 	}
 	e.node(name, "Dropout", inputs)
 	return nil
+}
+
+func (e *exporter) normalize(name string, l graph.Normalize) error {
+	inputs, err := e.initializers(named{name + ".mean", e.perChannel(l.Mean)}, named{name + ".deviation", e.perChannel(l.Deviation)})
+	if err != nil {
+		return err
+	}
+	e.node(name+".centred", "Sub", inputs[:1])
+	e.node(name, "Div", inputs[1:])
+	return nil
+}
+
+// perChannel is a constant (C, 1, 1) of the model's element type.
+func (e *exporter) perChannel(values []float64) *tensor.Dense {
+	if e.element == schema.Float64 {
+		return tensor.New(tensor.WithShape(len(values), 1, 1), tensor.WithBacking(slices.Clone(values)))
+	}
+	narrow := make([]float32, len(values))
+	for i, v := range values {
+		narrow[i] = float32(v)
+	}
+	return tensor.New(tensor.WithShape(len(values), 1, 1), tensor.WithBacking(narrow))
 }
 
 // node adds a node that takes e.value first, then the constants.

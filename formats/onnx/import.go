@@ -35,15 +35,16 @@ type importer struct {
 	steps  []step
 
 	pad   *padding // a Pad that the next node must take in
-	scale float64  // a factor that a Tanh must take in; 0: none
+	scale float64  // a factor that a Tanh, or a layer before, must take in; 0: none
 }
 
 // step is a layer with its parameters.
 type step struct {
-	layer        graph.Layer
-	name         string // from its weight's: "conv1" of conv1.weight
-	weight, bias *tensor.Dense
-	openBias     bool // an Add may still bring the bias
+	layer         graph.Layer
+	name          string // from its weight's: "conv1" of conv1.weight
+	weight, bias  *tensor.Dense
+	openBias      bool // an Add may still bring the bias
+	openDeviation bool // a Div may still bring a Normalize's deviation
 }
 
 // padding is a Pad node that waits for a window to fold into.
@@ -238,8 +239,10 @@ func (im *importer) extend(n *schema.Node, a *attributes) error {
 	if im.pad != nil && !windowed[n.Op] {
 		return fmt.Errorf("follows a Pad (%s): only a convolution or pooling can take it in", describe(im.pad.node))
 	}
-	if im.scale != 0 && n.Op != "Tanh" {
-		return fmt.Errorf("follows a Mul by %g: only Tanh can take it in", im.scale)
+	if n.Op != "Tanh" {
+		if err := im.foldScale(); err != nil {
+			return err
+		}
 	}
 	if err := convert(im, n, a); err != nil {
 		return err
@@ -285,8 +288,11 @@ func (im *importer) last() *step {
 // them. Logits get a Softmax behind them: it changes nothing of what Predict
 // gives and makes the model one that can be trained.
 func (im *importer) finish(outputs []schema.ValueInfo) error {
-	if im.pad != nil || im.scale != 0 {
-		return fmt.Errorf("the graph ends in a Pad or Mul that no node takes in")
+	if im.pad != nil {
+		return fmt.Errorf("the graph ends in a Pad (%s) that no node takes in", describe(im.pad.node))
+	}
+	if err := im.foldScale(); err != nil {
+		return err
 	}
 	ends := false
 	for _, v := range outputs {

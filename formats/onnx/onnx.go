@@ -33,7 +33,10 @@ func Write(path string, m *graph.Model) error {
 // Marshal returns a model as the bytes of a .onnx file of opset 17: one input
 // "input" (N, C, H, W), N left open; the outputs "logits" and "probabilities"
 // of a model that ends in Softmax, "output" of any other. Parameters keep their
-// names and the model's element type. The same model gives the same bytes.
+// names and the model's element type; layers that ONNX has no operator for are
+// written with others that compute the same (a Subsample or partly connected
+// convolution as a Conv, a classic Dropout as the Mul that it is in prediction).
+// The same model gives the same bytes.
 func Marshal(m *graph.Model) ([]byte, error) {
 	model, err := export(m)
 	if err != nil {
@@ -57,8 +60,9 @@ func ReadFile(path string, options ...graph.Option) (*graph.Model, error) {
 
 // Decode makes a model, which predicts and trains as any other, of the bytes of
 // a .onnx file: Conv, Relu, Sigmoid, Tanh, MaxPool, AveragePool, LRN, Dropout,
-// Flatten, Gemm, MatMul, Softmax; Add as a bias; Reshape, Pad and Mul where
-// they fold into a neighbour; Identity and Constant. The batch may be open or
+// Flatten, Gemm, MatMul, Softmax; Add as a bias; Sub and Div by a number for
+// each channel; Reshape, Pad and Mul by a number where they fold into another
+// layer; Identity, Constant and arithmetic on shapes. The batch may be open or
 // of any fixed size. A parameter that several nodes share becomes each layer's
 // own. A model that ends in logits (N, classes) gets a Softmax behind them, so
 // that it can be trained: Predict gives the logits still.

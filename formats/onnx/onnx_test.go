@@ -26,6 +26,7 @@ var update = flag.Bool("update", false, "write testdata/layers.onnx anew; then r
 func everyLayer() *graph.Spec {
 	two := graph.Square(2)
 	return graph.Sequential("layers", tensor.Shape{2, 9, 9}, graph.Init{},
+		graph.Normalize{Mean: []float64{0.25, -0.5}, Deviation: []float64{0.5, 2}},
 		graph.Conv2D{Filters: 4, Kernel: graph.Square(3), Pad: graph.Square(1), Groups: 2},
 		graph.Tanh{A: 1.7159, B: 2. / 3},
 		graph.LRN{Size: 3, K: 2, Alpha: 0.1, Beta: 0.75},
@@ -37,7 +38,8 @@ func everyLayer() *graph.Spec {
 		graph.Conv2D{Filters: 5, Kernel: two, Pad: graph.Square(1), Dilation: two},
 		graph.ReLU{},
 		graph.Affine{Units: 6}, graph.Tanh{}, graph.Dropout{Rate: 0.25},
-		graph.Affine{Units: 4}, graph.Softmax{},
+		graph.Affine{Units: 5}, graph.ReLU{}, graph.Dropout{Rate: 0.5, Classic: true},
+		graph.Affine{Units: 4}, graph.Dropout{Rate: 0.25, Classic: true}, graph.Softmax{},
 	)
 }
 
@@ -305,6 +307,10 @@ func TestImportFoldsIntoLayers(t *testing.T) {
 			[]graph.Layer{graph.Flatten{}, relu, graph.Softmax{}}},
 		{"identity and dropout", with(net(node("Identity", "a", x), node("Dropout", "b", []string{"a", "r"}), node("Relu", "y", []string{"b"})), floats("r", nil, 0.25)),
 			[]graph.Layer{graph.Dropout{Rate: 0.25}, relu}},
+		{"means and deviations", with(net(node("Sub", "a", []string{"x", "m"}), node("Div", "y", []string{"a", "d"})), floats("m", []int64{2, 1, 1}, 1, 2), floats("d", nil, 4)),
+			[]graph.Layer{graph.Normalize{Mean: []float64{1, 2}, Deviation: []float64{4, 4}}}},
+		{"deviations alone", with(net(node("Div", "y", []string{"x", "d"})), floats("d", []int64{1, 2, 1, 1}, 4, 5)),
+			[]graph.Layer{graph.Normalize{Mean: []float64{0, 0}, Deviation: []float64{4, 5}}}},
 		{"a local response", net(node("LRN", "y", x, "size", 5, "alpha", 5e-4, "bias", 2.0)),
 			[]graph.Layer{graph.LRN{Size: 5, K: 2, Alpha: 1e-4, Beta: 0.75}}},
 	}
@@ -363,6 +369,22 @@ func TestImportBiasOfConvolution(t *testing.T) {
 	bias, err := m.Param("conv1.bias")
 	require.NoError(t, err)
 	assert.Equal(t, []float32{1, 2, 3}, bias.Data())
+}
+
+// A factor goes back through what lets it through, into weight and bias.
+func TestImportFoldsFactors(t *testing.T) {
+	nodes := []schema.Node{
+		node("Conv", "c", []string{"x", "w", "b"}), node("Relu", "r", []string{"c"}), node("MaxPool", "p", []string{"r"}, kernel2...),
+		node("Mul", "y", []string{"p", "f"}),
+	}
+	m, err := decode(t, with(net(nodes...), floats("w", []int64{1, 2, 1, 1}, 3, -5), floats("b", []int64{1}, 7), floats("f", nil, 0.5)))
+	require.NoError(t, err)
+	require.Len(t, m.Spec().Layers, 3)
+	for name, want := range map[string][]float32{"conv1.weight": {1.5, -2.5}, "conv1.bias": {3.5}} {
+		got, err := m.Param(name)
+		require.NoError(t, err)
+		assert.Equal(t, want, got.Float32s(), name)
+	}
 }
 
 func constantFloats(out string, values ...float32) schema.Node {
@@ -444,7 +466,13 @@ func TestImportRefuses(t *testing.T) {
 		{"an add of nothing's bias", with(net(node("Add", "y", []string{"x", "b"})), filled("b", 2)), "only as the bias"},
 		{"a second bias", with(net(conv, node("Add", "a", []string{"c", "b"}), node("Add", "y", []string{"a", "b"})), weight, filled("b", 3, 1, 1)), "only as the bias"},
 		{"a bias along the width", with(net(conv, node("Add", "y", []string{"c", "b"})), weight, filled("b", 3)), "want (3, 1, 1)"},
-		{"a factor before relu", with(net(node("Mul", "a", []string{"x", "f"}), node("Relu", "y", []string{"a"})), floats("f", nil, 2)), "only Tanh can take it in"},
+		{"a factor with nothing before", with(net(node("Mul", "a", []string{"x", "f"}), node("Relu", "y", []string{"a"})), floats("f", nil, 2)), "no layer with a weight stands before it"},
+		{"a factor after a sigmoid", with(net(node("Sigmoid", "a", x), node("Mul", "y", []string{"a", "f"})), floats("f", nil, 2)), "a Mul by 2 does not fold: before it stands Sigmoid"},
+		{"a negative factor after relu", with(net(conv, node("Relu", "a", []string{"c"}), node("Mul", "y", []string{"a", "f"})), weight, floats("f", nil, -2)), "a Mul by -2 does not fold: before it stands ReLU"},
+		{"a factor of nothing", with(net(conv, node("Mul", "y", []string{"c", "f"})), weight, floats("f", nil, 0)), "by 0 is not supported"},
+		{"means along the width", with(net(node("Sub", "y", []string{"x", "m"})), filled("m", 2)), "want (2, 1, 1)"},
+		{"a deviation below 0", with(net(node("Sub", "a", []string{"x", "m"}), node("Div", "y", []string{"a", "d"})), filled("m", 2, 1, 1), floats("d", nil, -1)), "deviation of channel 0 is -1"},
+		{"a number divided by the input", with(net(node("Div", "y", []string{"m", "x"})), floats("m", nil, 1)), "as input 1"},
 		{"half a normalisation", net(normalisation(func(n []schema.Node) []schema.Node { return n[:4] })...), `takes "x" twice`},
 		{"a normalisation of another kernel", with(net(normalisation(func(n []schema.Node) []schema.Node {
 			n[3].Attributes[0].Ints[0] = 5

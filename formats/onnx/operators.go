@@ -15,6 +15,7 @@ var converters = map[string]func(*importer, *schema.Node, *attributes) error{
 	"Add":         (*importer).addBias,
 	"AveragePool": (*importer).averagePool,
 	"Conv":        (*importer).conv,
+	"Div":         (*importer).div,
 	"Dropout":     (*importer).dropout,
 	"Flatten":     (*importer).flatten,
 	"Gemm":        (*importer).gemm,
@@ -28,6 +29,7 @@ var converters = map[string]func(*importer, *schema.Node, *attributes) error{
 	"Reshape":     (*importer).reshape,
 	"Sigmoid":     func(im *importer, _ *schema.Node, _ *attributes) error { return im.add(step{layer: graph.Sigmoid{}}) },
 	"Softmax":     (*importer).softmax,
+	"Sub":         (*importer).sub,
 	"Tanh":        (*importer).tanh,
 }
 
@@ -396,12 +398,12 @@ func (im *importer) matrix(n *schema.Node, unitsFirst bool) (*tensor.Dense, erro
 // (filters, 1, 1) after a convolution, each with 1s before.
 func (im *importer) addBias(n *schema.Node, _ *attributes) error {
 	last := im.last()
-	if last == nil || !last.openBias || len(n.Inputs) != 2 {
+	if last == nil || !last.openBias {
 		return fmt.Errorf("is supported only as the bias of a Conv, MatMul or Gemm right before it that has none")
 	}
-	name := n.Inputs[0]
-	if name == im.value {
-		name = n.Inputs[1]
+	name, err := im.other(n)
+	if err != nil {
+		return err
 	}
 	bias, err := im.parameter(name)
 	if err != nil {
@@ -423,39 +425,6 @@ func (im *importer) addBias(n *schema.Node, _ *attributes) error {
 	return nil
 }
 
-// mul is supported by one number next to a Tanh, as A·tanh(B·x).
-func (im *importer) mul(n *schema.Node, _ *attributes) error {
-	if len(n.Inputs) != 2 {
-		return fmt.Errorf("expected 2 inputs, found %d", len(n.Inputs))
-	}
-	name := n.Inputs[0]
-	if name == im.value {
-		name = n.Inputs[1]
-	}
-	factor, err := im.scalar(name)
-	if err != nil {
-		return err
-	}
-	if factor == 0 || math.IsInf(factor, 0) || math.IsNaN(factor) {
-		return fmt.Errorf("by %g is not supported", factor)
-	}
-	if last := im.last(); last != nil {
-		if t, ok := last.layer.(graph.Tanh); ok && t.A == 0 {
-			t.A = factor
-			last.layer = t
-			return nil
-		}
-	}
-	im.scale = factor
-	return nil
-}
-
-func (im *importer) tanh(*schema.Node, *attributes) error {
-	t := graph.Tanh{B: im.scale}
-	im.scale = 0
-	return im.add(step{layer: t})
-}
-
 // softmax: over the classes of (N, classes), every version's default axis is
 // the same.
 func (im *importer) softmax(_ *schema.Node, a *attributes) error {
@@ -463,23 +432,6 @@ func (im *importer) softmax(_ *schema.Node, a *attributes) error {
 		return fmt.Errorf("axis %d is not supported: want the classes", axis)
 	}
 	return im.add(step{layer: graph.Softmax{}})
-}
-
-// scaleBy multiplies in place.
-func scaleBy(d *tensor.Dense, factor float64) {
-	if factor == 1 {
-		return
-	}
-	switch data := d.Data().(type) {
-	case []float32:
-		for i := range data {
-			data[i] *= float32(factor)
-		}
-	case []float64:
-		for i := range data {
-			data[i] *= factor
-		}
-	}
 }
 
 // transposed returns a matrix's transpose, row-major.
