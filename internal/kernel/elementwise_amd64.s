@@ -1351,7 +1351,8 @@ TEXT ·sumRowsAVX2(SB), NOSPLIT, $0-32
 	MOVQ    CX, SI
 	SHRQ    $0x04, SI
 	ANDQ    $0x0f, CX
-	LEAQ    (CX), DI
+	IMUL3Q  $0x01, CX, DI
+	SUBQ    $0x00, DI
 	XORQ    R8, R8
 	TESTQ   DI, DI
 	CMOVQLT R8, DI
@@ -1361,7 +1362,8 @@ TEXT ·sumRowsAVX2(SB), NOSPLIT, $0-32
 	LEAQ    firstLanes<>+0(SB), R8
 	NEGQ    DI
 	VMOVUPS 32(R8)(DI*4), Y0
-	LEAQ    -8(CX), DI
+	IMUL3Q  $0x01, CX, DI
+	SUBQ    $0x08, DI
 	XORQ    R8, R8
 	TESTQ   DI, DI
 	CMOVQLT R8, DI
@@ -1436,7 +1438,8 @@ TEXT ·sumSquareRowsAVX2(SB), NOSPLIT, $0-32
 	MOVQ    CX, SI
 	SHRQ    $0x04, SI
 	ANDQ    $0x0f, CX
-	LEAQ    (CX), DI
+	IMUL3Q  $0x01, CX, DI
+	SUBQ    $0x00, DI
 	XORQ    R8, R8
 	TESTQ   DI, DI
 	CMOVQLT R8, DI
@@ -1446,7 +1449,8 @@ TEXT ·sumSquareRowsAVX2(SB), NOSPLIT, $0-32
 	LEAQ    firstLanes<>+0(SB), R8
 	NEGQ    DI
 	VMOVUPS 32(R8)(DI*4), Y0
-	LEAQ    -8(CX), DI
+	IMUL3Q  $0x01, CX, DI
+	SUBQ    $0x08, DI
 	XORQ    R8, R8
 	TESTQ   DI, DI
 	CMOVQLT R8, DI
@@ -2783,7 +2787,8 @@ TEXT ·sumRowsAVX512(SB), NOSPLIT, $0-32
 	MOVQ    CX, SI
 	SHRQ    $0x04, SI
 	ANDQ    $0x0f, CX
-	LEAQ    (CX), DI
+	IMUL3Q  $0x01, CX, DI
+	SUBQ    $0x00, DI
 	XORQ    R8, R8
 	TESTQ   DI, DI
 	CMOVQLT R8, DI
@@ -2846,7 +2851,8 @@ TEXT ·sumSquareRowsAVX512(SB), NOSPLIT, $0-32
 	MOVQ    CX, SI
 	SHRQ    $0x04, SI
 	ANDQ    $0x0f, CX
-	LEAQ    (CX), DI
+	IMUL3Q  $0x01, CX, DI
+	SUBQ    $0x00, DI
 	XORQ    R8, R8
 	TESTQ   DI, DI
 	CMOVQLT R8, DI

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -79,4 +80,12 @@ func TestLRNAllocatesNothing(t *testing.T) {
 	l := NewLRN[float32](s)
 	x, y := gaussian[float32](1, s.len()), make([]float32, s.len())
 	assert.Zero(t, allocations(func() { l.Forward(x, y); l.Backward(x, y, x, y) }))
+}
+
+func ExampleNewLRN() {
+	l := NewLRN[float64](LRNShape{Batch: 1, Channels: 3, Plane: 1, Size: 3, K: 1, Alpha: 1, Beta: 0.5})
+	y := make([]float64, 3)
+	l.Forward([]float64{2, 2, 4}, y)
+	fmt.Printf("%.3f", y) // 2/√(1+4+4), 2/√(1+4+4+16), 4/√(1+4+16)
+	// Output: [0.667 0.400 0.873]
 }

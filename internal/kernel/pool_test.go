@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -217,4 +218,38 @@ func TestPoolsAllocateNothing(t *testing.T) {
 		u.BackwardCoefficient(x, y, c)
 		u.BackwardBias(y, c)
 	}))
+}
+
+func ExampleNewMaxPool() {
+	p := NewMaxPool[float32](PoolShape{Batch: 1, Channels: 1, InHeight: 2, InWidth: 4, KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2})
+	y, dx := make([]float32, 2), make([]float32, 8)
+	p.Forward([]float32{
+		1, 5, 2, 0,
+		3, 4, 8, 7,
+	}, y)
+	p.Backward([]float32{10, 20}, dx)
+	fmt.Println(y, p.Argmax(), dx)
+	// Output: [5 8] [1 6] [0 10 0 0 0 0 20 0]
+}
+
+func ExampleNewAvgPool() {
+	p := NewAvgPool[float32](PoolShape{Batch: 1, Channels: 1, InHeight: 2, InWidth: 4, KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2})
+	y := make([]float32, 2)
+	p.Forward([]float32{
+		1, 5, 2, 0,
+		3, 4, 8, 7,
+	}, y)
+	fmt.Println(y)
+	// Output: [3.25 4.25]
+}
+
+func ExampleNewSubsample() {
+	p := NewSubsample[float32](PoolShape{Batch: 1, Channels: 1, InHeight: 2, InWidth: 4, KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2})
+	y := make([]float32, 2)
+	p.Forward([]float32{
+		1, 5, 2, 0,
+		3, 4, 8, 7,
+	}, []float32{2}, []float32{0.5}, y)
+	fmt.Println(y)
+	// Output: [26.5 34.5]
 }

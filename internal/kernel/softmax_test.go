@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -128,4 +129,11 @@ func TestSoftmaxAllocatesNothing(t *testing.T) {
 		CrossEntropy(1<<12, 8, x, x, y)
 		CrossEntropyBackward(1<<12, 8, x, x, 1, y)
 	}))
+}
+
+func ExampleCrossEntropy() {
+	p := make([]float64, 4)
+	loss := CrossEntropy(2, 2, []float64{0, 0, 1000, 0}, []float64{1, 0, 1, 0}, p)
+	fmt.Printf("%.4f %v", loss, p) // (log 2 + 0)/2
+	// Output: 0.3466 [0.5 0.5 1 0]
 }

@@ -28,8 +28,24 @@ type grid struct {
 	row        reg.GPVirtual // number of this row's first result
 	at         reg.GPVirtual // results done of this row
 	place      reg.GPVirtual // offset of this row's first window in the input plane
-	out        lanes         // of the results
-	low, high  lanes         // of the two vectors of input for a vector of results
+	turn
+}
+
+// turn is the lanes of one turn.
+type turn struct {
+	out       lanes // of the results
+	low, high lanes // of the two vectors of input for a vector of results
+}
+
+// lanesOf returns the lanes for the first n results, less than a vector.
+func (g *grid) lanesOf(n reg.Register) turn {
+	return turn{g.s.firstOf(n, 1, 0, 0), g.s.firstOf(n, 2, 0, 1), g.s.firstOf(n, 2, g.s.lanes, 2)}
+}
+
+// whole is all lanes.
+func (g *grid) whole() turn {
+	all := lanes{s: g.s}
+	return turn{all, all, all}
 }
 
 // newGrid takes the arguments rows, cols, width of the current function and its array "in" of the input plane.
@@ -63,12 +79,12 @@ func (g *grid) walkMasked(body func()) {
 	ANDQ(I32(int32(-g.s.lanes)), whole)
 	MOVQ(g.cols, rest)
 	SUBQ(whole, rest)
-	part := g.firstOf(rest)
+	part := g.lanesOf(rest)
 	g.eachRow("row", func() {
 		XORQ(g.at, g.at)
 		CMPQ(g.at, whole)
 		JEQ(LabelRef("part"))
-		g.out, g.low, g.high = lanes{s: g.s}, lanes{s: g.s}, lanes{s: g.s}
+		g.turn = g.whole()
 		Label("whole")
 		body()
 		ADDQ(Imm(uint64(g.s.lanes)), g.at)
@@ -77,7 +93,7 @@ func (g *grid) walkMasked(body func()) {
 		Label("part")
 		TESTQ(rest, rest)
 		JEQ(LabelRef("done"))
-		g.out, g.low, g.high = part[0], part[1], part[2]
+		g.turn = part
 		body()
 		Label("done")
 	})
@@ -87,7 +103,7 @@ func (g *grid) walkMasked(body func()) {
 func (g *grid) walkOverlapping(body func()) {
 	CMPQ(g.cols, Imm(uint64(g.s.lanes)))
 	JLT(LabelRef("narrow"))
-	g.out, g.low, g.high = lanes{s: g.s}, lanes{s: g.s}, lanes{s: g.s}
+	g.turn = g.whole()
 	last := GP64()
 	LEAQ(Mem{Base: g.cols, Disp: -g.s.lanes}, last)
 	g.eachRow("wide", func() {
@@ -105,8 +121,8 @@ func (g *grid) walkOverlapping(body func()) {
 	JMP(LabelRef("end"))
 	Label("narrow")
 	XORQ(g.at, g.at)
-	part := g.firstOf(g.cols)
-	g.out, g.low, g.high = part[0], part[1], part[2]
+	part := g.lanesOf(g.cols)
+	g.turn = part
 	g.eachRow("part", body)
 	Label("end")
 }
@@ -119,24 +135,6 @@ func (g *grid) eachRow(label string, body func()) {
 	ADDQ(g.cols, g.row)
 	DECQ(g.rows)
 	JNE(LabelRef(label))
-}
-
-// firstOf returns the lanes of the first n results, less than a vector, and those of their two vectors of input.
-func (g *grid) firstOf(n reg.Register) [3]lanes {
-	var masks [3]lanes
-	for i, m := range []struct{ times, skip int }{{1, 0}, {2, 0}, {2, g.s.lanes}} {
-		left, zero, most := GP64(), GP64(), GP64()
-		IMUL3Q(U8(m.times), n, left)
-		SUBQ(Imm(uint64(m.skip)), left)
-		XORQ(zero, zero)
-		TESTQ(left, left)
-		CMOVQLT(zero, left)
-		MOVQ(U32(g.s.lanes), most)
-		CMPQ(left, most)
-		CMOVQGT(most, left)
-		masks[i] = g.s.first(left, i)
-	}
-	return masks
 }
 
 // result is where this turn's results of an array stand.

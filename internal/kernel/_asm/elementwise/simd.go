@@ -206,6 +206,20 @@ func (s *simd) first(n reg.GPVirtual, slot int) lanes {
 	return lanes{s, m}
 }
 
+// firstOf returns the first times·n - skip lanes: none below 0, all above a vector. n is kept.
+func (s *simd) firstOf(n reg.Register, times uint8, skip, slot int) lanes {
+	left, zero, most := GP64(), GP64(), GP64()
+	IMUL3Q(U8(times), n, left)
+	SUBQ(Imm(uint64(skip)), left)
+	XORQ(zero, zero)
+	TESTQ(left, left)
+	CMOVQLT(zero, left)
+	MOVQ(U32(s.lanes), most)
+	CMPQ(left, most)
+	CMOVQGT(most, left)
+	return s.first(left, slot)
+}
+
 // over emits body for n elements, a vector a turn: for whole ones and, if one is left, for part of one. advance moves the pointers on by
 // a vector. label tells the loops of a function apart.
 func (s *simd) over(label string, n reg.GPVirtual, body func(l lanes), advance func()) {

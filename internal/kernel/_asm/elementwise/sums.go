@@ -73,15 +73,7 @@ func (s *simd) doubles() int { return s.lanes / 2 }
 func (s *simd) sixteen(n reg.Register) []lanes {
 	var parts []lanes
 	for skip := 0; skip < sumLanes; skip += s.lanes {
-		left, zero, most := GP64(), GP64(), GP64()
-		LEAQ(Mem{Base: n, Disp: -skip}, left)
-		XORQ(zero, zero)
-		TESTQ(left, left)
-		CMOVQLT(zero, left)
-		MOVQ(U32(s.lanes), most)
-		CMPQ(left, most)
-		CMOVQGT(most, left)
-		parts = append(parts, s.first(left, len(parts)))
+		parts = append(parts, s.firstOf(n, 1, skip, len(parts)))
 	}
 	return parts
 }
