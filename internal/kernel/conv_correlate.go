@@ -1,10 +1,10 @@
 package kernel
 
 const (
-	imageShards = 16 // with fewer images × groups than this, an image's pixels are sharded too
-	pixelBlock  = 8  // panels of pixels in one such shard
-	lowerBlock  = 8  // channels a shard lowers there
-	passBlock   = 8  // channels a shard passes on behind
+	imageShards = 16  // with fewer images × groups than this, an image's pixels are sharded too
+	pixelBlock  = 256 // pixels in one such shard, and in one panel: their operands stay in L2 while the tiles of weights pass
+	lowerBlock  = 8   // channels a shard lowers there
+	passBlock   = 8   // channels a shard passes on behind
 )
 
 // correlation is a planned product of packed weights with lowered images, for each image n and group g
@@ -77,7 +77,7 @@ func (c *correlation[T]) run(x, w, bias, y []T) {
 	for i := range c.batch * c.groups {
 		c.image, c.group = i/c.groups, i%c.groups
 		parallelAbove(parallelWork, work, ceilDiv(c.low.channels, lowerBlock), c.lowerPart)
-		parallelAbove(parallelWork, work, ceilDiv(c.pixels, pixelBlock*c.e.cols), c.mulPart)
+		parallelAbove(parallelWork, work, ceilDiv(c.pixels, pixelBlock), c.mulPart)
 		if c.behind != nil {
 			parallelAbove(parallelWork, work, ceilDiv(c.m, passBlock), c.passPart)
 		}
@@ -144,7 +144,7 @@ func (c *correlation[T]) pixelShard(shard int) {
 	if c.behind == nil {
 		y = c.target(c.image, c.group)
 	}
-	c.multiply(s, c.lowered, c.group, first, min(first+pixelBlock*c.e.cols, c.pixels), y)
+	c.multiply(s, c.lowered, c.group, first, min(first+pixelBlock, c.pixels), y)
 	c.images.put(s)
 }
 
@@ -169,8 +169,8 @@ func (c *correlation[T]) multiply(s *imageScratch[T], lowered []T, group, first,
 		if k0 == 0 {
 			s.p.bias = bias
 		}
-		for j := first; j < end; j += c.e.cols {
-			s.p.b, s.p.c, s.p.cols = lowered[j:], y[j:], min(c.e.cols, end-j)
+		for j := first; j < end; j += pixelBlock {
+			s.p.b, s.p.c, s.p.cols = lowered[j:], y[j:], min(pixelBlock, end-j)
 			c.e.mul(&s.p)
 		}
 	}

@@ -4,8 +4,9 @@ package kernel
 
 //go:generate sh -c "cd _asm && go run . -out gemm.s -stubs gemm.go.txt -pkg kernel && mv gemm.s ../gemm_amd64.s && mv gemm.go.txt ../gemm_stubs_amd64.go"
 
-// tileFunc is a micro-kernel: one tile of a panel. It reads b's rows at offsets, or one after the other where offsets is nil.
-type tileFunc func(kc int, a, b *float32, offsets *int32, c *float32, ldc, cols, flags int, bias *float32)
+// tileFunc is a micro-kernel: one tile of a panel. It reads b's rows at offsets, or one after the other where offsets is nil; with offsets
+// it can go on to the panels beside it, which begin a panel's width further in b and c.
+type tileFunc func(kc int, a, b *float32, offsets *int32, c *float32, ldc, cols, flags int, bias *float32, panels int)
 
 // Flags of a tileFunc.
 const (
@@ -90,10 +91,15 @@ func simdEngine(name string, lanes int, one, two []tileFunc, pack simdPack) *eng
 	return &engine[float32]{
 		name: name, rows: len(one) - 1, cols: 2 * lanes, lane: lanes, dotLanes: lanes, rowSums: rowSumsAVX2,
 		mul: func(p *panel[float32]) {
-			if p.cols > lanes {
-				mulTiles(p, two)
-			} else {
-				mulTiles(p, one)
+			whole := p.cols / (2 * lanes)
+			if whole > 0 {
+				mulTiles(p, two, 0, 2*lanes, whole)
+			}
+			switch rest := p.cols - whole*2*lanes; {
+			case rest > lanes:
+				mulTiles(p, two, whole*2*lanes, rest, 1)
+			case rest > 0:
+				mulTiles(p, one, whole*2*lanes, rest, 1)
 			}
 		},
 		copy: func(m copyRows[float32]) {
@@ -129,7 +135,8 @@ func simdEngine(name string, lanes int, one, two []tileFunc, pack simdPack) *eng
 	}
 }
 
-func mulTiles(p *panel[float32], tiles []tileFunc) {
+// mulTiles computes panels panels of cols columns, from column first on.
+func mulTiles(p *panel[float32], tiles []tileFunc, first, cols, panels int) {
 	var offsets *int32
 	if p.offsets != nil {
 		offsets = &p.offsets[0]
@@ -147,8 +154,8 @@ func mulTiles(p *panel[float32], tiles []tileFunc) {
 			bias = &p.bias[t.row]
 		}
 		a := p.a[t.row*p.k+p.k0*t.rows:][:p.kc*t.rows]
-		c := p.c[t.row*p.ldc:][:(t.rows-1)*p.ldc+p.cols]
-		tiles[t.rows](p.kc, &a[0], &p.b[0], offsets, &c[0], p.ldc, p.cols, flags, bias)
+		c := p.c[t.row*p.ldc+first:][:(t.rows-1)*p.ldc+cols*panels]
+		tiles[t.rows](p.kc, &a[0], &p.b[first], offsets, &c[0], p.ldc, cols, flags, bias, panels)
 	}
 }
 

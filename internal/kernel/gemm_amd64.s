@@ -4,137 +4,144 @@
 
 #include "textflag.h"
 
-// func tile1x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile1x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, DI
-	PREFETCHT0   (DI)
-	MOVQ         bias+64(FP), DI
-	TESTQ        DI, DI
+TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), DX
+	MOVQ         a+8(FP), SI
+	MOVQ         offsets+24(FP), DI
+	MOVQ         CX, R8
+	PREFETCHT0   (R8)
+	MOVQ         bias+64(FP), R8
+	TESTQ        R8, R8
 	JEQ          nobias
-	VBROADCASTSS (DI), Y2
+	VBROADCASTSS (R8), Y2
 	JMP          begun
 
 nobias:
 	VXORPS Y2, Y2, Y2
 
 begun:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  DX, DI
+	SHRQ  $0x02, DI
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   512(DX)
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (CX), Y1
+	PREFETCHT0   512(AX)
+	VMOVUPS      (AX), Y0
+	VBROADCASTSS (SI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS 4(CX), Y1
+	VMOVUPS      32(AX), Y0
+	VBROADCASTSS 4(SI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	PREFETCHT0   576(DX)
-	VMOVUPS      64(DX), Y0
-	VBROADCASTSS 8(CX), Y1
+	PREFETCHT0   576(AX)
+	VMOVUPS      64(AX), Y0
+	VBROADCASTSS 8(SI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VMOVUPS      96(DX), Y0
-	VBROADCASTSS 12(CX), Y1
+	VMOVUPS      96(AX), Y0
+	VBROADCASTSS 12(SI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	ADDQ         $+16, CX
-	ADDQ         $+128, DX
-	DECQ         BX
+	ADDQ         $+16, SI
+	ADDQ         $+128, AX
+	DECQ         DI
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, DX
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (CX), Y1
+	VMOVUPS      (AX), Y0
+	VBROADCASTSS (SI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	ADDQ         $+4, CX
-	ADDQ         $+32, DX
-	DECQ         AX
+	ADDQ         $+4, SI
+	ADDQ         $+32, AX
+	DECQ         DX
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, DI
-	SHRQ $0x02, DI
+	MOVQ DX, R8
+	SHRQ $0x02, R8
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Y0
-	VBROADCASTSS (CX), Y1
+	MOVLQSX      (DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VBROADCASTSS (SI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	MOVLQSX      4(BX), R8
-	VMOVUPS      (DX)(R8*4), Y0
-	VBROADCASTSS 4(CX), Y1
+	MOVLQSX      4(DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VBROADCASTSS 4(SI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	MOVLQSX      8(BX), R8
-	VMOVUPS      (DX)(R8*4), Y0
-	VBROADCASTSS 8(CX), Y1
+	MOVLQSX      8(DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VBROADCASTSS 8(SI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	MOVLQSX      12(BX), R8
-	VMOVUPS      (DX)(R8*4), Y0
-	VBROADCASTSS 12(CX), Y1
+	MOVLQSX      12(DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VBROADCASTSS 12(SI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	ADDQ         $+16, CX
-	ADDQ         $+16, BX
-	DECQ         DI
+	ADDQ         $+16, SI
+	ADDQ         $+16, DI
+	DECQ         R8
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, DX
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), DI
-	VMOVUPS      (DX)(DI*4), Y0
-	VBROADCASTSS (CX), Y1
+	MOVLQSX      (DI), R8
+	VMOVUPS      (AX)(R8*4), Y0
+	VBROADCASTSS (SI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	ADDQ         $+4, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+4, SI
+	ADDQ         $+4, DI
+	DECQ         DX
 	JNE          offsetsingle
 
 end:
-	MOVQ       cols+48(FP), AX
-	MOVQ       flags+56(FP), CX
-	LEAQ       (AX), AX
-	XORQ       DX, DX
-	TESTQ      AX, AX
-	CMOVQLT    DX, AX
-	MOVQ       $0x00000008, DX
-	CMPQ       AX, DX
-	CMOVQGT    DX, AX
-	LEAQ       lanes8<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    32(DX)(AX*4), Y0
-	TESTQ      $0x00000001, CX
+	MOVQ       cols+48(FP), DX
+	MOVQ       flags+56(FP), SI
+	LEAQ       (DX), DX
+	XORQ       DI, DI
+	TESTQ      DX, DX
+	CMOVQLT    DI, DX
+	MOVQ       $0x00000008, DI
+	CMPQ       DX, DI
+	CMOVQGT    DI, DX
+	LEAQ       lanes8<>+0(SB), DI
+	NEGQ       DX
+	VMOVUPS    32(DI)(DX*4), Y0
+	TESTQ      $0x00000001, SI
 	JEQ        fresh
-	MOVQ       SI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	MOVQ       CX, DX
+	VMASKMOVPS (DX), Y0, Y1
 	VADDPS     Y1, Y2, Y2
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, SI
 	JEQ    store
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y2, Y1, Y2
 
 store:
-	MOVQ       SI, AX
-	VMASKMOVPS Y2, Y0, (AX)
+	MOVQ       CX, DX
+	VMASKMOVPS Y2, Y0, (DX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+	DECQ       BX
+	JNE        panel
 	VZEROUPPER
 	RET
 
@@ -156,25 +163,28 @@ DATA lanes8<>+56(SB)/4, $0x00000000
 DATA lanes8<>+60(SB)/4, $0x00000000
 GLOBL lanes8<>(SB), RODATA|NOPTR, $64
 
-// func tile2x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile2x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Y2
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS (R9), Y2
+	VBROADCASTSS 4(R9), Y3
 	JMP          begun
 
 nobias:
@@ -182,166 +192,173 @@ nobias:
 	VXORPS Y3, Y3, Y3
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   512(DX)
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (CX), Y1
+	PREFETCHT0   512(AX)
+	VMOVUPS      (AX), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS 8(CX), Y1
+	VMOVUPS      32(AX), Y0
+	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 12(CX), Y1
+	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	PREFETCHT0   576(DX)
-	VMOVUPS      64(DX), Y0
-	VBROADCASTSS 16(CX), Y1
+	PREFETCHT0   576(AX)
+	VMOVUPS      64(AX), Y0
+	VBROADCASTSS 16(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 20(CX), Y1
+	VBROADCASTSS 20(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VMOVUPS      96(DX), Y0
-	VBROADCASTSS 24(CX), Y1
+	VMOVUPS      96(AX), Y0
+	VBROADCASTSS 24(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 28(CX), Y1
+	VBROADCASTSS 28(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	ADDQ         $+32, CX
-	ADDQ         $+128, DX
-	DECQ         BX
+	ADDQ         $+32, DI
+	ADDQ         $+128, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (CX), Y1
+	VMOVUPS      (AX), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	ADDQ         $+8, CX
-	ADDQ         $+32, DX
-	DECQ         AX
+	ADDQ         $+8, DI
+	ADDQ         $+32, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS (CX), Y1
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS 8(CX), Y1
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 12(CX), Y1
+	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS 16(CX), Y1
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS 16(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 20(CX), Y1
+	VBROADCASTSS 20(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS 24(CX), Y1
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS 24(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 28(CX), Y1
+	VBROADCASTSS 28(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	ADDQ         $+32, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+32, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Y0
-	VBROADCASTSS (CX), Y1
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	ADDQ         $+8, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+8, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ       cols+48(FP), AX
-	MOVQ       flags+56(FP), CX
-	LEAQ       (AX), AX
-	XORQ       DX, DX
-	TESTQ      AX, AX
-	CMOVQLT    DX, AX
-	MOVQ       $0x00000008, DX
-	CMPQ       AX, DX
-	CMOVQGT    DX, AX
-	LEAQ       lanes8<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    32(DX)(AX*4), Y0
-	TESTQ      $0x00000001, CX
+	MOVQ       cols+48(FP), SI
+	MOVQ       flags+56(FP), DI
+	LEAQ       (SI), SI
+	XORQ       R8, R8
+	TESTQ      SI, SI
+	CMOVQLT    R8, SI
+	MOVQ       $0x00000008, R8
+	CMPQ       SI, R8
+	CMOVQGT    R8, SI
+	LEAQ       lanes8<>+0(SB), R8
+	NEGQ       SI
+	VMOVUPS    32(R8)(SI*4), Y0
+	TESTQ      $0x00000001, DI
 	JEQ        fresh
-	MOVQ       SI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y3, Y3
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y2, Y1, Y2
 	VMAXPS Y3, Y1, Y3
 
 store:
-	MOVQ       SI, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y3, Y0, (AX)
+	MOVQ       CX, SI
+	VMASKMOVPS Y2, Y0, (SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y3, Y0, (SI)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+	DECQ       BX
+	JNE        panel
 	VZEROUPPER
 	RET
 
-// func tile3x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile3x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Y2
-	VBROADCASTSS 4(R8), Y3
-	VBROADCASTSS 8(R8), Y4
+	VBROADCASTSS (R9), Y2
+	VBROADCASTSS 4(R9), Y3
+	VBROADCASTSS 8(R9), Y4
 	JMP          begun
 
 nobias:
@@ -350,154 +367,154 @@ nobias:
 	VXORPS Y4, Y4, Y4
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   512(DX)
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (CX), Y1
+	PREFETCHT0   512(AX)
+	VMOVUPS      (AX), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 8(CX), Y1
+	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS 12(CX), Y1
+	VMOVUPS      32(AX), Y0
+	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 16(CX), Y1
+	VBROADCASTSS 16(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 20(CX), Y1
+	VBROADCASTSS 20(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	PREFETCHT0   576(DX)
-	VMOVUPS      64(DX), Y0
-	VBROADCASTSS 24(CX), Y1
+	PREFETCHT0   576(AX)
+	VMOVUPS      64(AX), Y0
+	VBROADCASTSS 24(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 28(CX), Y1
+	VBROADCASTSS 28(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 32(CX), Y1
+	VBROADCASTSS 32(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VMOVUPS      96(DX), Y0
-	VBROADCASTSS 36(CX), Y1
+	VMOVUPS      96(AX), Y0
+	VBROADCASTSS 36(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 40(CX), Y1
+	VBROADCASTSS 40(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 44(CX), Y1
+	VBROADCASTSS 44(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	ADDQ         $+48, CX
-	ADDQ         $+128, DX
-	DECQ         BX
+	ADDQ         $+48, DI
+	ADDQ         $+128, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (CX), Y1
+	VMOVUPS      (AX), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 8(CX), Y1
+	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	ADDQ         $+12, CX
-	ADDQ         $+32, DX
-	DECQ         AX
+	ADDQ         $+12, DI
+	ADDQ         $+32, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS (CX), Y1
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 8(CX), Y1
+	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS 12(CX), Y1
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 16(CX), Y1
+	VBROADCASTSS 16(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 20(CX), Y1
+	VBROADCASTSS 20(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS 24(CX), Y1
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS 24(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 28(CX), Y1
+	VBROADCASTSS 28(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 32(CX), Y1
+	VBROADCASTSS 32(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS 36(CX), Y1
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS 36(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 40(CX), Y1
+	VBROADCASTSS 40(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 44(CX), Y1
+	VBROADCASTSS 44(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	ADDQ         $+48, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+48, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Y0
-	VBROADCASTSS (CX), Y1
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 8(CX), Y1
+	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	ADDQ         $+12, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+12, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ       cols+48(FP), AX
-	MOVQ       flags+56(FP), CX
-	LEAQ       (AX), AX
-	XORQ       DX, DX
-	TESTQ      AX, AX
-	CMOVQLT    DX, AX
-	MOVQ       $0x00000008, DX
-	CMPQ       AX, DX
-	CMOVQGT    DX, AX
-	LEAQ       lanes8<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    32(DX)(AX*4), Y0
-	TESTQ      $0x00000001, CX
+	MOVQ       cols+48(FP), SI
+	MOVQ       flags+56(FP), DI
+	LEAQ       (SI), SI
+	XORQ       R8, R8
+	TESTQ      SI, SI
+	CMOVQLT    R8, SI
+	MOVQ       $0x00000008, R8
+	CMPQ       SI, R8
+	CMOVQGT    R8, SI
+	LEAQ       lanes8<>+0(SB), R8
+	NEGQ       SI
+	VMOVUPS    32(R8)(SI*4), Y0
+	TESTQ      $0x00000001, DI
 	JEQ        fresh
-	MOVQ       SI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y3, Y3
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y4, Y4
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y2, Y1, Y2
@@ -505,40 +522,47 @@ fresh:
 	VMAXPS Y4, Y1, Y4
 
 store:
-	MOVQ       SI, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y4, Y0, (AX)
+	MOVQ       CX, SI
+	VMASKMOVPS Y2, Y0, (SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y3, Y0, (SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y4, Y0, (SI)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+	DECQ       BX
+	JNE        panel
 	VZEROUPPER
 	RET
 
-// func tile4x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile4x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Y2
-	VBROADCASTSS 4(R8), Y3
-	VBROADCASTSS 8(R8), Y4
-	VBROADCASTSS 12(R8), Y5
+	VBROADCASTSS (R9), Y2
+	VBROADCASTSS 4(R9), Y3
+	VBROADCASTSS 8(R9), Y4
+	VBROADCASTSS 12(R9), Y5
 	JMP          begun
 
 nobias:
@@ -548,177 +572,177 @@ nobias:
 	VXORPS Y5, Y5, Y5
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   512(DX)
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (CX), Y1
+	PREFETCHT0   512(AX)
+	VMOVUPS      (AX), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 8(CX), Y1
+	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 12(CX), Y1
+	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS 16(CX), Y1
+	VMOVUPS      32(AX), Y0
+	VBROADCASTSS 16(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 20(CX), Y1
+	VBROADCASTSS 20(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 24(CX), Y1
+	VBROADCASTSS 24(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 28(CX), Y1
+	VBROADCASTSS 28(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	PREFETCHT0   576(DX)
-	VMOVUPS      64(DX), Y0
-	VBROADCASTSS 32(CX), Y1
+	PREFETCHT0   576(AX)
+	VMOVUPS      64(AX), Y0
+	VBROADCASTSS 32(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 36(CX), Y1
+	VBROADCASTSS 36(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 40(CX), Y1
+	VBROADCASTSS 40(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 44(CX), Y1
+	VBROADCASTSS 44(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VMOVUPS      96(DX), Y0
-	VBROADCASTSS 48(CX), Y1
+	VMOVUPS      96(AX), Y0
+	VBROADCASTSS 48(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 52(CX), Y1
+	VBROADCASTSS 52(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 56(CX), Y1
+	VBROADCASTSS 56(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 60(CX), Y1
+	VBROADCASTSS 60(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	ADDQ         $+64, CX
-	ADDQ         $+128, DX
-	DECQ         BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (CX), Y1
+	VMOVUPS      (AX), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 8(CX), Y1
+	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 12(CX), Y1
+	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	ADDQ         $+16, CX
-	ADDQ         $+32, DX
-	DECQ         AX
+	ADDQ         $+16, DI
+	ADDQ         $+32, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS (CX), Y1
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 8(CX), Y1
+	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 12(CX), Y1
+	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS 16(CX), Y1
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS 16(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 20(CX), Y1
+	VBROADCASTSS 20(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 24(CX), Y1
+	VBROADCASTSS 24(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 28(CX), Y1
+	VBROADCASTSS 28(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS 32(CX), Y1
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS 32(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 36(CX), Y1
+	VBROADCASTSS 36(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 40(CX), Y1
+	VBROADCASTSS 40(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 44(CX), Y1
+	VBROADCASTSS 44(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS 48(CX), Y1
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS 48(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 52(CX), Y1
+	VBROADCASTSS 52(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 56(CX), Y1
+	VBROADCASTSS 56(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 60(CX), Y1
+	VBROADCASTSS 60(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	ADDQ         $+64, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+64, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Y0
-	VBROADCASTSS (CX), Y1
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 8(CX), Y1
+	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 12(CX), Y1
+	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	ADDQ         $+16, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+16, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ       cols+48(FP), AX
-	MOVQ       flags+56(FP), CX
-	LEAQ       (AX), AX
-	XORQ       DX, DX
-	TESTQ      AX, AX
-	CMOVQLT    DX, AX
-	MOVQ       $0x00000008, DX
-	CMPQ       AX, DX
-	CMOVQGT    DX, AX
-	LEAQ       lanes8<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    32(DX)(AX*4), Y0
-	TESTQ      $0x00000001, CX
+	MOVQ       cols+48(FP), SI
+	MOVQ       flags+56(FP), DI
+	LEAQ       (SI), SI
+	XORQ       R8, R8
+	TESTQ      SI, SI
+	CMOVQLT    R8, SI
+	MOVQ       $0x00000008, R8
+	CMPQ       SI, R8
+	CMOVQGT    R8, SI
+	LEAQ       lanes8<>+0(SB), R8
+	NEGQ       SI
+	VMOVUPS    32(R8)(SI*4), Y0
+	TESTQ      $0x00000001, DI
 	JEQ        fresh
-	MOVQ       SI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y3, Y3
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y4, Y4
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y5, Y5
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y2, Y1, Y2
@@ -727,45 +751,52 @@ fresh:
 	VMAXPS Y5, Y1, Y5
 
 store:
-	MOVQ       SI, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y4, Y0, (AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y5, Y0, (AX)
+	MOVQ       CX, SI
+	VMASKMOVPS Y2, Y0, (SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y3, Y0, (SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y4, Y0, (SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y5, Y0, (SI)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+	DECQ       BX
+	JNE        panel
 	VZEROUPPER
 	RET
 
-// func tile5x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile5x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Y2
-	VBROADCASTSS 4(R8), Y3
-	VBROADCASTSS 8(R8), Y4
-	VBROADCASTSS 12(R8), Y5
-	VBROADCASTSS 16(R8), Y6
+	VBROADCASTSS (R9), Y2
+	VBROADCASTSS 4(R9), Y3
+	VBROADCASTSS 8(R9), Y4
+	VBROADCASTSS 12(R9), Y5
+	VBROADCASTSS 16(R9), Y6
 	JMP          begun
 
 nobias:
@@ -776,200 +807,200 @@ nobias:
 	VXORPS Y6, Y6, Y6
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   512(DX)
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (CX), Y1
+	PREFETCHT0   512(AX)
+	VMOVUPS      (AX), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 8(CX), Y1
+	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 12(CX), Y1
+	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 16(CX), Y1
+	VBROADCASTSS 16(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS 20(CX), Y1
+	VMOVUPS      32(AX), Y0
+	VBROADCASTSS 20(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 24(CX), Y1
+	VBROADCASTSS 24(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 28(CX), Y1
+	VBROADCASTSS 28(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 32(CX), Y1
+	VBROADCASTSS 32(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 36(CX), Y1
+	VBROADCASTSS 36(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	PREFETCHT0   576(DX)
-	VMOVUPS      64(DX), Y0
-	VBROADCASTSS 40(CX), Y1
+	PREFETCHT0   576(AX)
+	VMOVUPS      64(AX), Y0
+	VBROADCASTSS 40(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 44(CX), Y1
+	VBROADCASTSS 44(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 48(CX), Y1
+	VBROADCASTSS 48(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 52(CX), Y1
+	VBROADCASTSS 52(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 56(CX), Y1
+	VBROADCASTSS 56(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	VMOVUPS      96(DX), Y0
-	VBROADCASTSS 60(CX), Y1
+	VMOVUPS      96(AX), Y0
+	VBROADCASTSS 60(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 64(CX), Y1
+	VBROADCASTSS 64(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 68(CX), Y1
+	VBROADCASTSS 68(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 72(CX), Y1
+	VBROADCASTSS 72(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 76(CX), Y1
+	VBROADCASTSS 76(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	ADDQ         $+80, CX
-	ADDQ         $+128, DX
-	DECQ         BX
+	ADDQ         $+80, DI
+	ADDQ         $+128, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (CX), Y1
+	VMOVUPS      (AX), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 8(CX), Y1
+	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 12(CX), Y1
+	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 16(CX), Y1
+	VBROADCASTSS 16(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	ADDQ         $+20, CX
-	ADDQ         $+32, DX
-	DECQ         AX
+	ADDQ         $+20, DI
+	ADDQ         $+32, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS (CX), Y1
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 8(CX), Y1
+	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 12(CX), Y1
+	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 16(CX), Y1
+	VBROADCASTSS 16(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS 20(CX), Y1
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS 20(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 24(CX), Y1
+	VBROADCASTSS 24(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 28(CX), Y1
+	VBROADCASTSS 28(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 32(CX), Y1
+	VBROADCASTSS 32(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 36(CX), Y1
+	VBROADCASTSS 36(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS 40(CX), Y1
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS 40(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 44(CX), Y1
+	VBROADCASTSS 44(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 48(CX), Y1
+	VBROADCASTSS 48(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 52(CX), Y1
+	VBROADCASTSS 52(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 56(CX), Y1
+	VBROADCASTSS 56(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS 60(CX), Y1
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS 60(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 64(CX), Y1
+	VBROADCASTSS 64(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 68(CX), Y1
+	VBROADCASTSS 68(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 72(CX), Y1
+	VBROADCASTSS 72(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 76(CX), Y1
+	VBROADCASTSS 76(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	ADDQ         $+80, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+80, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Y0
-	VBROADCASTSS (CX), Y1
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 8(CX), Y1
+	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 12(CX), Y1
+	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 16(CX), Y1
+	VBROADCASTSS 16(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	ADDQ         $+20, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+20, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ       cols+48(FP), AX
-	MOVQ       flags+56(FP), CX
-	LEAQ       (AX), AX
-	XORQ       DX, DX
-	TESTQ      AX, AX
-	CMOVQLT    DX, AX
-	MOVQ       $0x00000008, DX
-	CMPQ       AX, DX
-	CMOVQGT    DX, AX
-	LEAQ       lanes8<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    32(DX)(AX*4), Y0
-	TESTQ      $0x00000001, CX
+	MOVQ       cols+48(FP), SI
+	MOVQ       flags+56(FP), DI
+	LEAQ       (SI), SI
+	XORQ       R8, R8
+	TESTQ      SI, SI
+	CMOVQLT    R8, SI
+	MOVQ       $0x00000008, R8
+	CMPQ       SI, R8
+	CMOVQGT    R8, SI
+	LEAQ       lanes8<>+0(SB), R8
+	NEGQ       SI
+	VMOVUPS    32(R8)(SI*4), Y0
+	TESTQ      $0x00000001, DI
 	JEQ        fresh
-	MOVQ       SI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y3, Y3
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y4, Y4
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y5, Y5
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y6, Y6
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y2, Y1, Y2
@@ -979,50 +1010,57 @@ fresh:
 	VMAXPS Y6, Y1, Y6
 
 store:
-	MOVQ       SI, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y4, Y0, (AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y5, Y0, (AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y6, Y0, (AX)
+	MOVQ       CX, SI
+	VMASKMOVPS Y2, Y0, (SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y3, Y0, (SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y4, Y0, (SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y5, Y0, (SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y6, Y0, (SI)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+	DECQ       BX
+	JNE        panel
 	VZEROUPPER
 	RET
 
-// func tile6x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile6x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Y2
-	VBROADCASTSS 4(R8), Y3
-	VBROADCASTSS 8(R8), Y4
-	VBROADCASTSS 12(R8), Y5
-	VBROADCASTSS 16(R8), Y6
-	VBROADCASTSS 20(R8), Y7
+	VBROADCASTSS (R9), Y2
+	VBROADCASTSS 4(R9), Y3
+	VBROADCASTSS 8(R9), Y4
+	VBROADCASTSS 12(R9), Y5
+	VBROADCASTSS 16(R9), Y6
+	VBROADCASTSS 20(R9), Y7
 	JMP          begun
 
 nobias:
@@ -1034,223 +1072,223 @@ nobias:
 	VXORPS Y7, Y7, Y7
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   512(DX)
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (CX), Y1
+	PREFETCHT0   512(AX)
+	VMOVUPS      (AX), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 8(CX), Y1
+	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 12(CX), Y1
+	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 16(CX), Y1
+	VBROADCASTSS 16(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	VBROADCASTSS 20(CX), Y1
+	VBROADCASTSS 20(DI), Y1
 	VFMADD231PS  Y0, Y1, Y7
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS 24(CX), Y1
+	VMOVUPS      32(AX), Y0
+	VBROADCASTSS 24(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 28(CX), Y1
+	VBROADCASTSS 28(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 32(CX), Y1
+	VBROADCASTSS 32(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 36(CX), Y1
+	VBROADCASTSS 36(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 40(CX), Y1
+	VBROADCASTSS 40(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	VBROADCASTSS 44(CX), Y1
+	VBROADCASTSS 44(DI), Y1
 	VFMADD231PS  Y0, Y1, Y7
-	PREFETCHT0   576(DX)
-	VMOVUPS      64(DX), Y0
-	VBROADCASTSS 48(CX), Y1
+	PREFETCHT0   576(AX)
+	VMOVUPS      64(AX), Y0
+	VBROADCASTSS 48(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 52(CX), Y1
+	VBROADCASTSS 52(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 56(CX), Y1
+	VBROADCASTSS 56(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 60(CX), Y1
+	VBROADCASTSS 60(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 64(CX), Y1
+	VBROADCASTSS 64(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	VBROADCASTSS 68(CX), Y1
+	VBROADCASTSS 68(DI), Y1
 	VFMADD231PS  Y0, Y1, Y7
-	VMOVUPS      96(DX), Y0
-	VBROADCASTSS 72(CX), Y1
+	VMOVUPS      96(AX), Y0
+	VBROADCASTSS 72(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 76(CX), Y1
+	VBROADCASTSS 76(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 80(CX), Y1
+	VBROADCASTSS 80(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 84(CX), Y1
+	VBROADCASTSS 84(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 88(CX), Y1
+	VBROADCASTSS 88(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	VBROADCASTSS 92(CX), Y1
+	VBROADCASTSS 92(DI), Y1
 	VFMADD231PS  Y0, Y1, Y7
-	ADDQ         $+96, CX
-	ADDQ         $+128, DX
-	DECQ         BX
+	ADDQ         $+96, DI
+	ADDQ         $+128, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (CX), Y1
+	VMOVUPS      (AX), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 8(CX), Y1
+	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 12(CX), Y1
+	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 16(CX), Y1
+	VBROADCASTSS 16(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	VBROADCASTSS 20(CX), Y1
+	VBROADCASTSS 20(DI), Y1
 	VFMADD231PS  Y0, Y1, Y7
-	ADDQ         $+24, CX
-	ADDQ         $+32, DX
-	DECQ         AX
+	ADDQ         $+24, DI
+	ADDQ         $+32, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS (CX), Y1
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 8(CX), Y1
+	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 12(CX), Y1
+	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 16(CX), Y1
+	VBROADCASTSS 16(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	VBROADCASTSS 20(CX), Y1
+	VBROADCASTSS 20(DI), Y1
 	VFMADD231PS  Y0, Y1, Y7
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS 24(CX), Y1
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS 24(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 28(CX), Y1
+	VBROADCASTSS 28(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 32(CX), Y1
+	VBROADCASTSS 32(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 36(CX), Y1
+	VBROADCASTSS 36(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 40(CX), Y1
+	VBROADCASTSS 40(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	VBROADCASTSS 44(CX), Y1
+	VBROADCASTSS 44(DI), Y1
 	VFMADD231PS  Y0, Y1, Y7
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS 48(CX), Y1
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS 48(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 52(CX), Y1
+	VBROADCASTSS 52(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 56(CX), Y1
+	VBROADCASTSS 56(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 60(CX), Y1
+	VBROADCASTSS 60(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 64(CX), Y1
+	VBROADCASTSS 64(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	VBROADCASTSS 68(CX), Y1
+	VBROADCASTSS 68(DI), Y1
 	VFMADD231PS  Y0, Y1, Y7
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VBROADCASTSS 72(CX), Y1
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS 72(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 76(CX), Y1
+	VBROADCASTSS 76(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 80(CX), Y1
+	VBROADCASTSS 80(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 84(CX), Y1
+	VBROADCASTSS 84(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 88(CX), Y1
+	VBROADCASTSS 88(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	VBROADCASTSS 92(CX), Y1
+	VBROADCASTSS 92(DI), Y1
 	VFMADD231PS  Y0, Y1, Y7
-	ADDQ         $+96, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+96, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Y0
-	VBROADCASTSS (CX), Y1
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS 8(CX), Y1
+	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS 12(CX), Y1
+	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS 16(CX), Y1
+	VBROADCASTSS 16(DI), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	VBROADCASTSS 20(CX), Y1
+	VBROADCASTSS 20(DI), Y1
 	VFMADD231PS  Y0, Y1, Y7
-	ADDQ         $+24, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+24, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ       cols+48(FP), AX
-	MOVQ       flags+56(FP), CX
-	LEAQ       (AX), AX
-	XORQ       DX, DX
-	TESTQ      AX, AX
-	CMOVQLT    DX, AX
-	MOVQ       $0x00000008, DX
-	CMPQ       AX, DX
-	CMOVQGT    DX, AX
-	LEAQ       lanes8<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    32(DX)(AX*4), Y0
-	TESTQ      $0x00000001, CX
+	MOVQ       cols+48(FP), SI
+	MOVQ       flags+56(FP), DI
+	LEAQ       (SI), SI
+	XORQ       R8, R8
+	TESTQ      SI, SI
+	CMOVQLT    R8, SI
+	MOVQ       $0x00000008, R8
+	CMPQ       SI, R8
+	CMOVQGT    R8, SI
+	LEAQ       lanes8<>+0(SB), R8
+	NEGQ       SI
+	VMOVUPS    32(R8)(SI*4), Y0
+	TESTQ      $0x00000001, DI
 	JEQ        fresh
-	MOVQ       SI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y3, Y3
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y4, Y4
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y5, Y5
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y6, Y6
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y7, Y7
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y2, Y1, Y2
@@ -1261,38 +1299,45 @@ fresh:
 	VMAXPS Y7, Y1, Y7
 
 store:
-	MOVQ       SI, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y4, Y0, (AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y5, Y0, (AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y6, Y0, (AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y7, Y0, (AX)
+	MOVQ       CX, SI
+	VMASKMOVPS Y2, Y0, (SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y3, Y0, (SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y4, Y0, (SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y5, Y0, (SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y6, Y0, (SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y7, Y0, (SI)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+	DECQ       BX
+	JNE        panel
 	VZEROUPPER
 	RET
 
-// func tile1x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile1x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, DI
-	PREFETCHT0   (DI)
-	PREFETCHT0   32(DI)
-	MOVQ         bias+64(FP), DI
-	TESTQ        DI, DI
+TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), DX
+	MOVQ         a+8(FP), SI
+	MOVQ         offsets+24(FP), DI
+	MOVQ         CX, R8
+	PREFETCHT0   (R8)
+	PREFETCHT0   32(R8)
+	MOVQ         bias+64(FP), R8
+	TESTQ        R8, R8
 	JEQ          nobias
-	VBROADCASTSS (DI), Y3
+	VBROADCASTSS (R8), Y3
 	VMOVAPS      Y3, Y4
 	JMP          begun
 
@@ -1301,176 +1346,183 @@ nobias:
 	VXORPS Y4, Y4, Y4
 
 begun:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  DX, DI
+	SHRQ  $0x02, DI
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   1024(DX)
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VBROADCASTSS (CX), Y2
+	PREFETCHT0   1024(AX)
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	VBROADCASTSS (SI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	PREFETCHT0   1088(DX)
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      96(DX), Y1
-	VBROADCASTSS 4(CX), Y2
+	PREFETCHT0   1088(AX)
+	VMOVUPS      64(AX), Y0
+	VMOVUPS      96(AX), Y1
+	VBROADCASTSS 4(SI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	PREFETCHT0   1152(DX)
-	VMOVUPS      128(DX), Y0
-	VMOVUPS      160(DX), Y1
-	VBROADCASTSS 8(CX), Y2
+	PREFETCHT0   1152(AX)
+	VMOVUPS      128(AX), Y0
+	VMOVUPS      160(AX), Y1
+	VBROADCASTSS 8(SI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	PREFETCHT0   1216(DX)
-	VMOVUPS      192(DX), Y0
-	VMOVUPS      224(DX), Y1
-	VBROADCASTSS 12(CX), Y2
+	PREFETCHT0   1216(AX)
+	VMOVUPS      192(AX), Y0
+	VMOVUPS      224(AX), Y1
+	VBROADCASTSS 12(SI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	ADDQ         $+16, CX
-	ADDQ         $+256, DX
-	DECQ         BX
+	ADDQ         $+16, SI
+	ADDQ         $+256, AX
+	DECQ         DI
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, DX
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VBROADCASTSS (CX), Y2
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	VBROADCASTSS (SI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	ADDQ         $+4, CX
-	ADDQ         $+64, DX
-	DECQ         AX
+	ADDQ         $+4, SI
+	ADDQ         $+64, AX
+	DECQ         DX
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, DI
-	SHRQ $0x02, DI
+	MOVQ DX, R8
+	SHRQ $0x02, R8
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Y0
-	VMOVUPS      32(DX)(R8*4), Y1
-	VBROADCASTSS (CX), Y2
+	MOVLQSX      (DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VMOVUPS      32(AX)(R9*4), Y1
+	VBROADCASTSS (SI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	MOVLQSX      4(BX), R8
-	VMOVUPS      (DX)(R8*4), Y0
-	VMOVUPS      32(DX)(R8*4), Y1
-	VBROADCASTSS 4(CX), Y2
+	MOVLQSX      4(DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VMOVUPS      32(AX)(R9*4), Y1
+	VBROADCASTSS 4(SI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	MOVLQSX      8(BX), R8
-	VMOVUPS      (DX)(R8*4), Y0
-	VMOVUPS      32(DX)(R8*4), Y1
-	VBROADCASTSS 8(CX), Y2
+	MOVLQSX      8(DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VMOVUPS      32(AX)(R9*4), Y1
+	VBROADCASTSS 8(SI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	MOVLQSX      12(BX), R8
-	VMOVUPS      (DX)(R8*4), Y0
-	VMOVUPS      32(DX)(R8*4), Y1
-	VBROADCASTSS 12(CX), Y2
+	MOVLQSX      12(DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VMOVUPS      32(AX)(R9*4), Y1
+	VBROADCASTSS 12(SI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	ADDQ         $+16, CX
-	ADDQ         $+16, BX
-	DECQ         DI
+	ADDQ         $+16, SI
+	ADDQ         $+16, DI
+	DECQ         R8
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, DX
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), DI
-	VMOVUPS      (DX)(DI*4), Y0
-	VMOVUPS      32(DX)(DI*4), Y1
-	VBROADCASTSS (CX), Y2
+	MOVLQSX      (DI), R8
+	VMOVUPS      (AX)(R8*4), Y0
+	VMOVUPS      32(AX)(R8*4), Y1
+	VBROADCASTSS (SI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	ADDQ         $+4, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+4, SI
+	ADDQ         $+4, DI
+	DECQ         DX
 	JNE          offsetsingle
 
 end:
-	MOVQ       cols+48(FP), AX
-	MOVQ       flags+56(FP), CX
-	LEAQ       (AX), DX
-	XORQ       BX, BX
+	MOVQ       cols+48(FP), DX
+	MOVQ       flags+56(FP), SI
+	LEAQ       (DX), DI
+	XORQ       R8, R8
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
+	MOVQ       $0x00000008, R8
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
+	LEAQ       lanes8<>+0(SB), R8
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y0
+	LEAQ       -8(DX), DX
+	XORQ       DI, DI
 	TESTQ      DX, DX
-	CMOVQLT    BX, DX
-	MOVQ       $0x00000008, BX
-	CMPQ       DX, BX
-	CMOVQGT    BX, DX
-	LEAQ       lanes8<>+0(SB), BX
+	CMOVQLT    DI, DX
+	MOVQ       $0x00000008, DI
+	CMPQ       DX, DI
+	CMOVQGT    DI, DX
+	LEAQ       lanes8<>+0(SB), DI
 	NEGQ       DX
-	VMOVUPS    32(BX)(DX*4), Y0
-	LEAQ       -8(AX), AX
-	XORQ       DX, DX
-	TESTQ      AX, AX
-	CMOVQLT    DX, AX
-	MOVQ       $0x00000008, DX
-	CMPQ       AX, DX
-	CMOVQGT    DX, AX
-	LEAQ       lanes8<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    32(DX)(AX*4), Y1
-	TESTQ      $0x00000001, CX
+	VMOVUPS    32(DI)(DX*4), Y1
+	TESTQ      $0x00000001, SI
 	JEQ        fresh
-	MOVQ       SI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	MOVQ       CX, DX
+	VMASKMOVPS (DX), Y0, Y2
 	VADDPS     Y2, Y3, Y3
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(DX), Y1, Y2
 	VADDPS     Y2, Y4, Y4
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, SI
 	JEQ    store
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y3, Y2, Y3
 	VMAXPS Y4, Y2, Y4
 
 store:
-	MOVQ       SI, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	VMASKMOVPS Y4, Y1, 32(AX)
+	MOVQ       CX, DX
+	VMASKMOVPS Y3, Y0, (DX)
+	VMASKMOVPS Y4, Y1, 32(DX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	DECQ       BX
+	JNE        panel
 	VZEROUPPER
 	RET
 
-// func tile2x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile2x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VMOVAPS      Y3, Y4
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VMOVAPS      Y5, Y6
 	JMP          begun
 
@@ -1481,177 +1533,177 @@ nobias:
 	VXORPS Y6, Y6, Y6
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   1024(DX)
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VBROADCASTSS (CX), Y2
+	PREFETCHT0   1024(AX)
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	PREFETCHT0   1088(DX)
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      96(DX), Y1
-	VBROADCASTSS 8(CX), Y2
+	PREFETCHT0   1088(AX)
+	VMOVUPS      64(AX), Y0
+	VMOVUPS      96(AX), Y1
+	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 12(CX), Y2
+	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	PREFETCHT0   1152(DX)
-	VMOVUPS      128(DX), Y0
-	VMOVUPS      160(DX), Y1
-	VBROADCASTSS 16(CX), Y2
+	PREFETCHT0   1152(AX)
+	VMOVUPS      128(AX), Y0
+	VMOVUPS      160(AX), Y1
+	VBROADCASTSS 16(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 20(CX), Y2
+	VBROADCASTSS 20(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	PREFETCHT0   1216(DX)
-	VMOVUPS      192(DX), Y0
-	VMOVUPS      224(DX), Y1
-	VBROADCASTSS 24(CX), Y2
+	PREFETCHT0   1216(AX)
+	VMOVUPS      192(AX), Y0
+	VMOVUPS      224(AX), Y1
+	VBROADCASTSS 24(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 28(CX), Y2
+	VBROADCASTSS 28(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	ADDQ         $+32, CX
-	ADDQ         $+256, DX
-	DECQ         BX
+	ADDQ         $+32, DI
+	ADDQ         $+256, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VBROADCASTSS (CX), Y2
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	ADDQ         $+8, CX
-	ADDQ         $+64, DX
-	DECQ         AX
+	ADDQ         $+8, DI
+	ADDQ         $+64, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS (CX), Y2
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS 8(CX), Y2
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 12(CX), Y2
+	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS 16(CX), Y2
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS 16(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 20(CX), Y2
+	VBROADCASTSS 20(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS 24(CX), Y2
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS 24(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 28(CX), Y2
+	VBROADCASTSS 28(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	ADDQ         $+32, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+32, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Y0
-	VMOVUPS      32(DX)(R8*4), Y1
-	VBROADCASTSS (CX), Y2
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VMOVUPS      32(AX)(R9*4), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	ADDQ         $+8, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+8, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ       cols+48(FP), AX
-	MOVQ       flags+56(FP), CX
-	LEAQ       (AX), DX
-	XORQ       BX, BX
-	TESTQ      DX, DX
-	CMOVQLT    BX, DX
-	MOVQ       $0x00000008, BX
-	CMPQ       DX, BX
-	CMOVQGT    BX, DX
-	LEAQ       lanes8<>+0(SB), BX
-	NEGQ       DX
-	VMOVUPS    32(BX)(DX*4), Y0
-	LEAQ       -8(AX), AX
-	XORQ       DX, DX
-	TESTQ      AX, AX
-	CMOVQLT    DX, AX
-	MOVQ       $0x00000008, DX
-	CMPQ       AX, DX
-	CMOVQGT    DX, AX
-	LEAQ       lanes8<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    32(DX)(AX*4), Y1
-	TESTQ      $0x00000001, CX
+	MOVQ       cols+48(FP), SI
+	MOVQ       flags+56(FP), DI
+	LEAQ       (SI), R8
+	XORQ       R9, R9
+	TESTQ      R8, R8
+	CMOVQLT    R9, R8
+	MOVQ       $0x00000008, R9
+	CMPQ       R8, R9
+	CMOVQGT    R9, R8
+	LEAQ       lanes8<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    32(R9)(R8*4), Y0
+	LEAQ       -8(SI), SI
+	XORQ       R8, R8
+	TESTQ      SI, SI
+	CMOVQLT    R8, SI
+	MOVQ       $0x00000008, R8
+	CMPQ       SI, R8
+	CMOVQGT    R8, SI
+	LEAQ       lanes8<>+0(SB), R8
+	NEGQ       SI
+	VMOVUPS    32(R8)(SI*4), Y1
+	TESTQ      $0x00000001, DI
 	JEQ        fresh
-	MOVQ       SI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y4, Y4
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y5, Y5
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y6, Y6
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y3, Y2, Y3
@@ -1660,42 +1712,49 @@ fresh:
 	VMAXPS Y6, Y2, Y6
 
 store:
-	MOVQ       SI, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	VMASKMOVPS Y4, Y1, 32(AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y5, Y0, (AX)
-	VMASKMOVPS Y6, Y1, 32(AX)
+	MOVQ       CX, SI
+	VMASKMOVPS Y3, Y0, (SI)
+	VMASKMOVPS Y4, Y1, 32(SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y5, Y0, (SI)
+	VMASKMOVPS Y6, Y1, 32(SI)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	DECQ       BX
+	JNE        panel
 	VZEROUPPER
 	RET
 
-// func tile3x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile3x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VMOVAPS      Y3, Y4
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VMOVAPS      Y5, Y6
-	VBROADCASTSS 8(R8), Y7
+	VBROADCASTSS 8(R9), Y7
 	VMOVAPS      Y7, Y8
 	JMP          begun
 
@@ -1708,212 +1767,212 @@ nobias:
 	VXORPS Y8, Y8, Y8
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   1024(DX)
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VBROADCASTSS (CX), Y2
+	PREFETCHT0   1024(AX)
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	PREFETCHT0   1088(DX)
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      96(DX), Y1
-	VBROADCASTSS 12(CX), Y2
+	PREFETCHT0   1088(AX)
+	VMOVUPS      64(AX), Y0
+	VMOVUPS      96(AX), Y1
+	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 16(CX), Y2
+	VBROADCASTSS 16(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 20(CX), Y2
+	VBROADCASTSS 20(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	PREFETCHT0   1152(DX)
-	VMOVUPS      128(DX), Y0
-	VMOVUPS      160(DX), Y1
-	VBROADCASTSS 24(CX), Y2
+	PREFETCHT0   1152(AX)
+	VMOVUPS      128(AX), Y0
+	VMOVUPS      160(AX), Y1
+	VBROADCASTSS 24(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 28(CX), Y2
+	VBROADCASTSS 28(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 32(CX), Y2
+	VBROADCASTSS 32(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	PREFETCHT0   1216(DX)
-	VMOVUPS      192(DX), Y0
-	VMOVUPS      224(DX), Y1
-	VBROADCASTSS 36(CX), Y2
+	PREFETCHT0   1216(AX)
+	VMOVUPS      192(AX), Y0
+	VMOVUPS      224(AX), Y1
+	VBROADCASTSS 36(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 40(CX), Y2
+	VBROADCASTSS 40(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 44(CX), Y2
+	VBROADCASTSS 44(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	ADDQ         $+48, CX
-	ADDQ         $+256, DX
-	DECQ         BX
+	ADDQ         $+48, DI
+	ADDQ         $+256, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VBROADCASTSS (CX), Y2
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	ADDQ         $+12, CX
-	ADDQ         $+64, DX
-	DECQ         AX
+	ADDQ         $+12, DI
+	ADDQ         $+64, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS (CX), Y2
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS 12(CX), Y2
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 16(CX), Y2
+	VBROADCASTSS 16(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 20(CX), Y2
+	VBROADCASTSS 20(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS 24(CX), Y2
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS 24(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 28(CX), Y2
+	VBROADCASTSS 28(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 32(CX), Y2
+	VBROADCASTSS 32(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS 36(CX), Y2
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS 36(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 40(CX), Y2
+	VBROADCASTSS 40(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 44(CX), Y2
+	VBROADCASTSS 44(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	ADDQ         $+48, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+48, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Y0
-	VMOVUPS      32(DX)(R8*4), Y1
-	VBROADCASTSS (CX), Y2
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VMOVUPS      32(AX)(R9*4), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	ADDQ         $+12, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+12, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ       cols+48(FP), AX
-	MOVQ       flags+56(FP), CX
-	LEAQ       (AX), DX
-	XORQ       BX, BX
-	TESTQ      DX, DX
-	CMOVQLT    BX, DX
-	MOVQ       $0x00000008, BX
-	CMPQ       DX, BX
-	CMOVQGT    BX, DX
-	LEAQ       lanes8<>+0(SB), BX
-	NEGQ       DX
-	VMOVUPS    32(BX)(DX*4), Y0
-	LEAQ       -8(AX), AX
-	XORQ       DX, DX
-	TESTQ      AX, AX
-	CMOVQLT    DX, AX
-	MOVQ       $0x00000008, DX
-	CMPQ       AX, DX
-	CMOVQGT    DX, AX
-	LEAQ       lanes8<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    32(DX)(AX*4), Y1
-	TESTQ      $0x00000001, CX
+	MOVQ       cols+48(FP), SI
+	MOVQ       flags+56(FP), DI
+	LEAQ       (SI), R8
+	XORQ       R9, R9
+	TESTQ      R8, R8
+	CMOVQLT    R9, R8
+	MOVQ       $0x00000008, R9
+	CMPQ       R8, R9
+	CMOVQGT    R9, R8
+	LEAQ       lanes8<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    32(R9)(R8*4), Y0
+	LEAQ       -8(SI), SI
+	XORQ       R8, R8
+	TESTQ      SI, SI
+	CMOVQLT    R8, SI
+	MOVQ       $0x00000008, R8
+	CMPQ       SI, R8
+	CMOVQGT    R8, SI
+	LEAQ       lanes8<>+0(SB), R8
+	NEGQ       SI
+	VMOVUPS    32(R8)(SI*4), Y1
+	TESTQ      $0x00000001, DI
 	JEQ        fresh
-	MOVQ       SI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y4, Y4
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y5, Y5
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y6, Y6
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y7, Y7
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y8, Y8
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y3, Y2, Y3
@@ -1924,50 +1983,57 @@ fresh:
 	VMAXPS Y8, Y2, Y8
 
 store:
-	MOVQ       SI, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	VMASKMOVPS Y4, Y1, 32(AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y5, Y0, (AX)
-	VMASKMOVPS Y6, Y1, 32(AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y7, Y0, (AX)
-	VMASKMOVPS Y8, Y1, 32(AX)
+	MOVQ       CX, SI
+	VMASKMOVPS Y3, Y0, (SI)
+	VMASKMOVPS Y4, Y1, 32(SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y5, Y0, (SI)
+	VMASKMOVPS Y6, Y1, 32(SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y7, Y0, (SI)
+	VMASKMOVPS Y8, Y1, 32(SI)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	DECQ       BX
+	JNE        panel
 	VZEROUPPER
 	RET
 
-// func tile4x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile4x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VMOVAPS      Y3, Y4
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VMOVAPS      Y5, Y6
-	VBROADCASTSS 8(R8), Y7
+	VBROADCASTSS 8(R9), Y7
 	VMOVAPS      Y7, Y8
-	VBROADCASTSS 12(R8), Y9
+	VBROADCASTSS 12(R9), Y9
 	VMOVAPS      Y9, Y10
 	JMP          begun
 
@@ -1982,247 +2048,247 @@ nobias:
 	VXORPS Y10, Y10, Y10
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   1024(DX)
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VBROADCASTSS (CX), Y2
+	PREFETCHT0   1024(AX)
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 12(CX), Y2
+	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	PREFETCHT0   1088(DX)
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      96(DX), Y1
-	VBROADCASTSS 16(CX), Y2
+	PREFETCHT0   1088(AX)
+	VMOVUPS      64(AX), Y0
+	VMOVUPS      96(AX), Y1
+	VBROADCASTSS 16(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 20(CX), Y2
+	VBROADCASTSS 20(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 24(CX), Y2
+	VBROADCASTSS 24(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 28(CX), Y2
+	VBROADCASTSS 28(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	PREFETCHT0   1152(DX)
-	VMOVUPS      128(DX), Y0
-	VMOVUPS      160(DX), Y1
-	VBROADCASTSS 32(CX), Y2
+	PREFETCHT0   1152(AX)
+	VMOVUPS      128(AX), Y0
+	VMOVUPS      160(AX), Y1
+	VBROADCASTSS 32(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 36(CX), Y2
+	VBROADCASTSS 36(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 40(CX), Y2
+	VBROADCASTSS 40(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 44(CX), Y2
+	VBROADCASTSS 44(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	PREFETCHT0   1216(DX)
-	VMOVUPS      192(DX), Y0
-	VMOVUPS      224(DX), Y1
-	VBROADCASTSS 48(CX), Y2
+	PREFETCHT0   1216(AX)
+	VMOVUPS      192(AX), Y0
+	VMOVUPS      224(AX), Y1
+	VBROADCASTSS 48(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 52(CX), Y2
+	VBROADCASTSS 52(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 56(CX), Y2
+	VBROADCASTSS 56(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 60(CX), Y2
+	VBROADCASTSS 60(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	ADDQ         $+64, CX
-	ADDQ         $+256, DX
-	DECQ         BX
+	ADDQ         $+64, DI
+	ADDQ         $+256, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VBROADCASTSS (CX), Y2
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 12(CX), Y2
+	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	ADDQ         $+16, CX
-	ADDQ         $+64, DX
-	DECQ         AX
+	ADDQ         $+16, DI
+	ADDQ         $+64, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS (CX), Y2
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 12(CX), Y2
+	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS 16(CX), Y2
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS 16(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 20(CX), Y2
+	VBROADCASTSS 20(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 24(CX), Y2
+	VBROADCASTSS 24(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 28(CX), Y2
+	VBROADCASTSS 28(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS 32(CX), Y2
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS 32(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 36(CX), Y2
+	VBROADCASTSS 36(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 40(CX), Y2
+	VBROADCASTSS 40(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 44(CX), Y2
+	VBROADCASTSS 44(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS 48(CX), Y2
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS 48(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 52(CX), Y2
+	VBROADCASTSS 52(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 56(CX), Y2
+	VBROADCASTSS 56(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 60(CX), Y2
+	VBROADCASTSS 60(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	ADDQ         $+64, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+64, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Y0
-	VMOVUPS      32(DX)(R8*4), Y1
-	VBROADCASTSS (CX), Y2
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VMOVUPS      32(AX)(R9*4), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 12(CX), Y2
+	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	ADDQ         $+16, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+16, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ       cols+48(FP), AX
-	MOVQ       flags+56(FP), CX
-	LEAQ       (AX), DX
-	XORQ       BX, BX
-	TESTQ      DX, DX
-	CMOVQLT    BX, DX
-	MOVQ       $0x00000008, BX
-	CMPQ       DX, BX
-	CMOVQGT    BX, DX
-	LEAQ       lanes8<>+0(SB), BX
-	NEGQ       DX
-	VMOVUPS    32(BX)(DX*4), Y0
-	LEAQ       -8(AX), AX
-	XORQ       DX, DX
-	TESTQ      AX, AX
-	CMOVQLT    DX, AX
-	MOVQ       $0x00000008, DX
-	CMPQ       AX, DX
-	CMOVQGT    DX, AX
-	LEAQ       lanes8<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    32(DX)(AX*4), Y1
-	TESTQ      $0x00000001, CX
+	MOVQ       cols+48(FP), SI
+	MOVQ       flags+56(FP), DI
+	LEAQ       (SI), R8
+	XORQ       R9, R9
+	TESTQ      R8, R8
+	CMOVQLT    R9, R8
+	MOVQ       $0x00000008, R9
+	CMPQ       R8, R9
+	CMOVQGT    R9, R8
+	LEAQ       lanes8<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    32(R9)(R8*4), Y0
+	LEAQ       -8(SI), SI
+	XORQ       R8, R8
+	TESTQ      SI, SI
+	CMOVQLT    R8, SI
+	MOVQ       $0x00000008, R8
+	CMPQ       SI, R8
+	CMOVQGT    R8, SI
+	LEAQ       lanes8<>+0(SB), R8
+	NEGQ       SI
+	VMOVUPS    32(R8)(SI*4), Y1
+	TESTQ      $0x00000001, DI
 	JEQ        fresh
-	MOVQ       SI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y4, Y4
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y5, Y5
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y6, Y6
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y7, Y7
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y8, Y8
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y9, Y9
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y10, Y10
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y3, Y2, Y3
@@ -2235,58 +2301,65 @@ fresh:
 	VMAXPS Y10, Y2, Y10
 
 store:
-	MOVQ       SI, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	VMASKMOVPS Y4, Y1, 32(AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y5, Y0, (AX)
-	VMASKMOVPS Y6, Y1, 32(AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y7, Y0, (AX)
-	VMASKMOVPS Y8, Y1, 32(AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y9, Y0, (AX)
-	VMASKMOVPS Y10, Y1, 32(AX)
+	MOVQ       CX, SI
+	VMASKMOVPS Y3, Y0, (SI)
+	VMASKMOVPS Y4, Y1, 32(SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y5, Y0, (SI)
+	VMASKMOVPS Y6, Y1, 32(SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y7, Y0, (SI)
+	VMASKMOVPS Y8, Y1, 32(SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y9, Y0, (SI)
+	VMASKMOVPS Y10, Y1, 32(SI)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	DECQ       BX
+	JNE        panel
 	VZEROUPPER
 	RET
 
-// func tile5x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile5x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VMOVAPS      Y3, Y4
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VMOVAPS      Y5, Y6
-	VBROADCASTSS 8(R8), Y7
+	VBROADCASTSS 8(R9), Y7
 	VMOVAPS      Y7, Y8
-	VBROADCASTSS 12(R8), Y9
+	VBROADCASTSS 12(R9), Y9
 	VMOVAPS      Y9, Y10
-	VBROADCASTSS 16(R8), Y11
+	VBROADCASTSS 16(R9), Y11
 	VMOVAPS      Y11, Y12
 	JMP          begun
 
@@ -2303,282 +2376,282 @@ nobias:
 	VXORPS Y12, Y12, Y12
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   1024(DX)
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VBROADCASTSS (CX), Y2
+	PREFETCHT0   1024(AX)
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 12(CX), Y2
+	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 16(CX), Y2
+	VBROADCASTSS 16(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	PREFETCHT0   1088(DX)
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      96(DX), Y1
-	VBROADCASTSS 20(CX), Y2
+	PREFETCHT0   1088(AX)
+	VMOVUPS      64(AX), Y0
+	VMOVUPS      96(AX), Y1
+	VBROADCASTSS 20(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 24(CX), Y2
+	VBROADCASTSS 24(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 28(CX), Y2
+	VBROADCASTSS 28(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 32(CX), Y2
+	VBROADCASTSS 32(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 36(CX), Y2
+	VBROADCASTSS 36(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	PREFETCHT0   1152(DX)
-	VMOVUPS      128(DX), Y0
-	VMOVUPS      160(DX), Y1
-	VBROADCASTSS 40(CX), Y2
+	PREFETCHT0   1152(AX)
+	VMOVUPS      128(AX), Y0
+	VMOVUPS      160(AX), Y1
+	VBROADCASTSS 40(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 44(CX), Y2
+	VBROADCASTSS 44(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 48(CX), Y2
+	VBROADCASTSS 48(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 52(CX), Y2
+	VBROADCASTSS 52(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 56(CX), Y2
+	VBROADCASTSS 56(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	PREFETCHT0   1216(DX)
-	VMOVUPS      192(DX), Y0
-	VMOVUPS      224(DX), Y1
-	VBROADCASTSS 60(CX), Y2
+	PREFETCHT0   1216(AX)
+	VMOVUPS      192(AX), Y0
+	VMOVUPS      224(AX), Y1
+	VBROADCASTSS 60(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 64(CX), Y2
+	VBROADCASTSS 64(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 68(CX), Y2
+	VBROADCASTSS 68(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 72(CX), Y2
+	VBROADCASTSS 72(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 76(CX), Y2
+	VBROADCASTSS 76(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	ADDQ         $+80, CX
-	ADDQ         $+256, DX
-	DECQ         BX
+	ADDQ         $+80, DI
+	ADDQ         $+256, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VBROADCASTSS (CX), Y2
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 12(CX), Y2
+	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 16(CX), Y2
+	VBROADCASTSS 16(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	ADDQ         $+20, CX
-	ADDQ         $+64, DX
-	DECQ         AX
+	ADDQ         $+20, DI
+	ADDQ         $+64, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS (CX), Y2
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 12(CX), Y2
+	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 16(CX), Y2
+	VBROADCASTSS 16(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS 20(CX), Y2
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS 20(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 24(CX), Y2
+	VBROADCASTSS 24(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 28(CX), Y2
+	VBROADCASTSS 28(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 32(CX), Y2
+	VBROADCASTSS 32(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 36(CX), Y2
+	VBROADCASTSS 36(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS 40(CX), Y2
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS 40(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 44(CX), Y2
+	VBROADCASTSS 44(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 48(CX), Y2
+	VBROADCASTSS 48(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 52(CX), Y2
+	VBROADCASTSS 52(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 56(CX), Y2
+	VBROADCASTSS 56(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS 60(CX), Y2
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS 60(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 64(CX), Y2
+	VBROADCASTSS 64(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 68(CX), Y2
+	VBROADCASTSS 68(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 72(CX), Y2
+	VBROADCASTSS 72(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 76(CX), Y2
+	VBROADCASTSS 76(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	ADDQ         $+80, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+80, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Y0
-	VMOVUPS      32(DX)(R8*4), Y1
-	VBROADCASTSS (CX), Y2
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VMOVUPS      32(AX)(R9*4), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 12(CX), Y2
+	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 16(CX), Y2
+	VBROADCASTSS 16(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	ADDQ         $+20, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+20, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ       cols+48(FP), AX
-	MOVQ       flags+56(FP), CX
-	LEAQ       (AX), DX
-	XORQ       BX, BX
-	TESTQ      DX, DX
-	CMOVQLT    BX, DX
-	MOVQ       $0x00000008, BX
-	CMPQ       DX, BX
-	CMOVQGT    BX, DX
-	LEAQ       lanes8<>+0(SB), BX
-	NEGQ       DX
-	VMOVUPS    32(BX)(DX*4), Y0
-	LEAQ       -8(AX), AX
-	XORQ       DX, DX
-	TESTQ      AX, AX
-	CMOVQLT    DX, AX
-	MOVQ       $0x00000008, DX
-	CMPQ       AX, DX
-	CMOVQGT    DX, AX
-	LEAQ       lanes8<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    32(DX)(AX*4), Y1
-	TESTQ      $0x00000001, CX
+	MOVQ       cols+48(FP), SI
+	MOVQ       flags+56(FP), DI
+	LEAQ       (SI), R8
+	XORQ       R9, R9
+	TESTQ      R8, R8
+	CMOVQLT    R9, R8
+	MOVQ       $0x00000008, R9
+	CMPQ       R8, R9
+	CMOVQGT    R9, R8
+	LEAQ       lanes8<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    32(R9)(R8*4), Y0
+	LEAQ       -8(SI), SI
+	XORQ       R8, R8
+	TESTQ      SI, SI
+	CMOVQLT    R8, SI
+	MOVQ       $0x00000008, R8
+	CMPQ       SI, R8
+	CMOVQGT    R8, SI
+	LEAQ       lanes8<>+0(SB), R8
+	NEGQ       SI
+	VMOVUPS    32(R8)(SI*4), Y1
+	TESTQ      $0x00000001, DI
 	JEQ        fresh
-	MOVQ       SI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y4, Y4
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y5, Y5
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y6, Y6
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y7, Y7
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y8, Y8
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y9, Y9
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y10, Y10
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y11, Y11
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y12, Y12
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y3, Y2, Y3
@@ -2593,66 +2666,73 @@ fresh:
 	VMAXPS Y12, Y2, Y12
 
 store:
-	MOVQ       SI, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	VMASKMOVPS Y4, Y1, 32(AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y5, Y0, (AX)
-	VMASKMOVPS Y6, Y1, 32(AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y7, Y0, (AX)
-	VMASKMOVPS Y8, Y1, 32(AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y9, Y0, (AX)
-	VMASKMOVPS Y10, Y1, 32(AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y11, Y0, (AX)
-	VMASKMOVPS Y12, Y1, 32(AX)
+	MOVQ       CX, SI
+	VMASKMOVPS Y3, Y0, (SI)
+	VMASKMOVPS Y4, Y1, 32(SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y5, Y0, (SI)
+	VMASKMOVPS Y6, Y1, 32(SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y7, Y0, (SI)
+	VMASKMOVPS Y8, Y1, 32(SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y9, Y0, (SI)
+	VMASKMOVPS Y10, Y1, 32(SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y11, Y0, (SI)
+	VMASKMOVPS Y12, Y1, 32(SI)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	DECQ       BX
+	JNE        panel
 	VZEROUPPER
 	RET
 
-// func tile6x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile6x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   32(R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VMOVAPS      Y3, Y4
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VMOVAPS      Y5, Y6
-	VBROADCASTSS 8(R8), Y7
+	VBROADCASTSS 8(R9), Y7
 	VMOVAPS      Y7, Y8
-	VBROADCASTSS 12(R8), Y9
+	VBROADCASTSS 12(R9), Y9
 	VMOVAPS      Y9, Y10
-	VBROADCASTSS 16(R8), Y11
+	VBROADCASTSS 16(R9), Y11
 	VMOVAPS      Y11, Y12
-	VBROADCASTSS 20(R8), Y13
+	VBROADCASTSS 20(R9), Y13
 	VMOVAPS      Y13, Y14
 	JMP          begun
 
@@ -2671,317 +2751,317 @@ nobias:
 	VXORPS Y14, Y14, Y14
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   1024(DX)
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VBROADCASTSS (CX), Y2
+	PREFETCHT0   1024(AX)
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 12(CX), Y2
+	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 16(CX), Y2
+	VBROADCASTSS 16(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS 20(CX), Y2
+	VBROADCASTSS 20(DI), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
-	PREFETCHT0   1088(DX)
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      96(DX), Y1
-	VBROADCASTSS 24(CX), Y2
+	PREFETCHT0   1088(AX)
+	VMOVUPS      64(AX), Y0
+	VMOVUPS      96(AX), Y1
+	VBROADCASTSS 24(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 28(CX), Y2
+	VBROADCASTSS 28(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 32(CX), Y2
+	VBROADCASTSS 32(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 36(CX), Y2
+	VBROADCASTSS 36(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 40(CX), Y2
+	VBROADCASTSS 40(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS 44(CX), Y2
+	VBROADCASTSS 44(DI), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
-	PREFETCHT0   1152(DX)
-	VMOVUPS      128(DX), Y0
-	VMOVUPS      160(DX), Y1
-	VBROADCASTSS 48(CX), Y2
+	PREFETCHT0   1152(AX)
+	VMOVUPS      128(AX), Y0
+	VMOVUPS      160(AX), Y1
+	VBROADCASTSS 48(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 52(CX), Y2
+	VBROADCASTSS 52(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 56(CX), Y2
+	VBROADCASTSS 56(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 60(CX), Y2
+	VBROADCASTSS 60(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 64(CX), Y2
+	VBROADCASTSS 64(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS 68(CX), Y2
+	VBROADCASTSS 68(DI), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
-	PREFETCHT0   1216(DX)
-	VMOVUPS      192(DX), Y0
-	VMOVUPS      224(DX), Y1
-	VBROADCASTSS 72(CX), Y2
+	PREFETCHT0   1216(AX)
+	VMOVUPS      192(AX), Y0
+	VMOVUPS      224(AX), Y1
+	VBROADCASTSS 72(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 76(CX), Y2
+	VBROADCASTSS 76(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 80(CX), Y2
+	VBROADCASTSS 80(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 84(CX), Y2
+	VBROADCASTSS 84(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 88(CX), Y2
+	VBROADCASTSS 88(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS 92(CX), Y2
+	VBROADCASTSS 92(DI), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
-	ADDQ         $+96, CX
-	ADDQ         $+256, DX
-	DECQ         BX
+	ADDQ         $+96, DI
+	ADDQ         $+256, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VBROADCASTSS (CX), Y2
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 12(CX), Y2
+	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 16(CX), Y2
+	VBROADCASTSS 16(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS 20(CX), Y2
+	VBROADCASTSS 20(DI), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
-	ADDQ         $+24, CX
-	ADDQ         $+64, DX
-	DECQ         AX
+	ADDQ         $+24, DI
+	ADDQ         $+64, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS (CX), Y2
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 12(CX), Y2
+	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 16(CX), Y2
+	VBROADCASTSS 16(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS 20(CX), Y2
+	VBROADCASTSS 20(DI), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS 24(CX), Y2
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS 24(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 28(CX), Y2
+	VBROADCASTSS 28(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 32(CX), Y2
+	VBROADCASTSS 32(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 36(CX), Y2
+	VBROADCASTSS 36(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 40(CX), Y2
+	VBROADCASTSS 40(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS 44(CX), Y2
+	VBROADCASTSS 44(DI), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS 48(CX), Y2
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS 48(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 52(CX), Y2
+	VBROADCASTSS 52(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 56(CX), Y2
+	VBROADCASTSS 56(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 60(CX), Y2
+	VBROADCASTSS 60(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 64(CX), Y2
+	VBROADCASTSS 64(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS 68(CX), Y2
+	VBROADCASTSS 68(DI), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Y0
-	VMOVUPS      32(DX)(R9*4), Y1
-	VBROADCASTSS 72(CX), Y2
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS 72(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 76(CX), Y2
+	VBROADCASTSS 76(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 80(CX), Y2
+	VBROADCASTSS 80(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 84(CX), Y2
+	VBROADCASTSS 84(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 88(CX), Y2
+	VBROADCASTSS 88(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS 92(CX), Y2
+	VBROADCASTSS 92(DI), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
-	ADDQ         $+96, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+96, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Y0
-	VMOVUPS      32(DX)(R8*4), Y1
-	VBROADCASTSS (CX), Y2
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VMOVUPS      32(AX)(R9*4), Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS 12(CX), Y2
+	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS 16(CX), Y2
+	VBROADCASTSS 16(DI), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS 20(CX), Y2
+	VBROADCASTSS 20(DI), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
-	ADDQ         $+24, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+24, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ       cols+48(FP), AX
-	MOVQ       flags+56(FP), CX
-	LEAQ       (AX), DX
-	XORQ       BX, BX
-	TESTQ      DX, DX
-	CMOVQLT    BX, DX
-	MOVQ       $0x00000008, BX
-	CMPQ       DX, BX
-	CMOVQGT    BX, DX
-	LEAQ       lanes8<>+0(SB), BX
-	NEGQ       DX
-	VMOVUPS    32(BX)(DX*4), Y0
-	LEAQ       -8(AX), AX
-	XORQ       DX, DX
-	TESTQ      AX, AX
-	CMOVQLT    DX, AX
-	MOVQ       $0x00000008, DX
-	CMPQ       AX, DX
-	CMOVQGT    DX, AX
-	LEAQ       lanes8<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    32(DX)(AX*4), Y1
-	TESTQ      $0x00000001, CX
+	MOVQ       cols+48(FP), SI
+	MOVQ       flags+56(FP), DI
+	LEAQ       (SI), R8
+	XORQ       R9, R9
+	TESTQ      R8, R8
+	CMOVQLT    R9, R8
+	MOVQ       $0x00000008, R9
+	CMPQ       R8, R9
+	CMOVQGT    R9, R8
+	LEAQ       lanes8<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    32(R9)(R8*4), Y0
+	LEAQ       -8(SI), SI
+	XORQ       R8, R8
+	TESTQ      SI, SI
+	CMOVQLT    R8, SI
+	MOVQ       $0x00000008, R8
+	CMPQ       SI, R8
+	CMOVQGT    R8, SI
+	LEAQ       lanes8<>+0(SB), R8
+	NEGQ       SI
+	VMOVUPS    32(R8)(SI*4), Y1
+	TESTQ      $0x00000001, DI
 	JEQ        fresh
-	MOVQ       SI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y4, Y4
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y5, Y5
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y6, Y6
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y7, Y7
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y8, Y8
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y9, Y9
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y10, Y10
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y11, Y11
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y12, Y12
-	ADDQ       DI, AX
-	VMASKMOVPS (AX), Y0, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y13, Y13
-	VMASKMOVPS 32(AX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y14, Y14
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y3, Y2, Y3
@@ -2998,24 +3078,28 @@ fresh:
 	VMAXPS Y14, Y2, Y14
 
 store:
-	MOVQ       SI, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	VMASKMOVPS Y4, Y1, 32(AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y5, Y0, (AX)
-	VMASKMOVPS Y6, Y1, 32(AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y7, Y0, (AX)
-	VMASKMOVPS Y8, Y1, 32(AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y9, Y0, (AX)
-	VMASKMOVPS Y10, Y1, 32(AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y11, Y0, (AX)
-	VMASKMOVPS Y12, Y1, 32(AX)
-	ADDQ       DI, AX
-	VMASKMOVPS Y13, Y0, (AX)
-	VMASKMOVPS Y14, Y1, 32(AX)
+	MOVQ       CX, SI
+	VMASKMOVPS Y3, Y0, (SI)
+	VMASKMOVPS Y4, Y1, 32(SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y5, Y0, (SI)
+	VMASKMOVPS Y6, Y1, 32(SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y7, Y0, (SI)
+	VMASKMOVPS Y8, Y1, 32(SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y9, Y0, (SI)
+	VMASKMOVPS Y10, Y1, 32(SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y11, Y0, (SI)
+	VMASKMOVPS Y12, Y1, 32(SI)
+	ADDQ       DX, SI
+	VMASKMOVPS Y13, Y0, (SI)
+	VMASKMOVPS Y14, Y1, 32(SI)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	DECQ       BX
+	JNE        panel
 	VZEROUPPER
 	RET
 
@@ -4227,151 +4311,161 @@ done:
 	VZEROUPPER
 	RET
 
-// func tile1x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile1x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, DI
-	PREFETCHT0   (DI)
-	MOVQ         bias+64(FP), DI
-	TESTQ        DI, DI
+TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), DX
+	MOVQ         a+8(FP), SI
+	MOVQ         offsets+24(FP), DI
+	MOVQ         CX, R8
+	PREFETCHT0   (R8)
+	MOVQ         bias+64(FP), R8
+	TESTQ        R8, R8
 	JEQ          nobias
-	VBROADCASTSS (DI), Z1
+	VBROADCASTSS (R8), Z1
 	JMP          begun
 
 nobias:
 	VXORPS Z1, Z1, Z1
 
 begun:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  DX, DI
+	SHRQ  $0x02, DI
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0       1024(DX)
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	PREFETCHT0       1088(DX)
-	VMOVUPS          64(DX), Z0
-	VFMADD231PS.BCST 4(CX), Z0, Z1
-	PREFETCHT0       1152(DX)
-	VMOVUPS          128(DX), Z0
-	VFMADD231PS.BCST 8(CX), Z0, Z1
-	PREFETCHT0       1216(DX)
-	VMOVUPS          192(DX), Z0
-	VFMADD231PS.BCST 12(CX), Z0, Z1
-	ADDQ             $+16, CX
-	ADDQ             $+256, DX
-	DECQ             BX
-	JNE              packedloop
-
-packedrest:
-	ANDQ $0x03, AX
-	JEQ  end
-
-packedsingle:
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	ADDQ             $+4, CX
-	ADDQ             $+64, DX
-	DECQ             AX
-	JNE              packedsingle
-	JMP              end
-
-gathered:
-	MOVQ AX, DI
-	SHRQ $0x02, DI
-	JEQ  offsetrest
-
-offsetloop:
-	MOVLQSX          (BX), R8
-	VMOVUPS          (DX)(R8*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	MOVLQSX          4(BX), R8
-	VMOVUPS          (DX)(R8*4), Z0
-	VFMADD231PS.BCST 4(CX), Z0, Z1
-	MOVLQSX          8(BX), R8
-	VMOVUPS          (DX)(R8*4), Z0
-	VFMADD231PS.BCST 8(CX), Z0, Z1
-	MOVLQSX          12(BX), R8
-	VMOVUPS          (DX)(R8*4), Z0
-	VFMADD231PS.BCST 12(CX), Z0, Z1
-	ADDQ             $+16, CX
-	ADDQ             $+16, BX
+	PREFETCHT0       1024(AX)
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (SI), Z0, Z1
+	PREFETCHT0       1088(AX)
+	VMOVUPS          64(AX), Z0
+	VFMADD231PS.BCST 4(SI), Z0, Z1
+	PREFETCHT0       1152(AX)
+	VMOVUPS          128(AX), Z0
+	VFMADD231PS.BCST 8(SI), Z0, Z1
+	PREFETCHT0       1216(AX)
+	VMOVUPS          192(AX), Z0
+	VFMADD231PS.BCST 12(SI), Z0, Z1
+	ADDQ             $+16, SI
+	ADDQ             $+256, AX
 	DECQ             DI
+	JNE              packedloop
+
+packedrest:
+	ANDQ $0x03, DX
+	JEQ  end
+
+packedsingle:
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (SI), Z0, Z1
+	ADDQ             $+4, SI
+	ADDQ             $+64, AX
+	DECQ             DX
+	JNE              packedsingle
+	JMP              end
+
+gathered:
+	MOVQ DX, R8
+	SHRQ $0x02, R8
+	JEQ  offsetrest
+
+offsetloop:
+	MOVLQSX          (DI), R9
+	VMOVUPS          (AX)(R9*4), Z0
+	VFMADD231PS.BCST (SI), Z0, Z1
+	MOVLQSX          4(DI), R9
+	VMOVUPS          (AX)(R9*4), Z0
+	VFMADD231PS.BCST 4(SI), Z0, Z1
+	MOVLQSX          8(DI), R9
+	VMOVUPS          (AX)(R9*4), Z0
+	VFMADD231PS.BCST 8(SI), Z0, Z1
+	MOVLQSX          12(DI), R9
+	VMOVUPS          (AX)(R9*4), Z0
+	VFMADD231PS.BCST 12(SI), Z0, Z1
+	ADDQ             $+16, SI
+	ADDQ             $+16, DI
+	DECQ             R8
 	JNE              offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, DX
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX          (BX), DI
-	VMOVUPS          (DX)(DI*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	ADDQ             $+4, CX
-	ADDQ             $+4, BX
-	DECQ             AX
+	MOVLQSX          (DI), R8
+	VMOVUPS          (AX)(R8*4), Z0
+	VFMADD231PS.BCST (SI), Z0, Z1
+	ADDQ             $+4, SI
+	ADDQ             $+4, DI
+	DECQ             DX
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K1
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), DX
+	MOVQ      flags+56(FP), SI
+	LEAQ      (DX), DX
+	XORQ      DI, DI
+	TESTQ     DX, DX
+	CMOVQLT   DI, DX
+	MOVQ      $0x00000010, DI
+	CMPQ      DX, DI
+	CMOVQGT   DI, DX
+	MOVQ      $-1, DI
+	BZHIQ     DX, DI, DI
+	KMOVW     DI, K1
+	TESTQ     $0x00000001, SI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z0, Z1, Z1
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, SI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
+	MOVQ    CX, DX
+	VMOVUPS Z1, K1, (DX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile2x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile2x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z1
-	VBROADCASTSS 4(R8), Z2
+	VBROADCASTSS (R9), Z1
+	VBROADCASTSS 4(R9), Z2
 	JMP          begun
 
 nobias:
@@ -4379,148 +4473,155 @@ nobias:
 	VXORPS Z2, Z2, Z2
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0       1024(DX)
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	PREFETCHT0       1088(DX)
-	VMOVUPS          64(DX), Z0
-	VFMADD231PS.BCST 8(CX), Z0, Z1
-	VFMADD231PS.BCST 12(CX), Z0, Z2
-	PREFETCHT0       1152(DX)
-	VMOVUPS          128(DX), Z0
-	VFMADD231PS.BCST 16(CX), Z0, Z1
-	VFMADD231PS.BCST 20(CX), Z0, Z2
-	PREFETCHT0       1216(DX)
-	VMOVUPS          192(DX), Z0
-	VFMADD231PS.BCST 24(CX), Z0, Z1
-	VFMADD231PS.BCST 28(CX), Z0, Z2
-	ADDQ             $+32, CX
-	ADDQ             $+256, DX
-	DECQ             BX
+	PREFETCHT0       1024(AX)
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	PREFETCHT0       1088(AX)
+	VMOVUPS          64(AX), Z0
+	VFMADD231PS.BCST 8(DI), Z0, Z1
+	VFMADD231PS.BCST 12(DI), Z0, Z2
+	PREFETCHT0       1152(AX)
+	VMOVUPS          128(AX), Z0
+	VFMADD231PS.BCST 16(DI), Z0, Z1
+	VFMADD231PS.BCST 20(DI), Z0, Z2
+	PREFETCHT0       1216(AX)
+	VMOVUPS          192(AX), Z0
+	VFMADD231PS.BCST 24(DI), Z0, Z1
+	VFMADD231PS.BCST 28(DI), Z0, Z2
+	ADDQ             $+32, DI
+	ADDQ             $+256, AX
+	DECQ             R8
 	JNE              packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	ADDQ             $+8, CX
-	ADDQ             $+64, DX
-	DECQ             AX
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	ADDQ             $+8, DI
+	ADDQ             $+64, AX
+	DECQ             SI
 	JNE              packedsingle
 	JMP              end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX          (BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	MOVLQSX          4(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 8(CX), Z0, Z1
-	VFMADD231PS.BCST 12(CX), Z0, Z2
-	MOVLQSX          8(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 16(CX), Z0, Z1
-	VFMADD231PS.BCST 20(CX), Z0, Z2
-	MOVLQSX          12(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 24(CX), Z0, Z1
-	VFMADD231PS.BCST 28(CX), Z0, Z2
-	ADDQ             $+32, CX
-	ADDQ             $+16, BX
-	DECQ             R8
+	MOVLQSX          (R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	MOVLQSX          4(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 8(DI), Z0, Z1
+	VFMADD231PS.BCST 12(DI), Z0, Z2
+	MOVLQSX          8(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 16(DI), Z0, Z1
+	VFMADD231PS.BCST 20(DI), Z0, Z2
+	MOVLQSX          12(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 24(DI), Z0, Z1
+	VFMADD231PS.BCST 28(DI), Z0, Z2
+	ADDQ             $+32, DI
+	ADDQ             $+16, R8
+	DECQ             R9
 	JNE              offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX          (BX), R8
-	VMOVUPS          (DX)(R8*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	ADDQ             $+8, CX
-	ADDQ             $+4, BX
-	DECQ             AX
+	MOVLQSX          (R8), R9
+	VMOVUPS          (AX)(R9*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	ADDQ             $+8, DI
+	ADDQ             $+4, R8
+	DECQ             SI
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K1
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z2, Z2
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
 	VMAXPS Z2, Z0, Z2
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z2, K1, (AX)
+	MOVQ    CX, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile3x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile3x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z1
-	VBROADCASTSS 4(R8), Z2
-	VBROADCASTSS 8(R8), Z3
+	VBROADCASTSS (R9), Z1
+	VBROADCASTSS 4(R9), Z2
+	VBROADCASTSS 8(R9), Z3
 	JMP          begun
 
 nobias:
@@ -4529,126 +4630,126 @@ nobias:
 	VXORPS Z3, Z3, Z3
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0       1024(DX)
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	PREFETCHT0       1088(DX)
-	VMOVUPS          64(DX), Z0
-	VFMADD231PS.BCST 12(CX), Z0, Z1
-	VFMADD231PS.BCST 16(CX), Z0, Z2
-	VFMADD231PS.BCST 20(CX), Z0, Z3
-	PREFETCHT0       1152(DX)
-	VMOVUPS          128(DX), Z0
-	VFMADD231PS.BCST 24(CX), Z0, Z1
-	VFMADD231PS.BCST 28(CX), Z0, Z2
-	VFMADD231PS.BCST 32(CX), Z0, Z3
-	PREFETCHT0       1216(DX)
-	VMOVUPS          192(DX), Z0
-	VFMADD231PS.BCST 36(CX), Z0, Z1
-	VFMADD231PS.BCST 40(CX), Z0, Z2
-	VFMADD231PS.BCST 44(CX), Z0, Z3
-	ADDQ             $+48, CX
-	ADDQ             $+256, DX
-	DECQ             BX
+	PREFETCHT0       1024(AX)
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	PREFETCHT0       1088(AX)
+	VMOVUPS          64(AX), Z0
+	VFMADD231PS.BCST 12(DI), Z0, Z1
+	VFMADD231PS.BCST 16(DI), Z0, Z2
+	VFMADD231PS.BCST 20(DI), Z0, Z3
+	PREFETCHT0       1152(AX)
+	VMOVUPS          128(AX), Z0
+	VFMADD231PS.BCST 24(DI), Z0, Z1
+	VFMADD231PS.BCST 28(DI), Z0, Z2
+	VFMADD231PS.BCST 32(DI), Z0, Z3
+	PREFETCHT0       1216(AX)
+	VMOVUPS          192(AX), Z0
+	VFMADD231PS.BCST 36(DI), Z0, Z1
+	VFMADD231PS.BCST 40(DI), Z0, Z2
+	VFMADD231PS.BCST 44(DI), Z0, Z3
+	ADDQ             $+48, DI
+	ADDQ             $+256, AX
+	DECQ             R8
 	JNE              packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	ADDQ             $+12, CX
-	ADDQ             $+64, DX
-	DECQ             AX
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	ADDQ             $+12, DI
+	ADDQ             $+64, AX
+	DECQ             SI
 	JNE              packedsingle
 	JMP              end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX          (BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	MOVLQSX          4(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 12(CX), Z0, Z1
-	VFMADD231PS.BCST 16(CX), Z0, Z2
-	VFMADD231PS.BCST 20(CX), Z0, Z3
-	MOVLQSX          8(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 24(CX), Z0, Z1
-	VFMADD231PS.BCST 28(CX), Z0, Z2
-	VFMADD231PS.BCST 32(CX), Z0, Z3
-	MOVLQSX          12(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 36(CX), Z0, Z1
-	VFMADD231PS.BCST 40(CX), Z0, Z2
-	VFMADD231PS.BCST 44(CX), Z0, Z3
-	ADDQ             $+48, CX
-	ADDQ             $+16, BX
-	DECQ             R8
+	MOVLQSX          (R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	MOVLQSX          4(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 12(DI), Z0, Z1
+	VFMADD231PS.BCST 16(DI), Z0, Z2
+	VFMADD231PS.BCST 20(DI), Z0, Z3
+	MOVLQSX          8(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 24(DI), Z0, Z1
+	VFMADD231PS.BCST 28(DI), Z0, Z2
+	VFMADD231PS.BCST 32(DI), Z0, Z3
+	MOVLQSX          12(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 36(DI), Z0, Z1
+	VFMADD231PS.BCST 40(DI), Z0, Z2
+	VFMADD231PS.BCST 44(DI), Z0, Z3
+	ADDQ             $+48, DI
+	ADDQ             $+16, R8
+	DECQ             R9
 	JNE              offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX          (BX), R8
-	VMOVUPS          (DX)(R8*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	ADDQ             $+12, CX
-	ADDQ             $+4, BX
-	DECQ             AX
+	MOVLQSX          (R8), R9
+	VMOVUPS          (AX)(R9*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	ADDQ             $+12, DI
+	ADDQ             $+4, R8
+	DECQ             SI
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K1
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
@@ -4656,40 +4757,47 @@ fresh:
 	VMAXPS Z3, Z0, Z3
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z3, K1, (AX)
+	MOVQ    CX, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, K1, (SI)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile4x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile4x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z1
-	VBROADCASTSS 4(R8), Z2
-	VBROADCASTSS 8(R8), Z3
-	VBROADCASTSS 12(R8), Z4
+	VBROADCASTSS (R9), Z1
+	VBROADCASTSS 4(R9), Z2
+	VBROADCASTSS 8(R9), Z3
+	VBROADCASTSS 12(R9), Z4
 	JMP          begun
 
 nobias:
@@ -4699,139 +4807,139 @@ nobias:
 	VXORPS Z4, Z4, Z4
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0       1024(DX)
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	PREFETCHT0       1088(DX)
-	VMOVUPS          64(DX), Z0
-	VFMADD231PS.BCST 16(CX), Z0, Z1
-	VFMADD231PS.BCST 20(CX), Z0, Z2
-	VFMADD231PS.BCST 24(CX), Z0, Z3
-	VFMADD231PS.BCST 28(CX), Z0, Z4
-	PREFETCHT0       1152(DX)
-	VMOVUPS          128(DX), Z0
-	VFMADD231PS.BCST 32(CX), Z0, Z1
-	VFMADD231PS.BCST 36(CX), Z0, Z2
-	VFMADD231PS.BCST 40(CX), Z0, Z3
-	VFMADD231PS.BCST 44(CX), Z0, Z4
-	PREFETCHT0       1216(DX)
-	VMOVUPS          192(DX), Z0
-	VFMADD231PS.BCST 48(CX), Z0, Z1
-	VFMADD231PS.BCST 52(CX), Z0, Z2
-	VFMADD231PS.BCST 56(CX), Z0, Z3
-	VFMADD231PS.BCST 60(CX), Z0, Z4
-	ADDQ             $+64, CX
-	ADDQ             $+256, DX
-	DECQ             BX
+	PREFETCHT0       1024(AX)
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	PREFETCHT0       1088(AX)
+	VMOVUPS          64(AX), Z0
+	VFMADD231PS.BCST 16(DI), Z0, Z1
+	VFMADD231PS.BCST 20(DI), Z0, Z2
+	VFMADD231PS.BCST 24(DI), Z0, Z3
+	VFMADD231PS.BCST 28(DI), Z0, Z4
+	PREFETCHT0       1152(AX)
+	VMOVUPS          128(AX), Z0
+	VFMADD231PS.BCST 32(DI), Z0, Z1
+	VFMADD231PS.BCST 36(DI), Z0, Z2
+	VFMADD231PS.BCST 40(DI), Z0, Z3
+	VFMADD231PS.BCST 44(DI), Z0, Z4
+	PREFETCHT0       1216(AX)
+	VMOVUPS          192(AX), Z0
+	VFMADD231PS.BCST 48(DI), Z0, Z1
+	VFMADD231PS.BCST 52(DI), Z0, Z2
+	VFMADD231PS.BCST 56(DI), Z0, Z3
+	VFMADD231PS.BCST 60(DI), Z0, Z4
+	ADDQ             $+64, DI
+	ADDQ             $+256, AX
+	DECQ             R8
 	JNE              packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	ADDQ             $+16, CX
-	ADDQ             $+64, DX
-	DECQ             AX
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	ADDQ             $+16, DI
+	ADDQ             $+64, AX
+	DECQ             SI
 	JNE              packedsingle
 	JMP              end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX          (BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	MOVLQSX          4(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 16(CX), Z0, Z1
-	VFMADD231PS.BCST 20(CX), Z0, Z2
-	VFMADD231PS.BCST 24(CX), Z0, Z3
-	VFMADD231PS.BCST 28(CX), Z0, Z4
-	MOVLQSX          8(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 32(CX), Z0, Z1
-	VFMADD231PS.BCST 36(CX), Z0, Z2
-	VFMADD231PS.BCST 40(CX), Z0, Z3
-	VFMADD231PS.BCST 44(CX), Z0, Z4
-	MOVLQSX          12(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 48(CX), Z0, Z1
-	VFMADD231PS.BCST 52(CX), Z0, Z2
-	VFMADD231PS.BCST 56(CX), Z0, Z3
-	VFMADD231PS.BCST 60(CX), Z0, Z4
-	ADDQ             $+64, CX
-	ADDQ             $+16, BX
-	DECQ             R8
+	MOVLQSX          (R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	MOVLQSX          4(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 16(DI), Z0, Z1
+	VFMADD231PS.BCST 20(DI), Z0, Z2
+	VFMADD231PS.BCST 24(DI), Z0, Z3
+	VFMADD231PS.BCST 28(DI), Z0, Z4
+	MOVLQSX          8(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 32(DI), Z0, Z1
+	VFMADD231PS.BCST 36(DI), Z0, Z2
+	VFMADD231PS.BCST 40(DI), Z0, Z3
+	VFMADD231PS.BCST 44(DI), Z0, Z4
+	MOVLQSX          12(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 48(DI), Z0, Z1
+	VFMADD231PS.BCST 52(DI), Z0, Z2
+	VFMADD231PS.BCST 56(DI), Z0, Z3
+	VFMADD231PS.BCST 60(DI), Z0, Z4
+	ADDQ             $+64, DI
+	ADDQ             $+16, R8
+	DECQ             R9
 	JNE              offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX          (BX), R8
-	VMOVUPS          (DX)(R8*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	ADDQ             $+16, CX
-	ADDQ             $+4, BX
-	DECQ             AX
+	MOVLQSX          (R8), R9
+	VMOVUPS          (AX)(R9*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	ADDQ             $+16, DI
+	ADDQ             $+4, R8
+	DECQ             SI
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K1
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z4, Z4
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
@@ -4840,45 +4948,52 @@ fresh:
 	VMAXPS Z4, Z0, Z4
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z4, K1, (AX)
+	MOVQ    CX, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, K1, (SI)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile5x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile5x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z1
-	VBROADCASTSS 4(R8), Z2
-	VBROADCASTSS 8(R8), Z3
-	VBROADCASTSS 12(R8), Z4
-	VBROADCASTSS 16(R8), Z5
+	VBROADCASTSS (R9), Z1
+	VBROADCASTSS 4(R9), Z2
+	VBROADCASTSS 8(R9), Z3
+	VBROADCASTSS 12(R9), Z4
+	VBROADCASTSS 16(R9), Z5
 	JMP          begun
 
 nobias:
@@ -4889,152 +5004,152 @@ nobias:
 	VXORPS Z5, Z5, Z5
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0       1024(DX)
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	PREFETCHT0       1088(DX)
-	VMOVUPS          64(DX), Z0
-	VFMADD231PS.BCST 20(CX), Z0, Z1
-	VFMADD231PS.BCST 24(CX), Z0, Z2
-	VFMADD231PS.BCST 28(CX), Z0, Z3
-	VFMADD231PS.BCST 32(CX), Z0, Z4
-	VFMADD231PS.BCST 36(CX), Z0, Z5
-	PREFETCHT0       1152(DX)
-	VMOVUPS          128(DX), Z0
-	VFMADD231PS.BCST 40(CX), Z0, Z1
-	VFMADD231PS.BCST 44(CX), Z0, Z2
-	VFMADD231PS.BCST 48(CX), Z0, Z3
-	VFMADD231PS.BCST 52(CX), Z0, Z4
-	VFMADD231PS.BCST 56(CX), Z0, Z5
-	PREFETCHT0       1216(DX)
-	VMOVUPS          192(DX), Z0
-	VFMADD231PS.BCST 60(CX), Z0, Z1
-	VFMADD231PS.BCST 64(CX), Z0, Z2
-	VFMADD231PS.BCST 68(CX), Z0, Z3
-	VFMADD231PS.BCST 72(CX), Z0, Z4
-	VFMADD231PS.BCST 76(CX), Z0, Z5
-	ADDQ             $+80, CX
-	ADDQ             $+256, DX
-	DECQ             BX
+	PREFETCHT0       1024(AX)
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	PREFETCHT0       1088(AX)
+	VMOVUPS          64(AX), Z0
+	VFMADD231PS.BCST 20(DI), Z0, Z1
+	VFMADD231PS.BCST 24(DI), Z0, Z2
+	VFMADD231PS.BCST 28(DI), Z0, Z3
+	VFMADD231PS.BCST 32(DI), Z0, Z4
+	VFMADD231PS.BCST 36(DI), Z0, Z5
+	PREFETCHT0       1152(AX)
+	VMOVUPS          128(AX), Z0
+	VFMADD231PS.BCST 40(DI), Z0, Z1
+	VFMADD231PS.BCST 44(DI), Z0, Z2
+	VFMADD231PS.BCST 48(DI), Z0, Z3
+	VFMADD231PS.BCST 52(DI), Z0, Z4
+	VFMADD231PS.BCST 56(DI), Z0, Z5
+	PREFETCHT0       1216(AX)
+	VMOVUPS          192(AX), Z0
+	VFMADD231PS.BCST 60(DI), Z0, Z1
+	VFMADD231PS.BCST 64(DI), Z0, Z2
+	VFMADD231PS.BCST 68(DI), Z0, Z3
+	VFMADD231PS.BCST 72(DI), Z0, Z4
+	VFMADD231PS.BCST 76(DI), Z0, Z5
+	ADDQ             $+80, DI
+	ADDQ             $+256, AX
+	DECQ             R8
 	JNE              packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	ADDQ             $+20, CX
-	ADDQ             $+64, DX
-	DECQ             AX
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	ADDQ             $+20, DI
+	ADDQ             $+64, AX
+	DECQ             SI
 	JNE              packedsingle
 	JMP              end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX          (BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	MOVLQSX          4(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 20(CX), Z0, Z1
-	VFMADD231PS.BCST 24(CX), Z0, Z2
-	VFMADD231PS.BCST 28(CX), Z0, Z3
-	VFMADD231PS.BCST 32(CX), Z0, Z4
-	VFMADD231PS.BCST 36(CX), Z0, Z5
-	MOVLQSX          8(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 40(CX), Z0, Z1
-	VFMADD231PS.BCST 44(CX), Z0, Z2
-	VFMADD231PS.BCST 48(CX), Z0, Z3
-	VFMADD231PS.BCST 52(CX), Z0, Z4
-	VFMADD231PS.BCST 56(CX), Z0, Z5
-	MOVLQSX          12(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 60(CX), Z0, Z1
-	VFMADD231PS.BCST 64(CX), Z0, Z2
-	VFMADD231PS.BCST 68(CX), Z0, Z3
-	VFMADD231PS.BCST 72(CX), Z0, Z4
-	VFMADD231PS.BCST 76(CX), Z0, Z5
-	ADDQ             $+80, CX
-	ADDQ             $+16, BX
-	DECQ             R8
+	MOVLQSX          (R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	MOVLQSX          4(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 20(DI), Z0, Z1
+	VFMADD231PS.BCST 24(DI), Z0, Z2
+	VFMADD231PS.BCST 28(DI), Z0, Z3
+	VFMADD231PS.BCST 32(DI), Z0, Z4
+	VFMADD231PS.BCST 36(DI), Z0, Z5
+	MOVLQSX          8(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 40(DI), Z0, Z1
+	VFMADD231PS.BCST 44(DI), Z0, Z2
+	VFMADD231PS.BCST 48(DI), Z0, Z3
+	VFMADD231PS.BCST 52(DI), Z0, Z4
+	VFMADD231PS.BCST 56(DI), Z0, Z5
+	MOVLQSX          12(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 60(DI), Z0, Z1
+	VFMADD231PS.BCST 64(DI), Z0, Z2
+	VFMADD231PS.BCST 68(DI), Z0, Z3
+	VFMADD231PS.BCST 72(DI), Z0, Z4
+	VFMADD231PS.BCST 76(DI), Z0, Z5
+	ADDQ             $+80, DI
+	ADDQ             $+16, R8
+	DECQ             R9
 	JNE              offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX          (BX), R8
-	VMOVUPS          (DX)(R8*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	ADDQ             $+20, CX
-	ADDQ             $+4, BX
-	DECQ             AX
+	MOVLQSX          (R8), R9
+	VMOVUPS          (AX)(R9*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	ADDQ             $+20, DI
+	ADDQ             $+4, R8
+	DECQ             SI
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K1
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
@@ -5044,50 +5159,57 @@ fresh:
 	VMAXPS Z5, Z0, Z5
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
+	MOVQ    CX, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile6x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile6x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z1
-	VBROADCASTSS 4(R8), Z2
-	VBROADCASTSS 8(R8), Z3
-	VBROADCASTSS 12(R8), Z4
-	VBROADCASTSS 16(R8), Z5
-	VBROADCASTSS 20(R8), Z6
+	VBROADCASTSS (R9), Z1
+	VBROADCASTSS 4(R9), Z2
+	VBROADCASTSS 8(R9), Z3
+	VBROADCASTSS 12(R9), Z4
+	VBROADCASTSS 16(R9), Z5
+	VBROADCASTSS 20(R9), Z6
 	JMP          begun
 
 nobias:
@@ -5099,165 +5221,165 @@ nobias:
 	VXORPS Z6, Z6, Z6
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0       1024(DX)
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	PREFETCHT0       1088(DX)
-	VMOVUPS          64(DX), Z0
-	VFMADD231PS.BCST 24(CX), Z0, Z1
-	VFMADD231PS.BCST 28(CX), Z0, Z2
-	VFMADD231PS.BCST 32(CX), Z0, Z3
-	VFMADD231PS.BCST 36(CX), Z0, Z4
-	VFMADD231PS.BCST 40(CX), Z0, Z5
-	VFMADD231PS.BCST 44(CX), Z0, Z6
-	PREFETCHT0       1152(DX)
-	VMOVUPS          128(DX), Z0
-	VFMADD231PS.BCST 48(CX), Z0, Z1
-	VFMADD231PS.BCST 52(CX), Z0, Z2
-	VFMADD231PS.BCST 56(CX), Z0, Z3
-	VFMADD231PS.BCST 60(CX), Z0, Z4
-	VFMADD231PS.BCST 64(CX), Z0, Z5
-	VFMADD231PS.BCST 68(CX), Z0, Z6
-	PREFETCHT0       1216(DX)
-	VMOVUPS          192(DX), Z0
-	VFMADD231PS.BCST 72(CX), Z0, Z1
-	VFMADD231PS.BCST 76(CX), Z0, Z2
-	VFMADD231PS.BCST 80(CX), Z0, Z3
-	VFMADD231PS.BCST 84(CX), Z0, Z4
-	VFMADD231PS.BCST 88(CX), Z0, Z5
-	VFMADD231PS.BCST 92(CX), Z0, Z6
-	ADDQ             $+96, CX
-	ADDQ             $+256, DX
-	DECQ             BX
+	PREFETCHT0       1024(AX)
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	PREFETCHT0       1088(AX)
+	VMOVUPS          64(AX), Z0
+	VFMADD231PS.BCST 24(DI), Z0, Z1
+	VFMADD231PS.BCST 28(DI), Z0, Z2
+	VFMADD231PS.BCST 32(DI), Z0, Z3
+	VFMADD231PS.BCST 36(DI), Z0, Z4
+	VFMADD231PS.BCST 40(DI), Z0, Z5
+	VFMADD231PS.BCST 44(DI), Z0, Z6
+	PREFETCHT0       1152(AX)
+	VMOVUPS          128(AX), Z0
+	VFMADD231PS.BCST 48(DI), Z0, Z1
+	VFMADD231PS.BCST 52(DI), Z0, Z2
+	VFMADD231PS.BCST 56(DI), Z0, Z3
+	VFMADD231PS.BCST 60(DI), Z0, Z4
+	VFMADD231PS.BCST 64(DI), Z0, Z5
+	VFMADD231PS.BCST 68(DI), Z0, Z6
+	PREFETCHT0       1216(AX)
+	VMOVUPS          192(AX), Z0
+	VFMADD231PS.BCST 72(DI), Z0, Z1
+	VFMADD231PS.BCST 76(DI), Z0, Z2
+	VFMADD231PS.BCST 80(DI), Z0, Z3
+	VFMADD231PS.BCST 84(DI), Z0, Z4
+	VFMADD231PS.BCST 88(DI), Z0, Z5
+	VFMADD231PS.BCST 92(DI), Z0, Z6
+	ADDQ             $+96, DI
+	ADDQ             $+256, AX
+	DECQ             R8
 	JNE              packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	ADDQ             $+24, CX
-	ADDQ             $+64, DX
-	DECQ             AX
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	ADDQ             $+24, DI
+	ADDQ             $+64, AX
+	DECQ             SI
 	JNE              packedsingle
 	JMP              end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX          (BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	MOVLQSX          4(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 24(CX), Z0, Z1
-	VFMADD231PS.BCST 28(CX), Z0, Z2
-	VFMADD231PS.BCST 32(CX), Z0, Z3
-	VFMADD231PS.BCST 36(CX), Z0, Z4
-	VFMADD231PS.BCST 40(CX), Z0, Z5
-	VFMADD231PS.BCST 44(CX), Z0, Z6
-	MOVLQSX          8(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 48(CX), Z0, Z1
-	VFMADD231PS.BCST 52(CX), Z0, Z2
-	VFMADD231PS.BCST 56(CX), Z0, Z3
-	VFMADD231PS.BCST 60(CX), Z0, Z4
-	VFMADD231PS.BCST 64(CX), Z0, Z5
-	VFMADD231PS.BCST 68(CX), Z0, Z6
-	MOVLQSX          12(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 72(CX), Z0, Z1
-	VFMADD231PS.BCST 76(CX), Z0, Z2
-	VFMADD231PS.BCST 80(CX), Z0, Z3
-	VFMADD231PS.BCST 84(CX), Z0, Z4
-	VFMADD231PS.BCST 88(CX), Z0, Z5
-	VFMADD231PS.BCST 92(CX), Z0, Z6
-	ADDQ             $+96, CX
-	ADDQ             $+16, BX
-	DECQ             R8
+	MOVLQSX          (R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	MOVLQSX          4(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 24(DI), Z0, Z1
+	VFMADD231PS.BCST 28(DI), Z0, Z2
+	VFMADD231PS.BCST 32(DI), Z0, Z3
+	VFMADD231PS.BCST 36(DI), Z0, Z4
+	VFMADD231PS.BCST 40(DI), Z0, Z5
+	VFMADD231PS.BCST 44(DI), Z0, Z6
+	MOVLQSX          8(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 48(DI), Z0, Z1
+	VFMADD231PS.BCST 52(DI), Z0, Z2
+	VFMADD231PS.BCST 56(DI), Z0, Z3
+	VFMADD231PS.BCST 60(DI), Z0, Z4
+	VFMADD231PS.BCST 64(DI), Z0, Z5
+	VFMADD231PS.BCST 68(DI), Z0, Z6
+	MOVLQSX          12(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 72(DI), Z0, Z1
+	VFMADD231PS.BCST 76(DI), Z0, Z2
+	VFMADD231PS.BCST 80(DI), Z0, Z3
+	VFMADD231PS.BCST 84(DI), Z0, Z4
+	VFMADD231PS.BCST 88(DI), Z0, Z5
+	VFMADD231PS.BCST 92(DI), Z0, Z6
+	ADDQ             $+96, DI
+	ADDQ             $+16, R8
+	DECQ             R9
 	JNE              offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX          (BX), R8
-	VMOVUPS          (DX)(R8*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	ADDQ             $+24, CX
-	ADDQ             $+4, BX
-	DECQ             AX
+	MOVLQSX          (R8), R9
+	VMOVUPS          (AX)(R9*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	ADDQ             $+24, DI
+	ADDQ             $+4, R8
+	DECQ             SI
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K1
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z6, Z6
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
@@ -5268,55 +5390,62 @@ fresh:
 	VMAXPS Z6, Z0, Z6
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z6, K1, (AX)
+	MOVQ    CX, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z6, K1, (SI)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile7x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile7x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z1
-	VBROADCASTSS 4(R8), Z2
-	VBROADCASTSS 8(R8), Z3
-	VBROADCASTSS 12(R8), Z4
-	VBROADCASTSS 16(R8), Z5
-	VBROADCASTSS 20(R8), Z6
-	VBROADCASTSS 24(R8), Z7
+	VBROADCASTSS (R9), Z1
+	VBROADCASTSS 4(R9), Z2
+	VBROADCASTSS 8(R9), Z3
+	VBROADCASTSS 12(R9), Z4
+	VBROADCASTSS 16(R9), Z5
+	VBROADCASTSS 20(R9), Z6
+	VBROADCASTSS 24(R9), Z7
 	JMP          begun
 
 nobias:
@@ -5329,178 +5458,178 @@ nobias:
 	VXORPS Z7, Z7, Z7
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0       1024(DX)
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	PREFETCHT0       1088(DX)
-	VMOVUPS          64(DX), Z0
-	VFMADD231PS.BCST 28(CX), Z0, Z1
-	VFMADD231PS.BCST 32(CX), Z0, Z2
-	VFMADD231PS.BCST 36(CX), Z0, Z3
-	VFMADD231PS.BCST 40(CX), Z0, Z4
-	VFMADD231PS.BCST 44(CX), Z0, Z5
-	VFMADD231PS.BCST 48(CX), Z0, Z6
-	VFMADD231PS.BCST 52(CX), Z0, Z7
-	PREFETCHT0       1152(DX)
-	VMOVUPS          128(DX), Z0
-	VFMADD231PS.BCST 56(CX), Z0, Z1
-	VFMADD231PS.BCST 60(CX), Z0, Z2
-	VFMADD231PS.BCST 64(CX), Z0, Z3
-	VFMADD231PS.BCST 68(CX), Z0, Z4
-	VFMADD231PS.BCST 72(CX), Z0, Z5
-	VFMADD231PS.BCST 76(CX), Z0, Z6
-	VFMADD231PS.BCST 80(CX), Z0, Z7
-	PREFETCHT0       1216(DX)
-	VMOVUPS          192(DX), Z0
-	VFMADD231PS.BCST 84(CX), Z0, Z1
-	VFMADD231PS.BCST 88(CX), Z0, Z2
-	VFMADD231PS.BCST 92(CX), Z0, Z3
-	VFMADD231PS.BCST 96(CX), Z0, Z4
-	VFMADD231PS.BCST 100(CX), Z0, Z5
-	VFMADD231PS.BCST 104(CX), Z0, Z6
-	VFMADD231PS.BCST 108(CX), Z0, Z7
-	ADDQ             $+112, CX
-	ADDQ             $+256, DX
-	DECQ             BX
+	PREFETCHT0       1024(AX)
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	PREFETCHT0       1088(AX)
+	VMOVUPS          64(AX), Z0
+	VFMADD231PS.BCST 28(DI), Z0, Z1
+	VFMADD231PS.BCST 32(DI), Z0, Z2
+	VFMADD231PS.BCST 36(DI), Z0, Z3
+	VFMADD231PS.BCST 40(DI), Z0, Z4
+	VFMADD231PS.BCST 44(DI), Z0, Z5
+	VFMADD231PS.BCST 48(DI), Z0, Z6
+	VFMADD231PS.BCST 52(DI), Z0, Z7
+	PREFETCHT0       1152(AX)
+	VMOVUPS          128(AX), Z0
+	VFMADD231PS.BCST 56(DI), Z0, Z1
+	VFMADD231PS.BCST 60(DI), Z0, Z2
+	VFMADD231PS.BCST 64(DI), Z0, Z3
+	VFMADD231PS.BCST 68(DI), Z0, Z4
+	VFMADD231PS.BCST 72(DI), Z0, Z5
+	VFMADD231PS.BCST 76(DI), Z0, Z6
+	VFMADD231PS.BCST 80(DI), Z0, Z7
+	PREFETCHT0       1216(AX)
+	VMOVUPS          192(AX), Z0
+	VFMADD231PS.BCST 84(DI), Z0, Z1
+	VFMADD231PS.BCST 88(DI), Z0, Z2
+	VFMADD231PS.BCST 92(DI), Z0, Z3
+	VFMADD231PS.BCST 96(DI), Z0, Z4
+	VFMADD231PS.BCST 100(DI), Z0, Z5
+	VFMADD231PS.BCST 104(DI), Z0, Z6
+	VFMADD231PS.BCST 108(DI), Z0, Z7
+	ADDQ             $+112, DI
+	ADDQ             $+256, AX
+	DECQ             R8
 	JNE              packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	ADDQ             $+28, CX
-	ADDQ             $+64, DX
-	DECQ             AX
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	ADDQ             $+28, DI
+	ADDQ             $+64, AX
+	DECQ             SI
 	JNE              packedsingle
 	JMP              end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX          (BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	MOVLQSX          4(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 28(CX), Z0, Z1
-	VFMADD231PS.BCST 32(CX), Z0, Z2
-	VFMADD231PS.BCST 36(CX), Z0, Z3
-	VFMADD231PS.BCST 40(CX), Z0, Z4
-	VFMADD231PS.BCST 44(CX), Z0, Z5
-	VFMADD231PS.BCST 48(CX), Z0, Z6
-	VFMADD231PS.BCST 52(CX), Z0, Z7
-	MOVLQSX          8(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 56(CX), Z0, Z1
-	VFMADD231PS.BCST 60(CX), Z0, Z2
-	VFMADD231PS.BCST 64(CX), Z0, Z3
-	VFMADD231PS.BCST 68(CX), Z0, Z4
-	VFMADD231PS.BCST 72(CX), Z0, Z5
-	VFMADD231PS.BCST 76(CX), Z0, Z6
-	VFMADD231PS.BCST 80(CX), Z0, Z7
-	MOVLQSX          12(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 84(CX), Z0, Z1
-	VFMADD231PS.BCST 88(CX), Z0, Z2
-	VFMADD231PS.BCST 92(CX), Z0, Z3
-	VFMADD231PS.BCST 96(CX), Z0, Z4
-	VFMADD231PS.BCST 100(CX), Z0, Z5
-	VFMADD231PS.BCST 104(CX), Z0, Z6
-	VFMADD231PS.BCST 108(CX), Z0, Z7
-	ADDQ             $+112, CX
-	ADDQ             $+16, BX
-	DECQ             R8
+	MOVLQSX          (R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	MOVLQSX          4(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 28(DI), Z0, Z1
+	VFMADD231PS.BCST 32(DI), Z0, Z2
+	VFMADD231PS.BCST 36(DI), Z0, Z3
+	VFMADD231PS.BCST 40(DI), Z0, Z4
+	VFMADD231PS.BCST 44(DI), Z0, Z5
+	VFMADD231PS.BCST 48(DI), Z0, Z6
+	VFMADD231PS.BCST 52(DI), Z0, Z7
+	MOVLQSX          8(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 56(DI), Z0, Z1
+	VFMADD231PS.BCST 60(DI), Z0, Z2
+	VFMADD231PS.BCST 64(DI), Z0, Z3
+	VFMADD231PS.BCST 68(DI), Z0, Z4
+	VFMADD231PS.BCST 72(DI), Z0, Z5
+	VFMADD231PS.BCST 76(DI), Z0, Z6
+	VFMADD231PS.BCST 80(DI), Z0, Z7
+	MOVLQSX          12(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 84(DI), Z0, Z1
+	VFMADD231PS.BCST 88(DI), Z0, Z2
+	VFMADD231PS.BCST 92(DI), Z0, Z3
+	VFMADD231PS.BCST 96(DI), Z0, Z4
+	VFMADD231PS.BCST 100(DI), Z0, Z5
+	VFMADD231PS.BCST 104(DI), Z0, Z6
+	VFMADD231PS.BCST 108(DI), Z0, Z7
+	ADDQ             $+112, DI
+	ADDQ             $+16, R8
+	DECQ             R9
 	JNE              offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX          (BX), R8
-	VMOVUPS          (DX)(R8*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	ADDQ             $+28, CX
-	ADDQ             $+4, BX
-	DECQ             AX
+	MOVLQSX          (R8), R9
+	VMOVUPS          (AX)(R9*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	ADDQ             $+28, DI
+	ADDQ             $+4, R8
+	DECQ             SI
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K1
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
@@ -5512,60 +5641,67 @@ fresh:
 	VMAXPS Z7, Z0, Z7
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
+	MOVQ    CX, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z6, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile8x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile8x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z1
-	VBROADCASTSS 4(R8), Z2
-	VBROADCASTSS 8(R8), Z3
-	VBROADCASTSS 12(R8), Z4
-	VBROADCASTSS 16(R8), Z5
-	VBROADCASTSS 20(R8), Z6
-	VBROADCASTSS 24(R8), Z7
-	VBROADCASTSS 28(R8), Z8
+	VBROADCASTSS (R9), Z1
+	VBROADCASTSS 4(R9), Z2
+	VBROADCASTSS 8(R9), Z3
+	VBROADCASTSS 12(R9), Z4
+	VBROADCASTSS 16(R9), Z5
+	VBROADCASTSS 20(R9), Z6
+	VBROADCASTSS 24(R9), Z7
+	VBROADCASTSS 28(R9), Z8
 	JMP          begun
 
 nobias:
@@ -5579,191 +5715,191 @@ nobias:
 	VXORPS Z8, Z8, Z8
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0       1024(DX)
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	PREFETCHT0       1088(DX)
-	VMOVUPS          64(DX), Z0
-	VFMADD231PS.BCST 32(CX), Z0, Z1
-	VFMADD231PS.BCST 36(CX), Z0, Z2
-	VFMADD231PS.BCST 40(CX), Z0, Z3
-	VFMADD231PS.BCST 44(CX), Z0, Z4
-	VFMADD231PS.BCST 48(CX), Z0, Z5
-	VFMADD231PS.BCST 52(CX), Z0, Z6
-	VFMADD231PS.BCST 56(CX), Z0, Z7
-	VFMADD231PS.BCST 60(CX), Z0, Z8
-	PREFETCHT0       1152(DX)
-	VMOVUPS          128(DX), Z0
-	VFMADD231PS.BCST 64(CX), Z0, Z1
-	VFMADD231PS.BCST 68(CX), Z0, Z2
-	VFMADD231PS.BCST 72(CX), Z0, Z3
-	VFMADD231PS.BCST 76(CX), Z0, Z4
-	VFMADD231PS.BCST 80(CX), Z0, Z5
-	VFMADD231PS.BCST 84(CX), Z0, Z6
-	VFMADD231PS.BCST 88(CX), Z0, Z7
-	VFMADD231PS.BCST 92(CX), Z0, Z8
-	PREFETCHT0       1216(DX)
-	VMOVUPS          192(DX), Z0
-	VFMADD231PS.BCST 96(CX), Z0, Z1
-	VFMADD231PS.BCST 100(CX), Z0, Z2
-	VFMADD231PS.BCST 104(CX), Z0, Z3
-	VFMADD231PS.BCST 108(CX), Z0, Z4
-	VFMADD231PS.BCST 112(CX), Z0, Z5
-	VFMADD231PS.BCST 116(CX), Z0, Z6
-	VFMADD231PS.BCST 120(CX), Z0, Z7
-	VFMADD231PS.BCST 124(CX), Z0, Z8
-	ADDQ             $+128, CX
-	ADDQ             $+256, DX
-	DECQ             BX
+	PREFETCHT0       1024(AX)
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	PREFETCHT0       1088(AX)
+	VMOVUPS          64(AX), Z0
+	VFMADD231PS.BCST 32(DI), Z0, Z1
+	VFMADD231PS.BCST 36(DI), Z0, Z2
+	VFMADD231PS.BCST 40(DI), Z0, Z3
+	VFMADD231PS.BCST 44(DI), Z0, Z4
+	VFMADD231PS.BCST 48(DI), Z0, Z5
+	VFMADD231PS.BCST 52(DI), Z0, Z6
+	VFMADD231PS.BCST 56(DI), Z0, Z7
+	VFMADD231PS.BCST 60(DI), Z0, Z8
+	PREFETCHT0       1152(AX)
+	VMOVUPS          128(AX), Z0
+	VFMADD231PS.BCST 64(DI), Z0, Z1
+	VFMADD231PS.BCST 68(DI), Z0, Z2
+	VFMADD231PS.BCST 72(DI), Z0, Z3
+	VFMADD231PS.BCST 76(DI), Z0, Z4
+	VFMADD231PS.BCST 80(DI), Z0, Z5
+	VFMADD231PS.BCST 84(DI), Z0, Z6
+	VFMADD231PS.BCST 88(DI), Z0, Z7
+	VFMADD231PS.BCST 92(DI), Z0, Z8
+	PREFETCHT0       1216(AX)
+	VMOVUPS          192(AX), Z0
+	VFMADD231PS.BCST 96(DI), Z0, Z1
+	VFMADD231PS.BCST 100(DI), Z0, Z2
+	VFMADD231PS.BCST 104(DI), Z0, Z3
+	VFMADD231PS.BCST 108(DI), Z0, Z4
+	VFMADD231PS.BCST 112(DI), Z0, Z5
+	VFMADD231PS.BCST 116(DI), Z0, Z6
+	VFMADD231PS.BCST 120(DI), Z0, Z7
+	VFMADD231PS.BCST 124(DI), Z0, Z8
+	ADDQ             $+128, DI
+	ADDQ             $+256, AX
+	DECQ             R8
 	JNE              packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	ADDQ             $+32, CX
-	ADDQ             $+64, DX
-	DECQ             AX
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	ADDQ             $+32, DI
+	ADDQ             $+64, AX
+	DECQ             SI
 	JNE              packedsingle
 	JMP              end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX          (BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	MOVLQSX          4(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 32(CX), Z0, Z1
-	VFMADD231PS.BCST 36(CX), Z0, Z2
-	VFMADD231PS.BCST 40(CX), Z0, Z3
-	VFMADD231PS.BCST 44(CX), Z0, Z4
-	VFMADD231PS.BCST 48(CX), Z0, Z5
-	VFMADD231PS.BCST 52(CX), Z0, Z6
-	VFMADD231PS.BCST 56(CX), Z0, Z7
-	VFMADD231PS.BCST 60(CX), Z0, Z8
-	MOVLQSX          8(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 64(CX), Z0, Z1
-	VFMADD231PS.BCST 68(CX), Z0, Z2
-	VFMADD231PS.BCST 72(CX), Z0, Z3
-	VFMADD231PS.BCST 76(CX), Z0, Z4
-	VFMADD231PS.BCST 80(CX), Z0, Z5
-	VFMADD231PS.BCST 84(CX), Z0, Z6
-	VFMADD231PS.BCST 88(CX), Z0, Z7
-	VFMADD231PS.BCST 92(CX), Z0, Z8
-	MOVLQSX          12(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 96(CX), Z0, Z1
-	VFMADD231PS.BCST 100(CX), Z0, Z2
-	VFMADD231PS.BCST 104(CX), Z0, Z3
-	VFMADD231PS.BCST 108(CX), Z0, Z4
-	VFMADD231PS.BCST 112(CX), Z0, Z5
-	VFMADD231PS.BCST 116(CX), Z0, Z6
-	VFMADD231PS.BCST 120(CX), Z0, Z7
-	VFMADD231PS.BCST 124(CX), Z0, Z8
-	ADDQ             $+128, CX
-	ADDQ             $+16, BX
-	DECQ             R8
+	MOVLQSX          (R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	MOVLQSX          4(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 32(DI), Z0, Z1
+	VFMADD231PS.BCST 36(DI), Z0, Z2
+	VFMADD231PS.BCST 40(DI), Z0, Z3
+	VFMADD231PS.BCST 44(DI), Z0, Z4
+	VFMADD231PS.BCST 48(DI), Z0, Z5
+	VFMADD231PS.BCST 52(DI), Z0, Z6
+	VFMADD231PS.BCST 56(DI), Z0, Z7
+	VFMADD231PS.BCST 60(DI), Z0, Z8
+	MOVLQSX          8(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 64(DI), Z0, Z1
+	VFMADD231PS.BCST 68(DI), Z0, Z2
+	VFMADD231PS.BCST 72(DI), Z0, Z3
+	VFMADD231PS.BCST 76(DI), Z0, Z4
+	VFMADD231PS.BCST 80(DI), Z0, Z5
+	VFMADD231PS.BCST 84(DI), Z0, Z6
+	VFMADD231PS.BCST 88(DI), Z0, Z7
+	VFMADD231PS.BCST 92(DI), Z0, Z8
+	MOVLQSX          12(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 96(DI), Z0, Z1
+	VFMADD231PS.BCST 100(DI), Z0, Z2
+	VFMADD231PS.BCST 104(DI), Z0, Z3
+	VFMADD231PS.BCST 108(DI), Z0, Z4
+	VFMADD231PS.BCST 112(DI), Z0, Z5
+	VFMADD231PS.BCST 116(DI), Z0, Z6
+	VFMADD231PS.BCST 120(DI), Z0, Z7
+	VFMADD231PS.BCST 124(DI), Z0, Z8
+	ADDQ             $+128, DI
+	ADDQ             $+16, R8
+	DECQ             R9
 	JNE              offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX          (BX), R8
-	VMOVUPS          (DX)(R8*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	ADDQ             $+32, CX
-	ADDQ             $+4, BX
-	DECQ             AX
+	MOVLQSX          (R8), R9
+	VMOVUPS          (AX)(R9*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	ADDQ             $+32, DI
+	ADDQ             $+4, R8
+	DECQ             SI
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K1
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z8, Z8
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
@@ -5776,65 +5912,72 @@ fresh:
 	VMAXPS Z8, Z0, Z8
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z8, K1, (AX)
+	MOVQ    CX, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z6, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z8, K1, (SI)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile9x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile9x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z1
-	VBROADCASTSS 4(R8), Z2
-	VBROADCASTSS 8(R8), Z3
-	VBROADCASTSS 12(R8), Z4
-	VBROADCASTSS 16(R8), Z5
-	VBROADCASTSS 20(R8), Z6
-	VBROADCASTSS 24(R8), Z7
-	VBROADCASTSS 28(R8), Z8
-	VBROADCASTSS 32(R8), Z9
+	VBROADCASTSS (R9), Z1
+	VBROADCASTSS 4(R9), Z2
+	VBROADCASTSS 8(R9), Z3
+	VBROADCASTSS 12(R9), Z4
+	VBROADCASTSS 16(R9), Z5
+	VBROADCASTSS 20(R9), Z6
+	VBROADCASTSS 24(R9), Z7
+	VBROADCASTSS 28(R9), Z8
+	VBROADCASTSS 32(R9), Z9
 	JMP          begun
 
 nobias:
@@ -5849,208 +5992,208 @@ nobias:
 	VXORPS Z9, Z9, Z9
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0       1024(DX)
-	PREFETCHT0       576(CX)
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	PREFETCHT0       1088(DX)
-	PREFETCHT0       612(CX)
-	VMOVUPS          64(DX), Z0
-	VFMADD231PS.BCST 36(CX), Z0, Z1
-	VFMADD231PS.BCST 40(CX), Z0, Z2
-	VFMADD231PS.BCST 44(CX), Z0, Z3
-	VFMADD231PS.BCST 48(CX), Z0, Z4
-	VFMADD231PS.BCST 52(CX), Z0, Z5
-	VFMADD231PS.BCST 56(CX), Z0, Z6
-	VFMADD231PS.BCST 60(CX), Z0, Z7
-	VFMADD231PS.BCST 64(CX), Z0, Z8
-	VFMADD231PS.BCST 68(CX), Z0, Z9
-	PREFETCHT0       1152(DX)
-	PREFETCHT0       648(CX)
-	VMOVUPS          128(DX), Z0
-	VFMADD231PS.BCST 72(CX), Z0, Z1
-	VFMADD231PS.BCST 76(CX), Z0, Z2
-	VFMADD231PS.BCST 80(CX), Z0, Z3
-	VFMADD231PS.BCST 84(CX), Z0, Z4
-	VFMADD231PS.BCST 88(CX), Z0, Z5
-	VFMADD231PS.BCST 92(CX), Z0, Z6
-	VFMADD231PS.BCST 96(CX), Z0, Z7
-	VFMADD231PS.BCST 100(CX), Z0, Z8
-	VFMADD231PS.BCST 104(CX), Z0, Z9
-	PREFETCHT0       1216(DX)
-	PREFETCHT0       684(CX)
-	VMOVUPS          192(DX), Z0
-	VFMADD231PS.BCST 108(CX), Z0, Z1
-	VFMADD231PS.BCST 112(CX), Z0, Z2
-	VFMADD231PS.BCST 116(CX), Z0, Z3
-	VFMADD231PS.BCST 120(CX), Z0, Z4
-	VFMADD231PS.BCST 124(CX), Z0, Z5
-	VFMADD231PS.BCST 128(CX), Z0, Z6
-	VFMADD231PS.BCST 132(CX), Z0, Z7
-	VFMADD231PS.BCST 136(CX), Z0, Z8
-	VFMADD231PS.BCST 140(CX), Z0, Z9
-	ADDQ             $+144, CX
-	ADDQ             $+256, DX
-	DECQ             BX
+	PREFETCHT0       1024(AX)
+	PREFETCHT0       576(DI)
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	PREFETCHT0       1088(AX)
+	PREFETCHT0       612(DI)
+	VMOVUPS          64(AX), Z0
+	VFMADD231PS.BCST 36(DI), Z0, Z1
+	VFMADD231PS.BCST 40(DI), Z0, Z2
+	VFMADD231PS.BCST 44(DI), Z0, Z3
+	VFMADD231PS.BCST 48(DI), Z0, Z4
+	VFMADD231PS.BCST 52(DI), Z0, Z5
+	VFMADD231PS.BCST 56(DI), Z0, Z6
+	VFMADD231PS.BCST 60(DI), Z0, Z7
+	VFMADD231PS.BCST 64(DI), Z0, Z8
+	VFMADD231PS.BCST 68(DI), Z0, Z9
+	PREFETCHT0       1152(AX)
+	PREFETCHT0       648(DI)
+	VMOVUPS          128(AX), Z0
+	VFMADD231PS.BCST 72(DI), Z0, Z1
+	VFMADD231PS.BCST 76(DI), Z0, Z2
+	VFMADD231PS.BCST 80(DI), Z0, Z3
+	VFMADD231PS.BCST 84(DI), Z0, Z4
+	VFMADD231PS.BCST 88(DI), Z0, Z5
+	VFMADD231PS.BCST 92(DI), Z0, Z6
+	VFMADD231PS.BCST 96(DI), Z0, Z7
+	VFMADD231PS.BCST 100(DI), Z0, Z8
+	VFMADD231PS.BCST 104(DI), Z0, Z9
+	PREFETCHT0       1216(AX)
+	PREFETCHT0       684(DI)
+	VMOVUPS          192(AX), Z0
+	VFMADD231PS.BCST 108(DI), Z0, Z1
+	VFMADD231PS.BCST 112(DI), Z0, Z2
+	VFMADD231PS.BCST 116(DI), Z0, Z3
+	VFMADD231PS.BCST 120(DI), Z0, Z4
+	VFMADD231PS.BCST 124(DI), Z0, Z5
+	VFMADD231PS.BCST 128(DI), Z0, Z6
+	VFMADD231PS.BCST 132(DI), Z0, Z7
+	VFMADD231PS.BCST 136(DI), Z0, Z8
+	VFMADD231PS.BCST 140(DI), Z0, Z9
+	ADDQ             $+144, DI
+	ADDQ             $+256, AX
+	DECQ             R8
 	JNE              packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	ADDQ             $+36, CX
-	ADDQ             $+64, DX
-	DECQ             AX
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	ADDQ             $+36, DI
+	ADDQ             $+64, AX
+	DECQ             SI
 	JNE              packedsingle
 	JMP              end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX          (BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	MOVLQSX          4(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 36(CX), Z0, Z1
-	VFMADD231PS.BCST 40(CX), Z0, Z2
-	VFMADD231PS.BCST 44(CX), Z0, Z3
-	VFMADD231PS.BCST 48(CX), Z0, Z4
-	VFMADD231PS.BCST 52(CX), Z0, Z5
-	VFMADD231PS.BCST 56(CX), Z0, Z6
-	VFMADD231PS.BCST 60(CX), Z0, Z7
-	VFMADD231PS.BCST 64(CX), Z0, Z8
-	VFMADD231PS.BCST 68(CX), Z0, Z9
-	MOVLQSX          8(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 72(CX), Z0, Z1
-	VFMADD231PS.BCST 76(CX), Z0, Z2
-	VFMADD231PS.BCST 80(CX), Z0, Z3
-	VFMADD231PS.BCST 84(CX), Z0, Z4
-	VFMADD231PS.BCST 88(CX), Z0, Z5
-	VFMADD231PS.BCST 92(CX), Z0, Z6
-	VFMADD231PS.BCST 96(CX), Z0, Z7
-	VFMADD231PS.BCST 100(CX), Z0, Z8
-	VFMADD231PS.BCST 104(CX), Z0, Z9
-	MOVLQSX          12(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 108(CX), Z0, Z1
-	VFMADD231PS.BCST 112(CX), Z0, Z2
-	VFMADD231PS.BCST 116(CX), Z0, Z3
-	VFMADD231PS.BCST 120(CX), Z0, Z4
-	VFMADD231PS.BCST 124(CX), Z0, Z5
-	VFMADD231PS.BCST 128(CX), Z0, Z6
-	VFMADD231PS.BCST 132(CX), Z0, Z7
-	VFMADD231PS.BCST 136(CX), Z0, Z8
-	VFMADD231PS.BCST 140(CX), Z0, Z9
-	ADDQ             $+144, CX
-	ADDQ             $+16, BX
-	DECQ             R8
+	MOVLQSX          (R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	MOVLQSX          4(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 36(DI), Z0, Z1
+	VFMADD231PS.BCST 40(DI), Z0, Z2
+	VFMADD231PS.BCST 44(DI), Z0, Z3
+	VFMADD231PS.BCST 48(DI), Z0, Z4
+	VFMADD231PS.BCST 52(DI), Z0, Z5
+	VFMADD231PS.BCST 56(DI), Z0, Z6
+	VFMADD231PS.BCST 60(DI), Z0, Z7
+	VFMADD231PS.BCST 64(DI), Z0, Z8
+	VFMADD231PS.BCST 68(DI), Z0, Z9
+	MOVLQSX          8(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 72(DI), Z0, Z1
+	VFMADD231PS.BCST 76(DI), Z0, Z2
+	VFMADD231PS.BCST 80(DI), Z0, Z3
+	VFMADD231PS.BCST 84(DI), Z0, Z4
+	VFMADD231PS.BCST 88(DI), Z0, Z5
+	VFMADD231PS.BCST 92(DI), Z0, Z6
+	VFMADD231PS.BCST 96(DI), Z0, Z7
+	VFMADD231PS.BCST 100(DI), Z0, Z8
+	VFMADD231PS.BCST 104(DI), Z0, Z9
+	MOVLQSX          12(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 108(DI), Z0, Z1
+	VFMADD231PS.BCST 112(DI), Z0, Z2
+	VFMADD231PS.BCST 116(DI), Z0, Z3
+	VFMADD231PS.BCST 120(DI), Z0, Z4
+	VFMADD231PS.BCST 124(DI), Z0, Z5
+	VFMADD231PS.BCST 128(DI), Z0, Z6
+	VFMADD231PS.BCST 132(DI), Z0, Z7
+	VFMADD231PS.BCST 136(DI), Z0, Z8
+	VFMADD231PS.BCST 140(DI), Z0, Z9
+	ADDQ             $+144, DI
+	ADDQ             $+16, R8
+	DECQ             R9
 	JNE              offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX          (BX), R8
-	VMOVUPS          (DX)(R8*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	ADDQ             $+36, CX
-	ADDQ             $+4, BX
-	DECQ             AX
+	MOVLQSX          (R8), R9
+	VMOVUPS          (AX)(R9*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	ADDQ             $+36, DI
+	ADDQ             $+4, R8
+	DECQ             SI
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K1
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z9, Z9
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
@@ -6064,70 +6207,77 @@ fresh:
 	VMAXPS Z9, Z0, Z9
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z9, K1, (AX)
+	MOVQ    CX, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z6, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z8, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, K1, (SI)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile10x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile10x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z1
-	VBROADCASTSS 4(R8), Z2
-	VBROADCASTSS 8(R8), Z3
-	VBROADCASTSS 12(R8), Z4
-	VBROADCASTSS 16(R8), Z5
-	VBROADCASTSS 20(R8), Z6
-	VBROADCASTSS 24(R8), Z7
-	VBROADCASTSS 28(R8), Z8
-	VBROADCASTSS 32(R8), Z9
-	VBROADCASTSS 36(R8), Z10
+	VBROADCASTSS (R9), Z1
+	VBROADCASTSS 4(R9), Z2
+	VBROADCASTSS 8(R9), Z3
+	VBROADCASTSS 12(R9), Z4
+	VBROADCASTSS 16(R9), Z5
+	VBROADCASTSS 20(R9), Z6
+	VBROADCASTSS 24(R9), Z7
+	VBROADCASTSS 28(R9), Z8
+	VBROADCASTSS 32(R9), Z9
+	VBROADCASTSS 36(R9), Z10
 	JMP          begun
 
 nobias:
@@ -6143,221 +6293,221 @@ nobias:
 	VXORPS Z10, Z10, Z10
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0       1024(DX)
-	PREFETCHT0       640(CX)
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	PREFETCHT0       1088(DX)
-	PREFETCHT0       680(CX)
-	VMOVUPS          64(DX), Z0
-	VFMADD231PS.BCST 40(CX), Z0, Z1
-	VFMADD231PS.BCST 44(CX), Z0, Z2
-	VFMADD231PS.BCST 48(CX), Z0, Z3
-	VFMADD231PS.BCST 52(CX), Z0, Z4
-	VFMADD231PS.BCST 56(CX), Z0, Z5
-	VFMADD231PS.BCST 60(CX), Z0, Z6
-	VFMADD231PS.BCST 64(CX), Z0, Z7
-	VFMADD231PS.BCST 68(CX), Z0, Z8
-	VFMADD231PS.BCST 72(CX), Z0, Z9
-	VFMADD231PS.BCST 76(CX), Z0, Z10
-	PREFETCHT0       1152(DX)
-	PREFETCHT0       720(CX)
-	VMOVUPS          128(DX), Z0
-	VFMADD231PS.BCST 80(CX), Z0, Z1
-	VFMADD231PS.BCST 84(CX), Z0, Z2
-	VFMADD231PS.BCST 88(CX), Z0, Z3
-	VFMADD231PS.BCST 92(CX), Z0, Z4
-	VFMADD231PS.BCST 96(CX), Z0, Z5
-	VFMADD231PS.BCST 100(CX), Z0, Z6
-	VFMADD231PS.BCST 104(CX), Z0, Z7
-	VFMADD231PS.BCST 108(CX), Z0, Z8
-	VFMADD231PS.BCST 112(CX), Z0, Z9
-	VFMADD231PS.BCST 116(CX), Z0, Z10
-	PREFETCHT0       1216(DX)
-	PREFETCHT0       760(CX)
-	VMOVUPS          192(DX), Z0
-	VFMADD231PS.BCST 120(CX), Z0, Z1
-	VFMADD231PS.BCST 124(CX), Z0, Z2
-	VFMADD231PS.BCST 128(CX), Z0, Z3
-	VFMADD231PS.BCST 132(CX), Z0, Z4
-	VFMADD231PS.BCST 136(CX), Z0, Z5
-	VFMADD231PS.BCST 140(CX), Z0, Z6
-	VFMADD231PS.BCST 144(CX), Z0, Z7
-	VFMADD231PS.BCST 148(CX), Z0, Z8
-	VFMADD231PS.BCST 152(CX), Z0, Z9
-	VFMADD231PS.BCST 156(CX), Z0, Z10
-	ADDQ             $+160, CX
-	ADDQ             $+256, DX
-	DECQ             BX
+	PREFETCHT0       1024(AX)
+	PREFETCHT0       640(DI)
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	PREFETCHT0       1088(AX)
+	PREFETCHT0       680(DI)
+	VMOVUPS          64(AX), Z0
+	VFMADD231PS.BCST 40(DI), Z0, Z1
+	VFMADD231PS.BCST 44(DI), Z0, Z2
+	VFMADD231PS.BCST 48(DI), Z0, Z3
+	VFMADD231PS.BCST 52(DI), Z0, Z4
+	VFMADD231PS.BCST 56(DI), Z0, Z5
+	VFMADD231PS.BCST 60(DI), Z0, Z6
+	VFMADD231PS.BCST 64(DI), Z0, Z7
+	VFMADD231PS.BCST 68(DI), Z0, Z8
+	VFMADD231PS.BCST 72(DI), Z0, Z9
+	VFMADD231PS.BCST 76(DI), Z0, Z10
+	PREFETCHT0       1152(AX)
+	PREFETCHT0       720(DI)
+	VMOVUPS          128(AX), Z0
+	VFMADD231PS.BCST 80(DI), Z0, Z1
+	VFMADD231PS.BCST 84(DI), Z0, Z2
+	VFMADD231PS.BCST 88(DI), Z0, Z3
+	VFMADD231PS.BCST 92(DI), Z0, Z4
+	VFMADD231PS.BCST 96(DI), Z0, Z5
+	VFMADD231PS.BCST 100(DI), Z0, Z6
+	VFMADD231PS.BCST 104(DI), Z0, Z7
+	VFMADD231PS.BCST 108(DI), Z0, Z8
+	VFMADD231PS.BCST 112(DI), Z0, Z9
+	VFMADD231PS.BCST 116(DI), Z0, Z10
+	PREFETCHT0       1216(AX)
+	PREFETCHT0       760(DI)
+	VMOVUPS          192(AX), Z0
+	VFMADD231PS.BCST 120(DI), Z0, Z1
+	VFMADD231PS.BCST 124(DI), Z0, Z2
+	VFMADD231PS.BCST 128(DI), Z0, Z3
+	VFMADD231PS.BCST 132(DI), Z0, Z4
+	VFMADD231PS.BCST 136(DI), Z0, Z5
+	VFMADD231PS.BCST 140(DI), Z0, Z6
+	VFMADD231PS.BCST 144(DI), Z0, Z7
+	VFMADD231PS.BCST 148(DI), Z0, Z8
+	VFMADD231PS.BCST 152(DI), Z0, Z9
+	VFMADD231PS.BCST 156(DI), Z0, Z10
+	ADDQ             $+160, DI
+	ADDQ             $+256, AX
+	DECQ             R8
 	JNE              packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	ADDQ             $+40, CX
-	ADDQ             $+64, DX
-	DECQ             AX
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	ADDQ             $+40, DI
+	ADDQ             $+64, AX
+	DECQ             SI
 	JNE              packedsingle
 	JMP              end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX          (BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	MOVLQSX          4(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 40(CX), Z0, Z1
-	VFMADD231PS.BCST 44(CX), Z0, Z2
-	VFMADD231PS.BCST 48(CX), Z0, Z3
-	VFMADD231PS.BCST 52(CX), Z0, Z4
-	VFMADD231PS.BCST 56(CX), Z0, Z5
-	VFMADD231PS.BCST 60(CX), Z0, Z6
-	VFMADD231PS.BCST 64(CX), Z0, Z7
-	VFMADD231PS.BCST 68(CX), Z0, Z8
-	VFMADD231PS.BCST 72(CX), Z0, Z9
-	VFMADD231PS.BCST 76(CX), Z0, Z10
-	MOVLQSX          8(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 80(CX), Z0, Z1
-	VFMADD231PS.BCST 84(CX), Z0, Z2
-	VFMADD231PS.BCST 88(CX), Z0, Z3
-	VFMADD231PS.BCST 92(CX), Z0, Z4
-	VFMADD231PS.BCST 96(CX), Z0, Z5
-	VFMADD231PS.BCST 100(CX), Z0, Z6
-	VFMADD231PS.BCST 104(CX), Z0, Z7
-	VFMADD231PS.BCST 108(CX), Z0, Z8
-	VFMADD231PS.BCST 112(CX), Z0, Z9
-	VFMADD231PS.BCST 116(CX), Z0, Z10
-	MOVLQSX          12(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 120(CX), Z0, Z1
-	VFMADD231PS.BCST 124(CX), Z0, Z2
-	VFMADD231PS.BCST 128(CX), Z0, Z3
-	VFMADD231PS.BCST 132(CX), Z0, Z4
-	VFMADD231PS.BCST 136(CX), Z0, Z5
-	VFMADD231PS.BCST 140(CX), Z0, Z6
-	VFMADD231PS.BCST 144(CX), Z0, Z7
-	VFMADD231PS.BCST 148(CX), Z0, Z8
-	VFMADD231PS.BCST 152(CX), Z0, Z9
-	VFMADD231PS.BCST 156(CX), Z0, Z10
-	ADDQ             $+160, CX
-	ADDQ             $+16, BX
-	DECQ             R8
+	MOVLQSX          (R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	MOVLQSX          4(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 40(DI), Z0, Z1
+	VFMADD231PS.BCST 44(DI), Z0, Z2
+	VFMADD231PS.BCST 48(DI), Z0, Z3
+	VFMADD231PS.BCST 52(DI), Z0, Z4
+	VFMADD231PS.BCST 56(DI), Z0, Z5
+	VFMADD231PS.BCST 60(DI), Z0, Z6
+	VFMADD231PS.BCST 64(DI), Z0, Z7
+	VFMADD231PS.BCST 68(DI), Z0, Z8
+	VFMADD231PS.BCST 72(DI), Z0, Z9
+	VFMADD231PS.BCST 76(DI), Z0, Z10
+	MOVLQSX          8(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 80(DI), Z0, Z1
+	VFMADD231PS.BCST 84(DI), Z0, Z2
+	VFMADD231PS.BCST 88(DI), Z0, Z3
+	VFMADD231PS.BCST 92(DI), Z0, Z4
+	VFMADD231PS.BCST 96(DI), Z0, Z5
+	VFMADD231PS.BCST 100(DI), Z0, Z6
+	VFMADD231PS.BCST 104(DI), Z0, Z7
+	VFMADD231PS.BCST 108(DI), Z0, Z8
+	VFMADD231PS.BCST 112(DI), Z0, Z9
+	VFMADD231PS.BCST 116(DI), Z0, Z10
+	MOVLQSX          12(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 120(DI), Z0, Z1
+	VFMADD231PS.BCST 124(DI), Z0, Z2
+	VFMADD231PS.BCST 128(DI), Z0, Z3
+	VFMADD231PS.BCST 132(DI), Z0, Z4
+	VFMADD231PS.BCST 136(DI), Z0, Z5
+	VFMADD231PS.BCST 140(DI), Z0, Z6
+	VFMADD231PS.BCST 144(DI), Z0, Z7
+	VFMADD231PS.BCST 148(DI), Z0, Z8
+	VFMADD231PS.BCST 152(DI), Z0, Z9
+	VFMADD231PS.BCST 156(DI), Z0, Z10
+	ADDQ             $+160, DI
+	ADDQ             $+16, R8
+	DECQ             R9
 	JNE              offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX          (BX), R8
-	VMOVUPS          (DX)(R8*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	ADDQ             $+40, CX
-	ADDQ             $+4, BX
-	DECQ             AX
+	MOVLQSX          (R8), R9
+	VMOVUPS          (AX)(R9*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	ADDQ             $+40, DI
+	ADDQ             $+4, R8
+	DECQ             SI
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K1
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z10, Z10
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
@@ -6372,75 +6522,82 @@ fresh:
 	VMAXPS Z10, Z0, Z10
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z10, K1, (AX)
+	MOVQ    CX, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z6, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z8, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z10, K1, (SI)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile11x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile11x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z1
-	VBROADCASTSS 4(R8), Z2
-	VBROADCASTSS 8(R8), Z3
-	VBROADCASTSS 12(R8), Z4
-	VBROADCASTSS 16(R8), Z5
-	VBROADCASTSS 20(R8), Z6
-	VBROADCASTSS 24(R8), Z7
-	VBROADCASTSS 28(R8), Z8
-	VBROADCASTSS 32(R8), Z9
-	VBROADCASTSS 36(R8), Z10
-	VBROADCASTSS 40(R8), Z11
+	VBROADCASTSS (R9), Z1
+	VBROADCASTSS 4(R9), Z2
+	VBROADCASTSS 8(R9), Z3
+	VBROADCASTSS 12(R9), Z4
+	VBROADCASTSS 16(R9), Z5
+	VBROADCASTSS 20(R9), Z6
+	VBROADCASTSS 24(R9), Z7
+	VBROADCASTSS 28(R9), Z8
+	VBROADCASTSS 32(R9), Z9
+	VBROADCASTSS 36(R9), Z10
+	VBROADCASTSS 40(R9), Z11
 	JMP          begun
 
 nobias:
@@ -6457,234 +6614,234 @@ nobias:
 	VXORPS Z11, Z11, Z11
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0       1024(DX)
-	PREFETCHT0       704(CX)
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	VFMADD231PS.BCST 40(CX), Z0, Z11
-	PREFETCHT0       1088(DX)
-	PREFETCHT0       748(CX)
-	VMOVUPS          64(DX), Z0
-	VFMADD231PS.BCST 44(CX), Z0, Z1
-	VFMADD231PS.BCST 48(CX), Z0, Z2
-	VFMADD231PS.BCST 52(CX), Z0, Z3
-	VFMADD231PS.BCST 56(CX), Z0, Z4
-	VFMADD231PS.BCST 60(CX), Z0, Z5
-	VFMADD231PS.BCST 64(CX), Z0, Z6
-	VFMADD231PS.BCST 68(CX), Z0, Z7
-	VFMADD231PS.BCST 72(CX), Z0, Z8
-	VFMADD231PS.BCST 76(CX), Z0, Z9
-	VFMADD231PS.BCST 80(CX), Z0, Z10
-	VFMADD231PS.BCST 84(CX), Z0, Z11
-	PREFETCHT0       1152(DX)
-	PREFETCHT0       792(CX)
-	VMOVUPS          128(DX), Z0
-	VFMADD231PS.BCST 88(CX), Z0, Z1
-	VFMADD231PS.BCST 92(CX), Z0, Z2
-	VFMADD231PS.BCST 96(CX), Z0, Z3
-	VFMADD231PS.BCST 100(CX), Z0, Z4
-	VFMADD231PS.BCST 104(CX), Z0, Z5
-	VFMADD231PS.BCST 108(CX), Z0, Z6
-	VFMADD231PS.BCST 112(CX), Z0, Z7
-	VFMADD231PS.BCST 116(CX), Z0, Z8
-	VFMADD231PS.BCST 120(CX), Z0, Z9
-	VFMADD231PS.BCST 124(CX), Z0, Z10
-	VFMADD231PS.BCST 128(CX), Z0, Z11
-	PREFETCHT0       1216(DX)
-	PREFETCHT0       836(CX)
-	VMOVUPS          192(DX), Z0
-	VFMADD231PS.BCST 132(CX), Z0, Z1
-	VFMADD231PS.BCST 136(CX), Z0, Z2
-	VFMADD231PS.BCST 140(CX), Z0, Z3
-	VFMADD231PS.BCST 144(CX), Z0, Z4
-	VFMADD231PS.BCST 148(CX), Z0, Z5
-	VFMADD231PS.BCST 152(CX), Z0, Z6
-	VFMADD231PS.BCST 156(CX), Z0, Z7
-	VFMADD231PS.BCST 160(CX), Z0, Z8
-	VFMADD231PS.BCST 164(CX), Z0, Z9
-	VFMADD231PS.BCST 168(CX), Z0, Z10
-	VFMADD231PS.BCST 172(CX), Z0, Z11
-	ADDQ             $+176, CX
-	ADDQ             $+256, DX
-	DECQ             BX
+	PREFETCHT0       1024(AX)
+	PREFETCHT0       704(DI)
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	VFMADD231PS.BCST 40(DI), Z0, Z11
+	PREFETCHT0       1088(AX)
+	PREFETCHT0       748(DI)
+	VMOVUPS          64(AX), Z0
+	VFMADD231PS.BCST 44(DI), Z0, Z1
+	VFMADD231PS.BCST 48(DI), Z0, Z2
+	VFMADD231PS.BCST 52(DI), Z0, Z3
+	VFMADD231PS.BCST 56(DI), Z0, Z4
+	VFMADD231PS.BCST 60(DI), Z0, Z5
+	VFMADD231PS.BCST 64(DI), Z0, Z6
+	VFMADD231PS.BCST 68(DI), Z0, Z7
+	VFMADD231PS.BCST 72(DI), Z0, Z8
+	VFMADD231PS.BCST 76(DI), Z0, Z9
+	VFMADD231PS.BCST 80(DI), Z0, Z10
+	VFMADD231PS.BCST 84(DI), Z0, Z11
+	PREFETCHT0       1152(AX)
+	PREFETCHT0       792(DI)
+	VMOVUPS          128(AX), Z0
+	VFMADD231PS.BCST 88(DI), Z0, Z1
+	VFMADD231PS.BCST 92(DI), Z0, Z2
+	VFMADD231PS.BCST 96(DI), Z0, Z3
+	VFMADD231PS.BCST 100(DI), Z0, Z4
+	VFMADD231PS.BCST 104(DI), Z0, Z5
+	VFMADD231PS.BCST 108(DI), Z0, Z6
+	VFMADD231PS.BCST 112(DI), Z0, Z7
+	VFMADD231PS.BCST 116(DI), Z0, Z8
+	VFMADD231PS.BCST 120(DI), Z0, Z9
+	VFMADD231PS.BCST 124(DI), Z0, Z10
+	VFMADD231PS.BCST 128(DI), Z0, Z11
+	PREFETCHT0       1216(AX)
+	PREFETCHT0       836(DI)
+	VMOVUPS          192(AX), Z0
+	VFMADD231PS.BCST 132(DI), Z0, Z1
+	VFMADD231PS.BCST 136(DI), Z0, Z2
+	VFMADD231PS.BCST 140(DI), Z0, Z3
+	VFMADD231PS.BCST 144(DI), Z0, Z4
+	VFMADD231PS.BCST 148(DI), Z0, Z5
+	VFMADD231PS.BCST 152(DI), Z0, Z6
+	VFMADD231PS.BCST 156(DI), Z0, Z7
+	VFMADD231PS.BCST 160(DI), Z0, Z8
+	VFMADD231PS.BCST 164(DI), Z0, Z9
+	VFMADD231PS.BCST 168(DI), Z0, Z10
+	VFMADD231PS.BCST 172(DI), Z0, Z11
+	ADDQ             $+176, DI
+	ADDQ             $+256, AX
+	DECQ             R8
 	JNE              packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	VFMADD231PS.BCST 40(CX), Z0, Z11
-	ADDQ             $+44, CX
-	ADDQ             $+64, DX
-	DECQ             AX
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	VFMADD231PS.BCST 40(DI), Z0, Z11
+	ADDQ             $+44, DI
+	ADDQ             $+64, AX
+	DECQ             SI
 	JNE              packedsingle
 	JMP              end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX          (BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	VFMADD231PS.BCST 40(CX), Z0, Z11
-	MOVLQSX          4(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 44(CX), Z0, Z1
-	VFMADD231PS.BCST 48(CX), Z0, Z2
-	VFMADD231PS.BCST 52(CX), Z0, Z3
-	VFMADD231PS.BCST 56(CX), Z0, Z4
-	VFMADD231PS.BCST 60(CX), Z0, Z5
-	VFMADD231PS.BCST 64(CX), Z0, Z6
-	VFMADD231PS.BCST 68(CX), Z0, Z7
-	VFMADD231PS.BCST 72(CX), Z0, Z8
-	VFMADD231PS.BCST 76(CX), Z0, Z9
-	VFMADD231PS.BCST 80(CX), Z0, Z10
-	VFMADD231PS.BCST 84(CX), Z0, Z11
-	MOVLQSX          8(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 88(CX), Z0, Z1
-	VFMADD231PS.BCST 92(CX), Z0, Z2
-	VFMADD231PS.BCST 96(CX), Z0, Z3
-	VFMADD231PS.BCST 100(CX), Z0, Z4
-	VFMADD231PS.BCST 104(CX), Z0, Z5
-	VFMADD231PS.BCST 108(CX), Z0, Z6
-	VFMADD231PS.BCST 112(CX), Z0, Z7
-	VFMADD231PS.BCST 116(CX), Z0, Z8
-	VFMADD231PS.BCST 120(CX), Z0, Z9
-	VFMADD231PS.BCST 124(CX), Z0, Z10
-	VFMADD231PS.BCST 128(CX), Z0, Z11
-	MOVLQSX          12(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 132(CX), Z0, Z1
-	VFMADD231PS.BCST 136(CX), Z0, Z2
-	VFMADD231PS.BCST 140(CX), Z0, Z3
-	VFMADD231PS.BCST 144(CX), Z0, Z4
-	VFMADD231PS.BCST 148(CX), Z0, Z5
-	VFMADD231PS.BCST 152(CX), Z0, Z6
-	VFMADD231PS.BCST 156(CX), Z0, Z7
-	VFMADD231PS.BCST 160(CX), Z0, Z8
-	VFMADD231PS.BCST 164(CX), Z0, Z9
-	VFMADD231PS.BCST 168(CX), Z0, Z10
-	VFMADD231PS.BCST 172(CX), Z0, Z11
-	ADDQ             $+176, CX
-	ADDQ             $+16, BX
-	DECQ             R8
+	MOVLQSX          (R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	VFMADD231PS.BCST 40(DI), Z0, Z11
+	MOVLQSX          4(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 44(DI), Z0, Z1
+	VFMADD231PS.BCST 48(DI), Z0, Z2
+	VFMADD231PS.BCST 52(DI), Z0, Z3
+	VFMADD231PS.BCST 56(DI), Z0, Z4
+	VFMADD231PS.BCST 60(DI), Z0, Z5
+	VFMADD231PS.BCST 64(DI), Z0, Z6
+	VFMADD231PS.BCST 68(DI), Z0, Z7
+	VFMADD231PS.BCST 72(DI), Z0, Z8
+	VFMADD231PS.BCST 76(DI), Z0, Z9
+	VFMADD231PS.BCST 80(DI), Z0, Z10
+	VFMADD231PS.BCST 84(DI), Z0, Z11
+	MOVLQSX          8(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 88(DI), Z0, Z1
+	VFMADD231PS.BCST 92(DI), Z0, Z2
+	VFMADD231PS.BCST 96(DI), Z0, Z3
+	VFMADD231PS.BCST 100(DI), Z0, Z4
+	VFMADD231PS.BCST 104(DI), Z0, Z5
+	VFMADD231PS.BCST 108(DI), Z0, Z6
+	VFMADD231PS.BCST 112(DI), Z0, Z7
+	VFMADD231PS.BCST 116(DI), Z0, Z8
+	VFMADD231PS.BCST 120(DI), Z0, Z9
+	VFMADD231PS.BCST 124(DI), Z0, Z10
+	VFMADD231PS.BCST 128(DI), Z0, Z11
+	MOVLQSX          12(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 132(DI), Z0, Z1
+	VFMADD231PS.BCST 136(DI), Z0, Z2
+	VFMADD231PS.BCST 140(DI), Z0, Z3
+	VFMADD231PS.BCST 144(DI), Z0, Z4
+	VFMADD231PS.BCST 148(DI), Z0, Z5
+	VFMADD231PS.BCST 152(DI), Z0, Z6
+	VFMADD231PS.BCST 156(DI), Z0, Z7
+	VFMADD231PS.BCST 160(DI), Z0, Z8
+	VFMADD231PS.BCST 164(DI), Z0, Z9
+	VFMADD231PS.BCST 168(DI), Z0, Z10
+	VFMADD231PS.BCST 172(DI), Z0, Z11
+	ADDQ             $+176, DI
+	ADDQ             $+16, R8
+	DECQ             R9
 	JNE              offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX          (BX), R8
-	VMOVUPS          (DX)(R8*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	VFMADD231PS.BCST 40(CX), Z0, Z11
-	ADDQ             $+44, CX
-	ADDQ             $+4, BX
-	DECQ             AX
+	MOVLQSX          (R8), R9
+	VMOVUPS          (AX)(R9*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	VFMADD231PS.BCST 40(DI), Z0, Z11
+	ADDQ             $+44, DI
+	ADDQ             $+4, R8
+	DECQ             SI
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K1
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z11, Z11
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
@@ -6700,80 +6857,87 @@ fresh:
 	VMAXPS Z11, Z0, Z11
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z10, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z11, K1, (AX)
+	MOVQ    CX, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z6, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z8, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z10, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, K1, (SI)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile12x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile12x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z1
-	VBROADCASTSS 4(R8), Z2
-	VBROADCASTSS 8(R8), Z3
-	VBROADCASTSS 12(R8), Z4
-	VBROADCASTSS 16(R8), Z5
-	VBROADCASTSS 20(R8), Z6
-	VBROADCASTSS 24(R8), Z7
-	VBROADCASTSS 28(R8), Z8
-	VBROADCASTSS 32(R8), Z9
-	VBROADCASTSS 36(R8), Z10
-	VBROADCASTSS 40(R8), Z11
-	VBROADCASTSS 44(R8), Z12
+	VBROADCASTSS (R9), Z1
+	VBROADCASTSS 4(R9), Z2
+	VBROADCASTSS 8(R9), Z3
+	VBROADCASTSS 12(R9), Z4
+	VBROADCASTSS 16(R9), Z5
+	VBROADCASTSS 20(R9), Z6
+	VBROADCASTSS 24(R9), Z7
+	VBROADCASTSS 28(R9), Z8
+	VBROADCASTSS 32(R9), Z9
+	VBROADCASTSS 36(R9), Z10
+	VBROADCASTSS 40(R9), Z11
+	VBROADCASTSS 44(R9), Z12
 	JMP          begun
 
 nobias:
@@ -6791,247 +6955,247 @@ nobias:
 	VXORPS Z12, Z12, Z12
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0       1024(DX)
-	PREFETCHT0       768(CX)
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	VFMADD231PS.BCST 40(CX), Z0, Z11
-	VFMADD231PS.BCST 44(CX), Z0, Z12
-	PREFETCHT0       1088(DX)
-	PREFETCHT0       816(CX)
-	VMOVUPS          64(DX), Z0
-	VFMADD231PS.BCST 48(CX), Z0, Z1
-	VFMADD231PS.BCST 52(CX), Z0, Z2
-	VFMADD231PS.BCST 56(CX), Z0, Z3
-	VFMADD231PS.BCST 60(CX), Z0, Z4
-	VFMADD231PS.BCST 64(CX), Z0, Z5
-	VFMADD231PS.BCST 68(CX), Z0, Z6
-	VFMADD231PS.BCST 72(CX), Z0, Z7
-	VFMADD231PS.BCST 76(CX), Z0, Z8
-	VFMADD231PS.BCST 80(CX), Z0, Z9
-	VFMADD231PS.BCST 84(CX), Z0, Z10
-	VFMADD231PS.BCST 88(CX), Z0, Z11
-	VFMADD231PS.BCST 92(CX), Z0, Z12
-	PREFETCHT0       1152(DX)
-	PREFETCHT0       864(CX)
-	VMOVUPS          128(DX), Z0
-	VFMADD231PS.BCST 96(CX), Z0, Z1
-	VFMADD231PS.BCST 100(CX), Z0, Z2
-	VFMADD231PS.BCST 104(CX), Z0, Z3
-	VFMADD231PS.BCST 108(CX), Z0, Z4
-	VFMADD231PS.BCST 112(CX), Z0, Z5
-	VFMADD231PS.BCST 116(CX), Z0, Z6
-	VFMADD231PS.BCST 120(CX), Z0, Z7
-	VFMADD231PS.BCST 124(CX), Z0, Z8
-	VFMADD231PS.BCST 128(CX), Z0, Z9
-	VFMADD231PS.BCST 132(CX), Z0, Z10
-	VFMADD231PS.BCST 136(CX), Z0, Z11
-	VFMADD231PS.BCST 140(CX), Z0, Z12
-	PREFETCHT0       1216(DX)
-	PREFETCHT0       912(CX)
-	VMOVUPS          192(DX), Z0
-	VFMADD231PS.BCST 144(CX), Z0, Z1
-	VFMADD231PS.BCST 148(CX), Z0, Z2
-	VFMADD231PS.BCST 152(CX), Z0, Z3
-	VFMADD231PS.BCST 156(CX), Z0, Z4
-	VFMADD231PS.BCST 160(CX), Z0, Z5
-	VFMADD231PS.BCST 164(CX), Z0, Z6
-	VFMADD231PS.BCST 168(CX), Z0, Z7
-	VFMADD231PS.BCST 172(CX), Z0, Z8
-	VFMADD231PS.BCST 176(CX), Z0, Z9
-	VFMADD231PS.BCST 180(CX), Z0, Z10
-	VFMADD231PS.BCST 184(CX), Z0, Z11
-	VFMADD231PS.BCST 188(CX), Z0, Z12
-	ADDQ             $+192, CX
-	ADDQ             $+256, DX
-	DECQ             BX
+	PREFETCHT0       1024(AX)
+	PREFETCHT0       768(DI)
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	VFMADD231PS.BCST 40(DI), Z0, Z11
+	VFMADD231PS.BCST 44(DI), Z0, Z12
+	PREFETCHT0       1088(AX)
+	PREFETCHT0       816(DI)
+	VMOVUPS          64(AX), Z0
+	VFMADD231PS.BCST 48(DI), Z0, Z1
+	VFMADD231PS.BCST 52(DI), Z0, Z2
+	VFMADD231PS.BCST 56(DI), Z0, Z3
+	VFMADD231PS.BCST 60(DI), Z0, Z4
+	VFMADD231PS.BCST 64(DI), Z0, Z5
+	VFMADD231PS.BCST 68(DI), Z0, Z6
+	VFMADD231PS.BCST 72(DI), Z0, Z7
+	VFMADD231PS.BCST 76(DI), Z0, Z8
+	VFMADD231PS.BCST 80(DI), Z0, Z9
+	VFMADD231PS.BCST 84(DI), Z0, Z10
+	VFMADD231PS.BCST 88(DI), Z0, Z11
+	VFMADD231PS.BCST 92(DI), Z0, Z12
+	PREFETCHT0       1152(AX)
+	PREFETCHT0       864(DI)
+	VMOVUPS          128(AX), Z0
+	VFMADD231PS.BCST 96(DI), Z0, Z1
+	VFMADD231PS.BCST 100(DI), Z0, Z2
+	VFMADD231PS.BCST 104(DI), Z0, Z3
+	VFMADD231PS.BCST 108(DI), Z0, Z4
+	VFMADD231PS.BCST 112(DI), Z0, Z5
+	VFMADD231PS.BCST 116(DI), Z0, Z6
+	VFMADD231PS.BCST 120(DI), Z0, Z7
+	VFMADD231PS.BCST 124(DI), Z0, Z8
+	VFMADD231PS.BCST 128(DI), Z0, Z9
+	VFMADD231PS.BCST 132(DI), Z0, Z10
+	VFMADD231PS.BCST 136(DI), Z0, Z11
+	VFMADD231PS.BCST 140(DI), Z0, Z12
+	PREFETCHT0       1216(AX)
+	PREFETCHT0       912(DI)
+	VMOVUPS          192(AX), Z0
+	VFMADD231PS.BCST 144(DI), Z0, Z1
+	VFMADD231PS.BCST 148(DI), Z0, Z2
+	VFMADD231PS.BCST 152(DI), Z0, Z3
+	VFMADD231PS.BCST 156(DI), Z0, Z4
+	VFMADD231PS.BCST 160(DI), Z0, Z5
+	VFMADD231PS.BCST 164(DI), Z0, Z6
+	VFMADD231PS.BCST 168(DI), Z0, Z7
+	VFMADD231PS.BCST 172(DI), Z0, Z8
+	VFMADD231PS.BCST 176(DI), Z0, Z9
+	VFMADD231PS.BCST 180(DI), Z0, Z10
+	VFMADD231PS.BCST 184(DI), Z0, Z11
+	VFMADD231PS.BCST 188(DI), Z0, Z12
+	ADDQ             $+192, DI
+	ADDQ             $+256, AX
+	DECQ             R8
 	JNE              packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	VFMADD231PS.BCST 40(CX), Z0, Z11
-	VFMADD231PS.BCST 44(CX), Z0, Z12
-	ADDQ             $+48, CX
-	ADDQ             $+64, DX
-	DECQ             AX
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	VFMADD231PS.BCST 40(DI), Z0, Z11
+	VFMADD231PS.BCST 44(DI), Z0, Z12
+	ADDQ             $+48, DI
+	ADDQ             $+64, AX
+	DECQ             SI
 	JNE              packedsingle
 	JMP              end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX          (BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	VFMADD231PS.BCST 40(CX), Z0, Z11
-	VFMADD231PS.BCST 44(CX), Z0, Z12
-	MOVLQSX          4(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 48(CX), Z0, Z1
-	VFMADD231PS.BCST 52(CX), Z0, Z2
-	VFMADD231PS.BCST 56(CX), Z0, Z3
-	VFMADD231PS.BCST 60(CX), Z0, Z4
-	VFMADD231PS.BCST 64(CX), Z0, Z5
-	VFMADD231PS.BCST 68(CX), Z0, Z6
-	VFMADD231PS.BCST 72(CX), Z0, Z7
-	VFMADD231PS.BCST 76(CX), Z0, Z8
-	VFMADD231PS.BCST 80(CX), Z0, Z9
-	VFMADD231PS.BCST 84(CX), Z0, Z10
-	VFMADD231PS.BCST 88(CX), Z0, Z11
-	VFMADD231PS.BCST 92(CX), Z0, Z12
-	MOVLQSX          8(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 96(CX), Z0, Z1
-	VFMADD231PS.BCST 100(CX), Z0, Z2
-	VFMADD231PS.BCST 104(CX), Z0, Z3
-	VFMADD231PS.BCST 108(CX), Z0, Z4
-	VFMADD231PS.BCST 112(CX), Z0, Z5
-	VFMADD231PS.BCST 116(CX), Z0, Z6
-	VFMADD231PS.BCST 120(CX), Z0, Z7
-	VFMADD231PS.BCST 124(CX), Z0, Z8
-	VFMADD231PS.BCST 128(CX), Z0, Z9
-	VFMADD231PS.BCST 132(CX), Z0, Z10
-	VFMADD231PS.BCST 136(CX), Z0, Z11
-	VFMADD231PS.BCST 140(CX), Z0, Z12
-	MOVLQSX          12(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 144(CX), Z0, Z1
-	VFMADD231PS.BCST 148(CX), Z0, Z2
-	VFMADD231PS.BCST 152(CX), Z0, Z3
-	VFMADD231PS.BCST 156(CX), Z0, Z4
-	VFMADD231PS.BCST 160(CX), Z0, Z5
-	VFMADD231PS.BCST 164(CX), Z0, Z6
-	VFMADD231PS.BCST 168(CX), Z0, Z7
-	VFMADD231PS.BCST 172(CX), Z0, Z8
-	VFMADD231PS.BCST 176(CX), Z0, Z9
-	VFMADD231PS.BCST 180(CX), Z0, Z10
-	VFMADD231PS.BCST 184(CX), Z0, Z11
-	VFMADD231PS.BCST 188(CX), Z0, Z12
-	ADDQ             $+192, CX
-	ADDQ             $+16, BX
-	DECQ             R8
+	MOVLQSX          (R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	VFMADD231PS.BCST 40(DI), Z0, Z11
+	VFMADD231PS.BCST 44(DI), Z0, Z12
+	MOVLQSX          4(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 48(DI), Z0, Z1
+	VFMADD231PS.BCST 52(DI), Z0, Z2
+	VFMADD231PS.BCST 56(DI), Z0, Z3
+	VFMADD231PS.BCST 60(DI), Z0, Z4
+	VFMADD231PS.BCST 64(DI), Z0, Z5
+	VFMADD231PS.BCST 68(DI), Z0, Z6
+	VFMADD231PS.BCST 72(DI), Z0, Z7
+	VFMADD231PS.BCST 76(DI), Z0, Z8
+	VFMADD231PS.BCST 80(DI), Z0, Z9
+	VFMADD231PS.BCST 84(DI), Z0, Z10
+	VFMADD231PS.BCST 88(DI), Z0, Z11
+	VFMADD231PS.BCST 92(DI), Z0, Z12
+	MOVLQSX          8(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 96(DI), Z0, Z1
+	VFMADD231PS.BCST 100(DI), Z0, Z2
+	VFMADD231PS.BCST 104(DI), Z0, Z3
+	VFMADD231PS.BCST 108(DI), Z0, Z4
+	VFMADD231PS.BCST 112(DI), Z0, Z5
+	VFMADD231PS.BCST 116(DI), Z0, Z6
+	VFMADD231PS.BCST 120(DI), Z0, Z7
+	VFMADD231PS.BCST 124(DI), Z0, Z8
+	VFMADD231PS.BCST 128(DI), Z0, Z9
+	VFMADD231PS.BCST 132(DI), Z0, Z10
+	VFMADD231PS.BCST 136(DI), Z0, Z11
+	VFMADD231PS.BCST 140(DI), Z0, Z12
+	MOVLQSX          12(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 144(DI), Z0, Z1
+	VFMADD231PS.BCST 148(DI), Z0, Z2
+	VFMADD231PS.BCST 152(DI), Z0, Z3
+	VFMADD231PS.BCST 156(DI), Z0, Z4
+	VFMADD231PS.BCST 160(DI), Z0, Z5
+	VFMADD231PS.BCST 164(DI), Z0, Z6
+	VFMADD231PS.BCST 168(DI), Z0, Z7
+	VFMADD231PS.BCST 172(DI), Z0, Z8
+	VFMADD231PS.BCST 176(DI), Z0, Z9
+	VFMADD231PS.BCST 180(DI), Z0, Z10
+	VFMADD231PS.BCST 184(DI), Z0, Z11
+	VFMADD231PS.BCST 188(DI), Z0, Z12
+	ADDQ             $+192, DI
+	ADDQ             $+16, R8
+	DECQ             R9
 	JNE              offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX          (BX), R8
-	VMOVUPS          (DX)(R8*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	VFMADD231PS.BCST 40(CX), Z0, Z11
-	VFMADD231PS.BCST 44(CX), Z0, Z12
-	ADDQ             $+48, CX
-	ADDQ             $+4, BX
-	DECQ             AX
+	MOVLQSX          (R8), R9
+	VMOVUPS          (AX)(R9*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	VFMADD231PS.BCST 40(DI), Z0, Z11
+	VFMADD231PS.BCST 44(DI), Z0, Z12
+	ADDQ             $+48, DI
+	ADDQ             $+4, R8
+	DECQ             SI
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K1
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z12, Z12
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
@@ -7048,85 +7212,92 @@ fresh:
 	VMAXPS Z12, Z0, Z12
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z10, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z11, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z12, K1, (AX)
+	MOVQ    CX, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z6, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z8, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z10, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z12, K1, (SI)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile13x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile13x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z1
-	VBROADCASTSS 4(R8), Z2
-	VBROADCASTSS 8(R8), Z3
-	VBROADCASTSS 12(R8), Z4
-	VBROADCASTSS 16(R8), Z5
-	VBROADCASTSS 20(R8), Z6
-	VBROADCASTSS 24(R8), Z7
-	VBROADCASTSS 28(R8), Z8
-	VBROADCASTSS 32(R8), Z9
-	VBROADCASTSS 36(R8), Z10
-	VBROADCASTSS 40(R8), Z11
-	VBROADCASTSS 44(R8), Z12
-	VBROADCASTSS 48(R8), Z13
+	VBROADCASTSS (R9), Z1
+	VBROADCASTSS 4(R9), Z2
+	VBROADCASTSS 8(R9), Z3
+	VBROADCASTSS 12(R9), Z4
+	VBROADCASTSS 16(R9), Z5
+	VBROADCASTSS 20(R9), Z6
+	VBROADCASTSS 24(R9), Z7
+	VBROADCASTSS 28(R9), Z8
+	VBROADCASTSS 32(R9), Z9
+	VBROADCASTSS 36(R9), Z10
+	VBROADCASTSS 40(R9), Z11
+	VBROADCASTSS 44(R9), Z12
+	VBROADCASTSS 48(R9), Z13
 	JMP          begun
 
 nobias:
@@ -7145,260 +7316,260 @@ nobias:
 	VXORPS Z13, Z13, Z13
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0       1024(DX)
-	PREFETCHT0       832(CX)
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	VFMADD231PS.BCST 40(CX), Z0, Z11
-	VFMADD231PS.BCST 44(CX), Z0, Z12
-	VFMADD231PS.BCST 48(CX), Z0, Z13
-	PREFETCHT0       1088(DX)
-	PREFETCHT0       884(CX)
-	VMOVUPS          64(DX), Z0
-	VFMADD231PS.BCST 52(CX), Z0, Z1
-	VFMADD231PS.BCST 56(CX), Z0, Z2
-	VFMADD231PS.BCST 60(CX), Z0, Z3
-	VFMADD231PS.BCST 64(CX), Z0, Z4
-	VFMADD231PS.BCST 68(CX), Z0, Z5
-	VFMADD231PS.BCST 72(CX), Z0, Z6
-	VFMADD231PS.BCST 76(CX), Z0, Z7
-	VFMADD231PS.BCST 80(CX), Z0, Z8
-	VFMADD231PS.BCST 84(CX), Z0, Z9
-	VFMADD231PS.BCST 88(CX), Z0, Z10
-	VFMADD231PS.BCST 92(CX), Z0, Z11
-	VFMADD231PS.BCST 96(CX), Z0, Z12
-	VFMADD231PS.BCST 100(CX), Z0, Z13
-	PREFETCHT0       1152(DX)
-	PREFETCHT0       936(CX)
-	VMOVUPS          128(DX), Z0
-	VFMADD231PS.BCST 104(CX), Z0, Z1
-	VFMADD231PS.BCST 108(CX), Z0, Z2
-	VFMADD231PS.BCST 112(CX), Z0, Z3
-	VFMADD231PS.BCST 116(CX), Z0, Z4
-	VFMADD231PS.BCST 120(CX), Z0, Z5
-	VFMADD231PS.BCST 124(CX), Z0, Z6
-	VFMADD231PS.BCST 128(CX), Z0, Z7
-	VFMADD231PS.BCST 132(CX), Z0, Z8
-	VFMADD231PS.BCST 136(CX), Z0, Z9
-	VFMADD231PS.BCST 140(CX), Z0, Z10
-	VFMADD231PS.BCST 144(CX), Z0, Z11
-	VFMADD231PS.BCST 148(CX), Z0, Z12
-	VFMADD231PS.BCST 152(CX), Z0, Z13
-	PREFETCHT0       1216(DX)
-	PREFETCHT0       988(CX)
-	VMOVUPS          192(DX), Z0
-	VFMADD231PS.BCST 156(CX), Z0, Z1
-	VFMADD231PS.BCST 160(CX), Z0, Z2
-	VFMADD231PS.BCST 164(CX), Z0, Z3
-	VFMADD231PS.BCST 168(CX), Z0, Z4
-	VFMADD231PS.BCST 172(CX), Z0, Z5
-	VFMADD231PS.BCST 176(CX), Z0, Z6
-	VFMADD231PS.BCST 180(CX), Z0, Z7
-	VFMADD231PS.BCST 184(CX), Z0, Z8
-	VFMADD231PS.BCST 188(CX), Z0, Z9
-	VFMADD231PS.BCST 192(CX), Z0, Z10
-	VFMADD231PS.BCST 196(CX), Z0, Z11
-	VFMADD231PS.BCST 200(CX), Z0, Z12
-	VFMADD231PS.BCST 204(CX), Z0, Z13
-	ADDQ             $+208, CX
-	ADDQ             $+256, DX
-	DECQ             BX
+	PREFETCHT0       1024(AX)
+	PREFETCHT0       832(DI)
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	VFMADD231PS.BCST 40(DI), Z0, Z11
+	VFMADD231PS.BCST 44(DI), Z0, Z12
+	VFMADD231PS.BCST 48(DI), Z0, Z13
+	PREFETCHT0       1088(AX)
+	PREFETCHT0       884(DI)
+	VMOVUPS          64(AX), Z0
+	VFMADD231PS.BCST 52(DI), Z0, Z1
+	VFMADD231PS.BCST 56(DI), Z0, Z2
+	VFMADD231PS.BCST 60(DI), Z0, Z3
+	VFMADD231PS.BCST 64(DI), Z0, Z4
+	VFMADD231PS.BCST 68(DI), Z0, Z5
+	VFMADD231PS.BCST 72(DI), Z0, Z6
+	VFMADD231PS.BCST 76(DI), Z0, Z7
+	VFMADD231PS.BCST 80(DI), Z0, Z8
+	VFMADD231PS.BCST 84(DI), Z0, Z9
+	VFMADD231PS.BCST 88(DI), Z0, Z10
+	VFMADD231PS.BCST 92(DI), Z0, Z11
+	VFMADD231PS.BCST 96(DI), Z0, Z12
+	VFMADD231PS.BCST 100(DI), Z0, Z13
+	PREFETCHT0       1152(AX)
+	PREFETCHT0       936(DI)
+	VMOVUPS          128(AX), Z0
+	VFMADD231PS.BCST 104(DI), Z0, Z1
+	VFMADD231PS.BCST 108(DI), Z0, Z2
+	VFMADD231PS.BCST 112(DI), Z0, Z3
+	VFMADD231PS.BCST 116(DI), Z0, Z4
+	VFMADD231PS.BCST 120(DI), Z0, Z5
+	VFMADD231PS.BCST 124(DI), Z0, Z6
+	VFMADD231PS.BCST 128(DI), Z0, Z7
+	VFMADD231PS.BCST 132(DI), Z0, Z8
+	VFMADD231PS.BCST 136(DI), Z0, Z9
+	VFMADD231PS.BCST 140(DI), Z0, Z10
+	VFMADD231PS.BCST 144(DI), Z0, Z11
+	VFMADD231PS.BCST 148(DI), Z0, Z12
+	VFMADD231PS.BCST 152(DI), Z0, Z13
+	PREFETCHT0       1216(AX)
+	PREFETCHT0       988(DI)
+	VMOVUPS          192(AX), Z0
+	VFMADD231PS.BCST 156(DI), Z0, Z1
+	VFMADD231PS.BCST 160(DI), Z0, Z2
+	VFMADD231PS.BCST 164(DI), Z0, Z3
+	VFMADD231PS.BCST 168(DI), Z0, Z4
+	VFMADD231PS.BCST 172(DI), Z0, Z5
+	VFMADD231PS.BCST 176(DI), Z0, Z6
+	VFMADD231PS.BCST 180(DI), Z0, Z7
+	VFMADD231PS.BCST 184(DI), Z0, Z8
+	VFMADD231PS.BCST 188(DI), Z0, Z9
+	VFMADD231PS.BCST 192(DI), Z0, Z10
+	VFMADD231PS.BCST 196(DI), Z0, Z11
+	VFMADD231PS.BCST 200(DI), Z0, Z12
+	VFMADD231PS.BCST 204(DI), Z0, Z13
+	ADDQ             $+208, DI
+	ADDQ             $+256, AX
+	DECQ             R8
 	JNE              packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	VFMADD231PS.BCST 40(CX), Z0, Z11
-	VFMADD231PS.BCST 44(CX), Z0, Z12
-	VFMADD231PS.BCST 48(CX), Z0, Z13
-	ADDQ             $+52, CX
-	ADDQ             $+64, DX
-	DECQ             AX
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	VFMADD231PS.BCST 40(DI), Z0, Z11
+	VFMADD231PS.BCST 44(DI), Z0, Z12
+	VFMADD231PS.BCST 48(DI), Z0, Z13
+	ADDQ             $+52, DI
+	ADDQ             $+64, AX
+	DECQ             SI
 	JNE              packedsingle
 	JMP              end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX          (BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	VFMADD231PS.BCST 40(CX), Z0, Z11
-	VFMADD231PS.BCST 44(CX), Z0, Z12
-	VFMADD231PS.BCST 48(CX), Z0, Z13
-	MOVLQSX          4(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 52(CX), Z0, Z1
-	VFMADD231PS.BCST 56(CX), Z0, Z2
-	VFMADD231PS.BCST 60(CX), Z0, Z3
-	VFMADD231PS.BCST 64(CX), Z0, Z4
-	VFMADD231PS.BCST 68(CX), Z0, Z5
-	VFMADD231PS.BCST 72(CX), Z0, Z6
-	VFMADD231PS.BCST 76(CX), Z0, Z7
-	VFMADD231PS.BCST 80(CX), Z0, Z8
-	VFMADD231PS.BCST 84(CX), Z0, Z9
-	VFMADD231PS.BCST 88(CX), Z0, Z10
-	VFMADD231PS.BCST 92(CX), Z0, Z11
-	VFMADD231PS.BCST 96(CX), Z0, Z12
-	VFMADD231PS.BCST 100(CX), Z0, Z13
-	MOVLQSX          8(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 104(CX), Z0, Z1
-	VFMADD231PS.BCST 108(CX), Z0, Z2
-	VFMADD231PS.BCST 112(CX), Z0, Z3
-	VFMADD231PS.BCST 116(CX), Z0, Z4
-	VFMADD231PS.BCST 120(CX), Z0, Z5
-	VFMADD231PS.BCST 124(CX), Z0, Z6
-	VFMADD231PS.BCST 128(CX), Z0, Z7
-	VFMADD231PS.BCST 132(CX), Z0, Z8
-	VFMADD231PS.BCST 136(CX), Z0, Z9
-	VFMADD231PS.BCST 140(CX), Z0, Z10
-	VFMADD231PS.BCST 144(CX), Z0, Z11
-	VFMADD231PS.BCST 148(CX), Z0, Z12
-	VFMADD231PS.BCST 152(CX), Z0, Z13
-	MOVLQSX          12(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 156(CX), Z0, Z1
-	VFMADD231PS.BCST 160(CX), Z0, Z2
-	VFMADD231PS.BCST 164(CX), Z0, Z3
-	VFMADD231PS.BCST 168(CX), Z0, Z4
-	VFMADD231PS.BCST 172(CX), Z0, Z5
-	VFMADD231PS.BCST 176(CX), Z0, Z6
-	VFMADD231PS.BCST 180(CX), Z0, Z7
-	VFMADD231PS.BCST 184(CX), Z0, Z8
-	VFMADD231PS.BCST 188(CX), Z0, Z9
-	VFMADD231PS.BCST 192(CX), Z0, Z10
-	VFMADD231PS.BCST 196(CX), Z0, Z11
-	VFMADD231PS.BCST 200(CX), Z0, Z12
-	VFMADD231PS.BCST 204(CX), Z0, Z13
-	ADDQ             $+208, CX
-	ADDQ             $+16, BX
-	DECQ             R8
+	MOVLQSX          (R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	VFMADD231PS.BCST 40(DI), Z0, Z11
+	VFMADD231PS.BCST 44(DI), Z0, Z12
+	VFMADD231PS.BCST 48(DI), Z0, Z13
+	MOVLQSX          4(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 52(DI), Z0, Z1
+	VFMADD231PS.BCST 56(DI), Z0, Z2
+	VFMADD231PS.BCST 60(DI), Z0, Z3
+	VFMADD231PS.BCST 64(DI), Z0, Z4
+	VFMADD231PS.BCST 68(DI), Z0, Z5
+	VFMADD231PS.BCST 72(DI), Z0, Z6
+	VFMADD231PS.BCST 76(DI), Z0, Z7
+	VFMADD231PS.BCST 80(DI), Z0, Z8
+	VFMADD231PS.BCST 84(DI), Z0, Z9
+	VFMADD231PS.BCST 88(DI), Z0, Z10
+	VFMADD231PS.BCST 92(DI), Z0, Z11
+	VFMADD231PS.BCST 96(DI), Z0, Z12
+	VFMADD231PS.BCST 100(DI), Z0, Z13
+	MOVLQSX          8(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 104(DI), Z0, Z1
+	VFMADD231PS.BCST 108(DI), Z0, Z2
+	VFMADD231PS.BCST 112(DI), Z0, Z3
+	VFMADD231PS.BCST 116(DI), Z0, Z4
+	VFMADD231PS.BCST 120(DI), Z0, Z5
+	VFMADD231PS.BCST 124(DI), Z0, Z6
+	VFMADD231PS.BCST 128(DI), Z0, Z7
+	VFMADD231PS.BCST 132(DI), Z0, Z8
+	VFMADD231PS.BCST 136(DI), Z0, Z9
+	VFMADD231PS.BCST 140(DI), Z0, Z10
+	VFMADD231PS.BCST 144(DI), Z0, Z11
+	VFMADD231PS.BCST 148(DI), Z0, Z12
+	VFMADD231PS.BCST 152(DI), Z0, Z13
+	MOVLQSX          12(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 156(DI), Z0, Z1
+	VFMADD231PS.BCST 160(DI), Z0, Z2
+	VFMADD231PS.BCST 164(DI), Z0, Z3
+	VFMADD231PS.BCST 168(DI), Z0, Z4
+	VFMADD231PS.BCST 172(DI), Z0, Z5
+	VFMADD231PS.BCST 176(DI), Z0, Z6
+	VFMADD231PS.BCST 180(DI), Z0, Z7
+	VFMADD231PS.BCST 184(DI), Z0, Z8
+	VFMADD231PS.BCST 188(DI), Z0, Z9
+	VFMADD231PS.BCST 192(DI), Z0, Z10
+	VFMADD231PS.BCST 196(DI), Z0, Z11
+	VFMADD231PS.BCST 200(DI), Z0, Z12
+	VFMADD231PS.BCST 204(DI), Z0, Z13
+	ADDQ             $+208, DI
+	ADDQ             $+16, R8
+	DECQ             R9
 	JNE              offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX          (BX), R8
-	VMOVUPS          (DX)(R8*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	VFMADD231PS.BCST 40(CX), Z0, Z11
-	VFMADD231PS.BCST 44(CX), Z0, Z12
-	VFMADD231PS.BCST 48(CX), Z0, Z13
-	ADDQ             $+52, CX
-	ADDQ             $+4, BX
-	DECQ             AX
+	MOVLQSX          (R8), R9
+	VMOVUPS          (AX)(R9*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	VFMADD231PS.BCST 40(DI), Z0, Z11
+	VFMADD231PS.BCST 44(DI), Z0, Z12
+	VFMADD231PS.BCST 48(DI), Z0, Z13
+	ADDQ             $+52, DI
+	ADDQ             $+4, R8
+	DECQ             SI
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K1
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z13, Z13
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
@@ -7416,90 +7587,97 @@ fresh:
 	VMAXPS Z13, Z0, Z13
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z10, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z11, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z12, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z13, K1, (AX)
+	MOVQ    CX, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z6, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z8, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z10, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z12, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, K1, (SI)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile14x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile14x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z1
-	VBROADCASTSS 4(R8), Z2
-	VBROADCASTSS 8(R8), Z3
-	VBROADCASTSS 12(R8), Z4
-	VBROADCASTSS 16(R8), Z5
-	VBROADCASTSS 20(R8), Z6
-	VBROADCASTSS 24(R8), Z7
-	VBROADCASTSS 28(R8), Z8
-	VBROADCASTSS 32(R8), Z9
-	VBROADCASTSS 36(R8), Z10
-	VBROADCASTSS 40(R8), Z11
-	VBROADCASTSS 44(R8), Z12
-	VBROADCASTSS 48(R8), Z13
-	VBROADCASTSS 52(R8), Z14
+	VBROADCASTSS (R9), Z1
+	VBROADCASTSS 4(R9), Z2
+	VBROADCASTSS 8(R9), Z3
+	VBROADCASTSS 12(R9), Z4
+	VBROADCASTSS 16(R9), Z5
+	VBROADCASTSS 20(R9), Z6
+	VBROADCASTSS 24(R9), Z7
+	VBROADCASTSS 28(R9), Z8
+	VBROADCASTSS 32(R9), Z9
+	VBROADCASTSS 36(R9), Z10
+	VBROADCASTSS 40(R9), Z11
+	VBROADCASTSS 44(R9), Z12
+	VBROADCASTSS 48(R9), Z13
+	VBROADCASTSS 52(R9), Z14
 	JMP          begun
 
 nobias:
@@ -7519,273 +7697,273 @@ nobias:
 	VXORPS Z14, Z14, Z14
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0       1024(DX)
-	PREFETCHT0       896(CX)
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	VFMADD231PS.BCST 40(CX), Z0, Z11
-	VFMADD231PS.BCST 44(CX), Z0, Z12
-	VFMADD231PS.BCST 48(CX), Z0, Z13
-	VFMADD231PS.BCST 52(CX), Z0, Z14
-	PREFETCHT0       1088(DX)
-	PREFETCHT0       952(CX)
-	VMOVUPS          64(DX), Z0
-	VFMADD231PS.BCST 56(CX), Z0, Z1
-	VFMADD231PS.BCST 60(CX), Z0, Z2
-	VFMADD231PS.BCST 64(CX), Z0, Z3
-	VFMADD231PS.BCST 68(CX), Z0, Z4
-	VFMADD231PS.BCST 72(CX), Z0, Z5
-	VFMADD231PS.BCST 76(CX), Z0, Z6
-	VFMADD231PS.BCST 80(CX), Z0, Z7
-	VFMADD231PS.BCST 84(CX), Z0, Z8
-	VFMADD231PS.BCST 88(CX), Z0, Z9
-	VFMADD231PS.BCST 92(CX), Z0, Z10
-	VFMADD231PS.BCST 96(CX), Z0, Z11
-	VFMADD231PS.BCST 100(CX), Z0, Z12
-	VFMADD231PS.BCST 104(CX), Z0, Z13
-	VFMADD231PS.BCST 108(CX), Z0, Z14
-	PREFETCHT0       1152(DX)
-	PREFETCHT0       1008(CX)
-	VMOVUPS          128(DX), Z0
-	VFMADD231PS.BCST 112(CX), Z0, Z1
-	VFMADD231PS.BCST 116(CX), Z0, Z2
-	VFMADD231PS.BCST 120(CX), Z0, Z3
-	VFMADD231PS.BCST 124(CX), Z0, Z4
-	VFMADD231PS.BCST 128(CX), Z0, Z5
-	VFMADD231PS.BCST 132(CX), Z0, Z6
-	VFMADD231PS.BCST 136(CX), Z0, Z7
-	VFMADD231PS.BCST 140(CX), Z0, Z8
-	VFMADD231PS.BCST 144(CX), Z0, Z9
-	VFMADD231PS.BCST 148(CX), Z0, Z10
-	VFMADD231PS.BCST 152(CX), Z0, Z11
-	VFMADD231PS.BCST 156(CX), Z0, Z12
-	VFMADD231PS.BCST 160(CX), Z0, Z13
-	VFMADD231PS.BCST 164(CX), Z0, Z14
-	PREFETCHT0       1216(DX)
-	PREFETCHT0       1064(CX)
-	VMOVUPS          192(DX), Z0
-	VFMADD231PS.BCST 168(CX), Z0, Z1
-	VFMADD231PS.BCST 172(CX), Z0, Z2
-	VFMADD231PS.BCST 176(CX), Z0, Z3
-	VFMADD231PS.BCST 180(CX), Z0, Z4
-	VFMADD231PS.BCST 184(CX), Z0, Z5
-	VFMADD231PS.BCST 188(CX), Z0, Z6
-	VFMADD231PS.BCST 192(CX), Z0, Z7
-	VFMADD231PS.BCST 196(CX), Z0, Z8
-	VFMADD231PS.BCST 200(CX), Z0, Z9
-	VFMADD231PS.BCST 204(CX), Z0, Z10
-	VFMADD231PS.BCST 208(CX), Z0, Z11
-	VFMADD231PS.BCST 212(CX), Z0, Z12
-	VFMADD231PS.BCST 216(CX), Z0, Z13
-	VFMADD231PS.BCST 220(CX), Z0, Z14
-	ADDQ             $+224, CX
-	ADDQ             $+256, DX
-	DECQ             BX
+	PREFETCHT0       1024(AX)
+	PREFETCHT0       896(DI)
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	VFMADD231PS.BCST 40(DI), Z0, Z11
+	VFMADD231PS.BCST 44(DI), Z0, Z12
+	VFMADD231PS.BCST 48(DI), Z0, Z13
+	VFMADD231PS.BCST 52(DI), Z0, Z14
+	PREFETCHT0       1088(AX)
+	PREFETCHT0       952(DI)
+	VMOVUPS          64(AX), Z0
+	VFMADD231PS.BCST 56(DI), Z0, Z1
+	VFMADD231PS.BCST 60(DI), Z0, Z2
+	VFMADD231PS.BCST 64(DI), Z0, Z3
+	VFMADD231PS.BCST 68(DI), Z0, Z4
+	VFMADD231PS.BCST 72(DI), Z0, Z5
+	VFMADD231PS.BCST 76(DI), Z0, Z6
+	VFMADD231PS.BCST 80(DI), Z0, Z7
+	VFMADD231PS.BCST 84(DI), Z0, Z8
+	VFMADD231PS.BCST 88(DI), Z0, Z9
+	VFMADD231PS.BCST 92(DI), Z0, Z10
+	VFMADD231PS.BCST 96(DI), Z0, Z11
+	VFMADD231PS.BCST 100(DI), Z0, Z12
+	VFMADD231PS.BCST 104(DI), Z0, Z13
+	VFMADD231PS.BCST 108(DI), Z0, Z14
+	PREFETCHT0       1152(AX)
+	PREFETCHT0       1008(DI)
+	VMOVUPS          128(AX), Z0
+	VFMADD231PS.BCST 112(DI), Z0, Z1
+	VFMADD231PS.BCST 116(DI), Z0, Z2
+	VFMADD231PS.BCST 120(DI), Z0, Z3
+	VFMADD231PS.BCST 124(DI), Z0, Z4
+	VFMADD231PS.BCST 128(DI), Z0, Z5
+	VFMADD231PS.BCST 132(DI), Z0, Z6
+	VFMADD231PS.BCST 136(DI), Z0, Z7
+	VFMADD231PS.BCST 140(DI), Z0, Z8
+	VFMADD231PS.BCST 144(DI), Z0, Z9
+	VFMADD231PS.BCST 148(DI), Z0, Z10
+	VFMADD231PS.BCST 152(DI), Z0, Z11
+	VFMADD231PS.BCST 156(DI), Z0, Z12
+	VFMADD231PS.BCST 160(DI), Z0, Z13
+	VFMADD231PS.BCST 164(DI), Z0, Z14
+	PREFETCHT0       1216(AX)
+	PREFETCHT0       1064(DI)
+	VMOVUPS          192(AX), Z0
+	VFMADD231PS.BCST 168(DI), Z0, Z1
+	VFMADD231PS.BCST 172(DI), Z0, Z2
+	VFMADD231PS.BCST 176(DI), Z0, Z3
+	VFMADD231PS.BCST 180(DI), Z0, Z4
+	VFMADD231PS.BCST 184(DI), Z0, Z5
+	VFMADD231PS.BCST 188(DI), Z0, Z6
+	VFMADD231PS.BCST 192(DI), Z0, Z7
+	VFMADD231PS.BCST 196(DI), Z0, Z8
+	VFMADD231PS.BCST 200(DI), Z0, Z9
+	VFMADD231PS.BCST 204(DI), Z0, Z10
+	VFMADD231PS.BCST 208(DI), Z0, Z11
+	VFMADD231PS.BCST 212(DI), Z0, Z12
+	VFMADD231PS.BCST 216(DI), Z0, Z13
+	VFMADD231PS.BCST 220(DI), Z0, Z14
+	ADDQ             $+224, DI
+	ADDQ             $+256, AX
+	DECQ             R8
 	JNE              packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS          (DX), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	VFMADD231PS.BCST 40(CX), Z0, Z11
-	VFMADD231PS.BCST 44(CX), Z0, Z12
-	VFMADD231PS.BCST 48(CX), Z0, Z13
-	VFMADD231PS.BCST 52(CX), Z0, Z14
-	ADDQ             $+56, CX
-	ADDQ             $+64, DX
-	DECQ             AX
+	VMOVUPS          (AX), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	VFMADD231PS.BCST 40(DI), Z0, Z11
+	VFMADD231PS.BCST 44(DI), Z0, Z12
+	VFMADD231PS.BCST 48(DI), Z0, Z13
+	VFMADD231PS.BCST 52(DI), Z0, Z14
+	ADDQ             $+56, DI
+	ADDQ             $+64, AX
+	DECQ             SI
 	JNE              packedsingle
 	JMP              end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX          (BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	VFMADD231PS.BCST 40(CX), Z0, Z11
-	VFMADD231PS.BCST 44(CX), Z0, Z12
-	VFMADD231PS.BCST 48(CX), Z0, Z13
-	VFMADD231PS.BCST 52(CX), Z0, Z14
-	MOVLQSX          4(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 56(CX), Z0, Z1
-	VFMADD231PS.BCST 60(CX), Z0, Z2
-	VFMADD231PS.BCST 64(CX), Z0, Z3
-	VFMADD231PS.BCST 68(CX), Z0, Z4
-	VFMADD231PS.BCST 72(CX), Z0, Z5
-	VFMADD231PS.BCST 76(CX), Z0, Z6
-	VFMADD231PS.BCST 80(CX), Z0, Z7
-	VFMADD231PS.BCST 84(CX), Z0, Z8
-	VFMADD231PS.BCST 88(CX), Z0, Z9
-	VFMADD231PS.BCST 92(CX), Z0, Z10
-	VFMADD231PS.BCST 96(CX), Z0, Z11
-	VFMADD231PS.BCST 100(CX), Z0, Z12
-	VFMADD231PS.BCST 104(CX), Z0, Z13
-	VFMADD231PS.BCST 108(CX), Z0, Z14
-	MOVLQSX          8(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 112(CX), Z0, Z1
-	VFMADD231PS.BCST 116(CX), Z0, Z2
-	VFMADD231PS.BCST 120(CX), Z0, Z3
-	VFMADD231PS.BCST 124(CX), Z0, Z4
-	VFMADD231PS.BCST 128(CX), Z0, Z5
-	VFMADD231PS.BCST 132(CX), Z0, Z6
-	VFMADD231PS.BCST 136(CX), Z0, Z7
-	VFMADD231PS.BCST 140(CX), Z0, Z8
-	VFMADD231PS.BCST 144(CX), Z0, Z9
-	VFMADD231PS.BCST 148(CX), Z0, Z10
-	VFMADD231PS.BCST 152(CX), Z0, Z11
-	VFMADD231PS.BCST 156(CX), Z0, Z12
-	VFMADD231PS.BCST 160(CX), Z0, Z13
-	VFMADD231PS.BCST 164(CX), Z0, Z14
-	MOVLQSX          12(BX), R9
-	VMOVUPS          (DX)(R9*4), Z0
-	VFMADD231PS.BCST 168(CX), Z0, Z1
-	VFMADD231PS.BCST 172(CX), Z0, Z2
-	VFMADD231PS.BCST 176(CX), Z0, Z3
-	VFMADD231PS.BCST 180(CX), Z0, Z4
-	VFMADD231PS.BCST 184(CX), Z0, Z5
-	VFMADD231PS.BCST 188(CX), Z0, Z6
-	VFMADD231PS.BCST 192(CX), Z0, Z7
-	VFMADD231PS.BCST 196(CX), Z0, Z8
-	VFMADD231PS.BCST 200(CX), Z0, Z9
-	VFMADD231PS.BCST 204(CX), Z0, Z10
-	VFMADD231PS.BCST 208(CX), Z0, Z11
-	VFMADD231PS.BCST 212(CX), Z0, Z12
-	VFMADD231PS.BCST 216(CX), Z0, Z13
-	VFMADD231PS.BCST 220(CX), Z0, Z14
-	ADDQ             $+224, CX
-	ADDQ             $+16, BX
-	DECQ             R8
+	MOVLQSX          (R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	VFMADD231PS.BCST 40(DI), Z0, Z11
+	VFMADD231PS.BCST 44(DI), Z0, Z12
+	VFMADD231PS.BCST 48(DI), Z0, Z13
+	VFMADD231PS.BCST 52(DI), Z0, Z14
+	MOVLQSX          4(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 56(DI), Z0, Z1
+	VFMADD231PS.BCST 60(DI), Z0, Z2
+	VFMADD231PS.BCST 64(DI), Z0, Z3
+	VFMADD231PS.BCST 68(DI), Z0, Z4
+	VFMADD231PS.BCST 72(DI), Z0, Z5
+	VFMADD231PS.BCST 76(DI), Z0, Z6
+	VFMADD231PS.BCST 80(DI), Z0, Z7
+	VFMADD231PS.BCST 84(DI), Z0, Z8
+	VFMADD231PS.BCST 88(DI), Z0, Z9
+	VFMADD231PS.BCST 92(DI), Z0, Z10
+	VFMADD231PS.BCST 96(DI), Z0, Z11
+	VFMADD231PS.BCST 100(DI), Z0, Z12
+	VFMADD231PS.BCST 104(DI), Z0, Z13
+	VFMADD231PS.BCST 108(DI), Z0, Z14
+	MOVLQSX          8(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 112(DI), Z0, Z1
+	VFMADD231PS.BCST 116(DI), Z0, Z2
+	VFMADD231PS.BCST 120(DI), Z0, Z3
+	VFMADD231PS.BCST 124(DI), Z0, Z4
+	VFMADD231PS.BCST 128(DI), Z0, Z5
+	VFMADD231PS.BCST 132(DI), Z0, Z6
+	VFMADD231PS.BCST 136(DI), Z0, Z7
+	VFMADD231PS.BCST 140(DI), Z0, Z8
+	VFMADD231PS.BCST 144(DI), Z0, Z9
+	VFMADD231PS.BCST 148(DI), Z0, Z10
+	VFMADD231PS.BCST 152(DI), Z0, Z11
+	VFMADD231PS.BCST 156(DI), Z0, Z12
+	VFMADD231PS.BCST 160(DI), Z0, Z13
+	VFMADD231PS.BCST 164(DI), Z0, Z14
+	MOVLQSX          12(R8), R10
+	VMOVUPS          (AX)(R10*4), Z0
+	VFMADD231PS.BCST 168(DI), Z0, Z1
+	VFMADD231PS.BCST 172(DI), Z0, Z2
+	VFMADD231PS.BCST 176(DI), Z0, Z3
+	VFMADD231PS.BCST 180(DI), Z0, Z4
+	VFMADD231PS.BCST 184(DI), Z0, Z5
+	VFMADD231PS.BCST 188(DI), Z0, Z6
+	VFMADD231PS.BCST 192(DI), Z0, Z7
+	VFMADD231PS.BCST 196(DI), Z0, Z8
+	VFMADD231PS.BCST 200(DI), Z0, Z9
+	VFMADD231PS.BCST 204(DI), Z0, Z10
+	VFMADD231PS.BCST 208(DI), Z0, Z11
+	VFMADD231PS.BCST 212(DI), Z0, Z12
+	VFMADD231PS.BCST 216(DI), Z0, Z13
+	VFMADD231PS.BCST 220(DI), Z0, Z14
+	ADDQ             $+224, DI
+	ADDQ             $+16, R8
+	DECQ             R9
 	JNE              offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX          (BX), R8
-	VMOVUPS          (DX)(R8*4), Z0
-	VFMADD231PS.BCST (CX), Z0, Z1
-	VFMADD231PS.BCST 4(CX), Z0, Z2
-	VFMADD231PS.BCST 8(CX), Z0, Z3
-	VFMADD231PS.BCST 12(CX), Z0, Z4
-	VFMADD231PS.BCST 16(CX), Z0, Z5
-	VFMADD231PS.BCST 20(CX), Z0, Z6
-	VFMADD231PS.BCST 24(CX), Z0, Z7
-	VFMADD231PS.BCST 28(CX), Z0, Z8
-	VFMADD231PS.BCST 32(CX), Z0, Z9
-	VFMADD231PS.BCST 36(CX), Z0, Z10
-	VFMADD231PS.BCST 40(CX), Z0, Z11
-	VFMADD231PS.BCST 44(CX), Z0, Z12
-	VFMADD231PS.BCST 48(CX), Z0, Z13
-	VFMADD231PS.BCST 52(CX), Z0, Z14
-	ADDQ             $+56, CX
-	ADDQ             $+4, BX
-	DECQ             AX
+	MOVLQSX          (R8), R9
+	VMOVUPS          (AX)(R9*4), Z0
+	VFMADD231PS.BCST (DI), Z0, Z1
+	VFMADD231PS.BCST 4(DI), Z0, Z2
+	VFMADD231PS.BCST 8(DI), Z0, Z3
+	VFMADD231PS.BCST 12(DI), Z0, Z4
+	VFMADD231PS.BCST 16(DI), Z0, Z5
+	VFMADD231PS.BCST 20(DI), Z0, Z6
+	VFMADD231PS.BCST 24(DI), Z0, Z7
+	VFMADD231PS.BCST 28(DI), Z0, Z8
+	VFMADD231PS.BCST 32(DI), Z0, Z9
+	VFMADD231PS.BCST 36(DI), Z0, Z10
+	VFMADD231PS.BCST 40(DI), Z0, Z11
+	VFMADD231PS.BCST 44(DI), Z0, Z12
+	VFMADD231PS.BCST 48(DI), Z0, Z13
+	VFMADD231PS.BCST 52(DI), Z0, Z14
+	ADDQ             $+56, DI
+	ADDQ             $+4, R8
+	DECQ             SI
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K1
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z14, Z14
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
@@ -7804,54 +7982,61 @@ fresh:
 	VMAXPS Z14, Z0, Z14
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z10, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z11, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z12, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z13, K1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z14, K1, (AX)
+	MOVQ    CX, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z6, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z8, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z10, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z12, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, K1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z14, K1, (SI)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile1x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile1x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, DI
-	PREFETCHT0   (DI)
-	PREFETCHT0   64(DI)
-	MOVQ         bias+64(FP), DI
-	TESTQ        DI, DI
+TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), DX
+	MOVQ         a+8(FP), SI
+	MOVQ         offsets+24(FP), DI
+	MOVQ         CX, R8
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	MOVQ         bias+64(FP), R8
+	TESTQ        R8, R8
 	JEQ          nobias
-	VBROADCASTSS (DI), Z3
+	VBROADCASTSS (R8), Z3
 	VMOVAPS      Z3, Z4
 	JMP          begun
 
@@ -7860,180 +8045,187 @@ nobias:
 	VXORPS Z4, Z4, Z4
 
 begun:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  DX, DI
+	SHRQ  $0x02, DI
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   2048(DX)
-	PREFETCHT0   2112(DX)
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	PREFETCHT0   2048(AX)
+	PREFETCHT0   2112(AX)
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (SI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	PREFETCHT0   2176(DX)
-	PREFETCHT0   2240(DX)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      192(DX), Z1
-	VBROADCASTSS 4(CX), Z2
+	PREFETCHT0   2176(AX)
+	PREFETCHT0   2240(AX)
+	VMOVUPS      128(AX), Z0
+	VMOVUPS      192(AX), Z1
+	VBROADCASTSS 4(SI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	PREFETCHT0   2304(DX)
-	PREFETCHT0   2368(DX)
-	VMOVUPS      256(DX), Z0
-	VMOVUPS      320(DX), Z1
-	VBROADCASTSS 8(CX), Z2
+	PREFETCHT0   2304(AX)
+	PREFETCHT0   2368(AX)
+	VMOVUPS      256(AX), Z0
+	VMOVUPS      320(AX), Z1
+	VBROADCASTSS 8(SI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	PREFETCHT0   2432(DX)
-	PREFETCHT0   2496(DX)
-	VMOVUPS      384(DX), Z0
-	VMOVUPS      448(DX), Z1
-	VBROADCASTSS 12(CX), Z2
+	PREFETCHT0   2432(AX)
+	PREFETCHT0   2496(AX)
+	VMOVUPS      384(AX), Z0
+	VMOVUPS      448(AX), Z1
+	VBROADCASTSS 12(SI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	ADDQ         $+16, CX
-	ADDQ         $+512, DX
-	DECQ         BX
-	JNE          packedloop
-
-packedrest:
-	ANDQ $0x03, AX
-	JEQ  end
-
-packedsingle:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
-	VFMADD231PS  Z0, Z2, Z3
-	VFMADD231PS  Z1, Z2, Z4
-	ADDQ         $+4, CX
-	ADDQ         $+128, DX
-	DECQ         AX
-	JNE          packedsingle
-	JMP          end
-
-gathered:
-	MOVQ AX, DI
-	SHRQ $0x02, DI
-	JEQ  offsetrest
-
-offsetloop:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Z0
-	VMOVUPS      64(DX)(R8*4), Z1
-	VBROADCASTSS (CX), Z2
-	VFMADD231PS  Z0, Z2, Z3
-	VFMADD231PS  Z1, Z2, Z4
-	MOVLQSX      4(BX), R8
-	VMOVUPS      (DX)(R8*4), Z0
-	VMOVUPS      64(DX)(R8*4), Z1
-	VBROADCASTSS 4(CX), Z2
-	VFMADD231PS  Z0, Z2, Z3
-	VFMADD231PS  Z1, Z2, Z4
-	MOVLQSX      8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z0
-	VMOVUPS      64(DX)(R8*4), Z1
-	VBROADCASTSS 8(CX), Z2
-	VFMADD231PS  Z0, Z2, Z3
-	VFMADD231PS  Z1, Z2, Z4
-	MOVLQSX      12(BX), R8
-	VMOVUPS      (DX)(R8*4), Z0
-	VMOVUPS      64(DX)(R8*4), Z1
-	VBROADCASTSS 12(CX), Z2
-	VFMADD231PS  Z0, Z2, Z3
-	VFMADD231PS  Z1, Z2, Z4
-	ADDQ         $+16, CX
-	ADDQ         $+16, BX
+	ADDQ         $+16, SI
+	ADDQ         $+512, AX
 	DECQ         DI
+	JNE          packedloop
+
+packedrest:
+	ANDQ $0x03, DX
+	JEQ  end
+
+packedsingle:
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (SI), Z2
+	VFMADD231PS  Z0, Z2, Z3
+	VFMADD231PS  Z1, Z2, Z4
+	ADDQ         $+4, SI
+	ADDQ         $+128, AX
+	DECQ         DX
+	JNE          packedsingle
+	JMP          end
+
+gathered:
+	MOVQ DX, R8
+	SHRQ $0x02, R8
+	JEQ  offsetrest
+
+offsetloop:
+	MOVLQSX      (DI), R9
+	VMOVUPS      (AX)(R9*4), Z0
+	VMOVUPS      64(AX)(R9*4), Z1
+	VBROADCASTSS (SI), Z2
+	VFMADD231PS  Z0, Z2, Z3
+	VFMADD231PS  Z1, Z2, Z4
+	MOVLQSX      4(DI), R9
+	VMOVUPS      (AX)(R9*4), Z0
+	VMOVUPS      64(AX)(R9*4), Z1
+	VBROADCASTSS 4(SI), Z2
+	VFMADD231PS  Z0, Z2, Z3
+	VFMADD231PS  Z1, Z2, Z4
+	MOVLQSX      8(DI), R9
+	VMOVUPS      (AX)(R9*4), Z0
+	VMOVUPS      64(AX)(R9*4), Z1
+	VBROADCASTSS 8(SI), Z2
+	VFMADD231PS  Z0, Z2, Z3
+	VFMADD231PS  Z1, Z2, Z4
+	MOVLQSX      12(DI), R9
+	VMOVUPS      (AX)(R9*4), Z0
+	VMOVUPS      64(AX)(R9*4), Z1
+	VBROADCASTSS 12(SI), Z2
+	VFMADD231PS  Z0, Z2, Z3
+	VFMADD231PS  Z1, Z2, Z4
+	ADDQ         $+16, SI
+	ADDQ         $+16, DI
+	DECQ         R8
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, DX
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), DI
-	VMOVUPS      (DX)(DI*4), Z0
-	VMOVUPS      64(DX)(DI*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (DI), R8
+	VMOVUPS      (AX)(R8*4), Z0
+	VMOVUPS      64(AX)(R8*4), Z1
+	VBROADCASTSS (SI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	ADDQ         $+4, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+4, SI
+	ADDQ         $+4, DI
+	DECQ         DX
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), DX
-	XORQ      BX, BX
+	MOVQ      cols+48(FP), DX
+	MOVQ      flags+56(FP), SI
+	LEAQ      (DX), DI
+	XORQ      R8, R8
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
+	MOVQ      $0x00000010, R8
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
+	MOVQ      $-1, R8
+	BZHIQ     DI, R8, R8
+	KMOVW     R8, K1
+	LEAQ      -16(DX), DX
+	XORQ      DI, DI
 	TESTQ     DX, DX
-	CMOVQLT   BX, DX
-	MOVQ      $0x00000010, BX
-	CMPQ      DX, BX
-	CMOVQGT   BX, DX
-	MOVQ      $-1, BX
-	BZHIQ     DX, BX, BX
-	KMOVW     BX, K1
-	LEAQ      -16(AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K2
-	TESTQ     $0x00000001, CX
+	CMOVQLT   DI, DX
+	MOVQ      $0x00000010, DI
+	CMPQ      DX, DI
+	CMOVQGT   DI, DX
+	MOVQ      $-1, DI
+	BZHIQ     DX, DI, DI
+	KMOVW     DI, K2
+	TESTQ     $0x00000001, SI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(DX), K2, Z0
 	VADDPS    Z0, Z4, Z4
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, SI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
 	VMAXPS Z4, Z0, Z4
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	VMOVUPS Z4, K2, 64(AX)
+	MOVQ    CX, DX
+	VMOVUPS Z3, K1, (DX)
+	VMOVUPS Z4, K2, 64(DX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile2x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile2x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z3
 	VMOVAPS      Z3, Z4
-	VBROADCASTSS 4(R8), Z5
+	VBROADCASTSS 4(R9), Z5
 	VMOVAPS      Z5, Z6
 	JMP          begun
 
@@ -8044,181 +8236,181 @@ nobias:
 	VXORPS Z6, Z6, Z6
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   2048(DX)
-	PREFETCHT0   2112(DX)
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	PREFETCHT0   2048(AX)
+	PREFETCHT0   2112(AX)
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	PREFETCHT0   2176(DX)
-	PREFETCHT0   2240(DX)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      192(DX), Z1
-	VBROADCASTSS 8(CX), Z2
+	PREFETCHT0   2176(AX)
+	PREFETCHT0   2240(AX)
+	VMOVUPS      128(AX), Z0
+	VMOVUPS      192(AX), Z1
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	PREFETCHT0   2304(DX)
-	PREFETCHT0   2368(DX)
-	VMOVUPS      256(DX), Z0
-	VMOVUPS      320(DX), Z1
-	VBROADCASTSS 16(CX), Z2
+	PREFETCHT0   2304(AX)
+	PREFETCHT0   2368(AX)
+	VMOVUPS      256(AX), Z0
+	VMOVUPS      320(AX), Z1
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	PREFETCHT0   2432(DX)
-	PREFETCHT0   2496(DX)
-	VMOVUPS      384(DX), Z0
-	VMOVUPS      448(DX), Z1
-	VBROADCASTSS 24(CX), Z2
+	PREFETCHT0   2432(AX)
+	PREFETCHT0   2496(AX)
+	VMOVUPS      384(AX), Z0
+	VMOVUPS      448(AX), Z1
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	ADDQ         $+32, CX
-	ADDQ         $+512, DX
-	DECQ         BX
+	ADDQ         $+32, DI
+	ADDQ         $+512, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	ADDQ         $+8, CX
-	ADDQ         $+128, DX
-	DECQ         AX
+	ADDQ         $+8, DI
+	ADDQ         $+128, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 8(CX), Z2
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 16(CX), Z2
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 24(CX), Z2
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	ADDQ         $+32, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+32, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Z0
-	VMOVUPS      64(DX)(R8*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Z0
+	VMOVUPS      64(AX)(R9*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	ADDQ         $+8, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+8, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), DX
-	XORQ      BX, BX
-	TESTQ     DX, DX
-	CMOVQLT   BX, DX
-	MOVQ      $0x00000010, BX
-	CMPQ      DX, BX
-	CMOVQGT   BX, DX
-	MOVQ      $-1, BX
-	BZHIQ     DX, BX, BX
-	KMOVW     BX, K1
-	LEAQ      -16(AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K2
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), R8
+	XORQ      R9, R9
+	TESTQ     R8, R8
+	CMOVQLT   R9, R8
+	MOVQ      $0x00000010, R9
+	CMPQ      R8, R9
+	CMOVQGT   R9, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	LEAQ      -16(SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K2
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z6, Z6
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
@@ -8227,42 +8419,49 @@ fresh:
 	VMAXPS Z6, Z0, Z6
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	VMOVUPS Z4, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	VMOVUPS Z6, K2, 64(AX)
+	MOVQ    CX, SI
+	VMOVUPS Z3, K1, (SI)
+	VMOVUPS Z4, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	VMOVUPS Z6, K2, 64(SI)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile3x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile3x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z3
 	VMOVAPS      Z3, Z4
-	VBROADCASTSS 4(R8), Z5
+	VBROADCASTSS 4(R9), Z5
 	VMOVAPS      Z5, Z6
-	VBROADCASTSS 8(R8), Z7
+	VBROADCASTSS 8(R9), Z7
 	VMOVAPS      Z7, Z8
 	JMP          begun
 
@@ -8275,216 +8474,216 @@ nobias:
 	VXORPS Z8, Z8, Z8
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   2048(DX)
-	PREFETCHT0   2112(DX)
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	PREFETCHT0   2048(AX)
+	PREFETCHT0   2112(AX)
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	PREFETCHT0   2176(DX)
-	PREFETCHT0   2240(DX)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      192(DX), Z1
-	VBROADCASTSS 12(CX), Z2
+	PREFETCHT0   2176(AX)
+	PREFETCHT0   2240(AX)
+	VMOVUPS      128(AX), Z0
+	VMOVUPS      192(AX), Z1
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	PREFETCHT0   2304(DX)
-	PREFETCHT0   2368(DX)
-	VMOVUPS      256(DX), Z0
-	VMOVUPS      320(DX), Z1
-	VBROADCASTSS 24(CX), Z2
+	PREFETCHT0   2304(AX)
+	PREFETCHT0   2368(AX)
+	VMOVUPS      256(AX), Z0
+	VMOVUPS      320(AX), Z1
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	PREFETCHT0   2432(DX)
-	PREFETCHT0   2496(DX)
-	VMOVUPS      384(DX), Z0
-	VMOVUPS      448(DX), Z1
-	VBROADCASTSS 36(CX), Z2
+	PREFETCHT0   2432(AX)
+	PREFETCHT0   2496(AX)
+	VMOVUPS      384(AX), Z0
+	VMOVUPS      448(AX), Z1
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	ADDQ         $+48, CX
-	ADDQ         $+512, DX
-	DECQ         BX
+	ADDQ         $+48, DI
+	ADDQ         $+512, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	ADDQ         $+12, CX
-	ADDQ         $+128, DX
-	DECQ         AX
+	ADDQ         $+12, DI
+	ADDQ         $+128, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 12(CX), Z2
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 24(CX), Z2
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 36(CX), Z2
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	ADDQ         $+48, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+48, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Z0
-	VMOVUPS      64(DX)(R8*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Z0
+	VMOVUPS      64(AX)(R9*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	ADDQ         $+12, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+12, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), DX
-	XORQ      BX, BX
-	TESTQ     DX, DX
-	CMOVQLT   BX, DX
-	MOVQ      $0x00000010, BX
-	CMPQ      DX, BX
-	CMOVQGT   BX, DX
-	MOVQ      $-1, BX
-	BZHIQ     DX, BX, BX
-	KMOVW     BX, K1
-	LEAQ      -16(AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K2
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), R8
+	XORQ      R9, R9
+	TESTQ     R8, R8
+	CMOVQLT   R9, R8
+	MOVQ      $0x00000010, R9
+	CMPQ      R8, R9
+	CMOVQGT   R9, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	LEAQ      -16(SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K2
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z8, Z8
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
@@ -8495,50 +8694,57 @@ fresh:
 	VMAXPS Z8, Z0, Z8
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	VMOVUPS Z4, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	VMOVUPS Z6, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
-	VMOVUPS Z8, K2, 64(AX)
+	MOVQ    CX, SI
+	VMOVUPS Z3, K1, (SI)
+	VMOVUPS Z4, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	VMOVUPS Z6, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	VMOVUPS Z8, K2, 64(SI)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile4x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile4x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z3
 	VMOVAPS      Z3, Z4
-	VBROADCASTSS 4(R8), Z5
+	VBROADCASTSS 4(R9), Z5
 	VMOVAPS      Z5, Z6
-	VBROADCASTSS 8(R8), Z7
+	VBROADCASTSS 8(R9), Z7
 	VMOVAPS      Z7, Z8
-	VBROADCASTSS 12(R8), Z9
+	VBROADCASTSS 12(R9), Z9
 	VMOVAPS      Z9, Z10
 	JMP          begun
 
@@ -8553,251 +8759,251 @@ nobias:
 	VXORPS Z10, Z10, Z10
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   2048(DX)
-	PREFETCHT0   2112(DX)
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	PREFETCHT0   2048(AX)
+	PREFETCHT0   2112(AX)
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	PREFETCHT0   2176(DX)
-	PREFETCHT0   2240(DX)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      192(DX), Z1
-	VBROADCASTSS 16(CX), Z2
+	PREFETCHT0   2176(AX)
+	PREFETCHT0   2240(AX)
+	VMOVUPS      128(AX), Z0
+	VMOVUPS      192(AX), Z1
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	PREFETCHT0   2304(DX)
-	PREFETCHT0   2368(DX)
-	VMOVUPS      256(DX), Z0
-	VMOVUPS      320(DX), Z1
-	VBROADCASTSS 32(CX), Z2
+	PREFETCHT0   2304(AX)
+	PREFETCHT0   2368(AX)
+	VMOVUPS      256(AX), Z0
+	VMOVUPS      320(AX), Z1
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	PREFETCHT0   2432(DX)
-	PREFETCHT0   2496(DX)
-	VMOVUPS      384(DX), Z0
-	VMOVUPS      448(DX), Z1
-	VBROADCASTSS 48(CX), Z2
+	PREFETCHT0   2432(AX)
+	PREFETCHT0   2496(AX)
+	VMOVUPS      384(AX), Z0
+	VMOVUPS      448(AX), Z1
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 56(CX), Z2
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	ADDQ         $+64, CX
-	ADDQ         $+512, DX
-	DECQ         BX
+	ADDQ         $+64, DI
+	ADDQ         $+512, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	ADDQ         $+16, CX
-	ADDQ         $+128, DX
-	DECQ         AX
+	ADDQ         $+16, DI
+	ADDQ         $+128, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 16(CX), Z2
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 32(CX), Z2
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 48(CX), Z2
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 56(CX), Z2
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	ADDQ         $+64, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+64, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Z0
-	VMOVUPS      64(DX)(R8*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Z0
+	VMOVUPS      64(AX)(R9*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	ADDQ         $+16, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+16, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), DX
-	XORQ      BX, BX
-	TESTQ     DX, DX
-	CMOVQLT   BX, DX
-	MOVQ      $0x00000010, BX
-	CMPQ      DX, BX
-	CMOVQGT   BX, DX
-	MOVQ      $-1, BX
-	BZHIQ     DX, BX, BX
-	KMOVW     BX, K1
-	LEAQ      -16(AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K2
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), R8
+	XORQ      R9, R9
+	TESTQ     R8, R8
+	CMOVQLT   R9, R8
+	MOVQ      $0x00000010, R9
+	CMPQ      R8, R9
+	CMOVQGT   R9, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	LEAQ      -16(SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K2
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z10, Z10
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
@@ -8810,58 +9016,65 @@ fresh:
 	VMAXPS Z10, Z0, Z10
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	VMOVUPS Z4, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	VMOVUPS Z6, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
-	VMOVUPS Z8, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z9, K1, (AX)
-	VMOVUPS Z10, K2, 64(AX)
+	MOVQ    CX, SI
+	VMOVUPS Z3, K1, (SI)
+	VMOVUPS Z4, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	VMOVUPS Z6, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	VMOVUPS Z8, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, K1, (SI)
+	VMOVUPS Z10, K2, 64(SI)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile5x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile5x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z3
 	VMOVAPS      Z3, Z4
-	VBROADCASTSS 4(R8), Z5
+	VBROADCASTSS 4(R9), Z5
 	VMOVAPS      Z5, Z6
-	VBROADCASTSS 8(R8), Z7
+	VBROADCASTSS 8(R9), Z7
 	VMOVAPS      Z7, Z8
-	VBROADCASTSS 12(R8), Z9
+	VBROADCASTSS 12(R9), Z9
 	VMOVAPS      Z9, Z10
-	VBROADCASTSS 16(R8), Z11
+	VBROADCASTSS 16(R9), Z11
 	VMOVAPS      Z11, Z12
 	JMP          begun
 
@@ -8878,286 +9091,286 @@ nobias:
 	VXORPS Z12, Z12, Z12
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   2048(DX)
-	PREFETCHT0   2112(DX)
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	PREFETCHT0   2048(AX)
+	PREFETCHT0   2112(AX)
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	PREFETCHT0   2176(DX)
-	PREFETCHT0   2240(DX)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      192(DX), Z1
-	VBROADCASTSS 20(CX), Z2
+	PREFETCHT0   2176(AX)
+	PREFETCHT0   2240(AX)
+	VMOVUPS      128(AX), Z0
+	VMOVUPS      192(AX), Z1
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	PREFETCHT0   2304(DX)
-	PREFETCHT0   2368(DX)
-	VMOVUPS      256(DX), Z0
-	VMOVUPS      320(DX), Z1
-	VBROADCASTSS 40(CX), Z2
+	PREFETCHT0   2304(AX)
+	PREFETCHT0   2368(AX)
+	VMOVUPS      256(AX), Z0
+	VMOVUPS      320(AX), Z1
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 56(CX), Z2
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	PREFETCHT0   2432(DX)
-	PREFETCHT0   2496(DX)
-	VMOVUPS      384(DX), Z0
-	VMOVUPS      448(DX), Z1
-	VBROADCASTSS 60(CX), Z2
+	PREFETCHT0   2432(AX)
+	PREFETCHT0   2496(AX)
+	VMOVUPS      384(AX), Z0
+	VMOVUPS      448(AX), Z1
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 64(CX), Z2
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 72(CX), Z2
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	ADDQ         $+80, CX
-	ADDQ         $+512, DX
-	DECQ         BX
+	ADDQ         $+80, DI
+	ADDQ         $+512, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	ADDQ         $+20, CX
-	ADDQ         $+128, DX
-	DECQ         AX
+	ADDQ         $+20, DI
+	ADDQ         $+128, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 20(CX), Z2
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 40(CX), Z2
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 56(CX), Z2
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 60(CX), Z2
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 64(CX), Z2
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 72(CX), Z2
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	ADDQ         $+80, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+80, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Z0
-	VMOVUPS      64(DX)(R8*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Z0
+	VMOVUPS      64(AX)(R9*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	ADDQ         $+20, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+20, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), DX
-	XORQ      BX, BX
-	TESTQ     DX, DX
-	CMOVQLT   BX, DX
-	MOVQ      $0x00000010, BX
-	CMPQ      DX, BX
-	CMOVQGT   BX, DX
-	MOVQ      $-1, BX
-	BZHIQ     DX, BX, BX
-	KMOVW     BX, K1
-	LEAQ      -16(AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K2
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), R8
+	XORQ      R9, R9
+	TESTQ     R8, R8
+	CMOVQLT   R9, R8
+	MOVQ      $0x00000010, R9
+	CMPQ      R8, R9
+	CMOVQGT   R9, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	LEAQ      -16(SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K2
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z12, Z12
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
@@ -9172,66 +9385,73 @@ fresh:
 	VMAXPS Z12, Z0, Z12
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	VMOVUPS Z4, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	VMOVUPS Z6, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
-	VMOVUPS Z8, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z9, K1, (AX)
-	VMOVUPS Z10, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z11, K1, (AX)
-	VMOVUPS Z12, K2, 64(AX)
+	MOVQ    CX, SI
+	VMOVUPS Z3, K1, (SI)
+	VMOVUPS Z4, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	VMOVUPS Z6, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	VMOVUPS Z8, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, K1, (SI)
+	VMOVUPS Z10, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, K1, (SI)
+	VMOVUPS Z12, K2, 64(SI)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile6x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile6x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z3
 	VMOVAPS      Z3, Z4
-	VBROADCASTSS 4(R8), Z5
+	VBROADCASTSS 4(R9), Z5
 	VMOVAPS      Z5, Z6
-	VBROADCASTSS 8(R8), Z7
+	VBROADCASTSS 8(R9), Z7
 	VMOVAPS      Z7, Z8
-	VBROADCASTSS 12(R8), Z9
+	VBROADCASTSS 12(R9), Z9
 	VMOVAPS      Z9, Z10
-	VBROADCASTSS 16(R8), Z11
+	VBROADCASTSS 16(R9), Z11
 	VMOVAPS      Z11, Z12
-	VBROADCASTSS 20(R8), Z13
+	VBROADCASTSS 20(R9), Z13
 	VMOVAPS      Z13, Z14
 	JMP          begun
 
@@ -9250,321 +9470,321 @@ nobias:
 	VXORPS Z14, Z14, Z14
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   2048(DX)
-	PREFETCHT0   2112(DX)
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	PREFETCHT0   2048(AX)
+	PREFETCHT0   2112(AX)
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	PREFETCHT0   2176(DX)
-	PREFETCHT0   2240(DX)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      192(DX), Z1
-	VBROADCASTSS 24(CX), Z2
+	PREFETCHT0   2176(AX)
+	PREFETCHT0   2240(AX)
+	VMOVUPS      128(AX), Z0
+	VMOVUPS      192(AX), Z1
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	PREFETCHT0   2304(DX)
-	PREFETCHT0   2368(DX)
-	VMOVUPS      256(DX), Z0
-	VMOVUPS      320(DX), Z1
-	VBROADCASTSS 48(CX), Z2
+	PREFETCHT0   2304(AX)
+	PREFETCHT0   2368(AX)
+	VMOVUPS      256(AX), Z0
+	VMOVUPS      320(AX), Z1
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 56(CX), Z2
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 64(CX), Z2
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	PREFETCHT0   2432(DX)
-	PREFETCHT0   2496(DX)
-	VMOVUPS      384(DX), Z0
-	VMOVUPS      448(DX), Z1
-	VBROADCASTSS 72(CX), Z2
+	PREFETCHT0   2432(AX)
+	PREFETCHT0   2496(AX)
+	VMOVUPS      384(AX), Z0
+	VMOVUPS      448(AX), Z1
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 80(CX), Z2
+	VBROADCASTSS 80(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 84(CX), Z2
+	VBROADCASTSS 84(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 88(CX), Z2
+	VBROADCASTSS 88(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 92(CX), Z2
+	VBROADCASTSS 92(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	ADDQ         $+96, CX
-	ADDQ         $+512, DX
-	DECQ         BX
+	ADDQ         $+96, DI
+	ADDQ         $+512, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	ADDQ         $+24, CX
-	ADDQ         $+128, DX
-	DECQ         AX
+	ADDQ         $+24, DI
+	ADDQ         $+128, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 24(CX), Z2
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 48(CX), Z2
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 56(CX), Z2
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 64(CX), Z2
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 72(CX), Z2
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 80(CX), Z2
+	VBROADCASTSS 80(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 84(CX), Z2
+	VBROADCASTSS 84(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 88(CX), Z2
+	VBROADCASTSS 88(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 92(CX), Z2
+	VBROADCASTSS 92(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	ADDQ         $+96, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+96, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Z0
-	VMOVUPS      64(DX)(R8*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Z0
+	VMOVUPS      64(AX)(R9*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	ADDQ         $+24, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+24, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), DX
-	XORQ      BX, BX
-	TESTQ     DX, DX
-	CMOVQLT   BX, DX
-	MOVQ      $0x00000010, BX
-	CMPQ      DX, BX
-	CMOVQGT   BX, DX
-	MOVQ      $-1, BX
-	BZHIQ     DX, BX, BX
-	KMOVW     BX, K1
-	LEAQ      -16(AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K2
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), R8
+	XORQ      R9, R9
+	TESTQ     R8, R8
+	CMOVQLT   R9, R8
+	MOVQ      $0x00000010, R9
+	CMPQ      R8, R9
+	CMOVQGT   R9, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	LEAQ      -16(SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K2
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z14, Z14
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
@@ -9581,74 +9801,81 @@ fresh:
 	VMAXPS Z14, Z0, Z14
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	VMOVUPS Z4, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	VMOVUPS Z6, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
-	VMOVUPS Z8, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z9, K1, (AX)
-	VMOVUPS Z10, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z11, K1, (AX)
-	VMOVUPS Z12, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z13, K1, (AX)
-	VMOVUPS Z14, K2, 64(AX)
+	MOVQ    CX, SI
+	VMOVUPS Z3, K1, (SI)
+	VMOVUPS Z4, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	VMOVUPS Z6, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	VMOVUPS Z8, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, K1, (SI)
+	VMOVUPS Z10, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, K1, (SI)
+	VMOVUPS Z12, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, K1, (SI)
+	VMOVUPS Z14, K2, 64(SI)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile7x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile7x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z3
 	VMOVAPS      Z3, Z4
-	VBROADCASTSS 4(R8), Z5
+	VBROADCASTSS 4(R9), Z5
 	VMOVAPS      Z5, Z6
-	VBROADCASTSS 8(R8), Z7
+	VBROADCASTSS 8(R9), Z7
 	VMOVAPS      Z7, Z8
-	VBROADCASTSS 12(R8), Z9
+	VBROADCASTSS 12(R9), Z9
 	VMOVAPS      Z9, Z10
-	VBROADCASTSS 16(R8), Z11
+	VBROADCASTSS 16(R9), Z11
 	VMOVAPS      Z11, Z12
-	VBROADCASTSS 20(R8), Z13
+	VBROADCASTSS 20(R9), Z13
 	VMOVAPS      Z13, Z14
-	VBROADCASTSS 24(R8), Z15
+	VBROADCASTSS 24(R9), Z15
 	VMOVAPS      Z15, Z16
 	JMP          begun
 
@@ -9669,356 +9896,356 @@ nobias:
 	VXORPS Z16, Z16, Z16
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   2048(DX)
-	PREFETCHT0   2112(DX)
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	PREFETCHT0   2048(AX)
+	PREFETCHT0   2112(AX)
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	PREFETCHT0   2176(DX)
-	PREFETCHT0   2240(DX)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      192(DX), Z1
-	VBROADCASTSS 28(CX), Z2
+	PREFETCHT0   2176(AX)
+	PREFETCHT0   2240(AX)
+	VMOVUPS      128(AX), Z0
+	VMOVUPS      192(AX), Z1
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	PREFETCHT0   2304(DX)
-	PREFETCHT0   2368(DX)
-	VMOVUPS      256(DX), Z0
-	VMOVUPS      320(DX), Z1
-	VBROADCASTSS 56(CX), Z2
+	PREFETCHT0   2304(AX)
+	PREFETCHT0   2368(AX)
+	VMOVUPS      256(AX), Z0
+	VMOVUPS      320(AX), Z1
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 64(CX), Z2
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 72(CX), Z2
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 80(CX), Z2
+	VBROADCASTSS 80(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	PREFETCHT0   2432(DX)
-	PREFETCHT0   2496(DX)
-	VMOVUPS      384(DX), Z0
-	VMOVUPS      448(DX), Z1
-	VBROADCASTSS 84(CX), Z2
+	PREFETCHT0   2432(AX)
+	PREFETCHT0   2496(AX)
+	VMOVUPS      384(AX), Z0
+	VMOVUPS      448(AX), Z1
+	VBROADCASTSS 84(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 88(CX), Z2
+	VBROADCASTSS 88(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 92(CX), Z2
+	VBROADCASTSS 92(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 96(CX), Z2
+	VBROADCASTSS 96(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 100(CX), Z2
+	VBROADCASTSS 100(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 104(CX), Z2
+	VBROADCASTSS 104(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 108(CX), Z2
+	VBROADCASTSS 108(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	ADDQ         $+112, CX
-	ADDQ         $+512, DX
-	DECQ         BX
+	ADDQ         $+112, DI
+	ADDQ         $+512, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	ADDQ         $+28, CX
-	ADDQ         $+128, DX
-	DECQ         AX
+	ADDQ         $+28, DI
+	ADDQ         $+128, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 28(CX), Z2
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 56(CX), Z2
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 64(CX), Z2
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 72(CX), Z2
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 80(CX), Z2
+	VBROADCASTSS 80(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 84(CX), Z2
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 84(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 88(CX), Z2
+	VBROADCASTSS 88(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 92(CX), Z2
+	VBROADCASTSS 92(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 96(CX), Z2
+	VBROADCASTSS 96(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 100(CX), Z2
+	VBROADCASTSS 100(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 104(CX), Z2
+	VBROADCASTSS 104(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 108(CX), Z2
+	VBROADCASTSS 108(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	ADDQ         $+112, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+112, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Z0
-	VMOVUPS      64(DX)(R8*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Z0
+	VMOVUPS      64(AX)(R9*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	ADDQ         $+28, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+28, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), DX
-	XORQ      BX, BX
-	TESTQ     DX, DX
-	CMOVQLT   BX, DX
-	MOVQ      $0x00000010, BX
-	CMPQ      DX, BX
-	CMOVQGT   BX, DX
-	MOVQ      $-1, BX
-	BZHIQ     DX, BX, BX
-	KMOVW     BX, K1
-	LEAQ      -16(AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K2
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), R8
+	XORQ      R9, R9
+	TESTQ     R8, R8
+	CMOVQLT   R9, R8
+	MOVQ      $0x00000010, R9
+	CMPQ      R8, R9
+	CMOVQGT   R9, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	LEAQ      -16(SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K2
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z16, Z16
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
@@ -10037,82 +10264,89 @@ fresh:
 	VMAXPS Z16, Z0, Z16
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	VMOVUPS Z4, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	VMOVUPS Z6, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
-	VMOVUPS Z8, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z9, K1, (AX)
-	VMOVUPS Z10, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z11, K1, (AX)
-	VMOVUPS Z12, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z13, K1, (AX)
-	VMOVUPS Z14, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z15, K1, (AX)
-	VMOVUPS Z16, K2, 64(AX)
+	MOVQ    CX, SI
+	VMOVUPS Z3, K1, (SI)
+	VMOVUPS Z4, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	VMOVUPS Z6, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	VMOVUPS Z8, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, K1, (SI)
+	VMOVUPS Z10, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, K1, (SI)
+	VMOVUPS Z12, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, K1, (SI)
+	VMOVUPS Z14, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z15, K1, (SI)
+	VMOVUPS Z16, K2, 64(SI)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile8x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile8x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z3
 	VMOVAPS      Z3, Z4
-	VBROADCASTSS 4(R8), Z5
+	VBROADCASTSS 4(R9), Z5
 	VMOVAPS      Z5, Z6
-	VBROADCASTSS 8(R8), Z7
+	VBROADCASTSS 8(R9), Z7
 	VMOVAPS      Z7, Z8
-	VBROADCASTSS 12(R8), Z9
+	VBROADCASTSS 12(R9), Z9
 	VMOVAPS      Z9, Z10
-	VBROADCASTSS 16(R8), Z11
+	VBROADCASTSS 16(R9), Z11
 	VMOVAPS      Z11, Z12
-	VBROADCASTSS 20(R8), Z13
+	VBROADCASTSS 20(R9), Z13
 	VMOVAPS      Z13, Z14
-	VBROADCASTSS 24(R8), Z15
+	VBROADCASTSS 24(R9), Z15
 	VMOVAPS      Z15, Z16
-	VBROADCASTSS 28(R8), Z17
+	VBROADCASTSS 28(R9), Z17
 	VMOVAPS      Z17, Z18
 	JMP          begun
 
@@ -10135,391 +10369,391 @@ nobias:
 	VXORPS Z18, Z18, Z18
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   2048(DX)
-	PREFETCHT0   2112(DX)
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	PREFETCHT0   2048(AX)
+	PREFETCHT0   2112(AX)
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	PREFETCHT0   2176(DX)
-	PREFETCHT0   2240(DX)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      192(DX), Z1
-	VBROADCASTSS 32(CX), Z2
+	PREFETCHT0   2176(AX)
+	PREFETCHT0   2240(AX)
+	VMOVUPS      128(AX), Z0
+	VMOVUPS      192(AX), Z1
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 56(CX), Z2
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	PREFETCHT0   2304(DX)
-	PREFETCHT0   2368(DX)
-	VMOVUPS      256(DX), Z0
-	VMOVUPS      320(DX), Z1
-	VBROADCASTSS 64(CX), Z2
+	PREFETCHT0   2304(AX)
+	PREFETCHT0   2368(AX)
+	VMOVUPS      256(AX), Z0
+	VMOVUPS      320(AX), Z1
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 72(CX), Z2
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 80(CX), Z2
+	VBROADCASTSS 80(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 84(CX), Z2
+	VBROADCASTSS 84(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 88(CX), Z2
+	VBROADCASTSS 88(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 92(CX), Z2
+	VBROADCASTSS 92(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	PREFETCHT0   2432(DX)
-	PREFETCHT0   2496(DX)
-	VMOVUPS      384(DX), Z0
-	VMOVUPS      448(DX), Z1
-	VBROADCASTSS 96(CX), Z2
+	PREFETCHT0   2432(AX)
+	PREFETCHT0   2496(AX)
+	VMOVUPS      384(AX), Z0
+	VMOVUPS      448(AX), Z1
+	VBROADCASTSS 96(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 100(CX), Z2
+	VBROADCASTSS 100(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 104(CX), Z2
+	VBROADCASTSS 104(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 108(CX), Z2
+	VBROADCASTSS 108(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 112(CX), Z2
+	VBROADCASTSS 112(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 116(CX), Z2
+	VBROADCASTSS 116(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 120(CX), Z2
+	VBROADCASTSS 120(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 124(CX), Z2
+	VBROADCASTSS 124(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	ADDQ         $+128, CX
-	ADDQ         $+512, DX
-	DECQ         BX
+	ADDQ         $+128, DI
+	ADDQ         $+512, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	ADDQ         $+32, CX
-	ADDQ         $+128, DX
-	DECQ         AX
+	ADDQ         $+32, DI
+	ADDQ         $+128, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 32(CX), Z2
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 56(CX), Z2
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 64(CX), Z2
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 72(CX), Z2
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 80(CX), Z2
+	VBROADCASTSS 80(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 84(CX), Z2
+	VBROADCASTSS 84(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 88(CX), Z2
+	VBROADCASTSS 88(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 92(CX), Z2
+	VBROADCASTSS 92(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 96(CX), Z2
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 96(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 100(CX), Z2
+	VBROADCASTSS 100(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 104(CX), Z2
+	VBROADCASTSS 104(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 108(CX), Z2
+	VBROADCASTSS 108(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 112(CX), Z2
+	VBROADCASTSS 112(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 116(CX), Z2
+	VBROADCASTSS 116(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 120(CX), Z2
+	VBROADCASTSS 120(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 124(CX), Z2
+	VBROADCASTSS 124(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	ADDQ         $+128, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+128, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Z0
-	VMOVUPS      64(DX)(R8*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Z0
+	VMOVUPS      64(AX)(R9*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	ADDQ         $+32, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+32, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), DX
-	XORQ      BX, BX
-	TESTQ     DX, DX
-	CMOVQLT   BX, DX
-	MOVQ      $0x00000010, BX
-	CMPQ      DX, BX
-	CMOVQGT   BX, DX
-	MOVQ      $-1, BX
-	BZHIQ     DX, BX, BX
-	KMOVW     BX, K1
-	LEAQ      -16(AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K2
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), R8
+	XORQ      R9, R9
+	TESTQ     R8, R8
+	CMOVQLT   R9, R8
+	MOVQ      $0x00000010, R9
+	CMPQ      R8, R9
+	CMOVQGT   R9, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	LEAQ      -16(SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K2
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z18, Z18
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
@@ -10540,90 +10774,97 @@ fresh:
 	VMAXPS Z18, Z0, Z18
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	VMOVUPS Z4, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	VMOVUPS Z6, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
-	VMOVUPS Z8, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z9, K1, (AX)
-	VMOVUPS Z10, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z11, K1, (AX)
-	VMOVUPS Z12, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z13, K1, (AX)
-	VMOVUPS Z14, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z15, K1, (AX)
-	VMOVUPS Z16, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z17, K1, (AX)
-	VMOVUPS Z18, K2, 64(AX)
+	MOVQ    CX, SI
+	VMOVUPS Z3, K1, (SI)
+	VMOVUPS Z4, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	VMOVUPS Z6, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	VMOVUPS Z8, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, K1, (SI)
+	VMOVUPS Z10, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, K1, (SI)
+	VMOVUPS Z12, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, K1, (SI)
+	VMOVUPS Z14, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z15, K1, (SI)
+	VMOVUPS Z16, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z17, K1, (SI)
+	VMOVUPS Z18, K2, 64(SI)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile9x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile9x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z3
 	VMOVAPS      Z3, Z4
-	VBROADCASTSS 4(R8), Z5
+	VBROADCASTSS 4(R9), Z5
 	VMOVAPS      Z5, Z6
-	VBROADCASTSS 8(R8), Z7
+	VBROADCASTSS 8(R9), Z7
 	VMOVAPS      Z7, Z8
-	VBROADCASTSS 12(R8), Z9
+	VBROADCASTSS 12(R9), Z9
 	VMOVAPS      Z9, Z10
-	VBROADCASTSS 16(R8), Z11
+	VBROADCASTSS 16(R9), Z11
 	VMOVAPS      Z11, Z12
-	VBROADCASTSS 20(R8), Z13
+	VBROADCASTSS 20(R9), Z13
 	VMOVAPS      Z13, Z14
-	VBROADCASTSS 24(R8), Z15
+	VBROADCASTSS 24(R9), Z15
 	VMOVAPS      Z15, Z16
-	VBROADCASTSS 28(R8), Z17
+	VBROADCASTSS 28(R9), Z17
 	VMOVAPS      Z17, Z18
-	VBROADCASTSS 32(R8), Z19
+	VBROADCASTSS 32(R9), Z19
 	VMOVAPS      Z19, Z20
 	JMP          begun
 
@@ -10648,430 +10889,430 @@ nobias:
 	VXORPS Z20, Z20, Z20
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   2048(DX)
-	PREFETCHT0   2112(DX)
-	PREFETCHT0   576(CX)
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	PREFETCHT0   2048(AX)
+	PREFETCHT0   2112(AX)
+	PREFETCHT0   576(DI)
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	PREFETCHT0   2176(DX)
-	PREFETCHT0   2240(DX)
-	PREFETCHT0   612(CX)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      192(DX), Z1
-	VBROADCASTSS 36(CX), Z2
+	PREFETCHT0   2176(AX)
+	PREFETCHT0   2240(AX)
+	PREFETCHT0   612(DI)
+	VMOVUPS      128(AX), Z0
+	VMOVUPS      192(AX), Z1
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 56(CX), Z2
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 64(CX), Z2
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	PREFETCHT0   2304(DX)
-	PREFETCHT0   2368(DX)
-	PREFETCHT0   648(CX)
-	VMOVUPS      256(DX), Z0
-	VMOVUPS      320(DX), Z1
-	VBROADCASTSS 72(CX), Z2
+	PREFETCHT0   2304(AX)
+	PREFETCHT0   2368(AX)
+	PREFETCHT0   648(DI)
+	VMOVUPS      256(AX), Z0
+	VMOVUPS      320(AX), Z1
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 80(CX), Z2
+	VBROADCASTSS 80(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 84(CX), Z2
+	VBROADCASTSS 84(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 88(CX), Z2
+	VBROADCASTSS 88(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 92(CX), Z2
+	VBROADCASTSS 92(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 96(CX), Z2
+	VBROADCASTSS 96(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 100(CX), Z2
+	VBROADCASTSS 100(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 104(CX), Z2
+	VBROADCASTSS 104(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	PREFETCHT0   2432(DX)
-	PREFETCHT0   2496(DX)
-	PREFETCHT0   684(CX)
-	VMOVUPS      384(DX), Z0
-	VMOVUPS      448(DX), Z1
-	VBROADCASTSS 108(CX), Z2
+	PREFETCHT0   2432(AX)
+	PREFETCHT0   2496(AX)
+	PREFETCHT0   684(DI)
+	VMOVUPS      384(AX), Z0
+	VMOVUPS      448(AX), Z1
+	VBROADCASTSS 108(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 112(CX), Z2
+	VBROADCASTSS 112(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 116(CX), Z2
+	VBROADCASTSS 116(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 120(CX), Z2
+	VBROADCASTSS 120(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 124(CX), Z2
+	VBROADCASTSS 124(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 128(CX), Z2
+	VBROADCASTSS 128(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 132(CX), Z2
+	VBROADCASTSS 132(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 136(CX), Z2
+	VBROADCASTSS 136(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 140(CX), Z2
+	VBROADCASTSS 140(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	ADDQ         $+144, CX
-	ADDQ         $+512, DX
-	DECQ         BX
+	ADDQ         $+144, DI
+	ADDQ         $+512, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	ADDQ         $+36, CX
-	ADDQ         $+128, DX
-	DECQ         AX
+	ADDQ         $+36, DI
+	ADDQ         $+128, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 36(CX), Z2
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 56(CX), Z2
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 64(CX), Z2
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 72(CX), Z2
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 80(CX), Z2
+	VBROADCASTSS 80(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 84(CX), Z2
+	VBROADCASTSS 84(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 88(CX), Z2
+	VBROADCASTSS 88(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 92(CX), Z2
+	VBROADCASTSS 92(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 96(CX), Z2
+	VBROADCASTSS 96(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 100(CX), Z2
+	VBROADCASTSS 100(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 104(CX), Z2
+	VBROADCASTSS 104(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 108(CX), Z2
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 108(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 112(CX), Z2
+	VBROADCASTSS 112(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 116(CX), Z2
+	VBROADCASTSS 116(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 120(CX), Z2
+	VBROADCASTSS 120(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 124(CX), Z2
+	VBROADCASTSS 124(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 128(CX), Z2
+	VBROADCASTSS 128(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 132(CX), Z2
+	VBROADCASTSS 132(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 136(CX), Z2
+	VBROADCASTSS 136(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 140(CX), Z2
+	VBROADCASTSS 140(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	ADDQ         $+144, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+144, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Z0
-	VMOVUPS      64(DX)(R8*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Z0
+	VMOVUPS      64(AX)(R9*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	ADDQ         $+36, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+36, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), DX
-	XORQ      BX, BX
-	TESTQ     DX, DX
-	CMOVQLT   BX, DX
-	MOVQ      $0x00000010, BX
-	CMPQ      DX, BX
-	CMOVQGT   BX, DX
-	MOVQ      $-1, BX
-	BZHIQ     DX, BX, BX
-	KMOVW     BX, K1
-	LEAQ      -16(AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K2
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), R8
+	XORQ      R9, R9
+	TESTQ     R8, R8
+	CMOVQLT   R9, R8
+	MOVQ      $0x00000010, R9
+	CMPQ      R8, R9
+	CMOVQGT   R9, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	LEAQ      -16(SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K2
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z18, Z18
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z19, Z19
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z20, Z20
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
@@ -11094,98 +11335,105 @@ fresh:
 	VMAXPS Z20, Z0, Z20
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	VMOVUPS Z4, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	VMOVUPS Z6, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
-	VMOVUPS Z8, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z9, K1, (AX)
-	VMOVUPS Z10, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z11, K1, (AX)
-	VMOVUPS Z12, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z13, K1, (AX)
-	VMOVUPS Z14, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z15, K1, (AX)
-	VMOVUPS Z16, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z17, K1, (AX)
-	VMOVUPS Z18, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z19, K1, (AX)
-	VMOVUPS Z20, K2, 64(AX)
+	MOVQ    CX, SI
+	VMOVUPS Z3, K1, (SI)
+	VMOVUPS Z4, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	VMOVUPS Z6, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	VMOVUPS Z8, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, K1, (SI)
+	VMOVUPS Z10, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, K1, (SI)
+	VMOVUPS Z12, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, K1, (SI)
+	VMOVUPS Z14, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z15, K1, (SI)
+	VMOVUPS Z16, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z17, K1, (SI)
+	VMOVUPS Z18, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z19, K1, (SI)
+	VMOVUPS Z20, K2, 64(SI)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile10x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile10x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z3
 	VMOVAPS      Z3, Z4
-	VBROADCASTSS 4(R8), Z5
+	VBROADCASTSS 4(R9), Z5
 	VMOVAPS      Z5, Z6
-	VBROADCASTSS 8(R8), Z7
+	VBROADCASTSS 8(R9), Z7
 	VMOVAPS      Z7, Z8
-	VBROADCASTSS 12(R8), Z9
+	VBROADCASTSS 12(R9), Z9
 	VMOVAPS      Z9, Z10
-	VBROADCASTSS 16(R8), Z11
+	VBROADCASTSS 16(R9), Z11
 	VMOVAPS      Z11, Z12
-	VBROADCASTSS 20(R8), Z13
+	VBROADCASTSS 20(R9), Z13
 	VMOVAPS      Z13, Z14
-	VBROADCASTSS 24(R8), Z15
+	VBROADCASTSS 24(R9), Z15
 	VMOVAPS      Z15, Z16
-	VBROADCASTSS 28(R8), Z17
+	VBROADCASTSS 28(R9), Z17
 	VMOVAPS      Z17, Z18
-	VBROADCASTSS 32(R8), Z19
+	VBROADCASTSS 32(R9), Z19
 	VMOVAPS      Z19, Z20
-	VBROADCASTSS 36(R8), Z21
+	VBROADCASTSS 36(R9), Z21
 	VMOVAPS      Z21, Z22
 	JMP          begun
 
@@ -11212,465 +11460,465 @@ nobias:
 	VXORPS Z22, Z22, Z22
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   2048(DX)
-	PREFETCHT0   2112(DX)
-	PREFETCHT0   640(CX)
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	PREFETCHT0   2048(AX)
+	PREFETCHT0   2112(AX)
+	PREFETCHT0   640(DI)
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	PREFETCHT0   2176(DX)
-	PREFETCHT0   2240(DX)
-	PREFETCHT0   680(CX)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      192(DX), Z1
-	VBROADCASTSS 40(CX), Z2
+	PREFETCHT0   2176(AX)
+	PREFETCHT0   2240(AX)
+	PREFETCHT0   680(DI)
+	VMOVUPS      128(AX), Z0
+	VMOVUPS      192(AX), Z1
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 56(CX), Z2
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 64(CX), Z2
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 72(CX), Z2
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	PREFETCHT0   2304(DX)
-	PREFETCHT0   2368(DX)
-	PREFETCHT0   720(CX)
-	VMOVUPS      256(DX), Z0
-	VMOVUPS      320(DX), Z1
-	VBROADCASTSS 80(CX), Z2
+	PREFETCHT0   2304(AX)
+	PREFETCHT0   2368(AX)
+	PREFETCHT0   720(DI)
+	VMOVUPS      256(AX), Z0
+	VMOVUPS      320(AX), Z1
+	VBROADCASTSS 80(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 84(CX), Z2
+	VBROADCASTSS 84(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 88(CX), Z2
+	VBROADCASTSS 88(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 92(CX), Z2
+	VBROADCASTSS 92(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 96(CX), Z2
+	VBROADCASTSS 96(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 100(CX), Z2
+	VBROADCASTSS 100(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 104(CX), Z2
+	VBROADCASTSS 104(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 108(CX), Z2
+	VBROADCASTSS 108(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 112(CX), Z2
+	VBROADCASTSS 112(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 116(CX), Z2
+	VBROADCASTSS 116(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	PREFETCHT0   2432(DX)
-	PREFETCHT0   2496(DX)
-	PREFETCHT0   760(CX)
-	VMOVUPS      384(DX), Z0
-	VMOVUPS      448(DX), Z1
-	VBROADCASTSS 120(CX), Z2
+	PREFETCHT0   2432(AX)
+	PREFETCHT0   2496(AX)
+	PREFETCHT0   760(DI)
+	VMOVUPS      384(AX), Z0
+	VMOVUPS      448(AX), Z1
+	VBROADCASTSS 120(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 124(CX), Z2
+	VBROADCASTSS 124(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 128(CX), Z2
+	VBROADCASTSS 128(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 132(CX), Z2
+	VBROADCASTSS 132(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 136(CX), Z2
+	VBROADCASTSS 136(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 140(CX), Z2
+	VBROADCASTSS 140(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 144(CX), Z2
+	VBROADCASTSS 144(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 148(CX), Z2
+	VBROADCASTSS 148(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 152(CX), Z2
+	VBROADCASTSS 152(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 156(CX), Z2
+	VBROADCASTSS 156(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	ADDQ         $+160, CX
-	ADDQ         $+512, DX
-	DECQ         BX
+	ADDQ         $+160, DI
+	ADDQ         $+512, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	ADDQ         $+40, CX
-	ADDQ         $+128, DX
-	DECQ         AX
+	ADDQ         $+40, DI
+	ADDQ         $+128, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 40(CX), Z2
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 56(CX), Z2
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 64(CX), Z2
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 72(CX), Z2
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 80(CX), Z2
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 80(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 84(CX), Z2
+	VBROADCASTSS 84(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 88(CX), Z2
+	VBROADCASTSS 88(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 92(CX), Z2
+	VBROADCASTSS 92(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 96(CX), Z2
+	VBROADCASTSS 96(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 100(CX), Z2
+	VBROADCASTSS 100(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 104(CX), Z2
+	VBROADCASTSS 104(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 108(CX), Z2
+	VBROADCASTSS 108(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 112(CX), Z2
+	VBROADCASTSS 112(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 116(CX), Z2
+	VBROADCASTSS 116(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 120(CX), Z2
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 120(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 124(CX), Z2
+	VBROADCASTSS 124(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 128(CX), Z2
+	VBROADCASTSS 128(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 132(CX), Z2
+	VBROADCASTSS 132(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 136(CX), Z2
+	VBROADCASTSS 136(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 140(CX), Z2
+	VBROADCASTSS 140(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 144(CX), Z2
+	VBROADCASTSS 144(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 148(CX), Z2
+	VBROADCASTSS 148(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 152(CX), Z2
+	VBROADCASTSS 152(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 156(CX), Z2
+	VBROADCASTSS 156(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	ADDQ         $+160, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+160, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Z0
-	VMOVUPS      64(DX)(R8*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Z0
+	VMOVUPS      64(AX)(R9*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	ADDQ         $+40, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+40, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), DX
-	XORQ      BX, BX
-	TESTQ     DX, DX
-	CMOVQLT   BX, DX
-	MOVQ      $0x00000010, BX
-	CMPQ      DX, BX
-	CMOVQGT   BX, DX
-	MOVQ      $-1, BX
-	BZHIQ     DX, BX, BX
-	KMOVW     BX, K1
-	LEAQ      -16(AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K2
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), R8
+	XORQ      R9, R9
+	TESTQ     R8, R8
+	CMOVQLT   R9, R8
+	MOVQ      $0x00000010, R9
+	CMPQ      R8, R9
+	CMOVQGT   R9, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	LEAQ      -16(SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K2
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z18, Z18
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z19, Z19
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z20, Z20
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z21, Z21
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z22, Z22
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
@@ -11695,106 +11943,113 @@ fresh:
 	VMAXPS Z22, Z0, Z22
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	VMOVUPS Z4, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	VMOVUPS Z6, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
-	VMOVUPS Z8, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z9, K1, (AX)
-	VMOVUPS Z10, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z11, K1, (AX)
-	VMOVUPS Z12, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z13, K1, (AX)
-	VMOVUPS Z14, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z15, K1, (AX)
-	VMOVUPS Z16, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z17, K1, (AX)
-	VMOVUPS Z18, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z19, K1, (AX)
-	VMOVUPS Z20, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z21, K1, (AX)
-	VMOVUPS Z22, K2, 64(AX)
+	MOVQ    CX, SI
+	VMOVUPS Z3, K1, (SI)
+	VMOVUPS Z4, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	VMOVUPS Z6, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	VMOVUPS Z8, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, K1, (SI)
+	VMOVUPS Z10, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, K1, (SI)
+	VMOVUPS Z12, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, K1, (SI)
+	VMOVUPS Z14, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z15, K1, (SI)
+	VMOVUPS Z16, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z17, K1, (SI)
+	VMOVUPS Z18, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z19, K1, (SI)
+	VMOVUPS Z20, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z21, K1, (SI)
+	VMOVUPS Z22, K2, 64(SI)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile11x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile11x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z3
 	VMOVAPS      Z3, Z4
-	VBROADCASTSS 4(R8), Z5
+	VBROADCASTSS 4(R9), Z5
 	VMOVAPS      Z5, Z6
-	VBROADCASTSS 8(R8), Z7
+	VBROADCASTSS 8(R9), Z7
 	VMOVAPS      Z7, Z8
-	VBROADCASTSS 12(R8), Z9
+	VBROADCASTSS 12(R9), Z9
 	VMOVAPS      Z9, Z10
-	VBROADCASTSS 16(R8), Z11
+	VBROADCASTSS 16(R9), Z11
 	VMOVAPS      Z11, Z12
-	VBROADCASTSS 20(R8), Z13
+	VBROADCASTSS 20(R9), Z13
 	VMOVAPS      Z13, Z14
-	VBROADCASTSS 24(R8), Z15
+	VBROADCASTSS 24(R9), Z15
 	VMOVAPS      Z15, Z16
-	VBROADCASTSS 28(R8), Z17
+	VBROADCASTSS 28(R9), Z17
 	VMOVAPS      Z17, Z18
-	VBROADCASTSS 32(R8), Z19
+	VBROADCASTSS 32(R9), Z19
 	VMOVAPS      Z19, Z20
-	VBROADCASTSS 36(R8), Z21
+	VBROADCASTSS 36(R9), Z21
 	VMOVAPS      Z21, Z22
-	VBROADCASTSS 40(R8), Z23
+	VBROADCASTSS 40(R9), Z23
 	VMOVAPS      Z23, Z24
 	JMP          begun
 
@@ -11823,500 +12078,500 @@ nobias:
 	VXORPS Z24, Z24, Z24
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   2048(DX)
-	PREFETCHT0   2112(DX)
-	PREFETCHT0   704(CX)
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	PREFETCHT0   2048(AX)
+	PREFETCHT0   2112(AX)
+	PREFETCHT0   704(DI)
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	PREFETCHT0   2176(DX)
-	PREFETCHT0   2240(DX)
-	PREFETCHT0   748(CX)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      192(DX), Z1
-	VBROADCASTSS 44(CX), Z2
+	PREFETCHT0   2176(AX)
+	PREFETCHT0   2240(AX)
+	PREFETCHT0   748(DI)
+	VMOVUPS      128(AX), Z0
+	VMOVUPS      192(AX), Z1
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 56(CX), Z2
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 64(CX), Z2
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 72(CX), Z2
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 80(CX), Z2
+	VBROADCASTSS 80(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 84(CX), Z2
+	VBROADCASTSS 84(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	PREFETCHT0   2304(DX)
-	PREFETCHT0   2368(DX)
-	PREFETCHT0   792(CX)
-	VMOVUPS      256(DX), Z0
-	VMOVUPS      320(DX), Z1
-	VBROADCASTSS 88(CX), Z2
+	PREFETCHT0   2304(AX)
+	PREFETCHT0   2368(AX)
+	PREFETCHT0   792(DI)
+	VMOVUPS      256(AX), Z0
+	VMOVUPS      320(AX), Z1
+	VBROADCASTSS 88(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 92(CX), Z2
+	VBROADCASTSS 92(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 96(CX), Z2
+	VBROADCASTSS 96(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 100(CX), Z2
+	VBROADCASTSS 100(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 104(CX), Z2
+	VBROADCASTSS 104(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 108(CX), Z2
+	VBROADCASTSS 108(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 112(CX), Z2
+	VBROADCASTSS 112(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 116(CX), Z2
+	VBROADCASTSS 116(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 120(CX), Z2
+	VBROADCASTSS 120(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 124(CX), Z2
+	VBROADCASTSS 124(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 128(CX), Z2
+	VBROADCASTSS 128(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	PREFETCHT0   2432(DX)
-	PREFETCHT0   2496(DX)
-	PREFETCHT0   836(CX)
-	VMOVUPS      384(DX), Z0
-	VMOVUPS      448(DX), Z1
-	VBROADCASTSS 132(CX), Z2
+	PREFETCHT0   2432(AX)
+	PREFETCHT0   2496(AX)
+	PREFETCHT0   836(DI)
+	VMOVUPS      384(AX), Z0
+	VMOVUPS      448(AX), Z1
+	VBROADCASTSS 132(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 136(CX), Z2
+	VBROADCASTSS 136(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 140(CX), Z2
+	VBROADCASTSS 140(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 144(CX), Z2
+	VBROADCASTSS 144(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 148(CX), Z2
+	VBROADCASTSS 148(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 152(CX), Z2
+	VBROADCASTSS 152(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 156(CX), Z2
+	VBROADCASTSS 156(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 160(CX), Z2
+	VBROADCASTSS 160(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 164(CX), Z2
+	VBROADCASTSS 164(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 168(CX), Z2
+	VBROADCASTSS 168(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 172(CX), Z2
+	VBROADCASTSS 172(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	ADDQ         $+176, CX
-	ADDQ         $+512, DX
-	DECQ         BX
+	ADDQ         $+176, DI
+	ADDQ         $+512, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	ADDQ         $+44, CX
-	ADDQ         $+128, DX
-	DECQ         AX
+	ADDQ         $+44, DI
+	ADDQ         $+128, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 44(CX), Z2
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 56(CX), Z2
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 64(CX), Z2
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 72(CX), Z2
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 80(CX), Z2
+	VBROADCASTSS 80(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 84(CX), Z2
+	VBROADCASTSS 84(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 88(CX), Z2
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 88(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 92(CX), Z2
+	VBROADCASTSS 92(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 96(CX), Z2
+	VBROADCASTSS 96(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 100(CX), Z2
+	VBROADCASTSS 100(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 104(CX), Z2
+	VBROADCASTSS 104(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 108(CX), Z2
+	VBROADCASTSS 108(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 112(CX), Z2
+	VBROADCASTSS 112(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 116(CX), Z2
+	VBROADCASTSS 116(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 120(CX), Z2
+	VBROADCASTSS 120(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 124(CX), Z2
+	VBROADCASTSS 124(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 128(CX), Z2
+	VBROADCASTSS 128(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 132(CX), Z2
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 132(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 136(CX), Z2
+	VBROADCASTSS 136(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 140(CX), Z2
+	VBROADCASTSS 140(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 144(CX), Z2
+	VBROADCASTSS 144(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 148(CX), Z2
+	VBROADCASTSS 148(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 152(CX), Z2
+	VBROADCASTSS 152(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 156(CX), Z2
+	VBROADCASTSS 156(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 160(CX), Z2
+	VBROADCASTSS 160(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 164(CX), Z2
+	VBROADCASTSS 164(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 168(CX), Z2
+	VBROADCASTSS 168(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 172(CX), Z2
+	VBROADCASTSS 172(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	ADDQ         $+176, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+176, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Z0
-	VMOVUPS      64(DX)(R8*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Z0
+	VMOVUPS      64(AX)(R9*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	ADDQ         $+44, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+44, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), DX
-	XORQ      BX, BX
-	TESTQ     DX, DX
-	CMOVQLT   BX, DX
-	MOVQ      $0x00000010, BX
-	CMPQ      DX, BX
-	CMOVQGT   BX, DX
-	MOVQ      $-1, BX
-	BZHIQ     DX, BX, BX
-	KMOVW     BX, K1
-	LEAQ      -16(AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K2
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), R8
+	XORQ      R9, R9
+	TESTQ     R8, R8
+	CMOVQLT   R9, R8
+	MOVQ      $0x00000010, R9
+	CMPQ      R8, R9
+	CMOVQGT   R9, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	LEAQ      -16(SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K2
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z18, Z18
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z19, Z19
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z20, Z20
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z21, Z21
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z22, Z22
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z23, Z23
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z24, Z24
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
@@ -12343,114 +12598,121 @@ fresh:
 	VMAXPS Z24, Z0, Z24
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	VMOVUPS Z4, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	VMOVUPS Z6, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
-	VMOVUPS Z8, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z9, K1, (AX)
-	VMOVUPS Z10, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z11, K1, (AX)
-	VMOVUPS Z12, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z13, K1, (AX)
-	VMOVUPS Z14, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z15, K1, (AX)
-	VMOVUPS Z16, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z17, K1, (AX)
-	VMOVUPS Z18, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z19, K1, (AX)
-	VMOVUPS Z20, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z21, K1, (AX)
-	VMOVUPS Z22, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z23, K1, (AX)
-	VMOVUPS Z24, K2, 64(AX)
+	MOVQ    CX, SI
+	VMOVUPS Z3, K1, (SI)
+	VMOVUPS Z4, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	VMOVUPS Z6, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	VMOVUPS Z8, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, K1, (SI)
+	VMOVUPS Z10, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, K1, (SI)
+	VMOVUPS Z12, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, K1, (SI)
+	VMOVUPS Z14, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z15, K1, (SI)
+	VMOVUPS Z16, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z17, K1, (SI)
+	VMOVUPS Z18, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z19, K1, (SI)
+	VMOVUPS Z20, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z21, K1, (SI)
+	VMOVUPS Z22, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z23, K1, (SI)
+	VMOVUPS Z24, K2, 64(SI)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile12x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile12x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z3
 	VMOVAPS      Z3, Z4
-	VBROADCASTSS 4(R8), Z5
+	VBROADCASTSS 4(R9), Z5
 	VMOVAPS      Z5, Z6
-	VBROADCASTSS 8(R8), Z7
+	VBROADCASTSS 8(R9), Z7
 	VMOVAPS      Z7, Z8
-	VBROADCASTSS 12(R8), Z9
+	VBROADCASTSS 12(R9), Z9
 	VMOVAPS      Z9, Z10
-	VBROADCASTSS 16(R8), Z11
+	VBROADCASTSS 16(R9), Z11
 	VMOVAPS      Z11, Z12
-	VBROADCASTSS 20(R8), Z13
+	VBROADCASTSS 20(R9), Z13
 	VMOVAPS      Z13, Z14
-	VBROADCASTSS 24(R8), Z15
+	VBROADCASTSS 24(R9), Z15
 	VMOVAPS      Z15, Z16
-	VBROADCASTSS 28(R8), Z17
+	VBROADCASTSS 28(R9), Z17
 	VMOVAPS      Z17, Z18
-	VBROADCASTSS 32(R8), Z19
+	VBROADCASTSS 32(R9), Z19
 	VMOVAPS      Z19, Z20
-	VBROADCASTSS 36(R8), Z21
+	VBROADCASTSS 36(R9), Z21
 	VMOVAPS      Z21, Z22
-	VBROADCASTSS 40(R8), Z23
+	VBROADCASTSS 40(R9), Z23
 	VMOVAPS      Z23, Z24
-	VBROADCASTSS 44(R8), Z25
+	VBROADCASTSS 44(R9), Z25
 	VMOVAPS      Z25, Z26
 	JMP          begun
 
@@ -12481,535 +12743,535 @@ nobias:
 	VXORPS Z26, Z26, Z26
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   2048(DX)
-	PREFETCHT0   2112(DX)
-	PREFETCHT0   768(CX)
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	PREFETCHT0   2048(AX)
+	PREFETCHT0   2112(AX)
+	PREFETCHT0   768(DI)
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	PREFETCHT0   2176(DX)
-	PREFETCHT0   2240(DX)
-	PREFETCHT0   816(CX)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      192(DX), Z1
-	VBROADCASTSS 48(CX), Z2
+	PREFETCHT0   2176(AX)
+	PREFETCHT0   2240(AX)
+	PREFETCHT0   816(DI)
+	VMOVUPS      128(AX), Z0
+	VMOVUPS      192(AX), Z1
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 56(CX), Z2
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 64(CX), Z2
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 72(CX), Z2
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 80(CX), Z2
+	VBROADCASTSS 80(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 84(CX), Z2
+	VBROADCASTSS 84(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 88(CX), Z2
+	VBROADCASTSS 88(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 92(CX), Z2
+	VBROADCASTSS 92(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	PREFETCHT0   2304(DX)
-	PREFETCHT0   2368(DX)
-	PREFETCHT0   864(CX)
-	VMOVUPS      256(DX), Z0
-	VMOVUPS      320(DX), Z1
-	VBROADCASTSS 96(CX), Z2
+	PREFETCHT0   2304(AX)
+	PREFETCHT0   2368(AX)
+	PREFETCHT0   864(DI)
+	VMOVUPS      256(AX), Z0
+	VMOVUPS      320(AX), Z1
+	VBROADCASTSS 96(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 100(CX), Z2
+	VBROADCASTSS 100(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 104(CX), Z2
+	VBROADCASTSS 104(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 108(CX), Z2
+	VBROADCASTSS 108(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 112(CX), Z2
+	VBROADCASTSS 112(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 116(CX), Z2
+	VBROADCASTSS 116(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 120(CX), Z2
+	VBROADCASTSS 120(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 124(CX), Z2
+	VBROADCASTSS 124(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 128(CX), Z2
+	VBROADCASTSS 128(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 132(CX), Z2
+	VBROADCASTSS 132(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 136(CX), Z2
+	VBROADCASTSS 136(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 140(CX), Z2
+	VBROADCASTSS 140(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	PREFETCHT0   2432(DX)
-	PREFETCHT0   2496(DX)
-	PREFETCHT0   912(CX)
-	VMOVUPS      384(DX), Z0
-	VMOVUPS      448(DX), Z1
-	VBROADCASTSS 144(CX), Z2
+	PREFETCHT0   2432(AX)
+	PREFETCHT0   2496(AX)
+	PREFETCHT0   912(DI)
+	VMOVUPS      384(AX), Z0
+	VMOVUPS      448(AX), Z1
+	VBROADCASTSS 144(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 148(CX), Z2
+	VBROADCASTSS 148(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 152(CX), Z2
+	VBROADCASTSS 152(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 156(CX), Z2
+	VBROADCASTSS 156(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 160(CX), Z2
+	VBROADCASTSS 160(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 164(CX), Z2
+	VBROADCASTSS 164(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 168(CX), Z2
+	VBROADCASTSS 168(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 172(CX), Z2
+	VBROADCASTSS 172(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 176(CX), Z2
+	VBROADCASTSS 176(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 180(CX), Z2
+	VBROADCASTSS 180(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 184(CX), Z2
+	VBROADCASTSS 184(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 188(CX), Z2
+	VBROADCASTSS 188(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	ADDQ         $+192, CX
-	ADDQ         $+512, DX
-	DECQ         BX
+	ADDQ         $+192, DI
+	ADDQ         $+512, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	ADDQ         $+48, CX
-	ADDQ         $+128, DX
-	DECQ         AX
+	ADDQ         $+48, DI
+	ADDQ         $+128, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 48(CX), Z2
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 56(CX), Z2
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 64(CX), Z2
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 72(CX), Z2
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 80(CX), Z2
+	VBROADCASTSS 80(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 84(CX), Z2
+	VBROADCASTSS 84(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 88(CX), Z2
+	VBROADCASTSS 88(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 92(CX), Z2
+	VBROADCASTSS 92(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 96(CX), Z2
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 96(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 100(CX), Z2
+	VBROADCASTSS 100(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 104(CX), Z2
+	VBROADCASTSS 104(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 108(CX), Z2
+	VBROADCASTSS 108(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 112(CX), Z2
+	VBROADCASTSS 112(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 116(CX), Z2
+	VBROADCASTSS 116(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 120(CX), Z2
+	VBROADCASTSS 120(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 124(CX), Z2
+	VBROADCASTSS 124(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 128(CX), Z2
+	VBROADCASTSS 128(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 132(CX), Z2
+	VBROADCASTSS 132(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 136(CX), Z2
+	VBROADCASTSS 136(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 140(CX), Z2
+	VBROADCASTSS 140(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 144(CX), Z2
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 144(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 148(CX), Z2
+	VBROADCASTSS 148(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 152(CX), Z2
+	VBROADCASTSS 152(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 156(CX), Z2
+	VBROADCASTSS 156(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 160(CX), Z2
+	VBROADCASTSS 160(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 164(CX), Z2
+	VBROADCASTSS 164(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 168(CX), Z2
+	VBROADCASTSS 168(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 172(CX), Z2
+	VBROADCASTSS 172(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 176(CX), Z2
+	VBROADCASTSS 176(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 180(CX), Z2
+	VBROADCASTSS 180(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 184(CX), Z2
+	VBROADCASTSS 184(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 188(CX), Z2
+	VBROADCASTSS 188(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	ADDQ         $+192, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+192, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Z0
-	VMOVUPS      64(DX)(R8*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Z0
+	VMOVUPS      64(AX)(R9*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	ADDQ         $+48, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+48, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), DX
-	XORQ      BX, BX
-	TESTQ     DX, DX
-	CMOVQLT   BX, DX
-	MOVQ      $0x00000010, BX
-	CMPQ      DX, BX
-	CMOVQGT   BX, DX
-	MOVQ      $-1, BX
-	BZHIQ     DX, BX, BX
-	KMOVW     BX, K1
-	LEAQ      -16(AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K2
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), R8
+	XORQ      R9, R9
+	TESTQ     R8, R8
+	CMOVQLT   R9, R8
+	MOVQ      $0x00000010, R9
+	CMPQ      R8, R9
+	CMOVQGT   R9, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	LEAQ      -16(SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K2
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z18, Z18
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z19, Z19
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z20, Z20
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z21, Z21
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z22, Z22
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z23, Z23
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z24, Z24
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z25, Z25
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z26, Z26
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
@@ -13038,122 +13300,129 @@ fresh:
 	VMAXPS Z26, Z0, Z26
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	VMOVUPS Z4, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	VMOVUPS Z6, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
-	VMOVUPS Z8, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z9, K1, (AX)
-	VMOVUPS Z10, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z11, K1, (AX)
-	VMOVUPS Z12, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z13, K1, (AX)
-	VMOVUPS Z14, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z15, K1, (AX)
-	VMOVUPS Z16, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z17, K1, (AX)
-	VMOVUPS Z18, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z19, K1, (AX)
-	VMOVUPS Z20, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z21, K1, (AX)
-	VMOVUPS Z22, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z23, K1, (AX)
-	VMOVUPS Z24, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z25, K1, (AX)
-	VMOVUPS Z26, K2, 64(AX)
+	MOVQ    CX, SI
+	VMOVUPS Z3, K1, (SI)
+	VMOVUPS Z4, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	VMOVUPS Z6, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	VMOVUPS Z8, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, K1, (SI)
+	VMOVUPS Z10, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, K1, (SI)
+	VMOVUPS Z12, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, K1, (SI)
+	VMOVUPS Z14, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z15, K1, (SI)
+	VMOVUPS Z16, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z17, K1, (SI)
+	VMOVUPS Z18, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z19, K1, (SI)
+	VMOVUPS Z20, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z21, K1, (SI)
+	VMOVUPS Z22, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z23, K1, (SI)
+	VMOVUPS Z24, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z25, K1, (SI)
+	VMOVUPS Z26, K2, 64(SI)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile13x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile13x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z3
 	VMOVAPS      Z3, Z4
-	VBROADCASTSS 4(R8), Z5
+	VBROADCASTSS 4(R9), Z5
 	VMOVAPS      Z5, Z6
-	VBROADCASTSS 8(R8), Z7
+	VBROADCASTSS 8(R9), Z7
 	VMOVAPS      Z7, Z8
-	VBROADCASTSS 12(R8), Z9
+	VBROADCASTSS 12(R9), Z9
 	VMOVAPS      Z9, Z10
-	VBROADCASTSS 16(R8), Z11
+	VBROADCASTSS 16(R9), Z11
 	VMOVAPS      Z11, Z12
-	VBROADCASTSS 20(R8), Z13
+	VBROADCASTSS 20(R9), Z13
 	VMOVAPS      Z13, Z14
-	VBROADCASTSS 24(R8), Z15
+	VBROADCASTSS 24(R9), Z15
 	VMOVAPS      Z15, Z16
-	VBROADCASTSS 28(R8), Z17
+	VBROADCASTSS 28(R9), Z17
 	VMOVAPS      Z17, Z18
-	VBROADCASTSS 32(R8), Z19
+	VBROADCASTSS 32(R9), Z19
 	VMOVAPS      Z19, Z20
-	VBROADCASTSS 36(R8), Z21
+	VBROADCASTSS 36(R9), Z21
 	VMOVAPS      Z21, Z22
-	VBROADCASTSS 40(R8), Z23
+	VBROADCASTSS 40(R9), Z23
 	VMOVAPS      Z23, Z24
-	VBROADCASTSS 44(R8), Z25
+	VBROADCASTSS 44(R9), Z25
 	VMOVAPS      Z25, Z26
-	VBROADCASTSS 48(R8), Z27
+	VBROADCASTSS 48(R9), Z27
 	VMOVAPS      Z27, Z28
 	JMP          begun
 
@@ -13186,570 +13455,570 @@ nobias:
 	VXORPS Z28, Z28, Z28
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   2048(DX)
-	PREFETCHT0   2112(DX)
-	PREFETCHT0   832(CX)
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	PREFETCHT0   2048(AX)
+	PREFETCHT0   2112(AX)
+	PREFETCHT0   832(DI)
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	PREFETCHT0   2176(DX)
-	PREFETCHT0   2240(DX)
-	PREFETCHT0   884(CX)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      192(DX), Z1
-	VBROADCASTSS 52(CX), Z2
+	PREFETCHT0   2176(AX)
+	PREFETCHT0   2240(AX)
+	PREFETCHT0   884(DI)
+	VMOVUPS      128(AX), Z0
+	VMOVUPS      192(AX), Z1
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 56(CX), Z2
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 64(CX), Z2
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 72(CX), Z2
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 80(CX), Z2
+	VBROADCASTSS 80(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 84(CX), Z2
+	VBROADCASTSS 84(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 88(CX), Z2
+	VBROADCASTSS 88(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 92(CX), Z2
+	VBROADCASTSS 92(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 96(CX), Z2
+	VBROADCASTSS 96(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 100(CX), Z2
+	VBROADCASTSS 100(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	PREFETCHT0   2304(DX)
-	PREFETCHT0   2368(DX)
-	PREFETCHT0   936(CX)
-	VMOVUPS      256(DX), Z0
-	VMOVUPS      320(DX), Z1
-	VBROADCASTSS 104(CX), Z2
+	PREFETCHT0   2304(AX)
+	PREFETCHT0   2368(AX)
+	PREFETCHT0   936(DI)
+	VMOVUPS      256(AX), Z0
+	VMOVUPS      320(AX), Z1
+	VBROADCASTSS 104(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 108(CX), Z2
+	VBROADCASTSS 108(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 112(CX), Z2
+	VBROADCASTSS 112(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 116(CX), Z2
+	VBROADCASTSS 116(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 120(CX), Z2
+	VBROADCASTSS 120(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 124(CX), Z2
+	VBROADCASTSS 124(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 128(CX), Z2
+	VBROADCASTSS 128(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 132(CX), Z2
+	VBROADCASTSS 132(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 136(CX), Z2
+	VBROADCASTSS 136(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 140(CX), Z2
+	VBROADCASTSS 140(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 144(CX), Z2
+	VBROADCASTSS 144(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 148(CX), Z2
+	VBROADCASTSS 148(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 152(CX), Z2
+	VBROADCASTSS 152(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	PREFETCHT0   2432(DX)
-	PREFETCHT0   2496(DX)
-	PREFETCHT0   988(CX)
-	VMOVUPS      384(DX), Z0
-	VMOVUPS      448(DX), Z1
-	VBROADCASTSS 156(CX), Z2
+	PREFETCHT0   2432(AX)
+	PREFETCHT0   2496(AX)
+	PREFETCHT0   988(DI)
+	VMOVUPS      384(AX), Z0
+	VMOVUPS      448(AX), Z1
+	VBROADCASTSS 156(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 160(CX), Z2
+	VBROADCASTSS 160(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 164(CX), Z2
+	VBROADCASTSS 164(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 168(CX), Z2
+	VBROADCASTSS 168(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 172(CX), Z2
+	VBROADCASTSS 172(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 176(CX), Z2
+	VBROADCASTSS 176(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 180(CX), Z2
+	VBROADCASTSS 180(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 184(CX), Z2
+	VBROADCASTSS 184(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 188(CX), Z2
+	VBROADCASTSS 188(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 192(CX), Z2
+	VBROADCASTSS 192(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 196(CX), Z2
+	VBROADCASTSS 196(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 200(CX), Z2
+	VBROADCASTSS 200(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 204(CX), Z2
+	VBROADCASTSS 204(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	ADDQ         $+208, CX
-	ADDQ         $+512, DX
-	DECQ         BX
+	ADDQ         $+208, DI
+	ADDQ         $+512, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	ADDQ         $+52, CX
-	ADDQ         $+128, DX
-	DECQ         AX
+	ADDQ         $+52, DI
+	ADDQ         $+128, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 52(CX), Z2
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 56(CX), Z2
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 64(CX), Z2
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 72(CX), Z2
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 80(CX), Z2
+	VBROADCASTSS 80(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 84(CX), Z2
+	VBROADCASTSS 84(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 88(CX), Z2
+	VBROADCASTSS 88(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 92(CX), Z2
+	VBROADCASTSS 92(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 96(CX), Z2
+	VBROADCASTSS 96(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 100(CX), Z2
+	VBROADCASTSS 100(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 104(CX), Z2
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 104(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 108(CX), Z2
+	VBROADCASTSS 108(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 112(CX), Z2
+	VBROADCASTSS 112(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 116(CX), Z2
+	VBROADCASTSS 116(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 120(CX), Z2
+	VBROADCASTSS 120(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 124(CX), Z2
+	VBROADCASTSS 124(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 128(CX), Z2
+	VBROADCASTSS 128(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 132(CX), Z2
+	VBROADCASTSS 132(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 136(CX), Z2
+	VBROADCASTSS 136(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 140(CX), Z2
+	VBROADCASTSS 140(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 144(CX), Z2
+	VBROADCASTSS 144(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 148(CX), Z2
+	VBROADCASTSS 148(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 152(CX), Z2
+	VBROADCASTSS 152(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 156(CX), Z2
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 156(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 160(CX), Z2
+	VBROADCASTSS 160(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 164(CX), Z2
+	VBROADCASTSS 164(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 168(CX), Z2
+	VBROADCASTSS 168(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 172(CX), Z2
+	VBROADCASTSS 172(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 176(CX), Z2
+	VBROADCASTSS 176(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 180(CX), Z2
+	VBROADCASTSS 180(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 184(CX), Z2
+	VBROADCASTSS 184(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 188(CX), Z2
+	VBROADCASTSS 188(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 192(CX), Z2
+	VBROADCASTSS 192(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 196(CX), Z2
+	VBROADCASTSS 196(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 200(CX), Z2
+	VBROADCASTSS 200(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 204(CX), Z2
+	VBROADCASTSS 204(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	ADDQ         $+208, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+208, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Z0
-	VMOVUPS      64(DX)(R8*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Z0
+	VMOVUPS      64(AX)(R9*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	ADDQ         $+52, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+52, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), DX
-	XORQ      BX, BX
-	TESTQ     DX, DX
-	CMOVQLT   BX, DX
-	MOVQ      $0x00000010, BX
-	CMPQ      DX, BX
-	CMOVQGT   BX, DX
-	MOVQ      $-1, BX
-	BZHIQ     DX, BX, BX
-	KMOVW     BX, K1
-	LEAQ      -16(AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K2
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), R8
+	XORQ      R9, R9
+	TESTQ     R8, R8
+	CMOVQLT   R9, R8
+	MOVQ      $0x00000010, R9
+	CMPQ      R8, R9
+	CMOVQGT   R9, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	LEAQ      -16(SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K2
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z18, Z18
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z19, Z19
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z20, Z20
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z21, Z21
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z22, Z22
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z23, Z23
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z24, Z24
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z25, Z25
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z26, Z26
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z27, Z27
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z28, Z28
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
@@ -13780,130 +14049,137 @@ fresh:
 	VMAXPS Z28, Z0, Z28
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	VMOVUPS Z4, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	VMOVUPS Z6, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
-	VMOVUPS Z8, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z9, K1, (AX)
-	VMOVUPS Z10, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z11, K1, (AX)
-	VMOVUPS Z12, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z13, K1, (AX)
-	VMOVUPS Z14, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z15, K1, (AX)
-	VMOVUPS Z16, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z17, K1, (AX)
-	VMOVUPS Z18, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z19, K1, (AX)
-	VMOVUPS Z20, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z21, K1, (AX)
-	VMOVUPS Z22, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z23, K1, (AX)
-	VMOVUPS Z24, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z25, K1, (AX)
-	VMOVUPS Z26, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z27, K1, (AX)
-	VMOVUPS Z28, K2, 64(AX)
+	MOVQ    CX, SI
+	VMOVUPS Z3, K1, (SI)
+	VMOVUPS Z4, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	VMOVUPS Z6, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	VMOVUPS Z8, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, K1, (SI)
+	VMOVUPS Z10, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, K1, (SI)
+	VMOVUPS Z12, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, K1, (SI)
+	VMOVUPS Z14, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z15, K1, (SI)
+	VMOVUPS Z16, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z17, K1, (SI)
+	VMOVUPS Z18, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z19, K1, (SI)
+	VMOVUPS Z20, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z21, K1, (SI)
+	VMOVUPS Z22, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z23, K1, (SI)
+	VMOVUPS Z24, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z25, K1, (SI)
+	VMOVUPS Z26, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z27, K1, (SI)
+	VMOVUPS Z28, K2, 64(SI)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func tile14x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+// func tile14x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-72
-	MOVQ         kc+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         offsets+24(FP), BX
-	MOVQ         c+32(FP), SI
-	MOVQ         ldc+40(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         SI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DI, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	MOVQ         bias+64(FP), R8
-	TESTQ        R8, R8
+TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ b+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ ldc+40(FP), DX
+	MOVQ panels+72(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+24(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	MOVQ         bias+64(FP), R9
+	TESTQ        R9, R9
 	JEQ          nobias
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z3
 	VMOVAPS      Z3, Z4
-	VBROADCASTSS 4(R8), Z5
+	VBROADCASTSS 4(R9), Z5
 	VMOVAPS      Z5, Z6
-	VBROADCASTSS 8(R8), Z7
+	VBROADCASTSS 8(R9), Z7
 	VMOVAPS      Z7, Z8
-	VBROADCASTSS 12(R8), Z9
+	VBROADCASTSS 12(R9), Z9
 	VMOVAPS      Z9, Z10
-	VBROADCASTSS 16(R8), Z11
+	VBROADCASTSS 16(R9), Z11
 	VMOVAPS      Z11, Z12
-	VBROADCASTSS 20(R8), Z13
+	VBROADCASTSS 20(R9), Z13
 	VMOVAPS      Z13, Z14
-	VBROADCASTSS 24(R8), Z15
+	VBROADCASTSS 24(R9), Z15
 	VMOVAPS      Z15, Z16
-	VBROADCASTSS 28(R8), Z17
+	VBROADCASTSS 28(R9), Z17
 	VMOVAPS      Z17, Z18
-	VBROADCASTSS 32(R8), Z19
+	VBROADCASTSS 32(R9), Z19
 	VMOVAPS      Z19, Z20
-	VBROADCASTSS 36(R8), Z21
+	VBROADCASTSS 36(R9), Z21
 	VMOVAPS      Z21, Z22
-	VBROADCASTSS 40(R8), Z23
+	VBROADCASTSS 40(R9), Z23
 	VMOVAPS      Z23, Z24
-	VBROADCASTSS 44(R8), Z25
+	VBROADCASTSS 44(R9), Z25
 	VMOVAPS      Z25, Z26
-	VBROADCASTSS 48(R8), Z27
+	VBROADCASTSS 48(R9), Z27
 	VMOVAPS      Z27, Z28
-	VBROADCASTSS 52(R8), Z29
+	VBROADCASTSS 52(R9), Z29
 	VMOVAPS      Z29, Z30
 	JMP          begun
 
@@ -13938,605 +14214,605 @@ nobias:
 	VXORPS Z30, Z30, Z30
 
 begun:
-	TESTQ BX, BX
+	TESTQ R8, R8
 	JNE   gathered
-	MOVQ  AX, BX
-	SHRQ  $0x02, BX
+	MOVQ  SI, R8
+	SHRQ  $0x02, R8
 	JEQ   packedrest
 
 packedloop:
-	PREFETCHT0   2048(DX)
-	PREFETCHT0   2112(DX)
-	PREFETCHT0   896(CX)
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	PREFETCHT0   2048(AX)
+	PREFETCHT0   2112(AX)
+	PREFETCHT0   896(DI)
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z29
 	VFMADD231PS  Z1, Z2, Z30
-	PREFETCHT0   2176(DX)
-	PREFETCHT0   2240(DX)
-	PREFETCHT0   952(CX)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      192(DX), Z1
-	VBROADCASTSS 56(CX), Z2
+	PREFETCHT0   2176(AX)
+	PREFETCHT0   2240(AX)
+	PREFETCHT0   952(DI)
+	VMOVUPS      128(AX), Z0
+	VMOVUPS      192(AX), Z1
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 64(CX), Z2
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 72(CX), Z2
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 80(CX), Z2
+	VBROADCASTSS 80(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 84(CX), Z2
+	VBROADCASTSS 84(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 88(CX), Z2
+	VBROADCASTSS 88(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 92(CX), Z2
+	VBROADCASTSS 92(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 96(CX), Z2
+	VBROADCASTSS 96(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 100(CX), Z2
+	VBROADCASTSS 100(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 104(CX), Z2
+	VBROADCASTSS 104(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	VBROADCASTSS 108(CX), Z2
+	VBROADCASTSS 108(DI), Z2
 	VFMADD231PS  Z0, Z2, Z29
 	VFMADD231PS  Z1, Z2, Z30
-	PREFETCHT0   2304(DX)
-	PREFETCHT0   2368(DX)
-	PREFETCHT0   1008(CX)
-	VMOVUPS      256(DX), Z0
-	VMOVUPS      320(DX), Z1
-	VBROADCASTSS 112(CX), Z2
+	PREFETCHT0   2304(AX)
+	PREFETCHT0   2368(AX)
+	PREFETCHT0   1008(DI)
+	VMOVUPS      256(AX), Z0
+	VMOVUPS      320(AX), Z1
+	VBROADCASTSS 112(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 116(CX), Z2
+	VBROADCASTSS 116(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 120(CX), Z2
+	VBROADCASTSS 120(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 124(CX), Z2
+	VBROADCASTSS 124(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 128(CX), Z2
+	VBROADCASTSS 128(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 132(CX), Z2
+	VBROADCASTSS 132(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 136(CX), Z2
+	VBROADCASTSS 136(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 140(CX), Z2
+	VBROADCASTSS 140(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 144(CX), Z2
+	VBROADCASTSS 144(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 148(CX), Z2
+	VBROADCASTSS 148(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 152(CX), Z2
+	VBROADCASTSS 152(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 156(CX), Z2
+	VBROADCASTSS 156(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 160(CX), Z2
+	VBROADCASTSS 160(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	VBROADCASTSS 164(CX), Z2
+	VBROADCASTSS 164(DI), Z2
 	VFMADD231PS  Z0, Z2, Z29
 	VFMADD231PS  Z1, Z2, Z30
-	PREFETCHT0   2432(DX)
-	PREFETCHT0   2496(DX)
-	PREFETCHT0   1064(CX)
-	VMOVUPS      384(DX), Z0
-	VMOVUPS      448(DX), Z1
-	VBROADCASTSS 168(CX), Z2
+	PREFETCHT0   2432(AX)
+	PREFETCHT0   2496(AX)
+	PREFETCHT0   1064(DI)
+	VMOVUPS      384(AX), Z0
+	VMOVUPS      448(AX), Z1
+	VBROADCASTSS 168(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 172(CX), Z2
+	VBROADCASTSS 172(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 176(CX), Z2
+	VBROADCASTSS 176(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 180(CX), Z2
+	VBROADCASTSS 180(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 184(CX), Z2
+	VBROADCASTSS 184(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 188(CX), Z2
+	VBROADCASTSS 188(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 192(CX), Z2
+	VBROADCASTSS 192(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 196(CX), Z2
+	VBROADCASTSS 196(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 200(CX), Z2
+	VBROADCASTSS 200(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 204(CX), Z2
+	VBROADCASTSS 204(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 208(CX), Z2
+	VBROADCASTSS 208(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 212(CX), Z2
+	VBROADCASTSS 212(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 216(CX), Z2
+	VBROADCASTSS 216(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	VBROADCASTSS 220(CX), Z2
+	VBROADCASTSS 220(DI), Z2
 	VFMADD231PS  Z0, Z2, Z29
 	VFMADD231PS  Z1, Z2, Z30
-	ADDQ         $+224, CX
-	ADDQ         $+512, DX
-	DECQ         BX
+	ADDQ         $+224, DI
+	ADDQ         $+512, AX
+	DECQ         R8
 	JNE          packedloop
 
 packedrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 packedsingle:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VBROADCASTSS (CX), Z2
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z29
 	VFMADD231PS  Z1, Z2, Z30
-	ADDQ         $+56, CX
-	ADDQ         $+128, DX
-	DECQ         AX
+	ADDQ         $+56, DI
+	ADDQ         $+128, AX
+	DECQ         SI
 	JNE          packedsingle
 	JMP          end
 
 gathered:
-	MOVQ AX, R8
-	SHRQ $0x02, R8
+	MOVQ SI, R9
+	SHRQ $0x02, R9
 	JEQ  offsetrest
 
 offsetloop:
-	MOVLQSX      (BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z29
 	VFMADD231PS  Z1, Z2, Z30
-	MOVLQSX      4(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 56(CX), Z2
+	MOVLQSX      4(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 56(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 60(CX), Z2
+	VBROADCASTSS 60(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 64(CX), Z2
+	VBROADCASTSS 64(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 68(CX), Z2
+	VBROADCASTSS 68(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 72(CX), Z2
+	VBROADCASTSS 72(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 76(CX), Z2
+	VBROADCASTSS 76(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 80(CX), Z2
+	VBROADCASTSS 80(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 84(CX), Z2
+	VBROADCASTSS 84(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 88(CX), Z2
+	VBROADCASTSS 88(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 92(CX), Z2
+	VBROADCASTSS 92(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 96(CX), Z2
+	VBROADCASTSS 96(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 100(CX), Z2
+	VBROADCASTSS 100(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 104(CX), Z2
+	VBROADCASTSS 104(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	VBROADCASTSS 108(CX), Z2
+	VBROADCASTSS 108(DI), Z2
 	VFMADD231PS  Z0, Z2, Z29
 	VFMADD231PS  Z1, Z2, Z30
-	MOVLQSX      8(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 112(CX), Z2
+	MOVLQSX      8(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 112(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 116(CX), Z2
+	VBROADCASTSS 116(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 120(CX), Z2
+	VBROADCASTSS 120(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 124(CX), Z2
+	VBROADCASTSS 124(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 128(CX), Z2
+	VBROADCASTSS 128(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 132(CX), Z2
+	VBROADCASTSS 132(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 136(CX), Z2
+	VBROADCASTSS 136(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 140(CX), Z2
+	VBROADCASTSS 140(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 144(CX), Z2
+	VBROADCASTSS 144(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 148(CX), Z2
+	VBROADCASTSS 148(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 152(CX), Z2
+	VBROADCASTSS 152(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 156(CX), Z2
+	VBROADCASTSS 156(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 160(CX), Z2
+	VBROADCASTSS 160(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	VBROADCASTSS 164(CX), Z2
+	VBROADCASTSS 164(DI), Z2
 	VFMADD231PS  Z0, Z2, Z29
 	VFMADD231PS  Z1, Z2, Z30
-	MOVLQSX      12(BX), R9
-	VMOVUPS      (DX)(R9*4), Z0
-	VMOVUPS      64(DX)(R9*4), Z1
-	VBROADCASTSS 168(CX), Z2
+	MOVLQSX      12(R8), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
+	VBROADCASTSS 168(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 172(CX), Z2
+	VBROADCASTSS 172(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 176(CX), Z2
+	VBROADCASTSS 176(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 180(CX), Z2
+	VBROADCASTSS 180(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 184(CX), Z2
+	VBROADCASTSS 184(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 188(CX), Z2
+	VBROADCASTSS 188(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 192(CX), Z2
+	VBROADCASTSS 192(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 196(CX), Z2
+	VBROADCASTSS 196(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 200(CX), Z2
+	VBROADCASTSS 200(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 204(CX), Z2
+	VBROADCASTSS 204(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 208(CX), Z2
+	VBROADCASTSS 208(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 212(CX), Z2
+	VBROADCASTSS 212(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 216(CX), Z2
+	VBROADCASTSS 216(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	VBROADCASTSS 220(CX), Z2
+	VBROADCASTSS 220(DI), Z2
 	VFMADD231PS  Z0, Z2, Z29
 	VFMADD231PS  Z1, Z2, Z30
-	ADDQ         $+224, CX
-	ADDQ         $+16, BX
-	DECQ         R8
+	ADDQ         $+224, DI
+	ADDQ         $+16, R8
+	DECQ         R9
 	JNE          offsetloop
 
 offsetrest:
-	ANDQ $0x03, AX
+	ANDQ $0x03, SI
 	JEQ  end
 
 offsetsingle:
-	MOVLQSX      (BX), R8
-	VMOVUPS      (DX)(R8*4), Z0
-	VMOVUPS      64(DX)(R8*4), Z1
-	VBROADCASTSS (CX), Z2
+	MOVLQSX      (R8), R9
+	VMOVUPS      (AX)(R9*4), Z0
+	VMOVUPS      64(AX)(R9*4), Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 16(DI), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS 20(CX), Z2
+	VBROADCASTSS 20(DI), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS 24(CX), Z2
+	VBROADCASTSS 24(DI), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS 28(CX), Z2
+	VBROADCASTSS 28(DI), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS 32(CX), Z2
+	VBROADCASTSS 32(DI), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	VBROADCASTSS 36(CX), Z2
+	VBROADCASTSS 36(DI), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 40(DI), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	VBROADCASTSS 44(CX), Z2
+	VBROADCASTSS 44(DI), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	VBROADCASTSS 48(CX), Z2
+	VBROADCASTSS 48(DI), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	VBROADCASTSS 52(CX), Z2
+	VBROADCASTSS 52(DI), Z2
 	VFMADD231PS  Z0, Z2, Z29
 	VFMADD231PS  Z1, Z2, Z30
-	ADDQ         $+56, CX
-	ADDQ         $+4, BX
-	DECQ         AX
+	ADDQ         $+56, DI
+	ADDQ         $+4, R8
+	DECQ         SI
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), AX
-	MOVQ      flags+56(FP), CX
-	LEAQ      (AX), DX
-	XORQ      BX, BX
-	TESTQ     DX, DX
-	CMOVQLT   BX, DX
-	MOVQ      $0x00000010, BX
-	CMPQ      DX, BX
-	CMOVQGT   BX, DX
-	MOVQ      $-1, BX
-	BZHIQ     DX, BX, BX
-	KMOVW     BX, K1
-	LEAQ      -16(AX), AX
-	XORQ      DX, DX
-	TESTQ     AX, AX
-	CMOVQLT   DX, AX
-	MOVQ      $0x00000010, DX
-	CMPQ      AX, DX
-	CMOVQGT   DX, AX
-	MOVQ      $-1, DX
-	BZHIQ     AX, DX, DX
-	KMOVW     DX, K2
-	TESTQ     $0x00000001, CX
+	MOVQ      cols+48(FP), SI
+	MOVQ      flags+56(FP), DI
+	LEAQ      (SI), R8
+	XORQ      R9, R9
+	TESTQ     R8, R8
+	CMOVQLT   R9, R8
+	MOVQ      $0x00000010, R9
+	CMPQ      R8, R9
+	CMOVQGT   R9, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	LEAQ      -16(SI), SI
+	XORQ      R8, R8
+	TESTQ     SI, SI
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K2
+	TESTQ     $0x00000001, DI
 	JEQ       fresh
-	MOVQ      SI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z18, Z18
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z19, Z19
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z20, Z20
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z21, Z21
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z22, Z22
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z23, Z23
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z24, Z24
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z25, Z25
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z26, Z26
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z27, Z27
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z28, Z28
-	ADDQ      DI, AX
-	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z29, Z29
-	VMOVUPS.Z 64(AX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z30, Z30
 
 fresh:
-	TESTQ  $0x00000002, CX
+	TESTQ  $0x00000002, DI
 	JEQ    store
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
@@ -14569,48 +14845,52 @@ fresh:
 	VMAXPS Z30, Z0, Z30
 
 store:
-	MOVQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	VMOVUPS Z4, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, K1, (AX)
-	VMOVUPS Z6, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, K1, (AX)
-	VMOVUPS Z8, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z9, K1, (AX)
-	VMOVUPS Z10, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z11, K1, (AX)
-	VMOVUPS Z12, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z13, K1, (AX)
-	VMOVUPS Z14, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z15, K1, (AX)
-	VMOVUPS Z16, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z17, K1, (AX)
-	VMOVUPS Z18, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z19, K1, (AX)
-	VMOVUPS Z20, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z21, K1, (AX)
-	VMOVUPS Z22, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z23, K1, (AX)
-	VMOVUPS Z24, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z25, K1, (AX)
-	VMOVUPS Z26, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z27, K1, (AX)
-	VMOVUPS Z28, K2, 64(AX)
-	ADDQ    DI, AX
-	VMOVUPS Z29, K1, (AX)
-	VMOVUPS Z30, K2, 64(AX)
+	MOVQ    CX, SI
+	VMOVUPS Z3, K1, (SI)
+	VMOVUPS Z4, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, K1, (SI)
+	VMOVUPS Z6, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, K1, (SI)
+	VMOVUPS Z8, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, K1, (SI)
+	VMOVUPS Z10, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, K1, (SI)
+	VMOVUPS Z12, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, K1, (SI)
+	VMOVUPS Z14, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z15, K1, (SI)
+	VMOVUPS Z16, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z17, K1, (SI)
+	VMOVUPS Z18, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z19, K1, (SI)
+	VMOVUPS Z20, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z21, K1, (SI)
+	VMOVUPS Z22, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z23, K1, (SI)
+	VMOVUPS Z24, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z25, K1, (SI)
+	VMOVUPS Z26, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z27, K1, (SI)
+	VMOVUPS Z28, K2, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z29, K1, (SI)
+	VMOVUPS Z30, K2, 64(SI)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 

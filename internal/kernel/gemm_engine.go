@@ -23,7 +23,8 @@ func ceilDiv(a, b int) int { return (a + b - 1) / b }
 //	C[row, 0:cols] = Σ_p A[row, p]·B[p, 0:cols]   (+ C if accumulate, + bias[row] if there is a bias)
 //
 // A is packed tile by tile: element (i, p) of tile t stands at a[t.row*k + (k0+p)*t.rows + i]. Row p of B begins at b[offsets[p]], or at
-// b[p*width] where offsets is nil; an engine may read a whole width of it, past cols.
+// b[p*width] where offsets is nil. A panel with offsets may have any number of columns, one without no more than the engine's; the engine
+// may read past the last of them, to a multiple of its lanes.
 type panel[T Float] struct {
 	tiles   []rowTile
 	a       []T

@@ -7,62 +7,62 @@ package kernel
 // tile1x1AVX2 is tile for 1 rows and up to 8 columns.
 //
 //go:noescape
-func tile1x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile1x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile2x1AVX2 is tile for 2 rows and up to 8 columns.
 //
 //go:noescape
-func tile2x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile2x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile3x1AVX2 is tile for 3 rows and up to 8 columns.
 //
 //go:noescape
-func tile3x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile3x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile4x1AVX2 is tile for 4 rows and up to 8 columns.
 //
 //go:noescape
-func tile4x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile4x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile5x1AVX2 is tile for 5 rows and up to 8 columns.
 //
 //go:noescape
-func tile5x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile5x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile6x1AVX2 is tile for 6 rows and up to 8 columns.
 //
 //go:noescape
-func tile6x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile6x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile1x2AVX2 is tile for 1 rows and up to 16 columns.
 //
 //go:noescape
-func tile1x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile1x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile2x2AVX2 is tile for 2 rows and up to 16 columns.
 //
 //go:noescape
-func tile2x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile2x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile3x2AVX2 is tile for 3 rows and up to 16 columns.
 //
 //go:noescape
-func tile3x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile3x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile4x2AVX2 is tile for 4 rows and up to 16 columns.
 //
 //go:noescape
-func tile4x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile4x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile5x2AVX2 is tile for 5 rows and up to 16 columns.
 //
 //go:noescape
-func tile5x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile5x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile6x2AVX2 is tile for 6 rows and up to 16 columns.
 //
 //go:noescape
-func tile6x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile6x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // dot1x1AVX2 is dot for 1 rows and 1 columns; n and images are positive.
 //
@@ -137,142 +137,142 @@ func gatherFlipAVX2(rows int, cols int, src *float32, offsets *int32, dst *float
 // tile1x1AVX512 is tile for 1 rows and up to 16 columns.
 //
 //go:noescape
-func tile1x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile1x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile2x1AVX512 is tile for 2 rows and up to 16 columns.
 //
 //go:noescape
-func tile2x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile2x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile3x1AVX512 is tile for 3 rows and up to 16 columns.
 //
 //go:noescape
-func tile3x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile3x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile4x1AVX512 is tile for 4 rows and up to 16 columns.
 //
 //go:noescape
-func tile4x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile4x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile5x1AVX512 is tile for 5 rows and up to 16 columns.
 //
 //go:noescape
-func tile5x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile5x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile6x1AVX512 is tile for 6 rows and up to 16 columns.
 //
 //go:noescape
-func tile6x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile6x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile7x1AVX512 is tile for 7 rows and up to 16 columns.
 //
 //go:noescape
-func tile7x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile7x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile8x1AVX512 is tile for 8 rows and up to 16 columns.
 //
 //go:noescape
-func tile8x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile8x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile9x1AVX512 is tile for 9 rows and up to 16 columns.
 //
 //go:noescape
-func tile9x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile9x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile10x1AVX512 is tile for 10 rows and up to 16 columns.
 //
 //go:noescape
-func tile10x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile10x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile11x1AVX512 is tile for 11 rows and up to 16 columns.
 //
 //go:noescape
-func tile11x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile11x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile12x1AVX512 is tile for 12 rows and up to 16 columns.
 //
 //go:noescape
-func tile12x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile12x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile13x1AVX512 is tile for 13 rows and up to 16 columns.
 //
 //go:noescape
-func tile13x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile13x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile14x1AVX512 is tile for 14 rows and up to 16 columns.
 //
 //go:noescape
-func tile14x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile14x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile1x2AVX512 is tile for 1 rows and up to 32 columns.
 //
 //go:noescape
-func tile1x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile1x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile2x2AVX512 is tile for 2 rows and up to 32 columns.
 //
 //go:noescape
-func tile2x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile2x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile3x2AVX512 is tile for 3 rows and up to 32 columns.
 //
 //go:noescape
-func tile3x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile3x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile4x2AVX512 is tile for 4 rows and up to 32 columns.
 //
 //go:noescape
-func tile4x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile4x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile5x2AVX512 is tile for 5 rows and up to 32 columns.
 //
 //go:noescape
-func tile5x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile5x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile6x2AVX512 is tile for 6 rows and up to 32 columns.
 //
 //go:noescape
-func tile6x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile6x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile7x2AVX512 is tile for 7 rows and up to 32 columns.
 //
 //go:noescape
-func tile7x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile7x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile8x2AVX512 is tile for 8 rows and up to 32 columns.
 //
 //go:noescape
-func tile8x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile8x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile9x2AVX512 is tile for 9 rows and up to 32 columns.
 //
 //go:noescape
-func tile9x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile9x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile10x2AVX512 is tile for 10 rows and up to 32 columns.
 //
 //go:noescape
-func tile10x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile10x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile11x2AVX512 is tile for 11 rows and up to 32 columns.
 //
 //go:noescape
-func tile11x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile11x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile12x2AVX512 is tile for 12 rows and up to 32 columns.
 //
 //go:noescape
-func tile12x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile12x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile13x2AVX512 is tile for 13 rows and up to 32 columns.
 //
 //go:noescape
-func tile13x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile13x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // tile14x2AVX512 is tile for 14 rows and up to 32 columns.
 //
 //go:noescape
-func tile14x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32)
+func tile14x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 
 // dot1x1AVX512 is dot for 1 rows and 1 columns; n and images are positive.
 //

@@ -34,20 +34,22 @@ type tileKernel struct {
 
 func tile(s *simd, rows, vectors int) {
 	TEXT(fmt.Sprintf("tile%dx%d%s", rows, vectors, s.name), NOSPLIT,
-		"func(kc int, a, b *float32, offsets *int32, c *float32, ldc, cols, flags int, bias *float32)")
+		"func(kc int, a, b *float32, offsets *int32, c *float32, ldc, cols, flags int, bias *float32, panels int)")
 	Pragma("noescape")
 	Doc(fmt.Sprintf("tile%dx%d%s is tile for %d rows and up to %d columns.", rows, vectors, s.name, rows, vectors*s.lanes))
 	t := &tileKernel{s: s, rows: rows, vectors: vectors, row: s.vectors(vectors), broadcast: s.vectors(2)}
-	t.kc = Load(Param("kc"), GP64())
-	t.a = Load(Param("a"), GP64())
 	t.b = Load(Param("b"), GP64())
-	t.offsets = Load(Param("offsets"), GP64())
 	t.c = Load(Param("c"), GP64())
 	t.ldc = Load(Param("ldc"), GP64())
+	panels := Load(Param("panels"), GP64())
 	for range rows {
 		t.acc = append(t.acc, s.vectors(vectors))
 	}
 	SHLQ(Imm(2), t.ldc)
+	Label("panel")
+	t.kc = Load(Param("kc"), GP64())
+	t.a = Load(Param("a"), GP64())
+	t.offsets = Load(Param("offsets"), GP64())
 	t.prefetchC()
 	t.begin()
 	TESTQ(t.offsets, t.offsets)
@@ -64,6 +66,10 @@ func tile(s *simd, rows, vectors int) {
 	})
 	Label("end")
 	t.finish()
+	ADDQ(I32(int32(s.bytes()*vectors)), t.b)
+	ADDQ(I32(int32(s.bytes()*vectors)), t.c)
+	DECQ(panels)
+	JNE(LabelRef("panel"))
 	VZEROUPPER()
 	RET()
 }
