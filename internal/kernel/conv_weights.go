@@ -1,7 +1,7 @@
 package kernel
 
 const (
-	tapBlock     = 256 // taps, at least, that share one packing of dy
+	tapBlock     = 576 // taps, at least, that share one packing of dy
 	pixelDepth   = 512 // pixels, of one or several images, in one block of the sum
 	weightShards = 16  // shards a weight gradient is cut into
 )
