@@ -112,7 +112,7 @@ func TestAugmentedShowsTheEvaluationView(t *testing.T) {
 // A chain is its transforms one after the other, each seeing what the one before it made.
 func TestTransformedAppliesTheChain(t *testing.T) {
 	set := counting(t, 3, 2, 10, 10)
-	chain := []dataset.Transform{dataset.CentreCrop{Height: 9, Width: 8}, dataset.Resize{Height: 5, Width: 11},
+	chain := []dataset.Transform{dataset.CentreCrop{Height: 9, Width: 8}, dataset.Distort{Rotate: 90, Shift: 2}, dataset.Resize{Height: 5, Width: 11},
 		dataset.SubtractMean{Mean: []float32{0.25, 0.5}}, dataset.CentreCrop{Height: 3, Width: 7}, dataset.Resize{Height: 4, Width: 4}}
 	whole, err := dataset.Transformed(set, 1, chain...)
 	require.NoError(t, err)
