@@ -26,12 +26,16 @@ func He() Init { return Init{name: "he"} }
 // Xavier is Gaussian(√(1/n)), for layers that a sigmoid or tanh follows (Glorot and Bengio 2010, in the form of Deep Learning from Scratch).
 func Xavier() Init { return Init{name: "xavier"} }
 
+// XavierSigmoid is Gaussian(4·√(1/n)), Xavier for the logistic function: its slope at 0 is 1/4, so weights four times as large keep a
+// signal's size from layer to layer.
+func XavierSigmoid() Init { return Init{name: "xavier-sigmoid"} }
+
 // LeCunUniform is uniform between -2.4/n and 2.4/n (LeCun et al. 1998, section II.B of its appendix A).
 func LeCunUniform() Init { return Init{name: "lecun-uniform"} }
 
 const gaussian = "gaussian"
 
-var initNames = []string{"he", "xavier", "lecun-uniform"}
+var initNames = []string{"he", "xavier", "xavier-sigmoid", "lecun-uniform"}
 
 // ParseInit reads what the book's weight_init_std takes: a deviation as a number, "he" or "relu", "xavier" or "sigmoid"; and
 // "lecun-uniform".
@@ -101,7 +105,7 @@ func (i Init) fill(values []float64, fanIn int, r *rand.Rand) {
 		}
 		return
 	}
-	deviation := map[string]float64{gaussian: i.deviation, "he": math.Sqrt(2 / n), "xavier": math.Sqrt(1 / n)}[i.name]
+	deviation := map[string]float64{gaussian: i.deviation, "he": math.Sqrt(2 / n), "xavier": math.Sqrt(1 / n), "xavier-sigmoid": 4 * math.Sqrt(1/n)}[i.name]
 	for j := range values {
 		values[j] = deviation * r.NormFloat64()
 	}

@@ -28,10 +28,10 @@ type AvgPool struct {
 // Subsample is the trainable pooling of LeCun et al. 1998: each window's sum times a coefficient plus a bias, one of each for a channel.
 // Its parameters are "coefficient" and "bias".
 type Subsample struct {
-	Name   string `json:"name,omitempty"`
-	Kernel Pair   `json:"kernel"`
-	Stride Pair   `json:"stride,omitzero"` // 0 is the kernel: windows side by side
-	Init   Init   `json:"init,omitzero"`   // of the coefficients; their fan-in is the window's size
+	Name        string  `json:"name,omitempty"`
+	Kernel      Pair    `json:"kernel"`
+	Stride      Pair    `json:"stride,omitzero"`       // 0 is the kernel: windows side by side
+	Coefficient float64 `json:"coefficient,omitempty"` // where the coefficients start; 0 is 1/(kh·kw), the mean
 }
 
 // Label is the layer's own name.
@@ -91,9 +91,16 @@ func (AvgPool) Parameters(tensor.Shape) []Parameter { return nil }
 // Parameters are the coefficients and the biases.
 func (p Subsample) Parameters(in tensor.Shape) []Parameter {
 	return []Parameter{
-		{Name: "coefficient", Shape: tensor.Shape{in[0]}, FanIn: p.Kernel[0] * p.Kernel[1], Init: p.Init},
+		{Name: "coefficient", Shape: tensor.Shape{in[0]}, Value: p.coefficient()},
 		{Name: "bias", Shape: tensor.Shape{in[0]}},
 	}
+}
+
+func (p Subsample) coefficient() float64 {
+	if p.Coefficient != 0 {
+		return p.Coefficient
+	}
+	return 1 / float64(p.Kernel[0]*p.Kernel[1])
 }
 
 // MultiplyAdds are none: comparisons only.

@@ -27,7 +27,7 @@ var everyLayer = []graph.Layer{
 	graph.MaxPool{Kernel: graph.Square(2)},
 	graph.AvgPool{Name: "a", Kernel: graph.Pair{2, 3}, Stride: graph.Square(1), Pad: graph.Square(1)},
 	graph.AvgPool{Kernel: graph.Square(2)},
-	graph.Subsample{Name: "s", Kernel: graph.Square(2), Stride: graph.Pair{2, 1}, Init: graph.LeCunUniform()},
+	graph.Subsample{Name: "s", Kernel: graph.Square(2), Stride: graph.Pair{2, 1}, Coefficient: 0.75},
 	graph.Subsample{Kernel: graph.Pair{2, 1}},
 	graph.ReLU{Name: "r"}, graph.ReLU{},
 	graph.Sigmoid{Name: "g"}, graph.Sigmoid{},

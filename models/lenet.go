@@ -30,28 +30,30 @@ func (n LeNet) Spec() (*graph.Spec, error) {
 	}
 	switch n.Activation {
 	case "", "sigmoid":
-		return classicLeNet("lenet", graph.Sigmoid{}, graph.Xavier()), nil
+		return classicLeNet("lenet", graph.Sigmoid{}, graph.XavierSigmoid(), 1), nil
 	case "tanh":
-		return classicLeNet("lenet-tanh", graph.Tanh{A: 1.7159, B: 2. / 3}, graph.LeCunUniform()), nil
+		return classicLeNet("lenet-tanh", graph.Tanh{A: 1.7159, B: 2. / 3}, graph.Xavier(), 0.25), nil
 	}
 	return nil, fmt.Errorf("lenet: activation is %q: want sigmoid or tanh", n.Activation)
 }
 
-func classicLeNet(name string, f graph.Layer, init graph.Init) *graph.Spec {
+// classicLeNet has the squashing function f, weights that start as init says, and subsampling coefficients that start at coefficient: the
+// sigmoid's quarter of a slope wants more than the mean.
+func classicLeNet(name string, f graph.Layer, init graph.Init, coefficient float64) *graph.Spec {
 	return graph.Sequential(name, tensor.Shape{1, 28, 28}, init, //         maps@size  parameters
 		graph.Conv2D{Name: "c1", Filters: 6, Kernel: graph.Square(5), Pad: graph.Square(2)}, // 6@28x28       156
 		f,
-		graph.Subsample{Name: "s2", Kernel: graph.Square(2)}, //                                6@14x14        12
+		graph.Subsample{Name: "s2", Kernel: graph.Square(2), Coefficient: coefficient}, //                                6@14x14        12
 		f,
 		graph.Conv2D{Name: "c3", Filters: 16, Kernel: graph.Square(5), Connections: tableI}, // 16@10x10    1,516
 		f,
-		graph.Subsample{Name: "s4", Kernel: graph.Square(2)}, //                                16@5x5         32
+		graph.Subsample{Name: "s4", Kernel: graph.Square(2), Coefficient: coefficient}, //                                16@5x5         32
 		f,
 		graph.Conv2D{Name: "c5", Filters: 120, Kernel: graph.Square(5)}, //                     120@1x1    48,120
 		f,
 		graph.Affine{Name: "f6", Units: 84}, //                                                 84         10,164
 		f,
-		graph.Affine{Name: "output", Units: 10}, //                                             10            850
+		graph.Affine{Name: "output", Units: 10, Init: graph.Xavier()}, //                                             10            850
 		graph.Softmax{},
 	)
 }

@@ -32,6 +32,7 @@ type command struct {
 	OnNaN       string   `name:"on-nan" default:"stop" enum:"stop,skip" help:"What to do when the loss or a gradient is NaN or infinite: stop, or skip the step."`
 	WeightDecay *float64 `help:"L2 penalty's factor (default 0; alexnet 0.0005)."`
 	Init        string   `help:"How weights start: a deviation, he, xavier or lecun-uniform (default: the model's)."`
+	Shift       *int     `help:"Shift training images by up to so many pixels at random (default: the model's)."`
 	Sampling    string   `default:"shuffle" enum:"shuffle,replace" help:"How batches are drawn: shuffle visits each image once an epoch; replace draws from all of them, as the book does."`
 	Seed        uint64   `default:"1" help:"Seed of the initial parameters, the order of the images, augmentation and dropout."`
 	Workers     int      `default:"0" help:"Threads that compute; 0 is all there are (GOMAXPROCS). The result doesn't depend on it."`
@@ -63,6 +64,9 @@ func (c *command) Run(stdout io.Writer) error {
 	ops.SetWorkers(c.Workers)
 	source, err := c.open()
 	if err != nil {
+		return err
+	}
+	if err := source.shift(recipe.Shift, c.Seed); err != nil {
 		return err
 	}
 	trainer, err := c.trainer(recipe, source)
@@ -109,6 +113,7 @@ func (c *command) train(t *train.Trainer) (*train.Result, error) {
 func (c *command) recipe() (models.Recipe, error) {
 	r := models.RecipeFor(c.Model)
 	r.Epochs, r.Batch, r.LR, r.WeightDecay = or(c.Epochs, r.Epochs), or(c.Batch, r.Batch), or(c.LR, r.LR), or(c.WeightDecay, r.WeightDecay)
+	r.Shift = or(c.Shift, r.Shift)
 	r.Optimizer, r.Schedule = cmp.Or(c.Optimizer, r.Optimizer), cmp.Or(c.Schedule, r.Schedule)
 	switch {
 	case r.Epochs < 1:
@@ -117,6 +122,8 @@ func (c *command) recipe() (models.Recipe, error) {
 		return r, cli.Usagef("-batch is %d: want at least 1", r.Batch)
 	case !(r.LR > 0):
 		return r, cli.Usagef("-lr is %g: want more than 0", r.LR)
+	case r.Shift < 0:
+		return r, cli.Usagef("-shift is %d: want at least 0", r.Shift)
 	case r.Schedule != "constant" && r.Schedule != "cosine":
 		return r, cli.Usagef("-schedule is %q: want constant or cosine", r.Schedule)
 	}

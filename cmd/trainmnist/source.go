@@ -105,6 +105,17 @@ func (c *command) augment(s *source, side int) error {
 	return err
 }
 
+// shift makes the training images move by up to n pixels.
+func (s *source) shift(n int, seed uint64) (err error) {
+	if n == 0 {
+		return nil
+	}
+	shape := s.train.Shape()
+	move := dataset.RandomCrop{Height: shape[1], Width: shape[2], Padding: n}
+	s.train, err = dataset.Augment(s.train, seed, []dataset.Transform{move}, nil)
+	return err
+}
+
 // spec declares the network with the initialisation that -init names: for alexnet with the flags' size and width, the data's classes and its
 // mean colour.
 func (c *command) spec(classes int, statistics *dataset.Statistics) (*graph.Spec, error) {
