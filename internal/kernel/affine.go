@@ -16,10 +16,14 @@ type Affine[T Float] struct {
 // longSum is the input size from which on packing both operands of the forward pass costs more than it gains.
 const longSum = 1024
 
+// cachedWeights is up to how many weights dot products read them well. More come from memory, and there packing's long runs are the better
+// way to fetch them, unless there is but one tile of rows to use them.
+const cachedWeights = 1 << 21
+
 // NewAffine plans a layer of the given sizes.
 func NewAffine[T Float](batch, in, out int) *Affine[T] {
 	a := &Affine[T]{batch: batch, in: in, out: out, forward: newProduct[T](), data: newProduct[T](), weights: newProduct[T]()}
-	if e := a.forward.e; e.dotTile > 0 && (in >= longSum || batch <= e.dotTile) {
+	if e := a.forward.e; e.dotTile > 0 && (batch <= e.dotTile || in >= longSum && in*out <= cachedWeights) {
 		a.dots = newAffineDots(e, batch, in, out)
 	}
 	return a
