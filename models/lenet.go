@@ -39,21 +39,30 @@ func (n LeNet) Spec() (*graph.Spec, error) {
 
 // classicLeNet has the squashing function f, weights that start as init says, and subsampling coefficients that start at coefficient: the
 // sigmoid's quarter of a slope wants more than the mean.
+//
+//	layer   maps@size  parameters
+//	c1      6@28x28           156
+//	s2      6@14x14            12
+//	c3      16@10x10        1,516
+//	s4      16@5x5             32
+//	c5      120@1x1        48,120
+//	f6      84             10,164
+//	output  10                850
 func classicLeNet(name string, f graph.Layer, init graph.Init, coefficient float64) *graph.Spec {
-	return graph.Sequential(name, tensor.Shape{1, 28, 28}, init, //         maps@size  parameters
-		graph.Conv2D{Name: "c1", Filters: 6, Kernel: graph.Square(5), Pad: graph.Square(2)}, // 6@28x28       156
+	return graph.Sequential(name, tensor.Shape{1, 28, 28}, init,
+		graph.Conv2D{Name: "c1", Filters: 6, Kernel: graph.Square(5), Pad: graph.Square(2)},
 		f,
-		graph.Subsample{Name: "s2", Kernel: graph.Square(2), Coefficient: coefficient}, //                                6@14x14        12
+		graph.Subsample{Name: "s2", Kernel: graph.Square(2), Coefficient: coefficient},
 		f,
-		graph.Conv2D{Name: "c3", Filters: 16, Kernel: graph.Square(5), Connections: tableI}, // 16@10x10    1,516
+		graph.Conv2D{Name: "c3", Filters: 16, Kernel: graph.Square(5), Connections: tableI},
 		f,
-		graph.Subsample{Name: "s4", Kernel: graph.Square(2), Coefficient: coefficient}, //                                16@5x5         32
+		graph.Subsample{Name: "s4", Kernel: graph.Square(2), Coefficient: coefficient},
 		f,
-		graph.Conv2D{Name: "c5", Filters: 120, Kernel: graph.Square(5)}, //                     120@1x1    48,120
+		graph.Conv2D{Name: "c5", Filters: 120, Kernel: graph.Square(5)},
 		f,
-		graph.Affine{Name: "f6", Units: 84}, //                                                 84         10,164
+		graph.Affine{Name: "f6", Units: 84},
 		f,
-		graph.Affine{Name: "output", Units: 10, Init: graph.Xavier()}, //                                             10            850
+		graph.Affine{Name: "output", Units: 10, Init: graph.Xavier()},
 		graph.Softmax{},
 	)
 }
