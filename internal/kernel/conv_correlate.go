@@ -138,7 +138,7 @@ func (c *correlation[T]) lowerShard(shard int) {
 }
 
 func (c *correlation[T]) pixelShard(shard int) {
-	first := shard * pixelBlock * c.e.cols
+	first := shard * pixelBlock
 	s := c.images.take()
 	y := c.result
 	if c.behind == nil {

@@ -140,6 +140,7 @@ var convShapes = map[string]ConvShape{
 	"data in blocks":   {Batch: 1, InChannels: 3, InHeight: 5, InWidth: 4, OutChannels: 130, KernelH: 3, KernelW: 3, PadH: 1, PadW: 1},
 	"images in turn":   {Batch: 35, InChannels: 2, InHeight: 20, InWidth: 20, OutChannels: 2, KernelH: 3, KernelW: 3},
 	"channel blocks":   {Batch: 2, InChannels: 150, InHeight: 5, InWidth: 4, OutChannels: 4, KernelH: 2, KernelW: 3, PadW: 1},
+	"large image":      {Batch: 1, InChannels: 9, InHeight: 25, InWidth: 27, OutChannels: 5, KernelH: 2, KernelW: 3, PadH: 1}, // sharded within
 	"wide":             {Batch: 1, InChannels: 3, InHeight: 35, InWidth: 67, OutChannels: 17, KernelH: 11, KernelW: 11, StrideH: 4, StrideW: 4, PadH: 2, PadW: 2},
 }
 
