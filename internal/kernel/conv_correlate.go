@@ -1,8 +1,9 @@
 package kernel
 
 const (
-	imageShards = 16  // with fewer images × groups than this, an image's pixels are sharded too
-	pixelBlock  = 256 // pixels in one such shard, and in one panel: their operands stay in L2 while the tiles of weights pass
+	imageShards = 16  // with fewer images × groups than this, shards are parts of an image
+	partShards  = 16  // shards an image and group is then cut into, by pixels and by tiles of weights
+	pixelBlock  = 256 // pixels in one of them, and in one panel: their operands stay in L2 while the tiles of weights pass
 	lowerBlock  = 8   // channels a shard lowers there
 	passBlock   = 8   // channels a shard passes on behind
 )
@@ -20,6 +21,7 @@ type correlation[T Float] struct {
 	tiles            []rowTile
 	depth            int
 	split            bool // shards are parts of an image, not images
+	tileParts        int  // parts that the tiles are then cut into
 
 	packTile func(w []T, group int, t rowTile, dst []T) // packs a tile of a group's weights, all k
 	relu     bool                                       // y = max(y, 0)
@@ -52,7 +54,8 @@ func newCorrelation[T Float](e *engine[T], batch, groups, m int, low *lowering) 
 		e: e, batch: batch, groups: groups, m: m, k: len(low.offsets), pixels: low.outH * low.outW, low: low,
 		tiles: tileRows(m, e.rows), depth: depthOf(len(low.offsets)), split: batch*groups < imageShards,
 	}
-	c.pack, c.whole, c.lowerPart, c.mulPart, c.passPart = c.packShard, c.imageShard, c.lowerShard, c.pixelShard, c.passShard
+	c.tileParts = min(len(c.tiles), ceilDiv(partShards, ceilDiv(c.pixels, pixelBlock)))
+	c.pack, c.whole, c.lowerPart, c.mulPart, c.passPart = c.packShard, c.imageShard, c.lowerShard, c.partShard, c.passShard
 	return c
 }
 
@@ -77,7 +80,7 @@ func (c *correlation[T]) run(x, w, bias, y []T) {
 	for i := range c.batch * c.groups {
 		c.image, c.group = i/c.groups, i%c.groups
 		parallelAbove(parallelWork, work, ceilDiv(c.low.channels, lowerBlock), c.lowerPart)
-		parallelAbove(parallelWork, work, ceilDiv(c.pixels, pixelBlock), c.mulPart)
+		parallelAbove(parallelWork, work, ceilDiv(c.pixels, pixelBlock)*c.tileParts, c.mulPart)
 		if c.behind != nil {
 			parallelAbove(parallelWork, work, ceilDiv(c.m, passBlock), c.passPart)
 		}
@@ -113,10 +116,10 @@ func (c *correlation[T]) imageShard(shard int) {
 	}
 	c.lowerChannels(image, group, 0, channels, s.planes, s.columns, s.lowered)
 	if c.behind == nil {
-		c.multiply(s, s.lowered, group, 0, c.pixels, c.target(image, group))
+		c.multiply(s, s.lowered, c.tiles, group, 0, c.pixels, c.target(image, group))
 	} else {
 		s.result = grow(s.result, c.m*c.pixels)
-		c.multiply(s, s.lowered, group, 0, c.pixels, s.result)
+		c.multiply(s, s.lowered, c.tiles, group, 0, c.pixels, s.result)
 		c.behind(image, group*c.m, c.m, s.result)
 	}
 	c.images.put(s)
@@ -137,14 +140,16 @@ func (c *correlation[T]) lowerShard(shard int) {
 	c.lowerChannels(c.image, c.group, first, n, planes, c.columns[c.low.splitSize(first):], c.lowered[c.low.size(first):])
 }
 
-func (c *correlation[T]) pixelShard(shard int) {
-	first := shard * pixelBlock
+// partShard multiplies a part of the tiles with a block of pixels.
+func (c *correlation[T]) partShard(shard int) {
+	part, first := shard%c.tileParts, shard/c.tileParts*pixelBlock
+	tiles := c.tiles[part*len(c.tiles)/c.tileParts : (part+1)*len(c.tiles)/c.tileParts]
 	s := c.images.take()
 	y := c.result
 	if c.behind == nil {
 		y = c.target(c.image, c.group)
 	}
-	c.multiply(s, c.lowered, c.group, first, min(first+pixelBlock, c.pixels), y)
+	c.multiply(s, c.lowered, tiles, c.group, first, min(first+pixelBlock, c.pixels), y)
 	c.images.put(s)
 }
 
@@ -154,8 +159,8 @@ func (c *correlation[T]) passShard(shard int) {
 	c.behind(c.image, c.group*c.m+first, n, c.result[first*c.pixels:][:n*c.pixels])
 }
 
-// multiply computes pixels [first, end) of an image and group, whose result is y.
-func (c *correlation[T]) multiply(s *imageScratch[T], lowered []T, group, first, end int, y []T) {
+// multiply computes some tiles of weights and pixels [first, end) of an image and group, whose result is y.
+func (c *correlation[T]) multiply(s *imageScratch[T], lowered []T, tiles []rowTile, group, first, end int, y []T) {
 	var bias []T
 	if c.bias != nil {
 		bias = c.bias[group*c.m:][:c.m]
@@ -163,7 +168,7 @@ func (c *correlation[T]) multiply(s *imageScratch[T], lowered []T, group, first,
 	for k0 := 0; k0 < c.k; k0 += c.depth {
 		kc := min(c.depth, c.k-k0)
 		s.p = panel[T]{
-			tiles: c.tiles, a: c.packed[group*c.m*c.k:], k: c.k, k0: k0, kc: kc, offsets: c.low.offsets[k0:], ldc: c.pixels,
+			tiles: tiles, a: c.packed[group*c.m*c.k:], k: c.k, k0: k0, kc: kc, offsets: c.low.offsets[k0:], ldc: c.pixels,
 			accumulate: k0 > 0, relu: c.relu && k0+kc == c.k,
 		}
 		if k0 == 0 {

@@ -226,7 +226,7 @@ func convPasses[T Float](s ConvShape, x, w, bias, dy []T) [][]T {
 func TestConvBitsDoNotDependOnWorkers(t *testing.T) {
 	for _, s := range []ConvShape{
 		{Batch: 33, InChannels: 3, InHeight: 20, InWidth: 20, OutChannels: 16, KernelH: 5, KernelW: 5},
-		{Batch: 1, InChannels: 32, InHeight: 20, InWidth: 20, OutChannels: 32, KernelH: 3, KernelW: 3, PadH: 1, PadW: 1, Groups: 2},
+		{Batch: 1, InChannels: 32, InHeight: 20, InWidth: 20, OutChannels: 70, KernelH: 3, KernelW: 3, PadH: 1, PadW: 1, Groups: 2},
 	} {
 		r := newRand(3)
 		nx, nw, ny := s.sizes()
