@@ -186,6 +186,7 @@ func TestReadRefuses(t *testing.T) {
 		{"offsets past the end", file(`{"a":{"dtype":"F32","shape":[1000000000],"data_offsets":[0,4000000000]}}`, 0, 0, 0, 0), "incomplete"},
 		{"a negative dimension", file(`{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}`, 0, 0, 0, 0), "natural numbers"},
 		{"an empty array", file(`{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`), `array "a": shape [0]: dimension 0 is 0`},
+		{"the first of two empty arrays", file(`{"b":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"c":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`), `array "a": shape [0]`},
 		{"a gap", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 0, 0, 0, 0, 0, 0, 0, 0), `"a"`},
 		{"bytes after the last array", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 0, 0, 0, 0, 0), "incomplete"},
 		{"an unknown dtype", file(`{"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}`, 0), "F8_E4M3"},
