@@ -159,7 +159,11 @@ func or[T any](given *T, fallback T) T {
 }
 
 func (c *command) rule(r models.Recipe) (solver.Solver, error) {
-	return solver.New(r.Optimizer, solver.Config{LR: r.LR, WeightDecay: r.WeightDecay, ClipNorm: c.ClipNorm})
+	config := solver.Config{LR: r.LR, WeightDecay: r.WeightDecay, ClipNorm: c.ClipNorm}
+	if r.WeightDecay == 0 {
+		config.WeightDecay = solver.None // 0 would be the optimizer's own
+	}
+	return solver.New(r.Optimizer, config)
 }
 
 func (c *command) out() string {
