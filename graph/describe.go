@@ -52,8 +52,11 @@ func (m *Model) Describe(batch int, gradients bool) (*Description, error) {
 		return nil, err
 	}
 	d := newDescriber(net, m)
-	for _, n := range outputs {
-		d.add(n)
+	for i, n := range outputs {
+		id := d.add(n)
+		if i > 0 {
+			d.description.Nodes[id].Detail = "for " + m.params[i-1].Name
+		}
 	}
 	return d.description, nil
 }
