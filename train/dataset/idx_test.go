@@ -277,6 +277,9 @@ func FuzzReadIDX(f *testing.F) {
 
 // Debian's package dataset-fashion-mnist installs Zalando's files here.
 func TestOpenIDXReadsFashionMNIST(t *testing.T) {
+	if raceEnabled {
+		t.Skip("decompressing all of it takes the race detector long, and nothing here is concurrent")
+	}
 	const dir = "/usr/share/datasets/fashion-mnist"
 	if _, err := os.Stat(dir); err != nil {
 		t.Skip("the Debian package dataset-fashion-mnist is not installed")
