@@ -1,0 +1,270 @@
+package digit_test
+
+import (
+	"image"
+	"image/color"
+	"image/png"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"convgraph/digit"
+	"convgraph/graph"
+	"convgraph/models"
+	"convgraph/train"
+	"convgraph/train/dataset"
+	"convgraph/train/mnist"
+	"convgraph/train/solver"
+)
+
+// samples are every so-manieth of the test images.
+func samples(t *testing.T, n int) [][]float32 {
+	t.Helper()
+	_, test, err := mnist.Load()
+	require.NoError(t, err)
+	all := make([][]float32, n)
+	for i := range all {
+		all[i] = make([]float32, digit.Size*digit.Size)
+		_, err := test.Sample(i*(test.Len()/n), all[i])
+		require.NoError(t, err)
+	}
+	return all
+}
+
+// trained is a small SimpleConvNet that has seen a few thousand digits.
+func trained(t *testing.T) *graph.Model {
+	t.Helper()
+	net := models.DefaultSimpleConvNet()
+	net.FilterNum, net.HiddenSize, net.WeightInitStd = 8, 32, graph.He()
+	m, err := graph.New(net.Spec())
+	require.NoError(t, err)
+	adam, err := solver.New("adam", solver.Config{LR: 0.004})
+	require.NoError(t, err)
+	set, test, err := mnist.Load()
+	require.NoError(t, err)
+	trainer := train.NewTrainer(m, adam, dataset.Take(set, 5000), dataset.Take(test, 100))
+	trainer.Epochs, trainer.Batch, trainer.EvalSamples = 2, 50, 100
+	_, err = trainer.Run(t.Context())
+	require.NoError(t, err)
+	return m
+}
+
+func class(t *testing.T, m *graph.Model, pixels []float32) int {
+	t.Helper()
+	logits := make([]float32, m.Classes())
+	require.NoError(t, m.PredictInto(logits, pixels))
+	best := 0
+	for i, v := range logits {
+		if v > logits[best] {
+			best = i
+		}
+	}
+	return best
+}
+
+// TestAnyPictureOfADigitIsRecognised shows a network MNIST's own images in other clothes.
+func TestAnyPictureOfADigitIsRecognised(t *testing.T) {
+	m, images := trained(t), samples(t, 40)
+	for _, v := range variants {
+		t.Run(v.name, func(t *testing.T) {
+			agree := 0
+			for i, pixels := range images {
+				d, err := digit.FromImage(v.make(grey(pixels)), digit.Detect)
+				require.NoError(t, err)
+				assert.Equal(t, v.dark, d.Ink == digit.Dark, "ink of image %d", i)
+				requireForm(t, d.Pixels)
+				if class(t, m, pixels) == class(t, m, d.Pixels) {
+					agree++
+				}
+			}
+			assert.GreaterOrEqual(t, agree, len(images)*95/100, "of %d", len(images))
+		})
+	}
+}
+
+// requireForm checks what the database says of its images.
+func requireForm(t testing.TB, pixels []float32) {
+	t.Helper()
+	require.Len(t, pixels, digit.Size*digit.Size)
+	left, right, top, bottom := digit.Size, -1, digit.Size, -1
+	largest := float32(0)
+	for i, v := range pixels {
+		require.True(t, v >= 0 && v <= 1, "pixel %d is %v", i, v)
+		largest = max(largest, v)
+		if v > 0 {
+			left, right = min(left, i%digit.Size), max(right, i%digit.Size)
+			top, bottom = min(top, i/digit.Size), max(bottom, i/digit.Size)
+		}
+	}
+	require.Equal(t, float32(1), largest)
+	require.LessOrEqual(t, max(right-left, bottom-top)+1, 20)
+}
+
+func meanDifference(a, b []float32) (mean float64) {
+	for i := range a {
+		mean += math.Abs(float64(a[i]-b[i])) / float64(len(a))
+	}
+	return mean
+}
+
+// TestMNISTStaysAsItIs: what has the form already is left alone, but for a faint rim, a speck, and the rounding of a few centres.
+func TestMNISTStaysAsItIs(t *testing.T) {
+	same := 0
+	images := samples(t, 200)
+	for _, pixels := range images {
+		d, err := digit.FromImage(grey(pixels), digit.Detect)
+		require.NoError(t, err)
+		if meanDifference(pixels, d.Pixels) < 0.002 {
+			same++
+		}
+	}
+	assert.GreaterOrEqual(t, same, 195)
+}
+
+// TestLargePicturesAreReduced: a picture of more pixels than the work is done on gives what a smaller one gives.
+func TestLargePicturesAreReduced(t *testing.T) {
+	for _, pixels := range samples(t, 3) {
+		small, err := digit.FromImage(enlarged(grey(pixels), 280), digit.Detect)
+		require.NoError(t, err)
+		large, err := digit.FromImage(painted(enlarged(grey(pixels), 2240), black, red), digit.Detect)
+		require.NoError(t, err)
+		assert.Less(t, meanDifference(small.Pixels, large.Pixels), 0.01)
+	}
+}
+
+// drawing is a bar of ink on a page.
+func drawing(page, bar image.Rectangle, background, ink color.Color) *image.RGBA {
+	img := moved(image.NewUniform(ink), page.Size(), page.Min, background)
+	for y := page.Min.Y; y < page.Max.Y; y++ {
+		for x := page.Min.X; x < page.Max.X; x++ {
+			c := background
+			if image.Pt(x, y).In(bar) {
+				c = ink
+			}
+			img.Set(x, y, c)
+		}
+	}
+	return img
+}
+
+// A bar of 10x40 on a page becomes one of 5x20 around the middle, wherever it lies.
+func TestPlaceAndSize(t *testing.T) {
+	for _, at := range []image.Point{{0, 0}, {3, 50}, {88, 59}} {
+		bar := image.Rect(0, 0, 10, 40).Add(at)
+		d, err := digit.FromImage(drawing(image.Rect(0, 0, 99, 100), bar, white, black), digit.Detect)
+		require.NoError(t, err)
+		for i, v := range d.Pixels {
+			x, y := i%digit.Size, i/digit.Size
+			want := float32(0)
+			if x >= 12 && x < 17 && y >= 4 && y < 24 {
+				want = 1
+			}
+			require.Equal(t, want, v, "at %d, %d", x, y)
+		}
+	}
+}
+
+// A thin line keeps its ink, however large the page.
+func TestThinLinesStayVisible(t *testing.T) {
+	d, err := digit.FromImage(drawing(image.Rect(0, 0, 900, 900), image.Rect(400, 100, 403, 800), white, black), digit.Detect)
+	require.NoError(t, err)
+	requireForm(t, d.Pixels)
+}
+
+func TestSpecksAreNoInk(t *testing.T) {
+	img := drawing(image.Rect(0, 0, 100, 100), image.Rect(40, 40, 50, 80), white, black)
+	clean, err := digit.FromImage(img, digit.Detect)
+	require.NoError(t, err)
+	img.Set(3, 3, black)
+	img.Set(97, 96, color.Gray{Y: 90})
+	dusty, err := digit.FromImage(img, digit.Detect)
+	require.NoError(t, err)
+	assert.Equal(t, clean.Pixels, dusty.Pixels)
+	assert.Equal(t, digit.Dark, dusty.Ink)
+}
+
+// The caller knows better than the border: here it is ink nearly all round.
+func TestInkByForce(t *testing.T) {
+	img := drawing(image.Rect(0, 0, 60, 60), image.Rect(20, 0, 30, 60), black, white)
+	d, err := digit.FromImage(img, digit.Detect)
+	require.NoError(t, err)
+	assert.Equal(t, digit.Light, d.Ink)
+	same, err := digit.FromImage(img, digit.Light)
+	require.NoError(t, err)
+	assert.Equal(t, d, same)
+
+	forced, err := digit.FromImage(img, digit.Dark)
+	require.NoError(t, err)
+	assert.Equal(t, digit.Dark, forced.Ink)
+	requireForm(t, forced.Pixels)
+	white := 0
+	for _, v := range forced.Pixels {
+		if v == 1 {
+			white++
+		}
+	}
+	assert.Equal(t, 320, white, "of 20x20 pixels all but the bar's: three columns and a third")
+}
+
+func TestWhatIsNoDigit(t *testing.T) {
+	flat := drawing(image.Rect(0, 0, 30, 30), image.Rectangle{}, paper, paper)
+	for _, img := range []image.Image{flat, image.NewNRGBA(image.Rect(0, 0, 5, 5)), image.NewGray(image.Rect(0, 0, 1, 1)), noisy(flat, 1, 3)} {
+		for _, ink := range []digit.Ink{digit.Detect, digit.Dark, digit.Light} {
+			_, err := digit.FromImage(img, ink)
+			assert.EqualError(t, err, "nothing is drawn in the picture: all of it has about one colour")
+		}
+	}
+	_, err := digit.FromImage(image.NewGray(image.Rectangle{}), digit.Detect)
+	assert.EqualError(t, err, "the picture is empty: it has no pixels")
+	_, err = digit.FromImage(flat, 3)
+	assert.EqualError(t, err, "ink is 3: want Detect, Dark or Light")
+}
+
+func TestRead(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "bar.png")
+	file, err := os.Create(path)
+	require.NoError(t, err)
+	img := drawing(image.Rect(0, 0, 40, 40), image.Rect(10, 10, 15, 30), white, black)
+	require.NoError(t, png.Encode(file, img))
+	require.NoError(t, file.Close())
+	want, err := digit.FromImage(img, digit.Detect)
+	require.NoError(t, err)
+	got, err := digit.Read(path, digit.Detect)
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
+
+	broken := filepath.Join(dir, "broken.png")
+	require.NoError(t, os.WriteFile(broken, []byte("GIF89a"), 0o644))
+	_, err = digit.Read(broken, digit.Detect)
+	assert.EqualError(t, err, broken+": starts with 47 49 46 38: expected 89 50 4e 47 (PNG) or ff d8 (JPEG)")
+	_, err = digit.Read(filepath.Join(dir, "missing.png"), digit.Detect)
+	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// Any picture with two colours in it has the form afterwards.
+func TestAnyPicture(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		width, height := rapid.IntRange(1, 40).Draw(r, "width"), rapid.IntRange(1, 40).Draw(r, "height")
+		img := image.NewNRGBA(image.Rect(0, 0, width, height))
+		copy(img.Pix, rapid.SliceOfN(rapid.Byte(), len(img.Pix), len(img.Pix)).Draw(r, "pixels"))
+		d, err := digit.FromImage(img, digit.Ink(rapid.IntRange(0, 2).Draw(r, "ink")))
+		if err == nil {
+			requireForm(t, d.Pixels)
+		}
+	})
+}
+
+func BenchmarkFromImage(b *testing.B) {
+	img := throughJPEG(drawing(image.Rect(0, 0, 4000, 3000), image.Rect(1500, 500, 1900, 2500), white, black), 90)
+	for b.Loop() {
+		if _, err := digit.FromImage(img, digit.Detect); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

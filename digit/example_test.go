@@ -1,0 +1,22 @@
+package digit_test
+
+import (
+	"fmt"
+	"image"
+
+	"convgraph/digit"
+)
+
+func ExampleFromImage() {
+	page := drawing(image.Rect(0, 0, 300, 200), image.Rect(240, 30, 250, 90), paper, pen) // a one, far from the middle
+	d, err := digit.FromImage(page, digit.Detect)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(d.Ink)
+	fmt.Println(d.Pixels[14*digit.Size+10 : 14*digit.Size+18])
+	// Output:
+	// dark on light
+	// [0 0 0 1 1 1 0 0]
+}
