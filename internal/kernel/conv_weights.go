@@ -148,7 +148,7 @@ func (c *convWeights[T]) gradient(s *weightScratch[T], b weightBlock[T], image, 
 		c.before(image+i, b.group*c.m, c.m, planes)
 		if c.sums != nil && b.first == 0 { // once for each plane, though every block of channels makes it
 			sums := c.sums[(image+i)*c.shape.OutChannels+b.group*c.m:][:c.m]
-			c.e.rowSums(planes, c.pixels, sums)
+			kernels[T]().rowSums(operands[T]{a: planes, sums: sums, unit: c.pixels})
 		}
 	}
 	return s.planes, stride

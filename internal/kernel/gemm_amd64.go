@@ -89,7 +89,7 @@ type simdPack struct {
 // instead of touching another's memory.
 func simdEngine(name string, lanes int, one, two []tileFunc, pack simdPack) *engine[float32] {
 	return &engine[float32]{
-		name: name, rows: len(one) - 1, cols: 2 * lanes, lane: lanes, dotLanes: lanes, rowSums: rowSumsAVX2,
+		name: name, rows: len(one) - 1, cols: 2 * lanes, lane: lanes, dotLanes: lanes,
 		mul: func(p *panel[float32]) {
 			whole := p.cols / (2 * lanes)
 			if whole > 0 {
@@ -157,14 +157,4 @@ func mulTiles(p *panel[float32], tiles []tileFunc, first, cols, panels int) {
 		c := p.c[t.row*p.ldc+first:][:(t.rows-1)*p.ldc+cols*panels]
 		tiles[t.rows](p.kc, &a[0], &p.b[first], offsets, &c[0], p.ldc, cols, flags, bias, panels)
 	}
-}
-
-// rowSumsAVX2 takes four rows at a time.
-func rowSumsAVX2(x []float32, unit int, sums []float64) {
-	row := 0
-	for ; unit > 0 && row+4 <= len(sums); row += 4 {
-		rows := x[row*unit : (row+4)*unit]
-		rowSums4AVX2(unit, &rows[0], unit, &sums[row])
-	}
-	rowSums(operands[float32]{a: x[row*unit:], unit: unit, sums: sums[row:]})
 }

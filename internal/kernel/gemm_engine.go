@@ -58,9 +58,6 @@ type engine[T Float] struct {
 	// gatherFlip packs dst[p*width+j] = src[offsets[j]+p] for p < n; at most cols offsets.
 	gatherFlip func(offsets []int32, n int, src, dst []T, width int)
 
-	// rowSums adds up each unit elements of x, with the bits of the portable rowSums.
-	rowSums func(x []T, unit int, sums []float64)
-
 	// What products with a small result and long sums use; dotTile is 0 for an engine that has nothing better than mul for them.
 	dotTile  int                   // most rows and columns of one dots
 	dotLanes int                   // partial sums of each dot product

@@ -149,20 +149,3 @@ func TestEnginePacks(t *testing.T) {
 		}
 	})
 }
-
-// TestEngineRowSums wants the portable bits, on guarded memory.
-func TestEngineRowSums(t *testing.T) {
-	forEachISA(t, func(t *testing.T) {
-		e := engineFor[float32]()
-		r := newRand(23)
-		for rows := 1; rows <= 9; rows++ {
-			for _, unit := range []int{1, 2, 3, 4, 5, 8, 23, 576} {
-				x := guarded(t, random[float32](r, rows*unit), true)
-				want, got := make([]float64, rows), make([]float64, rows)
-				rowSums(operands[float32]{a: x, unit: unit, sums: want})
-				e.rowSums(x, unit, got)
-				require.Equal(t, want, got, "%d rows of %d", rows, unit)
-			}
-		}
-	})
-}

@@ -5,7 +5,6 @@ func genericEngine[T Float]() *engine[T] {
 	return &engine[T]{
 		name: "generic", rows: 4, cols: 16, lane: 4,
 		mul: mulGeneric[T], copy: copyGeneric[T], flip: flipGeneric[T], lower: lowerGeneric[T], gatherFlip: gatherFlipGeneric[T],
-		rowSums: func(x []T, unit int, sums []float64) { rowSums(operands[T]{a: x, unit: unit, sums: sums}) },
 	}
 }
 

@@ -424,10 +424,5 @@ func flipAVX512(rows int, cols int, src *float32, srcStride int, dst *float32, d
 //go:noescape
 func gatherFlipAVX512(rows int, cols int, src *float32, offsets *int32, dst *float32, dstStride int)
 
-// rowSums4AVX2 adds up four rows of n elements, stride apart, as sumOf does.
-//
-//go:noescape
-func rowSums4AVX2(n int, x *float32, stride int, sums *float64)
-
 //go:noescape
 func pause()

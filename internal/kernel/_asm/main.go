@@ -30,7 +30,6 @@ func main() {
 		flip(s, "flip", false)
 		flip(s, "gatherFlip", true)
 	}
-	rowSums()
 	pause()
 	Generate()
 }
