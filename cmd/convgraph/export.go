@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"convgraph/formats/npz"
+	"convgraph/formats/onnx"
 	"convgraph/graph"
 	"convgraph/internal/cli"
 	"convgraph/models"
@@ -13,21 +14,30 @@ import (
 // exportFile is convgraph export.
 type exportFile struct {
 	Params string `arg:"" help:"The params.safetensors of a model."`
-	Out    string `short:"o" required:"" help:"File to write: .npz with the book's names and layout (W1, b1, …)." placeholder:"FILE"`
+	Out    string `short:"o" required:"" help:"File to write: .onnx, or .npz with the book's names and layout (W1, b1, …)." placeholder:"FILE"`
+}
+
+// writers are the forms by the ending of the file's name.
+var writers = map[string]func(path string, m *graph.Model) error{
+	".onnx": onnx.Write,
+	".npz": func(path string, m *graph.Model) error {
+		arrays, err := models.ToBook(m)
+		if err != nil {
+			return err
+		}
+		return npz.Write(path, arrays)
+	},
 }
 
 // Run writes the parameters in the other form.
 func (c *exportFile) Run() error {
-	if strings.ToLower(filepath.Ext(c.Out)) != ".npz" {
-		return cli.Usagef("-o is %q: want a name that ends in .npz", c.Out)
+	write := writers[strings.ToLower(filepath.Ext(c.Out))]
+	if write == nil {
+		return cli.Usagef("-o is %q: want a name that ends in .onnx or .npz", c.Out)
 	}
 	m, err := graph.Load(c.Params)
 	if err != nil {
 		return err
 	}
-	arrays, err := models.ToBook(m)
-	if err != nil {
-		return err
-	}
-	return npz.Write(c.Out, arrays)
+	return write(c.Out, m)
 }
