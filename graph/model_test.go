@@ -163,7 +163,7 @@ func TestSeedDecidesTheParameters(t *testing.T) {
 		for j, v := range double.Params()[i].Value.Float64s() {
 			assert.Equal(t, float32(v), p.Value.Float32s()[j], p.Name)
 		}
-		if strings.HasSuffix(p.Name, ".bias") {
+		if !strings.HasSuffix(p.Name, ".weight") {
 			continue
 		}
 		assert.NotEqual(t, p.Value.Data(), other.Params()[i].Value.Data(), p.Name)
@@ -199,6 +199,7 @@ func TestInitialisations(t *testing.T) {
 		{"gaussian 0", graph.Gaussian(0), graph.He(), 0, 0},
 		{"he", graph.He(), graph.Gaussian(1), math.Sqrt(2. / in), math.Inf(1)},
 		{"xavier", graph.Xavier(), graph.Gaussian(1), math.Sqrt(1. / in), math.Inf(1)},
+		{"xavier-sigmoid", graph.XavierSigmoid(), graph.Gaussian(1), 4 * math.Sqrt(1./in), math.Inf(1)},
 		{"lecun-uniform", graph.LeCunUniform(), graph.Gaussian(1), 2.4 / in / math.Sqrt(3), 2.4 / in},
 		{"the model's", graph.Init{}, graph.Xavier(), math.Sqrt(1. / in), math.Inf(1)},
 		{"nobody's: he", graph.Init{}, graph.Init{}, math.Sqrt(2. / in), math.Inf(1)},
@@ -238,6 +239,20 @@ func TestFanIn(t *testing.T) {
 	}
 }
 
+// TestConstantStarts are those of what doesn't start at random.
+func TestConstantStarts(t *testing.T) {
+	m := newModel(t, graph.Sequential("constant", tensor.Shape{2, 8, 8}, graph.He(),
+		graph.Conv2D{Filters: 2, Kernel: graph.Square(1), Bias: 0.25}, graph.Subsample{Kernel: graph.Pair{2, 1}},
+		graph.Subsample{Kernel: graph.Square(2), Coefficient: 3}, graph.Affine{Units: 2, Bias: -1}))
+	for name, want := range map[string][]float32{
+		"conv1.bias": {0.25, 0.25}, "pool1.coefficient": {0.5, 0.5}, "pool1.bias": {0, 0}, "pool2.coefficient": {3, 3}, "fc1.bias": {-1, -1},
+	} {
+		p, err := m.Param(name)
+		require.NoError(t, err)
+		assert.Equal(t, want, p.Float32s(), name)
+	}
+}
+
 func moments(values []float64) (mean, deviation, largest float64) {
 	for _, v := range values {
 		mean += v / float64(len(values))
@@ -252,7 +267,7 @@ func moments(values []float64) (mean, deviation, largest float64) {
 func TestParseInit(t *testing.T) {
 	for text, want := range map[string]graph.Init{
 		"he": graph.He(), "relu": graph.He(), "He": graph.He(), "xavier": graph.Xavier(), "sigmoid": graph.Xavier(),
-		"lecun-uniform": graph.LeCunUniform(), "0.01": graph.Gaussian(0.01), "1e-3": graph.Gaussian(0.001), "0": graph.Gaussian(0),
+		"xavier-sigmoid": graph.XavierSigmoid(), "lecun-uniform": graph.LeCunUniform(), "0.01": graph.Gaussian(0.01), "1e-3": graph.Gaussian(0.001), "0": graph.Gaussian(0),
 	} {
 		got, err := graph.ParseInit(text)
 		require.NoError(t, err)
@@ -260,7 +275,7 @@ func TestParseInit(t *testing.T) {
 	}
 	for _, text := range []string{"", "gaussian", "-0.5", "NaN", "Inf", "1e999", "0.01x", "1 2"} {
 		_, err := graph.ParseInit(text)
-		assert.ErrorContains(t, err, "want a deviation of at least 0, or one of he, xavier, lecun-uniform", text)
+		assert.ErrorContains(t, err, wantInit, text)
 	}
 	assert.Equal(t, "gaussian 0.01", graph.Gaussian(0.01).String())
 	assert.Equal(t, "he", graph.He().String())

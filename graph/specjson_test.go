@@ -21,7 +21,7 @@ var everyLayer = []graph.Layer{
 		Name: "c", Filters: 4, Kernel: graph.Pair{3, 5}, Stride: graph.Pair{1, 2}, Pad: graph.Square(2), Dilation: graph.Pair{2, 1}, Groups: 2,
 		Init: graph.Gaussian(0.25), Bias: -0.5,
 	},
-	graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Connections: [][]int{{0}, {0, 2, 3}}, Init: graph.He()},
+	graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Connections: [][]int{{0}, {0, 2, 3}}, Init: graph.XavierSigmoid()},
 	graph.Conv2D{Filters: 1, Kernel: graph.Square(1)},
 	graph.MaxPool{Name: "m", Kernel: graph.Pair{2, 3}, Stride: graph.Pair{1, 2}, Pad: graph.Pair{1, 2}},
 	graph.MaxPool{Kernel: graph.Square(2)},
@@ -105,6 +105,8 @@ func TestPairsAndInitialisationsHaveShortForms(t *testing.T) {
 		graph.Affine{Units: 2, Init: graph.Gaussian(0.5)}), spec)
 }
 
+const wantInit = "want a deviation of at least 0, or one of he, xavier, xavier-sigmoid, lecun-uniform"
+
 const kindList = "conv2d, max_pool, avg_pool, subsample, affine, flatten, normalize, relu, sigmoid, tanh, lrn, dropout, softmax"
 
 func TestParseSpecErrors(t *testing.T) {
@@ -125,9 +127,9 @@ func TestParseSpecErrors(t *testing.T) {
 		{"{\"input\":\n 28}", `line 2: "input": found number, want a list`},
 		{`{"input": [1, 28.5]}`, `line 1: "input": found number 28.5, want a whole number`},
 		{`{"input": [1, 1e99]}`, `line 1: "input": found number 1e99, want a whole number`},
-		{`{"init": "ones"}`, `line 1: "init": initialisation "ones": want a deviation of at least 0, or one of he, xavier, lecun-uniform`},
-		{`{"init": -1}`, `line 1: "init": initialisation "-1": want a deviation of at least 0, or one of he, xavier, lecun-uniform`},
-		{`{"init": "0.01 he"}`, `line 1: "init": initialisation "0.01 he": want a deviation of at least 0, or one of he, xavier, lecun-uniform`},
+		{`{"init": "ones"}`, `line 1: "init": initialisation "ones": ` + wantInit},
+		{`{"init": -1}`, `line 1: "init": initialisation "-1": ` + wantInit},
+		{`{"init": "0.01 he"}`, `line 1: "init": initialisation "0.01 he": ` + wantInit},
 		{`{"layers": null}`, `line 1: found null: want a list`},
 		{`{"layers": {"kind": "relu"}}`, `line 1: found {"kind": "relu"}: want a list`},
 		{layers(`5`), `line 4: layer 2: found 5: want an object`},
