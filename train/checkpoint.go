@@ -105,19 +105,42 @@ func checksum(arrays []formats.Array, metadata map[string]string) (string, error
 
 // readCheckpoint reads a file that write wrote, and finds any bit of it that has changed since.
 func readCheckpoint(path string) (*Checkpoint, error) {
-	arrays, metadata, err := safetensors.ReadFile(path)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	want := metadata[checksumKey]
-	metadata = maps.Clone(metadata)
-	delete(metadata, checksumKey)
-	if got, err := checksum(arrays, metadata); err != nil || got != want {
-		return nil, fmt.Errorf("%s: damaged: its checksum is %s, its contents have %s", path, want, got)
+	c, err := decodeCheckpoint(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	return c, nil
+}
+
+func decodeCheckpoint(data []byte) (*Checkpoint, error) {
+	arrays, metadata, err := safetensors.Decode(data)
+	if err != nil {
+		return nil, err
+	}
+	if err := verify(arrays, metadata); err != nil {
+		return nil, err
+	}
+	return parseCheckpoint(arrays, metadata)
+}
+
+func verify(arrays []formats.Array, metadata map[string]string) error {
+	want := metadata[checksumKey]
+	unsigned := maps.Clone(metadata)
+	delete(unsigned, checksumKey)
+	if got, err := checksum(arrays, unsigned); err != nil || got != want {
+		return fmt.Errorf("damaged: its checksum is %q, its contents have %q", want, got)
+	}
+	return nil
+}
+
+func parseCheckpoint(arrays []formats.Array, metadata map[string]string) (*Checkpoint, error) {
 	var r record
 	if err := json.Unmarshal([]byte(metadata[recordKey]), &r); err != nil {
-		return nil, fmt.Errorf("%s: metadata %q: %w", path, recordKey, err)
+		return nil, fmt.Errorf("metadata %q: %w", recordKey, err)
 	}
 	c := &Checkpoint{
 		Settings: r.Settings, Step: r.Step, Epoch: r.Epoch, LossSum: r.LossSum, Skipped: r.Skipped, History: r.History, Seconds: r.Seconds,
@@ -179,6 +202,11 @@ func (c *Checkpoint) Differences(settings []Setting) []string {
 
 // restore puts a training where the checkpoint was written.
 func (r *run) restore(c *Checkpoint) error {
+	perEpoch, epochs := r.state.StepsPerEpoch, len(c.History)
+	if within := c.Step - epochs*perEpoch; c.Step < 0 || within < 0 || within > perEpoch {
+		return fmt.Errorf("it is at step %d after %d epochs: this training has %d steps an epoch, go on with the data and batch it is of",
+			c.Step, epochs, perEpoch)
+	}
 	if err := r.Model.SetParams(c.params); err != nil {
 		return err
 	}

@@ -1,0 +1,112 @@
+package train
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"convgraph/formats/safetensors"
+)
+
+// written is the newest checkpoint file of a short training of the network small.
+func written(t testing.TB, dir string) (path string, data []byte) {
+	t.Helper()
+	tr := trainer(t, small())
+	tr.Epochs, tr.Callbacks = 1, []Callback{Checkpoints{Dir: dir, Every: 1, Settings: []Setting{{"-batch", "3"}}}}
+	finish(t, tr)
+	paths, err := checkpointPaths(dir)
+	require.NoError(t, err)
+	require.Len(t, paths, keptCheckpoints)
+	data, err = os.ReadFile(paths[len(paths)-1])
+	require.NoError(t, err)
+	return paths[len(paths)-1], data
+}
+
+// TestEveryChangedBitIsFound changes each byte of a checkpoint, once in the bit that turns small letters into capitals, which JSON's readers
+// let pass, and once in another.
+func TestEveryChangedBitIsFound(t *testing.T) {
+	_, data := written(t, t.TempDir())
+	_, err := decodeCheckpoint(data)
+	require.NoError(t, err)
+	for i := range data {
+		for _, bit := range []int{5, i % 5} {
+			data[i] ^= 1 << bit
+			_, err := decodeCheckpoint(data)
+			require.Error(t, err, "byte %d of %d, bit %d", i, len(data), bit)
+			data[i] ^= 1 << bit
+		}
+	}
+	for n := 0; n < len(data); n += 7 {
+		_, err := decodeCheckpoint(data[:n])
+		require.Error(t, err, "cut to %d of %d bytes", n, len(data))
+	}
+}
+
+// TestDamageGoesOneBack: a damaged newest checkpoint is named, and the one before it is taken; if that is damaged, too, it is an error.
+func TestDamageGoesOneBack(t *testing.T) {
+	dir := t.TempDir()
+	newest, data := written(t, dir)
+	data[len(data)-1] ^= 1
+	require.NoError(t, os.WriteFile(newest, data, 0o644))
+	var warnings []string
+	warn := func(err error) { warnings = append(warnings, err.Error()) }
+	c, err := LatestCheckpoint(dir, warn)
+	require.NoError(t, err)
+	assert.Equal(t, 3, c.Step)
+	require.Len(t, warnings, 1)
+	assert.Contains(t, warnings[0], newest+": damaged: its checksum is ")
+
+	require.NoError(t, os.WriteFile(checkpointPath(dir, 3), nil, 0o644))
+	_, err = LatestCheckpoint(dir, warn)
+	assert.EqualError(t, err, dir+": every checkpoint is damaged")
+	assert.Len(t, warnings, 3)
+
+	require.NoError(t, RemoveCheckpoints(dir))
+	_, err = LatestCheckpoint(dir, warn)
+	assert.ErrorIs(t, err, ErrNoCheckpoint)
+	left, err := filepath.Glob(filepath.Join(dir, "*"))
+	require.NoError(t, err)
+	assert.Empty(t, left)
+}
+
+func TestDifferences(t *testing.T) {
+	c := &Checkpoint{Settings: []Setting{{"-batch", "100"}, {"-lr", "0.1"}}}
+	assert.Empty(t, c.Differences([]Setting{{"-lr", "0.1"}}))
+	assert.Equal(t, []string{"-batch: 100 then, 50 now", "-seed: now 1, not known then"},
+		c.Differences([]Setting{{"-batch", "50"}, {"-lr", "0.1"}, {"-seed", "1"}}))
+}
+
+// FuzzReadCheckpoint reads anything, with and without a look at the checksum: a training either refuses to go on from it, or stands where it
+// can.
+func FuzzReadCheckpoint(f *testing.F) {
+	_, data := written(f, f.TempDir())
+	f.Add(data)
+	f.Add(data[:len(data)-4])
+	f.Add(bytes.Replace(data, []byte(`\"Step\":4`), []byte(`\"Step\":9`), 1))
+	f.Add(bytes.Replace(data, []byte(`\"Epoch\":1`), []byte(`\"Epoch\":-`), 1))
+	tr := trainer(f, small())
+	r, err := tr.start()
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 1<<16 {
+			t.Skip()
+		}
+		if c, err := decodeCheckpoint(data); err == nil {
+			require.NotEmpty(t, c.params)
+		}
+		arrays, metadata, err := safetensors.Decode(data)
+		if err != nil {
+			return
+		}
+		c, err := parseCheckpoint(arrays, metadata)
+		if err != nil || r.restore(c) != nil {
+			return
+		}
+		within := r.state.Step - len(r.state.History)*r.state.StepsPerEpoch
+		require.True(t, within >= 0 && within <= r.state.StepsPerEpoch)
+	})
+}

@@ -1,0 +1,200 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"convgraph/train/solver"
+)
+
+// TestResumeFromEveryStep stops a training after each of its steps, within epochs and at their ends, goes on from the newest checkpoint and
+// wants the bits of a training that was never stopped.
+func TestResumeFromEveryStep(t *testing.T) {
+	whole := finish(t, trainer(t, withDropout()))
+	for step := 1; step <= 8; step++ {
+		dir := t.TempDir()
+		stopAt(t, dir, step)
+
+		c, err := LatestCheckpoint(dir, func(err error) { t.Error(err) })
+		require.NoError(t, err)
+		require.Equal(t, step, c.Step)
+		rest := trainer(t, withDropout())
+		rest.Resume = c
+		e := finish(t, rest)
+		require.True(t, whole.equals(e), "after step %d: %v, want %v", step, e.history, whole.history)
+	}
+}
+
+// stopAt trains with a checkpoint after each step until the given one.
+func stopAt(t *testing.T, dir string, step int) {
+	t.Helper()
+	killed := errors.New("killed")
+	tr := trainer(t, withDropout())
+	tr.Callbacks = []Callback{Checkpoints{Dir: dir, Every: 1}, at{Step: step, What: func() error { return killed }}}
+	_, err := tr.Run(context.Background())
+	require.ErrorIs(t, err, killed)
+}
+
+// TestResumeAtTheEndOfAnEpoch has checkpoints at epochs' ends only, and a second training that is longer than the first.
+func TestResumeAtTheEndOfAnEpoch(t *testing.T) {
+	whole := trainer(t, withDropout())
+	whole.Schedule = nil
+	want := finish(t, whole)
+
+	dir := t.TempDir()
+	first := trainer(t, withDropout())
+	first.Schedule, first.Epochs, first.Callbacks = nil, 1, []Callback{Checkpoints{Dir: dir}}
+	finish(t, first)
+	second := trainer(t, withDropout())
+	second.Schedule = nil
+	var err error
+	second.Resume, err = LatestCheckpoint(dir, nil)
+	require.NoError(t, err)
+	require.True(t, want.equals(finish(t, second)))
+}
+
+// TestInterruptedWritesACheckpoint: a done context ends the training after the step it came in.
+func TestInterruptedWritesACheckpoint(t *testing.T) {
+	dir := t.TempDir()
+	ctx, interrupt := context.WithCancel(context.Background())
+	tr := trainer(t, withDropout())
+	tr.Callbacks = []Callback{Checkpoints{Dir: dir}, at{Step: 6, What: func() error { interrupt(); return nil }}}
+	_, err := tr.Run(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+
+	c, err := LatestCheckpoint(dir, nil)
+	require.NoError(t, err)
+	assert.Equal(t, 6, c.Step)
+	assert.Len(t, c.History, 1)
+	rest := trainer(t, withDropout())
+	rest.Resume = c
+	whole := finish(t, trainer(t, withDropout()))
+	assert.True(t, whole.equals(finish(t, rest)))
+}
+
+// TestStopEndsWell: Stop ends a training with its result so far, and as no error.
+func TestStopEndsWell(t *testing.T) {
+	tr := trainer(t, small())
+	tr.Callbacks = []Callback{at{Step: 5, What: func() error { return Stop }}}
+	result, err := tr.Run(context.Background())
+	require.NoError(t, err)
+	assert.Len(t, result.History, 1)
+}
+
+func TestResumeRefusesAnotherTraining(t *testing.T) {
+	dir := t.TempDir()
+	stopAt(t, dir, 3)
+	c, err := LatestCheckpoint(dir, nil)
+	require.NoError(t, err)
+	for name, change := range map[string]func(*Trainer){
+		"checkpoint: it is at step 3 after 0 epochs: this training has 2 steps an epoch": func(tr *Trainer) { tr.Batch = 6 },
+		"has no parameter \"fc2.bias\"":                func(tr *Trainer) { tr.Model = trainer(t, small()).Model },
+		"state is of optimizer \"adam\": want \"sgd\"": func(tr *Trainer) { tr.Solver = sgd(t, 0.1) },
+	} {
+		tr := trainer(t, withDropout())
+		change(tr)
+		tr.Resume = c
+		_, err := tr.Run(context.Background())
+		assert.ErrorContains(t, err, name)
+	}
+}
+
+func sgd(t *testing.T, lr float64) solver.Solver {
+	t.Helper()
+	s, err := solver.New("sgd", solver.Config{LR: lr})
+	require.NoError(t, err)
+	return s
+}
+
+// TestNaNStopsBeforeTheParameters: the step that goes bad changes nothing, is told with the node it came from, and the checkpoint before it
+// stands.
+func TestNaNStopsBeforeTheParameters(t *testing.T) {
+	dir := t.TempDir()
+	tr := trainer(t, small())
+	tr.Schedule = nil
+	var before string
+	tr.Callbacks = []Callback{Checkpoints{Dir: dir, Every: 1}, at{Step: 3, What: func() error {
+		tr.Model.Params()[0].Value.Float32s()[0] = float32(math.NaN())
+		before = paramBytes(t, tr.Model)
+		return nil
+	}}}
+	_, err := tr.Run(context.Background())
+	assert.EqualError(t, err, `the loss is NaN at step 4 (epoch 1), first seen in parameter "fc1.weight": a smaller -lr, or -clip-norm, may help; the parameters are those before it`)
+	assert.Equal(t, before, paramBytes(t, tr.Model))
+
+	c, err := LatestCheckpoint(dir, nil)
+	require.NoError(t, err)
+	assert.Equal(t, 3, c.Step)
+	for _, p := range c.params {
+		for _, v := range p.Value.Float32s() {
+			assert.True(t, finite(float64(v)))
+		}
+	}
+}
+
+// TestSkipGoesOn: with SkipNaN the bad step isn't made nor counted in the mean loss, and the next one is.
+func TestSkipGoesOn(t *testing.T) {
+	tr := trainer(t, small())
+	tr.OnNaN, tr.Epochs = SkipNaN, 1
+	weights := tr.Model.Params()[0].Value.Float32s()
+	good := weights[0]
+	var losses []float64
+	tr.Callbacks = []Callback{
+		at{Step: 2, What: func() error { weights[0] = float32(math.NaN()); return nil }},
+		at{Step: 3, What: func() error { weights[0] = good; return nil }},
+		eachStep(func(s *State) { losses = append(losses, s.Loss) }),
+	}
+	e := finish(t, tr)
+	require.Len(t, losses, 4)
+	assert.True(t, math.IsNaN(losses[2]))
+	assert.InDelta(t, (losses[0]+losses[1]+losses[3])/3, e.history[0].TrainLoss, 1e-12)
+	assert.Equal(t, 3, tr.Solver.State().Steps)
+}
+
+type stepCallback struct {
+	Base
+	what func(*State)
+}
+
+func eachStep(what func(*State)) Callback { return stepCallback{what: what} }
+
+func (c stepCallback) StepEnd(s *State) error {
+	c.what(s)
+	return nil
+}
+
+// TestNoRoomForACheckpoint: a checkpoint that can't be written ends the training, and the one before it stands.
+func TestNoRoomForACheckpoint(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(checkpointPath(dir, 3), "in the way"), 0o755))
+	tr := trainer(t, small())
+	tr.Callbacks = []Callback{Checkpoints{Dir: dir, Every: 1}}
+	_, err := tr.Run(context.Background())
+	assert.ErrorContains(t, err, "checkpoint: write "+checkpointPath(dir, 3))
+
+	c, err := readCheckpoint(checkpointPath(dir, 2))
+	require.NoError(t, err)
+	assert.Equal(t, 2, c.Step)
+}
+
+func TestReadOnlyFolder(t *testing.T) {
+	if os.Getuid() <= 0 {
+		t.Skip("every folder can be written: the user is root, or the system is Windows")
+	}
+	dir := t.TempDir()
+	tr := trainer(t, small())
+	tr.Callbacks = []Callback{Checkpoints{Dir: dir, Every: 1}, at{Step: 2, What: func() error { return os.Chmod(dir, 0o555) }}}
+	_, err := tr.Run(context.Background())
+	assert.ErrorContains(t, err, "checkpoint: write ")
+	require.NoError(t, os.Chmod(dir, 0o755))
+	c, err := LatestCheckpoint(dir, nil)
+	require.NoError(t, err)
+	assert.Equal(t, 2, c.Step)
+}
