@@ -7,7 +7,7 @@ import (
 	"convgraph/graph"
 )
 
-// A Callback looks at a training as it runs. An error ends the training with it; [Stop] ends it well. Embed [Base] to write only the
+// A Callback looks at a training as it runs. An error ends the training with it; [ErrStop] ends it well. Embed [Base] to write only the
 // methods that matter.
 type Callback interface {
 	TrainBegin(*State) error
@@ -17,8 +17,8 @@ type Callback interface {
 	Interrupted(*State) error // after the last step that a done context let finish
 }
 
-// Stop is what a callback returns to end the training early, as if its epochs were done.
-var Stop = errors.New("training stopped by a callback")
+// ErrStop is what a callback returns to end the training early, as if its epochs were done.
+var ErrStop = errors.New("training stopped by a callback")
 
 // State is what a callback sees. It may read everything; the model's parameters are the ones in training.
 type State struct {

@@ -79,10 +79,10 @@ func TestInterruptedWritesACheckpoint(t *testing.T) {
 	assert.True(t, whole.equals(finish(t, rest)))
 }
 
-// TestStopEndsWell: Stop ends a training with its result so far, and as no error.
+// TestStopEndsWell: ErrStop ends a training with its result so far, and as no error.
 func TestStopEndsWell(t *testing.T) {
 	tr := trainer(t, small())
-	tr.Callbacks = []Callback{at{Step: 5, What: func() error { return Stop }}}
+	tr.Callbacks = []Callback{at{Step: 5, What: func() error { return ErrStop }}}
 	result, err := tr.Run(context.Background())
 	require.NoError(t, err)
 	assert.Len(t, result.History, 1)

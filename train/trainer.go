@@ -62,7 +62,7 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 	defer r.step.Close()
 	err = r.epochs(ctx)
 	switch {
-	case errors.Is(err, Stop):
+	case errors.Is(err, ErrStop):
 		return r.result()
 	case err != nil && errors.Is(err, ctx.Err()):
 		return nil, errors.Join(err, r.tell(Callback.Interrupted))

@@ -77,6 +77,7 @@ func (c *command) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	defer out.close()
 	settings, err := c.settings(recipe, trainer)
 	if err != nil {
 		return err

@@ -101,6 +101,25 @@ func TestResumeEndsAsAnUninterruptedRun(t *testing.T) {
 	assert.Contains(t, stderr, "-batch: 100 then, 50 now; -lr: 0.001 then, 0.002 now")
 }
 
+// TestOneProgramAFolder: while a program trains into a folder another one stops before it touches anything there.
+func TestOneProgramAFolder(t *testing.T) {
+	dir := t.TempDir()
+	first, err := newOutput(dir)
+	require.NoError(t, err)
+	checkpoint := filepath.Join(dir, "checkpoint-000000001.safetensors")
+	require.NoError(t, os.WriteFile(checkpoint, nil, 0o644))
+
+	code, _, stderr := trainmnist(t, append(small, "-quiet", "-out", dir)...)
+	assert.Equal(t, cli.Failed, code)
+	assert.Equal(t, "trainmnist: -out: another program is training into "+dir+": wait for it, or name another folder\n", stderr)
+	assert.FileExists(t, checkpoint)
+
+	require.NoError(t, first.close())
+	second, err := newOutput(dir)
+	require.NoError(t, err)
+	require.NoError(t, second.close())
+}
+
 func withoutSeconds(history []byte) []byte {
 	return regexp.MustCompile(`(?m),[^,\n]*$`).ReplaceAll(history, nil)
 }

@@ -1,30 +1,53 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/gofrs/flock"
 
 	"convgraph/graph"
 	"convgraph/train"
 	"convgraph/viz"
 )
 
-// output is the folder that a training leaves its results in.
-type output struct{ dir string }
+// output is the folder that a training leaves its results in. It belongs to one program at a time.
+type output struct {
+	dir  string
+	lock *flock.Flock
+}
 
-// newOutput makes the folder and sees that it can be written, before an hour of training rather than after.
+// newOutput makes the folder, takes it, and sees that it can be written, before an hour of training rather than after.
 func newOutput(dir string) (*output, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("-out: %w", err)
 	}
-	probe, err := os.CreateTemp(dir, ".probe-*")
-	if err != nil {
+	o := &output{dir: dir, lock: flock.New(filepath.Join(dir, ".lock"))}
+	switch free, err := o.lock.TryLock(); {
+	case err != nil:
 		return nil, fmt.Errorf("-out: %w", err)
+	case !free:
+		return nil, fmt.Errorf("-out: another program is training into %s: wait for it, or name another folder", dir)
 	}
-	probe.Close()
-	return &output{dir}, os.Remove(probe.Name())
+	if err := o.probe(); err != nil {
+		return nil, fmt.Errorf("-out: %w", errors.Join(err, o.close()))
+	}
+	return o, nil
 }
+
+// probe writes a file and removes it.
+func (o *output) probe() error {
+	probe, err := os.CreateTemp(o.dir, ".probe-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// close lets the folder go. The lock's file stays: to remove it could take it from under the next program.
+func (o *output) close() error { return o.lock.Close() }
 
 func (o *output) path(name string) string { return filepath.Join(o.dir, name) }
 
