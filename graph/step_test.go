@@ -241,7 +241,7 @@ func TestStepsLeaveNothingBehind(t *testing.T) {
 	for range 200 {
 		cycle()
 	}
-	assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines)
+	assert.Less(t, runtime.NumGoroutine(), goroutines+20, "one a cycle would be 200; a machine's last may still be ending")
 	assert.Less(t, heapInUse(), heap+1<<20)
 }
 
