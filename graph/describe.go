@@ -98,7 +98,7 @@ func (net *network) opLayers(m *Model) map[uint64]string {
 
 type describer struct {
 	ids         map[*G.Node]int
-	layers      map[uint64]string // of forward ops, by ID
+	layers      map[uint64]string  // of forward ops, by ID
 	parameters  map[*G.Node]string // the layers they belong to
 	description *Description
 }

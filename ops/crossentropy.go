@@ -32,7 +32,9 @@ func crossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	return rule[T]{
 		output: tensor.ScalarShape(),
 		forward: func(in [][]T, loss []T) error {
-			if err := targetRows(rows, in[1], n, classes); err != nil {
+			if t.Dims() == 2 {
+				copy(rows, in[1])
+			} else if err := oneHotRows(rows, in[1], classes); err != nil {
 				return err
 			}
 			loss[0] = kernel.CrossEntropy(n, classes, in[0], rows, p)
@@ -64,14 +66,10 @@ func checkTarget(x, t tensor.Shape) error {
 	return fmt.Errorf("target has shape %v: want (%d) class numbers or %v, a distribution a row", t, x[0], x)
 }
 
-// targetRows writes the target as one distribution a row: a copy, or one-hot from class numbers.
-func targetRows[T kernel.Float](rows, target []T, n, classes int) error {
-	if len(target) == len(rows) && classes > 1 {
-		copy(rows, target)
-		return nil
-	}
+// oneHotRows writes one row a class number.
+func oneHotRows[T kernel.Float](rows, numbers []T, classes int) error {
 	clear(rows)
-	for i, t := range target {
+	for i, t := range numbers {
 		c := int(t)
 		if T(c) != t || c < 0 || c >= classes {
 			return fmt.Errorf("target of row %d is %v: want a whole number from 0 to %d", i, t, classes-1)
