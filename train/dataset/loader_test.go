@@ -140,7 +140,7 @@ func TestLoaderStopsCleanly(t *testing.T) {
 			panic("in the middle of a step")
 		}
 	}()
-	assert.Equal(t, before, runtime.NumGoroutine())
+	assert.LessOrEqual(t, runtime.NumGoroutine(), before) // other tests' may have ended meanwhile
 	assert.Len(t, collect(t, loader, set, make([]int, 50)), 10, "and can go on")
 }
 
