@@ -14,10 +14,18 @@ type Callback interface {
 	EpochBegin(*State) error
 	StepEnd(*State) error
 	EpochEnd(*State) error
+	TrainEnd(*State) error    // after the last epoch, before the model is measured on the whole sets
 	Interrupted(*State) error // after the last step that a done context let finish
 }
 
-// ErrStop is what a callback returns to end the training early, as if its epochs were done.
+// A Stateful callback remembers something that a resumed training must know. Checkpoints hold it.
+type Stateful interface {
+	Callback
+	StateName() string // no two callbacks of a training have the same
+	State() any        // a pointer to what it remembers, which encoding/json writes and reads
+}
+
+// ErrStop is what a callback returns to end the training early, as if its epochs were done. The other callbacks still hear of the event.
 var ErrStop = errors.New("training stopped by a callback")
 
 // State is what a callback sees. It may read everything; the model's parameters are the ones in training.
@@ -35,7 +43,7 @@ type State struct {
 	History  []Row         // one for each finished epoch
 	Elapsed  time.Duration // of all runs, if the training was resumed
 
-	snapshot func([]Setting) *Checkpoint
+	snapshot func([]Setting) (*Checkpoint, error)
 }
 
 // Steps is how many there are over all epochs.
@@ -55,6 +63,9 @@ func (Base) StepEnd(*State) error { return nil }
 
 // EpochEnd does nothing.
 func (Base) EpochEnd(*State) error { return nil }
+
+// TrainEnd does nothing.
+func (Base) TrainEnd(*State) error { return nil }
 
 // Interrupted does nothing.
 func (Base) Interrupted(*State) error { return nil }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
@@ -28,8 +29,9 @@ type Checkpoint struct {
 	History  []Row
 	Seconds  float64
 
-	params []formats.Array
-	solver solver.State
+	params    []formats.Array
+	solver    solver.State
+	callbacks map[string]json.RawMessage // their states by their names
 }
 
 // A Setting is one of the things that decide a training's result: the model, the data, a flag.
@@ -45,6 +47,7 @@ type record struct {
 	Seconds     float64
 	Solver      string
 	SolverSteps int
+	Callbacks   map[string]json.RawMessage
 }
 
 const (
@@ -60,22 +63,41 @@ func checkpointPath(dir string, step int) string {
 }
 
 // snapshot is the training as it stands; its arrays are the training's own.
-func (r *run) snapshot(settings []Setting) *Checkpoint {
+func (r *run) snapshot(settings []Setting) (*Checkpoint, error) {
 	c := &Checkpoint{
 		Settings: settings, Step: r.state.Step, Epoch: r.state.Epoch, LossSum: r.loss, Skipped: r.skipped,
 		History: r.state.History, Seconds: r.state.Elapsed.Seconds(), solver: r.Solver.State(),
+		callbacks: map[string]json.RawMessage{},
 	}
 	for _, p := range r.Model.Params() {
 		c.params = append(c.params, formats.Array{Name: p.Name, Value: p.Value})
 	}
-	return c
+	for s := range r.stateful() {
+		text, err := json.Marshal(s.State())
+		if err != nil {
+			return nil, fmt.Errorf("state of %q: %w", s.StateName(), err)
+		}
+		c.callbacks[s.StateName()] = text
+	}
+	return c, nil
+}
+
+// stateful iterates over the callbacks that remember something.
+func (r *run) stateful() iter.Seq[Stateful] {
+	return func(yield func(Stateful) bool) {
+		for _, c := range r.Callbacks {
+			if s, ok := c.(Stateful); ok && !yield(s) {
+				return
+			}
+		}
+	}
 }
 
 // write writes the checkpoint into dir, whole or not at all.
 func (c *Checkpoint) write(dir string) error {
 	text, err := json.Marshal(record{
 		Settings: c.Settings, Step: c.Step, Epoch: c.Epoch, LossSum: c.LossSum, Skipped: c.Skipped, History: c.History, Seconds: c.Seconds,
-		Solver: c.solver.Optimizer, SolverSteps: c.solver.Steps,
+		Solver: c.solver.Optimizer, SolverSteps: c.solver.Steps, Callbacks: c.callbacks,
 	})
 	if err != nil {
 		return err
@@ -144,7 +166,7 @@ func parseCheckpoint(arrays []formats.Array, metadata map[string]string) (*Check
 	}
 	c := &Checkpoint{
 		Settings: r.Settings, Step: r.Step, Epoch: r.Epoch, LossSum: r.LossSum, Skipped: r.Skipped, History: r.History, Seconds: r.Seconds,
-		solver: solver.State{Optimizer: r.Solver, Steps: r.SolverSteps},
+		solver: solver.State{Optimizer: r.Solver, Steps: r.SolverSteps}, callbacks: r.Callbacks,
 	}
 	for _, a := range arrays {
 		if name, ok := strings.CutPrefix(a.Name, paramPrefix); ok {
@@ -213,12 +235,22 @@ func (r *run) restore(c *Checkpoint) error {
 	if err := r.Solver.SetState(c.solver); err != nil {
 		return err
 	}
+	for s := range r.stateful() {
+		text, ok := c.callbacks[s.StateName()]
+		if !ok {
+			continue // it was no callback of the training then
+		}
+		if err := json.Unmarshal(text, s.State()); err != nil {
+			return fmt.Errorf("state of %q: %w", s.StateName(), err)
+		}
+	}
 	r.state.Step, r.state.Epoch, r.state.History, r.loss, r.skipped = c.Step, c.Epoch, c.History, c.LossSum, c.Skipped
 	return nil
 }
 
 // Checkpoints is the callback that writes checkpoints into Dir: after every epoch, after every so many steps if Every isn't 0, and when
-// the training is interrupted. The last two are kept.
+// the training is interrupted. The last two are kept. It comes after the [Stateful] callbacks, so that it holds what they remember of the
+// same event.
 type Checkpoints struct {
 	Base
 	Dir      string
@@ -243,7 +275,11 @@ func (c Checkpoints) EpochEnd(s *State) error { return c.save(s) }
 func (c Checkpoints) Interrupted(s *State) error { return c.save(s) }
 
 func (c Checkpoints) save(s *State) error {
-	if err := s.snapshot(c.Settings).write(c.Dir); err != nil {
+	checkpoint, err := s.snapshot(c.Settings)
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	if err := checkpoint.write(c.Dir); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	paths, err := checkpointPaths(c.Dir)

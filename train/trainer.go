@@ -113,7 +113,7 @@ func (t *Trainer) start() (*run, error) {
 		}
 		r.began = r.began.Add(-time.Duration(t.Resume.Seconds * float64(time.Second)))
 	}
-	return r, r.tell(Callback.TrainBegin)
+	return r, nil
 }
 
 func (t *Trainer) check() error {
@@ -145,6 +145,9 @@ func (t *Trainer) checkSet(name string, ds dataset.Dataset) error {
 }
 
 func (r *run) epochs(ctx context.Context) error {
+	if err := r.tell(Callback.TrainBegin); err != nil {
+		return err
+	}
 	for len(r.state.History) < r.Epochs {
 		if err := r.epoch(ctx, len(r.state.History)+1); err != nil {
 			return err
@@ -244,15 +247,24 @@ func (r *run) sample(ds dataset.Dataset) dataset.Dataset {
 
 func (r *run) tell(event func(Callback, *State) error) error {
 	r.state.Elapsed = time.Since(r.began)
+	var stop error
 	for _, c := range r.Callbacks {
-		if err := event(c, &r.state); err != nil {
+		err := event(c, &r.state)
+		if errors.Is(err, ErrStop) {
+			stop = err
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return stop
 }
 
 func (r *run) result() (*Result, error) {
+	if err := r.tell(Callback.TrainEnd); err != nil && !errors.Is(err, ErrStop) {
+		return nil, err
+	}
 	train, err := Evaluate(r.Model, r.Train)
 	if err != nil {
 		return nil, err
