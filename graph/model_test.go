@@ -78,6 +78,8 @@ func TestModelErrors(t *testing.T) {
 			image, []graph.Layer{graph.MaxPool{Kernel: graph.Square(29)}}},
 		{`model "m": layer 1 "pool1" (AvgPool 2x2/2, input (1, 28, 28)): pad 2x2 isn't smaller than the kernel 2x2: a window would see only padding`,
 			image, []graph.Layer{graph.AvgPool{Kernel: graph.Square(2), Pad: graph.Square(2)}}},
+		{`model "m": layer 1 "pool1" (MaxPool 2x3/3, input (1, 28, 28)): pad 2x0 isn't smaller than the kernel 2x3: a window would see only padding`,
+			image, []graph.Layer{graph.MaxPool{Kernel: graph.Pair{2, 3}, Stride: graph.Square(3), Pad: graph.Pair{2, 0}}}},
 		{`model "m": layer 1 "pool1" (Subsample 0x0/0, input (1, 28, 28)): height: kernel 0, stride 0, dilation 1, pad 0: ` +
 			`want kernel, stride and dilation of at least 1, pad of at least 0`,
 			image, []graph.Layer{graph.Subsample{}}},
@@ -139,6 +141,8 @@ func TestAbsurdSizesAreRefused(t *testing.T) {
 		{`layer 1 "pool1" (MaxPool 4611686018427387904x4611686018427387904/1, input (1, 28, 28)): height: kernel 4611686018427387904, stride 1, pad 0, ` +
 			`dilation 1: want at most 1048576`,
 			image, []graph.Layer{graph.MaxPool{Kernel: graph.Square(1 << 62), Stride: graph.Square(1)}}},
+		{`layer 1 "lrn1" (LRN 1099511627776, input (1, 28, 28)): size 1099511627776, k 1, alpha 1: want a size from 1 to 1048576`,
+			image, []graph.Layer{graph.LRN{Size: 1 << 40, K: 1, Alpha: 1}}},
 		{`layer 3 "relu3" (ReLU, input (1024, 1024, 1024)): output is (1024, 1024, 1024): the activations of one sample would be more than`,
 			tensor.Shape{1 << 10, 1 << 10, 1 << 10}, []graph.Layer{graph.ReLU{}, graph.ReLU{}, graph.ReLU{}}},
 		{`input is (1048576, 1048576, 1048576): want at most 2147483648 numbers`,
