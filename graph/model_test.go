@@ -271,7 +271,8 @@ func moments(values []float64) (mean, deviation, largest float64) {
 func TestParseInit(t *testing.T) {
 	for text, want := range map[string]graph.Init{
 		"he": graph.He(), "relu": graph.He(), "He": graph.He(), "xavier": graph.Xavier(), "sigmoid": graph.Xavier(),
-		"xavier-sigmoid": graph.XavierSigmoid(), "lecun-uniform": graph.LeCunUniform(), "0.01": graph.Gaussian(0.01), "1e-3": graph.Gaussian(0.001), "0": graph.Gaussian(0),
+		"xavier-sigmoid": graph.XavierSigmoid(), "lecun-uniform": graph.LeCunUniform(),
+		"0.01": graph.Gaussian(0.01), "1e-3": graph.Gaussian(0.001), "0": graph.Gaussian(0),
 	} {
 		got, err := graph.ParseInit(text)
 		require.NoError(t, err)
