@@ -73,9 +73,10 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 }
 
 // Steps is how many steps all epochs have.
-func (t *Trainer) Steps() int { return t.Epochs * t.stepsPerEpoch() }
+func (t *Trainer) Steps() int { return t.Epochs * t.StepsPerEpoch() }
 
-func (t *Trainer) stepsPerEpoch() int { return t.Train.Len() / max(1, t.batch()) }
+// StepsPerEpoch is how many whole batches the training set has.
+func (t *Trainer) StepsPerEpoch() int { return t.Train.Len() / max(1, t.batch()) }
 
 // batch is the batch's size, or all samples if they are fewer.
 func (t *Trainer) batch() int { return min(t.Batch, t.Train.Len()) }
@@ -106,7 +107,7 @@ func (t *Trainer) start() (*run, error) {
 		return nil, err
 	}
 	r := &run{Trainer: t, step: step, loader: loader, began: time.Now()}
-	r.state = State{Trainer: t, Model: t.Model, Batch: batch, StepsPerEpoch: t.stepsPerEpoch(), snapshot: r.snapshot}
+	r.state = State{Trainer: t, Model: t.Model, Batch: batch, StepsPerEpoch: t.StepsPerEpoch(), snapshot: r.snapshot}
 	if t.Resume != nil {
 		if err := r.restore(t.Resume); err != nil {
 			return nil, fmt.Errorf("checkpoint: %w", err)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -27,7 +28,10 @@ type command struct {
 	Batch       *int     `help:"Images a step (default 100; alexnet 128)."`
 	Optimizer   string   `help:"Update rule: ${optimizers} (default adam; alexnet momentum)."`
 	LR          *float64 `name:"lr" help:"Learning rate (default 0.001; alexnet and lenet have their own)."`
-	Schedule    string   `help:"How the learning rate goes on: constant, or cosine down to 0 (default: the model's)."`
+	Schedule    string   `help:"How the learning rate goes on: constant, cosine down to 0, step, or plateau (default: the model's)."`
+	DecayEvery  int      `default:"5" help:"Epochs after each of which -schedule step lowers the learning rate; epochs without a better test accuracy after which plateau does."`
+	DecayFactor float64  `default:"0.1" help:"What step and plateau multiply the learning rate by."`
+	Warmup      int      `default:"0" help:"Steps in which the learning rate first goes up to where its schedule begins."`
 	ClipNorm    float64  `default:"0" help:"Scale the gradients down together when their norm is above this; 0 is never."`
 	OnNaN       string   `name:"on-nan" default:"stop" enum:"stop,skip" help:"What to do when the loss or a gradient is NaN or infinite: stop, or skip the step."`
 	WeightDecay *float64 `help:"L2 penalty's factor (default 0; alexnet 0.0005)."`
@@ -36,6 +40,9 @@ type command struct {
 	Sampling    string   `default:"shuffle" enum:"shuffle,replace" help:"How batches are drawn: shuffle visits each image once an epoch; replace draws from all of them, as the book does."`
 	Seed        uint64   `default:"1" help:"Seed of the initial parameters, the order of the images, augmentation and dropout."`
 	Workers     int      `default:"0" help:"Threads that compute; 0 is all there are (GOMAXPROCS). The result doesn't depend on it."`
+
+	EarlyStop int    `default:"0" help:"Stop after so many epochs without a better test accuracy; 0 is never."`
+	Keep      string `default:"last" enum:"last,best" help:"Parameters to end with: those of the last epoch, or of the one with the best test accuracy."`
 
 	TrainSamples int `default:"0" help:"Train on the first so many images; 0 is all."`
 	TestSamples  int `default:"0" help:"Test on the first so many images; 0 is all."`
@@ -85,8 +92,9 @@ func (c *command) Run(stdout io.Writer) error {
 	if err := c.begin(trainer, out, settings); err != nil {
 		return err
 	}
-	trainer.Callbacks = append(c.progress(), out.history(),
-		train.Checkpoints{Dir: out.dir, Every: c.CheckpointEvery, Settings: settings})
+	trainer.Callbacks = slices.Concat(c.progress(), trainer.Callbacks, c.watchers(out), []train.Callback{
+		out.history(), train.Checkpoints{Dir: out.dir, Every: c.CheckpointEvery, Settings: settings},
+	})
 	result, err := c.train(trainer)
 	if err != nil {
 		return err
@@ -125,8 +133,9 @@ func (c *command) recipe() (models.Recipe, error) {
 		return r, cli.Usagef("-lr is %g: want more than 0", r.LR)
 	case r.Shift < 0:
 		return r, cli.Usagef("-shift is %d: want at least 0", r.Shift)
-	case r.Schedule != "constant" && r.Schedule != "cosine":
-		return r, cli.Usagef("-schedule is %q: want constant or cosine", r.Schedule)
+	}
+	if err := c.checkSchedule(r); err != nil {
+		return r, err
 	}
 	for _, f := range []struct {
 		name  string
@@ -134,6 +143,7 @@ func (c *command) recipe() (models.Recipe, error) {
 	}{
 		{"workers", c.Workers}, {"train-samples", c.TrainSamples}, {"test-samples", c.TestSamples},
 		{"eval-samples", c.EvalSamples}, {"checkpoint-every", c.CheckpointEvery}, {"size", c.Size},
+		{"warmup", c.Warmup}, {"early-stop", c.EarlyStop},
 	} {
 		if f.value < 0 {
 			return r, cli.Usagef("-%s is %d: want at least 0", f.name, f.value)
@@ -186,9 +196,7 @@ func (c *command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
 	t := train.NewTrainer(model, optimizer, s.train, s.test)
 	t.Epochs, t.Batch, t.Sampling, t.Seed, t.EvalSamples = r.Epochs, r.Batch, train.Sampling(c.Sampling), c.Seed, c.EvalSamples
 	t.OnNaN = train.OnNaN(c.OnNaN)
-	if r.Schedule == "cosine" {
-		t.Schedule = solver.Cosine{LR: r.LR, Steps: t.Steps()}
-	}
+	c.schedule(t, r)
 	return t, nil
 }
 

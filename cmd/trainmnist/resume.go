@@ -36,6 +36,10 @@ func (c *command) settings(r models.Recipe, t *train.Trainer) ([]train.Setting, 
 		{Name: "-weight-decay", Value: fmt.Sprint(r.WeightDecay)},
 		{Name: "-clip-norm", Value: fmt.Sprint(c.ClipNorm)},
 		{Name: "-schedule", Value: r.Schedule},
+		{Name: "-decay-every", Value: fmt.Sprint(c.DecayEvery)},
+		{Name: "-decay-factor", Value: fmt.Sprint(c.DecayFactor)},
+		{Name: "-warmup", Value: fmt.Sprint(c.Warmup)},
+		{Name: "-keep", Value: c.Keep},
 		{Name: "-sampling", Value: c.Sampling},
 		{Name: "-seed", Value: fmt.Sprint(c.Seed)},
 		{Name: "-eval-samples", Value: fmt.Sprint(c.EvalSamples)},
@@ -43,7 +47,7 @@ func (c *command) settings(r models.Recipe, t *train.Trainer) ([]train.Setting, 
 		{Name: "-shift", Value: fmt.Sprint(r.Shift)},
 		{Name: "-pca", Value: fmt.Sprint(c.PCA)},
 	}
-	if r.Schedule != "constant" {
+	if r.Schedule == "cosine" {
 		settings = append(settings, train.Setting{Name: "-epochs", Value: fmt.Sprint(r.Epochs)})
 	}
 	return settings, nil
