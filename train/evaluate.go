@@ -26,13 +26,36 @@ func (s Score) String() string {
 // Evaluate counts the right answers of a model on a whole set. Damaged images are left out of the total.
 func Evaluate(m *graph.Model, ds dataset.Dataset) (Score, error) {
 	var score Score
-	err := eachPrediction(m, ds, func(_, label, predicted int) {
-		score.Total++
-		if label == predicted {
-			score.Right++
-		}
-	})
+	err := eachPrediction(m, ds, func(_, label, predicted int) { score.count(label == predicted) })
 	return score, err
+}
+
+// TopK counts the images of a set whose label is among the k classes a model finds likeliest; of equals those with the smaller numbers.
+// TopK of 1 is [Evaluate].
+func TopK(m *graph.Model, ds dataset.Dataset, k int) (Score, error) {
+	if k < 1 {
+		return Score{}, fmt.Errorf("top %d: want at least 1", k)
+	}
+	var score Score
+	err := eachAnswer(m, ds, func(_, label int, logits []float32) { score.count(label < len(logits) && rank(logits, label) < k) })
+	return score, err
+}
+
+// rank is how many classes come before one: those with a greater value, and those before it with an equal one.
+func rank(row []float32, class int) (before int) {
+	for i, v := range row {
+		if v > row[class] || v == row[class] && i < class {
+			before++
+		}
+	}
+	return before
+}
+
+func (s *Score) count(right bool) {
+	s.Total++
+	if right {
+		s.Right++
+	}
 }
 
 // evaluationBatch is how many images are held in memory at once while evaluating.
@@ -40,6 +63,11 @@ const evaluationBatch = 256
 
 // eachPrediction tells use each sample's index, label and predicted class.
 func eachPrediction(m *graph.Model, ds dataset.Dataset, use func(i, label, predicted int)) error {
+	return eachAnswer(m, ds, func(i, label int, logits []float32) { use(i, label, argMax(logits)) })
+}
+
+// eachAnswer tells use each sample's index, label and logits, which are use's until it returns.
+func eachAnswer(m *graph.Model, ds dataset.Dataset, use func(i, label int, logits []float32)) error {
 	loader, err := dataset.NewLoader(dataset.LoaderOptions{Batch: evaluationBatch, Damage: dataset.SkipDamaged})
 	if err != nil {
 		return err
@@ -59,7 +87,7 @@ func eachPrediction(m *graph.Model, ds dataset.Dataset, use func(i, label, predi
 			return err
 		}
 		for i, label := range batch.Labels {
-			use(batch.Indices[i], label, argMax(logits[i*classes:(i+1)*classes]))
+			use(batch.Indices[i], label, logits[i*classes:(i+1)*classes])
 		}
 	}
 	return nil

@@ -42,6 +42,21 @@ func TestEvaluate(t *testing.T) {
 	assert.Zero(t, Score{}.Accuracy())
 }
 
+// TestTopK: images are black but for one pixel, so that a class that isn't the brightest is second, or third if two come before it.
+func TestTopK(t *testing.T) {
+	m, ds := brightest(t)
+	for k, right := range []int{1: 6, 2: 8, 3: 9, 4: 9} {
+		if k == 0 {
+			continue
+		}
+		s, err := TopK(m, ds, k)
+		require.NoError(t, err)
+		assert.Equal(t, Score{Right: right, Total: 9}, s, "top %d", k)
+	}
+	_, err := TopK(m, ds, 0)
+	assert.EqualError(t, err, "top 0: want at least 1")
+}
+
 func TestConfusion(t *testing.T) {
 	m, ds := brightest(t)
 	c, err := Confuse(m, ds)
