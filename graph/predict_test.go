@@ -213,6 +213,20 @@ func TestModelsOfOneOfEverything(t *testing.T) {
 	}
 }
 
+// TestOneClass has nothing to learn: its one probability is 1, its gradients are 0.
+func TestOneClass(t *testing.T) {
+	m := newModel(t, graph.Sequential("one", tensor.Shape{2}, graph.He(), graph.Affine{Units: 1}, graph.Softmax{}))
+	x := images(m, 3)
+	for _, labels := range []*tensor.Dense{vectors(tensor.Float32, 1, 0, 0, 0), tensor.New(tensor.WithShape(3, 1), tensor.WithBacking([]float32{1, 1, 1}))} {
+		accuracy, err := m.Accuracy(x, labels)
+		require.NoError(t, err)
+		assert.Equal(t, 1.0, accuracy)
+		grads, err := m.Gradient(x, labels)
+		require.NoError(t, err)
+		assert.Equal(t, []float32{0, 0}, grads[0].Value.Float32s())
+	}
+}
+
 // TestHeadlessModels have no Softmax at the end: they give out what their last layer does, be it an image.
 func TestHeadlessModels(t *testing.T) {
 	m := newModel(t, graph.Sequential("headless", tensor.Shape{1, 3, 3}, graph.He(), graph.ReLU{}, graph.Dropout{Rate: 0.5}))
