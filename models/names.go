@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorgonia.org/tensor"
@@ -12,31 +13,139 @@ import (
 
 // Rename gives arrays of another program's file the names and the layout of a model's parameters. It knows three forms:
 //
-//   - our own names;
+//   - our own names, in any order;
 //   - the book's, W1, b1, W2, … by layers, whose affine weights are (in, out);
 //   - any names in the order of the parameters, as a PyTorch state dict has them ("0.weight", "features.0.bias"); its layout is ours.
 //
-// An error names what is missing, too much, or of another shape.
+// Two more shapes fit: see [RenameBy], which takes every other form. An error names what is missing, too much, or of another shape.
 func Rename(m *graph.Model, arrays []formats.Array) ([]formats.Array, error) {
 	params := m.Params()
 	if len(arrays) != len(params) {
 		return nil, fmt.Errorf("model %q has %d parameters, the file %d arrays: %s", m.Spec().Name, len(params), len(arrays), arrayNames(arrays))
 	}
-	if _, ours := formats.Find(arrays, params[0].Name); ours {
-		return arrays, nil
-	}
-	if book, ok := formats.Find(arrays, "W1"); ok && book.Value != nil {
+	if _, book := formats.Find(arrays, "W1"); book {
 		return renameBook(params, arrays)
 	}
-	renamed := make([]formats.Array, len(params))
-	for i, p := range params {
-		if !arrays[i].Value.Shape().Eq(p.Value.Shape()) {
-			return nil, fmt.Errorf("array %d %q has shape %v: the model's parameter %d %q has %v",
-				i+1, arrays[i].Name, arrays[i].Value.Shape(), i+1, p.Name, p.Value.Shape())
+	names := map[string]string{}
+	for _, a := range arrays {
+		names[a.Name] = a.Name
+	}
+	if !areOurs(params, arrays) {
+		for i, p := range params {
+			if other := slices.IndexFunc(params, func(p graph.Param) bool { return p.Name == arrays[i].Name }); other >= 0 && other != i {
+				return nil, fmt.Errorf("array %d is %q, the model's parameter %d, but not all names are the model's: want a map of the names",
+					i+1, arrays[i].Name, other+1)
+			}
+			names[arrays[i].Name] = p.Name
 		}
-		renamed[i] = formats.Array{Name: p.Name, Value: arrays[i].Value}
+	}
+	return RenameBy(m, arrays, names)
+}
+
+// areOurs says whether every array has the name of a parameter.
+func areOurs(params []graph.Param, arrays []formats.Array) bool {
+	for _, p := range params {
+		if _, ok := formats.Find(arrays, p.Name); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// RenameBy gives arrays the names and the layout of a model's parameters: names has the model's by the file's, for every parameter; arrays
+// that it doesn't hold are left out. Besides a parameter's own shape these fit:
+//
+//   - all kernels (filters, channels, kh, kw) of a partly connected convolution, if those that it doesn't have are 0;
+//   - (filters, channels·kh·kw), the affine layer that a convolution as large as its input is.
+func RenameBy(m *graph.Model, arrays []formats.Array, names map[string]string) ([]formats.Array, error) {
+	theirs := map[string]string{}
+	for file, name := range names {
+		if _, err := m.Param(name); err != nil {
+			return nil, fmt.Errorf("%q is to be %q: %w", file, name, err)
+		}
+		if first, taken := theirs[name]; taken {
+			return nil, fmt.Errorf("%q and %q are both to be %q", min(first, file), max(first, file), name)
+		}
+		theirs[name] = file
+	}
+	layers := layersByName(m)
+	var renamed []formats.Array
+	for _, p := range m.Params() {
+		file, ok := theirs[p.Name]
+		if !ok {
+			return nil, fmt.Errorf("model %q: no array is to be its parameter %q", m.Spec().Name, p.Name)
+		}
+		a, ok := formats.Find(arrays, file)
+		if !ok {
+			return nil, fmt.Errorf("array %q is missing: it is to be %q; the file has %s", file, p.Name, arrayNames(arrays))
+		}
+		value, err := fit(a, p, layers[strings.TrimSuffix(p.Name, ".weight")])
+		if err != nil {
+			return nil, err
+		}
+		renamed = append(renamed, formats.Array{Name: p.Name, Value: value})
 	}
 	return renamed, nil
+}
+
+func layersByName(m *graph.Model) map[string]graph.Layer {
+	layers := map[string]graph.Layer{}
+	for i, l := range m.Summary().Layers {
+		layers[l.Name] = m.Spec().Layers[i]
+	}
+	return layers
+}
+
+// fit is the array as the parameter of the layer.
+func fit(a formats.Array, p graph.Param, layer graph.Layer) (*tensor.Dense, error) {
+	got, want := a.Value.Shape(), p.Value.Shape()
+	if got.Eq(want) {
+		return a.Value, nil
+	}
+	conv, isWeight := layer.(graph.Conv2D)
+	switch {
+	case isWeight && conv.Connections != nil && got.Dims() == 4 && got[0] == conv.Filters && got[2] == want[1] && got[3] == want[2]:
+		return connected(a, p.Name, conv.Connections)
+	case isWeight && conv.Connections == nil && got.Dims() == 2 && got[0] == want[0] && got[1] == want[1:].TotalSize():
+		v := a.Value.Clone().(*tensor.Dense)
+		return v, v.Reshape(want...)
+	}
+	return nil, fmt.Errorf("array %q has shape %v: the model's parameter %q has %v", a.Name, got, p.Name, want)
+}
+
+// connected gathers the kernels of a partly connected convolution, (connections, kh, kw), from all of them, (filters, channels, kh, kw).
+func connected(a formats.Array, name string, connections [][]int) (*tensor.Dense, error) {
+	shape := a.Value.Shape()
+	all := formats.Convert(a.Value, tensor.Float64).Float64s()
+	taps := shape[2] * shape[3]
+	var kernels []float64
+	for filter, inputs := range connections {
+		if last := inputs[len(inputs)-1]; last >= shape[1] {
+			return nil, fmt.Errorf("array %q has %d channels: filter %d of the model's %q sees channel %d", a.Name, shape[1], filter, name, last)
+		}
+		for channel := range shape[1] {
+			at := (filter*shape[1] + channel) * taps
+			kernel := all[at : at+taps]
+			if slices.Contains(inputs, channel) {
+				kernels = append(kernels, kernel...)
+				continue
+			}
+			if tap := slices.IndexFunc(kernel, func(v float64) bool { return v != 0 }); tap >= 0 {
+				return nil, fmt.Errorf("array %q is %g at %v: the model's %q has no connection from channel %d to filter %d, so want 0",
+					a.Name, kernel[tap], []int{filter, channel, tap / shape[3], tap % shape[3]}, name, channel, filter)
+			}
+		}
+	}
+	v := tensor.New(tensor.WithShape(len(kernels)/taps, shape[2], shape[3]), tensor.WithBacking(kernels))
+	return formats.Convert(v, floatOf(a.Value)), nil
+}
+
+// floatOf is the array's element type if it is a float, else float64.
+func floatOf(d *tensor.Dense) tensor.Dtype {
+	if d.Dtype() == tensor.Float32 {
+		return tensor.Float32
+	}
+	return tensor.Float64
 }
 
 // renameBook takes the book's Wn and bn for the n-th layer that has a weight.

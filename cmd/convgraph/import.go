@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -24,6 +26,7 @@ type importFile struct {
 	File  string `arg:"" help:"Another program's file: .onnx, the book's .pkl, NumPy's .npz, PyTorch's .pt or .pth, .safetensors."`
 	Out   string `short:"o" required:"" help:"The params.safetensors to write." placeholder:"PARAMS"`
 	Model string `default:"simpleconvnet" help:"The network the parameters are of: a built-in's name or the path of a JSON spec. An .onnx file says it itself."`
+	Names string `help:"JSON object of the model's names by the file's, {\"features.0.weight\": \"conv1.weight\", …}; the file's other arrays are left out. Without it the names are the model's, the book's, or in the model's order." placeholder:"FILE"`
 }
 
 var readers = map[string]func(string) ([]formats.Array, error){
@@ -49,6 +52,9 @@ func (c *importFile) Run(stdout io.Writer) error {
 
 func (c *importFile) read() (*graph.Model, error) {
 	ending := strings.ToLower(filepath.Ext(c.File))
+	if ending == ".onnx" && c.Names != "" {
+		return nil, cli.Usagef("-names is for the other files: an .onnx file holds the network, not only its parameters")
+	}
 	if ending == ".onnx" {
 		return onnx.ReadFile(c.File)
 	}
@@ -60,34 +66,60 @@ func (c *importFile) read() (*graph.Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	names, err := readNames(c.Names)
+	if err != nil {
+		return nil, err
+	}
 	arrays, err := read(c.File)
 	if err != nil {
 		return nil, err
 	}
-	m, err := named(spec, arrays)
+	m, err := named(spec, arrays, names)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.File, err)
 	}
 	return m, nil
 }
 
-// named is the spec's model with the arrays for its parameters.
-func named(spec *graph.Spec, arrays []formats.Array) (*graph.Model, error) {
-	m, err := graph.New(spec, graph.WithDtype(dtypeOf(arrays)))
+// readNames is the map of the model's names by the file's; nil if the path is empty.
+func readNames(path string) (map[string]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	renamed, err := models.Rename(m, arrays)
+	names := map[string]string{}
+	if err := json.Unmarshal(data, &names); err != nil {
+		return nil, fmt.Errorf(`%s: want {"name in the file": "name in the model", …}: %w`, path, err)
+	}
+	return names, nil
+}
+
+// named is the spec's model with the arrays for its parameters; names may be nil.
+func named(spec *graph.Spec, arrays []formats.Array, names map[string]string) (*graph.Model, error) {
+	m, err := graph.New(spec, graph.WithDtype(dtypeOf(arrays, names)))
+	if err != nil {
+		return nil, err
+	}
+	var renamed []formats.Array
+	if names == nil {
+		renamed, err = models.Rename(m, arrays)
+	} else {
+		renamed, err = models.RenameBy(m, arrays, names)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return m, m.SetParams(renamed)
 }
 
-// dtypeOf is float64 if any array is.
-func dtypeOf(arrays []formats.Array) tensor.Dtype {
+// dtypeOf is float64 if any array that is taken is.
+func dtypeOf(arrays []formats.Array, names map[string]string) tensor.Dtype {
 	for _, a := range arrays {
-		if a.Value.Dtype() == tensor.Float64 {
+		_, taken := names[a.Name]
+		if a.Value.Dtype() == tensor.Float64 && (taken || names == nil) {
 			return tensor.Float64
 		}
 	}
