@@ -41,7 +41,7 @@ type Ascent struct {
 }
 
 // NewAscent builds the symbolic graph from the image to the layer's output, and its gradient back to the image. A unit of a layer with
-// maps (C, H, W) is one of its C channels, and its answer the mean of that map; a unit of any other layer is one of its outputs.
+// maps (C, H, W) is one of its C channels, and its answer that map's value in the middle; a unit of any other layer is one of its outputs.
 func (m *Model) NewAscent(layer string, unit int) (*Ascent, error) {
 	part, err := m.UpTo(layer)
 	if err != nil {
@@ -68,7 +68,7 @@ func (a *Ascent) build(unit int) error {
 	if err := net.addProbabilities(a.model); err != nil {
 		return err
 	}
-	if a.y, err = ops.Select(net.layers[len(net.layers)-1], unit); err != nil {
+	if a.y, err = ops.Select(net.layers[len(net.layers)-1], unit, a.place()); err != nil {
 		return err
 	}
 	grads, err := G.Grad(a.y, net.x)
@@ -82,6 +82,15 @@ func (a *Ascent) build(unit int) error {
 	}
 	a.machine = G.NewTapeMachine(net.graph, G.WithPrecompiled(program, locations))
 	return G.Let(net.x, a.x)
+}
+
+// place is the middle of the layer's plane, counted row by row.
+func (a *Ascent) place() int {
+	out := a.model.stages[len(a.model.stages)-1].out
+	if out.Dims() != 3 {
+		return 0
+	}
+	return out[1]/2*out[2] + out[2]/2
 }
 
 // Run computes the unit's answer to one image (1, C, H, W), and the gradient of that answer with respect to the image, in the same shape.

@@ -14,10 +14,11 @@ import (
 
 func TestSelectGradient(t *testing.T) {
 	for _, shape := range []tensor.Shape{{2, 3, 2, 4}, {1, 1, 3, 3}, {3, 4}, {1, 2}} {
-		for channel := range shape[1] {
+		for i := range shape[1:].TotalSize() {
+			plane := shape.TotalSize() / (shape[0] * shape[1])
 			x := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(tensor.Random(tensor.Float64, shape.TotalSize())))
 			gradcheck.Test(t, []gradcheck.Input{{Name: "x", Value: x}}, func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
-				return ops.Select(in[0], channel)
+				return ops.Select(in[0], i/plane, i%plane)
 			}, gradcheck.Options{})
 		}
 	}
@@ -26,19 +27,19 @@ func TestSelectGradient(t *testing.T) {
 func TestSelectRefuses(t *testing.T) {
 	g := G.NewGraph()
 	images := G.NewTensor(g, tensor.Float64, 4, G.WithShape(1, 2, 3, 3), G.WithName("images"))
-	for _, channel := range []int{-1, 2} {
-		_, err := ops.Select(images, channel)
-		require.EqualError(t, err, fmt.Sprintf("Select: channel is %d: input (1, 2, 3, 3) has 0 to 1", channel))
+	for _, at := range [][2]int{{-1, 0}, {2, 0}, {0, -1}, {0, 9}} {
+		_, err := ops.Select(images, at[0], at[1])
+		require.EqualError(t, err, fmt.Sprintf("Select: channel is %d, place %d: input (1, 2, 3, 3) has channels 0 to 1, places 0 to 8", at[0], at[1]))
 	}
-	_, err := ops.Select(G.NewTensor(g, tensor.Float64, 3, G.WithShape(1, 2, 3), G.WithName("x")), 0)
+	_, err := ops.Select(G.NewTensor(g, tensor.Float64, 3, G.WithShape(1, 2, 3), G.WithName("x")), 0, 0)
 	require.EqualError(t, err, "Select: input has shape (1, 2, 3): want (N, C, H, W) or (N, C)")
 }
 
-// The mean of the second channel, and what each value of the image adds to it.
+// The last value of the second channel, in the mean of two images.
 func ExampleSelect() {
 	g := G.NewGraph()
-	x := node(g, "x", tensor.Shape{1, 2, 1, 3}, 1, 2, 3, 4, 5, 9)
-	y := G.Must(ops.Select(x, 1))
+	x := node(g, "x", tensor.Shape{2, 2, 1, 2}, 1, 2, 3, 4, 5, 6, 7, 9)
+	y := G.Must(ops.Select(x, 1, 1))
 	dx, err := G.Grad(y, x)
 	if err != nil {
 		fmt.Println(err)
@@ -53,6 +54,6 @@ func ExampleSelect() {
 	fmt.Println("y ", y.Value())
 	fmt.Printf("dx %.4g\n", dx[0].Value().Data())
 	// Output:
-	// y  6
-	// dx [0 0 0 0.3333 0.3333 0.3333]
+	// y  6.5
+	// dx [0 0 0 0.5 0 0 0 0.5]
 }
