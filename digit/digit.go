@@ -68,9 +68,16 @@ func FromImage(img image.Image, ink Ink) (*Digit, error) {
 	c := newCanvas(img)
 	s := c.scale(ink)
 	if s.contrast() < leastContrast {
-		return nil, errors.New("nothing is drawn in the picture: all of it has about one colour")
+		return nil, noInk(ink)
 	}
 	p := c.ink(s)
 	p.dropSpecks()
 	return &Digit{Pixels: place(p.cropped()), Ink: s.ink()}, nil
+}
+
+func noInk(wanted Ink) error {
+	if wanted == Detect {
+		return errors.New("nothing is drawn in the picture: all of it has about one colour")
+	}
+	return fmt.Errorf("nothing is drawn in the picture that is %v", wanted)
 }

@@ -216,7 +216,11 @@ func TestWhatIsNoDigit(t *testing.T) {
 	for _, img := range []image.Image{flat, image.NewNRGBA(image.Rect(0, 0, 5, 5)), image.NewGray(image.Rect(0, 0, 1, 1)), noisy(flat, 1, 3)} {
 		for _, ink := range []digit.Ink{digit.Detect, digit.Dark, digit.Light} {
 			_, err := digit.FromImage(img, ink)
-			assert.EqualError(t, err, "nothing is drawn in the picture: all of it has about one colour")
+			assert.EqualError(t, err, map[digit.Ink]string{
+				digit.Detect: "nothing is drawn in the picture: all of it has about one colour",
+				digit.Dark:   "nothing is drawn in the picture that is dark on light",
+				digit.Light:  "nothing is drawn in the picture that is light on dark",
+			}[ink])
 		}
 	}
 	_, err := digit.FromImage(image.NewGray(image.Rectangle{}), digit.Detect)
