@@ -16,6 +16,13 @@ type grammar struct {
 	Summary   summary      `cmd:"" help:"Layers, shapes, parameters, multiply-adds and memory of a model."`
 	Gradcheck gradCheck    `cmd:"" help:"Autodiff against numerical gradients."`
 	Graph     graphPicture `cmd:"" help:"A picture of a model's symbolic graph."`
+	Filters   filters      `cmd:"" help:"A picture of a convolution's filters."`
+	Apply     apply        `cmd:"" help:"What the first filters answer to an image."`
+	Features  features     `cmd:"" help:"What every layer makes of an image, and an overview."`
+	Maximize  maximize     `cmd:"" help:"The input and the training images that excite a unit most."`
+	Saliency  saliency     `cmd:"" help:"The pixels that a decision hangs on."`
+	Confusion confusion    `cmd:"" help:"The confusion matrix and the misclassified images."`
+	Predict   predict      `cmd:"" help:"Recognise pictures."`
 	Eval      eval         `cmd:"" help:"Count the right answers of a trained model."`
 	RunArrays runArrays    `cmd:"" name:"run" help:"Logits and probabilities of the images in an .npz file."`
 	Gradients runGradients `cmd:"" help:"Loss and gradients of the images and labels in an .npz file."`

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"fmt"
+	"image"
+	"io"
+	"path/filepath"
+
+	"golang.org/x/image/draw"
+	"gorgonia.org/tensor"
+
+	"convgraph/formats"
+	"convgraph/graph"
+	"convgraph/internal/cli"
+	"convgraph/train/dataset"
+	"convgraph/viz"
+)
+
+// apply is convgraph apply.
+type apply struct {
+	Params string `arg:"" help:"The params.safetensors of a model that begins with a convolution."`
+	Image  string `arg:"" optional:"" help:"PNG or JPEG to apply the filters to; without it a test image with edges of every kind."`
+	Out    string `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
+	Most   int    `default:"64" help:"Show at most so many filters."`
+}
+
+// Help is the longer help.
+func (apply) Help() string {
+	return `Each filter of the model's first convolution beside what it answers to IMAGE: no bias, stride 1, no padding, no activation, as the book does. ` +
+		`White is where the picture is like the filter, black where it is like its opposite. An image whose longer side is above 512 pixels is reduced to that.`
+}
+
+// longestApplied bounds the work and the memory: the answers of 96 filters to 512x512 pixels are 100 MB.
+const longestApplied = 512
+
+// Run draws the responses.
+func (c *apply) Run(stdout io.Writer) error {
+	if c.Most < 1 {
+		return cli.Usagef("-most is %d: want at least 1", c.Most)
+	}
+	m, err := graph.Load(c.Params)
+	if err != nil {
+		return err
+	}
+	conv, normalize, err := firstConvolution(m)
+	if err != nil {
+		return err
+	}
+	name, img, err := c.image()
+	if err != nil {
+		return err
+	}
+	shown := reduced(img, longestApplied)
+	if shown.Bounds().Size() != img.Bounds().Size() {
+		fmt.Fprintf(stdout, "%s: %d×%d pixels reduced to %d×%d\n", name,
+			img.Bounds().Dx(), img.Bounds().Dy(), shown.Bounds().Dx(), shown.Bounds().Dy())
+	}
+	title := fmt.Sprintf("%s, %s applied to %s", m.Spec().Name, conv.name, name)
+	f := conv.filters()
+	if c.Most < f.Out {
+		title += fmt.Sprintf(", the first %d of %d filters", c.Most, f.Out)
+		f.Data, f.Out = f.Data[:len(f.Data)/f.Out*c.Most], c.Most
+	}
+	seen := channelsOf(shown, f.In)
+	answers, err := respond(f, normalize, seen)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	input, err := seen.Image(viz.Range{Min: 0, Max: 1})
+	if err != nil {
+		return err
+	}
+	return viz.WritePNG(c.Out, viz.Responses{Title: title, Input: input, Filters: f, Maps: answers})
+}
+
+func (c *apply) image() (name string, img image.Image, err error) {
+	if c.Image == "" {
+		return "a test image", viz.TestPattern(), nil
+	}
+	img, err = dataset.ReadImage(c.Image)
+	return filepath.Base(c.Image), img, err
+}
+
+// firstConvolution is the model's first layer, or its second after one that normalizes the image.
+func firstConvolution(m *graph.Model) (*convolution, []graph.Layer, error) {
+	conv, err := findConvolution(m, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	before := m.Spec().Layers[:conv.place]
+	for _, l := range before {
+		if _, ok := l.(graph.Normalize); !ok {
+			return nil, nil, fmt.Errorf("model %q has %v before its first convolution: its filters don't see the image", m.Spec().Name, l)
+		}
+	}
+	if conv.channels != 1 && conv.channels != 3 {
+		return nil, nil, fmt.Errorf("model %q: filters of %d channels: want 1 (grey) or 3 (colour) to apply them to an image", m.Spec().Name, conv.channels)
+	}
+	return conv, before, nil
+}
+
+func channelsOf(img image.Image, channels int) viz.Planes {
+	if channels == 1 {
+		return viz.GreyPlane(img)
+	}
+	return viz.RGBPlanes(img)
+}
+
+// respond convolves the image, through a network of nothing else.
+func respond(f viz.Filters, before []graph.Layer, img viz.Planes) (viz.Planes, error) {
+	layer := graph.Conv2D{Name: "filters", Filters: f.Out, Kernel: graph.Pair{f.Height, f.Width}}
+	input := tensor.Shape{img.Count, img.Height, img.Width}
+	m, err := graph.New(graph.Sequential("apply", input, graph.He(), append(before[:len(before):len(before)], layer)...))
+	if err != nil {
+		return viz.Planes{}, err
+	}
+	err = m.SetParams([]formats.Array{
+		{Name: "filters.weight", Value: tensor.New(tensor.WithShape(f.Out, f.In, f.Height, f.Width), tensor.WithBacking(f.Data))},
+		{Name: "filters.bias", Value: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(f.Out))},
+	})
+	if err != nil {
+		return viz.Planes{}, err
+	}
+	answers, err := m.Predict(asBatch(img.Data, input))
+	if err != nil {
+		return viz.Planes{}, err
+	}
+	return viz.Planes{Count: f.Out, Height: img.Height - f.Height + 1, Width: img.Width - f.Width + 1, Data: answers.Float32s()}, nil
+}
+
+// reduced scales an image down whose longer side is longer than the given.
+func reduced(img image.Image, longest int) image.Image {
+	b := img.Bounds()
+	longer := max(b.Dx(), b.Dy())
+	if longer <= longest {
+		return img
+	}
+	small := image.NewRGBA(image.Rect(0, 0, max(1, b.Dx()*longest/longer), max(1, b.Dy()*longest/longer)))
+	draw.BiLinear.Scale(small, small.Bounds(), img, b, draw.Src, nil)
+	return small
+}

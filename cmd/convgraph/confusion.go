@@ -1,0 +1,132 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"convgraph/graph"
+	"convgraph/internal/cli"
+	"convgraph/train"
+	"convgraph/train/dataset"
+	"convgraph/viz"
+)
+
+// confusion is convgraph confusion.
+type confusion struct {
+	Params string `arg:"" help:"The params.safetensors of a trained model."`
+	Out    string `short:"o" required:"" help:"Folder for the pictures; it is made if it isn't there." placeholder:"DIR"`
+	Data   string `help:"Folder of IDX files as MNIST has them, gz or not; without it the embedded MNIST." placeholder:"DIR"`
+	Train  bool   `help:"Show the training images instead of the test images."`
+	Most   int    `default:"100" help:"Show at most so many misclassified images, those first that the model is surest of."`
+	JSON   bool   `name:"json" help:"The figures as JSON."`
+}
+
+// Help is the longer help.
+func (confusion) Help() string {
+	return `Two pictures in DIR: confusion.png, how often each class was taken for which, and misclassified.png, the images that were taken for another ` +
+		`class, each with its true class, the predicted one, its number in the set and how sure the model was.`
+}
+
+// mistake is an image that was taken for another class.
+type mistake struct {
+	index, label, predicted int
+	probability             float64
+}
+
+// Run counts and draws.
+func (c *confusion) Run(stdout io.Writer) error {
+	if c.Most < 0 {
+		return cli.Usagef("-most is %d: want at least 0", c.Most)
+	}
+	m, err := graph.Load(c.Params)
+	if err != nil {
+		return err
+	}
+	trainSet, set, err := openData(c.Data)
+	if err != nil {
+		return err
+	}
+	which := "test images"
+	if c.Train {
+		set, which = trainSet, "training images"
+	}
+	counts, mistakes, err := confuse(m, set)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.Out, 0o755); err != nil {
+		return fmt.Errorf("-o: %w", err)
+	}
+	title := fmt.Sprintf("%s on %d %s", m.Spec().Name, counts.Score().Total, which)
+	matrix := viz.Confusion{Title: title, Counts: counts.Counts, Labels: counts.Names}
+	if err := viz.WritePNG(filepath.Join(c.Out, "confusion.png"), matrix); err != nil {
+		return err
+	}
+	if err := c.sheet(set, title, counts.Names, mistakes); err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeJSON(stdout, counts.Report())
+	}
+	_, err = fmt.Fprintf(stdout, "accuracy %v, %d misclassified; pictures in %s\n", counts.Score(), len(mistakes), c.Out)
+	return err
+}
+
+// confuse predicts every image and keeps what went wrong, the surest first.
+func confuse(m *graph.Model, set dataset.Dataset) (*train.Confusion, []mistake, error) {
+	if !set.Shape().Eq(m.Spec().Input) {
+		return nil, nil, fmt.Errorf("model %q takes %s, the images are %s", m.Spec().Name, shapeText(m.Spec().Input), shapeText(set.Shape()))
+	}
+	if !m.HasProbabilities() || m.Classes() < set.Classes() {
+		return nil, nil, fmt.Errorf("model %q: want one that ends in Softmax of at least the data's %d classes", m.Spec().Name, set.Classes())
+	}
+	c := &train.Confusion{Names: classNames(m), Counts: make([][]int, m.Classes())}
+	for i := range c.Counts {
+		c.Counts[i] = make([]int, m.Classes())
+	}
+	var mistakes []mistake
+	err := eachPrediction(m, set, func(index, label int, probabilities []float32) {
+		predicted := argMax(probabilities)
+		c.Counts[label][predicted]++
+		if label != predicted {
+			mistakes = append(mistakes, mistake{index, label, predicted, float64(probabilities[predicted])})
+		}
+	})
+	slices.SortStableFunc(mistakes, func(a, b mistake) int { return cmp.Compare(b.probability, a.probability) })
+	return c, mistakes, err
+}
+
+// sheet draws the mistakes; without any, an older sheet goes.
+func (c *confusion) sheet(set dataset.Dataset, title string, names []string, mistakes []mistake) error {
+	path := filepath.Join(c.Out, "misclassified.png")
+	shown := mistakes[:min(c.Most, len(mistakes))]
+	if len(shown) == 0 {
+		if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+		return nil
+	}
+	s := viz.ContactSheet{Title: "Misclassified: " + title, Note: fmt.Sprintf("%d are wrong", len(mistakes))}
+	if len(shown) < len(mistakes) {
+		s.Note += fmt.Sprintf("; the %d that the model is surest of", len(shown))
+	}
+	pixels := make([]float32, set.Shape().TotalSize())
+	for _, mk := range shown {
+		if _, err := set.Sample(mk.index, pixels); err != nil {
+			return err
+		}
+		img, err := pictureOf(pixels, set.Shape())
+		if err != nil {
+			return err
+		}
+		s.Items = append(s.Items, viz.Item{
+			Image: img, Wrong: true,
+			Caption: fmt.Sprintf("%s, said %s\nNo. %d, %s", names[mk.label], names[mk.predicted], mk.index, percent(mk.probability)),
+		})
+	}
+	return viz.WritePNG(path, s)
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"gorgonia.org/tensor"
+
+	"convgraph/graph"
+	"convgraph/internal/cli"
+	"convgraph/viz"
+)
+
+// convolution is a convolution of a model.
+type convolution struct {
+	name     string
+	place    int // among the model's layers
+	layer    graph.Conv2D
+	channels int // of its input
+	weight   *tensor.Dense
+}
+
+// findConvolution is the convolution of the given name, or the first if there is none.
+func findConvolution(m *graph.Model, name string) (*convolution, error) {
+	var known []string
+	in := m.Spec().Input
+	for i, layer := range m.Summary().Layers {
+		conv, is := m.Spec().Layers[i].(graph.Conv2D)
+		if is && (name == "" || name == layer.Name) {
+			weight, err := m.Param(layer.Name + ".weight")
+			return &convolution{layer.Name, i, conv, in[0], weight}, err
+		}
+		if is {
+			known = append(known, layer.Name)
+		}
+		in = layer.Output
+	}
+	if len(known) == 0 {
+		return nil, fmt.Errorf("model %q has no convolution, so it has no filters", m.Spec().Name)
+	}
+	return nil, cli.Usagef("-layer is %q: the convolutions of model %q are %s", name, m.Spec().Name, strings.Join(known, ", "))
+}
+
+// filters are the weights, those of missing connections 0.
+func (c *convolution) filters() viz.Filters {
+	s, weights := c.weight.Shape(), c.weight.Float32s()
+	if c.layer.Connections == nil {
+		return viz.Filters{Out: s[0], In: s[1], Height: s[2], Width: s[3], Data: weights}
+	}
+	f := viz.Filters{Out: c.layer.Filters, In: c.channels, Height: s[1], Width: s[2]}
+	f.Data = make([]float32, f.Out*f.In*f.Height*f.Width)
+	plane := f.Height * f.Width
+	for filter, inputs := range c.layer.Connections {
+		for _, channel := range inputs {
+			copy(f.Filter(filter).Plane(channel), weights[:plane])
+			weights = weights[plane:]
+		}
+	}
+	return f
+}

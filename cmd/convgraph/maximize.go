@@ -1,0 +1,172 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+
+	"gorgonia.org/tensor"
+
+	"convgraph/graph"
+	"convgraph/internal/cli"
+	"convgraph/train/dataset"
+	"convgraph/viz"
+)
+
+// maximize is convgraph maximize.
+type maximize struct {
+	Params string  `arg:"" help:"The params.safetensors of a model."`
+	Layer  string  `required:"" help:"The unit's layer, as convgraph summary lists it." placeholder:"NAME"`
+	Unit   int     `required:"" help:"The unit, from 0: a map of a layer with maps, an output of any other." placeholder:"K"`
+	Out    string  `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
+	Data   string  `help:"Folder of IDX files whose training images are searched; without it the embedded MNIST." placeholder:"DIR"`
+	Images int     `default:"0" help:"Search the first so many training images; 0 is all."`
+	Steps  int     `default:"200" help:"Steps up."`
+	Rate   float64 `default:"0.05" help:"How far the first step goes, as the root of the mean square of the pixels' changes; pixels go from 0 to 1."`
+	Blur   float64 `default:"0.1" help:"Share of a pixel that goes to its neighbours in the first step; more makes a smoother picture."`
+	Seed   uint64  `default:"1" help:"Seed of the noise it starts from."`
+}
+
+// Help is the longer help.
+func (maximize) Help() string {
+	return `The input that excites a unit most, found by gradient ascent through the symbolic graph, and the nine training images that do. A map's ` +
+		`answer is its value in the middle for the ascent, and its largest for a training image. The same arguments give the same picture.`
+}
+
+func (c *maximize) check() error {
+	switch {
+	case c.Steps < 1:
+		return cli.Usagef("-steps is %d: want at least 1", c.Steps)
+	case !(c.Rate > 0):
+		return cli.Usagef("-rate is %g: want more than 0", c.Rate)
+	case !(c.Blur >= 0 && c.Blur <= 1):
+		return cli.Usagef("-blur is %g: want 0 to 1", c.Blur)
+	case c.Images < 0:
+		return cli.Usagef("-images is %d: want at least 0", c.Images)
+	}
+	return nil
+}
+
+// Run climbs, searches and draws.
+func (c *maximize) Run(stdout io.Writer) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	m, err := graph.Load(c.Params)
+	if err != nil {
+		return err
+	}
+	if err := checkUnit(m, c.Layer, c.Unit); err != nil {
+		return err
+	}
+	ideal, answer, err := ascent{steps: c.Steps, rate: c.Rate, blur: c.Blur, seed: c.Seed}.climb(m, c.Layer, c.Unit)
+	if err != nil {
+		return err
+	}
+	portrait := viz.Portrait{
+		Title:   fmt.Sprintf("%s, %s, unit %d", m.Spec().Name, c.Layer, c.Unit),
+		Caption: fmt.Sprintf("by gradient ascent: %.4g", answer),
+	}
+	if portrait.Ideal, err = pictureOf(ideal.Float32s(), m.Spec().Input); err != nil {
+		return err
+	}
+	if err := c.addImages(&portrait, m); err != nil {
+		return err
+	}
+	if err := viz.WritePNG(c.Out, portrait); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "%s, unit %d: %.4g by gradient ascent; %s\n", c.Layer, c.Unit, answer, portrait.Note)
+	return err
+}
+
+// checkUnit sees that there is such a unit.
+func checkUnit(m *graph.Model, layer string, unit int) error {
+	var names []string
+	for _, l := range m.Summary().Layers {
+		names = append(names, l.Name)
+		if l.Name != layer {
+			continue
+		}
+		if unit < 0 || unit >= l.Output[0] {
+			return cli.Usagef("-unit is %d: layer %q of model %q has units 0 to %d", unit, layer, m.Spec().Name, l.Output[0]-1)
+		}
+		return nil
+	}
+	return cli.Usagef("-layer is %q: the layers of model %q are %v", layer, m.Spec().Name, names)
+}
+
+// addImages adds the training images that excite the unit most. Without -data, a model that takes other images than MNIST's gets none.
+func (c *maximize) addImages(p *viz.Portrait, m *graph.Model) error {
+	set, _, err := openData(c.Data)
+	if err != nil {
+		return err
+	}
+	if input := m.Spec().Input; !set.Shape().Eq(input) {
+		if c.Data != "" {
+			return fmt.Errorf("model %q takes %s, the images in %s are %s", m.Spec().Name, shapeText(input), c.Data, shapeText(set.Shape()))
+		}
+		p.Note = "no training images: give -data for a model of other images than MNIST's"
+		return nil
+	}
+	set = first(set, c.Images)
+	best, err := mostExciting(m, c.Layer, c.Unit, set)
+	if err != nil {
+		return err
+	}
+	if len(best) == 0 {
+		p.Note = fmt.Sprintf("all %d training images excite it alike", set.Len())
+		return nil
+	}
+	pixels := make([]float32, set.Shape().TotalSize())
+	for _, e := range best {
+		if _, err := set.Sample(e.index, pixels); err != nil {
+			return err
+		}
+		img, err := pictureOf(pixels, set.Shape())
+		if err != nil {
+			return err
+		}
+		p.Items = append(p.Items, viz.Item{Image: img, Caption: fmt.Sprintf("%.4g\nNo. %d", e.answer, e.index)})
+	}
+	p.Note = fmt.Sprintf("the %d of %d training images that excite it most: %.4g to %.4g", len(best), set.Len(), best[0].answer, best[len(best)-1].answer)
+	return nil
+}
+
+// excitation is a unit's answer to an image of a set.
+type excitation struct {
+	index  int
+	answer float64
+}
+
+// mostExciting are the nine images that a unit answers to most, the most exciting first; none if it answers to all alike.
+func mostExciting(m *graph.Model, layer string, unit int, set dataset.Dataset) ([]excitation, error) {
+	const most = 9
+	part, err := m.UpTo(layer)
+	if err != nil {
+		return nil, err
+	}
+	layers := part.Summary().Layers
+	shape := layers[len(layers)-1].Output
+	var all []excitation
+	err = eachBatch(set, func(b *dataset.Minibatch) error {
+		outputs, err := part.Activations(tensor.New(
+			tensor.WithShape(append(tensor.Shape{len(b.Labels)}, set.Shape()...)...), tensor.WithBacking(b.X)))
+		if err != nil {
+			return err
+		}
+		values := outputs[len(outputs)-1].Value.Float32s()
+		for i, index := range b.Indices {
+			all = append(all, excitation{index, largest(planes(values[i*shape.TotalSize():][:shape.TotalSize()], shape).Plane(unit))})
+		}
+		return nil
+	})
+	slices.SortStableFunc(all, func(a, b excitation) int { return cmp.Compare(b.answer, a.answer) })
+	if err != nil || len(all) == 0 || all[0].answer == all[len(all)-1].answer {
+		return nil, err
+	}
+	return all[:min(most, len(all))], nil
+}
+
+func largest(values []float32) float64 { return float64(slices.Max(values)) }

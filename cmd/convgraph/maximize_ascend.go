@@ -1,0 +1,162 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"gorgonia.org/tensor"
+
+	"convgraph/graph"
+)
+
+// ascent is gradient ascent on the input: from noise, many small steps along the gradient of a unit's answer (Simonyan, Vedaldi and
+// Zisserman 2013). A little blur after each step and bounds on the pixels keep it from patterns that no picture has (Yosinski et al. 2015,
+// section 4). Where it leads depends on where it starts, so it tries some starts and follows the one that gets farthest.
+type ascent struct {
+	steps int
+	rate  float64 // root of the mean square of the first step's changes; the steps shrink to nothing
+	blur  float64 // share of a pixel that goes to its four neighbours in the first step; it shrinks alike
+	seed  uint64  // of the noise
+}
+
+// starts are noises: their grounds, and their deviations. A ground of black is MNIST's; a unit that a rectifier has silenced there may speak in
+// stronger noise.
+var starts = []struct{ ground, deviation float64 }{{0.5, 0.02}, {0.5, 0.3}, {0, 0.02}, {0, 0.3}}
+
+// climb gives the input (1, C, H, W), from 0 to 1, and the unit's answer to it. A rectifier is silent to most noise and shows no way up; then
+// the way begins with the same unit of the layer before it.
+func (a ascent) climb(m *graph.Model, layer string, unit int) (*tensor.Dense, float64, error) {
+	up, err := m.NewAscent(layer, unit)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer up.Close()
+	x, err := a.bestStart(up, m.Spec().Input)
+	if err != nil {
+		return nil, 0, err
+	}
+	silent := x == nil
+	if silent {
+		if x, err = a.climbBefore(m, layer, unit); err != nil {
+			return nil, 0, err
+		}
+	}
+	moved, err := a.follow(up, x, a.steps)
+	if err != nil {
+		return nil, 0, err
+	}
+	if silent && !moved {
+		return nil, 0, deadUnit(layer, unit)
+	}
+	answer, _, err := up.Run(x)
+	return x, answer, err
+}
+
+func (a ascent) climbBefore(m *graph.Model, layer string, unit int) (*tensor.Dense, error) {
+	before, ok := sameUnitBefore(m, layer)
+	if !ok {
+		return nil, deadUnit(layer, unit)
+	}
+	x, _, err := a.climb(m, before, unit)
+	return x, err
+}
+
+func deadUnit(layer string, unit int) error {
+	return fmt.Errorf("layer %q, unit %d is dead: it answers nothing to what was tried, and no small change makes it answer", layer, unit)
+}
+
+// sameUnitBefore is the layer whose units a rectifier or the like changes one by one.
+func sameUnitBefore(m *graph.Model, layer string) (name string, ok bool) {
+	layers := m.Summary().Layers
+	i := slices.IndexFunc(layers, func(l graph.LayerSummary) bool { return l.Name == layer })
+	switch m.Spec().Layers[i].(type) {
+	case graph.Conv2D, graph.Affine, graph.Flatten, graph.Softmax:
+		return "", false
+	}
+	if i == 0 {
+		return "", false
+	}
+	return layers[i-1].Name, true
+}
+
+// bestStart follows every start for a tenth of the way and gives the one that got farthest, or nil if none moved.
+func (a ascent) bestStart(up *graph.Ascent, shape tensor.Shape) (best *tensor.Dense, err error) {
+	farthest := math.Inf(-1)
+	for i := range starts {
+		x := a.noise(i, shape)
+		moved, err := a.follow(up, x, a.steps/10+1)
+		if err != nil {
+			return nil, err
+		}
+		answer, _, err := up.Run(x)
+		if err != nil {
+			return nil, err
+		}
+		if moved && answer > farthest {
+			best, farthest = x, answer
+		}
+	}
+	return best, nil
+}
+
+func (a ascent) noise(start int, shape tensor.Shape) *tensor.Dense {
+	r := rand.New(rand.NewPCG(a.seed, uint64(start)))
+	pixels := make([]float32, shape.TotalSize())
+	for i := range pixels {
+		pixels[i] = float32(min(max(starts[start].ground+starts[start].deviation*r.NormFloat64(), 0), 1))
+	}
+	return asBatch(pixels, shape)
+}
+
+// follow takes so many steps up, or fewer if there is no slope any more; it says whether it took any.
+func (a ascent) follow(up *graph.Ascent, x *tensor.Dense, steps int) (moved bool, err error) {
+	for step := range steps {
+		_, gradient, err := up.Run(x)
+		if err != nil {
+			return moved, err
+		}
+		size := rootMeanSquare(gradient.Float32s())
+		if !(size > 0) {
+			return moved, nil
+		}
+		moved = true
+		left := 1 - float64(step)/float64(steps)
+		move(x.Float32s(), gradient.Float32s(), float32(a.rate*left/size))
+		soften(x, float32(a.blur*left))
+	}
+	return moved, nil
+}
+
+// move goes along the gradient, within 0 to 1.
+func move(x, gradient []float32, rate float32) {
+	for i, g := range gradient {
+		x[i] = min(max(x[i]+rate*g, 0), 1)
+	}
+}
+
+func rootMeanSquare(values []float32) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += float64(v) * float64(v)
+	}
+	return math.Sqrt(sum / float64(len(values)))
+}
+
+// soften gives a share of each pixel to its four neighbours; at the edges the pixel stands for what is missing.
+func soften(x *tensor.Dense, share float32) {
+	p := planes(x.Float32s(), x.Shape()[1:])
+	was := make([]float32, p.Height*p.Width)
+	for channel := range p.Count {
+		plane := p.Plane(channel)
+		copy(was, plane)
+		for y := range p.Height {
+			for x := range p.Width {
+				i := y*p.Width + x
+				around := was[max(y-1, 0)*p.Width+x] + was[min(y+1, p.Height-1)*p.Width+x] + was[y*p.Width+max(x-1, 0)] + was[y*p.Width+min(x+1, p.Width-1)]
+				plane[i] = (1-share)*was[i] + share*around/4
+			}
+		}
+	}
+}

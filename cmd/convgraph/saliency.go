@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"gorgonia.org/tensor"
+
+	"convgraph/graph"
+	"convgraph/internal/cli"
+	"convgraph/viz"
+)
+
+// saliency is convgraph saliency.
+type saliency struct {
+	Params string `arg:"" help:"The params.safetensors of a model."`
+	Image  string `arg:"" help:"PNG or JPEG to show the model."`
+	Out    string `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
+	Class  *int   `help:"Explain this class instead of the predicted one." placeholder:"N"`
+	pictureFlags
+}
+
+// Help is the longer help.
+func (saliency) Help() string {
+	return `Which pixels the decision hangs on: the gradient of the winning class's score (before softmax) with respect to every pixel, its size as heat; of ` +
+		`a colour image the largest of the three channels (Simonyan, Vedaldi and Zisserman 2013).
+
+` + picturesHelp
+}
+
+// Run draws the heat.
+func (c *saliency) Run(stdout io.Writer) error {
+	m, err := graph.Load(c.Params)
+	if err != nil {
+		return err
+	}
+	if c.Class != nil && (*c.Class < 0 || *c.Class >= m.Classes()) {
+		return cli.Usagef("-class is %d: model %q has classes 0 to %d", *c.Class, m.Spec().Name, m.Classes()-1)
+	}
+	s, err := c.read(m, c.Image)
+	if err != nil {
+		return err
+	}
+	top, err := guesses(m, s)
+	if err != nil {
+		return err
+	}
+	class := top[0].Class
+	if c.Class != nil {
+		class = *c.Class
+	}
+	heat, err := heatOf(m, s, class)
+	if err != nil {
+		return err
+	}
+	input, err := s.picture()
+	if err != nil {
+		return err
+	}
+	note := fmt.Sprintf("predicted %v", top[0])
+	if class != top[0].Class {
+		note += fmt.Sprintf("; the heat is for %s", className(m, class))
+	}
+	err = viz.WritePNG(c.Out, viz.Saliency{
+		Title: fmt.Sprintf("%s on %s: what it hangs on", m.Spec().Name, filepath.Base(c.Image)),
+		Input: input, Heat: heat, Unit: "|∂ score / ∂ pixel|", Note: note,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(stdout, note)
+	return err
+}
+
+// heatOf is the size of the gradient of a class's score at every pixel.
+func heatOf(m *graph.Model, s *sample, class int) (viz.Planes, error) {
+	a, err := m.NewAscent(scores(m), class)
+	if err != nil {
+		return viz.Planes{}, err
+	}
+	defer a.Close()
+	_, gradient, err := a.Run(s.x)
+	if err != nil {
+		return viz.Planes{}, err
+	}
+	return largestOfChannels(gradient), nil
+}
+
+// scores is the name of the layer before the last Softmax.
+func scores(m *graph.Model) string {
+	layers := m.Summary().Layers
+	last := len(layers) - 1
+	if m.HasProbabilities() && last > 0 {
+		last--
+	}
+	return layers[last].Name
+}
+
+func largestOfChannels(gradient *tensor.Dense) viz.Planes {
+	g := planes(gradient.Float32s(), gradient.Shape()[1:])
+	heat := viz.Planes{Count: 1, Height: g.Height, Width: g.Width, Data: make([]float32, g.Height*g.Width)}
+	for channel := range g.Count {
+		for i, v := range g.Plane(channel) {
+			heat.Data[i] = max(heat.Data[i], v, -v)
+		}
+	}
+	return heat
+}
