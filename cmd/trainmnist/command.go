@@ -19,6 +19,7 @@ import (
 	"convgraph/ops"
 	"convgraph/train"
 	"convgraph/train/solver"
+	"convgraph/train/tensorboard"
 )
 
 // command is trainmnist's flags. Those that are nil or empty take what the model's recipe says.
@@ -58,6 +59,8 @@ type command struct {
 	Out   string `help:"Folder for the results; default runs/MODEL." placeholder:"DIR"`
 	Quiet bool   `help:"No progress."`
 
+	Tensorboard string `help:"Folder for TensorBoard's event files: losses, accuracies, the learning rate, weights and filters." placeholder:"DIR"`
+
 	Resume          bool `help:"Go on from the newest checkpoint in -out."`
 	CheckpointEvery int  `default:"0" help:"Write a checkpoint after every so many steps, too, not only after each epoch."`
 }
@@ -92,7 +95,7 @@ func (c *command) Run(stdout io.Writer) error {
 	if err := c.begin(trainer, out, settings); err != nil {
 		return err
 	}
-	trainer.Callbacks = slices.Concat(c.progress(), trainer.Callbacks, c.watchers(out), []train.Callback{
+	trainer.Callbacks = slices.Concat(c.progress(), trainer.Callbacks, c.watchers(out), c.boards(), []train.Callback{
 		out.history(), train.Checkpoints{Dir: out.dir, Every: c.CheckpointEvery, Settings: settings},
 	})
 	result, err := c.train(trainer)
@@ -198,6 +201,13 @@ func (c *command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
 	t.OnNaN = train.OnNaN(c.OnNaN)
 	c.schedule(t, r)
 	return t, nil
+}
+
+func (c *command) boards() []train.Callback {
+	if c.Tensorboard == "" {
+		return nil
+	}
+	return []train.Callback{tensorboard.New(c.Tensorboard)}
 }
 
 func (c *command) progress() []train.Callback {

@@ -1,0 +1,125 @@
+// Package tensorboard writes a training's loss, accuracies, learning rate, filters and weights for TensorBoard, as a callback.
+//
+//	tensorboard --logdir DIR
+package tensorboard
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"convgraph/graph"
+	"convgraph/train"
+	"convgraph/viz"
+)
+
+// Board is the callback. It writes one file of events a run into its folder: the loss and the learning rate of every step; after each epoch
+// the mean loss, the accuracies, a histogram of each parameter and a picture of the first convolution's filters, if there is one. A training
+// that is resumed takes back what an earlier run wrote of later steps.
+type Board struct {
+	train.Base
+	dir  string
+	now  func() time.Time
+	file *os.File
+}
+
+// New is a callback that writes into dir, which it makes.
+func New(dir string) *Board { return &Board{dir: dir, now: time.Now} }
+
+// TrainBegin begins the file, with the parameters as they are if nothing is learned yet.
+func (b *Board) TrainBegin(s *train.State) error {
+	if err := b.open(); err != nil {
+		return err
+	}
+	if err := b.write(newEvent(b.now(), 0).version()); err != nil {
+		return err
+	}
+	if s.Step > 0 {
+		return b.write(newEvent(b.now(), s.Step+1).start())
+	}
+	if err := b.write(newEvent(b.now(), 0).start()); err != nil {
+		return err
+	}
+	return b.show(s, nil)
+}
+
+func (b *Board) open() error {
+	if err := os.MkdirAll(b.dir, 0o755); err != nil {
+		return fmt.Errorf("tensorboard: %w", err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	name := fmt.Sprintf("events.out.tfevents.%010d.%s.%d.%d", b.now().Unix(), host, os.Getpid(), b.now().Nanosecond())
+	if b.file, err = os.Create(filepath.Join(b.dir, name)); err != nil {
+		return fmt.Errorf("tensorboard: %w", err)
+	}
+	return nil
+}
+
+// StepEnd writes the step's loss and learning rate.
+func (b *Board) StepEnd(s *train.State) error {
+	return b.write(newEvent(b.now(), s.Step).summary(scalar("step/loss", s.Loss), scalar("step/learning rate", s.Trainer.Solver.LR())))
+}
+
+// EpochEnd writes the epoch's figures and pictures.
+func (b *Board) EpochEnd(s *train.State) error {
+	row := s.History[len(s.History)-1]
+	return b.show(s, []value{
+		scalar("epoch/loss", row.TrainLoss), scalar("epoch/train accuracy", row.TrainAccuracy), scalar("epoch/test accuracy", row.TestAccuracy),
+	})
+}
+
+// show writes values with the state of the parameters.
+func (b *Board) show(s *train.State, values []value) error {
+	for _, p := range s.Model.Params() {
+		values = append(values, histogram(p.Name, count(p.Value.Float32s())))
+	}
+	filters, err := pictures(s.Model)
+	if err != nil {
+		return fmt.Errorf("tensorboard: %w", err)
+	}
+	return b.write(newEvent(b.now(), s.Step).summary(append(values, filters...)...))
+}
+
+// pictures are the filters of the first convolution, none if there is no convolution.
+func pictures(m *graph.Model) ([]value, error) {
+	for _, p := range m.Params() {
+		s := p.Value.Shape()
+		if s.Dims() != 4 {
+			continue
+		}
+		img, err := viz.FilterGrid{Filters: viz.Filters{Out: s[0], In: s[1], Height: s[2], Width: s[3], Data: p.Value.Float32s()}}.Image()
+		if err != nil {
+			return nil, err
+		}
+		v, err := picture(p.Name, img)
+		return []value{v}, err
+	}
+	return nil, nil
+}
+
+// TrainEnd closes the file.
+func (b *Board) TrainEnd(*train.State) error { return b.Close() }
+
+// Interrupted closes the file.
+func (b *Board) Interrupted(*train.State) error { return b.Close() }
+
+// Close closes the file of a training that may have ended with an error. More than once is no error.
+func (b *Board) Close() error {
+	if b.file == nil {
+		return nil
+	}
+	err := b.file.Close()
+	b.file = nil
+	return err
+}
+
+func (b *Board) write(e event) error {
+	if err := writeRecord(b.file, e); err != nil {
+		return fmt.Errorf("tensorboard: %w", err)
+	}
+	return nil
+}
