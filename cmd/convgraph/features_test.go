@@ -1,0 +1,55 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"convgraph/graph"
+	"convgraph/internal/cli"
+	"convgraph/models"
+)
+
+// TestFeaturesOfEveryNet draws all built-in nets, AlexNet a small one, and compares LeNet's overview.
+func TestFeaturesOfEveryNet(t *testing.T) {
+	path := page(t)
+	for _, name := range models.Names() {
+		t.Run(name, func(t *testing.T) {
+			spec := builtIn(t, name)
+			if name == "alexnet" {
+				spec = smallAlexNet()
+			}
+			dir := filepath.Join(t.TempDir(), "new", "folder")
+			out := succeed(t, "features", saved(t, spec), path, "-o", dir)
+			assert.Regexp(t, `^\d \(\d+\.\d\d%\); \d+ pages and overview\.png in `, out)
+			entries, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			require.Len(t, entries, len(spec.Layers)+1)
+			for _, e := range entries {
+				assert.Greater(t, readPNG(t, filepath.Join(dir, e.Name())).Bounds().Dx(), 100, e.Name())
+			}
+			if name == "lenet" {
+				requireGolden(t, "features-overview.png", filepath.Join(dir, "overview.png"))
+				requireGolden(t, "features-c1.png", filepath.Join(dir, "01-c1.png"))
+			}
+		})
+	}
+}
+
+func TestFeaturesWithoutProbabilities(t *testing.T) {
+	params := saved(t, graph.Sequential("headless", tensor.Shape{1, 28, 28}, graph.He(), graph.Conv2D{Name: "a/b é", Filters: 2, Kernel: graph.Square(3)}))
+	dir := t.TempDir()
+	assert.Equal(t, "1 pages in "+dir+"; no overview, because the model doesn't end in Softmax\n", succeed(t, "features", params, page(t), "-o", dir, "-scale", "each"))
+	assert.FileExists(t, filepath.Join(dir, "01-a_b__.png"))
+	assert.NoFileExists(t, filepath.Join(dir, "overview.png"))
+}
+
+func TestFeaturesFailures(t *testing.T) {
+	params, path := saved(t, builtIn(t, "lenet")), page(t)
+	fail(t, cli.Failed, "-o: mkdir "+path, "features", params, path, "-o", path)
+	fail(t, cli.BadUsage, `missing flags: --out=DIR (see convgraph -help)`, "features", params, path)
+}

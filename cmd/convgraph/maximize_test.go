@@ -1,0 +1,123 @@
+package main
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"convgraph/graph"
+	"convgraph/internal/cli"
+	"convgraph/train/dataset"
+)
+
+func TestMaximize(t *testing.T) {
+	params, data, dir := saved(t, builtIn(t, "lenet-modern")), digitsFolder(t, 60), t.TempDir()
+	args := func(out string) []string {
+		return []string{"maximize", params, "-layer", "s2", "-unit", "2", "-o", filepath.Join(dir, out), "-data", data, "-images", "50", "-steps", "40"}
+	}
+	assert.Regexp(t, `^s2, unit 2: [\d.]+ by gradient ascent; the 9 of 50 training images that excite it most: [\d.]+ to [\d.]+\n$`, succeed(t, args("a.png")...))
+	succeed(t, args("b.png")...)
+	assert.Equal(t, readPNG(t, filepath.Join(dir, "a.png")), readPNG(t, filepath.Join(dir, "b.png")))
+}
+
+// patch is a network of one filter: what excites it most is known.
+func patch(t *testing.T, rest ...graph.Layer) *graph.Model {
+	t.Helper()
+	layers := append([]graph.Layer{graph.Conv2D{Filters: 1, Kernel: graph.Square(3)}}, rest...)
+	m, err := graph.New(graph.Sequential("patch", tensor.Shape{1, 9, 9}, graph.He(), layers...))
+	require.NoError(t, err)
+	weight, err := m.Param("conv1.weight")
+	require.NoError(t, err)
+	copy(weight.Float32s(), []float32{1, -1, 1, -1, 1, -1, 1, -1, 1})
+	return m
+}
+
+// TestAscentFindsTheFilter: in the window of the middle unit, white where the weight is positive and black where it is negative.
+func TestAscentFindsTheFilter(t *testing.T) {
+	x, answer, err := ascent{steps: 100, rate: 0.05, seed: 1}.climb(patch(t), "conv1", 0)
+	require.NoError(t, err)
+	assert.InDelta(t, 5, answer, 1e-3)
+	for i := range 9 {
+		want := float32(1 - i%2)
+		assert.InDelta(t, want, x.Float32s()[(3+i/3)*9+3+i%3], 1e-3, "pixel %d of the window", i)
+	}
+}
+
+// TestAscentWakesARectifier: the unit is silent for the noise of every start, and the way to it begins before the rectifier.
+func TestAscentWakesARectifier(t *testing.T) {
+	m := patch(t, graph.ReLU{})
+	bias, err := m.Param("conv1.bias")
+	require.NoError(t, err)
+	bias.Float32s()[0] = -4.5
+	_, answer, err := ascent{steps: 100, rate: 0.05, seed: 1}.climb(m, "relu1", 0)
+	require.NoError(t, err)
+	assert.InDelta(t, 0.5, answer, 1e-3)
+
+	bias.Float32s()[0] = -6
+	_, _, err = ascent{steps: 100, rate: 0.05, seed: 1}.climb(m, "relu1", 0)
+	assert.EqualError(t, err, `layer "relu1", unit 0 is dead: it answers nothing to what was tried, and no small change makes it answer`)
+}
+
+// Blur moves values to their neighbours and loses none.
+func TestSoften(t *testing.T) {
+	x := tensor.New(tensor.WithShape(1, 1, 3, 3), tensor.WithBacking([]float32{0, 0, 0, 0, 1, 0, 0, 0, 0}))
+	soften(x, 0.4)
+	assert.InDeltaSlice(t, []float32{0, 0.1, 0, 0.1, 0.6, 0.1, 0, 0.1, 0}, x.Float32s(), 1e-7)
+	corner := tensor.New(tensor.WithShape(1, 1, 2, 2), tensor.WithBacking([]float32{1, 0, 0, 0}))
+	soften(corner, 0.4)
+	assert.InDeltaSlice(t, []float32{0.8, 0.1, 0.1, 0}, corner.Float32s(), 1e-7)
+}
+
+func TestMostExciting(t *testing.T) {
+	_, set, err := dataset.OpenIDX(digitsFolder(t, 30))
+	require.NoError(t, err)
+	m, err := graph.Load(saved(t, builtIn(t, "lenet-modern")))
+	require.NoError(t, err)
+	best, err := mostExciting(m, "c3", 5, set)
+	require.NoError(t, err)
+	require.Len(t, best, 9)
+	answers := map[int]float64{}
+	pixels := make([]float32, 28*28)
+	for i := range 30 {
+		_, err := set.Sample(i, pixels)
+		require.NoError(t, err)
+		all, err := m.Activations(asBatch(pixels, set.Shape()))
+		require.NoError(t, err)
+		answers[i] = largest(all[3].Value.Float32s()[5*100 : 6*100])
+	}
+	least := best[8].answer
+	for _, e := range best {
+		assert.InDelta(t, answers[e.index], e.answer, 1e-5)
+		delete(answers, e.index)
+	}
+	for i, a := range answers {
+		assert.LessOrEqual(t, a, least+1e-5, "image %d is not among the nine", i)
+	}
+}
+
+func TestMaximizeWithoutImages(t *testing.T) {
+	m := patch(t)
+	params, out := filepath.Join(t.TempDir(), "p.safetensors"), filepath.Join(t.TempDir(), "x.png")
+	require.NoError(t, m.Save(params))
+	assert.Equal(t, "conv1, unit 0: 5 by gradient ascent; no training images: give -data for a model of other images than MNIST's\n",
+		succeed(t, "maximize", params, "-layer", "conv1", "-unit", "0", "-o", out, "-blur", "0"))
+	data := digitsFolder(t, 3)
+	fail(t, cli.Failed, `model "patch" takes 1×9×9, the images in `+data+` are 1×28×28`, "maximize", params, "-layer", "conv1", "-unit", "0", "-o", out, "-data", data)
+}
+
+func TestMaximizeFailures(t *testing.T) {
+	params, out := saved(t, builtIn(t, "lenet-modern")), filepath.Join(t.TempDir(), "x.png")
+	fail(t, cli.BadUsage, `-layer is "c4": the layers of model "lenet-modern" are [c1 relu1 s2 c3 relu2 s4 c5 relu3 f6 relu4 output softmax1]`,
+		"maximize", params, "-layer", "c4", "-unit", "0", "-o", out)
+	fail(t, cli.BadUsage, `-unit is 6: layer "c1" of model "lenet-modern" has units 0 to 5`, "maximize", params, "-layer", "c1", "-unit", "6", "-o", out)
+	for flag, line := range map[string]string{
+		"-steps=0": "-steps is 0: want at least 1", "-rate=0": "-rate is 0: want more than 0",
+		"-blur=2": "-blur is 2: want 0 to 1", "-images=-1": "-images is -1: want at least 0",
+	} {
+		fail(t, cli.BadUsage, line, "maximize", params, "-layer", "c1", "-unit", "0", "-o", out, flag)
+	}
+	assert.NoFileExists(t, out)
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"flag"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"convgraph/graph"
+	"convgraph/models"
+	"convgraph/train/dataset"
+	"convgraph/train/mnist"
+)
+
+var update = flag.Bool("update", false, "write the golden pictures anew")
+
+// saved is the parameter file of a fresh model.
+func saved(t *testing.T, spec *graph.Spec) string {
+	t.Helper()
+	m, err := graph.New(spec, graph.WithSeed(3))
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "params.safetensors")
+	require.NoError(t, m.Save(path))
+	return path
+}
+
+func builtIn(t *testing.T, name string) *graph.Spec {
+	t.Helper()
+	spec, err := models.ByName(name)
+	require.NoError(t, err)
+	return spec
+}
+
+// smallAlexNet has all of AlexNet's layers.
+func smallAlexNet() *graph.Spec { return models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec() }
+
+// page is a dark cross on light paper, larger than high.
+func page(t *testing.T) string {
+	t.Helper()
+	img := image.NewRGBA(image.Rect(0, 0, 120, 90))
+	draw.Draw(img, img.Rect, image.NewUniform(color.RGBA{240, 230, 200, 255}), image.Point{}, draw.Src)
+	for _, r := range []image.Rectangle{image.Rect(70, 10, 76, 60), image.Rect(52, 40, 94, 46)} {
+		draw.Draw(img, r, image.NewUniform(color.RGBA{20, 40, 120, 255}), image.Point{}, draw.Src)
+	}
+	path := filepath.Join(t.TempDir(), "page.png")
+	writePNG(t, path, img)
+	return path
+}
+
+func writePNG(t *testing.T, path string, img image.Image) {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, png.Encode(&b, img))
+	require.NoError(t, os.WriteFile(path, b.Bytes(), 0o644))
+}
+
+func readPNG(t *testing.T, path string) image.Image {
+	t.Helper()
+	img, err := dataset.ReadImage(path)
+	require.NoError(t, err)
+	return img
+}
+
+// digitsFolder holds the first so many of MNIST's test images as training and as test set.
+func digitsFolder(t *testing.T, n int) string {
+	t.Helper()
+	_, set, err := mnist.Load()
+	require.NoError(t, err)
+	images := binary.BigEndian.AppendUint32(nil, 0x803)
+	for _, v := range []int{n, 28, 28} {
+		images = binary.BigEndian.AppendUint32(images, uint32(v))
+	}
+	labels := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, 0x801), uint32(n))
+	pixels := make([]float32, 28*28)
+	for i := range n {
+		label, err := set.Sample(i, pixels)
+		require.NoError(t, err)
+		labels = append(labels, uint8(label))
+		for _, v := range pixels {
+			images = append(images, uint8(math.Round(255*float64(v))))
+		}
+	}
+	dir := t.TempDir()
+	for _, stem := range []string{"train", "t10k"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, stem+"-images-idx3-ubyte"), images, 0o644))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, stem+"-labels-idx1-ubyte"), labels, 0o644))
+	}
+	return dir
+}
+
+// requireGolden compares a picture with the one in testdata. Sums in another order, on another instruction set, make a shade of difference.
+func requireGolden(t *testing.T, name, path string) {
+	t.Helper()
+	golden := filepath.Join("testdata", name)
+	if *update {
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.WriteFile(golden, data, 0o644))
+		return
+	}
+	want, got := readPNG(t, golden), readPNG(t, path)
+	require.Equal(t, want.Bounds(), got.Bounds(), name)
+	total, far := 0.0, 0
+	for y := range want.Bounds().Dy() {
+		for x := range want.Bounds().Dx() {
+			d := apart(want.At(x, y), got.At(x, y))
+			total += d
+			if d > 64 {
+				far++
+			}
+		}
+	}
+	assert.LessOrEqual(t, total/float64(want.Bounds().Dx()*want.Bounds().Dy()), 0.3, "%s: mean difference of a pixel (0 to 255)", name)
+	assert.LessOrEqual(t, far, 6, "%s: pixels that are far apart", name)
+}
+
+// apart is the largest difference of two colours' channels, 0 to 255.
+func apart(a, b color.Color) float64 {
+	r1, g1, b1, _ := a.RGBA()
+	r2, g2, b2, _ := b.RGBA()
+	largest := 0.0
+	for _, d := range []float64{float64(r1) - float64(r2), float64(g1) - float64(g2), float64(b1) - float64(b2)} {
+		largest = max(largest, math.Abs(d)/257)
+	}
+	return largest
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/color"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"convgraph/digit"
+	"convgraph/graph"
+	"convgraph/internal/cli"
+	"convgraph/train/dataset"
+)
+
+// TestPredictSaysWhatTheModelDoes compares the lines with the model's own probabilities of the prepared digit.
+func TestPredictSaysWhatTheModelDoes(t *testing.T) {
+	params, path := saved(t, builtIn(t, "lenet-modern")), page(t)
+	m, err := graph.Load(params)
+	require.NoError(t, err)
+	d, err := digit.Read(path, digit.Detect)
+	require.NoError(t, err)
+	p, err := m.Probabilities(asBatch(d.Pixels, m.Spec().Input))
+	require.NoError(t, err)
+	best := argMax(p.Float32s())
+
+	out := succeed(t, "predict", params, path, path)
+	line := fmt.Sprintf("%s: %d (%.2f%%), then ", path, best, 100*p.Float32s()[best])
+	assert.Contains(t, out, line)
+	assert.Regexp(t, `^(.*: \d \(\d+\.\d\d%\), then \d \(\d+\.\d\d%\), \d \(\d+\.\d\d%\); dark on light\n){2}$`, out)
+
+	var all []prediction
+	require.NoError(t, json.Unmarshal([]byte(succeed(t, "predict", params, path, "-json")), &all))
+	require.Len(t, all, 1)
+	assert.Equal(t, path, all[0].Image)
+	assert.Equal(t, guess{Class: best, Name: fmt.Sprint(best), Probability: p.Float32s()[best]}, all[0].guess)
+	assert.Equal(t, all[0].guess, all[0].Top[0])
+	require.Len(t, all[0].Top, 3)
+	for _, g := range all[0].Top {
+		assert.Equal(t, p.Float32s()[g.Class], g.Probability)
+	}
+	assert.GreaterOrEqual(t, all[0].Top[1].Probability, all[0].Top[2].Probability)
+	assert.Equal(t, "dark on light", all[0].Ink)
+}
+
+func TestPredictTakesTheInkThatItIsTold(t *testing.T) {
+	params, path := saved(t, builtIn(t, "lenet-modern")), page(t)
+	detected := succeed(t, "predict", params, path)
+	assert.Equal(t, detected, succeed(t, "predict", params, path, "-invert"))
+	assert.Equal(t, detected, succeed(t, "predict", params, path, "-ink", "dark"))
+	fail(t, cli.Failed, path+": nothing is drawn in the picture that is light on dark", "predict", params, path, "-ink", "light")
+	fail(t, cli.BadUsage, "-invert contradicts -ink light", "predict", params, path, "-ink", "light", "-invert")
+}
+
+// A model of other images gets the middle of the picture; its classes have names.
+func TestPredictOfOtherImages(t *testing.T) {
+	spec := graph.Sequential("colours", tensor.Shape{3, 1, 1}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{})
+	spec.ClassNames = []string{"red", "blue"}
+	m, err := graph.New(spec)
+	require.NoError(t, err)
+	weight, err := m.Param("fc1.weight")
+	require.NoError(t, err)
+	copy(weight.Float32s(), []float32{10, 0, 0, 0, 0, 10})
+	dir := t.TempDir()
+	params, path := filepath.Join(dir, "p.safetensors"), filepath.Join(dir, "blue.png")
+	require.NoError(t, m.Save(params))
+	img := image.NewRGBA(image.Rect(0, 0, 30, 10))
+	for i := range 300 {
+		c := color.RGBA{255, 0, 0, 255} // at the sides
+		if i%30 >= 10 && i%30 < 20 {
+			c = color.RGBA{0, 0, 255, 255}
+		}
+		img.SetRGBA(i%30, i/30, c)
+	}
+	writePNG(t, path, img)
+	assert.Equal(t, path+": blue (> 99.99%), then red (< 0.01%)\n", succeed(t, "predict", params, path))
+	fail(t, cli.BadUsage, `-ink and -invert are for models of 1×28×28 images: "colours" takes 3×1×1`, "predict", params, path, "-invert")
+}
+
+// AlexNet sees the middle 227 of 256 pixels, as its evaluation in training does.
+func TestAlexNetSeesTheMiddle(t *testing.T) {
+	m, err := graph.New(smallAlexNet())
+	require.NoError(t, err)
+	path := page(t)
+	got, err := fitted(m, path)
+	require.NoError(t, err)
+
+	side := 76 // 67·256/227
+	whole, err := dataset.Fit(readPNG(t, path), tensor.Shape{3, side, side})
+	require.NoError(t, err)
+	for _, at := range []image.Point{{0, 0}, {30, 41}, {66, 66}} {
+		for c := range 3 {
+			assert.Equal(t, whole[(c*side+at.Y+4)*side+at.X+4], got[(c*67+at.Y)*67+at.X])
+		}
+	}
+}
+
+func TestPredictFailures(t *testing.T) {
+	params, path := saved(t, builtIn(t, "lenet-modern")), page(t)
+	missing := filepath.Join(t.TempDir(), "missing.png")
+	fail(t, cli.Failed, "cannot be read: open "+missing, "predict", params, missing)
+	fail(t, cli.Failed, params+": starts with ", "predict", params, params)
+	fail(t, cli.BadUsage, `expected "<image> ..." (see convgraph -help)`, "predict", params)
+	headless := saved(t, graph.Sequential("headless", tensor.Shape{1, 28, 28}, graph.He(), graph.Affine{Units: 2}))
+	fail(t, cli.Failed, `model "headless" doesn't end in Softmax: it has no probabilities`, "predict", headless, path)
+	vectors := saved(t, graph.Sequential("vectors", tensor.Shape{9}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
+	fail(t, cli.Failed, `model "vectors" takes (9): pictures are for models of (channels, height, width)`, "predict", vectors, path)
+}
+
+func TestPercent(t *testing.T) {
+	for want, p := range map[string]float64{"100.00%": 1, "> 99.99%": 0.99997, "99.99%": 0.9999, "0.01%": 0.0001, "< 0.01%": 0.00001, "0.00%": 0} {
+		assert.Equal(t, want, percent(p))
+	}
+}
