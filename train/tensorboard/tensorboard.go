@@ -72,10 +72,11 @@ func (b *Board) EpochEnd(s *train.State) error {
 	})
 }
 
-// show writes values with the state of the parameters.
+// show writes values with the state of the parameters. TensorBoard takes a tag for one kind of thing only: histograms and filters go under
+// tags of their own.
 func (b *Board) show(s *train.State, values []value) error {
 	for _, p := range s.Model.Params() {
-		values = append(values, histogram(p.Name, count(p.Value.Float32s())))
+		values = append(values, histogram("parameters/"+p.Name, count(p.Value.Float32s())))
 	}
 	filters, err := pictures(s.Model)
 	if err != nil {
@@ -95,7 +96,7 @@ func pictures(m *graph.Model) ([]value, error) {
 		if err != nil {
 			return nil, err
 		}
-		v, err := picture(p.Name, img)
+		v, err := picture("filters/"+p.Name, img)
 		return []value{v}, err
 	}
 	return nil, nil

@@ -69,8 +69,9 @@ func TestBoard(t *testing.T) {
 	first := read(t, dir)
 	assert.Equal(t, []uint64{1, 2, 3, 4}, first.steps["step/loss"])
 	assert.Equal(t, []uint64{2, 4}, first.steps["epoch/test accuracy"])
-	assert.Equal(t, []uint64{0, 0, 2, 2, 4, 4}, first.steps["conv1.weight"], "histogram and filters")
-	assert.Equal(t, []uint64{0, 2, 4}, first.steps["fc1.bias"])
+	assert.Equal(t, []uint64{0, 2, 4}, first.steps["filters/conv1.weight"])
+	assert.Equal(t, []uint64{0, 2, 4}, first.steps["parameters/conv1.weight"])
+	assert.Equal(t, []uint64{0, 2, 4}, first.steps["parameters/fc1.bias"])
 	assert.Zero(t, first.start)
 	for _, p := range first.pictures {
 		_, err := png.Decode(bytes.NewReader(p))
