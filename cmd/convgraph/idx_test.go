@@ -1,0 +1,51 @@
+package main
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"convgraph/train/dataset"
+	"convgraph/train/mnist"
+)
+
+// idxFolder is a folder of IDX files with the first images of MNIST.
+func idxFolder(t *testing.T, training, test int) string {
+	t.Helper()
+	dir := t.TempDir()
+	trainSet, testSet, err := mnist.Load()
+	require.NoError(t, err)
+	writeIDX(t, filepath.Join(dir, "train"), dataset.Take(trainSet, training))
+	writeIDX(t, filepath.Join(dir, "t10k"), dataset.Take(testSet, test))
+	return dir
+}
+
+func writeIDX(t *testing.T, prefix string, ds dataset.Dataset) {
+	t.Helper()
+	n := ds.Len()
+	images := idxHeader(3, n, 28, 28)
+	labels := idxHeader(1, n)
+	pixels := make([]float32, 28*28)
+	for i := range n {
+		label, err := ds.Sample(i, pixels)
+		require.NoError(t, err)
+		labels = append(labels, byte(label))
+		for _, p := range pixels {
+			images = append(images, byte(255*p+0.5))
+		}
+	}
+	require.NoError(t, os.WriteFile(prefix+"-images-idx3-ubyte", images, 0o644))
+	require.NoError(t, os.WriteFile(prefix+"-labels-idx1-ubyte", labels, 0o644))
+}
+
+// idxHeader says bytes (type 8), and their shape.
+func idxHeader(dimensions byte, sizes ...int) []byte {
+	header := []byte{0, 0, 8, dimensions}
+	for _, n := range sizes {
+		header = binary.BigEndian.AppendUint32(header, uint32(n))
+	}
+	return header
+}
