@@ -38,6 +38,7 @@ type command struct {
 	WeightDecay *float64 `help:"L2 penalty's factor (default 0; alexnet 0.0005)."`
 	Init        string   `help:"How weights start: a deviation, he, xavier or lecun-uniform (default: the model's)."`
 	Shift       *int     `help:"Shift training images by up to so many pixels at random (default: the model's)."`
+	Augment     string   `help:"What else happens to training images at random, separated by commas: ${augmentations}. Each may have an amount: shift=2 (pixels), rotate=10 (degrees), scale=0.1, elastic=34." placeholder:"LIST"`
 	Sampling    string   `default:"shuffle" enum:"shuffle,replace" help:"How batches are drawn: shuffle visits each image once an epoch; replace draws from all of them, as the book does."`
 	Seed        uint64   `default:"1" help:"Seed of the initial parameters, the order of the images, augmentation and dropout."`
 	Workers     int      `default:"0" help:"Threads that compute; 0 is all there are (GOMAXPROCS). The result doesn't depend on it."`
@@ -76,7 +77,11 @@ func (c *command) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := source.shift(recipe.Shift, c.Seed); err != nil {
+	augmented, err := c.augmented(recipe)
+	if err != nil {
+		return err
+	}
+	if err := augmented.apply(source, c.Seed); err != nil {
 		return err
 	}
 	trainer, err := c.trainer(recipe, source)
@@ -92,7 +97,7 @@ func (c *command) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := c.begin(trainer, out, settings); err != nil {
+	if err := c.begin(trainer, source, out, settings); err != nil {
 		return err
 	}
 	trainer.Callbacks = slices.Concat(c.progress(), trainer.Callbacks, c.watchers(out), c.boards(), []train.Callback{
@@ -158,8 +163,13 @@ func (c *command) recipe() (models.Recipe, error) {
 	if !(c.Width >= 0 && c.Width <= 1) {
 		return r, cli.Usagef("-width is %g: want more than 0 and at most 1", c.Width)
 	}
-	_, err := c.rule(r)
-	if err != nil {
+	if c.Model == "alexnet" && (r.Shift != 0 || c.Augment != "") {
+		return r, cli.Usagef("-shift and -augment are not for -model alexnet, which has its own random crops: see -mirror and -pca")
+	}
+	if _, err := c.augmented(r); err != nil {
+		return r, err
+	}
+	if _, err := c.rule(r); err != nil {
 		return r, cli.Usage{Err: err}
 	}
 	return r, nil

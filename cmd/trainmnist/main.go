@@ -22,6 +22,8 @@ func options() []kong.Option {
 	return []kong.Option{
 		kong.Name("trainmnist"),
 		kong.Description("Train a network on MNIST and leave its parameters, history and pictures behind."),
-		kong.Vars{"models": strings.Join(models.Names(), ", "), "optimizers": strings.Join(solver.Names(), ", ")},
+		kong.Vars{
+			"models": strings.Join(models.Names(), ", "), "optimizers": strings.Join(solver.Names(), ", "), "augmentations": augmentationNames(),
+		},
 	}
 }

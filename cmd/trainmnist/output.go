@@ -51,8 +51,13 @@ func (o *output) close() error { return o.lock.Close() }
 
 func (o *output) path(name string) string { return filepath.Join(o.dir, name) }
 
-// before leaves what the model looks like untrained.
-func (o *output) before(m *graph.Model) error {
+// before leaves what the model looks like untrained, and what the training images do if they vary.
+func (o *output) before(m *graph.Model, s *source) error {
+	if sheet, ok := s.sheet(); ok {
+		if err := viz.WritePNG(o.path("augmentation.png"), sheet); err != nil {
+			return err
+		}
+	}
 	return o.filters(m, "filters-before.png", "before learning")
 }
 

@@ -45,6 +45,7 @@ func (c *command) settings(r models.Recipe, t *train.Trainer) ([]train.Setting, 
 		{Name: "-eval-samples", Value: fmt.Sprint(c.EvalSamples)},
 		{Name: "-mirror", Value: fmt.Sprint(c.Mirror)},
 		{Name: "-shift", Value: fmt.Sprint(r.Shift)},
+		{Name: "-augment", Value: c.Augment},
 		{Name: "-pca", Value: fmt.Sprint(c.PCA)},
 	}
 	if r.Schedule == "cosine" {
@@ -54,12 +55,12 @@ func (c *command) settings(r models.Recipe, t *train.Trainer) ([]train.Setting, 
 }
 
 // begin starts anew, or takes up the newest checkpoint.
-func (c *command) begin(t *train.Trainer, out *output, settings []train.Setting) error {
+func (c *command) begin(t *train.Trainer, s *source, out *output, settings []train.Setting) error {
 	if !c.Resume {
 		if err := train.RemoveCheckpoints(out.dir); err != nil {
 			return err
 		}
-		return out.before(t.Model)
+		return out.before(t.Model, s)
 	}
 	checkpoint, err := train.LatestCheckpoint(out.dir, func(damage error) {
 		fmt.Fprintf(os.Stderr, "trainmnist: %v; trying the checkpoint before it\n", damage)

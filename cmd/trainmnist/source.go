@@ -18,6 +18,7 @@ import (
 type source struct {
 	spec        *graph.Spec
 	train, test dataset.Dataset
+	varies      bool              // training images look different each epoch
 	folders     []*dataset.Folder // what there is to say about damaged images
 }
 
@@ -98,21 +99,11 @@ func (c *command) augment(s *source, side int) error {
 	if err != nil {
 		return err
 	}
+	s.varies = true
 	if s.train, err = dataset.Augment(s.train, c.Seed, training, dataset.AlexNetEvaluation(side)); err != nil {
 		return err
 	}
 	s.test, err = dataset.Transformed(s.test, c.Seed, dataset.AlexNetEvaluation(side)...)
-	return err
-}
-
-// shift makes the training images move by up to n pixels.
-func (s *source) shift(n int, seed uint64) (err error) {
-	if n == 0 {
-		return nil
-	}
-	shape := s.train.Shape()
-	move := dataset.RandomCrop{Height: shape[1], Width: shape[2], Padding: n}
-	s.train, err = dataset.Augment(s.train, seed, []dataset.Transform{move}, nil)
 	return err
 }
 

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"convgraph/internal/cli"
+	"convgraph/models"
+	"convgraph/train/dataset"
+	"convgraph/viz"
+)
+
+// augmentations are what -augment knows.
+var augmentations = []augmentation{
+	{"shift", 2, func(a *augmented, v float64) { a.distort.Shift = v }},
+	{"rotate", 10, func(a *augmented, v float64) { a.distort.Rotate = v }},
+	{"scale", 0.1, func(a *augmented, v float64) { a.distort.Scale = v }},
+	{"elastic", 34, func(a *augmented, v float64) { a.distort.ElasticAlpha, a.distort.ElasticSigma = v, 4 }},
+	{"mirror", 1, func(a *augmented, _ float64) { a.mirror = true }},
+}
+
+// augmentation is one by its name, with how much of it there is unless told otherwise.
+type augmentation struct {
+	name   string
+	amount float64
+	set    func(a *augmented, amount float64)
+}
+
+// augmented is what happens to training images.
+type augmented struct {
+	shift   int // whole pixels
+	distort dataset.Distort
+	mirror  bool
+}
+
+// augmented is what -augment and the shift say.
+func (c *command) augmented(r models.Recipe) (augmented, error) {
+	a, err := parseAugment(c.Augment)
+	a.shift = r.Shift
+	return a, err
+}
+
+// parseAugment reads NAME or NAME=AMOUNT, separated by commas.
+func parseAugment(text string) (a augmented, err error) {
+	if text == "" {
+		return a, nil
+	}
+	for item := range strings.SplitSeq(text, ",") {
+		name, amount, given := strings.Cut(item, "=")
+		i := slices.IndexFunc(augmentations, func(known augmentation) bool { return known.name == name })
+		if i < 0 {
+			return a, cli.Usagef("-augment: no %q: want some of %s", name, augmentationNames())
+		}
+		v := augmentations[i].amount
+		if given {
+			if v, err = strconv.ParseFloat(amount, 64); err != nil || name == "mirror" {
+				return a, cli.Usagef("-augment: %q: want %s", item, augmentations[i].usage())
+			}
+		}
+		augmentations[i].set(&a, v)
+	}
+	return a, nil
+}
+
+func (a augmentation) usage() string {
+	if a.name == "mirror" {
+		return a.name
+	}
+	return fmt.Sprintf("%s or %s=AMOUNT, such as %s=%g", a.name, a.name, a.name, a.amount)
+}
+
+func augmentationNames() string {
+	var names []string
+	for _, a := range augmentations {
+		names = append(names, a.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// transforms are what happens, in this order, to images of the given height and width.
+func (a augmented) transforms(height, width int) (transforms []dataset.Transform) {
+	if a.shift > 0 {
+		transforms = append(transforms, dataset.RandomCrop{Height: height, Width: width, Padding: a.shift})
+	}
+	if a.distort != (dataset.Distort{}) {
+		transforms = append(transforms, a.distort)
+	}
+	if a.mirror {
+		transforms = append(transforms, dataset.Mirror{})
+	}
+	return transforms
+}
+
+// apply makes the source's training images vary.
+func (a augmented) apply(s *source, seed uint64) error {
+	shape := s.train.Shape()
+	transforms := a.transforms(shape[1], shape[2])
+	if len(transforms) == 0 {
+		return nil
+	}
+	varying, err := dataset.Augment(s.train, seed, transforms, nil)
+	if err != nil {
+		return cli.Usage{Err: fmt.Errorf("-augment: %w", err)}
+	}
+	s.train, s.varies = varying, true
+	return nil
+}
+
+// The sheet of augmented images shows so many of them, each as it is and as this many epochs see it.
+const sheetImages, sheetEpochs = 6, 9
+
+// sheet shows what training images look like, leaving out those that can't be read. ok is false if there is nothing to show: no picture is
+// made of channels other than grey or colour.
+func (s *source) sheet() (sheet viz.ContactSheet, ok bool) {
+	sheet = viz.ContactSheet{Title: "training images", Columns: 1 + sheetEpochs}
+	for i := range min(sheetImages, s.train.Len()) {
+		row, err := sheetRow(s.train, i)
+		if err != nil {
+			continue
+		}
+		sheet.Items = append(sheet.Items, row...)
+	}
+	return sheet, s.varies && len(sheet.Items) > 0
+}
+
+func sheetRow(ds dataset.Dataset, i int) (row []viz.Item, err error) {
+	for epoch := range 1 + sheetEpochs {
+		view, caption := ds, "original"
+		if epoch > 0 {
+			view, caption = dataset.ForEpoch(ds, epoch), fmt.Sprintf("epoch %d", epoch)
+		}
+		item, err := sheetItem(view, i)
+		if err != nil {
+			return nil, err
+		}
+		item.Caption += "\n" + caption
+		row = append(row, item)
+	}
+	return row, nil
+}
+
+func sheetItem(ds dataset.Dataset, i int) (viz.Item, error) {
+	shape := ds.Shape()
+	planes := viz.Planes{Count: shape[0], Height: shape[1], Width: shape[2], Data: make([]float32, shape.TotalSize())}
+	label, err := ds.Sample(i, planes.Data)
+	if err != nil {
+		return viz.Item{}, err
+	}
+	img, err := planes.Image(viz.Range{Min: 0, Max: 1})
+	return viz.Item{Image: img, Caption: dataset.ClassNames(ds)[label]}, err
+}
