@@ -1,0 +1,23 @@
+package models_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestImportsStaySmall holds that a program which only predicts doesn't carry MNIST, training, pictures or a command line with it.
+func TestImportsStaySmall(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "convgraph/graph", "convgraph/models").Output()
+	require.NoError(t, err)
+	packages := strings.Fields(string(out))
+	require.Contains(t, packages, "convgraph/ops")
+	for _, p := range packages {
+		for _, heavy := range []string{"convgraph/train", "convgraph/viz", "convgraph/cmd", "gonum.org/v1/plot", "github.com/alecthomas/kong"} {
+			assert.False(t, p == heavy || strings.HasPrefix(p, heavy+"/"), "%s comes along with convgraph/graph or convgraph/models", p)
+		}
+	}
+}
