@@ -44,6 +44,9 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			continue
 		}
 		require.Equal(t, want, results(t, dir), "after %d kills", killed)
+		hidden, err := filepath.Glob(filepath.Join(dir, ".*"))
+		require.NoError(t, err)
+		require.Equal(t, []string{filepath.Join(dir, ".lock")}, hidden, "no half-written file is left")
 		if killed == kills {
 			break
 		}

@@ -31,10 +31,32 @@ func newOutput(dir string) (*output, error) {
 	case !free:
 		return nil, fmt.Errorf("-out: another program is training into %s: wait for it, or name another folder", dir)
 	}
-	if err := o.probe(); err != nil {
+	if err := errors.Join(o.removeLeftovers(), o.probe()); err != nil {
 		return nil, fmt.Errorf("-out: %w", errors.Join(err, o.close()))
 	}
 	return o, nil
+}
+
+// files are what a training writes into the folder, by their patterns.
+var files = []string{
+	"checkpoint-*.safetensors", "params.safetensors", "params-best.safetensors", "history.csv",
+	"accuracy.png", "accuracy.svg", "augmentation.png", "filters-before.png", "filters-after.png",
+}
+
+// removeLeftovers removes the temporary files of a program that was killed as it wrote: as hidden files, named after the one to be.
+func (o *output) removeLeftovers() error {
+	for _, name := range files {
+		paths, err := filepath.Glob(o.path("." + name + "?*"))
+		if err != nil {
+			return err
+		}
+		for _, path := range paths {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // probe writes a file and removes it.
