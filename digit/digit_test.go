@@ -3,6 +3,7 @@ package digit_test
 import (
 	"image"
 	"image/color"
+	"image/draw"
 	"image/png"
 	"math"
 	"os"
@@ -137,6 +138,18 @@ func TestLargePicturesAreReduced(t *testing.T) {
 	}
 }
 
+// TestVeryWidePictures: no part of a row is lost or taken for another, however long the row.
+func TestVeryWidePictures(t *testing.T) {
+	wide := func(left int) []float32 {
+		img := image.NewGray(image.Rect(0, 0, 20_000, 40))
+		draw.Draw(img, image.Rect(left, 0, left+1000, 40), image.White, image.Point{}, draw.Src)
+		d, err := digit.FromImage(img, digit.Detect)
+		require.NoError(t, err)
+		return d.Pixels
+	}
+	assert.Equal(t, wide(1000), wide(17_000))
+}
+
 // drawing is a bar of ink on a page.
 func drawing(page, bar image.Rectangle, background, ink color.Color) *image.RGBA {
 	img := moved(image.NewUniform(ink), page.Size(), page.Min, background)
@@ -197,6 +210,9 @@ func TestInkByForce(t *testing.T) {
 	same, err := digit.FromImage(img, digit.Light)
 	require.NoError(t, err)
 	assert.Equal(t, d, same)
+
+	_, err = digit.FromImage(drawing(image.Rect(0, 0, 60, 60), image.Rect(20, 20, 24, 40), white, black), digit.Light)
+	assert.EqualError(t, err, "nothing is drawn in the picture that is light on dark")
 
 	forced, err := digit.FromImage(img, digit.Dark)
 	require.NoError(t, err)
