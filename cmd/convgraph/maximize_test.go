@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -86,7 +87,7 @@ func TestMostExciting(t *testing.T) {
 		require.NoError(t, err)
 		all, err := m.Activations(asBatch(pixels, set.Shape()))
 		require.NoError(t, err)
-		answers[i] = largest(all[3].Value.Float32s()[5*100 : 6*100])
+		answers[i] = float64(slices.Max(all[3].Value.Float32s()[5*100 : 6*100]))
 	}
 	least := best[8].answer
 	for _, e := range best {
