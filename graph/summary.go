@@ -17,6 +17,7 @@ type Summary struct {
 	Parameters      int64 `json:"parameters"`
 	MultiplyAdds    int64 `json:"multiply_adds"`    // of one sample going forward
 	ActivationBytes int64 `json:"activation_bytes"` // of one sample
+	ElementBytes    int64 `json:"element_bytes"`    // 4 for float32, 8 for float64
 }
 
 // A LayerSummary describes one layer, for one sample.
@@ -40,11 +41,11 @@ func Summarize(spec *Spec, options ...Option) (*Summary, error) {
 
 // Summary describes the model.
 func (m *Model) Summary() *Summary {
-	s := &Summary{Model: m.spec.Name, Input: m.spec.Input}
+	s := &Summary{Model: m.spec.Name, Input: m.spec.Input, ElementBytes: int64(m.dtype.Size())}
 	for _, st := range m.stages {
 		l := LayerSummary{
 			Name: st.name, Layer: fmt.Sprint(st.layer), Output: st.out,
-			MultiplyAdds: st.layer.MultiplyAdds(st.in), ActivationBytes: int64(st.out.TotalSize()) * int64(m.dtype.Size()),
+			MultiplyAdds: st.layer.MultiplyAdds(st.in), ActivationBytes: int64(st.out.TotalSize()) * s.ElementBytes,
 		}
 		for _, p := range st.parameters {
 			l.Parameters += int64(p.Shape.TotalSize())
@@ -60,8 +61,7 @@ func (m *Model) Summary() *Summary {
 // TrainingBytes estimates the memory of a training step: for each parameter its value, its gradient and the slots a solver keeps of it
 // (Adam two, momentum one, SGD none); for each activation its value and its gradient.
 func (s *Summary) TrainingBytes(batch, solverSlots int) int64 {
-	const elementBytes = 4
-	return s.Parameters*elementBytes*int64(2+solverSlots) + 2*s.ActivationBytes*int64(batch)
+	return s.Parameters*s.ElementBytes*int64(2+solverSlots) + 2*s.ActivationBytes*int64(batch)
 }
 
 // String is a table.

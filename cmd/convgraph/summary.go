@@ -18,18 +18,34 @@ type summary struct {
 
 // Run prints the summary.
 func (c *summary) Run(stdout io.Writer) error {
-	m, err := openModel(c.Model)
+	spec, err := openSpec(c.Model)
+	if err != nil {
+		return err
+	}
+	s, err := graph.Summarize(spec)
 	if err != nil {
 		return err
 	}
 	switch {
 	case c.JSONSpec:
-		return writeJSON(stdout, m.Spec())
+		return writeJSON(stdout, spec)
 	case c.JSON:
-		return writeJSON(stdout, m.Summary())
+		return writeJSON(stdout, s)
 	}
-	_, err = fmt.Fprint(stdout, m.Summary())
+	_, err = fmt.Fprint(stdout, s)
 	return err
+}
+
+// openSpec is the spec of a built-in's name, a spec's path or a parameter file.
+func openSpec(name string) (*graph.Spec, error) {
+	if !isParameterFile(name) {
+		return models.Find(name)
+	}
+	m, err := graph.Load(name)
+	if err != nil {
+		return nil, err
+	}
+	return m.Spec(), nil
 }
 
 // openModel is the model of a built-in's name, a spec's path or a parameter file.
