@@ -104,6 +104,10 @@ func TestRenameRefuses(t *testing.T) {
 			a[2] = array("2.weight", make([]float64, 36), 18, 2)
 			return a
 		},
+		`array "2.weight" has shape (3, 18): the model's parameter "c2.weight" has (2, 3, 3, 2)`: func(a []formats.Array) []formats.Array {
+			a[2] = array("2.weight", make([]float64, 54), 3, 18)
+			return a
+		},
 		`array 2 is "c2.bias", the model's parameter 4, but not all names are the model's: want a map of the names`: func(a []formats.Array) []formats.Array {
 			a[1].Name = "c2.bias"
 			return a

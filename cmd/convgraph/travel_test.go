@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
+	"convgraph/formats"
 	"convgraph/graph"
 	"convgraph/internal/cli"
 )
@@ -34,6 +35,16 @@ func TestImport(t *testing.T) {
 		params := imported(t, "testdata/small_other.pt", "testdata/small.json", "-names", "testdata/names.json")
 		assertClose(t, want, answers(t, params, "testdata/small_io.npz"), 1e-6, "logits")
 	})
+}
+
+// TestImportIgnoresWhatItLeavesOut: a checkpoint's float64 learning rate doesn't make a float64 model.
+func TestImportIgnoresWhatItLeavesOut(t *testing.T) {
+	single := formats.Array{Name: "w", Value: tensor.New(tensor.FromScalar(float32(1)))}
+	double := formats.Array{Name: "lr", Value: tensor.New(tensor.FromScalar(0.1))}
+	arrays := []formats.Array{single, double}
+	assert.Equal(t, tensor.Float32, dtypeOf(arrays, map[string]string{"w": "fc1.weight"}))
+	assert.Equal(t, tensor.Float64, dtypeOf(arrays, map[string]string{"w": "fc1.weight", "lr": "fc1.bias"}))
+	assert.Equal(t, tensor.Float64, dtypeOf(arrays, nil))
 }
 
 func TestImportSaysWhatItTook(t *testing.T) {
