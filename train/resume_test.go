@@ -79,13 +79,15 @@ func TestInterruptedWritesACheckpoint(t *testing.T) {
 	assert.True(t, whole.equals(finish(t, rest)))
 }
 
-// TestStopEndsWell: ErrStop ends a training with its result so far, and as no error.
+// TestStopEndsWell: ErrStop ends a training with its result so far, and as no error; callbacks after the one that says so hear of the step.
 func TestStopEndsWell(t *testing.T) {
 	tr := trainer(t, small())
-	tr.Callbacks = []Callback{at{Step: 5, What: func() error { return ErrStop }}}
+	steps := 0
+	tr.Callbacks = []Callback{at{Step: 5, What: func() error { return ErrStop }}, eachStep(func(*State) { steps++ })}
 	result, err := tr.Run(context.Background())
 	require.NoError(t, err)
 	assert.Len(t, result.History, 1)
+	assert.Equal(t, 5, steps)
 }
 
 func TestResumeRefusesAnotherTraining(t *testing.T) {

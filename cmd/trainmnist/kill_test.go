@@ -7,11 +7,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"convgraph/internal/cli"
 )
 
 // TestKilledAtAnyMoment kills the real program at 50 random moments, each time goes on with what it has left, and wants every training to
@@ -53,6 +56,30 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		dir = t.TempDir()
 	}
 	assert.Greater(t, within, kills/4, "kills with a checkpoint to go on from")
+}
+
+// TestInterruptedExits130 ends a training by SIGTERM after its first checkpoint: there is a newer one, and -resume is told of.
+func TestInterruptedExits130(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no SIGTERM")
+	}
+	dir := t.TempDir()
+	go func() {
+		for checkpoints(t, dir) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		self, err := os.FindProcess(os.Getpid())
+		if assert.NoError(t, err) {
+			assert.NoError(t, self.Signal(syscall.SIGTERM))
+		}
+	}()
+	code, stdout, stderr := trainmnist(t, "-quiet", "-out", dir, "-epochs", "100000", "-train-samples", "100", "-test-samples", "20",
+		"-batch", "10", "-checkpoint-every", "1")
+	assert.Equal(t, cli.Interrupted, code)
+	assert.Empty(t, stdout)
+	assert.Equal(t, "trainmnist: interrupted; -resume goes on from here\n", stderr)
+	assert.NotZero(t, checkpoints(t, dir))
+	assert.NoFileExists(t, filepath.Join(dir, "params.safetensors"))
 }
 
 // tinyTraining builds the program and makes the data and the network of a training that writes a checkpoint after each of its 60 steps.
