@@ -42,6 +42,15 @@ func (c *command) augmented(r models.Recipe) (augmented, error) {
 	return a, err
 }
 
+// vary makes the training images vary as the flags say.
+func (c *command) vary(s *source, r models.Recipe) error {
+	a, err := c.augmented(r)
+	if err != nil {
+		return err
+	}
+	return a.apply(s, c.Seed)
+}
+
 // parseAugment reads NAME or NAME=AMOUNT, separated by commas.
 func parseAugment(text string) (a augmented, err error) {
 	if text == "" {

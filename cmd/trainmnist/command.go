@@ -77,11 +77,7 @@ func (c *command) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	augmented, err := c.augmented(recipe)
-	if err != nil {
-		return err
-	}
-	if err := augmented.apply(source, c.Seed); err != nil {
+	if err := c.vary(source, recipe); err != nil {
 		return err
 	}
 	trainer, err := c.trainer(recipe, source)
@@ -93,16 +89,9 @@ func (c *command) Run(stdout io.Writer) error {
 		return err
 	}
 	defer out.close()
-	settings, err := c.settings(recipe, trainer)
-	if err != nil {
+	if err := c.prepare(trainer, recipe, source, out); err != nil {
 		return err
 	}
-	if err := c.begin(trainer, source, out, settings); err != nil {
-		return err
-	}
-	trainer.Callbacks = slices.Concat(c.progress(), trainer.Callbacks, c.watchers(out), c.boards(), []train.Callback{
-		out.history(), train.Checkpoints{Dir: out.dir, Every: c.CheckpointEvery, Settings: settings},
-	})
 	result, err := c.train(trainer)
 	if err != nil {
 		return err
@@ -114,6 +103,18 @@ func (c *command) Run(stdout io.Writer) error {
 	_, err = fmt.Fprintf(stdout, "final: test accuracy %v, train accuracy %v, %d epochs, %.1f s\n",
 		result.Test, result.Train, len(result.History), result.Elapsed.Seconds())
 	return err
+}
+
+// prepare begins the results, or finds where to go on, and sets up the callbacks.
+func (c *command) prepare(t *train.Trainer, r models.Recipe, s *source, out *output) error {
+	settings, err := c.settings(r, t)
+	if err != nil {
+		return err
+	}
+	t.Callbacks = slices.Concat(c.progress(), t.Callbacks, c.watchers(out), c.boards(), []train.Callback{
+		out.history(), train.Checkpoints{Dir: out.dir, Every: c.CheckpointEvery, Settings: settings},
+	})
+	return c.begin(t, s, out, settings)
 }
 
 func (c *command) train(t *train.Trainer) (*train.Result, error) {
