@@ -1,6 +1,6 @@
 // Package formats holds the one type that every reader and writer of other
 // people's files shares: a named array. The formats themselves are its
-// subpackages (safetensors, npz, pickle, torch, onnx). None of them knows
+// subpackages (safetensors, npz, pickle, torch). None of them knows
 // layers, training or pictures: they know arrays and names.
 package formats
 

@@ -5,10 +5,10 @@ import (
 	"strings"
 
 	"convgraph/formats/npz"
-	"convgraph/formats/onnx"
 	"convgraph/graph"
 	"convgraph/internal/cli"
 	"convgraph/models"
+	"convgraph/onnx"
 )
 
 // exportFile is convgraph export.

@@ -12,13 +12,13 @@ import (
 
 	"convgraph/formats"
 	"convgraph/formats/npz"
-	"convgraph/formats/onnx"
 	"convgraph/formats/pickle"
 	"convgraph/formats/safetensors"
 	"convgraph/formats/torch"
 	"convgraph/graph"
 	"convgraph/internal/cli"
 	"convgraph/models"
+	"convgraph/onnx"
 )
 
 // importFile is convgraph import.

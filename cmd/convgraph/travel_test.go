@@ -64,7 +64,7 @@ func TestImportPartlyConnected(t *testing.T) {
 
 // TestImportONNX wants what PyTorch answers from what its exporter wrote.
 func TestImportONNX(t *testing.T) {
-	const folder = "../../formats/onnx/testdata/"
+	const folder = "../../onnx/testdata/"
 	params := filepath.Join(t.TempDir(), "params.safetensors")
 	succeed(t, "import", folder+"view_dynamo.onnx", "-o", params)
 	want := readArrays(t, folder+"view.npz")["y"]

@@ -13,7 +13,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/formats/atomicfile"
-	"convgraph/formats/internal/raw"
+	"convgraph/internal/raw"
 )
 
 // The .npy format (NEP 1):

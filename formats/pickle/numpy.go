@@ -7,8 +7,8 @@ import (
 	"github.com/nlpodyssey/gopickle/types"
 	"gorgonia.org/tensor"
 
-	"convgraph/formats/internal/raw"
 	"convgraph/formats/internal/unpickle"
+	"convgraph/internal/raw"
 )
 
 // classes lists what a pickle may name. NumPy 2 moved its core from numpy.core

@@ -11,7 +11,7 @@ import (
 	"github.com/nlpodyssey/safetensors"
 
 	"convgraph/formats"
-	"convgraph/formats/internal/raw"
+	"convgraph/internal/raw"
 )
 
 // maxHeader is the format's own limit on the JSON header.

@@ -9,7 +9,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/formats"
-	"convgraph/formats/internal/raw"
+	"convgraph/internal/raw"
 )
 
 // metadataKey is the header's one name that is not an array's.

@@ -7,8 +7,8 @@ import (
 	"github.com/nlpodyssey/gopickle/types"
 	"gorgonia.org/tensor"
 
-	"convgraph/formats/internal/raw"
 	"convgraph/formats/internal/unpickle"
+	"convgraph/internal/raw"
 )
 
 // storageClass is one of torch.FloatStorage and its kin: it stands for the

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strconv"
 
-	"convgraph/formats/onnx/schema"
 	"convgraph/graph"
+	"convgraph/onnx/schema"
 )
 
 // attributes reads a node's attributes and remembers which of them were read,

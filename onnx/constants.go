@@ -7,7 +7,7 @@ import (
 
 	"gorgonia.org/tensor"
 
-	"convgraph/formats/onnx/schema"
+	"convgraph/onnx/schema"
 )
 
 // fold computes a node whose inputs are all constant. Tensors stay in the

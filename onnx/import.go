@@ -7,8 +7,8 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/formats"
-	"convgraph/formats/onnx/schema"
 	"convgraph/graph"
+	"convgraph/onnx/schema"
 )
 
 // minOpset is the oldest operator set read: before 7, additions said how they

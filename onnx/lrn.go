@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 
-	"convgraph/formats/onnx/schema"
 	"convgraph/graph"
+	"convgraph/onnx/schema"
 )
 
 // PyTorch's exporter spells local response normalisation out, over the channels

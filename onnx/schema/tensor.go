@@ -7,7 +7,7 @@ import (
 
 	"gorgonia.org/tensor"
 
-	"convgraph/formats/internal/raw"
+	"convgraph/internal/raw"
 )
 
 var kinds = map[ElementType]raw.Kind{

@@ -6,8 +6,8 @@ import (
 
 	"gorgonia.org/tensor"
 
-	"convgraph/formats/onnx/schema"
 	"convgraph/graph"
+	"convgraph/onnx/schema"
 )
 
 // mul is by one number. Next to a Tanh it is the A or B of A·tanh(B·x);

@@ -6,8 +6,8 @@ import (
 
 	"gorgonia.org/tensor"
 
-	"convgraph/formats/onnx/schema"
 	"convgraph/graph"
+	"convgraph/onnx/schema"
 )
 
 const (

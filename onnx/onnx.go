@@ -14,8 +14,8 @@ import (
 	"os"
 
 	"convgraph/formats/atomicfile"
-	"convgraph/formats/onnx/schema"
 	"convgraph/graph"
+	"convgraph/onnx/schema"
 )
 
 // Write writes a model to a file, atomically. See Marshal.

@@ -11,7 +11,7 @@ import (
 	"gorgonia.org/tensor"
 	"pgregory.net/rapid"
 
-	"convgraph/formats/internal/raw"
+	"convgraph/internal/raw"
 )
 
 // All 65536 numbers against the standard's definition, in float64.

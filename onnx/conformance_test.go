@@ -12,9 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
-	"convgraph/formats/onnx"
-	"convgraph/formats/onnx/schema"
 	"convgraph/graph"
+	"convgraph/onnx"
+	"convgraph/onnx/schema"
 )
 
 // conformanceDir names ONNX's own node tests (onnx/backend/test/data/node of

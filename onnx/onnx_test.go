@@ -14,10 +14,10 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/formats/npz"
-	"convgraph/formats/onnx"
-	"convgraph/formats/onnx/schema"
 	"convgraph/graph"
 	"convgraph/models"
+	"convgraph/onnx"
+	"convgraph/onnx/schema"
 )
 
 var update = flag.Bool("update", false, "write testdata/layers.onnx anew; then run testdata/make_onnx.py")

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"convgraph/formats/onnx/schema"
+	"convgraph/onnx/schema"
 )
 
 // Exporters that trace a program write x.view(x.size(0), -1) and the order of

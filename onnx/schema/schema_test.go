@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"gorgonia.org/tensor"
 
-	"convgraph/formats/onnx/schema"
+	"convgraph/onnx/schema"
 )
 
 // everything uses every field that is read and written.
