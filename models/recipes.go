@@ -7,7 +7,6 @@ type Recipe struct {
 	LR            float64
 	Schedule      string  // "constant" or "cosine"
 	WeightDecay   float64 // λ of the L2 penalty's gradient λ·w; AdamW shrinks the weights by it instead
-	Shift         int     // training images are shifted by up to so many pixels at random
 }
 
 // bookRecipe is the one of Deep Learning from Scratch, ch07/train_convnet.py.

@@ -7,13 +7,13 @@ import (
 	"strings"
 
 	"convgraph/internal/cli"
-	"convgraph/models"
 	"convgraph/train/dataset"
 	"convgraph/viz"
 )
 
 // augmentations are what -augment knows.
 var augmentations = []augmentation{
+	{"crop", 2, func(a *augmented, v float64) { a.crop = int(v) }},
 	{"shift", 2, func(a *augmented, v float64) { a.distort.Shift = v }},
 	{"rotate", 10, func(a *augmented, v float64) { a.distort.Rotate = v }},
 	{"scale", 0.1, func(a *augmented, v float64) { a.distort.Scale = v }},
@@ -30,21 +30,14 @@ type augmentation struct {
 
 // augmented is what happens to training images.
 type augmented struct {
-	shift   int // whole pixels
+	crop    int // margin of zeros, in whole pixels, that a crop of the image's own size moves in
 	distort dataset.Distort
 	mirror  bool
 }
 
-// augmented is what -augment and the shift say.
-func (c *command) augmented(r models.Recipe) (augmented, error) {
+// vary makes the training images vary as -augment says.
+func (c *command) vary(s *source) error {
 	a, err := parseAugment(c.Augment)
-	a.shift = r.Shift
-	return a, err
-}
-
-// vary makes the training images vary as the flags say.
-func (c *command) vary(s *source, r models.Recipe) error {
-	a, err := c.augmented(r)
 	if err != nil {
 		return err
 	}
@@ -90,8 +83,8 @@ func augmentationNames() string {
 
 // transforms are what happens, in this order, to images of the given height and width.
 func (a augmented) transforms(height, width int) (transforms []dataset.Transform) {
-	if a.shift > 0 {
-		transforms = append(transforms, dataset.RandomCrop{Height: height, Width: width, Padding: a.shift})
+	if a.crop > 0 {
+		transforms = append(transforms, dataset.RandomCrop{Height: height, Width: width, Padding: a.crop})
 	}
 	if a.distort != (dataset.Distort{}) {
 		transforms = append(transforms, a.distort)

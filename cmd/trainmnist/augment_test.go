@@ -22,7 +22,7 @@ func TestParseAugment(t *testing.T) {
 
 	a, err = parseAugment("scale")
 	require.NoError(t, err)
-	a.shift = 3
+	a.crop = 3
 	assert.Equal(t, []dataset.Transform{dataset.RandomCrop{Height: 5, Width: 6, Padding: 3}, dataset.Distort{Scale: 0.1}}, a.transforms(5, 6))
 
 	a, err = parseAugment("")

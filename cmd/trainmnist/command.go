@@ -37,8 +37,7 @@ type command struct {
 	OnNaN       string   `name:"on-nan" default:"stop" enum:"stop,skip" help:"What to do when the loss or a gradient is NaN or infinite: stop, or skip the step."`
 	WeightDecay *float64 `help:"L2 penalty's factor (default 0; alexnet 0.0005)."`
 	Init        string   `help:"How weights start: a deviation, he, xavier or lecun-uniform (default: the model's)."`
-	Shift       *int     `help:"Shift training images by up to so many pixels at random (default: the model's)."`
-	Augment     string   `help:"What else happens to training images at random, separated by commas: ${augmentations}. Each may have an amount: shift=2 (pixels), rotate=10 (degrees), scale=0.1, elastic=34." placeholder:"LIST"`
+	Augment     string   `help:"What happens to training images at random, separated by commas: ${augmentations}. Each may have an amount: crop=2, shift=2 (pixels), rotate=10 (degrees), scale=0.1, elastic=34." placeholder:"LIST"`
 	Sampling    string   `default:"shuffle" enum:"shuffle,replace" help:"How batches are drawn: shuffle visits each image once an epoch; replace draws from all of them, as the book does."`
 	Seed        uint64   `default:"1" help:"Seed of the initial parameters, the order of the images, augmentation and dropout."`
 	Workers     int      `default:"0" help:"Threads that compute; 0 is all there are (GOMAXPROCS). The result doesn't depend on it."`
@@ -77,7 +76,7 @@ func (c *command) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := c.vary(source, recipe); err != nil {
+	if err := c.vary(source); err != nil {
 		return err
 	}
 	trainer, err := c.trainer(recipe, source)
@@ -131,7 +130,6 @@ func (c *command) train(t *train.Trainer) (*train.Result, error) {
 func (c *command) recipe() (models.Recipe, error) {
 	r := models.RecipeFor(c.Model)
 	r.Epochs, r.Batch, r.LR, r.WeightDecay = or(c.Epochs, r.Epochs), or(c.Batch, r.Batch), or(c.LR, r.LR), or(c.WeightDecay, r.WeightDecay)
-	r.Shift = or(c.Shift, r.Shift)
 	r.Optimizer, r.Schedule = cmp.Or(c.Optimizer, r.Optimizer), cmp.Or(c.Schedule, r.Schedule)
 	switch {
 	case r.Epochs < 1:
@@ -140,8 +138,6 @@ func (c *command) recipe() (models.Recipe, error) {
 		return r, cli.Usagef("-batch is %d: want at least 1", r.Batch)
 	case !(r.LR > 0):
 		return r, cli.Usagef("-lr is %g: want more than 0", r.LR)
-	case r.Shift < 0:
-		return r, cli.Usagef("-shift is %d: want at least 0", r.Shift)
 	}
 	if err := c.checkSchedule(r); err != nil {
 		return r, err
@@ -164,10 +160,10 @@ func (c *command) recipe() (models.Recipe, error) {
 	if !(c.Width >= 0 && c.Width <= 1) {
 		return r, cli.Usagef("-width is %g: want more than 0 and at most 1", c.Width)
 	}
-	if c.Model == "alexnet" && (r.Shift != 0 || c.Augment != "") {
-		return r, cli.Usagef("-shift and -augment are not for -model alexnet, which has its own random crops: see -mirror and -pca")
+	if c.Model == "alexnet" && c.Augment != "" {
+		return r, cli.Usagef("-augment is not for -model alexnet, which has its own random crops: see -mirror and -pca")
 	}
-	if _, err := c.augmented(r); err != nil {
+	if _, err := parseAugment(c.Augment); err != nil {
 		return r, err
 	}
 	if _, err := c.rule(r); err != nil {

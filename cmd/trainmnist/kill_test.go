@@ -96,7 +96,7 @@ func tinyTraining(t *testing.T) (program string, args []string) {
 	require.NoError(t, os.WriteFile(spec, []byte(`{"name":"tiny","input":[1,6,6],"layers":[{"kind":"affine","units":8},{"kind":"relu"},
 		{"kind":"dropout","rate":0.3},{"kind":"affine","units":10},{"kind":"softmax"}]}`), 0o644))
 	return program, []string{"-quiet", "-model", spec, "-data", dir, "-batch", "10", "-epochs", "3", "-checkpoint-every", "1",
-		"-shift", "1", "-schedule", "cosine"}
+		"-augment", "crop=1", "-schedule", "cosine"}
 }
 
 // writeIDX writes n images of 6x6 noise with their labels.

@@ -44,7 +44,6 @@ func (c *command) settings(r models.Recipe, t *train.Trainer) ([]train.Setting, 
 		{Name: "-seed", Value: fmt.Sprint(c.Seed)},
 		{Name: "-eval-samples", Value: fmt.Sprint(c.EvalSamples)},
 		{Name: "-mirror", Value: fmt.Sprint(c.Mirror)},
-		{Name: "-shift", Value: fmt.Sprint(r.Shift)},
 		{Name: "-augment", Value: c.Augment},
 		{Name: "-pca", Value: fmt.Sprint(c.PCA)},
 	}
