@@ -1,0 +1,64 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/cli"
+	"convgraph/train/dataset"
+)
+
+// TestDamagedImagesAreSkippedOrFail trains a small AlexNet on a folder with a damaged image in either set.
+func TestDamagedImagesAreSkippedOrFail(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "images")
+	pixels, labels := make([]uint8, 12*8*8), make([]uint8, 12)
+	for i := range pixels {
+		pixels[i] = uint8(i * 7)
+	}
+	for i := range labels {
+		labels[i] = uint8(i % 2)
+	}
+	set, err := dataset.NewImages(tensor.Shape{1, 8, 8}, pixels, labels, 2)
+	require.NoError(t, err)
+	require.NoError(t, dataset.ExportSplit(set, set, dir))
+	for _, half := range []string{"train", "test"} {
+		images, err := filepath.Glob(filepath.Join(dir, half, "0", "*.png"))
+		require.NoError(t, err)
+		require.NoError(t, os.Truncate(images[0], 60))
+	}
+	args := []string{"-model", "alexnet", "-data", dir, "-size", "67", "-width", "0.1", "-batch", "4", "-epochs", "1", "-quiet"}
+
+	errors := captureStderr(t, func() {
+		code, stdout, stderr := trainmnist(t, append(args, "-out", t.TempDir())...)
+		require.Equal(t, cli.OK, code, stderr)
+		assert.Regexp(t, `^final: test accuracy \S+ \(\d+/11\), train accuracy \S+ \(\d+/11\), 1 epochs`, stdout)
+	})
+	assert.Contains(t, errors, filepath.Join(dir, "train", "0"))
+	assert.Contains(t, errors, filepath.Join(dir, "test", "0"))
+	assert.Contains(t, errors, "2 damaged images were skipped; -strict fails on the first")
+
+	code, _, stderr := trainmnist(t, append(args, "-out", t.TempDir(), "-strict")...)
+	assert.Equal(t, cli.Failed, code)
+	assert.Contains(t, stderr, "damaged image "+filepath.Join(dir, "train", "0"))
+}
+
+// captureStderr gives what is written to os.Stderr meanwhile, which is little.
+func captureStderr(t *testing.T, during func()) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "stderr")
+	f, err := os.Create(path)
+	require.NoError(t, err)
+	was := os.Stderr
+	os.Stderr = f
+	defer func() { os.Stderr = was }()
+	during()
+	require.NoError(t, f.Close())
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(text)
+}
