@@ -13,8 +13,8 @@ import (
 	"io"
 	"os"
 
-	"convgraph/formats/atomicfile"
 	"convgraph/graph"
+	"convgraph/internal/atomicfile"
 	"convgraph/onnx/schema"
 )
 

@@ -6,7 +6,7 @@ import (
 	"io"
 	"strconv"
 
-	"convgraph/formats/atomicfile"
+	"convgraph/internal/atomicfile"
 )
 
 // HistoryFile keeps a CSV file of the training's history up to date, a row an epoch, written whole each time.

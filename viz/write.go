@@ -7,7 +7,7 @@ import (
 	"image/png"
 	"io"
 
-	"github.com/google/renameio/v2/maybe"
+	"convgraph/internal/atomicfile"
 )
 
 // Raster is a picture in pixels. Image reports data that doesn't fit together as an error.
@@ -40,15 +40,14 @@ func EncodeSVG(w io.Writer, picture Vector) error { return picture.SVG(w) }
 // WriteSVG draws the picture into a file, which it creates or replaces.
 func WriteSVG(path string, picture Vector) error { return writeFile(path, picture.SVG) }
 
-// writeFile draws into memory first, so that a picture that can't be drawn touches no file; then the file is replaced in one step
-// (on Windows, which has no such step, it is written over).
+// writeFile draws into memory first, so that a picture that can't be drawn touches no file; then the file is replaced in one step.
 func writeFile(path string, draw func(io.Writer) error) error {
 	var b bytes.Buffer
 	if err := draw(&b); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if err := maybe.WriteFile(path, b.Bytes(), 0o644); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := b.WriteTo(w)
+		return err
+	})
 }

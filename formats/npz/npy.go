@@ -12,7 +12,7 @@ import (
 	"codeberg.org/sbinet/npyio/npy"
 	"gorgonia.org/tensor"
 
-	"convgraph/formats/atomicfile"
+	"convgraph/internal/atomicfile"
 	"convgraph/internal/raw"
 )
 

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"convgraph/formats"
-	"convgraph/formats/atomicfile"
 	"convgraph/formats/internal/archive"
+	"convgraph/internal/atomicfile"
 )
 
 // suffix is what numpy.savez adds to an array's name inside the zip file.

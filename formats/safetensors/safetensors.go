@@ -19,7 +19,7 @@ import (
 	"os"
 
 	"convgraph/formats"
-	"convgraph/formats/atomicfile"
+	"convgraph/internal/atomicfile"
 )
 
 // ReadFile reads a file. See Decode.

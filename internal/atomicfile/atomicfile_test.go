@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"convgraph/formats/atomicfile"
+	"convgraph/internal/atomicfile"
 )
 
 func writeText(text string) func(io.Writer) error {
