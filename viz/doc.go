@@ -6,5 +6,5 @@
 //	err := viz.WritePNG("filters.png", viz.FilterGrid{Title: "before learning (seed 1)", Filters: f})
 //
 // [Raster] pictures go to [WritePNG] or [EncodePNG], [Vector] ones to [WriteSVG] or [EncodeSVG]; the writers replace a file in one step, so
-// a failure leaves the old one  Every picture that turns numbers into greys or colours says in words which numbers it turned into which.
+// a failure leaves the old one. Every picture that turns numbers into greys or colours says in words which numbers it turned into which.
 package viz
