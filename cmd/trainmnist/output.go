@@ -43,10 +43,18 @@ var files = []string{
 	"accuracy.png", "accuracy.svg", "augmentation.png", "filters-before.png", "filters-after.png",
 }
 
-// removeLeftovers removes the temporary files of a program that was killed as it wrote: as hidden files, named after the one to be.
+// probes are the names of the files that probe writes.
+const probes = ".probe-*"
+
+// removeLeftovers removes what a program left that was killed as it wrote: its probe, and temporary files, which are hidden and named after
+// the one to be.
 func (o *output) removeLeftovers() error {
+	patterns := []string{probes}
 	for _, name := range files {
-		paths, err := filepath.Glob(o.path("." + name + "?*"))
+		patterns = append(patterns, "."+name+"?*")
+	}
+	for _, pattern := range patterns {
+		paths, err := filepath.Glob(o.path(pattern))
 		if err != nil {
 			return err
 		}
@@ -61,7 +69,7 @@ func (o *output) removeLeftovers() error {
 
 // probe writes a file and removes it.
 func (o *output) probe() error {
-	probe, err := os.CreateTemp(o.dir, ".probe-*")
+	probe, err := os.CreateTemp(o.dir, probes)
 	if err != nil {
 		return err
 	}
