@@ -1,6 +1,8 @@
 package graph_test
 
 import (
+	"bytes"
+	_ "embed"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -127,6 +129,26 @@ func ExampleLoad() {
 	// Output:
 	// image 0 is brighter in its upper half
 	// image 1 is brighter in its lower half
+}
+
+//go:embed testdata/brighter.safetensors
+var brighter []byte
+
+// A program can hold the parameters itself.
+func ExampleRead() {
+	m, err := graph.Read(bytes.NewReader(brighter)) // var brighter []byte, with //go:embed brighter.safetensors above it
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	logits := make([]float32, m.Classes())
+	if err := m.PredictInto(logits, []float32{0.9, 0.8, 0.1, 0.2}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(m.Spec().ClassNames, logits)
+	// Output:
+	// [upper lower] [1.7 0.3]
 }
 
 // saveBrighter saves a model that tells which half of a 2x2 image is brighter.

@@ -3,6 +3,7 @@ package graph
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 
 	"gorgonia.org/tensor"
 
@@ -15,37 +16,74 @@ const specKey = "convgraph.spec"
 
 // Save writes the parameters as a safetensors file, whole or not at all. Its metadata holds the spec, so the file describes itself.
 func (m *Model) Save(path string) error {
+	arrays, metadata, err := m.described()
+	if err != nil {
+		return err
+	}
+	return safetensors.Write(path, arrays, metadata)
+}
+
+// Write writes what [Model.Save] would put into a file.
+func (m *Model) Write(w io.Writer) error {
+	arrays, metadata, err := m.described()
+	if err != nil {
+		return err
+	}
+	return safetensors.Encode(w, arrays, metadata)
+}
+
+// described is the model as arrays, with the metadata that says what they are.
+func (m *Model) described() ([]formats.Array, map[string]string, error) {
 	spec, err := json.Marshal(m.spec)
 	if err != nil {
-		return fmt.Errorf("model %q: %w", m.spec.Name, err)
+		return nil, nil, fmt.Errorf("model %q: %w", m.spec.Name, err)
 	}
 	arrays := make([]formats.Array, len(m.params))
 	for i, p := range m.params {
 		arrays[i] = formats.Array{Name: p.Name, Value: p.Value}
 	}
-	return safetensors.Write(path, arrays, map[string]string{specKey: string(spec)})
+	return arrays, map[string]string{specKey: string(spec)}, nil
 }
 
 // Load makes the model that a file of [Model.Save] describes, with its parameters. The element type is float32 unless the options say
-// otherwise.
+// otherwise. An error names the file.
 func Load(path string, options ...Option) (*Model, error) {
 	arrays, metadata, err := safetensors.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	text, ok := metadata[specKey]
-	if !ok {
-		return nil, fmt.Errorf("%s: its metadata has no %q: want a parameter file that convgraph wrote (see convgraph import)", path, specKey)
-	}
-	spec, err := ParseSpec([]byte(text))
-	if err != nil {
-		return nil, fmt.Errorf("%s: metadata %q: %w", path, specKey, err)
-	}
-	m, err := fromArrays(spec, arrays, options)
+	m, err := fromDescribed(arrays, metadata, options)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, nil
+}
+
+// Read is [Load] of bytes that come from elsewhere: an embedded file, a request. It reads r to its end; who reads from a network limits r
+// (io.LimitReader, http.MaxBytesReader).
+func Read(r io.Reader, options ...Option) (*Model, error) {
+	arrays, metadata, err := safetensors.Read(r)
+	if err != nil {
+		return nil, err
+	}
+	m, err := fromDescribed(arrays, metadata, options)
+	if err != nil {
+		return nil, fmt.Errorf("parameter file: %w", err)
+	}
+	return m, nil
+}
+
+// fromDescribed is the model that a file's arrays and metadata describe.
+func fromDescribed(arrays []formats.Array, metadata map[string]string, options []Option) (*Model, error) {
+	text, ok := metadata[specKey]
+	if !ok {
+		return nil, fmt.Errorf("its metadata has no %q: want a parameter file that convgraph wrote (see convgraph import)", specKey)
+	}
+	spec, err := ParseSpec([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("metadata %q: %w", specKey, err)
+	}
+	return fromArrays(spec, arrays, options)
 }
 
 // fromArrays takes memory for the parameters only when the arrays are known to be them: a small file can declare a large model.

@@ -1,10 +1,13 @@
 package graph_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -68,6 +71,51 @@ func TestLoadConverts(t *testing.T) {
 			require.Equal(t, float64(single.Params()[i].Value.Float32s()[j]), v)
 		}
 	}
+}
+
+// TestReadAndWrite: bytes that never were a file, and the embedded file of the example, which is what saveBrighter saves.
+func TestReadAndWrite(t *testing.T) {
+	m := newModel(t, mixedNet(), graph.WithSeed(4))
+	var written bytes.Buffer
+	require.NoError(t, m.Write(&written))
+	read, err := graph.Read(iotest.OneByteReader(bytes.NewReader(written.Bytes())))
+	require.NoError(t, err)
+	assert.Equal(t, m.Spec(), read.Spec())
+	requireSameParams(t, m, read)
+
+	path := filepath.Join(t.TempDir(), "params.safetensors")
+	require.NoError(t, m.Save(path))
+	saved, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, saved, written.Bytes())
+
+	require.NoError(t, saveBrighter(path))
+	saved, err = os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, saved, brighter)
+
+	double, err := graph.Read(bytes.NewReader(brighter), graph.WithDtype(tensor.Float64))
+	require.NoError(t, err)
+	assert.Equal(t, tensor.Float64, double.Dtype())
+}
+
+// TestReadAndWriteErrors has no file to name.
+func TestReadAndWriteErrors(t *testing.T) {
+	_, err := graph.Read(bytes.NewReader(brighter[:100]))
+	assert.ErrorContains(t, err, "safetensors: header of ")
+	_, err = graph.Read(iotest.ErrReader(os.ErrDeadlineExceeded))
+	assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	plain, err := safetensors.Marshal(nil, nil)
+	require.NoError(t, err)
+	_, err = graph.Read(bytes.NewReader(plain))
+	assert.EqualError(t, err, `parameter file: its metadata has no "convgraph.spec": want a parameter file that convgraph wrote `+
+		`(see convgraph import)`)
+
+	odd := newModel(t, graph.Sequential("odd", tensor.Shape{3}, graph.He(), foreign{}))
+	assert.ErrorContains(t, odd.Write(io.Discard), `model "odd": `)
+	r, w := io.Pipe()
+	require.NoError(t, r.CloseWithError(os.ErrDeadlineExceeded))
+	assert.ErrorIs(t, newModel(t, smallNet()).Write(w), os.ErrDeadlineExceeded)
 }
 
 func TestSaveErrors(t *testing.T) {
