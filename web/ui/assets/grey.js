@@ -1,0 +1,91 @@
+// Numbers as greys. Every scale says what its black, its mid grey and its white stand for; what isn't finite is magenta.
+
+import { short } from "./number.js";
+
+/** The scale of values that may be negative: black −m, mid grey 0, white m, where m is the largest magnitude. */
+export function signedScale(values) {
+  const { least, greatest } = extent(values);
+  const m = Math.max(-least, greatest, 0) || 1;
+  return { black: -m, white: m };
+}
+
+/** The scale of values that aren't negative: black 0, white the greatest. Values below 0 make it a signed one. */
+export function scaleOf(values) {
+  const { least, greatest } = extent(values);
+  if (least < 0) return signedScale(values);
+  return { black: 0, white: greatest > 0 ? greatest : 1 };
+}
+
+/** The grey of a value, 0 to 255. */
+export function grey(value, scale) {
+  return Math.round(255 * Math.min(1, Math.max(0, (value - scale.black) / (scale.white - scale.black))));
+}
+
+/** A height×width plane, row-major, as pixels. */
+export function pixels(values, height, width, scale) {
+  const image = new ImageData(width, height);
+  for (let i = 0; i < height * width; i++) {
+    const v = values[i];
+    const finite = Number.isFinite(v);
+    const y = finite ? grey(v, scale) : 0;
+    image.data[4 * i] = finite ? y : 255;
+    image.data[4 * i + 1] = y;
+    image.data[4 * i + 2] = finite ? y : 255;
+    image.data[4 * i + 3] = 255;
+  }
+  return image;
+}
+
+/** Three planes (red, green, blue) as one picture. */
+export function colourPixels(values, height, width, scale) {
+  const image = new ImageData(width, height);
+  const size = height * width;
+  for (let i = 0; i < size; i++) {
+    for (let c = 0; c < 3; c++) image.data[4 * i + c] = grey(values[c * size + i], scale);
+    image.data[4 * i + 3] = 255;
+  }
+  return image;
+}
+
+/** Pixels on a canvas of their own, to be drawn at any size with drawImage. */
+export function bitmap(image) {
+  const canvas = document.createElement("canvas");
+  canvas.width = image.width;
+  canvas.height = image.height;
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
+}
+
+/** Draws pixels at a place of a canvas, each as a square. */
+export function stamp(context, image, x, y, width, height) {
+  context.imageSmoothingEnabled = false;
+  context.drawImage(bitmap(image), x, y, width, height);
+}
+
+/** Writes a legend: the ramp from black to white with the numbers of its ends, and where 0 is. */
+export function writeLegend(element, scale, note = "") {
+  element.classList.add("legend");
+  const ramp = document.createElement("span");
+  ramp.className = "ramp";
+  const middle = scale.black < 0 ? "0 is mid grey" : "";
+  const words = [middle, note].filter(Boolean).join("; ");
+  element.replaceChildren(
+    text(short(scale.black, scale.white)), ramp, text(short(scale.white, scale.white)), ...(words ? [text("· " + words)] : []),
+  );
+}
+
+function text(words) {
+  const span = document.createElement("span");
+  span.textContent = words;
+  return span;
+}
+
+function extent(values) {
+  let least = Infinity, greatest = -Infinity;
+  for (const v of values) {
+    if (!Number.isFinite(v)) continue;
+    if (v < least) least = v;
+    if (v > greatest) greatest = v;
+  }
+  return least > greatest ? { least: 0, greatest: 0 } : { least, greatest };
+}

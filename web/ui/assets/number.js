@@ -1,0 +1,34 @@
+// Numbers as text, with a true minus sign.
+
+/** Three figures of a number, or as many decimals as a number of the size of `largest` has: 0.0312, 1.25, −31.2, 4.1e−5. */
+export function short(value, largest = Math.abs(value)) {
+  if (typeof value !== "number") return String(value); // "NaN", as the server writes what JSON has no number for
+  if (value === 0) return "0";
+  if (!(largest >= 0.001 && largest < 10000)) return minus(value.toPrecision(3));
+  const decimals = Math.max(0, 2 - Math.floor(Math.log10(largest)));
+  const text = value.toFixed(decimals);
+  return minus(Number(text) === 0 ? text.replace("-", "") : text);
+}
+
+/** Every figure that a float32 has. */
+export function exact(value) {
+  if (typeof value !== "number") return String(value);
+  return minus(String(Number(value.toPrecision(7))));
+}
+
+/** A share of 1 as a percentage that doesn't call certain what isn't. */
+export function percent(share) {
+  if (typeof share !== "number") return String(share);
+  if (share < 1 && share >= 0.9995) return "> 99.9%";
+  if (share > 0 && share < 0.0005) return "< 0.1%";
+  return (100 * share).toFixed(1) + "%";
+}
+
+/** 60,965,224. */
+export function thousands(count) {
+  return count.toLocaleString("en-US");
+}
+
+function minus(text) {
+  return text.replaceAll("-", "−");
+}
