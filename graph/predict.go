@@ -39,7 +39,7 @@ func (m *Model) Predict(images *tensor.Dense) (*tensor.Dense, error) {
 // Probabilities computes softmax(logits) (N, classes) of images (N, C, H, W), for any N.
 func (m *Model) Probabilities(images *tensor.Dense) (*tensor.Dense, error) {
 	if !m.HasProbabilities() {
-		return nil, fmt.Errorf("model %q doesn't end in Softmax: it has no probabilities", m.spec.Name)
+		return nil, m.noProbabilities()
 	}
 	n, err := m.checkImages(images)
 	if err != nil {
@@ -50,6 +50,10 @@ func (m *Model) Probabilities(images *tensor.Dense) (*tensor.Dense, error) {
 		return copyRows(probabilities, first, p.batch, p.program.value(p.net.layers[len(p.net.layers)-1]))
 	})
 	return probabilities, err
+}
+
+func (m *Model) noProbabilities() error {
+	return fmt.Errorf("model %q doesn't end in Softmax: it has no probabilities", m.spec.Name)
 }
 
 // An Activation is what a layer gave out for a batch.
@@ -83,11 +87,23 @@ func (m *Model) Activations(images *tensor.Dense) ([]Activation, error) {
 // PredictInto writes the logits of n = len(images)/(C·H·W) images into logits, n·classes values. After the first call for a given n it
 // allocates nothing. The model must be of float32.
 func (m *Model) PredictInto(logits, images []float32) error {
+	return m.predictInto(logits, images, "logits", func(n *network) *G.Node { return n.logits })
+}
+
+// ProbabilitiesInto is [Model.PredictInto] for the probabilities, softmax(logits).
+func (m *Model) ProbabilitiesInto(probabilities, images []float32) error {
+	if !m.HasProbabilities() {
+		return m.noProbabilities()
+	}
+	return m.predictInto(probabilities, images, "probabilities", func(n *network) *G.Node { return n.layers[len(n.layers)-1] })
+}
+
+func (m *Model) predictInto(out, images []float32, what string, node func(*network) *G.Node) error {
 	size := m.spec.Input.TotalSize()
 	n := len(images) / size
-	if m.dtype != tensor.Float32 || len(images) != n*size || len(logits) != n*m.Classes() {
-		return fmt.Errorf("model %q (%v): got %d values of images and room for %d logits: want float32, a multiple of %d and %d for each image",
-			m.spec.Name, m.dtype, len(images), len(logits), size, m.Classes())
+	if m.dtype != tensor.Float32 || len(images) != n*size || len(out) != n*m.Classes() {
+		return fmt.Errorf("model %q (%v): got %d values of images and room for %d %s: want float32, a multiple of %d and %d for each image",
+			m.spec.Name, m.dtype, len(images), len(out), what, size, m.Classes())
 	}
 	for first := 0; first < n; {
 		p, err := m.acquire(m.predictBatch(n - first))
@@ -97,7 +113,7 @@ func (m *Model) PredictInto(logits, images []float32) error {
 		copy(p.x.Float32s(), images[first*size:])
 		err = p.program.run()
 		if err == nil {
-			copy(logits[first*m.Classes():], p.program.value(p.net.logits).(*tensor.Dense).Float32s())
+			copy(out[first*m.Classes():], p.program.value(node(p.net)).(*tensor.Dense).Float32s())
 		}
 		first += p.batch
 		m.release(p)

@@ -133,6 +133,25 @@ func TestPredictInto(t *testing.T) {
 	}
 }
 
+func TestProbabilitiesInto(t *testing.T) {
+	m := newModel(t, smallNet())
+	x := images(m, 5)
+	want, err := m.Probabilities(x)
+	require.NoError(t, err)
+	probabilities := make([]float32, 5*m.Classes())
+	require.NoError(t, m.ProbabilitiesInto(probabilities, x.Float32s()))
+	require.Equal(t, bits(want.Float32s()), bits(probabilities))
+	assert.Zero(t, testing.AllocsPerRun(20, func() {
+		if err := m.ProbabilitiesInto(probabilities, x.Float32s()); err != nil {
+			t.Fatal(err)
+		}
+	}))
+	assert.ErrorContains(t, m.ProbabilitiesInto(make([]float32, 7), make([]float32, 128)), "room for 7 probabilities")
+	headless := newModel(t, graph.Sequential("headless", tensor.Shape{3}, graph.He(), graph.Affine{Units: 2}))
+	assert.EqualError(t, headless.ProbabilitiesInto(make([]float32, 2), make([]float32, 3)),
+		`model "headless" doesn't end in Softmax: it has no probabilities`)
+}
+
 func TestPredictIntoErrors(t *testing.T) {
 	m := newModel(t, smallNet())
 	double := newModel(t, smallNet(), graph.WithDtype(tensor.Float64))

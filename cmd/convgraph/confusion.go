@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"convgraph/classify"
 	"convgraph/graph"
 	"convgraph/internal/cli"
 	"convgraph/train"
@@ -125,7 +126,7 @@ func (c *confusion) sheet(set dataset.Dataset, title string, names []string, mis
 		}
 		s.Items = append(s.Items, viz.Item{
 			Image: img, Wrong: true,
-			Caption: fmt.Sprintf("%s, said %s\nNo. %d, %s", names[mk.label], names[mk.predicted], mk.index, percent(mk.probability)),
+			Caption: fmt.Sprintf("%s, said %s\nNo. %d, %s", names[mk.label], names[mk.predicted], mk.index, classify.Percent(mk.probability)),
 		})
 	}
 	return viz.WritePNG(path, s)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"convgraph/classify"
 	"convgraph/graph"
 	"convgraph/viz"
 )
@@ -36,7 +37,7 @@ func (c *features) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	activations, err := m.Activations(s.x)
+	activations, err := m.Activations(asBatch(s.Pixels, m.Spec().Input))
 	if err != nil {
 		return err
 	}
@@ -89,8 +90,8 @@ func (c *features) maps(m *graph.Model, stage viz.Stage) viz.FeatureMaps {
 }
 
 // overview shows the layers that change their input; dropout does nothing in prediction, flatten changes the shape only.
-func (c *features) overview(stdout io.Writer, m *graph.Model, s *sample, stages []viz.Stage) error {
-	input, err := s.picture()
+func (c *features) overview(stdout io.Writer, m *graph.Model, s *classify.Sample, stages []viz.Stage) error {
+	input, err := pictureOf(s.Pixels, m.Spec().Input)
 	if err != nil {
 		return err
 	}
@@ -106,10 +107,7 @@ func (c *features) overview(stdout io.Writer, m *graph.Model, s *sample, stages 
 	if err := viz.WritePNG(filepath.Join(c.Out, "overview.png"), o); err != nil {
 		return err
 	}
-	top, err := guesses(m, s)
-	if err != nil {
-		return err
-	}
+	top := classify.Top(m.Spec(), o.Probabilities, 1)
 	_, err = fmt.Fprintf(stdout, "%v; %d pages and overview.png in %s\n", top[0], len(stages), c.Out)
 	return err
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
+	"convgraph/classify"
 	"convgraph/digit"
 	"convgraph/graph"
 	"convgraph/internal/cli"
-	"convgraph/train/dataset"
 )
 
 // TestPredictSaysWhatTheModelDoes compares the lines with the model's own probabilities of the prepared digit.
@@ -34,12 +34,12 @@ func TestPredictSaysWhatTheModelDoes(t *testing.T) {
 	assert.Contains(t, out, line)
 	assert.Regexp(t, `^(.*: \d \(\d+\.\d\d%\), then \d \(\d+\.\d\d%\), \d \(\d+\.\d\d%\); dark on light\n){2}$`, out)
 
-	var all []prediction
+	var all []classify.Prediction
 	require.NoError(t, json.Unmarshal([]byte(succeed(t, "predict", params, path, "-json")), &all))
 	require.Len(t, all, 1)
 	assert.Equal(t, path, all[0].Image)
-	assert.Equal(t, guess{Class: best, Name: fmt.Sprint(best), Probability: p.Float32s()[best]}, all[0].guess)
-	assert.Equal(t, all[0].guess, all[0].Top[0])
+	assert.Equal(t, classify.Guess{Class: best, Name: fmt.Sprint(best), Probability: p.Float32s()[best]}, all[0].Guess)
+	assert.Equal(t, all[0].Guess, all[0].Top[0])
 	require.Len(t, all[0].Top, 3)
 	for _, g := range all[0].Top {
 		assert.Equal(t, p.Float32s()[g.Class], g.Probability)
@@ -82,29 +82,6 @@ func TestPredictOfOtherImages(t *testing.T) {
 	fail(t, cli.BadUsage, `-ink and -invert are for models of 1×28×28 images: "colours" takes 3×1×1`, "predict", params, path, "-invert")
 }
 
-// AlexNet sees the middle 227 of 256 pixels, as its evaluation in training does.
-func TestAlexNetSeesTheMiddle(t *testing.T) {
-	m, err := graph.New(smallAlexNet())
-	require.NoError(t, err)
-	img := image.NewRGBA(image.Rect(0, 0, 90, 76))
-	for i := range 90 * 76 {
-		img.SetRGBA(i%90, i/90, color.RGBA{uint8(i % 90 * 2), uint8(i / 90 * 3), uint8(i % 251), 255}) // each place has its own colour
-	}
-	path := filepath.Join(t.TempDir(), "colours.png")
-	writePNG(t, path, img)
-	got, err := fitted(m, path)
-	require.NoError(t, err)
-
-	side := 76 // 67·256/227
-	whole, err := dataset.Fit(readPNG(t, path), tensor.Shape{3, side, side})
-	require.NoError(t, err)
-	for _, at := range []image.Point{{0, 0}, {30, 41}, {66, 66}} {
-		for c := range 3 {
-			assert.Equal(t, whole[(c*side+at.Y+4)*side+at.X+4], got[(c*67+at.Y)*67+at.X])
-		}
-	}
-}
-
 func TestPredictFailures(t *testing.T) {
 	params, path := saved(t, builtIn(t, "lenet-modern")), page(t)
 	missing := filepath.Join(t.TempDir(), "missing.png")
@@ -115,10 +92,4 @@ func TestPredictFailures(t *testing.T) {
 	fail(t, cli.Failed, `model "headless" doesn't end in Softmax: it has no probabilities`, "predict", headless, path)
 	vectors := saved(t, graph.Sequential("vectors", tensor.Shape{9}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
 	fail(t, cli.Failed, `model "vectors" takes (9): pictures are for models of (channels, height, width)`, "predict", vectors, path)
-}
-
-func TestPercent(t *testing.T) {
-	for want, p := range map[string]float64{"100.00%": 1, "> 99.99%": 0.99997, "99.99%": 0.9999, "0.01%": 0.0001, "< 0.01%": 0.00001, "0.00%": 0} {
-		assert.Equal(t, want, percent(p))
-	}
 }

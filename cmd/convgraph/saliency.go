@@ -7,6 +7,7 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"convgraph/classify"
 	"convgraph/graph"
 	"convgraph/internal/cli"
 	"convgraph/viz"
@@ -42,11 +43,11 @@ func (c *saliency) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	top, err := guesses(m, s)
+	guess, err := classify.Predict(m, "", s)
 	if err != nil {
 		return err
 	}
-	class := top[0].Class
+	class := guess.Class
 	if c.Class != nil {
 		class = *c.Class
 	}
@@ -54,13 +55,13 @@ func (c *saliency) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	input, err := s.picture()
+	input, err := pictureOf(s.Pixels, m.Spec().Input)
 	if err != nil {
 		return err
 	}
-	note := fmt.Sprintf("predicted %v", top[0])
-	if class != top[0].Class {
-		note += fmt.Sprintf("; the heat is for %s", className(m, class))
+	note := fmt.Sprintf("predicted %v", guess.Guess)
+	if class != guess.Class {
+		note += fmt.Sprintf("; the heat is for %s", classify.ClassName(m.Spec(), class))
 	}
 	err = viz.WritePNG(c.Out, viz.Saliency{
 		Title: fmt.Sprintf("%s on %s: what it hangs on", m.Spec().Name, filepath.Base(c.Image)),
@@ -74,13 +75,13 @@ func (c *saliency) Run(stdout io.Writer) error {
 }
 
 // heatOf is the size of the gradient of a class's score at every pixel.
-func heatOf(m *graph.Model, s *sample, class int) (viz.Planes, error) {
+func heatOf(m *graph.Model, s *classify.Sample, class int) (viz.Planes, error) {
 	a, err := m.NewAscent(scores(m), class)
 	if err != nil {
 		return viz.Planes{}, err
 	}
 	defer a.Close()
-	_, gradient, err := a.Run(s.x)
+	_, gradient, err := a.Run(asBatch(s.Pixels, m.Spec().Input))
 	if err != nil {
 		return viz.Planes{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
+	"convgraph/classify"
 	"convgraph/graph"
 	"convgraph/internal/cli"
 )
@@ -28,7 +29,7 @@ func TestHeatOfALinearModel(t *testing.T) {
 	weight, err := m.Param("fc1.weight")
 	require.NoError(t, err)
 	copy(weight.Float32s(), []float32{0, 0, 0, 0, 0, 0, 1, -2, -5, 0.5, 3, 1})
-	heat, err := heatOf(m, &sample{x: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(1, 3, 1, 2))}, 1)
+	heat, err := heatOf(m, &classify.Sample{Pixels: make([]float32, 6)}, 1)
 	require.NoError(t, err)
 	assert.Equal(t, []float32{5, 2}, heat.Data)
 }
