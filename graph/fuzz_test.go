@@ -1,9 +1,12 @@
 package graph_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,6 +19,7 @@ import (
 // FuzzParseSpec wants of whatever is no error that it comes back the same from its own JSON, and that New takes or refuses it without
 // taking much memory.
 func FuzzParseSpec(f *testing.F) {
+	path := filepath.Join(f.TempDir(), "spec.json")
 	for _, name := range models.Names() {
 		spec, err := models.ByName(name)
 		require.NoError(f, err)
@@ -24,6 +28,7 @@ func FuzzParseSpec(f *testing.F) {
 	for _, l := range everyLayer {
 		f.Add(mustMarshal(f, graph.Sequential("one", tensor.Shape{4, 9, 8}, graph.He(), l, graph.Affine{Units: 2}, graph.Softmax{})))
 	}
+	f.Add([]byte("{\"$schema\": \"spec.schema.json\",\n\"input\": [1, 2, 2],\n\"layers\": [{\"kind\": \"relu\"},\n{\"kind\": \"max_pool\", \"kernel\": 3}]}"))
 	f.Add([]byte(`{"input":[1,1048576,1048576],"layers":[{"kind":"affine","units":1099511627776}]}`))
 	f.Add([]byte(`{"input":[4294967296],"layers":[{"kind":"conv2d","filters":4294967296,"kernel":[4294967296,4294967296],"pad":9223372036854775807}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -36,11 +41,29 @@ func FuzzParseSpec(f *testing.F) {
 		again, err := graph.ParseSpec(written)
 		require.NoError(t, err, "%s", written)
 		require.Equal(t, string(written), string(mustMarshal(t, again)))
+		requireLine(t, path, text, spec)
 		if !small(spec) {
 			return
 		}
 		useModel(t, newModel(t, spec))
 	})
+}
+
+// requireLine: if no network can be made of the spec, LoadSpec of its text says so with a line that the text has.
+func requireLine(t *testing.T, path string, text []byte, spec *graph.Spec) {
+	_, misfit := graph.Summarize(spec)
+	if misfit == nil {
+		return
+	}
+	require.NoError(t, os.WriteFile(path, text, 0o600))
+	_, err := graph.LoadSpec(path)
+	require.Error(t, err)
+	place, found := strings.CutPrefix(err.Error(), path+":")
+	require.True(t, found, err)
+	digits, _, _ := strings.Cut(place, ":")
+	line, err := strconv.Atoi(digits)
+	require.NoError(t, err)
+	require.LessOrEqual(t, line, 1+bytes.Count(text, []byte("\n")))
 }
 
 // FuzzLoad reads whatever a parameter file's bytes may become.

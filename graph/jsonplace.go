@@ -36,10 +36,21 @@ func parseJSON(text []byte) (place, error) {
 	return whole, nil
 }
 
-func (p place) errorf(format string, args ...any) error {
-	line := 1 + bytes.Count(p.text[:p.start], []byte("\n"))
-	return fmt.Errorf("line %d: %s%w", line, p.within, fmt.Errorf(format, args...))
+// A lineError is what is wrong at a line of a JSON text.
+type lineError struct {
+	line int
+	err  error
 }
+
+func (e *lineError) Error() string { return fmt.Sprintf("line %d: %v", e.line, e.err) }
+func (e *lineError) Unwrap() error { return e.err }
+
+// errorf makes a *lineError.
+func (p place) errorf(format string, args ...any) error {
+	return &lineError{p.line(), fmt.Errorf("%s%w", p.within, fmt.Errorf(format, args...))}
+}
+
+func (p place) line() int { return 1 + bytes.Count(p.text[:p.start], []byte("\n")) }
 
 func (p place) raw() []byte { return p.text[p.start:p.end] }
 

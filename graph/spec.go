@@ -30,7 +30,7 @@ type stage struct {
 	parameters []Parameter
 }
 
-// stages names the layers and infers every shape, or says which layer doesn't fit.
+// stages names the layers and infers every shape, or says which layer doesn't fit; the error is a *misfit.
 func (s *Spec) stages() ([]stage, error) {
 	if err := s.checkInput(); err != nil {
 		return nil, err
@@ -41,43 +41,62 @@ func (s *Spec) stages() ([]stage, error) {
 	var stages []stage
 	for i, l := range s.Layers {
 		if l == nil {
-			return nil, fmt.Errorf("model %q: layer %d is nil", s.Name, i+1)
+			return nil, s.misfit("layers", i+1, "is nil")
 		}
 		name, err := names.name(l)
 		if err != nil {
-			return nil, fmt.Errorf("model %q: layer %d: %w", s.Name, i+1, err)
+			return nil, s.misfit("layers", i+1, "(%v): %w", l, err)
 		}
 		out, err := l.Output(in)
 		if err != nil {
-			return nil, fmt.Errorf("model %q: layer %d %q (%v, input %v): %w", s.Name, i+1, name, l, in, err)
+			return nil, s.misfit("layers", i+1, "%q (%v, input %v): %w", name, l, in, err)
 		}
 		st := stage{name: name, layer: l, in: in, out: out, parameters: l.Parameters(in)}
 		if err := total.add(st); err != nil {
-			return nil, fmt.Errorf("model %q: layer %d %q (%v, input %v): %w", s.Name, i+1, name, l, in, err)
+			return nil, s.misfit("layers", i+1, "%q (%v, input %v): %w", name, l, in, err)
 		}
 		stages = append(stages, st)
 		in = out
 	}
 	if n := len(s.ClassNames); n > 0 && n != in.TotalSize() {
-		return nil, fmt.Errorf("model %q: %d class names for %d outputs: want one for each, or none", s.Name, n, in.TotalSize())
+		return nil, s.misfit("class_names", 0, "%d class names for %d outputs: want one for each, or none", n, in.TotalSize())
 	}
 	return stages, nil
 }
 
+// A misfit is what no network can be made of, in a spec whose JSON may be right.
+type misfit struct {
+	model string
+	field string // of the spec in JSON
+	layer int    // which of the layers, from 1; 0: the field as a whole
+	err   error
+}
+
+func (e *misfit) Error() string { return fmt.Sprintf("model %q: %v", e.model, e.err) }
+func (e *misfit) Unwrap() error { return e.err }
+
+func (s *Spec) misfit(field string, layer int, format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	if layer > 0 {
+		err = fmt.Errorf("layer %d %w", layer, err)
+	}
+	return &misfit{s.Name, field, layer, err}
+}
+
 func (s *Spec) checkInput() error {
 	if s.Input.Dims() != 3 && s.Input.Dims() != 1 {
-		return fmt.Errorf("model %q: input is %v: want (channels, height, width) or (features)", s.Name, s.Input)
+		return s.misfit("input", 0, "input is %v: want (channels, height, width) or (features)", s.Input)
 	}
 	for _, n := range s.Input {
 		if n < 1 || n > maxSide {
-			return fmt.Errorf("model %q: input is %v: want sizes from 1 to %d", s.Name, s.Input, maxSide)
+			return s.misfit("input", 0, "input is %v: want sizes from 1 to %d", s.Input, maxSide)
 		}
 	}
 	if elements(s.Input) > maxElements {
-		return fmt.Errorf("model %q: input is %v: want at most %d numbers", s.Name, s.Input, maxElements)
+		return s.misfit("input", 0, "input is %v: want at most %d numbers", s.Input, maxElements)
 	}
 	if len(s.Layers) == 0 {
-		return fmt.Errorf("model %q has no layers", s.Name)
+		return s.misfit("layers", 0, "it has no layers")
 	}
 	return nil
 }

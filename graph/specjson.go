@@ -3,7 +3,9 @@ package graph
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"strings"
 
@@ -12,6 +14,7 @@ import (
 
 // header is a spec's JSON without its layers.
 type header struct {
+	Schema     string       `json:"$schema,omitempty"` // for editors; it isn't kept
 	Name       string       `json:"name"`
 	Input      tensor.Shape `json:"input"`
 	Init       Init         `json:"init,omitzero"`
@@ -35,7 +38,7 @@ func (s *Spec) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		header
 		Layers []json.RawMessage `json:"layers"`
-	}{header{s.Name, s.Input, s.Init, s.ClassNames}, layers})
+	}{header{Name: s.Name, Input: s.Input, Init: s.Init, ClassNames: s.ClassNames}, layers})
 }
 
 // withKind puts the kind in front of a layer's own fields.
@@ -62,8 +65,9 @@ func (s *Spec) UnmarshalJSON(data []byte) error {
 //	{"name": "mine", "input": [1, 28, 28], "init": "he",
 //	 "layers": [{"kind": "conv2d", "filters": 8, "kernel": 5}, {"kind": "relu"}, …, {"kind": "softmax"}]}
 //
-// An unknown kind or field, a field that stands there twice, or a value of the wrong type is an error that names the line, and the layer if
-// it is in one. Whether the shapes fit is for [New] to say.
+// A "$schema", by which an editor finds the JSON Schema, is passed over. An unknown kind or field, a field that stands there twice, or a
+// value of the wrong type is an error that names the line, and the layer if it is in one. Whether the shapes fit is for [New] to say, or for
+// [LoadSpec].
 func ParseSpec(data []byte) (*Spec, error) {
 	whole, err := parseJSON(data)
 	if err != nil {
@@ -86,6 +90,49 @@ func ParseSpec(data []byte) (*Spec, error) {
 		}
 	}
 	return &Spec{Name: h.Name, Input: h.Input, Init: h.Init, Layers: layers, ClassNames: h.ClassNames}, nil
+}
+
+// LoadSpec reads the spec in a JSON file as [ParseSpec] does, and wants a network that [New] can make. Errors begin with the file and the
+// line: `mine.json:12: layer 4 "fc1" (…): …`.
+func LoadSpec(path string) (*Spec, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := ParseSpec(data)
+	if err == nil {
+		_, err = spec.stages()
+	}
+	return spec, atLine(path, data, err)
+}
+
+// atLine puts a file's name and line in front of what is wrong with the spec in it.
+func atLine(path string, data []byte, err error) error {
+	var syntax *lineError
+	var unfit *misfit
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("%s:%d: %w", path, syntax.line, syntax.err)
+	case errors.As(err, &unfit):
+		return fmt.Errorf("%s:%d: %w", path, unfit.line(data), unfit.err)
+	}
+	return err
+}
+
+// line is where the misfit stands in the JSON of its spec; what is left out would stand on the first.
+func (e *misfit) line(data []byte) int {
+	fields, _ := place{text: data, end: len(data)}.fields() // it has been parsed before
+	for _, f := range fields {
+		if !strings.EqualFold(f.key, e.field) { // as encoding/json has it
+			continue
+		}
+		if e.layer == 0 {
+			return f.line()
+		}
+		layers, _ := f.elements()
+		return layers[e.layer-1].line()
+	}
+	return 1
 }
 
 func parseLayers(list place) ([]Layer, error) {

@@ -3,6 +3,8 @@ package graph_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -151,6 +153,47 @@ func TestParseSpecErrors(t *testing.T) {
 		_, err := graph.ParseSpec([]byte(c.text))
 		assert.EqualError(t, err, c.want, "%.60q", c.text)
 	}
+}
+
+// TestLoadSpecErrors: what is wrong with the JSON and what doesn't fit are said with the file and the line.
+func TestLoadSpecErrors(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mine.json")
+	_, err := graph.LoadSpec(path)
+	assert.ErrorIs(t, err, os.ErrNotExist)
+	for _, c := range []struct{ text, want string }{
+		{"{\n\"name\": \"a\",\n}", `:3: invalid character '}' looking for beginning of object key string`},
+		{layers(`{"kind": "relu", "filters": 3}`), `:4: layer 2: field "filters" is unknown`},
+		{layers("\n\n{\"kind\": \"max_pool\",\n\"kernel\": 9}"),
+			`:6: layer 2 "pool1" (MaxPool 9x9/9, input (5, 5, 5)): height: a window of 9 doesn't fit an input of 5 padded to 5`},
+		{layers(`{"kind": "tanh", "name": "relu"}, {"kind": "relu", "name": "relu"}`), `:4: layer 3 (ReLU): the name "relu" is taken by an earlier layer`},
+		{layers(`{"kind": "affine", "units": 2000000000}`), `:4: layer 2 "fc1" (Affine 2000000000, input (5, 5, 5)): weight is (2000000000, 125): ` +
+			`the parameters would be more than 2147483648 numbers`},
+		{"{\"layers\": [{\"kind\": \"relu\"}],\n \"input\":\n [2, 3]}", `:3: input is (2, 3): want (channels, height, width) or (features)`},
+		{"{\n\"layers\": [{\"kind\": \"relu\"}],\n \"INPUT\": [0]}", `:3: input is (0): want sizes from 1 to 1048576`},
+		{"{\n\"input\": [2],\n\"layers\": []}", `:3: it has no layers`},
+		{"{\n\"input\": [2]}", `:1: it has no layers`},
+		{"\n{}", `:1: input is (): want (channels, height, width) or (features)`},
+		{"{\"input\": [2],\n\"class_names\": [\"a\"],\"layers\": [{\"kind\": \"relu\"}]}", `:2: 1 class names for 2 outputs: want one for each, or none`},
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(c.text), 0o600))
+		_, err := graph.LoadSpec(path)
+		assert.EqualError(t, err, path+c.want, "%.60q", c.text)
+	}
+}
+
+// TestEditorsSchema: an editor's key is taken in a spec, and is no part of it.
+func TestEditorsSchema(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mine.json")
+	require.NoError(t, os.WriteFile(path, []byte(`{"$schema": "spec.schema.json", "input": [1], "layers": [{"kind": "relu"}]}`), 0o600))
+	spec, err := graph.LoadSpec(path)
+	require.NoError(t, err)
+	text, err := json.Marshal(spec)
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"name": "", "input": [1], "layers": [{"kind": "relu"}]}`, string(text))
+	_, err = graph.ParseSpec([]byte(`{"$schema": 7}`))
+	assert.EqualError(t, err, `line 1: "$schema": found number, want a string`)
+	_, err = graph.ParseSpec([]byte(`{"layers": [{"kind": "relu", "$schema": "a"}]}`))
+	assert.EqualError(t, err, `line 1: layer 1: field "$schema" is unknown`)
 }
 
 // layers is a spec whose second layer, on its fourth line, is the given text. What stands before it looks like it, to lead a search astray.

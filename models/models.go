@@ -2,7 +2,6 @@ package models
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"convgraph/graph"
@@ -39,18 +38,11 @@ func ByName(name string) (*graph.Spec, error) {
 	return nil, fmt.Errorf("model %q is unknown: want one of %s", name, strings.Join(Names(), ", "))
 }
 
-// Find is the spec of a built-in network, or the one in a JSON file: the name of a file ends in .json or has a path separator.
+// Find is the spec of a built-in network, or the one in a JSON file (see [graph.LoadSpec]): the name of a file ends in .json or has a path
+// separator.
 func Find(nameOrPath string) (*graph.Spec, error) {
 	if !strings.HasSuffix(nameOrPath, ".json") && !strings.ContainsAny(nameOrPath, `/\`) {
 		return ByName(nameOrPath)
 	}
-	data, err := os.ReadFile(nameOrPath)
-	if err != nil {
-		return nil, err
-	}
-	spec, err := graph.ParseSpec(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", nameOrPath, err)
-	}
-	return spec, nil
+	return graph.LoadSpec(nameOrPath)
 }

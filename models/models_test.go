@@ -191,7 +191,7 @@ func TestFind(t *testing.T) {
 	assert.ErrorIs(t, err, os.ErrNotExist)
 	require.NoError(t, os.WriteFile(path, []byte("{\"name\": \"mine\",\n\"layers\": [\n{\"kind\": \"relu\"},\n{\"kind\": \"reluu\"}]}"), 0o600))
 	_, err = models.Find(path)
-	assert.ErrorContains(t, err, path+`: line 4: layer 2: kind "reluu" is unknown: want one of conv2d, `)
+	assert.ErrorContains(t, err, path+`:4: layer 2: kind "reluu" is unknown: want one of conv2d, `)
 }
 
 // TestEveryModelLearns takes a few steps of plain gradient descent on one batch: the loss must fall, for each model.

@@ -50,7 +50,7 @@ func TestSummaryOfParameters(t *testing.T) {
 func TestSummaryErrors(t *testing.T) {
 	bad := filepath.Join(t.TempDir(), "bad.json")
 	require.NoError(t, os.WriteFile(bad, []byte("{\"name\": \"bad\",\n\"layers\": [{\"kind\": \"conv3d\"}]}"), 0o644))
-	fail(t, cli.Failed, "bad.json: line 2: layer 1: kind \"conv3d\" is unknown", "summary", bad)
+	fail(t, cli.Failed, "bad.json:2: layer 1: kind \"conv3d\" is unknown", "summary", bad)
 	fail(t, cli.Failed, `model "nonsense" is unknown`, "summary", "nonsense")
 	fail(t, cli.BadUsage, `expected "<model>"`, "summary")
 }
