@@ -29,12 +29,17 @@ func affine[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	return rule[T]{
 		output:  tensor.Shape{x[0], w[0]},
 		forward: func(in [][]T, y []T) error { k.Forward(in[0], in[1], in[2], y); return nil },
-		vjps: []vjp[T]{
-			{reads: []operand{1}, apply: func(saved [][]T, dy, dx []T) error { k.BackwardData(saved[0], dy, dx); return nil }},
-			{reads: []operand{0}, apply: func(saved [][]T, dy, dw []T) error { k.BackwardWeights(saved[0], dy, dw); return nil }},
-			{apply: func(_ [][]T, dy, db []T) error { k.BackwardBias(dy, db); return nil }},
-		},
+		vjps:    affineVJPs(k),
 	}, nil
+}
+
+// affineVJPs are those of the affine layer with regard to x, w and b.
+func affineVJPs[T kernel.Float](k *kernel.Affine[T]) []vjp[T] {
+	return []vjp[T]{
+		{reads: []operand{1}, apply: func(saved [][]T, dy, dx []T) error { k.BackwardData(saved[0], dy, dx); return nil }},
+		{reads: []operand{0}, apply: func(saved [][]T, dy, dw []T) error { k.BackwardWeights(saved[0], dy, dw); return nil }},
+		{apply: func(_ [][]T, dy, db []T) error { k.BackwardBias(dy, db); return nil }},
+	}
 }
 
 func checkAffine(x, w, b tensor.Shape) error {

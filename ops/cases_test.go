@@ -2,6 +2,8 @@ package ops_test
 
 import (
 	"fmt"
+	"math"
+	"strings"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -13,6 +15,8 @@ import (
 type opCase struct {
 	name   string
 	inputs []tensor.Shape
+	conv   ops.Conv // of a convolution
+	kinked bool     // float32's steps are so long that they cross a rectifier's 0 too often
 	build  func(g *G.ExprGraph, in []*G.Node) (*G.Node, error)
 	naive  func(in []array) array
 }
@@ -20,7 +24,7 @@ type opCase struct {
 // allCases are the geometries that every test of this file's kind goes through: small, because each element is differentiated numerically.
 func allCases() []opCase {
 	var all []opCase
-	for _, group := range [][]opCase{convCases(), partialConvCases(), maxPoolCases(), avgPoolCases(), subsampleCases(), lrnCases(), normalizeCases(),
+	for _, group := range [][]opCase{convCases(), fusedCases(), partialConvCases(), maxPoolCases(), avgPoolCases(), subsampleCases(), lrnCases(), normalizeCases(),
 		elementwiseCases(), rowCases(), affineCases(), dropoutCases()} {
 		all = append(all, group...)
 	}
@@ -63,9 +67,40 @@ func convCases() []opCase {
 		cases = append(cases, opCase{
 			name:   fmt.Sprintf("Conv2D/%vx%v,%v", c.x, c.w, c.conv),
 			inputs: []tensor.Shape{c.x, c.w, {c.w[0]}},
+			conv:   c.conv,
 			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Conv2D(in[0], in[1], in[2], c.conv) },
 			naive:  func(in []array) array { return naiveConv2D(in[0], in[1], in[2], c.conv) },
 		})
+	}
+	return cases
+}
+
+// fusedCases are some of the convolutions' geometries with a rectifier behind, and with a pooling behind that; fused_test.go has all.
+func fusedCases() []opCase {
+	var cases []opCase
+	pool := ops.Pool{Kernel: ops.Pair{2, 1}, Stride: ops.Pair{1, 2}, Pad: ops.Pair{1, 0}}
+	for i, c := range convCases() {
+		if i%3 != 0 {
+			continue
+		}
+		geometry, parts := strings.TrimPrefix(c.name, "Conv2D/"), c.naive
+		rectified := func(in []array) array {
+			return parts(in).apply(func(x float64) float64 { return math.Max(x, 0) })
+		}
+		cases = append(cases,
+			opCase{
+				name: "ConvReLU2D/" + geometry, inputs: c.inputs, kinked: true, naive: rectified,
+				build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+					return ops.ConvReLU2D(in[0], in[1], in[2], c.conv)
+				},
+			},
+			opCase{
+				name: "ConvReLUPool2D/" + geometry, inputs: c.inputs, kinked: true,
+				build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+					return ops.ConvReLUPool2D(in[0], in[1], in[2], c.conv, pool)
+				},
+				naive: func(in []array) array { return naivePool(rectified(in), pool, largest) },
+			})
 	}
 	return cases
 }
@@ -271,6 +306,13 @@ func affineCases() []opCase {
 			inputs: []tensor.Shape{c.x, {c.out, features}, {c.out}},
 			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Affine(in[0], in[1], in[2]) },
 			naive:  func(in []array) array { return naiveAffine(in[0], in[1], in[2]) },
+		}, opCase{
+			name:   fmt.Sprintf("AffineReLU/%v to %d", c.x, c.out),
+			inputs: []tensor.Shape{c.x, {c.out, features}, {c.out}},
+			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.AffineReLU(in[0], in[1], in[2]) },
+			naive: func(in []array) array {
+				return naiveAffine(in[0], in[1], in[2]).apply(func(x float64) float64 { return math.Max(x, 0) })
+			},
 		})
 	}
 	for _, x := range []tensor.Shape{{2, 3, 2, 2}, {1, 4}, {3, 2, 5}} {

@@ -34,14 +34,23 @@ func conv2D[T kernel.Float](c Conv) builder[T] {
 		k := kernel.NewConv[T](shape)
 		return rule[T]{
 			attributes: c.String(),
-			output:     tensor.Shape{shape.Batch, shape.OutChannels, shape.OutHeight(), shape.OutWidth()},
+			output:     convOutput(shape),
 			forward:    func(in [][]T, y []T) error { k.Forward(in[0], in[1], in[2], y); return nil },
-			vjps: []vjp[T]{
-				{reads: []operand{1}, apply: func(saved [][]T, dy, dx []T) error { k.BackwardData(saved[0], dy, dx); return nil }},
-				{reads: []operand{0}, apply: func(saved [][]T, dy, dw []T) error { k.BackwardWeights(saved[0], dy, dw); return nil }},
-				{apply: func(_ [][]T, dy, db []T) error { k.BackwardBias(dy, db); return nil }},
-			},
+			vjps:       convVJPs(k),
 		}, nil
+	}
+}
+
+func convOutput(s kernel.ConvShape) tensor.Shape {
+	return tensor.Shape{s.Batch, s.OutChannels, s.OutHeight(), s.OutWidth()}
+}
+
+// convVJPs are those of the convolution with regard to x, w and b.
+func convVJPs[T kernel.Float](k *kernel.Conv[T]) []vjp[T] {
+	return []vjp[T]{
+		{reads: []operand{1}, apply: func(saved [][]T, dy, dx []T) error { k.BackwardData(saved[0], dy, dx); return nil }},
+		{reads: []operand{0}, apply: func(saved [][]T, dy, dw []T) error { k.BackwardWeights(saved[0], dy, dw); return nil }},
+		{apply: func(_ [][]T, dy, db []T) error { k.BackwardBias(dy, db); return nil }},
 	}
 }
 

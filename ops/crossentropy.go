@@ -42,7 +42,7 @@ func crossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 		},
 		vjps: []vjp[T]{
 			{
-				reads: []operand{result}, // not its value: it must have been computed
+				after: []operand{result},
 				apply: func(_ [][]T, dloss, dx []T) error {
 					kernel.CrossEntropyBackward(n, classes, p, rows, dloss[0]/T(n), dx)
 					return nil

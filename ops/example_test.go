@@ -93,6 +93,47 @@ func ExamplePartialConv2D() {
 	// dw: [3 30 30]
 }
 
+// Of the convolution's [6.5 -2] the rectifier keeps the first, so only its window gets a gradient.
+func ExampleConvReLU2D() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{1, 1, 2, 3}, 1, -2, 3, 4, 5, 1)
+	w := node(g, "w", tensor.Shape{1, 1, 2, 2}, 1, 0, 0, 1)
+	b := node(g, "b", tensor.Shape{1}, 0.5)
+	show(G.Must(ops.ConvReLU2D(x, w, b, ops.Conv{})), x, w, b)
+	// Output:
+	// y (1, 1, 1, 2): [6.5 0]
+	// dx: [1 0 0 0 1 0]
+	// dw: [1 -2 4 5]
+	// db: [1]
+}
+
+// The larger of the convolution's two values is the one that learns.
+func ExampleConvReLUPool2D() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{1, 1, 1, 3}, 1, 2, 4)
+	w := node(g, "w", tensor.Shape{1, 1, 1, 2}, 1, 1)
+	b := node(g, "b", tensor.Shape{1}, -1)
+	show(G.Must(ops.ConvReLUPool2D(x, w, b, ops.Conv{}, ops.Pool{Kernel: ops.Pair{1, 2}})), x, w, b)
+	// Output:
+	// y (1, 1, 1, 1): [5]
+	// dx: [0 1 1]
+	// dw: [2 4]
+	// db: [1]
+}
+
+func ExampleAffineReLU() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{1, 2}, 1, 2)
+	w := node(g, "w", tensor.Shape{2, 2}, 3, 1, -3, 1)
+	b := node(g, "b", tensor.Shape{2}, 0, 0)
+	show(G.Must(ops.AffineReLU(x, w, b)), x, w, b)
+	// Output:
+	// y (1, 2): [5 0]
+	// dx: [3 1]
+	// dw: [1 2 0 0]
+	// db: [1 0]
+}
+
 func ExampleMaxPool2D() {
 	g := G.NewGraph()
 	x := node(g, "x", tensor.Shape{1, 1, 3, 3}, 1, 2, 3, 4, 9, 5, 6, 7, 8)

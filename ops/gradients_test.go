@@ -41,6 +41,9 @@ func TestGradients(t *testing.T) {
 	for _, c := range allCases() {
 		t.Run(c.name, func(t *testing.T) {
 			for _, dt := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
+				if c.kinked && dt == tensor.Float32 {
+					continue
+				}
 				gradcheck.Test(t, c.named(dt), c.build, gradcheck.Options{})
 			}
 		})

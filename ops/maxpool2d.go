@@ -28,7 +28,7 @@ func maxPool2D[T kernel.Float](p Pool) builder[T] {
 			output:     pooled(shape),
 			forward:    func(in [][]T, y []T) error { k.Forward(in[0], y); return nil },
 			vjps: []vjp[T]{{
-				reads: []operand{result}, // not its value: the places must have been found
+				after: []operand{result}, // the places must have been found
 				apply: func(_ [][]T, dy, dx []T) error { k.Backward(dy, dx); return nil },
 			}},
 		}, nil

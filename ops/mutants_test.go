@@ -28,6 +28,9 @@ type subject struct {
 var subjects = []subject{
 	{name: "Conv2D", build: conv2D[float64](padded), inputs: []tensor.Shape{{2, 2, 5, 5}, {3, 2, 3, 3}, {3}}},
 	{name: "PartialConv2D", build: partialConv2D[float64]([][]int{{0, 1}, {1, 2}}, Conv{}.withDefaults()), inputs: []tensor.Shape{{2, 3, 4, 4}, {4, 2, 2}, {2}}},
+	{name: "ConvReLU2D", build: convReLU2D[float64](padded), inputs: []tensor.Shape{{2, 2, 5, 5}, {3, 2, 3, 3}, {3}}},
+	{name: "ConvReLUPool2D", build: convReLUPool2D[float64](padded, pairs), inputs: []tensor.Shape{{2, 2, 6, 6}, {3, 2, 3, 3}, {3}}},
+	{name: "AffineReLU", build: affineReLU[float64], inputs: []tensor.Shape{{4, 5}, {3, 5}, {3}}},
 	{name: "MaxPool2D", build: maxPool2D[float64](overlapping), inputs: []tensor.Shape{{2, 2, 6, 6}}},
 	{name: "AvgPool2D", build: avgPool2D[float64](overlapping), inputs: []tensor.Shape{{2, 2, 6, 6}}},
 	{name: "Subsample2D", build: subsample2D[float64](overlapping), inputs: []tensor.Shape{{2, 3, 5, 5}, {3}, {3}}},
@@ -47,6 +50,7 @@ var subjects = []subject{
 var (
 	padded      = Conv{Pad: Pair{1, 1}}.withDefaults()
 	overlapping = Pool{Kernel: Pair{3, 3}, Stride: Pair{2, 2}, Pad: Pair{1, 1}}
+	pairs       = Pool{Kernel: Pair{1, 2}}.withDefaults()
 	strongNorm  = Norm{Size: 3, K: 2, Alpha: 0.5, Beta: 0.75}
 )
 
@@ -105,6 +109,11 @@ var special = []struct {
 		return right(saved, withoutSecondHalf(dout), din)
 	}},
 	{"PartialConv2D", 1, "connections swapped", after(func(_ []tensor.Shape, dw []float64) { swap(dw[:4], dw[4:8]) })},
+	{"ConvReLUPool2D", 0, "ReLU forgotten", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		return right([][]float64{saved[0], ones(len(dout))}, dout, din)
+	}},
+	{"ConvReLUPool2D", 1, "channels swapped", after(func(_ []tensor.Shape, dw []float64) { swap(dw[:9], dw[9:18]) })},
+	{"ConvReLUPool2D", 2, "off by one", after(func(_ []tensor.Shape, db []float64) { shift(db) })},
 	{"MaxPool2D", 0, "argmax off by one", after(func(_ []tensor.Shape, dx []float64) { shift(dx) })},
 	{"MaxPool2D", 0, "spread over the window", func(in []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
 		shape, err := poolShape(in[0], overlapping)
@@ -256,6 +265,8 @@ func swap(a, b []float64) {
 		a[i], b[i] = b[i], a[i]
 	}
 }
+
+func ones(n int) []float64 { return slices.Repeat([]float64{1}, n) }
 
 // flipped turns every kernel of the given number of taps by 180 degrees.
 func flipped(w []float64, taps int) []float64 {

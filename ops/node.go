@@ -181,42 +181,66 @@ func (f *function[T]) DiffWRT(int) []bool {
 // SymDiff adds one gradient node per differentiable input. Those that nobody asks for are dropped when the graph is compiled for its
 // outputs (gorgonia.CompileFunction), which is why the gradients of one op are nodes of their own.
 func (f *function[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, error) {
-	grads := make(G.Nodes, len(inputs))
+	d := differentiation{inputs: inputs, output: output, dout: grad, grads: make(G.Nodes, len(inputs))}
+	if f.rule.outer.apply != nil {
+		node, err := f.gradient(f.rule.outer, d, output.Shape())
+		if err != nil {
+			return nil, fmt.Errorf("%s: gradient of the result: %w", f, err)
+		}
+		d.dout = node
+	}
 	for i, v := range f.rule.vjps {
 		if v.apply == nil {
 			continue
 		}
-		children := v.children(inputs, output, grad)
-		shapes := make([]tensor.Shape, len(children))
-		for j, c := range children {
-			shapes[j] = c.Shape()
-		}
-		g := &gradient[T]{newAdapter[T]("d"+f.name, f.attributes, shapes, inputs[i].Shape(), v.compute()), f.id}
-		node, err := G.ApplyOp(g, children...)
+		node, err := f.gradient(v, d, inputs[i].Shape())
 		if err != nil {
 			return nil, fmt.Errorf("%s: gradient of input %d: %w", f, i, err)
 		}
-		grads[i] = node
+		d.grads[i] = node
 	}
-	return grads, nil
+	return d.grads, nil
 }
 
-// children are the nodes a vjp reads, the incoming gradient last. As children they stay alive until the gradient has been computed.
-func (v vjp[T]) children(inputs G.Nodes, output, grad *G.Node) G.Nodes {
+// differentiation is the nodes around an op that is being differentiated.
+type differentiation struct {
+	inputs       G.Nodes
+	output, dout *G.Node
+	grads        G.Nodes // as far as they have been made
+}
+
+func (d differentiation) node(o operand) *G.Node {
+	switch {
+	case o >= 0:
+		return d.inputs[o]
+	case o == result:
+		return d.output
+	}
+	return d.grads[result-1-o]
+}
+
+// gradient adds a vjp's node to the graph: its children are the values it reads, the incoming gradient, and what it must come after. As
+// children they stay alive until it has been computed.
+func (f *function[T]) gradient(v vjp[T], d differentiation, output tensor.Shape) (*G.Node, error) {
 	var children G.Nodes
 	for _, o := range v.reads {
-		if o == result {
-			children = append(children, output)
-			continue
-		}
-		children = append(children, inputs[o])
+		children = append(children, d.node(o))
 	}
-	return append(children, grad)
+	children = append(children, d.dout)
+	for _, o := range v.after {
+		children = append(children, d.node(o))
+	}
+	shapes := make([]tensor.Shape, len(children))
+	for i, c := range children {
+		shapes[i] = c.Shape()
+	}
+	g := &gradient[T]{newAdapter[T]("d"+f.name, f.attributes, shapes, output, v.compute()), f.id}
+	return G.ApplyOp(g, children...)
 }
 
 func (v vjp[T]) compute() func(in [][]T, out []T) error {
-	last := len(v.reads)
-	return func(in [][]T, out []T) error { return v.apply(in[:last], in[last], out) }
+	n := len(v.reads)
+	return func(in [][]T, out []T) error { return v.apply(in[:n], in[n], out) }
 }
 
 // gradient is one vjp of a rule as an op.

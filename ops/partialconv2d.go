@@ -35,7 +35,7 @@ func partialConv2D[T kernel.Float](connections [][]int, c Conv) builder[T] {
 		places := connectionPlaces(connections, x[1], w[1]*w[2])
 		return rule[T]{
 			attributes: fmt.Sprintf("%d of %d connections, %v", w[0], full[0]*full[1], c),
-			output:     tensor.Shape{shape.Batch, shape.OutChannels, shape.OutHeight(), shape.OutWidth()},
+			output:     convOutput(shape),
 			forward: func(in [][]T, y []T) error {
 				scatter(weight, in[1], places)
 				k.Forward(in[0], weight, in[2], y)

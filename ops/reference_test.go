@@ -167,13 +167,11 @@ func compareWithStock(t *testing.T, c referenceCase, stock func(G.Nodes) (*G.Nod
 
 // differentiate gives y = build(inputs) and, for each input that the case has a gradient for, the gradient of the cost Σ y·dy: what comes
 // back to y is then dy.
-func differentiate[T kernel.Float](t *testing.T, c referenceCase, build func(G.Nodes) (*G.Node, error)) (y []float64, grads [][]float64) {
-	t.Helper()
+func differentiate[T kernel.Float](t require.TestingT, c referenceCase, build func(G.Nodes) (*G.Node, error)) (y []float64, grads [][]float64) {
 	g := G.NewGraph()
-	var inputs, wrt G.Nodes
-	for i, x := range c.Inputs {
-		n := leaf[T](g, fmt.Sprintf("input %d", i), x)
-		inputs = append(inputs, n)
+	inputs := leaves[T](g, c.Inputs)
+	var wrt G.Nodes
+	for i, n := range inputs {
 		if i < len(c.Grads) && c.Grads[i] != nil {
 			wrt = append(wrt, n)
 		}
@@ -217,6 +215,13 @@ func dot[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	}, nil
 }
 
+func leaves[T kernel.Float](g *G.ExprGraph, inputs []*referenceTensor) (nodes G.Nodes) {
+	for i, x := range inputs {
+		nodes = append(nodes, leaf[T](g, fmt.Sprintf("input %d", i), x))
+	}
+	return nodes
+}
+
 func leaf[T kernel.Float](g *G.ExprGraph, name string, x *referenceTensor) *G.Node {
 	value, data := newValue[T](x.Shape)
 	for i, v := range x.Data {
@@ -225,8 +230,7 @@ func leaf[T kernel.Float](g *G.ExprGraph, name string, x *referenceTensor) *G.No
 	return G.NodeFromAny(g, value, G.WithName(name))
 }
 
-func float64s[T kernel.Float](t *testing.T, n *G.Node) []float64 {
-	t.Helper()
+func float64s[T kernel.Float](t require.TestingT, n *G.Node) []float64 {
 	data, err := elements[T](n.Value())
 	require.NoError(t, err)
 	out := make([]float64, len(data))

@@ -15,9 +15,13 @@ func relu[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	return rule[T]{
 		output:  in[0],
 		forward: func(in [][]T, y []T) error { kernel.ReLU(in[0], y); return nil },
-		vjps: []vjp[T]{{
-			reads: []operand{result},
-			apply: func(saved [][]T, dy, dx []T) error { kernel.ReLUBackward(saved[0], dy, dx); return nil },
-		}},
+		vjps:    []vjp[T]{reluVJP[T]()},
 	}, nil
+}
+
+func reluVJP[T kernel.Float]() vjp[T] {
+	return vjp[T]{
+		reads: []operand{result},
+		apply: func(saved [][]T, dy, dx []T) error { kernel.ReLUBackward(saved[0], dy, dx); return nil },
+	}
 }

@@ -19,18 +19,26 @@ type rule[T kernel.Float] struct {
 	output     tensor.Shape                  // empty for a scalar
 	forward    func(in [][]T, out []T) error // overwrites out
 	vjps       []vjp[T]                      // one per input, in order
+
+	// Of an op y = g(h(x0, x1, …)) with an h of y's shape, outer is the vjp of g: what comes back to y passes through it once, and the
+	// vjps, which are h's, get what comes out of it. The zero vjp says that there is none.
+	outer vjp[T]
 }
 
 // A vjp computes the gradient of one input of a rule. The zero vjp says that the input has none (a label, say).
 type vjp[T kernel.Float] struct {
 	reads []operand                              // the values apply gets as saved, in this order
+	after []operand                              // what must have been computed before, without its value being read
 	apply func(saved [][]T, dout, din []T) error // overwrites din
 }
 
-// An operand names a value that a vjp reads: an input by its index, or the op's own result.
+// An operand names a value that a vjp needs: an input by its index, the op's own result, or the gradient of an input before.
 type operand int
 
 const result operand = -1
+
+// gradientOf is the gradient of an input that comes before the vjp's own.
+func gradientOf(input int) operand { return result - 1 - operand(input) }
 
 // A builder makes the rule for the given operand shapes, or says which shape doesn't fit.
 type builder[T kernel.Float] func(in []tensor.Shape) (rule[T], error)

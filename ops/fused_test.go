@@ -1,0 +1,180 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+	"pgregory.net/rapid"
+
+	"convgraph/internal/kernel"
+	"convgraph/ops/gradcheck"
+)
+
+// This file holds the ops that are several in one to their parts, which the other tests hold to PyTorch: bit by bit, gradients too.
+
+type assembly = func(G.Nodes) (*G.Node, error)
+
+// compareWithParts runs both on the same numbers, NaN, infinities and -0 among them if they are bad. All NaN count as one (a sum of several
+// has the bits of any of them), and -0 as 0: a sum of nothing but -0 stays one where the rectifier works on vector registers.
+func compareWithParts(t require.TestingT, shapes []tensor.Shape, bad bool, fused, parts assembly) {
+	compareAs[float32](t, shapes, bad, fused, parts)
+	compareAs[float64](t, shapes, bad, fused, parts)
+}
+
+func compareAs[T kernel.Float](t require.TestingT, shapes []tensor.Shape, bad bool, fused, parts assembly) {
+	r := rand.New(rand.NewPCG(8, 0))
+	c := referenceCase{}
+	for _, s := range shapes {
+		c.Inputs = append(c.Inputs, randomTensor(r, s, bad))
+	}
+	c.Grads = c.Inputs
+	g := G.NewGraph()
+	y, err := fused(leaves[T](g, c.Inputs))
+	require.NoError(t, err)
+	c.DY = randomTensor(r, y.Shape(), false)
+
+	gotY, gotGrads := differentiate[T](t, c, fused)
+	wantY, wantGrads := differentiate[T](t, c, parts)
+	requireSameBits(t, wantY, gotY, "y")
+	for i, want := range wantGrads {
+		requireSameBits(t, want, gotGrads[i], "gradient of input %d", i)
+	}
+}
+
+// randomTensor has multiples of 1/4, so that windows have equal values and sums are 0 now and then.
+func randomTensor(r *rand.Rand, s tensor.Shape, bad bool) *referenceTensor {
+	x := &referenceTensor{Shape: s, Data: make([]float64, s.TotalSize())}
+	for i := range x.Data {
+		x.Data[i] = float64(r.IntN(25)-12) / 4
+		if bad && r.IntN(40) == 0 {
+			x.Data[i] = []float64{math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1)}[r.IntN(4)]
+		}
+	}
+	return x
+}
+
+func requireSameBits(t require.TestingT, want, got []float64, format string, args ...any) {
+	what := fmt.Sprintf(format, args...)
+	require.Len(t, got, len(want), what)
+	for i, w := range want {
+		if math.IsNaN(w) && math.IsNaN(got[i]) || w == 0 && got[i] == 0 {
+			continue
+		}
+		require.Equal(t, math.Float64bits(w), math.Float64bits(got[i]), "%s: element %d is %v, want %v", what, i, got[i], w)
+	}
+}
+
+func convThenReLU(in G.Nodes, c Conv) (*G.Node, error) {
+	a, err := Conv2D(in[0], in[1], in[2], c)
+	if err != nil {
+		return nil, err
+	}
+	return ReLU(a)
+}
+
+func convThenReLUThenPool(in G.Nodes, c Conv, p Pool) (*G.Node, error) {
+	r, err := convThenReLU(in, c)
+	if err != nil {
+		return nil, err
+	}
+	return MaxPool2D(r, p)
+}
+
+func affineThenReLU(in G.Nodes) (*G.Node, error) {
+	a, err := Affine(in[0], in[1], in[2])
+	if err != nil {
+		return nil, err
+	}
+	return ReLU(a)
+}
+
+// TestFusedConvolutionsAreTheirParts goes through the geometries of the convolutions that PyTorch's numbers are for.
+func TestFusedConvolutionsAreTheirParts(t *testing.T) {
+	compared := 0
+	for _, c := range readReference(t) {
+		if c.Op != "Conv2D" {
+			continue
+		}
+		compared++
+		var shapes []tensor.Shape
+		for _, in := range c.Inputs {
+			shapes = append(shapes, in.Shape)
+		}
+		conv := Conv{Stride: c.Stride, Pad: c.Pad, Dilation: c.Dilation, Groups: c.Groups}
+		for _, bad := range []bool{false, true} {
+			compareWithParts(t, shapes, bad,
+				func(in G.Nodes) (*G.Node, error) { return ConvReLU2D(in[0], in[1], in[2], conv) },
+				func(in G.Nodes) (*G.Node, error) { return convThenReLU(in, conv) })
+		}
+		for _, pool := range []Pool{{Kernel: Pair{1, 1}}, {Kernel: Pair{2, 2}, Pad: Pair{1, 1}}, {Kernel: Pair{3, 2}, Stride: Pair{1, 1}, Pad: Pair{2, 1}}} {
+			compareWithParts(t, shapes, false,
+				func(in G.Nodes) (*G.Node, error) { return ConvReLUPool2D(in[0], in[1], in[2], conv, pool) },
+				func(in G.Nodes) (*G.Node, error) { return convThenReLUThenPool(in, conv, pool) })
+		}
+	}
+	require.Greater(t, compared, 30)
+}
+
+// TestAnyFusedConvolutionIsItsParts draws geometries, with batches and channels large enough for every way the kernels share the work out.
+func TestAnyFusedConvolutionIsItsParts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		small := func(label string, from, to int) int { return rapid.IntRange(from, to).Draw(t, label) }
+		pair := func(label string, from, to int) Pair {
+			return Pair{small(label+" h", from, to), small(label+" w", from, to)}
+		}
+		conv := Conv{Stride: pair("stride", 1, 3), Pad: pair("pad", 0, 3), Dilation: pair("dilation", 1, 2), Groups: small("groups", 1, 2)}
+		pool := Pool{Kernel: pair("window", 1, 3), Stride: pair("pool stride", 1, 3)}
+		kernel, size := pair("kernel", 1, 4), pair("size", 1, 9)
+		for axis := range size {
+			pool.Pad[axis] = small("pool pad", 0, pool.Kernel[axis]-1)
+			least := (pool.Kernel[axis]-1)*conv.Stride[axis] + conv.Dilation[axis]*(kernel[axis]-1) + 1 - 2*conv.Pad[axis]
+			size[axis] = max(size[axis], least)
+		}
+		batch := rapid.SampledFrom([]int{1, 2, 17}).Draw(t, "batch")
+		channels, filters := small("channels", 1, 3), small("filters", 1, 9)
+		shapes := []tensor.Shape{
+			{batch, channels * conv.Groups, size[0], size[1]}, {filters * conv.Groups, channels, kernel[0], kernel[1]}, {filters * conv.Groups},
+		}
+		bad := rapid.Bool().Draw(t, "bad")
+		compareWithParts(t, shapes, bad,
+			func(in G.Nodes) (*G.Node, error) { return ConvReLU2D(in[0], in[1], in[2], conv) },
+			func(in G.Nodes) (*G.Node, error) { return convThenReLU(in, conv) })
+		compareWithParts(t, shapes, bad,
+			func(in G.Nodes) (*G.Node, error) { return ConvReLUPool2D(in[0], in[1], in[2], conv, pool) },
+			func(in G.Nodes) (*G.Node, error) { return convThenReLUThenPool(in, conv, pool) })
+	})
+}
+
+func TestAffineReLUIsItsParts(t *testing.T) {
+	for _, c := range []struct {
+		x   tensor.Shape
+		out int
+	}{{tensor.Shape{1, 1}, 1}, {tensor.Shape{3, 5}, 4}, {tensor.Shape{2, 2, 3, 2}, 3}, {tensor.Shape{33, 70}, 45}, {tensor.Shape{2, 1500}, 30}} {
+		shapes := []tensor.Shape{c.x, {c.out, features(c.x)}, {c.out}}
+		for _, bad := range []bool{false, true} {
+			compareWithParts(t, shapes, bad, func(in G.Nodes) (*G.Node, error) { return AffineReLU(in[0], in[1], in[2]) }, affineThenReLU)
+		}
+	}
+}
+
+// TestAForgottenReLUIsCaught leaves out what the fused ops do to the gradient before their parts get it.
+func TestAForgottenReLUIsCaught(t *testing.T) {
+	for _, s := range subjects {
+		if s.name != "ConvReLU2D" && s.name != "AffineReLU" {
+			continue
+		}
+		err := s.check(t, func(in []tensor.Shape) (rule[float64], error) {
+			r, err := s.build(in)
+			r.outer = vjp[float64]{}
+			return r, err
+		}, gradcheck.Options{})
+		for i := range s.inputs {
+			require.ErrorContains(t, err, inputName(i), s.name)
+		}
+	}
+}
