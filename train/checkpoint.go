@@ -211,15 +211,27 @@ func checkpointPaths(dir string) ([]string, error) {
 func (c *Checkpoint) Differences(settings []Setting) []string {
 	var differences []string
 	for _, now := range settings {
-		i := slices.IndexFunc(c.Settings, func(s Setting) bool { return s.Name == now.Name })
-		switch {
-		case i < 0:
+		switch then, known := find(c.Settings, now.Name); {
+		case !known:
 			differences = append(differences, fmt.Sprintf("%s: now %s, not known then", now.Name, now.Value))
-		case c.Settings[i].Value != now.Value:
-			differences = append(differences, fmt.Sprintf("%s: %s then, %s now", now.Name, c.Settings[i].Value, now.Value))
+		case then.Value != now.Value:
+			differences = append(differences, fmt.Sprintf("%s: %s then, %s now", now.Name, then.Value, now.Value))
+		}
+	}
+	for _, then := range c.Settings {
+		if _, known := find(settings, then.Name); !known {
+			differences = append(differences, fmt.Sprintf("%s: %s then, not given now", then.Name, then.Value))
 		}
 	}
 	return differences
+}
+
+func find(settings []Setting, name string) (Setting, bool) {
+	i := slices.IndexFunc(settings, func(s Setting) bool { return s.Name == name })
+	if i < 0 {
+		return Setting{}, false
+	}
+	return settings[i], true
 }
 
 // restore puts a training where the checkpoint was written.

@@ -75,7 +75,8 @@ func TestDamageGoesOneBack(t *testing.T) {
 
 func TestDifferences(t *testing.T) {
 	c := &Checkpoint{Settings: []Setting{{"-batch", "100"}, {"-lr", "0.1"}}}
-	assert.Empty(t, c.Differences([]Setting{{"-lr", "0.1"}}))
+	assert.Empty(t, c.Differences([]Setting{{"-lr", "0.1"}, {"-batch", "100"}}))
+	assert.Equal(t, []string{"-batch: 100 then, not given now"}, c.Differences([]Setting{{"-lr", "0.1"}}))
 	assert.Equal(t, []string{"-batch: 100 then, 50 now", "-seed: now 1, not known then"},
 		c.Differences([]Setting{{"-batch", "50"}, {"-lr", "0.1"}, {"-seed", "1"}}))
 }

@@ -37,6 +37,7 @@ type command struct {
 	OnNaN       string   `name:"on-nan" default:"stop" enum:"stop,skip" help:"What to do when the loss or a gradient is NaN or infinite: stop, or skip the step."`
 	WeightDecay *float64 `help:"L2 penalty's factor (default 0; alexnet 0.0005)."`
 	Init        string   `help:"How weights start: a deviation, he, xavier or lecun-uniform (default: the model's)."`
+	InitFrom    string   `help:"A params.safetensors to start from, for fine-tuning: layers of the same name and shapes begin with its parameters, the others anew." placeholder:"PARAMS"`
 	Augment     string   `help:"What happens to training images at random, separated by commas: ${augmentations}. Each may have an amount: crop=2, shift=2 (pixels), rotate=10 (degrees), scale=0.1, elastic=34." placeholder:"LIST"`
 	Sampling    string   `default:"shuffle" enum:"shuffle,replace" help:"How batches are drawn: shuffle visits each image once an epoch; replace draws from all of them, as the book does."`
 	Seed        uint64   `default:"1" help:"Seed of the initial parameters, the order of the images, augmentation and dropout."`
@@ -197,6 +198,9 @@ func (c *command) out() string {
 func (c *command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
 	model, err := graph.New(s.spec, graph.WithSeed(c.Seed))
 	if err != nil {
+		return nil, err
+	}
+	if err := c.inherit(model, os.Stderr); err != nil {
 		return nil, err
 	}
 	optimizer, err := c.rule(r)

@@ -50,6 +50,13 @@ func (c *command) settings(r models.Recipe, t *train.Trainer) ([]train.Setting, 
 	if r.Schedule == "cosine" {
 		settings = append(settings, train.Setting{Name: "-epochs", Value: fmt.Sprint(r.Epochs)})
 	}
+	if c.InitFrom != "" {
+		from, err := start(t.Model)
+		if err != nil {
+			return nil, err
+		}
+		settings = append(settings, from)
+	}
 	return settings, nil
 }
 

@@ -1,0 +1,52 @@
+package graph
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+)
+
+// Inherited says what [Model.Inherit] did with a layer.
+type Inherited struct {
+	Layer   string
+	Missing string // why the layer kept its own parameters; empty: it took the other model's
+}
+
+// Inherit copies the parameters of every layer that the other model has under the same name with the same shapes; the other layers keep
+// theirs. So a trained network is a start for one with another number of classes. It tells of every layer that has parameters, in order.
+func (m *Model) Inherit(from *Model) []Inherited {
+	values := map[string]*tensor.Dense{}
+	for _, p := range from.params {
+		values[p.Name] = p.Value
+	}
+	params := m.params
+	var layers []Inherited
+	for _, s := range m.stages {
+		own := params[:len(s.parameters)]
+		params = params[len(own):]
+		if len(own) == 0 {
+			continue
+		}
+		missing := lacks(values, own)
+		if missing == "" {
+			for _, p := range own {
+				assign(p.Value, values[p.Name])
+			}
+		}
+		layers = append(layers, Inherited{Layer: s.name, Missing: missing})
+	}
+	return layers
+}
+
+// lacks says which of the parameters isn't among the values in its shape; empty if they all are.
+func lacks(values map[string]*tensor.Dense, params []Param) string {
+	for _, p := range params {
+		switch v := values[p.Name]; {
+		case v == nil:
+			return fmt.Sprintf("no %s there", p.Name)
+		case !v.Shape().Eq(p.Value.Shape()):
+			return fmt.Sprintf("%s is %v here, %v there", p.Name, p.Value.Shape(), v.Shape())
+		}
+	}
+	return ""
+}
