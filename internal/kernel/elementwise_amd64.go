@@ -2,7 +2,10 @@
 
 package kernel
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+)
 
 //go:generate sh -c "cd _asm && go run ./elementwise -out ../elementwise_amd64.s -stubs ../elementwise_stubs_amd64.go -pkg kernel"
 
@@ -24,6 +27,20 @@ func (f rowFunc) pass(o operands[float32]) {
 	}
 }
 
+// softmaxFunc is an assembly function that makes a distribution of each row.
+type softmaxFunc func(rows, n int, x, y *float32, sums *float64)
+
+func (f softmaxFunc) pass(o operands[float32]) {
+	rows := len(o.sums)
+	if rows == 0 {
+		return
+	}
+	f(rows, o.unit, first(o.a, rows*o.unit), first(o.b, rows*o.unit), &o.sums[0])
+	for row, sum := range o.sums {
+		o.sums[row] = math.Log(sum)
+	}
+}
+
 // first returns the address of the first of at least n elements, or nil where there is no array.
 func first[E any](s []E, n int) *E {
 	if s == nil {
@@ -37,7 +54,7 @@ func avx2Table() table[float32] {
 	t.relu, t.reluBackward = vectorFunc(reluAVX2).pass, vectorFunc(reluBackwardAVX2).pass
 	t.sigmoid, t.sigmoidBackward = vectorFunc(sigmoidAVX2).pass, vectorFunc(sigmoidBackwardAVX2).pass
 	t.tanh, t.tanhBackward = vectorFunc(tanhAVX2).pass, vectorFunc(tanhBackwardAVX2).pass
-	t.exp = vectorFunc(expAVX2).pass
+	t.softmax, t.crossEntropyBackward = softmaxFunc(softmaxRowsAVX2).pass, vectorFunc(crossEntropyBackwardAVX2).pass
 	t.sgd, t.momentum, t.nesterov = vectorFunc(sgdAVX2).pass, vectorFunc(momentumAVX2).pass, vectorFunc(nesterovAVX2).pass
 	t.adaGrad, t.rmsProp = vectorFunc(adaGradAVX2).pass, vectorFunc(rmsPropAVX2).pass
 	t.adam, t.adamW = vectorFunc(adamAVX2).pass, vectorFunc(adamWAVX2).pass
@@ -52,7 +69,7 @@ func avx512Table() table[float32] {
 	t.relu, t.reluBackward = vectorFunc(reluAVX512).pass, vectorFunc(reluBackwardAVX512).pass
 	t.sigmoid, t.sigmoidBackward = vectorFunc(sigmoidAVX512).pass, vectorFunc(sigmoidBackwardAVX512).pass
 	t.tanh, t.tanhBackward = vectorFunc(tanhAVX512).pass, vectorFunc(tanhBackwardAVX512).pass
-	t.exp = vectorFunc(expAVX512).pass
+	t.softmax, t.crossEntropyBackward = softmaxFunc(softmaxRowsAVX512).pass, vectorFunc(crossEntropyBackwardAVX512).pass
 	t.sgd, t.momentum, t.nesterov = vectorFunc(sgdAVX512).pass, vectorFunc(momentumAVX512).pass, vectorFunc(nesterovAVX512).pass
 	t.adaGrad, t.rmsProp = vectorFunc(adaGradAVX512).pass, vectorFunc(rmsPropAVX512).pass
 	t.adam, t.adamW = vectorFunc(adamAVX512).pass, vectorFunc(adamWAVX512).pass

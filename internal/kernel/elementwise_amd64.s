@@ -99,158 +99,6 @@ end:
 	VZEROUPPER
 	RET
 
-// func expAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·expAVX2(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+16(FP), DX
-	MOVQ k+40(FP), BX
-	XORQ BX, BX
-	SUBQ $0x08, AX
-	JLT  part
-
-whole:
-	VMOVUPS      (CX)(BX*1), Y0
-	VBROADCASTSS wordc2d00000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VBROADCASTSS word42b20000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VBROADCASTSS word3fb8aa3b<>+0(SB), Y1
-	VBROADCASTSS word4b400000<>+0(SB), Y2
-	VFMADD231PS  Y1, Y0, Y2
-	VBROADCASTSS word4b400000<>+0(SB), Y1
-	VSUBPS       Y1, Y2, Y1
-	VBROADCASTSS word3f318000<>+0(SB), Y3
-	VMOVAPS      Y0, Y0
-	VFNMADD231PS Y3, Y1, Y0
-	VBROADCASTSS wordb95e8083<>+0(SB), Y3
-	VFNMADD231PS Y3, Y1, Y0
-	VBROADCASTSS word39506967<>+0(SB), Y1
-	VBROADCASTSS word3ab743ce<>+0(SB), Y3
-	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS word3c088908<>+0(SB), Y1
-	VFMADD231PS  Y0, Y3, Y1
-	VBROADCASTSS word3d2aa9c1<>+0(SB), Y3
-	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS word3e2aaaaa<>+0(SB), Y1
-	VFMADD231PS  Y0, Y3, Y1
-	VBROADCASTSS word3f000000<>+0(SB), Y3
-	VFMADD231PS  Y0, Y1, Y3
-	VMULPS       Y0, Y0, Y1
-	VBROADCASTSS word4b400000<>+0(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VFMADD231PS  Y3, Y1, Y0
-	VPSRAD       $0x01, Y2, Y1
-	VPSUBD       Y1, Y2, Y2
-	VBROADCASTSS word3f800000<>+0(SB), Y3
-	VADDPS       Y3, Y0, Y0
-	VPSLLD       $0x17, Y1, Y1
-	VBROADCASTSS word3f800000<>+0(SB), Y3
-	VPADDD       Y3, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x17, Y2, Y1
-	VBROADCASTSS word3f800000<>+0(SB), Y2
-	VPADDD       Y2, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (DX)(BX*1)
-	ADDQ         $0x20, BX
-	SUBQ         $0x08, AX
-	JGE          whole
-
-part:
-	ADDQ         $0x08, AX
-	JEQ          end
-	LEAQ         firstLanes<>+0(SB), SI
-	NEGQ         AX
-	VMOVUPS      32(SI)(AX*4), Y0
-	VMASKMOVPS   (CX)(BX*1), Y0, Y1
-	VBROADCASTSS wordc2d00000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS word42b20000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VBROADCASTSS word3fb8aa3b<>+0(SB), Y2
-	VBROADCASTSS word4b400000<>+0(SB), Y3
-	VFMADD231PS  Y2, Y1, Y3
-	VBROADCASTSS word4b400000<>+0(SB), Y2
-	VSUBPS       Y2, Y3, Y2
-	VBROADCASTSS word3f318000<>+0(SB), Y4
-	VMOVAPS      Y1, Y1
-	VFNMADD231PS Y4, Y2, Y1
-	VBROADCASTSS wordb95e8083<>+0(SB), Y4
-	VFNMADD231PS Y4, Y2, Y1
-	VBROADCASTSS word39506967<>+0(SB), Y2
-	VBROADCASTSS word3ab743ce<>+0(SB), Y4
-	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS word3c088908<>+0(SB), Y2
-	VFMADD231PS  Y1, Y4, Y2
-	VBROADCASTSS word3d2aa9c1<>+0(SB), Y4
-	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS word3e2aaaaa<>+0(SB), Y2
-	VFMADD231PS  Y1, Y4, Y2
-	VBROADCASTSS word3f000000<>+0(SB), Y4
-	VFMADD231PS  Y1, Y2, Y4
-	VMULPS       Y1, Y1, Y2
-	VBROADCASTSS word4b400000<>+0(SB), Y5
-	VPSUBD       Y5, Y3, Y3
-	VFMADD231PS  Y4, Y2, Y1
-	VPSRAD       $0x01, Y3, Y2
-	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS word3f800000<>+0(SB), Y4
-	VADDPS       Y4, Y1, Y1
-	VPSLLD       $0x17, Y2, Y2
-	VBROADCASTSS word3f800000<>+0(SB), Y4
-	VPADDD       Y4, Y2, Y2
-	VMULPS       Y2, Y1, Y1
-	VPSLLD       $0x17, Y3, Y2
-	VBROADCASTSS word3f800000<>+0(SB), Y3
-	VPADDD       Y3, Y2, Y2
-	VMULPS       Y2, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (DX)(BX*1)
-
-end:
-	VZEROUPPER
-	RET
-
-DATA wordc2d00000<>+0(SB)/4, $0xc2d00000
-GLOBL wordc2d00000<>(SB), RODATA|NOPTR, $4
-
-DATA word42b20000<>+0(SB)/4, $0x42b20000
-GLOBL word42b20000<>(SB), RODATA|NOPTR, $4
-
-DATA word3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
-GLOBL word3fb8aa3b<>(SB), RODATA|NOPTR, $4
-
-DATA word4b400000<>+0(SB)/4, $0x4b400000
-GLOBL word4b400000<>(SB), RODATA|NOPTR, $4
-
-DATA word3f318000<>+0(SB)/4, $0x3f318000
-GLOBL word3f318000<>(SB), RODATA|NOPTR, $4
-
-DATA wordb95e8083<>+0(SB)/4, $0xb95e8083
-GLOBL wordb95e8083<>(SB), RODATA|NOPTR, $4
-
-DATA word39506967<>+0(SB)/4, $0x39506967
-GLOBL word39506967<>(SB), RODATA|NOPTR, $4
-
-DATA word3ab743ce<>+0(SB)/4, $0x3ab743ce
-GLOBL word3ab743ce<>(SB), RODATA|NOPTR, $4
-
-DATA word3c088908<>+0(SB)/4, $0x3c088908
-GLOBL word3c088908<>(SB), RODATA|NOPTR, $4
-
-DATA word3d2aa9c1<>+0(SB)/4, $0x3d2aa9c1
-GLOBL word3d2aa9c1<>(SB), RODATA|NOPTR, $4
-
-DATA word3e2aaaaa<>+0(SB)/4, $0x3e2aaaaa
-GLOBL word3e2aaaaa<>(SB), RODATA|NOPTR, $4
-
-DATA word3f000000<>+0(SB)/4, $0x3f000000
-GLOBL word3f000000<>(SB), RODATA|NOPTR, $4
-
-DATA word3f800000<>+0(SB)/4, $0x3f800000
-GLOBL word3f800000<>(SB), RODATA|NOPTR, $4
-
 // func sigmoidAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-48
@@ -375,6 +223,45 @@ part:
 end:
 	VZEROUPPER
 	RET
+
+DATA word3f800000<>+0(SB)/4, $0x3f800000
+GLOBL word3f800000<>(SB), RODATA|NOPTR, $4
+
+DATA wordc2d00000<>+0(SB)/4, $0xc2d00000
+GLOBL wordc2d00000<>(SB), RODATA|NOPTR, $4
+
+DATA word42b20000<>+0(SB)/4, $0x42b20000
+GLOBL word42b20000<>(SB), RODATA|NOPTR, $4
+
+DATA word3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+GLOBL word3fb8aa3b<>(SB), RODATA|NOPTR, $4
+
+DATA word4b400000<>+0(SB)/4, $0x4b400000
+GLOBL word4b400000<>(SB), RODATA|NOPTR, $4
+
+DATA word3f318000<>+0(SB)/4, $0x3f318000
+GLOBL word3f318000<>(SB), RODATA|NOPTR, $4
+
+DATA wordb95e8083<>+0(SB)/4, $0xb95e8083
+GLOBL wordb95e8083<>(SB), RODATA|NOPTR, $4
+
+DATA word39506967<>+0(SB)/4, $0x39506967
+GLOBL word39506967<>(SB), RODATA|NOPTR, $4
+
+DATA word3ab743ce<>+0(SB)/4, $0x3ab743ce
+GLOBL word3ab743ce<>(SB), RODATA|NOPTR, $4
+
+DATA word3c088908<>+0(SB)/4, $0x3c088908
+GLOBL word3c088908<>(SB), RODATA|NOPTR, $4
+
+DATA word3d2aa9c1<>+0(SB)/4, $0x3d2aa9c1
+GLOBL word3d2aa9c1<>(SB), RODATA|NOPTR, $4
+
+DATA word3e2aaaaa<>+0(SB)/4, $0x3e2aaaaa
+GLOBL word3e2aaaaa<>(SB), RODATA|NOPTR, $4
+
+DATA word3f000000<>+0(SB)/4, $0x3f000000
+GLOBL word3f000000<>(SB), RODATA|NOPTR, $4
 
 // func sigmoidBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 // Requires: AVX
@@ -602,6 +489,46 @@ part:
 	VMULPS       Y1, Y4, Y1
 	VSUBPS       Y1, Y3, Y1
 	VMULPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (BX)(DI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func crossEntropyBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX
+TEXT ·crossEntropyBackwardAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ DI, DI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(DI*1), Y0
+	VMOVUPS      (DX)(DI*1), Y1
+	VBROADCASTSS (SI), Y2
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y0, Y2, Y0
+	VMOVUPS      Y0, (BX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), R8
+	NEGQ         AX
+	VMOVUPS      32(R8)(AX*4), Y0
+	VMASKMOVPS   (CX)(DI*1), Y0, Y1
+	VMASKMOVPS   (DX)(DI*1), Y0, Y2
+	VBROADCASTSS (SI), Y3
+	VSUBPS       Y2, Y1, Y1
+	VMULPS       Y1, Y3, Y1
 	VMASKMOVPS   Y1, Y0, (BX)(DI*1)
 
 end:
@@ -1515,6 +1442,210 @@ fold:
 	VZEROUPPER
 	RET
 
+// func softmaxRowsAVX2(rows int, n int, x *float32, y *float32, sums *float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softmaxRowsAVX2(SB), NOSPLIT, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    x+16(FP), DX
+	MOVQ    y+24(FP), BX
+	MOVQ    sums+32(FP), SI
+	MOVQ    CX, DI
+	ANDQ    $0x07, DI
+	LEAQ    firstLanes<>+0(SB), R8
+	NEGQ    DI
+	VMOVUPS 32(R8)(DI*4), Y0
+	MOVQ    CX, DI
+	ANDQ    $-8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+
+row:
+	VBROADCASTSS wordff800000<>+0(SB), Y1
+	VMOVAPS      Y1, Y1
+	XORQ         R8, R8
+	CMPQ         R8, DI
+	JEQ          toppart
+
+topwhole:
+	VMOVUPS (DX)(R8*1), Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVAPS Y1, Y1
+	ADDQ    $0x20, R8
+	CMPQ    R8, DI
+	JNE     topwhole
+
+toppart:
+	CMPQ       R8, CX
+	JEQ        topend
+	VMASKMOVPS (DX)(R8*1), Y0, Y2
+	VBLENDVPS  Y0, Y2, Y1, Y2
+	VMAXPS     Y1, Y2, Y1
+	VMOVAPS    Y1, Y1
+
+topend:
+	VPERM2F128 $0x01, Y1, Y1, Y2
+	VMAXPS     Y2, Y1, Y1
+	VPERMILPS  $0x4e, Y1, Y2
+	VMAXPS     Y2, Y1, Y1
+	VPERMILPS  $0xb1, Y1, Y2
+	VMAXPS     Y2, Y1, Y1
+	VPXOR      Y2, Y2, Y2
+	VPXOR      Y3, Y3, Y3
+	XORQ       R8, R8
+	CMPQ       R8, DI
+	JEQ        powerpart
+
+powerwhole:
+	VMOVUPS      (DX)(R8*1), Y4
+	VSUBPS       Y1, Y4, Y4
+	VBROADCASTSS wordc2d00000<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VBROADCASTSS word42b20000<>+0(SB), Y5
+	VMINPS       Y4, Y5, Y4
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y6
+	VFMADD231PS  Y5, Y4, Y6
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VSUBPS       Y5, Y6, Y5
+	VBROADCASTSS word3f318000<>+0(SB), Y7
+	VMOVAPS      Y4, Y4
+	VFNMADD231PS Y7, Y5, Y4
+	VBROADCASTSS wordb95e8083<>+0(SB), Y7
+	VFNMADD231PS Y7, Y5, Y4
+	VBROADCASTSS word39506967<>+0(SB), Y5
+	VBROADCASTSS word3ab743ce<>+0(SB), Y7
+	VFMADD231PS  Y4, Y5, Y7
+	VBROADCASTSS word3c088908<>+0(SB), Y5
+	VFMADD231PS  Y4, Y7, Y5
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y7
+	VFMADD231PS  Y4, Y5, Y7
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y5
+	VFMADD231PS  Y4, Y7, Y5
+	VBROADCASTSS word3f000000<>+0(SB), Y7
+	VFMADD231PS  Y4, Y5, Y7
+	VMULPS       Y4, Y4, Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VFMADD231PS  Y7, Y5, Y4
+	VPSRAD       $0x01, Y6, Y5
+	VPSUBD       Y5, Y6, Y6
+	VBROADCASTSS word3f800000<>+0(SB), Y7
+	VADDPS       Y7, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y7
+	VPADDD       Y7, Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VPSLLD       $0x17, Y6, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VMOVUPS      Y4, (BX)(R8*1)
+	VEXTRACTF128 $0x01, Y4, X5
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y2, Y2
+	VCVTPS2PD    X5, Y4
+	VADDPD       Y4, Y3, Y3
+	ADDQ         $0x20, R8
+	CMPQ         R8, DI
+	JNE          powerwhole
+
+powerpart:
+	CMPQ         R8, CX
+	JEQ          powerend
+	VMASKMOVPS   (DX)(R8*1), Y0, Y4
+	VSUBPS       Y1, Y4, Y1
+	VBROADCASTSS wordc2d00000<>+0(SB), Y4
+	VMAXPS       Y1, Y4, Y1
+	VBROADCASTSS word42b20000<>+0(SB), Y4
+	VMINPS       Y1, Y4, Y1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VSUBPS       Y4, Y5, Y4
+	VBROADCASTSS word3f318000<>+0(SB), Y6
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS Y6, Y4, Y1
+	VBROADCASTSS wordb95e8083<>+0(SB), Y6
+	VFNMADD231PS Y6, Y4, Y1
+	VBROADCASTSS word39506967<>+0(SB), Y4
+	VBROADCASTSS word3ab743ce<>+0(SB), Y6
+	VFMADD231PS  Y1, Y4, Y6
+	VBROADCASTSS word3c088908<>+0(SB), Y4
+	VFMADD231PS  Y1, Y6, Y4
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y6
+	VFMADD231PS  Y1, Y4, Y6
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y4
+	VFMADD231PS  Y1, Y6, Y4
+	VBROADCASTSS word3f000000<>+0(SB), Y6
+	VFMADD231PS  Y1, Y4, Y6
+	VMULPS       Y1, Y1, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VFMADD231PS  Y6, Y4, Y1
+	VPSRAD       $0x01, Y5, Y4
+	VPSUBD       Y4, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VADDPS       Y6, Y1, Y1
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VPADDD       Y6, Y4, Y4
+	VMULPS       Y4, Y1, Y1
+	VPSLLD       $0x17, Y5, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y1, Y1
+	VPAND        Y1, Y0, Y1
+	VMASKMOVPS   Y1, Y0, (BX)(R8*1)
+	VEXTRACTF128 $0x01, Y1, X4
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VCVTPS2PD    X4, Y1
+	VADDPD       Y1, Y3, Y3
+
+powerend:
+	VADDPD       Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VMOVSD       X1, (SI)
+	VMOVSS       word3f800000<>+0(SB), X2
+	VCVTSD2SS    X1, X1, X1
+	VDIVSS       X1, X2, X1
+	VBROADCASTSS X1, Y1
+	XORQ         R8, R8
+	CMPQ         R8, DI
+	JEQ          scalepart
+
+scalewhole:
+	VMOVUPS (BX)(R8*1), Y2
+	VMULPS  Y2, Y1, Y2
+	VMOVUPS Y2, (BX)(R8*1)
+	ADDQ    $0x20, R8
+	CMPQ    R8, DI
+	JNE     scalewhole
+
+scalepart:
+	CMPQ       R8, CX
+	JEQ        scaleend
+	VMASKMOVPS (BX)(R8*1), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (BX)(R8*1)
+
+scaleend:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ $0x08, SI
+	DECQ AX
+	JNE  row
+	VZEROUPPER
+	RET
+
+DATA wordff800000<>+0(SB)/4, $0xff800000
+GLOBL wordff800000<>(SB), RODATA|NOPTR, $4
+
 // func reluAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·reluAVX512(SB), NOSPLIT, $0-48
@@ -1587,119 +1718,6 @@ part:
 	VCMPPS    $0x16, Z3, Z0, K4
 	VMOVAPS.Z Z1, K4, Z0
 	VMOVUPS   Z0, K1, (BX)(SI*1)
-
-end:
-	VZEROUPPER
-	RET
-
-// func expAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·expAVX512(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+16(FP), DX
-	MOVQ k+40(FP), BX
-	XORQ BX, BX
-	SUBQ $0x10, AX
-	JLT  part
-
-whole:
-	VMOVUPS      (CX)(BX*1), Z0
-	VBROADCASTSS wordc2d00000<>+0(SB), Z1
-	VMAXPS       Z0, Z1, Z0
-	VBROADCASTSS word42b20000<>+0(SB), Z1
-	VMINPS       Z0, Z1, Z0
-	VBROADCASTSS word3fb8aa3b<>+0(SB), Z1
-	VBROADCASTSS word4b400000<>+0(SB), Z2
-	VFMADD231PS  Z1, Z0, Z2
-	VBROADCASTSS word4b400000<>+0(SB), Z1
-	VSUBPS       Z1, Z2, Z1
-	VBROADCASTSS word3f318000<>+0(SB), Z3
-	VMOVAPS      Z0, Z0
-	VFNMADD231PS Z3, Z1, Z0
-	VBROADCASTSS wordb95e8083<>+0(SB), Z3
-	VFNMADD231PS Z3, Z1, Z0
-	VBROADCASTSS word39506967<>+0(SB), Z1
-	VBROADCASTSS word3ab743ce<>+0(SB), Z3
-	VFMADD231PS  Z0, Z1, Z3
-	VBROADCASTSS word3c088908<>+0(SB), Z1
-	VFMADD231PS  Z0, Z3, Z1
-	VBROADCASTSS word3d2aa9c1<>+0(SB), Z3
-	VFMADD231PS  Z0, Z1, Z3
-	VBROADCASTSS word3e2aaaaa<>+0(SB), Z1
-	VFMADD231PS  Z0, Z3, Z1
-	VBROADCASTSS word3f000000<>+0(SB), Z3
-	VFMADD231PS  Z0, Z1, Z3
-	VMULPS       Z0, Z0, Z1
-	VBROADCASTSS word4b400000<>+0(SB), Z4
-	VPSUBD       Z4, Z2, Z2
-	VFMADD231PS  Z3, Z1, Z0
-	VPSRAD       $0x01, Z2, Z1
-	VPSUBD       Z1, Z2, Z2
-	VBROADCASTSS word3f800000<>+0(SB), Z3
-	VADDPS       Z3, Z0, Z0
-	VPSLLD       $0x17, Z1, Z1
-	VBROADCASTSS word3f800000<>+0(SB), Z3
-	VPADDD       Z3, Z1, Z1
-	VMULPS       Z1, Z0, Z0
-	VPSLLD       $0x17, Z2, Z1
-	VBROADCASTSS word3f800000<>+0(SB), Z2
-	VPADDD       Z2, Z1, Z1
-	VMULPS       Z1, Z0, Z0
-	VMOVUPS      Z0, (DX)(BX*1)
-	ADDQ         $0x40, BX
-	SUBQ         $0x10, AX
-	JGE          whole
-
-part:
-	ADDQ         $0x10, AX
-	JEQ          end
-	MOVQ         $-1, SI
-	BZHIQ        AX, SI, SI
-	KMOVW        SI, K1
-	VMOVUPS.Z    (CX)(BX*1), K1, Z0
-	VBROADCASTSS wordc2d00000<>+0(SB), Z1
-	VMAXPS       Z0, Z1, Z0
-	VBROADCASTSS word42b20000<>+0(SB), Z1
-	VMINPS       Z0, Z1, Z0
-	VBROADCASTSS word3fb8aa3b<>+0(SB), Z1
-	VBROADCASTSS word4b400000<>+0(SB), Z2
-	VFMADD231PS  Z1, Z0, Z2
-	VBROADCASTSS word4b400000<>+0(SB), Z1
-	VSUBPS       Z1, Z2, Z1
-	VBROADCASTSS word3f318000<>+0(SB), Z3
-	VMOVAPS      Z0, Z0
-	VFNMADD231PS Z3, Z1, Z0
-	VBROADCASTSS wordb95e8083<>+0(SB), Z3
-	VFNMADD231PS Z3, Z1, Z0
-	VBROADCASTSS word39506967<>+0(SB), Z1
-	VBROADCASTSS word3ab743ce<>+0(SB), Z3
-	VFMADD231PS  Z0, Z1, Z3
-	VBROADCASTSS word3c088908<>+0(SB), Z1
-	VFMADD231PS  Z0, Z3, Z1
-	VBROADCASTSS word3d2aa9c1<>+0(SB), Z3
-	VFMADD231PS  Z0, Z1, Z3
-	VBROADCASTSS word3e2aaaaa<>+0(SB), Z1
-	VFMADD231PS  Z0, Z3, Z1
-	VBROADCASTSS word3f000000<>+0(SB), Z3
-	VFMADD231PS  Z0, Z1, Z3
-	VMULPS       Z0, Z0, Z1
-	VBROADCASTSS word4b400000<>+0(SB), Z4
-	VPSUBD       Z4, Z2, Z2
-	VFMADD231PS  Z3, Z1, Z0
-	VPSRAD       $0x01, Z2, Z1
-	VPSUBD       Z1, Z2, Z2
-	VBROADCASTSS word3f800000<>+0(SB), Z3
-	VADDPS       Z3, Z0, Z0
-	VPSLLD       $0x17, Z1, Z1
-	VBROADCASTSS word3f800000<>+0(SB), Z3
-	VPADDD       Z3, Z1, Z1
-	VMULPS       Z1, Z0, Z0
-	VPSLLD       $0x17, Z2, Z1
-	VBROADCASTSS word3f800000<>+0(SB), Z2
-	VPADDD       Z2, Z1, Z1
-	VMULPS       Z1, Z0, Z0
-	VMOVUPS      Z0, K1, (DX)(BX*1)
 
 end:
 	VZEROUPPER
@@ -2041,6 +2059,46 @@ part:
 	VMULPS       Z0, Z3, Z0
 	VSUBPS       Z0, Z2, Z0
 	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (BX)(DI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func crossEntropyBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·crossEntropyBackwardAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ DI, DI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(DI*1), Z0
+	VMOVUPS      (DX)(DI*1), Z1
+	VBROADCASTSS (SI), Z2
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z0, Z2, Z0
+	VMOVUPS      Z0, (BX)(DI*1)
+	ADDQ         $0x40, DI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, R8
+	BZHIQ        AX, R8, R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (CX)(DI*1), K1, Z0
+	VMOVUPS.Z    (DX)(DI*1), K1, Z1
+	VBROADCASTSS (SI), Z2
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z0, Z2, Z0
 	VMOVUPS      Z0, K1, (BX)(DI*1)
 
 end:
@@ -2902,6 +2960,211 @@ fold:
 	ADDQ          $0x08, BX
 	DECQ          AX
 	JNE           row
+	VZEROUPPER
+	RET
+
+// func softmaxRowsAVX512(rows int, n int, x *float32, y *float32, sums *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·softmaxRowsAVX512(SB), NOSPLIT, $0-40
+	MOVQ  rows+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  x+16(FP), DX
+	MOVQ  y+24(FP), BX
+	MOVQ  sums+32(FP), SI
+	MOVQ  CX, DI
+	ANDQ  $0x0f, DI
+	MOVQ  $-1, R8
+	BZHIQ DI, R8, R8
+	KMOVW R8, K1
+	MOVQ  CX, DI
+	ANDQ  $-16, DI
+	SHLQ  $0x02, DI
+	SHLQ  $0x02, CX
+
+row:
+	VBROADCASTSS wordff800000<>+0(SB), Z0
+	VMOVAPS      Z0, Z0
+	XORQ         R8, R8
+	CMPQ         R8, DI
+	JEQ          toppart
+
+topwhole:
+	VMOVUPS (DX)(R8*1), Z3
+	VMAXPS  Z0, Z3, Z0
+	VMOVAPS Z0, Z0
+	ADDQ    $0x40, R8
+	CMPQ    R8, DI
+	JNE     topwhole
+
+toppart:
+	CMPQ      R8, CX
+	JEQ       topend
+	VMOVUPS.Z (DX)(R8*1), K1, Z3
+	VBLENDMPS Z3, Z0, K1, Z3
+	VMAXPS    Z0, Z3, Z0
+	VMOVAPS   Z0, Z0
+
+topend:
+	VSHUFF32X4 $0x4e, Z0, Z0, Z3
+	VMAXPS     Z3, Z0, Z0
+	VSHUFF32X4 $0xb1, Z0, Z0, Z3
+	VMAXPS     Z3, Z0, Z0
+	VPERMILPS  $0x4e, Z0, Z3
+	VMAXPS     Z3, Z0, Z0
+	VPERMILPS  $0xb1, Z0, Z3
+	VMAXPS     Z3, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	XORQ       R8, R8
+	CMPQ       R8, DI
+	JEQ        powerpart
+
+powerwhole:
+	VMOVUPS       (DX)(R8*1), Z3
+	VSUBPS        Z0, Z3, Z3
+	VBROADCASTSS  wordc2d00000<>+0(SB), Z4
+	VMAXPS        Z3, Z4, Z3
+	VBROADCASTSS  word42b20000<>+0(SB), Z4
+	VMINPS        Z3, Z4, Z3
+	VBROADCASTSS  word3fb8aa3b<>+0(SB), Z4
+	VBROADCASTSS  word4b400000<>+0(SB), Z5
+	VFMADD231PS   Z4, Z3, Z5
+	VBROADCASTSS  word4b400000<>+0(SB), Z4
+	VSUBPS        Z4, Z5, Z4
+	VBROADCASTSS  word3f318000<>+0(SB), Z6
+	VMOVAPS       Z3, Z3
+	VFNMADD231PS  Z6, Z4, Z3
+	VBROADCASTSS  wordb95e8083<>+0(SB), Z6
+	VFNMADD231PS  Z6, Z4, Z3
+	VBROADCASTSS  word39506967<>+0(SB), Z4
+	VBROADCASTSS  word3ab743ce<>+0(SB), Z6
+	VFMADD231PS   Z3, Z4, Z6
+	VBROADCASTSS  word3c088908<>+0(SB), Z4
+	VFMADD231PS   Z3, Z6, Z4
+	VBROADCASTSS  word3d2aa9c1<>+0(SB), Z6
+	VFMADD231PS   Z3, Z4, Z6
+	VBROADCASTSS  word3e2aaaaa<>+0(SB), Z4
+	VFMADD231PS   Z3, Z6, Z4
+	VBROADCASTSS  word3f000000<>+0(SB), Z6
+	VFMADD231PS   Z3, Z4, Z6
+	VMULPS        Z3, Z3, Z4
+	VBROADCASTSS  word4b400000<>+0(SB), Z7
+	VPSUBD        Z7, Z5, Z5
+	VFMADD231PS   Z6, Z4, Z3
+	VPSRAD        $0x01, Z5, Z4
+	VPSUBD        Z4, Z5, Z5
+	VBROADCASTSS  word3f800000<>+0(SB), Z6
+	VADDPS        Z6, Z3, Z3
+	VPSLLD        $0x17, Z4, Z4
+	VBROADCASTSS  word3f800000<>+0(SB), Z6
+	VPADDD        Z6, Z4, Z4
+	VMULPS        Z4, Z3, Z3
+	VPSLLD        $0x17, Z5, Z4
+	VBROADCASTSS  word3f800000<>+0(SB), Z5
+	VPADDD        Z5, Z4, Z4
+	VMULPS        Z4, Z3, Z3
+	VMOVUPS       Z3, (BX)(R8*1)
+	VEXTRACTF64X4 $0x01, Z3, Y4
+	VCVTPS2PD     Y3, Z3
+	VADDPD        Z3, Z1, Z1
+	VCVTPS2PD     Y4, Z3
+	VADDPD        Z3, Z2, Z2
+	ADDQ          $0x40, R8
+	CMPQ          R8, DI
+	JNE           powerwhole
+
+powerpart:
+	CMPQ          R8, CX
+	JEQ           powerend
+	VMOVUPS.Z     (DX)(R8*1), K1, Z3
+	VSUBPS        Z0, Z3, Z0
+	VBROADCASTSS  wordc2d00000<>+0(SB), Z3
+	VMAXPS        Z0, Z3, Z0
+	VBROADCASTSS  word42b20000<>+0(SB), Z3
+	VMINPS        Z0, Z3, Z0
+	VBROADCASTSS  word3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS  word4b400000<>+0(SB), Z4
+	VFMADD231PS   Z3, Z0, Z4
+	VBROADCASTSS  word4b400000<>+0(SB), Z3
+	VSUBPS        Z3, Z4, Z3
+	VBROADCASTSS  word3f318000<>+0(SB), Z5
+	VMOVAPS       Z0, Z0
+	VFNMADD231PS  Z5, Z3, Z0
+	VBROADCASTSS  wordb95e8083<>+0(SB), Z5
+	VFNMADD231PS  Z5, Z3, Z0
+	VBROADCASTSS  word39506967<>+0(SB), Z3
+	VBROADCASTSS  word3ab743ce<>+0(SB), Z5
+	VFMADD231PS   Z0, Z3, Z5
+	VBROADCASTSS  word3c088908<>+0(SB), Z3
+	VFMADD231PS   Z0, Z5, Z3
+	VBROADCASTSS  word3d2aa9c1<>+0(SB), Z5
+	VFMADD231PS   Z0, Z3, Z5
+	VBROADCASTSS  word3e2aaaaa<>+0(SB), Z3
+	VFMADD231PS   Z0, Z5, Z3
+	VBROADCASTSS  word3f000000<>+0(SB), Z5
+	VFMADD231PS   Z0, Z3, Z5
+	VMULPS        Z0, Z0, Z3
+	VBROADCASTSS  word4b400000<>+0(SB), Z6
+	VPSUBD        Z6, Z4, Z4
+	VFMADD231PS   Z5, Z3, Z0
+	VPSRAD        $0x01, Z4, Z3
+	VPSUBD        Z3, Z4, Z4
+	VBROADCASTSS  word3f800000<>+0(SB), Z5
+	VADDPS        Z5, Z0, Z0
+	VPSLLD        $0x17, Z3, Z3
+	VBROADCASTSS  word3f800000<>+0(SB), Z5
+	VPADDD        Z5, Z3, Z3
+	VMULPS        Z3, Z0, Z0
+	VPSLLD        $0x17, Z4, Z3
+	VBROADCASTSS  word3f800000<>+0(SB), Z4
+	VPADDD        Z4, Z3, Z3
+	VMULPS        Z3, Z0, Z0
+	VMOVAPS.Z     Z0, K1, Z0
+	VMOVUPS       Z0, K1, (BX)(R8*1)
+	VEXTRACTF64X4 $0x01, Z0, Y3
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VCVTPS2PD     Y3, Z0
+	VADDPD        Z0, Z2, Z2
+
+powerend:
+	VADDPD        Z2, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPD        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X0
+	VUNPCKHPD     X0, X0, X3
+	VADDSD        X3, X0, X0
+	VMOVSD        X0, (SI)
+	VMOVSS        word3f800000<>+0(SB), X3
+	VCVTSD2SS     X0, X0, X0
+	VDIVSS        X0, X3, X0
+	VBROADCASTSS  X0, Z0
+	XORQ          R8, R8
+	CMPQ          R8, DI
+	JEQ           scalepart
+
+scalewhole:
+	VMOVUPS (BX)(R8*1), Z3
+	VMULPS  Z3, Z0, Z3
+	VMOVUPS Z3, (BX)(R8*1)
+	ADDQ    $0x40, R8
+	CMPQ    R8, DI
+	JNE     scalewhole
+
+scalepart:
+	CMPQ      R8, CX
+	JEQ       scaleend
+	VMOVUPS.Z (BX)(R8*1), K1, Z3
+	VMULPS    Z3, Z0, Z0
+	VMOVUPS   Z0, K1, (BX)(R8*1)
+
+scaleend:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ $0x08, SI
+	DECQ AX
+	JNE  row
 	VZEROUPPER
 	RET
 

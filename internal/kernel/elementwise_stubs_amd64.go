@@ -14,11 +14,6 @@ func reluAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float
 //go:noescape
 func reluBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
-// expAVX2 is b = e^a.
-//
-//go:noescape
-func expAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
-
 // sigmoidAVX2 is sigmoid.
 //
 //go:noescape
@@ -38,6 +33,11 @@ func tanhAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float
 //
 //go:noescape
 func tanhBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// crossEntropyBackwardAVX2 is crossEntropyBackward.
+//
+//go:noescape
+func crossEntropyBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
 // sgdAVX2 is sgd.
 //
@@ -99,6 +99,11 @@ func sumRowsAVX2(rows int, n int, x *float32, sums *float64)
 //go:noescape
 func sumSquareRowsAVX2(rows int, n int, x *float32, sums *float64)
 
+// softmaxRowsAVX2 is the softmax of each row of n elements, and the sum of e^(x - the row's largest x); rows is positive.
+//
+//go:noescape
+func softmaxRowsAVX2(rows int, n int, x *float32, y *float32, sums *float64)
+
 // reluAVX512 is relu.
 //
 //go:noescape
@@ -108,11 +113,6 @@ func reluAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]flo
 //
 //go:noescape
 func reluBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
-
-// expAVX512 is b = e^a.
-//
-//go:noescape
-func expAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
 // sigmoidAVX512 is sigmoid.
 //
@@ -133,6 +133,11 @@ func tanhAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]flo
 //
 //go:noescape
 func tanhBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// crossEntropyBackwardAVX512 is crossEntropyBackward.
+//
+//go:noescape
+func crossEntropyBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
 // sgdAVX512 is sgd.
 //
@@ -193,6 +198,11 @@ func sumRowsAVX512(rows int, n int, x *float32, sums *float64)
 //
 //go:noescape
 func sumSquareRowsAVX512(rows int, n int, x *float32, sums *float64)
+
+// softmaxRowsAVX512 is the softmax of each row of n elements, and the sum of e^(x - the row's largest x); rows is positive.
+//
+//go:noescape
+func softmaxRowsAVX512(rows int, n int, x *float32, y *float32, sums *float64)
 
 // maxPool2AVX2 is maxPlane for 2x2 windows at stride 2, rows·cols of them, both positive.
 //

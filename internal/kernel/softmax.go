@@ -7,27 +7,27 @@ import (
 
 // Softmax is y[c] = e^x[c] / Σk e^x[k] for each of the rows. The row's largest value is taken off first, so large logits don't overflow.
 func Softmax[T Float](rows, classes int, x, y []T) {
-	k := kernels[T]()
-	forEachRow(k.softmax, rows, classes, operands[T]{a: x, b: y, exp: k.exp})
+	s := takeSweep[T]()
+	s.do(rows, kernels[T]().softmax, operands[T]{a: x, b: y, sums: s.sumRoom(rows), unit: classes})
+	s.done()
 }
 
+// softmax leaves the logarithm of each row's Σ e^(x - the row's largest x) in sums.
 func softmax[T Float](o operands[T]) {
-	powers(o, o.b)
-	for at := 0; at < len(o.a); at += o.unit {
-		divideBySum(o.b[at : at+o.unit])
+	for row := range o.sums {
+		at := row * o.unit
+		y := o.b[at : at+o.unit]
+		powers(o.a[at:at+o.unit], y)
+		o.sums[row] = divideBySum(y)
 	}
 }
 
-// powers sets y to e^(x - the row's largest x), for the rows x of o.a. A NaN is largest; an infinite largest makes its own place NaN.
-func powers[T Float](o operands[T], y []T) {
-	for at := 0; at < len(o.a); at += o.unit {
-		x, shifted := o.a[at:at+o.unit], y[at:at+o.unit]
-		top := largest(x)
-		for c, v := range x {
-			shifted[c] = v - top
-		}
+// powers sets y to e^(x - the largest x). A NaN is largest; an infinite largest makes its own place NaN.
+func powers[T Float](x, y []T) {
+	top := largest(x)
+	for c, v := range x {
+		y[c] = T(math.Exp(float64(v - top)))
 	}
-	o.exp(operands[T]{a: y, b: y})
 }
 
 func largest[T Float](x []T) T {
@@ -70,13 +70,6 @@ func addUp[T Float](x []T) float64 {
 	return (a + b) + (c + d)
 }
 
-func exp[T Float](o operands[T]) {
-	y := o.b[:len(o.a)]
-	for i, v := range o.a {
-		y[i] = T(math.Exp(float64(v)))
-	}
-}
-
 // SoftmaxBackward: ∂y[c]/∂x[k] = y[c]·(δ[c,k] - y[k]), so dx[k] = y[k]·(dy[k] - Σc dy[c]·y[c]).
 func SoftmaxBackward[T Float](rows, classes int, y, dy, dx []T) {
 	forEachRow(kernels[T]().softmaxBackward, rows, classes, operands[T]{a: y, b: dy, c: dx})
@@ -100,7 +93,8 @@ func softmaxBackward[T Float](o operands[T]) {
 func CrossEntropy[T Float](rows, classes int, logits, target, p []T) T {
 	s, k := takeSweep[T](), kernels[T]()
 	losses := s.sumRoom(rows)
-	s.do(rows, k.crossEntropy, operands[T]{a: logits, b: target, c: p, sums: losses, unit: classes, exp: k.exp})
+	s.do(rows, k.softmax, operands[T]{a: logits, b: p, sums: losses, unit: classes})
+	s.do(rows, k.crossEntropy, operands[T]{a: logits, b: target, sums: losses, unit: classes})
 	total := 0.0
 	for _, loss := range losses {
 		total += loss
@@ -109,12 +103,12 @@ func CrossEntropy[T Float](rows, classes int, logits, target, p []T) T {
 	return T(total / float64(rows))
 }
 
+// crossEntropy turns the logarithms that softmax left into the rows' losses.
 func crossEntropy[T Float](o operands[T]) {
-	powers(o, o.c)
-	for row := range o.sums {
+	for row, logSum := range o.sums {
 		at := row * o.unit
 		x, target := o.a[at:at+o.unit], o.b[at:at+o.unit]
-		logSum, top := divideBySum(o.c[at:at+o.unit]), float64(largest(x))
+		top := float64(largest(x))
 		loss := 0.0
 		for c, t := range target {
 			if t != 0 {

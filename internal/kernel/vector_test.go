@@ -75,7 +75,7 @@ func vectorPasses() []vectorCase {
 		{"rmsProp", func(t *table[float32]) pass[float32] { return t.rmsProp }, 3, 0},
 		{"adam", func(t *table[float32]) pass[float32] { return t.adam }, 4, 0},
 		{"adamW", func(t *table[float32]) pass[float32] { return t.adamW }, 4, 0},
-		{"exp", func(t *table[float32]) pass[float32] { return t.exp }, 2, 2e-7},
+		{"crossEntropyBackward", func(t *table[float32]) pass[float32] { return t.crossEntropyBackward }, 3, 0},
 		{"sigmoid", func(t *table[float32]) pass[float32] { return t.sigmoid }, 2, 2e-7},
 		{"tanh", func(t *table[float32]) pass[float32] { return t.tanh }, 2, 4e-7},
 	}
@@ -167,28 +167,46 @@ func TestVectorPassesKnowNoPlaces(t *testing.T) {
 	})
 }
 
-// The powers are right to 2 units in the last place over their whole range, below the normal numbers to one of their units.
-func TestExpOverItsRange(t *testing.T) {
+// Rows of any length, whole vectors and parts of one: the distributions and the logarithms of the sums.
+func TestVectorSoftmaxFollowsPortableOne(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
-		var x []float32
-		for v := float32(-110); v < 95; v += 0.0071 {
-			x = append(x, v)
-		}
-		y := make([]float32, len(x))
-		kernels[float32]().exp(operands[float32]{a: x, b: y})
-		for i, v := range x {
-			want := float32(math.Exp(float64(v)))
-			if math.IsInf(float64(want), 1) || want == 0 {
-				require.Equal(t, want, y[i], "e^%g", v)
-				continue
+		for _, atEnd := range []bool{false, true} {
+			x, y := newGround(t, 3*1001, atEnd), newGround(t, 3*1001, atEnd)
+			for classes := 1; classes < 70; classes++ {
+				checkVectorSoftmax(t, 3, classes, x, y)
 			}
-			unit := float64(math.Nextafter32(want, float32(math.Inf(1))) - want)
-			require.InDelta(t, want, y[i], 2*unit, "e^%g", v)
+			checkVectorSoftmax(t, 3, 1001, x, y)
 		}
-		special := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 0}
-		kernels[float32]().exp(operands[float32]{a: special, b: special})
-		assert.True(t, math.IsNaN(float64(special[0])))
-		assert.Equal(t, []float32{float32(math.Inf(1)), 0, 1}, special[1:])
+	})
+}
+
+func checkVectorSoftmax(t *testing.T, rows, classes int, x, y *ground) {
+	logits := gaussian[float32](uint64(classes), rows*classes)
+	for i := range logits[:classes] {
+		logits[i] = 10*logits[i] - 50 // a row without a number above 0
+	}
+	want, wantSums := make([]float32, len(logits)), make([]float64, rows)
+	softmax(operands[float32]{a: logits, b: want, sums: wantSums, unit: classes})
+	got, sums := y.put(make([]float32, len(logits))), make([]float64, rows)
+	kernels[float32]().softmax(operands[float32]{a: x.put(logits), b: got, sums: sums, unit: classes})
+	what := fmt.Sprintf("%d rows of %d", rows, classes)
+	y.requireUnused(t, what)
+	closeTo(t, want, got, 2e-7, what)
+	require.InDeltaSlice(t, wantSums, sums, 3e-7, what)
+}
+
+// A softmax of two shows the powers: e^-v of the smaller one is right over the whole range, below the normal numbers to a few of their units.
+func TestSoftmaxOverTheRangeOfPowers(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		for v := 0.0; v < 110; v += 0.0071 {
+			x, y := []float32{0, float32(-v)}, make([]float32, 2)
+			Softmax(1, 2, x, y)
+			power := math.Exp(float64(x[1]))
+			want := float32(power / (1 + power))
+			unit := float64(math.Nextafter32(want, 1) - want)
+			require.InDelta(t, want, y[1], 4*unit, "beside e^-%g", v)
+			require.InDelta(t, 1/(1+power), y[0], 2e-7, "beside e^-%g", v)
+		}
 	})
 }
 

@@ -12,9 +12,6 @@ func activations(s *simd) {
 	elements(s, "reluBackward", "reluBackward", "ab", "c", func(in []vec, _ func(int) vec) []vec {
 		return []vec{s.where(notLessOrEqual, in[0], s.zero(), in[1])}
 	})
-	elements(s, "exp", "b = e^a", "a", "b", func(in []vec, _ func(int) vec) []vec {
-		return []vec{s.exp(in[0])}
-	})
 	elements(s, "sigmoid", "sigmoid", "a", "b", func(in []vec, _ func(int) vec) []vec {
 		return []vec{s.div(s.number(1), s.add(s.number(1), s.exp(s.sub(s.zero(), in[0]))))}
 	})
@@ -28,6 +25,9 @@ func activations(s *simd) {
 	elements(s, "tanhBackward", "tanhBackward", "ab", "c", func(in []vec, k func(int) vec) []vec {
 		y, dy := in[0], in[1]
 		return []vec{s.mul(dy, s.sub(k(0), s.mul(k(1), s.mul(y, y))))}
+	})
+	elements(s, "crossEntropyBackward", "crossEntropyBackward", "ab", "c", func(in []vec, k func(int) vec) []vec {
+		return []vec{s.mul(k(0), s.sub(in[0], in[1]))}
 	})
 }
 
