@@ -17,6 +17,7 @@ const spinFor = 500 * time.Microsecond
 type pool struct {
 	owner  sync.Mutex // held by the call being served
 	size   int        // workers, the caller included
+	tracer *tracer    // serves in the workers' place; nil but in Trace
 	spawn  sync.Once
 	run    func(shard int)
 	shards int64
@@ -55,6 +56,10 @@ func Workers() int { return currentPool().size }
 // another is running, from inside it or from another goroutine, runs all its shards on its caller. A panic of f is raised again here.
 func Parallel(shards int, f func(shard int)) {
 	p := currentPool()
+	if p.tracer != nil {
+		p.tracer.serve(shards, f)
+		return
+	}
 	if shards <= 1 || p.size == 1 || !p.owner.TryLock() {
 		for shard := range shards {
 			f(shard)

@@ -1,0 +1,227 @@
+// Command scaling says how a training step would go on with more cores than this machine has:
+//
+//	go run ./bench/scaling
+//
+// It runs each model's step on one worker, and takes the time of every shard that the kernels hand to their workers and of all that is
+// between. From those it works out the step on more workers, as the pool deals the shards out: the next one to whoever is free first. What
+// the cores share, memory above all, isn't in it, so it is the most that could be had: the shards and the serial rest set it. Where this
+// machine has the cores the step is measured too, which shows how far the estimate is to be trusted; and with more workers than cores,
+// which shows what a wrong number of them costs.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"convgraph/graph"
+	"convgraph/internal/kernel"
+	"convgraph/models"
+	"convgraph/train/solver"
+)
+
+// workload is a model with its batch and optimizer, as the benchmarks have them, and how many steps are measured.
+type workload struct {
+	model     string
+	batch     int
+	optimizer string
+	steps     int
+}
+
+var workloads = []workload{
+	{"simpleconvnet", 100, "adam", 100},
+	{"lenet-modern", 100, "adam", 100},
+	{"alexnet", 32, "momentum", 3},
+}
+
+// workers are the numbers of them that are worked out.
+var workers = []int{1, 2, 4, 8, 16, 32, 64}
+
+func main() {
+	flag.Parse()
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "scaling:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprint(out, "model\tstep on 1, ms\tserial\tregions\tleast shards")
+	for _, n := range workers[1:] {
+		fmt.Fprintf(out, "\tx on %d", n)
+	}
+	for _, n := range measured() {
+		fmt.Fprintf(out, "\tmeasured on %d", n)
+	}
+	fmt.Fprintln(out)
+	for _, w := range workloads {
+		fmt.Fprintln(os.Stderr, w.model)
+		if err := row(out, w); err != nil {
+			return fmt.Errorf("%s: %w", w.model, err)
+		}
+	}
+	return out.Flush()
+}
+
+// measured are the numbers of workers that are tried: all cores, and many more.
+func measured() []int { return []int{runtime.NumCPU(), 16 * runtime.NumCPU()} }
+
+func row(out *tabwriter.Writer, w workload) error {
+	step, err := newStep(w)
+	if err != nil {
+		return err
+	}
+	t, err := traced(step, w.steps)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s\t%.2f\t%.1f%%\t%d\t%d", w.model, milliseconds(t.on(1)), 100*float64(t.serial)/float64(t.on(1)), len(t.regions), t.leastShards())
+	for _, n := range workers[1:] {
+		fmt.Fprintf(out, "\t%.1f", float64(t.on(1))/float64(t.on(n)))
+	}
+	times, err := alternated(step, w.steps, append([]int{1}, measured()...))
+	if err != nil {
+		return err
+	}
+	for _, d := range times[1:] {
+		fmt.Fprintf(out, "\t%.2f", float64(times[0])/float64(d))
+	}
+	fmt.Fprintln(out)
+	return nil
+}
+
+// newStep makes a training step, with the update, on random images, and runs it once: the first makes the buffers of all later ones.
+func newStep(w workload) (step func() error, err error) {
+	spec, err := models.ByName(w.model)
+	if err != nil {
+		return nil, err
+	}
+	m, err := graph.New(spec)
+	if err != nil {
+		return nil, err
+	}
+	rule, err := solver.New(w.optimizer, solver.Config{LR: 1e-4})
+	if err != nil {
+		return nil, err
+	}
+	s, err := m.NewStep(w.batch)
+	if err != nil {
+		return nil, err
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range s.Images().Float32s() {
+		s.Images().Float32s()[i] = r.Float32()
+	}
+	for i := range w.batch {
+		s.Targets().Float32s()[i*m.Classes()+i%m.Classes()] = 1
+	}
+	step = func() error {
+		if _, err := s.Run(0); err != nil {
+			return err
+		}
+		return rule.Step(s.Gradients())
+	}
+	return step, step()
+}
+
+// trace is a step on one worker: the shards that more could share, and the time of the rest.
+type trace struct {
+	regions []kernel.Region
+	serial  time.Duration
+}
+
+// traced runs steps and keeps the least time of each part, which other programs disturbed least.
+func traced(step func() error, steps int) (t trace, err error) {
+	for i := range steps {
+		began := time.Now()
+		var failed error
+		regions := kernel.Trace(func() { failed = step() })
+		if failed != nil {
+			return t, failed
+		}
+		serial := time.Since(began)
+		for _, r := range regions {
+			serial -= total(r)
+		}
+		if i == 0 {
+			t = trace{regions, serial}
+			continue
+		}
+		if t.serial = min(t.serial, serial); len(regions) != len(t.regions) {
+			return t, fmt.Errorf("a step of %d parallel calls after one of %d: want the same", len(regions), len(t.regions))
+		}
+		for r, region := range regions {
+			for s, d := range region {
+				t.regions[r][s] = min(t.regions[r][s], d)
+			}
+		}
+	}
+	return t, nil
+}
+
+// on is how long the step takes on n workers.
+func (t trace) on(n int) time.Duration {
+	all := t.serial
+	for _, r := range t.regions {
+		all += makespan(r, n)
+	}
+	return all
+}
+
+func (t trace) leastShards() int {
+	least := len(t.regions[0])
+	for _, r := range t.regions {
+		least = min(least, len(r))
+	}
+	return least
+}
+
+// makespan is when the last of n workers ends, each taking the next shard as soon as it is free.
+func makespan(r kernel.Region, n int) time.Duration {
+	free := make([]time.Duration, n) // when each worker is
+	for _, d := range r {
+		first := slices.Index(free, slices.Min(free))
+		free[first] += d
+	}
+	return slices.Max(free)
+}
+
+func total(r kernel.Region) (sum time.Duration) {
+	for _, d := range r {
+		sum += d
+	}
+	return sum
+}
+
+// alternated measures the step with each number of workers in turn and returns the medians.
+func alternated(step func() error, steps int, numbers []int) ([]time.Duration, error) {
+	defer kernel.SetWorkers(0)
+	const rounds = 5
+	times := make([][]time.Duration, len(numbers))
+	for range rounds {
+		for i, n := range numbers {
+			kernel.SetWorkers(n)
+			for range max(1, steps/rounds) {
+				began := time.Now()
+				if err := step(); err != nil {
+					return nil, err
+				}
+				times[i] = append(times[i], time.Since(began))
+			}
+		}
+	}
+	medians := make([]time.Duration, len(numbers))
+	for i := range times {
+		slices.Sort(times[i])
+		medians[i] = times[i][len(times[i])/2]
+	}
+	return medians, nil
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
