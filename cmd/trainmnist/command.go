@@ -64,6 +64,8 @@ type command struct {
 
 	Resume          bool `help:"Go on from the newest checkpoint in -out."`
 	CheckpointEvery int  `default:"0" help:"Write a checkpoint after every so many steps, too, not only after each epoch."`
+
+	CPUProfile string `name:"cpuprofile" help:"File to write a CPU profile of the training to, for go tool pprof." placeholder:"FILE"`
 }
 
 // Run trains.
@@ -92,8 +94,12 @@ func (c *command) Run(stdout io.Writer) error {
 	if err := c.prepare(trainer, recipe, source, out); err != nil {
 		return err
 	}
-	result, err := c.train(trainer)
+	stopProfile, err := startProfile(c.CPUProfile)
 	if err != nil {
+		return err
+	}
+	result, err := c.train(trainer)
+	if err := errors.Join(err, stopProfile()); err != nil {
 		return err
 	}
 	source.reportDamage(os.Stderr)
