@@ -4,7 +4,6 @@ package classify
 import (
 	"fmt"
 	"image"
-	"math"
 
 	"gorgonia.org/tensor"
 
@@ -70,12 +69,11 @@ func middle(spec *graph.Spec, img image.Image) ([]float32, error) {
 	if err := TakesPictures(spec); err != nil {
 		return nil, err
 	}
-	margin := 1.0
-	if spec.Name == "alexnet" {
-		margin = 256. / 227
-	}
 	in := spec.Input
-	larger := tensor.Shape{in[0], int(math.Round(margin * float64(in[1]))), int(math.Round(margin * float64(in[2])))}
+	larger := in
+	if spec.Name == "alexnet" {
+		larger = tensor.Shape{in[0], dataset.AlexNetSide(in[1]), dataset.AlexNetSide(in[2])}
+	}
 	pixels, err := dataset.Fit(img, larger)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"slices"
 
 	"convgraph/graph"
 	"convgraph/train/dataset"
@@ -13,20 +14,37 @@ type Confusion struct {
 	Counts [][]int // [true][predicted]
 }
 
-// Confuse predicts every image of a set.
-func Confuse(m *graph.Model, ds dataset.Dataset) (*Confusion, error) {
-	if !ds.Shape().Eq(m.Spec().Input) {
-		return nil, fmt.Errorf("model %q takes images of %v, the set has %v", m.Spec().Name, m.Spec().Input, ds.Shape())
+// Confuse predicts every image of a set but the damaged ones, and tells those who listen of each answer. The names are the model's, or the
+// set's if the model has none.
+func Confuse(m *graph.Model, ds dataset.Dataset, listen ...func(Answer)) (*Confusion, error) {
+	spec := m.Spec()
+	if !ds.Shape().Eq(spec.Input) {
+		return nil, fmt.Errorf("model %q takes images of %v, the set has %v", spec.Name, spec.Input, ds.Shape())
 	}
-	c := &Confusion{Names: dataset.ClassNames(ds), Counts: make([][]int, max(ds.Classes(), m.Classes()))}
+	names := spec.ClassNames
+	if len(names) == 0 {
+		names = dataset.ClassNames(ds)
+	}
+	c := newConfusion(names, max(ds.Classes(), m.Classes()))
+	err := eachAnswer(m, ds, func(a Answer) {
+		c.Counts[a.Label][a.Predicted]++
+		for _, tell := range listen {
+			tell(a)
+		}
+	})
+	return c, err
+}
+
+// newConfusion has no counts yet; classes without a name go by their number.
+func newConfusion(names []string, classes int) *Confusion {
+	c := &Confusion{Names: slices.Clone(names), Counts: make([][]int, classes)}
 	for i := range c.Counts {
-		c.Counts[i] = make([]int, len(c.Counts))
+		c.Counts[i] = make([]int, classes)
 	}
-	for i := len(c.Names); i < len(c.Counts); i++ {
+	for i := len(c.Names); i < classes; i++ {
 		c.Names = append(c.Names, fmt.Sprint(i))
 	}
-	err := eachPrediction(m, ds, func(_, label, predicted int) { c.Counts[label][predicted]++ })
-	return c, err
+	return c
 }
 
 // Score is the count of right answers.

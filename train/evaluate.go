@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"math"
 
 	"convgraph/graph"
 	"convgraph/train/dataset"
@@ -26,7 +27,7 @@ func (s Score) String() string {
 // Evaluate counts the right answers of a model on a whole set. Damaged images are left out of the total.
 func Evaluate(m *graph.Model, ds dataset.Dataset) (Score, error) {
 	var score Score
-	err := eachPrediction(m, ds, func(_, label, predicted int) { score.count(label == predicted) })
+	err := eachAnswer(m, ds, func(a Answer) { score.Count(a.Label == a.Predicted) })
 	return score, err
 }
 
@@ -37,48 +38,55 @@ func TopK(m *graph.Model, ds dataset.Dataset, k int) (Score, error) {
 		return Score{}, fmt.Errorf("top %d: want at least 1", k)
 	}
 	var score Score
-	err := eachAnswer(m, ds, func(_, label int, logits []float32) { score.count(label < len(logits) && rank(logits, label) < k) })
+	err := eachAnswer(m, ds, func(a Answer) { score.Count(a.Rank() < k) })
 	return score, err
 }
 
-// rank is how many classes come before one: those with a greater value, and those before it with an equal one.
-func rank(row []float32, class int) (before int) {
-	for i, v := range row {
-		if v > row[class] || v == row[class] && i < class {
-			before++
-		}
-	}
-	return before
-}
-
-func (s *Score) count(right bool) {
+// Count adds an answer.
+func (s *Score) Count(right bool) {
 	s.Total++
 	if right {
 		s.Right++
 	}
 }
 
+// An Answer is what a model says about one sample of a set.
+type Answer struct {
+	Index, Label, Predicted int
+	Logits                  []float32 // valid until the next answer
+}
+
+// Rank is how many classes the model finds likelier than the label: those with a greater logit, and those before it with an equal one. A
+// label that the model has no class for comes after all of them.
+func (a Answer) Rank() (before int) {
+	if a.Label >= len(a.Logits) {
+		return len(a.Logits)
+	}
+	for i, v := range a.Logits {
+		if v > a.Logits[a.Label] || v == a.Logits[a.Label] && i < a.Label {
+			before++
+		}
+	}
+	return before
+}
+
+// Probability is the softmax of the predicted class.
+func (a Answer) Probability() float64 {
+	sum := 0.0
+	for _, v := range a.Logits {
+		sum += math.Exp(float64(v) - float64(a.Logits[a.Predicted]))
+	}
+	return 1 / sum
+}
+
 // evaluationBatch is how many images are held in memory at once while evaluating.
 const evaluationBatch = 256
 
-// eachPrediction tells use each sample's index, label and predicted class.
-func eachPrediction(m *graph.Model, ds dataset.Dataset, use func(i, label, predicted int)) error {
-	return eachAnswer(m, ds, func(i, label int, logits []float32) { use(i, label, argMax(logits)) })
-}
-
-// eachAnswer tells use each sample's index, label and logits, which are use's until it returns.
-func eachAnswer(m *graph.Model, ds dataset.Dataset, use func(i, label int, logits []float32)) error {
-	loader, err := dataset.NewLoader(dataset.LoaderOptions{Batch: evaluationBatch, Damage: dataset.SkipDamaged})
-	if err != nil {
-		return err
-	}
-	order := make([]int, ds.Len())
-	for i := range order {
-		order[i] = i
-	}
+// eachAnswer tells use the model's answers, in the order of the samples, but for damaged images.
+func eachAnswer(m *graph.Model, ds dataset.Dataset, use func(Answer)) error {
 	classes := m.Classes()
 	logits := make([]float32, evaluationBatch*classes)
-	for batch, err := range loader.Epoch(ds, order) {
+	for batch, err := range dataset.InOrder(ds, evaluationBatch) {
 		if err != nil {
 			return err
 		}
@@ -87,7 +95,8 @@ func eachAnswer(m *graph.Model, ds dataset.Dataset, use func(i, label int, logit
 			return err
 		}
 		for i, label := range batch.Labels {
-			use(batch.Indices[i], label, logits[i*classes:(i+1)*classes])
+			row := logits[i*classes : (i+1)*classes]
+			use(Answer{Index: batch.Indices[i], Label: label, Predicted: argMax(row), Logits: row})
 		}
 	}
 	return nil

@@ -57,6 +57,38 @@ func TestTopK(t *testing.T) {
 	assert.EqualError(t, err, "top 0: want at least 1")
 }
 
+// TestAnswers: each sample's, in their order, with ranks of labels and the probability of what was predicted.
+func TestAnswers(t *testing.T) {
+	m, ds := brightest(t)
+	i, want := 0, []int{0, 0, 1, 0, 0, 0, 0, 2, 1}
+	counts, err := Confuse(m, ds, func(a Answer) {
+		require.Equal(t, i, a.Index)
+		assert.Equal(t, want[i], a.Rank(), "sample %d", i)
+		assert.Equal(t, a.Rank() == 0, a.Label == a.Predicted)
+		image := make([]float32, 3)
+		label, err := ds.Sample(i, image)
+		require.NoError(t, err)
+		assert.Equal(t, label, a.Label)
+		p, err := m.Probabilities(tensor.New(tensor.WithShape(1, 1, 1, 3), tensor.WithBacking(image)))
+		require.NoError(t, err)
+		assert.InDelta(t, p.Float32s()[a.Predicted], a.Probability(), 1e-6)
+		i++
+	})
+	require.NoError(t, err)
+	assert.Equal(t, 9, i)
+	assert.Equal(t, []string{"0", "1", "2"}, counts.Names)
+	assert.Equal(t, 2, Answer{Label: 5, Logits: []float32{1, 2}}.Rank())
+}
+
+// TestConfusionHasTheModelsNames, and numbers for classes of the set that the model doesn't have.
+func TestConfusionHasTheModelsNames(t *testing.T) {
+	m, ds := brightest(t)
+	m.Spec().ClassNames = []string{"red", "green"}
+	c, err := Confuse(m, ds)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"red", "green", "2"}, c.Names)
+}
+
 func TestConfusion(t *testing.T) {
 	m, ds := brightest(t)
 	c, err := Confuse(m, ds)

@@ -20,10 +20,10 @@ import (
 type confusion struct {
 	Params string `arg:"" help:"The params.safetensors of a trained model."`
 	Out    string `short:"o" required:"" help:"Folder for the pictures; it is made if it isn't there." placeholder:"DIR"`
-	Data   string `help:"Folder of IDX files as MNIST has them, gz or not; without it the embedded MNIST." placeholder:"DIR"`
-	Train  bool   `help:"Show the training images instead of the test images."`
 	Most   int    `default:"100" help:"Show at most so many misclassified images, those first that the model is surest of."`
 	JSON   bool   `name:"json" help:"The figures as JSON."`
+
+	evaluated `embed:""`
 }
 
 // Help is the longer help.
@@ -47,22 +47,19 @@ func (c *confusion) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	trainSet, set, err := openData(c.Data)
+	set, err := c.open(m)
 	if err != nil {
 		return err
-	}
-	which := "test images"
-	if c.Train {
-		set, which = trainSet, "training images"
 	}
 	counts, mistakes, err := confuse(m, set)
 	if err != nil {
 		return err
 	}
+	set.reportDamage(os.Stderr)
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return fmt.Errorf("-o: %w", err)
 	}
-	title := fmt.Sprintf("%s on %d %s", m.Spec().Name, counts.Score().Total, which)
+	title := fmt.Sprintf("%s on %d %s", m.Spec().Name, counts.Score().Total, set.name)
 	matrix := viz.Confusion{Title: title, Counts: counts.Counts, Labels: counts.Names}
 	if err := viz.WritePNG(filepath.Join(c.Out, "confusion.png"), matrix); err != nil {
 		return err
@@ -79,26 +76,17 @@ func (c *confusion) Run(stdout io.Writer) error {
 
 // confuse predicts every image and keeps what went wrong, the surest first.
 func confuse(m *graph.Model, set dataset.Dataset) (*train.Confusion, []mistake, error) {
-	if !set.Shape().Eq(m.Spec().Input) {
-		return nil, nil, fmt.Errorf("model %q takes %s, the images are %s", m.Spec().Name, shapeText(m.Spec().Input), shapeText(set.Shape()))
-	}
-	if !m.HasProbabilities() || m.Classes() < set.Classes() {
-		return nil, nil, fmt.Errorf("model %q: want one that ends in Softmax of at least the data's %d classes", m.Spec().Name, set.Classes())
-	}
-	c := &train.Confusion{Names: classNames(m), Counts: make([][]int, m.Classes())}
-	for i := range c.Counts {
-		c.Counts[i] = make([]int, m.Classes())
+	if m.Classes() < set.Classes() {
+		return nil, nil, fmt.Errorf("model %q has %d classes, the data %d: want a model of the data", m.Spec().Name, m.Classes(), set.Classes())
 	}
 	var mistakes []mistake
-	err := eachPrediction(m, set, func(index, label int, probabilities []float32) {
-		predicted := argMax(probabilities)
-		c.Counts[label][predicted]++
-		if label != predicted {
-			mistakes = append(mistakes, mistake{index, label, predicted, float64(probabilities[predicted])})
+	counts, err := train.Confuse(m, set, func(a train.Answer) {
+		if a.Label != a.Predicted {
+			mistakes = append(mistakes, mistake{a.Index, a.Label, a.Predicted, a.Probability()})
 		}
 	})
 	slices.SortStableFunc(mistakes, func(a, b mistake) int { return cmp.Compare(b.probability, a.probability) })
-	return c, mistakes, err
+	return counts, mistakes, err
 }
 
 // sheet draws the mistakes; without any, an older sheet goes.

@@ -23,7 +23,7 @@ func TestConfusion(t *testing.T) {
 	requireGolden(t, "confusion.png", filepath.Join(dir, "confusion.png"))
 	requireGolden(t, "misclassified.png", filepath.Join(dir, "misclassified.png"))
 
-	// The counts are those of train.Confuse, which goes another way.
+	// The figures are those of train.Confuse.
 	m, err := graph.Load(params)
 	require.NoError(t, err)
 	_, set, err := dataset.OpenIDX(data)
@@ -50,7 +50,7 @@ func TestMistakesAreInOrder(t *testing.T) {
 		assert.Equal(t, label, mk.label)
 		p, err := m.Probabilities(asBatch(pixels, set.Shape()))
 		require.NoError(t, err)
-		assert.Equal(t, argMax(p.Float32s()), mk.predicted)
+		assert.Equal(t, graph.ArgMax(p)[0], mk.predicted)
 		assert.InDelta(t, p.Float32s()[mk.predicted], mk.probability, 1e-6)
 		assert.NotEqual(t, mk.label, mk.predicted)
 		if i > 0 {
@@ -71,8 +71,8 @@ func TestConfusionWithoutMistakesToShow(t *testing.T) {
 func TestConfusionFailures(t *testing.T) {
 	dir := t.TempDir()
 	other := saved(t, graph.Sequential("other", tensor.Shape{1, 8, 8}, graph.He(), graph.Affine{Units: 10}, graph.Softmax{}))
-	fail(t, cli.Failed, `model "other" takes 1×8×8, the images are 1×28×28`, "confusion", other, "-o", dir)
+	fail(t, cli.Failed, `model "other" takes images of (1, 8, 8), the set has (1, 28, 28)`, "confusion", other, "-o", dir)
 	few := saved(t, graph.Sequential("few", tensor.Shape{1, 28, 28}, graph.He(), graph.Affine{Units: 3}, graph.Softmax{}))
-	fail(t, cli.Failed, `model "few": want one that ends in Softmax of at least the data's 10 classes`, "confusion", few, "-o", dir)
+	fail(t, cli.Failed, `model "few" has 3 classes, the data 10: want a model of the data`, "confusion", few, "-o", dir)
 	fail(t, cli.BadUsage, "-most is -1: want at least 0", "confusion", few, "-o", dir, "-most=-1")
 }

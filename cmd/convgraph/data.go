@@ -1,8 +1,12 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"path/filepath"
+	"slices"
 
+	"convgraph/graph"
 	"convgraph/train/dataset"
 	"convgraph/train/mnist"
 )
@@ -16,4 +20,83 @@ func openData(dir string) (train, test dataset.Dataset, err error) {
 		return mnist.Load()
 	}
 	return dataset.OpenIDX(dir)
+}
+
+// evaluated is which images a model is measured on.
+type evaluated struct {
+	Data  string `help:"Folder of IDX files as MNIST has them, gz or not, or folder of class folders of PNG and JPEG images; without it the embedded MNIST." placeholder:"DIR"`
+	Train bool   `help:"The training images instead of the test images."`
+	Seed  uint64 `default:"1" help:"The training's -seed, which chose the test images if the folder of images doesn't keep them apart itself."`
+}
+
+// evaluationSet is what evaluated has opened.
+type evaluationSet struct {
+	dataset.Dataset
+	name   string          // of its images
+	folder *dataset.Folder // that may hold damaged ones; nil if the data is none
+}
+
+func (e *evaluated) open(m *graph.Model) (*evaluationSet, error) {
+	open := e.openIDX
+	if e.Data != "" && !dataset.HoldsIDX(e.Data) {
+		open = func() (*evaluationSet, error) { return e.openFolder(m.Spec()) }
+	}
+	set, err := open()
+	if err != nil {
+		return nil, err
+	}
+	set.name = "test images"
+	if e.Train {
+		set.name = "training images"
+	}
+	return set, nil
+}
+
+func (e *evaluated) openIDX() (*evaluationSet, error) {
+	training, test, err := openData(e.Data)
+	if err != nil {
+		return nil, err
+	}
+	if e.Train {
+		return &evaluationSet{Dataset: training}, nil
+	}
+	return &evaluationSet{Dataset: test}, nil
+}
+
+// openFolder reads images as trainmnist does when it measures a model: scaled to the model's input, for alexnet the middle of larger ones.
+func (e *evaluated) openFolder(spec *graph.Spec) (*evaluationSet, error) {
+	in := spec.Input
+	if in.Dims() != 3 || in[1] != in[2] {
+		return nil, fmt.Errorf("model %q takes %v: to be measured on a folder of images it must take square ones", spec.Name, in)
+	}
+	side, alexnet := in[1], spec.Name == "alexnet"
+	if alexnet {
+		side = dataset.AlexNetSide(side)
+	}
+	training, test, err := dataset.OpenFolder(e.Data, dataset.FolderOptions{Channels: in[0], Size: side, Seed: e.Seed})
+	if err != nil {
+		return nil, fmt.Errorf("-data: no IDX files, so taken for a folder of class folders: %w", err)
+	}
+	if names := training.ClassNames(); len(spec.ClassNames) > 0 && !slices.Equal(spec.ClassNames, names) {
+		return nil, fmt.Errorf("model %q knows the classes %q, the folders of %s are %q: want the same", spec.Name, spec.ClassNames, e.Data, names)
+	}
+	folder := test
+	if e.Train {
+		folder = training
+	}
+	set := &evaluationSet{Dataset: folder, folder: folder}
+	if alexnet {
+		set.Dataset, err = dataset.Transformed(folder, e.Seed, dataset.AlexNetEvaluation(in[1])...)
+	}
+	return set, err
+}
+
+// reportDamage names the images that couldn't be decoded.
+func (s *evaluationSet) reportDamage(w io.Writer) {
+	if s.folder == nil {
+		return
+	}
+	for _, d := range s.folder.Damaged() {
+		fmt.Fprintf(w, "left out: %v\n", d)
+	}
 }

@@ -3,41 +3,74 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"text/tabwriter"
 
 	"convgraph/graph"
+	"convgraph/internal/cli"
 	"convgraph/train"
 )
 
 // eval is convgraph eval.
 type eval struct {
 	Params string `arg:"" help:"The params.safetensors of a trained model."`
-	Data   string `help:"Folder of IDX files as MNIST has them, gz or not; without it the embedded MNIST." placeholder:"DIR"`
-	Train  bool   `help:"Evaluate on the training images instead of the test images."`
+	Top    int    `default:"0" help:"Count the images, too, whose class is among the so many likeliest; 0 doesn't." placeholder:"K"`
 	JSON   bool   `name:"json" help:"The figures as JSON."`
+
+	evaluated `embed:""`
+}
+
+// report is what eval -json prints.
+type report struct {
+	*train.Report
+	Top *topReport `json:"top,omitempty"`
+}
+
+// topReport is how often the right class is among the K likeliest.
+type topReport struct {
+	K        int     `json:"k"`
+	Right    int     `json:"right"`
+	Accuracy float64 `json:"accuracy"`
 }
 
 // Run prints the counts and the per-class table.
 func (c *eval) Run(stdout io.Writer) error {
+	if c.Top < 0 {
+		return cli.Usagef("-top is %d: want at least 0", c.Top)
+	}
 	m, err := graph.Load(c.Params)
 	if err != nil {
 		return err
 	}
-	trainSet, set, err := openData(c.Data)
+	set, err := c.open(m)
 	if err != nil {
 		return err
 	}
-	if c.Train {
-		set = trainSet
-	}
-	confusion, err := train.Confuse(m, set)
+	var top train.Score
+	confusion, err := train.Confuse(m, set, func(a train.Answer) { top.Count(a.Rank() < c.Top) })
 	if err != nil {
 		return err
 	}
+	set.reportDamage(os.Stderr)
 	if c.JSON {
-		return writeJSON(stdout, confusion.Report())
+		return writeJSON(stdout, c.report(confusion, top))
 	}
+	return c.print(stdout, confusion, top)
+}
+
+func (c *eval) report(confusion *train.Confusion, top train.Score) report {
+	r := report{Report: confusion.Report()}
+	if c.Top > 0 {
+		r.Top = &topReport{K: c.Top, Right: top.Right, Accuracy: top.Accuracy()}
+	}
+	return r
+}
+
+func (c *eval) print(stdout io.Writer, confusion *train.Confusion, top train.Score) error {
 	fmt.Fprintf(stdout, "accuracy %v\n", confusion.Score())
+	if c.Top > 0 {
+		fmt.Fprintf(stdout, "among the %d likeliest %v\n", c.Top, top)
+	}
 	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "class\tright\timages\tprecision\trecall\t")
 	for _, class := range confusion.Report().Classes {

@@ -23,6 +23,18 @@ func idxFolder(t *testing.T, training, test int) string {
 	return dir
 }
 
+// digitsFolder holds the first so many of MNIST's test images as training and as test set.
+func digitsFolder(t *testing.T, n int) string {
+	t.Helper()
+	dir := t.TempDir()
+	_, set, err := mnist.Load()
+	require.NoError(t, err)
+	for _, half := range []string{"train", "t10k"} {
+		writeIDX(t, filepath.Join(dir, half), dataset.Take(set, n))
+	}
+	return dir
+}
+
 func writeIDX(t *testing.T, prefix string, ds dataset.Dataset) {
 	t.Helper()
 	n := ds.Len()

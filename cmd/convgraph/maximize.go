@@ -150,21 +150,23 @@ func mostExciting(m *graph.Model, layer string, unit int, set dataset.Dataset) (
 	layers := part.Summary().Layers
 	shape := layers[len(layers)-1].Output
 	var all []excitation
-	err = eachBatch(set, func(b *dataset.Minibatch) error {
+	for b, err := range dataset.InOrder(set, 256) {
+		if err != nil {
+			return nil, err
+		}
 		outputs, err := part.Activations(tensor.New(
 			tensor.WithShape(append(tensor.Shape{len(b.Labels)}, set.Shape()...)...), tensor.WithBacking(b.X)))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		values := outputs[len(outputs)-1].Value.Float32s()
 		for i, index := range b.Indices {
 			all = append(all, excitation{index, largest(planes(values[i*shape.TotalSize():][:shape.TotalSize()], shape).Plane(unit))})
 		}
-		return nil
-	})
+	}
 	slices.SortStableFunc(all, func(a, b excitation) int { return cmp.Compare(b.answer, a.answer) })
-	if err != nil || len(all) == 0 || all[0].answer == all[len(all)-1].answer {
-		return nil, err
+	if len(all) == 0 || all[0].answer == all[len(all)-1].answer {
+		return nil, nil
 	}
 	return all[:min(most, len(all))], nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
 	"convgraph/graph"
 	"convgraph/internal/cli"
@@ -116,6 +117,76 @@ func TestEval(t *testing.T) {
 	require.NoError(t, err)
 	assert.JSONEq(t, string(report), succeed(t, "eval", params, "-data", data, "-json"))
 	assert.Contains(t, succeed(t, "eval", params, "-data", data, "-train"), "/30)")
+}
+
+// TestEvalTop counts the images whose class is among the likeliest, and shows them in either form.
+func TestEvalTop(t *testing.T) {
+	params, data := saved(t, builtIn(t, "lenet-modern")), idxFolder(t, 1, 40)
+	m, err := graph.Load(params)
+	require.NoError(t, err)
+	_, set, err := dataset.OpenIDX(data)
+	require.NoError(t, err)
+	want, err := train.TopK(m, set, 3)
+	require.NoError(t, err)
+	assert.Contains(t, succeed(t, "eval", params, "-data", data, "-top", "3"), "\namong the 3 likeliest "+want.String()+"\n")
+
+	var figures struct {
+		Right int
+		Top   struct {
+			K, Right int
+			Accuracy float64
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(succeed(t, "eval", params, "-data", data, "-top", "3", "-json")), &figures))
+	assert.Equal(t, 3, figures.Top.K)
+	assert.Equal(t, want.Right, figures.Top.Right)
+	assert.Equal(t, want.Accuracy(), figures.Top.Accuracy)
+	assert.Less(t, figures.Right, want.Right)
+	fail(t, cli.BadUsage, "-top is -1: want at least 0", "eval", params, "-top=-1")
+}
+
+// TestEvalOfFolders: the figures of a folder of images are those of the IDX files it was made of, for AlexNet those that trainmnist counts;
+// a damaged image is left out.
+func TestEvalOfFolders(t *testing.T) {
+	params, idx := saved(t, builtIn(t, "lenet-modern")), idxFolder(t, 30, 20)
+	folder := filepath.Join(t.TempDir(), "images")
+	succeed(t, "images", "-data", idx, "-o", folder)
+	// Twenty images don't show every class: the folder's order of them is by class, the counts are the same.
+	assert.Equal(t, succeed(t, "eval", params, "-data", idx), succeed(t, "eval", params, "-data", folder))
+	assert.Contains(t, succeed(t, "eval", params, "-data", folder, "-train"), "/30)\n")
+	out := t.TempDir()
+	assert.Contains(t, succeed(t, "confusion", params, "-data", folder, "-o", out), "/20), ")
+
+	images, err := filepath.Glob(filepath.Join(folder, "test", "7", "*.png"))
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(images[0], 60))
+	assert.Contains(t, succeed(t, "eval", params, "-data", folder), "/19)\n")
+
+	fail(t, cli.Failed, "to be measured on a folder of images it must take square ones", "eval",
+		saved(t, graph.Sequential("row", tensor.Shape{3}, graph.He(), graph.Affine{Units: 10}, graph.Softmax{})), "-data", folder)
+	named := builtIn(t, "lenet-modern")
+	named.ClassNames = []string{"ten", "names", "that", "are", "no", "folder's", "of", "those", "of", "digits"}
+	fail(t, cli.Failed, `model "lenet-modern" knows the classes ["ten"`, "eval", saved(t, named), "-data", folder)
+	fail(t, cli.Failed, "-data: no IDX files, so taken for a folder of class folders: ", "eval", params, "-data", t.TempDir())
+}
+
+// TestEvalOfAlexNet sees the middle of each image, as training measures it.
+func TestEvalOfAlexNet(t *testing.T) {
+	spec := smallAlexNet()
+	folder := filepath.Join(t.TempDir(), "images")
+	succeed(t, "images", "-data", idxFolder(t, 10, 20), "-o", folder)
+	params := saved(t, spec)
+	m, err := graph.Load(params)
+	require.NoError(t, err)
+	_, test, err := dataset.OpenFolder(folder, dataset.FolderOptions{Size: 76}) // 256/227 of 67
+	require.NoError(t, err)
+	middle, err := dataset.Transformed(test, 0, dataset.CentreCrop{Height: 67, Width: 67})
+	require.NoError(t, err)
+	want, err := train.Confuse(m, middle)
+	require.NoError(t, err)
+	text, err := json.Marshal(want.Report())
+	require.NoError(t, err)
+	assert.JSONEq(t, string(text), succeed(t, "eval", params, "-data", folder, "-json"))
 }
 
 func TestEvalErrors(t *testing.T) {

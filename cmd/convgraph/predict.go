@@ -52,12 +52,3 @@ func (c *predict) predict(m *graph.Model, path string) (*classify.Prediction, er
 	}
 	return classify.Predict(m, path, s)
 }
-
-// classNames are the names of all classes.
-func classNames(m *graph.Model) []string {
-	names := make([]string, m.Classes())
-	for i := range names {
-		names[i] = classify.ClassName(m.Spec(), i)
-	}
-	return names
-}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/binary"
 	"flag"
 	"image"
 	"image/color"
@@ -19,7 +18,6 @@ import (
 	"convgraph/graph"
 	"convgraph/models"
 	"convgraph/train/dataset"
-	"convgraph/train/mnist"
 )
 
 var update = flag.Bool("update", false, "write the golden pictures anew")
@@ -69,33 +67,6 @@ func readPNG(t *testing.T, path string) image.Image {
 	img, err := dataset.ReadImage(path)
 	require.NoError(t, err)
 	return img
-}
-
-// digitsFolder holds the first so many of MNIST's test images as training and as test set.
-func digitsFolder(t *testing.T, n int) string {
-	t.Helper()
-	_, set, err := mnist.Load()
-	require.NoError(t, err)
-	images := binary.BigEndian.AppendUint32(nil, 0x803)
-	for _, v := range []int{n, 28, 28} {
-		images = binary.BigEndian.AppendUint32(images, uint32(v))
-	}
-	labels := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, 0x801), uint32(n))
-	pixels := make([]float32, 28*28)
-	for i := range n {
-		label, err := set.Sample(i, pixels)
-		require.NoError(t, err)
-		labels = append(labels, uint8(label))
-		for _, v := range pixels {
-			images = append(images, uint8(math.Round(255*float64(v))))
-		}
-	}
-	dir := t.TempDir()
-	for _, stem := range []string{"train", "t10k"} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, stem+"-images-idx3-ubyte"), images, 0o644))
-		require.NoError(t, os.WriteFile(filepath.Join(dir, stem+"-labels-idx1-ubyte"), labels, 0o644))
-	}
-	return dir
 }
 
 // requireGolden compares a picture with the one in testdata. Sums in another order, on another instruction set, make a shade of difference.

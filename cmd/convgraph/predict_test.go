@@ -27,7 +27,7 @@ func TestPredictSaysWhatTheModelDoes(t *testing.T) {
 	require.NoError(t, err)
 	p, err := m.Probabilities(asBatch(d.Pixels, m.Spec().Input))
 	require.NoError(t, err)
-	best := argMax(p.Float32s())
+	best := graph.ArgMax(p)[0]
 
 	out := succeed(t, "predict", params, path, path)
 	line := fmt.Sprintf("%s: %d (%.2f%%), then ", path, best, 100*p.Float32s()[best])

@@ -3,9 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"os"
-	"path/filepath"
 
 	"convgraph/graph"
 	"convgraph/internal/cli"
@@ -25,7 +23,7 @@ type source struct {
 // open opens the data that -data names and declares the network for it.
 func (c *command) open() (*source, error) {
 	s := &source{}
-	if c.Data != "" && !holdsIDX(c.Data) {
+	if c.Data != "" && !dataset.HoldsIDX(c.Data) {
 		return s, c.openFolder(s)
 	}
 	return s, c.openIDX(s)
@@ -47,12 +45,6 @@ func (c *command) openIDX(s *source) (err error) {
 	return nil
 }
 
-// holdsIDX says whether a folder has files named as MNIST's are.
-func holdsIDX(dir string) bool {
-	names, err := filepath.Glob(filepath.Join(dir, "*ubyte*"))
-	return err == nil && len(names) > 0
-}
-
 // openFolder opens class folders of images in the size the network takes.
 func (c *command) openFolder(s *source) error {
 	spec, err := c.spec(0, nil)
@@ -65,7 +57,7 @@ func (c *command) openFolder(s *source) error {
 	side := spec.Input[1]
 	options := dataset.FolderOptions{Channels: spec.Input[0], Size: side, Strict: c.Strict, Seed: c.Seed}
 	if c.Model == "alexnet" {
-		options.Size = int(math.Round(float64(side) * 256 / 227))
+		options.Size = dataset.AlexNetSide(side)
 	}
 	train, test, err := dataset.OpenFolder(c.Data, options)
 	if err != nil {

@@ -220,3 +220,20 @@ func (a *assembly) add(m *Minibatch, i int) error {
 	}
 	return fmt.Errorf("all %d images are damaged", a.ds.Len())
 }
+
+// InOrder iterates over a set from its first sample to its last in batches of the given size, the last one holding what is left. Damaged
+// images are left out. A batch is valid until the next one is asked for.
+func InOrder(ds Dataset, batch int) iter.Seq2[*Minibatch, error] {
+	return func(yield func(*Minibatch, error) bool) {
+		l, err := NewLoader(LoaderOptions{Batch: batch, Damage: SkipDamaged})
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		order := make([]int, ds.Len())
+		for i := range order {
+			order[i] = i
+		}
+		l.Epoch(ds, order)(yield)
+	}
+}

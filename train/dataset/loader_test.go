@@ -35,6 +35,32 @@ func ExampleLoader() {
 	// [3] [3] 1 10
 }
 
+func ExampleInOrder() {
+	set, _ := dataset.NewImages(tensor.Shape{1, 1, 1}, []uint8{0, 10, 20, 30, 40}, []uint8{0, 1, 2, 3, 4}, 10)
+	for batch, err := range dataset.InOrder(set, 2) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(batch.Indices, batch.Labels)
+	}
+	// Output:
+	// [0 1] [0 1]
+	// [2 3] [2 3]
+	// [4] [4]
+}
+
+func TestInOrderErrors(t *testing.T) {
+	set, err := dataset.NewImages(tensor.Shape{1, 1, 1}, []uint8{0}, []uint8{0}, 1)
+	require.NoError(t, err)
+	batches := 0
+	for _, err := range dataset.InOrder(set, 0) {
+		batches++
+		assert.ErrorContains(t, err, "batch")
+	}
+	assert.Equal(t, 1, batches)
+}
+
 func newLoader(t testing.TB, options dataset.LoaderOptions) *dataset.Loader {
 	t.Helper()
 	loader, err := dataset.NewLoader(options)
