@@ -60,8 +60,10 @@ func portableTable[T Float]() table[T] {
 }
 
 var (
-	tables32 = [...]table[float32]{isaGeneric: portableTable[float32](), isaAVX2: avx2Table(), isaAVX512: avx512Table()}
-	table64  = portableTable[float64]()
+	tables32 = [...]table[float32]{
+		isaGeneric: portableTable[float32](), isaNEON: portableTable[float32](), isaAVX2: avx2Table(), isaAVX512: avx512Table(),
+	}
+	table64 = portableTable[float64]()
 )
 
 // kernels returns the implementations in use for T.

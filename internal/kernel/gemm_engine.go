@@ -1,5 +1,8 @@
 package kernel
 
+// This stands here because go generate only reads the files of the platform it runs on.
+//go:generate sh -c "cd _asm && go run ./neon -out ../gemm_arm64.s -stubs ../gemm_stubs_arm64.go"
+
 // rowTile is a run of rows of C that one call of a micro-kernel computes.
 type rowTile struct{ row, rows int }
 

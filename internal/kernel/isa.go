@@ -2,31 +2,33 @@ package kernel
 
 import "os"
 
-// isa is an instruction set the float32 kernels come in, from the plainest to the widest.
+// isa is an instruction set the float32 kernels come in.
 type isa int
 
 const (
 	isaGeneric isa = iota // portable Go
+	isaNEON               // arm64's ASIMD, for matrix products and convolutions
 	isaAVX2               // AVX2 and FMA
 	isaAVX512             // AVX-512 F, BW, DQ and VL
 )
 
-var isaNames = [...]string{isaGeneric: "generic", isaAVX2: "avx2", isaAVX512: "avx512"}
+var isaNames = [...]string{isaGeneric: "generic", isaNEON: "neon", isaAVX2: "avx2", isaAVX512: "avx512"}
 
 func (i isa) String() string { return isaNames[i] }
 
 // active is the instruction set in use. It is chosen once, at start; only tests change it.
-var active = chooseISA(os.Getenv("CONVGRAPH_ISA"), bestISA())
+var active = chooseISA(os.Getenv("CONVGRAPH_ISA"), supportedISAs())
 
-// ISA returns the name of the instruction set in use: generic, avx2 or avx512. It is the widest that processor and system support, or the
-// one that the environment variable CONVGRAPH_ISA names, if they support it.
+// ISA returns the name of the instruction set in use: generic, neon, avx2 or avx512. It is the widest that processor and system support,
+// or the one that the environment variable CONVGRAPH_ISA names, if they support it.
 func ISA() string { return active.String() }
 
-func chooseISA(want string, best isa) isa {
-	for i, name := range isaNames {
-		if name == want {
-			return min(isa(i), best)
+// chooseISA returns the one that is wanted by name, or the last, widest one.
+func chooseISA(want string, supported []isa) isa {
+	for _, i := range supported {
+		if i.String() == want {
+			return i
 		}
 	}
-	return best
+	return supported[len(supported)-1]
 }

@@ -4,14 +4,15 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
-// bestISA returns the widest instruction set that the processor has and whose registers the system saves.
-func bestISA() isa {
+// supportedISAs returns the instruction sets that the processor has and whose registers the system saves, from the plainest to the widest.
+func supportedISAs() []isa {
 	x := &cpu.X86
-	switch {
-	case x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL:
-		return isaAVX512
-	case x.HasAVX2 && x.HasFMA:
-		return isaAVX2
+	supported := []isa{isaGeneric}
+	if x.HasAVX2 && x.HasFMA {
+		supported = append(supported, isaAVX2)
 	}
-	return isaGeneric
+	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL {
+		supported = append(supported, isaAVX512)
+	}
+	return supported
 }

@@ -1,5 +1,5 @@
-//go:build !amd64 || purego
+//go:build !(amd64 || arm64) || purego
 
 package kernel
 
-func bestISA() isa { return isaGeneric }
+func supportedISAs() []isa { return []isa{isaGeneric} }
