@@ -6,11 +6,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"convgraph/internal/testdisk"
 	"convgraph/train/solver"
 )
 
@@ -186,17 +188,39 @@ func TestNoRoomForACheckpoint(t *testing.T) {
 	assert.Equal(t, 2, c.Step)
 }
 
+// TestReadOnlyFolder: the folder can't be written from the second step on.
 func TestReadOnlyFolder(t *testing.T) {
 	if os.Getuid() <= 0 {
 		t.Skip("every folder can be written: the user is root, or the system is Windows")
 	}
 	dir := t.TempDir()
+	failsAtStep3(t, dir, func() error { return os.Chmod(dir, 0o555) }, func() error { return os.Chmod(dir, 0o755) }, os.ErrPermission)
+}
+
+// TestReadOnlyDisk is TestReadOnlyFolder for root, on a disk of its own.
+func TestReadOnlyDisk(t *testing.T) {
+	disk := testdisk.New(t, 128<<10)
+	failsAtStep3(t, disk, func() error { return testdisk.SetReadOnly(disk, true) },
+		func() error { return testdisk.SetReadOnly(disk, false) }, syscall.EROFS)
+}
+
+// failsAtStep3 protects dir after the second step: the checkpoint of the third is an error with its cause, that of the second is there, and
+// once dir isn't protected any more the training goes on from it to the end of one that was never stopped.
+func failsAtStep3(t *testing.T, dir string, protect, release func() error, cause error) {
+	t.Helper()
 	tr := trainer(t, small())
-	tr.Callbacks = []Callback{Checkpoints{Dir: dir, Every: 1}, at{Step: 2, What: func() error { return os.Chmod(dir, 0o555) }}}
+	tr.Callbacks = []Callback{Checkpoints{Dir: dir, Every: 1}, at{Step: 2, What: protect}}
 	_, err := tr.Run(context.Background())
-	assert.ErrorContains(t, err, "checkpoint: write ")
-	require.NoError(t, os.Chmod(dir, 0o755))
+	assert.ErrorContains(t, err, "checkpoint: write "+checkpointPath(dir, 3)+": ")
+	assert.ErrorIs(t, err, cause)
+	require.NoError(t, release())
+
 	c, err := LatestCheckpoint(dir, nil)
 	require.NoError(t, err)
-	assert.Equal(t, 2, c.Step)
+	require.Equal(t, 2, c.Step)
+	rest := trainer(t, small())
+	rest.Resume = c
+	rest.Callbacks = []Callback{Checkpoints{Dir: dir, Every: 1}}
+	whole := finish(t, trainer(t, small()))
+	assert.True(t, whole.equals(finish(t, rest)))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -23,7 +24,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there is no SIGKILL")
 	}
-	program, args := tinyTraining(t)
+	program, args := build(t), append(tinyTraining(t, 8), "-schedule", "cosine")
 	whole := t.TempDir()
 	began := time.Now()
 	output, err := exec.Command(program, append(args, "-out", whole)...).CombinedOutput()
@@ -47,9 +48,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			continue
 		}
 		require.Equal(t, want, results(t, dir), "after %d kills", killed)
-		hidden, err := filepath.Glob(filepath.Join(dir, ".*"))
-		require.NoError(t, err)
-		require.Equal(t, []string{filepath.Join(dir, ".lock")}, hidden, "no half-written file is left")
+		requireNoLeftovers(t, dir)
 		if killed == kills {
 			break
 		}
@@ -82,21 +81,26 @@ func TestInterruptedExits130(t *testing.T) {
 	assert.NoFileExists(t, filepath.Join(dir, "params.safetensors"))
 }
 
-// tinyTraining builds the program and makes the data and the network of a training that writes a checkpoint after each of its 60 steps.
-func tinyTraining(t *testing.T) (program string, args []string) {
+// build builds the program.
+func build(t *testing.T) (program string) {
 	t.Helper()
-	dir := t.TempDir()
-	program = filepath.Join(dir, "trainmnist")
+	program = filepath.Join(t.TempDir(), "trainmnist")
 	output, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
 	require.NoError(t, err, string(output))
+	return program
+}
 
+// tinyTraining makes the data and the network, with so many hidden units, of a training that writes a checkpoint after each of its 60 steps,
+// and gives its flags.
+func tinyTraining(t *testing.T, hidden int) (args []string) {
+	t.Helper()
+	dir := t.TempDir()
 	writeIDX(t, dir, "train", 200)
 	writeIDX(t, dir, "t10k", 50)
 	spec := filepath.Join(dir, "tiny.json")
-	require.NoError(t, os.WriteFile(spec, []byte(`{"name":"tiny","input":[1,6,6],"layers":[{"kind":"affine","units":8},{"kind":"relu"},
-		{"kind":"dropout","rate":0.3},{"kind":"affine","units":10},{"kind":"softmax"}]}`), 0o644))
-	return program, []string{"-quiet", "-model", spec, "-data", dir, "-batch", "10", "-epochs", "3", "-checkpoint-every", "1",
-		"-augment", "crop=1", "-schedule", "cosine"}
+	require.NoError(t, os.WriteFile(spec, fmt.Appendf(nil, `{"name":"tiny","input":[1,6,6],"layers":[{"kind":"affine","units":%d},
+		{"kind":"relu"},{"kind":"dropout","rate":0.3},{"kind":"affine","units":10},{"kind":"softmax"}]}`, hidden), 0o644))
+	return []string{"-quiet", "-model", spec, "-data", dir, "-batch", "10", "-epochs", "3", "-checkpoint-every", "1", "-augment", "crop=1"}
 }
 
 // writeIDX writes n images of 6x6 noise with their labels.

@@ -1,0 +1,24 @@
+//go:build !linux
+
+package testdisk
+
+import (
+	"errors"
+	"testing"
+)
+
+// New skips the test: only Linux has the disks.
+func New(t testing.TB, bytes int) (disk string) {
+	t.Helper()
+	t.Skip("no disk of its own for this test: that takes Linux")
+	return ""
+}
+
+// SetReadOnly is for the disks that New doesn't make here.
+func SetReadOnly(disk string, on bool) error { return errors.ErrUnsupported }
+
+func free(t testing.TB, disk string) int64 {
+	t.Helper()
+	t.Fatal(errors.ErrUnsupported)
+	return 0
+}
