@@ -123,3 +123,57 @@ func tile6x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *f
 //
 //go:noescape
 func tile6x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+
+// tileNEON is the micro-kernel of rows rows, at most 6, and vectors vectors of 4 columns, at most 4.
+func tileNEON(rows, vectors int, kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32) {
+	switch [2]int{rows, vectors} {
+	case [2]int{1, 1}:
+		tile1x1NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{1, 2}:
+		tile1x2NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{1, 3}:
+		tile1x3NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{1, 4}:
+		tile1x4NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{2, 1}:
+		tile2x1NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{2, 2}:
+		tile2x2NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{2, 3}:
+		tile2x3NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{2, 4}:
+		tile2x4NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{3, 1}:
+		tile3x1NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{3, 2}:
+		tile3x2NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{3, 3}:
+		tile3x3NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{3, 4}:
+		tile3x4NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{4, 1}:
+		tile4x1NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{4, 2}:
+		tile4x2NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{4, 3}:
+		tile4x3NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{4, 4}:
+		tile4x4NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{5, 1}:
+		tile5x1NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{5, 2}:
+		tile5x2NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{5, 3}:
+		tile5x3NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{5, 4}:
+		tile5x4NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{6, 1}:
+		tile6x1NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{6, 2}:
+		tile6x2NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{6, 3}:
+		tile6x3NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	case [2]int{6, 4}:
+		tile6x4NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+	}
+}

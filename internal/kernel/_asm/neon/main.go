@@ -40,6 +40,7 @@ func main() {
 			w.tile(rows, vectors)
 		}
 	}
+	w.choice()
 	for path, text := range map[string][]byte{*out: w.asm.Bytes(), *stubs: w.stubs.Bytes()} {
 		if err := os.WriteFile(path, text, 0o644); err != nil {
 			log.Fatal(err)
@@ -60,12 +61,29 @@ func (w *writer) header() {
 func (w *writer) line(format string, args ...any) { fmt.Fprintf(&w.asm, "\t"+format+"\n", args...) }
 func (w *writer) label(name string)               { fmt.Fprintf(&w.asm, "\n%s:\n", name) }
 
+// choice is the function that calls the right micro-kernel. Calls by name let the compiler see that no argument escapes, which it can't for
+// calls through a table.
+func (w *writer) choice() {
+	fmt.Fprintf(&w.stubs, `
+// tileNEON is the micro-kernel of rows rows, at most %d, and vectors vectors of %d columns, at most %d.
+func tileNEON(rows, vectors int, %s) {
+	switch [2]int{rows, vectors} {
+`, mostRows, lanes, mostVectors, arguments)
+	for rows := 1; rows <= mostRows; rows++ {
+		for vectors := 1; vectors <= mostVectors; vectors++ {
+			fmt.Fprintf(&w.stubs, "\tcase [2]int{%d, %d}:\n\t\ttile%dx%dNEON(kc, a, b, offsets, width, c, ldc, flags, bias)\n", rows, vectors, rows, vectors)
+		}
+	}
+	fmt.Fprint(&w.stubs, "\t}\n}\n")
+}
+
+const arguments = "kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32"
+
 // tile is the micro-kernel of rows × vectors·lanes columns of C:
 //
 //	C[i, j] = Σ_p a[p·rows + i]·B[p, j]   (+ C[i, j])   (+ bias[i])   and max(·, 0), by flags and bias
 func (w *writer) tile(rows, vectors int) {
 	name := fmt.Sprintf("tile%dx%dNEON", rows, vectors)
-	const arguments = "kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32"
 	fmt.Fprintf(&w.stubs, "\n// %s computes a tile of %d × %d elements.\n//\n//go:noescape\nfunc %s(%s)\n", name, rows, vectors*lanes, name, arguments)
 	fmt.Fprintf(&w.asm, "\n// func %s(%s)\n// Requires: ASIMD\nTEXT ·%s(SB), NOSPLIT, $0-72\n", name, arguments, name)
 	for i, argument := range []struct{ name, register string }{
