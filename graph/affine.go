@@ -64,14 +64,19 @@ func (Flatten) MultiplyAdds(tensor.Shape) int64 { return 0 }
 
 // Lower adds an Affine op, behind a Flatten op if x still has a plane.
 func (a Affine) Lower(x *G.Node, params []*G.Node, _ Mode) (*G.Node, error) {
-	if x.Dims() > 2 {
-		flat, err := ops.Flatten(x)
-		if err != nil {
-			return nil, err
-		}
-		x = flat
+	x, err := flat(x)
+	if err != nil {
+		return nil, err
 	}
 	return ops.Affine(x, params[0], params[1])
+}
+
+// flat is x without its plane.
+func flat(x *G.Node) (*G.Node, error) {
+	if x.Dims() > 2 {
+		return ops.Flatten(x)
+	}
+	return x, nil
 }
 
 // Lower adds a Flatten op.

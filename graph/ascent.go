@@ -16,7 +16,7 @@ func (m *Model) UpTo(layer string) (*Model, error) {
 	if i < 0 {
 		return nil, m.noLayer(layer)
 	}
-	part := &Model{stages: m.stages[:i+1], dtype: m.dtype, seed: m.seed, predictors: map[int][]*predictor{}}
+	part := &Model{stages: m.stages[:i+1], dtype: m.dtype, seed: m.seed, unfused: m.unfused, predictors: map[predictorKind][]*predictor{}}
 	part.spec = Sequential(m.spec.Name, m.spec.Input, m.spec.Init, m.spec.Layers[:i+1]...)
 	part.params = m.params[:len(part.parameters())]
 	return part, nil
@@ -61,7 +61,7 @@ func (m *Model) NewAscent(layer string, unit int) (*Ascent, error) {
 }
 
 func (a *Ascent) build(unit int) error {
-	net, err := a.model.lower(1, false)
+	net, err := a.model.lower(1, lowering{fused: !a.model.unfused})
 	if err != nil {
 		return err
 	}

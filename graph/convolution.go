@@ -104,11 +104,14 @@ func (c Conv2D) MultiplyAdds(in tensor.Shape) int64 {
 
 // Lower adds a Conv2D or PartialConv2D op.
 func (c Conv2D) Lower(x *G.Node, params []*G.Node, _ Mode) (*G.Node, error) {
-	how := ops.Conv{Stride: c.Stride.op(), Pad: c.Pad.op(), Dilation: c.Dilation.op(), Groups: c.Groups}
 	if c.Connections != nil {
-		return ops.PartialConv2D(x, params[0], params[1], c.Connections, how)
+		return ops.PartialConv2D(x, params[0], params[1], c.Connections, c.op())
 	}
-	return ops.Conv2D(x, params[0], params[1], how)
+	return ops.Conv2D(x, params[0], params[1], c.op())
+}
+
+func (c Conv2D) op() ops.Conv {
+	return ops.Conv{Stride: c.Stride.op(), Pad: c.Pad.op(), Dilation: c.Dilation.op(), Groups: c.Groups}
 }
 
 func wantImage(in tensor.Shape) error {

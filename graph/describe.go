@@ -38,12 +38,12 @@ const (
 )
 
 // Describe lowers the model for batches of the given size and describes the graph: up to the probabilities, or with gradients from the
-// loss back to every parameter.
+// loss back to every parameter. It is the graph of the layers as they are declared, before any pass.
 func (m *Model) Describe(batch int, gradients bool) (*Description, error) {
 	building.Lock()
 	defer building.Unlock()
 
-	net, err := m.lower(batch, gradients)
+	net, err := m.lower(batch, lowering{training: gradients})
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,9 @@ func (net *network) opLayers(m *Model) map[uint64]string {
 		}
 	}
 	for i, n := range net.layers {
-		claim(n, m.stages[i].name)
+		if n != nil {
+			claim(n, m.stages[i].name)
+		}
 	}
 	if net.loss != nil {
 		claim(net.loss, m.stages[len(m.stages)-1].name)

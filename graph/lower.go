@@ -18,14 +18,22 @@ type network struct {
 	graph  *G.ExprGraph
 	x, t   *G.Node   // images (N, C, H, W); targets (N, classes), nil without a loss
 	params G.Nodes   // in the order of Model.params
-	layers []*G.Node // the output of each layer
+	layers []*G.Node // the output of each layer; nil inside of what a pass has fused
 	logits *G.Node   // what the last layer gives, or takes if it is Softmax
 	loss   *G.Node
 	noise  *ops.Noise
+
+	sections []section // of the layers up to the logits
+}
+
+// lowering says how a model becomes a graph.
+type lowering struct {
+	training bool // dropout is on
+	fused    bool // the passes are on
 }
 
 // lower makes the symbolic graph for batches of n, up to the logits. The parameter nodes hold the model's own tensors.
-func (m *Model) lower(n int, training bool) (*network, error) {
+func (m *Model) lower(n int, how lowering) (*network, error) {
 	net := &network{graph: G.NewGraph(G.WithGraphName(m.spec.Name)), noise: &ops.Noise{Seed: m.seed}}
 	net.x = G.NewTensor(net.graph, m.dtype, 1+m.spec.Input.Dims(), G.WithShape(batched(n, m.spec.Input)...), G.WithName("x"))
 	for _, p := range m.params {
@@ -34,17 +42,30 @@ func (m *Model) lower(n int, training bool) (*network, error) {
 			G.WithShape(shape...), G.WithName(p.Name), G.WithValue(p.Value)))
 	}
 	net.logits = net.x
-	params, mode := net.params, Mode{Training: training, Noise: net.noise}
-	for i, s := range m.hidden() {
-		out, err := s.layer.Lower(net.logits, params[:len(s.parameters)], mode)
+	net.sections = asDeclared(m.hidden())
+	if how.fused {
+		net.sections = fused(m.hidden())
+	}
+	params, mode := net.params, Mode{Training: how.training, Noise: net.noise}
+	for _, s := range net.sections {
+		n := s.parameterCount()
+		out, err := s.lower(net.logits, params[:n], mode)
 		if err != nil {
-			return nil, fmt.Errorf("model %q: layer %d %q (%v): %w", m.spec.Name, i+1, s.name, s.layer, err)
+			return nil, fmt.Errorf("model %q: layer %d %q (%v): %w", m.spec.Name, len(net.layers)+1, s.name(), s.stages[0].layer, err)
 		}
-		params = params[len(s.parameters):]
+		params = params[n:]
+		net.layers = append(net.layers, make([]*G.Node, len(s.stages)-1)...)
 		net.layers = append(net.layers, out)
 		net.logits = out
 	}
 	return net, nil
+}
+
+func (s section) parameterCount() (n int) {
+	for _, st := range s.stages {
+		n += len(st.parameters)
+	}
+	return n
 }
 
 // addProbabilities adds the last Softmax, for prediction.

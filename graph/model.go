@@ -19,8 +19,10 @@ type Model struct {
 	dtype  tensor.Dtype
 	seed   uint64
 
+	unfused bool // no pass is made
+
 	mu         sync.Mutex
-	predictors map[int][]*predictor // idle ones, by batch size
+	predictors map[predictorKind][]*predictor // idle ones
 }
 
 // A Param is a named tensor that the model learns. Its name is its layer's with its own: "conv1.weight".
@@ -37,6 +39,9 @@ func WithSeed(seed uint64) Option { return func(m *Model) { m.seed = seed } }
 
 // WithDtype sets the element type, tensor.Float32 (without this option) or tensor.Float64 (slower; for checking numbers).
 func WithDtype(dt tensor.Dtype) Option { return func(m *Model) { m.dtype = dt } }
+
+// WithoutFusion runs every layer by itself, without the passes that make one op of several. The results are the same, to the bit.
+func WithoutFusion() Option { return func(m *Model) { m.unfused = true } }
 
 // New infers the shapes of a spec and draws its initial parameters. The same seed gives the same parameters, in either element type up to
 // rounding. An error names the layer that doesn't fit, what came and what it wants.
@@ -57,7 +62,7 @@ func declare(spec *Spec, options []Option) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{spec: spec, stages: stages, dtype: tensor.Float32, seed: 1, predictors: map[int][]*predictor{}}
+	m := &Model{spec: spec, stages: stages, dtype: tensor.Float32, seed: 1, predictors: map[predictorKind][]*predictor{}}
 	for _, o := range options {
 		o(m)
 	}

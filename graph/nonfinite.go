@@ -9,8 +9,25 @@ import (
 )
 
 // FirstNonFinite names the first node, in the order of computation, whose value in the last Run holds a NaN or an infinity: "conv1.weight",
-// or an op with its layer. It is empty if all numbers are finite.
-func (s *Step) FirstNonFinite() string {
+// or an op with its layer. It is empty if all numbers are finite. To see every layer's values it runs the batch once more, with each layer
+// by itself: the images, the targets and the parameters must be those of the last Run.
+func (s *Step) FirstNonFinite() (string, error) {
+	config := s.config
+	config.unfused = true
+	plain, err := s.model.newStep(s.x.Shape()[0], config)
+	if err != nil {
+		return "", err
+	}
+	defer plain.Close()
+	copyValues(plain.x, 0, s.x, 0, s.x.Shape().TotalSize())
+	copyValues(plain.t, 0, s.t, 0, s.t.Shape().TotalSize())
+	if _, err := plain.Run(s.net.noise.Step); err != nil {
+		return "", err
+	}
+	return plain.firstNonFinite(), nil
+}
+
+func (s *Step) firstNonFinite() string {
 	var found string
 	seen := map[*G.Node]bool{}
 	var visit func(n *G.Node)

@@ -29,7 +29,9 @@ func TestFirstNonFinite(t *testing.T) {
 		spoil(m, s)
 		_, err = s.Run(0)
 		require.NoError(t, err)
-		return s.FirstNonFinite()
+		found, err := s.FirstNonFinite()
+		require.NoError(t, err)
+		return found
 	}
 	nan, huge := float32(math.NaN()), float32(3e38)
 

@@ -122,7 +122,11 @@ func windowReads(l Layer, kernel Pair, in tensor.Shape) int64 {
 
 // Lower adds a MaxPool2D op.
 func (p MaxPool) Lower(x *G.Node, _ []*G.Node, _ Mode) (*G.Node, error) {
-	return ops.MaxPool2D(x, ops.Pool{Kernel: p.Kernel.op(), Stride: p.Stride.op(), Pad: p.Pad.op()})
+	return ops.MaxPool2D(x, p.op())
+}
+
+func (p MaxPool) op() ops.Pool {
+	return ops.Pool{Kernel: p.Kernel.op(), Stride: p.Stride.op(), Pad: p.Pad.op()}
 }
 
 // Lower adds an AvgPool2D op.

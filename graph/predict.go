@@ -10,10 +10,16 @@ import (
 
 // predictor is the model's forward graph for one batch size, with its own buffers.
 type predictor struct {
+	predictorKind
 	net     *network
 	program *program
-	batch   int
 	x       *tensor.Dense
+}
+
+// predictorKind is what a predictor is made for.
+type predictorKind struct {
+	batch  int
+	layers bool // every layer's output is wanted
 }
 
 // maxPredictBatch and maxPredictValues bound a predictor's memory: AlexNet's activations are 11 MB an image.
@@ -30,7 +36,7 @@ func (m *Model) Predict(images *tensor.Dense) (*tensor.Dense, error) {
 		return nil, err
 	}
 	logits := zeros(m.dtype, tensor.Shape{n, m.Classes()})
-	err = m.forward(images, n, func(p *predictor, first int) error {
+	err = m.forward(images, n, false, func(p *predictor, first int) error {
 		return copyRows(logits, first, p.batch, p.program.value(p.net.logits))
 	})
 	return logits, err
@@ -46,7 +52,7 @@ func (m *Model) Probabilities(images *tensor.Dense) (*tensor.Dense, error) {
 		return nil, err
 	}
 	probabilities := zeros(m.dtype, tensor.Shape{n, m.Classes()})
-	err = m.forward(images, n, func(p *predictor, first int) error {
+	err = m.forward(images, n, false, func(p *predictor, first int) error {
 		return copyRows(probabilities, first, p.batch, p.program.value(p.net.layers[len(p.net.layers)-1]))
 	})
 	return probabilities, err
@@ -73,7 +79,7 @@ func (m *Model) Activations(images *tensor.Dense) ([]Activation, error) {
 	for i, s := range m.stages {
 		activations[i] = Activation{Layer: s.name, Value: zeros(m.dtype, batched(n, s.out))}
 	}
-	err = m.forward(images, n, func(p *predictor, first int) error {
+	err = m.forward(images, n, true, func(p *predictor, first int) error {
 		for i := range activations {
 			if err := copyRows(activations[i].Value, first, p.batch, p.program.value(p.net.layers[i])); err != nil {
 				return err
@@ -106,7 +112,7 @@ func (m *Model) predictInto(out, images []float32, what string, node func(*netwo
 			m.spec.Name, m.dtype, len(images), len(out), what, size, m.Classes())
 	}
 	for first := 0; first < n; {
-		p, err := m.acquire(m.predictBatch(n - first))
+		p, err := m.acquire(predictorKind{batch: m.predictBatch(n - first)})
 		if err != nil {
 			return err
 		}
@@ -126,9 +132,9 @@ func (m *Model) predictInto(out, images []float32, what string, node func(*netwo
 
 // forward runs the images through predictors whose batches are powers of two, largest first, so that any number of images needs a few
 // compiled graphs and no image is computed for nothing.
-func (m *Model) forward(images *tensor.Dense, n int, use func(p *predictor, first int) error) error {
+func (m *Model) forward(images *tensor.Dense, n int, layers bool, use func(p *predictor, first int) error) error {
 	for first := 0; first < n; {
-		p, err := m.acquire(m.predictBatch(n - first))
+		p, err := m.acquire(predictorKind{batch: m.predictBatch(n - first), layers: layers})
 		if err != nil {
 			return err
 		}
@@ -160,37 +166,37 @@ func (m *Model) predictBatch(n int) int {
 	return 1 << (bits.Len(uint(limit)) - 1)
 }
 
-func (m *Model) acquire(batch int) (*predictor, error) {
+func (m *Model) acquire(kind predictorKind) (*predictor, error) {
 	m.mu.Lock()
-	idle := m.predictors[batch]
+	idle := m.predictors[kind]
 	if len(idle) > 0 {
 		p := idle[len(idle)-1]
-		m.predictors[batch] = idle[:len(idle)-1]
+		m.predictors[kind] = idle[:len(idle)-1]
 		m.mu.Unlock()
 		return p, nil
 	}
 	m.mu.Unlock()
-	return m.newPredictor(batch)
+	return m.newPredictor(kind)
 }
 
 func (m *Model) release(p *predictor) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.predictors[p.batch] = append(m.predictors[p.batch], p)
+	m.predictors[p.predictorKind] = append(m.predictors[p.predictorKind], p)
 }
 
-func (m *Model) newPredictor(batch int) (*predictor, error) {
+func (m *Model) newPredictor(kind predictorKind) (*predictor, error) {
 	building.Lock()
 	defer building.Unlock()
 
-	net, err := m.lower(batch, false)
+	net, err := m.lower(kind.batch, lowering{fused: !m.unfused && !kind.layers})
 	if err != nil {
 		return nil, err
 	}
 	if err := net.addProbabilities(m); err != nil {
 		return nil, err
 	}
-	p := &predictor{net: net, batch: batch, x: zeros(m.dtype, net.x.Shape())}
+	p := &predictor{predictorKind: kind, net: net, x: zeros(m.dtype, net.x.Shape())}
 	if err := G.Let(net.x, p.x); err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ func TestProgramIsTheTapeMachine(t *testing.T) {
 			MaxPool{Kernel: Square(3), Stride: Square(1)}, Conv2D{Filters: 2, Kernel: Square(2), Connections: [][]int{{0, 3}, {1, 2}}},
 			Sigmoid{}, Subsample{Kernel: Square(2)}, Dropout{Rate: 0.5}, Tanh{}, Affine{Units: 3}, Softmax{}), WithDtype(dt))
 		require.NoError(t, err)
-		net, err := m.lower(5, false)
+		net, err := m.lower(5, lowering{})
 		require.NoError(t, err)
 		require.NoError(t, net.addProbabilities(m))
 		x := zeros(dt, net.x.Shape())

@@ -12,6 +12,7 @@ import (
 // A Step is for one goroutine at a time.
 type Step struct {
 	model   *Model
+	config  stepConfig
 	net     *network
 	machine G.VM
 	x, t    *tensor.Dense
@@ -23,7 +24,7 @@ type Step struct {
 // A StepOption changes how [Model.NewStep] makes a step.
 type StepOption func(*stepConfig)
 
-type stepConfig struct{ inputGradient, noDropout bool }
+type stepConfig struct{ inputGradient, noDropout, unfused bool }
 
 // WithInputGradient makes the step compute the gradient of the images, too.
 func WithInputGradient() StepOption { return func(c *stepConfig) { c.inputGradient = true } }
@@ -36,21 +37,25 @@ func (m *Model) NewStep(batch int, options ...StepOption) (*Step, error) {
 	if batch < 1 {
 		return nil, fmt.Errorf("model %q: batch is %d: want at least 1", m.spec.Name, batch)
 	}
-	var config stepConfig
+	config := stepConfig{unfused: m.unfused}
 	for _, o := range options {
 		o(&config)
 	}
+	return m.newStep(batch, config)
+}
+
+func (m *Model) newStep(batch int, config stepConfig) (*Step, error) {
 	building.Lock()
 	defer building.Unlock()
 
-	net, err := m.lower(batch, !config.noDropout)
+	net, err := m.lower(batch, lowering{training: !config.noDropout, fused: !config.unfused})
 	if err != nil {
 		return nil, err
 	}
 	if err := net.addLoss(m); err != nil {
 		return nil, err
 	}
-	s := &Step{model: m, net: net, x: zeros(m.dtype, net.x.Shape()), t: zeros(m.dtype, net.t.Shape())}
+	s := &Step{model: m, config: config, net: net, x: zeros(m.dtype, net.x.Shape()), t: zeros(m.dtype, net.t.Shape())}
 	if err := s.differentiate(config); err != nil {
 		return nil, fmt.Errorf("model %q: %w", m.spec.Name, err)
 	}

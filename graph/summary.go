@@ -13,6 +13,7 @@ type Summary struct {
 	Model  string         `json:"model"`
 	Input  tensor.Shape   `json:"input"`
 	Layers []LayerSummary `json:"layers"`
+	Fused  []FusedLayers  `json:"fused"` // by the passes, for training as for prediction
 
 	Parameters      int64 `json:"parameters"`
 	MultiplyAdds    int64 `json:"multiply_adds"`    // of one sample going forward
@@ -28,6 +29,13 @@ type LayerSummary struct {
 	Parameters      int64        `json:"parameters"`
 	MultiplyAdds    int64        `json:"multiply_adds"`
 	ActivationBytes int64        `json:"activation_bytes"`
+}
+
+// FusedLayers are neighbours that a pass makes one op of.
+type FusedLayers struct {
+	Layers     []string `json:"layers"`
+	Pass       string   `json:"pass"`
+	SavedBytes int64    `json:"saved_bytes"` // of one sample's activations, which are then never in memory
 }
 
 // Summarize describes the model that [New] would make of a spec, without making its parameters.
@@ -55,7 +63,28 @@ func (m *Model) Summary() *Summary {
 		s.MultiplyAdds += l.MultiplyAdds
 		s.ActivationBytes += l.ActivationBytes
 	}
+	s.Fused = m.fusedLayers()
 	return s
+}
+
+func (m *Model) fusedLayers() (all []FusedLayers) {
+	if m.unfused {
+		return nil
+	}
+	for _, s := range fused(m.hidden()) {
+		if s.pass == "" {
+			continue
+		}
+		f := FusedLayers{Pass: s.pass}
+		for i, st := range s.stages {
+			f.Layers = append(f.Layers, st.name)
+			if i < len(s.stages)-1 {
+				f.SavedBytes += int64(st.out.TotalSize()) * int64(m.dtype.Size())
+			}
+		}
+		all = append(all, f)
+	}
+	return all
 }
 
 // TrainingBytes estimates the memory of a training step: for each parameter its value, its gradient and the slots a solver keeps of it
@@ -68,16 +97,28 @@ func (s *Summary) TrainingBytes(batch, solverSlots int) int64 {
 func (s *Summary) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: input %s\n", s.Model, shapeString(s.Input))
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	row := func(cells ...string) { fmt.Fprintf(w, "%s\t\n", strings.Join(cells, "\t")) }
+	row, flush := table(&b)
 	row("layer", "kind", "output", "parameters", "multiply-adds", "activation bytes")
 	for _, l := range s.Layers {
 		row(l.Name, l.Layer, shapeString(l.Output), thousands(l.Parameters), thousands(l.MultiplyAdds), thousands(l.ActivationBytes))
 	}
 	row("total", "", "", thousands(s.Parameters), thousands(s.MultiplyAdds), thousands(s.ActivationBytes))
-	w.Flush()
+	flush()
+	if len(s.Fused) > 0 {
+		row("fused into one op", "pass", "activation bytes saved")
+		for _, f := range s.Fused {
+			row(strings.Join(f.Layers, "+"), f.Pass, thousands(f.SavedBytes))
+		}
+		flush()
+	}
 	fmt.Fprintf(&b, "training memory, batch 100, Adam: about %s bytes\n", thousands(s.TrainingBytes(100, 2)))
 	return b.String()
+}
+
+// table is a table with its columns aligned to the right.
+func table(b *strings.Builder) (row func(cells ...string), flush func() error) {
+	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	return func(cells ...string) { fmt.Fprintf(w, "%s\t\n", strings.Join(cells, "\t")) }, w.Flush
 }
 
 func shapeString(s tensor.Shape) string {

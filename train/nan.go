@@ -19,26 +19,31 @@ const (
 	SkipNaN OnNaN = "skip"
 )
 
-// checkFinite says where a NaN or an infinity of this step came from, if there is one.
-func (r *run) checkFinite(loss float64) error {
+// nonFinite says what of this step is a NaN or an infinity: "the loss is NaN". It is empty if nothing is.
+func (r *run) nonFinite(loss float64) (string, error) {
 	if !finite(loss) {
-		return r.nonFinite("the loss", loss)
+		return fmt.Sprintf("the loss is %v", loss), nil
 	}
 	for _, p := range r.step.Gradients() {
 		v, err := p.Grad()
 		if err != nil {
-			return err
+			return "", err
 		}
 		if sum := kernel.SumSquares(v.(*tensor.Dense).Float32s()); !finite(sum) {
-			return r.nonFinite("a gradient", math.NaN())
+			return "a gradient is NaN", nil
 		}
 	}
-	return nil
+	return "", nil
 }
 
-func (r *run) nonFinite(what string, v float64) error {
-	return fmt.Errorf("%s is %v at step %d (epoch %d), first seen in %s: a smaller -lr, or -clip-norm, may help; the parameters are those before it",
-		what, v, r.state.Step+1, r.state.Epoch, r.step.FirstNonFinite())
+// stopOnNaN is the error of a step that went bad, with where the bad number came from.
+func (r *run) stopOnNaN(what string) error {
+	first, err := r.step.FirstNonFinite()
+	if err != nil {
+		return fmt.Errorf("%s at step %d (epoch %d); looking for where it came from: %w", what, r.state.Step+1, r.state.Epoch, err)
+	}
+	return fmt.Errorf("%s at step %d (epoch %d), first seen in %s: a smaller -lr, or -clip-norm, may help; the parameters are those before it",
+		what, r.state.Step+1, r.state.Epoch, first)
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -195,12 +195,15 @@ func (r *run) learn(batch *dataset.Minibatch, i int) error {
 	if err != nil {
 		return err
 	}
-	if err := r.checkFinite(loss); err != nil {
-		if r.OnNaN != SkipNaN {
-			return err
-		}
+	bad, err := r.nonFinite(loss)
+	switch {
+	case err != nil:
+		return err
+	case bad != "" && r.OnNaN != SkipNaN:
+		return r.stopOnNaN(bad)
+	case bad != "":
 		r.skipped++
-	} else {
+	default:
 		if err := r.update(); err != nil {
 			return err
 		}

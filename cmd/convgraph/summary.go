@@ -12,6 +12,7 @@ import (
 // summary is convgraph summary.
 type summary struct {
 	Model    string `arg:"" help:"A built-in's name, the path of a JSON spec, or a params.safetensors."`
+	Fusion   bool   `default:"true" negatable:"" help:"Make one op of neighbouring layers where a pass fits, as training and prediction do."`
 	JSON     bool   `name:"json" help:"The summary as JSON."`
 	JSONSpec bool   `name:"json-spec" help:"The model's spec as JSON, to be edited and trained."`
 }
@@ -22,7 +23,7 @@ func (c *summary) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s, err := graph.Summarize(spec)
+	s, err := graph.Summarize(spec, c.options()...)
 	if err != nil {
 		return err
 	}
@@ -34,6 +35,13 @@ func (c *summary) Run(stdout io.Writer) error {
 	}
 	_, err = fmt.Fprint(stdout, s)
 	return err
+}
+
+func (c *summary) options() []graph.Option {
+	if c.Fusion {
+		return nil
+	}
+	return []graph.Option{graph.WithoutFusion()}
 }
 
 // openSpec is the spec of a built-in's name, a spec's path or a parameter file.
