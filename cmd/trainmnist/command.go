@@ -42,6 +42,7 @@ type command struct {
 	Sampling    string   `default:"shuffle" enum:"shuffle,replace" help:"How batches are drawn: shuffle visits each image once an epoch; replace draws from all of them, as the book does."`
 	Seed        uint64   `default:"1" help:"Seed of the initial parameters, the order of the images, augmentation and dropout."`
 	Workers     int      `default:"0" help:"Threads that compute; 0 is all there are (GOMAXPROCS). The result doesn't depend on it."`
+	Fusion      bool     `default:"true" negatable:"" help:"Make one op of neighbouring layers where that is faster. The result doesn't depend on it."`
 
 	EarlyStop int    `default:"0" help:"Stop after so many epochs without a better test accuracy; 0 is never."`
 	Keep      string `default:"last" enum:"last,best" help:"Parameters to end with: those of the last epoch, or of the one with the best test accuracy."`
@@ -202,7 +203,7 @@ func (c *command) out() string {
 }
 
 func (c *command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
-	model, err := graph.New(s.spec, graph.WithSeed(c.Seed))
+	model, err := graph.New(s.spec, c.modelOptions()...)
 	if err != nil {
 		return nil, err
 	}
@@ -218,6 +219,14 @@ func (c *command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
 	t.OnNaN = train.OnNaN(c.OnNaN)
 	c.schedule(t, r)
 	return t, nil
+}
+
+func (c *command) modelOptions() []graph.Option {
+	options := []graph.Option{graph.WithSeed(c.Seed)}
+	if !c.Fusion {
+		options = append(options, graph.WithoutFusion())
+	}
+	return options
 }
 
 func (c *command) boards() []train.Callback {

@@ -58,19 +58,19 @@ func TestTrainingLeavesItsResults(t *testing.T) {
 	assert.Equal(t, "simpleconvnet", m.Spec().Name)
 }
 
-// TestWorkersDoNotChangeTheResult wants the same bytes from one, two, three and eight workers, and from a second run.
-func TestWorkersDoNotChangeTheResult(t *testing.T) {
+// TestSpeedDoesNotChangeTheResult wants the same bytes from one, two, three and eight workers, without fusion, and from a second run.
+func TestSpeedDoesNotChangeTheResult(t *testing.T) {
 	var first []byte
-	for _, workers := range []string{"1", "2", "3", "8", "1"} {
+	for _, how := range []string{"-workers=1", "-workers=2", "-workers=3", "-workers=8", "-no-fusion", "-workers=1"} {
 		dir := t.TempDir()
-		code, _, stderr := trainmnist(t, append(small, "-quiet", "-out", dir, "-workers", workers)...)
+		code, _, stderr := trainmnist(t, append(small, "-quiet", "-out", dir, how)...)
 		require.Equal(t, cli.OK, code, stderr)
 		params, err := os.ReadFile(filepath.Join(dir, "params.safetensors"))
 		require.NoError(t, err)
 		if first == nil {
 			first = params
 		}
-		require.True(t, bytes.Equal(first, params), "%s workers", workers)
+		require.True(t, bytes.Equal(first, params), how)
 	}
 }
 
