@@ -3,6 +3,7 @@ package classify
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"convgraph/digit"
@@ -68,7 +69,7 @@ func ClassName(spec *graph.Spec, class int) string {
 	if spec.ClassNames != nil {
 		return spec.ClassNames[class]
 	}
-	return fmt.Sprint(class)
+	return strconv.Itoa(class)
 }
 
 // String is "seven.png: 7 (99.21%), then 9 (0.62%), 2 (0.11%); dark on light".

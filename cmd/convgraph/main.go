@@ -26,6 +26,7 @@ type grammar struct {
 	Eval      eval         `cmd:"" help:"Count the right answers of a trained model."`
 	RunArrays runArrays    `cmd:"" name:"run" help:"Logits and probabilities of the images in an .npz file."`
 	Gradients runGradients `cmd:"" help:"Loss and gradients of the images and labels in an .npz file."`
+	Serve     serve        `cmd:"" help:"Answer predictions over HTTP."`
 	Import    importFile   `cmd:"" help:"Take parameters from another program's file."`
 	Export    exportFile   `cmd:"" help:"Write parameters for another program."`
 	Images    images       `cmd:"" help:"Write MNIST, or data of its format, as class folders of RGB PNG images."`

@@ -90,11 +90,7 @@ func decodeImage(r io.ReadSeeker, size int64) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := format.config(buffered)
-	if err != nil {
-		return nil, describe(format, err)
-	}
-	if err := checkPixels(format, config, size); err != nil {
+	if _, err := decodeHeader(format, buffered, size); err != nil {
 		return nil, err
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
@@ -106,6 +102,23 @@ func decodeImage(r io.ReadSeeker, size int64) (image.Image, error) {
 		return nil, describe(format, err)
 	}
 	return img, nil
+}
+
+// decodeConfig reads the header of a PNG or JPEG of size bytes.
+func decodeConfig(r *bufio.Reader, size int64) (image.Config, error) {
+	format, err := sniff(r)
+	if err != nil {
+		return image.Config{}, err
+	}
+	return decodeHeader(format, r, size)
+}
+
+func decodeHeader(format codec, r io.Reader, size int64) (image.Config, error) {
+	config, err := format.config(r)
+	if err != nil {
+		return image.Config{}, describe(format, err)
+	}
+	return config, checkPixels(format, config, size)
 }
 
 func sniff(r *bufio.Reader) (codec, error) {

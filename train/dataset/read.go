@@ -1,7 +1,9 @@
 package dataset
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -24,6 +26,34 @@ func ReadImage(path string) (image.Image, error) {
 // DecodeImage decodes PNG or JPEG data, with [ReadImage]'s bounds.
 func DecodeImage(data []byte) (image.Image, error) {
 	return decodeImage(bytes.NewReader(data), int64(len(data)))
+}
+
+// DecodeImageContext is [DecodeImage] that gives up when the context is done: a few bytes can keep a decoder busy for long.
+func DecodeImageContext(ctx context.Context, data []byte) (image.Image, error) {
+	img, err := decodeImage(&patientReader{ctx, bytes.NewReader(data)}, int64(len(data)))
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return img, err
+}
+
+// patientReader reads until its context is done.
+type patientReader struct {
+	ctx context.Context
+	*bytes.Reader
+}
+
+func (r *patientReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
+}
+
+// ImageSize is the width and height that the header of PNG or JPEG data says, within [ReadImage]'s bounds.
+func ImageSize(data []byte) (image.Point, error) {
+	config, err := decodeConfig(bufio.NewReader(bytes.NewReader(data)), int64(len(data)))
+	return image.Pt(config.Width, config.Height), err
 }
 
 // Fit makes a sample of shape (C,H,W) of an image of any size, with values in [0, 1]: the image is scaled to cover HxW, what stands out is

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"convgraph/classify"
+	"convgraph/graph"
+	"convgraph/internal/cli"
+)
+
+// TestServe runs the command on a free port, wants of it what convgraph predict says of the same picture, and ends it by a signal.
+func TestServe(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no SIGTERM")
+	}
+	params, path := saved(t, builtIn(t, "lenet-modern")), page(t)
+	stdout, out := io.Pipe()
+	exited := make(chan int, 1)
+	var diagnostics bytes.Buffer
+	go func() {
+		exited <- cli.Main(&grammar{}, []string{"serve", params, "-addr", "127.0.0.1:0"}, out, &diagnostics, kong.Name("convgraph"))
+	}()
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err)
+	require.Regexp(t, `^serving lenet-modern at http://127\.0\.0\.1:\d+/\n$`, line)
+	url := strings.TrimSpace(line[strings.Index(line, "http"):])
+
+	picture, err := os.ReadFile(path)
+	require.NoError(t, err)
+	answer, err := http.Post(url+"predict", "image/png", bytes.NewReader(picture))
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	var served classify.Prediction
+	require.NoError(t, json.NewDecoder(answer.Body).Decode(&served))
+	var said []classify.Prediction
+	require.NoError(t, json.Unmarshal([]byte(succeed(t, "predict", params, path, "-json")), &said))
+	said[0].Image = ""
+	assert.Equal(t, said[0], served)
+
+	self, err := os.FindProcess(os.Getpid())
+	require.NoError(t, err)
+	require.NoError(t, self.Signal(syscall.SIGTERM))
+	assert.Equal(t, cli.OK, <-exited)
+	assert.Empty(t, diagnostics.String())
+}
+
+func TestServeFailures(t *testing.T) {
+	params := saved(t, builtIn(t, "lenet-modern"))
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	addr := taken.Addr().String()
+	fail(t, cli.Failed, `-addr: address "`+addr+`": listen tcp `+addr, "serve", params, "-addr", addr)
+	fail(t, cli.Failed, `-addr: address "8080": want HOST:PORT`, "serve", params, "-addr", "8080")
+	fail(t, cli.Failed, "no such file", "serve", filepath.Join(t.TempDir(), "p.safetensors"))
+	fail(t, cli.BadUsage, "-max-body is 0: want at least 1", "serve", params, "-max-body", "0")
+	headless := saved(t, graph.Sequential("headless", tensor.Shape{3}, graph.He(), graph.Affine{Units: 2}))
+	fail(t, cli.Failed, `model "headless" doesn't end in Softmax`, "serve", headless, "-addr", "127.0.0.1:0")
+}

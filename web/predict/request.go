@@ -1,0 +1,131 @@
+package predict
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"convgraph/digit"
+	"convgraph/graph"
+)
+
+// request is what one request carries, in memory that later ones use again.
+type request struct {
+	spec          *graph.Spec
+	images        []float32 // those of the samples, one after the other
+	samples       []sample
+	probabilities []float32
+	list          bool // the answer is an array
+
+	decoder *jsontext.Decoder
+	nest    nest   // of the image being read
+	flat    [1]int // the shape of a flat one
+	picture bytes.Buffer
+}
+
+// sample is what is known of an image besides its values.
+type sample struct {
+	name string
+	ink  digit.Ink
+}
+
+func newRequest(spec *graph.Spec) *request {
+	return &request{spec: spec, decoder: new(jsontext.Decoder)}
+}
+
+// keptMemory is the most of a picture's bytes that later requests use again: a single large one shouldn't keep its memory for good.
+const keptMemory = 1 << 20
+
+func (q *request) reset() {
+	q.images, q.samples, q.list = q.images[:0], q.samples[:0], false
+	if q.picture.Cap() > keptMemory {
+		q.picture = bytes.Buffer{}
+	}
+}
+
+func (q *request) count() int { return len(q.samples) }
+
+// room is where the probabilities of the images go.
+func (q *request) room(classes int) []float32 {
+	n := q.count() * classes
+	q.probabilities = slices.Grow(q.probabilities[:0], n)[:n]
+	return q.probabilities
+}
+
+// contentTypes are what a body may be.
+const contentTypes = "application/json, image/png, image/jpeg or multipart/form-data"
+
+// read takes up the images of a request's body.
+func (s *Service) read(ctx context.Context, r *http.Request, q *request) error {
+	length := r.ContentLength
+	if length < 0 {
+		length = s.options.MaxBody
+	}
+	if !s.bodies.TryAcquire(min(length, bodyMemory)) {
+		return refusef(http.StatusServiceUnavailable, "too many large requests at once: try again in a moment")
+	}
+	defer s.bodies.Release(min(length, bodyMemory))
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return refusef(http.StatusUnsupportedMediaType, "Content-Encoding is %q: want none", coding)
+	}
+	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		return refusef(http.StatusUnsupportedMediaType, "Content-Type is %q: want %s", r.Header.Get("Content-Type"), contentTypes)
+	}
+	switch kind {
+	case "application/json":
+		return bodyError(q.readDocument(r.Body, s.options.MaxBatch))
+	case "image/png", "image/jpeg":
+		ink, err := inkOf(r)
+		if err != nil {
+			return err
+		}
+		return bodyError(s.readPicture(ctx, q, r.Body, "", ink))
+	case "multipart/form-data":
+		ink, err := inkOf(r)
+		if err != nil {
+			return err
+		}
+		return bodyError(s.readForm(ctx, q, r.Body, parameters["boundary"], ink))
+	}
+	return refusef(http.StatusUnsupportedMediaType, "Content-Type is %q: want %s", kind, contentTypes)
+}
+
+// inkOf is what the URL says of the pictures' ink.
+func inkOf(r *http.Request) (digit.Ink, error) {
+	switch ink := r.URL.Query().Get("ink"); ink {
+	case "", "detect":
+		return digit.Detect, nil
+	case "dark":
+		return digit.Dark, nil
+	case "light":
+		return digit.Light, nil
+	default:
+		return 0, refusef(http.StatusBadRequest, "ink is %q: want detect, dark or light", ink)
+	}
+}
+
+// bodyError tells a body that ends too early, or can't be read, from other errors.
+func bodyError(err error) error {
+	if err == nil {
+		return nil
+	}
+	var known refusal
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &known), errors.As(err, &tooLarge):
+		return err
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return refusal{http.StatusBadRequest, fmt.Errorf("the body is cut off: %w", err)}
+	}
+	return refusal{http.StatusBadRequest, fmt.Errorf("the body can't be read: %w", err)}
+}
