@@ -20,7 +20,7 @@ import (
 	"convgraph/onnx/schema"
 )
 
-var update = flag.Bool("update", false, "write testdata/layers.onnx anew; then run testdata/make_onnx.py")
+var update = flag.Bool("update", false, "write testdata/layers.onnx, after which testdata/make_onnx.py must run, and the table of damage in docs/damage.md anew")
 
 // everyLayer is a small net of every layer that can be exported.
 func everyLayer() *graph.Spec {

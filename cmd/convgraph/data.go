@@ -38,7 +38,7 @@ type evaluationSet struct {
 
 func (e *evaluated) open(m *graph.Model) (*evaluationSet, error) {
 	open := e.openIDX
-	if e.Data != "" && !dataset.HoldsIDX(e.Data) {
+	if e.Data != "" && !dataset.HasIDX(e.Data) {
 		open = func() (*evaluationSet, error) { return e.openFolder(m.Spec()) }
 	}
 	set, err := open()

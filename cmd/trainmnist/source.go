@@ -23,7 +23,7 @@ type source struct {
 // open opens the data that -data names and declares the network for it.
 func (c *command) open() (*source, error) {
 	s := &source{}
-	if c.Data != "" && !dataset.HoldsIDX(c.Data) {
+	if c.Data != "" && !dataset.HasIDX(c.Data) {
 		return s, c.openFolder(s)
 	}
 	return s, c.openIDX(s)

@@ -57,7 +57,8 @@ func Decode(data []byte) (arrays []formats.Array, metadata map[string]string, er
 }
 
 // checkFrame holds the header's length against the file's, and its JSON
-// against what the library does not look for: a name that stands twice.
+// against what the library does not look for, a name that stands twice, or
+// says in fewer words, a file cut off.
 func checkFrame(data []byte) error {
 	if len(data) < 8 {
 		return fmt.Errorf("expected 8 bytes of header length, found a file of %d bytes", len(data))
@@ -75,6 +76,28 @@ func checkFrame(data []byte) error {
 	}
 	if name, dup := repeatedKey(header); dup {
 		return fmt.Errorf("header names %q twice", name)
+	}
+	return checkSize(header, uint64(len(data))-8-size)
+}
+
+// checkSize holds what the header's arrays take against the bytes that follow it. A header that says it in another form is left to the
+// parser.
+func checkSize(header []byte, body uint64) error {
+	var arrays map[string]struct {
+		DataOffsets [2]uint64 `json:"data_offsets"`
+	}
+	if json.Unmarshal(header, &arrays) != nil {
+		return nil
+	}
+	var end uint64
+	for _, a := range arrays {
+		end = max(end, a.DataOffsets[1])
+	}
+	switch {
+	case end > body:
+		return fmt.Errorf("the arrays take %d bytes, %d follow the header: cut off", end, body)
+	case end < body:
+		return fmt.Errorf("the arrays take %d bytes, %d follow the header: other bytes stand behind them", end, body)
 	}
 	return nil
 }

@@ -3,63 +3,26 @@ package dataset_test
 import (
 	"bytes"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
+	"slices"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"convgraph/internal/damage"
 	"convgraph/train/dataset"
 )
 
-var update = flag.Bool("update", false, "rewrite the table of damage in README.md")
+var update = flag.Bool("update", false, "rewrite the table of damage in docs/damage.md")
 
-const tableStart, tableEnd = "<!-- damage: written by go test -run TestDamageTable -update -->\n", "<!-- end of damage -->"
-
-// TestDamageTable does the damage of README.md's table and compares each message with the one that stands there.
+// TestDamageTable does the damage of docs/damage.md's table and compares each message with the one that stands there.
 func TestDamageTable(t *testing.T) {
-	var table strings.Builder
-	table.WriteString("| damage | message |\n|---|---|\n")
-	for _, damages := range [][]damage{idxDamages(t), folderDamages(t), imageDamages(t), exportDamages(t)} {
-		for _, d := range damages {
-			require.Error(t, d.err, d.what)
-			require.NotContains(t, d.err.Error(), "\n", "%s: a message is one line", d.what)
-			fmt.Fprintf(&table, "| %s | `%s` |\n", d.what, neutral(d.err.Error()))
-		}
-	}
-	readme, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	text := strings.ReplaceAll(string(readme), "\r\n", "\n")
-	before, rest, found := strings.Cut(text, tableStart)
-	require.True(t, found, "README.md has no line %q", tableStart)
-	old, after, found := strings.Cut(rest, tableEnd)
-	require.True(t, found, "README.md has no line %q", tableEnd)
-	if *update {
-		require.NoError(t, os.WriteFile("README.md", []byte(before+tableStart+table.String()+tableEnd+after), 0o644))
-		return
-	}
-	assert.Equal(t, old, table.String())
-}
-
-// damage is one kind of it, and the error it gave.
-type damage struct {
-	what string
-	err  error
-}
-
-var temporary = regexp.MustCompile(regexp.QuoteMeta(os.TempDir()) + `[/\\]Test[^/\\ ]*[/\\]\d+`)
-
-// neutral is a message with DIR for the temporary folder and slashes for the system's separators.
-func neutral(message string) string {
-	return strings.ReplaceAll(filepath.ToSlash(temporary.ReplaceAllString(message, "DIR")), "|", `\|`)
+	damage.Check(t, "data sets", *update, slices.Concat(idxDamages(t), folderDamages(t), imageDamages(t), exportDamages(t)))
 }
 
 // idxDamages does each damage to a pair of files as train-images-idx3-ubyte and train-labels-idx1-ubyte.
-func idxDamages(t *testing.T) []damage {
+func idxDamages(t *testing.T) []damage.Damage {
 	images, labels := pair(3000, 2, 2)
 	with := func(images, labels []byte) error {
 		_, _, err := dataset.OpenIDX(writeFiles(t, map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels,
@@ -82,32 +45,32 @@ func idxDamages(t *testing.T) []damage {
 		"t10k-images-idx3-ubyte": larger, "t10k-labels-idx1-ubyte": labels}))
 	_, outside := dataset.ReadIDX(dataset.Source{Name: "images", Reader: bytes.NewReader(images)},
 		dataset.Source{Name: "labels", Reader: bytes.NewReader(labels)}, 7)
-	return []damage{
-		{"no such folder", absent},
-		{"a file for the folder", file},
-		{"IDX files missing", missing},
-		{"empty file", with(nil, labels)},
-		{"images and labels swapped", with(labels, images)},
-		{"wrong magic number", with([]byte("PK\x03\x04 and so on"), labels)},
-		{"header cut off", with(images[:10], labels)},
-		{"data cut off", with(images[:2000], labels)},
-		{"trailing bytes", with(append(bytes.Clone(images), 0), labels)},
-		{"no images", with(images, idx(0x801, []uint32{0}, nil))},
-		{"no height", size(3000, 0, 2)},
-		{"dimensions that overflow", size(3000, 1<<31, 1<<31)},
-		{"counts differ", size(2999, 2, 2)},
-		{"label out of range (of 7 classes)", outside},
-		{"stray label", with(images, stray)},
-		{"gzip data cut off", with(small[:len(small)/2], labels)},
-		{"gzip data damaged", with(damaged, labels)},
-		{"gzip data without their checksum", with(small[:len(small)-3], labels)},
-		{"bytes behind the gzip data", with(append(bytes.Clone(small), "and other bytes"...), labels)},
-		{"gzip data made to exhaust memory", with(bomb, labels)},
-		{"test images of another size", mixed},
+	return []damage.Damage{
+		{What: "no such folder", Err: absent},
+		{What: "a file for the folder", Err: file},
+		{What: "IDX files missing", Err: missing},
+		{What: "empty file", Err: with(nil, labels)},
+		{What: "images and labels swapped", Err: with(labels, images)},
+		{What: "wrong magic number", Err: with([]byte("PK\x03\x04 and so on"), labels)},
+		{What: "header cut off", Err: with(images[:10], labels)},
+		{What: "data cut off", Err: with(images[:2000], labels)},
+		{What: "trailing bytes", Err: with(append(bytes.Clone(images), 0), labels)},
+		{What: "no images", Err: with(images, idx(0x801, []uint32{0}, nil))},
+		{What: "no height", Err: size(3000, 0, 2)},
+		{What: "dimensions that overflow", Err: size(3000, 1<<31, 1<<31)},
+		{What: "counts differ", Err: size(2999, 2, 2)},
+		{What: "label out of range (of 7 classes)", Err: outside},
+		{What: "stray label", Err: with(images, stray)},
+		{What: "gzip data cut off", Err: with(small[:len(small)/2], labels)},
+		{What: "gzip data damaged", Err: with(damaged, labels)},
+		{What: "gzip data without their checksum", Err: with(small[:len(small)-3], labels)},
+		{What: "bytes behind the gzip data", Err: with(append(bytes.Clone(small), "and other bytes"...), labels)},
+		{What: "gzip data made to exhaust memory", Err: with(bomb, labels)},
+		{What: "test images of another size", Err: mixed},
 	}
 }
 
-func folderDamages(t *testing.T) []damage {
+func folderDamages(t *testing.T) []damage.Damage {
 	one := pngOf(t, stripes(3, 3))
 	open := func(files map[string][]byte) error {
 		_, _, err := dataset.OpenFolder(tree(t, files), dataset.FolderOptions{})
@@ -116,16 +79,16 @@ func folderDamages(t *testing.T) []damage {
 	gone := only(t, "a.png", one, dataset.FolderOptions{Size: 3})
 	require.NoError(t, os.Remove(gone.Path(0)))
 	_, vanished := gone.Sample(0, make([]float32, 27))
-	return []damage{
-		{"folder without images", open(map[string][]byte{"cat/notes.txt": nil})},
-		{"`train` without `test` or `val`", open(map[string][]byte{"train/cat/1.png": one})},
-		{"a test class that training lacks", open(map[string][]byte{"train/cat/1.png": one, "test/dog/1.png": one})},
-		{"too few images to divide", open(map[string][]byte{"cat/1.png": one, "dog/1.png": one})},
-		{"image file removed meanwhile", vanished},
+	return []damage.Damage{
+		{What: "folder without images", Err: open(map[string][]byte{"cat/notes.txt": nil})},
+		{What: "`train` without `test` or `val`", Err: open(map[string][]byte{"train/cat/1.png": one})},
+		{What: "a test class that training lacks", Err: open(map[string][]byte{"train/cat/1.png": one, "test/dog/1.png": one})},
+		{What: "too few images to divide", Err: open(map[string][]byte{"cat/1.png": one, "dog/1.png": one})},
+		{What: "image file removed meanwhile", Err: vanished},
 	}
 }
 
-func imageDamages(t *testing.T) []damage {
+func imageDamages(t *testing.T) []damage.Damage {
 	whole, photo := pngOf(t, stripes(30, 30)), jpegOf(t, stripes(30, 30))
 	wrongSum := bytes.Clone(whole)
 	wrongSum[len(wrongSum)-20] ^= 1
@@ -135,34 +98,34 @@ func imageDamages(t *testing.T) []damage {
 	}
 	hole := holes{counting(t, 10, 1, 1, 1), func(i int) bool { return i == 3 }}
 	all := holes{hole.Images, func(int) bool { return true }}
-	return []damage{
-		{"empty image file", sample("a.png", nil)},
-		{"another format", sample("a.jpg", []byte("GIF89a"))},
-		{"PNG cut off in its header", sample("a.png", whole[:20])},
-		{"PNG cut off in its data", sample("a.png", whole[:len(whole)-30])},
-		{"PNG with a flipped bit", sample("a.png", wrongSum)},
-		{"JPEG cut off in its header", sample("a.jpg", photo[:100])},
-		{"JPEG cut off in its data", sample("a.jpg", photo[:len(photo)-60])},
-		{"header of a huge PNG", sample("a.png", hugePNG(1<<20, 1<<20))},
-		{"header of a huge JPEG", sample("a.jpg", sizedJPEG(1<<16-1))},
-		{"damaged image in a batch that must not have one", epochError(t, hole, dataset.FailOnDamage)},
-		{"nothing but damaged images", epochError(t, all, dataset.ReplaceDamaged)},
+	return []damage.Damage{
+		{What: "empty image file", Err: sample("a.png", nil)},
+		{What: "another format", Err: sample("a.jpg", []byte("GIF89a"))},
+		{What: "PNG cut off in its header", Err: sample("a.png", whole[:20])},
+		{What: "PNG cut off in its data", Err: sample("a.png", whole[:len(whole)-30])},
+		{What: "PNG with a flipped bit", Err: sample("a.png", wrongSum)},
+		{What: "JPEG cut off in its header", Err: sample("a.jpg", photo[:100])},
+		{What: "JPEG cut off in its data", Err: sample("a.jpg", photo[:len(photo)-60])},
+		{What: "header of a huge PNG", Err: sample("a.png", hugePNG(1<<20, 1<<20))},
+		{What: "header of a huge JPEG", Err: sample("a.jpg", sizedJPEG(1<<16-1))},
+		{What: "damaged image in a batch that must not have one", Err: epochError(t, hole, dataset.FailOnDamage)},
+		{What: "nothing but damaged images", Err: epochError(t, all, dataset.ReplaceDamaged)},
 	}
 }
 
-func epochError(t *testing.T, ds dataset.Dataset, damage dataset.OnDamage) error {
-	for _, err := range newLoader(t, dataset.LoaderOptions{Batch: 10, Damage: damage}).Epoch(ds, []int{0, 1, 2, 3, 4}) {
+func epochError(t *testing.T, ds dataset.Dataset, onDamage dataset.OnDamage) error {
+	for _, err := range newLoader(t, dataset.LoaderOptions{Batch: 10, Damage: onDamage}).Epoch(ds, []int{0, 1, 2, 3, 4}) {
 		return err
 	}
 	return nil
 }
 
-func exportDamages(t *testing.T) []damage {
+func exportDamages(t *testing.T) []damage.Damage {
 	set := counting(t, 2, 1, 4, 4)
 	fresh := filepath.Join(t.TempDir(), "set")
-	return []damage{
-		{"export to a folder in use", dataset.Export(set, writeFiles(t, map[string][]byte{"thesis.txt": nil}))},
-		{"export of two channels", dataset.Export(counting(t, 2, 2, 4, 4), fresh)},
-		{"export of a class whose name is a path", dataset.Export(hostileNames{set}, fresh)},
+	return []damage.Damage{
+		{What: "export to a folder in use", Err: dataset.Export(set, writeFiles(t, map[string][]byte{"thesis.txt": nil}))},
+		{What: "export of two channels", Err: dataset.Export(counting(t, 2, 2, 4, 4), fresh)},
+		{What: "export of a class whose name is a path", Err: dataset.Export(hostileNames{set}, fresh)},
 	}
 }

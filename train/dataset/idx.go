@@ -18,12 +18,6 @@ type Source struct {
 	Reader io.Reader
 }
 
-// HoldsIDX says whether a folder has files named as MNIST's are.
-func HoldsIDX(dir string) bool {
-	names, err := filepath.Glob(filepath.Join(dir, "*ubyte*"))
-	return err == nil && len(names) > 0
-}
-
 // OpenIDX reads a training and a test set from the four files of MNIST's distribution in dir: train-images-idx3-ubyte,
 // train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each also with a dot for the second
 // hyphen (train-images.idx3-ubyte) and with .gz appended. A plain file wins over a compressed one.

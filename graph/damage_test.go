@@ -1,0 +1,93 @@
+package graph_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"convgraph/formats"
+	"convgraph/formats/safetensors"
+	"convgraph/graph"
+	"convgraph/internal/damage"
+)
+
+var update = flag.Bool("update", false, "rewrite the tables of damage in docs/damage.md")
+
+// TestDamageTable does the damage of docs/damage.md's tables of specs and parameter files.
+func TestDamageTable(t *testing.T) {
+	damage.Check(t, "specs", *update, specDamages(t))
+	damage.Check(t, "parameter files", *update, parameterDamages(t))
+}
+
+func specDamages(t *testing.T) []damage.Damage {
+	load := func(text string) error {
+		_, err := graph.LoadSpec(damage.File(t, "net.json", []byte(text)))
+		return err
+	}
+	layer := func(text string) error {
+		return load("{\n\"name\": \"net\",\n\"input\": [1, 5, 5],\n\"layers\": [\n" + text + "\n]}")
+	}
+	_, absent := graph.LoadSpec(filepath.Join(t.TempDir(), "net.json"))
+	return []damage.Damage{
+		{What: "no such file", Err: absent},
+		{What: "empty file", Err: load("")},
+		{What: "cut off", Err: load("{\n\"input\": [1,\n")},
+		{What: "a comma too many", Err: load("{\n\"input\": [1, 5, 5],\n}")},
+		{What: "no object", Err: load("[]")},
+		{What: "a misspelt field", Err: load("{\n\"inptu\": [1, 5, 5]}")},
+		{What: "a field twice", Err: load("{\"name\": \"a\",\n\"name\": \"b\"}")},
+		{What: "no input", Err: load(`{"layers": [{"kind": "relu"}]}`)},
+		{What: "no layers", Err: load(`{"input": [1, 5, 5]}`)},
+		{What: "an input of two numbers", Err: load("{\"input\": [5, 5], \"layers\": [{\"kind\": \"relu\"}]}")},
+		{What: "an unknown kind of layer", Err: layer(`{"kind": "conv3d"}`)},
+		{What: "a layer without a kind", Err: layer(`{"filters": 8}`)},
+		{What: "a layer's misspelt field", Err: layer(`{"kind": "conv2d", "filter": 8}`)},
+		{What: "text for a number", Err: layer(`{"kind": "affine", "units": "ten"}`)},
+		{What: "a fraction for a whole number", Err: layer(`{"kind": "conv2d", "filters": 8, "kernel": 2.5}`)},
+		{What: "an unknown initialisation", Err: layer(`{"kind": "affine", "units": 10, "init": "ones"}`)},
+		{What: "a window larger than its input", Err: layer("{\"kind\": \"relu\"},\n{\"kind\": \"max_pool\", \"kernel\": 9}")},
+		{What: "two layers of one name", Err: layer("{\"kind\": \"relu\", \"name\": \"a\"},\n{\"kind\": \"tanh\", \"name\": \"a\"}")},
+		{What: "more memory than there is", Err: layer(`{"kind": "affine", "units": 2000000000}`)},
+		{What: "class names for other outputs", Err: load("{\"input\": [1, 5, 5],\n\"class_names\": [\"cat\", \"dog\"],\n\"layers\": [{\"kind\": \"affine\", \"units\": 3}]}")},
+	}
+}
+
+func parameterDamages(t *testing.T) []damage.Damage {
+	m := newModel(t, graph.Sequential("net", tensor.Shape{3}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
+	text, err := json.Marshal(m.Spec())
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "whole")
+	require.NoError(t, m.Save(path))
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	load := func(data []byte) error {
+		_, err := graph.Load(damage.File(t, "params.safetensors", data))
+		return err
+	}
+	with := func(spec string, arrays ...formats.Array) error {
+		data, err := safetensors.Marshal(arrays, map[string]string{"convgraph.spec": spec})
+		require.NoError(t, err)
+		return load(data)
+	}
+	plain, err := safetensors.Marshal(arraysOf(m), nil)
+	require.NoError(t, err)
+	weight, bias := arraysOf(m)[0], arraysOf(m)[1]
+	counts := formats.Array{Name: "fc1.bias", Value: tensor.New(tensor.WithBacking([]int64{1, 2}))}
+	return []damage.Damage{
+		{What: "cut off", Err: load(whole[:len(whole)-1])},
+		{What: "another program's safetensors file", Err: load(plain)},
+		{What: "another file", Err: load([]byte("\x89PNG\r\n\x1a\n and so on"))},
+		{What: "a spec that is damaged", Err: with(string(text[:20]), weight, bias)},
+		{What: "a spec that doesn't fit", Err: with(`{"name": "net", "input": [3], "layers": [{"kind": "max_pool", "kernel": 2}]}`)},
+		{What: "a parameter missing", Err: with(string(text), weight)},
+		{What: "a parameter of another shape", Err: with(string(text), weight, formats.Array{Name: "fc1.bias", Value: weight.Value})},
+		{What: "a parameter too many", Err: with(string(text), weight, bias, formats.Array{Name: "fc2.bias", Value: bias.Value})},
+		{What: "a parameter of integers", Err: with(string(text), weight, counts)},
+		{What: "a small file of a huge network", Err: with(`{"name": "net", "input": [2000], "layers": [{"kind": "affine", "units": 1000000}]}`)},
+	}
+}

@@ -1,0 +1,51 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"convgraph/internal/damage"
+	"convgraph/train/solver"
+)
+
+var update = flag.Bool("update", false, "rewrite the table of damage in docs/damage.md")
+
+// TestDamageTable does the damage of docs/damage.md's table of checkpoints.
+func TestDamageTable(t *testing.T) {
+	_, data := written(t, t.TempDir())
+	read := func(data []byte) error {
+		_, err := readCheckpoint(damage.File(t, "checkpoint-000000004.safetensors", data))
+		return err
+	}
+	flipped := bytes.Clone(data)
+	flipped[len(data)-9] ^= 1
+	empty, damaged := t.TempDir(), t.TempDir()
+	_, none := LatestCheckpoint(empty, nil)
+	require.NoError(t, os.WriteFile(checkpointPath(damaged, 4), nil, 0o644))
+	_, all := LatestCheckpoint(damaged, func(error) {})
+
+	whole, err := decodeCheckpoint(data)
+	require.NoError(t, err)
+	resumed := func(change func(*Trainer)) error {
+		tr := trainer(t, small())
+		change(tr)
+		tr.Resume = whole
+		_, err := tr.Run(context.Background())
+		return err
+	}
+	damage.Check(t, "checkpoints", *update, []damage.Damage{
+		{What: "empty file", Err: read(nil)},
+		{What: "cut off", Err: read(data[:len(data)-1])},
+		{What: "a flipped bit", Err: read(flipped)},
+		{What: "no checkpoint", Err: none},
+		{What: "none that is whole", Err: all},
+		{What: "another network's", Err: resumed(func(tr *Trainer) { tr.Model = trainer(t, withDropout()).Model })},
+		{What: "of another batch or data", Err: resumed(func(tr *Trainer) { tr.Batch = 9 })},
+		{What: "of another optimizer", Err: resumed(func(tr *Trainer) { tr.Solver, _ = solver.New("sgd", solver.Config{LR: 1}) })},
+	})
+}
