@@ -308,15 +308,4 @@ func (c Checkpoints) save(s *State) error {
 }
 
 // RemoveCheckpoints removes a folder's checkpoints: those of an earlier run, before a new one begins.
-func RemoveCheckpoints(dir string) error {
-	paths, err := checkpointPaths(dir)
-	if err != nil {
-		return err
-	}
-	for _, path := range paths {
-		if err := os.Remove(path); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func RemoveCheckpoints(dir string) error { return removeAll(filepath.Join(dir, filePattern)) }

@@ -81,6 +81,16 @@ func TestInterruptedWritesACheckpoint(t *testing.T) {
 	assert.True(t, whole.equals(finish(t, rest)))
 }
 
+// TestInterruptedWithoutACheckpoint: if none can be written that is the error, and not that all is well.
+func TestInterruptedWithoutACheckpoint(t *testing.T) {
+	ctx, interrupt := context.WithCancel(context.Background())
+	tr := trainer(t, small())
+	tr.Callbacks = []Callback{Checkpoints{Dir: filepath.Join(t.TempDir(), "missing")}, at{Step: 2, What: func() error { interrupt(); return nil }}}
+	_, err := tr.Run(ctx)
+	require.ErrorContains(t, err, "interrupted: checkpoint: write ")
+	require.NotErrorIs(t, err, context.Canceled)
+}
+
 // TestStopEndsWell: ErrStop ends a training with its result so far, and as no error; callbacks after the one that says so hear of the step.
 func TestStopEndsWell(t *testing.T) {
 	tr := trainer(t, small())

@@ -53,7 +53,8 @@ type Row struct {
 	Seconds       float64 // since the training began
 }
 
-// Run trains from the beginning to the last epoch, or until a callback stops it or the context is done; then the error is the context's.
+// Run trains from the beginning to the last epoch, or until a callback stops it or the context is done; then the error is the context's, unless
+// a callback fails to make the best of it.
 func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 	r, err := t.start()
 	if err != nil {
@@ -65,11 +66,19 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 	case errors.Is(err, ErrStop):
 		return r.result()
 	case err != nil && errors.Is(err, ctx.Err()):
-		return nil, errors.Join(err, r.tell(Callback.Interrupted))
+		return nil, r.interrupted(err)
 	case err != nil:
 		return nil, err
 	}
 	return r.result()
+}
+
+// interrupted is the context's error, or that of the callback that couldn't write its checkpoint: there is nothing to go on from.
+func (r *run) interrupted(err error) error {
+	if failed := r.tell(Callback.Interrupted); failed != nil {
+		return fmt.Errorf("interrupted: %w", failed)
+	}
+	return err
 }
 
 // Steps is how many steps all epochs have.

@@ -63,6 +63,8 @@ type command struct {
 
 	Tensorboard string `help:"Folder for TensorBoard's event files: losses, accuracies, the learning rate, weights and filters." placeholder:"DIR"`
 
+	KeepEpochs bool `help:"Keep the parameters of every epoch, and those before learning, in -out's folder epochs: convgraph serve shows what changed."`
+
 	Resume          bool `help:"Go on from the newest checkpoint in -out."`
 	CheckpointEvery int  `default:"0" help:"Write a checkpoint after every so many steps, too, not only after each epoch."`
 
@@ -118,7 +120,7 @@ func (c *command) prepare(t *train.Trainer, r models.Recipe, s *source, out *out
 	if err != nil {
 		return err
 	}
-	t.Callbacks = slices.Concat(c.progress(), t.Callbacks, c.watchers(out), c.boards(), []train.Callback{
+	t.Callbacks = slices.Concat(c.progress(), t.Callbacks, c.watchers(out), c.boards(), c.keepers(out), []train.Callback{
 		out.history(), train.Checkpoints{Dir: out.dir, Every: c.CheckpointEvery, Settings: settings},
 	})
 	return c.begin(t, s, out, settings)
@@ -227,6 +229,13 @@ func (c *command) modelOptions() []graph.Option {
 		options = append(options, graph.WithoutFusion())
 	}
 	return options
+}
+
+func (c *command) keepers(out *output) []train.Callback {
+	if !c.KeepEpochs {
+		return nil
+	}
+	return []train.Callback{train.KeepEpochs{Dir: out.path(epochsFolder)}}
 }
 
 func (c *command) boards() []train.Callback {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 
 	"github.com/gofrs/flock"
@@ -41,7 +42,11 @@ func newOutput(dir string) (*output, error) {
 var files = []string{
 	"checkpoint-*.safetensors", "params.safetensors", "params-best.safetensors", "history.csv",
 	"accuracy.png", "accuracy.svg", "augmentation.png", "filters-before.png", "filters-after.png",
+	epochsFolder + "/epoch-*.safetensors",
 }
+
+// epochsFolder is where -keep-epochs leaves parameters.
+const epochsFolder = "epochs"
 
 // probes are the names of the files that probe writes.
 const probes = ".probe-*"
@@ -51,15 +56,16 @@ const probes = ".probe-*"
 func (o *output) removeLeftovers() error {
 	patterns := []string{probes}
 	for _, name := range files {
-		patterns = append(patterns, "."+name+"?*")
+		folder, file := path.Split(name)
+		patterns = append(patterns, folder+"."+file+"?*")
 	}
 	for _, pattern := range patterns {
 		paths, err := filepath.Glob(o.path(pattern))
 		if err != nil {
 			return err
 		}
-		for _, path := range paths {
-			if err := os.Remove(path); err != nil {
+		for _, leftover := range paths {
+			if err := os.Remove(leftover); err != nil {
 				return err
 			}
 		}
@@ -79,7 +85,7 @@ func (o *output) probe() error {
 // close lets the folder go. The lock's file stays: to remove it could take it from under the next program.
 func (o *output) close() error { return o.lock.Close() }
 
-func (o *output) path(name string) string { return filepath.Join(o.dir, name) }
+func (o *output) path(name string) string { return filepath.Join(o.dir, filepath.FromSlash(name)) }
 
 // before leaves what the model looks like untrained, and what the training images do if they vary.
 func (o *output) before(m *graph.Model, s *source) error {

@@ -63,7 +63,7 @@ func (c *command) settings(r models.Recipe, t *train.Trainer) ([]train.Setting, 
 // begin starts anew, or takes up the newest checkpoint.
 func (c *command) begin(t *train.Trainer, s *source, out *output, settings []train.Setting) error {
 	if !c.Resume {
-		if err := train.RemoveCheckpoints(out.dir); err != nil {
+		if err := errors.Join(train.RemoveCheckpoints(out.dir), train.RemoveEpochs(out.path(epochsFolder))); err != nil {
 			return err
 		}
 		return out.before(t.Model, s)
