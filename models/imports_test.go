@@ -16,7 +16,7 @@ func TestImportsStaySmall(t *testing.T) {
 	packages := strings.Fields(string(out))
 	require.Contains(t, packages, "convgraph/ops")
 	for _, p := range packages {
-		for _, heavy := range []string{"convgraph/train", "convgraph/viz", "convgraph/cmd", "gonum.org/v1/plot", "github.com/alecthomas/kong"} {
+		for _, heavy := range []string{"convgraph/train", "convgraph/viz", "convgraph/web", "convgraph/cmd", "gonum.org/v1/plot", "github.com/alecthomas/kong"} {
 			assert.False(t, p == heavy || strings.HasPrefix(p, heavy+"/"), "%s comes along with convgraph/graph or convgraph/models", p)
 		}
 	}

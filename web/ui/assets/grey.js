@@ -47,19 +47,18 @@ export function colourPixels(values, height, width, scale) {
   return image;
 }
 
-/** Pixels on a canvas of their own, to be drawn at any size with drawImage. */
-export function bitmap(image) {
-  const canvas = document.createElement("canvas");
-  canvas.width = image.width;
-  canvas.height = image.height;
-  canvas.getContext("2d").putImageData(image, 0, 0);
-  return canvas;
-}
-
-/** Draws pixels at a place of a canvas, each as a square. */
-export function stamp(context, image, x, y, width, height) {
-  context.imageSmoothingEnabled = false;
-  context.drawImage(bitmap(image), x, y, width, height);
+/**
+ * Puts count planes (or pictures of three planes, with draw = colourPixels) on a canvas, one below the other, a pixel a value: from there
+ * drawImage takes them at any size.
+ */
+export function stack(canvas, values, count, height, width, scale, draw = pixels) {
+  const size = values.length / count;
+  if (canvas.width !== width || canvas.height !== count * height) {
+    canvas.width = width;
+    canvas.height = count * height;
+  }
+  const context = canvas.getContext("2d");
+  for (let i = 0; i < count; i++) context.putImageData(draw(values.slice(i * size, (i + 1) * size), height, width, scale), 0, i * height);
 }
 
 /** Writes a legend: the ramp from black to white with the numbers of its ends, and where 0 is. */

@@ -10,10 +10,14 @@ export function short(value, largest = Math.abs(value)) {
   return minus(Number(text) === 0 ? text.replace("-", "") : text);
 }
 
-/** Every figure that a float32 has. */
+/** A float32 with as many figures as tell it from every other. */
 export function exact(value) {
-  if (typeof value !== "number") return String(value);
-  return minus(String(Number(value.toPrecision(7))));
+  if (typeof value !== "number" || !Number.isFinite(value)) return minus(String(value));
+  for (let figures = 6; figures < 9; figures++) {
+    const rounded = Number(value.toPrecision(figures));
+    if (Math.fround(rounded) === Math.fround(value)) return minus(String(rounded));
+  }
+  return minus(String(Number(value.toPrecision(9))));
 }
 
 /** A share of 1 as a percentage that doesn't call certain what isn't. */

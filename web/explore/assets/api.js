@@ -1,0 +1,67 @@
+// What the page asks the server for.
+
+async function request(path, options) {
+  const response = await fetch(path, options);
+  if (response.ok) return response;
+  let message = `${response.status} ${response.statusText}`;
+  try {
+    message = (await response.json()).error || message;
+  } catch { /* not JSON: the status says it */ }
+  throw new Error(message);
+}
+
+export const network = async () => (await request("/api/network")).json();
+
+export const filters = async (snapshot) => (await request(`/api/filters?snapshot=${snapshot}`)).json();
+
+/** Every layer's shown values for a picture: {input, layers, serverMilliseconds}. form is values, ink or picture. */
+export async function forward(net, snapshot, form, body) {
+  const response = await request(`/api/forward?snapshot=${snapshot}&form=${form}`, { method: "POST", body });
+  const all = new Float32Array(await response.arrayBuffer()); // little-endian, as every machine with a browser is
+  let at = size(net.input);
+  const result = { input: all.subarray(0, at), layers: [], serverMilliseconds: duration(response) };
+  for (const layer of net.layers) {
+    const n = layer.shown * layer.output.height * layer.output.width;
+    result.layers.push(all.subarray(at, at + n));
+    at += n;
+  }
+  return result;
+}
+
+/** How a cell was computed. */
+export async function explain(snapshot, layer, cell, input) {
+  const query = new URLSearchParams({ snapshot, layer, map: cell.map, row: cell.row, column: cell.column });
+  return (await request(`/api/explain?${query}`, { method: "POST", body: input })).json();
+}
+
+function duration(response) {
+  const match = /dur=([\d.]+)/.exec(response.headers.get("Server-Timing") ?? "");
+  return match ? Number(match[1]) : NaN;
+}
+
+const size = ({ maps, height, width }) => maps * height * width;
+
+/**
+ * A function that runs one call of work at a time. What is asked while one runs waits, and only the newest of what waits is run: a slow
+ * server makes the page coarser, never late.
+ */
+export function newest(work) {
+  let running = false, waiting = null;
+  return async function ask(...args) {
+    if (running) {
+      waiting = args;
+      return;
+    }
+    running = true;
+    try {
+      await work(...args);
+    } finally {
+      running = false;
+      if (waiting) {
+        const next = waiting;
+        waiting = null;
+        ask(...next);
+      }
+    }
+  };
+}

@@ -1,0 +1,322 @@
+// How one cell came about, in numbers: everything here is what the server computed with the model's own parameters and activations.
+
+import { grey, signedScale, scaleOf } from "/ui/grey.js";
+import { short, exact } from "/ui/number.js";
+import { element } from "./layerview.js";
+import { cellText } from "./words.js";
+
+/** Fills the panel with an explanation. */
+export function showExplanation(root, e, { network, layer, pinned, actions }) {
+  const head = element("header", "why-head");
+  head.append(
+    element("p", "why-where small soft", `${layer.name} · ${cellText(layer, e.cell, network)}`),
+    valueLine(e),
+    buttons(pinned, actions),
+  );
+  const parts = e.note ? [element("p", "", capital(e.note) + ".")]
+    : e.convolution ? convolution(e, e.convolution)
+      : e.pooling ? pooling(e, e.pooling)
+        : e.elementwise ? elementwise(e, e.elementwise)
+          : e.affine ? affine(e, e.affine, network)
+            : softmax(e, e.softmax);
+  root.replaceChildren(head, ...parts);
+}
+
+/** What stands in the panel before anything is pointed at. */
+export function showHelp(root, network) {
+  const list = element("ol", "help");
+  for (const [what, how] of [
+    ["Draw", "a digit on the black pad, or take a test image. The maps follow your hand."],
+    ["Point", "at a cell of any map, or tap it. Here you then see the window it came from, the filter, the products and their sum."],
+    ["Walk", "with the arrow keys from cell to cell. A click holds on to a cell, Escape lets it go."],
+    ["Slide", "the parameters from before learning to after, and watch the filters find their order."],
+  ]) {
+    const item = element("li");
+    item.append(element("strong", "", what), document.createTextNode(` ${how}`));
+    list.append(item);
+  }
+  const note = element("p", "small soft", `All greys are honest: each legend says what its black and its white stand for, and where a scale has both signs, 0 is mid grey. ${network.name} has ${network.parameters.toLocaleString("en-US")} parameters.`);
+  root.replaceChildren(element("h2", "", "How to look"), list, note);
+}
+
+/** What a cell of the picture is: nothing computed it. */
+export function showPixel(root, { network, layer, cell, value, pinned, actions }) {
+  const head = element("header", "why-head");
+  const e = { value };
+  head.append(element("p", "why-where small soft", `${layer.name} · row ${cell.row}, column ${cell.column}`), valueLine(e), buttons(pinned, actions));
+  const what = network.digits ? "A pixel of the picture: how much ink there is, from 0 to 1. The first convolution reads it." : "A pixel of the picture. The first layer reads it.";
+  root.replaceChildren(head, element("p", "", what));
+}
+
+function valueLine(e) {
+  const line = element("p", "why-value");
+  const number = element("span", "number", short(e.value));
+  number.dataset.number = "value";
+  number.dataset.exact = e.value;
+  number.title = `the kernel’s own output: ${exact(e.value)}`;
+  line.append(number);
+  return line;
+}
+
+function buttons(pinned, { move, pin, close }) {
+  const bar = element("div", "why-buttons");
+  bar.setAttribute("role", "group");
+  bar.setAttribute("aria-label", "Move to another cell");
+  for (const [label, sign, step] of [["left", "←", [0, 0, -1]], ["up", "↑", [0, -1, 0]], ["down", "↓", [0, 1, 0]], ["right", "→", [0, 0, 1]]]) {
+    const b = button(sign, `One cell ${label}`, () => move(...step));
+    bar.append(b);
+  }
+  const hold = button(pinned ? "held" : "hold", pinned ? "Let the cell go" : "Hold on to this cell", pin);
+  hold.setAttribute("aria-pressed", String(pinned));
+  bar.append(hold, button("×", "Close the explanation", close));
+  return bar;
+}
+
+function button(text, label, act) {
+  const b = element("button", "tiny", text);
+  b.type = "button";
+  b.setAttribute("aria-label", label);
+  b.addEventListener("click", act);
+  return b;
+}
+
+let shownTap = 0; // stays while one walks from cell to cell
+
+function convolution(e, c) {
+  const many = c.taps.length > 1 || c.more.count > 0;
+  if (shownTap >= c.taps.length) shownTap = 0;
+  const body = element("div", "why-body");
+  const draw = () => {
+    const parts = [element("p", "sentence", "The filter lies on the window. Input times weight, pair by pair:")];
+    if (many && c.taps.length > 0) parts.push(tapChooser(c, (i) => { shownTap = i; draw(); }));
+    const total = sums([
+      ...(many ? [["of this map", c.taps[shownTap]?.subtotal, "subtotal"]] : []),
+      ["sum", c.sum, "sum"], ["bias", c.bias, "bias"], ["output", c.total, "total", e.value],
+    ]);
+    if (c.taps.length > 0) parts.push(tapGrids(e, c.taps[shownTap], c.window, total));
+    else parts.push(total);
+    body.replaceChildren(...parts, agreement(e, c.total));
+  };
+  draw();
+  return [body];
+}
+
+function tapChooser(c, choose) {
+  const group = element("div", "taps");
+  group.setAttribute("role", "group");
+  group.setAttribute("aria-label", "The input map whose products are shown");
+  c.taps.forEach((t, i) => {
+    const b = button(String(t.map), `Input map ${t.map}, products’ sum ${short(t.subtotal)}`, () => choose(i));
+    b.setAttribute("aria-pressed", String(i === shownTap));
+    group.append(b);
+  });
+  if (c.more.count > 0) group.append(element("span", "small soft", `and ${c.more.count} more, together ${short(c.more.sum)}`));
+  const line = element("div");
+  line.append(element("p", "small soft", "Sum over all input maps; the numbers of map"), group);
+  return line;
+}
+
+function tapGrids(e, tap, window, total) {
+  const wrap = element("div", "equation");
+  const { width } = window;
+  wrap.append(
+    grid(`window of ${e.reads}`, tap.inputs, width, scaleOf(tap.inputs.filter(Number.isFinite)), { inside: tap.inside, name: "inputs" }),
+    element("span", "sign", "×"),
+    grid("filter", tap.weights, width, signedScale(tap.weights), { name: "weights" }),
+    element("span", "sign", "="),
+    grid("products", tap.products, width, signedScale(tap.products), { name: "products" }),
+    total,
+  );
+  return wrap;
+}
+
+/** Numbers on their greys. */
+function grid(title, values, width, scale, { inside, winner = -1, name, large = false } = {}) {
+  const figure = element("figure", "grid-figure");
+  const cells = element("div", "cells");
+  const words = width <= 7;
+  const side = large ? 52 : width <= 3 ? 44 : width <= 5 ? 31 : width <= 7 ? 24 : Math.max(8, Math.floor(160 / width));
+  cells.style.gridTemplateColumns = `repeat(${width}, ${side}px)`;
+  cells.style.gridAutoRows = `${side}px`;
+  cells.dataset.grid = name;
+  cells.setAttribute("role", "img");
+  cells.setAttribute("aria-label", `${title}: ${values.map((v) => short(v)).join(", ")}`);
+  const largest = Math.max(...values.filter(Number.isFinite).map(Math.abs), 0);
+  values.forEach((v, i) => {
+    const cell = element("span", "", words ? brief(v, largest) : "");
+    const y = Number.isFinite(v) ? grey(v, scale) : 128;
+    cell.style.backgroundColor = `rgb(${y} ${y} ${y})`;
+    cell.style.color = y > 120 ? "#000" : "#fff";
+    cell.title = inside && !inside[i] ? "padding: 0" : exact(v);
+    cell.dataset.exact = v;
+    if (inside && !inside[i]) cell.classList.add("padding");
+    if (i === winner) cell.classList.add("winner");
+    cells.append(cell);
+  });
+  figure.append(element("figcaption", "", title), cells);
+  return figure;
+}
+
+/** At most four signs. */
+function brief(v, largest) {
+  if (!Number.isFinite(v)) return String(v);
+  if (v === 0) return "0";
+  const decimals = largest >= 100 ? 0 : largest >= 10 ? 1 : 2;
+  const text = v.toFixed(decimals).replace("-", "−");
+  return text.replace(/^(−?)0\./, "$1.");
+}
+
+function sums(rows) {
+  const table = element("table", "sums");
+  for (const [label, value, name, kernel] of rows) {
+    const row = element("tr", name === "total" ? "total" : "");
+    const th = element("th", "", label);
+    th.scope = "row";
+    const number = element("td", "number", exact(kernel ?? value));
+    number.dataset.number = name;
+    number.dataset.exact = value;
+    row.append(th, number);
+    table.append(row);
+  }
+  return table;
+}
+
+function agreement(e, total) {
+  const same = Math.fround(total) === Math.fround(e.value);
+  const words = same ? "The output is the kernel’s own; the sum agrees to the last bit."
+    : `The output is the kernel’s own; summed here in a different order it is ${exact(total)}: float32 rounding.`;
+  return element("p", "small soft", words);
+}
+
+function pooling(e, p) {
+  const body = element("div", "why-body");
+  const scale = scaleOf(p.inputs.filter(Number.isFinite));
+  const sentence = {
+    max: "Of the window’s values the largest goes on:", mean: "The mean of the window’s values goes on:",
+    subsample: "The window’s sum, times the map’s coefficient, plus its bias:",
+  }[p.how];
+  const wrap = element("div", "equation");
+  wrap.append(grid(`window of ${e.reads}, map ${e.cell.map}`, p.inputs, p.window.width, scale, { inside: p.inside, winner: p.winner, name: "inputs", large: p.window.width <= 3 }));
+  const parts = [element("p", "sentence", sentence), wrap];
+  if (p.how === "max") {
+    const row = p.window.top + Math.floor(p.winner / p.window.width), column = p.window.left + p.winner % p.window.width;
+    parts.push(sums([[`row ${row}, column ${column} wins`, p.total, "total", e.value]]));
+  } else if (p.how === "mean") {
+    parts.push(sums([["sum", p.sum, "sum"], ["divided by", p.count, "count"], ["output", p.total, "total", e.value]]), agreement(e, p.total));
+  } else {
+    parts.push(sums([["sum", p.sum, "sum"], ["coefficient", p.coefficient, "coefficient"], ["bias", p.bias, "bias"], ["output", p.total, "total", e.value]]), agreement(e, p.total));
+  }
+  body.append(...parts);
+  return [body];
+}
+
+function elementwise(e, p) {
+  const body = element("div", "why-body");
+  body.append(sums([["in (x)", p.in, "in"], [p.formula, e.value, "total"]]));
+  const curve = curves[e.kind];
+  if (curve && Number.isFinite(p.in)) body.append(plot(curve, p.in, e.value));
+  return [body];
+}
+
+const curves = {
+  relu: (x) => Math.max(0, x), sigmoid: (x) => 1 / (1 + Math.exp(-x)), tanh: null,
+};
+
+/** The function with the point that is this cell. */
+function plot(f, x, y) {
+  const ns = "http://www.w3.org/2000/svg";
+  const reach = Math.max(2, 1.25 * Math.abs(x)), top = Math.max(1.1, f(reach));
+  const svg = document.createElementNS(ns, "svg");
+  svg.setAttribute("viewBox", "0 0 240 120");
+  svg.setAttribute("class", "plot");
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", `The function, with this cell’s point at ${short(x)}, ${short(y)}`);
+  const px = (v) => 120 + v / reach * 112, py = (v) => 100 - v / top * 88;
+  const add = (name, attributes) => {
+    const e = document.createElementNS(ns, name);
+    for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
+    svg.append(e);
+  };
+  add("path", { d: `M8 100H232M120 8V112`, class: "axis" });
+  const points = Array.from({ length: 81 }, (_, i) => -reach + 2 * reach * i / 80);
+  add("path", { d: "M" + points.map((v) => `${px(v).toFixed(1)} ${py(f(v)).toFixed(1)}`).join("L"), class: "curve" });
+  add("path", { d: `M${px(x)} 100V${py(y)}H120`, class: "drop" });
+  add("circle", { cx: px(x), cy: py(y), r: 4.5, class: "point" });
+  return svg;
+}
+
+function affine(e, a, network) {
+  const body = element("div", "why-body");
+  const before = network.layers.find((l) => l.name === e.reads);
+  const where = (c) => !before || before.output.height * before.output.width > 1 ? `map ${c.map}, ${c.row}, ${c.column}` : `unit ${c.map}`;
+  const table = element("table", "contributions");
+  table.append(headRow([`from ${e.reads}`, "input", "weight", "product"]));
+  const largest = Math.max(...a.largest.map((c) => Math.abs(c.product)), 0) || 1;
+  for (const c of a.largest) {
+    const row = element("tr");
+    const th = element("th", "", where(c.from));
+    th.scope = "row";
+    row.append(th, td(c.input), td(c.weight), td(c.product));
+    const bar = element("td", "bar-cell");
+    bar.append(signedBar(c.product / largest));
+    row.append(bar);
+    table.append(row);
+  }
+  body.append(
+    element("p", "sentence", "Every value before it counts through a weight of its own. The largest products:"), table,
+    sums([[`${a.more.count} others together`, a.more.sum, "more"], ["sum of all products", a.sum, "sum"], ["bias", a.bias, "bias"], ["output", a.total, "total", e.value]]),
+    agreement(e, a.total),
+  );
+  return [body];
+}
+
+function softmax(e, s) {
+  const body = element("div", "why-body");
+  const table = element("table", "contributions softmax");
+  table.append(headRow(["class", "score", "exp", "share"]));
+  for (const c of s.classes) {
+    const row = element("tr", c.class === e.cell.map ? "this" : "");
+    const th = element("th", "", c.name);
+    th.scope = "row";
+    row.append(th, td(c.logit), td(c.exponential), td(c.probability));
+    if (c.class === e.cell.map) row.lastChild.dataset.number = "probability";
+    const bar = element("td", "bar-cell");
+    bar.append(signedBar(c.probability));
+    row.append(bar);
+    table.append(row);
+  }
+  const this_ = s.classes.find((c) => c.class === e.cell.map);
+  const more = s.more > 0 ? [element("p", "small soft", `and ${s.more} more classes`)] : [];
+  body.append(
+    element("p", "sentence", "The exponential of each score (less the largest, so that none grows too big), divided by the sum of all:"), table, ...more,
+    sums([["exponential", this_.exponential, "exponential"], ["sum of all exponentials", s.sum, "sum"], ["probability", e.value, "total"]]),
+  );
+  return [body];
+}
+
+function headRow(names) {
+  const row = element("tr");
+  for (const [i, name] of names.entries()) {
+    const th = element("th", i > 0 ? "right" : "", name);
+    th.scope = "col";
+    row.append(th);
+  }
+  row.append(element("td"));
+  return row;
+}
+
+function td(value) {
+  const cell = element("td", "number", short(value));
+  cell.dataset.exact = value;
+  cell.title = exact(value);
+  return cell;
+}
+
+/** A bar from the middle to the right, or to the left if negative. */
+function signedBar(share) {
+  const bar = element("span", share < 0 ? "signed negative" : "signed");
+  bar.style.width = `${Math.round(46 * Math.min(1, Math.abs(Number(share) || 0)))}px`;
+  return bar;
+}
+
+const capital = (text) => text[0].toUpperCase() + text.slice(1);

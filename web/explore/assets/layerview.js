@@ -1,0 +1,307 @@
+// One layer's maps on a canvas: drawn to scale, pointed at with mouse or finger, walked through with keys.
+
+import { scaleOf, signedScale, pixels, colourPixels, stack, writeLegend } from "/ui/grey.js";
+import { short } from "/ui/number.js";
+import { titles, sentences, inputSentence, filterSentence, sizeText } from "./words.js";
+
+const gap = 10, tileLeast = 56, tileTarget = 76, tileMost = 112, filterGap = 6, labelHeight = 17;
+
+let colours = {};
+
+/** Takes the colours of light or dark from the style sheet. */
+export function readColours() {
+  const style = getComputedStyle(document.documentElement);
+  colours = Object.fromEntries(["strong-line", "ink", "soft", "mark", "mark-source"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+}
+
+readColours();
+
+/** A section with a layer's title, its sentence, its maps and their legend. point(cell, how) is called when a cell is pointed at. */
+export class LayerView {
+  constructor(layer, network, point) {
+    Object.assign(this, { layer, network, point, filters: null, values: null, cell: null, marks: [], window: null, available: 0, count: 0 });
+    this.maps = document.createElement("canvas"); // all maps, one below the other
+    this.filterMaps = document.createElement("canvas");
+    this.section = this.#section();
+    this.context = this.canvas.getContext("2d");
+    this.#listen();
+  }
+
+  get extent() { return this.layer.output; }
+  get isVector() { return this.extent.height * this.extent.width === 1; }
+  get isOutput() { return this.layer.last && this.isVector && this.extent.maps <= 12; }
+
+  #section() {
+    const { layer } = this;
+    const section = element("section", "layer");
+    section.id = `layer-${layer.name}`;
+    section.setAttribute("aria-labelledby", `${section.id}-title`);
+    const head = element("header");
+    const title = element("h3", "", layer.index < 0 ? titles.input : titles[layer.kind] ?? layer.kind);
+    title.id = `${section.id}-title`;
+    head.append(title, element("span", "layer-name", layer.name), element("span", "layer-size soft small", sizeText(layer.output)));
+    const sentence = layer.index < 0 ? inputSentence[this.network.digits ? "digits" : "any"] : sentences[layer.kind] ?? "";
+    this.sentence = element("p", "sentence", sentence);
+    this.canvas = element("canvas", "maps");
+    this.canvas.tabIndex = 0;
+    this.canvas.setAttribute("role", "application");
+    this.canvas.setAttribute("aria-roledescription", "maps");
+    this.canvas.setAttribute("aria-label", `${layer.name}, ${sizeText(layer.output)}. Arrow keys move from cell to cell, Page Up and Page Down from map to map.`);
+    this.foot = element("div", "layer-foot");
+    this.legend = element("span");
+    this.foot.append(this.legend);
+    if (layer.shown < layer.output.maps) {
+      this.foot.append(element("span", "small soft", `the first ${layer.shown} of ${layer.output.maps} ${this.isVector ? "units" : "maps"}`));
+    }
+    if (layer.index >= 0 && !layer.explained) this.foot.append(element("span", "small soft", "no explanation for this layer’s cells"));
+    section.append(head, this.sentence, this.canvas, this.foot);
+    return section;
+  }
+
+  #listen() {
+    const at = (event) => {
+      const box = this.canvas.getBoundingClientRect();
+      return this.hit(event.clientX - box.left, event.clientY - box.top);
+    };
+    this.canvas.addEventListener("pointermove", (event) => {
+      const cell = at(event);
+      if (cell) this.point(this, cell, event.pointerType === "mouse" ? "hover" : "touch");
+    });
+    this.canvas.addEventListener("click", (event) => {
+      const cell = at(event);
+      if (cell) this.point(this, cell, "click");
+    });
+    this.canvas.addEventListener("keydown", (event) => this.#key(event));
+    this.canvas.addEventListener("focus", () => {
+      if (this.canvas.matches(":focus-visible") && !this.cell) this.point(this, { map: 0, row: 0, column: 0 }, "key");
+    });
+  }
+
+  #key(event) {
+    const moves = {
+      ArrowLeft: [0, 0, -1], ArrowRight: [0, 0, 1], ArrowUp: [0, -1, 0], ArrowDown: [0, 1, 0], PageUp: [-1, 0, 0], PageDown: [1, 0, 0],
+    };
+    let move = moves[event.key];
+    if (!move || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    this.move(...move);
+  }
+
+  /** Moves the cell that is pointed at. Units have no rows and columns: they follow each other. */
+  move(maps, rows, columns) {
+    const from = this.cell ?? { map: 0, row: 0, column: 0 };
+    if (this.isVector) [maps, rows, columns] = [maps + columns + rows * (this.place?.columns ?? 1), 0, 0];
+    const clamp = (v, n) => Math.min(n - 1, Math.max(0, v));
+    const { height, width } = this.extent;
+    this.point(this, {
+      map: clamp(from.map + maps, this.layer.shown), row: clamp(from.row + rows, height), column: clamp(from.column + columns, width),
+    }, "key");
+  }
+
+  setFilters(f) {
+    if (f.maps !== 1 && f.maps !== 3) return; // no picture has other channels
+    this.filters = f;
+    this.sentence.textContent = `${sentences.conv2d} ${filterSentence}`;
+    const scale = signedScale(f.weights);
+    stack(this.filterMaps, f.weights, f.count, f.height, f.width, scale, f.maps === 3 ? colourPixels : pixels);
+    if (!this.filterLegend) {
+      this.filterLegend = element("span");
+      this.foot.prepend(this.filterLegend);
+    }
+    writeLegend(this.filterLegend, scale, "filters");
+  }
+
+  setValues(values) {
+    this.values = values;
+    const { height, width } = this.extent;
+    this.scale = this.layer.index < 0 || this.layer.kind === "softmax" ? { black: 0, white: 1 } : scaleOf(values);
+    const colour = this.layer.index < 0 && this.extent.maps === 3;
+    this.count = colour ? 1 : this.layer.shown;
+    if (!this.isVector) stack(this.maps, values, this.count, height, width, this.scale, colour ? colourPixels : pixels);
+    writeLegend(this.legend, this.scale, this.count > 1 && !this.isVector ? "one scale for all maps" : "");
+    this.draw();
+  }
+
+  value(cell) {
+    const { height, width } = this.extent;
+    return this.values[(cell.map * height + cell.row) * width + cell.column];
+  }
+
+  /** Where things stand, for a width in CSS pixels. */
+  #arrange(available) {
+    const { height, width } = this.extent;
+    const { count } = this;
+    if (this.isVector) {
+      const side = this.isOutput ? Math.min(54, Math.floor((available + 6) / Math.max(1, count)) - 6) : count <= 128 ? 16 : count <= 512 ? 10 : 6;
+      const between = this.isOutput ? 6 : 2;
+      const columns = Math.max(1, Math.min(count, Math.floor((available + between) / (side + between)), this.isOutput ? count : 25 * Math.ceil(16 / side)));
+      return { unit: side, between, columns, rows: Math.ceil(count / columns), tileWidth: side, tileHeight: this.isOutput ? side + 2 * labelHeight : side, top: this.isOutput ? labelHeight : 0, count };
+    }
+    const columns = this.#columns(count, available);
+    const widest = this.layer.index < 0 ? 140 : count === 1 ? tileTarget : (available - (columns - 1) * gap) / columns;
+    const unit = Math.min(widest, this.layer.index < 0 ? 227 : tileMost) / Math.max(height, width);
+    let top = 0;
+    if (this.filters) {
+      this.filterUnit = Math.max(1, Math.round(32 / Math.max(this.filters.height, this.filters.width)));
+      top = this.filterUnit * this.filters.height + filterGap;
+    }
+    const tileWidth = unit * width, tileHeight = top + unit * height;
+    return { unit, between: gap, columns, rows: Math.ceil(count / columns), tileWidth, tileHeight, top, count };
+  }
+
+  /** How many maps stand in a row: full rows look calm, and the tiles are near their target. */
+  #columns(count, available) {
+    const tile = (c) => (available - (c - 1) * gap) / c;
+    const fitting = Math.max(1, Math.round((available + gap) / (tileTarget + gap)));
+    if (count <= fitting) return count;
+    let best = fitting;
+    for (let c = 1; c <= count; c++) {
+      if (count % c === 0 && tile(c) >= tileLeast && tile(c) <= tileMost && (count % best !== 0 || Math.abs(tile(c) - tileTarget) < Math.abs(tile(best) - tileTarget))) best = c;
+    }
+    return best;
+  }
+
+  #corner(i) {
+    const p = this.place;
+    return [1 + i % p.columns * (p.tileWidth + p.between), 1 + Math.floor(i / p.columns) * (p.tileHeight + (this.isVector ? p.between : p.between + 4))];
+  }
+
+  /** Draws anew if the width of the column has changed. */
+  fit(width) {
+    if (width - 2 === this.available) return;
+    this.available = width - 2;
+    this.draw();
+  }
+
+  draw() {
+    if (!this.values || this.available <= 0) return;
+    this.place = this.#arrange(this.available);
+    const p = this.place;
+    const [lastX, lastY] = this.#corner(p.columns - 1);
+    const [, bottomY] = this.#corner((p.rows - 1) * p.columns);
+    const cssWidth = lastX + p.tileWidth + 1, cssHeight = Math.max(lastY, bottomY) + p.tileHeight + 1;
+    const ratio = window.devicePixelRatio || 1;
+    const width = Math.round(cssWidth * ratio), height = Math.round(cssHeight * ratio);
+    if (this.canvas.width !== width || this.canvas.height !== height) {
+      this.canvas.width = width;
+      this.canvas.height = height;
+      this.canvas.style.width = `${cssWidth}px`;
+      this.canvas.style.height = `${cssHeight}px`;
+    }
+    const c = this.context;
+    c.setTransform(ratio, 0, 0, ratio, 0, 0);
+    c.clearRect(0, 0, cssWidth, cssHeight);
+    if (this.isVector) this.#drawUnits(); else this.#drawMaps();
+    this.#drawMarks();
+  }
+
+  #drawMaps() {
+    const c = this.context, p = this.place, { height, width } = this.extent;
+    c.lineWidth = 1;
+    c.strokeStyle = colours["strong-line"];
+    for (let i = 0; i < this.count; i++) {
+      const [x, y] = this.#corner(i);
+      this.drawMap(c, i, x, y + p.top, p.unit * width, p.unit * height);
+      c.strokeRect(x - 0.5, y + p.top - 0.5, p.unit * width + 1, p.unit * height + 1);
+      if (this.filters) this.#drawFilter(i, x, y);
+    }
+  }
+
+  /** Draws one map on any canvas. */
+  drawMap(context, i, x, y, w, h) {
+    const { height, width } = this.extent;
+    context.imageSmoothingEnabled = w < width;
+    context.drawImage(this.maps, 0, i * height, width, height, x, y, w, h);
+  }
+
+  #drawFilter(i, x, y) {
+    const c = this.context, { height, width } = this.filters, w = this.filterUnit * width, h = this.filterUnit * height;
+    c.imageSmoothingEnabled = false;
+    c.drawImage(this.filterMaps, 0, i * height, width, height, x, y, w, h);
+    c.strokeRect(x - 0.5, y - 0.5, w + 1, h + 1);
+  }
+
+  #drawUnits() {
+    const c = this.context, p = this.place;
+    const image = pixels(this.values, 1, p.count, this.scale).data;
+    c.font = "500 12px system-ui, sans-serif";
+    c.textAlign = "center";
+    for (let i = 0; i < p.count; i++) {
+      const [x, y] = this.#corner(i);
+      c.fillStyle = `rgb(${image[4 * i]} ${image[4 * i + 1]} ${image[4 * i + 2]})`;
+      c.fillRect(x, y + p.top, p.unit, p.unit);
+      c.strokeStyle = colours["strong-line"];
+      c.lineWidth = 1;
+      c.strokeRect(x + 0.5, y + p.top + 0.5, p.unit - 1, p.unit - 1);
+      if (!this.isOutput) continue;
+      c.fillStyle = colours.ink;
+      c.fillText(this.network.classes[i] ?? i, x + p.unit / 2, y + 12, p.unit);
+      c.fillStyle = colours.soft;
+      c.fillText(this.layer.kind === "softmax" ? Number(this.values[i]).toFixed(3) : short(this.values[i], Math.max(1, Math.abs(this.values[i]))), x + p.unit / 2, y + p.top + p.unit + 13, p.unit + 4);
+    }
+  }
+
+  /** The cell that is pointed at, and in a layer that another reads, the window or the cells it was computed from. */
+  #drawMarks() {
+    if (this.window) {
+      for (const m of this.window.maps) this.#box(m, this.window, colours["mark-source"], 2);
+    }
+    for (const cell of this.marks) this.#box(cell.map, { top: cell.row, left: cell.column, bottom: cell.row, right: cell.column }, colours["mark-source"], 1.5);
+    if (this.cell) {
+      const { map, row, column } = this.cell;
+      this.#box(map, { top: row, left: column, bottom: row, right: column }, colours.mark, 2);
+    }
+  }
+
+  #box(map, area, colour, thickness) {
+    const p = this.place, c = this.context;
+    if (map >= this.layer.shown) return;
+    const [x, y] = this.#corner(this.count === 1 ? 0 : map);
+    const unit = p.unit;
+    let left = x + area.left * unit, top = y + p.top + area.top * unit;
+    let width = (area.right - area.left + 1) * unit, height = (area.bottom - area.top + 1) * unit;
+    const least = 7; // a cell of one pixel must be seen, too
+    if (width < least) [left, width] = [left + (width - least) / 2, least];
+    if (height < least) [top, height] = [top + (height - least) / 2, least];
+    c.strokeStyle = "#000";
+    c.lineWidth = thickness + 2;
+    c.globalAlpha = 0.45;
+    c.strokeRect(left, top, width, height);
+    c.globalAlpha = 1;
+    c.strokeStyle = colour;
+    c.lineWidth = thickness;
+    c.strokeRect(left, top, width, height);
+  }
+
+  /** The cell at a place of the canvas, in CSS pixels; null between the maps. */
+  hit(x, y) {
+    const p = this.place;
+    if (!p) return null;
+    for (let i = 0; i < p.count; i++) {
+      const [left, top] = this.#corner(i);
+      const dx = x - left, dy = y - top - p.top;
+      const margin = this.isVector ? p.between / 2 : 0;
+      if (dx < -margin || dy < -margin - (this.isOutput ? p.top : 0)) continue;
+      if (this.isVector) {
+        if (dx < p.unit + margin && dy < p.unit + margin + (this.isOutput ? labelHeight : 0)) return { map: i, row: 0, column: 0 };
+        continue;
+      }
+      const row = Math.floor(dy / p.unit), column = Math.floor(dx / p.unit);
+      if (row < this.extent.height && column < this.extent.width) return { map: i, row, column };
+    }
+    return null;
+  }
+
+  /** The middle of a cell on the canvas, in CSS pixels. */
+  centre(cell) {
+    const [x, y] = this.#corner(this.count === 1 ? 0 : cell.map);
+    return [x + (cell.column + 0.5) * this.place.unit, y + this.place.top + (cell.row + 0.5) * this.place.unit];
+  }
+}
+
+export function element(tag, className = "", text = "") {
+  const e = document.createElement(tag);
+  if (className) e.className = className;
+  if (text) e.textContent = text;
+  return e;
+}

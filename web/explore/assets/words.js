@@ -1,0 +1,46 @@
+// What each kind of layer is called, and what it does, in the words of Deep Learning from Scratch (Saitoh), chapter 7.
+
+export const titles = {
+  input: "The picture", conv2d: "Convolution", relu: "ReLU", sigmoid: "Sigmoid", tanh: "Hyperbolic tangent", max_pool: "Max pooling", avg_pool: "Average pooling",
+  subsample: "Subsampling", affine: "Affine", softmax: "Softmax", dropout: "Dropout", lrn: "Local response normalisation", normalize: "Normalisation",
+  flatten: "Flatten",
+};
+
+export const sentences = {
+  conv2d: "Each filter slides over its input. Where it lies, inputs and weights are multiplied pair by pair and summed, and the bias is added: " +
+    "that is one cell of the filter’s map.",
+  relu: "What is above 0 passes as it is; everything else becomes 0.",
+  sigmoid: "Every value is squeezed between 0 and 1, smoothly.",
+  tanh: "Every value is squeezed between two bounds, smoothly, and 0 stays 0.",
+  max_pool: "Each window keeps only its largest value. The maps shrink, and a small shift of the digit changes little.",
+  avg_pool: "Each window becomes its mean. The maps shrink, and a small shift of the digit changes little.",
+  subsample: "Each window’s sum is multiplied by a coefficient, and a bias is added; both are learned, one of each for a map.",
+  affine: "Every unit reads all values before it, each through a weight of its own, and sums them up with its bias.",
+  softmax: "Scores become probabilities: the exponential of each, divided by the sum of all.",
+  dropout: "Training drops values here at random; prediction lets them pass.",
+  lrn: "Each value is divided by the strength of its neighbours in the maps beside it.",
+  normalize: "The training set’s mean is subtracted and the result divided by its deviation.",
+  flatten: "The maps are laid out in one row, number after number.",
+};
+
+export const inputSentence = {
+  digits: "Your drawing as MNIST holds its digits: fitted into 20×20 of 28×28 pixels, its centre of mass in the middle. 0 is paper, 1 is ink.",
+  any: "The middle of the picture, scaled to the network’s input. 0 is black, 1 is full.",
+};
+
+export const filterSentence = "Above each map stands its filter: white weights add, black ones subtract, mid grey is 0. " +
+  "Before learning they have no order; after learning they answer to edges, where brightness changes, and to blobs.";
+
+/** “16 maps of 24×24”, “50 units”. */
+export function sizeText({ maps, height, width }) {
+  if (height * width === 1) return maps === 1 ? "1 unit" : `${maps} units`;
+  return `${maps} ${maps === 1 ? "map" : "maps"} of ${height}×${width}`;
+}
+
+/** “map 3, row 5, column 7”, “unit 12”, or for an output “class 7”. */
+export function cellText(layer, cell, network) {
+  const { height, width, maps } = layer.output;
+  if (height * width > 1) return `map ${cell.map}, row ${cell.row}, column ${cell.column}`;
+  if (maps === network.classes.length && layer.last) return `class ${network.classes[cell.map]}`;
+  return `unit ${cell.map}`;
+}

@@ -1,0 +1,75 @@
+package explore
+
+import (
+	"math"
+
+	"convgraph/graph"
+)
+
+// A pooling is what a cell's window held, and how one value was made of it.
+type pooling struct {
+	How    string   `json:"how"` // max, mean or subsample
+	Window window   `json:"window"`
+	Inputs []number `json:"inputs"`
+	Inside []bool   `json:"inside"` // false where the window lies in the padding
+	Winner int      `json:"winner"` // which of them max pooling took; -1 for the others
+
+	Sum         number `json:"sum"`
+	Count       int    `json:"count"`       // what the mean divides by, the padding included
+	Coefficient number `json:"coefficient"` // what subsampling multiplies the sum by
+	Bias        number `json:"bias"`        // and adds
+	Total       number `json:"total"`       // the value, computed again
+}
+
+func explainPooling(k working, e *explanation) error {
+	sliding, _ := slidingOf(k.layer.layer)
+	w := sliding.window(e.Cell)
+	if w.Height*w.Width > mostNumbers {
+		e.Note = "the window has too many values to show"
+		return nil
+	}
+	inputs, inside := w.read(k.x, k.in, e.Cell.Map)
+	var sum float64
+	for _, v := range inputs {
+		sum += float64(v)
+	}
+	p := &pooling{Window: w, Inputs: numbers(inputs), Inside: inside, Winner: -1, Sum: number(sum), Count: len(inputs)}
+	e.Pooling = p
+	switch k.layer.layer.(type) {
+	case graph.MaxPool:
+		p.How, p.Winner = "max", winner(inputs, inside)
+		p.Total = p.Inputs[p.Winner]
+	case graph.AvgPool:
+		p.How, p.Total = "mean", number(sum/float64(len(inputs)))
+	case graph.Subsample:
+		return k.subsample(p, e.Cell.Map, sum)
+	}
+	return nil
+}
+
+func (k working) subsample(p *pooling, m int, sum float64) error {
+	coefficient, err := k.param("coefficient")
+	if err != nil {
+		return err
+	}
+	bias, err := k.param("bias")
+	if err != nil {
+		return err
+	}
+	p.How, p.Coefficient, p.Bias = "subsample", number(coefficient[m]), number(bias[m])
+	p.Total = number(sum*float64(coefficient[m]) + float64(bias[m]))
+	return nil
+}
+
+// winner is the first of the largest, as the kernel has it: padding never wins, and a NaN wins over every number.
+func winner(values []float32, inside []bool) int {
+	best := -1
+	for i, v := range values {
+		if inside[i] && (best < 0 || v > values[best] || isNaN(v) && !isNaN(values[best])) {
+			best = i
+		}
+	}
+	return best
+}
+
+func isNaN(v float32) bool { return math.IsNaN(float64(v)) }

@@ -1,0 +1,267 @@
+package explore_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"convgraph/graph"
+	"convgraph/models"
+)
+
+type explanation struct {
+	Layer, Kind, Reads, Note string
+	Value                    float32
+	Sees                     struct{ Top, Left, Bottom, Right int }
+	Convolution              *struct {
+		Window window
+		Taps   []struct {
+			Map                       int
+			Inputs, Weights, Products []float32
+			Inside                    []bool
+			Subtotal                  float32
+		}
+		More struct {
+			Count int
+			Sum   float32
+		}
+		Sum, Bias, Total float32
+	}
+	Pooling *struct {
+		How                           string
+		Window                        window
+		Inputs                        []float32
+		Inside                        []bool
+		Winner, Count                 int
+		Sum, Coefficient, Bias, Total float32
+	}
+	Elementwise *struct {
+		From    struct{ Map, Row, Column int }
+		In      float32
+		Formula string
+	}
+	Affine *struct {
+		Largest []struct {
+			From                   struct{ Map, Row, Column int }
+			Input, Weight, Product float32
+		}
+		More struct {
+			Count int
+			Sum   float32
+		}
+		Sum, Bias, Total float32
+	}
+	Softmax *struct {
+		Largest, Sum float32
+		More         int
+		Classes      []struct {
+			Class                           int
+			Name                            string
+			Logit, Exponential, Probability float32
+		}
+	}
+}
+
+type window struct {
+	Top, Left, Height, Width int
+	Dilation                 [2]int
+}
+
+func explain(t *testing.T, h http.Handler, layer string, m, row, column int, x []float32) explanation {
+	url := fmt.Sprintf("/api/explain?snapshot=0&layer=%s&map=%d&row=%d&column=%d", layer, m, row, column)
+	return decode[explanation](t, request(h, http.MethodPost, url, asBytes(x)))
+}
+
+// networks have every kind of layer between them.
+func networks(t *testing.T) map[string]*graph.Spec {
+	specs := map[string]*graph.Spec{
+		"padded": graph.Sequential("padded", tensor.Shape{4, 9, 8}, graph.He(),
+			graph.Normalize{Mean: []float64{0.5, 0.4, 0.3, 0.2}, Deviation: []float64{0.2, 0.3, 0.4, 0.5}},
+			graph.Conv2D{Filters: 6, Kernel: graph.Pair{3, 2}, Stride: graph.Pair{1, 2}, Pad: graph.Pair{2, 1}, Dilation: graph.Pair{2, 1}, Groups: 2},
+			graph.Sigmoid{}, graph.AvgPool{Kernel: graph.Square(3), Stride: graph.Square(2), Pad: graph.Square(1)},
+			graph.Dropout{Rate: 0.5, Classic: true}, graph.MaxPool{Kernel: graph.Square(2), Stride: graph.Square(1), Pad: graph.Square(1)},
+			graph.Flatten{}, graph.Tanh{A: 1.7, B: 0.6}, graph.Affine{Units: 12}, graph.Softmax{}),
+		"many maps": graph.Sequential("many", tensor.Shape{20, 6, 6}, graph.He(), graph.Conv2D{Filters: 3, Kernel: graph.Square(3)}, graph.Affine{Units: 4}),
+		"alexnet":   models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec(),
+	}
+	for _, name := range []string{"simpleconvnet", "lenet", "lenet-tanh", "lenet-modern"} {
+		spec, err := models.ByName(name)
+		require.NoError(t, err)
+		specs[name] = spec
+	}
+	text, err := os.ReadFile("../../examples/deepconvnet.json")
+	require.NoError(t, err)
+	specs["deepconvnet"], err = graph.ParseSpec(text)
+	require.NoError(t, err)
+	return specs
+}
+
+// Whatever cell of whatever layer is pointed at: the value is the kernel's own, and what the explanation adds up comes to it.
+func TestExplanationsAddUp(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for name, spec := range networks(t) {
+		m := newModel(t, spec, 7)
+		unsettle(m, random)
+		h, x := serve(t, m), noise(m)
+		all := activations(t, m, x)
+		for i, l := range decode[network](t, request(h, http.MethodGet, "/api/network", nil)).Layers {
+			for range 4 {
+				channel, row, column := random.IntN(l.Output.Maps), random.IntN(l.Output.Height), random.IntN(l.Output.Width)
+				e := explain(t, h, l.Name, channel, row, column, x)
+				at := (channel*l.Output.Height+row)*l.Output.Width + column
+				assert.Equal(t, all[i][at], e.Value, "%s, %s", name, l.Name)
+				assert.Equal(t, l.Explained, e.Note == "", "%s, %s", name, l.Name)
+				if l.Explained {
+					assertAddsUp(t, e, name+", "+l.Name)
+				}
+			}
+		}
+	}
+}
+
+// unsettle gives every parameter that starts at 0 another value.
+func unsettle(m *graph.Model, random *rand.Rand) {
+	for _, p := range m.Params() {
+		for i, v := range p.Value.Float32s() {
+			if v == 0 {
+				p.Value.Float32s()[i] = random.Float32() - 0.5
+			}
+		}
+	}
+}
+
+func assertAddsUp(t *testing.T, e explanation, where string) {
+	const rounding = 2e-5 // of float32 sums in another order, for values of about 1
+	close := func(want, got float64) {
+		t.Helper()
+		assert.InDelta(t, want, got, rounding*math.Max(1, math.Abs(want)), where)
+	}
+	value := float64(e.Value)
+	switch {
+	case e.Convolution != nil:
+		c := e.Convolution
+		sum := float64(c.More.Sum)
+		for _, tap := range c.Taps {
+			products := 0.0
+			for i, p := range tap.Products {
+				assert.Equal(t, tap.Inputs[i]*tap.Weights[i], p, where)
+				assert.True(t, tap.Inside[i] || tap.Inputs[i] == 0, where)
+				products += float64(p)
+			}
+			close(float64(tap.Subtotal), products)
+			sum += products
+		}
+		close(float64(c.Sum), sum)
+		close(value, sum+float64(c.Bias))
+		close(value, float64(c.Total))
+	case e.Pooling != nil:
+		close(value, float64(e.Pooling.Total))
+		if e.Pooling.How == "max" {
+			assert.Equal(t, e.Value, e.Pooling.Inputs[e.Pooling.Winner], where)
+		}
+	case e.Elementwise != nil:
+		assert.NotEmpty(t, e.Elementwise.Formula, where)
+	case e.Affine != nil:
+		a := e.Affine
+		sum := float64(a.More.Sum) + float64(a.Bias)
+		for i, c := range a.Largest {
+			assert.Equal(t, c.Input*c.Weight, c.Product, where)
+			sum += float64(c.Product)
+			if i > 0 {
+				assert.GreaterOrEqual(t, math.Abs(float64(a.Largest[i-1].Product)), math.Abs(float64(c.Product)), where)
+			}
+		}
+		close(value, sum)
+		close(value, float64(a.Total))
+	case e.Softmax != nil:
+		for _, c := range e.Softmax.Classes {
+			close(math.Exp(float64(c.Logit)-float64(e.Softmax.Largest)), float64(c.Exponential))
+			close(float64(c.Probability), float64(c.Exponential)/float64(e.Softmax.Sum))
+		}
+	default:
+		t.Errorf("%s: no part of an explanation", where)
+	}
+}
+
+// By hand: a window that stands out of its input, with a filter of known weights.
+func TestConvolutionByHand(t *testing.T) {
+	m := newModel(t, graph.Sequential("tiny", tensor.Shape{1, 2, 2}, graph.He(), graph.Conv2D{Filters: 1, Kernel: graph.Square(2), Pad: graph.Square(1)}), 1)
+	copy(m.Params()[0].Value.Float32s(), []float32{1, 2, 3, 4})
+	copy(m.Params()[1].Value.Float32s(), []float32{0.5})
+	e := explain(t, serve(t, m), "conv1", 0, 0, 1, []float32{10, 20, 30, 40})
+	c := e.Convolution
+	require.NotNil(t, c)
+	assert.Equal(t, window{Top: -1, Left: 0, Height: 2, Width: 2, Dilation: [2]int{1, 1}}, c.Window)
+	assert.Equal(t, []float32{0, 0, 10, 20}, c.Taps[0].Inputs)
+	assert.Equal(t, []bool{false, false, true, true}, c.Taps[0].Inside)
+	assert.Equal(t, []float32{0, 0, 30, 80}, c.Taps[0].Products)
+	assert.Equal(t, []float32{110, 0.5, 110.5, 110.5}, []float32{c.Sum, c.Bias, c.Total, e.Value})
+	assert.Equal(t, "input", e.Reads)
+	assert.Equal(t, struct{ Top, Left, Bottom, Right int }{0, 0, 0, 1}, e.Sees)
+}
+
+// A filter of LeNet's C3 reads the maps of Table I and no others.
+func TestPartialConnections(t *testing.T) {
+	spec, err := models.ByName("lenet")
+	require.NoError(t, err)
+	m := newModel(t, spec, 1)
+	e := explain(t, serve(t, m), "c3", 3, 2, 1, noise(m))
+	var maps []int
+	for _, tap := range e.Convolution.Taps {
+		maps = append(maps, tap.Map)
+	}
+	assert.Equal(t, []int{3, 4, 5}, maps)
+}
+
+// Numbers are for the first 16 maps; of the others there is the sum.
+func TestManyMapsAreSummed(t *testing.T) {
+	m := newModel(t, networks(t)["many maps"], 1)
+	c := explain(t, serve(t, m), "conv1", 1, 2, 3, noise(m)).Convolution
+	assert.Len(t, c.Taps, 16)
+	assert.Equal(t, 4, c.More.Count)
+}
+
+// What a cell sees is what it depends on: to change any other pixel changes nothing.
+func TestSees(t *testing.T) {
+	spec := models.DefaultSimpleConvNet().Spec()
+	m := newModel(t, spec, 1)
+	h, x := serve(t, m), noise(m)
+	for layer, want := range map[string][4]int{"conv1": {3, 5, 7, 9}, "relu1": {3, 5, 7, 9}, "pool1": {6, 10, 11, 15}} {
+		e := explain(t, h, layer, 2, 3, 5, x)
+		got := [4]int{e.Sees.Top, e.Sees.Left, e.Sees.Bottom, e.Sees.Right}
+		require.Equal(t, want, got, layer)
+		changed := slices.Clone(x)
+		for i := range changed {
+			if row, column := i/28, i%28; row < got[0] || row > got[2] || column < got[1] || column > got[3] {
+				changed[i] = 1 - changed[i]
+			}
+		}
+		assert.Equal(t, e.Value, explain(t, h, layer, 2, 3, 5, changed).Value, layer)
+	}
+	for _, layer := range []string{"fc1", "relu2", "fc2", "softmax1"} {
+		e := explain(t, h, layer, 2, 0, 0, x)
+		assert.Equal(t, struct{ Top, Left, Bottom, Right int }{0, 0, 27, 27}, e.Sees, layer)
+	}
+}
+
+// A model that has learned nothing but NaN is shown as it is.
+func TestNaN(t *testing.T) {
+	m := newModel(t, models.DefaultSimpleConvNet().Spec(), 1)
+	m.Params()[0].Value.Float32s()[0] = float32(math.NaN())
+	m.Params()[2].Value.Float32s()[0] = float32(math.Inf(-1))
+	h, x := serve(t, m), noise(m)
+	for _, layer := range []string{"conv1", "relu1", "pool1", "fc1", "relu2", "fc2", "softmax1"} {
+		w := request(h, http.MethodPost, "/api/explain?snapshot=0&map=0&row=0&column=0&layer="+layer, asBytes(x))
+		assert.Equal(t, http.StatusOK, w.Code, layer)
+		assert.Contains(t, w.Body.String(), `"NaN"`, layer)
+	}
+	assert.Contains(t, request(h, http.MethodGet, "/api/filters?snapshot=0", nil).Body.String(), `"NaN"`)
+}

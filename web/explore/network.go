@@ -1,0 +1,155 @@
+package explore
+
+import (
+	"fmt"
+	"net/http"
+
+	"gorgonia.org/tensor"
+
+	"convgraph/classify"
+	"convgraph/graph"
+	"convgraph/web"
+)
+
+// A network is what the page must know before it can show anything.
+type network struct {
+	Name       string      `json:"name"`
+	Input      extent      `json:"input"`
+	Digits     bool        `json:"digits"`   // pictures are prepared as MNIST's are
+	Pictures   string      `json:"pictures"` // why it doesn't take pictures; empty if it does
+	Classes    []string    `json:"classes"`
+	Snapshots  []string    `json:"snapshots"`
+	Layers     []layer     `json:"layers"`
+	Nodes      []graphNode `json:"nodes"`
+	Parameters int64       `json:"parameters"`
+	HasOutput  bool        `json:"probabilities"` // the last layer gives probabilities
+}
+
+// A layer is one of the network's, in its place.
+type layer struct {
+	Name         string `json:"name"`
+	Kind         string `json:"kind"` // as in a spec's JSON
+	Text         string `json:"text"` // "Conv2D 16@5x5"
+	Output       extent `json:"output"`
+	Shown        int    `json:"shown"` // the maps that /api/forward sends: the first so many
+	Parameters   int64  `json:"parameters"`
+	MultiplyAdds int64  `json:"multiply_adds"`
+	Explained    bool   `json:"explained"`
+
+	layer graph.Layer
+	in    extent
+	reads string // the layer before, or inputName
+}
+
+// inputName is what the picture goes by where a layer's name is wanted.
+const inputName = "input"
+
+// An extent is the size of one sample's values. A vector of n has n maps of 1×1.
+type extent struct {
+	Maps   int `json:"maps"`
+	Height int `json:"height"`
+	Width  int `json:"width"`
+}
+
+func extentOf(s tensor.Shape) extent {
+	if s.Dims() == 3 {
+		return extent{s[0], s[1], s[2]}
+	}
+	return extent{s.TotalSize(), 1, 1}
+}
+
+func (e extent) plane() int { return e.Height * e.Width }
+
+// at is where a cell's value stands in a layer's values.
+func (e extent) at(c cell) int { return (c.Map*e.Height+c.Row)*e.Width + c.Column }
+
+// cell is the inverse of at.
+func (e extent) cell(i int) cell {
+	return cell{Map: i / e.plane(), Row: i / e.Width % e.Height, Column: i % e.Width}
+}
+
+// Of a large layer the page gets the first maps only: so many maps, or units if they are 1×1, and no more values than this but for one map.
+const (
+	mostMaps   = 64
+	mostUnits  = 4096
+	mostValues = 1 << 18
+)
+
+func shown(e extent) int {
+	most := mostMaps
+	if e.plane() == 1 {
+		most = mostUnits
+	}
+	return min(e.Maps, most, max(1, mostValues/e.plane()))
+}
+
+// A graphNode is a node of the symbolic graph.
+type graphNode struct {
+	ID     int    `json:"id"`
+	Label  string `json:"label"`
+	Detail string `json:"detail"`
+	Kind   string `json:"kind"` // input, parameter, op
+	Layer  string `json:"layer"`
+	Shape  []int  `json:"shape"`
+	Inputs []int  `json:"inputs"`
+}
+
+func describe(snapshots []Snapshot) (*network, error) {
+	m := snapshots[0].Model
+	spec, summary := m.Spec(), m.Summary()
+	n := &network{
+		Name: spec.Name, Input: extentOf(spec.Input), Digits: classify.TakesDigits(spec), Classes: spec.ClassNames,
+		Parameters: summary.Parameters, HasOutput: m.HasProbabilities(),
+	}
+	if err := classify.TakesPictures(spec); err != nil {
+		n.Pictures = err.Error()
+	}
+	for i := range m.Classes() {
+		if spec.ClassNames == nil {
+			n.Classes = append(n.Classes, fmt.Sprint(i))
+		}
+	}
+	for _, s := range snapshots {
+		n.Snapshots = append(n.Snapshots, s.Label)
+	}
+	in, reads := n.Input, inputName
+	for i, s := range summary.Layers {
+		out := extentOf(s.Output)
+		l := spec.Layers[i]
+		n.Layers = append(n.Layers, layer{
+			Name: s.Name, Kind: graph.Kind(l), Text: s.Layer, Output: out, Shown: shown(out), Parameters: s.Parameters,
+			MultiplyAdds: s.MultiplyAdds, Explained: explainerOf(l) != nil, layer: l, in: in, reads: reads,
+		})
+		in, reads = out, s.Name
+	}
+	nodes, err := graphNodes(m)
+	n.Nodes = nodes
+	return n, err
+}
+
+func graphNodes(m *graph.Model) (nodes []graphNode, err error) {
+	d, err := m.Describe(1, false)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range d.Nodes {
+		nodes = append(nodes, graphNode{
+			ID: n.ID, Label: n.Label, Detail: n.Detail, Kind: string(n.Kind), Layer: n.Layer, Shape: n.Shape, Inputs: append([]int{}, n.Inputs...), // not null
+		})
+	}
+	return nodes, nil
+}
+
+func (p *Page) serveNetwork(w http.ResponseWriter, _ *http.Request) error {
+	web.WriteJSON(w, http.StatusOK, p.network)
+	return nil
+}
+
+// snapshot is the one that a request asks for.
+func (p *Page) snapshot(r *http.Request) (Snapshot, error) {
+	i, err := whole(r, "snapshot", 0, len(p.snapshots)-1)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	return p.snapshots[i], nil
+}

@@ -1,0 +1,132 @@
+package explore
+
+import (
+	"encoding/binary"
+	"image"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+
+	"convgraph/classify"
+	"convgraph/digit"
+	"convgraph/graph"
+	"convgraph/train/dataset"
+)
+
+// maxPicture bounds the bytes of a picture that is sent; maxInk the side of a drawing.
+const (
+	maxPicture = 16 << 20
+	maxInk     = 512
+)
+
+// whole reads a whole number from the URL.
+func whole(r *http.Request, name string, least, most int) (int, error) {
+	text := r.URL.Query().Get(name)
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least || n > most {
+		return 0, badRequest("%s is %.20q: want a whole number from %d to %d", name, text, least, most)
+	}
+	return n, nil
+}
+
+// body reads what a request sends, or stops early at what is too much.
+func body(w http.ResponseWriter, r *http.Request, most int) ([]byte, error) {
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(most)))
+	if err != nil && r.Context().Err() == nil {
+		return nil, bodyError(err, most)
+	}
+	return data, err
+}
+
+func bodyError(err error, most int) error {
+	if _, tooLarge := err.(*http.MaxBytesError); tooLarge {
+		return &requestError{http.StatusRequestEntityTooLarge, "the body is larger than " + strconv.Itoa(most) + " bytes"}
+	}
+	return badRequest("the body can't be read: %v", err)
+}
+
+// input makes the values that the network takes of what the request's body holds; form says which of three things that is:
+//
+//	values   the values themselves: C·H·W little-endian float32
+//	ink      a square drawing, a byte a pixel, from 0 (paper) to 255 (ink)
+//	picture  a PNG or JPEG
+func (p *Page) input(w http.ResponseWriter, r *http.Request) ([]float32, error) {
+	spec := p.snapshots[0].Model.Spec()
+	switch form := r.URL.Query().Get("form"); form {
+	case "values":
+		return values(w, r, spec)
+	case "ink":
+		data, err := body(w, r, maxInk*maxInk)
+		if err != nil {
+			return nil, err
+		}
+		return drawing(spec, data)
+	case "picture":
+		data, err := body(w, r, maxPicture)
+		if err != nil {
+			return nil, err
+		}
+		img, err := dataset.DecodeImage(data)
+		if err != nil {
+			return nil, badRequest("picture: %v", err)
+		}
+		return prepared(spec, img, digit.Detect)
+	default:
+		return nil, badRequest("form is %.20q: want values, ink or picture", form)
+	}
+}
+
+// values reads the values themselves.
+func values(w http.ResponseWriter, r *http.Request, spec *graph.Spec) ([]float32, error) {
+	n := spec.Input.TotalSize()
+	data, err := body(w, r, 4*n)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) != 4*n {
+		return nil, badRequest("the body has %d bytes: want %d, a little-endian float32 for each value of %v", len(data), 4*n, spec.Input)
+	}
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
+		if v := float64(x[i]); math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, badRequest("value %d is %v: want finite numbers", i, x[i])
+		}
+	}
+	return x, nil
+}
+
+// drawing makes an input of a square of ink. A blank one is a blank input.
+func drawing(spec *graph.Spec, ink []byte) ([]float32, error) {
+	side := int(math.Sqrt(float64(len(ink))))
+	if side < 1 || side*side != len(ink) {
+		return nil, badRequest("the drawing has %d bytes: want a square of at most %d×%d, a byte a pixel", len(ink), maxInk, maxInk)
+	}
+	img := &image.Gray{Pix: ink, Stride: side, Rect: image.Rect(0, 0, side, side)}
+	if !drawnOn(ink) {
+		return make([]float32, spec.Input.TotalSize()), nil
+	}
+	if classify.TakesDigits(spec) {
+		return prepared(spec, img, digit.Light)
+	}
+	return prepared(spec, img, digit.Detect)
+}
+
+// drawnOn says whether there is anything that package digit would take for ink.
+func drawnOn(ink []byte) bool {
+	for _, v := range ink {
+		if v >= 32 {
+			return true
+		}
+	}
+	return false
+}
+
+func prepared(spec *graph.Spec, img image.Image, ink digit.Ink) ([]float32, error) {
+	s, err := classify.Prepare(spec, img, ink)
+	if err != nil {
+		return nil, badRequest("%v", err)
+	}
+	return s.Pixels, nil
+}
