@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"convgraph/formats"
 	"convgraph/graph"
 )
 
@@ -23,6 +24,13 @@ type Stateful interface {
 	Callback
 	StateName() string // no two callbacks of a training have the same
 	State() any        // a pointer to what it remembers, which encoding/json writes and reads
+}
+
+// A StatefulArrays callback remembers arrays, too. Checkpoints hold them beside the parameters.
+type StatefulArrays interface {
+	Stateful
+	Arrays() []formats.Array
+	SetArrays([]formats.Array) // those that Arrays gave, in any order
 }
 
 // ErrStop is what a callback returns to end the training early, as if its epochs were done. The other callbacks still hear of the event.

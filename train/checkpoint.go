@@ -32,6 +32,7 @@ type Checkpoint struct {
 	params    []formats.Array
 	solver    solver.State
 	callbacks map[string]json.RawMessage // their states by their names
+	arrays    []formats.Array            // the callbacks', by callback and name: average/fc1.weight
 }
 
 // A Setting is one of the things that decide a training's result: the model, the data, a flag.
@@ -55,6 +56,7 @@ const (
 	checksumKey = "sha256" // of the file as it would be without this key
 	paramPrefix = "parameter/"
 	slotPrefix  = "solver/"
+	arrayPrefix = "callback/"
 	filePattern = "checkpoint-*.safetensors"
 )
 
@@ -73,13 +75,48 @@ func (r *run) snapshot(settings []Setting) (*Checkpoint, error) {
 		c.params = append(c.params, formats.Array{Name: p.Name, Value: p.Value})
 	}
 	for s := range r.stateful() {
-		text, err := json.Marshal(s.State())
-		if err != nil {
+		if err := c.remember(s); err != nil {
 			return nil, fmt.Errorf("state of %q: %w", s.StateName(), err)
 		}
-		c.callbacks[s.StateName()] = text
 	}
 	return c, nil
+}
+
+// remember takes up what a callback remembers.
+func (c *Checkpoint) remember(s Stateful) error {
+	text, err := json.Marshal(s.State())
+	if err != nil {
+		return err
+	}
+	c.callbacks[s.StateName()] = text
+	if s, ok := s.(StatefulArrays); ok {
+		for _, a := range s.Arrays() {
+			c.arrays = append(c.arrays, formats.Array{Name: s.StateName() + "/" + a.Name, Value: a.Value})
+		}
+	}
+	return nil
+}
+
+// remind gives it back.
+func (c *Checkpoint) remind(s Stateful) error {
+	text, ok := c.callbacks[s.StateName()]
+	if !ok {
+		return nil // it was no callback of the training then
+	}
+	if s, ok := s.(StatefulArrays); ok {
+		s.SetArrays(c.arraysOf(s.StateName()))
+	}
+	return json.Unmarshal(text, s.State())
+}
+
+// arraysOf are the arrays of one callback.
+func (c *Checkpoint) arraysOf(callback string) (arrays []formats.Array) {
+	for _, a := range c.arrays {
+		if name, ok := strings.CutPrefix(a.Name, callback+"/"); ok {
+			arrays = append(arrays, formats.Array{Name: name, Value: a.Value})
+		}
+	}
+	return arrays
 }
 
 // stateful iterates over the callbacks that remember something.
@@ -108,6 +145,9 @@ func (c *Checkpoint) write(dir string) error {
 	}
 	for _, s := range c.solver.Slots {
 		arrays = append(arrays, formats.Array{Name: slotPrefix + s.Name, Value: s.Value})
+	}
+	for _, a := range c.arrays {
+		arrays = append(arrays, formats.Array{Name: arrayPrefix + a.Name, Value: a.Value})
 	}
 	metadata := map[string]string{recordKey: string(text)}
 	if metadata[checksumKey], err = checksum(arrays, metadata); err != nil {
@@ -173,6 +213,8 @@ func parseCheckpoint(arrays []formats.Array, metadata map[string]string) (*Check
 			c.params = append(c.params, formats.Array{Name: name, Value: a.Value})
 		} else if name, ok := strings.CutPrefix(a.Name, slotPrefix); ok {
 			c.solver.Slots = append(c.solver.Slots, solver.Slot{Name: name, Value: a.Value})
+		} else if name, ok := strings.CutPrefix(a.Name, arrayPrefix); ok {
+			c.arrays = append(c.arrays, formats.Array{Name: name, Value: a.Value})
 		}
 	}
 	return c, nil
@@ -248,11 +290,7 @@ func (r *run) restore(c *Checkpoint) error {
 		return err
 	}
 	for s := range r.stateful() {
-		text, ok := c.callbacks[s.StateName()]
-		if !ok {
-			continue // it was no callback of the training then
-		}
-		if err := json.Unmarshal(text, s.State()); err != nil {
+		if err := c.remind(s); err != nil {
 			return fmt.Errorf("state of %q: %w", s.StateName(), err)
 		}
 	}

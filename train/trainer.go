@@ -20,12 +20,13 @@ type Trainer struct {
 	Schedule    solver.Schedule // of the learning rate; nil leaves the solver's
 	Train, Test dataset.Dataset
 
-	Epochs      int
-	Batch       int
-	Sampling    Sampling
-	Seed        uint64 // of the order of the samples
-	OnNaN       OnNaN
-	EvalSamples int // accuracy after each epoch is measured on the first this many of each set; 0 is all
+	Epochs         int
+	Batch          int
+	Sampling       Sampling
+	LabelSmoothing float64 // share ε of each target that is spread over all classes: (1-ε)·t + ε/classes (Szegedy et al. 2016)
+	Seed           uint64  // of the order of the samples
+	OnNaN          OnNaN
+	EvalSamples    int // accuracy after each epoch is measured on the first this many of each set; 0 is all
 
 	Callbacks []Callback
 	Resume    *Checkpoint // where to go on; nil is the beginning
@@ -132,6 +133,8 @@ func (t *Trainer) check() error {
 		return fmt.Errorf("epochs is %d: want at least 1", t.Epochs)
 	case t.Batch < 1:
 		return fmt.Errorf("batch is %d: want at least 1", t.Batch)
+	case !(t.LabelSmoothing >= 0 && t.LabelSmoothing < 1):
+		return fmt.Errorf("label smoothing is %g: want at least 0 and less than 1", t.LabelSmoothing)
 	case t.Model.Dtype() != tensor.Float32:
 		return fmt.Errorf("model %q is %v: training takes float32", t.Model.Spec().Name, t.Model.Dtype())
 	}
@@ -199,7 +202,7 @@ func (r *run) epoch(ctx context.Context, epoch int) error {
 // learn is one step: the batch's loss and gradients, then the solver's update.
 func (r *run) learn(batch *dataset.Minibatch, i int) error {
 	copy(r.step.Images().Float32s(), batch.X)
-	copy(r.step.Targets().Float32s(), batch.T)
+	r.setTargets(batch.T)
 	loss, err := r.step.Run(uint64(r.state.Step))
 	if err != nil {
 		return err
@@ -221,6 +224,15 @@ func (r *run) learn(batch *dataset.Minibatch, i int) error {
 	r.state.Step++
 	r.state.Loss, r.state.MeanLoss = loss, r.meanLoss(i)
 	return r.tell(Callback.StepEnd)
+}
+
+// setTargets hands the step a batch's one-hot targets, smoothed.
+func (r *run) setTargets(oneHot []float32) {
+	targets, e := r.step.Targets().Float32s(), float32(r.LabelSmoothing)
+	each := e / float32(r.Model.Classes())
+	for i, t := range oneHot {
+		targets[i] = (1-e)*t + each
+	}
 }
 
 // meanLoss is over the steps of this epoch that weren't skipped.
