@@ -16,6 +16,7 @@ var builtIn = []struct {
 	{"lenet", LeNet{}.Spec},
 	{"lenet-tanh", LeNet{Activation: "tanh"}.Spec},
 	{"lenet-modern", LeNet{Modern: true}.Spec},
+	{"lenet-wide", LeNet{Wide: true}.Spec},
 	{"alexnet", func() (*graph.Spec, error) { return AlexNet{}.Spec(), nil }},
 }
 

@@ -62,6 +62,7 @@ func TestParameterCounts(t *testing.T) {
 		"lenet":         {60_850, lenet},
 		"lenet-tanh":    {60_850, lenet},
 		"lenet-modern":  {61_706, map[string]int64{"c1": 156, "c3": 2416, "c5": 48_120, "f6": 10_164, "output": 850}},
+		"lenet-wide":    {117_066, map[string]int64{"c1": 416, "c3": 12_832, "f5": 102_528, "output": 1290}},
 		"alexnet": {60_965_224, map[string]int64{
 			"conv1": 34_944, "conv2": 307_456, "conv3": 885_120, "conv4": 663_936, "conv5": 442_624,
 			"fc1": 37_752_832, "fc2": 16_781_312, "fc3": 4_097_000,
@@ -165,13 +166,25 @@ func TestAlexNetSubtractsAColour(t *testing.T) {
 
 func TestRecipes(t *testing.T) {
 	book := models.Recipe{Epochs: 20, Batch: 100, Optimizer: "adam", LR: 0.001, Schedule: "constant"}
-	assert.Equal(t, book, models.RecipeFor("simpleconvnet"))
-	assert.Equal(t, book, models.RecipeFor("mine"), "a network that isn't built in")
 	paper := models.Recipe{Epochs: 90, Batch: 128, Optimizer: "momentum", LR: 0.01, Schedule: "cosine", WeightDecay: 0.0005}
-	assert.Equal(t, paper, models.RecipeFor("alexnet"))
-	for _, name := range models.Names() {
-		r := models.RecipeFor(name)
-		assert.True(t, r.Epochs > 0 && r.Batch > 0 && r.LR > 0, name)
+	for model, want := range map[string]models.Recipe{"simpleconvnet": book, "mine.json": book, "alexnet": paper} {
+		r, err := models.RecipeFor("book", model)
+		require.NoError(t, err)
+		assert.Equal(t, want, r, model)
+	}
+	_, err := models.RecipeFor("fast", "mine.json")
+	assert.EqualError(t, err, `model "mine.json" has no recipe "fast", only simpleconvnet has: give its settings yourself, or take the recipe book`)
+	_, err = models.RecipeFor("slow", "simpleconvnet")
+	assert.EqualError(t, err, `recipe "slow" is unknown: want one of book, fast, best`)
+}
+
+// TestModelFor: a recipe trains a network that it is for.
+func TestModelFor(t *testing.T) {
+	assert.Equal(t, "simpleconvnet", models.ModelFor("book"))
+	assert.Equal(t, "simpleconvnet", models.ModelFor("slow"))
+	for _, name := range models.RecipeNames() {
+		_, err := models.RecipeFor(name, models.ModelFor(name))
+		assert.NoError(t, err)
 	}
 }
 
@@ -184,7 +197,7 @@ func TestFind(t *testing.T) {
 		assert.Equal(t, want, found)
 	}
 	_, err := models.Find("resnet")
-	assert.EqualError(t, err, `model "resnet" is unknown: want one of simpleconvnet, lenet, lenet-tanh, lenet-modern, alexnet`)
+	assert.EqualError(t, err, `model "resnet" is unknown: want one of simpleconvnet, lenet, lenet-tanh, lenet-modern, lenet-wide, alexnet`)
 
 	path := filepath.Join(t.TempDir(), "mine.json")
 	_, err = models.Find(path)
@@ -200,7 +213,7 @@ func TestEveryModelLearns(t *testing.T) {
 	for _, c := range []struct {
 		model string
 		lr    float32
-	}{{"simpleconvnet", 0.1}, {"lenet", 0.1}, {"lenet-tanh", 0.02}, {"lenet-modern", 0.02}, {"alexnet", 0.05}} {
+	}{{"simpleconvnet", 0.1}, {"lenet", 0.1}, {"lenet-tanh", 0.02}, {"lenet-modern", 0.02}, {"lenet-wide", 0.02}, {"alexnet", 0.05}} {
 		spec, err := models.ByName(c.model)
 		require.NoError(t, err)
 		if c.model == "alexnet" {

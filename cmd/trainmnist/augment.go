@@ -35,9 +35,9 @@ type augmented struct {
 	mirror  bool
 }
 
-// vary makes the training images vary as -augment says.
-func (c *command) vary(s *source) error {
-	a, err := parseAugment(c.Augment)
+// vary makes the training images vary as -augment, or the recipe, says.
+func (c *command) vary(s *source, augment string) error {
+	a, err := parseAugment(augment)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,9 +21,10 @@ import (
 	"convgraph/train/tensorboard"
 )
 
-// command is trainmnist's flags. Those that are nil or empty take what the model's recipe says.
+// command is trainmnist's flags. Those that are nil or empty take what the recipe says.
 type command struct {
-	Model       string   `default:"simpleconvnet" help:"Network: ${models}, or the path of a JSON spec."`
+	Model       string   `help:"Network: ${models}, or the path of a JSON spec (default simpleconvnet; -recipe best has its own)."`
+	Recipe      string   `default:"book" enum:"${recipes}" help:"Where the settings come from that no flag gives: book, as in the book, or the network's own; fast, to the book's accuracy in the least time; best, to the highest."`
 	Epochs      *int     `help:"Times through the training set (default 20; alexnet 90)."`
 	Batch       *int     `help:"Images a step (default 100; alexnet 128)."`
 	Optimizer   string   `help:"Update rule: ${optimizers} (default adam; alexnet momentum)."`
@@ -32,13 +32,15 @@ type command struct {
 	Schedule    string   `help:"How the learning rate goes on: constant, cosine down to 0, step, or plateau (default: the model's)."`
 	DecayEvery  int      `default:"5" help:"Epochs after each of which -schedule step lowers the learning rate; epochs without a better test accuracy after which plateau does."`
 	DecayFactor float64  `default:"0.1" help:"What step and plateau multiply the learning rate by."`
-	Warmup      int      `default:"0" help:"Steps in which the learning rate first goes up to where its schedule begins."`
+	Warmup      *int     `help:"Steps in which the learning rate first goes up to where its schedule begins (default 0)."`
 	ClipNorm    float64  `default:"0" help:"Scale the gradients down together when their norm is above this; 0 is never."`
 	OnNaN       string   `name:"on-nan" default:"stop" enum:"stop,skip" help:"What to do when the loss or a gradient is NaN or infinite: stop, or skip the step."`
 	WeightDecay *float64 `help:"L2 penalty's factor (default 0; alexnet 0.0005)."`
 	Init        string   `help:"How weights start: a deviation, he, xavier or lecun-uniform (default: the model's)."`
 	InitFrom    string   `help:"A params.safetensors to start from, for fine-tuning: layers of the same name and shapes begin with its parameters, the others anew." placeholder:"PARAMS"`
-	Augment     string   `help:"What happens to training images at random, separated by commas: ${augmentations}. Each may have an amount: crop=2, shift=2 (pixels), rotate=10 (degrees), scale=0.1, elastic=34." placeholder:"LIST"`
+	Augment     *string  `help:"What happens to training images at random, separated by commas: ${augmentations}. Each may have an amount: crop=2, shift=2 (pixels), rotate=10 (degrees), scale=0.1, elastic=34." placeholder:"LIST"`
+	Smoothing   *float64 `name:"label-smoothing" help:"Share of each target that is spread over all classes (default 0)."`
+	Average     *float64 `help:"End with a moving average of the parameters, of which a step leaves this share; 0 ends with the last ones (default 0)."`
 	Sampling    string   `default:"shuffle" enum:"shuffle,replace" help:"How batches are drawn: shuffle visits each image once an epoch; replace draws from all of them, as the book does."`
 	Seed        uint64   `default:"1" help:"Seed of the initial parameters, the order of the images, augmentation and dropout."`
 	Workers     int      `default:"0" help:"Threads that compute; 0 is all there are (GOMAXPROCS). The result doesn't depend on it."`
@@ -77,12 +79,15 @@ func (c *command) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if !c.Quiet {
+		fmt.Fprintf(os.Stderr, "recipe %s: -model %s %s\n", c.Recipe, c.Model, flags(recipe))
+	}
 	ops.SetWorkers(c.Workers)
 	source, err := c.open()
 	if err != nil {
 		return err
 	}
-	if err := c.vary(source); err != nil {
+	if err := c.vary(source, recipe.Augment); err != nil {
 		return err
 	}
 	trainer, err := c.trainer(recipe, source)
@@ -120,7 +125,7 @@ func (c *command) prepare(t *train.Trainer, r models.Recipe, s *source, out *out
 	if err != nil {
 		return err
 	}
-	t.Callbacks = slices.Concat(c.progress(), t.Callbacks, c.watchers(out), c.boards(), c.keepers(out), []train.Callback{
+	t.Callbacks = slices.Concat(c.progress(), t.Callbacks, c.watchers(r, out), c.boards(), c.keepers(out), []train.Callback{
 		out.history(), train.Checkpoints{Dir: out.dir, Every: c.CheckpointEvery, Settings: settings},
 	})
 	return c.begin(t, s, out, settings)
@@ -134,59 +139,6 @@ func (c *command) train(t *train.Trainer) (*train.Result, error) {
 		return nil, fmt.Errorf("%w; -resume goes on from here", cli.ErrInterrupted)
 	}
 	return result, err
-}
-
-// recipe is the model's, with what the flags say otherwise. Flags that make no sense are found here, before anything is read or written.
-func (c *command) recipe() (models.Recipe, error) {
-	r := models.RecipeFor(c.Model)
-	r.Epochs, r.Batch, r.LR, r.WeightDecay = or(c.Epochs, r.Epochs), or(c.Batch, r.Batch), or(c.LR, r.LR), or(c.WeightDecay, r.WeightDecay)
-	r.Optimizer, r.Schedule = cmp.Or(c.Optimizer, r.Optimizer), cmp.Or(c.Schedule, r.Schedule)
-	switch {
-	case r.Epochs < 1:
-		return r, cli.Usagef("-epochs is %d: want at least 1", r.Epochs)
-	case r.Batch < 1:
-		return r, cli.Usagef("-batch is %d: want at least 1", r.Batch)
-	case !(r.LR > 0):
-		return r, cli.Usagef("-lr is %g: want more than 0", r.LR)
-	}
-	if err := c.checkSchedule(r); err != nil {
-		return r, err
-	}
-	for _, f := range []struct {
-		name  string
-		value int
-	}{
-		{"workers", c.Workers}, {"train-samples", c.TrainSamples}, {"test-samples", c.TestSamples},
-		{"eval-samples", c.EvalSamples}, {"checkpoint-every", c.CheckpointEvery}, {"size", c.Size},
-		{"warmup", c.Warmup}, {"early-stop", c.EarlyStop},
-	} {
-		if f.value < 0 {
-			return r, cli.Usagef("-%s is %d: want at least 0", f.name, f.value)
-		}
-	}
-	if c.Model != "alexnet" && (c.Size != 0 || c.Width != 0 || c.PCA) {
-		return r, cli.Usagef("-size, -width and -pca are for -model alexnet")
-	}
-	if !(c.Width >= 0 && c.Width <= 1) {
-		return r, cli.Usagef("-width is %g: want more than 0 and at most 1", c.Width)
-	}
-	if c.Model == "alexnet" && c.Augment != "" {
-		return r, cli.Usagef("-augment is not for -model alexnet, which has its own random crops: see -mirror and -pca")
-	}
-	if _, err := parseAugment(c.Augment); err != nil {
-		return r, err
-	}
-	if _, err := c.rule(r); err != nil {
-		return r, cli.Usage{Err: err}
-	}
-	return r, nil
-}
-
-func or[T any](given *T, fallback T) T {
-	if given == nil {
-		return fallback
-	}
-	return *given
 }
 
 func (c *command) rule(r models.Recipe) (solver.Solver, error) {
@@ -218,7 +170,7 @@ func (c *command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
 	}
 	t := train.NewTrainer(model, optimizer, s.train, s.test)
 	t.Epochs, t.Batch, t.Sampling, t.Seed, t.EvalSamples = r.Epochs, r.Batch, train.Sampling(c.Sampling), c.Seed, c.EvalSamples
-	t.OnNaN = train.OnNaN(c.OnNaN)
+	t.OnNaN, t.LabelSmoothing = train.OnNaN(c.OnNaN), r.LabelSmoothing
 	c.schedule(t, r)
 	return t, nil
 }

@@ -24,6 +24,7 @@ func options() []kong.Option {
 		kong.Description("Train a network on MNIST and leave its parameters, history and pictures behind."),
 		kong.Vars{
 			"models": strings.Join(models.Names(), ", "), "optimizers": strings.Join(solver.Names(), ", "), "augmentations": augmentationNames(),
+			"recipes": strings.Join(models.RecipeNames(), ","),
 		},
 	}
 }

@@ -32,7 +32,7 @@ func (c *command) schedule(t *train.Trainer, r models.Recipe) {
 	case "constant":
 		t.Schedule = solver.Rate(r.LR)
 	case "cosine":
-		t.Schedule = solver.Cosine{LR: r.LR, Steps: max(1, t.Steps()-c.Warmup)}
+		t.Schedule = solver.Cosine{LR: r.LR, Steps: max(1, t.Steps()-r.Warmup)}
 	case "step":
 		t.Schedule = solver.StepDecay{LR: r.LR, Every: c.DecayEvery * t.StepsPerEpoch(), Factor: c.DecayFactor}
 	case "plateau":
@@ -41,18 +41,21 @@ func (c *command) schedule(t *train.Trainer, r models.Recipe) {
 		t.Schedule = plateau
 		t.Callbacks = append(t.Callbacks, train.ReduceOnPlateau{Schedule: plateau})
 	}
-	if c.Warmup > 0 {
-		t.Schedule = solver.Warmup{Steps: c.Warmup, Then: t.Schedule}
+	if r.Warmup > 0 {
+		t.Schedule = solver.Warmup{Steps: r.Warmup, Then: t.Schedule}
 	}
 }
 
-// watchers are the callbacks that look at the test accuracy.
-func (c *command) watchers(out *output) (callbacks []train.Callback) {
+// watchers are the callbacks that say when to end and with which parameters.
+func (c *command) watchers(r models.Recipe, out *output) (callbacks []train.Callback) {
 	if c.EarlyStop > 0 {
 		callbacks = append(callbacks, &train.EarlyStop{Patience: c.EarlyStop})
 	}
 	if c.Keep == "best" {
 		callbacks = append(callbacks, &train.KeepBest{Path: out.path("params-best.safetensors")})
+	}
+	if r.Average > 0 {
+		callbacks = append(callbacks, &train.Average{Decay: r.Average})
 	}
 	return callbacks
 }

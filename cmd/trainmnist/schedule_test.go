@@ -17,12 +17,13 @@ import (
 )
 
 // rates are the learning rates that the flags' schedule gives to steps of a training of four epochs of two steps.
-func rates(t *testing.T, c command, schedule string, steps ...int) (rates []float64) {
+func rates(t *testing.T, c command, r models.Recipe, steps ...int) (rates []float64) {
 	t.Helper()
 	ds, err := dataset.NewImages([]int{1, 1, 2}, make([]uint8, 8), make([]uint8, 4), 2)
 	require.NoError(t, err)
 	trainer := &train.Trainer{Train: ds, Epochs: 4, Batch: 2}
-	c.schedule(trainer, models.Recipe{LR: 1, Schedule: schedule})
+	r.LR = 1
+	c.schedule(trainer, r)
 	for _, s := range steps {
 		rates = append(rates, trainer.Schedule.At(s))
 	}
@@ -30,11 +31,13 @@ func rates(t *testing.T, c command, schedule string, steps ...int) (rates []floa
 }
 
 func TestSchedules(t *testing.T) {
-	assert.Equal(t, []float64{1, 1}, rates(t, command{}, "constant", 0, 7))
-	assert.InDeltaSlice(t, []float64{1, 0.5, 0}, rates(t, command{}, "cosine", 0, 4, 8), 1e-12)
-	assert.InDeltaSlice(t, []float64{0.25, 0.75, 1, 0.654508497187, 0}, rates(t, command{Warmup: 3}, "cosine", 0, 2, 3, 5, 8), 1e-9)
-	assert.Equal(t, []float64{1, 1, 0.5, 0.25}, rates(t, command{DecayEvery: 1, DecayFactor: 0.5}, "step", 0, 1, 2, 4))
-	assert.Equal(t, []float64{1. / 3, 2. / 3, 1}, rates(t, command{Warmup: 2, DecayEvery: 1, DecayFactor: 0.5}, "plateau", 0, 1, 2))
+	constant, cosine, step := models.Recipe{Schedule: "constant"}, models.Recipe{Schedule: "cosine"}, models.Recipe{Schedule: "step"}
+	oneCycle, plateau := models.Recipe{Schedule: "cosine", Warmup: 3}, models.Recipe{Schedule: "plateau", Warmup: 2}
+	assert.Equal(t, []float64{1, 1}, rates(t, command{}, constant, 0, 7))
+	assert.InDeltaSlice(t, []float64{1, 0.5, 0}, rates(t, command{}, cosine, 0, 4, 8), 1e-12)
+	assert.InDeltaSlice(t, []float64{0.25, 0.75, 1, 0.654508497187, 0}, rates(t, command{}, oneCycle, 0, 2, 3, 5, 8), 1e-9)
+	assert.Equal(t, []float64{1, 1, 0.5, 0.25}, rates(t, command{DecayEvery: 1, DecayFactor: 0.5}, step, 0, 1, 2, 4))
+	assert.Equal(t, []float64{1. / 3, 2. / 3, 1}, rates(t, command{DecayEvery: 1, DecayFactor: 0.5}, plateau, 0, 1, 2))
 }
 
 // TestStopsEarlyWithTheBest trains without learning anything (-lr is tiny), so that the first epoch stays the best.
