@@ -102,7 +102,7 @@ func TestParseOptions(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 3, o.rounds)
 	assert.True(t, o.only.MatchString("TrainStep/LeNet"))
-	for _, args := range [][]string{{"-rounds", "0"}, {"-only", "("}, {"-only", "Nope"}, {"LeNet"}} {
+	for _, args := range [][]string{{"-rounds", "0"}, {"-only", "("}, {"-only", "Nope"}, {"LeNet"}, {"-until", "98.96"}, {"-seeds", "0"}} {
 		_, err := parseOptions(args)
 		assert.Error(t, err, args)
 	}

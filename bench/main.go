@@ -5,6 +5,10 @@
 // Peers are PyTorch (for every work), the OpenBLAS in PyPI's NumPy (matrix product) and a network of gorgonia's stock ops. Every round runs
 // each side once, as a process of its own; a ratio is the median of the rounds' ratios, so a drift of the machine's clock falls on both. Without
 // PyTorch it says so and measures what is left.
+//
+//	go run ./bench -until 0.9896
+//
+// times whole trainings instead, from the start of the process to that accuracy on all test images, of both sides by the same recipe.
 package main
 
 import (
@@ -26,6 +30,10 @@ type options struct {
 	only            *regexp.Regexp
 	python          string
 	json            bool
+
+	until   float64 // test accuracy that trainings are timed to; 0: time the works
+	recipes string  // of the trainings, separated by commas
+	seeds   int     // trainings a recipe and side, from seed 1
 }
 
 func main() {
@@ -39,7 +47,11 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, o, os.Stdout, os.Stderr); err != nil {
+	do := run
+	if o.until > 0 {
+		do = runUntil
+	}
+	if err := do(ctx, o, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -52,12 +64,18 @@ func parseOptions(args []string) (options, error) {
 	flags.IntVar(&o.threads, "threads", runtime.NumCPU(), "threads of each side")
 	flags.StringVar(&o.python, "python", "python3", "a Python that has PyTorch and NumPy")
 	flags.BoolVar(&o.json, "json", false, "print JSON instead of a table")
+	flags.Float64Var(&o.until, "until", 0, "time trainings to this test accuracy, such as 0.9896, instead of single steps")
+	flags.StringVar(&o.recipes, "recipes", "book,fast", "trainmnist's recipes to time with -until")
+	flags.IntVar(&o.seeds, "seeds", 5, "trainings of each recipe and side with -until")
 	only := flags.String("only", "", "regular expression for the works to run")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	if flags.NArg() > 0 || o.rounds < 1 || o.threads < 1 {
-		return o, errors.New("want no arguments, and rounds and threads of at least 1")
+	if flags.NArg() > 0 || o.rounds < 1 || o.threads < 1 || o.seeds < 1 {
+		return o, errors.New("want no arguments, and rounds, threads and seeds of at least 1")
+	}
+	if !(o.until >= 0 && o.until <= 1) {
+		return o, fmt.Errorf("-until is %g: want a share of the test images, such as 0.9896", o.until)
 	}
 	re, err := regexp.Compile(*only)
 	if err != nil {

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"convgraph/models"
+)
+
+//go:embed torch_train.py
+var torchTraining string
+
+// untilModel is the network that the trainings are of.
+const untilModel = "simpleconvnet"
+
+// An arrival is when one training got to the accuracy. Times are from the start of its process.
+type arrival struct {
+	Recipe   string  `json:"recipe"`
+	Side     string  `json:"side"`
+	Seed     int     `json:"seed"`
+	Seconds  float64 `json:"seconds"`  // until an evaluation on all test images gave the accuracy; 0: none did
+	Epoch    int     `json:"epoch"`    // of that evaluation
+	Whole    float64 `json:"whole"`    // until the process ended, pictures and all; PyTorch's ends when it is there
+	Accuracy float64 `json:"accuracy"` // by the last evaluation
+}
+
+// runUntil trains with each recipe from each seed on both sides, one process at a time, and prints when the accuracy was there.
+func runUntil(ctx context.Context, o options, stdout, progress io.Writer) error {
+	load := loadAverage()
+	f := &field{options: o, peers: map[string]string{}}
+	var err error
+	if f.directory, err = os.MkdirTemp("", "convgraph-bench-"); err != nil {
+		return err
+	}
+	defer f.close()
+	if err := f.buildTraining(ctx); err != nil {
+		return err
+	}
+	if f.peers[torchName], f.hasTorch = f.version(ctx, torchScript); !f.hasTorch {
+		fmt.Fprintf(progress, "without PyTorch, our side only: name a Python that has it with -python (%s)\n", f.peers[torchName])
+	}
+	var all []arrival
+	for _, recipe := range strings.Split(o.recipes, ",") {
+		sides, err := f.trainings(ctx, recipe, progress)
+		if err != nil {
+			return err
+		}
+		for seed := 1; seed <= o.seeds; seed++ {
+			for _, side := range sides {
+				a, err := side.run(ctx, seed)
+				if err != nil {
+					return fmt.Errorf("recipe %s, seed %d: %s: %w", recipe, seed, side.name, err)
+				}
+				a.Recipe, a.Side, a.Seed = recipe, side.name, seed
+				fmt.Fprintf(progress, "%s, seed %d: %s %s s\n", recipe, seed, side.name, figure(a.Seconds))
+				all = append(all, a)
+			}
+		}
+	}
+	if o.json {
+		e := json.NewEncoder(stdout)
+		e.SetIndent("", "  ")
+		return e.Encode(all)
+	}
+	return printArrivals(stdout, o, load, f.peers[torchName], all)
+}
+
+func (f *field) trainer() string { return filepath.Join(f.directory, "trainmnist.exe") }
+
+func (f *field) buildTraining(ctx context.Context) error {
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", f.trainer(), "convgraph/cmd/trainmnist").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("building trainmnist: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// A training is one side of a recipe.
+type training struct {
+	name string
+	run  func(ctx context.Context, seed int) (arrival, error)
+}
+
+// trainings are ours and, if it can do what the recipe says, PyTorch's.
+func (f *field) trainings(ctx context.Context, recipe string, progress io.Writer) ([]training, error) {
+	r, err := models.RecipeFor(recipe, untilModel)
+	if err != nil {
+		return nil, err
+	}
+	sides := []training{{"convgraph", func(ctx context.Context, seed int) (arrival, error) { return f.ourTraining(ctx, recipe, seed) }}}
+	if !f.hasTorch {
+		return sides, nil
+	}
+	if r.Augment != "" || r.Average != 0 {
+		fmt.Fprintf(progress, "recipe %s: our side only, torch_train.py has no augmentation and no averaging\n", recipe)
+		return sides, nil
+	}
+	data, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", "convgraph/train/mnist").Output()
+	if err != nil {
+		return nil, fmt.Errorf("looking for MNIST's files: %w%s", err, lastLine(stderrOf(err)))
+	}
+	directory := filepath.Join(strings.TrimSpace(string(data)), "data")
+	return append(sides, training{torchName, func(ctx context.Context, seed int) (arrival, error) {
+		return f.torchTraining(ctx, r, directory, seed)
+	}}), nil
+}
+
+// evaluated is how many images of each set are looked at after each epoch: all test images.
+const evaluated = 10000
+
+func (f *field) ourTraining(ctx context.Context, recipe string, seed int) (arrival, error) {
+	out, err := os.MkdirTemp(f.directory, "run-")
+	if err != nil {
+		return arrival{}, err
+	}
+	defer os.RemoveAll(out)
+	cmd := exec.CommandContext(ctx, f.trainer(), "-recipe", recipe, "-model", untilModel, "-out", out,
+		fmt.Sprintf("-seed=%d", seed), fmt.Sprintf("-eval-samples=%d", evaluated))
+	cmd.Env = append(os.Environ(), fmt.Sprintf("GOMAXPROCS=%d", f.threads))
+	return watch(cmd, f.until)
+}
+
+func (f *field) torchTraining(ctx context.Context, r models.Recipe, data string, seed int) (arrival, error) {
+	cmd := exec.CommandContext(ctx, f.options.python, "-", "--data", data, fmt.Sprintf("--seed=%d", seed), fmt.Sprintf("--threads=%d", f.threads),
+		fmt.Sprintf("--until=%g", f.until), fmt.Sprintf("--epochs=%d", r.Epochs), fmt.Sprintf("--batch=%d", r.Batch), "--optimizer", r.Optimizer,
+		fmt.Sprintf("--lr=%g", r.LR), "--schedule", r.Schedule, fmt.Sprintf("--warmup=%d", r.Warmup),
+		fmt.Sprintf("--weight-decay=%g", r.WeightDecay), fmt.Sprintf("--label-smoothing=%g", r.LabelSmoothing), "--init", cmp.Or(r.Init, "0.01"))
+	cmd.Stdin = strings.NewReader(torchTraining)
+	return watch(cmd, f.until)
+}
+
+// watch runs a training and notes when its output first tells of the accuracy.
+func watch(cmd *exec.Cmd, until float64) (a arrival, err error) {
+	output, writer := io.Pipe()
+	cmd.Stdout, cmd.Stderr = writer, writer
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return a, err
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- cmd.Wait()
+		writer.Close()
+	}()
+	last := ""
+	lines := bufio.NewScanner(output)
+	for lines.Scan() {
+		last = lines.Text()
+		epoch, accuracy, ok := evaluation(last)
+		if !ok {
+			continue
+		}
+		a.Accuracy = accuracy
+		if a.Epoch == 0 && accuracy >= until {
+			a.Epoch, a.Seconds = epoch, time.Since(began).Seconds()
+		}
+	}
+	a.Whole = time.Since(began).Seconds()
+	if err := errors.Join(<-ended, lines.Err()); err != nil {
+		return a, fmt.Errorf("%w: %s", err, last)
+	}
+	if a.Accuracy == 0 {
+		return a, fmt.Errorf("no accuracy in its output, whose last line is %q", last)
+	}
+	return a, nil
+}
+
+var evaluationLine = regexp.MustCompile(`^epoch (\d+)/\d+ .* test (\d+)\.(\d\d)%`)
+
+// evaluation finds the epoch and the test accuracy in a line of either side's progress.
+func evaluation(line string) (epoch int, accuracy float64, ok bool) {
+	m := evaluationLine.FindStringSubmatch(line)
+	if m == nil {
+		return 0, 0, false
+	}
+	epoch, err := strconv.Atoi(m[1])
+	hundredths, err2 := strconv.Atoi(m[2] + m[3])
+	return epoch, float64(hundredths) / 10000, err == nil && err2 == nil
+}
+
+// printArrivals writes a row a training, and the medians.
+func printArrivals(out io.Writer, o options, load float64, torch string, all []arrival) error {
+	fmt.Fprintf(out, "%s from the start of the process to a test accuracy of %.2f%%, %d threads, %s, PyTorch %s\n",
+		untilModel, 100*o.until, o.threads, runtime.Version(), torch)
+	if load > busyLoad {
+		fmt.Fprintf(out, "the machine was busy (load %.2g before the start): times are longer than they need be\n", load)
+	}
+	fmt.Fprintln(out)
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "recipe\tside\tseed\tseconds\tepoch\twhole run, s\tlast accuracy")
+	for i, a := range all {
+		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%.1f\t%.2f%%\n", a.Recipe, a.Side, a.Seed, figure(a.Seconds), figure(float64(a.Epoch)), a.Whole, 100*a.Accuracy)
+		if i+1 == len(all) || all[i+1].Recipe != a.Recipe {
+			printMedians(t, a.Recipe, all)
+		}
+	}
+	return t.Flush()
+}
+
+func printMedians(out io.Writer, recipe string, all []arrival) {
+	for _, side := range []string{"convgraph", torchName} {
+		var seconds, whole, accuracies []float64
+		for _, a := range all {
+			if a.Recipe == recipe && a.Side == side {
+				seconds, whole, accuracies = append(seconds, a.Seconds), append(whole, a.Whole), append(accuracies, a.Accuracy)
+			}
+		}
+		if len(seconds) > 0 {
+			fmt.Fprintf(out, "%s\t%s\tmedian\t%s\t\t%.1f\t%.2f%%\n", recipe, side, medianTime(seconds), median(whole), 100*median(accuracies))
+		}
+	}
+}
+
+// medianTime takes a training that never got there, whose time is 0, for longer than any that did.
+func medianTime(seconds []float64) string {
+	times := slices.Clone(seconds)
+	for i, s := range times {
+		if s == 0 {
+			times[i] = math.Inf(1)
+		}
+	}
+	if m := median(times); !math.IsInf(m, 1) {
+		return figure(m)
+	}
+	return "-"
+}
