@@ -1,0 +1,332 @@
+//go:build browser
+
+package explore_test
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"convgraph/digit"
+	"convgraph/graph"
+	"convgraph/models"
+	"convgraph/train/mnist"
+	"convgraph/web/explore"
+	"convgraph/web/internal/browser"
+	"convgraph/web/ui"
+)
+
+// show opens the page of the snapshots and waits until it has shown something.
+func show(t *testing.T, snapshots []explore.Snapshot) *browser.Tab {
+	p, err := explore.New(snapshots)
+	require.NoError(t, err)
+	mux := http.NewServeMux()
+	ui.Register(mux)
+	p.Register(mux)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	b := browser.Open(t, server.URL)
+	b.Wait("document.documentElement.dataset.updates > 0")
+	return b
+}
+
+func showDefault(t *testing.T) (*browser.Tab, []explore.Snapshot) {
+	snapshots, err := explore.Default()
+	require.NoError(t, err)
+	return show(t, snapshots), snapshots
+}
+
+// seven is the test image that the page shows in the beginning.
+func seven(t *testing.T) []float32 {
+	_, test, err := mnist.Load()
+	require.NoError(t, err)
+	x := make([]float32, digit.Size*digit.Size)
+	for i := range test.Len() {
+		label, err := test.Sample(i, x)
+		require.NoError(t, err)
+		if label == 7 {
+			return x
+		}
+	}
+	require.Fail(t, "no 7")
+	return nil
+}
+
+// percentages are the probabilities as the page writes them.
+func percentages(probabilities []float32) (all []string) {
+	for _, p := range probabilities {
+		switch {
+		case p < 1 && p >= 0.9995:
+			all = append(all, "> 99.9%")
+		case p > 0 && p < 0.0005:
+			all = append(all, "< 0.1%")
+		default:
+			all = append(all, fmt.Sprintf("%.1f%%", 100*float64(p)))
+		}
+	}
+	return all
+}
+
+const shares = `[...document.querySelectorAll(".bar-share")].map((e) => e.textContent)`
+
+// waitForShares waits until the bars say what the model says of x.
+func waitForShares(t *testing.T, b *browser.Tab, m *graph.Model, x []float32) {
+	t.Helper()
+	a := activations(t, m, x)
+	want := percentages(a[len(a)-1])
+	b.Wait(fmt.Sprintf("JSON.stringify(%s) === %q", shares, `["`+strings.Join(want, `","`)+`"]`))
+	best := slices.Index(a[len(a)-1], slices.Max(a[len(a)-1]))
+	assert.Equal(t, fmt.Sprint(best), browser.Eval[string](b, `document.getElementById("verdict").textContent`))
+}
+
+// drawn is the input that the ink on the pad makes.
+func drawn(t *testing.T, b *browser.Tab) []float32 {
+	ink := browser.Eval[[]int](b, `(() => {
+		const small = document.createElement("canvas");
+		small.width = small.height = 112;
+		const c = small.getContext("2d", { willReadFrequently: true });
+		c.drawImage(document.getElementById("pad"), 0, 0, 112, 112);
+		return [...c.getImageData(0, 0, 112, 112).data].filter((_, i) => i % 4 === 0);
+	})()`)
+	img := image.NewGray(image.Rect(0, 0, 112, 112))
+	for i, v := range ink {
+		img.Pix[i] = uint8(v)
+	}
+	d, err := digit.FromImage(img, digit.Light)
+	require.NoError(t, err)
+	return d.Pixels
+}
+
+var sevenStroke = [][2]float64{{0.25, 0.2}, {0.4, 0.2}, {0.55, 0.2}, {0.72, 0.2}, {0.65, 0.35}, {0.58, 0.5}, {0.52, 0.65}, {0.46, 0.82}}
+
+// A stroke is read as it is drawn, and what the page says is what the model says.
+func TestBrowserReadsAStroke(t *testing.T) {
+	b, snapshots := showDefault(t)
+	after := snapshots[len(snapshots)-1].Model
+	waitForShares(t, b, after, seven(t))
+
+	b.Click("#clear", 0.5, 0.5)
+	b.Wait(`document.getElementById("verdict").textContent === "–"`)
+	b.Drag("#pad", sevenStroke...)
+	b.Wait(`document.getElementById("verdict").textContent === "7"`)
+	waitForShares(t, b, after, drawn(t, b))
+	b.Wait(`document.getElementById("spoken").textContent.startsWith("Reads 7, ")`)
+
+	var milliseconds []float64
+	for i := range 20 {
+		before := browser.Eval[string](b, "document.documentElement.dataset.updates")
+		x := 0.3 + 0.02*float64(i)
+		b.Drag("#pad", [2]float64{x, 0.9})
+		b.Wait("document.documentElement.dataset.updates !== " + fmt.Sprintf("%q", before))
+		milliseconds = append(milliseconds, browser.Eval[float64](b, "Number(document.documentElement.dataset.milliseconds)"))
+	}
+	slices.Sort(milliseconds)
+	t.Logf("from the hand to the last map: least %.1f ms, median %.1f ms", milliseconds[0], milliseconds[len(milliseconds)/2])
+}
+
+const gridValues = `[...document.querySelectorAll('[data-grid="%s"] span')].map((e) => Number(e.dataset.exact))`
+
+func grid(b *browser.Tab, name string) []float32 {
+	return browser.Eval[[]float32](b, fmt.Sprintf(gridValues, name))
+}
+
+func shown(b *browser.Tab, name string) float32 {
+	return browser.Eval[float32](b, fmt.Sprintf(`Number(document.querySelector('#explanation [data-number="%s"]').dataset.exact)`, name))
+}
+
+// pointAt points at a place of a layer's maps, and says which cell that was when its explanation is there.
+func pointAt(t *testing.T, b *browser.Tab, layer string, x, y float64) (m, row, column int) {
+	t.Helper()
+	b.Point("#layer-"+layer+" canvas", x, y)
+	b.Wait(fmt.Sprintf(`(document.documentElement.dataset.selected ?? "").startsWith("%s ")`, layer))
+	return explained(t, b, layer)
+}
+
+// explained waits for the explanation of the selected cell.
+func explained(t *testing.T, b *browser.Tab, layer string) (m, row, column int) {
+	t.Helper()
+	b.Wait(`(document.getElementById("explanation").dataset.cell ?? "").startsWith(document.documentElement.dataset.selected + " ")`)
+	_, err := fmt.Sscanf(browser.Eval[string](b, "document.documentElement.dataset.selected"), layer+" %d %d %d", &m, &row, &column)
+	require.NoError(t, err)
+	return m, row, column
+}
+
+// The numbers of a cell are the model's own: its parameters, its activations, its kernels' output.
+func TestBrowserExplainsACell(t *testing.T) {
+	b, snapshots := showDefault(t)
+	model, x := snapshots[len(snapshots)-1].Model, seven(t)
+	a := activations(t, model, x)
+	layers := model.Summary().Layers
+	at := func(i, m, row, column int) float32 {
+		if s := layers[i].Output; s.Dims() == 3 {
+			return a[i][(m*s[1]+row)*s[2]+column]
+		}
+		return a[i][m]
+	}
+
+	m, row, column := pointAt(t, b, "conv1", 0.45, 0.8)
+	weight, err := model.Param("conv1.weight")
+	require.NoError(t, err)
+	bias, err := model.Param("conv1.bias")
+	require.NoError(t, err)
+	var window, products []float32
+	filter := weight.Float32s()[m*25 : (m+1)*25]
+	sum := 0.0
+	for k, w := range filter {
+		v := x[(row+k/5)*28+column+k%5]
+		window, products = append(window, v), append(products, v*w)
+		sum += float64(v) * float64(w)
+	}
+	assert.Equal(t, window, grid(b, "inputs"))
+	assert.Equal(t, filter, grid(b, "weights"))
+	assert.Equal(t, products, grid(b, "products"))
+	assert.Equal(t, at(0, m, row, column), shown(b, "value"), "the kernel's own output, to the bit")
+	assert.Equal(t, bias.Float32s()[m], shown(b, "bias"))
+	assert.InDelta(t, sum, shown(b, "sum"), 1e-5)
+	assert.InDelta(t, shown(b, "value"), shown(b, "total"), 1e-5)
+	assert.Positive(t, browser.Eval[int](b, `(() => {
+		const c = document.querySelector("#layer-input canvas");
+		const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
+		let blue = 0;
+		for (let i = 0; i < data.length; i += 4) blue += data[i + 2] > data[i] + 100;
+		return blue;
+	})()`), "the window is marked in the picture")
+
+	for i, l := range layers {
+		m, row, column := pointAt(t, b, l.Name, 0.53, 0.85)
+		assert.Equal(t, at(i, m, row, column), shown(b, "value"), l.Name)
+		switch l.Name {
+		case "pool1":
+			window := grid(b, "inputs")
+			assert.Len(t, window, 4)
+			assert.Equal(t, slices.Max(window), shown(b, "value"))
+			assert.Equal(t, slices.Index(window, slices.Max(window)), browser.Eval[int](b,
+				`[...document.querySelectorAll('[data-grid="inputs"] span')].findIndex((e) => e.classList.contains("winner"))`))
+		case "softmax1":
+			assert.Equal(t, at(i, m, 0, 0), shown(b, "probability"))
+			assert.InDelta(t, shown(b, "value"), shown(b, "exponential")/shown(b, "sum"), 1e-6)
+		case "fc1", "fc2":
+			assert.InDelta(t, shown(b, "value"), shown(b, "sum")+shown(b, "bias"), 1e-4)
+		}
+	}
+}
+
+// The slider goes back to before learning: filters, maps and probabilities are those of that model.
+func TestBrowserSlidesThroughLearning(t *testing.T) {
+	b, snapshots := showDefault(t)
+	const picture = `document.querySelector("#layer-conv1 canvas").toDataURL()`
+	learned := browser.Eval[string](b, picture)
+	b.Focus("#snapshot")
+	b.Keys(kb.Home)
+	b.Wait(`document.getElementById("moment").textContent === "before learning"`)
+	waitForShares(t, b, snapshots[0].Model, seven(t))
+	assert.NotEqual(t, learned, browser.Eval[string](b, picture))
+	assert.Equal(t, "before learning", browser.Eval[string](b, `document.getElementById("snapshot").getAttribute("aria-valuetext")`))
+
+	m, row, column := pointAt(t, b, "conv1", 0.3, 0.3)
+	assert.Equal(t, activations(t, snapshots[0].Model, seven(t))[0][(m*24+row)*24+column], shown(b, "value"))
+	b.Keys(kb.ArrowRight)
+	b.Wait(`document.getElementById("moment").textContent === "epoch 1"`)
+	waitForShares(t, b, snapshots[1].Model, seven(t))
+	b.Wait(fmt.Sprintf(`document.getElementById("explanation").dataset.cell === "conv1 %d %d %d 1"`, m, row, column))
+	assert.Equal(t, activations(t, snapshots[1].Model, seven(t))[0][(m*24+row)*24+column], shown(b, "value"), "the explanation follows")
+}
+
+// All of it works from the keyboard.
+func TestBrowserKeyboard(t *testing.T) {
+	b, snapshots := showDefault(t)
+	const selected = `document.documentElement.dataset.selected`
+	b.Focus("#brush")
+	b.Keys(kb.Tab, kb.Tab) // past Clear to the first test image, and to the second
+	b.Keys(kb.Tab, "\r")
+	b.Wait(`document.getElementById("verdict").textContent === "1"`)
+
+	b.Focus("#layer-conv1 canvas")
+	b.Keys(kb.ArrowRight, kb.ArrowDown, kb.ArrowDown, kb.PageDown)
+	b.Wait(selected + ` === "conv1 1 2 1"`)
+	explained(t, b, "conv1")
+	b.Wait(`document.getElementById("explanation-spoken").textContent.startsWith("conv1, map 1, row 2, column 1: ")`)
+	b.Keys(kb.ArrowUp, kb.ArrowUp, kb.ArrowUp, kb.ArrowLeft, kb.ArrowLeft)
+	b.Wait(selected + ` === "conv1 1 0 0"`)
+	b.Keys(kb.Escape)
+	b.Wait(selected + ` === undefined && document.getElementById("explanation").textContent.startsWith("How to look")`)
+
+	b.Click("#clear", 0.5, 0.5)
+	b.Wait(`document.getElementById("verdict").textContent === "–"`)
+	b.Focus("#pad")
+	b.Keys(strings.Repeat(kb.ArrowUp, 10), " ", strings.Repeat(kb.ArrowDown, 20), " ")
+	b.Wait(`document.getElementById("verdict").textContent === "1"`)
+	b.Focus("#clear") // the pen's mark goes
+	waitForShares(t, b, snapshots[len(snapshots)-1].Model, drawn(t, b))
+}
+
+// A picture from a file goes through package digit; what isn't a picture is said in words.
+func TestBrowserTakesPictures(t *testing.T) {
+	b, snapshots := showDefault(t)
+	img := image.NewRGBA(image.Rect(0, 0, 200, 300))
+	for i := range img.Pix {
+		img.Pix[i] = 240
+	}
+	for y := 60; y < 240; y++ {
+		for x := range 24 {
+			img.Set(90+x, y, color.RGBA{20, 20, 90, 255})
+		}
+	}
+	path := filepath.Join(t.TempDir(), "one.png")
+	file, err := os.Create(path)
+	require.NoError(t, err)
+	require.NoError(t, png.Encode(file, img))
+	require.NoError(t, file.Close())
+	want, err := digit.Read(path, digit.Detect)
+	require.NoError(t, err)
+	b.Upload("#file", path)
+	waitForShares(t, b, snapshots[len(snapshots)-1].Model, want.Pixels)
+}
+
+// The page fits a phone, and is dark where the reader's system is.
+func TestBrowserSizesAndColours(t *testing.T) {
+	b, _ := showDefault(t)
+	const ground = `getComputedStyle(document.body).backgroundColor`
+	light := browser.Eval[string](b, ground)
+	b.Window(375, 812, true)
+	b.Wait(ground + fmt.Sprintf(" !== %q", light))
+	b.Wait("document.documentElement.scrollWidth <= 375")
+	m, row, column := pointAt(t, b, "pool1", 0.3, 0.3)
+	assert.GreaterOrEqual(t, m+row+column, 0)
+	b.Wait(`getComputedStyle(document.getElementById("why")).position === "fixed"`)
+	b.Wait("document.documentElement.scrollWidth <= 375")
+}
+
+// Every layer of every network can be pointed at; the console stays empty, too, which every test here checks.
+func TestBrowserShowsOtherNetworks(t *testing.T) {
+	deep, err := os.ReadFile("../../examples/deepconvnet.json")
+	require.NoError(t, err)
+	deepconvnet, err := graph.ParseSpec(deep)
+	require.NoError(t, err)
+	lenet, err := models.LeNet{}.Spec()
+	require.NoError(t, err)
+	for _, spec := range []*graph.Spec{lenet, deepconvnet, models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec()} {
+		t.Run(spec.Name, func(t *testing.T) {
+			m := newModel(t, spec, 1)
+			b := show(t, []explore.Snapshot{{Label: "as it is", Model: m}})
+			for _, l := range m.Summary().Layers {
+				pointAt(t, b, l.Name, 0.02, 0.93) // in the last row of maps
+				text := browser.Eval[string](b, `document.getElementById("explanation").textContent`)
+				assert.Contains(t, text, l.Name)
+				assert.Equal(t, strings.HasPrefix(l.Name, "lrn"), strings.Contains(text, "No explanation for this layer"), text)
+			}
+		})
+	}
+}

@@ -1,0 +1,183 @@
+//go:build browser
+
+// Package browser drives a headless Chromium for the tests of pages, which have the build tag browser: who runs them needs Chromium or
+// Chrome. A page that writes an error to its console, or asks another host for anything, fails its test.
+package browser
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Nothing here waits for a time, only for what is to happen; a machine under load may take this long.
+const patience = 2 * time.Minute
+
+// A Tab shows one page.
+type Tab struct {
+	t    testing.TB
+	ctx  context.Context
+	host string
+
+	mu       sync.Mutex
+	problems []string
+}
+
+// Open starts a browser and shows a page, in a window of 1440×900.
+func Open(t testing.TB, address string) *Tab {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*patience)
+	t.Cleanup(cancel)
+	ctx, stop := chromedp.NewContext(ctx, chromedp.WithAllocatorOptions(
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("headless", "new"), chromedp.Flag("hide-scrollbars", true)))
+	t.Cleanup(stop)
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	b := &Tab{t: t, ctx: ctx, host: u.Host}
+	b.watch()
+	b.Window(1440, 900, false)
+	b.do(chromedp.Navigate(address))
+	return b
+}
+
+// watch collects what must not happen, and tells of it when the test ends.
+func (b *Tab) watch() {
+	require.NoError(b.t, chromedp.Listen(b.ctx, func(event any) {
+		if sent, ok := event.(*network.EventRequestWillBeSent); ok {
+			b.checkRequest(sent.Request.URL)
+		}
+	}))
+	messages := chromedp.Console(b.ctx)
+	go func() {
+		for m, err := range messages {
+			if err != nil {
+				return
+			}
+			b.report(fmt.Sprintf("console: %v %s", m, m.URL))
+		}
+	}()
+	b.t.Cleanup(func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		assert.Empty(b.t, b.problems)
+	})
+}
+
+func (b *Tab) checkRequest(address string) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "data" && u.Scheme != "blob" && u.Host != b.host {
+		b.report("request to another host: " + address)
+	}
+}
+
+func (b *Tab) report(problem string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.problems = append(b.problems, problem)
+}
+
+func (b *Tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	require.NoError(b.t, chromedp.Do(b.ctx, steps...))
+}
+
+// Eval is the value of a JavaScript expression.
+func Eval[T any](b *Tab, expression string) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	require.NoError(b.t, err, expression)
+	return v
+}
+
+// Wait waits until a JavaScript expression is true.
+func (b *Tab) Wait(expression string) {
+	b.t.Helper()
+	for began := time.Now(); !Eval[bool](b, "Boolean("+expression+")"); time.Sleep(20 * time.Millisecond) {
+		if time.Since(began) > patience {
+			require.Fail(b.t, "the page didn't come to this", "%s\nits text: %.2000s", expression, Eval[string](b, "document.body.innerText"))
+		}
+	}
+}
+
+// Window sets the size of the page in CSS pixels and its colour scheme.
+func (b *Tab) Window(width, height int64, dark bool) {
+	b.t.Helper()
+	scheme := "light"
+	if dark {
+		scheme = "dark"
+	}
+	b.do(chromedp.EmulateViewport(width, height))
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+	})
+	require.NoError(b.t, err)
+}
+
+// At scrolls an element into view and says where a place of it is, given in shares of its width and height.
+func (b *Tab) At(selector string, x, y float64) (left, top float64) {
+	b.t.Helper()
+	at := Eval[[]float64](b, fmt.Sprintf(`(() => {
+		const e = document.querySelector(%q);
+		const inside = (r) => r.top >= 0 && r.bottom <= innerHeight;
+		if (!inside(e.getBoundingClientRect())) e.scrollIntoView({ block: "center", behavior: "instant" });
+		const r = e.getBoundingClientRect();
+		return [r.left + %g * r.width, r.top + %g * r.height];
+	})()`, selector, x, y))
+	return at[0], at[1]
+}
+
+// Point moves the mouse to a place of an element.
+func (b *Tab) Point(selector string, x, y float64) {
+	b.t.Helper()
+	left, top := b.At(selector, x, y)
+	b.do(chromedp.MouseEvent("mouseMoved", left, top))
+}
+
+// Click clicks on a place of an element.
+func (b *Tab) Click(selector string, x, y float64) {
+	b.t.Helper()
+	left, top := b.At(selector, x, y)
+	b.do(chromedp.MouseClickXY(left, top))
+}
+
+// Drag draws a line through places of an element, with the mouse button down.
+func (b *Tab) Drag(selector string, places ...[2]float64) {
+	b.t.Helper()
+	for i, p := range places {
+		left, top := b.At(selector, p[0], p[1])
+		if i == 0 {
+			b.do(chromedp.MouseEvent("mousePressed", left, top, chromedp.ButtonLeft, chromedp.ClickCount(1)))
+		}
+		b.do(chromedp.MouseEvent("mouseMoved", left, top, chromedp.ButtonLeft))
+		if i == len(places)-1 {
+			b.do(chromedp.MouseEvent("mouseReleased", left, top, chromedp.ButtonLeft, chromedp.ClickCount(1)))
+		}
+	}
+}
+
+// Keys presses keys, those of package kb among them, where the focus is.
+func (b *Tab) Keys(keys ...string) {
+	b.t.Helper()
+	b.do(chromedp.KeyEvent(strings.Join(keys, "")))
+}
+
+// Focus puts the focus on an element, as the Tab key would.
+func (b *Tab) Focus(selector string) {
+	b.t.Helper()
+	b.do(chromedp.Focus(chromedp.CSS(selector)))
+}
+
+// Upload chooses a file in a file input.
+func (b *Tab) Upload(selector, path string) {
+	b.t.Helper()
+	b.do(chromedp.SetUploadFiles(chromedp.CSS(selector), []string{path}))
+}
