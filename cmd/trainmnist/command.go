@@ -70,6 +70,8 @@ type command struct {
 	Resume          bool `help:"Go on from the newest checkpoint in -out."`
 	CheckpointEvery int  `default:"0" help:"Write a checkpoint after every so many steps, too, not only after each epoch."`
 
+	Serve string `help:"Show the training on a page, with buttons that stop it and go on: HOST:PORT, or :PORT for this machine only; port 0 is any free one." placeholder:"ADDR"`
+
 	CPUProfile string `name:"cpuprofile" help:"File to write a CPU profile of the training to, for go tool pprof." placeholder:"FILE"`
 }
 
@@ -99,14 +101,20 @@ func (c *command) Run(stdout io.Writer) error {
 		return err
 	}
 	defer out.close()
-	if err := c.prepare(trainer, recipe, source, out); err != nil {
+	page, err := c.servePage(recipe, trainer)
+	if err != nil {
+		return err
+	}
+	defer page.close()
+	settings, err := c.prepare(trainer, recipe, source, out, page)
+	if err != nil {
 		return err
 	}
 	stopProfile, err := startProfile(c.CPUProfile)
 	if err != nil {
 		return err
 	}
-	result, err := c.train(trainer)
+	result, err := c.train(trainer, out, page, settings)
 	if err := errors.Join(err, stopProfile()); err != nil {
 		return err
 	}
@@ -119,22 +127,22 @@ func (c *command) Run(stdout io.Writer) error {
 	return err
 }
 
-// prepare begins the results, or finds where to go on, and sets up the callbacks.
-func (c *command) prepare(t *train.Trainer, r models.Recipe, s *source, out *output) error {
+// prepare begins the results, or finds where to go on, and sets up the callbacks. It gives the settings that checkpoints hold.
+func (c *command) prepare(t *train.Trainer, r models.Recipe, s *source, out *output, page *livePage) ([]train.Setting, error) {
 	settings, err := c.settings(r, t)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	t.Callbacks = slices.Concat(c.progress(), t.Callbacks, c.watchers(r, out), c.boards(), c.keepers(out), []train.Callback{
 		out.history(), train.Checkpoints{Dir: out.dir, Every: c.CheckpointEvery, Settings: settings},
-	})
-	return c.begin(t, s, out, settings)
+	}, page.callbacks())
+	return settings, c.begin(t, s, out, settings)
 }
 
-func (c *command) train(t *train.Trainer) (*train.Result, error) {
+func (c *command) train(t *train.Trainer, out *output, page *livePage, settings []train.Setting) (*train.Result, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	result, err := t.Run(ctx)
+	result, err := page.run(ctx, t, func() (*train.Checkpoint, error) { return latest(out, settings) })
 	if errors.Is(err, context.Canceled) {
 		return nil, fmt.Errorf("%w; -resume goes on from here", cli.ErrInterrupted)
 	}

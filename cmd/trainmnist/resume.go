@@ -70,18 +70,27 @@ func (c *command) begin(t *train.Trainer, s *source, out *output, settings []tra
 		}
 		return out.before(t.Model, s)
 	}
-	checkpoint, err := train.LatestCheckpoint(out.dir, func(damage error) {
-		fmt.Fprintf(os.Stderr, "trainmnist: %v; trying the checkpoint before it\n", damage)
-	})
+	checkpoint, err := latest(out, settings)
 	if errors.Is(err, train.ErrNoCheckpoint) {
 		return fmt.Errorf("-resume: %w; start without -resume", err)
 	}
 	if err != nil {
 		return fmt.Errorf("-resume: %w", err)
 	}
-	if d := checkpoint.Differences(settings); len(d) > 0 {
-		return fmt.Errorf("-resume: the checkpoint in %s is of another training: %s", out.dir, strings.Join(d, "; "))
-	}
 	t.Resume = checkpoint
 	return nil
+}
+
+// latest is the newest checkpoint of a training with these settings.
+func latest(out *output, settings []train.Setting) (*train.Checkpoint, error) {
+	checkpoint, err := train.LatestCheckpoint(out.dir, func(damage error) {
+		fmt.Fprintf(os.Stderr, "trainmnist: %v; trying the checkpoint before it\n", damage)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if d := checkpoint.Differences(settings); len(d) > 0 {
+		return nil, fmt.Errorf("the checkpoint in %s is of another training: %s", out.dir, strings.Join(d, "; "))
+	}
+	return checkpoint, nil
 }

@@ -1,0 +1,113 @@
+package live
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"strconv"
+)
+
+// event is a state of the training as the page gets it.
+type event struct {
+	Phase           Phase    `json:"phase"`
+	Message         string   `json:"message,omitempty"`
+	Epoch           int      `json:"epoch"`
+	Epochs          int      `json:"epochs"`
+	Step            int      `json:"step"`
+	Steps           int      `json:"steps"`
+	StepsPerEpoch   int      `json:"stepsPerEpoch"`
+	Loss            *float64 `json:"loss"` // null: not a number
+	Rate            float64  `json:"rate,omitempty"`
+	ImagesPerSecond float64  `json:"imagesPerSecond"`
+	SecondsLeft     *float64 `json:"secondsLeft"` // null: not known
+	Seconds         float64  `json:"seconds"`
+	Curve           points   `json:"curve"`
+	History         []row    `json:"history"`
+	Filters         *filters `json:"filters,omitempty"`
+}
+
+// points are a curve: point i is the mean over the steps from First + i·Every on.
+type points struct {
+	First  int     `json:"first"`
+	Every  int     `json:"every"`
+	Losses numbers `json:"losses"`
+}
+
+// numbers are figures for a picture, five digits of each.
+type numbers []float64
+
+// MarshalJSON writes null for what JSON has no number for.
+func (n numbers) MarshalJSON() ([]byte, error) {
+	text := []byte{'['}
+	for i, v := range n {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		if number(v) == nil {
+			text = append(text, "null"...)
+			continue
+		}
+		text = strconv.AppendFloat(text, v, 'g', 5, 64)
+	}
+	return append(text, ']'), nil
+}
+
+// maxRows is how many epochs the page shows at most: of more it shows each second, third and so on, and always the last.
+const maxRows = 500
+
+// row is an epoch.
+type row struct {
+	Epoch         int      `json:"epoch"`
+	Step          int      `json:"step"`
+	Loss          *float64 `json:"loss"`
+	TrainAccuracy float64  `json:"trainAccuracy"`
+	TestAccuracy  float64  `json:"testAccuracy"`
+	Seconds       float64  `json:"seconds"`
+}
+
+// latest is what the page shows now, as JSON, with its version. Readers share the work, and the training doesn't wait for it.
+func (p *Page) latest() ([]byte, int, error) {
+	p.encoding.Lock()
+	defer p.encoding.Unlock()
+	e, version := p.event()
+	if version == p.encodedVersion {
+		return p.encoded, version, nil
+	}
+	text, err := json.Marshal(e)
+	if err != nil {
+		return nil, 0, err
+	}
+	p.encoded, p.encodedVersion = text, version
+	return text, version, nil
+}
+
+// event copies what changes as the training goes on.
+func (p *Page) event() (event, int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g := &p.progress
+	e := event{
+		Phase: p.phase, Message: p.message, Epoch: g.epoch, Epochs: g.epochs, Step: g.step, Steps: g.steps, StepsPerEpoch: g.stepsPerEpoch,
+		Loss: number(g.loss), Rate: g.rate, ImagesPerSecond: g.pace.lately() * float64(g.batch), Seconds: g.elapsed.Seconds(),
+		Curve:   points{First: g.curve.first, Every: g.curve.every, Losses: slices.Clone(g.curve.points)},
+		History: []row{}, Filters: g.filters,
+	}
+	if pace := g.pace.overall(); pace > 0 {
+		e.SecondsLeft = number(float64(g.steps-g.step) / pace)
+	}
+	every := (len(g.history) + maxRows - 1) / maxRows
+	for i, r := range g.history {
+		if (len(g.history)-1-i)%every == 0 {
+			e.History = append(e.History, row{r.Epoch, r.Step, number(r.TrainLoss), r.TrainAccuracy, r.TestAccuracy, r.Seconds})
+		}
+	}
+	return e, p.version
+}
+
+// number is nil for what JSON has no number for.
+func number(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
+}
