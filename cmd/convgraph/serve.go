@@ -9,22 +9,23 @@ import (
 	"os/signal"
 	"syscall"
 
-	"convgraph/graph"
 	"convgraph/internal/cli"
 	"convgraph/web"
+	"convgraph/web/explore"
 	predicting "convgraph/web/predict"
+	"convgraph/web/ui"
 )
 
 // serve is convgraph serve.
 type serve struct {
-	Params  string `arg:"" help:"The params.safetensors of a trained model."`
+	Params  string `arg:"" optional:"" help:"The params.safetensors of a trained model; without it a small SimpleConvNet that comes with the program. What trainmnist -keep-epochs has left beside it is shown, too."`
 	Addr    string `default:"127.0.0.1:8080" help:"Where to listen, HOST:PORT. :PORT is this machine only, 0.0.0.0:PORT every network it is in, port 0 any free one."`
 	MaxBody int64  `default:"8388608" help:"The most bytes a request may carry."`
 }
 
 // Help is the longer help.
 func (serve) Help() string {
-	return `POST /predict recognises a picture (PNG, JPEG or a form's) or numbers (JSON), GET /healthz says that the server is there, GET /metrics gives ` +
+	return `The page at / draws a digit and shows what every layer makes of it. POST /predict recognises a picture (PNG, JPEG or a form's) or numbers (JSON), GET /healthz says that the server is there, GET /metrics gives ` +
 		`Prometheus its figures. Interrupting the program lets requests under way finish.`
 }
 
@@ -33,7 +34,7 @@ func (c *serve) Run(stdout io.Writer) error {
 	if c.MaxBody < 1 {
 		return cli.Usagef("-max-body is %d: want at least 1", c.MaxBody)
 	}
-	m, err := graph.Load(c.Params)
+	snapshots, err := c.snapshots()
 	if err != nil {
 		return err
 	}
@@ -42,13 +43,19 @@ func (c *serve) Run(stdout io.Writer) error {
 		return fmt.Errorf("-addr: %w", err)
 	}
 	defer l.Close()
-	metrics := web.NewMetrics()
+	page, err := explore.New(snapshots)
+	if err != nil {
+		return err
+	}
+	m, metrics := snapshots[len(snapshots)-1].Model, web.NewMetrics()
 	service, err := predicting.New(m, predicting.Options{MaxBody: c.MaxBody, Metrics: metrics})
 	if err != nil {
 		return err
 	}
 	defer service.Close()
 	mux := http.NewServeMux()
+	ui.Register(mux)
+	page.Register(mux)
 	service.Register(mux)
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -58,4 +65,12 @@ func (c *serve) Run(stdout io.Writer) error {
 		fmt.Fprintf(os.Stderr, "convgraph: %v is open to every machine that reaches this one\n", l.Addr())
 	}
 	return web.NewServer(mux, web.Options{MaxBody: c.MaxBody, Metrics: metrics, Log: os.Stderr}).Serve(ctx, l)
+}
+
+// snapshots are the network's, as it was in its training; the last is the one that predicts.
+func (c *serve) snapshots() ([]explore.Snapshot, error) {
+	if c.Params == "" {
+		return explore.Default()
+	}
+	return explore.Open(c.Params)
 }

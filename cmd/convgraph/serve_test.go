@@ -26,21 +26,8 @@ import (
 
 // TestServe runs the command on a free port, wants of it what convgraph predict says of the same picture, and ends it by a signal.
 func TestServe(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("there is no SIGTERM")
-	}
 	params, path := saved(t, builtIn(t, "lenet-modern")), page(t)
-	stdout, out := io.Pipe()
-	exited := make(chan int, 1)
-	var diagnostics bytes.Buffer
-	go func() {
-		exited <- cli.Main(&grammar{}, []string{"serve", params, "-addr", "127.0.0.1:0"}, out, &diagnostics, kong.Name("convgraph"))
-	}()
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	require.NoError(t, err)
-	require.Regexp(t, `^serving lenet-modern at http://127\.0\.0\.1:\d+/\n$`, line)
-	url := strings.TrimSpace(line[strings.Index(line, "http"):])
-
+	url, end := serving(t, "lenet-modern", params)
 	picture, err := os.ReadFile(path)
 	require.NoError(t, err)
 	answer, err := http.Post(url+"predict", "image/png", bytes.NewReader(picture))
@@ -52,12 +39,47 @@ func TestServe(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(succeed(t, "predict", params, path, "-json")), &said))
 	said[0].Image = ""
 	assert.Equal(t, said[0], served)
+	end()
+}
 
-	self, err := os.FindProcess(os.Getpid())
-	require.NoError(t, err)
-	require.NoError(t, self.Signal(syscall.SIGTERM))
-	assert.Equal(t, cli.OK, <-exited)
-	assert.Empty(t, diagnostics.String())
+// TestServeWithoutParameters: a newcomer needs nothing, and finds the page.
+func TestServeWithoutParameters(t *testing.T) {
+	url, end := serving(t, "simpleconvnet")
+	for path, want := range map[string]string{"": "<!doctype html>", "ui/ui.css": "--paper", "api/network": "conv1", "metrics": "convgraph_predict_images_total 0\n"} {
+		answer, err := http.Get(url + path)
+		require.NoError(t, err)
+		body, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		answer.Body.Close()
+		assert.Equal(t, http.StatusOK, answer.StatusCode, path)
+		assert.Contains(t, strings.ToLower(string(body)), want, path)
+	}
+	end()
+}
+
+// serving runs the command until end, which wants it to end well.
+func serving(t *testing.T, name string, args ...string) (url string, end func()) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no SIGTERM")
+	}
+	stdout, out := io.Pipe()
+	exited := make(chan int, 1)
+	var diagnostics bytes.Buffer
+	go func() {
+		exited <- cli.Main(&grammar{}, append([]string{"serve", "-addr", "127.0.0.1:0"}, args...), out, &diagnostics, kong.Name("convgraph"))
+		out.Close()
+	}()
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err, diagnostics.String())
+	require.Regexp(t, `^serving `+name+` at http://127\.0\.0\.1:\d+/\n$`, line)
+	return strings.TrimSpace(line[strings.Index(line, "http"):]), func() {
+		self, err := os.FindProcess(os.Getpid())
+		require.NoError(t, err)
+		require.NoError(t, self.Signal(syscall.SIGTERM))
+		assert.Equal(t, cli.OK, <-exited)
+		assert.Empty(t, diagnostics.String())
+	}
 }
 
 func TestServeFailures(t *testing.T) {

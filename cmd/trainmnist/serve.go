@@ -55,7 +55,7 @@ func (c *command) pageSettings(r models.Recipe, t *train.Trainer) []live.Setting
 		{Name: "Learning rate", Value: text(r.LR)},
 		{Name: "Schedule", Value: r.Schedule},
 		{Name: "Weight decay", Value: text(r.WeightDecay)},
-		{Name: "Augmentation", Value: c.Augment},
+		{Name: "Augmentation", Value: r.Augment},
 		{Name: "Seed", Value: text(c.Seed)},
 		{Name: "Results", Value: c.out()},
 	}
