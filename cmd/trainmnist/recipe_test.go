@@ -99,3 +99,19 @@ func TestResumeRefusesAnotherRecipe(t *testing.T) {
 	assert.Equal(t, cli.Failed, code)
 	assert.Contains(t, stderr, "-label-smoothing: 0.1 then, 0 now; -average: 0 then, 0.9 now; -augment:  then, shift now")
 }
+
+// TestSettingsReachTheTraining: each of them makes another network of the same seed.
+func TestSettingsReachTheTraining(t *testing.T) {
+	made := map[string]string{}
+	for name, setting := range map[string][]string{
+		"none": nil, "label smoothing": {"-label-smoothing", "0.3"}, "average": {"-average", "0.9"}, "warm-up": {"-warmup", "5"}, "init": {"-init", "he"},
+	} {
+		dir := t.TempDir()
+		args := []string{"-quiet", "-out", dir, "-epochs", "1", "-batch", "10", "-train-samples", "200", "-test-samples", "20", "-eval-samples", "20"}
+		code, _, stderr := trainmnist(t, append(args, setting...)...)
+		require.Equal(t, cli.OK, code, stderr)
+		params := string(file(t, dir, "params.safetensors"))
+		assert.Empty(t, made[params], name)
+		made[params] = name
+	}
+}
