@@ -242,12 +242,8 @@ func LatestCheckpoint(dir string, warn func(error)) (*Checkpoint, error) {
 	return nil, fmt.Errorf("%s: %w", dir, ErrNoCheckpoint)
 }
 
-// checkpointPaths are a folder's checkpoints, the newest last.
-func checkpointPaths(dir string) ([]string, error) {
-	paths, err := filepath.Glob(filepath.Join(dir, filePattern))
-	slices.Sort(paths) // the steps are padded with zeros
-	return paths, err
-}
+// checkpointPaths are a folder's checkpoints, the newest last: the steps in their names are padded with zeros.
+func checkpointPaths(dir string) ([]string, error) { return pathsIn(dir, filePattern) }
 
 // Differences says in which settings a checkpoint's run was another; empty if in none.
 func (c *Checkpoint) Differences(settings []Setting) []string {
@@ -346,4 +342,4 @@ func (c Checkpoints) save(s *State) error {
 }
 
 // RemoveCheckpoints removes a folder's checkpoints: those of an earlier run, before a new one begins.
-func RemoveCheckpoints(dir string) error { return removeAll(filepath.Join(dir, filePattern)) }
+func RemoveCheckpoints(dir string) error { return removeAll(dir, filePattern) }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -35,11 +36,11 @@ func (k KeepEpochs) keep(s *State, epoch int) error {
 }
 
 // RemoveEpochs removes what [KeepEpochs] kept in a folder: the epochs of an earlier run, before a new one begins.
-func RemoveEpochs(dir string) error { return removeAll(filepath.Join(dir, epochPattern)) }
+func RemoveEpochs(dir string) error { return removeAll(dir, epochPattern) }
 
-// removeAll removes the files of a pattern.
-func removeAll(pattern string) error {
-	paths, err := filepath.Glob(pattern)
+// removeAll removes a folder's files of a pattern.
+func removeAll(dir, pattern string) error {
+	paths, err := pathsIn(dir, pattern)
 	if err != nil {
 		return err
 	}
@@ -49,4 +50,24 @@ func removeAll(pattern string) error {
 		}
 	}
 	return nil
+}
+
+// pathsIn are a folder's files of a pattern, in the order of their names; none if there is no folder. Unlike filepath.Glob it doesn't take a
+// bracket in the folder's own name for a pattern.
+func pathsIn(dir, pattern string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	var paths []string
+	for _, e := range entries {
+		match, err := filepath.Match(pattern, e.Name())
+		if err != nil {
+			return nil, err
+		}
+		if match {
+			paths = append(paths, filepath.Join(dir, e.Name()))
+		}
+	}
+	return paths, nil
 }

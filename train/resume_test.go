@@ -81,6 +81,29 @@ func TestInterruptedWritesACheckpoint(t *testing.T) {
 	assert.True(t, whole.equals(finish(t, rest)))
 }
 
+// TestInterruptedBeforeTheFirstStep leaves a checkpoint that the whole training goes on from, in a folder whose name is no pattern.
+func TestInterruptedBeforeTheFirstStep(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "lr[0.1]")
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	ctx, interrupt := context.WithCancel(context.Background())
+	interrupt()
+	tr := trainer(t, withDropout())
+	tr.Callbacks = []Callback{Checkpoints{Dir: dir}}
+	_, err := tr.Run(ctx)
+	require.Equal(t, context.Canceled, err)
+
+	c, err := LatestCheckpoint(dir, nil)
+	require.NoError(t, err)
+	assert.Zero(t, c.Step)
+	rest := trainer(t, withDropout())
+	rest.Resume = c
+	whole := finish(t, trainer(t, withDropout()))
+	assert.True(t, whole.equals(finish(t, rest)))
+	require.NoError(t, RemoveCheckpoints(dir))
+	_, err = LatestCheckpoint(dir, nil)
+	assert.ErrorIs(t, err, ErrNoCheckpoint)
+}
+
 // TestInterruptedWithoutACheckpoint: if none can be written that is the error, and not that all is well.
 func TestInterruptedWithoutACheckpoint(t *testing.T) {
 	ctx, interrupt := context.WithCancel(context.Background())

@@ -139,9 +139,12 @@ func (c *command) prepare(t *train.Trainer, r models.Recipe, s *source, out *out
 	return settings, c.begin(t, s, out, settings)
 }
 
+// train trains until the end or a signal: the step under way is finished and a checkpoint written. A second signal ends the program as it
+// would any other.
 func (c *command) train(t *train.Trainer, out *output, page *livePage, settings []train.Setting) (*train.Result, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop)
 	result, err := page.run(ctx, t, func() (*train.Checkpoint, error) { return latest(out, settings) })
 	if errors.Is(err, context.Canceled) {
 		return nil, fmt.Errorf("%w; -resume goes on from here", cli.ErrInterrupted)

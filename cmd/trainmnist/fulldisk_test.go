@@ -58,18 +58,18 @@ func TestFullDisk(t *testing.T) {
 	assert.Equal(t, want, results(t, dir))
 }
 
-// TestCheckpointThatCannotBeWritten is the same on any system: a folder stands where the checkpoint of step 25 would, once the first epoch
+// TestCheckpointThatCannotBeWritten is the same on any system: a folder stands where the checkpoint of step 30 would, once the first epoch
 // of 20 steps is done.
 func TestCheckpointThatCannotBeWritten(t *testing.T) {
-	args, dir := tinyTraining(t, 8), t.TempDir()
+	args, dir := append(tinyTraining(t, 8), "-checkpoint-every", "5"), t.TempDir()
 	want, _ := whole(t, args)
 	code, _, stderr := trainmnist(t, append(args, "-out", dir, "-epochs", "1")...)
 	require.Equal(t, cli.OK, code, stderr)
 
-	const failed = "checkpoint-000000025.safetensors"
+	const failed = "checkpoint-000000030.safetensors"
 	obstacle := filepath.Join(dir, failed)
 	require.NoError(t, os.MkdirAll(filepath.Join(obstacle, "full"), 0o755))
-	failsAt(t, dir, 24, failed, "", append(args, "-resume"))
+	failsAt(t, dir, 25, failed, "", append(args, "-resume"))
 	require.NoError(t, os.RemoveAll(obstacle))
 	code, _, stderr = trainmnist(t, append(args, "-out", dir, "-resume")...)
 	require.Equal(t, cli.OK, code, stderr)

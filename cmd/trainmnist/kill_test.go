@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -16,45 +17,47 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"convgraph/internal/cli"
+	"convgraph/train"
 )
 
-// TestKilledAtAnyMoment kills the real program at 50 random moments, each time goes on with what it has left, and wants every training to
-// end with the bytes of one that was never stopped.
+// TestKilledAtAnyMoment ends the real program at 50 random moments by SIGKILL, and at some more by SIGTERM, goes on each time with what it has
+// left, and wants every training to end with the bytes of one that was never stopped. A moment is a number of steps after those that are
+// done, up to past the last one, and a bit of time, so that it doesn't depend on how busy the machine is what the program is doing.
 func TestKilledAtAnyMoment(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("there is no SIGKILL")
+		t.Skip("there are no signals")
 	}
-	program, args := build(t), append(tinyTraining(t, 8), "-schedule", "cosine")
+	args := append(tinyTraining(t, 8), "-checkpoint-every", "5", "-schedule", "cosine")
 	whole := t.TempDir()
-	began := time.Now()
-	output, err := exec.Command(program, append(args, "-out", whole)...).CombinedOutput()
+	output, err := program(t, append(args, "-out", whole)...).CombinedOutput()
 	require.NoError(t, err, string(output))
-	duration := time.Since(began)
 	want := results(t, whole)
 
-	const kills = 50
 	r := rand.New(rand.NewPCG(1, 2))
-	killed, within := 0, 0
-	for dir := t.TempDir(); ; {
-		moment := time.Duration(r.Int64N(int64(duration * 3 / 4)))
-		if killed == kills {
-			moment = time.Minute
+	kills, resumed, dir := 0, 0, t.TempDir()
+	for kills < 50 {
+		m := moment{steps: r.IntN(16), wait: time.Microsecond << r.IntN(15), signal: syscall.SIGKILL}
+		if r.IntN(4) == 0 {
+			m.signal = syscall.SIGTERM
 		}
-		if kill(t, moment, program, goOn(t, args, dir)...) {
-			killed++
-			if checkpoints(t, dir) > 0 {
-				within++
+		if newest(t, dir) > 0 {
+			resumed++
+		}
+		if end(t, dir, m, goOn(t, args, dir)...) {
+			if m.signal == syscall.SIGKILL {
+				kills++
 			}
 			continue
 		}
-		require.Equal(t, want, results(t, dir), "after %d kills", killed)
+		require.Equal(t, want, results(t, dir), "after %d kills", kills)
 		requireNoLeftovers(t, dir)
-		if killed == kills {
-			break
-		}
 		dir = t.TempDir()
 	}
-	assert.Greater(t, within, kills/4, "kills with a checkpoint to go on from")
+	output, err = program(t, goOn(t, args, dir)...).CombinedOutput()
+	require.NoError(t, err, string(output))
+	require.Equal(t, want, results(t, dir))
+	requireNoLeftovers(t, dir)
+	assert.Greater(t, resumed, 25, "programs that had a checkpoint to go on from")
 }
 
 // TestInterruptedExits130 ends a training by SIGTERM after its first checkpoint: there is a newer one, and -resume is told of.
@@ -63,31 +66,43 @@ func TestInterruptedExits130(t *testing.T) {
 		t.Skip("there is no SIGTERM")
 	}
 	dir := t.TempDir()
-	go func() {
-		for checkpoints(t, dir) == 0 {
-			time.Sleep(time.Millisecond)
-		}
-		self, err := os.FindProcess(os.Getpid())
-		if assert.NoError(t, err) {
-			assert.NoError(t, self.Signal(syscall.SIGTERM))
-		}
-	}()
-	code, stdout, stderr := trainmnist(t, "-quiet", "-out", dir, "-epochs", "100000", "-train-samples", "100", "-test-samples", "20",
-		"-batch", "10", "-checkpoint-every", "1")
-	assert.Equal(t, cli.Interrupted, code)
-	assert.Empty(t, stdout)
-	assert.Equal(t, "trainmnist: interrupted; -resume goes on from here\n", stderr)
-	assert.NotZero(t, checkpoints(t, dir))
+	command := program(t, append(tinyTraining(t, 8), "-out", dir, "-epochs", "100000")...)
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	require.NoError(t, command.Start())
+	for newest(t, dir) < 1 {
+		time.Sleep(time.Millisecond)
+	}
+	require.NoError(t, command.Process.Signal(syscall.SIGTERM))
+	assert.Error(t, command.Wait())
+	assert.Equal(t, cli.Interrupted, command.ProcessState.ExitCode())
+	assert.Empty(t, stdout.String())
+	assert.Equal(t, "trainmnist: interrupted; -resume goes on from here\n", stderr.String())
+	c, err := train.LatestCheckpoint(dir, func(damage error) { t.Error(damage) })
+	require.NoError(t, err)
+	assert.NotZero(t, c.Step)
 	assert.NoFileExists(t, filepath.Join(dir, "params.safetensors"))
+	requireNoLeftovers(t, dir)
 }
 
-// build builds the program.
-func build(t *testing.T) (program string) {
+// asProgram makes the test's binary the program itself.
+const asProgram = "TRAINMNIST_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// program is the real program, in a process of its own.
+func program(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	program = filepath.Join(t.TempDir(), "trainmnist")
-	output, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
-	require.NoError(t, err, string(output))
-	return program
+	self, err := os.Executable()
+	require.NoError(t, err)
+	command := exec.Command(self, args...)
+	command.Env = append(os.Environ(), asProgram+"=1")
+	return command
 }
 
 // tinyTraining makes the data and the network, with so many hidden units, of a training that writes a checkpoint after each of its 60 steps,
@@ -120,34 +135,55 @@ func writeIDX(t *testing.T, dir, set string, n int) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, set+"-labels-idx1-ubyte"), labels, 0o644))
 }
 
-// kill starts the program and kills it after a while, or says that it ended before.
-func kill(t *testing.T, after time.Duration, program string, args ...string) (killed bool) {
+// A moment is when and how a program ends that trains.
+type moment struct {
+	steps  int           // done since it began
+	wait   time.Duration // since then
+	signal syscall.Signal
+}
+
+// end starts the program and ends it at the moment, or says that it ended well before.
+func end(t *testing.T, dir string, m moment, args ...string) (ended bool) {
 	t.Helper()
-	command := exec.Command(program, args...)
-	command.Stderr = os.Stderr
+	command := program(t, args...)
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	from := newest(t, dir)
 	require.NoError(t, command.Start())
-	timer := time.AfterFunc(after, func() { command.Process.Kill() })
-	err := command.Wait()
-	timer.Stop()
-	require.False(t, err != nil && command.ProcessState.Exited(), "the program failed by itself: %v", err)
+	exited := make(chan error, 1)
+	go func() { exited <- command.Wait() }()
+	for m.steps > 0 && newest(t, dir) < from+m.steps && len(exited) == 0 {
+		time.Sleep(200 * time.Microsecond)
+	}
+	time.Sleep(m.wait)
+	_ = command.Process.Signal(m.signal) // it may have ended
+	err := <-exited
+	byItself := command.ProcessState.Exited() // if a signal ended it, it hasn't
+	require.False(t, byItself && err != nil && command.ProcessState.ExitCode() != cli.Interrupted, "the program failed by itself: %v", &stderr)
 	return err != nil
 }
 
-// goOn are the arguments to go on with a killed training, from the beginning if it left no checkpoint.
+// goOn are the arguments to go on with a training that was ended, from the beginning if it left no checkpoint.
 func goOn(t *testing.T, args []string, dir string) []string {
 	t.Helper()
 	all := append([]string{"-out", dir}, args...)
-	if checkpoints(t, dir) > 0 {
+	if newest(t, dir) >= 0 {
 		all = append(all, "-resume")
 	}
 	return all
 }
 
-func checkpoints(t *testing.T, dir string) int {
+// newest is the step of a folder's newest checkpoint, -1 without one.
+func newest(t *testing.T, dir string) (step int) {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "checkpoint-*"))
 	require.NoError(t, err)
-	return len(paths)
+	if len(paths) == 0 {
+		return -1
+	}
+	_, err = fmt.Sscanf(filepath.Base(paths[len(paths)-1]), "checkpoint-%d", &step)
+	require.NoError(t, err)
+	return step
 }
 
 // results are the files of a finished training that must not depend on how it went.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"github.com/gofrs/flock"
 
@@ -54,23 +55,34 @@ const probes = ".probe-*"
 // removeLeftovers removes what a program left that was killed as it wrote: its probe, and temporary files, which are hidden and named after
 // the one to be.
 func (o *output) removeLeftovers() error {
-	patterns := []string{probes}
-	for _, name := range files {
-		folder, file := path.Split(name)
-		patterns = append(patterns, folder+"."+file+"?*")
-	}
-	for _, pattern := range patterns {
-		paths, err := filepath.Glob(o.path(pattern))
-		if err != nil {
+	for _, folder := range []string{"", epochsFolder} {
+		entries, err := os.ReadDir(o.path(folder)) // filepath.Glob would take a [ in the folder's name for its own
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
-		for _, leftover := range paths {
-			if err := os.Remove(leftover); err != nil {
+		for _, e := range entries {
+			name := path.Join(folder, e.Name())
+			if !isLeftover(name) {
+				continue
+			}
+			if err := os.Remove(o.path(name)); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+func isLeftover(name string) bool {
+	return matches(probes, name) || slices.ContainsFunc(files, func(pattern string) bool {
+		folder, file := path.Split(pattern)
+		return matches(folder+"."+file+"?*", name)
+	})
+}
+
+func matches(pattern, name string) bool {
+	match, err := path.Match(pattern, name)
+	return err == nil && match
 }
 
 // probe writes a file and removes it.

@@ -11,8 +11,8 @@ import (
 
 // TestOutputRemovesLeftovers: what a killed program left half-written goes, everything else stays.
 func TestOutputRemovesLeftovers(t *testing.T) {
-	dir := t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(dir, epochsFolder), 0o755))
+	dir := filepath.Join(t.TempDir(), "lr[0.1]*") // a name that is no pattern
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, epochsFolder), 0o755))
 	stays := []string{"checkpoint-00000003.safetensors", "history.csv", ".hidden", "epochs/epoch-001.safetensors"}
 	leftovers := []string{".probe-17", ".checkpoint-00000004.safetensors123", ".history.csv9", ".filters-before.png1", "epochs/.epoch-002.safetensors7"}
 	for _, name := range append(stays, leftovers...) {

@@ -13,7 +13,7 @@ import (
 // pending is a temporary file that may yet take the final name.
 type pending interface {
 	io.Writer
-	// Commit flushes to the disk and renames.
+	// Commit flushes to the disk and renames, so that neither is lost to a power cut.
 	Commit() error
 	// Discard removes the temporary file; after Commit it does nothing.
 	Discard() error
