@@ -24,14 +24,18 @@ func (m *Model) Gradients(images, labels *tensor.Dense) (*Gradients, error) {
 		return nil, err
 	}
 	for i, p := range m.params {
-		v, err := dense(step.nodes[i].Value())
+		v, err := dense(step.net.grads[i].Value())
 		if err != nil {
 			return nil, err
 		}
-		g.Params = append(g.Params, Param{Name: p.Name, Value: v})
+		g.Params = append(g.Params, Param{Name: p.Name, Value: v.Clone().(*tensor.Dense)})
 	}
-	g.Images, err = step.InputGradient()
-	return g, err
+	ofImages, err := step.InputGradient()
+	if err != nil {
+		return nil, err
+	}
+	g.Images = ofImages.Clone().(*tensor.Dense) // not a part of the step's arena
+	return g, nil
 }
 
 // Gradient is the part of [Model.Gradients] with respect to the parameters.

@@ -21,6 +21,7 @@ type network struct {
 	layers []*G.Node // the output of each layer; nil inside of what a pass has fused
 	logits *G.Node   // what the last layer gives, or takes if it is Softmax
 	loss   *G.Node
+	grads  G.Nodes // of the loss with respect to params and, if that is wanted, x
 	noise  *ops.Noise
 
 	sections []section // of the layers up to the logits
@@ -32,14 +33,17 @@ type lowering struct {
 	fused    bool // the passes are on
 }
 
-// lower makes the symbolic graph for batches of n, up to the logits. The parameter nodes hold the model's own tensors.
+// lower makes the symbolic graph for batches of n, up to the logits. The parameter nodes hold the model's own tensors,
+// if it has them already.
 func (m *Model) lower(n int, how lowering) (*network, error) {
 	net := &network{graph: G.NewGraph(G.WithGraphName(m.spec.Name)), noise: &ops.Noise{Seed: m.seed}}
 	net.x = G.NewTensor(net.graph, m.dtype, 1+m.spec.Input.Dims(), G.WithShape(batched(n, m.spec.Input)...), G.WithName("x"))
-	for _, p := range m.params {
-		shape := p.Value.Shape()
-		net.params = append(net.params, G.NewTensor(net.graph, m.dtype, shape.Dims(),
-			G.WithShape(shape...), G.WithName(p.Name), G.WithValue(p.Value)))
+	for i, p := range m.parameters() {
+		node := G.NewTensor(net.graph, m.dtype, p.Shape.Dims(), G.WithShape(p.Shape...), G.WithName(p.Name))
+		if len(m.params) > 0 {
+			G.WithValue(m.params[i].Value)(node)
+		}
+		net.params = append(net.params, node)
 	}
 	net.logits = net.x
 	net.sections = asDeclared(m.hidden())

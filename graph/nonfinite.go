@@ -9,11 +9,11 @@ import (
 )
 
 // FirstNonFinite names the first node, in the order of computation, whose value in the last Run holds a NaN or an infinity: "conv1.weight",
-// or an op with its layer. It is empty if all numbers are finite. To see every layer's values it runs the batch once more, with each layer
-// by itself: the images, the targets and the parameters must be those of the last Run.
+// or an op with its layer. It is empty if all numbers are finite. To see every value it runs the batch once more, with each layer by
+// itself and in memory of its own: the images, the targets and the parameters must be those of the last Run.
 func (s *Step) FirstNonFinite() (string, error) {
 	config := s.config
-	config.unfused = true
+	config.unfused, config.unshared = true, true
 	plain, err := s.model.newStep(s.x.Shape()[0], config)
 	if err != nil {
 		return "", err
@@ -44,7 +44,7 @@ func (s *Step) firstNonFinite() string {
 		}
 	}
 	visit(s.net.loss)
-	for _, n := range s.nodes {
+	for _, n := range s.net.grads {
 		visit(n)
 	}
 	return found

@@ -200,7 +200,14 @@ func (m *Model) newPredictor(kind predictorKind) (*predictor, error) {
 	if err := G.Let(net.x, p.x); err != nil {
 		return nil, err
 	}
-	p.program = newProgram(net.layers[len(net.layers)-1])
+	last := net.layers[len(net.layers)-1]
+	p.program = newProgram(last)
+	if kind.layers {
+		return p, nil
+	}
+	if err := newPlan(p.program.order(), G.Nodes{net.logits, last}).give(m.dtype); err != nil {
+		return nil, err
+	}
 	return p, nil
 }
 

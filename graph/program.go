@@ -47,6 +47,14 @@ func (p *program) add(n *G.Node) int {
 	return place
 }
 
+// order is the nodes of the ops as they run.
+func (p *program) order() (nodes G.Nodes) {
+	for _, s := range p.steps {
+		nodes = append(nodes, s.node)
+	}
+	return nodes
+}
+
 // run computes every value, with those of the inputs as they are.
 func (p *program) run() error {
 	for i := range p.steps {

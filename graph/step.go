@@ -16,15 +16,18 @@ type Step struct {
 	net     *network
 	machine G.VM
 	x, t    *tensor.Dense
-	xgrad   *G.Node
-	nodes   G.Nodes
+	plan    *plan // nil if nothing is shared
 	pairs   []G.ValueGrad
 }
 
 // A StepOption changes how [Model.NewStep] makes a step.
 type StepOption func(*stepConfig)
 
-type stepConfig struct{ inputGradient, noDropout, unfused bool }
+type stepConfig struct {
+	inputGradient, noDropout bool
+	unfused                  bool // every layer by itself
+	unshared                 bool // every result in memory of its own, where it stays until the next run
+}
 
 // WithInputGradient makes the step compute the gradient of the images, too.
 func WithInputGradient() StepOption { return func(c *stepConfig) { c.inputGradient = true } }
@@ -48,6 +51,22 @@ func (m *Model) newStep(batch int, config stepConfig) (*Step, error) {
 	building.Lock()
 	defer building.Unlock()
 
+	net, err := m.lowerStep(batch, config)
+	if err != nil {
+		return nil, err
+	}
+	s := &Step{model: m, config: config, net: net, x: zeros(m.dtype, net.x.Shape()), t: zeros(m.dtype, net.t.Shape())}
+	if err := s.compile(); err != nil {
+		return nil, fmt.Errorf("model %q: %w", m.spec.Name, err)
+	}
+	for i, p := range m.params {
+		s.pairs = append(s.pairs, &parameterGradient{Param: p, grad: net.grads[i]})
+	}
+	return s, nil
+}
+
+// lowerStep makes the symbolic graph of the loss and its gradients.
+func (m *Model) lowerStep(batch int, config stepConfig) (*network, error) {
 	net, err := m.lower(batch, lowering{training: !config.noDropout, fused: !config.unfused})
 	if err != nil {
 		return nil, err
@@ -55,45 +74,45 @@ func (m *Model) newStep(batch int, config stepConfig) (*Step, error) {
 	if err := net.addLoss(m); err != nil {
 		return nil, err
 	}
-	s := &Step{model: m, config: config, net: net, x: zeros(m.dtype, net.x.Shape()), t: zeros(m.dtype, net.t.Shape())}
-	if err := s.differentiate(config); err != nil {
-		return nil, fmt.Errorf("model %q: %w", m.spec.Name, err)
-	}
-	if err := s.compile(); err != nil {
-		return nil, fmt.Errorf("model %q: %w", m.spec.Name, err)
-	}
-	for i, p := range m.params {
-		s.pairs = append(s.pairs, &parameterGradient{Param: p, grad: s.nodes[i]})
-	}
-	return s, nil
-}
-
-func (s *Step) differentiate(config stepConfig) error {
-	wrt := append(G.Nodes(nil), s.net.params...)
+	wrt := append(G.Nodes(nil), net.params...)
 	if config.inputGradient {
-		wrt = append(wrt, s.net.x)
+		wrt = append(wrt, net.x)
 	}
 	if len(wrt) == 0 {
-		return fmt.Errorf("it has no parameters: there is nothing to differentiate")
+		return nil, fmt.Errorf("model %q: it has no parameters: there is nothing to differentiate", m.spec.Name)
 	}
-	grads, err := G.Grad(s.net.loss, wrt...)
+	if net.grads, err = G.Grad(net.loss, wrt...); err != nil {
+		return nil, fmt.Errorf("model %q: %w", m.spec.Name, err)
+	}
+	return net, nil
+}
+
+// outputs are what a step is run for.
+func (net *network) outputs() G.Nodes { return append(G.Nodes{net.loss}, net.grads...) }
+
+// planStep lays out the results of a step's ops, in the order of the compiled graph; its outputs and the logits can be read after the run.
+func (net *network) planStep(compiled *G.ExprGraph) (*plan, error) {
+	order, err := tapeOrder(compiled)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.nodes = grads
-	if config.inputGradient {
-		s.xgrad = grads[len(grads)-1]
-	}
-	return nil
+	return newPlan(order, append(net.outputs(), net.logits)), nil
 }
 
 // compile keeps only what the loss and the wanted gradients need: gorgonia's Grad also makes the gradient of the first layer's input.
 func (s *Step) compile() error {
 	inputs := append(G.Nodes{s.net.x, s.net.t}, s.net.params...)
-	outputs := append(G.Nodes{s.net.loss}, s.nodes...)
-	program, locations, err := G.CompileFunction(s.net.graph, inputs, outputs)
+	program, locations, err := G.CompileFunction(s.net.graph, inputs, s.net.outputs())
 	if err != nil {
 		return err
+	}
+	if !s.config.unshared {
+		if s.plan, err = s.net.planStep(program.Graph()); err != nil {
+			return err
+		}
+		if err := s.plan.give(s.model.dtype); err != nil {
+			return err
+		}
 	}
 	if err := G.Let(s.net.x, s.x); err != nil {
 		return err
@@ -123,18 +142,20 @@ func (s *Step) Run(step uint64) (loss float64, err error) {
 	return scalar(s.net.loss.Value())
 }
 
-// Gradients gives [gorgonia.Solver] the parameters with their gradients of the last Run, in the order of Params.
+// Gradients gives [gorgonia.Solver] the parameters with their gradients of the last Run, in the order of Params. The gradients are valid
+// until the next Run.
 func (s *Step) Gradients() []G.ValueGrad { return s.pairs }
 
-// InputGradient is the gradient of the images in the last Run, (N, C, H, W). The step must have been made [WithInputGradient].
+// InputGradient is the gradient of the images in the last Run, (N, C, H, W). The step must have been made [WithInputGradient]. It is valid
+// until the next Run.
 func (s *Step) InputGradient() (*tensor.Dense, error) {
-	if s.xgrad == nil {
+	if !s.config.inputGradient {
 		return nil, fmt.Errorf("the step was made without WithInputGradient")
 	}
-	return dense(s.xgrad.Value())
+	return dense(s.net.grads[len(s.net.grads)-1].Value())
 }
 
-// Logits are the outputs (N, classes) of the last Run.
+// Logits are the outputs (N, classes) of the last Run, valid until the next.
 func (s *Step) Logits() (*tensor.Dense, error) { return dense(s.net.logits.Value()) }
 
 // Close ends the step's machine.

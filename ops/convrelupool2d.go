@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"sync"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -33,22 +34,22 @@ func convReLUPool2D[T kernel.Float](c Conv, p Pool) builder[T] {
 		if err != nil {
 			return rule[T]{}, err
 		}
-		k := kernel.NewConvReLUPool[T](conv, pool)
+		k := sync.OnceValue(func() *kernel.ConvReLUPool[T] { return kernel.NewConvReLUPool[T](conv, pool) })
 		dbias := make([]T, conv.OutChannels)
 		return rule[T]{
 			attributes: fmt.Sprintf("%v; pool %v", c, p),
 			output:     pooled(pool),
-			forward:    func(in [][]T, y []T) error { k.Forward(in[0], in[1], in[2], y); return nil },
+			forward:    func(in [][]T, y []T) error { k().Forward(in[0], in[1], in[2], y); return nil },
 			vjps: []vjp[T]{
 				{reads: []operand{1, result}, apply: func(saved [][]T, dy, dx []T) error {
-					k.BackwardData(saved[0], saved[1], dy, dx)
+					k().BackwardData(saved[0], saved[1], dy, dx)
 					return nil
 				}},
 				{reads: []operand{0, result}, apply: func(saved [][]T, dy, dw []T) error {
-					k.BackwardWeights(saved[0], saved[1], dy, dw, dbias)
+					k().BackwardWeights(saved[0], saved[1], dy, dw, dbias)
 					return nil
 				}},
-				{after: []operand{gradientOf(1)}, apply: func(_ [][]T, _, db []T) error { copy(db, dbias); return nil }},
+				{after: []operand{gradientOf(1)}, byProduct: true, apply: func(_ [][]T, _, db []T) error { copy(db, dbias); return nil }},
 			},
 		}, nil
 	}

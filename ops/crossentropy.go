@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"sync"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -27,24 +28,24 @@ func crossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 		return rule[T]{}, err
 	}
 	n, classes := x[0], x[1]
-	p := make([]T, n*classes)
-	rows := make([]T, n*classes)
+	p := sync.OnceValue(func() []T { return make([]T, n*classes) })
+	rows := sync.OnceValue(func() []T { return make([]T, n*classes) })
 	return rule[T]{
 		output: tensor.ScalarShape(),
 		forward: func(in [][]T, loss []T) error {
 			if t.Dims() == 2 {
-				copy(rows, in[1])
-			} else if err := oneHotRows(rows, in[1], classes); err != nil {
+				copy(rows(), in[1])
+			} else if err := oneHotRows(rows(), in[1], classes); err != nil {
 				return err
 			}
-			loss[0] = kernel.CrossEntropy(n, classes, in[0], rows, p)
+			loss[0] = kernel.CrossEntropy(n, classes, in[0], rows(), p())
 			return nil
 		},
 		vjps: []vjp[T]{
 			{
 				after: []operand{result},
 				apply: func(_ [][]T, dloss, dx []T) error {
-					kernel.CrossEntropyBackward(n, classes, p, rows, dloss[0]/T(n), dx)
+					kernel.CrossEntropyBackward(n, classes, p(), rows(), dloss[0]/T(n), dx)
 					return nil
 				},
 			},

@@ -9,7 +9,8 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Flatten turns (N, d1, d2, …) into (N, d1·d2·…). It copies: gorgonia's stock Reshape shares memory that its liveness analysis doesn't know of.
+// Flatten turns (N, d1, d2, …) into (N, d1·d2·…). It copies, unless [Place] has put both into one memory: gorgonia's
+// stock Reshape shares memory that its liveness analysis doesn't know of.
 func Flatten(x *G.Node) (*G.Node, error) {
 	return apply("Flatten", flatten[float32], flatten[float64], x)
 }
@@ -21,8 +22,9 @@ func flatten[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	}
 	return rule[T]{
 		output:  tensor.Shape{in[0][0], features(in[0])},
-		forward: func(in [][]T, y []T) error { copy(y, in[0]); return nil },
-		vjps:    []vjp[T]{{apply: func(_ [][]T, dy, dx []T) error { copy(dx, dy); return nil }}},
+		view:    true,
+		forward: func(in [][]T, y []T) error { move(y, in[0]); return nil },
+		vjps:    []vjp[T]{{view: true, apply: func(_ [][]T, dy, dx []T) error { move(dx, dy); return nil }}},
 	}, nil
 }
 

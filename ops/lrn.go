@@ -48,8 +48,9 @@ func lrn[T kernel.Float](n Norm) builder[T] {
 			output:     x,
 			forward:    func(in [][]T, y []T) error { k.Forward(in[0], y); return nil },
 			vjps: []vjp[T]{{
-				reads: []operand{0, result},
-				apply: func(saved [][]T, dy, dx []T) error { k.Backward(saved[0], saved[1], dy, dx); return nil },
+				reads:   []operand{0, result},
+				inPlace: true,
+				apply:   func(saved [][]T, dy, dx []T) error { k.Backward(saved[0], saved[1], dy, dx); return nil },
 			}},
 		}, nil
 	}

@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"sync"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
@@ -22,14 +24,14 @@ func maxPool2D[T kernel.Float](p Pool) builder[T] {
 		if err != nil {
 			return rule[T]{}, err
 		}
-		k := kernel.NewMaxPool[T](shape)
+		k := sync.OnceValue(func() *kernel.MaxPool[T] { return kernel.NewMaxPool[T](shape) })
 		return rule[T]{
 			attributes: p.String(),
 			output:     pooled(shape),
-			forward:    func(in [][]T, y []T) error { k.Forward(in[0], y); return nil },
+			forward:    func(in [][]T, y []T) error { k().Forward(in[0], y); return nil },
 			vjps: []vjp[T]{{
 				after: []operand{result}, // the places must have been found
-				apply: func(_ [][]T, dy, dx []T) error { k.Backward(dy, dx); return nil },
+				apply: func(_ [][]T, dy, dx []T) error { k().Backward(dy, dx); return nil },
 			}},
 		}, nil
 	}

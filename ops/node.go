@@ -51,11 +51,12 @@ func applyAs[T kernel.Float](name string, build builder[T], inputs []*G.Node) (*
 	}
 	f := &function[T]{rule: r}
 	f.adapter = newAdapter[T](name, r.attributes, shapes, r.output, r.forward)
+	f.memory = memoryOf(len(inputs), 0, r.inPlace, r.view)
 	return G.ApplyOp(f, inputs...)
 }
 
 // adapter is everything gorgonia asks of an op that doesn't depend on whether it goes forward or backward. Its result lives in a buffer
-// that the op owns: a training step allocates none, and no stock op can be handed the memory of another node.
+// that the op owns, or was given by [Place]: a training step allocates none, and no stock op can be handed the memory of another node.
 type adapter[T kernel.Float] struct {
 	name, attributes string
 	id               uint64 // gorgonia merges nodes of equal hash, so each instance has its own
@@ -66,6 +67,7 @@ type adapter[T kernel.Float] struct {
 	operands [][]T // reused by every Do
 	value    G.Value
 	out      []T
+	memory   Memory
 }
 
 var instances atomic.Uint64
@@ -235,6 +237,10 @@ func (f *function[T]) gradient(v vjp[T], d differentiation, output tensor.Shape)
 		shapes[i] = c.Shape()
 	}
 	g := &gradient[T]{newAdapter[T]("d"+f.name, f.attributes, shapes, output, v.compute()), f.id}
+	g.memory = memoryOf(len(v.reads)+1, len(v.reads), v.inPlace, v.view)
+	if v.byProduct {
+		g.memory.Reads--
+	}
 	return G.ApplyOp(g, children...)
 }
 

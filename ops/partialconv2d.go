@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"sync"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -31,25 +32,26 @@ func partialConv2D[T kernel.Float](connections [][]int, c Conv) builder[T] {
 			return rule[T]{}, err
 		}
 		k := kernel.NewConv[T](shape)
-		weight, dweight := make([]T, full.TotalSize()), make([]T, full.TotalSize())
+		weight := sync.OnceValue(func() []T { return make([]T, full.TotalSize()) })
+		dweight := sync.OnceValue(func() []T { return make([]T, full.TotalSize()) })
 		places := connectionPlaces(connections, x[1], w[1]*w[2])
 		return rule[T]{
 			attributes: fmt.Sprintf("%d of %d connections, %v", w[0], full[0]*full[1], c),
 			output:     convOutput(shape),
 			forward: func(in [][]T, y []T) error {
-				scatter(weight, in[1], places)
-				k.Forward(in[0], weight, in[2], y)
+				scatter(weight(), in[1], places)
+				k.Forward(in[0], weight(), in[2], y)
 				return nil
 			},
 			vjps: []vjp[T]{
 				{reads: []operand{1}, apply: func(saved [][]T, dy, dx []T) error {
-					scatter(weight, saved[0], places)
-					k.BackwardData(weight, dy, dx)
+					scatter(weight(), saved[0], places)
+					k.BackwardData(weight(), dy, dx)
 					return nil
 				}},
 				{reads: []operand{0}, apply: func(saved [][]T, dy, dw []T) error {
-					k.BackwardWeights(saved[0], dy, dweight)
-					gather(dw, dweight, places)
+					k.BackwardWeights(saved[0], dy, dweight())
+					gather(dw, dweight(), places)
 					return nil
 				}},
 				{apply: func(_ [][]T, dy, db []T) error { k.BackwardBias(dy, db); return nil }},

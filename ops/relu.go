@@ -14,6 +14,7 @@ func ReLU(x *G.Node) (*G.Node, error) { return apply("ReLU", relu[float32], relu
 func relu[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	return rule[T]{
 		output:  in[0],
+		inPlace: true,
 		forward: func(in [][]T, y []T) error { kernel.ReLU(in[0], y); return nil },
 		vjps:    []vjp[T]{reluVJP[T]()},
 	}, nil
@@ -21,7 +22,8 @@ func relu[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 
 func reluVJP[T kernel.Float]() vjp[T] {
 	return vjp[T]{
-		reads: []operand{result},
-		apply: func(saved [][]T, dy, dx []T) error { kernel.ReLUBackward(saved[0], dy, dx); return nil },
+		reads:   []operand{result},
+		inPlace: true,
+		apply:   func(saved [][]T, dy, dx []T) error { kernel.ReLUBackward(saved[0], dy, dx); return nil },
 	}
 }

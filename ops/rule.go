@@ -13,11 +13,14 @@ import (
 //
 //	dL/dxi = (∂y/∂xi)ᵀ · dL/dy
 //
-// so that is what a rule declares: f, and one [vjp] per input.
+// so that is what a rule declares: f, and one [vjp] per input. It takes no memory that grows with the operands before it first runs, because
+// a graph may be built only to be looked at.
 type rule[T kernel.Float] struct {
 	attributes string                        // geometry and constants, as errors and pictures show them
 	output     tensor.Shape                  // empty for a scalar
 	forward    func(in [][]T, out []T) error // overwrites out
+	inPlace    bool                          // out may be in[0]: element i of it is read before element i of out is written, and not after
+	view       bool                          // out is in[0] as it is: of one memory for both nothing is to be computed
 	vjps       []vjp[T]                      // one per input, in order
 
 	// Of an op y = g(h(x0, x1, …)) with an h of y's shape, outer is the vjp of g: what comes back to y passes through it once, and the
@@ -30,6 +33,9 @@ type vjp[T kernel.Float] struct {
 	reads []operand                              // the values apply gets as saved, in this order
 	after []operand                              // what must have been computed before, without its value being read
 	apply func(saved [][]T, dout, din []T) error // overwrites din
+
+	inPlace, view bool // as a rule's, of din and dout
+	byProduct     bool // of another gradient: apply doesn't read dout
 }
 
 // An operand names a value that a vjp needs: an input by its index, the op's own result, or the gradient of an input before.

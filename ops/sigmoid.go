@@ -16,10 +16,12 @@ func Sigmoid(x *G.Node) (*G.Node, error) {
 func sigmoid[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	return rule[T]{
 		output:  in[0],
+		inPlace: true,
 		forward: func(in [][]T, y []T) error { kernel.Sigmoid(in[0], y); return nil },
 		vjps: []vjp[T]{{
-			reads: []operand{result},
-			apply: func(saved [][]T, dy, dx []T) error { kernel.SigmoidBackward(saved[0], dy, dx); return nil },
+			reads:   []operand{result},
+			inPlace: true,
+			apply:   func(saved [][]T, dy, dx []T) error { kernel.SigmoidBackward(saved[0], dy, dx); return nil },
 		}},
 	}, nil
 }

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"sync"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -33,15 +34,15 @@ func subsample2D[T kernel.Float](p Pool) builder[T] {
 				return rule[T]{}, fmt.Errorf("%s has shape %v: want (%d), one for each channel", name, s, shape.Channels)
 			}
 		}
-		k := kernel.NewSubsample[T](shape)
+		k := sync.OnceValue(func() *kernel.Subsample[T] { return kernel.NewSubsample[T](shape) })
 		return rule[T]{
 			attributes: p.String(),
 			output:     pooled(shape),
-			forward:    func(in [][]T, y []T) error { k.Forward(in[0], in[1], in[2], y); return nil },
+			forward:    func(in [][]T, y []T) error { k().Forward(in[0], in[1], in[2], y); return nil },
 			vjps: []vjp[T]{
-				{reads: []operand{1}, apply: func(saved [][]T, dy, dx []T) error { k.BackwardData(saved[0], dy, dx); return nil }},
-				{reads: []operand{0}, apply: func(saved [][]T, dy, da []T) error { k.BackwardCoefficient(saved[0], dy, da); return nil }},
-				{apply: func(_ [][]T, dy, db []T) error { k.BackwardBias(dy, db); return nil }},
+				{reads: []operand{1}, apply: func(saved [][]T, dy, dx []T) error { k().BackwardData(saved[0], dy, dx); return nil }},
+				{reads: []operand{0}, apply: func(saved [][]T, dy, da []T) error { k().BackwardCoefficient(saved[0], dy, da); return nil }},
+				{apply: func(_ [][]T, dy, db []T) error { k().BackwardBias(dy, db); return nil }},
 			},
 		}, nil
 	}

@@ -31,10 +31,12 @@ func scaledTanh[T kernel.Float](a, b float64) builder[T] {
 		return rule[T]{
 			attributes: attributes,
 			output:     in[0],
+			inPlace:    true,
 			forward:    func(in [][]T, y []T) error { kernel.Tanh(T(a), T(b), in[0], y); return nil },
 			vjps: []vjp[T]{{
-				reads: []operand{result},
-				apply: func(saved [][]T, dy, dx []T) error { kernel.TanhBackward(T(a), T(b), saved[0], dy, dx); return nil },
+				reads:   []operand{result},
+				inPlace: true,
+				apply:   func(saved [][]T, dy, dx []T) error { kernel.TanhBackward(T(a), T(b), saved[0], dy, dx); return nil },
 			}},
 		}, nil
 	}

@@ -1,0 +1,341 @@
+package graph
+
+import (
+	"bytes"
+	"fmt"
+	"log"
+	"math"
+	"reflect"
+	"regexp"
+	"runtime"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+	"pgregory.net/rapid"
+
+	"convgraph/ops"
+)
+
+// plannedNets have between them every kind of op, with whatever can share memory.
+func plannedNets() []*Spec {
+	return []*Spec{
+		Sequential("fusible", tensor.Shape{2, 12, 11}, He(),
+			Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)}, ReLU{}, MaxPool{Kernel: Square(3), Stride: Square(2)},
+			Conv2D{Filters: 6, Kernel: Square(3), Groups: 2, Pad: Square(1)}, ReLU{}, LRN{Size: 3, K: 2, Alpha: 0.1, Beta: 0.75}, MaxPool{Kernel: Square(2)},
+			Affine{Units: 9}, ReLU{}, Dropout{Rate: 0.5}, Affine{Units: 8}, ReLU{}, Dropout{Rate: 0.25, Classic: true}, Affine{Units: 6}, Softmax{}),
+		Sequential("other", tensor.Shape{3, 9, 10}, Xavier(),
+			Normalize{Mean: []float64{0.5, 0.4, 0.1}, Deviation: []float64{0.3, 0.5, 1}}, Dropout{Rate: 0.1},
+			Conv2D{Filters: 2, Kernel: Square(2), Connections: [][]int{{0, 2}, {1}}}, Tanh{A: 1.7159, B: 2. / 3}, Subsample{Kernel: Square(2)}, Sigmoid{},
+			AvgPool{Kernel: Square(2)}, Flatten{}, Flatten{}, ReLU{}, ReLU{}, Affine{Units: 3}, Softmax{}),
+	}
+}
+
+// eachPlannedStep calls f with models of all plannedNets, in both element types, with the passes and without.
+func eachPlannedStep(t *testing.T, f func(t *testing.T, m *Model)) {
+	for _, spec := range plannedNets() {
+		for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+			for name, options := range map[string][]Option{"fused": {WithDtype(dt)}, "unfused": {WithDtype(dt), WithoutFusion()}} {
+				t.Run(fmt.Sprintf("%s/%v/%s", spec.Name, dt, name), func(t *testing.T) {
+					m, err := New(spec, options...)
+					require.NoError(t, err)
+					f(t, m)
+				})
+			}
+		}
+	}
+}
+
+func testStep(t *testing.T, m *Model, config stepConfig) *Step {
+	t.Helper()
+	config.unfused = m.unfused
+	s, err := m.newStep(3, config)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	for i := range s.x.Shape().TotalSize() {
+		setAt(s.x, i, math.Sin(float64(i)))
+	}
+	for i := range 3 {
+		setAt(s.t, i*m.Classes()+i, 1)
+	}
+	return s
+}
+
+// results are the numbers that a step is run for.
+func results(t *testing.T, s *Step) (all [][]float64) {
+	t.Helper()
+	for _, n := range append(s.net.outputs(), s.net.logits) {
+		all = append(all, valuesOf(t, n.Value()))
+	}
+	return all
+}
+
+func valuesOf(t *testing.T, v G.Value) []float64 {
+	t.Helper()
+	if d, ok := v.(*tensor.Dense); ok {
+		return append([]float64(nil), float64s(d)...)
+	}
+	x, err := scalar(v)
+	require.NoError(t, err)
+	return []float64{x}
+}
+
+// TestPlanChangesNoBit compares steps whose results share memory with steps where each has its own. What lies in the arena before a run is
+// rubbish.
+func TestPlanChangesNoBit(t *testing.T) {
+	eachPlannedStep(t, func(t *testing.T, m *Model) {
+		for _, config := range []stepConfig{{}, {inputGradient: true}, {noDropout: true}} {
+			shared := testStep(t, m, config)
+			config.unshared = true
+			apart := testStep(t, m, config)
+			require.Nil(t, apart.plan)
+			for i := range 3 {
+				fillWith(shared.plan.arena, 0, shared.plan.size, math.NaN())
+				_, err := shared.Run(uint64(i))
+				require.NoError(t, err)
+				_, err = apart.Run(uint64(i))
+				require.NoError(t, err)
+				require.Equal(t, results(t, apart), results(t, shared))
+			}
+		}
+	})
+}
+
+func fillWith(d *tensor.Dense, from, n int, v float64) {
+	for i := range n {
+		setAt(d, from+i, v)
+	}
+}
+
+// poisons are what is left where nobody is to read. A NaN gets through nearly everything, but not through a rectifier's gradient: what it
+// lets pass there is what it lets pass for a positive number.
+var poisons = []float64{math.NaN(), math.Inf(-1)}
+
+// TestFreedMemoryIsFree spoils every buffer as soon as its last reader has run, and where nothing lies at first.
+func TestFreedMemoryIsFree(t *testing.T) {
+	eachPlannedStep(t, func(t *testing.T, m *Model) {
+		s := testStep(t, m, stepConfig{inputGradient: true})
+		_, err := s.Run(7)
+		require.NoError(t, err)
+		want := results(t, s)
+		for _, poison := range poisons {
+			require.Equal(t, want, runPoisoned(t, s, poison))
+		}
+	})
+}
+
+// runPoisoned runs a step's ops in the plan's order, without the tape machine, and spoils what the plan says is free.
+func runPoisoned(t *testing.T, s *Step, poison float64) (all [][]float64) {
+	t.Helper()
+	order, err := tapeOrder(s.net.graph.ExactSubgraphRoots(s.net.outputs()...))
+	require.NoError(t, err)
+	values := map[*G.Node]G.Value{}
+	fillWith(s.plan.arena, 0, s.plan.size, poison)
+	for at, n := range order {
+		var operands []G.Value
+		for _, c := range children(n) {
+			if values[c] == nil {
+				values[c] = c.Value()
+			}
+			operands = append(operands, values[c])
+		}
+		if len(operands) == 0 {
+			continue // a constant
+		}
+		values[n], err = n.Op().Do(operands...)
+		require.NoError(t, err)
+		for _, b := range s.plan.buffers {
+			if b.to == at {
+				fillWith(s.plan.arena, b.offset, b.size, poison)
+			}
+		}
+	}
+	for _, n := range append(s.net.outputs(), s.net.logits) {
+		all = append(all, valuesOf(t, values[n]))
+	}
+	return all
+}
+
+// TestAWrongPlanIsCaught frees each buffer one op too early, one after the other: the poison must show.
+func TestAWrongPlanIsCaught(t *testing.T) {
+	for _, spec := range plannedNets() {
+		m, err := New(spec)
+		require.NoError(t, err)
+		s := testStep(t, m, stepConfig{inputGradient: true})
+		_, err = s.Run(7)
+		require.NoError(t, err)
+		want := results(t, s)
+		caught := 0
+		for _, b := range s.plan.buffers {
+			if b.from == b.to || b.to == s.plan.ops { // an output of the run, which nobody reads within it
+				continue
+			}
+			b.to--
+			require.NoError(t, rearranged(s).give(m.dtype))
+			seen := false
+			for _, poison := range poisons {
+				seen = seen || !reflect.DeepEqual(want, runPoisoned(t, s, poison))
+			}
+			assert.True(t, seen, "%s: the buffer of %v, needed from op %d to %d, is free one op too early", spec.Name, b.results, b.from, b.to+1)
+			b.to++
+			caught++
+		}
+		assert.Greater(t, caught, 5)
+		require.NoError(t, rearranged(s).give(m.dtype))
+		require.Equal(t, want, runPoisoned(t, s, math.NaN()))
+	}
+}
+
+// rearranged is the step's plan with its buffers placed anew.
+func rearranged(s *Step) *plan {
+	for _, b := range s.plan.buffers {
+		b.offset = 0
+	}
+	s.plan.size = 0
+	s.plan.arrange()
+	return s.plan
+}
+
+var executing = regexp.MustCompile(`Executing .* Node is: ([0-9a-f]+)`)
+
+// TestTapeOrder has the tape machine log what it runs, and wants the order that the plan was made for.
+func TestTapeOrder(t *testing.T) {
+	eachPlannedStep(t, func(t *testing.T, m *Model) {
+		s := testStep(t, m, stepConfig{inputGradient: true})
+		program, locations, err := G.CompileFunction(s.net.graph, append(G.Nodes{s.net.x, s.net.t}, s.net.params...), s.net.outputs())
+		require.NoError(t, err)
+		var text bytes.Buffer
+		machine := G.NewTapeMachine(s.net.graph, G.WithPrecompiled(program, locations), G.WithLogger(log.New(&text, "", 0)), G.WithWatchlist())
+		defer machine.Close()
+		require.NoError(t, machine.RunAll())
+		var ran []int64
+		for _, match := range executing.FindAllStringSubmatch(text.String(), -1) {
+			id, err := strconv.ParseInt(match[1], 16, 64)
+			require.NoError(t, err)
+			ran = append(ran, id)
+		}
+		for _, compiled := range []*G.ExprGraph{program.Graph(), s.net.graph.ExactSubgraphRoots(s.net.outputs()...)} {
+			order, err := tapeOrder(compiled)
+			require.NoError(t, err)
+			var planned []int64
+			for _, n := range order {
+				planned = append(planned, n.ID())
+			}
+			require.Equal(t, ran, planned)
+		}
+	})
+}
+
+// TestPlanIsMet looks at where every op's result really lies, and at the memory that sharing really saves.
+func TestPlanIsMet(t *testing.T) {
+	eachPlannedStep(t, func(t *testing.T, m *Model) {
+		s := testStep(t, m, stepConfig{})
+		_, err := s.Run(0)
+		require.NoError(t, err)
+		size := s.plan.arena.MemSize()
+		begin := s.plan.arena.Uintptr()
+		var end uintptr
+		for _, n := range s.net.graph.ExactSubgraphRoots(s.net.outputs()...).AllNodes() {
+			v, ok := n.Value().(*tensor.Dense)
+			if _, ours := ops.MemoryOf(n.Op()); !ours || !ok {
+				continue
+			}
+			require.GreaterOrEqual(t, v.Uintptr(), begin, "%v", n)
+			end = max(end, v.Uintptr()+v.MemSize())
+		}
+		assert.Equal(t, begin+size, end, "the arena is as large as the plan says, and no larger than it must be")
+		assert.Less(t, s.plan.size, s.plan.separate)
+	})
+
+	m, err := New(Sequential("large", tensor.Shape{4, 64, 64}, He(), Conv2D{Filters: 8, Kernel: Square(3)}, ReLU{}, LRN{Size: 3, K: 2, Alpha: 0.1, Beta: 0.75},
+		AvgPool{Kernel: Square(2)}, Affine{Units: 4}, Softmax{}))
+	require.NoError(t, err)
+	ops.SetWorkers(1) // each has scratch of its own
+	defer ops.SetWorkers(0)
+	heap := func(config stepConfig) (bytes int64, s *Step) {
+		before := heapInUse()
+		s = testStep(t, m, config)
+		_, err := s.Run(0)
+		require.NoError(t, err)
+		return int64(heapInUse()) - int64(before), s
+	}
+	shared, s := heap(stepConfig{})
+	apart, other := heap(stepConfig{unshared: true})
+	assert.InDelta(t, 4*(s.plan.separate-s.plan.size), apart-shared, 64<<10)
+	runtime.KeepAlive(other)
+}
+
+func heapInUse() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}
+
+// TestArrange draws buffers and wants no two in one place at one time, and no more memory than a plan without gaps could do with, many times.
+func TestArrange(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := &plan{}
+		total := 0
+		for range rapid.IntRange(1, 40).Draw(t, "buffers") {
+			from := rapid.IntRange(0, 30).Draw(t, "from")
+			b := &buffer{size: rapid.IntRange(1, 500).Draw(t, "size"), from: from, to: rapid.IntRange(from, 31).Draw(t, "to")}
+			p.buffers = append(p.buffers, b)
+			total += align(b.size)
+		}
+		p.arrange()
+		for i, b := range p.buffers {
+			require.LessOrEqual(t, b.offset+b.size, p.size)
+			for _, other := range p.buffers[:i] {
+				apart := b.to < other.from || other.to < b.from || b.offset+b.size <= other.offset || other.offset+other.size <= b.offset
+				require.True(t, apart, "%+v and %+v", b, other)
+			}
+		}
+		require.GreaterOrEqual(t, p.size, p.leastSize())
+		require.LessOrEqual(t, p.size, total)
+	})
+}
+
+// leastSize is what is needed at once, at the worst moment: no plan of the same buffers does with less.
+func (p *plan) leastSize() (least int) {
+	for _, at := range p.buffers {
+		needed := 0
+		for _, b := range p.buffers {
+			if b.from <= at.from && at.from <= b.to {
+				needed += b.size
+			}
+		}
+		least = max(least, needed)
+	}
+	return least
+}
+
+// stock is a layer of gorgonia's own ops, which may hand memory on or write where they read.
+type stock struct{ elementwise }
+
+func (stock) Label() string { return "" }
+func (stock) Lower(x *G.Node, _ []*G.Node, _ Mode) (*G.Node, error) {
+	return G.Tanh(x)
+}
+
+// TestOtherPeoplesOps stand between ours: what they read isn't shared.
+func TestOtherPeoplesOps(t *testing.T) {
+	m, err := New(Sequential("strange", tensor.Shape{1, 6, 6}, He(), Conv2D{Filters: 3, Kernel: Square(3)}, ReLU{}, stock{}, Affine{Units: 5}, ReLU{}, stock{},
+		Affine{Units: 3}, Softmax{}))
+	require.NoError(t, err)
+	shared, apart := testStep(t, m, stepConfig{}), testStep(t, m, stepConfig{unshared: true})
+	for n := range shared.plan.of {
+		require.NotContains(t, n.Name(), "Tanh")
+	}
+	for i := range 3 {
+		for _, s := range []*Step{shared, apart} {
+			_, err := s.Run(uint64(i))
+			require.NoError(t, err)
+		}
+		require.Equal(t, results(t, apart), results(t, shared))
+	}
+}

@@ -1,0 +1,71 @@
+package ops
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// Memory is what one has to know of an op to plan where its result goes: see [Place].
+type Memory struct {
+	Reads   int  // so many of the operands, the first ones, are read; the others only have to be computed before
+	InPlace int  // the operand whose memory the result may take, if nobody reads it later; -1: none
+	View    bool // the result is that operand as it is, so that it may have the same memory while both are read
+}
+
+// MemoryOf gives the Memory of an op of this package, or false for another's.
+func MemoryOf(op G.Op) (Memory, bool) {
+	p, ok := op.(placeable)
+	if !ok {
+		return Memory{}, false
+	}
+	return p.uses(), true
+}
+
+// Place makes an op of this package leave its results in the given memory instead of memory of its own. It must be a row-major tensor of the
+// op's element type with as many elements as the result has, and stay the op's alone from each run of the op until the last reader of the
+// result has run. Scalars have no place.
+func Place(op G.Op, memory *tensor.Dense) error {
+	p, ok := op.(placeable)
+	if !ok {
+		return fmt.Errorf("%v is not an op of this package: its results can't be placed", op)
+	}
+	return p.place(memory)
+}
+
+type placeable interface {
+	uses() Memory
+	place(*tensor.Dense) error
+}
+
+func (a *adapter[T]) uses() Memory { return a.memory }
+
+func (a *adapter[T]) place(memory *tensor.Dense) error {
+	data, err := denseElements[T](memory)
+	if err != nil {
+		return fmt.Errorf("%s: memory of the result: %w", a, err)
+	}
+	if a.output.IsScalar() || len(data) != a.output.TotalSize() {
+		return fmt.Errorf("%s: memory of %d elements for a result of shape %v", a, len(data), a.output)
+	}
+	a.value, a.out = tensor.New(tensor.WithShape(a.output...), tensor.WithBacking(data)), data
+	return nil
+}
+
+func memoryOf(reads, operand int, inPlace, view bool) Memory {
+	m := Memory{Reads: reads, InPlace: -1, View: view}
+	if inPlace || view {
+		m.InPlace = operand
+	}
+	return m
+}
+
+// move copies what isn't there already.
+func move[T kernel.Float](dst, src []T) {
+	if len(src) > 0 && &dst[0] != &src[0] {
+		copy(dst, src)
+	}
+}
