@@ -68,7 +68,7 @@ func (a *Ascent) build(unit int) error {
 	if err := net.addProbabilities(a.model); err != nil {
 		return err
 	}
-	if a.y, err = ops.Select(net.layers[len(net.layers)-1], unit, a.place()); err != nil {
+	if a.y, err = ops.Select(net.output(), unit, a.place()); err != nil {
 		return err
 	}
 	grads, err := G.Grad(a.y, net.x)

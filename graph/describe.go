@@ -64,7 +64,7 @@ func (m *Model) Describe(batch int, gradients bool) (*Description, error) {
 func (net *network) describedOutputs(m *Model, gradients bool) (G.Nodes, error) {
 	if !gradients {
 		err := net.addProbabilities(m)
-		return G.Nodes{net.layers[len(net.layers)-1]}, err
+		return G.Nodes{net.output()}, err
 	}
 	if err := net.addLoss(m); err != nil {
 		return nil, err

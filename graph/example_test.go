@@ -35,7 +35,6 @@ func ExampleNew() {
 	//      total                              11,738        126,720            41,552
 	//   fused into one op            pass  activation bytes saved
 	//   conv1+relu1+pool1  conv-relu-pool                  36,864
-	// training memory, batch 100, Adam: about 8,498,208 bytes
 }
 
 // What doesn't fit is an error that says where.

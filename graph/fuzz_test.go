@@ -99,7 +99,9 @@ func small(spec *graph.Spec) bool {
 
 // useModel predicts, and differentiates what has a loss: whatever New takes must run.
 func useModel(t *testing.T, m *graph.Model) {
-	_, err := m.Predict(images(m, 1))
+	_, err := graph.PlanMemory(m.Spec(), 2)
+	require.NoError(t, err)
+	_, err = m.Predict(images(m, 1))
 	require.NoError(t, err)
 	if _, err := m.Probabilities(images(m, 1)); err != nil || len(m.Params()) == 0 {
 		return

@@ -96,17 +96,12 @@ func (i Init) orElse(other Init) Init {
 	return i
 }
 
-// fill draws the values of a weight of the given fan-in.
-func (i Init) fill(values []float64, fanIn int, r *rand.Rand) {
+// draw gives the next value of a weight of the given fan-in at each call.
+func (i Init) draw(fanIn int, r *rand.Rand) func() float64 {
 	n := float64(fanIn)
 	if i.name == "lecun-uniform" {
-		for j := range values {
-			values[j] = (2*r.Float64() - 1) * 2.4 / n
-		}
-		return
+		return func() float64 { return (2*r.Float64() - 1) * 2.4 / n }
 	}
 	deviation := map[string]float64{gaussian: i.deviation, "he": math.Sqrt(2 / n), "xavier": math.Sqrt(1 / n), "xavier-sigmoid": 4 * math.Sqrt(1/n)}[i.name]
-	for j := range values {
-		values[j] = deviation * r.NormFloat64()
-	}
+	return func() float64 { return deviation * r.NormFloat64() }
 }

@@ -85,17 +85,17 @@ func (m *Model) parameters() (all []Parameter) {
 
 // initial draws a parameter from a generator of its own, so that adding a layer changes no other layer's start.
 func (m *Model) initial(p Parameter) Param {
-	values := make([]float64, p.Shape.TotalSize())
-	if p.FanIn == 0 {
-		for i := range values {
-			values[i] = p.Value
-		}
-	} else {
+	value := zeros(m.dtype, p.Shape)
+	next := func() float64 { return p.Value }
+	if p.FanIn != 0 {
 		h := fnv.New64a()
 		h.Write([]byte(p.Name))
-		p.Init.orElse(m.spec.Init).orElse(He()).fill(values, p.FanIn, rand.New(rand.NewPCG(m.seed, h.Sum64())))
+		next = p.Init.orElse(m.spec.Init).orElse(He()).draw(p.FanIn, rand.New(rand.NewPCG(m.seed, h.Sum64())))
 	}
-	return Param{Name: p.Name, Value: denseOf(m.dtype, p.Shape, values)}
+	for i := range p.Shape.TotalSize() { // one by one: AlexNet's largest as float64 would be 300 MB
+		setAt(value, i, next())
+	}
+	return Param{Name: p.Name, Value: value}
 }
 
 func zeros(dt tensor.Dtype, shape tensor.Shape) *tensor.Dense {

@@ -122,18 +122,36 @@ func TestFreedMemoryIsFree(t *testing.T) {
 		require.NoError(t, err)
 		want := results(t, s)
 		for _, poison := range poisons {
-			require.Equal(t, want, runPoisoned(t, s, poison))
+			require.Equal(t, want, runStepPoisoned(t, s, poison))
+		}
+
+		p, err := m.newPredictor(predictorKind{batch: 3})
+		require.NoError(t, err)
+		copyValues(p.x, 0, s.x, 0, s.x.Shape().TotalSize())
+		require.NoError(t, p.program.run())
+		outputs := G.Nodes{p.net.logits, p.net.output()}
+		want = [][]float64{valuesOf(t, p.program.value(outputs[0])), valuesOf(t, p.program.value(outputs[1]))}
+		again := p.net.planPrediction(p.program)
+		require.NoError(t, again.give(m.dtype))
+		for _, poison := range poisons {
+			require.Equal(t, want, runPoisoned(t, again, p.program.order(), outputs, poison))
 		}
 	})
 }
 
-// runPoisoned runs a step's ops in the plan's order, without the tape machine, and spoils what the plan says is free.
-func runPoisoned(t *testing.T, s *Step, poison float64) (all [][]float64) {
+func runStepPoisoned(t *testing.T, s *Step, poison float64) [][]float64 {
 	t.Helper()
 	order, err := tapeOrder(s.net.graph.ExactSubgraphRoots(s.net.outputs()...))
 	require.NoError(t, err)
+	return runPoisoned(t, s.plan, order, append(s.net.outputs(), s.net.logits), poison)
+}
+
+// runPoisoned runs the ops in the plan's order, without the tape machine, and spoils what the plan says is free.
+func runPoisoned(t *testing.T, p *plan, order, outputs G.Nodes, poison float64) (all [][]float64) {
+	t.Helper()
+	var err error
 	values := map[*G.Node]G.Value{}
-	fillWith(s.plan.arena, 0, s.plan.size, poison)
+	fillWith(p.arena, 0, p.size, poison)
 	for at, n := range order {
 		var operands []G.Value
 		for _, c := range children(n) {
@@ -147,13 +165,13 @@ func runPoisoned(t *testing.T, s *Step, poison float64) (all [][]float64) {
 		}
 		values[n], err = n.Op().Do(operands...)
 		require.NoError(t, err)
-		for _, b := range s.plan.buffers {
+		for _, b := range p.buffers {
 			if b.to == at {
-				fillWith(s.plan.arena, b.offset, b.size, poison)
+				fillWith(p.arena, b.offset, b.size, poison)
 			}
 		}
 	}
-	for _, n := range append(s.net.outputs(), s.net.logits) {
+	for _, n := range outputs {
 		all = append(all, valuesOf(t, values[n]))
 	}
 	return all
@@ -177,7 +195,7 @@ func TestAWrongPlanIsCaught(t *testing.T) {
 			require.NoError(t, rearranged(s).give(m.dtype))
 			seen := false
 			for _, poison := range poisons {
-				seen = seen || !reflect.DeepEqual(want, runPoisoned(t, s, poison))
+				seen = seen || !reflect.DeepEqual(want, runStepPoisoned(t, s, poison))
 			}
 			assert.True(t, seen, "%s: the buffer of %v, needed from op %d to %d, is free one op too early", spec.Name, b.results, b.from, b.to+1)
 			b.to++
@@ -185,7 +203,7 @@ func TestAWrongPlanIsCaught(t *testing.T) {
 		}
 		assert.Greater(t, caught, 5)
 		require.NoError(t, rearranged(s).give(m.dtype))
-		require.Equal(t, want, runPoisoned(t, s, math.NaN()))
+		require.Equal(t, want, runStepPoisoned(t, s, math.NaN()))
 	}
 }
 
@@ -266,6 +284,29 @@ func TestPlanIsMet(t *testing.T) {
 	apart, other := heap(stepConfig{unshared: true})
 	assert.InDelta(t, 4*(s.plan.separate-s.plan.size), apart-shared, 64<<10)
 	runtime.KeepAlive(other)
+}
+
+// TestPlanMemory compares what is foretold with what is then done.
+func TestPlanMemory(t *testing.T) {
+	eachPlannedStep(t, func(t *testing.T, m *Model) {
+		options := []Option{WithDtype(m.dtype)}
+		if m.unfused {
+			options = append(options, WithoutFusion())
+		}
+		uses, err := PlanMemory(m.spec, 3, options...)
+		require.NoError(t, err)
+		require.Len(t, uses, 2)
+		s := testStep(t, m, stepConfig{})
+		assert.Equal(t, MemoryUse{Work: "training step", Images: 3, ArenaBytes: int64(s.plan.arena.MemSize()),
+			SeparateBytes: int64(s.plan.separate * int(m.dtype.Size()))}, uses[0])
+		assert.Less(t, uses[1].ArenaBytes, uses[1].SeparateBytes)
+	})
+	_, err := PlanMemory(plannedNets()[0], 0)
+	assert.EqualError(t, err, `model "fusible": batch is 0: want at least 1`)
+	headless := Sequential("headless", tensor.Shape{4}, He(), Affine{Units: 2})
+	uses, err := PlanMemory(headless, 100)
+	require.NoError(t, err)
+	assert.Equal(t, []MemoryUse{{Work: "prediction", Images: 128, ArenaBytes: 128 * 2 * 4, SeparateBytes: 128 * 2 * 4}}, uses)
 }
 
 func heapInUse() uint64 {

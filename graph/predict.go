@@ -53,7 +53,7 @@ func (m *Model) Probabilities(images *tensor.Dense) (*tensor.Dense, error) {
 	}
 	probabilities := zeros(m.dtype, tensor.Shape{n, m.Classes()})
 	err = m.forward(images, n, false, func(p *predictor, first int) error {
-		return copyRows(probabilities, first, p.batch, p.program.value(p.net.layers[len(p.net.layers)-1]))
+		return copyRows(probabilities, first, p.batch, p.program.value(p.net.output()))
 	})
 	return probabilities, err
 }
@@ -101,7 +101,7 @@ func (m *Model) ProbabilitiesInto(probabilities, images []float32) error {
 	if !m.HasProbabilities() {
 		return m.noProbabilities()
 	}
-	return m.predictInto(probabilities, images, "probabilities", func(n *network) *G.Node { return n.layers[len(n.layers)-1] })
+	return m.predictInto(probabilities, images, "probabilities", (*network).output)
 }
 
 func (m *Model) predictInto(out, images []float32, what string, node func(*network) *G.Node) error {
@@ -189,23 +189,19 @@ func (m *Model) newPredictor(kind predictorKind) (*predictor, error) {
 	building.Lock()
 	defer building.Unlock()
 
-	net, err := m.lower(kind.batch, lowering{fused: !m.unfused && !kind.layers})
+	net, err := m.lowerPrediction(kind)
 	if err != nil {
-		return nil, err
-	}
-	if err := net.addProbabilities(m); err != nil {
 		return nil, err
 	}
 	p := &predictor{predictorKind: kind, net: net, x: zeros(m.dtype, net.x.Shape())}
 	if err := G.Let(net.x, p.x); err != nil {
 		return nil, err
 	}
-	last := net.layers[len(net.layers)-1]
-	p.program = newProgram(last)
+	p.program = newProgram(net.output())
 	if kind.layers {
 		return p, nil
 	}
-	if err := newPlan(p.program.order(), G.Nodes{net.logits, last}).give(m.dtype); err != nil {
+	if err := net.planPrediction(p.program).give(m.dtype); err != nil {
 		return nil, err
 	}
 	return p, nil

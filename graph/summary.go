@@ -13,7 +13,8 @@ type Summary struct {
 	Model  string         `json:"model"`
 	Input  tensor.Shape   `json:"input"`
 	Layers []LayerSummary `json:"layers"`
-	Fused  []FusedLayers  `json:"fused"` // by the passes, for training as for prediction
+	Fused  []FusedLayers  `json:"fused,omitempty"`  // by the passes, for training as for prediction
+	Memory []MemoryUse    `json:"memory,omitempty"` // of a batch, for whom PlanMemory has been asked
 
 	Parameters      int64 `json:"parameters"`
 	MultiplyAdds    int64 `json:"multiply_adds"`    // of one sample going forward
@@ -87,12 +88,6 @@ func (m *Model) fusedLayers() (all []FusedLayers) {
 	return all
 }
 
-// TrainingBytes estimates the memory of a training step: for each parameter its value, its gradient and the slots a solver keeps of it
-// (Adam two, momentum one, SGD none); for each activation its value and its gradient.
-func (s *Summary) TrainingBytes(batch, solverSlots int) int64 {
-	return s.Parameters*s.ElementBytes*int64(2+solverSlots) + 2*s.ActivationBytes*int64(batch)
-}
-
 // String is a table.
 func (s *Summary) String() string {
 	var b strings.Builder
@@ -111,7 +106,14 @@ func (s *Summary) String() string {
 		}
 		flush()
 	}
-	fmt.Fprintf(&b, "training memory, batch 100, Adam: about %s bytes\n", thousands(s.TrainingBytes(100, 2)))
+	if len(s.Memory) > 0 {
+		row("activations and gradients", "images", "bytes of their arena", "if none shared")
+		for _, m := range s.Memory {
+			row(m.Work, fmt.Sprint(m.Images), thousands(m.ArenaBytes), thousands(m.SeparateBytes))
+		}
+		flush()
+		fmt.Fprintf(&b, "parameters: %s bytes; Adam keeps twice as many more, momentum once, SGD none\n", thousands(s.Parameters*s.ElementBytes))
+	}
 	return b.String()
 }
 

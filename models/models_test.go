@@ -26,6 +26,8 @@ func TestGoldens(t *testing.T) {
 		assert.Equal(t, name, spec.Name)
 		summary, err := graph.Summarize(spec)
 		require.NoError(t, err)
+		summary.Memory, err = graph.PlanMemory(spec, 100)
+		require.NoError(t, err)
 		golden(t, name+".summary.txt", []byte(summary.String()))
 
 		text, err := json.Marshal(spec)

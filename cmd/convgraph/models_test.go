@@ -29,6 +29,8 @@ func TestSummary(t *testing.T) {
 		require.NoError(t, err)
 		summary, err := graph.Summarize(spec)
 		require.NoError(t, err)
+		summary.Memory, err = graph.PlanMemory(spec, 100)
+		require.NoError(t, err)
 		assert.Equal(t, summary.String(), succeed(t, "summary", name))
 
 		file := filepath.Join(t.TempDir(), "mine.json")
@@ -44,6 +46,19 @@ func TestSummary(t *testing.T) {
 	}
 }
 
+// TestSummaryWithoutFusion wants every layer by itself, which takes more memory, and another batch's memory.
+func TestSummaryWithoutFusion(t *testing.T) {
+	var fused, alone graph.Summary
+	require.NoError(t, json.Unmarshal([]byte(succeed(t, "summary", "simpleconvnet", "-json", "-batch", "7")), &fused))
+	require.NoError(t, json.Unmarshal([]byte(succeed(t, "summary", "simpleconvnet", "-json", "-batch", "7", "-no-fusion")), &alone))
+	assert.Len(t, fused.Fused, 2)
+	assert.Empty(t, alone.Fused)
+	for i, m := range fused.Memory {
+		assert.Less(t, m.ArenaBytes, alone.Memory[i].ArenaBytes)
+	}
+	assert.Equal(t, 7, fused.Memory[0].Images)
+}
+
 func TestSummaryOfParameters(t *testing.T) {
 	assert.Equal(t, succeed(t, "summary", "testdata/small.json"), succeed(t, "summary", small(t)))
 }
@@ -54,6 +69,7 @@ func TestSummaryErrors(t *testing.T) {
 	fail(t, cli.Failed, "bad.json:2: layer 1: kind \"conv3d\" is unknown", "summary", bad)
 	fail(t, cli.Failed, `model "nonsense" is unknown`, "summary", "nonsense")
 	fail(t, cli.BadUsage, `expected "<model>"`, "summary")
+	fail(t, cli.BadUsage, "-batch is 0", "summary", "lenet", "-batch", "0")
 }
 
 // TestGraphPictures wants every layer in a picture that is well formed, and more of it with -grad.

@@ -6,12 +6,14 @@ import (
 	"io"
 
 	"convgraph/graph"
+	"convgraph/internal/cli"
 	"convgraph/models"
 )
 
 // summary is convgraph summary.
 type summary struct {
 	Model    string `arg:"" help:"A built-in's name, the path of a JSON spec, or a params.safetensors."`
+	Batch    int    `default:"100" help:"Images of the training step whose memory is planned."`
 	Fusion   bool   `default:"true" negatable:"" help:"Make one op of neighbouring layers where a pass fits, as training and prediction do."`
 	JSON     bool   `name:"json" help:"The summary as JSON."`
 	JSONSpec bool   `name:"json-spec" help:"The model's spec as JSON, to be edited and trained."`
@@ -23,7 +25,10 @@ func (c *summary) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s, err := graph.Summarize(spec, c.options()...)
+	if c.Batch < 1 {
+		return cli.Usagef("-batch is %d: want at least 1", c.Batch)
+	}
+	s, err := c.summarize(spec)
 	if err != nil {
 		return err
 	}
@@ -37,11 +42,17 @@ func (c *summary) Run(stdout io.Writer) error {
 	return err
 }
 
-func (c *summary) options() []graph.Option {
-	if c.Fusion {
-		return nil
+func (c *summary) summarize(spec *graph.Spec) (*graph.Summary, error) {
+	var options []graph.Option
+	if !c.Fusion {
+		options = append(options, graph.WithoutFusion())
 	}
-	return []graph.Option{graph.WithoutFusion()}
+	s, err := graph.Summarize(spec, options...)
+	if err != nil {
+		return nil, err
+	}
+	s.Memory, err = graph.PlanMemory(spec, c.Batch, options...)
+	return s, err
 }
 
 // openSpec is the spec of a built-in's name, a spec's path or a parameter file.

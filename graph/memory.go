@@ -1,0 +1,71 @@
+package graph
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+)
+
+// MemoryUse is the memory that the results of a graph's ops take: activations and, of a training step, all gradients. The parameters, what a
+// solver keeps of them, the input and the kernels' scratch come on top.
+type MemoryUse struct {
+	Work          string `json:"work"` // "training step" or "prediction"
+	Images        int    `json:"images"`
+	ArenaBytes    int64  `json:"arena_bytes"`    // that they share
+	SeparateBytes int64  `json:"separate_bytes"` // if each had memory of its own
+}
+
+// PlanMemory says what the model that [New] would make of a spec takes for a training step of batch images, if it can be trained, and for the
+// largest batch that prediction takes at once. It makes the symbolic graphs, and nothing of the planned size.
+func PlanMemory(spec *Spec, batch int, options ...Option) ([]MemoryUse, error) {
+	if batch < 1 {
+		return nil, fmt.Errorf("model %q: batch is %d: want at least 1", spec.Name, batch)
+	}
+	m, err := declare(spec, options)
+	if err != nil {
+		return nil, err
+	}
+	building.Lock()
+	defer building.Unlock()
+
+	var uses []MemoryUse
+	if m.HasProbabilities() && len(m.parameters()) > 0 {
+		net, err := m.lowerStep(batch, stepConfig{unfused: m.unfused})
+		if err != nil {
+			return nil, err
+		}
+		p, err := net.planStep(net.graph.ExactSubgraphRoots(net.outputs()...))
+		if err != nil {
+			return nil, err
+		}
+		uses = append(uses, m.memoryUse("training step", batch, p))
+	}
+	largest := m.predictBatch(maxPredictBatch)
+	net, err := m.lowerPrediction(predictorKind{batch: largest})
+	if err != nil {
+		return nil, err
+	}
+	return append(uses, m.memoryUse("prediction", largest, net.planPrediction(newProgram(net.output())))), nil
+}
+
+func (m *Model) memoryUse(work string, images int, p *plan) MemoryUse {
+	bytes := int64(m.dtype.Size())
+	return MemoryUse{Work: work, Images: images, ArenaBytes: int64(p.size) * bytes, SeparateBytes: int64(p.separate) * bytes}
+}
+
+// lowerPrediction makes the symbolic graph up to the probabilities.
+func (m *Model) lowerPrediction(kind predictorKind) (*network, error) {
+	net, err := m.lower(kind.batch, lowering{fused: !m.unfused && !kind.layers})
+	if err != nil {
+		return nil, err
+	}
+	return net, net.addProbabilities(m)
+}
+
+// output is what the last layer gives.
+func (net *network) output() *G.Node { return net.layers[len(net.layers)-1] }
+
+// planPrediction lays out the results of a prediction's ops; the logits and the last layer's output can be read after the run.
+func (net *network) planPrediction(p *program) *plan {
+	return newPlan(p.order(), G.Nodes{net.logits, net.output()})
+}
