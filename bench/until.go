@@ -43,54 +43,68 @@ type arrival struct {
 
 // runUntil trains with each recipe from each seed on both sides, one process at a time, and prints when the accuracy was there.
 func runUntil(ctx context.Context, o options, stdout, progress io.Writer) error {
-	load := loadAverage()
-	f := &field{options: o, peers: map[string]string{}}
-	var err error
-	if f.directory, err = os.MkdirTemp("", "convgraph-bench-"); err != nil {
+	load := loadAverage() // before building adds to it
+	f, err := newTrainings(ctx, o)
+	if err != nil {
 		return err
 	}
 	defer f.close()
-	if err := f.buildTraining(ctx); err != nil {
-		return err
-	}
-	if f.peers[torchName], f.hasTorch = f.version(ctx, torchScript); !f.hasTorch {
+	if !f.hasTorch {
 		fmt.Fprintf(progress, "without PyTorch, our side only: name a Python that has it with -python (%s)\n", f.peers[torchName])
 	}
 	var all []arrival
-	for _, recipe := range strings.Split(o.recipes, ",") {
+	for recipe := range strings.SplitSeq(o.recipes, ",") {
 		sides, err := f.trainings(ctx, recipe, progress)
 		if err != nil {
 			return err
 		}
-		for seed := 1; seed <= o.seeds; seed++ {
-			for _, side := range sides {
-				a, err := side.run(ctx, seed)
-				if err != nil {
-					return fmt.Errorf("recipe %s, seed %d: %s: %w", recipe, seed, side.name, err)
-				}
-				a.Recipe, a.Side, a.Seed = recipe, side.name, seed
-				fmt.Fprintf(progress, "%s, seed %d: %s %s s\n", recipe, seed, side.name, figure(a.Seconds))
-				all = append(all, a)
+		arrivals, err := train(ctx, recipe, sides, o.seeds, progress)
+		if err != nil {
+			return err
+		}
+		all = append(all, arrivals...)
+	}
+	if !o.json {
+		return printArrivals(stdout, o, load, f.peers[torchName], all)
+	}
+	e := json.NewEncoder(stdout)
+	e.SetIndent("", "  ")
+	return e.Encode(all)
+}
+
+// train runs every side of a recipe from each seed.
+func train(ctx context.Context, recipe string, sides []training, seeds int, progress io.Writer) (all []arrival, err error) {
+	for seed := 1; seed <= seeds; seed++ {
+		for _, side := range sides {
+			a, err := side.run(ctx, seed)
+			if err != nil {
+				return nil, fmt.Errorf("recipe %s, seed %d: %s: %w", recipe, seed, side.name, err)
 			}
+			a.Recipe, a.Side, a.Seed = recipe, side.name, seed
+			fmt.Fprintf(progress, "%s, seed %d: %s %s s\n", recipe, seed, side.name, figure(a.Seconds))
+			all = append(all, a)
 		}
 	}
-	if o.json {
-		e := json.NewEncoder(stdout)
-		e.SetIndent("", "  ")
-		return e.Encode(all)
+	return all, nil
+}
+
+// newTrainings builds trainmnist and looks for PyTorch.
+func newTrainings(ctx context.Context, o options) (*field, error) {
+	directory, err := os.MkdirTemp("", "convgraph-bench-")
+	if err != nil {
+		return nil, err
 	}
-	return printArrivals(stdout, o, load, f.peers[torchName], all)
+	f := &field{options: o, directory: directory, peers: map[string]string{}}
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", f.trainer(), "convgraph/cmd/trainmnist").CombinedOutput()
+	if err != nil {
+		f.close()
+		return nil, fmt.Errorf("building trainmnist: %w\n%s", err, out)
+	}
+	f.peers[torchName], f.hasTorch = f.version(ctx, torchScript)
+	return f, nil
 }
 
 func (f *field) trainer() string { return filepath.Join(f.directory, "trainmnist.exe") }
-
-func (f *field) buildTraining(ctx context.Context) error {
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", f.trainer(), "convgraph/cmd/trainmnist").CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("building trainmnist: %w\n%s", err, out)
-	}
-	return nil
-}
 
 // A training is one side of a recipe.
 type training struct {

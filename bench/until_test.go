@@ -1,6 +1,10 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -76,6 +80,26 @@ func TestTrainingsOfEveryRecipe(t *testing.T) {
 	}
 	_, err := (&field{}).trainings(t.Context(), "slow", nil)
 	assert.ErrorContains(t, err, `recipe "slow" is unknown`)
+}
+
+// TestTrainInTurn: the sides take turns, seed by seed.
+func TestTrainInTurn(t *testing.T) {
+	var order []string
+	side := func(name string) training {
+		return training{name, func(_ context.Context, seed int) (arrival, error) {
+			if seed == 3 {
+				return arrival{}, errors.New("out of memory")
+			}
+			order = append(order, fmt.Sprint(name, seed))
+			return arrival{Seconds: float64(seed)}, nil
+		}}
+	}
+	all, err := train(t.Context(), "fast", []training{side("A"), side("B")}, 2, io.Discard)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"A1", "B1", "A2", "B2"}, order)
+	assert.Equal(t, arrival{Recipe: "fast", Side: "B", Seed: 2, Seconds: 2}, all[3])
+	_, err = train(t.Context(), "fast", []training{side("A")}, 3, io.Discard)
+	assert.EqualError(t, err, "recipe fast, seed 3: A: out of memory")
 }
 
 // TestPrintArrivals: a training that never got there is no time of 0.
