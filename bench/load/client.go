@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"convgraph/train/mnist"
+)
+
+// A result is what one run's connections saw together.
+type result struct {
+	took   time.Duration
+	waits  []time.Duration // of the answers with status 200
+	errors int             // answers of any other kind
+}
+
+// load asks over so many connections for a while, each again as soon as it has its answer. A connection that breaks ends the run with an error.
+//
+// The client writes requests made beforehand and reads answers with net/http's reader alone: http.Client would take about as much of the
+// machine as the server.
+func load(ctx context.Context, addr string, connections int, during time.Duration, requests [][]byte) (result, error) {
+	began := time.Now()
+	ctx, cancel := context.WithDeadline(ctx, began.Add(during))
+	defer cancel()
+	results, failures := make([]result, connections), make([]error, connections)
+	var all sync.WaitGroup
+	for i := range connections {
+		all.Go(func() { results[i], failures[i] = ask(ctx, addr, requests[i*len(requests)/connections:]) })
+	}
+	all.Wait()
+	total := result{took: time.Since(began)}
+	for i, r := range results {
+		if failures[i] != nil {
+			return total, failures[i]
+		}
+		total.waits, total.errors = append(total.waits, r.waits...), total.errors+r.errors
+	}
+	return total, nil
+}
+
+// ask is one connection, which sends the requests in turn until the context is done.
+func ask(ctx context.Context, addr string, requests [][]byte) (r result, err error) {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		return r, err
+	}
+	defer c.Close()
+	answers := bufio.NewReader(c)
+	for i := 0; ctx.Err() == nil; i++ {
+		began := time.Now()
+		if _, err := c.Write(requests[i%len(requests)]); err != nil {
+			return r, err
+		}
+		answer, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			return r, err
+		}
+		if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+			return r, err
+		}
+		if answer.StatusCode != http.StatusOK {
+			r.errors++
+			continue
+		}
+		r.waits = append(r.waits, time.Since(began))
+	}
+	return r, nil
+}
+
+// different is how many images the requests carry.
+const different = 256
+
+// requestsOf makes requests of MNIST's test images.
+func requestsOf(body string) ([][]byte, error) {
+	_, set, err := mnist.Load()
+	if err != nil {
+		return nil, err
+	}
+	kind, encode := "application/json", document
+	if body == "png" {
+		kind, encode = "image/png", picture
+	}
+	pixels := make([]float32, set.Shape().TotalSize())
+	requests := make([][]byte, different)
+	for i := range requests {
+		if _, err := set.Sample(i, pixels); err != nil {
+			return nil, err
+		}
+		content, err := encode(pixels)
+		if err != nil {
+			return nil, err
+		}
+		requests[i] = fmt.Appendf(nil, "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", kind, len(content), content)
+	}
+	return requests, nil
+}
+
+const side = 28
+
+// grey is a pixel from 0 to 255.
+func grey(v float32) uint8 { return uint8(math.Round(255 * float64(v))) }
+
+func document(pixels []float32) ([]byte, error) {
+	rows := make([][]int, side)
+	for i, v := range pixels {
+		rows[i/side] = append(rows[i/side], int(grey(v)))
+	}
+	return json.Marshal(map[string]any{"image": rows, "max": 255})
+}
+
+func picture(pixels []float32) ([]byte, error) {
+	img := image.NewGray(image.Rect(0, 0, side, side))
+	for i, v := range pixels {
+		img.Pix[i] = grey(v)
+	}
+	var b bytes.Buffer
+	err := png.Encode(&b, img)
+	return b.Bytes(), err
+}
