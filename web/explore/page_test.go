@@ -205,7 +205,7 @@ func TestBadRequests(t *testing.T) {
 		{"unknown form", http.MethodPost, forward + "words", good, 400, `form is "words": want values, ink or picture`},
 		{"too few values", http.MethodPost, forward + "values", good[:40], 400, "the body has 40 bytes: want 3136, a little-endian float32 for each value of (1, 28, 28)"},
 		{"too many values", http.MethodPost, forward + "values", append(slices.Clone(good), 0), 413, "the body is larger than 3136 bytes"},
-		{"huge body", http.MethodPost, forward + "picture", make([]byte, 17<<20), 413, "the body is larger than 16777216 bytes"},
+		{"huge body", http.MethodPost, forward + "picture", make([]byte, 8<<20+1), 413, "the body is larger than 8388608 bytes"},
 		{"huge drawing", http.MethodPost, forward + "ink", make([]byte, 513*513), 413, "the body is larger than 262144 bytes"},
 		{"NaN", http.MethodPost, forward + "values", nan, 400, "value 5 is NaN: want finite numbers"},
 		{"infinity", http.MethodPost, forward + "values", infinite, 400, "value 5 is -Inf: want finite numbers"},

@@ -12,11 +12,12 @@ import (
 	"convgraph/digit"
 	"convgraph/graph"
 	"convgraph/train/dataset"
+	"convgraph/web"
 )
 
 // maxPicture bounds the bytes of a picture that is sent; maxInk the side of a drawing.
 const (
-	maxPicture = 16 << 20
+	maxPicture = web.DefaultMaxBody
 	maxInk     = 512
 )
 

@@ -1,11 +1,12 @@
 // Numbers as text, with a true minus sign.
 
-/** Three figures of a number, or as many decimals as a number of the size of `largest` has: 0.0312, 1.25, −31.2, 4.1e−5. */
+/** Three figures of a number, or as many decimals as a number of the size of `largest` has: 0.0312, 1.25, −31.2, 4.10e−5. */
 export function short(value, largest = Math.abs(value)) {
-  if (typeof value !== "number") return String(value); // "NaN", as the server writes what JSON has no number for
+  if (typeof value !== "number" || !Number.isFinite(value)) return minus(String(value)); // the server writes NaN as a string: JSON has no number for it
   if (value === 0) return "0";
-  if (!(largest >= 0.001 && largest < 10000)) return minus(value.toPrecision(3));
-  const decimals = Math.max(0, 2 - Math.floor(Math.log10(largest)));
+  const size = Number(largest.toPrecision(3));
+  if (!(size >= 0.001 && size < 10000)) return minus(value.toExponential(2));
+  const decimals = Math.max(0, 2 - Math.floor(Math.log10(size)));
   const text = value.toFixed(decimals);
   return minus(Number(text) === 0 ? text.replace("-", "") : text);
 }
