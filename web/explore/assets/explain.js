@@ -1,12 +1,12 @@
 // How one cell came about, in numbers: everything here is what the server computed with the model's own parameters and activations.
 
-import { grey, signedScale, scaleOf } from "/ui/grey.js";
+import { grey, signedScale } from "/ui/grey.js";
 import { short, exact } from "/ui/number.js";
 import { element } from "./layerview.js";
 import { cellText } from "./words.js";
 
 /** Fills the panel with an explanation. */
-export function showExplanation(root, e, { network, layer, pinned, actions }) {
+export function showExplanation(root, e, { network, layer, sourceScale, pinned, actions }) {
   const head = element("header", "why-head");
   head.append(
     element("p", "why-where small soft", `${layer.name} · ${cellText(layer, e.cell, network)}`),
@@ -14,8 +14,8 @@ export function showExplanation(root, e, { network, layer, pinned, actions }) {
     buttons(pinned, actions),
   );
   const parts = e.note ? [element("p", "", capital(e.note) + ".")]
-    : e.convolution ? convolution(e, e.convolution)
-      : e.pooling ? pooling(e, e.pooling)
+    : e.convolution ? convolution(e, e.convolution, sourceScale)
+      : e.pooling ? pooling(e, e.pooling, sourceScale)
         : e.elementwise ? elementwise(e, e.elementwise)
           : e.affine ? affine(e, e.affine, network)
             : softmax(e, e.softmax);
@@ -82,7 +82,7 @@ function button(text, label, act) {
 
 let shownTap = 0; // stays while one walks from cell to cell
 
-function convolution(e, c) {
+function convolution(e, c, sourceScale) {
   const many = c.taps.length > 1 || c.more.count > 0;
   if (shownTap >= c.taps.length) shownTap = 0;
   const body = element("div", "why-body");
@@ -93,7 +93,7 @@ function convolution(e, c) {
       ...(many ? [["of this map", c.taps[shownTap]?.subtotal, "subtotal"]] : []),
       ["sum", c.sum, "sum"], ["bias", c.bias, "bias"], ["output", c.total, "total", e.value],
     ]);
-    if (c.taps.length > 0) parts.push(tapGrids(e, c.taps[shownTap], c.window, total));
+    if (c.taps.length > 0) parts.push(tapGrids(e, c.taps[shownTap], c.window, sourceScale, total));
     else parts.push(total);
     body.replaceChildren(...parts, agreement(e, c.total));
   };
@@ -116,11 +116,11 @@ function tapChooser(c, choose) {
   return line;
 }
 
-function tapGrids(e, tap, window, total) {
+function tapGrids(e, tap, window, sourceScale, total) {
   const wrap = element("div", "equation");
   const { width } = window;
   wrap.append(
-    grid(`window of ${e.reads}`, tap.inputs, width, scaleOf(tap.inputs.filter(Number.isFinite)), { inside: tap.inside, name: "inputs" }),
+    grid(`window of ${e.reads}`, tap.inputs, width, sourceScale, { inside: tap.inside, name: "inputs" }),
     element("span", "sign", "×"),
     grid("filter", tap.weights, width, signedScale(tap.weights), { name: "weights" }),
     element("span", "sign", "="),
@@ -130,7 +130,7 @@ function tapGrids(e, tap, window, total) {
   return wrap;
 }
 
-/** Numbers on their greys. */
+/** Numbers on their greys, with what black and white stand for: −m and m, or 0 and m. */
 function grid(title, values, width, scale, { inside, winner = -1, name, large = false } = {}) {
   const figure = element("figure", "grid-figure");
   const cells = element("div", "cells");
@@ -153,7 +153,9 @@ function grid(title, values, width, scale, { inside, winner = -1, name, large = 
     if (i === winner) cell.classList.add("winner");
     cells.append(cell);
   });
-  figure.append(element("figcaption", "", title), cells);
+  const caption = element("figcaption", "", title);
+  caption.append(element("span", "grid-scale", scale.black < 0 ? `±${short(scale.white)}` : `0 … ${short(scale.white)}`));
+  figure.append(caption, cells);
   return figure;
 }
 
@@ -188,9 +190,8 @@ function agreement(e, total) {
   return element("p", "small soft", words);
 }
 
-function pooling(e, p) {
+function pooling(e, p, scale) {
   const body = element("div", "why-body");
-  const scale = scaleOf(p.inputs.filter(Number.isFinite));
   const sentence = {
     max: "Of the window’s values the largest goes on:", mean: "The mean of the window’s values goes on:",
     subsample: "The window’s sum, times the map’s coefficient, plus its bias:",

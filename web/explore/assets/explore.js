@@ -136,6 +136,7 @@ const explain = api.newest(async (aloud) => {
     const e = await api.explain(state.snapshot, view.layer.name, cell, state.input);
     if (state.selected?.view !== view || !sameCell(state.selected.cell, cell)) return;
     options.pinned = state.pinned;
+    options.sourceScale = viewAt(view.layer.index - 1).scale;
     replacePanel(() => showExplanation(byId("explanation"), e, options));
     byId("explanation").dataset.cell = `${e.layer} ${cell.map} ${cell.row} ${cell.column} ${state.snapshot}`;
     mark(e);
@@ -165,7 +166,7 @@ function speak(view, cell, value) {
 /** Shows in the layer before, and in the picture, where the cell's value came from. */
 function mark(e) {
   clearMarks(state.selected?.view);
-  const source = e && state.views.find((v) => v.layer.name === e.reads && v.layer.index === state.selected.view.layer.index - 1);
+  const source = e && viewAt(state.selected.view.layer.index - 1);
   if (source) {
     const window = e.convolution?.window ?? e.pooling?.window;
     if (window) {
