@@ -15,17 +15,7 @@ import (
 
 // TestDamagedImagesAreSkippedOrFail trains a small AlexNet on a folder with a damaged image in either set.
 func TestDamagedImagesAreSkippedOrFail(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "images")
-	pixels, labels := make([]uint8, 12*8*8), make([]uint8, 12)
-	for i := range pixels {
-		pixels[i] = uint8(i * 7)
-	}
-	for i := range labels {
-		labels[i] = uint8(i % 2)
-	}
-	set, err := dataset.NewImages(tensor.Shape{1, 8, 8}, pixels, labels, 2)
-	require.NoError(t, err)
-	require.NoError(t, dataset.ExportSplit(set, set, dir))
+	dir := imageFolder(t)
 	for _, half := range []string{"train", "test"} {
 		images, err := filepath.Glob(filepath.Join(dir, half, "0", "*.png"))
 		require.NoError(t, err)
@@ -45,6 +35,23 @@ func TestDamagedImagesAreSkippedOrFail(t *testing.T) {
 	code, _, stderr := trainmnist(t, append(args, "-out", t.TempDir(), "-strict")...)
 	assert.Equal(t, cli.Failed, code)
 	assert.Contains(t, stderr, "damaged image "+filepath.Join(dir, "train", "0"))
+}
+
+// imageFolder is a folder of twelve training and twelve test images of two classes.
+func imageFolder(t *testing.T) (dir string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "images")
+	pixels, labels := make([]uint8, 12*8*8), make([]uint8, 12)
+	for i := range pixels {
+		pixels[i] = uint8(i * 7)
+	}
+	for i := range labels {
+		labels[i] = uint8(i % 2)
+	}
+	set, err := dataset.NewImages(tensor.Shape{1, 8, 8}, pixels, labels, 2)
+	require.NoError(t, err)
+	require.NoError(t, dataset.ExportSplit(set, set, dir))
+	return dir
 }
 
 // captureStderr gives what is written to os.Stderr meanwhile, which is little.

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,19 +60,37 @@ func TestTrainingLeavesItsResults(t *testing.T) {
 	assert.Equal(t, "simpleconvnet", m.Spec().Name)
 }
 
-// TestSpeedDoesNotChangeTheResult wants the same bytes from one, two, three and eight workers, without fusion, and from a second run.
+// TestSpeedDoesNotChangeTheResult wants the same parameters and history from any number of workers and processors, without fusion, and from a
+// second run, of the three networks and of one with dropout, on images that vary.
 func TestSpeedDoesNotChangeTheResult(t *testing.T) {
-	var first []byte
-	for _, how := range []string{"-workers=1", "-workers=2", "-workers=3", "-workers=8", "-no-fusion", "-workers=1"} {
-		dir := t.TempDir()
-		code, _, stderr := trainmnist(t, append(small, "-quiet", "-out", dir, how)...)
-		require.Equal(t, cli.OK, code, stderr)
-		params, err := os.ReadFile(filepath.Join(dir, "params.safetensors"))
-		require.NoError(t, err)
-		if first == nil {
-			first = params
-		}
-		require.True(t, bytes.Equal(first, params), how)
+	procs := runtime.GOMAXPROCS(0)
+	t.Cleanup(func() { runtime.GOMAXPROCS(procs) })
+	short := []string{"-quiet", "-epochs", "2", "-train-samples", "40", "-test-samples", "20", "-batch", "20"}
+	for name, args := range map[string][]string{
+		"simpleconvnet": append(short, "-augment", "shift,rotate,elastic"),
+		"lenet":         append(short, "-model", "lenet", "-augment", "crop,scale", "-sampling", "replace"),
+		"dropout":       append(short, "-model", "../../examples/mine.json", "-average", "0.9"),
+		"alexnet":       {"-quiet", "-model", "alexnet", "-data", imageFolder(t), "-size", "67", "-width", "0.1", "-batch", "4", "-epochs", "2", "-pca"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var first [2]string
+			for _, machine := range []struct {
+				procs int
+				flags []string
+			}{
+				{1, []string{"-workers", "1"}}, {1, []string{"-workers", "1"}}, {2, []string{"-workers", "2"}}, {1, []string{"-workers", "3"}},
+				{2, []string{"-workers", "8"}}, {2, []string{"-no-fusion"}},
+			} {
+				runtime.GOMAXPROCS(machine.procs)
+				dir := t.TempDir()
+				code, _, stderr := trainmnist(t, slices.Concat(args, machine.flags, []string{"-out", dir})...)
+				require.Equal(t, cli.OK, code, stderr)
+				if first == [2]string{} {
+					first = results(t, dir)
+				}
+				require.True(t, first == results(t, dir), "%+v", machine)
+			}
+		})
 	}
 }
 
@@ -99,6 +119,46 @@ func TestResumeEndsAsAnUninterruptedRun(t *testing.T) {
 	code, _, stderr = trainmnist(t, append(small, "-quiet", "-out", parts, "-resume", "-lr", "0.002", "-batch", "50")...)
 	assert.Equal(t, cli.Failed, code)
 	assert.Contains(t, stderr, "-batch: 100 then, 50 now; -lr: 0.001 then, 0.002 now")
+}
+
+// TestResumeRefusesAnotherTraining: with another model, other data or another flag that matters, the difference is shown.
+func TestResumeRefusesAnotherTraining(t *testing.T) {
+	args, other, dir := tinyTraining(t, 8), tinyTraining(t, 9), t.TempDir()
+	otherModel, otherData := other[2], t.TempDir()
+	writeIDX(t, otherData, "train", 201)
+	writeIDX(t, otherData, "t10k", 51)
+	args = append(args, "-out", dir, "-epochs", "1", "-checkpoint-every", "0")
+	code, _, stderr := trainmnist(t, args...)
+	require.Equal(t, cli.OK, code, stderr)
+	for want, change := range map[string][]string{
+		`model: {"name":"tiny","input":[1,6,6],"layers":[{"kind":"affine","units":8}`: {"-model", otherModel},
+		"training images: 200 of (1, 6, 6) in 10 classes":                             {"-data", otherData},
+		"test images: 50 of (1, 6, 6) in 10 classes":                                  {"-test-samples", "49"},
+		"-batch: 10 then, 5 now":                                                      {"-batch", "5"},
+		"-optimizer: adam then, sgd now":                                              {"-optimizer", "sgd"},
+		"-lr: 0.001 then, 0.01 now":                                                   {"-lr", "0.01"},
+		"-weight-decay: 0 then, 0.1 now":                                              {"-weight-decay", "0.1"},
+		"-clip-norm: 0 then, 1 now":                                                   {"-clip-norm", "1"},
+		"-schedule: constant then, step now":                                          {"-schedule", "step"},
+		"-schedule: constant then, cosine now; -epochs: now 1, not known then":        {"-schedule", "cosine"},
+		"-warmup: 0 then, 3 now":                                                      {"-warmup", "3"},
+		"-label-smoothing: 0 then, 0.1 now":                                           {"-label-smoothing", "0.1"},
+		"-average: 0 then, 0.9 now":                                                   {"-average", "0.9"},
+		"-keep: last then, best now":                                                  {"-keep", "best"},
+		"-sampling: shuffle then, replace now":                                        {"-sampling", "replace"},
+		"-seed: 1 then, 2 now":                                                        {"-seed", "2"},
+		"-eval-samples: 1000 then, 5 now":                                             {"-eval-samples", "5"},
+		"-augment: crop=1 then, crop=2 now":                                           {"-augment", "crop=2"},
+		`"init":"xavier"`:                                                             {"-init", "xavier"},
+	} {
+		code, stdout, stderr := trainmnist(t, slices.Concat(args, change, []string{"-resume"})...)
+		assert.Equal(t, cli.Failed, code, change)
+		assert.Empty(t, stdout)
+		assert.Contains(t, stderr, "trainmnist: -resume: the checkpoint in "+dir+" is of another training: ")
+		assert.Contains(t, stderr, want)
+	}
+	code, _, stderr = trainmnist(t, append(args, "-resume", "-workers", "3", "-on-nan", "skip", "-epochs", "2")...)
+	assert.Equal(t, cli.OK, code, "what doesn't matter: %s", stderr)
 }
 
 // TestOneProgramAFolder: while a program trains into a folder another one stops before it touches anything there.
