@@ -127,6 +127,16 @@ func (s *Step) compile() error {
 // Images is the step's input (N, C, H, W), to be filled before [Step.Run].
 func (s *Step) Images() *tensor.Dense { return s.x }
 
+// SetImages makes x the step's input, of the same shape and element type, in the place of the tensor that Images was: a batch that lies in
+// memory already needs no copy.
+func (s *Step) SetImages(x *tensor.Dense) error {
+	if err := G.Let(s.net.x, x); err != nil {
+		return fmt.Errorf("model %q: images of %v %v: want %v %v", s.model.spec.Name, x.Shape(), x.Dtype(), s.x.Shape(), s.x.Dtype())
+	}
+	s.x = x
+	return nil
+}
+
 // Targets is what the step's output should be (N, classes), a distribution for each image (one-hot for a label), to be filled before
 // [Step.Run].
 func (s *Step) Targets() *tensor.Dense { return s.t }

@@ -80,6 +80,29 @@ func TestStepsLossIsTheModels(t *testing.T) {
 	}
 }
 
+// TestStepReadsOthersImages: a tensor that the step is given counts as one that it had and was filled.
+func TestStepReadsOthersImages(t *testing.T) {
+	m := newModel(t, mixedNet())
+	first, second, l := images(m, 5), images(m, 5), labels(m, 5)
+	for i := range second.Float32s() {
+		second.Float32s()[i] *= 0.5
+	}
+	filled, given := newStep(t, m, 5), newStep(t, m, 5)
+	fill(given, first, l)
+	for i, x := range []*tensor.Dense{first, second, first} {
+		fill(filled, x, l)
+		wantLoss, wantGradient := run(t, filled, uint64(i))
+		require.NoError(t, given.SetImages(x))
+		assert.Same(t, x, given.Images())
+		loss, gradient := run(t, given, uint64(i))
+		assert.Equal(t, wantLoss, loss)
+		assert.Equal(t, wantGradient, gradient)
+	}
+	err := given.SetImages(images(m, 4))
+	assert.ErrorContains(t, err, "images of (4, ")
+	assert.ErrorContains(t, err, "want (5, ")
+}
+
 // TestStepTakesDistributions gives targets that are no labels: the loss is the cross-entropy.
 func TestStepTakesDistributions(t *testing.T) {
 	m := identity(t, tensor.Float64)

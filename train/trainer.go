@@ -201,7 +201,9 @@ func (r *run) epoch(ctx context.Context, epoch int) error {
 
 // learn is one step: the batch's loss and gradients, then the solver's update.
 func (r *run) learn(batch *dataset.Minibatch, i int) error {
-	copy(r.step.Images().Float32s(), batch.X)
+	if err := r.step.SetImages(batch.Images()); err != nil {
+		return err
+	}
 	r.setTargets(batch.T)
 	loss, err := r.step.Run(uint64(r.state.Step))
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"gorgonia.org/tensor"
 )
 
 // OnDamage is what a [Loader] does about a sample whose error is a [DamagedError].
@@ -38,7 +40,18 @@ type Minibatch struct {
 	Labels  []int     // (N)
 	Indices []int     // (N), the samples' indices in the set
 
-	err error
+	err    error
+	sample tensor.Shape
+	images *tensor.Dense // over X
+}
+
+// Images returns X as a tensor over the same memory. A batch that is written into another's memory has its tensor, too, so that asking for it
+// allocates nothing in the long run.
+func (m *Minibatch) Images() *tensor.Dense {
+	if old := m.images; old == nil || old.Shape()[0] != len(m.Labels) || &old.Float32s()[0] != &m.X[0] {
+		m.images = tensor.New(tensor.WithShape(append(tensor.Shape{len(m.Labels)}, m.sample...)...), tensor.WithBacking(m.X))
+	}
+	return m.images
 }
 
 // Loader assembles batches in the background, ahead of the training step that uses them. It keeps its memory from batch
@@ -111,6 +124,7 @@ func (l *Loader) Epoch(ds Dataset, order []int) iter.Seq2[*Minibatch, error] {
 type assembly struct {
 	ds            Dataset
 	order         []int
+	sample        tensor.Shape
 	size, classes int
 	options       LoaderOptions
 
@@ -124,7 +138,7 @@ type assembly struct {
 }
 
 func (l *Loader) assemble(ds Dataset, order []int) *assembly {
-	a := &assembly{ds: ds, order: order, size: ds.Shape().TotalSize(), classes: ds.Classes(), options: l.options,
+	a := &assembly{ds: ds, order: order, sample: ds.Shape(), size: ds.Shape().TotalSize(), classes: ds.Classes(), options: l.options,
 		batches: (len(order) + l.options.Batch - 1) / l.options.Batch,
 		free:    make(chan *Minibatch, len(l.buffers)), ready: make([]chan *Minibatch, len(l.buffers)), quit: make(chan struct{})}
 	for i, m := range l.buffers {
@@ -172,6 +186,7 @@ func (a *assembly) take() (*Minibatch, int) {
 func (a *assembly) fill(m *Minibatch, b int) error {
 	start := b * a.options.Batch
 	indices := a.order[start:min(start+a.options.Batch, len(a.order))]
+	m.sample = a.sample
 	m.reserve(len(indices), a.size, a.classes)
 	for _, i := range indices {
 		select {

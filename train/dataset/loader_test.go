@@ -269,6 +269,24 @@ func TestLoaderRefuses(t *testing.T) {
 	}
 }
 
+// A batch as a tensor is its images, the last one's too, which is smaller.
+func TestMinibatchImages(t *testing.T) {
+	loader := newLoader(t, dataset.LoaderOptions{Batch: 4, Workers: 1})
+	tensors := map[any]bool{}
+	for range 2 {
+		for batch, err := range loader.Epoch(counting(t, 50, 2, 3, 1), []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}) {
+			require.NoError(t, err)
+			images := batch.Images()
+			assert.Equal(t, tensor.Shape{len(batch.Labels), 2, 3, 1}, images.Shape())
+			assert.Equal(t, batch.X, images.Float32s())
+			assert.Same(t, &batch.X[0], &images.Float32s()[0])
+			assert.Same(t, images, batch.Images())
+			tensors[images] = true
+		}
+	}
+	assert.LessOrEqual(t, len(tensors), 6, "batches of one size in one memory have one tensor")
+}
+
 // An epoch allocates for itself, not for its batches.
 func TestLoaderAllocatesNothingPerBatch(t *testing.T) {
 	for name, set := range map[string]dataset.Dataset{"plain": counting(t, 12, 1, 10, 10), "augmented": augmentedSet(t, 1).Epoch(1)} {
