@@ -20,4 +20,8 @@ func TestImportsStaySmall(t *testing.T) {
 			assert.False(t, p == heavy || strings.HasPrefix(p, heavy+"/"), "%s comes along with convgraph/graph or convgraph/models", p)
 		}
 	}
+
+	out, err = exec.Command("go", "list", "-deps", "convgraph/examples/classify").Output()
+	require.NoError(t, err)
+	assert.NotContains(t, strings.Fields(string(out)), "convgraph/train/mnist", "a program that reads pictures holds no data set")
 }

@@ -1,11 +1,15 @@
-// Command classify is the least a Go program needs to use a trained network: load its parameters, predict an image.
+// Command classify is the least a Go program needs to use a trained network: load its parameters, read a picture, say what it shows.
+//
+//	go run ./examples/classify runs/simpleconvnet/params.safetensors seven.png
 package main
 
 import (
 	"fmt"
 	"log"
 	"os"
+	"slices"
 
+	"convgraph/digit"
 	"convgraph/graph"
 )
 
@@ -14,10 +18,13 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	image := make([]float32, model.Spec().Input.TotalSize()) // (channels, height, width), values from 0 to 1
-	logits := make([]float32, model.Classes())
-	if err := model.PredictInto(logits, image); err != nil { // safe from many goroutines; allocates nothing
+	picture, err := digit.Read(os.Args[2], digit.Detect) // any PNG or JPEG, made what MNIST's images are
+	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(logits)
+	logits := make([]float32, model.Classes())
+	if err := model.PredictInto(logits, picture.Pixels); err != nil { // safe from many goroutines; allocates nothing
+		log.Fatal(err)
+	}
+	fmt.Println(slices.Index(logits, slices.Max(logits)))
 }
