@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
+	"convgraph/internal/race"
 	"convgraph/train/dataset"
 )
 
@@ -290,7 +291,7 @@ func TestMinibatchImages(t *testing.T) {
 // An epoch allocates for itself, not for its batches.
 func TestLoaderAllocatesNothingPerBatch(t *testing.T) {
 	for name, set := range map[string]dataset.Dataset{"plain": counting(t, 12, 1, 10, 10), "augmented": augmentedSet(t, 1).Epoch(1)} {
-		if raceEnabled && name == "augmented" {
+		if race.Enabled && name == "augmented" {
 			continue // the race detector makes sync.Pool forget on purpose
 		}
 		loader := newLoader(t, dataset.LoaderOptions{Batch: 4, Workers: 2})
