@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -307,6 +308,21 @@ func TestBrowserSizesAndColours(t *testing.T) {
 	assert.GreaterOrEqual(t, m+row+column, 0)
 	b.Wait(`getComputedStyle(document.getElementById("why")).position === "fixed"`)
 	b.Wait("document.documentElement.scrollWidth <= 375")
+}
+
+// A network that has learned nothing but NaN is shown as it is, too.
+func TestBrowserShowsNaN(t *testing.T) {
+	m := newModel(t, models.DefaultSimpleConvNet().Spec(), 1)
+	m.Params()[0].Value.Float32s()[0] = float32(math.NaN())
+	b := show(t, []explore.Snapshot{{Label: "diverged", Model: m}})
+	b.Wait(`document.getElementById("verdict-share").textContent === "NaN"`)
+	for _, l := range m.Summary().Layers {
+		b.Focus("#layer-" + l.Name + " canvas")
+		b.Keys(kb.ArrowDown, kb.ArrowUp)
+		b.Wait(fmt.Sprintf(`(document.documentElement.dataset.selected ?? "").startsWith("%s 0 ")`, l.Name))
+		explained(t, b, l.Name)
+		assert.Equal(t, "NaN", browser.Eval[string](b, `document.querySelector('#explanation [data-number="value"]').textContent`), l.Name)
+	}
 }
 
 // Every layer of every network can be pointed at; the console stays empty, too, which every test here checks.

@@ -83,9 +83,13 @@ func (p *Page) serveExplain(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	m, err := p.receive(w, r, "values")
+	if err != nil {
+		return err
+	}
 	var e *explanation
 	err = p.compute(r, func() error {
-		x, err := values(w, r, s.Model.Spec())
+		x, err := p.input(m)
 		if err != nil {
 			return err
 		}

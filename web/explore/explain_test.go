@@ -208,6 +208,53 @@ func TestConvolutionByHand(t *testing.T) {
 	assert.Equal(t, struct{ Top, Left, Bottom, Right int }{0, 0, 0, 1}, e.Sees)
 }
 
+// As the kernel has it: of equal values the first wins, padding never does, and NaN does always.
+func TestPoolingByHand(t *testing.T) {
+	m := newModel(t, graph.Sequential("tiny", tensor.Shape{1, 2, 2}, graph.He(),
+		graph.Conv2D{Filters: 1, Kernel: graph.Square(1)}, graph.MaxPool{Kernel: graph.Square(2), Stride: graph.Square(1), Pad: graph.Square(1)}), 1)
+	weight := m.Params()[0].Value.Float32s()
+	for _, c := range []struct {
+		weight      float32
+		x           []float32
+		row, column int
+		winner      int
+	}{
+		{1, []float32{3, 5, 5, 4}, 1, 1, 1},
+		{-1, []float32{3, 5, 5, 4}, 0, 0, 3},
+		{float32(math.Inf(1)), []float32{1, 1, 0, 1}, 1, 1, 2}, // ∞·0
+	} {
+		weight[0] = c.weight
+		w := request(serve(t, m), http.MethodPost, fmt.Sprintf("/api/explain?snapshot=0&layer=pool1&map=0&row=%d&column=%d", c.row, c.column), asBytes(c.x))
+		assert.Contains(t, w.Body.String(), fmt.Sprintf(`"winner":%d,`, c.winner), "%+v", c)
+	}
+}
+
+// Flatten's unit 17 is a place of a map.
+func TestElementwiseFrom(t *testing.T) {
+	m := newModel(t, graph.Sequential("tiny", tensor.Shape{3, 2, 4}, graph.He(), graph.Flatten{}), 1)
+	x := noise(m)
+	e := explain(t, serve(t, m), "flatten1", 13, 0, 0, x).Elementwise
+	assert.Equal(t, struct{ Map, Row, Column int }{1, 1, 1}, e.From)
+	assert.Equal(t, x[13], e.In)
+}
+
+// Of many classes the likeliest ten are there, and the one in question, in the network's order.
+func TestSoftmaxOfManyClasses(t *testing.T) {
+	m := newModel(t, graph.Sequential("classes", tensor.Shape{30}, graph.He(), graph.Softmax{}), 1)
+	x := make([]float32, 30)
+	for i := range x {
+		x[i] = float32(i)
+	}
+	s := explain(t, serve(t, m), "softmax1", 4, 0, 0, x).Softmax
+	var classes []int
+	for _, c := range s.Classes {
+		classes = append(classes, c.Class)
+	}
+	assert.Equal(t, []int{4, 21, 22, 23, 24, 25, 26, 27, 28, 29}, classes)
+	assert.Equal(t, 20, s.More)
+	assert.Equal(t, float32(29), s.Largest)
+}
+
 // A filter of LeNet's C3 reads the maps of Table I and no others.
 func TestPartialConnections(t *testing.T) {
 	spec, err := models.ByName("lenet")

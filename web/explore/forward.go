@@ -15,14 +15,18 @@ import (
 
 // serveForward answers with the input and what each layer makes of it, the maps that are shown, one after the other in float32.
 func (p *Page) serveForward(w http.ResponseWriter, r *http.Request) error {
-	began := time.Now()
 	s, err := p.snapshot(r)
 	if err != nil {
 		return err
 	}
+	m, err := p.receive(w, r, r.URL.Query().Get("form"))
+	if err != nil {
+		return err
+	}
+	began := time.Now()
 	var out []byte
 	err = p.compute(r, func() error {
-		x, err := p.input(w, r)
+		x, err := p.input(m)
 		if err != nil {
 			return err
 		}

@@ -5,11 +5,15 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"io"
 	"math"
 	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -178,6 +182,9 @@ func TestFilters(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, filters{"conv1", 30, 1, 5, 5, weight.Float32s()}, decode[filters](t, request(h, http.MethodGet, url, nil)))
 	}
+	normalized := newModel(t, graph.Sequential("normalized", tensor.Shape{1, 6, 6}, graph.He(),
+		graph.Normalize{Mean: []float64{0.5}, Deviation: []float64{0.3}}, graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}), 1)
+	assert.Equal(t, 2, decode[filters](t, request(serve(t, normalized), http.MethodGet, "/api/filters?snapshot=0", nil)).Count)
 	plain := newModel(t, graph.Sequential("plain", tensor.Shape{4}, graph.He(), graph.Affine{Units: 2}), 1)
 	assert.Zero(t, decode[filters](t, request(serve(t, plain), http.MethodGet, "/api/filters?snapshot=0", nil)).Count)
 }
@@ -243,4 +250,35 @@ func TestManyReaders(t *testing.T) {
 		})
 	}
 	readers.Wait()
+}
+
+// Whoever sends slowly keeps nobody else waiting.
+func TestSlowSenders(t *testing.T) {
+	m := newModel(t, models.GradientCheckNet().Spec(), 1)
+	h := serve(t, m)
+	const forward = "/api/forward?form=values&snapshot=0"
+	hold := make(chan struct{})
+	var slow sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) + 2 {
+		body, send := io.Pipe()
+		slow.Go(func() {
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, forward, body))
+		})
+		slow.Go(func() {
+			_, err := send.Write(make([]byte, 4)) // returns when the handler is reading
+			assert.NoError(t, err)
+			<-hold
+			assert.NoError(t, send.Close())
+		})
+	}
+	answered := make(chan int, 1)
+	go func() { answered <- request(h, http.MethodPost, forward, asBytes(noise(m))).Code }()
+	select {
+	case code := <-answered:
+		assert.Equal(t, http.StatusOK, code)
+	case <-time.After(2 * time.Minute):
+		t.Error("no answer while others send slowly")
+	}
+	close(hold)
+	slow.Wait()
 }

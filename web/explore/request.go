@@ -47,44 +47,46 @@ func bodyError(err error, most int) error {
 	return badRequest("the body can't be read: %v", err)
 }
 
-// input makes the values that the network takes of what the request's body holds; form says which of three things that is:
+// A message is what a request sends; its form says which of three things that is:
 //
-//	values   the values themselves: C·H·W little-endian float32
+//	values   the network's input itself: C·H·W little-endian float32
 //	ink      a square drawing, a byte a pixel, from 0 (paper) to 255 (ink)
 //	picture  a PNG or JPEG
-func (p *Page) input(w http.ResponseWriter, r *http.Request) ([]float32, error) {
-	spec := p.snapshots[0].Model.Spec()
-	switch form := r.URL.Query().Get("form"); form {
-	case "values":
-		return values(w, r, spec)
+type message struct {
+	form string
+	data []byte
+}
+
+// receive reads a message. It takes as long as the reader's line does, so nobody waits for it.
+func (p *Page) receive(w http.ResponseWriter, r *http.Request, form string) (message, error) {
+	most := map[string]int{"values": 4 * p.spec().Input.TotalSize(), "ink": maxInk * maxInk, "picture": maxPicture}[form]
+	if most == 0 {
+		return message{}, badRequest("form is %.20q: want values, ink or picture", form)
+	}
+	data, err := body(w, r, most)
+	return message{form, data}, err
+}
+
+// input makes the values that the network takes of a message.
+func (p *Page) input(m message) ([]float32, error) {
+	switch m.form {
 	case "ink":
-		data, err := body(w, r, maxInk*maxInk)
-		if err != nil {
-			return nil, err
-		}
-		return drawing(spec, data)
+		return drawing(p.spec(), m.data)
 	case "picture":
-		data, err := body(w, r, maxPicture)
-		if err != nil {
-			return nil, err
-		}
-		img, err := dataset.DecodeImage(data)
+		img, err := dataset.DecodeImage(m.data)
 		if err != nil {
 			return nil, badRequest("picture: %v", err)
 		}
-		return prepared(spec, img, digit.Detect)
-	default:
-		return nil, badRequest("form is %.20q: want values, ink or picture", form)
+		return prepared(p.spec(), img, digit.Detect)
 	}
+	return values(p.spec(), m.data)
 }
 
-// values reads the values themselves.
-func values(w http.ResponseWriter, r *http.Request, spec *graph.Spec) ([]float32, error) {
+func (p *Page) spec() *graph.Spec { return p.snapshots[0].Model.Spec() }
+
+// values are the values themselves.
+func values(spec *graph.Spec, data []byte) ([]float32, error) {
 	n := spec.Input.TotalSize()
-	data, err := body(w, r, 4*n)
-	if err != nil {
-		return nil, err
-	}
 	if len(data) != 4*n {
 		return nil, badRequest("the body has %d bytes: want %d, a little-endian float32 for each value of %v", len(data), 4*n, spec.Input)
 	}

@@ -64,9 +64,10 @@ function showPrediction(finished) {
   if (!network.probabilities) return;
   const probabilities = state.values.at(-1);
   const blank = state.input.every((v) => v === 0);
-  const best = probabilities.indexOf(Math.max(...probabilities));
-  byId("verdict").textContent = blank ? "–" : network.classes[best];
-  byId("verdict-share").textContent = blank ? "nothing is drawn" : percent(probabilities[best]);
+  const best = probabilities.indexOf(Math.max(...probabilities)); // -1 if the network gives NaN
+  const name = network.classes[best] ?? "–";
+  byId("verdict").textContent = blank ? "–" : name;
+  byId("verdict-share").textContent = blank ? "nothing is drawn" : percent(probabilities[best] ?? NaN);
   const order = network.classes.length <= mostBars ? network.classes.map((_, i) => i)
     : [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]).slice(0, mostBars);
   order.forEach((k, i) => {
@@ -78,7 +79,7 @@ function showPrediction(finished) {
   });
   clearTimeout(speech);
   speech = setTimeout(() => {
-    byId("spoken").textContent = blank ? "Nothing is drawn." : `Reads ${network.classes[best]}, ${percent(probabilities[best])}, with the parameters ${network.snapshots[state.snapshot]}.`;
+    byId("spoken").textContent = blank ? "Nothing is drawn." : `Reads ${name}, ${percent(probabilities[best] ?? NaN)}, with the parameters ${network.snapshots[state.snapshot]}.`;
   }, finished ? 100 : 900);
 }
 
@@ -362,6 +363,7 @@ async function start() {
     view.section.scrollIntoView({ block: "start" });
     view.canvas.focus({ preventScroll: true });
   });
+  if (!network.digits) byId("lede").textContent = "Choose a picture. The network computes every number on this page from it. Point at any of them to see what it was made of.";
   if (network.classes.length !== 10) byId("graph-title").textContent = `From the picture to ${network.classes.length} ${network.probabilities ? "probabilities" : "outputs"}`;
   byId("reading").hidden = !network.probabilities;
   makeBars();

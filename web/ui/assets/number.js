@@ -23,7 +23,7 @@ export function exact(value) {
 
 /** A share of 1 as a percentage that doesn't call certain what isn't. */
 export function percent(share) {
-  if (typeof share !== "number") return String(share);
+  if (typeof share !== "number" || !Number.isFinite(share)) return String(share);
   if (share < 1 && share >= 0.9995) return "> 99.9%";
   if (share > 0 && share < 0.0005) return "< 0.1%";
   return (100 * share).toFixed(1) + "%";
