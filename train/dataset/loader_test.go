@@ -167,6 +167,9 @@ func TestLoaderStopsCleanly(t *testing.T) {
 			panic("in the middle of a step")
 		}
 	}()
+	for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > before && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond) // the last ones have done their work, but they may not be gone yet
+	}
 	assert.LessOrEqual(t, runtime.NumGoroutine(), before) // other tests' may have ended meanwhile
 	assert.Len(t, collect(t, loader, set, make([]int, 50)), 10, "and can go on")
 }
