@@ -99,7 +99,7 @@ type browser struct {
 }
 
 // patience is for a machine that is busy with other things.
-const patience = 90 * time.Second
+const patience = 4 * time.Minute
 
 func open(t *testing.T, url string) *browser {
 	t.Helper()

@@ -185,15 +185,33 @@ func (q *request) place() string {
 
 // number reads a number. One that is too large for a float32 is infinite, and refused for it with the others that are out of range.
 func (q *request) number() (float32, error) {
-	token, err := q.decoder.ReadToken()
+	text, err := q.decoder.ReadValue()
 	if err != nil {
 		return 0, syntax(err)
 	}
-	v, err := token.Float()
+	if v, ok := smallNumber(text); ok {
+		return v, nil
+	}
+	v, err := strconv.ParseFloat(string(text), 32)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return 0, syntax(err)
 	}
 	return float32(v), nil
+}
+
+// smallNumber reads what most pixels are, a whole number of up to three digits. The text is a JSON number.
+func smallNumber(text []byte) (v float32, ok bool) {
+	if len(text) > 3 {
+		return 0, false
+	}
+	whole := 0
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		whole = 10*whole + int(c-'0')
+	}
+	return float32(whole), true
 }
 
 // scale brings the numbers from 0 to most to 0 to 1.

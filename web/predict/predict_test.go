@@ -11,6 +11,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"math"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -439,13 +440,23 @@ func (d *discarded) WriteHeader(status int)      { d.status = status }
 
 func BenchmarkPredict(b *testing.B) {
 	s := service(b, digits(), Options{})
-	document, err := json.Marshal(map[string]any{"image": nested(values(784, 1), 28, 28)})
+	whole := values(784, 255)
+	for i, v := range whole {
+		whole[i] = math.Round(v)
+	}
+	pixels, err := json.Marshal(map[string]any{"image": nested(whole, 28, 28), "max": 255})
 	require.NoError(b, err)
-	for kind, body := range map[string][]byte{"application/json": document, "image/png": encoded(b, drawn())} {
-		b.Run(kind, func(b *testing.B) {
+	fractions, err := json.Marshal(map[string]any{"image": nested(values(784, 1), 28, 28)})
+	require.NoError(b, err)
+	for _, c := range []struct {
+		name, kind string
+		body       []byte
+	}{{"pixels", "application/json", pixels}, {"fractions", "application/json", fractions}, {"png", "image/png", encoded(b, drawn())}} {
+		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			r := httptest.NewRequest(http.MethodPost, "/predict", nil)
-			r.Header.Set("Content-Type", kind)
+			r.Header.Set("Content-Type", c.kind)
+			body := c.body
 			reader := bytes.NewReader(body)
 			w := &discarded{header: http.Header{}}
 			for b.Loop() {
