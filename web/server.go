@@ -10,7 +10,6 @@ import (
 	"io"
 	"log"
 	"net/http"
-	"sync/atomic"
 	"time"
 )
 
@@ -39,7 +38,6 @@ type Server struct {
 	options    Options
 	handler    http.Handler
 	onShutdown []func()
-	draining   atomic.Bool
 }
 
 // NewServer serves handler.
@@ -55,7 +53,7 @@ func NewServer(handler http.Handler, o Options) *Server {
 	}
 	s := &Server{options: o}
 	mux := http.NewServeMux()
-	mux.Handle("/healthz", onlyRead(http.HandlerFunc(s.health)))
+	mux.Handle("/healthz", onlyRead(http.HandlerFunc(health)))
 	mux.Handle("/metrics", onlyRead(o.Metrics))
 	mux.Handle("/", handler)
 	s.handler = mux
@@ -83,11 +81,10 @@ func (s *Server) Serve(ctx context.Context, l *Listener) error {
 		return err
 	case <-ctx.Done():
 	}
-	return s.drain(server)
+	return drain(server)
 }
 
-func (s *Server) drain(server *http.Server) error {
-	s.draining.Store(true)
+func drain(server *http.Server) error {
 	patience, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	err := server.Shutdown(patience)
@@ -97,12 +94,8 @@ func (s *Server) drain(server *http.Server) error {
 	return err
 }
 
-// health says that the server is there, or that it is about to go.
-func (s *Server) health(w http.ResponseWriter, r *http.Request) {
-	if s.draining.Load() {
-		Error(w, http.StatusServiceUnavailable, errors.New("the server is ending"))
-		return
-	}
+// health says that the server is there.
+func health(w http.ResponseWriter, _ *http.Request) {
 	WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 

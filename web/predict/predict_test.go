@@ -373,6 +373,11 @@ func TestMemoryIsBounded(t *testing.T) {
 	require.NoError(t, s.pictures.Acquire(context.Background(), pictureMemory))
 	refused(t, post(s, "image/png", bytes.NewReader(encoded(t, drawn()))), 503, "deadline exceeded")
 	s.pictures.Release(pictureMemory)
+
+	s.options.Timeout = time.Minute
+	require.Equal(t, http.StatusOK, post(s, "image/png", bytes.NewReader(encoded(t, drawn()))).Code)
+	assert.True(t, s.bodies.TryAcquire(bodyMemory), "a request gives back what it took")
+	assert.True(t, s.pictures.TryAcquire(pictureMemory))
 }
 
 func TestGoneSender(t *testing.T) {
