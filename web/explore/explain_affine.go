@@ -43,7 +43,8 @@ func explainAffine(k working, e *explanation) error {
 		sum += product(i)
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(math.Abs(product(b)), math.Abs(product(a))) })
-	part := &affine{Sum: number(sum), Bias: number(bias[e.Cell.Map]), Total: number(sum + float64(bias[e.Cell.Map])), Largest: []contribution{}}
+	b := bias[e.Cell.Map]
+	part := &affine{Sum: number(sum), Bias: number(b), Total: number(sum + float64(b)), Largest: []contribution{}}
 	for _, i := range order[:min(mostContributions, len(order))] {
 		largest += product(i)
 		part.Largest = append(part.Largest, contribution{k.in.cell(i), number(k.x[i]), number(weights[i]), number(product(i))})

@@ -34,7 +34,8 @@ func explainSoftmax(k working, e *explanation) error {
 	s := &softmax{Largest: number(largest), Sum: number(sum)}
 	for _, i := range likeliest(k.y, e.Cell.Map) {
 		s.Classes = append(s.Classes, share{
-			Class: i, Name: k.classes[i], Logit: number(k.x[i]), Exponential: number(math.Exp(float64(k.x[i] - largest))), Probability: number(k.y[i]),
+			Class: i, Name: k.classes[i], Logit: number(k.x[i]),
+			Exponential: number(math.Exp(float64(k.x[i] - largest))), Probability: number(k.y[i]),
 		})
 	}
 	s.More = len(k.x) - len(s.Classes)

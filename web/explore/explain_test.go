@@ -85,12 +85,15 @@ func networks(t *testing.T) map[string]*graph.Spec {
 	specs := map[string]*graph.Spec{
 		"padded": graph.Sequential("padded", tensor.Shape{4, 9, 8}, graph.He(),
 			graph.Normalize{Mean: []float64{0.5, 0.4, 0.3, 0.2}, Deviation: []float64{0.2, 0.3, 0.4, 0.5}},
-			graph.Conv2D{Filters: 6, Kernel: graph.Pair{3, 2}, Stride: graph.Pair{1, 2}, Pad: graph.Pair{2, 1}, Dilation: graph.Pair{2, 1}, Groups: 2},
+			graph.Conv2D{
+				Filters: 6, Kernel: graph.Pair{3, 2}, Stride: graph.Pair{1, 2}, Pad: graph.Pair{2, 1}, Dilation: graph.Pair{2, 1}, Groups: 2,
+			},
 			graph.Sigmoid{}, graph.AvgPool{Kernel: graph.Square(3), Stride: graph.Square(2), Pad: graph.Square(1)},
 			graph.Dropout{Rate: 0.5, Classic: true}, graph.MaxPool{Kernel: graph.Square(2), Stride: graph.Square(1), Pad: graph.Square(1)},
 			graph.Flatten{}, graph.Tanh{A: 1.7, B: 0.6}, graph.Affine{Units: 12}, graph.Softmax{}),
-		"many maps": graph.Sequential("many", tensor.Shape{20, 6, 6}, graph.He(), graph.Conv2D{Filters: 3, Kernel: graph.Square(3)}, graph.Affine{Units: 4}),
-		"alexnet":   models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec(),
+		"many maps": graph.Sequential("many", tensor.Shape{20, 6, 6}, graph.He(),
+			graph.Conv2D{Filters: 3, Kernel: graph.Square(3)}, graph.Affine{Units: 4}),
+		"alexnet": models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec(),
 	}
 	for _, name := range []string{"simpleconvnet", "lenet", "lenet-tanh", "lenet-modern"} {
 		spec, err := models.ByName(name)
@@ -193,7 +196,8 @@ func assertAddsUp(t *testing.T, e explanation, where string) {
 
 // By hand: a window that stands out of its input, with a filter of known weights.
 func TestConvolutionByHand(t *testing.T) {
-	m := newModel(t, graph.Sequential("tiny", tensor.Shape{1, 2, 2}, graph.He(), graph.Conv2D{Filters: 1, Kernel: graph.Square(2), Pad: graph.Square(1)}), 1)
+	m := newModel(t, graph.Sequential("tiny", tensor.Shape{1, 2, 2}, graph.He(),
+		graph.Conv2D{Filters: 1, Kernel: graph.Square(2), Pad: graph.Square(1)}), 1)
 	copy(m.Params()[0].Value.Float32s(), []float32{1, 2, 3, 4})
 	copy(m.Params()[1].Value.Float32s(), []float32{0.5})
 	e := explain(t, serve(t, m), "conv1", 0, 0, 1, []float32{10, 20, 30, 40})
@@ -211,7 +215,8 @@ func TestConvolutionByHand(t *testing.T) {
 // As the kernel has it: of equal values the first wins, padding never does, and NaN does always.
 func TestPoolingByHand(t *testing.T) {
 	m := newModel(t, graph.Sequential("tiny", tensor.Shape{1, 2, 2}, graph.He(),
-		graph.Conv2D{Filters: 1, Kernel: graph.Square(1)}, graph.MaxPool{Kernel: graph.Square(2), Stride: graph.Square(1), Pad: graph.Square(1)}), 1)
+		graph.Conv2D{Filters: 1, Kernel: graph.Square(1)},
+		graph.MaxPool{Kernel: graph.Square(2), Stride: graph.Square(1), Pad: graph.Square(1)}), 1)
 	weight := m.Params()[0].Value.Float32s()
 	for _, c := range []struct {
 		weight      float32
@@ -224,7 +229,8 @@ func TestPoolingByHand(t *testing.T) {
 		{float32(math.Inf(1)), []float32{1, 1, 0, 1}, 1, 1, 2}, // ∞·0
 	} {
 		weight[0] = c.weight
-		w := request(serve(t, m), http.MethodPost, fmt.Sprintf("/api/explain?snapshot=0&layer=pool1&map=0&row=%d&column=%d", c.row, c.column), asBytes(c.x))
+		url := fmt.Sprintf("/api/explain?snapshot=0&layer=pool1&map=0&row=%d&column=%d", c.row, c.column)
+		w := request(serve(t, m), http.MethodPost, url, asBytes(c.x))
 		assert.Contains(t, w.Body.String(), fmt.Sprintf(`"winner":%d,`, c.winner), "%+v", c)
 	}
 }

@@ -134,7 +134,8 @@ func graphNodes(m *graph.Model) (nodes []graphNode, err error) {
 	}
 	for _, n := range d.Nodes {
 		nodes = append(nodes, graphNode{
-			ID: n.ID, Label: n.Label, Detail: n.Detail, Kind: string(n.Kind), Layer: n.Layer, Shape: n.Shape, Inputs: append([]int{}, n.Inputs...), // not null
+			ID: n.ID, Label: n.Label, Detail: n.Detail, Kind: string(n.Kind), Layer: n.Layer, Shape: n.Shape,
+			Inputs: append([]int{}, n.Inputs...), // not null
 		})
 	}
 	return nodes, nil

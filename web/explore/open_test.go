@@ -1,6 +1,7 @@
 package explore_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -22,7 +23,7 @@ func run(t *testing.T, epochs, final int) string {
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "epochs"), 0o755))
 	spec := models.GradientCheckNet().Spec()
 	for epoch := range epochs {
-		name := filepath.Join(dir, "epochs", "epoch-"+string([]byte{'0', byte('0' + epoch/10), byte('0' + epoch%10)})+".safetensors")
+		name := filepath.Join(dir, "epochs", fmt.Sprintf("epoch-%03d.safetensors", epoch))
 		require.NoError(t, newModel(t, spec, uint64(epoch)).Save(name))
 	}
 	require.NoError(t, newModel(t, spec, uint64(final)).Save(filepath.Join(dir, "params.safetensors")))
@@ -40,10 +41,11 @@ func TestOpen(t *testing.T) {
 	params := run(t, 4, 3)
 	snapshots, err := explore.Open(params)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"before learning", "epoch 1", "epoch 2", "after learning"}, labels(snapshots), "epoch 3 is what the training ended with")
-	want, err := graph.Load(filepath.Join(filepath.Dir(params), "epochs", "epoch-002.safetensors"))
+	want := []string{"before learning", "epoch 1", "epoch 2", "after learning"}
+	assert.Equal(t, want, labels(snapshots), "epoch 3 is what the training ended with")
+	second, err := graph.Load(filepath.Join(filepath.Dir(params), "epochs", "epoch-002.safetensors"))
 	require.NoError(t, err)
-	assert.Equal(t, want.Params(), snapshots[2].Model.Params())
+	assert.Equal(t, second.Params(), snapshots[2].Model.Params())
 	_, err = explore.New(snapshots)
 	require.NoError(t, err)
 

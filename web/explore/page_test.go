@@ -42,8 +42,11 @@ func TestNewRefuses(t *testing.T) {
 func TestFiles(t *testing.T) {
 	h := serve(t, newModel(t, models.GradientCheckNet().Spec(), 1))
 	for path, kind := range map[string]string{
-		"/": "text/html; charset=utf-8", "/explore/explore.css": "text/css; charset=utf-8", "/explore/explore.js": "text/javascript; charset=utf-8",
-		"/explore/samples.png": "image/png", "/explore/icon.svg": "image/svg+xml",
+		"/":                    "text/html; charset=utf-8",
+		"/explore/explore.css": "text/css; charset=utf-8",
+		"/explore/explore.js":  "text/javascript; charset=utf-8",
+		"/explore/samples.png": "image/png",
+		"/explore/icon.svg":    "image/svg+xml",
 	} {
 		w := request(h, http.MethodGet, path, nil)
 		assert.Equal(t, http.StatusOK, w.Code, path)
@@ -88,8 +91,9 @@ func TestNetwork(t *testing.T) {
 	assert.Equal(t, []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, n.Classes)
 	assert.Equal(t, []string{"on", "later on"}, n.Snapshots)
 	require.Len(t, n.Layers, 7)
-	conv := n.Layers[0]
-	assert.Equal(t, []any{"conv1", "conv2d", 30, 24, 24, 30, true}, []any{conv.Name, conv.Kind, conv.Output.Maps, conv.Output.Height, conv.Output.Width, conv.Shown, conv.Explained})
+	want := layer{Name: "conv1", Kind: "conv2d", Shown: 30, Explained: true}
+	want.Output.Maps, want.Output.Height, want.Output.Width = 30, 24, 24
+	assert.Equal(t, want, n.Layers[0])
 	require.NotEmpty(t, n.Nodes)
 	assert.Equal(t, "x", n.Nodes[0].Label)
 	assert.NotNil(t, n.Nodes[0].Inputs, "a list, not null")
@@ -130,7 +134,8 @@ func TestForward(t *testing.T) {
 }
 
 func TestForwardSendsTheFirstMaps(t *testing.T) {
-	m := newModel(t, graph.Sequential("wide", tensor.Shape{1, 6, 6}, graph.He(), graph.Conv2D{Filters: 70, Kernel: graph.Square(3)}, graph.Affine{Units: 3}), 1)
+	m := newModel(t, graph.Sequential("wide", tensor.Shape{1, 6, 6}, graph.He(),
+		graph.Conv2D{Filters: 70, Kernel: graph.Square(3)}, graph.Affine{Units: 3}), 1)
 	x := noise(m)
 	got := asFloats(t, request(serve(t, m), http.MethodPost, "/api/forward?form=values&snapshot=0", asBytes(x)).Body.Bytes())
 	a := activations(t, m, x)

@@ -23,7 +23,7 @@ export function showExplanation(root, e, { network, layer, sourceScale, pinned, 
 }
 
 /** What stands in the panel before anything is pointed at. */
-export function showHelp(root, network) {
+export function showHelp(root) {
   const list = element("ol", "help");
   for (const [what, how] of [
     ["Draw", "a digit on the black pad, or take a test image. The maps follow your hand."],
@@ -35,16 +35,18 @@ export function showHelp(root, network) {
     item.append(element("strong", "", what), document.createTextNode(` ${how}`));
     list.append(item);
   }
-  const note = element("p", "small soft", `All greys are honest: each legend says what its black and its white stand for, and where a scale has both signs, 0 is mid grey. ${network.name} has ${network.parameters.toLocaleString("en-US")} parameters.`);
-  root.replaceChildren(element("h2", "", "How to look"), list, note);
+  const note = "All greys are honest: each legend says what its black and its white stand for; where a scale has both signs, 0 is mid grey.";
+  root.replaceChildren(element("h2", "", "How to look"), list, element("p", "small soft", note));
 }
 
 /** What a cell of the picture is: nothing computed it. */
 export function showPixel(root, { network, layer, cell, value, pinned, actions }) {
   const head = element("header", "why-head");
   const e = { value };
-  head.append(element("p", "why-where small soft", `${layer.name} · row ${cell.row}, column ${cell.column}`), valueLine(e), buttons(pinned, actions));
-  const what = network.digits ? "A pixel of the picture: how much ink there is, from 0 to 1. The first convolution reads it." : "A pixel of the picture. The first layer reads it.";
+  head.append(
+    element("p", "why-where small soft", `${layer.name} · row ${cell.row}, column ${cell.column}`), valueLine(e), buttons(pinned, actions),
+  );
+  const what = network.digits ? "A pixel of the picture: how much ink there is, from 0 to 1." : "A value of the picture.";
   root.replaceChildren(head, element("p", "", what));
 }
 
@@ -62,10 +64,8 @@ function buttons(pinned, { move, pin, close }) {
   const bar = element("div", "why-buttons");
   bar.setAttribute("role", "group");
   bar.setAttribute("aria-label", "Move to another cell");
-  for (const [label, sign, step] of [["left", "←", [0, 0, -1]], ["up", "↑", [0, -1, 0]], ["down", "↓", [0, 1, 0]], ["right", "→", [0, 0, 1]]]) {
-    const b = button(sign, `One cell ${label}`, () => move(...step));
-    bar.append(b);
-  }
+  const steps = [["left", "←", 0, -1], ["up", "↑", -1, 0], ["down", "↓", 1, 0], ["right", "→", 0, 1]];
+  for (const [label, sign, rows, columns] of steps) bar.append(button(sign, `One cell ${label}`, () => move(0, rows, columns)));
   const hold = button(pinned ? "held" : "hold", pinned ? "Let the cell go" : "Hold on to this cell", pin);
   hold.setAttribute("aria-pressed", String(pinned));
   bar.append(hold, button("×", "Close the explanation", close));
@@ -91,7 +91,7 @@ function convolution(e, c, sourceScale) {
     if (many && c.taps.length > 0) parts.push(tapChooser(c, (i) => { shownTap = i; draw(); }));
     const total = sums([
       ...(many ? [["of this map", c.taps[shownTap]?.subtotal, "subtotal"]] : []),
-      ["sum", c.sum, "sum"], ["bias", c.bias, "bias"], ["output", c.total, "total", e.value],
+      ["sum", c.sum, "sum"], ["bias", c.bias, "bias"], output(e, c),
     ]);
     if (c.taps.length > 0) parts.push(tapGrids(e, c.taps[shownTap], c.window, sourceScale, total));
     else parts.push(total);
@@ -183,6 +183,11 @@ function sums(rows) {
   return table;
 }
 
+/** The last row: the kernel's own output, beside what the rows above come to. */
+function output(e, part) {
+  return ["output", part.total, "total", e.value];
+}
+
 function agreement(e, total) {
   const same = Math.fround(total) === Math.fround(e.value);
   const words = same ? "The output is the kernel’s own; the sum agrees to the last bit."
@@ -197,15 +202,17 @@ function pooling(e, p, scale) {
     subsample: "The window’s sum, times the map’s coefficient, plus its bias:",
   }[p.how];
   const wrap = element("div", "equation");
-  wrap.append(grid(`window of ${e.reads}, map ${e.cell.map}`, p.inputs, p.window.width, scale, { inside: p.inside, winner: p.winner, name: "inputs", large: p.window.width <= 3 }));
+  const { inside, winner } = p, large = p.window.width <= 3;
+  wrap.append(grid(`window of ${e.reads}, map ${e.cell.map}`, p.inputs, p.window.width, scale, { inside, winner, name: "inputs", large }));
   const parts = [element("p", "sentence", sentence), wrap];
   if (p.how === "max") {
     const row = p.window.top + Math.floor(p.winner / p.window.width), column = p.window.left + p.winner % p.window.width;
     parts.push(sums([[`row ${row}, column ${column} wins`, p.total, "total", e.value]]));
   } else if (p.how === "mean") {
-    parts.push(sums([["sum", p.sum, "sum"], ["divided by", p.count, "count"], ["output", p.total, "total", e.value]]), agreement(e, p.total));
+    parts.push(sums([["sum", p.sum, "sum"], ["divided by", p.count, "count"], output(e, p)]), agreement(e, p.total));
   } else {
-    parts.push(sums([["sum", p.sum, "sum"], ["coefficient", p.coefficient, "coefficient"], ["bias", p.bias, "bias"], ["output", p.total, "total", e.value]]), agreement(e, p.total));
+    const rows = [["sum", p.sum, "sum"], ["coefficient", p.coefficient, "coefficient"], ["bias", p.bias, "bias"], output(e, p)];
+    parts.push(sums(rows), agreement(e, p.total));
   }
   body.append(...parts);
   return [body];
@@ -219,9 +226,7 @@ function elementwise(e, p) {
   return [body];
 }
 
-const curves = {
-  relu: (x) => Math.max(0, x), sigmoid: (x) => 1 / (1 + Math.exp(-x)), tanh: null,
-};
+const curves = { relu: (x) => Math.max(0, x), sigmoid: (x) => 1 / (1 + Math.exp(-x)) };
 
 /** The function with the point that is this cell. */
 function plot(f, x, y) {
@@ -265,7 +270,9 @@ function affine(e, a, network) {
   }
   body.append(
     element("p", "sentence", "Every value before it counts through a weight of its own. The largest products:"), table,
-    sums([[`${a.more.count} others together`, a.more.sum, "more"], ["sum of all products", a.sum, "sum"], ["bias", a.bias, "bias"], ["output", a.total, "total", e.value]]),
+    sums([
+      [`${a.more.count} others together`, a.more.sum, "more"], ["sum of all products", a.sum, "sum"], ["bias", a.bias, "bias"], output(e, a),
+    ]),
     agreement(e, a.total),
   );
   return [body];
@@ -286,11 +293,12 @@ function softmax(e, s) {
     row.append(bar);
     table.append(row);
   }
-  const this_ = s.classes.find((c) => c.class === e.cell.map);
+  const asked = s.classes.find((c) => c.class === e.cell.map);
   const more = s.more > 0 ? [element("p", "small soft", `and ${s.more} more classes`)] : [];
   body.append(
-    element("p", "sentence", "The exponential of each score (less the largest, so that none grows too big), divided by the sum of all:"), table, ...more,
-    sums([["exponential", this_.exponential, "exponential"], ["sum of all exponentials", s.sum, "sum"], ["probability", e.value, "total"]]),
+    element("p", "sentence", "The exponential of each score (less the largest, so that none grows too big), divided by the sum of all:"),
+    table, ...more,
+    sums([["exponential", asked.exponential, "exponential"], ["sum of all exponentials", s.sum, "sum"], ["probability", e.value, "total"]]),
   );
   return [body];
 }

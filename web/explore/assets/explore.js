@@ -2,17 +2,22 @@
 
 import * as api from "./api.js";
 import { newPad } from "./pad.js";
-import { LayerView, element, readColours } from "./layerview.js";
+import { acceptFiles, loadSamples } from "./pictures.js";
+import { LayerView, readColours } from "./layerview.js";
 import { newGraph } from "./graphview.js";
+import { newPrediction } from "./prediction.js";
+import { newSlider } from "./slider.js";
 import { showExplanation, showHelp, showPixel } from "./explain.js";
 import { cellText } from "./words.js";
-import { percent, short } from "/ui/number.js";
+import { short, thousands } from "/ui/number.js";
 
 const byId = (id) => document.getElementById(id);
-const sampleSide = 28, mostBars = 10;
 
 const state = {
-  network: null, snapshot: 0, input: null, values: null,
+  network: null,
+  snapshot: 0,
+  message: null, // {form, body}: what is drawn or chosen, as the server takes it
+  input: null, values: null, // what it became, and what each layer made of it
   views: [], // the input's first, then a layer each
   selected: null, // {view, cell}
   pinned: false,
@@ -22,16 +27,21 @@ const viewAt = (layerIndex) => state.views[layerIndex + 1];
 
 // ---- from a picture to the maps ----
 
-const forward = api.newest(async (form, body, since, finished) => {
+/** Shows what the network makes of a picture. since is when the hand moved; finished is false in the middle of a stroke. */
+function send(form, body, since = performance.now(), finished = true) {
+  state.message = { form, body };
+  forward(since, finished);
+}
+
+const forward = api.newest(async (since, finished) => {
+  if (!state.message) return;
   try {
+    const { form, body } = state.message;
     const result = await api.forward(state.network, state.snapshot, form, body);
     state.input = result.input;
     state.values = result.layers;
     showValues(finished);
-    const milliseconds = performance.now() - since;
-    byId("timing").textContent = `The last update took ${milliseconds.toFixed(0)} ms from the hand to the last map, ${result.serverMilliseconds.toFixed(1)} ms of it on the server.`;
-    document.documentElement.dataset.updates = String(Number(document.documentElement.dataset.updates ?? 0) + 1);
-    document.documentElement.dataset.milliseconds = milliseconds.toFixed(1);
+    tell(performance.now() - since, result.serverMilliseconds);
     say("");
   } catch (error) {
     say(error.message);
@@ -39,62 +49,42 @@ const forward = api.newest(async (form, body, since, finished) => {
 });
 
 function showValues(finished) {
+  const { network } = state;
   viewAt(-1).setValues(state.input);
   state.values.forEach((values, i) => viewAt(i).setValues(values));
   state.graph.update(viewAt);
-  showPrediction(finished);
+  if (network.probabilities) {
+    const blank = state.input.every((v) => v === 0);
+    state.prediction.show(state.values.at(-1), { blank, moment: network.snapshots[state.snapshot], finished });
+  }
   explainSelected();
 }
 
-/** The same picture again, after the parameters have changed. */
-function again() {
-  if (state.input) forward("values", state.input, performance.now(), true);
+/** Says how long an update took; tests wait for the count. */
+function tell(milliseconds, onServer) {
+  byId("timing").textContent =
+    `The last update took ${milliseconds.toFixed(0)} ms from the hand to the last map, ${onServer.toFixed(1)} ms of it on the server.`;
+  const { dataset } = document.documentElement;
+  dataset.updates = String(Number(dataset.updates ?? 0) + 1);
+  dataset.milliseconds = milliseconds.toFixed(1);
 }
 
 function say(message) {
   byId("message").textContent = message;
 }
 
-// ---- the prediction ----
-
-let speech;
-
-function showPrediction(finished) {
-  const { network } = state;
-  if (!network.probabilities) return;
-  const probabilities = state.values.at(-1);
-  const blank = state.input.every((v) => v === 0);
-  const best = probabilities.indexOf(Math.max(...probabilities)); // -1 if the network gives NaN
-  const name = network.classes[best] ?? "–";
-  byId("verdict").textContent = blank ? "–" : name;
-  byId("verdict-share").textContent = blank ? "nothing is drawn" : percent(probabilities[best] ?? NaN);
-  const order = network.classes.length <= mostBars ? network.classes.map((_, i) => i)
-    : [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]).slice(0, mostBars);
-  order.forEach((k, i) => {
-    const bar = state.bars[i];
-    bar.name.textContent = network.classes[k];
-    bar.fill.style.transform = `scaleX(${probabilities[k]})`;
-    bar.share.textContent = percent(probabilities[k]);
-    bar.item.classList.toggle("best", k === best && !blank);
-  });
-  clearTimeout(speech);
-  speech = setTimeout(() => {
-    byId("spoken").textContent = blank ? "Nothing is drawn." : `Reads ${name}, ${percent(probabilities[best] ?? NaN)}, with the parameters ${network.snapshots[state.snapshot]}.`;
-  }, finished ? 100 : 900);
-}
-
-function makeBars() {
-  const count = Math.min(mostBars, state.network.classes.length);
-  state.bars = Array.from({ length: count }, () => {
-    const item = element("li");
-    const bar = { item, name: element("span", "bar-name"), fill: element("span", "bar-fill"), share: element("span", "bar-share") };
-    const track = element("span", "bar-track");
-    track.append(bar.fill);
-    item.append(bar.name, track, bar.share);
-    return bar;
-  });
-  byId("bars").replaceChildren(...state.bars.map((b) => b.item));
-}
+/** Shows the same picture with other parameters. */
+const changeSnapshot = api.newest(async (index) => {
+  state.snapshot = index;
+  try {
+    const f = await api.filters(index);
+    const view = state.views.find((v) => v.layer.name === f.layer);
+    if (view && f.count > 0) view.setFilters(f);
+    forward(performance.now(), true);
+  } catch (error) {
+    say(error.message);
+  }
+});
 
 // ---- what is pointed at ----
 
@@ -103,7 +93,7 @@ function point(view, cell, how) {
   if (how === "hover" && state.pinned) return;
   if (how === "hover" && state.selected?.view === view && sameCell(state.selected.cell, cell)) return;
   if (how === "click") state.pinned = !(state.pinned && state.selected?.view === view && sameCell(state.selected.cell, cell));
-  state.selected?.view !== view && clearMarks();
+  if (state.selected?.view !== view) clearMarks();
   state.selected = { view, cell };
   view.cell = cell;
   state.graph.select(view.layer.index);
@@ -178,7 +168,7 @@ function mark(e) {
         maps: e.pooling ? [e.cell.map] : e.convolution.taps.map((t) => t.map),
       };
     }
-    source.marks = e.affine ? e.affine.largest.map((c) => c.from) : e.elementwise ? [e.elementwise.from] : e.softmax ? e.softmax.classes.map((c) => ({ map: c.class, row: 0, column: 0 })) : [];
+    source.marks = sourceCells(e);
     source.draw();
   }
   const picture = viewAt(-1);
@@ -186,6 +176,14 @@ function mark(e) {
     picture.window = { ...e.sees, maps: [0] };
     picture.draw();
   }
+}
+
+/** The cells of the layer before that a cell was computed from, where they aren't a window. */
+function sourceCells(e) {
+  if (e.affine) return e.affine.largest.map((c) => c.from);
+  if (e.elementwise) return [e.elementwise.from];
+  if (e.softmax) return e.softmax.classes.map((c) => ({ map: c.class, row: 0, column: 0 }));
+  return [];
 }
 
 function clearMarks(keep) {
@@ -209,58 +207,16 @@ function release() {
   showHelp(byId("explanation"), state.network);
 }
 
-// ---- pictures that aren't drawn ----
-
-async function loadSamples(pad) {
-  const sheet = new Image();
-  sheet.src = "/explore/samples.png";
-  await sheet.decode();
-  const count = sheet.width / sampleSide;
-  const canvas = document.createElement("canvas");
-  canvas.width = sheet.width;
-  canvas.height = sampleSide;
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(sheet, 0, 0);
-  const buttons = Array.from({ length: count }, (_, i) => {
-    const button = element("button", "sample");
-    button.type = "button";
-    button.setAttribute("aria-label", `Test image of a ${i}`);
-    const { data } = context.getImageData(i * sampleSide, 0, sampleSide, sampleSide);
-    const picture = document.createElement("canvas");
-    picture.width = picture.height = sampleSide;
-    picture.getContext("2d").putImageData(new ImageData(data, sampleSide), 0, 0);
-    button.append(picture);
-    const values = Float32Array.from({ length: sampleSide * sampleSide }, (_, k) => Math.fround(data[4 * k] / 255));
-    button.show = () => {
-      byId("pad-hint").hidden = true;
-      pad.show(picture, true);
-      forward("values", values, performance.now(), true);
-    };
-    button.addEventListener("click", button.show);
-    return button;
-  });
-  byId("samples").replaceChildren(...buttons);
-  return buttons;
-}
-
-async function showPicture(pad, file) {
-  try {
-    const picture = await createImageBitmap(file);
-    byId("pad-hint").hidden = true;
-    pad.show(picture, true);
-  } catch { /* the server will say what is wrong with it */ }
-  forward("picture", file, performance.now(), true);
-}
-
 // ---- setting up ----
 
 function makeViews() {
   const { network } = state;
-  const input = { name: "input", kind: "input", index: -1, output: network.input, shown: network.input.maps === 3 ? 3 : Math.min(64, network.input.maps), explained: false };
+  const input = {
+    name: "input", kind: "input", index: -1, output: network.input, shown: Math.min(network.input.maps, 64), explained: false,
+  };
   network.layers.forEach((l, i) => {
     l.index = i;
-    const later = network.layers.slice(i + 1);
-    l.last = later.every((next) => next.kind === "softmax"); // the scores and the probabilities
+    l.last = network.layers.slice(i + 1).every((next) => next.kind === "softmax"); // the scores and the probabilities
   });
   state.views = [input, ...network.layers].map((l) => new LayerView(l, network, point));
   byId("layers").replaceChildren(...state.views.map((v) => v.section));
@@ -273,118 +229,82 @@ function makeViews() {
   });
 }
 
-async function showFilters() {
-  const f = await api.filters(state.snapshot);
-  const view = state.views.find((v) => v.layer.name === f.layer);
-  if (view && f.count > 0) view.setFilters(f);
-}
-
-const changeSnapshot = api.newest(async (index) => {
-  state.snapshot = index;
-  const { snapshots } = state.network;
-  const slider = byId("snapshot");
-  slider.value = index;
-  slider.setAttribute("aria-valuetext", snapshots[index]);
-  byId("moment").textContent = snapshots[index];
-  try {
-    await showFilters();
-    again();
-  } catch (error) {
-    say(error.message);
-  }
-});
-
-function makeSlider() {
-  const { snapshots } = state.network;
-  const slider = byId("snapshot"), play = byId("play");
-  const last = snapshots.length - 1;
-  slider.max = last;
-  byId("time-first").textContent = snapshots[0];
-  byId("time-last").textContent = last > 0 ? snapshots[last] : "";
-  byId("time").classList.toggle("single", last === 0);
-  let timer;
-  const stop = () => {
-    clearInterval(timer);
-    timer = undefined;
-    play.textContent = "play";
-  };
-  slider.addEventListener("input", () => {
-    stop();
-    changeSnapshot(Number(slider.value));
-  });
-  play.addEventListener("click", () => {
-    if (timer) return stop();
-    play.textContent = "stop";
-    let at = Number(slider.value) === last ? 0 : Number(slider.value);
-    changeSnapshot(at);
-    timer = setInterval(() => {
-      if (at >= last) return stop();
-      changeSnapshot(++at);
-    }, 900);
+function makeGraph() {
+  state.graph = newGraph(byId("graph"), state.network, (index) => {
+    const view = viewAt(index);
+    view.section.scrollIntoView({ block: "start" });
+    view.canvas.focus({ preventScroll: true });
   });
 }
 
 function makePad() {
+  const hint = byId("pad-hint");
   const pad = newPad(byId("pad"), byId("brush"), {
-    began: () => { byId("pad-hint").hidden = true; },
-    changed: (since, finished) => forward("ink", pad.ink(), since, finished),
+    began: () => { hint.hidden = true; },
+    changed: (since, finished) => send("ink", pad.ink(), since, finished),
   });
   byId("clear").addEventListener("click", () => {
     pad.clear();
-    byId("pad-hint").hidden = false;
-    forward("ink", pad.ink(), performance.now(), true);
+    hint.hidden = false;
+    send("ink", pad.ink());
   });
-  byId("choose").addEventListener("click", () => byId("file").click());
-  byId("file").addEventListener("change", (event) => {
-    const [file] = event.target.files;
-    event.target.value = "";
-    if (file) showPicture(pad, file);
-  });
-  const drop = byId("drop");
-  const over = (event) => {
-    event.preventDefault();
-    drop.classList.toggle("over", event.type === "dragover");
+  const show = (picture) => {
+    hint.hidden = true;
+    if (picture) pad.show(picture);
   };
-  for (const type of ["dragover", "dragleave", "drop"]) document.body.addEventListener(type, over);
-  document.body.addEventListener("drop", (event) => {
-    const [file] = event.dataTransfer.files;
-    if (file) showPicture(pad, file);
+  acceptFiles({ button: byId("choose"), input: byId("file"), target: byId("drop") }, (picture, file) => {
+    show(picture);
+    send("picture", file);
   });
-  return pad;
+  return show;
+}
+
+function writeTitles() {
+  const { network } = state;
+  byId("network").textContent = `${network.name}, ${network.layers.length} layers, ${thousands(network.parameters)} parameters`;
+  byId("reading").hidden = !network.probabilities;
+  if (!network.digits) {
+    byId("lede").textContent =
+      "Choose a picture. The network computes every number on this page from it. Point at any of them to see what it was made of.";
+  }
+  if (network.classes.length !== 10 || !network.probabilities) {
+    byId("graph-title").textContent = `From the picture to ${network.classes.length} ${network.probabilities ? "probabilities" : "outputs"}`;
+  }
+}
+
+async function showFirst(show) {
+  const { maps, height, width } = state.network.input;
+  if (!state.network.digits) {
+    send("values", new Float32Array(maps * height * width));
+    say(state.network.pictures);
+    return;
+  }
+  const samples = await loadSamples(byId("samples"), (picture, values) => {
+    show(picture);
+    send("values", values);
+  });
+  samples[7].click();
 }
 
 async function start() {
   state.network = await api.network();
   const { network } = state;
-  byId("network").textContent = `${network.name}, ${network.layers.length} layers, ${network.parameters.toLocaleString("en-US")} parameters`;
+  writeTitles();
   makeViews();
-  state.graph = newGraph(byId("graph"), network, (index) => {
-    const view = viewAt(index);
-    view.section.scrollIntoView({ block: "start" });
-    view.canvas.focus({ preventScroll: true });
+  makeGraph();
+  state.prediction = newPrediction(network, {
+    verdict: byId("verdict"), share: byId("verdict-share"), bars: byId("bars"), spoken: byId("spoken"),
   });
-  if (!network.digits) byId("lede").textContent = "Choose a picture. The network computes every number on this page from it. Point at any of them to see what it was made of.";
-  if (network.classes.length !== 10) byId("graph-title").textContent = `From the picture to ${network.classes.length} ${network.probabilities ? "probabilities" : "outputs"}`;
-  byId("reading").hidden = !network.probabilities;
-  makeBars();
-  makeSlider();
+  const slider = newSlider(network.snapshots, {
+    slider: byId("snapshot"), moment: byId("moment"), play: byId("play"), first: byId("time-first"), last: byId("time-last"),
+    section: byId("time"),
+  }, changeSnapshot);
+  slider.go(network.snapshots.length - 1);
   showHelp(byId("explanation"), network);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && state.selected) release();
   });
-  state.snapshot = network.snapshots.length - 1;
-  await changeSnapshot(state.snapshot);
-  const pad = makePad();
-  if (network.pictures) {
-    say(network.pictures);
-    return;
-  }
-  if (!network.digits) {
-    forward("values", new Float32Array(network.input.maps * network.input.height * network.input.width), performance.now(), true);
-    return;
-  }
-  const samples = await loadSamples(pad);
-  samples[7].show();
+  await showFirst(makePad());
 }
 
 start().catch((error) => say(error.message));

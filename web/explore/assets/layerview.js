@@ -2,16 +2,16 @@
 
 import { scaleOf, signedScale, pixels, colourPixels, stack, writeLegend } from "/ui/grey.js";
 import { short } from "/ui/number.js";
+import { arrangeMaps, arrangeUnits, labelHeight } from "./arrange.js";
 import { titles, sentences, inputSentence, filterSentence, sizeText } from "./words.js";
-
-const gap = 10, tileLeast = 56, tileTarget = 76, tileMost = 112, filterGap = 6, labelHeight = 17;
 
 let colours = {};
 
 /** Takes the colours of light or dark from the style sheet. */
 export function readColours() {
   const style = getComputedStyle(document.documentElement);
-  colours = Object.fromEntries(["strong-line", "ink", "soft", "mark", "mark-source"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  const names = ["strong-line", "ink", "soft", "mark", "mark-source"];
+  colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
 readColours();
@@ -19,7 +19,8 @@ readColours();
 /** A section with a layer's title, its sentence, its maps and their legend. point(cell, how) is called when a cell is pointed at. */
 export class LayerView {
   constructor(layer, network, point) {
-    Object.assign(this, { layer, network, point, filters: null, values: null, cell: null, marks: [], window: null, available: 0, count: 0 });
+    Object.assign(this, { layer, network, point, filters: null, values: null, available: 0, count: 0 });
+    Object.assign(this, { cell: null, marks: [], window: null }); // what is pointed at, and what that was computed from
     this.maps = document.createElement("canvas"); // all maps, one below the other
     this.filterMaps = document.createElement("canvas");
     this.section = this.#section();
@@ -46,7 +47,8 @@ export class LayerView {
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "application");
     this.canvas.setAttribute("aria-roledescription", "maps");
-    this.canvas.setAttribute("aria-label", `${layer.name}, ${sizeText(layer.output)}. Arrow keys move from cell to cell, Page Up and Page Down from map to map.`);
+    const keys = "Arrow keys move from cell to cell, Page Up and Page Down from map to map.";
+    this.canvas.setAttribute("aria-label", `${layer.name}, ${sizeText(layer.output)}. ${keys}`);
     this.foot = element("div", "layer-foot");
     this.legend = element("span");
     this.foot.append(this.legend);
@@ -127,45 +129,6 @@ export class LayerView {
     return this.values[(cell.map * height + cell.row) * width + cell.column];
   }
 
-  /** Where things stand, for a width in CSS pixels. */
-  #arrange(available) {
-    const { height, width } = this.extent;
-    const { count } = this;
-    if (this.isVector) {
-      const side = this.isOutput ? Math.min(54, Math.floor((available + 6) / Math.max(1, count)) - 6) : count <= 128 ? 16 : count <= 512 ? 10 : 6;
-      const between = this.isOutput ? 6 : 2;
-      const columns = Math.max(1, Math.min(count, Math.floor((available + between) / (side + between)), this.isOutput ? count : 25 * Math.ceil(16 / side)));
-      return { unit: side, between, columns, rows: Math.ceil(count / columns), tileWidth: side, tileHeight: this.isOutput ? side + 2 * labelHeight : side, top: this.isOutput ? labelHeight : 0, count };
-    }
-    const columns = this.#columns(count, available);
-    const widest = this.layer.index < 0 ? 140 : count === 1 ? tileTarget : (available - (columns - 1) * gap) / columns;
-    const unit = Math.min(widest, this.layer.index < 0 ? 227 : tileMost) / Math.max(height, width);
-    let top = 0;
-    if (this.filters) {
-      this.filterUnit = Math.max(1, Math.round(32 / Math.max(this.filters.height, this.filters.width)));
-      top = this.filterUnit * this.filters.height + filterGap;
-    }
-    const tileWidth = unit * width, tileHeight = top + unit * height;
-    return { unit, between: gap, columns, rows: Math.ceil(count / columns), tileWidth, tileHeight, top, count };
-  }
-
-  /** How many maps stand in a row: full rows look calm, and the tiles are near their target. */
-  #columns(count, available) {
-    const tile = (c) => (available - (c - 1) * gap) / c;
-    const fitting = Math.max(1, Math.round((available + gap) / (tileTarget + gap)));
-    if (count <= fitting) return count;
-    let best = fitting;
-    for (let c = 1; c <= count; c++) {
-      if (count % c === 0 && tile(c) >= tileLeast && tile(c) <= tileMost && (count % best !== 0 || Math.abs(tile(c) - tileTarget) < Math.abs(tile(best) - tileTarget))) best = c;
-    }
-    return best;
-  }
-
-  #corner(i) {
-    const p = this.place;
-    return [1 + i % p.columns * (p.tileWidth + p.between), 1 + Math.floor(i / p.columns) * (p.tileHeight + (this.isVector ? p.between : p.between + 4))];
-  }
-
   /** Draws anew if the width of the column has changed. */
   fit(width) {
     if (width - 2 === this.available) return;
@@ -175,11 +138,11 @@ export class LayerView {
 
   draw() {
     if (!this.values || this.available <= 0) return;
-    this.place = this.#arrange(this.available);
+    this.place = this.isVector ? arrangeUnits(this.count, this.isOutput, this.available)
+      : arrangeMaps(this.count, this.extent, this.filters, this.layer.index < 0, this.available);
     const p = this.place;
-    const [lastX, lastY] = this.#corner(p.columns - 1);
-    const [, bottomY] = this.#corner((p.rows - 1) * p.columns);
-    const cssWidth = lastX + p.tileWidth + 1, cssHeight = Math.max(lastY, bottomY) + p.tileHeight + 1;
+    const [lastX] = p.corner(p.columns - 1), [, lastY] = p.corner((p.rows - 1) * p.columns);
+    const cssWidth = lastX + p.tileWidth + 1, cssHeight = lastY + p.tileHeight + 1;
     const ratio = window.devicePixelRatio || 1;
     const width = Math.round(cssWidth * ratio), height = Math.round(cssHeight * ratio);
     if (this.canvas.width !== width || this.canvas.height !== height) {
@@ -200,7 +163,7 @@ export class LayerView {
     c.lineWidth = 1;
     c.strokeStyle = colours["strong-line"];
     for (let i = 0; i < this.count; i++) {
-      const [x, y] = this.#corner(i);
+      const [x, y] = this.place.corner(i);
       this.drawMap(c, i, x, y + p.top, p.unit * width, p.unit * height);
       c.strokeRect(x - 0.5, y + p.top - 0.5, p.unit * width + 1, p.unit * height + 1);
       if (this.filters) this.#drawFilter(i, x, y);
@@ -215,7 +178,7 @@ export class LayerView {
   }
 
   #drawFilter(i, x, y) {
-    const c = this.context, { height, width } = this.filters, w = this.filterUnit * width, h = this.filterUnit * height;
+    const c = this.context, { height, width } = this.filters, w = this.place.filterUnit * width, h = this.place.filterUnit * height;
     c.imageSmoothingEnabled = false;
     c.drawImage(this.filterMaps, 0, i * height, width, height, x, y, w, h);
     c.strokeRect(x - 0.5, y - 0.5, w + 1, h + 1);
@@ -227,7 +190,7 @@ export class LayerView {
     c.font = "500 12px system-ui, sans-serif";
     c.textAlign = "center";
     for (let i = 0; i < p.count; i++) {
-      const [x, y] = this.#corner(i);
+      const [x, y] = this.place.corner(i);
       c.fillStyle = `rgb(${image[4 * i]} ${image[4 * i + 1]} ${image[4 * i + 2]})`;
       c.fillRect(x, y + p.top, p.unit, p.unit);
       c.strokeStyle = colours["strong-line"];
@@ -237,8 +200,12 @@ export class LayerView {
       c.fillStyle = colours.ink;
       c.fillText(this.network.classes[i] ?? i, x + p.unit / 2, y + 12, p.unit);
       c.fillStyle = colours.soft;
-      c.fillText(this.layer.kind === "softmax" ? Number(this.values[i]).toFixed(3) : short(this.values[i], Math.max(1, Math.abs(this.values[i]))), x + p.unit / 2, y + p.top + p.unit + 13, p.unit + 4);
+      c.fillText(this.#valueText(this.values[i]), x + p.unit / 2, y + p.top + p.unit + 13, p.unit + 4);
     }
+  }
+
+  #valueText(v) {
+    return this.layer.kind === "softmax" ? v.toFixed(3) : short(v, Math.max(1, Math.abs(v)));
   }
 
   /** The cell that is pointed at, and in a layer that another reads, the window or the cells it was computed from. */
@@ -246,17 +213,14 @@ export class LayerView {
     if (this.window) {
       for (const m of this.window.maps) this.#box(m, this.window, colours["mark-source"], 2);
     }
-    for (const cell of this.marks) this.#box(cell.map, { top: cell.row, left: cell.column, bottom: cell.row, right: cell.column }, colours["mark-source"], 1.5);
-    if (this.cell) {
-      const { map, row, column } = this.cell;
-      this.#box(map, { top: row, left: column, bottom: row, right: column }, colours.mark, 2);
-    }
+    for (const cell of this.marks) this.#box(cell.map, areaOf(cell), colours["mark-source"], 1.5);
+    if (this.cell) this.#box(this.cell.map, areaOf(this.cell), colours.mark, 2);
   }
 
   #box(map, area, colour, thickness) {
     const p = this.place, c = this.context;
     if (map >= this.layer.shown) return;
-    const [x, y] = this.#corner(this.count === 1 ? 0 : map);
+    const [x, y] = this.place.corner(this.count === 1 ? 0 : map);
     const unit = p.unit;
     let left = x + area.left * unit, top = y + p.top + area.top * unit;
     let width = (area.right - area.left + 1) * unit, height = (area.bottom - area.top + 1) * unit;
@@ -278,7 +242,7 @@ export class LayerView {
     const p = this.place;
     if (!p) return null;
     for (let i = 0; i < p.count; i++) {
-      const [left, top] = this.#corner(i);
+      const [left, top] = this.place.corner(i);
       const dx = x - left, dy = y - top - p.top;
       const margin = this.isVector ? p.between / 2 : 0;
       if (dx < -margin || dy < -margin - (this.isOutput ? p.top : 0)) continue;
@@ -291,14 +255,11 @@ export class LayerView {
     }
     return null;
   }
-
-  /** The middle of a cell on the canvas, in CSS pixels. */
-  centre(cell) {
-    const [x, y] = this.#corner(this.count === 1 ? 0 : cell.map);
-    return [x + (cell.column + 0.5) * this.place.unit, y + this.place.top + (cell.row + 0.5) * this.place.unit];
-  }
 }
 
+const areaOf = ({ row, column }) => ({ top: row, left: column, bottom: row, right: column });
+
+/** A new HTML element. */
 export function element(tag, className = "", text = "") {
   const e = document.createElement(tag);
   if (className) e.className = className;

@@ -119,12 +119,12 @@ export function newPad(canvas, brush, { changed, began }) {
   }
 
   /** Shows a picture instead of ink; the next stroke clears it away. */
-  function show(bitmap, smooth) {
+  function show(bitmap) {
     clear();
     pen.foreign = true;
     const scale = Math.min(canvas.width / bitmap.width, canvas.height / bitmap.height);
     const w = bitmap.width * scale, h = bitmap.height * scale;
-    context.imageSmoothingEnabled = smooth;
+    context.imageSmoothingEnabled = true;
     context.drawImage(bitmap, (canvas.width - w) / 2, (canvas.height - h) / 2, w, h);
   }
 

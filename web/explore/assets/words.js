@@ -1,9 +1,9 @@
 // What each kind of layer is called, and what it does, in the words of Deep Learning from Scratch (Saitoh), chapter 7.
 
 export const titles = {
-  input: "The picture", conv2d: "Convolution", relu: "ReLU", sigmoid: "Sigmoid", tanh: "Hyperbolic tangent", max_pool: "Max pooling", avg_pool: "Average pooling",
-  subsample: "Subsampling", affine: "Affine", softmax: "Softmax", dropout: "Dropout", lrn: "Local response normalisation", normalize: "Normalisation",
-  flatten: "Flatten",
+  input: "The picture", conv2d: "Convolution", relu: "ReLU", sigmoid: "Sigmoid", tanh: "Hyperbolic tangent", max_pool: "Max pooling",
+  avg_pool: "Average pooling", subsample: "Subsampling", affine: "Affine", softmax: "Softmax", dropout: "Dropout",
+  lrn: "Local response normalisation", normalize: "Normalisation", flatten: "Flatten",
 };
 
 export const sentences = {

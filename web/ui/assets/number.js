@@ -2,7 +2,7 @@
 
 /** Three figures of a number, or as many decimals as a number of the size of `largest` has: 0.0312, 1.25, −31.2, 4.10e−5. */
 export function short(value, largest = Math.abs(value)) {
-  if (typeof value !== "number" || !Number.isFinite(value)) return minus(String(value)); // the server writes NaN as a string: JSON has no number for it
+  if (typeof value !== "number" || !Number.isFinite(value)) return minus(String(value)); // NaN, which JSON has as a string
   if (value === 0) return "0";
   const size = Number(largest.toPrecision(3));
   if (!(size >= 0.001 && size < 10000)) return minus(value.toExponential(2));
