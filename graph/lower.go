@@ -23,8 +23,6 @@ type network struct {
 	loss   *G.Node
 	grads  G.Nodes // of the loss with respect to params and, if that is wanted, x
 	noise  *ops.Noise
-
-	sections []section // of the layers up to the logits
 }
 
 // lowering says how a model becomes a graph.
@@ -46,12 +44,12 @@ func (m *Model) lower(n int, how lowering) (*network, error) {
 		net.params = append(net.params, node)
 	}
 	net.logits = net.x
-	net.sections = asDeclared(m.hidden())
+	sections := asDeclared(m.hidden())
 	if how.fused {
-		net.sections = fused(m.hidden())
+		sections = fused(m.hidden())
 	}
 	params, mode := net.params, Mode{Training: how.training, Noise: net.noise}
-	for _, s := range net.sections {
+	for _, s := range sections {
 		n := s.parameterCount()
 		out, err := s.lower(net.logits, params[:n], mode)
 		if err != nil {

@@ -2,6 +2,7 @@ package models_test
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -39,7 +40,8 @@ func averagePoolLeNet() *graph.Spec {
 		graph.Affine{Units: 120}, graph.Sigmoid{}, graph.Affine{Units: 84}, graph.Sigmoid{}, graph.Affine{Units: 10}, graph.Softmax{})
 }
 
-// BenchmarkTrainStep times forward, backward and the optimizer's update.
+// BenchmarkTrainStep times forward, backward and the optimizer's update, and reports what the heap holds then: parameters, what the optimizer
+// keeps, the arena of activations and gradients, the batch, and the kernels' scratch.
 func BenchmarkTrainStep(b *testing.B) {
 	for _, w := range workloads() {
 		b.Run(w.name, func(b *testing.B) {
@@ -64,8 +66,19 @@ func BenchmarkTrainStep(b *testing.B) {
 			for i := uint64(1); b.Loop(); i++ {
 				one(i)
 			}
+			b.ReportMetric(heapMB(), "heap-MB")
+			runtime.KeepAlive(rule)
 		})
 	}
+}
+
+// heapMB is what is in use, in 10⁶ bytes.
+func heapMB() float64 {
+	runtime.GC()
+	runtime.GC() // what the first has left in pools
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return float64(stats.HeapAlloc) / 1e6
 }
 
 // BenchmarkPredict1 times the logits of one image.
