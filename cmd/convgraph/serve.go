@@ -48,7 +48,7 @@ func (c *serve) Run(stdout io.Writer) error {
 		return err
 	}
 	m, metrics := snapshots[len(snapshots)-1].Model, web.NewMetrics()
-	service, err := predicting.New(m, predicting.Options{MaxBody: c.MaxBody, Metrics: metrics})
+	service, err := predicting.New(m, predicting.Options{Metrics: metrics})
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,6 @@ import (
 type Options struct {
 	MaxBatch  int           // images computed together, and images a request may carry; 64, fewer if they are large
 	MaxQueue  int           // images waiting before more are turned away; 1024, fewer if they are large
-	MaxBody   int64         // what a request of unknown length is taken to have; web.DefaultMaxBody
 	Timeout   time.Duration // for a request's picture and its place in the queue; 10 s
 	Metrics   *web.Metrics  // where batches are counted; nil is new ones
 	maxPixels int           // of a picture
@@ -82,9 +81,6 @@ func (o Options) orDefaults(imageSize int) Options {
 	}
 	if o.MaxQueue == 0 {
 		o.MaxQueue = min(1024, max(1, queueMemory/valueBytes/imageSize))
-	}
-	if o.MaxBody == 0 {
-		o.MaxBody = web.DefaultMaxBody
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 10 * time.Second
@@ -164,6 +160,9 @@ func refusef(status int, format string, args ...any) error {
 
 func (s *Service) refuse(w http.ResponseWriter, err error) {
 	status := statusOf(err)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("no answer within %v: try again in a moment", s.options.Timeout)
+	}
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", strconv.Itoa(retrySeconds))
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/semaphore"
 	"gorgonia.org/tensor"
 
 	"convgraph/classify"
@@ -371,13 +372,28 @@ func TestMemoryIsBounded(t *testing.T) {
 	s.bodies.Release(bodyMemory)
 
 	require.NoError(t, s.pictures.Acquire(context.Background(), pictureMemory))
-	refused(t, post(s, "image/png", bytes.NewReader(encoded(t, drawn()))), 503, "deadline exceeded")
+	refused(t, post(s, "image/png", bytes.NewReader(encoded(t, drawn()))), 503, "no answer within 1ms: try again in a moment")
 	s.pictures.Release(pictureMemory)
 
 	s.options.Timeout = time.Minute
 	require.Equal(t, http.StatusOK, post(s, "image/png", bytes.NewReader(encoded(t, drawn()))).Code)
 	assert.True(t, s.bodies.TryAcquire(bodyMemory), "a request gives back what it took")
 	assert.True(t, s.pictures.TryAcquire(pictureMemory))
+}
+
+// TestMeter: memory is taken as a body comes, in steps, and given back.
+func TestMeter(t *testing.T) {
+	budget := semaphore.NewWeighted(3 * meterStep)
+	m := meter{body: strings.NewReader(strings.Repeat("x", 4*meterStep)), budget: budget}
+	assert.True(t, budget.TryAcquire(3*meterStep), "nothing has come yet")
+	budget.Release(3 * meterStep)
+	_, err := io.ReadFull(&m, make([]byte, meterStep+1))
+	require.NoError(t, err)
+	assert.EqualValues(t, 2*meterStep, m.taken)
+	_, err = io.ReadAll(&m)
+	assert.Equal(t, http.StatusServiceUnavailable, statusOf(err))
+	m.release()
+	assert.True(t, budget.TryAcquire(3*meterStep))
 }
 
 func TestGoneSender(t *testing.T) {

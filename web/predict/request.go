@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/sync/semaphore"
 
 	"convgraph/digit"
 	"convgraph/graph"
@@ -24,6 +25,7 @@ type request struct {
 	probabilities []float32
 	list          bool // the answer is an array
 
+	meter   meter
 	decoder *jsontext.Decoder
 	nest    nest   // of the image being read
 	flat    [1]int // the shape of a flat one
@@ -59,19 +61,42 @@ func (q *request) room(classes int) []float32 {
 	return q.probabilities
 }
 
+// meter reads a body as long as the bodies under way leave memory for it. It takes memory for what has come, not for what was promised: who
+// promises much and sends slowly keeps nobody out.
+type meter struct {
+	body        io.Reader
+	budget      *semaphore.Weighted
+	taken, free int64 // of what was taken, what the next bytes may have
+}
+
+// meterStep is how much a meter takes at once, in bytes.
+const meterStep = 64 << 10
+
+func (m *meter) Read(p []byte) (int, error) {
+	n, err := m.body.Read(p)
+	for m.free < int64(n) {
+		if !m.budget.TryAcquire(meterStep) {
+			return 0, refusef(http.StatusServiceUnavailable, "too many large requests at once: try again in a moment")
+		}
+		m.taken += meterStep
+		m.free += meterStep
+	}
+	m.free -= int64(n)
+	return n, err
+}
+
+func (m *meter) release() {
+	m.budget.Release(m.taken)
+	*m = meter{}
+}
+
 // contentTypes are what a body may be.
 const contentTypes = "application/json, image/png, image/jpeg or multipart/form-data"
 
 // read takes up the images of a request's body.
 func (s *Service) read(ctx context.Context, r *http.Request, q *request) error {
-	length := r.ContentLength
-	if length < 0 {
-		length = s.options.MaxBody
-	}
-	if !s.bodies.TryAcquire(min(length, bodyMemory)) {
-		return refusef(http.StatusServiceUnavailable, "too many large requests at once: try again in a moment")
-	}
-	defer s.bodies.Release(min(length, bodyMemory))
+	q.meter = meter{body: r.Body, budget: s.bodies}
+	defer q.meter.release()
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return refusef(http.StatusUnsupportedMediaType, "Content-Encoding is %q: want none", coding)
 	}
@@ -81,19 +106,19 @@ func (s *Service) read(ctx context.Context, r *http.Request, q *request) error {
 	}
 	switch kind {
 	case "application/json":
-		return bodyError(q.readDocument(r.Body, s.options.MaxBatch))
+		return bodyError(q.readDocument(&q.meter, s.options.MaxBatch))
 	case "image/png", "image/jpeg":
 		ink, err := inkOf(r)
 		if err != nil {
 			return err
 		}
-		return bodyError(s.readPicture(ctx, q, r.Body, "", ink))
+		return bodyError(s.readPicture(ctx, q, &q.meter, "", ink))
 	case "multipart/form-data":
 		ink, err := inkOf(r)
 		if err != nil {
 			return err
 		}
-		return bodyError(s.readForm(ctx, q, r.Body, parameters["boundary"], ink))
+		return bodyError(s.readForm(ctx, q, &q.meter, parameters["boundary"], ink))
 	}
 	return refusef(http.StatusUnsupportedMediaType, "Content-Type is %q: want %s", kind, contentTypes)
 }
