@@ -304,9 +304,11 @@ func TestBrowserSizesAndColours(t *testing.T) {
 	b.Window(375, 812, true)
 	b.Wait(ground + fmt.Sprintf(" !== %q", light))
 	b.Wait("document.documentElement.scrollWidth <= 375")
-	m, row, column := pointAt(t, b, "pool1", 0.3, 0.3)
-	assert.GreaterOrEqual(t, m+row+column, 0)
+	b.Click("#layer-conv1 canvas", 0.9, 0.9)
+	b.Wait(`(document.documentElement.dataset.selected ?? "").startsWith("conv1 ")`)
+	explained(t, b, "conv1")
 	b.Wait(`getComputedStyle(document.getElementById("why")).position === "fixed"`)
+	b.Wait(`document.querySelector("#layer-conv1 canvas").getBoundingClientRect().bottom - 30 < document.getElementById("why").getBoundingClientRect().top`)
 	b.Wait("document.documentElement.scrollWidth <= 375")
 }
 

@@ -136,8 +136,8 @@ function grid(title, values, width, scale, { inside, winner = -1, name, large = 
   const cells = element("div", "cells");
   const words = width <= 7;
   const side = large ? 52 : width <= 3 ? 44 : width <= 5 ? 31 : width <= 7 ? 24 : Math.max(8, Math.floor(160 / width));
-  cells.style.gridTemplateColumns = `repeat(${width}, ${side}px)`;
-  cells.style.gridAutoRows = `${side}px`;
+  cells.style.setProperty("--side", `${side}px`);
+  cells.style.setProperty("--columns", width);
   cells.dataset.grid = name;
   cells.setAttribute("role", "img");
   cells.setAttribute("aria-label", `${title}: ${values.map((v) => short(v)).join(", ")}`);

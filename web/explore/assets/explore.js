@@ -94,7 +94,7 @@ function point(view, cell, how) {
   if (how === "hover" && state.selected?.view === view && sameCell(state.selected.cell, cell)) return;
   if (how === "click") state.pinned = !(state.pinned && state.selected?.view === view && sameCell(state.selected.cell, cell));
   if (state.selected?.view !== view) clearMarks();
-  state.selected = { view, cell };
+  state.selected = { view, cell, how };
   view.cell = cell;
   state.graph.select(view.layer.index);
   document.documentElement.dataset.selected = `${view.layer.name} ${cell.map} ${cell.row} ${cell.column}`;
@@ -131,6 +131,7 @@ const explain = api.newest(async (aloud) => {
     replacePanel(() => showExplanation(byId("explanation"), e, options));
     byId("explanation").dataset.cell = `${e.layer} ${cell.map} ${cell.row} ${cell.column} ${state.snapshot}`;
     mark(e);
+    keepInSight(selected);
     if (aloud) speak(view, cell, e.value);
   } catch (error) {
     say(error.message);
@@ -139,6 +140,13 @@ const explain = api.newest(async (aloud) => {
 
 function explainSelected(aloud = false) {
   if (state.selected) explain(aloud);
+}
+
+/** Scrolls a cell that was tapped or walked to out from under the panel, where that lies over the page. */
+function keepInSight({ view, how }) {
+  const panel = byId("why").getBoundingClientRect(), cell = view.cellInWindow();
+  const covered = cell.x > panel.left && cell.y > panel.top - 24 && cell.y < panel.bottom;
+  if (how !== "hover" && covered && getComputedStyle(byId("why")).position === "fixed") window.scrollBy({ top: cell.y - panel.top + 96 });
 }
 
 /** Changes the panel without taking the focus from the button that was pressed in it. */

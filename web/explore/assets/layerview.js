@@ -237,6 +237,13 @@ export class LayerView {
     c.strokeRect(left, top, width, height);
   }
 
+  /** The middle of the cell that is pointed at, in the window's coordinates. */
+  cellInWindow() {
+    const box = this.canvas.getBoundingClientRect(), p = this.place;
+    const [x, y] = p.corner(this.count === 1 ? 0 : this.cell.map);
+    return { x: box.left + x + (this.cell.column + 0.5) * p.unit, y: box.top + y + p.top + (this.cell.row + 0.5) * p.unit };
+  }
+
   /** The cell at a place of the canvas, in CSS pixels; null between the maps. */
   hit(x, y) {
     const p = this.place;
