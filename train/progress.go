@@ -48,7 +48,8 @@ type ProgressLines struct {
 	Base
 	W io.Writer
 
-	began     int // the step this run began at
+	began     int           // the step this run began at
+	before    time.Duration // what earlier runs took, if the training was resumed
 	lastSpoke time.Duration
 }
 
@@ -56,7 +57,7 @@ const linesEvery = 30 * time.Second
 
 // TrainBegin remembers where the run began.
 func (p *ProgressLines) TrainBegin(s *State) error {
-	p.began = s.Step
+	p.began, p.before, p.lastSpoke = s.Step, s.Elapsed, s.Elapsed
 	return nil
 }
 
@@ -82,7 +83,7 @@ func (p *ProgressLines) EpochEnd(s *State) error {
 
 func (p *ProgressLines) pace(s *State) string {
 	done := s.Step - p.began
-	perSecond := float64(done) / s.Elapsed.Seconds()
+	perSecond := float64(done) / (s.Elapsed - p.before).Seconds()
 	left := time.Duration(float64(s.Steps()-s.Step) / perSecond * float64(time.Second))
 	return fmt.Sprintf("%.0f images/s  ETA %s", perSecond*float64(s.Batch), left.Round(time.Second))
 }

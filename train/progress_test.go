@@ -1,0 +1,27 @@
+package train
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestProgressOfAResumedTraining: the speed is this run's, not that of all runs' time.
+func TestProgressOfAResumedTraining(t *testing.T) {
+	var out strings.Builder
+	p := &ProgressLines{W: &out}
+	tr := trainer(t, small())
+	tr.Epochs = 3
+	s := &State{Trainer: tr, StepsPerEpoch: 4, Batch: 50, Step: 4, Epoch: 1, Elapsed: time.Minute}
+	require.NoError(t, p.TrainBegin(s))
+	s.Step, s.Elapsed = 6, s.Elapsed+time.Second
+	require.NoError(t, p.StepEnd(s))
+	assert.Empty(t, out.String(), "half a minute hasn't gone by since this run began")
+	s.Step, s.Epoch, s.Elapsed = 8, 2, s.Elapsed+time.Second
+	s.History = []Row{{Epoch: 1}, {Epoch: 2, TrainLoss: 0.5, TrainAccuracy: 0.25, TestAccuracy: 0.125}}
+	require.NoError(t, p.EpochEnd(s))
+	assert.Equal(t, "epoch 2/3  loss 0.5000  train 25.00%  test 12.50%  100 images/s  ETA 2s\n", out.String())
+}
