@@ -6,6 +6,7 @@ type table[T Float] struct {
 	sigmoid, sigmoidBackward pass[T]
 	tanh, tanhBackward       pass[T]
 	dropout                  pass[T]
+	exp                      pass[T]
 	softmax, softmaxBackward pass[T]
 	crossEntropy             pass[T]
 	crossEntropyBackward     pass[T]
@@ -35,6 +36,7 @@ type operands[T Float] struct {
 	a, b, c, d []T       // unit elements an item
 	sums       []float64 // one element an item
 	k          *[9]T     // constants
+	exp        pass[T]   // for the passes that need powers
 	rate       float64
 	key        uint64
 	unit       int // elements an item: 1, or the length of a row
@@ -47,6 +49,7 @@ func portableTable[T Float]() table[T] {
 		sigmoid: sigmoid[T], sigmoidBackward: sigmoidBackward[T],
 		tanh: tanh[T], tanhBackward: tanhBackward[T],
 		dropout: dropout[T],
+		exp:     exp[T],
 		softmax: softmax[T], softmaxBackward: softmaxBackward[T],
 		crossEntropy: crossEntropy[T], crossEntropyBackward: crossEntropyBackward[T],
 		rowSums: rowSums[T], squareSums: squareSums[T],

@@ -14,6 +14,11 @@ func reluAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float
 //go:noescape
 func reluBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
+// expAVX2 is b = e^a.
+//
+//go:noescape
+func expAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
 // sigmoidAVX2 is sigmoid.
 //
 //go:noescape
@@ -113,6 +118,11 @@ func reluAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]flo
 //
 //go:noescape
 func reluBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// expAVX512 is b = e^a.
+//
+//go:noescape
+func expAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
 // sigmoidAVX512 is sigmoid.
 //

@@ -7,27 +7,29 @@ import (
 
 // Softmax is y[c] = e^x[c] / Σk e^x[k] for each of the rows. The row's largest value is taken off first, so large logits don't overflow.
 func Softmax[T Float](rows, classes int, x, y []T) {
-	s := takeSweep[T]()
-	s.do(rows, kernels[T]().softmax, operands[T]{a: x, b: y, sums: s.sumRoom(rows), unit: classes})
+	s, k := takeSweep[T](), kernels[T]()
+	s.do(rows, k.softmax, operands[T]{a: x, b: y, sums: s.sumRoom(rows), unit: classes, exp: k.exp})
 	s.done()
 }
 
 // softmax leaves the logarithm of each row's Σ e^(x - the row's largest x) in sums.
 func softmax[T Float](o operands[T]) {
+	powers(o)
 	for row := range o.sums {
-		at := row * o.unit
-		y := o.b[at : at+o.unit]
-		powers(o.a[at:at+o.unit], y)
-		o.sums[row] = divideBySum(y)
+		o.sums[row] = divideBySum(o.b[row*o.unit : (row+1)*o.unit])
 	}
 }
 
-// powers sets y to e^(x - the largest x). A NaN is largest; an infinite largest makes its own place NaN.
-func powers[T Float](x, y []T) {
-	top := largest(x)
-	for c, v := range x {
-		y[c] = T(math.Exp(float64(v - top)))
+// powers sets y to e^(x - the row's largest x), all rows' together. A NaN is largest; an infinite largest makes its own place NaN.
+func powers[T Float](o operands[T]) {
+	for at := 0; at < len(o.a); at += o.unit {
+		x, shifted := o.a[at:at+o.unit], o.b[at:at+o.unit]
+		top := largest(x)
+		for c, v := range x {
+			shifted[c] = v - top
+		}
 	}
+	o.exp(operands[T]{a: o.b, b: o.b})
 }
 
 func largest[T Float](x []T) T {
@@ -70,6 +72,13 @@ func addUp[T Float](x []T) float64 {
 	return (a + b) + (c + d)
 }
 
+func exp[T Float](o operands[T]) {
+	y := o.b[:len(o.a)]
+	for i, v := range o.a {
+		y[i] = T(math.Exp(float64(v)))
+	}
+}
+
 // SoftmaxBackward: ∂y[c]/∂x[k] = y[c]·(δ[c,k] - y[k]), so dx[k] = y[k]·(dy[k] - Σc dy[c]·y[c]).
 func SoftmaxBackward[T Float](rows, classes int, y, dy, dx []T) {
 	forEachRow(kernels[T]().softmaxBackward, rows, classes, operands[T]{a: y, b: dy, c: dx})
@@ -93,7 +102,7 @@ func softmaxBackward[T Float](o operands[T]) {
 func CrossEntropy[T Float](rows, classes int, logits, target, p []T) T {
 	s, k := takeSweep[T](), kernels[T]()
 	losses := s.sumRoom(rows)
-	s.do(rows, k.softmax, operands[T]{a: logits, b: p, sums: losses, unit: classes})
+	s.do(rows, k.softmax, operands[T]{a: logits, b: p, sums: losses, unit: classes, exp: k.exp})
 	s.do(rows, k.crossEntropy, operands[T]{a: logits, b: target, sums: losses, unit: classes})
 	total := 0.0
 	for _, loss := range losses {

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -60,11 +61,14 @@ func TestSoftmaxKeepsNaNInItsRow(t *testing.T) {
 func softmaxKeepsNaN[T Float](t *testing.T) {
 	nan, inf := T(math.NaN()), T(math.Inf(1))
 	for _, bad := range [][]T{{nan, 1, 2}, {1, nan, 2}, {1, 2, nan}, {inf, 0, 0}, {-inf, -inf, -inf}, {nan, nan, nan}} {
-		y := make([]T, 6)
-		Softmax(2, 3, append(bad, 0, 0, 0), y)
-		for c := range 3 {
-			assert.True(t, y[c] != y[c], "%v gives %v", bad, y[:3])
-			assert.InDelta(t, 1.0/3, y[3+c], 1e-7)
+		for _, times := range []int{1, 30} { // rows of 3 and of 90
+			classes := 3 * times
+			x, y := append(slices.Repeat(bad, times), make([]T, classes)...), make([]T, 2*classes)
+			Softmax(2, classes, x, y)
+			for c := range classes {
+				assert.True(t, y[c] != y[c], "%v, %d times, gives %v", bad, times, y[:classes])
+				assert.InDelta(t, 1/float64(classes), y[classes+c], 1e-7)
+			}
 		}
 	}
 }

@@ -75,6 +75,7 @@ func vectorPasses() []vectorCase {
 		{"rmsProp", func(t *table[float32]) pass[float32] { return t.rmsProp }, 3, 0},
 		{"adam", func(t *table[float32]) pass[float32] { return t.adam }, 4, 0},
 		{"adamW", func(t *table[float32]) pass[float32] { return t.adamW }, 4, 0},
+		{"exp", func(t *table[float32]) pass[float32] { return t.exp }, 2, 2e-7},
 		{"crossEntropyBackward", func(t *table[float32]) pass[float32] { return t.crossEntropyBackward }, 3, 0},
 		{"sigmoid", func(t *table[float32]) pass[float32] { return t.sigmoid }, 2, 2e-7},
 		{"tanh", func(t *table[float32]) pass[float32] { return t.tanh }, 2, 4e-7},
@@ -172,7 +173,7 @@ func TestVectorSoftmaxFollowsPortableOne(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		for _, atEnd := range []bool{false, true} {
 			x, y := newGround(t, 3*1001, atEnd), newGround(t, 3*1001, atEnd)
-			for classes := 1; classes < 70; classes++ {
+			for classes := 1; classes < 130; classes++ {
 				checkVectorSoftmax(t, 3, classes, x, y)
 			}
 			checkVectorSoftmax(t, 3, 1001, x, y)
@@ -186,26 +187,35 @@ func checkVectorSoftmax(t *testing.T, rows, classes int, x, y *ground) {
 		logits[i] = 10*logits[i] - 50 // a row without a number above 0
 	}
 	want, wantSums := make([]float32, len(logits)), make([]float64, rows)
-	softmax(operands[float32]{a: logits, b: want, sums: wantSums, unit: classes})
+	softmax(operands[float32]{a: logits, b: want, sums: wantSums, unit: classes, exp: exp[float32]})
 	got, sums := y.put(make([]float32, len(logits))), make([]float64, rows)
-	kernels[float32]().softmax(operands[float32]{a: x.put(logits), b: got, sums: sums, unit: classes})
+	k := kernels[float32]()
+	k.softmax(operands[float32]{a: x.put(logits), b: got, sums: sums, unit: classes, exp: k.exp})
 	what := fmt.Sprintf("%d rows of %d", rows, classes)
 	y.requireUnused(t, what)
 	closeTo(t, want, got, 2e-7, what)
 	require.InDeltaSlice(t, wantSums, sums, 3e-7, what)
 }
 
-// A softmax of two shows the powers: e^-v of the smaller one is right over the whole range, below the normal numbers to a few of their units.
+// A softmax of a 0 and others that are equal shows the powers: e^-v is right over the whole range, below the normal numbers to a few of
+// their units, in short rows and in long ones.
 func TestSoftmaxOverTheRangeOfPowers(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
-		for v := 0.0; v < 110; v += 0.0071 {
-			x, y := []float32{0, float32(-v)}, make([]float32, 2)
-			Softmax(1, 2, x, y)
-			power := math.Exp(float64(x[1]))
-			want := float32(power / (1 + power))
-			unit := float64(math.Nextafter32(want, 1) - want)
-			require.InDelta(t, want, y[1], 4*unit, "beside e^-%g", v)
-			require.InDelta(t, 1/(1+power), y[0], 2e-7, "beside e^-%g", v)
+		for _, classes := range []int{2, 70} {
+			x, y := make([]float32, classes), make([]float32, classes)
+			for v := 0.0; v < 110; v += 0.0171 {
+				for i := range x[1:] {
+					x[1+i] = float32(-v)
+				}
+				Softmax(1, classes, x, y)
+				power := math.Exp(float64(x[1]))
+				sum := 1 + float64(classes-1)*power
+				want := float32(power / sum)
+				unit := float64(math.Nextafter32(want, 1) - want)
+				require.InDelta(t, want, y[1], 4*unit, "beside e^-%g", v)
+				require.Equal(t, y[1], y[classes-1])
+				require.InDelta(t, 1/sum, y[0], 2e-7, "beside e^-%g", v)
+			}
 		}
 	})
 }

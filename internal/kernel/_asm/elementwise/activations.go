@@ -12,6 +12,9 @@ func activations(s *simd) {
 	elements(s, "reluBackward", "reluBackward", "ab", "c", func(in []vec, _ func(int) vec) []vec {
 		return []vec{s.where(notLessOrEqual, in[0], s.zero(), in[1])}
 	})
+	elements(s, "exp", "b = e^a", "a", "b", func(in []vec, _ func(int) vec) []vec {
+		return []vec{s.exp(in[0])}
+	})
 	elements(s, "sigmoid", "sigmoid", "a", "b", func(in []vec, _ func(int) vec) []vec {
 		return []vec{s.div(s.number(1), s.add(s.number(1), s.exp(s.sub(s.zero(), in[0]))))}
 	})
