@@ -108,7 +108,7 @@ func (b *Tab) Wait(expression string) {
 	}
 }
 
-// Window sets the size of the page in CSS pixels and its colour scheme.
+// Window sets the size of the page in CSS pixels and its colour scheme, for a reader who wants no motion: what scrolls is there at once.
 func (b *Tab) Window(width, height int64, dark bool) {
 	b.t.Helper()
 	scheme := "light"
@@ -117,22 +117,40 @@ func (b *Tab) Window(width, height int64, dark bool) {
 	}
 	b.do(chromedp.EmulateViewport(width, height))
 	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+		Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: scheme},
+			{Name: "prefers-reduced-motion", Value: "reduce"},
+		},
 	})
 	require.NoError(b.t, err)
 }
 
-// At scrolls an element into view and says where a place of it is, given in shares of its width and height.
+// At scrolls an element into view and says where a place of it is, given in shares of its width and height, once the element has stood
+// still for a frame and nothing lies over the place.
 func (b *Tab) At(selector string, x, y float64) (left, top float64) {
 	b.t.Helper()
-	at := Eval[[]float64](b, fmt.Sprintf(`(() => {
+	find := fmt.Sprintf(`(async () => {
 		const e = document.querySelector(%q);
+		const frame = () => new Promise(requestAnimationFrame);
 		const inside = (r) => r.top >= 0 && r.bottom <= innerHeight;
 		if (!inside(e.getBoundingClientRect())) e.scrollIntoView({ block: "center", behavior: "instant" });
+		await frame();
+		const before = e.getBoundingClientRect();
+		await frame();
 		const r = e.getBoundingClientRect();
-		return [r.left + %g * r.width, r.top + %g * r.height];
-	})()`, selector, x, y))
-	return at[0], at[1]
+		const place = [r.left + %g * r.width, r.top + %g * r.height];
+		const still = ["left", "top", "width", "height"].every((side) => before[side] === r[side]);
+		return still && e.contains(document.elementFromPoint(...place)) ? place : [];
+	})()`, selector, x, y)
+	for began := time.Now(); time.Since(began) < patience; {
+		place, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]float64](find, chromedp.EvalAwaitPromise))
+		require.NoError(b.t, err, selector)
+		if len(place) == 2 {
+			return place[0], place[1]
+		}
+	}
+	require.Fail(b.t, "the mouse can't get there", "%s, at %g of its width and %g of its height, moves or is covered", selector, x, y)
+	return 0, 0
 }
 
 // Point moves the mouse to a place of an element.
@@ -142,11 +160,20 @@ func (b *Tab) Point(selector string, x, y float64) {
 	b.do(chromedp.MouseEvent("mouseMoved", left, top))
 }
 
-// Click clicks on a place of an element.
+// Click clicks on a place of an element. A page that changes at this very moment can take the element away from under the mouse, as it
+// could from a person, who would click again.
 func (b *Tab) Click(selector string, x, y float64) {
 	b.t.Helper()
-	left, top := b.At(selector, x, y)
-	b.do(chromedp.MouseClickXY(left, top))
+	for began := time.Now(); time.Since(began) < patience; {
+		left, top := b.At(selector, x, y)
+		Eval[bool](b, fmt.Sprintf(`window.clicked = false, document.querySelector(%q).addEventListener("click",
+			() => { window.clicked = true; }, { capture: true, once: true }), true`, selector))
+		b.do(chromedp.MouseClickXY(left, top))
+		if Eval[bool](b, "window.clicked") {
+			return
+		}
+	}
+	require.Fail(b.t, "no click arrives", selector)
 }
 
 // Drag draws a line through places of an element, with the mouse button down.
