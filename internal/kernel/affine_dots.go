@@ -10,11 +10,11 @@ type affineDots[T Float] struct {
 	tiles          int     // of W's rows, all of them
 	tileShards     int     // shards they are shared out to
 	offsets        []int32 // of the rows of a tile of W
-	scratch        stack[affineScratch[T]]
+	scratch        perWorker[affineScratch[T]]
 
 	x, w, bias, y []T // of the running call
 	relu          bool
-	multiply      func(int)
+	multiply      func(worker, shard int)
 }
 
 type affineScratch[T Float] struct {
@@ -47,17 +47,16 @@ func (a *affineDots[T]) run(x, w, bias, y []T, relu bool) {
 	a.x, a.w, a.bias, a.y = nil, nil, nil, nil
 }
 
-func (a *affineDots[T]) shard(shard int) {
+func (a *affineDots[T]) shard(worker, shard int) {
 	part, block := shard%a.tileShards, shard/a.tileShards
 	row := block * a.rowBlock
 	rows := min(a.rowBlock, a.batch-row)
-	s := a.scratch.take()
+	s := a.scratch.of(worker)
 	for tile := part * a.tiles / a.tileShards; tile < (part+1)*a.tiles/a.tileShards; tile++ {
 		// tiles as equal as can be: out·tile/tiles is where one begins
 		first, end := tile*a.out/a.tiles, (tile+1)*a.out/a.tiles
 		a.tile(s, row, rows, first, end-first)
 	}
-	a.scratch.put(s)
 }
 
 // tile computes y of rows rows of x from row on, and of cols rows of W from first on.

@@ -28,20 +28,20 @@ type correlation[T Float] struct {
 
 	// What stands before and behind in a fused layer, or nil. Before makes n planes of x, from channel first of an image on, in room;
 	// behind takes n finished planes of y. Channels count through all groups.
-	before func(image, first, n int, room []T)
-	behind func(image, first, n int, planes []T)
+	before func(worker, image, first, n int, room []T)
+	behind func(worker, image, first, n int, planes []T)
 
 	packed  []T // of a group: m·k elements, tile after tile
 	lowered []T // of one image and group, when split
 	columns []T // scratch of its lowering
 	planes  []T // its x, where before makes it
 	result  []T // its y, where behind takes it
-	images  stack[imageScratch[T]]
+	images  perWorker[imageScratch[T]]
 
 	x, w, bias, y []T // of the running call
 	image, group  int // of the running fork, when split
 
-	pack, whole, lowerPart, mulPart, passPart func(int)
+	pack, whole, lowerPart, mulPart, passPart func(worker, shard int)
 }
 
 type imageScratch[T Float] struct {
@@ -88,41 +88,40 @@ func (c *correlation[T]) run(x, w, bias, y []T) {
 	c.x, c.w, c.bias, c.y = nil, nil, nil, nil
 }
 
-func (c *correlation[T]) packShard(shard int) {
+func (c *correlation[T]) packShard(_, shard int) {
 	group, t := shard/len(c.tiles), c.tiles[shard%len(c.tiles)]
 	c.packTile(c.w, group, t, c.packed[(group*c.m+t.row)*c.k:])
 }
 
 // lowerChannels lowers n channels of an image and group, from first on; planes is room for them.
-func (c *correlation[T]) lowerChannels(image, group, first, n int, planes, columns, lowered []T) {
+func (c *correlation[T]) lowerChannels(worker, image, group, first, n int, planes, columns, lowered []T) {
 	plane := c.low.height * c.low.width
 	src := planes
 	if c.before != nil {
-		c.before(image, group*c.low.channels+first, n, planes)
+		c.before(worker, image, group*c.low.channels+first, n, planes)
 	} else {
 		src = c.x[((image*c.groups+group)*c.low.channels+first)*plane:][:n*plane]
 	}
 	lower(c.e, c.low, n, src, columns, lowered)
 }
 
-func (c *correlation[T]) imageShard(shard int) {
+func (c *correlation[T]) imageShard(worker, shard int) {
 	image, group := shard/c.groups, shard%c.groups
-	s := c.images.take()
+	s := c.images.of(worker)
 	channels := c.low.channels
 	s.lowered = grow(s.lowered, c.low.size(channels))
 	s.columns = grow(s.columns, c.low.splitSize(channels))
 	if c.before != nil {
 		s.planes = grow(s.planes, channels*c.low.height*c.low.width)
 	}
-	c.lowerChannels(image, group, 0, channels, s.planes, s.columns, s.lowered)
+	c.lowerChannels(worker, image, group, 0, channels, s.planes, s.columns, s.lowered)
 	if c.behind == nil {
 		c.multiply(s, s.lowered, c.tiles, group, 0, c.pixels, c.target(image, group))
 	} else {
 		s.result = grow(s.result, c.m*c.pixels)
 		c.multiply(s, s.lowered, c.tiles, group, 0, c.pixels, s.result)
-		c.behind(image, group*c.m, c.m, s.result)
+		c.behind(worker, image, group*c.m, c.m, s.result)
 	}
-	c.images.put(s)
 }
 
 // target returns the place of an image's and group's result in y.
@@ -130,33 +129,32 @@ func (c *correlation[T]) target(image, group int) []T {
 	return c.y[(image*c.groups+group)*c.m*c.pixels:][:c.m*c.pixels]
 }
 
-func (c *correlation[T]) lowerShard(shard int) {
+func (c *correlation[T]) lowerShard(worker, shard int) {
 	first := shard * lowerBlock
 	n := min(lowerBlock, c.low.channels-first)
 	planes := c.planes
 	if c.before != nil {
 		planes = planes[first*c.low.height*c.low.width:]
 	}
-	c.lowerChannels(c.image, c.group, first, n, planes, c.columns[c.low.splitSize(first):], c.lowered[c.low.size(first):])
+	c.lowerChannels(worker, c.image, c.group, first, n, planes, c.columns[c.low.splitSize(first):], c.lowered[c.low.size(first):])
 }
 
 // partShard multiplies a part of the tiles with a block of pixels.
-func (c *correlation[T]) partShard(shard int) {
+func (c *correlation[T]) partShard(worker, shard int) {
 	part, first := shard%c.tileParts, shard/c.tileParts*pixelBlock
 	tiles := c.tiles[part*len(c.tiles)/c.tileParts : (part+1)*len(c.tiles)/c.tileParts]
-	s := c.images.take()
+	s := c.images.of(worker)
 	y := c.result
 	if c.behind == nil {
 		y = c.target(c.image, c.group)
 	}
 	c.multiply(s, c.lowered, tiles, c.group, first, min(first+pixelBlock, c.pixels), y)
-	c.images.put(s)
 }
 
-func (c *correlation[T]) passShard(shard int) {
+func (c *correlation[T]) passShard(worker, shard int) {
 	first := shard * passBlock
 	n := min(passBlock, c.m-first)
-	c.behind(c.image, c.group*c.m+first, n, c.result[first*c.pixels:][:n*c.pixels])
+	c.behind(worker, c.image, c.group*c.m+first, n, c.result[first*c.pixels:][:n*c.pixels])
 }
 
 // multiply computes some tiles of weights and pixels [first, end) of an image and group, whose result is y.

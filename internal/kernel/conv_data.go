@@ -13,7 +13,7 @@ type convData[T Float] struct {
 	part   []T // a phase's result, before it is dealt out
 	dx     []T
 	phase  *dataPhase[T]
-	deal   func(int)
+	deal   func(worker, plane int)
 }
 
 type dataPhase[T Float] struct {
@@ -108,7 +108,7 @@ func (d *convData[T]) run(w, dy, dx []T) {
 }
 
 // dealPlane deals a phase's part of one plane out to its rows and columns of dx.
-func (d *convData[T]) dealPlane(plane int) {
+func (d *convData[T]) dealPlane(_, plane int) {
 	rows, cols := d.phase.rows, d.phase.cols
 	dst := d.dx[plane*d.shape.InHeight*d.shape.InWidth:][:d.shape.InHeight*d.shape.InWidth]
 	src := d.part[plane*rows.n*cols.n:][:rows.n*cols.n]

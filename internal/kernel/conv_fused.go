@@ -18,11 +18,11 @@ package kernel
 type ConvReLUPool[T Float] struct {
 	conv   *Conv[T]
 	pool   *MaxPool[T]
-	masked stack[maskedScratch[T]]
+	masked perWorker[maskedScratch[T]]
 	sums   []float64 // of the planes of the convolution's gradient
 	y, dy  []T       // of the running call, pooled
 
-	poolOne, unpoolOne func(image, first, n int, planes []T) // kept, so that a call makes no closures
+	poolOne, unpoolOne func(worker, image, first, n int, planes []T) // kept, so that a call makes no closures
 }
 
 type maskedScratch[T Float] struct{ dy []T }
@@ -54,7 +54,7 @@ func (c *ConvReLUPool[T]) Forward(x, w, bias, y []T) {
 }
 
 // poolPlanes pools n planes of an image, from channel first on.
-func (c *ConvReLUPool[T]) poolPlanes(image, first, n int, planes []T) {
+func (c *ConvReLUPool[T]) poolPlanes(_, image, first, n int, planes []T) {
 	k := kernels[T]()
 	in, out := c.pool.in, c.pool.out
 	for i := range n {
@@ -64,18 +64,17 @@ func (c *ConvReLUPool[T]) poolPlanes(image, first, n int, planes []T) {
 }
 
 // unpoolPlanes makes n planes of the gradient of the convolution's result.
-func (c *ConvReLUPool[T]) unpoolPlanes(image, first, n int, planes []T) {
+func (c *ConvReLUPool[T]) unpoolPlanes(worker, image, first, n int, planes []T) {
 	k := kernels[T]()
 	in, out := c.pool.in, c.pool.out
 	from := image*c.pool.Channels + first
-	s := c.masked.take()
+	s := c.masked.of(worker)
 	s.dy = grow(s.dy, n*out)
 	k.reluBackward(operands[T]{a: c.y[from*out:][:n*out], b: c.dy[from*out:][:n*out], c: s.dy})
 	for i := range n {
 		at := c.pool.argmax[(from+i)*out:][:out]
 		k.maxBackwardPlane(&c.pool.windows, at, s.dy[i*out:][:out], planes[i*in:][:in])
 	}
-	c.masked.put(s)
 }
 
 // BackwardData computes dx from w, from Forward's y and from dy, the gradient with respect to y.

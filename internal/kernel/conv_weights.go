@@ -24,14 +24,14 @@ type convWeights[T Float] struct {
 	byDots        bool // see conv_dots.go
 
 	parts  []T // the second to last image block's dw
-	shards stack[weightScratch[T]]
+	shards perWorker[weightScratch[T]]
 
 	x, dy, dw []T // of the running call
 
-	accumulate, sum func(int)
+	accumulate, sum func(worker, shard int)
 
 	// before makes n planes of dy, from channel first of an image on, in room; nil where dy is given.
-	before func(image, first, n int, room []T)
+	before func(worker, image, first, n int, room []T)
 	sums   []float64 // if before is there and sums not nil: of each plane it makes
 }
 
@@ -69,7 +69,7 @@ func (c *convWeights[T]) run(x, dy, dw []T) {
 }
 
 // sumShard adds the parts of one output channel to dw.
-func (c *convWeights[T]) sumShard(channel int) {
+func (c *convWeights[T]) sumShard(_, channel int) {
 	dw := c.dw[channel*c.k:][:c.k]
 	for block := range c.imageBlocks - 1 {
 		for i, v := range c.parts[(block*c.shape.OutChannels+channel)*c.k:][:c.k] {
@@ -85,7 +85,7 @@ type weightBlock[T Float] struct {
 	dw              []T // from the block's first row and tap
 }
 
-func (c *convWeights[T]) blockShard(shard int) {
+func (c *convWeights[T]) blockShard(worker, shard int) {
 	imageBlock, rest := shard%c.imageBlocks, shard/c.imageBlocks
 	group, channels := rest%c.shape.Groups, rest/c.shape.Groups
 	b := weightBlock[T]{
@@ -98,13 +98,12 @@ func (c *convWeights[T]) blockShard(shard int) {
 		b.dw = c.parts[(imageBlock-1)*c.shape.OutChannels*c.k:]
 	}
 	b.dw = b.dw[group*c.m*c.k+b.first*c.low.taps():]
-	s := c.shards.take()
-	c.addImages(s, b)
-	c.shards.put(s)
+	c.addImages(worker, b)
 }
 
 // addImages works through the block's images, as many at once as make a sum of pixelDepth or dotDepth.
-func (c *convWeights[T]) addImages(s *weightScratch[T], b weightBlock[T]) {
+func (c *convWeights[T]) addImages(worker int, b weightBlock[T]) {
+	s := c.shards.of(worker)
 	depth := pixelDepth
 	if c.byDots {
 		depth = dotDepth
@@ -123,7 +122,7 @@ func (c *convWeights[T]) addImages(s *weightScratch[T], b weightBlock[T]) {
 		for i := range n {
 			lower(c.e, c.low, b.n, c.source(image+i, b), s.columns, s.lowered[i*size:])
 		}
-		dy, stride := c.gradient(s, b, image, n)
+		dy, stride := c.gradient(worker, s, b, image, n)
 		if c.byDots {
 			c.addDots(s, b, n, dy, stride)
 			continue
@@ -136,7 +135,7 @@ func (c *convWeights[T]) addImages(s *weightScratch[T], b weightBlock[T]) {
 }
 
 // gradient returns the block's planes of dy for n images, and how far apart the images lie.
-func (c *convWeights[T]) gradient(s *weightScratch[T], b weightBlock[T], image, n int) (dy []T, stride int) {
+func (c *convWeights[T]) gradient(worker int, s *weightScratch[T], b weightBlock[T], image, n int) (dy []T, stride int) {
 	if c.before == nil {
 		stride = c.shape.OutChannels * c.pixels
 		return c.dy[image*stride+b.group*c.m*c.pixels:], stride
@@ -145,7 +144,7 @@ func (c *convWeights[T]) gradient(s *weightScratch[T], b weightBlock[T], image, 
 	s.planes = grow(s.planes, n*stride)
 	for i := range n {
 		planes := s.planes[i*stride:][:stride]
-		c.before(image+i, b.group*c.m, c.m, planes)
+		c.before(worker, image+i, b.group*c.m, c.m, planes)
 		if c.sums != nil && b.first == 0 { // once for each plane, though every block of channels makes it
 			sums := c.sums[(image+i)*c.shape.OutChannels+b.group*c.m:][:c.m]
 			kernels[T]().rowSums(operands[T]{a: planes, sums: sums, unit: c.pixels})

@@ -90,7 +90,7 @@ type sweep[T Float] struct {
 	operands[T]
 	apply     pass[T]
 	items     int
-	run       func(shard int)
+	run       func(worker, shard int)
 	room      []float64 // scratch behind sums
 	constants [9]T      // behind k: one array for all shards, and none that a call would allocate
 }
@@ -149,7 +149,7 @@ func (s *sweep[T]) sumRoom(items int) []float64 {
 
 func (s *sweep[T]) perShard() int { return max(1, sweepShard/max(1, s.unit)) }
 
-func (s *sweep[T]) shard(shard int) {
+func (s *sweep[T]) shard(_, shard int) {
 	from := shard * s.perShard()
 	to := min(from+s.perShard(), s.items)
 	o := s.operands

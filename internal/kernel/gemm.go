@@ -52,7 +52,7 @@ type product[T Float] struct {
 	shared       bool // B is packed whole before the jobs start
 
 	packedA, packedB []T
-	blocks           stack[panelScratch[T]]
+	blocks           perWorker[panelScratch[T]]
 
 	a, b matrix[T] // of the running call
 	c    []T
@@ -60,7 +60,7 @@ type product[T Float] struct {
 	bias []T // by column of C, or nil
 	relu bool
 
-	pack, multiply func(int) // kept, so that a call makes no closures
+	pack, multiply func(worker, shard int) // kept, so that a call makes no closures
 }
 
 type panelScratch[T Float] struct {
@@ -127,7 +127,7 @@ func (p *product[T]) run(a, b matrix[T], c []T, ldc int) {
 }
 
 // packShard packs one tile of A or one whole panel of B.
-func (p *product[T]) packShard(shard int) {
+func (p *product[T]) packShard(_, shard int) {
 	if p.k == 0 {
 		return
 	}
@@ -141,13 +141,13 @@ func (p *product[T]) packShard(shard int) {
 	p.e.packPanel(p.b, 0, p.k, first, cols, p.e.width(cols), p.packedB[first*p.k:])
 }
 
-func (p *product[T]) multiplyJob(job int) {
+func (p *product[T]) multiplyJob(worker, job int) {
 	rowJob, colJob := job%p.rowJobs, job/p.rowJobs
 	tiles := p.tiles[rowJob*len(p.tiles)/p.rowJobs : (rowJob+1)*len(p.tiles)/p.rowJobs]
 	first := colJob * p.panelsPerJob
 	last := min(first+p.panelsPerJob, p.panels)
 	p.begin(tiles, first, last)
-	s := p.blocks.take()
+	s := p.blocks.of(worker)
 	for k0 := 0; k0 < p.k; k0 += p.depth {
 		kc := min(p.depth, p.k-k0)
 		if !p.shared {
@@ -159,7 +159,6 @@ func (p *product[T]) multiplyJob(job int) {
 			rest = rest[n:]
 		}
 	}
-	p.blocks.put(s)
 }
 
 // begin prepares a job's part of C, where the blocks' calls don't: with the bias, or with zeros for an empty sum.

@@ -1,9 +1,13 @@
 package kernel
 
-import "sync"
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+)
 
-// stack keeps scratch between calls: a shard takes one, or the zero value where none is left, and puts it back. At most as many exist as
-// shards ever ran at once.
+// stack keeps what calls need between them: a call takes one, or the zero value where none is left, and puts it back. At most as many exist
+// as calls ever ran at once.
 type stack[S any] struct {
 	mu   sync.Mutex
 	free []*S
@@ -25,6 +29,36 @@ func (s *stack[S]) put(x *S) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.free = append(s.free, x)
+}
+
+// perWorker is scratch that each worker of a call has for itself: what it wrote there last it finds in its own cache, and no lock stands
+// before it. The zero value has none yet.
+type perWorker[S any] struct {
+	mu    sync.Mutex
+	every atomic.Pointer[[]*S] // by worker
+}
+
+// of returns a worker's scratch, as that worker left it or the zero value.
+func (p *perWorker[S]) of(worker int) *S {
+	if every := p.every.Load(); every != nil && worker < len(*every) {
+		return (*every)[worker]
+	}
+	return p.more(worker)
+}
+
+// more makes scratch for the workers up to this one; that of the others stays where it is.
+func (p *perWorker[S]) more(worker int) *S {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var every []*S
+	if old := p.every.Load(); old != nil {
+		every = slices.Clone(*old)
+	}
+	for len(every) <= worker {
+		every = append(every, new(S))
+	}
+	p.every.Store(&every)
+	return every[worker]
 }
 
 // scratchSlack is how far past its last element an engine may read scratch.

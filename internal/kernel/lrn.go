@@ -11,7 +11,7 @@ type LRNShape struct {
 
 const (
 	lrnTile   = 64  // pixels worked on at a time: Channels·lrnTile values stay in the L1 or L2 cache
-	lrnShards = 128 // at most; each has scratch of its own
+	lrnShards = 128 // at most
 )
 
 // LRN divides each value by (K + Alpha·Σ squares of the Size neighbouring channels at the same place)^Beta.
@@ -19,10 +19,12 @@ type LRN[T Float] struct {
 	LRNShape
 	tilesInPlane      int
 	shards            int
-	ratios            []T // scratch of Backward: Channels·lrnTile a shard
+	scratch           perWorker[lrnScratch[T]] // of Backward
 	x, y, dy, dx      []T
-	forward, backward func(shard int)
+	forward, backward func(worker, shard int)
 }
+
+type lrnScratch[T Float] struct{ ratios []T } // Channels·lrnTile
 
 // NewLRN returns a normalisation of the shape.
 func NewLRN[T Float](s LRNShape) *LRN[T] {
@@ -48,11 +50,14 @@ func (l *LRN[T]) Forward(x, y []T) {
 //
 // c is in N(j) for j from c-⌊(Size-1)/2⌋ to c+⌊Size/2⌋. s is computed again rather than kept: it would be as large as x.
 func (l *LRN[T]) Backward(x, y, dy, dx []T) {
-	if l.ratios == nil {
-		l.ratios = make([]T, l.shards*l.Channels*lrnTile)
-	}
 	l.x, l.y, l.dy, l.dx = x, y, dy, dx
 	Parallel(l.shards, l.backward)
+}
+
+// tilesOf returns which tiles a shard has.
+func (l *LRN[T]) tilesOf(shard int) (from, to int) {
+	tiles := l.Batch * l.tilesInPlane
+	return shard * tiles / l.shards, (shard + 1) * tiles / l.shards
 }
 
 // tile is a run of pixels of one image: channel c of them is at [start+c·Plane, +size).
@@ -83,9 +88,10 @@ func (l *LRN[T]) neighboursOf(c int) (from, count int) {
 // spread is the factor of dx's second term.
 func (l *LRN[T]) spread() T { return T(2 * l.Alpha * l.Beta) }
 
-func (l *LRN[T]) forwardShard(shard int) {
+func (l *LRN[T]) forwardShard(_, shard int) {
 	k := kernels[T]()
-	for i := shard; i < l.Batch*l.tilesInPlane; i += l.shards {
+	from, to := l.tilesOf(shard)
+	for i := from; i < to; i++ {
 		k.normTile(l, l.tile(i))
 	}
 }
@@ -117,11 +123,13 @@ func (l *LRN[T]) scales(t tile, c int, s []T) {
 	}
 }
 
-func (l *LRN[T]) backwardShard(shard int) {
+func (l *LRN[T]) backwardShard(worker, shard int) {
 	k := kernels[T]()
-	ratios := l.ratios[shard*l.Channels*lrnTile:][:l.Channels*lrnTile]
-	for i := shard; i < l.Batch*l.tilesInPlane; i += l.shards {
-		k.normBackwardTile(l, l.tile(i), ratios)
+	s := l.scratch.of(worker)
+	s.ratios = grow(s.ratios, l.Channels*lrnTile)
+	from, to := l.tilesOf(shard)
+	for i := from; i < to; i++ {
+		k.normBackwardTile(l, l.tile(i), s.ratios)
 	}
 }
 

@@ -25,13 +25,70 @@ func TestParallelRunsEveryShardOnce(t *testing.T) {
 			assert.Equal(t, workers, Workers())
 			for _, shards := range []int{0, 1, 2, 3, 7, 64, 1000} {
 				seen := make([]int32, shards)
-				Parallel(shards, func(i int) { atomic.AddInt32(&seen[i], 1) })
+				Parallel(shards, func(_, i int) { atomic.AddInt32(&seen[i], 1) })
 				for i, n := range seen {
 					require.EqualValues(t, 1, n, "shard %d of %d on %d workers", i, shards, workers)
 				}
 			}
 		})
 	}
+}
+
+// Scratch by worker needs no lock only if a worker runs one shard at a time.
+func TestParallelWorkersRunOneShardAtATime(t *testing.T) {
+	for _, workers := range []int{1, 2, 5} {
+		withWorkers(t, workers, func() {
+			busy := make([]atomic.Bool, workers)
+			for range 200 {
+				Parallel(40, func(worker, _ int) {
+					if !busy[worker].CompareAndSwap(false, true) {
+						t.Errorf("worker %d of %d runs two shards at once", worker, workers)
+					}
+					runtime.Gosched()
+					busy[worker].Store(false)
+				})
+			}
+		})
+	}
+}
+
+// Whoever is held up in one shard has the rest of its share done by others.
+func TestParallelHelpsWithOtherShares(t *testing.T) {
+	withWorkers(t, 3, func() {
+		const shards = 100
+		for _, slow := range []int{0, 50, shards - 1} {
+			var others sync.WaitGroup
+			others.Add(shards - 1)
+			Parallel(shards, func(_, shard int) {
+				if shard == slow {
+					others.Wait()
+					return
+				}
+				others.Done()
+			})
+		}
+	})
+}
+
+func TestParallelOfMoreShardsThanItCounts(t *testing.T) {
+	withWorkers(t, 2, func() {
+		n := 0
+		Parallel(mostShards+1, func(int, int) { n++ }) // on the caller, so unguarded
+		assert.Equal(t, mostShards+1, n)
+	})
+}
+
+func TestPerWorker(t *testing.T) {
+	var p perWorker[int]
+	var wg sync.WaitGroup
+	for worker := range 20 {
+		wg.Go(func() { *p.of(worker) = worker })
+	}
+	wg.Wait()
+	for worker := range 20 {
+		assert.Equal(t, worker, *p.of(worker), "its own, as it left it")
+	}
+	assert.Zero(t, testing.AllocsPerRun(10, func() { p.of(7) }))
 }
 
 func TestParallelNestedAndConcurrent(t *testing.T) {
@@ -41,7 +98,7 @@ func TestParallelNestedAndConcurrent(t *testing.T) {
 		for range 8 {
 			wg.Go(func() {
 				for range 50 {
-					Parallel(5, func(int) { Parallel(3, func(int) { sum.Add(1) }) })
+					Parallel(5, func(int, int) { Parallel(3, func(int, int) { sum.Add(1) }) })
 				}
 			})
 		}
@@ -56,7 +113,7 @@ func TestParallelWakesParkedWorkers(t *testing.T) {
 			time.Sleep(4 * spinFor)
 			var together sync.WaitGroup // three shards that end only together need three goroutines
 			together.Add(3)
-			Parallel(3, func(int) { together.Done(); together.Wait() })
+			Parallel(3, func(int, int) { together.Done(); together.Wait() })
 		}
 	})
 }
@@ -74,7 +131,7 @@ func TestSetWorkersWhileInUse(t *testing.T) {
 	var sum atomic.Int64
 	calls := 0
 	for running := true; running; calls++ {
-		Parallel(7, func(int) { sum.Add(1) })
+		Parallel(7, func(int, int) { sum.Add(1) })
 		select {
 		case <-done:
 			running = false
@@ -88,7 +145,7 @@ func TestSetWorkersLetsGoroutinesGo(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 20 {
 		SetWorkers(8)
-		Parallel(16, func(int) {})
+		Parallel(16, func(int, int) {})
 	}
 	SetWorkers(1)
 	assert.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+4 }, time.Minute, time.Millisecond)
@@ -99,7 +156,7 @@ func TestParallelRaisesPanics(t *testing.T) {
 	withWorkers(t, 3, func() {
 		for range 20 {
 			assert.PanicsWithValue(t, "shard 5", func() {
-				Parallel(9, func(i int) {
+				Parallel(9, func(_, i int) {
 					if i == 5 {
 						panic("shard 5")
 					}
@@ -107,20 +164,20 @@ func TestParallelRaisesPanics(t *testing.T) {
 			})
 		}
 		var n atomic.Int64
-		Parallel(9, func(int) { n.Add(1) })
+		Parallel(9, func(int, int) { n.Add(1) })
 		assert.EqualValues(t, 9, n.Load(), "the pool works on after a panic")
 	})
 }
 
 func TestParallelAllocatesNothing(t *testing.T) {
 	withWorkers(t, 2, func() {
-		f := func(int) {}
+		f := func(int, int) {}
 		assert.Zero(t, testing.AllocsPerRun(100, func() { Parallel(8, f) }))
 	})
 }
 
 func BenchmarkParallel(b *testing.B) {
-	f := func(int) {}
+	f := func(int, int) {}
 	for b.Loop() {
 		Parallel(2, f)
 	}

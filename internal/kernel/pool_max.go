@@ -7,7 +7,7 @@ type MaxPool[T Float] struct {
 	windows
 	argmax            []int32
 	src, dst          []T
-	forward, backward func(shard int)
+	forward, backward func(worker, shard int)
 }
 
 // NewMaxPool returns a max pooling of the shape.
@@ -28,7 +28,7 @@ func (p *MaxPool[T]) Forward(x, y []T) {
 	Parallel(p.shards(), p.forward)
 }
 
-func (p *MaxPool[T]) forwardShard(shard int) {
+func (p *MaxPool[T]) forwardShard(_, shard int) {
 	k := kernels[T]()
 	from, to := p.planesOf(shard)
 	for plane := from; plane < to; plane++ {
@@ -109,7 +109,7 @@ func (p *MaxPool[T]) Backward(dy, dx []T) {
 	Parallel(p.shards(), p.backward)
 }
 
-func (p *MaxPool[T]) backwardShard(shard int) {
+func (p *MaxPool[T]) backwardShard(_, shard int) {
 	from, to := p.planesOf(shard)
 	k := kernels[T]()
 	for plane := from; plane < to; plane++ {

@@ -44,7 +44,7 @@ type AvgPool[T Float] struct {
 	windows
 	scale             T
 	src, dst          []T
-	forward, backward func(shard int)
+	forward, backward func(worker, shard int)
 }
 
 // NewAvgPool returns an average pooling of the shape.
@@ -60,7 +60,7 @@ func (p *AvgPool[T]) Forward(x, y []T) {
 	Parallel(p.shards(), p.forward)
 }
 
-func (p *AvgPool[T]) forwardShard(shard int) {
+func (p *AvgPool[T]) forwardShard(_, shard int) {
 	k := kernels[T]()
 	from, to := p.planesOf(shard)
 	for plane := from; plane < to; plane++ {
@@ -75,7 +75,7 @@ func (p *AvgPool[T]) Backward(dy, dx []T) {
 	Parallel(p.shards(), p.backward)
 }
 
-func (p *AvgPool[T]) backwardShard(shard int) {
+func (p *AvgPool[T]) backwardShard(_, shard int) {
 	k := kernels[T]()
 	from, to := p.planesOf(shard)
 	for plane := from; plane < to; plane++ {
@@ -88,7 +88,7 @@ type Subsample[T Float] struct {
 	windows
 	src, coef, bias, dst                []T
 	planeSums                           []float64
-	forward, backward, backwardOfFactor func(shard int)
+	forward, backward, backwardOfFactor func(worker, shard int)
 }
 
 // NewSubsample returns a subsampling of the shape.
@@ -105,7 +105,7 @@ func (p *Subsample[T]) Forward(x, coef, bias, y []T) {
 	Parallel(p.shards(), p.forward)
 }
 
-func (p *Subsample[T]) forwardShard(shard int) {
+func (p *Subsample[T]) forwardShard(_, shard int) {
 	k := kernels[T]()
 	from, to := p.planesOf(shard)
 	for plane := from; plane < to; plane++ {
@@ -120,7 +120,7 @@ func (p *Subsample[T]) BackwardData(coef, dy, dx []T) {
 	Parallel(p.shards(), p.backward)
 }
 
-func (p *Subsample[T]) backwardShard(shard int) {
+func (p *Subsample[T]) backwardShard(_, shard int) {
 	k := kernels[T]()
 	from, to := p.planesOf(shard)
 	for plane := from; plane < to; plane++ {
@@ -135,7 +135,7 @@ func (p *Subsample[T]) BackwardCoefficient(x, dy, dcoef []T) {
 	addRows(p.Batch, p.Channels, p.planeSums, dcoef)
 }
 
-func (p *Subsample[T]) coefficientShard(shard int) {
+func (p *Subsample[T]) coefficientShard(_, shard int) {
 	from, to := p.planesOf(shard)
 	for plane := from; plane < to; plane++ {
 		x, dy := p.src[plane*p.in:(plane+1)*p.in], p.dst[plane*p.out:(plane+1)*p.out]

@@ -25,11 +25,9 @@ type tracer struct {
 	inside  bool // a shard is running
 }
 
-func (t *tracer) serve(shards int, f func(shard int)) {
+func (t *tracer) serve(shards int, f func(worker, shard int)) {
 	if t.inside || shards <= 1 {
-		for shard := range shards {
-			f(shard)
-		}
+		inTurn(shards, f)
 		return
 	}
 	t.inside = true
@@ -37,7 +35,7 @@ func (t *tracer) serve(shards int, f func(shard int)) {
 	region := make(Region, shards)
 	for shard := range region {
 		began := time.Now()
-		f(shard)
+		f(0, shard)
 		region[shard] = time.Since(began)
 	}
 	t.regions = append(t.regions, region)

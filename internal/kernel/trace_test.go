@@ -11,12 +11,12 @@ func TestTraceSeesWhatCouldBeShared(t *testing.T) {
 	withWorkers(t, 3, func() {
 		ran := 0
 		regions := Trace(func() {
-			Parallel(5, func(int) {
+			Parallel(5, func(int, int) {
 				ran++
-				Parallel(4, func(int) { ran++ }) // part of its shard
+				Parallel(4, func(int, int) { ran++ }) // part of its shard
 			})
-			Parallel(1, func(int) { ran++ }) // nothing to share
-			Parallel(2, func(int) { ran++ })
+			Parallel(1, func(int, int) { ran++ }) // nothing to share
+			Parallel(2, func(int, int) { ran++ })
 		})
 		assert.Equal(t, 5*5+1+2, ran)
 		require.Len(t, regions, 2)
@@ -28,8 +28,8 @@ func TestTraceSeesWhatCouldBeShared(t *testing.T) {
 
 func TestTraceSurvivesAPanic(t *testing.T) {
 	withWorkers(t, 2, func() {
-		assert.Panics(t, func() { Trace(func() { Parallel(2, func(int) { panic("shard") }) }) })
+		assert.Panics(t, func() { Trace(func() { Parallel(2, func(int, int) { panic("shard") }) }) })
 		assert.Equal(t, 2, Workers())
-		assert.Len(t, Trace(func() { Parallel(2, func(int) {}) }), 1)
+		assert.Len(t, Trace(func() { Parallel(2, func(int, int) {}) }), 1)
 	})
 }
