@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"convgraph/internal/goroutines"
 )
 
 // TestTwoAtOnce trains two networks at the same time: each ends as it does alone.
@@ -33,11 +35,11 @@ func TestThousandTrainings(t *testing.T) {
 	for range 50 {
 		cycle()
 	}
-	goroutines, heap := runtime.NumGoroutine(), heapInUse()
+	before, heap := runtime.NumGoroutine(), heapInUse()
 	for range 1000 {
 		cycle()
 	}
-	assert.Less(t, runtime.NumGoroutine(), goroutines+100, "one a training would be 1000; the last ones' may still be ending")
+	assert.LessOrEqual(t, goroutines.Fallen(before), before)
 	assert.Less(t, heapInUse(), heap+8<<20)
 }
 

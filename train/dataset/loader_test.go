@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
+	"convgraph/internal/goroutines"
 	"convgraph/internal/race"
 	"convgraph/train/dataset"
 )
@@ -167,10 +168,7 @@ func TestLoaderStopsCleanly(t *testing.T) {
 			panic("in the middle of a step")
 		}
 	}()
-	for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > before && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond) // the last ones have done their work, but they may not be gone yet
-	}
-	assert.LessOrEqual(t, runtime.NumGoroutine(), before) // other tests' may have ended meanwhile
+	assert.LessOrEqual(t, goroutines.Fallen(before), before) // other tests' may have ended meanwhile
 	assert.Len(t, collect(t, loader, set, make([]int, 50)), 10, "and can go on")
 }
 

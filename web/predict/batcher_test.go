@@ -14,6 +14,7 @@ import (
 
 	"convgraph/classify"
 	"convgraph/graph"
+	"convgraph/internal/goroutines"
 )
 
 // gate lets a test hold a batcher before each batch that it computes.
@@ -222,7 +223,7 @@ func TestNoGoroutineStays(t *testing.T) {
 	for range 1000 {
 		ask()
 	}
-	assert.LessOrEqual(t, runtime.NumGoroutine(), before)
+	assert.LessOrEqual(t, goroutines.Fallen(before), before)
 	s.Close()
 	assert.Equal(t, http.StatusServiceUnavailable, postJSON(s, map[string]any{"image": values(12, 1)}).Code)
 }
