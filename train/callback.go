@@ -47,7 +47,8 @@ type State struct {
 	Batch         int
 
 	Loss     float64       // of the last step's batch, before its update
-	MeanLoss float64       // over the steps of this epoch so far
+	MeanLoss float64       // over the steps of this epoch so far, without those skipped
+	Skipped  int           // of these steps, for a NaN or an infinity
 	History  []Row         // one for each finished epoch
 	Elapsed  time.Duration // of all runs, if the training was resumed
 

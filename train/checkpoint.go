@@ -64,8 +64,11 @@ func checkpointPath(dir string, step int) string {
 	return filepath.Join(dir, fmt.Sprintf("checkpoint-%09d.safetensors", step))
 }
 
-// snapshot is the training as it stands; its arrays are the training's own.
+// snapshot is the training as it stands; its arrays are the training's own. One whose parameters went bad has nothing to go on from.
 func (r *run) snapshot(settings []Setting) (*Checkpoint, error) {
+	if err := r.checkParams(); err != nil {
+		return nil, err
+	}
 	c := &Checkpoint{
 		Settings: settings, Step: r.state.Step, Epoch: r.state.Epoch, LossSum: r.loss, Skipped: r.skipped,
 		History: r.state.History, Seconds: r.state.Elapsed.Seconds(), solver: r.Solver.State(),
@@ -223,7 +226,8 @@ func parseCheckpoint(arrays []formats.Array, metadata map[string]string) (*Check
 // ErrNoCheckpoint says that a folder has none.
 var ErrNoCheckpoint = errors.New("there is no checkpoint")
 
-// LatestCheckpoint reads the newest checkpoint of a folder. A damaged one is passed over for the one before it; the damage is told to warn.
+// LatestCheckpoint reads the newest checkpoint of a folder. A damaged one is passed over for the one before it; the damage is told to warn,
+// which may be nil.
 func LatestCheckpoint(dir string, warn func(error)) (*Checkpoint, error) {
 	paths, err := checkpointPaths(dir)
 	if err != nil {
@@ -234,7 +238,9 @@ func LatestCheckpoint(dir string, warn func(error)) (*Checkpoint, error) {
 		if err == nil {
 			return c, nil
 		}
-		warn(err)
+		if warn != nil {
+			warn(err)
+		}
 	}
 	if len(paths) > 0 {
 		return nil, fmt.Errorf("%s: every checkpoint is damaged", dir)
@@ -328,15 +334,24 @@ func (c Checkpoints) save(s *State) error {
 	if err := checkpoint.write(c.Dir); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
+	return c.removeOld(s.Step)
+}
+
+// removeOld removes all checkpoints but the one just written and the one before it. What names a later step is of a training that went on
+// from here before, or the damaged one that this one was resumed without: it would be taken for the newest.
+func (c Checkpoints) removeOld(step int) error {
 	paths, err := checkpointPaths(c.Dir)
 	if err != nil {
 		return err
 	}
-	for len(paths) > keptCheckpoints {
-		if err := os.Remove(paths[0]); err != nil {
+	newest := slices.Index(paths, checkpointPath(c.Dir, step))
+	for i, path := range paths {
+		if i <= newest && i > newest-keptCheckpoints {
+			continue
+		}
+		if err := os.Remove(path); err != nil {
 			return fmt.Errorf("checkpoint: %w", err)
 		}
-		paths = paths[1:]
 	}
 	return nil
 }

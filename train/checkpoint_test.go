@@ -2,6 +2,8 @@ package train
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -71,6 +73,30 @@ func TestDamageGoesOneBack(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(dir, "*"))
 	require.NoError(t, err)
 	assert.Empty(t, left)
+}
+
+// TestNoCheckpointOfAnotherFuture: a training that goes on from an older checkpoint removes those of later steps, damaged or not, with its own
+// first, and keeps the one it went on from.
+func TestNoCheckpointOfAnotherFuture(t *testing.T) {
+	dir := t.TempDir()
+	_, data := written(t, dir)
+	for _, step := range []int{4, 6, 700} {
+		require.NoError(t, os.WriteFile(checkpointPath(dir, step), data[:100], 0o644))
+	}
+	tr := trainer(t, small())
+	var err error
+	tr.Resume, err = LatestCheckpoint(dir, nil)
+	require.NoError(t, err)
+	require.Equal(t, 3, tr.Resume.Step)
+	stop := errors.New("stop")
+	tr.Callbacks = []Callback{Checkpoints{Dir: dir, Every: 5}, at{Step: 5, What: func() error { return stop }}}
+	_, err = tr.Run(context.Background())
+	require.ErrorIs(t, err, stop)
+	paths, err := checkpointPaths(dir)
+	require.NoError(t, err)
+	assert.Equal(t, []string{checkpointPath(dir, 4), checkpointPath(dir, 5)}, paths, "the first epoch's end, and step 5")
+	_, err = readCheckpoint(paths[0])
+	assert.NoError(t, err)
 }
 
 func TestDifferences(t *testing.T) {

@@ -65,7 +65,7 @@ func pathsIn(dir, pattern string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if match {
+		if match && !e.IsDir() {
 			paths = append(paths, filepath.Join(dir, e.Name()))
 		}
 	}

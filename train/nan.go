@@ -9,7 +9,8 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// OnNaN is what happens to a step whose loss or gradients hold a NaN or an infinity. In no case do they reach the parameters.
+// OnNaN is what happens to a step whose loss or gradients hold a NaN or an infinity. In no case do they reach the parameters. An update that
+// is too large can make parameters infinite all the same; no checkpoint holds those, and the epoch's end is the training's.
 type OnNaN string
 
 const (
@@ -30,7 +31,7 @@ func (r *run) nonFinite(loss float64) (string, error) {
 			return "", err
 		}
 		if sum := kernel.SumSquares(v.(*tensor.Dense).Float32s()); !finite(sum) {
-			return "a gradient is NaN", nil
+			return "a gradient is NaN or infinite", nil
 		}
 	}
 	return "", nil
@@ -44,6 +45,32 @@ func (r *run) stopOnNaN(what string) error {
 	}
 	return fmt.Errorf("%s at step %d (epoch %d), first seen in %s: a smaller -lr, or -clip-norm, may help; the parameters are those before it",
 		what, r.state.Step+1, r.state.Epoch, first)
+}
+
+// checkParams is an error if a parameter holds a NaN or an infinity.
+func (r *run) checkParams() error {
+	for _, p := range r.Model.Params() {
+		if !finite(kernel.SumSquares(p.Value.Float32s())) {
+			return fmt.Errorf("parameter %q has been NaN or infinite since step %d (epoch %d) or before: a smaller -lr, or -clip-norm, may help",
+				p.Name, r.state.Step, r.state.Epoch)
+		}
+	}
+	return nil
+}
+
+// checkSkipped is an error if no step of the epoch was made.
+func (r *run) checkSkipped() error {
+	if r.skipped < r.state.StepsPerEpoch {
+		return nil
+	}
+	first, err := r.step.FirstNonFinite()
+	if err != nil {
+		return fmt.Errorf("all %d steps of epoch %d were skipped; looking for where their NaN came from: %w", r.skipped, r.state.Epoch, err)
+	}
+	if first != "" { // in the epoch's last step, unless the training was resumed after it
+		first = ", the last for a NaN or an infinity first seen in " + first
+	}
+	return fmt.Errorf("all %d steps of epoch %d were skipped%s: nothing is learned", r.skipped, r.state.Epoch, first)
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

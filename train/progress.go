@@ -33,7 +33,7 @@ func (p *ProgressBar) TrainBegin(s *State) error {
 
 // StepEnd moves the bar on.
 func (p *ProgressBar) StepEnd(s *State) error {
-	p.bar.Describe(fmt.Sprintf("epoch %d/%d  loss %.4f%s", s.Epoch, s.Trainer.Epochs, s.MeanLoss, p.accuracy))
+	p.bar.Describe(fmt.Sprintf("epoch %d/%d  loss %.4f%s%s", s.Epoch, s.Trainer.Epochs, s.MeanLoss, p.accuracy, skipped(s)))
 	return p.bar.Add(s.Batch)
 }
 
@@ -67,8 +67,8 @@ func (p *ProgressLines) StepEnd(s *State) error {
 		return nil
 	}
 	p.lastSpoke = s.Elapsed
-	_, err := fmt.Fprintf(p.W, "epoch %d/%d  step %d/%d  loss %.4f  %s\n",
-		s.Epoch, s.Trainer.Epochs, s.Step, s.Steps(), s.MeanLoss, p.pace(s))
+	_, err := fmt.Fprintf(p.W, "epoch %d/%d  step %d/%d  loss %.4f%s  %s\n",
+		s.Epoch, s.Trainer.Epochs, s.Step, s.Steps(), s.MeanLoss, skipped(s), p.pace(s))
 	return err
 }
 
@@ -76,9 +76,17 @@ func (p *ProgressLines) StepEnd(s *State) error {
 func (p *ProgressLines) EpochEnd(s *State) error {
 	p.lastSpoke = s.Elapsed
 	row := s.History[len(s.History)-1]
-	_, err := fmt.Fprintf(p.W, "epoch %d/%d  loss %.4f  train %.2f%%  test %.2f%%  %s\n",
-		row.Epoch, s.Trainer.Epochs, row.TrainLoss, 100*row.TrainAccuracy, 100*row.TestAccuracy, p.pace(s))
+	_, err := fmt.Fprintf(p.W, "epoch %d/%d  loss %.4f  train %.2f%%  test %.2f%%%s  %s\n",
+		row.Epoch, s.Trainer.Epochs, row.TrainLoss, 100*row.TrainAccuracy, 100*row.TestAccuracy, skipped(s), p.pace(s))
 	return err
+}
+
+// skipped says how many of the epoch's steps were, if any.
+func skipped(s *State) string {
+	if s.Skipped == 0 {
+		return ""
+	}
+	return fmt.Sprintf("  skipped for NaN %d", s.Skipped)
 }
 
 func (p *ProgressLines) pace(s *State) string {

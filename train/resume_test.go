@@ -3,9 +3,11 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"convgraph/internal/testdisk"
+	"convgraph/train/dataset"
 	"convgraph/train/solver"
 )
 
@@ -183,7 +186,9 @@ func TestSkipGoesOn(t *testing.T) {
 	weights := tr.Model.Params()[0].Value.Float32s()
 	good := weights[0]
 	var losses []float64
+	var lines strings.Builder
 	tr.Callbacks = []Callback{
+		&ProgressLines{W: &lines},
 		at{Step: 2, What: func() error { weights[0] = float32(math.NaN()); return nil }},
 		at{Step: 3, What: func() error { weights[0] = good; return nil }},
 		eachStep(func(s *State) { losses = append(losses, s.Loss) }),
@@ -193,6 +198,54 @@ func TestSkipGoesOn(t *testing.T) {
 	assert.True(t, math.IsNaN(losses[2]))
 	assert.InDelta(t, (losses[0]+losses[1]+losses[3])/3, e.history[0].TrainLoss, 1e-12)
 	assert.Equal(t, 3, tr.Solver.State().Steps)
+	assert.Contains(t, lines.String(), "%  skipped for NaN 1  ")
+}
+
+// TestInfiniteParametersAreNotKept: an update can be too large for float32 though its gradient isn't. Whoever would write the parameters then
+// says so and leaves the checkpoint before.
+func TestInfiniteParametersAreNotKept(t *testing.T) {
+	const want = `parameter "fc1.weight" has been NaN or infinite since step %d (epoch 1) or before: a smaller -lr, or -clip-norm, may help`
+	overflow := func(tr *Trainer) func() error {
+		return func() error { tr.Model.Params()[0].Value.Float32s()[0] = float32(math.Inf(1)); return nil }
+	}
+	dir := t.TempDir()
+	tr := trainer(t, small())
+	tr.OnNaN = SkipNaN
+	tr.Callbacks = []Callback{at{Step: 3, What: overflow(tr)}, Checkpoints{Dir: dir, Every: 1}}
+	_, err := tr.Run(context.Background())
+	assert.EqualError(t, err, "checkpoint: "+fmt.Sprintf(want, 3))
+	c, err := LatestCheckpoint(dir, nil)
+	require.NoError(t, err)
+	assert.Equal(t, 2, c.Step)
+
+	tr = trainer(t, small())
+	tr.Callbacks = []Callback{at{Step: 4, What: overflow(tr)}}
+	_, err = tr.Run(context.Background())
+	assert.EqualError(t, err, fmt.Sprintf(want, 4), "after the epoch's last step")
+}
+
+// TestNothingButSkippedSteps: an epoch without a single good step ends the training; it has no mean loss.
+func TestNothingButSkippedSteps(t *testing.T) {
+	tr := trainer(t, small())
+	tr.OnNaN, tr.Epochs, tr.Train = SkipNaN, 3, spoiltAfterOne{tr.Train}
+	_, err := tr.Run(context.Background())
+	assert.EqualError(t, err, `all 4 steps of epoch 2 were skipped, the last for a NaN or an infinity first seen in input "x": nothing is learned`)
+}
+
+// spoiltAfterOne is a set with a NaN in every image from the second epoch on.
+type spoiltAfterOne struct{ dataset.Dataset }
+
+func (s spoiltAfterOne) Epoch(epoch int) dataset.Dataset {
+	if epoch == 1 {
+		return s.Dataset
+	}
+	return s
+}
+
+func (s spoiltAfterOne) Sample(i int, dst []float32) (int, error) {
+	label, err := s.Dataset.Sample(i, dst)
+	dst[0] = float32(math.NaN())
+	return label, err
 }
 
 type stepCallback struct {

@@ -224,7 +224,7 @@ func (r *run) learn(batch *dataset.Minibatch, i int) error {
 		r.loss += loss
 	}
 	r.state.Step++
-	r.state.Loss, r.state.MeanLoss = loss, r.meanLoss(i)
+	r.state.Loss, r.state.MeanLoss, r.state.Skipped = loss, r.meanLoss(i), r.skipped
 	return r.tell(Callback.StepEnd)
 }
 
@@ -250,6 +250,12 @@ func (r *run) update() error {
 }
 
 func (r *run) endEpoch() error {
+	if err := r.checkParams(); err != nil {
+		return err
+	}
+	if err := r.checkSkipped(); err != nil {
+		return err
+	}
 	train, err := Evaluate(r.Model, r.sample(r.Train))
 	if err != nil {
 		return err
