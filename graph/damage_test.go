@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -43,6 +44,8 @@ func specDamages(t *testing.T) []damage.Damage {
 		{What: "a field twice", Err: load("{\"name\": \"a\",\n\"name\": \"b\"}")},
 		{What: "no input", Err: load(`{"layers": [{"kind": "relu"}]}`)},
 		{What: "no layers", Err: load(`{"input": [1, 5, 5]}`)},
+		{What: "too many layers", Err: layer(strings.Repeat("{\"kind\": \"relu\"},\n", 10_000) + `{"kind": "softmax"}`)},
+		{What: "a number of many digits", Err: layer(`{"kind": "affine", "units": ` + strings.Repeat("9", 1000) + "}")},
 		{What: "an input of two numbers", Err: load("{\"input\": [5, 5], \"layers\": [{\"kind\": \"relu\"}]}")},
 		{What: "an unknown kind of layer", Err: layer(`{"kind": "conv3d"}`)},
 		{What: "a layer without a kind", Err: layer(`{"filters": 8}`)},

@@ -135,7 +135,7 @@ func (f field) explain(err error) error {
 	var mistyped *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &mistyped):
-		return f.errorf("%q: found %s, want %s", f.key, mistyped.Value, typeInWords(mistyped.Type))
+		return f.errorf("%q: found %.40s, want %s", f.key, mistyped.Value, typeInWords(mistyped.Type))
 	case strings.HasPrefix(err.Error(), "json: unknown field"):
 		return f.errorf("field %q is unknown", f.key)
 	}

@@ -98,6 +98,9 @@ func (s *Spec) checkInput() error {
 	if len(s.Layers) == 0 {
 		return s.misfit("layers", 0, "it has no layers")
 	}
+	if len(s.Layers) > maxLayers {
+		return s.misfit("layers", 0, "it has %d layers: want at most %d", len(s.Layers), maxLayers)
+	}
 	return nil
 }
 
@@ -124,6 +127,7 @@ func (n *namer) name(l Layer) (string, error) {
 // A spec may be anybody's file, so it is held to sizes that a machine can have before memory is taken for it.
 const (
 	maxSide     = 1 << 20 // of an input, a window, a stride, a padding, a neighbourhood
+	maxLayers   = 10_000  // a graph is some kilobytes a layer, and gorgonia's time grows faster than it
 	maxElements = 1 << 31 // of the parameters in all, and of one sample's activations in all
 )
 
