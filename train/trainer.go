@@ -104,7 +104,7 @@ type run struct {
 }
 
 func (t *Trainer) start() (*run, error) {
-	if err := t.check(); err != nil {
+	if err := t.Check(); err != nil {
 		return nil, err
 	}
 	batch := t.batch()
@@ -127,7 +127,9 @@ func (t *Trainer) start() (*run, error) {
 	return r, nil
 }
 
-func (t *Trainer) check() error {
+// Check is the error that Run would begin with: settings that make no sense, a model that can't be trained, data that it doesn't take.
+// Whoever has to make room for a training's results sees it before.
+func (t *Trainer) Check() error {
 	switch {
 	case t.Epochs < 1:
 		return fmt.Errorf("epochs is %d: want at least 1", t.Epochs)
@@ -137,6 +139,10 @@ func (t *Trainer) check() error {
 		return fmt.Errorf("label smoothing is %g: want at least 0 and less than 1", t.LabelSmoothing)
 	case t.Model.Dtype() != tensor.Float32:
 		return fmt.Errorf("model %q is %v: training takes float32", t.Model.Spec().Name, t.Model.Dtype())
+	case !t.Model.HasProbabilities():
+		return fmt.Errorf("model %q doesn't end in Softmax: it has no loss to learn from", t.Model.Spec().Name)
+	case len(t.Model.Params()) == 0:
+		return fmt.Errorf("model %q has no parameters: there is nothing to learn", t.Model.Spec().Name)
 	}
 	if err := t.checkSet("training", t.Train); err != nil {
 		return err

@@ -106,16 +106,19 @@ func (c *command) Run(stdout io.Writer) error {
 		return err
 	}
 	defer page.close()
-	settings, err := c.prepare(trainer, recipe, source, out, page)
+	profile, err := newProfile(c.CPUProfile)
 	if err != nil {
 		return err
 	}
-	stopProfile, err := startProfile(c.CPUProfile)
+	settings, err := c.prepare(trainer, recipe, source, out, page)
 	if err != nil {
+		return errors.Join(err, profile.abandon())
+	}
+	if err := profile.start(); err != nil {
 		return err
 	}
 	result, err := c.train(trainer, out, page, settings)
-	if err := errors.Join(err, stopProfile()); err != nil {
+	if err := errors.Join(err, profile.stop()); err != nil {
 		return err
 	}
 	source.reportDamage(os.Stderr)
@@ -133,7 +136,11 @@ func (c *command) prepare(t *train.Trainer, r models.Recipe, s *source, out *out
 	if err != nil {
 		return nil, err
 	}
-	t.Callbacks = slices.Concat(c.progress(), t.Callbacks, c.watchers(r, out), c.boards(), c.keepers(out), []train.Callback{
+	boards, err := c.boards()
+	if err != nil {
+		return nil, err
+	}
+	t.Callbacks = slices.Concat(c.progress(), t.Callbacks, c.watchers(r, out), boards, c.keepers(out), []train.Callback{
 		out.history(), train.Checkpoints{Dir: out.dir, Every: c.CheckpointEvery, Settings: settings},
 	}, page.callbacks())
 	return settings, c.begin(t, s, out, settings)
@@ -183,7 +190,7 @@ func (c *command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
 	t.Epochs, t.Batch, t.Sampling, t.Seed, t.EvalSamples = r.Epochs, r.Batch, train.Sampling(c.Sampling), c.Seed, c.EvalSamples
 	t.OnNaN, t.LabelSmoothing = train.OnNaN(c.OnNaN), r.LabelSmoothing
 	c.schedule(t, r)
-	return t, nil
+	return t, t.Check()
 }
 
 func (c *command) modelOptions() []graph.Option {
@@ -201,11 +208,15 @@ func (c *command) keepers(out *output) []train.Callback {
 	return []train.Callback{train.KeepEpochs{Dir: out.path(epochsFolder)}}
 }
 
-func (c *command) boards() []train.Callback {
+// boards makes TensorBoard's folder already now: where that fails, what an earlier training left stays as it is.
+func (c *command) boards() ([]train.Callback, error) {
 	if c.Tensorboard == "" {
-		return nil
+		return nil, nil
 	}
-	return []train.Callback{tensorboard.New(c.Tensorboard)}
+	if err := os.MkdirAll(c.Tensorboard, 0o755); err != nil {
+		return nil, fmt.Errorf("-tensorboard: %w", err)
+	}
+	return []train.Callback{tensorboard.New(c.Tensorboard)}, nil
 }
 
 func (c *command) progress() []train.Callback {

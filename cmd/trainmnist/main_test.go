@@ -213,6 +213,8 @@ func TestBadInputIsOneLine(t *testing.T) {
 		{[]string{"-schedule", "linear"}, cli.BadUsage, `-schedule is "linear": want constant, cosine, step, plateau`},
 		{[]string{"-decay-every", "0"}, cli.BadUsage, "-decay-every is 0: want at least 1"},
 		{[]string{"-decay-factor", "2"}, cli.BadUsage, "-decay-factor is 2: want more than 0 and at most 1"},
+		{[]string{"-weight-decay=-1"}, cli.BadUsage, "-weight-decay is -1: want at least 0"},
+		{[]string{"-clip-norm=-1"}, cli.BadUsage, "-clip-norm is -1: want at least 0"},
 		{[]string{"-warmup=-1"}, cli.BadUsage, "-warmup is -1: want at least 0"},
 		{[]string{"-label-smoothing", "1"}, cli.BadUsage, "-label-smoothing is 1: want at least 0 and less than 1"},
 		{[]string{"-average", "1"}, cli.BadUsage, "-average is 1: want at least 0 and less than 1"},
@@ -239,4 +241,55 @@ func TestBadInputIsOneLine(t *testing.T) {
 		assert.Contains(t, stderr, c.want)
 		assert.Equal(t, 1, strings.Count(stderr, "\n"), "%v: %s", c.args, stderr)
 	}
+}
+
+// TestBadInputLeavesWhatWasThere: what can be known to be wrong before the training begins writes nothing, and takes nothing away of an
+// earlier training in the same folder.
+func TestBadInputLeavesWhatWasThere(t *testing.T) {
+	dir := t.TempDir()
+	occupied, headless, bare := filepath.Join(dir, "file"), filepath.Join(dir, "headless.json"), filepath.Join(dir, "bare.json")
+	require.NoError(t, os.WriteFile(occupied, nil, 0o644))
+	require.NoError(t, os.WriteFile(headless, []byte(`{"name":"h","input":[1,28,28],"layers":[{"kind":"affine","units":10}]}`), 0o644))
+	require.NoError(t, os.WriteFile(bare, []byte(`{"name":"b","input":[1,28,28],"layers":[{"kind":"flatten"},{"kind":"softmax"}]}`), 0o644))
+	other := t.TempDir() // images of 6x6
+	writeIDX(t, other, "train", 20)
+	writeIDX(t, other, "t10k", 20)
+
+	trained, fresh := filepath.Join(dir, "trained"), filepath.Join(dir, "fresh")
+	code, _, stderr := trainmnist(t, append(small, "-quiet", "-out", trained)...)
+	require.Equal(t, cli.OK, code, stderr)
+	was := contents(t, trained)
+	for want, args := range map[string][]string{
+		`model "simpleconvnet" takes images of (1, 28, 28), the training set has (1, 6, 6)`: {"-data", other},
+		`model "alexnet" takes images of (3, 227, 227)`:                                     {"-model", "alexnet"},
+		`model "h" doesn't end in Softmax: it has no loss to learn from`:                    {"-model", headless},
+		`model "b" has no parameters: there is nothing to learn`:                            {"-model", bare},
+	} {
+		code, _, stderr := trainmnist(t, slices.Concat(small, args, []string{"-quiet", "-out", trained})...)
+		assert.Equal(t, cli.Failed, code)
+		assert.Contains(t, stderr, want)
+		assert.Equal(t, was, contents(t, trained), want)
+		trainmnist(t, slices.Concat(small, args, []string{"-quiet", "-out", fresh})...)
+		assert.NoDirExists(t, fresh, want)
+	}
+	for _, flag := range []string{"-tensorboard", "-cpuprofile", "-serve"} {
+		code, _, stderr := trainmnist(t, append(small, "-quiet", "-out", trained, flag, filepath.Join(occupied, "x"))...)
+		assert.Equal(t, cli.Failed, code)
+		assert.Contains(t, stderr, "trainmnist: "+flag+": ")
+		assert.Equal(t, was, contents(t, trained), flag)
+	}
+}
+
+// contents are a folder's files by their names.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	files := map[string]string{}
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		require.NoError(t, err)
+		files[e.Name()] = string(data)
+	}
+	return files
 }

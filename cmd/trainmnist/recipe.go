@@ -43,6 +43,10 @@ func (c *command) checkRecipe(r models.Recipe) error {
 		return cli.Usagef("-batch is %d: want at least 1", r.Batch)
 	case !(r.LR > 0):
 		return cli.Usagef("-lr is %g: want more than 0", r.LR)
+	case !(r.WeightDecay >= 0):
+		return cli.Usagef("-weight-decay is %g: want at least 0", r.WeightDecay)
+	case !(c.ClipNorm >= 0):
+		return cli.Usagef("-clip-norm is %g: want at least 0", c.ClipNorm)
 	case r.Warmup < 0:
 		return cli.Usagef("-warmup is %d: want at least 0", r.Warmup)
 	case !(r.LabelSmoothing >= 0 && r.LabelSmoothing < 1):
