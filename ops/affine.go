@@ -43,10 +43,10 @@ func affineVJPs[T kernel.Float](k *kernel.Affine[T]) []vjp[T] {
 }
 
 func checkAffine(x, w, b tensor.Shape) error {
-	if x.Dims() < 2 {
+	if x.Dims() < 2 || x.TotalSize() == 0 {
 		return fmt.Errorf("input has shape %v: want (N, features)", x)
 	}
-	if w.Dims() != 2 {
+	if w.Dims() != 2 || w.TotalSize() == 0 {
 		return fmt.Errorf("weight has shape %v: want (out, in)", w)
 	}
 	if w[1] != features(x) {

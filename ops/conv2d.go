@@ -61,6 +61,9 @@ func convShape(x, w, b tensor.Shape, c Conv) (kernel.ConvShape, error) {
 	if w.Dims() != 4 || w.TotalSize() == 0 {
 		return kernel.ConvShape{}, fmt.Errorf("weight has shape %v: want (out channels, in channels / groups, height, width)", w)
 	}
+	if c.Groups < 1 {
+		return kernel.ConvShape{}, fmt.Errorf("%d groups: want at least 1", c.Groups)
+	}
 	if x[1]%c.Groups != 0 || w[0]%c.Groups != 0 {
 		return kernel.ConvShape{}, fmt.Errorf("%d input and %d output channels don't divide into %d groups", x[1], w[0], c.Groups)
 	}

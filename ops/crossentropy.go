@@ -55,7 +55,7 @@ func crossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 }
 
 func checkTarget(x, t tensor.Shape) error {
-	if x.Dims() != 2 {
+	if x.Dims() != 2 || x.TotalSize() == 0 {
 		return fmt.Errorf("logits have shape %v: want (N, classes)", x)
 	}
 	if t.Dims() == 1 && t[0] == x[0] {

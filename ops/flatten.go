@@ -29,4 +29,10 @@ func flatten[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 }
 
 // features is the number of values of one sample of a batch.
-func features(s tensor.Shape) int { return s.TotalSize() / max(s[0], 1) }
+func features(s tensor.Shape) int {
+	n := 1
+	for _, size := range s[1:] {
+		n *= size
+	}
+	return n
+}

@@ -37,8 +37,9 @@ func lrn[T kernel.Float](n Norm) builder[T] {
 		if err := checkImages(x); err != nil {
 			return rule[T]{}, err
 		}
-		if n.Size < 1 || n.K <= 0 || n.Alpha < 0 {
-			return rule[T]{}, fmt.Errorf("size %d, k %g, alpha %g: want a size of at least 1, k above 0, alpha of at least 0", n.Size, n.K, n.Alpha)
+		if n.Size < 1 || !(n.K > 0) || !(n.Alpha >= 0) || !finite(n.K, n.Alpha, n.Beta) {
+			return rule[T]{}, fmt.Errorf("size %d, k %g, alpha %g, beta %g: want a size of at least 1, k above 0, alpha of at least 0, all finite",
+				n.Size, n.K, n.Alpha, n.Beta)
 		}
 		k := kernel.NewLRN[T](kernel.LRNShape{
 			Batch: x[0], Channels: x[1], Plane: x[2] * x[3], Size: n.Size, K: n.K, Alpha: n.Alpha, Beta: n.Beta,

@@ -48,6 +48,9 @@ func (a *adapter[T]) place(memory *tensor.Dense) error {
 	if err != nil {
 		return fmt.Errorf("%s: memory of the result: %w", a, err)
 	}
+	if memory.RequiresIterator() || memory.DataOrder().IsColMajor() {
+		return fmt.Errorf("%s: memory of the result is a view or column-major: want it row-major in one piece", a)
+	}
 	if a.output.IsScalar() || len(data) != a.output.TotalSize() {
 		return fmt.Errorf("%s: memory of %d elements for a result of shape %v", a, len(data), a.output)
 	}

@@ -36,6 +36,7 @@ var subjects = []subject{
 	{name: "Subsample2D", build: subsample2D[float64](overlapping), inputs: []tensor.Shape{{2, 3, 5, 5}, {3}, {3}}},
 	{name: "LRN", build: lrn[float64](strongNorm), inputs: []tensor.Shape{{2, 5, 2, 3}}},
 	{name: "Normalize", build: normalize[float64]([]float64{0.5, -1}, []float64{2, 3}), inputs: []tensor.Shape{{2, 2, 3, 3}}},
+	{name: "Select", build: selectValue[float64](1, 2), inputs: []tensor.Shape{{3, 2, 2, 2}}},
 	{name: "Scale", build: scale[float64](3), inputs: []tensor.Shape{{4, 5}}},
 	{name: "ReLU", build: relu[float64], inputs: []tensor.Shape{{4, 5}}},
 	{name: "Sigmoid", build: sigmoid[float64], inputs: []tensor.Shape{{4, 5}}},

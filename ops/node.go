@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash"
 	"hash/fnv"
+	"math"
 	"sync/atomic"
 
 	"github.com/chewxy/hm"
@@ -26,7 +27,7 @@ func apply(name string, f32 builder[float32], f64 builder[float64], inputs ...*G
 
 func checkInputs(name string, inputs []*G.Node) error {
 	for i, n := range inputs {
-		if n == nil {
+		if n == nil || n.Type() == nil {
 			return fmt.Errorf("%s: input %d is nil", name, i)
 		}
 		dt := n.Dtype()
@@ -35,6 +36,9 @@ func checkInputs(name string, inputs []*G.Node) error {
 		}
 		if dt != inputs[0].Dtype() {
 			return fmt.Errorf("%s: input %d (%s) is %v, input 0 is %v: want one element type", name, i, n.Name(), dt, inputs[0].Dtype())
+		}
+		if n.Dims() > 0 && n.Shape().IsScalar() {
+			return fmt.Errorf("%s: input %d (%s) has no shape yet: want one (gorgonia.WithShape)", name, i, n.Name())
 		}
 	}
 	return nil
@@ -49,10 +53,24 @@ func applyAs[T kernel.Float](name string, build builder[T], inputs []*G.Node) (*
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	if !addressable(r.output) {
+		return nil, fmt.Errorf("%s: the result would have shape %v: that is more than any memory holds", name, r.output)
+	}
 	f := &function[T]{rule: r}
 	f.adapter = newAdapter[T](name, r.attributes, shapes, r.output, r.forward)
 	f.memory = memoryOf(len(inputs), 0, r.inPlace, r.view)
 	return G.ApplyOp(f, inputs...)
+}
+
+// addressable says whether a tensor of the shape could be in memory at all; the plain product of its sizes may overflow.
+func addressable(s tensor.Shape) bool {
+	most := math.MaxInt / 8
+	for _, n := range s {
+		if n > 0 {
+			most /= n
+		}
+	}
+	return most > 0
 }
 
 // adapter is everything gorgonia asks of an op that doesn't depend on whether it goes forward or backward. Its result lives in a buffer

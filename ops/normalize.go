@@ -31,6 +31,9 @@ func normalize[T kernel.Float](mean, deviation []float64) builder[T] {
 				return rule[T]{}, fmt.Errorf("deviation of channel %d is %g: want more than 0", c, deviation[c])
 			}
 			m[c], scale[c] = T(mean[c]), T(1/deviation[c])
+			if !finite(float64(m[c]), float64(scale[c])) {
+				return rule[T]{}, fmt.Errorf("mean %g and deviation %g of channel %d are out of range", mean[c], deviation[c], c)
+			}
 		}
 		return rule[T]{
 			output:  x,

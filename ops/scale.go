@@ -17,6 +17,9 @@ func Scale(x *G.Node, factor float64) (*G.Node, error) {
 // scale: dx = factor·dy.
 func scale[T kernel.Float](factor float64) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
+		if !finite(factor) {
+			return rule[T]{}, fmt.Errorf("factor is %g: want a finite number", factor)
+		}
 		multiply := func(x, y []T) { kernel.Normalize(1, 1, len(x), x, nil, []T{T(factor)}, y) }
 		return rule[T]{
 			attributes: fmt.Sprintf("%g", factor),

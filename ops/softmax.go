@@ -16,7 +16,7 @@ func Softmax(x *G.Node) (*G.Node, error) {
 
 // softmax: ∂y[c]/∂x[k] = y[c]·(1[c=k] - y[k]), so dx[k] = y[k]·(dy[k] - Σc dy[c]·y[c]).
 func softmax[T kernel.Float](in []tensor.Shape) (rule[T], error) {
-	if in[0].Dims() != 2 {
+	if in[0].Dims() != 2 || in[0].TotalSize() == 0 {
 		return rule[T]{}, fmt.Errorf("input has shape %v: want (N, classes)", in[0])
 	}
 	n, classes := in[0][0], in[0][1]

@@ -21,8 +21,8 @@ func ScaledTanh(x *G.Node, a, b float64) (*G.Node, error) {
 // scaledTanh: with t = tanh(b·x) = y/a, dy/dx = a·b·(1-t²) = b·(a - y²/a), so dx = dy·b·(a - y²/a).
 func scaledTanh[T kernel.Float](a, b float64) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
-		if a == 0 {
-			return rule[T]{}, fmt.Errorf("amplitude a is 0: want a number that isn't")
+		if T(a) == 0 || !finite(a, b) {
+			return rule[T]{}, fmt.Errorf("a is %g, b %g: want finite numbers, and an a that isn't 0", a, b)
 		}
 		attributes := ""
 		if a != 1 || b != 1 {

@@ -24,6 +24,9 @@ func elements[T kernel.Float](v G.Value) ([]T, error) {
 }
 
 func denseElements[T kernel.Float](d *tensor.Dense) ([]T, error) {
+	if d == nil {
+		return nil, fmt.Errorf("value is nil: want a dense tensor")
+	}
 	if d.Dtype() != dtypeOf[T]() {
 		return nil, fmt.Errorf("value is %v, want %v", d.Dtype(), dtypeOf[T]())
 	}

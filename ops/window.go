@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"math"
 
 	"gorgonia.org/tensor"
 )
@@ -19,7 +20,9 @@ type Conv struct {
 
 func (c Conv) withDefaults() Conv {
 	c.Stride, c.Dilation = orElse(c.Stride, Pair{1, 1}), orElse(c.Dilation, Pair{1, 1})
-	c.Groups = max(c.Groups, 1)
+	if c.Groups == 0 {
+		c.Groups = 1
+	}
 	return c
 }
 
@@ -81,6 +84,9 @@ func OutputSize(size, kernel, stride, pad, dilation int) (int, error) {
 		return 0, fmt.Errorf("kernel %d, stride %d, dilation %d, pad %d: want kernel, stride and dilation of at least 1, pad of at least 0",
 			kernel, stride, dilation, pad)
 	}
+	if size < 0 || pad > (math.MaxInt-size)/2 || kernel-1 > (math.MaxInt-1)/dilation {
+		return 0, fmt.Errorf("size %d, kernel %d, dilation %d, pad %d: want sizes that can be", size, kernel, dilation, pad)
+	}
 	extent := dilation*(kernel-1) + 1
 	if padded := size + 2*pad; extent > padded {
 		return 0, fmt.Errorf("a window of %d doesn't fit an input of %d padded to %d", extent, size, padded)
@@ -105,4 +111,14 @@ func checkImages(x tensor.Shape) error {
 		return fmt.Errorf("input has shape %v: want (N, C, H, W)", x)
 	}
 	return nil
+}
+
+// finite says that no number is NaN or infinite.
+func finite(numbers ...float64) bool {
+	for _, v := range numbers {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return false
+		}
+	}
+	return true
 }

@@ -1,0 +1,128 @@
+package ops_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/ops"
+)
+
+// What doesn't fit is an error that names the op, what came and what it wants; no input makes an op panic.
+func TestOpsRefuse(t *testing.T) {
+	g := G.NewGraph()
+	of := func(dt tensor.Dtype, shape ...int) *G.Node {
+		return G.NewTensor(g, dt, len(shape), G.WithShape(shape...), G.WithName("n"))
+	}
+	f32 := func(shape ...int) *G.Node { return of(tensor.Float32, shape...) }
+	x, w, b := f32(2, 4, 5, 5), f32(6, 4, 3, 3), f32(6)
+	scalar, shapeless := G.NewScalar(g, tensor.Float32, G.WithName("s")), G.NewTensor(g, tensor.Float32, 4, G.WithName("n"))
+	pairs := ops.Pool{Kernel: ops.Pair{2, 2}}
+	noise := &ops.Noise{}
+	for want, build := range map[string]func() (*G.Node, error){
+		"ReLU: input 0 is nil":           func() (*G.Node, error) { return ops.ReLU(nil) },
+		"Sigmoid: input 0 is nil":        func() (*G.Node, error) { return ops.Sigmoid(new(G.Node)) },
+		"Tanh: input 0 (n) is int":       func() (*G.Node, error) { return ops.Tanh(of(tensor.Int, 2)) },
+		"ReLU: input 0 (n) has no shape": func() (*G.Node, error) { return ops.ReLU(shapeless) },
+		"Flatten: input has shape ()":    func() (*G.Node, error) { return ops.Flatten(scalar) },
+		"Flatten: input has shape (3)":   func() (*G.Node, error) { return ops.Flatten(f32(3)) },
+		"Softmax: input has shape (3)":   func() (*G.Node, error) { return ops.Softmax(f32(3)) },
+
+		"Conv2D: input 1 is nil": func() (*G.Node, error) { return ops.Conv2D(x, nil, b, ops.Conv{}) },
+		"Conv2D: input 1 (n) is float64, input 0 is float32: want one element type": func() (*G.Node, error) {
+			return ops.Conv2D(x, of(tensor.Float64, 6, 4, 3, 3), b, ops.Conv{})
+		},
+		"Conv2D: input has shape (4, 5, 5): want (N, C, H, W)":                                   func() (*G.Node, error) { return ops.Conv2D(f32(4, 5, 5), w, b, ops.Conv{}) },
+		"Conv2D: input has shape (0, 4, 5, 5): want (N, C, H, W)":                                func() (*G.Node, error) { return ops.Conv2D(f32(0, 4, 5, 5), w, b, ops.Conv{}) },
+		"Conv2D: weight has shape (6, 4, 3)":                                                     func() (*G.Node, error) { return ops.Conv2D(x, f32(6, 4, 3), b, ops.Conv{}) },
+		"Conv2D: input (2, 4, 5, 5) has 4 channels, the weight (6, 3, 3, 3) in 1 groups takes 3": func() (*G.Node, error) { return ops.Conv2D(x, f32(6, 3, 3, 3), b, ops.Conv{}) },
+		"Conv2D: 4 input and 6 output channels don't divide into 4 groups":                       func() (*G.Node, error) { return ops.Conv2D(x, w, b, ops.Conv{Groups: 4}) },
+		"Conv2D: -2 groups: want at least 1":                                                     func() (*G.Node, error) { return ops.Conv2D(x, w, b, ops.Conv{Groups: -2}) },
+		"Conv2D: bias has shape (6, 1): want (6)":                                                func() (*G.Node, error) { return ops.Conv2D(x, w, f32(6, 1), ops.Conv{}) },
+		"Conv2D: bias has shape (): want (6)":                                                    func() (*G.Node, error) { return ops.Conv2D(x, w, scalar, ops.Conv{}) },
+		"Conv2D: width: kernel 3, stride -1":                                                     func() (*G.Node, error) { return ops.Conv2D(x, w, b, ops.Conv{Stride: ops.Pair{1, -1}}) },
+		"Conv2D: height: kernel 3, stride 1, dilation 1, pad -1":                                 func() (*G.Node, error) { return ops.Conv2D(x, w, b, ops.Conv{Pad: ops.Pair{-1, 0}}) },
+		"Conv2D: height: a window of 7 doesn't fit an input of 5":                                func() (*G.Node, error) { return ops.Conv2D(x, w, b, ops.Conv{Dilation: ops.Pair{3, 1}}) },
+		"Conv2D: height: size 5, kernel 3, dilation 9223372036854775807, pad 0: want sizes that can be": func() (*G.Node, error) {
+			return ops.Conv2D(x, w, b, ops.Conv{Dilation: ops.Pair{math.MaxInt, 1}})
+		},
+		"Conv2D: height: size 5, kernel 3, dilation 1, pad 4611686018427387903: want sizes that can be": func() (*G.Node, error) {
+			return ops.Conv2D(x, w, b, ops.Conv{Pad: ops.Pair{math.MaxInt / 2, 0}})
+		},
+		"Conv2D: the result would have shape (2, 6, 2199023255555, 2199023255555)": func() (*G.Node, error) {
+			return ops.Conv2D(x, w, b, ops.Conv{Pad: ops.Pair{1 << 40, 1 << 40}})
+		},
+		"ConvReLU2D: input 2 is nil":       func() (*G.Node, error) { return ops.ConvReLU2D(x, w, nil, ops.Conv{}) },
+		"ConvReLUPool2D: height: kernel 0": func() (*G.Node, error) { return ops.ConvReLUPool2D(x, w, b, ops.Conv{}, ops.Pool{}) },
+		"PartialConv2D: weight has shape (6, 4, 3, 3): want (0 connections, height, width)": func() (*G.Node, error) {
+			return ops.PartialConv2D(x, w, b, nil, ops.Conv{})
+		},
+		"PartialConv2D: connections of output channel 1 are [4]: want channels 0 to 3": func() (*G.Node, error) {
+			return ops.PartialConv2D(x, f32(2, 3, 3), f32(2), [][]int{{0}, {4}}, ops.Conv{})
+		},
+		"PartialConv2D: output channel 0 is connected to no input": func() (*G.Node, error) {
+			return ops.PartialConv2D(x, f32(1, 3, 3), f32(2), [][]int{{}, {0}}, ops.Conv{})
+		},
+		"PartialConv2D: -1 groups": func() (*G.Node, error) {
+			return ops.PartialConv2D(x, f32(2, 3, 3), f32(2), [][]int{{0}, {3}}, ops.Conv{Groups: -1})
+		},
+
+		"MaxPool2D: height: kernel 0": func() (*G.Node, error) { return ops.MaxPool2D(x, ops.Pool{}) },
+		"MaxPool2D: pad 2 isn't smaller than the kernel 2": func() (*G.Node, error) {
+			return ops.MaxPool2D(x, ops.Pool{Kernel: ops.Pair{2, 2}, Pad: ops.Pair{2, 2}})
+		},
+		"AvgPool2D: input has shape (): want (N, C, H, W)": func() (*G.Node, error) { return ops.AvgPool2D(scalar, pairs) },
+		"AvgPool2D: height: a window of 6 doesn't fit":     func() (*G.Node, error) { return ops.AvgPool2D(x, ops.Pool{Kernel: ops.Pair{6, 1}}) },
+		"Subsample2D: bias has shape (5): want (4)":        func() (*G.Node, error) { return ops.Subsample2D(x, f32(4), f32(5), pairs) },
+		"LRN: size 0, k 2":                    func() (*G.Node, error) { return ops.LRN(x, ops.Norm{K: 2}) },
+		"LRN: size 3, k NaN":                  func() (*G.Node, error) { return ops.LRN(x, ops.Norm{Size: 3, K: math.NaN()}) },
+		"beta NaN: want a size of at least 1": func() (*G.Node, error) { return ops.LRN(x, ops.Norm{Size: 3, K: 1, Beta: math.NaN()}) },
+		"Dropout: rate is NaN":                func() (*G.Node, error) { return ops.Dropout(x, math.NaN(), noise) },
+		"Dropout: noise is nil":               func() (*G.Node, error) { return ops.Dropout(x, 0.5, nil) },
+		"Scale: factor is +Inf":               func() (*G.Node, error) { return ops.Scale(x, math.Inf(1)) },
+		"Tanh: a is 1e-60, b 1":               func() (*G.Node, error) { return ops.ScaledTanh(x, 1e-60, 1) }, // 0 in float32
+		"Tanh: a is 1, b NaN":                 func() (*G.Node, error) { return ops.ScaledTanh(x, 1, math.NaN()) },
+
+		"Affine: input has shape (3): want (N, features)": func() (*G.Node, error) { return ops.Affine(f32(3), f32(4, 3), f32(4)) },
+		"Affine: input has 100 features (shape (2, 4, 5, 5)), the weight (4, 99) takes 99": func() (*G.Node, error) {
+			return ops.Affine(x, f32(4, 99), f32(4))
+		},
+		"Affine: weight has shape (4, 0): want (out, in)":     func() (*G.Node, error) { return ops.Affine(f32(2, 3), f32(4, 0), f32(4)) },
+		"Affine: input has shape (2, 0): want (N, features)":  func() (*G.Node, error) { return ops.Affine(f32(2, 0), f32(4, 0), f32(4)) },
+		"Softmax: input has shape (3, 0): want (N, classes)":  func() (*G.Node, error) { return ops.Softmax(f32(3, 0)) },
+		"SoftmaxCrossEntropy: logits have shape (0, 3)":       func() (*G.Node, error) { return ops.SoftmaxCrossEntropy(f32(0, 3), f32(0)) },
+		"AffineReLU: bias has shape (3): want (4)":            func() (*G.Node, error) { return ops.AffineReLU(f32(2, 3), f32(4, 3), f32(3)) },
+		"SoftmaxCrossEntropy: input 1 is nil":                 func() (*G.Node, error) { return ops.SoftmaxCrossEntropy(f32(3, 4), nil) },
+		"SoftmaxCrossEntropy: target has shape (4): want (3)": func() (*G.Node, error) { return ops.SoftmaxCrossEntropy(f32(3, 4), f32(4)) },
+		"SoftmaxCrossEntropy: input 1 (n) is int":             func() (*G.Node, error) { return ops.SoftmaxCrossEntropy(f32(3, 4), of(tensor.Int, 3)) },
+	} {
+		n, err := build()
+		assert.Nil(t, n, want)
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+// The operands of a run may be anybody's, too.
+func TestDoRefuses(t *testing.T) {
+	op := G.Must(ops.ReLU(node(G.NewGraph(), "x", tensor.Shape{2}, 1, 2))).Op()
+	for want, operands := range map[string][]G.Value{
+		"ReLU: got 0 operands, want 1":            nil,
+		"ReLU: operand 0: value is a <nil>":       {nil},
+		"ReLU: operand 0: value is nil":           {(*tensor.Dense)(nil)},
+		"ReLU: operand 0: value is float32":       {tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(2))},
+		"ReLU: operand 0 has shape (3), want (2)": {tensor.New(tensor.Of(tensor.Float64), tensor.WithShape(3))},
+		"ReLU: operand 0 has shape (), want (2)":  {G.NewF64(1)},
+	} {
+		_, err := op.Do(operands...)
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+// A batch of no images is still one of images of a size.
+func TestFlattenOfNothing(t *testing.T) {
+	y := G.Must(ops.Flatten(G.NewTensor(G.NewGraph(), tensor.Float32, 3, G.WithShape(0, 3, 2), G.WithName("x"))))
+	assert.Equal(t, tensor.Shape{0, 6}, y.Shape())
+}
