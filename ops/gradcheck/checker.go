@@ -65,8 +65,8 @@ func newChecker(f Func, o Options) (*checker, error) {
 	if f.Loss == nil || f.Gradients == nil {
 		return nil, fmt.Errorf("want a loss and its gradients")
 	}
-	if o.Directions < 0 || o.Samples < 0 || o.Tolerance < 0 || o.Floor < 0 || o.Step < 0 {
-		return nil, fmt.Errorf("options are %+v: want no negative number", o)
+	if o.Directions < 0 || o.Samples < 0 || !sensible(o.Tolerance) || !sensible(o.Floor) || !sensible(o.Step) {
+		return nil, fmt.Errorf("options are %+v: want finite numbers, none negative", o)
 	}
 	all, err := inputValues(f.Inputs)
 	if err != nil {
@@ -84,6 +84,9 @@ func newChecker(f Func, o Options) (*checker, error) {
 	c.report = Report{Dtype: dt.String(), Directions: c.o.Directions, Tolerance: c.o.Tolerance}
 	return c, nil
 }
+
+// sensible says that v is a finite number of at least 0.
+func sensible(v float64) bool { return v >= 0 && !math.IsInf(v, 1) }
 
 // evaluate takes the loss and the gradients at the point; the loss twice, because one that changes by itself can't be differentiated.
 func (c *checker) evaluate() error {
@@ -135,7 +138,7 @@ func (p *point) setGradient(g *tensor.Dense) error {
 	if err != nil {
 		return err
 	}
-	if v.len() != p.value.len() {
+	if !slices.Equal(g.Shape(), p.shape) { // Eq takes (5, 1) for (5)
 		return fmt.Errorf("has shape %v: want %v", g.Shape(), p.shape)
 	}
 	for i := range v.len() {

@@ -13,8 +13,7 @@
 //
 // The floor is the smallest derivative of which central differences can tell the tolerance's share: rounding error of n / tolerance, with
 // the rounding error estimated from the size of the loss and of its terms. Below it the comparison is an absolute one, so zeros compare.
-// The report
-// states the largest that an input needed.
+// The report states the largest that an input needed.
 //
 // Where the function has a kink (a rectifier at 0, two equal maxima of a window) the difference quotient means nothing, and it gives itself
 // away: the two one-sided quotients don't approach each other when the step shrinks. The checker then retries with ever smaller steps. If

@@ -396,7 +396,11 @@ func TestWhatCannotBeChecked(t *testing.T) {
 		"no result":    {one, func(*G.ExprGraph, []*G.Node) (*G.Node, error) { return nil, nil }, gradcheck.Options{}, "want a node"},
 		"build error":  {one, func(*G.ExprGraph, []*G.Node) (*G.Node, error) { return nil, errors.New("kernel too large") }, gradcheck.Options{}, "kernel too large"},
 		"build panics": {one, func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return in[3], nil }, gradcheck.Options{}, "index out of range"},
-		"options":      {one, summed, gradcheck.Options{Directions: -1}, "want no negative number"},
+		"options":      {one, summed, gradcheck.Options{Directions: -1}, "want finite numbers, none negative"},
+		"tolerance":    {one, summed, gradcheck.Options{Tolerance: math.NaN()}, "want finite numbers, none negative"},
+		"floor":        {one, summed, gradcheck.Options{Floor: math.Inf(1)}, "want finite numbers, none negative"},
+		"step":         {one, summed, gradcheck.Options{Step: math.NaN()}, "want finite numbers, none negative"},
+		"nothing":      {[]gradcheck.Input{{Name: "x", Value: tensor.New(tensor.Of(tensor.Float64), tensor.WithShape(0))}}, summed, gradcheck.Options{}, "has shape (0): want"},
 		"small step":   {one, summed, gradcheck.Options{Step: 1e-12}, "want at least 1e-08"},
 		"run fails":    {one, func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return newSquare(G.Must(G.Sum(in[0])), nil) }, gradcheck.Options{}, "ype"},
 	} {
@@ -428,6 +432,9 @@ func TestFuncsThatCannotBeChecked(t *testing.T) {
 		"gradient's size": {func(f *gradcheck.Func) {
 			spoil(f, func(*tensor.Dense) *tensor.Dense { return normal(tensor.Float64, 1, 2, 2) })
 		}, "has shape (2, 2): want (5)"},
+		"gradient's shape": {func(f *gradcheck.Func) {
+			spoil(f, func(*tensor.Dense) *tensor.Dense { return normal(tensor.Float64, 1, 5, 1) })
+		}, "has shape (5, 1): want (5)"},
 	} {
 		f := quadratic(5, func([]float64) {})
 		c.change(&f)

@@ -190,7 +190,11 @@ func (e *expression) allGradients() ([]*tensor.Dense, error) {
 		if err != nil {
 			return nil, fmt.Errorf("of %q: %w", e.inputs[i].Name, err)
 		}
-		all = append(all, v.dense())
+		d := v.dense()
+		if err := d.Reshape(e.inputs[i].Value.Shape().Clone()...); err != nil {
+			return nil, fmt.Errorf("of %q: %w", e.inputs[i].Name, err)
+		}
+		all = append(all, d)
 	}
 	return all, nil
 }

@@ -70,7 +70,7 @@ func (in *InputReport) add(c comparison) {
 	case c.slope.retried:
 		in.Retried++
 	}
-	if in.Compared == 1 || c.Error > in.Worst.Error {
+	if in.Compared == 1 || !(c.Error <= in.Worst.Error) { // NaN is the worst of all
 		in.Worst = c.Element
 	}
 }
@@ -87,7 +87,7 @@ func (r *Report) Err() error {
 }
 
 func (in InputReport) err(tolerance float64) error {
-	if e := in.Worst; e.Error > tolerance {
+	if e := in.Worst; !(e.Error <= tolerance) {
 		return fmt.Errorf("gradient %.9g, numerical %.9g at %s: relative error %.2g, want at most %.2g", e.Gradient, e.Numerical, e.place(), e.Error, tolerance)
 	}
 	if 10*in.Kinks > in.Compared {

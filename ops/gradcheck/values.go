@@ -19,11 +19,11 @@ func valuesOf(d *tensor.Dense) (values, error) {
 	if d == nil {
 		return values{}, fmt.Errorf("is nil: want a dense tensor")
 	}
-	if isView(d) {
-		return values{}, fmt.Errorf("is a view or in column-major order: want a row-major tensor of its own")
-	}
 	if d.Dims() == 0 || d.Size() == 0 {
 		return values{}, fmt.Errorf("has shape %v: want at least one dimension and one element", d.Shape())
+	}
+	if isView(d) {
+		return values{}, fmt.Errorf("is a view or in column-major order: want a row-major tensor of its own")
 	}
 	switch d.Dtype() {
 	case tensor.Float32:
