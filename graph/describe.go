@@ -40,6 +40,9 @@ const (
 // Describe lowers the model for batches of the given size and describes the graph: up to the probabilities, or with gradients from the
 // loss back to every parameter. It is the graph of the layers as they are declared, before any pass.
 func (m *Model) Describe(batch int, gradients bool) (*Description, error) {
+	if err := m.checkBatch(batch); err != nil {
+		return nil, err
+	}
 	building.Lock()
 	defer building.Unlock()
 

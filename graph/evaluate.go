@@ -74,6 +74,9 @@ func logSumExp(row []float64) float64 {
 
 // classNumbers reads labels of either form.
 func (m *Model) classNumbers(labels *tensor.Dense, n int) ([]int, error) {
+	if labels == nil {
+		return nil, fmt.Errorf("model %q: labels are nil: want one for each of %d images", m.spec.Name, n)
+	}
 	shape, classes := labels.Shape(), m.Classes()
 	if err := checkDense(labels); err != nil {
 		return nil, fmt.Errorf("model %q: labels %w", m.spec.Name, err)

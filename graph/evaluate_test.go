@@ -90,6 +90,7 @@ func TestLabelErrors(t *testing.T) {
 		{vectors(tensor.Float64, 1, 0, math.NaN()), `model "small": label 1 is NaN: want a whole number from 0 to 3`},
 		{vectors(tensor.Float64, 1, math.Inf(1), 0), `model "small": label 0 is +Inf: want a whole number from 0 to 3`},
 		{tensor.New(tensor.Of(tensor.Int), tensor.WithShape(2)), `model "small": labels are int: want float32 or float64`},
+		{nil, `model "small": labels are nil: want one for each of 2 images`},
 		{strided.(*tensor.Dense), `model "small": labels are a view or column-major: want them row-major in one piece (see Materialize)`},
 	} {
 		_, err := m.Accuracy(x, c.labels)

@@ -1,6 +1,9 @@
 package graph
 
 import (
+	"fmt"
+	"math"
+
 	"gorgonia.org/tensor"
 )
 
@@ -50,6 +53,9 @@ func (m *Model) Gradient(images, labels *tensor.Dense) ([]Param, error) {
 // NumericalGradient is the same by central differences, (L(p+h) - L(p-h)) / 2h for each element of each parameter: slow, and the proof
 // of Gradient. The book takes h = 1e-4; the model should be of float64.
 func (m *Model) NumericalGradient(images, labels *tensor.Dense, h float64) ([]Param, error) {
+	if !(h > 0) || math.IsInf(h, 1) {
+		return nil, fmt.Errorf("model %q: step h is %g: want a finite number above 0", m.spec.Name, h)
+	}
 	grads := make([]Param, len(m.params))
 	for i, p := range m.params {
 		values := make([]float64, p.Value.Shape().TotalSize())

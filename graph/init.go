@@ -51,7 +51,7 @@ func ParseInit(s string) (Init, error) {
 		}
 	}
 	deviation, err := strconv.ParseFloat(s, 64)
-	if err != nil || !(deviation >= 0) || math.IsInf(deviation, 0) {
+	if err != nil || Gaussian(deviation).check() != nil {
 		return Init{}, fmt.Errorf("initialisation %q: want a deviation of at least 0, or one of %s", s, strings.Join(initNames, ", "))
 	}
 	return Gaussian(deviation), nil
@@ -68,7 +68,7 @@ func (i Init) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads a number or a name.
 func (i *Init) UnmarshalJSON(data []byte) error {
 	name := string(data)
-	if data[0] == '"' {
+	if strings.HasPrefix(name, `"`) {
 		if err := json.Unmarshal(data, &name); err != nil {
 			return err
 		}
@@ -87,6 +87,14 @@ func (i Init) String() string {
 		return fmt.Sprintf("gaussian %g", i.deviation)
 	}
 	return i.name
+}
+
+// check refuses a Gaussian of a deviation that can't be.
+func (i Init) check() error {
+	if !(i.deviation >= 0) || math.IsInf(i.deviation, 0) {
+		return fmt.Errorf("initialisation %v: want a deviation of at least 0", i)
+	}
+	return nil
 }
 
 func (i Init) orElse(other Init) Init {

@@ -1,8 +1,6 @@
 package graph
 
 import (
-	"fmt"
-
 	G "gorgonia.org/gorgonia"
 )
 
@@ -18,11 +16,11 @@ type MemoryUse struct {
 // PlanMemory says what the model that [New] would make of a spec takes for a training step of batch images, if it can be trained, and for the
 // largest batch that prediction takes at once. It makes the symbolic graphs, and nothing of the planned size.
 func PlanMemory(spec *Spec, batch int, options ...Option) ([]MemoryUse, error) {
-	if batch < 1 {
-		return nil, fmt.Errorf("model %q: batch is %d: want at least 1", spec.Name, batch)
-	}
 	m, err := declare(spec, options)
 	if err != nil {
+		return nil, err
+	}
+	if err := m.checkBatch(batch); err != nil {
 		return nil, err
 	}
 	building.Lock()

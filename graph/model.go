@@ -58,6 +58,9 @@ func New(spec *Spec, options ...Option) (*Model, error) {
 
 // declare is a model that has no parameters yet.
 func declare(spec *Spec, options []Option) (*Model, error) {
+	if spec == nil {
+		return nil, fmt.Errorf("the model's spec is nil")
+	}
 	stages, err := spec.stages()
 	if err != nil {
 		return nil, err

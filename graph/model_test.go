@@ -100,6 +100,17 @@ func TestModelErrors(t *testing.T) {
 		{`model "m": layer 2 (ReLU): the name "relu1" is taken by an earlier layer`,
 			image, []graph.Layer{graph.Sigmoid{Name: "relu1"}, graph.ReLU{}}},
 		{`model "m": layer 2 is nil`, image, []graph.Layer{graph.ReLU{}, nil}},
+		{`model "m": layer 2 is nil`, image, []graph.Layer{graph.ReLU{}, (*graph.Conv2D)(nil)}},
+		{`model "m": layer 1 is a *graph.Softmax: want a graph.Softmax`, image, []graph.Layer{&graph.Softmax{}}},
+		{`model "m": layer 1 "tanh1" (Tanh, input (1, 28, 28)): A is NaN: want a finite number`, image, []graph.Layer{graph.Tanh{A: math.NaN()}}},
+		{`model "m": layer 1 "lrn1" (LRN 5, input (1, 28, 28)): Beta is +Inf: want a finite number`,
+			image, []graph.Layer{graph.LRN{Size: 5, K: 1, Beta: math.Inf(1)}}},
+		{`model "m": layer 1 "normalize1" (Normalize, input (1, 28, 28)): Mean of channel 0 is NaN: want a finite number`,
+			image, []graph.Layer{graph.Normalize{Mean: []float64{math.NaN()}, Deviation: []float64{1}}}},
+		{`model "m": layer 1 "fc1" (Affine 2, input (1, 28, 28)): Bias is NaN: want a finite number`,
+			image, []graph.Layer{graph.Affine{Units: 2, Bias: math.NaN()}}},
+		{`model "m": layer 1 "fc1" (Affine 2, input (1, 28, 28)): initialisation gaussian -1: want a deviation of at least 0`,
+			image, []graph.Layer{graph.Affine{Units: 2, Init: graph.Gaussian(-1)}}},
 		{`model "m": it has no layers`, image, nil},
 		{`model "m": input is (28, 28): want (channels, height, width) or (features)`, tensor.Shape{28, 28}, []graph.Layer{graph.ReLU{}}},
 		{`model "m": input is (1, 0, 28): want sizes from 1 to 1048576`, tensor.Shape{1, 0, 28}, []graph.Layer{graph.ReLU{}}},
@@ -107,9 +118,13 @@ func TestModelErrors(t *testing.T) {
 		_, err := graph.New(graph.Sequential("m", c.input, graph.He(), c.layers...))
 		assert.EqualError(t, err, c.want)
 	}
+	_, err := graph.New(nil)
+	assert.EqualError(t, err, "the model's spec is nil")
+	_, err = graph.New(graph.Sequential("m", image, graph.Gaussian(math.NaN()), graph.ReLU{}))
+	assert.EqualError(t, err, `model "m": initialisation gaussian NaN: want a deviation of at least 0`)
 	named := smallNet()
 	named.ClassNames = []string{"a", "b", "c"}
-	_, err := graph.New(named)
+	_, err = graph.New(named)
 	assert.EqualError(t, err, `model "small": 3 class names for 4 outputs: want one for each, or none`)
 	_, err = graph.New(smallNet(), graph.WithDtype(tensor.Int))
 	assert.EqualError(t, err, `model "small": element type is int: want float32 or float64`)

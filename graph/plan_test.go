@@ -302,7 +302,7 @@ func TestPlanMemory(t *testing.T) {
 		assert.Less(t, uses[1].ArenaBytes, uses[1].SeparateBytes)
 	})
 	_, err := PlanMemory(plannedNets()[0], 0)
-	assert.EqualError(t, err, `model "fusible": batch is 0: want at least 1`)
+	assert.EqualError(t, err, `model "fusible": batch is 0: want 1 to 1048576`)
 	headless := Sequential("headless", tensor.Shape{4}, He(), Affine{Units: 2})
 	uses, err := PlanMemory(headless, 100)
 	require.NoError(t, err)

@@ -208,6 +208,9 @@ func (m *Model) newPredictor(kind predictorKind) (*predictor, error) {
 }
 
 func (m *Model) checkImages(images *tensor.Dense) (n int, err error) {
+	if images == nil {
+		return 0, fmt.Errorf("model %q: images are nil: want (N, then %v)", m.spec.Name, m.spec.Input)
+	}
 	s := images.Shape()
 	if s.Dims() != 1+m.spec.Input.Dims() || !tensor.Shape(s[1:]).Eq(m.spec.Input) {
 		return 0, fmt.Errorf("model %q: images have shape %v: want (N, then %v)", m.spec.Name, s, m.spec.Input)

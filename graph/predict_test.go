@@ -101,6 +101,7 @@ func TestPredictErrors(t *testing.T) {
 		{image(tensor.Float32, 2, 784), `model "simpleconvnet": images have shape (2, 784): want (N, then (1, 28, 28))`},
 		{image(tensor.Float64, 1, 1, 28, 28), `model "simpleconvnet": images are float64: want float32, as the model is`},
 		{image(tensor.Int, 1, 1, 28, 28), `model "simpleconvnet": images are int: want float32, as the model is`},
+		{nil, `model "simpleconvnet": images are nil: want (N, then (1, 28, 28))`},
 		{view.(*tensor.Dense), `model "simpleconvnet": images are a view or column-major: want them row-major in one piece (see Materialize)`},
 	} {
 		_, err := m.Predict(c.images)

@@ -2,6 +2,8 @@ package graph
 
 import (
 	"fmt"
+	"math"
+	"reflect"
 
 	"gorgonia.org/tensor"
 )
@@ -40,8 +42,8 @@ func (s *Spec) stages() ([]stage, error) {
 	var total size
 	var stages []stage
 	for i, l := range s.Layers {
-		if l == nil {
-			return nil, s.misfit("layers", i+1, "is nil")
+		if err := checkValue(l); err != nil {
+			return nil, s.misfit("layers", i+1, "%w", err)
 		}
 		name, err := names.name(l)
 		if err != nil {
@@ -49,6 +51,9 @@ func (s *Spec) stages() ([]stage, error) {
 		}
 		out, err := l.Output(in)
 		if err != nil {
+			return nil, s.misfit("layers", i+1, "%q (%v, input %v): %w", name, l, in, err)
+		}
+		if err := checkNumbers(l); err != nil {
 			return nil, s.misfit("layers", i+1, "%q (%v, input %v): %w", name, l, in, err)
 		}
 		st := stage{name: name, layer: l, in: in, out: out, parameters: l.Parameters(in)}
@@ -101,6 +106,55 @@ func (s *Spec) checkInput() error {
 	if len(s.Layers) > maxLayers {
 		return s.misfit("layers", 0, "it has %d layers: want at most %d", len(s.Layers), maxLayers)
 	}
+	if err := s.Init.check(); err != nil {
+		return s.misfit("init", 0, "%w", err)
+	}
+	return nil
+}
+
+// checkValue refuses nil, and a pointer to a layer of this package: it would be one that nobody knows, with no name of its own and no JSON.
+func checkValue(l Layer) error {
+	v := reflect.ValueOf(l)
+	switch {
+	case l == nil, v.Kind() == reflect.Pointer && v.IsNil():
+		return fmt.Errorf("is nil")
+	case v.Kind() != reflect.Pointer:
+		return nil
+	}
+	if value, ok := v.Elem().Interface().(Layer); ok && Kind(value) != "" {
+		return fmt.Errorf("is a %T: want a %T", l, value)
+	}
+	return nil
+}
+
+// checkNumbers sees that a layer holds no number that would make NaN of everything, as a Go program may have computed one.
+func checkNumbers(l Layer) error {
+	v := reflect.Indirect(reflect.ValueOf(l))
+	if v.Kind() != reflect.Struct {
+		return nil
+	}
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		if !field.IsExported() {
+			continue
+		}
+		switch value := v.Field(i).Interface().(type) {
+		case float64:
+			if math.IsNaN(value) || math.IsInf(value, 0) {
+				return fmt.Errorf("%s is %g: want a finite number", field.Name, value)
+			}
+		case []float64:
+			for c, x := range value {
+				if math.IsNaN(x) || math.IsInf(x, 0) {
+					return fmt.Errorf("%s of channel %d is %g: want a finite number", field.Name, c, x)
+				}
+			}
+		case Init:
+			if err := value.check(); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
@@ -126,7 +180,7 @@ func (n *namer) name(l Layer) (string, error) {
 
 // A spec may be anybody's file, so it is held to sizes that a machine can have before memory is taken for it.
 const (
-	maxSide     = 1 << 20 // of an input, a window, a stride, a padding, a neighbourhood
+	maxSide     = 1 << 20 // of an input, a window, a stride, a padding, a neighbourhood; and of a batch
 	maxLayers   = 10_000  // a graph is some kilobytes a layer, and gorgonia's time grows faster than it
 	maxElements = 1 << 31 // of the parameters in all, and of one sample's activations in all
 )

@@ -37,14 +37,21 @@ func WithoutDropout() StepOption { return func(c *stepConfig) { c.noDropout = tr
 
 // NewStep lowers the model for batches of the given size and compiles its loss and gradients.
 func (m *Model) NewStep(batch int, options ...StepOption) (*Step, error) {
-	if batch < 1 {
-		return nil, fmt.Errorf("model %q: batch is %d: want at least 1", m.spec.Name, batch)
+	if err := m.checkBatch(batch); err != nil {
+		return nil, err
 	}
 	config := stepConfig{unfused: m.unfused}
 	for _, o := range options {
 		o(&config)
 	}
 	return m.newStep(batch, config)
+}
+
+func (m *Model) checkBatch(batch int) error {
+	if batch < 1 || batch > maxSide {
+		return fmt.Errorf("model %q: batch is %d: want 1 to %d", m.spec.Name, batch, maxSide)
+	}
+	return nil
 }
 
 func (m *Model) newStep(batch int, config stepConfig) (*Step, error) {
@@ -130,6 +137,9 @@ func (s *Step) Images() *tensor.Dense { return s.x }
 // SetImages makes x the step's input, of the same shape and element type, in the place of the tensor that Images was: a batch that lies in
 // memory already needs no copy.
 func (s *Step) SetImages(x *tensor.Dense) error {
+	if x == nil {
+		return fmt.Errorf("model %q: images are nil: want %v %v", s.model.spec.Name, s.x.Shape(), s.x.Dtype())
+	}
 	if err := G.Let(s.net.x, x); err != nil {
 		return fmt.Errorf("model %q: images of %v %v: want %v %v", s.model.spec.Name, x.Shape(), x.Dtype(), s.x.Shape(), s.x.Dtype())
 	}

@@ -52,10 +52,13 @@ func (n AlexNet) input() tensor.Shape {
 	return tensor.Shape{3, size, size}
 }
 
-// width scales a number of filters or units, keeping it even for the two groups.
+// width scales a number of filters or units, keeping it even for the two groups. Of a width that can't be it makes 0, which graph.New refuses.
 func (n AlexNet) width(full int) int {
-	if n.Width == 0 {
+	switch {
+	case n.Width == 0:
 		return full
+	case !(n.Width > 0 && n.Width <= 1<<20):
+		return 0
 	}
 	return 2 * max(1, int(math.Round(n.Width*float64(full)/2)))
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -116,6 +117,9 @@ func TestModelErrors(t *testing.T) {
 			`height: a window of 2 doesn't fit an input of 1 padded to 1`},
 		{models.AlexNet{Size: 66}.Spec(), `model "alexnet": layer 15 "pool3" (MaxPool 3x3/2, input (256, 2, 2)): ` +
 			`height: a window of 3 doesn't fit an input of 2 padded to 2`},
+		{models.AlexNet{Width: -1}.Spec(), `model "alexnet": layer 1 "conv1" (Conv2D 0@11x11, input (3, 227, 227)): 0 filters: want at least 1`},
+		{models.AlexNet{Width: math.NaN()}.Spec(), `model "alexnet": layer 1 "conv1" (Conv2D 0@11x11, input (3, 227, 227)): 0 filters: want at least 1`},
+		{models.AlexNet{Width: math.Inf(1)}.Spec(), `model "alexnet": layer 1 "conv1" (Conv2D 0@11x11, input (3, 227, 227)): 0 filters: want at least 1`},
 		{models.AlexNet{Size: 67, Width: 1. / 1024, Classes: -1}.Spec(), `model "alexnet": layer 22 "fc3" (Affine -1, input (4)): ` +
 			`-1 units: want at least 1`},
 	} {

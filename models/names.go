@@ -19,6 +19,9 @@ import (
 //
 // Two more shapes fit: see [RenameBy], which takes every other form. An error names what is missing, too much, or of another shape.
 func Rename(m *graph.Model, arrays []formats.Array) ([]formats.Array, error) {
+	if err := formats.CheckNames(arrays); err != nil {
+		return nil, err
+	}
 	params := m.Params()
 	if len(arrays) != len(params) {
 		return nil, fmt.Errorf("model %q has %d parameters, the file %d arrays: %s", m.Spec().Name, len(params), len(arrays), arrayNames(arrays))
@@ -58,6 +61,9 @@ func areOurs(params []graph.Param, arrays []formats.Array) bool {
 //   - all kernels (filters, channels, kh, kw) of a partly connected convolution, if those that it doesn't have are 0;
 //   - (filters, channels·kh·kw), the affine layer that a convolution as large as its input is.
 func RenameBy(m *graph.Model, arrays []formats.Array, names map[string]string) ([]formats.Array, error) {
+	if err := formats.CheckNames(arrays); err != nil {
+		return nil, err
+	}
 	theirs := map[string]string{}
 	for file, name := range names {
 		if _, err := m.Param(name); err != nil {

@@ -108,6 +108,10 @@ func TestRenameRefuses(t *testing.T) {
 			a[2] = array("2.weight", make([]float64, 54), 3, 18)
 			return a
 		},
+		`array "0.bias" (number 1) has no value`: func(a []formats.Array) []formats.Array {
+			a[1].Value = nil
+			return a
+		},
 		`array 2 is "c2.bias", the model's parameter 4, but not all names are the model's: want a map of the names`: func(a []formats.Array) []formats.Array {
 			a[1].Name = "c2.bias"
 			return a

@@ -29,6 +29,9 @@ func (c *graphPicture) Run() error {
 	if write == nil {
 		return cli.Usagef("-o is %q: want a name that ends in .svg or .dot", c.Out)
 	}
+	if c.Batch < 1 {
+		return cli.Usagef("-batch is %d: want at least 1", c.Batch)
+	}
 	m, err := openModel(c.Model)
 	if err != nil {
 		return err
