@@ -17,7 +17,14 @@ type features struct {
 	Image  string `arg:"" help:"PNG or JPEG to show the model."`
 	Out    string `short:"o" required:"" help:"Folder for the pictures; it is made if it isn't there." placeholder:"DIR"`
 	Scale  string `enum:"each,shared" default:"shared" help:"shared: one scale a layer; each: every map from its own least value (black) to its own greatest (white)."`
+	JSON   bool   `name:"json" help:"The prediction, and how many pages there are, as JSON."`
 	pictureFlags
+}
+
+// pages is what features -json prints.
+type pages struct {
+	*classify.Prediction     // nil if the model has no probabilities
+	Pages                int `json:"pages"`
 }
 
 // Help is the longer help.
@@ -50,7 +57,10 @@ func (c *features) Run(stdout io.Writer) error {
 			return err
 		}
 	}
-	if !m.HasProbabilities() {
+	switch {
+	case !m.HasProbabilities() && c.JSON:
+		return writeJSON(stdout, pages{Pages: len(stages)})
+	case !m.HasProbabilities():
 		_, err = fmt.Fprintf(stdout, "%d pages in %s; no overview, because the model doesn't end in Softmax\n", len(stages), c.Out)
 		return err
 	}
@@ -107,7 +117,10 @@ func (c *features) overview(stdout io.Writer, m *graph.Model, s *classify.Sample
 	if err := viz.WritePNG(filepath.Join(c.Out, "overview.png"), o); err != nil {
 		return err
 	}
-	top := classify.Top(m.Spec(), o.Probabilities, 1)
-	_, err = fmt.Fprintf(stdout, "%v; %d pages and overview.png in %s\n", top[0], len(stages), c.Out)
+	prediction := classify.NewPrediction(m.Spec(), c.Image, s.Ink, o.Probabilities)
+	if c.JSON {
+		return writeJSON(stdout, pages{prediction, len(stages)})
+	}
+	_, err = fmt.Fprintf(stdout, "%v; %d pages and overview.png in %s\n", prediction.Guess, len(stages), c.Out)
 	return err
 }

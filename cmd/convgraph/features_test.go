@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -26,6 +28,10 @@ func TestFeaturesOfEveryNet(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "new", "folder")
 			out := succeed(t, "features", saved(t, spec), path, "-o", dir)
 			assert.Regexp(t, `^\d \(\d+\.\d\d%\); \d+ pages and overview\.png in `, out)
+			var said pages
+			require.NoError(t, json.Unmarshal([]byte(succeed(t, "features", saved(t, spec), path, "-o", dir, "-json")), &said))
+			assert.Equal(t, len(spec.Layers), said.Pages)
+			assert.True(t, strings.HasPrefix(out, said.Guess.String()+";"), "%s: %v", out, said.Guess)
 			entries, err := os.ReadDir(dir)
 			require.NoError(t, err)
 			require.Len(t, entries, len(spec.Layers)+1)
@@ -44,6 +50,7 @@ func TestFeaturesWithoutProbabilities(t *testing.T) {
 	params := saved(t, graph.Sequential("headless", tensor.Shape{1, 28, 28}, graph.He(), graph.Conv2D{Name: "a/b é", Filters: 2, Kernel: graph.Square(3)}))
 	dir := t.TempDir()
 	assert.Equal(t, "1 pages in "+dir+"; no overview, because the model doesn't end in Softmax\n", succeed(t, "features", params, page(t), "-o", dir, "-scale", "each"))
+	assert.JSONEq(t, `{"pages": 1}`, succeed(t, "features", params, page(t), "-o", dir, "-json"))
 	assert.FileExists(t, filepath.Join(dir, "01-a_b__.png"))
 	assert.NoFileExists(t, filepath.Join(dir, "overview.png"))
 }

@@ -26,6 +26,15 @@ type maximize struct {
 	Rate   float64 `default:"0.05" help:"How far the first step goes, as the root of the mean square of the pixels' changes; pixels go from 0 to 1."`
 	Blur   float64 `default:"0.1" help:"Share of a pixel that goes to its neighbours in the first step; more makes a smoother picture."`
 	Seed   uint64  `default:"1" help:"Seed of the noise it starts from."`
+	JSON   bool    `name:"json" help:"The answers as JSON."`
+}
+
+// excitement is what maximize -json prints.
+type excitement struct {
+	Layer  string       `json:"layer"`
+	Unit   int          `json:"unit"`
+	Ascent float64      `json:"ascent"`           // the answer that gradient ascent reached
+	Images []excitation `json:"images,omitempty"` // the training images that excite the unit most
 }
 
 // Help is the longer help.
@@ -71,11 +80,15 @@ func (c *maximize) Run(stdout io.Writer) error {
 	if portrait.Ideal, err = pictureOf(ideal.Float32s(), m.Spec().Input); err != nil {
 		return err
 	}
-	if err := c.addImages(&portrait, m); err != nil {
+	best, err := c.addImages(&portrait, m)
+	if err != nil {
 		return err
 	}
 	if err := viz.WritePNG(c.Out, portrait); err != nil {
 		return err
+	}
+	if c.JSON {
+		return writeJSON(stdout, excitement{c.Layer, c.Unit, answer, best})
 	}
 	_, err = fmt.Fprintf(stdout, "%s, unit %d: %.4g by gradient ascent; %s\n", c.Layer, c.Unit, answer, portrait.Note)
 	return err
@@ -97,47 +110,47 @@ func checkUnit(m *graph.Model, layer string, unit int) error {
 	return cli.Usagef("-layer is %q: the layers of model %q are %v", layer, m.Spec().Name, names)
 }
 
-// addImages adds the training images that excite the unit most. Without -data, a model that takes other images than MNIST's gets none.
-func (c *maximize) addImages(p *viz.Portrait, m *graph.Model) error {
+// addImages adds the training images that excite the unit most, and gives them. Without -data, a model that takes other images than MNIST's gets none.
+func (c *maximize) addImages(p *viz.Portrait, m *graph.Model) ([]excitation, error) {
 	set, _, err := openData(c.Data)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if input := m.Spec().Input; !set.Shape().Eq(input) {
 		if c.Data != "" {
-			return fmt.Errorf("model %q takes %s, the images in %s are %s", m.Spec().Name, shapeText(input), c.Data, shapeText(set.Shape()))
+			return nil, fmt.Errorf("model %q takes %s, the images in %s are %s", m.Spec().Name, shapeText(input), c.Data, shapeText(set.Shape()))
 		}
 		p.Note = "no training images: give -data for a model of other images than MNIST's"
-		return nil
+		return nil, nil
 	}
 	set = first(set, c.Images)
 	best, err := mostExciting(m, c.Layer, c.Unit, set)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(best) == 0 {
 		p.Note = fmt.Sprintf("all %d training images excite it alike", set.Len())
-		return nil
+		return nil, nil
 	}
 	pixels := make([]float32, set.Shape().TotalSize())
 	for _, e := range best {
-		if _, err := set.Sample(e.index, pixels); err != nil {
-			return err
+		if _, err := set.Sample(e.Index, pixels); err != nil {
+			return nil, err
 		}
 		img, err := pictureOf(pixels, set.Shape())
 		if err != nil {
-			return err
+			return nil, err
 		}
-		p.Items = append(p.Items, viz.Item{Image: img, Caption: fmt.Sprintf("%.4g\nNo. %d", e.answer, e.index)})
+		p.Items = append(p.Items, viz.Item{Image: img, Caption: fmt.Sprintf("%.4g\nNo. %d", e.Answer, e.Index)})
 	}
-	p.Note = fmt.Sprintf("the %d of %d training images that excite it most: %.4g to %.4g", len(best), set.Len(), best[0].answer, best[len(best)-1].answer)
-	return nil
+	p.Note = fmt.Sprintf("the %d of %d training images that excite it most: %.4g to %.4g", len(best), set.Len(), best[0].Answer, best[len(best)-1].Answer)
+	return best, nil
 }
 
 // excitation is a unit's answer to an image of a set.
 type excitation struct {
-	index  int
-	answer float64
+	Index  int     `json:"index"` // in the set, from 0
+	Answer float64 `json:"answer"`
 }
 
 // mostExciting are the nine images that a unit answers to most, the most exciting first; none if it answers to all alike.
@@ -164,8 +177,8 @@ func mostExciting(m *graph.Model, layer string, unit int, set dataset.Dataset) (
 			all = append(all, excitation{index, largest(planes(values[i*shape.TotalSize():][:shape.TotalSize()], shape).Plane(unit))})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b excitation) int { return cmp.Compare(b.answer, a.answer) })
-	if len(all) == 0 || all[0].answer == all[len(all)-1].answer {
+	slices.SortStableFunc(all, func(a, b excitation) int { return cmp.Compare(b.Answer, a.Answer) })
+	if len(all) == 0 || all[0].Answer == all[len(all)-1].Answer {
 		return nil, nil
 	}
 	return all[:min(most, len(all))], nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -20,7 +21,13 @@ func TestMaximize(t *testing.T) {
 		return []string{"maximize", params, "-layer", "s2", "-unit", "2", "-o", filepath.Join(dir, out), "-data", data, "-images", "50", "-steps", "40"}
 	}
 	assert.Regexp(t, `^s2, unit 2: [\d.]+ by gradient ascent; the 9 of 50 training images that excite it most: [\d.]+ to [\d.]+\n$`, succeed(t, args("a.png")...))
-	succeed(t, args("b.png")...)
+	var said excitement
+	require.NoError(t, json.Unmarshal([]byte(succeed(t, append(args("b.png"), "-json")...)), &said))
+	assert.Equal(t, "s2", said.Layer)
+	assert.Equal(t, 2, said.Unit)
+	assert.Positive(t, said.Ascent)
+	require.Len(t, said.Images, 9)
+	assert.GreaterOrEqual(t, said.Images[0].Answer, said.Images[8].Answer)
 	assert.Equal(t, readPNG(t, filepath.Join(dir, "a.png")), readPNG(t, filepath.Join(dir, "b.png")))
 }
 
@@ -89,10 +96,10 @@ func TestMostExciting(t *testing.T) {
 		require.NoError(t, err)
 		answers[i] = float64(slices.Max(all[3].Value.Float32s()[5*100 : 6*100]))
 	}
-	least := best[8].answer
+	least := best[8].Answer
 	for _, e := range best {
-		assert.InDelta(t, answers[e.index], e.answer, 1e-5)
-		delete(answers, e.index)
+		assert.InDelta(t, answers[e.Index], e.Answer, 1e-5)
+		delete(answers, e.Index)
 	}
 	for i, a := range answers {
 		assert.LessOrEqual(t, a, least+1e-5, "image %d is not among the nine", i)

@@ -97,6 +97,7 @@ func TestGraphPictures(t *testing.T) {
 	}
 	assert.Greater(t, sizes["grad.svg"], sizes["plain.svg"])
 	assert.Greater(t, sizes["grad.dot"], sizes["plain.dot"])
+	fail(t, cli.BadUsage, "-batch is 0: want at least 1", "graph", "testdata/small.json", "-o", "graph.svg", "-batch", "0")
 	fail(t, cli.BadUsage, "want a name that ends in .svg or .dot", "graph", "testdata/small.json", "-o", "graph.png")
 	fail(t, cli.Failed, "missing.json", "graph", "missing.json", "-o", filepath.Join(dir, "x.svg"))
 }

@@ -19,7 +19,14 @@ type saliency struct {
 	Image  string `arg:"" help:"PNG or JPEG to show the model."`
 	Out    string `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
 	Class  *int   `help:"Explain this class instead of the predicted one." placeholder:"N"`
+	JSON   bool   `name:"json" help:"The prediction as JSON."`
 	pictureFlags
+}
+
+// decision is what saliency -json prints.
+type decision struct {
+	*classify.Prediction
+	HeatOf int `json:"heat_of"` // the class that the picture explains
 }
 
 // Help is the longer help.
@@ -43,7 +50,7 @@ func (c *saliency) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	guess, err := classify.Predict(m, "", s)
+	guess, err := classify.Predict(m, c.Image, s)
 	if err != nil {
 		return err
 	}
@@ -69,6 +76,9 @@ func (c *saliency) Run(stdout io.Writer) error {
 	})
 	if err != nil {
 		return err
+	}
+	if c.JSON {
+		return writeJSON(stdout, decision{guess, class})
 	}
 	_, err = fmt.Fprintln(stdout, note)
 	return err

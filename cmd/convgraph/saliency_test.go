@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"path/filepath"
 	"testing"
 
@@ -19,6 +20,11 @@ func TestSaliency(t *testing.T) {
 	requireGolden(t, "saliency.png", out)
 	succeed(t, "saliency", saved(t, smallAlexNet()), path, "-o", out)
 	assert.Regexp(t, `^predicted \d \(.*\); the heat is for 9\n$`, succeed(t, "saliency", params, path, "-o", out, "-class", "9"))
+	var said decision
+	require.NoError(t, json.Unmarshal([]byte(succeed(t, "saliency", params, path, "-o", out, "-class", "9", "-json")), &said))
+	assert.Equal(t, path, said.Image)
+	assert.Len(t, said.Top, 3)
+	assert.Equal(t, 9, said.HeatOf)
 }
 
 // Of a linear model the heat is the weights' size, of three channels the largest.
