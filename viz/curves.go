@@ -85,7 +85,7 @@ type chart struct {
 	say                   func(float64) string // a value in the legend
 	limit                 func(values []float64) (lower, upper float64, err error)
 	ticks                 plot.Ticker
-	legendAbove           bool
+	legendAbove           bool // where it has room
 }
 
 type line struct {
@@ -153,6 +153,7 @@ func (c chart) plot() (*plot.Plot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.what, err)
 	}
+	c.legendAbove = c.legendSide(lower, upper)
 	p := plot.New()
 	c.style(p)
 	p.X.Min, p.X.Max = 1, float64(epochs)
@@ -168,6 +169,32 @@ func (c chart) plot() (*plot.Plot, error) {
 		}
 	}
 	return p, nil
+}
+
+// legendSide says whether the legend, which takes a good third of the width and a sixth of the height, goes above: where it usually is, unless
+// a line runs through it there and leaves more room on the other side.
+func (c chart) legendSide(lower, upper float64) bool {
+	var end []float64
+	for _, l := range c.lines {
+		if len(l.values) == 1 { // a mark in the middle
+			continue
+		}
+		for _, v := range l.values[int(0.6*float64(max(0, len(l.values)-1))):] {
+			if !math.IsNaN(v) && !math.IsInf(v, 0) {
+				end = append(end, v)
+			}
+		}
+	}
+	least, greatest := extent(end)
+	below, above := least-lower, upper-greatest
+	room, other := below, above
+	if c.legendAbove {
+		room, other = above, below
+	}
+	if room < 0.2*(upper-lower) && other > room {
+		return !c.legendAbove
+	}
+	return c.legendAbove
 }
 
 func (c chart) style(p *plot.Plot) {
