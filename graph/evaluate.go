@@ -45,8 +45,12 @@ func (m *Model) Loss(images, labels *tensor.Dense) (float64, error) {
 	return sum / float64(len(targets)), nil
 }
 
-// ArgMax is the place of the largest value of each row of a matrix; of equal values the first.
+// ArgMax is the place of the largest value of each row of a matrix; of equal values the first. What isn't a matrix of floats in one piece has
+// no rows: nil.
 func ArgMax(matrix *tensor.Dense) []int {
+	if matrix == nil || matrix.Dims() != 2 || checkDense(matrix) != nil {
+		return nil
+	}
 	n, columns := matrix.Shape()[0], matrix.Shape()[1]
 	values, places := float64s(matrix), make([]int, n)
 	for i := range places {

@@ -101,3 +101,10 @@ func TestLabelErrors(t *testing.T) {
 		assert.EqualError(t, err, c.want)
 	}
 }
+
+func TestArgMax(t *testing.T) {
+	assert.Equal(t, []int{1, 0}, graph.ArgMax(tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{1, 3, 2, 5, 5, 4}))))
+	assert.Nil(t, graph.ArgMax(nil))
+	assert.Nil(t, graph.ArgMax(vectors(tensor.Float32, 1, 1, 2)))
+	assert.Nil(t, graph.ArgMax(tensor.New(tensor.Of(tensor.Int), tensor.WithShape(2, 2))))
+}
