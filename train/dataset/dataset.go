@@ -41,7 +41,11 @@ func ClassNames(ds Dataset) []string {
 
 // Take returns the first n samples of ds, or all of them when it has fewer. A negative n counts as zero.
 func Take(ds Dataset, n int) Dataset {
-	return head{Dataset: ds, n: min(max(n, 0), ds.Len())}
+	n = min(max(n, 0), ds.Len())
+	if m, ok := ds.(*Images); ok {
+		return m.take(n)
+	}
+	return head{Dataset: ds, n: n}
 }
 
 type head struct {

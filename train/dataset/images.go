@@ -66,6 +66,13 @@ func (m *Images) Sample(i int, dst []float32) (int, error) {
 	return int(m.labels[i]), nil
 }
 
+// take returns the first n images, of the same memory.
+func (m *Images) take(n int) *Images {
+	first := *m
+	first.pixels, first.labels = m.pixels[:n*m.size], m.labels[:n]
+	return &first
+}
+
 // intensity[p] is p/255 rounded once, the value NumPy's float32 division gives.
 var intensity = func() (table [256]float32) {
 	for p := range table {
