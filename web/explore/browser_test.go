@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"convgraph/classify"
 	"convgraph/digit"
 	"convgraph/graph"
 	"convgraph/models"
@@ -273,9 +274,49 @@ func TestBrowserKeyboard(t *testing.T) {
 	waitForShares(t, b, snapshots[len(snapshots)-1].Model, drawn(t, b))
 }
 
-// A picture from a file goes through package digit; what isn't a picture is said in words.
+// A picture from a file, chosen or dropped, goes through package digit.
 func TestBrowserTakesPictures(t *testing.T) {
 	b, snapshots := showDefault(t)
+	after := snapshots[len(snapshots)-1].Model
+	path := photograph(t)
+	want, err := digit.Read(path, digit.Detect)
+	require.NoError(t, err)
+	const pad = `document.getElementById("pad").toDataURL()`
+	shown := browser.Eval[string](b, pad)
+
+	b.Upload("#file", path)
+	waitForShares(t, b, after, want.Pixels)
+	picture := browser.Eval[string](b, pad)
+	assert.NotEqual(t, shown, picture, "the pad shows the picture")
+
+	b.Click(".sample:nth-child(3)", 0.5, 0.5)
+	b.Wait(`document.getElementById("verdict").textContent === "2"`)
+	b.DropFile("#maps", path) // anywhere on the page
+	waitForShares(t, b, after, want.Pixels)
+	assert.Equal(t, picture, browser.Eval[string](b, pad))
+}
+
+// A picture that can't be read is told of, and the page goes on showing what it showed, for other parameters, too.
+func TestBrowserRefusesPictures(t *testing.T) {
+	b, snapshots := showDefault(t)
+	waitForShares(t, b, snapshots[len(snapshots)-1].Model, seven(t))
+	const pad = `document.getElementById("pad").toDataURL()`
+	shown := browser.Eval[string](b, pad)
+	b.Expect("400 (Bad Request)") // the browser writes a refusal to its console
+
+	path := filepath.Join(t.TempDir(), "notes.txt")
+	require.NoError(t, os.WriteFile(path, []byte("not a picture"), 0o644))
+	b.DropFile("#pad", path)
+	b.Wait(`document.getElementById("message").textContent.includes("PNG")`)
+	assert.Equal(t, shown, browser.Eval[string](b, pad))
+	b.Focus("#snapshot")
+	b.Keys(kb.Home)
+	waitForShares(t, b, snapshots[0].Model, seven(t))
+	assert.Empty(t, browser.Eval[string](b, `document.getElementById("message").textContent`))
+}
+
+// photograph is a 1 in blue ink on paper.
+func photograph(t *testing.T) (path string) {
 	img := image.NewRGBA(image.Rect(0, 0, 200, 300))
 	for i := range img.Pix {
 		img.Pix[i] = 240
@@ -285,15 +326,53 @@ func TestBrowserTakesPictures(t *testing.T) {
 			img.Set(90+x, y, color.RGBA{20, 20, 90, 255})
 		}
 	}
-	path := filepath.Join(t.TempDir(), "one.png")
+	path = filepath.Join(t.TempDir(), "one.png")
 	file, err := os.Create(path)
 	require.NoError(t, err)
 	require.NoError(t, png.Encode(file, img))
 	require.NoError(t, file.Close())
-	want, err := digit.Read(path, digit.Detect)
+	return path
+}
+
+// A pixel of a colour picture has three numbers; a normalised cell's are its neighbours, their squares, and what they come to.
+func TestBrowserExplainsColourAndNormalisation(t *testing.T) {
+	m := newModel(t, models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec(), 1)
+	b := show(t, []explore.Snapshot{{Label: "as it is", Model: m}})
+	path := photograph(t)
+	s, err := classify.Read(m.Spec(), path, digit.Detect)
 	require.NoError(t, err)
-	b.Upload("#file", path)
-	waitForShares(t, b, snapshots[len(snapshots)-1].Model, want.Pixels)
+	b.DropFile("#pad", path)
+	b.Wait(`document.documentElement.dataset.updates > 1`)
+	b.Point("#layer-input canvas", 0.5, 0.5)
+	b.Wait(`document.querySelector('#explanation [data-number="blue"]')`)
+	at := 33*67 + 33
+	for i, colour := range []string{"red", "green", "blue"} {
+		assert.Equal(t, s.Pixels[i*67*67+at], shown(b, colour))
+	}
+
+	a := activations(t, m, s.Pixels)
+	lrn := slices.IndexFunc(m.Spec().Layers, func(l graph.Layer) bool { _, ok := l.(graph.LRN); return ok })
+	c, row, column := pointAt(t, b, "lrn1", 0.3, 0.1)
+	size := m.Summary().Layers[lrn].Output
+	value := func(layer, channel int) float32 { return a[layer][(channel*size[1]+row)*size[2]+column] }
+	n := m.Spec().Layers[lrn].(graph.LRN)
+	var inputs, squares []float32
+	sum := 0.0
+	for j := max(0, c-n.Size/2); j <= min(size[0]-1, c+n.Size/2); j++ {
+		v := value(lrn-1, j)
+		inputs, squares = append(inputs, v), append(squares, v*v)
+		sum += float64(v) * float64(v)
+	}
+	cells := func(column int) []float32 {
+		return browser.Eval[[]float32](b, fmt.Sprintf(`[...document.querySelectorAll("#explanation .contributions tr td:nth-child(%d)")].map((e) => Number(e.dataset.exact))`, column))
+	}
+	assert.Equal(t, inputs, cells(2))
+	assert.Equal(t, squares, cells(3))
+	assert.Equal(t, value(lrn, c), shown(b, "value"))
+	assert.Equal(t, value(lrn-1, c), shown(b, "in"))
+	assert.InEpsilon(t, sum, shown(b, "sum"), 1e-5)
+	assert.InEpsilon(t, math.Pow(n.K+n.Alpha*sum, n.Beta), shown(b, "divisor"), 1e-5)
+	assert.InDelta(t, shown(b, "value"), shown(b, "in")/shown(b, "divisor"), 1e-5)
 }
 
 // The page fits a phone, and is dark where the reader's system is.
@@ -343,7 +422,7 @@ func TestBrowserShowsOtherNetworks(t *testing.T) {
 				pointAt(t, b, l.Name, 0.02, 0.93) // in the last row of maps
 				text := browser.Eval[string](b, `document.getElementById("explanation").textContent`)
 				assert.Contains(t, text, l.Name)
-				assert.Equal(t, strings.HasPrefix(l.Name, "lrn"), strings.Contains(text, "No explanation for this layer"), text)
+				assert.NotContains(t, text, "No explanation", l.Name)
 			}
 		})
 	}

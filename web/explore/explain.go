@@ -25,11 +25,12 @@ type explanation struct {
 	Sees  area   `json:"sees"`  // the part of the picture that it depends on
 	Note  string `json:"note,omitempty"`
 
-	Convolution *convolution `json:"convolution,omitempty"`
-	Pooling     *pooling     `json:"pooling,omitempty"`
-	Elementwise *elementwise `json:"elementwise,omitempty"`
-	Affine      *affine      `json:"affine,omitempty"`
-	Softmax     *softmax     `json:"softmax,omitempty"`
+	Convolution   *convolution   `json:"convolution,omitempty"`
+	Pooling       *pooling       `json:"pooling,omitempty"`
+	Elementwise   *elementwise   `json:"elementwise,omitempty"`
+	Normalization *normalization `json:"normalization,omitempty"`
+	Affine        *affine        `json:"affine,omitempty"`
+	Softmax       *softmax       `json:"softmax,omitempty"`
 }
 
 // A working is what an explainer has to go by.
@@ -52,7 +53,7 @@ func (k working) param(name string) ([]float32, error) {
 // An explainer fills in the part of the explanation that is for its kind of layer.
 type explainer func(k working, e *explanation) error
 
-// explainerOf is nil for a layer that has none.
+// explainerOf is nil for a kind of layer that graph has got and this package hasn't heard of yet.
 func explainerOf(l graph.Layer) explainer {
 	switch l.(type) {
 	case graph.Conv2D:
@@ -61,6 +62,8 @@ func explainerOf(l graph.Layer) explainer {
 		return explainPooling
 	case graph.ReLU, graph.Sigmoid, graph.Tanh, graph.Dropout, graph.Flatten, graph.Normalize:
 		return explainElementwise
+	case graph.LRN:
+		return explainLRN
 	case graph.Affine:
 		return explainAffine
 	case graph.Softmax:

@@ -48,6 +48,18 @@ type explanation struct {
 		In      float32
 		Formula string
 	}
+	Normalization *struct {
+		In         float32
+		Neighbours []struct {
+			From          struct{ Map, Row, Column int }
+			Input, Square float32
+		}
+		More struct {
+			Count int
+			Sum   float32
+		}
+		Sum, K, Alpha, Beta, Base, Divisor, Total float32
+	}
 	Affine *struct {
 		Largest []struct {
 			From                   struct{ Map, Row, Column int }
@@ -90,6 +102,7 @@ func networks(t *testing.T) map[string]*graph.Spec {
 			},
 			graph.Sigmoid{}, graph.AvgPool{Kernel: graph.Square(3), Stride: graph.Square(2), Pad: graph.Square(1)},
 			graph.Dropout{Rate: 0.5, Classic: true}, graph.MaxPool{Kernel: graph.Square(2), Stride: graph.Square(1), Pad: graph.Square(1)},
+			graph.LRN{Size: 4, K: 1, Alpha: 0.5, Beta: 0.6},
 			graph.Flatten{}, graph.Tanh{A: 1.7, B: 0.6}, graph.Affine{Units: 12}, graph.Softmax{}),
 		"many maps": graph.Sequential("many", tensor.Shape{20, 6, 6}, graph.He(),
 			graph.Conv2D{Filters: 3, Kernel: graph.Square(3)}, graph.Affine{Units: 4}),
@@ -121,10 +134,8 @@ func TestExplanationsAddUp(t *testing.T) {
 				e := explain(t, h, l.Name, channel, row, column, x)
 				at := (channel*l.Output.Height+row)*l.Output.Width + column
 				assert.Equal(t, all[i][at], e.Value, "%s, %s", name, l.Name)
-				assert.Equal(t, l.Explained, e.Note == "", "%s, %s", name, l.Name)
-				if l.Explained {
-					assertAddsUp(t, e, name+", "+l.Name)
-				}
+				assert.Empty(t, e.Note, "%s, %s", name, l.Name)
+				assertAddsUp(t, e, name+", "+l.Name)
 			}
 		}
 	}
@@ -172,6 +183,18 @@ func assertAddsUp(t *testing.T, e explanation, where string) {
 		}
 	case e.Elementwise != nil:
 		assert.NotEmpty(t, e.Elementwise.Formula, where)
+	case e.Normalization != nil:
+		n := e.Normalization
+		sum := float64(n.More.Sum)
+		for _, other := range n.Neighbours {
+			assert.Equal(t, other.Input*other.Input, other.Square, where)
+			sum += float64(other.Square)
+		}
+		close(float64(n.Sum), sum)
+		close(float64(n.Base), float64(n.K)+float64(n.Alpha)*sum)
+		close(float64(n.Divisor), math.Pow(float64(n.Base), float64(n.Beta)))
+		close(value, float64(n.In)/float64(n.Divisor))
+		close(value, float64(n.Total))
 	case e.Affine != nil:
 		a := e.Affine
 		sum := float64(a.More.Sum) + float64(a.Bias)
@@ -232,6 +255,47 @@ func TestPoolingByHand(t *testing.T) {
 		url := fmt.Sprintf("/api/explain?snapshot=0&layer=pool1&map=0&row=%d&column=%d", c.row, c.column)
 		w := request(serve(t, m), http.MethodPost, url, asBytes(c.x))
 		assert.Contains(t, w.Body.String(), fmt.Sprintf(`"winner":%d,`, c.winner), "%+v", c)
+	}
+}
+
+// By hand: the first, a middle and the last of four maps of one cell, normalised over four maps: two below, itself, one above.
+func TestNormalizationByHand(t *testing.T) {
+	m := newModel(t, graph.Sequential("tiny", tensor.Shape{4, 1, 1}, graph.He(), graph.LRN{Size: 4, K: 2, Alpha: 0.5, Beta: 0.5}), 1)
+	h, x := serve(t, m), []float32{1, 2, 3, 5}
+	for own, want := range map[int]struct {
+		maps      []int
+		sum, base float32
+	}{
+		0: {[]int{0, 1}, 1 + 4, 2 + 2.5},
+		2: {[]int{0, 1, 2, 3}, 1 + 4 + 9 + 25, 2 + 19.5},
+		3: {[]int{1, 2, 3}, 4 + 9 + 25, 2 + 19},
+	} {
+		e := explain(t, h, "lrn1", own, 0, 0, x)
+		n := e.Normalization
+		var maps []int
+		for _, other := range n.Neighbours {
+			maps = append(maps, other.From.Map)
+			assert.Equal(t, x[other.From.Map], other.Input)
+		}
+		assert.Equal(t, want.maps, maps)
+		assert.Equal(t, x[own], n.In)
+		assert.Equal(t, want.sum, n.Sum)
+		assert.Equal(t, want.base, n.Base)
+		assert.InDelta(t, float64(x[own])/math.Sqrt(float64(want.base)), e.Value, 1e-6)
+		assert.InDelta(t, e.Value, n.Total, 1e-6)
+	}
+}
+
+// Of many neighbours the 16 around the value's own map are there; of the others there is the sum of their squares.
+func TestNormalizationByManyMaps(t *testing.T) {
+	m := newModel(t, graph.Sequential("wide", tensor.Shape{40, 1, 2}, graph.He(), graph.LRN{Size: 100, K: 1, Alpha: 0.1, Beta: 0.75}), 1)
+	h, x := serve(t, m), noise(m)
+	for own, first := range map[int]int{0: 0, 20: 12, 39: 24} {
+		e := explain(t, h, "lrn1", own, 0, 1, x)
+		assert.Len(t, e.Normalization.Neighbours, 16)
+		assert.Equal(t, first, e.Normalization.Neighbours[0].From.Map)
+		assert.Equal(t, 24, e.Normalization.More.Count)
+		assertAddsUp(t, e, fmt.Sprint(own))
 	}
 }
 

@@ -34,7 +34,6 @@ type layer struct {
 	Shown        int    `json:"shown"` // the maps that /api/forward sends: the first so many
 	Parameters   int64  `json:"parameters"`
 	MultiplyAdds int64  `json:"multiply_adds"`
-	Explained    bool   `json:"explained"`
 
 	layer graph.Layer
 	in    extent
@@ -118,7 +117,7 @@ func describe(snapshots []Snapshot) (*network, error) {
 		l := spec.Layers[i]
 		n.Layers = append(n.Layers, layer{
 			Name: s.Name, Kind: graph.Kind(l), Text: s.Layer, Output: out, Shown: shown(out), Parameters: s.Parameters,
-			MultiplyAdds: s.MultiplyAdds, Explained: explainerOf(l) != nil, layer: l, in: in, reads: reads,
+			MultiplyAdds: s.MultiplyAdds, layer: l, in: in, reads: reads,
 		})
 		in, reads = out, s.Name
 	}

@@ -64,8 +64,6 @@ type layer struct {
 	Kind   string
 	Output struct{ Maps, Height, Width int }
 	Shown  int
-
-	Explained bool
 }
 
 type network struct {
@@ -91,7 +89,7 @@ func TestNetwork(t *testing.T) {
 	assert.Equal(t, []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, n.Classes)
 	assert.Equal(t, []string{"on", "later on"}, n.Snapshots)
 	require.Len(t, n.Layers, 7)
-	want := layer{Name: "conv1", Kind: "conv2d", Shown: 30, Explained: true}
+	want := layer{Name: "conv1", Kind: "conv2d", Shown: 30}
 	want.Output.Maps, want.Output.Height, want.Output.Width = 30, 24, 24
 	assert.Equal(t, want, n.Layers[0])
 	require.NotEmpty(t, n.Nodes)
@@ -109,7 +107,6 @@ func TestNetworkLimits(t *testing.T) {
 		graph.Conv2D{Filters: 100, Kernel: graph.Square(3)}, graph.LRN{Size: 5, K: 2, Alpha: 1e-4, Beta: 0.75}, graph.Affine{Units: 5000})
 	n := decode[network](t, request(serve(t, newModel(t, spec, 1)), http.MethodGet, "/api/network", nil))
 	assert.Equal(t, []int{64, 64, 4096}, []int{n.Layers[0].Shown, n.Layers[1].Shown, n.Layers[2].Shown})
-	assert.False(t, n.Layers[1].Explained)
 	assert.NotEmpty(t, n.Pictures)
 	assert.False(t, n.Digits)
 

@@ -17,8 +17,9 @@ export function showExplanation(root, e, { network, layer, sourceScale, pinned, 
     : e.convolution ? convolution(e, e.convolution, sourceScale)
       : e.pooling ? pooling(e, e.pooling, sourceScale)
         : e.elementwise ? elementwise(e, e.elementwise)
-          : e.affine ? affine(e, e.affine, network)
-            : softmax(e, e.softmax);
+          : e.normalization ? normalization(e, e.normalization)
+            : e.affine ? affine(e, e.affine, network)
+              : softmax(e, e.softmax);
   root.replaceChildren(head, ...parts);
 }
 
@@ -40,14 +41,16 @@ export function showHelp(root) {
 }
 
 /** What a cell of the picture is: nothing computed it. */
-export function showPixel(root, { network, layer, cell, value, pinned, actions }) {
+export function showPixel(root, { network, layer, cell, values, pinned, actions }) {
   const head = element("header", "why-head");
-  const e = { value };
   head.append(
-    element("p", "why-where small soft", `${layer.name} · row ${cell.row}, column ${cell.column}`), valueLine(e), buttons(pinned, actions),
+    element("p", "why-where small soft", `${layer.name} · ${cellText(layer, cell, network)}`),
+    values.length === 1 ? valueLine({ value: values[0] }) : element("p"), buttons(pinned, actions),
   );
-  const what = network.digits ? "A pixel of the picture: how much ink there is, from 0 to 1." : "A value of the picture.";
-  root.replaceChildren(head, element("p", "", what));
+  const what = network.digits ? "A pixel of the picture: how much ink there is, from 0 to 1."
+    : values.length === 3 ? "A pixel of the picture: how much there is of each colour, from 0 to 1." : "A value of the picture.";
+  const colours = values.length === 3 ? [sums(["red", "green", "blue"].map((name, i) => [name, values[i], name]))] : [];
+  root.replaceChildren(head, element("p", "sentence", what), ...colours);
 }
 
 function valueLine(e) {
@@ -172,12 +175,10 @@ function sums(rows) {
   const table = element("table", "sums");
   for (const [label, value, name, kernel] of rows) {
     const row = element("tr", name === "total" ? "total" : "");
-    const th = element("th", "", label);
-    th.scope = "row";
     const number = element("td", "number", exact(kernel ?? value));
     number.dataset.number = name;
     number.dataset.exact = value;
-    row.append(th, number);
+    row.append(rowHead(label), number);
     table.append(row);
   }
   return table;
@@ -190,8 +191,8 @@ function output(e, part) {
 
 function agreement(e, total) {
   const same = Math.fround(total) === Math.fround(e.value);
-  const words = same ? "The output is the kernel’s own; the sum agrees to the last bit."
-    : `The output is the kernel’s own; summed here in a different order it is ${exact(total)}: float32 rounding.`;
+  const words = same ? "The output is the kernel’s own; computed again in double precision it agrees to the last bit."
+    : `The output is the kernel’s own; computed again in double precision it is ${exact(total)}: float32 rounding.`;
   return element("p", "small soft", words);
 }
 
@@ -223,6 +224,29 @@ function elementwise(e, p) {
   body.append(sums([["in (x)", p.in, "in"], [p.formula, e.value, "total"]]));
   const curve = curves[e.kind];
   if (curve && Number.isFinite(p.in)) body.append(plot(curve, p.in, e.value));
+  return [body];
+}
+
+function normalization(e, n) {
+  const body = element("div", "why-body");
+  const table = element("table", "contributions");
+  table.append(headRow([`from ${e.reads}`, "value", "its square"]));
+  const largest = Math.max(...n.neighbours.map((other) => other.square), 0) || 1;
+  for (const other of n.neighbours) {
+    const row = element("tr", other.from.map === e.cell.map ? "this" : "");
+    row.append(rowHead(`map ${other.from.map}`), td(other.input), td(other.square), barCell(other.square / largest));
+    table.append(row);
+  }
+  const more = n.more.count > 0 ? [[`squares of ${n.more.count} more maps`, n.more.sum, "more"]] : [];
+  const power = `b^${exact(n.beta)}`;
+  body.append(
+    element("p", "sentence", "The value’s own map and its neighbours, at the same place:"), table,
+    sums([
+      ...more, ["sum of squares (s)", n.sum, "sum"], [`b = ${exact(n.k)} + ${exact(n.alpha)} · s`, n.base, "base"], [power, n.divisor, "divisor"],
+      ["in (x)", n.in, "in"], [`output: x / ${power}`, n.total, "total", e.value],
+    ]),
+    agreement(e, n.total),
+  );
   return [body];
 }
 
@@ -260,12 +284,7 @@ function affine(e, a, network) {
   const largest = Math.max(...a.largest.map((c) => Math.abs(c.product)), 0) || 1;
   for (const c of a.largest) {
     const row = element("tr");
-    const th = element("th", "", where(c.from));
-    th.scope = "row";
-    row.append(th, td(c.input), td(c.weight), td(c.product));
-    const bar = element("td", "bar-cell");
-    bar.append(signedBar(c.product / largest));
-    row.append(bar);
+    row.append(rowHead(where(c.from)), td(c.input), td(c.weight), td(c.product), barCell(c.product / largest));
     table.append(row);
   }
   body.append(
@@ -284,13 +303,9 @@ function softmax(e, s) {
   table.append(headRow(["class", "score", "exp", "share"]));
   for (const c of s.classes) {
     const row = element("tr", c.class === e.cell.map ? "this" : "");
-    const th = element("th", "", c.name);
-    th.scope = "row";
-    row.append(th, td(c.logit), td(c.exponential), td(c.probability));
-    if (c.class === e.cell.map) row.lastChild.dataset.number = "probability";
-    const bar = element("td", "bar-cell");
-    bar.append(signedBar(c.probability));
-    row.append(bar);
+    const probability = td(c.probability);
+    if (c.class === e.cell.map) probability.dataset.number = "probability";
+    row.append(rowHead(c.name), td(c.logit), td(c.exponential), probability, barCell(c.probability));
     table.append(row);
   }
   const asked = s.classes.find((c) => c.class === e.cell.map);
@@ -314,6 +329,12 @@ function headRow(names) {
   return row;
 }
 
+function rowHead(text) {
+  const th = element("th", "", text);
+  th.scope = "row";
+  return th;
+}
+
 function td(value) {
   const cell = element("td", "number", short(value));
   cell.dataset.exact = value;
@@ -321,11 +342,13 @@ function td(value) {
   return cell;
 }
 
-/** A bar from the middle to the right, or to the left if negative. */
-function signedBar(share) {
+/** A bar as long as a share of 1, in another colour if that is negative. */
+function barCell(share) {
+  const cell = element("td", "bar-cell");
   const bar = element("span", share < 0 ? "signed negative" : "signed");
   bar.style.width = `${Math.round(46 * Math.min(1, Math.abs(Number(share) || 0)))}px`;
-  return bar;
+  cell.append(bar);
+  return cell;
 }
 
 const capital = (text) => text[0].toUpperCase() + text.slice(1);

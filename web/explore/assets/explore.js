@@ -16,7 +16,8 @@ const byId = (id) => document.getElementById(id);
 const state = {
   network: null,
   snapshot: 0,
-  message: null, // {form, body}: what is drawn or chosen, as the server takes it
+  message: null, // {form, body, taken}: what is drawn or chosen, as the server takes it
+  taken: null, // the last message that the server took
   input: null, values: null, // what it became, and what each layer made of it
   views: [], // the input's first, then a layer each
   selected: null, // {view, cell}
@@ -27,23 +28,29 @@ const viewAt = (layerIndex) => state.views[layerIndex + 1];
 
 // ---- from a picture to the maps ----
 
-/** Shows what the network makes of a picture. since is when the hand moved; finished is false in the middle of a stroke. */
-function send(form, body, since = performance.now(), finished = true) {
-  state.message = { form, body };
+/**
+ * Shows what the network makes of a picture. since is when the hand moved; finished is false in the middle of a stroke; taken is called when
+ * the server has taken the picture.
+ */
+function send(form, body, { since = performance.now(), finished = true, taken = () => {} } = {}) {
+  state.message = { form, body, taken };
   forward(since, finished);
 }
 
 const forward = api.newest(async (since, finished) => {
-  if (!state.message) return;
+  const { message } = state;
+  if (!message) return;
   try {
-    const { form, body } = state.message;
-    const result = await api.forward(state.network, state.snapshot, form, body);
+    const result = await api.forward(state.network, state.snapshot, message.form, message.body);
+    if (state.taken !== message) message.taken();
+    state.taken = message;
     state.input = result.input;
     state.values = result.layers;
     showValues(finished);
     tell(performance.now() - since, result.serverMilliseconds);
     say("");
   } catch (error) {
+    if (state.message === message) state.message = state.taken; // what the page shows goes on being what is asked about
     say(error.message);
   }
 });
@@ -117,10 +124,10 @@ const explain = api.newest(async (aloud) => {
     },
   };
   if (view.layer.index < 0) {
-    const value = view.value(cell);
-    replacePanel(() => showPixel(byId("explanation"), { ...options, cell, value }));
+    const values = view.valuesAt(cell);
+    replacePanel(() => showPixel(byId("explanation"), { ...options, cell, values }));
     mark(null);
-    if (aloud) speak(view, cell, value);
+    if (aloud) speak(view, cell, ...values);
     return;
   }
   try {
@@ -158,8 +165,9 @@ function replacePanel(change) {
   if (focused >= 0) panel.querySelectorAll("button")[focused]?.focus({ preventScroll: true });
 }
 
-function speak(view, cell, value) {
-  byId("explanation-spoken").textContent = `${view.layer.name}, ${cellText(view.layer, cell, state.network)}: ${short(value)}`;
+function speak(view, cell, ...values) {
+  const numbers = values.map((v) => short(v)).join(", ");
+  byId("explanation-spoken").textContent = `${view.layer.name}, ${cellText(view.layer, cell, state.network)}: ${numbers}`;
 }
 
 /** Shows in the layer before, and in the picture, where the cell's value came from. */
@@ -188,6 +196,7 @@ function mark(e) {
 
 /** The cells of the layer before that a cell was computed from, where they aren't a window. */
 function sourceCells(e) {
+  if (e.normalization) return e.normalization.neighbours.map((n) => n.from);
   if (e.affine) return e.affine.largest.map((c) => c.from);
   if (e.elementwise) return [e.elementwise.from];
   if (e.softmax) return e.softmax.classes.map((c) => ({ map: c.class, row: 0, column: 0 }));
@@ -220,7 +229,7 @@ function release() {
 function makeViews() {
   const { network } = state;
   const input = {
-    name: "input", kind: "input", index: -1, output: network.input, shown: Math.min(network.input.maps, 64), explained: false,
+    name: "input", kind: "input", index: -1, output: network.input, shown: Math.min(network.input.maps, 64),
   };
   network.layers.forEach((l, i) => {
     l.index = i;
@@ -249,7 +258,7 @@ function makePad() {
   const hint = byId("pad-hint");
   const pad = newPad(byId("pad"), byId("brush"), {
     began: () => { hint.hidden = true; },
-    changed: (since, finished) => send("ink", pad.ink(), since, finished),
+    changed: (since, finished) => send("ink", pad.ink(), { since, finished }),
   });
   byId("clear").addEventListener("click", () => {
     pad.clear();
@@ -261,8 +270,7 @@ function makePad() {
     if (picture) pad.show(picture);
   };
   acceptFiles({ button: byId("choose"), input: byId("file"), target: byId("drop") }, (picture, file) => {
-    show(picture);
-    send("picture", file);
+    send("picture", file, { taken: () => show(picture) });
   });
   return show;
 }
@@ -271,7 +279,9 @@ function writeTitles() {
   const { network } = state;
   byId("network").textContent = `${network.name}, ${network.layers.length} layers, ${thousands(network.parameters)} parameters`;
   byId("reading").hidden = !network.probabilities;
-  if (!network.digits) {
+  if (network.pictures) {
+    byId("lede").textContent = `It takes no pictures (${network.pictures}); here is what it makes of zeros. Point at any number to see what it was made of.`;
+  } else if (!network.digits) {
     byId("lede").textContent =
       "Choose a picture. The network computes every number on this page from it. Point at any of them to see what it was made of.";
   }
@@ -284,7 +294,6 @@ async function showFirst(show) {
   const { maps, height, width } = state.network.input;
   if (!state.network.digits) {
     send("values", new Float32Array(maps * height * width));
-    say(state.network.pictures);
     return;
   }
   const samples = await loadSamples(byId("samples"), (picture, values) => {

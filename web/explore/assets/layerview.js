@@ -29,6 +29,7 @@ export class LayerView {
   }
 
   get extent() { return this.layer.output; }
+  get colour() { return this.layer.index < 0 && this.extent.maps === 3; } // red, green and blue are one picture
   get isVector() { return this.extent.height * this.extent.width === 1; }
   get isOutput() { return this.layer.last && this.isVector && this.extent.maps <= 12; }
 
@@ -55,7 +56,6 @@ export class LayerView {
     if (layer.shown < layer.output.maps) {
       this.foot.append(element("span", "small soft", `the first ${layer.shown} of ${layer.output.maps} ${this.isVector ? "units" : "maps"}`));
     }
-    if (layer.index >= 0 && !layer.explained) this.foot.append(element("span", "small soft", "no explanation for this layer’s cells"));
     section.append(head, this.sentence, this.canvas, this.foot);
     return section;
   }
@@ -96,7 +96,7 @@ export class LayerView {
     const clamp = (v, n) => Math.min(n - 1, Math.max(0, v));
     const { height, width } = this.extent;
     this.point(this, {
-      map: clamp(from.map + maps, this.layer.shown), row: clamp(from.row + rows, height), column: clamp(from.column + columns, width),
+      map: clamp(from.map + maps, this.count), row: clamp(from.row + rows, height), column: clamp(from.column + columns, width),
     }, "key");
   }
 
@@ -117,16 +117,17 @@ export class LayerView {
     this.values = values;
     const { height, width } = this.extent;
     this.scale = this.layer.index < 0 || this.layer.kind === "softmax" ? { black: 0, white: 1 } : scaleOf(values);
-    const colour = this.layer.index < 0 && this.extent.maps === 3;
-    this.count = colour ? 1 : this.layer.shown;
-    if (!this.isVector) stack(this.maps, values, this.count, height, width, this.scale, colour ? colourPixels : pixels);
+    this.count = this.colour ? 1 : this.layer.shown;
+    if (!this.isVector) stack(this.maps, values, this.count, height, width, this.scale, this.colour ? colourPixels : pixels);
     writeLegend(this.legend, this.scale, this.count > 1 && !this.isVector ? "one scale for all maps" : "");
     this.draw();
   }
 
-  value(cell) {
+  /** The values at a cell: its map's, or those of red, green and blue where one picture shows all three. */
+  valuesAt(cell) {
     const { height, width } = this.extent;
-    return this.values[(cell.map * height + cell.row) * width + cell.column];
+    const maps = this.colour ? [0, 1, 2] : [cell.map];
+    return maps.map((m) => this.values[(m * height + cell.row) * width + cell.column]);
   }
 
   /** Draws anew if the width of the column has changed. */

@@ -18,7 +18,8 @@ export const sentences = {
   affine: "Every unit reads all values before it, each through a weight of its own, and sums them up with its bias.",
   softmax: "Scores become probabilities: the exponential of each, divided by the sum of all.",
   dropout: "Training drops values here at random; prediction lets them pass.",
-  lrn: "Each value is divided by the strength of its neighbours in the maps beside it.",
+  lrn: "Each value is divided by a power of the sum of squares of its neighbours, the values at the same place of the maps beside it: " +
+    "where many filters answer, each counts for less.",
   normalize: "The training set’s mean is subtracted and the result divided by its deviation.",
   flatten: "The maps are laid out in one row, number after number.",
 };
@@ -40,6 +41,7 @@ export function sizeText({ maps, height, width }) {
 /** “map 3, row 5, column 7”, “unit 12”, or for an output “class 7”. */
 export function cellText(layer, cell, network) {
   const { height, width, maps } = layer.output;
+  if (layer.index < 0 && (maps === 1 || maps === 3)) return `row ${cell.row}, column ${cell.column}`; // one picture, grey or in colour
   if (height * width > 1) return `map ${cell.map}, row ${cell.row}, column ${cell.column}`;
   if (maps === network.classes.length && layer.last) return `class ${network.classes[cell.map]}`;
   return `unit ${cell.map}`;

@@ -8,12 +8,14 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
@@ -31,6 +33,7 @@ type Tab struct {
 
 	mu       sync.Mutex
 	problems []string
+	expected []string // problems that are none
 }
 
 // Open starts a browser and shows a page, in a window of 1440×900.
@@ -79,9 +82,19 @@ func (b *Tab) checkRequest(address string) {
 	}
 }
 
+// Expect lets messages pass on the console that hold a text.
+func (b *Tab) Expect(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.expected = append(b.expected, text)
+}
+
 func (b *Tab) report(problem string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if slices.ContainsFunc(b.expected, func(text string) bool { return strings.Contains(problem, text) }) {
+		return
+	}
 	b.problems = append(b.problems, problem)
 }
 
@@ -201,6 +214,19 @@ func (b *Tab) Keys(keys ...string) {
 func (b *Tab) Focus(selector string) {
 	b.t.Helper()
 	b.do(chromedp.Focus(chromedp.CSS(selector)))
+}
+
+// DropFile lets a file fall on the middle of an element, as if it came from the system's desktop.
+func (b *Tab) DropFile(selector, path string) {
+	b.t.Helper()
+	left, top := b.At(selector, 0.5, 0.5)
+	data := &input.DragData{Items: []*input.DragDataItem{}, Files: []string{path}, DragOperationsMask: 1} // 1: to copy
+	for _, step := range []input.DispatchDragEventType{
+		input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver, input.DispatchDragEventTypeDrop,
+	} {
+		_, err := chromedp.Call(b.ctx, input.DispatchDragEvent, input.DispatchDragEventParams{Type: step, X: left, Y: top, Data: data})
+		require.NoError(b.t, err)
+	}
 }
 
 // Upload chooses a file in a file input.

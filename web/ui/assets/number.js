@@ -1,11 +1,11 @@
 // Numbers as text, with a true minus sign.
 
-/** Three figures of a number, or as many decimals as a number of the size of `largest` has: 0.0312, 1.25, −31.2, 4.10e−5. */
+/** Three figures of a number, or as many decimals as a number of the size of `largest` has: 0.0312, 1.25, −31.2, 4.10e−5, 7.43e4. */
 export function short(value, largest = Math.abs(value)) {
   if (typeof value !== "number" || !Number.isFinite(value)) return minus(String(value)); // NaN, which JSON has as a string
   if (value === 0) return "0";
   const size = Number(largest.toPrecision(3));
-  if (!(size >= 0.001 && size < 10000)) return minus(value.toExponential(2));
+  if (!(size >= 0.001 && size < 10000)) return minus(value.toExponential(2).replace("+", ""));
   const decimals = Math.max(0, 2 - Math.floor(Math.log10(size)));
   const text = value.toFixed(decimals);
   return minus(Number(text) === 0 ? text.replace("-", "") : text);
