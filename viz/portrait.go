@@ -6,6 +6,7 @@ import (
 )
 
 // Portrait shows what a unit answers to most: the input found by ascent on the left, large, and the images that excite it most on the right.
+// Pixels are shown as they are, from 0 to 1.
 type Portrait struct {
 	Title   string
 	Ideal   image.Image
@@ -28,5 +29,5 @@ func (p Portrait) Image() (image.Image, error) {
 		cells[i] = item.block(side/3 - gap)
 	}
 	ideal := column(3, alignStart, fit(p.Ideal, side), label{p.Caption, bodyText, ink})
-	return render(page(p.Title, row(24, alignStart, ideal, grid(3, gap, cells)), nil, p.Note)), nil
+	return render(page(p.Title, row(24, alignStart, ideal, grid(3, gap, cells)), legend("0", "1", grey), p.Note)), nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 
 	"gorgonia.org/tensor"
@@ -20,12 +21,12 @@ type maximize struct {
 	Layer  string  `required:"" help:"The unit's layer, as convgraph summary lists it." placeholder:"NAME"`
 	Unit   int     `required:"" help:"The unit, from 0: a map of a layer with maps, an output of any other." placeholder:"K"`
 	Out    string  `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
-	Data   string  `help:"Folder of IDX files whose training images are searched; without it the embedded MNIST." placeholder:"DIR"`
+	Data   string  `help:"Whose training images are searched: a folder of IDX files, or of class folders of PNG and JPEG images; without it the embedded MNIST." placeholder:"DIR"`
 	Images int     `default:"0" help:"Search the first so many training images; 0 is all."`
 	Steps  int     `default:"200" help:"Steps up."`
 	Rate   float64 `default:"0.05" help:"How far the first step goes, as the root of the mean square of the pixels' changes; pixels go from 0 to 1."`
 	Blur   float64 `default:"0.1" help:"Share of a pixel that goes to its neighbours in the first step; more makes a smoother picture."`
-	Seed   uint64  `default:"1" help:"Seed of the noise it starts from."`
+	Seed   uint64  `default:"1" help:"Seed of the noise it starts from; and the training's -seed, if the folder of images doesn't keep its test images apart itself."`
 	JSON   bool    `name:"json" help:"The answers as JSON."`
 }
 
@@ -112,10 +113,12 @@ func checkUnit(m *graph.Model, layer string, unit int) error {
 
 // addImages adds the training images that excite the unit most, and gives them. Without -data, a model that takes other images than MNIST's gets none.
 func (c *maximize) addImages(p *viz.Portrait, m *graph.Model) ([]excitation, error) {
-	set, _, err := openData(c.Data)
+	opened, err := (&evaluated{Data: c.Data, Train: true, Seed: c.Seed}).open(m)
 	if err != nil {
 		return nil, err
 	}
+	defer opened.reportDamage(os.Stderr)
+	set := opened.Dataset
 	if input := m.Spec().Input; !set.Shape().Eq(input) {
 		if c.Data != "" {
 			return nil, fmt.Errorf("model %q takes %s, the images in %s are %s", m.Spec().Name, shapeText(input), c.Data, shapeText(set.Shape()))

@@ -17,7 +17,7 @@ import (
 type ascent struct {
 	steps int
 	rate  float64 // root of the mean square of the first step's changes; the steps shrink to nothing
-	blur  float64 // share of a pixel that goes to its four neighbours in the first step; it shrinks alike
+	blur  float64 // share of a pixel that goes to its four neighbours in the first step; it shrinks to nothing before the steps do
 	seed  uint64  // of the noise
 }
 
@@ -124,10 +124,15 @@ func (a ascent) follow(up *graph.Ascent, x *tensor.Dense, steps int) (moved bool
 		moved = true
 		left := 1 - float64(step)/float64(steps)
 		move(x.Float32s(), gradient.Float32s(), float32(a.rate*left/size))
-		soften(x, float32(a.blur*left))
+		if blurred := left - unblurred; blurred > 0 {
+			soften(x, float32(a.blur*blurred/(1-unblurred)))
+		}
 	}
 	return moved, nil
 }
+
+// unblurred is the share of the steps, the last ones, that aren't blurred: what blur has taken from the answer comes back in them.
+const unblurred = 0.3
 
 // move goes along the gradient, within 0 to 1.
 func move(x, gradient []float32, rate float32) {

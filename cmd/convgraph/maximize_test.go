@@ -116,6 +116,24 @@ func TestMaximizeWithoutImages(t *testing.T) {
 	fail(t, cli.Failed, `model "patch" takes 1×9×9, the images in `+data+` are 1×28×28`, "maximize", params, "-layer", "conv1", "-unit", "0", "-o", out, "-data", data)
 }
 
+// TestMaximizeOfFolders: the nine training images come from class folders as well.
+func TestMaximizeOfFolders(t *testing.T) {
+	params, folder, dir := saved(t, smallAlexNet()), filepath.Join(t.TempDir(), "images"), t.TempDir()
+	succeed(t, "images", "-data", idxFolder(t, 30, 20), "-o", folder)
+	assert.Regexp(t, `^conv1, unit 2: [\d.]+ by gradient ascent; the 9 of 30 training images that excite it most: [\d.]+ to [\d.]+\n$`,
+		succeed(t, "maximize", params, "-layer", "conv1", "-unit", "2", "-o", filepath.Join(dir, "a.png"), "-data", folder, "-steps", "20"))
+	assert.Positive(t, readPNG(t, filepath.Join(dir, "a.png")).Bounds().Dx())
+	fail(t, cli.Failed, "-data: no IDX files, so taken for a folder of class folders: ",
+		"maximize", params, "-layer", "conv1", "-unit", "2", "-o", filepath.Join(dir, "b.png"), "-data", t.TempDir(), "-steps", "1")
+}
+
+// TestBlurTakesNothingFromTheAnswer: the last steps, which aren't blurred, come to what the pixels' bounds allow.
+func TestBlurTakesNothingFromTheAnswer(t *testing.T) {
+	_, answer, err := ascent{steps: 100, rate: 0.05, blur: 0.3, seed: 1}.climb(patch(t), "conv1", 0)
+	require.NoError(t, err)
+	assert.InDelta(t, 5, answer, 1e-3)
+}
+
 func TestMaximizeFailures(t *testing.T) {
 	params, out := saved(t, builtIn(t, "lenet-modern")), filepath.Join(t.TempDir(), "x.png")
 	fail(t, cli.BadUsage, `-layer is "c4": the layers of model "lenet-modern" are [c1 relu1 s2 c3 relu2 s4 c5 relu3 f6 relu4 output softmax1]`,
