@@ -227,10 +227,15 @@ func (n BookName) ours(a *tensor.Dense) (*tensor.Dense, error) {
 	return t.(*tensor.Dense), nil
 }
 
+// arrayNames lists what a file holds, as far as a person would read it.
 func arrayNames(arrays []formats.Array) string {
-	names := make([]string, len(arrays))
-	for i, a := range arrays {
-		names[i] = fmt.Sprintf("%q", a.Name)
+	const most = 40
+	var names []string
+	for _, a := range arrays[:min(most, len(arrays))] {
+		names = append(names, fmt.Sprintf("%.80q", a.Name))
+	}
+	if more := len(arrays) - most; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(names, ", ")
 }

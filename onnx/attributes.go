@@ -111,6 +111,15 @@ func (a *attributes) size(name string, v int64) int {
 	return int(v)
 }
 
+// count is an attribute of at least 1.
+func (a *attributes) count(name string, fallback int64) int {
+	v := a.int(name, fallback)
+	if v == 0 {
+		a.fail("attribute %q is 0: want at least 1", name)
+	}
+	return a.size(name, v)
+}
+
 // done returns the first complaint, or names an attribute that was not read.
 func (a *attributes) done() error {
 	if a.err != nil {

@@ -101,7 +101,7 @@ func resolve(target, dims []int64) ([]int64, error) {
 	total, product, open := int64(1), int64(1), -1
 	for _, d := range dims {
 		if d < 1 || d > maxElements/total {
-			return nil, fmt.Errorf("cannot reshape %v", dims)
+			return nil, fmt.Errorf("cannot reshape %s", dimsText(dims))
 		}
 		total *= d
 	}
@@ -115,7 +115,7 @@ func resolve(target, dims []int64) ([]int64, error) {
 		case d == -1 && open < 0:
 			open = i
 		case d < 1 || d > maxElements/product:
-			return nil, fmt.Errorf("cannot reshape %v to %v", dims, target)
+			return nil, fmt.Errorf("cannot reshape %s to %s", dimsText(dims), dimsText(target))
 		default:
 			product *= d
 		}
@@ -125,7 +125,7 @@ func resolve(target, dims []int64) ([]int64, error) {
 		product *= out[open]
 	}
 	if product != total {
-		return nil, fmt.Errorf("cannot reshape %v to %v: %d elements and %d", dims, target, total, product)
+		return nil, fmt.Errorf("cannot reshape %s to %s: the numbers of elements differ", dimsText(dims), dimsText(target))
 	}
 	return out, nil
 }

@@ -441,6 +441,7 @@ func TestImportRefuses(t *testing.T) {
 		{"lopsided same", with(net(node("Conv", "c", []string{"x", "w"}, "auto_pad", "SAME_UPPER")), weight), "only as much before as after"},
 		{"negative pads", with(net(node("Conv", "c", []string{"x", "w"}, "pads", []int64{-1, 0, -1, 0})), weight), `attribute "pads" is -1`},
 		{"pads twice", with(net(node("Conv", "c", []string{"x", "w"}, "auto_pad", "SAME_UPPER", "pads", []int64{1, 1, 1, 1})), weight), "expected auto_pad alone"},
+		{"no group", with(net(node("Conv", "c", []string{"x", "w"}, "group", 0)), weight), `attribute "group" is 0: want at least 1`},
 		{"no stride", with(net(node("Conv", "c", []string{"x", "w"}, "strides", []int64{0, 1})), weight), `attribute "strides" is [0 1]`},
 		{"three strides", with(net(node("Conv", "c", []string{"x", "w"}, "strides", []int64{1, 1, 1})), weight), "has 3 values"},
 		{"a kernel past the input", with(net(conv), filled("w", 1, 2, 9, 9)), "input (2, 4, 4)"},

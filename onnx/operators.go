@@ -58,7 +58,7 @@ func (im *importer) conv(n *schema.Node, a *attributes) error {
 	}
 	c := graph.Conv2D{
 		Filters: weight.Shape()[0], Kernel: kernel, Stride: a.pair("strides", graph.Square(1)),
-		Dilation: a.pair("dilations", graph.Square(1)), Groups: a.size("group", a.int("group", 1)),
+		Dilation: a.pair("dilations", graph.Square(1)), Groups: a.count("group", 1),
 	}
 	if c.Pad, err = im.pads(a, c.Kernel, c.Stride, c.Dilation); err != nil {
 		return err

@@ -3,6 +3,7 @@ package onnx
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"convgraph/onnx/schema"
 )
@@ -14,6 +15,17 @@ import (
 // batchProbe is a prime that no size has, so that one sees what becomes of the
 // batch.
 const batchProbe = 1_000_003
+
+// dimsText writes a shape, with N for the batch.
+func dimsText(dims []int64) string {
+	text := make([]string, len(dims))
+	for i, d := range dims {
+		if text[i] = fmt.Sprint(d); d == batchProbe {
+			text[i] = "N"
+		}
+	}
+	return "(" + strings.Join(text, ", ") + ")"
+}
 
 // maxList bounds the lists: a shape or a padding, and then some.
 const maxList = 64

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -11,8 +13,24 @@ import (
 	"convgraph/train/mnist"
 )
 
-// isParameterFile says whether a name is that of a parameter file.
-func isParameterFile(name string) bool { return filepath.Ext(name) == ".safetensors" }
+// isParameterFile says whether a name is that of a parameter file, by its ending or by how the file begins: with the length of its header,
+// which is JSON. A spec is JSON from the first byte on.
+func isParameterFile(name string) bool {
+	if filepath.Ext(name) == ".safetensors" {
+		return true
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var head [9]byte
+	if _, err := io.ReadFull(f, head[:]); err != nil {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && head[8] == '{' && binary.LittleEndian.Uint64(head[:8]) < uint64(info.Size())
+}
 
 // openData is the data of a folder of IDX files, or the embedded MNIST if there is none.
 func openData(dir string) (train, test dataset.Dataset, err error) {

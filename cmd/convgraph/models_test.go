@@ -60,7 +60,13 @@ func TestSummaryWithoutFusion(t *testing.T) {
 }
 
 func TestSummaryOfParameters(t *testing.T) {
-	assert.Equal(t, succeed(t, "summary", "testdata/small.json"), succeed(t, "summary", small(t)))
+	want, params := succeed(t, "summary", "testdata/small.json"), small(t)
+	assert.Equal(t, want, succeed(t, "summary", params))
+	data, err := os.ReadFile(params)
+	require.NoError(t, err)
+	other := filepath.Join(t.TempDir(), "x") // under a name that says nothing
+	require.NoError(t, os.WriteFile(other, data, 0o644))
+	assert.Equal(t, want, succeed(t, "summary", other))
 }
 
 func TestSummaryErrors(t *testing.T) {
