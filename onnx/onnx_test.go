@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -155,7 +156,7 @@ func TestExportRefusesEvenLRN(t *testing.T) {
 func TestImportFromPyTorch(t *testing.T) {
 	files, err := filepath.Glob("testdata/*_*.onnx")
 	require.NoError(t, err)
-	require.Len(t, files, 7)
+	require.Len(t, files, 8)
 	for _, path := range files {
 		net, _, _ := strings.Cut(filepath.Base(path), "_")
 		t.Run(filepath.Base(path), func(t *testing.T) {
@@ -233,6 +234,8 @@ func node(op, out string, inputs []string, attributes ...any) schema.Node {
 			a.Type, a.Ints = schema.Ints, v
 		case []float32:
 			a.Type, a.Floats = schema.Floats, v
+		case *schema.Graph:
+			a.Type, a.Graph = schema.Subgraph, v
 		}
 		n.Attributes = append(n.Attributes, a)
 	}
@@ -483,6 +486,18 @@ func TestImportRefuses(t *testing.T) {
 			n[6].Inputs[0] = "a"
 			return n
 		})...), normalisationConstants()...), `takes "a", want "f"`},
+		{"a reshape in a normalisation", with(net(normalisation(func(n []schema.Node) []schema.Node { return n })...),
+			append(normalisationConstants()[1:], integers("volume", -1, 2, 1, 4, 4))...), "to (-1, 2, 1, 4, 4), want (N, 1, 2, 4, 4)"},
+		{"a squeeze of another axis", with(net(branching(1, node("Squeeze", "s", []string{"d", "other"}))...),
+			append(normalisationConstants(), integers("other", 2))...), "axes are [2], want [1]"},
+		{"a branch that is not taken", with(net(branching(2, node("Squeeze", "s", []string{"d", "one"}))...), normalisationConstants()...),
+			"in a local response normalisation: a branch on [0] is not supported"},
+		{"another branch", with(net(branching(1, node("Relu", "s", []string{"d"}))...), normalisationConstants()...),
+			`node "the Relu" (Relu) is not supported in a branch: want a Squeeze of "d"`},
+		{"a branch of something else", with(net(branching(1, node("Squeeze", "s", []string{"c", "one"}))...), normalisationConstants()...),
+			`is not supported in a branch: want a Squeeze of "d"`},
+		{"a branch elsewhere", net(node("If", "y", x)), `operator "If" is not supported`},
+		{"two depths", with(net(node("Equal", "e", []string{"p", "p"}), node("Relu", "y", x)), integers("p", 1, 2)), "want one number and one"},
 		{"a factor for each channel", with(net(node("Mul", "y", []string{"x", "f"})), filled("f", 2, 1, 1)), "expected one number"},
 	}
 	for _, tt := range tests {
@@ -503,9 +518,23 @@ func normalisation(edit func([]schema.Node) []schema.Node) []schema.Node {
 	})
 }
 
+// branching is a normalisation as PyTorch's older exporter writes it: the depth is squeezed away in a branch, if it is as large as said.
+func branching(depth int64, branch schema.Node) []schema.Node {
+	return normalisation(func(n []schema.Node) []schema.Node {
+		then := &schema.Graph{Nodes: []schema.Node{branch}, Outputs: []schema.ValueInfo{{Name: "s"}}}
+		value := func(name string, v int64) schema.Node { return node("Constant", name, nil, "value_int", int(v)) }
+		return slices.Concat(n[:4], []schema.Node{
+			node("Shape", "shape", []string{"d"}), value("first", 1), node("Gather", "depth", []string{"shape", "first"}),
+			value("size", depth), node("Equal", "equal", []string{"depth", "size"}),
+			node("If", "e", []string{"equal"}, "then_branch", then, "else_branch", &schema.Graph{}), node("Reshape", "r", []string{"e", "images"}),
+			node("Mul", "f", []string{"r", "alpha"}),
+		}, n[6:])
+	})
+}
+
 func normalisationConstants() []schema.Tensor {
 	return []schema.Tensor{
-		integers("volume", -1, 1, 2, 4, 4), integers("pads", 0, 0, 1, 0, 0, 0, 0, 1, 0, 0), integers("one", 1),
+		integers("volume", -1, 1, 2, 4, 4), integers("pads", 0, 0, 1, 0, 0, 0, 0, 1, 0, 0), integers("one", 1), integers("images", 0, 2, 4, 4),
 		floats("alpha", nil, 0.3), floats("k", nil, 2), floats("beta", nil, 0.5),
 	}
 }

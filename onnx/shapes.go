@@ -45,6 +45,7 @@ var listOps = map[string]func(im *importer, n *schema.Node, a *attributes) (list
 	},
 	"Concat":          (*importer).concat,
 	"ConstantOfShape": (*importer).constantOfShape,
+	"Equal":           (*importer).equal,
 	"Gather":          (*importer).gather,
 	"Slice":           (*importer).slice,
 	"Squeeze":         func(im *importer, n *schema.Node, a *attributes) (list, error) { return im.single(n, a, nil) },
@@ -189,6 +190,25 @@ func (im *importer) gather(n *schema.Node, a *attributes) (list, error) {
 		out.values = append(out.values, data[i])
 	}
 	return out, nil
+}
+
+// equal compares single numbers: 1 if they are the same, else 0.
+func (im *importer) equal(n *schema.Node, a *attributes) (list, error) {
+	l, err := im.list(n, 0)
+	if err != nil {
+		return l, err
+	}
+	r, err := im.list(n, 1)
+	if err != nil {
+		return r, err
+	}
+	if len(l.values) != 1 || len(r.values) != 1 {
+		return l, fmt.Errorf("of shapes %v and %v is not supported: want one number and one", l.dims, r.dims)
+	}
+	if l.values[0] == r.values[0] {
+		return list{l.dims, []int64{1}}, nil
+	}
+	return list{l.dims, []int64{0}}, nil
 }
 
 // slice is supported along the first axis: of a row's numbers, a matrix's rows.

@@ -66,7 +66,10 @@ func DecodeTensor(data []byte) (*Tensor, error) {
 	return t, nil
 }
 
-type decoder struct{ left int }
+type decoder struct {
+	left   int  // messages still allowed
+	inside bool // a subgraph is being read
+}
 
 func (d *decoder) opset(f field, o *Opset) error {
 	return d.sub("opset_import", f, func(f field) error {
@@ -159,6 +162,8 @@ func (d *decoder) attribute(f field, a *Attribute) error {
 		case 5:
 			a.Tensor = &Tensor{}
 			return d.tensor("t", f, a.Tensor)
+		case 6:
+			return d.subgraph(f, a)
 		case 7:
 			return f.floats(&a.Floats)
 		case 8:
@@ -174,6 +179,17 @@ func (d *decoder) attribute(f field, a *Attribute) error {
 		a.Type = present
 	}
 	return err
+}
+
+// subgraph reads the graph in a node's attribute, unless the node stands in one itself.
+func (d *decoder) subgraph(f field, a *Attribute) error {
+	if d.inside {
+		return nil
+	}
+	d.inside = true
+	defer func() { d.inside = false }()
+	a.Graph = &Graph{}
+	return d.graph(f, a.Graph)
 }
 
 var attributeFields = map[protowire.Number]AttributeType{

@@ -85,6 +85,10 @@ func (a Attribute) encode(w *writer) {
 		if a.Tensor != nil {
 			w.message(5, a.Tensor.encode)
 		}
+	case Subgraph:
+		if a.Graph != nil {
+			w.message(6, a.Graph.encode)
+		}
 	case Floats:
 		for _, f := range a.Floats {
 			w.data = protowire.AppendTag(w.data, 7, protowire.Fixed32Type)

@@ -4,9 +4,10 @@
 //
 // The decoder skips fields that it does not know, as protobuf asks, and keeps
 // to bounds: nothing is allocated that the input's bytes do not back, and
-// nothing nests. What changes a model's meaning and is not read here (subgraphs,
-// functions, sparse tensors, data in other files) is noted, so that whoever
-// imports the model can refuse it by name.
+// nothing nests but a subgraph in a node, once. What changes a model's meaning
+// and is not read here (subgraphs of subgraphs, functions, sparse tensors, data
+// in other files) is noted, so that whoever imports the model can refuse it by
+// name.
 package schema
 
 // Model is ModelProto.
@@ -91,7 +92,8 @@ func (t AttributeType) String() string {
 }
 
 // Attribute is AttributeProto. Type says which of the other fields holds the
-// value; types from Tensors on, and Subgraph, are recognised and not read.
+// value; types from Tensors on are recognised and not read, nor is the subgraph
+// of a node that stands in a subgraph itself.
 type Attribute struct {
 	Name    string
 	Type    AttributeType
@@ -99,6 +101,7 @@ type Attribute struct {
 	Int     int64
 	String  string
 	Tensor  *Tensor
+	Graph   *Graph
 	Floats  []float32
 	Ints    []int64
 	Strings []string

@@ -35,6 +35,7 @@ func everything() *schema.Model {
 					{Name: "fs", Type: schema.Floats, Floats: []float32{1, 2}},
 					{Name: "is", Type: schema.Ints, Ints: []int64{3, -4}},
 					{Name: "ss", Type: schema.Strings, Strings: []string{"a", ""}},
+					{Name: "g", Type: schema.Subgraph, Graph: &schema.Graph{Name: "inner", Nodes: []schema.Node{{Op: "Identity", Outputs: []string{"y"}}}}},
 				},
 			}},
 			Initializers: []schema.Tensor{
@@ -142,14 +143,19 @@ func TestDecodeSkipsUnknownFields(t *testing.T) {
 }
 
 func TestDecodeNotesWhatItDoesNotRead(t *testing.T) {
-	attribute := message(5, message(6, 0x12, 1, 'g')...) // a node's attribute of field g
+	inner := message(5, message(6, 0x12, 1, 'h')...) // a node's attribute of field g
+	attribute := message(5, message(6, message(1, inner...)...)...)
 	graph := append(message(1, attribute...), message(15)...)
 	got, err := schema.Decode(append(message(7, graph...), message(25)...))
 	require.NoError(t, err)
 	assert.Equal(t, 1, got.Functions)
 	assert.Equal(t, 1, got.Graph.Sparse)
-	assert.Equal(t, schema.Subgraph, got.Graph.Nodes[0].Attributes[0].Type)
-	assert.Equal(t, "a subgraph", got.Graph.Nodes[0].Attributes[0].Type.String())
+	outermost := got.Graph.Nodes[0].Attributes[0]
+	assert.Equal(t, schema.Subgraph, outermost.Type)
+	assert.Equal(t, "a subgraph", outermost.Type.String())
+	nested := outermost.Graph.Nodes[0].Attributes[0]
+	assert.Equal(t, schema.Subgraph, nested.Type)
+	assert.Nil(t, nested.Graph, "a subgraph of a subgraph")
 }
 
 // Packed or not, a list of numbers is the same list.

@@ -37,9 +37,7 @@ NETS = {
 for name, (net, shape) in NETS.items():
     net.eval()
     x = torch.randn(3, *shape)
-    # The older exporter writes a local response normalisation with a branch (If).
-    if name != "norm":
-        torch.onnx.export(net, (x,), f"{name}_script.onnx", dynamo=False, input_names=["x"], dynamic_axes={"x": {0: "batch"}})
+    torch.onnx.export(net, (x,), f"{name}_script.onnx", dynamo=False, input_names=["x"], dynamic_axes={"x": {0: "batch"}})
     torch.onnx.export(net, (x,), f"{name}_dynamo.onnx", dynamo=True, external_data=False, dynamic_shapes=({0: torch.export.Dim("batch")},))
     model = onnx.load(f"{name}_dynamo.onnx")
     for node in model.graph.node:
