@@ -18,10 +18,10 @@ import (
 
 // apply is convgraph apply.
 type apply struct {
-	Params string `arg:"" help:"The params.safetensors of a model that begins with a convolution."`
-	Image  string `arg:"" optional:"" help:"PNG or JPEG to apply the filters to; without it a test image with edges of every kind."`
-	Out    string `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
-	Most   int    `default:"64" help:"Show at most so many filters."`
+	Params string  `arg:"" help:"The params.safetensors of a model that begins with a convolution."`
+	Image  string  `arg:"" optional:"" help:"PNG or JPEG to apply the filters to; without it a test image with edges of every kind."`
+	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
+	Most   int     `default:"64" help:"Show at most so many filters."`
 }
 
 // Help is the longer help.
@@ -70,7 +70,7 @@ func (c *apply) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return viz.WritePNG(c.Out, viz.Responses{Title: title, Input: input, Filters: f, Maps: answers})
+	return viz.WritePNG(string(c.Out), viz.Responses{Title: title, Input: input, Filters: f, Maps: answers})
 }
 
 func (c *apply) image() (name string, img image.Image, err error) {

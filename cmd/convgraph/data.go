@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"convgraph/graph"
 	"convgraph/train/dataset"
@@ -30,6 +31,17 @@ func isParameterFile(name string) bool {
 	}
 	info, err := f.Stat()
 	return err == nil && head[8] == '{' && binary.LittleEndian.Uint64(head[:8]) < uint64(info.Size())
+}
+
+// pngFile is the name of a picture to write.
+type pngFile string
+
+// Validate refuses a name that promises another format.
+func (f pngFile) Validate() error {
+	if !strings.EqualFold(filepath.Ext(string(f)), ".png") {
+		return fmt.Errorf("%q: want a name that ends in .png", string(f))
+	}
+	return nil
 }
 
 // openData is the data of a folder of IDX files, or the embedded MNIST if there is none.

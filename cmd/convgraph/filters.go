@@ -11,7 +11,7 @@ import (
 // filters is convgraph filters.
 type filters struct {
 	Params string  `arg:"" help:"The params.safetensors of a model."`
-	Out    string  `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
+	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
 	Layer  string  `help:"A convolution's name, as convgraph summary lists it; without it the first." placeholder:"NAME"`
 	Init   *uint64 `help:"Show beside them the same filters before learning, drawn from this seed." placeholder:"SEED"`
 	Scale  string  `enum:"each,shared" default:"each" help:"each: every filter from its own least weight (black) to its own greatest (white); shared: one scale for all, which makes them comparable."`
@@ -35,7 +35,7 @@ func (c *filters) Run() error {
 	}
 	right := c.grid(after, fmt.Sprintf("%s, %s of %s", m.Spec().Name, after.name, filepath.Base(c.Params)))
 	if c.Init == nil {
-		return viz.WritePNG(c.Out, right)
+		return viz.WritePNG(string(c.Out), right)
 	}
 	untrained, err := graph.New(m.Spec(), graph.WithSeed(*c.Init))
 	if err != nil {
@@ -48,7 +48,7 @@ func (c *filters) Run() error {
 	left := c.grid(before, fmt.Sprintf("%s, %s before learning (seed %d)", m.Spec().Name, after.name, *c.Init))
 	both := viz.RangeOf(left.Filters.Data, right.Filters.Data)
 	left.Range, right.Range = &both, &both
-	return viz.WritePNG(c.Out, viz.SideBySide{left, right})
+	return viz.WritePNG(string(c.Out), viz.SideBySide{left, right})
 }
 
 func (c *filters) grid(conv *convolution, title string) viz.FilterGrid {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -49,4 +50,16 @@ func TestFiltersFailures(t *testing.T) {
 	flat := saved(t, graph.Sequential("flat", tensor.Shape{1, 2, 2}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
 	fail(t, cli.Failed, `model "flat" has no convolution, so it has no filters`, "filters", flat, "-o", out)
 	assert.NoFileExists(t, out)
+}
+
+// TestPicturesArePNG: a name that promises another format is refused before anything is computed.
+func TestPicturesArePNG(t *testing.T) {
+	for _, command := range [][]string{
+		{"filters", "p.safetensors"}, {"apply", "p.safetensors"}, {"saliency", "p.safetensors", "x.png"},
+		{"maximize", "p.safetensors", "-layer", "conv1", "-unit", "0"},
+	} {
+		for _, out := range []string{"x.jpg", "x", "png"} {
+			fail(t, cli.BadUsage, fmt.Sprintf("%q: want a name that ends in .png", out), append(command, "-o", out)...)
+		}
+	}
 }

@@ -20,7 +20,7 @@ type maximize struct {
 	Params string  `arg:"" help:"The params.safetensors of a model."`
 	Layer  string  `required:"" help:"The unit's layer, as convgraph summary lists it." placeholder:"NAME"`
 	Unit   int     `required:"" help:"The unit, from 0: a map of a layer with maps, an output of any other." placeholder:"K"`
-	Out    string  `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
+	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
 	Data   string  `help:"Whose training images are searched: a folder of IDX files, or of class folders of PNG and JPEG images; without it the embedded MNIST." placeholder:"DIR"`
 	Images int     `default:"0" help:"Search the first so many training images; 0 is all."`
 	Steps  int     `default:"200" help:"Steps up."`
@@ -85,7 +85,7 @@ func (c *maximize) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := viz.WritePNG(c.Out, portrait); err != nil {
+	if err := viz.WritePNG(string(c.Out), portrait); err != nil {
 		return err
 	}
 	if c.JSON {

@@ -15,11 +15,11 @@ import (
 
 // saliency is convgraph saliency.
 type saliency struct {
-	Params string `arg:"" help:"The params.safetensors of a model."`
-	Image  string `arg:"" help:"PNG or JPEG to show the model."`
-	Out    string `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
-	Class  *int   `help:"Explain this class instead of the predicted one." placeholder:"N"`
-	JSON   bool   `name:"json" help:"The prediction as JSON."`
+	Params string  `arg:"" help:"The params.safetensors of a model."`
+	Image  string  `arg:"" help:"PNG or JPEG to show the model."`
+	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
+	Class  *int    `help:"Explain this class instead of the predicted one." placeholder:"N"`
+	JSON   bool    `name:"json" help:"The prediction as JSON."`
 	pictureFlags
 }
 
@@ -70,7 +70,7 @@ func (c *saliency) Run(stdout io.Writer) error {
 	if class != guess.Class {
 		note += fmt.Sprintf("; the heat is for %s", classify.ClassName(m.Spec(), class))
 	}
-	err = viz.WritePNG(c.Out, viz.Saliency{
+	err = viz.WritePNG(string(c.Out), viz.Saliency{
 		Title: fmt.Sprintf("%s on %s: what it hangs on", m.Spec().Name, filepath.Base(c.Image)),
 		Input: input, Heat: heat, Unit: "|∂ score / ∂ pixel|", Note: note,
 	})

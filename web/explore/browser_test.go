@@ -274,6 +274,21 @@ func TestBrowserKeyboard(t *testing.T) {
 	waitForShares(t, b, snapshots[len(snapshots)-1].Model, drawn(t, b))
 }
 
+// Who sees nothing is told of everything: what takes the focus has a name, and none of it is hidden from a screen reader.
+func TestBrowserIsSpoken(t *testing.T) {
+	b, _ := showDefault(t)
+	const focusable = `[...document.querySelectorAll("a[href], button, input:not([hidden]), [tabindex='0']")]`
+	assert.Empty(t, browser.Eval[[]string](b, focusable+`.filter((e) => e.closest('[aria-hidden="true"]')).map((e) => e.outerHTML)`))
+	assert.Empty(t, browser.Eval[[]string](b, focusable+
+		`.filter((e) => !(e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.labels?.length || e.textContent.trim())).map((e) => e.outerHTML)`))
+	b.Focus("#snapshot")
+	b.Keys(kb.Tab, "\r")
+	b.Wait(`document.getElementById("play").getAttribute("aria-label") === "Stop playing"`)
+	b.Wait(`document.getElementById("moment").textContent === "epoch 1"`)
+	b.Keys("\r")
+	b.Wait(`document.getElementById("play").getAttribute("aria-label") === "Play the training"`)
+}
+
 // A picture from a file, chosen or dropped, goes through package digit.
 func TestBrowserTakesPictures(t *testing.T) {
 	b, snapshots := showDefault(t)

@@ -37,11 +37,13 @@ export class LayerView {
     const { layer } = this;
     const section = element("section", "layer");
     section.id = `layer-${layer.name}`;
-    section.setAttribute("aria-labelledby", `${section.id}-title`);
+    section.setAttribute("aria-labelledby", `${section.id}-title ${section.id}-name`);
     const head = element("header");
     const title = element("h3", "", layer.index < 0 ? titles.input : titles[layer.kind] ?? layer.kind);
     title.id = `${section.id}-title`;
-    head.append(title, element("span", "layer-name", layer.name), element("span", "layer-size soft small", sizeText(layer.output)));
+    const name = element("span", "layer-name", layer.name);
+    name.id = `${section.id}-name`;
+    head.append(title, name, element("span", "layer-size soft small", sizeText(layer.output)));
     const sentence = layer.index < 0 ? inputSentence[this.network.digits ? "digits" : "any"] : sentences[layer.kind] ?? "";
     this.sentence = element("p", "sentence", sentence);
     this.canvas = element("canvas", "maps");

@@ -22,6 +22,7 @@ export function newSlider(snapshots, { slider, moment, play, first, last, sectio
     clearInterval(timer);
     timer = undefined;
     play.textContent = "play";
+    play.setAttribute("aria-label", "Play the training");
   }
 
   slider.addEventListener("input", () => {
@@ -34,6 +35,7 @@ export function newSlider(snapshots, { slider, moment, play, first, last, sectio
       return;
     }
     play.textContent = "stop";
+    play.setAttribute("aria-label", "Stop playing");
     let at = Number(slider.value) === end ? 0 : Number(slider.value);
     go(at);
     timer = setInterval(() => {
