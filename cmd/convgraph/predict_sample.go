@@ -22,7 +22,7 @@ type pictureFlags struct {
 // picturesHelp is the part of a command's help about pictures.
 const picturesHelp = `An IMAGE is a PNG or JPEG of any size, grey or in colour. For a model of 1×28×28 images it becomes what MNIST holds: light ink on black, fitted ` +
 	`into 20×20, its centre of mass in the middle; dark ink on a light ground is detected and inverted. For any other model it is scaled to cover ` +
-	`the input and the middle is kept.`
+	`the input and the middle is kept; transparent parts lie on black.`
 
 // read makes a sample of the picture in a file.
 func (f pictureFlags) read(m *graph.Model, path string) (*classify.Sample, error) {

@@ -73,7 +73,7 @@ func (q *request) readImages(several bool, most int) error {
 	if err := q.expect('[', "images"); err != nil {
 		return err
 	}
-	for q.decoder.PeekKind() == '[' {
+	for q.decoder.PeekKind() != ']' {
 		if q.count() == most {
 			return refusef(http.StatusUnprocessableEntity, "images: more than %d: want at most so many a request", most)
 		}

@@ -13,8 +13,10 @@ import (
 	"io"
 	"math"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -186,7 +188,7 @@ func TestBadDocuments(t *testing.T) {
 		`{"image": [` + flat + `], "images": []}`: {422, `the document has "image" and "images": want one of them`},
 		`{"images": []}`:                    {422, "images: none: want at least one"},
 		`{"images": {}}`:                    {422, "images: byte 12: found {: want '['"},
-		`{"images": [[` + flat + `], 7]}`:   {422, "images: byte"},
+		`{"images": [[` + flat + `], 7]}`:   {422, "images[1]: byte"},
 		`{"images": [[` + flat + `], [0]]}`: {422, "images[1]: has 1 elements: want 12"},
 		`{"images": [[` + flat + `], [` + flat + `], [` + flat + `]]}`: {422, "images: more than 2: want at most so many a request"},
 		`{"image": 7}`:                                          {422, "image: byte 11: found number: want an array of numbers"},
@@ -497,10 +499,12 @@ var errBroken = errors.New("broken")
 func TestBrokenBody(t *testing.T) {
 	s := service(t, digits(), Options{})
 	for _, kind := range []string{"application/json", "image/png", "multipart/form-data; boundary=x"} {
-		refused(t, post(s, kind, io.MultiReader(strings.NewReader("{"), failing{})), 400, "the body can't be read: ")
+		refused(t, post(s, kind, io.MultiReader(strings.NewReader("{"), failing{errBroken})), 400, "the body can't be read: ")
+		late := &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}
+		refused(t, post(s, kind, io.MultiReader(strings.NewReader("{"), failing{late})), 408, "the body didn't come in time")
 	}
 }
 
-type failing struct{}
+type failing struct{ err error }
 
-func (failing) Read([]byte) (int, error) { return 0, errBroken }
+func (f failing) Read([]byte) (int, error) { return 0, f.err }

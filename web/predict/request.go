@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -149,6 +150,8 @@ func bodyError(err error) error {
 		return err
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
+	case errors.Is(err, os.ErrDeadlineExceeded): // the connection's, see package web
+		return refusal{http.StatusRequestTimeout, errors.New("the body didn't come in time")}
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return refusal{http.StatusBadRequest, fmt.Errorf("the body is cut off: %w", err)}
 	}
