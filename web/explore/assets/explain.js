@@ -189,9 +189,9 @@ function output(e, part) {
   return ["output", part.total, "total", e.value];
 }
 
-function agreement(e, total) {
+function agreement(e, total, what = "the sum") {
   const same = Math.fround(total) === Math.fround(e.value);
-  const words = same ? "The output is the kernel’s own; computed again in double precision it agrees to the last bit."
+  const words = same ? `The output is the kernel’s own; ${what} agrees to the last bit.`
     : `The output is the kernel’s own; computed again in double precision it is ${exact(total)}: float32 rounding.`;
   return element("p", "small soft", words);
 }
@@ -210,7 +210,7 @@ function pooling(e, p, scale) {
     const row = p.window.top + Math.floor(p.winner / p.window.width), column = p.window.left + p.winner % p.window.width;
     parts.push(sums([[`row ${row}, column ${column} wins`, p.total, "total", e.value]]));
   } else if (p.how === "mean") {
-    parts.push(sums([["sum", p.sum, "sum"], ["divided by", p.count, "count"], output(e, p)]), agreement(e, p.total));
+    parts.push(sums([["sum", p.sum, "sum"], ["divided by", p.count, "count"], output(e, p)]), agreement(e, p.total, "the mean"));
   } else {
     const rows = [["sum", p.sum, "sum"], ["coefficient", p.coefficient, "coefficient"], ["bias", p.bias, "bias"], output(e, p)];
     parts.push(sums(rows), agreement(e, p.total));
@@ -245,7 +245,7 @@ function normalization(e, n) {
       ...more, ["sum of squares (s)", n.sum, "sum"], [`b = ${exact(n.k)} + ${exact(n.alpha)} · s`, n.base, "base"], [power, n.divisor, "divisor"],
       ["in (x)", n.in, "in"], [`output: x / ${power}`, n.total, "total", e.value],
     ]),
-    agreement(e, n.total),
+    agreement(e, n.total, "the quotient"),
   );
   return [body];
 }
