@@ -1,7 +1,9 @@
 package models_test
 
 import (
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -120,6 +122,20 @@ func TestRenameRefuses(t *testing.T) {
 		_, err := models.Rename(partlyConnected(t), change(torchArrays()))
 		assert.EqualError(t, err, want)
 	}
+}
+
+// TestRenameSaysNotTooMuch: an error stays readable whatever a file holds.
+func TestRenameSaysNotTooMuch(t *testing.T) {
+	m, err := graph.New(models.DefaultSimpleConvNet().Spec())
+	require.NoError(t, err)
+	arrays := []formats.Array{{Name: strings.Repeat("x", 1<<20)}}
+	for i := range 100 {
+		arrays = append(arrays, formats.Array{Name: fmt.Sprint("a", i)})
+	}
+	_, err = models.Rename(m, arrays)
+	require.ErrorContains(t, err, `has 6 parameters, the file 101 arrays: "xxxx`)
+	assert.Regexp(t, `"a38", and 61 more$`, err.Error())
+	assert.Less(t, len(err.Error()), 1000)
 }
 
 func TestRenameBy(t *testing.T) {
