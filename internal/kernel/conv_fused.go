@@ -54,27 +54,21 @@ func (c *ConvReLUPool[T]) Forward(x, w, bias, y []T) {
 }
 
 // poolPlanes pools n planes of an image, from channel first on.
-func (c *ConvReLUPool[T]) poolPlanes(_, image, first, n int, planes []T) {
-	k := kernels[T]()
-	in, out := c.pool.in, c.pool.out
-	for i := range n {
-		plane := image*c.pool.Channels + first + i
-		k.maxPlane(&c.pool.windows, planes[i*in:][:in], c.y[plane*out:][:out], c.pool.argmax[plane*out:][:out])
-	}
+func (c *ConvReLUPool[T]) poolPlanes(worker, image, first, n int, planes []T) {
+	out := c.pool.out
+	from := image*c.pool.Channels + first
+	kernels[T]().maxPlanes(&c.pool.windows, worker, planes[:n*c.pool.in], c.y[from*out:][:n*out], c.pool.argmax[from*out:][:n*out])
 }
 
 // unpoolPlanes makes n planes of the gradient of the convolution's result.
 func (c *ConvReLUPool[T]) unpoolPlanes(worker, image, first, n int, planes []T) {
 	k := kernels[T]()
-	in, out := c.pool.in, c.pool.out
+	out := c.pool.out
 	from := image*c.pool.Channels + first
 	s := c.masked.of(worker)
 	s.dy = grow(s.dy, n*out)
 	k.reluBackward(operands[T]{a: c.y[from*out:][:n*out], b: c.dy[from*out:][:n*out], c: s.dy})
-	for i := range n {
-		at := c.pool.argmax[(from+i)*out:][:out]
-		k.maxBackwardPlane(&c.pool.windows, at, s.dy[i*out:][:out], planes[i*in:][:in])
-	}
+	k.maxBackwardPlanes(&c.pool.windows, c.pool.argmax[from*out:][:n*out], s.dy, planes[:n*c.pool.in])
 }
 
 // BackwardData computes dx from w, from Forward's y and from dy, the gradient with respect to y.

@@ -16,11 +16,11 @@ type table[T Float] struct {
 	adaGrad, rmsProp        pass[T]
 	adam, adamW             pass[T]
 
-	// Planes of a pooling; scale and bias are those of sumPlane.
-	maxPlane         func(w *windows, x, y []T, at []int32)
-	maxBackwardPlane func(w *windows, at []int32, dy, dx []T)
-	sumPlane         func(w *windows, x []T, scale, bias T, y []T)
-	spreadPlane      func(w *windows, dy []T, scale T, dx []T)
+	// Whole planes of a pooling, any number of them; scale and bias are those of sumPlane.
+	maxPlanes         func(w *windows, worker int, x, y []T, at []int32)
+	maxBackwardPlanes func(w *windows, at []int32, dy, dx []T)
+	sumPlanes         func(w *windows, worker int, x []T, scale, bias T, y []T)
+	spreadPlanes      func(w *windows, worker int, dy []T, scale T, dx []T)
 
 	// Tiles of LRN.
 	normTile         func(l *LRN[T], t tile)
@@ -56,8 +56,8 @@ func portableTable[T Float]() table[T] {
 		sgd: sgd[T], momentum: momentum[T], nesterov: nesterov[T],
 		adaGrad: adaGrad[T], rmsProp: rmsProp[T],
 		adam: adam[T], adamW: adamW[T],
-		maxPlane: maxPlane[T], maxBackwardPlane: maxBackwardPlane[T],
-		sumPlane: sumPlane[T], spreadPlane: spreadPlane[T],
+		maxPlanes: maxPlanes[T], maxBackwardPlanes: maxBackwardPlanes[T],
+		sumPlanes: sumPlanes[T], spreadPlanes: spreadPlanes[T],
 		normTile: normTile[T], normBackwardTile: normBackwardTile[T],
 	}
 }

@@ -68,7 +68,7 @@ func avx2Table() table[float32] {
 	t.adaGrad, t.rmsProp = vectorFunc(adaGradAVX2).pass, vectorFunc(rmsPropAVX2).pass
 	t.adam, t.adamW = vectorFunc(adamAVX2).pass, vectorFunc(adamWAVX2).pass
 	t.rowSums, t.squareSums = rowFunc(sumRowsAVX2).pass, rowFunc(sumSquareRowsAVX2).pass
-	setPools(&t, maxPool2AVX2, maxPool3AVX2)
+	setPools(&t, &poolAVX2)
 	setNorm(&t, vectorNorm{normRowAVX2, normBackwardRowAVX2, normSpreadRowAVX2})
 	return t
 }
@@ -84,7 +84,7 @@ func avx512Table() table[float32] {
 	t.adaGrad, t.rmsProp = vectorFunc(adaGradAVX512).pass, vectorFunc(rmsPropAVX512).pass
 	t.adam, t.adamW = vectorFunc(adamAVX512).pass, vectorFunc(adamWAVX512).pass
 	t.rowSums, t.squareSums = rowFunc(sumRowsAVX512).pass, rowFunc(sumSquareRowsAVX512).pass
-	setPools(&t, maxPool2AVX512, maxPool3AVX512)
+	setPools(&t, &poolAVX512)
 	setNorm(&t, vectorNorm{normRowAVX512, normBackwardRowAVX512, normSpreadRowAVX512})
 	return t
 }

@@ -3838,6 +3838,317 @@ end:
 	VZEROUPPER
 	RET
 
+// func maxTapsAVX2(rows int, cols int, step int, x *float32, n int, taps *int32, starts *int32, firsts *int32, place int, placeStep int, y *float32, at *int32)
+// Requires: AVX, AVX2, CMOV
+TEXT ·maxTapsAVX2(SB), NOSPLIT, $0-96
+	MOVQ    cols+8(FP), AX
+	MOVQ    x+24(FP), DX
+	MOVQ    starts+48(FP), BX
+	MOVQ    firsts+56(FP), SI
+	MOVQ    place+64(FP), DI
+	MOVQ    y+80(FP), R8
+	MOVQ    at+88(FP), R9
+	MOVQ    rows+0(FP), R11
+	MOVQ    AX, R12
+	ANDQ    $-8, R12
+	MOVQ    AX, CX
+	SUBQ    R12, CX
+	LEAQ    firstLanes<>+0(SB), R10
+	NEGQ    CX
+	VMOVUPS 32(R10)(CX*4), Y0
+
+row:
+	XORQ CX, CX
+	CMPQ CX, R12
+	JEQ  part
+
+whole:
+	VBROADCASTSS wordff800000<>+0(SB), Y1
+	XORQ         R10, R10
+	CMPQ         DI, R10
+	CMOVQGT      DI, R10
+	VMOVD        DI, X2
+	VPBROADCASTD X2, Y3
+	VMOVUPS      (BX)(CX*4), Y2
+	VPADDD       Y2, Y3, Y3
+	VMOVUPS      (SI)(CX*4), Y2
+	VMOVD        R10, X4
+	VPBROADCASTD X4, Y4
+	VPADDD       Y2, Y4, Y2
+	MOVQ         taps+40(FP), R10
+	MOVQ         n+32(FP), R14
+
+tapofwhole:
+	MOVLQSX      (R10), R13
+	ADDQ         CX, R13
+	VMOVUPS      (DX)(R13*4), Y4
+	VCMPPS       $0x16, Y1, Y4, Y5
+	VCMPPS       $0x07, Y1, Y1, Y6
+	VANDPS       Y6, Y5, Y5
+	VBLENDVPS    Y5, Y4, Y1, Y1
+	VPBROADCASTD 4(R10), Y4
+	VPADDD       Y3, Y4, Y4
+	VBLENDVPS    Y5, Y4, Y2, Y2
+	ADDQ         $0x08, R10
+	DECQ         R14
+	JNE          tapofwhole
+	VMOVUPS      Y1, (R8)(CX*4)
+	VMOVUPS      Y2, (R9)(CX*4)
+	ADDQ         $0x08, CX
+	CMPQ         CX, R12
+	JLT          whole
+
+part:
+	CMPQ         CX, AX
+	JEQ          done
+	VBROADCASTSS wordff800000<>+0(SB), Y1
+	XORQ         R10, R10
+	CMPQ         DI, R10
+	CMOVQGT      DI, R10
+	VMOVD        DI, X2
+	VPBROADCASTD X2, Y3
+	VMASKMOVPS   (BX)(CX*4), Y0, Y2
+	VPADDD       Y2, Y3, Y3
+	VMASKMOVPS   (SI)(CX*4), Y0, Y2
+	VMOVD        R10, X4
+	VPBROADCASTD X4, Y4
+	VPADDD       Y2, Y4, Y2
+	MOVQ         taps+40(FP), R10
+	MOVQ         n+32(FP), R14
+
+tapofpart:
+	MOVLQSX      (R10), R13
+	ADDQ         CX, R13
+	VMASKMOVPS   (DX)(R13*4), Y0, Y4
+	VCMPPS       $0x16, Y1, Y4, Y5
+	VCMPPS       $0x07, Y1, Y1, Y6
+	VANDPS       Y6, Y5, Y5
+	VBLENDVPS    Y5, Y4, Y1, Y1
+	VPBROADCASTD 4(R10), Y4
+	VPADDD       Y3, Y4, Y4
+	VBLENDVPS    Y5, Y4, Y2, Y2
+	ADDQ         $0x08, R10
+	DECQ         R14
+	JNE          tapofpart
+	VMASKMOVPS   Y1, Y0, (R8)(CX*4)
+	VMASKMOVPS   Y2, Y0, (R9)(CX*4)
+
+done:
+	MOVQ step+16(FP), CX
+	LEAQ (DX)(CX*4), DX
+	MOVQ cols+8(FP), CX
+	LEAQ (R8)(CX*4), R8
+	LEAQ (R9)(CX*4), R9
+	MOVQ placeStep+72(FP), CX
+	ADDQ CX, DI
+	DECQ R11
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func maxRowsAVX2(rows int, cols int, step int, n int, x *float32, places *int32, y *float32, at *int32)
+// Requires: AVX
+TEXT ·maxRowsAVX2(SB), NOSPLIT, $0-64
+	MOVQ    cols+8(FP), AX
+	MOVQ    x+32(FP), DX
+	MOVQ    places+40(FP), BX
+	MOVQ    y+48(FP), SI
+	MOVQ    at+56(FP), DI
+	MOVQ    rows+0(FP), R8
+	MOVQ    AX, R9
+	ANDQ    $-8, R9
+	MOVQ    AX, CX
+	SUBQ    R9, CX
+	LEAQ    firstLanes<>+0(SB), R10
+	NEGQ    CX
+	VMOVUPS 32(R10)(CX*4), Y0
+
+row:
+	XORQ CX, CX
+	CMPQ CX, R9
+	JEQ  part
+
+whole:
+	VMOVUPS (DX)(CX*4), Y1
+	VMOVUPS (BX)(CX*4), Y2
+	MOVQ    CX, R10
+	MOVQ    n+24(FP), R11
+
+tapofwhole:
+	VMOVUPS   (DX)(R10*4), Y3
+	VMOVUPS   (BX)(R10*4), Y4
+	VCMPPS    $0x16, Y1, Y3, Y5
+	VCMPPS    $0x07, Y1, Y1, Y6
+	VANDPS    Y6, Y5, Y5
+	VBLENDVPS Y5, Y3, Y1, Y1
+	VBLENDVPS Y5, Y4, Y2, Y2
+	ADDQ      AX, R10
+	DECQ      R11
+	JNE       tapofwhole
+	VMOVUPS   Y1, (SI)(CX*4)
+	VMOVUPS   Y2, (DI)(CX*4)
+	ADDQ      $0x08, CX
+	CMPQ      CX, R9
+	JLT       whole
+
+part:
+	CMPQ       CX, AX
+	JEQ        done
+	VMASKMOVPS (DX)(CX*4), Y0, Y1
+	VMASKMOVPS (BX)(CX*4), Y0, Y2
+	MOVQ       CX, R10
+	MOVQ       n+24(FP), R11
+
+tapofpart:
+	VMASKMOVPS (DX)(R10*4), Y0, Y3
+	VMASKMOVPS (BX)(R10*4), Y0, Y4
+	VCMPPS     $0x16, Y1, Y3, Y5
+	VCMPPS     $0x07, Y1, Y1, Y6
+	VANDPS     Y6, Y5, Y5
+	VBLENDVPS  Y5, Y3, Y1, Y1
+	VBLENDVPS  Y5, Y4, Y2, Y2
+	ADDQ       AX, R10
+	DECQ       R11
+	JNE        tapofpart
+	VMASKMOVPS Y1, Y0, (SI)(CX*4)
+	VMASKMOVPS Y2, Y0, (DI)(CX*4)
+
+done:
+	MOVQ step+16(FP), CX
+	LEAQ (DX)(CX*4), DX
+	LEAQ (BX)(CX*4), BX
+	MOVQ cols+8(FP), CX
+	LEAQ (SI)(CX*4), SI
+	LEAQ (DI)(CX*4), DI
+	DECQ R8
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func sumTapsAVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, y *float32, scale float32, bias float32)
+// Requires: AVX, AVX2
+TEXT ·sumTapsAVX2(SB), NOSPLIT, $0-72
+	MOVQ         cols+8(FP), AX
+	MOVQ         x+32(FP), DX
+	MOVQ         y+56(FP), BX
+	VBROADCASTSS scale+64(FP), Y0
+	VBROADCASTSS bias+68(FP), Y1
+	MOVQ         rows+0(FP), SI
+	MOVQ         AX, DI
+	ANDQ         $-8, DI
+	MOVQ         AX, CX
+	SUBQ         DI, CX
+	LEAQ         firstLanes<>+0(SB), R8
+	NEGQ         CX
+	VMOVUPS      32(R8)(CX*4), Y2
+
+row:
+	XORQ CX, CX
+	CMPQ CX, DI
+	JEQ  part
+
+whole:
+	VPXOR Y3, Y3, Y3
+	MOVQ  taps+48(FP), R8
+	MOVQ  n+40(FP), R10
+
+tapofwhole:
+	MOVLQSX (R8), R9
+	ADDQ    CX, R9
+	VMOVUPS (DX)(R9*4), Y4
+	VADDPS  Y4, Y3, Y3
+	ADDQ    $0x08, R8
+	DECQ    R10
+	JNE     tapofwhole
+	VMULPS  Y3, Y0, Y3
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, (BX)(CX*4)
+	ADDQ    $0x08, CX
+	CMPQ    CX, DI
+	JLT     whole
+
+part:
+	CMPQ  CX, AX
+	JEQ   done
+	VPXOR Y3, Y3, Y3
+	MOVQ  taps+48(FP), R8
+	MOVQ  n+40(FP), R10
+
+tapofpart:
+	MOVLQSX    (R8), R9
+	ADDQ       CX, R9
+	VMASKMOVPS (DX)(R9*4), Y2, Y4
+	VADDPS     Y4, Y3, Y3
+	ADDQ       $0x08, R8
+	DECQ       R10
+	JNE        tapofpart
+	VMULPS     Y3, Y0, Y3
+	VADDPS     Y1, Y3, Y3
+	VMASKMOVPS Y3, Y2, (BX)(CX*4)
+
+done:
+	MOVQ step+16(FP), CX
+	LEAQ (DX)(CX*4), DX
+	MOVQ outStep+24(FP), CX
+	LEAQ (BX)(CX*4), BX
+	DECQ SI
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func pickRowsAVX2(rows int, cols int, step int, outStep int, x *float32, picks *int32, read int, picked int, y *float32)
+// Requires: AVX, AVX2
+TEXT ·pickRowsAVX2(SB), NOSPLIT, $0-72
+	MOVQ    rows+0(FP), AX
+	MOVQ    cols+8(FP), CX
+	MOVQ    x+32(FP), DX
+	MOVQ    y+64(FP), BX
+	MOVQ    read+48(FP), SI
+	MOVQ    picked+56(FP), DI
+	MOVQ    picks+40(FP), R8
+	VMOVUPS (R8), Y0
+
+row:
+	MOVQ DX, R8
+	MOVQ BX, R9
+	MOVQ CX, R10
+
+whole:
+	CMPQ    R10, $0x08
+	JLT     part
+	VMOVUPS (R8), Y1
+	VPERMPS Y1, Y0, Y1
+	VMOVUPS Y1, (R9)
+	LEAQ    (R8)(SI*4), R8
+	LEAQ    (R9)(DI*4), R9
+	SUBQ    SI, R10
+	JMP     whole
+
+part:
+	CMPQ       R10, $0x00
+	JLE        done
+	MOVQ       R10, R11
+	LEAQ       firstLanes<>+0(SB), R12
+	NEGQ       R11
+	VMOVUPS    32(R12)(R11*4), Y1
+	VMASKMOVPS (R8), Y1, Y1
+	VPERMPS    Y1, Y0, Y1
+	VMOVUPS    Y1, (R9)
+	LEAQ       (R8)(SI*4), R8
+	LEAQ       (R9)(DI*4), R9
+	SUBQ       SI, R10
+	JMP        part
+
+done:
+	MOVQ step+16(FP), R8
+	LEAQ (DX)(R8*4), DX
+	MOVQ outStep+24(FP), R8
+	LEAQ (BX)(R8*4), BX
+	DECQ AX
+	JNE  row
+	VZEROUPPER
+	RET
+
 // func maxPool2AVX512(rows int, cols int, width int, x *float32, y *float32, at *int32)
 // Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·maxPool2AVX512(SB), NOSPLIT, $0-48
@@ -3912,9 +4223,10 @@ whole:
 	VPERMT2PS    Z4, Z7, Z3
 	VMOVAPS      Z3, Z3
 	VMOVAPS      Z5, Z4
-	VPADDD       Z1, Z5, Z5
 	VCMPPS       $0x07, Z3, Z3, K4
+	VPADDD       Z1, Z5, Z5
 	VCMPPS       $0x16, Z3, Z6, K4, K5
+	VCMPPS       $0x07, Z6, Z6, K4, K4
 	VMOVAPS      Z6, K5, Z3
 	VMOVDQA32    Z5, K5, Z4
 	LEAQ         (R13)(DX*4), R13
@@ -3927,13 +4239,13 @@ whole:
 	VPERMT2PS    Z6, Z8, Z7
 	VMOVUPS      evens16<>+0(SB), Z8
 	VPERMT2PS    Z6, Z8, Z5
-	VCMPPS       $0x07, Z3, Z3, K4
 	VCMPPS       $0x16, Z3, Z5, K4, K5
+	VCMPPS       $0x07, Z5, Z5, K4, K4
 	VMOVAPS      Z5, K5, Z3
 	VMOVDQA32    Z2, K5, Z4
 	VPADDD       Z1, Z2, Z2
-	VCMPPS       $0x07, Z3, Z3, K4
 	VCMPPS       $0x16, Z3, Z7, K4, K5
+	VCMPPS       $0x07, Z7, Z7, K4, K4
 	VMOVAPS      Z7, K5, Z3
 	VMOVDQA32    Z2, K5, Z4
 	LEAQ         (SI)(DI*1), R13
@@ -3962,9 +4274,10 @@ part:
 	VPERMT2PS    Z4, Z7, Z3
 	VMOVAPS      Z3, Z3
 	VMOVAPS      Z5, Z4
-	VPADDD       Z1, Z5, Z5
 	VCMPPS       $0x07, Z3, Z3, K4
+	VPADDD       Z1, Z5, Z5
 	VCMPPS       $0x16, Z3, Z6, K4, K5
+	VCMPPS       $0x07, Z6, Z6, K4, K4
 	VMOVAPS      Z6, K5, Z3
 	VMOVDQA32    Z5, K5, Z4
 	LEAQ         (R13)(DX*4), R13
@@ -3977,13 +4290,13 @@ part:
 	VPERMT2PS    Z6, Z8, Z7
 	VMOVUPS      evens16<>+0(SB), Z8
 	VPERMT2PS    Z6, Z8, Z5
-	VCMPPS       $0x07, Z3, Z3, K4
 	VCMPPS       $0x16, Z3, Z5, K4, K5
+	VCMPPS       $0x07, Z5, Z5, K4, K4
 	VMOVAPS      Z5, K5, Z3
 	VMOVDQA32    Z2, K5, Z4
 	VPADDD       Z1, Z2, Z2
-	VCMPPS       $0x07, Z3, Z3, K4
 	VCMPPS       $0x16, Z3, Z7, K4, K5
+	VCMPPS       $0x07, Z7, Z7, K4, K4
 	VMOVAPS      Z7, K5, Z3
 	VMOVDQA32    Z2, K5, Z4
 	LEAQ         (SI)(DI*1), R13
@@ -4110,9 +4423,10 @@ whole:
 	VPERMT2PS    Z4, Z7, Z3
 	VMOVAPS      Z3, Z3
 	VMOVAPS      Z5, Z4
-	VPADDD       Z1, Z5, Z5
 	VCMPPS       $0x07, Z3, Z3, K4
+	VPADDD       Z1, Z5, Z5
 	VCMPPS       $0x16, Z3, Z6, K4, K5
+	VCMPPS       $0x07, Z6, Z6, K4, K4
 	VMOVAPS      Z6, K5, Z3
 	VMOVDQA32    Z5, K5, Z4
 	VMOVUPS      4(R13), Z6
@@ -4123,8 +4437,8 @@ whole:
 	VMOVUPS      evens16<>+0(SB), Z9
 	VPERMT2PS    Z7, Z9, Z6
 	VPADDD       Z1, Z5, Z5
-	VCMPPS       $0x07, Z3, Z3, K4
 	VCMPPS       $0x16, Z3, Z8, K4, K5
+	VCMPPS       $0x07, Z8, Z8, K4, K4
 	VMOVAPS      Z8, K5, Z3
 	VMOVDQA32    Z5, K5, Z4
 	LEAQ         (R13)(DX*4), R13
@@ -4137,13 +4451,13 @@ whole:
 	VPERMT2PS    Z7, Z9, Z8
 	VMOVUPS      evens16<>+0(SB), Z9
 	VPERMT2PS    Z7, Z9, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
 	VCMPPS       $0x16, Z3, Z6, K4, K5
+	VCMPPS       $0x07, Z6, Z6, K4, K4
 	VMOVAPS      Z6, K5, Z3
 	VMOVDQA32    Z5, K5, Z4
 	VPADDD       Z1, Z5, Z5
-	VCMPPS       $0x07, Z3, Z3, K4
 	VCMPPS       $0x16, Z3, Z8, K4, K5
+	VCMPPS       $0x07, Z8, Z8, K4, K4
 	VMOVAPS      Z8, K5, Z3
 	VMOVDQA32    Z5, K5, Z4
 	VMOVUPS      4(R13), Z6
@@ -4154,8 +4468,8 @@ whole:
 	VMOVUPS      evens16<>+0(SB), Z9
 	VPERMT2PS    Z7, Z9, Z6
 	VPADDD       Z1, Z5, Z5
-	VCMPPS       $0x07, Z3, Z3, K4
 	VCMPPS       $0x16, Z3, Z8, K4, K5
+	VCMPPS       $0x07, Z8, Z8, K4, K4
 	VMOVAPS      Z8, K5, Z3
 	VMOVDQA32    Z5, K5, Z4
 	LEAQ         (R13)(DX*4), R13
@@ -4168,13 +4482,13 @@ whole:
 	VPERMT2PS    Z6, Z8, Z7
 	VMOVUPS      evens16<>+0(SB), Z8
 	VPERMT2PS    Z6, Z8, Z5
-	VCMPPS       $0x07, Z3, Z3, K4
 	VCMPPS       $0x16, Z3, Z5, K4, K5
+	VCMPPS       $0x07, Z5, Z5, K4, K4
 	VMOVAPS      Z5, K5, Z3
 	VMOVDQA32    Z2, K5, Z4
 	VPADDD       Z1, Z2, Z2
-	VCMPPS       $0x07, Z3, Z3, K4
 	VCMPPS       $0x16, Z3, Z7, K4, K5
+	VCMPPS       $0x07, Z7, Z7, K4, K4
 	VMOVAPS      Z7, K5, Z3
 	VMOVDQA32    Z2, K5, Z4
 	VMOVUPS      4(R13), Z5
@@ -4185,8 +4499,8 @@ whole:
 	VMOVUPS      evens16<>+0(SB), Z8
 	VPERMT2PS    Z6, Z8, Z5
 	VPADDD       Z1, Z2, Z2
-	VCMPPS       $0x07, Z3, Z3, K4
 	VCMPPS       $0x16, Z3, Z7, K4, K5
+	VCMPPS       $0x07, Z7, Z7, K4, K4
 	VMOVAPS      Z7, K5, Z3
 	VMOVDQA32    Z2, K5, Z4
 	LEAQ         (SI)(DI*1), R13
@@ -4215,9 +4529,10 @@ part:
 	VPERMT2PS    Z4, Z7, Z3
 	VMOVAPS      Z3, Z3
 	VMOVAPS      Z5, Z4
-	VPADDD       Z1, Z5, Z5
 	VCMPPS       $0x07, Z3, Z3, K4
+	VPADDD       Z1, Z5, Z5
 	VCMPPS       $0x16, Z3, Z6, K4, K5
+	VCMPPS       $0x07, Z6, Z6, K4, K4
 	VMOVAPS      Z6, K5, Z3
 	VMOVDQA32    Z5, K5, Z4
 	VMOVUPS.Z    4(R13), K2, Z6
@@ -4228,8 +4543,8 @@ part:
 	VMOVUPS      evens16<>+0(SB), Z9
 	VPERMT2PS    Z7, Z9, Z6
 	VPADDD       Z1, Z5, Z5
-	VCMPPS       $0x07, Z3, Z3, K4
 	VCMPPS       $0x16, Z3, Z8, K4, K5
+	VCMPPS       $0x07, Z8, Z8, K4, K4
 	VMOVAPS      Z8, K5, Z3
 	VMOVDQA32    Z5, K5, Z4
 	LEAQ         (R13)(DX*4), R13
@@ -4242,13 +4557,13 @@ part:
 	VPERMT2PS    Z7, Z9, Z8
 	VMOVUPS      evens16<>+0(SB), Z9
 	VPERMT2PS    Z7, Z9, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
 	VCMPPS       $0x16, Z3, Z6, K4, K5
+	VCMPPS       $0x07, Z6, Z6, K4, K4
 	VMOVAPS      Z6, K5, Z3
 	VMOVDQA32    Z5, K5, Z4
 	VPADDD       Z1, Z5, Z5
-	VCMPPS       $0x07, Z3, Z3, K4
 	VCMPPS       $0x16, Z3, Z8, K4, K5
+	VCMPPS       $0x07, Z8, Z8, K4, K4
 	VMOVAPS      Z8, K5, Z3
 	VMOVDQA32    Z5, K5, Z4
 	VMOVUPS.Z    4(R13), K2, Z6
@@ -4259,8 +4574,8 @@ part:
 	VMOVUPS      evens16<>+0(SB), Z9
 	VPERMT2PS    Z7, Z9, Z6
 	VPADDD       Z1, Z5, Z5
-	VCMPPS       $0x07, Z3, Z3, K4
 	VCMPPS       $0x16, Z3, Z8, K4, K5
+	VCMPPS       $0x07, Z8, Z8, K4, K4
 	VMOVAPS      Z8, K5, Z3
 	VMOVDQA32    Z5, K5, Z4
 	LEAQ         (R13)(DX*4), R13
@@ -4273,13 +4588,13 @@ part:
 	VPERMT2PS    Z6, Z8, Z7
 	VMOVUPS      evens16<>+0(SB), Z8
 	VPERMT2PS    Z6, Z8, Z5
-	VCMPPS       $0x07, Z3, Z3, K4
 	VCMPPS       $0x16, Z3, Z5, K4, K5
+	VCMPPS       $0x07, Z5, Z5, K4, K4
 	VMOVAPS      Z5, K5, Z3
 	VMOVDQA32    Z2, K5, Z4
 	VPADDD       Z1, Z2, Z2
-	VCMPPS       $0x07, Z3, Z3, K4
 	VCMPPS       $0x16, Z3, Z7, K4, K5
+	VCMPPS       $0x07, Z7, Z7, K4, K4
 	VMOVAPS      Z7, K5, Z3
 	VMOVDQA32    Z2, K5, Z4
 	VMOVUPS.Z    4(R13), K2, Z5
@@ -4290,8 +4605,8 @@ part:
 	VMOVUPS      evens16<>+0(SB), Z8
 	VPERMT2PS    Z6, Z8, Z5
 	VPADDD       Z1, Z2, Z2
-	VCMPPS       $0x07, Z3, Z3, K4
 	VCMPPS       $0x16, Z3, Z7, K4, K5
+	VCMPPS       $0x07, Z7, Z7, K4, K4
 	VMOVAPS      Z7, K5, Z3
 	VMOVDQA32    Z2, K5, Z4
 	LEAQ         (SI)(DI*1), R13
@@ -4304,6 +4619,394 @@ done:
 	LEAQ (R8)(DX*2), R8
 	ADDQ CX, SI
 	DECQ AX
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func maxTapsAVX512(rows int, cols int, step int, x *float32, n int, taps *int32, starts *int32, firsts *int32, place int, placeStep int, y *float32, at *int32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·maxTapsAVX512(SB), NOSPLIT, $0-96
+	MOVQ  cols+8(FP), AX
+	MOVQ  x+24(FP), DX
+	MOVQ  starts+48(FP), BX
+	MOVQ  firsts+56(FP), SI
+	MOVQ  place+64(FP), DI
+	MOVQ  y+80(FP), R8
+	MOVQ  at+88(FP), R9
+	MOVQ  rows+0(FP), R11
+	MOVQ  AX, R12
+	ANDQ  $-16, R12
+	MOVQ  AX, CX
+	SUBQ  R12, CX
+	MOVQ  $-1, R10
+	BZHIQ CX, R10, R10
+	KMOVW R10, K1
+
+row:
+	XORQ CX, CX
+	CMPQ CX, R12
+	JEQ  part
+
+whole:
+	VBROADCASTSS wordff800000<>+0(SB), Z0
+	XORQ         R10, R10
+	CMPQ         DI, R10
+	CMOVQGT      DI, R10
+	VMOVD        DI, X1
+	VPBROADCASTD X1, Z2
+	VMOVUPS      (BX)(CX*4), Z1
+	VPADDD       Z1, Z2, Z2
+	VMOVUPS      (SI)(CX*4), Z1
+	VMOVD        R10, X3
+	VPBROADCASTD X3, Z3
+	VPADDD       Z1, Z3, Z1
+	KXNORW       K4, K4, K4
+	MOVQ         taps+40(FP), R10
+	MOVQ         n+32(FP), R14
+
+tapofwhole:
+	MOVLQSX     (R10), R13
+	ADDQ        CX, R13
+	VMOVUPS     (DX)(R13*4), Z3
+	VCMPPS      $0x16, Z0, Z3, K4, K5
+	VCMPPS      $0x07, Z3, Z3, K4, K4
+	VMOVAPS     Z3, K5, Z0
+	VPADDD.BCST 4(R10), Z2, K5, Z1
+	ADDQ        $0x08, R10
+	DECQ        R14
+	JNE         tapofwhole
+	VMOVUPS     Z0, (R8)(CX*4)
+	VMOVUPS     Z1, (R9)(CX*4)
+	ADDQ        $0x10, CX
+	CMPQ        CX, R12
+	JLT         whole
+
+part:
+	CMPQ         CX, AX
+	JEQ          done
+	VBROADCASTSS wordff800000<>+0(SB), Z0
+	XORQ         R10, R10
+	CMPQ         DI, R10
+	CMOVQGT      DI, R10
+	VMOVD        DI, X1
+	VPBROADCASTD X1, Z2
+	VMOVUPS.Z    (BX)(CX*4), K1, Z1
+	VPADDD       Z1, Z2, Z2
+	VMOVUPS.Z    (SI)(CX*4), K1, Z1
+	VMOVD        R10, X3
+	VPBROADCASTD X3, Z3
+	VPADDD       Z1, Z3, Z1
+	KXNORW       K4, K4, K4
+	MOVQ         taps+40(FP), R10
+	MOVQ         n+32(FP), R14
+
+tapofpart:
+	MOVLQSX     (R10), R13
+	ADDQ        CX, R13
+	VMOVUPS.Z   (DX)(R13*4), K1, Z3
+	VCMPPS      $0x16, Z0, Z3, K4, K5
+	VCMPPS      $0x07, Z3, Z3, K4, K4
+	VMOVAPS     Z3, K5, Z0
+	VPADDD.BCST 4(R10), Z2, K5, Z1
+	ADDQ        $0x08, R10
+	DECQ        R14
+	JNE         tapofpart
+	VMOVUPS     Z0, K1, (R8)(CX*4)
+	VMOVUPS     Z1, K1, (R9)(CX*4)
+
+done:
+	MOVQ step+16(FP), CX
+	LEAQ (DX)(CX*4), DX
+	MOVQ cols+8(FP), CX
+	LEAQ (R8)(CX*4), R8
+	LEAQ (R9)(CX*4), R9
+	MOVQ placeStep+72(FP), CX
+	ADDQ CX, DI
+	DECQ R11
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func maxRowsAVX512(rows int, cols int, step int, n int, x *float32, places *int32, y *float32, at *int32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·maxRowsAVX512(SB), NOSPLIT, $0-64
+	MOVQ  cols+8(FP), AX
+	MOVQ  x+32(FP), DX
+	MOVQ  places+40(FP), BX
+	MOVQ  y+48(FP), SI
+	MOVQ  at+56(FP), DI
+	MOVQ  rows+0(FP), R8
+	MOVQ  AX, R9
+	ANDQ  $-16, R9
+	MOVQ  AX, CX
+	SUBQ  R9, CX
+	MOVQ  $-1, R10
+	BZHIQ CX, R10, R10
+	KMOVW R10, K1
+
+row:
+	XORQ CX, CX
+	CMPQ CX, R9
+	JEQ  part
+
+whole:
+	VMOVUPS (DX)(CX*4), Z0
+	VMOVUPS (BX)(CX*4), Z1
+	VCMPPS  $0x07, Z0, Z0, K4
+	MOVQ    CX, R10
+	MOVQ    n+24(FP), R11
+
+tapofwhole:
+	VMOVUPS   (DX)(R10*4), Z2
+	VMOVUPS   (BX)(R10*4), Z3
+	VCMPPS    $0x16, Z0, Z2, K4, K5
+	VCMPPS    $0x07, Z2, Z2, K4, K4
+	VMOVAPS   Z2, K5, Z0
+	VMOVDQA32 Z3, K5, Z1
+	ADDQ      AX, R10
+	DECQ      R11
+	JNE       tapofwhole
+	VMOVUPS   Z0, (SI)(CX*4)
+	VMOVUPS   Z1, (DI)(CX*4)
+	ADDQ      $0x10, CX
+	CMPQ      CX, R9
+	JLT       whole
+
+part:
+	CMPQ      CX, AX
+	JEQ       done
+	VMOVUPS.Z (DX)(CX*4), K1, Z0
+	VMOVUPS.Z (BX)(CX*4), K1, Z1
+	VCMPPS    $0x07, Z0, Z0, K4
+	MOVQ      CX, R10
+	MOVQ      n+24(FP), R11
+
+tapofpart:
+	VMOVUPS.Z (DX)(R10*4), K1, Z2
+	VMOVUPS.Z (BX)(R10*4), K1, Z3
+	VCMPPS    $0x16, Z0, Z2, K4, K5
+	VCMPPS    $0x07, Z2, Z2, K4, K4
+	VMOVAPS   Z2, K5, Z0
+	VMOVDQA32 Z3, K5, Z1
+	ADDQ      AX, R10
+	DECQ      R11
+	JNE       tapofpart
+	VMOVUPS   Z0, K1, (SI)(CX*4)
+	VMOVUPS   Z1, K1, (DI)(CX*4)
+
+done:
+	MOVQ step+16(FP), CX
+	LEAQ (DX)(CX*4), DX
+	LEAQ (BX)(CX*4), BX
+	MOVQ cols+8(FP), CX
+	LEAQ (SI)(CX*4), SI
+	LEAQ (DI)(CX*4), DI
+	DECQ R8
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func sumTapsAVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, y *float32, scale float32, bias float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sumTapsAVX512(SB), NOSPLIT, $0-72
+	MOVQ         cols+8(FP), AX
+	MOVQ         x+32(FP), DX
+	MOVQ         y+56(FP), BX
+	VBROADCASTSS scale+64(FP), Z0
+	VBROADCASTSS bias+68(FP), Z1
+	MOVQ         rows+0(FP), SI
+	MOVQ         AX, DI
+	ANDQ         $-16, DI
+	MOVQ         AX, CX
+	SUBQ         DI, CX
+	MOVQ         $-1, R8
+	BZHIQ        CX, R8, R8
+	KMOVW        R8, K1
+
+row:
+	XORQ CX, CX
+	CMPQ CX, DI
+	JEQ  part
+
+whole:
+	VPXORD Z2, Z2, Z2
+	MOVQ   taps+48(FP), R8
+	MOVQ   n+40(FP), R10
+
+tapofwhole:
+	MOVLQSX (R8), R9
+	ADDQ    CX, R9
+	VMOVUPS (DX)(R9*4), Z3
+	VADDPS  Z3, Z2, Z2
+	ADDQ    $0x08, R8
+	DECQ    R10
+	JNE     tapofwhole
+	VMULPS  Z2, Z0, Z3
+	VADDPS  Z1, Z3, Z3
+	VMOVUPS Z3, (BX)(CX*4)
+	ADDQ    $0x10, CX
+	CMPQ    CX, DI
+	JLT     whole
+
+part:
+	CMPQ   CX, AX
+	JEQ    done
+	VPXORD Z4, Z4, Z4
+	MOVQ   taps+48(FP), R8
+	MOVQ   n+40(FP), R10
+
+tapofpart:
+	MOVLQSX   (R8), R9
+	ADDQ      CX, R9
+	VMOVUPS.Z (DX)(R9*4), K1, Z3
+	VADDPS    Z3, Z4, Z4
+	ADDQ      $0x08, R8
+	DECQ      R10
+	JNE       tapofpart
+	VMULPS    Z4, Z0, Z3
+	VADDPS    Z1, Z3, Z3
+	VMOVUPS   Z3, K1, (BX)(CX*4)
+
+done:
+	MOVQ step+16(FP), CX
+	LEAQ (DX)(CX*4), DX
+	MOVQ outStep+24(FP), CX
+	LEAQ (BX)(CX*4), BX
+	DECQ SI
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func pickRowsAVX512(rows int, cols int, step int, outStep int, x *float32, picks *int32, read int, picked int, y *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·pickRowsAVX512(SB), NOSPLIT, $0-72
+	MOVQ    rows+0(FP), AX
+	MOVQ    cols+8(FP), CX
+	MOVQ    x+32(FP), DX
+	MOVQ    y+64(FP), BX
+	MOVQ    read+48(FP), SI
+	MOVQ    picked+56(FP), DI
+	MOVQ    picks+40(FP), R8
+	VMOVUPS (R8), Z0
+
+row:
+	MOVQ DX, R8
+	MOVQ BX, R9
+	MOVQ CX, R10
+
+whole:
+	CMPQ    R10, $0x10
+	JLT     part
+	VMOVUPS (R8), Z1
+	VPERMPS Z1, Z0, Z1
+	VMOVUPS Z1, (R9)
+	LEAQ    (R8)(SI*4), R8
+	LEAQ    (R9)(DI*4), R9
+	SUBQ    SI, R10
+	JMP     whole
+
+part:
+	CMPQ      R10, $0x00
+	JLE       done
+	MOVQ      R10, R11
+	MOVQ      $-1, R12
+	BZHIQ     R11, R12, R12
+	KMOVW     R12, K1
+	VMOVUPS.Z (R8), K1, Z1
+	VPERMPS   Z1, Z0, Z1
+	VMOVUPS   Z1, (R9)
+	LEAQ      (R8)(SI*4), R8
+	LEAQ      (R9)(DI*4), R9
+	SUBQ      SI, R10
+	JMP       part
+
+done:
+	MOVQ step+16(FP), R8
+	LEAQ (DX)(R8*4), DX
+	MOVQ outStep+24(FP), R8
+	LEAQ (BX)(R8*4), BX
+	DECQ AX
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func mergeRows(rows int, cols int, step int, outStep int, even *float32, odd *float32, x *float32)
+// Requires: AVX, CMOV
+TEXT ·mergeRows(SB), NOSPLIT, $0-56
+	MOVQ    cols+8(FP), AX
+	MOVQ    x+48(FP), DX
+	MOVQ    even+32(FP), BX
+	MOVQ    odd+40(FP), SI
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	IMUL3Q  $0x02, CX, DI
+	SUBQ    $0x00, DI
+	XORQ    R8, R8
+	TESTQ   DI, DI
+	CMOVQLT R8, DI
+	MOVQ    $0x00000008, R8
+	CMPQ    DI, R8
+	CMOVQGT R8, DI
+	LEAQ    firstLanes<>+0(SB), R8
+	NEGQ    DI
+	VMOVUPS 32(R8)(DI*4), Y0
+	IMUL3Q  $0x02, CX, CX
+	SUBQ    $0x08, CX
+	XORQ    DI, DI
+	TESTQ   CX, CX
+	CMOVQLT DI, CX
+	MOVQ    $0x00000008, DI
+	CMPQ    CX, DI
+	CMOVQGT DI, CX
+	LEAQ    firstLanes<>+0(SB), DI
+	NEGQ    CX
+	VMOVUPS 32(DI)(CX*4), Y1
+	MOVQ    rows+0(FP), DI
+	MOVQ    AX, R8
+	ANDQ    $-8, R8
+	MOVQ    AX, CX
+	SUBQ    R8, CX
+	LEAQ    firstLanes<>+0(SB), R9
+	NEGQ    CX
+	VMOVUPS 32(R9)(CX*4), Y2
+
+row:
+	XORQ CX, CX
+	CMPQ CX, R8
+	JEQ  part
+
+whole:
+	VMOVUPS    (BX)(CX*4), Y3
+	VMOVUPS    (SI)(CX*4), Y4
+	VUNPCKLPS  Y4, Y3, Y5
+	VUNPCKHPS  Y4, Y3, Y3
+	VPERM2F128 $0x20, Y3, Y5, Y4
+	VPERM2F128 $0x31, Y3, Y5, Y3
+	VMOVUPS    Y4, (DX)(CX*8)
+	VMOVUPS    Y3, 32(DX)(CX*8)
+	ADDQ       $0x08, CX
+	CMPQ       CX, R8
+	JLT        whole
+
+part:
+	CMPQ       CX, AX
+	JEQ        done
+	VMASKMOVPS (BX)(CX*4), Y2, Y3
+	VMASKMOVPS (SI)(CX*4), Y2, Y4
+	VUNPCKLPS  Y4, Y3, Y5
+	VUNPCKHPS  Y4, Y3, Y3
+	VPERM2F128 $0x20, Y3, Y5, Y4
+	VPERM2F128 $0x31, Y3, Y5, Y3
+	VMASKMOVPS Y4, Y0, (DX)(CX*8)
+	VMASKMOVPS Y3, Y1, 32(DX)(CX*8)
+
+done:
+	MOVQ step+16(FP), CX
+	LEAQ (BX)(CX*4), BX
+	LEAQ (SI)(CX*4), SI
+	MOVQ outStep+24(FP), CX
+	LEAQ (DX)(CX*4), DX
+	DECQ DI
 	JNE  row
 	VZEROUPPER
 	RET

@@ -224,6 +224,30 @@ func maxPool2AVX2(rows int, cols int, width int, x *float32, y *float32, at *int
 //go:noescape
 func maxPool3AVX2(rows int, cols int, width int, x *float32, y *float32, at *int32)
 
+// maxTapsAVX2 sets y and at to the largest of n taps (offset in x, place from the window's start) and its place, for rows·cols
+// windows, all positive. x goes on by step elements a row and place, the row's, by placeStep. A column's windows start at starts and see the
+// plane from firsts on.
+//
+//go:noescape
+func maxTapsAVX2(rows int, cols int, step int, x *float32, n int, taps *int32, starts *int32, firsts *int32, place int, placeStep int, y *float32, at *int32)
+
+// maxRowsAVX2 sets each of rows rows of y and at to the largest of n rows of x and their places, cols a row, all positive. x and places
+// go on by step elements a row.
+//
+//go:noescape
+func maxRowsAVX2(rows int, cols int, step int, n int, x *float32, places *int32, y *float32, at *int32)
+
+// sumTapsAVX2 sets y to the sum of n taps of x times scale plus bias; rows, cols and n are positive.
+//
+//go:noescape
+func sumTapsAVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, y *float32, scale float32, bias float32)
+
+// pickRowsAVX2 moves the picked elements of each read of a row of cols elements together, by their places in the read. Behind the last it
+// writes up to 15 elements that mean nothing. rows, cols, read and picked are positive.
+//
+//go:noescape
+func pickRowsAVX2(rows int, cols int, step int, outStep int, x *float32, picks *int32, read int, picked int, y *float32)
+
 // maxPool2AVX512 is maxPlane for 2x2 windows at stride 2, rows·cols of them, both positive.
 //
 //go:noescape
@@ -233,6 +257,35 @@ func maxPool2AVX512(rows int, cols int, width int, x *float32, y *float32, at *i
 //
 //go:noescape
 func maxPool3AVX512(rows int, cols int, width int, x *float32, y *float32, at *int32)
+
+// maxTapsAVX512 sets y and at to the largest of n taps (offset in x, place from the window's start) and its place, for rows·cols
+// windows, all positive. x goes on by step elements a row and place, the row's, by placeStep. A column's windows start at starts and see the
+// plane from firsts on.
+//
+//go:noescape
+func maxTapsAVX512(rows int, cols int, step int, x *float32, n int, taps *int32, starts *int32, firsts *int32, place int, placeStep int, y *float32, at *int32)
+
+// maxRowsAVX512 sets each of rows rows of y and at to the largest of n rows of x and their places, cols a row, all positive. x and places
+// go on by step elements a row.
+//
+//go:noescape
+func maxRowsAVX512(rows int, cols int, step int, n int, x *float32, places *int32, y *float32, at *int32)
+
+// sumTapsAVX512 sets y to the sum of n taps of x times scale plus bias; rows, cols and n are positive.
+//
+//go:noescape
+func sumTapsAVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, y *float32, scale float32, bias float32)
+
+// pickRowsAVX512 moves the picked elements of each read of a row of cols elements together, by their places in the read. Behind the last it
+// writes up to 15 elements that mean nothing. rows, cols, read and picked are positive.
+//
+//go:noescape
+func pickRowsAVX512(rows int, cols int, step int, outStep int, x *float32, picks *int32, read int, picked int, y *float32)
+
+// mergeRows puts rows of cols elements each, both positive, at even and at odd places of x.
+//
+//go:noescape
+func mergeRows(rows int, cols int, step int, outStep int, even *float32, odd *float32, x *float32)
 
 // maxPool2Backward is maxBackwardPlane for 2x2 windows side by side, rows·cols of them, both positive; it writes under windows only.
 //

@@ -65,7 +65,7 @@ func (p *perWorker[S]) more(worker int) *S {
 const scratchSlack = 64
 
 // grow returns a scratch slice of n elements, with slack behind them; its content is what it was, or zero where it is new.
-func grow[T Float](s []T, n int) []T {
+func grow[T any](s []T, n int) []T {
 	if cap(s) >= n+scratchSlack {
 		return s[:n]
 	}

@@ -32,7 +32,17 @@ type windows struct {
 	PoolShape
 	rows, columns []reach
 	in, out       int // pixels of a plane
+	layout        poolLayout
+	rooms         *perWorker[poolRoom]
 	perShard      int
+}
+
+// poolRoom is an instruction set's scratch for one plane.
+type poolRoom struct {
+	x      []float32 // laid out
+	y      []float32 // largest of the windows of single rows
+	at     []int32   // and their places
+	dy, dx []float32 // with a border; by the columns' phase
 }
 
 func newWindows(s PoolShape) windows {
@@ -43,6 +53,8 @@ func newWindows(s PoolShape) windows {
 		columns:   reaches(s.OutWidth(), s.KernelW, s.StrideW, s.PadW, s.InWidth),
 		in:        in,
 		out:       s.outPlane(),
+		layout:    newPoolLayout(s),
+		rooms:     new(perWorker[poolRoom]),
 		perShard:  max(1, sweepShard/max(1, in)),
 	}
 }
@@ -56,7 +68,21 @@ func (w *windows) planesOf(shard int) (from, to int) {
 	return from, min(from+w.perShard, w.planes())
 }
 
+// inputs and outputs return the i-th plane of some.
+func inputs[E any](w *windows, planes []E, i int) []E  { return planes[i*w.in:][:w.in:w.in] }
+func outputs[E any](w *windows, planes []E, i int) []E { return planes[i*w.out:][:w.out:w.out] }
+
 // stride2 says that the windows are 2 apart, as large as given, and all inside the input.
 func (w *windows) stride2(kernel int) bool {
 	return w.KernelH == kernel && w.KernelW == kernel && w.StrideH == 2 && w.StrideW == 2 && w.PadH == 0 && w.PadW == 0
+}
+
+// wholePlane says that there is one window, which sees the whole plane.
+func (w *windows) wholePlane() bool {
+	return w.out == 1 && w.rows[0] == (reach{0, w.InHeight}) && w.columns[0] == (reach{0, w.InWidth})
+}
+
+// apart says that no two windows see the same element.
+func (w *windows) apart() bool {
+	return (w.KernelH <= w.StrideH || len(w.rows) == 1) && (w.KernelW <= w.StrideW || len(w.columns) == 1)
 }

@@ -28,14 +28,15 @@ func (p *MaxPool[T]) Forward(x, y []T) {
 	Parallel(p.shards(), p.forward)
 }
 
-func (p *MaxPool[T]) forwardShard(_, shard int) {
-	k := kernels[T]()
+func (p *MaxPool[T]) forwardShard(worker, shard int) {
 	from, to := p.planesOf(shard)
-	for plane := from; plane < to; plane++ {
-		x := p.src[plane*p.in : (plane+1)*p.in]
-		y := p.dst[plane*p.out : (plane+1)*p.out]
-		at := p.argmax[plane*p.out : (plane+1)*p.out]
-		k.maxPlane(&p.windows, x, y, at)
+	in, out := p.src[from*p.in:to*p.in], p.dst[from*p.out:to*p.out]
+	kernels[T]().maxPlanes(&p.windows, worker, in, out, p.argmax[from*p.out:to*p.out])
+}
+
+func maxPlanes[T Float](w *windows, _ int, x, y []T, at []int32) {
+	for i := range len(y) / w.out {
+		maxPlane(w, inputs(w, x, i), outputs(w, y, i), outputs(w, at, i))
 	}
 }
 
@@ -111,14 +112,17 @@ func (p *MaxPool[T]) Backward(dy, dx []T) {
 
 func (p *MaxPool[T]) backwardShard(_, shard int) {
 	from, to := p.planesOf(shard)
-	k := kernels[T]()
-	for plane := from; plane < to; plane++ {
-		at, dy := p.argmax[plane*p.out:(plane+1)*p.out], p.src[plane*p.out:(plane+1)*p.out]
-		k.maxBackwardPlane(&p.windows, at, dy, p.dst[plane*p.in:(plane+1)*p.in])
+	at, dy := p.argmax[from*p.out:to*p.out], p.src[from*p.out:to*p.out]
+	kernels[T]().maxBackwardPlanes(&p.windows, at, dy, p.dst[from*p.in:to*p.in])
+}
+
+func maxBackwardPlanes[T Float](w *windows, at []int32, dy, dx []T) {
+	for i := range len(dy) / w.out {
+		maxBackwardPlane(outputs(w, at, i), outputs(w, dy, i), inputs(w, dx, i))
 	}
 }
 
-func maxBackwardPlane[T Float](_ *windows, at []int32, dy, dx []T) {
+func maxBackwardPlane[T Float](at []int32, dy, dx []T) {
 	clear(dx)
 	for o, d := range dy {
 		dx[at[o]] += d

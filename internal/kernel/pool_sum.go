@@ -1,6 +1,12 @@
 package kernel
 
-// sumPlane sets y to the sum of each window times scale plus bias.
+func sumPlanes[T Float](w *windows, _ int, x []T, scale, bias T, y []T) {
+	for i := range len(y) / w.out {
+		sumPlane(w, inputs(w, x, i), scale, bias, outputs(w, y, i))
+	}
+}
+
+// sumPlane sets y to the sum of each window, added up from 0 in reading order, times scale plus bias.
 func sumPlane[T Float](w *windows, x []T, scale, bias T, y []T) {
 	i := 0
 	for _, r := range w.rows {
@@ -21,9 +27,19 @@ func windowSum[T Float](x []T, width int, rows, columns reach) T {
 	return sum
 }
 
-// spreadPlane is sumPlane's gradient: each dx is scale times the sum of dy over the windows that see it.
+func spreadPlanes[T Float](w *windows, _ int, dy []T, scale T, dx []T) {
+	for i := range len(dy) / w.out {
+		spreadPlane(w, outputs(w, dy, i), scale, inputs(w, dx, i))
+	}
+}
+
+// spreadPlane is sumPlane's gradient: each dx is the sum, from 0 and in their order, of scale·dy over the windows that see it.
 func spreadPlane[T Float](w *windows, dy []T, scale T, dx []T) {
 	clear(dx)
+	if w.apart() {
+		spreadApart(w, dy, scale, dx)
+		return
+	}
 	i := 0
 	for _, r := range w.rows {
 		for _, c := range w.columns {
@@ -35,6 +51,25 @@ func spreadPlane[T Float](w *windows, dy []T, scale T, dx []T) {
 				}
 			}
 			i++
+		}
+	}
+}
+
+// spreadApart is spreadPlane where no windows overlap, into zeros: all rows of a window are the same.
+func spreadApart[T Float](w *windows, dy []T, scale T, dx []T) {
+	i := 0
+	for _, r := range w.rows {
+		first := dx[r.from*w.InWidth:][:w.InWidth]
+		for _, c := range w.columns {
+			d := scale * dy[i]
+			seen := first[c.from:c.to]
+			for k := range seen {
+				seen[k] += d
+			}
+			i++
+		}
+		for row := r.from + 1; row < r.to; row++ {
+			copy(dx[row*w.InWidth:], first)
 		}
 	}
 }
@@ -60,12 +95,9 @@ func (p *AvgPool[T]) Forward(x, y []T) {
 	Parallel(p.shards(), p.forward)
 }
 
-func (p *AvgPool[T]) forwardShard(_, shard int) {
-	k := kernels[T]()
+func (p *AvgPool[T]) forwardShard(worker, shard int) {
 	from, to := p.planesOf(shard)
-	for plane := from; plane < to; plane++ {
-		k.sumPlane(&p.windows, p.src[plane*p.in:(plane+1)*p.in], p.scale, 0, p.dst[plane*p.out:(plane+1)*p.out])
-	}
+	kernels[T]().sumPlanes(&p.windows, worker, p.src[from*p.in:to*p.in], p.scale, 0, p.dst[from*p.out:to*p.out])
 }
 
 // Backward: every element of a window has the weight 1/(KernelH·KernelW) in its mean, so dx[h] = Σ dy over the windows that see h,
@@ -75,12 +107,9 @@ func (p *AvgPool[T]) Backward(dy, dx []T) {
 	Parallel(p.shards(), p.backward)
 }
 
-func (p *AvgPool[T]) backwardShard(_, shard int) {
-	k := kernels[T]()
+func (p *AvgPool[T]) backwardShard(worker, shard int) {
 	from, to := p.planesOf(shard)
-	for plane := from; plane < to; plane++ {
-		k.spreadPlane(&p.windows, p.src[plane*p.out:(plane+1)*p.out], p.scale, p.dst[plane*p.in:(plane+1)*p.in])
-	}
+	kernels[T]().spreadPlanes(&p.windows, worker, p.src[from*p.out:to*p.out], p.scale, p.dst[from*p.in:to*p.in])
 }
 
 // Subsample is the trainable pooling of LeCun et al. 1998 (layers S2 and S4), before their squashing function.
@@ -88,8 +117,12 @@ type Subsample[T Float] struct {
 	windows
 	src, coef, bias, dst                []T
 	planeSums                           []float64
+	rooms                               perWorker[windowSums[T]]
 	forward, backward, backwardOfFactor func(worker, shard int)
 }
+
+// windowSums is scratch for the sums of one plane's windows.
+type windowSums[T Float] struct{ sums []T }
 
 // NewSubsample returns a subsampling of the shape.
 func NewSubsample[T Float](s PoolShape) *Subsample[T] {
@@ -105,12 +138,12 @@ func (p *Subsample[T]) Forward(x, coef, bias, y []T) {
 	Parallel(p.shards(), p.forward)
 }
 
-func (p *Subsample[T]) forwardShard(_, shard int) {
+func (p *Subsample[T]) forwardShard(worker, shard int) {
 	k := kernels[T]()
 	from, to := p.planesOf(shard)
 	for plane := from; plane < to; plane++ {
 		c := plane % p.Channels
-		k.sumPlane(&p.windows, p.src[plane*p.in:(plane+1)*p.in], p.coef[c], p.bias[c], p.dst[plane*p.out:(plane+1)*p.out])
+		k.sumPlanes(&p.windows, worker, inputs(&p.windows, p.src, plane), p.coef[c], p.bias[c], outputs(&p.windows, p.dst, plane))
 	}
 }
 
@@ -120,11 +153,11 @@ func (p *Subsample[T]) BackwardData(coef, dy, dx []T) {
 	Parallel(p.shards(), p.backward)
 }
 
-func (p *Subsample[T]) backwardShard(_, shard int) {
+func (p *Subsample[T]) backwardShard(worker, shard int) {
 	k := kernels[T]()
 	from, to := p.planesOf(shard)
 	for plane := from; plane < to; plane++ {
-		k.spreadPlane(&p.windows, p.src[plane*p.out:(plane+1)*p.out], p.coef[plane%p.Channels], p.dst[plane*p.in:(plane+1)*p.in])
+		k.spreadPlanes(&p.windows, worker, outputs(&p.windows, p.src, plane), p.coef[plane%p.Channels], inputs(&p.windows, p.dst, plane))
 	}
 }
 
@@ -135,16 +168,16 @@ func (p *Subsample[T]) BackwardCoefficient(x, dy, dcoef []T) {
 	addRows(p.Batch, p.Channels, p.planeSums, dcoef)
 }
 
-func (p *Subsample[T]) coefficientShard(_, shard int) {
+func (p *Subsample[T]) coefficientShard(worker, shard int) {
+	k := kernels[T]()
 	from, to := p.planesOf(shard)
+	room := p.rooms.of(worker)
+	room.sums = grow(room.sums, p.out)
 	for plane := from; plane < to; plane++ {
-		x, dy := p.src[plane*p.in:(plane+1)*p.in], p.dst[plane*p.out:(plane+1)*p.out]
-		total, i := 0.0, 0
-		for _, r := range p.rows {
-			for _, c := range p.columns {
-				total += float64(dy[i]) * float64(windowSum(x, p.InWidth, r, c))
-				i++
-			}
+		k.sumPlanes(&p.windows, worker, inputs(&p.windows, p.src, plane), 1, 0, room.sums)
+		total := 0.0
+		for i, d := range outputs(&p.windows, p.dst, plane) {
+			total += float64(d) * float64(room.sums[i])
 		}
 		p.planeSums[plane] = total
 	}

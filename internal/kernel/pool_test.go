@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -35,6 +36,12 @@ var poolCases = map[string]PoolShape{
 	"1x1":                {2, 2, 5, 4, 1, 1, 1, 1, 0, 0},
 	"global":             {2, 5, 6, 7, 6, 7, 1, 1, 0, 0},
 	"one pixel":          {1, 1, 1, 1, 1, 1, 1, 1, 0, 0},
+	"same size":          {1, 3, 20, 19, 3, 3, 1, 1, 1, 1},
+	"large, same size":   {1, 2, 13, 13, 7, 9, 1, 1, 3, 4},
+	"quarters":           {1, 2, 17, 40, 4, 4, 4, 4, 0, 0},
+	"edges of one":       {1, 2, 6, 37, 2, 3, 2, 2, 1, 2},
+	"far apart":          {1, 2, 9, 70, 2, 3, 5, 17, 1, 2},
+	"global, 40 planes":  {4, 10, 7, 7, 7, 7, 7, 7, 0, 0},
 }
 
 func forEachPoolShape(t *testing.T, check func(t require.TestingT, s PoolShape)) {
@@ -76,7 +83,7 @@ func coarse[T Float](s []T) []T {
 }
 
 func TestMaxPool(t *testing.T) {
-	t.Run("float32", testMaxPool[float32])
+	t.Run("float32", func(t *testing.T) { forEachISA(t, testMaxPool[float32]) })
 	t.Run("float64", testMaxPool[float64])
 }
 
@@ -106,40 +113,58 @@ func testMaxPool[T Float](t *testing.T) {
 }
 
 func TestMaxPoolTakesTheFirstNaN(t *testing.T) {
-	nan := math.NaN()
+	t.Run("float32", func(t *testing.T) { forEachISA(t, testFirstNaN[float32]) })
+	t.Run("float64", testFirstNaN[float64])
+}
+
+func testFirstNaN[T Float](t *testing.T) {
+	nan := T(math.NaN())
 	halves := PoolShape{1, 1, 2, 6, 2, 2, 2, 2, 0, 0}
-	checkArgmax(t, halves, []float64{
+	checkArgmax(t, halves, []T{
 		1, nan, 5, 5, nan, nan,
 		nan, 2, nan, 9, nan, 0,
 	}, []int32{1, 8, 4})
 	sameButPadded := PoolShape{1, 1, 2, 5, 2, 2, 2, 2, 0, 1}
-	checkArgmax(t, sameButPadded, []float64{
+	checkArgmax(t, sameButPadded, []T{
 		nan, 5, 5, nan, nan,
 		2, nan, 9, nan, 0,
 	}, []int32{0, 6, 3})
+	overlapping := PoolShape{1, 1, 4, 4, 4, 4, 1, 1, 1, 1}
+	checkArgmax(t, overlapping, []T{
+		0, 0, 0, 7,
+		7, 7, 9, nan,
+		7, 9, nan, 9,
+		1, nan, 1, 1,
+	}, []int32{10, 7, 7, 10, 7, 7, 10, 7, 7})
 }
 
-func checkArgmax(t *testing.T, s PoolShape, x []float64, want []int32) {
+func checkArgmax[T Float](t *testing.T, s PoolShape, x []T, want []int32) {
 	t.Helper()
-	p := NewMaxPool[float64](s)
-	y := make([]float64, s.outLen())
+	p := NewMaxPool[T](s)
+	y := make([]T, s.outLen())
 	p.Forward(x, y)
 	assert.Equal(t, want, p.Argmax())
 	for i, at := range p.Argmax() {
-		assert.Equal(t, math.Float64bits(x[at]), math.Float64bits(y[i]), "element %d", i)
+		assert.Equal(t, math.Float64bits(float64(x[at])), math.Float64bits(float64(y[i])), "element %d", i)
 	}
 }
 
 func TestMaxPoolPaddingNeverWins(t *testing.T) {
+	lowest := float32(math.Inf(-1))
 	s := PoolShape{1, 1, 3, 3, 3, 3, 2, 2, 1, 1}
-	x := []float32{-1, -2, -3, -4, -5, -6, -7, -8, -9}
-	y := make([]float32, s.outLen())
-	NewMaxPool[float32](s).Forward(x, y)
-	assert.Equal(t, []float32{-1, -2, -4, -5}, y)
+	forEachISA(t, func(t *testing.T) {
+		p, y := NewMaxPool[float32](s), make([]float32, s.outLen())
+		p.Forward([]float32{-1, -2, -3, -4, -5, -6, -7, -8, -9}, y)
+		assert.Equal(t, []float32{-1, -2, -4, -5}, y)
+		assert.Equal(t, []int32{0, 1, 3, 4}, p.Argmax())
+		p.Forward(slices.Repeat([]float32{lowest}, 9), y)
+		assert.Equal(t, []float32{lowest, lowest, lowest, lowest}, y)
+		assert.Equal(t, []int32{0, 1, 3, 4}, p.Argmax())
+	})
 }
 
 func TestAvgPool(t *testing.T) {
-	t.Run("float32", testAvgPool[float32])
+	t.Run("float32", func(t *testing.T) { forEachISA(t, testAvgPool[float32]) })
 	t.Run("float64", testAvgPool[float64])
 }
 
@@ -170,7 +195,7 @@ func toFloat64[T Float](s []T) []float64 {
 }
 
 func TestSubsample(t *testing.T) {
-	t.Run("float32", testSubsample[float32])
+	t.Run("float32", func(t *testing.T) { forEachISA(t, testSubsample[float32]) })
 	t.Run("float64", testSubsample[float64])
 }
 
@@ -205,19 +230,20 @@ func testSubsample[T Float](t *testing.T) {
 }
 
 func TestPoolsAllocateNothing(t *testing.T) {
-	s := poolCases["halves, two shards"]
-	x, y, c := gaussian[float32](1, s.inLen()), make([]float32, s.outLen()), make([]float32, s.Channels)
-	m, a, u := NewMaxPool[float32](s), NewAvgPool[float32](s), NewSubsample[float32](s)
-	assert.Zero(t, allocations(func() {
-		m.Forward(x, y)
-		m.Backward(y, x)
-		a.Forward(x, y)
-		a.Backward(y, x)
-		u.Forward(x, c, c, y)
-		u.BackwardData(c, y, x)
-		u.BackwardCoefficient(x, y, c)
-		u.BackwardBias(y, c)
-	}))
+	for name, s := range poolCases {
+		x, y, c := gaussian[float32](1, s.inLen()), make([]float32, s.outLen()), make([]float32, s.Channels)
+		m, a, u := NewMaxPool[float32](s), NewAvgPool[float32](s), NewSubsample[float32](s)
+		assert.Zero(t, allocations(func() {
+			m.Forward(x, y)
+			m.Backward(y, x)
+			a.Forward(x, y)
+			a.Backward(y, x)
+			u.Forward(x, c, c, y)
+			u.BackwardData(c, y, x)
+			u.BackwardCoefficient(x, y, c)
+			u.BackwardBias(y, c)
+		}), name)
+	}
 }
 
 func ExampleNewMaxPool() {

@@ -237,9 +237,9 @@ func TestTanhOfSmallValues(t *testing.T) {
 	})
 }
 
-// Every pooling plane function gives the portable bits.
+// Pooling gives the portable bits, whatever the geometry.
 func TestVectorPlanesFollowPortableOnes(t *testing.T) {
-	const most = 9 * 60
+	const most = 3 * 18 * 66
 	forEachISA(t, func(t *testing.T) {
 		for _, atEnd := range []bool{false, true} {
 			var p planeGrounds
@@ -247,44 +247,71 @@ func TestVectorPlanesFollowPortableOnes(t *testing.T) {
 				p[i] = newGround(t, most, atEnd)
 			}
 			rapid.Check(t, func(t *rapid.T) {
-				kernel := rapid.IntRange(2, 3).Draw(t, "kernel")
-				w := newWindows(PoolShape{1, 1, rapid.IntRange(kernel, 9).Draw(t, "height"), rapid.IntRange(kernel, 60).Draw(t, "width"),
-					kernel, kernel, 2, 2, 0, 0})
+				w := newWindows(drawPlanes(t))
 				p.check(t, &w)
 			})
 		}
 	})
 }
 
-// planeGrounds is where x, y, at and dx of a plane stand.
+// drawPlanes draws a geometry: any, or one of those that the assembly treats by themselves.
+func drawPlanes(t *rapid.T) PoolShape {
+	s := drawPoolShape(t)
+	s.Batch, s.Channels = 1, rapid.IntRange(1, 3).Draw(t, "planes")
+	switch rapid.SampledFrom([]string{"any", "wide", "far apart", "2x2 or 3x3 by 2", "one window", "large window"}).Draw(t, "kind") {
+	case "wide":
+		s.InWidth += 48
+	case "far apart":
+		s.StrideW = rapid.IntRange(6, 18).Draw(t, "far")
+		s.InWidth += 48
+	case "2x2 or 3x3 by 2":
+		s.KernelH = rapid.IntRange(2, 3).Draw(t, "square")
+		s.KernelW, s.StrideH, s.StrideW, s.PadH, s.PadW = s.KernelH, 2, 2, 0, 0
+		s.InHeight, s.InWidth = s.KernelH+s.InHeight/2, s.KernelH+rapid.IntRange(0, 57).Draw(t, "more")
+	case "one window":
+		s.InHeight, s.InWidth = min(s.InHeight, 5), min(s.InWidth, 9)
+		s.KernelH, s.KernelW, s.PadH, s.PadW = s.InHeight, s.InWidth, 0, 0
+		s.Channels = rapid.IntRange(1, 40).Draw(t, "many planes")
+	case "large window":
+		s.KernelH, s.KernelW = rapid.IntRange(5, 9).Draw(t, "large h"), rapid.IntRange(5, 9).Draw(t, "large w")
+		s.PadH, s.PadW = s.KernelH/2, s.KernelW/2
+	}
+	return s
+}
+
+// planeGrounds is where x, y, at and dx of planes stand.
 type planeGrounds [4]*ground
 
 func (p *planeGrounds) check(t *rapid.T, w *windows) {
 	portable, k := portableTable[float32](), kernels[float32]()
-	values := coarse(gaussian[float32](1, w.in))
+	in, out := w.inLen(), w.outLen()
+	values := coarse(gaussian[float32](rapid.Uint64Range(1, 1000).Draw(t, "seed"), in))
+	lowest := rapid.IntRange(0, in).Draw(t, "of -Inf")
+	setAll(values[:lowest], float32(math.Inf(-1)))
 	for i := 5; i < len(values); i += 13 {
 		values[i] = float32(math.NaN())
 	}
-	x, y := p[0].put(values), p[1].put(make([]float32, w.out))
-	at := words(p[2].put(make([]float32, w.out)))
-	dx := p[3].put(gaussian[float32](2, w.in)) // a backward pass overwrites what there was
-	wantY, wantAt, wantDx := make([]float32, w.out), make([]int32, w.out), make([]float32, w.in)
+	x, y := p[0].put(values), p[1].put(make([]float32, out))
+	at := words(p[2].put(make([]float32, out)))
+	dx := p[3].put(gaussian[float32](2, in)) // a backward pass overwrites what there was
+	wantY, wantAt, wantDx := make([]float32, out), make([]int32, out), make([]float32, in)
 
-	portable.maxPlane(w, x, wantY, wantAt)
-	k.maxPlane(w, x, y, at)
+	portable.maxPlanes(w, 0, x, wantY, wantAt)
+	k.maxPlanes(w, 0, x, y, at)
 	require.Equal(t, bitsOf(wantY), bitsOf(y))
 	require.Equal(t, wantAt, at)
 
-	portable.maxBackwardPlane(w, wantAt, y, wantDx)
-	k.maxBackwardPlane(w, at, y, dx)
+	portable.maxBackwardPlanes(w, wantAt, y, wantDx)
+	k.maxBackwardPlanes(w, at, y, dx)
 	closeTo(t, wantDx, dx, 0, "max backward")
 
-	portable.sumPlane(w, x, 0.25, 3, wantY)
-	k.sumPlane(w, x, 0.25, 3, y)
+	setAll(x[:lowest], 1)
+	portable.sumPlanes(w, 0, x, 0.25, 3, wantY)
+	k.sumPlanes(w, 0, x, 0.25, 3, y)
 	closeTo(t, wantY, y, 0, "sum")
 
-	portable.spreadPlane(w, wantY, 0.25, wantDx)
-	k.spreadPlane(w, y, 0.25, dx)
+	portable.spreadPlanes(w, 0, wantY, 0.25, wantDx)
+	k.spreadPlanes(w, 0, y, 0.25, dx)
 	closeTo(t, wantDx, dx, 0, "spread")
 	for i, g := range p {
 		g.requireUnused(t, fmt.Sprintf("array %d of a plane", i))

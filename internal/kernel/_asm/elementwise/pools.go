@@ -13,7 +13,9 @@ func pools() {
 	for _, s := range []*simd{avx2, avx512} {
 		maxPool(s, 2)
 		maxPool(s, 3)
+		taps(s)
 	}
+	mergeRows()
 	maxPoolBackward()
 	sumPool()
 	spreadPool()
@@ -238,7 +240,6 @@ func (s *simd) one() vec {
 	return v
 }
 
-// maxPool: a value replaces the best if it is above it (or NaN, unless the best is NaN).
 func maxPool(s *simd, kernel int) {
 	TEXT(fmt.Sprintf("maxPool%d%s", kernel, s.name), NOSPLIT, "func(rows, cols, width int, x, y *float32, at *int32)")
 	Pragma("noescape")
@@ -249,47 +250,32 @@ func maxPool(s *simd, kernel int) {
 	wide, one := s.everywhere(g.width), s.one()
 	g.walk(func() {
 		row, rowPlace := g.input(), g.places(g.startOffsets())
-		best, where := s.vec(), s.vec()
+		c := contest{s, s.vec(), s.vec()}
 		for kh := range kernel {
 			place := s.copy(rowPlace)
 			even, odd := g.columns(Mem{Base: row})
 			if kh == 0 {
-				VMOVAPS(even, best)
-				VMOVAPS(place, where)
+				VMOVAPS(even, c.best)
+				VMOVAPS(place, c.where)
+				c.openWithBest()
 			} else {
-				s.challenge(even, place, best, where)
+				c.challengeAt(even, place)
 			}
 			VPADDD(one, place, place)
-			s.challenge(odd, place, best, where)
+			c.challengeAt(odd, place)
 			if kernel == 3 {
 				_, next := g.columns(Mem{Base: row, Disp: 4})
 				VPADDD(one, place, place)
-				s.challenge(next, place, best, where)
+				c.challengeAt(next, place)
 			}
 			if kh < kernel-1 {
 				LEAQ(Mem{Base: row, Index: g.width, Scale: 4}, row)
 				VPADDD(wide, rowPlace, rowPlace)
 			}
 		}
-		g.out.store(g.inOrder(best), g.result(y))
-		g.out.store(g.inOrder(where), g.result(at))
+		g.out.store(g.inOrder(c.best), g.result(y))
+		g.out.store(g.inOrder(c.where), g.result(at))
 	})
-}
-
-func (s *simd) challenge(v, place, best, where vec) {
-	if s == avx512 {
-		VCMPPS(Imm(ordered), best, best, reg.K4)
-		VCMPPS(Imm(notLessOrEqual), best, v, reg.K4, reg.K5)
-		VMOVAPS(v, reg.K5, best)
-		VMOVDQA32(place, reg.K5, where)
-		return
-	}
-	above, number := YMM(), YMM()
-	VCMPPS(Imm(notLessOrEqual), best, v, above)
-	VCMPPS(Imm(ordered), best, best, number)
-	VANDPS(number, above, above)
-	VBLENDVPS(above, v, best, best)
-	VBLENDVPS(above, place, where, where)
 }
 
 // maxPoolBackward compares each place with the window's four, so it writes every dx under a window once and adds nothing.

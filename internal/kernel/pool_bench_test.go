@@ -1,0 +1,78 @@
+package kernel
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// poolLayers are geometries of well-known networks, and corners.
+var poolLayers = []struct {
+	name string
+	s    PoolShape
+}{
+	{"2x2by2", PoolShape{10, 30, 24, 24, 2, 2, 2, 2, 0, 0}},      // SimpleConvNet
+	{"3x3by2", PoolShape{4, 96, 55, 55, 3, 3, 2, 2, 0, 0}},       // AlexNet
+	{"3x3by2pad1", PoolShape{1, 64, 112, 112, 3, 3, 2, 2, 1, 1}}, // ResNet
+	{"3x3by1pad1", PoolShape{2, 192, 28, 28, 3, 3, 1, 1, 1, 1}},  // GoogLeNet
+	{"3x3by1pad1narrow", PoolShape{4, 512, 14, 14, 3, 3, 1, 1, 1, 1}},
+	{"2x2by1", PoolShape{4, 64, 27, 27, 2, 2, 1, 1, 0, 0}},
+	{"3x3by3", PoolShape{4, 64, 48, 48, 3, 3, 3, 3, 0, 0}},
+	{"4x4by4", PoolShape{4, 64, 48, 48, 4, 4, 4, 4, 0, 0}},
+	{"2x2by3", PoolShape{4, 64, 48, 48, 2, 2, 3, 3, 0, 0}},
+	{"5x5by1pad2", PoolShape{2, 256, 13, 13, 5, 5, 1, 1, 2, 2}},
+	{"13x13by1pad6", PoolShape{2, 256, 13, 13, 13, 13, 1, 1, 6, 6}}, // YOLO's pyramid
+	{"2x2by2pad1", PoolShape{4, 64, 27, 27, 2, 2, 2, 2, 1, 1}},
+	{"3x3by2narrow", PoolShape{16, 256, 13, 13, 3, 3, 2, 2, 0, 0}},
+	{"1x1by2", PoolShape{4, 64, 56, 56, 1, 1, 2, 2, 0, 0}},
+	{"7x7global", PoolShape{8, 2048, 7, 7, 7, 7, 1, 1, 0, 0}},
+}
+
+// BenchmarkPool runs the portable code and the assembly in turn and reports, per element of the input, the processor time of the assembly and the
+// median ratio of a pair.
+func BenchmarkPool(b *testing.B) {
+	for _, l := range poolLayers {
+		x, y, dx := gaussian[float32](1, l.s.inLen()), gaussian[float32](2, l.s.outLen()), make([]float32, l.s.inLen())
+		m, a := NewMaxPool[float32](l.s), NewAvgPool[float32](l.s)
+		m.Forward(x, y)
+		for _, pass := range []struct {
+			name string
+			run  func()
+		}{
+			{"Max", func() { m.Forward(x, y) }},
+			{"MaxBackward", func() { m.Backward(y, dx) }},
+			{"Average", func() { a.Forward(x, y) }},
+			{"AverageBackward", func() { a.Backward(y, dx) }},
+		} {
+			b.Run(l.name+"/"+pass.name, func(b *testing.B) {
+				withWorkers(b, 1, func() { comparePortable(b, l.s.inLen(), pass.run) })
+			})
+		}
+	}
+}
+
+func comparePortable(b *testing.B, elements int, run func()) {
+	vector := active
+	defer func() { active = vector }()
+	timed := func(i isa) time.Duration {
+		active = i
+		start := processorTime()
+		run()
+		return processorTime() - start
+	}
+	timed(isaGeneric)
+	timed(vector)
+	var ratios, times []float64
+	for b.Loop() {
+		portable, assembly := timed(isaGeneric), timed(vector)
+		times = append(times, float64(assembly.Nanoseconds())/float64(elements))
+		ratios = append(ratios, float64(assembly)/float64(portable))
+	}
+	b.ReportMetric(median(times), "ns/element")
+	b.ReportMetric(median(ratios), "of-portable")
+}
+
+func median(s []float64) float64 {
+	slices.Sort(s)
+	return s[len(s)/2]
+}
