@@ -10,15 +10,24 @@ func Dropout[T Float](x, y []T, rate float64, key uint64) {
 // DropoutBackward is dx = dy·m, m the mask that Dropout multiplied by: 0 or 1/(1-rate).
 func DropoutBackward[T Float](dy, dx []T, rate float64, key uint64) { Dropout(dy, dx, rate, key) }
 
+// mask is what Dropout multiplies by: a kept element by scale. An element is dropped if the upper 53 bits of its number are below dropBelow.
+type mask[T Float] struct {
+	state, dropBelow uint64 // state of the first element's number
+	scale            T
+}
+
+func newMask[T Float](o operands[T]) mask[T] {
+	return mask[T]{splitMix(o.key) + uint64(o.first)*goldenGamma, uint64(o.rate * (1 << 53)), T(1 / (1 - o.rate))}
+}
+
 func dropout[T Float](o operands[T]) {
 	y := o.b[:len(o.a)]
-	mask := [2]T{T(1 / (1 - o.rate)), 0}
-	dropBelow := uint64(o.rate * (1 << 53))
-	state := splitMix(o.key) + uint64(o.first)*goldenGamma
+	m := newMask(o)
+	factors := [2]T{m.scale, 0}
 	for i, v := range o.a {
-		below := (splitMix(state)>>11 - dropBelow) >> 63 // 1 or 0; a branch would be guessed wrong half of the time
-		y[i] = v * mask[below&1]
-		state += goldenGamma
+		below := (splitMix(m.state)>>11 - m.dropBelow) >> 63 // 1 or 0; a branch would be guessed wrong half of the time
+		y[i] = v * factors[below&1]
+		m.state += goldenGamma
 	}
 }
 

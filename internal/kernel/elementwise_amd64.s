@@ -1164,9 +1164,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func normRowAVX2(n int, rows *float32, stride int, count int, k float32, alpha float32, x *float32, y *float32)
+// func normRowAVX2(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, x *float32, y *float32)
 // Requires: AVX
-TEXT ·normRowAVX2(SB), NOSPLIT, $0-56
+TEXT ·normRowAVX2(SB), NOSPLIT, $0-64
 	MOVQ         n+0(FP), AX
 	MOVQ         rows+8(FP), CX
 	MOVQ         stride+16(FP), DX
@@ -1175,8 +1175,8 @@ TEXT ·normRowAVX2(SB), NOSPLIT, $0-56
 	XORQ         SI, SI
 	VBROADCASTSS k+32(FP), Y0
 	VBROADCASTSS alpha+36(FP), Y1
-	MOVQ         x+40(FP), DI
-	MOVQ         y+48(FP), R8
+	MOVQ         x+48(FP), DI
+	MOVQ         y+56(FP), R8
 	SUBQ         $0x08, AX
 	JLT          part
 
@@ -1236,9 +1236,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func normBackwardRowAVX2(n int, rows *float32, stride int, count int, k float32, alpha float32, y *float32, dy *float32, dx *float32, ratio *float32)
+// func normBackwardRowAVX2(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, y *float32, dy *float32, dx *float32, ratio *float32)
 // Requires: AVX
-TEXT ·normBackwardRowAVX2(SB), NOSPLIT, $0-72
+TEXT ·normBackwardRowAVX2(SB), NOSPLIT, $0-80
 	MOVQ         n+0(FP), AX
 	MOVQ         rows+8(FP), CX
 	MOVQ         stride+16(FP), DX
@@ -1247,10 +1247,10 @@ TEXT ·normBackwardRowAVX2(SB), NOSPLIT, $0-72
 	XORQ         SI, SI
 	VBROADCASTSS k+32(FP), Y0
 	VBROADCASTSS alpha+36(FP), Y1
-	MOVQ         y+40(FP), DI
-	MOVQ         dy+48(FP), R8
-	MOVQ         dx+56(FP), R9
-	MOVQ         ratio+64(FP), R10
+	MOVQ         y+48(FP), DI
+	MOVQ         dy+56(FP), R8
+	MOVQ         dx+64(FP), R9
+	MOVQ         ratio+72(FP), R10
 	SUBQ         $0x08, AX
 	JLT          part
 
@@ -1307,6 +1307,502 @@ rowsofpart:
 	VSQRTPS      Y3, Y5
 	VMULPS       Y5, Y3, Y3
 	VDIVPS       Y3, Y4, Y3
+	VMULPS       Y3, Y1, Y3
+	VMASKMOVPS   Y3, Y2, (R9)(SI*1)
+	VMASKMOVPS   (DI)(SI*1), Y2, Y3
+	VMULPS       Y3, Y1, Y1
+	VDIVPS       Y0, Y1, Y0
+	VMASKMOVPS   Y0, Y2, (R10)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func normPowerRowAVX2(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, x *float32, y *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·normPowerRowAVX2(SB), NOSPLIT, $0-64
+	MOVQ         n+0(FP), AX
+	MOVQ         rows+8(FP), CX
+	MOVQ         stride+16(FP), DX
+	MOVQ         count+24(FP), BX
+	SHLQ         $0x02, DX
+	XORQ         SI, SI
+	VBROADCASTSS k+32(FP), Y0
+	VBROADCASTSS alpha+36(FP), Y1
+	MOVQ         x+48(FP), DI
+	MOVQ         y+56(FP), R8
+	SUBQ         $0x08, AX
+	JLT          part
+
+whole:
+	VMOVAPS Y0, Y2
+	LEAQ    (CX)(SI*1), R9
+	MOVQ    BX, R10
+
+rowsofwhole:
+	VMOVUPS      (R9), Y3
+	VMULPS       Y3, Y3, Y3
+	VMULPS       Y3, Y1, Y3
+	VADDPS       Y3, Y2, Y2
+	ADDQ         DX, R9
+	DECQ         R10
+	JNE          rowsofwhole
+	VPXOR        Y3, Y3, Y3
+	VBROADCASTSS beta+40(FP), Y4
+	VBROADCASTSS word3f3504f3<>+0(SB), Y5
+	VPSUBD       Y5, Y2, Y5
+	VPSRAD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y5, Y6
+	VPSUBD       Y6, Y2, Y6
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y7
+	VSUBPS       Y7, Y6, Y6
+	VMULPS       Y6, Y6, Y7
+	VBROADCASTSS word3d9021bb<>+0(SB), Y8
+	VBROADCASTSS wordbdebd1b8<>+0(SB), Y9
+	VFMADD231PS  Y6, Y8, Y9
+	VBROADCASTSS word3def251a<>+0(SB), Y8
+	VFMADD231PS  Y6, Y9, Y8
+	VBROADCASTSS wordbdfe5d4f<>+0(SB), Y9
+	VFMADD231PS  Y6, Y8, Y9
+	VBROADCASTSS word3e11e9bf<>+0(SB), Y8
+	VFMADD231PS  Y6, Y9, Y8
+	VBROADCASTSS wordbe2aae50<>+0(SB), Y9
+	VFMADD231PS  Y6, Y8, Y9
+	VBROADCASTSS word3e4cceac<>+0(SB), Y8
+	VFMADD231PS  Y6, Y9, Y8
+	VBROADCASTSS wordbe7ffffc<>+0(SB), Y9
+	VFMADD231PS  Y6, Y8, Y9
+	VBROADCASTSS word3eaaaaaa<>+0(SB), Y8
+	VFMADD231PS  Y6, Y9, Y8
+	VMULPS       Y6, Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VBROADCASTSS wordb95e8083<>+0(SB), Y9
+	VFMADD231PS  Y9, Y5, Y8
+	VBROADCASTSS word3f000000<>+0(SB), Y9
+	VFNMADD231PS Y7, Y9, Y8
+	VBROADCASTSS word3f318000<>+0(SB), Y7
+	VADDPS       Y8, Y6, Y6
+	VFMADD231PS  Y7, Y5, Y6
+	VCMPPS       $0x03, Y2, Y2, Y5
+	VPAND        Y2, Y5, Y2
+	VADDPS       Y2, Y6, Y2
+	VMULPS       Y2, Y4, Y2
+	VSUBPS       Y2, Y3, Y2
+	VBROADCASTSS wordc2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VBROADCASTSS word42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VFMADD231PS  Y3, Y2, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y3
+	VSUBPS       Y3, Y4, Y3
+	VBROADCASTSS word3f318000<>+0(SB), Y5
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS Y5, Y3, Y2
+	VBROADCASTSS wordb95e8083<>+0(SB), Y5
+	VFNMADD231PS Y5, Y3, Y2
+	VBROADCASTSS word39506967<>+0(SB), Y3
+	VBROADCASTSS word3ab743ce<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VBROADCASTSS word3c088908<>+0(SB), Y3
+	VFMADD231PS  Y2, Y5, Y3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y3
+	VFMADD231PS  Y2, Y5, Y3
+	VBROADCASTSS word3f000000<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VMULPS       Y2, Y2, Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y6
+	VPSUBD       Y6, Y4, Y4
+	VFMADD231PS  Y5, Y3, Y2
+	VPSRAD       $0x01, Y4, Y3
+	VPSUBD       Y3, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VADDPS       Y5, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VPSLLD       $0x17, Y4, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      (DI)(SI*1), Y3
+	VMULPS       Y2, Y3, Y2
+	VMOVUPS      Y2, (R8)(SI*1)
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ    $0x08, AX
+	JEQ     end
+	LEAQ    firstLanes<>+0(SB), R9
+	NEGQ    AX
+	VMOVUPS 32(R9)(AX*4), Y2
+	VMOVAPS Y0, Y0
+	LEAQ    (CX)(SI*1), AX
+	MOVQ    BX, CX
+
+rowsofpart:
+	VMASKMOVPS   (AX), Y2, Y3
+	VMULPS       Y3, Y3, Y3
+	VMULPS       Y3, Y1, Y3
+	VADDPS       Y3, Y0, Y0
+	ADDQ         DX, AX
+	DECQ         CX
+	JNE          rowsofpart
+	VPXOR        Y1, Y1, Y1
+	VBROADCASTSS beta+40(FP), Y3
+	VBROADCASTSS word3f3504f3<>+0(SB), Y4
+	VPSUBD       Y4, Y0, Y4
+	VPSRAD       $0x17, Y4, Y4
+	VPSLLD       $0x17, Y4, Y5
+	VPSUBD       Y5, Y0, Y5
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VSUBPS       Y6, Y5, Y5
+	VMULPS       Y5, Y5, Y6
+	VBROADCASTSS word3d9021bb<>+0(SB), Y7
+	VBROADCASTSS wordbdebd1b8<>+0(SB), Y8
+	VFMADD231PS  Y5, Y7, Y8
+	VBROADCASTSS word3def251a<>+0(SB), Y7
+	VFMADD231PS  Y5, Y8, Y7
+	VBROADCASTSS wordbdfe5d4f<>+0(SB), Y8
+	VFMADD231PS  Y5, Y7, Y8
+	VBROADCASTSS word3e11e9bf<>+0(SB), Y7
+	VFMADD231PS  Y5, Y8, Y7
+	VBROADCASTSS wordbe2aae50<>+0(SB), Y8
+	VFMADD231PS  Y5, Y7, Y8
+	VBROADCASTSS word3e4cceac<>+0(SB), Y7
+	VFMADD231PS  Y5, Y8, Y7
+	VBROADCASTSS wordbe7ffffc<>+0(SB), Y8
+	VFMADD231PS  Y5, Y7, Y8
+	VBROADCASTSS word3eaaaaaa<>+0(SB), Y7
+	VFMADD231PS  Y5, Y8, Y7
+	VMULPS       Y5, Y7, Y7
+	VMULPS       Y6, Y7, Y7
+	VBROADCASTSS wordb95e8083<>+0(SB), Y8
+	VFMADD231PS  Y8, Y4, Y7
+	VBROADCASTSS word3f000000<>+0(SB), Y8
+	VFNMADD231PS Y6, Y8, Y7
+	VBROADCASTSS word3f318000<>+0(SB), Y6
+	VADDPS       Y7, Y5, Y5
+	VFMADD231PS  Y6, Y4, Y5
+	VCMPPS       $0x03, Y0, Y0, Y4
+	VPAND        Y0, Y4, Y0
+	VADDPS       Y0, Y5, Y0
+	VMULPS       Y0, Y3, Y0
+	VSUBPS       Y0, Y1, Y0
+	VBROADCASTSS wordc2d00000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VBROADCASTSS word42b20000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y1
+	VBROADCASTSS word4b400000<>+0(SB), Y3
+	VFMADD231PS  Y1, Y0, Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y1
+	VSUBPS       Y1, Y3, Y1
+	VBROADCASTSS word3f318000<>+0(SB), Y4
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS Y4, Y1, Y0
+	VBROADCASTSS wordb95e8083<>+0(SB), Y4
+	VFNMADD231PS Y4, Y1, Y0
+	VBROADCASTSS word39506967<>+0(SB), Y1
+	VBROADCASTSS word3ab743ce<>+0(SB), Y4
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS word3c088908<>+0(SB), Y1
+	VFMADD231PS  Y0, Y4, Y1
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y4
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y1
+	VFMADD231PS  Y0, Y4, Y1
+	VBROADCASTSS word3f000000<>+0(SB), Y4
+	VFMADD231PS  Y0, Y1, Y4
+	VMULPS       Y0, Y0, Y1
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VPSUBD       Y5, Y3, Y3
+	VFMADD231PS  Y4, Y1, Y0
+	VPSRAD       $0x01, Y3, Y1
+	VPSUBD       Y1, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VADDPS       Y4, Y0, Y0
+	VPSLLD       $0x17, Y1, Y1
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VPADDD       Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VPSLLD       $0x17, Y3, Y1
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VPADDD       Y3, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMASKMOVPS   (DI)(SI*1), Y2, Y1
+	VMULPS       Y0, Y1, Y0
+	VMASKMOVPS   Y0, Y2, (R8)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA word3f3504f3<>+0(SB)/4, $0x3f3504f3
+GLOBL word3f3504f3<>(SB), RODATA|NOPTR, $4
+
+DATA word3d9021bb<>+0(SB)/4, $0x3d9021bb
+GLOBL word3d9021bb<>(SB), RODATA|NOPTR, $4
+
+DATA wordbdebd1b8<>+0(SB)/4, $0xbdebd1b8
+GLOBL wordbdebd1b8<>(SB), RODATA|NOPTR, $4
+
+DATA word3def251a<>+0(SB)/4, $0x3def251a
+GLOBL word3def251a<>(SB), RODATA|NOPTR, $4
+
+DATA wordbdfe5d4f<>+0(SB)/4, $0xbdfe5d4f
+GLOBL wordbdfe5d4f<>(SB), RODATA|NOPTR, $4
+
+DATA word3e11e9bf<>+0(SB)/4, $0x3e11e9bf
+GLOBL word3e11e9bf<>(SB), RODATA|NOPTR, $4
+
+DATA wordbe2aae50<>+0(SB)/4, $0xbe2aae50
+GLOBL wordbe2aae50<>(SB), RODATA|NOPTR, $4
+
+DATA word3e4cceac<>+0(SB)/4, $0x3e4cceac
+GLOBL word3e4cceac<>(SB), RODATA|NOPTR, $4
+
+DATA wordbe7ffffc<>+0(SB)/4, $0xbe7ffffc
+GLOBL wordbe7ffffc<>(SB), RODATA|NOPTR, $4
+
+DATA word3eaaaaaa<>+0(SB)/4, $0x3eaaaaaa
+GLOBL word3eaaaaaa<>(SB), RODATA|NOPTR, $4
+
+// func normPowerBackwardRowAVX2(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, y *float32, dy *float32, dx *float32, ratio *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·normPowerBackwardRowAVX2(SB), NOSPLIT, $0-80
+	MOVQ         n+0(FP), AX
+	MOVQ         rows+8(FP), CX
+	MOVQ         stride+16(FP), DX
+	MOVQ         count+24(FP), BX
+	SHLQ         $0x02, DX
+	XORQ         SI, SI
+	VBROADCASTSS k+32(FP), Y0
+	VBROADCASTSS alpha+36(FP), Y1
+	MOVQ         y+48(FP), DI
+	MOVQ         dy+56(FP), R8
+	MOVQ         dx+64(FP), R9
+	MOVQ         ratio+72(FP), R10
+	SUBQ         $0x08, AX
+	JLT          part
+
+whole:
+	VMOVAPS Y0, Y2
+	LEAQ    (CX)(SI*1), R11
+	MOVQ    BX, R12
+
+rowsofwhole:
+	VMOVUPS      (R11), Y3
+	VMULPS       Y3, Y3, Y3
+	VMULPS       Y3, Y1, Y3
+	VADDPS       Y3, Y2, Y2
+	ADDQ         DX, R11
+	DECQ         R12
+	JNE          rowsofwhole
+	VMOVUPS      (R8)(SI*1), Y3
+	VPXOR        Y4, Y4, Y4
+	VBROADCASTSS beta+40(FP), Y5
+	VBROADCASTSS word3f3504f3<>+0(SB), Y6
+	VPSUBD       Y6, Y2, Y6
+	VPSRAD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y6, Y7
+	VPSUBD       Y7, Y2, Y7
+	VCVTDQ2PS    Y6, Y6
+	VBROADCASTSS word3f800000<>+0(SB), Y8
+	VSUBPS       Y8, Y7, Y7
+	VMULPS       Y7, Y7, Y8
+	VBROADCASTSS word3d9021bb<>+0(SB), Y9
+	VBROADCASTSS wordbdebd1b8<>+0(SB), Y10
+	VFMADD231PS  Y7, Y9, Y10
+	VBROADCASTSS word3def251a<>+0(SB), Y9
+	VFMADD231PS  Y7, Y10, Y9
+	VBROADCASTSS wordbdfe5d4f<>+0(SB), Y10
+	VFMADD231PS  Y7, Y9, Y10
+	VBROADCASTSS word3e11e9bf<>+0(SB), Y9
+	VFMADD231PS  Y7, Y10, Y9
+	VBROADCASTSS wordbe2aae50<>+0(SB), Y10
+	VFMADD231PS  Y7, Y9, Y10
+	VBROADCASTSS word3e4cceac<>+0(SB), Y9
+	VFMADD231PS  Y7, Y10, Y9
+	VBROADCASTSS wordbe7ffffc<>+0(SB), Y10
+	VFMADD231PS  Y7, Y9, Y10
+	VBROADCASTSS word3eaaaaaa<>+0(SB), Y9
+	VFMADD231PS  Y7, Y10, Y9
+	VMULPS       Y7, Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VBROADCASTSS wordb95e8083<>+0(SB), Y10
+	VFMADD231PS  Y10, Y6, Y9
+	VBROADCASTSS word3f000000<>+0(SB), Y10
+	VFNMADD231PS Y8, Y10, Y9
+	VBROADCASTSS word3f318000<>+0(SB), Y8
+	VADDPS       Y9, Y7, Y7
+	VFMADD231PS  Y8, Y6, Y7
+	VCMPPS       $0x03, Y2, Y2, Y6
+	VPAND        Y2, Y6, Y6
+	VADDPS       Y6, Y7, Y6
+	VMULPS       Y6, Y5, Y5
+	VSUBPS       Y5, Y4, Y4
+	VBROADCASTSS wordc2d00000<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VBROADCASTSS word42b20000<>+0(SB), Y5
+	VMINPS       Y4, Y5, Y4
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y6
+	VFMADD231PS  Y5, Y4, Y6
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VSUBPS       Y5, Y6, Y5
+	VBROADCASTSS word3f318000<>+0(SB), Y7
+	VMOVAPS      Y4, Y4
+	VFNMADD231PS Y7, Y5, Y4
+	VBROADCASTSS wordb95e8083<>+0(SB), Y7
+	VFNMADD231PS Y7, Y5, Y4
+	VBROADCASTSS word39506967<>+0(SB), Y5
+	VBROADCASTSS word3ab743ce<>+0(SB), Y7
+	VFMADD231PS  Y4, Y5, Y7
+	VBROADCASTSS word3c088908<>+0(SB), Y5
+	VFMADD231PS  Y4, Y7, Y5
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y7
+	VFMADD231PS  Y4, Y5, Y7
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y5
+	VFMADD231PS  Y4, Y7, Y5
+	VBROADCASTSS word3f000000<>+0(SB), Y7
+	VFMADD231PS  Y4, Y5, Y7
+	VMULPS       Y4, Y4, Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VFMADD231PS  Y7, Y5, Y4
+	VPSRAD       $0x01, Y6, Y5
+	VPSUBD       Y5, Y6, Y6
+	VBROADCASTSS word3f800000<>+0(SB), Y7
+	VADDPS       Y7, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y7
+	VPADDD       Y7, Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VPSLLD       $0x17, Y6, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VMULPS       Y4, Y3, Y4
+	VMOVUPS      Y4, (R9)(SI*1)
+	VMOVUPS      (DI)(SI*1), Y4
+	VMULPS       Y4, Y3, Y3
+	VDIVPS       Y2, Y3, Y2
+	VMOVUPS      Y2, (R10)(SI*1)
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ    $0x08, AX
+	JEQ     end
+	LEAQ    firstLanes<>+0(SB), R11
+	NEGQ    AX
+	VMOVUPS 32(R11)(AX*4), Y2
+	VMOVAPS Y0, Y0
+	LEAQ    (CX)(SI*1), AX
+	MOVQ    BX, CX
+
+rowsofpart:
+	VMASKMOVPS   (AX), Y2, Y3
+	VMULPS       Y3, Y3, Y3
+	VMULPS       Y3, Y1, Y3
+	VADDPS       Y3, Y0, Y0
+	ADDQ         DX, AX
+	DECQ         CX
+	JNE          rowsofpart
+	VMASKMOVPS   (R8)(SI*1), Y2, Y1
+	VPXOR        Y3, Y3, Y3
+	VBROADCASTSS beta+40(FP), Y4
+	VBROADCASTSS word3f3504f3<>+0(SB), Y5
+	VPSUBD       Y5, Y0, Y5
+	VPSRAD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y5, Y6
+	VPSUBD       Y6, Y0, Y6
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y7
+	VSUBPS       Y7, Y6, Y6
+	VMULPS       Y6, Y6, Y7
+	VBROADCASTSS word3d9021bb<>+0(SB), Y8
+	VBROADCASTSS wordbdebd1b8<>+0(SB), Y9
+	VFMADD231PS  Y6, Y8, Y9
+	VBROADCASTSS word3def251a<>+0(SB), Y8
+	VFMADD231PS  Y6, Y9, Y8
+	VBROADCASTSS wordbdfe5d4f<>+0(SB), Y9
+	VFMADD231PS  Y6, Y8, Y9
+	VBROADCASTSS word3e11e9bf<>+0(SB), Y8
+	VFMADD231PS  Y6, Y9, Y8
+	VBROADCASTSS wordbe2aae50<>+0(SB), Y9
+	VFMADD231PS  Y6, Y8, Y9
+	VBROADCASTSS word3e4cceac<>+0(SB), Y8
+	VFMADD231PS  Y6, Y9, Y8
+	VBROADCASTSS wordbe7ffffc<>+0(SB), Y9
+	VFMADD231PS  Y6, Y8, Y9
+	VBROADCASTSS word3eaaaaaa<>+0(SB), Y8
+	VFMADD231PS  Y6, Y9, Y8
+	VMULPS       Y6, Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VBROADCASTSS wordb95e8083<>+0(SB), Y9
+	VFMADD231PS  Y9, Y5, Y8
+	VBROADCASTSS word3f000000<>+0(SB), Y9
+	VFNMADD231PS Y7, Y9, Y8
+	VBROADCASTSS word3f318000<>+0(SB), Y7
+	VADDPS       Y8, Y6, Y6
+	VFMADD231PS  Y7, Y5, Y6
+	VCMPPS       $0x03, Y0, Y0, Y5
+	VPAND        Y0, Y5, Y5
+	VADDPS       Y5, Y6, Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS wordc2d00000<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VBROADCASTSS word42b20000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VFMADD231PS  Y4, Y3, Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VSUBPS       Y4, Y5, Y4
+	VBROADCASTSS word3f318000<>+0(SB), Y6
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS Y6, Y4, Y3
+	VBROADCASTSS wordb95e8083<>+0(SB), Y6
+	VFNMADD231PS Y6, Y4, Y3
+	VBROADCASTSS word39506967<>+0(SB), Y4
+	VBROADCASTSS word3ab743ce<>+0(SB), Y6
+	VFMADD231PS  Y3, Y4, Y6
+	VBROADCASTSS word3c088908<>+0(SB), Y4
+	VFMADD231PS  Y3, Y6, Y4
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y6
+	VFMADD231PS  Y3, Y4, Y6
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y4
+	VFMADD231PS  Y3, Y6, Y4
+	VBROADCASTSS word3f000000<>+0(SB), Y6
+	VFMADD231PS  Y3, Y4, Y6
+	VMULPS       Y3, Y3, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VFMADD231PS  Y6, Y4, Y3
+	VPSRAD       $0x01, Y5, Y4
+	VPSUBD       Y4, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VADDPS       Y6, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VPADDD       Y6, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VPSLLD       $0x17, Y5, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y3, Y3
 	VMULPS       Y3, Y1, Y3
 	VMASKMOVPS   Y3, Y2, (R9)(SI*1)
 	VMASKMOVPS   (DI)(SI*1), Y2, Y3
@@ -1758,6 +2254,191 @@ scaleend:
 
 DATA wordff800000<>+0(SB)/4, $0xff800000
 GLOBL wordff800000<>(SB), RODATA|NOPTR, $4
+
+// func dropoutAVX2(n int, x *float32, y *float32, state uint64, dropBelow uint64, scale float32)
+// Requires: AVX, AVX2
+TEXT ·dropoutAVX2(SB), NOSPLIT, $0-44
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	VBROADCASTSS scale+40(FP), Y0
+	VPBROADCASTQ dropBelow+32(FP), Y1
+	VPBROADCASTQ state+24(FP), Y3
+	VPADDQ       steps1of4<>+0(SB), Y3, Y2
+	VPADDQ       steps5of4<>+0(SB), Y3, Y3
+	VPBROADCASTQ quadf1bbcdcbfa53e0a8<>+0(SB), Y4
+	SUBQ         $0x08, AX
+	JLT          part
+
+whole:
+	VPSRLQ       $0x1e, Y2, Y5
+	VPXOR        Y5, Y2, Y5
+	VPSRLQ       $0x20, Y5, Y7
+	VPBROADCASTQ quadbf58476d1ce4e5b9<>+0(SB), Y6
+	VPMULUDQ     Y6, Y7, Y7
+	VPBROADCASTQ quad00000000bf58476d<>+0(SB), Y6
+	VPMULUDQ     Y6, Y5, Y6
+	VPADDQ       Y7, Y6, Y6
+	VPSLLQ       $0x20, Y6, Y6
+	VPBROADCASTQ quadbf58476d1ce4e5b9<>+0(SB), Y7
+	VPMULUDQ     Y7, Y5, Y5
+	VPADDQ       Y6, Y5, Y5
+	VPSRLQ       $0x1b, Y5, Y6
+	VPXOR        Y6, Y5, Y6
+	VPSRLQ       $0x20, Y6, Y7
+	VPBROADCASTQ quad94d049bb133111eb<>+0(SB), Y5
+	VPMULUDQ     Y5, Y7, Y7
+	VPBROADCASTQ quad0000000094d049bb<>+0(SB), Y5
+	VPMULUDQ     Y5, Y6, Y5
+	VPADDQ       Y7, Y5, Y5
+	VPSLLQ       $0x20, Y5, Y5
+	VPBROADCASTQ quad94d049bb133111eb<>+0(SB), Y7
+	VPMULUDQ     Y7, Y6, Y6
+	VPADDQ       Y5, Y6, Y6
+	VPSRLQ       $0x1f, Y6, Y5
+	VPXOR        Y5, Y6, Y5
+	VPSRLQ       $0x1e, Y3, Y6
+	VPXOR        Y6, Y3, Y6
+	VPSRLQ       $0x20, Y6, Y8
+	VPBROADCASTQ quadbf58476d1ce4e5b9<>+0(SB), Y7
+	VPMULUDQ     Y7, Y8, Y8
+	VPBROADCASTQ quad00000000bf58476d<>+0(SB), Y7
+	VPMULUDQ     Y7, Y6, Y7
+	VPADDQ       Y8, Y7, Y7
+	VPSLLQ       $0x20, Y7, Y7
+	VPBROADCASTQ quadbf58476d1ce4e5b9<>+0(SB), Y8
+	VPMULUDQ     Y8, Y6, Y6
+	VPADDQ       Y7, Y6, Y6
+	VPSRLQ       $0x1b, Y6, Y7
+	VPXOR        Y7, Y6, Y7
+	VPSRLQ       $0x20, Y7, Y8
+	VPBROADCASTQ quad94d049bb133111eb<>+0(SB), Y6
+	VPMULUDQ     Y6, Y8, Y8
+	VPBROADCASTQ quad0000000094d049bb<>+0(SB), Y6
+	VPMULUDQ     Y6, Y7, Y6
+	VPADDQ       Y8, Y6, Y6
+	VPSLLQ       $0x20, Y6, Y6
+	VPBROADCASTQ quad94d049bb133111eb<>+0(SB), Y8
+	VPMULUDQ     Y8, Y7, Y7
+	VPADDQ       Y6, Y7, Y7
+	VPSRLQ       $0x1f, Y7, Y6
+	VPXOR        Y6, Y7, Y6
+	VPSRLQ       $0x0b, Y5, Y5
+	VPSRLQ       $0x0b, Y6, Y6
+	VPCMPGTQ     Y5, Y1, Y5
+	VPCMPGTQ     Y6, Y1, Y6
+	VSHUFPS      $0x88, Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VPANDN       Y0, Y5, Y5
+	VMOVUPS      (CX), Y6
+	VMULPS       Y5, Y6, Y5
+	VMOVUPS      Y5, (DX)
+	VPADDQ       Y4, Y2, Y2
+	VPADDQ       Y4, Y3, Y3
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), BX
+	NEGQ         AX
+	VMOVUPS      32(BX)(AX*4), Y4
+	VPSRLQ       $0x1e, Y2, Y5
+	VPXOR        Y5, Y2, Y5
+	VPSRLQ       $0x20, Y5, Y6
+	VPBROADCASTQ quadbf58476d1ce4e5b9<>+0(SB), Y2
+	VPMULUDQ     Y2, Y6, Y6
+	VPBROADCASTQ quad00000000bf58476d<>+0(SB), Y2
+	VPMULUDQ     Y2, Y5, Y2
+	VPADDQ       Y6, Y2, Y2
+	VPSLLQ       $0x20, Y2, Y2
+	VPBROADCASTQ quadbf58476d1ce4e5b9<>+0(SB), Y6
+	VPMULUDQ     Y6, Y5, Y5
+	VPADDQ       Y2, Y5, Y5
+	VPSRLQ       $0x1b, Y5, Y2
+	VPXOR        Y2, Y5, Y2
+	VPSRLQ       $0x20, Y2, Y6
+	VPBROADCASTQ quad94d049bb133111eb<>+0(SB), Y5
+	VPMULUDQ     Y5, Y6, Y6
+	VPBROADCASTQ quad0000000094d049bb<>+0(SB), Y5
+	VPMULUDQ     Y5, Y2, Y5
+	VPADDQ       Y6, Y5, Y5
+	VPSLLQ       $0x20, Y5, Y5
+	VPBROADCASTQ quad94d049bb133111eb<>+0(SB), Y6
+	VPMULUDQ     Y6, Y2, Y2
+	VPADDQ       Y5, Y2, Y2
+	VPSRLQ       $0x1f, Y2, Y5
+	VPXOR        Y5, Y2, Y5
+	VPSRLQ       $0x1e, Y3, Y2
+	VPXOR        Y2, Y3, Y2
+	VPSRLQ       $0x20, Y2, Y6
+	VPBROADCASTQ quadbf58476d1ce4e5b9<>+0(SB), Y3
+	VPMULUDQ     Y3, Y6, Y6
+	VPBROADCASTQ quad00000000bf58476d<>+0(SB), Y3
+	VPMULUDQ     Y3, Y2, Y3
+	VPADDQ       Y6, Y3, Y3
+	VPSLLQ       $0x20, Y3, Y3
+	VPBROADCASTQ quadbf58476d1ce4e5b9<>+0(SB), Y6
+	VPMULUDQ     Y6, Y2, Y2
+	VPADDQ       Y3, Y2, Y2
+	VPSRLQ       $0x1b, Y2, Y3
+	VPXOR        Y3, Y2, Y3
+	VPSRLQ       $0x20, Y3, Y6
+	VPBROADCASTQ quad94d049bb133111eb<>+0(SB), Y2
+	VPMULUDQ     Y2, Y6, Y6
+	VPBROADCASTQ quad0000000094d049bb<>+0(SB), Y2
+	VPMULUDQ     Y2, Y3, Y2
+	VPADDQ       Y6, Y2, Y2
+	VPSLLQ       $0x20, Y2, Y2
+	VPBROADCASTQ quad94d049bb133111eb<>+0(SB), Y6
+	VPMULUDQ     Y6, Y3, Y3
+	VPADDQ       Y2, Y3, Y3
+	VPSRLQ       $0x1f, Y3, Y2
+	VPXOR        Y2, Y3, Y2
+	VPSRLQ       $0x0b, Y5, Y5
+	VPSRLQ       $0x0b, Y2, Y2
+	VPCMPGTQ     Y5, Y1, Y5
+	VPCMPGTQ     Y2, Y1, Y2
+	VSHUFPS      $0x88, Y2, Y5, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VPANDN       Y0, Y1, Y1
+	VMASKMOVPS   (CX), Y4, Y0
+	VMULPS       Y1, Y0, Y0
+	VMASKMOVPS   Y0, Y4, (DX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA steps1of4<>+0(SB)/8, $0x9e3779b97f4a7c15
+DATA steps1of4<>+8(SB)/8, $0x3c6ef372fe94f82a
+DATA steps1of4<>+16(SB)/8, $0xdaa66d2c7ddf743f
+DATA steps1of4<>+24(SB)/8, $0x78dde6e5fd29f054
+GLOBL steps1of4<>(SB), RODATA|NOPTR, $32
+
+DATA steps5of4<>+0(SB)/8, $0x1715609f7c746c69
+DATA steps5of4<>+8(SB)/8, $0xb54cda58fbbee87e
+DATA steps5of4<>+16(SB)/8, $0x538454127b096493
+DATA steps5of4<>+24(SB)/8, $0xf1bbcdcbfa53e0a8
+GLOBL steps5of4<>(SB), RODATA|NOPTR, $32
+
+DATA quadf1bbcdcbfa53e0a8<>+0(SB)/8, $0xf1bbcdcbfa53e0a8
+GLOBL quadf1bbcdcbfa53e0a8<>(SB), RODATA|NOPTR, $8
+
+DATA quadbf58476d1ce4e5b9<>+0(SB)/8, $0xbf58476d1ce4e5b9
+GLOBL quadbf58476d1ce4e5b9<>(SB), RODATA|NOPTR, $8
+
+DATA quad00000000bf58476d<>+0(SB)/8, $0x00000000bf58476d
+GLOBL quad00000000bf58476d<>(SB), RODATA|NOPTR, $8
+
+DATA quad94d049bb133111eb<>+0(SB)/8, $0x94d049bb133111eb
+GLOBL quad94d049bb133111eb<>(SB), RODATA|NOPTR, $8
+
+DATA quad0000000094d049bb<>+0(SB)/8, $0x0000000094d049bb
+GLOBL quad0000000094d049bb<>(SB), RODATA|NOPTR, $8
 
 // func reluAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 // Requires: AVX, AVX512F, BMI2
@@ -2844,9 +3525,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func normRowAVX512(n int, rows *float32, stride int, count int, k float32, alpha float32, x *float32, y *float32)
+// func normRowAVX512(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, x *float32, y *float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·normRowAVX512(SB), NOSPLIT, $0-56
+TEXT ·normRowAVX512(SB), NOSPLIT, $0-64
 	MOVQ         n+0(FP), AX
 	MOVQ         rows+8(FP), CX
 	MOVQ         stride+16(FP), DX
@@ -2855,8 +3536,8 @@ TEXT ·normRowAVX512(SB), NOSPLIT, $0-56
 	XORQ         SI, SI
 	VBROADCASTSS k+32(FP), Z0
 	VBROADCASTSS alpha+36(FP), Z1
-	MOVQ         x+40(FP), DI
-	MOVQ         y+48(FP), R8
+	MOVQ         x+48(FP), DI
+	MOVQ         y+56(FP), R8
 	SUBQ         $0x10, AX
 	JLT          part
 
@@ -2916,9 +3597,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func normBackwardRowAVX512(n int, rows *float32, stride int, count int, k float32, alpha float32, y *float32, dy *float32, dx *float32, ratio *float32)
+// func normBackwardRowAVX512(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, y *float32, dy *float32, dx *float32, ratio *float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·normBackwardRowAVX512(SB), NOSPLIT, $0-72
+TEXT ·normBackwardRowAVX512(SB), NOSPLIT, $0-80
 	MOVQ         n+0(FP), AX
 	MOVQ         rows+8(FP), CX
 	MOVQ         stride+16(FP), DX
@@ -2927,10 +3608,10 @@ TEXT ·normBackwardRowAVX512(SB), NOSPLIT, $0-72
 	XORQ         SI, SI
 	VBROADCASTSS k+32(FP), Z0
 	VBROADCASTSS alpha+36(FP), Z1
-	MOVQ         y+40(FP), DI
-	MOVQ         dy+48(FP), R8
-	MOVQ         dx+56(FP), R9
-	MOVQ         ratio+64(FP), R10
+	MOVQ         y+48(FP), DI
+	MOVQ         dy+56(FP), R8
+	MOVQ         dx+64(FP), R9
+	MOVQ         ratio+72(FP), R10
 	SUBQ         $0x10, AX
 	JLT          part
 
@@ -2987,6 +3668,472 @@ rowsofpart:
 	VSQRTPS      Z2, Z4
 	VMULPS       Z4, Z2, Z2
 	VDIVPS       Z2, Z3, Z2
+	VMULPS       Z2, Z1, Z2
+	VMOVUPS      Z2, K1, (R9)(SI*1)
+	VMOVUPS.Z    (DI)(SI*1), K1, Z2
+	VMULPS       Z2, Z1, Z1
+	VDIVPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (R10)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func normPowerRowAVX512(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, x *float32, y *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·normPowerRowAVX512(SB), NOSPLIT, $0-64
+	MOVQ         n+0(FP), AX
+	MOVQ         rows+8(FP), CX
+	MOVQ         stride+16(FP), DX
+	MOVQ         count+24(FP), BX
+	SHLQ         $0x02, DX
+	XORQ         SI, SI
+	VBROADCASTSS k+32(FP), Z0
+	VBROADCASTSS alpha+36(FP), Z1
+	MOVQ         x+48(FP), DI
+	MOVQ         y+56(FP), R8
+	SUBQ         $0x10, AX
+	JLT          part
+
+whole:
+	VMOVAPS Z0, Z2
+	LEAQ    (CX)(SI*1), R9
+	MOVQ    BX, R10
+
+rowsofwhole:
+	VMOVUPS      (R9), Z3
+	VMULPS       Z3, Z3, Z3
+	VMULPS       Z3, Z1, Z3
+	VADDPS       Z3, Z2, Z2
+	ADDQ         DX, R9
+	DECQ         R10
+	JNE          rowsofwhole
+	VPXORD       Z4, Z4, Z4
+	VBROADCASTSS beta+40(FP), Z3
+	VBROADCASTSS word3f3504f3<>+0(SB), Z6
+	VPSUBD       Z6, Z2, Z6
+	VPSRAD       $0x17, Z6, Z6
+	VPSLLD       $0x17, Z6, Z7
+	VPSUBD       Z7, Z2, Z7
+	VCVTDQ2PS    Z6, Z6
+	VBROADCASTSS word3f800000<>+0(SB), Z8
+	VSUBPS       Z8, Z7, Z7
+	VMULPS       Z7, Z7, Z8
+	VBROADCASTSS word3d9021bb<>+0(SB), Z9
+	VBROADCASTSS wordbdebd1b8<>+0(SB), Z10
+	VFMADD231PS  Z7, Z9, Z10
+	VBROADCASTSS word3def251a<>+0(SB), Z9
+	VFMADD231PS  Z7, Z10, Z9
+	VBROADCASTSS wordbdfe5d4f<>+0(SB), Z10
+	VFMADD231PS  Z7, Z9, Z10
+	VBROADCASTSS word3e11e9bf<>+0(SB), Z9
+	VFMADD231PS  Z7, Z10, Z9
+	VBROADCASTSS wordbe2aae50<>+0(SB), Z10
+	VFMADD231PS  Z7, Z9, Z10
+	VBROADCASTSS word3e4cceac<>+0(SB), Z9
+	VFMADD231PS  Z7, Z10, Z9
+	VBROADCASTSS wordbe7ffffc<>+0(SB), Z10
+	VFMADD231PS  Z7, Z9, Z10
+	VBROADCASTSS word3eaaaaaa<>+0(SB), Z9
+	VFMADD231PS  Z7, Z10, Z9
+	VMULPS       Z7, Z9, Z9
+	VMULPS       Z8, Z9, Z9
+	VBROADCASTSS wordb95e8083<>+0(SB), Z10
+	VFMADD231PS  Z10, Z6, Z9
+	VBROADCASTSS word3f000000<>+0(SB), Z10
+	VFNMADD231PS Z8, Z10, Z9
+	VBROADCASTSS word3f318000<>+0(SB), Z8
+	VADDPS       Z9, Z7, Z7
+	VFMADD231PS  Z8, Z6, Z7
+	VCMPPS       $0x03, Z2, Z2, K4
+	VMOVAPS.Z    Z2, K4, Z2
+	VADDPS       Z2, Z7, Z2
+	VMULPS       Z2, Z3, Z2
+	VSUBPS       Z2, Z4, Z2
+	VBROADCASTSS wordc2d00000<>+0(SB), Z3
+	VMAXPS       Z2, Z3, Z2
+	VBROADCASTSS word42b20000<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z6
+	VFMADD231PS  Z3, Z2, Z6
+	VBROADCASTSS word4b400000<>+0(SB), Z3
+	VSUBPS       Z3, Z6, Z3
+	VBROADCASTSS word3f318000<>+0(SB), Z7
+	VMOVAPS      Z2, Z2
+	VFNMADD231PS Z7, Z3, Z2
+	VBROADCASTSS wordb95e8083<>+0(SB), Z7
+	VFNMADD231PS Z7, Z3, Z2
+	VBROADCASTSS word39506967<>+0(SB), Z3
+	VBROADCASTSS word3ab743ce<>+0(SB), Z7
+	VFMADD231PS  Z2, Z3, Z7
+	VBROADCASTSS word3c088908<>+0(SB), Z3
+	VFMADD231PS  Z2, Z7, Z3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z7
+	VFMADD231PS  Z2, Z3, Z7
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z3
+	VFMADD231PS  Z2, Z7, Z3
+	VBROADCASTSS word3f000000<>+0(SB), Z7
+	VFMADD231PS  Z2, Z3, Z7
+	VMULPS       Z2, Z2, Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z8
+	VPSUBD       Z8, Z6, Z6
+	VFMADD231PS  Z7, Z3, Z2
+	VPSRAD       $0x01, Z6, Z3
+	VPSUBD       Z3, Z6, Z6
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VADDPS       Z7, Z2, Z2
+	VPSLLD       $0x17, Z3, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VPADDD       Z7, Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VPSLLD       $0x17, Z6, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z6
+	VPADDD       Z6, Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VMOVUPS      (DI)(SI*1), Z3
+	VMULPS       Z2, Z3, Z2
+	VMOVUPS      Z2, (R8)(SI*1)
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ    $0x10, AX
+	JEQ     end
+	MOVQ    $-1, R9
+	BZHIQ   AX, R9, R9
+	KMOVW   R9, K1
+	VMOVAPS Z0, Z0
+	LEAQ    (CX)(SI*1), AX
+	MOVQ    BX, CX
+
+rowsofpart:
+	VMOVUPS.Z    (AX), K1, Z2
+	VMULPS       Z2, Z2, Z2
+	VMULPS       Z2, Z1, Z2
+	VADDPS       Z2, Z0, Z0
+	ADDQ         DX, AX
+	DECQ         CX
+	JNE          rowsofpart
+	VPXORD       Z5, Z5, Z5
+	VBROADCASTSS beta+40(FP), Z1
+	VBROADCASTSS word3f3504f3<>+0(SB), Z2
+	VPSUBD       Z2, Z0, Z2
+	VPSRAD       $0x17, Z2, Z2
+	VPSLLD       $0x17, Z2, Z3
+	VPSUBD       Z3, Z0, Z3
+	VCVTDQ2PS    Z2, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VSUBPS       Z4, Z3, Z3
+	VMULPS       Z3, Z3, Z4
+	VBROADCASTSS word3d9021bb<>+0(SB), Z6
+	VBROADCASTSS wordbdebd1b8<>+0(SB), Z7
+	VFMADD231PS  Z3, Z6, Z7
+	VBROADCASTSS word3def251a<>+0(SB), Z6
+	VFMADD231PS  Z3, Z7, Z6
+	VBROADCASTSS wordbdfe5d4f<>+0(SB), Z7
+	VFMADD231PS  Z3, Z6, Z7
+	VBROADCASTSS word3e11e9bf<>+0(SB), Z6
+	VFMADD231PS  Z3, Z7, Z6
+	VBROADCASTSS wordbe2aae50<>+0(SB), Z7
+	VFMADD231PS  Z3, Z6, Z7
+	VBROADCASTSS word3e4cceac<>+0(SB), Z6
+	VFMADD231PS  Z3, Z7, Z6
+	VBROADCASTSS wordbe7ffffc<>+0(SB), Z7
+	VFMADD231PS  Z3, Z6, Z7
+	VBROADCASTSS word3eaaaaaa<>+0(SB), Z6
+	VFMADD231PS  Z3, Z7, Z6
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VBROADCASTSS wordb95e8083<>+0(SB), Z7
+	VFMADD231PS  Z7, Z2, Z6
+	VBROADCASTSS word3f000000<>+0(SB), Z7
+	VFNMADD231PS Z4, Z7, Z6
+	VBROADCASTSS word3f318000<>+0(SB), Z4
+	VADDPS       Z6, Z3, Z3
+	VFMADD231PS  Z4, Z2, Z3
+	VCMPPS       $0x03, Z0, Z0, K4
+	VMOVAPS.Z    Z0, K4, Z0
+	VADDPS       Z0, Z3, Z0
+	VMULPS       Z0, Z1, Z0
+	VSUBPS       Z0, Z5, Z0
+	VBROADCASTSS wordc2d00000<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VBROADCASTSS word42b20000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z1
+	VBROADCASTSS word4b400000<>+0(SB), Z2
+	VFMADD231PS  Z1, Z0, Z2
+	VBROADCASTSS word4b400000<>+0(SB), Z1
+	VSUBPS       Z1, Z2, Z1
+	VBROADCASTSS word3f318000<>+0(SB), Z3
+	VMOVAPS      Z0, Z0
+	VFNMADD231PS Z3, Z1, Z0
+	VBROADCASTSS wordb95e8083<>+0(SB), Z3
+	VFNMADD231PS Z3, Z1, Z0
+	VBROADCASTSS word39506967<>+0(SB), Z1
+	VBROADCASTSS word3ab743ce<>+0(SB), Z3
+	VFMADD231PS  Z0, Z1, Z3
+	VBROADCASTSS word3c088908<>+0(SB), Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z3
+	VFMADD231PS  Z0, Z1, Z3
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS word3f000000<>+0(SB), Z3
+	VFMADD231PS  Z0, Z1, Z3
+	VMULPS       Z0, Z0, Z1
+	VBROADCASTSS word4b400000<>+0(SB), Z4
+	VPSUBD       Z4, Z2, Z2
+	VFMADD231PS  Z3, Z1, Z0
+	VPSRAD       $0x01, Z2, Z1
+	VPSUBD       Z1, Z2, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z3
+	VADDPS       Z3, Z0, Z0
+	VPSLLD       $0x17, Z1, Z1
+	VBROADCASTSS word3f800000<>+0(SB), Z3
+	VPADDD       Z3, Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VPSLLD       $0x17, Z2, Z1
+	VBROADCASTSS word3f800000<>+0(SB), Z2
+	VPADDD       Z2, Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS.Z    (DI)(SI*1), K1, Z1
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (R8)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func normPowerBackwardRowAVX512(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, y *float32, dy *float32, dx *float32, ratio *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·normPowerBackwardRowAVX512(SB), NOSPLIT, $0-80
+	MOVQ         n+0(FP), AX
+	MOVQ         rows+8(FP), CX
+	MOVQ         stride+16(FP), DX
+	MOVQ         count+24(FP), BX
+	SHLQ         $0x02, DX
+	XORQ         SI, SI
+	VBROADCASTSS k+32(FP), Z0
+	VBROADCASTSS alpha+36(FP), Z1
+	MOVQ         y+48(FP), DI
+	MOVQ         dy+56(FP), R8
+	MOVQ         dx+64(FP), R9
+	MOVQ         ratio+72(FP), R10
+	SUBQ         $0x10, AX
+	JLT          part
+
+whole:
+	VMOVAPS Z0, Z2
+	LEAQ    (CX)(SI*1), R11
+	MOVQ    BX, R12
+
+rowsofwhole:
+	VMOVUPS      (R11), Z3
+	VMULPS       Z3, Z3, Z3
+	VMULPS       Z3, Z1, Z3
+	VADDPS       Z3, Z2, Z2
+	ADDQ         DX, R11
+	DECQ         R12
+	JNE          rowsofwhole
+	VMOVUPS      (R8)(SI*1), Z3
+	VPXORD       Z4, Z4, Z4
+	VBROADCASTSS beta+40(FP), Z6
+	VBROADCASTSS word3f3504f3<>+0(SB), Z7
+	VPSUBD       Z7, Z2, Z7
+	VPSRAD       $0x17, Z7, Z7
+	VPSLLD       $0x17, Z7, Z8
+	VPSUBD       Z8, Z2, Z8
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS word3f800000<>+0(SB), Z9
+	VSUBPS       Z9, Z8, Z8
+	VMULPS       Z8, Z8, Z9
+	VBROADCASTSS word3d9021bb<>+0(SB), Z10
+	VBROADCASTSS wordbdebd1b8<>+0(SB), Z11
+	VFMADD231PS  Z8, Z10, Z11
+	VBROADCASTSS word3def251a<>+0(SB), Z10
+	VFMADD231PS  Z8, Z11, Z10
+	VBROADCASTSS wordbdfe5d4f<>+0(SB), Z11
+	VFMADD231PS  Z8, Z10, Z11
+	VBROADCASTSS word3e11e9bf<>+0(SB), Z10
+	VFMADD231PS  Z8, Z11, Z10
+	VBROADCASTSS wordbe2aae50<>+0(SB), Z11
+	VFMADD231PS  Z8, Z10, Z11
+	VBROADCASTSS word3e4cceac<>+0(SB), Z10
+	VFMADD231PS  Z8, Z11, Z10
+	VBROADCASTSS wordbe7ffffc<>+0(SB), Z11
+	VFMADD231PS  Z8, Z10, Z11
+	VBROADCASTSS word3eaaaaaa<>+0(SB), Z10
+	VFMADD231PS  Z8, Z11, Z10
+	VMULPS       Z8, Z10, Z10
+	VMULPS       Z9, Z10, Z10
+	VBROADCASTSS wordb95e8083<>+0(SB), Z11
+	VFMADD231PS  Z11, Z7, Z10
+	VBROADCASTSS word3f000000<>+0(SB), Z11
+	VFNMADD231PS Z9, Z11, Z10
+	VBROADCASTSS word3f318000<>+0(SB), Z9
+	VADDPS       Z10, Z8, Z8
+	VFMADD231PS  Z9, Z7, Z8
+	VCMPPS       $0x03, Z2, Z2, K4
+	VMOVAPS.Z    Z2, K4, Z7
+	VADDPS       Z7, Z8, Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z6, Z4, Z6
+	VBROADCASTSS wordc2d00000<>+0(SB), Z7
+	VMAXPS       Z6, Z7, Z6
+	VBROADCASTSS word42b20000<>+0(SB), Z7
+	VMINPS       Z6, Z7, Z6
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z7
+	VBROADCASTSS word4b400000<>+0(SB), Z8
+	VFMADD231PS  Z7, Z6, Z8
+	VBROADCASTSS word4b400000<>+0(SB), Z7
+	VSUBPS       Z7, Z8, Z7
+	VBROADCASTSS word3f318000<>+0(SB), Z9
+	VMOVAPS      Z6, Z6
+	VFNMADD231PS Z9, Z7, Z6
+	VBROADCASTSS wordb95e8083<>+0(SB), Z9
+	VFNMADD231PS Z9, Z7, Z6
+	VBROADCASTSS word39506967<>+0(SB), Z7
+	VBROADCASTSS word3ab743ce<>+0(SB), Z9
+	VFMADD231PS  Z6, Z7, Z9
+	VBROADCASTSS word3c088908<>+0(SB), Z7
+	VFMADD231PS  Z6, Z9, Z7
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z9
+	VFMADD231PS  Z6, Z7, Z9
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z7
+	VFMADD231PS  Z6, Z9, Z7
+	VBROADCASTSS word3f000000<>+0(SB), Z9
+	VFMADD231PS  Z6, Z7, Z9
+	VMULPS       Z6, Z6, Z7
+	VBROADCASTSS word4b400000<>+0(SB), Z10
+	VPSUBD       Z10, Z8, Z8
+	VFMADD231PS  Z9, Z7, Z6
+	VPSRAD       $0x01, Z8, Z7
+	VPSUBD       Z7, Z8, Z8
+	VBROADCASTSS word3f800000<>+0(SB), Z9
+	VADDPS       Z9, Z6, Z6
+	VPSLLD       $0x17, Z7, Z7
+	VBROADCASTSS word3f800000<>+0(SB), Z9
+	VPADDD       Z9, Z7, Z7
+	VMULPS       Z7, Z6, Z6
+	VPSLLD       $0x17, Z8, Z7
+	VBROADCASTSS word3f800000<>+0(SB), Z8
+	VPADDD       Z8, Z7, Z7
+	VMULPS       Z7, Z6, Z6
+	VMULPS       Z6, Z3, Z6
+	VMOVUPS      Z6, (R9)(SI*1)
+	VMOVUPS      (DI)(SI*1), Z6
+	VMULPS       Z6, Z3, Z3
+	VDIVPS       Z2, Z3, Z2
+	VMOVUPS      Z2, (R10)(SI*1)
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ    $0x10, AX
+	JEQ     end
+	MOVQ    $-1, R11
+	BZHIQ   AX, R11, R11
+	KMOVW   R11, K1
+	VMOVAPS Z0, Z0
+	LEAQ    (CX)(SI*1), AX
+	MOVQ    BX, CX
+
+rowsofpart:
+	VMOVUPS.Z    (AX), K1, Z2
+	VMULPS       Z2, Z2, Z2
+	VMULPS       Z2, Z1, Z2
+	VADDPS       Z2, Z0, Z0
+	ADDQ         DX, AX
+	DECQ         CX
+	JNE          rowsofpart
+	VMOVUPS.Z    (R8)(SI*1), K1, Z1
+	VPXORD       Z5, Z5, Z5
+	VBROADCASTSS beta+40(FP), Z2
+	VBROADCASTSS word3f3504f3<>+0(SB), Z3
+	VPSUBD       Z3, Z0, Z3
+	VPSRAD       $0x17, Z3, Z3
+	VPSLLD       $0x17, Z3, Z4
+	VPSUBD       Z4, Z0, Z4
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z6
+	VSUBPS       Z6, Z4, Z4
+	VMULPS       Z4, Z4, Z6
+	VBROADCASTSS word3d9021bb<>+0(SB), Z7
+	VBROADCASTSS wordbdebd1b8<>+0(SB), Z8
+	VFMADD231PS  Z4, Z7, Z8
+	VBROADCASTSS word3def251a<>+0(SB), Z7
+	VFMADD231PS  Z4, Z8, Z7
+	VBROADCASTSS wordbdfe5d4f<>+0(SB), Z8
+	VFMADD231PS  Z4, Z7, Z8
+	VBROADCASTSS word3e11e9bf<>+0(SB), Z7
+	VFMADD231PS  Z4, Z8, Z7
+	VBROADCASTSS wordbe2aae50<>+0(SB), Z8
+	VFMADD231PS  Z4, Z7, Z8
+	VBROADCASTSS word3e4cceac<>+0(SB), Z7
+	VFMADD231PS  Z4, Z8, Z7
+	VBROADCASTSS wordbe7ffffc<>+0(SB), Z8
+	VFMADD231PS  Z4, Z7, Z8
+	VBROADCASTSS word3eaaaaaa<>+0(SB), Z7
+	VFMADD231PS  Z4, Z8, Z7
+	VMULPS       Z4, Z7, Z7
+	VMULPS       Z6, Z7, Z7
+	VBROADCASTSS wordb95e8083<>+0(SB), Z8
+	VFMADD231PS  Z8, Z3, Z7
+	VBROADCASTSS word3f000000<>+0(SB), Z8
+	VFNMADD231PS Z6, Z8, Z7
+	VBROADCASTSS word3f318000<>+0(SB), Z6
+	VADDPS       Z7, Z4, Z4
+	VFMADD231PS  Z6, Z3, Z4
+	VCMPPS       $0x03, Z0, Z0, K4
+	VMOVAPS.Z    Z0, K4, Z3
+	VADDPS       Z3, Z4, Z3
+	VMULPS       Z3, Z2, Z2
+	VSUBPS       Z2, Z5, Z2
+	VBROADCASTSS wordc2d00000<>+0(SB), Z3
+	VMAXPS       Z2, Z3, Z2
+	VBROADCASTSS word42b20000<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z4
+	VFMADD231PS  Z3, Z2, Z4
+	VBROADCASTSS word4b400000<>+0(SB), Z3
+	VSUBPS       Z3, Z4, Z3
+	VBROADCASTSS word3f318000<>+0(SB), Z5
+	VMOVAPS      Z2, Z2
+	VFNMADD231PS Z5, Z3, Z2
+	VBROADCASTSS wordb95e8083<>+0(SB), Z5
+	VFNMADD231PS Z5, Z3, Z2
+	VBROADCASTSS word39506967<>+0(SB), Z3
+	VBROADCASTSS word3ab743ce<>+0(SB), Z5
+	VFMADD231PS  Z2, Z3, Z5
+	VBROADCASTSS word3c088908<>+0(SB), Z3
+	VFMADD231PS  Z2, Z5, Z3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z5
+	VFMADD231PS  Z2, Z3, Z5
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z3
+	VFMADD231PS  Z2, Z5, Z3
+	VBROADCASTSS word3f000000<>+0(SB), Z5
+	VFMADD231PS  Z2, Z3, Z5
+	VMULPS       Z2, Z2, Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z6
+	VPSUBD       Z6, Z4, Z4
+	VFMADD231PS  Z5, Z3, Z2
+	VPSRAD       $0x01, Z4, Z3
+	VPSUBD       Z3, Z4, Z4
+	VBROADCASTSS word3f800000<>+0(SB), Z5
+	VADDPS       Z5, Z2, Z2
+	VPSLLD       $0x17, Z3, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z5
+	VPADDD       Z5, Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VPSLLD       $0x17, Z4, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VPADDD       Z4, Z3, Z3
+	VMULPS       Z3, Z2, Z2
 	VMULPS       Z2, Z1, Z2
 	VMOVUPS      Z2, K1, (R9)(SI*1)
 	VMOVUPS.Z    (DI)(SI*1), K1, Z2
@@ -3393,6 +4540,121 @@ scaleend:
 	JNE  row
 	VZEROUPPER
 	RET
+
+// func dropoutAVX512(n int, x *float32, y *float32, state uint64, dropBelow uint64, scale float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·dropoutAVX512(SB), NOSPLIT, $0-44
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	VBROADCASTSS scale+40(FP), Z0
+	VPBROADCASTQ dropBelow+32(FP), Z1
+	VPBROADCASTQ state+24(FP), Z3
+	VPADDQ       steps1of8<>+0(SB), Z3, Z2
+	VPADDQ       steps9of8<>+0(SB), Z3, Z3
+	VPBROADCASTQ quade3779b97f4a7c150<>+0(SB), Z4
+	SUBQ         $0x10, AX
+	JLT          part
+
+whole:
+	VPSRLQ       $0x1e, Z2, Z5
+	VPXORD       Z5, Z2, Z5
+	VPBROADCASTQ quadbf58476d1ce4e5b9<>+0(SB), Z6
+	VPMULLQ      Z6, Z5, Z5
+	VPSRLQ       $0x1b, Z5, Z6
+	VPXORD       Z6, Z5, Z6
+	VPBROADCASTQ quad94d049bb133111eb<>+0(SB), Z5
+	VPMULLQ      Z5, Z6, Z5
+	VPSRLQ       $0x1f, Z5, Z6
+	VPXORD       Z6, Z5, Z6
+	VPSRLQ       $0x1e, Z3, Z5
+	VPXORD       Z5, Z3, Z5
+	VPBROADCASTQ quadbf58476d1ce4e5b9<>+0(SB), Z7
+	VPMULLQ      Z7, Z5, Z5
+	VPSRLQ       $0x1b, Z5, Z7
+	VPXORD       Z7, Z5, Z7
+	VPBROADCASTQ quad94d049bb133111eb<>+0(SB), Z5
+	VPMULLQ      Z5, Z7, Z5
+	VPSRLQ       $0x1f, Z5, Z7
+	VPXORD       Z7, Z5, Z7
+	VPSRLQ       $0x0b, Z6, Z6
+	VPSRLQ       $0x0b, Z7, Z7
+	VPCMPUQ      $0x05, Z1, Z6, K2
+	VPCMPUQ      $0x05, Z1, Z7, K3
+	KUNPCKBW     K2, K3, K2
+	VMOVAPS.Z    Z0, K2, Z5
+	VMOVUPS      (CX), Z6
+	VMULPS       Z5, Z6, Z5
+	VMOVUPS      Z5, (DX)
+	VPADDQ       Z4, Z2, Z2
+	VPADDQ       Z4, Z3, Z3
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, BX
+	BZHIQ        AX, BX, BX
+	KMOVW        BX, K1
+	VPSRLQ       $0x1e, Z2, Z4
+	VPXORD       Z4, Z2, Z4
+	VPBROADCASTQ quadbf58476d1ce4e5b9<>+0(SB), Z2
+	VPMULLQ      Z2, Z4, Z2
+	VPSRLQ       $0x1b, Z2, Z4
+	VPXORD       Z4, Z2, Z4
+	VPBROADCASTQ quad94d049bb133111eb<>+0(SB), Z2
+	VPMULLQ      Z2, Z4, Z2
+	VPSRLQ       $0x1f, Z2, Z4
+	VPXORD       Z4, Z2, Z4
+	VPSRLQ       $0x1e, Z3, Z2
+	VPXORD       Z2, Z3, Z2
+	VPBROADCASTQ quadbf58476d1ce4e5b9<>+0(SB), Z3
+	VPMULLQ      Z3, Z2, Z2
+	VPSRLQ       $0x1b, Z2, Z3
+	VPXORD       Z3, Z2, Z3
+	VPBROADCASTQ quad94d049bb133111eb<>+0(SB), Z2
+	VPMULLQ      Z2, Z3, Z2
+	VPSRLQ       $0x1f, Z2, Z3
+	VPXORD       Z3, Z2, Z3
+	VPSRLQ       $0x0b, Z4, Z4
+	VPSRLQ       $0x0b, Z3, Z3
+	VPCMPUQ      $0x05, Z1, Z4, K2
+	VPCMPUQ      $0x05, Z1, Z3, K3
+	KUNPCKBW     K2, K3, K2
+	VMOVAPS.Z    Z0, K2, Z0
+	VMOVUPS.Z    (CX), K1, Z1
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (DX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA steps1of8<>+0(SB)/8, $0x9e3779b97f4a7c15
+DATA steps1of8<>+8(SB)/8, $0x3c6ef372fe94f82a
+DATA steps1of8<>+16(SB)/8, $0xdaa66d2c7ddf743f
+DATA steps1of8<>+24(SB)/8, $0x78dde6e5fd29f054
+DATA steps1of8<>+32(SB)/8, $0x1715609f7c746c69
+DATA steps1of8<>+40(SB)/8, $0xb54cda58fbbee87e
+DATA steps1of8<>+48(SB)/8, $0x538454127b096493
+DATA steps1of8<>+56(SB)/8, $0xf1bbcdcbfa53e0a8
+GLOBL steps1of8<>(SB), RODATA|NOPTR, $64
+
+DATA steps9of8<>+0(SB)/8, $0x8ff34785799e5cbd
+DATA steps9of8<>+8(SB)/8, $0x2e2ac13ef8e8d8d2
+DATA steps9of8<>+16(SB)/8, $0xcc623af8783354e7
+DATA steps9of8<>+24(SB)/8, $0x6a99b4b1f77dd0fc
+DATA steps9of8<>+32(SB)/8, $0x08d12e6b76c84d11
+DATA steps9of8<>+40(SB)/8, $0xa708a824f612c926
+DATA steps9of8<>+48(SB)/8, $0x454021de755d453b
+DATA steps9of8<>+56(SB)/8, $0xe3779b97f4a7c150
+GLOBL steps9of8<>(SB), RODATA|NOPTR, $64
+
+DATA quade3779b97f4a7c150<>+0(SB)/8, $0xe3779b97f4a7c150
+GLOBL quade3779b97f4a7c150<>(SB), RODATA|NOPTR, $8
 
 // func maxPool2AVX2(rows int, cols int, width int, x *float32, y *float32, at *int32)
 // Requires: AVX, AVX2, CMOV

@@ -1,6 +1,11 @@
 package kernel
 
-import "testing"
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
 
 // The sizes: SimpleConvNet's first convolution's result, batch 100; its parameters; AlexNet's first normalisation and pooling, batch 4.
 func BenchmarkElementwise(b *testing.B) {
@@ -45,4 +50,51 @@ func BenchmarkElementwise(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(c.count), "ns/element")
 		})
 	}
+}
+
+func BenchmarkLRN(b *testing.B) {
+	const n = 4 * 96 * 55 * 55
+	x, y, dy, dx := gaussian[float32](1, n), make([]float32, n), gaussian[float32](2, n), make([]float32, n)
+	for _, s := range []LRNShape{{4, 96, 55 * 55, 5, 2, 1e-4, 0.75}, {4, 96, 55 * 55, 9, 1, 1e-4, 0.75}, {4, 96, 55 * 55, 5, 1, 1e-4, 0.5}} {
+		l := NewLRN[float32](s)
+		name := fmt.Sprintf("n=%d,beta=%g", s.Size, s.Beta)
+		withWorkers(b, 1, func() {
+			b.Run(name+"/Forward", func(b *testing.B) { comparePortable(b, n, func() { l.Forward(x, y) }) })
+			b.Run(name+"/Backward", func(b *testing.B) { comparePortable(b, n, func() { l.Backward(x, y, dy, dx) }) })
+		})
+	}
+}
+
+func BenchmarkDropout(b *testing.B) {
+	const n = 32 * 4096
+	x, y := gaussian[float32](1, n), make([]float32, n)
+	withWorkers(b, 1, func() { comparePortable(b, n, func() { Dropout(x, y, 0.5, 1) }) })
+}
+
+// comparePortable runs the portable code and the assembly in turn and reports the assembly's processor time an element and the median ratio of
+// a pair.
+func comparePortable(b *testing.B, elements int, run func()) {
+	vector := active
+	defer func() { active = vector }()
+	timed := func(i isa) time.Duration {
+		active = i
+		start := processorTime()
+		run()
+		return processorTime() - start
+	}
+	timed(isaGeneric)
+	timed(vector)
+	var ratios, times []float64
+	for b.Loop() {
+		portable, assembly := timed(isaGeneric), timed(vector)
+		times = append(times, float64(assembly.Nanoseconds())/float64(elements))
+		ratios = append(ratios, float64(assembly)/float64(portable))
+	}
+	b.ReportMetric(median(times), "ns/element")
+	b.ReportMetric(median(ratios), "of-portable")
+}
+
+func median(s []float64) float64 {
+	slices.Sort(s)
+	return s[len(s)/2]
 }

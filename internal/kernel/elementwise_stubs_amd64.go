@@ -79,15 +79,25 @@ func adamAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float
 //go:noescape
 func adamWAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
-// normRowAVX2 is y = x·(k + alpha·Σ squares of count rows)^-0.75 for n pixels.
+// normRowAVX2 is y = x·(k + alpha·Σ squares of count rows)^-b for n pixels; b is 0.75, whatever beta is.
 //
 //go:noescape
-func normRowAVX2(n int, rows *float32, stride int, count int, k float32, alpha float32, x *float32, y *float32)
+func normRowAVX2(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, x *float32, y *float32)
 
-// normBackwardRowAVX2 is dx = dy·s^-0.75, ratio = dy·y/s with normRow's s.
+// normBackwardRowAVX2 is dx = dy·s^-b, ratio = dy·y/s with normRow's s; b is 0.75, whatever beta is.
 //
 //go:noescape
-func normBackwardRowAVX2(n int, rows *float32, stride int, count int, k float32, alpha float32, y *float32, dy *float32, dx *float32, ratio *float32)
+func normBackwardRowAVX2(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, y *float32, dy *float32, dx *float32, ratio *float32)
+
+// normPowerRowAVX2 is y = x·(k + alpha·Σ squares of count rows)^-b for n pixels; b is beta.
+//
+//go:noescape
+func normPowerRowAVX2(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, x *float32, y *float32)
+
+// normPowerBackwardRowAVX2 is dx = dy·s^-b, ratio = dy·y/s with normRow's s; b is beta.
+//
+//go:noescape
+func normPowerBackwardRowAVX2(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, y *float32, dy *float32, dx *float32, ratio *float32)
 
 // normSpreadRowAVX2 is dx -= factor·x·Σ of count rows.
 //
@@ -108,6 +118,11 @@ func sumSquareRowsAVX2(rows int, n int, x *float32, sums *float64)
 //
 //go:noescape
 func softmaxRowsAVX2(rows int, n int, x *float32, y *float32, sums *float64)
+
+// dropoutAVX2 is y = x·scale, or x·0 where SplitMix64, state being that of the first element, has its upper 53 bits below dropBelow.
+//
+//go:noescape
+func dropoutAVX2(n int, x *float32, y *float32, state uint64, dropBelow uint64, scale float32)
 
 // reluAVX512 is relu.
 //
@@ -184,15 +199,25 @@ func adamAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]flo
 //go:noescape
 func adamWAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
-// normRowAVX512 is y = x·(k + alpha·Σ squares of count rows)^-0.75 for n pixels.
+// normRowAVX512 is y = x·(k + alpha·Σ squares of count rows)^-b for n pixels; b is 0.75, whatever beta is.
 //
 //go:noescape
-func normRowAVX512(n int, rows *float32, stride int, count int, k float32, alpha float32, x *float32, y *float32)
+func normRowAVX512(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, x *float32, y *float32)
 
-// normBackwardRowAVX512 is dx = dy·s^-0.75, ratio = dy·y/s with normRow's s.
+// normBackwardRowAVX512 is dx = dy·s^-b, ratio = dy·y/s with normRow's s; b is 0.75, whatever beta is.
 //
 //go:noescape
-func normBackwardRowAVX512(n int, rows *float32, stride int, count int, k float32, alpha float32, y *float32, dy *float32, dx *float32, ratio *float32)
+func normBackwardRowAVX512(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, y *float32, dy *float32, dx *float32, ratio *float32)
+
+// normPowerRowAVX512 is y = x·(k + alpha·Σ squares of count rows)^-b for n pixels; b is beta.
+//
+//go:noescape
+func normPowerRowAVX512(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, x *float32, y *float32)
+
+// normPowerBackwardRowAVX512 is dx = dy·s^-b, ratio = dy·y/s with normRow's s; b is beta.
+//
+//go:noescape
+func normPowerBackwardRowAVX512(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, y *float32, dy *float32, dx *float32, ratio *float32)
 
 // normSpreadRowAVX512 is dx -= factor·x·Σ of count rows.
 //
@@ -213,6 +238,11 @@ func sumSquareRowsAVX512(rows int, n int, x *float32, sums *float64)
 //
 //go:noescape
 func softmaxRowsAVX512(rows int, n int, x *float32, y *float32, sums *float64)
+
+// dropoutAVX512 is y = x·scale, or x·0 where SplitMix64, state being that of the first element, has its upper 53 bits below dropBelow.
+//
+//go:noescape
+func dropoutAVX512(n int, x *float32, y *float32, state uint64, dropBelow uint64, scale float32)
 
 // maxPool2AVX2 is maxPlane for 2x2 windows at stride 2, rows·cols of them, both positive.
 //

@@ -2,38 +2,52 @@
 
 package kernel
 
-// vectorNorm is the row functions of LRN at Beta = 0.75 for one instruction set.
+// vectorNorm is the row functions of LRN for one instruction set.
 type vectorNorm struct {
-	row         func(n int, rows *float32, stride, count int, k, alpha float32, x, y *float32)
-	backwardRow func(n int, rows *float32, stride, count int, k, alpha float32, y, dy, dx, ratio *float32)
-	spreadRow   func(n int, rows *float32, stride, count int, factor float32, x, dx *float32)
+	atThreeQuarters, atAny normRows // by Beta
+	spreadRow              func(n int, rows *float32, stride, count int, factor float32, x, dx *float32)
 }
 
-func setNorm(t *table[float32], v vectorNorm) {
+type normRows struct {
+	row      func(n int, rows *float32, stride, count int, k, alpha, beta float32, x, y *float32)
+	backward func(n int, rows *float32, stride, count int, k, alpha, beta float32, y, dy, dx, ratio *float32)
+}
+
+var (
+	normAVX2 = vectorNorm{
+		normRows{normRowAVX2, normBackwardRowAVX2}, normRows{normPowerRowAVX2, normPowerBackwardRowAVX2}, normSpreadRowAVX2,
+	}
+	normAVX512 = vectorNorm{
+		normRows{normRowAVX512, normBackwardRowAVX512}, normRows{normPowerRowAVX512, normPowerBackwardRowAVX512}, normSpreadRowAVX512,
+	}
+)
+
+func setNorm(t *table[float32], v *vectorNorm) {
 	t.normTile, t.normBackwardTile = v.tile, v.backwardTile
 }
 
-func (v vectorNorm) tile(l *LRN[float32], t tile) {
-	if l.Beta != 0.75 {
-		normTile(l, t)
-		return
+func (v *vectorNorm) rows(beta float64) *normRows {
+	if beta == 0.75 {
+		return &v.atThreeQuarters
 	}
+	return &v.atAny
+}
+
+func (v *vectorNorm) tile(l *LRN[float32], t tile) {
+	rows := v.rows(l.Beta)
 	for c := range l.Channels {
 		from, count := l.neighbours(c)
 		x, y := l.row(l.x, t, c), l.row(l.y, t, c)
-		v.row(t.size, &l.rows(l.x, t, from, count)[0], l.Plane, count, float32(l.K), float32(l.Alpha), &x[0], &y[0])
+		rows.row(t.size, &l.rows(l.x, t, from, count)[0], l.Plane, count, float32(l.K), float32(l.Alpha), float32(l.Beta), &x[0], &y[0])
 	}
 }
 
-func (v vectorNorm) backwardTile(l *LRN[float32], t tile, ratios []float32) {
-	if l.Beta != 0.75 {
-		normBackwardTile(l, t, ratios)
-		return
-	}
+func (v *vectorNorm) backwardTile(l *LRN[float32], t tile, ratios []float32) {
+	rows := v.rows(l.Beta)
 	for c := range l.Channels {
 		from, count := l.neighbours(c)
 		y, dy, dx := l.row(l.y, t, c), l.row(l.dy, t, c), l.row(l.dx, t, c)
-		v.backwardRow(t.size, &l.rows(l.x, t, from, count)[0], l.Plane, count, float32(l.K), float32(l.Alpha),
+		rows.backward(t.size, &l.rows(l.x, t, from, count)[0], l.Plane, count, float32(l.K), float32(l.Alpha), float32(l.Beta),
 			&y[0], &dy[0], &dx[0], &ratios[c*lrnTile:][:t.size][0])
 	}
 	for c := range l.Channels {

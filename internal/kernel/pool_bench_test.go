@@ -1,10 +1,6 @@
 package kernel
 
-import (
-	"slices"
-	"testing"
-	"time"
-)
+import "testing"
 
 // poolLayers are geometries of well-known networks, and corners.
 var poolLayers = []struct {
@@ -28,8 +24,6 @@ var poolLayers = []struct {
 	{"7x7global", PoolShape{8, 2048, 7, 7, 7, 7, 1, 1, 0, 0}},
 }
 
-// BenchmarkPool runs the portable code and the assembly in turn and reports, per element of the input, the processor time of the assembly and the
-// median ratio of a pair.
 func BenchmarkPool(b *testing.B) {
 	for _, l := range poolLayers {
 		x, y, dx := gaussian[float32](1, l.s.inLen()), gaussian[float32](2, l.s.outLen()), make([]float32, l.s.inLen())
@@ -49,30 +43,4 @@ func BenchmarkPool(b *testing.B) {
 			})
 		}
 	}
-}
-
-func comparePortable(b *testing.B, elements int, run func()) {
-	vector := active
-	defer func() { active = vector }()
-	timed := func(i isa) time.Duration {
-		active = i
-		start := processorTime()
-		run()
-		return processorTime() - start
-	}
-	timed(isaGeneric)
-	timed(vector)
-	var ratios, times []float64
-	for b.Loop() {
-		portable, assembly := timed(isaGeneric), timed(vector)
-		times = append(times, float64(assembly.Nanoseconds())/float64(elements))
-		ratios = append(ratios, float64(assembly)/float64(portable))
-	}
-	b.ReportMetric(median(times), "ns/element")
-	b.ReportMetric(median(ratios), "of-portable")
-}
-
-func median(s []float64) float64 {
-	slices.Sort(s)
-	return s[len(s)/2]
 }

@@ -168,6 +168,34 @@ func TestVectorPassesKnowNoPlaces(t *testing.T) {
 	})
 }
 
+func TestVectorDropoutFollowsPortableOne(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		for _, atEnd := range []bool{false, true} {
+			x, y := newGround(t, 1001, atEnd), newGround(t, 1001, atEnd)
+			for n := range 70 {
+				checkVectorDropout(t, n, n%7, x, y)
+			}
+			checkVectorDropout(t, 1001, 1<<40, x, y)
+		}
+	})
+}
+
+func checkVectorDropout(t *testing.T, n, first int, x, y *ground) {
+	for _, rate := range []float64{0, 0.1, 0.5, 0.999} {
+		o := operands[float32]{a: x.put(gaussian[float32](uint64(n), n)), b: make([]float32, n), rate: rate, key: uint64(n), first: first}
+		if n > 2 {
+			o.a[2] = float32(math.NaN())
+		}
+		dropout(o)
+		want := o.b
+		o.b = y.put(make([]float32, n))
+		kernels[float32]().dropout(o)
+		what := fmt.Sprintf("%d elements at rate %g", n, rate)
+		y.requireUnused(t, what)
+		require.Equal(t, bitsOf(want), bitsOf(o.b), what)
+	}
+}
+
 // Rows of any length, whole vectors and parts of one: the distributions and the logarithms of the sums.
 func TestVectorSoftmaxFollowsPortableOne(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
@@ -350,7 +378,8 @@ func TestVectorNormFollowsPortableOne(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		for _, s := range []LRNShape{
 			{1, 1, 1, 5, 2, 0.3, 0.75}, {2, 7, 33, 5, 2, 0.3, 0.75}, {1, 9, lrnTile + 5, 4, 1, 0.2, 0.75},
-			{1, 3, 150, 7, 1, 0.2, 0.75}, {1, 3, 50, 3, 1, 0.2, 0.5},
+			{1, 3, 150, 7, 1, 0.2, 0.75}, {1, 3, 50, 3, 1, 0.2, 0.5}, {2, 4, 33, 5, 1e-3, 3, 1}, {1, 5, lrnTile + 17, 5, 2, 0.3, 0.6},
+			{1, 3, 70, 5, 100, 1e3, -0.3}, {1, 3, 35, 3, 1, 0.2, 0},
 		} {
 			for _, atEnd := range []bool{false, true} {
 				checkVectorNorm(t, s, atEnd)
@@ -374,6 +403,32 @@ func checkVectorNorm(t *testing.T, s LRNShape, atEnd bool) {
 		portable.normTile(want, want.tile(i))
 		portable.normBackwardTile(want, want.tile(i), ratios)
 	}
+	if s.Beta != 0.75 {
+		closeTo(t, want.y, y, 1e-6, "y")
+		closeTo(t, want.dx, dx, 1e-6, "dx")
+		return
+	}
 	require.Equal(t, bitsOf(want.y), bitsOf(y))
 	require.Equal(t, bitsOf(want.dx), bitsOf(dx))
+}
+
+// The power of LRN's sums keeps its digits over the whole range, and NaN stays NaN.
+func TestNormOverTheRangeOfPowers(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		for _, beta := range []float64{0.5, 0.6, 1, -0.5, 0} {
+			for k := 1e-37; k < 1e38; k *= 1.37 {
+				l := NewLRN[float32](LRNShape{1, 1, 1, 1, k, 0, beta})
+				y := []float32{0}
+				l.Forward([]float32{1}, y)
+				want := math.Pow(float64(float32(k)), -beta)
+				require.InEpsilon(t, want, y[0], 2e-7*(1+math.Abs(beta*math.Log(k))), "%g^-%g", k, beta)
+			}
+			y := make([]float32, 3)
+			NewLRN[float32](LRNShape{1, 3, 1, 2, 1, 1, beta}).Forward([]float32{1, float32(math.NaN()), 1}, y)
+			require.False(t, math.IsNaN(float64(y[0])))
+			if beta != 0 {
+				require.True(t, math.IsNaN(float64(y[1])) && math.IsNaN(float64(y[2])), "%v at %g", y, beta)
+			}
+		}
+	})
 }

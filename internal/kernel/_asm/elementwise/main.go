@@ -1,4 +1,4 @@
-// Command elementwise writes the package's float32 assembly for activations, softmax, updates, pooling and LRN. Run it by `go generate` in the
+// Command elementwise writes the package's float32 assembly for activations, softmax, dropout, updates, pooling and LRN. Run it by `go generate` in the
 // package's folder.
 //
 // The last, partial vector of a row runs the same instructions as the others, on masked lanes: an element's bits never depend on where it
@@ -17,6 +17,7 @@ func main() {
 		norms(s)
 		sums(s)
 		softmaxRows(s)
+		dropout(s)
 	}
 	pools()
 	Generate()

@@ -6,11 +6,22 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// norms emits the row functions of LRN at Beta = 0.75, with the portable code's operations in its order: the bits are the same.
+// norms emits the row functions of LRN, with the portable code's operations in its order: at Beta = 0.75 the bits are the same.
 func norms(s *simd) {
-	normRow(s)
-	normBackwardRow(s)
+	for _, p := range []power{
+		{"", "0.75, whatever beta is", func(s *simd, x vec) vec { return s.inversePower(x) }},
+		{"Power", "beta", (*simd).anyInversePower},
+	} {
+		normRow(s, p)
+		normBackwardRow(s, p)
+	}
 	normSpreadRow(s)
+}
+
+// power is how a row function computes x^-beta.
+type power struct {
+	name, beta string
+	of         func(s *simd, x vec) vec
 }
 
 // scale emits base + alpha·Σ v² over count rows, the first at from, a stride apart.
@@ -44,6 +55,38 @@ func (s *simd) inversePower(x vec) vec {
 	return s.div(s.number(1), s.mul(root, s.sqrt(root)))
 }
 
+// anyInversePower returns x^-beta as e^(-beta·ln x), beta an argument; x is positive and no subnormal. The relative error is 1e-7·(1 + |beta·ln x|) or so.
+func (s *simd) anyInversePower(x vec) vec {
+	return s.exp(s.sub(s.zero(), s.mul(s.parameter("beta"), s.log(x))))
+}
+
+// rootHalfBits is √0.5.
+const rootHalfBits = 0x3f3504f3
+
+// log returns ln x for a positive x, NaN for NaN: x = 2^n·(1+m) with 1+m from √0.5 to √2, and the polynomial of Cephes' logf (Moshier) in m.
+// To infinity it gives a little more than to the largest number.
+func (s *simd) log(x vec) vec {
+	exponent, fraction := s.vec(), s.vec()
+	VPSUBD(s.word(rootHalfBits), x, exponent)
+	VPSRAD(Imm(23), exponent, exponent)
+	VPSLLD(Imm(23), exponent, fraction)
+	VPSUBD(fraction, x, fraction)
+	n := s.vec()
+	VCVTDQ2PS(exponent, n)
+	m := s.sub(fraction, s.number(1))
+	square := s.mul(m, m)
+	p := s.number(7.0376836292e-2)
+	for _, c := range []float32{-1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1, 2.0000714765e-1,
+		-2.4999993993e-1, 3.3333331174e-1} {
+		p = fma(p, m, s.number(c))
+	}
+	small := s.mul(s.mul(p, m), square)
+	small = fma(n, s.number(-2.12194440e-4), small)
+	small = fnma(s.number(0.5), square, small)
+	sum := fma(n, s.number(0.693359375), s.add(m, small))
+	return s.add(sum, s.where(unordered, x, x, x))
+}
+
 // normArguments are those that all row functions have, and how far they have come.
 type normArguments struct {
 	n             reg.GPVirtual
@@ -74,27 +117,27 @@ func (s *simd) parameter(name string) vec {
 
 func (a normArguments) here(array reg.Register) Mem { return Mem{Base: array, Index: a.at, Scale: 1} }
 
-func normRow(s *simd) {
-	TEXT("normRow"+s.name, NOSPLIT, "func(n int, rows *float32, stride, count int, k, alpha float32, x, y *float32)")
+func normRow(s *simd, p power) {
+	TEXT("norm"+p.name+"Row"+s.name, NOSPLIT, "func(n int, rows *float32, stride, count int, k, alpha, beta float32, x, y *float32)")
 	Pragma("noescape")
-	Doc("normRow" + s.name + " is y = x·(k + alpha·Σ squares of count rows)^-0.75 for n pixels.")
+	Doc("norm" + p.name + "Row" + s.name + " is y = x·(k + alpha·Σ squares of count rows)^-b for n pixels; b is " + p.beta + ".")
 	a := s.normArguments()
 	base, alpha := s.parameter("k"), s.parameter("alpha")
 	x := Load(Param("x"), GP64())
 	y := Load(Param("y"), GP64())
 	s.over("", a.n, func(l lanes) {
-		factor := s.inversePower(s.scale(l, base, alpha, a.here(a.rows), a.stride, a.count))
+		factor := p.of(s, s.scale(l, base, alpha, a.here(a.rows), a.stride, a.count))
 		l.store(s.mul(l.load(a.here(x)), factor), a.here(y))
 	}, func() { ADDQ(Imm(uint64(s.bytes())), a.at) })
 	VZEROUPPER()
 	RET()
 }
 
-func normBackwardRow(s *simd) {
-	TEXT("normBackwardRow"+s.name, NOSPLIT,
-		"func(n int, rows *float32, stride, count int, k, alpha float32, y, dy, dx, ratio *float32)")
+func normBackwardRow(s *simd, p power) {
+	TEXT("norm"+p.name+"BackwardRow"+s.name, NOSPLIT,
+		"func(n int, rows *float32, stride, count int, k, alpha, beta float32, y, dy, dx, ratio *float32)")
 	Pragma("noescape")
-	Doc("normBackwardRow" + s.name + " is dx = dy·s^-0.75, ratio = dy·y/s with normRow's s.")
+	Doc("norm" + p.name + "BackwardRow" + s.name + " is dx = dy·s^-b, ratio = dy·y/s with normRow's s; b is " + p.beta + ".")
 	a := s.normArguments()
 	base, alpha := s.parameter("k"), s.parameter("alpha")
 	y := Load(Param("y"), GP64())
@@ -104,7 +147,7 @@ func normBackwardRow(s *simd) {
 	s.over("", a.n, func(l lanes) {
 		scale := s.scale(l, base, alpha, a.here(a.rows), a.stride, a.count)
 		d := l.load(a.here(dy))
-		l.store(s.mul(d, s.inversePower(scale)), a.here(dx))
+		l.store(s.mul(d, p.of(s, scale)), a.here(dx))
 		l.store(s.div(s.mul(d, l.load(a.here(y))), scale), a.here(ratio))
 	}, func() { ADDQ(Imm(uint64(s.bytes())), a.at) })
 	VZEROUPPER()

@@ -100,6 +100,7 @@ func (s *simd) or(a, b vec) vec {
 
 // Comparisons of VCMPPS, quiet: "not less or equal" is true for NaN.
 const (
+	unordered      = 0x03
 	ordered        = 0x07
 	notLessOrEqual = 0x16
 )
