@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"reflect"
 	"strings"
 
 	"gorgonia.org/tensor"
+
+	"convgraph/internal/wholefile"
 )
 
 // header is a spec's JSON without its layers.
@@ -95,7 +96,7 @@ func ParseSpec(data []byte) (*Spec, error) {
 // LoadSpec reads the spec in a JSON file as [ParseSpec] does, and wants a network that [New] can make. Errors begin with the file and the
 // line: `mine.json:12: layer 4 "fc1" (…): …`.
 func LoadSpec(path string) (*Spec, error) {
-	data, err := os.ReadFile(path)
+	data, err := wholefile.Read(path)
 	if err != nil {
 		return nil, err
 	}

@@ -11,10 +11,10 @@ package onnx
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"convgraph/graph"
 	"convgraph/internal/atomicfile"
+	"convgraph/internal/wholefile"
 	"convgraph/onnx/schema"
 )
 
@@ -47,7 +47,7 @@ func Marshal(m *graph.Model) ([]byte, error) {
 
 // ReadFile reads a file. See Decode.
 func ReadFile(path string, options ...graph.Option) (*graph.Model, error) {
-	data, err := os.ReadFile(path)
+	data, err := wholefile.Read(path)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -17,6 +16,7 @@ import (
 	"convgraph/formats/torch"
 	"convgraph/graph"
 	"convgraph/internal/cli"
+	"convgraph/internal/wholefile"
 	"convgraph/models"
 	"convgraph/onnx"
 )
@@ -86,7 +86,7 @@ func readNames(path string) (map[string]string, error) {
 	if path == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(path)
+	data, err := wholefile.Read(path)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 
 	"convgraph/internal/atomicfile"
 	"convgraph/internal/raw"
+	"convgraph/internal/wholefile"
 )
 
 // The .npy format (NEP 1):
@@ -31,7 +31,7 @@ const maxHeader = 10_000
 
 // ReadNPYFile reads a .npy file. See DecodeNPY.
 func ReadNPYFile(path string) (*tensor.Dense, error) {
-	data, err := os.ReadFile(path)
+	data, err := wholefile.Read(path)
 	if err != nil {
 		return nil, err
 	}

@@ -10,15 +10,15 @@ package pickle
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"convgraph/formats"
 	"convgraph/formats/internal/unpickle"
+	"convgraph/internal/wholefile"
 )
 
 // ReadFile reads a file. See Decode.
 func ReadFile(path string) ([]formats.Array, error) {
-	data, err := os.ReadFile(path)
+	data, err := wholefile.Read(path)
 	if err != nil {
 		return nil, err
 	}

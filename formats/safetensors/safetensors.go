@@ -16,15 +16,15 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 
 	"convgraph/formats"
 	"convgraph/internal/atomicfile"
+	"convgraph/internal/wholefile"
 )
 
 // ReadFile reads a file. See Decode.
 func ReadFile(path string) (arrays []formats.Array, metadata map[string]string, err error) {
-	data, err := os.ReadFile(path)
+	data, err := wholefile.Read(path)
 	if err != nil {
 		return nil, nil, err
 	}

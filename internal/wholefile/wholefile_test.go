@@ -1,0 +1,34 @@
+package wholefile_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"convgraph/internal/wholefile"
+)
+
+func TestRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(path, []byte("content"), 0o600))
+	data, err := wholefile.Read(path)
+	require.NoError(t, err)
+	assert.Equal(t, "content", string(data))
+
+	_, err = wholefile.Read(filepath.Dir(path))
+	assert.ErrorContains(t, err, filepath.Dir(path))
+	_, err = wholefile.Read(path + "-missing")
+	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestReadRefusesDevices(t *testing.T) {
+	const endless = "/dev/zero"
+	if _, err := os.Stat(endless); err != nil {
+		t.Skip("this system has no " + endless)
+	}
+	_, err := wholefile.Read(endless)
+	assert.EqualError(t, err, "/dev/zero is a device: want a file")
+}
