@@ -130,11 +130,16 @@ func (c *command) Run(stdout io.Writer) error {
 	return err
 }
 
-// prepare begins the results, or finds where to go on, and sets up the callbacks. It gives the settings that checkpoints hold.
+// prepare finds where to go on, or begins the results, and sets up the callbacks. It gives the settings that checkpoints hold.
 func (c *command) prepare(t *train.Trainer, r models.Recipe, s *source, out *output, page *livePage) ([]train.Setting, error) {
 	settings, err := c.settings(r, t)
 	if err != nil {
 		return nil, err
+	}
+	if c.Resume {
+		if t.Resume, err = takeUp(out, settings); err != nil {
+			return nil, err
+		}
 	}
 	boards, err := c.boards()
 	if err != nil {
@@ -143,7 +148,11 @@ func (c *command) prepare(t *train.Trainer, r models.Recipe, s *source, out *out
 	t.Callbacks = slices.Concat(c.progress(), t.Callbacks, c.watchers(r, out), boards, c.keepers(out), []train.Callback{
 		out.history(), train.Checkpoints{Dir: out.dir, Every: c.CheckpointEvery, Settings: settings},
 	}, page.callbacks())
-	return settings, c.begin(t, s, out, settings)
+	out.begun = true
+	if c.Resume {
+		return settings, nil
+	}
+	return settings, begin(t, s, out)
 }
 
 // train trains until the end or a signal: the step under way is finished and a checkpoint written. A second signal ends the program as it

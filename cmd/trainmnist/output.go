@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/gofrs/flock"
 
@@ -17,34 +18,71 @@ import (
 
 // output is the folder that a training leaves its results in. It belongs to one program at a time.
 type output struct {
-	dir  string
-	lock *flock.Flock
+	dir   string
+	lock  *flock.Flock
+	made  []string // the folders that weren't there and the lock's file if it wasn't, the deepest first
+	begun bool     // the training has something to leave
 }
 
-// newOutput makes the folder, takes it, and sees that it can be written, before an hour of training rather than after.
+// newOutput makes the folder, takes it, and sees that the results can be written, before an hour of training rather than after.
 func newOutput(dir string) (*output, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("-out: %w", err)
-	}
 	o := &output{dir: dir, lock: flock.New(filepath.Join(dir, ".lock"))}
-	switch free, err := o.lock.TryLock(); {
+	o.made = missing(o.lock.Path())
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("-out: %w", errors.Join(err, o.close()))
+	}
+	switch free, err := o.take(); {
 	case err != nil:
 		return nil, fmt.Errorf("-out: %w", err)
 	case !free:
 		return nil, fmt.Errorf("-out: another program is training into %s: wait for it, or name another folder", dir)
 	}
-	if err := errors.Join(o.removeLeftovers(), o.probe()); err != nil {
-		return nil, fmt.Errorf("-out: %w", errors.Join(err, o.close()))
+	for _, step := range []func() error{o.findObstacles, o.removeLeftovers, o.probe} {
+		if err := step(); err != nil {
+			return nil, fmt.Errorf("-out: %w", errors.Join(err, o.close()))
+		}
 	}
 	return o, nil
 }
 
-// files are what a training writes into the folder, by their patterns.
-var files = []string{
-	"checkpoint-*.safetensors", "params.safetensors", "params-best.safetensors", "history.csv",
-	"accuracy.png", "accuracy.svg", "augmentation.png", "filters-before.png", "filters-after.png",
-	epochsFolder + "/epoch-*.safetensors",
+// missing are the path and the folders above it that aren't there, the deepest first.
+func missing(path string) (paths []string) {
+	for path = filepath.Clean(path); ; path = filepath.Dir(path) {
+		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+			return paths
+		}
+		paths = append(paths, path)
+	}
 }
+
+// take takes the lock, of the file that has its name: one that was opened just before another program removed it locks nothing.
+func (o *output) take() (free bool, err error) {
+	for {
+		if free, err := o.lock.TryLock(); !free || err != nil {
+			return false, err
+		}
+		held, err := o.lock.Stat()
+		if err != nil {
+			return false, errors.Join(err, o.lock.Close())
+		}
+		if named, err := os.Stat(o.lock.Path()); err == nil && os.SameFile(held, named) {
+			return true, nil
+		}
+		if err := o.lock.Close(); err != nil {
+			return false, err
+		}
+	}
+}
+
+// resultFiles are what a training writes into the folder, by their patterns; files are these and its checkpoints.
+var (
+	resultFiles = []string{
+		"params.safetensors", "params-best.safetensors", "history.csv",
+		"accuracy.png", "accuracy.svg", "augmentation.png", "filters-before.png", "filters-after.png",
+		epochsFolder + "/epoch-*.safetensors",
+	}
+	files = append([]string{"checkpoint-*.safetensors"}, resultFiles...)
+)
 
 // epochsFolder is where -keep-epochs leaves parameters.
 const epochsFolder = "epochs"
@@ -52,20 +90,55 @@ const epochsFolder = "epochs"
 // probes are the names of the files that probe writes.
 const probes = ".probe-*"
 
+// findObstacles finds what no result could replace. Of checkpoints it isn't known which there will be.
+func (o *output) findObstacles() error {
+	return o.each(func(name string, e os.DirEntry) error {
+		isResult := slices.ContainsFunc(resultFiles, func(pattern string) bool { return matches(pattern, name) })
+		switch {
+		case !isResult:
+			return nil
+		case e.IsDir():
+			return fmt.Errorf("%s is a folder: want a file there, or nothing", o.path(name))
+		case e.Type().IsRegular():
+			return replaceable(o.path(name))
+		}
+		return nil
+	})
+}
+
+// replaceable says whether another file may take a file's name. What forbids it is no permission bit of the file but its being immutable, with
+// which it can't be opened for writing either.
+func replaceable(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if errors.Is(err, syscall.EPERM) {
+		return fmt.Errorf("%s can't be replaced: %w", path, syscall.EPERM)
+	}
+	if err != nil {
+		return nil
+	}
+	return f.Close()
+}
+
 // removeLeftovers removes what a program left that was killed as it wrote: its probe, and temporary files, which are hidden and named after
 // the one to be.
 func (o *output) removeLeftovers() error {
+	return o.each(func(name string, _ os.DirEntry) error {
+		if !isLeftover(name) {
+			return nil
+		}
+		return os.Remove(o.path(name))
+	})
+}
+
+// each gives what stands in the folder and in that of the epochs, by names from the folder on, until there is an error.
+func (o *output) each(do func(name string, e os.DirEntry) error) error {
 	for _, folder := range []string{"", epochsFolder} {
 		entries, err := os.ReadDir(o.path(folder)) // filepath.Glob would take a [ in the folder's name for its own
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 		for _, e := range entries {
-			name := path.Join(folder, e.Name())
-			if !isLeftover(name) {
-				continue
-			}
-			if err := os.Remove(o.path(name)); err != nil {
+			if err := do(path.Join(folder, e.Name()), e); err != nil {
 				return err
 			}
 		}
@@ -94,8 +167,23 @@ func (o *output) probe() error {
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
-// close lets the folder go. The lock's file stays: to remove it could take it from under the next program.
-func (o *output) close() error { return o.lock.Close() }
+// close lets the folder go. After a training the lock's file stays: it is how the next program finds the folder taken or free. Before one,
+// what newOutput made goes, the lock's file while it is still held.
+func (o *output) close() error {
+	if !o.begun {
+		o.unmake()
+	}
+	err := o.lock.Close()
+	if !o.begun {
+		o.unmake() // Windows removes no file that is open
+	}
+	return err
+}
+
+// unmake removes what newOutput made and is still there, folders only if they are empty.
+func (o *output) unmake() {
+	o.made = slices.DeleteFunc(o.made, func(path string) bool { return os.Remove(path) == nil })
+}
 
 func (o *output) path(name string) string { return filepath.Join(o.dir, filepath.FromSlash(name)) }
 

@@ -62,23 +62,24 @@ func (c *command) settings(r models.Recipe, t *train.Trainer) ([]train.Setting, 
 	return settings, nil
 }
 
-// begin starts anew, or takes up the newest checkpoint.
-func (c *command) begin(t *train.Trainer, s *source, out *output, settings []train.Setting) error {
-	if !c.Resume {
-		if err := errors.Join(train.RemoveCheckpoints(out.dir), train.RemoveEpochs(out.path(epochsFolder))); err != nil {
-			return err
-		}
-		return out.before(t.Model, s)
+// begin starts anew: an earlier training's checkpoints go.
+func begin(t *train.Trainer, s *source, out *output) error {
+	if err := errors.Join(train.RemoveCheckpoints(out.dir), train.RemoveEpochs(out.path(epochsFolder))); err != nil {
+		return err
 	}
+	return out.before(t.Model, s)
+}
+
+// takeUp finds the checkpoint that -resume goes on from.
+func takeUp(out *output, settings []train.Setting) (*train.Checkpoint, error) {
 	checkpoint, err := latest(out, settings)
 	if errors.Is(err, train.ErrNoCheckpoint) {
-		return fmt.Errorf("-resume: %w; start without -resume", err)
+		return nil, fmt.Errorf("-resume: %w; start without -resume", err)
 	}
 	if err != nil {
-		return fmt.Errorf("-resume: %w", err)
+		return nil, fmt.Errorf("-resume: %w", err)
 	}
-	t.Resume = checkpoint
-	return nil
+	return checkpoint, nil
 }
 
 // latest is the newest checkpoint of a training with these settings.
