@@ -6,6 +6,7 @@ import (
 
 	"convgraph/classify"
 	"convgraph/graph"
+	"convgraph/internal/cli"
 )
 
 // predict is convgraph predict.
@@ -13,42 +14,49 @@ type predict struct {
 	Params string   `arg:"" help:"The params.safetensors of a trained model."`
 	Images []string `arg:"" name:"image" help:"Pictures to recognise, PNG or JPEG."`
 	pictureFlags
-	JSON bool `name:"json" help:"The predictions as a JSON array, one object an image."`
+	JSON bool `name:"json" help:"The predictions as a JSON array, one object an image that could be read."`
 }
 
 // Help is the longer help.
 func (predict) Help() string {
-	return `A line for each IMAGE: the class, its probability, the next two, and what the digit was written in.
+	return `A line for each IMAGE: the class, its probability, the next two, and what the digit was written in. An IMAGE that can't be read has a line on ` +
+		`stderr instead, and the exit code is then 1.
 
 ` + picturesHelp
 }
 
-// Run predicts one picture after the other and ends at the first that can't be read.
+// Run predicts one picture after the other. Those that can't be read don't keep it from the others.
 func (c *predict) Run(stdout io.Writer) error {
 	m, err := graph.Load(c.Params)
 	if err != nil {
 		return err
 	}
-	all := []classify.Prediction{}
+	ink, err := c.ink(m.Spec())
+	if err != nil {
+		return err
+	}
+	if err := classify.TakesPictures(m.Spec()); err != nil {
+		return err
+	}
+	good, bad := []classify.Prediction{}, cli.Failures{}
 	for _, path := range c.Images {
-		p, err := c.predict(m, path)
+		s, err := classify.Read(m.Spec(), path, ink)
 		if err != nil {
-			return err
+			bad = append(bad, err)
+			continue
 		}
-		if all = append(all, *p); !c.JSON {
+		p, err := classify.Predict(m, path, s)
+		if err != nil {
+			return append(bad, err)
+		}
+		if good = append(good, *p); !c.JSON {
 			fmt.Fprintln(stdout, p)
 		}
 	}
 	if c.JSON {
-		return writeJSON(stdout, all)
+		if err := writeJSON(stdout, good); err != nil {
+			return append(bad, err)
+		}
 	}
-	return nil
-}
-
-func (c *predict) predict(m *graph.Model, path string) (*classify.Prediction, error) {
-	s, err := c.read(m, path)
-	if err != nil {
-		return nil, err
-	}
-	return classify.Predict(m, path, s)
+	return bad.OrNil()
 }

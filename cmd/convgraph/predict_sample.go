@@ -26,17 +26,26 @@ const picturesHelp = `An IMAGE is a PNG or JPEG of any size, grey or in colour. 
 
 // read makes a sample of the picture in a file.
 func (f pictureFlags) read(m *graph.Model, path string) (*classify.Sample, error) {
+	ink, err := f.ink(m.Spec())
+	if err != nil {
+		return nil, err
+	}
+	return classify.Read(m.Spec(), path, ink)
+}
+
+// ink is the one that the flags name, of a model that knows ink.
+func (f pictureFlags) ink(spec *graph.Spec) (digit.Ink, error) {
 	ink := map[string]digit.Ink{"dark": digit.Dark, "light": digit.Light}[f.Ink]
 	if f.Invert {
 		if ink == digit.Light {
-			return nil, cli.Usagef("-invert contradicts -ink light")
+			return ink, cli.Usagef("-invert contradicts -ink light")
 		}
 		ink = digit.Dark
 	}
-	if spec := m.Spec(); ink != digit.Detect && !classify.TakesDigits(spec) {
-		return nil, cli.Usagef("-ink and -invert are for models of 1×28×28 images: %q takes %s", spec.Name, shapeText(spec.Input))
+	if ink != digit.Detect && !classify.TakesDigits(spec) {
+		return ink, cli.Usagef("-ink and -invert are for models of 1×28×28 images: %q takes %s", spec.Name, shapeText(spec.Input))
 	}
-	return classify.Read(m.Spec(), path, ink)
+	return ink, nil
 }
 
 // asBatch is one image as a batch of one.

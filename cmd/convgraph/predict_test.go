@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -92,4 +94,29 @@ func TestPredictFailures(t *testing.T) {
 	fail(t, cli.Failed, `model "headless" doesn't end in Softmax: it has no probabilities`, "predict", headless, path)
 	vectors := saved(t, graph.Sequential("vectors", tensor.Shape{9}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
 	fail(t, cli.Failed, `model "vectors" takes (9): pictures are for models of (channels, height, width)`, "predict", vectors, path)
+}
+
+// TestPredictOfSomeBadImages: the others are answered, each bad one has its line on stderr, and the exit code tells.
+func TestPredictOfSomeBadImages(t *testing.T) {
+	params, path := saved(t, builtIn(t, "lenet-modern")), page(t)
+	missing, text := filepath.Join(t.TempDir(), "missing.png"), filepath.Join(t.TempDir(), "text.png")
+	require.NoError(t, os.WriteFile(text, []byte("no picture"), 0o644))
+	answer := succeed(t, "predict", params, path)
+	wantErrors := `^convgraph: cannot be read: open ` + regexp.QuoteMeta(missing) + `: .+\nconvgraph: ` + regexp.QuoteMeta(text) + `: starts with .+\n$`
+
+	code, stdout, stderr := convgraph("predict", params, missing, path, text, path)
+	assert.Equal(t, cli.Failed, code)
+	assert.Equal(t, answer+answer, stdout)
+	assert.Regexp(t, wantErrors, stderr)
+
+	for images, want := range map[string]string{path: succeed(t, "predict", params, path, "-json"), "": "[]\n"} {
+		args := []string{"predict", params, "-json", missing, text}
+		if images != "" {
+			args = append(args, images)
+		}
+		code, stdout, stderr := convgraph(args...)
+		assert.Equal(t, cli.Failed, code)
+		assert.Equal(t, want, stdout)
+		assert.Regexp(t, wantErrors, stderr)
+	}
 }

@@ -31,8 +31,22 @@ func Usagef(format string, args ...any) error { return Usage{fmt.Errorf(format, 
 // ErrInterrupted is what a command returns that a signal ended.
 var ErrInterrupted = errors.New("interrupted")
 
-// Main parses the arguments into grammar, runs the command that was chosen and gives the exit code. Errors are one line on stderr. Each
-// command's Run method gets the bound values it names.
+// Failures are what went wrong with some of the things a command was given while it did its work on the others. Each is a line on stderr.
+type Failures []error
+
+func (f Failures) Error() string   { return errors.Join(f...).Error() }
+func (f Failures) Unwrap() []error { return f }
+
+// OrNil is nil if nothing went wrong.
+func (f Failures) OrNil() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return f
+}
+
+// Main parses the arguments into grammar, runs the command that was chosen and gives the exit code. Errors are one line on stderr, [Failures] one
+// each. Each command's Run method gets the bound values it names.
 func Main(grammar any, args []string, stdout, stderr io.Writer, options ...kong.Option) int {
 	exited := -1
 	parser, err := kong.New(grammar, append(options,
@@ -59,7 +73,13 @@ func code(err error, name string, stderr io.Writer) int {
 	if err == nil {
 		return OK
 	}
-	fmt.Fprintf(stderr, "%s: %v\n", name, err)
+	var several Failures
+	if !errors.As(err, &several) {
+		several = Failures{err}
+	}
+	for _, e := range several {
+		fmt.Fprintf(stderr, "%s: %v\n", name, e)
+	}
 	var usage Usage
 	switch {
 	case errors.As(err, &usage):
