@@ -7,6 +7,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -83,6 +85,66 @@ func TestParameterCounts(t *testing.T) {
 			}
 		}
 		assert.Equal(t, want.layers, layers, name)
+	}
+}
+
+// TestC3SeesWhatTableISays holds C3's connections against Table I as the paper prints it: a row for each map of S2, a column for each of C3.
+func TestC3SeesWhatTableISays(t *testing.T) {
+	const paper = `
+		X . . . X X X . . X X X X . X X
+		X X . . . X X X . . X X X X . X
+		X X X . . . X X X . . X . X X X
+		. X X X . . X X X X . . X . X X
+		. . X X X . . X X X X . X X . X
+		. . . X X X . . X X X X . X X X`
+	for _, name := range []string{"lenet", "lenet-tanh"} {
+		spec, err := models.ByName(name)
+		require.NoError(t, err)
+		at := slices.IndexFunc(spec.Layers, func(l graph.Layer) bool { c, ok := l.(graph.Conv2D); return ok && c.Name == "c3" })
+		c3 := spec.Layers[at].(graph.Conv2D)
+		require.Len(t, c3.Connections, 16)
+		var table strings.Builder
+		for s2 := range 6 {
+			var row []string
+			for _, seen := range c3.Connections {
+				mark := "."
+				if slices.Contains(seen, s2) {
+					mark = "X"
+				}
+				row = append(row, mark)
+			}
+			table.WriteString("\n\t\t" + strings.Join(row, " "))
+		}
+		assert.Equal(t, paper, table.String(), name)
+	}
+}
+
+// TestAlexNetStartsAsThePaperSays, section 5: "We initialized the neuron biases in the second, fourth, and fifth convolutional layers, as well
+// as in the fully-connected hidden layers, with the constant 1. […] We initialized the neuron biases in the remaining layers with the constant
+// 0"; the weights are from a Gaussian around 0 of deviation 0.01.
+func TestAlexNetStartsAsThePaperSays(t *testing.T) {
+	m, err := graph.New(models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec())
+	require.NoError(t, err)
+	biases := map[string]float32{
+		"conv1.bias": 0, "conv2.bias": 1, "conv3.bias": 0, "conv4.bias": 1, "conv5.bias": 1, "fc1.bias": 1, "fc2.bias": 1, "fc3.bias": 0,
+	}
+	require.Len(t, m.Params(), 2*len(biases))
+	for _, p := range m.Params() {
+		values := p.Value.Float32s()
+		if bias, ok := biases[p.Name]; ok {
+			for _, v := range values {
+				require.Equal(t, bias, v, p.Name)
+			}
+			continue
+		}
+		require.True(t, strings.HasSuffix(p.Name, ".weight"), p.Name)
+		sum, squares := 0., 0.
+		for _, v := range values {
+			sum, squares = sum+float64(v), squares+float64(v)*float64(v)
+		}
+		n := float64(len(values))
+		assert.InDelta(t, 0, sum/n, 0.05/math.Sqrt(n), "%s: five deviations of the mean", p.Name)
+		assert.InDelta(t, 0.01, math.Sqrt(squares/n), 0.05/math.Sqrt(2*n), "%s: five deviations of the deviation", p.Name)
 	}
 }
 
