@@ -11,9 +11,9 @@ import (
 // LeNet is LeNet-5 (LeCun, Bottou, Bengio and Haffner 1998, section II.B), with an affine layer and softmax in place of the paper's ten
 // radial basis units. The paper's 32x32 input is the 28x28 image with two rows and columns of zeros around it, here the padding of C1.
 type LeNet struct {
-	Activation string // "sigmoid", or "tanh" for the paper's 1.7159·tanh(2x/3)
+	Activation string // "sigmoid", or "tanh" for the paper's 1.7159·tanh(2x/3); empty is sigmoid
 	Modern     bool   // the same skeleton as one would build it today: every C3 map sees every S2 map, ReLU, max pooling
-	Wide       bool   // modern, with more maps, for the accuracy
+	Wide       bool   // the modern one with more maps, for the accuracy
 }
 
 // tableI is the paper's Table I by rows of C3: which of the six maps of S2 each of its sixteen maps sees.
@@ -24,12 +24,16 @@ var tableI = [][]int{
 	{0, 1, 2, 3, 4, 5},
 }
 
-// Spec declares the network: 60,850 parameters, 61,706 if modern, 117,066 if wide.
+// Spec declares the network: 60,850 parameters, 61,706 if modern, 117,066 if wide. Fields that contradict one another are an error.
 func (n LeNet) Spec() (*graph.Spec, error) {
-	if n.Wide {
+	switch {
+	case n.Modern && n.Wide:
+		return nil, fmt.Errorf("lenet: both Modern and Wide are set: want one of them")
+	case (n.Modern || n.Wide) && n.Activation != "":
+		return nil, fmt.Errorf("lenet: activation is %q: want none for the modern and the wide network, which have ReLU", n.Activation)
+	case n.Wide:
 		return wideLeNet(), nil
-	}
-	if n.Modern {
+	case n.Modern:
 		return modernLeNet(), nil
 	}
 	switch n.Activation {

@@ -188,8 +188,18 @@ func TestModelErrors(t *testing.T) {
 		_, err := graph.New(c.spec)
 		assert.EqualError(t, err, c.want)
 	}
-	_, err := models.LeNet{Activation: "relu"}.Spec()
-	assert.EqualError(t, err, `lenet: activation is "relu": want sigmoid or tanh`)
+	for _, c := range []struct {
+		net  models.LeNet
+		want string
+	}{
+		{models.LeNet{Activation: "relu"}, `lenet: activation is "relu": want sigmoid or tanh`},
+		{models.LeNet{Activation: "relu", Modern: true}, `lenet: activation is "relu": want none for the modern and the wide network, which have ReLU`},
+		{models.LeNet{Activation: "tanh", Wide: true}, `lenet: activation is "tanh": want none for the modern and the wide network, which have ReLU`},
+		{models.LeNet{Modern: true, Wide: true}, "lenet: both Modern and Wide are set: want one of them"},
+	} {
+		_, err := c.net.Spec()
+		assert.EqualError(t, err, c.want)
+	}
 }
 
 // TestAlexNetScales builds it at its least size and other widths.

@@ -10,7 +10,7 @@ import (
 // images is convgraph images.
 type images struct {
 	Out          string `short:"o" required:"" help:"Folder to write, new or empty." placeholder:"DIR"`
-	Data         string `help:"Folder of IDX files as MNIST has them, gz or not; without it the embedded MNIST." placeholder:"DIR"`
+	Data         string `type:"given" want:"a folder" help:"Folder of IDX files as MNIST has them, gz or not; without it the embedded MNIST." placeholder:"DIR"`
 	TrainSamples int    `default:"0" help:"The first so many training images; 0 is all."`
 	TestSamples  int    `default:"0" help:"The first so many test images; 0 is all."`
 }

@@ -23,7 +23,7 @@ import (
 
 // command is trainmnist's flags. Those that are nil or empty take what the recipe says.
 type command struct {
-	Model       string   `help:"Network: ${models}, or the path of a JSON spec (default simpleconvnet; -recipe best has its own)."`
+	Model       string   `type:"given" want:"the name of a network or the path of a JSON spec" help:"Network: ${models}, or the path of a JSON spec (default simpleconvnet; -recipe best has its own)."`
 	Recipe      string   `default:"book" enum:"${recipes}" help:"Where the settings come from that no flag gives: book, as in the book, or the network's own; fast, to the book's accuracy in the least time; best, to the highest."`
 	Epochs      *int     `help:"Times through the training set (default 20; alexnet 90)."`
 	Batch       *int     `help:"Images a step (default 100; alexnet 128)."`
@@ -53,14 +53,14 @@ type command struct {
 	TestSamples  int `default:"0" help:"Test on the first so many images; 0 is all."`
 	EvalSamples  int `default:"1000" help:"After each epoch measure the accuracy on the first so many images of each set; 0 is all."`
 
-	Data   string  `help:"Folder of IDX files as MNIST has them, gz or not, or folder of class folders of PNG and JPEG images; without it the embedded MNIST." placeholder:"DIR"`
+	Data   string  `type:"given" want:"a folder" help:"Folder of IDX files as MNIST has them, gz or not, or folder of class folders of PNG and JPEG images; without it the embedded MNIST." placeholder:"DIR"`
 	Size   int     `default:"0" help:"Height and width of alexnet's images (default 227, the least is 67)."`
 	Width  float64 `default:"0" help:"Share of alexnet's filters and units (default 1)."`
 	Mirror bool    `default:"true" negatable:"" help:"Mirror half of alexnet's training images; not what letters and digits want."`
 	PCA    bool    `name:"pca" help:"Shift the colours of alexnet's training images along their principal components, too."`
 	Strict bool    `help:"Fail on a damaged image instead of skipping it."`
 
-	Out   string `help:"Folder for the results; default runs/MODEL." placeholder:"DIR"`
+	Out   string `type:"given" want:"a folder" help:"Folder for the results; default runs/MODEL." placeholder:"DIR"`
 	Quiet bool   `help:"No progress."`
 
 	Tensorboard string `help:"Folder for TensorBoard's event files: losses, accuracies, the learning rate, weights and filters." placeholder:"DIR"`

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"regexp"
 
 	"github.com/alecthomas/kong"
@@ -45,11 +46,25 @@ func (f Failures) OrNil() error {
 	return f
 }
 
+// given reads a flag of type:"given", one that may be left out but not be empty: that would be taken for left out. Its tag want says what to give.
+func given(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("string", &text); err != nil {
+		return err
+	}
+	if text == "" {
+		return fmt.Errorf("it is empty: want %s", ctx.Value.Tag.Get("want"))
+	}
+	target.SetString(text)
+	return nil
+}
+
 // Main parses the arguments into grammar, runs the command that was chosen and gives the exit code. Errors are one line on stderr, [Failures] one
 // each. Each command's Run method gets the bound values it names.
 func Main(grammar any, args []string, stdout, stderr io.Writer, options ...kong.Option) int {
 	exited := -1
 	parser, err := kong.New(grammar, append(options,
+		kong.NamedMapper("given", kong.MapperFunc(given)),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
 		kong.BindTo(stdout, (*io.Writer)(nil)),
