@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -31,7 +32,7 @@ type Param struct {
 	Value *tensor.Dense
 }
 
-// An Option changes how [New] makes a model.
+// An Option changes how [New] makes a model; nil changes nothing.
 type Option func(*Model)
 
 // WithSeed sets the seed that the initial parameters and, in training, the dropout masks come from. It is 1 without this option.
@@ -56,10 +57,12 @@ func New(spec *Spec, options ...Option) (*Model, error) {
 	return m, nil
 }
 
+var errNilSpec = errors.New("the model's spec is nil")
+
 // declare is a model that has no parameters yet.
 func declare(spec *Spec, options []Option) (*Model, error) {
 	if spec == nil {
-		return nil, fmt.Errorf("the model's spec is nil")
+		return nil, errNilSpec
 	}
 	stages, err := spec.stages()
 	if err != nil {
@@ -67,7 +70,9 @@ func declare(spec *Spec, options []Option) (*Model, error) {
 	}
 	m := &Model{spec: spec, stages: stages, dtype: tensor.Float32, seed: 1, predictors: map[predictorKind][]*predictor{}}
 	for _, o := range options {
-		o(m)
+		if o != nil {
+			o(m)
+		}
 	}
 	if m.dtype != tensor.Float32 && m.dtype != tensor.Float64 {
 		return nil, fmt.Errorf("model %q: element type is %v: want float32 or float64", spec.Name, m.dtype)

@@ -300,3 +300,22 @@ func TestParseInit(t *testing.T) {
 	assert.Equal(t, "gaussian 0.01", graph.Gaussian(0.01).String())
 	assert.Equal(t, "he", graph.He().String())
 }
+
+// TestNilOptions change nothing.
+func TestNilOptions(t *testing.T) {
+	spec := graph.Sequential("m", tensor.Shape{3}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{})
+	want, err := graph.New(spec, graph.WithSeed(4))
+	require.NoError(t, err)
+	m, err := graph.New(spec, nil, graph.WithSeed(4), nil)
+	require.NoError(t, err)
+	for i, p := range want.Params() {
+		assert.Equal(t, p.Value.Data(), m.Params()[i].Value.Data())
+	}
+	step, err := m.NewStep(2, nil, graph.WithInputGradient())
+	require.NoError(t, err)
+	_, err = step.Run(1)
+	require.NoError(t, err)
+	_, err = step.InputGradient()
+	require.NoError(t, err)
+	require.NoError(t, step.Close())
+}

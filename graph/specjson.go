@@ -24,6 +24,9 @@ type header struct {
 
 // MarshalJSON writes the spec in the form [ParseSpec] reads.
 func (s *Spec) MarshalJSON() ([]byte, error) {
+	if s == nil {
+		return nil, errNilSpec
+	}
 	layers := make([]json.RawMessage, len(s.Layers))
 	for i, l := range s.Layers {
 		kind := Kind(l)
@@ -53,6 +56,9 @@ func withKind(kind string, fields []byte) []byte {
 
 // UnmarshalJSON reads the form that MarshalJSON writes; see [ParseSpec].
 func (s *Spec) UnmarshalJSON(data []byte) error {
+	if s == nil {
+		return errNilSpec
+	}
 	parsed, err := ParseSpec(data)
 	if err != nil {
 		return err

@@ -209,3 +209,14 @@ func TestForeignLayersHaveNoJSON(t *testing.T) {
 	_, err = json.Marshal(graph.Sequential("odd", tensor.Shape{1}, graph.He(), nil))
 	assert.ErrorContains(t, err, "layer 1 is a <nil>: only this package's layers have a form in JSON")
 }
+
+// TestNilSpecInJSON: encoding/json itself writes null for it; who calls the methods gets an error.
+func TestNilSpecInJSON(t *testing.T) {
+	var none *graph.Spec
+	_, err := none.MarshalJSON()
+	assert.EqualError(t, err, "the model's spec is nil")
+	assert.EqualError(t, none.UnmarshalJSON([]byte(`{"name":"m","input":[1],"layers":[]}`)), "the model's spec is nil")
+	text, err := json.Marshal(none)
+	require.NoError(t, err)
+	assert.Equal(t, "null", string(text))
+}

@@ -20,7 +20,7 @@ type Step struct {
 	pairs   []G.ValueGrad
 }
 
-// A StepOption changes how [Model.NewStep] makes a step.
+// A StepOption changes how [Model.NewStep] makes a step; nil changes nothing.
 type StepOption func(*stepConfig)
 
 type stepConfig struct {
@@ -42,7 +42,9 @@ func (m *Model) NewStep(batch int, options ...StepOption) (*Step, error) {
 	}
 	config := stepConfig{unfused: m.unfused}
 	for _, o := range options {
-		o(&config)
+		if o != nil {
+			o(&config)
+		}
 	}
 	return m.newStep(batch, config)
 }
