@@ -37,6 +37,54 @@ func TestLayoutOfLooseNodes(t *testing.T) {
 	}
 }
 
+// The last step of a layer of several, which takes the parameters, stands lower than them: their wires meet it in the parameters' order, so
+// that none crosses another.
+func TestWiresOfParametersDoNotCross(t *testing.T) {
+	for steps := 1; steps <= 3; steps++ {
+		l, err := newLayout(layerOf(steps))
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkWires(t, l)
+		weight, bias := l.wires[len(l.wires)-2].points, l.wires[len(l.wires)-1].points
+		if high, low := weight[len(weight)-1].y, bias[len(bias)-1].y; high >= low {
+			t.Errorf("%d steps: the weight's wire ends at %g, the bias's at %g: want it above", steps, high, low)
+		}
+		if cross(weight, bias) {
+			t.Errorf("%d steps: the wires %v and %v cross", steps, weight, bias)
+		}
+	}
+}
+
+// layerOf is a network of one layer of so many steps; the last edges are those of the last step's weight and bias.
+func layerOf(steps int) Graph {
+	g := Graph{Nodes: []GraphNode{{ID: "step 0", Kind: KindInput}}}
+	last := "step 0"
+	for i := 1; i <= steps; i++ {
+		step := fmt.Sprintf("step %d", i)
+		g.Nodes = append(g.Nodes, GraphNode{ID: step, Kind: KindOp, Group: "fc1"})
+		g.Edges = append(g.Edges, GraphEdge{From: last, To: step})
+		last = step
+	}
+	for _, parameter := range []string{"weight", "bias"} {
+		g.Nodes = append(g.Nodes, GraphNode{ID: parameter, Kind: KindParameter, Group: "fc1", Shape: "4×3"})
+		g.Edges = append(g.Edges, GraphEdge{From: parameter, To: last})
+	}
+	return g
+}
+
+// cross says whether two paths of horizontal and vertical lines meet.
+func cross(a, b []point) bool {
+	for i := 1; i < len(a); i++ {
+		for k := 1; k < len(b); k++ {
+			if overlap(a[i-1].x, a[i].x, b[k-1].x, b[k].x) >= 0 && overlap(a[i-1].y, a[i].y, b[k-1].y, b[k].y) >= 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 type failer interface{ Fatalf(string, ...any) }
 
 func checkNodes(t failer, l *layout) {

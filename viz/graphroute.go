@@ -237,25 +237,53 @@ func (l *layout) settlePorts() {
 	}
 }
 
-// settle keeps wires straight that come from right opposite, and spreads the others over the rest of the side, clear of lines that pass.
+// settle keeps wires straight that come from right opposite, and spreads the others over the rest of the side, clear of lines that pass:
+// those that come from farther up or down in the row above or below the straight ones, which they would cross otherwise.
 func (l *layout) settle(p port) {
 	s := l.spots[p.node]
-	passing := l.passing(p)
-	taken := passing
-	var free []int
+	var straight []float64
+	var above, below, free []int
 	for _, source := range l.ports[p] {
-		y, opposite := l.opposite(p, source)
-		if !opposite || y < s.y+4 || y > s.bottom()-4 {
+		switch y, opposite := l.opposite(p, source); {
+		case !opposite:
 			free = append(free, source)
-			continue
+		case y < s.y+portMargin:
+			above = append(above, source)
+		case y > s.bottom()-portMargin:
+			below = append(below, source)
+		default:
+			l.heights[end{p, source}] = y
+			straight = append(straight, y)
 		}
-		l.heights[end{p, source}] = y
-		taken = append(taken, y)
 	}
-	slices.SortStableFunc(free, func(a, b int) int { return cmp.Compare(l.spots[a].centre().y, l.spots[b].centre().y) })
-	for k, y := range spread(s.y, s.bottom(), len(free), taken) {
-		l.heights[end{p, free[k]}] = y
+	taken := append(l.passing(p), straight...)
+	if len(straight) == 0 || !hasRoom(above, s.y, slices.Min(straight)) || !hasRoom(below, slices.Max(straight), s.bottom()) {
+		l.spreadPorts(p, slices.Concat(free, above, below), s.y, s.bottom(), taken)
+		return
 	}
+	taken = append(taken, l.spreadPorts(p, above, s.y, slices.Min(straight), taken)...)
+	taken = append(taken, l.spreadPorts(p, below, slices.Max(straight), s.bottom(), taken)...)
+	l.spreadPorts(p, free, s.y, s.bottom(), taken)
+}
+
+// portMargin is how far wires at the left and right of a node stay from its corners, and at least from one another.
+const portMargin = 4
+
+// hasRoom says whether the wires of some sources can meet a side between two heights.
+func hasRoom(sources []int, low, high float64) bool {
+	return len(sources) == 0 || high-low >= portMargin*float64(len(sources)+1)
+}
+
+// spreadPorts gives the wires of some sources heights between low and high, in the order of the sources' own, and returns the heights.
+func (l *layout) spreadPorts(p port, sources []int, low, high float64, taken []float64) []float64 {
+	slices.SortFunc(sources, func(a, b int) int {
+		return cmp.Or(cmp.Compare(l.spots[a].centre().y, l.spots[b].centre().y), cmp.Compare(indexOf(l.ports[p], a), indexOf(l.ports[p], b)))
+	})
+	ys := spread(low, high, len(sources), taken)
+	for k, source := range sources {
+		l.heights[end{p, source}] = ys[k]
+	}
+	return ys
 }
 
 // opposite is the height at which a wire would come straight from its source in the same row.
