@@ -82,6 +82,14 @@ func (d Dropout) String() string { return fmt.Sprintf("Dropout %g", d.Rate) }
 func (l LRN) String() string     { return fmt.Sprintf("LRN %d", l.Size) }
 
 // Output is the input's shape.
+func (t Tanh) Output(in tensor.Shape) (tensor.Shape, error) {
+	if float32(orOne(t.A)) == 0 {
+		return nil, fmt.Errorf("a is %g, which is 0 in float32: want a number that isn't", t.A)
+	}
+	return in, nil
+}
+
+// Output is the input's shape.
 func (d Dropout) Output(in tensor.Shape) (tensor.Shape, error) {
 	if !(d.Rate >= 0 && d.Rate < 1) {
 		return nil, fmt.Errorf("rate is %g: want at least 0 and less than 1", d.Rate)

@@ -35,6 +35,9 @@ func (n Normalize) Output(in tensor.Shape) (tensor.Shape, error) {
 		if !(d > 0) {
 			return nil, fmt.Errorf("deviation of channel %d is %g: want more than 0", c, d)
 		}
+		if !inFloat32(1 / d) {
+			return nil, fmt.Errorf("deviation of channel %d is %g: in float32 nothing can be divided by so small a number", c, d)
+		}
 	}
 	return in, nil
 }

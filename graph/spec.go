@@ -127,6 +127,9 @@ func checkValue(l Layer) error {
 	return nil
 }
 
+// inFloat32 says that a number is one in float32, too: not NaN, nor so large that it becomes infinite.
+func inFloat32(v float64) bool { return math.Abs(v) <= math.MaxFloat32 }
+
 // checkNumbers sees that a layer holds no number that would make NaN of everything, as a Go program may have computed one.
 func checkNumbers(l Layer) error {
 	v := reflect.Indirect(reflect.ValueOf(l))
@@ -140,13 +143,13 @@ func checkNumbers(l Layer) error {
 		}
 		switch value := v.Field(i).Interface().(type) {
 		case float64:
-			if math.IsNaN(value) || math.IsInf(value, 0) {
-				return fmt.Errorf("%s is %g: want a finite number", field.Name, value)
+			if !inFloat32(value) {
+				return fmt.Errorf("%s is %g: want a finite number of float32", field.Name, value)
 			}
 		case []float64:
 			for c, x := range value {
-				if math.IsNaN(x) || math.IsInf(x, 0) {
-					return fmt.Errorf("%s of channel %d is %g: want a finite number", field.Name, c, x)
+				if !inFloat32(x) {
+					return fmt.Errorf("%s of channel %d is %g: want a finite number of float32", field.Name, c, x)
 				}
 			}
 		case Init:

@@ -52,7 +52,7 @@ func anyLayer(r *rapid.T) graph.Layer {
 	case 4:
 		return graph.Subsample{Kernel: pair("kernel"), Stride: optional("stride")}
 	case 5:
-		return graph.LRN{Size: size(r, "size"), K: 1, Alpha: 1, Beta: 0.5}
+		return graph.LRN{Size: size(r, "size"), K: rapid.Float64().Draw(r, "k"), Alpha: rapid.Float64().Draw(r, "alpha"), Beta: rapid.Float64().Draw(r, "beta")}
 	case 6:
 		return graph.Affine{Units: size(r, "units")}
 	case 7:
@@ -63,7 +63,8 @@ func anyLayer(r *rapid.T) graph.Layer {
 	case 9:
 		return graph.Dropout{Rate: rapid.Float64Range(0, 1).Draw(r, "rate")}
 	}
-	return graph.Tanh{}
+	any64 := rapid.Float64()
+	return graph.Tanh{A: any64.Draw(r, "a"), B: any64.Draw(r, "b")}
 }
 
 // size is mostly what fits, sometimes what can't be.
