@@ -43,10 +43,10 @@ func CheckNames(arrays []Array) error {
 			return fmt.Errorf("array %d has no name", i)
 		}
 		if a.Value == nil {
-			return fmt.Errorf("array %q (number %d) has no value", a.Name, i)
+			return fmt.Errorf("array %.80q (number %d) has no value", a.Name, i)
 		}
 		if first, dup := seen[a.Name]; dup {
-			return fmt.Errorf("arrays %d and %d are both called %q: names must be unique", first, i, a.Name)
+			return fmt.Errorf("arrays %d and %d are both called %.80q: names must be unique", first, i, a.Name)
 		}
 		seen[a.Name] = i
 	}

@@ -128,14 +128,20 @@ func TestRenameRefuses(t *testing.T) {
 func TestRenameSaysNotTooMuch(t *testing.T) {
 	m, err := graph.New(models.DefaultSimpleConvNet().Spec())
 	require.NoError(t, err)
-	arrays := []formats.Array{{Name: strings.Repeat("x", 1<<20)}}
+	long := strings.Repeat("x", 1<<20)
+	arrays := []formats.Array{array(long, []float64{1}, 1)}
 	for i := range 100 {
-		arrays = append(arrays, formats.Array{Name: fmt.Sprint("a", i)})
+		arrays = append(arrays, array(fmt.Sprint("a", i), []float64{1}, 1))
 	}
 	_, err = models.Rename(m, arrays)
 	require.ErrorContains(t, err, `has 6 parameters, the file 101 arrays: "xxxx`)
 	assert.Regexp(t, `"a38", and 61 more$`, err.Error())
 	assert.Less(t, len(err.Error()), 1000)
+	for _, spoilt := range [][]formats.Array{{{Name: long}}, {arrays[0], arrays[0]}} {
+		_, err = models.Rename(m, spoilt)
+		require.Error(t, err)
+		assert.Less(t, len(err.Error()), 1000)
+	}
 }
 
 func TestRenameBy(t *testing.T) {
