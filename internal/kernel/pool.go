@@ -1,5 +1,7 @@
 package kernel
 
+import "sync"
+
 // PoolShape is the geometry of a pooling layer over x (Batch, Channels, InHeight, InWidth).
 type PoolShape struct {
 	Batch, Channels, InHeight, InWidth             int
@@ -31,8 +33,8 @@ func reaches(out, kernel, stride, pad, size int) []reach {
 type windows struct {
 	PoolShape
 	rows, columns []reach
-	in, out       int // pixels of a plane
-	layout        poolLayout
+	in, out       int                // pixels of a plane
+	layout        func() *poolLayout // planned when first asked for
 	rooms         *perWorker[poolRoom]
 	perShard      int
 }
@@ -53,7 +55,7 @@ func newWindows(s PoolShape) windows {
 		columns:   reaches(s.OutWidth(), s.KernelW, s.StrideW, s.PadW, s.InWidth),
 		in:        in,
 		out:       s.outPlane(),
-		layout:    newPoolLayout(s),
+		layout:    sync.OnceValue(func() *poolLayout { return newPoolLayout(s) }),
 		rooms:     new(perWorker[poolRoom]),
 		perShard:  max(1, sweepShard/max(1, in)),
 	}

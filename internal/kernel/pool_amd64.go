@@ -40,6 +40,9 @@ func (v *vectorPool) maxPlanes(w *windows, worker int, x, y []float32, at []int3
 	case w.stride2(3):
 		w.eachMax(v.max3, x, y, at)
 		return
+	case !w.laidOut():
+		maxPlanes(w, worker, x, y, at)
+		return
 	}
 	room := w.rooms.of(worker)
 	if w.wholePlane() {
@@ -60,7 +63,7 @@ func (w *windows) eachMax(f maxPlaneFunc, x, y []float32, at []int32) {
 
 // maxWhole is maxPlanes for one window a plane, which sees all of it: the planes become the columns of a row of results.
 func (v *vectorPool) maxWhole(w *windows, room *poolRoom, x, y []float32, at []int32) {
-	l := &w.layout
+	l := w.layout()
 	for first := 0; first < len(y); first += v.lanes {
 		n := min(v.lanes, len(y)-first)
 		v.turn(w, room, x[first*w.in:], n)
@@ -69,7 +72,7 @@ func (v *vectorPool) maxWhole(w *windows, room *poolRoom, x, y []float32, at []i
 }
 
 func (v *vectorPool) sumWhole(w *windows, room *poolRoom, x []float32, scale, bias float32, y []float32) {
-	l := &w.layout
+	l := w.layout()
 	for first := 0; first < len(y); first += v.lanes {
 		n := min(v.lanes, len(y)-first)
 		v.turn(w, room, x[first*w.in:], n)
@@ -89,7 +92,7 @@ var noPlaces [turnedPitch]int32
 // maxLaidOut takes the largest of each row's windows first where windows overlap so much that this is less work: of equal values the first
 // in a row, and then of the rows, is the first in reading order all the same.
 func (v *vectorPool) maxLaidOut(w *windows, room *poolRoom, x, y []float32, at []int32) {
-	l, rows, cols := &w.layout, len(w.rows), len(w.columns)
+	l, rows, cols := w.layout(), len(w.rows), len(w.columns)
 	place := -w.PadH * w.InWidth
 	if !w.rowsFirst() {
 		v.maxTaps(rows, cols, w.StrideH*l.rowSize, &x[0], len(l.taps), &l.taps[0].offset, &l.starts[0], &l.firsts[0],
@@ -107,7 +110,7 @@ func (w *windows) rowsFirst() bool { return w.StrideH*w.KernelW+w.KernelH+1 < w.
 
 // layOut returns L of a plane of x.
 func (v *vectorPool) layOut(w *windows, room *poolRoom, x []float32, fill float32) []float32 {
-	l := &w.layout
+	l := w.layout()
 	if l.asItStands {
 		return x
 	}
@@ -133,7 +136,7 @@ func (v *vectorPool) layOut(w *windows, room *poolRoom, x []float32, fill float3
 
 // layOutPhase lays out every StrideW-th column of rows of x, from the one that stands at first in the phase.
 func (v *vectorPool) layOutPhase(w *windows, phase, first, rows int, x, laid []float32) {
-	l := &w.layout
+	l := w.layout()
 	from, to := first*w.StrideW+phase-w.PadW, w.PadH*l.rowSize+phase*l.pitch+first
 	if from >= w.InWidth {
 		return
@@ -175,7 +178,11 @@ func (v *vectorPool) sumPlanes(w *windows, worker int, x []float32, scale, bias 
 		}
 		return
 	}
-	room, l := w.rooms.of(worker), &w.layout
+	if !w.laidOut() {
+		sumPlanes(w, worker, x, scale, bias, y)
+		return
+	}
+	room, l := w.rooms.of(worker), w.layout()
 	if w.wholePlane() {
 		v.sumWhole(w, room, x, scale, bias, y)
 		return
@@ -195,7 +202,7 @@ func (v *vectorPool) spreadPlanes(w *windows, worker int, dy []float32, scale fl
 			spreadPool2(len(w.rows), len(w.columns), w.InWidth, &dy[0], &dx[0], scale)
 		}
 		return
-	case w.StrideW > 2 || w.out == 1:
+	case w.StrideW > mostGradientStride || w.out == 1 || !w.laidOut():
 		spreadPlanes(w, worker, dy, scale, dx)
 		return
 	}
@@ -207,7 +214,7 @@ func (v *vectorPool) spreadPlanes(w *windows, worker int, dy []float32, scale fl
 
 // border returns scale·dy with a border of zeros.
 func (v *vectorPool) border(w *windows, room *poolRoom, dy []float32, scale float32) []float32 {
-	l, cols := &w.layout, len(w.columns)
+	l, cols := w.layout(), len(w.columns)
 	room.dy = grow(room.dy, l.borderedSize)
 	clear(room.dy)
 	itself := &l.taps[0].offset // 0
@@ -220,7 +227,7 @@ func (v *vectorPool) gather(w *windows, room *poolRoom, dy, dx []float32) {
 	pitch := ceilDiv(w.InWidth, w.StrideW)
 	size := ceilDiv(w.InHeight, w.StrideH) * pitch
 	room.dx = grow(room.dx, 2*size)
-	for phases := w.layout.gradient; len(phases) > 0; phases = phases[w.StrideW:] {
+	for phases := w.layout().gradient; len(phases) > 0; phases = phases[w.StrideW:] {
 		p := &phases[0]
 		if p.rows == 0 {
 			continue
@@ -237,7 +244,7 @@ func (v *vectorPool) gather(w *windows, room *poolRoom, dy, dx []float32) {
 }
 
 func (v *vectorPool) gatherPhase(w *windows, p *gradientPhase, dy, to []float32, pitch int) {
-	l := &w.layout
+	l := w.layout()
 	switch {
 	case p.columns == 0:
 	case len(p.taps) == 0:

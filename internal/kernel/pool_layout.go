@@ -43,12 +43,25 @@ type gradientPhase struct {
 // turnedPitch is how many planes are turned into columns at most.
 const turnedPitch = 16
 
+// mostGradientStride is up to which StrideW the gradient of sums has phases; see gather.
+const mostGradientStride = 2
+
 // pickSlack is how many elements behind its last the assembly that sorts columns may write.
 const pickSlack = 15
 
-func newPoolLayout(s PoolShape) poolLayout {
+// mostLaidOut is how many pixels a plane may have that is laid out: its offsets, 195 times as many at most, are 32 bits.
+const mostLaidOut = 1 << 23
+
+// laidOut says whether a layout is of the plane's order of size. It isn't where windows are mostly padding or very far apart, which a spec may say:
+// their taps and phases would be as many as it says.
+func (s PoolShape) laidOut() bool {
+	return s.KernelH <= 2*s.InHeight && s.KernelW <= 2*s.InWidth && s.StrideH <= 2*s.InHeight && s.StrideW <= 2*s.InWidth &&
+		s.PadH < s.KernelH && s.PadW < s.KernelW && s.inPlane() <= mostLaidOut
+}
+
+func newPoolLayout(s PoolShape) *poolLayout {
 	outH, outW := s.OutHeight(), s.OutWidth()
-	l := poolLayout{
+	l := &poolLayout{
 		asItStands: s.StrideW == 1 && s.PadH == 0 && s.PadW == 0,
 		phases:     min(s.StrideW, s.KernelW),
 		pitch:      max(outW, ceilDiv(s.InWidth+s.PadW, s.StrideW)) + (s.KernelW-1)/s.StrideW + pickSlack,
@@ -78,7 +91,9 @@ func newPoolLayout(s PoolShape) poolLayout {
 			l.columns = append(l.columns, poolTap{i * turnedPitch, i})
 		}
 	}
-	l.planGradient(s, outH, outW)
+	if s.StrideW <= mostGradientStride {
+		l.planGradient(s, outH, outW)
+	}
 	return l
 }
 

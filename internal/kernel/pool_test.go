@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -278,4 +279,32 @@ func ExampleNewSubsample() {
 	}, []float32{2}, []float32{0.5}, y)
 	fmt.Println(y)
 	// Output: [26.5 34.5]
+}
+
+// A spec may say any stride and nearly any window; what they take isn't theirs to say.
+func TestPoolingTakesMemoryByItsPlane(t *testing.T) {
+	const far = 1 << 20
+	for _, s := range []PoolShape{
+		{Batch: 1, Channels: 1, InHeight: 2, InWidth: 2, KernelH: 1, KernelW: 1, StrideH: far, StrideW: far},
+		{Batch: 1, Channels: 1, InHeight: 2, InWidth: 2, KernelH: 1, KernelW: 1, StrideH: far, StrideW: 1},
+		{Batch: 1, Channels: 1, InHeight: 1, InWidth: 1, KernelH: far, KernelW: far, StrideH: far, StrideW: far, PadH: far - 1, PadW: far - 1},
+	} {
+		x := make([]float32, s.inPlane())
+		for i := range x {
+			x[i] = float32(i + 1)
+		}
+		y := make([]float32, s.outPlane())
+		dx := make([]float32, len(x))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		m, a := NewMaxPool[float32](s), NewAvgPool[float32](s)
+		m.Forward(x, y)
+		assert.Equal(t, float32(1), y[0], "%+v", s)
+		m.Backward(y, dx)
+		a.Forward(x, y)
+		assert.Equal(t, float32(1/float64(s.KernelH*s.KernelW)), y[0], "%+v", s)
+		a.Backward(y, dx)
+		runtime.ReadMemStats(&after)
+		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<16), "%+v", s)
+	}
 }
