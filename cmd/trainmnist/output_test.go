@@ -3,9 +3,7 @@ package main
 import (
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"testing"
 
@@ -13,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"convgraph/internal/cli"
+	"convgraph/internal/testdisk"
 )
 
 // TestOutputRemovesLeftovers: what a killed program left half-written goes, everything else stays.
@@ -59,10 +58,7 @@ func TestImmutableResult(t *testing.T) {
 	dir := t.TempDir()
 	was, history := earlier(t, dir), filepath.Join(dir, "history.csv")
 	require.NoError(t, os.WriteFile(history, []byte("mine"), 0o644))
-	if err := exec.Command("chattr", "+i", history).Run(); err != nil {
-		t.Skip("no file can be made immutable here: ", err)
-	}
-	t.Cleanup(func() { assert.NoError(t, exec.Command("chattr", "-i", history).Run()) })
+	testdisk.Freeze(t, history)
 	code, _, stderr := trainmnist(t, append(small, "-quiet", "-out", dir)...)
 	assert.Equal(t, cli.Failed, code)
 	assert.Equal(t, "trainmnist: -out: "+history+" can't be replaced: operation not permitted\n", stderr)
@@ -122,22 +118,4 @@ func TestFailureBeforeTheTrainingLeavesNothing(t *testing.T) {
 			assert.NoDirExists(t, flags[2])
 		}
 	}
-}
-
-// TestLockThatWasRemoved: who opened the lock's file before it was removed, and took it after, takes the one that has the name now.
-func TestLockThatWasRemoved(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("no file that is open can be removed")
-	}
-	dir := t.TempDir()
-	first, err := newOutput(dir)
-	require.NoError(t, err)
-	require.NoError(t, os.Remove(first.lock.Path()))
-	second, err := newOutput(dir)
-	require.NoError(t, err)
-
-	free, err := first.take() // its own file is still locked, but by a name that is gone
-	require.NoError(t, err)
-	assert.False(t, free)
-	require.NoError(t, second.close())
 }

@@ -1,4 +1,4 @@
-// Package testdisk gives a test a file system of its own, small enough to fill, on a system that lets it.
+// Package testdisk gives a test what only some systems let it have: a file system of its own, small enough to fill, or a file that nobody may replace.
 package testdisk
 
 import (

@@ -2,13 +2,17 @@ package testdisk
 
 import (
 	"fmt"
+	"os"
 	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 const kind = "tmpfs"
+
+const immutable = 0x10 // FS_IMMUTABLE_FL of linux/fs.h
 
 // New mounts a disk of so many bytes for the length of the test, which is skipped where that isn't allowed.
 func New(t testing.TB, bytes int) (disk string) {
@@ -28,6 +32,32 @@ func SetReadOnly(disk string, on bool) error {
 		flags |= syscall.MS_RDONLY
 	}
 	return syscall.Mount(kind, disk, kind, flags, "")
+}
+
+// Freeze makes a file immutable for the rest of the test, which is skipped where that isn't allowed: nobody may write, rename or replace it.
+func Freeze(t testing.TB, path string) {
+	t.Helper()
+	if err := setImmutable(path, true); err != nil {
+		t.Skipf("no immutable file for this test: %v (it takes root, and a file system that has them)", err)
+	}
+	t.Cleanup(func() { require.NoError(t, setImmutable(path, false)) })
+}
+
+func setImmutable(path string, on bool) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	flags, err := unix.IoctlGetUint32(int(f.Fd()), unix.FS_IOC_GETFLAGS)
+	if err != nil {
+		return err
+	}
+	flags &^= immutable
+	if on {
+		flags |= immutable
+	}
+	return unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, int(flags))
 }
 
 func free(t testing.TB, disk string) int64 {

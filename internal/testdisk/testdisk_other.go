@@ -17,6 +17,12 @@ func New(t testing.TB, bytes int) (disk string) {
 // SetReadOnly is for the disks that New doesn't make here.
 func SetReadOnly(disk string, on bool) error { return errors.ErrUnsupported }
 
+// Freeze skips the test: only Linux has such files.
+func Freeze(t testing.TB, path string) {
+	t.Helper()
+	t.Skip("no immutable file for this test: that takes Linux")
+}
+
 func free(t testing.TB, disk string) int64 {
 	t.Helper()
 	t.Fatal(errors.ErrUnsupported)

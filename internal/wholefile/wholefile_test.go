@@ -23,12 +23,3 @@ func TestRead(t *testing.T) {
 	_, err = wholefile.Read(path + "-missing")
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
-
-func TestReadRefusesDevices(t *testing.T) {
-	const endless = "/dev/zero"
-	if _, err := os.Stat(endless); err != nil {
-		t.Skip("this system has no " + endless)
-	}
-	_, err := wholefile.Read(endless)
-	assert.EqualError(t, err, "/dev/zero is a device: want a file")
-}
