@@ -71,7 +71,7 @@ func (im *importer) lrnNodes(nodes []schema.Node) (found []lrnNode) {
 		switch {
 		case isLRNStep(n, lrnSpelledOut[at]):
 			at++
-		case n.Op != "Reshape" || lrnSpelledOut[at-1] != "Squeeze":
+		case at == 0 || n.Op != "Reshape" || lrnSpelledOut[at-1] != "Squeeze":
 			return nil
 		}
 		if at == len(lrnSpelledOut) {
