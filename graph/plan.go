@@ -81,29 +81,30 @@ func lastReads(order, kept G.Nodes) (last map[*G.Node]int, byOthers map[*G.Node]
 	return last, byOthers
 }
 
-// sharedBuffer is the buffer of the operand whose memory the result may have, or nil.
+// sharedBuffer is the buffer of the first operand whose memory the result may take, or nil.
 func (p *plan) sharedBuffer(n *G.Node, at int) *buffer {
 	memory, _ := ops.MemoryOf(n.Op())
-	if memory.InPlace < 0 {
-		return nil
-	}
 	operands := children(n)
-	b := p.of[operands[memory.InPlace]]
-	if b == nil || b.size != n.Shape().TotalSize() {
-		return nil
-	}
-	if memory.View {
-		return b
-	}
-	for i, c := range operands[:memory.Reads] {
-		if i != memory.InPlace && p.of[c] == b {
-			return nil
+	for _, i := range memory.InPlace {
+		b := p.of[operands[i]]
+		if b == nil || b.size != n.Shape().TotalSize() {
+			continue
+		}
+		if memory.View || b.to <= at && !p.readsTwice(operands[:memory.Reads], i) {
+			return b
 		}
 	}
-	if b.to > at {
-		return nil
+	return nil
+}
+
+// readsTwice says whether another operand lies in the buffer of operand i.
+func (p *plan) readsTwice(operands G.Nodes, i int) bool {
+	for j, c := range operands {
+		if j != i && p.of[c] == p.of[operands[i]] {
+			return true
+		}
 	}
-	return b
+	return false
 }
 
 // arrange gives every buffer its offset.

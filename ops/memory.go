@@ -11,9 +11,9 @@ import (
 
 // Memory is what one has to know of an op to plan where its result goes: see [Place].
 type Memory struct {
-	Reads   int  // so many of the operands, the first ones, are read; the others only have to be computed before
-	InPlace int  // the operand whose memory the result may take, if nobody reads it later; -1: none
-	View    bool // the result is that operand as it is, so that it may have the same memory while both are read
+	Reads   int   // the op reads this many operands, the first ones; the others only have to be computed before
+	InPlace []int // operands whose memory the result may take, if nobody reads that operand later; the first that fits is best
+	View    bool  // the result equals the one operand of InPlace, so both may share memory while both are read
 }
 
 // MemoryOf gives the Memory of an op of this package, or false for another's.
@@ -58,10 +58,24 @@ func (a *adapter[T]) place(memory *tensor.Dense) error {
 	return nil
 }
 
-func memoryOf(reads, operand int, inPlace, view bool) Memory {
-	m := Memory{Reads: reads, InPlace: -1, View: view}
-	if inPlace || view {
-		m.InPlace = operand
+// memory is what a rule declares of its own result.
+func (r rule[T]) memory(inputs int) Memory {
+	m := Memory{Reads: inputs, View: r.view}
+	if r.inPlace || r.view {
+		m.InPlace = []int{0}
+	}
+	m.InPlace = append(m.InPlace, r.alsoInPlace...)
+	return m
+}
+
+// memory is the same of a gradient, whose operands are the values it reads and then dout.
+func (v vjp[T]) memory() Memory {
+	m := Memory{Reads: len(v.reads) + 1, View: v.view}
+	if v.inPlace || v.view {
+		m.InPlace = []int{len(v.reads)}
+	}
+	if v.byProduct {
+		m.Reads--
 	}
 	return m
 }

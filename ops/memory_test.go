@@ -12,19 +12,21 @@ import (
 	"convgraph/ops"
 )
 
-// TestInPlace runs every op that says it can over its own operand: the result must be what it is elsewhere, bit by bit. What the op doesn't
-// read is gone by then.
+// TestInPlace runs every op over each operand whose memory it may take: the bits must be those of a result in memory of its own. Operands
+// that the op doesn't read are cleared first.
 func TestInPlace(t *testing.T) {
 	tried := map[string]int{}
 	for _, c := range allCases() {
 		for _, dt := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
 			for _, n := range c.differentiated(t, dt) {
 				memory, ours := ops.MemoryOf(n.Op())
-				if !ours || memory.InPlace < 0 {
+				if !ours {
 					continue
 				}
-				tried[fmt.Sprint(n.Op())]++
-				requireInPlace(t, c.name, n, memory)
+				for _, operand := range memory.InPlace {
+					tried[fmt.Sprint(n.Op())]++
+					requireInPlace(t, c.name, n, memory.Reads, operand)
+				}
 			}
 		}
 	}
@@ -53,7 +55,7 @@ func (c opCase) differentiated(t *testing.T, dt tensor.Dtype) G.Nodes {
 	return g.AllNodes()
 }
 
-func requireInPlace(t *testing.T, name string, n *G.Node, memory ops.Memory) {
+func requireInPlace(t *testing.T, name string, n *G.Node, reads, operand int) {
 	t.Helper()
 	var operands []G.Value
 	from := n.Graph().From(n.ID())
@@ -67,15 +69,15 @@ func requireInPlace(t *testing.T, name string, n *G.Node, memory ops.Memory) {
 	want := arrayOf(t, elsewhere)
 	want.data = append([]float64(nil), want.data...)
 	for i, v := range operands {
-		if d, ok := v.(*tensor.Dense); ok && i >= memory.Reads {
+		if d, ok := v.(*tensor.Dense); ok && i >= reads {
 			d.Zero()
 		}
 	}
-	require.NoError(t, ops.Place(n.Op(), operands[memory.InPlace].(*tensor.Dense)))
+	require.NoError(t, ops.Place(n.Op(), operands[operand].(*tensor.Dense)))
 	there, err := n.Op().Do(operands...)
 	require.NoError(t, err)
 	require.Equal(t, want, arrayOf(t, there), "%s: %v", name, n.Op())
-	require.Same(t, data(operands[memory.InPlace]), data(there), "%s: %v", name, n.Op())
+	require.Same(t, data(operands[operand]), data(there), "%s: %v", name, n.Op())
 }
 
 // data is where a tensor's elements begin.

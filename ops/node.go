@@ -58,7 +58,7 @@ func applyAs[T kernel.Float](name string, build builder[T], inputs []*G.Node) (*
 	}
 	f := &function[T]{rule: r}
 	f.adapter = newAdapter[T](name, r.attributes, shapes, r.output, r.forward)
-	f.memory = memoryOf(len(inputs), 0, r.inPlace, r.view)
+	f.memory = r.memory(len(inputs))
 	return G.ApplyOp(f, inputs...)
 }
 
@@ -255,10 +255,7 @@ func (f *function[T]) gradient(v vjp[T], d differentiation, output tensor.Shape)
 		shapes[i] = c.Shape()
 	}
 	g := &gradient[T]{newAdapter[T]("d"+f.name, f.attributes, shapes, output, v.compute()), f.id}
-	g.memory = memoryOf(len(v.reads)+1, len(v.reads), v.inPlace, v.view)
-	if v.byProduct {
-		g.memory.Reads--
-	}
+	g.memory = v.memory()
 	return G.ApplyOp(g, children...)
 }
 

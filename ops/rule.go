@@ -16,12 +16,13 @@ import (
 // so that is what a rule declares: f, and one [vjp] per input. It takes no memory that grows with the operands before it first runs, because
 // a graph may be built only to be looked at.
 type rule[T kernel.Float] struct {
-	attributes string                        // geometry and constants, as errors and pictures show them
-	output     tensor.Shape                  // empty for a scalar
-	forward    func(in [][]T, out []T) error // overwrites out
-	inPlace    bool                          // out may be in[0]: element i of it is read before element i of out is written, and not after
-	view       bool                          // out is in[0] as it is: of one memory for both nothing is to be computed
-	vjps       []vjp[T]                      // one per input, in order
+	attributes  string                        // geometry and constants, as errors and pictures show them
+	output      tensor.Shape                  // empty for a scalar
+	forward     func(in [][]T, out []T) error // overwrites out
+	inPlace     bool                          // out may be in[0]: element i of it is read before element i of out is written, and not after
+	alsoInPlace []int                         // further inputs whose memory out may be, in the same way
+	view        bool                          // out is in[0] as it is: of one memory for both nothing is to be computed
+	vjps        []vjp[T]                      // one per input, in order
 
 	// Of an op y = g(h(x0, x1, …)) with an h of y's shape, outer is the vjp of g: what comes back to y passes through it once, and the
 	// vjps, which are h's, get what comes out of it. The zero vjp says that there is none.
