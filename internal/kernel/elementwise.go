@@ -11,6 +11,11 @@ type table[T Float] struct {
 	crossEntropy             pass[T]
 	crossEntropyBackward     pass[T]
 	rowSums, squareSums      pass[T]
+	add, multiply            pass[T]
+	scaleRows, dotRows       pass[T]
+	fillRows, maxRows        pass[T]
+	binaryCrossEntropy       pass[T]
+	squaredErrors            pass[T]
 
 	sgd, momentum, nesterov pass[T]
 	adaGrad, rmsProp        pass[T]
@@ -34,6 +39,8 @@ type pass[T Float] func(operands[T])
 // starts the sweep and its pass.
 type operands[T Float] struct {
 	a, b, c, d []T       // unit elements an item
+	ofRow      []T       // one element an item
+	at         []int     // one element an item
 	sums       []float64 // one element an item
 	k          *[9]T     // constants
 	exp        pass[T]   // for the passes that need powers
@@ -53,6 +60,10 @@ func portableTable[T Float]() table[T] {
 		softmax: softmax[T], softmaxBackward: softmaxBackward[T],
 		crossEntropy: crossEntropy[T], crossEntropyBackward: crossEntropyBackward[T],
 		rowSums: rowSums[T], squareSums: squareSums[T],
+		add: add[T], multiply: multiply[T],
+		scaleRows: scaleRows[T], dotRows: dotRows[T],
+		fillRows: fillRows[T], maxRows: maxRows[T],
+		binaryCrossEntropy: binaryCrossEntropy[T], squaredErrors: squaredErrors[T],
 		sgd: sgd[T], momentum: momentum[T], nesterov: nesterov[T],
 		adaGrad: adaGrad[T], rmsProp: rmsProp[T],
 		adam: adam[T], adamW: adamW[T],
@@ -156,7 +167,7 @@ func (s *sweep[T]) shard(_, shard int) {
 	o.first = from
 	o.a, o.b = cut(o.a, from, to, s.unit), cut(o.b, from, to, s.unit)
 	o.c, o.d = cut(o.c, from, to, s.unit), cut(o.d, from, to, s.unit)
-	o.sums = cut(o.sums, from, to, 1)
+	o.ofRow, o.at, o.sums = cut(o.ofRow, from, to, 1), cut(o.at, from, to, 1), cut(o.sums, from, to, 1)
 	s.apply(o)
 }
 

@@ -27,6 +27,24 @@ func (f rowFunc) pass(o operands[float32]) {
 	}
 }
 
+// scaleFunc is an assembly function that multiplies each row by a factor.
+type scaleFunc func(rows, n int, x, factors, y *float32)
+
+func (f scaleFunc) pass(o operands[float32]) {
+	if rows := len(o.ofRow); rows > 0 {
+		f(rows, o.unit, first(o.a, rows*o.unit), &o.ofRow[0], first(o.b, rows*o.unit))
+	}
+}
+
+// rowPairFunc is an assembly function that makes a number of each pair of rows.
+type rowPairFunc func(rows, n int, x, y *float32, sums *float64)
+
+func (f rowPairFunc) pass(o operands[float32]) {
+	if rows := len(o.sums); rows > 0 {
+		f(rows, o.unit, first(o.a, rows*o.unit), first(o.b, rows*o.unit), &o.sums[0])
+	}
+}
+
 // dropoutFunc is an assembly function that draws a mask and multiplies by it.
 type dropoutFunc func(n int, x, y *float32, state, dropBelow uint64, scale float32)
 
@@ -76,6 +94,8 @@ func avx2Table() table[float32] {
 	t.adaGrad, t.rmsProp = vectorFunc(adaGradAVX2).pass, vectorFunc(rmsPropAVX2).pass
 	t.adam, t.adamW = vectorFunc(adamAVX2).pass, vectorFunc(adamWAVX2).pass
 	t.rowSums, t.squareSums = rowFunc(sumRowsAVX2).pass, rowFunc(sumSquareRowsAVX2).pass
+	t.add, t.multiply = vectorFunc(addAVX2).pass, vectorFunc(multiplyAVX2).pass
+	t.scaleRows, t.dotRows = scaleFunc(scaleRowsAVX2).pass, rowPairFunc(dotRowsAVX2).pass
 	setPools(&t, &poolAVX2)
 	setNorm(&t, &normAVX2)
 	return t
@@ -92,6 +112,8 @@ func avx512Table() table[float32] {
 	t.adaGrad, t.rmsProp = vectorFunc(adaGradAVX512).pass, vectorFunc(rmsPropAVX512).pass
 	t.adam, t.adamW = vectorFunc(adamAVX512).pass, vectorFunc(adamWAVX512).pass
 	t.rowSums, t.squareSums = rowFunc(sumRowsAVX512).pass, rowFunc(sumSquareRowsAVX512).pass
+	t.add, t.multiply = vectorFunc(addAVX512).pass, vectorFunc(multiplyAVX512).pass
+	t.scaleRows, t.dotRows = scaleFunc(scaleRowsAVX512).pass, rowPairFunc(dotRowsAVX512).pass
 	setPools(&t, &poolAVX512)
 	setNorm(&t, &normAVX512)
 	return t

@@ -1880,14 +1880,14 @@ end:
 // func sumRowsAVX2(rows int, n int, x *float32, sums *float64)
 // Requires: AVX, AVX2, CMOV
 TEXT ·sumRowsAVX2(SB), NOSPLIT, $0-32
-	MOVQ    rows+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    x+16(FP), DX
+	MOVQ    x+16(FP), AX
+	MOVQ    rows+0(FP), CX
+	MOVQ    n+8(FP), DX
 	MOVQ    sums+24(FP), BX
-	MOVQ    CX, SI
+	MOVQ    DX, SI
 	SHRQ    $0x04, SI
-	ANDQ    $0x0f, CX
-	IMUL3Q  $0x01, CX, DI
+	ANDQ    $0x0f, DX
+	IMUL3Q  $0x01, DX, DI
 	SUBQ    $0x00, DI
 	XORQ    R8, R8
 	TESTQ   DI, DI
@@ -1898,7 +1898,7 @@ TEXT ·sumRowsAVX2(SB), NOSPLIT, $0-32
 	LEAQ    firstLanes<>+0(SB), R8
 	NEGQ    DI
 	VMOVUPS 32(R8)(DI*4), Y0
-	IMUL3Q  $0x01, CX, DI
+	IMUL3Q  $0x01, DX, DI
 	SUBQ    $0x08, DI
 	XORQ    R8, R8
 	TESTQ   DI, DI
@@ -1920,26 +1920,26 @@ row:
 	JEQ   part
 
 whole:
-	VCVTPS2PD (DX), Y6
-	VCVTPS2PD 16(DX), Y7
-	VCVTPS2PD 32(DX), Y8
-	VCVTPS2PD 48(DX), Y9
+	VCVTPS2PD (AX), Y6
+	VCVTPS2PD 16(AX), Y7
+	VCVTPS2PD 32(AX), Y8
+	VCVTPS2PD 48(AX), Y9
 	VADDPD    Y6, Y2, Y2
 	VADDPD    Y7, Y3, Y3
 	VADDPD    Y8, Y4, Y4
 	VADDPD    Y9, Y5, Y5
-	ADDQ      $0x40, DX
+	ADDQ      $0x40, AX
 	DECQ      DI
 	JNE       whole
 
 part:
-	TESTQ        CX, CX
+	TESTQ        DX, DX
 	JEQ          fold
-	VMASKMOVPS   (DX), Y0, Y6
+	VMASKMOVPS   (AX), Y0, Y6
 	VEXTRACTF128 $0x01, Y6, X7
 	VCVTPS2PD    X6, Y6
 	VCVTPS2PD    X7, Y7
-	VMASKMOVPS   32(DX), Y1, Y8
+	VMASKMOVPS   32(AX), Y1, Y8
 	VEXTRACTF128 $0x01, Y8, X9
 	VCVTPS2PD    X8, Y8
 	VCVTPS2PD    X9, Y9
@@ -1947,7 +1947,7 @@ part:
 	VADDPD       Y7, Y3, Y3
 	VADDPD       Y8, Y4, Y4
 	VADDPD       Y9, Y5, Y5
-	LEAQ         (DX)(CX*4), DX
+	LEAQ         (AX)(DX*4), AX
 
 fold:
 	VADDPD       Y4, Y2, Y2
@@ -1959,7 +1959,7 @@ fold:
 	VADDSD       X2, X3, X3
 	VMOVSD       X3, (BX)
 	ADDQ         $0x08, BX
-	DECQ         AX
+	DECQ         CX
 	JNE          row
 	VZEROUPPER
 	RET
@@ -1967,14 +1967,14 @@ fold:
 // func sumSquareRowsAVX2(rows int, n int, x *float32, sums *float64)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·sumSquareRowsAVX2(SB), NOSPLIT, $0-32
-	MOVQ    rows+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    x+16(FP), DX
+	MOVQ    x+16(FP), AX
+	MOVQ    rows+0(FP), CX
+	MOVQ    n+8(FP), DX
 	MOVQ    sums+24(FP), BX
-	MOVQ    CX, SI
+	MOVQ    DX, SI
 	SHRQ    $0x04, SI
-	ANDQ    $0x0f, CX
-	IMUL3Q  $0x01, CX, DI
+	ANDQ    $0x0f, DX
+	IMUL3Q  $0x01, DX, DI
 	SUBQ    $0x00, DI
 	XORQ    R8, R8
 	TESTQ   DI, DI
@@ -1985,7 +1985,7 @@ TEXT ·sumSquareRowsAVX2(SB), NOSPLIT, $0-32
 	LEAQ    firstLanes<>+0(SB), R8
 	NEGQ    DI
 	VMOVUPS 32(R8)(DI*4), Y0
-	IMUL3Q  $0x01, CX, DI
+	IMUL3Q  $0x01, DX, DI
 	SUBQ    $0x08, DI
 	XORQ    R8, R8
 	TESTQ   DI, DI
@@ -2007,26 +2007,26 @@ row:
 	JEQ   part
 
 whole:
-	VCVTPS2PD   (DX), Y6
-	VCVTPS2PD   16(DX), Y7
-	VCVTPS2PD   32(DX), Y8
-	VCVTPS2PD   48(DX), Y9
+	VCVTPS2PD   (AX), Y6
+	VCVTPS2PD   16(AX), Y7
+	VCVTPS2PD   32(AX), Y8
+	VCVTPS2PD   48(AX), Y9
 	VFMADD231PD Y6, Y6, Y2
 	VFMADD231PD Y7, Y7, Y3
 	VFMADD231PD Y8, Y8, Y4
 	VFMADD231PD Y9, Y9, Y5
-	ADDQ        $0x40, DX
+	ADDQ        $0x40, AX
 	DECQ        DI
 	JNE         whole
 
 part:
-	TESTQ        CX, CX
+	TESTQ        DX, DX
 	JEQ          fold
-	VMASKMOVPS   (DX), Y0, Y6
+	VMASKMOVPS   (AX), Y0, Y6
 	VEXTRACTF128 $0x01, Y6, X7
 	VCVTPS2PD    X6, Y6
 	VCVTPS2PD    X7, Y7
-	VMASKMOVPS   32(DX), Y1, Y8
+	VMASKMOVPS   32(AX), Y1, Y8
 	VEXTRACTF128 $0x01, Y8, X9
 	VCVTPS2PD    X8, Y8
 	VCVTPS2PD    X9, Y9
@@ -2034,7 +2034,7 @@ part:
 	VFMADD231PD  Y7, Y7, Y3
 	VFMADD231PD  Y8, Y8, Y4
 	VFMADD231PD  Y9, Y9, Y5
-	LEAQ         (DX)(CX*4), DX
+	LEAQ         (AX)(DX*4), AX
 
 fold:
 	VADDPD       Y4, Y2, Y2
@@ -2046,7 +2046,224 @@ fold:
 	VADDSD       X2, X3, X3
 	VMOVSD       X3, (BX)
 	ADDQ         $0x08, BX
-	DECQ         AX
+	DECQ         CX
+	JNE          row
+	VZEROUPPER
+	RET
+
+// func addAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX
+TEXT ·addAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ SI, SI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS (CX)(SI*1), Y0
+	VMOVUPS (DX)(SI*1), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (BX)(SI*1)
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, AX
+	JGE     whole
+
+part:
+	ADDQ       $0x08, AX
+	JEQ        end
+	LEAQ       firstLanes<>+0(SB), DI
+	NEGQ       AX
+	VMOVUPS    32(DI)(AX*4), Y0
+	VMASKMOVPS (CX)(SI*1), Y0, Y1
+	VMASKMOVPS (DX)(SI*1), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (BX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func multiplyAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX
+TEXT ·multiplyAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ SI, SI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS (CX)(SI*1), Y0
+	VMOVUPS (DX)(SI*1), Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, (BX)(SI*1)
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, AX
+	JGE     whole
+
+part:
+	ADDQ       $0x08, AX
+	JEQ        end
+	LEAQ       firstLanes<>+0(SB), DI
+	NEGQ       AX
+	VMOVUPS    32(DI)(AX*4), Y0
+	VMASKMOVPS (CX)(SI*1), Y0, Y1
+	VMASKMOVPS (DX)(SI*1), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (BX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func scaleRowsAVX2(rows int, n int, x *float32, factors *float32, y *float32)
+// Requires: AVX
+TEXT ·scaleRowsAVX2(SB), NOSPLIT, $0-40
+	MOVQ rows+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ factors+24(FP), BX
+	MOVQ y+32(FP), SI
+
+row:
+	VBROADCASTSS (BX), Y0
+	MOVQ         CX, DI
+	XORQ         R8, R8
+	SUBQ         $0x08, DI
+	JLT          part
+
+whole:
+	VMOVUPS (DX)(R8*1), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS Y1, (SI)(R8*1)
+	ADDQ    $0x20, R8
+	SUBQ    $0x08, DI
+	JGE     whole
+
+part:
+	ADDQ       $0x08, DI
+	JEQ        end
+	LEAQ       firstLanes<>+0(SB), R9
+	NEGQ       DI
+	VMOVUPS    32(R9)(DI*4), Y1
+	VMASKMOVPS (DX)(R8*1), Y1, Y2
+	VMULPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (SI)(R8*1)
+
+end:
+	LEAQ (DX)(CX*4), DX
+	LEAQ (SI)(CX*4), SI
+	ADDQ $0x04, BX
+	DECQ AX
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func dotRowsAVX2(rows int, n int, x *float32, y *float32, sums *float64)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·dotRowsAVX2(SB), NOSPLIT, $0-40
+	MOVQ    x+16(FP), AX
+	MOVQ    y+24(FP), CX
+	MOVQ    rows+0(FP), DX
+	MOVQ    n+8(FP), BX
+	MOVQ    sums+32(FP), SI
+	MOVQ    BX, DI
+	SHRQ    $0x04, DI
+	ANDQ    $0x0f, BX
+	IMUL3Q  $0x01, BX, R8
+	SUBQ    $0x00, R8
+	XORQ    R9, R9
+	TESTQ   R8, R8
+	CMOVQLT R9, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	LEAQ    firstLanes<>+0(SB), R9
+	NEGQ    R8
+	VMOVUPS 32(R9)(R8*4), Y0
+	IMUL3Q  $0x01, BX, R8
+	SUBQ    $0x08, R8
+	XORQ    R9, R9
+	TESTQ   R8, R8
+	CMOVQLT R9, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	LEAQ    firstLanes<>+0(SB), R9
+	NEGQ    R8
+	VMOVUPS 32(R9)(R8*4), Y1
+
+row:
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	MOVQ  DI, R8
+	TESTQ R8, R8
+	JEQ   part
+
+whole:
+	VCVTPS2PD   (AX), Y6
+	VCVTPS2PD   16(AX), Y7
+	VCVTPS2PD   32(AX), Y8
+	VCVTPS2PD   48(AX), Y9
+	VCVTPS2PD   (CX), Y10
+	VCVTPS2PD   16(CX), Y11
+	VCVTPS2PD   32(CX), Y12
+	VCVTPS2PD   48(CX), Y13
+	VFMADD231PD Y6, Y10, Y2
+	VFMADD231PD Y7, Y11, Y3
+	VFMADD231PD Y8, Y12, Y4
+	VFMADD231PD Y9, Y13, Y5
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        R8
+	JNE         whole
+
+part:
+	TESTQ        BX, BX
+	JEQ          fold
+	VMASKMOVPS   (AX), Y0, Y6
+	VEXTRACTF128 $0x01, Y6, X7
+	VCVTPS2PD    X6, Y6
+	VCVTPS2PD    X7, Y7
+	VMASKMOVPS   32(AX), Y1, Y8
+	VEXTRACTF128 $0x01, Y8, X9
+	VCVTPS2PD    X8, Y8
+	VCVTPS2PD    X9, Y9
+	VMASKMOVPS   (CX), Y0, Y10
+	VEXTRACTF128 $0x01, Y10, X11
+	VCVTPS2PD    X10, Y10
+	VCVTPS2PD    X11, Y11
+	VMASKMOVPS   32(CX), Y1, Y12
+	VEXTRACTF128 $0x01, Y12, X13
+	VCVTPS2PD    X12, Y12
+	VCVTPS2PD    X13, Y13
+	VFMADD231PD  Y6, Y10, Y2
+	VFMADD231PD  Y7, Y11, Y3
+	VFMADD231PD  Y8, Y12, Y4
+	VFMADD231PD  Y9, Y13, Y5
+	LEAQ         (AX)(BX*4), AX
+	LEAQ         (CX)(BX*4), CX
+
+fold:
+	VADDPD       Y4, Y2, Y2
+	VADDPD       Y5, Y3, Y3
+	VADDPD       Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPD       X3, X2, X3
+	VUNPCKHPD    X3, X3, X2
+	VADDSD       X2, X3, X3
+	VMOVSD       X3, (SI)
+	ADDQ         $0x08, SI
+	DECQ         DX
 	JNE          row
 	VZEROUPPER
 	RET
@@ -4211,14 +4428,14 @@ end:
 // func sumRowsAVX512(rows int, n int, x *float32, sums *float64)
 // Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·sumRowsAVX512(SB), NOSPLIT, $0-32
-	MOVQ    rows+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    x+16(FP), DX
+	MOVQ    x+16(FP), AX
+	MOVQ    rows+0(FP), CX
+	MOVQ    n+8(FP), DX
 	MOVQ    sums+24(FP), BX
-	MOVQ    CX, SI
+	MOVQ    DX, SI
 	SHRQ    $0x04, SI
-	ANDQ    $0x0f, CX
-	IMUL3Q  $0x01, CX, DI
+	ANDQ    $0x0f, DX
+	IMUL3Q  $0x01, DX, DI
 	SUBQ    $0x00, DI
 	XORQ    R8, R8
 	TESTQ   DI, DI
@@ -4238,24 +4455,24 @@ row:
 	JEQ    part
 
 whole:
-	VCVTPS2PD (DX), Z2
-	VCVTPS2PD 32(DX), Z3
+	VCVTPS2PD (AX), Z2
+	VCVTPS2PD 32(AX), Z3
 	VADDPD    Z2, Z0, Z0
 	VADDPD    Z3, Z1, Z1
-	ADDQ      $0x40, DX
+	ADDQ      $0x40, AX
 	DECQ      DI
 	JNE       whole
 
 part:
-	TESTQ         CX, CX
+	TESTQ         DX, DX
 	JEQ           fold
-	VMOVUPS.Z     (DX), K1, Z2
+	VMOVUPS.Z     (AX), K1, Z2
 	VEXTRACTF64X4 $0x01, Z2, Y3
 	VCVTPS2PD     Y2, Z2
 	VCVTPS2PD     Y3, Z3
 	VADDPD        Z2, Z0, Z0
 	VADDPD        Z3, Z1, Z1
-	LEAQ          (DX)(CX*4), DX
+	LEAQ          (AX)(DX*4), AX
 
 fold:
 	VADDPD        Z1, Z0, Z0
@@ -4267,7 +4484,7 @@ fold:
 	VADDSD        X3, X2, X2
 	VMOVSD        X2, (BX)
 	ADDQ          $0x08, BX
-	DECQ          AX
+	DECQ          CX
 	JNE           row
 	VZEROUPPER
 	RET
@@ -4275,14 +4492,14 @@ fold:
 // func sumSquareRowsAVX512(rows int, n int, x *float32, sums *float64)
 // Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·sumSquareRowsAVX512(SB), NOSPLIT, $0-32
-	MOVQ    rows+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    x+16(FP), DX
+	MOVQ    x+16(FP), AX
+	MOVQ    rows+0(FP), CX
+	MOVQ    n+8(FP), DX
 	MOVQ    sums+24(FP), BX
-	MOVQ    CX, SI
+	MOVQ    DX, SI
 	SHRQ    $0x04, SI
-	ANDQ    $0x0f, CX
-	IMUL3Q  $0x01, CX, DI
+	ANDQ    $0x0f, DX
+	IMUL3Q  $0x01, DX, DI
 	SUBQ    $0x00, DI
 	XORQ    R8, R8
 	TESTQ   DI, DI
@@ -4302,24 +4519,24 @@ row:
 	JEQ    part
 
 whole:
-	VCVTPS2PD   (DX), Z2
-	VCVTPS2PD   32(DX), Z3
+	VCVTPS2PD   (AX), Z2
+	VCVTPS2PD   32(AX), Z3
 	VFMADD231PD Z2, Z2, Z0
 	VFMADD231PD Z3, Z3, Z1
-	ADDQ        $0x40, DX
+	ADDQ        $0x40, AX
 	DECQ        DI
 	JNE         whole
 
 part:
-	TESTQ         CX, CX
+	TESTQ         DX, DX
 	JEQ           fold
-	VMOVUPS.Z     (DX), K1, Z2
+	VMOVUPS.Z     (AX), K1, Z2
 	VEXTRACTF64X4 $0x01, Z2, Y3
 	VCVTPS2PD     Y2, Z2
 	VCVTPS2PD     Y3, Z3
 	VFMADD231PD   Z2, Z2, Z0
 	VFMADD231PD   Z3, Z3, Z1
-	LEAQ          (DX)(CX*4), DX
+	LEAQ          (AX)(DX*4), AX
 
 fold:
 	VADDPD        Z1, Z0, Z0
@@ -4331,7 +4548,195 @@ fold:
 	VADDSD        X3, X2, X2
 	VMOVSD        X2, (BX)
 	ADDQ          $0x08, BX
-	DECQ          AX
+	DECQ          CX
+	JNE           row
+	VZEROUPPER
+	RET
+
+// func addAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ SI, SI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS (CX)(SI*1), Z0
+	VMOVUPS (DX)(SI*1), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (BX)(SI*1)
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, AX
+	JGE     whole
+
+part:
+	ADDQ      $0x10, AX
+	JEQ       end
+	MOVQ      $-1, DI
+	BZHIQ     AX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*1), K1, Z0
+	VMOVUPS.Z (DX)(SI*1), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (BX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func multiplyAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·multiplyAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ SI, SI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS (CX)(SI*1), Z0
+	VMOVUPS (DX)(SI*1), Z1
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS Z0, (BX)(SI*1)
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, AX
+	JGE     whole
+
+part:
+	ADDQ      $0x10, AX
+	JEQ       end
+	MOVQ      $-1, DI
+	BZHIQ     AX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*1), K1, Z0
+	VMOVUPS.Z (DX)(SI*1), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (BX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func scaleRowsAVX512(rows int, n int, x *float32, factors *float32, y *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·scaleRowsAVX512(SB), NOSPLIT, $0-40
+	MOVQ rows+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ factors+24(FP), BX
+	MOVQ y+32(FP), SI
+
+row:
+	VBROADCASTSS (BX), Z0
+	MOVQ         CX, DI
+	XORQ         R8, R8
+	SUBQ         $0x10, DI
+	JLT          part
+
+whole:
+	VMOVUPS (DX)(R8*1), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, (SI)(R8*1)
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, DI
+	JGE     whole
+
+part:
+	ADDQ      $0x10, DI
+	JEQ       end
+	MOVQ      $-1, R9
+	BZHIQ     DI, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (DX)(R8*1), K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (SI)(R8*1)
+
+end:
+	LEAQ (DX)(CX*4), DX
+	LEAQ (SI)(CX*4), SI
+	ADDQ $0x04, BX
+	DECQ AX
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func dotRowsAVX512(rows int, n int, x *float32, y *float32, sums *float64)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dotRowsAVX512(SB), NOSPLIT, $0-40
+	MOVQ    x+16(FP), AX
+	MOVQ    y+24(FP), CX
+	MOVQ    rows+0(FP), DX
+	MOVQ    n+8(FP), BX
+	MOVQ    sums+32(FP), SI
+	MOVQ    BX, DI
+	SHRQ    $0x04, DI
+	ANDQ    $0x0f, BX
+	IMUL3Q  $0x01, BX, R8
+	SUBQ    $0x00, R8
+	XORQ    R9, R9
+	TESTQ   R8, R8
+	CMOVQLT R9, R8
+	MOVQ    $0x00000010, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	MOVQ    $-1, R9
+	BZHIQ   R8, R9, R9
+	KMOVW   R9, K1
+
+row:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   DI, R8
+	TESTQ  R8, R8
+	JEQ    part
+
+whole:
+	VCVTPS2PD   (AX), Z2
+	VCVTPS2PD   32(AX), Z3
+	VCVTPS2PD   (CX), Z4
+	VCVTPS2PD   32(CX), Z5
+	VFMADD231PD Z2, Z4, Z0
+	VFMADD231PD Z3, Z5, Z1
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        R8
+	JNE         whole
+
+part:
+	TESTQ         BX, BX
+	JEQ           fold
+	VMOVUPS.Z     (AX), K1, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VCVTPS2PD     Y2, Z2
+	VCVTPS2PD     Y3, Z3
+	VMOVUPS.Z     (CX), K1, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y5
+	VCVTPS2PD     Y4, Z4
+	VCVTPS2PD     Y5, Z5
+	VFMADD231PD   Z2, Z4, Z0
+	VFMADD231PD   Z3, Z5, Z1
+	LEAQ          (AX)(BX*4), AX
+	LEAQ          (CX)(BX*4), CX
+
+fold:
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X2
+	VADDPD        X2, X0, X2
+	VUNPCKHPD     X2, X2, X3
+	VADDSD        X3, X2, X2
+	VMOVSD        X2, (SI)
+	ADDQ          $0x08, SI
+	DECQ          DX
 	JNE           row
 	VZEROUPPER
 	RET

@@ -114,6 +114,26 @@ func sumRowsAVX2(rows int, n int, x *float32, sums *float64)
 //go:noescape
 func sumSquareRowsAVX2(rows int, n int, x *float32, sums *float64)
 
+// addAVX2 is c = a + b.
+//
+//go:noescape
+func addAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// multiplyAVX2 is c = a·b.
+//
+//go:noescape
+func multiplyAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// scaleRowsAVX2 multiplies each row of n elements by its factor; rows is positive.
+//
+//go:noescape
+func scaleRowsAVX2(rows int, n int, x *float32, factors *float32, y *float32)
+
+// dotRowsAVX2 is the inner product of each pair of rows of n elements; rows is positive.
+//
+//go:noescape
+func dotRowsAVX2(rows int, n int, x *float32, y *float32, sums *float64)
+
 // softmaxRowsAVX2 is the softmax of each row of n elements, and the sum of e^(x - the row's largest x); rows is positive.
 //
 //go:noescape
@@ -233,6 +253,26 @@ func sumRowsAVX512(rows int, n int, x *float32, sums *float64)
 //
 //go:noescape
 func sumSquareRowsAVX512(rows int, n int, x *float32, sums *float64)
+
+// addAVX512 is c = a + b.
+//
+//go:noescape
+func addAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// multiplyAVX512 is c = a·b.
+//
+//go:noescape
+func multiplyAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// scaleRowsAVX512 multiplies each row of n elements by its factor; rows is positive.
+//
+//go:noescape
+func scaleRowsAVX512(rows int, n int, x *float32, factors *float32, y *float32)
+
+// dotRowsAVX512 is the inner product of each pair of rows of n elements; rows is positive.
+//
+//go:noescape
+func dotRowsAVX512(rows int, n int, x *float32, y *float32, sums *float64)
 
 // softmaxRowsAVX512 is the softmax of each row of n elements, and the sum of e^(x - the row's largest x); rows is positive.
 //

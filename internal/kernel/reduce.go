@@ -54,15 +54,18 @@ func addRows[T Float](rows, columns int, table []float64, sum []T) {
 }
 
 // SumSquares is Σ x², in float64. The sums of fixed stretches are added in their order.
-func SumSquares[T Float](x []T) float64 {
-	stretches := (len(x) + squareStretch - 1) / squareStretch
+func SumSquares[T Float](x []T) float64 { return sumStretches(kernels[T]().squareSums, x, nil) }
+
+// sumStretches adds up what a pass makes of stretches of x, and of another array of its length if there is one.
+func sumStretches[T Float](apply pass[T], x, other []T) float64 {
+	stretches := (len(x) + sumStretch - 1) / sumStretch
 	s := takeSweep[T]()
 	parts := s.sumRoom(stretches)
-	full := len(x) / squareStretch
-	s.do(full, kernels[T]().squareSums, operands[T]{a: x[:full*squareStretch], sums: parts[:full], unit: squareStretch})
+	full := len(x) / sumStretch
+	s.do(full, apply, operands[T]{a: cut(x, 0, full, sumStretch), b: cut(other, 0, full, sumStretch), sums: parts[:full], unit: sumStretch})
 	if full < stretches {
-		rest := x[full*squareStretch:]
-		kernels[T]().squareSums(operands[T]{a: rest, sums: parts[full:], unit: len(rest)})
+		from, to := full*sumStretch, len(x)
+		apply(operands[T]{a: cut(x, from, to, 1), b: cut(other, from, to, 1), sums: parts[full:], unit: to - from})
 	}
 	total := 0.0
 	for _, part := range parts {
@@ -72,8 +75,8 @@ func SumSquares[T Float](x []T) float64 {
 	return total
 }
 
-// squareStretch is how many squares SumSquares adds up at a time.
-const squareStretch = 4096
+// sumStretch is how many elements are added up at a time.
+const sumStretch = 4096
 
 func squareSums[T Float](o operands[T]) {
 	for row := range o.sums {

@@ -68,6 +68,8 @@ func vectorPasses() []vectorCase {
 		{"reluBackward", func(t *table[float32]) pass[float32] { return t.reluBackward }, 3, 0},
 		{"sigmoidBackward", func(t *table[float32]) pass[float32] { return t.sigmoidBackward }, 3, 0},
 		{"tanhBackward", func(t *table[float32]) pass[float32] { return t.tanhBackward }, 3, 0},
+		{"add", func(t *table[float32]) pass[float32] { return t.add }, 3, 0},
+		{"multiply", func(t *table[float32]) pass[float32] { return t.multiply }, 3, 0},
 		{"sgd", func(t *table[float32]) pass[float32] { return t.sgd }, 2, 0},
 		{"momentum", func(t *table[float32]) pass[float32] { return t.momentum }, 3, 0},
 		{"nesterov", func(t *table[float32]) pass[float32] { return t.nesterov }, 3, 0},

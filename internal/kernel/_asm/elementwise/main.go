@@ -1,4 +1,4 @@
-// Command elementwise writes the package's float32 assembly for activations, softmax, dropout, updates, pooling and LRN. Run it by `go generate` in the
+// Command elementwise writes the package's float32 assembly for activations, softmax, dropout, updates, pooling, LRN and joins. Run it by `go generate` in the
 // package's folder.
 //
 // The last, partial vector of a row runs the same instructions as the others, on masked lanes: an element's bits never depend on where it
@@ -16,6 +16,7 @@ func main() {
 		updates(s)
 		norms(s)
 		sums(s)
+		joins(s)
 		softmaxRows(s)
 		dropout(s)
 	}

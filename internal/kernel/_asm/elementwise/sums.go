@@ -11,18 +11,22 @@ import (
 const sumLanes = 16
 
 func sums(s *simd) {
-	rowSums(s, "sumRows", "each row", func(v, sum vec) { VADDPD(v, sum, sum) })
+	rowSums(s, "sumRows", "each row", func(v []vec, sum vec) { VADDPD(v[0], sum, sum) })
 	// The square of a float32 is exact in float64: fused or not, the bits are the same.
-	rowSums(s, "sumSquareRows", "the squares of each row", func(v, sum vec) { VFMADD231PD(v, v, sum) })
+	rowSums(s, "sumSquareRows", "the squares of each row", func(v []vec, sum vec) { VFMADD231PD(v[0], v[0], sum) })
 }
 
-func rowSums(s *simd, name, what string, accumulate func(v, sum vec)) {
+func rowSums(s *simd, name, what string, accumulate func(v []vec, sum vec)) {
 	TEXT(name+s.name, NOSPLIT, "func(rows, n int, x *float32, sums *float64)")
 	Pragma("noescape")
 	Doc(name + s.name + " sums " + what + " of n elements; rows is positive.")
+	s.sumRows([]reg.Register{Load(Param("x"), GP64())}, accumulate)
+}
+
+// sumRows emits the body of a function that makes a sum of each row. accumulate gets a vector of each array.
+func (s *simd) sumRows(arrays []reg.Register, accumulate func(v []vec, sum vec)) {
 	rows := Load(Param("rows"), GP64())
 	n := Load(Param("n"), GP64())
-	x := Load(Param("x"), GP64())
 	to := Load(Param("sums"), GP64())
 	whole, rest := GP64(), GP64()
 	MOVQ(n, whole)
@@ -36,7 +40,13 @@ func rowSums(s *simd, name, what string, accumulate func(v, sum vec)) {
 		sum[i] = s.vec()
 	}
 	add := func(l []lanes) {
-		for i, v := range s.widened(l, Mem{Base: x}) {
+		wide := make([][]vec, len(sum))
+		for _, x := range arrays {
+			for i, v := range s.widened(l, Mem{Base: x}) {
+				wide[i] = append(wide[i], v)
+			}
+		}
+		for i, v := range wide {
 			accumulate(v, sum[i])
 		}
 	}
@@ -49,14 +59,18 @@ func rowSums(s *simd, name, what string, accumulate func(v, sum vec)) {
 	JEQ(LabelRef("part"))
 	Label("whole")
 	add(nil)
-	ADDQ(Imm(4*sumLanes), x)
+	for _, x := range arrays {
+		ADDQ(Imm(4*sumLanes), x)
+	}
 	DECQ(left)
 	JNE(LabelRef("whole"))
 	Label("part")
 	TESTQ(rest, rest)
 	JEQ(LabelRef("fold"))
 	add(part)
-	LEAQ(Mem{Base: x, Index: rest, Scale: 4}, x)
+	for _, x := range arrays {
+		LEAQ(Mem{Base: x, Index: rest, Scale: 4}, x)
+	}
 	Label("fold")
 	VMOVSD(s.folded(sum), Mem{Base: to})
 	ADDQ(Imm(8), to)

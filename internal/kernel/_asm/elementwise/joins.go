@@ -1,0 +1,58 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// joins emits the arithmetic of two tensors that meet.
+func joins(s *simd) {
+	elements(s, "add", "c = a + b", "ab", "c", func(in []vec, _ func(int) vec) []vec {
+		return []vec{s.add(in[0], in[1])}
+	})
+	elements(s, "multiply", "c = a·b", "ab", "c", func(in []vec, _ func(int) vec) []vec {
+		return []vec{s.mul(in[0], in[1])}
+	})
+	scaleRows(s)
+	dotRows(s)
+}
+
+// scaleRows multiplies each row of x by the row's own factor.
+func scaleRows(s *simd) {
+	TEXT("scaleRows"+s.name, NOSPLIT, "func(rows, n int, x, factors, y *float32)")
+	Pragma("noescape")
+	Doc("scaleRows" + s.name + " multiplies each row of n elements by its factor; rows is positive.")
+	rows := Load(Param("rows"), GP64())
+	n := Load(Param("n"), GP64())
+	x := Load(Param("x"), GP64())
+	factors := Load(Param("factors"), GP64())
+	y := Load(Param("y"), GP64())
+	left, at := GP64(), GP64()
+	Label("row")
+	factor := s.broadcast(Mem{Base: factors})
+	MOVQ(n, left)
+	XORQ(at, at)
+	s.over("", left.(reg.GPVirtual), func(l lanes) {
+		v := l.load(Mem{Base: x, Index: at, Scale: 1})
+		l.store(s.mul(v, factor), Mem{Base: y, Index: at, Scale: 1})
+	}, func() { ADDQ(Imm(uint64(s.bytes())), at) })
+	LEAQ(Mem{Base: x, Index: n, Scale: 4}, x)
+	LEAQ(Mem{Base: y, Index: n, Scale: 4}, y)
+	ADDQ(Imm(4), factors)
+	DECQ(rows)
+	JNE(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
+// dotRows multiplies the rows of x and y element by element and sums each row. The product of two float32 is exact in float64: fused or
+// not, the bits are the same.
+func dotRows(s *simd) {
+	TEXT("dotRows"+s.name, NOSPLIT, "func(rows, n int, x, y *float32, sums *float64)")
+	Pragma("noescape")
+	Doc("dotRows" + s.name + " is the inner product of each pair of rows of n elements; rows is positive.")
+	x := Load(Param("x"), GP64())
+	y := Load(Param("y"), GP64())
+	s.sumRows([]reg.Register{x, y}, func(v []vec, sum vec) { VFMADD231PD(v[0], v[1], sum) })
+}
