@@ -25,7 +25,7 @@ type opCase struct {
 func allCases() []opCase {
 	var all []opCase
 	for _, group := range [][]opCase{convCases(), fusedCases(), partialConvCases(), maxPoolCases(), avgPoolCases(), subsampleCases(), lrnCases(), normalizeCases(),
-		elementwiseCases(), rowCases(), affineCases(), dropoutCases()} {
+		elementwiseCases(), rowCases(), affineCases(), dropoutCases(), joinCases(), dropRowsCases(), lossCases()} {
 		all = append(all, group...)
 	}
 	return all

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"math"
 	"sync"
 
 	G "gorgonia.org/gorgonia"
@@ -11,8 +12,8 @@ import (
 )
 
 // SoftmaxCrossEntropy is the mean over the batch of -Σc t[c]·log softmax(x)[c], a scalar. The logits x are (N, classes); the target is (N),
-// the class of each row as a whole number from 0, or (N, classes), a distribution a row. It is computed by log-sum-exp, so large logits
-// neither overflow nor lose the loss. The target has no gradient.
+// the class of each row as a whole number from 0, or (N, classes), a distribution a row: numbers of at least 0 that sum to 1 (to 1e-3).
+// It is computed by log-sum-exp, so large logits neither overflow nor lose the loss. The target has no gradient.
 func SoftmaxCrossEntropy(x, target *G.Node) (*G.Node, error) {
 	return apply("SoftmaxCrossEntropy", crossEntropy[float32], crossEntropy[float64], x, target)
 }
@@ -28,14 +29,16 @@ func crossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 		return rule[T]{}, err
 	}
 	n, classes := x[0], x[1]
+	fill := oneHotRows[T]
+	if t.Dims() == 2 {
+		fill = distributionRows[T]
+	}
 	p := sync.OnceValue(func() []T { return make([]T, n*classes) })
 	rows := sync.OnceValue(func() []T { return make([]T, n*classes) })
 	return rule[T]{
 		output: tensor.ScalarShape(),
 		forward: func(in [][]T, loss []T) error {
-			if t.Dims() == 2 {
-				copy(rows(), in[1])
-			} else if err := oneHotRows(rows(), in[1], classes); err != nil {
+			if err := fill(rows(), in[1], classes); err != nil {
 				return err
 			}
 			loss[0] = kernel.CrossEntropy(n, classes, in[0], rows(), p())
@@ -77,5 +80,26 @@ func oneHotRows[T kernel.Float](rows, numbers []T, classes int) error {
 		}
 		rows[i*classes+c] = 1
 	}
+	return nil
+}
+
+// sumTolerance is how far the sum of a distribution may be from 1: float32 rounds each of many classes.
+const sumTolerance = 1e-3
+
+// distributionRows copies the target's rows. It refuses one whose numbers are negative, aren't finite or don't sum to 1.
+func distributionRows[T kernel.Float](rows, target []T, classes int) error {
+	for at := 0; at < len(target); at += classes {
+		sum := 0.0
+		for c, t := range target[at : at+classes] {
+			if !(t >= 0) || !finite(float64(t)) {
+				return fmt.Errorf("target of row %d is %v for class %d: want finite numbers of at least 0", at/classes, t, c)
+			}
+			sum += float64(t)
+		}
+		if !(math.Abs(sum-1) <= sumTolerance) {
+			return fmt.Errorf("target of row %d sums to %.6g, want 1", at/classes, sum)
+		}
+	}
+	copy(rows, target)
 	return nil
 }

@@ -24,6 +24,14 @@ func (n *Noise) key() (at func() uint64) {
 	return func() uint64 { return splitMix(splitMix(splitMix(n.Seed)+op) + n.Step) }
 }
 
+// noiseKey is the key of a random op of the given name.
+func noiseKey(name string, noise *Noise) (func() uint64, error) {
+	if noise == nil {
+		return nil, fmt.Errorf("%s: noise is nil: want the seed and the step of the run", name)
+	}
+	return noise.key(), nil
+}
+
 // splitMix is the finaliser of Steele, Lea and Flood 2014 (SplitMix64): close keys give unrelated values.
 func splitMix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
@@ -35,10 +43,10 @@ func splitMix(x uint64) uint64 {
 // Dropout sets each value to 0 with probability rate and divides the others by 1-rate (inverted dropout: nothing is to be scaled when
 // predicting, where the op is left out of the graph). x may have any shape.
 func Dropout(x *G.Node, rate float64, noise *Noise) (*G.Node, error) {
-	if noise == nil {
-		return nil, fmt.Errorf("Dropout: noise is nil: want the seed and the step of the run")
+	key, err := noiseKey("Dropout", noise)
+	if err != nil {
+		return nil, err
 	}
-	key := noise.key()
 	return apply("Dropout", dropout[float32](rate, key), dropout[float64](rate, key), x)
 }
 
@@ -46,8 +54,8 @@ func Dropout(x *G.Node, rate float64, noise *Noise) (*G.Node, error) {
 // the gradient instead of being kept.
 func dropout[T kernel.Float](rate float64, key func() uint64) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
-		if !(rate >= 0 && rate < 1) {
-			return rule[T]{}, fmt.Errorf("rate is %g: want at least 0 and less than 1", rate)
+		if err := checkRate(rate); err != nil {
+			return rule[T]{}, err
 		}
 		return rule[T]{
 			attributes: fmt.Sprintf("rate %g", rate),
@@ -60,4 +68,11 @@ func dropout[T kernel.Float](rate float64, key func() uint64) builder[T] {
 			}},
 		}, nil
 	}
+}
+
+func checkRate(rate float64) error {
+	if !(rate >= 0 && rate < 1) {
+		return fmt.Errorf("rate is %g: want at least 0 and less than 1", rate)
+	}
+	return nil
 }

@@ -30,7 +30,7 @@ func TestInPlace(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"ReLU", "dReLU", "dConvReLU2D(stride 1)", "Dropout(rate 0.5)", "dDropout(rate 0.5)", "Flatten", "dFlatten", "dSigmoid"} {
+	for _, name := range []string{"ReLU", "dReLU", "dConvReLU2D(stride 1)", "Dropout(rate 0.5)", "dDropout(rate 0.5)", "Flatten", "dFlatten", "dSigmoid", "Add", "dAdd", "Multiply", "dMultiply"} {
 		assert.NotZero(t, tried[name], name)
 	}
 }

@@ -1,0 +1,52 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// Add is the sum of two or more tensors of one shape, element by element. It adds from left to right: ((a + b) + c) + …
+func Add(inputs ...*G.Node) (*G.Node, error) {
+	if err := checkCount("Add", inputs); err != nil {
+		return nil, err
+	}
+	return apply("Add", add[float32], add[float64], inputs...)
+}
+
+// add: ∂y/∂xi = 1, so dxi = dy.
+//
+// The result may replace either of the first two terms, because a + b = b + a to the bit. It may not replace a later term: the first sum
+// would overwrite it.
+func add[T kernel.Float](in []tensor.Shape) (rule[T], error) {
+	for i, s := range in {
+		if !slices.Equal(s, in[0]) {
+			return rule[T]{}, fmt.Errorf("input %d has shape %v, input 0 has %v: want one shape", i, s, in[0])
+		}
+	}
+	return rule[T]{
+		output:      in[0],
+		inPlace:     true,
+		alsoInPlace: []int{1},
+		forward: func(in [][]T, y []T) error {
+			kernel.Add(in[0], in[1], y)
+			for _, x := range in[2:] {
+				kernel.Add(y, x, y)
+			}
+			return nil
+		},
+		vjps: slices.Repeat([]vjp[T]{{view: true, apply: func(_ [][]T, dy, dx []T) error { move(dx, dy); return nil }}}, len(in)),
+	}, nil
+}
+
+// checkCount wants something to join.
+func checkCount(name string, inputs []*G.Node) error {
+	if len(inputs) < 2 {
+		return fmt.Errorf("%s: got %d inputs, want at least 2", name, len(inputs))
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// BinaryCrossEntropy is the mean over all elements of -t·log p - (1-t)·log(1-p) with p = sigmoid(logits), a scalar: each output is a
+// yes-or-no question of its own. Logits are (N, …) and the target has their shape; its elements are 0 to 1. Large logits neither overflow
+// nor lose the loss. The target has no gradient.
+func BinaryCrossEntropy(logits, target *G.Node) (*G.Node, error) {
+	return apply("BinaryCrossEntropy", binaryCrossEntropy[float32], binaryCrossEntropy[float64], logits, target)
+}
+
+// binaryCrossEntropy: with M elements, p = 1/(1+e^-x) and L = 1/M · Σ (log(1+e^x) - t·x),
+//
+//	∂L/∂x = (p - t) / M
+func binaryCrossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
+	x := in[0]
+	if err := checkSameTarget("logits", x, in[1]); err != nil {
+		return rule[T]{}, err
+	}
+	elements := x.TotalSize()
+	return rule[T]{
+		output: tensor.ScalarShape(),
+		forward: func(in [][]T, loss []T) error {
+			for i, t := range in[1] {
+				if !(t >= 0 && t <= 1) {
+					return fmt.Errorf("target of row %d is %v in place %d: want 0 to 1", i/features(x), t, i%features(x))
+				}
+			}
+			loss[0] = kernel.BinaryCrossEntropy(in[0], in[1])
+			return nil
+		},
+		vjps: []vjp[T]{
+			{
+				reads: []operand{0, 1},
+				apply: func(saved [][]T, dloss, dx []T) error {
+					kernel.BinaryCrossEntropyBackward(saved[0], saved[1], dloss[0]/T(elements), dx)
+					return nil
+				},
+			},
+			{},
+		},
+	}, nil
+}
+
+// checkSameTarget wants a target for each element of x, which errors call what.
+func checkSameTarget(what string, x, target tensor.Shape) error {
+	if x.Dims() < 1 || x.TotalSize() == 0 {
+		return fmt.Errorf("%s have shape %v: want (N, …)", what, x)
+	}
+	if !slices.Equal(x, target) {
+		return fmt.Errorf("target has shape %v: want %v like the %s", target, x, what)
+	}
+	return nil
+}

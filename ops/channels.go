@@ -1,0 +1,28 @@
+package ops
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+)
+
+// checkChannels wants a batch of images or of vectors.
+func checkChannels(x tensor.Shape) error {
+	if x.Dims() != 4 && x.Dims() != 2 || x.TotalSize() == 0 {
+		return fmt.Errorf("input has shape %v: want (N, C, H, W) or (N, C)", x)
+	}
+	return nil
+}
+
+// planeSize is the number of values of one channel of a sample.
+func planeSize(x tensor.Shape) int { return x.TotalSize() / (x[0] * x[1]) }
+
+// withChannels is the shape with another number of channels.
+func withChannels(x tensor.Shape, channels int) tensor.Shape {
+	x = x.Clone()
+	x[1] = channels
+	return x
+}
+
+// every is the index of the first element of block i, where blocks begin at first and then every step elements.
+func every(step, first int) func(i int) int { return func(i int) int { return i*step + first } }

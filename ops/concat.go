@@ -1,0 +1,65 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// Concat puts the channels of two or more tensors one after the other: (N, C1, H, W), (N, C2, H, W), … give (N, C1+C2+…, H, W). Inputs
+// of two dimensions, (N, C1), (N, C2), …, give (N, C1+C2+…).
+func Concat(inputs ...*G.Node) (*G.Node, error) {
+	if err := checkCount("Concat", inputs); err != nil {
+		return nil, err
+	}
+	return apply("Concat", concat[float32], concat[float64], inputs...)
+}
+
+// concat: y[n, c + first channel of input k] = xk[n,c], so each dxk is that part of dy.
+func concat[T kernel.Float](in []tensor.Shape) (rule[T], error) {
+	channels, err := joinedChannels(in)
+	if err != nil {
+		return rule[T]{}, err
+	}
+	plane := planeSize(in[0])
+	copies, vjps, first := make([]*kernel.Copy[T], len(in)), make([]vjp[T], len(in)), 0
+	for k, x := range in {
+		size := x[1] * plane
+		copies[k] = kernel.NewCopy[T](x[0], size, every(size, 0), every(channels*plane, first))
+		back := copies[k].Reversed()
+		vjps[k] = vjp[T]{apply: func(_ [][]T, dy, dx []T) error { back.Run(dy, dx); return nil }}
+		first += size
+	}
+	return rule[T]{
+		output: withChannels(in[0], channels),
+		forward: func(in [][]T, y []T) error {
+			for k, c := range copies {
+				c.Run(in[k], y)
+			}
+			return nil
+		},
+		vjps: vjps,
+	}, nil
+}
+
+// joinedChannels is the number of channels of all inputs, which have to agree in everything else.
+func joinedChannels(in []tensor.Shape) (channels int, err error) {
+	for i, x := range in {
+		if err := checkChannels(x); err != nil {
+			return 0, fmt.Errorf("input %d: %w", i, err)
+		}
+		if !slices.Equal(withChannels(x, 0), withChannels(in[0], 0)) {
+			return 0, fmt.Errorf("input %d has shape %v, input 0 has %v: want one shape but for the channels", i, x, in[0])
+		}
+		if x[1] > math.MaxInt-channels {
+			return 0, fmt.Errorf("input %d has shape %v: the channels of all inputs overflow int", i, x)
+		}
+		channels += x[1]
+	}
+	return channels, nil
+}

@@ -1,0 +1,56 @@
+package ops
+
+import (
+	"fmt"
+	"sync"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// Dropout2D sets each channel of each image to 0 with probability rate and divides the others by 1-rate (Tompson et al. 2015,
+// "SpatialDropout"). x is (N, C, H, W). Predictions leave the op out of the graph.
+func Dropout2D(x *G.Node, rate float64, noise *Noise) (*G.Node, error) {
+	key, err := noiseKey("Dropout2D", noise)
+	if err != nil {
+		return nil, err
+	}
+	return apply("Dropout2D", dropChannels[float32](rate, key), dropChannels[float64](rate, key), x)
+}
+
+func dropChannels[T kernel.Float](rate float64, key func() uint64) builder[T] {
+	return func(in []tensor.Shape) (rule[T], error) {
+		if err := checkImages(in[0]); err != nil {
+			return rule[T]{}, err
+		}
+		return dropRows[T](in[0], in[0][0]*in[0][1], rate, key)
+	}
+}
+
+// dropRows: x is rows of equal length, row r with a factor m[r] in {0, 1/(1-rate)}: y = x·m, so dx = dy·m. Whether a row is kept depends
+// on (seed, op, step, r) alone; the gradient draws the factors again.
+func dropRows[T kernel.Float](x tensor.Shape, rows int, rate float64, key func() uint64) (rule[T], error) {
+	if err := checkRate(rate); err != nil {
+		return rule[T]{}, err
+	}
+	length := x.TotalSize() / rows
+	factors := sync.OnceValue(func() []T { return make([]T, rows) })
+	drop := func(x, y []T) error {
+		m := factors()
+		for r := range m {
+			m[r] = 1
+		}
+		kernel.Dropout(m, m, rate, key())
+		kernel.ScaleRows(rows, length, x, m, y)
+		return nil
+	}
+	return rule[T]{
+		attributes: fmt.Sprintf("rate %g", rate),
+		output:     x,
+		inPlace:    true,
+		forward:    func(in [][]T, y []T) error { return drop(in[0], y) },
+		vjps:       []vjp[T]{{inPlace: true, apply: func(_ [][]T, dy, dx []T) error { return drop(dy, dx) }}},
+	}, nil
+}

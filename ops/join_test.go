@@ -1,0 +1,438 @@
+package ops_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/ops"
+)
+
+// joinCases are the ops that bring tensors together, take them apart or rearrange them.
+func joinCases() []opCase {
+	var cases []opCase
+	for _, group := range [][]opCase{addCases(), multiplyCases(), concatCases(), sliceCases(), shuffleCases(), padCases(), globalPoolCases()} {
+		cases = append(cases, group...)
+	}
+	return cases
+}
+
+func addCases() []opCase {
+	var cases []opCase
+	for _, x := range []tensor.Shape{{1}, {5}, {3, 7}, {2, 3, 4}, {2, 3, 3, 5}} {
+		for terms := 2; terms <= 4; terms++ {
+			c := opCase{
+				name:  fmt.Sprintf("Add/%d of %v", terms, x),
+				build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Add(in...) },
+				naive: naiveAdd,
+			}
+			for range terms {
+				c.inputs = append(c.inputs, x)
+			}
+			cases = append(cases, c)
+		}
+	}
+	return append(cases, opCase{
+		name:   "Add/one term twice",
+		inputs: []tensor.Shape{{2, 3}, {2, 3}},
+		build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Add(in[0], in[1], in[0]) },
+		naive:  func(in []array) array { return naiveAdd([]array{in[0], in[1], in[0]}) },
+	})
+}
+
+func naiveAdd(in []array) array {
+	y := newArray(in[0].shape...)
+	for i := range y.data {
+		for _, x := range in {
+			y.data[i] += x.data[i]
+		}
+	}
+	return y
+}
+
+func multiplyCases() []opCase {
+	var cases []opCase
+	for _, c := range [][2]tensor.Shape{
+		{{5}, {5}},
+		{{3, 7}, {3, 7}},
+		{{2, 3, 3, 5}, {2, 3, 3, 5}},
+		{{2, 3, 1, 1}, {2, 3, 1, 1}},
+		{{2, 3, 4, 5}, {2, 3}},
+		{{2, 3, 4, 5}, {2, 3, 1, 1}},
+		{{2, 3, 1, 1}, {2, 3}},
+		{{1, 1, 1, 1}, {1, 1}},
+		{{1, 2, 3, 17}, {1, 2}},
+	} {
+		perFactor := c[0].TotalSize() / c[1].TotalSize() // consecutive elements
+		cases = append(cases, opCase{
+			name:   fmt.Sprintf("Multiply/%v by %v", c[0], c[1]),
+			inputs: c[:],
+			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Multiply(in[0], in[1]) },
+			naive: func(in []array) array {
+				y := newArray(in[0].shape...)
+				for i, x := range in[0].data {
+					y.data[i] = x * in[1].data[i/perFactor]
+				}
+				return y
+			},
+		})
+	}
+	return cases
+}
+
+// images sees (N, C) as (N, C, 1, 1).
+func images(a array) array {
+	if a.shape.Dims() == 2 {
+		a.shape = tensor.Shape{a.shape[0], a.shape[1], 1, 1}
+	}
+	return a
+}
+
+// channelsOf builds an array like x, (N, C) or (N, C, H, W), with another number of channels.
+func channelsOf(x array, channels int, f func(n, c, h, w int) float64) array {
+	shape := x.shape.Clone()
+	shape[1] = channels
+	y := newArray(shape...)
+	images(y).each(f)
+	return y
+}
+
+func concatCases() []opCase {
+	var cases []opCase
+	for _, inputs := range [][]tensor.Shape{
+		{{1, 1, 1, 1}, {1, 1, 1, 1}},
+		{{2, 3, 2, 3}, {2, 1, 2, 3}, {2, 4, 2, 3}},
+		{{1, 2, 3, 3}, {1, 5, 3, 3}},
+		{{3, 2}, {3, 5}},
+		{{2, 1}, {2, 3}, {2, 2}, {2, 1}},
+	} {
+		cases = append(cases, opCase{
+			name:   fmt.Sprintf("Concat/%v", inputs),
+			inputs: inputs,
+			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Concat(in...) },
+			naive:  naiveConcat,
+		})
+	}
+	return cases
+}
+
+func naiveConcat(in []array) array {
+	total := 0
+	for _, x := range in {
+		total += x.shape[1]
+	}
+	return channelsOf(in[0], total, func(n, c, h, w int) float64 {
+		for _, x := range in {
+			if c < x.shape[1] {
+				return images(x).at(n, c, h, w)
+			}
+			c -= x.shape[1]
+		}
+		panic("unreachable: c is below the total")
+	})
+}
+
+func sliceCases() []opCase {
+	var cases []opCase
+	for _, c := range []struct {
+		x        tensor.Shape
+		from, to int
+	}{
+		{tensor.Shape{2, 5, 3, 2}, 1, 4},
+		{tensor.Shape{2, 5, 3, 2}, 0, 1},
+		{tensor.Shape{2, 5, 3, 2}, 4, 5},
+		{tensor.Shape{2, 5, 3, 2}, 0, 5},
+		{tensor.Shape{1, 1, 1, 1}, 0, 1},
+		{tensor.Shape{3, 7}, 2, 6},
+	} {
+		cases = append(cases, opCase{
+			name:   fmt.Sprintf("Slice/%v,%d:%d", c.x, c.from, c.to),
+			inputs: []tensor.Shape{c.x},
+			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Slice(in[0], c.from, c.to) },
+			naive: func(in []array) array {
+				return channelsOf(in[0], c.to-c.from, func(n, channel, h, w int) float64 { return images(in[0]).at(n, c.from+channel, h, w) })
+			},
+		})
+	}
+	return cases
+}
+
+func shuffleCases() []opCase {
+	var cases []opCase
+	for _, x := range []tensor.Shape{{2, 6, 2, 3}, {1, 12, 1, 1}, {3, 6}} {
+		for _, groups := range []int{1, 2, 3, 6} {
+			cases = append(cases, opCase{
+				name:   fmt.Sprintf("ChannelShuffle/%v,%d", x, groups),
+				inputs: []tensor.Shape{x},
+				build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.ChannelShuffle(in[0], groups) },
+				naive:  func(in []array) array { return naiveShuffle(in[0], groups) },
+			})
+		}
+	}
+	return cases
+}
+
+// naiveShuffle deals out the channels: the first one of each group, the second one of each group, and so on.
+func naiveShuffle(x array, groups int) array {
+	var order []int
+	perGroup := x.shape[1] / groups
+	for member := range perGroup {
+		for group := range groups {
+			order = append(order, group*perGroup+member)
+		}
+	}
+	return channelsOf(x, x.shape[1], func(n, c, h, w int) float64 { return images(x).at(n, order[c], h, w) })
+}
+
+func padCases() []opCase {
+	var cases []opCase
+	for _, c := range []struct {
+		x     tensor.Shape
+		sides [4]int
+		value float64
+	}{
+		{tensor.Shape{2, 2, 3, 4}, [4]int{1, 2, 3, 4}, 0},
+		{tensor.Shape{2, 2, 3, 4}, [4]int{0, 0, 0, 0}, 5},
+		{tensor.Shape{1, 3, 2, 2}, [4]int{0, 1, 0, 1}, -1.5},
+		{tensor.Shape{1, 3, 2, 2}, [4]int{2, 0, 0, 0}, 0.5},
+		{tensor.Shape{1, 1, 1, 1}, [4]int{3, 3, 3, 3}, 2},
+		{tensor.Shape{3, 1, 5, 2}, [4]int{0, 0, 1, 0}, 1},
+	} {
+		cases = append(cases, opCase{
+			name:   fmt.Sprintf("Pad/%v,%v,%g", c.x, c.sides, c.value),
+			inputs: []tensor.Shape{c.x},
+			build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+				return ops.Pad(in[0], c.sides[0], c.sides[1], c.sides[2], c.sides[3], c.value)
+			},
+			naive: func(in []array) array {
+				y := newArray(c.x[0], c.x[1], c.x[2]+c.sides[0]+c.sides[1], c.x[3]+c.sides[2]+c.sides[3])
+				return y.each(func(n, channel, h, w int) float64 {
+					if h, w := h-c.sides[0], w-c.sides[2]; in[0].inside(h, w) {
+						return in[0].at(n, channel, h, w)
+					}
+					return c.value
+				})
+			},
+		})
+	}
+	return cases
+}
+
+func globalPoolCases() []opCase {
+	var cases []opCase
+	for _, x := range []tensor.Shape{{1, 1, 1, 1}, {2, 3, 4, 5}, {1, 2, 7, 7}, {3, 1, 1, 17}, {2, 2, 6, 1}} {
+		whole := ops.Pool{Kernel: ops.Pair{x[2], x[3]}}
+		cases = append(cases,
+			opCase{
+				name:   fmt.Sprintf("GlobalAvgPool/%v", x),
+				inputs: []tensor.Shape{x},
+				build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.GlobalAvgPool(in[0]) },
+				naive: func(in []array) array {
+					return naivePool(in[0], whole, func(_ int, plane []float64) float64 { return sum(plane) / float64(len(plane)) })
+				},
+			},
+			opCase{
+				name:   fmt.Sprintf("GlobalMaxPool/%v", x),
+				inputs: []tensor.Shape{x},
+				build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.GlobalMaxPool(in[0]) },
+				naive:  func(in []array) array { return naivePool(in[0], whole, largest) },
+			})
+	}
+	return cases
+}
+
+// dropRowsCases are random, so their forward has tests of its own.
+func dropRowsCases() []opCase {
+	var cases []opCase
+	for _, rate := range []float64{0, 0.25, 0.5, 0.9} {
+		for _, x := range []tensor.Shape{{4, 3, 2, 3}, {6, 2, 1, 1}} {
+			cases = append(cases,
+				opCase{
+					name:   fmt.Sprintf("Dropout2D/%v,%g", x, rate),
+					inputs: []tensor.Shape{x},
+					build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+						return ops.Dropout2D(in[0], rate, &ops.Noise{Seed: 3, Step: 7})
+					},
+				},
+				opCase{
+					name:   fmt.Sprintf("StochasticDepth/%v,%g", x, rate),
+					inputs: []tensor.Shape{x},
+					build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+						return ops.StochasticDepth(in[0], rate, &ops.Noise{Seed: 3, Step: 7})
+					},
+				})
+		}
+	}
+	return cases
+}
+
+// lossCases are the losses of targets that have the shape of the prediction.
+func lossCases() []opCase {
+	var cases []opCase
+	for _, x := range []tensor.Shape{{1}, {4}, {1, 1}, {5, 3}, {2, 2, 3, 2}} {
+		soft := newArray(x...)
+		for i := range soft.data {
+			soft.data[i] = []float64{0, 1, 0.3, 0.5, 1}[i%5]
+		}
+		target := normal(rand.New(rand.NewPCG(98, 0)), x)
+		cases = append(cases,
+			lossCase("BinaryCrossEntropy", ops.BinaryCrossEntropy, soft, func(v, t float64) float64 {
+				p := 1 / (1 + math.Exp(-v))
+				return -t*math.Log(p) - (1-t)*math.Log(1-p)
+			}),
+			lossCase("MeanSquaredError", ops.MeanSquaredError, target, func(v, t float64) float64 { return (v - t) * (v - t) }))
+	}
+	return cases
+}
+
+// lossCase is a loss that is the mean of f over all elements.
+func lossCase(name string, build func(x, target *G.Node) (*G.Node, error), target array, f func(x, t float64) float64) opCase {
+	return opCase{
+		name:   fmt.Sprintf("%s/%v", name, target.shape),
+		inputs: []tensor.Shape{target.shape},
+		build: func(g *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+			return build(in[0], G.NodeFromAny(g, target.dense(in[0].Dtype()), G.WithName("target")))
+		},
+		naive: func(in []array) array {
+			total := 0.0
+			for i, x := range in[0].data {
+				total += f(x, target.data[i])
+			}
+			return array{tensor.ScalarShape(), []float64{total / float64(len(target.data))}}
+		},
+	}
+}
+
+// Scalars add up, too, and their gradients are the sum's.
+func TestAddOfScalars(t *testing.T) {
+	g := G.NewGraph()
+	a, b := G.NewScalar(g, tensor.Float64, G.WithName("a"), G.WithValue(2.0)), G.NewScalar(g, tensor.Float64, G.WithName("b"), G.WithValue(3.5))
+	y := G.Must(ops.Add(a, b, a))
+	grads, err := G.Grad(y, a, b)
+	require.NoError(t, err)
+	machine := G.NewTapeMachine(g)
+	defer machine.Close()
+	require.NoError(t, machine.RunAll())
+	assert.Equal(t, 7.5, y.Value().Data())
+	assert.Equal(t, 2.0, grads[0].Value().Data())
+	assert.Equal(t, 1.0, grads[1].Value().Data())
+}
+
+// A sum runs from left to right: each of these roundings shows the order.
+func TestAddRunsFromLeftToRight(t *testing.T) {
+	var in []array
+	for _, v := range []float64{1, 1e16, -1e16, 3} {
+		in = append(in, array{tensor.Shape{1}, []float64{v}})
+	}
+	c := opCase{build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Add(in...) }}
+	assert.Equal(t, []float64{3}, c.run(t, in, tensor.Float64).data)
+	in[0], in[2] = in[2], in[0]
+	assert.Equal(t, []float64{4}, c.run(t, in, tensor.Float64).data)
+}
+
+// Of equal values the first one gets the gradient.
+func TestGlobalMaxPoolOfTies(t *testing.T) {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{1, 2, 2, 2}, 1, 3, 3, 2, 0, 0, 0, 0)
+	grads, err := G.Grad(G.Must(G.Sum(G.Must(ops.GlobalMaxPool(x)))), x)
+	require.NoError(t, err)
+	machine := G.NewTapeMachine(g)
+	defer machine.Close()
+	require.NoError(t, machine.RunAll())
+	assert.Equal(t, []float64{0, 1, 0, 0, 1, 0, 0, 0}, grads[0].Value().Data())
+}
+
+// A row is kept, divided by 1-rate, or 0 as a whole. About rate of the rows are 0. Which ones depends on the step and the seed.
+func TestRowsAreDropped(t *testing.T) {
+	x := normal(rand.New(rand.NewPCG(1, 0)), tensor.Shape{500, 8, 2, 3})
+	for _, op := range []struct {
+		name   string
+		length int // of a row
+		build  func(*G.Node, float64, *ops.Noise) (*G.Node, error)
+	}{{"Dropout2D", 6, ops.Dropout2D}, {"StochasticDepth", 48, ops.StochasticDepth}} {
+		for _, rate := range []float64{0, 0.3, 0.5} {
+			drop := func(noise ops.Noise) []float64 {
+				c := opCase{build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return op.build(in[0], rate, &noise) }}
+				return c.run(t, []array{x}, tensor.Float64).data
+			}
+			y := drop(ops.Noise{Seed: 1, Step: 1})
+			rows, dropped := len(y)/op.length, 0
+			for r := range rows {
+				factor := 1 / (1 - rate)
+				if y[r*op.length] == 0 {
+					dropped++
+					factor = 0
+				}
+				for i := r * op.length; i < (r+1)*op.length; i++ {
+					require.InDelta(t, x.data[i]*factor, y[i], 1e-14, "%s, row %d", op.name, r)
+				}
+			}
+			// Five standard deviations of a binomial distribution.
+			assert.InDelta(t, rate, float64(dropped)/float64(rows), 5*math.Sqrt(rate*(1-rate)/float64(rows)), op.name)
+			assert.Equal(t, y, drop(ops.Noise{Seed: 1, Step: 1}), op.name)
+			if rate > 0 {
+				assert.NotEqual(t, y, drop(ops.Noise{Seed: 1, Step: 2}), op.name)
+				assert.NotEqual(t, y, drop(ops.Noise{Seed: 2, Step: 1}), op.name)
+			}
+		}
+	}
+}
+
+// A batch draws the masks of its first rows as a smaller batch does: they depend on the row's index alone.
+func TestDroppedRowsDependOnTheirIndex(t *testing.T) {
+	for _, build := range []func(*G.Node, float64, *ops.Noise) (*G.Node, error){ops.Dropout2D, ops.StochasticDepth} {
+		drop := func(n int) []float64 {
+			c := opCase{build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return build(in[0], 0.5, &ops.Noise{Seed: 5}) }}
+			x := newArray(n, 4, 1, 2).apply(func(float64) float64 { return 1 })
+			return c.run(t, []array{x}, tensor.Float32).data
+		}
+		small, large := drop(7), drop(30)
+		assert.Equal(t, small, large[:len(small)])
+	}
+}
+
+// What targets may not be is an error of the run that names the row.
+func TestLossesRefuseTargets(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	for _, c := range []struct {
+		build  func(x, target *G.Node) (*G.Node, error)
+		target []float64
+		want   string
+	}{
+		{ops.BinaryCrossEntropy, []float64{0, 1, 0.5, 1.01}, "BinaryCrossEntropy: target of row 1 is 1.01 in place 1: want 0 to 1"},
+		{ops.BinaryCrossEntropy, []float64{-0.1, 0, 0, 0}, "BinaryCrossEntropy: target of row 0 is -0.1 in place 0: want 0 to 1"},
+		{ops.BinaryCrossEntropy, []float64{0, 0, nan, 0}, "BinaryCrossEntropy: target of row 1 is NaN in place 0: want 0 to 1"},
+		{ops.MeanSquaredError, []float64{0, nan, 0, 0}, "MeanSquaredError: target of row 0 is NaN in place 1: want a finite number"},
+		{ops.MeanSquaredError, []float64{0, 0, inf, 0}, "MeanSquaredError: target of row 1 is +Inf in place 0: want a finite number"},
+		{ops.SoftmaxCrossEntropy, []float64{1, 0, 0.5, 0.4}, "SoftmaxCrossEntropy: target of row 1 sums to 0.9, want 1"},
+		{ops.SoftmaxCrossEntropy, []float64{0, 0, 0, 1}, "SoftmaxCrossEntropy: target of row 0 sums to 0, want 1"},
+		{ops.SoftmaxCrossEntropy, []float64{1, 0.002, 0, 1}, "SoftmaxCrossEntropy: target of row 0 sums to 1.002, want 1"},
+		{ops.SoftmaxCrossEntropy, []float64{1, 0, 1.5, -0.5}, "SoftmaxCrossEntropy: target of row 1 is -0.5 for class 1: want finite numbers of at least 0"},
+		{ops.SoftmaxCrossEntropy, []float64{nan, 0, 0, 1}, "SoftmaxCrossEntropy: target of row 0 is NaN for class 0: want finite numbers of at least 0"},
+		{ops.SoftmaxCrossEntropy, []float64{1, 0, 0, inf}, "SoftmaxCrossEntropy: target of row 1 is +Inf for class 1: want finite numbers of at least 0"},
+	} {
+		for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+			g := G.NewGraph()
+			x := G.NodeFromAny(g, newArray(2, 2).dense(dt), G.WithName("x"))
+			target := G.NodeFromAny(g, array{tensor.Shape{2, 2}, c.target}.dense(dt), G.WithName("target"))
+			_, err := G.Must(c.build(x, target)).Op().Do(x.Value(), target.Value())
+			assert.EqualError(t, err, c.want)
+		}
+	}
+}
+
+// Rounding is no reason to refuse a distribution.
+func TestCrossEntropyTakesRoundedDistributions(t *testing.T) {
+	const classes = 1000
+	target := newArray(1, classes).apply(func(float64) float64 { return 1.0 / classes })
+	target.data[3] += 0.0009
+	c := opCase{build: func(g *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.SoftmaxCrossEntropy(in[0], in[1]) }}
+	loss := c.run(t, []array{newArray(1, classes), target}, tensor.Float32).data[0]
+	assert.InDelta(t, 1.0009*math.Log(classes), loss, 1e-5)
+}

@@ -1,0 +1,46 @@
+package ops
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// MeanSquaredError is the mean over all elements of (x - target)², a scalar. x is (N, …) and the target has its shape and no gradient.
+func MeanSquaredError(x, target *G.Node) (*G.Node, error) {
+	return apply("MeanSquaredError", meanSquaredError[float32], meanSquaredError[float64], x, target)
+}
+
+// meanSquaredError: with M elements, L = 1/M · Σ (x - t)², so ∂L/∂x = 2·(x - t) / M.
+func meanSquaredError[T kernel.Float](in []tensor.Shape) (rule[T], error) {
+	x := in[0]
+	if err := checkSameTarget("predictions", x, in[1]); err != nil {
+		return rule[T]{}, err
+	}
+	elements := x.TotalSize()
+	return rule[T]{
+		output: tensor.ScalarShape(),
+		forward: func(in [][]T, loss []T) error {
+			for i, t := range in[1] {
+				if !finite(float64(t)) {
+					return fmt.Errorf("target of row %d is %v in place %d: want a finite number", i/features(x), t, i%features(x))
+				}
+			}
+			loss[0] = kernel.MeanSquaredError(in[0], in[1])
+			return nil
+		},
+		vjps: []vjp[T]{
+			{
+				reads: []operand{0, 1},
+				apply: func(saved [][]T, dloss, dx []T) error {
+					kernel.ScaledDifference(saved[0], saved[1], 2*dloss[0]/T(elements), dx)
+					return nil
+				},
+			},
+			{},
+		},
+	}, nil
+}
