@@ -25,7 +25,7 @@ type opCase struct {
 func allCases() []opCase {
 	var all []opCase
 	for _, group := range [][]opCase{convCases(), fusedCases(), partialConvCases(), maxPoolCases(), avgPoolCases(), subsampleCases(), lrnCases(), normalizeCases(),
-		elementwiseCases(), rowCases(), affineCases(), dropoutCases(), joinCases(), dropRowsCases(), lossCases()} {
+		elementwiseCases(), rowCases(), affineCases(), dropoutCases(), joinCases(), dropRowsCases(), lossCases(), normCases()} {
 		all = append(all, group...)
 	}
 	return all
@@ -267,6 +267,12 @@ func rowCases() []opCase {
 				build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Softmax(in[0]) },
 				naive:  func(in []array) array { return naiveSoftmax(in[0]) },
 			},
+			opCase{
+				name:   fmt.Sprintf("LogSoftmax/%v", x),
+				inputs: []tensor.Shape{x},
+				build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.LogSoftmax(in[0]) },
+				naive:  func(in []array) array { return naiveSoftmax(in[0]).apply(math.Log) },
+			},
 			crossEntropyCase(x, "classes", classTargets(x)),
 		)
 		if x[1] > 1 {
@@ -341,4 +347,90 @@ func dropoutCases() []opCase {
 		}
 	}
 	return cases
+}
+
+// normCases are the normalisations with weight and bias. They have planes of one element, odd planes,
+// one channel, one image, and no plane at all.
+func normCases() []opCase {
+	var cases []opCase
+	for i, x := range []tensor.Shape{
+		{2, 3, 4, 5}, {4, 2, 1, 1}, {3, 1, 3, 3}, {1, 4, 2, 3}, {5, 2, 1, 7}, {1, 1, 5, 1}, {2, 6, 3, 1}, {6, 4}, {3, 1},
+		{2, 4, 9, 8}, // more places than a tile of LayerNorm has
+	} {
+		eps := []float64{1e-5, 0.1, 1e-3}[i%3]
+		cases = append(cases, batchNormCase(x, eps), frozenBatchNormCase(x, eps), layerNormCase(x, eps))
+		for groups := 1; groups <= x[1]; groups++ {
+			if x[1]%groups == 0 {
+				cases = append(cases, groupNormCase(x, groups, eps))
+			}
+		}
+	}
+	return cases
+}
+
+func batchNormCase(x tensor.Shape, eps float64) opCase {
+	return opCase{
+		name:   fmt.Sprintf("BatchNorm/%v,eps %g", x, eps),
+		inputs: []tensor.Shape{x, {x[1]}, {x[1]}},
+		build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+			y, _, _, err := ops.BatchNorm(in[0], in[1], in[2], eps)
+			return y, err
+		},
+		naive: func(in []array) array {
+			return naiveNorm(in[0], in[1], in[2], eps, func(_, c, _ int) int { return c })
+		},
+	}
+}
+
+// The mean and the variance are constants of the case: they have no gradient.
+func frozenBatchNormCase(x tensor.Shape, eps float64) opCase {
+	mean, variance := newArray(x[1]), newArray(x[1])
+	for c := range x[1] {
+		mean.data[c], variance.data[c] = float64(c)/2-1, 0.25+float64(c)
+	}
+	return opCase{
+		name:   fmt.Sprintf("FrozenBatchNorm/%v,eps %g", x, eps),
+		inputs: []tensor.Shape{x, {x[1]}, {x[1]}},
+		build: func(g *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+			m := G.NodeFromAny(g, mean.dense(in[0].Dtype()), G.WithName("mean"))
+			v := G.NodeFromAny(g, variance.dense(in[0].Dtype()), G.WithName("variance"))
+			return ops.FrozenBatchNorm(in[0], in[1], in[2], m, v, eps)
+		},
+		naive: func(in []array) array {
+			y := newArray(x...)
+			for i := range y.data {
+				_, c, _ := placeIn(x, i)
+				h := (in[0].data[i] - mean.data[c]) / math.Sqrt(variance.data[c]+eps)
+				y.data[i] = h*in[1].data[c] + in[2].data[c]
+			}
+			return y
+		},
+	}
+}
+
+func layerNormCase(x tensor.Shape, eps float64) opCase {
+	places := x.TotalSize() / (x[0] * x[1])
+	return opCase{
+		name:   fmt.Sprintf("LayerNorm/%v,eps %g", x, eps),
+		inputs: []tensor.Shape{x, {x[1]}, {x[1]}},
+		build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+			return ops.LayerNorm(in[0], in[1], in[2], eps)
+		},
+		naive: func(in []array) array {
+			return naiveNorm(in[0], in[1], in[2], eps, func(n, _, place int) int { return n*places + place })
+		},
+	}
+}
+
+func groupNormCase(x tensor.Shape, groups int, eps float64) opCase {
+	return opCase{
+		name:   fmt.Sprintf("GroupNorm/%v,groups %d,eps %g", x, groups, eps),
+		inputs: []tensor.Shape{x, {x[1]}, {x[1]}},
+		build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+			return ops.GroupNorm(in[0], in[1], in[2], groups, eps)
+		},
+		naive: func(in []array) array {
+			return naiveNorm(in[0], in[1], in[2], eps, func(n, c, _ int) int { return n*groups + c*groups/x[1] })
+		},
+	}
 }

@@ -191,6 +191,39 @@ var elementwise = map[string]struct {
 	},
 }
 
+// naiveNorm normalises each set of values by its mean and biased variance; setOf numbers the set of a
+// value by its sample, channel and place in the plane. Then each channel gets its weight and bias.
+func naiveNorm(x, weight, bias array, eps float64, setOf func(n, c, place int) int) array {
+	sets := map[int][]float64{}
+	for i, v := range x.data {
+		s := setOf(placeIn(x.shape, i))
+		sets[s] = append(sets[s], v)
+	}
+	y := newArray(x.shape...)
+	for i, v := range x.data {
+		n, c, place := placeIn(x.shape, i)
+		mean, variance := moments(sets[setOf(n, c, place)])
+		y.data[i] = (v-mean)/math.Sqrt(variance+eps)*weight.data[c] + bias.data[c]
+	}
+	return y
+}
+
+// moments are the mean and the biased variance.
+func moments(xs []float64) (mean, variance float64) {
+	mean = sum(xs) / float64(len(xs))
+	for _, x := range xs {
+		variance += (x - mean) * (x - mean) / float64(len(xs))
+	}
+	return mean, variance
+}
+
+// placeIn is the sample, the channel and the place in the plane of element i of an array (N, C, …).
+func placeIn(shape tensor.Shape, i int) (n, c, place int) {
+	sample := shape.TotalSize() / shape[0]
+	plane := sample / shape[1]
+	return i / sample, i % sample / plane, i % plane
+}
+
 func naiveSoftmax(x array) array {
 	y := x.apply(math.Exp)
 	classes := x.shape[1]

@@ -5,6 +5,7 @@ import (
 	"hash"
 	"hash/fnv"
 	"math"
+	"slices"
 	"sync/atomic"
 
 	"github.com/chewxy/hm"
@@ -59,6 +60,9 @@ func applyAs[T kernel.Float](name string, build builder[T], inputs []*G.Node) (*
 	f := &function[T]{rule: r}
 	f.adapter = newAdapter[T](name, r.attributes, shapes, r.output, r.forward)
 	f.memory = r.memory(len(inputs))
+	if r.byProduct {
+		f.memory.Reads = 0
+	}
 	return G.ApplyOp(f, inputs...)
 }
 
@@ -209,17 +213,34 @@ func (f *function[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, er
 		}
 		d.dout = node
 	}
-	for i, v := range f.rule.vjps {
-		if v.apply == nil {
-			continue
+	for i := range f.rule.vjps {
+		if err := f.differentiate(i, d); err != nil {
+			return nil, err
 		}
-		node, err := f.gradient(v, d, inputs[i].Shape())
-		if err != nil {
-			return nil, fmt.Errorf("%s: gradient of input %d: %w", f, i, err)
-		}
-		d.grads[i] = node
 	}
 	return d.grads, nil
+}
+
+// differentiate makes the gradient node of an input, after those that it needs. Where there is one
+// already, or the input has no gradient, nothing is made.
+func (f *function[T]) differentiate(input int, d differentiation) error {
+	v := f.rule.vjps[input]
+	if v.apply == nil || d.grads[input] != nil {
+		return nil
+	}
+	for _, o := range slices.Concat(v.reads, v.after) {
+		if other, ok := o.gradientInput(); ok {
+			if err := f.differentiate(other, d); err != nil {
+				return err
+			}
+		}
+	}
+	node, err := f.gradient(v, d, d.inputs[input].Shape())
+	if err != nil {
+		return fmt.Errorf("%s: gradient of input %d: %w", f, input, err)
+	}
+	d.grads[input] = node
+	return nil
 }
 
 // differentiation is the nodes around an op that is being differentiated.
@@ -230,13 +251,13 @@ type differentiation struct {
 }
 
 func (d differentiation) node(o operand) *G.Node {
-	switch {
-	case o >= 0:
-		return d.inputs[o]
-	case o == result:
+	if input, ok := o.gradientInput(); ok {
+		return d.grads[input]
+	}
+	if o == result {
 		return d.output
 	}
-	return d.grads[result-1-o]
+	return d.inputs[o]
 }
 
 // gradient adds a vjp's node to the graph: its children are the values it reads, the incoming gradient, and what it must come after. As

@@ -21,6 +21,7 @@ type rule[T kernel.Float] struct {
 	forward     func(in [][]T, out []T) error // overwrites out
 	inPlace     bool                          // out may be in[0]: element i of it is read before element i of out is written, and not after
 	alsoInPlace []int                         // further inputs whose memory out may be, in the same way
+	byProduct   bool                          // out is what the op of in[0] left behind: forward doesn't read in[0]
 	view        bool                          // out is in[0] as it is: of one memory for both nothing is to be computed
 	vjps        []vjp[T]                      // one per input, in order
 
@@ -39,13 +40,16 @@ type vjp[T kernel.Float] struct {
 	byProduct     bool // of another gradient: apply doesn't read dout
 }
 
-// An operand names a value that a vjp needs: an input by its index, the op's own result, or the gradient of an input before.
+// An operand names a value that a vjp needs: an input by its index, the op's own result, or the gradient of another input.
 type operand int
 
 const result operand = -1
 
-// gradientOf is the gradient of an input that comes before the vjp's own.
+// gradientOf is the gradient of another input. Two gradients must not need each other.
 func gradientOf(input int) operand { return result - 1 - operand(input) }
+
+// gradientInput is the input whose gradient the operand is, if it is one.
+func (o operand) gradientInput() (input int, ok bool) { return int(result - 1 - o), o < result }
 
 // A builder makes the rule for the given operand shapes, or says which shape doesn't fit.
 type builder[T kernel.Float] func(in []tensor.Shape) (rule[T], error)

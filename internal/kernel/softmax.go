@@ -97,6 +97,46 @@ func softmaxBackward[T Float](o operands[T]) {
 	}
 }
 
+// LogSoftmax is y[c] = x[c] - log Σk e^x[k] for each of the rows, computed as (x[c] - m) - log Σk
+// e^(x[k]-m) with m the row's largest value: it neither overflows nor takes the logarithm of 0. y
+// must not be x.
+func LogSoftmax[T Float](rows, classes int, x, y []T) {
+	s, k := takeSweep[T](), kernels[T]()
+	logSums := s.sumRoom(rows)
+	s.do(rows, k.softmax, operands[T]{a: x, b: y, sums: logSums, unit: classes, exp: k.exp})
+	s.do(rows, logSoftmax[T], operands[T]{a: x, b: y, sums: logSums, unit: classes})
+	s.done()
+}
+
+// logSoftmax takes the logarithms that softmax left off the rows.
+func logSoftmax[T Float](o operands[T]) {
+	for row, logSum := range o.sums {
+		x, y := o.a[row*o.unit:][:o.unit], o.b[row*o.unit:][:o.unit]
+		top := float64(largest(x))
+		for c, v := range x {
+			y[c] = T((float64(v) - top) - logSum)
+		}
+	}
+}
+
+// LogSoftmaxBackward: ∂y[c]/∂x[k] = δ[c,k] - e^y[k], so dx[k] = dy[k] - e^y[k]·Σc dy[c]. dx must not
+// be dy.
+func LogSoftmaxBackward[T Float](rows, classes int, y, dy, dx []T) {
+	o := operands[T]{a: y, b: dy, c: dx, exp: kernels[T]().exp}
+	forEachRow(logSoftmaxBackward[T], rows, classes, o)
+}
+
+func logSoftmaxBackward[T Float](o operands[T]) {
+	o.exp(operands[T]{a: o.a, b: o.c})
+	for at := 0; at < len(o.a); at += o.unit {
+		dy, dx := o.b[at:][:o.unit], o.c[at:][:o.unit]
+		sum := addUp(dy)
+		for c, d := range dy {
+			dx[c] = T(float64(d) - float64(float64(dx[c])*sum))
+		}
+	}
+}
+
 // CrossEntropy is the mean over the rows of -Σc target[c]·log softmax(logits)[c], computed as Σc target[c]·((m - x[c]) + log Σk e^(x[k]-m))
 // with m the row's largest logit. A class with target 0 adds nothing, whatever its logit. p receives the softmax.
 func CrossEntropy[T Float](rows, classes int, logits, target, p []T) T {

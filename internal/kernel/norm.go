@@ -1,0 +1,314 @@
+package kernel
+
+import "math"
+
+// NormShape is a normalisation of x (Batch, Channels, Plane) with a weight and a bias for each
+// channel. The values are divided into sets, and each set is normalised by its own mean and
+// variance. With Groups = 0 a set is one channel of the whole batch (batch normalisation); else it
+// is one of the Groups groups of channels of one image (group normalisation).
+type NormShape struct {
+	Batch, Channels, Plane, Groups int
+	Eps                            float64 // added to the variance
+}
+
+// Norm normalises sets of planes. A plane is one channel of one image.
+//
+// Every sum starts with a leaf for each plane, which depends on that plane alone. The leaves of a
+// set are then added in float64, in the order of the images. So the bits don't depend on the number
+// of workers, and a batch that is split over machines by image needs to exchange only the leaves.
+//
+// The variance takes one pass over memory but has the accuracy of two: a leaf holds the plane's sum
+// and the sum of its squared distances from the plane's own mean, and leaves are joined by the rule
+// of Chan, Golub and LeVeque 1979, here for all leaves of a set at once:
+//
+//	Σ(x - m)² = Σ over planes (Σ(x - mp)² + P·(mp - m)²),    mp the plane's mean, P its size
+//
+// which has no difference of large numbers: a mean of 10000 with a std of 1 costs no digits, as it
+// would in E[x²] - m².
+type Norm[T Float] struct {
+	NormShape
+	mean, variance, inverse []float64 // of each set; inverse is 1/√(variance + Eps)
+	sums, squares           []float64 // leaves of x: Σx and Σ(x - mp)²
+	dsums, products         []float64 // leaves of dy: Σdy and Σdy·(x - m)
+	first, second           []float64 // of each set: Σ w·dy and Σ w·dy·(x - m)
+
+	x, y, dy, dx, weight, bias []T // of the running call
+
+	leafShard, applyShard, dleafShard, dataShard, frozenShard func(worker, shard int)
+}
+
+// NewNorm returns a normalisation of the shape. Groups, if any, divide Channels.
+func NewNorm[T Float](s NormShape) *Norm[T] {
+	n := &Norm[T]{NormShape: s}
+	planes := s.Batch * s.Channels
+	for _, leaves := range []*[]float64{&n.sums, &n.squares, &n.dsums, &n.products} {
+		*leaves = make([]float64, planes)
+	}
+	for _, numbers := range []*[]float64{&n.mean, &n.variance, &n.inverse, &n.first, &n.second} {
+		*numbers = make([]float64, s.sets())
+	}
+	n.leafShard, n.applyShard = n.leaves, n.apply
+	n.dleafShard, n.dataShard, n.frozenShard = n.dleaves, n.data, n.frozen
+	return n
+}
+
+func (s NormShape) sets() int {
+	if s.Groups == 0 {
+		return s.Channels
+	}
+	return s.Batch * s.Groups
+}
+
+// setOf is the set of a plane.
+func (s NormShape) setOf(plane int) int {
+	if s.Groups == 0 {
+		return plane % s.Channels
+	}
+	return plane / (s.Channels / s.Groups)
+}
+
+// setSize is how many values a set has.
+func (s NormShape) setSize() float64 {
+	return float64(s.Batch*s.Channels*s.Plane) / float64(s.sets())
+}
+
+// eachPlane runs a shard function over all planes.
+func (n *Norm[T]) eachPlane(f func(worker, shard int)) {
+	Parallel(ceilDiv(n.Batch*n.Channels, planesPerShard(n.Plane)), f)
+}
+
+func (n *Norm[T]) planesOf(shard int) (from, to int) {
+	return planesOfShard(shard, n.Batch*n.Channels, n.Plane)
+}
+
+// planesPerShard is how many planes of the given size a shard has.
+func planesPerShard(plane int) int { return max(1, sweepShard/plane) }
+
+func planesOfShard(shard, planes, plane int) (from, to int) {
+	from = shard * planesPerShard(plane)
+	return from, min(from+planesPerShard(plane), planes)
+}
+
+func (n *Norm[T]) plane(s []T, i int) []T { return s[i*n.Plane:][:n.Plane] }
+
+// Forward is y = (x - m)/√(v + Eps)·weight + bias with the mean m and the biased variance v of each
+// set. It keeps both for the backward pass. y may be x.
+func (n *Norm[T]) Forward(x, weight, bias, y []T) {
+	n.x = x
+	n.eachPlane(n.leafShard)
+	n.join()
+	n.normalize(x, weight, bias, y)
+}
+
+// ForwardFrozen is Forward with a given mean and variance of each set.
+func (n *Norm[T]) ForwardFrozen(x, weight, bias, mean, variance, y []T) {
+	n.freeze(mean, variance)
+	n.normalize(x, weight, bias, y)
+}
+
+func (n *Norm[T]) freeze(mean, variance []T) {
+	for s := range n.mean {
+		n.mean[s], n.variance[s] = float64(mean[s]), float64(variance[s])
+		n.inverse[s] = 1 / math.Sqrt(n.variance[s]+n.Eps)
+	}
+}
+
+func (n *Norm[T]) leaves(_, shard int) {
+	from, to := n.planesOf(shard)
+	if n.Plane == 1 {
+		for i := from; i < to; i++ {
+			n.sums[i], n.squares[i] = float64(n.x[i]), 0
+		}
+		return
+	}
+	kernels[T]().rowSums(operands[T]{
+		a: n.x[from*n.Plane : to*n.Plane], sums: n.sums[from:to], unit: n.Plane,
+	})
+	for i := from; i < to; i++ {
+		n.squares[i] = squaresAbout(n.plane(n.x, i), n.sums[i]/float64(n.Plane))
+	}
+}
+
+// squaresAbout is Σ(x - mean)². It keeps four sums, which don't wait for each other.
+func squaresAbout[T Float](x []T, mean float64) float64 {
+	var a, b, c, d float64
+	for ; len(x) >= 4; x = x[4:] {
+		p, q, r, s := float64(x[0])-mean, float64(x[1])-mean, float64(x[2])-mean, float64(x[3])-mean
+		a += float64(p * p) // float64: not fused, so the same bits everywhere
+		b += float64(q * q)
+		c += float64(r * r)
+		d += float64(s * s)
+	}
+	for _, v := range x {
+		p := float64(v) - mean
+		a += float64(p * p)
+	}
+	return (a + b) + (c + d)
+}
+
+// join makes each set's mean and variance of the leaves.
+func (n *Norm[T]) join() {
+	size, plane := n.setSize(), float64(n.Plane)
+	clear(n.mean)
+	for i, sum := range n.sums {
+		n.mean[n.setOf(i)] += sum
+	}
+	divide(n.mean, size)
+	clear(n.variance)
+	for i, squares := range n.squares {
+		s := n.setOf(i)
+		apart := n.sums[i]/plane - n.mean[s]
+		n.variance[s] += squares + float64(plane*float64(apart*apart))
+	}
+	divide(n.variance, size)
+	for s, v := range n.variance {
+		n.inverse[s] = 1 / math.Sqrt(v+n.Eps)
+	}
+}
+
+func divide(xs []float64, by float64) {
+	for i := range xs {
+		xs[i] /= by
+	}
+}
+
+func (n *Norm[T]) normalize(x, weight, bias, y []T) {
+	n.x, n.weight, n.bias, n.y = x, weight, bias, y
+	n.eachPlane(n.applyShard)
+}
+
+// apply takes the mean off in two steps: first what T holds of it, which leaves a small difference
+// with all its digits, then the rest, as a part of the bias.
+func (n *Norm[T]) apply(_, shard int) {
+	from, to := n.planesOf(shard)
+	for i := from; i < to; i++ {
+		s, c := n.setOf(i), i%n.Channels
+		scale := float64(n.weight[c]) * n.inverse[s]
+		mean := T(n.mean[s])
+		shift := T(float64(n.bias[c]) - float64((n.mean[s]-float64(mean))*scale))
+		x, y, factor := n.plane(n.x, i), n.plane(n.y, i), T(scale)
+		for j, v := range x {
+			y[j] = T((v-mean)*factor) + shift
+		}
+	}
+}
+
+// Mean writes the mean of each set.
+func (n *Norm[T]) Mean(mean []T) {
+	for s, m := range n.mean {
+		mean[s] = T(m)
+	}
+}
+
+// UnbiasedVariance writes the variance of each set times M/(M-1), M the size of a set.
+func (n *Norm[T]) UnbiasedVariance(variance []T) {
+	size := n.setSize()
+	for s, v := range n.variance {
+		variance[s] = T(v * size / (size - 1))
+	}
+}
+
+// BackwardWeights is dweight[c] = Σ dy·(x - m)/√(v + Eps) over the batch and the plane of channel c,
+// with the mean and variance of the last Forward. BackwardBias and BackwardData use the sums that it
+// leaves.
+func (n *Norm[T]) BackwardWeights(x, dy, dweight []T) {
+	n.x, n.dy = x, dy
+	n.eachPlane(n.dleafShard)
+	for c := range dweight {
+		total := 0.0
+		for i := c; i < len(n.products); i += n.Channels {
+			total += float64(n.products[i] * n.inverse[n.setOf(i)])
+		}
+		dweight[c] = T(total)
+	}
+}
+
+// BackwardWeightsFrozen is BackwardWeights after ForwardFrozen with the same mean and variance.
+func (n *Norm[T]) BackwardWeightsFrozen(x, mean, variance, dy, dweight []T) {
+	n.freeze(mean, variance)
+	n.BackwardWeights(x, dy, dweight)
+}
+
+// BackwardBias is dbias[c] = Σ dy over the batch and the plane of channel c, with the dy of the last
+// BackwardWeights.
+func (n *Norm[T]) BackwardBias(dbias []T) { addRows(n.Batch, n.Channels, n.dsums, dbias) }
+
+func (n *Norm[T]) dleaves(_, shard int) {
+	from, to := n.planesOf(shard)
+	for i := from; i < to; i++ {
+		n.dsums[i], n.products[i] = sumAndProducts(n.plane(n.dy, i), n.plane(n.x, i), n.mean[n.setOf(i)])
+	}
+}
+
+// sumAndProducts is Σdy and Σdy·(x - mean), each in two sums, which don't wait for each other.
+func sumAndProducts[T Float](dy, x []T, mean float64) (sum, products float64) {
+	var a, b, p, q float64
+	for ; len(dy) >= 2 && len(x) >= 2; dy, x = dy[2:], x[2:] {
+		d, e := float64(dy[0]), float64(dy[1])
+		a += d
+		b += e
+		p += float64(d * (float64(x[0]) - mean))
+		q += float64(e * (float64(x[1]) - mean))
+	}
+	if len(dy) > 0 {
+		a += float64(dy[0])
+		p += float64(float64(dy[0]) * (float64(x[0]) - mean))
+	}
+	return a + b, p + q
+}
+
+// BackwardData is dx for the x and dy of the last BackwardWeights. m and v depend on x, too: with r =
+// 1/√(v + Eps), h = (x - m)·r, M the size of a set and all sums over it,
+//
+//	dx = r·(w·dy - Σ(w·dy)/M - h·Σ(w·dy·h)/M)
+//
+// (Ioffe and Szegedy 2015, section 3). For a plane that is a·dy + (b·(x - m) + c) with a = r·w, b =
+// -r³·Σ(w·dy·(x - m))/M, c = -r·Σ(w·dy)/M. dx may be dy.
+func (n *Norm[T]) BackwardData(x, weight, dy, dx []T) {
+	clear(n.first)
+	clear(n.second)
+	for i, sum := range n.dsums {
+		s, w := n.setOf(i), float64(weight[i%n.Channels])
+		n.first[s] += float64(w * sum)
+		n.second[s] += float64(w * n.products[i])
+	}
+	n.x, n.weight, n.dy, n.dx = x, weight, dy, dx
+	n.eachPlane(n.dataShard)
+}
+
+func (n *Norm[T]) data(_, shard int) {
+	size := n.setSize()
+	from, to := n.planesOf(shard)
+	for i := from; i < to; i++ {
+		s := n.setOf(i)
+		r, mean := n.inverse[s], T(n.mean[s])
+		slope := -r * r * r * n.second[s] / size
+		level := float64(slope*(float64(mean)-n.mean[s])) - r*n.first[s]/size
+		a, b, c := T(r*float64(n.weight[i%n.Channels])), T(slope), T(level)
+		x, dy, dx := n.plane(n.x, i), n.plane(n.dy, i), n.plane(n.dx, i)
+		for j, d := range dy {
+			dx[j] = T(a*d) + (T(b*(x[j]-mean)) + c)
+		}
+	}
+}
+
+// BackwardDataFrozen is dx = dy·weight/√(variance + Eps), because a given mean and variance don't
+// depend on x. dx may be dy.
+func (n *Norm[T]) BackwardDataFrozen(weight, variance, dy, dx []T) {
+	for s, v := range variance {
+		n.inverse[s] = 1 / math.Sqrt(float64(v)+n.Eps)
+	}
+	n.weight, n.dy, n.dx = weight, dy, dx
+	n.eachPlane(n.frozenShard)
+}
+
+func (n *Norm[T]) frozen(_, shard int) {
+	from, to := n.planesOf(shard)
+	for i := from; i < to; i++ {
+		factor := T(float64(n.weight[i%n.Channels]) * n.inverse[n.setOf(i)])
+		dx := n.plane(n.dx, i)
+		for j, d := range n.plane(n.dy, i) {
+			dx[j] = d * factor
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package ops
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// normalizer is a kernel that normalises x by a mean and a variance that it takes from x.
+// BackwardWeights comes first of the backward functions: it leaves the sums that the others use.
+type normalizer[T kernel.Float] interface {
+	Forward(x, weight, bias, y []T)
+	BackwardWeights(x, dy, dweight []T)
+	BackwardBias(dbias []T)
+	BackwardData(x, weight, dy, dx []T)
+}
+
+// normRule: y = w[c]·h + b[c] with h = (x - m)·r, r = 1/√(v + eps), m and v the mean and the biased
+// variance of the set of M values that x is normalised with. All sums are over such a set, except
+// those of dw and db, which are over all values of channel c:
+//
+//	dw[c] = Σ dy·h
+//	db[c] = Σ dy
+//	dm    = -r·Σ w·dy                         (Σ(x - m) = 0, so v adds nothing)
+//	dv    = -r³/2·Σ w·dy·(x - m)
+//	dx    = r·w·dy + dv·2(x - m)/M + dm/M
+//	      = r·(w·dy - Σ(w·dy)/M - h·Σ(w·dy·h)/M)
+//
+// m and r stay in the kernel from the forward pass. The sums of dw and db are the only ones that dx
+// needs, so dx comes after dw, and db is a by-product of dw.
+func normRule[T kernel.Float](x tensor.Shape, attributes string, k func() normalizer[T]) rule[T] {
+	return rule[T]{
+		attributes: attributes,
+		output:     x,
+		inPlace:    true,
+		forward:    func(in [][]T, y []T) error { k().Forward(in[0], in[1], in[2], y); return nil },
+		vjps: []vjp[T]{
+			{reads: []operand{0, 1}, after: []operand{gradientOf(1)}, inPlace: true,
+				apply: func(saved [][]T, dy, dx []T) error { k().BackwardData(saved[0], saved[1], dy, dx); return nil }},
+			{reads: []operand{0}, after: []operand{result},
+				apply: func(saved [][]T, dy, dw []T) error { k().BackwardWeights(saved[0], dy, dw); return nil }},
+			{after: []operand{gradientOf(1)}, byProduct: true,
+				apply: func(_ [][]T, _, db []T) error { k().BackwardBias(db); return nil }},
+		},
+	}
+}
+
+// checkNorm checks the operands of a normalisation, x first: (N, C, H, W) or (N, C), and then vectors
+// of one number for each channel.
+func checkNorm(in []tensor.Shape, eps float64) error {
+	x := in[0]
+	if x.Dims() != 4 && x.Dims() != 2 || x.TotalSize() == 0 {
+		return fmt.Errorf("input has shape %v: want (N, C, H, W) or (N, C)", x)
+	}
+	for i, s := range in[1:] {
+		if s.Dims() != 1 || s[0] != x[1] {
+			name := [...]string{"weight", "bias", "mean", "variance"}[i]
+			return fmt.Errorf("%s has shape %v: want (%d), one for each channel", name, s, x[1])
+		}
+	}
+	if !(eps > 0) || !finite(eps) {
+		return fmt.Errorf("eps is %g: want a finite number above 0", eps)
+	}
+	return nil
+}
+
+// planeOf is the number of values of one channel of one sample.
+func planeOf(x tensor.Shape) int { return features(x) / x[1] }
