@@ -5,6 +5,7 @@ type table[T Float] struct {
 	relu, reluBackward       pass[T]
 	sigmoid, sigmoidBackward pass[T]
 	tanh, tanhBackward       pass[T]
+	curves                   curveTable[T]
 	dropout                  pass[T]
 	exp                      pass[T]
 	softmax, softmaxBackward pass[T]
@@ -55,6 +56,7 @@ func portableTable[T Float]() table[T] {
 		relu: relu[T], reluBackward: reluBackward[T],
 		sigmoid: sigmoid[T], sigmoidBackward: sigmoidBackward[T],
 		tanh: tanh[T], tanhBackward: tanhBackward[T],
+		curves:  curveTable[T]{clippedLine: curvePasses[T]{clippedLine[T], clippedLineBackward[T]}},
 		dropout: dropout[T],
 		exp:     exp[T],
 		softmax: softmax[T], softmaxBackward: softmaxBackward[T],

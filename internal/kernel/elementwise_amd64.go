@@ -18,6 +18,10 @@ func (f vectorFunc) pass(o operands[float32]) {
 	f(n, first(o.a, n), first(o.b, n), first(o.c, n), first(o.d, n), o.k)
 }
 
+func vectorCurve(forward, backward vectorFunc) curvePasses[float32] {
+	return curvePasses[float32]{forward.pass, backward.pass}
+}
+
 // rowFunc is an assembly function that makes a number of each row.
 type rowFunc func(rows, n int, x *float32, sums *float64)
 
@@ -88,6 +92,18 @@ func avx2Table() table[float32] {
 	t.relu, t.reluBackward = vectorFunc(reluAVX2).pass, vectorFunc(reluBackwardAVX2).pass
 	t.sigmoid, t.sigmoidBackward = vectorFunc(sigmoidAVX2).pass, vectorFunc(sigmoidBackwardAVX2).pass
 	t.tanh, t.tanhBackward = vectorFunc(tanhAVX2).pass, vectorFunc(tanhBackwardAVX2).pass
+	t.curves = curveTable[float32]{
+		clippedLine: vectorCurve(clippedLineAVX2, clippedLineBackwardAVX2),
+		leakyReLU:   vectorCurve(leakyReLUAVX2, leakyReLUBackwardAVX2),
+		hardSwish:   vectorCurve(hardSwishAVX2, hardSwishBackwardAVX2),
+		expLinear:   vectorCurve(expLinearAVX2, expLinearBackwardAVX2),
+		softsign:    vectorCurve(softsignAVX2, softsignBackwardAVX2),
+		silu:        vectorCurve(siluAVX2, siluBackwardAVX2),
+		gelu:        vectorCurve(geluAVX2, geluBackwardAVX2),
+		geluTanh:    vectorCurve(geluTanhAVX2, geluTanhBackwardAVX2),
+		softplus:    vectorCurve(softplusAVX2, softplusBackwardAVX2),
+		mish:        vectorCurve(mishAVX2, mishBackwardAVX2),
+	}
 	t.exp, t.dropout = vectorFunc(expAVX2).pass, dropoutFunc(dropoutAVX2).pass
 	t.softmax, t.crossEntropyBackward = softmaxFunc(softmaxRowsAVX2).pass, vectorFunc(crossEntropyBackwardAVX2).pass
 	t.sgd, t.momentum, t.nesterov = vectorFunc(sgdAVX2).pass, vectorFunc(momentumAVX2).pass, vectorFunc(nesterovAVX2).pass
@@ -106,6 +122,18 @@ func avx512Table() table[float32] {
 	t.relu, t.reluBackward = vectorFunc(reluAVX512).pass, vectorFunc(reluBackwardAVX512).pass
 	t.sigmoid, t.sigmoidBackward = vectorFunc(sigmoidAVX512).pass, vectorFunc(sigmoidBackwardAVX512).pass
 	t.tanh, t.tanhBackward = vectorFunc(tanhAVX512).pass, vectorFunc(tanhBackwardAVX512).pass
+	t.curves = curveTable[float32]{
+		clippedLine: vectorCurve(clippedLineAVX512, clippedLineBackwardAVX512),
+		leakyReLU:   vectorCurve(leakyReLUAVX512, leakyReLUBackwardAVX512),
+		hardSwish:   vectorCurve(hardSwishAVX512, hardSwishBackwardAVX512),
+		expLinear:   vectorCurve(expLinearAVX512, expLinearBackwardAVX512),
+		softsign:    vectorCurve(softsignAVX512, softsignBackwardAVX512),
+		silu:        vectorCurve(siluAVX512, siluBackwardAVX512),
+		gelu:        vectorCurve(geluAVX512, geluBackwardAVX512),
+		geluTanh:    vectorCurve(geluTanhAVX512, geluTanhBackwardAVX512),
+		softplus:    vectorCurve(softplusAVX512, softplusBackwardAVX512),
+		mish:        vectorCurve(mishAVX512, mishBackwardAVX512),
+	}
 	t.exp, t.dropout = vectorFunc(expAVX512).pass, dropoutFunc(dropoutAVX512).pass
 	t.softmax, t.crossEntropyBackward = softmaxFunc(softmaxRowsAVX512).pass, vectorFunc(crossEntropyBackwardAVX512).pass
 	t.sgd, t.momentum, t.nesterov = vectorFunc(sgdAVX512).pass, vectorFunc(momentumAVX512).pass, vectorFunc(nesterovAVX512).pass

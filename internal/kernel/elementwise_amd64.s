@@ -648,6 +648,2256 @@ end:
 	VZEROUPPER
 	RET
 
+// func clippedLineAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, FMA3
+TEXT ·clippedLineAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Y0
+	VBROADCASTSS 12(BX), Y1
+	VBROADCASTSS 8(BX), Y2
+	VBROADCASTSS (BX), Y3
+	VBROADCASTSS 4(BX), Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VMAXPS       Y4, Y2, Y0
+	VMINPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (DX)(SI*1)
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), DI
+	NEGQ         AX
+	VMOVUPS      32(DI)(AX*4), Y0
+	VMASKMOVPS   (CX)(SI*1), Y0, Y1
+	VBROADCASTSS 12(BX), Y2
+	VBROADCASTSS 8(BX), Y3
+	VBROADCASTSS (BX), Y4
+	VBROADCASTSS 4(BX), Y5
+	VFMADD231PS  Y1, Y4, Y5
+	VMAXPS       Y5, Y3, Y1
+	VMINPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (DX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func clippedLineBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2
+TEXT ·clippedLineBackwardAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ DI, DI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(DI*1), Y0
+	VMOVUPS      (DX)(DI*1), Y1
+	VBROADCASTSS 8(SI), Y2
+	VBROADCASTSS 12(SI), Y3
+	VBROADCASTSS (SI), Y4
+	VCMPPS       $0x19, Y3, Y0, Y3
+	VPAND        Y4, Y3, Y3
+	VCMPPS       $0x16, Y2, Y0, Y0
+	VPAND        Y3, Y0, Y0
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (BX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), R8
+	NEGQ         AX
+	VMOVUPS      32(R8)(AX*4), Y0
+	VMASKMOVPS   (CX)(DI*1), Y0, Y1
+	VMASKMOVPS   (DX)(DI*1), Y0, Y2
+	VBROADCASTSS 8(SI), Y3
+	VBROADCASTSS 12(SI), Y4
+	VBROADCASTSS (SI), Y5
+	VCMPPS       $0x19, Y4, Y1, Y4
+	VPAND        Y5, Y4, Y4
+	VCMPPS       $0x16, Y3, Y1, Y1
+	VPAND        Y4, Y1, Y1
+	VMULPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (BX)(DI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func leakyReLUAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2
+TEXT ·leakyReLUAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Y0
+	VPXOR        Y1, Y1, Y1
+	VMAXPS       Y0, Y1, Y1
+	VBROADCASTSS (BX), Y2
+	VPXOR        Y3, Y3, Y3
+	VMINPS       Y0, Y3, Y0
+	VMULPS       Y0, Y2, Y0
+	VADDPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (DX)(SI*1)
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), DI
+	NEGQ         AX
+	VMOVUPS      32(DI)(AX*4), Y0
+	VMASKMOVPS   (CX)(SI*1), Y0, Y1
+	VPXOR        Y2, Y2, Y2
+	VMAXPS       Y1, Y2, Y2
+	VBROADCASTSS (BX), Y3
+	VPXOR        Y4, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VMULPS       Y1, Y3, Y1
+	VADDPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (DX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func leakyReLUBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2
+TEXT ·leakyReLUBackwardAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ DI, DI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(DI*1), Y0
+	VMOVUPS      (DX)(DI*1), Y1
+	VPXOR        Y2, Y2, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VBROADCASTSS (SI), Y4
+	VCMPPS       $0x1e, Y2, Y0, Y5
+	VPAND        Y3, Y5, Y3
+	VCMPPS       $0x1a, Y2, Y0, Y0
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y3, Y0
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (BX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), R8
+	NEGQ         AX
+	VMOVUPS      32(R8)(AX*4), Y0
+	VMASKMOVPS   (CX)(DI*1), Y0, Y1
+	VMASKMOVPS   (DX)(DI*1), Y0, Y2
+	VPXOR        Y3, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VBROADCASTSS (SI), Y5
+	VCMPPS       $0x1e, Y3, Y1, Y6
+	VPAND        Y4, Y6, Y4
+	VCMPPS       $0x1a, Y3, Y1, Y1
+	VPAND        Y5, Y1, Y1
+	VPOR         Y1, Y4, Y1
+	VMULPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (BX)(DI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func hardSwishAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2
+TEXT ·hardSwishAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ BX, BX
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(BX*1), Y0
+	VBROADCASTSS word40c00000<>+0(SB), Y1
+	VPXOR        Y2, Y2, Y2
+	VBROADCASTSS word40400000<>+0(SB), Y3
+	VADDPS       Y3, Y0, Y3
+	VMAXPS       Y3, Y2, Y2
+	VMINPS       Y2, Y1, Y1
+	VBROADCASTSS word3e2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (DX)(BX*1)
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         AX
+	VMOVUPS      32(SI)(AX*4), Y0
+	VMASKMOVPS   (CX)(BX*1), Y0, Y1
+	VBROADCASTSS word40c00000<>+0(SB), Y2
+	VPXOR        Y3, Y3, Y3
+	VBROADCASTSS word40400000<>+0(SB), Y4
+	VADDPS       Y4, Y1, Y4
+	VMAXPS       Y4, Y3, Y3
+	VMINPS       Y3, Y2, Y2
+	VBROADCASTSS word3e2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (DX)(BX*1)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA word40c00000<>+0(SB)/4, $0x40c00000
+GLOBL word40c00000<>(SB), RODATA|NOPTR, $4
+
+DATA word40400000<>+0(SB)/4, $0x40400000
+GLOBL word40400000<>(SB), RODATA|NOPTR, $4
+
+DATA word3e2aaaab<>+0(SB)/4, $0x3e2aaaab
+GLOBL word3e2aaaab<>(SB), RODATA|NOPTR, $4
+
+// func hardSwishBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·hardSwishBackwardAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ SI, SI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Y0
+	VMOVUPS      (DX)(SI*1), Y1
+	VBROADCASTSS wordc0400000<>+0(SB), Y2
+	VBROADCASTSS word3eaaaaab<>+0(SB), Y3
+	VBROADCASTSS word3f000000<>+0(SB), Y4
+	VFMADD231PS  Y3, Y0, Y4
+	VCMPPS       $0x16, Y2, Y0, Y2
+	VPAND        Y4, Y2, Y2
+	VBROADCASTSS word40400000<>+0(SB), Y3
+	VCMPPS       $0x19, Y3, Y0, Y3
+	VPAND        Y2, Y3, Y2
+	VBROADCASTSS word40400000<>+0(SB), Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VCMPPS       $0x1d, Y3, Y0, Y0
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y2, Y0
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (BX)(SI*1)
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), DI
+	NEGQ         AX
+	VMOVUPS      32(DI)(AX*4), Y0
+	VMASKMOVPS   (CX)(SI*1), Y0, Y1
+	VMASKMOVPS   (DX)(SI*1), Y0, Y2
+	VBROADCASTSS wordc0400000<>+0(SB), Y3
+	VBROADCASTSS word3eaaaaab<>+0(SB), Y4
+	VBROADCASTSS word3f000000<>+0(SB), Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VCMPPS       $0x16, Y3, Y1, Y3
+	VPAND        Y5, Y3, Y3
+	VBROADCASTSS word40400000<>+0(SB), Y4
+	VCMPPS       $0x19, Y4, Y1, Y4
+	VPAND        Y3, Y4, Y3
+	VBROADCASTSS word40400000<>+0(SB), Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VCMPPS       $0x1d, Y4, Y1, Y1
+	VPAND        Y5, Y1, Y1
+	VPOR         Y1, Y3, Y1
+	VMULPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (BX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA wordc0400000<>+0(SB)/4, $0xc0400000
+GLOBL wordc0400000<>(SB), RODATA|NOPTR, $4
+
+DATA word3eaaaaab<>+0(SB)/4, $0x3eaaaaab
+GLOBL word3eaaaaab<>(SB), RODATA|NOPTR, $4
+
+// func expLinearAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·expLinearAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Y0
+	VBROADCASTSS 4(BX), Y1
+	VPXOR        Y2, Y2, Y2
+	VBROADCASTSS 8(BX), Y3
+	VMULPS       Y0, Y3, Y3
+	VMINPS       Y3, Y2, Y2
+	VBROADCASTSS wordc2200000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VFMADD231PS  Y3, Y2, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y3
+	VSUBPS       Y3, Y4, Y3
+	VBROADCASTSS word3f318000<>+0(SB), Y5
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS Y5, Y3, Y2
+	VBROADCASTSS wordb95e8083<>+0(SB), Y5
+	VFNMADD231PS Y5, Y3, Y2
+	VBROADCASTSS word39506967<>+0(SB), Y3
+	VBROADCASTSS word3ab743ce<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VBROADCASTSS word3c088908<>+0(SB), Y3
+	VFMADD231PS  Y2, Y5, Y3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y3
+	VFMADD231PS  Y2, Y5, Y3
+	VBROADCASTSS word3f000000<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VMULPS       Y2, Y2, Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y6
+	VPSUBD       Y6, Y4, Y4
+	VFMADD231PS  Y5, Y3, Y2
+	VPSLLD       $0x17, Y4, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VSUBPS       Y4, Y3, Y4
+	VFMADD231PS  Y2, Y3, Y4
+	VMULPS       Y4, Y1, Y1
+	VBROADCASTSS (BX), Y2
+	VPXOR        Y3, Y3, Y3
+	VMAXPS       Y0, Y3, Y0
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, (DX)(SI*1)
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), DI
+	NEGQ         AX
+	VMOVUPS      32(DI)(AX*4), Y0
+	VMASKMOVPS   (CX)(SI*1), Y0, Y1
+	VBROADCASTSS 4(BX), Y2
+	VPXOR        Y3, Y3, Y3
+	VBROADCASTSS 8(BX), Y4
+	VMULPS       Y1, Y4, Y4
+	VMINPS       Y4, Y3, Y3
+	VBROADCASTSS wordc2200000<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VFMADD231PS  Y4, Y3, Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VSUBPS       Y4, Y5, Y4
+	VBROADCASTSS word3f318000<>+0(SB), Y6
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS Y6, Y4, Y3
+	VBROADCASTSS wordb95e8083<>+0(SB), Y6
+	VFNMADD231PS Y6, Y4, Y3
+	VBROADCASTSS word39506967<>+0(SB), Y4
+	VBROADCASTSS word3ab743ce<>+0(SB), Y6
+	VFMADD231PS  Y3, Y4, Y6
+	VBROADCASTSS word3c088908<>+0(SB), Y4
+	VFMADD231PS  Y3, Y6, Y4
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y6
+	VFMADD231PS  Y3, Y4, Y6
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y4
+	VFMADD231PS  Y3, Y6, Y4
+	VBROADCASTSS word3f000000<>+0(SB), Y6
+	VFMADD231PS  Y3, Y4, Y6
+	VMULPS       Y3, Y3, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VFMADD231PS  Y6, Y4, Y3
+	VPSLLD       $0x17, Y5, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VSUBPS       Y5, Y4, Y5
+	VFMADD231PS  Y3, Y4, Y5
+	VMULPS       Y5, Y2, Y2
+	VBROADCASTSS (BX), Y3
+	VPXOR        Y4, Y4, Y4
+	VMAXPS       Y1, Y4, Y1
+	VFMADD231PS  Y1, Y3, Y2
+	VMASKMOVPS   Y2, Y0, (DX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func expLinearBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2
+TEXT ·expLinearBackwardAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ DI, DI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(DI*1), Y0
+	VMOVUPS      (DX)(DI*1), Y1
+	VPXOR        Y2, Y2, Y2
+	VBROADCASTSS (SI), Y3
+	VBROADCASTSS 8(SI), Y4
+	VBROADCASTSS 4(SI), Y5
+	VADDPS       Y5, Y0, Y5
+	VMULPS       Y5, Y4, Y4
+	VCMPPS       $0x1e, Y2, Y0, Y5
+	VPAND        Y3, Y5, Y3
+	VCMPPS       $0x1a, Y2, Y0, Y0
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y3, Y0
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (BX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), R8
+	NEGQ         AX
+	VMOVUPS      32(R8)(AX*4), Y0
+	VMASKMOVPS   (CX)(DI*1), Y0, Y1
+	VMASKMOVPS   (DX)(DI*1), Y0, Y2
+	VPXOR        Y3, Y3, Y3
+	VBROADCASTSS (SI), Y4
+	VBROADCASTSS 8(SI), Y5
+	VBROADCASTSS 4(SI), Y6
+	VADDPS       Y6, Y1, Y6
+	VMULPS       Y6, Y5, Y5
+	VCMPPS       $0x1e, Y3, Y1, Y6
+	VPAND        Y4, Y6, Y4
+	VCMPPS       $0x1a, Y3, Y1, Y1
+	VPAND        Y5, Y1, Y1
+	VPOR         Y1, Y4, Y1
+	VMULPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (BX)(DI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func softsignAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2
+TEXT ·softsignAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ BX, BX
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(BX*1), Y0
+	VBROADCASTSS word3f800000<>+0(SB), Y1
+	VBROADCASTSS word7fffffff<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VADDPS       Y2, Y1, Y1
+	VDIVPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (DX)(BX*1)
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         AX
+	VMOVUPS      32(SI)(AX*4), Y0
+	VMASKMOVPS   (CX)(BX*1), Y0, Y1
+	VBROADCASTSS word3f800000<>+0(SB), Y2
+	VBROADCASTSS word7fffffff<>+0(SB), Y3
+	VPAND        Y3, Y1, Y3
+	VADDPS       Y3, Y2, Y2
+	VDIVPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (DX)(BX*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func softsignBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2
+TEXT ·softsignBackwardAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ SI, SI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Y0
+	VMOVUPS      (DX)(SI*1), Y1
+	VBROADCASTSS word3f800000<>+0(SB), Y2
+	VBROADCASTSS word7fffffff<>+0(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VSUBPS       Y0, Y2, Y0
+	VMULPS       Y0, Y0, Y0
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (BX)(SI*1)
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), DI
+	NEGQ         AX
+	VMOVUPS      32(DI)(AX*4), Y0
+	VMASKMOVPS   (CX)(SI*1), Y0, Y1
+	VMASKMOVPS   (DX)(SI*1), Y0, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VBROADCASTSS word7fffffff<>+0(SB), Y4
+	VPAND        Y4, Y1, Y1
+	VSUBPS       Y1, Y3, Y1
+	VMULPS       Y1, Y1, Y1
+	VMULPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (BX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func siluAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·siluAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ BX, BX
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(BX*1), Y0
+	VBROADCASTSS word3f800000<>+0(SB), Y1
+	VPXOR        Y2, Y2, Y2
+	VSUBPS       Y0, Y2, Y2
+	VBROADCASTSS wordc2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VBROADCASTSS word42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VFMADD231PS  Y3, Y2, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y3
+	VSUBPS       Y3, Y4, Y3
+	VBROADCASTSS word3f318000<>+0(SB), Y5
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS Y5, Y3, Y2
+	VBROADCASTSS wordb95e8083<>+0(SB), Y5
+	VFNMADD231PS Y5, Y3, Y2
+	VBROADCASTSS word39506967<>+0(SB), Y3
+	VBROADCASTSS word3ab743ce<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VBROADCASTSS word3c088908<>+0(SB), Y3
+	VFMADD231PS  Y2, Y5, Y3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y3
+	VFMADD231PS  Y2, Y5, Y3
+	VBROADCASTSS word3f000000<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VMULPS       Y2, Y2, Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y6
+	VPSUBD       Y6, Y4, Y4
+	VFMADD231PS  Y5, Y3, Y2
+	VPSRAD       $0x01, Y4, Y3
+	VPSUBD       Y3, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VADDPS       Y5, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VPSLLD       $0x17, Y4, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VDIVPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (DX)(BX*1)
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         AX
+	VMOVUPS      32(SI)(AX*4), Y0
+	VMASKMOVPS   (CX)(BX*1), Y0, Y1
+	VBROADCASTSS word3f800000<>+0(SB), Y2
+	VPXOR        Y3, Y3, Y3
+	VSUBPS       Y1, Y3, Y3
+	VBROADCASTSS wordc2d00000<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VBROADCASTSS word42b20000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VFMADD231PS  Y4, Y3, Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VSUBPS       Y4, Y5, Y4
+	VBROADCASTSS word3f318000<>+0(SB), Y6
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS Y6, Y4, Y3
+	VBROADCASTSS wordb95e8083<>+0(SB), Y6
+	VFNMADD231PS Y6, Y4, Y3
+	VBROADCASTSS word39506967<>+0(SB), Y4
+	VBROADCASTSS word3ab743ce<>+0(SB), Y6
+	VFMADD231PS  Y3, Y4, Y6
+	VBROADCASTSS word3c088908<>+0(SB), Y4
+	VFMADD231PS  Y3, Y6, Y4
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y6
+	VFMADD231PS  Y3, Y4, Y6
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y4
+	VFMADD231PS  Y3, Y6, Y4
+	VBROADCASTSS word3f000000<>+0(SB), Y6
+	VFMADD231PS  Y3, Y4, Y6
+	VMULPS       Y3, Y3, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VFMADD231PS  Y6, Y4, Y3
+	VPSRAD       $0x01, Y5, Y4
+	VPSUBD       Y4, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VADDPS       Y6, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VPADDD       Y6, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VPSLLD       $0x17, Y5, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VDIVPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (DX)(BX*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func siluBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·siluBackwardAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ SI, SI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Y0
+	VMOVUPS      (DX)(SI*1), Y1
+	VBROADCASTSS word80000000<>+0(SB), Y2
+	VPOR         Y2, Y0, Y2
+	VBROADCASTSS wordc2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VBROADCASTSS word42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VFMADD231PS  Y3, Y2, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y3
+	VSUBPS       Y3, Y4, Y3
+	VBROADCASTSS word3f318000<>+0(SB), Y5
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS Y5, Y3, Y2
+	VBROADCASTSS wordb95e8083<>+0(SB), Y5
+	VFNMADD231PS Y5, Y3, Y2
+	VBROADCASTSS word39506967<>+0(SB), Y3
+	VBROADCASTSS word3ab743ce<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VBROADCASTSS word3c088908<>+0(SB), Y3
+	VFMADD231PS  Y2, Y5, Y3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y3
+	VFMADD231PS  Y2, Y5, Y3
+	VBROADCASTSS word3f000000<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VMULPS       Y2, Y2, Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y6
+	VPSUBD       Y6, Y4, Y4
+	VFMADD231PS  Y5, Y3, Y2
+	VPSRAD       $0x01, Y4, Y3
+	VPSUBD       Y3, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VADDPS       Y5, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VPSLLD       $0x17, Y4, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VADDPS       Y2, Y4, Y4
+	VDIVPS       Y4, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VPXOR        Y4, Y4, Y4
+	VCMPPS       $0x1e, Y4, Y0, Y5
+	VPAND        Y3, Y5, Y5
+	VCMPPS       $0x1a, Y4, Y0, Y4
+	VPAND        Y2, Y4, Y4
+	VPOR         Y4, Y5, Y4
+	VPXOR        Y5, Y5, Y5
+	VCMPPS       $0x1e, Y5, Y0, Y6
+	VPAND        Y2, Y6, Y2
+	VCMPPS       $0x1a, Y5, Y0, Y5
+	VPAND        Y3, Y5, Y3
+	VPOR         Y3, Y2, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VFMADD231PS  Y2, Y0, Y3
+	VMULPS       Y3, Y4, Y0
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (BX)(SI*1)
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), DI
+	NEGQ         AX
+	VMOVUPS      32(DI)(AX*4), Y0
+	VMASKMOVPS   (CX)(SI*1), Y0, Y1
+	VMASKMOVPS   (DX)(SI*1), Y0, Y2
+	VBROADCASTSS word80000000<>+0(SB), Y3
+	VPOR         Y3, Y1, Y3
+	VBROADCASTSS wordc2d00000<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VBROADCASTSS word42b20000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VFMADD231PS  Y4, Y3, Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VSUBPS       Y4, Y5, Y4
+	VBROADCASTSS word3f318000<>+0(SB), Y6
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS Y6, Y4, Y3
+	VBROADCASTSS wordb95e8083<>+0(SB), Y6
+	VFNMADD231PS Y6, Y4, Y3
+	VBROADCASTSS word39506967<>+0(SB), Y4
+	VBROADCASTSS word3ab743ce<>+0(SB), Y6
+	VFMADD231PS  Y3, Y4, Y6
+	VBROADCASTSS word3c088908<>+0(SB), Y4
+	VFMADD231PS  Y3, Y6, Y4
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y6
+	VFMADD231PS  Y3, Y4, Y6
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y4
+	VFMADD231PS  Y3, Y6, Y4
+	VBROADCASTSS word3f000000<>+0(SB), Y6
+	VFMADD231PS  Y3, Y4, Y6
+	VMULPS       Y3, Y3, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VFMADD231PS  Y6, Y4, Y3
+	VPSRAD       $0x01, Y5, Y4
+	VPSUBD       Y4, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VADDPS       Y6, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VPADDD       Y6, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VPSLLD       $0x17, Y5, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VADDPS       Y3, Y5, Y5
+	VDIVPS       Y5, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VPXOR        Y5, Y5, Y5
+	VCMPPS       $0x1e, Y5, Y1, Y6
+	VPAND        Y4, Y6, Y6
+	VCMPPS       $0x1a, Y5, Y1, Y5
+	VPAND        Y3, Y5, Y5
+	VPOR         Y5, Y6, Y5
+	VPXOR        Y6, Y6, Y6
+	VCMPPS       $0x1e, Y6, Y1, Y7
+	VPAND        Y3, Y7, Y3
+	VCMPPS       $0x1a, Y6, Y1, Y6
+	VPAND        Y4, Y6, Y4
+	VPOR         Y4, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VFMADD231PS  Y3, Y1, Y4
+	VMULPS       Y4, Y5, Y1
+	VMULPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (BX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func geluTanhAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluTanhAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ BX, BX
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(BX*1), Y0
+	VMULPS       Y0, Y0, Y1
+	VBROADCASTSS word3d922279<>+0(SB), Y2
+	VBROADCASTSS word3fcc422a<>+0(SB), Y3
+	VFMADD231PS  Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y1
+	VBROADCASTSS word3f800000<>+0(SB), Y2
+	VPXOR        Y3, Y3, Y3
+	VSUBPS       Y1, Y3, Y1
+	VBROADCASTSS wordc2d00000<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VBROADCASTSS word42b20000<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VFMADD231PS  Y3, Y1, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y3
+	VSUBPS       Y3, Y4, Y3
+	VBROADCASTSS word3f318000<>+0(SB), Y5
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS Y5, Y3, Y1
+	VBROADCASTSS wordb95e8083<>+0(SB), Y5
+	VFNMADD231PS Y5, Y3, Y1
+	VBROADCASTSS word39506967<>+0(SB), Y3
+	VBROADCASTSS word3ab743ce<>+0(SB), Y5
+	VFMADD231PS  Y1, Y3, Y5
+	VBROADCASTSS word3c088908<>+0(SB), Y3
+	VFMADD231PS  Y1, Y5, Y3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y5
+	VFMADD231PS  Y1, Y3, Y5
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y3
+	VFMADD231PS  Y1, Y5, Y3
+	VBROADCASTSS word3f000000<>+0(SB), Y5
+	VFMADD231PS  Y1, Y3, Y5
+	VMULPS       Y1, Y1, Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y6
+	VPSUBD       Y6, Y4, Y4
+	VFMADD231PS  Y5, Y3, Y1
+	VPSRAD       $0x01, Y4, Y3
+	VPSUBD       Y3, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VADDPS       Y5, Y1, Y1
+	VPSLLD       $0x17, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VPSLLD       $0x17, Y4, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VADDPS       Y1, Y2, Y1
+	VDIVPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (DX)(BX*1)
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         AX
+	VMOVUPS      32(SI)(AX*4), Y0
+	VMASKMOVPS   (CX)(BX*1), Y0, Y1
+	VMULPS       Y1, Y1, Y2
+	VBROADCASTSS word3d922279<>+0(SB), Y3
+	VBROADCASTSS word3fcc422a<>+0(SB), Y4
+	VFMADD231PS  Y3, Y2, Y4
+	VMULPS       Y4, Y1, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VPXOR        Y4, Y4, Y4
+	VSUBPS       Y2, Y4, Y2
+	VBROADCASTSS wordc2d00000<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VBROADCASTSS word42b20000<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VSUBPS       Y4, Y5, Y4
+	VBROADCASTSS word3f318000<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS Y6, Y4, Y2
+	VBROADCASTSS wordb95e8083<>+0(SB), Y6
+	VFNMADD231PS Y6, Y4, Y2
+	VBROADCASTSS word39506967<>+0(SB), Y4
+	VBROADCASTSS word3ab743ce<>+0(SB), Y6
+	VFMADD231PS  Y2, Y4, Y6
+	VBROADCASTSS word3c088908<>+0(SB), Y4
+	VFMADD231PS  Y2, Y6, Y4
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y6
+	VFMADD231PS  Y2, Y4, Y6
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y4
+	VFMADD231PS  Y2, Y6, Y4
+	VBROADCASTSS word3f000000<>+0(SB), Y6
+	VFMADD231PS  Y2, Y4, Y6
+	VMULPS       Y2, Y2, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VFMADD231PS  Y6, Y4, Y2
+	VPSRAD       $0x01, Y5, Y4
+	VPSUBD       Y4, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VADDPS       Y6, Y2, Y2
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VPADDD       Y6, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VPSLLD       $0x17, Y5, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VADDPS       Y2, Y3, Y2
+	VDIVPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (DX)(BX*1)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA word3d922279<>+0(SB)/4, $0x3d922279
+GLOBL word3d922279<>(SB), RODATA|NOPTR, $4
+
+DATA word3fcc422a<>+0(SB)/4, $0x3fcc422a
+GLOBL word3fcc422a<>(SB), RODATA|NOPTR, $4
+
+// func geluTanhBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluTanhBackwardAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ SI, SI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Y0
+	VMOVUPS      (DX)(SI*1), Y1
+	VBROADCASTSS word41400000<>+0(SB), Y2
+	VBROADCASTSS wordc1400000<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y2, Y0
+	VMULPS       Y0, Y0, Y2
+	VBROADCASTSS word3d922279<>+0(SB), Y3
+	VBROADCASTSS word3fcc422a<>+0(SB), Y4
+	VFMADD231PS  Y3, Y2, Y4
+	VMULPS       Y4, Y0, Y3
+	VBROADCASTSS word3e5b33b6<>+0(SB), Y4
+	VBROADCASTSS word3fcc422a<>+0(SB), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VMULPS       Y5, Y0, Y0
+	VBROADCASTSS word80000000<>+0(SB), Y2
+	VPOR         Y2, Y3, Y2
+	VBROADCASTSS wordc2d00000<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VBROADCASTSS word42b20000<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VSUBPS       Y4, Y5, Y4
+	VBROADCASTSS word3f318000<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS Y6, Y4, Y2
+	VBROADCASTSS wordb95e8083<>+0(SB), Y6
+	VFNMADD231PS Y6, Y4, Y2
+	VBROADCASTSS word39506967<>+0(SB), Y4
+	VBROADCASTSS word3ab743ce<>+0(SB), Y6
+	VFMADD231PS  Y2, Y4, Y6
+	VBROADCASTSS word3c088908<>+0(SB), Y4
+	VFMADD231PS  Y2, Y6, Y4
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y6
+	VFMADD231PS  Y2, Y4, Y6
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y4
+	VFMADD231PS  Y2, Y6, Y4
+	VBROADCASTSS word3f000000<>+0(SB), Y6
+	VFMADD231PS  Y2, Y4, Y6
+	VMULPS       Y2, Y2, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VFMADD231PS  Y6, Y4, Y2
+	VPSRAD       $0x01, Y5, Y4
+	VPSUBD       Y4, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VADDPS       Y6, Y2, Y2
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VPADDD       Y6, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VPSLLD       $0x17, Y5, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VADDPS       Y2, Y5, Y5
+	VDIVPS       Y5, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VPXOR        Y5, Y5, Y5
+	VCMPPS       $0x1e, Y5, Y3, Y6
+	VPAND        Y4, Y6, Y6
+	VCMPPS       $0x1a, Y5, Y3, Y5
+	VPAND        Y2, Y5, Y5
+	VPOR         Y5, Y6, Y5
+	VPXOR        Y6, Y6, Y6
+	VCMPPS       $0x1e, Y6, Y3, Y7
+	VPAND        Y2, Y7, Y2
+	VCMPPS       $0x1a, Y6, Y3, Y3
+	VPAND        Y4, Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VFMADD231PS  Y2, Y0, Y3
+	VMULPS       Y3, Y5, Y0
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (BX)(SI*1)
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), DI
+	NEGQ         AX
+	VMOVUPS      32(DI)(AX*4), Y0
+	VMASKMOVPS   (CX)(SI*1), Y0, Y1
+	VMASKMOVPS   (DX)(SI*1), Y0, Y2
+	VBROADCASTSS word41400000<>+0(SB), Y3
+	VBROADCASTSS wordc1400000<>+0(SB), Y4
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y3, Y1
+	VMULPS       Y1, Y1, Y3
+	VBROADCASTSS word3d922279<>+0(SB), Y4
+	VBROADCASTSS word3fcc422a<>+0(SB), Y5
+	VFMADD231PS  Y4, Y3, Y5
+	VMULPS       Y5, Y1, Y4
+	VBROADCASTSS word3e5b33b6<>+0(SB), Y5
+	VBROADCASTSS word3fcc422a<>+0(SB), Y6
+	VFMADD231PS  Y5, Y3, Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS word80000000<>+0(SB), Y3
+	VPOR         Y3, Y4, Y3
+	VBROADCASTSS wordc2d00000<>+0(SB), Y5
+	VMAXPS       Y3, Y5, Y3
+	VBROADCASTSS word42b20000<>+0(SB), Y5
+	VMINPS       Y3, Y5, Y3
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y6
+	VFMADD231PS  Y5, Y3, Y6
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VSUBPS       Y5, Y6, Y5
+	VBROADCASTSS word3f318000<>+0(SB), Y7
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS Y7, Y5, Y3
+	VBROADCASTSS wordb95e8083<>+0(SB), Y7
+	VFNMADD231PS Y7, Y5, Y3
+	VBROADCASTSS word39506967<>+0(SB), Y5
+	VBROADCASTSS word3ab743ce<>+0(SB), Y7
+	VFMADD231PS  Y3, Y5, Y7
+	VBROADCASTSS word3c088908<>+0(SB), Y5
+	VFMADD231PS  Y3, Y7, Y5
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y7
+	VFMADD231PS  Y3, Y5, Y7
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y5
+	VFMADD231PS  Y3, Y7, Y5
+	VBROADCASTSS word3f000000<>+0(SB), Y7
+	VFMADD231PS  Y3, Y5, Y7
+	VMULPS       Y3, Y3, Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VFMADD231PS  Y7, Y5, Y3
+	VPSRAD       $0x01, Y6, Y5
+	VPSUBD       Y5, Y6, Y6
+	VBROADCASTSS word3f800000<>+0(SB), Y7
+	VADDPS       Y7, Y3, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y7
+	VPADDD       Y7, Y5, Y5
+	VMULPS       Y5, Y3, Y3
+	VPSLLD       $0x17, Y6, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VADDPS       Y3, Y6, Y6
+	VDIVPS       Y6, Y5, Y5
+	VMULPS       Y5, Y3, Y3
+	VPXOR        Y6, Y6, Y6
+	VCMPPS       $0x1e, Y6, Y4, Y7
+	VPAND        Y5, Y7, Y7
+	VCMPPS       $0x1a, Y6, Y4, Y6
+	VPAND        Y3, Y6, Y6
+	VPOR         Y6, Y7, Y6
+	VPXOR        Y7, Y7, Y7
+	VCMPPS       $0x1e, Y7, Y4, Y8
+	VPAND        Y3, Y8, Y3
+	VCMPPS       $0x1a, Y7, Y4, Y4
+	VPAND        Y5, Y4, Y4
+	VPOR         Y4, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VFMADD231PS  Y3, Y1, Y4
+	VMULPS       Y4, Y6, Y1
+	VMULPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (BX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA word41400000<>+0(SB)/4, $0x41400000
+GLOBL word41400000<>(SB), RODATA|NOPTR, $4
+
+DATA wordc1400000<>+0(SB)/4, $0xc1400000
+GLOBL wordc1400000<>(SB), RODATA|NOPTR, $4
+
+DATA word3e5b33b6<>+0(SB)/4, $0x3e5b33b6
+GLOBL word3e5b33b6<>(SB), RODATA|NOPTR, $4
+
+// func geluAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ BX, BX
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(BX*1), Y0
+	VBROADCASTSS word41680000<>+0(SB), Y1
+	VBROADCASTSS wordc1680000<>+0(SB), Y2
+	VMAXPS       Y0, Y2, Y2
+	VMINPS       Y2, Y1, Y1
+	VMULPS       Y1, Y1, Y2
+	VMOVAPS      Y2, Y3
+	VFMSUB231PS  Y1, Y1, Y3
+	VBROADCASTSS wordbf000000<>+0(SB), Y1
+	VMULPS       Y2, Y1, Y1
+	VBROADCASTSS wordc2d00000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS word42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y2
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VFMADD231PS  Y2, Y1, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y2
+	VSUBPS       Y2, Y4, Y2
+	VBROADCASTSS word3f318000<>+0(SB), Y5
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS Y5, Y2, Y1
+	VBROADCASTSS wordb95e8083<>+0(SB), Y5
+	VFNMADD231PS Y5, Y2, Y1
+	VBROADCASTSS word39506967<>+0(SB), Y2
+	VBROADCASTSS word3ab743ce<>+0(SB), Y5
+	VFMADD231PS  Y1, Y2, Y5
+	VBROADCASTSS word3c088908<>+0(SB), Y2
+	VFMADD231PS  Y1, Y5, Y2
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y5
+	VFMADD231PS  Y1, Y2, Y5
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y2
+	VFMADD231PS  Y1, Y5, Y2
+	VBROADCASTSS word3f000000<>+0(SB), Y5
+	VFMADD231PS  Y1, Y2, Y5
+	VMULPS       Y1, Y1, Y2
+	VBROADCASTSS word4b400000<>+0(SB), Y6
+	VPSUBD       Y6, Y4, Y4
+	VFMADD231PS  Y5, Y2, Y1
+	VPSRAD       $0x01, Y4, Y2
+	VPSUBD       Y2, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VADDPS       Y5, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VPSLLD       $0x17, Y4, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VBROADCASTSS word3f000000<>+0(SB), Y2
+	VMULPS       Y3, Y2, Y2
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS Y1, Y2, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y1
+	VBROADCASTSS word7fffffff<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS word3e99999a<>+0(SB), Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VDIVPS       Y5, Y1, Y1
+	VBROADCASTSS word3d1d329d<>+0(SB), Y2
+	VBROADCASTSS wordbe2d39f4<>+0(SB), Y4
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS word3e6a2602<>+0(SB), Y2
+	VFMADD231PS  Y1, Y4, Y2
+	VBROADCASTSS wordbd9cafb9<>+0(SB), Y4
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS word3e11f4ed<>+0(SB), Y2
+	VFMADD231PS  Y1, Y4, Y2
+	VBROADCASTSS word3dc1e95d<>+0(SB), Y4
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS word3df9b164<>+0(SB), Y2
+	VFMADD231PS  Y1, Y4, Y2
+	VBROADCASTSS word3df4b5f6<>+0(SB), Y4
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS word36f08dda<>+0(SB), Y2
+	VFMADD231PS  Y1, Y4, Y2
+	VMULPS       Y3, Y2, Y1
+	VPXOR        Y2, Y2, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VSUBPS       Y1, Y3, Y3
+	VCMPPS       $0x1e, Y2, Y0, Y4
+	VPAND        Y3, Y4, Y3
+	VCMPPS       $0x1a, Y2, Y0, Y2
+	VPAND        Y1, Y2, Y1
+	VPOR         Y1, Y3, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (DX)(BX*1)
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         AX
+	VMOVUPS      32(SI)(AX*4), Y0
+	VMASKMOVPS   (CX)(BX*1), Y0, Y1
+	VBROADCASTSS word41680000<>+0(SB), Y2
+	VBROADCASTSS wordc1680000<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y3
+	VMINPS       Y3, Y2, Y2
+	VMULPS       Y2, Y2, Y3
+	VMOVAPS      Y3, Y4
+	VFMSUB231PS  Y2, Y2, Y4
+	VBROADCASTSS wordbf000000<>+0(SB), Y2
+	VMULPS       Y3, Y2, Y2
+	VBROADCASTSS wordc2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VBROADCASTSS word42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VFMADD231PS  Y3, Y2, Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y3
+	VSUBPS       Y3, Y5, Y3
+	VBROADCASTSS word3f318000<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS Y6, Y3, Y2
+	VBROADCASTSS wordb95e8083<>+0(SB), Y6
+	VFNMADD231PS Y6, Y3, Y2
+	VBROADCASTSS word39506967<>+0(SB), Y3
+	VBROADCASTSS word3ab743ce<>+0(SB), Y6
+	VFMADD231PS  Y2, Y3, Y6
+	VBROADCASTSS word3c088908<>+0(SB), Y3
+	VFMADD231PS  Y2, Y6, Y3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y6
+	VFMADD231PS  Y2, Y3, Y6
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y3
+	VFMADD231PS  Y2, Y6, Y3
+	VBROADCASTSS word3f000000<>+0(SB), Y6
+	VFMADD231PS  Y2, Y3, Y6
+	VMULPS       Y2, Y2, Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VFMADD231PS  Y6, Y3, Y2
+	VPSRAD       $0x01, Y5, Y3
+	VPSUBD       Y3, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VADDPS       Y6, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VPADDD       Y6, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VPSLLD       $0x17, Y5, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VBROADCASTSS word3f000000<>+0(SB), Y3
+	VMULPS       Y4, Y3, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y2, Y3, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y2
+	VBROADCASTSS word7fffffff<>+0(SB), Y3
+	VPAND        Y3, Y1, Y3
+	VBROADCASTSS word3e99999a<>+0(SB), Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VFMADD231PS  Y5, Y3, Y6
+	VDIVPS       Y6, Y2, Y2
+	VBROADCASTSS word3d1d329d<>+0(SB), Y3
+	VBROADCASTSS wordbe2d39f4<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VBROADCASTSS word3e6a2602<>+0(SB), Y3
+	VFMADD231PS  Y2, Y5, Y3
+	VBROADCASTSS wordbd9cafb9<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VBROADCASTSS word3e11f4ed<>+0(SB), Y3
+	VFMADD231PS  Y2, Y5, Y3
+	VBROADCASTSS word3dc1e95d<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VBROADCASTSS word3df9b164<>+0(SB), Y3
+	VFMADD231PS  Y2, Y5, Y3
+	VBROADCASTSS word3df4b5f6<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VBROADCASTSS word36f08dda<>+0(SB), Y3
+	VFMADD231PS  Y2, Y5, Y3
+	VMULPS       Y4, Y3, Y2
+	VPXOR        Y3, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VSUBPS       Y2, Y4, Y4
+	VCMPPS       $0x1e, Y3, Y1, Y5
+	VPAND        Y4, Y5, Y4
+	VCMPPS       $0x1a, Y3, Y1, Y3
+	VPAND        Y2, Y3, Y2
+	VPOR         Y2, Y4, Y2
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (DX)(BX*1)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA word41680000<>+0(SB)/4, $0x41680000
+GLOBL word41680000<>(SB), RODATA|NOPTR, $4
+
+DATA wordc1680000<>+0(SB)/4, $0xc1680000
+GLOBL wordc1680000<>(SB), RODATA|NOPTR, $4
+
+DATA wordbf000000<>+0(SB)/4, $0xbf000000
+GLOBL wordbf000000<>(SB), RODATA|NOPTR, $4
+
+DATA word3e99999a<>+0(SB)/4, $0x3e99999a
+GLOBL word3e99999a<>(SB), RODATA|NOPTR, $4
+
+DATA word3d1d329d<>+0(SB)/4, $0x3d1d329d
+GLOBL word3d1d329d<>(SB), RODATA|NOPTR, $4
+
+DATA wordbe2d39f4<>+0(SB)/4, $0xbe2d39f4
+GLOBL wordbe2d39f4<>(SB), RODATA|NOPTR, $4
+
+DATA word3e6a2602<>+0(SB)/4, $0x3e6a2602
+GLOBL word3e6a2602<>(SB), RODATA|NOPTR, $4
+
+DATA wordbd9cafb9<>+0(SB)/4, $0xbd9cafb9
+GLOBL wordbd9cafb9<>(SB), RODATA|NOPTR, $4
+
+DATA word3e11f4ed<>+0(SB)/4, $0x3e11f4ed
+GLOBL word3e11f4ed<>(SB), RODATA|NOPTR, $4
+
+DATA word3dc1e95d<>+0(SB)/4, $0x3dc1e95d
+GLOBL word3dc1e95d<>(SB), RODATA|NOPTR, $4
+
+DATA word3df9b164<>+0(SB)/4, $0x3df9b164
+GLOBL word3df9b164<>(SB), RODATA|NOPTR, $4
+
+DATA word3df4b5f6<>+0(SB)/4, $0x3df4b5f6
+GLOBL word3df4b5f6<>(SB), RODATA|NOPTR, $4
+
+DATA word36f08dda<>+0(SB)/4, $0x36f08dda
+GLOBL word36f08dda<>(SB), RODATA|NOPTR, $4
+
+// func geluBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluBackwardAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ SI, SI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Y0
+	VMOVUPS      (DX)(SI*1), Y1
+	VBROADCASTSS word41680000<>+0(SB), Y2
+	VBROADCASTSS wordc1680000<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y3
+	VMINPS       Y3, Y2, Y2
+	VMULPS       Y2, Y2, Y3
+	VMOVAPS      Y3, Y4
+	VFMSUB231PS  Y2, Y2, Y4
+	VBROADCASTSS wordbf000000<>+0(SB), Y2
+	VMULPS       Y3, Y2, Y2
+	VBROADCASTSS wordc2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VBROADCASTSS word42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VFMADD231PS  Y3, Y2, Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y3
+	VSUBPS       Y3, Y5, Y3
+	VBROADCASTSS word3f318000<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS Y6, Y3, Y2
+	VBROADCASTSS wordb95e8083<>+0(SB), Y6
+	VFNMADD231PS Y6, Y3, Y2
+	VBROADCASTSS word39506967<>+0(SB), Y3
+	VBROADCASTSS word3ab743ce<>+0(SB), Y6
+	VFMADD231PS  Y2, Y3, Y6
+	VBROADCASTSS word3c088908<>+0(SB), Y3
+	VFMADD231PS  Y2, Y6, Y3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y6
+	VFMADD231PS  Y2, Y3, Y6
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y3
+	VFMADD231PS  Y2, Y6, Y3
+	VBROADCASTSS word3f000000<>+0(SB), Y6
+	VFMADD231PS  Y2, Y3, Y6
+	VMULPS       Y2, Y2, Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VFMADD231PS  Y6, Y3, Y2
+	VPSRAD       $0x01, Y5, Y3
+	VPSUBD       Y3, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VADDPS       Y6, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VPADDD       Y6, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VPSLLD       $0x17, Y5, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VBROADCASTSS word3f000000<>+0(SB), Y3
+	VMULPS       Y4, Y3, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y2, Y3, Y4
+	VMULPS       Y4, Y0, Y2
+	VBROADCASTSS word3ecc422a<>+0(SB), Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VBROADCASTSS word7fffffff<>+0(SB), Y6
+	VPAND        Y6, Y0, Y6
+	VBROADCASTSS word3e99999a<>+0(SB), Y7
+	VBROADCASTSS word3f800000<>+0(SB), Y8
+	VFMADD231PS  Y7, Y6, Y8
+	VDIVPS       Y8, Y5, Y5
+	VBROADCASTSS word3d1d329d<>+0(SB), Y6
+	VBROADCASTSS wordbe2d39f4<>+0(SB), Y7
+	VFMADD231PS  Y5, Y6, Y7
+	VBROADCASTSS word3e6a2602<>+0(SB), Y6
+	VFMADD231PS  Y5, Y7, Y6
+	VBROADCASTSS wordbd9cafb9<>+0(SB), Y7
+	VFMADD231PS  Y5, Y6, Y7
+	VBROADCASTSS word3e11f4ed<>+0(SB), Y6
+	VFMADD231PS  Y5, Y7, Y6
+	VBROADCASTSS word3dc1e95d<>+0(SB), Y7
+	VFMADD231PS  Y5, Y6, Y7
+	VBROADCASTSS word3df9b164<>+0(SB), Y6
+	VFMADD231PS  Y5, Y7, Y6
+	VBROADCASTSS word3df4b5f6<>+0(SB), Y7
+	VFMADD231PS  Y5, Y6, Y7
+	VBROADCASTSS word36f08dda<>+0(SB), Y6
+	VFMADD231PS  Y5, Y7, Y6
+	VMULPS       Y4, Y6, Y4
+	VPXOR        Y5, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VSUBPS       Y4, Y6, Y6
+	VCMPPS       $0x1e, Y5, Y0, Y7
+	VPAND        Y6, Y7, Y6
+	VCMPPS       $0x1a, Y5, Y0, Y0
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y6, Y0
+	VFMADD231PS  Y3, Y2, Y0
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (BX)(SI*1)
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), DI
+	NEGQ         AX
+	VMOVUPS      32(DI)(AX*4), Y0
+	VMASKMOVPS   (CX)(SI*1), Y0, Y1
+	VMASKMOVPS   (DX)(SI*1), Y0, Y2
+	VBROADCASTSS word41680000<>+0(SB), Y3
+	VBROADCASTSS wordc1680000<>+0(SB), Y4
+	VMAXPS       Y1, Y4, Y4
+	VMINPS       Y4, Y3, Y3
+	VMULPS       Y3, Y3, Y4
+	VMOVAPS      Y4, Y5
+	VFMSUB231PS  Y3, Y3, Y5
+	VBROADCASTSS wordbf000000<>+0(SB), Y3
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS wordc2d00000<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VBROADCASTSS word42b20000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y6
+	VFMADD231PS  Y4, Y3, Y6
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VSUBPS       Y4, Y6, Y4
+	VBROADCASTSS word3f318000<>+0(SB), Y7
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS Y7, Y4, Y3
+	VBROADCASTSS wordb95e8083<>+0(SB), Y7
+	VFNMADD231PS Y7, Y4, Y3
+	VBROADCASTSS word39506967<>+0(SB), Y4
+	VBROADCASTSS word3ab743ce<>+0(SB), Y7
+	VFMADD231PS  Y3, Y4, Y7
+	VBROADCASTSS word3c088908<>+0(SB), Y4
+	VFMADD231PS  Y3, Y7, Y4
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y7
+	VFMADD231PS  Y3, Y4, Y7
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y4
+	VFMADD231PS  Y3, Y7, Y4
+	VBROADCASTSS word3f000000<>+0(SB), Y7
+	VFMADD231PS  Y3, Y4, Y7
+	VMULPS       Y3, Y3, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VFMADD231PS  Y7, Y4, Y3
+	VPSRAD       $0x01, Y6, Y4
+	VPSUBD       Y4, Y6, Y6
+	VBROADCASTSS word3f800000<>+0(SB), Y7
+	VADDPS       Y7, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y7
+	VPADDD       Y7, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VPSLLD       $0x17, Y6, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VPADDD       Y6, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS word3f000000<>+0(SB), Y4
+	VMULPS       Y5, Y4, Y4
+	VMOVAPS      Y3, Y5
+	VFNMADD231PS Y3, Y4, Y5
+	VMULPS       Y5, Y1, Y3
+	VBROADCASTSS word3ecc422a<>+0(SB), Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VBROADCASTSS word7fffffff<>+0(SB), Y7
+	VPAND        Y7, Y1, Y7
+	VBROADCASTSS word3e99999a<>+0(SB), Y8
+	VBROADCASTSS word3f800000<>+0(SB), Y9
+	VFMADD231PS  Y8, Y7, Y9
+	VDIVPS       Y9, Y6, Y6
+	VBROADCASTSS word3d1d329d<>+0(SB), Y7
+	VBROADCASTSS wordbe2d39f4<>+0(SB), Y8
+	VFMADD231PS  Y6, Y7, Y8
+	VBROADCASTSS word3e6a2602<>+0(SB), Y7
+	VFMADD231PS  Y6, Y8, Y7
+	VBROADCASTSS wordbd9cafb9<>+0(SB), Y8
+	VFMADD231PS  Y6, Y7, Y8
+	VBROADCASTSS word3e11f4ed<>+0(SB), Y7
+	VFMADD231PS  Y6, Y8, Y7
+	VBROADCASTSS word3dc1e95d<>+0(SB), Y8
+	VFMADD231PS  Y6, Y7, Y8
+	VBROADCASTSS word3df9b164<>+0(SB), Y7
+	VFMADD231PS  Y6, Y8, Y7
+	VBROADCASTSS word3df4b5f6<>+0(SB), Y8
+	VFMADD231PS  Y6, Y7, Y8
+	VBROADCASTSS word36f08dda<>+0(SB), Y7
+	VFMADD231PS  Y6, Y8, Y7
+	VMULPS       Y5, Y7, Y5
+	VPXOR        Y6, Y6, Y6
+	VBROADCASTSS word3f800000<>+0(SB), Y7
+	VSUBPS       Y5, Y7, Y7
+	VCMPPS       $0x1e, Y6, Y1, Y8
+	VPAND        Y7, Y8, Y7
+	VCMPPS       $0x1a, Y6, Y1, Y1
+	VPAND        Y5, Y1, Y1
+	VPOR         Y1, Y7, Y1
+	VFMADD231PS  Y4, Y3, Y1
+	VMULPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (BX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA word3ecc422a<>+0(SB)/4, $0x3ecc422a
+GLOBL word3ecc422a<>(SB), RODATA|NOPTR, $4
+
+// func softplusAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softplusAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ BX, BX
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(BX*1), Y0
+	VPXOR        Y1, Y1, Y1
+	VMAXPS       Y0, Y1, Y1
+	VBROADCASTSS word80000000<>+0(SB), Y2
+	VPOR         Y2, Y0, Y0
+	VBROADCASTSS wordc2d00000<>+0(SB), Y2
+	VMAXPS       Y0, Y2, Y0
+	VBROADCASTSS word42b20000<>+0(SB), Y2
+	VMINPS       Y0, Y2, Y0
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y2
+	VBROADCASTSS word4b400000<>+0(SB), Y3
+	VFMADD231PS  Y2, Y0, Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y2
+	VSUBPS       Y2, Y3, Y2
+	VBROADCASTSS word3f318000<>+0(SB), Y4
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS Y4, Y2, Y0
+	VBROADCASTSS wordb95e8083<>+0(SB), Y4
+	VFNMADD231PS Y4, Y2, Y0
+	VBROADCASTSS word39506967<>+0(SB), Y2
+	VBROADCASTSS word3ab743ce<>+0(SB), Y4
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS word3c088908<>+0(SB), Y2
+	VFMADD231PS  Y0, Y4, Y2
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y4
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y2
+	VFMADD231PS  Y0, Y4, Y2
+	VBROADCASTSS word3f000000<>+0(SB), Y4
+	VFMADD231PS  Y0, Y2, Y4
+	VMULPS       Y0, Y0, Y2
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VPSUBD       Y5, Y3, Y3
+	VFMADD231PS  Y4, Y2, Y0
+	VPSRAD       $0x01, Y3, Y2
+	VPSUBD       Y2, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VADDPS       Y4, Y0, Y0
+	VPSLLD       $0x17, Y2, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VMULPS       Y2, Y0, Y0
+	VPSLLD       $0x17, Y3, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VPADDD       Y3, Y2, Y2
+	VMULPS       Y2, Y0, Y0
+	VBROADCASTSS word40000000<>+0(SB), Y2
+	VADDPS       Y0, Y2, Y2
+	VDIVPS       Y2, Y0, Y0
+	VMULPS       Y0, Y0, Y2
+	VBROADCASTSS word3d888889<>+0(SB), Y3
+	VBROADCASTSS word3d9d89d9<>+0(SB), Y4
+	VFMADD231PS  Y2, Y3, Y4
+	VBROADCASTSS word3dba2e8c<>+0(SB), Y3
+	VFMADD231PS  Y2, Y4, Y3
+	VBROADCASTSS word3de38e39<>+0(SB), Y4
+	VFMADD231PS  Y2, Y3, Y4
+	VBROADCASTSS word3e124925<>+0(SB), Y3
+	VFMADD231PS  Y2, Y4, Y3
+	VBROADCASTSS word3e4ccccd<>+0(SB), Y4
+	VFMADD231PS  Y2, Y3, Y4
+	VBROADCASTSS word3eaaaaab<>+0(SB), Y3
+	VFMADD231PS  Y2, Y4, Y3
+	VMULPS       Y2, Y3, Y2
+	VMOVAPS      Y0, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y3, Y0
+	VADDPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (DX)(BX*1)
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         AX
+	VMOVUPS      32(SI)(AX*4), Y0
+	VMASKMOVPS   (CX)(BX*1), Y0, Y1
+	VPXOR        Y2, Y2, Y2
+	VMAXPS       Y1, Y2, Y2
+	VBROADCASTSS word80000000<>+0(SB), Y3
+	VPOR         Y3, Y1, Y1
+	VBROADCASTSS wordc2d00000<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VBROADCASTSS word42b20000<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VFMADD231PS  Y3, Y1, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y3
+	VSUBPS       Y3, Y4, Y3
+	VBROADCASTSS word3f318000<>+0(SB), Y5
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS Y5, Y3, Y1
+	VBROADCASTSS wordb95e8083<>+0(SB), Y5
+	VFNMADD231PS Y5, Y3, Y1
+	VBROADCASTSS word39506967<>+0(SB), Y3
+	VBROADCASTSS word3ab743ce<>+0(SB), Y5
+	VFMADD231PS  Y1, Y3, Y5
+	VBROADCASTSS word3c088908<>+0(SB), Y3
+	VFMADD231PS  Y1, Y5, Y3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y5
+	VFMADD231PS  Y1, Y3, Y5
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y3
+	VFMADD231PS  Y1, Y5, Y3
+	VBROADCASTSS word3f000000<>+0(SB), Y5
+	VFMADD231PS  Y1, Y3, Y5
+	VMULPS       Y1, Y1, Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y6
+	VPSUBD       Y6, Y4, Y4
+	VFMADD231PS  Y5, Y3, Y1
+	VPSRAD       $0x01, Y4, Y3
+	VPSUBD       Y3, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VADDPS       Y5, Y1, Y1
+	VPSLLD       $0x17, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VPSLLD       $0x17, Y4, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VBROADCASTSS word40000000<>+0(SB), Y3
+	VADDPS       Y1, Y3, Y3
+	VDIVPS       Y3, Y1, Y1
+	VMULPS       Y1, Y1, Y3
+	VBROADCASTSS word3d888889<>+0(SB), Y4
+	VBROADCASTSS word3d9d89d9<>+0(SB), Y5
+	VFMADD231PS  Y3, Y4, Y5
+	VBROADCASTSS word3dba2e8c<>+0(SB), Y4
+	VFMADD231PS  Y3, Y5, Y4
+	VBROADCASTSS word3de38e39<>+0(SB), Y5
+	VFMADD231PS  Y3, Y4, Y5
+	VBROADCASTSS word3e124925<>+0(SB), Y4
+	VFMADD231PS  Y3, Y5, Y4
+	VBROADCASTSS word3e4ccccd<>+0(SB), Y5
+	VFMADD231PS  Y3, Y4, Y5
+	VBROADCASTSS word3eaaaaab<>+0(SB), Y4
+	VFMADD231PS  Y3, Y5, Y4
+	VMULPS       Y3, Y4, Y3
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y1, Y3, Y4
+	VADDPS       Y4, Y4, Y1
+	VADDPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (DX)(BX*1)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA word3d888889<>+0(SB)/4, $0x3d888889
+GLOBL word3d888889<>(SB), RODATA|NOPTR, $4
+
+DATA word3d9d89d9<>+0(SB)/4, $0x3d9d89d9
+GLOBL word3d9d89d9<>(SB), RODATA|NOPTR, $4
+
+DATA word3dba2e8c<>+0(SB)/4, $0x3dba2e8c
+GLOBL word3dba2e8c<>(SB), RODATA|NOPTR, $4
+
+DATA word3de38e39<>+0(SB)/4, $0x3de38e39
+GLOBL word3de38e39<>(SB), RODATA|NOPTR, $4
+
+DATA word3e124925<>+0(SB)/4, $0x3e124925
+GLOBL word3e124925<>(SB), RODATA|NOPTR, $4
+
+DATA word3e4ccccd<>+0(SB)/4, $0x3e4ccccd
+GLOBL word3e4ccccd<>(SB), RODATA|NOPTR, $4
+
+// func softplusBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softplusBackwardAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ SI, SI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Y0
+	VMOVUPS      (DX)(SI*1), Y1
+	VPXOR        Y2, Y2, Y2
+	VPXOR        Y3, Y3, Y3
+	VSUBPS       Y0, Y3, Y0
+	VBROADCASTSS wordc2200000<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y0
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VFMADD231PS  Y3, Y0, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y3
+	VSUBPS       Y3, Y4, Y3
+	VBROADCASTSS word3f318000<>+0(SB), Y5
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS Y5, Y3, Y0
+	VBROADCASTSS wordb95e8083<>+0(SB), Y5
+	VFNMADD231PS Y5, Y3, Y0
+	VBROADCASTSS word39506967<>+0(SB), Y3
+	VBROADCASTSS word3ab743ce<>+0(SB), Y5
+	VFMADD231PS  Y0, Y3, Y5
+	VBROADCASTSS word3c088908<>+0(SB), Y3
+	VFMADD231PS  Y0, Y5, Y3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y5
+	VFMADD231PS  Y0, Y3, Y5
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y3
+	VFMADD231PS  Y0, Y5, Y3
+	VBROADCASTSS word3f000000<>+0(SB), Y5
+	VFMADD231PS  Y0, Y3, Y5
+	VMULPS       Y0, Y0, Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y6
+	VPSUBD       Y6, Y4, Y4
+	VFMADD231PS  Y5, Y3, Y0
+	VPSLLD       $0x17, Y4, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VSUBPS       Y4, Y3, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VSUBPS       Y4, Y2, Y0
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (BX)(SI*1)
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), DI
+	NEGQ         AX
+	VMOVUPS      32(DI)(AX*4), Y0
+	VMASKMOVPS   (CX)(SI*1), Y0, Y1
+	VMASKMOVPS   (DX)(SI*1), Y0, Y2
+	VPXOR        Y3, Y3, Y3
+	VPXOR        Y4, Y4, Y4
+	VSUBPS       Y1, Y4, Y1
+	VBROADCASTSS wordc2200000<>+0(SB), Y4
+	VMAXPS       Y1, Y4, Y1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VSUBPS       Y4, Y5, Y4
+	VBROADCASTSS word3f318000<>+0(SB), Y6
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS Y6, Y4, Y1
+	VBROADCASTSS wordb95e8083<>+0(SB), Y6
+	VFNMADD231PS Y6, Y4, Y1
+	VBROADCASTSS word39506967<>+0(SB), Y4
+	VBROADCASTSS word3ab743ce<>+0(SB), Y6
+	VFMADD231PS  Y1, Y4, Y6
+	VBROADCASTSS word3c088908<>+0(SB), Y4
+	VFMADD231PS  Y1, Y6, Y4
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y6
+	VFMADD231PS  Y1, Y4, Y6
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y4
+	VFMADD231PS  Y1, Y6, Y4
+	VBROADCASTSS word3f000000<>+0(SB), Y6
+	VFMADD231PS  Y1, Y4, Y6
+	VMULPS       Y1, Y1, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VFMADD231PS  Y6, Y4, Y1
+	VPSLLD       $0x17, Y5, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VSUBPS       Y5, Y4, Y5
+	VFMADD231PS  Y1, Y4, Y5
+	VSUBPS       Y5, Y3, Y1
+	VMULPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (BX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func mishAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·mishAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ BX, BX
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(BX*1), Y0
+	VBROADCASTSS word41a00000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y1
+	VBROADCASTSS wordc2d00000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS word42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y2
+	VBROADCASTSS word4b400000<>+0(SB), Y3
+	VFMADD231PS  Y2, Y1, Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y2
+	VSUBPS       Y2, Y3, Y2
+	VBROADCASTSS word3f318000<>+0(SB), Y4
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS Y4, Y2, Y1
+	VBROADCASTSS wordb95e8083<>+0(SB), Y4
+	VFNMADD231PS Y4, Y2, Y1
+	VBROADCASTSS word39506967<>+0(SB), Y2
+	VBROADCASTSS word3ab743ce<>+0(SB), Y4
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS word3c088908<>+0(SB), Y2
+	VFMADD231PS  Y1, Y4, Y2
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y4
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y2
+	VFMADD231PS  Y1, Y4, Y2
+	VBROADCASTSS word3f000000<>+0(SB), Y4
+	VFMADD231PS  Y1, Y2, Y4
+	VMULPS       Y1, Y1, Y2
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VPSUBD       Y5, Y3, Y3
+	VFMADD231PS  Y4, Y2, Y1
+	VPSRAD       $0x01, Y3, Y2
+	VPSUBD       Y2, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VADDPS       Y4, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VPSLLD       $0x17, Y3, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VPADDD       Y3, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VBROADCASTSS word40000000<>+0(SB), Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y2, Y1, Y1
+	VBROADCASTSS word40000000<>+0(SB), Y2
+	VADDPS       Y2, Y1, Y2
+	VDIVPS       Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (DX)(BX*1)
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         AX
+	VMOVUPS      32(SI)(AX*4), Y0
+	VMASKMOVPS   (CX)(BX*1), Y0, Y1
+	VBROADCASTSS word41a00000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VBROADCASTSS wordc2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VBROADCASTSS word42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VFMADD231PS  Y3, Y2, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y3
+	VSUBPS       Y3, Y4, Y3
+	VBROADCASTSS word3f318000<>+0(SB), Y5
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS Y5, Y3, Y2
+	VBROADCASTSS wordb95e8083<>+0(SB), Y5
+	VFNMADD231PS Y5, Y3, Y2
+	VBROADCASTSS word39506967<>+0(SB), Y3
+	VBROADCASTSS word3ab743ce<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VBROADCASTSS word3c088908<>+0(SB), Y3
+	VFMADD231PS  Y2, Y5, Y3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y3
+	VFMADD231PS  Y2, Y5, Y3
+	VBROADCASTSS word3f000000<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VMULPS       Y2, Y2, Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y6
+	VPSUBD       Y6, Y4, Y4
+	VFMADD231PS  Y5, Y3, Y2
+	VPSRAD       $0x01, Y4, Y3
+	VPSUBD       Y3, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VADDPS       Y5, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VPSLLD       $0x17, Y4, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VBROADCASTSS word40000000<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y3
+	VMULPS       Y3, Y2, Y2
+	VBROADCASTSS word40000000<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y3
+	VDIVPS       Y3, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (DX)(BX*1)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA word41a00000<>+0(SB)/4, $0x41a00000
+GLOBL word41a00000<>(SB), RODATA|NOPTR, $4
+
+// func mishBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·mishBackwardAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ SI, SI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Y0
+	VMOVUPS      (DX)(SI*1), Y1
+	VBROADCASTSS word41a00000<>+0(SB), Y2
+	VMINPS       Y0, Y2, Y0
+	VBROADCASTSS wordc2d00000<>+0(SB), Y2
+	VMAXPS       Y0, Y2, Y2
+	VBROADCASTSS word42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VFMADD231PS  Y3, Y2, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y3
+	VSUBPS       Y3, Y4, Y3
+	VBROADCASTSS word3f318000<>+0(SB), Y5
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS Y5, Y3, Y2
+	VBROADCASTSS wordb95e8083<>+0(SB), Y5
+	VFNMADD231PS Y5, Y3, Y2
+	VBROADCASTSS word39506967<>+0(SB), Y3
+	VBROADCASTSS word3ab743ce<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VBROADCASTSS word3c088908<>+0(SB), Y3
+	VFMADD231PS  Y2, Y5, Y3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y3
+	VFMADD231PS  Y2, Y5, Y3
+	VBROADCASTSS word3f000000<>+0(SB), Y5
+	VFMADD231PS  Y2, Y3, Y5
+	VMULPS       Y2, Y2, Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y6
+	VPSUBD       Y6, Y4, Y4
+	VFMADD231PS  Y5, Y3, Y2
+	VPSRAD       $0x01, Y4, Y3
+	VPSUBD       Y3, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VADDPS       Y5, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VPSLLD       $0x17, Y4, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VBROADCASTSS word40000000<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y3
+	VMULPS       Y3, Y2, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VBROADCASTSS word40000000<>+0(SB), Y5
+	VADDPS       Y5, Y3, Y5
+	VDIVPS       Y5, Y4, Y4
+	VBROADCASTSS word40800000<>+0(SB), Y5
+	VMULPS       Y2, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VADDPS       Y6, Y2, Y2
+	VMULPS       Y2, Y5, Y2
+	VMULPS       Y4, Y2, Y2
+	VFMADD231PS  Y2, Y0, Y3
+	VMULPS       Y3, Y4, Y0
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (BX)(SI*1)
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), DI
+	NEGQ         AX
+	VMOVUPS      32(DI)(AX*4), Y0
+	VMASKMOVPS   (CX)(SI*1), Y0, Y1
+	VMASKMOVPS   (DX)(SI*1), Y0, Y2
+	VBROADCASTSS word41a00000<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VBROADCASTSS wordc2d00000<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y3
+	VBROADCASTSS word42b20000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VFMADD231PS  Y4, Y3, Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VSUBPS       Y4, Y5, Y4
+	VBROADCASTSS word3f318000<>+0(SB), Y6
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS Y6, Y4, Y3
+	VBROADCASTSS wordb95e8083<>+0(SB), Y6
+	VFNMADD231PS Y6, Y4, Y3
+	VBROADCASTSS word39506967<>+0(SB), Y4
+	VBROADCASTSS word3ab743ce<>+0(SB), Y6
+	VFMADD231PS  Y3, Y4, Y6
+	VBROADCASTSS word3c088908<>+0(SB), Y4
+	VFMADD231PS  Y3, Y6, Y4
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y6
+	VFMADD231PS  Y3, Y4, Y6
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y4
+	VFMADD231PS  Y3, Y6, Y4
+	VBROADCASTSS word3f000000<>+0(SB), Y6
+	VFMADD231PS  Y3, Y4, Y6
+	VMULPS       Y3, Y3, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VFMADD231PS  Y6, Y4, Y3
+	VPSRAD       $0x01, Y5, Y4
+	VPSUBD       Y4, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VADDPS       Y6, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VPADDD       Y6, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VPSLLD       $0x17, Y5, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS word40000000<>+0(SB), Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y4, Y3, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VBROADCASTSS word40000000<>+0(SB), Y6
+	VADDPS       Y6, Y4, Y6
+	VDIVPS       Y6, Y5, Y5
+	VBROADCASTSS word40800000<>+0(SB), Y6
+	VMULPS       Y3, Y6, Y6
+	VBROADCASTSS word3f800000<>+0(SB), Y7
+	VADDPS       Y7, Y3, Y3
+	VMULPS       Y3, Y6, Y3
+	VMULPS       Y5, Y3, Y3
+	VFMADD231PS  Y3, Y1, Y4
+	VMULPS       Y4, Y5, Y1
+	VMULPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (BX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA word40800000<>+0(SB)/4, $0x40800000
+GLOBL word40800000<>(SB), RODATA|NOPTR, $4
+
 // func sgdAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 // Requires: AVX
 TEXT ·sgdAVX2(SB), NOSPLIT, $0-48
@@ -3224,6 +5474,2160 @@ part:
 	VSUBPS       Z1, Z0, Z0
 	VMULPS       Z0, Z2, Z0
 	VMOVUPS      Z0, K1, (BX)(DI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func clippedLineAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·clippedLineAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Z0
+	VBROADCASTSS 12(BX), Z1
+	VBROADCASTSS 8(BX), Z2
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS 4(BX), Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VMAXPS       Z4, Z2, Z0
+	VMINPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (DX)(SI*1)
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, DI
+	BZHIQ        AX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX)(SI*1), K1, Z0
+	VBROADCASTSS 12(BX), Z1
+	VBROADCASTSS 8(BX), Z2
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS 4(BX), Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VMAXPS       Z4, Z2, Z0
+	VMINPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (DX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func clippedLineBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·clippedLineBackwardAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ DI, DI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(DI*1), Z0
+	VMOVUPS      (DX)(DI*1), Z1
+	VBROADCASTSS 8(SI), Z2
+	VBROADCASTSS 12(SI), Z3
+	VBROADCASTSS (SI), Z4
+	VCMPPS       $0x19, Z3, Z0, K4
+	VMOVAPS.Z    Z4, K4, Z3
+	VCMPPS       $0x16, Z2, Z0, K4
+	VMOVAPS.Z    Z3, K4, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (BX)(DI*1)
+	ADDQ         $0x40, DI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, R8
+	BZHIQ        AX, R8, R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (CX)(DI*1), K1, Z0
+	VMOVUPS.Z    (DX)(DI*1), K1, Z1
+	VBROADCASTSS 8(SI), Z2
+	VBROADCASTSS 12(SI), Z3
+	VBROADCASTSS (SI), Z4
+	VCMPPS       $0x19, Z3, Z0, K4
+	VMOVAPS.Z    Z4, K4, Z3
+	VCMPPS       $0x16, Z2, Z0, K4
+	VMOVAPS.Z    Z3, K4, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (BX)(DI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func leakyReLUAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·leakyReLUAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Z0
+	VPXORD       Z1, Z1, Z1
+	VMAXPS       Z0, Z1, Z2
+	VBROADCASTSS (BX), Z3
+	VPXORD       Z4, Z4, Z4
+	VMINPS       Z0, Z4, Z0
+	VMULPS       Z0, Z3, Z0
+	VADDPS       Z0, Z2, Z0
+	VMOVUPS      Z0, (DX)(SI*1)
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, DI
+	BZHIQ        AX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX)(SI*1), K1, Z0
+	VPXORD       Z5, Z5, Z5
+	VMAXPS       Z0, Z5, Z1
+	VBROADCASTSS (BX), Z2
+	VPXORD       Z6, Z6, Z6
+	VMINPS       Z0, Z6, Z0
+	VMULPS       Z0, Z2, Z0
+	VADDPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (DX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func leakyReLUBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·leakyReLUBackwardAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ DI, DI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(DI*1), Z0
+	VMOVUPS      (DX)(DI*1), Z1
+	VPXORD       Z2, Z2, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z3
+	VBROADCASTSS (SI), Z4
+	VCMPPS       $0x1e, Z2, Z0, K4
+	VMOVAPS.Z    Z3, K4, Z3
+	VCMPPS       $0x1a, Z2, Z0, K4
+	VMOVAPS.Z    Z4, K4, Z0
+	VPORD        Z0, Z3, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (BX)(DI*1)
+	ADDQ         $0x40, DI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, R8
+	BZHIQ        AX, R8, R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (CX)(DI*1), K1, Z0
+	VMOVUPS.Z    (DX)(DI*1), K1, Z1
+	VPXORD       Z5, Z5, Z5
+	VBROADCASTSS word3f800000<>+0(SB), Z2
+	VBROADCASTSS (SI), Z3
+	VCMPPS       $0x1e, Z5, Z0, K4
+	VMOVAPS.Z    Z2, K4, Z2
+	VCMPPS       $0x1a, Z5, Z0, K4
+	VMOVAPS.Z    Z3, K4, Z0
+	VPORD        Z0, Z2, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (BX)(DI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func hardSwishAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·hardSwishAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ BX, BX
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(BX*1), Z0
+	VBROADCASTSS word40c00000<>+0(SB), Z1
+	VPXORD       Z2, Z2, Z2
+	VBROADCASTSS word40400000<>+0(SB), Z3
+	VADDPS       Z3, Z0, Z3
+	VMAXPS       Z3, Z2, Z3
+	VMINPS       Z3, Z1, Z1
+	VBROADCASTSS word3e2aaaab<>+0(SB), Z3
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      Z0, (DX)(BX*1)
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*1), K1, Z0
+	VBROADCASTSS word40c00000<>+0(SB), Z1
+	VPXORD       Z4, Z4, Z4
+	VBROADCASTSS word40400000<>+0(SB), Z2
+	VADDPS       Z2, Z0, Z2
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z1, Z1
+	VBROADCASTSS word3e2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      Z0, K1, (DX)(BX*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func hardSwishBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·hardSwishBackwardAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ SI, SI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Z0
+	VMOVUPS      (DX)(SI*1), Z1
+	VBROADCASTSS wordc0400000<>+0(SB), Z2
+	VBROADCASTSS word3eaaaaab<>+0(SB), Z3
+	VBROADCASTSS word3f000000<>+0(SB), Z4
+	VFMADD231PS  Z3, Z0, Z4
+	VCMPPS       $0x16, Z2, Z0, K4
+	VMOVAPS.Z    Z4, K4, Z2
+	VBROADCASTSS word40400000<>+0(SB), Z3
+	VCMPPS       $0x19, Z3, Z0, K4
+	VMOVAPS.Z    Z2, K4, Z2
+	VBROADCASTSS word40400000<>+0(SB), Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VCMPPS       $0x1d, Z3, Z0, K4
+	VMOVAPS.Z    Z4, K4, Z0
+	VPORD        Z0, Z2, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (BX)(SI*1)
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, DI
+	BZHIQ        AX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX)(SI*1), K1, Z0
+	VMOVUPS.Z    (DX)(SI*1), K1, Z1
+	VBROADCASTSS wordc0400000<>+0(SB), Z2
+	VBROADCASTSS word3eaaaaab<>+0(SB), Z3
+	VBROADCASTSS word3f000000<>+0(SB), Z4
+	VFMADD231PS  Z3, Z0, Z4
+	VCMPPS       $0x16, Z2, Z0, K4
+	VMOVAPS.Z    Z4, K4, Z2
+	VBROADCASTSS word40400000<>+0(SB), Z3
+	VCMPPS       $0x19, Z3, Z0, K4
+	VMOVAPS.Z    Z2, K4, Z2
+	VBROADCASTSS word40400000<>+0(SB), Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VCMPPS       $0x1d, Z3, Z0, K4
+	VMOVAPS.Z    Z4, K4, Z0
+	VPORD        Z0, Z2, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (BX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func expLinearAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·expLinearAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Z0
+	VBROADCASTSS 4(BX), Z1
+	VPXORD       Z2, Z2, Z2
+	VBROADCASTSS 8(BX), Z3
+	VMULPS       Z0, Z3, Z3
+	VMINPS       Z3, Z2, Z3
+	VBROADCASTSS wordc2200000<>+0(SB), Z7
+	VMAXPS       Z3, Z7, Z3
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z7
+	VBROADCASTSS word4b400000<>+0(SB), Z8
+	VFMADD231PS  Z7, Z3, Z8
+	VBROADCASTSS word4b400000<>+0(SB), Z7
+	VSUBPS       Z7, Z8, Z7
+	VBROADCASTSS word3f318000<>+0(SB), Z9
+	VMOVAPS      Z3, Z3
+	VFNMADD231PS Z9, Z7, Z3
+	VBROADCASTSS wordb95e8083<>+0(SB), Z9
+	VFNMADD231PS Z9, Z7, Z3
+	VBROADCASTSS word39506967<>+0(SB), Z7
+	VBROADCASTSS word3ab743ce<>+0(SB), Z9
+	VFMADD231PS  Z3, Z7, Z9
+	VBROADCASTSS word3c088908<>+0(SB), Z7
+	VFMADD231PS  Z3, Z9, Z7
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z9
+	VFMADD231PS  Z3, Z7, Z9
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z7
+	VFMADD231PS  Z3, Z9, Z7
+	VBROADCASTSS word3f000000<>+0(SB), Z9
+	VFMADD231PS  Z3, Z7, Z9
+	VMULPS       Z3, Z3, Z7
+	VBROADCASTSS word4b400000<>+0(SB), Z10
+	VPSUBD       Z10, Z8, Z8
+	VFMADD231PS  Z9, Z7, Z3
+	VPSLLD       $0x17, Z8, Z7
+	VBROADCASTSS word3f800000<>+0(SB), Z8
+	VPADDD       Z8, Z7, Z7
+	VBROADCASTSS word3f800000<>+0(SB), Z8
+	VSUBPS       Z8, Z7, Z8
+	VFMADD231PS  Z3, Z7, Z8
+	VMULPS       Z8, Z1, Z1
+	VBROADCASTSS (BX), Z3
+	VPXORD       Z4, Z4, Z4
+	VMAXPS       Z0, Z4, Z0
+	VFMADD231PS  Z0, Z3, Z1
+	VMOVUPS      Z1, (DX)(SI*1)
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, DI
+	BZHIQ        AX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX)(SI*1), K1, Z0
+	VBROADCASTSS 4(BX), Z1
+	VPXORD       Z5, Z5, Z5
+	VBROADCASTSS 8(BX), Z2
+	VMULPS       Z0, Z2, Z2
+	VMINPS       Z2, Z5, Z2
+	VBROADCASTSS wordc2200000<>+0(SB), Z3
+	VMAXPS       Z2, Z3, Z2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z4
+	VFMADD231PS  Z3, Z2, Z4
+	VBROADCASTSS word4b400000<>+0(SB), Z3
+	VSUBPS       Z3, Z4, Z3
+	VBROADCASTSS word3f318000<>+0(SB), Z5
+	VMOVAPS      Z2, Z2
+	VFNMADD231PS Z5, Z3, Z2
+	VBROADCASTSS wordb95e8083<>+0(SB), Z5
+	VFNMADD231PS Z5, Z3, Z2
+	VBROADCASTSS word39506967<>+0(SB), Z3
+	VBROADCASTSS word3ab743ce<>+0(SB), Z5
+	VFMADD231PS  Z2, Z3, Z5
+	VBROADCASTSS word3c088908<>+0(SB), Z3
+	VFMADD231PS  Z2, Z5, Z3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z5
+	VFMADD231PS  Z2, Z3, Z5
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z3
+	VFMADD231PS  Z2, Z5, Z3
+	VBROADCASTSS word3f000000<>+0(SB), Z5
+	VFMADD231PS  Z2, Z3, Z5
+	VMULPS       Z2, Z2, Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z7
+	VPSUBD       Z7, Z4, Z4
+	VFMADD231PS  Z5, Z3, Z2
+	VPSLLD       $0x17, Z4, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VPADDD       Z4, Z3, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VSUBPS       Z4, Z3, Z4
+	VFMADD231PS  Z2, Z3, Z4
+	VMULPS       Z4, Z1, Z1
+	VBROADCASTSS (BX), Z2
+	VPXORD       Z6, Z6, Z6
+	VMAXPS       Z0, Z6, Z0
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, K1, (DX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func expLinearBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·expLinearBackwardAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ DI, DI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(DI*1), Z0
+	VMOVUPS      (DX)(DI*1), Z1
+	VPXORD       Z2, Z2, Z2
+	VBROADCASTSS (SI), Z3
+	VBROADCASTSS 8(SI), Z4
+	VBROADCASTSS 4(SI), Z5
+	VADDPS       Z5, Z0, Z5
+	VMULPS       Z5, Z4, Z4
+	VCMPPS       $0x1e, Z2, Z0, K4
+	VMOVAPS.Z    Z3, K4, Z3
+	VCMPPS       $0x1a, Z2, Z0, K4
+	VMOVAPS.Z    Z4, K4, Z0
+	VPORD        Z0, Z3, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (BX)(DI*1)
+	ADDQ         $0x40, DI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, R8
+	BZHIQ        AX, R8, R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (CX)(DI*1), K1, Z0
+	VMOVUPS.Z    (DX)(DI*1), K1, Z1
+	VPXORD       Z6, Z6, Z6
+	VBROADCASTSS (SI), Z2
+	VBROADCASTSS 8(SI), Z3
+	VBROADCASTSS 4(SI), Z4
+	VADDPS       Z4, Z0, Z4
+	VMULPS       Z4, Z3, Z3
+	VCMPPS       $0x1e, Z6, Z0, K4
+	VMOVAPS.Z    Z2, K4, Z2
+	VCMPPS       $0x1a, Z6, Z0, K4
+	VMOVAPS.Z    Z3, K4, Z0
+	VPORD        Z0, Z2, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (BX)(DI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func softsignAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·softsignAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ BX, BX
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(BX*1), Z0
+	VBROADCASTSS word3f800000<>+0(SB), Z1
+	VBROADCASTSS word7fffffff<>+0(SB), Z2
+	VPANDD       Z2, Z0, Z2
+	VADDPS       Z2, Z1, Z1
+	VDIVPS       Z1, Z0, Z0
+	VMOVUPS      Z0, (DX)(BX*1)
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*1), K1, Z0
+	VBROADCASTSS word3f800000<>+0(SB), Z1
+	VBROADCASTSS word7fffffff<>+0(SB), Z2
+	VPANDD       Z2, Z0, Z2
+	VADDPS       Z2, Z1, Z1
+	VDIVPS       Z1, Z0, Z0
+	VMOVUPS      Z0, K1, (DX)(BX*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func softsignBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·softsignBackwardAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ SI, SI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Z0
+	VMOVUPS      (DX)(SI*1), Z1
+	VBROADCASTSS word3f800000<>+0(SB), Z2
+	VBROADCASTSS word7fffffff<>+0(SB), Z3
+	VPANDD       Z3, Z0, Z0
+	VSUBPS       Z0, Z2, Z0
+	VMULPS       Z0, Z0, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (BX)(SI*1)
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, DI
+	BZHIQ        AX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX)(SI*1), K1, Z0
+	VMOVUPS.Z    (DX)(SI*1), K1, Z1
+	VBROADCASTSS word3f800000<>+0(SB), Z2
+	VBROADCASTSS word7fffffff<>+0(SB), Z3
+	VPANDD       Z3, Z0, Z0
+	VSUBPS       Z0, Z2, Z0
+	VMULPS       Z0, Z0, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (BX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func siluAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·siluAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ BX, BX
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(BX*1), Z0
+	VBROADCASTSS word3f800000<>+0(SB), Z1
+	VPXORD       Z2, Z2, Z2
+	VSUBPS       Z0, Z2, Z3
+	VBROADCASTSS wordc2d00000<>+0(SB), Z4
+	VMAXPS       Z3, Z4, Z3
+	VBROADCASTSS word42b20000<>+0(SB), Z4
+	VMINPS       Z3, Z4, Z3
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z4
+	VBROADCASTSS word4b400000<>+0(SB), Z6
+	VFMADD231PS  Z4, Z3, Z6
+	VBROADCASTSS word4b400000<>+0(SB), Z4
+	VSUBPS       Z4, Z6, Z4
+	VBROADCASTSS word3f318000<>+0(SB), Z7
+	VMOVAPS      Z3, Z3
+	VFNMADD231PS Z7, Z4, Z3
+	VBROADCASTSS wordb95e8083<>+0(SB), Z7
+	VFNMADD231PS Z7, Z4, Z3
+	VBROADCASTSS word39506967<>+0(SB), Z4
+	VBROADCASTSS word3ab743ce<>+0(SB), Z7
+	VFMADD231PS  Z3, Z4, Z7
+	VBROADCASTSS word3c088908<>+0(SB), Z4
+	VFMADD231PS  Z3, Z7, Z4
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z7
+	VFMADD231PS  Z3, Z4, Z7
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z4
+	VFMADD231PS  Z3, Z7, Z4
+	VBROADCASTSS word3f000000<>+0(SB), Z7
+	VFMADD231PS  Z3, Z4, Z7
+	VMULPS       Z3, Z3, Z4
+	VBROADCASTSS word4b400000<>+0(SB), Z8
+	VPSUBD       Z8, Z6, Z6
+	VFMADD231PS  Z7, Z4, Z3
+	VPSRAD       $0x01, Z6, Z4
+	VPSUBD       Z4, Z6, Z6
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VADDPS       Z7, Z3, Z3
+	VPSLLD       $0x17, Z4, Z4
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VPADDD       Z7, Z4, Z4
+	VMULPS       Z4, Z3, Z3
+	VPSLLD       $0x17, Z6, Z4
+	VBROADCASTSS word3f800000<>+0(SB), Z6
+	VPADDD       Z6, Z4, Z4
+	VMULPS       Z4, Z3, Z3
+	VADDPS       Z3, Z1, Z1
+	VDIVPS       Z1, Z0, Z0
+	VMOVUPS      Z0, (DX)(BX*1)
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*1), K1, Z0
+	VBROADCASTSS word3f800000<>+0(SB), Z1
+	VPXORD       Z5, Z5, Z5
+	VSUBPS       Z0, Z5, Z2
+	VBROADCASTSS wordc2d00000<>+0(SB), Z3
+	VMAXPS       Z2, Z3, Z2
+	VBROADCASTSS word42b20000<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z4
+	VFMADD231PS  Z3, Z2, Z4
+	VBROADCASTSS word4b400000<>+0(SB), Z3
+	VSUBPS       Z3, Z4, Z3
+	VBROADCASTSS word3f318000<>+0(SB), Z5
+	VMOVAPS      Z2, Z2
+	VFNMADD231PS Z5, Z3, Z2
+	VBROADCASTSS wordb95e8083<>+0(SB), Z5
+	VFNMADD231PS Z5, Z3, Z2
+	VBROADCASTSS word39506967<>+0(SB), Z3
+	VBROADCASTSS word3ab743ce<>+0(SB), Z5
+	VFMADD231PS  Z2, Z3, Z5
+	VBROADCASTSS word3c088908<>+0(SB), Z3
+	VFMADD231PS  Z2, Z5, Z3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z5
+	VFMADD231PS  Z2, Z3, Z5
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z3
+	VFMADD231PS  Z2, Z5, Z3
+	VBROADCASTSS word3f000000<>+0(SB), Z5
+	VFMADD231PS  Z2, Z3, Z5
+	VMULPS       Z2, Z2, Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z6
+	VPSUBD       Z6, Z4, Z4
+	VFMADD231PS  Z5, Z3, Z2
+	VPSRAD       $0x01, Z4, Z3
+	VPSUBD       Z3, Z4, Z4
+	VBROADCASTSS word3f800000<>+0(SB), Z5
+	VADDPS       Z5, Z2, Z2
+	VPSLLD       $0x17, Z3, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z5
+	VPADDD       Z5, Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VPSLLD       $0x17, Z4, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VPADDD       Z4, Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VDIVPS       Z1, Z0, Z0
+	VMOVUPS      Z0, K1, (DX)(BX*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func siluBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·siluBackwardAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ SI, SI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Z0
+	VMOVUPS      (DX)(SI*1), Z1
+	VBROADCASTSS word80000000<>+0(SB), Z2
+	VPORD        Z2, Z0, Z2
+	VBROADCASTSS wordc2d00000<>+0(SB), Z7
+	VMAXPS       Z2, Z7, Z2
+	VBROADCASTSS word42b20000<>+0(SB), Z7
+	VMINPS       Z2, Z7, Z2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z7
+	VBROADCASTSS word4b400000<>+0(SB), Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VBROADCASTSS word4b400000<>+0(SB), Z7
+	VSUBPS       Z7, Z8, Z7
+	VBROADCASTSS word3f318000<>+0(SB), Z9
+	VMOVAPS      Z2, Z2
+	VFNMADD231PS Z9, Z7, Z2
+	VBROADCASTSS wordb95e8083<>+0(SB), Z9
+	VFNMADD231PS Z9, Z7, Z2
+	VBROADCASTSS word39506967<>+0(SB), Z7
+	VBROADCASTSS word3ab743ce<>+0(SB), Z9
+	VFMADD231PS  Z2, Z7, Z9
+	VBROADCASTSS word3c088908<>+0(SB), Z7
+	VFMADD231PS  Z2, Z9, Z7
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z9
+	VFMADD231PS  Z2, Z7, Z9
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z7
+	VFMADD231PS  Z2, Z9, Z7
+	VBROADCASTSS word3f000000<>+0(SB), Z9
+	VFMADD231PS  Z2, Z7, Z9
+	VMULPS       Z2, Z2, Z7
+	VBROADCASTSS word4b400000<>+0(SB), Z10
+	VPSUBD       Z10, Z8, Z8
+	VFMADD231PS  Z9, Z7, Z2
+	VPSRAD       $0x01, Z8, Z7
+	VPSUBD       Z7, Z8, Z8
+	VBROADCASTSS word3f800000<>+0(SB), Z9
+	VADDPS       Z9, Z2, Z2
+	VPSLLD       $0x17, Z7, Z7
+	VBROADCASTSS word3f800000<>+0(SB), Z9
+	VPADDD       Z9, Z7, Z7
+	VMULPS       Z7, Z2, Z2
+	VPSLLD       $0x17, Z8, Z7
+	VBROADCASTSS word3f800000<>+0(SB), Z8
+	VPADDD       Z8, Z7, Z7
+	VMULPS       Z7, Z2, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VBROADCASTSS word3f800000<>+0(SB), Z8
+	VADDPS       Z2, Z8, Z8
+	VDIVPS       Z8, Z7, Z7
+	VMULPS       Z7, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VCMPPS       $0x1e, Z3, Z0, K4
+	VMOVAPS.Z    Z7, K4, Z8
+	VCMPPS       $0x1a, Z3, Z0, K4
+	VMOVAPS.Z    Z2, K4, Z9
+	VPORD        Z9, Z8, Z8
+	VPXORD       Z4, Z4, Z4
+	VCMPPS       $0x1e, Z4, Z0, K4
+	VMOVAPS.Z    Z2, K4, Z2
+	VCMPPS       $0x1a, Z4, Z0, K4
+	VMOVAPS.Z    Z7, K4, Z7
+	VPORD        Z7, Z2, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VFMADD231PS  Z2, Z0, Z7
+	VMULPS       Z7, Z8, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (BX)(SI*1)
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, DI
+	BZHIQ        AX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX)(SI*1), K1, Z0
+	VMOVUPS.Z    (DX)(SI*1), K1, Z1
+	VBROADCASTSS word80000000<>+0(SB), Z2
+	VPORD        Z2, Z0, Z2
+	VBROADCASTSS wordc2d00000<>+0(SB), Z3
+	VMAXPS       Z2, Z3, Z2
+	VBROADCASTSS word42b20000<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z4
+	VFMADD231PS  Z3, Z2, Z4
+	VBROADCASTSS word4b400000<>+0(SB), Z3
+	VSUBPS       Z3, Z4, Z3
+	VBROADCASTSS word3f318000<>+0(SB), Z7
+	VMOVAPS      Z2, Z2
+	VFNMADD231PS Z7, Z3, Z2
+	VBROADCASTSS wordb95e8083<>+0(SB), Z7
+	VFNMADD231PS Z7, Z3, Z2
+	VBROADCASTSS word39506967<>+0(SB), Z3
+	VBROADCASTSS word3ab743ce<>+0(SB), Z7
+	VFMADD231PS  Z2, Z3, Z7
+	VBROADCASTSS word3c088908<>+0(SB), Z3
+	VFMADD231PS  Z2, Z7, Z3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z7
+	VFMADD231PS  Z2, Z3, Z7
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z3
+	VFMADD231PS  Z2, Z7, Z3
+	VBROADCASTSS word3f000000<>+0(SB), Z7
+	VFMADD231PS  Z2, Z3, Z7
+	VMULPS       Z2, Z2, Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z8
+	VPSUBD       Z8, Z4, Z4
+	VFMADD231PS  Z7, Z3, Z2
+	VPSRAD       $0x01, Z4, Z3
+	VPSUBD       Z3, Z4, Z4
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VADDPS       Z7, Z2, Z2
+	VPSLLD       $0x17, Z3, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VPADDD       Z7, Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VPSLLD       $0x17, Z4, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VPADDD       Z4, Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VADDPS       Z2, Z4, Z4
+	VDIVPS       Z4, Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VPXORD       Z5, Z5, Z5
+	VCMPPS       $0x1e, Z5, Z0, K4
+	VMOVAPS.Z    Z3, K4, Z4
+	VCMPPS       $0x1a, Z5, Z0, K4
+	VMOVAPS.Z    Z2, K4, Z5
+	VPORD        Z5, Z4, Z4
+	VPXORD       Z6, Z6, Z6
+	VCMPPS       $0x1e, Z6, Z0, K4
+	VMOVAPS.Z    Z2, K4, Z2
+	VCMPPS       $0x1a, Z6, Z0, K4
+	VMOVAPS.Z    Z3, K4, Z3
+	VPORD        Z3, Z2, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z3
+	VFMADD231PS  Z2, Z0, Z3
+	VMULPS       Z3, Z4, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (BX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func geluTanhAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·geluTanhAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ BX, BX
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(BX*1), Z0
+	VMULPS       Z0, Z0, Z1
+	VBROADCASTSS word3d922279<>+0(SB), Z2
+	VBROADCASTSS word3fcc422a<>+0(SB), Z3
+	VFMADD231PS  Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z1
+	VBROADCASTSS word3f800000<>+0(SB), Z2
+	VPXORD       Z4, Z4, Z4
+	VSUBPS       Z1, Z4, Z1
+	VBROADCASTSS wordc2d00000<>+0(SB), Z3
+	VMAXPS       Z1, Z3, Z1
+	VBROADCASTSS word42b20000<>+0(SB), Z3
+	VMINPS       Z1, Z3, Z1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z6
+	VFMADD231PS  Z3, Z1, Z6
+	VBROADCASTSS word4b400000<>+0(SB), Z3
+	VSUBPS       Z3, Z6, Z3
+	VBROADCASTSS word3f318000<>+0(SB), Z7
+	VMOVAPS      Z1, Z1
+	VFNMADD231PS Z7, Z3, Z1
+	VBROADCASTSS wordb95e8083<>+0(SB), Z7
+	VFNMADD231PS Z7, Z3, Z1
+	VBROADCASTSS word39506967<>+0(SB), Z3
+	VBROADCASTSS word3ab743ce<>+0(SB), Z7
+	VFMADD231PS  Z1, Z3, Z7
+	VBROADCASTSS word3c088908<>+0(SB), Z3
+	VFMADD231PS  Z1, Z7, Z3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z7
+	VFMADD231PS  Z1, Z3, Z7
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z3
+	VFMADD231PS  Z1, Z7, Z3
+	VBROADCASTSS word3f000000<>+0(SB), Z7
+	VFMADD231PS  Z1, Z3, Z7
+	VMULPS       Z1, Z1, Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z8
+	VPSUBD       Z8, Z6, Z6
+	VFMADD231PS  Z7, Z3, Z1
+	VPSRAD       $0x01, Z6, Z3
+	VPSUBD       Z3, Z6, Z6
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VADDPS       Z7, Z1, Z1
+	VPSLLD       $0x17, Z3, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VPADDD       Z7, Z3, Z3
+	VMULPS       Z3, Z1, Z1
+	VPSLLD       $0x17, Z6, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z6
+	VPADDD       Z6, Z3, Z3
+	VMULPS       Z3, Z1, Z1
+	VADDPS       Z1, Z2, Z1
+	VDIVPS       Z1, Z0, Z0
+	VMOVUPS      Z0, (DX)(BX*1)
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*1), K1, Z0
+	VMULPS       Z0, Z0, Z1
+	VBROADCASTSS word3d922279<>+0(SB), Z2
+	VBROADCASTSS word3fcc422a<>+0(SB), Z3
+	VFMADD231PS  Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z1
+	VBROADCASTSS word3f800000<>+0(SB), Z2
+	VPXORD       Z5, Z5, Z5
+	VSUBPS       Z1, Z5, Z1
+	VBROADCASTSS wordc2d00000<>+0(SB), Z3
+	VMAXPS       Z1, Z3, Z1
+	VBROADCASTSS word42b20000<>+0(SB), Z3
+	VMINPS       Z1, Z3, Z1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z4
+	VFMADD231PS  Z3, Z1, Z4
+	VBROADCASTSS word4b400000<>+0(SB), Z3
+	VSUBPS       Z3, Z4, Z3
+	VBROADCASTSS word3f318000<>+0(SB), Z5
+	VMOVAPS      Z1, Z1
+	VFNMADD231PS Z5, Z3, Z1
+	VBROADCASTSS wordb95e8083<>+0(SB), Z5
+	VFNMADD231PS Z5, Z3, Z1
+	VBROADCASTSS word39506967<>+0(SB), Z3
+	VBROADCASTSS word3ab743ce<>+0(SB), Z5
+	VFMADD231PS  Z1, Z3, Z5
+	VBROADCASTSS word3c088908<>+0(SB), Z3
+	VFMADD231PS  Z1, Z5, Z3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z5
+	VFMADD231PS  Z1, Z3, Z5
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z3
+	VFMADD231PS  Z1, Z5, Z3
+	VBROADCASTSS word3f000000<>+0(SB), Z5
+	VFMADD231PS  Z1, Z3, Z5
+	VMULPS       Z1, Z1, Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z6
+	VPSUBD       Z6, Z4, Z4
+	VFMADD231PS  Z5, Z3, Z1
+	VPSRAD       $0x01, Z4, Z3
+	VPSUBD       Z3, Z4, Z4
+	VBROADCASTSS word3f800000<>+0(SB), Z5
+	VADDPS       Z5, Z1, Z1
+	VPSLLD       $0x17, Z3, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z5
+	VPADDD       Z5, Z3, Z3
+	VMULPS       Z3, Z1, Z1
+	VPSLLD       $0x17, Z4, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VPADDD       Z4, Z3, Z3
+	VMULPS       Z3, Z1, Z1
+	VADDPS       Z1, Z2, Z1
+	VDIVPS       Z1, Z0, Z0
+	VMOVUPS      Z0, K1, (DX)(BX*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func geluTanhBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·geluTanhBackwardAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ SI, SI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Z0
+	VMOVUPS      (DX)(SI*1), Z1
+	VBROADCASTSS word41400000<>+0(SB), Z2
+	VBROADCASTSS wordc1400000<>+0(SB), Z3
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VMULPS       Z0, Z0, Z2
+	VBROADCASTSS word3d922279<>+0(SB), Z3
+	VBROADCASTSS word3fcc422a<>+0(SB), Z8
+	VFMADD231PS  Z3, Z2, Z8
+	VMULPS       Z8, Z0, Z3
+	VBROADCASTSS word3e5b33b6<>+0(SB), Z8
+	VBROADCASTSS word3fcc422a<>+0(SB), Z9
+	VFMADD231PS  Z8, Z2, Z9
+	VMULPS       Z9, Z0, Z0
+	VBROADCASTSS word80000000<>+0(SB), Z2
+	VPORD        Z2, Z3, Z2
+	VBROADCASTSS wordc2d00000<>+0(SB), Z8
+	VMAXPS       Z2, Z8, Z2
+	VBROADCASTSS word42b20000<>+0(SB), Z8
+	VMINPS       Z2, Z8, Z2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z8
+	VBROADCASTSS word4b400000<>+0(SB), Z9
+	VFMADD231PS  Z8, Z2, Z9
+	VBROADCASTSS word4b400000<>+0(SB), Z8
+	VSUBPS       Z8, Z9, Z8
+	VBROADCASTSS word3f318000<>+0(SB), Z10
+	VMOVAPS      Z2, Z2
+	VFNMADD231PS Z10, Z8, Z2
+	VBROADCASTSS wordb95e8083<>+0(SB), Z10
+	VFNMADD231PS Z10, Z8, Z2
+	VBROADCASTSS word39506967<>+0(SB), Z8
+	VBROADCASTSS word3ab743ce<>+0(SB), Z10
+	VFMADD231PS  Z2, Z8, Z10
+	VBROADCASTSS word3c088908<>+0(SB), Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z10
+	VFMADD231PS  Z2, Z8, Z10
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VBROADCASTSS word3f000000<>+0(SB), Z10
+	VFMADD231PS  Z2, Z8, Z10
+	VMULPS       Z2, Z2, Z8
+	VBROADCASTSS word4b400000<>+0(SB), Z11
+	VPSUBD       Z11, Z9, Z9
+	VFMADD231PS  Z10, Z8, Z2
+	VPSRAD       $0x01, Z9, Z8
+	VPSUBD       Z8, Z9, Z9
+	VBROADCASTSS word3f800000<>+0(SB), Z10
+	VADDPS       Z10, Z2, Z2
+	VPSLLD       $0x17, Z8, Z8
+	VBROADCASTSS word3f800000<>+0(SB), Z10
+	VPADDD       Z10, Z8, Z8
+	VMULPS       Z8, Z2, Z2
+	VPSLLD       $0x17, Z9, Z8
+	VBROADCASTSS word3f800000<>+0(SB), Z9
+	VPADDD       Z9, Z8, Z8
+	VMULPS       Z8, Z2, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z8
+	VBROADCASTSS word3f800000<>+0(SB), Z9
+	VADDPS       Z2, Z9, Z9
+	VDIVPS       Z9, Z8, Z8
+	VMULPS       Z8, Z2, Z2
+	VPXORD       Z4, Z4, Z4
+	VCMPPS       $0x1e, Z4, Z3, K4
+	VMOVAPS.Z    Z8, K4, Z9
+	VCMPPS       $0x1a, Z4, Z3, K4
+	VMOVAPS.Z    Z2, K4, Z10
+	VPORD        Z10, Z9, Z9
+	VPXORD       Z5, Z5, Z5
+	VCMPPS       $0x1e, Z5, Z3, K4
+	VMOVAPS.Z    Z2, K4, Z2
+	VCMPPS       $0x1a, Z5, Z3, K4
+	VMOVAPS.Z    Z8, K4, Z3
+	VPORD        Z3, Z2, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z3
+	VFMADD231PS  Z2, Z0, Z3
+	VMULPS       Z3, Z9, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (BX)(SI*1)
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, DI
+	BZHIQ        AX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX)(SI*1), K1, Z0
+	VMOVUPS.Z    (DX)(SI*1), K1, Z1
+	VBROADCASTSS word41400000<>+0(SB), Z2
+	VBROADCASTSS wordc1400000<>+0(SB), Z3
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VMULPS       Z0, Z0, Z2
+	VBROADCASTSS word3d922279<>+0(SB), Z3
+	VBROADCASTSS word3fcc422a<>+0(SB), Z4
+	VFMADD231PS  Z3, Z2, Z4
+	VMULPS       Z4, Z0, Z3
+	VBROADCASTSS word3e5b33b6<>+0(SB), Z4
+	VBROADCASTSS word3fcc422a<>+0(SB), Z5
+	VFMADD231PS  Z4, Z2, Z5
+	VMULPS       Z5, Z0, Z0
+	VBROADCASTSS word80000000<>+0(SB), Z2
+	VPORD        Z2, Z3, Z2
+	VBROADCASTSS wordc2d00000<>+0(SB), Z4
+	VMAXPS       Z2, Z4, Z2
+	VBROADCASTSS word42b20000<>+0(SB), Z4
+	VMINPS       Z2, Z4, Z2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z4
+	VBROADCASTSS word4b400000<>+0(SB), Z5
+	VFMADD231PS  Z4, Z2, Z5
+	VBROADCASTSS word4b400000<>+0(SB), Z4
+	VSUBPS       Z4, Z5, Z4
+	VBROADCASTSS word3f318000<>+0(SB), Z8
+	VMOVAPS      Z2, Z2
+	VFNMADD231PS Z8, Z4, Z2
+	VBROADCASTSS wordb95e8083<>+0(SB), Z8
+	VFNMADD231PS Z8, Z4, Z2
+	VBROADCASTSS word39506967<>+0(SB), Z4
+	VBROADCASTSS word3ab743ce<>+0(SB), Z8
+	VFMADD231PS  Z2, Z4, Z8
+	VBROADCASTSS word3c088908<>+0(SB), Z4
+	VFMADD231PS  Z2, Z8, Z4
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z8
+	VFMADD231PS  Z2, Z4, Z8
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z4
+	VFMADD231PS  Z2, Z8, Z4
+	VBROADCASTSS word3f000000<>+0(SB), Z8
+	VFMADD231PS  Z2, Z4, Z8
+	VMULPS       Z2, Z2, Z4
+	VBROADCASTSS word4b400000<>+0(SB), Z9
+	VPSUBD       Z9, Z5, Z5
+	VFMADD231PS  Z8, Z4, Z2
+	VPSRAD       $0x01, Z5, Z4
+	VPSUBD       Z4, Z5, Z5
+	VBROADCASTSS word3f800000<>+0(SB), Z8
+	VADDPS       Z8, Z2, Z2
+	VPSLLD       $0x17, Z4, Z4
+	VBROADCASTSS word3f800000<>+0(SB), Z8
+	VPADDD       Z8, Z4, Z4
+	VMULPS       Z4, Z2, Z2
+	VPSLLD       $0x17, Z5, Z4
+	VBROADCASTSS word3f800000<>+0(SB), Z5
+	VPADDD       Z5, Z4, Z4
+	VMULPS       Z4, Z2, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VBROADCASTSS word3f800000<>+0(SB), Z5
+	VADDPS       Z2, Z5, Z5
+	VDIVPS       Z5, Z4, Z4
+	VMULPS       Z4, Z2, Z2
+	VPXORD       Z6, Z6, Z6
+	VCMPPS       $0x1e, Z6, Z3, K4
+	VMOVAPS.Z    Z4, K4, Z5
+	VCMPPS       $0x1a, Z6, Z3, K4
+	VMOVAPS.Z    Z2, K4, Z6
+	VPORD        Z6, Z5, Z5
+	VPXORD       Z7, Z7, Z7
+	VCMPPS       $0x1e, Z7, Z3, K4
+	VMOVAPS.Z    Z2, K4, Z2
+	VCMPPS       $0x1a, Z7, Z3, K4
+	VMOVAPS.Z    Z4, K4, Z3
+	VPORD        Z3, Z2, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z3
+	VFMADD231PS  Z2, Z0, Z3
+	VMULPS       Z3, Z5, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (BX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func geluAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·geluAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ BX, BX
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(BX*1), Z0
+	VBROADCASTSS word41680000<>+0(SB), Z1
+	VBROADCASTSS wordc1680000<>+0(SB), Z2
+	VMAXPS       Z0, Z2, Z2
+	VMINPS       Z2, Z1, Z1
+	VMULPS       Z1, Z1, Z2
+	VMOVAPS      Z2, Z5
+	VFMSUB231PS  Z1, Z1, Z5
+	VBROADCASTSS wordbf000000<>+0(SB), Z1
+	VMULPS       Z2, Z1, Z1
+	VBROADCASTSS wordc2d00000<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS word42b20000<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS word4b400000<>+0(SB), Z6
+	VFMADD231PS  Z2, Z1, Z6
+	VBROADCASTSS word4b400000<>+0(SB), Z2
+	VSUBPS       Z2, Z6, Z2
+	VBROADCASTSS word3f318000<>+0(SB), Z7
+	VMOVAPS      Z1, Z1
+	VFNMADD231PS Z7, Z2, Z1
+	VBROADCASTSS wordb95e8083<>+0(SB), Z7
+	VFNMADD231PS Z7, Z2, Z1
+	VBROADCASTSS word39506967<>+0(SB), Z2
+	VBROADCASTSS word3ab743ce<>+0(SB), Z7
+	VFMADD231PS  Z1, Z2, Z7
+	VBROADCASTSS word3c088908<>+0(SB), Z2
+	VFMADD231PS  Z1, Z7, Z2
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z7
+	VFMADD231PS  Z1, Z2, Z7
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z2
+	VFMADD231PS  Z1, Z7, Z2
+	VBROADCASTSS word3f000000<>+0(SB), Z7
+	VFMADD231PS  Z1, Z2, Z7
+	VMULPS       Z1, Z1, Z2
+	VBROADCASTSS word4b400000<>+0(SB), Z8
+	VPSUBD       Z8, Z6, Z6
+	VFMADD231PS  Z7, Z2, Z1
+	VPSRAD       $0x01, Z6, Z2
+	VPSUBD       Z2, Z6, Z6
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VADDPS       Z7, Z1, Z1
+	VPSLLD       $0x17, Z2, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VPADDD       Z7, Z2, Z2
+	VMULPS       Z2, Z1, Z1
+	VPSLLD       $0x17, Z6, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z6
+	VPADDD       Z6, Z2, Z2
+	VMULPS       Z2, Z1, Z1
+	VBROADCASTSS word3f000000<>+0(SB), Z2
+	VMULPS       Z5, Z2, Z2
+	VMOVAPS      Z1, Z5
+	VFNMADD231PS Z1, Z2, Z5
+	VBROADCASTSS word3f800000<>+0(SB), Z1
+	VBROADCASTSS word7fffffff<>+0(SB), Z2
+	VPANDD       Z2, Z0, Z2
+	VBROADCASTSS word3e99999a<>+0(SB), Z6
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VDIVPS       Z7, Z1, Z1
+	VBROADCASTSS word3d1d329d<>+0(SB), Z2
+	VBROADCASTSS wordbe2d39f4<>+0(SB), Z6
+	VFMADD231PS  Z1, Z2, Z6
+	VBROADCASTSS word3e6a2602<>+0(SB), Z2
+	VFMADD231PS  Z1, Z6, Z2
+	VBROADCASTSS wordbd9cafb9<>+0(SB), Z6
+	VFMADD231PS  Z1, Z2, Z6
+	VBROADCASTSS word3e11f4ed<>+0(SB), Z2
+	VFMADD231PS  Z1, Z6, Z2
+	VBROADCASTSS word3dc1e95d<>+0(SB), Z6
+	VFMADD231PS  Z1, Z2, Z6
+	VBROADCASTSS word3df9b164<>+0(SB), Z2
+	VFMADD231PS  Z1, Z6, Z2
+	VBROADCASTSS word3df4b5f6<>+0(SB), Z6
+	VFMADD231PS  Z1, Z2, Z6
+	VBROADCASTSS word36f08dda<>+0(SB), Z2
+	VFMADD231PS  Z1, Z6, Z2
+	VMULPS       Z5, Z2, Z1
+	VPXORD       Z3, Z3, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z2
+	VSUBPS       Z1, Z2, Z2
+	VCMPPS       $0x1e, Z3, Z0, K4
+	VMOVAPS.Z    Z2, K4, Z2
+	VCMPPS       $0x1a, Z3, Z0, K4
+	VMOVAPS.Z    Z1, K4, Z1
+	VPORD        Z1, Z2, Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      Z0, (DX)(BX*1)
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*1), K1, Z0
+	VBROADCASTSS word41680000<>+0(SB), Z1
+	VBROADCASTSS wordc1680000<>+0(SB), Z2
+	VMAXPS       Z0, Z2, Z2
+	VMINPS       Z2, Z1, Z1
+	VMULPS       Z1, Z1, Z2
+	VMOVAPS      Z2, Z3
+	VFMSUB231PS  Z1, Z1, Z3
+	VBROADCASTSS wordbf000000<>+0(SB), Z1
+	VMULPS       Z2, Z1, Z1
+	VBROADCASTSS wordc2d00000<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS word42b20000<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS word4b400000<>+0(SB), Z5
+	VFMADD231PS  Z2, Z1, Z5
+	VBROADCASTSS word4b400000<>+0(SB), Z2
+	VSUBPS       Z2, Z5, Z2
+	VBROADCASTSS word3f318000<>+0(SB), Z6
+	VMOVAPS      Z1, Z1
+	VFNMADD231PS Z6, Z2, Z1
+	VBROADCASTSS wordb95e8083<>+0(SB), Z6
+	VFNMADD231PS Z6, Z2, Z1
+	VBROADCASTSS word39506967<>+0(SB), Z2
+	VBROADCASTSS word3ab743ce<>+0(SB), Z6
+	VFMADD231PS  Z1, Z2, Z6
+	VBROADCASTSS word3c088908<>+0(SB), Z2
+	VFMADD231PS  Z1, Z6, Z2
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z6
+	VFMADD231PS  Z1, Z2, Z6
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z2
+	VFMADD231PS  Z1, Z6, Z2
+	VBROADCASTSS word3f000000<>+0(SB), Z6
+	VFMADD231PS  Z1, Z2, Z6
+	VMULPS       Z1, Z1, Z2
+	VBROADCASTSS word4b400000<>+0(SB), Z7
+	VPSUBD       Z7, Z5, Z5
+	VFMADD231PS  Z6, Z2, Z1
+	VPSRAD       $0x01, Z5, Z2
+	VPSUBD       Z2, Z5, Z5
+	VBROADCASTSS word3f800000<>+0(SB), Z6
+	VADDPS       Z6, Z1, Z1
+	VPSLLD       $0x17, Z2, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z6
+	VPADDD       Z6, Z2, Z2
+	VMULPS       Z2, Z1, Z1
+	VPSLLD       $0x17, Z5, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z5
+	VPADDD       Z5, Z2, Z2
+	VMULPS       Z2, Z1, Z1
+	VBROADCASTSS word3f000000<>+0(SB), Z2
+	VMULPS       Z3, Z2, Z2
+	VMOVAPS      Z1, Z3
+	VFNMADD231PS Z1, Z2, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z1
+	VBROADCASTSS word7fffffff<>+0(SB), Z2
+	VPANDD       Z2, Z0, Z2
+	VBROADCASTSS word3e99999a<>+0(SB), Z5
+	VBROADCASTSS word3f800000<>+0(SB), Z6
+	VFMADD231PS  Z5, Z2, Z6
+	VDIVPS       Z6, Z1, Z1
+	VBROADCASTSS word3d1d329d<>+0(SB), Z2
+	VBROADCASTSS wordbe2d39f4<>+0(SB), Z5
+	VFMADD231PS  Z1, Z2, Z5
+	VBROADCASTSS word3e6a2602<>+0(SB), Z2
+	VFMADD231PS  Z1, Z5, Z2
+	VBROADCASTSS wordbd9cafb9<>+0(SB), Z5
+	VFMADD231PS  Z1, Z2, Z5
+	VBROADCASTSS word3e11f4ed<>+0(SB), Z2
+	VFMADD231PS  Z1, Z5, Z2
+	VBROADCASTSS word3dc1e95d<>+0(SB), Z5
+	VFMADD231PS  Z1, Z2, Z5
+	VBROADCASTSS word3df9b164<>+0(SB), Z2
+	VFMADD231PS  Z1, Z5, Z2
+	VBROADCASTSS word3df4b5f6<>+0(SB), Z5
+	VFMADD231PS  Z1, Z2, Z5
+	VBROADCASTSS word36f08dda<>+0(SB), Z2
+	VFMADD231PS  Z1, Z5, Z2
+	VMULPS       Z3, Z2, Z1
+	VPXORD       Z4, Z4, Z4
+	VBROADCASTSS word3f800000<>+0(SB), Z2
+	VSUBPS       Z1, Z2, Z2
+	VCMPPS       $0x1e, Z4, Z0, K4
+	VMOVAPS.Z    Z2, K4, Z2
+	VCMPPS       $0x1a, Z4, Z0, K4
+	VMOVAPS.Z    Z1, K4, Z1
+	VPORD        Z1, Z2, Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      Z0, K1, (DX)(BX*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func geluBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·geluBackwardAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ SI, SI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Z0
+	VMOVUPS      (DX)(SI*1), Z1
+	VBROADCASTSS word41680000<>+0(SB), Z2
+	VBROADCASTSS wordc1680000<>+0(SB), Z3
+	VMAXPS       Z0, Z3, Z3
+	VMINPS       Z3, Z2, Z2
+	VMULPS       Z2, Z2, Z3
+	VMOVAPS      Z3, Z6
+	VFMSUB231PS  Z2, Z2, Z6
+	VBROADCASTSS wordbf000000<>+0(SB), Z2
+	VMULPS       Z3, Z2, Z2
+	VBROADCASTSS wordc2d00000<>+0(SB), Z3
+	VMAXPS       Z2, Z3, Z2
+	VBROADCASTSS word42b20000<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z7
+	VFMADD231PS  Z3, Z2, Z7
+	VBROADCASTSS word4b400000<>+0(SB), Z3
+	VSUBPS       Z3, Z7, Z3
+	VBROADCASTSS word3f318000<>+0(SB), Z8
+	VMOVAPS      Z2, Z2
+	VFNMADD231PS Z8, Z3, Z2
+	VBROADCASTSS wordb95e8083<>+0(SB), Z8
+	VFNMADD231PS Z8, Z3, Z2
+	VBROADCASTSS word39506967<>+0(SB), Z3
+	VBROADCASTSS word3ab743ce<>+0(SB), Z8
+	VFMADD231PS  Z2, Z3, Z8
+	VBROADCASTSS word3c088908<>+0(SB), Z3
+	VFMADD231PS  Z2, Z8, Z3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z8
+	VFMADD231PS  Z2, Z3, Z8
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z3
+	VFMADD231PS  Z2, Z8, Z3
+	VBROADCASTSS word3f000000<>+0(SB), Z8
+	VFMADD231PS  Z2, Z3, Z8
+	VMULPS       Z2, Z2, Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z9
+	VPSUBD       Z9, Z7, Z7
+	VFMADD231PS  Z8, Z3, Z2
+	VPSRAD       $0x01, Z7, Z3
+	VPSUBD       Z3, Z7, Z7
+	VBROADCASTSS word3f800000<>+0(SB), Z8
+	VADDPS       Z8, Z2, Z2
+	VPSLLD       $0x17, Z3, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z8
+	VPADDD       Z8, Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VPSLLD       $0x17, Z7, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VPADDD       Z7, Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VBROADCASTSS word3f000000<>+0(SB), Z3
+	VMULPS       Z6, Z3, Z3
+	VMOVAPS      Z2, Z6
+	VFNMADD231PS Z2, Z3, Z6
+	VMULPS       Z6, Z0, Z2
+	VBROADCASTSS word3ecc422a<>+0(SB), Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VBROADCASTSS word7fffffff<>+0(SB), Z8
+	VPANDD       Z8, Z0, Z8
+	VBROADCASTSS word3e99999a<>+0(SB), Z9
+	VBROADCASTSS word3f800000<>+0(SB), Z10
+	VFMADD231PS  Z9, Z8, Z10
+	VDIVPS       Z10, Z7, Z7
+	VBROADCASTSS word3d1d329d<>+0(SB), Z8
+	VBROADCASTSS wordbe2d39f4<>+0(SB), Z9
+	VFMADD231PS  Z7, Z8, Z9
+	VBROADCASTSS word3e6a2602<>+0(SB), Z8
+	VFMADD231PS  Z7, Z9, Z8
+	VBROADCASTSS wordbd9cafb9<>+0(SB), Z9
+	VFMADD231PS  Z7, Z8, Z9
+	VBROADCASTSS word3e11f4ed<>+0(SB), Z8
+	VFMADD231PS  Z7, Z9, Z8
+	VBROADCASTSS word3dc1e95d<>+0(SB), Z9
+	VFMADD231PS  Z7, Z8, Z9
+	VBROADCASTSS word3df9b164<>+0(SB), Z8
+	VFMADD231PS  Z7, Z9, Z8
+	VBROADCASTSS word3df4b5f6<>+0(SB), Z9
+	VFMADD231PS  Z7, Z8, Z9
+	VBROADCASTSS word36f08dda<>+0(SB), Z8
+	VFMADD231PS  Z7, Z9, Z8
+	VMULPS       Z6, Z8, Z6
+	VPXORD       Z4, Z4, Z4
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VCMPPS       $0x1e, Z4, Z0, K4
+	VMOVAPS.Z    Z7, K4, Z7
+	VCMPPS       $0x1a, Z4, Z0, K4
+	VMOVAPS.Z    Z6, K4, Z0
+	VPORD        Z0, Z7, Z0
+	VFMADD231PS  Z3, Z2, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (BX)(SI*1)
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, DI
+	BZHIQ        AX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX)(SI*1), K1, Z0
+	VMOVUPS.Z    (DX)(SI*1), K1, Z1
+	VBROADCASTSS word41680000<>+0(SB), Z2
+	VBROADCASTSS wordc1680000<>+0(SB), Z3
+	VMAXPS       Z0, Z3, Z3
+	VMINPS       Z3, Z2, Z2
+	VMULPS       Z2, Z2, Z3
+	VMOVAPS      Z3, Z4
+	VFMSUB231PS  Z2, Z2, Z4
+	VBROADCASTSS wordbf000000<>+0(SB), Z2
+	VMULPS       Z3, Z2, Z2
+	VBROADCASTSS wordc2d00000<>+0(SB), Z3
+	VMAXPS       Z2, Z3, Z2
+	VBROADCASTSS word42b20000<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z6
+	VFMADD231PS  Z3, Z2, Z6
+	VBROADCASTSS word4b400000<>+0(SB), Z3
+	VSUBPS       Z3, Z6, Z3
+	VBROADCASTSS word3f318000<>+0(SB), Z7
+	VMOVAPS      Z2, Z2
+	VFNMADD231PS Z7, Z3, Z2
+	VBROADCASTSS wordb95e8083<>+0(SB), Z7
+	VFNMADD231PS Z7, Z3, Z2
+	VBROADCASTSS word39506967<>+0(SB), Z3
+	VBROADCASTSS word3ab743ce<>+0(SB), Z7
+	VFMADD231PS  Z2, Z3, Z7
+	VBROADCASTSS word3c088908<>+0(SB), Z3
+	VFMADD231PS  Z2, Z7, Z3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z7
+	VFMADD231PS  Z2, Z3, Z7
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z3
+	VFMADD231PS  Z2, Z7, Z3
+	VBROADCASTSS word3f000000<>+0(SB), Z7
+	VFMADD231PS  Z2, Z3, Z7
+	VMULPS       Z2, Z2, Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z8
+	VPSUBD       Z8, Z6, Z6
+	VFMADD231PS  Z7, Z3, Z2
+	VPSRAD       $0x01, Z6, Z3
+	VPSUBD       Z3, Z6, Z6
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VADDPS       Z7, Z2, Z2
+	VPSLLD       $0x17, Z3, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VPADDD       Z7, Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VPSLLD       $0x17, Z6, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z6
+	VPADDD       Z6, Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VBROADCASTSS word3f000000<>+0(SB), Z3
+	VMULPS       Z4, Z3, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z2, Z3, Z4
+	VMULPS       Z4, Z0, Z2
+	VBROADCASTSS word3ecc422a<>+0(SB), Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z6
+	VBROADCASTSS word7fffffff<>+0(SB), Z7
+	VPANDD       Z7, Z0, Z7
+	VBROADCASTSS word3e99999a<>+0(SB), Z8
+	VBROADCASTSS word3f800000<>+0(SB), Z9
+	VFMADD231PS  Z8, Z7, Z9
+	VDIVPS       Z9, Z6, Z6
+	VBROADCASTSS word3d1d329d<>+0(SB), Z7
+	VBROADCASTSS wordbe2d39f4<>+0(SB), Z8
+	VFMADD231PS  Z6, Z7, Z8
+	VBROADCASTSS word3e6a2602<>+0(SB), Z7
+	VFMADD231PS  Z6, Z8, Z7
+	VBROADCASTSS wordbd9cafb9<>+0(SB), Z8
+	VFMADD231PS  Z6, Z7, Z8
+	VBROADCASTSS word3e11f4ed<>+0(SB), Z7
+	VFMADD231PS  Z6, Z8, Z7
+	VBROADCASTSS word3dc1e95d<>+0(SB), Z8
+	VFMADD231PS  Z6, Z7, Z8
+	VBROADCASTSS word3df9b164<>+0(SB), Z7
+	VFMADD231PS  Z6, Z8, Z7
+	VBROADCASTSS word3df4b5f6<>+0(SB), Z8
+	VFMADD231PS  Z6, Z7, Z8
+	VBROADCASTSS word36f08dda<>+0(SB), Z7
+	VFMADD231PS  Z6, Z8, Z7
+	VMULPS       Z4, Z7, Z4
+	VPXORD       Z5, Z5, Z5
+	VBROADCASTSS word3f800000<>+0(SB), Z6
+	VSUBPS       Z4, Z6, Z6
+	VCMPPS       $0x1e, Z5, Z0, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VCMPPS       $0x1a, Z5, Z0, K4
+	VMOVAPS.Z    Z4, K4, Z0
+	VPORD        Z0, Z6, Z0
+	VFMADD231PS  Z3, Z2, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (BX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func softplusAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·softplusAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ BX, BX
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(BX*1), Z0
+	VPXORD       Z1, Z1, Z1
+	VMAXPS       Z0, Z1, Z2
+	VBROADCASTSS word80000000<>+0(SB), Z3
+	VPORD        Z3, Z0, Z0
+	VBROADCASTSS wordc2d00000<>+0(SB), Z3
+	VMAXPS       Z0, Z3, Z0
+	VBROADCASTSS word42b20000<>+0(SB), Z3
+	VMINPS       Z0, Z3, Z0
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z5
+	VFMADD231PS  Z3, Z0, Z5
+	VBROADCASTSS word4b400000<>+0(SB), Z3
+	VSUBPS       Z3, Z5, Z3
+	VBROADCASTSS word3f318000<>+0(SB), Z6
+	VMOVAPS      Z0, Z0
+	VFNMADD231PS Z6, Z3, Z0
+	VBROADCASTSS wordb95e8083<>+0(SB), Z6
+	VFNMADD231PS Z6, Z3, Z0
+	VBROADCASTSS word39506967<>+0(SB), Z3
+	VBROADCASTSS word3ab743ce<>+0(SB), Z6
+	VFMADD231PS  Z0, Z3, Z6
+	VBROADCASTSS word3c088908<>+0(SB), Z3
+	VFMADD231PS  Z0, Z6, Z3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z6
+	VFMADD231PS  Z0, Z3, Z6
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z3
+	VFMADD231PS  Z0, Z6, Z3
+	VBROADCASTSS word3f000000<>+0(SB), Z6
+	VFMADD231PS  Z0, Z3, Z6
+	VMULPS       Z0, Z0, Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z7
+	VPSUBD       Z7, Z5, Z5
+	VFMADD231PS  Z6, Z3, Z0
+	VPSRAD       $0x01, Z5, Z3
+	VPSUBD       Z3, Z5, Z5
+	VBROADCASTSS word3f800000<>+0(SB), Z6
+	VADDPS       Z6, Z0, Z0
+	VPSLLD       $0x17, Z3, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z6
+	VPADDD       Z6, Z3, Z3
+	VMULPS       Z3, Z0, Z0
+	VPSLLD       $0x17, Z5, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z5
+	VPADDD       Z5, Z3, Z3
+	VMULPS       Z3, Z0, Z0
+	VBROADCASTSS word40000000<>+0(SB), Z3
+	VADDPS       Z0, Z3, Z3
+	VDIVPS       Z3, Z0, Z0
+	VMULPS       Z0, Z0, Z3
+	VBROADCASTSS word3d888889<>+0(SB), Z5
+	VBROADCASTSS word3d9d89d9<>+0(SB), Z6
+	VFMADD231PS  Z3, Z5, Z6
+	VBROADCASTSS word3dba2e8c<>+0(SB), Z5
+	VFMADD231PS  Z3, Z6, Z5
+	VBROADCASTSS word3de38e39<>+0(SB), Z6
+	VFMADD231PS  Z3, Z5, Z6
+	VBROADCASTSS word3e124925<>+0(SB), Z5
+	VFMADD231PS  Z3, Z6, Z5
+	VBROADCASTSS word3e4ccccd<>+0(SB), Z6
+	VFMADD231PS  Z3, Z5, Z6
+	VBROADCASTSS word3eaaaaab<>+0(SB), Z5
+	VFMADD231PS  Z3, Z6, Z5
+	VMULPS       Z3, Z5, Z3
+	VMOVAPS      Z0, Z5
+	VFMADD231PS  Z0, Z3, Z5
+	VADDPS       Z5, Z5, Z0
+	VADDPS       Z0, Z2, Z0
+	VMOVUPS      Z0, (DX)(BX*1)
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*1), K1, Z0
+	VPXORD       Z4, Z4, Z4
+	VMAXPS       Z0, Z4, Z1
+	VBROADCASTSS word80000000<>+0(SB), Z2
+	VPORD        Z2, Z0, Z0
+	VBROADCASTSS wordc2d00000<>+0(SB), Z2
+	VMAXPS       Z0, Z2, Z0
+	VBROADCASTSS word42b20000<>+0(SB), Z2
+	VMINPS       Z0, Z2, Z0
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS word4b400000<>+0(SB), Z3
+	VFMADD231PS  Z2, Z0, Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z2
+	VSUBPS       Z2, Z3, Z2
+	VBROADCASTSS word3f318000<>+0(SB), Z4
+	VMOVAPS      Z0, Z0
+	VFNMADD231PS Z4, Z2, Z0
+	VBROADCASTSS wordb95e8083<>+0(SB), Z4
+	VFNMADD231PS Z4, Z2, Z0
+	VBROADCASTSS word39506967<>+0(SB), Z2
+	VBROADCASTSS word3ab743ce<>+0(SB), Z4
+	VFMADD231PS  Z0, Z2, Z4
+	VBROADCASTSS word3c088908<>+0(SB), Z2
+	VFMADD231PS  Z0, Z4, Z2
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z4
+	VFMADD231PS  Z0, Z2, Z4
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z2
+	VFMADD231PS  Z0, Z4, Z2
+	VBROADCASTSS word3f000000<>+0(SB), Z4
+	VFMADD231PS  Z0, Z2, Z4
+	VMULPS       Z0, Z0, Z2
+	VBROADCASTSS word4b400000<>+0(SB), Z5
+	VPSUBD       Z5, Z3, Z3
+	VFMADD231PS  Z4, Z2, Z0
+	VPSRAD       $0x01, Z3, Z2
+	VPSUBD       Z2, Z3, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VADDPS       Z4, Z0, Z0
+	VPSLLD       $0x17, Z2, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VPADDD       Z4, Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VPSLLD       $0x17, Z3, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z3
+	VPADDD       Z3, Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VBROADCASTSS word40000000<>+0(SB), Z2
+	VADDPS       Z0, Z2, Z2
+	VDIVPS       Z2, Z0, Z0
+	VMULPS       Z0, Z0, Z2
+	VBROADCASTSS word3d888889<>+0(SB), Z3
+	VBROADCASTSS word3d9d89d9<>+0(SB), Z4
+	VFMADD231PS  Z2, Z3, Z4
+	VBROADCASTSS word3dba2e8c<>+0(SB), Z3
+	VFMADD231PS  Z2, Z4, Z3
+	VBROADCASTSS word3de38e39<>+0(SB), Z4
+	VFMADD231PS  Z2, Z3, Z4
+	VBROADCASTSS word3e124925<>+0(SB), Z3
+	VFMADD231PS  Z2, Z4, Z3
+	VBROADCASTSS word3e4ccccd<>+0(SB), Z4
+	VFMADD231PS  Z2, Z3, Z4
+	VBROADCASTSS word3eaaaaab<>+0(SB), Z3
+	VFMADD231PS  Z2, Z4, Z3
+	VMULPS       Z2, Z3, Z2
+	VMOVAPS      Z0, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z3, Z0
+	VADDPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (DX)(BX*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func softplusBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·softplusBackwardAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ SI, SI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Z0
+	VMOVUPS      (DX)(SI*1), Z1
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VSUBPS       Z0, Z3, Z0
+	VBROADCASTSS wordc2200000<>+0(SB), Z6
+	VMAXPS       Z0, Z6, Z0
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z6
+	VBROADCASTSS word4b400000<>+0(SB), Z7
+	VFMADD231PS  Z6, Z0, Z7
+	VBROADCASTSS word4b400000<>+0(SB), Z6
+	VSUBPS       Z6, Z7, Z6
+	VBROADCASTSS word3f318000<>+0(SB), Z8
+	VMOVAPS      Z0, Z0
+	VFNMADD231PS Z8, Z6, Z0
+	VBROADCASTSS wordb95e8083<>+0(SB), Z8
+	VFNMADD231PS Z8, Z6, Z0
+	VBROADCASTSS word39506967<>+0(SB), Z6
+	VBROADCASTSS word3ab743ce<>+0(SB), Z8
+	VFMADD231PS  Z0, Z6, Z8
+	VBROADCASTSS word3c088908<>+0(SB), Z6
+	VFMADD231PS  Z0, Z8, Z6
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z8
+	VFMADD231PS  Z0, Z6, Z8
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z6
+	VFMADD231PS  Z0, Z8, Z6
+	VBROADCASTSS word3f000000<>+0(SB), Z8
+	VFMADD231PS  Z0, Z6, Z8
+	VMULPS       Z0, Z0, Z6
+	VBROADCASTSS word4b400000<>+0(SB), Z9
+	VPSUBD       Z9, Z7, Z7
+	VFMADD231PS  Z8, Z6, Z0
+	VPSLLD       $0x17, Z7, Z6
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VPADDD       Z7, Z6, Z6
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VSUBPS       Z7, Z6, Z7
+	VFMADD231PS  Z0, Z6, Z7
+	VSUBPS       Z7, Z2, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (BX)(SI*1)
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, DI
+	BZHIQ        AX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX)(SI*1), K1, Z0
+	VMOVUPS.Z    (DX)(SI*1), K1, Z1
+	VPXORD       Z4, Z4, Z4
+	VPXORD       Z5, Z5, Z5
+	VSUBPS       Z0, Z5, Z0
+	VBROADCASTSS wordc2200000<>+0(SB), Z2
+	VMAXPS       Z0, Z2, Z0
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS word4b400000<>+0(SB), Z3
+	VFMADD231PS  Z2, Z0, Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z2
+	VSUBPS       Z2, Z3, Z2
+	VBROADCASTSS word3f318000<>+0(SB), Z5
+	VMOVAPS      Z0, Z0
+	VFNMADD231PS Z5, Z2, Z0
+	VBROADCASTSS wordb95e8083<>+0(SB), Z5
+	VFNMADD231PS Z5, Z2, Z0
+	VBROADCASTSS word39506967<>+0(SB), Z2
+	VBROADCASTSS word3ab743ce<>+0(SB), Z5
+	VFMADD231PS  Z0, Z2, Z5
+	VBROADCASTSS word3c088908<>+0(SB), Z2
+	VFMADD231PS  Z0, Z5, Z2
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z5
+	VFMADD231PS  Z0, Z2, Z5
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z2
+	VFMADD231PS  Z0, Z5, Z2
+	VBROADCASTSS word3f000000<>+0(SB), Z5
+	VFMADD231PS  Z0, Z2, Z5
+	VMULPS       Z0, Z0, Z2
+	VBROADCASTSS word4b400000<>+0(SB), Z6
+	VPSUBD       Z6, Z3, Z3
+	VFMADD231PS  Z5, Z2, Z0
+	VPSLLD       $0x17, Z3, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z3
+	VPADDD       Z3, Z2, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z3
+	VSUBPS       Z3, Z2, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VSUBPS       Z3, Z4, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (BX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func mishAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·mishAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ BX, BX
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(BX*1), Z0
+	VBROADCASTSS word41a00000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z1
+	VBROADCASTSS wordc2d00000<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS word42b20000<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS word4b400000<>+0(SB), Z3
+	VFMADD231PS  Z2, Z1, Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z2
+	VSUBPS       Z2, Z3, Z2
+	VBROADCASTSS word3f318000<>+0(SB), Z4
+	VMOVAPS      Z1, Z1
+	VFNMADD231PS Z4, Z2, Z1
+	VBROADCASTSS wordb95e8083<>+0(SB), Z4
+	VFNMADD231PS Z4, Z2, Z1
+	VBROADCASTSS word39506967<>+0(SB), Z2
+	VBROADCASTSS word3ab743ce<>+0(SB), Z4
+	VFMADD231PS  Z1, Z2, Z4
+	VBROADCASTSS word3c088908<>+0(SB), Z2
+	VFMADD231PS  Z1, Z4, Z2
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z4
+	VFMADD231PS  Z1, Z2, Z4
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z2
+	VFMADD231PS  Z1, Z4, Z2
+	VBROADCASTSS word3f000000<>+0(SB), Z4
+	VFMADD231PS  Z1, Z2, Z4
+	VMULPS       Z1, Z1, Z2
+	VBROADCASTSS word4b400000<>+0(SB), Z5
+	VPSUBD       Z5, Z3, Z3
+	VFMADD231PS  Z4, Z2, Z1
+	VPSRAD       $0x01, Z3, Z2
+	VPSUBD       Z2, Z3, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VADDPS       Z4, Z1, Z1
+	VPSLLD       $0x17, Z2, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VPADDD       Z4, Z2, Z2
+	VMULPS       Z2, Z1, Z1
+	VPSLLD       $0x17, Z3, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z3
+	VPADDD       Z3, Z2, Z2
+	VMULPS       Z2, Z1, Z1
+	VBROADCASTSS word40000000<>+0(SB), Z2
+	VADDPS       Z2, Z1, Z2
+	VMULPS       Z2, Z1, Z1
+	VBROADCASTSS word40000000<>+0(SB), Z2
+	VADDPS       Z2, Z1, Z2
+	VDIVPS       Z2, Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      Z0, (DX)(BX*1)
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*1), K1, Z0
+	VBROADCASTSS word41a00000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z1
+	VBROADCASTSS wordc2d00000<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS word42b20000<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS word4b400000<>+0(SB), Z3
+	VFMADD231PS  Z2, Z1, Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z2
+	VSUBPS       Z2, Z3, Z2
+	VBROADCASTSS word3f318000<>+0(SB), Z4
+	VMOVAPS      Z1, Z1
+	VFNMADD231PS Z4, Z2, Z1
+	VBROADCASTSS wordb95e8083<>+0(SB), Z4
+	VFNMADD231PS Z4, Z2, Z1
+	VBROADCASTSS word39506967<>+0(SB), Z2
+	VBROADCASTSS word3ab743ce<>+0(SB), Z4
+	VFMADD231PS  Z1, Z2, Z4
+	VBROADCASTSS word3c088908<>+0(SB), Z2
+	VFMADD231PS  Z1, Z4, Z2
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z4
+	VFMADD231PS  Z1, Z2, Z4
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z2
+	VFMADD231PS  Z1, Z4, Z2
+	VBROADCASTSS word3f000000<>+0(SB), Z4
+	VFMADD231PS  Z1, Z2, Z4
+	VMULPS       Z1, Z1, Z2
+	VBROADCASTSS word4b400000<>+0(SB), Z5
+	VPSUBD       Z5, Z3, Z3
+	VFMADD231PS  Z4, Z2, Z1
+	VPSRAD       $0x01, Z3, Z2
+	VPSUBD       Z2, Z3, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VADDPS       Z4, Z1, Z1
+	VPSLLD       $0x17, Z2, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VPADDD       Z4, Z2, Z2
+	VMULPS       Z2, Z1, Z1
+	VPSLLD       $0x17, Z3, Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z3
+	VPADDD       Z3, Z2, Z2
+	VMULPS       Z2, Z1, Z1
+	VBROADCASTSS word40000000<>+0(SB), Z2
+	VADDPS       Z2, Z1, Z2
+	VMULPS       Z2, Z1, Z1
+	VBROADCASTSS word40000000<>+0(SB), Z2
+	VADDPS       Z2, Z1, Z2
+	VDIVPS       Z2, Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      Z0, K1, (DX)(BX*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func mishBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·mishBackwardAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ SI, SI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Z0
+	VMOVUPS      (DX)(SI*1), Z1
+	VBROADCASTSS word41a00000<>+0(SB), Z2
+	VMINPS       Z0, Z2, Z0
+	VBROADCASTSS wordc2d00000<>+0(SB), Z2
+	VMAXPS       Z0, Z2, Z2
+	VBROADCASTSS word42b20000<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z4
+	VFMADD231PS  Z3, Z2, Z4
+	VBROADCASTSS word4b400000<>+0(SB), Z3
+	VSUBPS       Z3, Z4, Z3
+	VBROADCASTSS word3f318000<>+0(SB), Z5
+	VMOVAPS      Z2, Z2
+	VFNMADD231PS Z5, Z3, Z2
+	VBROADCASTSS wordb95e8083<>+0(SB), Z5
+	VFNMADD231PS Z5, Z3, Z2
+	VBROADCASTSS word39506967<>+0(SB), Z3
+	VBROADCASTSS word3ab743ce<>+0(SB), Z5
+	VFMADD231PS  Z2, Z3, Z5
+	VBROADCASTSS word3c088908<>+0(SB), Z3
+	VFMADD231PS  Z2, Z5, Z3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z5
+	VFMADD231PS  Z2, Z3, Z5
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z3
+	VFMADD231PS  Z2, Z5, Z3
+	VBROADCASTSS word3f000000<>+0(SB), Z5
+	VFMADD231PS  Z2, Z3, Z5
+	VMULPS       Z2, Z2, Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z6
+	VPSUBD       Z6, Z4, Z4
+	VFMADD231PS  Z5, Z3, Z2
+	VPSRAD       $0x01, Z4, Z3
+	VPSUBD       Z3, Z4, Z4
+	VBROADCASTSS word3f800000<>+0(SB), Z5
+	VADDPS       Z5, Z2, Z2
+	VPSLLD       $0x17, Z3, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z5
+	VPADDD       Z5, Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VPSLLD       $0x17, Z4, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VPADDD       Z4, Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VBROADCASTSS word40000000<>+0(SB), Z3
+	VADDPS       Z3, Z2, Z3
+	VMULPS       Z3, Z2, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VBROADCASTSS word40000000<>+0(SB), Z5
+	VADDPS       Z5, Z3, Z5
+	VDIVPS       Z5, Z4, Z4
+	VBROADCASTSS word40800000<>+0(SB), Z5
+	VMULPS       Z2, Z5, Z5
+	VBROADCASTSS word3f800000<>+0(SB), Z6
+	VADDPS       Z6, Z2, Z2
+	VMULPS       Z2, Z5, Z2
+	VMULPS       Z4, Z2, Z2
+	VFMADD231PS  Z2, Z0, Z3
+	VMULPS       Z3, Z4, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (BX)(SI*1)
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, DI
+	BZHIQ        AX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX)(SI*1), K1, Z0
+	VMOVUPS.Z    (DX)(SI*1), K1, Z1
+	VBROADCASTSS word41a00000<>+0(SB), Z2
+	VMINPS       Z0, Z2, Z0
+	VBROADCASTSS wordc2d00000<>+0(SB), Z2
+	VMAXPS       Z0, Z2, Z2
+	VBROADCASTSS word42b20000<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z4
+	VFMADD231PS  Z3, Z2, Z4
+	VBROADCASTSS word4b400000<>+0(SB), Z3
+	VSUBPS       Z3, Z4, Z3
+	VBROADCASTSS word3f318000<>+0(SB), Z5
+	VMOVAPS      Z2, Z2
+	VFNMADD231PS Z5, Z3, Z2
+	VBROADCASTSS wordb95e8083<>+0(SB), Z5
+	VFNMADD231PS Z5, Z3, Z2
+	VBROADCASTSS word39506967<>+0(SB), Z3
+	VBROADCASTSS word3ab743ce<>+0(SB), Z5
+	VFMADD231PS  Z2, Z3, Z5
+	VBROADCASTSS word3c088908<>+0(SB), Z3
+	VFMADD231PS  Z2, Z5, Z3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z5
+	VFMADD231PS  Z2, Z3, Z5
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z3
+	VFMADD231PS  Z2, Z5, Z3
+	VBROADCASTSS word3f000000<>+0(SB), Z5
+	VFMADD231PS  Z2, Z3, Z5
+	VMULPS       Z2, Z2, Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z6
+	VPSUBD       Z6, Z4, Z4
+	VFMADD231PS  Z5, Z3, Z2
+	VPSRAD       $0x01, Z4, Z3
+	VPSUBD       Z3, Z4, Z4
+	VBROADCASTSS word3f800000<>+0(SB), Z5
+	VADDPS       Z5, Z2, Z2
+	VPSLLD       $0x17, Z3, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z5
+	VPADDD       Z5, Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VPSLLD       $0x17, Z4, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VPADDD       Z4, Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VBROADCASTSS word40000000<>+0(SB), Z3
+	VADDPS       Z3, Z2, Z3
+	VMULPS       Z3, Z2, Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VBROADCASTSS word40000000<>+0(SB), Z5
+	VADDPS       Z5, Z3, Z5
+	VDIVPS       Z5, Z4, Z4
+	VBROADCASTSS word40800000<>+0(SB), Z5
+	VMULPS       Z2, Z5, Z5
+	VBROADCASTSS word3f800000<>+0(SB), Z6
+	VADDPS       Z6, Z2, Z2
+	VMULPS       Z2, Z5, Z2
+	VMULPS       Z4, Z2, Z2
+	VFMADD231PS  Z2, Z0, Z3
+	VMULPS       Z3, Z4, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (BX)(SI*1)
 
 end:
 	VZEROUPPER

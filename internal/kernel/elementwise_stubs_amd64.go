@@ -44,6 +44,106 @@ func tanhBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *
 //go:noescape
 func crossEntropyBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
+// clippedLineAVX2 is clippedLine.
+//
+//go:noescape
+func clippedLineAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// clippedLineBackwardAVX2 is clippedLineBackward.
+//
+//go:noescape
+func clippedLineBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// leakyReLUAVX2 is leakyReLU.
+//
+//go:noescape
+func leakyReLUAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// leakyReLUBackwardAVX2 is leakyReLUBackward.
+//
+//go:noescape
+func leakyReLUBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// hardSwishAVX2 is hardSwish.
+//
+//go:noescape
+func hardSwishAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// hardSwishBackwardAVX2 is hardSwishBackward.
+//
+//go:noescape
+func hardSwishBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// expLinearAVX2 is expLinear.
+//
+//go:noescape
+func expLinearAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// expLinearBackwardAVX2 is expLinearBackward.
+//
+//go:noescape
+func expLinearBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// softsignAVX2 is softsign.
+//
+//go:noescape
+func softsignAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// softsignBackwardAVX2 is softsignBackward.
+//
+//go:noescape
+func softsignBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// siluAVX2 is silu.
+//
+//go:noescape
+func siluAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// siluBackwardAVX2 is siluBackward.
+//
+//go:noescape
+func siluBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// geluTanhAVX2 is geluTanh.
+//
+//go:noescape
+func geluTanhAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// geluTanhBackwardAVX2 is geluTanhBackward.
+//
+//go:noescape
+func geluTanhBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// geluAVX2 is gelu.
+//
+//go:noescape
+func geluAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// geluBackwardAVX2 is geluBackward.
+//
+//go:noescape
+func geluBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// softplusAVX2 is softplus.
+//
+//go:noescape
+func softplusAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// softplusBackwardAVX2 is softplusBackward.
+//
+//go:noescape
+func softplusBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// mishAVX2 is mish.
+//
+//go:noescape
+func mishAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// mishBackwardAVX2 is mishBackward.
+//
+//go:noescape
+func mishBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
 // sgdAVX2 is sgd.
 //
 //go:noescape
@@ -183,6 +283,106 @@ func tanhBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k
 //
 //go:noescape
 func crossEntropyBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// clippedLineAVX512 is clippedLine.
+//
+//go:noescape
+func clippedLineAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// clippedLineBackwardAVX512 is clippedLineBackward.
+//
+//go:noescape
+func clippedLineBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// leakyReLUAVX512 is leakyReLU.
+//
+//go:noescape
+func leakyReLUAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// leakyReLUBackwardAVX512 is leakyReLUBackward.
+//
+//go:noescape
+func leakyReLUBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// hardSwishAVX512 is hardSwish.
+//
+//go:noescape
+func hardSwishAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// hardSwishBackwardAVX512 is hardSwishBackward.
+//
+//go:noescape
+func hardSwishBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// expLinearAVX512 is expLinear.
+//
+//go:noescape
+func expLinearAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// expLinearBackwardAVX512 is expLinearBackward.
+//
+//go:noescape
+func expLinearBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// softsignAVX512 is softsign.
+//
+//go:noescape
+func softsignAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// softsignBackwardAVX512 is softsignBackward.
+//
+//go:noescape
+func softsignBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// siluAVX512 is silu.
+//
+//go:noescape
+func siluAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// siluBackwardAVX512 is siluBackward.
+//
+//go:noescape
+func siluBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// geluTanhAVX512 is geluTanh.
+//
+//go:noescape
+func geluTanhAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// geluTanhBackwardAVX512 is geluTanhBackward.
+//
+//go:noescape
+func geluTanhBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// geluAVX512 is gelu.
+//
+//go:noescape
+func geluAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// geluBackwardAVX512 is geluBackward.
+//
+//go:noescape
+func geluBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// softplusAVX512 is softplus.
+//
+//go:noescape
+func softplusAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// softplusBackwardAVX512 is softplusBackward.
+//
+//go:noescape
+func softplusBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// mishAVX512 is mish.
+//
+//go:noescape
+func mishAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// mishBackwardAVX512 is mishBackward.
+//
+//go:noescape
+func mishBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
 // sgdAVX512 is sgd.
 //

@@ -24,6 +24,10 @@ func everyBit() [][]float32 {
 		u.forward(x, result(n))
 		u.backward(x, target, result(n))
 	}
+	for _, c := range assembled() {
+		c.curve.Forward(x, result(n))
+		c.curve.Backward(x, target, result(n))
+	}
 	Softmax(rows, classes, x, result(n))
 	SoftmaxBackward(rows, classes, x, target, result(n))
 	result(1)[0] = CrossEntropy(rows, classes, x, target, result(n))

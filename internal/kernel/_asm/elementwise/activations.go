@@ -84,10 +84,10 @@ func (s *simd) exp(x vec) vec {
 
 // tanh: with t = e^(-2|x|) - 1, tanh |x| = -t/(t+2). t = 2^n·q + (2^n - 1) keeps the digits of a small x. Beyond |x| = 20 nothing changes.
 func (s *simd) tanh(x vec) vec {
-	size := s.and(x, s.word(0x7fffffff))
+	size := s.abs(x)
 	e := s.reduce(s.max(s.number(-40), s.mul(s.number(-2), size)))
 	power := s.power(e.n)
 	t := fma(power, e.q, s.sub(power, s.number(1)))
 	positive := s.div(s.sub(s.zero(), t), s.add(t, s.number(2)))
-	return s.or(positive, s.and(x, s.word(0x80000000)))
+	return s.or(positive, s.and(x, s.word(signBit)))
 }

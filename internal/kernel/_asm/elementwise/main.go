@@ -13,6 +13,7 @@ func main() {
 	ConstraintExpr("!purego")
 	for _, s := range []*simd{avx2, avx512} {
 		activations(s)
+		curves(s)
 		updates(s)
 		norms(s)
 		sums(s)

@@ -58,6 +58,12 @@ func fnma(a, b Op, c vec) vec {
 	return c
 }
 
+// fms returns a·b - c, rounded once. c's register is used up.
+func fms(a, b Op, c vec) vec {
+	VFMSUB231PS(b, a, c)
+	return c
+}
+
 func (s *simd) copy(a vec) vec {
 	to := s.vec()
 	VMOVAPS(a, to)
@@ -88,6 +94,10 @@ func (s *simd) and(a, b vec) vec {
 	return to
 }
 
+const signBit = 0x80000000
+
+func (s *simd) abs(a vec) vec { return s.and(a, s.word(^uint32(signBit))) }
+
 func (s *simd) or(a, b vec) vec {
 	to := s.vec()
 	if s == avx512 {
@@ -103,6 +113,11 @@ const (
 	unordered      = 0x03
 	ordered        = 0x07
 	notLessOrEqual = 0x16
+
+	greater           = 0x1e
+	notGreater        = 0x1a
+	greaterOrEqual    = 0x1d
+	notGreaterOrEqual = 0x19
 )
 
 // where returns v's lanes for which the comparison of a and b holds, and zeros.
