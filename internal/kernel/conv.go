@@ -7,23 +7,26 @@ package kernel
 type ConvShape struct {
 	Batch, InChannels, InHeight, InWidth int
 	OutChannels, KernelH, KernelW        int
-	StrideH, StrideW, PadH, PadW         int
+	StrideH, StrideW                     int
+	PadTop, PadBottom, PadLeft, PadRight int
 	DilationH, DilationW                 int
 	Groups                               int
 }
 
 // OutHeight returns the height of the output plane.
-func (s ConvShape) OutHeight() int {
-	return convOut(s.InHeight, s.KernelH, s.StrideH, s.PadH, s.DilationH)
-}
+func (s ConvShape) OutHeight() int { return s.rowAxis().windows() }
 
 // OutWidth returns the width of the output plane.
-func (s ConvShape) OutWidth() int {
-	return convOut(s.InWidth, s.KernelW, s.StrideW, s.PadW, s.DilationW)
+func (s ConvShape) OutWidth() int { return s.columnAxis().windows() }
+
+func (s ConvShape) rowAxis() axis {
+	s = s.withDefaults()
+	return axis{in: s.InHeight, kernel: s.KernelH, stride: s.StrideH, before: s.PadTop, after: s.PadBottom, dilation: s.DilationH}
 }
 
-func convOut(in, kernel, stride, pad, dilation int) int {
-	return (in+2*pad-max(1, dilation)*(kernel-1)-1)/max(1, stride) + 1
+func (s ConvShape) columnAxis() axis {
+	s = s.withDefaults()
+	return axis{in: s.InWidth, kernel: s.KernelW, stride: s.StrideW, before: s.PadLeft, after: s.PadRight, dilation: s.DilationW}
 }
 
 // MultiplyAdds returns the multiply-adds of one forward pass over the batch.
@@ -46,7 +49,7 @@ func (s ConvShape) groupChannels() (in, out int) {
 
 // Conv is a convolution (a cross-correlation, as in all of deep learning):
 //
-//	y[n,o,h,w] = bias[o] + Σ_{c,r,s} weights[o,c,r,s] · x[n,c, h·strideH + r·dilationH - padH, w·strideW + s·dilationW - padW]
+//	y[n,o,h,w] = bias[o] + Σ_{c,r,s} weights[o,c,r,s] · x[n,c, h·strideH + r·dilationH - padTop, w·strideW + s·dilationW - padLeft]
 //
 // with zeros outside the image. A Conv owns its scratch, which grows at the first call of each pass, and serves one call at a time. An
 // image's results are the same bits wherever in the batch it stands.
@@ -115,7 +118,7 @@ func (c *Conv[T]) weightsPass() *convWeights[T] {
 func newConvForward[T Float](e *engine[T], s ConvShape) *correlation[T] {
 	in, out := s.groupChannels()
 	low := newLowering(in, s.InHeight, s.InWidth, s.OutHeight(), s.OutWidth(), s.StrideH, s.StrideW,
-		tapStarts(s.KernelH, s.DilationH, s.PadH), tapStarts(s.KernelW, s.DilationW, s.PadW))
+		tapStarts(s.KernelH, s.DilationH, s.PadTop), tapStarts(s.KernelW, s.DilationW, s.PadLeft))
 	c := newCorrelation(e, s.Batch, s.Groups, out, low)
 	c.packTile = func(w []T, group int, t rowTile, dst []T) {
 		e.packTile(matrix[T]{data: w[group*out*c.k:], stride: c.k}, t, c.k, dst)

@@ -33,13 +33,13 @@ var convLayers = []struct {
 	s    ConvShape
 }{
 	{"SimpleConvNet1", ConvShape{Batch: 100, InChannels: 1, InHeight: 28, InWidth: 28, OutChannels: 30, KernelH: 5, KernelW: 5}},
-	{"LeNet1", ConvShape{Batch: 100, InChannels: 1, InHeight: 28, InWidth: 28, OutChannels: 6, KernelH: 5, KernelW: 5, PadH: 2, PadW: 2}},
+	{"LeNet1", ConvShape{Batch: 100, InChannels: 1, InHeight: 28, InWidth: 28, OutChannels: 6, KernelH: 5, KernelW: 5, PadTop: 2, PadBottom: 2, PadLeft: 2, PadRight: 2}},
 	{"LeNet2", ConvShape{Batch: 100, InChannels: 6, InHeight: 14, InWidth: 14, OutChannels: 16, KernelH: 5, KernelW: 5}},
 	{"AlexNet1", ConvShape{Batch: 32, InChannels: 3, InHeight: 227, InWidth: 227, OutChannels: 96, KernelH: 11, KernelW: 11, StrideH: 4, StrideW: 4}},
-	{"AlexNet2", ConvShape{Batch: 32, InChannels: 96, InHeight: 27, InWidth: 27, OutChannels: 256, KernelH: 5, KernelW: 5, PadH: 2, PadW: 2, Groups: 2}},
-	{"AlexNet3", ConvShape{Batch: 32, InChannels: 256, InHeight: 13, InWidth: 13, OutChannels: 384, KernelH: 3, KernelW: 3, PadH: 1, PadW: 1}},
-	{"AlexNet4", ConvShape{Batch: 32, InChannels: 384, InHeight: 13, InWidth: 13, OutChannels: 384, KernelH: 3, KernelW: 3, PadH: 1, PadW: 1, Groups: 2}},
-	{"AlexNet5", ConvShape{Batch: 32, InChannels: 384, InHeight: 13, InWidth: 13, OutChannels: 256, KernelH: 3, KernelW: 3, PadH: 1, PadW: 1, Groups: 2}},
+	{"AlexNet2", ConvShape{Batch: 32, InChannels: 96, InHeight: 27, InWidth: 27, OutChannels: 256, KernelH: 5, KernelW: 5, PadTop: 2, PadBottom: 2, PadLeft: 2, PadRight: 2, Groups: 2}},
+	{"AlexNet3", ConvShape{Batch: 32, InChannels: 256, InHeight: 13, InWidth: 13, OutChannels: 384, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1}},
+	{"AlexNet4", ConvShape{Batch: 32, InChannels: 384, InHeight: 13, InWidth: 13, OutChannels: 384, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2}},
+	{"AlexNet5", ConvShape{Batch: 32, InChannels: 384, InHeight: 13, InWidth: 13, OutChannels: 256, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2}},
 }
 
 func BenchmarkConv(b *testing.B) {

@@ -45,8 +45,8 @@ func dataAxes(in, kernel, stride, pad, dilation int) []dataAxis {
 func newConvData[T Float](e *engine[T], s ConvShape) *convData[T] {
 	d := &convData[T]{shape: s}
 	d.deal = d.dealPlane
-	for _, rows := range dataAxes(s.InHeight, s.KernelH, s.StrideH, s.PadH, s.DilationH) {
-		for _, cols := range dataAxes(s.InWidth, s.KernelW, s.StrideW, s.PadW, s.DilationW) {
+	for _, rows := range dataAxes(s.InHeight, s.KernelH, s.StrideH, s.PadTop, s.DilationH) {
+		for _, cols := range dataAxes(s.InWidth, s.KernelW, s.StrideW, s.PadLeft, s.DilationW) {
 			d.phases = append(d.phases, dataPhase[T]{rows, cols, newDataCorrelation(e, s, rows, cols)})
 		}
 	}

@@ -32,7 +32,7 @@ func checkConvReLUPool[T Float](t require.TestingT, s ConvShape, p PoolShape) {
 	conv.BackwardBias(da, wantB)
 
 	fused := NewConvReLUPool[T](s, p)
-	assert.Equal(t, p, fused.Pool())
+	assert.Equal(t, p.withDefaults(), fused.Pool())
 	for range 2 {
 		y, dx, dw, db := random[T](r, ny), random[T](r, nx), random[T](r, nw), random[T](r, s.OutChannels)
 		fused.Forward(x, w, bias, y)
@@ -55,7 +55,7 @@ func TestConvReLUPoolIsItsParts(t *testing.T) {
 		p PoolShape
 	}{
 		{ConvShape{Batch: 21, InChannels: 1, InHeight: 16, InWidth: 16, OutChannels: 7, KernelH: 5, KernelW: 5}, half},
-		{ConvShape{Batch: 1, InChannels: 20, InHeight: 9, InWidth: 11, OutChannels: 18, KernelH: 3, KernelW: 3, PadH: 1, PadW: 1, Groups: 2}, overlapping},
+		{ConvShape{Batch: 1, InChannels: 20, InHeight: 9, InWidth: 11, OutChannels: 18, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2}, overlapping},
 		{ConvShape{Batch: 17, InChannels: 3, InHeight: 27, InWidth: 27, OutChannels: 5, KernelH: 5, KernelW: 5, StrideH: 2, StrideW: 2}, overlapping},
 		{ConvShape{Batch: 2, InChannels: 70, InHeight: 9, InWidth: 9, OutChannels: 20, KernelH: 3, KernelW: 3}, half}, // several blocks of channels
 	}
@@ -75,7 +75,10 @@ func TestConvReLUPoolProperties(t *testing.T) {
 		kernelH := rapid.IntRange(1, min(3, s.OutHeight())).Draw(t, "poolH")
 		kernelW := rapid.IntRange(1, min(3, s.OutWidth())).Draw(t, "poolW")
 		stride := rapid.IntRange(1, 3).Draw(t, "poolStride")
-		checkConvReLUPool[float32](t, s, PoolShape{KernelH: kernelH, KernelW: kernelW, StrideH: stride, StrideW: stride})
+		checkConvReLUPool[float32](t, s, PoolShape{
+			KernelH: kernelH, KernelW: kernelW, StrideH: stride, StrideW: stride, Ceil: rapid.Bool().Draw(t, "ceil"),
+			PadRight: rapid.IntRange(0, kernelW-1).Draw(t, "poolRight"), PadTop: rapid.IntRange(0, kernelH-1).Draw(t, "poolTop"),
+		})
 	})
 }
 

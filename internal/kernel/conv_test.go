@@ -24,8 +24,8 @@ func (c naiveConv) each(f func(x, w, y int)) {
 			for y := range oh * ow {
 				for k := range in * s.KernelH * s.KernelW {
 					ch, r, col := k/(s.KernelH*s.KernelW), k/s.KernelW%s.KernelH, k%s.KernelW
-					h := y/ow*s.StrideH + r*s.DilationH - s.PadH
-					w := y%ow*s.StrideW + col*s.DilationW - s.PadW
+					h := y/ow*s.StrideH + r*s.DilationH - s.PadTop
+					w := y%ow*s.StrideW + col*s.DilationW - s.PadLeft
 					if h < 0 || w < 0 || h >= s.InHeight || w >= s.InWidth {
 						continue
 					}
@@ -127,21 +127,24 @@ var convShapes = map[string]ConvShape{
 	"1x1 strided":      {Batch: 2, InChannels: 3, InHeight: 9, InWidth: 8, OutChannels: 4, KernelH: 1, KernelW: 1, StrideH: 2, StrideW: 3},
 	"kernel is input":  {Batch: 4, InChannels: 3, InHeight: 6, InWidth: 5, OutChannels: 7, KernelH: 6, KernelW: 5},
 	"stride > kernel":  {Batch: 2, InChannels: 2, InHeight: 17, InWidth: 16, OutChannels: 3, KernelH: 2, KernelW: 3, StrideH: 5, StrideW: 4},
-	"padding":          {Batch: 2, InChannels: 3, InHeight: 8, InWidth: 9, OutChannels: 5, KernelH: 3, KernelW: 5, PadH: 1, PadW: 2},
-	"padding > kernel": {Batch: 2, InChannels: 2, InHeight: 4, InWidth: 5, OutChannels: 3, KernelH: 2, KernelW: 1, PadH: 3, PadW: 2},
-	"dilation":         {Batch: 2, InChannels: 3, InHeight: 13, InWidth: 12, OutChannels: 4, KernelH: 3, KernelW: 3, PadH: 2, DilationH: 2, DilationW: 3},
-	"dilated strided":  {Batch: 2, InChannels: 2, InHeight: 15, InWidth: 17, OutChannels: 3, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 3, PadH: 2, PadW: 1, DilationH: 3, DilationW: 2},
-	"groups":           {Batch: 2, InChannels: 8, InHeight: 7, InWidth: 9, OutChannels: 12, KernelH: 3, KernelW: 3, PadH: 1, PadW: 1, Groups: 2},
-	"depthwise":        {Batch: 3, InChannels: 6, InHeight: 9, InWidth: 8, OutChannels: 12, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 1, PadH: 1, PadW: 1, Groups: 6},
+	"padding":          {Batch: 2, InChannels: 3, InHeight: 8, InWidth: 9, OutChannels: 5, KernelH: 3, KernelW: 5, PadTop: 1, PadBottom: 1, PadLeft: 2, PadRight: 2},
+	"padding > kernel": {Batch: 2, InChannels: 2, InHeight: 4, InWidth: 5, OutChannels: 3, KernelH: 2, KernelW: 1, PadTop: 3, PadBottom: 3, PadLeft: 2, PadRight: 2},
+	"above and left":   {Batch: 2, InChannels: 3, InHeight: 8, InWidth: 9, OutChannels: 5, KernelH: 3, KernelW: 5, PadTop: 2, PadLeft: 1},
+	"below and right":  {Batch: 2, InChannels: 3, InHeight: 8, InWidth: 9, OutChannels: 5, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, PadBottom: 1, PadRight: 1},
+	"every side":       {Batch: 2, InChannels: 2, InHeight: 4, InWidth: 5, OutChannels: 3, KernelH: 2, KernelW: 3, PadTop: 1, PadBottom: 3, PadLeft: 4, PadRight: 2},
+	"dilation":         {Batch: 2, InChannels: 3, InHeight: 13, InWidth: 12, OutChannels: 4, KernelH: 3, KernelW: 3, PadTop: 2, PadBottom: 2, DilationH: 2, DilationW: 3},
+	"dilated strided":  {Batch: 2, InChannels: 2, InHeight: 15, InWidth: 17, OutChannels: 3, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 3, PadTop: 2, PadBottom: 2, PadLeft: 1, PadRight: 1, DilationH: 3, DilationW: 2},
+	"groups":           {Batch: 2, InChannels: 8, InHeight: 7, InWidth: 9, OutChannels: 12, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2},
+	"depthwise":        {Batch: 3, InChannels: 6, InHeight: 9, InWidth: 8, OutChannels: 12, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 1, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 6},
 	"one pixel":        {Batch: 1, InChannels: 1, InHeight: 1, InWidth: 1, OutChannels: 1, KernelH: 1, KernelW: 1},
 	"many images":      {Batch: 37, InChannels: 1, InHeight: 12, InWidth: 12, OutChannels: 6, KernelH: 5, KernelW: 5},
-	"deep":             {Batch: 2, InChannels: 96, InHeight: 6, InWidth: 6, OutChannels: 33, KernelH: 3, KernelW: 3, PadH: 1, PadW: 1},
-	"sum in blocks":    {Batch: 2, InChannels: 128, InHeight: 4, InWidth: 5, OutChannels: 5, KernelH: 3, KernelW: 3, PadH: 1, PadW: 1},
-	"data in blocks":   {Batch: 1, InChannels: 3, InHeight: 5, InWidth: 4, OutChannels: 130, KernelH: 3, KernelW: 3, PadH: 1, PadW: 1},
+	"deep":             {Batch: 2, InChannels: 96, InHeight: 6, InWidth: 6, OutChannels: 33, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
+	"sum in blocks":    {Batch: 2, InChannels: 128, InHeight: 4, InWidth: 5, OutChannels: 5, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
+	"data in blocks":   {Batch: 1, InChannels: 3, InHeight: 5, InWidth: 4, OutChannels: 130, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
 	"images in turn":   {Batch: 35, InChannels: 2, InHeight: 20, InWidth: 20, OutChannels: 2, KernelH: 3, KernelW: 3},
-	"channel blocks":   {Batch: 2, InChannels: 150, InHeight: 5, InWidth: 4, OutChannels: 4, KernelH: 2, KernelW: 3, PadW: 1},
-	"large image":      {Batch: 1, InChannels: 9, InHeight: 25, InWidth: 27, OutChannels: 5, KernelH: 2, KernelW: 3, PadH: 1}, // sharded within
-	"wide":             {Batch: 1, InChannels: 3, InHeight: 35, InWidth: 67, OutChannels: 17, KernelH: 11, KernelW: 11, StrideH: 4, StrideW: 4, PadH: 2, PadW: 2},
+	"channel blocks":   {Batch: 2, InChannels: 150, InHeight: 5, InWidth: 4, OutChannels: 4, KernelH: 2, KernelW: 3, PadLeft: 1, PadRight: 1},
+	"large image":      {Batch: 1, InChannels: 9, InHeight: 25, InWidth: 27, OutChannels: 5, KernelH: 2, KernelW: 3, PadTop: 1, PadBottom: 1}, // sharded within
+	"wide":             {Batch: 1, InChannels: 3, InHeight: 35, InWidth: 67, OutChannels: 17, KernelH: 11, KernelW: 11, StrideH: 4, StrideW: 4, PadTop: 2, PadBottom: 2, PadLeft: 2, PadRight: 2},
 }
 
 func TestConvAgainstDefinition(t *testing.T) {
@@ -159,14 +162,15 @@ func drawConvShape(t *rapid.T) ConvShape {
 	s := ConvShape{
 		KernelH: rapid.IntRange(1, 5).Draw(t, "kernelH"), KernelW: rapid.IntRange(1, 5).Draw(t, "kernelW"),
 		StrideH: rapid.IntRange(1, 4).Draw(t, "strideH"), StrideW: rapid.IntRange(1, 4).Draw(t, "strideW"),
-		PadH: rapid.IntRange(0, 3).Draw(t, "padH"), PadW: rapid.IntRange(0, 3).Draw(t, "padW"),
+		PadTop: rapid.IntRange(0, 3).Draw(t, "top"), PadBottom: rapid.IntRange(0, 3).Draw(t, "bottom"),
+		PadLeft: rapid.IntRange(0, 3).Draw(t, "left"), PadRight: rapid.IntRange(0, 3).Draw(t, "right"),
 		DilationH: rapid.IntRange(1, 3).Draw(t, "dilationH"), DilationW: rapid.IntRange(1, 3).Draw(t, "dilationW"),
 		Batch: rapid.IntRange(1, 4).Draw(t, "batch"), Groups: rapid.IntRange(1, 3).Draw(t, "groups"),
 	}
 	s.InChannels = s.Groups * rapid.IntRange(1, 4).Draw(t, "in")
 	s.OutChannels = s.Groups * rapid.IntRange(1, 17).Draw(t, "out")
-	s.InHeight = max(1, s.DilationH*(s.KernelH-1)+1-2*s.PadH) + rapid.IntRange(0, 12).Draw(t, "height")
-	s.InWidth = max(1, s.DilationW*(s.KernelW-1)+1-2*s.PadW) + rapid.IntRange(0, 12).Draw(t, "width")
+	s.InHeight = max(1, s.DilationH*(s.KernelH-1)+1-s.PadTop-s.PadBottom) + rapid.IntRange(0, 12).Draw(t, "height")
+	s.InWidth = max(1, s.DilationW*(s.KernelW-1)+1-s.PadLeft-s.PadRight) + rapid.IntRange(0, 12).Draw(t, "width")
 	return s
 }
 
@@ -226,7 +230,7 @@ func convPasses[T Float](s ConvShape, x, w, bias, dy []T) [][]T {
 func TestConvBitsDoNotDependOnWorkers(t *testing.T) {
 	for _, s := range []ConvShape{
 		{Batch: 33, InChannels: 3, InHeight: 20, InWidth: 20, OutChannels: 16, KernelH: 5, KernelW: 5},
-		{Batch: 1, InChannels: 32, InHeight: 20, InWidth: 20, OutChannels: 70, KernelH: 3, KernelW: 3, PadH: 1, PadW: 1, Groups: 2},
+		{Batch: 1, InChannels: 32, InHeight: 20, InWidth: 20, OutChannels: 70, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2},
 	} {
 		r := newRand(3)
 		nx, nw, ny := s.sizes()
@@ -242,7 +246,7 @@ func TestConvBitsDoNotDependOnWorkers(t *testing.T) {
 }
 
 func TestConvBitsDoNotDependOnPlaceInBatch(t *testing.T) {
-	s := ConvShape{Batch: 19, InChannels: 2, InHeight: 9, InWidth: 11, OutChannels: 5, KernelH: 3, KernelW: 3, StrideW: 2, PadH: 1}
+	s := ConvShape{Batch: 19, InChannels: 2, InHeight: 9, InWidth: 11, OutChannels: 5, KernelH: 3, KernelW: 3, StrideW: 2, PadTop: 1, PadBottom: 1}
 	r := newRand(4)
 	nx, nw, ny := s.sizes()
 	x, w, dy := random[float32](r, nx), random[float32](r, nw), random[float32](r, ny)
@@ -261,7 +265,7 @@ func TestConvBitsDoNotDependOnPlaceInBatch(t *testing.T) {
 }
 
 func TestConvAllocatesNothing(t *testing.T) {
-	s := ConvShape{Batch: 20, InChannels: 3, InHeight: 12, InWidth: 12, OutChannels: 8, KernelH: 3, KernelW: 3, StrideH: 2, PadH: 1}
+	s := ConvShape{Batch: 20, InChannels: 3, InHeight: 12, InWidth: 12, OutChannels: 8, KernelH: 3, KernelW: 3, StrideH: 2, PadTop: 1, PadBottom: 1}
 	nx, nw, ny := s.sizes()
 	x, w, bias, y := make([]float32, nx), make([]float32, nw), make([]float32, s.OutChannels), make([]float32, ny)
 	for _, workers := range []int{1, 2} {
@@ -282,7 +286,7 @@ func TestConvAllocatesNothing(t *testing.T) {
 }
 
 func TestConvShape(t *testing.T) {
-	s := ConvShape{Batch: 32, InChannels: 96, InHeight: 27, InWidth: 27, OutChannels: 256, KernelH: 5, KernelW: 5, PadH: 2, PadW: 2, Groups: 2}
+	s := ConvShape{Batch: 32, InChannels: 96, InHeight: 27, InWidth: 27, OutChannels: 256, KernelH: 5, KernelW: 5, PadTop: 2, PadBottom: 2, PadLeft: 2, PadRight: 2, Groups: 2}
 	assert.Equal(t, 27, s.OutHeight())
 	assert.Equal(t, 27, s.OutWidth())
 	assert.EqualValues(t, 32*256*27*27*48*25, s.MultiplyAdds())

@@ -13,8 +13,8 @@ func BenchmarkElementwise(b *testing.B) {
 	x, y, dy := gaussian[float32](1, n), make([]float32, n), gaussian[float32](2, n)
 	p, m, v := gaussian[float32](3, parameters), make([]float32, parameters), make([]float32, parameters)
 	g := Gradient[float32]{Values: gaussian[float32](4, parameters), Scale: 1}
-	halves := PoolShape{100, 30, 24, 24, 2, 2, 2, 2, 0, 0}
-	overlapping := PoolShape{4, 96, 55, 55, 3, 3, 2, 2, 0, 0}
+	halves := poolShape(100, 30, 24, 24, 2, 2, 2, 2, 0, 0)
+	overlapping := poolShape(4, 96, 55, 55, 3, 3, 2, 2, 0, 0)
 	maxHalves, maxOverlapping, average := NewMaxPool[float32](halves), NewMaxPool[float32](overlapping), NewAvgPool[float32](halves)
 	norm := NewLRN[float32](LRNShape{4, 96, 55 * 55, 5, 2, 1e-4, 0.75})
 	const logits = 1000 * 1000

@@ -13,7 +13,7 @@ func everyBit() [][]float32 {
 	const rows, classes = 6000, 11
 	n := rows * classes
 	x, target := gaussian[float32](1, n), gaussian[float32](2, n)
-	s := PoolShape{5, 7, 50, 50, 3, 3, 2, 2, 1, 1}
+	s := poolShape(5, 7, 50, 50, 3, 3, 2, 2, 1, 1)
 	in, coef := gaussian[float32](3, s.inLen()), gaussian[float32](4, s.Channels)
 	var results [][]float32
 	result := func(n int) []float32 {

@@ -2,32 +2,45 @@ package kernel
 
 import "sync"
 
-// PoolShape is the geometry of a pooling layer over x (Batch, Channels, InHeight, InWidth).
+// PoolShape is the geometry of a pooling layer over x (Batch, Channels, InHeight, InWidth). Dilations of zero mean one. Every window must
+// see an element of x.
 type PoolShape struct {
-	Batch, Channels, InHeight, InWidth             int
-	KernelH, KernelW, StrideH, StrideW, PadH, PadW int
+	Batch, Channels, InHeight, InWidth   int
+	KernelH, KernelW, StrideH, StrideW   int
+	PadTop, PadBottom, PadLeft, PadRight int
+	DilationH, DilationW                 int
+
+	Ceil       bool // a last window may reach beyond the padding, if it begins in front of it
+	ExcludePad bool // an average is one of the elements of x, without the padding's zeros
 }
 
 // OutHeight returns the rows of the result.
-func (s PoolShape) OutHeight() int { return (s.InHeight+2*s.PadH-s.KernelH)/s.StrideH + 1 }
+func (s PoolShape) OutHeight() int { return s.rowAxis().windows() }
 
 // OutWidth returns the columns of the result.
-func (s PoolShape) OutWidth() int { return (s.InWidth+2*s.PadW-s.KernelW)/s.StrideW + 1 }
+func (s PoolShape) OutWidth() int { return s.columnAxis().windows() }
+
+func (s PoolShape) withDefaults() PoolShape {
+	s.DilationH, s.DilationW = max(1, s.DilationH), max(1, s.DilationW)
+	return s
+}
+
+func (s PoolShape) rowAxis() axis {
+	s = s.withDefaults()
+	return axis{
+		in: s.InHeight, kernel: s.KernelH, stride: s.StrideH, before: s.PadTop, after: s.PadBottom, dilation: s.DilationH, ceil: s.Ceil,
+	}
+}
+
+func (s PoolShape) columnAxis() axis {
+	s = s.withDefaults()
+	return axis{
+		in: s.InWidth, kernel: s.KernelW, stride: s.StrideW, before: s.PadLeft, after: s.PadRight, dilation: s.DilationW, ceil: s.Ceil,
+	}
+}
 
 func (s PoolShape) inPlane() int  { return s.InHeight * s.InWidth }
 func (s PoolShape) outPlane() int { return s.OutHeight() * s.OutWidth() }
-
-// reach is a window's reach along one axis, cut to the input: from included, to not.
-type reach struct{ from, to int }
-
-func reaches(out, kernel, stride, pad, size int) []reach {
-	s := make([]reach, out)
-	for i := range s {
-		from := i*stride - pad
-		s[i] = reach{min(max(from, 0), size), min(max(from+kernel, 0), size)}
-	}
-	return s
-}
 
 // windows is what the poolings share: the geometry, and the sharing out of the planes. A plane is the pixels of one channel of one image.
 type windows struct {
@@ -48,11 +61,12 @@ type poolRoom struct {
 }
 
 func newWindows(s PoolShape) windows {
+	s = s.withDefaults()
 	in := s.inPlane()
 	return windows{
 		PoolShape: s,
-		rows:      reaches(s.OutHeight(), s.KernelH, s.StrideH, s.PadH, s.InHeight),
-		columns:   reaches(s.OutWidth(), s.KernelW, s.StrideW, s.PadW, s.InWidth),
+		rows:      s.rowAxis().reaches(),
+		columns:   s.columnAxis().reaches(),
 		in:        in,
 		out:       s.outPlane(),
 		layout:    sync.OnceValue(func() *poolLayout { return newPoolLayout(s) }),
@@ -76,15 +90,20 @@ func outputs[E any](w *windows, planes []E, i int) []E { return planes[i*w.out:]
 
 // stride2 says that the windows are 2 apart, as large as given, and all inside the input.
 func (w *windows) stride2(kernel int) bool {
-	return w.KernelH == kernel && w.KernelW == kernel && w.StrideH == 2 && w.StrideW == 2 && w.PadH == 0 && w.PadW == 0
+	return w.KernelH == kernel && w.KernelW == kernel && w.StrideH == 2 && w.StrideW == 2 && !w.dilated() && w.inside()
 }
+
+// inside says that no window reads padding or what lies beyond it.
+func (s PoolShape) inside() bool { return s.rowAxis().inside() && s.columnAxis().inside() }
+
+func (s PoolShape) dilated() bool { return s.DilationH > 1 || s.DilationW > 1 }
 
 // wholePlane says that there is one window, which sees the whole plane.
 func (w *windows) wholePlane() bool {
-	return w.out == 1 && w.rows[0] == (reach{0, w.InHeight}) && w.columns[0] == (reach{0, w.InWidth})
+	return w.out == 1 && !w.dilated() && w.rows[0] == (reach{0, w.InHeight}) && w.columns[0] == (reach{0, w.InWidth})
 }
 
-// apart says that no two windows see the same element.
+// apart says that no two windows see the same element, and each all elements between its first and its last.
 func (w *windows) apart() bool {
-	return (w.KernelH <= w.StrideH || len(w.rows) == 1) && (w.KernelW <= w.StrideW || len(w.columns) == 1)
+	return !w.dilated() && (w.KernelH <= w.StrideH || len(w.rows) == 1) && (w.KernelW <= w.StrideW || len(w.columns) == 1)
 }

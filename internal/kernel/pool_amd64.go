@@ -40,7 +40,7 @@ func (v *vectorPool) maxPlanes(w *windows, worker int, x, y []float32, at []int3
 	case w.stride2(3):
 		w.eachMax(v.max3, x, y, at)
 		return
-	case !w.laidOut():
+	case !w.laidOut() || w.DilationH > 1 && w.PadTop > 0:
 		maxPlanes(w, worker, x, y, at)
 		return
 	}
@@ -93,7 +93,7 @@ var noPlaces [turnedPitch]int32
 // in a row, and then of the rows, is the first in reading order all the same.
 func (v *vectorPool) maxLaidOut(w *windows, room *poolRoom, x, y []float32, at []int32) {
 	l, rows, cols := w.layout(), len(w.rows), len(w.columns)
-	place := -w.PadH * w.InWidth
+	place := -w.PadTop * w.InWidth
 	if !w.rowsFirst() {
 		v.maxTaps(rows, cols, w.StrideH*l.rowSize, &x[0], len(l.taps), &l.taps[0].offset, &l.starts[0], &l.firsts[0],
 			place, w.StrideH*w.InWidth, &y[0], &at[0])
@@ -106,7 +106,9 @@ func (v *vectorPool) maxLaidOut(w *windows, room *poolRoom, x, y []float32, at [
 }
 
 // rowsFirst compares the taps of StrideH rows, as many as a row of results adds, and of KernelH results of rows, with a window's.
-func (w *windows) rowsFirst() bool { return w.StrideH*w.KernelW+w.KernelH+1 < w.KernelH*w.KernelW }
+func (w *windows) rowsFirst() bool {
+	return w.DilationH == 1 && w.StrideH*w.KernelW+w.KernelH+1 < w.KernelH*w.KernelW
+}
 
 // layOut returns L of a plane of x.
 func (v *vectorPool) layOut(w *windows, room *poolRoom, x []float32, fill float32) []float32 {
@@ -115,29 +117,29 @@ func (v *vectorPool) layOut(w *windows, room *poolRoom, x []float32, fill float3
 		return x
 	}
 	room.x = grow(room.x, l.rows*l.rowSize)
-	laid, rows := room.x, min(w.InHeight, l.rows-w.PadH)
+	laid, rows := room.x, min(w.InHeight, l.rows-w.PadTop)
 	for phase := range l.phases {
-		seen := len(w.columns) + (w.KernelW-1-phase)/w.StrideW
-		first, end := span(seen, w.StrideW, phase-w.PadW, w.InWidth)
+		seen := len(w.columns) + (w.columnAxis().extent()-1-phase)/w.StrideW
+		first, end := span(seen, w.StrideW, phase-w.PadLeft, w.InWidth)
 		v.layOutPhase(w, phase, first, rows, x, laid)
-		if w.PadW == 0 {
+		if first == 0 && end == seen {
 			continue
 		}
 		for row := range rows {
-			to := laid[(row+w.PadH)*l.rowSize+phase*l.pitch:][:seen]
+			to := laid[(row+w.PadTop)*l.rowSize+phase*l.pitch:][:seen]
 			setAll(to[:first], fill)
 			setAll(to[end:], fill)
 		}
 	}
-	setAll(laid[:w.PadH*l.rowSize], fill)
-	setAll(laid[(w.PadH+rows)*l.rowSize:], fill)
+	setAll(laid[:w.PadTop*l.rowSize], fill)
+	setAll(laid[(w.PadTop+rows)*l.rowSize:], fill)
 	return laid
 }
 
 // layOutPhase lays out every StrideW-th column of rows of x, from the one that stands at first in the phase.
 func (v *vectorPool) layOutPhase(w *windows, phase, first, rows int, x, laid []float32) {
 	l := w.layout()
-	from, to := first*w.StrideW+phase-w.PadW, w.PadH*l.rowSize+phase*l.pitch+first
+	from, to := first*w.StrideW+phase-w.PadLeft, w.PadTop*l.rowSize+phase*l.pitch+first
 	if from >= w.InWidth {
 		return
 	}

@@ -7,21 +7,21 @@ var poolLayers = []struct {
 	name string
 	s    PoolShape
 }{
-	{"2x2by2", PoolShape{10, 30, 24, 24, 2, 2, 2, 2, 0, 0}},      // SimpleConvNet
-	{"3x3by2", PoolShape{4, 96, 55, 55, 3, 3, 2, 2, 0, 0}},       // AlexNet
-	{"3x3by2pad1", PoolShape{1, 64, 112, 112, 3, 3, 2, 2, 1, 1}}, // ResNet
-	{"3x3by1pad1", PoolShape{2, 192, 28, 28, 3, 3, 1, 1, 1, 1}},  // GoogLeNet
-	{"3x3by1pad1narrow", PoolShape{4, 512, 14, 14, 3, 3, 1, 1, 1, 1}},
-	{"2x2by1", PoolShape{4, 64, 27, 27, 2, 2, 1, 1, 0, 0}},
-	{"3x3by3", PoolShape{4, 64, 48, 48, 3, 3, 3, 3, 0, 0}},
-	{"4x4by4", PoolShape{4, 64, 48, 48, 4, 4, 4, 4, 0, 0}},
-	{"2x2by3", PoolShape{4, 64, 48, 48, 2, 2, 3, 3, 0, 0}},
-	{"5x5by1pad2", PoolShape{2, 256, 13, 13, 5, 5, 1, 1, 2, 2}},
-	{"13x13by1pad6", PoolShape{2, 256, 13, 13, 13, 13, 1, 1, 6, 6}}, // YOLO's pyramid
-	{"2x2by2pad1", PoolShape{4, 64, 27, 27, 2, 2, 2, 2, 1, 1}},
-	{"3x3by2narrow", PoolShape{16, 256, 13, 13, 3, 3, 2, 2, 0, 0}},
-	{"1x1by2", PoolShape{4, 64, 56, 56, 1, 1, 2, 2, 0, 0}},
-	{"7x7global", PoolShape{8, 2048, 7, 7, 7, 7, 1, 1, 0, 0}},
+	{"2x2by2", poolShape(10, 30, 24, 24, 2, 2, 2, 2, 0, 0)},      // SimpleConvNet
+	{"3x3by2", poolShape(4, 96, 55, 55, 3, 3, 2, 2, 0, 0)},       // AlexNet
+	{"3x3by2pad1", poolShape(1, 64, 112, 112, 3, 3, 2, 2, 1, 1)}, // ResNet
+	{"3x3by1pad1", poolShape(2, 192, 28, 28, 3, 3, 1, 1, 1, 1)},  // GoogLeNet
+	{"3x3by1pad1narrow", poolShape(4, 512, 14, 14, 3, 3, 1, 1, 1, 1)},
+	{"2x2by1", poolShape(4, 64, 27, 27, 2, 2, 1, 1, 0, 0)},
+	{"3x3by3", poolShape(4, 64, 48, 48, 3, 3, 3, 3, 0, 0)},
+	{"4x4by4", poolShape(4, 64, 48, 48, 4, 4, 4, 4, 0, 0)},
+	{"2x2by3", poolShape(4, 64, 48, 48, 2, 2, 3, 3, 0, 0)},
+	{"5x5by1pad2", poolShape(2, 256, 13, 13, 5, 5, 1, 1, 2, 2)},
+	{"13x13by1pad6", poolShape(2, 256, 13, 13, 13, 13, 1, 1, 6, 6)}, // YOLO's pyramid
+	{"2x2by2pad1", poolShape(4, 64, 27, 27, 2, 2, 2, 2, 1, 1)},
+	{"3x3by2narrow", poolShape(16, 256, 13, 13, 3, 3, 2, 2, 0, 0)},
+	{"1x1by2", poolShape(4, 64, 56, 56, 1, 1, 2, 2, 0, 0)},
+	{"7x7global", poolShape(8, 2048, 7, 7, 7, 7, 1, 1, 0, 0)},
 }
 
 func BenchmarkPool(b *testing.B) {

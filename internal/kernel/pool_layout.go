@@ -3,13 +3,13 @@ package kernel
 // A poolLayout is how vectors of results read the plane of a pooling. With its padding around it, its rows each sorted by their columns'
 // phase modulo StrideW, the plane is
 //
-//	L[r][phase][i] = x[r-PadH][i·StrideW + phase - PadW]      (the padding's value outside)
+//	L[r][phase][i] = x[r-PadTop][i·StrideW + phase - PadLeft]      (the padding's value outside)
 //
-// and tap (kh, kw) of the results ow of row oh is one run, L[oh·StrideH+kh][kw mod StrideW][ow + kw/StrideW]. At StrideW = 1 without
-// padding that is the plane as it stands.
+// and tap (kh, kw), which is r = kh·DilationH rows and s = kw·DilationW columns from a window's first, of the results ow of row oh is one run,
+// L[oh·StrideH+r][s mod StrideW][ow + s/StrideW]. At StrideW = 1, where no window reads padding, that is the plane as it stands.
 //
-// Backwards dx[h][w], with h+PadH = StrideH·p + i and w+PadW = StrideW·q + j, is seen by the windows (p-a, q-b) for all a, b with
-// i+StrideH·a < KernelH and j+StrideW·b < KernelW. For the elements of one phase (i, j) these are taps of dy with a border of zeros around it.
+// Backwards dx[h][w], with h+PadTop = StrideH·p + i and w+PadLeft = StrideW·q + j, is seen by the windows (p-a, q-b) whose tap r = i+StrideH·a,
+// s = j+StrideW·b there is. For the elements of one phase (i, j) these are taps of dy with a border of zeros around it.
 type poolLayout struct {
 	asItStands bool // L is x
 	phases     int
@@ -29,10 +29,10 @@ type poolLayout struct {
 	gradient     []gradientPhase
 }
 
-// poolTap is a tap's offset from a result's first, in elements, and its place in x from where the window starts.
+// poolTap is a tap's offset from a result's first, in elements, and its place: forwards in x, from where the window starts, backwards in the window.
 type poolTap struct{ offset, place int32 }
 
-// gradientPhase is the elements dx[StrideH·p + i - PadH][StrideW·q + j - PadW] for p, q from first on, and their taps of dy, in its order.
+// gradientPhase is the elements dx[StrideH·p + i - PadTop][StrideW·q + j - PadLeft] for p, q from first on, and their taps of dy, in its order.
 type gradientPhase struct {
 	row, col          int // of the first element in dx
 	firstRow, rows    int // p
@@ -55,17 +55,22 @@ const mostLaidOut = 1 << 23
 // laidOut says whether a layout is of the plane's order of size. It isn't where windows are mostly padding or very far apart, which a spec may say:
 // their taps and phases would be as many as it says.
 func (s PoolShape) laidOut() bool {
-	return s.KernelH <= 2*s.InHeight && s.KernelW <= 2*s.InWidth && s.StrideH <= 2*s.InHeight && s.StrideW <= 2*s.InWidth &&
-		s.PadH < s.KernelH && s.PadW < s.KernelW && s.inPlane() <= mostLaidOut
+	return s.rowAxis().shortInside() && s.columnAxis().shortInside() && s.inPlane() <= mostLaidOut
+}
+
+func (a axis) shortInside() bool {
+	extent := a.extent()
+	return extent <= 2*a.in && a.stride <= 2*a.in && a.before < extent && a.after < extent
 }
 
 func newPoolLayout(s PoolShape) *poolLayout {
 	outH, outW := s.OutHeight(), s.OutWidth()
+	extentH, extentW := s.rowAxis().extent(), s.columnAxis().extent()
 	l := &poolLayout{
-		asItStands: s.StrideW == 1 && s.PadH == 0 && s.PadW == 0,
-		phases:     min(s.StrideW, s.KernelW),
-		pitch:      max(outW, ceilDiv(s.InWidth+s.PadW, s.StrideW)) + (s.KernelW-1)/s.StrideW + pickSlack,
-		rows:       (outH-1)*s.StrideH + s.KernelH,
+		asItStands: s.StrideW == 1 && s.inside(),
+		phases:     min(s.StrideW, extentW),
+		pitch:      max(outW, ceilDiv(s.InWidth+s.PadLeft, s.StrideW)) + (extentW-1)/s.StrideW + pickSlack,
+		rows:       (outH-1)*s.StrideH + extentH,
 	}
 	l.rowSize = l.phases * l.pitch
 	if l.asItStands {
@@ -74,14 +79,13 @@ func newPoolLayout(s PoolShape) *poolLayout {
 	for kh := range s.KernelH {
 		for kw := range s.KernelW {
 			l.taps = append(l.taps, poolTap{
-				offset: int32(kh*l.rowSize + kw%s.StrideW*l.pitch + kw/s.StrideW),
-				place:  int32(kh*s.InWidth + kw),
+				offset: int32(kh*s.DilationH*l.rowSize + kw*s.DilationW%s.StrideW*l.pitch + kw*s.DilationW/s.StrideW),
+				place:  int32(kh*s.DilationH*s.InWidth + kw*s.DilationW),
 			})
 		}
 	}
-	for ow := range outW {
-		start := int32(ow*s.StrideW - s.PadW)
-		l.starts, l.firsts = append(l.starts, start), append(l.firsts, max(0, start))
+	for ow, r := range s.columnAxis().reaches() {
+		l.starts, l.firsts = append(l.starts, int32(ow*s.StrideW-s.PadLeft)), append(l.firsts, int32(r.from))
 	}
 	for i := range int32(pickSlack + 1) {
 		l.picks = append(l.picks, i*int32(s.StrideW))
@@ -98,8 +102,8 @@ func newPoolLayout(s PoolShape) *poolLayout {
 }
 
 func (l *poolLayout) planGradient(s PoolShape, outH, outW int) {
-	l.top, l.left = (s.KernelH-1)/s.StrideH, (s.KernelW-1)/s.StrideW
-	bottom, right := max(0, (s.InHeight-1+s.PadH)/s.StrideH+1-outH), max(0, (s.InWidth-1+s.PadW)/s.StrideW+1-outW)
+	l.top, l.left = (s.rowAxis().extent()-1)/s.StrideH, (s.columnAxis().extent()-1)/s.StrideW
+	bottom, right := max(0, (s.InHeight-1+s.PadTop)/s.StrideH+1-outH), max(0, (s.InWidth-1+s.PadLeft)/s.StrideW+1-outW)
 	l.borderPitch = l.left + outW + right
 	l.borderedSize = (l.top + outH + bottom) * l.borderPitch
 	for i := range s.StrideH {
@@ -110,15 +114,28 @@ func (l *poolLayout) planGradient(s PoolShape, outH, outW int) {
 }
 
 func (l *poolLayout) gradientPhase(s PoolShape, i, j int) gradientPhase {
-	p := gradientPhase{firstRow: max(0, ceilDivFloor(s.PadH-i, s.StrideH)), firstCol: max(0, ceilDivFloor(s.PadW-j, s.StrideW))}
-	p.row, p.col = p.firstRow*s.StrideH+i-s.PadH, p.firstCol*s.StrideW+j-s.PadW
+	p := gradientPhase{firstRow: max(0, ceilDivFloor(s.PadTop-i, s.StrideH)), firstCol: max(0, ceilDivFloor(s.PadLeft-j, s.StrideW))}
+	p.row, p.col = p.firstRow*s.StrideH+i-s.PadTop, p.firstCol*s.StrideW+j-s.PadLeft
 	p.rows, p.columns = max(0, ceilDivFloor(s.InHeight-p.row, s.StrideH)), max(0, ceilDivFloor(s.InWidth-p.col, s.StrideW))
-	for a := ceilDivFloor(s.KernelH-i, s.StrideH) - 1; a >= 0; a-- {
-		for b := ceilDivFloor(s.KernelW-j, s.StrideW) - 1; b >= 0; b-- {
-			p.taps = append(p.taps, poolTap{offset: int32(-a*l.borderPitch - b)})
+	columns := s.columnAxis().tapsOfPhase(j)
+	for _, kh := range s.rowAxis().tapsOfPhase(i) {
+		a := kh * s.DilationH / s.StrideH
+		for _, kw := range columns {
+			b := kw * s.DilationW / s.StrideW
+			p.taps = append(p.taps, poolTap{offset: int32(-a*l.borderPitch - b), place: int32(kh*s.KernelW + kw)})
 		}
 	}
 	return p
+}
+
+// tapsOfPhase returns the taps that read elements of a phase modulo the stride, from the last one back.
+func (a axis) tapsOfPhase(phase int) (taps []int) {
+	for k := a.kernel - 1; k >= 0; k-- {
+		if k*a.dilation%a.stride == phase {
+			taps = append(taps, k)
+		}
+	}
+	return taps
 }
 
 func setAll[T any](s []T, v T) {

@@ -49,17 +49,17 @@ func maxPlane[T Float](w *windows, x, y []T, at []int32) {
 	i := 0
 	for _, r := range w.rows {
 		for _, c := range w.columns {
-			y[i], at[i] = maxOf(x, w.InWidth, r, c)
+			y[i], at[i] = maxOf(w, x, r, c)
 			i++
 		}
 	}
 }
 
-func maxOf[T Float](x []T, width int, rows, columns reach) (T, int32) {
-	top := rows.from*width + columns.from
+func maxOf[T Float](w *windows, x []T, rows, columns reach) (T, int32) {
+	top := rows.from*w.InWidth + columns.from
 	best := x[top]
-	for r := rows.from; r < rows.to; r++ {
-		for i := r*width + columns.from; i < r*width+columns.to; i++ {
+	for r := rows.from; r < rows.to; r += w.DilationH {
+		for i := r*w.InWidth + columns.from; i < r*w.InWidth+columns.to; i += w.DilationW {
 			if above(x[i], best) {
 				best, top = x[i], i
 			}

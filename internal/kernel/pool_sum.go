@@ -1,5 +1,7 @@
 package kernel
 
+import "slices"
+
 func sumPlanes[T Float](w *windows, _ int, x []T, scale, bias T, y []T) {
 	for i := range len(y) / w.out {
 		sumPlane(w, inputs(w, x, i), scale, bias, outputs(w, y, i))
@@ -11,17 +13,17 @@ func sumPlane[T Float](w *windows, x []T, scale, bias T, y []T) {
 	i := 0
 	for _, r := range w.rows {
 		for _, c := range w.columns {
-			y[i] = T(scale*windowSum(x, w.InWidth, r, c)) + bias // T: not fused, so the same bits everywhere
+			y[i] = T(scale*windowSum(w, x, r, c)) + bias // T: not fused, so the same bits everywhere
 			i++
 		}
 	}
 }
 
-func windowSum[T Float](x []T, width int, rows, columns reach) T {
+func windowSum[T Float](w *windows, x []T, rows, columns reach) T {
 	var sum T
-	for r := rows.from; r < rows.to; r++ {
-		for _, v := range x[r*width+columns.from : r*width+columns.to] {
-			sum += v
+	for r := rows.from; r < rows.to; r += w.DilationH {
+		for i := r*w.InWidth + columns.from; i < r*w.InWidth+columns.to; i += w.DilationW {
+			sum += x[i]
 		}
 	}
 	return sum
@@ -44,9 +46,9 @@ func spreadPlane[T Float](w *windows, dy []T, scale T, dx []T) {
 	for _, r := range w.rows {
 		for _, c := range w.columns {
 			d := scale * dy[i]
-			for row := r.from; row < r.to; row++ {
+			for row := r.from; row < r.to; row += w.DilationH {
 				seen := dx[row*w.InWidth+c.from : row*w.InWidth+c.to]
-				for k := range seen {
+				for k := 0; k < len(seen); k += w.DilationW {
 					seen[k] += d
 				}
 			}
@@ -74,22 +76,37 @@ func spreadApart[T Float](w *windows, dy []T, scale T, dx []T) {
 	}
 }
 
-// AvgPool takes the mean of each window, padding counted as zeros.
+// AvgPool takes the mean of each window: its sum divided by the number of its taps, those in the padding included, whose elements are zeros, or
+// not. Taps beyond the padding, which Ceil allows, never count.
 type AvgPool[T Float] struct {
 	windows
-	scale             T
+	scale             T   // one over the divisor, where it is the same for all windows
+	scales            []T // a window's each, where it isn't
+	rooms             perWorker[windowSums[T]]
 	src, dst          []T
 	forward, backward func(worker, shard int)
 }
 
 // NewAvgPool returns an average pooling of the shape.
 func NewAvgPool[T Float](s PoolShape) *AvgPool[T] {
-	p := &AvgPool[T]{windows: newWindows(s), scale: 1 / T(s.KernelH*s.KernelW)}
+	p := &AvgPool[T]{windows: newWindows(s)}
+	rows, columns := p.rowAxis().counts(s.ExcludePad), p.columnAxis().counts(s.ExcludePad)
+	if allEqual(rows) && allEqual(columns) {
+		p.scale = 1 / T(rows[0]*columns[0])
+	} else {
+		for _, r := range rows {
+			for _, c := range columns {
+				p.scales = append(p.scales, 1/T(r*c))
+			}
+		}
+	}
 	p.forward, p.backward = p.forwardShard, p.backwardShard
 	return p
 }
 
-// Forward sets y to the sum of each window divided by KernelH·KernelW.
+func allEqual(s []int) bool { return slices.Min(s) == slices.Max(s) }
+
+// Forward sets y to the mean of each window.
 func (p *AvgPool[T]) Forward(x, y []T) {
 	p.src, p.dst = x, y
 	Parallel(p.shards(), p.forward)
@@ -97,11 +114,25 @@ func (p *AvgPool[T]) Forward(x, y []T) {
 
 func (p *AvgPool[T]) forwardShard(worker, shard int) {
 	from, to := p.planesOf(shard)
-	kernels[T]().sumPlanes(&p.windows, worker, p.src[from*p.in:to*p.in], p.scale, 0, p.dst[from*p.out:to*p.out])
+	x, y := p.src[from*p.in:to*p.in], p.dst[from*p.out:to*p.out]
+	if p.scales == nil {
+		kernels[T]().sumPlanes(&p.windows, worker, x, p.scale, 0, y)
+		return
+	}
+	kernels[T]().sumPlanes(&p.windows, worker, x, 1, 0, y)
+	p.rescale(y, y)
 }
 
-// Backward: every element of a window has the weight 1/(KernelH·KernelW) in its mean, so dx[h] = Σ dy over the windows that see h,
-// divided by KernelH·KernelW.
+// rescale sets dst to planes of src, each element times its window's scale.
+func (p *AvgPool[T]) rescale(src, dst []T) {
+	for i := 0; i < len(src); i += p.out {
+		for j, scale := range p.scales {
+			dst[i+j] = scale * src[i+j]
+		}
+	}
+}
+
+// Backward: an element of a window of divisor n has the weight 1/n in its mean, so dx[h] = Σ dy/n over the windows that see h.
 func (p *AvgPool[T]) Backward(dy, dx []T) {
 	p.src, p.dst = dy, dx
 	Parallel(p.shards(), p.backward)
@@ -109,7 +140,15 @@ func (p *AvgPool[T]) Backward(dy, dx []T) {
 
 func (p *AvgPool[T]) backwardShard(worker, shard int) {
 	from, to := p.planesOf(shard)
-	kernels[T]().spreadPlanes(&p.windows, worker, p.src[from*p.out:to*p.out], p.scale, p.dst[from*p.in:to*p.in])
+	dy, dx := p.src[from*p.out:to*p.out], p.dst[from*p.in:to*p.in]
+	if p.scales == nil {
+		kernels[T]().spreadPlanes(&p.windows, worker, dy, p.scale, dx)
+		return
+	}
+	room := p.rooms.of(worker)
+	room.sums = grow(room.sums, len(dy))
+	p.rescale(dy, room.sums)
+	kernels[T]().spreadPlanes(&p.windows, worker, room.sums, 1, dx)
 }
 
 // Subsample is the trainable pooling of LeCun et al. 1998 (layers S2 and S4), before their squashing function.
@@ -121,7 +160,7 @@ type Subsample[T Float] struct {
 	forward, backward, backwardOfFactor func(worker, shard int)
 }
 
-// windowSums is scratch for the sums of one plane's windows.
+// windowSums is scratch with an element for each window of some planes.
 type windowSums[T Float] struct{ sums []T }
 
 // NewSubsample returns a subsampling of the shape.

@@ -18,31 +18,65 @@ func drawPoolShape(t *rapid.T) PoolShape {
 		KernelH: rapid.IntRange(1, 4).Draw(t, "kernel h"), KernelW: rapid.IntRange(1, 4).Draw(t, "kernel w"),
 		StrideH: rapid.IntRange(1, 5).Draw(t, "stride h"), StrideW: rapid.IntRange(1, 5).Draw(t, "stride w"),
 	}
-	s.PadH = rapid.IntRange(0, s.KernelH-1).Draw(t, "pad h")
-	s.PadW = rapid.IntRange(0, s.KernelW-1).Draw(t, "pad w")
-	s.InHeight = rapid.IntRange(max(1, s.KernelH-2*s.PadH), 12).Draw(t, "height")
-	s.InWidth = rapid.IntRange(max(1, s.KernelW-2*s.PadW), 12).Draw(t, "width")
+	s.DilationH, s.DilationW = rapid.SampledFrom([]int{1, 1, 2, 3}).Draw(t, "dilation h"), rapid.SampledFrom([]int{1, 1, 2, 3}).Draw(t, "dilation w")
+	s.Ceil, s.ExcludePad = rapid.Bool().Draw(t, "ceil"), rapid.Bool().Draw(t, "exclude pad")
+	extentH, extentW := s.DilationH*(s.KernelH-1)+1, s.DilationW*(s.KernelW-1)+1
+	s.PadTop, s.PadBottom = rapid.IntRange(0, extentH-1).Draw(t, "top"), rapid.IntRange(0, extentH-1).Draw(t, "bottom")
+	s.PadLeft, s.PadRight = rapid.IntRange(0, extentW-1).Draw(t, "left"), rapid.IntRange(0, extentW-1).Draw(t, "right")
+	// An input below the dilation can fall between two taps.
+	s.InHeight = rapid.IntRange(max(s.DilationH, extentH-s.PadTop-s.PadBottom), 14).Draw(t, "height")
+	s.InWidth = rapid.IntRange(max(s.DilationW, extentW-s.PadLeft-s.PadRight), 14).Draw(t, "width")
+	return s
+}
+
+// poolShape is a geometry that is the same on both sides.
+func poolShape(batch, channels, height, width, kernelH, kernelW, strideH, strideW, padH, padW int) PoolShape {
+	return PoolShape{
+		Batch: batch, Channels: channels, InHeight: height, InWidth: width, KernelH: kernelH, KernelW: kernelW, StrideH: strideH, StrideW: strideW,
+		PadTop: padH, PadBottom: padH, PadLeft: padW, PadRight: padW,
+	}
+}
+
+// with changes a geometry.
+func (s PoolShape) with(change func(s *PoolShape)) PoolShape {
+	change(&s)
 	return s
 }
 
 // poolCases are the geometries that people use, and the corners.
 var poolCases = map[string]PoolShape{
-	"halves":             {2, 3, 8, 10, 2, 2, 2, 2, 0, 0},
-	"halves, odd":        {2, 3, 7, 9, 2, 2, 2, 2, 0, 0},
-	"halves, two shards": {2, 30, 24, 24, 2, 2, 2, 2, 0, 0},
-	"overlapping":        {2, 3, 13, 13, 3, 3, 2, 2, 0, 0},
-	"stride over kernel": {1, 2, 11, 11, 2, 2, 3, 4, 0, 0},
-	"padded":             {2, 2, 7, 7, 3, 3, 2, 2, 1, 1},
-	"padded halves":      {1, 2, 7, 7, 2, 2, 2, 2, 1, 1},
-	"1x1":                {2, 2, 5, 4, 1, 1, 1, 1, 0, 0},
-	"global":             {2, 5, 6, 7, 6, 7, 1, 1, 0, 0},
-	"one pixel":          {1, 1, 1, 1, 1, 1, 1, 1, 0, 0},
-	"same size":          {1, 3, 20, 19, 3, 3, 1, 1, 1, 1},
-	"large, same size":   {1, 2, 13, 13, 7, 9, 1, 1, 3, 4},
-	"quarters":           {1, 2, 17, 40, 4, 4, 4, 4, 0, 0},
-	"edges of one":       {1, 2, 6, 37, 2, 3, 2, 2, 1, 2},
-	"far apart":          {1, 2, 9, 70, 2, 3, 5, 17, 1, 2},
-	"global, 40 planes":  {4, 10, 7, 7, 7, 7, 7, 7, 0, 0},
+	"halves":             poolShape(2, 3, 8, 10, 2, 2, 2, 2, 0, 0),
+	"halves, odd":        poolShape(2, 3, 7, 9, 2, 2, 2, 2, 0, 0),
+	"halves, two shards": poolShape(2, 30, 24, 24, 2, 2, 2, 2, 0, 0),
+	"overlapping":        poolShape(2, 3, 13, 13, 3, 3, 2, 2, 0, 0),
+	"stride over kernel": poolShape(1, 2, 11, 11, 2, 2, 3, 4, 0, 0),
+	"padded":             poolShape(2, 2, 7, 7, 3, 3, 2, 2, 1, 1),
+	"padded halves":      poolShape(1, 2, 7, 7, 2, 2, 2, 2, 1, 1),
+	"1x1":                poolShape(2, 2, 5, 4, 1, 1, 1, 1, 0, 0),
+	"global":             poolShape(2, 5, 6, 7, 6, 7, 1, 1, 0, 0),
+	"one pixel":          poolShape(1, 1, 1, 1, 1, 1, 1, 1, 0, 0),
+	"same size":          poolShape(1, 3, 20, 19, 3, 3, 1, 1, 1, 1),
+	"large, same size":   poolShape(1, 2, 13, 13, 7, 9, 1, 1, 3, 4),
+	"quarters":           poolShape(1, 2, 17, 40, 4, 4, 4, 4, 0, 0),
+	"edges of one":       poolShape(1, 2, 6, 37, 2, 3, 2, 2, 1, 2),
+	"far apart":          poolShape(1, 2, 9, 70, 2, 3, 5, 17, 1, 2),
+	"global, 40 planes":  poolShape(4, 10, 7, 7, 7, 7, 7, 7, 0, 0),
+
+	"below and right":       poolShape(1, 2, 8, 20, 3, 3, 2, 2, 0, 0).with(func(s *PoolShape) { s.PadBottom, s.PadRight = 1, 1 }),
+	"above and left":        poolShape(1, 2, 8, 20, 3, 3, 2, 2, 0, 0).with(func(s *PoolShape) { s.PadTop, s.PadLeft = 1, 2 }),
+	"halves, one more":      poolShape(1, 2, 7, 21, 2, 2, 2, 2, 0, 0).with(func(s *PoolShape) { s.PadBottom, s.PadRight = 1, 1 }),
+	"halves, ceil":          poolShape(1, 2, 7, 21, 2, 2, 2, 2, 0, 0).with(func(s *PoolShape) { s.Ceil = true }),
+	"overlapping, ceil":     poolShape(1, 2, 8, 20, 3, 3, 2, 2, 0, 0).with(func(s *PoolShape) { s.Ceil = true }),
+	"padded, ceil":          poolShape(1, 2, 8, 20, 3, 3, 2, 2, 1, 1).with(func(s *PoolShape) { s.Ceil = true }),
+	"ceil drops a window":   poolShape(1, 2, 5, 5, 2, 2, 3, 3, 1, 1).with(func(s *PoolShape) { s.Ceil = true }),
+	"ceil of one window":    poolShape(1, 2, 2, 1, 3, 2, 2, 2, 0, 0).with(func(s *PoolShape) { s.Ceil = true }),
+	"by 1, ceil":            poolShape(1, 2, 9, 33, 3, 3, 1, 1, 1, 1).with(func(s *PoolShape) { s.Ceil = true }),
+	"without pad":           poolShape(1, 2, 9, 33, 3, 3, 1, 1, 1, 1).with(func(s *PoolShape) { s.ExcludePad = true }),
+	"without pad, ceil":     poolShape(1, 2, 8, 20, 3, 3, 2, 2, 1, 1).with(func(s *PoolShape) { s.Ceil, s.ExcludePad = true, true }),
+	"dilated":               poolShape(1, 2, 11, 40, 3, 3, 1, 1, 0, 0).with(func(s *PoolShape) { s.DilationH, s.DilationW = 2, 3 }),
+	"dilated, padded, by 2": poolShape(1, 2, 11, 40, 3, 3, 2, 2, 2, 1).with(func(s *PoolShape) { s.DilationH, s.DilationW = 2, 2 }),
+	"dilated columns":       poolShape(1, 2, 11, 40, 3, 5, 1, 2, 1, 4).with(func(s *PoolShape) { s.DilationW, s.ExcludePad = 3, true }),
+	"dilated, one window":   poolShape(1, 2, 5, 5, 3, 3, 1, 1, 0, 0).with(func(s *PoolShape) { s.DilationH, s.DilationW = 2, 2 }),
 }
 
 func forEachPoolShape(t *testing.T, check func(t require.TestingT, s PoolShape)) {
@@ -60,7 +94,7 @@ func eachTap(s PoolShape, f func(out, in, channel int)) {
 			for ow := range s.OutWidth() {
 				for kh := range s.KernelH {
 					for kw := range s.KernelW {
-						h, w := oh*s.StrideH-s.PadH+kh, ow*s.StrideW-s.PadW+kw
+						h, w := oh*s.StrideH-s.PadTop+kh*max(1, s.DilationH), ow*s.StrideW-s.PadLeft+kw*max(1, s.DilationW)
 						if h >= 0 && h < s.InHeight && w >= 0 && w < s.InWidth {
 							f(out, plane*s.inPlane()+h*s.InWidth+w, plane%s.Channels)
 						}
@@ -120,17 +154,17 @@ func TestMaxPoolTakesTheFirstNaN(t *testing.T) {
 
 func testFirstNaN[T Float](t *testing.T) {
 	nan := T(math.NaN())
-	halves := PoolShape{1, 1, 2, 6, 2, 2, 2, 2, 0, 0}
+	halves := poolShape(1, 1, 2, 6, 2, 2, 2, 2, 0, 0)
 	checkArgmax(t, halves, []T{
 		1, nan, 5, 5, nan, nan,
 		nan, 2, nan, 9, nan, 0,
 	}, []int32{1, 8, 4})
-	sameButPadded := PoolShape{1, 1, 2, 5, 2, 2, 2, 2, 0, 1}
+	sameButPadded := poolShape(1, 1, 2, 5, 2, 2, 2, 2, 0, 1)
 	checkArgmax(t, sameButPadded, []T{
 		nan, 5, 5, nan, nan,
 		2, nan, 9, nan, 0,
 	}, []int32{0, 6, 3})
-	overlapping := PoolShape{1, 1, 4, 4, 4, 4, 1, 1, 1, 1}
+	overlapping := poolShape(1, 1, 4, 4, 4, 4, 1, 1, 1, 1)
 	checkArgmax(t, overlapping, []T{
 		0, 0, 0, 7,
 		7, 7, 9, nan,
@@ -152,7 +186,7 @@ func checkArgmax[T Float](t *testing.T, s PoolShape, x []T, want []int32) {
 
 func TestMaxPoolPaddingNeverWins(t *testing.T) {
 	lowest := float32(math.Inf(-1))
-	s := PoolShape{1, 1, 3, 3, 3, 3, 2, 2, 1, 1}
+	s := poolShape(1, 1, 3, 3, 3, 3, 2, 2, 1, 1)
 	forEachISA(t, func(t *testing.T) {
 		p, y := NewMaxPool[float32](s), make([]float32, s.outLen())
 		p.Forward([]float32{-1, -2, -3, -4, -5, -6, -7, -8, -9}, y)
@@ -173,10 +207,10 @@ func testAvgPool[T Float](t *testing.T) {
 	forEachPoolShape(t, func(t require.TestingT, s PoolShape) {
 		x, dy := gaussian[T](1, s.inLen()), gaussian[T](2, s.outLen())
 		wantY, wantDx := make([]float64, s.outLen()), make([]float64, s.inLen())
-		area := float64(s.KernelH * s.KernelW)
+		divisors := divisorsOf(s)
 		eachTap(s, func(out, in, _ int) {
-			wantY[out] += float64(x[in]) / area
-			wantDx[in] += float64(dy[out]) / area
+			wantY[out] += float64(x[in]) / divisors[out]
+			wantDx[in] += float64(dy[out]) / divisors[out]
 		})
 		p := NewAvgPool[T](s)
 		y, dx := make([]T, s.outLen()), gaussian[T](3, s.inLen())
@@ -185,6 +219,30 @@ func testAvgPool[T Float](t *testing.T) {
 		closeTo(t, wantY, toFloat64(y), 2*precision[T](), "y")
 		closeTo(t, wantDx, toFloat64(dx), 2*precision[T](), "dx")
 	})
+}
+
+// divisorsOf counts the taps of every window: those in the input or, unless it is excluded, in the padding.
+func divisorsOf(s PoolShape) []float64 {
+	if s.ExcludePad {
+		n := make([]float64, s.outLen())
+		eachTap(s, func(out, _, _ int) { n[out]++ })
+		return n
+	}
+	padded := s
+	padded.InHeight, padded.InWidth = s.InHeight+s.PadTop+s.PadBottom, s.InWidth+s.PadLeft+s.PadRight
+	padded.PadTop, padded.PadBottom, padded.PadLeft, padded.PadRight = 0, 0, 0, 0
+	n := make([]float64, s.outLen())
+	for i := range n {
+		oh, ow := i/s.OutWidth()%s.OutHeight(), i%s.OutWidth()
+		for kh := range s.KernelH {
+			for kw := range s.KernelW {
+				if oh*s.StrideH+kh*max(1, s.DilationH) < padded.InHeight && ow*s.StrideW+kw*max(1, s.DilationW) < padded.InWidth {
+					n[i]++
+				}
+			}
+		}
+	}
+	return n
 }
 
 func toFloat64[T Float](s []T) []float64 {
@@ -287,7 +345,7 @@ func TestPoolingTakesMemoryByItsPlane(t *testing.T) {
 	for _, s := range []PoolShape{
 		{Batch: 1, Channels: 1, InHeight: 2, InWidth: 2, KernelH: 1, KernelW: 1, StrideH: far, StrideW: far},
 		{Batch: 1, Channels: 1, InHeight: 2, InWidth: 2, KernelH: 1, KernelW: 1, StrideH: far, StrideW: 1},
-		{Batch: 1, Channels: 1, InHeight: 1, InWidth: 1, KernelH: far, KernelW: far, StrideH: far, StrideW: far, PadH: far - 1, PadW: far - 1},
+		{Batch: 1, Channels: 1, InHeight: 1, InWidth: 1, KernelH: far, KernelW: far, StrideH: far, StrideW: far, PadTop: far - 1, PadBottom: far - 1, PadLeft: far - 1, PadRight: far - 1},
 	} {
 		x := make([]float32, s.inPlane())
 		for i := range x {

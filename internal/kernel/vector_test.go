@@ -296,15 +296,18 @@ func drawPlanes(t *rapid.T) PoolShape {
 		s.InWidth += 48
 	case "2x2 or 3x3 by 2":
 		s.KernelH = rapid.IntRange(2, 3).Draw(t, "square")
-		s.KernelW, s.StrideH, s.StrideW, s.PadH, s.PadW = s.KernelH, 2, 2, 0, 0
+		s.KernelW, s.StrideH, s.StrideW = s.KernelH, 2, 2
+		s.PadTop, s.PadBottom, s.PadLeft, s.PadRight, s.DilationH, s.DilationW = 0, 0, 0, 0, 1, 1
 		s.InHeight, s.InWidth = s.KernelH+s.InHeight/2, s.KernelH+rapid.IntRange(0, 57).Draw(t, "more")
 	case "one window":
 		s.InHeight, s.InWidth = min(s.InHeight, 5), min(s.InWidth, 9)
-		s.KernelH, s.KernelW, s.PadH, s.PadW = s.InHeight, s.InWidth, 0, 0
+		s.KernelH, s.KernelW, s.DilationH, s.DilationW = s.InHeight, s.InWidth, 1, 1
+		s.PadTop, s.PadBottom, s.PadLeft, s.PadRight = 0, 0, 0, 0
 		s.Channels = rapid.IntRange(1, 40).Draw(t, "many planes")
 	case "large window":
 		s.KernelH, s.KernelW = rapid.IntRange(5, 9).Draw(t, "large h"), rapid.IntRange(5, 9).Draw(t, "large w")
-		s.PadH, s.PadW = s.KernelH/2, s.KernelW/2
+		s.DilationH, s.DilationW = 1, 1
+		s.PadTop, s.PadBottom, s.PadLeft, s.PadRight = s.KernelH/2, s.KernelH/2, s.KernelW/2, s.KernelW/2
 	}
 	return s
 }
