@@ -25,7 +25,7 @@ type opCase struct {
 func allCases() []opCase {
 	var all []opCase
 	for _, group := range [][]opCase{convCases(), fusedCases(), partialConvCases(), maxPoolCases(), avgPoolCases(), subsampleCases(), lrnCases(), normalizeCases(),
-		elementwiseCases(), rowCases(), affineCases(), dropoutCases(), joinCases(), dropRowsCases(), lossCases(), normCases()} {
+		elementwiseCases(), preluCases(), rowCases(), affineCases(), dropoutCases(), joinCases(), dropRowsCases(), lossCases(), normCases()} {
 		all = append(all, group...)
 	}
 	return all
@@ -252,6 +252,25 @@ func elementwiseCases() []opCase {
 				naive:  func(in []array) array { return in[0].apply(f.naive) },
 			})
 		}
+	}
+	return cases
+}
+
+func preluCases() []opCase {
+	var cases []opCase
+	for _, c := range []struct {
+		x      tensor.Shape
+		slopes int
+	}{
+		{tensor.Shape{2, 3, 2, 4}, 3}, {tensor.Shape{2, 3, 2, 4}, 1}, {tensor.Shape{4, 5}, 5}, {tensor.Shape{4, 1, 3}, 1}, {tensor.Shape{7}, 1}, {tensor.Shape{1, 2, 1, 1}, 2},
+	} {
+		cases = append(cases, opCase{
+			name:   fmt.Sprintf("PReLU/%v,%d", c.x, c.slopes),
+			inputs: []tensor.Shape{c.x, {c.slopes}},
+			kinked: true,
+			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.PReLU(in[0], in[1]) },
+			naive:  func(in []array) array { return naivePReLU(in[0], in[1]) },
+		})
 	}
 	return cases
 }

@@ -1,7 +1,9 @@
 package ops
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -23,6 +25,7 @@ type subject struct {
 	build  builder[float64]
 	inputs []tensor.Shape // of those that have a gradient
 	target *tensor.Dense  // a last input that has none
+	spread float64        // standard deviation of the inputs; 0 is 1
 }
 
 var subjects = []subject{
@@ -38,14 +41,34 @@ var subjects = []subject{
 	{name: "Normalize", build: normalize[float64]([]float64{0.5, -1}, []float64{2, 3}), inputs: []tensor.Shape{{2, 2, 3, 3}}},
 	{name: "Select", build: selectValue[float64](1, 2), inputs: []tensor.Shape{{3, 2, 2, 2}}},
 	{name: "Scale", build: scale[float64](3), inputs: []tensor.Shape{{4, 5}}},
-	{name: "ReLU", build: relu[float64], inputs: []tensor.Shape{{4, 5}}},
-	{name: "Sigmoid", build: sigmoid[float64], inputs: []tensor.Shape{{4, 5}}},
-	{name: "Tanh", build: scaledTanh[float64](1.7159, 2.0/3), inputs: []tensor.Shape{{4, 5}}},
+	functionSubject(ReLUFunction()),
+	functionSubject(SigmoidFunction()),
+	functionSubject(TanhFunction(1.7159, 2.0/3)),
+	functionSubject(LeakyReLUFunction(0.2)),
+	functionSubject(ClipFunction(-1, 6)),
+	functionSubject(ELUFunction(1.5)),
+	functionSubject(SELUFunction()),
+	functionSubject(CELUFunction(2)),
+	functionSubject(HardSigmoidFunction(0.4, 0.5)),
+	functionSubject(SoftsignFunction()),
+	functionSubject(ErfFunction()),
+	functionSubject(SiLUFunction()),
+	functionSubject(HardSwishFunction()),
+	functionSubject(MishFunction()),
+	functionSubject(GELUFunction()),
+	functionSubject(GELUTanhFunction()),
+	functionSubject(SoftplusFunction()),
+	{name: "PReLU", build: prelu[float64], inputs: []tensor.Shape{{2, 3, 2, 2}, {3}}},
 	{name: "Softmax", build: softmax[float64], inputs: []tensor.Shape{{4, 5}}},
 	{name: "SoftmaxCrossEntropy", build: crossEntropy[float64], inputs: []tensor.Shape{{4, 5}}, target: tensor.New(tensor.WithBacking([]float64{3, 0, 4, 1}))},
 	{name: "Affine", build: affine[float64], inputs: []tensor.Shape{{4, 5}, {3, 5}, {3}}},
 	{name: "Flatten", build: flatten[float64], inputs: []tensor.Shape{{4, 3, 2}}},
 	{name: "Dropout", build: dropout[float64](0.5, func() uint64 { return 42 }), inputs: []tensor.Shape{{6, 6}}},
+}
+
+// functionSubject has inputs on both sides of every kink.
+func functionSubject(f Function) subject {
+	return subject{name: f.Name, build: elementwise[float64](f), inputs: []tensor.Shape{{5, 6}}, spread: 3}
 }
 
 var (
@@ -155,6 +178,35 @@ var special = []struct {
 		kernel.TanhBackward(1, 1, saved[0], dout, din)
 		return nil
 	}},
+	{"LeakyReLU", 0, "0 below 0", slope(func(y float64) float64 { return either(y > 0, 1, 0) })},
+	{"Clip", 0, "beyond the limits too", slope(func(float64) float64 { return 1 })},
+	{"ELU", 0, "y for y+alpha", slope(func(y float64) float64 { return either(y > 0, 1, y) })},
+	{"SELU", 0, "of ELU", slope(ELUFunction(1.6732632423543772).SlopeFromResult)},
+	{"CELU", 0, "of ELU", slope(ELUFunction(2).SlopeFromResult)},
+	{"HardSigmoid", 0, "beyond the kinks too", slope(func(float64) float64 { return 0.4 })},
+	{"Softsign", 0, "not squared", slope(func(y float64) float64 { return 1 - math.Abs(y) })},
+	{"Erf", 0, "without 2/√π", slope(func(x float64) float64 { return math.Exp(-x * x) })},
+	{"SiLU", 0, "of the gate forgotten", slope(logistic)},
+	{"HardSwish", 0, "of the gate forgotten", slope(HardSigmoidFunction(1.0/6, 0.5).Value)},
+	{"Mish", 0, "of SiLU", slope(SiLUFunction().Slope)},
+	{"GELU", 0, "of GELUTanh", slope(GELUTanhFunction().Slope)},
+	{"GELUTanh", 0, "of GELU", slope(GELUFunction().Slope)},
+	{"Softplus", 0, "read from x", slope(logistic)},
+	{"PReLU", 0, "of wrong channel", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		slopes := slices.Clone(saved[1])
+		shift(slopes)
+		return right([][]float64{saved[0], slopes}, dout, din)
+	}},
+	{"PReLU", 1, "above 0 too", func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, da []float64) error {
+		clear(da)
+		for i, x := range saved[0] {
+			da[i/4%3] += x * dout[i]
+		}
+		return nil
+	}},
+	{"PReLU", 1, "last image forgotten", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, da []float64) error {
+		return right(saved, withoutSecondHalf(dout), da)
+	}},
 	{"Softmax", 0, "only the diagonal", func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
 		for i, y := range saved[0] {
 			din[i] = dout[i] * y * (1 - y)
@@ -170,6 +222,16 @@ var special = []struct {
 		return nil
 	}},
 	{"Dropout", 0, "not scaled", after(func(_ []tensor.Shape, dx []float64) { multiply(dx, 0.5) })},
+}
+
+// slope makes a mutation that takes another slope of what the gradient reads.
+func slope(of func(float64) float64) mutation {
+	return func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+		for i, v := range saved[0] {
+			din[i] = dout[i] * of(v)
+		}
+		return nil
+	}
 }
 
 var (
@@ -223,7 +285,7 @@ func (s subject) check(t *testing.T, build builder[float64], o gradcheck.Options
 	for i, shape := range s.inputs {
 		value, data := newValue[float64](shape)
 		for j := range data {
-			data[j] = r.NormFloat64()
+			data[j] = r.NormFloat64() * cmp.Or(s.spread, 1)
 		}
 		inputs = append(inputs, gradcheck.Input{Name: inputName(i), Value: value.(*tensor.Dense)})
 	}

@@ -179,7 +179,7 @@ var elementwise = map[string]struct {
 	naive func(float64) float64
 }{
 	"ReLU":    {ops.ReLU, func(x float64) float64 { return math.Max(x, 0) }},
-	"Sigmoid": {ops.Sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }},
+	"Sigmoid": {ops.Sigmoid, naiveSigmoid},
 	"Tanh":    {ops.Tanh, math.Tanh},
 	"ScaledTanh": {
 		func(x *G.Node) (*G.Node, error) { return ops.ScaledTanh(x, 1.7159, 2.0/3) },
@@ -189,6 +189,63 @@ var elementwise = map[string]struct {
 		func(x *G.Node) (*G.Node, error) { return ops.Scale(x, -2.5) },
 		func(x float64) float64 { return -2.5 * x },
 	},
+	"LeakyReLU": {
+		func(x *G.Node) (*G.Node, error) { return ops.LeakyReLU(x, 0.2) },
+		func(x float64) float64 { return math.Max(x, 0) + 0.2*math.Min(x, 0) },
+	},
+	"Clip": {
+		func(x *G.Node) (*G.Node, error) { return ops.Clip(x, -0.7, 0.3) },
+		func(x float64) float64 { return math.Max(-0.7, math.Min(0.3, x)) },
+	},
+	"ELU": {
+		func(x *G.Node) (*G.Node, error) { return ops.ELU(x, 1.5) },
+		func(x float64) float64 { return math.Max(x, 0) + math.Min(1.5*(math.Exp(x)-1), 0) },
+	},
+	"SELU": {ops.SELU, func(x float64) float64 {
+		return 1.0507009873554805 * (math.Max(x, 0) + math.Min(1.6732632423543772*(math.Exp(x)-1), 0))
+	}},
+	"CELU": {
+		func(x *G.Node) (*G.Node, error) { return ops.CELU(x, 0.5) },
+		func(x float64) float64 { return math.Max(x, 0) + math.Min(0.5*(math.Exp(x/0.5)-1), 0) },
+	},
+	"HardSigmoid": {
+		func(x *G.Node) (*G.Node, error) { return ops.HardSigmoid(x, 0.4, 0.5) },
+		func(x float64) float64 { return math.Max(0, math.Min(1, 0.4*x+0.5)) },
+	},
+	"Softsign": {ops.Softsign, func(x float64) float64 { return x / (1 + math.Abs(x)) }},
+	"Erf":      {ops.Erf, func(x float64) float64 { return 1 - math.Erfc(x) }},
+	"SiLU":     {ops.SiLU, func(x float64) float64 { return x * naiveSigmoid(x) }},
+	"HardSwish": {ops.HardSwish, func(x float64) float64 {
+		return x * math.Max(0, math.Min(6, x+3)) / 6
+	}},
+	"Mish": {ops.Mish, func(x float64) float64 { return x * math.Tanh(math.Log(1+math.Exp(x))) }},
+	"GELU": {ops.GELU, func(x float64) float64 { return x / 2 * (1 + math.Erf(x/math.Sqrt2)) }},
+	"GELUTanh": {ops.GELUTanh, func(x float64) float64 {
+		return x / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*math.Pow(x, 3))))
+	}},
+	"Softplus": {ops.Softplus, func(x float64) float64 { return math.Log(1 + math.Exp(x)) }},
+	"own":      {cube.Apply, func(x float64) float64 { return math.Pow(x, 3) }},
+}
+
+// cube is a function that this package doesn't have.
+var cube = ops.Function{
+	Name: "Cube", Formula: "x³",
+	Value: func(x float64) float64 { return x * x * x },
+	Slope: func(x float64) float64 { return 3 * x * x },
+}
+
+func naiveSigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+func naivePReLU(x, slope array) array {
+	y := newArray(x.shape...)
+	plane := 1
+	if x.shape.Dims() > 1 {
+		plane = x.shape.TotalSize() / (x.shape[0] * x.shape[1])
+	}
+	for i, v := range x.data {
+		y.data[i] = math.Max(v, 0) + slope.data[i/plane%len(slope.data)]*math.Min(v, 0)
+	}
+	return y
 }
 
 // naiveNorm normalises each set of values by its mean and biased variance; setOf numbers the set of a

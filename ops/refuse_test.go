@@ -86,6 +86,25 @@ func TestOpsRefuse(t *testing.T) {
 		"Tanh: a is 1e-60, b 1":               func() (*G.Node, error) { return ops.ScaledTanh(x, 1e-60, 1) }, // 0 in float32
 		"Tanh: a is 1, b NaN":                 func() (*G.Node, error) { return ops.ScaledTanh(x, 1, math.NaN()) },
 
+		"LeakyReLU: alpha is -0.1: want a finite number of at least 0": func() (*G.Node, error) { return ops.LeakyReLU(x, -0.1) },
+		"LeakyReLU: alpha is 1e+300":                                   func() (*G.Node, error) { return ops.LeakyReLU(x, 1e300) }, // +Inf in float32
+		"Clip: low is 1, high 1: want a low below high":                func() (*G.Node, error) { return ops.Clip(x, 1, 1) },
+		"Clip: low is NaN, high 6":                                     func() (*G.Node, error) { return ops.Clip(x, math.NaN(), 6) },
+		"ELU: alpha is -1":                                             func() (*G.Node, error) { return ops.ELU(x, -1) },
+		"ELU: alpha is NaN":                                            func() (*G.Node, error) { return ops.ELU(x, math.NaN()) },
+		"CELU: alpha is 0: want a number above 0":                      func() (*G.Node, error) { return ops.CELU(x, 0) },
+		"CELU: alpha is 1e-40":                                         func() (*G.Node, error) { return ops.CELU(x, 1e-40) },
+		"HardSigmoid: alpha is 0.2, beta +Inf: want finite numbers":    func() (*G.Node, error) { return ops.HardSigmoid(x, 0.2, math.Inf(1)) },
+		"SiLU: input 0 (n) is int":                                     func() (*G.Node, error) { return ops.SiLU(of(tensor.Int, 2)) },
+		"GELU: input 0 is nil":                                         func() (*G.Node, error) { return ops.GELU(nil) },
+		"Function: function has no name":                               func() (*G.Node, error) { return ops.Function{}.Apply(x) },
+		"Half: function lacks its value or its slope":                  func() (*G.Node, error) { return ops.Function{Name: "Half", Value: math.Abs}.Apply(x) },
+		"PReLU: slope has shape (3): want (1) or (4), one for each channel of (2, 4, 5, 5)": func() (*G.Node, error) { return ops.PReLU(x, f32(3)) },
+		"PReLU: slope has shape (4, 1): want (1) or (4)":                                    func() (*G.Node, error) { return ops.PReLU(x, f32(4, 1)) },
+		"PReLU: input has shape (4), slope (4): want (N, C, …)":                             func() (*G.Node, error) { return ops.PReLU(f32(4), f32(4)) },
+		"PReLU: input has shape (), slope (2)":                                              func() (*G.Node, error) { return ops.PReLU(scalar, f32(2)) },
+		"PReLU: input 1 is nil":                                                             func() (*G.Node, error) { return ops.PReLU(x, nil) },
+
 		"Affine: input has shape (3): want (N, features)": func() (*G.Node, error) { return ops.Affine(f32(3), f32(4, 3), f32(4)) },
 		"Affine: input has 100 features (shape (2, 4, 5, 5)), the weight (4, 99) takes 99": func() (*G.Node, error) {
 			return ops.Affine(x, f32(4, 99), f32(4))

@@ -38,12 +38,19 @@ func (p curvePasses[T]) curve(constants ...T) Curve[T] {
 	}
 }
 
-// curveTable holds the float32 curves that have assembly. All but clippedLine are nil on other instruction sets: CurveOf computes them there.
+// curveTable holds the curves that have assembly. Other instruction sets have only clippedLine and leakyReLU: CurveOf computes the others there.
 type curveTable[T Float] struct {
 	clippedLine, leakyReLU, hardSwish curvePasses[T]
 	expLinear, softsign               curvePasses[T]
 	silu, gelu, geluTanh              curvePasses[T]
 	softplus, mish                    curvePasses[T]
+}
+
+func portableCurves[T Float]() curveTable[T] {
+	return curveTable[T]{
+		clippedLine: curvePasses[T]{clippedLine[T], clippedLineBackward[T]},
+		leakyReLU:   curvePasses[T]{leakyReLU[T], leakyReLUBackward[T]},
+	}
 }
 
 // ClippedLine is y = clip(a·x + b, low, high). Backward gets y; the slope is a strictly between the limits and 0 where y has reached one, by rounding
@@ -52,7 +59,7 @@ func ClippedLine(a, b, low, high float32) Curve[float32] {
 	return kernels[float32]().curves.clippedLine.curve(a, b, low, high)
 }
 
-// clippedLine is portable too, because only in float32 it is sure where y has reached a limit that float32 has rounded.
+// clippedLine is in float32 throughout, because a limit may have been rounded: only a y of the same type is equal to it.
 func clippedLine[T Float](o operands[T]) {
 	y := o.b[:len(o.a)]
 	a, b, low, high := o.k[0], o.k[1], o.k[2], o.k[3]
@@ -70,6 +77,31 @@ func clippedLineBackward[T Float](o operands[T]) {
 			slope = 0
 		}
 		dx[i] = dy[i] * slope
+	}
+}
+
+// above0 is 1 if v > 0, else 0. A table read by it has no branch to guess wrong.
+func above0[T Float](v T) int {
+	above := 0
+	if v > 0 {
+		above = 1
+	}
+	return above & 1
+}
+
+func leakyReLU[T Float](o operands[T]) {
+	y := o.b[:len(o.a)]
+	factors := [2]T{o.k[0], 1}
+	for i, v := range o.a {
+		y[i] = v * factors[above0(v)]
+	}
+}
+
+func leakyReLUBackward[T Float](o operands[T]) {
+	dy, dx := o.b[:len(o.a)], o.c[:len(o.a)]
+	factors := [2]T{o.k[0], 1}
+	for i, v := range o.a {
+		dx[i] = dy[i] * factors[above0(v)]
 	}
 }
 

@@ -56,7 +56,7 @@ func portableTable[T Float]() table[T] {
 		relu: relu[T], reluBackward: reluBackward[T],
 		sigmoid: sigmoid[T], sigmoidBackward: sigmoidBackward[T],
 		tanh: tanh[T], tanhBackward: tanhBackward[T],
-		curves:  curveTable[T]{clippedLine: curvePasses[T]{clippedLine[T], clippedLineBackward[T]}},
+		curves:  portableCurves[T](),
 		dropout: dropout[T],
 		exp:     exp[T],
 		softmax: softmax[T], softmaxBackward: softmaxBackward[T],
