@@ -22,6 +22,12 @@ func TestOpsRefuse(t *testing.T) {
 	scalar, shapeless := G.NewScalar(g, tensor.Float32, G.WithName("s")), G.NewTensor(g, tensor.Float32, 4, G.WithName("n"))
 	pairs := ops.Pool{Kernel: ops.Pair{2, 2}}
 	noise := &ops.Noise{}
+	batchNorm := func(x, weight, bias *G.Node, eps float64) (*G.Node, error) {
+		y, mean, variance, err := ops.BatchNorm(x, weight, bias, eps)
+		assert.Nil(t, mean)
+		assert.Nil(t, variance)
+		return y, err
+	}
 	for want, build := range map[string]func() (*G.Node, error){
 		"ReLU: input 0 is nil":           func() (*G.Node, error) { return ops.ReLU(nil) },
 		"Sigmoid: input 0 is nil":        func() (*G.Node, error) { return ops.Sigmoid(new(G.Node)) },
@@ -77,14 +83,45 @@ func TestOpsRefuse(t *testing.T) {
 		"AvgPool2D: input has shape (): want (N, C, H, W)": func() (*G.Node, error) { return ops.AvgPool2D(scalar, pairs) },
 		"AvgPool2D: height: a window of 6 doesn't fit":     func() (*G.Node, error) { return ops.AvgPool2D(x, ops.Pool{Kernel: ops.Pair{6, 1}}) },
 		"Subsample2D: bias has shape (5): want (4)":        func() (*G.Node, error) { return ops.Subsample2D(x, f32(4), f32(5), pairs) },
-		"LRN: size 0, k 2":                    func() (*G.Node, error) { return ops.LRN(x, ops.Norm{K: 2}) },
-		"LRN: size 3, k NaN":                  func() (*G.Node, error) { return ops.LRN(x, ops.Norm{Size: 3, K: math.NaN()}) },
-		"beta NaN: want a size of at least 1": func() (*G.Node, error) { return ops.LRN(x, ops.Norm{Size: 3, K: 1, Beta: math.NaN()}) },
-		"Dropout: rate is NaN":                func() (*G.Node, error) { return ops.Dropout(x, math.NaN(), noise) },
-		"Dropout: noise is nil":               func() (*G.Node, error) { return ops.Dropout(x, 0.5, nil) },
-		"Scale: factor is +Inf":               func() (*G.Node, error) { return ops.Scale(x, math.Inf(1)) },
-		"Tanh: a is 1e-60, b 1":               func() (*G.Node, error) { return ops.ScaledTanh(x, 1e-60, 1) }, // 0 in float32
-		"Tanh: a is 1, b NaN":                 func() (*G.Node, error) { return ops.ScaledTanh(x, 1, math.NaN()) },
+		"LRN: size 0, k 2":                                      func() (*G.Node, error) { return ops.LRN(x, ops.Norm{K: 2}) },
+		"LRN: size 3, k NaN":                                    func() (*G.Node, error) { return ops.LRN(x, ops.Norm{Size: 3, K: math.NaN()}) },
+		"beta NaN: want a size of at least 1":                   func() (*G.Node, error) { return ops.LRN(x, ops.Norm{Size: 3, K: 1, Beta: math.NaN()}) },
+		"LogSoftmax: input has shape (3, 0): want (N, classes)": func() (*G.Node, error) { return ops.LogSoftmax(f32(3, 0)) },
+		"BatchNorm: input has shape (4, 5, 5): want (N, C, H, W) or (N, C)": func() (*G.Node, error) {
+			return batchNorm(f32(4, 5, 5), f32(5), f32(5), 1e-5)
+		},
+		"BatchNorm: input has shape (0, 4): want (N, C, H, W) or (N, C)": func() (*G.Node, error) {
+			return batchNorm(f32(0, 4), f32(4), f32(4), 1e-5)
+		},
+		"BatchNorm: weight has shape (5): want (4), one for each channel": func() (*G.Node, error) { return batchNorm(x, f32(5), f32(4), 1e-5) },
+		"BatchNorm: bias has shape (): want (4), one for each channel":    func() (*G.Node, error) { return batchNorm(x, f32(4), scalar, 1e-5) },
+		"BatchNorm: input 1 is nil":                                       func() (*G.Node, error) { return batchNorm(x, nil, f32(4), 1e-5) },
+		"BatchNorm: eps is 0: want a finite number above 0":               func() (*G.Node, error) { return batchNorm(x, f32(4), f32(4), 0) },
+		"BatchNorm: eps is NaN: want a finite number above 0":             func() (*G.Node, error) { return batchNorm(x, f32(4), f32(4), math.NaN()) },
+		"BatchNorm: input has shape (1, 4, 1, 1): want more than one":     func() (*G.Node, error) { return batchNorm(f32(1, 4, 1, 1), f32(4), f32(4), 1e-5) },
+		"BatchNorm: input has shape (1, 4): want more than one":           func() (*G.Node, error) { return batchNorm(f32(1, 4), f32(4), f32(4), 1e-5) },
+		"FrozenBatchNorm: mean has shape (3): want (4), one for each channel": func() (*G.Node, error) {
+			return ops.FrozenBatchNorm(x, f32(4), f32(4), f32(3), f32(4), 1e-5)
+		},
+		"FrozenBatchNorm: variance has shape (4, 1): want (4), one for each channel": func() (*G.Node, error) {
+			return ops.FrozenBatchNorm(x, f32(4), f32(4), f32(4), f32(4, 1), 1e-5)
+		},
+		"FrozenBatchNorm: eps is -1": func() (*G.Node, error) {
+			return ops.FrozenBatchNorm(x, f32(4), f32(4), f32(4), f32(4), -1)
+		},
+		"GroupNorm: 3 groups: want a number that divides the 4 channels": func() (*G.Node, error) { return ops.GroupNorm(x, f32(4), f32(4), 3, 1e-5) },
+		"GroupNorm: 0 groups: want a number that divides":                func() (*G.Node, error) { return ops.GroupNorm(x, f32(4), f32(4), 0, 1e-5) },
+		"GroupNorm: 8 groups: want a number that divides":                func() (*G.Node, error) { return ops.GroupNorm(x, f32(4), f32(4), 8, 1e-5) },
+		"GroupNorm: eps is +Inf":                                         func() (*G.Node, error) { return ops.GroupNorm(x, f32(4), f32(4), 2, math.Inf(1)) },
+		"LayerNorm: bias has shape (5): want (4), one for each channel":  func() (*G.Node, error) { return ops.LayerNorm(x, f32(4), f32(5), 1e-5) },
+		"LayerNorm: input has shape (3): want (N, C, H, W) or (N, C)":    func() (*G.Node, error) { return ops.LayerNorm(f32(3), f32(3), f32(3), 1e-5) },
+		"LayerNorm: eps is 0":                                            func() (*G.Node, error) { return ops.LayerNorm(x, f32(4), f32(4), 0) },
+
+		"Dropout: rate is NaN":  func() (*G.Node, error) { return ops.Dropout(x, math.NaN(), noise) },
+		"Dropout: noise is nil": func() (*G.Node, error) { return ops.Dropout(x, 0.5, nil) },
+		"Scale: factor is +Inf": func() (*G.Node, error) { return ops.Scale(x, math.Inf(1)) },
+		"Tanh: a is 1e-60, b 1": func() (*G.Node, error) { return ops.ScaledTanh(x, 1e-60, 1) }, // 0 in float32
+		"Tanh: a is 1, b NaN":   func() (*G.Node, error) { return ops.ScaledTanh(x, 1, math.NaN()) },
 
 		"LeakyReLU: alpha is -0.1: want a finite number of at least 0": func() (*G.Node, error) { return ops.LeakyReLU(x, -0.1) },
 		"LeakyReLU: alpha is 1e+300":                                   func() (*G.Node, error) { return ops.LeakyReLU(x, 1e300) }, // +Inf in float32
