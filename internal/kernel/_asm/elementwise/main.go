@@ -1,4 +1,4 @@
-// Command elementwise writes the package's float32 assembly for activations, softmax, dropout, updates, pooling and LRN. Run it by `go generate` in the
+// Command elementwise writes the package's float32 assembly for activations, softmax, dropout, updates, pooling, depthwise convolution and LRN. Run it by `go generate` in the
 // package's folder.
 //
 // The last, partial vector of a row runs the same instructions as the others, on masked lanes: an element's bits never depend on where it
@@ -18,6 +18,7 @@ func main() {
 		sums(s)
 		softmaxRows(s)
 		dropout(s)
+		depthwise(s)
 	}
 	pools()
 	Generate()
