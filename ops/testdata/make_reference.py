@@ -108,6 +108,39 @@ def scaled_tanh(x, a, b):
     return a * torch.tanh(b * x)
 
 
+def add(*terms):
+    return sum(terms[1:], terms[0])
+
+
+def multiply(x, gate):
+    return x * gate if x.dim() == gate.dim() else x * gate[:, :, None, None]
+
+
+def concat(*inputs):
+    return torch.cat(inputs, dim=1)
+
+
+def channel_slice(x, channels):
+    return x[:, channels[0]:channels[1]]
+
+
+def channel_shuffle(x, groups):
+    return F.channel_shuffle(x, groups)
+
+
+def pad_planes(x, border, value):
+    top, bottom, left, right = border
+    return F.pad(x, (left, right, top, bottom), value=value)
+
+
+def global_avg_pool(x):
+    return F.adaptive_avg_pool2d(x, 1)
+
+
+def global_max_pool(x):
+    return F.adaptive_max_pool2d(x, 1)
+
+
 # Geometries ---------------------------------------------------------------------------------------------------------------------------
 
 def conv_geometries():
@@ -241,6 +274,46 @@ def affine_geometries():
     yield (1, 3, 3, 3), 17
 
 
+def add_geometries():
+    """shape, terms."""
+    yield from itertools.product([(5,), (3, 7), (2, 3, 4, 5)], [2, 3, 5])
+
+
+def multiply_geometries():
+    """x shape, gate shape."""
+    yield (7,), (7,)
+    yield (3, 5), (3, 5)
+    yield (2, 3, 4, 5), (2, 3, 4, 5)
+    yield (2, 3, 4, 5), (2, 3)
+    yield (2, 3, 4, 5), (2, 3, 1, 1)
+    yield (2, 17, 1, 1), (2, 17)
+    yield (3, 2, 7, 7), (3, 2, 1, 1)
+
+
+def pad_geometries():
+    """x shape; top, bottom, left, right; value."""
+    yield (2, 3, 4, 5), (1, 2, 3, 4), 0
+    yield (1, 2, 3, 3), (0, 0, 0, 0), 1
+    yield (2, 1, 5, 3), (0, 1, 0, 1), -0.5
+    yield (1, 1, 1, 1), (2, 0, 0, 3), 2
+
+
+def plane_geometries():
+    """Shapes of images."""
+    yield (1, 1, 1, 1)
+    yield (2, 3, 4, 5)
+    yield (3, 2, 7, 7)
+    yield (2, 17, 1, 9)
+
+
+def loss_geometries():
+    """Shape, factor of the logits."""
+    for shape in [(1, 1), (5,), (4, 3), (7, 10), (2, 3, 4, 2)]:
+        yield shape, 1
+    for factor in (0.01, 20, 400):  # nearly equal; beyond float32's exp; beyond float64's
+        yield (5, 6), factor
+
+
 LENET_C3 = [[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5], [0, 4, 5], [0, 1, 5], [0, 1, 2, 3], [1, 2, 3, 4], [2, 3, 4, 5], [0, 3, 4, 5],
             [0, 1, 4, 5], [0, 1, 2, 5], [0, 1, 3, 4], [1, 2, 4, 5], [0, 2, 3, 5], [0, 1, 2, 3, 4, 5]]  # LeCun et al. 1998, Table I
 
@@ -310,6 +383,30 @@ def every_case():
         d = c.draw("Affine")
         inputs = [d.tensor(*shape), d.tensor(out, math.prod(shape[1:])), d.tensor(out)]
         c.add("Affine", affine, inputs)
+    for shape, terms in add_geometries():
+        d = c.draw("Add")
+        c.add("Add", add, [d.tensor(*shape) for _ in range(terms)])
+    for shape, gate in multiply_geometries():
+        d = c.draw("Multiply")
+        c.add("Multiply", multiply, [d.tensor(*shape), d.tensor(*gate)])
+    for rows, plane, channels in [(2, (3, 4), (1, 2)), (2, (2, 3), (3, 1, 2)), (3, (), (2, 5)), (1, (1, 1), (1, 1, 4, 2))]:
+        d = c.draw("Concat")
+        c.add("Concat", concat, [d.tensor(rows, n, *plane) for n in channels])
+    for shape, channels in [((2, 5, 3, 2), (1, 4)), ((2, 5, 3, 2), (0, 2)), ((1, 4, 2, 2), (3, 4)), ((3, 7), (2, 6))]:
+        c.add("Slice", channel_slice, [c.draw("Slice").tensor(*shape)], channels=channels)
+    for shape, groups in [((2, 6, 2, 3), 2), ((2, 6, 2, 3), 3), ((1, 12, 1, 2), 4), ((2, 4, 3, 3), 1)]:
+        c.add("ChannelShuffle", channel_shuffle, [c.draw("ChannelShuffle").tensor(*shape)], groups=groups)
+    for shape, border, value in pad_geometries():
+        c.add("Pad", pad_planes, [c.draw("Pad").tensor(*shape)], border=border, value=value)
+    for shape in plane_geometries():
+        c.add("GlobalAvgPool", global_avg_pool, [c.draw("GlobalAvgPool").tensor(*shape)])
+        c.add("GlobalMaxPool", global_max_pool, [c.draw("GlobalMaxPool").distinct(*shape)])
+    for shape, factor in loss_geometries():
+        d = c.draw("BinaryCrossEntropy")
+        inputs = [d.tensor(*shape) * factor, d.tensor(*shape).sigmoid().mul(64).round() / 64]
+        c.add("BinaryCrossEntropy", F.binary_cross_entropy_with_logits, inputs, constant=(1,))
+        d = c.draw("MeanSquaredError")
+        c.add("MeanSquaredError", F.mse_loss, [d.tensor(*shape) * factor, d.tensor(*shape)], constant=(1,))
     for shape in [(1, 2), (3, 10), (7, 5)]:
         c.add("Softmax", softmax, [c.draw("Softmax").tensor(*shape)])
     for shape in [(5,), (2, 3, 4, 5), (3, 37)]:
