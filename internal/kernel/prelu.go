@@ -13,7 +13,7 @@ type PReLU[T Float] struct {
 func NewPReLU[T Float](batch, channels, plane int) *PReLU[T] {
 	p := &PReLU[T]{channels: channels, elements: batch * channels * plane, rows: batch * channels, length: plane}
 	if channels == 1 {
-		p.length = squareStretch
+		p.length = sumStretch
 		p.rows = (p.elements + p.length - 1) / p.length
 	}
 	p.forward, p.backward, p.sumRows = p.forwardShard, p.backwardShard, p.sumShard
