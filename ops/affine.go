@@ -10,9 +10,9 @@ import (
 )
 
 // Affine is the fully connected layer y = x·Wᵀ + b: x is (N, in) or any (N, d1, d2, …) with d1·d2·… = in, w is (out, in), b is (out), y is
-// (N, out).
+// (N, out). b may be nil: then there is no bias.
 func Affine(x, w, b *G.Node) (*G.Node, error) {
-	return apply("Affine", affine[float32], affine[float64], x, w, b)
+	return apply("Affine", affine[float32], affine[float64], withBias(x, w, b)...)
 }
 
 // affine: y[n,o] = Σi x[n,i]·w[o,i] + b[o], so
@@ -21,15 +21,15 @@ func Affine(x, w, b *G.Node) (*G.Node, error) {
 //	dw[o,i] = Σn dy[n,o]·x[n,i]      dW = dYᵀ·X
 //	db[o]   = Σn dy[n,o]
 func affine[T kernel.Float](in []tensor.Shape) (rule[T], error) {
-	x, w, b := in[0], in[1], in[2]
-	if err := checkAffine(x, w, b); err != nil {
+	if err := checkAffine(in); err != nil {
 		return rule[T]{}, err
 	}
+	x, w := in[0], in[1]
 	k := kernel.NewAffine[T](x[0], w[1], w[0])
 	return rule[T]{
 		output:  tensor.Shape{x[0], w[0]},
-		forward: func(in [][]T, y []T) error { k.Forward(in[0], in[1], in[2], y); return nil },
-		vjps:    affineVJPs(k),
+		forward: func(in [][]T, y []T) error { k.Forward(in[0], in[1], biasOf(in), y); return nil },
+		vjps:    affineVJPs(k)[:len(in)],
 	}, nil
 }
 
@@ -42,7 +42,9 @@ func affineVJPs[T kernel.Float](k *kernel.Affine[T]) []vjp[T] {
 	}
 }
 
-func checkAffine(x, w, b tensor.Shape) error {
+// checkAffine checks the operands' shapes, that of the bias if there is one.
+func checkAffine(in []tensor.Shape) error {
+	x, w := in[0], in[1]
 	if x.Dims() < 2 || x.TotalSize() == 0 {
 		return fmt.Errorf("input has shape %v: want (N, features)", x)
 	}
@@ -52,8 +54,8 @@ func checkAffine(x, w, b tensor.Shape) error {
 	if w[1] != features(x) {
 		return fmt.Errorf("input has %d features (shape %v), the weight %v takes %d", features(x), x, w, w[1])
 	}
-	if b.Dims() != 1 || b[0] != w[0] {
-		return fmt.Errorf("bias has shape %v: want (%d), one for each row of the weight", b, w[0])
+	if len(in) > 2 && (in[2].Dims() != 1 || in[2][0] != w[0]) {
+		return fmt.Errorf("bias has shape %v: want (%d), one for each row of the weight", in[2], w[0])
 	}
 	return nil
 }

@@ -10,21 +10,21 @@ import (
 // AffineReLU is [Affine] and [ReLU] in one: the rectifier works on the sums before they go to memory. The results are the same to the bit,
 // and so are the gradients.
 func AffineReLU(x, w, b *G.Node) (*G.Node, error) {
-	return apply("AffineReLU", affineReLU[float32], affineReLU[float64], x, w, b)
+	return apply("AffineReLU", affineReLU[float32], affineReLU[float64], withBias(x, w, b)...)
 }
 
 // affineReLU: y = max(a, 0) with a = x·Wᵀ + b, so first da = dy·1[y > 0] (see relu), and then the affine layer's gradients of da (see
 // affine). a itself is nowhere kept.
 func affineReLU[T kernel.Float](in []tensor.Shape) (rule[T], error) {
-	x, w, b := in[0], in[1], in[2]
-	if err := checkAffine(x, w, b); err != nil {
+	if err := checkAffine(in); err != nil {
 		return rule[T]{}, err
 	}
+	x, w := in[0], in[1]
 	k := kernel.NewAffine[T](x[0], w[1], w[0])
 	return rule[T]{
 		output:  tensor.Shape{x[0], w[0]},
-		forward: func(in [][]T, y []T) error { k.ForwardReLU(in[0], in[1], in[2], y); return nil },
-		vjps:    affineVJPs(k),
+		forward: func(in [][]T, y []T) error { k.ForwardReLU(in[0], in[1], biasOf(in), y); return nil },
+		vjps:    affineVJPs(k)[:len(in)],
 		outer:   reluVJP[T](),
 	}, nil
 }

@@ -1,32 +1,35 @@
 package ops
 
 import (
+	"sync"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"convgraph/internal/kernel"
 )
 
-// AvgPool2D takes the mean of each window of each channel: x is (N, C, H, W), the result (N, C, OH, OW). Padding counts as zeros: every
-// window is divided by kh·kw.
+// AvgPool2D takes the mean of each window of each channel: x is (N, C, H, W), the result (N, C, OH, OW). Padding counts as zeros,
+// so that every window of kh·kw elements is divided by kh·kw, unless p.ExcludePad says otherwise.
 func AvgPool2D(x *G.Node, p Pool) (*G.Node, error) {
 	p = p.withDefaults()
 	return apply("AvgPool2D", avgPool2D[float32](p), avgPool2D[float64](p), x)
 }
 
-// avgPool2D: y = 1/(kh·kw) · Σ x over the window, so dx[h] = 1/(kh·kw) · Σ dy over the windows that see h.
+// avgPool2D: y[o] = 1/n[o] · Σ x over the window o, so dx[h] = Σ dy[o]/n[o] over the windows o that see h. n[o] is how many of the window's
+// elements count: those in the input and the padding, kh·kw of them unless p.Ceil lets the window reach further, or those in the input alone.
 func avgPool2D[T kernel.Float](p Pool) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		shape, err := poolShape(in[0], p)
 		if err != nil {
 			return rule[T]{}, err
 		}
-		k := kernel.NewAvgPool[T](shape)
+		k := sync.OnceValue(func() *kernel.AvgPool[T] { return kernel.NewAvgPool[T](shape) })
 		return rule[T]{
 			attributes: p.String(),
 			output:     pooled(shape),
-			forward:    func(in [][]T, y []T) error { k.Forward(in[0], y); return nil },
-			vjps:       []vjp[T]{{apply: func(_ [][]T, dy, dx []T) error { k.Backward(dy, dx); return nil }}},
+			forward:    func(in [][]T, y []T) error { k().Forward(in[0], y); return nil },
+			vjps:       []vjp[T]{{apply: func(_ [][]T, dy, dx []T) error { k().Backward(dy, dx); return nil }}},
 		}, nil
 	}
 }

@@ -63,16 +63,42 @@ func convCases() []opCase {
 		{tensor.Shape{2, 4, 4, 3}, tensor.Shape{6, 2, 2, 2}, ops.Conv{Groups: 2, Pad: ops.Pair{1, 0}}},
 		{tensor.Shape{1, 3, 5, 5}, tensor.Shape{3, 1, 3, 3}, ops.Conv{Groups: 3, Stride: ops.Pair{2, 2}, Pad: ops.Pair{1, 1}}},
 		{tensor.Shape{1, 3, 5, 4}, tensor.Shape{6, 1, 2, 2}, ops.Conv{Groups: 3, Dilation: ops.Pair{2, 2}}},
+		{tensor.Shape{1, 2, 5, 6}, tensor.Shape{2, 2, 3, 3}, ops.Conv{PadBegin: ops.Pair{1, 2}}},
+		{tensor.Shape{1, 2, 6, 6}, tensor.Shape{2, 2, 3, 3}, ops.Conv{Stride: ops.Pair{2, 2}, PadEnd: ops.Pair{1, 1}}},
+		{tensor.Shape{1, 2, 4, 5}, tensor.Shape{2, 2, 2, 3}, ops.Conv{Pad: ops.Pair{1, 0}, PadBegin: ops.Pair{0, 4}, PadEnd: ops.Pair{3, 2}}},
+		{tensor.Shape{1, 1, 5, 6}, tensor.Shape{2, 1, 3, 2}, ops.Conv{Stride: ops.Pair{3, 2}, Dilation: ops.Pair{2, 1}, PadBegin: ops.Pair{3, 0}, PadEnd: ops.Pair{0, 1}}},
+		{tensor.Shape{2, 2, 5, 6}, tensor.Shape{2, 1, 3, 3}, ops.Conv{Groups: 2, Stride: ops.Pair{2, 2}, PadEnd: ops.Pair{1, 1}}},
+		{tensor.Shape{1, 2, 6, 5}, tensor.Shape{4, 1, 3, 3}, ops.Conv{Groups: 2, Stride: ops.Pair{1, 2}, Pad: ops.Pair{1, 0}, PadBegin: ops.Pair{0, 1}}},
+		{tensor.Shape{1, 2, 5, 5}, tensor.Shape{6, 1, 5, 5}, ops.Conv{Groups: 2, Pad: ops.Pair{2, 2}}},
 	} {
 		cases = append(cases, opCase{
 			name:   fmt.Sprintf("Conv2D/%vx%v,%v", c.x, c.w, c.conv),
 			inputs: []tensor.Shape{c.x, c.w, {c.w[0]}},
 			conv:   c.conv,
-			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Conv2D(in[0], in[1], in[2], c.conv) },
-			naive:  func(in []array) array { return naiveConv2D(in[0], in[1], in[2], c.conv) },
+			build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+				return ops.Conv2D(in[0], in[1], third(in), c.conv)
+			},
+			naive: func(in []array) array { return naiveConv2D(in[0], in[1], third(in), c.conv) },
 		})
 	}
+	for i := 0; i < len(cases); i += 5 {
+		cases = append(cases, cases[i].withoutBias())
+	}
 	return cases
+}
+
+// third is the bias of the operands, or none.
+func third[E any](in []E) (bias E) {
+	if len(in) > 2 {
+		bias = in[2]
+	}
+	return bias
+}
+
+func (c opCase) withoutBias() opCase {
+	c.name += ",no bias"
+	c.inputs = c.inputs[:2]
+	return c
 }
 
 // fusedCases are some of the convolutions' geometries with a rectifier behind, and with a pooling behind that; fused_test.go has all.
@@ -91,13 +117,13 @@ func fusedCases() []opCase {
 			opCase{
 				name: "ConvReLU2D/" + geometry, inputs: c.inputs, kinked: true, naive: rectified,
 				build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
-					return ops.ConvReLU2D(in[0], in[1], in[2], c.conv)
+					return ops.ConvReLU2D(in[0], in[1], third(in), c.conv)
 				},
 			},
 			opCase{
 				name: "ConvReLUPool2D/" + geometry, inputs: c.inputs, kinked: true,
 				build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
-					return ops.ConvReLUPool2D(in[0], in[1], in[2], c.conv, pool)
+					return ops.ConvReLUPool2D(in[0], in[1], third(in), c.conv, pool)
 				},
 				naive: func(in []array) array { return naivePool(rectified(in), pool, largest) },
 			})
@@ -116,6 +142,7 @@ func partialConvCases() []opCase {
 		{tensor.Shape{1, 3, 4, 4}, [][]int{{0, 1}, {1, 2}, {0, 1, 2}, {2}}, ops.Pair{3, 3}, ops.Conv{}},
 		{tensor.Shape{2, 2, 5, 4}, [][]int{{1}, {0}}, ops.Pair{2, 3}, ops.Conv{Stride: ops.Pair{2, 1}, Pad: ops.Pair{1, 0}}},
 		{tensor.Shape{1, 4, 5, 5}, [][]int{{0, 3}, {1, 2, 3}}, ops.Pair{2, 2}, ops.Conv{Dilation: ops.Pair{2, 2}}},
+		{tensor.Shape{1, 2, 4, 4}, [][]int{{0}, {0, 1}}, ops.Pair{3, 2}, ops.Conv{PadBegin: ops.Pair{0, 1}, PadEnd: ops.Pair{2, 0}}},
 	} {
 		total := 0
 		for _, inputs := range c.connections {
@@ -125,12 +152,12 @@ func partialConvCases() []opCase {
 			name:   fmt.Sprintf("PartialConv2D/%v,%v,%v,%v", c.x, c.connections, c.kernel, c.conv),
 			inputs: []tensor.Shape{c.x, {total, c.kernel[0], c.kernel[1]}, {len(c.connections)}},
 			build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
-				return ops.PartialConv2D(in[0], in[1], in[2], c.connections, c.conv)
+				return ops.PartialConv2D(in[0], in[1], third(in), c.connections, c.conv)
 			},
-			naive: func(in []array) array { return naivePartialConv2D(in[0], in[1], in[2], c.connections, c.conv) },
+			naive: func(in []array) array { return naivePartialConv2D(in[0], in[1], third(in), c.connections, c.conv) },
 		})
 	}
-	return cases
+	return append(cases, cases[0].withoutBias())
 }
 
 // poolGeometries are windows side by side, overlapping, with gaps, over the whole image, of one element, and with padding.
@@ -151,6 +178,29 @@ func poolGeometries() []poolGeometry {
 	}
 }
 
+// furtherPoolGeometries are padded on one side or unevenly, rounded up, dilated; and averages that don't count the padding.
+func furtherPoolGeometries() []poolGeometry {
+	one, two, three := ops.Pair{1, 1}, ops.Pair{2, 2}, ops.Pair{3, 3}
+	return []poolGeometry{
+		{tensor.Shape{1, 2, 6, 6}, ops.Pool{Kernel: three, Stride: two, PadEnd: one}},
+		{tensor.Shape{1, 2, 6, 6}, ops.Pool{Kernel: three, Stride: two, PadBegin: one}},
+		{tensor.Shape{1, 2, 5, 4}, ops.Pool{Kernel: ops.Pair{2, 3}, Stride: one, Pad: ops.Pair{0, 1}, PadBegin: ops.Pair{1, 0}, PadEnd: ops.Pair{0, 1}}},
+		{tensor.Shape{1, 2, 6, 6}, ops.Pool{Kernel: three, Stride: two, Ceil: true}},
+		{tensor.Shape{1, 2, 6, 6}, ops.Pool{Kernel: three, Stride: two, Pad: one, Ceil: true}},
+		{tensor.Shape{1, 2, 5, 6}, ops.Pool{Kernel: two, Ceil: true}},
+		{tensor.Shape{1, 2, 5, 5}, ops.Pool{Kernel: two, Stride: three, Pad: one, Ceil: true}}, // a window would begin in the padding at the end
+		{tensor.Shape{1, 2, 2, 1}, ops.Pool{Kernel: ops.Pair{3, 2}, Ceil: true}},               // larger than the input
+		{tensor.Shape{1, 2, 7, 6}, ops.Pool{Kernel: three, Stride: three, PadEnd: two, Ceil: true}},
+		{tensor.Shape{1, 2, 5, 5}, ops.Pool{Kernel: three, Stride: two, Pad: one, ExcludePad: true}},
+		{tensor.Shape{1, 2, 6, 5}, ops.Pool{Kernel: three, Stride: two, Pad: one, Ceil: true, ExcludePad: true}},
+		{tensor.Shape{1, 2, 5, 4}, ops.Pool{Kernel: ops.Pair{2, 3}, Stride: one, PadEnd: ops.Pair{1, 2}, ExcludePad: true}},
+		{tensor.Shape{1, 2, 6, 7}, ops.Pool{Kernel: two, Stride: one, Dilation: ops.Pair{2, 3}}},
+		{tensor.Shape{1, 2, 6, 7}, ops.Pool{Kernel: three, Stride: two, Pad: two, Dilation: two}},
+		{tensor.Shape{1, 2, 6, 7}, ops.Pool{Kernel: three, Stride: two, Pad: one, Dilation: two, Ceil: true, ExcludePad: true}},
+		{tensor.Shape{1, 2, 6, 7}, ops.Pool{Kernel: ops.Pair{1, 3}, Stride: ops.Pair{2, 4}, PadBegin: ops.Pair{0, 3}, Dilation: ops.Pair{1, 2}, Ceil: true}},
+	}
+}
+
 type poolGeometry struct {
 	x    tensor.Shape
 	pool ops.Pool
@@ -160,7 +210,7 @@ func (p poolGeometry) name(op string) string { return fmt.Sprintf("%s/%v,%v", op
 
 func maxPoolCases() []opCase {
 	var cases []opCase
-	for _, p := range poolGeometries() {
+	for _, p := range append(poolGeometries(), furtherPoolGeometries()...) {
 		cases = append(cases, opCase{
 			name:   p.name("MaxPool2D"),
 			inputs: []tensor.Shape{p.x},
@@ -173,15 +223,12 @@ func maxPoolCases() []opCase {
 
 func avgPoolCases() []opCase {
 	var cases []opCase
-	for _, p := range poolGeometries() {
-		area := float64(p.pool.Kernel[0] * p.pool.Kernel[1])
+	for _, p := range append(poolGeometries(), furtherPoolGeometries()...) {
 		cases = append(cases, opCase{
 			name:   p.name("AvgPool2D"),
 			inputs: []tensor.Shape{p.x},
 			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.AvgPool2D(in[0], p.pool) },
-			naive: func(in []array) array {
-				return naivePool(in[0], p.pool, func(_ int, window []float64) float64 { return sum(window) / area })
-			},
+			naive:  func(in []array) array { return naiveAvgPool(in[0], p.pool) },
 		})
 	}
 	return cases
@@ -329,17 +376,18 @@ func affineCases() []opCase {
 		cases = append(cases, opCase{
 			name:   fmt.Sprintf("Affine/%v to %d", c.x, c.out),
 			inputs: []tensor.Shape{c.x, {c.out, features}, {c.out}},
-			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Affine(in[0], in[1], in[2]) },
-			naive:  func(in []array) array { return naiveAffine(in[0], in[1], in[2]) },
+			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Affine(in[0], in[1], third(in)) },
+			naive:  func(in []array) array { return naiveAffine(in[0], in[1], third(in)) },
 		}, opCase{
 			name:   fmt.Sprintf("AffineReLU/%v to %d", c.x, c.out),
 			inputs: []tensor.Shape{c.x, {c.out, features}, {c.out}},
-			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.AffineReLU(in[0], in[1], in[2]) },
+			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.AffineReLU(in[0], in[1], third(in)) },
 			naive: func(in []array) array {
-				return naiveAffine(in[0], in[1], in[2]).apply(func(x float64) float64 { return math.Max(x, 0) })
+				return naiveAffine(in[0], in[1], third(in)).apply(func(x float64) float64 { return math.Max(x, 0) })
 			},
 		})
 	}
+	cases = append(cases, cases[2].withoutBias(), cases[3].withoutBias(), cases[len(cases)-2].withoutBias(), cases[len(cases)-1].withoutBias())
 	for _, x := range []tensor.Shape{{2, 3, 2, 2}, {1, 4}, {3, 2, 5}} {
 		cases = append(cases, opCase{
 			name:   fmt.Sprintf("Flatten/%v", x),

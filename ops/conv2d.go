@@ -10,13 +10,13 @@ import (
 )
 
 // Conv2D is the 2-D convolution of the field (a cross-correlation) with a bias: x is (N, C, H, W), w is (K, C/groups, kh, kw), b is (K), the
-// result (N, K, OH, OW) with [OutputSize] for OH and OW.
+// result (N, K, OH, OW) with [Conv.OutputSize] for OH and OW. b may be nil: then there is no bias.
 func Conv2D(x, w, b *G.Node, c Conv) (*G.Node, error) {
 	c = c.withDefaults()
-	return apply("Conv2D", conv2D[float32](c), conv2D[float64](c), x, w, b)
+	return apply("Conv2D", conv2D[float32](c), conv2D[float64](c), withBias(x, w, b)...)
 }
 
-// conv2D: with stride s, padding p, dilation d and input channels c of k's group,
+// conv2D: with stride s, padding p above and left, dilation d and input channels c of k's group,
 //
 //	y[n,k,i,j] = b[k] + Σ(c,r,q) w[k,c,r,q] · x[n, c, s·i + d·r - p, s·j + d·q - p]
 //
@@ -27,7 +27,7 @@ func Conv2D(x, w, b *G.Node, c Conv) (*G.Node, error) {
 //	db[k]        = Σ(n,i,j) dy[n,k,i,j]
 func conv2D[T kernel.Float](c Conv) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
-		shape, err := convShape(in[0], in[1], in[2], c)
+		shape, err := convShape(in, c)
 		if err != nil {
 			return rule[T]{}, err
 		}
@@ -35,8 +35,8 @@ func conv2D[T kernel.Float](c Conv) builder[T] {
 		return rule[T]{
 			attributes: c.String(),
 			output:     convOutput(shape),
-			forward:    func(in [][]T, y []T) error { k.Forward(in[0], in[1], in[2], y); return nil },
-			vjps:       convVJPs(k),
+			forward:    func(in [][]T, y []T) error { k.Forward(in[0], in[1], biasOf(in), y); return nil },
+			vjps:       convVJPs(k)[:len(in)],
 		}, nil
 	}
 }
@@ -54,7 +54,9 @@ func convVJPs[T kernel.Float](k *kernel.Conv[T]) []vjp[T] {
 	}
 }
 
-func convShape(x, w, b tensor.Shape, c Conv) (kernel.ConvShape, error) {
+// convShape checks the operands' shapes, that of the bias if there is one.
+func convShape(in []tensor.Shape, c Conv) (kernel.ConvShape, error) {
+	x, w := in[0], in[1]
 	if err := checkImages(x); err != nil {
 		return kernel.ConvShape{}, err
 	}
@@ -70,16 +72,34 @@ func convShape(x, w, b tensor.Shape, c Conv) (kernel.ConvShape, error) {
 	if w[1]*c.Groups != x[1] {
 		return kernel.ConvShape{}, fmt.Errorf("input %v has %d channels, the weight %v in %d groups takes %d", x, x[1], w, c.Groups, w[1]*c.Groups)
 	}
-	if b.Dims() != 1 || b[0] != w[0] {
-		return kernel.ConvShape{}, fmt.Errorf("bias has shape %v: want (%d), one for each output channel", b, w[0])
+	if len(in) > 2 && (in[2].Dims() != 1 || in[2][0] != w[0]) {
+		return kernel.ConvShape{}, fmt.Errorf("bias has shape %v: want (%d), one for each output channel", in[2], w[0])
 	}
-	if _, err := outputPlane(x, Pair{w[2], w[3]}, c.Stride, c.Pad, c.Dilation); err != nil {
+	axes := c.axes(Pair{x[2], x[3]}, Pair{w[2], w[3]})
+	if _, err := outputPlane(axes); err != nil {
 		return kernel.ConvShape{}, err
 	}
 	return kernel.ConvShape{
 		Batch: x[0], InChannels: x[1], InHeight: x[2], InWidth: x[3],
 		OutChannels: w[0], KernelH: w[2], KernelW: w[3],
-		StrideH: c.Stride[0], StrideW: c.Stride[1], PadH: c.Pad[0], PadW: c.Pad[1],
+		StrideH: c.Stride[0], StrideW: c.Stride[1],
+		PadTop: axes[0].pad.before(), PadBottom: axes[0].pad.after(), PadLeft: axes[1].pad.before(), PadRight: axes[1].pad.after(),
 		DilationH: c.Dilation[0], DilationW: c.Dilation[1], Groups: c.Groups,
 	}, nil
+}
+
+// withBias gives the inputs of an op whose bias may be nil.
+func withBias(x, w, b *G.Node) []*G.Node {
+	if b == nil {
+		return []*G.Node{x, w}
+	}
+	return []*G.Node{x, w, b}
+}
+
+// biasOf gives the bias of such an op's operands, or nil.
+func biasOf[T kernel.Float](in [][]T) []T {
+	if len(in) < 3 {
+		return nil
+	}
+	return in[2]
 }

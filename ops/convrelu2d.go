@@ -11,14 +11,14 @@ import (
 // to the bit, and so are the gradients.
 func ConvReLU2D(x, w, b *G.Node, c Conv) (*G.Node, error) {
 	c = c.withDefaults()
-	return apply("ConvReLU2D", convReLU2D[float32](c), convReLU2D[float64](c), x, w, b)
+	return apply("ConvReLU2D", convReLU2D[float32](c), convReLU2D[float64](c), withBias(x, w, b)...)
 }
 
 // convReLU2D: y = max(a, 0) with a = conv(x, w) + b, so first da = dy·1[y > 0] (see relu), and then the convolution's gradients of da (see
 // conv2D). a itself is nowhere kept.
 func convReLU2D[T kernel.Float](c Conv) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
-		shape, err := convShape(in[0], in[1], in[2], c)
+		shape, err := convShape(in, c)
 		if err != nil {
 			return rule[T]{}, err
 		}
@@ -26,8 +26,8 @@ func convReLU2D[T kernel.Float](c Conv) builder[T] {
 		return rule[T]{
 			attributes: c.String(),
 			output:     convOutput(shape),
-			forward:    func(in [][]T, y []T) error { k.ForwardReLU(in[0], in[1], in[2], y); return nil },
-			vjps:       convVJPs(k),
+			forward:    func(in [][]T, y []T) error { k.ForwardReLU(in[0], in[1], biasOf(in), y); return nil },
+			vjps:       convVJPs(k)[:len(in)],
 			outer:      reluVJP[T](),
 		}, nil
 	}

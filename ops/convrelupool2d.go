@@ -14,7 +14,7 @@ import (
 // one image for each worker exists at a time, in its cache. The results are the same to the bit, and so are the gradients.
 func ConvReLUPool2D(x, w, b *G.Node, c Conv, p Pool) (*G.Node, error) {
 	c, p = c.withDefaults(), p.withDefaults()
-	return apply("ConvReLUPool2D", convReLUPool2D[float32](c, p), convReLUPool2D[float64](c, p), x, w, b)
+	return apply("ConvReLUPool2D", convReLUPool2D[float32](c, p), convReLUPool2D[float64](c, p), withBias(x, w, b)...)
 }
 
 // convReLUPool2D: y = r[a] with r = max(conv(x, w) + b, 0) and a the place of the window's largest value. Backwards a window's dy goes to
@@ -26,7 +26,7 @@ func ConvReLUPool2D(x, w, b *G.Node, c Conv, p Pool) (*G.Node, error) {
 // it. db sums what dw is made of, so it is a by-product of dw.
 func convReLUPool2D[T kernel.Float](c Conv, p Pool) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
-		conv, err := convShape(in[0], in[1], in[2], c)
+		conv, err := convShape(in, c)
 		if err != nil {
 			return rule[T]{}, err
 		}
@@ -35,11 +35,14 @@ func convReLUPool2D[T kernel.Float](c Conv, p Pool) builder[T] {
 			return rule[T]{}, err
 		}
 		k := sync.OnceValue(func() *kernel.ConvReLUPool[T] { return kernel.NewConvReLUPool[T](conv, pool) })
-		dbias := make([]T, conv.OutChannels)
+		var dbias []T // nil: none is asked for
+		if len(in) > 2 {
+			dbias = make([]T, conv.OutChannels)
+		}
 		return rule[T]{
 			attributes: fmt.Sprintf("%v; pool %v", c, p),
 			output:     pooled(pool),
-			forward:    func(in [][]T, y []T) error { k().Forward(in[0], in[1], in[2], y); return nil },
+			forward:    func(in [][]T, y []T) error { k().Forward(in[0], in[1], biasOf(in), y); return nil },
 			vjps: []vjp[T]{
 				{reads: []operand{1, result}, apply: func(saved [][]T, dy, dx []T) error {
 					k().BackwardData(saved[0], saved[1], dy, dx)
@@ -50,7 +53,7 @@ func convReLUPool2D[T kernel.Float](c Conv, p Pool) builder[T] {
 					return nil
 				}},
 				{after: []operand{gradientOf(1)}, byProduct: true, apply: func(_ [][]T, _, db []T) error { copy(db, dbias); return nil }},
-			},
+			}[:len(in)],
 		}, nil
 	}
 }

@@ -70,7 +70,7 @@ func requireSameBits(t require.TestingT, want, got []float64, format string, arg
 }
 
 func convThenReLU(in G.Nodes, c Conv) (*G.Node, error) {
-	a, err := Conv2D(in[0], in[1], in[2], c)
+	a, err := Conv2D(in[0], in[1], third(in), c)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func convThenReLUThenPool(in G.Nodes, c Conv, p Pool) (*G.Node, error) {
 }
 
 func affineThenReLU(in G.Nodes) (*G.Node, error) {
-	a, err := Affine(in[0], in[1], in[2])
+	a, err := Affine(in[0], in[1], third(in))
 	if err != nil {
 		return nil, err
 	}
@@ -105,15 +105,15 @@ func TestFusedConvolutionsAreTheirParts(t *testing.T) {
 		for _, in := range c.Inputs {
 			shapes = append(shapes, in.Shape)
 		}
-		conv := Conv{Stride: c.Stride, Pad: c.Pad, Dilation: c.Dilation, Groups: c.Groups}
+		conv := c.conv()
 		for _, bad := range []bool{false, true} {
 			compareWithParts(t, shapes, bad,
-				func(in G.Nodes) (*G.Node, error) { return ConvReLU2D(in[0], in[1], in[2], conv) },
+				func(in G.Nodes) (*G.Node, error) { return ConvReLU2D(in[0], in[1], third(in), conv) },
 				func(in G.Nodes) (*G.Node, error) { return convThenReLU(in, conv) })
 		}
-		for _, pool := range []Pool{{Kernel: Pair{1, 1}}, {Kernel: Pair{2, 2}, Pad: Pair{1, 1}}, {Kernel: Pair{3, 2}, Stride: Pair{1, 1}, Pad: Pair{2, 1}}} {
+		for _, pool := range []Pool{{Kernel: Pair{1, 1}}, {Kernel: Pair{2, 2}, Pad: Pair{1, 1}, Ceil: true}, {Kernel: Pair{3, 2}, Stride: Pair{1, 1}, Pad: Pair{2, 1}}} {
 			compareWithParts(t, shapes, false,
-				func(in G.Nodes) (*G.Node, error) { return ConvReLUPool2D(in[0], in[1], in[2], conv, pool) },
+				func(in G.Nodes) (*G.Node, error) { return ConvReLUPool2D(in[0], in[1], third(in), conv, pool) },
 				func(in G.Nodes) (*G.Node, error) { return convThenReLUThenPool(in, conv, pool) })
 		}
 	}
@@ -127,8 +127,10 @@ func TestAnyFusedConvolutionIsItsParts(t *testing.T) {
 		pair := func(label string, from, to int) Pair {
 			return Pair{small(label+" h", from, to), small(label+" w", from, to)}
 		}
-		conv := Conv{Stride: pair("stride", 1, 3), Pad: pair("pad", 0, 3), Dilation: pair("dilation", 1, 2), Groups: small("groups", 1, 2)}
-		pool := Pool{Kernel: pair("window", 1, 3), Stride: pair("pool stride", 1, 3)}
+		conv := Conv{
+			Stride: pair("stride", 1, 3), Pad: pair("pad", 0, 3), PadEnd: pair("end", 0, 1), Dilation: pair("dilation", 1, 2), Groups: small("groups", 1, 2),
+		}
+		pool := Pool{Kernel: pair("window", 1, 3), Stride: pair("pool stride", 1, 3), Ceil: rapid.Bool().Draw(t, "ceil")}
 		kernel, size := pair("kernel", 1, 4), pair("size", 1, 9)
 		for axis := range size {
 			pool.Pad[axis] = small("pool pad", 0, pool.Kernel[axis]-1)
@@ -140,12 +142,15 @@ func TestAnyFusedConvolutionIsItsParts(t *testing.T) {
 		shapes := []tensor.Shape{
 			{batch, channels * conv.Groups, size[0], size[1]}, {filters * conv.Groups, channels, kernel[0], kernel[1]}, {filters * conv.Groups},
 		}
+		if rapid.Bool().Draw(t, "without bias") {
+			shapes = shapes[:2]
+		}
 		bad := rapid.Bool().Draw(t, "bad")
 		compareWithParts(t, shapes, bad,
-			func(in G.Nodes) (*G.Node, error) { return ConvReLU2D(in[0], in[1], in[2], conv) },
+			func(in G.Nodes) (*G.Node, error) { return ConvReLU2D(in[0], in[1], third(in), conv) },
 			func(in G.Nodes) (*G.Node, error) { return convThenReLU(in, conv) })
 		compareWithParts(t, shapes, bad,
-			func(in G.Nodes) (*G.Node, error) { return ConvReLUPool2D(in[0], in[1], in[2], conv, pool) },
+			func(in G.Nodes) (*G.Node, error) { return ConvReLUPool2D(in[0], in[1], third(in), conv, pool) },
 			func(in G.Nodes) (*G.Node, error) { return convThenReLUThenPool(in, conv, pool) })
 	})
 }
@@ -156,9 +161,10 @@ func TestAffineReLUIsItsParts(t *testing.T) {
 		out int
 	}{{tensor.Shape{1, 1}, 1}, {tensor.Shape{3, 5}, 4}, {tensor.Shape{2, 2, 3, 2}, 3}, {tensor.Shape{33, 70}, 45}, {tensor.Shape{2, 1500}, 30}} {
 		shapes := []tensor.Shape{c.x, {c.out, features(c.x)}, {c.out}}
-		for _, bad := range []bool{false, true} {
-			compareWithParts(t, shapes, bad, func(in G.Nodes) (*G.Node, error) { return AffineReLU(in[0], in[1], in[2]) }, affineThenReLU)
-		}
+		fused := func(in G.Nodes) (*G.Node, error) { return AffineReLU(in[0], in[1], third(in)) }
+		compareWithParts(t, shapes, false, fused, affineThenReLU)
+		compareWithParts(t, shapes, true, fused, affineThenReLU)
+		compareWithParts(t, shapes[:2], false, fused, affineThenReLU)
 	}
 }
 

@@ -57,10 +57,13 @@ func TestGradientsOfAnyConvolution(t *testing.T) {
 		pair := func(label string, from, to int) ops.Pair {
 			return ops.Pair{small(label+" h", from, to), small(label+" w", from, to)}
 		}
-		conv := ops.Conv{Stride: pair("stride", 1, 3), Pad: pair("pad", 0, 3), Dilation: pair("dilation", 1, 3), Groups: small("groups", 1, 3)}
+		conv := ops.Conv{
+			Stride: pair("stride", 1, 3), Pad: pair("pad", 0, 2), PadBegin: pair("begin", 0, 2), PadEnd: pair("end", 0, 2),
+			Dilation: pair("dilation", 1, 3), Groups: small("groups", 1, 3),
+		}
 		kernel, size := pair("kernel", 1, 4), pair("size", 1, 9)
 		for axis := range size {
-			size[axis] = max(size[axis], conv.Dilation[axis]*(kernel[axis]-1)+1-2*conv.Pad[axis])
+			size[axis] = max(size[axis], conv.Dilation[axis]*(kernel[axis]-1)+1-2*conv.Pad[axis]-conv.PadBegin[axis]-conv.PadEnd[axis])
 		}
 		perGroup, filters := small("channels", 1, 2), small("filters", 1, 2)
 		c := opCase{
@@ -68,7 +71,10 @@ func TestGradientsOfAnyConvolution(t *testing.T) {
 				{small("batch", 1, 2), perGroup * conv.Groups, size[0], size[1]},
 				{filters * conv.Groups, perGroup, kernel[0], kernel[1]}, {filters * conv.Groups},
 			},
-			build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Conv2D(in[0], in[1], in[2], conv) },
+			build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Conv2D(in[0], in[1], third(in), conv) },
+		}
+		if rapid.Bool().Draw(t, "without bias") {
+			c = c.withoutBias()
 		}
 		c.requireGradients(t)
 	})
@@ -85,13 +91,22 @@ func TestGradientsOfAnyPooling(t *testing.T) {
 			pool.Pad[axis] = small("pad"+name, 0, pool.Kernel[axis]-1)
 			size[axis] = max(small("size"+name, 1, 9), pool.Kernel[axis]-2*pool.Pad[axis])
 		}
+		plain := pool
+		for axis, name := range []string{" h", " w"} {
+			pool.Dilation[axis] = small("dilation"+name, 1, min(size[axis], 3))
+			most := pool.Dilation[axis]*(pool.Kernel[axis]-1) - pool.Pad[axis] // so that each window sees the input
+			pool.PadBegin[axis], pool.PadEnd[axis] = small("begin"+name, 0, most), small("end"+name, 0, most)
+			extent := pool.Dilation[axis]*(pool.Kernel[axis]-1) + 1
+			size[axis] = max(size[axis], extent-2*pool.Pad[axis]-pool.PadBegin[axis]-pool.PadEnd[axis])
+		}
+		pool.Ceil, pool.ExcludePad = rapid.Bool().Draw(t, "ceil"), rapid.Bool().Draw(t, "exclude pad")
 		channels := small("channels", 1, 3)
 		x := tensor.Shape{small("batch", 1, 2), channels, size[0], size[1]}
 		for _, c := range []opCase{
 			{inputs: []tensor.Shape{x}, build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.MaxPool2D(in[0], pool) }},
 			{inputs: []tensor.Shape{x}, build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.AvgPool2D(in[0], pool) }},
 			{inputs: []tensor.Shape{x, {channels}, {channels}}, build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
-				return ops.Subsample2D(in[0], in[1], in[2], pool)
+				return ops.Subsample2D(in[0], in[1], in[2], plain)
 			}},
 		} {
 			c.requireGradients(t)

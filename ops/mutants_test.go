@@ -30,12 +30,17 @@ type subject struct {
 
 var subjects = []subject{
 	{name: "Conv2D", build: conv2D[float64](padded), inputs: []tensor.Shape{{2, 2, 5, 5}, {3, 2, 3, 3}, {3}}},
+	{name: "Conv2D, uneven", build: conv2D[float64](uneven), inputs: []tensor.Shape{{2, 2, 5, 5}, {3, 2, 3, 3}, {3}}},
+	{name: "Conv2D, depthwise", build: conv2D[float64](Conv{Groups: 2}.withDefaults()), inputs: []tensor.Shape{{2, 2, 5, 5}, {4, 1, 3, 3}}},
 	{name: "PartialConv2D", build: partialConv2D[float64]([][]int{{0, 1}, {1, 2}}, Conv{}.withDefaults()), inputs: []tensor.Shape{{2, 3, 4, 4}, {4, 2, 2}, {2}}},
 	{name: "ConvReLU2D", build: convReLU2D[float64](padded), inputs: []tensor.Shape{{2, 2, 5, 5}, {3, 2, 3, 3}, {3}}},
 	{name: "ConvReLUPool2D", build: convReLUPool2D[float64](padded, pairs), inputs: []tensor.Shape{{2, 2, 6, 6}, {3, 2, 3, 3}, {3}}},
 	{name: "AffineReLU", build: affineReLU[float64], inputs: []tensor.Shape{{4, 5}, {3, 5}, {3}}},
 	{name: "MaxPool2D", build: maxPool2D[float64](overlapping), inputs: []tensor.Shape{{2, 2, 6, 6}}},
 	{name: "AvgPool2D", build: avgPool2D[float64](overlapping), inputs: []tensor.Shape{{2, 2, 6, 6}}},
+	{name: "MaxPool2D, rounded up", build: maxPool2D[float64](roundedUp), inputs: []tensor.Shape{{2, 2, 6, 6}}},
+	{name: "AvgPool2D, rounded up", build: avgPool2D[float64](roundedUp), inputs: []tensor.Shape{{2, 2, 6, 6}}},
+	{name: "AvgPool2D, dilated", build: avgPool2D[float64](dilated), inputs: []tensor.Shape{{2, 2, 6, 6}}},
 	{name: "Subsample2D", build: subsample2D[float64](overlapping), inputs: []tensor.Shape{{2, 3, 5, 5}, {3}, {3}}},
 	{name: "LRN", build: lrn[float64](strongNorm), inputs: []tensor.Shape{{2, 5, 2, 3}}},
 	{name: "Normalize", build: normalize[float64]([]float64{0.5, -1}, []float64{2, 3}), inputs: []tensor.Shape{{2, 2, 3, 3}}},
@@ -62,6 +67,7 @@ var subjects = []subject{
 	{name: "Softmax", build: softmax[float64], inputs: []tensor.Shape{{4, 5}}},
 	{name: "SoftmaxCrossEntropy", build: crossEntropy[float64], inputs: []tensor.Shape{{4, 5}}, target: tensor.New(tensor.WithBacking([]float64{3, 0, 4, 1}))},
 	{name: "Affine", build: affine[float64], inputs: []tensor.Shape{{4, 5}, {3, 5}, {3}}},
+	{name: "Affine, no bias", build: affine[float64], inputs: []tensor.Shape{{4, 5}, {3, 5}}},
 	{name: "Add", build: add[float64], inputs: []tensor.Shape{{4, 5}, {4, 5}, {4, 5}}},
 	{name: "Multiply", build: product[float64], inputs: []tensor.Shape{{4, 5}, {4, 5}}},
 	{name: "Multiply by channel", build: product[float64], inputs: []tensor.Shape{{2, 3, 2, 3}, {2, 3}}},
@@ -87,7 +93,10 @@ func functionSubject(f Function) subject {
 
 var (
 	padded      = Conv{Pad: Pair{1, 1}}.withDefaults()
-	overlapping = Pool{Kernel: Pair{3, 3}, Stride: Pair{2, 2}, Pad: Pair{1, 1}}
+	uneven      = Conv{Stride: Pair{1, 2}, PadBegin: Pair{1, 0}, PadEnd: Pair{0, 2}}.withDefaults()
+	overlapping = Pool{Kernel: Pair{3, 3}, Stride: Pair{2, 2}, Pad: Pair{1, 1}}.withDefaults()
+	roundedUp   = Pool{Kernel: Pair{3, 3}, Stride: Pair{2, 2}, Pad: Pair{1, 1}, Ceil: true}.withDefaults()
+	dilated     = Pool{Kernel: Pair{2, 2}, Stride: Pair{1, 1}, PadBegin: Pair{1, 0}, Dilation: Pair{2, 2}, ExcludePad: true}.withDefaults()
 	pairs       = Pool{Kernel: Pair{1, 2}}.withDefaults()
 	strongNorm  = Norm{Size: 3, K: 2, Alpha: 0.5, Beta: 0.75}
 )
@@ -146,6 +155,22 @@ var special = []struct {
 	{"Conv2D", 2, "last image forgotten", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
 		return right(saved, withoutSecondHalf(dout), din)
 	}},
+	{"Conv2D, uneven", 0, "padding on the wrong side", func(in []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+		k, err := mirrored(in)
+		k.BackwardData(saved[0], dout, din)
+		return err
+	}},
+	{"Conv2D, uneven", 1, "padding on the wrong side", func(in []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+		k, err := mirrored(in)
+		k.BackwardWeights(saved[0], dout, din)
+		return err
+	}},
+	{"Conv2D, depthwise", 0, "filters of a channel swapped", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		w := slices.Clone(saved[0])
+		swap(w[:9], w[9:18])
+		return right([][]float64{w}, dout, din)
+	}},
+	{"Conv2D, depthwise", 1, "channels swapped", after(func(_ []tensor.Shape, dw []float64) { swap(dw[:18], dw[18:]) })},
 	{"PartialConv2D", 1, "connections swapped", after(func(_ []tensor.Shape, dw []float64) { swap(dw[:4], dw[4:8]) })},
 	{"ConvReLUPool2D", 0, "ReLU forgotten", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
 		return right([][]float64{saved[0], ones(len(dout))}, dout, din)
@@ -166,6 +191,33 @@ var special = []struct {
 			}
 		}
 		return right(saved, dout, din)
+	}},
+	{"AvgPool2D, rounded up", 0, "divided by the full window", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		dout = slices.Clone(dout)
+		for i := range dout { // 4x4 windows, of the last of each axis a row or a column lies beyond the padding
+			if i/4%4 == 3 {
+				dout[i] *= 2. / 3
+			}
+			if i%4 == 3 {
+				dout[i] *= 2. / 3
+			}
+		}
+		return right(saved, dout, din)
+	}},
+	{"AvgPool2D, rounded up", 0, "last window dropped", withoutLastWindows},
+	{"MaxPool2D, rounded up", 0, "last window dropped", withoutLastWindows},
+	{"AvgPool2D, dilated", 0, "padding counted", func(in []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
+		p := dilated
+		p.ExcludePad = false
+		shape, err := poolShape(in[0], p)
+		kernel.NewAvgPool[float64](shape).Backward(dout, din)
+		return err
+	}},
+	{"AvgPool2D, dilated", 0, "dilation forgotten", func(in []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
+		shape, err := poolShape(in[0], dilated)
+		shape.DilationH, shape.PadBottom = 1, shape.PadBottom-1
+		kernel.NewAvgPool[float64](shape).Backward(dout, din)
+		return err
 	}},
 	{"Subsample2D", 0, "coefficient forgotten", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
 		return right([][]float64{{1, 1, 1}}, dout, din)
@@ -380,6 +432,24 @@ func mutant(build builder[float64], input int, m mutation) builder[float64] {
 		r.vjps[input].apply = func(saved [][]float64, dout, din []float64) error { return m(in, right, saved, dout, din) }
 		return r, nil
 	}
+}
+
+// mirrored is the uneven convolution with its padding on the other sides.
+func mirrored(in []tensor.Shape) (*kernel.Conv[float64], error) {
+	s, err := convShape(in, uneven)
+	s.PadTop, s.PadBottom, s.PadLeft, s.PadRight = s.PadBottom, s.PadTop, s.PadRight, s.PadLeft
+	return kernel.NewConv[float64](s), err
+}
+
+// withoutLastWindows drops the last row and the last column of 4x4 windows.
+func withoutLastWindows(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+	dout = slices.Clone(dout)
+	for i := range dout {
+		if i/4%4 == 3 || i%4 == 3 {
+			dout[i] = 0
+		}
+	}
+	return right(saved, dout, din)
 }
 
 func multiply(xs []float64, by float64) {

@@ -83,9 +83,22 @@ func sum(xs []float64) float64 {
 }
 
 // windows is how many windows fit along an axis: it counts them.
-func windows(size, kernel, stride, pad, dilation int) int {
+func windows(size, kernel, stride, before, after, dilation int) int {
 	n := 0
-	for first := -pad; first+dilation*(kernel-1) < size+pad; first += stride {
+	for first := -before; first+dilation*(kernel-1) < size+after; first += stride {
+		n++
+	}
+	return n
+}
+
+// poolWindows is how many windows a pooling has along an axis. With ceil one more counts where the last one leaves elements of the padded
+// input over, unless it would begin in the padding at the end.
+func poolWindows(x array, p ops.Pool, axis int) int {
+	size, before, after := x.shape[2+axis], p.Pad[axis]+p.PadBegin[axis], p.Pad[axis]+p.PadEnd[axis]
+	stride, dilation := orElse(p.Stride, p.Kernel)[axis], orOne(p.Dilation)[axis]
+	n := windows(size, p.Kernel[axis], stride, before, after, dilation)
+	next, lastSeen := n*stride-before, (n-1)*stride-before+dilation*(p.Kernel[axis]-1)
+	if p.Ceil && (n == 0 || lastSeen < size+after-1) && next < size {
 		n++
 	}
 	return n
@@ -104,14 +117,17 @@ func naiveConv2D(x, w, b array, c ops.Conv) array {
 	stride, dilation, groups := orOne(c.Stride), orOne(c.Dilation), max(c.Groups, 1)
 	perGroup, filtersPerGroup := x.shape[1]/groups, w.shape[0]/groups
 	y := newArray(x.shape[0], w.shape[0],
-		windows(x.shape[2], w.shape[2], stride[0], c.Pad[0], dilation[0]),
-		windows(x.shape[3], w.shape[3], stride[1], c.Pad[1], dilation[1]))
+		windows(x.shape[2], w.shape[2], stride[0], c.Pad[0]+c.PadBegin[0], c.Pad[0]+c.PadEnd[0], dilation[0]),
+		windows(x.shape[3], w.shape[3], stride[1], c.Pad[1]+c.PadBegin[1], c.Pad[1]+c.PadEnd[1], dilation[1]))
 	return y.each(func(n, k, i, j int) float64 {
-		total := b.data[k]
+		total := 0.0
+		if b.data != nil {
+			total = b.data[k]
+		}
 		for ch := range perGroup {
 			for r := range w.shape[2] {
 				for q := range w.shape[3] {
-					h, v := i*stride[0]-c.Pad[0]+r*dilation[0], j*stride[1]-c.Pad[1]+q*dilation[1]
+					h, v := i*stride[0]-c.Pad[0]-c.PadBegin[0]+r*dilation[0], j*stride[1]-c.Pad[1]-c.PadBegin[1]+q*dilation[1]
 					total += w.at(k, ch, r, q) * x.at(n, k/filtersPerGroup*perGroup+ch, h, v)
 				}
 			}
@@ -136,21 +152,35 @@ func naivePartialConv2D(x, w, b array, connections [][]int, c ops.Conv) array {
 
 // naivePool hands each window of channel c to f, as a list without what lies in the padding.
 func naivePool(x array, p ops.Pool, f func(c int, window []float64) float64) array {
-	stride := orElse(p.Stride, p.Kernel)
-	y := newArray(x.shape[0], x.shape[1],
-		windows(x.shape[2], p.Kernel[0], stride[0], p.Pad[0], 1),
-		windows(x.shape[3], p.Kernel[1], stride[1], p.Pad[1], 1))
+	stride, dilation := orElse(p.Stride, p.Kernel), orOne(p.Dilation)
+	y := newArray(x.shape[0], x.shape[1], poolWindows(x, p, 0), poolWindows(x, p, 1))
 	return y.each(func(n, c, i, j int) float64 {
 		var window []float64
 		for r := range p.Kernel[0] {
 			for q := range p.Kernel[1] {
-				if h, w := i*stride[0]-p.Pad[0]+r, j*stride[1]-p.Pad[1]+q; x.inside(h, w) {
+				h, w := i*stride[0]-p.Pad[0]-p.PadBegin[0]+r*dilation[0], j*stride[1]-p.Pad[1]-p.PadBegin[1]+q*dilation[1]
+				if x.inside(h, w) {
 					window = append(window, x.at(n, c, h, w))
 				}
 			}
 		}
 		return f(c, window)
 	})
+}
+
+// naiveAvgPool divides the sums of the windows of x by those of the windows of a plane of ones: in the input alone, or in the padding too.
+func naiveAvgPool(x array, p ops.Pool) array {
+	total := func(_ int, window []float64) float64 { return sum(window) }
+	counted, windows := x.shape.Clone(), p
+	if !p.ExcludePad {
+		for axis := range 2 {
+			counted[2+axis] += 2*p.Pad[axis] + p.PadBegin[axis] + p.PadEnd[axis]
+		}
+		windows.Pad, windows.PadBegin, windows.PadEnd = ops.Pair{}, ops.Pair{}, ops.Pair{}
+	}
+	counts := naivePool(newArray(counted...).apply(func(float64) float64 { return 1 }), windows, total)
+	sums := naivePool(x, p, total)
+	return sums.each(func(n, c, i, j int) float64 { return sums.at(n, c, i, j) / counts.at(n, c, i, j) })
 }
 
 func largest(_ int, window []float64) float64 {
@@ -333,7 +363,10 @@ func naiveAffine(x, w, b array) array {
 	y := newArray(x.shape[0], w.shape[0])
 	for n := range x.shape[0] {
 		for o := range w.shape[0] {
-			total := b.data[o]
+			total := 0.0
+			if b.data != nil {
+				total = b.data[o]
+			}
 			for i := range features {
 				total += x.data[n*features+i] * w.data[o*features+i]
 			}

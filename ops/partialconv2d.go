@@ -12,22 +12,22 @@ import (
 
 // PartialConv2D is a convolution whose output channels each see only some of the input channels: connections[k] lists, in increasing order,
 // the inputs of output channel k (LeCun et al. 1998, Table I). The weight is (total connections, kh, kw), output channel by output channel,
-// so every weight there is is used; x, b and the result are as in [Conv2D]. Groups must be 0 or 1.
+// so every weight there is is used; x, b and the result are as in [Conv2D]; b may be nil. Groups must be 0 or 1.
 func PartialConv2D(x, w, b *G.Node, connections [][]int, c Conv) (*G.Node, error) {
 	c = c.withDefaults()
-	return apply("PartialConv2D", partialConv2D[float32](connections, c), partialConv2D[float64](connections, c), x, w, b)
+	return apply("PartialConv2D", partialConv2D[float32](connections, c), partialConv2D[float64](connections, c), withBias(x, w, b)...)
 }
 
 // partialConv2D is the full convolution whose weight W is zero where nothing is connected: W = scatter(w), a linear map whose adjoint is
 // gather. So dx comes from W, and dw = gather(dW).
 func partialConv2D[T kernel.Float](connections [][]int, c Conv) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
-		x, w, b := in[0], in[1], in[2]
+		x, w := in[0], in[1]
 		if err := checkConnections(x, w, connections, c); err != nil {
 			return rule[T]{}, err
 		}
 		full := tensor.Shape{len(connections), x[1], w[1], w[2]}
-		shape, err := convShape(x, full, b, c)
+		shape, err := convShape(append([]tensor.Shape{x, full}, in[2:]...), c)
 		if err != nil {
 			return rule[T]{}, err
 		}
@@ -40,7 +40,7 @@ func partialConv2D[T kernel.Float](connections [][]int, c Conv) builder[T] {
 			output:     convOutput(shape),
 			forward: func(in [][]T, y []T) error {
 				scatter(weight(), in[1], places)
-				k.Forward(in[0], weight(), in[2], y)
+				k.Forward(in[0], weight(), biasOf(in), y)
 				return nil
 			},
 			vjps: []vjp[T]{
@@ -55,7 +55,7 @@ func partialConv2D[T kernel.Float](connections [][]int, c Conv) builder[T] {
 					return nil
 				}},
 				{apply: func(_ [][]T, dy, db []T) error { k.BackwardBias(dy, db); return nil }},
-			},
+			}[:len(in)],
 		}, nil
 	}
 }

@@ -55,7 +55,19 @@ func TestOpsRefuse(t *testing.T) {
 		"Conv2D: the result would have shape (2, 6, 2199023255555, 2199023255555)": func() (*G.Node, error) {
 			return ops.Conv2D(x, w, b, ops.Conv{Pad: ops.Pair{1 << 40, 1 << 40}})
 		},
-		"ConvReLU2D: input 2 is nil":       func() (*G.Node, error) { return ops.ConvReLU2D(x, w, nil, ops.Conv{}) },
+		"ConvReLU2D: input 2 is nil": func() (*G.Node, error) { return ops.ConvReLU2D(x, w, new(G.Node), ops.Conv{}) },
+		"Conv2D: width: kernel 3, stride 1, dilation 1, pad -1 before and 0 after": func() (*G.Node, error) {
+			return ops.Conv2D(x, w, nil, ops.Conv{PadBegin: ops.Pair{0, -1}})
+		},
+		"Conv2D: width: kernel 3, stride 1, dilation 1, pad 1 before and 0 after: want": func() (*G.Node, error) {
+			return ops.Conv2D(x, w, nil, ops.Conv{Pad: ops.Pair{0, 1}, PadEnd: ops.Pair{0, -1}}) // less than nothing, though the sum isn't
+		},
+		"Conv2D: height: size 5, kernel 3, dilation 1, pad 0 before and 9223372036854775807 after: want sizes that can be": func() (*G.Node, error) {
+			return ops.Conv2D(x, w, nil, ops.Conv{PadEnd: ops.Pair{math.MaxInt, 0}})
+		},
+		"Conv2D: height: size 5, kernel 3, dilation 1, pad 4611686018427387900 before": func() (*G.Node, error) {
+			return ops.Conv2D(x, w, nil, ops.Conv{Pad: ops.Pair{math.MaxInt/2 - 3, 0}, PadEnd: ops.Pair{math.MaxInt/2 - 3, 0}})
+		},
 		"ConvReLUPool2D: height: kernel 0": func() (*G.Node, error) { return ops.ConvReLUPool2D(x, w, b, ops.Conv{}, ops.Pool{}) },
 		"PartialConv2D: weight has shape (6, 4, 3, 3): want (0 connections, height, width)": func() (*G.Node, error) {
 			return ops.PartialConv2D(x, w, b, nil, ops.Conv{})
@@ -71,8 +83,29 @@ func TestOpsRefuse(t *testing.T) {
 		},
 
 		"MaxPool2D: height: kernel 0": func() (*G.Node, error) { return ops.MaxPool2D(x, ops.Pool{}) },
-		"MaxPool2D: pad 2 isn't smaller than the kernel 2": func() (*G.Node, error) {
+		"MaxPool2D: height: pad 2 isn't smaller than the kernel 2": func() (*G.Node, error) {
 			return ops.MaxPool2D(x, ops.Pool{Kernel: ops.Pair{2, 2}, Pad: ops.Pair{2, 2}})
+		},
+		"MaxPool2D: width: pad 0 before and 2 after isn't smaller than the kernel 2": func() (*G.Node, error) {
+			return ops.MaxPool2D(x, ops.Pool{Kernel: ops.Pair{2, 2}, PadEnd: ops.Pair{0, 2}})
+		},
+		"MaxPool2D: height: pad 3 isn't smaller than the kernel 2 of dilation 2": func() (*G.Node, error) {
+			return ops.MaxPool2D(x, ops.Pool{Kernel: ops.Pair{2, 2}, Pad: ops.Pair{3, 0}, Dilation: ops.Pair{2, 1}})
+		},
+		"MaxPool2D: height: a window of dilation 6 would step over an input of 5 with pad 1": func() (*G.Node, error) {
+			return ops.MaxPool2D(x, ops.Pool{Kernel: ops.Pair{2, 2}, Pad: ops.Pair{1, 0}, Dilation: ops.Pair{6, 1}})
+		},
+		"AvgPool2D: height: a window of dilation 6 would step over an input of 5 with pad 7": func() (*G.Node, error) {
+			return ops.AvgPool2D(x, ops.Pool{Kernel: ops.Pair{3, 1}, Stride: ops.Pair{1, 1}, Pad: ops.Pair{7, 0}, Dilation: ops.Pair{6, 1}})
+		},
+		"AvgPool2D: width: kernel 2, stride 2, dilation -1": func() (*G.Node, error) {
+			return ops.AvgPool2D(x, ops.Pool{Kernel: ops.Pair{2, 2}, Dilation: ops.Pair{1, -1}})
+		},
+		"AvgPool2D: height: a window of 9 doesn't fit an input of 5 padded to 5": func() (*G.Node, error) {
+			return ops.AvgPool2D(x, ops.Pool{Kernel: ops.Pair{9, 1}, Stride: ops.Pair{4, 1}, Ceil: true}) // one of stride 5 would
+		},
+		"Subsample2D: windows are kernel 2, stride 2, ceil: want plain ones, kernel 2, stride 2": func() (*G.Node, error) {
+			return ops.Subsample2D(x, f32(4), f32(4), ops.Pool{Kernel: ops.Pair{2, 2}, Ceil: true})
 		},
 		"AvgPool2D: input has shape (): want (N, C, H, W)": func() (*G.Node, error) { return ops.AvgPool2D(scalar, pairs) },
 		"AvgPool2D: height: a window of 6 doesn't fit":     func() (*G.Node, error) { return ops.AvgPool2D(x, ops.Pool{Kernel: ops.Pair{6, 1}}) },

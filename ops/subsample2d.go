@@ -12,7 +12,7 @@ import (
 
 // Subsample2D is the trainable pooling of LeCun et al. 1998 (layers S2 and S4), without the squashing function that follows it there: the
 // sum of each window times a coefficient plus a bias, one of each for a channel. x is (N, C, H, W), coefficient and bias are (C), the
-// result (N, C, OH, OW).
+// result (N, C, OH, OW). The windows are plain ones: of p only Kernel, Stride and Pad may be set.
 func Subsample2D(x, coefficient, bias *G.Node, p Pool) (*G.Node, error) {
 	p = p.withDefaults()
 	return apply("Subsample2D", subsample2D[float32](p), subsample2D[float64](p), x, coefficient, bias)
@@ -25,6 +25,9 @@ func Subsample2D(x, coefficient, bias *G.Node, p Pool) (*G.Node, error) {
 //	db[c]      = Σ(n,i,j) dy[n,c,i,j]
 func subsample2D[T kernel.Float](p Pool) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
+		if plain := (Pool{Kernel: p.Kernel, Stride: p.Stride, Pad: p.Pad}).withDefaults(); p != plain {
+			return rule[T]{}, fmt.Errorf("windows are %v: want plain ones, %v", p, plain)
+		}
 		shape, err := poolShape(in[0], p)
 		if err != nil {
 			return rule[T]{}, err

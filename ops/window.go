@@ -11,9 +11,14 @@ import (
 type Pair = [2]int
 
 // Conv is how a convolution's kernel moves over the input. The zero value is stride 1, no padding, no dilation, one group.
+//
+// Padding that differs by side adds to Pad. ONNX's pads top, left, bottom, right are PadBegin {top, left} and PadEnd {bottom, right}; of its
+// automatic padding of n rows in all, SAME_UPPER is Pad n/2 and PadEnd n%2, SAME_LOWER is Pad n/2 and PadBegin n%2.
 type Conv struct {
 	Stride   Pair // 0 is 1
 	Pad      Pair // rows of zeros above and below, columns of zeros left and right
+	PadBegin Pair // further rows above, further columns left
+	PadEnd   Pair // further rows below, further columns right
 	Dilation Pair // distance of the kernel's taps; 0 is 1
 	Groups   int  // input and output channels are split into this many independent convolutions; 0 is 1
 }
@@ -26,37 +31,98 @@ func (c Conv) withDefaults() Conv {
 	return c
 }
 
-func (c Conv) String() string {
-	s := windowString(c.Stride, c.Pad)
-	if c.Dilation != (Pair{1, 1}) {
-		s += fmt.Sprintf(", dilation %s", pairString(c.Dilation))
+// OutputSize is the height and width of the result for an input and a kernel of the given sizes; see [OutputSize].
+func (c Conv) OutputSize(size, kernel Pair) (Pair, error) {
+	return outputPlane(c.withDefaults().axes(size, kernel))
+}
+
+func (c Conv) axes(size, kernel Pair) (axes [2]axis) {
+	for i := range axes {
+		axes[i] = axis{size[i], kernel[i], c.Stride[i], c.Dilation[i], padding{c.Pad[i], c.PadBegin[i], c.PadEnd[i]}, false}
 	}
+	return axes
+}
+
+func (c Conv) String() string {
+	s := windowString(c.Stride, c.Pad, c.PadBegin, c.PadEnd, c.Dilation)
 	if c.Groups != 1 {
 		s += fmt.Sprintf(", groups %d", c.Groups)
 	}
 	return s
 }
 
-// Pool is how a pooling window moves over the input.
+// Pool is how a pooling window moves over the input. Padding that differs by side is given as in [Conv]; on each side it must be smaller
+// than the window.
 type Pool struct {
-	Kernel Pair
-	Stride Pair // 0 is the kernel: windows side by side
-	Pad    Pair // smaller than the kernel
+	Kernel   Pair
+	Stride   Pair // 0 is the kernel: windows side by side
+	Pad      Pair // rows above and below, columns left and right
+	PadBegin Pair // further rows above, further columns left
+	PadEnd   Pair // further rows below, further columns right
+	Dilation Pair // distance of the window's elements; 0 is 1
+
+	// Ceil rounds the number of windows up: a last window may reach beyond the padding, if it begins in the input or in the padding before
+	// it (ceil_mode of PyTorch and ONNX). What lies beyond the padding is never counted in an average.
+	Ceil bool
+
+	// ExcludePad divides an average by the number of the window's elements that lie in the input (count_include_pad = false of PyTorch and
+	// ONNX). Other poolings have no use for it.
+	ExcludePad bool
 }
 
 func (p Pool) withDefaults() Pool {
-	p.Stride = orElse(p.Stride, p.Kernel)
+	p.Stride, p.Dilation = orElse(p.Stride, p.Kernel), orElse(p.Dilation, Pair{1, 1})
 	return p
 }
 
-func (p Pool) String() string {
-	return fmt.Sprintf("kernel %s, %s", pairString(p.Kernel), windowString(p.Stride, p.Pad))
+// OutputSize is the height and width of the result for an input of the given size; see [OutputSize]. It is an error if a window would see
+// nothing but padding.
+func (p Pool) OutputSize(size Pair) (Pair, error) {
+	p = p.withDefaults()
+	axes := p.axes(size)
+	out, err := outputPlane(axes)
+	if err != nil {
+		return out, err
+	}
+	for i, a := range axes {
+		if err := a.checkSeen(); err != nil {
+			return out, fmt.Errorf("%s: %w", axisNames[i], err)
+		}
+	}
+	return out, nil
 }
 
-func windowString(stride, pad Pair) string {
+func (p Pool) axes(size Pair) (axes [2]axis) {
+	for i := range axes {
+		axes[i] = axis{size[i], p.Kernel[i], p.Stride[i], p.Dilation[i], padding{p.Pad[i], p.PadBegin[i], p.PadEnd[i]}, p.Ceil}
+	}
+	return axes
+}
+
+func (p Pool) String() string {
+	s := fmt.Sprintf("kernel %s, %s", pairString(p.Kernel), windowString(p.Stride, p.Pad, p.PadBegin, p.PadEnd, orElse(p.Dilation, Pair{1, 1})))
+	if p.Ceil {
+		s += ", ceil"
+	}
+	if p.ExcludePad {
+		s += ", padding not counted"
+	}
+	return s
+}
+
+func windowString(stride, pad, begin, end, dilation Pair) string {
 	s := "stride " + pairString(stride)
 	if pad != (Pair{}) {
 		s += ", pad " + pairString(pad)
+	}
+	if begin != (Pair{}) {
+		s += ", more at the beginning " + pairString(begin)
+	}
+	if end != (Pair{}) {
+		s += ", more at the end " + pairString(end)
+	}
+	if dilation != (Pair{1, 1}) {
+		s += ", dilation " + pairString(dilation)
 	}
 	return s
 }
@@ -80,28 +146,93 @@ func orElse(p, fallback Pair) Pair {
 // OutputSize is the number of places a window has along one axis: floor((size + 2·pad - dilation·(kernel-1) - 1) / stride) + 1.
 // It is an error if the window doesn't fit once.
 func OutputSize(size, kernel, stride, pad, dilation int) (int, error) {
-	if kernel < 1 || stride < 1 || dilation < 1 || pad < 0 {
-		return 0, fmt.Errorf("kernel %d, stride %d, dilation %d, pad %d: want kernel, stride and dilation of at least 1, pad of at least 0",
-			kernel, stride, dilation, pad)
-	}
-	if size < 0 || pad > (math.MaxInt-size)/2 || kernel-1 > (math.MaxInt-1)/dilation {
-		return 0, fmt.Errorf("size %d, kernel %d, dilation %d, pad %d: want sizes that can be", size, kernel, dilation, pad)
-	}
-	extent := dilation*(kernel-1) + 1
-	if padded := size + 2*pad; extent > padded {
-		return 0, fmt.Errorf("a window of %d doesn't fit an input of %d padded to %d", extent, size, padded)
-	}
-	return (size+2*pad-extent)/stride + 1, nil
+	return axis{size, kernel, stride, dilation, padding{both: pad}, false}.windows()
 }
 
-func outputPlane(in tensor.Shape, kernel, stride, pad, dilation Pair) (Pair, error) {
-	var out Pair
-	for axis, name := range [2]string{"height", "width"} {
-		n, err := OutputSize(in[2+axis], kernel[axis], stride[axis], pad[axis], dilation[axis])
-		if err != nil {
-			return out, fmt.Errorf("%s: %w", name, err)
+// axis is how windows lie along one axis of an input.
+type axis struct {
+	size, kernel, stride, dilation int
+	pad                            padding
+	ceil                           bool
+}
+
+// padding is what stands before and after an axis: both on both sides, and more on each.
+type padding struct{ both, begin, end int }
+
+func (p padding) before() int { return p.both + p.begin }
+func (p padding) after() int  { return p.both + p.end }
+
+func (p padding) String() string {
+	if p.before() == p.after() {
+		return fmt.Sprint(p.before())
+	}
+	return fmt.Sprintf("%d before and %d after", p.before(), p.after())
+}
+
+func (a axis) extent() int { return a.dilation*(a.kernel-1) + 1 }
+
+// windows is how many windows there are; see [OutputSize] and [Pool].
+func (a axis) windows() (int, error) {
+	if err := a.check(); err != nil {
+		return 0, err
+	}
+	free := a.size + a.pad.before() + a.pad.after() - a.extent()
+	if free < 0 && !(a.ceil && free > -a.stride) {
+		return 0, fmt.Errorf("a window of %d doesn't fit an input of %d padded to %d", a.extent(), a.size, free+a.extent())
+	}
+	last := free / a.stride
+	if a.ceil && free > 0 && free%a.stride > 0 && last < (a.size+a.pad.before()-1)/a.stride {
+		last++
+	}
+	return last + 1, nil
+}
+
+func (a axis) check() error {
+	if a.kernel < 1 || a.stride < 1 || a.dilation < 1 || min(a.pad.both, a.pad.begin, a.pad.end) < 0 {
+		return fmt.Errorf("kernel %d, stride %d, dilation %d, pad %v: want kernel, stride and dilation of at least 1, pad of at least 0",
+			a.kernel, a.stride, a.dilation, a.pad)
+	}
+	most := (math.MaxInt - a.size) / 2 // so that the padded size fits an int
+	if a.size < 0 || a.pad.both > most || max(a.pad.begin, a.pad.end) > most-a.pad.both || a.kernel-1 > (math.MaxInt-1)/a.dilation {
+		return fmt.Errorf("size %d, kernel %d, dilation %d, pad %v: want sizes that can be", a.size, a.kernel, a.dilation, a.pad)
+	}
+	return nil
+}
+
+// checkSeen refuses windows that have no element in the input. With padding below the extent only windows whose elements are further apart
+// than the input is long can miss it: of one that begins b elements before the input, the first element not before it is at -b mod dilation.
+// After more windows than the input has elements every such place has come up.
+func (a axis) checkSeen() error {
+	before, after, extent := a.pad.before(), a.pad.after(), a.extent()
+	if most := max(before, after); most > 0 && most >= extent {
+		return fmt.Errorf("pad %v isn't smaller than the kernel %s: a window would see only padding", a.pad, a.kernelString())
+	}
+	for range a.size + 1 {
+		if before <= 0 || a.size >= a.dilation {
+			break
 		}
-		out[axis] = n
+		if (a.dilation-before%a.dilation)%a.dilation >= a.size {
+			return fmt.Errorf("a window of dilation %d would step over an input of %d with pad %v", a.dilation, a.size, a.pad)
+		}
+		before -= a.stride
+	}
+	return nil
+}
+
+func (a axis) kernelString() string {
+	if a.dilation == 1 {
+		return fmt.Sprint(a.kernel)
+	}
+	return fmt.Sprintf("%d of dilation %d", a.kernel, a.dilation)
+}
+
+var axisNames = [2]string{"height", "width"}
+
+func outputPlane(axes [2]axis) (out Pair, err error) {
+	for i, a := range axes {
+		if out[i], err = a.windows(); err != nil {
+			return out, fmt.Errorf("%s: %w", axisNames[i], err)
+		}
 	}
 	return out, nil
 }

@@ -59,32 +59,74 @@ type Conv[T Float] struct {
 	forward *correlation[T]
 	data    *convData[T]
 	weights *convWeights[T]
+	byPlane depthwise[T] // in their place, or nil
 }
+
+// depthwise is the passes of a depthwise convolution. Behind and before are what stands behind the forward pass and before the others in a
+// fused layer, or nil, and sums gets those of the planes that before makes, or is nil: see correlation and convWeights.
+type depthwise[T Float] interface {
+	forward(x, w, bias, y []T, relu bool, behind planesFunc[T])
+	backwardData(w, dy, dx []T, before planesFunc[T])
+	backwardWeights(x, dy, dw []T, before planesFunc[T], sums []float64)
+}
+
+// planesFunc makes or takes n planes of an image, from channel first on.
+type planesFunc[T Float] func(worker, image, first, n int, planes []T)
 
 // NewConv plans a convolution of the given shape.
 func NewConv[T Float](s ConvShape) *Conv[T] {
-	return &Conv[T]{shape: s.withDefaults(), e: engineFor[T]()}
+	c := &Conv[T]{shape: s.withDefaults(), e: engineFor[T]()}
+	if c.e.depthwise != nil {
+		c.byPlane = c.e.depthwise(c.shape)
+	}
+	return c
 }
 
 // Forward computes y from x, w and bias; bias may be nil.
-func (c *Conv[T]) Forward(x, w, bias, y []T) {
-	f := c.forwardPass()
-	f.relu = false
-	f.run(x, w, bias, y)
-}
+func (c *Conv[T]) Forward(x, w, bias, y []T) { c.run(x, w, bias, y, false, nil) }
 
 // ForwardReLU computes max(y, 0) of Forward's y, in the same pass over it.
-func (c *Conv[T]) ForwardReLU(x, w, bias, y []T) {
+func (c *Conv[T]) ForwardReLU(x, w, bias, y []T) { c.run(x, w, bias, y, true, nil) }
+
+func (c *Conv[T]) run(x, w, bias, y []T, relu bool, behind planesFunc[T]) {
+	if c.byPlane != nil {
+		c.byPlane.forward(x, w, bias, y, relu, behind)
+		return
+	}
 	f := c.forwardPass()
-	f.relu = true
+	f.relu, f.behind = relu, behind
 	f.run(x, w, bias, y)
 }
 
 // BackwardData computes dx, the gradient with respect to the input.
-func (c *Conv[T]) BackwardData(w, dy, dx []T) { c.dataPass().run(w, dy, dx) }
+func (c *Conv[T]) BackwardData(w, dy, dx []T) { c.runData(w, dy, dx, nil) }
+
+func (c *Conv[T]) runData(w, dy, dx []T, before planesFunc[T]) {
+	if c.byPlane != nil {
+		c.byPlane.backwardData(w, dy, dx, before)
+		return
+	}
+	d := c.dataPass()
+	for i := range d.phases {
+		if d.phases[i].c != nil {
+			d.phases[i].c.before = before
+		}
+	}
+	d.run(w, dy, dx)
+}
 
 // BackwardWeights computes dw, the gradient with respect to the weights.
-func (c *Conv[T]) BackwardWeights(x, dy, dw []T) { c.weightsPass().run(x, dy, dw) }
+func (c *Conv[T]) BackwardWeights(x, dy, dw []T) { c.runWeights(x, dy, dw, nil, nil) }
+
+func (c *Conv[T]) runWeights(x, dy, dw []T, before planesFunc[T], sums []float64) {
+	if c.byPlane != nil {
+		c.byPlane.backwardWeights(x, dy, dw, before, sums)
+		return
+	}
+	p := c.weightsPass()
+	p.before, p.sums = before, sums
+	p.run(x, dy, dw)
+}
 
 // BackwardBias computes db[o], the sum of dy over the batch and the plane of channel o.
 func (c *Conv[T]) BackwardBias(dy, db []T) {

@@ -28,8 +28,7 @@ type correlation[T Float] struct {
 
 	// What stands before and behind in a fused layer, or nil. Before makes n planes of x, from channel first of an image on, in room;
 	// behind takes n finished planes of y. Channels count through all groups.
-	before func(worker, image, first, n int, room []T)
-	behind func(worker, image, first, n int, planes []T)
+	before, behind planesFunc[T]
 
 	packed  []T // of a group: m·k elements, tile after tile
 	lowered []T // of one image and group, when split

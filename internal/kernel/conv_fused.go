@@ -22,7 +22,7 @@ type ConvReLUPool[T Float] struct {
 	sums   []float64 // of the planes of the convolution's gradient
 	y, dy  []T       // of the running call, pooled
 
-	poolOne, unpoolOne func(worker, image, first, n int, planes []T) // kept, so that a call makes no closures
+	poolOne, unpoolOne planesFunc[T] // kept, so that a call makes no closures
 }
 
 type maskedScratch[T Float] struct{ dy []T }
@@ -46,10 +46,8 @@ func (c *ConvReLUPool[T]) Argmax() []int32 { return c.pool.Argmax() }
 
 // Forward computes y = maxpool(relu(conv(x, w) + bias)); bias may be nil.
 func (c *ConvReLUPool[T]) Forward(x, w, bias, y []T) {
-	f := c.conv.forwardPass()
-	f.relu, f.behind = true, c.poolOne
 	c.y = y
-	f.run(x, w, bias, nil)
+	c.conv.run(x, w, bias, nil, true, c.poolOne)
 	c.y = nil
 }
 
@@ -73,27 +71,19 @@ func (c *ConvReLUPool[T]) unpoolPlanes(worker, image, first, n int, planes []T) 
 
 // BackwardData computes dx from w, from Forward's y and from dy, the gradient with respect to y.
 func (c *ConvReLUPool[T]) BackwardData(w, y, dy, dx []T) {
-	d := c.conv.dataPass()
 	c.y, c.dy = y, dy
-	for i := range d.phases {
-		if d.phases[i].c != nil {
-			d.phases[i].c.before = c.unpoolOne
-		}
-	}
-	d.run(w, nil, dx)
+	c.conv.runData(w, nil, dx, c.unpoolOne)
 	c.y, c.dy = nil, nil
 }
 
 // BackwardWeights computes dw and, if db is not nil, db, from Forward's y and from dy, the gradient with respect to y.
 func (c *ConvReLUPool[T]) BackwardWeights(x, y, dy, dw, db []T) {
-	p := c.conv.weightsPass()
-	p.before = c.unpoolOne
-	p.sums = nil
+	var sums []float64
 	if db != nil {
-		p.sums = c.sums
+		sums = c.sums
 	}
 	c.y, c.dy = y, dy
-	p.run(x, nil, dw)
+	c.conv.runWeights(x, nil, dw, c.unpoolOne, sums)
 	if db != nil {
 		addRows(c.pool.Batch, c.pool.Channels, c.sums, db)
 	}

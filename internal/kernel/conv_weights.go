@@ -31,7 +31,7 @@ type convWeights[T Float] struct {
 	accumulate, sum func(worker, shard int)
 
 	// before makes n planes of dy, from channel first of an image on, in room; nil where dy is given.
-	before func(worker, image, first, n int, room []T)
+	before planesFunc[T]
 	sums   []float64 // if before is there and sums not nil: of each plane it makes
 }
 

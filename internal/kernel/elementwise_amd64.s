@@ -4907,6 +4907,654 @@ GLOBL quad94d049bb133111eb<>(SB), RODATA|NOPTR, $8
 DATA quad0000000094d049bb<>+0(SB)/8, $0x0000000094d049bb
 GLOBL quad0000000094d049bb<>(SB), RODATA|NOPTR, $8
 
+// func weighTaps4AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
+// Requires: AVX, FMA3
+TEXT ·weighTaps4AVX2(SB), NOSPLIT, $0-80
+	MOVQ         cols+8(FP), AX
+	MOVQ         x+32(FP), DX
+	MOVQ         y+64(FP), BX
+	MOVQ         step+16(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+	VBROADCASTSS bias+72(FP), Y0
+	VBROADCASTSS least+76(FP), Y1
+	MOVQ         rows+0(FP), R9
+	MOVQ         AX, R10
+	ANDQ         $-8, R10
+	MOVQ         AX, CX
+	SUBQ         R10, CX
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         CX
+	VMOVUPS      32(SI)(CX*4), Y2
+
+row:
+	XORQ CX, CX
+	CMPQ CX, R10
+	JEQ  part
+
+whole:
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	VMOVAPS Y0, Y6
+	MOVQ    weights+56(FP), R11
+	MOVQ    taps+48(FP), R12
+	MOVQ    n+40(FP), R13
+
+tapofwhole:
+	MOVLQSX      (R12), SI
+	ADDQ         CX, SI
+	LEAQ         (DX)(SI*4), SI
+	VBROADCASTSS (R11), Y7
+	ADDQ         $0x04, R11
+	VFMADD231PS  (SI), Y7, Y3
+	VFMADD231PS  (SI)(DI*1), Y7, Y4
+	VFMADD231PS  (SI)(DI*2), Y7, Y5
+	VFMADD231PS  (SI)(R8*1), Y7, Y6
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNE          tapofwhole
+	LEAQ         (BX)(CX*4), SI
+	MOVQ         outStep+24(FP), R11
+	SHLQ         $0x02, R11
+	LEAQ         (R11)(R11*2), R12
+	VMAXPS       Y3, Y1, Y3
+	VMOVUPS      Y3, (SI)
+	VMAXPS       Y4, Y1, Y3
+	VMOVUPS      Y3, (SI)(R11*1)
+	VMAXPS       Y5, Y1, Y3
+	VMOVUPS      Y3, (SI)(R11*2)
+	VMAXPS       Y6, Y1, Y3
+	VMOVUPS      Y3, (SI)(R12*1)
+	ADDQ         $0x08, CX
+	CMPQ         CX, R10
+	JLT          whole
+
+part:
+	CMPQ    CX, AX
+	JEQ     done
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	VMOVAPS Y0, Y6
+	MOVQ    weights+56(FP), R11
+	MOVQ    taps+48(FP), R12
+	MOVQ    n+40(FP), R13
+
+tapofpart:
+	MOVLQSX      (R12), SI
+	ADDQ         CX, SI
+	LEAQ         (DX)(SI*4), SI
+	VBROADCASTSS (R11), Y7
+	ADDQ         $0x04, R11
+	VMASKMOVPS   (SI), Y2, Y8
+	VFMADD231PS  Y8, Y7, Y3
+	VMASKMOVPS   (SI)(DI*1), Y2, Y8
+	VFMADD231PS  Y8, Y7, Y4
+	VMASKMOVPS   (SI)(DI*2), Y2, Y8
+	VFMADD231PS  Y8, Y7, Y5
+	VMASKMOVPS   (SI)(R8*1), Y2, Y8
+	VFMADD231PS  Y8, Y7, Y6
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNE          tapofpart
+	LEAQ         (BX)(CX*4), CX
+	MOVQ         outStep+24(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), R11
+	VMAXPS       Y3, Y1, Y3
+	VMASKMOVPS   Y3, Y2, (CX)
+	VMAXPS       Y4, Y1, Y3
+	VMASKMOVPS   Y3, Y2, (CX)(SI*1)
+	VMAXPS       Y5, Y1, Y3
+	VMASKMOVPS   Y3, Y2, (CX)(SI*2)
+	VMAXPS       Y6, Y1, Y3
+	VMASKMOVPS   Y3, Y2, (CX)(R11*1)
+
+done:
+	MOVQ step+16(FP), CX
+	LEAQ (DX)(CX*4), DX
+	LEAQ (DX)(CX*4), DX
+	LEAQ (DX)(CX*4), DX
+	LEAQ (DX)(CX*4), DX
+	MOVQ outStep+24(FP), CX
+	LEAQ (BX)(CX*4), BX
+	LEAQ (BX)(CX*4), BX
+	LEAQ (BX)(CX*4), BX
+	LEAQ (BX)(CX*4), BX
+	DECQ R9
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func weighTaps1AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
+// Requires: AVX, FMA3
+TEXT ·weighTaps1AVX2(SB), NOSPLIT, $0-80
+	MOVQ         cols+8(FP), AX
+	MOVQ         x+32(FP), DX
+	MOVQ         y+64(FP), BX
+	MOVQ         step+16(FP), CX
+	SHLQ         $0x02, CX
+	LEAQ         (CX)(CX*2), CX
+	VBROADCASTSS bias+72(FP), Y0
+	VBROADCASTSS least+76(FP), Y1
+	MOVQ         rows+0(FP), DI
+	MOVQ         AX, R8
+	ANDQ         $-8, R8
+	MOVQ         AX, CX
+	SUBQ         R8, CX
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         CX
+	VMOVUPS      32(SI)(CX*4), Y2
+
+row:
+	XORQ CX, CX
+	CMPQ CX, R8
+	JEQ  part
+
+whole:
+	VMOVAPS Y0, Y3
+	MOVQ    weights+56(FP), R9
+	MOVQ    taps+48(FP), R10
+	MOVQ    n+40(FP), R11
+
+tapofwhole:
+	MOVLQSX      (R10), SI
+	ADDQ         CX, SI
+	LEAQ         (DX)(SI*4), SI
+	VBROADCASTSS (R9), Y4
+	ADDQ         $0x04, R9
+	VFMADD231PS  (SI), Y4, Y3
+	ADDQ         $0x08, R10
+	DECQ         R11
+	JNE          tapofwhole
+	LEAQ         (BX)(CX*4), SI
+	MOVQ         outStep+24(FP), R9
+	SHLQ         $0x02, R9
+	LEAQ         (R9)(R9*2), R9
+	VMAXPS       Y3, Y1, Y3
+	VMOVUPS      Y3, (SI)
+	ADDQ         $0x08, CX
+	CMPQ         CX, R8
+	JLT          whole
+
+part:
+	CMPQ    CX, AX
+	JEQ     done
+	VMOVAPS Y0, Y3
+	MOVQ    weights+56(FP), R9
+	MOVQ    taps+48(FP), R10
+	MOVQ    n+40(FP), R11
+
+tapofpart:
+	MOVLQSX      (R10), SI
+	ADDQ         CX, SI
+	LEAQ         (DX)(SI*4), SI
+	VBROADCASTSS (R9), Y4
+	ADDQ         $0x04, R9
+	VMASKMOVPS   (SI), Y2, Y5
+	VFMADD231PS  Y5, Y4, Y3
+	ADDQ         $0x08, R10
+	DECQ         R11
+	JNE          tapofpart
+	LEAQ         (BX)(CX*4), CX
+	MOVQ         outStep+24(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), SI
+	VMAXPS       Y3, Y1, Y3
+	VMASKMOVPS   Y3, Y2, (CX)
+
+done:
+	MOVQ step+16(FP), CX
+	LEAQ (DX)(CX*4), DX
+	MOVQ outStep+24(FP), CX
+	LEAQ (BX)(CX*4), BX
+	DECQ DI
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func tapDots1AVX2(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·tapDots1AVX2(SB), NOSPLIT, $0-56
+	MOVQ    cols+8(FP), AX
+	MOVQ    x+24(FP), CX
+	MOVQ    dy+40(FP), DX
+	MOVQ    taps+32(FP), BX
+	VPXOR   Y0, Y0, Y0
+	MOVLQSX (BX), BX
+	LEAQ    (CX)(BX*4), BX
+	MOVQ    rows+0(FP), SI
+	MOVQ    AX, DI
+	ANDQ    $-8, DI
+	MOVQ    AX, CX
+	SUBQ    DI, CX
+	LEAQ    firstLanes<>+0(SB), R8
+	NEGQ    CX
+	VMOVUPS 32(R8)(CX*4), Y1
+
+row:
+	XORQ CX, CX
+	CMPQ CX, DI
+	JEQ  part
+
+whole:
+	VMOVUPS     (DX)(CX*4), Y2
+	VFMADD231PS (BX)(CX*4), Y2, Y0
+	ADDQ        $0x08, CX
+	CMPQ        CX, DI
+	JLT         whole
+
+part:
+	CMPQ        CX, AX
+	JEQ         done
+	VMASKMOVPS  (DX)(CX*4), Y1, Y2
+	VMASKMOVPS  (BX)(CX*4), Y1, Y3
+	VFMADD231PS Y3, Y2, Y0
+
+done:
+	MOVQ    cols+8(FP), CX
+	LEAQ    (DX)(CX*4), DX
+	MOVQ    step+16(FP), CX
+	LEAQ    (BX)(CX*4), BX
+	DECQ    SI
+	JNE     row
+	MOVQ    lanes+48(FP), AX
+	VADDPS  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	VZEROUPPER
+	RET
+
+// func tapDots2AVX2(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·tapDots2AVX2(SB), NOSPLIT, $0-56
+	MOVQ    cols+8(FP), AX
+	MOVQ    x+24(FP), CX
+	MOVQ    dy+40(FP), DX
+	MOVQ    taps+32(FP), SI
+	VPXOR   Y0, Y0, Y0
+	MOVLQSX (SI), BX
+	LEAQ    (CX)(BX*4), BX
+	VPXOR   Y1, Y1, Y1
+	MOVLQSX 8(SI), SI
+	LEAQ    (CX)(SI*4), SI
+	MOVQ    rows+0(FP), DI
+	MOVQ    AX, R8
+	ANDQ    $-8, R8
+	MOVQ    AX, CX
+	SUBQ    R8, CX
+	LEAQ    firstLanes<>+0(SB), R9
+	NEGQ    CX
+	VMOVUPS 32(R9)(CX*4), Y2
+
+row:
+	XORQ CX, CX
+	CMPQ CX, R8
+	JEQ  part
+
+whole:
+	VMOVUPS     (DX)(CX*4), Y3
+	VFMADD231PS (BX)(CX*4), Y3, Y0
+	VFMADD231PS (SI)(CX*4), Y3, Y1
+	ADDQ        $0x08, CX
+	CMPQ        CX, R8
+	JLT         whole
+
+part:
+	CMPQ        CX, AX
+	JEQ         done
+	VMASKMOVPS  (DX)(CX*4), Y2, Y3
+	VMASKMOVPS  (BX)(CX*4), Y2, Y4
+	VFMADD231PS Y4, Y3, Y0
+	VMASKMOVPS  (SI)(CX*4), Y2, Y4
+	VFMADD231PS Y4, Y3, Y1
+
+done:
+	MOVQ    cols+8(FP), CX
+	LEAQ    (DX)(CX*4), DX
+	MOVQ    step+16(FP), CX
+	LEAQ    (BX)(CX*4), BX
+	LEAQ    (SI)(CX*4), SI
+	DECQ    DI
+	JNE     row
+	MOVQ    lanes+48(FP), AX
+	VADDPS  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	VADDPS  32(AX), Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VZEROUPPER
+	RET
+
+// func tapDots3AVX2(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·tapDots3AVX2(SB), NOSPLIT, $0-56
+	MOVQ    cols+8(FP), AX
+	MOVQ    x+24(FP), CX
+	MOVQ    dy+40(FP), DX
+	MOVQ    taps+32(FP), DI
+	VPXOR   Y0, Y0, Y0
+	MOVLQSX (DI), BX
+	LEAQ    (CX)(BX*4), BX
+	VPXOR   Y1, Y1, Y1
+	MOVLQSX 8(DI), SI
+	LEAQ    (CX)(SI*4), SI
+	VPXOR   Y2, Y2, Y2
+	MOVLQSX 16(DI), DI
+	LEAQ    (CX)(DI*4), DI
+	MOVQ    rows+0(FP), R8
+	MOVQ    AX, R9
+	ANDQ    $-8, R9
+	MOVQ    AX, CX
+	SUBQ    R9, CX
+	LEAQ    firstLanes<>+0(SB), R10
+	NEGQ    CX
+	VMOVUPS 32(R10)(CX*4), Y3
+
+row:
+	XORQ CX, CX
+	CMPQ CX, R9
+	JEQ  part
+
+whole:
+	VMOVUPS     (DX)(CX*4), Y4
+	VFMADD231PS (BX)(CX*4), Y4, Y0
+	VFMADD231PS (SI)(CX*4), Y4, Y1
+	VFMADD231PS (DI)(CX*4), Y4, Y2
+	ADDQ        $0x08, CX
+	CMPQ        CX, R9
+	JLT         whole
+
+part:
+	CMPQ        CX, AX
+	JEQ         done
+	VMASKMOVPS  (DX)(CX*4), Y3, Y4
+	VMASKMOVPS  (BX)(CX*4), Y3, Y5
+	VFMADD231PS Y5, Y4, Y0
+	VMASKMOVPS  (SI)(CX*4), Y3, Y5
+	VFMADD231PS Y5, Y4, Y1
+	VMASKMOVPS  (DI)(CX*4), Y3, Y5
+	VFMADD231PS Y5, Y4, Y2
+
+done:
+	MOVQ    cols+8(FP), CX
+	LEAQ    (DX)(CX*4), DX
+	MOVQ    step+16(FP), CX
+	LEAQ    (BX)(CX*4), BX
+	LEAQ    (SI)(CX*4), SI
+	LEAQ    (DI)(CX*4), DI
+	DECQ    R8
+	JNE     row
+	MOVQ    lanes+48(FP), AX
+	VADDPS  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	VADDPS  32(AX), Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VADDPS  64(AX), Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func tapDots4AVX2(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·tapDots4AVX2(SB), NOSPLIT, $0-56
+	MOVQ    cols+8(FP), AX
+	MOVQ    x+24(FP), CX
+	MOVQ    dy+40(FP), DX
+	MOVQ    taps+32(FP), R8
+	VPXOR   Y0, Y0, Y0
+	MOVLQSX (R8), BX
+	LEAQ    (CX)(BX*4), BX
+	VPXOR   Y1, Y1, Y1
+	MOVLQSX 8(R8), SI
+	LEAQ    (CX)(SI*4), SI
+	VPXOR   Y2, Y2, Y2
+	MOVLQSX 16(R8), DI
+	LEAQ    (CX)(DI*4), DI
+	VPXOR   Y3, Y3, Y3
+	MOVLQSX 24(R8), R8
+	LEAQ    (CX)(R8*4), R8
+	MOVQ    rows+0(FP), R9
+	MOVQ    AX, R10
+	ANDQ    $-8, R10
+	MOVQ    AX, CX
+	SUBQ    R10, CX
+	LEAQ    firstLanes<>+0(SB), R11
+	NEGQ    CX
+	VMOVUPS 32(R11)(CX*4), Y4
+
+row:
+	XORQ CX, CX
+	CMPQ CX, R10
+	JEQ  part
+
+whole:
+	VMOVUPS     (DX)(CX*4), Y5
+	VFMADD231PS (BX)(CX*4), Y5, Y0
+	VFMADD231PS (SI)(CX*4), Y5, Y1
+	VFMADD231PS (DI)(CX*4), Y5, Y2
+	VFMADD231PS (R8)(CX*4), Y5, Y3
+	ADDQ        $0x08, CX
+	CMPQ        CX, R10
+	JLT         whole
+
+part:
+	CMPQ        CX, AX
+	JEQ         done
+	VMASKMOVPS  (DX)(CX*4), Y4, Y5
+	VMASKMOVPS  (BX)(CX*4), Y4, Y6
+	VFMADD231PS Y6, Y5, Y0
+	VMASKMOVPS  (SI)(CX*4), Y4, Y6
+	VFMADD231PS Y6, Y5, Y1
+	VMASKMOVPS  (DI)(CX*4), Y4, Y6
+	VFMADD231PS Y6, Y5, Y2
+	VMASKMOVPS  (R8)(CX*4), Y4, Y6
+	VFMADD231PS Y6, Y5, Y3
+
+done:
+	MOVQ    cols+8(FP), CX
+	LEAQ    (DX)(CX*4), DX
+	MOVQ    step+16(FP), CX
+	LEAQ    (BX)(CX*4), BX
+	LEAQ    (SI)(CX*4), SI
+	LEAQ    (DI)(CX*4), DI
+	LEAQ    (R8)(CX*4), R8
+	DECQ    R9
+	JNE     row
+	MOVQ    lanes+48(FP), AX
+	VADDPS  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	VADDPS  32(AX), Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VADDPS  64(AX), Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VADDPS  96(AX), Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	VZEROUPPER
+	RET
+
+// func tapDots5AVX2(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·tapDots5AVX2(SB), NOSPLIT, $0-56
+	MOVQ    cols+8(FP), AX
+	MOVQ    x+24(FP), CX
+	MOVQ    dy+40(FP), DX
+	MOVQ    taps+32(FP), R9
+	VPXOR   Y0, Y0, Y0
+	MOVLQSX (R9), BX
+	LEAQ    (CX)(BX*4), BX
+	VPXOR   Y1, Y1, Y1
+	MOVLQSX 8(R9), SI
+	LEAQ    (CX)(SI*4), SI
+	VPXOR   Y2, Y2, Y2
+	MOVLQSX 16(R9), DI
+	LEAQ    (CX)(DI*4), DI
+	VPXOR   Y3, Y3, Y3
+	MOVLQSX 24(R9), R8
+	LEAQ    (CX)(R8*4), R8
+	VPXOR   Y4, Y4, Y4
+	MOVLQSX 32(R9), R9
+	LEAQ    (CX)(R9*4), R9
+	MOVQ    rows+0(FP), R10
+	MOVQ    AX, R11
+	ANDQ    $-8, R11
+	MOVQ    AX, CX
+	SUBQ    R11, CX
+	LEAQ    firstLanes<>+0(SB), R12
+	NEGQ    CX
+	VMOVUPS 32(R12)(CX*4), Y5
+
+row:
+	XORQ CX, CX
+	CMPQ CX, R11
+	JEQ  part
+
+whole:
+	VMOVUPS     (DX)(CX*4), Y6
+	VFMADD231PS (BX)(CX*4), Y6, Y0
+	VFMADD231PS (SI)(CX*4), Y6, Y1
+	VFMADD231PS (DI)(CX*4), Y6, Y2
+	VFMADD231PS (R8)(CX*4), Y6, Y3
+	VFMADD231PS (R9)(CX*4), Y6, Y4
+	ADDQ        $0x08, CX
+	CMPQ        CX, R11
+	JLT         whole
+
+part:
+	CMPQ        CX, AX
+	JEQ         done
+	VMASKMOVPS  (DX)(CX*4), Y5, Y6
+	VMASKMOVPS  (BX)(CX*4), Y5, Y7
+	VFMADD231PS Y7, Y6, Y0
+	VMASKMOVPS  (SI)(CX*4), Y5, Y7
+	VFMADD231PS Y7, Y6, Y1
+	VMASKMOVPS  (DI)(CX*4), Y5, Y7
+	VFMADD231PS Y7, Y6, Y2
+	VMASKMOVPS  (R8)(CX*4), Y5, Y7
+	VFMADD231PS Y7, Y6, Y3
+	VMASKMOVPS  (R9)(CX*4), Y5, Y7
+	VFMADD231PS Y7, Y6, Y4
+
+done:
+	MOVQ    cols+8(FP), CX
+	LEAQ    (DX)(CX*4), DX
+	MOVQ    step+16(FP), CX
+	LEAQ    (BX)(CX*4), BX
+	LEAQ    (SI)(CX*4), SI
+	LEAQ    (DI)(CX*4), DI
+	LEAQ    (R8)(CX*4), R8
+	LEAQ    (R9)(CX*4), R9
+	DECQ    R10
+	JNE     row
+	MOVQ    lanes+48(FP), AX
+	VADDPS  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	VADDPS  32(AX), Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VADDPS  64(AX), Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VADDPS  96(AX), Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	VADDPS  128(AX), Y4, Y4
+	VMOVUPS Y4, 128(AX)
+	VZEROUPPER
+	RET
+
+// func tapDots6AVX2(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·tapDots6AVX2(SB), NOSPLIT, $0-56
+	MOVQ    cols+8(FP), AX
+	MOVQ    x+24(FP), CX
+	MOVQ    dy+40(FP), DX
+	MOVQ    taps+32(FP), R10
+	VPXOR   Y0, Y0, Y0
+	MOVLQSX (R10), BX
+	LEAQ    (CX)(BX*4), BX
+	VPXOR   Y1, Y1, Y1
+	MOVLQSX 8(R10), SI
+	LEAQ    (CX)(SI*4), SI
+	VPXOR   Y2, Y2, Y2
+	MOVLQSX 16(R10), DI
+	LEAQ    (CX)(DI*4), DI
+	VPXOR   Y3, Y3, Y3
+	MOVLQSX 24(R10), R8
+	LEAQ    (CX)(R8*4), R8
+	VPXOR   Y4, Y4, Y4
+	MOVLQSX 32(R10), R9
+	LEAQ    (CX)(R9*4), R9
+	VPXOR   Y5, Y5, Y5
+	MOVLQSX 40(R10), R10
+	LEAQ    (CX)(R10*4), R10
+	MOVQ    rows+0(FP), R11
+	MOVQ    AX, R12
+	ANDQ    $-8, R12
+	MOVQ    AX, CX
+	SUBQ    R12, CX
+	LEAQ    firstLanes<>+0(SB), R13
+	NEGQ    CX
+	VMOVUPS 32(R13)(CX*4), Y6
+
+row:
+	XORQ CX, CX
+	CMPQ CX, R12
+	JEQ  part
+
+whole:
+	VMOVUPS     (DX)(CX*4), Y7
+	VFMADD231PS (BX)(CX*4), Y7, Y0
+	VFMADD231PS (SI)(CX*4), Y7, Y1
+	VFMADD231PS (DI)(CX*4), Y7, Y2
+	VFMADD231PS (R8)(CX*4), Y7, Y3
+	VFMADD231PS (R9)(CX*4), Y7, Y4
+	VFMADD231PS (R10)(CX*4), Y7, Y5
+	ADDQ        $0x08, CX
+	CMPQ        CX, R12
+	JLT         whole
+
+part:
+	CMPQ        CX, AX
+	JEQ         done
+	VMASKMOVPS  (DX)(CX*4), Y6, Y7
+	VMASKMOVPS  (BX)(CX*4), Y6, Y8
+	VFMADD231PS Y8, Y7, Y0
+	VMASKMOVPS  (SI)(CX*4), Y6, Y8
+	VFMADD231PS Y8, Y7, Y1
+	VMASKMOVPS  (DI)(CX*4), Y6, Y8
+	VFMADD231PS Y8, Y7, Y2
+	VMASKMOVPS  (R8)(CX*4), Y6, Y8
+	VFMADD231PS Y8, Y7, Y3
+	VMASKMOVPS  (R9)(CX*4), Y6, Y8
+	VFMADD231PS Y8, Y7, Y4
+	VMASKMOVPS  (R10)(CX*4), Y6, Y8
+	VFMADD231PS Y8, Y7, Y5
+
+done:
+	MOVQ    cols+8(FP), CX
+	LEAQ    (DX)(CX*4), DX
+	MOVQ    step+16(FP), CX
+	LEAQ    (BX)(CX*4), BX
+	LEAQ    (SI)(CX*4), SI
+	LEAQ    (DI)(CX*4), DI
+	LEAQ    (R8)(CX*4), R8
+	LEAQ    (R9)(CX*4), R9
+	LEAQ    (R10)(CX*4), R10
+	DECQ    R11
+	JNE     row
+	MOVQ    lanes+48(FP), AX
+	VADDPS  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	VADDPS  32(AX), Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VADDPS  64(AX), Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VADDPS  96(AX), Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	VADDPS  128(AX), Y4, Y4
+	VMOVUPS Y4, 128(AX)
+	VADDPS  160(AX), Y5, Y5
+	VMOVUPS Y5, 160(AX)
+	VZEROUPPER
+	RET
+
 // func reluAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·reluAVX512(SB), NOSPLIT, $0-48
@@ -9464,6 +10112,654 @@ GLOBL steps9of8<>(SB), RODATA|NOPTR, $64
 
 DATA quade3779b97f4a7c150<>+0(SB)/8, $0xe3779b97f4a7c150
 GLOBL quade3779b97f4a7c150<>(SB), RODATA|NOPTR, $8
+
+// func weighTaps4AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·weighTaps4AVX512(SB), NOSPLIT, $0-80
+	MOVQ         cols+8(FP), AX
+	MOVQ         x+32(FP), DX
+	MOVQ         y+64(FP), BX
+	MOVQ         step+16(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+	VBROADCASTSS bias+72(FP), Z0
+	VBROADCASTSS least+76(FP), Z1
+	MOVQ         rows+0(FP), R9
+	MOVQ         AX, R10
+	ANDQ         $-16, R10
+	MOVQ         AX, CX
+	SUBQ         R10, CX
+	MOVQ         $-1, SI
+	BZHIQ        CX, SI, SI
+	KMOVW        SI, K1
+
+row:
+	XORQ CX, CX
+	CMPQ CX, R10
+	JEQ  part
+
+whole:
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	MOVQ    weights+56(FP), R11
+	MOVQ    taps+48(FP), R12
+	MOVQ    n+40(FP), R13
+
+tapofwhole:
+	MOVLQSX      (R12), SI
+	ADDQ         CX, SI
+	LEAQ         (DX)(SI*4), SI
+	VBROADCASTSS (R11), Z6
+	ADDQ         $0x04, R11
+	VFMADD231PS  (SI), Z6, Z2
+	VFMADD231PS  (SI)(DI*1), Z6, Z3
+	VFMADD231PS  (SI)(DI*2), Z6, Z4
+	VFMADD231PS  (SI)(R8*1), Z6, Z5
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNE          tapofwhole
+	LEAQ         (BX)(CX*4), SI
+	MOVQ         outStep+24(FP), R11
+	SHLQ         $0x02, R11
+	LEAQ         (R11)(R11*2), R12
+	VMAXPS       Z2, Z1, Z2
+	VMOVUPS      Z2, (SI)
+	VMAXPS       Z3, Z1, Z2
+	VMOVUPS      Z2, (SI)(R11*1)
+	VMAXPS       Z4, Z1, Z2
+	VMOVUPS      Z2, (SI)(R11*2)
+	VMAXPS       Z5, Z1, Z2
+	VMOVUPS      Z2, (SI)(R12*1)
+	ADDQ         $0x10, CX
+	CMPQ         CX, R10
+	JLT          whole
+
+part:
+	CMPQ    CX, AX
+	JEQ     done
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	MOVQ    weights+56(FP), R11
+	MOVQ    taps+48(FP), R12
+	MOVQ    n+40(FP), R13
+
+tapofpart:
+	MOVLQSX      (R12), SI
+	ADDQ         CX, SI
+	LEAQ         (DX)(SI*4), SI
+	VBROADCASTSS (R11), Z6
+	ADDQ         $0x04, R11
+	VMOVUPS.Z    (SI), K1, Z7
+	VFMADD231PS  Z7, Z6, Z2
+	VMOVUPS.Z    (SI)(DI*1), K1, Z7
+	VFMADD231PS  Z7, Z6, Z3
+	VMOVUPS.Z    (SI)(DI*2), K1, Z7
+	VFMADD231PS  Z7, Z6, Z4
+	VMOVUPS.Z    (SI)(R8*1), K1, Z7
+	VFMADD231PS  Z7, Z6, Z5
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNE          tapofpart
+	LEAQ         (BX)(CX*4), CX
+	MOVQ         outStep+24(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), R11
+	VMAXPS       Z2, Z1, Z2
+	VMOVUPS      Z2, K1, (CX)
+	VMAXPS       Z3, Z1, Z2
+	VMOVUPS      Z2, K1, (CX)(SI*1)
+	VMAXPS       Z4, Z1, Z2
+	VMOVUPS      Z2, K1, (CX)(SI*2)
+	VMAXPS       Z5, Z1, Z2
+	VMOVUPS      Z2, K1, (CX)(R11*1)
+
+done:
+	MOVQ step+16(FP), CX
+	LEAQ (DX)(CX*4), DX
+	LEAQ (DX)(CX*4), DX
+	LEAQ (DX)(CX*4), DX
+	LEAQ (DX)(CX*4), DX
+	MOVQ outStep+24(FP), CX
+	LEAQ (BX)(CX*4), BX
+	LEAQ (BX)(CX*4), BX
+	LEAQ (BX)(CX*4), BX
+	LEAQ (BX)(CX*4), BX
+	DECQ R9
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func weighTaps1AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·weighTaps1AVX512(SB), NOSPLIT, $0-80
+	MOVQ         cols+8(FP), AX
+	MOVQ         x+32(FP), DX
+	MOVQ         y+64(FP), BX
+	MOVQ         step+16(FP), CX
+	SHLQ         $0x02, CX
+	LEAQ         (CX)(CX*2), CX
+	VBROADCASTSS bias+72(FP), Z0
+	VBROADCASTSS least+76(FP), Z1
+	MOVQ         rows+0(FP), DI
+	MOVQ         AX, R8
+	ANDQ         $-16, R8
+	MOVQ         AX, CX
+	SUBQ         R8, CX
+	MOVQ         $-1, SI
+	BZHIQ        CX, SI, SI
+	KMOVW        SI, K1
+
+row:
+	XORQ CX, CX
+	CMPQ CX, R8
+	JEQ  part
+
+whole:
+	VMOVAPS Z0, Z2
+	MOVQ    weights+56(FP), R9
+	MOVQ    taps+48(FP), R10
+	MOVQ    n+40(FP), R11
+
+tapofwhole:
+	MOVLQSX      (R10), SI
+	ADDQ         CX, SI
+	LEAQ         (DX)(SI*4), SI
+	VBROADCASTSS (R9), Z3
+	ADDQ         $0x04, R9
+	VFMADD231PS  (SI), Z3, Z2
+	ADDQ         $0x08, R10
+	DECQ         R11
+	JNE          tapofwhole
+	LEAQ         (BX)(CX*4), SI
+	MOVQ         outStep+24(FP), R9
+	SHLQ         $0x02, R9
+	LEAQ         (R9)(R9*2), R9
+	VMAXPS       Z2, Z1, Z2
+	VMOVUPS      Z2, (SI)
+	ADDQ         $0x10, CX
+	CMPQ         CX, R8
+	JLT          whole
+
+part:
+	CMPQ    CX, AX
+	JEQ     done
+	VMOVAPS Z0, Z2
+	MOVQ    weights+56(FP), R9
+	MOVQ    taps+48(FP), R10
+	MOVQ    n+40(FP), R11
+
+tapofpart:
+	MOVLQSX      (R10), SI
+	ADDQ         CX, SI
+	LEAQ         (DX)(SI*4), SI
+	VBROADCASTSS (R9), Z3
+	ADDQ         $0x04, R9
+	VMOVUPS.Z    (SI), K1, Z4
+	VFMADD231PS  Z4, Z3, Z2
+	ADDQ         $0x08, R10
+	DECQ         R11
+	JNE          tapofpart
+	LEAQ         (BX)(CX*4), CX
+	MOVQ         outStep+24(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), SI
+	VMAXPS       Z2, Z1, Z2
+	VMOVUPS      Z2, K1, (CX)
+
+done:
+	MOVQ step+16(FP), CX
+	LEAQ (DX)(CX*4), DX
+	MOVQ outStep+24(FP), CX
+	LEAQ (BX)(CX*4), BX
+	DECQ DI
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func tapDots1AVX512(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·tapDots1AVX512(SB), NOSPLIT, $0-56
+	MOVQ    cols+8(FP), AX
+	MOVQ    x+24(FP), CX
+	MOVQ    dy+40(FP), DX
+	MOVQ    taps+32(FP), BX
+	VPXORD  Z0, Z0, Z0
+	MOVLQSX (BX), BX
+	LEAQ    (CX)(BX*4), BX
+	MOVQ    rows+0(FP), SI
+	MOVQ    AX, DI
+	ANDQ    $-16, DI
+	MOVQ    AX, CX
+	SUBQ    DI, CX
+	MOVQ    $-1, R8
+	BZHIQ   CX, R8, R8
+	KMOVW   R8, K1
+
+row:
+	XORQ CX, CX
+	CMPQ CX, DI
+	JEQ  part
+
+whole:
+	VMOVUPS     (DX)(CX*4), Z1
+	VFMADD231PS (BX)(CX*4), Z1, Z0
+	ADDQ        $0x10, CX
+	CMPQ        CX, DI
+	JLT         whole
+
+part:
+	CMPQ        CX, AX
+	JEQ         done
+	VMOVUPS.Z   (DX)(CX*4), K1, Z1
+	VMOVUPS.Z   (BX)(CX*4), K1, Z2
+	VFMADD231PS Z2, Z1, Z0
+
+done:
+	MOVQ    cols+8(FP), CX
+	LEAQ    (DX)(CX*4), DX
+	MOVQ    step+16(FP), CX
+	LEAQ    (BX)(CX*4), BX
+	DECQ    SI
+	JNE     row
+	MOVQ    lanes+48(FP), AX
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VZEROUPPER
+	RET
+
+// func tapDots2AVX512(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·tapDots2AVX512(SB), NOSPLIT, $0-56
+	MOVQ    cols+8(FP), AX
+	MOVQ    x+24(FP), CX
+	MOVQ    dy+40(FP), DX
+	MOVQ    taps+32(FP), SI
+	VPXORD  Z0, Z0, Z0
+	MOVLQSX (SI), BX
+	LEAQ    (CX)(BX*4), BX
+	VPXORD  Z1, Z1, Z1
+	MOVLQSX 8(SI), SI
+	LEAQ    (CX)(SI*4), SI
+	MOVQ    rows+0(FP), DI
+	MOVQ    AX, R8
+	ANDQ    $-16, R8
+	MOVQ    AX, CX
+	SUBQ    R8, CX
+	MOVQ    $-1, R9
+	BZHIQ   CX, R9, R9
+	KMOVW   R9, K1
+
+row:
+	XORQ CX, CX
+	CMPQ CX, R8
+	JEQ  part
+
+whole:
+	VMOVUPS     (DX)(CX*4), Z2
+	VFMADD231PS (BX)(CX*4), Z2, Z0
+	VFMADD231PS (SI)(CX*4), Z2, Z1
+	ADDQ        $0x10, CX
+	CMPQ        CX, R8
+	JLT         whole
+
+part:
+	CMPQ        CX, AX
+	JEQ         done
+	VMOVUPS.Z   (DX)(CX*4), K1, Z2
+	VMOVUPS.Z   (BX)(CX*4), K1, Z3
+	VFMADD231PS Z3, Z2, Z0
+	VMOVUPS.Z   (SI)(CX*4), K1, Z3
+	VFMADD231PS Z3, Z2, Z1
+
+done:
+	MOVQ    cols+8(FP), CX
+	LEAQ    (DX)(CX*4), DX
+	MOVQ    step+16(FP), CX
+	LEAQ    (BX)(CX*4), BX
+	LEAQ    (SI)(CX*4), SI
+	DECQ    DI
+	JNE     row
+	MOVQ    lanes+48(FP), AX
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPS  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VZEROUPPER
+	RET
+
+// func tapDots3AVX512(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·tapDots3AVX512(SB), NOSPLIT, $0-56
+	MOVQ    cols+8(FP), AX
+	MOVQ    x+24(FP), CX
+	MOVQ    dy+40(FP), DX
+	MOVQ    taps+32(FP), DI
+	VPXORD  Z0, Z0, Z0
+	MOVLQSX (DI), BX
+	LEAQ    (CX)(BX*4), BX
+	VPXORD  Z1, Z1, Z1
+	MOVLQSX 8(DI), SI
+	LEAQ    (CX)(SI*4), SI
+	VPXORD  Z2, Z2, Z2
+	MOVLQSX 16(DI), DI
+	LEAQ    (CX)(DI*4), DI
+	MOVQ    rows+0(FP), R8
+	MOVQ    AX, R9
+	ANDQ    $-16, R9
+	MOVQ    AX, CX
+	SUBQ    R9, CX
+	MOVQ    $-1, R10
+	BZHIQ   CX, R10, R10
+	KMOVW   R10, K1
+
+row:
+	XORQ CX, CX
+	CMPQ CX, R9
+	JEQ  part
+
+whole:
+	VMOVUPS     (DX)(CX*4), Z3
+	VFMADD231PS (BX)(CX*4), Z3, Z0
+	VFMADD231PS (SI)(CX*4), Z3, Z1
+	VFMADD231PS (DI)(CX*4), Z3, Z2
+	ADDQ        $0x10, CX
+	CMPQ        CX, R9
+	JLT         whole
+
+part:
+	CMPQ        CX, AX
+	JEQ         done
+	VMOVUPS.Z   (DX)(CX*4), K1, Z3
+	VMOVUPS.Z   (BX)(CX*4), K1, Z4
+	VFMADD231PS Z4, Z3, Z0
+	VMOVUPS.Z   (SI)(CX*4), K1, Z4
+	VFMADD231PS Z4, Z3, Z1
+	VMOVUPS.Z   (DI)(CX*4), K1, Z4
+	VFMADD231PS Z4, Z3, Z2
+
+done:
+	MOVQ    cols+8(FP), CX
+	LEAQ    (DX)(CX*4), DX
+	MOVQ    step+16(FP), CX
+	LEAQ    (BX)(CX*4), BX
+	LEAQ    (SI)(CX*4), SI
+	LEAQ    (DI)(CX*4), DI
+	DECQ    R8
+	JNE     row
+	MOVQ    lanes+48(FP), AX
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPS  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPS  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VZEROUPPER
+	RET
+
+// func tapDots4AVX512(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·tapDots4AVX512(SB), NOSPLIT, $0-56
+	MOVQ    cols+8(FP), AX
+	MOVQ    x+24(FP), CX
+	MOVQ    dy+40(FP), DX
+	MOVQ    taps+32(FP), R8
+	VPXORD  Z0, Z0, Z0
+	MOVLQSX (R8), BX
+	LEAQ    (CX)(BX*4), BX
+	VPXORD  Z1, Z1, Z1
+	MOVLQSX 8(R8), SI
+	LEAQ    (CX)(SI*4), SI
+	VPXORD  Z2, Z2, Z2
+	MOVLQSX 16(R8), DI
+	LEAQ    (CX)(DI*4), DI
+	VPXORD  Z3, Z3, Z3
+	MOVLQSX 24(R8), R8
+	LEAQ    (CX)(R8*4), R8
+	MOVQ    rows+0(FP), R9
+	MOVQ    AX, R10
+	ANDQ    $-16, R10
+	MOVQ    AX, CX
+	SUBQ    R10, CX
+	MOVQ    $-1, R11
+	BZHIQ   CX, R11, R11
+	KMOVW   R11, K1
+
+row:
+	XORQ CX, CX
+	CMPQ CX, R10
+	JEQ  part
+
+whole:
+	VMOVUPS     (DX)(CX*4), Z4
+	VFMADD231PS (BX)(CX*4), Z4, Z0
+	VFMADD231PS (SI)(CX*4), Z4, Z1
+	VFMADD231PS (DI)(CX*4), Z4, Z2
+	VFMADD231PS (R8)(CX*4), Z4, Z3
+	ADDQ        $0x10, CX
+	CMPQ        CX, R10
+	JLT         whole
+
+part:
+	CMPQ        CX, AX
+	JEQ         done
+	VMOVUPS.Z   (DX)(CX*4), K1, Z4
+	VMOVUPS.Z   (BX)(CX*4), K1, Z5
+	VFMADD231PS Z5, Z4, Z0
+	VMOVUPS.Z   (SI)(CX*4), K1, Z5
+	VFMADD231PS Z5, Z4, Z1
+	VMOVUPS.Z   (DI)(CX*4), K1, Z5
+	VFMADD231PS Z5, Z4, Z2
+	VMOVUPS.Z   (R8)(CX*4), K1, Z5
+	VFMADD231PS Z5, Z4, Z3
+
+done:
+	MOVQ    cols+8(FP), CX
+	LEAQ    (DX)(CX*4), DX
+	MOVQ    step+16(FP), CX
+	LEAQ    (BX)(CX*4), BX
+	LEAQ    (SI)(CX*4), SI
+	LEAQ    (DI)(CX*4), DI
+	LEAQ    (R8)(CX*4), R8
+	DECQ    R9
+	JNE     row
+	MOVQ    lanes+48(FP), AX
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPS  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPS  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VADDPS  192(AX), Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	VZEROUPPER
+	RET
+
+// func tapDots5AVX512(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·tapDots5AVX512(SB), NOSPLIT, $0-56
+	MOVQ    cols+8(FP), AX
+	MOVQ    x+24(FP), CX
+	MOVQ    dy+40(FP), DX
+	MOVQ    taps+32(FP), R9
+	VPXORD  Z0, Z0, Z0
+	MOVLQSX (R9), BX
+	LEAQ    (CX)(BX*4), BX
+	VPXORD  Z1, Z1, Z1
+	MOVLQSX 8(R9), SI
+	LEAQ    (CX)(SI*4), SI
+	VPXORD  Z2, Z2, Z2
+	MOVLQSX 16(R9), DI
+	LEAQ    (CX)(DI*4), DI
+	VPXORD  Z3, Z3, Z3
+	MOVLQSX 24(R9), R8
+	LEAQ    (CX)(R8*4), R8
+	VPXORD  Z4, Z4, Z4
+	MOVLQSX 32(R9), R9
+	LEAQ    (CX)(R9*4), R9
+	MOVQ    rows+0(FP), R10
+	MOVQ    AX, R11
+	ANDQ    $-16, R11
+	MOVQ    AX, CX
+	SUBQ    R11, CX
+	MOVQ    $-1, R12
+	BZHIQ   CX, R12, R12
+	KMOVW   R12, K1
+
+row:
+	XORQ CX, CX
+	CMPQ CX, R11
+	JEQ  part
+
+whole:
+	VMOVUPS     (DX)(CX*4), Z5
+	VFMADD231PS (BX)(CX*4), Z5, Z0
+	VFMADD231PS (SI)(CX*4), Z5, Z1
+	VFMADD231PS (DI)(CX*4), Z5, Z2
+	VFMADD231PS (R8)(CX*4), Z5, Z3
+	VFMADD231PS (R9)(CX*4), Z5, Z4
+	ADDQ        $0x10, CX
+	CMPQ        CX, R11
+	JLT         whole
+
+part:
+	CMPQ        CX, AX
+	JEQ         done
+	VMOVUPS.Z   (DX)(CX*4), K1, Z5
+	VMOVUPS.Z   (BX)(CX*4), K1, Z6
+	VFMADD231PS Z6, Z5, Z0
+	VMOVUPS.Z   (SI)(CX*4), K1, Z6
+	VFMADD231PS Z6, Z5, Z1
+	VMOVUPS.Z   (DI)(CX*4), K1, Z6
+	VFMADD231PS Z6, Z5, Z2
+	VMOVUPS.Z   (R8)(CX*4), K1, Z6
+	VFMADD231PS Z6, Z5, Z3
+	VMOVUPS.Z   (R9)(CX*4), K1, Z6
+	VFMADD231PS Z6, Z5, Z4
+
+done:
+	MOVQ    cols+8(FP), CX
+	LEAQ    (DX)(CX*4), DX
+	MOVQ    step+16(FP), CX
+	LEAQ    (BX)(CX*4), BX
+	LEAQ    (SI)(CX*4), SI
+	LEAQ    (DI)(CX*4), DI
+	LEAQ    (R8)(CX*4), R8
+	LEAQ    (R9)(CX*4), R9
+	DECQ    R10
+	JNE     row
+	MOVQ    lanes+48(FP), AX
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPS  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPS  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VADDPS  192(AX), Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	VADDPS  256(AX), Z4, Z4
+	VMOVUPS Z4, 256(AX)
+	VZEROUPPER
+	RET
+
+// func tapDots6AVX512(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·tapDots6AVX512(SB), NOSPLIT, $0-56
+	MOVQ    cols+8(FP), AX
+	MOVQ    x+24(FP), CX
+	MOVQ    dy+40(FP), DX
+	MOVQ    taps+32(FP), R10
+	VPXORD  Z0, Z0, Z0
+	MOVLQSX (R10), BX
+	LEAQ    (CX)(BX*4), BX
+	VPXORD  Z1, Z1, Z1
+	MOVLQSX 8(R10), SI
+	LEAQ    (CX)(SI*4), SI
+	VPXORD  Z2, Z2, Z2
+	MOVLQSX 16(R10), DI
+	LEAQ    (CX)(DI*4), DI
+	VPXORD  Z3, Z3, Z3
+	MOVLQSX 24(R10), R8
+	LEAQ    (CX)(R8*4), R8
+	VPXORD  Z4, Z4, Z4
+	MOVLQSX 32(R10), R9
+	LEAQ    (CX)(R9*4), R9
+	VPXORD  Z5, Z5, Z5
+	MOVLQSX 40(R10), R10
+	LEAQ    (CX)(R10*4), R10
+	MOVQ    rows+0(FP), R11
+	MOVQ    AX, R12
+	ANDQ    $-16, R12
+	MOVQ    AX, CX
+	SUBQ    R12, CX
+	MOVQ    $-1, R13
+	BZHIQ   CX, R13, R13
+	KMOVW   R13, K1
+
+row:
+	XORQ CX, CX
+	CMPQ CX, R12
+	JEQ  part
+
+whole:
+	VMOVUPS     (DX)(CX*4), Z6
+	VFMADD231PS (BX)(CX*4), Z6, Z0
+	VFMADD231PS (SI)(CX*4), Z6, Z1
+	VFMADD231PS (DI)(CX*4), Z6, Z2
+	VFMADD231PS (R8)(CX*4), Z6, Z3
+	VFMADD231PS (R9)(CX*4), Z6, Z4
+	VFMADD231PS (R10)(CX*4), Z6, Z5
+	ADDQ        $0x10, CX
+	CMPQ        CX, R12
+	JLT         whole
+
+part:
+	CMPQ        CX, AX
+	JEQ         done
+	VMOVUPS.Z   (DX)(CX*4), K1, Z6
+	VMOVUPS.Z   (BX)(CX*4), K1, Z7
+	VFMADD231PS Z7, Z6, Z0
+	VMOVUPS.Z   (SI)(CX*4), K1, Z7
+	VFMADD231PS Z7, Z6, Z1
+	VMOVUPS.Z   (DI)(CX*4), K1, Z7
+	VFMADD231PS Z7, Z6, Z2
+	VMOVUPS.Z   (R8)(CX*4), K1, Z7
+	VFMADD231PS Z7, Z6, Z3
+	VMOVUPS.Z   (R9)(CX*4), K1, Z7
+	VFMADD231PS Z7, Z6, Z4
+	VMOVUPS.Z   (R10)(CX*4), K1, Z7
+	VFMADD231PS Z7, Z6, Z5
+
+done:
+	MOVQ    cols+8(FP), CX
+	LEAQ    (DX)(CX*4), DX
+	MOVQ    step+16(FP), CX
+	LEAQ    (BX)(CX*4), BX
+	LEAQ    (SI)(CX*4), SI
+	LEAQ    (DI)(CX*4), DI
+	LEAQ    (R8)(CX*4), R8
+	LEAQ    (R9)(CX*4), R9
+	LEAQ    (R10)(CX*4), R10
+	DECQ    R11
+	JNE     row
+	MOVQ    lanes+48(FP), AX
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPS  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPS  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VADDPS  192(AX), Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	VADDPS  256(AX), Z4, Z4
+	VMOVUPS Z4, 256(AX)
+	VADDPS  320(AX), Z5, Z5
+	VMOVUPS Z5, 320(AX)
+	VZEROUPPER
+	RET
 
 // func maxPool2AVX2(rows int, cols int, width int, x *float32, y *float32, at *int32)
 // Requires: AVX, AVX2, CMOV

@@ -244,6 +244,48 @@ func softmaxRowsAVX2(rows int, n int, x *float32, y *float32, sums *float64)
 //go:noescape
 func dropoutAVX2(n int, x *float32, y *float32, state uint64, dropBelow uint64, scale float32)
 
+// weighTaps4AVX2 sets y to the larger of least and bias plus the sum of n taps of x times their weights, 4·rows rows of it; rows, cols and n
+// are positive.
+//
+//go:noescape
+func weighTaps4AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
+
+// weighTaps1AVX2 sets y to the larger of least and bias plus the sum of n taps of x times their weights, 1·rows rows of it; rows, cols and n
+// are positive.
+//
+//go:noescape
+func weighTaps1AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
+
+// tapDots1AVX2 adds the dot products of dy, rows of cols elements, and 1 taps of x to a vector each of lanes; rows and cols are positive.
+//
+//go:noescape
+func tapDots1AVX2(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+
+// tapDots2AVX2 adds the dot products of dy, rows of cols elements, and 2 taps of x to a vector each of lanes; rows and cols are positive.
+//
+//go:noescape
+func tapDots2AVX2(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+
+// tapDots3AVX2 adds the dot products of dy, rows of cols elements, and 3 taps of x to a vector each of lanes; rows and cols are positive.
+//
+//go:noescape
+func tapDots3AVX2(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+
+// tapDots4AVX2 adds the dot products of dy, rows of cols elements, and 4 taps of x to a vector each of lanes; rows and cols are positive.
+//
+//go:noescape
+func tapDots4AVX2(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+
+// tapDots5AVX2 adds the dot products of dy, rows of cols elements, and 5 taps of x to a vector each of lanes; rows and cols are positive.
+//
+//go:noescape
+func tapDots5AVX2(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+
+// tapDots6AVX2 adds the dot products of dy, rows of cols elements, and 6 taps of x to a vector each of lanes; rows and cols are positive.
+//
+//go:noescape
+func tapDots6AVX2(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+
 // reluAVX512 is relu.
 //
 //go:noescape
@@ -483,6 +525,48 @@ func softmaxRowsAVX512(rows int, n int, x *float32, y *float32, sums *float64)
 //
 //go:noescape
 func dropoutAVX512(n int, x *float32, y *float32, state uint64, dropBelow uint64, scale float32)
+
+// weighTaps4AVX512 sets y to the larger of least and bias plus the sum of n taps of x times their weights, 4·rows rows of it; rows, cols and n
+// are positive.
+//
+//go:noescape
+func weighTaps4AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
+
+// weighTaps1AVX512 sets y to the larger of least and bias plus the sum of n taps of x times their weights, 1·rows rows of it; rows, cols and n
+// are positive.
+//
+//go:noescape
+func weighTaps1AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
+
+// tapDots1AVX512 adds the dot products of dy, rows of cols elements, and 1 taps of x to a vector each of lanes; rows and cols are positive.
+//
+//go:noescape
+func tapDots1AVX512(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+
+// tapDots2AVX512 adds the dot products of dy, rows of cols elements, and 2 taps of x to a vector each of lanes; rows and cols are positive.
+//
+//go:noescape
+func tapDots2AVX512(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+
+// tapDots3AVX512 adds the dot products of dy, rows of cols elements, and 3 taps of x to a vector each of lanes; rows and cols are positive.
+//
+//go:noescape
+func tapDots3AVX512(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+
+// tapDots4AVX512 adds the dot products of dy, rows of cols elements, and 4 taps of x to a vector each of lanes; rows and cols are positive.
+//
+//go:noescape
+func tapDots4AVX512(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+
+// tapDots5AVX512 adds the dot products of dy, rows of cols elements, and 5 taps of x to a vector each of lanes; rows and cols are positive.
+//
+//go:noescape
+func tapDots5AVX512(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
+
+// tapDots6AVX512 adds the dot products of dy, rows of cols elements, and 6 taps of x to a vector each of lanes; rows and cols are positive.
+//
+//go:noescape
+func tapDots6AVX512(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
 
 // maxPool2AVX2 is maxPlane for 2x2 windows at stride 2, rows·cols of them, both positive.
 //

@@ -60,12 +60,14 @@ func engine32() *engine[float32] {
 		e.dotTile = len(dotsAVX512) - 1
 		e.dot = func(d *dots[float32]) { addDots(d, dotsAVX512[d.rows][len(d.offsets)], e.dotLanes) }
 		e.laneSums = func(lanes, sums []float32) { laneSumsAVX512(len(sums), &lanes[:16*len(sums)][0], &sums[0]) }
+		e.depthwise = func(s ConvShape) depthwise[float32] { return newChannelConv(s, &channelsAVX512, e.laneSums) }
 		return e
 	case isaAVX2:
 		e := simdEngine("avx2", 8, tilesAVX2[0][:], tilesAVX2[1][:], simdPack{copyRowsAVX2, lowerAVX2, flipAVX2, gatherFlipAVX2})
 		e.dotTile = len(dotsAVX2) - 1
 		e.dot = func(d *dots[float32]) { addDots(d, dotsAVX2[d.rows][len(d.offsets)], e.dotLanes) }
 		e.laneSums = func(lanes, sums []float32) { laneSumsAVX2(len(sums), &lanes[:8*len(sums)][0], &sums[0]) }
+		e.depthwise = func(s ConvShape) depthwise[float32] { return newChannelConv(s, &channelsAVX2, e.laneSums) }
 		return e
 	}
 	return genericEngine[float32]()

@@ -66,6 +66,10 @@ type engine[T Float] struct {
 	dotLanes int                   // partial sums of each dot product
 	dot      func(*dots[T])        // see dots
 	laneSums func(lanes, sums []T) // adds up each dotLanes of lanes
+
+	// depthwise plans a convolution in which every channel is convolved by itself, or returns nil where this engine has nothing better than the
+	// general passes. Nil itself in an engine that never has.
+	depthwise func(s ConvShape) depthwise[T]
 }
 
 // dots is rows × cols dot products at once, over n elements of each of several images, which lie aImage and bImage apart:

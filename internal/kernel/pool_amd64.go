@@ -210,7 +210,7 @@ func (v *vectorPool) spreadPlanes(w *windows, worker int, dy []float32, scale fl
 	}
 	room := w.rooms.of(worker)
 	for i := range len(dy) / w.out {
-		v.gather(w, room, v.border(w, room, outputs(w, dy, i), scale), inputs(w, dx, i))
+		v.gather(w, room, inputs(w, dx, i), v.sumPhase(w, v.border(w, room, outputs(w, dy, i), scale)))
 	}
 }
 
@@ -225,7 +225,7 @@ func (v *vectorPool) border(w *windows, room *poolRoom, dy []float32, scale floa
 }
 
 // gather sets dx to the sums of the windows that see it, a phase at a time. StrideW is 1 or 2.
-func (v *vectorPool) gather(w *windows, room *poolRoom, dy, dx []float32) {
+func (v *vectorPool) gather(w *windows, room *poolRoom, dx []float32, sum phaseFunc) {
 	pitch := ceilDiv(w.InWidth, w.StrideW)
 	size := ceilDiv(w.InHeight, w.StrideH) * pitch
 	room.dx = grow(room.dx, 2*size)
@@ -235,17 +235,26 @@ func (v *vectorPool) gather(w *windows, room *poolRoom, dy, dx []float32) {
 			continue
 		}
 		if w.StrideW == 1 {
-			v.gatherPhase(w, p, dy, dx[p.row*w.InWidth:], w.StrideH*w.InWidth)
+			w.gatherPhase(p, dx[p.row*w.InWidth:], w.StrideH*w.InWidth, sum)
 			continue
 		}
 		for j := range 2 {
-			v.gatherPhase(w, &phases[j], dy, room.dx[phases[j].col*size:], pitch)
+			w.gatherPhase(&phases[j], room.dx[phases[j].col*size:], pitch, sum)
 		}
 		w.merge(room.dx[:size], room.dx[size:], pitch, p.row, p.rows, dx)
 	}
 }
 
-func (v *vectorPool) gatherPhase(w *windows, p *gradientPhase, dy, to []float32, pitch int) {
+// phaseFunc sets the elements of a phase, which has taps, to their sums; from is where the first's window is in the bordered dy.
+type phaseFunc func(p *gradientPhase, from int, to []float32, pitch int)
+
+func (v *vectorPool) sumPhase(w *windows, dy []float32) phaseFunc {
+	return func(p *gradientPhase, from int, to []float32, pitch int) {
+		v.sumTaps(p.rows, p.columns, w.layout().borderPitch, pitch, &dy[from], len(p.taps), &p.taps[0].offset, &to[0], 1, 0)
+	}
+}
+
+func (w *windows) gatherPhase(p *gradientPhase, to []float32, pitch int, sum phaseFunc) {
 	l := w.layout()
 	switch {
 	case p.columns == 0:
@@ -254,8 +263,7 @@ func (v *vectorPool) gatherPhase(w *windows, p *gradientPhase, dy, to []float32,
 			clear(to[row*pitch:][:p.columns])
 		}
 	default:
-		from := (l.top+p.firstRow)*l.borderPitch + l.left + p.firstCol
-		v.sumTaps(p.rows, p.columns, l.borderPitch, pitch, &dy[from], len(p.taps), &p.taps[0].offset, &to[0], 1, 0)
+		sum(p, (l.top+p.firstRow)*l.borderPitch+l.left+p.firstCol, to, pitch)
 	}
 }
 

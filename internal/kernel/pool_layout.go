@@ -34,6 +34,7 @@ type poolTap struct{ offset, place int32 }
 
 // gradientPhase is the elements dx[StrideH·p + i - PadTop][StrideW·q + j - PadLeft] for p, q from first on, and their taps of dy, in its order.
 type gradientPhase struct {
+	number            int // among the layout's
 	row, col          int // of the first element in dx
 	firstRow, rows    int // p
 	firstCol, columns int // q
@@ -108,7 +109,9 @@ func (l *poolLayout) planGradient(s PoolShape, outH, outW int) {
 	l.borderedSize = (l.top + outH + bottom) * l.borderPitch
 	for i := range s.StrideH {
 		for j := range s.StrideW {
-			l.gradient = append(l.gradient, l.gradientPhase(s, i, j))
+			p := l.gradientPhase(s, i, j)
+			p.number = len(l.gradient)
+			l.gradient = append(l.gradient, p)
 		}
 	}
 }

@@ -64,6 +64,15 @@ def conv2d(x, w, b, stride, pad, dilation, groups):
     return F.conv2d(x, w, b, stride, pad, dilation, groups)
 
 
+def uneven_conv2d(x, w, b=None, *, stride, padBegin, padEnd, dilation, groups):
+    return F.conv2d(F.pad(x, sides(padBegin, padEnd)), w, b, stride, 0, dilation, groups)
+
+
+def sides(begin, end):
+    """Pads of height and width in the order of F.pad."""
+    return begin[1], end[1], begin[0], end[0]
+
+
 def partial_conv2d(x, w, b, connections, stride, pad):
     """The kernels w (connections, kh, kw) put where they belong in a full weight that is zero elsewhere."""
     places = [(k, c) for k, inputs in enumerate(connections) for c in inputs]
@@ -82,6 +91,25 @@ def avg_pool2d(x, kernel, stride, pad):
     return F.avg_pool2d(F.pad(x, (pad[1], pad[1], pad[0], pad[0])), kernel, stride)
 
 
+def any_max_pool2d(x, kernel, stride, pad, dilation, ceil):
+    return F.max_pool2d(x, kernel, stride, pad, dilation, ceil_mode=ceil)
+
+
+def any_avg_pool2d(x, kernel, stride, pad, ceil, excludePad):
+    return F.avg_pool2d(x, kernel, stride, pad, ceil_mode=ceil, count_include_pad=not excludePad)
+
+
+def uneven_max_pool2d(x, kernel, stride, padBegin, padEnd, dilation):
+    return F.max_pool2d(F.pad(x, sides(padBegin, padEnd), value=-math.inf), kernel, stride, 0, dilation)
+
+
+def uneven_avg_pool2d(x, kernel, stride, padBegin, padEnd, excludePad):
+    y = F.avg_pool2d(F.pad(x, sides(padBegin, padEnd)), kernel, stride)
+    if excludePad:
+        y = y / F.avg_pool2d(F.pad(torch.ones_like(x), sides(padBegin, padEnd)), kernel, stride)
+    return y
+
+
 def subsample2d(x, coefficient, bias, kernel, stride, pad):
     sums = avg_pool2d(x, kernel, stride, pad) * (kernel[0] * kernel[1])
     return sums * coefficient[:, None, None] + bias[:, None, None]
@@ -96,7 +124,7 @@ def softmax_cross_entropy(x, target):
     return F.cross_entropy(x, target.long() if target.dim() == 1 else target)
 
 
-def affine(x, w, b):
+def affine(x, w, b=None):
     return F.linear(x.flatten(1), w, b)
 
 
@@ -229,6 +257,51 @@ def pool_geometries(name, extra):
         pad = [draw.randint(0, k - 1) for k in kernel]
         size = [draw.randint(4, 9) for _ in range(2)]
         yield (draw.randint(1, 3), draw.randint(1, 3), *size), kernel, [draw.randint(1, 5) for _ in range(2)], pad
+
+
+def uneven_conv_geometries():
+    """x shape, out channels, kernel, stride, pads at the beginning and the end, dilation, groups."""
+    one, none = (1, 1), (0, 0)
+    yield (2, 2, 6, 7), 3, (3, 3), one, (1, 0), (0, 1), one, 1
+    yield (2, 2, 6, 7), 3, (3, 3), (2, 2), none, one, one, 1  # SAME_UPPER of an even size
+    yield (2, 2, 6, 8), 3, (3, 3), (2, 2), one, none, one, 1  # SAME_LOWER
+    yield (1, 2, 4, 5), 2, (2, 3), one, (3, 0), (1, 4), one, 1  # windows in nothing but padding
+    yield (1, 2, 7, 7), 2, (3, 2), (2, 3), (0, 2), (3, 1), (2, 3), 1
+    yield (2, 3, 7, 8), 3, (3, 3), (2, 2), none, one, one, 3  # depthwise
+    yield (2, 4, 6, 6), 4, (3, 3), one, one, one, one, 4
+    yield (1, 2, 9, 9), 6, (5, 5), (2, 2), (1, 2), (2, 1), one, 2  # three outputs a channel
+    yield (1, 3, 8, 7), 6, (3, 3), one, (2, 1), (2, 3), (2, 2), 3
+    yield (2, 4, 5, 5), 6, (1, 1), one, none, none, one, 2
+    draw = random.Random("uneven conv geometries")
+    for _ in range(12):
+        shape, out, kernel, stride, pad, dilation, groups = random_conv(draw)
+        yield shape, out, kernel, stride, [p + draw.randint(0, 2) for p in pad], [p + draw.randint(0, 2) for p in pad], dilation, groups
+
+
+def any_pool_geometries(name, dilated):
+    """x shape, kernel, stride, pad, dilation, ceil: those that PyTorch has by itself."""
+    one, two, three = (1, 1), (2, 2), (3, 3)
+    yield (2, 2, 6, 6), three, two, (0, 0), one, True
+    yield (2, 2, 6, 6), three, two, one, one, True
+    yield (2, 2, 5, 7), two, two, (0, 0), one, True
+    yield (2, 2, 5, 5), two, three, one, one, True  # a window would begin in the padding at the end
+    yield (1, 1, 2, 1), (3, 2), (3, 2), (0, 0), one, True  # larger than the input
+    yield (1, 2, 7, 7), three, one, one, one, True
+    draw = random.Random(f"{name} any geometries")
+    for _ in range(16):
+        kernel = [draw.randint(1, 4) for _ in range(2)]
+        pad = [draw.randint(0, k // 2) for k in kernel]
+        dilation = [draw.randint(1, 3) for _ in range(2)] if dilated else one
+        size = [max(draw.randint(4, 9), d * (k - 1) + 1 - p) for k, p, d in zip(kernel, pad, dilation)]
+        yield (draw.randint(1, 3), draw.randint(1, 3), *size), kernel, [draw.randint(1, 4) for _ in range(2)], pad, dilation, draw.random() < 0.7
+
+
+def uneven_pool_geometries():
+    """x shape, kernel, stride, pads at the beginning and the end."""
+    yield (2, 2, 6, 6), (3, 3), (2, 2), (0, 0), (1, 1)
+    yield (2, 2, 6, 6), (3, 3), (2, 2), (1, 1), (0, 0)
+    yield (1, 2, 5, 4), (2, 3), (1, 1), (1, 0), (0, 2)
+    yield (1, 3, 7, 19), (4, 4), (2, 3), (3, 1), (0, 2)
 
 
 def lrn_geometries():
@@ -413,7 +486,30 @@ def every_case():
         c.add("Sigmoid", torch.sigmoid, [c.draw("Sigmoid").tensor(*shape)])
         c.add("Tanh", scaled_tanh, [c.draw("Tanh").tensor(*shape)], a=1.7159, b=2 / 3)
         c.add("ReLU", torch.relu, [c.draw("ReLU").tensor(*shape)])
+    add_further_windows(c)
     return c
+
+
+def add_further_windows(c):
+    """Uneven padding, windows rounded up, dilated poolings, averages without their padding, and operands without a bias."""
+    for i, (shape, out, kernel, stride, begin, end, dilation, groups) in enumerate(uneven_conv_geometries()):
+        d = c.draw("Conv2D")
+        inputs = [d.tensor(*shape), d.tensor(out, shape[1] // groups, *kernel), d.tensor(out)][:2 + i % 2]
+        c.add("Conv2D", uneven_conv2d, inputs, stride=stride, padBegin=begin, padEnd=end, dilation=dilation, groups=groups)
+    for shape, kernel, stride, pad, dilation, ceil in any_pool_geometries("MaxPool2D", True):
+        x = c.draw("MaxPool2D").distinct(*shape, below=0)
+        c.add("MaxPool2D", any_max_pool2d, [x], kernel=kernel, stride=stride, pad=pad, dilation=dilation, ceil=ceil)
+    for i, (shape, kernel, stride, pad, _, ceil) in enumerate(any_pool_geometries("AvgPool2D", False)):
+        x = c.draw("AvgPool2D").tensor(*shape)
+        c.add("AvgPool2D", any_avg_pool2d, [x], kernel=kernel, stride=stride, pad=pad, ceil=ceil, excludePad=i % 2 == 1)
+    for shape, kernel, stride, begin, end in uneven_pool_geometries():
+        arguments = {"kernel": kernel, "stride": stride, "padBegin": begin, "padEnd": end}
+        c.add("MaxPool2D", uneven_max_pool2d, [c.draw("MaxPool2D").distinct(*shape, below=0)], dilation=(1, 1), **arguments)
+        for exclude in (False, True):
+            c.add("AvgPool2D", uneven_avg_pool2d, [c.draw("AvgPool2D").tensor(*shape)], excludePad=exclude, **arguments)
+    for shape, out in [(3, 7), 5], [(2, 2, 3, 2), 17]:
+        d = c.draw("Affine")
+        c.add("Affine", affine, [d.tensor(*shape), d.tensor(out, math.prod(shape[1:]))])
 
 
 def main():

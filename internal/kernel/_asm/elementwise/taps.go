@@ -26,8 +26,14 @@ func newBand(s *simd) *band {
 	return &band{s: s, cols: Load(Param("cols"), GP64()).(reg.GPVirtual), at: GP64()}
 }
 
-// walk emits the loops, turn for each vector and next behind each row.
+// walk emits the loops, turn for each vector and next behind each row, and returns.
 func (b *band) walk(turn func(l lanes), next func()) {
+	b.loops(turn, next)
+	VZEROUPPER()
+	RET()
+}
+
+func (b *band) loops(turn func(l lanes), next func()) {
 	rows := Load(Param("rows"), GP64())
 	whole, rest := GP64(), GP64()
 	MOVQ(b.cols, whole)
@@ -52,8 +58,6 @@ func (b *band) walk(turn func(l lanes), next func()) {
 	next()
 	DECQ(rows)
 	JNE(LabelRef("row"))
-	VZEROUPPER()
-	RET()
 }
 
 // here is this turn's part of an array's row.

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Most taps of one tapDots: their sums and offsets stay in registers.
+const mostDotTaps = 6
+
+// depthwise emits what convolutions of a channel by itself are made of, over planes that are laid out as for a pooling.
+func depthwise(s *simd) {
+	weighTaps(s, 4)
+	weighTaps(s, 1)
+	for n := range mostDotTaps {
+		tapDots(s, n+1)
+	}
+}
+
+// block is the rows of an array that one turn works on, step bytes apart.
+type block struct {
+	base, step, step3 reg.Register
+}
+
+func newBlock(base reg.Register, argument string) block {
+	b := block{base, Load(Param(argument), GP64()), GP64()}
+	SHLQ(Imm(2), b.step)
+	LEAQ(Mem{Base: b.step, Index: b.step, Scale: 2}, b.step3)
+	return b
+}
+
+// row is where a row of the block begins.
+func (b block) row(i int) Mem {
+	switch i {
+	case 0:
+		return Mem{Base: b.base}
+	case 3:
+		return Mem{Base: b.base, Index: b.step3, Scale: 1}
+	}
+	return Mem{Base: b.base, Index: b.step, Scale: uint8(i)}
+}
+
+// weighTaps shares each tap's offset and weight among several rows.
+func weighTaps(s *simd, rows int) {
+	name := fmt.Sprintf("weighTaps%d%s", rows, s.name)
+	TEXT(name, NOSPLIT, "func(rows, cols, step, outStep int, x *float32, n int, taps *int32, weights, y *float32, bias, least float32)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("%s sets y to the larger of least and bias plus the sum of n taps of x times their weights, %d·rows rows of it; rows, cols and n", name, rows),
+		"are positive.")
+	b := newBand(s)
+	x, y := Load(Param("x"), GP64()), Load(Param("y"), GP64())
+	at := GP64()
+	in := newBlock(at, "step")
+	bias, least := s.parameter("bias"), s.parameter("least")
+	b.walk(func(l lanes) {
+		var sums [4]vec
+		for i := range rows {
+			sums[i] = s.copy(bias)
+		}
+		weight := Load(Param("weights"), GP64())
+		b.eachTap(l, func(offset reg.Register, _ Mem) {
+			LEAQ(Mem{Base: x, Index: offset, Scale: 4}, at)
+			w := s.broadcast(Mem{Base: weight})
+			ADDQ(Imm(4), weight)
+			for i := range rows {
+				l.fma(w, in.row(i), sums[i])
+			}
+		})
+		to := GP64()
+		LEAQ(b.here(y), to)
+		out := newBlock(to, "outStep")
+		for i := range rows {
+			l.store(s.max(least, sums[i]), out.row(i))
+		}
+	}, func() {
+		forwardRows(rows, "step", x)
+		forwardRows(rows, "outStep", y)
+	})
+}
+
+// fma adds a times what is at b to c.
+func (l lanes) fma(a vec, b Mem, c vec) {
+	if l.mask == nil {
+		VFMADD231PS(b, a, c)
+		return
+	}
+	VFMADD231PS(l.load(b), a, c)
+}
+
+func forwardRows(rows int, argument string, array reg.Register) {
+	step := Load(Param(argument), GP64())
+	LEAQ(Mem{Base: array, Index: step, Scale: 4}, array)
+	for range rows - 1 {
+		LEAQ(Mem{Base: array, Index: step, Scale: 4}, array)
+	}
+}
+
+// tapDots reads each element of dy once for its taps.
+func tapDots(s *simd, n int) {
+	name := fmt.Sprintf("tapDots%d%s", n, s.name)
+	TEXT(name, NOSPLIT, "func(rows, cols, step int, x *float32, taps *int32, dy, lanes *float32)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("%s adds the dot products of dy, rows of cols elements, and %d taps of x to a vector each of lanes; rows and cols are positive.", name, n))
+	b := newBand(s)
+	x, dy := Load(Param("x"), GP64()), Load(Param("dy"), GP64())
+	taps := Load(Param("taps"), GP64())
+	sums, offsets := make([]vec, n), make([]reg.Register, n)
+	for i := range n {
+		sums[i], offsets[i] = s.zero(), GP64()
+		MOVLQSX(Mem{Base: taps, Disp: 8 * i}, offsets[i])
+		LEAQ(Mem{Base: x, Index: offsets[i], Scale: 4}, offsets[i])
+	}
+	b.loops(func(l lanes) {
+		d := l.load(b.here(dy))
+		for i := range n {
+			l.fma(d, b.here(offsets[i]), sums[i])
+		}
+	}, func() {
+		forward("cols", dy)
+		forward("step", offsets...)
+	})
+	to := Load(Param("lanes"), GP64())
+	for i := range n {
+		at := Mem{Base: to, Disp: i * s.bytes()}
+		VADDPS(at, sums[i], sums[i])
+		VMOVUPS(sums[i], at)
+	}
+	VZEROUPPER()
+	RET()
+}

@@ -1,0 +1,245 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "math"
+
+// vectorChannels is the assembly of depthwise convolutions for one instruction set.
+type vectorChannels struct {
+	pool          *vectorPool
+	weigh, weigh4 weighTapsFunc
+	dots          [7]tapDotsFunc // by taps
+}
+
+// weighTapsFunc is an assembly function of rows rows a turn, or 4·rows; see weighTaps.
+type weighTapsFunc func(rows, cols, step, outStep int, x *float32, n int, taps *int32, weights, y *float32, bias, least float32)
+
+type tapDotsFunc func(rows, cols, step int, x *float32, taps *int32, dy, lanes *float32)
+
+var (
+	channelsAVX2 = vectorChannels{&poolAVX2, weighTaps1AVX2, weighTaps4AVX2,
+		[7]tapDotsFunc{1: tapDots1AVX2, tapDots2AVX2, tapDots3AVX2, tapDots4AVX2, tapDots5AVX2, tapDots6AVX2}}
+
+	channelsAVX512 = vectorChannels{&poolAVX512, weighTaps1AVX512, weighTaps4AVX512,
+		[7]tapDotsFunc{1: tapDots1AVX512, tapDots2AVX512, tapDots3AVX512, tapDots4AVX512, tapDots5AVX512, tapDots6AVX512}}
+)
+
+// channelConv is a depthwise convolution, plane by plane: input channel c makes the output channels c·m … c·m + m-1. A plane is laid out as
+// for a pooling of the same windows (see poolLayout), of which the convolution is a sum with weights, and so is its gradient. A shard is a
+// block of channels, of one image or, for the gradient of the weights, of all of them in turn.
+type channelConv struct {
+	windows
+	v        *vectorChannels
+	laneSums func(lanes, sums []float32)
+	m        int // filters of a channel
+	taps     int // of a filter
+	block    int // input channels of a shard
+	work     int64
+
+	phaseTaps [][]poolTap // of gradientPhase, for m planes of dy one behind the other
+	scratch   perWorker[channelScratch]
+
+	x, w, bias, y  []float32 // of the running call, or dy for y
+	dx, dw         []float32
+	least          float32 // 0 for a ReLU, else -Inf
+	behind, before planesFunc[float32]
+	sums           []float64
+
+	forwardBlock, dataBlock, weightsBlock func(worker, shard int)
+}
+
+type channelScratch struct {
+	planes  []float32 // y, or dy, where something stands behind or before
+	dy      []float32 // m planes with a border
+	weights []float32 // of the taps of a phase
+	lanes   []float32 // partial sums of dw
+}
+
+// newChannelConv returns nil for what isn't depthwise, and where the layout is of no use: windows mostly of padding, wide strides.
+func newChannelConv(s ConvShape, v *vectorChannels, laneSums func(lanes, sums []float32)) depthwise[float32] {
+	windows := PoolShape{
+		Batch: s.Batch, Channels: s.InChannels, InHeight: s.InHeight, InWidth: s.InWidth, KernelH: s.KernelH, KernelW: s.KernelW,
+		StrideH: s.StrideH, StrideW: s.StrideW, PadTop: s.PadTop, PadBottom: s.PadBottom, PadLeft: s.PadLeft, PadRight: s.PadRight,
+		DilationH: s.DilationH, DilationW: s.DilationW,
+	}
+	if s.Groups == 1 || s.Groups != s.InChannels || s.StrideW > mostGradientStride || !windows.laidOut() {
+		return nil
+	}
+	c := &channelConv{windows: newWindows(windows), v: v, laneSums: laneSums, m: s.OutChannels / s.Groups, taps: s.KernelH * s.KernelW}
+	c.block = max(1, min(ceilDiv(s.InChannels, weightShards), sweepShard/c.in))
+	c.work = s.MultiplyAdds()
+	c.forwardBlock, c.dataBlock, c.weightsBlock = c.forwardShard, c.dataShard, c.weightsShard
+	return c
+}
+
+func (c *channelConv) blocks() int { return ceilDiv(c.Channels, c.block) }
+
+// blockOf returns the input channels of a shard, first and count.
+func (c *channelConv) blockOf(shard int) (first, n int) {
+	first = shard % c.blocks() * c.block
+	return first, min(c.block, c.Channels-first)
+}
+
+func (c *channelConv) forward(x, w, bias, y []float32, relu bool, behind planesFunc[float32]) {
+	c.x, c.w, c.bias, c.y, c.behind = x, w, bias, y, behind
+	c.least = float32(math.Inf(-1))
+	if relu {
+		c.least = 0
+	}
+	parallelAbove(parallelWork, c.work, c.Batch*c.blocks(), c.forwardBlock)
+	c.x, c.w, c.bias, c.y, c.behind = nil, nil, nil, nil, nil
+}
+
+func (c *channelConv) forwardShard(worker, shard int) {
+	image := shard / c.blocks()
+	first, n := c.blockOf(shard)
+	s := c.scratch.of(worker)
+	y, size := c.y, n*c.m*c.out
+	if c.behind != nil {
+		s.planes = grow(s.planes, size)
+		y = s.planes
+	} else {
+		y = y[(image*c.Channels+first)*c.m*c.out:][:size]
+	}
+	for i := range n {
+		c.convolve(worker, image, first+i, y[i*c.m*c.out:])
+	}
+	if c.behind != nil {
+		c.behind(worker, image, first*c.m, n*c.m, y)
+	}
+}
+
+// convolve makes the outputs of one channel of an image.
+func (c *channelConv) convolve(worker, image, channel int, y []float32) {
+	l := c.layout()
+	laid := c.lay(worker, image, channel)
+	for f := range c.m {
+		filter := channel*c.m + f
+		bias := float32(0)
+		if c.bias != nil {
+			bias = c.bias[filter]
+		}
+		c.v.weighRows(len(c.rows), len(c.columns), c.StrideH*l.rowSize, len(c.columns), laid, l.taps, c.w[filter*c.taps:], y[f*c.out:], bias, c.least)
+	}
+}
+
+func (c *channelConv) lay(worker, image, channel int) []float32 {
+	return c.v.pool.layOut(&c.windows, c.windows.rooms.of(worker), inputs(&c.windows, c.x, image*c.Channels+channel), 0)
+}
+
+// weighRows sets rows of y to weighted sums of taps of x. Four rows a turn share the loads of a tap; where they don't divide by four the last turn
+// makes some of them a second time.
+func (v *vectorChannels) weighRows(rows, cols, step, outStep int, x []float32, taps []poolTap, weights, y []float32, bias, least float32) {
+	weights, y = weights[:len(taps)], y[:(rows-1)*outStep+cols]
+	if rows < 4 {
+		v.weigh(rows, cols, step, outStep, &x[0], len(taps), &taps[0].offset, &weights[0], &y[0], bias, least)
+		return
+	}
+	v.weigh4(rows/4, cols, step, outStep, &x[0], len(taps), &taps[0].offset, &weights[0], &y[0], bias, least)
+	if rows%4 > 0 {
+		v.weigh4(1, cols, step, outStep, &x[(rows-4)*step], len(taps), &taps[0].offset, &weights[0], &y[(rows-4)*outStep], bias, least)
+	}
+}
+
+func (c *channelConv) backwardData(w, dy, dx []float32, before planesFunc[float32]) {
+	if c.phaseTaps == nil {
+		c.planPhases()
+	}
+	c.w, c.y, c.dx, c.before = w, dy, dx, before
+	parallelAbove(parallelWork, c.work, c.Batch*c.blocks(), c.dataBlock)
+	c.w, c.y, c.dx, c.before = nil, nil, nil, nil
+}
+
+// planPhases repeats the taps of each phase for the planes of all filters; a tap's place is then that of its weight among a channel's.
+func (c *channelConv) planPhases() {
+	l := c.layout()
+	for _, p := range l.gradient {
+		taps := make([]poolTap, 0, c.m*len(p.taps))
+		for f := range c.m {
+			for _, t := range p.taps {
+				taps = append(taps, poolTap{offset: t.offset + int32(f*l.borderedSize), place: t.place + int32(f*c.taps)})
+			}
+		}
+		c.phaseTaps = append(c.phaseTaps, taps)
+	}
+}
+
+func (c *channelConv) dataShard(worker, shard int) {
+	image := shard / c.blocks()
+	first, n := c.blockOf(shard)
+	dy := c.gradient(worker, image, first, n)
+	for i := range n {
+		c.unconvolve(worker, first+i, dy[i*c.m*c.out:], inputs(&c.windows, c.dx, image*c.Channels+first+i))
+	}
+}
+
+// gradient returns the planes of dy of an image's input channels.
+func (c *channelConv) gradient(worker, image, first, n int) []float32 {
+	size := n * c.m * c.out
+	if c.before == nil {
+		return c.y[(image*c.Channels+first)*c.m*c.out:][:size]
+	}
+	s := c.scratch.of(worker)
+	s.planes = grow(s.planes, size)
+	c.before(worker, image, first*c.m, n*c.m, s.planes)
+	return s.planes
+}
+
+// unconvolve makes a channel's dx of its planes of dy.
+func (c *channelConv) unconvolve(worker, channel int, dy, dx []float32) {
+	l, s, cols := c.layout(), c.scratch.of(worker), len(c.columns)
+	s.dy = grow(s.dy, c.m*l.borderedSize)
+	clear(s.dy)
+	for f := range c.m {
+		plane := s.dy[f*l.borderedSize+l.top*l.borderPitch+l.left:]
+		c.v.pool.copyRows(len(c.rows), cols, &dy[f*c.out:][:c.out][0], cols, &plane[0], l.borderPitch)
+	}
+	weights := c.w[channel*c.m*c.taps:][:c.m*c.taps]
+	c.v.pool.gather(&c.windows, c.windows.rooms.of(worker), dx, func(p *gradientPhase, from int, to []float32, pitch int) {
+		taps := c.phaseTaps[p.number]
+		s.weights = grow(s.weights, len(taps))
+		for i, t := range taps {
+			s.weights[i] = weights[t.place]
+		}
+		c.v.weighRows(p.rows, p.columns, l.borderPitch, pitch, s.dy[from:], taps, s.weights, to, 0, float32(math.Inf(-1)))
+	})
+}
+
+func (c *channelConv) backwardWeights(x, dy, dw []float32, before planesFunc[float32], sums []float64) {
+	c.x, c.y, c.dw, c.before, c.sums = x, dy, dw, before, sums
+	parallelAbove(parallelWork, c.work, c.blocks(), c.weightsBlock)
+	c.x, c.y, c.dw, c.before, c.sums = nil, nil, nil, nil, nil
+}
+
+func (c *channelConv) weightsShard(worker, shard int) {
+	first, n := c.blockOf(shard)
+	s := c.scratch.of(worker)
+	size := c.m * c.taps * c.v.pool.lanes
+	s.lanes = grow(s.lanes, n*size)
+	clear(s.lanes)
+	for image := range c.Batch {
+		dy := c.gradient(worker, image, first, n)
+		if c.before != nil && c.sums != nil {
+			sums := c.sums[(image*c.Channels+first)*c.m:][:n*c.m]
+			kernels[float32]().rowSums(operands[float32]{a: dy, sums: sums, unit: c.out})
+		}
+		for i := range n {
+			c.addDots(c.lay(worker, image, first+i), dy[i*c.m*c.out:], s.lanes[i*size:][:size])
+		}
+	}
+	c.laneSums(s.lanes, c.dw[first*c.m*c.taps:][:n*c.m*c.taps])
+}
+
+// addDots adds one channel's products with its planes of dy.
+func (c *channelConv) addDots(laid, dy, lanes []float32) {
+	l := c.layout()
+	parts := ceilDiv(c.taps, len(c.v.dots)-1)
+	for f := range c.m {
+		plane := dy[f*c.out:][:c.out]
+		for part := range parts {
+			tap, end := part*c.taps/parts, (part+1)*c.taps/parts
+			c.v.dots[end-tap](len(c.rows), len(c.columns), c.StrideH*l.rowSize, &laid[0], &l.taps[tap].offset, &plane[0],
+				&lanes[(f*c.taps+tap)*c.v.pool.lanes:][:(end-tap)*c.v.pool.lanes][0])
+		}
+	}
+}
