@@ -11,10 +11,11 @@ import (
 
 // Affine is a fully connected layer of Units outputs. An input of (C, H, W) is flattened first. Its weight is (units, features).
 type Affine struct {
-	Name  string  `json:"name,omitempty"`
-	Units int     `json:"units"`
-	Init  Init    `json:"init,omitzero"`
-	Bias  float64 `json:"bias,omitempty"` // where the biases start
+	Name   string  `json:"name,omitempty"`
+	Units  int     `json:"units"`
+	Init   Init    `json:"init,omitzero"`
+	Bias   float64 `json:"bias,omitempty"`    // where the biases start
+	NoBias bool    `json:"no_bias,omitempty"` // there are no biases
 }
 
 // Flatten turns (C, H, W) into (C·H·W).
@@ -28,47 +29,47 @@ func (a Affine) Label() string { return a.Name }
 // Label is the layer's own name.
 func (f Flatten) Label() string { return f.Name }
 
-func (a Affine) String() string { return fmt.Sprintf("Affine %d", a.Units) }
-func (Flatten) String() string  { return "Flatten" }
-
 // Output is (units).
-func (a Affine) Output(tensor.Shape) (tensor.Shape, error) {
+func (a Affine) Output(...tensor.Shape) (tensor.Shape, error) {
 	if a.Units < 1 {
 		return nil, fmt.Errorf("%d units: want at least 1", a.Units)
+	}
+	if a.NoBias && a.Bias != 0 {
+		return nil, fmt.Errorf("bias is %g: want 0 for a layer without biases", a.Bias)
 	}
 	return tensor.Shape{a.Units}, nil
 }
 
 // Output is (features).
-func (Flatten) Output(in tensor.Shape) (tensor.Shape, error) {
-	return tensor.Shape{in.TotalSize()}, nil
+func (Flatten) Output(in ...tensor.Shape) (tensor.Shape, error) {
+	return tensor.Shape{in[0].TotalSize()}, nil
 }
 
 // Parameters are the weight and the bias.
-func (a Affine) Parameters(in tensor.Shape) []Parameter {
-	features := in.TotalSize()
-	return []Parameter{
-		{Name: "weight", Shape: tensor.Shape{a.Units, features}, FanIn: features, Init: a.Init},
-		{Name: "bias", Shape: tensor.Shape{a.Units}, Value: a.Bias},
-	}
+func (a Affine) Parameters(in ...tensor.Shape) []Parameter {
+	features := in[0].TotalSize()
+	weight := Parameter{Name: "weight", Shape: tensor.Shape{a.Units, features}, FanIn: features, Init: a.Init}
+	return withBias(weight, a.NoBias, a.Bias, a.Units)
 }
 
 // Parameters are none.
-func (Flatten) Parameters(tensor.Shape) []Parameter { return nil }
+func (Flatten) Parameters(...tensor.Shape) []Parameter { return nil }
 
 // MultiplyAdds is one for each weight.
-func (a Affine) MultiplyAdds(in tensor.Shape) int64 { return int64(a.Units) * int64(in.TotalSize()) }
+func (a Affine) MultiplyAdds(in ...tensor.Shape) int64 {
+	return int64(a.Units) * int64(in[0].TotalSize())
+}
 
 // MultiplyAdds are none.
-func (Flatten) MultiplyAdds(tensor.Shape) int64 { return 0 }
+func (Flatten) MultiplyAdds(...tensor.Shape) int64 { return 0 }
 
 // Lower adds an Affine op, behind a Flatten op if x still has a plane.
-func (a Affine) Lower(x *G.Node, params []*G.Node, _ Mode) (*G.Node, error) {
-	x, err := flat(x)
+func (a Affine) Lower(l *Lowering) (*G.Node, error) {
+	x, err := flat(l.X())
 	if err != nil {
 		return nil, err
 	}
-	return ops.Affine(x, params[0], params[1])
+	return ops.Affine(x, l.Param("weight"), l.Param("bias"))
 }
 
 // flat is x without its plane.
@@ -80,4 +81,4 @@ func flat(x *G.Node) (*G.Node, error) {
 }
 
 // Lower adds a Flatten op.
-func (Flatten) Lower(x *G.Node, _ []*G.Node, _ Mode) (*G.Node, error) { return ops.Flatten(x) }
+func (Flatten) Lower(l *Lowering) (*G.Node, error) { return ops.Flatten(l.X()) }

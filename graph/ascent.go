@@ -2,7 +2,6 @@ package graph
 
 import (
 	"fmt"
-	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -10,24 +9,65 @@ import (
 	"convgraph/ops"
 )
 
-// UpTo is the model's first layers, up to the named one and with it, on the same parameters: its Predict gives that layer's output.
+// UpTo is the part of the model that the named layer is computed from, with that layer at its end, on
+// the same parameters: its Predict gives that layer's output.
 func (m *Model) UpTo(layer string) (*Model, error) {
-	i := slices.IndexFunc(m.stages, func(s stage) bool { return s.name == layer })
-	if i < 0 {
-		return nil, m.noLayer(layer)
+	last, err := m.Node(layer)
+	if err != nil {
+		return nil, err
 	}
-	part := &Model{stages: m.stages[:i+1], dtype: m.dtype, seed: m.seed, unfused: m.unfused, predictors: map[predictorKind][]*predictor{}}
-	part.spec = Sequential(m.spec.Name, m.spec.Input, m.spec.Init, m.spec.Layers[:i+1]...)
-	part.params = m.params[:len(part.parameters())]
+	spec := *m.spec
+	spec.Layers, spec.Loss, spec.ClassNames = nil, MeanSquaredError, nil
+	nodes := m.upTo(last)
+	for _, n := range nodes[1:] {
+		var from []string
+		for _, in := range n.Inputs {
+			from = append(from, in.Name)
+		}
+		spec.Layers = append(spec.Layers, From(named(n.Layer, n.Name), from...))
+	}
+	part, err := newModel(&spec, nodes)
+	if err != nil {
+		return nil, err
+	}
+	part.dtype, part.seed, part.unfused = m.dtype, m.seed, m.unfused
 	return part, nil
+}
+
+// upTo are copies of the network's input and the nodes that the last one is computed from. They share
+// the model's parameters.
+func (m *Model) upTo(last *Node) []*Node {
+	needed := map[*Node]bool{m.nodes[0]: true, last: true}
+	for i := len(m.nodes) - 1; i > 0; i-- {
+		if n := m.nodes[i]; needed[n] {
+			for _, in := range n.Inputs {
+				needed[in] = true
+			}
+		}
+	}
+	copies := map[*Node]*Node{}
+	var nodes []*Node
+	for _, n := range m.nodes {
+		if !needed[n] {
+			continue
+		}
+		c := &Node{Name: n.Name, Layer: n.Layer, Shape: n.Shape, Parameters: n.Parameters}
+		for _, in := range n.Inputs {
+			c.Inputs = append(c.Inputs, copies[in])
+			copies[in].readers = append(copies[in].readers, c)
+		}
+		copies[n] = c
+		nodes = append(nodes, c)
+	}
+	return nodes
 }
 
 func (m *Model) noLayer(layer string) error {
 	var names []string
-	for _, s := range m.stages {
-		names = append(names, s.name)
+	for _, n := range m.nodes[1:] {
+		names = append(names, n.Name)
 	}
-	return fmt.Errorf("model %q has no layer %q: it has %v", m.spec.Name, layer, names)
+	return fmt.Errorf("model %q has no layer %.80q: it has %v", m.spec.Name, layer, names)
 }
 
 // An Ascent is how strongly one unit of a layer answers to an image, and which change of the image makes it answer more: the way up for
@@ -47,7 +87,7 @@ func (m *Model) NewAscent(layer string, unit int) (*Ascent, error) {
 	if err != nil {
 		return nil, err
 	}
-	if units := part.stages[len(part.stages)-1].out[0]; unit < 0 || unit >= units {
+	if units := part.head.output.Shape[0]; unit < 0 || unit >= units {
 		return nil, fmt.Errorf("model %q: layer %q has units 0 to %d: there is no %d", m.spec.Name, layer, units-1, unit)
 	}
 	building.Lock()
@@ -65,7 +105,7 @@ func (a *Ascent) build(unit int) error {
 	if err != nil {
 		return err
 	}
-	if err := net.addProbabilities(a.model); err != nil {
+	if err := net.addProbabilities(); err != nil {
 		return err
 	}
 	if a.y, err = ops.Select(net.output(), unit, a.place()); err != nil {
@@ -76,7 +116,7 @@ func (a *Ascent) build(unit int) error {
 		return err
 	}
 	a.xgrad = grads[0]
-	program, locations, err := G.CompileFunction(net.graph, append(G.Nodes{net.x}, net.params...), G.Nodes{a.y, a.xgrad})
+	program, locations, err := G.CompileFunction(net.graph, net.leaves(), G.Nodes{a.y, a.xgrad})
 	if err != nil {
 		return err
 	}
@@ -86,7 +126,7 @@ func (a *Ascent) build(unit int) error {
 
 // place is the middle of the layer's plane, counted row by row.
 func (a *Ascent) place() int {
-	out := a.model.stages[len(a.model.stages)-1].out
+	out := a.model.head.output.Shape
 	if out.Dims() != 3 {
 		return 0
 	}

@@ -9,38 +9,45 @@ import (
 	"convgraph/ops"
 )
 
-// Conv2D is a convolution of Filters kernels with a bias each, over (C, H, W). Its weight is (filters, C/groups, kh, kw); with Connections
-// it is (total connections, kh, kw).
+// Conv2D is a convolution of Filters kernels with a bias each, over (C, H, W). Its weight is
+// (filters, C/groups, kh, kw); with Connections it is (total connections, kh, kw).
 type Conv2D struct {
 	Name        string  `json:"name,omitempty"`
 	Filters     int     `json:"filters"`
 	Kernel      Pair    `json:"kernel"`
 	Stride      Pair    `json:"stride,omitzero"`      // 0 is 1
-	Pad         Pair    `json:"pad,omitzero"`         // zeros on each side
+	Pad         Pair    `json:"pad,omitzero"`         // rows of zeros above and below, columns left and right
+	PadBegin    Pair    `json:"pad_begin,omitzero"`   // further rows above, further columns left
+	PadEnd      Pair    `json:"pad_end,omitzero"`     // further rows below, further columns right
 	Dilation    Pair    `json:"dilation,omitzero"`    // 0 is 1
 	Groups      int     `json:"groups,omitempty"`     // 0 is 1
 	Connections [][]int `json:"connections,omitzero"` // for each filter the input channels it sees, in increasing order; none: all
 	Init        Init    `json:"init,omitzero"`
-	Bias        float64 `json:"bias,omitempty"` // where the biases start
+	Bias        float64 `json:"bias,omitempty"`    // where the biases start
+	NoBias      bool    `json:"no_bias,omitempty"` // there are no biases: a BatchNorm behind would take them away
 }
 
 // Label is the layer's own name.
 func (c Conv2D) Label() string { return c.Name }
 
-func (c Conv2D) String() string { return fmt.Sprintf("Conv2D %d@%v", c.Filters, c.Kernel) }
-
 // Output is (filters, OH, OW).
-func (c Conv2D) Output(in tensor.Shape) (tensor.Shape, error) {
-	if err := wantImage(in); err != nil {
+func (c Conv2D) Output(in ...tensor.Shape) (tensor.Shape, error) {
+	if err := wantImage(in[0]); err != nil {
 		return nil, err
 	}
 	if c.Filters < 1 {
 		return nil, fmt.Errorf("%d filters: want at least 1", c.Filters)
 	}
-	if err := c.checkChannels(in[0]); err != nil {
+	if err := c.checkChannels(in[0][0]); err != nil {
 		return nil, err
 	}
-	plane, err := slide(in, c.Kernel, c.Stride.or(Square(1)), c.Pad, c.Dilation.or(Square(1)))
+	if c.NoBias && c.Bias != 0 {
+		return nil, fmt.Errorf("bias is %g: want 0 for a convolution without biases", c.Bias)
+	}
+	if err := checkWindow(c.Kernel, c.Stride, c.Pad, c.PadBegin, c.PadEnd, c.Dilation); err != nil {
+		return nil, err
+	}
+	plane, err := c.op().OutputSize(ops.Pair{in[0][1], in[0][2]}, c.Kernel.op())
 	if err != nil {
 		return nil, err
 	}
@@ -71,17 +78,25 @@ func (c Conv2D) checkChannels(channels int) error {
 }
 
 // Parameters are the weight and the bias.
-func (c Conv2D) Parameters(in tensor.Shape) []Parameter {
+func (c Conv2D) Parameters(in ...tensor.Shape) []Parameter {
 	taps := c.Kernel[0] * c.Kernel[1]
-	bias := Parameter{Name: "bias", Shape: tensor.Shape{c.Filters}, Value: c.Bias}
+	channels := in[0][0] / c.groups()
+	weight := Parameter{
+		Name: "weight", Shape: tensor.Shape{c.Filters, channels, c.Kernel[0], c.Kernel[1]}, FanIn: channels * taps, Init: c.Init,
+	}
 	if c.Connections != nil {
 		n := c.connectionCount()
-		shape := tensor.Shape{n, c.Kernel[0], c.Kernel[1]}
-		return []Parameter{{Name: "weight", Shape: shape, FanIn: n * taps / c.Filters, Init: c.Init}, bias}
+		weight.Shape, weight.FanIn = tensor.Shape{n, c.Kernel[0], c.Kernel[1]}, n*taps/c.Filters
 	}
-	channels := in[0] / c.groups()
-	shape := tensor.Shape{c.Filters, channels, c.Kernel[0], c.Kernel[1]}
-	return []Parameter{{Name: "weight", Shape: shape, FanIn: channels * taps, Init: c.Init}, bias}
+	return withBias(weight, c.NoBias, c.Bias, c.Filters)
+}
+
+// withBias is a weight and, unless the layer has none, a bias for each of its outputs.
+func withBias(weight Parameter, none bool, start float64, outputs int) []Parameter {
+	if none {
+		return []Parameter{weight}
+	}
+	return []Parameter{weight, {Name: "bias", Shape: tensor.Shape{outputs}, Start: start}}
 }
 
 func (c Conv2D) connectionCount() (n int) {
@@ -94,24 +109,27 @@ func (c Conv2D) connectionCount() (n int) {
 func (c Conv2D) groups() int { return max(c.Groups, 1) }
 
 // MultiplyAdds is a multiplication and an addition for each weight at each place.
-func (c Conv2D) MultiplyAdds(in tensor.Shape) int64 {
-	out, err := c.Output(in)
+func (c Conv2D) MultiplyAdds(in ...tensor.Shape) int64 {
+	out, err := c.Output(in...)
 	if err != nil {
 		return 0
 	}
-	return int64(c.Parameters(in)[0].Shape.TotalSize()) * int64(out[1]) * int64(out[2])
+	return int64(c.Parameters(in...)[0].Shape.TotalSize()) * int64(out[1]) * int64(out[2])
 }
 
 // Lower adds a Conv2D or PartialConv2D op.
-func (c Conv2D) Lower(x *G.Node, params []*G.Node, _ Mode) (*G.Node, error) {
+func (c Conv2D) Lower(l *Lowering) (*G.Node, error) {
 	if c.Connections != nil {
-		return ops.PartialConv2D(x, params[0], params[1], c.Connections, c.op())
+		return ops.PartialConv2D(l.X(), l.Param("weight"), l.Param("bias"), c.Connections, c.op())
 	}
-	return ops.Conv2D(x, params[0], params[1], c.op())
+	return ops.Conv2D(l.X(), l.Param("weight"), l.Param("bias"), c.op())
 }
 
 func (c Conv2D) op() ops.Conv {
-	return ops.Conv{Stride: c.Stride.op(), Pad: c.Pad.op(), Dilation: c.Dilation.op(), Groups: c.Groups}
+	return ops.Conv{
+		Stride: c.Stride.op(), Pad: c.Pad.op(), PadBegin: c.PadBegin.op(), PadEnd: c.PadEnd.op(),
+		Dilation: c.Dilation.op(), Groups: c.Groups,
+	}
 }
 
 func wantImage(in tensor.Shape) error {
@@ -130,19 +148,14 @@ func (p Pair) or(fallback Pair) Pair {
 	return p
 }
 
-// slide is the plane of places that a window has on an image.
-func slide(in tensor.Shape, kernel, stride, pad, dilation Pair) (Pair, error) {
-	var out Pair
-	for axis, name := range [2]string{"height", "width"} {
-		if max(kernel[axis], stride[axis], pad[axis], dilation[axis]) > maxSide {
-			return out, fmt.Errorf("%s: kernel %d, stride %d, pad %d, dilation %d: want at most %d",
-				name, kernel[axis], stride[axis], pad[axis], dilation[axis], maxSide)
+// checkWindow bounds the numbers of a window: a spec may be anybody's file.
+func checkWindow(pairs ...Pair) error {
+	for _, p := range pairs {
+		for _, n := range p {
+			if n > maxSide || n < -maxSide {
+				return fmt.Errorf("got %d in a window's sizes: want at most %d", n, maxSide)
+			}
 		}
-		n, err := ops.OutputSize(in[1+axis], kernel[axis], stride[axis], pad[axis], dilation[axis])
-		if err != nil {
-			return out, fmt.Errorf("%s: %w", name, err)
-		}
-		out[axis] = n
 	}
-	return out, nil
+	return nil
 }

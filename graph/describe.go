@@ -12,29 +12,29 @@ import (
 // A Description is a model's symbolic graph as data, for pictures and for the curious. Every node comes after those it reads.
 type Description struct {
 	Model string
-	Nodes []Node
+	Nodes []Value
 }
 
-// A Node is one value of a symbolic graph.
-type Node struct {
+// A Value is one node of a symbolic graph: an input, a parameter, or the result of an op.
+type Value struct {
 	ID     int
 	Label  string // the op, the parameter's name, "x" or "t"
 	Detail string // the op's attributes
-	Kind   NodeKind
+	Kind   ValueKind
 	Layer  string // empty for what belongs to no layer: the input, the target
 	Shape  tensor.Shape
 	Inputs []int // IDs of the nodes it reads, in order
 }
 
-// NodeKind says what part a node plays.
-type NodeKind string
+// ValueKind says what part a value plays.
+type ValueKind string
 
-// The kinds of nodes.
+// The kinds of values.
 const (
-	InputNode     NodeKind = "input"
-	ParameterNode NodeKind = "parameter"
-	OpNode        NodeKind = "op"
-	GradientNode  NodeKind = "gradient"
+	InputValue     ValueKind = "input"
+	ParameterValue ValueKind = "parameter"
+	OpValue        ValueKind = "op"
+	GradientValue  ValueKind = "gradient"
 )
 
 // Describe lowers the model for batches of the given size and describes the graph: up to the probabilities, or with gradients from the
@@ -50,53 +50,60 @@ func (m *Model) Describe(batch int, gradients bool) (*Description, error) {
 	if err != nil {
 		return nil, err
 	}
-	outputs, err := net.describedOutputs(m, gradients)
+	outputs, err := net.describedOutputs(gradients)
 	if err != nil {
 		return nil, err
 	}
-	d := newDescriber(net, m)
+	d := newDescriber(net)
 	for i, n := range outputs {
 		id := d.add(n)
 		if i > 0 {
-			d.description.Nodes[id].Detail = "for " + m.params[i-1].Name
+			d.description.Nodes[id].Detail = "for " + net.trained[i-1].Name
 		}
 	}
 	return d.description, nil
 }
 
-func (net *network) describedOutputs(m *Model, gradients bool) (G.Nodes, error) {
+func (s *symbolic) describedOutputs(gradients bool) (G.Nodes, error) {
 	if !gradients {
-		err := net.addProbabilities(m)
-		return G.Nodes{net.output()}, err
+		err := s.addProbabilities()
+		return G.Nodes{s.output()}, err
 	}
-	if err := net.addLoss(m); err != nil {
+	if err := s.addLoss(); err != nil {
 		return nil, err
 	}
-	grads, err := G.Grad(net.loss, net.params...)
-	return append(G.Nodes{net.loss}, grads...), err
+	err := s.differentiate(false)
+	return append(G.Nodes{s.loss}, s.grads...), err
 }
 
 // opLayers maps each forward op's ID to its layer's name.
-func (net *network) opLayers(m *Model) map[uint64]string {
+func (s *symbolic) opLayers() map[uint64]string {
 	layers := map[uint64]string{}
 	var claim func(n *G.Node, layer string)
 	claim = func(n *G.Node, layer string) {
-		info, ours := ops.Describe(n.Op())
-		if n.Op() == nil || !ours || layers[info.ID] != "" {
+		if n.Op() == nil {
 			return
 		}
-		layers[info.ID] = layer
+		if info, ours := ops.Describe(n.Op()); ours {
+			if layers[info.ID] != "" {
+				return
+			}
+			layers[info.ID] = layer
+		}
 		for _, c := range children(n) {
 			claim(c, layer)
 		}
 	}
-	for i, n := range net.layers {
-		if n != nil {
-			claim(n, m.stages[i].name)
+	for _, n := range s.model.nodes[1:] { // a layer's ops read those of earlier layers, which are claimed
+		if value := s.values[n]; value != nil {
+			claim(value, n.Name)
 		}
 	}
-	if net.loss != nil {
-		claim(net.loss, m.stages[len(m.stages)-1].name)
+	last := s.model.head.output.Name
+	for _, n := range []*G.Node{s.probabilities, s.loss} {
+		if n != nil {
+			claim(n, last)
+		}
 	}
 	return layers
 }
@@ -108,17 +115,13 @@ type describer struct {
 	description *Description
 }
 
-func newDescriber(net *network, m *Model) *describer {
+func newDescriber(s *symbolic) *describer {
 	d := &describer{
-		ids: map[*G.Node]int{}, layers: net.opLayers(m), parameters: map[*G.Node]string{},
-		description: &Description{Model: m.spec.Name},
+		ids: map[*G.Node]int{}, layers: s.opLayers(), parameters: map[*G.Node]string{},
+		description: &Description{Model: s.model.spec.Name},
 	}
-	params := net.params
-	for _, s := range m.stages {
-		for range s.parameters {
-			d.parameters[params[0]] = s.name
-			params = params[1:]
-		}
+	for p, node := range s.params {
+		d.parameters[node] = p.Node()
 	}
 	return d
 }
@@ -131,16 +134,16 @@ func (d *describer) add(n *G.Node) int {
 	for _, c := range children(n) {
 		inputs = append(inputs, d.add(c))
 	}
-	node := Node{ID: len(d.description.Nodes), Shape: n.Shape(), Inputs: inputs, Label: n.Name(), Kind: InputNode}
+	node := Value{ID: len(d.description.Nodes), Shape: n.Shape(), Inputs: inputs, Label: n.Name(), Kind: InputValue}
 	d.classify(&node, n)
 	d.ids[n] = node.ID
 	d.description.Nodes = append(d.description.Nodes, node)
 	return node.ID
 }
 
-func (d *describer) classify(node *Node, n *G.Node) {
+func (d *describer) classify(node *Value, n *G.Node) {
 	if layer, ok := d.parameters[n]; ok {
-		node.Kind, node.Layer = ParameterNode, layer
+		node.Kind, node.Layer = ParameterValue, layer
 		return
 	}
 	if n.Op() == nil {
@@ -148,12 +151,12 @@ func (d *describer) classify(node *Node, n *G.Node) {
 	}
 	info, ours := ops.Describe(n.Op())
 	if !ours {
-		node.Kind, node.Label = OpNode, fmt.Sprint(n.Op())
+		node.Kind, node.Label = OpValue, fmt.Sprint(n.Op())
 		return
 	}
-	node.Kind, node.Label, node.Detail, node.Layer = OpNode, info.Name, info.Attributes, d.layers[info.ID]
+	node.Kind, node.Label, node.Detail, node.Layer = OpValue, info.Name, info.Attributes, d.layers[info.ID]
 	if info.GradientOf != 0 {
-		node.Kind, node.Layer = GradientNode, d.layers[info.GradientOf]
+		node.Kind, node.Layer = GradientValue, d.layers[info.GradientOf]
 	}
 }
 

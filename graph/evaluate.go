@@ -7,61 +7,172 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Accuracy is the share of images (N, C, H, W) whose largest logit is that of their label, for any N. The labels are (N) class numbers or
-// (N, classes) one-hot.
-func (m *Model) Accuracy(images, labels *tensor.Dense) (float64, error) {
-	logits, err := m.Predict(images)
-	if err != nil {
+// Accuracy is the share of right answers for images (N, C, H, W), for any N. With binary
+// cross-entropy it counts every output by itself, which is right on its target's side of 1/2; with
+// any other loss an image is right if its largest logit is that of its target's largest value.
+//
+// The targets are (N) class numbers or (N, outputs): distributions for cross-entropy, probabilities
+// for binary cross-entropy, any numbers for the mean squared error.
+func (m *Model) Accuracy(images, targets *tensor.Dense) (float64, error) {
+	rows, logits, err := m.answers(images, targets)
+	if err != nil || len(rows) == 0 {
 		return 0, err
 	}
-	targets, err := m.classNumbers(labels, images.Shape()[0])
-	if err != nil || len(targets) == 0 {
-		return 0, err
+	size := m.head.logits.Shape.TotalSize()
+	if m.head.loss == BinaryCrossEntropy {
+		right := 0
+		for i, t := range rows {
+			if (t > 0.5) == (logits[i] > 0) {
+				right++
+			}
+		}
+		return float64(right) / float64(len(rows)), nil
 	}
-	right := 0
-	for i, c := range ArgMax(logits) {
-		if c == targets[i] {
+	if size == 1 {
+		return 0, fmt.Errorf("model %q: a single output without classes has no accuracy: its loss is %q", m.spec.Name, m.head.loss)
+	}
+	right, n := 0, len(rows)/size
+	for i := range n {
+		if argMax(rows[i*size:][:size]) == argMax(logits[i*size:][:size]) {
 			right++
 		}
 	}
-	return float64(right) / float64(len(targets)), nil
+	return float64(right) / float64(n), nil
 }
 
-// Loss is the mean cross-entropy of softmax(logits) with the labels, for any N; see [Model.Accuracy] for the arguments.
-func (m *Model) Loss(images, labels *tensor.Dense) (float64, error) {
-	logits, err := m.Predict(images)
+// Loss is the mean of the model's loss over the images, for any N; see [Model.Accuracy] for the
+// arguments. Dropout is off.
+func (m *Model) Loss(images, targets *tensor.Dense) (float64, error) {
+	rows, logits, err := m.answers(images, targets)
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	size := m.head.logits.Shape.TotalSize()
+	sum := 0.0
+	for i := range len(rows) / size {
+		sum += m.head.loss.of(logits[i*size:][:size], rows[i*size:][:size])
+	}
+	return sum / float64(len(rows)/size), nil
+}
+
+// of is the loss of one sample.
+func (l Loss) of(logits, targets []float64) (sum float64) {
+	switch l {
+	case CrossEntropy:
+		total := logSumExp(logits)
+		for c, t := range targets {
+			if t != 0 {
+				sum += t * (total - logits[c])
+			}
+		}
+		return sum
+	case BinaryCrossEntropy:
+		for i, t := range targets {
+			x := logits[i] // log(1+e^x) - t·x, where e^x can't overflow
+			sum += max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) - t*x
+		}
+	default:
+		for i, t := range targets {
+			sum += (logits[i] - t) * (logits[i] - t)
+		}
+	}
+	return sum / float64(len(targets))
+}
+
+// answers are the targets' and the logits' values, row by row.
+func (m *Model) answers(images, targets *tensor.Dense) (rows, logits []float64, err error) {
+	predicted, err := m.Predict(images)
 	if err != nil {
-		return 0, err
+		return nil, nil, err
 	}
-	targets, err := m.classNumbers(labels, images.Shape()[0])
-	if err != nil || len(targets) == 0 {
-		return 0, err
-	}
-	rows, sum := float64s(logits), 0.0
-	for i, c := range targets {
-		row := rows[i*m.Classes():][:m.Classes()]
-		sum += logSumExp(row) - row[c]
-	}
-	return sum / float64(len(targets)), nil
+	rows, err = m.targetRows(targets, images.Shape()[0])
+	return rows, float64s(predicted), err
 }
 
-// ArgMax is the place of the largest value of each row of a matrix; of equal values the first. What isn't a matrix of floats in one piece has
-// no rows: nil.
+// targetRows reads targets of either form into one row an image.
+func (m *Model) targetRows(targets *tensor.Dense, n int) ([]float64, error) {
+	if targets == nil {
+		return nil, fmt.Errorf("model %q: targets are nil: want one for each of %d images", m.spec.Name, n)
+	}
+	if err := checkDense(targets); err != nil {
+		return nil, fmt.Errorf("model %q: targets %w", m.spec.Name, err)
+	}
+	shape, want := targets.Shape(), batched(n, m.head.logits.Shape)
+	size := m.head.logits.Shape.TotalSize()
+	switch {
+	case shape.Eq(want), shape.TotalSize() == n && size == 1 && m.head.loss != CrossEntropy:
+		rows := float64s(targets)
+		return rows, m.checkTargets(rows)
+	case shape.TotalSize() == n:
+		return m.oneHot(float64s(targets))
+	}
+	return nil, fmt.Errorf("model %q: targets have shape %v for %d images: want (%d) class numbers or %v", m.spec.Name, shape, n, n, want)
+}
+
+// oneHot is a row a class number.
+func (m *Model) oneHot(numbers []float64) ([]float64, error) {
+	classes := m.head.logits.Shape.TotalSize()
+	rows := make([]float64, len(numbers)*classes)
+	for i, v := range numbers {
+		c := int(v)
+		if float64(c) != v || v < 0 || c >= classes {
+			return nil, fmt.Errorf("model %q: label %d is %v: want a whole number from 0 to %d", m.spec.Name, i, v, classes-1)
+		}
+		rows[i*classes+c] = 1
+	}
+	return rows, nil
+}
+
+// distributionTolerance is how far the sum of a distribution in float32 may be from 1.
+const distributionTolerance = 1e-3
+
+// checkTargets sees that the loss is defined for the targets.
+func (m *Model) checkTargets(rows []float64) error {
+	size := m.head.logits.Shape.TotalSize()
+	for i := range len(rows) / size {
+		row := rows[i*size:][:size]
+		sum := 0.0
+		for j, t := range row {
+			if !isFinite(t) || m.head.loss != MeanSquaredError && (t < 0 || t > 1) {
+				return fmt.Errorf("model %q: target %d of image %d is %v: want a number %s", m.spec.Name, j, i, t, m.head.loss.targetRange())
+			}
+			sum += t
+		}
+		if m.head.loss == CrossEntropy && math.Abs(sum-1) > distributionTolerance {
+			return fmt.Errorf("model %q: the target of image %d sums to %v: want a distribution, whose sum is 1", m.spec.Name, i, sum)
+		}
+	}
+	return nil
+}
+
+func (l Loss) targetRange() string {
+	if l == MeanSquaredError {
+		return "that is finite"
+	}
+	return "from 0 to 1"
+}
+
+// ArgMax is the index of the largest value of each row of a matrix; of equal values the first. It is
+// nil for what isn't a matrix of floats in one piece.
 func ArgMax(matrix *tensor.Dense) []int {
 	if matrix == nil || matrix.Dims() != 2 || checkDense(matrix) != nil {
 		return nil
 	}
 	n, columns := matrix.Shape()[0], matrix.Shape()[1]
-	values, places := float64s(matrix), make([]int, n)
-	for i := range places {
-		row := values[i*columns:][:columns]
-		for j, v := range row {
-			if v > row[places[i]] {
-				places[i] = j
-			}
+	values, indices := float64s(matrix), make([]int, n)
+	for i := range indices {
+		indices[i] = argMax(values[i*columns:][:columns])
+	}
+	return indices
+}
+
+func argMax(row []float64) (index int) {
+	for i, v := range row {
+		if v > row[index] {
+			index = i
 		}
 	}
-	return places
+	return index
 }
 
 func logSumExp(row []float64) float64 {
@@ -74,31 +185,6 @@ func logSumExp(row []float64) float64 {
 		sum += math.Exp(v - largest)
 	}
 	return largest + math.Log(sum)
-}
-
-// classNumbers reads labels of either form.
-func (m *Model) classNumbers(labels *tensor.Dense, n int) ([]int, error) {
-	if labels == nil {
-		return nil, fmt.Errorf("model %q: labels are nil: want one for each of %d images", m.spec.Name, n)
-	}
-	shape, classes := labels.Shape(), m.Classes()
-	if err := checkDense(labels); err != nil {
-		return nil, fmt.Errorf("model %q: labels %w", m.spec.Name, err)
-	}
-	if shape.Dims() == 2 && shape[0] == n && shape[1] == classes {
-		return ArgMax(labels), nil
-	}
-	if shape.TotalSize() != n {
-		return nil, fmt.Errorf("model %q: labels have shape %v for %d images: want (%d) or (%d, %d)", m.spec.Name, shape, n, n, n, classes)
-	}
-	numbers := make([]int, n)
-	for i, v := range float64s(labels) {
-		numbers[i] = int(v)
-		if float64(numbers[i]) != v || v < 0 || numbers[i] >= classes {
-			return nil, fmt.Errorf("model %q: label %d is %v: want a whole number from 0 to %d", m.spec.Name, i, v, classes-1)
-		}
-	}
-	return numbers, nil
 }
 
 // float64s are a tensor's elements, converted if they must be.

@@ -96,9 +96,9 @@ func fromArrays(spec *Spec, arrays []formats.Array, options []Option) (*Model, e
 	if err != nil {
 		return nil, err
 	}
-	for i, p := range m.parameters() {
-		m.params = append(m.params, Param{Name: p.Name, Value: zeros(m.dtype, p.Shape)})
-		assign(m.params[i].Value, values[i])
+	for i, p := range m.params {
+		p.Value = zeros(m.dtype, p.Shape)
+		assign(p.Value, values[i])
 	}
 	return m, nil
 }
@@ -122,7 +122,7 @@ func (m *Model) match(arrays []formats.Array) ([]*tensor.Dense, error) {
 		return nil, fmt.Errorf("model %q: %w", m.spec.Name, err)
 	}
 	declared := map[string]bool{}
-	for _, p := range m.parameters() {
+	for _, p := range m.params {
 		declared[p.Name] = true
 	}
 	given := map[string]*tensor.Dense{}
@@ -133,7 +133,7 @@ func (m *Model) match(arrays []formats.Array) ([]*tensor.Dense, error) {
 		given[a.Name] = a.Value
 	}
 	var values []*tensor.Dense
-	for _, p := range m.parameters() {
+	for _, p := range m.params {
 		v := given[p.Name]
 		if v == nil {
 			return nil, fmt.Errorf("model %q: parameter %q is missing", m.spec.Name, p.Name)

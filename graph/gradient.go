@@ -11,13 +11,13 @@ import (
 type Gradients struct {
 	Loss   float64
 	Images *tensor.Dense // with respect to the images, (N, C, H, W)
-	Params []Param       // with respect to each parameter, in the order of Params
+	Params []NamedTensor // with respect to each trained parameter, in the order of Params
 }
 
 // Gradients computes the loss on a batch of images and its gradients, by reverse-mode autodiff. Dropout is off, so that it is the loss that
 // [Model.Loss] computes.
-func (m *Model) Gradients(images, labels *tensor.Dense) (*Gradients, error) {
-	step, err := m.loadedStep(images, labels)
+func (m *Model) Gradients(images, targets *tensor.Dense) (*Gradients, error) {
+	step, err := m.loadedStep(images, targets)
 	if err != nil {
 		return nil, err
 	}
@@ -26,12 +26,12 @@ func (m *Model) Gradients(images, labels *tensor.Dense) (*Gradients, error) {
 	if g.Loss, err = step.Run(0); err != nil {
 		return nil, err
 	}
-	for i, p := range m.params {
+	for i, p := range step.net.trained {
 		v, err := dense(step.net.grads[i].Value())
 		if err != nil {
 			return nil, err
 		}
-		g.Params = append(g.Params, Param{Name: p.Name, Value: v.Clone().(*tensor.Dense)})
+		g.Params = append(g.Params, NamedTensor{Name: p.Name, Value: v.Clone().(*tensor.Dense)})
 	}
 	ofImages, err := step.InputGradient()
 	if err != nil {
@@ -42,8 +42,8 @@ func (m *Model) Gradients(images, labels *tensor.Dense) (*Gradients, error) {
 }
 
 // Gradient is the part of [Model.Gradients] with respect to the parameters.
-func (m *Model) Gradient(images, labels *tensor.Dense) ([]Param, error) {
-	g, err := m.Gradients(images, labels)
+func (m *Model) Gradient(images, targets *tensor.Dense) ([]NamedTensor, error) {
+	g, err := m.Gradients(images, targets)
 	if err != nil {
 		return nil, err
 	}
@@ -52,45 +52,56 @@ func (m *Model) Gradient(images, labels *tensor.Dense) ([]Param, error) {
 
 // NumericalGradient is the same by central differences, (L(p+h) - L(p-h)) / 2h for each element of each parameter: slow, and the proof
 // of Gradient. The book takes h = 1e-4; the model should be of float64.
-func (m *Model) NumericalGradient(images, labels *tensor.Dense, h float64) ([]Param, error) {
+func (m *Model) NumericalGradient(images, targets *tensor.Dense, h float64) ([]NamedTensor, error) {
 	if !(h > 0) || math.IsInf(h, 1) {
 		return nil, fmt.Errorf("model %q: step h is %g: want a finite number above 0", m.spec.Name, h)
 	}
-	grads := make([]Param, len(m.params))
-	for i, p := range m.params {
+	trained := m.trained()
+	grads := make([]NamedTensor, len(trained))
+	for i, p := range trained {
 		values := make([]float64, p.Value.Shape().TotalSize())
 		for j := range values {
-			slope, err := m.slope(p.Value, j, h, images, labels)
+			slope, err := m.slope(p.Value, j, h, images, targets)
 			if err != nil {
 				return nil, err
 			}
 			values[j] = slope
 		}
-		grads[i] = Param{Name: p.Name, Value: denseOf(m.dtype, p.Value.Shape(), values)}
+		grads[i] = NamedTensor{Name: p.Name, Value: denseOf(m.dtype, p.Value.Shape(), values)}
 	}
 	return grads, nil
 }
 
-func (m *Model) slope(p *tensor.Dense, j int, h float64, images, labels *tensor.Dense) (float64, error) {
+// trained are the parameters that have a gradient.
+func (m *Model) trained() (trained []*Parameter) {
+	for _, p := range m.params {
+		if p.Trained() {
+			trained = append(trained, p)
+		}
+	}
+	return trained
+}
+
+func (m *Model) slope(p *tensor.Dense, j int, h float64, images, targets *tensor.Dense) (float64, error) {
 	was := at(p, j)
 	defer setAt(p, j, was)
 	setAt(p, j, was+h)
-	up, err := m.Loss(images, labels)
+	up, err := m.Loss(images, targets)
 	if err != nil {
 		return 0, err
 	}
 	setAt(p, j, was-h)
-	down, err := m.Loss(images, labels)
+	down, err := m.Loss(images, targets)
 	return (up - down) / (2 * h), err
 }
 
 // loadedStep is a step with the batch in it.
-func (m *Model) loadedStep(images, labels *tensor.Dense) (*Step, error) {
+func (m *Model) loadedStep(images, targets *tensor.Dense) (*Step, error) {
 	n, err := m.checkImages(images)
 	if err != nil {
 		return nil, err
 	}
-	numbers, err := m.classNumbers(labels, n)
+	rows, err := m.targetRows(targets, n)
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +110,8 @@ func (m *Model) loadedStep(images, labels *tensor.Dense) (*Step, error) {
 		return nil, err
 	}
 	copyValues(step.x, 0, images, 0, images.Shape().TotalSize())
-	for i, c := range numbers {
-		setAt(step.t, i*m.Classes()+c, 1)
+	for i, t := range rows {
+		setAt(step.t, i, t)
 	}
 	return step, nil
 }

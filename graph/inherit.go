@@ -19,11 +19,9 @@ func (m *Model) Inherit(from *Model) []Inherited {
 	for _, p := range from.params {
 		values[p.Name] = p.Value
 	}
-	params := m.params
 	var layers []Inherited
-	for _, s := range m.stages {
-		own := params[:len(s.parameters)]
-		params = params[len(own):]
+	for _, n := range m.nodes {
+		own := n.Parameters
 		if len(own) == 0 {
 			continue
 		}
@@ -33,13 +31,13 @@ func (m *Model) Inherit(from *Model) []Inherited {
 				assign(p.Value, values[p.Name])
 			}
 		}
-		layers = append(layers, Inherited{Layer: s.name, Missing: missing})
+		layers = append(layers, Inherited{Layer: n.Name, Missing: missing})
 	}
 	return layers
 }
 
 // lacks says which of the parameters isn't among the values in its shape; empty if they all are.
-func lacks(values map[string]*tensor.Dense, params []Param) string {
+func lacks(values map[string]*tensor.Dense, params []*Parameter) string {
 	for _, p := range params {
 		switch v := values[p.Name]; {
 		case v == nil:

@@ -89,6 +89,23 @@ func (i Init) String() string {
 	return i.name
 }
 
+// code is the Go expression that makes the Init.
+func (i Init) code() string {
+	switch i.name {
+	case gaussian:
+		return fmt.Sprintf("Gaussian(%g)", i.deviation)
+	case "he":
+		return "He()"
+	case "xavier":
+		return "Xavier()"
+	case "xavier-sigmoid":
+		return "XavierSigmoid()"
+	case "lecun-uniform":
+		return "LeCunUniform()"
+	}
+	return "Init{}"
+}
+
 // check refuses a Gaussian of a deviation that can't be.
 func (i Init) check() error {
 	if !(i.deviation >= 0) || math.IsInf(i.deviation, 0) {

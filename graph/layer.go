@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"reflect"
 
 	G "gorgonia.org/gorgonia"
@@ -9,40 +10,74 @@ import (
 	"convgraph/ops"
 )
 
-// A Layer is one step of a network, as data. Shapes are those of one sample: (C, H, W) or (features), without the batch.
+// A Layer is one step of a network, as data. Shapes are those of one sample, (C, H, W) or
+// (features), without the batch: one for each value that the layer reads. All layers but the
+// joins read one value.
 type Layer interface {
-	// Label is the layer's own name; empty if the model is to number it ("conv1", "relu2").
+	// Label is the layer's own name. It is empty if the model should number it ("conv1", "relu2").
 	Label() string
-	// Output is the shape after the layer, or an error that says why the input doesn't fit.
-	Output(in tensor.Shape) (tensor.Shape, error)
-	// Parameters are what the layer learns, given an input that fits.
-	Parameters(in tensor.Shape) []Parameter
-	// MultiplyAdds is the arithmetic of one sample going forward, given an input that fits.
-	MultiplyAdds(in tensor.Shape) int64
-	// Lower adds the layer's ops to the graph of x, a batch; params are in the order of Parameters.
-	Lower(x *G.Node, params []*G.Node, mode Mode) (*G.Node, error)
+	// Output is the shape of the result, or an error that says why the input doesn't fit.
+	Output(in ...tensor.Shape) (tensor.Shape, error)
+	// Parameters declares the layer's parameters under names of its own ("weight"), given inputs
+	// that fit.
+	Parameters(in ...tensor.Shape) []Parameter
+	// MultiplyAdds is the arithmetic of one sample going forward, given inputs that fit.
+	MultiplyAdds(in ...tensor.Shape) int64
+	// Lower adds the layer's ops to the symbolic graph and returns the node of its result.
+	Lower(l *Lowering) (*G.Node, error)
 }
 
-// A Parameter is the declaration of one tensor that a layer learns.
-type Parameter struct {
-	Name  string // within the layer: "weight", "bias"
-	Shape tensor.Shape
-	FanIn int     // how many inputs each output sums over; 0: every element starts at Value
-	Init  Init    // how a weight starts; the zero Init leaves it to the model
-	Value float64 // where a bias starts
+// A Join is a layer that reads several values.
+type Join interface {
+	Layer
+	// Reads is the least and the largest number of values that the layer reads.
+	Reads() (least, most int)
 }
 
-// Mode says what a graph is built for.
-type Mode struct {
-	Training bool       // dropout is on
-	Noise    *ops.Noise // where the random ops of a training graph get their randomness
+// A Lowering is what a layer needs to add its ops to a symbolic graph.
+type Lowering struct {
+	Inputs   []*G.Node  // the values it reads, each a batch
+	Training bool       // dropout is on, and BatchNorm uses the batch's statistics
+	Noise    *ops.Noise // the randomness of a training graph's random ops
+
+	node  *Node
+	graph *symbolic
 }
 
-// kinds are the layers by their name in JSON, each with the stem of its automatic names.
-var kinds = []struct {
-	kind, stem string
-	layer      Layer
-}{
+// X is the value that a layer of one input reads.
+func (l *Lowering) X() *G.Node { return l.Inputs[0] }
+
+// Param is the node of the layer's parameter of the given name, or nil if the layer has none.
+func (l *Lowering) Param(name string) *G.Node {
+	p := l.node.Param(name)
+	if p == nil {
+		return nil
+	}
+	return l.graph.param(p)
+}
+
+// Frozen says whether the layer's parameter of the given name is frozen.
+func (l *Lowering) Frozen(name string) bool {
+	p := l.node.Param(name)
+	return p != nil && p.Frozen
+}
+
+// Estimate makes each training step move a running statistic towards a value of the batch:
+// running = (1-momentum)·running + momentum·value.
+func (l *Lowering) Estimate(name string, value *G.Node, momentum float64) {
+	p := l.node.Param(name)
+	l.graph.estimates = append(l.graph.estimates, estimate{parameter: p, value: value, momentum: momentum})
+}
+
+// A layerKind is a layer's entry in the table of kinds.
+type layerKind struct {
+	name  string // in JSON: "conv2d"
+	stem  string // of automatic names: "conv" for conv1, conv2, …
+	layer Layer
+}
+
+// kinds are all layers, in the order of the documents.
+var kinds = []layerKind{
 	{"conv2d", "conv", Conv2D{}},
 	{"max_pool", "pool", MaxPool{}},
 	{"avg_pool", "pool", AvgPool{}},
@@ -53,22 +88,116 @@ var kinds = []struct {
 	{"relu", "relu", ReLU{}},
 	{"sigmoid", "sigmoid", Sigmoid{}},
 	{"tanh", "tanh", Tanh{}},
+	{"leaky_relu", "relu", LeakyReLU{}},
+	{"prelu", "relu", PReLU{}},
+	{"elu", "elu", ELU{}},
+	{"celu", "celu", CELU{}},
+	{"selu", "selu", SELU{}},
+	{"silu", "silu", SiLU{}},
+	{"gelu", "gelu", GELU{}},
+	{"mish", "mish", Mish{}},
+	{"softplus", "softplus", Softplus{}},
+	{"softsign", "softsign", Softsign{}},
+	{"clip", "clip", Clip{}},
+	{"hard_sigmoid", "sigmoid", HardSigmoid{}},
+	{"hard_swish", "swish", HardSwish{}},
 	{"lrn", "lrn", LRN{}},
+	{"batch_norm", "bn", BatchNorm{}},
+	{"group_norm", "gn", GroupNorm{}},
+	{"layer_norm", "ln", LayerNorm{}},
+	{"global_avg_pool", "pool", GlobalAvgPool{}},
+	{"global_max_pool", "pool", GlobalMaxPool{}},
+	{"slice", "slice", Slice{}},
+	{"channel_shuffle", "shuffle", ChannelShuffle{}},
+	{"pad_channels", "pad", PadChannels{}},
 	{"dropout", "dropout", Dropout{}},
+	{"dropout2d", "dropout", Dropout2D{}},
+	{"stochastic_depth", "depth", StochasticDepth{}},
 	{"softmax", "softmax", Softmax{}},
+	{"add", "add", Add{}},
+	{"multiply", "multiply", Multiply{}},
+	{"concat", "concat", Concat{}},
 }
 
-// Kind is the layer's name in JSON: "conv2d".
-func Kind(l Layer) string {
-	kind, _ := kindAndStem(l)
-	return kind
+// Kinds are the names of all layers in JSON, in the order of the documents.
+func Kinds() []string {
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = k.name
+	}
+	return names
 }
 
-func kindAndStem(l Layer) (kind, stem string) {
+// LayerOfKind is a layer of the given kind with no field set.
+func LayerOfKind(kind string) (Layer, bool) {
 	for _, k := range kinds {
-		if reflect.TypeOf(l) == reflect.TypeOf(k.layer) {
-			return k.kind, k.stem
+		if k.name == kind {
+			return k.layer, true
 		}
 	}
-	return "", "layer"
+	return nil, false
 }
+
+// Kind is the layer's name in JSON: "conv2d". It is empty for a layer from outside this package.
+func Kind(l Layer) string { return kindOf(l).name }
+
+func kindOf(l Layer) layerKind {
+	l, _ = Reads(l)
+	for _, k := range kinds {
+		if reflect.TypeOf(l) == reflect.TypeOf(k.layer) {
+			return k
+		}
+	}
+	return layerKind{stem: "layer"}
+}
+
+// InputName is the name by which a layer reads the network's input.
+const InputName = "input"
+
+// From makes a layer read the outputs of the named layers instead of the one before it in the list.
+// [InputName] is the network's input. The names must belong to earlier layers.
+func From(l Layer, names ...string) Layer {
+	l, _ = Reads(l)
+	return reading{Layer: l, from: names}
+}
+
+// Reads takes apart what [From] put together: the layer and the names it reads. There are no names
+// for a layer that reads the one before it.
+func Reads(l Layer) (Layer, []string) {
+	if r, ok := l.(reading); ok {
+		return r.Layer, r.from
+	}
+	return l, nil
+}
+
+// reading is a layer with the names of what it reads.
+type reading struct {
+	Layer
+	from []string
+}
+
+// named is a copy of a layer of this package under another name.
+func named(l Layer, name string) Layer {
+	bare, from := Reads(l)
+	v := reflect.New(reflect.TypeOf(bare)).Elem()
+	v.Set(reflect.ValueOf(bare))
+	field := v.FieldByName("Name")
+	if !field.IsValid() || field.Kind() != reflect.String {
+		return invalid{errors.New("its type has no field Name: want one")}
+	}
+	field.SetString(name)
+	bare = v.Interface().(Layer)
+	if from == nil {
+		return bare
+	}
+	return From(bare, from...)
+}
+
+// invalid is a layer that can't be: the spec reports its error.
+type invalid struct{ err error }
+
+func (i invalid) Label() string                                { return "" }
+func (i invalid) Output(...tensor.Shape) (tensor.Shape, error) { return nil, i.err }
+func (i invalid) Parameters(...tensor.Shape) []Parameter       { return nil }
+func (i invalid) MultiplyAdds(...tensor.Shape) int64           { return 0 }
+func (i invalid) Lower(*Lowering) (*G.Node, error)             { return nil, i.err }

@@ -5,100 +5,242 @@ import (
 	"sync"
 
 	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 
 	"convgraph/ops"
 )
 
-// building guards the making of gorgonia graphs, which share state across graphs (their node pool and type checker).
+// building guards the making of gorgonia graphs, which share state across graphs (their node pool
+// and type checker).
 var building sync.Mutex
 
-// network is a model as a symbolic graph for one batch size.
-type network struct {
+// symbolic is a model as a symbolic graph for one batch size.
+type symbolic struct {
+	model  *Model
 	graph  *G.ExprGraph
-	x, t   *G.Node   // images (N, C, H, W); targets (N, classes), nil without a loss
-	params G.Nodes   // in the order of Model.params
-	layers []*G.Node // the output of each layer; nil inside of what a pass has fused
-	logits *G.Node   // what the last layer gives, or takes if it is Softmax
-	loss   *G.Node
-	grads  G.Nodes // of the loss with respect to params and, if that is wanted, x
+	x, t   *G.Node           // images (N, C, H, W); targets, nil without a loss
+	values map[*Node]*G.Node // the output of each node; none for what a pass has fused away
+	params map[*Parameter]*G.Node
 	noise  *ops.Noise
+
+	logits, probabilities *G.Node // probabilities are nil in training, and if the loss has none
+	loss                  *G.Node
+	trained               []*Parameter
+	grads                 G.Nodes // of the loss: for each of trained and, if wanted, x
+	estimates             []estimate
 }
 
-// lowering says how a model becomes a graph.
+// estimate moves a running statistic towards a value of the batch.
+type estimate struct {
+	parameter *Parameter
+	value     *G.Node
+	momentum  float64
+}
+
+// lowering says how a model becomes a symbolic graph.
 type lowering struct {
 	training bool // dropout is on
 	fused    bool // the passes are on
 }
 
-// lower makes the symbolic graph for batches of n, up to the logits. The parameter nodes hold the model's own tensors,
-// if it has them already.
-func (m *Model) lower(n int, how lowering) (*network, error) {
-	net := &network{graph: G.NewGraph(G.WithGraphName(m.spec.Name)), noise: &ops.Noise{Seed: m.seed}}
-	net.x = G.NewTensor(net.graph, m.dtype, 1+m.spec.Input.Dims(), G.WithShape(batched(n, m.spec.Input)...), G.WithName("x"))
-	for i, p := range m.parameters() {
-		node := G.NewTensor(net.graph, m.dtype, p.Shape.Dims(), G.WithShape(p.Shape...), G.WithName(p.Name))
-		if len(m.params) > 0 {
-			G.WithValue(m.params[i].Value)(node)
-		}
-		net.params = append(net.params, node)
+// lower makes the symbolic graph for batches of n, up to the logits.
+func (m *Model) lower(n int, how lowering) (*symbolic, error) {
+	s := &symbolic{
+		model: m, graph: G.NewGraph(G.WithGraphName(m.spec.Name)), noise: &ops.Noise{Seed: m.seed},
+		values: map[*Node]*G.Node{}, params: map[*Parameter]*G.Node{},
 	}
-	net.logits = net.x
-	sections := asDeclared(m.hidden())
+	in := batched(n, m.spec.Input)
+	s.x = G.NewTensor(s.graph, m.dtype, in.Dims(), G.WithShape(in...), G.WithName("x"))
+	s.values[m.nodes[0]] = s.x
+	groups := asDeclared(m.hidden())
 	if how.fused {
-		sections = fused(m.hidden())
+		groups = m.fuse()
 	}
-	params, mode := net.params, Mode{Training: how.training, Noise: net.noise}
-	for _, s := range sections {
-		n := s.parameterCount()
-		out, err := s.lower(net.logits, params[:n], mode)
-		if err != nil {
-			return nil, fmt.Errorf("model %q: layer %d %q (%v): %w", m.spec.Name, len(net.layers)+1, s.name(), s.stages[0].layer, err)
+	for _, g := range groups {
+		if err := s.lowerGroup(g, how.training); err != nil {
+			return nil, fmt.Errorf("model %q: layer %q (%s): %w", m.spec.Name, g.name(), Code(g.nodes[0].Layer), err)
 		}
-		params = params[n:]
-		net.layers = append(net.layers, make([]*G.Node, len(s.stages)-1)...)
-		net.layers = append(net.layers, out)
-		net.logits = out
 	}
-	return net, nil
+	s.logits = s.values[m.head.logits]
+	return s, nil
 }
 
-func (s section) parameterCount() (n int) {
-	for _, st := range s.stages {
-		n += len(st.parameters)
+func (s *symbolic) lowerGroup(g group, training bool) error {
+	first, last := g.nodes[0], g.nodes[len(g.nodes)-1]
+	l := &Lowering{Training: training, Noise: s.noise, node: first, graph: s}
+	for _, in := range first.Inputs {
+		l.Inputs = append(l.Inputs, s.values[in])
 	}
-	return n
+	out, err := g.lower(l)
+	s.values[last] = out
+	return err
 }
 
-// addProbabilities adds the last Softmax, for prediction.
-func (net *network) addProbabilities(m *Model) error {
-	if !m.HasProbabilities() {
+// param is the graph's node of a parameter. It holds the model's own tensor, if there is one yet.
+func (s *symbolic) param(p *Parameter) *G.Node {
+	if node, done := s.params[p]; done {
+		return node
+	}
+	node := G.NewTensor(s.graph, s.model.dtype, p.Shape.Dims(), G.WithShape(p.Shape...), G.WithName(p.Name))
+	if p.Value != nil {
+		G.WithValue(p.Value)(node)
+	}
+	s.params[p] = node
+	return node
+}
+
+// addProbabilities adds what turns the logits into probabilities, for prediction.
+func (s *symbolic) addProbabilities() (err error) {
+	head := s.model.head
+	if !s.model.HasProbabilities() {
 		return nil
 	}
-	p, err := ops.Softmax(net.logits)
-	net.layers = append(net.layers, p)
+	if s.probabilities, err = head.loss.probabilities(s.logits); err != nil {
+		return err
+	}
+	if head.logits != head.output {
+		s.values[head.output] = s.probabilities
+	}
+	return nil
+}
+
+// output is the result that a prediction ends with: the probabilities, or the last node's.
+func (s *symbolic) output() *G.Node {
+	if s.probabilities != nil {
+		return s.probabilities
+	}
+	return s.values[s.model.head.output]
+}
+
+// addLoss adds the targets and the loss, for training.
+func (s *symbolic) addLoss() (err error) {
+	shape := batched(s.x.Shape()[0], s.model.head.logits.Shape)
+	s.t = G.NewTensor(s.graph, s.model.dtype, shape.Dims(), G.WithShape(shape...), G.WithName("t"))
+	s.loss, err = s.model.head.loss.lower(s.logits, s.t)
 	return err
 }
 
-// addLoss adds the targets and the cross-entropy, which takes the last Softmax in, for training.
-func (net *network) addLoss(m *Model) error {
-	if !m.HasProbabilities() {
-		return fmt.Errorf("model %q ends in %v: to have a loss it must end in Softmax", m.spec.Name, m.stages[len(m.stages)-1].layer)
+// differentiate adds the gradients of the loss.
+func (s *symbolic) differentiate(inputGradient bool) error {
+	var wrt G.Nodes
+	for _, p := range s.model.params {
+		if p.Trained() {
+			s.trained = append(s.trained, p)
+			wrt = append(wrt, s.param(p))
+		}
 	}
-	net.t = G.NewMatrix(net.graph, m.dtype, G.WithShape(net.x.Shape()[0], m.Classes()), G.WithName("t"))
-	loss, err := ops.SoftmaxCrossEntropy(net.logits, net.t)
-	net.loss = loss
+	if inputGradient {
+		wrt = append(wrt, s.x)
+	}
+	if len(wrt) == 0 {
+		return fmt.Errorf("model %q: it has no parameters to train: there is nothing to differentiate", s.model.spec.Name)
+	}
+	grads, err := G.Grad(s.loss, wrt...)
+	if err != nil {
+		return fmt.Errorf("model %q: %w", s.model.spec.Name, err)
+	}
+	s.grads, err = sumForks(s.loss, grads)
 	return err
 }
 
-// hidden are the layers up to the logits.
-func (m *Model) hidden() []stage {
-	if m.HasProbabilities() {
-		return m.stages[:len(m.stages)-1]
+// outputs are what a training step is run for.
+func (s *symbolic) outputs() G.Nodes {
+	outputs := append(G.Nodes{s.loss}, s.grads...)
+	for _, e := range s.estimates {
+		outputs = append(outputs, e.value)
 	}
-	return m.stages
+	return outputs
 }
 
-func batched(n int, sample tensor.Shape) tensor.Shape {
-	return append(tensor.Shape{n}, sample...)
+// leaves are the nodes that hold the graph's inputs, as far as its ops read them.
+func (s *symbolic) leaves() G.Nodes {
+	leaves := G.Nodes{s.x}
+	if s.t != nil {
+		leaves = append(leaves, s.t)
+	}
+	for _, p := range s.model.params {
+		if node, read := s.params[p]; read {
+			leaves = append(leaves, node)
+		}
+	}
+	return leaves
+}
+
+// hidden are the nodes up to the logits.
+func (m *Model) hidden() []*Node {
+	layers := m.nodes[1:]
+	if m.head.squash() != nil {
+		return layers[:len(layers)-1]
+	}
+	return layers
+}
+
+// sumForks replaces the additions that gorgonia's Grad makes where the gradients of a value with
+// several readers meet. Gorgonia's own op allocates its result at every run and the memory plan
+// doesn't know it; [ops.Add] has its place in the arena. The terms keep their order.
+func sumForks(loss *G.Node, grads G.Nodes) (G.Nodes, error) {
+	rebuilt := map[*G.Node]*G.Node{}
+	keep(loss, rebuilt) // the forward half
+	var rebuild func(n *G.Node) (*G.Node, error)
+	rebuild = func(n *G.Node) (_ *G.Node, err error) {
+		if done, ok := rebuilt[n]; ok {
+			return done, nil
+		}
+		operands, changed := children(n), false
+		if isForkSum(n) {
+			operands, changed = terms(n), true
+		}
+		for i, c := range operands {
+			if operands[i], err = rebuild(c); err != nil {
+				return nil, err
+			}
+			changed = changed || operands[i] != c
+		}
+		result := n
+		switch {
+		case !changed:
+		case isForkSum(n):
+			result, err = ops.Add(operands...)
+		default:
+			result, err = G.ApplyOp(n.Op(), operands...)
+		}
+		rebuilt[n] = result
+		return result, err
+	}
+	sums := make(G.Nodes, len(grads))
+	for i, n := range grads {
+		var err error
+		if sums[i], err = rebuild(n); err != nil {
+			return nil, err
+		}
+	}
+	return sums, nil
+}
+
+// keep maps a node and all that it is computed from to themselves.
+func keep(n *G.Node, kept map[*G.Node]*G.Node) {
+	if kept[n] != nil {
+		return
+	}
+	kept[n] = n
+	for _, c := range children(n) {
+		keep(c, kept)
+	}
+}
+
+// isForkSum recognises gorgonia's own addition.
+func isForkSum(n *G.Node) bool {
+	if n.Op() == nil {
+		return false
+	}
+	_, ours := ops.Describe(n.Op())
+	return !ours && n.Op().Arity() == 2 && fmt.Sprint(n.Op())[0] == '+'
+}
+
+// terms are what a chain of additions, (a + b) + c, adds up.
+func terms(sum *G.Node) G.Nodes {
+	operands := children(sum)
+	if isForkSum(operands[0]) {
+		return append(terms(operands[0]), operands[1])
+	}
+	return operands
 }

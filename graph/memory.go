@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"slices"
+
 	G "gorgonia.org/gorgonia"
 )
 
@@ -27,7 +29,7 @@ func PlanMemory(spec *Spec, batch int, options ...Option) ([]MemoryUse, error) {
 	defer building.Unlock()
 
 	var uses []MemoryUse
-	if m.HasProbabilities() && len(m.parameters()) > 0 {
+	if m.trainable() {
 		net, err := m.lowerStep(batch, stepConfig{unfused: m.unfused})
 		if err != nil {
 			return nil, err
@@ -52,18 +54,18 @@ func (m *Model) memoryUse(work string, images int, p *plan) MemoryUse {
 }
 
 // lowerPrediction makes the symbolic graph up to the probabilities.
-func (m *Model) lowerPrediction(kind predictorKind) (*network, error) {
+func (m *Model) lowerPrediction(kind predictorKind) (*symbolic, error) {
 	net, err := m.lower(kind.batch, lowering{fused: !m.unfused && !kind.layers})
 	if err != nil {
 		return nil, err
 	}
-	return net, net.addProbabilities(m)
+	return net, net.addProbabilities()
 }
 
-// output is what the last layer gives.
-func (net *network) output() *G.Node { return net.layers[len(net.layers)-1] }
+// trainable says whether the model has a parameter that training learns.
+func (m *Model) trainable() bool { return slices.ContainsFunc(m.params, (*Parameter).Trained) }
 
 // planPrediction lays out the results of a prediction's ops; the logits and the last layer's output can be read after the run.
-func (net *network) planPrediction(p *program) *plan {
-	return newPlan(p.order(), G.Nodes{net.logits, net.output()})
+func (s *symbolic) planPrediction(p *program) *plan {
+	return newPlan(p.order(), G.Nodes{s.logits, s.output()})
 }

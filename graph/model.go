@@ -3,20 +3,18 @@ package graph
 import (
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"math/rand/v2"
-	"strings"
 	"sync"
 
 	"gorgonia.org/tensor"
 )
 
-// A Model is a network with its parameters. Predicting is safe from many goroutines at once; while a [Step] of the model trains, its
-// parameters change under everybody.
+// A Model is a network with its parameters. Predicting is safe from many goroutines at once; while a
+// [Step] of the model trains, its parameters change under all of them.
 type Model struct {
 	spec   *Spec
-	stages []stage
-	params []Param
+	nodes  []*Node // the network's input, then the layers
+	head   head
+	params []*Parameter // of all nodes, in order
 	dtype  tensor.Dtype
 	seed   uint64
 
@@ -24,12 +22,6 @@ type Model struct {
 
 	mu         sync.Mutex
 	predictors map[predictorKind][]*predictor // idle ones
-}
-
-// A Param is a named tensor that the model learns. Its name is its layer's with its own: "conv1.weight".
-type Param struct {
-	Name  string
-	Value *tensor.Dense
 }
 
 // An Option changes how [New] makes a model; nil changes nothing.
@@ -51,8 +43,8 @@ func New(spec *Spec, options ...Option) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range m.parameters() {
-		m.params = append(m.params, m.initial(p))
+	for _, p := range m.params {
+		p.Value = m.initial(p)
 	}
 	return m, nil
 }
@@ -64,11 +56,14 @@ func declare(spec *Spec, options []Option) (*Model, error) {
 	if spec == nil {
 		return nil, errNilSpec
 	}
-	stages, err := spec.stages()
+	nodes, err := spec.resolve()
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{spec: spec, stages: stages, dtype: tensor.Float32, seed: 1, predictors: map[predictorKind][]*predictor{}}
+	m, err := newModel(spec, nodes)
+	if err != nil {
+		return nil, err
+	}
 	for _, o := range options {
 		if o != nil {
 			o(m)
@@ -80,30 +75,20 @@ func declare(spec *Spec, options []Option) (*Model, error) {
 	return m, nil
 }
 
-// parameters are the declarations of all layers, under the names of Params.
-func (m *Model) parameters() (all []Parameter) {
-	for _, s := range m.stages {
-		for _, p := range s.parameters {
-			p.Name = s.name + "." + p.Name
-			all = append(all, p)
-		}
+// newModel is a model of nodes whose parameters have no values yet.
+func newModel(spec *Spec, nodes []*Node) (*Model, error) {
+	head, err := spec.head(nodes)
+	if err != nil {
+		return nil, err
 	}
-	return all
-}
-
-// initial draws a parameter from a generator of its own, so that adding a layer changes no other layer's start.
-func (m *Model) initial(p Parameter) Param {
-	value := zeros(m.dtype, p.Shape)
-	next := func() float64 { return p.Value }
-	if p.FanIn != 0 {
-		h := fnv.New64a()
-		h.Write([]byte(p.Name))
-		next = p.Init.orElse(m.spec.Init).orElse(He()).draw(p.FanIn, rand.New(rand.NewPCG(m.seed, h.Sum64())))
+	m := &Model{
+		spec: spec, nodes: nodes, head: head, dtype: tensor.Float32, seed: 1,
+		predictors: map[predictorKind][]*predictor{},
 	}
-	for i := range p.Shape.TotalSize() { // one by one: AlexNet's largest as float64 would be 300 MB
-		setAt(value, i, next())
+	for _, n := range nodes {
+		m.params = append(m.params, n.Parameters...)
 	}
-	return Param{Name: p.Name, Value: value}
+	return m, nil
 }
 
 func zeros(dt tensor.Dtype, shape tensor.Shape) *tensor.Dense {
@@ -124,32 +109,29 @@ func (m *Model) Spec() *Spec { return m.spec }
 // Dtype is the element type of the parameters and of everything computed.
 func (m *Model) Dtype() tensor.Dtype { return m.dtype }
 
-// Classes is the length of the output.
-func (m *Model) Classes() int { return m.stages[len(m.stages)-1].out.TotalSize() }
+// Nodes are the layers in their network, in order. The first one's input is the network's input.
+func (m *Model) Nodes() []*Node { return append([]*Node(nil), m.nodes[1:]...) }
 
-// Params are the parameters in the order of the layers. The tensors are the model's own: to write into one changes the model.
-func (m *Model) Params() []Param { return append([]Param(nil), m.params...) }
-
-// Param is the parameter of the given name.
-func (m *Model) Param(name string) (*tensor.Dense, error) {
-	for _, p := range m.params {
-		if p.Name == name {
-			return p.Value, nil
+// Node is the node of the given name, or an error that lists the names.
+func (m *Model) Node(name string) (*Node, error) {
+	for _, n := range m.nodes[1:] {
+		if n.Name == name {
+			return n, nil
 		}
 	}
-	return nil, m.noParameter(name)
+	return nil, m.noLayer(name)
 }
 
-// HasProbabilities says whether the last layer is Softmax.
-func (m *Model) HasProbabilities() bool {
-	_, ok := m.stages[len(m.stages)-1].layer.(Softmax)
-	return ok
-}
+// Output is the last node.
+func (m *Model) Output() *Node { return m.head.output }
 
-func (m *Model) noParameter(name string) error {
-	var names []string
-	for _, p := range m.parameters() {
-		names = append(names, p.Name)
-	}
-	return fmt.Errorf("model %q has no parameter %q: it has %s", m.spec.Name, name, strings.Join(names, ", "))
-}
+// LogitsNode is the node whose output the loss reads: the last one, or the one that its Softmax or
+// Sigmoid reads.
+func (m *Model) LogitsNode() *Node { return m.head.logits }
+
+// Classes is the length of the output.
+func (m *Model) Classes() int { return m.head.output.Shape.TotalSize() }
+
+// HasProbabilities says whether the outputs are probabilities: of classes with the loss
+// [CrossEntropy], of each output by itself with [BinaryCrossEntropy].
+func (m *Model) HasProbabilities() bool { return m.head.loss != MeanSquaredError }

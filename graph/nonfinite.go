@@ -13,7 +13,7 @@ import (
 // itself and in memory of its own: the images, the targets and the parameters must be those of the last Run.
 func (s *Step) FirstNonFinite() (string, error) {
 	config := s.config
-	config.unfused, config.unshared = true, true
+	config.unfused, config.unshared, config.keepEstimates = true, true, true
 	plain, err := s.model.newStep(s.x.Shape()[0], config)
 	if err != nil {
 		return "", err
@@ -51,8 +51,8 @@ func (s *Step) firstNonFinite() string {
 }
 
 func (s *Step) describe(n *G.Node) string {
-	node := Node{Label: n.Name(), Kind: InputNode}
-	newDescriber(s.net, s.model).classify(&node, n)
+	node := Value{Label: n.Name(), Kind: InputValue}
+	newDescriber(s.net).classify(&node, n)
 	if n.Op() == nil {
 		return fmt.Sprintf("%s %q", node.Kind, node.Label)
 	}

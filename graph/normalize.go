@@ -21,15 +21,13 @@ type Normalize struct {
 // Label is the layer's own name.
 func (n Normalize) Label() string { return n.Name }
 
-func (Normalize) String() string { return "Normalize" }
-
 // Output is the input's shape.
-func (n Normalize) Output(in tensor.Shape) (tensor.Shape, error) {
-	if err := wantImage(in); err != nil {
+func (n Normalize) Output(in ...tensor.Shape) (tensor.Shape, error) {
+	if err := wantImage(in[0]); err != nil {
 		return nil, err
 	}
-	if len(n.Mean) != in[0] || len(n.Deviation) != in[0] {
-		return nil, fmt.Errorf("%d means and %d deviations: want %d of each, one for each channel", len(n.Mean), len(n.Deviation), in[0])
+	if len(n.Mean) != in[0][0] || len(n.Deviation) != in[0][0] {
+		return nil, fmt.Errorf("%d means and %d deviations: want %d of each, one for each channel", len(n.Mean), len(n.Deviation), in[0][0])
 	}
 	for c, d := range n.Deviation {
 		if !(d > 0) {
@@ -39,10 +37,10 @@ func (n Normalize) Output(in tensor.Shape) (tensor.Shape, error) {
 			return nil, fmt.Errorf("deviation of channel %d is %g: in float32 nothing can be divided by so small a number", c, d)
 		}
 	}
-	return in, nil
+	return in[0], nil
 }
 
 // Lower adds a Normalize op.
-func (n Normalize) Lower(x *G.Node, _ []*G.Node, _ Mode) (*G.Node, error) {
-	return ops.Normalize(x, n.Mean, n.Deviation)
+func (n Normalize) Lower(l *Lowering) (*G.Node, error) {
+	return ops.Normalize(l.X(), n.Mean, n.Deviation)
 }

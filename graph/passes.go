@@ -8,118 +8,140 @@ import (
 	"convgraph/ops"
 )
 
-// This file holds every pass: whatever is rewritten between the layers as they are declared and the graph that runs. A pass makes one op of
-// neighbouring layers and changes no result, to the bit; what stands between those layers is then never in memory.
+// This file holds every pass: what is rewritten between the declared layers and the graph that runs.
+// A pass makes one op of several nodes and changes no result by a bit; what is computed between
+// those nodes is then never in memory.
 
-// passes are tried in this order at each layer; the first that fits has its way.
+// passes are tried in this order at each node; the first match wins.
 var passes = []pass{
 	{"conv-relu-pool", fuseConvReLUPool},
 	{"conv-relu", fuseConvReLU},
 	{"affine-relu", fuseAffineReLU},
 }
 
-// A pass says of how many layers, from the first given on, it makes one op, and how; 0 is that it doesn't fit.
+// A pass says how many nodes of a chain, from its first on, it makes one op of, and how; 0 if it
+// doesn't match. In a chain each node is the only reader of the one before it.
 type pass struct {
 	name string
-	fuse func(stages []stage) (n int, lower lowerFunc)
+	fuse func(chain []*Node) (n int, lower lowerFunc)
 }
 
-// A lowerFunc adds ops to the graph of x, as [Layer.Lower] does.
-type lowerFunc func(x *G.Node, params []*G.Node, mode Mode) (*G.Node, error)
+// A lowerFunc adds ops to a symbolic graph, as [Layer.Lower] does. The parameters are those of the
+// group's first node.
+type lowerFunc func(l *Lowering) (*G.Node, error)
 
-// A section is one layer, or the neighbours that a pass has made one op of.
-type section struct {
-	stages []stage
-	pass   string // that fused them; none for one layer by itself
-	lower  lowerFunc
+// A group is one node, or a chain of nodes that a pass has made one op of.
+type group struct {
+	nodes []*Node
+	pass  string // that fused them; empty for a node by itself
+	lower lowerFunc
 }
 
-// fused goes through the layers once and puts together what a pass fits.
-func fused(stages []stage) (sections []section) {
-	for len(stages) > 0 {
-		s := fuseFirst(stages)
-		sections = append(sections, s)
-		stages = stages[len(s.stages):]
+// longestChain is how many nodes a pass may look at.
+const longestChain = 3
+
+// fuse goes through the nodes up to the logits once and groups what a pass matches.
+func (m *Model) fuse() (groups []group) {
+	grouped := map[*Node]bool{}
+	for _, n := range m.hidden() {
+		if grouped[n] {
+			continue
+		}
+		g := fuseFirst(m.chain(n))
+		for _, member := range g.nodes {
+			grouped[member] = true
+		}
+		groups = append(groups, g)
 	}
-	return sections
+	return groups
 }
 
-func fuseFirst(stages []stage) section {
+// chain is a node with those behind it that are its only readers. It ends at the logits.
+func (m *Model) chain(n *Node) []*Node {
+	chain := []*Node{n}
+	for len(chain) < longestChain && n != m.head.logits && len(n.readers) == 1 {
+		n = n.readers[0]
+		if len(n.Inputs) != 1 {
+			break
+		}
+		chain = append(chain, n)
+	}
+	return chain
+}
+
+func fuseFirst(chain []*Node) group {
 	for _, p := range passes {
-		if n, lower := p.fuse(stages); n > 0 {
-			return section{stages: stages[:n], pass: p.name, lower: lower}
+		if n, lower := p.fuse(chain); n > 0 {
+			return group{nodes: chain[:n], pass: p.name, lower: lower}
 		}
 	}
-	return alone(stages)
+	return alone(chain[0])
 }
 
-// alone is the first of the layers by itself.
-func alone(stages []stage) section {
-	return section{stages: stages[:1], lower: stages[0].layer.Lower}
-}
+func alone(n *Node) group { return group{nodes: []*Node{n}, lower: n.Layer.Lower} }
 
-// asDeclared leaves every layer by itself.
-func asDeclared(stages []stage) (sections []section) {
-	for i := range stages {
-		sections = append(sections, alone(stages[i:]))
+// asDeclared leaves every node by itself.
+func asDeclared(nodes []*Node) (groups []group) {
+	for _, n := range nodes {
+		groups = append(groups, alone(n))
 	}
-	return sections
+	return groups
 }
 
-// name is the layers' names: "conv1+relu1+pool1".
-func (s section) name() string {
+// name is the nodes' names: "conv1+relu1+pool1".
+func (g group) name() string {
 	var names []string
-	for _, st := range s.stages {
-		names = append(names, st.name)
+	for _, n := range g.nodes {
+		names = append(names, n.Name)
 	}
 	return strings.Join(names, "+")
 }
 
 // fuseConvReLUPool is for a convolution, a rectifier and a max pooling, worked image by image.
-func fuseConvReLUPool(stages []stage) (int, lowerFunc) {
-	n, _ := fuseConvReLU(stages)
-	if n == 0 || len(stages) == n {
+func fuseConvReLUPool(chain []*Node) (int, lowerFunc) {
+	n, _ := fuseConvReLU(chain)
+	if n == 0 || len(chain) == n {
 		return 0, nil
 	}
-	conv := stages[0].layer.(Conv2D)
-	pool, ok := stages[n].layer.(MaxPool)
+	conv := chain[0].Layer.(Conv2D)
+	pool, ok := chain[n].Layer.(MaxPool)
 	if !ok {
 		return 0, nil
 	}
-	return n + 1, func(x *G.Node, params []*G.Node, _ Mode) (*G.Node, error) {
-		return ops.ConvReLUPool2D(x, params[0], params[1], conv.op(), pool.op())
+	return n + 1, func(l *Lowering) (*G.Node, error) {
+		return ops.ConvReLUPool2D(l.X(), l.Param("weight"), l.Param("bias"), conv.op(), pool.op())
 	}
 }
 
 // fuseConvReLU is for a convolution whose filters see all channels of their group, and a rectifier.
-func fuseConvReLU(stages []stage) (int, lowerFunc) {
-	conv, ok := stages[0].layer.(Conv2D)
-	if !ok || conv.Connections != nil || !reluFollows(stages) {
+func fuseConvReLU(chain []*Node) (int, lowerFunc) {
+	conv, ok := chain[0].Layer.(Conv2D)
+	if !ok || conv.Connections != nil || !reluFollows(chain) {
 		return 0, nil
 	}
-	return 2, func(x *G.Node, params []*G.Node, _ Mode) (*G.Node, error) {
-		return ops.ConvReLU2D(x, params[0], params[1], conv.op())
+	return 2, func(l *Lowering) (*G.Node, error) {
+		return ops.ConvReLU2D(l.X(), l.Param("weight"), l.Param("bias"), conv.op())
 	}
 }
 
 // fuseAffineReLU is for an affine layer and a rectifier.
-func fuseAffineReLU(stages []stage) (int, lowerFunc) {
-	if _, ok := stages[0].layer.(Affine); !ok || !reluFollows(stages) {
+func fuseAffineReLU(chain []*Node) (int, lowerFunc) {
+	if _, ok := chain[0].Layer.(Affine); !ok || !reluFollows(chain) {
 		return 0, nil
 	}
-	return 2, func(x *G.Node, params []*G.Node, _ Mode) (*G.Node, error) {
-		x, err := flat(x)
+	return 2, func(l *Lowering) (*G.Node, error) {
+		x, err := flat(l.X())
 		if err != nil {
 			return nil, err
 		}
-		return ops.AffineReLU(x, params[0], params[1])
+		return ops.AffineReLU(x, l.Param("weight"), l.Param("bias"))
 	}
 }
 
-func reluFollows(stages []stage) bool {
-	if len(stages) < 2 {
+func reluFollows(chain []*Node) bool {
+	if len(chain) < 2 {
 		return false
 	}
-	_, ok := stages[1].layer.(ReLU)
+	_, ok := chain[1].Layer.(ReLU)
 	return ok
 }

@@ -107,7 +107,7 @@ func requireTwins(t *testing.T, spec *graph.Spec, steps int, options, others []g
 	require.NoError(t, err)
 	require.Len(t, activations, len(spec.Layers))
 	for i, w := range want {
-		requireSame(t, w.Value, activations[i].Value, "%s: layer %s", spec.Name, w.Layer)
+		requireSame(t, w.Value, activations[i].Value, "%s: layer %s", spec.Name, w.Node.Name)
 	}
 }
 

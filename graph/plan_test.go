@@ -223,7 +223,7 @@ var executing = regexp.MustCompile(`Executing .* Node is: ([0-9a-f]+)`)
 func TestTapeOrder(t *testing.T) {
 	eachPlannedStep(t, func(t *testing.T, m *Model) {
 		s := testStep(t, m, stepConfig{inputGradient: true})
-		program, locations, err := G.CompileFunction(s.net.graph, append(G.Nodes{s.net.x, s.net.t}, s.net.params...), s.net.outputs())
+		program, locations, err := G.CompileFunction(s.net.graph, s.net.leaves(), s.net.outputs())
 		require.NoError(t, err)
 		var text bytes.Buffer
 		machine := G.NewTapeMachine(s.net.graph, G.WithPrecompiled(program, locations), G.WithLogger(log.New(&text, "", 0)), G.WithWatchlist())
@@ -383,8 +383,8 @@ func TestPlanTakesTheFirstFreeOperand(t *testing.T) {
 type stock struct{ elementwise }
 
 func (stock) Label() string { return "" }
-func (stock) Lower(x *G.Node, _ []*G.Node, _ Mode) (*G.Node, error) {
-	return G.Tanh(x)
+func (stock) Lower(l *Lowering) (*G.Node, error) {
+	return G.Tanh(l.X())
 }
 
 // TestOtherPeoplesOps stand between ours: what they read isn't shared.

@@ -11,7 +11,7 @@ import (
 // predictor is the model's forward graph for one batch size, with its own buffers.
 type predictor struct {
 	predictorKind
-	net     *network
+	net     *symbolic
 	program *program
 	x       *tensor.Dense
 }
@@ -28,21 +28,22 @@ const (
 	maxPredictValues = 16 << 20
 )
 
-// Predict computes the logits (N, classes) of images (N, C, H, W), for any N. A model whose last layer isn't Softmax gives the output of
-// its last layer.
+// Predict computes the logits (N, classes) of images (N, C, H, W), for any N: what a last Softmax or
+// Sigmoid reads, or else the output of the last layer.
 func (m *Model) Predict(images *tensor.Dense) (*tensor.Dense, error) {
 	n, err := m.checkImages(images)
 	if err != nil {
 		return nil, err
 	}
-	logits := zeros(m.dtype, tensor.Shape{n, m.Classes()})
+	logits := zeros(m.dtype, batched(n, m.head.logits.Shape))
 	err = m.forward(images, n, false, func(p *predictor, first int) error {
 		return copyRows(logits, first, p.batch, p.program.value(p.net.logits))
 	})
 	return logits, err
 }
 
-// Probabilities computes softmax(logits) (N, classes) of images (N, C, H, W), for any N.
+// Probabilities computes the probabilities (N, classes) of images (N, C, H, W), for any N:
+// softmax(logits), or σ(logits) with binary cross-entropy.
 func (m *Model) Probabilities(images *tensor.Dense) (*tensor.Dense, error) {
 	if !m.HasProbabilities() {
 		return nil, m.noProbabilities()
@@ -51,7 +52,7 @@ func (m *Model) Probabilities(images *tensor.Dense) (*tensor.Dense, error) {
 	if err != nil {
 		return nil, err
 	}
-	probabilities := zeros(m.dtype, tensor.Shape{n, m.Classes()})
+	probabilities := zeros(m.dtype, batched(n, m.head.output.Shape))
 	err = m.forward(images, n, false, func(p *predictor, first int) error {
 		return copyRows(probabilities, first, p.batch, p.program.value(p.net.output()))
 	})
@@ -59,12 +60,12 @@ func (m *Model) Probabilities(images *tensor.Dense) (*tensor.Dense, error) {
 }
 
 func (m *Model) noProbabilities() error {
-	return fmt.Errorf("model %q doesn't end in Softmax: it has no probabilities", m.spec.Name)
+	return fmt.Errorf("model %q has the loss %q: it has no probabilities", m.spec.Name, m.head.loss)
 }
 
-// An Activation is what a layer gave out for a batch.
+// An Activation is a node's output for a batch.
 type Activation struct {
-	Layer string
+	Node  *Node
 	Value *tensor.Dense // (N, C, H, W) or (N, features)
 }
 
@@ -75,13 +76,14 @@ func (m *Model) Activations(images *tensor.Dense) ([]Activation, error) {
 	if err != nil {
 		return nil, err
 	}
-	activations := make([]Activation, len(m.stages))
-	for i, s := range m.stages {
-		activations[i] = Activation{Layer: s.name, Value: zeros(m.dtype, batched(n, s.out))}
+	nodes := m.nodes[1:]
+	activations := make([]Activation, len(nodes))
+	for i, node := range nodes {
+		activations[i] = Activation{Node: node, Value: zeros(m.dtype, batched(n, node.Shape))}
 	}
 	err = m.forward(images, n, true, func(p *predictor, first int) error {
 		for i := range activations {
-			if err := copyRows(activations[i].Value, first, p.batch, p.program.value(p.net.layers[i])); err != nil {
+			if err := copyRows(activations[i].Value, first, p.batch, p.program.value(p.net.values[nodes[i]])); err != nil {
 				return err
 			}
 		}
@@ -93,18 +95,18 @@ func (m *Model) Activations(images *tensor.Dense) ([]Activation, error) {
 // PredictInto writes the logits of n = len(images)/(C·H·W) images into logits, n·classes values. After the first call for a given n it
 // allocates nothing. The model must be of float32.
 func (m *Model) PredictInto(logits, images []float32) error {
-	return m.predictInto(logits, images, "logits", func(n *network) *G.Node { return n.logits })
+	return m.predictInto(logits, images, "logits", func(s *symbolic) *G.Node { return s.logits })
 }
 
-// ProbabilitiesInto is [Model.PredictInto] for the probabilities, softmax(logits).
+// ProbabilitiesInto is [Model.PredictInto] for the probabilities.
 func (m *Model) ProbabilitiesInto(probabilities, images []float32) error {
 	if !m.HasProbabilities() {
 		return m.noProbabilities()
 	}
-	return m.predictInto(probabilities, images, "probabilities", (*network).output)
+	return m.predictInto(probabilities, images, "probabilities", (*symbolic).output)
 }
 
-func (m *Model) predictInto(out, images []float32, what string, node func(*network) *G.Node) error {
+func (m *Model) predictInto(out, images []float32, what string, node func(*symbolic) *G.Node) error {
 	size := m.spec.Input.TotalSize()
 	n := len(images) / size
 	if m.dtype != tensor.Float32 || len(images) != n*size || len(out) != n*m.Classes() {
@@ -159,8 +161,8 @@ func (m *Model) forwardBatch(p *predictor, images *tensor.Dense, first int, use 
 // predictBatch is the largest power of two that is at most n and keeps a predictor's memory in bounds.
 func (m *Model) predictBatch(n int) int {
 	values := m.spec.Input.TotalSize()
-	for _, s := range m.stages {
-		values += s.out.TotalSize()
+	for _, node := range m.nodes[1:] {
+		values += node.Shape.TotalSize()
 	}
 	limit := max(1, min(n, maxPredictBatch, maxPredictValues/values))
 	return 1 << (bits.Len(uint(limit)) - 1)

@@ -171,8 +171,8 @@ func TestActivations(t *testing.T) {
 	var names []string
 	value := map[string]*tensor.Dense{}
 	for i, a := range activations {
-		names, value[a.Layer] = append(names, a.Layer), a.Value
-		assert.Equal(t, append(tensor.Shape{7}, m.Summary().Layers[i].Output...), a.Value.Shape(), a.Layer)
+		names, value[a.Node.Name] = append(names, a.Node.Name), a.Value
+		assert.Equal(t, append(tensor.Shape{7}, m.Summary().Layers[i].Output...), a.Value.Shape(), a.Node.Name)
 	}
 	assert.Equal(t, "normalize1 conv1 tanh1 lrn1 pool1 conv2 relu1 pool2 sigmoid1 pool3 dropout1 dropout2 flatten1 fc1 softmax1",
 		strings.Join(names, " "))

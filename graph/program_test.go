@@ -18,7 +18,7 @@ func TestProgramIsTheTapeMachine(t *testing.T) {
 		require.NoError(t, err)
 		net, err := m.lower(5, lowering{})
 		require.NoError(t, err)
-		require.NoError(t, net.addProbabilities(m))
+		require.NoError(t, net.addProbabilities())
 		x := zeros(dt, net.x.Shape())
 		for i := range x.Shape().TotalSize() {
 			setAt(x, i, float64(i%13)/13-0.2)
@@ -29,19 +29,23 @@ func TestProgramIsTheTapeMachine(t *testing.T) {
 		defer tape.Close()
 		require.NoError(t, tape.RunAll())
 		var want []*tensor.Dense
-		for _, n := range net.layers {
+		var outputs G.Nodes
+		for _, n := range m.Nodes() {
+			outputs = append(outputs, net.values[n])
+		}
+		for _, n := range outputs {
 			v := n.Value().(*tensor.Dense)
 			want = append(want, v.Clone().(*tensor.Dense))
 		}
-		for i, n := range net.layers { // the ops own their results, so the program's would be there already
+		for i, n := range outputs { // the ops own their results, so the program's would be there already
 			n.Value().(*tensor.Dense).Zero()
 			require.NotZero(t, float64s(want[i])[0])
 		}
 
-		p := newProgram(net.layers...)
+		p := newProgram(outputs...)
 		require.NoError(t, p.run())
-		for i, n := range net.layers {
-			require.Equal(t, want[i].Data(), p.value(n).(*tensor.Dense).Data(), m.stages[i].name)
+		for i, n := range outputs {
+			require.Equal(t, want[i].Data(), p.value(n).(*tensor.Dense).Data(), m.Nodes()[i].Name)
 		}
 	}
 }

@@ -19,15 +19,13 @@ type Softmax struct {
 // Label is the layer's own name.
 func (s Softmax) Label() string { return s.Name }
 
-func (Softmax) String() string { return "Softmax" }
-
 // Output is (classes).
-func (Softmax) Output(in tensor.Shape) (tensor.Shape, error) {
-	if in.Dims() != 1 {
-		return nil, fmt.Errorf("input is %v: want (classes), as an Affine layer gives", in)
+func (Softmax) Output(in ...tensor.Shape) (tensor.Shape, error) {
+	if in[0].Dims() != 1 {
+		return nil, fmt.Errorf("input is %v: want (classes), as an Affine layer gives", in[0])
 	}
-	return in, nil
+	return in[0], nil
 }
 
 // Lower adds a Softmax op.
-func (Softmax) Lower(x *G.Node, _ []*G.Node, _ Mode) (*G.Node, error) { return ops.Softmax(x) }
+func (Softmax) Lower(l *Lowering) (*G.Node, error) { return ops.Softmax(l.X()) }

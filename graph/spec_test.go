@@ -17,7 +17,7 @@ func TestWhatNewTakesRuns(t *testing.T) {
 	taken := 0
 	rapid.Check(t, func(r *rapid.T) {
 		input := tensor.Shape{size(r, "channels"), size(r, "height"), size(r, "width")}
-		layers := rapid.SliceOfN(rapid.Custom(anyLayer), 1, 4).Draw(r, "layers")
+		layers := rapid.SliceOfN(rapid.Custom(anyPart), 1, 4).Draw(r, "layers")
 		if rapid.IntRange(0, 3).Draw(r, "head") > 0 {
 			layers = append(layers, graph.Affine{Units: 2}, graph.Softmax{})
 		}
@@ -74,3 +74,5 @@ func size(r *rapid.T, name string) int {
 	}
 	return rapid.SampledFrom([]int{-1, 0, 1 << 10, 1 << 20, 1<<20 + 1, 1 << 31, 1 << 32, 1 << 40, 1 << 62, math.MaxInt, math.MinInt}).Draw(r, name)
 }
+
+func anyPart(r *rapid.T) graph.Part { return anyLayer(r) }

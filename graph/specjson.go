@@ -19,6 +19,7 @@ type header struct {
 	Name       string       `json:"name"`
 	Input      tensor.Shape `json:"input"`
 	Init       Init         `json:"init,omitzero"`
+	Loss       Loss         `json:"loss,omitempty"`
 	ClassNames []string     `json:"class_names,omitempty"`
 }
 
@@ -29,26 +30,65 @@ func (s *Spec) MarshalJSON() ([]byte, error) {
 	}
 	layers := make([]json.RawMessage, len(s.Layers))
 	for i, l := range s.Layers {
-		kind := Kind(l)
-		if kind == "" {
-			return nil, fmt.Errorf("layer %d is a %T: only this package's layers have a form in JSON", i+1, l)
-		}
-		fields, err := json.Marshal(l)
+		object, err := marshalLayer(l)
 		if err != nil {
-			return nil, fmt.Errorf("layer %d (%v): %w", i+1, l, err)
+			return nil, fmt.Errorf("layer %d: %w", i+1, err)
 		}
-		layers[i] = withKind(kind, fields)
+		layers[i] = object
 	}
 	return json.Marshal(struct {
 		header
 		Layers []json.RawMessage `json:"layers"`
-	}{header{Name: s.Name, Input: s.Input, Init: s.Init, ClassNames: s.ClassNames}, layers})
+	}{header{Name: s.Name, Input: s.Input, Init: s.Init, Loss: s.Loss, ClassNames: s.ClassNames}, layers})
 }
 
-// withKind puts the kind in front of a layer's own fields.
-func withKind(kind string, fields []byte) []byte {
-	head := fmt.Sprintf(`{"kind":%q`, kind)
-	if rest := bytes.TrimPrefix(fields, []byte("{")); len(rest) > 1 {
+func marshalLayer(l Layer) (json.RawMessage, error) {
+	kind := Kind(l)
+	layer, from := Reads(l)
+	if kind == "" {
+		return nil, fmt.Errorf("got a %T: only this package's layers have a form in JSON", layer)
+	}
+	fields, err := json.Marshal(layer)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", Code(layer), err)
+	}
+	if from == nil {
+		return withFields(fmt.Sprintf(`"kind":%q`, kind), fields), nil
+	}
+	reads, err := json.Marshal(reads(from))
+	return withFields(fmt.Sprintf(`"kind":%q,"from":%s`, kind, reads), fields), err
+}
+
+// reads are the names of what a layer reads. In JSON it is a list, or one name by itself.
+type reads []string
+
+// MarshalJSON writes one name by itself.
+func (r reads) MarshalJSON() ([]byte, error) {
+	if len(r) == 1 {
+		return json.Marshal(r[0])
+	}
+	return json.Marshal([]string(r))
+}
+
+// UnmarshalJSON reads a name or a list of names.
+func (r *reads) UnmarshalJSON(data []byte) error {
+	var name string
+	if json.Unmarshal(data, &name) == nil {
+		*r = reads{name}
+		return nil
+	}
+	var names []string
+	if err := json.Unmarshal(data, &names); err != nil || names == nil {
+		return fmt.Errorf("%.40s: want a layer's name, or a list of names", data)
+	}
+	*r = names
+	return nil
+}
+
+// withFields puts more fields in front of an object's own.
+func withFields(more string, object []byte) []byte {
+	head := "{" + more
+	if rest := bytes.TrimPrefix(object, []byte("{")); len(rest) > 1 {
 		return append([]byte(head+","), rest...)
 	}
 	return []byte(head + "}")
@@ -71,6 +111,9 @@ func (s *Spec) UnmarshalJSON(data []byte) error {
 //
 //	{"name": "mine", "input": [1, 28, 28], "init": "he",
 //	 "layers": [{"kind": "conv2d", "filters": 8, "kernel": 5}, {"kind": "relu"}, …, {"kind": "softmax"}]}
+//
+// A layer reads the one before it unless it says otherwise: "from": "relu1", or for a join
+// "from": ["bn2", "relu1"]; "input" is the network's input.
 //
 // A "$schema", by which an editor finds the JSON Schema, is passed over. An unknown kind or field, a field that stands there twice, or a
 // value of the wrong type is an error that names the line, and the layer if it is in one. Whether the shapes fit is for [New] to say, or for
@@ -96,7 +139,7 @@ func ParseSpec(data []byte) (*Spec, error) {
 			return nil, err
 		}
 	}
-	return &Spec{Name: h.Name, Input: h.Input, Init: h.Init, Layers: layers, ClassNames: h.ClassNames}, nil
+	return &Spec{Name: h.Name, Input: h.Input, Init: h.Init, Layers: layers, Loss: h.Loss, ClassNames: h.ClassNames}, nil
 }
 
 // LoadSpec reads the spec in a JSON file as [ParseSpec] does, and wants a network that [New] can make. Errors begin with the file and the
@@ -108,7 +151,7 @@ func LoadSpec(path string) (*Spec, error) {
 	}
 	spec, err := ParseSpec(data)
 	if err == nil {
-		_, err = spec.stages()
+		_, err = declare(spec, nil)
 	}
 	return spec, atLine(path, data, err)
 }
@@ -116,28 +159,28 @@ func LoadSpec(path string) (*Spec, error) {
 // atLine puts a file's name and line in front of what is wrong with the spec in it.
 func atLine(path string, data []byte, err error) error {
 	var syntax *lineError
-	var unfit *misfit
+	var unfit *SpecError
 	switch {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("%s:%d: %w", path, syntax.line, syntax.err)
 	case errors.As(err, &unfit):
-		return fmt.Errorf("%s:%d: %w", path, unfit.line(data), unfit.err)
+		return fmt.Errorf("%s:%d: %w", path, unfit.line(data), unfit.Err)
 	}
 	return err
 }
 
-// line is where the misfit stands in the JSON of its spec; what is left out would stand on the first.
-func (e *misfit) line(data []byte) int {
+// line is where the error is in the JSON of its spec; 1 for a field that the JSON leaves out.
+func (e *SpecError) line(data []byte) int {
 	fields, _ := place{text: data, end: len(data)}.fields() // it has been parsed before
 	for _, f := range fields {
-		if !strings.EqualFold(f.key, e.field) { // as encoding/json has it
+		if !strings.EqualFold(f.key, e.Field) { // as encoding/json has it
 			continue
 		}
-		if e.layer == 0 {
+		if e.Layer == 0 {
 			return f.line()
 		}
 		layers, _ := f.elements()
-		return layers[e.layer-1].line()
+		return layers[e.Layer-1].line()
 	}
 	return 1
 }
@@ -168,30 +211,38 @@ func parseLayer(object place) (Layer, error) {
 	if err != nil {
 		return nil, err
 	}
+	var position struct {
+		From reads `json:"from"`
+	}
 	for _, f := range fields {
-		if f.key == "kind" {
+		switch f.key {
+		case "kind":
 			continue
+		case "from":
+			err = f.decode(&position)
+		default:
+			err = f.decode(layer.Interface())
 		}
-		if err := f.decode(layer.Interface()); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}
-	return layer.Elem().Interface().(Layer), nil
+	parsed := layer.Elem().Interface().(Layer)
+	if position.From == nil {
+		return parsed, nil
+	}
+	return From(parsed, position.From...), nil
 }
 
 // layerOfKind points to a new layer of the kind that the object names.
 func layerOfKind(object place, fields []field) (reflect.Value, error) {
-	var names []string
-	for _, k := range kinds {
-		names = append(names, k.kind)
-	}
-	want := strings.Join(names, ", ")
+	want := strings.Join(Kinds(), ", ")
 	for _, f := range fields {
 		if f.key != "kind" {
 			continue
 		}
 		for _, k := range kinds {
-			if string(f.raw()) == `"`+k.kind+`"` {
+			if string(f.raw()) == `"`+k.name+`"` {
 				return reflect.New(reflect.TypeOf(k.layer)), nil
 			}
 		}

@@ -13,11 +13,11 @@ import (
 type Step struct {
 	model   *Model
 	config  stepConfig
-	net     *network
+	net     *symbolic
 	machine G.VM
 	x, t    *tensor.Dense
-	plan    *plan // nil if nothing is shared
-	pairs   []G.ValueGrad
+	plan    *plan         // nil if nothing is shared
+	pairs   []G.ValueGrad // of the trained parameters
 }
 
 // A StepOption changes how [Model.NewStep] makes a step; nil changes nothing.
@@ -27,6 +27,7 @@ type stepConfig struct {
 	inputGradient, noDropout bool
 	unfused                  bool // every layer by itself
 	unshared                 bool // every result in memory of its own, where it stays until the next run
+	keepEstimates            bool // running statistics don't change
 }
 
 // WithInputGradient makes the step compute the gradient of the images, too.
@@ -68,50 +69,36 @@ func (m *Model) newStep(batch int, config stepConfig) (*Step, error) {
 	if err := s.compile(); err != nil {
 		return nil, fmt.Errorf("model %q: %w", m.spec.Name, err)
 	}
-	for i, p := range m.params {
-		s.pairs = append(s.pairs, &parameterGradient{Param: p, grad: net.grads[i]})
+	for i, p := range net.trained {
+		s.pairs = append(s.pairs, &parameterGradient{parameter: p, grad: net.grads[i]})
 	}
 	return s, nil
 }
 
 // lowerStep makes the symbolic graph of the loss and its gradients.
-func (m *Model) lowerStep(batch int, config stepConfig) (*network, error) {
+func (m *Model) lowerStep(batch int, config stepConfig) (*symbolic, error) {
 	net, err := m.lower(batch, lowering{training: !config.noDropout, fused: !config.unfused})
 	if err != nil {
 		return nil, err
 	}
-	if err := net.addLoss(m); err != nil {
+	if err := net.addLoss(); err != nil {
 		return nil, err
 	}
-	wrt := append(G.Nodes(nil), net.params...)
-	if config.inputGradient {
-		wrt = append(wrt, net.x)
-	}
-	if len(wrt) == 0 {
-		return nil, fmt.Errorf("model %q: it has no parameters: there is nothing to differentiate", m.spec.Name)
-	}
-	if net.grads, err = G.Grad(net.loss, wrt...); err != nil {
-		return nil, fmt.Errorf("model %q: %w", m.spec.Name, err)
-	}
-	return net, nil
+	return net, net.differentiate(config.inputGradient)
 }
 
-// outputs are what a step is run for.
-func (net *network) outputs() G.Nodes { return append(G.Nodes{net.loss}, net.grads...) }
-
 // planStep lays out the results of a step's ops, in the order of the compiled graph; its outputs and the logits can be read after the run.
-func (net *network) planStep(compiled *G.ExprGraph) (*plan, error) {
+func (s *symbolic) planStep(compiled *G.ExprGraph) (*plan, error) {
 	order, err := tapeOrder(compiled)
 	if err != nil {
 		return nil, err
 	}
-	return newPlan(order, append(net.outputs(), net.logits)), nil
+	return newPlan(order, append(s.outputs(), s.logits)), nil
 }
 
 // compile keeps only what the loss and the wanted gradients need: gorgonia's Grad also makes the gradient of the first layer's input.
 func (s *Step) compile() error {
-	inputs := append(G.Nodes{s.net.x, s.net.t}, s.net.params...)
-	program, locations, err := G.CompileFunction(s.net.graph, inputs, s.net.outputs())
+	program, locations, err := G.CompileFunction(s.net.graph, s.net.leaves(), s.net.outputs())
 	if err != nil {
 		return err
 	}
@@ -153,18 +140,47 @@ func (s *Step) SetImages(x *tensor.Dense) error {
 // [Step.Run].
 func (s *Step) Targets() *tensor.Dense { return s.t }
 
-// Run computes the loss and the gradients of the batch in Images and Targets with the model's parameters as they are now. The number of
-// the step decides, with the model's seed, what dropout drops.
+// Run computes the loss and the gradients of the batch in Images and Targets with the model's
+// parameters as they are now, and moves the running statistics towards the batch's unless the loss
+// isn't finite. The number of the step decides, with the model's seed, what dropout drops.
 func (s *Step) Run(step uint64) (loss float64, err error) {
 	s.net.noise.Step = step
 	s.machine.Reset()
 	if err := s.machine.RunAll(); err != nil {
 		return 0, err
 	}
-	return scalar(s.net.loss.Value())
+	loss, err = scalar(s.net.loss.Value())
+	if err != nil || !isFinite(loss) || s.config.keepEstimates {
+		return loss, err
+	}
+	return loss, s.net.updateEstimates()
 }
 
-// Gradients gives [gorgonia.Solver] the parameters with their gradients of the last Run, in the order of Params. The gradients are valid
+// updateEstimates moves the running statistics towards those of the last batch:
+// running = (1-momentum)·running + momentum·batch (Ioffe and Szegedy 2015, as PyTorch writes it).
+func (s *symbolic) updateEstimates() error {
+	for _, e := range s.estimates {
+		batch, err := dense(e.value.Value())
+		if err != nil {
+			return fmt.Errorf("%s: %w", e.parameter.Name, err)
+		}
+		if s.model.dtype == tensor.Float64 {
+			moveTowards(e.parameter.Value.Float64s(), batch.Float64s(), e.momentum)
+		} else {
+			moveTowards(e.parameter.Value.Float32s(), batch.Float32s(), float32(e.momentum))
+		}
+	}
+	return nil
+}
+
+func moveTowards[T float32 | float64](running, batch []T, momentum T) {
+	for i, v := range batch {
+		running[i] = (1-momentum)*running[i] + momentum*v
+	}
+}
+
+// Gradients gives [gorgonia.Solver] the parameters with their gradients of the last Run, in the order of Params: of those
+// that are trained. The gradients are valid
 // until the next Run.
 func (s *Step) Gradients() []G.ValueGrad { return s.pairs }
 
@@ -185,12 +201,12 @@ func (s *Step) Close() error { return s.machine.Close() }
 
 // parameterGradient is a parameter with the node of its gradient.
 type parameterGradient struct {
-	Param
-	grad *G.Node
+	parameter *Parameter
+	grad      *G.Node
 }
 
-func (p *parameterGradient) Name() string           { return p.Param.Name }
-func (p *parameterGradient) Value() G.Value         { return p.Param.Value }
+func (p *parameterGradient) Name() string           { return p.parameter.Name }
+func (p *parameterGradient) Value() G.Value         { return p.parameter.Value }
 func (p *parameterGradient) Grad() (G.Value, error) { return p.grad.Value(), nil }
 
 func scalar(v G.Value) (float64, error) {

@@ -17,6 +17,7 @@ type Summary struct {
 	Memory []MemoryUse    `json:"memory,omitempty"` // of a batch, for whom PlanMemory has been asked
 
 	Parameters      int64 `json:"parameters"`
+	Trainable       int64 `json:"trainable"`        // of the parameters; the others are running statistics
 	MultiplyAdds    int64 `json:"multiply_adds"`    // of one sample going forward
 	ActivationBytes int64 `json:"activation_bytes"` // of one sample
 	ElementBytes    int64 `json:"element_bytes"`    // 4 for float32, 8 for float64
@@ -25,14 +26,15 @@ type Summary struct {
 // A LayerSummary describes one layer, for one sample.
 type LayerSummary struct {
 	Name            string       `json:"name"`
-	Layer           string       `json:"layer"`
+	Layer           string       `json:"layer"` // as code, see [Code]
+	Reads           []string     `json:"reads"` // the names of the layers, or "input"
 	Output          tensor.Shape `json:"output"`
 	Parameters      int64        `json:"parameters"`
 	MultiplyAdds    int64        `json:"multiply_adds"`
 	ActivationBytes int64        `json:"activation_bytes"`
 }
 
-// FusedLayers are neighbours that a pass makes one op of.
+// FusedLayers are layers that a pass makes one op of.
 type FusedLayers struct {
 	Layers     []string `json:"layers"`
 	Pass       string   `json:"pass"`
@@ -51,13 +53,19 @@ func Summarize(spec *Spec, options ...Option) (*Summary, error) {
 // Summary describes the model.
 func (m *Model) Summary() *Summary {
 	s := &Summary{Model: m.spec.Name, Input: m.spec.Input, ElementBytes: int64(m.dtype.Size())}
-	for _, st := range m.stages {
+	for _, n := range m.nodes[1:] {
 		l := LayerSummary{
-			Name: st.name, Layer: fmt.Sprint(st.layer), Output: st.out,
-			MultiplyAdds: st.layer.MultiplyAdds(st.in), ActivationBytes: int64(st.out.TotalSize()) * s.ElementBytes,
+			Name: n.Name, Layer: Code(n.Layer), Output: n.Shape,
+			MultiplyAdds: n.MultiplyAdds(), ActivationBytes: int64(n.Shape.TotalSize()) * s.ElementBytes,
 		}
-		for _, p := range st.parameters {
+		for _, in := range n.Inputs {
+			l.Reads = append(l.Reads, in.Name)
+		}
+		for _, p := range n.Parameters {
 			l.Parameters += int64(p.Shape.TotalSize())
+			if !p.Running {
+				s.Trainable += int64(p.Shape.TotalSize())
+			}
 		}
 		s.Layers = append(s.Layers, l)
 		s.Parameters += l.Parameters
@@ -72,15 +80,15 @@ func (m *Model) fusedLayers() (all []FusedLayers) {
 	if m.unfused {
 		return nil
 	}
-	for _, s := range fused(m.hidden()) {
-		if s.pass == "" {
+	for _, g := range m.fuse() {
+		if g.pass == "" {
 			continue
 		}
-		f := FusedLayers{Pass: s.pass}
-		for i, st := range s.stages {
-			f.Layers = append(f.Layers, st.name)
-			if i < len(s.stages)-1 {
-				f.SavedBytes += int64(st.out.TotalSize()) * int64(m.dtype.Size())
+		f := FusedLayers{Pass: g.pass}
+		for i, n := range g.nodes {
+			f.Layers = append(f.Layers, n.Name)
+			if i < len(g.nodes)-1 {
+				f.SavedBytes += int64(n.Shape.TotalSize()) * int64(m.dtype.Size())
 			}
 		}
 		all = append(all, f)
@@ -93,11 +101,7 @@ func (s *Summary) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: input %s\n", s.Model, shapeString(s.Input))
 	row, flush := table(&b)
-	row("layer", "kind", "output", "parameters", "multiply-adds", "activation bytes")
-	for _, l := range s.Layers {
-		row(l.Name, l.Layer, shapeString(l.Output), thousands(l.Parameters), thousands(l.MultiplyAdds), thousands(l.ActivationBytes))
-	}
-	row("total", "", "", thousands(s.Parameters), thousands(s.MultiplyAdds), thousands(s.ActivationBytes))
+	s.layerRows(row)
 	flush()
 	if len(s.Fused) > 0 {
 		row("fused into one op", "pass", "activation bytes saved")
@@ -115,6 +119,34 @@ func (s *Summary) String() string {
 		fmt.Fprintf(&b, "parameters: %s bytes; Adam keeps twice as many more, momentum once, SGD none\n", thousands(s.Parameters*s.ElementBytes))
 	}
 	return b.String()
+}
+
+// layerRows are the rows of the layers. What a layer reads has a column if a layer reads anything but
+// the one before it, and is shown where it does.
+func (s *Summary) layerRows(row func(cells ...string)) {
+	reads := make([]string, len(s.Layers))
+	branched, last := false, InputName
+	for i, l := range s.Layers {
+		if len(l.Reads) != 1 || l.Reads[0] != last {
+			reads[i], branched = strings.Join(l.Reads, " "), true
+		}
+		last = l.Name
+	}
+	line := func(name, layer, reads string, cells ...string) {
+		head := []string{name, layer}
+		if branched {
+			head = append(head, reads)
+		}
+		row(append(head, cells...)...)
+	}
+	line("layer", "code", "reads", "output", "parameters", "multiply-adds", "activation bytes")
+	for i, l := range s.Layers {
+		line(l.Name, l.Layer, reads[i], shapeString(l.Output), thousands(l.Parameters), thousands(l.MultiplyAdds), thousands(l.ActivationBytes))
+	}
+	line("total", "", "", "", thousands(s.Parameters), thousands(s.MultiplyAdds), thousands(s.ActivationBytes))
+	if s.Trainable != s.Parameters {
+		line("trained", "", "", "", thousands(s.Trainable), "", "")
+	}
 }
 
 // table is a table with its columns aligned to the right.

@@ -18,6 +18,13 @@ var builtIn = []struct {
 	{"lenet-modern", LeNet{Modern: true}.Spec},
 	{"lenet-wide", LeNet{Wide: true}.Spec},
 	{"alexnet", func() (*graph.Spec, error) { return AlexNet{}.Spec(), nil }},
+	{"resnet18", ResNet{Depth: 18}.Spec},
+	{"resnet34", ResNet{Depth: 34}.Spec},
+	{"resnet50", ResNet{Depth: 50}.Spec},
+	{"resnet20", func() (*graph.Spec, error) { return CIFARResNet{}.Spec(), nil }},
+	{"googlenet", func() (*graph.Spec, error) { return GoogLeNet{}.Spec(), nil }},
+	{"squeezenet1_1", func() (*graph.Spec, error) { return SqueezeNet{}.Spec(), nil }},
+	{"mobilenet_v2", func() (*graph.Spec, error) { return MobileNetV2{}.Spec(), nil }},
 }
 
 // Names are the built-in networks.

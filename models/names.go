@@ -35,7 +35,7 @@ func Rename(m *graph.Model, arrays []formats.Array) ([]formats.Array, error) {
 	}
 	if !areOurs(params, arrays) {
 		for i, p := range params {
-			if other := slices.IndexFunc(params, func(p graph.Param) bool { return p.Name == arrays[i].Name }); other >= 0 && other != i {
+			if other := slices.IndexFunc(params, func(p *graph.Parameter) bool { return p.Name == arrays[i].Name }); other >= 0 && other != i {
 				return nil, fmt.Errorf("array %d is %q, the model's parameter %d, but not all names are the model's: want a map of the names",
 					i+1, arrays[i].Name, other+1)
 			}
@@ -46,7 +46,7 @@ func Rename(m *graph.Model, arrays []formats.Array) ([]formats.Array, error) {
 }
 
 // areOurs says whether every array has the name of a parameter.
-func areOurs(params []graph.Param, arrays []formats.Array) bool {
+func areOurs(params []*graph.Parameter, arrays []formats.Array) bool {
 	for _, p := range params {
 		if _, ok := formats.Find(arrays, p.Name); !ok {
 			return false
@@ -96,14 +96,14 @@ func RenameBy(m *graph.Model, arrays []formats.Array, names map[string]string) (
 
 func layersByName(m *graph.Model) map[string]graph.Layer {
 	layers := map[string]graph.Layer{}
-	for i, l := range m.Summary().Layers {
-		layers[l.Name] = m.Spec().Layers[i]
+	for _, n := range m.Nodes() {
+		layers[n.Name] = n.Layer
 	}
 	return layers
 }
 
 // fit is the array as the parameter of the layer.
-func fit(a formats.Array, p graph.Param, layer graph.Layer) (*tensor.Dense, error) {
+func fit(a formats.Array, p *graph.Parameter, layer graph.Layer) (*tensor.Dense, error) {
 	got, want := a.Value.Shape(), p.Value.Shape()
 	if got.Eq(want) {
 		return a.Value, nil
@@ -155,7 +155,7 @@ func floatOf(d *tensor.Dense) tensor.Dtype {
 }
 
 // renameBook takes the book's Wn and bn for the n-th layer that has a weight.
-func renameBook(params []graph.Param, arrays []formats.Array) ([]formats.Array, error) {
+func renameBook(params []*graph.Parameter, arrays []formats.Array) ([]formats.Array, error) {
 	renamed := make([]formats.Array, len(params))
 	for i, name := range bookNames(params) {
 		a, ok := formats.Find(arrays, name.Book)
@@ -183,7 +183,7 @@ type BookName struct {
 // BookNames are the book's names for a model's parameters: W1, b1, … by layers. The book's affine weights are (in, out), ours (out, in).
 func BookNames(m *graph.Model) []BookName { return bookNames(m.Params()) }
 
-func bookNames(params []graph.Param) []BookName {
+func bookNames(params []*graph.Parameter) []BookName {
 	var names []BookName
 	layer := 0
 	for _, p := range params {

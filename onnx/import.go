@@ -67,7 +67,7 @@ func imported(file *schema.Model, size int, options []graph.Option) (*graph.Mode
 	if err := im.finish(file.Graph.Outputs); err != nil {
 		return nil, err
 	}
-	spec := graph.Sequential(file.Graph.Name, input, graph.Init{}, im.layers()...)
+	spec := &graph.Spec{Name: file.Graph.Name, Input: input, Layers: im.layers()}
 	m, err := graph.New(spec, options...)
 	if err != nil {
 		return nil, err

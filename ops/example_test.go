@@ -370,6 +370,85 @@ func ExampleLRN() {
 	// dx: [0.3058 -0.06128 -0.007829]
 }
 
+// Running estimates take a tenth of each batch's mean and variance.
+func ExampleBatchNorm() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{3, 1}, 1, 2, 6)
+	weight, bias := node(g, "weight", tensor.Shape{1}, 10), node(g, "bias", tensor.Shape{1}, 5)
+	y, mean, variance, err := ops.BatchNorm(x, weight, bias, 1e-5)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	show(y, weight, bias)
+	const momentum = 0.1
+	m, v := mean.Value().Data().([]float64)[0], variance.Value().Data().([]float64)[0]
+	fmt.Printf("batch mean %.4g, variance %.4g\n", m, v)
+	fmt.Printf("running mean %.4g, variance %.4g\n", (1-momentum)*0+momentum*m, (1-momentum)*1+momentum*v)
+	// Output:
+	// y (3, 1): [-4.258 0.3709 18.89]
+	// dweight: [0]
+	// dbias: [3]
+	// batch mean 3, variance 7
+	// running mean 0.3, variance 1.6
+}
+
+func ExampleFrozenBatchNorm() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{3, 1}, 1, 2, 6)
+	weight, bias := node(g, "weight", tensor.Shape{1}, 10), node(g, "bias", tensor.Shape{1}, 15)
+	mean, variance := node(g, "mean", tensor.Shape{1}, 2), node(g, "variance", tensor.Shape{1}, 4)
+	show(G.Must(ops.FrozenBatchNorm(x, weight, bias, mean, variance, 1e-5)), x, weight, bias)
+	// Output:
+	// y (3, 1): [10 15 35]
+	// dx: [5 5 5]
+	// dweight: [1.5]
+	// dbias: [3]
+}
+
+// The two channels of a group share one mean and one variance.
+func ExampleGroupNorm() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{1, 4, 1, 2}, 0, 2, 4, 6, 7, 7, 9, 9)
+	weight, bias := node(g, "weight", tensor.Shape{4}, 1, 1, 1, 10), node(g, "bias", tensor.Shape{4}, 0, 0, 0, 0)
+	show(G.Must(ops.GroupNorm(x, weight, bias, 2, 1e-5)), weight)
+	// Output:
+	// y (1, 4, 1, 2): [-1.342 -0.4472 0.4472 1.342 -1 -1 10 10]
+	// dweight: [-1.789 1.789 -2 2]
+}
+
+// Each place of the plane is normalised over its channels.
+func ExampleLayerNorm() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{1, 2, 1, 2}, 0, 10, 4, 20)
+	weight, bias := node(g, "weight", tensor.Shape{2}, 1, 2), node(g, "bias", tensor.Shape{2}, 0, 1)
+	show(G.Must(ops.LayerNorm(x, weight, bias, 1e-5)), weight, bias)
+	// Output:
+	// y (1, 2, 1, 2): [-1 -1 3 3]
+	// dweight: [-2 2]
+	// dbias: [2 2]
+}
+
+// The second class of the second row has probability e^-1000, which is 0 in any float.
+func ExampleLogSoftmax() {
+	x := node(G.NewGraph(), "x", tensor.Shape{2, 2}, 0, 0, 1000, 0)
+	show(G.Must(ops.LogSoftmax(x)), x)
+	// Output:
+	// y (2, 2): [-0.6931 -0.6931 0 -1000]
+	// dx: [0 0 -1 1]
+}
+
+// Of an image, each place gets a distribution over the channels.
+func ExampleSoftmax_channels() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{1, 2, 1, 2}, 0, 1000, 0, 1001)
+	weights := node(g, "weights", tensor.Shape{1, 2, 1, 2}, 1, 1, 0, 0)
+	show(G.Must(G.HadamardProd(G.Must(ops.Softmax(x)), weights)), x)
+	// Output:
+	// y (1, 2, 1, 2): [0.5 0.2689 0 0]
+	// dx: [0.25 0.1966 -0.25 -0.1966]
+}
+
 // Large logits don't overflow.
 func ExampleSoftmax() {
 	g := G.NewGraph()

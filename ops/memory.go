@@ -65,6 +65,9 @@ func (r rule[T]) memory(inputs int) Memory {
 		m.InPlace = []int{0}
 	}
 	m.InPlace = append(m.InPlace, r.alsoInPlace...)
+	if r.byProduct {
+		m.Reads = 0
+	}
 	return m
 }
 

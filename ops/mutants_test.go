@@ -65,6 +65,12 @@ var subjects = []subject{
 	functionSubject(SoftplusFunction()),
 	{name: "PReLU", build: prelu[float64], inputs: []tensor.Shape{{2, 3, 2, 2}, {3}}},
 	{name: "Softmax", build: softmax[float64], inputs: []tensor.Shape{{4, 5}}},
+	{name: "Softmax over channels", build: softmax[float64], inputs: []tensor.Shape{{2, 3, 2, 2}}},
+	{name: "LogSoftmax", build: logSoftmax[float64], inputs: []tensor.Shape{{4, 5}}},
+	{name: "BatchNorm", build: (&batchNorm[float64]{eps: 1e-3}).normalize, inputs: []tensor.Shape{{3, 2, 2, 3}, {2}, {2}}},
+	{name: "FrozenBatchNorm", build: frozen, inputs: []tensor.Shape{{3, 2, 2, 3}, {2}, {2}}},
+	{name: "GroupNorm", build: groupNorm[float64](2, 1e-3), inputs: []tensor.Shape{{2, 4, 2, 2}, {4}, {4}}},
+	{name: "LayerNorm", build: layerNorm[float64](1e-3), inputs: []tensor.Shape{{2, 4, 2, 3}, {4}, {4}}},
 	{name: "SoftmaxCrossEntropy", build: crossEntropy[float64], inputs: []tensor.Shape{{4, 5}}, target: tensor.New(tensor.WithBacking([]float64{3, 0, 4, 1}))},
 	{name: "Affine", build: affine[float64], inputs: []tensor.Shape{{4, 5}, {3, 5}, {3}}},
 	{name: "Affine, no bias", build: affine[float64], inputs: []tensor.Shape{{4, 5}, {3, 5}}},
@@ -100,6 +106,27 @@ var (
 	pairs       = Pool{Kernel: Pair{1, 2}}.withDefaults()
 	strongNorm  = Norm{Size: 3, K: 2, Alpha: 0.5, Beta: 0.75}
 )
+
+// frozen is FrozenBatchNorm with a mean and a variance that are no inputs.
+func frozen(in []tensor.Shape) (rule[float64], error) {
+	r, err := frozenBatchNorm[float64](1e-3)(append(slices.Clone(in), in[1], in[1]))
+	if err != nil {
+		return r, err
+	}
+	mean, variance := []float64{1, -1}, []float64{0.5, 2}
+	forward, data, weights := r.forward, r.vjps[0].apply, r.vjps[1].apply
+	r.forward = func(in [][]float64, y []float64) error {
+		return forward([][]float64{in[0], in[1], in[2], mean, variance}, y)
+	}
+	r.vjps = r.vjps[:3]
+	r.vjps[0].reads, r.vjps[0].apply = []operand{1}, func(saved [][]float64, dy, dx []float64) error {
+		return data([][]float64{saved[0], variance}, dy, dx)
+	}
+	r.vjps[1].reads, r.vjps[1].apply = []operand{0}, func(saved [][]float64, dy, dw []float64) error {
+		return weights([][]float64{saved[0], mean, variance}, dy, dw)
+	}
+	return r, nil
+}
 
 // A mutation spoils one gradient: right computes it, and the mutation leaves something else in din.
 type mutation func(in []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error
@@ -279,6 +306,55 @@ var special = []struct {
 		}
 		return nil
 	}},
+	{"Softmax over channels", 0, "over the rows of the plane", func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+		kernel.SoftmaxBackward(12, 2, saved[0], dout, din)
+		return nil
+	}},
+	{"LogSoftmax", 0, "sum forgotten", func(_ []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
+		copy(din, dout)
+		return nil
+	}},
+	{"BatchNorm", 0, "mean and variance taken as constants", constantStatistics},
+	{"BatchNorm", 0, "variance taken as a constant", func(in []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		err := constantStatistics(in, right, saved, dout, din)
+		for c := range in[0][1] {
+			mean := 0.0
+			eachOfChannel(in[0], c, func(i int) { mean += din[i] / 18 })
+			eachOfChannel(in[0], c, func(i int) { din[i] -= mean })
+		}
+		return err
+	}},
+	{"BatchNorm", 0, "weight forgotten", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		return right([][]float64{saved[0], {1, 1}}, dout, din)
+	}},
+	{"BatchNorm", 1, "x for its normalised value", func(in []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		err := right(saved, dout, din) // the other gradients use its sums
+		for c := range din {
+			din[c] = 0
+			eachOfChannel(in[0], c, func(i int) { din[c] += dout[i] * saved[0][i] })
+		}
+		return err
+	}},
+	{"BatchNorm", 1, "last image forgotten", after(func(in []tensor.Shape, dw []float64) { multiply(dw, 2.0/3) })},
+	{"FrozenBatchNorm", 0, "variance for std", func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+		variance := []float64{0.5, 2}
+		for i, d := range dout {
+			c := i / 6 % 2
+			din[i] = d * saved[0][c] / (variance[c] + 1e-3)
+		}
+		return nil
+	}},
+	{"FrozenBatchNorm", 1, "channels swapped", after(func(_ []tensor.Shape, dw []float64) { swap(dw[:1], dw[1:]) })},
+	{"GroupNorm", 0, "weights of another channel", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		w := slices.Clone(saved[1])
+		shift(w)
+		return right([][]float64{saved[0], w}, dout, din)
+	}},
+	{"GroupNorm", 1, "off by one", after(func(_ []tensor.Shape, dw []float64) { shift(dw) })},
+	{"LayerNorm", 0, "weight forgotten", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		return right([][]float64{saved[0], ones(4)}, dout, din)
+	}},
+	{"LayerNorm", 2, "off by one", after(func(_ []tensor.Shape, db []float64) { shift(db) })},
 	{"SoftmaxCrossEntropy", 0, "sum for mean", after(func(in []tensor.Shape, dx []float64) { multiply(dx, float64(in[0][0])) })},
 	{"Affine", 1, "row dropped", after(func(in []tensor.Shape, dw []float64) { clear(dw[:in[1][1]]) })},
 	{"Affine", 2, "off by one", after(func(_ []tensor.Shape, db []float64) { shift(db) })},
@@ -351,6 +427,27 @@ func slope(of func(float64) float64) mutation {
 			din[i] = dout[i] * of(v)
 		}
 		return nil
+	}
+}
+
+// constantStatistics is BatchNorm's dx without what flows through the mean and the variance.
+func constantStatistics(in []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+	x, w := saved[0], saved[1]
+	for c := range in[0][1] {
+		sum, squares, n := 0.0, 0.0, 0.0
+		eachOfChannel(in[0], c, func(i int) { sum, squares, n = sum+x[i], squares+x[i]*x[i], n+1 })
+		variance := squares/n - sum/n*sum/n
+		eachOfChannel(in[0], c, func(i int) { din[i] = dout[i] * w[c] / math.Sqrt(variance+1e-3) })
+	}
+	return nil
+}
+
+// eachOfChannel calls f with the places of the elements of one channel.
+func eachOfChannel(x tensor.Shape, channel int, f func(i int)) {
+	for i := range x.TotalSize() {
+		if i/planeOf(x)%x[1] == channel {
+			f(i)
+		}
 	}
 }
 

@@ -311,15 +311,17 @@ func placeIn(shape tensor.Shape, i int) (n, c, place int) {
 	return i / sample, i % sample / plane, i % plane
 }
 
+// naiveSoftmax is over axis 1.
 func naiveSoftmax(x array) array {
 	y := x.apply(math.Exp)
-	classes := x.shape[1]
-	for n := range x.shape[0] {
-		row := y.data[n*classes : (n+1)*classes]
-		total := sum(row)
-		for i := range row {
-			row[i] /= total
-		}
+	totals := map[[2]int]float64{}
+	for i, power := range y.data {
+		n, _, place := placeIn(x.shape, i)
+		totals[[2]int{n, place}] += power
+	}
+	for i := range y.data {
+		n, _, place := placeIn(x.shape, i)
+		y.data[i] /= totals[[2]int{n, place}]
 	}
 	return y
 }

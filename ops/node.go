@@ -60,9 +60,6 @@ func applyAs[T kernel.Float](name string, build builder[T], inputs []*G.Node) (*
 	f := &function[T]{rule: r}
 	f.adapter = newAdapter[T](name, r.attributes, shapes, r.output, r.forward)
 	f.memory = r.memory(len(inputs))
-	if r.byProduct {
-		f.memory.Reads = 0
-	}
 	return G.ApplyOp(f, inputs...)
 }
 

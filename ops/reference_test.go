@@ -30,10 +30,13 @@ type referenceCase struct {
 	Channels                      Pair
 	Border                        [4]int
 	Value                         float64
+	Eps                           float64
 
 	Inputs []*referenceTensor
 	Y, DY  *referenceTensor
 	Grads  []*referenceTensor // nil where the input has no gradient
+
+	Statistics []*referenceTensor // of BatchNorm: mean and unbiased variance
 }
 
 type referenceTensor struct {
@@ -114,6 +117,17 @@ func (c referenceCase) build(in G.Nodes) (*G.Node, error) {
 		return Affine(in[0], in[1], third(in))
 	case "Softmax":
 		return Softmax(in[0])
+	case "LogSoftmax":
+		return LogSoftmax(in[0])
+	case "BatchNorm":
+		y, _, _, err := BatchNorm(in[0], in[1], in[2], c.Eps)
+		return y, err
+	case "FrozenBatchNorm":
+		return FrozenBatchNorm(in[0], in[1], in[2], in[3], in[4], c.Eps)
+	case "GroupNorm":
+		return GroupNorm(in[0], in[1], in[2], c.Groups, c.Eps)
+	case "LayerNorm":
+		return LayerNorm(in[0], in[1], in[2], c.Eps)
 	case "Sigmoid":
 		return Sigmoid(in[0])
 	case "Tanh":
@@ -146,7 +160,7 @@ func TestReference(t *testing.T) {
 	require.GreaterOrEqual(t, len(cases), 300)
 	for i, c := range cases {
 		t.Run(fmt.Sprintf("%03d %v", i, c), func(t *testing.T) {
-			compareWithReference[float64](t, c, 1e-9)
+			compareWithReference[float64](t, c, 1e-12)
 			compareWithReference[float32](t, c, 1e-4)
 		})
 	}

@@ -22,6 +22,12 @@ func TestOpsRefuse(t *testing.T) {
 	scalar, shapeless := G.NewScalar(g, tensor.Float32, G.WithName("s")), G.NewTensor(g, tensor.Float32, 4, G.WithName("n"))
 	pairs := ops.Pool{Kernel: ops.Pair{2, 2}}
 	noise := &ops.Noise{}
+	batchNorm := func(x, weight, bias *G.Node, eps float64) (*G.Node, error) {
+		y, mean, variance, err := ops.BatchNorm(x, weight, bias, eps)
+		assert.Nil(t, mean)
+		assert.Nil(t, variance)
+		return y, err
+	}
 	for want, build := range map[string]func() (*G.Node, error){
 		"ReLU: input 0 is nil":           func() (*G.Node, error) { return ops.ReLU(nil) },
 		"Sigmoid: input 0 is nil":        func() (*G.Node, error) { return ops.Sigmoid(new(G.Node)) },
@@ -110,61 +116,39 @@ func TestOpsRefuse(t *testing.T) {
 		"AvgPool2D: input has shape (): want (N, C, H, W)": func() (*G.Node, error) { return ops.AvgPool2D(scalar, pairs) },
 		"AvgPool2D: height: a window of 6 doesn't fit":     func() (*G.Node, error) { return ops.AvgPool2D(x, ops.Pool{Kernel: ops.Pair{6, 1}}) },
 		"Subsample2D: bias has shape (5): want (4)":        func() (*G.Node, error) { return ops.Subsample2D(x, f32(4), f32(5), pairs) },
-		"LRN: size 0, k 2":                    func() (*G.Node, error) { return ops.LRN(x, ops.Norm{K: 2}) },
-		"LRN: size 3, k NaN":                  func() (*G.Node, error) { return ops.LRN(x, ops.Norm{Size: 3, K: math.NaN()}) },
-		"beta NaN: want a size of at least 1": func() (*G.Node, error) { return ops.LRN(x, ops.Norm{Size: 3, K: 1, Beta: math.NaN()}) },
-
-		"Add: got 0 inputs, want at least 2":                                                           func() (*G.Node, error) { return ops.Add() },
-		"Add: got 1 inputs, want at least 2":                                                           func() (*G.Node, error) { return ops.Add(x) },
-		"Add: input 2 is nil":                                                                          func() (*G.Node, error) { return ops.Add(x, x, nil) },
-		"Add: input 1 has shape (5, 1), input 0 has (5): want one shape":                               func() (*G.Node, error) { return ops.Add(f32(5), f32(5, 1)) },
-		"Add: input 2 has shape (2, 4, 5, 6), input 0 has (2, 4, 5, 5): want one shape":                func() (*G.Node, error) { return ops.Add(x, x, f32(2, 4, 5, 6)) },
-		"Add: input 1 has shape (), input 0 has (6): want one shape":                                   func() (*G.Node, error) { return ops.Add(b, scalar) },
-		"Multiply: input 1 is nil":                                                                     func() (*G.Node, error) { return ops.Multiply(x, nil) },
-		"Multiply: gate has shape (3), input has (2, 3): want one shape, or an input (N, C, H, W)":     func() (*G.Node, error) { return ops.Multiply(f32(2, 3), f32(3)) },
-		"Multiply: gate has shape (2, 5): want (2, 4, 5, 5) like the input, or (2, 4) or (2, 4, 1, 1)": func() (*G.Node, error) { return ops.Multiply(x, f32(2, 5)) },
-		"Multiply: gate has shape (1, 4, 1, 1): want (2, 4, 5, 5)":                                     func() (*G.Node, error) { return ops.Multiply(x, f32(1, 4, 1, 1)) },
-		"Multiply: gate has shape (4): want (2, 4, 5, 5)":                                              func() (*G.Node, error) { return ops.Multiply(x, f32(4)) },
-		"Multiply: gate has shape (0, 4), input has (0, 4, 5, 5)":                                      func() (*G.Node, error) { return ops.Multiply(f32(0, 4, 5, 5), f32(0, 4)) },
-		"Concat: got 1 inputs, want at least 2":                                                        func() (*G.Node, error) { return ops.Concat(x) },
-		"Concat: input 1: input has shape (2, 4, 5): want (N, C, H, W) or (N, C)":                      func() (*G.Node, error) { return ops.Concat(x, f32(2, 4, 5)) },
-		"Concat: input 1: input has shape (2, 0, 5, 5)":                                                func() (*G.Node, error) { return ops.Concat(x, f32(2, 0, 5, 5)) },
-		"Concat: input 1 has shape (2, 4, 5, 6), input 0 has (2, 4, 5, 5): want one shape but":         func() (*G.Node, error) { return ops.Concat(x, f32(2, 4, 5, 6)) },
-		"Concat: input 1 has shape (3, 4, 5, 5), input 0 has (2, 4, 5, 5): want one shape but":         func() (*G.Node, error) { return ops.Concat(x, f32(3, 4, 5, 5)) },
-		"Concat: input 1 has shape (2, 4), input 0 has (2, 4, 5, 5)":                                   func() (*G.Node, error) { return ops.Concat(x, f32(2, 4)) },
-		"Concat: input 1 has shape (1, 9223372036854775807): the channels of all inputs overflow int": func() (*G.Node, error) {
-			return ops.Concat(f32(1, 5), f32(1, math.MaxInt))
+		"LRN: size 0, k 2":                                      func() (*G.Node, error) { return ops.LRN(x, ops.Norm{K: 2}) },
+		"LRN: size 3, k NaN":                                    func() (*G.Node, error) { return ops.LRN(x, ops.Norm{Size: 3, K: math.NaN()}) },
+		"beta NaN: want a size of at least 1":                   func() (*G.Node, error) { return ops.LRN(x, ops.Norm{Size: 3, K: 1, Beta: math.NaN()}) },
+		"LogSoftmax: input has shape (3, 0): want (N, classes)": func() (*G.Node, error) { return ops.LogSoftmax(f32(3, 0)) },
+		"BatchNorm: input has shape (4, 5, 5): want (N, C, H, W) or (N, C)": func() (*G.Node, error) {
+			return batchNorm(f32(4, 5, 5), f32(5), f32(5), 1e-5)
 		},
-		"Concat: the result would have shape (1, 2000000000000000000)":                     func() (*G.Node, error) { return ops.Concat(f32(1, 1e18), f32(1, 1e18)) },
-		"Slice: channels -1 to 2 of input (2, 4, 5, 5): want 0 <= from < to <= 4":          func() (*G.Node, error) { return ops.Slice(x, -1, 2) },
-		"Slice: channels 2 to 5 of input":                                                  func() (*G.Node, error) { return ops.Slice(x, 2, 5) },
-		"Slice: channels 2 to 2 of input":                                                  func() (*G.Node, error) { return ops.Slice(x, 2, 2) },
-		"Slice: input has shape (6)":                                                       func() (*G.Node, error) { return ops.Slice(b, 0, 1) },
-		"ChannelShuffle: 3 groups: want a divisor of the 4 channels of input (2, 4, 5, 5)": func() (*G.Node, error) { return ops.ChannelShuffle(x, 3) },
-		"ChannelShuffle: 0 groups":                                                         func() (*G.Node, error) { return ops.ChannelShuffle(x, 0) },
-		"ChannelShuffle: input has shape ()":                                               func() (*G.Node, error) { return ops.ChannelShuffle(scalar, 1) },
-		"Pad: top 0, bottom -1, left 0, right 0, value 0: want sizes of at least 0":        func() (*G.Node, error) { return ops.Pad(x, 0, -1, 0, 0, 0) },
-		"Pad: top 0, bottom 0, left 9223372036854775807, right 9223372036854775807, value 0 around (2, 4, 5, 5): sizes overflow int": func() (*G.Node, error) {
-			return ops.Pad(x, 0, 0, math.MaxInt, math.MaxInt, 0)
+		"BatchNorm: input has shape (0, 4): want (N, C, H, W) or (N, C)": func() (*G.Node, error) {
+			return batchNorm(f32(0, 4), f32(4), f32(4), 1e-5)
 		},
-		"Pad: the result would have shape (2, 4, 1099511627781, 1099511627781)":    func() (*G.Node, error) { return ops.Pad(x, 1<<40, 0, 0, 1<<40, 0) },
-		"Pad: value is NaN: want a number in the range of float32":                 func() (*G.Node, error) { return ops.Pad(x, 1, 0, 0, 0, math.NaN()) },
-		"Pad: value is 1e+300: want a number in the range of float32":              func() (*G.Node, error) { return ops.Pad(x, 1, 0, 0, 0, 1e300) },
-		"Pad: input has shape (2, 3)":                                              func() (*G.Node, error) { return ops.Pad(f32(2, 3), 1, 0, 0, 0, 0) },
-		"GlobalAvgPool: input has shape (2, 3): want (N, C, H, W)":                 func() (*G.Node, error) { return ops.GlobalAvgPool(f32(2, 3)) },
-		"GlobalMaxPool: input has shape (2, 3, 0, 4): want (N, C, H, W)":           func() (*G.Node, error) { return ops.GlobalMaxPool(f32(2, 3, 0, 4)) },
-		"Dropout2D: noise is nil":                                                  func() (*G.Node, error) { return ops.Dropout2D(x, 0.5, nil) },
-		"Dropout2D: rate is 1: want at least 0 and less than 1":                    func() (*G.Node, error) { return ops.Dropout2D(x, 1, noise) },
-		"Dropout2D: input has shape (2, 3): want (N, C, H, W)":                     func() (*G.Node, error) { return ops.Dropout2D(f32(2, 3), 0.5, noise) },
-		"StochasticDepth: noise is nil":                                            func() (*G.Node, error) { return ops.StochasticDepth(x, 0.5, nil) },
-		"StochasticDepth: rate is -0.5":                                            func() (*G.Node, error) { return ops.StochasticDepth(x, -0.5, noise) },
-		"StochasticDepth: input has shape (0, 3): want a batch":                    func() (*G.Node, error) { return ops.StochasticDepth(f32(0, 3), 0.5, noise) },
-		"StochasticDepth: input has shape (): want a batch":                        func() (*G.Node, error) { return ops.StochasticDepth(scalar, 0.5, noise) },
-		"BinaryCrossEntropy: logits have shape (): want (N, …)":                    func() (*G.Node, error) { return ops.BinaryCrossEntropy(scalar, scalar) },
-		"BinaryCrossEntropy: target has shape (3): want (3, 4) like the logits":    func() (*G.Node, error) { return ops.BinaryCrossEntropy(f32(3, 4), f32(3)) },
-		"BinaryCrossEntropy: input 1 is nil":                                       func() (*G.Node, error) { return ops.BinaryCrossEntropy(f32(3, 4), nil) },
-		"MeanSquaredError: predictions have shape (0, 4): want (N, …)":             func() (*G.Node, error) { return ops.MeanSquaredError(f32(0, 4), f32(0, 4)) },
-		"MeanSquaredError: target has shape (4): want (4, 1) like the predictions": func() (*G.Node, error) { return ops.MeanSquaredError(f32(4, 1), f32(4)) },
+		"BatchNorm: weight has shape (5): want (4), one for each channel": func() (*G.Node, error) { return batchNorm(x, f32(5), f32(4), 1e-5) },
+		"BatchNorm: bias has shape (): want (4), one for each channel":    func() (*G.Node, error) { return batchNorm(x, f32(4), scalar, 1e-5) },
+		"BatchNorm: input 1 is nil":                                       func() (*G.Node, error) { return batchNorm(x, nil, f32(4), 1e-5) },
+		"BatchNorm: eps is 0: want a finite number above 0":               func() (*G.Node, error) { return batchNorm(x, f32(4), f32(4), 0) },
+		"BatchNorm: eps is NaN: want a finite number above 0":             func() (*G.Node, error) { return batchNorm(x, f32(4), f32(4), math.NaN()) },
+		"BatchNorm: input has shape (1, 4, 1, 1): want more than one":     func() (*G.Node, error) { return batchNorm(f32(1, 4, 1, 1), f32(4), f32(4), 1e-5) },
+		"BatchNorm: input has shape (1, 4): want more than one":           func() (*G.Node, error) { return batchNorm(f32(1, 4), f32(4), f32(4), 1e-5) },
+		"FrozenBatchNorm: mean has shape (3): want (4), one for each channel": func() (*G.Node, error) {
+			return ops.FrozenBatchNorm(x, f32(4), f32(4), f32(3), f32(4), 1e-5)
+		},
+		"FrozenBatchNorm: variance has shape (4, 1): want (4), one for each channel": func() (*G.Node, error) {
+			return ops.FrozenBatchNorm(x, f32(4), f32(4), f32(4), f32(4, 1), 1e-5)
+		},
+		"FrozenBatchNorm: eps is -1": func() (*G.Node, error) {
+			return ops.FrozenBatchNorm(x, f32(4), f32(4), f32(4), f32(4), -1)
+		},
+		"GroupNorm: 3 groups: want a number that divides the 4 channels": func() (*G.Node, error) { return ops.GroupNorm(x, f32(4), f32(4), 3, 1e-5) },
+		"GroupNorm: 0 groups: want a number that divides":                func() (*G.Node, error) { return ops.GroupNorm(x, f32(4), f32(4), 0, 1e-5) },
+		"GroupNorm: 8 groups: want a number that divides":                func() (*G.Node, error) { return ops.GroupNorm(x, f32(4), f32(4), 8, 1e-5) },
+		"GroupNorm: eps is +Inf":                                         func() (*G.Node, error) { return ops.GroupNorm(x, f32(4), f32(4), 2, math.Inf(1)) },
+		"LayerNorm: bias has shape (5): want (4), one for each channel":  func() (*G.Node, error) { return ops.LayerNorm(x, f32(4), f32(5), 1e-5) },
+		"LayerNorm: input has shape (3): want (N, C, H, W) or (N, C)":    func() (*G.Node, error) { return ops.LayerNorm(f32(3), f32(3), f32(3), 1e-5) },
+		"LayerNorm: eps is 0":                                            func() (*G.Node, error) { return ops.LayerNorm(x, f32(4), f32(4), 0) },
 
 		"Dropout: rate is NaN":  func() (*G.Node, error) { return ops.Dropout(x, math.NaN(), noise) },
 		"Dropout: noise is nil": func() (*G.Node, error) { return ops.Dropout(x, 0.5, nil) },

@@ -5,6 +5,7 @@ import (
 	"image"
 	"io"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/image/draw"
 	"gorgonia.org/tensor"
@@ -55,7 +56,7 @@ func (c *apply) Run(stdout io.Writer) error {
 		fmt.Fprintf(stdout, "%s: %d×%d pixels reduced to %d×%d\n", name,
 			img.Bounds().Dx(), img.Bounds().Dy(), shown.Bounds().Dx(), shown.Bounds().Dy())
 	}
-	title := fmt.Sprintf("%s, %s applied to %s", m.Spec().Name, conv.name, name)
+	title := fmt.Sprintf("%s, %s applied to %s", m.Spec().Name, conv.node.Name, name)
 	f := conv.filters()
 	if c.Most < f.Out {
 		title += fmt.Sprintf(", the first %d of %d filters", c.Most, f.Out)
@@ -82,21 +83,21 @@ func (c *apply) image() (name string, img image.Image, err error) {
 }
 
 // firstConvolution is the model's first layer, or its second after one that normalizes the image.
-func firstConvolution(m *graph.Model) (*convolution, []graph.Layer, error) {
-	conv, err := findConvolution(m, "")
-	if err != nil {
+func firstConvolution(m *graph.Model) (conv *convolution, normalize []graph.Part, err error) {
+	if conv, err = findConvolution(m, ""); err != nil {
 		return nil, nil, err
 	}
-	before := m.Spec().Layers[:conv.place]
-	for _, l := range before {
-		if _, ok := l.(graph.Normalize); !ok {
-			return nil, nil, fmt.Errorf("model %q has %v before its first convolution: its filters don't see the image", m.Spec().Name, l)
+	for n := conv.node.Inputs[0]; !n.IsInput(); n = n.Inputs[0] {
+		if _, ok := n.Layer.(graph.Normalize); !ok {
+			return nil, nil, fmt.Errorf("model %q has %s before its first convolution: its filters don't see the image", m.Spec().Name, graph.Code(n.Layer))
 		}
+		normalize = append(normalize, n.Layer)
 	}
-	if conv.channels != 1 && conv.channels != 3 {
-		return nil, nil, fmt.Errorf("model %q: filters of %d channels: want 1 (grey) or 3 (colour) to apply them to an image", m.Spec().Name, conv.channels)
+	slices.Reverse(normalize)
+	if conv.channels() != 1 && conv.channels() != 3 {
+		return nil, nil, fmt.Errorf("model %q: filters of %d channels: want 1 (grey) or 3 (colour) to apply them to an image", m.Spec().Name, conv.channels())
 	}
-	return conv, before, nil
+	return conv, normalize, nil
 }
 
 func channelsOf(img image.Image, channels int) viz.Planes {
@@ -107,10 +108,10 @@ func channelsOf(img image.Image, channels int) viz.Planes {
 }
 
 // respond convolves the image, through a network of nothing else.
-func respond(f viz.Filters, before []graph.Layer, img viz.Planes) (viz.Planes, error) {
+func respond(f viz.Filters, normalize []graph.Part, img viz.Planes) (viz.Planes, error) {
 	layer := graph.Conv2D{Name: "filters", Filters: f.Out, Kernel: graph.Pair{f.Height, f.Width}}
 	input := tensor.Shape{img.Count, img.Height, img.Width}
-	m, err := graph.New(graph.Sequential("apply", input, graph.He(), append(before[:len(before):len(before)], layer)...))
+	m, err := graph.New(graph.Sequential("apply", input, graph.He(), graph.Serial(normalize...), layer))
 	if err != nil {
 		return viz.Planes{}, err
 	}

@@ -51,7 +51,7 @@ func (c *features) Run(stdout io.Writer) error {
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return fmt.Errorf("-o: %w", err)
 	}
-	stages := stages(m, activations)
+	stages := stages(activations)
 	for i, stage := range stages {
 		if err := viz.WritePNG(c.page(i, stage), c.maps(m, stage)); err != nil {
 			return err
@@ -68,10 +68,10 @@ func (c *features) Run(stdout io.Writer) error {
 }
 
 // stages are the layers with their names, kinds and outputs.
-func stages(m *graph.Model, activations []graph.Activation) []viz.Stage {
+func stages(activations []graph.Activation) []viz.Stage {
 	all := make([]viz.Stage, len(activations))
-	for i, layer := range m.Summary().Layers {
-		all[i] = viz.Stage{Name: layer.Name, Detail: layer.Layer, Maps: planes(activations[i].Value.Float32s(), layer.Output)}
+	for i, a := range activations {
+		all[i] = viz.Stage{Name: a.Node.Name, Detail: graph.Code(a.Node.Layer), Maps: planes(a.Value.Float32s(), a.Node.Shape)}
 	}
 	return all
 }
@@ -106,11 +106,11 @@ func (c *features) overview(stdout io.Writer, m *graph.Model, s *classify.Sample
 		return err
 	}
 	o := viz.Overview{Title: fmt.Sprintf("%s reads %s", m.Spec().Name, filepath.Base(c.Image)), Input: input, Labels: m.Spec().ClassNames}
-	for i, stage := range stages {
-		switch m.Spec().Layers[i].(type) {
+	for i, n := range m.Nodes() {
+		switch n.Layer.(type) {
 		case graph.Dropout, graph.Flatten, graph.Softmax:
 		default:
-			o.Stages = append(o.Stages, stage)
+			o.Stages = append(o.Stages, stages[i])
 		}
 	}
 	o.Probabilities = stages[len(stages)-1].Maps.Data

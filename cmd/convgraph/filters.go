@@ -33,7 +33,7 @@ func (c *filters) Run() error {
 	if err != nil {
 		return err
 	}
-	right := c.grid(after, fmt.Sprintf("%s, %s of %s", m.Spec().Name, after.name, filepath.Base(c.Params)))
+	right := c.grid(after, fmt.Sprintf("%s, %s of %s", m.Spec().Name, after.node.Name, filepath.Base(c.Params)))
 	if c.Init == nil {
 		return viz.WritePNG(string(c.Out), right)
 	}
@@ -41,11 +41,11 @@ func (c *filters) Run() error {
 	if err != nil {
 		return err
 	}
-	before, err := findConvolution(untrained, after.name)
+	before, err := findConvolution(untrained, after.node.Name)
 	if err != nil {
 		return err
 	}
-	left := c.grid(before, fmt.Sprintf("%s, %s before learning (seed %d)", m.Spec().Name, after.name, *c.Init))
+	left := c.grid(before, fmt.Sprintf("%s, %s before learning (seed %d)", m.Spec().Name, after.node.Name, *c.Init))
 	both := viz.RangeOf(left.Filters.Data, right.Filters.Data)
 	left.Range, right.Range = &both, &both
 	return viz.WritePNG(string(c.Out), viz.SideBySide{left, right})

@@ -13,27 +13,25 @@ import (
 
 // convolution is a convolution of a model.
 type convolution struct {
-	name     string
-	place    int // among the model's layers
-	layer    graph.Conv2D
-	channels int // of its input
-	weight   *tensor.Dense
+	node   *graph.Node
+	layer  graph.Conv2D
+	weight *tensor.Dense
 }
+
+// channels are those of its input.
+func (c *convolution) channels() int { return c.node.Inputs[0].Shape[0] }
 
 // findConvolution is the convolution of the given name, or the first if there is none.
 func findConvolution(m *graph.Model, name string) (*convolution, error) {
 	var known []string
-	in := m.Spec().Input
-	for i, layer := range m.Summary().Layers {
-		conv, is := m.Spec().Layers[i].(graph.Conv2D)
-		if is && (name == "" || name == layer.Name) {
-			weight, err := m.Param(layer.Name + ".weight")
-			return &convolution{layer.Name, i, conv, in[0], weight}, err
+	for _, n := range m.Nodes() {
+		conv, is := n.Layer.(graph.Conv2D)
+		if is && (name == "" || name == n.Name) {
+			return &convolution{n, conv, n.Param("weight").Value}, nil
 		}
 		if is {
-			known = append(known, layer.Name)
+			known = append(known, n.Name)
 		}
-		in = layer.Output
 	}
 	if len(known) == 0 {
 		return nil, fmt.Errorf("model %q has no convolution, so it has no filters", m.Spec().Name)
@@ -47,7 +45,7 @@ func (c *convolution) filters() viz.Filters {
 	if c.layer.Connections == nil {
 		return viz.Filters{Out: s[0], In: s[1], Height: s[2], Width: s[3], Data: weights}
 	}
-	f := viz.Filters{Out: c.layer.Filters, In: c.channels, Height: s[1], Width: s[2]}
+	f := viz.Filters{Out: c.layer.Filters, In: c.channels(), Height: s[1], Width: s[2]}
 	f.Data = make([]float32, f.Out*f.In*f.Height*f.Width)
 	plane := f.Height * f.Width
 	for filter, inputs := range c.layer.Connections {

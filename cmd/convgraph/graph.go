@@ -43,11 +43,11 @@ func (c *graphPicture) Run() error {
 	return write(c.Out, picture(d, c.Grad))
 }
 
-var nodeKinds = map[graph.NodeKind]viz.NodeKind{
-	graph.InputNode:     viz.KindInput,
-	graph.ParameterNode: viz.KindParameter,
-	graph.OpNode:        viz.KindOp,
-	graph.GradientNode:  viz.KindGradient,
+var nodeKinds = map[graph.ValueKind]viz.NodeKind{
+	graph.InputValue:     viz.KindInput,
+	graph.ParameterValue: viz.KindParameter,
+	graph.OpValue:        viz.KindOp,
+	graph.GradientValue:  viz.KindGradient,
 }
 
 // picture is a described graph as viz draws it.

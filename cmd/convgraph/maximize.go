@@ -98,13 +98,13 @@ func (c *maximize) Run(stdout io.Writer) error {
 // checkUnit sees that there is such a unit.
 func checkUnit(m *graph.Model, layer string, unit int) error {
 	var names []string
-	for _, l := range m.Summary().Layers {
-		names = append(names, l.Name)
-		if l.Name != layer {
+	for _, n := range m.Nodes() {
+		names = append(names, n.Name)
+		if n.Name != layer {
 			continue
 		}
-		if unit < 0 || unit >= l.Output[0] {
-			return cli.Usagef("-unit is %d: layer %q of model %q has units 0 to %d", unit, layer, m.Spec().Name, l.Output[0]-1)
+		if unit < 0 || unit >= n.Shape[0] {
+			return cli.Usagef("-unit is %d: layer %q of model %q has units 0 to %d", unit, layer, m.Spec().Name, n.Shape[0]-1)
 		}
 		return nil
 	}
@@ -163,8 +163,7 @@ func mostExciting(m *graph.Model, layer string, unit int, set dataset.Dataset) (
 	if err != nil {
 		return nil, err
 	}
-	layers := part.Summary().Layers
-	shape := layers[len(layers)-1].Output
+	shape := part.Output().Shape
 	var all []excitation
 	for b, err := range dataset.InOrder(set, 256) {
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -69,16 +68,15 @@ func deadUnit(layer string, unit int) error {
 
 // sameUnitBefore is the layer whose units a rectifier or the like changes one by one.
 func sameUnitBefore(m *graph.Model, layer string) (name string, ok bool) {
-	layers := m.Summary().Layers
-	i := slices.IndexFunc(layers, func(l graph.LayerSummary) bool { return l.Name == layer })
-	switch m.Spec().Layers[i].(type) {
+	n, err := m.Node(layer)
+	if err != nil || len(n.Inputs) != 1 || n.Inputs[0].IsInput() {
+		return "", false
+	}
+	switch n.Layer.(type) {
 	case graph.Conv2D, graph.Affine, graph.Flatten, graph.Softmax:
 		return "", false
 	}
-	if i == 0 {
-		return "", false
-	}
-	return layers[i-1].Name, true
+	return n.Inputs[0].Name, true
 }
 
 // bestStart follows every start for a tenth of the way and gives the one that got farthest, or nil if none moved.

@@ -32,10 +32,10 @@ func TestMaximize(t *testing.T) {
 }
 
 // patch is a network of one filter: what excites it most is known.
-func patch(t *testing.T, rest ...graph.Layer) *graph.Model {
+func patch(t *testing.T, rest ...graph.Part) *graph.Model {
 	t.Helper()
-	layers := append([]graph.Layer{graph.Conv2D{Filters: 1, Kernel: graph.Square(3)}}, rest...)
-	m, err := graph.New(graph.Sequential("patch", tensor.Shape{1, 9, 9}, graph.He(), layers...))
+	filter := graph.Conv2D{Filters: 1, Kernel: graph.Square(3)}
+	m, err := graph.New(graph.Sequential("patch", tensor.Shape{1, 9, 9}, graph.He(), filter, graph.Serial(rest...)))
 	require.NoError(t, err)
 	weight, err := m.Param("conv1.weight")
 	require.NoError(t, err)

@@ -74,7 +74,7 @@ func (c *runArrays) Run() error {
 			return err
 		}
 		for _, a := range activations {
-			out = append(out, formats.Array{Name: a.Layer, Value: a.Value})
+			out = append(out, formats.Array{Name: a.Node.Name, Value: a.Value})
 		}
 	}
 	return npz.Write(c.Out, out)

@@ -86,7 +86,7 @@ func (c *saliency) Run(stdout io.Writer) error {
 
 // heatOf is the size of the gradient of a class's score at every pixel.
 func heatOf(m *graph.Model, s *classify.Sample, class int) (viz.Planes, error) {
-	a, err := m.NewAscent(scores(m), class)
+	a, err := m.NewAscent(m.LogitsNode().Name, class)
 	if err != nil {
 		return viz.Planes{}, err
 	}
@@ -96,16 +96,6 @@ func heatOf(m *graph.Model, s *classify.Sample, class int) (viz.Planes, error) {
 		return viz.Planes{}, err
 	}
 	return largestOfChannels(gradient), nil
-}
-
-// scores is the name of the layer before the last Softmax.
-func scores(m *graph.Model) string {
-	layers := m.Summary().Layers
-	last := len(layers) - 1
-	if m.HasProbabilities() && last > 0 {
-		last--
-	}
-	return layers[last].Name
 }
 
 func largestOfChannels(gradient *tensor.Dense) viz.Planes {

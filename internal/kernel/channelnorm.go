@@ -9,10 +9,6 @@ type ChannelNormShape struct {
 	Eps                    float64 // added to the variance
 }
 
-// normTileSize is how many places ChannelNorm works on at a time: their sums stay in the L1 cache,
-// and their values, which it reads three times, in L2.
-const normTileSize = 64
-
 // ChannelNorm normalises each place of an image over its channels: layer normalisation, channels
 // first. A place has a mean and a variance of its own, summed in float64 over the channels, in two
 // passes, so that a large mean costs the variance no digits. The sums of a channel start with a leaf
@@ -36,67 +32,54 @@ func NewChannelNorm[T Float](s ChannelNormShape) *ChannelNorm[T] {
 	return n
 }
 
-// normTileAt is a run of places of one image.
-type normTileAt struct {
-	start  int // of the first channel, in x
-	place  int // of the first place, in the batch
-	places int
-}
-
-func (n *ChannelNorm[T]) tiles() int { return n.Batch * ceilDiv(n.Plane, normTileSize) }
-
-func (n *ChannelNorm[T]) tile(i int) normTileAt {
-	perImage := ceilDiv(n.Plane, normTileSize)
-	image, from := i/perImage, i%perImage*normTileSize
-	return normTileAt{image*n.Channels*n.Plane + from, image*n.Plane + from, min(normTileSize, n.Plane-from)}
-}
-
-func (n *ChannelNorm[T]) row(s []T, t normTileAt, channel int) []T {
-	return s[t.start+channel*n.Plane:][:t.places]
-}
+func (n *ChannelNorm[T]) places() places { return places{n.Batch, n.Channels, n.Plane} }
 
 // Forward is y = (x - m)/√(v + Eps)·weight + bias with the mean m and the biased variance v over the
 // channels of each place. It keeps both for the backward pass. y may be x.
 func (n *ChannelNorm[T]) Forward(x, weight, bias, y []T) {
 	n.x, n.weight, n.bias, n.y = x, weight, bias, y
-	Parallel(n.tiles(), n.forwardShard)
+	Parallel(n.places().tiles(), n.forwardShard)
 }
 
 func (n *ChannelNorm[T]) forward(_, shard int) {
-	t := n.tile(shard)
+	t := n.places().tile(shard)
 	n.statistics(t)
-	var means, factors, shifts [normTileSize]T
-	for i, m := range n.mean[t.place:][:t.places] {
-		inverse := n.inverse[t.place+i]
+	var room [3][placeTileSize]T
+	means, factors, shifts := room[0][:t.places], room[1][:t.places], room[2][:t.places]
+	for i, m := range n.mean[t.first:][:t.places] {
+		inverse := n.inverse[t.first+i]
 		means[i], factors[i] = T(m), T(inverse)
 		shifts[i] = T((float64(means[i]) - m) * inverse) // what means lacks of m
 	}
 	for c := range n.Channels {
-		w, b, y := n.weight[c], n.bias[c], n.row(n.y, t, c)
-		for i, v := range n.row(n.x, t, c) {
-			y[i] = T(w*(T((v-means[i])*factors[i])+shifts[i])) + b
+		w, b := n.weight[c], n.bias[c]
+		x, y := rowOf(n.x, t, c)[:len(means)], rowOf(n.y, t, c)[:len(means)]
+		for i, m := range means {
+			y[i] = T(w*(T((x[i]-m)*factors[i])+shifts[i])) + b
 		}
 	}
 }
 
-func (n *ChannelNorm[T]) statistics(t normTileAt) {
-	mean, inverse := n.mean[t.place:][:t.places], n.inverse[t.place:][:t.places]
-	clear(mean)
+// statistics sets mean and inverse of a tile's places.
+func (n *ChannelNorm[T]) statistics(t placeTile) {
+	var room [2][placeTileSize]float64
+	mean, squares := room[0][:t.places], room[1][:t.places]
 	for c := range n.Channels {
-		for i, v := range n.row(n.x, t, c) {
+		for i, v := range rowOf(n.x, t, c)[:len(mean)] {
 			mean[i] += float64(v)
 		}
 	}
 	divide(mean, float64(n.Channels))
-	clear(inverse)
 	for c := range n.Channels {
-		for i, v := range n.row(n.x, t, c) {
-			d := float64(v) - mean[i]
-			inverse[i] += float64(d * d)
+		x := rowOf(n.x, t, c)[:len(mean)]
+		for i, m := range mean {
+			d := float64(x[i]) - m
+			squares[i] += float64(d * d)
 		}
 	}
-	for i, squares := range inverse {
-		inverse[i] = 1 / math.Sqrt(squares/float64(n.Channels)+n.Eps)
+	copy(n.mean[t.first:], mean)
+	for i, sum := range squares {
+		n.inverse[t.first+i] = 1 / math.Sqrt(sum/float64(n.Channels)+n.Eps)
 	}
 }
 
@@ -140,31 +123,41 @@ func (n *ChannelNorm[T]) leaf(i int) (sum, products float64) {
 // dx may be dy.
 func (n *ChannelNorm[T]) BackwardData(x, weight, dy, dx []T) {
 	n.x, n.weight, n.dy, n.dx = x, weight, dy, dx
-	Parallel(n.tiles(), n.dataShard)
+	Parallel(n.places().tiles(), n.dataShard)
 }
 
 func (n *ChannelNorm[T]) data(_, shard int) {
-	t := n.tile(shard)
-	var first, second [normTileSize]float64
-	mean, inverse := n.mean[t.place:][:t.places], n.inverse[t.place:][:t.places]
+	t := n.places().tile(shard)
+	var room [4][placeTileSize]T
+	means, factors := room[0][:t.places], room[1][:t.places]
+	slopes, levels := room[2][:t.places], room[3][:t.places]
+	n.slopes(t, means, factors, slopes, levels)
 	for c := range n.Channels {
-		w, x := float64(n.weight[c]), n.row(n.x, t, c)
-		for i, d := range n.row(n.dy, t, c) {
-			wd := float64(w * float64(d))
-			first[i] += wd
-			second[i] += float64(wd * (float64(x[i]) - mean[i]))
+		w, x := n.weight[c], rowOf(n.x, t, c)[:len(means)]
+		dy, dx := rowOf(n.dy, t, c)[:len(means)], rowOf(n.dx, t, c)[:len(means)]
+		for i, m := range means {
+			dx[i] = T(factors[i]*w*dy[i]) + (T(slopes[i]*(x[i]-m)) + levels[i])
 		}
 	}
-	var means, factors, slopes, levels [normTileSize]T
+}
+
+// slopes sets m, r, b and c of BackwardData for a tile's places.
+func (n *ChannelNorm[T]) slopes(t placeTile, means, factors, slopes, levels []T) {
+	var room [2][placeTileSize]float64
+	first, second := room[0][:t.places], room[1][:t.places]
+	mean, inverse := n.mean[t.first:][:t.places], n.inverse[t.first:][:t.places]
+	for c := range n.Channels {
+		w, x, dy := float64(n.weight[c]), rowOf(n.x, t, c)[:len(mean)], rowOf(n.dy, t, c)[:len(mean)]
+		for i, m := range mean {
+			d := float64(w * float64(dy[i]))
+			first[i] += d
+			second[i] += float64(d * (float64(x[i]) - m))
+		}
+	}
+	size := float64(n.Channels)
 	for i, r := range inverse {
-		slope := -r * r * r * second[i] / float64(n.Channels)
+		slope := -r * r * r * second[i] / size
 		means[i], factors[i], slopes[i] = T(mean[i]), T(r), T(slope)
-		levels[i] = T(float64(slope*(float64(means[i])-mean[i])) - r*first[i]/float64(n.Channels))
-	}
-	for c := range n.Channels {
-		w, x, dx := n.weight[c], n.row(n.x, t, c), n.row(n.dx, t, c)
-		for i, d := range n.row(n.dy, t, c) {
-			dx[i] = T(factors[i]*w*d) + (T(slopes[i]*(x[i]-means[i])) + levels[i])
-		}
+		levels[i] = T(float64(slope*(float64(means[i])-mean[i])) - r*first[i]/size)
 	}
 }

@@ -9,6 +9,8 @@ type table[T Float] struct {
 	dropout                  pass[T]
 	exp                      pass[T]
 	softmax, softmaxBackward pass[T]
+	logSoftmax               pass[T]
+	logSoftmaxBackward       pass[T]
 	crossEntropy             pass[T]
 	crossEntropyBackward     pass[T]
 	rowSums, squareSums      pass[T]
@@ -60,6 +62,7 @@ func portableTable[T Float]() table[T] {
 		dropout: dropout[T],
 		exp:     exp[T],
 		softmax: softmax[T], softmaxBackward: softmaxBackward[T],
+		logSoftmax: logSoftmax[T], logSoftmaxBackward: logSoftmaxBackward[T],
 		crossEntropy: crossEntropy[T], crossEntropyBackward: crossEntropyBackward[T],
 		rowSums: rowSums[T], squareSums: squareSums[T],
 		add: add[T], multiply: multiply[T],

@@ -17,6 +17,9 @@ func BenchmarkElementwise(b *testing.B) {
 	overlapping := poolShape(4, 96, 55, 55, 3, 3, 2, 2, 0, 0)
 	maxHalves, maxOverlapping, average := NewMaxPool[float32](halves), NewMaxPool[float32](overlapping), NewAvgPool[float32](halves)
 	norm := NewLRN[float32](LRNShape{4, 96, 55 * 55, 5, 2, 1e-4, 0.75})
+	batch := NewNorm[float32](NormShape{100, 30, 24 * 24, 0, 1e-5})
+	places := NewChannelNorm[float32](ChannelNormShape{100, 30, 24 * 24, 1e-5})
+	weight, ones, dweight := gaussian[float32](5, 30), slices.Repeat([]float32{1}, 30), make([]float32, 30)
 	const logits = 1000 * 1000
 	for _, c := range []struct {
 		name  string
@@ -36,6 +39,13 @@ func BenchmarkElementwise(b *testing.B) {
 		{"AvgPool2Backward", n, func() { average.Backward(dy[:halves.outLen()], y) }},
 		{"LRN", norm.len(), func() { norm.Forward(x[:norm.len()], y[:norm.len()]) }},
 		{"LRNBackward", norm.len(), func() { norm.Backward(x[:norm.len()], x[:norm.len()], dy[:norm.len()], y[:norm.len()]) }},
+		{"BatchNorm", n, func() { batch.Forward(x, weight, weight, y) }},
+		{"BatchNormBackwardWeights", n, func() { batch.BackwardWeights(x, dy, dweight) }},
+		{"BatchNormBackwardData", n, func() { batch.BackwardData(x, weight, dy, y) }},
+		{"FrozenBatchNorm", n, func() { batch.ForwardFrozen(x, weight, weight, weight, ones, y) }},
+		{"ChannelNorm", n, func() { places.Forward(x, weight, weight, y) }},
+		{"ChannelNormBackwardWeights", n, func() { places.BackwardWeights(x, dy, dweight) }},
+		{"ChannelNormBackwardData", n, func() { places.BackwardData(x, weight, dy, y) }},
 		{"SGD", parameters, func() { UpdateSGD(p, g, 1e-9) }},
 		{"Momentum", parameters, func() { UpdateMomentum(p, g, m, 1e-9, 0.9) }},
 		{"Adam", parameters, func() { UpdateAdam(p, g, m, v, 1e-9, 0.9, 0.999, 1e-7) }},

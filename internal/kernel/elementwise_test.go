@@ -61,6 +61,23 @@ func everyBit() [][]float32 {
 	normed := result(s.inLen())
 	norm.Forward(in, normed)
 	norm.Backward(in, normed, in, result(s.inLen()))
+	for _, groups := range []int{0, 7, 1} {
+		n := NewNorm[float32](NormShape{5, 7, 2500, groups, 1e-5})
+		n.Forward(in, coef, coef, result(s.inLen()))
+		n.BackwardWeights(in, normed, result(s.Channels))
+		n.BackwardBias(result(s.Channels))
+		n.BackwardData(in, coef, normed, result(s.inLen()))
+	}
+	places := NewChannelNorm[float32](ChannelNormShape{5, 7, 2500, 1e-5})
+	places.Forward(in, coef, coef, result(s.inLen()))
+	places.BackwardWeights(in, normed, result(s.Channels))
+	places.BackwardBias(result(s.Channels))
+	places.BackwardData(in, coef, normed, result(s.inLen()))
+	softmax := NewChannelSoftmax[float32](5, 7, 2500)
+	softmax.Forward(in, result(s.inLen()))
+	softmax.Backward(in, normed, result(s.inLen()))
+	LogSoftmax(rows, classes, x, result(n))
+	LogSoftmaxBackward(rows, classes, x, target, result(n))
 	return results
 }
 

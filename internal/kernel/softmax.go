@@ -104,7 +104,7 @@ func LogSoftmax[T Float](rows, classes int, x, y []T) {
 	s, k := takeSweep[T](), kernels[T]()
 	logSums := s.sumRoom(rows)
 	s.do(rows, k.softmax, operands[T]{a: x, b: y, sums: logSums, unit: classes, exp: k.exp})
-	s.do(rows, logSoftmax[T], operands[T]{a: x, b: y, sums: logSums, unit: classes})
+	s.do(rows, k.logSoftmax, operands[T]{a: x, b: y, sums: logSums, unit: classes})
 	s.done()
 }
 
@@ -122,8 +122,8 @@ func logSoftmax[T Float](o operands[T]) {
 // LogSoftmaxBackward: ∂y[c]/∂x[k] = δ[c,k] - e^y[k], so dx[k] = dy[k] - e^y[k]·Σc dy[c]. dx must not
 // be dy.
 func LogSoftmaxBackward[T Float](rows, classes int, y, dy, dx []T) {
-	o := operands[T]{a: y, b: dy, c: dx, exp: kernels[T]().exp}
-	forEachRow(logSoftmaxBackward[T], rows, classes, o)
+	k := kernels[T]()
+	forEachRow(k.logSoftmaxBackward, rows, classes, operands[T]{a: y, b: dy, c: dx, exp: k.exp})
 }
 
 func logSoftmaxBackward[T Float](o operands[T]) {

@@ -73,6 +73,78 @@ func softmaxKeepsNaN[T Float](t *testing.T) {
 	}
 }
 
+// The softmax over channels is that of the transposed rows.
+func TestChannelSoftmax(t *testing.T) {
+	t.Run("float64", testChannelSoftmax[float64])
+	forEachISA(t, testChannelSoftmax[float32])
+}
+
+func testChannelSoftmax[T Float](t *testing.T) {
+	for _, s := range [][3]int{{1, 1, 1}, {2, 3, 5}, {1, 10, placeTileSize}, {2, 33, 2*placeTileSize + 7}} {
+		batch, channels, plane := s[0], s[1], s[2]
+		n := batch * channels * plane
+		x, dy := gaussian[T](1, n), gaussian[T](2, n)
+		x[0], x[n-1] = T(math.NaN()), T(math.Inf(-1))
+		rows := func(s []T) []T {
+			out := make([]T, 0, n)
+			for i := range batch * plane {
+				for c := range channels {
+					out = append(out, s[(i/plane*channels+c)*plane+i%plane])
+				}
+			}
+			return out
+		}
+		wantY, wantDx := make([]T, n), make([]T, n)
+		Softmax(batch*plane, channels, rows(x), wantY)
+		SoftmaxBackward(batch*plane, channels, wantY, rows(dy), wantDx)
+		k := NewChannelSoftmax[T](batch, channels, plane)
+		y, dx := make([]T, n), make([]T, n)
+		k.Forward(x, y)
+		k.Backward(y, dy, dx)
+		closeTo(t, wantY, rows(y), precision[T](), "y")
+		closeTo(t, wantDx, rows(dx), precision[T](), "dx")
+		k.Forward(x, x)
+		k.Backward(y, dy, dy)
+		assert.Equal(t, fmt.Sprint(y, dx), fmt.Sprint(x, dy), "in place")
+	}
+}
+
+func TestLogSoftmax(t *testing.T) {
+	t.Run("float64", testLogSoftmax[float64])
+	forEachISA(t, testLogSoftmax[float32])
+}
+
+func testLogSoftmax[T Float](t *testing.T) {
+	for _, s := range [][2]int{{1, 1}, {7, 3}, {100, 10}, {5, 1000}, {3, sweepShard + 1}} {
+		rows, classes := s[0], s[1]
+		x, dy := gaussian[T](1, rows*classes), gaussian[T](2, rows*classes)
+		y, dx := make([]T, len(x)), make([]T, len(x))
+		LogSoftmax(rows, classes, x, y)
+		LogSoftmaxBackward(rows, classes, y, dy, dx)
+		for r := range rows {
+			powers, dsum := 0.0, 0.0
+			for c := range classes {
+				powers += math.Exp(float64(x[r*classes+c]))
+				dsum += float64(dy[r*classes+c])
+			}
+			for c := range classes {
+				i := r*classes + c
+				want := float64(x[i]) - math.Log(powers)
+				require.InDelta(t, want, y[i], 10*precision[T]())
+				require.InDelta(t, float64(dy[i])-math.Exp(want)*dsum, dx[i], 10*precision[T]()*(1+math.Abs(dsum)))
+			}
+		}
+	}
+}
+
+func TestLogSoftmaxOfLargeLogits(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		y := make([]float32, 6)
+		LogSoftmax(2, 3, []float32{3e38, 0, 3e38, 0, -1000, float32(math.Inf(-1))}, y)
+		assert.Equal(t, []float32{-math.Ln2, -3e38, -math.Ln2, 0, -1000, float32(math.Inf(-1))}, y)
+	})
+}
+
 func TestCrossEntropy(t *testing.T) {
 	t.Run("float32", testCrossEntropy[float32])
 	t.Run("float64", testCrossEntropy[float64])
@@ -135,11 +207,23 @@ func TestCrossEntropyKeepsSmallLosses(t *testing.T) {
 
 func TestSoftmaxAllocatesNothing(t *testing.T) {
 	x, y := gaussian[float32](1, 1<<15), make([]float32, 1<<15)
+	channels := NewChannelSoftmax[float32](2, 8, 1<<11)
 	assert.Zero(t, allocations(func() {
+		channels.Forward(x, y)
+		channels.Backward(y, x, y)
 		Softmax(1<<12, 8, x, y)
 		CrossEntropy(1<<12, 8, x, x, y)
 		CrossEntropyBackward(1<<12, 8, x, x, 1, y)
+		LogSoftmax(1<<12, 8, x, y)
+		LogSoftmaxBackward(1<<12, 8, x, x, y)
 	}))
+}
+
+func ExampleNewChannelSoftmax() {
+	y := make([]float64, 4)
+	NewChannelSoftmax[float64](1, 2, 2).Forward([]float64{0, 1000, 0, 1001}, y)
+	fmt.Printf("%.4f", y)
+	// Output: [0.5000 0.2689 0.5000 0.7311]
 }
 
 func ExampleCrossEntropy() {

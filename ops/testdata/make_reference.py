@@ -8,6 +8,7 @@ The file is gzipped JSON: {"torch": version, "cases": [case…]}. A case holds t
     inputs  the op's operands in the order of its Go constructor, each {"shape": […], "data": […]} in row-major order
     y, dy   the output and its gradient; a scalar has the empty shape
     grads   one gradient per input, null where there is none (a label)
+    statistics  of BatchNorm: what goes into the running mean and variance
 
 Inputs are small multiples of 1/4 (short in the file, exact in float32) or, in every third case, numbers of two decimals (their sums round).
 """
@@ -130,6 +131,39 @@ def affine(x, w, b=None):
 
 def softmax(x):
     return F.softmax(x, dim=1)
+
+
+def log_softmax(x):
+    return F.log_softmax(x, dim=1)
+
+
+def batch_norm(x, weight, bias, eps):
+    return F.batch_norm(x, None, None, weight, bias, training=True, eps=eps)
+
+
+def batch_statistics(x):
+    """What batch normalisation adds to the running mean and variance, all of it with momentum 1."""
+    mean, variance = torch.zeros(x.shape[1], dtype=x.dtype), torch.zeros(x.shape[1], dtype=x.dtype)
+    F.batch_norm(x, mean, variance, training=True, momentum=1)
+    return mean, variance
+
+
+def frozen_batch_norm(x, weight, bias, mean, variance, eps):
+    return F.batch_norm(x, mean, variance, weight, bias, training=False, eps=eps)
+
+
+def group_norm(x, weight, bias, groups, eps):
+    return F.group_norm(x, groups, weight, bias, eps)
+
+
+def instance_norm(x, weight, bias, groups, eps):
+    """GroupNorm with a group for each channel."""
+    return F.instance_norm(x, weight=weight, bias=bias, eps=eps)
+
+
+def layer_norm(x, weight, bias, eps):
+    """Over axis 1, which PyTorch's own takes last."""
+    return F.layer_norm(x.movedim(1, -1), (x.shape[1],), weight, bias, eps).movedim(-1, 1)
 
 
 def scaled_tanh(x, a, b):
@@ -331,6 +365,21 @@ def cross_entropy_geometries():
         yield rows, classes, 1, True
 
 
+def norm_geometries():
+    """x shape, eps. Sets of two values get a large eps: without it, dx is what is left of terms that cancel."""
+    yield (3, 3, 4, 5), 1e-5
+    yield (2, 6, 1, 1), 0.1  # two values a channel
+    yield (1, 4, 3, 7), 1e-5  # one image
+    yield (3, 1, 4, 4), 0.1  # one channel
+    yield (2, 4, 5, 5), 1e-5
+    yield (5, 12, 1, 3), 1e-5
+    yield (1, 2, 7, 13), 0.1  # an odd plane
+    yield (8, 3, 2, 1), 1e-3
+    yield (8, 5), 1e-5  # features
+    yield (3, 16), 0.1
+    yield (2, 33), 0.1
+
+
 def affine_geometries():
     """x shape, outputs."""
     yield (1, 1), 1
@@ -482,11 +531,16 @@ def every_case():
         c.add("MeanSquaredError", F.mse_loss, [d.tensor(*shape) * factor, d.tensor(*shape)], constant=(1,))
     for shape in [(1, 2), (3, 10), (7, 5)]:
         c.add("Softmax", softmax, [c.draw("Softmax").tensor(*shape)])
+    for shape in [(2, 3, 2, 3), (1, 5, 7, 1), (3, 4, 1, 1)]:  # over the channels
+        c.add("Softmax", softmax, [c.draw("Softmax").tensor(*shape)])
     for shape in [(5,), (2, 3, 4, 5), (3, 37)]:
         c.add("Sigmoid", torch.sigmoid, [c.draw("Sigmoid").tensor(*shape)])
         c.add("Tanh", scaled_tanh, [c.draw("Tanh").tensor(*shape)], a=1.7159, b=2 / 3)
         c.add("ReLU", torch.relu, [c.draw("ReLU").tensor(*shape)])
     add_further_windows(c)
+    for shape in [(1, 2), (3, 10), (7, 5), (2, 100)]:
+        c.add("LogSoftmax", log_softmax, [c.draw("LogSoftmax").tensor(*shape)])
+    add_norms(c)
     return c
 
 
@@ -510,6 +564,29 @@ def add_further_windows(c):
     for shape, out in [(3, 7), 5], [(2, 2, 3, 2), 17]:
         d = c.draw("Affine")
         c.add("Affine", affine, [d.tensor(*shape), d.tensor(out, math.prod(shape[1:]))])
+
+
+def add_norms(c):
+    for shape, eps in norm_geometries():
+        channels = shape[1]
+
+        def vectors(op):
+            d = c.draw(op)
+            return d, [d.tensor(*shape), d.tensor(channels), d.tensor(channels)]
+
+        _, inputs = vectors("BatchNorm")
+        c.add("BatchNorm", batch_norm, inputs, eps=eps)
+        c.cases[-1]["statistics"] = [stored(s) for s in batch_statistics(inputs[0].detach())]
+        d, inputs = vectors("FrozenBatchNorm")
+        inputs += [d.tensor(channels), d.tensor(channels).abs()]
+        c.add("FrozenBatchNorm", frozen_batch_norm, inputs, constant=(3, 4), eps=eps)
+        if channels > 1:
+            c.add("LayerNorm", layer_norm, vectors("LayerNorm")[1], eps=eps)
+        for groups in sorted({1, 2, channels}):
+            if channels % groups == 0 and math.prod(shape[1:]) > groups:  # a set of one value has no dx
+                c.add("GroupNorm", group_norm, vectors("GroupNorm")[1], groups=groups, eps=eps)
+        if math.prod(shape[2:]) > 1:  # PyTorch refuses planes of one value
+            c.add("GroupNorm", instance_norm, vectors("GroupNorm")[1], groups=channels, eps=eps)
 
 
 def main():

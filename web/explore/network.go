@@ -111,15 +111,13 @@ func describe(snapshots []Snapshot) (*network, error) {
 	for _, s := range snapshots {
 		n.Snapshots = append(n.Snapshots, s.Label)
 	}
-	in, reads := n.Input, inputName
-	for i, s := range summary.Layers {
-		out := extentOf(s.Output)
-		l := spec.Layers[i]
+	for i, node := range m.Nodes() {
+		s := summary.Layers[i]
+		out := extentOf(node.Shape)
 		n.Layers = append(n.Layers, layer{
-			Name: s.Name, Kind: graph.Kind(l), Text: s.Layer, Output: out, Shown: shown(out), Parameters: s.Parameters,
-			MultiplyAdds: s.MultiplyAdds, layer: l, in: in, reads: reads,
+			Name: node.Name, Kind: graph.Kind(node.Layer), Text: s.Layer, Output: out, Shown: shown(out), Parameters: s.Parameters,
+			MultiplyAdds: s.MultiplyAdds, layer: node.Layer, in: extentOf(node.Inputs[0].Shape), reads: node.Inputs[0].Name,
 		})
-		in, reads = out, s.Name
 	}
 	nodes, err := graphNodes(m)
 	n.Nodes = nodes

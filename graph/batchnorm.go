@@ -1,0 +1,76 @@
+package graph
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/ops"
+)
+
+// BatchNorm normalises each channel of (C, H, W) or (C) by its mean and variance over the batch, then
+// scales and shifts it (Ioffe and Szegedy 2015). Its parameters are "weight" and "bias", which are
+// trained, and "running_mean" and "running_var", which training estimates and prediction uses:
+//
+//	running = (1-Momentum)·running + Momentum·batch
+//
+// with the unbiased variance of the batch, as PyTorch has it. A batch needs more than one value a
+// channel.
+type BatchNorm struct {
+	Name     string  `json:"name,omitempty"`
+	Momentum float64 `json:"momentum,omitempty"` // 0 is 0.1
+	Eps      float64 `json:"eps,omitempty"`      // 0 is 1e-5
+	Frozen   bool    `json:"frozen,omitempty"`   // training uses the running statistics, too, and keeps them
+}
+
+// Label is the layer's own name.
+func (b BatchNorm) Label() string { return b.Name }
+
+// Output is the input's shape.
+func (b BatchNorm) Output(in ...tensor.Shape) (tensor.Shape, error) {
+	if !(b.Momentum >= 0 && b.Momentum <= 1) {
+		return nil, fmt.Errorf("momentum is %g: want a number from 0 to 1", b.Momentum)
+	}
+	return in[0], checkEps(b.Eps)
+}
+
+// Parameters are the scale, the shift and the running statistics of each channel.
+func (b BatchNorm) Parameters(in ...tensor.Shape) []Parameter {
+	channels := tensor.Shape{in[0][0]}
+	return []Parameter{
+		{Name: "weight", Shape: channels, Start: 1},
+		{Name: "bias", Shape: channels},
+		{Name: "running_mean", Shape: channels, Running: true},
+		{Name: "running_var", Shape: channels, Start: 1, Running: true},
+	}
+}
+
+// MultiplyAdds is one for each value.
+func (BatchNorm) MultiplyAdds(in ...tensor.Shape) int64 { return elements(in[0]) }
+
+// Lower adds a BatchNorm op in training and a FrozenBatchNorm op in prediction or if the running
+// statistics are frozen.
+func (b BatchNorm) Lower(l *Lowering) (*G.Node, error) {
+	if !l.Training || b.Frozen || l.Frozen("running_mean") {
+		return ops.FrozenBatchNorm(l.X(), l.Param("weight"), l.Param("bias"), l.Param("running_mean"), l.Param("running_var"), b.eps())
+	}
+	y, mean, variance, err := ops.BatchNorm(l.X(), l.Param("weight"), l.Param("bias"), b.eps())
+	if err != nil {
+		return nil, err
+	}
+	l.Estimate("running_mean", mean, b.momentum())
+	l.Estimate("running_var", variance, b.momentum())
+	return y, nil
+}
+
+func (b BatchNorm) momentum() float64 { return orDefault(b.Momentum, 0.1) }
+func (b BatchNorm) eps() float64      { return orDefault(b.Eps, 1e-5) }
+
+// checkEps refuses a constant under the root that float32 can't hold.
+func checkEps(eps float64) error {
+	if eps != 0 && !(eps > 0 && float32(eps) > 0) {
+		return fmt.Errorf("eps is %g: want a number above 0 in float32", eps)
+	}
+	return nil
+}

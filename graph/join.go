@@ -1,0 +1,112 @@
+package graph
+
+import (
+	"fmt"
+	"math"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/ops"
+)
+
+// Add is the sum of values of one shape: a residual connection (He et al. 2015).
+type Add struct {
+	Name string `json:"name,omitempty"`
+}
+
+// Multiply is the product of two values of one shape, or of (C, H, W) and a gate (C) or (C, 1, 1) for
+// its channels (squeeze-and-excitation: Hu et al. 2018).
+type Multiply struct {
+	Name string `json:"name,omitempty"`
+}
+
+// Concat puts values of one height and width behind one another along the channels, or vectors along
+// their features.
+type Concat struct {
+	Name string `json:"name,omitempty"`
+}
+
+// Label is the layer's own name.
+func (a Add) Label() string { return a.Name }
+
+// Label is the layer's own name.
+func (m Multiply) Label() string { return m.Name }
+
+// Label is the layer's own name.
+func (c Concat) Label() string { return c.Name }
+
+// Reads is two values or more.
+func (Add) Reads() (least, most int) { return 2, math.MaxInt }
+
+// Reads is two values.
+func (Multiply) Reads() (least, most int) { return 2, 2 }
+
+// Reads is two values or more.
+func (Concat) Reads() (least, most int) { return 2, math.MaxInt }
+
+// Output is the inputs' shape.
+func (Add) Output(in ...tensor.Shape) (tensor.Shape, error) {
+	for i, s := range in[1:] {
+		if !s.Eq(in[0]) {
+			return nil, fmt.Errorf("value %d is %v: want %v, the first one's shape", i+2, s, in[0])
+		}
+	}
+	return in[0], nil
+}
+
+// Output is the first input's shape.
+func (Multiply) Output(in ...tensor.Shape) (tensor.Shape, error) {
+	x, gate := in[0], in[1]
+	if gate.Eq(x) {
+		return x, nil
+	}
+	if x.Dims() != 3 {
+		return nil, fmt.Errorf("value 2 is %v: want %v, the first one's shape", gate, x)
+	}
+	if gate[0] == x[0] && gate.TotalSize() == x[0] {
+		return x, nil
+	}
+	return nil, fmt.Errorf("value 2 is %v: want %v, or a gate (%d) or (%d, 1, 1) for the channels", gate, x, x[0], x[0])
+}
+
+// Output is (sum of the channels, H, W), or (sum of the features).
+func (Concat) Output(in ...tensor.Shape) (tensor.Shape, error) {
+	out := in[0].Clone()
+	for i, s := range in[1:] {
+		if s.Dims() != out.Dims() || !tensor.Shape(s[1:]).Eq(tensor.Shape(out[1:])) {
+			return nil, fmt.Errorf("value %d is %v: want height and width of the first one, %v", i+2, s, in[0])
+		}
+		if out[0] += s[0]; out[0] > maxSide {
+			return nil, fmt.Errorf("more than %d channels in all", maxSide)
+		}
+	}
+	return out, nil
+}
+
+// Lower adds an Add op.
+func (Add) Lower(l *Lowering) (*G.Node, error) { return ops.Add(l.Inputs...) }
+
+// Lower adds a Multiply op.
+func (Multiply) Lower(l *Lowering) (*G.Node, error) { return ops.Multiply(l.Inputs[0], l.Inputs[1]) }
+
+// Lower adds a Concat op.
+func (Concat) Lower(l *Lowering) (*G.Node, error) { return ops.Concat(l.Inputs...) }
+
+// Parameters are none.
+func (Add) Parameters(...tensor.Shape) []Parameter { return nil }
+
+// Parameters are none.
+func (Multiply) Parameters(...tensor.Shape) []Parameter { return nil }
+
+// Parameters are none.
+func (Concat) Parameters(...tensor.Shape) []Parameter { return nil }
+
+// MultiplyAdds is an addition for each value but the first ones.
+func (Add) MultiplyAdds(in ...tensor.Shape) int64 { return int64(len(in)-1) * elements(in[0]) }
+
+// MultiplyAdds is one for each value.
+func (Multiply) MultiplyAdds(in ...tensor.Shape) int64 { return elements(in[0]) }
+
+// MultiplyAdds are none.
+func (Concat) MultiplyAdds(...tensor.Shape) int64 { return 0 }

@@ -1,0 +1,248 @@
+package graph
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"gorgonia.org/tensor"
+)
+
+// This file resolves a spec: the list of layers becomes the graph of nodes.
+
+// resolve names the layers, joins them and infers every shape. The error is a *SpecError that says
+// which layer doesn't fit. The first node is the network's input.
+func (s *Spec) resolve() ([]*Node, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	r := resolver{
+		spec:  s,
+		nodes: []*Node{{Name: InputName, Shape: s.Input}},
+		names: namer{taken: map[string]int{}, count: map[string]int{}},
+	}
+	for i, l := range s.Layers {
+		if err := r.add(i+1, l); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.checkReaders(); err != nil {
+		return nil, err
+	}
+	out := r.last().Shape.TotalSize()
+	if n := len(s.ClassNames); n > 0 && n != out {
+		return nil, s.errorf("class_names", 0, "%d class names for %d outputs: want one for each, or none", n, out)
+	}
+	return r.nodes, nil
+}
+
+type resolver struct {
+	spec  *Spec
+	nodes []*Node // of the input and the layers up to here
+	names namer
+
+	reads                   int
+	parameters, activations int64
+}
+
+func (r *resolver) last() *Node { return r.nodes[len(r.nodes)-1] }
+
+func (r *resolver) add(number int, declared Layer) error {
+	if err := checkValue(declared); err != nil {
+		return r.spec.errorf("layers", number, "%w", err)
+	}
+	layer, from := Reads(declared)
+	if bad, ok := layer.(invalid); ok {
+		return r.spec.errorf("layers", number, "%w", bad.err)
+	}
+	name, err := r.names.name(layer, len(r.nodes))
+	if err != nil {
+		return r.spec.errorf("layers", number, "(%s): %w", Code(layer), err)
+	}
+	n := &Node{Name: name, Layer: layer}
+	if err := r.join(n, from); err != nil {
+		return r.spec.errorf("layers", number, "%q (%s): %w", name, Code(layer), err)
+	}
+	if err := r.fit(n); err != nil {
+		return r.spec.errorf("layers", number, "%q (%s, %s): %w", name, Code(layer), r.describeInputs(n), err)
+	}
+	for _, in := range n.Inputs {
+		in.readers = append(in.readers, n)
+	}
+	r.nodes = append(r.nodes, n)
+	return nil
+}
+
+// join finds what a node reads.
+func (r *resolver) join(n *Node, from []string) error {
+	if from == nil {
+		n.Inputs = []*Node{r.last()}
+	}
+	if r.reads += len(from); r.reads > maxReads {
+		return fmt.Errorf("the layers read more than %d values in all", maxReads)
+	}
+	for _, name := range from {
+		in := r.nodes[0]
+		if name != InputName {
+			i, earlier := r.names.taken[name]
+			if !earlier {
+				return fmt.Errorf("reads %.80q: want the name of an earlier layer, or %q%s", name, InputName, r.later(name))
+			}
+			in = r.nodes[i]
+		}
+		n.Inputs = append(n.Inputs, in)
+	}
+	least, most := 1, 1
+	if j, ok := n.Layer.(Join); ok {
+		least, most = j.Reads()
+	}
+	switch got := len(n.Inputs); {
+	case got >= least && got <= most:
+		return nil
+	case least == most:
+		return fmt.Errorf("reads %d values (%.200s): want %d", got, n.inputNames(), least)
+	default:
+		return fmt.Errorf("reads %d values (%.200s): want at least %d", got, n.inputNames(), least)
+	}
+}
+
+// later says that a name is a later layer's, as far as layers are named in the spec.
+func (r *resolver) later(name string) string {
+	for i, l := range r.spec.Layers[len(r.nodes)-1:] {
+		if l != nil && l.Label() == name {
+			return fmt.Sprintf("; layer %d of that name comes later", len(r.nodes)+i)
+		}
+	}
+	return ""
+}
+
+// fit infers the node's shape and declares its parameters.
+func (r *resolver) fit(n *Node) error {
+	in := n.InputShapes()
+	out, err := n.Layer.Output(in...)
+	if err != nil {
+		return err
+	}
+	if err := checkNumbers(n.Layer); err != nil {
+		return err
+	}
+	n.Shape = out
+	if r.activations += elements(out); r.activations > maxElements {
+		return fmt.Errorf("output is %v: the activations of one sample would be more than %d numbers", out, maxElements)
+	}
+	for _, p := range n.Layer.Parameters(in...) {
+		if r.parameters += elements(p.Shape); r.parameters > maxElements {
+			return fmt.Errorf("%s is %v: the parameters would be more than %d numbers", p.Name, p.Shape, maxElements)
+		}
+		p.Name = n.Name + "." + p.Name
+		n.Parameters = append(n.Parameters, &p)
+	}
+	return nil
+}
+
+// describeInputs is "input (1, 28, 28)", or with names where the layer doesn't read the one before it:
+// `reads "bn2" (64, 56, 56), "relu1" (64, 28, 28)`.
+func (r *resolver) describeInputs(n *Node) string {
+	if len(n.Inputs) == 1 && n.Inputs[0] == r.last() {
+		return fmt.Sprintf("input %v", n.Inputs[0].Shape)
+	}
+	const most = 8
+	var parts []string
+	for _, in := range n.Inputs[:min(most, len(n.Inputs))] {
+		parts = append(parts, fmt.Sprintf("%q %v", in.Name, in.Shape))
+	}
+	if more := len(n.Inputs) - most; more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", more))
+	}
+	return "reads " + strings.Join(parts, ", ")
+}
+
+// checkReaders refuses a value that nobody reads and that isn't the output: it would be computed for
+// nothing, and most likely a name is wrong.
+func (r *resolver) checkReaders() error {
+	for i, n := range r.nodes[:len(r.nodes)-1] {
+		if len(n.readers) > 0 {
+			continue
+		}
+		if n.IsInput() {
+			return r.spec.errorf("layers", 1, "no layer reads the network's input")
+		}
+		return r.spec.errorf("layers", i, "%q (%s): no layer reads its output", n.Name, Code(n.Layer))
+	}
+	return nil
+}
+
+// checkValue refuses nil, and a pointer to a layer of this package: it would be one that nobody
+// knows, with no name of its own and no JSON.
+func checkValue(l Layer) error {
+	if r, ok := l.(reading); ok {
+		l = r.Layer
+	}
+	v := reflect.ValueOf(l)
+	switch {
+	case l == nil, v.Kind() == reflect.Pointer && v.IsNil():
+		return fmt.Errorf("is nil")
+	case v.Kind() != reflect.Pointer:
+		return nil
+	}
+	if value, ok := v.Elem().Interface().(Layer); ok && Kind(value) != "" {
+		return fmt.Errorf("is a %T: want a %T", l, value)
+	}
+	return nil
+}
+
+// checkNumbers refuses numbers that would make everything NaN. A Go program may have computed one.
+func checkNumbers(l Layer) error {
+	v := reflect.Indirect(reflect.ValueOf(l))
+	if v.Kind() != reflect.Struct {
+		return nil
+	}
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		if !field.IsExported() {
+			continue
+		}
+		switch value := v.Field(i).Interface().(type) {
+		case float64:
+			if !inFloat32(value) {
+				return fmt.Errorf("%s is %g: want a finite number of float32", field.Name, value)
+			}
+		case []float64:
+			for c, x := range value {
+				if !inFloat32(x) {
+					return fmt.Errorf("%s of channel %d is %g: want a finite number of float32", field.Name, c, x)
+				}
+			}
+		case Init:
+			if err := value.check(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// namer gives every layer a name of its own: its label, or its kind's stem with a number.
+type namer struct {
+	taken map[string]int // the index of each name's layer
+	count map[string]int
+}
+
+func (n *namer) name(l Layer, index int) (string, error) {
+	name := l.Label()
+	if name == "" {
+		stem := kindOf(l).stem
+		n.count[stem]++
+		name = fmt.Sprintf("%s%d", stem, n.count[stem])
+	}
+	if _, taken := n.taken[name]; taken {
+		return "", fmt.Errorf("the name %q is taken by an earlier layer", name)
+	}
+	n.taken[name] = index
+	return name, nil
+}
+
+// batched is the shape of a batch of n samples.
+func batched(n int, sample tensor.Shape) tensor.Shape {
+	return append(tensor.Shape{n}, sample...)
+}
