@@ -323,6 +323,7 @@ func TestNilOptions(t *testing.T) {
 	}
 	step, err := m.NewStep(2, nil, graph.WithInputGradient())
 	require.NoError(t, err)
+	targetFirstClass(step)
 	_, err = step.Run(1)
 	require.NoError(t, err)
 	_, err = step.InputGradient()

@@ -355,6 +355,30 @@ func (p *plan) leastSize() (least int) {
 	return least
 }
 
+// TestPlanTakesTheFirstFreeOperand adds results of which some are read later: a sum lies where its first free term did.
+func TestPlanTakesTheFirstFreeOperand(t *testing.T) {
+	g := G.NewGraph()
+	x := G.NodeFromAny(g, denseOf(tensor.Float64, tensor.Shape{2, 3}, []float64{-1, 2, -3, 4, 5, -6}), G.WithName("x"))
+	a, b := G.Must(ops.ReLU(x)), G.Must(ops.Tanh(x))
+	second := G.Must(ops.Add(a, b))        // a is read later, b isn't
+	first := G.Must(ops.Add(second, a))    // both are free
+	twice := G.Must(ops.Add(first, first)) // no sum may overwrite a term that it reads twice
+	order := G.Nodes{a, b, second, first, twice}
+	p := newPlan(order, G.Nodes{twice})
+	require.Same(t, p.of[b], p.of[second])
+	require.Same(t, p.of[b], p.of[first])
+	require.NotSame(t, p.of[a], p.of[first])
+	require.NotSame(t, p.of[first], p.of[twice])
+
+	require.NoError(t, p.give(tensor.Float64))
+	for _, poison := range poisons {
+		got := runPoisoned(t, p, order, G.Nodes{twice}, poison)[0]
+		for i, v := range float64s(x.Value().(*tensor.Dense)) {
+			require.Equal(t, 2*(math.Max(v, 0)+math.Tanh(v)+math.Max(v, 0)), got[i])
+		}
+	}
+}
+
 // stock is a layer of gorgonia's own ops, which may hand memory on or write where they read.
 type stock struct{ elementwise }
 

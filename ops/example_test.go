@@ -184,6 +184,135 @@ func ExampleFlatten() {
 	// dx: [1 1 1 1 1 1 1 1]
 }
 
+// A residual connection: the gradient of the sum reaches both ways.
+func ExampleAdd() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 2)
+	show(G.Must(ops.Add(x, G.Must(ops.ReLU(x)))), x)
+	// Output:
+	// y (1, 3): [-1 0 4]
+	// dx: [1 1 2]
+}
+
+// One factor for each channel, as in a squeeze-and-excite block.
+func ExampleMultiply() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{1, 2, 1, 2}, 1, 2, 3, 4)
+	gate := node(g, "gate", tensor.Shape{1, 2}, 10, 0.5)
+	show(G.Must(ops.Multiply(x, gate)), x, gate)
+	// Output:
+	// y (1, 2, 1, 2): [10 20 1.5 2]
+	// dx: [10 10 0.5 0.5]
+	// dgate: [3 7]
+}
+
+func ExampleConcat() {
+	g := G.NewGraph()
+	a := node(g, "a", tensor.Shape{2, 1, 1, 2}, 1, 2, 3, 4)
+	b := node(g, "b", tensor.Shape{2, 2, 1, 2}, 10, 20, 30, 40, 50, 60, 70, 80)
+	show(G.Must(ops.Concat(a, b)), a, b)
+	// Output:
+	// y (2, 3, 1, 2): [1 2 10 20 30 40 3 4 50 60 70 80]
+	// da: [1 1 1 1]
+	// db: [1 1 1 1 1 1 1 1]
+}
+
+func ExampleSlice() {
+	x := node(G.NewGraph(), "x", tensor.Shape{2, 3}, 1, 2, 3, 4, 5, 6)
+	show(G.Must(ops.Slice(x, 1, 3)), x)
+	// Output:
+	// y (2, 2): [2 3 5 6]
+	// dx: [0 1 1 0 1 1]
+}
+
+// Two groups of three channels.
+func ExampleChannelShuffle() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 6}, 1, 2, 3, 10, 20, 30)
+	show(G.Must(ops.ChannelShuffle(x, 2)), x)
+	// Output:
+	// y (1, 6): [1 10 2 20 3 30]
+	// dx: [1 1 1 1 1 1]
+}
+
+func ExamplePad() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 1, 2, 2}, 1, 2, 3, 4)
+	show(G.Must(ops.Pad(x, 0, 1, 1, 0, 9)), x)
+	// Output:
+	// y (1, 1, 3, 3): [9 1 2 9 3 4 9 9 9]
+	// dx: [1 1 1 1]
+}
+
+func ExampleGlobalAvgPool() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 2, 1, 2}, 1, 2, 3, 5)
+	show(G.Must(ops.GlobalAvgPool(x)), x)
+	// Output:
+	// y (1, 2, 1, 1): [1.5 4]
+	// dx: [0.5 0.5 0.5 0.5]
+}
+
+// Of two equal values the first one gets the gradient.
+func ExampleGlobalMaxPool() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 2, 1, 3}, 1, 2, 2, 3, -1, 0)
+	show(G.Must(ops.GlobalMaxPool(x)), x)
+	// Output:
+	// y (1, 2, 1, 1): [2 3]
+	// dx: [0 1 0 1 0 0]
+}
+
+// Four channels of two values each: a channel is kept and doubled, or dropped as a whole.
+func ExampleDropout2D() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 4, 1, 2}, 1, 2, 3, 4, 5, 6, 7, 8)
+	show(G.Must(ops.Dropout2D(x, 0.5, &ops.Noise{Seed: 1})), x)
+	// Output:
+	// y (1, 4, 1, 2): [0 0 6 8 10 12 0 0]
+	// dx: [0 0 2 2 2 2 0 0]
+}
+
+// Four samples of two values each: the residual branch of a sample is kept and doubled, or dropped as a whole.
+func ExampleStochasticDepth() {
+	x := node(G.NewGraph(), "x", tensor.Shape{4, 2}, 1, 2, 3, 4, 5, 6, 7, 8)
+	show(G.Must(ops.StochasticDepth(x, 0.5, &ops.Noise{Seed: 1})), x)
+	// Output:
+	// y (4, 2): [0 0 6 8 10 12 0 0]
+	// dx: [0 0 2 2 2 2 0 0]
+}
+
+// Two questions about each of two images. Large logits don't overflow.
+func ExampleBinaryCrossEntropy() {
+	g := G.NewGraph()
+	logits := node(g, "logits", tensor.Shape{2, 2}, 0, 0, 1000, -1000)
+	answers := node(g, "answers", tensor.Shape{2, 2}, 1, 0, 1, 0)
+	showLoss(G.Must(ops.BinaryCrossEntropy(logits, answers)), logits)
+	// Output:
+	// loss 0.3466
+	// dlogits [-0.125 0.125 0 0]
+}
+
+func ExampleMeanSquaredError() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{2, 1}, 1, 5)
+	target := node(g, "target", tensor.Shape{2, 1}, 2, 2)
+	showLoss(G.Must(ops.MeanSquaredError(x, target)), x)
+	// Output:
+	// loss 5.0000
+	// dx [-1 3]
+}
+
+// showLoss runs the graph of a loss and prints it and its gradient.
+func showLoss(loss, wrt *G.Node) {
+	grads, err := G.Grad(loss, wrt)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	machine := G.NewTapeMachine(loss.Graph())
+	defer machine.Close()
+	if err := machine.RunAll(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("loss %.4f\nd%s %v\n", loss.Value().Data(), wrt.Name(), grads[0].Value().Data())
+}
+
 func ExampleNormalize() {
 	x := node(G.NewGraph(), "x", tensor.Shape{1, 2, 1, 2}, 0, 1, 0, 1)
 	show(G.Must(ops.Normalize(x, []float64{0.5, 0}, []float64{0.25, 2})), x)
@@ -335,19 +464,7 @@ func ExampleSoftmaxCrossEntropy() {
 	g := G.NewGraph()
 	x := node(g, "x", tensor.Shape{2, 2}, 0, 0, 1000, 0)
 	labels := node(g, "labels", tensor.Shape{2}, 1, 0)
-	loss := G.Must(ops.SoftmaxCrossEntropy(x, labels))
-	grads, err := G.Grad(loss, x)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	machine := G.NewTapeMachine(g)
-	defer machine.Close()
-	if err := machine.RunAll(); err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Printf("loss %.4f\ndx %v\n", loss.Value().Data(), grads[0].Value().Data())
+	showLoss(G.Must(ops.SoftmaxCrossEntropy(x, labels)), x)
 	// Output:
 	// loss 0.3466
 	// dx [0.25 -0.25 0 0]

@@ -436,3 +436,93 @@ func TestCrossEntropyTakesRoundedDistributions(t *testing.T) {
 	loss := c.run(t, []array{newArray(1, classes), target}, tensor.Float32).data[0]
 	assert.InDelta(t, 1.0009*math.Log(classes), loss, 1e-5)
 }
+
+// What doesn't fit is an error that names the op, got and want.
+func TestJoinsRefuse(t *testing.T) {
+	g := G.NewGraph()
+	f32 := func(shape ...int) *G.Node {
+		return G.NewTensor(g, tensor.Float32, len(shape), G.WithShape(shape...), G.WithName("n"))
+	}
+	x, b, scalar := f32(2, 4, 5, 5), f32(6), G.NewScalar(g, tensor.Float32, G.WithName("s"))
+	noise := &ops.Noise{}
+	for want, build := range map[string]func() (*G.Node, error){
+		"Add: got 0 inputs, want at least 2":                                                           func() (*G.Node, error) { return ops.Add() },
+		"Add: got 1 inputs, want at least 2":                                                           func() (*G.Node, error) { return ops.Add(x) },
+		"Add: input 2 is nil":                                                                          func() (*G.Node, error) { return ops.Add(x, x, nil) },
+		"Add: input 1 has shape (5, 1), input 0 has (5): want one shape":                               func() (*G.Node, error) { return ops.Add(f32(5), f32(5, 1)) },
+		"Add: input 2 has shape (2, 4, 5, 6), input 0 has (2, 4, 5, 5): want one shape":                func() (*G.Node, error) { return ops.Add(x, x, f32(2, 4, 5, 6)) },
+		"Add: input 1 has shape (), input 0 has (6): want one shape":                                   func() (*G.Node, error) { return ops.Add(b, scalar) },
+		"Multiply: input 1 is nil":                                                                     func() (*G.Node, error) { return ops.Multiply(x, nil) },
+		"Multiply: gate has shape (3), input has (2, 3): want one shape, or an input (N, C, H, W)":     func() (*G.Node, error) { return ops.Multiply(f32(2, 3), f32(3)) },
+		"Multiply: gate has shape (2, 5): want (2, 4, 5, 5) like the input, or (2, 4) or (2, 4, 1, 1)": func() (*G.Node, error) { return ops.Multiply(x, f32(2, 5)) },
+		"Multiply: gate has shape (1, 4, 1, 1): want (2, 4, 5, 5)":                                     func() (*G.Node, error) { return ops.Multiply(x, f32(1, 4, 1, 1)) },
+		"Multiply: gate has shape (4): want (2, 4, 5, 5)":                                              func() (*G.Node, error) { return ops.Multiply(x, f32(4)) },
+		"Multiply: gate has shape (0, 4), input has (0, 4, 5, 5)":                                      func() (*G.Node, error) { return ops.Multiply(f32(0, 4, 5, 5), f32(0, 4)) },
+		"Concat: got 1 inputs, want at least 2":                                                        func() (*G.Node, error) { return ops.Concat(x) },
+		"Concat: input 1: input has shape (2, 4, 5): want (N, C, H, W) or (N, C)":                      func() (*G.Node, error) { return ops.Concat(x, f32(2, 4, 5)) },
+		"Concat: input 1: input has shape (2, 0, 5, 5)":                                                func() (*G.Node, error) { return ops.Concat(x, f32(2, 0, 5, 5)) },
+		"Concat: input 1 has shape (2, 4, 5, 6), input 0 has (2, 4, 5, 5): want one shape but":         func() (*G.Node, error) { return ops.Concat(x, f32(2, 4, 5, 6)) },
+		"Concat: input 1 has shape (3, 4, 5, 5), input 0 has (2, 4, 5, 5): want one shape but":         func() (*G.Node, error) { return ops.Concat(x, f32(3, 4, 5, 5)) },
+		"Concat: input 1 has shape (2, 4), input 0 has (2, 4, 5, 5)":                                   func() (*G.Node, error) { return ops.Concat(x, f32(2, 4)) },
+		"Concat: input 1 has shape (1, 9223372036854775807): the channels of all inputs overflow int": func() (*G.Node, error) {
+			return ops.Concat(f32(1, 5), f32(1, math.MaxInt))
+		},
+		"Concat: the result would have shape (1, 2000000000000000000)":                     func() (*G.Node, error) { return ops.Concat(f32(1, 1e18), f32(1, 1e18)) },
+		"Slice: channels -1 to 2 of input (2, 4, 5, 5): want 0 <= from < to <= 4":          func() (*G.Node, error) { return ops.Slice(x, -1, 2) },
+		"Slice: channels 2 to 5 of input":                                                  func() (*G.Node, error) { return ops.Slice(x, 2, 5) },
+		"Slice: channels 2 to 2 of input":                                                  func() (*G.Node, error) { return ops.Slice(x, 2, 2) },
+		"Slice: input has shape (6)":                                                       func() (*G.Node, error) { return ops.Slice(b, 0, 1) },
+		"ChannelShuffle: 3 groups: want a divisor of the 4 channels of input (2, 4, 5, 5)": func() (*G.Node, error) { return ops.ChannelShuffle(x, 3) },
+		"ChannelShuffle: 0 groups":                                                         func() (*G.Node, error) { return ops.ChannelShuffle(x, 0) },
+		"ChannelShuffle: input has shape ()":                                               func() (*G.Node, error) { return ops.ChannelShuffle(scalar, 1) },
+		"Pad: top 0, bottom -1, left 0, right 0, value 0: want sizes of at least 0":        func() (*G.Node, error) { return ops.Pad(x, 0, -1, 0, 0, 0) },
+		"Pad: top 0, bottom 0, left 9223372036854775807, right 9223372036854775807, value 0 around (2, 4, 5, 5): sizes overflow int": func() (*G.Node, error) {
+			return ops.Pad(x, 0, 0, math.MaxInt, math.MaxInt, 0)
+		},
+		"Pad: the result would have shape (2, 4, 1099511627781, 1099511627781)":    func() (*G.Node, error) { return ops.Pad(x, 1<<40, 0, 0, 1<<40, 0) },
+		"Pad: value is NaN: want a number in the range of float32":                 func() (*G.Node, error) { return ops.Pad(x, 1, 0, 0, 0, math.NaN()) },
+		"Pad: value is 1e+300: want a number in the range of float32":              func() (*G.Node, error) { return ops.Pad(x, 1, 0, 0, 0, 1e300) },
+		"Pad: input has shape (2, 3)":                                              func() (*G.Node, error) { return ops.Pad(f32(2, 3), 1, 0, 0, 0, 0) },
+		"GlobalAvgPool: input has shape (2, 3): want (N, C, H, W)":                 func() (*G.Node, error) { return ops.GlobalAvgPool(f32(2, 3)) },
+		"GlobalMaxPool: input has shape (2, 3, 0, 4): want (N, C, H, W)":           func() (*G.Node, error) { return ops.GlobalMaxPool(f32(2, 3, 0, 4)) },
+		"Dropout2D: noise is nil":                                                  func() (*G.Node, error) { return ops.Dropout2D(x, 0.5, nil) },
+		"Dropout2D: rate is 1: want at least 0 and less than 1":                    func() (*G.Node, error) { return ops.Dropout2D(x, 1, noise) },
+		"Dropout2D: input has shape (2, 3): want (N, C, H, W)":                     func() (*G.Node, error) { return ops.Dropout2D(f32(2, 3), 0.5, noise) },
+		"StochasticDepth: noise is nil":                                            func() (*G.Node, error) { return ops.StochasticDepth(x, 0.5, nil) },
+		"StochasticDepth: rate is -0.5":                                            func() (*G.Node, error) { return ops.StochasticDepth(x, -0.5, noise) },
+		"StochasticDepth: input has shape (0, 3): want a batch":                    func() (*G.Node, error) { return ops.StochasticDepth(f32(0, 3), 0.5, noise) },
+		"StochasticDepth: input has shape (): want a batch":                        func() (*G.Node, error) { return ops.StochasticDepth(scalar, 0.5, noise) },
+		"BinaryCrossEntropy: logits have shape (): want (N, …)":                    func() (*G.Node, error) { return ops.BinaryCrossEntropy(scalar, scalar) },
+		"BinaryCrossEntropy: target has shape (3): want (3, 4) like the logits":    func() (*G.Node, error) { return ops.BinaryCrossEntropy(f32(3, 4), f32(3)) },
+		"BinaryCrossEntropy: input 1 is nil":                                       func() (*G.Node, error) { return ops.BinaryCrossEntropy(f32(3, 4), nil) },
+		"MeanSquaredError: predictions have shape (0, 4): want (N, …)":             func() (*G.Node, error) { return ops.MeanSquaredError(f32(0, 4), f32(0, 4)) },
+		"MeanSquaredError: target has shape (4): want (4, 1) like the predictions": func() (*G.Node, error) { return ops.MeanSquaredError(f32(4, 1), f32(4)) },
+	} {
+		n, err := build()
+		assert.Nil(t, n, want)
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+// A run of an op or of its gradient allocates nothing once it has run.
+func TestJoinsAllocateNothing(t *testing.T) {
+	for _, cases := range [][]opCase{joinCases(), dropRowsCases(), lossCases()} {
+		for _, c := range cases {
+			for _, n := range c.differentiated(t, tensor.Float32) {
+				if _, ours := ops.MemoryOf(n.Op()); !ours {
+					continue
+				}
+				var operands []G.Value
+				from := n.Graph().From(n.ID())
+				for from.Next() {
+					operands = append(operands, from.Node().(*G.Node).Value())
+				}
+				assert.Zero(t, testing.AllocsPerRun(5, func() {
+					if _, err := n.Op().Do(operands...); err != nil {
+						panic(err)
+					}
+				}), "%s: %v", c.name, n.Op())
+			}
+		}
+	}
+}

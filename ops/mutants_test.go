@@ -74,6 +74,20 @@ var subjects = []subject{
 	{name: "SoftmaxCrossEntropy", build: crossEntropy[float64], inputs: []tensor.Shape{{4, 5}}, target: tensor.New(tensor.WithBacking([]float64{3, 0, 4, 1}))},
 	{name: "Affine", build: affine[float64], inputs: []tensor.Shape{{4, 5}, {3, 5}, {3}}},
 	{name: "Affine, no bias", build: affine[float64], inputs: []tensor.Shape{{4, 5}, {3, 5}}},
+	{name: "Add", build: add[float64], inputs: []tensor.Shape{{4, 5}, {4, 5}, {4, 5}}},
+	{name: "Multiply", build: product[float64], inputs: []tensor.Shape{{4, 5}, {4, 5}}},
+	{name: "Multiply by channel", build: product[float64], inputs: []tensor.Shape{{2, 3, 2, 3}, {2, 3}}},
+	{name: "Concat", build: concat[float64], inputs: []tensor.Shape{{2, 3, 2, 3}, {2, 2, 2, 3}}},
+	{name: "Slice", build: channelSlice[float64](1, 3), inputs: []tensor.Shape{{2, 4, 2, 3}}},
+	{name: "ChannelShuffle", build: shuffle[float64](2), inputs: []tensor.Shape{{2, 6, 2, 3}}},
+	{name: "Pad", build: pad[float64](border{1, 2, 0, 1, 0.5}), inputs: []tensor.Shape{{2, 2, 3, 4}}},
+	{name: "GlobalAvgPool", build: globalAvgPool[float64], inputs: []tensor.Shape{{2, 3, 4, 5}}},
+	{name: "GlobalMaxPool", build: globalMaxPool[float64], inputs: []tensor.Shape{{2, 3, 4, 5}}},
+	{name: "Dropout2D", build: dropChannels[float64](0.5, func() uint64 { return 42 }), inputs: []tensor.Shape{{4, 5, 2, 3}}},
+	{name: "StochasticDepth", build: dropSamples[float64](0.5, func() uint64 { return 42 }), inputs: []tensor.Shape{{12, 4}}},
+	{name: "BinaryCrossEntropy", build: binaryCrossEntropy[float64], inputs: []tensor.Shape{{2, 3}}, target: tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{0, 1, 0.3, 1, 0.5, 0}))},
+	{name: "MeanSquaredError", build: meanSquaredError[float64], inputs: []tensor.Shape{{2, 3}}, target: tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{3, -1, 0.3, 1, 0.5, 2}))},
+	{name: "SoftmaxCrossEntropy of distributions", build: crossEntropy[float64], inputs: []tensor.Shape{{2, 3}}, target: tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{0.5, 0.25, 0.25, 0, 0.9, 0.1}))},
 	{name: "Flatten", build: flatten[float64], inputs: []tensor.Shape{{4, 3, 2}}},
 	{name: "Dropout", build: dropout[float64](0.5, func() uint64 { return 42 }), inputs: []tensor.Shape{{6, 6}}},
 }
@@ -345,6 +359,60 @@ var special = []struct {
 	{"Affine", 1, "row dropped", after(func(in []tensor.Shape, dw []float64) { clear(dw[:in[1][1]]) })},
 	{"Affine", 2, "off by one", after(func(_ []tensor.Shape, db []float64) { shift(db) })},
 	{"Flatten", 0, "two elements swapped", after(func(_ []tensor.Shape, dx []float64) { swap(dx[1:2], dx[2:3]) })},
+	{"Multiply", 0, "own value for the other's", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		return right([][]float64{ones(len(dout))}, dout, din)
+	}},
+	{"Multiply by channel", 1, "mean for sum", after(func(_ []tensor.Shape, dg []float64) { multiply(dg, 1.0/6) })},
+	{"Multiply by channel", 1, "channel off by one", after(func(_ []tensor.Shape, dg []float64) { shift(dg) })},
+	{"Multiply by channel", 0, "gate forgotten", func(_ []tensor.Shape, right gradientFunc, _ [][]float64, dout, din []float64) error {
+		return right([][]float64{ones(6)}, dout, din)
+	}},
+	{"Concat", 0, "second image shifted", after(func(_ []tensor.Shape, dx []float64) { shift(dx[18:]) })},
+	{"Concat", 1, "another input's part", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		dout = slices.Clone(dout)
+		shift(dout)
+		return right(saved, dout, din)
+	}},
+	{"Slice", 0, "one channel early", after(func(_ []tensor.Shape, dx []float64) { copy(dx, append(dx[6:len(dx):len(dx)], dx[:6]...)) })},
+	{"Slice", 0, "other channels not cleared", after(func(_ []tensor.Shape, dx []float64) { dx[0] = 0.01 })},
+	{"ChannelShuffle", 0, "shuffled again instead of back", func(in []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
+		r, err := shuffle[float64](2)(in)
+		if err != nil {
+			return err
+		}
+		return r.forward([][]float64{dout}, din)
+	}},
+	{"Pad", 0, "one row late", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		return right(saved, append(dout[5:len(dout):len(dout)], dout[:5]...), din)
+	}},
+	{"GlobalAvgPool", 0, "sum for mean", after(func(_ []tensor.Shape, dx []float64) { multiply(dx, 20) })},
+	{"GlobalMaxPool", 0, "argmax off by one", after(func(_ []tensor.Shape, dx []float64) { shift(dx) })},
+	{"GlobalMaxPool", 0, "spread over the plane", func(_ []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
+		kernel.FillRows(6, 20, dout, 1.0/20, din)
+		return nil
+	}},
+	{"Dropout2D", 0, "a mask for each element", func(_ []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
+		kernel.DropoutBackward(dout, din, 0.5, 42)
+		return nil
+	}},
+	{"Dropout2D", 0, "not scaled", after(func(_ []tensor.Shape, dx []float64) { multiply(dx, 0.5) })},
+	{"StochasticDepth", 0, "not scaled", after(func(_ []tensor.Shape, dx []float64) { multiply(dx, 0.5) })},
+	{"StochasticDepth", 0, "nothing dropped", func(_ []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
+		for i, d := range dout {
+			din[i] = 2 * d
+		}
+		return nil
+	}},
+	{"BinaryCrossEntropy", 0, "mean over rows alone", after(func(in []tensor.Shape, dx []float64) { multiply(dx, float64(in[0][1])) })},
+	{"BinaryCrossEntropy", 0, "hard target", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+		return right([][]float64{saved[0], {0, 1, 0, 1, 1, 0}}, dout, din)
+	}},
+	{"BinaryCrossEntropy", 0, "logits for probabilities", func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+		kernel.ScaledDifference(saved[0], saved[1], dout[0]/6, din)
+		return nil
+	}},
+	{"MeanSquaredError", 0, "factor 2 forgotten", after(func(_ []tensor.Shape, dx []float64) { multiply(dx, 0.5) })},
+	{"MeanSquaredError", 0, "sum for mean", after(func(_ []tensor.Shape, dx []float64) { multiply(dx, 6) })},
 	{"Dropout", 0, "another mask", func(_ []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
 		kernel.DropoutBackward(dout, din, 0.5, 43)
 		return nil

@@ -27,6 +27,9 @@ type referenceCase struct {
 	Size                          int
 	K, Alpha, Beta                float64
 	A, B                          float64
+	Channels                      Pair
+	Border                        [4]int
+	Value                         float64
 	Eps                           float64
 
 	Inputs []*referenceTensor
@@ -90,6 +93,26 @@ func (c referenceCase) build(in G.Nodes) (*G.Node, error) {
 		return LRN(in[0], Norm{Size: c.Size, K: c.K, Alpha: c.Alpha, Beta: c.Beta})
 	case "SoftmaxCrossEntropy":
 		return SoftmaxCrossEntropy(in[0], in[1])
+	case "Add":
+		return Add(in...)
+	case "Multiply":
+		return Multiply(in[0], in[1])
+	case "Concat":
+		return Concat(in...)
+	case "Slice":
+		return Slice(in[0], c.Channels[0], c.Channels[1])
+	case "ChannelShuffle":
+		return ChannelShuffle(in[0], c.Groups)
+	case "Pad":
+		return Pad(in[0], c.Border[0], c.Border[1], c.Border[2], c.Border[3], c.Value)
+	case "GlobalAvgPool":
+		return GlobalAvgPool(in[0])
+	case "GlobalMaxPool":
+		return GlobalMaxPool(in[0])
+	case "BinaryCrossEntropy":
+		return BinaryCrossEntropy(in[0], in[1])
+	case "MeanSquaredError":
+		return MeanSquaredError(in[0], in[1])
 	case "Affine":
 		return Affine(in[0], in[1], third(in))
 	case "Softmax":

@@ -170,6 +170,39 @@ def scaled_tanh(x, a, b):
     return a * torch.tanh(b * x)
 
 
+def add(*terms):
+    return sum(terms[1:], terms[0])
+
+
+def multiply(x, gate):
+    return x * gate if x.dim() == gate.dim() else x * gate[:, :, None, None]
+
+
+def concat(*inputs):
+    return torch.cat(inputs, dim=1)
+
+
+def channel_slice(x, channels):
+    return x[:, channels[0]:channels[1]]
+
+
+def channel_shuffle(x, groups):
+    return F.channel_shuffle(x, groups)
+
+
+def pad_planes(x, border, value):
+    top, bottom, left, right = border
+    return F.pad(x, (left, right, top, bottom), value=value)
+
+
+def global_avg_pool(x):
+    return F.adaptive_avg_pool2d(x, 1)
+
+
+def global_max_pool(x):
+    return F.adaptive_max_pool2d(x, 1)
+
+
 # Geometries ---------------------------------------------------------------------------------------------------------------------------
 
 def conv_geometries():
@@ -363,6 +396,46 @@ def affine_geometries():
     yield (1, 3, 3, 3), 17
 
 
+def add_geometries():
+    """shape, terms."""
+    yield from itertools.product([(5,), (3, 7), (2, 3, 4, 5)], [2, 3, 5])
+
+
+def multiply_geometries():
+    """x shape, gate shape."""
+    yield (7,), (7,)
+    yield (3, 5), (3, 5)
+    yield (2, 3, 4, 5), (2, 3, 4, 5)
+    yield (2, 3, 4, 5), (2, 3)
+    yield (2, 3, 4, 5), (2, 3, 1, 1)
+    yield (2, 17, 1, 1), (2, 17)
+    yield (3, 2, 7, 7), (3, 2, 1, 1)
+
+
+def pad_geometries():
+    """x shape; top, bottom, left, right; value."""
+    yield (2, 3, 4, 5), (1, 2, 3, 4), 0
+    yield (1, 2, 3, 3), (0, 0, 0, 0), 1
+    yield (2, 1, 5, 3), (0, 1, 0, 1), -0.5
+    yield (1, 1, 1, 1), (2, 0, 0, 3), 2
+
+
+def plane_geometries():
+    """Shapes of images."""
+    yield (1, 1, 1, 1)
+    yield (2, 3, 4, 5)
+    yield (3, 2, 7, 7)
+    yield (2, 17, 1, 9)
+
+
+def loss_geometries():
+    """Shape, factor of the logits."""
+    for shape in [(1, 1), (5,), (4, 3), (7, 10), (2, 3, 4, 2)]:
+        yield shape, 1
+    for factor in (0.01, 20, 400):  # nearly equal; beyond float32's exp; beyond float64's
+        yield (5, 6), factor
+
+
 LENET_C3 = [[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5], [0, 4, 5], [0, 1, 5], [0, 1, 2, 3], [1, 2, 3, 4], [2, 3, 4, 5], [0, 3, 4, 5],
             [0, 1, 4, 5], [0, 1, 2, 5], [0, 1, 3, 4], [1, 2, 4, 5], [0, 2, 3, 5], [0, 1, 2, 3, 4, 5]]  # LeCun et al. 1998, Table I
 
@@ -432,6 +505,30 @@ def every_case():
         d = c.draw("Affine")
         inputs = [d.tensor(*shape), d.tensor(out, math.prod(shape[1:])), d.tensor(out)]
         c.add("Affine", affine, inputs)
+    for shape, terms in add_geometries():
+        d = c.draw("Add")
+        c.add("Add", add, [d.tensor(*shape) for _ in range(terms)])
+    for shape, gate in multiply_geometries():
+        d = c.draw("Multiply")
+        c.add("Multiply", multiply, [d.tensor(*shape), d.tensor(*gate)])
+    for rows, plane, channels in [(2, (3, 4), (1, 2)), (2, (2, 3), (3, 1, 2)), (3, (), (2, 5)), (1, (1, 1), (1, 1, 4, 2))]:
+        d = c.draw("Concat")
+        c.add("Concat", concat, [d.tensor(rows, n, *plane) for n in channels])
+    for shape, channels in [((2, 5, 3, 2), (1, 4)), ((2, 5, 3, 2), (0, 2)), ((1, 4, 2, 2), (3, 4)), ((3, 7), (2, 6))]:
+        c.add("Slice", channel_slice, [c.draw("Slice").tensor(*shape)], channels=channels)
+    for shape, groups in [((2, 6, 2, 3), 2), ((2, 6, 2, 3), 3), ((1, 12, 1, 2), 4), ((2, 4, 3, 3), 1)]:
+        c.add("ChannelShuffle", channel_shuffle, [c.draw("ChannelShuffle").tensor(*shape)], groups=groups)
+    for shape, border, value in pad_geometries():
+        c.add("Pad", pad_planes, [c.draw("Pad").tensor(*shape)], border=border, value=value)
+    for shape in plane_geometries():
+        c.add("GlobalAvgPool", global_avg_pool, [c.draw("GlobalAvgPool").tensor(*shape)])
+        c.add("GlobalMaxPool", global_max_pool, [c.draw("GlobalMaxPool").distinct(*shape)])
+    for shape, factor in loss_geometries():
+        d = c.draw("BinaryCrossEntropy")
+        inputs = [d.tensor(*shape) * factor, d.tensor(*shape).sigmoid().mul(64).round() / 64]
+        c.add("BinaryCrossEntropy", F.binary_cross_entropy_with_logits, inputs, constant=(1,))
+        d = c.draw("MeanSquaredError")
+        c.add("MeanSquaredError", F.mse_loss, [d.tensor(*shape) * factor, d.tensor(*shape)], constant=(1,))
     for shape in [(1, 2), (3, 10), (7, 5)]:
         c.add("Softmax", softmax, [c.draw("Softmax").tensor(*shape)])
     for shape in [(2, 3, 2, 3), (1, 5, 7, 1), (3, 4, 1, 1)]:  # over the channels
@@ -440,11 +537,33 @@ def every_case():
         c.add("Sigmoid", torch.sigmoid, [c.draw("Sigmoid").tensor(*shape)])
         c.add("Tanh", scaled_tanh, [c.draw("Tanh").tensor(*shape)], a=1.7159, b=2 / 3)
         c.add("ReLU", torch.relu, [c.draw("ReLU").tensor(*shape)])
+    add_further_windows(c)
     for shape in [(1, 2), (3, 10), (7, 5), (2, 100)]:
         c.add("LogSoftmax", log_softmax, [c.draw("LogSoftmax").tensor(*shape)])
     add_norms(c)
-    add_further_windows(c)
     return c
+
+
+def add_further_windows(c):
+    """Uneven padding, windows rounded up, dilated poolings, averages without their padding, and operands without a bias."""
+    for i, (shape, out, kernel, stride, begin, end, dilation, groups) in enumerate(uneven_conv_geometries()):
+        d = c.draw("Conv2D")
+        inputs = [d.tensor(*shape), d.tensor(out, shape[1] // groups, *kernel), d.tensor(out)][:2 + i % 2]
+        c.add("Conv2D", uneven_conv2d, inputs, stride=stride, padBegin=begin, padEnd=end, dilation=dilation, groups=groups)
+    for shape, kernel, stride, pad, dilation, ceil in any_pool_geometries("MaxPool2D", True):
+        x = c.draw("MaxPool2D").distinct(*shape, below=0)
+        c.add("MaxPool2D", any_max_pool2d, [x], kernel=kernel, stride=stride, pad=pad, dilation=dilation, ceil=ceil)
+    for i, (shape, kernel, stride, pad, _, ceil) in enumerate(any_pool_geometries("AvgPool2D", False)):
+        x = c.draw("AvgPool2D").tensor(*shape)
+        c.add("AvgPool2D", any_avg_pool2d, [x], kernel=kernel, stride=stride, pad=pad, ceil=ceil, excludePad=i % 2 == 1)
+    for shape, kernel, stride, begin, end in uneven_pool_geometries():
+        arguments = {"kernel": kernel, "stride": stride, "padBegin": begin, "padEnd": end}
+        c.add("MaxPool2D", uneven_max_pool2d, [c.draw("MaxPool2D").distinct(*shape, below=0)], dilation=(1, 1), **arguments)
+        for exclude in (False, True):
+            c.add("AvgPool2D", uneven_avg_pool2d, [c.draw("AvgPool2D").tensor(*shape)], excludePad=exclude, **arguments)
+    for shape, out in [(3, 7), 5], [(2, 2, 3, 2), 17]:
+        d = c.draw("Affine")
+        c.add("Affine", affine, [d.tensor(*shape), d.tensor(out, math.prod(shape[1:]))])
 
 
 def add_norms(c):
@@ -468,28 +587,6 @@ def add_norms(c):
                 c.add("GroupNorm", group_norm, vectors("GroupNorm")[1], groups=groups, eps=eps)
         if math.prod(shape[2:]) > 1:  # PyTorch refuses planes of one value
             c.add("GroupNorm", instance_norm, vectors("GroupNorm")[1], groups=channels, eps=eps)
-
-
-def add_further_windows(c):
-    """Uneven padding, windows rounded up, dilated poolings, averages without their padding, and operands without a bias."""
-    for i, (shape, out, kernel, stride, begin, end, dilation, groups) in enumerate(uneven_conv_geometries()):
-        d = c.draw("Conv2D")
-        inputs = [d.tensor(*shape), d.tensor(out, shape[1] // groups, *kernel), d.tensor(out)][:2 + i % 2]
-        c.add("Conv2D", uneven_conv2d, inputs, stride=stride, padBegin=begin, padEnd=end, dilation=dilation, groups=groups)
-    for shape, kernel, stride, pad, dilation, ceil in any_pool_geometries("MaxPool2D", True):
-        x = c.draw("MaxPool2D").distinct(*shape, below=0)
-        c.add("MaxPool2D", any_max_pool2d, [x], kernel=kernel, stride=stride, pad=pad, dilation=dilation, ceil=ceil)
-    for i, (shape, kernel, stride, pad, _, ceil) in enumerate(any_pool_geometries("AvgPool2D", False)):
-        x = c.draw("AvgPool2D").tensor(*shape)
-        c.add("AvgPool2D", any_avg_pool2d, [x], kernel=kernel, stride=stride, pad=pad, ceil=ceil, excludePad=i % 2 == 1)
-    for shape, kernel, stride, begin, end in uneven_pool_geometries():
-        arguments = {"kernel": kernel, "stride": stride, "padBegin": begin, "padEnd": end}
-        c.add("MaxPool2D", uneven_max_pool2d, [c.draw("MaxPool2D").distinct(*shape, below=0)], dilation=(1, 1), **arguments)
-        for exclude in (False, True):
-            c.add("AvgPool2D", uneven_avg_pool2d, [c.draw("AvgPool2D").tensor(*shape)], excludePad=exclude, **arguments)
-    for shape, out in [(3, 7), 5], [(2, 2, 3, 2), 17]:
-        d = c.draw("Affine")
-        c.add("Affine", affine, [d.tensor(*shape), d.tensor(out, math.prod(shape[1:]))])
 
 
 def main():
