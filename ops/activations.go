@@ -9,7 +9,7 @@ import (
 )
 
 // Functions are the built-in activations, those with constants at their usual ones. In float32 their values are off by at most 10·2^-24 of themselves or of
-// 1/64, whichever is larger; their slopes by at most 5·2^-24, or that times the steepest slope where it is above 1.
+// 1/16, whichever is larger; their slopes by at most 5·2^-24, or that times the steepest slope where it is above 1.
 func Functions() []Function {
 	return []Function{
 		ReLUFunction(), LeakyReLUFunction(0.01), ClipFunction(0, 6),

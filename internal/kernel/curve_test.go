@@ -115,7 +115,7 @@ func curveInputs() []float32 {
 	return append(x, 1e-30, -1e-30, 1e-6, -1e-6, -2, 2, 1e38, -1e38)
 }
 
-// Values are off by at most 10·2^-24 of themselves or of 1/64, whichever is larger, slopes by at most 5·2^-24. The portable code has the same bound.
+// Values are off by at most 10·2^-24 of themselves or of 1/16, whichever is larger, slopes by at most 5·2^-24. The portable code has the same bound.
 func TestCurvesAreExactEnough(t *testing.T) {
 	x := curveInputs()
 	forEachISA(t, func(t *testing.T) {
@@ -140,7 +140,7 @@ func (c curveCase) requireExactEnough(t *testing.T, x []float32) {
 	c.curve.Backward(saved, repeated(1, len(x)), slopes)
 	for i, v := range x {
 		want, slope := c.value(float64(v)), c.slope(float64(v))
-		require.InDelta(t, want, float64(y[i]), 10*0x1p-24*max(math.Abs(want), 1.0/64), "%s at %v", c.name, v)
+		require.InDelta(t, want, float64(y[i]), 10*0x1p-24*max(math.Abs(want), 1.0/16), "%s at %v", c.name, v)
 		require.InDelta(t, slope, float64(slopes[i]), 5*0x1p-24, "slope of %s at %v", c.name, v)
 	}
 }
