@@ -8,8 +8,9 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Functions are the built-in activations, those with constants at their usual ones. In float32 their values are off by at most 10·2^-24 of themselves or of
-// 1/64, whichever is larger; their slopes by at most 5·2^-24, or that times the steepest slope where it is above 1.
+// Functions are the built-in activations, those with constants at their usual ones. In float32
+// their values are off by at most 10·2^-24 of themselves or of 1/16, whichever is larger; their
+// slopes by at most 5·2^-24, or that times the steepest slope where it is above 1.
 func Functions() []Function {
 	return []Function{
 		ReLUFunction(), LeakyReLUFunction(0.01), ClipFunction(0, 6),
@@ -34,7 +35,8 @@ func ReLUFunction() Function {
 	}
 }
 
-// LeakyReLU is y = x above 0, alpha·x elsewhere (Maas et al. 2013), alpha at least 0. Its gradient at 0 is alpha.
+// LeakyReLU is y = x above 0, alpha·x elsewhere (Maas et al. 2013), alpha at least 0. Its gradient
+// at 0 is alpha.
 func LeakyReLU(x *G.Node, alpha float64) (*G.Node, error) { return LeakyReLUFunction(alpha).Apply(x) }
 
 // LeakyReLUFunction is the leaky rectifier. As alpha isn't negative, x > 0 exactly where y > 0.
@@ -49,7 +51,8 @@ func LeakyReLUFunction(alpha float64) Function {
 	}
 }
 
-// Clip is y = x, but at least low and at most high; Clip(x, 0, 6) is ReLU6. Its gradient at the limits is 0.
+// Clip is y = x, but at least low and at most high; Clip(x, 0, 6) is ReLU6. Its gradient at the
+// limits is 0.
 func Clip(x *G.Node, low, high float64) (*G.Node, error) { return ClipFunction(low, high).Apply(x) }
 
 // ClipFunction keeps x between two limits, one of which may be infinite.
@@ -65,7 +68,8 @@ func ClipFunction(low, high float64) Function {
 	}
 }
 
-// ELU is y = x above 0, alpha·(e^x - 1) elsewhere (Clevert et al. 2016), alpha at least 0. Its gradient at 0 is alpha.
+// ELU is y = x above 0, alpha·(e^x - 1) elsewhere (Clevert et al. 2016), alpha at least 0. Its
+// gradient at 0 is alpha.
 func ELU(x *G.Node, alpha float64) (*G.Node, error) { return ELUFunction(alpha).Apply(x) }
 
 // ELUFunction is the exponential linear unit.
@@ -76,7 +80,8 @@ func ELUFunction(alpha float64) Function {
 	})
 }
 
-// SELU is ELU, scaled so that activations keep a mean of 0 and a variance of 1 from layer to layer (Klambauer et al. 2017).
+// SELU is ELU, scaled so that activations keep a mean of 0 and a variance of 1 from layer to layer
+// (Klambauer et al. 2017).
 func SELU(x *G.Node) (*G.Node, error) { return SELUFunction().Apply(x) }
 
 // SELUFunction is the scaled exponential linear unit with the constants of its paper's section 2.
@@ -87,18 +92,21 @@ func SELUFunction() Function {
 	})
 }
 
-// CELU is y = x above 0, alpha·(e^(x/alpha) - 1) elsewhere (Barron 2017), alpha above 0. Its slope is 1 on both sides of 0.
+// CELU is y = x above 0, alpha·(e^(x/alpha) - 1) elsewhere (Barron 2017), alpha above 0. Its slope
+// is 1 on both sides of 0.
 func CELU(x *G.Node, alpha float64) (*G.Node, error) { return CELUFunction(alpha).Apply(x) }
 
 // CELUFunction is the continuously differentiable exponential linear unit.
 func CELUFunction(alpha float64) Function {
 	return expLinear(1, alpha, 1/alpha, Function{
 		Name: "CELU", Formula: "x if x > 0, else alpha·(e^(x/alpha) - 1)", Constants: []Constant{{"alpha", alpha}},
-		refusal: unless(finite32(alpha, 1/alpha) && alpha > 0, "alpha is %g: want a number above 0, finite as its inverse is", alpha),
+		refusal: unless(finite32(alpha, 1/alpha) && alpha > 0,
+			"alpha is %g: want a number above 0, finite like its inverse", alpha),
 	})
 }
 
-// expLinear completes a function y = a·x above 0, b·(e^(c·x) - 1) elsewhere. Below 0, dy/dx = b·c·e^(c·x) = c·(y + b).
+// expLinear completes a function y = a·x above 0, b·(e^(c·x) - 1) elsewhere. Below 0, dy/dx =
+// b·c·e^(c·x) = c·(y + b).
 func expLinear(a, b, c float64, f Function) Function {
 	f.Value = func(x float64) float64 { return either(x > 0, a*x, b*math.Expm1(min(c*x, 0))) }
 	f.Slope = func(x float64) float64 { return either(x > 0, a, b*c*math.Exp(min(c*x, 0))) }
@@ -126,8 +134,8 @@ func sigmoidCurve[T kernel.Float]() kernel.Curve[T] {
 	return kernel.Curve[T]{Forward: kernel.Sigmoid[T], Backward: kernel.SigmoidBackward[T]}
 }
 
-// HardSigmoid is y = alpha·x + beta, but at least 0 and at most 1. PyTorch has alpha = 1/6 and beta = 1/2, ONNX 1/5 and 1/2 unless told otherwise. Its
-// gradient at the kinks is 0.
+// HardSigmoid is y = alpha·x + beta, but at least 0 and at most 1. PyTorch has alpha = 1/6 and beta
+// = 1/2, ONNX 1/5 and 1/2 unless told otherwise. Its gradient at the kinks is 0.
 func HardSigmoid(x *G.Node, alpha, beta float64) (*G.Node, error) {
 	return HardSigmoidFunction(alpha, beta).Apply(x)
 }
@@ -137,7 +145,8 @@ func HardSigmoidFunction(alpha, beta float64) Function {
 	line := func(x float64) float64 { return min(max(alpha*x+beta, 0), 1) }
 	slope := func(y float64) float64 { return either(y <= 0 || y >= 1, 0, alpha) }
 	return Function{
-		Name: "HardSigmoid", Formula: "min(max(alpha·x + beta, 0), 1)", Constants: []Constant{{"alpha", alpha}, {"beta", beta}},
+		Name: "HardSigmoid", Formula: "min(max(alpha·x + beta, 0), 1)",
+		Constants:       []Constant{{"alpha", alpha}, {"beta", beta}},
 		Value:           line,
 		Slope:           func(x float64) float64 { return slope(line(x)) },
 		SlopeFromResult: slope,
@@ -149,8 +158,8 @@ func HardSigmoidFunction(alpha, beta float64) Function {
 // Tanh is the hyperbolic tangent, element by element on any shape.
 func Tanh(x *G.Node) (*G.Node, error) { return ScaledTanh(x, 1, 1) }
 
-// ScaledTanh is y = a·tanh(b·x), element by element on any shape. LeCun et al. 1998 (appendix A) take a = 1.7159, b = 2/3, so that
-// f(±1) = ±1.
+// ScaledTanh is y = a·tanh(b·x), element by element on any shape. LeCun et al. 1998 (appendix A)
+// take a = 1.7159, b = 2/3, so that f(±1) = ±1.
 func ScaledTanh(x *G.Node, a, b float64) (*G.Node, error) { return TanhFunction(a, b).Apply(x) }
 
 // TanhFunction is a·tanh(b·x). With t = tanh(b·x) = y/a, dy/dx = a·b·(1-t²) = b·(a - y²/a).
@@ -162,7 +171,8 @@ func TanhFunction(a, b float64) Function {
 		SlopeFromResult: func(y float64) float64 { return b * (a - y*y/a) },
 		single:          tanhCurve[float32](a, b),
 		double:          tanhCurve[float64](a, b),
-		refusal:         unless(float32(a) != 0 && finite(a, b), "a is %g, b %g: want finite numbers, and an a that isn't 0", a, b),
+		refusal: unless(float32(a) != 0 && finite(a, b),
+			"a is %g, b %g: want finite numbers, and an a that isn't 0", a, b),
 	}
 	if a != 1 || b != 1 {
 		f.Formula, f.Constants = "a·tanh(b·x)", []Constant{{"a", a}, {"b", b}}
@@ -203,7 +213,8 @@ func ErfFunction() Function {
 	}
 }
 
-// SiLU is y = x·σ(x), σ the logistic function; also known as Swish (Elfwing et al. 2018, Ramachandran et al. 2017).
+// SiLU is y = x·σ(x), σ the logistic function; also known as Swish (Elfwing et al. 2018,
+// Ramachandran et al. 2017).
 func SiLU(x *G.Node) (*G.Node, error) { return SiLUFunction().Apply(x) }
 
 // SiLUFunction is x·σ(x). As 1-σ(x) = σ(-x), dy/dx = σ(x)·(1 + x·σ(-x)).
@@ -216,7 +227,8 @@ func SiLUFunction() Function {
 	}
 }
 
-// HardSwish is y = x·min(max(x/6 + 1/2, 0), 1) (Howard et al. 2019, section 5.2). Its gradient at -3 is 0, at 3 it is 1.
+// HardSwish is y = x·min(max(x/6 + 1/2, 0), 1) (Howard et al. 2019, section 5.2). Its gradient at
+// -3 is 0, at 3 it is 1.
 func HardSwish(x *G.Node) (*G.Node, error) { return HardSwishFunction().Apply(x) }
 
 // HardSwishFunction is SiLU with a line for the logistic function.
@@ -232,7 +244,8 @@ func HardSwishFunction() Function {
 // Mish is y = x·tanh(log(1 + e^x)) (Misra 2019).
 func Mish(x *G.Node) (*G.Node, error) { return MishFunction().Apply(x) }
 
-// MishFunction is x·t with t = tanh(log(1 + e^x)). The logarithm's slope is σ(x), so dy/dx = t + x·(1-t²)·σ(x).
+// MishFunction is x·t with t = tanh(log(1 + e^x)). The logarithm's slope is σ(x), so dy/dx = t +
+// x·(1-t²)·σ(x).
 func MishFunction() Function {
 	gate := func(x float64) float64 { return math.Tanh(softplus(x)) }
 	return Function{
@@ -257,10 +270,12 @@ func GELUFunction() Function {
 	}
 }
 
-// GELUTanh is y = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), an approximation of GELU by the same paper.
+// GELUTanh is y = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), an approximation of GELU by the same
+// paper.
 func GELUTanh(x *G.Node) (*G.Node, error) { return GELUTanhFunction().Apply(x) }
 
-// GELUTanhFunction is x·σ(u) with u = 2√(2/π)·(x + 0.044715·x³), because (1 + tanh(u/2))/2 = σ(u). dy/dx = σ(u)·(1 + x·u'·σ(-u)).
+// GELUTanhFunction is x·σ(u) with u = 2√(2/π)·(x + 0.044715·x³), because (1 + tanh(u/2))/2 = σ(u).
+// dy/dx = σ(u)·(1 + x·u'·σ(-u)).
 func GELUTanhFunction() Function {
 	const (
 		line = 1.5957691216057307117597842397375 // 2√(2/π)

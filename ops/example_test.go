@@ -354,6 +354,211 @@ func ExampleScaledTanh() {
 	// dx: [0.7554 1.144 0.7554]
 }
 
+// An activation that the package doesn't have.
+func ExampleFunction() {
+	square := ops.Function{
+		Name: "Square", Formula: "x²",
+		Value: func(x float64) float64 { return x * x },
+		Slope: func(x float64) float64 { return 2 * x },
+	}
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 2)
+	show(G.Must(square.Apply(x)), x)
+	// Output:
+	// y (1, 3): [1 0 4]
+	// dx: [-2 0 4]
+}
+
+// A function knows its values without a graph.
+func ExampleFunctions() {
+	for _, f := range ops.Functions() {
+		fmt.Printf("%v: %s is %.3g at -1, with slope %.3g\n", f, f.Formula, f.Value(-1), f.Slope(-1))
+	}
+	// Output:
+	// ReLU: max(x, 0) is 0 at -1, with slope 0
+	// LeakyReLU(alpha 0.01): x if x > 0, else alpha·x is -0.01 at -1, with slope 0.01
+	// Clip(low 0, high 6): min(max(x, low), high) is 0 at -1, with slope 0
+	// ELU(alpha 1): x if x > 0, else alpha·(e^x - 1) is -0.632 at -1, with slope 0.368
+	// SELU: λ·x if x > 0, else λ·α·(e^x - 1) is -1.11 at -1, with slope 0.647
+	// CELU(alpha 1): x if x > 0, else alpha·(e^(x/alpha) - 1) is -0.632 at -1, with slope 0.368
+	// Sigmoid: 1/(1 + e^-x) is 0.269 at -1, with slope 0.197
+	// HardSigmoid(alpha 0.16667, beta 0.5): min(max(alpha·x + beta, 0), 1) is 0.333 at -1, with slope 0.167
+	// Tanh: tanh(x) is -0.762 at -1, with slope 0.42
+	// Softsign: x/(1 + |x|) is -0.5 at -1, with slope 0.25
+	// Erf: erf(x) is -0.843 at -1, with slope 0.415
+	// SiLU: x·σ(x) is -0.269 at -1, with slope 0.0723
+	// HardSwish: x·min(max(x/6 + 1/2, 0), 1) is -0.333 at -1, with slope 0.167
+	// Mish: x·tanh(log(1 + e^x)) is -0.303 at -1, with slope 0.0592
+	// GELU: x·Φ(x) is -0.159 at -1, with slope -0.0833
+	// GELUTanh: x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))) is -0.159 at -1, with slope -0.083
+	// Softplus: log(1 + e^x) is 0.313 at -1, with slope 0.269
+}
+
+func ExampleLeakyReLU() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 2)
+	show(G.Must(ops.LeakyReLU(x, 0.01)), x)
+	// Output:
+	// y (1, 3): [-0.01 0 2]
+	// dx: [0.01 0.01 1]
+}
+
+func ExampleClip() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 2)
+	show(G.Must(ops.Clip(x, -0.5, 1)), x)
+	// Output:
+	// y (1, 3): [-0.5 0 1]
+	// dx: [0 1 0]
+}
+
+func ExampleELU() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 2)
+	show(G.Must(ops.ELU(x, 1)), x)
+	// Output:
+	// y (1, 3): [-0.6321 0 2]
+	// dx: [0.3679 1 1]
+}
+
+func ExampleSELU() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 2)
+	show(G.Must(ops.SELU(x)), x)
+	// Output:
+	// y (1, 3): [-1.111 0 2.101]
+	// dx: [0.6468 1.758 1.051]
+}
+
+func ExampleCELU() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 2)
+	show(G.Must(ops.CELU(x, 2)), x)
+	// Output:
+	// y (1, 3): [-0.7869 0 2]
+	// dx: [0.6065 1 1]
+}
+
+func ExampleHardSigmoid() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 2)
+	show(G.Must(ops.HardSigmoid(x, 0.2, 0.5)), x)
+	// Output:
+	// y (1, 3): [0.3 0.5 0.9]
+	// dx: [0.2 0.2 0.2]
+}
+
+func ExampleSoftsign() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 2)
+	show(G.Must(ops.Softsign(x)), x)
+	// Output:
+	// y (1, 3): [-0.5 0 0.6667]
+	// dx: [0.25 1 0.1111]
+}
+
+func ExampleErf() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 2)
+	show(G.Must(ops.Erf(x)), x)
+	// Output:
+	// y (1, 3): [-0.8427 0 0.9953]
+	// dx: [0.4151 1.128 0.02067]
+}
+
+func ExampleSiLU() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 2)
+	show(G.Must(ops.SiLU(x)), x)
+	// Output:
+	// y (1, 3): [-0.2689 0 1.762]
+	// dx: [0.07233 0.5 1.091]
+}
+
+func ExampleHardSwish() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 2)
+	show(G.Must(ops.HardSwish(x)), x)
+	// Output:
+	// y (1, 3): [-0.3333 0 1.667]
+	// dx: [0.1667 0.5 1.167]
+}
+
+func ExampleMish() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 2)
+	show(G.Must(ops.Mish(x)), x)
+	// Output:
+	// y (1, 3): [-0.3034 0 1.944]
+	// dx: [0.05922 0.6 1.069]
+}
+
+func ExampleGELU() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 2)
+	show(G.Must(ops.GELU(x)), x)
+	// Output:
+	// y (1, 3): [-0.1587 0 1.954]
+	// dx: [-0.08332 0.5 1.085]
+}
+
+func ExampleGELUTanh() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 2)
+	show(G.Must(ops.GELUTanh(x)), x)
+	// Output:
+	// y (1, 3): [-0.1588 0 1.955]
+	// dx: [-0.08296 0.5 1.086]
+}
+
+func ExampleSoftplus() {
+	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 2)
+	show(G.Must(ops.Softplus(x)), x)
+	// Output:
+	// y (1, 3): [0.3133 0.6931 2.127]
+	// dx: [0.2689 0.5 0.8808]
+}
+
+// Each of the two channels has a slope of its own.
+func ExamplePReLU() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{1, 2, 1, 2}, -1, 2, -3, 4)
+	slope := node(g, "slope", tensor.Shape{2}, 0.25, -0.5)
+	show(G.Must(ops.PReLU(x, slope)), x, slope)
+	// Output:
+	// y (1, 2, 1, 2): [-0.25 2 1.5 4]
+	// dx: [0.25 1 -0.5 1]
+	// dslope: [-1 -3]
+}
+
+func ExampleLeakyReLUFunction() {
+	f := ops.LeakyReLUFunction(0.01)
+	fmt.Printf("%v = %s; f(-2) = %.4g, f'(-2) = %.4g\n", f, f.Formula, f.Value(-2), f.Slope(-2))
+	// Output:
+	// LeakyReLU(alpha 0.01) = x if x > 0, else alpha·x; f(-2) = -0.02, f'(-2) = 0.01
+}
+
+func ExampleClipFunction() {
+	f := ops.ClipFunction(0, 6)
+	fmt.Printf("%v = %s; f(-2) = %.4g, f'(-2) = %.4g\n", f, f.Formula, f.Value(-2), f.Slope(-2))
+	// Output:
+	// Clip(low 0, high 6) = min(max(x, low), high); f(-2) = 0, f'(-2) = 0
+}
+
+func ExampleELUFunction() {
+	f := ops.ELUFunction(0.5)
+	fmt.Printf("%v = %s; f(-2) = %.4g, f'(-2) = %.4g\n", f, f.Formula, f.Value(-2), f.Slope(-2))
+	// Output:
+	// ELU(alpha 0.5) = x if x > 0, else alpha·(e^x - 1); f(-2) = -0.4323, f'(-2) = 0.06767
+}
+
+func ExampleCELUFunction() {
+	f := ops.CELUFunction(2)
+	fmt.Printf("%v = %s; f(-2) = %.4g, f'(-2) = %.4g\n", f, f.Formula, f.Value(-2), f.Slope(-2))
+	// Output:
+	// CELU(alpha 2) = x if x > 0, else alpha·(e^(x/alpha) - 1); f(-2) = -1.264, f'(-2) = 0.3679
+}
+
+func ExampleHardSigmoidFunction() {
+	f := ops.HardSigmoidFunction(0.2, 0.5)
+	fmt.Printf("%v = %s; f(-2) = %.4g, f'(-2) = %.4g\n", f, f.Formula, f.Value(-2), f.Slope(-2))
+	// Output:
+	// HardSigmoid(alpha 0.2, beta 0.5) = min(max(alpha·x + beta, 0), 1); f(-2) = 0.1, f'(-2) = 0.2
+}
+
+func ExampleTanhFunction() {
+	f := ops.TanhFunction(1.7159, 2.0/3)
+	fmt.Printf("%v = %s; f(-2) = %.4g, f'(-2) = %.4g\n", f, f.Formula, f.Value(-2), f.Slope(-2))
+	// Output:
+	// Tanh(a 1.7159, b 0.66667) = a·tanh(b·x); f(-2) = -1.493, f'(-2) = 0.278
+}
+
 func ExampleScale() {
 	x := node(G.NewGraph(), "x", tensor.Shape{1, 3}, -1, 0, 1)
 	show(G.Must(ops.Scale(x, 0.5)), x)

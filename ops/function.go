@@ -11,7 +11,8 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// A Function is an activation: y = f(x), element by element, on any shape. Name, Value and Slope make one:
+// A Function is an activation: y = f(x), element by element, on any shape. Name, Value and Slope
+// make one:
 //
 //	square := ops.Function{Name: "Square", Formula: "x²",
 //		Value: func(x float64) float64 { return x * x },
@@ -27,8 +28,9 @@ type Function struct {
 	Value func(x float64) float64 // f
 	Slope func(x float64) float64 // f'; at a kink, the one that PyTorch takes
 
-	// SlopeFromResult is the slope by y = f(x), for a function that has one. The gradient then reads y, which the next op keeps anyway, and nothing
-	// keeps x. Without it the gradient reads x.
+	// SlopeFromResult is the slope by y = f(x), for a function that has one. The gradient then
+	// reads y, which the next op keeps anyway, and nothing keeps x. Without it the gradient reads
+	// x.
 	SlopeFromResult func(y float64) float64
 
 	single  kernel.Curve[float32] // the zero Curve: Value and the slope, computed in float64
@@ -59,7 +61,8 @@ func (f Function) String() string {
 	return f.Name + "(" + f.Attributes() + ")"
 }
 
-// Check says what is missing or which constant doesn't do. Apply returns the same error with the function's name before it.
+// Check says what is missing or which constant doesn't do. Apply returns the same error with the
+// function's name before it.
 func (f Function) Check() error {
 	if f.Name == "" {
 		return fmt.Errorf("function has no name: want one")
@@ -70,8 +73,8 @@ func (f Function) Check() error {
 	return f.refusal
 }
 
-// Apply adds y = f(x) to x's graph. In float32 the built-in functions have vector kernels (see [Functions]); others are computed in float64 and
-// rounded, which takes some 5 to 50 ns an element.
+// Apply adds y = f(x) to x's graph. In float32 the built-in functions have vector kernels (see
+// [Functions]); others are computed in float64 and rounded, which takes some 5 to 50 ns an element.
 func (f Function) Apply(x *G.Node) (*G.Node, error) {
 	name := f.Name
 	if name == "" {

@@ -9,8 +9,8 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// PReLU is y = x above 0, slope·x elsewhere, with slopes that are learnt (He et al. 2015): slope is (C) for x (N, C, …), or (1) for x of any shape. The
-// gradient of x at 0 is the slope.
+// PReLU is y = x above 0, slope·x elsewhere, with slopes that are learnt (He et al. 2015): slope is
+// (C) for x (N, C, …), or (1) for x of any shape. The gradient of x at 0 is the slope.
 func PReLU(x, slope *G.Node) (*G.Node, error) {
 	return apply("PReLU", prelu[float32], prelu[float64], x, slope)
 }
@@ -37,7 +37,10 @@ func prelu[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 				k.BackwardData(saved[0], saved[1], dy, dx)
 				return nil
 			}},
-			{reads: []operand{0}, apply: func(saved [][]T, dy, da []T) error { k.BackwardSlope(saved[0], dy, da); return nil }},
+			{reads: []operand{0}, apply: func(saved [][]T, dy, da []T) error {
+				k.BackwardSlope(saved[0], dy, da)
+				return nil
+			}},
 		},
 	}, nil
 }

@@ -31,6 +31,7 @@ type referenceCase struct {
 	Border                        [4]int
 	Value                         float64
 	Eps                           float64
+	Low, High                     float64
 
 	Inputs []*referenceTensor
 	Y, DY  *referenceTensor
@@ -128,14 +129,37 @@ func (c referenceCase) build(in G.Nodes) (*G.Node, error) {
 		return GroupNorm(in[0], in[1], in[2], c.Groups, c.Eps)
 	case "LayerNorm":
 		return LayerNorm(in[0], in[1], in[2], c.Eps)
-	case "Sigmoid":
-		return Sigmoid(in[0])
-	case "Tanh":
-		return ScaledTanh(in[0], c.A, c.B)
-	case "ReLU":
-		return ReLU(in[0])
+	case "PReLU":
+		return PReLU(in[0], in[1])
+	}
+	if f, ok := c.function(); ok {
+		return f.Apply(in[0])
 	}
 	return nil, fmt.Errorf("reference case for an unknown op %q", c.Op)
+}
+
+// function is the case's activation, if it is of one.
+func (c referenceCase) function() (Function, bool) {
+	switch c.Op {
+	case "Tanh":
+		return TanhFunction(c.A, c.B), true
+	case "LeakyReLU":
+		return LeakyReLUFunction(c.Alpha), true
+	case "Clip":
+		return ClipFunction(c.Low, c.High), true
+	case "ELU":
+		return ELUFunction(c.Alpha), true
+	case "CELU":
+		return CELUFunction(c.Alpha), true
+	case "HardSigmoid":
+		return HardSigmoidFunction(c.Alpha, c.Beta), true
+	}
+	for _, f := range Functions() {
+		if f.Name == c.Op {
+			return f, true
+		}
+	}
+	return Function{}, false
 }
 
 func readReference(t *testing.T) []referenceCase {

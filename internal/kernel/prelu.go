@@ -1,6 +1,7 @@
 package kernel
 
-// PReLU is y = x above 0, slope[c]·x elsewhere, for x of (batch, channels, plane) with a slope for each channel (He et al. 2015).
+// PReLU is y = x above 0, slope[c]·x elsewhere, for x of (batch, channels, plane) with a slope for
+// each channel (He et al. 2015).
 type PReLU[T Float] struct {
 	channels, elements, rows, length int // a row is of one channel; the last may be shorter
 	x, dy, to                        []T
@@ -34,7 +35,8 @@ func (p *PReLU[T]) BackwardData(x, slope, dy, dx []T) {
 	Parallel(p.shards(), p.backward)
 }
 
-// BackwardSlope: dslope[c] = Σ dy·x over the channel's x of at most 0. Each row is added up, then the rows in their order.
+// BackwardSlope: dslope[c] = Σ dy·x over the channel's x of at most 0. Each row is added up, then
+// the rows in their order.
 func (p *PReLU[T]) BackwardSlope(x, dy, dslope []T) {
 	p.x, p.dy = x, dy
 	if p.sums == nil {
@@ -89,7 +91,8 @@ func sumBelow0[T Float](x, dy []T) float64 {
 	var lanes [sumLanes]float64
 	for i, v := range x {
 		if !(v > 0) {
-			lanes[i%sumLanes] += float64(float64(v) * float64(dy[i])) // float64: not fused, so the same bits everywhere
+			// Rounded before it is added, so that no platform fuses the two.
+			lanes[i%sumLanes] += float64(float64(v) * float64(dy[i]))
 		}
 	}
 	return fold(&lanes)

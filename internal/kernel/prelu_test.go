@@ -8,8 +8,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// preluShapes are of one channel and of several: less than a row, rows left over, more than a shard.
-var preluShapes = [][3]int{{1, 1, 1}, {1, 1, 5000}, {7, 1, 9001}, {3, 4, 1}, {5, 3, 33}, {6, 20, 700}, {2, 2, sweepShard + 3}}
+// preluShapes are of one channel and of several: less than a row, rows left over, more than a
+// shard.
+var preluShapes = [][3]int{
+	{1, 1, 1}, {1, 1, 5000}, {7, 1, 9001}, {3, 4, 1}, {5, 3, 33}, {6, 20, 700}, {2, 2, sweepShard + 3},
+}
 
 func TestPReLU(t *testing.T) {
 	t.Run("float32", testPReLU[float32])

@@ -203,6 +203,48 @@ def global_max_pool(x):
     return F.adaptive_max_pool2d(x, 1)
 
 
+def hard_sigmoid(x, alpha, beta):
+    """F.hardsigmoid divides its gradient by 6 in float32 even where x is float64."""
+    return F.hardtanh(alpha * x + beta, 0, 1)
+
+
+def softplus(x):
+    """PyTorch takes x itself above a threshold; ours is exact."""
+    return F.softplus(x, threshold=700)
+
+
+def functions():
+    """op, function, arguments: activations of one variable."""
+    yield "ReLU", torch.relu, {}
+    yield "Sigmoid", torch.sigmoid, {}
+    yield "Tanh", scaled_tanh, {"a": 1, "b": 1}
+    yield "Tanh", scaled_tanh, {"a": 1.7159, "b": 2 / 3}
+    for alpha in (0.01, 0.25, 0):
+        yield "LeakyReLU", lambda x, alpha: F.leaky_relu(x, alpha), {"alpha": alpha}
+    for low, high in ((0, 6), (-1, 1), (-0.25, 20)):
+        yield "Clip", lambda x, low, high: F.hardtanh(x, low, high), {"low": low, "high": high}
+    for alpha in (1, 0.5, 0):
+        yield "ELU", lambda x, alpha: F.elu(x, alpha), {"alpha": alpha}
+    yield "SELU", F.selu, {}
+    for alpha in (1, 2, 0.25):
+        yield "CELU", lambda x, alpha: F.celu(x, alpha), {"alpha": alpha}
+    for alpha, beta in ((1 / 6, 1 / 2), (0.25, 0.5), (0.5, -1)):
+        yield "HardSigmoid", hard_sigmoid, {"alpha": alpha, "beta": beta}
+    yield "Softsign", F.softsign, {}
+    yield "Erf", torch.erf, {}
+    yield "SiLU", F.silu, {}
+    yield "HardSwish", F.hardswish, {}
+    yield "Mish", F.mish, {}
+    yield "GELU", F.gelu, {}
+    yield "GELUTanh", lambda x: F.gelu(x, approximate="tanh"), {}
+    yield "Softplus", softplus, {}
+
+
+# Where activations have kinks, next to them, where their powers overflow, and between; exact in float32.
+KINKS = [-1000, -100, -88.75, -40, -20.5, -20, -12, -6.125, -4.5, -3 - 2**-12, -3, -3 + 2**-12, -2, -1.278564453125, -1, -0.25, -2**-20, 0,
+         2**-20, 0.0625, 0.25, 1, 2, 3 - 2**-12, 3, 3 + 2**-12, 4.5, 6 - 2**-12, 6, 6 + 2**-12, 12, 15.5, 20, 20.5, 40, 88.75, 100, 1000]
+
+
 # Geometries ---------------------------------------------------------------------------------------------------------------------------
 
 def conv_geometries():
@@ -541,6 +583,12 @@ def every_case():
     for shape in [(1, 2), (3, 10), (7, 5), (2, 100)]:
         c.add("LogSoftmax", log_softmax, [c.draw("LogSoftmax").tensor(*shape)])
     add_norms(c)
+    for op, function, arguments in functions():
+        c.add(op, function, [torch.tensor(KINKS, dtype=torch.float64)], **arguments)
+        c.add(op, function, [c.draw(op).tensor(2, 3, 4, 5)], **arguments)
+    for shape, slopes in [((2, 3, 4, 5), 3), ((2, 3, 4, 5), 1), ((7, 5), 5), ((3, 1, 9), 1)]:
+        d = c.draw("PReLU")
+        c.add("PReLU", F.prelu, [d.tensor(*shape), d.tensor(slopes)])
     return c
 
 

@@ -2,8 +2,9 @@ package main
 
 import "math"
 
-// curves emits the activations that are made of the exponential or of comparisons, forward and backward. The package's CurveOf computes the same
-// functions in float64, and the tests hold these to it.
+// curves emits the activations that are made of the exponential or of comparisons, forward and
+// backward. The package's CurveOf computes the same functions in float64, and the tests hold these
+// to it.
 func curves(s *simd) {
 	clippedLine(s)
 	leakyReLU(s)
@@ -44,12 +45,13 @@ func leakyReLU(s *simd) {
 func hardSwish(s *simd) {
 	curve(s, "hardSwish",
 		func(x vec, _ func(int) vec) vec {
-			sixths := s.min(s.number(6), s.max(s.zero(), s.add(x, s.number(3)))) // exact near -3, where it counts
+			sixths := s.min(s.number(6), s.max(s.zero(), s.add(x, s.number(3)))) // exact near -3
 			return s.mul(x, s.mul(sixths, s.number(1.0/6)))
 		},
 		func(x vec, _ func(int) vec) vec {
 			inside := s.where(notLessOrEqual, x, s.number(-3), fma(x, s.number(1.0/3), s.number(0.5)))
-			return s.or(s.where(notGreaterOrEqual, x, s.number(3), inside), s.where(greaterOrEqual, x, s.number(3), s.number(1)))
+			inside = s.where(notGreaterOrEqual, x, s.number(3), inside)
+			return s.or(inside, s.where(greaterOrEqual, x, s.number(3), s.number(1)))
 		})
 }
 
@@ -85,8 +87,8 @@ func (s *simd) gated(x, u vec) vec {
 	return s.div(x, s.add(s.number(1), s.exp(s.sub(s.zero(), u))))
 }
 
-// gatedSlope returns σ(u)·(1 + v·σ(-u)): the slope of x·σ(u), where v is x times u's own. With e = e^-|u|, of σ(u) and σ(-u) one is 1/(1+e), the other
-// e/(1+e), which keeps its digits.
+// gatedSlope returns σ(u)·(1 + v·σ(-u)): the slope of x·σ(u), where v is x times u's own. With e =
+// e^-|u|, of σ(u) and σ(-u) one is 1/(1+e), the other e/(1+e), which keeps its digits.
 func (s *simd) gatedSlope(u, v vec) vec {
 	e := s.exp(s.or(u, s.word(signBit)))
 	large := s.div(s.number(1), s.add(s.number(1), e))
@@ -95,7 +97,8 @@ func (s *simd) gatedSlope(u, v vec) vec {
 	return s.mul(rises, fma(v, falls, s.number(1)))
 }
 
-// geluTanh: x·σ(u) with u = 2√(2/π)·(x + 0.044715·x³). Beyond ±12, σ(u) is 0 or 1 and x³ might overflow.
+// geluTanh: x·σ(u) with u = 2√(2/π)·(x + 0.044715·x³). Beyond ±12, σ(u) is 0 or 1 and x³ might
+// overflow.
 func geluTanh(s *simd) {
 	line, cube := 2*math.Sqrt(2/math.Pi), 0.044715*2*math.Sqrt(2/math.Pi)
 	curve(s, "geluTanh",
@@ -121,7 +124,8 @@ func gelu(s *simd) {
 		})
 }
 
-// bell returns e^(-x²/2). x² is kept as a sum of two numbers, because the power's relative error is the exponent's absolute one. Beyond ±14.5 it is 0.
+// bell returns e^(-x²/2). x² is kept as a sum of two numbers, because the power's relative error is
+// the exponent's absolute one. Beyond ±14.5 it is 0.
 func (s *simd) bell(x vec) vec {
 	x = s.clip(x, 14.5)
 	square := s.mul(x, x)
@@ -130,10 +134,11 @@ func (s *simd) bell(x vec) vec {
 	return fnma(s.mul(s.number(0.5), rest), power, s.copy(power))
 }
 
-// normalTail is R(t), from the lowest power of t: the tail of the normal distribution beyond |x| is e^(-x²/2)·R(t) with t = 1/(1 + 0.3·|x|). It is fitted by
-// least squares, weighted anew until the largest relative error for |x| <= 14 is least: 6e-8.
-var normalTail = []float32{7.169070926904553e-06, 0.11948768510415228, 0.12192037344695675, 0.09468338613987573, 0.14253587890243452,
-	-0.07650703630291292, 0.2286606068674532, -0.16916638284391933, 0.038378348532290586}
+// normalTail is R(t), from the lowest power of t: the tail of the normal distribution beyond |x| is
+// e^(-x²/2)·R(t) with t = 1/(1 + 0.3·|x|). It is fitted by least squares, weighted anew until the
+// largest relative error for |x| <= 14 is least: 6e-8.
+var normalTail = []float32{7.169070926904553e-06, 0.11948768510415228, 0.12192037344695675, 0.09468338613987573,
+	0.14253587890243452, -0.07650703630291292, 0.2286606068674532, -0.16916638284391933, 0.038378348532290586}
 
 // normal returns Φ(x), given e^(-x²/2).
 func (s *simd) normal(x, bell vec) vec {
@@ -158,7 +163,8 @@ func softplus(s *simd) {
 		})
 }
 
-// log1p returns log(1+u) for u from 0 to 1: twice the series artanh z = z + z³/3 + z⁵/5 + … at z = u/(2+u), which is at most 1/3.
+// log1p returns log(1+u) for u from 0 to 1: twice the series artanh z = z + z³/3 + z⁵/5 + … at z =
+// u/(2+u), which is at most 1/3.
 func (s *simd) log1p(u vec) vec {
 	z := s.div(u, s.add(s.number(2), u))
 	square := s.mul(z, z)
@@ -170,7 +176,8 @@ func (s *simd) log1p(u vec) vec {
 	return s.add(p, p)
 }
 
-// mish: x·tanh(log(1 + e^x)). With e = e^x and n = e·(e+2), (1+e)² = n+1, so the tanh is n/(n+2) and its slope
+// mish: x·tanh(log(1 + e^x)). With e = e^x and n = e·(e+2), (1+e)² = n+1, so the tanh is n/(n+2)
+// and its slope
 //
 //	(1 - tanh²)·σ(x) = 4·(n+1)/(n+2)² · e/(1+e) = 4·e·(1+e)/(n+2)²
 //
@@ -192,7 +199,8 @@ func mish(s *simd) {
 		})
 }
 
-// exponentialLess1 returns e^x - 1 for x of at most 0. 2^n·q + (2^n - 1) keeps the digits of a small x. Below -40 nothing changes.
+// exponentialLess1 returns e^x - 1 for x of at most 0. 2^n·q + (2^n - 1) keeps the digits of a
+// small x. Below -40 nothing changes.
 func (s *simd) exponentialLess1(x vec) vec {
 	e := s.reduce(s.max(s.number(-40), x))
 	power := s.power(e.n)
