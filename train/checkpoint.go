@@ -15,7 +15,7 @@ import (
 
 	"convgraph/formats"
 	"convgraph/formats/safetensors"
-	"convgraph/internal/wholefile"
+	"convgraph/internal/file"
 	"convgraph/train/solver"
 )
 
@@ -171,7 +171,7 @@ func checksum(arrays []formats.Array, metadata map[string]string) (string, error
 
 // readCheckpoint reads a file that write wrote, and finds any bit of it that has changed since.
 func readCheckpoint(path string) (*Checkpoint, error) {
-	data, err := wholefile.Read(path)
+	data, err := file.Read(path)
 	if err != nil {
 		return nil, err
 	}

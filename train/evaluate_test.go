@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -156,4 +157,42 @@ func TestTrainerRefuses(t *testing.T) {
 		_, err := tr.Run(context.Background())
 		assert.ErrorContains(t, err, want)
 	}
+}
+
+// TestEpochsAreMeasuredOnAllClasses: of a set that is sorted by class, the samples that the accuracy
+// after an epoch is measured on are drawn from all of it, by the seed.
+func TestEpochsAreMeasuredOnAllClasses(t *testing.T) {
+	sorted := sortedSet(t, 100)
+	tr := trainer(t, small())
+	tr.Train, tr.Test, tr.EvalSamples = sorted, sorted, 40
+	measured := func() (classes [3]int) {
+		r := run{Trainer: tr}
+		ds := r.sample(tr.Test)
+		sample := make([]float32, ds.Shape().TotalSize())
+		for i := range ds.Len() {
+			label, err := ds.Sample(i, sample)
+			require.NoError(t, err)
+			classes[label]++
+		}
+		return classes
+	}
+	drawn := measured()
+	assert.Equal(t, 40, drawn[0]+drawn[1]+drawn[2])
+	for _, n := range drawn {
+		assert.Greater(t, n, 5)
+	}
+	assert.Equal(t, drawn, measured())
+	tr.Seed++
+	assert.NotEqual(t, drawn, measured())
+	tr.EvalFirst = true
+	assert.Equal(t, [3]int{40}, measured())
+}
+
+// sortedSet has three classes of so many blank images each.
+func sortedSet(t *testing.T, each int) dataset.Dataset {
+	t.Helper()
+	labels := slices.Concat(make([]uint8, each), slices.Repeat([]uint8{1}, each), slices.Repeat([]uint8{2}, each))
+	set, err := dataset.NewImages(small().Input, make([]uint8, len(labels)*small().Input.TotalSize()), labels, 3)
+	require.NoError(t, err)
+	return set
 }

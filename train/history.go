@@ -6,7 +6,7 @@ import (
 	"io"
 	"strconv"
 
-	"convgraph/internal/atomicfile"
+	"convgraph/internal/file"
 )
 
 // HistoryFile keeps a CSV file of the training's history up to date, a row an epoch, written whole each time.
@@ -17,7 +17,7 @@ type HistoryFile struct {
 
 // EpochEnd writes the file.
 func (h HistoryFile) EpochEnd(s *State) error {
-	return atomicfile.Write(h.Path, func(w io.Writer) error { return WriteHistory(w, s.History) })
+	return file.Write(h.Path, func(w io.Writer) error { return WriteHistory(w, s.History) })
 }
 
 // WriteHistory writes rows as CSV; accuracies are fractions. Its numbers are the shortest that read back as the same.

@@ -26,13 +26,14 @@ type Trainer struct {
 	LabelSmoothing float64 // share ε of each target that is spread over all classes: (1-ε)·t + ε/classes (Szegedy et al. 2016)
 	Seed           uint64  // of the order of the samples
 	OnNaN          OnNaN
-	EvalSamples    int // accuracy after each epoch is measured on the first this many of each set; 0 is all
+	EvalSamples    int  // accuracy after each epoch is measured on this many of each set, drawn by Seed; 0 is all
+	EvalFirst      bool // on the first EvalSamples instead, as the book does: only for sets that aren't sorted by class
 
 	Callbacks []Callback
 	Resume    *Checkpoint // where to go on; nil is the beginning
 }
 
-// NewTrainer is a trainer with the book's settings: 20 epochs, batches of 100, accuracy on the first 1000.
+// NewTrainer is a trainer with the book's settings: 20 epochs, batches of 100, accuracy on 1000 images.
 func NewTrainer(m *graph.Model, s solver.Solver, train, test dataset.Dataset) *Trainer {
 	return &Trainer{Model: m, Solver: s, Train: train, Test: test, Epochs: 20, Batch: 100, Sampling: Shuffle, Seed: 1, EvalSamples: 1000}
 }
@@ -278,10 +279,13 @@ func (r *run) endEpoch() error {
 }
 
 func (r *run) sample(ds dataset.Dataset) dataset.Dataset {
-	if r.EvalSamples == 0 {
+	switch {
+	case r.EvalSamples == 0:
 		return ds
+	case r.EvalFirst:
+		return dataset.Take(ds, r.EvalSamples)
 	}
-	return dataset.Take(ds, r.EvalSamples)
+	return dataset.Draw(ds, r.EvalSamples, r.Seed)
 }
 
 func (r *run) tell(event func(Callback, *State) error) error {

@@ -16,7 +16,7 @@ import (
 	"convgraph/formats/torch"
 	"convgraph/graph"
 	"convgraph/internal/cli"
-	"convgraph/internal/wholefile"
+	"convgraph/internal/file"
 	"convgraph/models"
 	"convgraph/onnx"
 )
@@ -86,7 +86,7 @@ func readNames(path string) (map[string]string, error) {
 	if path == "" {
 		return nil, nil
 	}
-	data, err := wholefile.Read(path)
+	data, err := file.Read(path)
 	if err != nil {
 		return nil, err
 	}

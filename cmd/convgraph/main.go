@@ -25,7 +25,7 @@ type grammar struct {
 	Predict   predict      `cmd:"" help:"Recognise pictures."`
 	Eval      eval         `cmd:"" help:"Count the right answers of a trained model."`
 	RunArrays runArrays    `cmd:"" name:"run" help:"Logits and probabilities of the images in an .npz file."`
-	Gradients runGradients `cmd:"" help:"Loss and gradients of the images and labels in an .npz file."`
+	Gradients runGradients `cmd:"" help:"Loss and gradients of the images and targets in an .npz file: labels, or a distribution over the classes for each image."`
 	Serve     serve        `cmd:"" help:"Answer predictions over HTTP."`
 	Import    importFile   `cmd:"" help:"Take parameters from another program's file."`
 	Export    exportFile   `cmd:"" help:"Write parameters for another program."`

@@ -83,7 +83,7 @@ func (c *runArrays) Run() error {
 // runGradients is convgraph gradients.
 type runGradients struct{ arraysCommand }
 
-// Run computes the loss of the images x with the labels t, and its gradients. Dropout is off.
+// Run computes the loss of the images x with the targets t, and its gradients. Dropout is off.
 func (c *runGradients) Run() error {
 	m, arrays, err := c.open()
 	if err != nil {
@@ -93,11 +93,11 @@ func (c *runGradients) Run() error {
 	if err != nil {
 		return err
 	}
-	t, err := c.array(m, arrays, "t", "labels (N), or (N, classes)")
+	t, err := c.array(m, arrays, "t", "labels (N), or distributions (N, classes)")
 	if err != nil {
 		return err
 	}
-	g, err := m.Gradients(x, t)
+	g, err := gradients(m, x, t)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ type command struct {
 
 	TrainSamples int `default:"0" help:"Train on the first so many images; 0 is all."`
 	TestSamples  int `default:"0" help:"Test on the first so many images; 0 is all."`
-	EvalSamples  int `default:"1000" help:"After each epoch measure the accuracy on the first so many images of each set; 0 is all."`
+	EvalSamples  int `default:"1000" help:"Images of each set that the accuracy after each epoch is measured on: the first of the embedded MNIST, drawn by -seed from other data; 0 is all."`
 
 	Data   string  `type:"given" want:"a folder" help:"Folder of IDX files as MNIST has them, gz or not, or folder of class folders of PNG and JPEG images; without it the embedded MNIST." placeholder:"DIR"`
 	Size   int     `default:"0" help:"Height and width of alexnet's images (default 227, the least is 67)."`
@@ -197,6 +197,7 @@ func (c *command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
 	}
 	t := train.NewTrainer(model, optimizer, s.train, s.test)
 	t.Epochs, t.Batch, t.Sampling, t.Seed, t.EvalSamples = r.Epochs, r.Batch, train.Sampling(c.Sampling), c.Seed, c.EvalSamples
+	t.EvalFirst = c.Data == "" // the book's images; other data may be sorted by class
 	t.OnNaN, t.LabelSmoothing = train.OnNaN(c.OnNaN), r.LabelSmoothing
 	c.schedule(t, r)
 	return t, t.Check()

@@ -92,14 +92,17 @@ const probes = ".probe-*"
 
 // findObstacles finds what no result could replace. Of checkpoints it isn't known which there will be.
 func (o *output) findObstacles() error {
-	return o.each(func(name string, e os.DirEntry) error {
-		isResult := slices.ContainsFunc(resultFiles, func(pattern string) bool { return matches(pattern, name) })
-		switch {
-		case !isResult:
+	return o.each(func(name string, _ os.DirEntry) error {
+		if !slices.ContainsFunc(resultFiles, func(pattern string) bool { return matches(pattern, name) }) {
 			return nil
-		case e.IsDir():
+		}
+		info, err := os.Stat(o.path(name)) // a link's file is what is written
+		switch {
+		case err != nil:
+			return nil // a link to a file that isn't there yet
+		case info.IsDir():
 			return fmt.Errorf("%s is a folder: want a file there, or nothing", o.path(name))
-		case e.Type().IsRegular():
+		case info.Mode().IsRegular():
 			return replaceable(o.path(name))
 		}
 		return nil

@@ -50,6 +50,13 @@ func TestResultsThatCannotBeWritten(t *testing.T) {
 		assert.Empty(t, stdout)
 		assert.Equal(t, "trainmnist: -out: "+filepath.Join(dir, name)+" is a folder: want a file there, or nothing\n", stderr)
 		requireFiles(t, was)
+
+		link := filepath.Join(dir, name)
+		require.NoError(t, os.Rename(link, link+" elsewhere"))
+		require.NoError(t, os.Symlink(filepath.Base(name)+" elsewhere", link))
+		_, _, stderr = trainmnist(t, append(small, "-quiet", "-keep-epochs", "-out", dir)...)
+		assert.Equal(t, "trainmnist: -out: "+link+" is a folder: want a file there, or nothing\n", stderr, "through a link")
+		requireFiles(t, was)
 	}
 }
 

@@ -11,9 +11,8 @@ import (
 	"codeberg.org/sbinet/npyio/npy"
 	"gorgonia.org/tensor"
 
-	"convgraph/internal/atomicfile"
+	"convgraph/internal/file"
 	"convgraph/internal/raw"
-	"convgraph/internal/wholefile"
 )
 
 // The .npy format (NEP 1):
@@ -31,7 +30,7 @@ const maxHeader = 10_000
 
 // ReadNPYFile reads a .npy file. See DecodeNPY.
 func ReadNPYFile(path string) (*tensor.Dense, error) {
-	data, err := wholefile.Read(path)
+	data, err := file.Read(path)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +43,7 @@ func ReadNPYFile(path string) (*tensor.Dense, error) {
 
 // WriteNPYFile writes a .npy file atomically. See EncodeNPY.
 func WriteNPYFile(path string, value *tensor.Dense) error {
-	return atomicfile.Write(path, func(w io.Writer) error { return EncodeNPY(w, value) })
+	return file.Write(path, func(w io.Writer) error { return EncodeNPY(w, value) })
 }
 
 // DecodeNPY reads the bytes of a whole .npy file of numbers or bool, in either

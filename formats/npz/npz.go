@@ -16,7 +16,7 @@ import (
 
 	"convgraph/formats"
 	"convgraph/formats/internal/archive"
-	"convgraph/internal/atomicfile"
+	"convgraph/internal/file"
 )
 
 // suffix is what numpy.savez adds to an array's name inside the zip file.
@@ -73,7 +73,7 @@ func Read(r io.ReaderAt, size int64) ([]formats.Array, error) {
 
 // Write writes a .npz file atomically. See Encode.
 func Write(path string, arrays []formats.Array) error {
-	return atomicfile.Write(path, func(w io.Writer) error { return Encode(w, arrays) })
+	return file.Write(path, func(w io.Writer) error { return Encode(w, arrays) })
 }
 
 // Encode writes arrays (float32, float64 or int64) in their order, not

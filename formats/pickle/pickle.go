@@ -13,12 +13,12 @@ import (
 
 	"convgraph/formats"
 	"convgraph/formats/internal/unpickle"
-	"convgraph/internal/wholefile"
+	"convgraph/internal/file"
 )
 
 // ReadFile reads a file. See Decode.
 func ReadFile(path string) ([]formats.Array, error) {
-	data, err := wholefile.Read(path)
+	data, err := file.Read(path)
 	if err != nil {
 		return nil, err
 	}

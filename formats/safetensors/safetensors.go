@@ -18,13 +18,12 @@ import (
 	"io"
 
 	"convgraph/formats"
-	"convgraph/internal/atomicfile"
-	"convgraph/internal/wholefile"
+	"convgraph/internal/file"
 )
 
 // ReadFile reads a file. See Decode.
 func ReadFile(path string) (arrays []formats.Array, metadata map[string]string, err error) {
-	data, err := wholefile.Read(path)
+	data, err := file.Read(path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -46,7 +45,7 @@ func Read(r io.Reader) (arrays []formats.Array, metadata map[string]string, err 
 
 // Write writes a file atomically. See Encode.
 func Write(path string, arrays []formats.Array, metadata map[string]string) error {
-	return atomicfile.Write(path, func(w io.Writer) error { return Encode(w, arrays, metadata) })
+	return file.Write(path, func(w io.Writer) error { return Encode(w, arrays, metadata) })
 }
 
 // Marshal returns the bytes that Write would put into a file.

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"reflect"
 	"regexp"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 )
@@ -60,39 +62,38 @@ func given(ctx *kong.DecodeContext, target reflect.Value) error {
 }
 
 // Main parses the arguments into grammar, runs the command that was chosen and gives the exit code. Errors are one line on stderr, [Failures] one
-// each. Each command's Run method gets the bound values it names.
+// each. Each command's Run method gets the bound values it names. An error of stdout is the command's, whether it looks at it or not.
 func Main(grammar any, args []string, stdout, stderr io.Writer, options ...kong.Option) int {
-	exited := -1
+	signal.Ignore(syscall.SIGPIPE) // a closed stdout is an error with a message, a closed stderr none
+	exited, out := -1, &checkedWriter{w: stdout}
 	parser, err := kong.New(grammar, append(options,
 		kong.NamedMapper("given", kong.MapperFunc(given)),
-		kong.Writers(stdout, stderr),
+		kong.Writers(out, stderr),
 		kong.Exit(func(code int) { exited = code }),
-		kong.BindTo(stdout, (*io.Writer)(nil)),
+		kong.BindTo(out, (*io.Writer)(nil)),
 	)...)
 	if err != nil {
 		fmt.Fprintln(stderr, "internal error:", err)
 		return Failed
 	}
 	ctx, err := parser.Parse(longFlags(args))
-	if exited >= 0 { // -help
+	switch {
+	case out.err != nil: // of the help
+		return code(out.err, parser.Model.Name, stderr)
+	case exited >= 0:
 		return exited
-	}
-	if err != nil {
+	case err != nil:
 		fmt.Fprintf(stderr, "%s: %v (see %s -help)\n", parser.Model.Name, err, parser.Model.Name)
 		return BadUsage
 	}
-	return code(ctx.Run(), parser.Model.Name, stderr)
+	return code(out.join(ctx.Run()), parser.Model.Name, stderr)
 }
 
 func code(err error, name string, stderr io.Writer) int {
 	if err == nil {
 		return OK
 	}
-	var several Failures
-	if !errors.As(err, &several) {
-		several = Failures{err}
-	}
-	for _, e := range several {
+	for _, e := range failures(err) {
 		fmt.Fprintf(stderr, "%s: %v\n", name, e)
 	}
 	var usage Usage

@@ -218,16 +218,20 @@ func (p *point) steepest(n int) []int {
 
 // element compares the i-th element of an input.
 func (c *checker) element(p *point, i int) (comparison, error) {
-	x := p.value.at(i)
 	m := c.method
 	if !m.plain {
-		m.step *= max(1, math.Abs(x))
+		m.step *= max(1, math.Abs(p.value.at(i)))
 	}
-	compared, err := m.compare(func(t float64) (float64, error) {
-		p.value.set(i, x+t)
-		defer p.value.set(i, x)
-		return c.evaluateLoss()
-	}, c.loss, p.gradient.at(i))
+	compared, err := c.compareRay(ray{
+		method:   m,
+		gradient: func() float64 { return p.gradient.at(i) },
+		loss: func(t float64) (float64, error) {
+			x := p.value.at(i)
+			p.value.set(i, x+t)
+			defer p.value.set(i, x)
+			return c.evaluateLoss()
+		},
+	})
 	compared.Index = coordinates(p.shape, i)
 	return compared, err
 }
@@ -294,15 +298,21 @@ func (c *checker) along(p *point, d direction, moved span) (comparison, error) {
 	}
 	value := p.value.slice(moved)
 	origin := value.clone()
-	gradient := 0.0
-	for i := range value.len() {
-		gradient += d.at(moved.from+i) * p.gradient.at(moved.from+i)
-	}
-	return m.compare(func(t float64) (float64, error) {
-		defer value.copyFrom(origin)
-		for i := range value.len() {
-			value.set(i, origin.at(i)+t*d.at(moved.from+i))
-		}
-		return c.evaluateLoss()
-	}, c.loss, gradient)
+	return c.compareRay(ray{
+		method: m,
+		gradient: func() (sum float64) {
+			for i := range value.len() {
+				sum += d.at(moved.from+i) * p.gradient.at(moved.from+i)
+			}
+			return sum
+		},
+		loss: func(t float64) (float64, error) {
+			origin.copyFrom(value)
+			defer value.copyFrom(origin)
+			for i := range value.len() {
+				value.set(i, origin.at(i)+t*d.at(moved.from+i))
+			}
+			return c.evaluateLoss()
+		},
+	})
 }

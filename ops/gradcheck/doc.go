@@ -20,4 +20,13 @@
 // a step is found that doesn't reach the kink, the element is compared as any other (the report counts it as retried); if the element
 // stands at the kink, its gradient must lie between the one-sided derivatives (the report counts it as a kink). A report with more than a
 // tenth of kinks in one input is an error, because it shows too little.
+//
+// Where several kinks meet, the one-sided derivatives don't bound a valid gradient. With u the gradients that arrive at the windows w of a
+// max pooling whose elements k tie, and d the elements' derivatives, reverse mode takes one element of each window:
+//
+//	a = sum_w u_w d_wk(w)    between    sum_w min_k u_w d_wk    and    sum_w max_k u_w d_wk
+//
+// while the one-sided derivatives of the loss are sum_w u_w max_k d_wk and sum_w u_w min_k d_wk: they bound a only if no u_w differs in
+// sign. Such places give themselves away: move all inputs a little, and gradients outside the bounds appear. There the checker compares
+// the gradient at a point beside the kinks instead.
 package gradcheck

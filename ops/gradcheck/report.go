@@ -87,15 +87,19 @@ func (r *Report) Err() error {
 }
 
 func (in InputReport) err(tolerance float64) error {
-	if e := in.Worst; !(e.Error <= tolerance) {
+	if e := in.Worst; in.wrong(tolerance) {
 		return fmt.Errorf("gradient %.9g, numerical %.9g at %s: relative error %.2g, want at most %.2g", e.Gradient, e.Numerical, e.place(), e.Error, tolerance)
 	}
-	if 10*in.Kinks > in.Compared {
+	if in.tooManyKinks() {
 		return fmt.Errorf("%d of %d comparisons are at kinks (a rectifier at 0, two equal maxima), which shows too little: want inputs away from them",
 			in.Kinks, in.Compared)
 	}
 	return nil
 }
+
+func (in InputReport) wrong(tolerance float64) bool { return !(in.Worst.Error <= tolerance) }
+
+func (in InputReport) tooManyKinks() bool { return 10*in.Kinks > in.Compared }
 
 func (e Element) place() string {
 	if e.Direction != nil {
@@ -124,8 +128,11 @@ func (r *Report) String() string {
 }
 
 func (in InputReport) mark(tolerance float64) string {
-	if in.err(tolerance) != nil {
+	switch {
+	case in.wrong(tolerance):
 		return "WRONG"
+	case in.tooManyKinks():
+		return "kinks"
 	}
 	return "ok"
 }

@@ -5,58 +5,89 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 )
 
-// digested is how many of a set's samples its digest looks at where it can't see them all: few enough to cost nothing.
-const digested = 256
+const (
+	// digested is the number of samples that a digest reads where it can't read them all.
+	digested = 256
+	// wholeFiles is the total size of image files up to which a digest reads all of them: 1 GiB, some
+	// seconds from a disk.
+	wholeFiles = 1 << 30
+)
 
-// Digest writes to w what tells ds from other sets of as many samples: every pixel and label of a set in memory; every file's class, name and
-// size of a folder, and some of its images; some of the samples of any other. What is done to the samples of a set beneath isn't in it.
+// Digest writes to w what tells the samples of ds from others. For a set in memory that is every pixel
+// and label. For a folder it is every file's class, name and size, and every file's contents, or 256
+// images where the files have more than 1 GiB. For any other set it is 256 of the samples. Whatever
+// wraps a set in this package shows through; what transforms do to its samples is left out.
 func Digest(ds Dataset, w io.Writer) error {
-	if d, ok := ds.(digester); ok {
-		return d.digest(w)
+	base, indices := root(ds)
+	switch base := base.(type) {
+	case *Images:
+		return base.digest(w, indices)
+	case *Folder:
+		return base.digest(w, indices)
 	}
-	return digestSamples(ds, w)
+	return digestSamples(base, w, indices)
 }
 
-type digester interface{ digest(w io.Writer) error }
-
-func (m *Images) digest(w io.Writer) error {
-	_, err := w.Write(m.pixels)
-	if err == nil {
-		_, err = w.Write(m.labels)
-	}
-	return err
-}
-
-func (t *transformed) digest(w io.Writer) error { return Digest(t.base, w) }
-
-func (a *Augmented) digest(w io.Writer) error { return Digest(a.Dataset, w) }
-
-func (f *Folder) digest(w io.Writer) error {
-	for i, file := range f.files {
-		size := int64(-1) // it has gone
-		if info, err := os.Stat(f.Path(i)); err == nil {
-			size = info.Size()
-		}
-		if _, err := fmt.Fprintf(w, "%d %q %d\n", file.label, file.name, size); err != nil {
+func (m *Images) digest(w io.Writer, indices []int) error {
+	for _, i := range indices {
+		if _, err := w.Write(m.pixels[i*m.size : (i+1)*m.size]); err != nil {
 			return err
 		}
 	}
-	return digestSamples(f, w)
+	labels := make([]uint8, len(indices))
+	for k, i := range indices {
+		labels[k] = m.labels[i]
+	}
+	_, err := w.Write(labels)
+	return err
 }
 
-// digestSamples writes samples spread over the set, a damaged one as nothing but that.
-func digestSamples(ds Dataset, w io.Writer) error {
-	sample := make([]float32, ds.Shape().TotalSize())
-	n := min(digested, ds.Len())
-	for i := range n {
-		label, err := ds.Sample(i*ds.Len()/n, sample)
-		if _, damaged := errors.AsType[*DamagedError](err); damaged {
-			clear(sample)
-			label, err = -1, nil
+func (f *Folder) digest(w io.Writer, indices []int) error {
+	total := int64(0)
+	for _, i := range indices {
+		size := int64(-1) // the file has gone
+		if info, err := os.Stat(f.Path(i)); err == nil {
+			size = info.Size()
+			total += size
 		}
+		if _, err := fmt.Fprintf(w, "%d %q %d\n", f.files[i].label, f.files[i].name, size); err != nil {
+			return err
+		}
+	}
+	if total > wholeFiles {
+		return digestSamples(f, w, indices)
+	}
+	for _, i := range indices {
+		if err := copyFile(w, f.Path(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyFile writes a file's contents, nothing for one that has gone.
+func copyFile(w io.Writer, path string) error {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, file)
+	return errors.Join(err, file.Close())
+}
+
+// digestSamples writes samples spread over the given ones, a damaged one as zeros with label -1.
+func digestSamples(ds Dataset, w io.Writer, indices []int) error {
+	sample := make([]float32, ds.Shape().TotalSize())
+	n := min(digested, len(indices))
+	for k := range n {
+		label, err := labelOf(ds, indices[k*len(indices)/n], sample)
 		if err != nil {
 			return err
 		}
@@ -68,4 +99,10 @@ func digestSamples(ds Dataset, w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// isDamaged says whether a sample couldn't be decoded.
+func isDamaged(err error) bool {
+	_, damaged := errors.AsType[*DamagedError](err)
+	return damaged
 }

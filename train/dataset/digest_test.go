@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -81,4 +83,57 @@ func TestDigestOfFolders(t *testing.T) {
 		change(changed)
 		assert.NotEqual(t, before, set(changed), what)
 	}
+}
+
+// TestDigestSeesEveryReplacedImage replaces forty images of a folder, each by another of the same size
+// in bytes, as trainmnist reads them: mixed, of which the first are taken.
+func TestDigestSeesEveryReplacedImage(t *testing.T) {
+	const n = 600
+	files := map[string][]byte{}
+	name := func(i int) string { return fmt.Sprintf("%c/%03d.png", 'a'+i%2, i) }
+	for i := range n {
+		files[name(i)] = pngOf(t, stripes(2, 2))
+	}
+	dir := tree(t, files)
+	replacement := ofLength(t, len(files[name(0)]))
+	folder, _, err := dataset.OpenFolder(dir, dataset.FolderOptions{Size: 3, TestFraction: -1})
+	require.NoError(t, err)
+	set := dataset.Take(dataset.Mixed(folder, 1), n)
+	last := digest(t, set)
+	for i := 0; i < n; i += n / 40 {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, filepath.FromSlash(name(i))), replacement, 0o644))
+		now := digest(t, set)
+		require.NotEqual(t, last, now, name(i))
+		last = now
+	}
+}
+
+// TestDigestOfLargeFolders: where the files have more than 1 GiB, not all of them are read.
+func TestDigestOfLargeFolders(t *testing.T) {
+	dir := tree(t, map[string][]byte{"a/1.png": pngOf(t, stripes(2, 2)), "a/2.png": nil})
+	require.NoError(t, os.Truncate(filepath.Join(dir, "a", "2.png"), 2<<30))
+	folder, _, err := dataset.OpenFolder(dir, dataset.FolderOptions{Size: 3, TestFraction: -1})
+	require.NoError(t, err)
+	before := digest(t, folder)
+	assert.Less(t, len(before), 1000)
+	changed := stripes(2, 2)
+	changed.Pix[4] ^= 255
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a", "1.png"), pngOf(t, changed), 0o644))
+	folder, _, err = dataset.OpenFolder(dir, dataset.FolderOptions{Size: 3, TestFraction: -1})
+	require.NoError(t, err)
+	assert.NotEqual(t, before, digest(t, folder))
+}
+
+// ofLength is a PNG of so many bytes that isn't the stripes.
+func ofLength(t *testing.T, n int) []byte {
+	t.Helper()
+	for v := range uint8(255) {
+		img := stripes(2, 2)
+		img.Pix[1] = v + 1
+		if data := pngOf(t, img); len(data) == n {
+			return data
+		}
+	}
+	t.Fatalf("no picture has %d bytes", n)
+	return nil
 }

@@ -11,7 +11,7 @@ import (
 	"strconv"
 
 	"convgraph/graph"
-	"convgraph/internal/wholefile"
+	"convgraph/internal/file"
 )
 
 // Snapshots of a training are kept as long as they are few and small enough; else some of them, evenly.
@@ -43,7 +43,7 @@ func (p epochPath) label() string {
 // epochs/epoch-000.safetensors (before learning), epoch-001.safetensors, … At most 40 snapshots of 1 GB in all are read, spread evenly over
 // the training, the first and the parameter file itself always among them.
 func Open(paramsPath string) ([]Snapshot, error) {
-	final, err := wholefile.Read(paramsPath)
+	final, err := file.Read(paramsPath)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func Open(paramsPath string) ([]Snapshot, error) {
 	room := int(min(mostSnapshots, mostSnapshotBytes/int64(len(final)+1))) - 1
 	var snapshots []Snapshot
 	for i, p := range evenly(paths, room) {
-		data, err := wholefile.Read(p.path)
+		data, err := file.Read(p.path)
 		if err != nil {
 			return nil, err
 		}

@@ -22,7 +22,7 @@ import (
 
 	"convgraph/formats"
 	formatsafetensors "convgraph/formats/safetensors"
-	"convgraph/internal/atomicfile"
+	"convgraph/internal/file"
 	"convgraph/train/dataset"
 	"convgraph/train/mnist"
 	"convgraph/viz"
@@ -71,7 +71,7 @@ func writeHalves(path string, arrays []formats.Array, metadata map[string]string
 		}
 		halves[a.Name] = h
 	}
-	return atomicfile.Write(path, func(w io.Writer) error { return safetensors.SerializeToWriter(halves, metadata, w) })
+	return file.Write(path, func(w io.Writer) error { return safetensors.SerializeToWriter(halves, metadata, w) })
 }
 
 // half is an array of float16.

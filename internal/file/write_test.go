@@ -1,4 +1,4 @@
-package atomicfile_test
+package file_test
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"convgraph/internal/atomicfile"
+	"convgraph/internal/file"
 )
 
 func writeText(text string) func(io.Writer) error {
@@ -24,8 +24,8 @@ func writeText(text string) func(io.Writer) error {
 
 func TestWriteReplacesWhole(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
-	require.NoError(t, atomicfile.Write(path, writeText("first")))
-	require.NoError(t, atomicfile.Write(path, func(w io.Writer) error {
+	require.NoError(t, file.Write(path, writeText("first")))
+	require.NoError(t, file.Write(path, func(w io.Writer) error {
 		_, err := io.WriteString(w, "second, and a longer one")
 		require.NoError(t, err)
 		data, err := os.ReadFile(path)
@@ -42,7 +42,7 @@ func TestWriteReplacesWhole(t *testing.T) {
 func TestFailureLeavesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	broken := errors.New("disk on fire")
-	err := atomicfile.Write(path, func(w io.Writer) error {
+	err := file.Write(path, func(w io.Writer) error {
 		_, _ = io.WriteString(w, "half")
 		return broken
 	})
@@ -60,14 +60,14 @@ func TestPermissions(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(path, nil, 0o600))
-	require.NoError(t, atomicfile.Write(path, writeText("x")))
+	require.NoError(t, file.Write(path, writeText("x")))
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 }
 
 func TestNoSuchFolder(t *testing.T) {
-	err := atomicfile.Write(filepath.Join(t.TempDir(), "none", "file"), writeText("x"))
+	err := file.Write(filepath.Join(t.TempDir(), "none", "file"), writeText("x"))
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
@@ -87,7 +87,7 @@ func ExampleWrite() {
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "history.csv")
-	err = atomicfile.Write(path, func(w io.Writer) error {
+	err = file.Write(path, func(w io.Writer) error {
 		_, err := fmt.Fprintln(w, "epoch,step,train_loss")
 		return err
 	})

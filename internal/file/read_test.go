@@ -1,4 +1,4 @@
-package wholefile_test
+package file_test
 
 import (
 	"os"
@@ -8,18 +8,18 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"convgraph/internal/wholefile"
+	"convgraph/internal/file"
 )
 
 func TestRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(path, []byte("content"), 0o600))
-	data, err := wholefile.Read(path)
+	data, err := file.Read(path)
 	require.NoError(t, err)
 	assert.Equal(t, "content", string(data))
 
-	_, err = wholefile.Read(filepath.Dir(path))
+	_, err = file.Read(filepath.Dir(path))
 	assert.ErrorContains(t, err, filepath.Dir(path))
-	_, err = wholefile.Read(path + "-missing")
+	_, err = file.Read(path + "-missing")
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }

@@ -1,20 +1,21 @@
-package atomicfile
+package file
 
 import (
 	"os"
 	"path/filepath"
 )
 
-// renameio leaves Windows out because rename is not documented to be atomic
-// there. os.Rename calls MoveFileEx with MOVEFILE_REPLACE_EXISTING, which on
-// NTFS shows either the old file or the new one: the best the system offers.
+// moved is a temporary file that takes the final name on Commit. renameio leaves Windows out
+// because rename is not documented to be atomic there. os.Rename calls MoveFileEx with
+// MOVEFILE_REPLACE_EXISTING, which on NTFS shows either the old file or the new one: the best the
+// system offers.
 type moved struct {
 	*os.File
 	path string
 	done bool
 }
 
-func create(path string) (pending, error) {
+func replace(path string) (destination, error) {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"*")
 	if err != nil {
 		return nil, err

@@ -1,16 +1,16 @@
 //go:build unix
 
-package wholefile_test
+package file_test
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 
-	"convgraph/internal/wholefile"
+	"convgraph/internal/file"
 )
 
 func TestReadRefusesDevices(t *testing.T) {
-	_, err := wholefile.Read("/dev/zero")
+	_, err := file.Read("/dev/zero")
 	assert.EqualError(t, err, "/dev/zero is a device: want a file")
 }
