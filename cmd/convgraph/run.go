@@ -97,7 +97,7 @@ func (c *runGradients) Run() error {
 	if err != nil {
 		return err
 	}
-	g, err := gradients(m, x, t)
+	g, err := m.Gradients(x, t)
 	if err != nil {
 		return err
 	}

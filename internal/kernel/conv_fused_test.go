@@ -57,6 +57,8 @@ func TestConvReLUPoolIsItsParts(t *testing.T) {
 		{ConvShape{Batch: 21, InChannels: 1, InHeight: 16, InWidth: 16, OutChannels: 7, KernelH: 5, KernelW: 5}, half},
 		{ConvShape{Batch: 1, InChannels: 20, InHeight: 9, InWidth: 11, OutChannels: 18, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2}, overlapping},
 		{ConvShape{Batch: 17, InChannels: 3, InHeight: 27, InWidth: 27, OutChannels: 5, KernelH: 5, KernelW: 5, StrideH: 2, StrideW: 2}, overlapping},
+		{ConvShape{Batch: 3, InChannels: 20, InHeight: 15, InWidth: 14, OutChannels: 40, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, PadBottom: 1, PadLeft: 1, Groups: 20}, half},
+		{ConvShape{Batch: 3, InChannels: 20, InHeight: 5, InWidth: 7, OutChannels: 19, KernelH: 1, KernelW: 1}, half},
 		{ConvShape{Batch: 2, InChannels: 70, InHeight: 9, InWidth: 9, OutChannels: 20, KernelH: 3, KernelW: 3}, half}, // several blocks of channels
 	}
 	forEachISA(t, func(t *testing.T) {

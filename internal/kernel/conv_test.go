@@ -123,28 +123,41 @@ func checkConv[T Float](t require.TestingT, s ConvShape) {
 
 // convShapes are the corners: every one has broken some convolution.
 var convShapes = map[string]ConvShape{
-	"1x1":              {Batch: 3, InChannels: 5, InHeight: 7, InWidth: 6, OutChannels: 9, KernelH: 1, KernelW: 1},
-	"1x1 strided":      {Batch: 2, InChannels: 3, InHeight: 9, InWidth: 8, OutChannels: 4, KernelH: 1, KernelW: 1, StrideH: 2, StrideW: 3},
-	"kernel is input":  {Batch: 4, InChannels: 3, InHeight: 6, InWidth: 5, OutChannels: 7, KernelH: 6, KernelW: 5},
-	"stride > kernel":  {Batch: 2, InChannels: 2, InHeight: 17, InWidth: 16, OutChannels: 3, KernelH: 2, KernelW: 3, StrideH: 5, StrideW: 4},
-	"padding":          {Batch: 2, InChannels: 3, InHeight: 8, InWidth: 9, OutChannels: 5, KernelH: 3, KernelW: 5, PadTop: 1, PadBottom: 1, PadLeft: 2, PadRight: 2},
-	"padding > kernel": {Batch: 2, InChannels: 2, InHeight: 4, InWidth: 5, OutChannels: 3, KernelH: 2, KernelW: 1, PadTop: 3, PadBottom: 3, PadLeft: 2, PadRight: 2},
-	"above and left":   {Batch: 2, InChannels: 3, InHeight: 8, InWidth: 9, OutChannels: 5, KernelH: 3, KernelW: 5, PadTop: 2, PadLeft: 1},
-	"below and right":  {Batch: 2, InChannels: 3, InHeight: 8, InWidth: 9, OutChannels: 5, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, PadBottom: 1, PadRight: 1},
-	"every side":       {Batch: 2, InChannels: 2, InHeight: 4, InWidth: 5, OutChannels: 3, KernelH: 2, KernelW: 3, PadTop: 1, PadBottom: 3, PadLeft: 4, PadRight: 2},
-	"dilation":         {Batch: 2, InChannels: 3, InHeight: 13, InWidth: 12, OutChannels: 4, KernelH: 3, KernelW: 3, PadTop: 2, PadBottom: 2, DilationH: 2, DilationW: 3},
-	"dilated strided":  {Batch: 2, InChannels: 2, InHeight: 15, InWidth: 17, OutChannels: 3, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 3, PadTop: 2, PadBottom: 2, PadLeft: 1, PadRight: 1, DilationH: 3, DilationW: 2},
-	"groups":           {Batch: 2, InChannels: 8, InHeight: 7, InWidth: 9, OutChannels: 12, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2},
-	"depthwise":        {Batch: 3, InChannels: 6, InHeight: 9, InWidth: 8, OutChannels: 12, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 1, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 6},
-	"one pixel":        {Batch: 1, InChannels: 1, InHeight: 1, InWidth: 1, OutChannels: 1, KernelH: 1, KernelW: 1},
-	"many images":      {Batch: 37, InChannels: 1, InHeight: 12, InWidth: 12, OutChannels: 6, KernelH: 5, KernelW: 5},
-	"deep":             {Batch: 2, InChannels: 96, InHeight: 6, InWidth: 6, OutChannels: 33, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
-	"sum in blocks":    {Batch: 2, InChannels: 128, InHeight: 4, InWidth: 5, OutChannels: 5, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
-	"data in blocks":   {Batch: 1, InChannels: 3, InHeight: 5, InWidth: 4, OutChannels: 130, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
-	"images in turn":   {Batch: 35, InChannels: 2, InHeight: 20, InWidth: 20, OutChannels: 2, KernelH: 3, KernelW: 3},
-	"channel blocks":   {Batch: 2, InChannels: 150, InHeight: 5, InWidth: 4, OutChannels: 4, KernelH: 2, KernelW: 3, PadLeft: 1, PadRight: 1},
-	"large image":      {Batch: 1, InChannels: 9, InHeight: 25, InWidth: 27, OutChannels: 5, KernelH: 2, KernelW: 3, PadTop: 1, PadBottom: 1}, // sharded within
-	"wide":             {Batch: 1, InChannels: 3, InHeight: 35, InWidth: 67, OutChannels: 17, KernelH: 11, KernelW: 11, StrideH: 4, StrideW: 4, PadTop: 2, PadBottom: 2, PadLeft: 2, PadRight: 2},
+	"1x1":                        {Batch: 3, InChannels: 5, InHeight: 7, InWidth: 6, OutChannels: 9, KernelH: 1, KernelW: 1},
+	"1x1 strided":                {Batch: 2, InChannels: 3, InHeight: 9, InWidth: 8, OutChannels: 4, KernelH: 1, KernelW: 1, StrideH: 2, StrideW: 3},
+	"kernel is input":            {Batch: 4, InChannels: 3, InHeight: 6, InWidth: 5, OutChannels: 7, KernelH: 6, KernelW: 5},
+	"stride > kernel":            {Batch: 2, InChannels: 2, InHeight: 17, InWidth: 16, OutChannels: 3, KernelH: 2, KernelW: 3, StrideH: 5, StrideW: 4},
+	"padding":                    {Batch: 2, InChannels: 3, InHeight: 8, InWidth: 9, OutChannels: 5, KernelH: 3, KernelW: 5, PadTop: 1, PadBottom: 1, PadLeft: 2, PadRight: 2},
+	"padding > kernel":           {Batch: 2, InChannels: 2, InHeight: 4, InWidth: 5, OutChannels: 3, KernelH: 2, KernelW: 1, PadTop: 3, PadBottom: 3, PadLeft: 2, PadRight: 2},
+	"above and left":             {Batch: 2, InChannels: 3, InHeight: 8, InWidth: 9, OutChannels: 5, KernelH: 3, KernelW: 5, PadTop: 2, PadLeft: 1},
+	"below and right":            {Batch: 2, InChannels: 3, InHeight: 8, InWidth: 9, OutChannels: 5, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, PadBottom: 1, PadRight: 1},
+	"every side":                 {Batch: 2, InChannels: 2, InHeight: 4, InWidth: 5, OutChannels: 3, KernelH: 2, KernelW: 3, PadTop: 1, PadBottom: 3, PadLeft: 4, PadRight: 2},
+	"dilation":                   {Batch: 2, InChannels: 3, InHeight: 13, InWidth: 12, OutChannels: 4, KernelH: 3, KernelW: 3, PadTop: 2, PadBottom: 2, DilationH: 2, DilationW: 3},
+	"dilated strided":            {Batch: 2, InChannels: 2, InHeight: 15, InWidth: 17, OutChannels: 3, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 3, PadTop: 2, PadBottom: 2, PadLeft: 1, PadRight: 1, DilationH: 3, DilationW: 2},
+	"groups":                     {Batch: 2, InChannels: 8, InHeight: 7, InWidth: 9, OutChannels: 12, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2},
+	"depthwise":                  {Batch: 3, InChannels: 6, InHeight: 9, InWidth: 8, OutChannels: 12, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 1, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 6},
+	"depthwise, same size":       {Batch: 2, InChannels: 19, InHeight: 14, InWidth: 14, OutChannels: 19, Groups: 19, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
+	"depthwise, small planes":    {Batch: 2, InChannels: 40, InHeight: 7, InWidth: 7, OutChannels: 40, Groups: 40, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
+	"depthwise, no padding":      {Batch: 2, InChannels: 3, InHeight: 9, InWidth: 21, OutChannels: 3, Groups: 3, KernelH: 3, KernelW: 3},
+	"depthwise, halved":          {Batch: 2, InChannels: 5, InHeight: 15, InWidth: 38, OutChannels: 5, Groups: 5, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
+	"depthwise, below and right": {Batch: 2, InChannels: 4, InHeight: 14, InWidth: 12, OutChannels: 4, Groups: 4, KernelH: 5, KernelW: 5, StrideH: 2, StrideW: 2, PadTop: 1, PadBottom: 2, PadLeft: 1, PadRight: 2},
+	"depthwise, above and left":  {Batch: 2, InChannels: 4, InHeight: 6, InWidth: 12, OutChannels: 8, Groups: 4, KernelH: 4, KernelW: 3, StrideH: 3, StrideW: 1, PadTop: 3, PadLeft: 2},
+	"depthwise, 3 filters":       {Batch: 3, InChannels: 4, InHeight: 8, InWidth: 11, OutChannels: 12, Groups: 4, KernelH: 5, KernelW: 5, PadTop: 2, PadBottom: 2, PadLeft: 2, PadRight: 2},
+	"depthwise, dilated":         {Batch: 2, InChannels: 3, InHeight: 13, InWidth: 20, OutChannels: 6, Groups: 3, KernelH: 3, KernelW: 3, StrideH: 1, StrideW: 2, PadTop: 2, PadBottom: 2, PadLeft: 4, PadRight: 3, DilationH: 2, DilationW: 3},
+	"depthwise, far apart":       {Batch: 2, InChannels: 3, InHeight: 13, InWidth: 20, OutChannels: 6, Groups: 3, KernelH: 3, KernelW: 2, StrideH: 4, StrideW: 3, PadTop: 2, PadLeft: 1},
+	"depthwise, mostly padding":  {Batch: 2, InChannels: 3, InHeight: 2, InWidth: 3, OutChannels: 3, Groups: 3, KernelH: 3, KernelW: 3, PadTop: 4, PadBottom: 3, PadLeft: 3, PadRight: 5},
+	"depthwise, one pixel":       {Batch: 2, InChannels: 7, InHeight: 1, InWidth: 1, OutChannels: 7, Groups: 7, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
+	"depthwise, 1x1":             {Batch: 2, InChannels: 7, InHeight: 5, InWidth: 6, OutChannels: 14, Groups: 7, KernelH: 1, KernelW: 1},
+	"depthwise, large kernel":    {Batch: 1, InChannels: 2, InHeight: 18, InWidth: 19, OutChannels: 2, Groups: 2, KernelH: 9, KernelW: 7, PadTop: 4, PadBottom: 4, PadLeft: 3, PadRight: 3},
+	"one pixel":                  {Batch: 1, InChannels: 1, InHeight: 1, InWidth: 1, OutChannels: 1, KernelH: 1, KernelW: 1},
+	"many images":                {Batch: 37, InChannels: 1, InHeight: 12, InWidth: 12, OutChannels: 6, KernelH: 5, KernelW: 5},
+	"deep":                       {Batch: 2, InChannels: 96, InHeight: 6, InWidth: 6, OutChannels: 33, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
+	"sum in blocks":              {Batch: 2, InChannels: 128, InHeight: 4, InWidth: 5, OutChannels: 5, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
+	"data in blocks":             {Batch: 1, InChannels: 3, InHeight: 5, InWidth: 4, OutChannels: 130, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
+	"images in turn":             {Batch: 35, InChannels: 2, InHeight: 20, InWidth: 20, OutChannels: 2, KernelH: 3, KernelW: 3},
+	"channel blocks":             {Batch: 2, InChannels: 150, InHeight: 5, InWidth: 4, OutChannels: 4, KernelH: 2, KernelW: 3, PadLeft: 1, PadRight: 1},
+	"large image":                {Batch: 1, InChannels: 9, InHeight: 25, InWidth: 27, OutChannels: 5, KernelH: 2, KernelW: 3, PadTop: 1, PadBottom: 1}, // sharded within
+	"wide":                       {Batch: 1, InChannels: 3, InHeight: 35, InWidth: 67, OutChannels: 17, KernelH: 11, KernelW: 11, StrideH: 4, StrideW: 4, PadTop: 2, PadBottom: 2, PadLeft: 2, PadRight: 2},
 }
 
 func TestConvAgainstDefinition(t *testing.T) {
@@ -168,6 +181,9 @@ func drawConvShape(t *rapid.T) ConvShape {
 		Batch: rapid.IntRange(1, 4).Draw(t, "batch"), Groups: rapid.IntRange(1, 3).Draw(t, "groups"),
 	}
 	s.InChannels = s.Groups * rapid.IntRange(1, 4).Draw(t, "in")
+	if rapid.Bool().Draw(t, "depthwise") {
+		s.Groups = s.InChannels
+	}
 	s.OutChannels = s.Groups * rapid.IntRange(1, 17).Draw(t, "out")
 	s.InHeight = max(1, s.DilationH*(s.KernelH-1)+1-s.PadTop-s.PadBottom) + rapid.IntRange(0, 12).Draw(t, "height")
 	s.InWidth = max(1, s.DilationW*(s.KernelW-1)+1-s.PadLeft-s.PadRight) + rapid.IntRange(0, 12).Draw(t, "width")
@@ -231,6 +247,8 @@ func TestConvBitsDoNotDependOnWorkers(t *testing.T) {
 	for _, s := range []ConvShape{
 		{Batch: 33, InChannels: 3, InHeight: 20, InWidth: 20, OutChannels: 16, KernelH: 5, KernelW: 5},
 		{Batch: 1, InChannels: 32, InHeight: 20, InWidth: 20, OutChannels: 70, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2},
+		{Batch: 4, InChannels: 37, InHeight: 30, InWidth: 31, OutChannels: 74, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, PadBottom: 1, Groups: 37},
+		{Batch: 2, InChannels: 64, InHeight: 15, InWidth: 15, OutChannels: 96, KernelH: 1, KernelW: 1},
 	} {
 		r := newRand(3)
 		nx, nw, ny := s.sizes()
@@ -246,7 +264,12 @@ func TestConvBitsDoNotDependOnWorkers(t *testing.T) {
 }
 
 func TestConvBitsDoNotDependOnPlaceInBatch(t *testing.T) {
-	s := ConvShape{Batch: 19, InChannels: 2, InHeight: 9, InWidth: 11, OutChannels: 5, KernelH: 3, KernelW: 3, StrideW: 2, PadTop: 1, PadBottom: 1}
+	sameBitsAnywhere(t, ConvShape{Batch: 19, InChannels: 2, InHeight: 9, InWidth: 11, OutChannels: 5, KernelH: 3, KernelW: 3, StrideW: 2, PadTop: 1, PadBottom: 1})
+	sameBitsAnywhere(t, ConvShape{Batch: 19, InChannels: 3, InHeight: 9, InWidth: 11, OutChannels: 6, KernelH: 3, KernelW: 3, StrideW: 2, PadTop: 1, Groups: 3})
+	sameBitsAnywhere(t, ConvShape{Batch: 19, InChannels: 3, InHeight: 9, InWidth: 11, OutChannels: 6, KernelH: 1, KernelW: 1})
+}
+
+func sameBitsAnywhere(t *testing.T, s ConvShape) {
 	r := newRand(4)
 	nx, nw, ny := s.sizes()
 	x, w, dy := random[float32](r, nx), random[float32](r, nw), random[float32](r, ny)
@@ -265,23 +288,28 @@ func TestConvBitsDoNotDependOnPlaceInBatch(t *testing.T) {
 }
 
 func TestConvAllocatesNothing(t *testing.T) {
-	s := ConvShape{Batch: 20, InChannels: 3, InHeight: 12, InWidth: 12, OutChannels: 8, KernelH: 3, KernelW: 3, StrideH: 2, PadTop: 1, PadBottom: 1}
-	nx, nw, ny := s.sizes()
-	x, w, bias, y := make([]float32, nx), make([]float32, nw), make([]float32, s.OutChannels), make([]float32, ny)
-	for _, workers := range []int{1, 2} {
-		withWorkers(t, workers, func() {
-			c := NewConv[float32](s)
-			passes := func() {
-				c.Forward(x, w, bias, y)
-				c.BackwardData(w, y, x)
-				c.BackwardWeights(x, y, w)
-				c.BackwardBias(y, bias)
-			}
-			for range 50 { // until every scratch that can be in use at once is there
-				passes()
-			}
-			assert.Zero(t, testing.AllocsPerRun(50, passes), "%d workers", workers)
-		})
+	for _, s := range []ConvShape{
+		{Batch: 20, InChannels: 3, InHeight: 12, InWidth: 12, OutChannels: 8, KernelH: 3, KernelW: 3, StrideH: 2, PadTop: 1, PadBottom: 1},
+		{Batch: 20, InChannels: 8, InHeight: 12, InWidth: 12, OutChannels: 8, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, PadTop: 1, Groups: 8},
+		{Batch: 20, InChannels: 8, InHeight: 9, InWidth: 9, OutChannels: 8, KernelH: 1, KernelW: 1},
+	} {
+		nx, nw, ny := s.sizes()
+		x, w, bias, y := make([]float32, nx), make([]float32, nw), make([]float32, s.OutChannels), make([]float32, ny)
+		for _, workers := range []int{1, 2} {
+			withWorkers(t, workers, func() {
+				c := NewConv[float32](s)
+				passes := func() {
+					c.Forward(x, w, bias, y)
+					c.BackwardData(w, y, x)
+					c.BackwardWeights(x, y, w)
+					c.BackwardBias(y, bias)
+				}
+				for range 50 { // until every scratch that can be in use at once is there
+					passes()
+				}
+				assert.Zero(t, testing.AllocsPerRun(50, passes), "%+v, %d workers", s, workers)
+			})
+		}
 	}
 }
 

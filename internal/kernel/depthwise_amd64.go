@@ -124,7 +124,7 @@ func (c *channelConv) convolve(worker, image, channel int, y []float32) {
 }
 
 func (c *channelConv) lay(worker, image, channel int) []float32 {
-	return c.v.pool.layOut(&c.windows, c.windows.rooms.of(worker), inputs(&c.windows, c.x, image*c.Channels+channel), 0)
+	return c.v.pool.layOutZeros(&c.windows, c.windows.rooms.of(worker), inputs(&c.windows, c.x, image*c.Channels+channel))
 }
 
 // weighRows sets rows of y to weighted sums of taps of x. Four rows a turn share the loads of a tap; where they don't divide by four the last turn

@@ -136,6 +136,29 @@ func (v *vectorPool) layOut(w *windows, room *poolRoom, x []float32, fill float3
 	return laid
 }
 
+// layOutZeros is layOut with zeros outside, in a room that is used for nothing else: the zeros are there from when its memory was new, but for
+// those behind a row's last element, where picking leaves others.
+func (v *vectorPool) layOutZeros(w *windows, room *poolRoom, x []float32) []float32 {
+	l := w.layout()
+	if l.asItStands {
+		return x
+	}
+	room.x = grow(room.x, l.rows*l.rowSize)
+	rows, extent := min(w.InHeight, l.rows-w.PadTop), w.columnAxis().extent()
+	for phase := range l.phases {
+		seen := len(w.columns) + (extent-1-phase)/w.StrideW
+		first, end := span(seen, w.StrideW, phase-w.PadLeft, w.InWidth)
+		v.layOutPhase(w, phase, first, rows, x, room.x)
+		if w.StrideW == 1 || end == seen {
+			continue
+		}
+		for row := range rows {
+			clear(room.x[(row+w.PadTop)*l.rowSize+phase*l.pitch:][end:seen])
+		}
+	}
+	return room.x
+}
+
 // layOutPhase lays out every StrideW-th column of rows of x, from the one that stands at first in the phase.
 func (v *vectorPool) layOutPhase(w *windows, phase, first, rows int, x, laid []float32) {
 	l := w.layout()
