@@ -12,6 +12,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/graph"
+	"convgraph/models"
 	"convgraph/train/solver"
 )
 
@@ -78,6 +79,29 @@ func readModelReference(t *testing.T) (file referenceFile) {
 // referenceNets declares the networks of the file.
 var referenceNets = map[string]func(input tensor.Shape, classes int) (*graph.Spec, error){
 	"plain": plainNet,
+	"resnet20": func(input tensor.Shape, classes int) (*graph.Spec, error) {
+		return models.CIFARResNet{Input: input, Classes: classes}.Spec(), nil
+	},
+	"resnet18": resNet(18),
+	"resnet34": resNet(34),
+	"resnet50": resNet(50),
+	"squeezenet1_1": func(input tensor.Shape, classes int) (*graph.Spec, error) {
+		return models.SqueezeNet{Classes: classes, Size: input[1]}.Spec(), nil
+	},
+	"mobilenet_v2": func(input tensor.Shape, classes int) (*graph.Spec, error) {
+		return models.MobileNetV2{Classes: classes, Size: input[1]}.Spec(), nil
+	},
+	"googlenet": func(input tensor.Shape, classes int) (*graph.Spec, error) {
+		spec := models.GoogLeNet{Classes: classes}.Spec()
+		spec.Input = input // not a square in one case
+		return spec, nil
+	},
+}
+
+func resNet(depth int) func(tensor.Shape, int) (*graph.Spec, error) {
+	return func(input tensor.Shape, classes int) (*graph.Spec, error) {
+		return models.ResNet{Depth: depth, Classes: classes, Size: input[1]}.Spec()
+	}
 }
 
 // plainNet is a chain of layers, without branches or normalisation.
@@ -153,8 +177,10 @@ func TestReferenceNumbers(t *testing.T) {
 
 // TestReferenceParameters holds the networks' parameters to PyTorch's: their names, shapes and order.
 func TestReferenceParameters(t *testing.T) {
-	found := 0
-	for _, n := range readModelReference(t).Networks {
+	networks := readModelReference(t).Networks
+	require.Len(t, networks, len(referenceNets))
+	for _, n := range networks {
+		require.Contains(t, referenceNets, n.Name)
 		trained := 0
 		for _, p := range n.Parameters {
 			if p.Trained {
@@ -162,46 +188,33 @@ func TestReferenceParameters(t *testing.T) {
 			}
 		}
 		require.Equal(t, n.Trained, trained, n.Name)
-		declare := referenceNets[n.Name]
-		if declare == nil {
-			continue
-		}
-		found++
-		assert.Equal(t, n.Parameters, parametersOf(referenceModel(t, declare, usualInput(n), usualClasses(n), tensor.Float32)))
+		classes := n.Parameters[len(n.Parameters)-1].Shape[0]
+		spec, err := referenceNets[n.Name](tensor.Shape{3, 32, 32}, classes)
+		require.NoError(t, err)
+		m, err := graph.New(spec)
+		require.NoError(t, err)
+		assert.Equal(t, n.Parameters, parametersOf(m), n.Name)
 	}
-	require.Equal(t, len(referenceNets), found)
 }
-
-// usualInput is an image that the network's first weights fit and that no layer is too large for.
-func usualInput(n referenceNetwork) tensor.Shape {
-	side := 224
-	if n.Name == "plain" || n.Name == "resnet20" {
-		side = 32
-	}
-	return tensor.Shape{n.Parameters[0].Shape[1], side, side}
-}
-
-func usualClasses(n referenceNetwork) int { return n.Parameters[len(n.Parameters)-1].Shape[0] }
 
 // parametersOf are a model's parameters as the file has them.
 func parametersOf(m *graph.Model) (all []referenceParameter) {
 	for _, p := range m.Params() {
-		all = append(all, referenceParameter{Name: p.Name, Shape: p.Value.Shape(), Trained: true})
+		all = append(all, referenceParameter{Name: p.Name, Shape: p.Shape, Trained: p.Trained()})
 	}
 	return all
 }
 
 // referenceModel declares a network and gives it the formula's parameters.
-func referenceModel(
-	t *testing.T, declare func(tensor.Shape, int) (*graph.Spec, error), input tensor.Shape, classes int, dt tensor.Dtype,
-) *graph.Model {
+func referenceModel(t *testing.T, name string, input tensor.Shape, classes int, dt tensor.Dtype) *graph.Model {
 	t.Helper()
-	spec, err := declare(input, classes)
+	require.Contains(t, referenceNets, name)
+	spec, err := referenceNets[name](input, classes)
 	require.NoError(t, err)
 	m, err := graph.New(spec, graph.WithDtype(dt))
 	require.NoError(t, err)
 	for _, p := range m.Params() {
-		fill(p.Value, referenceValues(p.Name, p.Value.Shape()))
+		fill(p.Value, referenceValues(p.Name, p.Shape))
 	}
 	return m
 }
@@ -238,13 +251,9 @@ var precisions = []struct {
 // TestReferenceLogits holds what the networks answer to PyTorch's.
 func TestReferenceLogits(t *testing.T) {
 	for _, want := range readModelReference(t).Logits {
-		declare := referenceNets[want.Network]
-		if declare == nil {
-			continue
-		}
 		for _, p := range precisions {
 			t.Run(fmt.Sprintf("%s %v %v", want.Network, want.Input, p.dtype), func(t *testing.T) {
-				m := referenceModel(t, declare, want.Input, want.Classes, p.dtype)
+				m := referenceModel(t, want.Network, want.Input, want.Classes, p.dtype)
 				shape := append(tensor.Shape{len(want.Logits)}, want.Input...)
 				images := tensor.New(tensor.Of(p.dtype), tensor.WithShape(shape...))
 				fill(images, uniform("image", shape.TotalSize()))
@@ -264,9 +273,6 @@ func TestReferenceLogits(t *testing.T) {
 // every loss, the gradients of the first step, and what all parameters and running statistics are in the end.
 func TestReferenceTraining(t *testing.T) {
 	for _, want := range readModelReference(t).Training {
-		if referenceNets[want.Network] == nil {
-			continue
-		}
 		for _, p := range precisions {
 			t.Run(fmt.Sprintf("%s %v", want.Network, p.dtype), func(t *testing.T) {
 				trainAsReference(t, want, p.dtype, p.tolerance)
@@ -277,7 +283,7 @@ func TestReferenceTraining(t *testing.T) {
 
 func trainAsReference(t *testing.T, want referenceTraining, dt tensor.Dtype, tolerance float64) {
 	t.Helper()
-	m := referenceModel(t, referenceNets[want.Network], want.Input, want.Classes, dt)
+	m := referenceModel(t, want.Network, want.Input, want.Classes, dt)
 	sgd, err := solver.New("momentum", solver.Config{LR: want.LR, Momentum: want.Momentum, WeightDecay: want.WeightDecay})
 	require.NoError(t, err)
 	step, err := m.NewStep(want.Batch)
