@@ -23,12 +23,19 @@ type workload struct {
 	config    solver.Config
 }
 
-func workloads() []workload {
+func workloads(tb testing.TB) []workload {
 	momentum := solver.Config{LR: 0.01, Momentum: 0.9, WeightDecay: 0.0005}
+	resNet18, err := models.ResNet{Depth: 18}.Spec()
+	require.NoError(tb, err)
+	resNet20 := models.CIFARResNet{Input: tensor.Shape{3, 32, 32}}.Spec()
 	return []workload{
 		{"SimpleConvNet", models.DefaultSimpleConvNet().Spec(), 100, 1000, "adam", solver.Config{}},
 		{"LeNet", averagePoolLeNet(), 100, 1000, "adam", solver.Config{}},
 		{"AlexNet", models.AlexNet{}.Spec(), 32, 32, "momentum", momentum},
+		{"ResNet20", resNet20, 128, 1000, "momentum", momentum},
+		{"ResNet18", resNet18, 16, 16, "momentum", momentum},
+		{"MobileNetV2", models.MobileNetV2{}.Spec(), 16, 16, "momentum", momentum},
+		{"SqueezeNet", models.SqueezeNet{}.Spec(), 16, 16, "momentum", momentum},
 	}
 }
 
@@ -43,7 +50,7 @@ func averagePoolLeNet() *graph.Spec {
 // BenchmarkTrainStep times forward, backward and the optimizer's update, and reports what the heap holds then: parameters, what the optimizer
 // keeps, the arena of activations and gradients, the batch, and the kernels' scratch.
 func BenchmarkTrainStep(b *testing.B) {
-	for _, w := range workloads() {
+	for _, w := range workloads(b) {
 		b.Run(w.name, func(b *testing.B) {
 			m, err := graph.New(w.spec)
 			require.NoError(b, err)
@@ -83,14 +90,14 @@ func heapMB() float64 {
 
 // BenchmarkPredict1 times the logits of one image.
 func BenchmarkPredict1(b *testing.B) {
-	for _, w := range workloads() {
+	for _, w := range workloads(b) {
 		b.Run(w.name, func(b *testing.B) { benchmarkPredict(b, w.spec, 1) })
 	}
 }
 
 // BenchmarkPredictBatch times the logits of many images.
 func BenchmarkPredictBatch(b *testing.B) {
-	for _, w := range workloads() {
+	for _, w := range workloads(b) {
 		b.Run(w.name, func(b *testing.B) { benchmarkPredict(b, w.spec, w.many) })
 	}
 }

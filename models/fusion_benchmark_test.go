@@ -19,7 +19,7 @@ func BenchmarkFusion(b *testing.B) {
 	defer ops.SetWorkers(0)
 	modern, err := models.ByName("lenet-modern")
 	require.NoError(b, err)
-	for _, w := range append(workloads(), workload{name: "LeNetModern", spec: modern, batch: 100, many: 128}) {
+	for _, w := range append(workloads(b), workload{name: "LeNetModern", spec: modern, batch: 100, many: 128}) {
 		fused, err := graph.New(w.spec)
 		require.NoError(b, err)
 		unfused, err := graph.New(w.spec, graph.WithoutFusion())
