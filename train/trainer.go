@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorgonia.org/tensor"
@@ -153,10 +154,8 @@ func (t *Trainer) Check() error {
 		return fmt.Errorf("label smoothing is %g: want at least 0 and less than 1", t.LabelSmoothing)
 	case t.Model.Dtype() != tensor.Float32:
 		return fmt.Errorf("model %q is %v: training takes float32", t.Model.Spec().Name, t.Model.Dtype())
-	case !t.Model.HasProbabilities():
-		return fmt.Errorf("model %q doesn't end in Softmax: it has no loss to learn from", t.Model.Spec().Name)
-	case len(t.Model.Params()) == 0:
-		return fmt.Errorf("model %q has no parameters: there is nothing to learn", t.Model.Spec().Name)
+	case !slices.ContainsFunc(t.Model.Params(), (*graph.Parameter).Trained):
+		return fmt.Errorf("model %q has no parameters that aren't frozen: there is nothing to learn", t.Model.Spec().Name)
 	}
 	if err := t.checkSet("training", t.Train); err != nil {
 		return err
@@ -229,7 +228,7 @@ func (r *run) learn(batch *dataset.Minibatch, i int) error {
 	if err := r.step.SetImages(batch.Images()); err != nil {
 		return err
 	}
-	r.setTargets(batch.T)
+	r.setTargets(batch.T, len(batch.Labels))
 	loss, err := r.step.Run(uint64(r.state.Step))
 	if err != nil {
 		return err
@@ -253,12 +252,20 @@ func (r *run) learn(batch *dataset.Minibatch, i int) error {
 	return r.tell(Callback.StepEnd)
 }
 
-// setTargets hands the step a batch's one-hot targets, smoothed.
-func (r *run) setTargets(oneHot []float32) {
+// setTargets gives the step a batch's one-hot targets, smoothed. The set may have fewer classes than
+// the model: nothing belongs to the others.
+func (r *run) setTargets(oneHot []float32, n int) {
 	targets, e := r.step.Targets().Float32s(), float32(r.LabelSmoothing)
-	each := e / float32(r.Model.Classes())
-	for i, t := range oneHot {
-		targets[i] = (1-e)*t + each
+	classes, known := r.Model.Classes(), len(oneHot)/n
+	each := e / float32(classes)
+	for i := range n {
+		row := targets[i*classes:][:classes]
+		for c, t := range oneHot[i*known:][:known] {
+			row[c] = (1-e)*t + each
+		}
+		for c := known; c < classes; c++ {
+			row[c] = each
+		}
 	}
 }
 
