@@ -85,7 +85,7 @@ func (p Pool) OutputSize(size Pair) (Pair, error) {
 		return out, err
 	}
 	for i, a := range axes {
-		if err := a.checkSeen(); err != nil {
+		if err := a.checkSeen(out[i]); err != nil {
 			return out, fmt.Errorf("%s: %w", axisNames[i], err)
 		}
 	}
@@ -199,15 +199,15 @@ func (a axis) check() error {
 	return nil
 }
 
-// checkSeen refuses windows that have no element in the input. With padding below the extent only windows whose elements are further apart
+// checkSeen refuses windows of which one has no element in the input. With padding below the extent only windows whose elements are further apart
 // than the input is long can miss it: of one that begins b elements before the input, the first element not before it is at -b mod dilation.
 // After more windows than the input has elements every such place has come up.
-func (a axis) checkSeen() error {
+func (a axis) checkSeen(windows int) error {
 	before, after, extent := a.pad.before(), a.pad.after(), a.extent()
 	if most := max(before, after); most > 0 && most >= extent {
 		return fmt.Errorf("pad %v isn't smaller than the kernel %s: a window would see only padding", a.pad, a.kernelString())
 	}
-	for range a.size + 1 {
+	for range min(windows, a.size+1) {
 		if before <= 0 || a.size >= a.dilation {
 			break
 		}
