@@ -80,6 +80,22 @@ func ExampleConv2D() {
 	// db: [2 2]
 }
 
+// SAME_UPPER of an image of even size: the one row and column of padding stand at the end.
+func ExampleConv_OutputSize() {
+	c := ops.Conv{Stride: ops.Pair{2, 2}, PadEnd: ops.Pair{1, 1}}
+	fmt.Println(c.OutputSize(ops.Pair{224, 112}, ops.Pair{3, 3}))
+	// Output: [112 56] <nil>
+}
+
+// Rounded up, a pooling without padding leaves no row or column out.
+func ExamplePool_OutputSize() {
+	fmt.Println(ops.Pool{Kernel: ops.Pair{3, 3}, Stride: ops.Pair{2, 2}}.OutputSize(ops.Pair{112, 112}))
+	fmt.Println(ops.Pool{Kernel: ops.Pair{3, 3}, Stride: ops.Pair{2, 2}, Ceil: true}.OutputSize(ops.Pair{112, 112}))
+	// Output:
+	// [55 55] <nil>
+	// [56 56] <nil>
+}
+
 // The first output sees both input channels, the second only the last one.
 func ExamplePartialConv2D() {
 	g := G.NewGraph()

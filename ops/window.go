@@ -10,10 +10,12 @@ import (
 // A Pair holds the values for height and width, in this order.
 type Pair = [2]int
 
-// Conv is how a convolution's kernel moves over the input. The zero value is stride 1, no padding, no dilation, one group.
+// Conv is how a convolution's kernel moves over the input. The zero value is stride 1, no padding,
+// no dilation, one group.
 //
-// Padding that differs by side adds to Pad. ONNX's pads top, left, bottom, right are PadBegin {top, left} and PadEnd {bottom, right}; of its
-// automatic padding of n rows in all, SAME_UPPER is Pad n/2 and PadEnd n%2, SAME_LOWER is Pad n/2 and PadBegin n%2.
+// Padding that differs by side adds to Pad. ONNX's pads top, left, bottom, right are PadBegin {top,
+// left} and PadEnd {bottom, right}; of its automatic padding of n rows in all, SAME_UPPER is Pad
+// n/2 and PadEnd n%2, SAME_LOWER is Pad n/2 and PadBegin n%2.
 type Conv struct {
 	Stride   Pair // 0 is 1
 	Pad      Pair // rows of zeros above and below, columns of zeros left and right
@@ -31,14 +33,16 @@ func (c Conv) withDefaults() Conv {
 	return c
 }
 
-// OutputSize is the height and width of the result for an input and a kernel of the given sizes; see [OutputSize].
+// OutputSize is the height and width of the result for an input and a kernel of the given sizes;
+// see [OutputSize].
 func (c Conv) OutputSize(size, kernel Pair) (Pair, error) {
 	return outputPlane(c.withDefaults().axes(size, kernel))
 }
 
 func (c Conv) axes(size, kernel Pair) (axes [2]axis) {
 	for i := range axes {
-		axes[i] = axis{size[i], kernel[i], c.Stride[i], c.Dilation[i], padding{c.Pad[i], c.PadBegin[i], c.PadEnd[i]}, false}
+		pad := padding{c.Pad[i], c.PadBegin[i], c.PadEnd[i]}
+		axes[i] = axis{size[i], kernel[i], c.Stride[i], c.Dilation[i], pad, false}
 	}
 	return axes
 }
@@ -51,8 +55,8 @@ func (c Conv) String() string {
 	return s
 }
 
-// Pool is how a pooling window moves over the input. Padding that differs by side is given as in [Conv]; on each side it must be smaller
-// than the window.
+// Pool is how a pooling window moves over the input. Padding that differs by side is given as in
+// [Conv]; on each side it must be smaller than the window.
 type Pool struct {
 	Kernel   Pair
 	Stride   Pair // 0 is the kernel: windows side by side
@@ -61,12 +65,13 @@ type Pool struct {
 	PadEnd   Pair // further rows below, further columns right
 	Dilation Pair // distance of the window's elements; 0 is 1
 
-	// Ceil rounds the number of windows up: a last window may reach beyond the padding, if it begins in the input or in the padding before
-	// it (ceil_mode of PyTorch and ONNX). What lies beyond the padding is never counted in an average.
+	// Ceil rounds the number of windows up: a last window may reach beyond the padding, if it
+	// begins in the input or in the padding before it (ceil_mode of PyTorch and ONNX). What lies
+	// beyond the padding is never counted in an average.
 	Ceil bool
 
-	// ExcludePad divides an average by the number of the window's elements that lie in the input (count_include_pad = false of PyTorch and
-	// ONNX). Other poolings have no use for it.
+	// ExcludePad divides an average by the number of the window's elements that lie in the input
+	// (count_include_pad = false of PyTorch and ONNX). Other poolings have no use for it.
 	ExcludePad bool
 }
 
@@ -75,8 +80,8 @@ func (p Pool) withDefaults() Pool {
 	return p
 }
 
-// OutputSize is the height and width of the result for an input of the given size; see [OutputSize]. It is an error if a window would see
-// nothing but padding.
+// OutputSize is the height and width of the result for an input of the given size; see
+// [OutputSize]. It is an error if a window would see nothing but padding.
 func (p Pool) OutputSize(size Pair) (Pair, error) {
 	p = p.withDefaults()
 	axes := p.axes(size)
@@ -85,7 +90,7 @@ func (p Pool) OutputSize(size Pair) (Pair, error) {
 		return out, err
 	}
 	for i, a := range axes {
-		if err := a.checkSeen(); err != nil {
+		if err := a.checkSeen(out[i]); err != nil {
 			return out, fmt.Errorf("%s: %w", axisNames[i], err)
 		}
 	}
@@ -94,13 +99,15 @@ func (p Pool) OutputSize(size Pair) (Pair, error) {
 
 func (p Pool) axes(size Pair) (axes [2]axis) {
 	for i := range axes {
-		axes[i] = axis{size[i], p.Kernel[i], p.Stride[i], p.Dilation[i], padding{p.Pad[i], p.PadBegin[i], p.PadEnd[i]}, p.Ceil}
+		pad := padding{p.Pad[i], p.PadBegin[i], p.PadEnd[i]}
+		axes[i] = axis{size[i], p.Kernel[i], p.Stride[i], p.Dilation[i], pad, p.Ceil}
 	}
 	return axes
 }
 
 func (p Pool) String() string {
-	s := fmt.Sprintf("kernel %s, %s", pairString(p.Kernel), windowString(p.Stride, p.Pad, p.PadBegin, p.PadEnd, orElse(p.Dilation, Pair{1, 1})))
+	dilation := orElse(p.Dilation, Pair{1, 1})
+	s := "kernel " + pairString(p.Kernel) + ", " + windowString(p.Stride, p.Pad, p.PadBegin, p.PadEnd, dilation)
 	if p.Ceil {
 		s += ", ceil"
 	}
@@ -143,8 +150,8 @@ func orElse(p, fallback Pair) Pair {
 	return p
 }
 
-// OutputSize is the number of places a window has along one axis: floor((size + 2·pad - dilation·(kernel-1) - 1) / stride) + 1.
-// It is an error if the window doesn't fit once.
+// OutputSize is the number of places a window has along one axis: floor((size + 2·pad -
+// dilation·(kernel-1) - 1) / stride) + 1. It is an error if the window doesn't fit once.
 func OutputSize(size, kernel, stride, pad, dilation int) (int, error) {
 	return axis{size, kernel, stride, dilation, padding{both: pad}, false}.windows()
 }
@@ -199,15 +206,17 @@ func (a axis) check() error {
 	return nil
 }
 
-// checkSeen refuses windows that have no element in the input. With padding below the extent only windows whose elements are further apart
-// than the input is long can miss it: of one that begins b elements before the input, the first element not before it is at -b mod dilation.
-// After more windows than the input has elements every such place has come up.
-func (a axis) checkSeen() error {
+// checkSeen refuses windows of which one has no element in the input. With padding below the
+// extent, a window misses the input only where its elements are further apart than the input is
+// long. Of a window that begins b elements before the input, the first element that isn't before it
+// is at -b mod dilation. Among more windows than the input has elements, either one such place lies
+// beyond the input, or the places repeat.
+func (a axis) checkSeen(windows int) error {
 	before, after, extent := a.pad.before(), a.pad.after(), a.extent()
 	if most := max(before, after); most > 0 && most >= extent {
 		return fmt.Errorf("pad %v isn't smaller than the kernel %s: a window would see only padding", a.pad, a.kernelString())
 	}
-	for range a.size + 1 {
+	for range min(windows, a.size+1) {
 		if before <= 0 || a.size >= a.dilation {
 			break
 		}

@@ -1,6 +1,7 @@
 package kernel
 
-// axis is how the windows of a convolution or a pooling lie along one axis of their input. Tap k of window i reads
+// axis is how the windows of a convolution or a pooling lie along one axis of their input. Tap k of
+// window i reads
 //
 //	i·stride + k·dilation - before,     k < kernel
 //
@@ -30,7 +31,8 @@ func (a axis) windows() int {
 // inside says that no window reads padding or what lies beyond it.
 func (a axis) inside() bool { return a.before == 0 && (a.windows()-1)*a.stride+a.extent() <= a.in }
 
-// reach is what a window sees of the input along one axis: every dilation-th element, from included, to not.
+// reach is what a window sees of the input along one axis: every dilation-th element, from
+// included, to not.
 type reach struct{ from, to int }
 
 func (a axis) reaches() []reach {
@@ -43,7 +45,8 @@ func (a axis) reaches() []reach {
 	return s
 }
 
-// counts returns how many taps of each window count in an average: those in the input and the padding, or in the input alone.
+// counts returns how many taps of each window count in an average: those in the input and the
+// padding, or in the input alone.
 func (a axis) counts(excludePad bool) []int {
 	s := make([]int, a.windows())
 	for i := range s {

@@ -45,6 +45,7 @@ type correlation[T Float] struct {
 
 type imageScratch[T Float] struct {
 	lowered, columns, planes, result []T
+	tail                             []T // the last columns of a panel that stands in x, which may not be read past
 	p                                panel[T]
 }
 
@@ -68,9 +69,12 @@ func (c *correlation[T]) run(x, w, bias, y []T) {
 		c.x, c.w, c.bias, c.y = nil, nil, nil, nil
 		return
 	}
-	c.lowered = grow(c.lowered, c.low.size(c.low.channels))
-	c.columns = grow(c.columns, c.low.splitSize(c.low.channels))
-	if c.before != nil {
+	lowering := !c.low.asItStands || c.before != nil
+	if lowering {
+		c.lowered = grow(c.lowered, c.low.size(c.low.channels))
+		c.columns = grow(c.columns, c.low.splitSize(c.low.channels))
+	}
+	if c.before != nil && !c.low.asItStands {
 		c.planes = grow(c.planes, c.low.channels*c.low.height*c.low.width)
 	}
 	if c.behind != nil {
@@ -78,7 +82,9 @@ func (c *correlation[T]) run(x, w, bias, y []T) {
 	}
 	for i := range c.batch * c.groups {
 		c.image, c.group = i/c.groups, i%c.groups
-		parallelAbove(parallelWork, work, ceilDiv(c.low.channels, lowerBlock), c.lowerPart)
+		if lowering {
+			parallelAbove(parallelWork, work, ceilDiv(c.low.channels, lowerBlock), c.lowerPart)
+		}
 		parallelAbove(parallelWork, work, ceilDiv(c.pixels, pixelBlock)*c.tileParts, c.mulPart)
 		if c.behind != nil {
 			parallelAbove(parallelWork, work, ceilDiv(c.m, passBlock), c.passPart)
@@ -92,35 +98,54 @@ func (c *correlation[T]) packShard(_, shard int) {
 	c.packTile(c.w, group, t, c.packed[(group*c.m+t.row)*c.k:])
 }
 
-// lowerChannels lowers n channels of an image and group, from first on; planes is room for them.
+// lowerChannels lowers n channels of an image and group, from first on; planes is room for them. Where L is the source, it is what before makes.
 func (c *correlation[T]) lowerChannels(worker, image, group, first, n int, planes, columns, lowered []T) {
+	if c.low.asItStands {
+		c.before(worker, image, group*c.low.channels+first, n, lowered)
+		return
+	}
 	plane := c.low.height * c.low.width
 	src := planes
 	if c.before != nil {
 		c.before(worker, image, group*c.low.channels+first, n, planes)
 	} else {
-		src = c.x[((image*c.groups+group)*c.low.channels+first)*plane:][:n*plane]
+		src = c.source(image, group)[first*plane:][:n*plane]
 	}
 	lower(c.e, c.low, n, src, columns, lowered)
+}
+
+// source returns the channels of x of an image and group.
+func (c *correlation[T]) source(image, group int) []T {
+	size := c.low.channels * c.low.height * c.low.width
+	return c.x[(image*c.groups+group)*size:][:size]
 }
 
 func (c *correlation[T]) imageShard(worker, shard int) {
 	image, group := shard/c.groups, shard%c.groups
 	s := c.images.of(worker)
+	lowered := c.lowerImage(worker, s, image, group)
+	if c.behind == nil {
+		c.multiply(s, lowered, c.tiles, group, 0, c.pixels, c.target(image, group))
+	} else {
+		s.result = grow(s.result, c.m*c.pixels)
+		c.multiply(s, lowered, c.tiles, group, 0, c.pixels, s.result)
+		c.behind(worker, image, group*c.m, c.m, s.result)
+	}
+}
+
+// lowerImage returns L of all channels of an image and group.
+func (c *correlation[T]) lowerImage(worker int, s *imageScratch[T], image, group int) []T {
+	if c.low.asItStands && c.before == nil {
+		return c.source(image, group)
+	}
 	channels := c.low.channels
 	s.lowered = grow(s.lowered, c.low.size(channels))
 	s.columns = grow(s.columns, c.low.splitSize(channels))
-	if c.before != nil {
+	if c.before != nil && !c.low.asItStands {
 		s.planes = grow(s.planes, channels*c.low.height*c.low.width)
 	}
 	c.lowerChannels(worker, image, group, 0, channels, s.planes, s.columns, s.lowered)
-	if c.behind == nil {
-		c.multiply(s, s.lowered, c.tiles, group, 0, c.pixels, c.target(image, group))
-	} else {
-		s.result = grow(s.result, c.m*c.pixels)
-		c.multiply(s, s.lowered, c.tiles, group, 0, c.pixels, s.result)
-		c.behind(worker, image, group*c.m, c.m, s.result)
-	}
+	return s.lowered
 }
 
 // target returns the place of an image's and group's result in y.
@@ -132,7 +157,7 @@ func (c *correlation[T]) lowerShard(worker, shard int) {
 	first := shard * lowerBlock
 	n := min(lowerBlock, c.low.channels-first)
 	planes := c.planes
-	if c.before != nil {
+	if c.before != nil && !c.low.asItStands {
 		planes = planes[first*c.low.height*c.low.width:]
 	}
 	c.lowerChannels(worker, c.image, c.group, first, n, planes, c.columns[c.low.splitSize(first):], c.lowered[c.low.size(first):])
@@ -143,11 +168,14 @@ func (c *correlation[T]) partShard(worker, shard int) {
 	part, first := shard%c.tileParts, shard/c.tileParts*pixelBlock
 	tiles := c.tiles[part*len(c.tiles)/c.tileParts : (part+1)*len(c.tiles)/c.tileParts]
 	s := c.images.of(worker)
-	y := c.result
+	y, lowered := c.result, c.lowered
 	if c.behind == nil {
 		y = c.target(c.image, c.group)
 	}
-	c.multiply(s, c.lowered, tiles, c.group, first, min(first+pixelBlock, c.pixels), y)
+	if c.low.asItStands && c.before == nil {
+		lowered = c.source(c.image, c.group)
+	}
+	c.multiply(s, lowered, tiles, c.group, first, min(first+pixelBlock, c.pixels), y)
 }
 
 func (c *correlation[T]) passShard(worker, shard int) {
@@ -171,9 +199,25 @@ func (c *correlation[T]) multiply(s *imageScratch[T], lowered []T, tiles []rowTi
 		if k0 == 0 {
 			s.p.bias = bias
 		}
-		for j := first; j < end; j += pixelBlock {
-			s.p.b, s.p.c, s.p.cols = lowered[j:], y[j:], min(pixelBlock, end-j)
+		whole := end
+		if c.low.asItStands && end == c.pixels {
+			whole -= (end - first) % c.e.lane
+		}
+		for j := first; j < whole; j += pixelBlock {
+			s.p.b, s.p.c, s.p.cols = lowered[j:], y[j:], min(pixelBlock, whole-j)
 			c.e.mul(&s.p)
 		}
+		if whole < end {
+			c.multiplyTail(s, lowered[k0*c.pixels+whole:], y[whole:], end-whole)
+		}
 	}
+}
+
+// multiplyTail computes the last columns of the panel in s, fewer than a vector's lanes: behind those of the last channel there may be nothing to
+// read, so they are copied.
+func (c *correlation[T]) multiplyTail(s *imageScratch[T], columns, y []T, n int) {
+	s.tail = grow(s.tail, s.p.kc*c.e.lane)
+	c.e.copy(copyRows[T]{rows: s.p.kc, cols: n, src: columns, srcStride: c.pixels, dst: s.tail, dstStride: c.e.lane})
+	s.p.b, s.p.offsets, s.p.width, s.p.c, s.p.cols = s.tail, nil, c.e.lane, y, n
+	c.e.mul(&s.p)
 }

@@ -18,8 +18,8 @@ func (c *convWeights[T]) addDots(s *weightScratch[T], b weightBlock[T], n int, d
 	taps := b.n * c.low.taps()
 	rowTiles, tapTiles := ceilDiv(c.m, c.e.dotTile), ceilDiv(taps, c.e.dotTile)
 	s.d = dots[T]{
-		n: c.pixels, aStride: c.pixels, b: s.lowered,
-		images: n, aImage: stride, bImage: c.low.size(c.channelBlock), accStride: taps * c.e.dotLanes,
+		n: c.pixels, aStride: c.pixels, b: s.laid,
+		images: n, aImage: stride, bImage: s.laidSize, accStride: taps * c.e.dotLanes,
 	}
 	for i := range rowTiles {
 		row, end := i*c.m/rowTiles, (i+1)*c.m/rowTiles

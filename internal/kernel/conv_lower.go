@@ -20,6 +20,7 @@ type lowering struct {
 	channelSize             int
 	offsets                 []int32 // of tap (c, r, s), c-major
 
+	asItStands bool        // L is the source: a kernel of one tap, without stride and padding
 	splitWidth int         // of a row of a source whose columns are sorted by their phase modulo strideW
 	blocks     []copyBlock // that make a channel of L
 }
@@ -32,6 +33,7 @@ type rowPhase struct{ phase, first, last int }
 
 func newLowering(channels, height, width, outH, outW, strideH, strideW int, rows, cols []int) *lowering {
 	l := &lowering{channels: channels, height: height, width: width, outH: outH, outW: outW, strideH: strideH, strideW: strideW, cols: cols}
+	l.asItStands = len(rows) == 1 && len(cols) == 1 && rows[0] == 0 && cols[0] == 0 && strideH == 1 && strideW == 1 && outH == height && outW == width
 	where := l.addPhases(rows)
 	planeRows := 0
 	for _, p := range l.phases {

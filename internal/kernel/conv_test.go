@@ -124,6 +124,10 @@ func checkConv[T Float](t require.TestingT, s ConvShape) {
 // convShapes are the corners: every one has broken some convolution.
 var convShapes = map[string]ConvShape{
 	"1x1":                        {Batch: 3, InChannels: 5, InHeight: 7, InWidth: 6, OutChannels: 9, KernelH: 1, KernelW: 1},
+	"1x1, many channels":         {Batch: 2, InChannels: 40, InHeight: 7, InWidth: 7, OutChannels: 34, KernelH: 1, KernelW: 1, Groups: 2},
+	"1x1, sum in blocks":         {Batch: 1, InChannels: 1100, InHeight: 5, InWidth: 9, OutChannels: 5, KernelH: 1, KernelW: 1},
+	"1x1, large planes":          {Batch: 17, InChannels: 3, InHeight: 19, InWidth: 23, OutChannels: 20, KernelH: 1, KernelW: 1},
+	"1x1, padded":                {Batch: 2, InChannels: 3, InHeight: 5, InWidth: 6, OutChannels: 4, KernelH: 1, KernelW: 1, PadBottom: 1, PadRight: 2},
 	"1x1 strided":                {Batch: 2, InChannels: 3, InHeight: 9, InWidth: 8, OutChannels: 4, KernelH: 1, KernelW: 1, StrideH: 2, StrideW: 3},
 	"kernel is input":            {Batch: 4, InChannels: 3, InHeight: 6, InWidth: 5, OutChannels: 7, KernelH: 6, KernelW: 5},
 	"stride > kernel":            {Batch: 2, InChannels: 2, InHeight: 17, InWidth: 16, OutChannels: 3, KernelH: 2, KernelW: 3, StrideH: 5, StrideW: 4},

@@ -37,6 +37,8 @@ type convWeights[T Float] struct {
 
 type weightScratch[T Float] struct {
 	lowered, columns []T
+	laid             []T // L of the images at work, laidSize apart: lowered, or x where that is the same
+	laidSize         int
 	planes           []T // dy, where before makes it
 	a, b             []T // packed operands
 	p                panel[T]
@@ -114,14 +116,13 @@ func (c *convWeights[T]) addImages(worker int, b weightBlock[T]) {
 		c.beginDots(s, b)
 		defer c.endDots(s, b)
 	}
-	size := c.low.size(c.channelBlock)
-	s.lowered = grow(s.lowered, together*size)
-	s.columns = grow(s.columns, c.low.splitSize(b.n))
+	if !c.low.asItStands {
+		s.lowered = grow(s.lowered, together*c.low.size(c.channelBlock))
+		s.columns = grow(s.columns, c.low.splitSize(b.n))
+	}
 	for image := b.image; image < b.end; image += together {
 		n := min(together, b.end-image)
-		for i := range n {
-			lower(c.e, c.low, b.n, c.source(image+i, b), s.columns, s.lowered[i*size:])
-		}
+		c.lowerImages(s, b, image, n)
 		dy, stride := c.gradient(worker, s, b, image, n)
 		if c.byDots {
 			c.addDots(s, b, n, dy, stride)
@@ -131,6 +132,19 @@ func (c *convWeights[T]) addImages(worker int, b weightBlock[T]) {
 		for pixel := 0; pixel < c.pixels; pixel += depth {
 			c.addPixels(s, b, n, dy[pixel:], stride, pixel, min(depth, c.pixels-pixel), image > b.image || pixel > 0)
 		}
+	}
+}
+
+// lowerImages makes n images' L of the block's channels, or finds it in x.
+func (c *convWeights[T]) lowerImages(s *weightScratch[T], b weightBlock[T], image, n int) {
+	if c.low.asItStands {
+		s.laid, s.laidSize = c.x[c.sourceAt(image, b):], c.shape.InChannels*c.pixels
+		return
+	}
+	s.laid, s.laidSize = s.lowered, c.low.size(c.channelBlock)
+	for i := range n {
+		src := c.x[c.sourceAt(image+i, b):][:b.n*c.low.height*c.low.width]
+		lower(c.e, c.low, b.n, src, s.columns, s.lowered[i*s.laidSize:])
 	}
 }
 
@@ -153,9 +167,9 @@ func (c *convWeights[T]) gradient(worker int, s *weightScratch[T], b weightBlock
 	return s.planes, stride
 }
 
-func (c *convWeights[T]) source(image int, b weightBlock[T]) []T {
-	plane := c.low.height * c.low.width
-	return c.x[((image*c.shape.Groups+b.group)*c.low.channels+b.first)*plane:][:b.n*plane]
+// sourceAt returns where in x an image's channels of the block begin.
+func (c *convWeights[T]) sourceAt(image int, b weightBlock[T]) int {
+	return ((image*c.shape.Groups+b.group)*c.low.channels + b.first) * c.low.height * c.low.width
 }
 
 // addPixels adds depth pixels, from pixel on, of n images, or writes them if they are the first. dy begins at that pixel.
@@ -171,12 +185,12 @@ func (c *convWeights[T]) addPixels(s *weightScratch[T], b weightBlock[T], n int,
 		}
 	}
 	s.b = grow(s.b, kc*c.e.cols)
-	taps, size := b.n*c.low.taps(), c.low.size(c.channelBlock)
+	taps := b.n * c.low.taps()
 	for tap := 0; tap < taps; tap += c.e.cols {
 		cols := min(c.e.cols, taps-tap)
 		width := c.e.width(cols)
 		for i := range n {
-			c.e.gatherFlip(c.low.offsets[tap:tap+cols], depth, s.lowered[i*size+pixel:], s.b[i*depth*width:], width)
+			c.e.gatherFlip(c.low.offsets[tap:tap+cols], depth, s.laid[i*s.laidSize+pixel:], s.b[i*depth*width:], width)
 		}
 		s.p = panel[T]{
 			tiles: c.tiles, a: s.a, k: kc, kc: kc, b: s.b, width: width, c: b.dw[tap:], ldc: c.k, cols: cols, accumulate: accumulate,

@@ -12,21 +12,26 @@ type vectorChannels struct {
 }
 
 // weighTapsFunc is an assembly function of rows rows a turn, or 4·rows; see weighTaps.
-type weighTapsFunc func(rows, cols, step, outStep int, x *float32, n int, taps *int32, weights, y *float32, bias, least float32)
+type weighTapsFunc func(
+	rows, cols, step, outStep int, x *float32, n int, taps *int32, weights, y *float32, bias, least float32,
+)
 
 type tapDotsFunc func(rows, cols, step int, x *float32, taps *int32, dy, lanes *float32)
 
 var (
 	channelsAVX2 = vectorChannels{&poolAVX2, weighTaps1AVX2, weighTaps4AVX2,
-		[7]tapDotsFunc{1: tapDots1AVX2, tapDots2AVX2, tapDots3AVX2, tapDots4AVX2, tapDots5AVX2, tapDots6AVX2}}
+		[7]tapDotsFunc{nil, tapDots1AVX2, tapDots2AVX2, tapDots3AVX2, tapDots4AVX2, tapDots5AVX2, tapDots6AVX2}}
 
 	channelsAVX512 = vectorChannels{&poolAVX512, weighTaps1AVX512, weighTaps4AVX512,
-		[7]tapDotsFunc{1: tapDots1AVX512, tapDots2AVX512, tapDots3AVX512, tapDots4AVX512, tapDots5AVX512, tapDots6AVX512}}
+		[7]tapDotsFunc{
+			nil, tapDots1AVX512, tapDots2AVX512, tapDots3AVX512, tapDots4AVX512, tapDots5AVX512, tapDots6AVX512,
+		}}
 )
 
-// channelConv is a depthwise convolution, plane by plane: input channel c makes the output channels c·m … c·m + m-1. A plane is laid out as
-// for a pooling of the same windows (see poolLayout), of which the convolution is a sum with weights, and so is its gradient. A shard is a
-// block of channels, of one image or, for the gradient of the weights, of all of them in turn.
+// channelConv is a depthwise convolution, plane by plane: input channel c makes the output channels
+// c·m … c·m + m-1. A plane is laid out as for a pooling with the same windows (see poolLayout): the
+// convolution is a sum of taps as an average is, only with weights, and so is its gradient. A shard
+// is a block of channels, of one image or, for the gradient of the weights, of all images in turn.
 type channelConv struct {
 	windows
 	v        *vectorChannels
@@ -55,17 +60,20 @@ type channelScratch struct {
 	lanes   []float32 // partial sums of dw
 }
 
-// newChannelConv returns nil for what isn't depthwise, and where the layout is of no use: windows mostly of padding, wide strides.
+// newChannelConv returns nil for what isn't depthwise, and where the layout is of no use: windows
+// mostly of padding, wide strides.
 func newChannelConv(s ConvShape, v *vectorChannels, laneSums func(lanes, sums []float32)) depthwise[float32] {
 	windows := PoolShape{
-		Batch: s.Batch, Channels: s.InChannels, InHeight: s.InHeight, InWidth: s.InWidth, KernelH: s.KernelH, KernelW: s.KernelW,
-		StrideH: s.StrideH, StrideW: s.StrideW, PadTop: s.PadTop, PadBottom: s.PadBottom, PadLeft: s.PadLeft, PadRight: s.PadRight,
+		Batch: s.Batch, Channels: s.InChannels, InHeight: s.InHeight, InWidth: s.InWidth,
+		KernelH: s.KernelH, KernelW: s.KernelW, StrideH: s.StrideH, StrideW: s.StrideW,
+		PadTop: s.PadTop, PadBottom: s.PadBottom, PadLeft: s.PadLeft, PadRight: s.PadRight,
 		DilationH: s.DilationH, DilationW: s.DilationW,
 	}
 	if s.Groups == 1 || s.Groups != s.InChannels || s.StrideW > mostGradientStride || !windows.laidOut() {
 		return nil
 	}
-	c := &channelConv{windows: newWindows(windows), v: v, laneSums: laneSums, m: s.OutChannels / s.Groups, taps: s.KernelH * s.KernelW}
+	c := &channelConv{windows: newWindows(windows), v: v, laneSums: laneSums}
+	c.m, c.taps = s.OutChannels/s.Groups, s.KernelH*s.KernelW
 	c.block = max(1, min(ceilDiv(s.InChannels, weightShards), sweepShard/c.in))
 	c.work = s.MultiplyAdds()
 	c.forwardBlock, c.dataBlock, c.weightsBlock = c.forwardShard, c.dataShard, c.weightsShard
@@ -111,7 +119,7 @@ func (c *channelConv) forwardShard(worker, shard int) {
 
 // convolve makes the outputs of one channel of an image.
 func (c *channelConv) convolve(worker, image, channel int, y []float32) {
-	l := c.layout()
+	l, rows, cols := c.layout(), len(c.rows), len(c.columns)
 	laid := c.lay(worker, image, channel)
 	for f := range c.m {
 		filter := channel*c.m + f
@@ -119,17 +127,22 @@ func (c *channelConv) convolve(worker, image, channel int, y []float32) {
 		if c.bias != nil {
 			bias = c.bias[filter]
 		}
-		c.v.weighRows(len(c.rows), len(c.columns), c.StrideH*l.rowSize, len(c.columns), laid, l.taps, c.w[filter*c.taps:], y[f*c.out:], bias, c.least)
+		weights := c.w[filter*c.taps:]
+		c.v.weighRows(rows, cols, c.StrideH*l.rowSize, cols, laid, l.taps, weights, y[f*c.out:], bias, c.least)
 	}
 }
 
 func (c *channelConv) lay(worker, image, channel int) []float32 {
-	return c.v.pool.layOutZeros(&c.windows, c.windows.rooms.of(worker), inputs(&c.windows, c.x, image*c.Channels+channel))
+	x := inputs(&c.windows, c.x, image*c.Channels+channel)
+	return c.v.pool.layOutZeros(&c.windows, c.windows.rooms.of(worker), x)
 }
 
-// weighRows sets rows of y to weighted sums of taps of x. Four rows a turn share the loads of a tap; where they don't divide by four the last turn
-// makes some of them a second time.
-func (v *vectorChannels) weighRows(rows, cols, step, outStep int, x []float32, taps []poolTap, weights, y []float32, bias, least float32) {
+// weighRows sets rows of y to weighted sums of taps of x. It works on four rows at once, which
+// share the loads of a tap. Where the number of rows isn't a multiple of four, it computes some
+// rows twice.
+func (v *vectorChannels) weighRows(
+	rows, cols, step, outStep int, x []float32, taps []poolTap, weights, y []float32, bias, least float32,
+) {
 	weights, y = weights[:len(taps)], y[:(rows-1)*outStep+cols]
 	if rows < 4 {
 		v.weigh(rows, cols, step, outStep, &x[0], len(taps), &taps[0].offset, &weights[0], &y[0], bias, least)
@@ -137,7 +150,8 @@ func (v *vectorChannels) weighRows(rows, cols, step, outStep int, x []float32, t
 	}
 	v.weigh4(rows/4, cols, step, outStep, &x[0], len(taps), &taps[0].offset, &weights[0], &y[0], bias, least)
 	if rows%4 > 0 {
-		v.weigh4(1, cols, step, outStep, &x[(rows-4)*step], len(taps), &taps[0].offset, &weights[0], &y[(rows-4)*outStep], bias, least)
+		x, y = x[(rows-4)*step:], y[(rows-4)*outStep:]
+		v.weigh4(1, cols, step, outStep, &x[0], len(taps), &taps[0].offset, &weights[0], &y[0], bias, least)
 	}
 }
 
@@ -150,7 +164,8 @@ func (c *channelConv) backwardData(w, dy, dx []float32, before planesFunc[float3
 	c.w, c.y, c.dx, c.before = nil, nil, nil, nil
 }
 
-// planPhases repeats the taps of each phase for the planes of all filters; a tap's place is then that of its weight among a channel's.
+// planPhases repeats the taps of each phase for the planes of all filters; a tap's place is then
+// that of its weight among a channel's.
 func (c *channelConv) planPhases() {
 	l := c.layout()
 	for _, p := range l.gradient {

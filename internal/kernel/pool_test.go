@@ -339,12 +339,24 @@ func ExampleNewSubsample() {
 	// Output: [26.5 34.5]
 }
 
+// divisorOf is the first window's divisor, where nothing lies beyond the padding but what Ceil lets a single window see of it.
+func divisorOf(s PoolShape) float64 {
+	if s.Ceil {
+		return 1
+	}
+	return float64(s.KernelH * s.KernelW)
+}
+
 // A spec may say any stride and nearly any window; what they take isn't theirs to say.
 func TestPoolingTakesMemoryByItsPlane(t *testing.T) {
 	const far = 1 << 20
 	for _, s := range []PoolShape{
 		{Batch: 1, Channels: 1, InHeight: 2, InWidth: 2, KernelH: 1, KernelW: 1, StrideH: far, StrideW: far},
 		{Batch: 1, Channels: 1, InHeight: 2, InWidth: 2, KernelH: 1, KernelW: 1, StrideH: far, StrideW: 1},
+		{Batch: 1, Channels: 1, InHeight: 2, InWidth: 2, KernelH: 1, KernelW: 1, StrideH: far, StrideW: far, Ceil: true, ExcludePad: true},
+		{Batch: 1, Channels: 1, InHeight: 1, InWidth: 1, KernelH: far, KernelW: far, StrideH: far, StrideW: far, Ceil: true},
+		{Batch: 1, Channels: 1, InHeight: 2, InWidth: 2, KernelH: 3, KernelW: 3, StrideH: 1, StrideW: 1, DilationH: far, DilationW: far,
+			PadTop: far, PadBottom: far, PadLeft: far, PadRight: far}, // sees one element a window
 		{Batch: 1, Channels: 1, InHeight: 1, InWidth: 1, KernelH: far, KernelW: far, StrideH: far, StrideW: far, PadTop: far - 1, PadBottom: far - 1, PadLeft: far - 1, PadRight: far - 1},
 	} {
 		x := make([]float32, s.inPlane())
@@ -360,7 +372,7 @@ func TestPoolingTakesMemoryByItsPlane(t *testing.T) {
 		assert.Equal(t, float32(1), y[0], "%+v", s)
 		m.Backward(y, dx)
 		a.Forward(x, y)
-		assert.Equal(t, float32(1/float64(s.KernelH*s.KernelW)), y[0], "%+v", s)
+		assert.Equal(t, float32(1/divisorOf(s)), y[0], "%+v", s)
 		a.Backward(y, dx)
 		runtime.ReadMemStats(&after)
 		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<16), "%+v", s)

@@ -11,7 +11,8 @@ import (
 // Most taps of one tapDots: their sums and offsets stay in registers.
 const mostDotTaps = 6
 
-// depthwise emits what convolutions of a channel by itself are made of, over planes that are laid out as for a pooling.
+// depthwise emits what convolutions of a channel by itself are made of, over planes that are laid
+// out as for a pooling.
 func depthwise(s *simd) {
 	weighTaps(s, 4)
 	weighTaps(s, 1)
