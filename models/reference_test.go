@@ -285,7 +285,8 @@ func TestReferenceTraining(t *testing.T) {
 func trainAsReference(t *testing.T, want referenceTraining, dt tensor.Dtype, tolerance, gradient float64) {
 	t.Helper()
 	m := referenceModel(t, want.Network, want.Input, want.Classes, dt)
-	sgd, err := solver.New("momentum", solver.Config{LR: want.LR, Momentum: want.Momentum, WeightDecay: want.WeightDecay})
+	config := solver.Config{LR: want.LR, Momentum: want.Momentum, WeightDecay: want.WeightDecay}
+	sgd, err := solver.New("momentum", config)
 	require.NoError(t, err)
 	step, err := m.NewStep(want.Batch)
 	require.NoError(t, err)
@@ -357,7 +358,7 @@ func (d digest) check(t assert.TestingT, what string, tolerance float64, x []flo
 	assert.InDelta(t, d.Squares, got.Squares, 2*tolerance*d.Squares, "%s: sum of squares", what)
 	assert.InDelta(t, d.Probe, got.Probe, tolerance*norm, "%s: probe", what)
 	for i, v := range d.Ends {
-		bound := 10 * tolerance * max(math.Abs(v), norm/math.Sqrt(n)) // one value may be further off than all together
+		bound := 10 * tolerance * max(math.Abs(v), norm/math.Sqrt(n)) // one value may be further off than all
 		assert.InDelta(t, v, got.Ends[i], bound, "%s: value %d of both ends", what, i)
 	}
 }

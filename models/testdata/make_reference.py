@@ -225,8 +225,9 @@ def digest(name, tensor):
 # The file -----------------------------------------------------------------------------------------------------------
 
 def numbers():
-    for name, shape in [("conv1.weight", (64, 3, 7, 7)), ("fc.weight", (10, 64)), ("bn1.weight", (16,)), ("bn1.bias", (16,)),
-                        ("bn1.running_mean", (16,)), ("bn1.running_var", (16,)), ("layer1.0.conv1.weight", (16, 16, 3, 3))]:
+    for name, shape in [("conv1.weight", (64, 3, 7, 7)), ("layer1.0.conv1.weight", (16, 16, 3, 3)),
+                        ("fc.weight", (10, 64)), ("bn1.weight", (16,)), ("bn1.bias", (16,)),
+                        ("bn1.running_mean", (16,)), ("bn1.running_var", (16,))]:
         yield {"name": name, "shape": shape, "words": [f"{w:016x}" for w in words(name, 4)],
                "values": parameter(name, shape).flatten()[:4].tolist()}
 
