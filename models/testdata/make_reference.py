@@ -1,30 +1,38 @@
-"""Computes the numbers that reference_test.go holds the networks to: python3 make_reference.py > reference.json.gz
+"""Computes the numbers that reference_test.go holds the networks to:
 
-The networks are torchvision's, and two that it doesn't have: CIFAR's ResNet-20 and "plain", a chain of layers. Every parameter, image and
-label is made by the formula below, so no weights are stored: a reader makes the same ones. The same PyTorch gives the same file.
+    python3 make_reference.py > reference.json.gz
+
+The networks are torchvision's, and two that it doesn't have: CIFAR's ResNet-20 and "plain", a chain of
+layers. Every parameter, image and label is made by the formula below, so no weights are stored: a reader
+makes the same ones. The same PyTorch gives the same file.
 
 The file is gzipped JSON: {"torch", "torchvision", "numbers", "networks", "logits", "training"}:
 
-    numbers   first values of some tensors that the formula makes, for whoever writes it again: {"name", "shape", "words", "values"}
-    networks  {"name", "trained", "parameters"}: how many numbers are trained, and each {"name", "shape", "trained"} in PyTorch's order.
-              Running statistics are not trained. num_batches_tracked is left out.
-    logits    {"network", "input", "classes", "logits"}: what the network answers in prediction, in float64
-    training  {"network", "input", "classes", "batch", "lr", "momentum", "weight_decay", "losses", "gradients", "after"}: steps of SGD in
-              float64. losses has the loss before each step; gradients and after have a digest of each tensor, of the gradients of the first
-              step and of the parameters and running statistics after the last. "float32" has the losses of PyTorch's own float32, and how
-              far its tensors are from these: the largest of |difference|₂ / |tensor|₂.
+    numbers   first values of some tensors that the formula makes, for whoever writes it again:
+              {"name", "shape", "words", "values"}
+    networks  {"name", "trained", "parameters"}: how many numbers are trained, and each parameter's
+              {"name", "shape", "trained"} in PyTorch's order. Running statistics are not trained.
+              num_batches_tracked is left out.
+    logits    {"network", "input", "classes", "logits"}: what the network answers in prediction, float64
+    training  {"network", "input", "classes", "batch", "lr", "momentum", "weight_decay", "losses",
+              "gradients", "after", "float32"}: steps of SGD in float64. losses has the loss before each
+              step; gradients has a digest of every gradient in the first step; after has one of every
+              parameter and running statistic after the last. float32 has the losses of PyTorch's own
+              float32, and the largest |difference|₂ / |tensor|₂ of its tensors after the last step.
 
-The formula. Tensors are numbered in row-major order, all integers have 64 bits and wrap:
+The formula. Elements are numbered in row-major order; integers have 64 bits and wrap:
 
-    word(name, i) = mix(fnv1a(name) + (i+1)·0x9E3779B97F4A7C15)     splitmix64, seeded by the FNV-1a hash of the name in UTF-8
+    word(name, i) = mix(fnv1a(name) + (i+1)·0x9E3779B97F4A7C15)   splitmix64, seeded by the FNV-1a hash
     mix(z)        : z ^= z>>30; z *= 0xBF58476D1CE4E5B9; z ^= z>>27; z *= 0x94D049BB133111EB; z ^= z>>31
-    u(name, i)    = (word(name, i) >> 40) / 2²³ - 1                  in [-1, 1), exact in float32
-    a parameter   : u·√(6/n) for a weight of two or more dimensions, n the product of all but the first (He et al. 2015);
-                    1 + u/4 for other weights, 1 + u/2 for running_var, u/4 for all others; computed in float64, rounded to float32
+    u(name, i)    = (word(name, i) >> 40) / 2²³ - 1               in [-1, 1), exact in float32
+    a parameter   : u·√(6/n) for a weight of two or more dimensions, n the product of all but the first
+                    (He et al. 2015); 1 + u/4 for other weights, 1 + u/2 for running_var, u/4 for all
+                    others; computed in float64, rounded to float32
     images        : u("image", i); in training u("images S", i) for step S, from 0
     labels        : (word("labels S", row) >> 40) mod classes
 
-A digest is {"name", "sum", "squares", "probe", "ends"}: Σx, Σx², Σx·u("probe", i), which sees a transposition, and the first and last values.
+A digest is {"name", "sum", "squares", "probe", "ends"}: Σx, Σx², Σx·u("probe", i), which sees two values
+that change places, and the first and last three values.
 """
 import argparse
 import gzip
@@ -112,9 +120,10 @@ class CIFARBlock(nn.Module):
 
 
 class ResNet20(nn.Module):
-    """He et al. 2015, section 4.2, with n = 3 and shortcuts A: where a block halves the sides and doubles the channels, its shortcut takes
-    every second row and column, from the first, and appends channels of zeros. It has no parameters. Names are those of torchvision's
-    ResNets; 269,722 parameters with 3 channels and 10 classes."""
+    """He et al. 2015, section 4.2, with n = 3 and shortcuts A: where a block halves the sides and doubles
+    the channels, its shortcut takes every second row and column, from the first, and appends channels of
+    zeros. It has no parameters. Names are those of torchvision's ResNets; 269,722 parameters with three
+    channels and ten classes."""
 
     def __init__(self, num_classes, channels):
         super().__init__()
@@ -138,7 +147,7 @@ TRAINED = {"resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_03
 
 
 def network(name, shape=(3, 32, 32), classes=None):
-    """The network with the formula's parameters, in float64, for images of a shape; without classes it has its usual number."""
+    """The network with the formula's parameters, in float64; without classes it has its usual number."""
     if name in OURS:
         net = OURS[name](classes or 10, shape[0])
     else:
@@ -174,8 +183,9 @@ def logits(name, images, shape, classes):
 
 # Training -----------------------------------------------------------------------------------------------------------
 
-# The rates of the residual networks are small: rounding flips a ReLU now and then, which changes a gradient by up to a
-# percent. At larger rates that grows from step to step, and float32 is no longer within 1e-4 of float64.
+# The rates of the residual networks are small. In float32 a ReLU's input near 0 may round to the other side,
+# which changes a gradient by some thousandths. At larger rates that grows from step to step, and float32
+# is no longer within 1e-4 of float64.
 STEPS = 5
 
 
@@ -215,8 +225,9 @@ def digest(name, tensor):
 # The file -----------------------------------------------------------------------------------------------------------
 
 def numbers():
-    for name, shape in [("conv1.weight", (64, 3, 7, 7)), ("fc.weight", (10, 64)), ("bn1.weight", (16,)), ("bn1.bias", (16,)),
-                        ("bn1.running_mean", (16,)), ("bn1.running_var", (16,)), ("layer1.0.conv1.weight", (16, 16, 3, 3))]:
+    for name, shape in [("conv1.weight", (64, 3, 7, 7)), ("layer1.0.conv1.weight", (16, 16, 3, 3)),
+                        ("fc.weight", (10, 64)), ("bn1.weight", (16,)), ("bn1.bias", (16,)),
+                        ("bn1.running_mean", (16,)), ("bn1.running_var", (16,))]:
         yield {"name": name, "shape": shape, "words": [f"{w:016x}" for w in words(name, 4)],
                "values": parameter(name, shape).flatten()[:4].tolist()}
 
