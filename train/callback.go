@@ -53,6 +53,7 @@ type State struct {
 	Elapsed  time.Duration // of all runs, if the training was resumed
 
 	snapshot func([]Setting) (*Checkpoint, error)
+	saved    time.Duration // Elapsed at the newest checkpoint
 }
 
 // Steps is how many there are over all epochs.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"convgraph/formats"
 	"convgraph/formats/safetensors"
@@ -23,6 +24,9 @@ import (
 // a function of the seed and the step, so there is no random state besides.
 type Checkpoint struct {
 	Settings []Setting // of the run that wrote it
+	Flags    []Setting // of its command line
+	Epochs   int       // that it was to train
+	Finished bool      // it did, and wrote its results
 	Step     int
 	Epoch    int
 	LossSum  float64 // over this epoch's steps
@@ -42,6 +46,9 @@ type Setting struct{ Name, Value string }
 // record is the part of a checkpoint that isn't arrays, as its file's metadata holds it in JSON.
 type record struct {
 	Settings    []Setting
+	Flags       []Setting
+	Epochs      int
+	Finished    bool
 	Step, Epoch int
 	LossSum     float64
 	Skipped     int
@@ -71,7 +78,7 @@ func (r *run) snapshot(settings []Setting) (*Checkpoint, error) {
 		return nil, err
 	}
 	c := &Checkpoint{
-		Settings: settings, Step: r.state.Step, Epoch: r.state.Epoch, LossSum: r.loss, Skipped: r.skipped,
+		Settings: settings, Epochs: r.Epochs, Step: r.state.Step, Epoch: r.state.Epoch, LossSum: r.loss, Skipped: r.skipped,
 		History: r.state.History, Seconds: r.state.Elapsed.Seconds(), solver: r.Solver.State(),
 		callbacks: map[string]json.RawMessage{},
 	}
@@ -137,7 +144,7 @@ func (r *run) stateful() iter.Seq[Stateful] {
 // write writes the checkpoint into dir, whole or not at all.
 func (c *Checkpoint) write(dir string) error {
 	text, err := json.Marshal(record{
-		Settings: c.Settings, Step: c.Step, Epoch: c.Epoch, LossSum: c.LossSum, Skipped: c.Skipped, History: c.History, Seconds: c.Seconds,
+		Settings: c.Settings, Flags: c.Flags, Epochs: c.Epochs, Finished: c.Finished, Step: c.Step, Epoch: c.Epoch, LossSum: c.LossSum, Skipped: c.Skipped, History: c.History, Seconds: c.Seconds,
 		Solver: c.solver.Optimizer, SolverSteps: c.solver.Steps, Callbacks: c.callbacks,
 	})
 	if err != nil {
@@ -209,7 +216,7 @@ func parseCheckpoint(arrays []formats.Array, metadata map[string]string) (*Check
 		return nil, fmt.Errorf("metadata %q: %w", recordKey, err)
 	}
 	c := &Checkpoint{
-		Settings: r.Settings, Step: r.Step, Epoch: r.Epoch, LossSum: r.LossSum, Skipped: r.Skipped, History: r.History, Seconds: r.Seconds,
+		Settings: r.Settings, Flags: r.Flags, Epochs: r.Epochs, Finished: r.Finished, Step: r.Step, Epoch: r.Epoch, LossSum: r.LossSum, Skipped: r.Skipped, History: r.History, Seconds: r.Seconds,
 		solver: solver.State{Optimizer: r.Solver, Steps: r.SolverSteps}, callbacks: r.Callbacks,
 	}
 	for _, a := range arrays {
@@ -301,24 +308,26 @@ func (r *run) restore(c *Checkpoint) error {
 	return nil
 }
 
-// Checkpoints is the callback that writes checkpoints into Dir: after every epoch, after every so many steps if Every isn't 0, and when
-// the training is interrupted. The last two are kept. It comes after the [Stateful] callbacks, so that it holds what they remember of the
+// Checkpoints is the callback that writes checkpoints into Dir: after every epoch, after every so many steps if Every isn't 0, after the step
+// at which the newest one is older than Interval if that isn't 0, and when the training is interrupted. The last two are kept. It comes after the [Stateful] callbacks, so that it holds what they remember of the
 // same event.
 type Checkpoints struct {
 	Base
 	Dir      string
 	Every    int
+	Interval time.Duration
 	Settings []Setting
+	Flags    []Setting
 }
 
 const keptCheckpoints = 2
 
 // StepEnd writes a checkpoint if it is time.
 func (c Checkpoints) StepEnd(s *State) error {
-	if c.Every == 0 || s.Step%c.Every != 0 {
-		return nil
+	if c.Every != 0 && s.Step%c.Every == 0 || c.Interval != 0 && s.Elapsed-s.saved >= c.Interval {
+		return c.save(s)
 	}
-	return c.save(s)
+	return nil
 }
 
 // EpochEnd writes a checkpoint.
@@ -332,9 +341,11 @@ func (c Checkpoints) save(s *State) error {
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
+	checkpoint.Flags = c.Flags
 	if err := checkpoint.write(c.Dir); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
+	s.saved = s.Elapsed
 	return c.removeOld(s.Step)
 }
 

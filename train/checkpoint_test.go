@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -136,4 +137,48 @@ func FuzzReadCheckpoint(f *testing.F) {
 		within := r.state.Step - len(r.state.History)*r.state.StepsPerEpoch
 		require.True(t, within >= 0 && within <= r.state.StepsPerEpoch)
 	})
+}
+
+// TestCheckpointsByTime: one is written after the step at which the newest is an interval old.
+func TestCheckpointsByTime(t *testing.T) {
+	for interval, want := range map[time.Duration]int{time.Nanosecond: 3, time.Hour: 0} {
+		dir := t.TempDir()
+		stop := errors.New("stop")
+		tr := trainer(t, small())
+		tr.Callbacks = []Callback{Checkpoints{Dir: dir, Interval: interval}, at{Step: 3, What: func() error { return stop }}}
+		_, err := tr.Run(context.Background())
+		require.ErrorIs(t, err, stop)
+		c, err := LatestCheckpoint(dir, nil)
+		if want == 0 {
+			require.ErrorIs(t, err, ErrNoCheckpoint)
+			continue
+		}
+		require.NoError(t, err)
+		assert.Equal(t, want, c.Step)
+	}
+}
+
+// TestIntervalCountsFromTheNewest: after a checkpoint, and after a resumption, the time starts again.
+func TestIntervalCountsFromTheNewest(t *testing.T) {
+	const hour = time.Hour
+	s := &State{saved: 5 * hour, Step: 1, snapshot: func([]Setting) (*Checkpoint, error) { return nil, errors.New("it is time") }}
+	c := Checkpoints{Interval: hour}
+	s.Elapsed = 5*hour + hour/2
+	assert.NoError(t, c.StepEnd(s))
+	s.Elapsed = 6 * hour
+	assert.ErrorContains(t, c.StepEnd(s), "it is time")
+}
+
+func TestMarkFinished(t *testing.T) {
+	dir := t.TempDir()
+	written(t, dir)
+	c, err := LatestCheckpoint(dir, nil)
+	require.NoError(t, err)
+	assert.False(t, c.Finished)
+	require.NoError(t, MarkFinished(dir))
+	marked, err := LatestCheckpoint(dir, nil)
+	require.NoError(t, err)
+	assert.True(t, marked.Finished)
+	assert.Equal(t, c.Step, marked.Step)
+	assert.ErrorIs(t, MarkFinished(t.TempDir()), ErrNoCheckpoint)
 }

@@ -43,16 +43,16 @@ func (r *run) stopOnNaN(what string) error {
 	if err != nil {
 		return fmt.Errorf("%s at step %d (epoch %d); looking for where it came from: %w", what, r.state.Step+1, r.state.Epoch, err)
 	}
-	return fmt.Errorf("%s at step %d (epoch %d), first seen in %s: a smaller -lr, or -clip-norm, may help; the parameters are those before it",
-		what, r.state.Step+1, r.state.Epoch, first)
+	return divergence{fmt.Errorf("%s at step %d (epoch %d), first seen in %s: a smaller -lr, or -clip-norm, may help; the parameters are those before it",
+		what, r.state.Step+1, r.state.Epoch, first)}
 }
 
 // checkParams is an error if a parameter holds a NaN or an infinity.
 func (r *run) checkParams() error {
 	for _, p := range r.Model.Params() {
 		if !finite(kernel.SumSquares(p.Value.Float32s())) {
-			return fmt.Errorf("parameter %q has been NaN or infinite since step %d (epoch %d) or before: a smaller -lr, or -clip-norm, may help",
-				p.Name, r.state.Step, r.state.Epoch)
+			return divergence{fmt.Errorf("parameter %q has been NaN or infinite since step %d (epoch %d) or before: a smaller -lr, or -clip-norm, may help",
+				p.Name, r.state.Step, r.state.Epoch)}
 		}
 	}
 	return nil
@@ -70,7 +70,7 @@ func (r *run) checkSkipped() error {
 	if first != "" { // in the epoch's last step, unless the training was resumed after it
 		first = ", the last for a NaN or an infinity first seen in " + first
 	}
-	return fmt.Errorf("all %d steps of epoch %d were skipped%s: nothing is learned", r.skipped, r.state.Epoch, first)
+	return divergence{fmt.Errorf("all %d steps of epoch %d were skipped%s: nothing is learned", r.skipped, r.state.Epoch, first)}
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

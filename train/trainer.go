@@ -123,7 +123,8 @@ func (t *Trainer) start() (*run, error) {
 		if err := r.restore(t.Resume); err != nil {
 			return nil, fmt.Errorf("checkpoint: %w", err)
 		}
-		r.began = r.began.Add(-time.Duration(t.Resume.Seconds * float64(time.Second)))
+		r.state.saved = time.Duration(t.Resume.Seconds * float64(time.Second))
+		r.began = r.began.Add(-r.state.saved)
 	}
 	return r, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,9 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
 
 	"convgraph/graph"
 	"convgraph/internal/cli"
@@ -67,8 +71,10 @@ type command struct {
 
 	KeepEpochs bool `help:"Keep the parameters of every epoch, and those before learning, in -out's folder epochs: convgraph serve shows what changed."`
 
-	Resume          bool `help:"Go on from the newest checkpoint in -out."`
-	CheckpointEvery int  `default:"0" help:"Write a checkpoint after every so many steps, too, not only after each epoch."`
+	Resume            resumption `help:"Go on from the newest checkpoint in -out with the settings of the run that wrote it; flags need not be repeated, and -epochs may be more. -resume auto begins a new run if there is no checkpoint."`
+	Overwrite         bool       `help:"Start over in an -out folder that holds an unfinished run, whose checkpoints are deleted."`
+	CheckpointEvery   int        `default:"0" help:"Write a checkpoint after every so many steps, too, not only after each epoch."`
+	CheckpointMinutes float64    `default:"10" help:"Write a checkpoint, too, when the newest is so many minutes old; 0 is never."`
 
 	Serve string `help:"Show the training on a page, with buttons that stop it and go on: HOST:PORT, or :PORT for this machine only; port 0 is any free one." placeholder:"ADDR"`
 
@@ -76,7 +82,12 @@ type command struct {
 }
 
 // Run trains.
-func (c *command) Run(stdout io.Writer) error {
+func (c *command) Run(stdout io.Writer, line *kong.Context) error {
+	folder, err := c.takeUp(line)
+	if err != nil {
+		return err
+	}
+	defer folder.close()
 	recipe, err := c.recipe()
 	if err != nil {
 		return err
@@ -96,11 +107,10 @@ func (c *command) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	out, err := newOutput(c.out())
-	if err != nil {
+	if err := folder.ready(c); err != nil {
 		return err
 	}
-	defer out.close()
+	out := folder.output
 	page, err := c.servePage(recipe, trainer)
 	if err != nil {
 		return err
@@ -110,7 +120,7 @@ func (c *command) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	settings, err := c.prepare(trainer, recipe, source, out, page)
+	settings, err := c.prepare(trainer, recipe, source, folder, page)
 	if err != nil {
 		return errors.Join(err, profile.abandon())
 	}
@@ -125,47 +135,70 @@ func (c *command) Run(stdout io.Writer) error {
 	if err := out.after(trainer.Model, result); err != nil {
 		return err
 	}
+	if err := train.MarkFinished(out.dir); err != nil {
+		return err
+	}
 	_, err = fmt.Fprintf(stdout, "final: test accuracy %v, train accuracy %v, %d epochs, %.1f s\n",
 		result.Test, result.Train, len(result.History), result.Elapsed.Seconds())
 	return err
 }
 
-// prepare finds where to go on, or begins the results, and sets up the callbacks. It gives the settings that checkpoints hold.
-func (c *command) prepare(t *train.Trainer, r models.Recipe, s *source, out *output, page *livePage) ([]train.Setting, error) {
-	settings, err := c.settings(r, t)
+// prepare begins the results, or finds that the checkpoint to go on from is of this training, and sets up the callbacks. It gives the settings
+// that checkpoints hold.
+func (c *command) prepare(t *train.Trainer, r models.Recipe, s *source, f *folder, page *livePage) ([]train.Setting, error) {
+	settings, err := c.settings(r, t, f.checkpoint)
 	if err != nil {
 		return nil, err
 	}
-	if c.Resume {
-		if t.Resume, err = takeUp(out, settings); err != nil {
-			return nil, err
+	if f.checkpoint != nil {
+		if err := check(f.checkpoint, f.dir, settings); err != nil {
+			return nil, fmt.Errorf("-resume: %w", err)
 		}
+		t.Resume = f.checkpoint
 	}
 	boards, err := c.boards()
 	if err != nil {
 		return nil, err
 	}
-	t.Callbacks = slices.Concat(c.progress(), t.Callbacks, c.watchers(r, out), boards, c.keepers(out), []train.Callback{
-		out.history(), train.Checkpoints{Dir: out.dir, Every: c.CheckpointEvery, Settings: settings},
+	t.Callbacks = slices.Concat(c.progress(), t.Callbacks, c.watchers(r, f.output), boards, c.keepers(f.output), []train.Callback{
+		f.history(), c.checkpoints(f, settings),
 	}, page.callbacks())
-	out.begun = true
-	if c.Resume {
+	f.begun = true
+	if f.checkpoint != nil {
 		return settings, nil
 	}
-	return settings, begin(t, s, out)
+	return settings, begin(t, s, f.output)
+}
+
+func (c *command) checkpoints(f *folder, settings []train.Setting) train.Checkpoints {
+	return train.Checkpoints{
+		Dir: f.dir, Every: c.CheckpointEvery, Interval: time.Duration(c.CheckpointMinutes * float64(time.Minute)),
+		Settings: settings, Flags: f.flags,
+	}
 }
 
 // train trains until the end or a signal: the step under way is finished and a checkpoint written. A second signal ends the program as it
 // would any other.
 func (c *command) train(t *train.Trainer, out *output, page *livePage, settings []train.Setting) (*train.Result, error) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	result, err := page.run(ctx, t, func() (*train.Checkpoint, error) { return latest(out, settings) })
-	if errors.Is(err, context.Canceled) {
+	switch {
+	case errors.Is(err, context.Canceled):
 		return nil, fmt.Errorf("%w; -resume goes on from here", cli.ErrInterrupted)
+	case errors.Is(err, train.ErrDiverged):
+		return nil, cli.Exit{Code: cli.Diverged, Err: err}
 	}
 	return result, err
+}
+
+// endings are the signals that end a training well. A hangup is none where it was ignored from the beginning, as nohup does.
+func endings() []os.Signal {
+	if signal.Ignored(syscall.SIGHUP) {
+		return []os.Signal{os.Interrupt, syscall.SIGTERM}
+	}
+	return []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
 }
 
 func (c *command) rule(r models.Recipe) (solver.Solver, error) {
@@ -180,7 +213,8 @@ func (c *command) out() string {
 	if c.Out != "" {
 		return c.Out
 	}
-	return filepath.Join("runs", strings.TrimSuffix(filepath.Base(c.Model), ".json"))
+	model := cmp.Or(c.Model, models.ModelFor(c.Recipe))
+	return filepath.Join("runs", strings.TrimSuffix(filepath.Base(model), ".json"))
 }
 
 func (c *command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
@@ -234,7 +268,7 @@ func (c *command) progress() []train.Callback {
 	case c.Quiet:
 		return nil
 	case cli.IsTerminal(os.Stderr):
-		return []train.Callback{&train.ProgressBar{W: os.Stderr}}
+		return []train.Callback{&train.ProgressBar{W: cli.BestEffort(os.Stderr)}}
 	}
-	return []train.Callback{&train.ProgressLines{W: os.Stderr}}
+	return []train.Callback{&train.ProgressLines{W: cli.BestEffort(os.Stderr)}}
 }

@@ -41,11 +41,13 @@ func (c *command) inherit(m *graph.Model, w io.Writer) error {
 	return nil
 }
 
+const initFrom = "-init-from"
+
 // start is the setting of what a training from a file's parameters begins with.
 func start(m *graph.Model) (train.Setting, error) {
 	h := sha256.New()
 	if err := m.Write(h); err != nil {
 		return train.Setting{}, err
 	}
-	return train.Setting{Name: "-init-from", Value: fmt.Sprintf("parameters %x", h.Sum(nil)[:8])}, nil
+	return train.Setting{Name: initFrom, Value: fmt.Sprintf("parameters %x", h.Sum(nil)[:8])}, nil
 }

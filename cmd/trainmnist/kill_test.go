@@ -49,7 +49,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		if newest(t, dir) > 0 {
 			resumed++
 		}
-		if end(t, dir, m, goOn(t, args, dir)...) {
+		if end(t, dir, m, goOn(args, dir)...) {
 			if m.signal == syscall.SIGKILL {
 				kills++
 			}
@@ -59,7 +59,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		requireNoLeftovers(t, dir)
 		dir = t.TempDir()
 	}
-	output, err = program(t, goOn(t, args, dir)...).CombinedOutput()
+	output, err = program(t, goOn(args, dir)...).CombinedOutput()
 	require.NoError(t, err, string(output))
 	require.Equal(t, want, results(t, dir))
 	requireNoLeftovers(t, dir)
@@ -193,14 +193,9 @@ func end(t *testing.T, dir string, m moment, args ...string) (ended bool) {
 	return err != nil
 }
 
-// goOn are the arguments to go on with a training that was ended, from the beginning if it left no checkpoint.
-func goOn(t *testing.T, args []string, dir string) []string {
-	t.Helper()
-	all := append([]string{"-out", dir}, args...)
-	if newest(t, dir) >= 0 {
-		all = append(all, "-resume")
-	}
-	return all
+// goOn are the arguments that begin a training or go on with it, the same each time, as a service's are.
+func goOn(args []string, dir string) []string {
+	return append([]string{"-out", dir, "-resume", "auto"}, args...)
 }
 
 // newest is the step of a folder's newest checkpoint, -1 without one.

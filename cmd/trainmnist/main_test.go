@@ -125,7 +125,7 @@ func TestResumeEndsAsAnUninterruptedRun(t *testing.T) {
 	}
 
 	code, _, stderr = trainmnist(t, append(small, "-quiet", "-out", parts, "-resume", "-lr", "0.002", "-batch", "50")...)
-	assert.Equal(t, cli.Failed, code)
+	assert.Equal(t, cli.Refused, code)
 	assert.Contains(t, stderr, "-batch: 100 then, 50 now; -lr: 0.001 then, 0.002 now")
 }
 
@@ -163,7 +163,7 @@ func TestResumeRefusesAnotherTraining(t *testing.T) {
 		`"init":"xavier"`:                                                             {"-init", "xavier"},
 	} {
 		code, stdout, stderr := trainmnist(t, slices.Concat(args, change, []string{"-resume"})...)
-		assert.Equal(t, cli.Failed, code, change)
+		assert.Equal(t, cli.Refused, code, change)
 		assert.Empty(t, stdout)
 		assert.Contains(t, stderr, "trainmnist: -resume: the checkpoint in "+dir+" is of another training: ")
 		assert.Contains(t, stderr, want)
@@ -181,7 +181,7 @@ func TestOneProgramAFolder(t *testing.T) {
 	require.NoError(t, os.WriteFile(checkpoint, nil, 0o644))
 
 	code, _, stderr := trainmnist(t, append(small, "-quiet", "-out", dir)...)
-	assert.Equal(t, cli.Failed, code)
+	assert.Equal(t, cli.Taken, code)
 	assert.Equal(t, "trainmnist: -out: another program is training into "+dir+": wait for it, or name another folder\n", stderr)
 	assert.FileExists(t, checkpoint)
 
@@ -236,7 +236,7 @@ func TestBadInputIsOneLine(t *testing.T) {
 		{[]string{"-model", filepath.Join(dir, "missing.json")}, cli.Failed, "missing.json: no such file"},
 		{[]string{"-data", filepath.Join(dir, "missing")}, cli.Failed, "missing"},
 		{[]string{"-out", filepath.Join(occupied, "run")}, cli.Failed, "-out: "},
-		{[]string{"-resume", "-out", dir}, cli.Failed, "there is no checkpoint; start without -resume"},
+		{[]string{"-resume", "-out", dir}, cli.Refused, "there is no checkpoint; start without -resume"},
 	} {
 		code, stdout, stderr := trainmnist(t, append([]string{"-quiet", "-out", filepath.Join(dir, "run")}, c.args...)...)
 		assert.Equal(t, c.code, code, c.args)

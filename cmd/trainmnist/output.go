@@ -12,6 +12,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"convgraph/graph"
+	"convgraph/internal/cli"
 	"convgraph/train"
 	"convgraph/viz"
 )
@@ -35,7 +36,7 @@ func newOutput(dir string) (*output, error) {
 	case err != nil:
 		return nil, fmt.Errorf("-out: %w", err)
 	case !free:
-		return nil, fmt.Errorf("-out: another program is training into %s: wait for it, or name another folder", dir)
+		return nil, cli.Exit{Code: cli.Taken, Err: fmt.Errorf("-out: another program is training into %s: wait for it, or name another folder", dir)}
 	}
 	for _, step := range []func() error{o.findObstacles, o.removeLeftovers, o.probe} {
 		if err := step(); err != nil {

@@ -83,6 +83,9 @@ func (c *command) checkFlags() error {
 			return cli.Usagef("-%s is %d: want at least 0", f.name, f.value)
 		}
 	}
+	if !(c.CheckpointMinutes >= 0 && c.CheckpointMinutes <= 1e6) {
+		return cli.Usagef("-checkpoint-minutes is %g: want 0 to 1e6", c.CheckpointMinutes)
+	}
 	if c.Model != "alexnet" && (c.Size != 0 || c.Width != 0 || c.PCA) {
 		return cli.Usagef("-size, -width and -pca are for -model alexnet")
 	}

@@ -90,13 +90,13 @@ func TestResumeRefusesAnotherRecipe(t *testing.T) {
 	require.Equal(t, cli.OK, code, stderr)
 	code, _, stderr = trainmnist(t, append(args, "-recipe", "fast", "-resume")...)
 	require.Equal(t, cli.OK, code, stderr)
-	code, _, stderr = trainmnist(t, append(args, "-resume")...)
-	assert.Equal(t, cli.Failed, code)
+	code, _, stderr = trainmnist(t, append(args, "-resume", "-recipe", "book")...)
+	assert.Equal(t, cli.Refused, code)
 	for _, want := range []string{"model: {", "-optimizer: adamw then, adam now", "-lr: 0.006 then, 0.001 now", "-schedule: cosine then, constant now"} {
 		assert.Contains(t, stderr, want)
 	}
 	code, _, stderr = trainmnist(t, append(args, "-recipe", "fast", "-resume", "-average", "0.9", "-label-smoothing", "0", "-augment", "shift")...)
-	assert.Equal(t, cli.Failed, code)
+	assert.Equal(t, cli.Refused, code)
 	assert.Contains(t, stderr, "-label-smoothing: 0.1 then, 0 now; -average: 0 then, 0.9 now; -augment:  then, shift now")
 }
 

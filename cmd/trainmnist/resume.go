@@ -7,13 +7,14 @@ import (
 	"os"
 	"strings"
 
+	"convgraph/internal/cli"
 	"convgraph/models"
 	"convgraph/train"
 )
 
 // settings are what the result depends on; a resumed run must agree in them. The number of epochs is only where the schedule depends on
 // it, so that a training at a constant rate may be resumed for more.
-func (c *command) settings(r models.Recipe, t *train.Trainer) ([]train.Setting, error) {
+func (c *command) settings(r models.Recipe, t *train.Trainer, resumed *train.Checkpoint) ([]train.Setting, error) {
 	spec, err := json.Marshal(t.Model.Spec())
 	if err != nil {
 		return nil, err
@@ -52,14 +53,31 @@ func (c *command) settings(r models.Recipe, t *train.Trainer) ([]train.Setting, 
 	if r.Schedule == "cosine" {
 		settings = append(settings, train.Setting{Name: "-epochs", Value: fmt.Sprint(r.Epochs)})
 	}
-	if c.InitFrom != "" {
-		from, err := start(t.Model)
-		if err != nil {
-			return nil, err
-		}
+	from, ok, err := c.start(t, resumed)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
 		settings = append(settings, from)
 	}
 	return settings, nil
+}
+
+// start is the setting of the parameters that -init-from names. A run that is resumed without the flag has them in its checkpoint.
+func (c *command) start(t *train.Trainer, resumed *train.Checkpoint) (from train.Setting, ok bool, err error) {
+	if c.InitFrom != "" {
+		from, err = start(t.Model)
+		return from, true, err
+	}
+	if resumed == nil {
+		return train.Setting{}, false, nil
+	}
+	for _, s := range resumed.Settings {
+		if s.Name == initFrom {
+			return s, true, nil
+		}
+	}
+	return train.Setting{}, false, nil
 }
 
 // begin starts anew: an earlier training's checkpoints go.
@@ -70,28 +88,30 @@ func begin(t *train.Trainer, s *source, out *output) error {
 	return out.before(t.Model, s)
 }
 
-// takeUp finds the checkpoint that -resume goes on from.
-func takeUp(out *output, settings []train.Setting) (*train.Checkpoint, error) {
-	checkpoint, err := latest(out, settings)
-	if errors.Is(err, train.ErrNoCheckpoint) {
-		return nil, fmt.Errorf("-resume: %w; start without -resume", err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("-resume: %w", err)
-	}
-	return checkpoint, nil
-}
-
 // latest is the newest checkpoint of a training with these settings.
 func latest(out *output, settings []train.Setting) (*train.Checkpoint, error) {
-	checkpoint, err := train.LatestCheckpoint(out.dir, func(damage error) {
-		fmt.Fprintf(os.Stderr, "trainmnist: %v; trying the checkpoint before it\n", damage)
-	})
+	checkpoint, err := newestCheckpoint(out.dir)
 	if err != nil {
 		return nil, err
 	}
-	if d := checkpoint.Differences(settings); len(d) > 0 {
-		return nil, fmt.Errorf("the checkpoint in %s is of another training: %s", out.dir, strings.Join(d, "; "))
+	return checkpoint, check(checkpoint, out.dir, settings)
+}
+
+func newestCheckpoint(dir string) (*train.Checkpoint, error) {
+	return train.LatestCheckpoint(dir, func(damage error) {
+		fmt.Fprintf(os.Stderr, "trainmnist: %v; trying the checkpoint before it\n", damage)
+	})
+}
+
+// check is an error if a checkpoint is of a training with other settings.
+func check(c *train.Checkpoint, dir string, settings []train.Setting) error {
+	if d := c.Differences(settings); len(d) > 0 {
+		return refuse("the checkpoint in %s is of another training: %s", dir, strings.Join(d, "; "))
 	}
-	return checkpoint, nil
+	return nil
+}
+
+// refuse is the error of a folder that isn't in the state that the flags ask for: the same command line is refused again.
+func refuse(format string, args ...any) error {
+	return cli.Exit{Code: cli.Refused, Err: fmt.Errorf(format, args...)}
 }

@@ -19,8 +19,31 @@ const (
 	OK          = 0
 	Failed      = 1
 	BadUsage    = 2
+	Refused     = 3 // a folder of results isn't in the state that the command needs
+	Taken       = 4 // another program has the folder
+	Diverged    = 5 // a training's numbers became NaN or infinite
 	Interrupted = 130
 )
+
+// An Exit is an error with an exit code of its own.
+type Exit struct {
+	Code int
+	Err  error
+}
+
+func (e Exit) Error() string { return e.Err.Error() }
+func (e Exit) Unwrap() error { return e.Err }
+
+// BestEffort writes to w what can be written and hides errors: for progress, without which the work
+// goes on.
+func BestEffort(w io.Writer) io.Writer { return bestEffort{w} }
+
+type bestEffort struct{ w io.Writer }
+
+func (b bestEffort) Write(p []byte) (int, error) {
+	_, _ = b.w.Write(p)
+	return len(p), nil
+}
 
 // A Usage error is the user's: something about the command line, known before any work began.
 type Usage struct{ Err error }
@@ -97,7 +120,10 @@ func code(err error, name string, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "%s: %v\n", name, e)
 	}
 	var usage Usage
+	var exit Exit
 	switch {
+	case errors.As(err, &exit):
+		return exit.Code
 	case errors.As(err, &usage):
 		return BadUsage
 	case errors.Is(err, ErrInterrupted):
