@@ -7,7 +7,7 @@ import (
 	"convgraph/train/solver"
 )
 
-// best is the epoch with the best test accuracy so far, the first of equals.
+// best is the epoch with the best accuracy on held-out images so far, the first of equals.
 type best struct {
 	Epoch    int // 0: none yet
 	Accuracy float64
@@ -16,14 +16,15 @@ type best struct {
 // see takes up the newest epoch and says whether it is the best.
 func (b *best) see(s *State) bool {
 	row := s.History[len(s.History)-1]
-	if b.Epoch > 0 && !(row.TestAccuracy > b.Accuracy) {
+	_, accuracy := row.HeldOut()
+	if b.Epoch > 0 && !(accuracy > b.Accuracy) {
 		return false
 	}
-	b.Epoch, b.Accuracy = row.Epoch, row.TestAccuracy
+	b.Epoch, b.Accuracy = row.Epoch, accuracy
 	return true
 }
 
-// EarlyStop ends the training when the test accuracy hasn't got better for Patience epochs.
+// EarlyStop ends the training when the accuracy of [Row.HeldOut] hasn't got better for Patience epochs.
 type EarlyStop struct {
 	Base
 	Patience int
@@ -56,7 +57,7 @@ func (e *EarlyStop) check(s *State) error {
 	return nil
 }
 
-// KeepBest ends the training with the parameters of the epoch with the best test accuracy, which it keeps in the file Path.
+// KeepBest ends the training with the parameters of the epoch with the best accuracy of [Row.HeldOut], which it keeps in the file Path.
 type KeepBest struct {
 	Base
 	Path string
@@ -90,7 +91,7 @@ func (k *KeepBest) TrainEnd(s *State) error {
 	return s.Model.SetParams(arrays)
 }
 
-// ReduceOnPlateau lets a plateau schedule see the test error, 1 less the accuracy, after each epoch.
+// ReduceOnPlateau lets a plateau schedule see the error on held-out images, 1 less the accuracy of [Row.HeldOut], after each epoch.
 type ReduceOnPlateau struct {
 	Base
 	Schedule *solver.Plateau
@@ -104,5 +105,6 @@ func (r ReduceOnPlateau) State() any { return r.Schedule }
 
 // EpochEnd tells the schedule.
 func (r ReduceOnPlateau) EpochEnd(s *State) error {
-	return r.Schedule.Observe(1 - s.History[len(s.History)-1].TestAccuracy)
+	_, accuracy := s.History[len(s.History)-1].HeldOut()
+	return r.Schedule.Observe(1 - accuracy)
 }

@@ -39,7 +39,8 @@ func (p *ProgressBar) StepEnd(s *State) error {
 
 // EpochEnd takes up the new accuracy.
 func (p *ProgressBar) EpochEnd(s *State) error {
-	p.accuracy = fmt.Sprintf("  test %.2f%%", 100*s.History[len(s.History)-1].TestAccuracy)
+	set, accuracy := s.History[len(s.History)-1].HeldOut()
+	p.accuracy = fmt.Sprintf("  %s %.2f%%", set, 100*accuracy)
 	return nil
 }
 
@@ -76,8 +77,9 @@ func (p *ProgressLines) StepEnd(s *State) error {
 func (p *ProgressLines) EpochEnd(s *State) error {
 	p.lastSpoke = s.Elapsed
 	row := s.History[len(s.History)-1]
-	_, err := fmt.Fprintf(p.W, "epoch %d/%d  loss %.4f  train %.2f%%  test %.2f%%%s  %s\n",
-		row.Epoch, s.Trainer.Epochs, row.TrainLoss, 100*row.TrainAccuracy, 100*row.TestAccuracy, skipped(s), p.pace(s))
+	set, accuracy := row.HeldOut()
+	_, err := fmt.Fprintf(p.W, "epoch %d/%d  loss %.4f  train %.2f%%  %s %.2f%%%s  %s\n",
+		row.Epoch, s.Trainer.Epochs, row.TrainLoss, 100*row.TrainAccuracy, set, 100*accuracy, skipped(s), p.pace(s))
 	return err
 }
 

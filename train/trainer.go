@@ -19,6 +19,7 @@ type Trainer struct {
 	Solver      solver.Solver
 	Schedule    solver.Schedule // of the learning rate; nil leaves the solver's
 	Train, Test dataset.Dataset
+	Validation  dataset.Dataset // nil, or what epochs are measured on, and judged by, in place of Test
 
 	Epochs         int
 	Batch          int
@@ -51,8 +52,19 @@ type Row struct {
 	Step          int // done so far, over all epochs
 	TrainLoss     float64
 	TrainAccuracy float64
-	TestAccuracy  float64
+	TestAccuracy  float64 // 0 in a training with a validation set, which leaves the test set alone until its end
 	Seconds       float64 // since the training began
+
+	Validated          bool // the training has a validation set
+	ValidationAccuracy float64
+}
+
+// HeldOut is the accuracy on images that aren't trained on, and the name of their set: validation, or test in a training without one.
+func (r Row) HeldOut() (set string, accuracy float64) {
+	if r.Validated {
+		return "validation", r.ValidationAccuracy
+	}
+	return "test", r.TestAccuracy
 }
 
 // Run trains from the beginning to the last epoch, or until a callback stops it or the context is done; then the error is the context's, unless
@@ -148,6 +160,11 @@ func (t *Trainer) Check() error {
 	}
 	if err := t.checkSet("training", t.Train); err != nil {
 		return err
+	}
+	if t.Validation != nil {
+		if err := t.checkSet("validation", t.Validation); err != nil {
+			return err
+		}
 	}
 	return t.checkSet("test", t.Test)
 }
@@ -268,15 +285,25 @@ func (r *run) endEpoch() error {
 	if err != nil {
 		return err
 	}
-	test, err := Evaluate(r.Model, r.sample(r.Test))
-	if err != nil {
+	row := Row{
+		Epoch: r.state.Epoch, Step: r.state.Step, TrainLoss: r.meanLoss(r.state.StepsPerEpoch), TrainAccuracy: train.Accuracy(),
+	}
+	if err := r.measureHeldOut(&row); err != nil {
 		return err
 	}
-	r.state.History = append(r.state.History, Row{
-		Epoch: r.state.Epoch, Step: r.state.Step, TrainLoss: r.meanLoss(r.state.StepsPerEpoch),
-		TrainAccuracy: train.Accuracy(), TestAccuracy: test.Accuracy(), Seconds: time.Since(r.began).Seconds(),
-	})
+	row.Seconds = time.Since(r.began).Seconds()
+	r.state.History = append(r.state.History, row)
 	return r.tell(Callback.EpochEnd)
+}
+
+func (r *run) measureHeldOut(row *Row) error {
+	set, accuracy := r.Test, &row.TestAccuracy
+	if r.Validation != nil {
+		set, accuracy, row.Validated = r.Validation, &row.ValidationAccuracy, true
+	}
+	score, err := Evaluate(r.Model, r.sample(set))
+	*accuracy = score.Accuracy()
+	return err
 }
 
 func (r *run) sample(ds dataset.Dataset) dataset.Dataset {

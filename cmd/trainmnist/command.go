@@ -34,7 +34,7 @@ type command struct {
 	Optimizer   string   `help:"Update rule: ${optimizers} (default adam; alexnet momentum)."`
 	LR          *float64 `name:"lr" help:"Learning rate (default 0.001; alexnet and lenet have their own)."`
 	Schedule    string   `help:"How the learning rate goes on: constant, cosine down to 0, step, or plateau (default: the model's)."`
-	DecayEvery  int      `default:"5" help:"Epochs after each of which -schedule step lowers the learning rate; epochs without a better test accuracy after which plateau does."`
+	DecayEvery  int      `default:"5" help:"Epochs after each of which -schedule step lowers the learning rate; epochs without a better validation accuracy after which plateau does."`
 	DecayFactor float64  `default:"0.1" help:"What step and plateau multiply the learning rate by."`
 	Warmup      *int     `help:"Steps in which the learning rate first goes up to where its schedule begins (default 0)."`
 	ClipNorm    float64  `default:"0" help:"Scale the gradients down together when their norm is above this; 0 is never."`
@@ -50,8 +50,10 @@ type command struct {
 	Workers     int      `default:"0" help:"Threads that compute; 0 is all there are (GOMAXPROCS). The result doesn't depend on it."`
 	Fusion      bool     `default:"true" negatable:"" help:"Make one op of neighbouring layers where that is faster. The result doesn't depend on it."`
 
-	EarlyStop int    `default:"0" help:"Stop after so many epochs without a better test accuracy; 0 is never."`
-	Keep      string `default:"last" enum:"last,best" help:"Parameters to end with: those of the last epoch, or of the one with the best test accuracy."`
+	EarlyStop int    `default:"0" help:"Stop after so many epochs without a better validation accuracy; 0 is never."`
+	Keep      string `default:"last" enum:"last,best" help:"Parameters to end with: those of the last epoch, or of the one with the best validation accuracy."`
+
+	Validation *float64 `help:"Share of the training images of each class, chosen by -seed, that isn't trained on: the accuracy after each epoch is measured on these, and the test images are left alone until the end (default 0; 0.1 with -keep best, -early-stop or -schedule plateau, which go by them)."`
 
 	TrainSamples int `default:"0" help:"Train on the first so many images; 0 is all."`
 	TestSamples  int `default:"0" help:"Test on the first so many images; 0 is all."`
@@ -96,7 +98,7 @@ func (c *command) Run(stdout io.Writer, line *kong.Context) error {
 		fmt.Fprintf(os.Stderr, "recipe %s: -model %s %s\n", c.Recipe, c.Model, flags(recipe))
 	}
 	ops.SetWorkers(c.Workers)
-	source, err := c.open()
+	source, err := c.open(recipe)
 	if err != nil {
 		return err
 	}
@@ -230,6 +232,7 @@ func (c *command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
 		return nil, err
 	}
 	t := train.NewTrainer(model, optimizer, s.train, s.test)
+	t.Validation = s.validation
 	t.Epochs, t.Batch, t.Sampling, t.Seed, t.EvalSamples = r.Epochs, r.Batch, train.Sampling(c.Sampling), c.Seed, c.EvalSamples
 	t.EvalFirst = c.Data == "" // the book's images; other data may be sorted by class
 	t.OnNaN, t.LabelSmoothing = train.OnNaN(c.OnNaN), r.LabelSmoothing

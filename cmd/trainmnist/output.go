@@ -212,9 +212,13 @@ func (o *output) after(m *graph.Model, r *train.Result) error {
 		return err
 	}
 	curve := viz.AccuracyCurve{Title: m.Spec().Name}
+	if len(r.History) > 0 && r.History[0].Validated {
+		curve.Title += ", test: the validation images"
+	}
 	for _, row := range r.History {
 		curve.Train = append(curve.Train, row.TrainAccuracy)
-		curve.Test = append(curve.Test, row.TestAccuracy)
+		_, heldOut := row.HeldOut()
+		curve.Test = append(curve.Test, heldOut)
 	}
 	if err := viz.WritePNG(o.path("accuracy.png"), curve); err != nil {
 		return err

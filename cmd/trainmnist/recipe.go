@@ -61,6 +61,9 @@ func (c *command) checkRecipe(r models.Recipe) error {
 	if err := c.checkSchedule(r); err != nil {
 		return err
 	}
+	if _, err := c.validation(r); err != nil {
+		return err
+	}
 	if _, err := parseAugment(r.Augment); err != nil {
 		return err
 	}

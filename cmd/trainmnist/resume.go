@@ -27,6 +27,10 @@ func (c *command) settings(r models.Recipe, t *train.Trainer, resumed *train.Che
 	if err != nil {
 		return nil, err
 	}
+	share, err := c.validation(r)
+	if err != nil {
+		return nil, err
+	}
 	settings := []train.Setting{
 		{Name: "model", Value: string(spec)},
 		{Name: "training images", Value: trainPrint},
@@ -44,11 +48,19 @@ func (c *command) settings(r models.Recipe, t *train.Trainer, resumed *train.Che
 		{Name: "-average", Value: fmt.Sprint(r.Average)},
 		{Name: "-keep", Value: c.Keep},
 		{Name: "-sampling", Value: c.Sampling},
+		{Name: "-validation", Value: fmt.Sprint(share)},
 		{Name: "-seed", Value: fmt.Sprint(c.Seed)},
 		{Name: "-eval-samples", Value: fmt.Sprint(c.EvalSamples)},
 		{Name: "-mirror", Value: fmt.Sprint(c.Mirror)},
 		{Name: "-augment", Value: r.Augment},
 		{Name: "-pca", Value: fmt.Sprint(c.PCA)},
+	}
+	if t.Validation != nil {
+		validationPrint, err := train.Fingerprint(t.Validation)
+		if err != nil {
+			return nil, err
+		}
+		settings = append(settings, train.Setting{Name: "validation images", Value: validationPrint})
 	}
 	if r.Schedule == "cosine" {
 		settings = append(settings, train.Setting{Name: "-epochs", Value: fmt.Sprint(r.Epochs)})

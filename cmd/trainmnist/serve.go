@@ -45,9 +45,14 @@ func (c *command) servePage(r models.Recipe, t *train.Trainer) (*livePage, error
 // pageSettings are what a reader of the page wants to know of the training.
 func (c *command) pageSettings(r models.Recipe, t *train.Trainer) []live.Setting {
 	text := func(v any) string { return fmt.Sprint(v) }
+	validation := 0
+	if t.Validation != nil {
+		validation = t.Validation.Len()
+	}
 	return []live.Setting{
 		{Name: "Model", Value: t.Model.Spec().Name},
 		{Name: "Training images", Value: text(t.Train.Len())},
+		{Name: "Validation images", Value: text(validation)},
 		{Name: "Test images", Value: text(t.Test.Len())},
 		{Name: "Epochs", Value: text(r.Epochs)},
 		{Name: "Images a step", Value: text(r.Batch)},

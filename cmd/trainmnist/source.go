@@ -16,20 +16,21 @@ import (
 type source struct {
 	spec        *graph.Spec
 	train, test dataset.Dataset
+	validation  dataset.Dataset   // nil, or what epochs are judged by
 	varies      bool              // training images look different each epoch
 	folders     []*dataset.Folder // what there is to say about damaged images
 }
 
 // open opens the data that -data names and declares the network for it.
-func (c *command) open() (*source, error) {
+func (c *command) open(r models.Recipe) (*source, error) {
 	s := &source{}
 	if c.Data != "" && !dataset.HasIDX(c.Data) {
-		return s, c.openFolder(s)
+		return s, c.openFolder(s, r)
 	}
-	return s, c.openIDX(s)
+	return s, c.openIDX(s, r)
 }
 
-func (c *command) openIDX(s *source) (err error) {
+func (c *command) openIDX(s *source, r models.Recipe) (err error) {
 	if s.spec, err = c.spec(0, nil); err != nil {
 		return err
 	}
@@ -42,11 +43,11 @@ func (c *command) openIDX(s *source) (err error) {
 		return err
 	}
 	s.train, s.test = first(s.train, c.TrainSamples), first(s.test, c.TestSamples)
-	return nil
+	return c.setApart(s, r)
 }
 
 // openFolder opens class folders of images in the size the network takes.
-func (c *command) openFolder(s *source) error {
+func (c *command) openFolder(s *source, r models.Recipe) error {
 	spec, err := c.spec(0, nil)
 	if err != nil {
 		return err
@@ -65,6 +66,9 @@ func (c *command) openFolder(s *source) error {
 	}
 	s.folders = []*dataset.Folder{train, test}
 	s.spec, s.train, s.test = spec, first(dataset.Mixed(train, c.Seed), c.TrainSamples), first(dataset.Mixed(test, c.Seed), c.TestSamples)
+	if err := c.setApart(s, r); err != nil {
+		return err
+	}
 	if c.Model == "alexnet" {
 		if err := c.augment(s, side); err != nil {
 			return err
@@ -94,6 +98,11 @@ func (c *command) augment(s *source, side int) error {
 	s.varies = true
 	if s.train, err = dataset.Augment(s.train, c.Seed, training, dataset.AlexNetEvaluation(side)); err != nil {
 		return err
+	}
+	if s.validation != nil {
+		if s.validation, err = dataset.Transformed(s.validation, c.Seed, dataset.AlexNetEvaluation(side)...); err != nil {
+			return err
+		}
 	}
 	s.test, err = dataset.Transformed(s.test, c.Seed, dataset.AlexNetEvaluation(side)...)
 	return err

@@ -69,8 +69,9 @@ func (b *Board) StepEnd(s *train.State) error {
 // EpochEnd writes the epoch's figures and pictures.
 func (b *Board) EpochEnd(s *train.State) error {
 	row := s.History[len(s.History)-1]
+	set, accuracy := row.HeldOut()
 	return b.show(s, []value{
-		scalar("epoch/loss", row.TrainLoss), scalar("epoch/train accuracy", row.TrainAccuracy), scalar("epoch/test accuracy", row.TestAccuracy),
+		scalar("epoch/loss", row.TrainLoss), scalar("epoch/train accuracy", row.TrainAccuracy), scalar("epoch/"+set+" accuracy", accuracy),
 	})
 }
 

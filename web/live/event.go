@@ -23,6 +23,7 @@ type event struct {
 	Seconds         float64  `json:"seconds"`
 	Curve           points   `json:"curve"`
 	History         []row    `json:"history"`
+	HeldOut         string   `json:"heldOut"` // the set of the rows' accuracies on images that aren't trained on: test or validation
 	Filters         *filters `json:"filters,omitempty"`
 }
 
@@ -61,7 +62,7 @@ type row struct {
 	Step          int      `json:"step"`
 	Loss          *float64 `json:"loss"`
 	TrainAccuracy float64  `json:"trainAccuracy"`
-	TestAccuracy  float64  `json:"testAccuracy"`
+	HeldOut       float64  `json:"heldOutAccuracy"`
 	Seconds       float64  `json:"seconds"`
 }
 
@@ -90,7 +91,7 @@ func (p *Page) event() (event, int) {
 		Phase: p.phase, Message: p.message, Epoch: g.epoch, Epochs: g.epochs, Step: g.step, Steps: g.steps, StepsPerEpoch: g.stepsPerEpoch,
 		Loss: number(g.loss), Rate: g.rate, ImagesPerSecond: g.pace.lately() * float64(g.batch), Seconds: g.elapsed.Seconds(),
 		Curve:   points{First: g.curve.first, Every: g.curve.every, Losses: slices.Clone(g.curve.points)},
-		History: []row{}, Filters: g.filters,
+		History: []row{}, HeldOut: "test", Filters: g.filters,
 	}
 	if pace := g.pace.overall(); pace > 0 {
 		e.SecondsLeft = number(float64(g.steps-g.step) / pace)
@@ -98,7 +99,9 @@ func (p *Page) event() (event, int) {
 	every := (len(g.history) + maxRows - 1) / maxRows
 	for i, r := range g.history {
 		if (len(g.history)-1-i)%every == 0 {
-			e.History = append(e.History, row{r.Epoch, r.Step, number(r.TrainLoss), r.TrainAccuracy, r.TestAccuracy, r.Seconds})
+			set, accuracy := r.HeldOut()
+			e.HeldOut = set
+			e.History = append(e.History, row{r.Epoch, r.Step, number(r.TrainLoss), r.TrainAccuracy, accuracy, r.Seconds})
 		}
 	}
 	return e, p.version

@@ -81,7 +81,11 @@ function showFigures() {
   const begun = state.curve.losses.length > 0;
   $("loss").textContent = begun ? (state.loss === null ? "not a number" : short(state.loss)) : "–";
   const last = state.history.at(-1);
-  $("accuracy").textContent = last ? accuracyText(last.testAccuracy) : "–";
+  const heldOut = state.heldOut[0].toUpperCase() + state.heldOut.slice(1);
+  $("accuracy-set").textContent = `${heldOut} accuracy`;
+  $("key-set").textContent = `${state.heldOut} images`;
+  $("rows-set").textContent = heldOut;
+  $("accuracy").textContent = last ? accuracyText(last.heldOutAccuracy) : "–";
   const running = state.phase === "training" || state.phase === "stopping";
   $("pace").textContent = running && state.imagesPerSecond ? thousands(Math.round(state.imagesPerSecond)) : "–";
   $("left").textContent = running && state.secondsLeft !== null ? duration(state.secondsLeft) : state.phase === "finished" ? duration(0) : "–";
@@ -150,13 +154,13 @@ function stepTicks(from, to) {
 
 function showAccuracy() {
   const rows = state.history;
-  const least = rows.length ? Math.min(...rows.flatMap((r) => [r.trainAccuracy, r.testAccuracy])) : 0;
+  const least = rows.length ? Math.min(...rows.flatMap((r) => [r.trainAccuracy, r.heldOutAccuracy])) : 0;
   const from = rows.length ? Math.max(0, least - Math.max(0.01, 0.15 * (1 - least))) : 0;
   const epochs = Math.max(state.epochs, 1);
   draw($("accuracy-chart"), {
     x: { from: 0, to: epochs, ticks: ticks(0, epochs, 6, thousands).filter((t) => Number.isInteger(t.at)) },
     y: { from, to: 1, ticks: ticks(from, 1, 5, (v) => `${Math.round(1000 * v) / 10}%`) },
-    series: [["two", "trainAccuracy"], ["one", "testAccuracy"]].map(([name, key]) => ({
+    series: [["two", "trainAccuracy"], ["one", "heldOutAccuracy"]].map(([name, key]) => ({
       name, dots: epochs <= 40, points: rows.map((r) => ({ x: r.epoch, y: r[key] })), label: accuracyText,
     })),
   });
@@ -164,7 +168,7 @@ function showAccuracy() {
   $("accuracy-wait").hidden = rows.length > 0;
   if (last) {
     $("accuracy-chart").setAttribute("aria-label",
-      `Accuracy after ${rows.length} of ${state.epochs} epochs: test images ${accuracyText(last.testAccuracy)}, training images ${accuracyText(last.trainAccuracy)}`);
+      `Accuracy after ${rows.length} of ${state.epochs} epochs: ${state.heldOut} images ${accuracyText(last.heldOutAccuracy)}, training images ${accuracyText(last.trainAccuracy)}`);
   }
 }
 
@@ -172,7 +176,7 @@ function showRows() {
   $("rows").replaceChildren(...state.history.map((r) => {
     const row = document.createElement("tr");
     for (const words of [r.epoch, thousands(r.step), r.loss === null ? "not a number" : short(r.loss), accuracyText(r.trainAccuracy),
-      accuracyText(r.testAccuracy), duration(r.seconds)]) row.append(cell("td", words));
+      accuracyText(r.heldOutAccuracy), duration(r.seconds)]) row.append(cell("td", words));
     return row;
   }));
 }
@@ -198,6 +202,6 @@ function cell(kind, words) {
 function speak() {
   const last = state.history.at(-1);
   const words = [`${phases[state.phase]}.`, state.message ?? ""];
-  if (last) words.push(`Epoch ${last.epoch} of ${state.epochs}: test accuracy ${accuracyText(last.testAccuracy)}, loss ${last.loss === null ? "not a number" : short(last.loss)}.`);
+  if (last) words.push(`Epoch ${last.epoch} of ${state.epochs}: ${state.heldOut} accuracy ${accuracyText(last.heldOutAccuracy)}, loss ${last.loss === null ? "not a number" : short(last.loss)}.`);
   $("spoken").textContent = words.filter(Boolean).join(" ");
 }
