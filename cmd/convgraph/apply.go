@@ -13,7 +13,7 @@ import (
 	"convgraph/formats"
 	"convgraph/graph"
 	"convgraph/internal/cli"
-	"convgraph/train/dataset"
+	"convgraph/picture"
 	"convgraph/viz"
 )
 
@@ -78,7 +78,7 @@ func (c *apply) image() (name string, img image.Image, err error) {
 	if c.Image == "" {
 		return "a test image", viz.TestPattern(), nil
 	}
-	img, err = dataset.ReadImage(c.Image)
+	img, err = picture.Read(c.Image)
 	return filepath.Base(c.Image), img, err
 }
 

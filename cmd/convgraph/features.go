@@ -8,6 +8,7 @@ import (
 
 	"convgraph/classify"
 	"convgraph/graph"
+	"convgraph/picture"
 	"convgraph/viz"
 )
 
@@ -100,7 +101,7 @@ func (c *features) maps(m *graph.Model, stage viz.Stage) viz.FeatureMaps {
 }
 
 // overview shows the layers that change their input; dropout does nothing in prediction, flatten changes the shape only.
-func (c *features) overview(stdout io.Writer, m *graph.Model, s *classify.Sample, stages []viz.Stage) error {
+func (c *features) overview(stdout io.Writer, m *graph.Model, s *picture.Sample, stages []viz.Stage) error {
 	input, err := pictureOf(s.Pixels, m.Spec().Input)
 	if err != nil {
 		return err

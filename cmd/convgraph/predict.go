@@ -31,7 +31,7 @@ func (c *predict) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ink, err := c.ink(m.Spec())
+	preprocess, err := c.preprocessing(m.Spec())
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (c *predict) Run(stdout io.Writer) error {
 	}
 	good, bad := []classify.Prediction{}, cli.Failures{}
 	for _, path := range c.Images {
-		s, err := classify.Read(m.Spec(), path, ink)
+		s, err := preprocess.Read(path, m.Spec().Input)
 		if err != nil {
 			bad = append(bad, err)
 			continue

@@ -10,6 +10,7 @@ import (
 	"convgraph/classify"
 	"convgraph/graph"
 	"convgraph/internal/cli"
+	"convgraph/picture"
 	"convgraph/viz"
 )
 
@@ -85,7 +86,7 @@ func (c *saliency) Run(stdout io.Writer) error {
 }
 
 // heatOf is the size of the gradient of a class's score at every pixel.
-func heatOf(m *graph.Model, s *classify.Sample, class int) (viz.Planes, error) {
+func heatOf(m *graph.Model, s *picture.Sample, class int) (viz.Planes, error) {
 	a, err := m.NewAscent(m.LogitsNode().Name, class)
 	if err != nil {
 		return viz.Planes{}, err
