@@ -201,7 +201,7 @@ func TestEvalOfAlexNet(t *testing.T) {
 	params := saved(t, spec)
 	m, err := graph.Load(params)
 	require.NoError(t, err)
-	_, test, err := dataset.OpenFolder(folder, dataset.FolderOptions{Size: 76}) // 256/227 of 67
+	_, test, err := dataset.OpenFolder(folder, dataset.FolderOptions{Shape: tensor.Shape{3, 76, 76}}) // 256/227 of 67
 	require.NoError(t, err)
 	middle, err := dataset.Transformed(test, 0, dataset.CentreCrop{Height: 67, Width: 67})
 	require.NoError(t, err)

@@ -63,7 +63,7 @@ func TestDigestOfFolders(t *testing.T) {
 		files[fmt.Sprintf("%c/%03d.png", 'a'+i%2, i)] = pngOf(t, stripes(2, 2))
 	}
 	set := func(files map[string][]byte) string {
-		f, _, err := dataset.OpenFolder(tree(t, files), dataset.FolderOptions{Size: 3, TestFraction: -1})
+		f, _, err := dataset.OpenFolder(tree(t, files), dataset.FolderOptions{Shape: square(3), TestFraction: -1})
 		require.NoError(t, err)
 		return digest(t, f)
 	}
