@@ -139,10 +139,10 @@ func describe(format codec, err error) error {
 	if strings.HasSuffix(text, io.ErrUnexpectedEOF.Error()) { // package png keeps the text alone
 		return fmt.Errorf("%s cut off", format.name)
 	}
-	for _, prefix := range []string{"png: ", "jpeg: ", "gif: ", "webp: ", "bmp: ", "tiff: ", "vp8: ", "vp8l: ", "riff: "} {
+	for _, prefix := range []string{"png: ", "jpeg: ", "gif: ", "webp: ", "bmp: ", "tiff: ", "vp8: ", "vp8l: ", "riff: ", "invalid JPEG format: ", "invalid format: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
-	return fmt.Errorf("%s: %w", format.name, described{strings.TrimPrefix(text, "invalid format: "), err})
+	return fmt.Errorf("%s: %w", format.name, described{text, err})
 }
 
 // described is an error with a text of ours.

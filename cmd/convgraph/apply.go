@@ -20,7 +20,7 @@ import (
 // apply is convgraph apply.
 type apply struct {
 	Params string  `arg:"" help:"The params.safetensors of a model that begins with a convolution."`
-	Image  string  `arg:"" optional:"" help:"PNG or JPEG to apply the filters to; without it a test image with edges of every kind."`
+	Image  string  `arg:"" optional:"" help:"Picture to apply the filters to; without it a test image with edges of every kind."`
 	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
 	Most   int     `default:"64" help:"Show at most so many filters."`
 }

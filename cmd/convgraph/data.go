@@ -54,7 +54,7 @@ func openData(dir string) (train, test dataset.Dataset, err error) {
 
 // evaluated is which images a model is measured on.
 type evaluated struct {
-	Data  string `type:"given" want:"a folder" help:"Folder of IDX files as MNIST has them, gz or not, or folder of class folders of PNG and JPEG images; without it the embedded MNIST." placeholder:"DIR"`
+	Data  string `type:"given" want:"a folder" help:"Folder of IDX files as MNIST has them, gz or not, or folder of class folders of pictures; without it the embedded MNIST." placeholder:"DIR"`
 	Train bool   `help:"The training images instead of the test images."`
 	Seed  uint64 `default:"1" help:"The training's -seed, which chose the test images if the folder of images doesn't keep them apart itself."`
 }

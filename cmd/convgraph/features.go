@@ -15,7 +15,7 @@ import (
 // features is convgraph features.
 type features struct {
 	Params string `arg:"" help:"The params.safetensors of a model."`
-	Image  string `arg:"" help:"PNG or JPEG to show the model."`
+	Image  string `arg:"" help:"Picture to show the model."`
 	Out    string `short:"o" required:"" help:"Folder for the pictures; it is made if it isn't there." placeholder:"DIR"`
 	Scale  string `enum:"each,shared" default:"shared" help:"shared: one scale a layer; each: every map from its own least value (black) to its own greatest (white)."`
 	JSON   bool   `name:"json" help:"The prediction, and how many pages there are, as JSON."`

@@ -12,7 +12,7 @@ import (
 // predict is convgraph predict.
 type predict struct {
 	Params string   `arg:"" help:"The params.safetensors of a trained model."`
-	Images []string `arg:"" name:"image" help:"Pictures to recognise, PNG or JPEG."`
+	Images []string `arg:"" name:"image" help:"Pictures to recognise."`
 	pictureFlags
 	JSON bool `name:"json" help:"The predictions as a JSON array, one object an image that could be read."`
 }

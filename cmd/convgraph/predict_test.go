@@ -15,9 +15,9 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/classify"
-	"convgraph/digit"
 	"convgraph/graph"
 	"convgraph/internal/cli"
+	"convgraph/picture"
 )
 
 // TestPredictSaysWhatTheModelDoes compares the lines with the model's own probabilities of the prepared digit.
@@ -25,7 +25,7 @@ func TestPredictSaysWhatTheModelDoes(t *testing.T) {
 	params, path := saved(t, builtIn(t, "lenet-modern")), page(t)
 	m, err := graph.Load(params)
 	require.NoError(t, err)
-	d, err := digit.Read(path, digit.Detect)
+	d, err := picture.DefaultFor([]int{1, 28, 28}).Read(path, []int{1, 28, 28})
 	require.NoError(t, err)
 	p, err := m.Probabilities(asBatch(d.Pixels, m.Spec().Input))
 	require.NoError(t, err)

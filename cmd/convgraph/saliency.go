@@ -17,7 +17,7 @@ import (
 // saliency is convgraph saliency.
 type saliency struct {
 	Params string  `arg:"" help:"The params.safetensors of a model."`
-	Image  string  `arg:"" help:"PNG or JPEG to show the model."`
+	Image  string  `arg:"" help:"Picture to show the model."`
 	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
 	Class  *int    `help:"Explain this class instead of the predicted one." placeholder:"N"`
 	JSON   bool    `name:"json" help:"The prediction as JSON."`

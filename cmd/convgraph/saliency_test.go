@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
-	"convgraph/classify"
 	"convgraph/graph"
 	"convgraph/internal/cli"
+	"convgraph/picture"
 )
 
 func TestSaliency(t *testing.T) {

@@ -19,9 +19,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
-	"convgraph/digit"
 	"convgraph/graph"
 	"convgraph/models"
+	"convgraph/picture"
 	"convgraph/web/explore"
 )
 
@@ -158,10 +158,10 @@ func TestForwardOfDrawings(t *testing.T) {
 	require.NoError(t, png.Encode(&file, paper))
 	for form, sent := range map[string]struct {
 		img  image.Image
-		ink  digit.Ink
+		ink  picture.Ink
 		body []byte
-	}{"ink": {ink, digit.Light, ink.Pix}, "picture": {paper, digit.Detect, file.Bytes()}} {
-		want, err := digit.FromImage(sent.img, sent.ink)
+	}{"ink": {ink, picture.Light, ink.Pix}, "picture": {paper, picture.Detect, file.Bytes()}} {
+		want, err := picture.Digit(sent.img, sent.ink)
 		require.NoError(t, err)
 		got := asFloats(t, request(h, http.MethodPost, "/api/forward?snapshot=0&form="+form, sent.body).Body.Bytes())
 		assert.Equal(t, want.Pixels, got[:28*28], form)

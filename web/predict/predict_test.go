@@ -27,13 +27,13 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/classify"
-	"convgraph/digit"
 	"convgraph/graph"
+	"convgraph/picture"
 )
 
 // digits is a small network for MNIST's images, colours one for others.
 func digits() *graph.Spec {
-	return graph.Sequential("digits", tensor.Shape{1, digit.Size, digit.Size}, graph.He(),
+	return graph.Sequential("digits", tensor.Shape{1, 28, 28}, graph.He(),
 		graph.MaxPool{Kernel: graph.Square(4)}, graph.Affine{Units: 10}, graph.Softmax{})
 }
 
@@ -120,7 +120,7 @@ func want(t *testing.T, m *graph.Model, v []float64) classify.Prediction {
 	for i := range v {
 		pixels[i] = float32(v[i])
 	}
-	p, err := classify.Predict(m, "", &classify.Sample{Pixels: pixels})
+	p, err := classify.Predict(m, "", &picture.Sample{Pixels: pixels})
 	require.NoError(t, err)
 	return *p
 }
@@ -247,7 +247,7 @@ func encoded(t testing.TB, img image.Image) []byte {
 // TestPictures: an uploaded picture is prepared and named as convgraph predict does, as a body and in a form.
 func TestPictures(t *testing.T) {
 	s := service(t, digits(), Options{})
-	sampled, err := classify.Prepare(s.model.Spec(), drawn(), digit.Detect)
+	sampled, err := picture.Digit(drawn(), picture.Detect)
 	require.NoError(t, err)
 	expected, err := classify.Predict(s.model, "", sampled)
 	require.NoError(t, err)
@@ -304,7 +304,7 @@ func TestOtherImages(t *testing.T) {
 	for i := range 12 {
 		img.SetRGBA(i%6, i/6, color.RGBA{uint8(20 * i), uint8(i), 200, 255})
 	}
-	sampled, err := classify.Prepare(s.model.Spec(), img, digit.Detect)
+	sampled, err := picture.Preprocessing{}.Apply(img, s.model.Spec().Input)
 	require.NoError(t, err)
 	expected, err := classify.Predict(s.model, "", sampled)
 	require.NoError(t, err)
