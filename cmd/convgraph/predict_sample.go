@@ -46,7 +46,7 @@ func (f pictureFlags) preprocessing(spec *graph.Spec) (p picture.Preprocessing, 
 		ink = picture.Dark
 	}
 	if p, err = classify.WithInk(classify.Preprocessing(spec), ink); err != nil {
-		return p, cli.Usagef("-ink and -invert are for models whose pictures are taken for digits: %q takes %s as they are", spec.Name, shapeText(spec.Input))
+		return p, cli.Usagef("-ink and -invert are for models whose pictures are taken for digits: %q takes %s", spec.Name, shapeText(spec.Input))
 	}
 	return p, nil
 }

@@ -311,7 +311,7 @@ func TestOtherImages(t *testing.T) {
 	assert.Equal(t, *expected, decoded[classify.Prediction](t, post(s, "image/png", bytes.NewReader(encoded(t, img)))))
 
 	vectors := service(t, graph.Sequential("vectors", tensor.Shape{4}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}), Options{})
-	refused(t, post(vectors, "image/png", bytes.NewReader(encoded(t, img))), 422, `model "vectors" takes (4): pictures are for models of`)
+	refused(t, post(vectors, "image/png", bytes.NewReader(encoded(t, img))), 422, `model "vectors" takes no pictures: got input [4], want (channels, height, width)`)
 	assert.Equal(t, want(t, vectors.model, values(4, 1)), decoded[classify.Prediction](t, postJSON(vectors, map[string]any{"image": values(4, 1)})))
 }
 
@@ -319,7 +319,7 @@ func TestBadRequests(t *testing.T) {
 	s := service(t, digits(), Options{maxPixels: 3000, MaxBatch: 2})
 	whole := encoded(t, drawn())
 	refused(t, post(s, "image/png", bytes.NewReader(nil)), 400, "the picture: the file is empty")
-	refused(t, post(s, "image/png", strings.NewReader("hello")), 400, "the picture: starts with 68 65 6c 6c: expected 89 50 4e 47 (PNG) or ff d8 (JPEG)")
+	refused(t, post(s, "image/png", strings.NewReader("hello")), 400, "the picture: got a file that starts with 68 65 6c 6c, want PNG, JPEG, GIF, WebP, BMP or TIFF")
 	refused(t, post(s, "image/png", bytes.NewReader(whole[:30])), 400, "the picture: PNG cut off")
 	refused(t, post(s, "image/png", bytes.NewReader(encoded(t, image.NewGray(image.Rect(0, 0, 9, 9))))), 422, "the picture: nothing is drawn in the picture")
 	refused(t, post(s, "image/png", bytes.NewReader(encoded(t, image.NewGray(image.Rect(0, 0, 31, 100))))), 413, "the picture: 31×100 pixels: want at most 3000")
@@ -327,7 +327,7 @@ func TestBadRequests(t *testing.T) {
 	copy(bomb[16:], []byte{0, 16, 0, 0, 0, 16, 0, 0}) // 2^20 × 2^20
 	refused(t, post(s, "image/png", bytes.NewReader(bomb)), 400, "the picture: PNG")
 
-	refused(t, post(s, "", nil), 415, `Content-Type is "": want application/json, image/png, image/jpeg or multipart/form-data`)
+	refused(t, post(s, "", nil), 415, `Content-Type is "": want application/json, image/png, image/jpeg, image/gif, image/webp, image/bmp, image/tiff or multipart/form-data`)
 	refused(t, post(s, "application/x-www-form-urlencoded", nil), 415, `Content-Type is "application/x-www-form-urlencoded"`)
 	r := httptest.NewRequest(http.MethodPost, "/predict", bytes.NewReader(whole))
 	r.Header.Set("Content-Type", "image/png")
