@@ -1,11 +1,6 @@
 package classify_test
 
 import (
-	"image"
-	"image/color"
-	"image/png"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -13,64 +8,37 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/classify"
-	"convgraph/digit"
 	"convgraph/graph"
 	"convgraph/models"
-	"convgraph/train/dataset"
+	"convgraph/picture"
 )
 
 func spec(input ...int) *graph.Spec {
 	return graph.Sequential("mine", input, graph.He(), graph.Affine{Units: 4}, graph.Softmax{})
 }
 
-// AlexNet sees the middle 227 of 256 pixels, as its evaluation in training does.
-func TestAlexNetSeesTheMiddle(t *testing.T) {
-	img := image.NewRGBA(image.Rect(0, 0, 90, 76))
-	for i := range 90 * 76 {
-		img.SetRGBA(i%90, i/90, color.RGBA{uint8(i % 90 * 2), uint8(i / 90 * 3), uint8(i % 251), 255}) // each place has its own colour
-	}
-	got, err := classify.Prepare(models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec(), img, digit.Detect)
-	require.NoError(t, err)
-	assert.Equal(t, digit.Detect, got.Ink)
+// What is done to pictures follows from the input, and the ink is the caller's to say.
+func TestPreprocessing(t *testing.T) {
+	digits, colours := spec(1, 28, 28), spec(3, 8, 8)
+	assert.Equal(t, picture.Preprocessing{Digit: picture.Detect}, classify.Preprocessing(digits))
+	assert.True(t, classify.FolderPreprocessing(digits).IsZero(), "drawings in class folders are taken as they are")
+	assert.True(t, classify.Preprocessing(colours).IsZero())
+	alexnet := models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec()
+	assert.Equal(t, picture.Preprocessing{Resize: 76}, classify.Preprocessing(alexnet)) // 67·256/227
+	assert.Equal(t, picture.Preprocessing{Resize: 76}, classify.FolderPreprocessing(alexnet))
 
-	side := 76 // 67·256/227
-	whole, err := dataset.Fit(img, tensor.Shape{3, side, side})
+	dark, err := classify.WithInk(classify.Preprocessing(digits), picture.Dark)
 	require.NoError(t, err)
-	for _, at := range []image.Point{{0, 0}, {30, 41}, {66, 66}} {
-		for c := range 3 {
-			assert.Equal(t, whole[(c*side+at.Y+4)*side+at.X+4], got.Pixels[(c*67+at.Y)*67+at.X])
-		}
-	}
-}
+	assert.Equal(t, picture.Preprocessing{Digit: picture.Dark}, dark)
+	same, err := classify.WithInk(classify.Preprocessing(colours), picture.Detect)
+	require.NoError(t, err)
+	assert.True(t, same.IsZero())
+	_, err = classify.WithInk(same, picture.Light)
+	assert.EqualError(t, err, "ink is light on dark: that is for networks whose pictures are prepared as MNIST's digits")
 
-// A digit's picture is prepared as package digit does, from a file, too.
-func TestDigits(t *testing.T) {
-	img := image.NewGray(image.Rect(0, 0, 40, 50))
-	for i := range img.Pix {
-		img.Pix[i] = 250
-	}
-	for y := 10; y < 40; y++ {
-		img.SetGray(20, y, color.Gray{})
-		img.SetGray(21, y, color.Gray{})
-	}
-	want, err := digit.FromImage(img, digit.Detect)
-	require.NoError(t, err)
-	path := filepath.Join(t.TempDir(), "one.png")
-	f, err := os.Create(path)
-	require.NoError(t, err)
-	require.NoError(t, png.Encode(f, img))
-	require.NoError(t, f.Close())
-
-	got, err := classify.Read(spec(1, 28, 28), path, digit.Detect)
-	require.NoError(t, err)
-	assert.Equal(t, &classify.Sample{Pixels: want.Pixels, Ink: digit.Dark}, got)
-	_, err = classify.Read(spec(1, 28, 28), path, digit.Light)
-	assert.EqualError(t, err, path+": nothing is drawn in the picture that is light on dark")
-	_, err = classify.Read(spec(3, 8, 8), path, digit.Light)
-	assert.EqualError(t, err, path+`: ink is light on dark: that is for models of 1×28×28 images, "mine" takes (3, 8, 8)`)
+	assert.NoError(t, classify.TakesPictures(digits))
 	for _, s := range []*graph.Spec{spec(9), spec(2, 5, 5)} {
-		_, err = classify.Read(s, path, digit.Detect)
-		assert.ErrorContains(t, err, `model "mine" takes (`)
+		assert.ErrorContains(t, classify.TakesPictures(s), `model "mine" takes no pictures: got input [`)
 	}
 }
 
@@ -91,14 +59,14 @@ func TestPredict(t *testing.T) {
 	x := tensor.New(tensor.WithShape(1, 1, 2, 2), tensor.WithBacking([]float32{0.1, 0.9, 0.3, 0}))
 	want, err := m.Probabilities(x)
 	require.NoError(t, err)
-	got, err := classify.Predict(m, "x.png", &classify.Sample{Pixels: x.Float32s(), Ink: digit.Light})
+	got, err := classify.Predict(m, "x.png", &picture.Sample{Pixels: x.Float32s(), Ink: picture.Light})
 	require.NoError(t, err)
 	top := classify.Top(m.Spec(), want.Float32s(), 3)
 	assert.Equal(t, &classify.Prediction{Image: "x.png", Guess: top[0], Top: top, Ink: "light on dark"}, got)
 
 	headless, err := graph.New(graph.Sequential("headless", tensor.Shape{4}, graph.He(), graph.Affine{Units: 2}))
 	require.NoError(t, err)
-	_, err = classify.Predict(headless, "", &classify.Sample{Pixels: make([]float32, 4)})
+	_, err = classify.Predict(headless, "", &picture.Sample{Pixels: make([]float32, 4)})
 	assert.EqualError(t, err, `model "headless" doesn't end in Softmax: it has no probabilities`)
 }
 

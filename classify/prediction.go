@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"convgraph/digit"
 	"convgraph/graph"
+	"convgraph/picture"
 )
 
 // topCount is how many of the likeliest classes a prediction names.
@@ -29,7 +29,7 @@ type Guess struct {
 }
 
 // Predict says what a model takes a sample for: the likeliest three classes. The model must end in Softmax.
-func Predict(m *graph.Model, image string, s *Sample) (*Prediction, error) {
+func Predict(m *graph.Model, image string, s *picture.Sample) (*Prediction, error) {
 	probabilities := make([]float32, m.Classes())
 	if err := m.ProbabilitiesInto(probabilities, s.Pixels); err != nil {
 		return nil, err
@@ -38,13 +38,9 @@ func Predict(m *graph.Model, image string, s *Sample) (*Prediction, error) {
 }
 
 // NewPrediction puts probabilities, one a class, into words.
-func NewPrediction(spec *graph.Spec, image string, ink digit.Ink, probabilities []float32) *Prediction {
+func NewPrediction(spec *graph.Spec, image string, ink picture.Ink, probabilities []float32) *Prediction {
 	top := Top(spec, probabilities, topCount)
-	p := &Prediction{Image: image, Guess: top[0], Top: top}
-	if ink != digit.Detect {
-		p.Ink = ink.String()
-	}
-	return p
+	return &Prediction{Image: image, Guess: top[0], Top: top, Ink: ink.String()}
 }
 
 // Top are the n likeliest classes, or all if there are fewer, the likeliest first and the lower number first of equals.

@@ -13,14 +13,14 @@ import (
 	"convgraph/formats"
 	"convgraph/graph"
 	"convgraph/internal/cli"
-	"convgraph/train/dataset"
+	"convgraph/picture"
 	"convgraph/viz"
 )
 
 // apply is convgraph apply.
 type apply struct {
 	Params string  `arg:"" help:"The params.safetensors of a model that begins with a convolution."`
-	Image  string  `arg:"" optional:"" help:"PNG or JPEG to apply the filters to; without it a test image with edges of every kind."`
+	Image  string  `arg:"" optional:"" help:"Picture to apply the filters to; without it a test image with edges of every kind."`
 	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
 	Most   int     `default:"64" help:"Show at most so many filters."`
 }
@@ -78,7 +78,7 @@ func (c *apply) image() (name string, img image.Image, err error) {
 	if c.Image == "" {
 		return "a test image", viz.TestPattern(), nil
 	}
-	img, err = dataset.ReadImage(c.Image)
+	img, err = picture.Read(c.Image)
 	return filepath.Base(c.Image), img, err
 }
 

@@ -6,9 +6,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
+	"convgraph/classify"
 	"convgraph/graph"
 	"convgraph/train/dataset"
 	"convgraph/train/mnist"
@@ -54,7 +54,7 @@ func openData(dir string) (train, test dataset.Dataset, err error) {
 
 // evaluated is which images a model is measured on.
 type evaluated struct {
-	Data  string `type:"given" want:"a folder" help:"Folder of IDX files as MNIST has them, gz or not, or folder of class folders of PNG and JPEG images; without it the embedded MNIST." placeholder:"DIR"`
+	Data  string `type:"given" want:"a folder" help:"Folder of IDX files as MNIST has them, gz or not, or folder of class folders of pictures; without it the embedded MNIST." placeholder:"DIR"`
 	Train bool   `help:"The training images instead of the test images."`
 	Seed  uint64 `default:"1" help:"The training's -seed, which chose the test images if the folder of images doesn't keep them apart itself."`
 }
@@ -93,32 +93,24 @@ func (e *evaluated) openIDX() (*evaluationSet, error) {
 	return &evaluationSet{Dataset: test}, nil
 }
 
-// openFolder reads images as trainmnist does when it measures a model: scaled to the model's input, for alexnet the middle of larger ones.
+// openFolder reads images as trainmnist does when it measures a model.
 func (e *evaluated) openFolder(spec *graph.Spec) (*evaluationSet, error) {
-	in := spec.Input
-	if in.Dims() != 3 || in[1] != in[2] {
-		return nil, fmt.Errorf("model %q takes %v: to be measured on a folder of images it must take square ones", spec.Name, in)
+	if err := classify.TakesPictures(spec); err != nil {
+		return nil, err
 	}
-	side, alexnet := in[1], spec.Name == "alexnet"
-	if alexnet {
-		side = dataset.AlexNetSide(side)
-	}
-	training, test, err := dataset.OpenFolder(e.Data, dataset.FolderOptions{Channels: in[0], Size: side, Seed: e.Seed})
+	training, test, err := dataset.OpenFolder(e.Data, dataset.FolderOptions{
+		Shape: spec.Input, Preprocess: classify.FolderPreprocessing(spec), Seed: e.Seed})
 	if err != nil {
 		return nil, fmt.Errorf("-data: no IDX files, so taken for a folder of class folders: %w", err)
 	}
-	if names := training.ClassNames(); len(spec.ClassNames) > 0 && !slices.Equal(spec.ClassNames, names) {
+	if names := training.ClassNames(); len(spec.ClassNames) > 0 && !dataset.SameClasses(spec.ClassNames, names) {
 		return nil, fmt.Errorf("model %q knows the classes %q, the folders of %s are %q: want the same", spec.Name, spec.ClassNames, e.Data, names)
 	}
 	folder := test
 	if e.Train {
 		folder = training
 	}
-	set := &evaluationSet{Dataset: folder, folder: folder}
-	if alexnet {
-		set.Dataset, err = dataset.Transformed(folder, e.Seed, dataset.AlexNetEvaluation(in[1])...)
-	}
-	return set, err
+	return &evaluationSet{Dataset: folder, folder: folder}, nil
 }
 
 // reportDamage names the images that couldn't be decoded.

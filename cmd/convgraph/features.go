@@ -8,13 +8,14 @@ import (
 
 	"convgraph/classify"
 	"convgraph/graph"
+	"convgraph/picture"
 	"convgraph/viz"
 )
 
 // features is convgraph features.
 type features struct {
 	Params string `arg:"" help:"The params.safetensors of a model."`
-	Image  string `arg:"" help:"PNG or JPEG to show the model."`
+	Image  string `arg:"" help:"Picture to show the model."`
 	Out    string `short:"o" required:"" help:"Folder for the pictures; it is made if it isn't there." placeholder:"DIR"`
 	Scale  string `enum:"each,shared" default:"shared" help:"shared: one scale a layer; each: every map from its own least value (black) to its own greatest (white)."`
 	JSON   bool   `name:"json" help:"The prediction, and how many pages there are, as JSON."`
@@ -100,7 +101,7 @@ func (c *features) maps(m *graph.Model, stage viz.Stage) viz.FeatureMaps {
 }
 
 // overview shows the layers that change their input; dropout does nothing in prediction, flatten changes the shape only.
-func (c *features) overview(stdout io.Writer, m *graph.Model, s *classify.Sample, stages []viz.Stage) error {
+func (c *features) overview(stdout io.Writer, m *graph.Model, s *picture.Sample, stages []viz.Stage) error {
 	input, err := pictureOf(s.Pixels, m.Spec().Input)
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ func (c *graphPicture) Run() error {
 	if err != nil {
 		return err
 	}
-	return write(c.Out, picture(d, c.Grad))
+	return write(c.Out, drawn(d, c.Grad))
 }
 
 var nodeKinds = map[graph.ValueKind]viz.NodeKind{
@@ -50,8 +50,8 @@ var nodeKinds = map[graph.ValueKind]viz.NodeKind{
 	graph.GradientValue:  viz.KindGradient,
 }
 
-// picture is a described graph as viz draws it.
-func picture(d *graph.Description, gradients bool) viz.Graph {
+// drawn is a described graph as viz draws it.
+func drawn(d *graph.Description, gradients bool) viz.Graph {
 	g := viz.Graph{Title: d.Model}
 	if gradients {
 		g.Title += ", with gradients"

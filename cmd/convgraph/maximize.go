@@ -21,7 +21,7 @@ type maximize struct {
 	Layer  string  `required:"" help:"The unit's layer, as convgraph summary lists it." placeholder:"NAME"`
 	Unit   int     `required:"" help:"The unit, from 0: a map of a layer with maps, an output of any other." placeholder:"K"`
 	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
-	Data   string  `type:"given" want:"a folder" help:"Whose training images are searched: a folder of IDX files, or of class folders of PNG and JPEG images; without it the embedded MNIST." placeholder:"DIR"`
+	Data   string  `type:"given" want:"a folder" help:"Whose training images are searched: a folder of IDX files, or of class folders of pictures; without it the embedded MNIST." placeholder:"DIR"`
 	Images int     `default:"0" help:"Search the first so many training images; 0 is all."`
 	Steps  int     `default:"200" help:"Steps up."`
 	Rate   float64 `default:"0.05" help:"How far the first step goes, as the root of the mean square of the pixels' changes; pixels go from 0 to 1."`

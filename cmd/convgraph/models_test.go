@@ -185,7 +185,7 @@ func TestEvalOfFolders(t *testing.T) {
 	require.NoError(t, os.Truncate(images[0], 60))
 	assert.Contains(t, succeed(t, "eval", params, "-data", folder), "/19)\n")
 
-	fail(t, cli.Failed, "to be measured on a folder of images it must take square ones", "eval",
+	fail(t, cli.Failed, "takes no pictures: got input [3]", "eval",
 		saved(t, graph.Sequential("row", tensor.Shape{3}, graph.He(), graph.Affine{Units: 10}, graph.Softmax{})), "-data", folder)
 	named := builtIn(t, "lenet-modern")
 	named.ClassNames = []string{"ten", "names", "that", "are", "no", "folder's", "of", "those", "of", "digits"}
@@ -201,7 +201,7 @@ func TestEvalOfAlexNet(t *testing.T) {
 	params := saved(t, spec)
 	m, err := graph.Load(params)
 	require.NoError(t, err)
-	_, test, err := dataset.OpenFolder(folder, dataset.FolderOptions{Size: 76}) // 256/227 of 67
+	_, test, err := dataset.OpenFolder(folder, dataset.FolderOptions{Shape: tensor.Shape{3, 76, 76}}) // 256/227 of 67
 	require.NoError(t, err)
 	middle, err := dataset.Transformed(test, 0, dataset.CentreCrop{Height: 67, Width: 67})
 	require.NoError(t, err)

@@ -12,7 +12,7 @@ import (
 // predict is convgraph predict.
 type predict struct {
 	Params string   `arg:"" help:"The params.safetensors of a trained model."`
-	Images []string `arg:"" name:"image" help:"Pictures to recognise, PNG or JPEG."`
+	Images []string `arg:"" name:"image" help:"Pictures to recognise."`
 	pictureFlags
 	JSON bool `name:"json" help:"The predictions as a JSON array, one object an image that could be read."`
 }
@@ -31,7 +31,7 @@ func (c *predict) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ink, err := c.ink(m.Spec())
+	preprocess, err := c.preprocessing(m.Spec())
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (c *predict) Run(stdout io.Writer) error {
 	}
 	good, bad := []classify.Prediction{}, cli.Failures{}
 	for _, path := range c.Images {
-		s, err := classify.Read(m.Spec(), path, ink)
+		s, err := preprocess.Read(path, m.Spec().Input)
 		if err != nil {
 			bad = append(bad, err)
 			continue

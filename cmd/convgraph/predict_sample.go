@@ -6,9 +6,9 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/classify"
-	"convgraph/digit"
 	"convgraph/graph"
 	"convgraph/internal/cli"
+	"convgraph/picture"
 	"convgraph/viz"
 )
 
@@ -20,32 +20,35 @@ type pictureFlags struct {
 }
 
 // picturesHelp is the part of a command's help about pictures.
-const picturesHelp = `An IMAGE is a PNG or JPEG of any size, grey or in colour. For a model of 1×28×28 images it becomes what MNIST holds: light ink on black, fitted ` +
+const picturesHelp = `An IMAGE is a PNG, JPEG, GIF, WebP, BMP or TIFF of any size, grey or in colour. For a model of 1×28×28 images it becomes what MNIST holds: light ink on black, fitted ` +
 	`into 20×20, its centre of mass in the middle; dark ink on a light ground is detected and inverted. For any other model it is scaled to cover ` +
 	`the input and the middle is kept; transparent parts lie on black.`
 
 // read makes a sample of the picture in a file.
-func (f pictureFlags) read(m *graph.Model, path string) (*classify.Sample, error) {
-	ink, err := f.ink(m.Spec())
+func (f pictureFlags) read(m *graph.Model, path string) (*picture.Sample, error) {
+	preprocess, err := f.preprocessing(m.Spec())
 	if err != nil {
 		return nil, err
 	}
-	return classify.Read(m.Spec(), path, ink)
+	if err := classify.TakesPictures(m.Spec()); err != nil {
+		return nil, err
+	}
+	return preprocess.Read(path, m.Spec().Input)
 }
 
-// ink is the one that the flags name, of a model that knows ink.
-func (f pictureFlags) ink(spec *graph.Spec) (digit.Ink, error) {
-	ink := map[string]digit.Ink{"dark": digit.Dark, "light": digit.Light}[f.Ink]
+// preprocessing is the model's, with the ink that the flags name.
+func (f pictureFlags) preprocessing(spec *graph.Spec) (p picture.Preprocessing, err error) {
+	ink := picture.Ink(f.Ink)
 	if f.Invert {
-		if ink == digit.Light {
-			return ink, cli.Usagef("-invert contradicts -ink light")
+		if ink == picture.Light {
+			return p, cli.Usagef("-invert contradicts -ink light")
 		}
-		ink = digit.Dark
+		ink = picture.Dark
 	}
-	if ink != digit.Detect && !classify.TakesDigits(spec) {
-		return ink, cli.Usagef("-ink and -invert are for models of 1×28×28 images: %q takes %s", spec.Name, shapeText(spec.Input))
+	if p, err = classify.WithInk(classify.Preprocessing(spec), ink); err != nil {
+		return p, cli.Usagef("-ink and -invert are for models whose pictures are taken for digits: %q takes %s", spec.Name, shapeText(spec.Input))
 	}
-	return ink, nil
+	return p, nil
 }
 
 // asBatch is one image as a batch of one.

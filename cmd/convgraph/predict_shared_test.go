@@ -17,7 +17,7 @@ import (
 
 	"convgraph/graph"
 	"convgraph/models"
-	"convgraph/train/dataset"
+	"convgraph/picture"
 )
 
 var update = flag.Bool("update", false, "write the golden pictures anew")
@@ -64,7 +64,7 @@ func writePNG(t *testing.T, path string, img image.Image) {
 
 func readPNG(t *testing.T, path string) image.Image {
 	t.Helper()
-	img, err := dataset.ReadImage(path)
+	img, err := picture.Read(path)
 	require.NoError(t, err)
 	return img
 }

@@ -15,9 +15,9 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/classify"
-	"convgraph/digit"
 	"convgraph/graph"
 	"convgraph/internal/cli"
+	"convgraph/picture"
 )
 
 // TestPredictSaysWhatTheModelDoes compares the lines with the model's own probabilities of the prepared digit.
@@ -25,7 +25,7 @@ func TestPredictSaysWhatTheModelDoes(t *testing.T) {
 	params, path := saved(t, builtIn(t, "lenet-modern")), page(t)
 	m, err := graph.Load(params)
 	require.NoError(t, err)
-	d, err := digit.Read(path, digit.Detect)
+	d, err := picture.DefaultFor([]int{1, 28, 28}).Read(path, []int{1, 28, 28})
 	require.NoError(t, err)
 	p, err := m.Probabilities(asBatch(d.Pixels, m.Spec().Input))
 	require.NoError(t, err)
@@ -81,19 +81,19 @@ func TestPredictOfOtherImages(t *testing.T) {
 	}
 	writePNG(t, path, img)
 	assert.Equal(t, path+": blue (> 99.99%), then red (< 0.01%)\n", succeed(t, "predict", params, path))
-	fail(t, cli.BadUsage, `-ink and -invert are for models of 1×28×28 images: "colours" takes 3×1×1`, "predict", params, path, "-invert")
+	fail(t, cli.BadUsage, `-ink and -invert are for models whose pictures are taken for digits: "colours" takes 3×1×1`, "predict", params, path, "-invert")
 }
 
 func TestPredictFailures(t *testing.T) {
 	params, path := saved(t, builtIn(t, "lenet-modern")), page(t)
 	missing := filepath.Join(t.TempDir(), "missing.png")
 	fail(t, cli.Failed, "cannot be read: open "+missing, "predict", params, missing)
-	fail(t, cli.Failed, params+": starts with ", "predict", params, params)
+	fail(t, cli.Failed, params+": got a file that starts with ", "predict", params, params)
 	fail(t, cli.BadUsage, `expected "<image> ..." (see convgraph -help)`, "predict", params)
 	headless := saved(t, graph.Sequential("headless", tensor.Shape{1, 28, 28}, graph.He(), graph.Affine{Units: 2}))
 	fail(t, cli.Failed, `model "headless" doesn't end in Softmax: it has no probabilities`, "predict", headless, path)
 	vectors := saved(t, graph.Sequential("vectors", tensor.Shape{9}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
-	fail(t, cli.Failed, `model "vectors" takes (9): pictures are for models of (channels, height, width)`, "predict", vectors, path)
+	fail(t, cli.Failed, `model "vectors" takes no pictures: got input [9], want (channels, height, width)`, "predict", vectors, path)
 }
 
 // TestPredictOfSomeBadImages: the others are answered, each bad one has its line on stderr, and the exit code tells.
@@ -102,7 +102,7 @@ func TestPredictOfSomeBadImages(t *testing.T) {
 	missing, text := filepath.Join(t.TempDir(), "missing.png"), filepath.Join(t.TempDir(), "text.png")
 	require.NoError(t, os.WriteFile(text, []byte("no picture"), 0o644))
 	answer := succeed(t, "predict", params, path)
-	wantErrors := `^convgraph: cannot be read: open ` + regexp.QuoteMeta(missing) + `: .+\nconvgraph: ` + regexp.QuoteMeta(text) + `: starts with .+\n$`
+	wantErrors := `^convgraph: cannot be read: open ` + regexp.QuoteMeta(missing) + `: .+\nconvgraph: ` + regexp.QuoteMeta(text) + `: got a file that starts with .+\n$`
 
 	code, stdout, stderr := convgraph("predict", params, missing, path, text, path)
 	assert.Equal(t, cli.Failed, code)

@@ -10,13 +10,14 @@ import (
 	"convgraph/classify"
 	"convgraph/graph"
 	"convgraph/internal/cli"
+	"convgraph/picture"
 	"convgraph/viz"
 )
 
 // saliency is convgraph saliency.
 type saliency struct {
 	Params string  `arg:"" help:"The params.safetensors of a model."`
-	Image  string  `arg:"" help:"PNG or JPEG to show the model."`
+	Image  string  `arg:"" help:"Picture to show the model."`
 	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
 	Class  *int    `help:"Explain this class instead of the predicted one." placeholder:"N"`
 	JSON   bool    `name:"json" help:"The prediction as JSON."`
@@ -85,7 +86,7 @@ func (c *saliency) Run(stdout io.Writer) error {
 }
 
 // heatOf is the size of the gradient of a class's score at every pixel.
-func heatOf(m *graph.Model, s *classify.Sample, class int) (viz.Planes, error) {
+func heatOf(m *graph.Model, s *picture.Sample, class int) (viz.Planes, error) {
 	a, err := m.NewAscent(m.LogitsNode().Name, class)
 	if err != nil {
 		return viz.Planes{}, err

@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
-	"convgraph/classify"
 	"convgraph/graph"
 	"convgraph/internal/cli"
+	"convgraph/picture"
 )
 
 func TestSaliency(t *testing.T) {
@@ -35,7 +35,7 @@ func TestHeatOfALinearModel(t *testing.T) {
 	weight, err := m.Param("fc1.weight")
 	require.NoError(t, err)
 	copy(weight.Float32s(), []float32{0, 0, 0, 0, 0, 0, 1, -2, -5, 0.5, 3, 1})
-	heat, err := heatOf(m, &classify.Sample{Pixels: make([]float32, 6)}, 1)
+	heat, err := heatOf(m, &picture.Sample{Pixels: make([]float32, 6)}, 1)
 	require.NoError(t, err)
 	assert.Equal(t, []float32{5, 2}, heat.Data)
 }

@@ -25,7 +25,7 @@ type serve struct {
 
 // Help is the longer help.
 func (serve) Help() string {
-	return `The page at / draws a digit and shows what every layer makes of it. POST /predict recognises a picture (PNG, JPEG or a form's) or numbers (JSON), GET /healthz says that the server is there, GET /metrics gives ` +
+	return `The page at / draws a digit and shows what every layer makes of it. POST /predict recognises a picture (PNG, JPEG, GIF, WebP, BMP, TIFF, or a form's) or numbers (JSON), GET /healthz says that the server is there, GET /metrics gives ` +
 		`Prometheus its figures. Interrupting the program lets requests under way finish.`
 }
 

@@ -59,7 +59,7 @@ type command struct {
 	TestSamples  int `default:"0" help:"Test on the first so many images; 0 is all."`
 	EvalSamples  int `default:"1000" help:"Images of each set that the accuracy after each epoch is measured on: the first of the embedded MNIST, drawn by -seed from other data; 0 is all."`
 
-	Data   string  `type:"given" want:"a folder" help:"Folder of IDX files as MNIST has them, gz or not, or folder of class folders of PNG and JPEG images; without it the embedded MNIST." placeholder:"DIR"`
+	Data   string  `type:"given" want:"a folder" help:"Folder of IDX files as MNIST has them, gz or not, or folder of class folders of pictures; without it the embedded MNIST." placeholder:"DIR"`
 	Size   int     `default:"0" help:"Height and width of alexnet's images (default 227, the least is 67)."`
 	Width  float64 `default:"0" help:"Share of alexnet's filters and units (default 1)."`
 	Mirror bool    `default:"true" negatable:"" help:"Mirror half of alexnet's training images; not what letters and digits want."`

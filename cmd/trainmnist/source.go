@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 
+	"convgraph/classify"
 	"convgraph/graph"
 	"convgraph/internal/cli"
 	"convgraph/models"
@@ -52,13 +53,14 @@ func (c *command) openFolder(s *source, r models.Recipe) error {
 	if err != nil {
 		return err
 	}
-	if spec.Input.Dims() != 3 || spec.Input[1] != spec.Input[2] {
-		return fmt.Errorf("model %q takes %v: to train on a folder of images it must take square ones", spec.Name, spec.Input)
+	if err := classify.TakesPictures(spec); err != nil {
+		return err
 	}
-	side := spec.Input[1]
-	options := dataset.FolderOptions{Channels: spec.Input[0], Size: side, Strict: c.Strict, Seed: c.Seed}
+	options := dataset.FolderOptions{Shape: spec.Input, Preprocess: classify.FolderPreprocessing(spec), Strict: c.Strict, Seed: c.Seed}
 	if c.Model == "alexnet" {
-		options.Size = dataset.AlexNetSide(side)
+		var larger []int
+		options.Preprocess, larger = options.Preprocess.Uncropped(spec.Input)
+		options.Shape = larger
 	}
 	train, test, err := dataset.OpenFolder(c.Data, options)
 	if err != nil {
@@ -70,7 +72,7 @@ func (c *command) openFolder(s *source, r models.Recipe) error {
 		return err
 	}
 	if c.Model == "alexnet" {
-		if err := c.augment(s, side); err != nil {
+		if err := c.augment(s, spec.Input[1]); err != nil {
 			return err
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"os"
 	"slices"
 
-	"convgraph/digit"
 	"convgraph/graph"
+	"convgraph/picture"
 )
 
 func main() {
@@ -18,12 +18,13 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	picture, err := digit.Read(os.Args[2], digit.Detect) // any PNG or JPEG, made what MNIST's images are
+	input := model.Spec().Input
+	sample, err := picture.DefaultFor(input).Read(os.Args[2], input) // any picture file, made what MNIST's images are
 	if err != nil {
 		log.Fatal(err)
 	}
 	logits := make([]float32, model.Classes())
-	if err := model.PredictInto(logits, picture.Pixels); err != nil { // safe from many goroutines; allocates nothing
+	if err := model.PredictInto(logits, sample.Pixels); err != nil { // safe from many goroutines; allocates nothing
 		log.Fatal(err)
 	}
 	fmt.Println(slices.Index(logits, slices.Max(logits)))

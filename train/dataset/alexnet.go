@@ -1,10 +1,5 @@
 package dataset
 
-import "math"
-
-// AlexNetSide is the side of the images that crops of the given side are taken from: 256 for the paper's 227.
-func AlexNetSide(crop int) int { return int(math.Round(float64(crop) * 256 / 227)) }
-
 // AlexNetOptions say which of the paper's augmentations are wanted besides the random crop.
 type AlexNetOptions struct {
 	Mirror bool // half of the images mirrored

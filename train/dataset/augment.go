@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"gorgonia.org/tensor"
+
+	"convgraph/picture"
 )
 
 // Augmented is a training set that looks different each epoch. As a Dataset it shows its samples as they are evaluated;
@@ -123,7 +125,7 @@ func (t *transformed) Sample(i int, dst []float32) (int, error) {
 }
 
 // apply runs the chain from src, which lies in w.before, to dst; the images between lie in w.after and w.before in turn.
-func (t *transformed) apply(dst, src Image, w *workspace) {
+func (t *transformed) apply(dst, src picture.Image, w *workspace) {
 	last := len(t.transforms) - 1
 	used, free := w.before, w.after
 	for k, step := range t.transforms[:last] {
@@ -135,8 +137,8 @@ func (t *transformed) apply(dst, src Image, w *workspace) {
 }
 
 // imageOf is an image of the given shape in the first of the values.
-func imageOf(shape tensor.Shape, values []float32) Image {
-	return Image{Channels: shape[0], Height: shape[1], Width: shape[2], Pixels: values[:shape[0]*shape[1]*shape[2]]}
+func imageOf(shape tensor.Shape, values []float32) picture.Image {
+	return picture.Image{Channels: shape[0], Height: shape[1], Width: shape[2], Pixels: values[:shape[0]*shape[1]*shape[2]]}
 }
 
 // sampleSeeds starts a sample's random source. Neighbouring seeds, epochs and indices must not start related ones, so

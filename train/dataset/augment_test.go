@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
+	"convgraph/picture"
 	"convgraph/train/dataset"
 )
 
@@ -159,7 +160,7 @@ func TestAugmentRefuses(t *testing.T) {
 type shapeless struct{}
 
 func (shapeless) Output(tensor.Shape) (tensor.Shape, error)      { return tensor.Shape{5}, nil }
-func (shapeless) Apply(dataset.Image, dataset.Image, *rand.Rand) {}
+func (shapeless) Apply(picture.Image, picture.Image, *rand.Rand) {}
 
 func TestAugmentedErrors(t *testing.T) {
 	set := augmentedSet(t, 1).Epoch(1)

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 
 	"gorgonia.org/tensor"
+
+	"convgraph/picture"
 )
 
 // SubtractMean subtracts the mean of the training set: a value per channel, or a whole mean image. [Measure] computes both.
@@ -23,7 +25,7 @@ func (t SubtractMean) Output(in tensor.Shape) (tensor.Shape, error) {
 }
 
 // Apply subtracts.
-func (t SubtractMean) Apply(dst, src Image, _ *rand.Rand) {
+func (t SubtractMean) Apply(dst, src picture.Image, _ *rand.Rand) {
 	if len(t.Mean) == len(src.Pixels) {
 		for i, v := range src.Pixels {
 			dst.Pixels[i] = v - t.Mean[i]
@@ -65,7 +67,7 @@ func (t PCAColour) Output(in tensor.Shape) (tensor.Shape, error) {
 }
 
 // Apply draws the three a_k.
-func (t PCAColour) Apply(dst, src Image, rng *rand.Rand) {
+func (t PCAColour) Apply(dst, src picture.Image, rng *rand.Rand) {
 	var shift [3]float32
 	for _, component := range t.Components {
 		a := float32(rng.NormFloat64() * t.Deviation)

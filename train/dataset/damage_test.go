@@ -76,7 +76,7 @@ func folderDamages(t *testing.T) []damage.Damage {
 		_, _, err := dataset.OpenFolder(tree(t, files), dataset.FolderOptions{})
 		return err
 	}
-	gone := only(t, "a.png", one, dataset.FolderOptions{Size: 3})
+	gone := only(t, "a.png", one, dataset.FolderOptions{Shape: square(3)})
 	require.NoError(t, os.Remove(gone.Path(0)))
 	_, vanished := gone.Sample(0, make([]float32, 27))
 	return []damage.Damage{
@@ -93,14 +93,14 @@ func imageDamages(t *testing.T) []damage.Damage {
 	wrongSum := bytes.Clone(whole)
 	wrongSum[len(wrongSum)-20] ^= 1
 	sample := func(name string, data []byte) error {
-		_, err := only(t, name, data, dataset.FolderOptions{Size: 8}).Sample(0, make([]float32, 3*64))
+		_, err := only(t, name, data, dataset.FolderOptions{Shape: square(8)}).Sample(0, make([]float32, 3*64))
 		return err
 	}
 	hole := holes{counting(t, 10, 1, 1, 1), func(i int) bool { return i == 3 }}
 	all := holes{hole.Images, func(int) bool { return true }}
 	return []damage.Damage{
 		{What: "empty image file", Err: sample("a.png", nil)},
-		{What: "another format", Err: sample("a.jpg", []byte("GIF89a"))},
+		{What: "another format", Err: sample("a.jpg", []byte("PK\x03\x04"))},
 		{What: "PNG cut off in its header", Err: sample("a.png", whole[:20])},
 		{What: "PNG cut off in its data", Err: sample("a.png", whole[:len(whole)-30])},
 		{What: "PNG with a flipped bit", Err: sample("a.png", wrongSum)},

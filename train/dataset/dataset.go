@@ -1,5 +1,5 @@
-// Package dataset feeds labelled images to training: IDX files (MNIST's format), folders of class folders of PNG and
-// JPEG images, deterministic augmentation, and a loader that assembles batches ahead of the step.
+// Package dataset feeds labelled images to training: IDX files (MNIST's format), folders of class folders of
+// pictures, deterministic augmentation, and a loader that assembles batches ahead of the step.
 //
 // Everything is a [Dataset]: a fixed number of samples of one shape, each filled on demand into memory the caller owns.
 // Wrappers ([Take], [Augment]) are Datasets too, so they nest.

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"gorgonia.org/tensor"
+
+	"convgraph/picture"
 )
 
 // Distort moves the pixels of an image: a random shift, rotation and scale around its middle, and the elastic distortion
@@ -41,7 +43,7 @@ func (t Distort) Output(in tensor.Shape) (tensor.Shape, error) {
 // Apply draws the two shifts, the angle and the scale, then the displacements if there are any.
 //
 // Output pixel q takes its value from p = middle + R(-angle)·(q - middle - shift)/scale + displacement(q).
-func (t Distort) Apply(dst, src Image, rng *rand.Rand) {
+func (t Distort) Apply(dst, src picture.Image, rng *rand.Rand) {
 	shiftX, shiftY := between(rng, t.Shift), between(rng, t.Shift)
 	sin, cos := math.Sincos(between(rng, t.Rotate) * math.Pi / 180)
 	scale := 1 + between(rng, t.Scale)
@@ -70,7 +72,7 @@ func (t Distort) Apply(dst, src Image, rng *rand.Rand) {
 func between(rng *rand.Rand, limit float64) float64 { return (2*rng.Float64() - 1) * limit }
 
 // interpolate sets pixel i of dst in every channel to src at column px and row py, by the four pixels around it.
-func interpolate(dst Image, i int, src Image, px, py float64) {
+func interpolate(dst picture.Image, i int, src picture.Image, px, py float64) {
 	left, top := math.Floor(px), math.Floor(py)
 	if left < -1 || top < -1 || left >= float64(src.Width) || top >= float64(src.Height) {
 		for c := range dst.Channels {
@@ -88,7 +90,7 @@ func interpolate(dst Image, i int, src Image, px, py float64) {
 	}
 }
 
-func at(plane []float32, m Image, y, x int) float32 {
+func at(plane []float32, m picture.Image, y, x int) float32 {
 	if y < 0 || y >= m.Height || x < 0 || x >= m.Width {
 		return 0
 	}
@@ -148,5 +150,13 @@ func blur(dst, src []float32, width int, window []float32) {
 		inside := len(src) - d*width
 		addScaled(dst[:inside], src[d*width:], window[d])
 		addScaled(dst[d*width:], src[:inside], window[d])
+	}
+}
+
+// addScaled adds w·src to dst, which is as long.
+func addScaled(dst, src []float32, w float32) {
+	dst = dst[:len(src)]
+	for i, v := range src {
+		dst[i] += w * v
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
+	"convgraph/picture"
 	"convgraph/train/dataset"
 )
 
@@ -37,6 +37,9 @@ func jpegOf(t testing.TB, img image.Image) []byte {
 	require.NoError(t, jpeg.Encode(&b, img, &jpeg.Options{Quality: 95}))
 	return b.Bytes()
 }
+
+// square is the shape of square colour images.
+func square(side int) tensor.Shape { return tensor.Shape{3, side, side} }
 
 // stripes is a picture of three vertical stripes: red, green, blue.
 func stripes(width, height int) *image.NRGBA {
@@ -88,7 +91,7 @@ func TestOpenFolderListsClassesSorted(t *testing.T) {
 		"zebra/2.png": one, "zebra/1.PNG": one, "ant/a.jpeg": jpegOf(t, stripes(3, 3)), "cat/": nil,
 		"ant/notes.txt": []byte("no image"), "ant/.hidden.png": one, "ant/deeper/x.png": one, ".git/x.png": one, "README.md": nil,
 	})
-	train, test, err := dataset.OpenFolder(dir, dataset.FolderOptions{Size: 3, TestFraction: -1})
+	train, test, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3), TestFraction: -1})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"ant", "cat", "zebra"}, dataset.ClassNames(train))
 	assert.Equal(t, 3, train.Classes())
@@ -108,7 +111,7 @@ func TestOpenFolderSplitBySubfolders(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	for _, name := range []string{"test", "val"} {
 		dir := tree(t, map[string][]byte{"train/a/1.png": one, "train/b/1.png": one, "train/c/1.png": one, name + "/c/1.png": one, name + "/a/1.png": one})
-		train, test, err := dataset.OpenFolder(dir, dataset.FolderOptions{Size: 3})
+		train, test, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3)})
 		require.NoError(t, err)
 		assert.Equal(t, 3, train.Len())
 		assert.Equal(t, []string{"a", "b", "c"}, test.ClassNames())
@@ -120,7 +123,7 @@ func TestOpenFolderSplitBySubfolders(t *testing.T) {
 func TestAClassMayBeCalledTrain(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	dir := tree(t, map[string][]byte{"train/1.png": one, "test/1.png": one, "ship/1.png": one})
-	train, _, err := dataset.OpenFolder(dir, dataset.FolderOptions{Size: 3, TestFraction: -1})
+	train, _, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3), TestFraction: -1})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"ship", "test", "train"}, train.ClassNames())
 }
@@ -133,7 +136,7 @@ func TestOpenFolderDividesTheSameWayAnywhere(t *testing.T) {
 		files[fmt.Sprintf("b/%02d.png", i)] = one
 	}
 	divide := func(seed uint64) (names []string) {
-		train, test, err := dataset.OpenFolder(tree(t, files), dataset.FolderOptions{Size: 3, TestFraction: 0.25, Seed: seed})
+		train, test, err := dataset.OpenFolder(tree(t, files), dataset.FolderOptions{Shape: square(3), TestFraction: 0.25, Seed: seed})
 		require.NoError(t, err)
 		assert.Equal(t, 31, train.Len(), "15 of a, 15 of b, and the only one of few")
 		assert.Equal(t, 10, test.Len())
@@ -160,7 +163,7 @@ func TestOpenFolderDividesTheSameWayAnywhere(t *testing.T) {
 func TestOneImageOfAClassStaysForTraining(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	dir := tree(t, map[string][]byte{"a/1.png": one, "b/1.png": one, "b/2.png": one})
-	train, test, err := dataset.OpenFolder(dir, dataset.FolderOptions{Size: 3, TestFraction: 0.9})
+	train, test, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3), TestFraction: 0.9})
 	require.NoError(t, err)
 	assert.Equal(t, 2, train.Len())
 	assert.Equal(t, 1, test.Len())
@@ -177,10 +180,11 @@ func TestOpenFolderRefuses(t *testing.T) {
 		"no test":         {map[string][]byte{"train/a/1.png": one}, dataset.FolderOptions{}, "val beside it"},
 		"unknown class":   {map[string][]byte{"train/a/1.png": one, "test/b/1.png": one}, dataset.FolderOptions{}, `class "b" is not in`},
 		"too few to test": {map[string][]byte{"a/1.png": one, "b/1.png": one}, dataset.FolderOptions{}, "2 images leave none for testing at fraction 0.1"},
-		"size":            {nil, dataset.FolderOptions{Size: -1}, "size -1: expected 1 to 8192"},
-		"channels":        {nil, dataset.FolderOptions{Channels: 4}, "4 channels: expected 1 or 3"},
-		"fraction":        {nil, dataset.FolderOptions{TestFraction: 1}, "test fraction 1: expected less than 1"},
-		"cache":           {nil, dataset.FolderOptions{CacheBytes: -1}, "cache of -1 bytes"},
+		"size":            {nil, dataset.FolderOptions{Shape: square(0)}, "got input [3 0 0], want a height and a width from 1 to 8192"},
+		"channels":        {nil, dataset.FolderOptions{Shape: tensor.Shape{4, 8, 8}}, "got input [4 8 8], want (channels, height, width)"},
+		"preprocessing":   {nil, dataset.FolderOptions{Preprocess: picture.Preprocessing{Fit: "crop"}}, `preprocessing: fit: got "crop"`},
+		"fraction":        {nil, dataset.FolderOptions{TestFraction: 1}, "got test fraction 1, want less than 1"},
+		"cache":           {nil, dataset.FolderOptions{CacheBytes: -1}, "got a cache of -1 bytes"},
 	} {
 		_, _, err := dataset.OpenFolder(tree(t, c.files), c.options)
 		assert.ErrorContains(t, err, c.want, name)
@@ -206,7 +210,7 @@ func TestImagesOfTheRightSizeAreNotTouched(t *testing.T) {
 			img.Pix[i] = 255
 		}
 	}
-	_, x := sampleOf(t, only(t, "a.png", pngOf(t, img), dataset.FolderOptions{Size: 5}), 0)
+	_, x := sampleOf(t, only(t, "a.png", pngOf(t, img), dataset.FolderOptions{Shape: square(5)}), 0)
 	for c := range 3 {
 		for p := range 25 {
 			assert.Equal(t, float32(img.Pix[4*p+c])/255, x[25*c+p], "channel %d, pixel %d", c, p)
@@ -220,7 +224,7 @@ func TestGreyStaysGrey(t *testing.T) {
 		img.Pix[i] = uint8(i)
 	}
 	for channels := 1; channels <= 3; channels += 2 {
-		_, x := sampleOf(t, only(t, "a.png", pngOf(t, img), dataset.FolderOptions{Size: 16, Channels: channels}), 0)
+		_, x := sampleOf(t, only(t, "a.png", pngOf(t, img), dataset.FolderOptions{Shape: tensor.Shape{channels, 16, 16}}), 0)
 		for i, v := range x {
 			require.Equal(t, float32(i%256)/255, v, "%d channels, value %d", channels, i)
 		}
@@ -232,7 +236,7 @@ func TestTheMiddleIsKeptAndTheShorterSideScaled(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"a.png": pngOf(t, stripes(90, 30)), "b.jpg": jpegOf(t, stripes(96, 32)), "narrow.png": pngOf(t, stripes(60000, 7)),
 	} {
-		_, x := sampleOf(t, only(t, name, data, dataset.FolderOptions{Size: 8}), 0)
+		_, x := sampleOf(t, only(t, name, data, dataset.FolderOptions{Shape: square(8)}), 0)
 		for i, v := range x {
 			want := float32(0)
 			if i/64 == 1 {
@@ -241,7 +245,7 @@ func TestTheMiddleIsKeptAndTheShorterSideScaled(t *testing.T) {
 			assert.InDelta(t, want, v, 0.04, "%s: value %d", name, i)
 		}
 	}
-	_, x := sampleOf(t, only(t, "a.png", pngOf(t, stripes(30, 60)), dataset.FolderOptions{Size: 3}), 0)
+	_, x := sampleOf(t, only(t, "a.png", pngOf(t, stripes(30, 60)), dataset.FolderOptions{Shape: square(3)}), 0)
 	for i, v := range []float32{1, 0, 0} {
 		assert.InDelta(t, v, x[i], 0.2, "the red channel of the upper row: three stripes remain")
 	}
@@ -250,12 +254,12 @@ func TestTheMiddleIsKeptAndTheShorterSideScaled(t *testing.T) {
 func TestTransparentIsOverBlack(t *testing.T) {
 	img := image.NewNRGBA(image.Rect(0, 0, 1, 1))
 	img.SetNRGBA(0, 0, color.NRGBA{R: 255, G: 255, B: 255, A: 51})
-	_, x := sampleOf(t, only(t, "a.png", pngOf(t, img), dataset.FolderOptions{Size: 1}), 0)
+	_, x := sampleOf(t, only(t, "a.png", pngOf(t, img), dataset.FolderOptions{Shape: square(1)}), 0)
 	assert.Equal(t, []float32{0.2, 0.2, 0.2}, x)
 }
 
 func TestTheContentCountsNotTheName(t *testing.T) {
-	_, x := sampleOf(t, only(t, "really-a-jpeg.png", jpegOf(t, image.NewGray(image.Rect(0, 0, 4, 4))), dataset.FolderOptions{Size: 4}), 0)
+	_, x := sampleOf(t, only(t, "really-a-jpeg.png", jpegOf(t, image.NewGray(image.Rect(0, 0, 4, 4))), dataset.FolderOptions{Shape: square(4)}), 0)
 	assert.InDeltaSlice(t, make([]float32, 48), x, 0.01)
 }
 
@@ -285,16 +289,16 @@ func TestDamagedImagesAreNamed(t *testing.T) {
 		want string
 	}{
 		"empty.png":   {nil, "the file is empty"},
-		"text.jpg":    {[]byte("GIF89a"), "starts with 47 49 46 38: expected 89 50 4e 47 (PNG) or ff d8 (JPEG)"},
+		"text.jpg":    {[]byte("PK\x03\x04"), "got a file that starts with 50 4b 03 04, want PNG, JPEG, GIF, WebP, BMP or TIFF"},
 		"cut.png":     {whole[:len(whole)-30], "PNG: not enough pixel data"},
 		"header.png":  {whole[:20], "PNG cut off"},
 		"cut.jpg":     {photo[:len(photo)-60], "JPEG: short Huffman data"},
 		"sum.png":     {wrongSum, "invalid checksum"},
-		"huge.png":    {hugePNG(1<<20, 1<<20), "PNG header: found 1048576x1048576 pixels, expected at most"},
-		"nothing.jpg": {sizedJPEG(0), "0x0 pixels, expected at least 1x1"},
-		"huge.jpg":    {sizedJPEG(1<<16 - 1), "JPEG header: found 65535x65535 pixels, expected at most"},
+		"huge.png":    {hugePNG(1<<20, 1<<20), "PNG header: got 1048576x1048576 pixels, want at most"},
+		"nothing.jpg": {sizedJPEG(0), "0x0 pixels, want at least 1x1"},
+		"huge.jpg":    {sizedJPEG(1<<16 - 1), "JPEG header: got 65535x65535 pixels, want at most"},
 	} {
-		set := only(t, name, c.data, dataset.FolderOptions{Size: 8})
+		set := only(t, name, c.data, dataset.FolderOptions{Shape: square(8)})
 		_, err := set.Sample(0, make([]float32, 3*64))
 		var damaged *dataset.DamagedError
 		require.ErrorAs(t, err, &damaged, name)
@@ -311,7 +315,7 @@ func TestDamagedImagesAreNamed(t *testing.T) {
 func TestEveryTruncationIsDamage(t *testing.T) {
 	for name, whole := range map[string][]byte{"a.png": pngOf(t, stripes(6, 6)), "a.jpg": jpegOf(t, stripes(6, 6))} {
 		for cut := 0; cut < len(whole)-2; cut += 3 {
-			set := only(t, name, whole[:cut], dataset.FolderOptions{Size: 6})
+			set := only(t, name, whole[:cut], dataset.FolderOptions{Shape: square(6)})
 			_, err := set.Sample(0, make([]float32, 3*36))
 			var damaged *dataset.DamagedError
 			assert.ErrorAs(t, err, &damaged, "%s cut to %d bytes", name, cut)
@@ -319,21 +323,8 @@ func TestEveryTruncationIsDamage(t *testing.T) {
 	}
 }
 
-func TestHostileHeadersAllocateLittle(t *testing.T) {
-	for name, data := range map[string][]byte{"a.png": hugePNG(20000, 20000), "wide.png": hugePNG(1<<31-1, 1), "a.jpg": sizedJPEG(1<<16 - 1)} {
-		set := only(t, name, data, dataset.FolderOptions{Size: 8})
-		x := make([]float32, 3*64)
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		_, err := set.Sample(0, x)
-		runtime.ReadMemStats(&after)
-		assert.ErrorContains(t, err, "expected at most", name)
-		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20), name)
-	}
-}
-
 func TestStrictDamageIsAnOrdinaryError(t *testing.T) {
-	set := only(t, "a.png", nil, dataset.FolderOptions{Size: 8, Strict: true})
+	set := only(t, "a.png", nil, dataset.FolderOptions{Shape: square(8), Strict: true})
 	_, err := set.Sample(0, make([]float32, 3*64))
 	var damaged *dataset.DamagedError
 	assert.False(t, errors.As(err, &damaged))
@@ -341,7 +332,7 @@ func TestStrictDamageIsAnOrdinaryError(t *testing.T) {
 }
 
 func TestAFileThatVanishedIsNotDamaged(t *testing.T) {
-	set := only(t, "a.png", pngOf(t, stripes(8, 8)), dataset.FolderOptions{Size: 8})
+	set := only(t, "a.png", pngOf(t, stripes(8, 8)), dataset.FolderOptions{Shape: square(8)})
 	require.NoError(t, os.Remove(set.Path(0)))
 	_, err := set.Sample(0, make([]float32, 3*64))
 	assert.ErrorIs(t, err, os.ErrNotExist)
@@ -354,8 +345,8 @@ func TestFolderCacheIsBoundedAndReturnsTheSame(t *testing.T) {
 		files[fmt.Sprintf("a/%d.png", i)] = pngOf(t, stripes(4+i, 4))
 	}
 	dir := tree(t, files)
-	const sample = 3 * 16
-	set, _, err := dataset.OpenFolder(dir, dataset.FolderOptions{Size: 4, TestFraction: -1, CacheBytes: 2*sample + sample/2})
+	const sample = 4 * 3 * 16 // bytes
+	set, _, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(4), TestFraction: -1, CacheBytes: 2*sample + sample/2})
 	require.NoError(t, err)
 	var want [6][]float32
 	for i := range want {
@@ -363,7 +354,7 @@ func TestFolderCacheIsBoundedAndReturnsTheSame(t *testing.T) {
 	}
 	require.NoError(t, os.RemoveAll(dir))
 	for i := range want {
-		x := make([]float32, sample)
+		x := make([]float32, sample/4)
 		_, err := set.Sample(i, x)
 		if i < 2 {
 			require.NoError(t, err, "sample %d is in the cache", i)
@@ -379,7 +370,7 @@ func TestFolderSamplesConcurrently(t *testing.T) {
 	for i := range 8 {
 		files[fmt.Sprintf("a/%d.png", i)] = pngOf(t, stripes(5+i, 9))
 	}
-	set, _, err := dataset.OpenFolder(tree(t, files), dataset.FolderOptions{Size: 5, TestFraction: -1, CacheBytes: 300})
+	set, _, err := dataset.OpenFolder(tree(t, files), dataset.FolderOptions{Shape: square(5), TestFraction: -1, CacheBytes: 1200})
 	require.NoError(t, err)
 	var want [8][]float32
 	for i := range want {
@@ -399,33 +390,4 @@ func TestFolderSamplesConcurrently(t *testing.T) {
 	}
 	group.Wait()
 	assert.Len(t, set.Damaged(), 1)
-}
-
-// FuzzDecodeImage: whatever a file holds, the sample is there or the error is damage.
-func FuzzDecodeImage(f *testing.F) {
-	f.Add(pngOf(f, stripes(7, 5)))
-	f.Add(jpegOf(f, stripes(9, 20)))
-	f.Add(pngOf(f, image.NewGray16(image.Rect(0, 0, 3, 3))))
-	f.Add(pngOf(f, image.NewPaletted(image.Rect(0, 0, 9, 3), color.Palette{color.Black, color.White})))
-	f.Add(hugePNG(1<<20, 1<<20))
-	f.Add(sizedJPEG(1<<16 - 1))
-	f.Add([]byte("GIF89a"))
-	path := filepath.Join(f.TempDir(), "class", "a.png")
-	require.NoError(f, os.Mkdir(filepath.Dir(path), 0o755))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		require.NoError(t, os.WriteFile(path, data, 0o644))
-		set, _, err := dataset.OpenFolder(filepath.Dir(filepath.Dir(path)), dataset.FolderOptions{Size: 8, TestFraction: -1})
-		require.NoError(t, err)
-		x := make([]float32, 3*64)
-		_, err = set.Sample(0, x)
-		var damaged *dataset.DamagedError
-		if err != nil && !errors.As(err, &damaged) {
-			t.Fatalf("an error that is not damage: %v", err)
-		}
-		for _, v := range x {
-			if !(v >= 0 && v <= 1) {
-				t.Fatalf("intensity %v", v)
-			}
-		}
-	})
 }

@@ -11,72 +11,103 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"convgraph/picture"
 )
 
-// OpenFolder lists a folder of class folders of PNG and JPEG images: DIR/CLASS/IMAGE.png. The classes are the folders
-// sorted by name; an empty one is a class without images. If the class folders lie in DIR/train and DIR/test (or
-// DIR/val), those are the training and the test set; otherwise options.TestFraction of each class is for testing.
+// OpenFolder lists a folder of class folders of pictures: DIR/CLASS/IMAGE.png. The classes are the folders sorted by
+// name; an empty one is a class without images. If the class folders lie in DIR/train and DIR/test (or DIR/val), those are
+// the training and the test set; otherwise options.TestFraction of each class is for testing.
 //
-// Only the names are read here; images are decoded, and damage is found, by Sample. Hidden files, folders within a class
-// folder and files that are not called .png, .jpg or .jpeg are left out.
+// Only the names are read here; images are decoded, and damage is found, by Sample. What isn't named as a picture, lies in
+// a folder within a class folder, or is hidden is left out: [Folder.LeftOut] lists it. A class whose name isn't UTF-8, or
+// looks like another's, is an error.
 func OpenFolder(dir string, options FolderOptions) (train, test *Folder, err error) {
 	options, err = options.withDefaults()
 	if err != nil {
 		return nil, nil, err
 	}
-	trainDir, testDir, err := splitFolders(dir)
+	trainDir, testDir, beside, err := splitFolders(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	classes, files, err := listClasses(trainDir)
+	training, err := listClasses(trainDir)
 	if err != nil {
 		return nil, nil, err
 	}
-	var testFiles []imageFile
+	testing := &listing{classes: training.classes}
 	if testDir != "" {
-		testFiles, err = listTest(testDir, trainDir, classes)
+		testing, err = listTest(testDir, trainDir, training.classes)
 	} else {
-		files, testFiles, err = divide(dir, files, options)
+		training.files, testing.files, err = divide(dir, training.files, options)
 	}
 	if err != nil {
 		return nil, nil, err
+	}
+	if options.Strict {
+		if err := refuse(slices.Concat(training.leftOut.list, testing.leftOut.list)); err != nil {
+			return nil, nil, err
+		}
 	}
 	budget := new(atomic.Int64)
 	budget.Store(options.CacheBytes)
-	return newFolder(options, classes, files, budget), newFolder(options, classes, testFiles, budget), nil
+	train = newFolder(options, training.classes, training.files, slices.Concat(beside, training.leftOut.list), budget)
+	return train, newFolder(options, training.classes, testing.files, testing.leftOut.list, budget), nil
 }
 
 // splitFolders finds DIR/train and DIR/test (or val); without them the training folder is dir and the other is "". A
-// folder train that holds no folders is a class of that name.
-func splitFolders(dir string) (train, test string, err error) {
+// folder train that holds no folders is a class of that name. Other folders beside the two are left out.
+func splitFolders(dir string) (train, test string, beside []LeftOut, err error) {
 	train = filepath.Join(dir, "train")
-	inside, err := subfolders(train)
+	inside, err := subfolders(train, nil)
 	if err != nil || len(inside) == 0 {
-		return dir, "", nil
+		return dir, "", nil, nil
 	}
 	for _, name := range []string{"test", "val"} {
 		path := filepath.Join(dir, name)
-		if inside, err := subfolders(path); err == nil && len(inside) > 0 {
-			return train, path, nil
+		if inside, err := subfolders(path, nil); err != nil || len(inside) == 0 {
+			continue
 		}
+		all, err := subfolders(dir, nil)
+		var others leftOuts
+		for _, other := range all {
+			if other != "train" && other != name {
+				others.add(dir, besidesTheSplit, other)
+			}
+		}
+		return train, path, others.list, err
 	}
-	return "", "", fmt.Errorf("%s holds class folders: expected %s or val beside it, or give %s itself to divide its images",
+	return "", "", nil, fmt.Errorf("%s holds class folders: expected %s or val beside it, or give %s itself to divide its images",
 		train, filepath.Join(dir, "test"), train)
 }
 
-// subfolders are the names of the folders in dir, sorted, hidden ones left out.
-func subfolders(dir string) ([]string, error) {
+// subfolders are the names of the folders in dir, sorted. What else is there is left out: system files and pictures; other
+// files, such as a README, are no part of a set anyway.
+func subfolders(dir string, leftOut *leftOuts) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	var names []string
 	for _, entry := range entries {
-		if !strings.HasPrefix(entry.Name(), ".") && kindOf(dir, entry).IsDir() {
-			names = append(names, entry.Name())
+		switch name := entry.Name(); {
+		case isSystem(name):
+			leftOut.add(dir, systemFiles, name)
+		case kindOf(dir, entry).IsDir():
+			names = append(names, name)
+		case picture.HasExtension(name):
+			leftOut.add(dir, looseImages, name)
 		}
 	}
 	return names, nil
+}
+
+// isSystem says whether a name is hidden or one that macOS, Windows or a NAS leaves behind.
+func isSystem(name string) bool {
+	return strings.HasPrefix(name, ".") || slices.Contains([]string{"__MACOSX", "Thumbs.db", "desktop.ini", "@eaDir"}, name)
 }
 
 // kindOf is the type of what entry is or links to.
@@ -91,41 +122,81 @@ func kindOf(dir string, entry fs.DirEntry) fs.FileMode {
 	return info.Mode().Type()
 }
 
+// listing is the content of a folder of class folders.
+type listing struct {
+	classes []string // in normal form C, sorted
+	files   []imageFile
+	leftOut leftOuts
+}
+
 // listClasses lists the class folders of dir and their images, by class and name.
-func listClasses(dir string) (classes []string, files []imageFile, err error) {
-	classes, err = subfolders(dir)
+func listClasses(dir string) (*listing, error) {
+	l := new(listing)
+	folders, err := subfolders(dir, &l.leftOut)
 	if err != nil {
-		return nil, nil, fmt.Errorf("image folder: %w", err)
+		return nil, fmt.Errorf("image folder: %w", err)
 	}
-	for label, class := range classes {
-		if files, err = appendImages(files, filepath.Join(dir, class), label); err != nil {
-			return nil, nil, err
+	if folders, err = l.name(dir, folders); err != nil {
+		return nil, err
+	}
+	for label, folder := range folders {
+		before := len(l.files)
+		if err := l.appendImages(filepath.Join(dir, folder), label); err != nil {
+			return nil, err
+		}
+		if len(l.files) == before {
+			l.leftOut.add(dir, emptyClasses, folder)
 		}
 	}
-	if len(files) == 0 {
-		return nil, nil, fmt.Errorf("%s: found no image in %d class folders: expected files such as %s", dir, len(classes), filepath.Join(dir, "CLASS", "IMAGE.png"))
+	if len(l.files) == 0 {
+		return nil, fmt.Errorf("%s: found no image in %d class folders: expected files such as %s", dir, len(folders), filepath.Join(dir, "CLASS", "IMAGE.png"))
 	}
-	return classes, files, nil
+	return l, nil
+}
+
+// name makes classes of folders, which it sorts in their order. The same name may be stored in two normal forms, by macOS
+// and by others: a set is the same in both.
+func (l *listing) name(dir string, folders []string) ([]string, error) {
+	for _, folder := range folders {
+		if !utf8.ValidString(folder) {
+			return nil, fmt.Errorf("%s: got a class folder %q, want a name in UTF-8: rename it", dir, folder)
+		}
+	}
+	slices.SortFunc(folders, func(a, b string) int { return strings.Compare(norm.NFC.String(a), norm.NFC.String(b)) })
+	for i, folder := range folders {
+		class := norm.NFC.String(folder)
+		if i > 0 && class == l.classes[i-1] {
+			return nil, fmt.Errorf("%s: got class folders %+q and %+q, whose names are the same but for the Unicode normal form: rename one",
+				dir, folders[i-1], folder)
+		}
+		l.classes = append(l.classes, class)
+	}
+	return folders, nil
+}
+
+// SameClasses says whether two lists of class names are the same, in whichever Unicode normal form they are.
+func SameClasses(a, b []string) bool {
+	return slices.EqualFunc(a, b, func(a, b string) bool { return norm.NFC.String(a) == norm.NFC.String(b) })
 }
 
 // listTest lists the images of dir, whose classes must all be in the training folder.
-func listTest(dir, trainDir string, classes []string) ([]imageFile, error) {
-	names, files, err := listClasses(dir)
+func listTest(dir, trainDir string, classes []string) (*listing, error) {
+	l, err := listClasses(dir)
 	if err != nil {
 		return nil, err
 	}
-	labels := make([]int, len(names))
-	for i, name := range names {
+	labels := make([]int, len(l.classes))
+	for i, name := range l.classes {
 		label, found := slices.BinarySearch(classes, name)
 		if !found {
 			return nil, fmt.Errorf("%s: class %q is not in %s, which has %d: %s", dir, name, trainDir, len(classes), abbreviate(classes))
 		}
 		labels[i] = label
 	}
-	for i := range files {
-		files[i].label = labels[files[i].label]
+	for i := range l.files {
+		l.files[i].label = labels[l.files[i].label]
 	}
-	return files, nil
+	return l, nil
 }
 
 func abbreviate(names []string) string {
@@ -136,28 +207,27 @@ func abbreviate(names []string) string {
 	return strings.Join(names[:some], ", ") + ", …"
 }
 
-func appendImages(files []imageFile, dir string, label int) ([]imageFile, error) {
+func (l *listing) appendImages(dir string, label int) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("class folder: %w", err)
+		return fmt.Errorf("class folder: %w", err)
 	}
 	for _, entry := range entries {
-		if isImageName(entry.Name()) && kindOf(dir, entry).IsRegular() {
-			files = append(files, imageFile{dir: dir, name: entry.Name(), label: label})
+		kind := kindOf(dir, entry)
+		switch name := entry.Name(); {
+		case isSystem(name):
+			l.leftOut.add(dir, systemFiles, name)
+		case kind.IsDir():
+			l.leftOut.add(dir, nestedFolders, name)
+		case !picture.HasExtension(name):
+			l.leftOut.add(dir, otherFiles, name)
+		case !kind.IsRegular():
+			l.leftOut.add(dir, danglingLinks, name)
+		default:
+			l.files = append(l.files, imageFile{dir: dir, name: name, label: label})
 		}
 	}
-	return files, nil
-}
-
-func isImageName(name string) bool {
-	if strings.HasPrefix(name, ".") {
-		return false
-	}
-	switch strings.ToLower(filepath.Ext(name)) {
-	case ".png", ".jpg", ".jpeg":
-		return true
-	}
-	return false
+	return nil
 }
 
 // divide keeps the fraction of each class that comes first by the hash of its name for testing, and both parts in the

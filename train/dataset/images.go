@@ -1,10 +1,11 @@
 package dataset
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"gorgonia.org/tensor"
+
+	"convgraph/picture"
 )
 
 // Images is a set of 8-bit images held in memory.
@@ -62,7 +63,7 @@ func (m *Images) Sample(i int, dst []float32) (int, error) {
 	if err := checkLength(dst, m.shape); err != nil {
 		return 0, err
 	}
-	unitScale(dst, m.pixels[i*m.size:(i+1)*m.size])
+	picture.Intensities(dst, m.pixels[i*m.size:(i+1)*m.size])
 	return int(m.labels[i]), nil
 }
 
@@ -71,29 +72,4 @@ func (m *Images) take(n int) *Images {
 	first := *m
 	first.pixels, first.labels = m.pixels[:n*m.size], m.labels[:n]
 	return &first
-}
-
-// intensity[p] is p/255 rounded once, the value NumPy's float32 division gives.
-var intensity = func() (table [256]float32) {
-	for p := range table {
-		table[p] = float32(p) / 255
-	}
-	return table
-}()
-
-// unitScale writes the pixels as intensities in [0, 1]. Most pixels of a drawing are 0: eight of them at a time take half the time.
-func unitScale(dst []float32, pixels []uint8) {
-	dst = dst[:len(pixels)]
-	for ; len(pixels) >= 8; pixels, dst = pixels[8:], dst[8:] {
-		if binary.LittleEndian.Uint64(pixels) == 0 {
-			clear(dst[:8])
-			continue
-		}
-		for i, p := range pixels[:8] {
-			dst[i] = intensity[p]
-		}
-	}
-	for i, p := range pixels {
-		dst[i] = intensity[p]
-	}
 }

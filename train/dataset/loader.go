@@ -252,3 +252,11 @@ func InOrder(ds Dataset, batch int) iter.Seq2[*Minibatch, error] {
 		l.Epoch(ds, order)(yield)
 	}
 }
+
+// resized returns buffer's memory as n values, and makes it larger where needed.
+func resized(buffer *[]float32, n int) []float32 {
+	if cap(*buffer) < n {
+		*buffer = make([]float32, n)
+	}
+	return (*buffer)[:n]
+}

@@ -5,24 +5,9 @@ import (
 	"math/rand/v2"
 
 	"gorgonia.org/tensor"
+
+	"convgraph/picture"
 )
-
-// Image is one sample: Channels planes of Height x Width values, row-major. Its pixels belong to the caller.
-type Image struct {
-	Channels, Height, Width int
-	Pixels                  []float32
-}
-
-// Plane returns the values of channel c.
-func (m Image) Plane(c int) []float32 {
-	n := m.Height * m.Width
-	return m.Pixels[c*n : (c+1)*n]
-}
-
-func (m Image) row(c, y int) []float32 {
-	start := (c*m.Height + y) * m.Width
-	return m.Pixels[start : start+m.Width]
-}
 
 // Transform changes an image. A value is configuration only: it may be used by many goroutines at once.
 type Transform interface {
@@ -30,7 +15,7 @@ type Transform interface {
 	Output(in tensor.Shape) (tensor.Shape, error)
 	// Apply writes the transformed src to dst, which has the shape Output says and shares no memory with src. All it
 	// does by chance it draws from rng.
-	Apply(dst, src Image, rng *rand.Rand)
+	Apply(dst, src picture.Image, rng *rand.Rand)
 }
 
 // CentreCrop keeps the middle Height x Width pixels.
@@ -42,7 +27,7 @@ func (t CentreCrop) Output(in tensor.Shape) (tensor.Shape, error) {
 }
 
 // Apply copies the middle. Where the margins cannot be equal, the upper and the left one are smaller.
-func (t CentreCrop) Apply(dst, src Image, _ *rand.Rand) {
+func (t CentreCrop) Apply(dst, src picture.Image, _ *rand.Rand) {
 	crop(dst, src, (src.Height-t.Height)/2, (src.Width-t.Width)/2)
 }
 
@@ -59,7 +44,7 @@ func (t RandomCrop) Output(in tensor.Shape) (tensor.Shape, error) {
 }
 
 // Apply draws the row, then the column, of the crop's upper left corner.
-func (t RandomCrop) Apply(dst, src Image, rng *rand.Rand) {
+func (t RandomCrop) Apply(dst, src picture.Image, rng *rand.Rand) {
 	top := rng.IntN(src.Height + 2*t.Padding - t.Height + 1)
 	left := rng.IntN(src.Width + 2*t.Padding - t.Width + 1)
 	crop(dst, src, top-t.Padding, left-t.Padding)
@@ -77,21 +62,39 @@ func cropped(name string, in tensor.Shape, height, width, padding int) (tensor.S
 }
 
 // crop copies the window of src whose upper left corner is (top,left) to dst; outside src it is zero.
-func crop(dst, src Image, top, left int) {
+func crop(dst, src picture.Image, top, left int) {
 	from, to := max(left, 0), min(left+dst.Width, src.Width)
 	for c := range dst.Channels {
 		for y := range dst.Height {
-			row := dst.row(c, y)
+			row := dst.Row(c, y)
 			if top+y < 0 || top+y >= src.Height || from >= to {
 				clear(row)
 				continue
 			}
 			clear(row[:from-left])
-			copy(row[from-left:], src.row(c, top+y)[from:to])
+			copy(row[from-left:], src.Row(c, top+y)[from:to])
 			clear(row[to-left:])
 		}
 	}
 }
+
+// Resize scales the image to Height x Width as [picture.Resize] does.
+type Resize struct{ Height, Width int }
+
+// Output is (C,Height,Width).
+func (t Resize) Output(in tensor.Shape) (tensor.Shape, error) {
+	const maxSide = 1 << 13 // keeps the size far from overflow
+	if _, err := sampleSize(in); err != nil {
+		return nil, fmt.Errorf("resize: %w", err)
+	}
+	if t.Height < 1 || t.Width < 1 || t.Height > maxSide || t.Width > maxSide {
+		return nil, fmt.Errorf("resize to %dx%d: expected 1x1 to %dx%d", t.Height, t.Width, maxSide, maxSide)
+	}
+	return tensor.Shape{in[0], t.Height, t.Width}, nil
+}
+
+// Apply scales.
+func (t Resize) Apply(dst, src picture.Image, _ *rand.Rand) { picture.Resize(dst, src) }
 
 // Mirror swaps left and right in half of the images.
 type Mirror struct{}
@@ -100,14 +103,14 @@ type Mirror struct{}
 func (Mirror) Output(in tensor.Shape) (tensor.Shape, error) { return sameShape("mirror", in) }
 
 // Apply draws one bit: whether this image is mirrored.
-func (Mirror) Apply(dst, src Image, rng *rand.Rand) {
+func (Mirror) Apply(dst, src picture.Image, rng *rand.Rand) {
 	if rng.Uint64()&1 == 0 {
 		copy(dst.Pixels, src.Pixels)
 		return
 	}
 	for c := range src.Channels {
 		for y := range src.Height {
-			from, to := src.row(c, y), dst.row(c, y)
+			from, to := src.Row(c, y), dst.Row(c, y)
 			for x, v := range from {
 				to[len(to)-1-x] = v
 			}

@@ -11,6 +11,7 @@ import (
 	"gorgonia.org/tensor"
 	"pgregory.net/rapid"
 
+	"convgraph/picture"
 	"convgraph/train/dataset"
 )
 
@@ -25,8 +26,8 @@ func apply(t testing.TB, step dataset.Transform, channels, height, width int, pi
 	for i := range dst {
 		dst[i] = float32(math.NaN())
 	}
-	step.Apply(dataset.Image{Channels: out[0], Height: out[1], Width: out[2], Pixels: dst},
-		dataset.Image{Channels: channels, Height: height, Width: width, Pixels: pixels}, rng)
+	step.Apply(picture.Image{Channels: out[0], Height: out[1], Width: out[2], Pixels: dst},
+		picture.Image{Channels: channels, Height: height, Width: width, Pixels: pixels}, rng)
 	return dst
 }
 
@@ -42,8 +43,8 @@ func ramp(n int) []float32 {
 func ExampleCentreCrop() {
 	step := dataset.CentreCrop{Height: 1, Width: 2}
 	shape, err := step.Output(tensor.Shape{1, 3, 4})
-	dst := dataset.Image{Channels: 1, Height: 1, Width: 2, Pixels: make([]float32, 2)}
-	step.Apply(dst, dataset.Image{Channels: 1, Height: 3, Width: 4, Pixels: []float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}}, nil)
+	dst := picture.Image{Channels: 1, Height: 1, Width: 2, Pixels: make([]float32, 2)}
+	step.Apply(dst, picture.Image{Channels: 1, Height: 3, Width: 4, Pixels: []float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}}, nil)
 	fmt.Println(shape, dst.Pixels, err)
 	// Output: (1, 1, 2) [6 7] <nil>
 }
@@ -277,8 +278,8 @@ func BenchmarkTransform(b *testing.B) {
 		b.Run(bench.name, func(b *testing.B) {
 			out, err := bench.step.Output(tensor.Shape{bench.ch, bench.wh, bench.wh})
 			require.NoError(b, err)
-			dst := dataset.Image{Channels: out[0], Height: out[1], Width: out[2], Pixels: make([]float32, out.TotalSize())}
-			src := dataset.Image{Channels: bench.ch, Height: bench.wh, Width: bench.wh, Pixels: ramp(bench.ch * bench.wh * bench.wh)}
+			dst := picture.Image{Channels: out[0], Height: out[1], Width: out[2], Pixels: make([]float32, out.TotalSize())}
+			src := picture.Image{Channels: bench.ch, Height: bench.wh, Width: bench.wh, Pixels: ramp(bench.ch * bench.wh * bench.wh)}
 			rng := newRand(1)
 			b.ReportAllocs()
 			for b.Loop() {

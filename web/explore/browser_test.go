@@ -21,9 +21,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"convgraph/classify"
-	"convgraph/digit"
 	"convgraph/graph"
 	"convgraph/models"
+	"convgraph/picture"
 	"convgraph/train/mnist"
 	"convgraph/web/explore"
 	"convgraph/web/internal/browser"
@@ -54,7 +54,7 @@ func showDefault(t *testing.T) (*browser.Tab, []explore.Snapshot) {
 func seven(t *testing.T) []float32 {
 	_, test, err := mnist.Load()
 	require.NoError(t, err)
-	x := make([]float32, digit.Size*digit.Size)
+	x := make([]float32, 28*28)
 	for i := range test.Len() {
 		label, err := test.Sample(i, x)
 		require.NoError(t, err)
@@ -106,7 +106,7 @@ func drawn(t *testing.T, b *browser.Tab) []float32 {
 	for i, v := range ink {
 		img.Pix[i] = uint8(v)
 	}
-	d, err := digit.FromImage(img, digit.Light)
+	d, err := picture.Digit(img, picture.Light)
 	require.NoError(t, err)
 	return d.Pixels
 }
@@ -289,12 +289,12 @@ func TestBrowserIsSpoken(t *testing.T) {
 	b.Wait(`document.getElementById("play").getAttribute("aria-label") === "Play the training"`)
 }
 
-// A picture from a file, chosen or dropped, goes through package digit.
+// A picture from a file, chosen or dropped, is prepared as a digit.
 func TestBrowserTakesPictures(t *testing.T) {
 	b, snapshots := showDefault(t)
 	after := snapshots[len(snapshots)-1].Model
 	path := photograph(t)
-	want, err := digit.Read(path, digit.Detect)
+	want, err := picture.DefaultFor([]int{1, 28, 28}).Read(path, []int{1, 28, 28})
 	require.NoError(t, err)
 	const pad = `document.getElementById("pad").toDataURL()`
 	shown := browser.Eval[string](b, pad)
@@ -354,7 +354,7 @@ func TestBrowserExplainsColourAndNormalisation(t *testing.T) {
 	m := newModel(t, models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec(), 1)
 	b := show(t, []explore.Snapshot{{Label: "as it is", Model: m}})
 	path := photograph(t)
-	s, err := classify.Read(m.Spec(), path, digit.Detect)
+	s, err := classify.Preprocessing(m.Spec()).Read(path, m.Spec().Input)
 	require.NoError(t, err)
 	b.DropFile("#pad", path)
 	b.Wait(`document.documentElement.dataset.updates > 1`)

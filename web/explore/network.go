@@ -8,6 +8,7 @@ import (
 
 	"convgraph/classify"
 	"convgraph/graph"
+	"convgraph/picture"
 	"convgraph/web"
 )
 
@@ -97,7 +98,7 @@ func describe(snapshots []Snapshot) (*network, error) {
 	m := snapshots[0].Model
 	spec, summary := m.Spec(), m.Summary()
 	n := &network{
-		Name: spec.Name, Input: extentOf(spec.Input), Digits: classify.TakesDigits(spec), Classes: spec.ClassNames,
+		Name: spec.Name, Input: extentOf(spec.Input), Digits: classify.Preprocessing(spec).Digit != picture.NoInk, Classes: spec.ClassNames,
 		Parameters: summary.Parameters, HasOutput: m.HasProbabilities(),
 	}
 	if err := classify.TakesPictures(spec); err != nil {

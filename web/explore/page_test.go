@@ -19,9 +19,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
-	"convgraph/digit"
 	"convgraph/graph"
 	"convgraph/models"
+	"convgraph/picture"
 	"convgraph/web/explore"
 )
 
@@ -158,10 +158,10 @@ func TestForwardOfDrawings(t *testing.T) {
 	require.NoError(t, png.Encode(&file, paper))
 	for form, sent := range map[string]struct {
 		img  image.Image
-		ink  digit.Ink
+		ink  picture.Ink
 		body []byte
-	}{"ink": {ink, digit.Light, ink.Pix}, "picture": {paper, digit.Detect, file.Bytes()}} {
-		want, err := digit.FromImage(sent.img, sent.ink)
+	}{"ink": {ink, picture.Light, ink.Pix}, "picture": {paper, picture.Detect, file.Bytes()}} {
+		want, err := picture.Digit(sent.img, sent.ink)
 		require.NoError(t, err)
 		got := asFloats(t, request(h, http.MethodPost, "/api/forward?snapshot=0&form="+form, sent.body).Body.Bytes())
 		assert.Equal(t, want.Pixels, got[:28*28], form)
@@ -220,7 +220,7 @@ func TestBadRequests(t *testing.T) {
 		{"infinity", http.MethodPost, forward + "values", infinite, 400, "value 5 is -Inf: want finite numbers"},
 		{"no square", http.MethodPost, forward + "ink", make([]byte, 112*111), 400, "the drawing has 12432 bytes: want a square of at most 512×512, a byte a pixel"},
 		{"no drawing", http.MethodPost, forward + "ink", nil, 400, "the drawing has 0 bytes"},
-		{"no picture", http.MethodPost, forward + "picture", []byte("hello"), 400, "picture: starts with 68 65 6c 6c: expected 89 50 4e 47 (PNG) or ff d8 (JPEG)"},
+		{"no picture", http.MethodPost, forward + "picture", []byte("hello"), 400, "picture: got a file that starts with 68 65 6c 6c, want PNG, JPEG, GIF, WebP, BMP or TIFF"},
 		{"unknown layer", http.MethodPost, explain + "layer=conv9&map=0&row=0&column=0", good, 400, `no layer is called "conv9": see /api/network`},
 		{"map beyond", http.MethodPost, explain + "layer=conv1&map=30&row=0&column=0", good, 400, `map is "30": want a whole number from 0 to 29`},
 		{"row beyond", http.MethodPost, explain + "layer=conv1&map=0&row=24&column=0", good, 400, `row is "24": want a whole number from 0 to 23`},

@@ -9,9 +9,8 @@ import (
 	"strconv"
 
 	"convgraph/classify"
-	"convgraph/digit"
 	"convgraph/graph"
-	"convgraph/train/dataset"
+	"convgraph/picture"
 	"convgraph/web"
 )
 
@@ -51,7 +50,7 @@ func bodyError(err error, most int) error {
 //
 //	values   the network's input itself: C·H·W little-endian float32
 //	ink      a square drawing, a byte a pixel, from 0 (paper) to 255 (ink)
-//	picture  a PNG or JPEG
+//	picture  a picture file
 type message struct {
 	form string
 	data []byte
@@ -73,11 +72,11 @@ func (p *Page) input(m message) ([]float32, error) {
 	case "ink":
 		return drawing(p.spec(), m.data)
 	case "picture":
-		img, err := dataset.DecodeImage(m.data)
+		img, err := picture.Decode(m.data)
 		if err != nil {
 			return nil, badRequest("picture: %v", err)
 		}
-		return prepared(p.spec(), img, digit.Detect)
+		return prepared(classify.Preprocessing(p.spec()), p.spec(), img)
 	}
 	return values(p.spec(), m.data)
 }
@@ -110,13 +109,14 @@ func drawing(spec *graph.Spec, ink []byte) ([]float32, error) {
 	if !drawnOn(ink) {
 		return make([]float32, spec.Input.TotalSize()), nil
 	}
-	if classify.TakesDigits(spec) {
-		return prepared(spec, img, digit.Light)
+	preprocess := classify.Preprocessing(spec)
+	if preprocess.Digit != picture.NoInk {
+		preprocess.Digit = picture.Light
 	}
-	return prepared(spec, img, digit.Detect)
+	return prepared(preprocess, spec, img)
 }
 
-// drawnOn says whether there is anything that package digit would take for ink.
+// drawnOn says whether there is anything that would take for ink.
 func drawnOn(ink []byte) bool {
 	for _, v := range ink {
 		if v >= 32 {
@@ -126,8 +126,8 @@ func drawnOn(ink []byte) bool {
 	return false
 }
 
-func prepared(spec *graph.Spec, img image.Image, ink digit.Ink) ([]float32, error) {
-	s, err := classify.Prepare(spec, img, ink)
+func prepared(preprocess picture.Preprocessing, spec *graph.Spec, img image.Image) ([]float32, error) {
+	s, err := preprocess.Apply(img, spec.Input)
 	if err != nil {
 		return nil, badRequest("%v", err)
 	}

@@ -8,15 +8,14 @@ import (
 	"net/http"
 
 	"convgraph/classify"
-	"convgraph/digit"
-	"convgraph/train/dataset"
+	"convgraph/picture"
 )
 
 // formField is the name of a form's field that holds a picture.
 const formField = "image"
 
 // readForm takes up the pictures of a form, in their order.
-func (s *Service) readForm(ctx context.Context, q *request, body io.Reader, boundary string, ink digit.Ink) error {
+func (s *Service) readForm(ctx context.Context, q *request, body io.Reader, boundary string, ink picture.Ink) error {
 	if boundary == "" {
 		return refusef(http.StatusBadRequest, "Content-Type is multipart/form-data without a boundary")
 	}
@@ -30,7 +29,7 @@ func (s *Service) readForm(ctx context.Context, q *request, body io.Reader, boun
 			return err
 		}
 		if name := part.FormName(); name != formField {
-			return refusef(http.StatusUnprocessableEntity, "form field %q: want %q only, a PNG or JPEG", name, formField)
+			return refusef(http.StatusUnprocessableEntity, "form field %q: want %q only, a picture file", name, formField)
 		}
 		if q.count() == s.options.MaxBatch {
 			return refusef(http.StatusUnprocessableEntity, "the form has more than %d pictures: want at most so many a request", s.options.MaxBatch)
@@ -40,14 +39,14 @@ func (s *Service) readForm(ctx context.Context, q *request, body io.Reader, boun
 		}
 	}
 	if q.count() == 0 {
-		return refusef(http.StatusUnprocessableEntity, "the form has no field %q: want at least one, a PNG or JPEG", formField)
+		return refusef(http.StatusUnprocessableEntity, "the form has no field %q: want at least one, a picture file", formField)
 	}
 	q.list = q.count() > 1
 	return nil
 }
 
 // readPicture takes up one picture. Errors name it.
-func (s *Service) readPicture(ctx context.Context, q *request, body io.Reader, name string, ink digit.Ink) error {
+func (s *Service) readPicture(ctx context.Context, q *request, body io.Reader, name string, ink picture.Ink) error {
 	q.picture.Reset()
 	if _, err := q.picture.ReadFrom(body); err != nil {
 		return err
@@ -73,11 +72,16 @@ func inPicture(name string, err error) error {
 }
 
 // prepare makes what the model takes of a picture's bytes. It waits until the pictures under way leave memory for this one.
-func (s *Service) prepare(ctx context.Context, data []byte, ink digit.Ink) (*classify.Sample, error) {
-	if err := classify.TakesPictures(s.model.Spec()); err != nil {
+func (s *Service) prepare(ctx context.Context, data []byte, ink picture.Ink) (*picture.Sample, error) {
+	spec := s.model.Spec()
+	if err := classify.TakesPictures(spec); err != nil {
 		return nil, refusal{http.StatusUnprocessableEntity, err}
 	}
-	size, err := dataset.ImageSize(data)
+	preprocess, err := classify.WithInk(classify.Preprocessing(spec), ink)
+	if err != nil {
+		return nil, refusal{http.StatusUnprocessableEntity, err}
+	}
+	size, err := picture.Size(data)
 	if err != nil {
 		return nil, refusal{http.StatusBadRequest, err}
 	}
@@ -89,20 +93,20 @@ func (s *Service) prepare(ctx context.Context, data []byte, ink digit.Ink) (*cla
 		return nil, err
 	}
 	defer s.pictures.Release(memory)
-	img, err := dataset.DecodeImageContext(ctx, data)
+	img, err := picture.DecodeContext(ctx, data)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		return nil, refusal{http.StatusBadRequest, err}
 	}
-	sampled, err := classify.Prepare(s.model.Spec(), img, ink)
+	sampled, err := preprocess.Apply(img, spec.Input)
 	if err != nil {
 		return nil, refusal{http.StatusUnprocessableEntity, err}
 	}
 	return sampled, nil
 }
 
-// memoryOf is what a picture takes while it is decoded, up to 8 bytes a pixel, and prepared, up to 100 a pixel of the 2^20 that package digit
-// reduces it to.
-func memoryOf(pixels int) int64 { return 8*int64(pixels) + 100*int64(min(pixels, 1<<20)) }
+// memoryOf is what a picture takes while it is decoded, up to 8 bytes a pixel, turned upright, 4 more, and prepared, up to 100 a pixel of the
+// 2^20 that a digit's is reduced to.
+func memoryOf(pixels int) int64 { return 12*int64(pixels) + 100*int64(min(pixels, 1<<20)) }

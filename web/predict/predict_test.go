@@ -27,13 +27,13 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/classify"
-	"convgraph/digit"
 	"convgraph/graph"
+	"convgraph/picture"
 )
 
 // digits is a small network for MNIST's images, colours one for others.
 func digits() *graph.Spec {
-	return graph.Sequential("digits", tensor.Shape{1, digit.Size, digit.Size}, graph.He(),
+	return graph.Sequential("digits", tensor.Shape{1, 28, 28}, graph.He(),
 		graph.MaxPool{Kernel: graph.Square(4)}, graph.Affine{Units: 10}, graph.Softmax{})
 }
 
@@ -120,7 +120,7 @@ func want(t *testing.T, m *graph.Model, v []float64) classify.Prediction {
 	for i := range v {
 		pixels[i] = float32(v[i])
 	}
-	p, err := classify.Predict(m, "", &classify.Sample{Pixels: pixels})
+	p, err := classify.Predict(m, "", &picture.Sample{Pixels: pixels})
 	require.NoError(t, err)
 	return *p
 }
@@ -247,7 +247,7 @@ func encoded(t testing.TB, img image.Image) []byte {
 // TestPictures: an uploaded picture is prepared and named as convgraph predict does, as a body and in a form.
 func TestPictures(t *testing.T) {
 	s := service(t, digits(), Options{})
-	sampled, err := classify.Prepare(s.model.Spec(), drawn(), digit.Detect)
+	sampled, err := picture.Digit(drawn(), picture.Detect)
 	require.NoError(t, err)
 	expected, err := classify.Predict(s.model, "", sampled)
 	require.NoError(t, err)
@@ -304,14 +304,14 @@ func TestOtherImages(t *testing.T) {
 	for i := range 12 {
 		img.SetRGBA(i%6, i/6, color.RGBA{uint8(20 * i), uint8(i), 200, 255})
 	}
-	sampled, err := classify.Prepare(s.model.Spec(), img, digit.Detect)
+	sampled, err := picture.Preprocessing{}.Apply(img, s.model.Spec().Input)
 	require.NoError(t, err)
 	expected, err := classify.Predict(s.model, "", sampled)
 	require.NoError(t, err)
 	assert.Equal(t, *expected, decoded[classify.Prediction](t, post(s, "image/png", bytes.NewReader(encoded(t, img)))))
 
 	vectors := service(t, graph.Sequential("vectors", tensor.Shape{4}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}), Options{})
-	refused(t, post(vectors, "image/png", bytes.NewReader(encoded(t, img))), 422, `model "vectors" takes (4): pictures are for models of`)
+	refused(t, post(vectors, "image/png", bytes.NewReader(encoded(t, img))), 422, `model "vectors" takes no pictures: got input [4], want (channels, height, width)`)
 	assert.Equal(t, want(t, vectors.model, values(4, 1)), decoded[classify.Prediction](t, postJSON(vectors, map[string]any{"image": values(4, 1)})))
 }
 
@@ -319,7 +319,7 @@ func TestBadRequests(t *testing.T) {
 	s := service(t, digits(), Options{maxPixels: 3000, MaxBatch: 2})
 	whole := encoded(t, drawn())
 	refused(t, post(s, "image/png", bytes.NewReader(nil)), 400, "the picture: the file is empty")
-	refused(t, post(s, "image/png", strings.NewReader("hello")), 400, "the picture: starts with 68 65 6c 6c: expected 89 50 4e 47 (PNG) or ff d8 (JPEG)")
+	refused(t, post(s, "image/png", strings.NewReader("hello")), 400, "the picture: got a file that starts with 68 65 6c 6c, want PNG, JPEG, GIF, WebP, BMP or TIFF")
 	refused(t, post(s, "image/png", bytes.NewReader(whole[:30])), 400, "the picture: PNG cut off")
 	refused(t, post(s, "image/png", bytes.NewReader(encoded(t, image.NewGray(image.Rect(0, 0, 9, 9))))), 422, "the picture: nothing is drawn in the picture")
 	refused(t, post(s, "image/png", bytes.NewReader(encoded(t, image.NewGray(image.Rect(0, 0, 31, 100))))), 413, "the picture: 31×100 pixels: want at most 3000")
@@ -327,7 +327,7 @@ func TestBadRequests(t *testing.T) {
 	copy(bomb[16:], []byte{0, 16, 0, 0, 0, 16, 0, 0}) // 2^20 × 2^20
 	refused(t, post(s, "image/png", bytes.NewReader(bomb)), 400, "the picture: PNG")
 
-	refused(t, post(s, "", nil), 415, `Content-Type is "": want application/json, image/png, image/jpeg or multipart/form-data`)
+	refused(t, post(s, "", nil), 415, `Content-Type is "": want application/json, image/png, image/jpeg, image/gif, image/webp, image/bmp, image/tiff or multipart/form-data`)
 	refused(t, post(s, "application/x-www-form-urlencoded", nil), 415, `Content-Type is "application/x-www-form-urlencoded"`)
 	r := httptest.NewRequest(http.MethodPost, "/predict", bytes.NewReader(whole))
 	r.Header.Set("Content-Type", "image/png")

@@ -10,12 +10,13 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/sync/semaphore"
 
-	"convgraph/digit"
 	"convgraph/graph"
+	"convgraph/picture"
 )
 
 // request is what one request carries, in memory that later ones use again.
@@ -36,7 +37,7 @@ type request struct {
 // sample is what is known of an image besides its values.
 type sample struct {
 	name string
-	ink  digit.Ink
+	ink  picture.Ink
 }
 
 func newRequest(spec *graph.Spec) *request {
@@ -92,7 +93,7 @@ func (m *meter) release() {
 }
 
 // contentTypes are what a body may be.
-const contentTypes = "application/json, image/png, image/jpeg or multipart/form-data"
+var contentTypes = "application/json, " + strings.Join(picture.MediaTypes, ", ") + " or multipart/form-data"
 
 // read takes up the images of a request's body.
 func (s *Service) read(ctx context.Context, r *http.Request, q *request) error {
@@ -105,16 +106,16 @@ func (s *Service) read(ctx context.Context, r *http.Request, q *request) error {
 	if err != nil {
 		return refusef(http.StatusUnsupportedMediaType, "Content-Type is %q: want %s", r.Header.Get("Content-Type"), contentTypes)
 	}
-	switch kind {
-	case "application/json":
+	switch {
+	case kind == "application/json":
 		return bodyError(q.readDocument(&q.meter, s.options.MaxBatch))
-	case "image/png", "image/jpeg":
+	case slices.Contains(picture.MediaTypes, kind):
 		ink, err := inkOf(r)
 		if err != nil {
 			return err
 		}
 		return bodyError(s.readPicture(ctx, q, &q.meter, "", ink))
-	case "multipart/form-data":
+	case kind == "multipart/form-data":
 		ink, err := inkOf(r)
 		if err != nil {
 			return err
@@ -125,16 +126,16 @@ func (s *Service) read(ctx context.Context, r *http.Request, q *request) error {
 }
 
 // inkOf is what the URL says of the pictures' ink.
-func inkOf(r *http.Request) (digit.Ink, error) {
+func inkOf(r *http.Request) (picture.Ink, error) {
 	switch ink := r.URL.Query().Get("ink"); ink {
 	case "", "detect":
-		return digit.Detect, nil
+		return picture.Detect, nil
 	case "dark":
-		return digit.Dark, nil
+		return picture.Dark, nil
 	case "light":
-		return digit.Light, nil
+		return picture.Light, nil
 	default:
-		return 0, refusef(http.StatusBadRequest, "ink is %q: want detect, dark or light", ink)
+		return "", refusef(http.StatusBadRequest, "ink is %q: want detect, dark or light", ink)
 	}
 }
 

@@ -1,4 +1,4 @@
-package digit_test
+package picture_test
 
 import (
 	"bytes"
@@ -104,7 +104,7 @@ var (
 	yellow = color.RGBA{250, 230, 60, 255}
 )
 
-// variants are pictures of one and the same digit.
+// variants are pictures of one and the same picture.
 var variants = []struct {
 	name string
 	make func(img image.Image) image.Image

@@ -1,4 +1,4 @@
-package digit
+package picture
 
 import (
 	"image"

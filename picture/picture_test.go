@@ -1,4 +1,4 @@
-package dataset_test
+package picture_test
 
 import (
 	"bytes"
@@ -11,9 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"gorgonia.org/tensor"
 
-	"convgraph/train/dataset"
+	"convgraph/picture"
 )
 
 // striped has columns of red, green and blue, four pixels each.
@@ -29,54 +28,63 @@ func striped(height int) *image.RGBA {
 	return img
 }
 
-func TestFitKeepsTheMiddle(t *testing.T) {
+// fit is what the zero value makes of a picture.
+func fit(img image.Image, input []int) ([]float32, error) {
+	s, err := picture.Preprocessing{}.Apply(img, input)
+	if err != nil {
+		return nil, err
+	}
+	return s.Pixels, nil
+}
+
+func TestCoverKeepsTheMiddle(t *testing.T) {
 	// The middle 4x4 of 12x4 is green; scaled to 2x2.
-	rgb, err := dataset.Fit(striped(4), tensor.Shape{3, 2, 2})
+	rgb, err := fit(striped(4), []int{3, 2, 2})
 	require.NoError(t, err)
 	assert.Equal(t, []float32{0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0}, rgb)
-	grey, err := dataset.Fit(striped(4), tensor.Shape{1, 2, 2})
+	grey, err := fit(striped(4), []int{1, 2, 2})
 	require.NoError(t, err)
 	assert.InDeltaSlice(t, []float32{0.587, 0.587, 0.587, 0.587}, grey, 0.003)
 
 	// A wide target of a high image: one row of each colour's place, as it is.
-	wide, err := dataset.Fit(striped(30), tensor.Shape{3, 1, 12})
+	wide, err := fit(striped(30), []int{3, 1, 12})
 	require.NoError(t, err)
 	assert.Equal(t, []float32{1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0}, wide[:12])
 	assert.Equal(t, []float32{0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1}, wide[24:])
 }
 
-func TestFitRefuses(t *testing.T) {
+func TestCoverRefuses(t *testing.T) {
 	for _, c := range []struct {
-		shape tensor.Shape
+		shape []int
 		img   image.Image
 		want  string
 	}{
-		{tensor.Shape{2, 3, 3}, striped(3), "an image can't be made a sample of (2, 3, 3): 2 channels, expected 1 (brightness) or 3 (red, green, blue)"},
-		{tensor.Shape{784}, striped(3), "shape (784): expected channels, height and width, each at least 1"},
-		{tensor.Shape{1, 1, 1 << 20}, striped(3), "an image can't be made a sample of (1, 1, 1048576): expected at most 8192x8192"},
-		{tensor.Shape{1, 2, 2}, image.NewGray(image.Rectangle{}), "the image is empty"},
+		{[]int{2, 3, 3}, striped(3), "got input [2 3 3], want (channels, height, width) with 1 channel (grey) or 3 (red, green, blue)"},
+		{[]int{784}, striped(3), "got input [784], want (channels, height, width) with 1 channel (grey) or 3 (red, green, blue)"},
+		{[]int{1, 1, 1 << 20}, striped(3), "got input [1 1 1048576], want a height and a width from 1 to 8192"},
+		{[]int{1, 2, 2}, image.NewGray(image.Rectangle{}), "the picture is empty: it has no pixels"},
 	} {
-		_, err := dataset.Fit(c.img, c.shape)
+		_, err := fit(c.img, c.shape)
 		assert.EqualError(t, err, c.want)
 	}
 }
 
-func TestReadImage(t *testing.T) {
+func TestRead(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, png.Encode(&b, striped(4)))
-	img, err := dataset.DecodeImage(b.Bytes())
+	img, err := picture.Decode(b.Bytes())
 	require.NoError(t, err)
 	assert.Equal(t, image.Rect(0, 0, 12, 4), img.Bounds())
 
 	path := filepath.Join(t.TempDir(), "image.jpg") // the content decides, not the name
 	require.NoError(t, os.WriteFile(path, b.Bytes(), 0o644))
-	img, err = dataset.ReadImage(path)
+	img, err = picture.Read(path)
 	require.NoError(t, err)
 	assert.Equal(t, image.Rect(0, 0, 12, 4), img.Bounds())
 
 	require.NoError(t, os.WriteFile(path, b.Bytes()[:b.Len()-20], 0o644))
-	_, err = dataset.ReadImage(path)
-	assert.EqualError(t, err, path+": PNG: unexpected EOF")
-	_, err = dataset.ReadImage(path + ".missing")
+	_, err = picture.Read(path)
+	assert.EqualError(t, err, path+": PNG cut off")
+	_, err = picture.Read(path + ".missing")
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }

@@ -1,4 +1,4 @@
-package digit_test
+package picture_test
 
 import (
 	"image"
@@ -14,15 +14,17 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"convgraph/digit"
 	"convgraph/graph"
 	"convgraph/internal/race"
 	"convgraph/models"
+	"convgraph/picture"
 	"convgraph/train"
 	"convgraph/train/dataset"
 	"convgraph/train/mnist"
 	"convgraph/train/solver"
 )
+
+const side = 28
 
 // samples are every so-manieth of the test images.
 func samples(t *testing.T, n int) [][]float32 {
@@ -31,7 +33,7 @@ func samples(t *testing.T, n int) [][]float32 {
 	require.NoError(t, err)
 	all := make([][]float32, n)
 	for i := range all {
-		all[i] = make([]float32, digit.Size*digit.Size)
+		all[i] = make([]float32, side*side)
 		_, err := test.Sample(i*(test.Len()/n), all[i])
 		require.NoError(t, err)
 	}
@@ -80,9 +82,9 @@ func TestAnyPictureOfADigitIsRecognised(t *testing.T) {
 		t.Run(v.name, func(t *testing.T) {
 			agree := 0
 			for i, pixels := range images {
-				d, err := digit.FromImage(v.make(grey(pixels)), digit.Detect)
+				d, err := picture.Digit(v.make(grey(pixels)), picture.Detect)
 				require.NoError(t, err)
-				assert.Equal(t, v.dark, d.Ink == digit.Dark, "ink of image %d", i)
+				assert.Equal(t, v.dark, d.Ink == picture.Dark, "ink of image %d", i)
 				requireForm(t, d.Pixels)
 				if class(t, m, pixels) == class(t, m, d.Pixels) {
 					agree++
@@ -96,8 +98,8 @@ func TestAnyPictureOfADigitIsRecognised(t *testing.T) {
 // requireForm checks what the database says of its images.
 func requireForm(t testing.TB, pixels []float32) {
 	t.Helper()
-	require.Len(t, pixels, digit.Size*digit.Size)
-	left, right, top, bottom := digit.Size, -1, digit.Size, -1
+	require.Len(t, pixels, side*side)
+	left, right, top, bottom := side, -1, side, -1
 	largest := float32(0)
 	for i, v := range pixels {
 		if !(v >= 0 && v <= 1) {
@@ -105,8 +107,8 @@ func requireForm(t testing.TB, pixels []float32) {
 		}
 		largest = max(largest, v)
 		if v > 0 {
-			left, right = min(left, i%digit.Size), max(right, i%digit.Size)
-			top, bottom = min(top, i/digit.Size), max(bottom, i/digit.Size)
+			left, right = min(left, i%side), max(right, i%side)
+			top, bottom = min(top, i/side), max(bottom, i/side)
 		}
 	}
 	require.Equal(t, float32(1), largest)
@@ -125,7 +127,7 @@ func TestMNISTStaysAsItIs(t *testing.T) {
 	same := 0
 	images := samples(t, 200)
 	for _, pixels := range images {
-		d, err := digit.FromImage(grey(pixels), digit.Detect)
+		d, err := picture.Digit(grey(pixels), picture.Detect)
 		require.NoError(t, err)
 		if meanDifference(pixels, d.Pixels) < 0.002 {
 			same++
@@ -141,9 +143,9 @@ func TestLargePicturesAreReduced(t *testing.T) {
 		n = 1
 	}
 	for _, pixels := range samples(t, n) {
-		small, err := digit.FromImage(enlarged(grey(pixels), 280), digit.Detect)
+		small, err := picture.Digit(enlarged(grey(pixels), 280), picture.Detect)
 		require.NoError(t, err)
-		large, err := digit.FromImage(painted(enlarged(grey(pixels), 2240), black, red), digit.Detect)
+		large, err := picture.Digit(painted(enlarged(grey(pixels), 2240), black, red), picture.Detect)
 		require.NoError(t, err)
 		assert.Less(t, meanDifference(small.Pixels, large.Pixels), 0.01)
 	}
@@ -154,7 +156,7 @@ func TestVeryWidePictures(t *testing.T) {
 	wide := func(left int) []float32 {
 		img := image.NewGray(image.Rect(0, 0, 20_000, 40))
 		draw.Draw(img, image.Rect(left, 0, left+1000, 40), image.White, image.Point{}, draw.Src)
-		d, err := digit.FromImage(img, digit.Detect)
+		d, err := picture.Digit(img, picture.Detect)
 		require.NoError(t, err)
 		return d.Pixels
 	}
@@ -180,10 +182,10 @@ func drawing(page, bar image.Rectangle, background, ink color.Color) *image.RGBA
 func TestPlaceAndSize(t *testing.T) {
 	for _, at := range []image.Point{{0, 0}, {3, 50}, {88, 59}} {
 		bar := image.Rect(0, 0, 10, 40).Add(at)
-		d, err := digit.FromImage(drawing(image.Rect(0, 0, 99, 100), bar, white, black), digit.Detect)
+		d, err := picture.Digit(drawing(image.Rect(0, 0, 99, 100), bar, white, black), picture.Detect)
 		require.NoError(t, err)
 		for i, v := range d.Pixels {
-			x, y := i%digit.Size, i/digit.Size
+			x, y := i%side, i/side
 			want := float32(0)
 			if x >= 12 && x < 17 && y >= 4 && y < 24 {
 				want = 1
@@ -195,39 +197,39 @@ func TestPlaceAndSize(t *testing.T) {
 
 // A thin line keeps its ink, however large the page.
 func TestThinLinesStayVisible(t *testing.T) {
-	d, err := digit.FromImage(drawing(image.Rect(0, 0, 900, 900), image.Rect(400, 100, 403, 800), white, black), digit.Detect)
+	d, err := picture.Digit(drawing(image.Rect(0, 0, 900, 900), image.Rect(400, 100, 403, 800), white, black), picture.Detect)
 	require.NoError(t, err)
 	requireForm(t, d.Pixels)
 }
 
 func TestSpecksAreNoInk(t *testing.T) {
 	img := drawing(image.Rect(0, 0, 100, 100), image.Rect(40, 40, 50, 80), white, black)
-	clean, err := digit.FromImage(img, digit.Detect)
+	clean, err := picture.Digit(img, picture.Detect)
 	require.NoError(t, err)
 	img.Set(3, 3, black)
 	img.Set(97, 96, color.Gray{Y: 90})
-	dusty, err := digit.FromImage(img, digit.Detect)
+	dusty, err := picture.Digit(img, picture.Detect)
 	require.NoError(t, err)
 	assert.Equal(t, clean.Pixels, dusty.Pixels)
-	assert.Equal(t, digit.Dark, dusty.Ink)
+	assert.Equal(t, picture.Dark, dusty.Ink)
 }
 
 // The caller knows better than the border: here it is ink nearly all round.
 func TestInkByForce(t *testing.T) {
 	img := drawing(image.Rect(0, 0, 60, 60), image.Rect(20, 0, 30, 60), black, white)
-	d, err := digit.FromImage(img, digit.Detect)
+	d, err := picture.Digit(img, picture.Detect)
 	require.NoError(t, err)
-	assert.Equal(t, digit.Light, d.Ink)
-	same, err := digit.FromImage(img, digit.Light)
+	assert.Equal(t, picture.Light, d.Ink)
+	same, err := picture.Digit(img, picture.Light)
 	require.NoError(t, err)
 	assert.Equal(t, d, same)
 
-	_, err = digit.FromImage(drawing(image.Rect(0, 0, 60, 60), image.Rect(20, 20, 24, 40), white, black), digit.Light)
+	_, err = picture.Digit(drawing(image.Rect(0, 0, 60, 60), image.Rect(20, 20, 24, 40), white, black), picture.Light)
 	assert.EqualError(t, err, "nothing is drawn in the picture that is light on dark")
 
-	forced, err := digit.FromImage(img, digit.Dark)
+	forced, err := picture.Digit(img, picture.Dark)
 	require.NoError(t, err)
-	assert.Equal(t, digit.Dark, forced.Ink)
+	assert.Equal(t, picture.Dark, forced.Ink)
 	requireForm(t, forced.Pixels)
 	white := 0
 	for _, v := range forced.Pixels {
@@ -241,22 +243,24 @@ func TestInkByForce(t *testing.T) {
 func TestWhatIsNoDigit(t *testing.T) {
 	flat := drawing(image.Rect(0, 0, 30, 30), image.Rectangle{}, paper, paper)
 	for _, img := range []image.Image{flat, image.NewNRGBA(image.Rect(0, 0, 5, 5)), image.NewGray(image.Rect(0, 0, 1, 1)), noisy(flat, 1, 3)} {
-		for _, ink := range []digit.Ink{digit.Detect, digit.Dark, digit.Light} {
-			_, err := digit.FromImage(img, ink)
-			assert.EqualError(t, err, map[digit.Ink]string{
-				digit.Detect: "nothing is drawn in the picture: all of it has about one colour",
-				digit.Dark:   "nothing is drawn in the picture that is dark on light",
-				digit.Light:  "nothing is drawn in the picture that is light on dark",
+		for _, ink := range []picture.Ink{picture.Detect, picture.Dark, picture.Light} {
+			_, err := picture.Digit(img, ink)
+			assert.EqualError(t, err, map[picture.Ink]string{
+				picture.Detect: "nothing is drawn in the picture: all of it has about one colour",
+				picture.Dark:   "nothing is drawn in the picture that is dark on light",
+				picture.Light:  "nothing is drawn in the picture that is light on dark",
 			}[ink])
 		}
 	}
-	_, err := digit.FromImage(image.NewGray(image.Rectangle{}), digit.Detect)
+	_, err := picture.Digit(image.NewGray(image.Rectangle{}), picture.Detect)
 	assert.EqualError(t, err, "the picture is empty: it has no pixels")
-	_, err = digit.FromImage(flat, 3)
-	assert.EqualError(t, err, "ink is 3: want Detect, Dark or Light")
+	_, err = picture.Digit(flat, "red")
+	assert.EqualError(t, err, `got ink "red", want "detect", "dark" or "light"`)
 }
 
-func TestRead(t *testing.T) {
+var mnistDigits = picture.Preprocessing{Digit: picture.Detect}
+
+func TestReadDigit(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "bar.png")
 	file, err := os.Create(path)
@@ -264,17 +268,17 @@ func TestRead(t *testing.T) {
 	img := drawing(image.Rect(0, 0, 40, 40), image.Rect(10, 10, 15, 30), white, black)
 	require.NoError(t, png.Encode(file, img))
 	require.NoError(t, file.Close())
-	want, err := digit.FromImage(img, digit.Detect)
+	want, err := picture.Digit(img, picture.Detect)
 	require.NoError(t, err)
-	got, err := digit.Read(path, digit.Detect)
+	got, err := mnistDigits.Read(path, []int{1, side, side})
 	require.NoError(t, err)
 	assert.Equal(t, want, got)
 
 	broken := filepath.Join(dir, "broken.png")
-	require.NoError(t, os.WriteFile(broken, []byte("GIF89a"), 0o644))
-	_, err = digit.Read(broken, digit.Detect)
-	assert.EqualError(t, err, broken+": starts with 47 49 46 38: expected 89 50 4e 47 (PNG) or ff d8 (JPEG)")
-	_, err = digit.Read(filepath.Join(dir, "missing.png"), digit.Detect)
+	require.NoError(t, os.WriteFile(broken, []byte("PK\x03\x04"), 0o644))
+	_, err = mnistDigits.Read(broken, []int{1, side, side})
+	assert.EqualError(t, err, broken+": got a file that starts with 50 4b 03 04, want PNG, JPEG, GIF, WebP, BMP or TIFF")
+	_, err = mnistDigits.Read(filepath.Join(dir, "missing.png"), []int{1, side, side})
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
@@ -284,17 +288,17 @@ func TestAnyPicture(t *testing.T) {
 		width, height := rapid.IntRange(1, 40).Draw(r, "width"), rapid.IntRange(1, 40).Draw(r, "height")
 		img := image.NewNRGBA(image.Rect(0, 0, width, height))
 		copy(img.Pix, rapid.SliceOfN(rapid.Byte(), len(img.Pix), len(img.Pix)).Draw(r, "pixels"))
-		d, err := digit.FromImage(img, digit.Ink(rapid.IntRange(0, 2).Draw(r, "ink")))
+		d, err := picture.Digit(img, rapid.SampledFrom([]picture.Ink{picture.Detect, picture.Dark, picture.Light}).Draw(r, "ink"))
 		if err == nil {
 			requireForm(t, d.Pixels)
 		}
 	})
 }
 
-func BenchmarkFromImage(b *testing.B) {
+func BenchmarkDigit(b *testing.B) {
 	img := throughJPEG(drawing(image.Rect(0, 0, 4000, 3000), image.Rect(1500, 500, 1900, 2500), white, black), 90)
 	for b.Loop() {
-		if _, err := digit.FromImage(img, digit.Detect); err != nil {
+		if _, err := picture.Digit(img, picture.Detect); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,19 +1,17 @@
-package digit
+package picture
 
 import (
 	"math"
 	"slices"
-
-	"convgraph/train/dataset"
 )
 
 // place scales the ink to fit 20x20 and puts it into 28x28 with its centre of mass in the middle, as far as it doesn't stand out.
 func place(p *plane) []float32 {
-	p = p.fit(fitted)
+	p = p.fit(fittedSide)
 	left, top := p.centred()
-	pixels := make([]float32, Size*Size)
+	pixels := make([]float32, digitSide*digitSide)
 	for y := range p.height {
-		copy(pixels[(top+y)*Size+left:], p.ink[y*p.width:(y+1)*p.width])
+		copy(pixels[(top+y)*digitSide+left:], p.ink[y*p.width:(y+1)*p.width])
 	}
 	return pixels
 }
@@ -28,7 +26,7 @@ func (p *plane) fit(longer int) *plane {
 	if ratio < 1 {
 		q.reduce(p)
 	} else {
-		dataset.Resize{Height: q.height, Width: q.width}.Apply(q.image(), p.image(), nil)
+		Resize(q.image(), p.image())
 	}
 	full := slices.Max(q.ink)
 	for i, v := range q.ink {
@@ -37,8 +35,8 @@ func (p *plane) fit(longer int) *plane {
 	return q
 }
 
-func (p *plane) image() dataset.Image {
-	return dataset.Image{Channels: 1, Height: p.height, Width: p.width, Pixels: p.ink}
+func (p *plane) image() Image {
+	return Image{Channels: 1, Height: p.height, Width: p.width, Pixels: p.ink}
 }
 
 // centred is where the plane's corner must lie for its centre of mass to lie in pixel 14, 14: in MNIST itself it is from 13.5 to 14.5,
@@ -51,7 +49,7 @@ func (p *plane) centred() (left, top int) {
 		y += float64(v) * float64(i/p.width)
 	}
 	corner := func(moment float64, side int) int {
-		return min(max(Size/2-int(math.Floor(moment/mass+0.5)), 0), Size-side)
+		return min(max(digitSide/2-int(math.Floor(moment/mass+0.5)), 0), digitSide-side)
 	}
 	return corner(x, p.width), corner(y, p.height)
 }

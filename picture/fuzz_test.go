@@ -1,4 +1,4 @@
-package digit_test
+package picture_test
 
 import (
 	"bytes"
@@ -7,8 +7,7 @@ import (
 	"image/png"
 	"testing"
 
-	"convgraph/digit"
-	"convgraph/train/dataset"
+	"convgraph/picture"
 )
 
 // FuzzDigit reads anything as a picture: it is refused, or is a digit of the right form.
@@ -16,18 +15,18 @@ func FuzzDigit(f *testing.F) {
 	img := drawing(image.Rect(0, 0, 12, 20), image.Rect(4, 3, 7, 16), paper, pen)
 	var b bytes.Buffer
 	_ = png.Encode(&b, img)
-	f.Add(b.Bytes(), 0)
-	f.Add(b.Bytes()[:b.Len()/2], 1)
+	f.Add(b.Bytes(), "detect")
+	f.Add(b.Bytes()[:b.Len()/2], "dark")
 	b = bytes.Buffer{}
 	_ = jpeg.Encode(&b, img, nil)
-	f.Add(b.Bytes(), 2)
-	f.Add([]byte("\x89PNG\r\n\x1a\n"), 0)
-	f.Fuzz(func(t *testing.T, data []byte, ink int) {
-		picture, err := dataset.DecodeImage(data)
+	f.Add(b.Bytes(), "light")
+	f.Add([]byte("\x89PNG\r\n\x1a\n"), "")
+	f.Fuzz(func(t *testing.T, data []byte, ink string) {
+		img, err := picture.Decode(data)
 		if err != nil {
 			return
 		}
-		d, err := digit.FromImage(picture, digit.Ink(ink))
+		d, err := picture.Digit(img, picture.Ink(ink))
 		if err == nil {
 			requireForm(t, d.Pixels)
 		}

@@ -1,0 +1,65 @@
+package picture
+
+import (
+	"errors"
+	"fmt"
+	"image"
+)
+
+const (
+	digitSide  = 28 // the side of a digit's image, in pixels
+	fittedSide = 20 // the longer side of the ink in it
+)
+
+// Ink says whether a digit is darker or lighter than what it is written on.
+type Ink string
+
+const (
+	NoInk  Ink = ""       // the picture isn't taken for a digit
+	Detect Ink = "detect" // by the picture's border, which is background
+	Dark   Ink = "dark"   // dark on light, as on paper
+	Light  Ink = "light"  // light on dark, as MNIST itself
+)
+
+// String is "dark on light" or "light on dark".
+func (k Ink) String() string {
+	switch k {
+	case Dark:
+		return "dark on light"
+	case Light:
+		return "light on dark"
+	}
+	return string(k)
+}
+
+// Digit turns any picture of a digit into what the MNIST database holds: light ink on black in 28x28 pixels, the digit
+// fitted into 20x20 with its proportions kept and its centre of mass moved to the middle (yann.lecun.com/exdb/mnist;
+// LeCun et al. 1998, section III.A).
+//
+// The picture may be of any size and of any two colours. Transparent parts count as background. It is an error if nothing
+// is drawn in the picture. The sample's Ink is what the picture had, Dark or Light.
+func Digit(img image.Image, ink Ink) (*Sample, error) {
+	if ink != Detect && ink != Dark && ink != Light {
+		return nil, fmt.Errorf("got ink %q, want %q, %q or %q", string(ink), Detect, string(Dark), string(Light))
+	}
+	if img.Bounds().Empty() {
+		return nil, errEmpty
+	}
+	c := newCanvas(img)
+	s := c.scale(ink)
+	if s.contrast() < leastContrast {
+		return nil, noInk(ink)
+	}
+	p := c.ink(s)
+	p.dropSpecks()
+	return &Sample{Pixels: place(p.cropped()), Ink: s.ink()}, nil
+}
+
+var errEmpty = errors.New("the picture is empty: it has no pixels")
+
+func noInk(wanted Ink) error {
+	if wanted == Detect {
+		return errors.New("nothing is drawn in the picture: all of it has about one colour")
+	}
+	return fmt.Errorf("nothing is drawn in the picture that is %v", wanted)
+}

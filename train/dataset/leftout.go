@@ -1,0 +1,87 @@
+package dataset
+
+import (
+	"fmt"
+	"strings"
+
+	"convgraph/picture"
+)
+
+// LeftOut is what lies in a folder of images and isn't part of the set: things of one kind in one folder.
+type LeftOut struct {
+	Folder string   // where they lie
+	Kind   string   // what they are, in the plural
+	Count  int      // how many
+	Names  []string // of the first few
+	// Expected says that nobody misses them: system files, or folders beside a training and a test set.
+	Expected bool
+}
+
+// The kinds.
+const (
+	systemFiles     = "hidden or system files"
+	emptyClasses    = "class folders without a picture"
+	nestedFolders   = "folders within a class folder"
+	otherFiles      = "files that aren't named as a picture of a known format"
+	looseImages     = "pictures outside of the class folders"
+	danglingLinks   = "links to nothing and special files"
+	besidesTheSplit = "folders beside the training and the test set"
+)
+
+// String is "data/cat: 3 folders within a class folder: a, b, c".
+func (l LeftOut) String() string {
+	names := strings.Join(l.Names, ", ")
+	if l.Count > len(l.Names) {
+		names += ", …"
+	}
+	return fmt.Sprintf("%s: %d %s: %s", l.Folder, l.Count, l.Kind, names)
+}
+
+// leftOuts collects what is left out, in the order in which it is found. nil collects nothing.
+type leftOuts struct {
+	list  []LeftOut
+	index map[[2]string]int // by folder and kind
+}
+
+func (l *leftOuts) add(folder, kind, name string) {
+	const shown = 3
+	if l == nil {
+		return
+	}
+	if l.index == nil {
+		l.index = map[[2]string]int{}
+	}
+	i, found := l.index[[2]string{folder, kind}]
+	if !found {
+		i = len(l.list)
+		l.index[[2]string{folder, kind}] = i
+		l.list = append(l.list, LeftOut{Folder: folder, Kind: kind, Expected: kind == systemFiles || kind == besidesTheSplit})
+	}
+	o := &l.list[i]
+	o.Count++
+	if len(o.Names) < shown {
+		o.Names = append(o.Names, printable(name))
+	}
+}
+
+// printable quotes a name that a terminal can't show.
+func printable(name string) string {
+	if quoted := fmt.Sprintf("%q", name); quoted != `"`+name+`"` {
+		return quoted
+	}
+	return name
+}
+
+// refuse is an error that names all that somebody may miss.
+func refuse(all []LeftOut) error {
+	var missed []string
+	for _, o := range all {
+		if !o.Expected {
+			missed = append(missed, o.String())
+		}
+	}
+	if missed == nil {
+		return nil
+	}
+	return fmt.Errorf("want class folders of pictures only (%s), got %s", picture.Formats, strings.Join(missed, "; "))
+}
