@@ -1,4 +1,5 @@
-// Package classify turns any picture into what a network takes, and what the network gives into the classes it takes the picture for.
+// Package classify turns any picture into what a network takes, and what the network gives into the
+// classes it takes the picture for.
 package classify
 
 import (
@@ -24,16 +25,16 @@ func Preprocessing(spec *graph.Spec) picture.Preprocessing {
 	return picture.DefaultFor(spec.Input)
 }
 
-// FolderPreprocessing is what is done to the pictures of class folders: [Preprocessing], but drawings in MNIST's size are
-// taken as they are.
+// FolderPreprocessing is what is done to the pictures of class folders: [Preprocessing], but
+// drawings in MNIST's size are taken as they are.
 func FolderPreprocessing(spec *graph.Spec) picture.Preprocessing {
 	p := Preprocessing(spec)
 	p.Digit = picture.NoInk
 	return p
 }
 
-// WithInk is p told what the ink of a digit's picture is. [picture.Detect] changes nothing; anything else is for networks
-// whose pictures are taken for digits.
+// WithInk is p told what the ink of a digit's picture is. [picture.Detect] changes nothing;
+// anything else is for networks whose pictures are taken for digits.
 func WithInk(p picture.Preprocessing, ink picture.Ink) (picture.Preprocessing, error) {
 	if ink == picture.Detect {
 		return p, nil

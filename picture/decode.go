@@ -17,22 +17,24 @@ import (
 	"golang.org/x/image/webp"
 )
 
-// A header is believed up to these sizes, so that a small file can't make its decoder allocate much: any picture of 2^20
-// pixels, beyond it pixels in proportion to the file's size (see [codec]), and none above 2^26 (8192x8192).
+// A header is believed up to these sizes, so that a small file can't make its decoder allocate
+// much: any picture of 2^20 pixels, beyond it pixels in proportion to the file's size (see
+// [codec]), and none above 2^26 (8192x8192).
 const (
 	freePixels = 1 << 20
 	maxPixels  = 1 << 26
 )
 
-// codec is a format. Its start says which one a file is, whatever its name or the formats that other packages have
-// registered with package image.
+// codec is a format. Its start says which one a file is, whatever its name or the formats that
+// other packages have registered with package image.
 type codec struct {
 	name   string
 	start  string // '?' matches any byte
 	config func(io.Reader) (image.Config, error)
 	decode func(io.Reader) (image.Image, error)
-	// pixelsPerByte bounds how well the format compresses: deflate to 1/1032 at best, LZW to 1/2560 of a byte a pixel, a
-	// JPEG of one flat colour to about 1/170 of its pixels. WebP has no such bound: a photograph stays far below this one.
+	// pixelsPerByte bounds how well the format compresses: deflate to 1/1032 at best, LZW to 1/2560
+	// of a byte a pixel, a JPEG of one flat colour to about 1/170 of its pixels. WebP has no such
+	// bound: a photograph stays far below this one.
 	pixelsPerByte int64
 	orientation   func(io.ReaderAt) int // nil if the format has none
 }
@@ -61,7 +63,8 @@ func (c codec) matches(start []byte) bool {
 	return true
 }
 
-// decode decodes a picture of size bytes, after its header has been found to be in proportion to them.
+// decode decodes a picture of size bytes, after its header has been found to be in proportion to
+// them.
 func decode(r io.ReaderAt, size int64) (image.Image, error) {
 	format, config, err := decodeHeader(r, size)
 	if err != nil {
@@ -90,8 +93,8 @@ func decodeHeader(r io.ReaderAt, size int64) (codec, image.Config, error) {
 	return format, config, checkPixels(format, config, size)
 }
 
-// reader is what the format's decoder reads from the start. TIFF jumps about: it gets an [io.ReaderAt], without which it
-// would hold the whole file in memory.
+// reader is what the format's decoder reads from the start. TIFF jumps about: it gets an
+// [io.ReaderAt], without which it would hold the whole file in memory.
 func (c codec) reader(r io.ReaderAt, size int64) io.Reader {
 	section := io.NewSectionReader(r, 0, size)
 	if c.name == "TIFF" {
@@ -125,12 +128,14 @@ func checkPixels(format codec, config image.Config, size int64) error {
 	}
 	limit := min(freePixels+min(size, maxPixels)*format.pixelsPerByte, maxPixels)
 	if width > limit/height {
-		return fmt.Errorf("%s header: got %dx%d pixels, want at most %d in a file of %d bytes", format.name, width, height, limit, size)
+		return fmt.Errorf("%s header: got %dx%d pixels, want at most %d in a file of %d bytes",
+			format.name, width, height, limit, size)
 	}
 	return nil
 }
 
-// describe is a decoder's error without the package's name and its "invalid format", which every error here is.
+// describe is a decoder's error without the package's name and its "invalid format", which every
+// error here is.
 func describe(format codec, err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("%s cut off", format.name)
@@ -139,7 +144,10 @@ func describe(format codec, err error) error {
 	if strings.HasSuffix(text, io.ErrUnexpectedEOF.Error()) { // package png keeps the text alone
 		return fmt.Errorf("%s cut off", format.name)
 	}
-	for _, prefix := range []string{"png: ", "jpeg: ", "gif: ", "webp: ", "bmp: ", "tiff: ", "vp8: ", "vp8l: ", "riff: ", "invalid JPEG format: ", "invalid format: "} {
+	for _, prefix := range []string{
+		"png: ", "jpeg: ", "gif: ", "webp: ", "bmp: ", "tiff: ", "vp8: ", "vp8l: ", "riff: ",
+		"invalid JPEG format: ", "invalid format: ",
+	} {
 		text = strings.TrimPrefix(text, prefix)
 	}
 	return fmt.Errorf("%s: %w", format.name, described{text, err})

@@ -32,12 +32,13 @@ func (k Ink) String() string {
 	return string(k)
 }
 
-// Digit turns any picture of a digit into what the MNIST database holds: light ink on black in 28x28 pixels, the digit
-// fitted into 20x20 with its proportions kept and its centre of mass moved to the middle (yann.lecun.com/exdb/mnist;
-// LeCun et al. 1998, section III.A).
+// Digit turns any picture of a digit into what the MNIST database holds: light ink on black in
+// 28x28 pixels, the digit fitted into 20x20 with its proportions kept and its centre of mass moved
+// to the middle (yann.lecun.com/exdb/mnist; LeCun et al. 1998, section III.A).
 //
-// The picture may be of any size and of any two colours. Transparent parts count as background. It is an error if nothing
-// is drawn in the picture. The sample's Ink is what the picture had, Dark or Light.
+// The picture may be of any size and of any two colours. Transparent parts count as background. It
+// is an error if nothing is drawn in the picture. The sample's Ink is what the picture had, Dark or
+// Light.
 func Digit(img image.Image, ink Ink) (*Sample, error) {
 	if ink != Detect && ink != Dark && ink != Light {
 		return nil, fmt.Errorf("got ink %q, want %q, %q or %q", string(ink), Detect, string(Dark), string(Light))

@@ -24,7 +24,8 @@ type canvas struct {
 // longestSide of a canvas: fifty times what is left of it in the end.
 const longestSide = 1024
 
-// newCanvas averages a large picture down by a whole number, so that no cell is larger than it must be, and lays it on a ground.
+// newCanvas averages a large picture down by a whole number, so that no cell is larger than it must
+// be, and lays it on a ground.
 func newCanvas(img image.Image) *canvas {
 	cells := newCells(img)
 	c := &canvas{width: cells.width, height: cells.height, pixels: make([]colour, len(cells.sums))}
@@ -37,7 +38,8 @@ func newCanvas(img image.Image) *canvas {
 	return c
 }
 
-// cells are squares of pixels, each with the sums of their colours, which are multiplied by their alpha as in [image/color].
+// cells are squares of pixels, each with the sums of their colours, which are multiplied by their
+// alpha as in [image/color].
 type cells struct {
 	width, height int
 	sums          []sum
@@ -78,7 +80,8 @@ func (s *sum) add(rgba []uint8) {
 	s.pixels++
 }
 
-// ground is what a picture with transparent parts must lie on to be seen: 1 (white) if what is opaque in it is dark, else 0 (black).
+// ground is what a picture with transparent parts must lie on to be seen: 1 (white) if what is
+// opaque in it is dark, else 0 (black).
 func (c *cells) ground() float64 {
 	var light, alpha float64
 	for _, s := range c.sums {

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// leastContrast is how far apart two colours must be to be ink and background; black and white are 1 apart.
+// leastContrast is how far apart two colours must be to be ink and background; black and white are
+// 1 apart.
 const leastContrast = 0.04
 
 // scale runs from a background's colour, which is no ink, to an ink's.
@@ -23,7 +24,8 @@ func (s scale) ink() Ink {
 	return Light
 }
 
-// at is how much ink a colour is, by its place on the way from the background to the full ink; it may be less than 0 or more than 1.
+// at is how much ink a colour is, by its place on the way from the background to the full ink; it
+// may be less than 0 or more than 1.
 func (s scale) at(c colour) float32 {
 	way := s.full.minus(s.background)
 	return c.minus(s.background).dot(way) / way.dot(way)
@@ -35,8 +37,9 @@ func distance(a, b colour) float64 {
 	return math.Sqrt(float64(d.dot(d)) / 3)
 }
 
-// scale finds background and ink. If the border speaks against the ink that is wanted, then the border is no background, and the lightest
-// tenth of the picture is (or the darkest, for light ink).
+// scale finds background and ink. If the border speaks against the ink that is wanted, then the
+// border is no background, and the lightest tenth of the picture is (or the darkest, for light
+// ink).
 func (c *canvas) scale(want Ink) scale {
 	border := c.border()
 	s := c.scaleFrom(median(border), border)
@@ -79,7 +82,8 @@ func (c *canvas) border() (ring []colour) {
 	return ring
 }
 
-// farthest is the colour that is farthest from the background: the mean of the pixels that are about as far as the farthest thousandth.
+// farthest is the colour that is farthest from the background: the mean of the pixels that are
+// about as far as the farthest thousandth.
 func (c *canvas) farthest(background colour) colour {
 	const bins, share = 256, 1000
 	bin := func(p colour) int { return min(int(bins*distance(p, background)), bins-1) }

@@ -9,9 +9,11 @@ type plane struct {
 }
 
 const (
-	// rim is how much ink a pixel must hold to count for a stroke's extent and weight: less is the blur around it.
+	// rim is how much ink a pixel must hold to count for a stroke's extent and weight: less is the
+	// blur around it.
 	rim = 0.2
-	// speckShare is the share of the heaviest stroke's weight below which a stroke that touches no other is dust on the scanner or noise.
+	// speckShare is the share of the heaviest stroke's weight below which a stroke that touches no
+	// other is dust on the scanner or noise.
 	speckShare = 0.02
 )
 
@@ -26,7 +28,8 @@ func (p *plane) dropSpecks() {
 	}
 }
 
-// strokes numbers the connected pieces of ink, diagonal neighbours included, from 1, and weighs them; number 0 is no ink.
+// strokes numbers the connected pieces of ink, diagonal neighbours included, from 1, and weighs
+// them; number 0 is no ink.
 func (p *plane) strokes() (numbers []int, masses []float64) {
 	numbers, masses = make([]int, len(p.ink)), []float64{0}
 	var open []int

@@ -122,7 +122,8 @@ func meanDifference(a, b []float32) (mean float64) {
 	return mean
 }
 
-// TestMNISTStaysAsItIs: what has the form already is left alone, but for a faint rim, a speck, and the rounding of a few centres.
+// TestMNISTStaysAsItIs: what has the form already is left alone, but for a faint rim, a speck, and
+// the rounding of a few centres.
 func TestMNISTStaysAsItIs(t *testing.T) {
 	same := 0
 	images := samples(t, 200)
@@ -136,7 +137,8 @@ func TestMNISTStaysAsItIs(t *testing.T) {
 	assert.GreaterOrEqual(t, same, 195)
 }
 
-// TestLargePicturesAreReduced: a picture of more pixels than the work is done on gives what a smaller one gives.
+// TestLargePicturesAreReduced: a picture of more pixels than the work is done on gives what a
+// smaller one gives.
 func TestLargePicturesAreReduced(t *testing.T) {
 	n := 3
 	if race.Enabled {

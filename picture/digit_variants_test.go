@@ -27,7 +27,8 @@ func enlarged(img image.Image, side int) *image.RGBA {
 	return out
 }
 
-// painted has the colour ink where img is white, background where it is black, and mixtures between.
+// painted has the colour ink where img is white, background where it is black, and mixtures
+// between.
 func painted(img image.Image, background, ink color.RGBA) *image.RGBA {
 	b := img.Bounds()
 	out := image.NewRGBA(b)

@@ -8,14 +8,16 @@ import (
 	"golang.org/x/image/draw"
 )
 
-// A fitting says which part of a picture is scaled, to which size, and where the input's corner lies in the result.
+// A fitting says which part of a picture is scaled, to which size, and where the input's corner
+// lies in the result.
 type fitting struct {
 	part   image.Rectangle
 	size   image.Point
 	corner image.Point
 }
 
-// scaled is the size before the crop, for Cover and Stretch: the input's proportions, the shorter side Resize pixels long.
+// scaled is the size before the crop, for Cover and Stretch: the input's proportions, the shorter
+// side Resize pixels long.
 func (p Preprocessing) scaled(input []int) image.Point {
 	height, width := input[1], input[2]
 	if p.Resize == 0 || p.Fit == Shorter {
@@ -52,7 +54,8 @@ func middleOf(r image.Rectangle, proportions image.Point) image.Rectangle {
 	return image.Rectangle{Min: origin, Max: origin.Add(size)}
 }
 
-// withShorter is a size whose shorter side is side long; the longer one is rounded down, as torchvision does.
+// withShorter is a size whose shorter side is side long; the longer one is rounded down, as
+// torchvision does.
 func withShorter(size image.Point, side int) image.Point {
 	longer := func(long, short int) int { return int(float64(side) * float64(long) / float64(short)) }
 	if size.X <= size.Y {
@@ -82,7 +85,8 @@ func (p Preprocessing) levels(dst []uint8, img image.Image, input []int) {
 	}
 }
 
-// cover scales with a bilinear filter that rounds down. A part that has the right size already is copied.
+// cover scales with a bilinear filter that rounds down. A part that has the right size already is
+// copied.
 func (f fitting) cover(dst []uint8, img image.Image, input []int) {
 	scratch := coverScratch.Get().(*[]uint8)
 	defer coverScratch.Put(scratch)

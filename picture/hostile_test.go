@@ -266,7 +266,8 @@ func addReference(f *testing.F) {
 	f.Add(hugeBMP())
 }
 
-// FuzzDecode reads anything as a picture: it is refused, or it can be prepared for a network, and its header was true.
+// FuzzDecode reads anything as a picture: it is refused, or it can be prepared for a network, and
+// its header was true.
 func FuzzDecode(f *testing.F) {
 	addReference(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -297,7 +298,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzOrientation puts anything where EXIF data lie: the picture is decoded, and holds the same pixels in some order.
+// FuzzOrientation puts anything where EXIF data lie: the picture is decoded, and holds the same
+// pixels in some order.
 func FuzzOrientation(f *testing.F) {
 	for o := uint32(0); o <= 9; o++ {
 		f.Add(tiffOf(binary.LittleEndian, [4]uint32{0x112, 3, 1, o}))

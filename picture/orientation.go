@@ -8,7 +8,8 @@ import (
 	"io"
 )
 
-// An orientation is EXIF's tag 0x0112 (CIPA DC-008, section 4.6.5), how a picture must be turned to be upright:
+// An orientation is EXIF's tag 0x0112 (CIPA DC-008, section 4.6.5), how a picture must be turned to
+// be upright:
 //
 //	1 as it is    2 mirrored           3 turned by 180°       4 mirrored and turned by 180°
 //	5 transposed  6 turned clockwise   7 transposed over the  8 turned counterclockwise
@@ -70,8 +71,11 @@ func webpOrientation(r io.ReaderAt) int {
 	})
 }
 
-// chunkOrientation walks over chunks, whose 8 bytes of head parse reads, to the one of the given name.
-func chunkOrientation(r io.ReaderAt, offset int64, exif string, parse func(head []byte) (name []byte, length, whole int64)) int {
+// A chunkHead reads a chunk's first 8 bytes: its name, its content's length and its own.
+type chunkHead func(head []byte) (name []byte, length, whole int64)
+
+// chunkOrientation walks over chunks from offset on to the one of the given name.
+func chunkOrientation(r io.ReaderAt, offset int64, exif string, parse chunkHead) int {
 	var head [8]byte
 	for range mostSegments {
 		if _, err := r.ReadAt(head[:], offset); err != nil {
@@ -90,7 +94,8 @@ func chunkOrientation(r io.ReaderAt, offset int64, exif string, parse func(head 
 	return asItIs
 }
 
-// readSegment reads as much of a segment as is there, at most 64 KiB: the tags of the picture itself come first.
+// readSegment reads as much of a segment as is there, at most 64 KiB: the tags of the picture
+// itself come first.
 func readSegment(r io.ReaderAt, offset, length int64) []byte {
 	content := make([]byte, min(length, 1<<16))
 	n, _ := r.ReadAt(content, offset)
@@ -101,8 +106,9 @@ func withoutPrefix(content []byte) ([]byte, bool) {
 	return bytes.CutPrefix(content, []byte("Exif\x00\x00"))
 }
 
-// tiffOrientation finds it in the first directory of a TIFF file, whose form EXIF data have, too: byte order, 42, the
-// directory's offset; there the number of entries, and 12 bytes an entry: tag, type, count, value.
+// tiffOrientation finds it in the first directory of a TIFF file, whose form EXIF data have, too:
+// byte order, 42, the directory's offset; there the number of entries, and 12 bytes an entry: tag,
+// type, count, value.
 func tiffOrientation(r io.ReaderAt) int {
 	const tag, short, long = 0x0112, 3, 4
 	var head [8]byte

@@ -1,9 +1,11 @@
-// Package picture turns any picture file into the values that a network reads: it decodes PNG, JPEG, GIF, WebP, BMP and
-// TIFF in bounded memory, turns the picture upright as its EXIF orientation asks, and prepares it as a [Preprocessing]
-// declares: scale, crop, normalize, or centre a digit as MNIST does.
+// Package picture turns any picture file into the values that a network reads: it decodes PNG,
+// JPEG, GIF, WebP, BMP and TIFF in bounded memory, turns the picture upright as its EXIF
+// orientation asks, and prepares it as a [Preprocessing] declares: scale, crop, normalize, or
+// centre a digit as MNIST does.
 //
-// Everything that reads pictures, for training or for prediction, goes through [Preprocessing.Apply], so that a network is
-// asked about a picture in the form in which it learned it.
+// Everything that reads pictures, for training or for prediction, goes through
+// [Preprocessing.Apply], so that a network is asked about a picture in the form in which it learned
+// it.
 package picture
 
 import (
@@ -35,9 +37,10 @@ func HasExtension(name string) bool {
 // ErrFile marks an error of the file system: the picture itself may be good.
 var ErrFile = errors.New("cannot be read")
 
-// Open decodes the picture file at path and turns it upright. The content says which format it is, not the name; of an
-// animation the first frame counts. A header that declares more pixels than the file's size warrants, or more than 2^26,
-// is refused before it takes memory. An error is [ErrFile], or the content's, which doesn't name the file.
+// Open decodes the picture file at path and turns it upright. The content says which format it is,
+// not the name; of an animation the first frame counts. A header that declares more pixels than the
+// file's size warrants, or more than 2^26, is refused before it takes memory. An error is
+// [ErrFile], or the content's, which doesn't name the file.
 func Open(path string) (image.Image, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -87,7 +90,8 @@ func Decode(data []byte) (image.Image, error) {
 	return decode(bytes.NewReader(data), int64(len(data)))
 }
 
-// DecodeContext is [Decode] that gives up when the context is done: a few bytes can keep a decoder busy for long.
+// DecodeContext is [Decode] that gives up when the context is done: a few bytes can keep a decoder
+// busy for long.
 func DecodeContext(ctx context.Context, data []byte) (image.Image, error) {
 	img, err := decode(&patientReader{ctx, bytes.NewReader(data)}, int64(len(data)))
 	if err != nil && ctx.Err() != nil {
@@ -109,8 +113,8 @@ func (r *patientReader) ReadAt(p []byte, offset int64) (int, error) {
 	return r.reader.ReadAt(p, offset)
 }
 
-// Size is the width and height that the header of a picture declares, within [Read]'s bounds and before the picture is
-// turned upright.
+// Size is the width and height that the header of a picture declares, within [Read]'s bounds and
+// before the picture is turned upright.
 func Size(data []byte) (image.Point, error) {
 	_, config, err := decodeHeader(bytes.NewReader(data), int64(len(data)))
 	return image.Pt(config.Width, config.Height), err

@@ -7,7 +7,8 @@ import (
 	"sync"
 )
 
-// Image is a picture as values: Channels planes of Height x Width, row-major. Its pixels belong to the caller.
+// Image is a picture as values: Channels planes of Height x Width, row-major. Its pixels belong to
+// the caller.
 type Image struct {
 	Channels, Height, Width int
 	Pixels                  []float32
@@ -25,8 +26,9 @@ func (m Image) Row(c, y int) []float32 {
 	return m.Pixels[start : start+m.Width]
 }
 
-// Resize scales src to the size of dst, which has as many channels, with a triangle filter: bilinear interpolation when it
-// enlarges, an average weighted by distance over all the pixels that fall together when it reduces. Values are not clipped.
+// Resize scales src to the size of dst, which has as many channels, with a triangle filter:
+// bilinear interpolation when it enlarges, an average weighted by distance over all the pixels that
+// fall together when it reduces. Values are not clipped.
 func Resize(dst, src Image) {
 	scratch := resizeScratch.Get().(*[]float32)
 	defer resizeScratch.Put(scratch)
@@ -48,8 +50,9 @@ func grown[T any](buffer *[]T, n int) []T {
 
 // resample scales the middle axis of src (outer,in,inner) to that of dst (outer,out,inner).
 //
-// Output o has its centre at (o+1/2)·in/out of the input's axis, and input i weighs 1 - |i+1/2 - centre|/radius, the
-// radius being in/out, and 1 at least. The weights are divided by their sum, so that the edges keep their brightness.
+// Output o has its centre at (o+1/2)·in/out of the input's axis, and input i weighs 1 - |i+1/2 -
+// centre|/radius, the radius being in/out, and 1 at least. The weights are divided by their sum, so
+// that the edges keep their brightness.
 func resample(dst, src []float32, outer, in, out, inner int) {
 	step := float64(in) / float64(out)
 	radius := max(step, 1)
@@ -91,8 +94,8 @@ var intensity = func() (table [256]float32) {
 	return table
 }()
 
-// Intensities writes 8-bit pixels as values in [0, 1]. Most pixels of a drawing are 0: eight of them at a time take half
-// the time.
+// Intensities writes 8-bit pixels as values in [0, 1]. Most pixels of a drawing are 0: eight of
+// them at a time take half the time.
 func Intensities(dst []float32, pixels []uint8) {
 	dst = dst[:len(pixels)]
 	for ; len(pixels) >= 8; pixels, dst = pixels[8:], dst[8:] {
@@ -109,8 +112,8 @@ func Intensities(dst []float32, pixels []uint8) {
 	}
 }
 
-// planes writes the part of src that begins at corner channel by channel: red, green and blue, or the luma alone.
-// Transparent parts are over black.
+// planes writes the part of src that begins at corner channel by channel: red, green and blue, or
+// the luma alone. Transparent parts are over black.
 func planes(dst []uint8, src *image.RGBA, corner image.Point, channels, height, width int) {
 	plane := height * width
 	for y := range height {

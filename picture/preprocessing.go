@@ -7,8 +7,9 @@ import (
 	"slices"
 )
 
-// Preprocessing declares what is done to a picture before a network reads it. It is plain data and travels with the
-// network. The zero value scales the middle of the picture to the input's size and gives intensities from 0 to 1.
+// Preprocessing declares what is done to a picture before a network reads it. It is plain data and
+// travels with the network. The zero value scales the middle of the picture to the input's size and
+// gives intensities from 0 to 1.
 //
 // As JSON, in which what isn't said is as in the zero value:
 //
@@ -18,19 +19,20 @@ import (
 //	{"resize": 256}                                                AlexNet's, input (3,227,227)
 //	{"digit": "detect"}                                            MNIST's, input (1,28,28)
 //
-// Colour or grey follows from the input's channels: 3 are red, green and blue, 1 is the luma. Transparent parts lie on
-// black.
+// Colour or grey follows from the input's channels: 3 are red, green and blue, 1 is the luma.
+// Transparent parts lie on black.
 type Preprocessing struct {
 	Fit Fit `json:"fit,omitzero"`
-	// Resize is the size in pixels that the picture is scaled to before the input's size is cut out of its middle: that
-	// of the shorter side. 0 is the input's own size.
+	// Resize is the size in pixels that the picture is scaled to before the input's size is cut out
+	// of its middle: that of the shorter side. 0 is the input's own size.
 	Resize        int           `json:"resize,omitzero"`
 	Interpolation Interpolation `json:"interpolation,omitzero"`
-	// Mean is subtracted from the intensities and Std divides them, a value for each channel. nil is 0 and 1.
+	// Mean is subtracted from the intensities and Std divides them, a value for each channel. nil
+	// is 0 and 1.
 	Mean []float64 `json:"mean,omitempty"`
 	Std  []float64 `json:"std,omitempty"`
-	// Digit says that the picture is one of a digit, which [Digit] makes what MNIST holds, and what its ink is. The
-	// input is (1,28,28) then, and nothing else scales the picture.
+	// Digit says that the picture is one of a digit, which [Digit] makes what MNIST holds, and what
+	// its ink is. The input is (1,28,28) then, and nothing else scales the picture.
 	Digit Ink `json:"digit,omitzero"`
 }
 
@@ -43,13 +45,15 @@ const (
 	Shorter Fit = "shorter" // all of it, its proportions kept: the shorter side to Resize, as torchvision's Resize
 )
 
-// Interpolation says how pixels are computed of a picture's. All are antialiased: scaling down widens the filter. Bilinear
-// and Bicubic are Pillow's, to the bit where Pillow scales the rows first; since version 13 it chooses the order, which
-// makes a difference of one level of 256, or a few where a cubic's overshoot is clipped.
+// Interpolation says how pixels are computed of a picture's. All are antialiased: scaling down
+// widens the filter. Bilinear and Bicubic are Pillow's, to the bit where Pillow scales the rows
+// first; since version 13 it chooses the order, which makes a difference of one level of 256, or a
+// few where a cubic's overshoot is clipped.
 type Interpolation string
 
 const (
-	// Default is Bilinear; with Fit Cover, which is older than this field, it is a bilinear filter that rounds down.
+	// Default is Bilinear; with Fit Cover, which is older than this field, it is a bilinear filter
+	// that rounds down.
 	Default  Interpolation = ""
 	Bilinear Interpolation = "bilinear"
 	Bicubic  Interpolation = "bicubic"
@@ -58,8 +62,8 @@ const (
 // maxSide keeps sizes far from overflow; a network has no use for a larger picture.
 const maxSide = 1 << 13
 
-// DefaultFor is the preprocessing of a network whose file doesn't declare one: MNIST's for inputs of (1,28,28), else the
-// zero value.
+// DefaultFor is the preprocessing of a network whose file doesn't declare one: MNIST's for inputs
+// of (1,28,28), else the zero value.
 func DefaultFor(input []int) Preprocessing {
 	if slices.Equal(input, []int{1, digitSide, digitSide}) {
 		return Preprocessing{Digit: Detect}
@@ -67,8 +71,8 @@ func DefaultFor(input []int) Preprocessing {
 	return Preprocessing{}
 }
 
-// AlexNet is the preprocessing of Krizhevsky et al. 2012, section 4.1: the middle 227 of 256 pixels, or as large a share
-// of another input.
+// AlexNet is the preprocessing of Krizhevsky et al. 2012, section 4.1: the middle 227 of 256
+// pixels, or as large a share of another input.
 func AlexNet(input []int) Preprocessing {
 	if TakesPictures(input) != nil {
 		return Preprocessing{}
@@ -92,8 +96,8 @@ func (p Preprocessing) IsZero() bool {
 	return p.Fit == "" && p.Resize == 0 && p.Interpolation == "" && p.Mean == nil && p.Std == nil && p.Digit == ""
 }
 
-// Check says what a network with this input can't do with p. The zero value suits every network, even one that takes no
-// pictures.
+// Check says what a network with this input can't do with p. The zero value suits every network,
+// even one that takes no pictures.
 func (p Preprocessing) Check(input []int) error {
 	if p.IsZero() {
 		return nil
@@ -143,7 +147,8 @@ func (p Preprocessing) checkDigit(input []int) error {
 	case !slices.Equal(input, []int{1, digitSide, digitSide}):
 		return fmt.Errorf("digit: got input %v, want [1 %d %d]", input, digitSide, digitSide)
 	case p.Fit != Cover || p.Resize != 0 || p.Interpolation != Default:
-		return fmt.Errorf("digit: got fit %q, resize %d and interpolation %q beside it, want none", p.Fit, p.Resize, p.Interpolation)
+		return fmt.Errorf("digit: got fit %q, resize %d and interpolation %q beside it, want none",
+			p.Fit, p.Resize, p.Interpolation)
 	}
 	return nil
 }
@@ -277,9 +282,9 @@ func (p Preprocessing) meanStd(c int) (mean, std float32) {
 	return mean, std
 }
 
-// Uncropped is the preprocessing, and the input it is for, that leaves the picture as it is before p cuts the input's size
-// out of it: what random crops are taken from. Its middle is what p gives, but for a pixel with Fit Shorter, of which only a
-// square is kept.
+// Uncropped is the preprocessing, and the input it is for, that leaves the picture as it is before
+// p cuts the input's size out of it: what random crops are taken from. Its middle is what p gives,
+// but for a pixel with Fit Shorter, of which only a square is kept.
 func (p Preprocessing) Uncropped(input []int) (Preprocessing, []int) {
 	if p.Resize == 0 || TakesPictures(input) != nil {
 		return p, slices.Clone(input)

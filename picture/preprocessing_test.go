@@ -187,7 +187,8 @@ func TestDigitsAreNormalized(t *testing.T) {
 	}
 }
 
-// Any declaration that Check takes prepares any picture: the values are there, finite, and the same each time.
+// Any declaration that Check takes prepares any picture: the values are there, finite, and the same
+// each time.
 func TestAnyPreprocessing(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		side := func(name string) int { return rapid.IntRange(1, 40).Draw(r, name) }

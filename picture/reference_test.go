@@ -96,7 +96,8 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// All eight orientations of every format that has them are turned as Pillow turns them, pixel by pixel.
+// All eight orientations of every format that has them are turned as Pillow turns them, pixel by
+// pixel.
 func TestOrientations(t *testing.T) {
 	all := readReference(t).Orientations
 	require.Len(t, all, 4*8)

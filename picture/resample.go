@@ -29,7 +29,8 @@ var cubic = filter{2, func(d float64) float64 {
 	return 0
 }}
 
-// precision is the bits behind the point of a weight: 32 less the 8 of a level and 2 for a cubic's overshoot.
+// precision is the bits behind the point of a weight: 32 less the 8 of a level and 2 for a cubic's
+// overshoot.
 const precision = 32 - 8 - 2
 
 // An axis says which inputs an output is the weighted sum of: those from first[o], with weights[o].
@@ -40,9 +41,9 @@ type axis struct {
 
 // newAxis is that of n outputs from corner on, where in pixels are scaled to out.
 //
-// Output o has its centre at (o+1/2)·s of the input's axis, s = in/out. Scaling down (s > 1) stretches the filter by s,
-// which makes it an average over all the pixels that fall together. The weights are divided by their sum. All rounding is
-// Pillow's (src/libImaging/Resample.c).
+// Output o has its centre at (o+1/2)·s of the input's axis, s = in/out. Scaling down (s > 1)
+// stretches the filter by s, which makes it an average over all the pixels that fall together. The
+// weights are divided by their sum. All rounding is Pillow's (src/libImaging/Resample.c).
 func newAxis(f filter, in, out, corner, n int) axis {
 	a := axis{first: make([]int, n), weights: make([][]int32, n)}
 	step := float64(in) / float64(out)
@@ -81,8 +82,9 @@ func (a axis) end(o int) int { return a.first[o] + len(a.weights[o]) }
 // level rounds a sum of levels times weights, and clips it.
 func level(sum int32) uint8 { return uint8(min(max((sum+1<<(precision-1))>>precision, 0), 255)) }
 
-// resample scales the picture's rows, each to 8 bits, and then the columns. It goes over the rows once and adds each to
-// the outputs that it counts in, so that its memory is that of the outputs, whatever the picture's size.
+// resample scales the picture's rows, each to 8 bits, and then the columns. It goes over the rows
+// once and adds each to the outputs that it counts in, so that its memory is that of the outputs,
+// whatever the picture's size.
 func (f fitting) resample(dst []uint8, img image.Image, input []int, by filter) {
 	channels, height, width := input[0], input[1], input[2]
 	across := newAxis(by, f.part.Dx(), f.size.X, f.corner.X, width)
@@ -112,7 +114,8 @@ func addLevels(sums []int32, levels []uint8, weight int32) {
 	}
 }
 
-// apply scales a row, whose pixels lie stride apart and begin at column left, to dst, channel by channel.
+// apply scales a row, whose pixels lie stride apart and begin at column left, to dst, channel by
+// channel.
 func (a axis) apply(dst, row []uint8, left, stride, channels int) {
 	width := len(dst) / channels
 	for o, weights := range a.weights {
@@ -136,8 +139,8 @@ func (a axis) apply(dst, row []uint8, left, stride, channels int) {
 	}
 }
 
-// rows reads the columns from left to right of a part of a picture, row by row: red, green and blue of 4 bytes, or the
-// luma. Transparent parts are over black.
+// rows reads the columns from left to right of a part of a picture, row by row: red, green and blue
+// of 4 bytes, or the luma. Transparent parts are over black.
 type rows struct {
 	img    image.Image
 	origin image.Point

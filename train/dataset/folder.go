@@ -14,22 +14,25 @@ import (
 	"convgraph/picture"
 )
 
-// FolderOptions say how [OpenFolder] reads images. The zero value reads RGB images of 256x256, as AlexNet's training does.
+// FolderOptions say how [OpenFolder] reads images. The zero value reads RGB images of 256x256, as
+// AlexNet's training does.
 type FolderOptions struct {
-	// Shape is (C,H,W) of a sample, with 3 channels (red, green, blue) or 1 (brightness). nil means (3,256,256).
+	// Shape is (C,H,W) of a sample, with 3 channels (red, green, blue) or 1 (brightness). nil means
+	// (3,256,256).
 	Shape tensor.Shape
-	// Preprocess makes a sample of a picture. With the zero value an image of the size of Shape isn't touched.
+	// Preprocess makes a sample of a picture. With the zero value an image of the size of Shape
+	// isn't touched.
 	Preprocess picture.Preprocessing
-	// TestFraction of each class's images, rounded to the nearest number, is for testing, when the folder does not
-	// separate them itself. Which ones depends on their names and on Seed alone. 0 means 0.1; a negative fraction keeps
-	// all for training.
+	// TestFraction of each class's images, rounded to the nearest number, is for testing, when the
+	// folder does not separate them itself. Which ones depends on their names and on Seed alone. 0
+	// means 0.1; a negative fraction keeps all for training.
 	TestFraction float64
 	Seed         uint64
-	// Strict refuses a folder of which anything but system files is left out (see [Folder.LeftOut]), and makes a damaged
-	// image an ordinary error, which nothing skips.
+	// Strict refuses a folder of which anything but system files is left out (see
+	// [Folder.LeftOut]), and makes a damaged image an ordinary error, which nothing skips.
 	Strict bool
-	// CacheBytes bounds the memory that keeps samples (4·C·H·W bytes each) for the next epoch. The first images read
-	// stay. 0 keeps none.
+	// CacheBytes bounds the memory that keeps samples (4·C·H·W bytes each) for the next epoch. The
+	// first images read stay. 0 keeps none.
 	CacheBytes int64
 }
 
@@ -55,8 +58,8 @@ func (o FolderOptions) withDefaults() (FolderOptions, error) {
 	return o, nil
 }
 
-// Folder is a set of picture files, one class a folder, decoded when a sample is asked for. Its memory is that of the
-// names, of the images being decoded, and of the cache.
+// Folder is a set of picture files, one class a folder, decoded when a sample is asked for. Its
+// memory is that of the names, of the images being decoded, and of the cache.
 type Folder struct {
 	options FolderOptions
 	classes []string
@@ -85,7 +88,8 @@ func (e *DamagedError) Error() string { return fmt.Sprintf("damaged image %s: %v
 func (e *DamagedError) Unwrap() error { return e.Err }
 
 func newFolder(options FolderOptions, classes []string, files []imageFile, leftOut []LeftOut, budget *atomic.Int64) *Folder {
-	f := &Folder{options: options, classes: classes, files: files, leftOut: leftOut, budget: budget, damaged: map[int]*DamagedError{}}
+	f := &Folder{options: options, classes: classes, files: files, leftOut: leftOut, budget: budget}
+	f.damaged = map[int]*DamagedError{}
 	if options.CacheBytes > 0 {
 		f.cache = make([]atomic.Pointer[[]float32], len(files))
 	}
@@ -101,11 +105,12 @@ func (f *Folder) Shape() tensor.Shape { return f.options.Shape.Clone() }
 // Classes is the number of class folders.
 func (f *Folder) Classes() int { return len(f.classes) }
 
-// ClassNames are the class folders' names in Unicode's normal form C, sorted: a label is an index into them.
+// ClassNames are the class folders' names in Unicode's normal form C, sorted: a label is an index
+// into them.
 func (f *Folder) ClassNames() []string { return slices.Clone(f.classes) }
 
-// LeftOut lists what lies in the folder and isn't in the set, by folder. A folder that [OpenFolder] divides into a
-// training and a test set is reported by the training set alone.
+// LeftOut lists what lies in the folder and isn't in the set, by folder. A folder that [OpenFolder]
+// divides into a training and a test set is reported by the training set alone.
 func (f *Folder) LeftOut() []LeftOut { return slices.Clone(f.leftOut) }
 
 // Path is the file of sample i, or "" when there is no such sample.
@@ -128,8 +133,9 @@ func (f *Folder) Damaged() []*DamagedError {
 	return list
 }
 
-// Sample decodes image i and writes it to dst, prepared as the options say. If the file's content is damaged the error is
-// a *[DamagedError], or with Strict one that merely says so; a file that cannot be opened or read is neither.
+// Sample decodes image i and writes it to dst, prepared as the options say. If the file's content
+// is damaged the error is a *[DamagedError], or with Strict one that merely says so; a file that
+// cannot be opened or read is neither.
 func (f *Folder) Sample(i int, dst []float32) (int, error) {
 	if err := checkIndex(i, len(f.files)); err != nil {
 		return 0, err
@@ -179,7 +185,8 @@ func (f *Folder) knownDamage(i int) *DamagedError {
 	return f.damaged[i]
 }
 
-// damage is the error Sample returns for d. Strict hides the type, by which others know what may be skipped.
+// damage is the error Sample returns for d. Strict hides the type, by which others know what may be
+// skipped.
 func (f *Folder) damage(d *DamagedError) error {
 	if f.options.Strict {
 		return fmt.Errorf("damaged image %s: %w", d.Path, d.Err)
@@ -197,8 +204,8 @@ func (f *Folder) cached(i int) []float32 {
 	return nil
 }
 
-// keep puts a copy of image i into the cache if there is room. Nothing is ever thrown out: an epoch visits every image
-// once, so that whatever stays is as good as what would replace it.
+// keep puts a copy of image i into the cache if there is room. Nothing is ever thrown out: an epoch
+// visits every image once, so that whatever stays is as good as what would replace it.
 func (f *Folder) keep(i int, values []float32) {
 	if f.cache == nil {
 		return

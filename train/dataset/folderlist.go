@@ -18,13 +18,14 @@ import (
 	"convgraph/picture"
 )
 
-// OpenFolder lists a folder of class folders of pictures: DIR/CLASS/IMAGE.png. The classes are the folders sorted by
-// name; an empty one is a class without images. If the class folders lie in DIR/train and DIR/test (or DIR/val), those are
-// the training and the test set; otherwise options.TestFraction of each class is for testing.
+// OpenFolder lists a folder of class folders of pictures: DIR/CLASS/IMAGE.png. The classes are the
+// folders sorted by name; an empty one is a class without images. If the class folders lie in
+// DIR/train and DIR/test (or DIR/val), those are the training and the test set; otherwise
+// options.TestFraction of each class is for testing.
 //
-// Only the names are read here; images are decoded, and damage is found, by Sample. What isn't named as a picture, lies in
-// a folder within a class folder, or is hidden is left out: [Folder.LeftOut] lists it. A class whose name isn't UTF-8, or
-// looks like another's, is an error.
+// Only the names are read here; images are decoded, and damage is found, by Sample. What isn't
+// named as a picture, lies in a folder within a class folder, or is hidden is left out:
+// [Folder.LeftOut] lists it. A class whose name isn't UTF-8, or looks like another's, is an error.
 func OpenFolder(dir string, options FolderOptions) (train, test *Folder, err error) {
 	options, err = options.withDefaults()
 	if err != nil {
@@ -58,8 +59,9 @@ func OpenFolder(dir string, options FolderOptions) (train, test *Folder, err err
 	return train, newFolder(options, training.classes, testing.files, testing.leftOut.list, budget), nil
 }
 
-// splitFolders finds DIR/train and DIR/test (or val); without them the training folder is dir and the other is "". A
-// folder train that holds no folders is a class of that name. Other folders beside the two are left out.
+// splitFolders finds DIR/train and DIR/test (or val); without them the training folder is dir and
+// the other is "". A folder train that holds no folders is a class of that name. Other folders
+// beside the two are left out.
 func splitFolders(dir string) (train, test string, beside []LeftOut, err error) {
 	train = filepath.Join(dir, "train")
 	inside, err := subfolders(train, nil)
@@ -84,8 +86,8 @@ func splitFolders(dir string) (train, test string, beside []LeftOut, err error) 
 		train, filepath.Join(dir, "test"), train)
 }
 
-// subfolders are the names of the folders in dir, sorted. What else is there is left out: system files and pictures; other
-// files, such as a README, are no part of a set anyway.
+// subfolders are the names of the folders in dir, sorted. What else is there is left out: system
+// files and pictures; other files, such as a README, are no part of a set anyway.
 func subfolders(dir string, leftOut *leftOuts) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -154,8 +156,8 @@ func listClasses(dir string) (*listing, error) {
 	return l, nil
 }
 
-// name makes classes of folders, which it sorts in their order. The same name may be stored in two normal forms, by macOS
-// and by others: a set is the same in both.
+// name makes classes of folders, which it sorts in their order. The same name may be stored in two
+// normal forms, by macOS and by others: a set is the same in both.
 func (l *listing) name(dir string, folders []string) ([]string, error) {
 	for _, folder := range folders {
 		if !utf8.ValidString(folder) {
@@ -174,7 +176,8 @@ func (l *listing) name(dir string, folders []string) ([]string, error) {
 	return folders, nil
 }
 
-// SameClasses says whether two lists of class names are the same, in whichever Unicode normal form they are.
+// SameClasses says whether two lists of class names are the same, in whichever Unicode normal form
+// they are.
 func SameClasses(a, b []string) bool {
 	return slices.EqualFunc(a, b, func(a, b string) bool { return norm.NFC.String(a) == norm.NFC.String(b) })
 }
@@ -230,8 +233,8 @@ func (l *listing) appendImages(dir string, label int) error {
 	return nil
 }
 
-// divide keeps the fraction of each class that comes first by the hash of its name for testing, and both parts in the
-// order of class and name. At least one image of a class stays for training.
+// divide keeps the fraction of each class that comes first by the hash of its name for testing, and
+// both parts in the order of class and name. At least one image of a class stays for training.
 func divide(dir string, files []imageFile, options FolderOptions) (train, test []imageFile, err error) {
 	if options.TestFraction < 0 {
 		return files, nil, nil
@@ -273,7 +276,8 @@ func testLimit(class []imageFile, options FolderOptions) uint64 {
 	return hashes[count-1]
 }
 
-// nameHash orders a class's images. It depends on class, name and seed, not on where the folder lies.
+// nameHash orders a class's images. It depends on class, name and seed, not on where the folder
+// lies.
 func nameHash(file imageFile, seed uint64) uint64 {
 	key := binary.LittleEndian.AppendUint64(nil, seed)
 	key = append(key, filepath.Base(file.dir)...)

@@ -7,13 +7,15 @@ import (
 	"convgraph/picture"
 )
 
-// LeftOut is what lies in a folder of images and isn't part of the set: things of one kind in one folder.
+// LeftOut is what lies in a folder of images and isn't part of the set: things of one kind in one
+// folder.
 type LeftOut struct {
 	Folder string   // where they lie
 	Kind   string   // what they are, in the plural
 	Count  int      // how many
 	Names  []string // of the first few
-	// Expected says that nobody misses them: system files, or folders beside a training and a test set.
+	// Expected says that nobody misses them: system files, or folders beside a training and a test
+	// set.
 	Expected bool
 }
 
