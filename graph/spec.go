@@ -5,6 +5,8 @@ import (
 	"math"
 
 	"gorgonia.org/tensor"
+
+	"convgraph/picture"
 )
 
 // A Spec declares a network. It is plain data: in JSON it is a user's own model file, and it travels
@@ -18,7 +20,10 @@ type Spec struct {
 	Init   Init         // how weights start whose layer doesn't say
 	Layers []Layer
 
-	Loss       Loss     // empty: it follows from the last layer, see [Loss]
+	Loss Loss // empty: it follows from the last layer, see [Loss]
+
+	// Preprocess is what is done to a picture before the network reads it. nil: the spec doesn't say.
+	Preprocess *picture.Preprocessing
 	ClassNames []string // of the outputs, in order; nil: they go by their numbers
 }
 
@@ -61,6 +66,11 @@ func (s *Spec) check() error {
 	}
 	if err := s.Init.check(); err != nil {
 		return s.errorf("init", 0, "%w", err)
+	}
+	if s.Preprocess != nil {
+		if err := s.Preprocess.Check(s.Input); err != nil {
+			return s.errorf("preprocess", 0, "preprocess: %w", err)
+		}
 	}
 	return nil
 }

@@ -10,17 +10,19 @@ import (
 
 	"gorgonia.org/tensor"
 
-	"convgraph/internal/wholefile"
+	"convgraph/internal/file"
+	"convgraph/picture"
 )
 
 // header is a spec's JSON without its layers.
 type header struct {
-	Schema     string       `json:"$schema,omitempty"` // for editors; it isn't kept
-	Name       string       `json:"name"`
-	Input      tensor.Shape `json:"input"`
-	Init       Init         `json:"init,omitzero"`
-	Loss       Loss         `json:"loss,omitempty"`
-	ClassNames []string     `json:"class_names,omitempty"`
+	Schema     string                 `json:"$schema,omitempty"` // for editors; it isn't kept
+	Name       string                 `json:"name"`
+	Input      tensor.Shape           `json:"input"`
+	Init       Init                   `json:"init,omitzero"`
+	Loss       Loss                   `json:"loss,omitempty"`
+	Preprocess *picture.Preprocessing `json:"preprocess,omitempty"`
+	ClassNames []string               `json:"class_names,omitempty"`
 }
 
 // MarshalJSON writes the spec in the form [ParseSpec] reads.
@@ -39,7 +41,7 @@ func (s *Spec) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		header
 		Layers []json.RawMessage `json:"layers"`
-	}{header{Name: s.Name, Input: s.Input, Init: s.Init, Loss: s.Loss, ClassNames: s.ClassNames}, layers})
+	}{header{Name: s.Name, Input: s.Input, Init: s.Init, Loss: s.Loss, Preprocess: s.Preprocess, ClassNames: s.ClassNames}, layers})
 }
 
 func marshalLayer(l Layer) (json.RawMessage, error) {
@@ -139,13 +141,13 @@ func ParseSpec(data []byte) (*Spec, error) {
 			return nil, err
 		}
 	}
-	return &Spec{Name: h.Name, Input: h.Input, Init: h.Init, Layers: layers, Loss: h.Loss, ClassNames: h.ClassNames}, nil
+	return &Spec{Name: h.Name, Input: h.Input, Init: h.Init, Layers: layers, Loss: h.Loss, Preprocess: h.Preprocess, ClassNames: h.ClassNames}, nil
 }
 
 // LoadSpec reads the spec in a JSON file as [ParseSpec] does, and wants a network that [New] can make. Errors begin with the file and the
 // line: `mine.json:12: layer 4 "fc1" (…): …`.
 func LoadSpec(path string) (*Spec, error) {
-	data, err := wholefile.Read(path)
+	data, err := file.Read(path)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/graph"
+	"convgraph/picture"
 )
 
 // AlexNet is the network of Krizhevsky, Sutskever and Hinton 2012, section 3.5, with its two halves as two groups. The zero value is the
@@ -41,6 +42,8 @@ func (n AlexNet) Spec() *graph.Spec {
 		graph.Affine{Units: orElse(n.Classes, 1000)},
 		graph.Softmax{},
 	)
+	preprocess := picture.AlexNet(n.input())
+	spec.Preprocess = &preprocess
 	if n.Mean != nil {
 		spec.Layers = slices.Insert(spec.Layers, 0, graph.Layer(graph.Normalize{Mean: n.Mean, Deviation: []float64{1. / 255, 1. / 255, 1. / 255}}))
 	}

@@ -18,7 +18,7 @@ type GoogLeNet struct {
 func (n GoogLeNet) Spec() *graph.Spec {
 	size := orElse(n.Size, 224)
 	pool := graph.MaxPool{Kernel: graph.Square(3), Stride: graph.Square(2), Ceil: true}
-	return graph.Sequential("googlenet", tensor.Shape{3, size, size}, graph.He(),
+	return forImageNet(graph.Sequential("googlenet", tensor.Shape{3, size, size}, graph.He(),
 		convNormReLU("conv1", 64, 7, 2), pool,
 		convNormReLU("conv2", 64, 1, 1), convNormReLU("conv3", 192, 3, 1), pool,
 		inception("inception3a", 64, 96, 128, 16, 32, 32),
@@ -35,7 +35,7 @@ func (n GoogLeNet) Spec() *graph.Spec {
 		graph.Dropout{Rate: 0.2},
 		graph.Affine{Name: "fc", Units: orElse(n.Classes, 1000)},
 		graph.Softmax{},
-	)
+	))
 }
 
 // inception is the paper's figure 2b with the widths in the order of its table 1.

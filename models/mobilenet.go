@@ -35,12 +35,12 @@ func (n MobileNetV2) Spec() *graph.Spec {
 		}
 	}
 	features = append(features, convNormReLU6(1280, 1, 1, 1))
-	return graph.Sequential("mobilenet_v2", tensor.Shape{3, size, size}, graph.He(),
+	return forImageNet(graph.Sequential("mobilenet_v2", tensor.Shape{3, size, size}, graph.He(),
 		graph.Numbered("features", features...),
 		graph.GlobalAvgPool{},
 		graph.Numbered("classifier", graph.Dropout{Rate: 0.2}, graph.Affine{Units: orElse(n.Classes, 1000), Init: graph.Gaussian(0.01)}),
 		graph.Softmax{},
-	)
+	))
 }
 
 // invertedResidual is the paper's figure 4d: expansion, depthwise convolution, linear projection, and

@@ -4,27 +4,51 @@ import (
 	"fmt"
 	"strings"
 
+	"gorgonia.org/tensor"
+
 	"convgraph/graph"
 )
 
-// builtIn are the networks that go by a name.
+// Options are arguments of a built-in network. A zero field is the network's default; a field that a
+// network doesn't take is an error of [Build].
+type Options struct {
+	Classes int       // outputs
+	Size    int       // height and width of the images
+	Width   float64   // share of the filters and units
+	Mean    []float64 // colour of the training set, from 0 to 1, which the network subtracts
+}
+
+// builtIn are the networks that go by a name, each with the options that it takes.
 var builtIn = []struct {
-	name string
-	spec func() (*graph.Spec, error)
+	name  string
+	takes string // "classes size width mean"
+	spec  func(Options) (*graph.Spec, error)
 }{
-	{"simpleconvnet", func() (*graph.Spec, error) { return DefaultSimpleConvNet().Spec(), nil }},
-	{"lenet", LeNet{}.Spec},
-	{"lenet-tanh", LeNet{Activation: "tanh"}.Spec},
-	{"lenet-modern", LeNet{Modern: true}.Spec},
-	{"lenet-wide", LeNet{Wide: true}.Spec},
-	{"alexnet", func() (*graph.Spec, error) { return AlexNet{}.Spec(), nil }},
-	{"resnet18", ResNet{Depth: 18}.Spec},
-	{"resnet34", ResNet{Depth: 34}.Spec},
-	{"resnet50", ResNet{Depth: 50}.Spec},
-	{"resnet20", func() (*graph.Spec, error) { return CIFARResNet{}.Spec(), nil }},
-	{"googlenet", func() (*graph.Spec, error) { return GoogLeNet{}.Spec(), nil }},
-	{"squeezenet1_1", func() (*graph.Spec, error) { return SqueezeNet{}.Spec(), nil }},
-	{"mobilenet_v2", func() (*graph.Spec, error) { return MobileNetV2{}.Spec(), nil }},
+	{"simpleconvnet", "classes", func(o Options) (*graph.Spec, error) {
+		net := DefaultSimpleConvNet()
+		net.OutputSize = orElse(o.Classes, net.OutputSize)
+		return net.Spec(), nil
+	}},
+	{"lenet", "", func(Options) (*graph.Spec, error) { return LeNet{}.Spec() }},
+	{"lenet-tanh", "", func(Options) (*graph.Spec, error) { return LeNet{Activation: "tanh"}.Spec() }},
+	{"lenet-modern", "", func(Options) (*graph.Spec, error) { return LeNet{Modern: true}.Spec() }},
+	{"lenet-wide", "", func(Options) (*graph.Spec, error) { return LeNet{Wide: true}.Spec() }},
+	{"alexnet", "classes size width mean", func(o Options) (*graph.Spec, error) {
+		return AlexNet{Size: o.Size, Width: o.Width, Classes: o.Classes, Mean: o.Mean}.Spec(), nil
+	}},
+	{"resnet20", "classes size", func(o Options) (*graph.Spec, error) {
+		net := CIFARResNet{Classes: o.Classes}
+		if o.Size != 0 {
+			net.Input = tensor.Shape{3, o.Size, o.Size}
+		}
+		return net.Spec(), nil
+	}},
+	{"resnet18", "classes size", func(o Options) (*graph.Spec, error) { return ResNet{18, o.Classes, o.Size}.Spec() }},
+	{"resnet34", "classes size", func(o Options) (*graph.Spec, error) { return ResNet{34, o.Classes, o.Size}.Spec() }},
+	{"resnet50", "classes size", func(o Options) (*graph.Spec, error) { return ResNet{50, o.Classes, o.Size}.Spec() }},
+	{"googlenet", "classes size", func(o Options) (*graph.Spec, error) { return GoogLeNet{o.Classes, o.Size}.Spec(), nil }},
+	{"squeezenet1_1", "classes size", func(o Options) (*graph.Spec, error) { return SqueezeNet{o.Classes, o.Size}.Spec(), nil }},
+	{"mobilenet_v2", "classes size", func(o Options) (*graph.Spec, error) { return MobileNetV2{o.Classes, o.Size}.Spec(), nil }},
 }
 
 // Names are the built-in networks.
@@ -37,20 +61,46 @@ func Names() []string {
 }
 
 // ByName is the spec of a built-in network with its default arguments.
-func ByName(name string) (*graph.Spec, error) {
+func ByName(name string) (*graph.Spec, error) { return Build(name, Options{}) }
+
+// Takes says whether a built-in network takes an option: "classes", "size", "width" or "mean".
+func Takes(name, option string) bool {
 	for _, b := range builtIn {
 		if b.name == name {
-			return b.spec()
+			return strings.Contains(b.takes, option)
 		}
+	}
+	return false
+}
+
+// Build is the spec of a built-in network with the given arguments.
+func Build(name string, o Options) (*graph.Spec, error) {
+	for _, b := range builtIn {
+		if b.name != name {
+			continue
+		}
+		for option, given := range map[string]bool{
+			"classes": o.Classes != 0, "size": o.Size != 0, "width": o.Width != 0, "mean": o.Mean != nil,
+		} {
+			if given && !strings.Contains(b.takes, option) {
+				return nil, fmt.Errorf("model %q has a fixed %s: want none given", name, option)
+			}
+		}
+		return b.spec(o)
 	}
 	return nil, fmt.Errorf("model %q is unknown: want one of %s", name, strings.Join(Names(), ", "))
 }
 
-// Find is the spec of a built-in network, or the one in a JSON file (see [graph.LoadSpec]): the name of a file ends in .json or has a path
+// IsFile says whether a model's name is the path of a JSON file: it ends in .json or has a path
 // separator.
+func IsFile(nameOrPath string) bool {
+	return strings.HasSuffix(nameOrPath, ".json") || strings.ContainsAny(nameOrPath, `/\`)
+}
+
+// Find is the spec of a built-in network, or the one in a JSON file (see [graph.LoadSpec] and [IsFile]).
 func Find(nameOrPath string) (*graph.Spec, error) {
-	if !strings.HasSuffix(nameOrPath, ".json") && !strings.ContainsAny(nameOrPath, `/\`) {
-		return ByName(nameOrPath)
+	if IsFile(nameOrPath) {
+		return graph.LoadSpec(nameOrPath)
 	}
-	return graph.LoadSpec(nameOrPath)
+	return ByName(nameOrPath)
 }

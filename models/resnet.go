@@ -31,7 +31,7 @@ func (n ResNet) Spec() (*graph.Spec, error) {
 		block, expansion = bottleneck, 4
 	}
 	size := orElse(n.Size, 224)
-	return graph.Sequential(fmt.Sprintf("resnet%d", n.Depth), tensor.Shape{3, size, size}, graph.He(),
+	return forImageNet(graph.Sequential(fmt.Sprintf("resnet%d", n.Depth), tensor.Shape{3, size, size}, graph.He(),
 		convolution(64, 7, 2), graph.BatchNorm{}, graph.ReLU{},
 		graph.MaxPool{Kernel: graph.Square(3), Stride: graph.Square(2), Pad: graph.Square(1)},
 		resNetStage("layer1", block, expansion, blocks[0], 64, 1),
@@ -41,7 +41,7 @@ func (n ResNet) Spec() (*graph.Spec, error) {
 		graph.GlobalAvgPool{},
 		graph.Affine{Name: "fc", Units: orElse(n.Classes, 1000)},
 		graph.Softmax{},
-	), nil
+	)), nil
 }
 
 // resNetStage is a row of the paper's table: blocks of one width, of which the first takes the stride

@@ -17,7 +17,7 @@ type SqueezeNet struct {
 func (n SqueezeNet) Spec() *graph.Spec {
 	size := orElse(n.Size, 224)
 	pool := graph.MaxPool{Kernel: graph.Square(3), Stride: graph.Square(2), Ceil: true}
-	return graph.Sequential("squeezenet1_1", tensor.Shape{3, size, size}, graph.He(),
+	return forImageNet(graph.Sequential("squeezenet1_1", tensor.Shape{3, size, size}, graph.He(),
 		graph.Numbered("features",
 			graph.Conv2D{Filters: 64, Kernel: graph.Square(3), Stride: graph.Square(2)}, graph.ReLU{}, pool,
 			fire(16, 64), fire(16, 64), pool,
@@ -29,7 +29,7 @@ func (n SqueezeNet) Spec() *graph.Spec {
 			graph.GlobalAvgPool{}),
 		graph.Flatten{},
 		graph.Softmax{},
-	)
+	))
 }
 
 // fire is the paper's figure 1: a 1x1 convolution squeezes the channels, then 1x1 and 3x3 convolutions

@@ -16,11 +16,11 @@ func TestLabelSmoothing(t *testing.T) {
 	require.NoError(t, err)
 	defer r.step.Close()
 	oneHot := []float32{0, 1, 0, 1, 0, 0, 0, 0, 1}
-	r.setTargets(oneHot)
+	r.setTargets(oneHot, 3)
 	want := []float32{0.1, 0.8, 0.1, 0.8, 0.1, 0.1, 0.1, 0.1, 0.8}
 	assert.InDeltaSlice(t, want, r.step.Targets().Float32s(), 1e-7)
 	tr.LabelSmoothing = 0
-	r.setTargets(oneHot)
+	r.setTargets(oneHot, 3)
 	assert.Equal(t, oneHot, r.step.Targets().Float32s())
 }
 

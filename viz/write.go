@@ -7,7 +7,7 @@ import (
 	"image/png"
 	"io"
 
-	"convgraph/internal/atomicfile"
+	"convgraph/internal/file"
 )
 
 // Raster is a picture in pixels. Image reports data that doesn't fit together as an error.
@@ -46,7 +46,7 @@ func writeFile(path string, draw func(io.Writer) error) error {
 	if err := draw(&b); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return atomicfile.Write(path, func(w io.Writer) error {
+	return file.Write(path, func(w io.Writer) error {
 		_, err := b.WriteTo(w)
 		return err
 	})

@@ -40,8 +40,11 @@ type command struct {
 	ClipNorm    float64  `default:"0" help:"Scale the gradients down together when their norm is above this; 0 is never."`
 	OnNaN       string   `name:"on-nan" default:"stop" enum:"stop,skip" help:"What to do when the loss or a gradient is NaN or infinite: stop, or skip the step."`
 	WeightDecay *float64 `help:"L2 penalty's factor (default 0; alexnet 0.0005)."`
-	Init        string   `help:"How weights start: a deviation, he, xavier or lecun-uniform (default: the model's)."`
-	InitFrom    string   `help:"A params.safetensors to start from, for fine-tuning: layers of the same name and shapes begin with its parameters, the others anew." placeholder:"PARAMS"`
+	Init        string   `help:"How weights start: a standard deviation, he, xavier or lecun-uniform (default: the model's)."`
+	InitFrom    string   `help:"A params.safetensors to start from, for fine-tuning: layers of the same name and shapes begin with its parameters. Without -model its network is trained." placeholder:"PARAMS"`
+	Head        bool     `help:"Give the network of -init-from a new last layer, with an output for each class of the data."`
+	Freeze      []string `help:"Layers or parameters that training leaves as they are, separated by commas: features, layer1, conv*, *.bias. BatchNorm layers frozen as a whole use their running statistics." placeholder:"PATTERN,…"`
+	Loss        string   `enum:",cross_entropy,binary_cross_entropy,mean_squared_error" default:"" help:"Loss: cross_entropy, binary_cross_entropy or mean_squared_error (default: the model's)."`
 	Augment     *string  `help:"What happens to training images at random, separated by commas: ${augmentations}. Each may have an amount: crop=2, shift=2 (pixels), rotate=10 (degrees), scale=0.1, elastic=34." placeholder:"LIST"`
 	Smoothing   *float64 `name:"label-smoothing" help:"Share of each target that is spread over all classes (default 0)."`
 	Average     *float64 `help:"End with a moving average of the parameters, of which a step leaves this share; 0 ends with the last ones (default 0)."`
@@ -60,7 +63,7 @@ type command struct {
 	EvalSamples  int `default:"1000" help:"Images of each set that the accuracy after each epoch is measured on: the first of the embedded MNIST, drawn by -seed from other data; 0 is all."`
 
 	Data   string  `type:"given" want:"a folder" help:"Folder of IDX files as MNIST has them, gz or not, or folder of class folders of pictures; without it the embedded MNIST." placeholder:"DIR"`
-	Size   int     `default:"0" help:"Height and width of alexnet's images (default 227, the least is 67)."`
+	Size   int     `default:"0" help:"Height and width of the images, for networks that take any (default 224; alexnet 227, at least 67; resnet20 28)."`
 	Width  float64 `default:"0" help:"Share of alexnet's filters and units (default 1)."`
 	Mirror bool    `default:"true" negatable:"" help:"Mirror half of alexnet's training images; not what letters and digits want."`
 	PCA    bool    `name:"pca" help:"Shift the colours of alexnet's training images along their principal components, too."`
@@ -79,6 +82,9 @@ type command struct {
 	CheckpointMinutes float64    `default:"10" help:"Write a checkpoint, too, when the newest is so many minutes old; 0 is never."`
 
 	Serve string `help:"Show the training on a page, with buttons that stop it and go on: HOST:PORT, or :PORT for this machine only; port 0 is any free one." placeholder:"ADDR"`
+
+	base      *graph.Model // of -init-from's file
+	fineTunes bool         // its network is the one to train
 
 	CPUProfile string `name:"cpuprofile" help:"File to write a CPU profile of the training to, for go tool pprof." placeholder:"FILE"`
 }
@@ -216,6 +222,9 @@ func (c *command) out() string {
 		return c.Out
 	}
 	model := cmp.Or(c.Model, models.ModelFor(c.Recipe))
+	if c.fineTunes || c.Model == "" && c.InitFrom != "" {
+		model = "finetuned"
+	}
 	return filepath.Join("runs", strings.TrimSuffix(filepath.Base(model), ".json"))
 }
 
@@ -224,7 +233,10 @@ func (c *command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.inherit(model, os.Stderr); err != nil {
+	if err := c.loadMatching(model, os.Stderr); err != nil {
+		return nil, err
+	}
+	if err := c.freeze(model, os.Stderr); err != nil {
 		return nil, err
 	}
 	optimizer, err := c.rule(r)

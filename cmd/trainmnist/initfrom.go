@@ -4,23 +4,49 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"convgraph/graph"
+	"convgraph/internal/cli"
 	"convgraph/train"
 )
 
-// inherit starts the model from the parameters of the file that -init-from names, and says on w which layers it found there.
-func (c *command) inherit(m *graph.Model, w io.Writer) error {
-	if c.InitFrom == "" {
+// loadBase reads the file that -init-from names. Without -model its network is the one that is trained.
+func (c *command) loadBase() error {
+	if c.InitFrom == "" || c.base != nil {
 		return nil
 	}
-	from, err := graph.Load(c.InitFrom)
+	base, err := graph.Load(c.InitFrom)
 	if err != nil {
 		return fmt.Errorf("-init-from: %w", err)
 	}
+	c.base = base
+	return nil
+}
+
+// fineTuned is the network of -init-from's file: with a head for the data's classes if -head asks for one.
+func (c *command) fineTuned(classes int) (*graph.Spec, error) {
+	spec := *c.base.Spec()
+	spec.Layers = slices.Clone(spec.Layers)
+	if !c.Head || classes == 0 {
+		return &spec, nil
+	}
+	headed, err := spec.WithOutputs(classes)
+	if err != nil {
+		return nil, fmt.Errorf("-head: %w", err)
+	}
+	return headed, nil
+}
+
+// loadMatching starts the model from the parameters of the file that -init-from names, and says on w which
+// layers it found there.
+func (c *command) loadMatching(m *graph.Model, w io.Writer) error {
+	if c.base == nil {
+		return nil
+	}
 	var taken, fresh []string
-	for _, l := range m.Inherit(from) {
+	for _, l := range m.LoadMatching(c.base) {
 		if l.Missing == "" {
 			taken = append(taken, l.Layer)
 		} else {
@@ -36,7 +62,23 @@ func (c *command) inherit(m *graph.Model, w io.Writer) error {
 	}
 	fmt.Fprintf(w, "from %s: %s\n", c.InitFrom, strings.Join(taken, ", "))
 	if len(fresh) > 0 {
-		fmt.Fprintf(w, "starting anew: %s\n", strings.Join(fresh, ", "))
+		fmt.Fprintf(w, "new: %s\n", strings.Join(fresh, ", "))
+	}
+	return nil
+}
+
+// freeze takes the parameters that -freeze names out of the training.
+func (c *command) freeze(m *graph.Model, w io.Writer) error {
+	frozen := 0
+	for _, pattern := range c.Freeze {
+		names, err := m.Freeze(pattern)
+		if err != nil {
+			return cli.Usage{Err: fmt.Errorf("-freeze: %w", err)}
+		}
+		frozen += len(names)
+	}
+	if frozen > 0 && !c.Quiet {
+		fmt.Fprintf(w, "frozen: %d of %d parameters\n", frozen, len(m.Params()))
 	}
 	return nil
 }

@@ -11,6 +11,16 @@ import (
 // recipe is the one that -recipe names, with what other flags say otherwise. Flags that make no sense are found here, before anything is
 // read or written.
 func (c *command) recipe() (models.Recipe, error) {
+	switch {
+	case c.Head && (c.InitFrom == "" || c.Model != ""):
+		return models.Recipe{}, cli.Usagef("-head is for the network of -init-from's file: want -init-from, and no -model")
+	case c.Model == "" && c.InitFrom != "":
+		if err := c.loadBase(); err != nil {
+			return models.Recipe{}, err
+		}
+		c.fineTunes = true
+		c.Model = c.base.Spec().Name
+	}
 	c.Model = cmp.Or(c.Model, models.ModelFor(c.Recipe))
 	r, err := models.RecipeFor(c.Recipe, c.Model)
 	if err != nil {
@@ -55,8 +65,8 @@ func (c *command) checkRecipe(r models.Recipe) error {
 		return cli.Usagef("-average is %g: want at least 0 and less than 1", r.Average)
 	case r.Average > 0 && c.Keep == "best":
 		return cli.Usagef("-average and -keep best both say which parameters to end with: want one of them")
-	case c.Model == "alexnet" && r.Augment != "":
-		return cli.Usagef("-augment is not for -model alexnet, which has its own random crops: see -mirror and -pca")
+	case c.crops() && r.Augment != "":
+		return cli.Usagef("-augment is not for -model %s, which has its own random crops: see -mirror and -pca", c.Model)
 	}
 	if err := c.checkSchedule(r); err != nil {
 		return err
@@ -89,8 +99,13 @@ func (c *command) checkFlags() error {
 	if !(c.CheckpointMinutes >= 0 && c.CheckpointMinutes <= 1e6) {
 		return cli.Usagef("-checkpoint-minutes is %g: want 0 to 1e6", c.CheckpointMinutes)
 	}
-	if c.Model != "alexnet" && (c.Size != 0 || c.Width != 0 || c.PCA) {
-		return cli.Usagef("-size, -width and -pca are for -model alexnet")
+	switch {
+	case c.Size != 0 && (c.fineTunes || !models.Takes(c.Model, "size")):
+		return cli.Usagef("-size is %d: -model %s has a fixed size", c.Size, c.Model)
+	case c.Width != 0 && (c.fineTunes || !models.Takes(c.Model, "width")):
+		return cli.Usagef("-width is %g: -model %s has a fixed width", c.Width, c.Model)
+	case c.PCA && !c.crops():
+		return cli.Usagef("-pca is for -model alexnet")
 	}
 	if !(c.Width >= 0 && c.Width <= 1) {
 		return cli.Usagef("-width is %g: want more than 0 and at most 1", c.Width)

@@ -56,6 +56,9 @@ func (c *command) settings(r models.Recipe, t *train.Trainer, resumed *train.Che
 		{Name: "-augment", Value: r.Augment},
 		{Name: "-pca", Value: fmt.Sprint(c.PCA)},
 	}
+	if len(c.Freeze) > 0 {
+		settings = append(settings, train.Setting{Name: "-freeze", Value: strings.Join(c.Freeze, ",")})
+	}
 	if t.Validation != nil {
 		validationPrint, err := train.Fingerprint(t.Validation)
 		if err != nil {

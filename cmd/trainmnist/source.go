@@ -9,6 +9,8 @@ import (
 	"convgraph/graph"
 	"convgraph/internal/cli"
 	"convgraph/models"
+	"convgraph/picture"
+	"convgraph/train"
 	"convgraph/train/dataset"
 	"convgraph/train/mnist"
 )
@@ -25,6 +27,9 @@ type source struct {
 // open opens the data that -data names and declares the network for it.
 func (c *command) open(r models.Recipe) (*source, error) {
 	s := &source{}
+	if err := c.loadBase(); err != nil {
+		return nil, err
+	}
 	if c.Data != "" && !dataset.HasIDX(c.Data) {
 		return s, c.openFolder(s, r)
 	}
@@ -43,8 +48,46 @@ func (c *command) openIDX(s *source, r models.Recipe) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := c.declarePreprocess(s); err != nil {
+		return err
+	}
 	s.train, s.test = first(s.train, c.TrainSamples), first(s.test, c.TestSamples)
 	return c.setApart(s, r)
+}
+
+// declarePreprocess writes into the spec what has to be done to a picture so that it is like the set's
+// images: MNIST's treatment of digits if the set is MNIST, and nothing but scaling otherwise.
+func (c *command) declarePreprocess(s *source) error {
+	if s.spec.Preprocess != nil || classify.TakesPictures(s.spec) != nil {
+		return nil
+	}
+	s.spec.Preprocess = &picture.Preprocessing{}
+	digits := c.Data == ""
+	if !digits {
+		own, err := isMNIST(s.train)
+		if err != nil {
+			return err
+		}
+		digits = own
+	}
+	if digits {
+		*s.spec.Preprocess = picture.DefaultFor(s.spec.Input)
+	}
+	return nil
+}
+
+// isMNIST compares a training set with the embedded one.
+func isMNIST(set dataset.Dataset) (bool, error) {
+	mnist, _, err := mnist.Load()
+	if err != nil || set.Len() != mnist.Len() || !set.Shape().Eq(mnist.Shape()) {
+		return false, err
+	}
+	theirs, err := train.Fingerprint(set)
+	if err != nil {
+		return false, err
+	}
+	ours, err := train.Fingerprint(mnist)
+	return ours == theirs, err
 }
 
 // openFolder opens class folders of images in the size the network takes.
@@ -56,29 +99,35 @@ func (c *command) openFolder(s *source, r models.Recipe) error {
 	if err := classify.TakesPictures(spec); err != nil {
 		return err
 	}
-	options := dataset.FolderOptions{Shape: spec.Input, Preprocess: classify.FolderPreprocessing(spec), Strict: c.Strict, Seed: c.Seed}
-	if c.Model == "alexnet" {
-		var larger []int
-		options.Preprocess, larger = options.Preprocess.Uncropped(spec.Input)
-		options.Shape = larger
+	preprocess := classify.FolderPreprocessing(spec)
+	options := dataset.FolderOptions{Shape: spec.Input, Preprocess: preprocess, Strict: c.Strict, Seed: c.Seed}
+	if c.crops() {
+		options.Preprocess, options.Shape = preprocess.Uncropped(spec.Input)
 	}
-	train, test, err := dataset.OpenFolder(c.Data, options)
+	training, test, err := dataset.OpenFolder(c.Data, options)
 	if err != nil {
 		return fmt.Errorf("-data: no IDX files, so taken for a folder of class folders: %w", err)
 	}
-	s.folders = []*dataset.Folder{train, test}
-	s.spec, s.train, s.test = spec, first(dataset.Mixed(train, c.Seed), c.TrainSamples), first(dataset.Mixed(test, c.Seed), c.TestSamples)
+	s.folders = []*dataset.Folder{training, test}
+	s.spec, s.train, s.test = spec, first(dataset.Mixed(training, c.Seed), c.TrainSamples), first(dataset.Mixed(test, c.Seed), c.TestSamples)
 	if err := c.setApart(s, r); err != nil {
 		return err
 	}
-	if c.Model == "alexnet" {
-		if err := c.augment(s, spec.Input[1]); err != nil {
-			return err
-		}
+	switch {
+	case c.crops():
+		err = c.augment(s, spec.Input[1])
+	case c.fineTunes, models.Takes(c.Model, "classes"):
+		s.spec, err = c.spec(training.Classes(), nil)
 	}
-	s.spec.ClassNames = train.ClassNames()
+	if err != nil {
+		return err
+	}
+	s.spec.ClassNames, s.spec.Preprocess = training.ClassNames(), &preprocess
 	return nil
 }
+
+// crops says whether training images are crops of larger ones, as AlexNet's are.
+func (c *command) crops() bool { return !c.fineTunes && models.Takes(c.Model, "mean") }
 
 // augment is AlexNet's way with images (Krizhevsky et al. 2012, sections 2 and 4.1): random crops and mirror images of a larger image to
 // train on, its centre to test on, the mean colour of the training set subtracted (by the network, so that it knows it).
@@ -114,8 +163,14 @@ func (c *command) augment(s *source, side int) error {
 // mean colour.
 func (c *command) spec(classes int, statistics *dataset.Statistics) (*graph.Spec, error) {
 	spec, err := c.network(classes, statistics)
-	if err != nil || c.Init == "" {
-		return spec, err
+	if err != nil {
+		return nil, err
+	}
+	if c.Loss != "" {
+		spec.Loss = graph.Loss(c.Loss)
+	}
+	if c.Init == "" {
+		return spec, nil
 	}
 	spec.Init, err = graph.ParseInit(c.Init)
 	if err != nil {
@@ -125,16 +180,19 @@ func (c *command) spec(classes int, statistics *dataset.Statistics) (*graph.Spec
 }
 
 func (c *command) network(classes int, statistics *dataset.Statistics) (*graph.Spec, error) {
-	if c.Model != "alexnet" {
+	switch {
+	case c.fineTunes:
+		return c.fineTuned(classes)
+	case models.IsFile(c.Model):
 		return models.Find(c.Model)
 	}
-	net := models.AlexNet{Size: c.Size, Width: c.Width, Classes: classes}
+	options := models.Options{Classes: classes, Size: c.Size, Width: c.Width}
 	if statistics != nil {
 		for _, mean := range statistics.ChannelMean {
-			net.Mean = append(net.Mean, float64(mean))
+			options.Mean = append(options.Mean, float64(mean))
 		}
 	}
-	return net.Spec(), nil
+	return models.Build(c.Model, options)
 }
 
 // first is the first n samples, all of them if n is 0.

@@ -6,20 +6,21 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Inherited says what [Model.Inherit] did with a layer.
-type Inherited struct {
+// Matched says what [Model.LoadMatching] did with a layer.
+type Matched struct {
 	Layer   string
 	Missing string // why the layer kept its own parameters; empty: it took the other model's
 }
 
-// Inherit copies the parameters of every layer that the other model has under the same name with the same shapes; the other layers keep
-// theirs. So a trained network is a start for one with another number of classes. It tells of every layer that has parameters, in order.
-func (m *Model) Inherit(from *Model) []Inherited {
+// LoadMatching copies the parameters of every layer that the other model has under the same name with
+// the same shapes; the other layers keep theirs. So a trained network is a start for one with another
+// number of classes. It reports every layer that has parameters, in order.
+func (m *Model) LoadMatching(from *Model) []Matched {
 	values := map[string]*tensor.Dense{}
 	for _, p := range from.params {
 		values[p.Name] = p.Value
 	}
-	var layers []Inherited
+	var layers []Matched
 	for _, n := range m.nodes {
 		own := n.Parameters
 		if len(own) == 0 {
@@ -31,7 +32,7 @@ func (m *Model) Inherit(from *Model) []Inherited {
 				assign(p.Value, values[p.Name])
 			}
 		}
-		layers = append(layers, Inherited{Layer: n.Name, Missing: missing})
+		layers = append(layers, Matched{Layer: n.Name, Missing: missing})
 	}
 	return layers
 }

@@ -33,7 +33,7 @@ func TestInherit(t *testing.T) {
 			p.Value.Float64s()[0] = 0.5 // biases, too, are others than at the start
 		}
 		m, untouched := newModel(t, classifier(c.classes, c.last)), newModel(t, classifier(c.classes, c.last))
-		assert.Equal(t, []graph.Inherited{{Layer: "conv1"}, {Layer: "fc1"}, {Layer: c.last, Missing: c.missing}}, m.Inherit(from))
+		assert.Equal(t, []graph.Matched{{Layer: "conv1"}, {Layer: "fc1"}, {Layer: c.last, Missing: c.missing}}, m.LoadMatching(from))
 		taken := len(m.Params()) - c.fresh
 		for i, p := range m.Params()[:taken] {
 			for j, v := range from.Params()[i].Value.Float64s() {
@@ -53,6 +53,6 @@ func TestInheritIsByLayer(t *testing.T) {
 	}
 	from, m := newModel(t, spec(3)), newModel(t, spec(4))
 	from.Params()[1].Value.Float32s()[0] = 7
-	assert.Equal(t, []graph.Inherited{{Layer: "fc1", Missing: "fc1.weight is (2, 4) here, (2, 3) there"}}, m.Inherit(from))
+	assert.Equal(t, []graph.Matched{{Layer: "fc1", Missing: "fc1.weight is (2, 4) here, (2, 3) there"}}, m.LoadMatching(from))
 	requireSameParams(t, newModel(t, spec(4)), m)
 }

@@ -1,0 +1,20 @@
+package models
+
+import (
+	"math"
+
+	"convgraph/graph"
+	"convgraph/picture"
+)
+
+// forImageNet declares what torchvision's networks are trained on: the middle of a picture whose
+// shorter side is 256 for an input of 224, in ImageNet's mean and standard deviation.
+func forImageNet(spec *graph.Spec) *graph.Spec {
+	spec.Preprocess = &picture.Preprocessing{
+		Fit:    picture.Shorter,
+		Resize: int(math.Round(float64(spec.Input[1]) * 256 / 224)),
+		Mean:   []float64{0.485, 0.456, 0.406},
+		Std:    []float64{0.229, 0.224, 0.225},
+	}
+	return spec
+}
