@@ -153,7 +153,7 @@ func (c *command) prepare(t *train.Trainer, r models.Recipe, s *source, f *folde
 		return nil, err
 	}
 	if f.checkpoint != nil {
-		if err := check(f.checkpoint, f.dir, settings); err != nil {
+		if err := check(f.checkpoint, f.dir, settings, f.given...); err != nil {
 			return nil, fmt.Errorf("-resume: %w", err)
 		}
 		t.Resume = f.checkpoint

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"convgraph/internal/cli"
@@ -115,12 +116,34 @@ func newestCheckpoint(dir string) (*train.Checkpoint, error) {
 	})
 }
 
-// check is an error if a checkpoint is of a training with other settings.
-func check(c *train.Checkpoint, dir string, settings []train.Setting) error {
-	if d := c.Differences(settings); len(d) > 0 {
+// check is an error if a checkpoint is of a training with other settings. If one of the given flags differs, the error is about the given
+// flags alone: other settings may follow from them.
+func check(c *train.Checkpoint, dir string, settings []train.Setting, given ...train.Setting) error {
+	was := c.Settings
+	if differ(was, settings, given) {
+		was, settings = called(was, given), called(settings, given)
+	}
+	if d := (&train.Checkpoint{Settings: was}).Differences(settings); len(d) > 0 {
 		return refuse("the checkpoint in %s is of another training: %s", dir, strings.Join(d, "; "))
 	}
 	return nil
+}
+
+// differ says whether a setting of a given flag's name has two values.
+func differ(was, now, given []train.Setting) bool {
+	return slices.ContainsFunc(called(was, given), func(then train.Setting) bool {
+		return slices.ContainsFunc(now, func(s train.Setting) bool { return s.Name == then.Name && s.Value != then.Value })
+	})
+}
+
+// called are the settings with the names of others.
+func called(settings, names []train.Setting) (some []train.Setting) {
+	for _, s := range settings {
+		if slices.ContainsFunc(names, func(n train.Setting) bool { return n.Name == s.Name }) {
+			some = append(some, s)
+		}
+	}
+	return some
 }
 
 // refuse is the error of a folder that isn't in the state that the flags ask for: the same command line is refused again.

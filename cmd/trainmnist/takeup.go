@@ -49,12 +49,14 @@ func (resumption) IsBool() bool { return true }
 type folder struct {
 	*output                      // nil before a new run's flags are checked
 	checkpoint *train.Checkpoint // to go on from, nil for a new run
-	flags      []train.Setting   // of the run's command line, for the next checkpoint
+	given      []train.Setting   // flags on this command line
+	flags      []train.Setting   // of the run's, for the next checkpoint
 }
 
 // takeUp finds the run to go on with, if there is one, and gives the flags that the command line leaves out that run's values.
 func (c *command) takeUp(line *kong.Context) (*folder, error) {
-	f := &folder{flags: storedFlags(line)}
+	f := &folder{given: storedFlags(line)}
+	f.flags = slices.Clone(f.given)
 	if c.Resume == noResume {
 		return f, nil
 	}
@@ -154,9 +156,8 @@ func isPath(flag, value string) bool {
 
 // restoreFlags gives the flags that aren't on the command line the values of the checkpoint's run.
 func (f *folder) restoreFlags(line *kong.Context) error {
-	given := f.flags
 	for _, then := range f.checkpoint.Flags {
-		if slices.ContainsFunc(given, func(now train.Setting) bool { return now.Name == then.Name }) {
+		if slices.ContainsFunc(f.given, func(now train.Setting) bool { return now.Name == then.Name }) {
 			continue
 		}
 		i := slices.IndexFunc(line.Flags(), func(flag *kong.Flag) bool { return "-"+flag.Name == then.Name })
