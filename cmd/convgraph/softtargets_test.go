@@ -68,15 +68,15 @@ func mixed(a, b *tensor.Dense, share float64) *tensor.Dense {
 func TestGradientsRefusesWhatIsNoDistribution(t *testing.T) {
 	params, out := small(t), filepath.Join(t.TempDir(), "out.npz")
 	for want, last := range map[string][]float64{
-		`array "t": row 2 sums to 0.9`:             {.3, .3, .3, 0},
-		`array "t": row 2 has -0.1 for class 3`:    {.5, .5, .1, -.1},
-		`array "t": row 2 has NaN for class 0`:     {math.NaN(), 1, 0, 0},
-		`array "t": row 2 sums to +Inf`:            {math.Inf(1), 0, 0, 0},
-		`array "t": row 2 sums to 0: want a distr`: {0, 0, 0, 0},
+		`the target of image 2 sums to 0.5: want a distribution`: {.25, .25, 0, 0},
+		`target 3 of image 2 is -0.1: want a number from 0 to 1`: {.5, .5, .1, -.1},
+		`target 0 of image 2 is NaN`:                             {math.NaN(), 1, 0, 0},
+		`target 0 of image 2 is +Inf`:                            {math.Inf(1), 0, 0, 0},
+		`the target of image 2 sums to 0: want a distribution`:   {0, 0, 0, 0},
 	} {
 		values := append([]float64{1, 0, 0, 0, .5, .5, 0, 0}, last...)
 		fail(t, cli.Failed, want, "gradients", params, batchWith(t, matrix(3, 4, values...)), "-o", out, "-float64")
 	}
-	fail(t, cli.Failed, `array "x" has shape (3, 1, 8, 8): want (2, 1, 8, 8)`, "gradients", params,
+	fail(t, cli.Failed, `targets have shape (2, 4) for 3 images`, "gradients", params,
 		batchWith(t, matrix(2, 4, 1, 0, 0, 0, 1, 0, 0, 0)), "-o", out)
 }
