@@ -19,12 +19,12 @@ func (m *Model) UpTo(layer string) (*Model, error) {
 	spec := *m.spec
 	spec.Layers, spec.Loss, spec.ClassNames = nil, MeanSquaredError, nil
 	nodes := m.upTo(last)
-	for _, n := range nodes[1:] {
-		var from []string
-		for _, in := range n.Inputs {
-			from = append(from, in.Name)
+	for i, n := range nodes[1:] {
+		layer := named(n.Layer, n.Name)
+		if len(n.Inputs) != 1 || n.Inputs[0] != nodes[i] {
+			layer = From(layer, n.inputNames()...)
 		}
-		spec.Layers = append(spec.Layers, From(named(n.Layer, n.Name), from...))
+		spec.Layers = append(spec.Layers, layer)
 	}
 	part, err := newModel(&spec, nodes)
 	if err != nil {
@@ -113,6 +113,9 @@ func (a *Ascent) build(unit int) error {
 	}
 	grads, err := G.Grad(a.y, net.x)
 	if err != nil {
+		return err
+	}
+	if grads, err = sumForks(a.y, grads); err != nil {
 		return err
 	}
 	a.xgrad = grads[0]

@@ -52,7 +52,7 @@ func (BatchNorm) MultiplyAdds(in ...tensor.Shape) int64 { return elements(in[0])
 // Lower adds a BatchNorm op in training and a FrozenBatchNorm op in prediction or if the running
 // statistics are frozen.
 func (b BatchNorm) Lower(l *Lowering) (*G.Node, error) {
-	if !l.Training || b.Frozen || l.Frozen("running_mean") {
+	if !l.Training || b.Frozen || l.Frozen("running_mean") || l.Frozen("running_var") {
 		return ops.FrozenBatchNorm(l.X(), l.Param("weight"), l.Param("bias"), l.Param("running_mean"), l.Param("running_var"), b.eps())
 	}
 	y, mean, variance, err := ops.BatchNorm(l.X(), l.Param("weight"), l.Param("bias"), b.eps())

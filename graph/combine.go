@@ -28,7 +28,9 @@ func Serial(parts ...Part) Part { return combined{parts: parts} }
 
 // Branches is parts that all read the same value, put together by a join such as Concat{}. The values
 // are joined in the order of the parts.
-func Branches(join Join, parts ...Part) Part { return combined{join: join, parts: parts} }
+func Branches(join Join, parts ...Part) Part {
+	return combined{branching: true, join: join, parts: parts}
+}
 
 // Residual is x + f(x) for the body f (He et al. 2015), or s(x) + f(x) with a shortcut s.
 func Residual(body Part, shortcut ...Part) Part {
@@ -52,7 +54,8 @@ func Numbered(name string, parts ...Part) Part {
 
 // combined is what every combinator makes.
 type combined struct {
-	join             Join // of the parts, which all read the same; nil: one after the other
+	branching        bool // the parts all read the same; otherwise one after the other
+	join             Join // of branches
 	parts            []Part
 	scoped, numbered bool
 	name             string
@@ -81,19 +84,17 @@ func (s *scope) within(name string) *scope {
 func (f *flattener) flatten(p Part, from string, in *scope) string {
 	switch p := p.(type) {
 	case nil:
-		f.layers = append(f.layers, nil) // resolve reports it
-		return f.lastName()
+		return f.bad(nil)
 	case Layer:
-		if checkValue(p) != nil { // resolve reports it
-			f.layers = append(f.layers, p)
-			return f.lastName()
+		if checkValue(p) != nil {
+			return f.bad(p)
 		}
 		return f.layer(p, from, in)
 	case combined:
 		if p.scoped {
 			in = in.within(p.name)
 		}
-		if p.join != nil {
+		if p.branching {
 			return f.branches(p, from, in)
 		}
 		for i, part := range p.parts {
@@ -112,9 +113,6 @@ func (f *flattener) flatten(p Part, from string, in *scope) string {
 func (f *flattener) indexed(p Part, i int, from string, in *scope) string {
 	index := fmt.Sprint(i)
 	switch p := p.(type) {
-	case nil:
-		f.layers = append(f.layers, nil) // resolve reports it
-		return f.lastName()
 	case Layer:
 		if checkValue(p) == nil && p.Label() == "" {
 			return f.flatten(named(p, index), from, in)
@@ -131,7 +129,16 @@ func (f *flattener) indexed(p Part, i int, from string, in *scope) string {
 	return f.flatten(p, from, in)
 }
 
+// bad adds a layer that can't be. Resolving the spec reports it.
+func (f *flattener) bad(l Layer) string {
+	f.layers = append(f.layers, l)
+	return f.lastName()
+}
+
 func (f *flattener) branches(c combined, from string, in *scope) string {
+	if checkValue(c.join) != nil {
+		return f.bad(c.join)
+	}
 	results := make([]string, len(c.parts))
 	for i, p := range c.parts {
 		results[i] = f.flatten(p, from, in)

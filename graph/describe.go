@@ -155,8 +155,22 @@ func (d *describer) classify(node *Value, n *G.Node) {
 		return
 	}
 	node.Kind, node.Label, node.Detail, node.Layer = OpValue, info.Name, info.Attributes, d.layers[info.ID]
-	if info.GradientOf != 0 {
+	switch {
+	case info.GradientOf != 0:
 		node.Kind, node.Layer = GradientValue, d.layers[info.GradientOf]
+		d.claimSums(node)
+	case node.Layer == "": // no layer made it: it adds up the gradients of a value with several readers
+		node.Kind = GradientValue
+	}
+}
+
+// claimSums gives a sum of gradients to the layer whose output has them: the layer of the gradient
+// that reads the sum.
+func (d *describer) claimSums(gradient *Value) {
+	for _, id := range gradient.Inputs {
+		if in := &d.description.Nodes[id]; in.Kind == GradientValue && in.Layer == "" {
+			in.Layer = gradient.Layer
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gorgonia.org/tensor"
 )
@@ -28,7 +29,7 @@ func (m *Model) Accuracy(images, targets *tensor.Dense) (float64, error) {
 		}
 		return float64(right) / float64(len(rows)), nil
 	}
-	if size == 1 {
+	if size == 1 && m.head.loss == MeanSquaredError {
 		return 0, fmt.Errorf("model %q: a single output without classes has no accuracy: its loss is %q", m.spec.Name, m.head.loss)
 	}
 	right, n := 0, len(rows)/size
@@ -100,7 +101,7 @@ func (m *Model) targetRows(targets *tensor.Dense, n int) ([]float64, error) {
 	shape, want := targets.Shape(), batched(n, m.head.logits.Shape)
 	size := m.head.logits.Shape.TotalSize()
 	switch {
-	case shape.Eq(want), shape.TotalSize() == n && size == 1 && m.head.loss != CrossEntropy:
+	case slices.Equal(shape, want), shape.TotalSize() == n && size == 1 && m.head.loss != CrossEntropy:
 		rows := float64s(targets)
 		return rows, m.checkTargets(rows)
 	case shape.TotalSize() == n:

@@ -24,16 +24,16 @@ type field struct {
 
 // parseJSON is the one value of a text whose syntax is right.
 func parseJSON(text []byte) (place, error) {
-	var syntax *json.SyntaxError
 	whole := place{text: text, end: len(text)}
+	if json.Valid(text) {
+		return whole, nil
+	}
+	var syntax *json.SyntaxError
 	err := json.Unmarshal(text, new(json.RawMessage))
 	if errors.As(err, &syntax) {
 		whole.start = max(0, int(syntax.Offset)-1)
 	}
-	if err != nil {
-		return place{}, whole.errorf("%w", err)
-	}
-	return whole, nil
+	return place{}, whole.errorf("%w", err)
 }
 
 // A lineError is what is wrong at a line of a JSON text.
@@ -54,67 +54,100 @@ func (p place) line() int { return 1 + bytes.Count(p.text[:p.start], []byte("\n"
 
 func (p place) raw() []byte { return p.text[p.start:p.end] }
 
+// maxFields is how many fields an object may have; every kind of layer has far fewer.
+const maxFields = 100
+
 // fields are the object's values, in order.
 func (p place) fields() ([]field, error) {
-	d, err := p.open('{', "an object")
+	next, err := p.open('{', "an object")
 	if err != nil {
 		return nil, err
 	}
 	var fields []field
 	seen := map[string]bool{}
-	for d.More() {
-		token, err := d.Token()
-		if err != nil {
+	for p.text[next] != '}' {
+		var key string
+		end := p.valueEnd(next)
+		if err := json.Unmarshal(p.text[next:end], &key); err != nil {
 			return nil, p.errorf("%w", err)
 		}
-		value, err := p.next(d)
-		if err != nil {
-			return nil, err
-		}
-		key := fmt.Sprint(token)
+		value := p.valueAt(p.skip(end, ':'))
 		if seen[key] {
 			return nil, value.errorf("field %q stands there twice", key)
 		}
+		if len(fields) == maxFields {
+			return nil, value.errorf("it has more than %d fields", maxFields)
+		}
 		seen[key] = true
 		fields = append(fields, field{key, value})
+		next = p.skip(value.end, ',')
 	}
 	return fields, nil
 }
 
-// elements are the array's values, in order.
-func (p place) elements() ([]place, error) {
-	d, err := p.open('[', "a list")
+// elements are the list's values, in order. More than most of them are an error, which calls them what
+// they are.
+func (p place) elements(most int, what string) ([]place, error) {
+	next, err := p.open('[', "a list")
 	if err != nil {
 		return nil, err
 	}
 	var elements []place
-	for d.More() {
-		e, err := p.next(d)
-		if err != nil {
-			return nil, err
+	for p.text[next] != ']' {
+		if len(elements) == most {
+			return nil, p.errorf("it has more than %d %s", most, what)
 		}
+		e := p.valueAt(next)
 		elements = append(elements, e)
+		next = p.skip(e.end, ',')
 	}
 	return elements, nil
 }
 
-func (p place) open(delimiter json.Delim, want string) (*json.Decoder, error) {
-	d := json.NewDecoder(bytes.NewReader(p.raw()))
-	if token, err := d.Token(); err != nil || token != delimiter {
-		return nil, p.errorf("found %.20s: want %s", bytes.TrimSpace(p.raw()), want)
+// open is where the first thing within an object or a list begins.
+func (p place) open(bracket byte, want string) (next int, err error) {
+	start := p.skip(p.start, 0)
+	if start >= p.end || p.text[start] != bracket {
+		return 0, p.errorf("found %.20s: want %s", bytes.TrimSpace(p.raw()), want)
 	}
-	return d, nil
+	return p.skip(start+1, 0), nil
 }
 
-// next is the place of the decoder's next value; the decoder reads p.
-func (p place) next(d *json.Decoder) (place, error) {
-	var raw json.RawMessage
-	if err := d.Decode(&raw); err != nil {
-		return place{}, p.errorf("%w", err)
+// valueAt is the value that begins at a place of the text.
+func (p place) valueAt(start int) place { return place{p.text, start, p.valueEnd(start), p.within} }
+
+// valueEnd is where the value that begins at start ends. The text's syntax is right.
+func (p place) valueEnd(start int) int {
+	depth, quoted := 0, false
+	for i := start; i < p.end; i++ {
+		c := p.text[i]
+		switch {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			depth--
+		}
+		if depth == 0 && !quoted && (i+1 == p.end || strings.IndexByte(",:]} \t\r\n", p.text[i+1]) >= 0) {
+			return i + 1
+		}
 	}
-	end := p.start + int(d.InputOffset())
-	return place{p.text, end - len(raw), end, p.within}, nil
+	return p.end
 }
+
+// skip passes over spaces, a separator if it is there, and spaces again.
+func (p place) skip(from int, separator byte) int {
+	for from < p.end && (isSpace(p.text[from]) || p.text[from] == separator) {
+		from++
+	}
+	return from
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 // decode reads the field into a struct that must have it.
 func (f field) decode(into any) error {

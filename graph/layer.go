@@ -1,7 +1,7 @@
 package graph
 
 import (
-	"errors"
+	"fmt"
 	"reflect"
 
 	G "gorgonia.org/gorgonia"
@@ -63,9 +63,12 @@ func (l *Lowering) Frozen(name string) bool {
 }
 
 // Estimate makes each training step move a running statistic towards a value of the batch:
-// running = (1-momentum)·running + momentum·value.
+// running = (1-momentum)·running + momentum·value. A frozen one stays.
 func (l *Lowering) Estimate(name string, value *G.Node, momentum float64) {
 	p := l.node.Param(name)
+	if p.Frozen {
+		return
+	}
 	l.graph.estimates = append(l.graph.estimates, estimate{parameter: p, value: value, momentum: momentum})
 }
 
@@ -179,11 +182,14 @@ type reading struct {
 // named is a copy of a layer of this package under another name.
 func named(l Layer, name string) Layer {
 	bare, from := Reads(l)
+	if reflect.TypeOf(bare).Kind() != reflect.Struct {
+		return invalid{fmt.Errorf("is a %T: want a struct with a field Name", bare)}
+	}
 	v := reflect.New(reflect.TypeOf(bare)).Elem()
 	v.Set(reflect.ValueOf(bare))
 	field := v.FieldByName("Name")
 	if !field.IsValid() || field.Kind() != reflect.String {
-		return invalid{errors.New("its type has no field Name: want one")}
+		return invalid{fmt.Errorf("is a %T, which has no field Name: want one", bare)}
 	}
 	field.SetString(name)
 	bare = v.Interface().(Layer)

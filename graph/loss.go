@@ -67,8 +67,8 @@ func (s *Spec) head(nodes []*Node) (head, error) {
 	if softmax || sigmoid {
 		h.logits = last.Inputs[0]
 	}
-	if got := h.logits.Shape; h.loss == CrossEntropy && got.Dims() != 1 {
-		return head{}, s.errorf("loss", 0, "loss is %q and the logits are %v: want (classes), as an Affine layer gives", h.loss, got)
+	if got := h.logits.Shape; h.loss == CrossEntropy && got[0] != got.TotalSize() {
+		return head{}, s.errorf("loss", 0, "loss is %q and the logits are %v: want (classes) or (classes, 1, 1)", h.loss, got)
 	}
 	return h, nil
 }
@@ -90,11 +90,23 @@ func (m *Model) TrainingLoss() Loss { return m.head.loss }
 func (l Loss) lower(logits, targets *G.Node) (*G.Node, error) {
 	switch l {
 	case CrossEntropy:
-		return ops.SoftmaxCrossEntropy(logits, targets)
+		return crossEntropy(logits, targets)
 	case BinaryCrossEntropy:
 		return ops.BinaryCrossEntropy(logits, targets)
 	}
 	return ops.MeanSquaredError(logits, targets)
+}
+
+// crossEntropy is for logits and targets (N, classes) or (N, classes, 1, 1).
+func crossEntropy(logits, targets *G.Node) (*G.Node, error) {
+	rows, err := flat(logits)
+	if err != nil {
+		return nil, err
+	}
+	if targets, err = flat(targets); err != nil {
+		return nil, err
+	}
+	return ops.SoftmaxCrossEntropy(rows, targets)
 }
 
 // probabilities adds what turns the loss's logits into probabilities.

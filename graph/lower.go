@@ -1,7 +1,9 @@
 package graph
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"sync"
 
 	G "gorgonia.org/gorgonia"
@@ -176,7 +178,8 @@ func (m *Model) hidden() []*Node {
 
 // sumForks replaces the additions that gorgonia's Grad makes where the gradients of a value with
 // several readers meet. Gorgonia's own op allocates its result at every run and the memory plan
-// doesn't know it; [ops.Add] has its place in the arena. The terms keep their order.
+// doesn't know it; [ops.Add] has its place in the arena. It adds in the order of the readers, so that
+// the sum's bits don't depend on the passes.
 func sumForks(loss *G.Node, grads G.Nodes) (G.Nodes, error) {
 	rebuilt := map[*G.Node]*G.Node{}
 	keep(loss, rebuilt) // the forward half
@@ -236,11 +239,23 @@ func isForkSum(n *G.Node) bool {
 	return !ours && n.Op().Arity() == 2 && fmt.Sprint(n.Op())[0] == '+'
 }
 
-// terms are what a chain of additions, (a + b) + c, adds up.
+// terms are what a chain of additions, (a + b) + c, adds up: the gradients from a value's readers, in
+// the order in which these were lowered.
 func terms(sum *G.Node) G.Nodes {
-	operands := children(sum)
-	if isForkSum(operands[0]) {
-		return append(terms(operands[0]), operands[1])
+	var terms G.Nodes
+	for isForkSum(sum) {
+		operands := children(sum)
+		terms = append(terms, operands[1])
+		sum = operands[0]
 	}
-	return operands
+	terms = append(terms, sum)
+	slices.Reverse(terms)
+	slices.SortStableFunc(terms, func(a, b *G.Node) int { return cmp.Compare(readerOf(a), readerOf(b)) })
+	return terms
+}
+
+// readerOf is the ID of the forward op that a gradient comes from. IDs rise in the order of lowering.
+func readerOf(gradient *G.Node) uint64 {
+	info, _ := ops.Describe(gradient.Op())
+	return info.GradientOf
 }

@@ -25,6 +25,7 @@ func PlanMemory(spec *Spec, batch int, options ...Option) ([]MemoryUse, error) {
 	if err := m.checkBatch(batch); err != nil {
 		return nil, err
 	}
+	largest := m.predictorKind(maxPredictBatch, false) // plans by itself
 	building.Lock()
 	defer building.Unlock()
 
@@ -40,12 +41,11 @@ func PlanMemory(spec *Spec, batch int, options ...Option) ([]MemoryUse, error) {
 		}
 		uses = append(uses, m.memoryUse("training step", batch, p))
 	}
-	largest := m.predictBatch(maxPredictBatch)
-	net, err := m.lowerPrediction(predictorKind{batch: largest})
+	net, err := m.lowerPrediction(largest)
 	if err != nil {
 		return nil, err
 	}
-	return append(uses, m.memoryUse("prediction", largest, net.planPrediction(newProgram(net.output())))), nil
+	return append(uses, m.memoryUse("prediction", largest.batch, net.planPrediction(newProgram(net.output())))), nil
 }
 
 func (m *Model) memoryUse(work string, images int, p *plan) MemoryUse {

@@ -22,6 +22,8 @@ type Model struct {
 
 	mu         sync.Mutex
 	predictors map[predictorKind][]*predictor // idle ones
+
+	arenaOfOne func() int // see planArenaOfOne, which it calls once
 }
 
 // An Option changes how [New] makes a model; nil changes nothing.
@@ -85,6 +87,7 @@ func newModel(spec *Spec, nodes []*Node) (*Model, error) {
 		spec: spec, nodes: nodes, head: head, dtype: tensor.Float32, seed: 1,
 		predictors: map[predictorKind][]*predictor{},
 	}
+	m.arenaOfOne = sync.OnceValue(m.planArenaOfOne)
 	for _, n := range nodes {
 		m.params = append(m.params, n.Parameters...)
 	}

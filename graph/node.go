@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"fmt"
 	"strings"
 
 	"gorgonia.org/tensor"
@@ -52,11 +53,21 @@ func (n *Node) MultiplyAdds() int64 {
 // Readers are the nodes that read this one, in order. A node that reads it twice is there twice.
 func (n *Node) Readers() []*Node { return append([]*Node(nil), n.readers...) }
 
-// inputNames lists what the node reads: "bn2, relu1".
-func (n *Node) inputNames() string {
+// inputNames are the names of what the node reads.
+func (n *Node) inputNames() []string {
 	names := make([]string, len(n.Inputs))
 	for i, in := range n.Inputs {
 		names[i] = in.Name
 	}
-	return strings.Join(names, ", ")
+	return names
+}
+
+// readsInWords is "1 value (relu1)", or "2 values (bn2, relu1)".
+func (n *Node) readsInWords() string {
+	names := n.inputNames()
+	values := "values"
+	if len(names) == 1 {
+		values = "value"
+	}
+	return fmt.Sprintf("%d %s (%.200s)", len(names), values, strings.Join(names, ", "))
 }

@@ -303,8 +303,8 @@ func TestPlanMemory(t *testing.T) {
 	})
 	_, err := PlanMemory(plannedNets()[0], 0)
 	assert.EqualError(t, err, `model "fusible": batch is 0: want 1 to 1048576`)
-	headless := Sequential("headless", tensor.Shape{4}, He(), Affine{Units: 2})
-	uses, err := PlanMemory(headless, 100)
+	untrained := Sequential("untrained", tensor.Shape{2}, He(), Tanh{})
+	uses, err := PlanMemory(untrained, 100)
 	require.NoError(t, err)
 	assert.Equal(t, []MemoryUse{{Work: "prediction", Images: 128, ArenaBytes: 128 * 2 * 4, SeparateBytes: 128 * 2 * 4}}, uses)
 }

@@ -22,10 +22,11 @@ type predictorKind struct {
 	layers bool // every layer's output is wanted
 }
 
-// maxPredictBatch and maxPredictValues bound a predictor's memory: AlexNet's activations are 11 MB an image.
+// A predictor's memory is bounded.
 const (
 	maxPredictBatch  = 128
-	maxPredictValues = 16 << 20
+	maxPredictValues = 4 << 20  // that lie in its arena: AlexNet's takes 580,800 an image
+	maxLayerValues   = 16 << 20 // if every layer's output is kept
 )
 
 // Predict computes the logits (N, classes) of images (N, C, H, W), for any N: what a last Softmax or
@@ -114,7 +115,7 @@ func (m *Model) predictInto(out, images []float32, what string, node func(*symbo
 			m.spec.Name, m.dtype, len(images), len(out), what, size, m.Classes())
 	}
 	for first := 0; first < n; {
-		p, err := m.acquire(predictorKind{batch: m.predictBatch(n - first)})
+		p, err := m.acquire(m.predictorKind(n-first, false))
 		if err != nil {
 			return err
 		}
@@ -136,7 +137,7 @@ func (m *Model) predictInto(out, images []float32, what string, node func(*symbo
 // compiled graphs and no image is computed for nothing.
 func (m *Model) forward(images *tensor.Dense, n int, layers bool, use func(p *predictor, first int) error) error {
 	for first := 0; first < n; {
-		p, err := m.acquire(predictorKind{batch: m.predictBatch(n - first), layers: layers})
+		p, err := m.acquire(m.predictorKind(n-first, layers))
 		if err != nil {
 			return err
 		}
@@ -158,14 +159,39 @@ func (m *Model) forwardBatch(p *predictor, images *tensor.Dense, first int, use 
 	return use(p, first)
 }
 
-// predictBatch is the largest power of two that is at most n and keeps a predictor's memory in bounds.
-func (m *Model) predictBatch(n int) int {
-	values := m.spec.Input.TotalSize()
-	for _, node := range m.nodes[1:] {
+// predictorKind is for n images or fewer: the batch is the largest power of two that keeps the
+// predictor's memory in bounds.
+func (m *Model) predictorKind(n int, layers bool) predictorKind {
+	limit := min(n, maxPredictBatch)
+	switch {
+	case limit == 1:
+	case layers:
+		limit = min(limit, maxLayerValues/m.activations())
+	default:
+		limit = min(limit, maxPredictValues/m.arenaOfOne())
+	}
+	return predictorKind{batch: 1 << (bits.Len(uint(max(limit, 1))) - 1), layers: layers}
+}
+
+// activations is how many numbers the input and every layer's output of one image are.
+func (m *Model) activations() (values int) {
+	for _, node := range m.nodes {
 		values += node.Shape.TotalSize()
 	}
-	limit := max(1, min(n, maxPredictBatch, maxPredictValues/values))
-	return 1 << (bits.Len(uint(limit)) - 1)
+	return values
+}
+
+// planArenaOfOne is how many numbers the arena of a prediction of one image holds, at least 1. It is
+// too many for a second image if there is no such prediction, whose maker then says why.
+func (m *Model) planArenaOfOne() int {
+	building.Lock()
+	defer building.Unlock()
+
+	net, err := m.lowerPrediction(predictorKind{batch: 1})
+	if err != nil {
+		return maxPredictValues
+	}
+	return max(1, net.planPrediction(newProgram(net.output())).size)
 }
 
 func (m *Model) acquire(kind predictorKind) (*predictor, error) {

@@ -150,7 +150,7 @@ func TestProbabilitiesInto(t *testing.T) {
 	assert.ErrorContains(t, m.ProbabilitiesInto(make([]float32, 7), make([]float32, 128)), "room for 7 probabilities")
 	headless := newModel(t, graph.Sequential("headless", tensor.Shape{3}, graph.He(), graph.Affine{Units: 2}))
 	assert.EqualError(t, headless.ProbabilitiesInto(make([]float32, 2), make([]float32, 3)),
-		`model "headless" doesn't end in Softmax: it has no probabilities`)
+		`model "headless" has the loss "mean_squared_error": it has no probabilities`)
 }
 
 func TestPredictIntoErrors(t *testing.T) {
@@ -218,7 +218,7 @@ func TestProbabilities(t *testing.T) {
 	}
 	headless := newModel(t, graph.Sequential("headless", tensor.Shape{3}, graph.He(), graph.Affine{Units: 2}))
 	_, err = headless.Probabilities(images(headless, 1))
-	assert.EqualError(t, err, `model "headless" doesn't end in Softmax: it has no probabilities`)
+	assert.EqualError(t, err, `model "headless" has the loss "mean_squared_error": it has no probabilities`)
 }
 
 // TestModelsOfOneOfEverything has hardly a dimension that isn't 1, where gorgonia likes to see scalars and vectors.
@@ -247,16 +247,18 @@ func TestOneClass(t *testing.T) {
 	}
 }
 
-// TestHeadlessModels have no Softmax at the end: they give out what their last layer does, be it an image.
+// TestHeadlessModels end in a layer that says nothing of a loss: they give out what it does, be it an
+// image, and train by the mean squared error.
 func TestHeadlessModels(t *testing.T) {
 	m := newModel(t, graph.Sequential("headless", tensor.Shape{1, 3, 3}, graph.He(), graph.ReLU{}, graph.Dropout{Rate: 0.5}))
 	x := images(m, 2)
 	out, err := m.Predict(x)
 	require.NoError(t, err)
-	assert.Equal(t, tensor.Shape{2, 9}, out.Shape())
+	assert.Equal(t, tensor.Shape{2, 1, 3, 3}, out.Shape())
 	assert.Equal(t, x.Data(), out.Data())
+	assert.Equal(t, graph.MeanSquaredError, m.TrainingLoss())
 	_, err = m.NewStep(2)
-	assert.EqualError(t, err, `model "headless" ends in Dropout 0.5: to have a loss it must end in Softmax`)
+	assert.EqualError(t, err, `model "headless": it has no parameters to train: there is nothing to differentiate`)
 }
 
 // TestPredictingFromManyGoroutines is for the race detector, too.

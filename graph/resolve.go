@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"gorgonia.org/tensor"
@@ -82,28 +83,44 @@ func (r *resolver) join(n *Node, from []string) error {
 		return fmt.Errorf("the layers read more than %d values in all", maxReads)
 	}
 	for _, name := range from {
-		in := r.nodes[0]
-		if name != InputName {
-			i, earlier := r.names.taken[name]
-			if !earlier {
-				return fmt.Errorf("reads %.80q: want the name of an earlier layer, or %q%s", name, InputName, r.later(name))
-			}
-			in = r.nodes[i]
+		in, err := r.named(name)
+		if err != nil {
+			return err
 		}
 		n.Inputs = append(n.Inputs, in)
 	}
+	return checkCount(n)
+}
+
+// checkCount sees that a node reads as many values as its layer wants.
+func checkCount(n *Node) error {
 	least, most := 1, 1
 	if j, ok := n.Layer.(Join); ok {
 		least, most = j.Reads()
 	}
-	switch got := len(n.Inputs); {
-	case got >= least && got <= most:
+	got := len(n.Inputs)
+	if got >= max(least, 1) && got <= most {
 		return nil
-	case least == most:
-		return fmt.Errorf("reads %d values (%.200s): want %d", got, n.inputNames(), least)
-	default:
-		return fmt.Errorf("reads %d values (%.200s): want at least %d", got, n.inputNames(), least)
 	}
+	want := fmt.Sprintf("at least %d", max(least, 1))
+	if least == most {
+		want = fmt.Sprint(least)
+	}
+	return fmt.Errorf("reads %s: want %s", n.readsInWords(), want)
+}
+
+// named is the node that a layer reads by its name.
+func (r *resolver) named(name string) (*Node, error) {
+	i, earlier := r.names.taken[name]
+	switch {
+	case name == InputName && earlier:
+		return nil, fmt.Errorf("reads %q, which is the network's input and the name of layer %d: want another name for the layer", name, i)
+	case name == InputName:
+		return r.nodes[0], nil
+	case earlier:
+		return r.nodes[i], nil
+	}
+	return nil, fmt.Errorf("reads %.80q: want the name of an earlier layer, or %q%s", name, InputName, r.later(name))
 }
 
 // later says that a name is a later layer's, as far as layers are named in the spec.
@@ -125,6 +142,9 @@ func (r *resolver) fit(n *Node) error {
 	}
 	if err := checkNumbers(n.Layer); err != nil {
 		return err
+	}
+	if out.Dims() != 1 && out.Dims() != 3 || slices.Min(out) < 1 {
+		return fmt.Errorf("output is %v: want (channels, height, width) or (features)", out)
 	}
 	n.Shape = out
 	if r.activations += elements(out); r.activations > maxElements {
@@ -161,13 +181,9 @@ func (r *resolver) describeInputs(n *Node) string {
 // nothing, and most likely a name is wrong.
 func (r *resolver) checkReaders() error {
 	for i, n := range r.nodes[:len(r.nodes)-1] {
-		if len(n.readers) > 0 {
-			continue
+		if len(n.readers) == 0 {
+			return r.spec.errorf("layers", i, "%q (%s): no layer reads its output", n.Name, Code(n.Layer))
 		}
-		if n.IsInput() {
-			return r.spec.errorf("layers", 1, "no layer reads the network's input")
-		}
-		return r.spec.errorf("layers", i, "%q (%s): no layer reads its output", n.Name, Code(n.Layer))
 	}
 	return nil
 }

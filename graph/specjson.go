@@ -75,11 +75,11 @@ func (r reads) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads a name or a list of names.
 func (r *reads) UnmarshalJSON(data []byte) error {
 	var name string
-	if json.Unmarshal(data, &name) == nil {
+	var names []string
+	if string(data) != "null" && json.Unmarshal(data, &name) == nil {
 		*r = reads{name}
 		return nil
 	}
-	var names []string
 	if err := json.Unmarshal(data, &names); err != nil || names == nil {
 		return fmt.Errorf("%.40s: want a layer's name, or a list of names", data)
 	}
@@ -181,14 +181,14 @@ func (e *SpecError) line(data []byte) int {
 		if e.Layer == 0 {
 			return f.line()
 		}
-		layers, _ := f.elements()
+		layers, _ := f.elements(maxLayers, "layers")
 		return layers[e.Layer-1].line()
 	}
 	return 1
 }
 
 func parseLayers(list place) ([]Layer, error) {
-	elements, err := list.elements()
+	elements, err := list.elements(maxLayers, "layers")
 	if err != nil {
 		return nil, err
 	}

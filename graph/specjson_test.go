@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -21,24 +22,50 @@ import (
 var everyLayer = []graph.Layer{
 	graph.Conv2D{
 		Name: "c", Filters: 4, Kernel: graph.Pair{3, 5}, Stride: graph.Pair{1, 2}, Pad: graph.Square(2), Dilation: graph.Pair{2, 1}, Groups: 2,
-		Init: graph.Gaussian(0.25), Bias: -0.5,
+		PadBegin: graph.Pair{1, 0}, PadEnd: graph.Square(1), Init: graph.Gaussian(0.25), Bias: -0.5,
 	},
+	graph.Conv2D{Filters: 1, Kernel: graph.Square(1), NoBias: true},
 	graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Connections: [][]int{{0}, {0, 2, 3}}, Init: graph.XavierSigmoid()},
 	graph.Conv2D{Filters: 1, Kernel: graph.Square(1)},
-	graph.MaxPool{Name: "m", Kernel: graph.Pair{2, 3}, Stride: graph.Pair{1, 2}, Pad: graph.Pair{1, 2}},
+	graph.MaxPool{Name: "m", Kernel: graph.Pair{2, 3}, Stride: graph.Pair{1, 2}, Pad: graph.Pair{1, 2},
+		PadBegin: graph.Pair{0, 1}, PadEnd: graph.Pair{1, 0}, Dilation: graph.Pair{2, 1}, Ceil: true},
 	graph.MaxPool{Kernel: graph.Square(2)},
-	graph.AvgPool{Name: "a", Kernel: graph.Pair{2, 3}, Stride: graph.Square(1), Pad: graph.Square(1)},
+	graph.AvgPool{Name: "a", Kernel: graph.Pair{2, 3}, Stride: graph.Square(1), Pad: graph.Square(1),
+		PadBegin: graph.Pair{0, 1}, PadEnd: graph.Pair{1, 0}, Dilation: graph.Pair{2, 1}, Ceil: true, ExcludePad: true},
 	graph.AvgPool{Kernel: graph.Square(2)},
 	graph.Subsample{Name: "s", Kernel: graph.Square(2), Stride: graph.Pair{2, 1}, Coefficient: 0.75},
 	graph.Subsample{Kernel: graph.Pair{2, 1}},
 	graph.ReLU{Name: "r"}, graph.ReLU{},
+	graph.LeakyReLU{Name: "lr", Alpha: 0.2}, graph.LeakyReLU{},
+	graph.PReLU{Name: "pr", Shared: true, Start: 0.5}, graph.PReLU{},
+	graph.ELU{Name: "el", Alpha: 0.5}, graph.ELU{},
+	graph.CELU{Name: "ce", Alpha: 2}, graph.CELU{},
+	graph.SELU{Name: "se"}, graph.SELU{},
+	graph.SiLU{Name: "si"}, graph.SiLU{},
+	graph.GELU{Name: "ge", Approximate: true}, graph.GELU{},
+	graph.Mish{Name: "mi"}, graph.Mish{},
+	graph.Softplus{Name: "sp"}, graph.Softplus{},
+	graph.Softsign{Name: "ss"}, graph.Softsign{},
+	graph.Clip{Name: "cl", Min: -1, Max: 2}, graph.Clip{Max: 6},
+	graph.HardSigmoid{Name: "hs", Alpha: 0.2, Beta: 0.5}, graph.HardSigmoid{},
+	graph.HardSwish{Name: "hw"}, graph.HardSwish{},
+	graph.BatchNorm{Name: "bn", Momentum: 0.01, Eps: 1e-3, Frozen: true}, graph.BatchNorm{},
+	graph.GroupNorm{Name: "gn", Groups: 2, Eps: 1e-6}, graph.GroupNorm{Groups: 1},
+	graph.LayerNorm{Name: "ln", Eps: 1e-6}, graph.LayerNorm{},
+	graph.GlobalAvgPool{Name: "ga"}, graph.GlobalAvgPool{},
+	graph.GlobalMaxPool{Name: "gm"}, graph.GlobalMaxPool{},
+	graph.Slice{Name: "sl", Begin: 1, End: 3}, graph.Slice{End: 1},
+	graph.ChannelShuffle{Name: "cs", Groups: 2}, graph.ChannelShuffle{Groups: 1},
+	graph.PadChannels{Name: "pc", Begin: 1, End: 2}, graph.PadChannels{},
+	graph.Dropout2D{Name: "d2", Rate: 0.25}, graph.Dropout2D{},
+	graph.StochasticDepth{Name: "sd", Rate: 0.25}, graph.StochasticDepth{},
 	graph.Sigmoid{Name: "g"}, graph.Sigmoid{},
 	graph.Tanh{Name: "t", A: 1.7159, B: 2. / 3}, graph.Tanh{},
 	graph.Normalize{Name: "n", Mean: []float64{0.485, -1}, Deviation: []float64{0.229, 1e-9}},
 	graph.LRN{Name: "l", Size: 5, K: 2, Alpha: 1e-4, Beta: 0.75},
 	graph.Dropout{Name: "d", Rate: 0.5, Classic: true}, graph.Dropout{},
 	graph.Flatten{Name: "f"}, graph.Flatten{},
-	graph.Affine{Name: "w", Units: 3, Init: graph.Xavier(), Bias: 1}, graph.Affine{Units: 1, Init: graph.Gaussian(0)},
+	graph.Affine{Name: "w", Units: 3, Init: graph.Xavier(), Bias: 1}, graph.Affine{Units: 1, Init: graph.Gaussian(0)}, graph.Affine{Units: 1, NoBias: true},
 	graph.Softmax{Name: "p"}, graph.Softmax{},
 	graph.From(graph.Add{Name: "+"}, "c", "r", "input"), graph.Add{},
 	graph.From(graph.Multiply{Name: "*"}, "c", "r"), graph.Multiply{},
@@ -54,12 +81,30 @@ func parts(layers []graph.Layer) (parts []graph.Part) {
 }
 
 func TestEveryLayerTravelsThroughJSON(t *testing.T) {
-	kinds := map[string]bool{}
+	set := map[string]map[string]bool{} // the fields of each kind that everyLayer sets
+	for _, kind := range graph.Kinds() {
+		set[kind] = map[string]bool{}
+	}
 	for _, l := range everyLayer {
-		kinds[graph.Kind(l)] = true
+		bare, _ := graph.Reads(l)
+		for _, f := range reflect.VisibleFields(reflect.TypeOf(bare)) {
+			if f.IsExported() && !reflect.ValueOf(bare).FieldByIndex(f.Index).IsZero() {
+				set[graph.Kind(l)][f.Name] = true
+			}
+		}
 		roundTrip(t, graph.Sequential("one", tensor.Shape{1, 28, 28}, graph.Init{}, l))
 	}
-	assert.Len(t, kinds, len(graph.Kinds()), "kinds that everyLayer holds")
+	for kind, fields := range set {
+		l, _ := graph.LayerOfKind(kind)
+		for _, f := range reflect.VisibleFields(reflect.TypeOf(l)) {
+			assert.True(t, !f.IsExported() || f.Anonymous || fields[f.Name], "everyLayer has no %s with its field %s set", kind, f.Name)
+		}
+	}
+	for _, loss := range graph.Losses() {
+		spec := graph.Sequential("lossy", tensor.Shape{1}, graph.Init{}, graph.ReLU{})
+		spec.Loss = loss
+		roundTrip(t, spec)
+	}
 	roundTrip(t, graph.Sequential("all", tensor.Shape{7}, graph.Gaussian(1e-300), parts(everyLayer)...))
 	named := graph.Sequential("named", tensor.Shape{2}, graph.He(), graph.Softmax{})
 	named.ClassNames = []string{"T-shirt", "Hose \"kurz\""}
@@ -120,7 +165,10 @@ func TestPairsAndInitialisationsHaveShortForms(t *testing.T) {
 
 const wantInit = "want a deviation of at least 0, or one of he, xavier, xavier-sigmoid, lecun-uniform"
 
-const kindList = "conv2d, max_pool, avg_pool, subsample, affine, flatten, normalize, relu, sigmoid, tanh, lrn, dropout, softmax"
+const kindList = "conv2d, max_pool, avg_pool, subsample, affine, flatten, normalize, relu, sigmoid, tanh, " +
+	"leaky_relu, prelu, elu, celu, selu, silu, gelu, mish, softplus, softsign, clip, hard_sigmoid, hard_swish, " +
+	"lrn, batch_norm, group_norm, layer_norm, global_avg_pool, global_max_pool, slice, channel_shuffle, pad_channels, " +
+	"dropout, dropout2d, stochastic_depth, softmax, add, multiply, concat"
 
 func TestParseSpecErrors(t *testing.T) {
 	deep := strings.Repeat("[", 20000)
@@ -175,9 +223,9 @@ func TestLoadSpecErrors(t *testing.T) {
 		{"{\n\"name\": \"a\",\n}", `:3: invalid character '}' looking for beginning of object key string`},
 		{layers(`{"kind": "relu", "filters": 3}`), `:4: layer 2: field "filters" is unknown`},
 		{layers("\n\n{\"kind\": \"max_pool\",\n\"kernel\": 9}"),
-			`:6: layer 2 "pool1" (MaxPool 9x9/9, input (5, 5, 5)): height: a window of 9 doesn't fit an input of 5 padded to 5`},
-		{layers(`{"kind": "tanh", "name": "relu"}, {"kind": "relu", "name": "relu"}`), `:4: layer 3 (ReLU): the name "relu" is taken by an earlier layer`},
-		{layers(`{"kind": "affine", "units": 2000000000}`), `:4: layer 2 "fc1" (Affine 2000000000, input (5, 5, 5)): weight is (2000000000, 125): ` +
+			`:6: layer 2 "pool1" (MaxPool{Kernel: Square(9)}, input (5, 5, 5)): height: a window of 9 doesn't fit an input of 5 padded to 5`},
+		{layers(`{"kind": "tanh", "name": "relu"}, {"kind": "relu", "name": "relu"}`), `:4: layer 3 (ReLU{}): the name "relu" is taken by an earlier layer`},
+		{layers(`{"kind": "affine", "units": 2000000000}`), `:4: layer 2 "fc1" (Affine{Units: 2000000000}, input (5, 5, 5)): weight is (2000000000, 125): ` +
 			`the parameters would be more than 2147483648 numbers`},
 		{"{\"layers\": [{\"kind\": \"relu\"}],\n \"input\":\n [2, 3]}", `:3: input is (2, 3): want (channels, height, width) or (features)`},
 		{"{\n\"layers\": [{\"kind\": \"relu\"}],\n \"INPUT\": [0]}", `:3: input is (0): want sizes from 1 to 1048576`},
@@ -216,9 +264,9 @@ type foreign struct{ graph.ReLU }
 
 func TestForeignLayersHaveNoJSON(t *testing.T) {
 	_, err := json.Marshal(graph.Sequential("odd", tensor.Shape{1}, graph.He(), graph.ReLU{}, foreign{}))
-	assert.ErrorContains(t, err, "layer 2 is a graph_test.foreign: only this package's layers have a form in JSON")
+	assert.ErrorContains(t, err, "layer 2: got a graph_test.foreign: only this package's layers have a form in JSON")
 	_, err = json.Marshal(graph.Sequential("odd", tensor.Shape{1}, graph.He(), nil))
-	assert.ErrorContains(t, err, "layer 1 is a <nil>: only this package's layers have a form in JSON")
+	assert.ErrorContains(t, err, "layer 1: got a <nil>: only this package's layers have a form in JSON")
 }
 
 // TestNilSpecInJSON: encoding/json itself writes null for it; who calls the methods gets an error.

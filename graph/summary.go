@@ -55,11 +55,8 @@ func (m *Model) Summary() *Summary {
 	s := &Summary{Model: m.spec.Name, Input: m.spec.Input, ElementBytes: int64(m.dtype.Size())}
 	for _, n := range m.nodes[1:] {
 		l := LayerSummary{
-			Name: n.Name, Layer: Code(n.Layer), Output: n.Shape,
+			Name: n.Name, Layer: Code(n.Layer), Reads: n.inputNames(), Output: n.Shape,
 			MultiplyAdds: n.MultiplyAdds(), ActivationBytes: int64(n.Shape.TotalSize()) * s.ElementBytes,
-		}
-		for _, in := range n.Inputs {
-			l.Reads = append(l.Reads, in.Name)
 		}
 		for _, p := range n.Parameters {
 			l.Parameters += int64(p.Shape.TotalSize())

@@ -60,23 +60,13 @@ func TestSchemaTakesOurSpecs(t *testing.T) {
 	}
 }
 
-// kinds are the layers that a spec may have: what the error about an unknown one lists.
-func kinds(t *testing.T) []string {
-	t.Helper()
-	_, err := graph.ParseSpec([]byte(`{"layers": [{"kind": "nonsense"}]}`))
-	require.Error(t, err)
-	_, list, found := strings.Cut(err.Error(), "want one of ")
-	require.True(t, found, err)
-	return strings.Split(list, ", ")
-}
-
 // full is a layer of the kind with something in every field.
 func full(t *testing.T, kind string) graph.Layer {
 	t.Helper()
-	spec, err := graph.ParseSpec([]byte(`{"layers": [{"kind": "` + kind + `"}]}`))
-	require.NoError(t, err)
-	layer := reflect.New(reflect.TypeOf(spec.Layers[0])).Elem()
-	for _, f := range fieldsOf(spec.Layers[0]) {
+	bare, ok := graph.LayerOfKind(kind)
+	require.True(t, ok, kind)
+	layer := reflect.New(reflect.TypeOf(bare)).Elem()
+	for _, f := range fieldsOf(bare) {
 		sample := reflect.ValueOf(samples[f.Type])
 		require.True(t, sample.IsValid(), "%s: field %s is of type %v, of which this test has no sample", kind, f.Name, f.Type)
 		layer.FieldByIndex(f.Index).Set(sample)
@@ -115,7 +105,7 @@ func TestSchemaHasEveryKindAndField(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(text, &schema))
 
-	whole, err := json.Marshal(&graph.Spec{Name: "n", Input: tensor.Shape{1}, Init: graph.He(), ClassNames: []string{"a"}})
+	whole, err := json.Marshal(&graph.Spec{Name: "n", Input: tensor.Shape{1}, Init: graph.He(), Loss: graph.CrossEntropy, ClassNames: []string{"a"}})
 	require.NoError(t, err)
 	var top map[string]any
 	require.NoError(t, json.Unmarshal(whole, &top))
@@ -123,9 +113,9 @@ func TestSchemaHasEveryKindAndField(t *testing.T) {
 
 	var kind struct{ Enum []string }
 	require.NoError(t, json.Unmarshal(schema.Defs["layer"].Properties["kind"], &kind))
-	assert.ElementsMatch(t, kinds(t), kind.Enum)
-	for _, k := range kinds(t) {
-		want, required := []string{"kind"}, []string{}
+	assert.ElementsMatch(t, graph.Kinds(), kind.Enum)
+	for _, k := range graph.Kinds() {
+		want, required := []string{"kind", "from"}, []string{}
 		for _, f := range fieldsOf(full(t, k)) {
 			name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 			want = append(want, name)
@@ -141,8 +131,8 @@ func TestSchemaHasEveryKindAndField(t *testing.T) {
 // TestSchemaAndReaderAgree gives both every kind with every field, and then each field with a value that is of no field's type.
 func TestSchemaAndReaderAgree(t *testing.T) {
 	schema := compileSchema(t)
-	for _, k := range kinds(t) {
-		layer := full(t, k)
+	for _, k := range graph.Kinds() {
+		layer := graph.From(full(t, k), "a", "b")
 		spec := &graph.Spec{Name: "n", Input: tensor.Shape{2, 9, 9}, Layers: []graph.Layer{layer}}
 		text, err := json.Marshal(spec)
 		require.NoError(t, err)
@@ -172,6 +162,8 @@ func TestSchemaRefuses(t *testing.T) {
 	const spec = `{"name": "n", "input": [1, 28, 28], "layers": [{"kind": "conv2d", "filters": 8, "kernel": 5}]}`
 	require.NoError(t, validate(t, schema, spec))
 	for right, wrong := range map[string]string{
+		`"name": "n"`:    `"loss": "hinge"`,
+		`"conv2d",`:      `"conv2d", "from": [],`,
 		`[1, 28, 28]`:    `[28, 28]`,
 		`"input"`:        `"inputs"`,
 		`"conv2d"`:       `"conv3d"`,
