@@ -14,11 +14,7 @@ func (g Graph) DOT(w io.Writer) error {
 		return err
 	}
 	var b bytes.Buffer
-	b.WriteString("digraph {\n\trankdir=TB\n\tnode [shape=box style=\"rounded,filled\" fontname=\"Helvetica\" fontsize=11]\n")
-	b.WriteString("\tedge [fontname=\"Helvetica\" fontsize=9 color=\"#5b6270\"]\n")
-	if g.Title != "" {
-		fmt.Fprintf(&b, "\tlabel=%s labelloc=t fontname=\"Helvetica\" fontsize=14\n", quoteDOT(g.Title))
-	}
+	dotHead(&b, g.Title)
 	n.dotClusters(&b)
 	for i, e := range g.Edges {
 		fmt.Fprintf(&b, "\t%s -> %s [label=%s%s]\n", quoteDOT(e.From), quoteDOT(e.To), quoteDOT(n.shape(i)), n.dotStyle(i))
@@ -26,6 +22,20 @@ func (g Graph) DOT(w io.Writer) error {
 	b.WriteString("}\n")
 	_, err = w.Write(b.Bytes())
 	return err
+}
+
+func dotHead(b *bytes.Buffer, title string) {
+	b.WriteString("digraph {\n\trankdir=TB\n\tnode [shape=box style=\"rounded,filled\" fontname=\"Helvetica\" fontsize=11]\n")
+	b.WriteString("\tedge [fontname=\"Helvetica\" fontsize=9 color=\"#5b6270\"]\n")
+	if title != "" {
+		fmt.Fprintf(b, "\tlabel=%s labelloc=t fontname=\"Helvetica\" fontsize=14\n", quoteDOT(title))
+	}
+}
+
+// dotCluster opens a box.
+func dotCluster(b *bytes.Buffer, name string) {
+	fmt.Fprintf(b, "\tsubgraph %s {\n\t\tlabel=%s fontname=\"Helvetica\" fontsize=12 style=rounded color=\"#9aa1ad\"\n",
+		quoteDOT("cluster_"+name), quoteDOT(name))
 }
 
 func (n *network) dotClusters(b *bytes.Buffer) {
@@ -38,8 +48,7 @@ func (n *network) dotClusters(b *bytes.Buffer) {
 			continue
 		}
 		written[first.Group] = true
-		fmt.Fprintf(b, "\tsubgraph %s {\n\t\tlabel=%s fontname=\"Helvetica\" fontsize=12 style=rounded color=\"#9aa1ad\"\n",
-			quoteDOT("cluster_"+first.Group), quoteDOT(first.Group))
+		dotCluster(b, first.Group)
 		for j, node := range n.Nodes {
 			if node.Group == first.Group {
 				b.WriteString("\t\t" + n.dotNode(j))

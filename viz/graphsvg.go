@@ -1,12 +1,9 @@
 package viz
 
 import (
-	"bytes"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"math"
-	"strconv"
 	"strings"
 )
 
@@ -73,22 +70,19 @@ func (g Graph) SVG(w io.Writer) error {
 	return err
 }
 
-// drawing is the SVG text under construction.
+// drawing is the SVG text of a graph under construction.
 type drawing struct {
-	bytes.Buffer
+	svgText
 	*layout
 }
 
-func (d *drawing) printf(format string, args ...any) { fmt.Fprintf(d, format, args...) }
-
 func (d *drawing) open() {
-	d.printf(`<svg xmlns="http://www.w3.org/2000/svg" class="graph" width="%s" height="%s" viewBox="0 0 %[1]s %[2]s" role="img" aria-labelledby="graph-title">`+"\n",
-		px(math.Ceil(d.size.x)), px(math.Ceil(d.size.y)))
 	name := d.Title
 	if name == "" {
 		name = "computational graph"
 	}
-	d.printf("<title id=\"graph-title\">%s</title>\n<style>%s", escape(name), graphStyle)
+	d.head(d.size, name)
+	d.printf("<style>%s", graphStyle)
 	for kind := range kindNames {
 		c := kindColours[NodeKind(kind)]
 		d.printf("  .graph .%s rect { fill: %s; stroke: %s; }\n", NodeKind(kind).String(), c.fill, c.line)
@@ -100,8 +94,7 @@ func (d *drawing) open() {
 	}
 	d.printf("  }\n</style>\n<defs>\n")
 	for _, tip := range []string{"graph-tip", "graph-tip-backward", "graph-tip-saved"} {
-		d.printf(`<marker id="%s" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto">`+
-			`<path d="M0 0.8 L8 4 L0 7.2 Z"/></marker>`+"\n", tip)
+		d.tip(tip)
 	}
 	d.printf("</defs>\n<rect class=\"page\" width=\"100%%\" height=\"100%%\"/>\n")
 	d.headings()
@@ -110,25 +103,14 @@ func (d *drawing) open() {
 func (d *drawing) headings() {
 	y := pictureMargin
 	if d.Title != "" {
-		d.text("title", "", pictureMargin, y+14, d.Title)
+		d.label("title", "", pictureMargin, y+14, d.Title)
 		y += titleHeight
 	}
 	if len(d.spine) == 0 {
 		return
 	}
-	d.text("head", "middle", d.columns[chainColumn].centre().x, y+12, "forward ↓")
-	d.text("head", "middle", d.columns[spineColumn].centre().x, y+12, "backward ↑")
-}
-
-func (d *drawing) text(class, anchor string, x, y float64, s string) {
-	attributes := ""
-	if class != "" {
-		attributes += ` class="` + class + `"`
-	}
-	if anchor != "" {
-		attributes += ` text-anchor="` + anchor + `"`
-	}
-	d.printf("<text x=\"%s\" y=\"%s\"%s>%s</text>\n", px(x), px(y), attributes, escape(s))
+	d.label("head", "middle", d.columns[chainColumn].centre().x, y+12, "forward ↓")
+	d.label("head", "middle", d.columns[spineColumn].centre().x, y+12, "backward ↑")
 }
 
 func (d *drawing) box(r *layerRow) {
@@ -136,7 +118,7 @@ func (d *drawing) box(r *layerRow) {
 		return
 	}
 	d.printf("<rect class=\"box\" x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\" rx=\"8\"/>\n", px(r.x), px(r.y), px(r.w), px(r.h))
-	d.text("head", "", r.x+10, r.y+17, r.name)
+	d.label("head", "", r.x+10, r.y+17, r.name)
 }
 
 var wireClasses = map[wireKind]string{forwardWire: "wire", backwardWire: "wire backward", savedWire: "wire saved"}
@@ -149,7 +131,7 @@ func (d *drawing) wire(w wire) {
 	}
 	d.printf("<path class=\"%s\" d=\"%s\"><title>%s</title></path>\n", wireClasses[w.kind], rounded(w.points), escape(about))
 	if w.shape != "" {
-		d.text("", "", w.shapeAt.x, w.shapeAt.y, w.shape)
+		d.label("", "", w.shapeAt.x, w.shapeAt.y, w.shape)
 	}
 }
 
@@ -194,7 +176,7 @@ func (d *drawing) node(i int) {
 	y := s.centre().y - lineHeight*float64(len(s.lines))/2 + 11.5
 	class := "name"
 	for _, line := range s.lines {
-		d.text(class, "middle", s.centre().x, y, line)
+		d.label(class, "middle", s.centre().x, y, line)
 		y += lineHeight
 		class = ""
 	}
@@ -207,20 +189,19 @@ const savedMeaning = "a forward value that the backward half reads"
 func (d *drawing) caption() {
 	x, y := pictureMargin, d.size.y-pictureMargin-8
 	for _, kind := range d.kinds() {
-		d.printf("<g class=\"%s\"><rect x=\"%s\" y=\"%s\" width=\"14\" height=\"12\" rx=\"3\"/></g>\n", kind.String(), px(x), px(y-10))
-		d.text("", "", x+20, y, kind.String())
-		x += 20 + plainWidth(kind.String()) + 18
+		d.legendEntry(x, y, kind.String())
+		x += legendEntry(kind.String())
 	}
 	if d.saves() {
 		d.printf("<path class=\"wire saved\" d=\"M%s %s L%s %s\"/>\n", px(x), px(y-4), px(x+28), px(y-4))
-		d.text("", "", x+34, y, savedMeaning)
+		d.label("", "", x+34, y, savedMeaning)
 	}
 }
 
 func (l *layout) captionWidth() float64 {
 	width := 0.
 	for _, kind := range l.kinds() {
-		width += 20 + plainWidth(kind.String()) + 18
+		width += legendEntry(kind.String())
 	}
 	if l.saves() {
 		width += 34 + plainWidth(savedMeaning)
@@ -248,13 +229,4 @@ func (l *layout) saves() bool {
 		}
 	}
 	return false
-}
-
-// px prints a coordinate to a tenth of a pixel.
-func px(v float64) string { return strconv.FormatFloat(math.Round(10*v)/10, 'f', -1, 64) }
-
-func escape(s string) string {
-	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(s)) // a strings.Builder takes everything
-	return b.String()
 }

@@ -17,16 +17,20 @@ type graphPicture struct {
 	Model string `arg:"" help:"A built-in's name, the path of a JSON spec, or a params.safetensors."`
 	Out   string `short:"o" required:"" help:"Picture to write: .svg, or .dot for Graphviz." placeholder:"FILE"`
 	Batch int    `default:"1" help:"Batch size the shapes are shown for."`
-	Grad  bool   `help:"The loss and its gradients, too."`
+	Ops   bool   `help:"The symbolic graph, whatever the network."`
+	Grad  bool   `help:"The symbolic graph with the loss and its gradients."`
 }
 
-// Run draws the symbolic graph.
+// Help is the longer help.
+func (graphPicture) Help() string {
+	return `The symbolic graph: every op with its parameters. Of a network with branches, or with more than 40 layers, that would be hard to read: ` +
+		`its picture shows the layers and what reads what, with a box around each block, unless -ops or -grad asks for the symbolic graph.`
+}
+
+// Run draws the graph.
 func (c *graphPicture) Run() error {
-	write := map[string]func(string, viz.Graph) error{
-		".svg": func(path string, g viz.Graph) error { return viz.WriteSVG(path, g) },
-		".dot": viz.WriteDOT,
-	}[filepath.Ext(c.Out)]
-	if write == nil {
+	ext := filepath.Ext(c.Out)
+	if ext != ".svg" && ext != ".dot" {
 		return cli.Usagef("-o is %q: want a name that ends in .svg or .dot", c.Out)
 	}
 	if c.Batch < 1 {
@@ -36,11 +40,18 @@ func (c *graphPicture) Run() error {
 	if err != nil {
 		return err
 	}
+	if !c.Ops && !c.Grad && showsLayers(m) {
+		return writeLayers(c.Out, ext, layerPicture(m, c.Batch))
+	}
 	d, err := m.Describe(c.Batch, c.Grad)
 	if err != nil {
 		return err
 	}
-	return write(c.Out, drawn(d, c.Grad))
+	g := drawn(d, c.Grad)
+	if ext == ".dot" {
+		return viz.WriteDOT(c.Out, g)
+	}
+	return viz.WriteSVG(c.Out, g)
 }
 
 var nodeKinds = map[graph.ValueKind]viz.NodeKind{

@@ -15,30 +15,42 @@ type cell struct {
 	Column int `json:"column"`
 }
 
-// An explanation says how one cell of a layer was computed. One of the parts is there, or a note that says why none is.
+// An explanation says how one cell of a layer was computed. One of the parts is there, or a note that
+// says why none is.
 type explanation struct {
-	Layer string `json:"layer"`
-	Kind  string `json:"kind"`
-	Cell  cell   `json:"cell"`
-	Value number `json:"value"` // what the model's own kernel gave
-	Reads string `json:"reads"` // the layer whose values it was computed from, or "input"
-	Sees  area   `json:"sees"`  // the part of the picture that it depends on
-	Note  string `json:"note,omitempty"`
+	Layer  string   `json:"layer"`
+	Kind   string   `json:"kind"`
+	Cell   cell     `json:"cell"`
+	Value  number   `json:"value"`  // what the model's own kernel gave
+	Reads  string   `json:"reads"`  // the first of Inputs
+	Inputs []string `json:"inputs"` // the layers whose values it was computed from, or "input"
+	Sees   *area    `json:"sees"`   // the part of the picture that it depends on; null for none
+	Note   string   `json:"note,omitempty"`
 
-	Convolution   *convolution   `json:"convolution,omitempty"`
-	Pooling       *pooling       `json:"pooling,omitempty"`
-	Elementwise   *elementwise   `json:"elementwise,omitempty"`
-	Normalization *normalization `json:"normalization,omitempty"`
-	Affine        *affine        `json:"affine,omitempty"`
-	Softmax       *softmax       `json:"softmax,omitempty"`
+	Convolution     *convolution     `json:"convolution,omitempty"`
+	Pooling         *pooling         `json:"pooling,omitempty"`
+	Elementwise     *elementwise     `json:"elementwise,omitempty"`
+	Join            *join            `json:"join,omitempty"`
+	Standardization *standardization `json:"standardization,omitempty"`
+	Normalization   *normalization   `json:"normalization,omitempty"`
+	Affine          *affine          `json:"affine,omitempty"`
+	Softmax         *softmax         `json:"softmax,omitempty"`
 }
 
 // A working is what an explainer has to go by.
 type working struct {
 	layer
+	sources []source  // the values that the layer read
+	x, y    []float32 // the first of them, and what the layer gave
 	model   *graph.Model
-	x, y    []float32 // what the layer read and what it gave
 	classes []string
+}
+
+// A source is a value that a layer read.
+type source struct {
+	name   string
+	extent extent
+	x      []float32
 }
 
 // param is a parameter of the layer.
@@ -50,18 +62,37 @@ func (k working) param(name string) ([]float32, error) {
 	return p.Float32s(), nil
 }
 
+// optional is the value at an index of a parameter that the layer may lack.
+func (k working) optional(name string, at int) (value float32, has bool) {
+	values, err := k.param(name)
+	if err != nil {
+		return 0, false
+	}
+	return values[at], true
+}
+
 // An explainer fills in the part of the explanation that is for its kind of layer.
 type explainer func(k working, e *explanation) error
 
-// explainerOf is nil for a kind of layer that graph has got and this package hasn't heard of yet.
+// explainerOf is nil for a layer that isn't one of package graph's.
 func explainerOf(l graph.Layer) explainer {
 	switch l.(type) {
 	case graph.Conv2D:
 		return explainConvolution
-	case graph.MaxPool, graph.AvgPool, graph.Subsample:
+	case graph.MaxPool, graph.AvgPool, graph.Subsample, graph.GlobalMaxPool, graph.GlobalAvgPool:
 		return explainPooling
-	case graph.ReLU, graph.Sigmoid, graph.Tanh, graph.Dropout, graph.Flatten, graph.Normalize:
+	case graph.ActivationFunction:
+		return explainActivation
+	case graph.PReLU:
+		return explainPReLU
+	case graph.Dropout, graph.Dropout2D, graph.StochasticDepth, graph.Normalize:
 		return explainElementwise
+	case graph.Flatten, graph.Slice, graph.ChannelShuffle, graph.PadChannels, graph.Concat:
+		return explainMove
+	case graph.Add, graph.Multiply:
+		return explainJoin
+	case graph.BatchNorm, graph.GroupNorm, graph.LayerNorm:
+		return explainStandardization
 	case graph.LRN:
 		return explainLRN
 	case graph.Affine:
@@ -134,15 +165,29 @@ func (p *Page) explain(m *graph.Model, x []float32, i int, c cell) (*explanation
 	if err != nil {
 		return nil, err
 	}
-	k := working{layer: p.network.Layers[i], model: m, x: x, y: a[i], classes: p.network.Classes}
-	if i > 0 {
-		k.x = a[i-1]
+	k := p.working(m, x, a, i)
+	e := &explanation{
+		Layer: k.Name, Kind: k.Kind, Cell: c, Value: number(k.y[k.Output.at(c)]),
+		Reads: k.Reads[0], Inputs: k.Reads, Sees: p.network.sees(i, c),
 	}
-	e := &explanation{Layer: k.Name, Kind: k.Kind, Cell: c, Value: number(k.y[k.Output.at(c)]), Reads: k.reads, Sees: p.network.sees(i, c)}
 	explain := explainerOf(k.layer.layer)
 	if explain == nil {
 		e.Note = fmt.Sprintf("no explanation for this layer (%s)", k.Text)
 		return e, nil
 	}
 	return e, explain(k, e)
+}
+
+// working is what layer i read and gave.
+func (p *Page) working(m *graph.Model, x []float32, activations [][]float32, i int) working {
+	k := working{layer: p.network.Layers[i], model: m, y: activations[i], classes: p.network.Classes}
+	for _, in := range k.node.Inputs {
+		s := source{name: in.Name, extent: extentOf(in.Shape), x: x}
+		if j, layer := p.network.index[in]; layer {
+			s.x = activations[j]
+		}
+		k.sources = append(k.sources, s)
+	}
+	k.x = k.sources[0].x
+	return k
 }

@@ -12,6 +12,7 @@ type affine struct {
 	More    rest           `json:"more"`    // all others
 	Sum     number         `json:"sum"`     // of all products
 	Bias    number         `json:"bias"`
+	NoBias  bool           `json:"no_bias,omitempty"`
 	Total   number         `json:"total"` // Sum + Bias
 }
 
@@ -30,10 +31,7 @@ func explainAffine(k working, e *explanation) error {
 	if err != nil {
 		return err
 	}
-	bias, err := k.param("bias")
-	if err != nil {
-		return err
-	}
+	b, has := k.optional("bias", e.Cell.Map)
 	weights := weight[e.Cell.Map*len(k.x) : (e.Cell.Map+1)*len(k.x)]
 	product := func(i int) float64 { return float64(k.x[i]) * float64(weights[i]) }
 	order := make([]int, len(k.x))
@@ -43,8 +41,7 @@ func explainAffine(k working, e *explanation) error {
 		sum += product(i)
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(math.Abs(product(b)), math.Abs(product(a))) })
-	b := bias[e.Cell.Map]
-	part := &affine{Sum: number(sum), Bias: number(b), Total: number(sum + float64(b)), Largest: []contribution{}}
+	part := &affine{Sum: number(sum), Bias: number(b), NoBias: !has, Total: number(sum + float64(b)), Largest: []contribution{}}
 	for _, i := range order[:min(mostContributions, len(order))] {
 		largest += product(i)
 		part.Largest = append(part.Largest, contribution{k.in.cell(i), number(k.x[i]), number(weights[i]), number(product(i))})

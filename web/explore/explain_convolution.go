@@ -9,6 +9,7 @@ type convolution struct {
 	More   rest   `json:"more"` // the maps that aren't in Taps
 	Sum    number `json:"sum"`  // of all products
 	Bias   number `json:"bias"`
+	NoBias bool   `json:"no_bias,omitempty"`
 	Total  number `json:"total"` // Sum + Bias
 }
 
@@ -40,16 +41,13 @@ func explainConvolution(k working, e *explanation) error {
 	if err != nil {
 		return err
 	}
-	bias, err := k.param("bias")
-	if err != nil {
-		return err
-	}
-	sliding, _ := slidingOf(c)
+	bias, has := k.optional("bias", e.Cell.Map)
+	sliding, _ := slidingOf(c, k.in)
 	window := sliding.window(e.Cell)
 	maps, first := filterMaps(c, e.Cell.Map, k.in.Maps)
 	taps := window.Height * window.Width
 	detailed := min(len(maps), mostTaps, mostNumbers/taps)
-	part := &convolution{Window: window, Taps: []tap{}, Bias: number(bias[e.Cell.Map])}
+	part := &convolution{Window: window, Taps: []tap{}, Bias: number(bias), NoBias: !has}
 	var sum, others float64
 	for i, m := range maps {
 		t, subtotal := newTap(window, k, m, weight[(first+i)*taps:(first+i+1)*taps])

@@ -10,24 +10,20 @@ import (
 type pooling struct {
 	How    string   `json:"how"` // max, mean or subsample
 	Window window   `json:"window"`
-	Inputs []number `json:"inputs"`
+	Inputs []number `json:"inputs"` // empty if they are too many to show
 	Inside []bool   `json:"inside"` // false where the window lies in the padding
 	Winner int      `json:"winner"` // which of them max pooling took; -1 for the others
 
 	Sum         number `json:"sum"`
-	Count       int    `json:"count"`       // what the mean divides by, the padding included
+	Count       int    `json:"count"`       // what the mean divides by
 	Coefficient number `json:"coefficient"` // what subsampling multiplies the sum by
 	Bias        number `json:"bias"`        // and adds
 	Total       number `json:"total"`       // the value, computed again
 }
 
 func explainPooling(k working, e *explanation) error {
-	sliding, _ := slidingOf(k.layer.layer)
+	sliding, _ := slidingOf(k.layer.layer, k.in)
 	w := sliding.window(e.Cell)
-	if w.Height*w.Width > mostNumbers {
-		e.Note = "the window has too many values to show"
-		return nil
-	}
 	inputs, inside := w.read(k.x, k.in, e.Cell.Map)
 	var sum float64
 	for _, v := range inputs {
@@ -35,12 +31,18 @@ func explainPooling(k working, e *explanation) error {
 	}
 	p := &pooling{Window: w, Inputs: numbers(inputs), Inside: inside, Winner: -1, Sum: number(sum), Count: len(inputs)}
 	e.Pooling = p
-	switch k.layer.layer.(type) {
-	case graph.MaxPool:
+	if len(inputs) > mostNumbers {
+		p.Inputs, p.Inside = []number{}, []bool{}
+	}
+	switch l := k.layer.layer.(type) {
+	case graph.MaxPool, graph.GlobalMaxPool:
 		p.How, p.Winner = "max", winner(inputs, inside)
-		p.Total = p.Inputs[p.Winner]
+		p.Total = number(inputs[p.Winner])
 	case graph.AvgPool:
-		p.How, p.Total = "mean", number(sum/float64(len(inputs)))
+		p.How, p.Count = "mean", sliding.counted(e.Cell, k.in, l.ExcludePad)
+		p.Total = number(sum / float64(p.Count))
+	case graph.GlobalAvgPool:
+		p.How, p.Total = "mean", number(sum/float64(p.Count))
 	case graph.Subsample:
 		return k.subsample(p, e.Cell.Map, sum)
 	}

@@ -19,8 +19,9 @@ import (
 
 type explanation struct {
 	Layer, Kind, Reads, Note string
+	Inputs                   []string
 	Value                    float32
-	Sees                     struct{ Top, Left, Bottom, Right int }
+	Sees                     area
 	Convolution              *struct {
 		Window window
 		Taps   []struct {
@@ -44,9 +45,36 @@ type explanation struct {
 		Sum, Coefficient, Bias, Total float32
 	}
 	Elementwise *struct {
-		From    struct{ Map, Row, Column int }
-		In      float32
-		Formula string
+		Layer     string
+		From      struct{ Map, Row, Column int }
+		In, Total float32
+		Formula   string
+		Constants []struct {
+			Name  string
+			Value float32
+		}
+		Curve *struct {
+			Low, High float32
+			Values    []float32
+		}
+	}
+	Join *struct {
+		How   string
+		Terms []struct {
+			Layer string
+			From  struct{ Map, Row, Column int }
+			Value float32
+		}
+		More struct {
+			Count int
+			Sum   float32
+		}
+		Total float32
+	}
+	Standardization *struct {
+		How                                                             string
+		First, Last, Count                                              int
+		In, Mean, Variance, Eps, Std, Standardized, Weight, Bias, Total float32
 	}
 	Normalization *struct {
 		In         float32
@@ -82,6 +110,8 @@ type explanation struct {
 	}
 }
 
+type area struct{ Top, Left, Bottom, Right int }
+
 type window struct {
 	Top, Left, Height, Width int
 	Dilation                 [2]int
@@ -107,6 +137,9 @@ func networks(t *testing.T) map[string]*graph.Spec {
 		"many maps": graph.Sequential("many", tensor.Shape{20, 6, 6}, graph.He(),
 			graph.Conv2D{Filters: 3, Kernel: graph.Square(3)}, graph.Affine{Units: 4}),
 		"alexnet": models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec(),
+	}
+	for name, spec := range branched() {
+		specs[name] = spec
 	}
 	for _, name := range []string{"simpleconvnet", "lenet", "lenet-tanh", "lenet-modern"} {
 		spec, err := models.ByName(name)
@@ -134,6 +167,11 @@ func TestExplanationsAddUp(t *testing.T) {
 				e := explain(t, h, l.Name, channel, row, column, x)
 				at := (channel*l.Output.Height+row)*l.Output.Width + column
 				assert.Equal(t, all[i][at], e.Value, "%s, %s", name, l.Name)
+				assert.Equal(t, l.Reads, e.Inputs, "%s, %s", name, l.Name)
+				if l.Kind == "pad_channels" && e.Note != "" {
+					assert.Zero(t, e.Value, "%s, %s", name, l.Name)
+					continue
+				}
 				assert.Empty(t, e.Note, "%s, %s", name, l.Name)
 				assertAddsUp(t, e, name+", "+l.Name)
 			}
@@ -183,6 +221,20 @@ func assertAddsUp(t *testing.T, e explanation, where string) {
 		}
 	case e.Elementwise != nil:
 		assert.NotEmpty(t, e.Elementwise.Formula, where)
+		close(value, float64(e.Elementwise.Total))
+	case e.Join != nil:
+		sum, product := float64(e.Join.More.Sum), 1.
+		for _, term := range e.Join.Terms {
+			sum, product = sum+float64(term.Value), product*float64(term.Value)
+		}
+		close(value, map[string]float64{"sum": sum, "product": product}[e.Join.How])
+		close(value, float64(e.Join.Total))
+	case e.Standardization != nil:
+		n := e.Standardization
+		close(float64(n.Std), math.Sqrt(float64(n.Variance)+float64(n.Eps)))
+		close(float64(n.Standardized), (float64(n.In)-float64(n.Mean))/float64(n.Std))
+		close(value, float64(n.Weight)*float64(n.Standardized)+float64(n.Bias))
+		close(value, float64(n.Total))
 	case e.Normalization != nil:
 		n := e.Normalization
 		sum := float64(n.More.Sum)
@@ -217,6 +269,19 @@ func assertAddsUp(t *testing.T, e explanation, where string) {
 	}
 }
 
+// No kind of layer is without an explanation, and none without a network that tests it.
+func TestEveryKindIsExplained(t *testing.T) {
+	seen := map[string]bool{}
+	for _, spec := range networks(t) {
+		for _, l := range spec.Layers {
+			seen[graph.Kind(l)] = true
+		}
+	}
+	for _, kind := range graph.Kinds() {
+		assert.True(t, seen[kind], "%s: no network of the tests has such a layer", kind)
+	}
+}
+
 // By hand: a window that stands out of its input, with a filter of known weights.
 func TestConvolutionByHand(t *testing.T) {
 	m := newModel(t, graph.Sequential("tiny", tensor.Shape{1, 2, 2}, graph.He(),
@@ -232,7 +297,7 @@ func TestConvolutionByHand(t *testing.T) {
 	assert.Equal(t, []float32{0, 0, 30, 80}, c.Taps[0].Products)
 	assert.Equal(t, []float32{110, 0.5, 110.5, 110.5}, []float32{c.Sum, c.Bias, c.Total, e.Value})
 	assert.Equal(t, "input", e.Reads)
-	assert.Equal(t, struct{ Top, Left, Bottom, Right int }{0, 0, 0, 1}, e.Sees)
+	assert.Equal(t, area{0, 0, 0, 1}, e.Sees)
 }
 
 // As the kernel has it: of equal values the first wins, padding never does, and NaN does always.
@@ -346,6 +411,132 @@ func TestManyMapsAreSummed(t *testing.T) {
 	assert.Equal(t, 4, c.More.Count)
 }
 
+// By hand: two branches and what comes of their sum, their product and the two side by side.
+func TestJoinsByHand(t *testing.T) {
+	spec := graph.Sequential("tiny", tensor.Shape{2, 1, 2}, graph.He(),
+		graph.Branches(graph.Concat{}, graph.Slice{Begin: 1, End: 2}, graph.Residual(graph.Clip{Max: 6}),
+			graph.Gate(graph.GlobalMaxPool{})))
+	h, x := serve(t, newModel(t, spec, 1)), []float32{-1, 8, 3, 5}
+
+	e := explain(t, h, "add1", 0, 0, 1, x)
+	require.Len(t, e.Join.Terms, 2)
+	assert.Equal(t, []string{"clip1", "input"}, e.Inputs)
+	assert.Equal(t, "sum", e.Join.How)
+	assert.Equal(t, []float32{6, 8, 14}, []float32{e.Join.Terms[0].Value, e.Join.Terms[1].Value, e.Value})
+
+	e = explain(t, h, "multiply1", 1, 0, 0, x)
+	assert.Equal(t, "product", e.Join.How)
+	assert.Equal(t, []string{"input", "pool1"}, e.Inputs)
+	assert.Equal(t, []float32{3, 5, 15}, []float32{e.Join.Terms[0].Value, e.Join.Terms[1].Value, e.Value})
+	assert.Equal(t, 0, e.Join.Terms[1].From.Column, "the gate's only cell")
+	assert.Equal(t, area{0, 0, 0, 1}, e.Sees, "through the gate")
+
+	for m, want := range []struct {
+		layer string
+		of    int
+	}{{"slice1", 0}, {"add1", 0}, {"add1", 1}, {"multiply1", 0}, {"multiply1", 1}} {
+		e := explain(t, h, "concat1", m, 0, 0, x).Elementwise
+		assert.Equal(t, want.layer, e.Layer)
+		assert.Equal(t, want.of, e.From.Map)
+	}
+}
+
+// By hand: the mean and the variance of each norm.
+func TestStandardizationByHand(t *testing.T) {
+	x := []float32{1, 2, 3, 5, 8, 13, 21, 34}
+	for name, c := range map[string]struct {
+		layer          graph.Layer
+		first, last, n int
+		mean, variance float32
+	}{
+		"batch": {graph.BatchNorm{Name: "norm"}, 1, 1, 0, 0.5, 4},
+		"group": {graph.GroupNorm{Name: "norm", Groups: 2}, 0, 1, 4, 2.75, 2.1875},
+		"layer": {graph.LayerNorm{Name: "norm"}, 0, 3, 4, 13.5, 156.25},
+	} {
+		m := newModel(t, graph.Sequential("tiny", tensor.Shape{4, 1, 2}, graph.He(), c.layer), 1)
+		for _, p := range m.Params() {
+			switch p.Name {
+			case "norm.running_mean":
+				p.Value.Float32s()[1] = 0.5
+			case "norm.running_var":
+				p.Value.Float32s()[1] = 4
+			}
+		}
+		e := explain(t, serve(t, m), "norm", 1, 0, 1, x)
+		n := e.Standardization
+		require.NotNil(t, n, name)
+		assert.Equal(t, []int{c.first, c.last, c.n}, []int{n.First, n.Last, n.Count}, name)
+		assert.Equal(t, []float32{5, c.mean, c.variance, 1e-5}, []float32{n.In, n.Mean, n.Variance, n.Eps}, name)
+		assert.InDelta(t, float64(5-c.mean)/math.Sqrt(float64(c.variance)+1e-5), e.Value, 1e-6, name)
+	}
+}
+
+// A mean over a window that reaches beyond its input divides by what counts.
+func TestMeanByHand(t *testing.T) {
+	pool := graph.AvgPool{Kernel: graph.Square(2), PadEnd: graph.Square(1), Stride: graph.Square(2), Ceil: true}
+	for _, c := range []struct {
+		exclude     bool
+		row, column int
+		count       int
+	}{{false, 0, 0, 4}, {false, 1, 1, 4}, {true, 1, 1, 1}, {true, 0, 1, 2}} {
+		pool.ExcludePad = c.exclude
+		m := newModel(t, graph.Sequential("tiny", tensor.Shape{1, 3, 3}, graph.He(), pool), 1)
+		e := explain(t, serve(t, m), "pool1", 0, c.row, c.column, []float32{1, 2, 3, 4, 5, 6, 7, 8, 9})
+		assert.Equal(t, c.count, e.Pooling.Count, "%+v", c)
+		assert.Equal(t, e.Value, e.Pooling.Sum/float32(c.count), "%+v", c)
+	}
+}
+
+// An activation's formula, constants and curve come from its function.
+func TestActivationsCurve(t *testing.T) {
+	m := newModel(t, graph.Sequential("tiny", tensor.Shape{1}, graph.He(), graph.ELU{Alpha: 0.5}), 1)
+	e := explain(t, serve(t, m), "elu1", 0, 0, 0, []float32{-4}).Elementwise
+	assert.Equal(t, graph.ELU{Alpha: 0.5}.Function().Formula, e.Formula)
+	require.Len(t, e.Constants, 1)
+	assert.Equal(t, "alpha", e.Constants[0].Name)
+	assert.Equal(t, float32(0.5), e.Constants[0].Value)
+	require.NotNil(t, e.Curve)
+	assert.Equal(t, []float32{-5, 5}, []float32{e.Curve.Low, e.Curve.High})
+	last := len(e.Curve.Values) - 1
+	assert.InDelta(t, 0.5*(math.Exp(-5)-1), e.Curve.Values[0], 1e-7)
+	assert.Equal(t, []float32{0, 5}, []float32{e.Curve.Values[last/2], e.Curve.Values[last]})
+}
+
+// Whatever layer is asked about, over whatever branches: a pixel that its cell doesn't see changes nothing.
+func TestSeesOverBranches(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	for name, spec := range branched() {
+		m := newModel(t, spec, 7)
+		h, x := serve(t, m), noise(m)
+		for _, l := range decode[network](t, request(h, http.MethodGet, "/api/network", nil)).Layers {
+			c, row, column := random.IntN(l.Output.Maps), random.IntN(l.Output.Height), random.IntN(l.Output.Width)
+			e := explain(t, h, l.Name, c, row, column, x)
+			changed := slices.Clone(x)
+			size := spec.Input
+			for i := range changed {
+				row, column := i/size[2]%size[1], i%size[2]
+				if e.Note != "" || row < e.Sees.Top || row > e.Sees.Bottom || column < e.Sees.Left || column > e.Sees.Right {
+					changed[i] += random.Float32() - 0.5
+				}
+			}
+			assert.Equal(t, e.Value, explain(t, h, l.Name, c, row, column, changed).Value, "%s, %s", name, l.Name)
+		}
+	}
+}
+
+// Of two branches the larger counts; of a concatenation the one that the map came from.
+func TestSeesTheWidestBranch(t *testing.T) {
+	conv := func(name string, k int) graph.Layer {
+		return graph.Conv2D{Name: name, Filters: 2, Kernel: graph.Square(k), Pad: graph.Square(k / 2)}
+	}
+	spec := graph.Sequential("tiny", tensor.Shape{1, 9, 9}, graph.He(),
+		graph.Branches(graph.Concat{}, conv("narrow", 1), graph.Residual(conv("wide", 5), conv("shortcut", 3))))
+	h, x := serve(t, newModel(t, spec, 1)), make([]float32, 81)
+	assert.Equal(t, area{2, 2, 6, 6}, explain(t, h, "add1", 0, 4, 4, x).Sees)
+	assert.Equal(t, area{4, 4, 4, 4}, explain(t, h, "concat1", 1, 4, 4, x).Sees)
+	assert.Equal(t, area{2, 2, 6, 6}, explain(t, h, "concat1", 2, 4, 4, x).Sees)
+}
+
 // What a cell sees is what it depends on: to change any other pixel changes nothing.
 func TestSees(t *testing.T) {
 	spec := models.DefaultSimpleConvNet().Spec()
@@ -365,7 +556,7 @@ func TestSees(t *testing.T) {
 	}
 	for _, layer := range []string{"fc1", "relu2", "fc2", "softmax1"} {
 		e := explain(t, h, layer, 2, 0, 0, x)
-		assert.Equal(t, struct{ Top, Left, Bottom, Right int }{0, 0, 27, 27}, e.Sees, layer)
+		assert.Equal(t, area{0, 0, 27, 27}, e.Sees, layer)
 	}
 }
 

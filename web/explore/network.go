@@ -24,25 +24,26 @@ type network struct {
 	Nodes      []graphNode `json:"nodes"`
 	Parameters int64       `json:"parameters"`
 	HasOutput  bool        `json:"probabilities"` // the last layer gives probabilities
+	Loss       graph.Loss  `json:"loss"`
+
+	index map[*graph.Node]int // of each layer; the network's input has none
 }
 
 // A layer is one of the network's, in its place.
 type layer struct {
-	Name         string `json:"name"`
-	Kind         string `json:"kind"` // as in a spec's JSON
-	Text         string `json:"text"` // "Conv2D 16@5x5"
-	Output       extent `json:"output"`
-	Shown        int    `json:"shown"` // the maps that /api/forward sends: the first so many
-	Parameters   int64  `json:"parameters"`
-	MultiplyAdds int64  `json:"multiply_adds"`
+	Name         string   `json:"name"`
+	Kind         string   `json:"kind"`  // as in a spec's JSON
+	Text         string   `json:"text"`  // as code: "Conv2D{Filters: 16, Kernel: Square(5)}"
+	Reads        []string `json:"reads"` // the layers whose values it takes, or "input"
+	Output       extent   `json:"output"`
+	Shown        int      `json:"shown"` // the maps that /api/forward sends: the first so many
+	Parameters   int64    `json:"parameters"`
+	MultiplyAdds int64    `json:"multiply_adds"`
 
 	layer graph.Layer
-	in    extent
-	reads string // the layer before, or inputName
+	node  *graph.Node
+	in    extent // of the first value it reads
 }
-
-// inputName is what the picture goes by where a layer's name is wanted.
-const inputName = "input"
 
 // An extent is the size of one sample's values. A vector of n has n maps of 1×1.
 type extent struct {
@@ -99,7 +100,8 @@ func describe(snapshots []Snapshot) (*network, error) {
 	spec, summary := m.Spec(), m.Summary()
 	n := &network{
 		Name: spec.Name, Input: extentOf(spec.Input), Digits: classify.Preprocessing(spec).Digit != picture.NoInk, Classes: spec.ClassNames,
-		Parameters: summary.Parameters, HasOutput: m.HasProbabilities(),
+		Parameters: summary.Parameters, HasOutput: m.HasProbabilities(), Loss: m.TrainingLoss(),
+		index: map[*graph.Node]int{},
 	}
 	if err := classify.TakesPictures(spec); err != nil {
 		n.Pictures = err.Error()
@@ -115,9 +117,11 @@ func describe(snapshots []Snapshot) (*network, error) {
 	for i, node := range m.Nodes() {
 		s := summary.Layers[i]
 		out := extentOf(node.Shape)
+		n.index[node] = i
 		n.Layers = append(n.Layers, layer{
-			Name: node.Name, Kind: graph.Kind(node.Layer), Text: s.Layer, Output: out, Shown: shown(out), Parameters: s.Parameters,
-			MultiplyAdds: s.MultiplyAdds, layer: node.Layer, in: extentOf(node.Inputs[0].Shape), reads: node.Inputs[0].Name,
+			Name: node.Name, Kind: graph.Kind(node.Layer), Text: s.Layer, Reads: s.Reads, Output: out, Shown: shown(out),
+			Parameters: s.Parameters, MultiplyAdds: s.MultiplyAdds,
+			layer: node.Layer, node: node, in: extentOf(node.Inputs[0].Shape),
 		})
 	}
 	nodes, err := graphNodes(m)

@@ -62,6 +62,7 @@ func TestFiles(t *testing.T) {
 type layer struct {
 	Name   string
 	Kind   string
+	Reads  []string
 	Output struct{ Maps, Height, Width int }
 	Shown  int
 }
@@ -89,7 +90,7 @@ func TestNetwork(t *testing.T) {
 	assert.Equal(t, []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, n.Classes)
 	assert.Equal(t, []string{"on", "later on"}, n.Snapshots)
 	require.Len(t, n.Layers, 7)
-	want := layer{Name: "conv1", Kind: "conv2d", Shown: 30}
+	want := layer{Name: "conv1", Kind: "conv2d", Reads: []string{"input"}, Shown: 30}
 	want.Output.Maps, want.Output.Height, want.Output.Width = 30, 24, 24
 	assert.Equal(t, want, n.Layers[0])
 	require.NotEmpty(t, n.Nodes)

@@ -16,32 +16,30 @@ type window struct {
 	Dilation [2]int `json:"dilation"` // down and to the right
 }
 
-// An area is a rectangle of the picture, its last row and column included.
-type area struct {
-	Top    int `json:"top"`
-	Left   int `json:"left"`
-	Bottom int `json:"bottom"`
-	Right  int `json:"right"`
-}
+// sliding is how a layer's windows lie on its input. before and after are the padding above and left,
+// and below and right.
+type sliding struct{ kernel, stride, before, after, dilation graph.Pair }
 
-// sliding is how a layer's windows lie on its input.
-type sliding struct{ kernel, stride, pad, dilation graph.Pair }
-
-// slidingOf says how a layer's windows lie; ok is false if it has none.
-func slidingOf(l graph.Layer) (s sliding, ok bool) {
-	one := graph.Square(1)
+// slidingOf says how a layer's windows lie on an input; ok is false if it has none.
+func slidingOf(l graph.Layer, in extent) (s sliding, ok bool) {
+	one, no := graph.Square(1), graph.Pair{}
 	switch l := l.(type) {
 	case graph.Conv2D:
-		return sliding{l.Kernel, or(l.Stride, one), l.Pad, or(l.Dilation, one)}, true
+		return sliding{l.Kernel, or(l.Stride, one), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
 	case graph.MaxPool:
-		return sliding{l.Kernel, or(l.Stride, l.Kernel), l.Pad, one}, true
+		return sliding{l.Kernel, or(l.Stride, l.Kernel), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
 	case graph.AvgPool:
-		return sliding{l.Kernel, or(l.Stride, l.Kernel), l.Pad, one}, true
+		return sliding{l.Kernel, or(l.Stride, l.Kernel), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
 	case graph.Subsample:
-		return sliding{l.Kernel, or(l.Stride, l.Kernel), graph.Pair{}, one}, true
+		return sliding{l.Kernel, or(l.Stride, l.Kernel), no, no, one}, true
+	case graph.GlobalMaxPool, graph.GlobalAvgPool:
+		plane := graph.Pair{in.Height, in.Width}
+		return sliding{plane, plane, no, no, one}, true
 	}
 	return sliding{}, false
 }
+
+func plus(p, q graph.Pair) graph.Pair { return graph.Pair{p[0] + q[0], p[1] + q[1]} }
 
 func or(p, fallback graph.Pair) graph.Pair {
 	return graph.Pair{cmp.Or(p[0], fallback[0]), cmp.Or(p[1], fallback[1])}
@@ -50,16 +48,16 @@ func or(p, fallback graph.Pair) graph.Pair {
 // window is the one that a cell was computed from.
 func (s sliding) window(c cell) window {
 	return window{
-		Top: c.Row*s.stride[0] - s.pad[0], Left: c.Column*s.stride[1] - s.pad[1],
+		Top: c.Row*s.stride[0] - s.before[0], Left: c.Column*s.stride[1] - s.before[1],
 		Height: s.kernel[0], Width: s.kernel[1], Dilation: s.dilation,
 	}
 }
 
-// reach is the area of the input that an area of the output depends on; it may stand out of the input.
+// reach is the area of the input that an area of the output depends on; it may reach out of the input.
 func (s sliding) reach(a area) area {
 	return area{
-		Top: a.Top*s.stride[0] - s.pad[0], Bottom: a.Bottom*s.stride[0] - s.pad[0] + (s.kernel[0]-1)*s.dilation[0],
-		Left: a.Left*s.stride[1] - s.pad[1], Right: a.Right*s.stride[1] - s.pad[1] + (s.kernel[1]-1)*s.dilation[1],
+		Top: a.Top*s.stride[0] - s.before[0], Bottom: a.Bottom*s.stride[0] - s.before[0] + (s.kernel[0]-1)*s.dilation[0],
+		Left: a.Left*s.stride[1] - s.before[1], Right: a.Right*s.stride[1] - s.before[1] + (s.kernel[1]-1)*s.dilation[1],
 	}
 }
 
@@ -81,18 +79,21 @@ func (w window) read(x []float32, e extent, m int) (values []float32, inside []b
 	return values, inside
 }
 
-// sees is the part of the picture that a cell of layer i depends on: back from layer to layer, the window of the window.
-func (n *network) sees(i int, c cell) area {
-	a := area{c.Row, c.Column, c.Row, c.Column}
-	for ; i >= 0; i-- {
-		l := n.Layers[i]
-		switch s, ok := slidingOf(l.layer); {
-		case ok:
-			a = s.reach(a)
-		case l.in != l.Output || l.Kind == "affine" || l.Kind == "softmax":
-			a = area{0, 0, l.in.Height - 1, l.in.Width - 1}
+// counted is how many of a window's cells a mean divides by: those in the input and the padding, or
+// in the input alone. What lies beyond the padding never counts.
+func (s sliding) counted(c cell, in extent, excludePad bool) int {
+	w := s.window(c)
+	count := 1
+	for i, side := range [2]struct{ first, cells, size int }{{w.Top, w.Height, in.Height}, {w.Left, w.Width, in.Width}} {
+		n := 0
+		for k := range side.cells {
+			at := side.first + k*s.dilation[i]
+			switch {
+			case at >= 0 && at < side.size, !excludePad && at < side.size+s.after[i]:
+				n++
+			}
 		}
-		a = area{max(a.Top, 0), max(a.Left, 0), min(a.Bottom, l.in.Height-1), min(a.Right, l.in.Width-1)}
+		count *= n
 	}
-	return a
+	return count
 }

@@ -1,0 +1,122 @@
+package viz
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+)
+
+// LayerGraph is a network's layers and what reads what, from above to below: branches side by side,
+// layers that only follow another one close to it in one stack, a box around each block.
+type LayerGraph struct {
+	Title  string
+	Layers []LayerNode // each after what it reads; the first is the input, the last the output
+}
+
+// LayerNode is a layer.
+type LayerNode struct {
+	Name  string // "layer1.0.conv1"
+	Text  string // what it does: "Conv2D 3×3, 64 filters"
+	Shape string // of its output: "64×56×56"
+	Block string // the box it is drawn in: "layer1.0"; "" for none
+	Kind  LayerKind
+	Reads []int // the indices of earlier layers; none for the input
+}
+
+// LayerKind says what sort of layer it is.
+type LayerKind int
+
+// The kinds of layers, which have a colour each.
+const (
+	LayerOther      LayerKind = iota // it moves values, or works in training only
+	LayerInput                       // the network's input
+	LayerWeights                     // a convolution or a fully connected layer
+	LayerNorm                        // a normalisation
+	LayerActivation                  // a function of each value
+	LayerPool                        // a pooling
+	LayerJoin                        // a sum, a product, a concatenation
+)
+
+var layerKinds = []struct {
+	name string
+	colours
+}{
+	{"other", colours{"#f0f1f3", "#8b93a1", "#24272d", "#8b93a1"}},
+	{"input", kindColours[KindInput]},
+	{"weights", kindColours[KindOp]},
+	{"normalisation", kindColours[KindOutput]},
+	{"activation", kindColours[KindGradient]},
+	{"pooling", colours{"#e3f4f6", "#2b8794", "#143337", "#5fbdc9"}},
+	{"join", kindColours[KindParameter]},
+}
+
+// String is the kind in a word, in SVG and DOT its class.
+func (k LayerKind) String() string {
+	if k < 0 || int(k) >= len(layerKinds) {
+		return fmt.Sprintf("LayerKind(%d)", int(k))
+	}
+	return layerKinds[k].name
+}
+
+func (g LayerGraph) check() error {
+	if len(g.Layers) == 0 {
+		return fmt.Errorf("layer graph: no layers")
+	}
+	for i, l := range g.Layers {
+		if l.Kind < 0 || int(l.Kind) >= len(layerKinds) {
+			return fmt.Errorf("layer graph: layer %q has the unknown kind %d", l.Name, int(l.Kind))
+		}
+		for _, from := range l.Reads {
+			if from < 0 || from >= i {
+				return fmt.Errorf("layer graph: layer %q reads layer %d: want one before it", l.Name, from)
+			}
+		}
+	}
+	return nil
+}
+
+// DOT writes the layers in Graphviz' language, a cluster for each block.
+func (g LayerGraph) DOT(w io.Writer) error {
+	if err := g.check(); err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	dotHead(&b, g.Title)
+	written := map[string]bool{"": true}
+	for i, first := range g.Layers {
+		if first.Block == "" {
+			b.WriteString("\t" + g.dotNode(i))
+		}
+		if written[first.Block] {
+			continue
+		}
+		written[first.Block] = true
+		dotCluster(&b, first.Block)
+		for j, l := range g.Layers {
+			if l.Block == first.Block {
+				b.WriteString("\t\t" + g.dotNode(j))
+			}
+		}
+		b.WriteString("\t}\n")
+	}
+	for i, l := range g.Layers {
+		for _, from := range l.Reads {
+			fmt.Fprintf(&b, "\t%d -> %d [label=%s]\n", from, i, quoteDOT(g.Layers[from].Shape))
+		}
+	}
+	b.WriteString("}\n")
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func (g LayerGraph) dotNode(i int) string {
+	l := g.Layers[i]
+	text, c := l.Name, layerKinds[l.Kind].colours
+	if l.Text != "" {
+		text += "\n" + l.Text
+	}
+	return fmt.Sprintf("%d [label=%s class=%s fillcolor=\"%s\" color=\"%s\"]\n", i, quoteDOT(text), quoteDOT(l.Kind.String()), c.fill, c.line)
+}
+
+// WriteLayersDOT writes the layers in Graphviz' language into a file, which it creates or replaces.
+func WriteLayersDOT(path string, g LayerGraph) error { return writeFile(path, g.DOT) }
