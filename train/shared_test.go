@@ -49,7 +49,8 @@ func withDropout() *graph.Spec {
 		graph.Affine{Units: 6}, graph.ReLU{}, graph.Dropout{Rate: 0.5}, graph.Affine{Units: 3}, graph.Softmax{})
 }
 
-// simpleConvNet, leNet and alexNet are the three networks, the last at its least size with a few filters.
+// simpleConvNet, leNet, resNet and alexNet are small networks of each kind, the last at its least size
+// with a few filters.
 func simpleConvNet() *graph.Spec { return models.DefaultSimpleConvNet().Spec() }
 
 func leNet() *graph.Spec {
@@ -58,6 +59,10 @@ func leNet() *graph.Spec {
 		panic(err)
 	}
 	return spec
+}
+
+func resNet() *graph.Spec {
+	return models.CIFARResNet{Input: tensor.Shape{3, 8, 8}, Blocks: 1}.Spec()
 }
 
 func alexNet() *graph.Spec { return models.AlexNet{Size: 67, Classes: 10, Width: 1. / 32}.Spec() }

@@ -152,7 +152,8 @@ func tinyTraining(t *testing.T, hidden int) (args []string) {
 	writeIDX(t, dir, "t10k", 50)
 	spec := filepath.Join(dir, "tiny.json")
 	require.NoError(t, os.WriteFile(spec, fmt.Appendf(nil, `{"name":"tiny","input":[1,6,6],"layers":[{"kind":"affine","units":%d},
-		{"kind":"relu"},{"kind":"dropout","rate":0.3},{"kind":"affine","units":10},{"kind":"softmax"}]}`, hidden), 0o644))
+		{"kind":"batch_norm"},{"kind":"relu"},{"kind":"dropout","rate":0.3},{"kind":"affine","units":%[1]d},{"kind":"batch_norm"},
+		{"kind":"add","from":["bn2","relu1"]},{"kind":"affine","units":10},{"kind":"softmax"}]}`, hidden), 0o644))
 	return []string{"-quiet", "-model", spec, "-data", dir, "-batch", "10", "-epochs", "3", "-checkpoint-every", "1", "-augment", "crop=1"}
 }
 
