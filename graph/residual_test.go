@@ -1,0 +1,37 @@
+package graph_test
+
+import (
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"convgraph/graph"
+	"convgraph/models"
+	"convgraph/ops"
+)
+
+// TestResNetsStep bounds what a training step of a ResNet-18 allocates, where one copy of a value would
+// be 16 KB to 1 MB, and compares the memory it takes with what the plan says.
+func TestResNetsStep(t *testing.T) {
+	spec, err := models.ByName("resnet18")
+	require.NoError(t, err)
+	spec.Input = tensor.Shape{3, 64, 64}
+	const batch = 4
+	plan, err := graph.PlanMemory(spec, batch)
+	require.NoError(t, err)
+	m := newModel(t, spec)
+	ops.SetWorkers(1) // each has scratch of its own
+	defer ops.SetWorkers(0)
+
+	before := heapInUse()
+	s := newStep(t, m, batch)
+	run(t, s, 0)
+	taken := int64(heapInUse()) - int64(before) - int64(s.Images().MemSize())
+	t.Log(plan, taken)
+	assert.InEpsilon(t, plan[0].ArenaBytes, taken, 0.1)
+	assert.Less(t, bytesPerRun(t, s, 5), uint64(64<<10))
+	runtime.KeepAlive(m)
+}
