@@ -14,7 +14,8 @@ import (
 )
 
 // TestResNetsStep bounds what a training step of a ResNet-18 allocates, where one copy of a value would
-// be 16 KB to 1 MB, and compares the memory it takes with what the plan says.
+// be 16 KB to 1 MB, and the memory it takes: what the plan says, and the kernels' scratch, which all
+// layers share. A copy of the weights for each pass would be 140 MB.
 func TestResNetsStep(t *testing.T) {
 	spec, err := models.ByName("resnet18")
 	require.NoError(t, err)
@@ -30,8 +31,8 @@ func TestResNetsStep(t *testing.T) {
 	s := newStep(t, m, batch)
 	run(t, s, 0)
 	taken := int64(heapInUse()) - int64(before) - int64(s.Images().MemSize())
-	t.Log(plan, taken)
-	assert.InEpsilon(t, plan[0].ArenaBytes, taken, 0.1)
+	assert.Greater(t, taken, plan[0].ArenaBytes)
+	assert.Less(t, taken, plan[0].ArenaBytes+40<<20)
 	assert.Less(t, bytesPerRun(t, s, 5), uint64(64<<10))
 	runtime.KeepAlive(m)
 }
