@@ -36,3 +36,16 @@ func TestResNetsStep(t *testing.T) {
 	assert.Less(t, bytesPerRun(t, s, 5), uint64(64<<10))
 	runtime.KeepAlive(m)
 }
+
+// TestPredictionBatches: as many images are predicted at once as fit the arena, whatever all layers'
+// outputs together are.
+func TestPredictionBatches(t *testing.T) {
+	for name, want := range map[string]int{"simpleconvnet": 128, "lenet": 128, "alexnet": 8, "resnet20": 128, "resnet18": 8} {
+		spec, err := models.ByName(name)
+		require.NoError(t, err)
+		uses, err := graph.PlanMemory(spec, 2)
+		require.NoError(t, err)
+		assert.Equal(t, want, uses[1].Images, name)
+		assert.LessOrEqual(t, uses[1].ArenaBytes, int64(32<<20), name)
+	}
+}
