@@ -43,11 +43,11 @@ func Gate(gate ...Part) Part {
 }
 
 // Block puts parts one after the other and their names under a prefix, in which the numbers of
-// automatic names begin at 1: "layer1.conv1". Inside of [Numbered] the prefix may be empty.
+// automatic names begin at 1: "layer1.conv1". Without a name it takes its index inside of [Numbered],
+// and elsewhere is [Serial].
 func Block(name string, parts ...Part) Part { return combined{scoped: true, name: name, parts: parts} }
 
-// Numbered is a [Block] that names each of its parts by its index: "features.0", "features.1". Inside
-// of another Numbered the prefix may be empty.
+// Numbered is a [Block] that names each of its parts by its index: "features.0", "features.1".
 func Numbered(name string, parts ...Part) Part {
 	return combined{scoped: true, numbered: true, name: name, parts: parts}
 }
@@ -76,7 +76,11 @@ type scope struct {
 	count  map[string]int
 }
 
+// within is the scope of a block. A block without a name has no scope of its own.
 func (s *scope) within(name string) *scope {
+	if name == "" {
+		return s
+	}
 	return &scope{prefix: s.prefix + name + ".", count: map[string]int{}}
 }
 
@@ -106,7 +110,7 @@ func (f *flattener) flatten(p Part, from string, in *scope) string {
 		}
 		return from
 	}
-	return f.layer(invalid{fmt.Errorf("is a %T: want a layer, or what a combinator such as Serial makes", p)}, from, in)
+	return f.bad(invalid{fmt.Errorf("is a %T: want a layer, or what a combinator such as Serial makes", p)})
 }
 
 // indexed adds a part whose name, or whose prefix, is its index unless it has one of its own.

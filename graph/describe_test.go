@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -34,4 +35,24 @@ func TestDescribe(t *testing.T) {
 		}
 		require.Equal(t, want, layers)
 	}
+}
+
+// TestDescribeBranches: the sum of the gradients that meet at a fork belongs to the layer whose output
+// forks, and is ours like every op.
+func TestDescribeBranches(t *testing.T) {
+	m := newModel(t, branchedNet())
+	d, err := m.Describe(2, true)
+	require.NoError(t, err)
+	var sums []string
+	for _, n := range d.Nodes {
+		require.NotContains(t, n.Label, "+", "an op of gorgonia's")
+		if n.Kind == graph.GradientValue && n.Label == "Add" {
+			sums = append(sums, n.Layer)
+			require.Greater(t, len(n.Inputs), 1)
+		}
+		if n.Kind == graph.GradientValue || n.Kind == graph.ParameterValue {
+			require.NotEmpty(t, n.Layer, n.Label)
+		}
+	}
+	require.ElementsMatch(t, strings.Fields("tanh1 residual.tanh1 inception.concat1"), sums)
 }

@@ -25,7 +25,7 @@ type predictorKind struct {
 // A predictor's memory is bounded.
 const (
 	maxPredictBatch  = 128
-	maxPredictValues = 4 << 20  // that lie in its arena: AlexNet's takes 580,800 an image
+	maxPredictValues = 8 << 20  // that lie in its arena: AlexNet's takes 580,800 an image
 	maxLayerValues   = 16 << 20 // if every layer's output is kept
 )
 

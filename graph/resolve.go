@@ -111,7 +111,8 @@ func checkCount(n *Node) error {
 
 // named is the node that a layer reads by its name.
 func (r *resolver) named(name string) (*Node, error) {
-	i, earlier := r.names.taken[name]
+	i, taken := r.names.taken[name]
+	earlier := taken && i < len(r.nodes) // not the layer itself
 	switch {
 	case name == InputName && earlier:
 		return nil, fmt.Errorf("reads %q, which is the network's input and the name of layer %d: want another name for the layer", name, i)

@@ -38,7 +38,8 @@ func anyLayer(r *rapid.T) graph.Layer {
 		}
 		return graph.Pair{}
 	}
-	switch rapid.IntRange(0, 10).Draw(r, "kind") {
+	any64 := rapid.OneOf(rapid.Float64Range(-2, 2), rapid.Float64())
+	switch rapid.IntRange(0, 24).Draw(r, "kind") {
 	case 0:
 		return graph.Conv2D{Filters: size(r, "filters"), Kernel: pair("kernel"), Stride: optional("stride"), Pad: optional("pad"),
 			Dilation: optional("dilation"), Groups: size(r, "groups")}
@@ -62,8 +63,39 @@ func anyLayer(r *rapid.T) graph.Layer {
 		return graph.Normalize{Mean: numbers.Draw(r, "mean"), Deviation: numbers.Draw(r, "deviation")}
 	case 9:
 		return graph.Dropout{Rate: rapid.Float64Range(0, 1).Draw(r, "rate")}
+	case 10:
+		return graph.BatchNorm{Momentum: any64.Draw(r, "momentum"), Eps: any64.Draw(r, "eps"), Frozen: rapid.Bool().Draw(r, "frozen")}
+	case 11:
+		return graph.GroupNorm{Groups: size(r, "groups"), Eps: any64.Draw(r, "eps")}
+	case 12:
+		return graph.LayerNorm{Eps: any64.Draw(r, "eps")}
+	case 13:
+		return graph.Slice{Begin: size(r, "begin"), End: size(r, "end")}
+	case 14:
+		return graph.PadChannels{Begin: size(r, "begin"), End: size(r, "end")}
+	case 15:
+		return graph.ChannelShuffle{Groups: size(r, "groups")}
+	case 16:
+		return graph.Clip{Min: any64.Draw(r, "min"), Max: any64.Draw(r, "max")}
+	case 17:
+		return graph.HardSigmoid{Alpha: any64.Draw(r, "alpha"), Beta: any64.Draw(r, "beta")}
+	case 18:
+		alpha := any64.Draw(r, "alpha")
+		return rapid.SampledFrom([]graph.Layer{graph.LeakyReLU{Alpha: alpha}, graph.ELU{Alpha: alpha}, graph.CELU{Alpha: alpha}}).Draw(r, "unit")
+	case 19:
+		return graph.PReLU{Shared: rapid.Bool().Draw(r, "shared"), Start: any64.Draw(r, "start")}
+	case 20:
+		rate := any64.Draw(r, "rate")
+		return rapid.SampledFrom([]graph.Layer{graph.Dropout2D{Rate: rate}, graph.StochasticDepth{Rate: rate}}).Draw(r, "noise")
+	case 21:
+		return graph.MaxPool{Kernel: pair("kernel"), Stride: optional("stride"), PadBegin: optional("begin"), PadEnd: optional("end"),
+			Dilation: optional("dilation"), Ceil: true}
+	case 22:
+		return graph.AvgPool{Kernel: pair("kernel"), Stride: optional("stride"), PadBegin: optional("begin"), PadEnd: optional("end"),
+			Dilation: optional("dilation"), Ceil: true, ExcludePad: rapid.Bool().Draw(r, "exclude")}
+	case 23:
+		return graph.Conv2D{Filters: size(r, "filters"), Kernel: pair("kernel"), PadBegin: optional("begin"), PadEnd: optional("end"), NoBias: true}
 	}
-	any64 := rapid.Float64()
 	return graph.Tanh{A: any64.Draw(r, "a"), B: any64.Draw(r, "b")}
 }
 

@@ -30,7 +30,7 @@ type correlation[T Float] struct {
 	// behind takes n finished planes of y. Channels count through all groups.
 	before, behind planesFunc[T]
 
-	packed  []T // of a group: m·k elements, tile after tile
+	packed  []T // weights of a group: m·k elements, tile after tile; lent for the time of a call
 	lowered []T // of one image and group, when split
 	columns []T // scratch of its lowering
 	planes  []T // its x, where before makes it
@@ -61,12 +61,14 @@ func newCorrelation[T Float](e *engine[T], batch, groups, m int, low *lowering) 
 
 func (c *correlation[T]) run(x, w, bias, y []T) {
 	c.x, c.w, c.bias, c.y = x, w, bias, y
-	c.packed = grow(c.packed, c.groups*c.m*c.k)
+	room := borrow[T](c.groups * c.m * c.k)
+	defer giveBack(room)
+	c.packed = *room
 	parallelAbove(parallelWork, int64(c.groups*c.m*c.k), c.groups*len(c.tiles), c.pack)
 	work := int64(c.m) * int64(c.k) * int64(c.pixels)
 	if !c.split {
 		parallelAbove(parallelWork, work*int64(c.batch*c.groups), c.batch*c.groups, c.whole)
-		c.x, c.w, c.bias, c.y = nil, nil, nil, nil
+		c.x, c.w, c.bias, c.y, c.packed = nil, nil, nil, nil, nil
 		return
 	}
 	lowering := !c.low.asItStands || c.before != nil
@@ -90,7 +92,7 @@ func (c *correlation[T]) run(x, w, bias, y []T) {
 			parallelAbove(parallelWork, work, ceilDiv(c.m, passBlock), c.passPart)
 		}
 	}
-	c.x, c.w, c.bias, c.y = nil, nil, nil, nil
+	c.x, c.w, c.bias, c.y, c.packed = nil, nil, nil, nil, nil
 }
 
 func (c *correlation[T]) packShard(_, shard int) {
@@ -211,6 +213,7 @@ func (c *correlation[T]) multiply(s *imageScratch[T], lowered []T, tiles []rowTi
 			c.multiplyTail(s, lowered[k0*c.pixels+whole:], y[whole:], end-whole)
 		}
 	}
+	s.p = panel[T]{} // it would keep what is lent
 }
 
 // multiplyTail computes the last columns of the panel in s, fewer than a vector's lanes: behind those of the last channel there may be nothing to

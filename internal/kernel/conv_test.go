@@ -317,6 +317,28 @@ func TestConvAllocatesNothing(t *testing.T) {
 	}
 }
 
+// TestConvOverwritesWhatItBorrows lends memory full of NaN.
+func TestConvOverwritesWhatItBorrows(t *testing.T) {
+	s := ConvShape{Batch: 5, InChannels: 8, InHeight: 9, InWidth: 10, OutChannels: 12, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1}
+	nx, nw, ny := s.sizes()
+	r := newRand(3)
+	x, w, dy := random[float32](r, nx), random[float32](r, nw), random[float32](r, ny)
+	passes := func(lent float32) [][]float32 {
+		room := borrow[float32](1 << 16)
+		for i := range (*room)[:cap(*room)] {
+			(*room)[:cap(*room)][i] = lent
+		}
+		giveBack(room)
+		c := NewConv[float32](s)
+		y, dx, dw := make([]float32, ny), make([]float32, nx), make([]float32, nw)
+		c.Forward(x, w, nil, y)
+		c.BackwardData(w, dy, dx)
+		c.BackwardWeights(x, dy, dw)
+		return [][]float32{y, dx, dw}
+	}
+	assert.Equal(t, passes(0), passes(float32(math.NaN())))
+}
+
 func TestConvShape(t *testing.T) {
 	s := ConvShape{Batch: 32, InChannels: 96, InHeight: 27, InWidth: 27, OutChannels: 256, KernelH: 5, KernelW: 5, PadTop: 2, PadBottom: 2, PadLeft: 2, PadRight: 2, Groups: 2}
 	assert.Equal(t, 27, s.OutHeight())

@@ -23,7 +23,7 @@ type convWeights[T Float] struct {
 	imageBlocks   int
 	byDots        bool // see conv_dots.go
 
-	parts  []T // the second to last image block's dw
+	parts  []T // the second to last image block's dw; lent for the time of a call
 	shards perWorker[weightScratch[T]]
 
 	x, dy, dw []T // of the running call
@@ -61,13 +61,15 @@ func newConvWeights[T Float](e *engine[T], s ConvShape) *convWeights[T] {
 func (c *convWeights[T]) run(x, dy, dw []T) {
 	c.x, c.dy, c.dw = x, dy, dw
 	size := c.shape.OutChannels * c.k
-	c.parts = grow(c.parts, (c.imageBlocks-1)*size)
+	room := borrow[T]((c.imageBlocks - 1) * size)
+	defer giveBack(room)
+	c.parts = *room
 	work := c.shape.MultiplyAdds()
 	parallelAbove(parallelWork, work, c.imageBlocks*c.shape.Groups*c.channelBlocks, c.accumulate)
 	if c.imageBlocks > 1 {
 		parallelAbove(parallelWork, int64(size*c.imageBlocks), c.shape.OutChannels, c.sum)
 	}
-	c.x, c.dy, c.dw = nil, nil, nil
+	c.x, c.dy, c.dw, c.parts = nil, nil, nil, nil
 }
 
 // sumShard adds the parts of one output channel to dw.

@@ -71,3 +71,26 @@ func grow[T any](s []T, n int) []T {
 	}
 	return make([]T, n, n+scratchSlack)
 }
+
+// lent32 and lent64 are memory that calls borrow. All layers share it: for a deep network, memory of its
+// own for each layer would be several times the weights.
+var (
+	lent32 stack[[]float32]
+	lent64 stack[[]float64]
+)
+
+func lent[T Float]() *stack[[]T] {
+	if s, ok := any(&lent32).(*stack[[]T]); ok {
+		return s
+	}
+	return any(&lent64).(*stack[[]T])
+}
+
+// borrow lends n elements of any content, with slack behind them, until giveBack.
+func borrow[T Float](n int) *[]T {
+	room := lent[T]().take()
+	*room = grow(*room, n)
+	return room
+}
+
+func giveBack[T Float](room *[]T) { lent[T]().put(room) }

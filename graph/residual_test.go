@@ -1,0 +1,51 @@
+package graph_test
+
+import (
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"convgraph/graph"
+	"convgraph/models"
+	"convgraph/ops"
+)
+
+// TestResNetsStep bounds what a training step of a ResNet-18 allocates, where one copy of a value would
+// be 16 KB to 1 MB, and the memory it takes: what the plan says, and the kernels' scratch, which all
+// layers share. A copy of the weights for each pass would be 140 MB.
+func TestResNetsStep(t *testing.T) {
+	spec, err := models.ByName("resnet18")
+	require.NoError(t, err)
+	spec.Input = tensor.Shape{3, 64, 64}
+	const batch = 4
+	plan, err := graph.PlanMemory(spec, batch)
+	require.NoError(t, err)
+	m := newModel(t, spec)
+	ops.SetWorkers(1) // each has scratch of its own
+	defer ops.SetWorkers(0)
+
+	before := heapInUse()
+	s := newStep(t, m, batch)
+	run(t, s, 0)
+	taken := int64(heapInUse()) - int64(before) - int64(s.Images().MemSize())
+	assert.Greater(t, taken, plan[0].ArenaBytes)
+	assert.Less(t, taken, plan[0].ArenaBytes+40<<20)
+	assert.Less(t, bytesPerRun(t, s, 5), uint64(64<<10))
+	runtime.KeepAlive(m)
+}
+
+// TestPredictionBatches: as many images are predicted at once as fit the arena, whatever all layers'
+// outputs together are.
+func TestPredictionBatches(t *testing.T) {
+	for name, want := range map[string]int{"simpleconvnet": 128, "lenet": 128, "alexnet": 8, "resnet20": 128, "resnet18": 8} {
+		spec, err := models.ByName(name)
+		require.NoError(t, err)
+		uses, err := graph.PlanMemory(spec, 2)
+		require.NoError(t, err)
+		assert.Equal(t, want, uses[1].Images, name)
+		assert.LessOrEqual(t, uses[1].ArenaBytes, int64(32<<20), name)
+	}
+}
