@@ -244,7 +244,7 @@ function join(e, j) {
   const body = element("div", "why-body");
   const sum = j.how === "sum";
   const table = element("table", "contributions");
-  table.append(headRow(["from", "cell", "value"]));
+  table.append(headRow(["from", "map, row, column", "value"]));
   const largest = Math.max(...j.terms.map((t) => Math.abs(t.value)), 0) || 1;
   j.terms.forEach((t, i) => {
     const row = element("tr");

@@ -21,7 +21,8 @@ export function newGraph(root, network, open) {
     const parameters = node.inputs.map((id) => byID.get(id)).filter((n) => n.kind === "parameter");
     const above = element("div", "step-parameters");
     for (const p of parameters) {
-      const chip = element("span", "parameter", p.label.replace(`${p.layer}.`, ""));
+      const name = p.label.replace(`${p.layer}.`, "");
+      const chip = element("span", "parameter", branched ? name.replace("running_", "") : name);
       chip.title = `${p.label}: ${p.shape.join("×")}`;
       above.append(chip);
       if (!branched) above.append(element("span", "parameter-shape", p.shape.join("×")));
@@ -37,7 +38,7 @@ export function newGraph(root, network, open) {
       button.append(canvas);
       pictures.push({ canvas, index, button });
     }
-    button.append(element("span", "node-op", node.kind === "input" ? "input" : node.label));
+    button.append(element("span", "node-op", node.kind === "input" ? "input" : node.label.replace("FrozenBatchNorm", "BatchNorm")));
     button.append(element("span", "node-layer", node.kind === "input" ? "x" : node.layer));
     button.title = [branched ? node.layer : "", node.detail].filter(Boolean).join(": ");
     button.addEventListener("click", () => open(index ?? -1));

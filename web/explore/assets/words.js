@@ -47,7 +47,10 @@ const sentences = {
 export const titleOf = (layer) => titles[layer.kind] ?? layer.function?.name ?? layer.kind;
 
 /** What a layer does, in a sentence or two. */
-export const sentenceOf = (layer) => sentences[layer.kind] ?? (layer.function ? `Each value x becomes ${layer.function.formula}.` : "");
+export function sentenceOf(layer) {
+  const sentence = sentences[layer.kind] ?? (layer.function ? `Each value x becomes ${layer.function.formula}.` : "");
+  return layer.text?.includes("NoBias: true") ? sentence.replace(/,? and the bias is added| with its bias/, "") : sentence;
+}
 
 export const inputSentence = {
   digits: "Your drawing as MNIST holds its digits: fitted into 20×20 of 28×28 pixels, its centre of mass in the middle. 0 is paper, 1 is ink.",
