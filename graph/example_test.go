@@ -26,14 +26,14 @@ func ExampleNew() {
 	fmt.Print(m.Summary())
 	// Output:
 	// digits: input 1x28x28
-	//      layer                                   code   output  parameters  multiply-adds  activation bytes
-	//      conv1  Conv2D{Filters: 8, Kernel: Square(5)}  8x24x24         208        115,200            18,432
-	//      relu1                                 ReLU{}  8x24x24           0              0            18,432
-	//      pool1             MaxPool{Kernel: Square(2)}  8x12x12           0              0             4,608
-	//        fc1                      Affine{Units: 10}       10      11,530         11,520                40
-	//   softmax1                              Softmax{}       10           0              0                40
-	//      total                                                      11,738        126,720            41,552
-	//   fused into one op            pass  activation bytes saved
+	//   layer     code                                    output  parameters  multiply-adds  activation bytes
+	//   conv1     Conv2D{Filters: 8, Kernel: Square(5)}  8x24x24         208        115,200            18,432
+	//   relu1     ReLU{}                                 8x24x24           0              0            18,432
+	//   pool1     MaxPool{Kernel: Square(2)}             8x12x12           0              0             4,608
+	//   fc1       Affine{Units: 10}                           10      11,530         11,520                40
+	//   softmax1  Softmax{}                                   10           0              0                40
+	//   total                                                         11,738        126,720            41,552
+	//   fused into one op  pass            activation bytes saved
 	//   conv1+relu1+pool1  conv-relu-pool                  36,864
 }
 

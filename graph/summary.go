@@ -3,7 +3,7 @@ package graph
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 
 	"gorgonia.org/tensor"
 )
@@ -97,44 +97,45 @@ func (m *Model) fusedLayers() (all []FusedLayers) {
 func (s *Summary) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: input %s\n", s.Model, shapeString(s.Input))
-	row, flush := table(&b)
-	s.layerRows(row)
-	flush()
+	layers := s.layerTable()
+	layers.write(&b)
 	if len(s.Fused) > 0 {
-		row("fused into one op", "pass", "activation bytes saved")
+		t := table{left: 2}
+		t.row("fused into one op", "pass", "activation bytes saved")
 		for _, f := range s.Fused {
-			row(strings.Join(f.Layers, "+"), f.Pass, thousands(f.SavedBytes))
+			t.row(strings.Join(f.Layers, "+"), f.Pass, thousands(f.SavedBytes))
 		}
-		flush()
+		t.write(&b)
 	}
 	if len(s.Memory) > 0 {
-		row("activations and gradients", "images", "bytes of their arena", "if none shared")
+		t := table{left: 1}
+		t.row("activations and gradients", "images", "bytes of their arena", "if none shared")
 		for _, m := range s.Memory {
-			row(m.Work, fmt.Sprint(m.Images), thousands(m.ArenaBytes), thousands(m.SeparateBytes))
+			t.row(m.Work, fmt.Sprint(m.Images), thousands(m.ArenaBytes), thousands(m.SeparateBytes))
 		}
-		flush()
+		t.write(&b)
 		fmt.Fprintf(&b, "parameters: %s bytes; Adam keeps twice as many more, momentum once, SGD none\n", thousands(s.Parameters*s.ElementBytes))
 	}
 	return b.String()
 }
 
-// layerRows are the rows of the layers. What a layer reads has a column if a layer reads anything but
+// layerTable has a row for each layer. What a layer reads has a column if a layer reads anything but
 // the one before it, and is shown where it does.
-func (s *Summary) layerRows(row func(cells ...string)) {
+func (s *Summary) layerTable() table {
 	reads := make([]string, len(s.Layers))
-	branched, last := false, InputName
+	t, last := table{left: 2}, InputName
 	for i, l := range s.Layers {
 		if len(l.Reads) != 1 || l.Reads[0] != last {
-			reads[i], branched = strings.Join(l.Reads, " "), true
+			reads[i], t.left = readsString(l.Reads), 3
 		}
 		last = l.Name
 	}
 	line := func(name, layer, reads string, cells ...string) {
 		head := []string{name, layer}
-		if branched {
+		if t.left == 3 {
 			head = append(head, reads)
 		}
-		row(append(head, cells...)...)
+		t.row(append(head, cells...)...)
 	}
 	line("layer", "code", "reads", "output", "parameters", "multiply-adds", "activation bytes")
 	for i, l := range s.Layers {
@@ -144,12 +145,52 @@ func (s *Summary) layerRows(row func(cells ...string)) {
 	if s.Trainable != s.Parameters {
 		line("trained", "", "", "", thousands(s.Trainable), "", "")
 	}
+	return t
 }
 
-// table is a table with its columns aligned to the right.
-func table(b *strings.Builder) (row func(cells ...string), flush func() error) {
-	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	return func(cells ...string) { fmt.Fprintf(w, "%s\t\n", strings.Join(cells, "\t")) }, w.Flush
+// mostReads is how many characters of names the table shows of what a layer reads.
+const mostReads = 40
+
+// readsString lists names, the last ones only counted if they are many: "a b and 2 more".
+func readsString(names []string) string {
+	text := names[0]
+	for i, name := range names[1:] {
+		if len(text)+1+len(name) > mostReads {
+			return fmt.Sprintf("%s and %d more", text, len(names)-1-i)
+		}
+		text += " " + name
+	}
+	return text
+}
+
+// A table has text in its left columns, aligned to the left, and numbers behind them, aligned to the
+// right.
+type table struct {
+	left int
+	rows [][]string
+}
+
+func (t *table) row(cells ...string) { t.rows = append(t.rows, cells) }
+
+func (t *table) write(b *strings.Builder) {
+	widths := map[int]int{}
+	for _, row := range t.rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range t.rows {
+		var line strings.Builder
+		for i, cell := range row {
+			space := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if i < t.left {
+				line.WriteString("  " + cell + space)
+			} else {
+				line.WriteString("  " + space + cell)
+			}
+		}
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
 }
 
 func shapeString(s tensor.Shape) string {

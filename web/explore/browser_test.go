@@ -8,6 +8,7 @@ import (
 	"image/color"
 	"image/png"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
 	"convgraph/classify"
 	"convgraph/graph"
@@ -151,7 +153,7 @@ func shown(b *browser.Tab, name string) float32 {
 // pointAt points at a place of a layer's maps, and says which cell that was when its explanation is there.
 func pointAt(t *testing.T, b *browser.Tab, layer string, x, y float64) (m, row, column int) {
 	t.Helper()
-	b.Point("#layer-"+layer+" canvas", x, y)
+	b.Point(fmt.Sprintf(`[id="layer-%s"] canvas`, layer), x, y)
 	b.Wait(fmt.Sprintf(`(document.documentElement.dataset.selected ?? "").startsWith("%s ")`, layer))
 	return explained(t, b, layer)
 }
@@ -440,5 +442,124 @@ func TestBrowserShowsOtherNetworks(t *testing.T) {
 				assert.NotContains(t, text, "No explanation", l.Name)
 			}
 		})
+	}
+}
+
+// settled is a residual network whose statistics and biases aren't where they start.
+func settled(t *testing.T, spec *graph.Spec) *graph.Model {
+	m := newModel(t, spec, 1)
+	unsettle(m, rand.New(rand.NewPCG(8, 9)))
+	return m
+}
+
+// A block with a shortcut and branches side by side can be followed: what reads what, which numbers met, and where they came from.
+func TestBrowserExplainsBranches(t *testing.T) {
+	m := settled(t, residual(tensor.Shape{1, 28, 28}))
+	b := show(t, []explore.Snapshot{{Label: "as it is", Model: m}})
+	x := seven(t)
+	waitForShares(t, b, m, x)
+	a := activations(t, m, x)
+	at := func(layer string, c, row, column int) float32 {
+		i := slices.IndexFunc(m.Nodes(), func(n *graph.Node) bool { return n.Name == layer })
+		size := m.Nodes()[i].Shape
+		return a[i][(c*size[1]+row)*size[2]+column]
+	}
+	marked := func(layer string) bool { // a blue mark on its maps
+		return browser.Eval[bool](b, fmt.Sprintf(`(() => {
+			const c = document.getElementById("layer-%s").querySelector("canvas");
+			const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
+			for (let i = 0; i < data.length; i += 4) if (data[i + 2] > data[i] + 100) return true;
+			return false;
+		})()`, layer))
+	}
+
+	c, row, column := pointAt(t, b, "block1.add1", 0.45, 0.6)
+	assert.Equal(t, at("block1.bn2", c, row, column), shown(b, "term-0"))
+	assert.Equal(t, at("stem.pool1", c, row, column), shown(b, "term-1"))
+	assert.Equal(t, at("block1.add1", c, row, column), shown(b, "value"))
+	assert.InDelta(t, shown(b, "value"), shown(b, "term-0")+shown(b, "term-1"), 1e-5)
+	for layer, want := range map[string]bool{"block1.bn2": true, "stem.pool1": true, "input": true, "block1.conv1": false} {
+		assert.Equal(t, want, marked(layer), layer)
+	}
+
+	c, row, column = pointAt(t, b, "block1.bn1", 0.3, 0.4)
+	mean, err := m.Param("block1.bn1.running_mean")
+	require.NoError(t, err)
+	assert.Equal(t, at("block1.conv1", c, row, column), shown(b, "in"))
+	assert.Equal(t, mean.Float32s()[c], shown(b, "mean"))
+	assert.InDelta(t, shown(b, "standardized"), (shown(b, "in")-shown(b, "mean"))/shown(b, "std"), 1e-5)
+	assert.InDelta(t, shown(b, "value"), shown(b, "weight")*shown(b, "standardized")+shown(b, "bias"), 1e-5)
+
+	c, row, column = pointAt(t, b, "block2.concat1", 0.03, 0.03)
+	assert.Contains(t, browser.Eval[string](b, `document.getElementById("explanation").textContent`), "It is the value of block2.relu1")
+	assert.Equal(t, at("block2.relu1", c, row, column), shown(b, "value"))
+	assert.True(t, marked("block2.relu1"))
+	assert.False(t, marked("block2.relu2"))
+
+	const reads = `[...document.getElementById("layer-%s").querySelectorAll(".layer-reads button")].map((e) => e.textContent)`
+	assert.Equal(t, []string{"block1.bn2", "stem.pool1", "block1.relu2"}, browser.Eval[[]string](b, fmt.Sprintf(reads, "block1.add1")))
+	assert.Equal(t, []string{"stem.relu1", "block1.conv1", "block1.add1"}, browser.Eval[[]string](b, fmt.Sprintf(reads, "stem.pool1")))
+}
+
+// In the picture of the graph no step lies on another, each value that is read has a line, and a step leads to its maps.
+func TestBrowserDrawsBranches(t *testing.T) {
+	m := settled(t, residual(tensor.Shape{1, 28, 28}))
+	b := show(t, []explore.Snapshot{{Label: "as it is", Model: m}})
+	assert.Empty(t, browser.Eval[[]string](b, `(() => {
+		const boxes = [...document.querySelectorAll(".branched .node")].map((e) => e.getBoundingClientRect());
+		return boxes.flatMap((a, i) => boxes.slice(0, i).filter((b) =>
+			a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom).map((b) => a.left + " " + a.top));
+	})()`))
+	wires := 0
+	d, err := m.Describe(1, false)
+	require.NoError(t, err)
+	for _, n := range d.Nodes {
+		for _, in := range n.Inputs {
+			if d.Nodes[in].Kind != graph.ParameterValue {
+				wires++
+			}
+		}
+	}
+	assert.Equal(t, wires, browser.Eval[int](b, `document.querySelectorAll(".wires path[data-from]").length`))
+	const step = `.branched .node[title^="block1.add1"]`
+	browser.Eval[bool](b, fmt.Sprintf("document.querySelector(%q).scrollIntoView({ block: \"center\", inline: \"center\" }), true", step))
+	b.Click(step, 0.5, 0.5)
+	b.Wait(`document.activeElement === document.getElementById("layer-block1.add1").querySelector("canvas")`)
+}
+
+// Labels that are each true or false have probabilities of their own, also where the network ends in logits; numbers are numbers.
+func TestBrowserPredictsForEachLoss(t *testing.T) {
+	for loss, want := range map[graph.Loss]string{
+		graph.BinaryCrossEntropy: "labels", graph.CrossEntropy: "%", graph.MeanSquaredError: "3 numbers",
+	} {
+		spec := graph.Sequential("three", tensor.Shape{1, 28, 28}, graph.He(), graph.Affine{Units: 3})
+		spec.Loss = loss
+		spec.ClassNames = []string{"tall", "round", "slanted"}
+		m := newModel(t, spec, 3)
+		b := show(t, []explore.Snapshot{{Label: "as it is", Model: m}})
+		logits := activations(t, m, seven(t))[0]
+		var sum float64
+		for _, v := range logits {
+			sum += math.Exp(float64(v))
+		}
+		var shares []string
+		best := 0
+		for _, v := range logits {
+			switch p := float64(v); loss {
+			case graph.BinaryCrossEntropy:
+				p = 1 / (1 + math.Exp(-p))
+				shares = append(shares, fmt.Sprintf("%.1f%%", 100*p))
+				if p > 0.5 {
+					best++
+				}
+			case graph.CrossEntropy:
+				shares, best = append(shares, fmt.Sprintf("%.1f%%", 100*math.Exp(p)/sum)), 1
+			}
+		}
+		if shares != nil {
+			b.Wait(fmt.Sprintf("JSON.stringify(%s) === %q", `[...document.querySelectorAll(".bar-share")].map((e) => e.textContent)`, `["`+strings.Join(shares, `","`)+`"]`))
+		}
+		b.Wait(fmt.Sprintf(`document.getElementById("verdict-share").textContent.includes(%q)`, want))
+		assert.Equal(t, best, browser.Eval[int](b, `document.querySelectorAll(".bars .best").length`), loss)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"testing"
 
@@ -572,4 +573,17 @@ func TestNaN(t *testing.T) {
 		assert.Contains(t, w.Body.String(), `"NaN"`, layer)
 	}
 	assert.Contains(t, request(h, http.MethodGet, "/api/filters?snapshot=0", nil).Body.String(), `"NaN"`)
+}
+
+// The page has words for every kind of layer: a title and a sentence, unless an activation's function has them.
+func TestEveryKindHasWords(t *testing.T) {
+	text, err := os.ReadFile("assets/words.js")
+	require.NoError(t, err)
+	for _, kind := range graph.Kinds() {
+		l, _ := graph.LayerOfKind(kind)
+		if _, ok := l.(graph.ActivationFunction); ok {
+			continue
+		}
+		assert.Len(t, regexp.MustCompile(`[\s{]`+kind+`: "`).FindAll(text, -1), 2, kind)
+	}
 }

@@ -23,7 +23,9 @@ type network struct {
 	Layers     []layer     `json:"layers"`
 	Nodes      []graphNode `json:"nodes"`
 	Parameters int64       `json:"parameters"`
-	HasOutput  bool        `json:"probabilities"` // the last layer gives probabilities
+	Wires      []wire      `json:"wires"`
+	HasOutput  bool        `json:"probabilities"` // its outputs are probabilities
+	Logits     bool        `json:"logits"`        // the last layer gives what they are computed from
 	Loss       graph.Loss  `json:"loss"`
 
 	index map[*graph.Node]int // of each layer; the network's input has none
@@ -39,10 +41,26 @@ type layer struct {
 	Shown        int      `json:"shown"` // the maps that /api/forward sends: the first so many
 	Parameters   int64    `json:"parameters"`
 	MultiplyAdds int64    `json:"multiply_adds"`
+	Function     *formula `json:"function,omitempty"` // of a layer that applies one to each value
 
 	layer graph.Layer
 	node  *graph.Node
 	in    extent // of the first value it reads
+}
+
+// A formula is an activation's function, by its name.
+type formula struct {
+	Name    string `json:"name"`
+	Formula string `json:"formula"`
+}
+
+func formulaOf(l graph.Layer) *formula {
+	a, ok := l.(graph.ActivationFunction)
+	if !ok {
+		return nil
+	}
+	f := a.Function()
+	return &formula{f.Name, f.Formula}
 }
 
 // An extent is the size of one sample's values. A vector of n has n maps of 1×1.
@@ -69,19 +87,21 @@ func (e extent) cell(i int) cell {
 	return cell{Map: i / e.plane(), Row: i / e.Width % e.Height, Column: i % e.Width}
 }
 
-// Of a large layer the page gets the first maps only: so many maps, or units if they are 1×1, and no more values than this but for one map.
+// Of a large layer the page gets the first maps only: so many maps, or units if they are 1×1, and no
+// more values than this but for one map. Of a network with many layers it gets fewer of each.
 const (
-	mostMaps   = 64
-	mostUnits  = 4096
-	mostValues = 1 << 18
+	mostMaps      = 64
+	mostUnits     = 4096
+	mostValues    = 1 << 18
+	mostAllValues = 1 << 23
 )
 
-func shown(e extent) int {
+func shown(e extent, layers int) int {
 	most := mostMaps
 	if e.plane() == 1 {
 		most = mostUnits
 	}
-	return min(e.Maps, most, max(1, mostValues/e.plane()))
+	return min(e.Maps, most, max(1, min(mostValues, mostAllValues/layers)/e.plane()))
 }
 
 // A graphNode is a node of the symbolic graph.
@@ -93,6 +113,9 @@ type graphNode struct {
 	Layer  string `json:"layer"`
 	Shape  []int  `json:"shape"`
 	Inputs []int  `json:"inputs"`
+
+	Along  float64 `json:"along"` // the node's place, see wire; parameters have none
+	Across float64 `json:"across"`
 }
 
 func describe(snapshots []Snapshot) (*network, error) {
@@ -101,7 +124,8 @@ func describe(snapshots []Snapshot) (*network, error) {
 	n := &network{
 		Name: spec.Name, Input: extentOf(spec.Input), Digits: classify.Preprocessing(spec).Digit != picture.NoInk, Classes: spec.ClassNames,
 		Parameters: summary.Parameters, HasOutput: m.HasProbabilities(), Loss: m.TrainingLoss(),
-		index: map[*graph.Node]int{},
+		Logits: m.HasProbabilities() && m.LogitsNode() == m.Output(),
+		index:  map[*graph.Node]int{},
 	}
 	if err := classify.TakesPictures(spec); err != nil {
 		n.Pictures = err.Error()
@@ -119,13 +143,17 @@ func describe(snapshots []Snapshot) (*network, error) {
 		out := extentOf(node.Shape)
 		n.index[node] = i
 		n.Layers = append(n.Layers, layer{
-			Name: node.Name, Kind: graph.Kind(node.Layer), Text: s.Layer, Reads: s.Reads, Output: out, Shown: shown(out),
+			Name: node.Name, Kind: graph.Kind(node.Layer), Text: s.Layer, Reads: s.Reads, Output: out, Shown: shown(out, len(summary.Layers)),
 			Parameters: s.Parameters, MultiplyAdds: s.MultiplyAdds,
-			layer: node.Layer, node: node, in: extentOf(node.Inputs[0].Shape),
+			Function: formulaOf(node.Layer), layer: node.Layer, node: node, in: extentOf(node.Inputs[0].Shape),
 		})
 	}
 	nodes, err := graphNodes(m)
+	if err != nil {
+		return nil, err
+	}
 	n.Nodes = nodes
+	n.Wires, err = place(nodes)
 	return n, err
 }
 

@@ -17,9 +17,11 @@ export function showExplanation(root, e, { network, layer, sourceScale, pinned, 
     : e.convolution ? convolution(e, e.convolution, sourceScale)
       : e.pooling ? pooling(e, e.pooling, sourceScale)
         : e.elementwise ? elementwise(e, e.elementwise)
-          : e.normalization ? normalization(e, e.normalization)
-            : e.affine ? affine(e, e.affine, network)
-              : softmax(e, e.softmax);
+          : e.join ? join(e, e.join)
+            : e.standardization ? standardization(e, e.standardization)
+              : e.normalization ? normalization(e, e.normalization)
+                : e.affine ? affine(e, e.affine, network)
+                  : softmax(e, e.softmax);
   root.replaceChildren(head, ...parts);
 }
 
@@ -94,7 +96,7 @@ function convolution(e, c, sourceScale) {
     if (many && c.taps.length > 0) parts.push(tapChooser(c, (i) => { shownTap = i; draw(); }));
     const total = sums([
       ...(many ? [["of this map", c.taps[shownTap]?.subtotal, "subtotal"]] : []),
-      ["sum", c.sum, "sum"], ["bias", c.bias, "bias"], output(e, c),
+      ["sum", c.sum, "sum"], ...bias(c), output(e, c),
     ]);
     if (c.taps.length > 0) parts.push(tapGrids(e, c.taps[shownTap], c.window, sourceScale, total));
     else parts.push(total);
@@ -184,6 +186,9 @@ function sums(rows) {
   return table;
 }
 
+/** The row of the bias, where there is one. */
+const bias = (part) => part.no_bias ? [] : [["bias", part.bias, "bias"]];
+
 /** The last row: the kernel's own output, beside what the rows above come to. */
 function output(e, part) {
   return ["output", part.total, "total", e.value];
@@ -204,10 +209,13 @@ function pooling(e, p, scale) {
   }[p.how];
   const wrap = element("div", "equation");
   const { inside, winner } = p, large = p.window.width <= 3;
-  wrap.append(grid(`window of ${e.reads}, map ${e.cell.map}`, p.inputs, p.window.width, scale, { inside, winner, name: "inputs", large }));
+  const title = `window of ${e.reads}, map ${e.cell.map}`;
+  if (p.inputs.length > 0) wrap.append(grid(title, p.inputs, p.window.width, scale, { inside, winner, name: "inputs", large }));
+  else wrap.append(element("p", "small soft", `${title}: ${p.window.height}×${p.window.width} values, too many to show`));
   const parts = [element("p", "sentence", sentence), wrap];
   if (p.how === "max") {
-    const row = p.window.top + Math.floor(p.winner / p.window.width), column = p.window.left + p.winner % p.window.width;
+    const row = p.window.top + Math.floor(p.winner / p.window.width) * p.window.dilation[0];
+    const column = p.window.left + p.winner % p.window.width * p.window.dilation[1];
     parts.push(sums([[`row ${row}, column ${column} wins`, p.total, "total", e.value]]));
   } else if (p.how === "mean") {
     parts.push(sums([["sum", p.sum, "sum"], ["divided by", p.count, "count"], output(e, p)]), agreement(e, p.total, "the mean"));
@@ -221,9 +229,54 @@ function pooling(e, p, scale) {
 
 function elementwise(e, p) {
   const body = element("div", "why-body");
-  body.append(sums([["in (x)", p.in, "in"], [p.formula, e.value, "total"]]));
-  const curve = curves[e.kind];
-  if (curve && Number.isFinite(p.in)) body.append(plot(curve, p.in, e.value));
+  const from = e.inputs.length > 1 || !sameCell(e.cell, p.from) ? [element("p", "sentence", `It is the value of ${p.layer} at ${place(p.from)}.`)] : [];
+  const constants = (p.constants ?? []).map((c) => [c.name, c.value, `constant-${c.name}`]);
+  body.append(...from, sums([["in (x)", p.in, "in"], ...constants, [p.formula, p.total, "total", e.value]]));
+  if (p.curve) body.append(plot(p.curve, p.in, e.value));
+  if (p.formula !== "x") body.append(agreement(e, p.total, "the formula"));
+  return [body];
+}
+
+const sameCell = (a, b) => a.map === b.map && a.row === b.row && a.column === b.column;
+const place = (c) => `map ${c.map}, row ${c.row}, column ${c.column}`;
+
+function join(e, j) {
+  const body = element("div", "why-body");
+  const sum = j.how === "sum";
+  const table = element("table", "contributions");
+  table.append(headRow(["from", "map, row, column", "value"]));
+  const largest = Math.max(...j.terms.map((t) => Math.abs(t.value)), 0) || 1;
+  j.terms.forEach((t, i) => {
+    const row = element("tr");
+    const number = td(t.value);
+    number.dataset.number = `term-${i}`;
+    row.append(rowHead(`${i === 0 ? "" : sum ? "+ " : "× "}${t.layer}`), element("td", "right", place(t.from).replace(/map |row |column /g, "")),
+      number, barCell(t.value / largest));
+    table.append(row);
+  });
+  const more = j.more.count > 0 ? [[`${j.more.count} others together`, j.more.sum, "more"]] : [];
+  body.append(
+    element("p", "sentence", sum ? "Branches meet here. The values at the same place are added:" : "Branches meet here. The values are multiplied:"),
+    table, sums([...more, output(e, j)]), agreement(e, j.total, sum ? "the sum" : "the product"),
+  );
+  return [body];
+}
+
+function standardization(e, s) {
+  const body = element("div", "why-body");
+  const of = {
+    running: `of map ${s.first} over the pictures of the training`,
+    group: `of maps ${s.first} to ${s.last}, ${s.count} values of this picture`,
+    place: `of all ${s.count} maps at this place`,
+  }[s.how];
+  body.append(
+    element("p", "sentence", `The value of ${e.reads} less a mean, divided by a std, both ${of}; then times a learned weight, plus a learned bias:`),
+    sums([
+      ["in (x)", s.in, "in"], ["mean", s.mean, "mean"], ["variance", s.variance, "variance"], [`std = √(variance + ${short(s.eps)})`, s.std, "std"],
+      ["(x − mean) / std", s.standardized, "standardized"], ["weight", s.weight, "weight"], ["bias", s.bias, "bias"], output(e, s),
+    ]),
+    agreement(e, s.total, "weight · (x − mean) / std + bias"),
+  );
   return [body];
 }
 
@@ -250,27 +303,27 @@ function normalization(e, n) {
   return [body];
 }
 
-const curves = { relu: (x) => Math.max(0, x), sigmoid: (x) => 1 / (1 + Math.exp(-x)) };
-
 /** The function with the point that is this cell. */
-function plot(f, x, y) {
+function plot({ low, high, values }, x, y) {
   const ns = "http://www.w3.org/2000/svg";
-  const reach = Math.max(2, 1.25 * Math.abs(x)), top = Math.max(1.1, f(reach));
+  const finite = values.filter(Number.isFinite);
+  const top = Math.max(1.1, ...finite), bottom = Math.min(0, ...finite);
   const svg = document.createElementNS(ns, "svg");
   svg.setAttribute("viewBox", "0 0 240 120");
   svg.setAttribute("class", "plot");
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", `The function, with this cell’s point at ${short(x)}, ${short(y)}`);
-  const px = (v) => 120 + v / reach * 112, py = (v) => 100 - v / top * 88;
+  const lowest = bottom < 0 ? 110 : 100;
+  const px = (v) => 8 + (v - low) / (high - low) * 224, py = (v) => lowest - (v - bottom) / (top - bottom) * (lowest - 12);
   const add = (name, attributes) => {
     const e = document.createElementNS(ns, name);
     for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
     svg.append(e);
   };
-  add("path", { d: `M8 100H232M120 8V112`, class: "axis" });
-  const points = Array.from({ length: 81 }, (_, i) => -reach + 2 * reach * i / 80);
-  add("path", { d: "M" + points.map((v) => `${px(v).toFixed(1)} ${py(f(v)).toFixed(1)}`).join("L"), class: "curve" });
-  add("path", { d: `M${px(x)} 100V${py(y)}H120`, class: "drop" });
+  add("path", { d: `M8 ${py(0)}H232M120 8V112`, class: "axis" });
+  const points = values.map((v, i) => [low + (high - low) * i / (values.length - 1), v]).filter(([, v]) => Number.isFinite(v));
+  add("path", { d: "M" + points.map(([at, v]) => `${px(at).toFixed(1)} ${py(v).toFixed(1)}`).join("L"), class: "curve" });
+  add("path", { d: `M${px(x)} ${py(0)}V${py(y)}H120`, class: "drop" });
   add("circle", { cx: px(x), cy: py(y), r: 4.5, class: "point" });
   return svg;
 }
@@ -290,7 +343,7 @@ function affine(e, a, network) {
   body.append(
     element("p", "sentence", "Every value before it counts through a weight of its own. The largest products:"), table,
     sums([
-      [`${a.more.count} others together`, a.more.sum, "more"], ["sum of all products", a.sum, "sum"], ["bias", a.bias, "bias"], output(e, a),
+      [`${a.more.count} others together`, a.more.sum, "more"], ["sum of all products", a.sum, "sum"], ...bias(a), output(e, a),
     ]),
     agreement(e, a.total),
   );

@@ -5,7 +5,7 @@ import { newPad } from "./pad.js";
 import { acceptFiles, loadSamples } from "./pictures.js";
 import { LayerView, readColours } from "./layerview.js";
 import { newGraph } from "./graphview.js";
-import { newPrediction } from "./prediction.js";
+import { newPrediction, outputs } from "./prediction.js";
 import { newSlider } from "./slider.js";
 import { showExplanation, showHelp, showPixel } from "./explain.js";
 import { cellText } from "./words.js";
@@ -25,6 +25,9 @@ const state = {
 };
 
 const viewAt = (layerIndex) => state.views[layerIndex + 1];
+
+/** The view of a layer, or of the picture, by the name that others read it by. */
+const viewOf = (name) => state.views.find((v) => v.layer.name === name);
 
 // ---- from a picture to the maps ----
 
@@ -60,9 +63,9 @@ function showValues(finished) {
   viewAt(-1).setValues(state.input);
   state.values.forEach((values, i) => viewAt(i).setValues(values));
   state.graph.update(viewAt);
-  if (network.probabilities) {
+  if (!byId("reading").hidden) {
     const blank = state.input.every((v) => v === 0);
-    state.prediction.show(state.values.at(-1), { blank, moment: network.snapshots[state.snapshot], finished });
+    state.prediction.show(outputs(network, state.values.at(-1)), { blank, moment: network.snapshots[state.snapshot], finished });
   }
   explainSelected();
 }
@@ -134,7 +137,7 @@ const explain = api.newest(async (aloud) => {
     const e = await api.explain(state.snapshot, view.layer.name, cell, state.input);
     if (state.selected?.view !== view || !sameCell(state.selected.cell, cell)) return;
     options.pinned = state.pinned;
-    options.sourceScale = viewAt(view.layer.index - 1).scale;
+    options.sourceScale = viewOf(e.reads).scale;
     replacePanel(() => showExplanation(byId("explanation"), e, options));
     byId("explanation").dataset.cell = `${e.layer} ${cell.map} ${cell.row} ${cell.column} ${state.snapshot}`;
     mark(e);
@@ -170,36 +173,39 @@ function speak(view, cell, ...values) {
   byId("explanation-spoken").textContent = `${view.layer.name}, ${cellText(view.layer, cell, state.network)}: ${numbers}`;
 }
 
-/** Shows in the layer before, and in the picture, where the cell's value came from. */
+/** Shows in the layers that were read, and in the picture, where the cell's value came from. */
 function mark(e) {
   clearMarks(state.selected?.view);
-  const source = e && viewAt(state.selected.view.layer.index - 1);
-  if (source) {
-    const window = e.convolution?.window ?? e.pooling?.window;
-    if (window) {
-      source.window = {
-        top: Math.max(0, window.top), left: Math.max(0, window.left),
-        bottom: Math.min(source.extent.height - 1, window.top + (window.height - 1) * window.dilation[0]),
-        right: Math.min(source.extent.width - 1, window.left + (window.width - 1) * window.dilation[1]),
-        maps: e.pooling ? [e.cell.map] : e.convolution.taps.map((t) => t.map),
-      };
-    }
-    source.marks = sourceCells(e);
+  if (!e) return;
+  const window = e.convolution?.window ?? e.pooling?.window;
+  if (window) {
+    const source = viewOf(e.reads);
+    source.window = {
+      top: Math.max(0, window.top), left: Math.max(0, window.left),
+      bottom: Math.min(source.extent.height - 1, window.top + (window.height - 1) * window.dilation[0]),
+      right: Math.min(source.extent.width - 1, window.left + (window.width - 1) * window.dilation[1]),
+      maps: e.pooling ? [e.cell.map] : e.convolution.taps.map((t) => t.map),
+    };
     source.draw();
   }
+  for (const { layer, cell } of sourceCells(e)) viewOf(layer).marks.push(cell);
+  e.inputs.forEach((name) => viewOf(name).draw());
   const picture = viewAt(-1);
-  if (e && source !== picture) {
+  if (e.sees && !e.inputs.includes(picture.layer.name)) {
     picture.window = { ...e.sees, maps: [0] };
     picture.draw();
   }
 }
 
-/** The cells of the layer before that a cell was computed from, where they aren't a window. */
+/** The cells that a cell was computed from, where they aren't a window, and their layers. */
 function sourceCells(e) {
-  if (e.normalization) return e.normalization.neighbours.map((n) => n.from);
-  if (e.affine) return e.affine.largest.map((c) => c.from);
-  if (e.elementwise) return [e.elementwise.from];
-  if (e.softmax) return e.softmax.classes.map((c) => ({ map: c.class, row: 0, column: 0 }));
+  const inFirst = (cells) => cells.map((cell) => ({ layer: e.reads, cell }));
+  if (e.join) return e.join.terms.map((t) => ({ layer: t.layer, cell: t.from }));
+  if (e.elementwise) return [{ layer: e.elementwise.layer, cell: e.elementwise.from }];
+  if (e.standardization) return inFirst([e.cell]);
+  if (e.normalization) return inFirst(e.normalization.neighbours.map((n) => n.from));
+  if (e.affine) return inFirst(e.affine.largest.map((c) => c.from));
+  if (e.softmax) return inFirst(e.softmax.classes.map((c) => ({ map: c.class, row: 0, column: 0 })));
   return [];
 }
 
@@ -233,9 +239,12 @@ function makeViews() {
   };
   network.layers.forEach((l, i) => {
     l.index = i;
-    l.last = network.layers.slice(i + 1).every((next) => next.kind === "softmax"); // the scores and the probabilities
+    l.last = network.layers.slice(i + 1).every((next) => ["softmax", "sigmoid"].includes(next.kind)); // the scores and the probabilities
   });
-  state.views = [input, ...network.layers].map((l) => new LayerView(l, network, point));
+  const all = [input, ...network.layers];
+  for (const l of all) l.readers = network.layers.filter((reader) => reader.reads.includes(l.name)).map((reader) => reader.name);
+  network.branched = all.some((l) => l.readers.length > 1);
+  state.views = all.map((l) => new LayerView(l, network, point, (name) => open(viewOf(name))));
   byId("layers").replaceChildren(...state.views.map((v) => v.section));
   const fit = () => state.views.forEach((v) => v.fit(byId("layers").clientWidth));
   fit();
@@ -247,11 +256,13 @@ function makeViews() {
 }
 
 function makeGraph() {
-  state.graph = newGraph(byId("graph"), state.network, (index) => {
-    const view = viewAt(index);
-    view.section.scrollIntoView({ block: "start" });
-    view.canvas.focus({ preventScroll: true });
-  });
+  state.graph = newGraph(byId("graph"), state.network, (index) => open(viewAt(index)));
+}
+
+/** Leads to a layer's maps. */
+function open(view) {
+  view.section.scrollIntoView({ block: "start" });
+  view.canvas.focus({ preventScroll: true });
 }
 
 function makePad() {
@@ -278,7 +289,9 @@ function makePad() {
 function writeTitles() {
   const { network } = state;
   byId("network").textContent = `${network.name}, ${network.layers.length} layers, ${thousands(network.parameters)} parameters`;
-  byId("reading").hidden = !network.probabilities;
+  const { output } = network.layers.at(-1);
+  byId("reading").hidden = !network.probabilities && output.height * output.width > 1; // maps are no answer
+  if (!network.probabilities) byId("verdict-words").textContent = "It gives";
   if (network.pictures) {
     byId("lede").textContent = `It takes no pictures (${network.pictures}); here is what it makes of zeros. Point at any number to see what it was made of.`;
   } else if (!network.digits) {

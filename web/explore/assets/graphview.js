@@ -1,8 +1,11 @@
-// The graph of the computation: a step for each op, its parameters above it, and in each step what it gives out right now.
+// The graph of the computation: a step for each op, its parameters above it, and in each step what it gives out right now. A network that is
+// a list is a row of steps; one with branches has them one below the other, with a line for each value that is read.
 
 import { element } from "./layerview.js";
 
 const thumb = 60;
+const stepWidth = 112, stepHeight = 176; // of a step among branches
+const chipsHeight = 34; // above a step
 
 /** Draws the graph into its element; open(layerIndex) is called when a step is chosen. */
 export function newGraph(root, network, open) {
@@ -10,16 +13,19 @@ export function newGraph(root, network, open) {
   const indexOf = new Map(network.layers.map((l, i) => [l.name, i]));
   const steps = network.nodes.filter((n) => n.kind !== "parameter");
   const last = new Map(steps.map((n) => [n.layer, n.id])); // of a layer's steps the last gives its output
-  const list = element("ol", "steps");
+  const branched = steps.some((n) => n.across !== steps[0].across) || network.wires.length !== steps.length - 1;
+  const list = element("ol", branched ? "steps branched" : "steps");
   const pictures = [];
   for (const node of steps) {
     const item = element("li", "step");
     const parameters = node.inputs.map((id) => byID.get(id)).filter((n) => n.kind === "parameter");
     const above = element("div", "step-parameters");
     for (const p of parameters) {
-      const chip = element("span", "parameter", p.label.replace(`${p.layer}.`, ""));
+      const name = p.label.replace(`${p.layer}.`, "");
+      const chip = element("span", "parameter", branched ? name.replace("running_", "") : name);
       chip.title = `${p.label}: ${p.shape.join("×")}`;
-      above.append(chip, element("span", "parameter-shape", p.shape.join("×")));
+      above.append(chip);
+      if (!branched) above.append(element("span", "parameter-shape", p.shape.join("×")));
     }
     const index = node.kind === "input" ? -1 : indexOf.get(node.layer) ?? null;
     const shows = index !== null && last.get(node.layer) === node.id;
@@ -32,13 +38,18 @@ export function newGraph(root, network, open) {
       button.append(canvas);
       pictures.push({ canvas, index, button });
     }
-    button.append(element("span", "node-op", node.kind === "input" ? "input" : node.label));
+    button.append(element("span", "node-op", node.kind === "input" ? "input" : node.label.replace("FrozenBatchNorm", "BatchNorm")));
     button.append(element("span", "node-layer", node.kind === "input" ? "x" : node.layer));
-    if (node.detail) button.title = node.detail;
+    button.title = [branched ? node.layer : "", node.detail].filter(Boolean).join(": ");
     button.addEventListener("click", () => open(index ?? -1));
     item.append(above, button, element("span", "node-shape", node.shape.slice(1).join("×")));
+    if (branched) {
+      item.style.left = `${(node.along - 0.5) * stepWidth}px`;
+      item.style.top = `${(node.across - 0.5) * stepHeight}px`;
+    }
     list.append(item);
   }
+  if (branched) list.append(drawWires(network, steps, list));
   root.replaceChildren(list);
 
   return {
@@ -50,6 +61,43 @@ export function newGraph(root, network, open) {
       for (const p of pictures) p.button.setAttribute("aria-current", p.index === index ? "step" : "false");
     },
   };
+}
+
+/** The lines of what reads what, and the size of the list that they lie in. */
+function drawWires(network, steps, list) {
+  const ns = "http://www.w3.org/2000/svg";
+  const right = Math.max(...steps.map((n) => n.along + 0.5), 0) * stepWidth;
+  const lowest = Math.max(...steps.map((n) => n.across + 0.5), ...network.wires.map((w) => w.across + 0.2));
+  list.style.width = `${right}px`;
+  list.style.height = `${lowest * stepHeight}px`;
+  const svg = document.createElementNS(ns, "svg");
+  svg.setAttribute("class", "wires");
+  svg.setAttribute("width", right);
+  svg.setAttribute("height", lowest * stepHeight);
+  svg.setAttribute("aria-hidden", "true");
+  const x = (along) => along * stepWidth, y = (across) => across * stepHeight + chipsHeight / 2;
+  const inset = 4; // a step is a little narrower than its place
+  for (const w of network.wires) {
+    const curve = (from, to) => {
+      const middle = (x(from[0]) + x(to[0])) / 2;
+      return `C${middle} ${y(from[1])} ${middle} ${y(to[1])} ${x(to[0])} ${y(to[1])}`;
+    };
+    const path = document.createElementNS(ns, "path");
+    const end = [w.end[0], w.end[1]];
+    path.setAttribute("d", `M${x(w.start[0]) - inset} ${y(w.start[1])}H${x(w.start[0])}${curve(w.start, [w.bend, w.across])}` +
+      `H${x(w.unbend)}${curve([w.unbend, w.across], end)}h${inset}`);
+    path.dataset.from = w.from;
+    path.dataset.to = w.to;
+    svg.append(path);
+    const tip = document.createElementNS(ns, "path");
+    tip.setAttribute("class", "tip");
+    tip.setAttribute("d", `M${x(end[0]) + inset} ${y(end[1])}l-7 -4v8z`);
+    svg.append(tip);
+  }
+  const item = element("li", "wires-item");
+  item.setAttribute("aria-hidden", "true");
+  item.append(svg);
+  return item;
 }
 
 /** All of a layer's maps in a square, or its units as one. */

@@ -3,7 +3,7 @@
 import { scaleOf, signedScale, pixels, colourPixels, stack, writeLegend } from "/ui/grey.js";
 import { short } from "/ui/number.js";
 import { arrangeMaps, arrangeUnits, labelHeight } from "./arrange.js";
-import { titles, sentences, inputSentence, filterSentence, sizeText } from "./words.js";
+import { titleOf, sentenceOf, inputSentence, filterSentence, sizeText } from "./words.js";
 
 let colours = {};
 
@@ -16,10 +16,10 @@ export function readColours() {
 
 readColours();
 
-/** A section with a layer's title, its sentence, its maps and their legend. point(cell, how) is called when a cell is pointed at. */
+/** A section with a layer's title, its sentence, its maps and their legend. point(cell, how) is called when a cell is pointed at, open(name) when a layer is asked for. */
 export class LayerView {
-  constructor(layer, network, point) {
-    Object.assign(this, { layer, network, point, filters: null, values: null, available: 0, count: 0 });
+  constructor(layer, network, point, open) {
+    Object.assign(this, { layer, network, point, open, filters: null, values: null, available: 0, count: 0 });
     Object.assign(this, { cell: null, marks: [], window: null }); // what is pointed at, and what that was computed from
     this.maps = document.createElement("canvas"); // all maps, one below the other
     this.filterMaps = document.createElement("canvas");
@@ -39,12 +39,13 @@ export class LayerView {
     section.id = `layer-${layer.name}`;
     section.setAttribute("aria-labelledby", `${section.id}-title ${section.id}-name`);
     const head = element("header");
-    const title = element("h3", "", layer.index < 0 ? titles.input : titles[layer.kind] ?? layer.kind);
+    const title = element("h3", "", titleOf(layer));
     title.id = `${section.id}-title`;
     const name = element("span", "layer-name", layer.name);
     name.id = `${section.id}-name`;
     head.append(title, name, element("span", "layer-size soft small", sizeText(layer.output)));
-    const sentence = layer.index < 0 ? inputSentence[this.network.digits ? "digits" : "any"] : sentences[layer.kind] ?? "";
+    if (this.network.branched) head.append(this.#neighbours());
+    const sentence = layer.index < 0 ? inputSentence[this.network.digits ? "digits" : "any"] : sentenceOf(layer);
     this.sentence = element("p", "sentence", sentence);
     this.canvas = element("canvas", "maps");
     this.canvas.tabIndex = 0;
@@ -60,6 +61,25 @@ export class LayerView {
     }
     section.append(head, this.sentence, this.canvas, this.foot);
     return section;
+  }
+
+  /** What the layer reads, and what reads it, as links. */
+  #neighbours() {
+    const line = element("span", "layer-reads small soft");
+    const { reads = [], readers } = this.layer;
+    const list = (word, names) => {
+      if (names.length === 0) return;
+      line.append(document.createTextNode(`${line.childNodes.length > 0 ? " · " : ""}${word} `));
+      names.forEach((name, i) => {
+        const link = element("button", "link", name);
+        link.type = "button";
+        link.addEventListener("click", () => this.open(name));
+        line.append(document.createTextNode(i > 0 ? ", " : ""), link);
+      });
+    };
+    list("reads", reads);
+    list("read by", readers);
+    return line;
   }
 
   #listen() {
@@ -105,7 +125,7 @@ export class LayerView {
   setFilters(f) {
     if (f.maps !== 1 && f.maps !== 3) return; // no picture has other channels
     this.filters = f;
-    this.sentence.textContent = `${sentences.conv2d} ${filterSentence}`;
+    this.sentence.textContent = `${sentenceOf(this.layer)} ${filterSentence}`;
     const scale = signedScale(f.weights);
     stack(this.filterMaps, f.weights, f.count, f.height, f.width, scale, f.maps === 3 ? colourPixels : pixels);
     if (!this.filterLegend) {

@@ -1,9 +1,20 @@
-// What the network reads: the verdict, a bar for each of the likeliest classes, and a sentence for who listens.
+// What the network reads: the verdict, a bar for each of the likeliest classes, and a sentence for who listens. With one class a picture
+// the probabilities share 1; with labels of their own (binary cross-entropy) each has its own; a network without probabilities has numbers.
 
 import { element } from "./layerview.js";
-import { percent } from "/ui/number.js";
+import { percent, short } from "/ui/number.js";
 
 const mostBars = 10;
+
+/** What the network says, of what its last layer gives: those values, or the probabilities of logits. */
+export function outputs(network, values) {
+  if (!network.logits) return values;
+  if (network.loss === "binary_cross_entropy") return values.map((v) => 1 / (1 + Math.exp(-v)));
+  const largest = Math.max(...values);
+  const exponentials = values.map((v) => Math.exp(v - largest));
+  const sum = exponentials.reduce((a, b) => a + b, 0);
+  return exponentials.map((v) => v / sum);
+}
 
 /** Sets up the prediction; show() fills it in. */
 export function newPrediction(network, { verdict, share, bars, spoken }) {
@@ -14,15 +25,34 @@ export function newPrediction(network, { verdict, share, bars, spoken }) {
 
   /** Shows probabilities. moment says which parameters gave them; while a stroke isn't finished the sentence waits. */
   function show(probabilities, { blank, moment, finished }) {
-    const best = probabilities.indexOf(Math.max(...probabilities)); // -1 if the network gives NaN
-    const name = network.classes[best] ?? "–", certainty = percent(probabilities[best] ?? NaN);
+    const { name, certainty, isBest } = say(probabilities);
     verdict.textContent = blank ? "–" : name;
     share.textContent = blank ? "nothing is drawn" : certainty;
-    shownClasses(probabilities).forEach((k, i) => fill(rows[i], network.classes[k], probabilities[k], k === best && !blank));
+    const largest = Math.max(...probabilities.map(Math.abs));
+    shownClasses(probabilities).forEach((k, i) => {
+      const p = probabilities[k];
+      if (network.probabilities) fill(rows[i], network.classes[k], p, percent(p), isBest(k) && !blank);
+      else fill(rows[i], network.classes[k], Math.abs(p) / largest || 0, short(p), false);
+    });
     clearTimeout(speech);
     speech = setTimeout(() => {
-      spoken.textContent = blank ? "Nothing is drawn." : `Reads ${name}, ${certainty}, with the parameters ${moment}.`;
+      spoken.textContent = blank ? "Nothing is drawn." : `Reads ${[name, certainty].filter(Boolean).join(", ")}, with the parameters ${moment}.`;
     }, finished ? 100 : 900);
+  }
+
+  /** The verdict: the likeliest class, the labels that are likelier than not, or a single number. */
+  function say(probabilities) {
+    if (!network.probabilities) {
+      const single = probabilities.length === 1;
+      return { name: single ? short(probabilities[0]) : "–", certainty: single ? "" : `${probabilities.length} numbers`, isBest: () => false };
+    }
+    if (network.loss === "binary_cross_entropy") {
+      const labels = [...probabilities.keys()].filter((k) => probabilities[k] > 0.5);
+      const names = labels.slice(0, 3).map((k) => network.classes[k]).join(", ") + (labels.length > 3 ? ", …" : "");
+      return { name: names || "–", certainty: `${labels.length} of ${probabilities.length} labels`, isBest: (k) => labels.includes(k) };
+    }
+    const best = probabilities.indexOf(Math.max(...probabilities)); // -1 if the network gives NaN
+    return { name: network.classes[best] ?? "–", certainty: percent(probabilities[best] ?? NaN), isBest: (k) => k === best };
   }
 
   /** All classes if they are few, else the likeliest. */
@@ -43,9 +73,9 @@ function newBar() {
   return bar;
 }
 
-function fill(bar, name, probability, best) {
+function fill(bar, name, length, text, best) {
   bar.name.textContent = name;
-  bar.fill.style.transform = `scaleX(${probability})`;
-  bar.share.textContent = percent(probability);
+  bar.fill.style.transform = `scaleX(${length})`;
+  bar.share.textContent = text;
   bar.item.classList.toggle("best", best);
 }

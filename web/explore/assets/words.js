@@ -1,12 +1,16 @@
-// What each kind of layer is called, and what it does, in the words of Deep Learning from Scratch (Saitoh), chapter 7.
+// What each kind of layer is called, and what it does, in the words of Deep Learning from Scratch (Saitoh), chapter 7. An activation that isn't
+// here goes by its function's name and formula.
 
-export const titles = {
+const titles = {
   input: "The picture", conv2d: "Convolution", relu: "ReLU", sigmoid: "Sigmoid", tanh: "Hyperbolic tangent", max_pool: "Max pooling",
   avg_pool: "Average pooling", subsample: "Subsampling", affine: "Affine", softmax: "Softmax", dropout: "Dropout",
-  lrn: "Local response normalisation", normalize: "Normalisation", flatten: "Flatten",
+  lrn: "Local response normalisation", normalize: "Normalisation", flatten: "Flatten", prelu: "PReLU", batch_norm: "Batch normalisation",
+  group_norm: "Group normalisation", layer_norm: "Layer normalisation", global_avg_pool: "Global average pooling",
+  global_max_pool: "Global max pooling", slice: "Slice", channel_shuffle: "Channel shuffle", pad_channels: "Channel padding",
+  dropout2d: "Dropout of maps", stochastic_depth: "Stochastic depth", add: "Sum", multiply: "Product", concat: "Concatenation",
 };
 
-export const sentences = {
+const sentences = {
   conv2d: "Each filter slides over its input. Where it lies, inputs and weights are multiplied pair by pair and summed, and the bias is added: " +
     "that is one cell of the filter’s map.",
   relu: "What is above 0 passes as it is; everything else becomes 0.",
@@ -22,7 +26,31 @@ export const sentences = {
     "where many filters answer, each counts for less.",
   normalize: "The training set’s mean is subtracted and the result divided by its deviation.",
   flatten: "The maps are laid out in one row, number after number.",
+  prelu: "What is above 0 passes as it is; everything else is multiplied by a learned slope.",
+  batch_norm: "Each map less its mean, divided by its std, as training measured them; then times a learned weight, plus a learned bias.",
+  group_norm: "Each map less the mean of its group of maps, divided by their std, both of this picture; then times a learned weight, plus a learned bias.",
+  layer_norm: "Each value less the mean of all maps at its place, divided by their std; then times a learned weight, plus a learned bias.",
+  global_avg_pool: "Each map becomes one number, its mean.",
+  global_max_pool: "Each map becomes one number, its largest value.",
+  slice: "Some of the maps, as they are.",
+  channel_shuffle: "The maps in another order: one of each group, then the next of each.",
+  pad_channels: "The maps as they are, and maps of zeros before and behind them.",
+  dropout2d: "Training drops whole maps here at random; prediction lets them pass.",
+  stochastic_depth: "Training skips this branch at random; prediction lets it pass.",
+  add: "Branches meet: the values at the same place are added.",
+  multiply: "Branches meet: the values at the same place are multiplied. Where one branch has a single number for each map, it is a gate: " +
+    "it says how much of the map passes.",
+  concat: "Branches meet: their maps are put one behind the other.",
 };
+
+/** What a layer is called. */
+export const titleOf = (layer) => titles[layer.kind] ?? layer.function?.name ?? layer.kind;
+
+/** What a layer does, in a sentence or two. */
+export function sentenceOf(layer) {
+  const sentence = sentences[layer.kind] ?? (layer.function ? `Each value x becomes ${layer.function.formula}.` : "");
+  return layer.text?.includes("NoBias: true") ? sentence.replace(/,? and the bias is added| with its bias/, "") : sentence;
+}
 
 export const inputSentence = {
   digits: "Your drawing as MNIST holds its digits: fitted into 20×20 of 28×28 pixels, its centre of mass in the middle. 0 is paper, 1 is ink.",
