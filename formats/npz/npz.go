@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,7 @@ import (
 const suffix = ".npy"
 
 // ReadFile reads a .npz file. See Read.
-func ReadFile(path string) ([]formats.Array, error) {
+func ReadFile(path string, only ...string) ([]formats.Array, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -33,7 +34,7 @@ func ReadFile(path string) ([]formats.Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	arrays, err := Read(file, info.Size())
+	arrays, err := Read(file, info.Size(), only...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -46,8 +47,9 @@ func Decode(data []byte) ([]formats.Array, error) {
 }
 
 // Read reads a .npz file of size bytes: its arrays in the zip file's order,
-// under their names without ".npy". See DecodeNPY for the types.
-func Read(r io.ReaderAt, size int64) ([]formats.Array, error) {
+// under their names without ".npy", or those of the given names alone. See
+// DecodeNPY for the types; an array of another type has an Err.
+func Read(r io.ReaderAt, size int64, only ...string) ([]formats.Array, error) {
 	entries, err := archive.Open(r, size)
 	if err != nil {
 		return nil, fmt.Errorf("npz: %w", err)
@@ -58,17 +60,35 @@ func Read(r io.ReaderAt, size int64) ([]formats.Array, error) {
 		if !ok || name == "" {
 			return nil, fmt.Errorf("npz: zip entry %q is not called NAME%s", entry.Name, suffix)
 		}
-		data, err := entry.Read()
+		if len(only) > 0 && !slices.Contains(only, name) {
+			continue
+		}
+		array, err := readEntry(name, entry)
 		if err != nil {
 			return nil, fmt.Errorf("npz: %w", err)
 		}
-		value, err := DecodeNPY(data)
-		if err != nil {
-			return nil, fmt.Errorf("npz: array %q: %w", name, err)
-		}
-		arrays = append(arrays, formats.Array{Name: name, Value: value})
+		arrays = append(arrays, array)
+	}
+	if err := formats.FirstUnreadable(arrays); err != nil {
+		return nil, fmt.Errorf("npz: %w", err)
 	}
 	return arrays, nil
+}
+
+func readEntry(name string, entry archive.Entry) (formats.Array, error) {
+	data, err := entry.Read()
+	if err != nil {
+		return formats.Array{}, err
+	}
+	npy, err := parseNPY(data)
+	if err != nil {
+		return formats.Array{Name: name, Err: fmt.Errorf("npy: %w", err)}, nil
+	}
+	value, err := npy.decode()
+	if err != nil {
+		return formats.Array{}, fmt.Errorf("array %q: npy: %w", name, err)
+	}
+	return formats.Array{Name: name, Value: value}, nil
 }
 
 // Write writes a .npz file atomically. See Encode.
