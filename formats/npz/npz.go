@@ -24,7 +24,15 @@ import (
 const suffix = ".npy"
 
 // ReadFile reads a .npz file. See Read.
-func ReadFile(path string, only ...string) ([]formats.Array, error) {
+func ReadFile(path string) ([]formats.Array, error) { return readFile(path, nil) }
+
+// ReadNamed reads those of a .npz file's arrays that have the names, and passes
+// over the others unread.
+func ReadNamed(path string, names ...string) ([]formats.Array, error) {
+	return readFile(path, func(name string) bool { return slices.Contains(names, name) })
+}
+
+func readFile(path string, want func(name string) bool) ([]formats.Array, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -34,7 +42,7 @@ func ReadFile(path string, only ...string) ([]formats.Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	arrays, err := Read(file, info.Size(), only...)
+	arrays, err := read(file, info.Size(), want)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -47,9 +55,12 @@ func Decode(data []byte) ([]formats.Array, error) {
 }
 
 // Read reads a .npz file of size bytes: its arrays in the zip file's order,
-// under their names without ".npy", or those of the given names alone. See
-// DecodeNPY for the types; an array of another type has an Err.
-func Read(r io.ReaderAt, size int64, only ...string) ([]formats.Array, error) {
+// under their names without ".npy". See DecodeNPY for the types; an array of
+// another type has an Err.
+func Read(r io.ReaderAt, size int64) ([]formats.Array, error) { return read(r, size, nil) }
+
+// read takes the arrays whose names are wanted; want may be nil.
+func read(r io.ReaderAt, size int64, want func(name string) bool) ([]formats.Array, error) {
 	entries, err := archive.Open(r, size)
 	if err != nil {
 		return nil, fmt.Errorf("npz: %w", err)
@@ -60,7 +71,7 @@ func Read(r io.ReaderAt, size int64, only ...string) ([]formats.Array, error) {
 		if !ok || name == "" {
 			return nil, fmt.Errorf("npz: zip entry %q is not called NAME%s", entry.Name, suffix)
 		}
-		if len(only) > 0 && !slices.Contains(only, name) {
+		if want != nil && !want(name) {
 			continue
 		}
 		array, err := readEntry(name, entry)

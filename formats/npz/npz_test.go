@@ -243,11 +243,11 @@ func TestUnreadableBesideArrays(t *testing.T) {
 
 	path := filepath.Join(t.TempDir(), "x.npz")
 	require.NoError(t, os.WriteFile(path, buffer.Bytes(), 0o600))
-	arrays, err = npz.ReadFile(path, "x", "absent")
+	arrays, err = npz.ReadNamed(path, "x", "absent")
 	require.NoError(t, err)
 	require.Len(t, arrays, 1)
 	assert.Equal(t, []float32{1, 2}, arrays[0].Value.Data())
-	_, err = npz.ReadFile(path, "text")
+	_, err = npz.ReadNamed(path, "text")
 	assert.ErrorContains(t, err, `array "text": npy: dtype '<U3'`)
 }
 
