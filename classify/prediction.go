@@ -2,6 +2,7 @@ package classify
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,13 +29,27 @@ type Guess struct {
 	Probability float32 `json:"probability"`
 }
 
-// Predict says what a model takes a sample for: the likeliest three classes. The model must end in Softmax.
+// Predict says what a model takes a sample for: the likeliest three classes. The model must end in Softmax. A probability that isn't a
+// number is an error.
 func Predict(m *graph.Model, image string, s *picture.Sample) (*Prediction, error) {
 	probabilities := make([]float32, m.Classes())
 	if err := m.ProbabilitiesInto(probabilities, s.Pixels); err != nil {
 		return nil, err
 	}
+	if err := CheckFinite(probabilities); err != nil {
+		return nil, fmt.Errorf("%s: %w", image, err)
+	}
 	return NewPrediction(m.Spec(), image, s.Ink, probabilities), nil
+}
+
+// CheckFinite is an error that names the first of a model's outputs that is a NaN or an infinity.
+func CheckFinite(outputs []float32) error {
+	for i, v := range outputs {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return fmt.Errorf("the model's output %d is %v: want finite numbers", i, v)
+		}
+	}
+	return nil
 }
 
 // NewPrediction puts probabilities, one a class, into words.

@@ -19,9 +19,14 @@ import (
 //
 // The shape () is a scalar. A file's arrays come as a slice in the file's
 // order, because the order of a state dict carries meaning.
+//
+// What a reader can't turn into a tensor (text, complex numbers, an object, an
+// empty array) is an Array without a Value, whose Err says why. So it refuses
+// no file in which nobody needs it.
 type Array struct {
 	Name  string
 	Value *tensor.Dense
+	Err   error
 }
 
 // Find returns the first array called name, and whether there is one.
@@ -34,16 +39,59 @@ func Find(arrays []Array, name string) (Array, bool) {
 	return Array{}, false
 }
 
+// Readable are the arrays that have a value.
+func Readable(arrays []Array) []Array {
+	readable := make([]Array, 0, len(arrays))
+	for _, a := range arrays {
+		if a.Value != nil {
+			readable = append(readable, a)
+		}
+	}
+	return readable
+}
+
+// FirstUnreadable is the reason why a file's arrays are of no use: the Err of
+// the first, if none has a value. It is nil if one has, or there is no array.
+func FirstUnreadable(arrays []Array) error {
+	if len(arrays) == 0 || len(Readable(arrays)) > 0 {
+		return nil
+	}
+	return arrays[0].valueError()
+}
+
+func (a Array) valueError() error {
+	switch {
+	case a.Value != nil:
+		return nil
+	case a.Err != nil:
+		return fmt.Errorf("array %.80q: %w", a.Name, a.Err)
+	}
+	return fmt.Errorf("array %.80q has no value", a.Name)
+}
+
 // CheckNames says which array has no value, no name, or a name already used.
 // Every writer calls it before the first byte.
 func CheckNames(arrays []Array) error {
+	for i, a := range arrays {
+		switch err := a.valueError(); {
+		case a.Name == "":
+			return fmt.Errorf("array %d has no name", i)
+		case a.Err != nil:
+			return err
+		case err != nil:
+			return fmt.Errorf("array %.80q (number %d) has no value", a.Name, i)
+		}
+	}
+	return CheckUnique(arrays)
+}
+
+// CheckUnique says which array has no name, or a name already used. Arrays may
+// lack a value.
+func CheckUnique(arrays []Array) error {
 	seen := make(map[string]int, len(arrays))
 	for i, a := range arrays {
 		if a.Name == "" {
 			return fmt.Errorf("array %d has no name", i)
-		}
-		if a.Value == nil {
-			return fmt.Errorf("array %.80q (number %d) has no value", a.Name, i)
 		}
 		if first, dup := seen[a.Name]; dup {
 			return fmt.Errorf("arrays %d and %d are both called %.80q: names must be unique", first, i, a.Name)

@@ -1,6 +1,7 @@
 package formats_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -22,6 +23,19 @@ func TestCheckNames(t *testing.T) {
 	} {
 		assert.ErrorContains(t, formats.CheckNames(append(good, last)), want)
 	}
+}
+
+// TestUnreadable holds what arrays without a value are good for.
+func TestUnreadable(t *testing.T) {
+	one := formats.Array{Name: "a", Value: tensor.New(tensor.WithShape(1), tensor.WithBacking([]float32{1}))}
+	text := formats.Array{Name: "b", Err: errors.New("it is text")}
+	assert.Equal(t, []formats.Array{one}, formats.Readable([]formats.Array{text, one}))
+	assert.NoError(t, formats.FirstUnreadable(nil))
+	assert.NoError(t, formats.FirstUnreadable([]formats.Array{text, one}))
+	assert.EqualError(t, formats.FirstUnreadable([]formats.Array{text, text}), `array "b": it is text`)
+	assert.EqualError(t, formats.CheckNames([]formats.Array{one, text}), `array "b": it is text`)
+	assert.NoError(t, formats.CheckUnique([]formats.Array{one, text}))
+	assert.ErrorContains(t, formats.CheckUnique([]formats.Array{text, one, text}), `arrays 0 and 2 are both called "b"`)
 }
 
 func ExampleFind() {

@@ -59,6 +59,32 @@ func (s *Step) describe(n *G.Node) string {
 	return fmt.Sprintf("%s of layer %q", node.Label, node.Layer)
 }
 
+// CheckFinite is an error that names the first parameter that holds a NaN or an infinity: nothing can
+// be predicted with it.
+func (m *Model) CheckFinite() error {
+	for _, p := range m.params {
+		if finite(p.Value) {
+			continue
+		}
+		for i, v := range float64s(p.Value) {
+			if !isFinite(v) {
+				return fmt.Errorf("model %q: parameter %q is %v at %v: want finite numbers", m.spec.Name, p.Name, v, indices(p.Shape, i))
+			}
+		}
+	}
+	return nil
+}
+
+// indices is where the element is that has the number i in row-major order.
+func indices(shape tensor.Shape, i int) []int {
+	at := make([]int, len(shape))
+	for d := len(shape) - 1; d >= 0; d-- {
+		at[d] = i % shape[d]
+		i /= shape[d]
+	}
+	return at
+}
+
 func finite(v G.Value) bool {
 	switch v := v.(type) {
 	case *G.F32:

@@ -12,9 +12,12 @@ import (
 func forImageNet(spec *graph.Spec) *graph.Spec {
 	spec.Preprocess = &picture.Preprocessing{
 		Fit:    picture.Shorter,
-		Resize: int(math.Round(float64(spec.Input[1]) * 256 / 224)),
+		Resize: resized(spec.Input[1]),
 		Mean:   []float64{0.485, 0.456, 0.406},
 		Std:    []float64{0.229, 0.224, 0.225},
 	}
 	return spec
 }
+
+// resized is what a picture's shorter side is scaled to for an input of this size: 256 for 224.
+func resized(size int) int { return int(math.Round(float64(size) * 256 / 224)) }

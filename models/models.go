@@ -47,8 +47,16 @@ var builtIn = []struct {
 	{"resnet34", "classes size", func(o Options) (*graph.Spec, error) { return ResNet{34, o.Classes, o.Size}.Spec() }},
 	{"resnet50", "classes size", func(o Options) (*graph.Spec, error) { return ResNet{50, o.Classes, o.Size}.Spec() }},
 	{"googlenet", "classes size", func(o Options) (*graph.Spec, error) { return GoogLeNet{o.Classes, o.Size}.Spec(), nil }},
-	{"squeezenet1_1", "classes size", func(o Options) (*graph.Spec, error) { return SqueezeNet{o.Classes, o.Size}.Spec(), nil }},
+	{"squeezenet1_0", "classes size", func(o Options) (*graph.Spec, error) {
+		return SqueezeNet{Classes: o.Classes, Size: o.Size, Paper: true}.Spec(), nil
+	}},
+	{"squeezenet1_1", "classes size", func(o Options) (*graph.Spec, error) {
+		return SqueezeNet{Classes: o.Classes, Size: o.Size}.Spec(), nil
+	}},
 	{"mobilenet_v2", "classes size", func(o Options) (*graph.Spec, error) { return MobileNetV2{o.Classes, o.Size}.Spec(), nil }},
+	{"efficientnet_lite0", "classes size", func(o Options) (*graph.Spec, error) {
+		return EfficientNetLite0{o.Classes, o.Size}.Spec(), nil
+	}},
 }
 
 // Names are the built-in networks.

@@ -11,61 +11,35 @@ import (
 	"convgraph/graph"
 )
 
-// Rename gives arrays of another program's file the names and the layout of a model's parameters. It knows three forms:
+// Rename gives arrays of another program's file the names and the layout of a model's parameters. It knows two forms:
 //
-//   - our own names, in any order;
 //   - the book's, W1, b1, W2, … by layers, whose affine weights are (in, out);
-//   - any names in the order of the parameters, as a PyTorch state dict has them ("0.weight", "features.0.bias"); its layout is ours.
+//   - a PyTorch state dict or a checkpoint that holds one, as [Match] reads its names; its layout is ours.
 //
 // Two more shapes fit: see [RenameBy], which takes every other form. An error names what is missing, too much, or of another shape.
 func Rename(m *graph.Model, arrays []formats.Array) ([]formats.Array, error) {
-	if err := formats.CheckNames(arrays); err != nil {
-		return nil, err
-	}
-	params := m.Params()
-	if len(arrays) != len(params) {
-		return nil, fmt.Errorf("model %q has %d parameters, the file %d arrays: %s", m.Spec().Name, len(params), len(arrays), arrayNames(arrays))
-	}
 	if _, book := formats.Find(arrays, "W1"); book {
-		return renameBook(params, arrays)
+		return renameBook(m, arrays)
 	}
-	names := map[string]string{}
-	for _, a := range arrays {
-		names[a.Name] = a.Name
-	}
-	if !areOurs(params, arrays) {
-		for i, p := range params {
-			if other := slices.IndexFunc(params, func(p *graph.Parameter) bool { return p.Name == arrays[i].Name }); other >= 0 && other != i {
-				return nil, fmt.Errorf("array %d is %q, the model's parameter %d, but not all names are the model's: want a map of the names",
-					i+1, arrays[i].Name, other+1)
-			}
-			names[arrays[i].Name] = p.Name
-		}
+	names, err := Match(m, arrays)
+	if err != nil {
+		return nil, err
 	}
 	return RenameBy(m, arrays, names)
 }
 
-// areOurs says whether every array has the name of a parameter.
-func areOurs(params []*graph.Parameter, arrays []formats.Array) bool {
-	for _, p := range params {
-		if _, ok := formats.Find(arrays, p.Name); !ok {
-			return false
-		}
-	}
-	return true
-}
-
 // RenameBy gives arrays the names and the layout of a model's parameters: names has the model's by the file's, for every parameter; arrays
-// that it doesn't hold are left out. Besides a parameter's own shape these fit:
+// that it doesn't hold are left out, and so needn't be readable. A name of the file's that ends in a dot is a prefix: {"ema.": ""} takes
+// "ema.conv1.weight" for "conv1.weight". Besides a parameter's own shape these fit:
 //
 //   - all kernels (filters, channels, kh, kw) of a partly connected convolution, if those that it doesn't have are 0;
 //   - (filters, channels·kh·kw), the affine layer that a convolution as large as its input is.
 func RenameBy(m *graph.Model, arrays []formats.Array, names map[string]string) ([]formats.Array, error) {
-	if err := formats.CheckNames(arrays); err != nil {
+	if err := formats.CheckUnique(arrays); err != nil {
 		return nil, err
 	}
 	theirs := map[string]string{}
-	for file, name := range names {
+	for file, name := range withoutPrefixes(m, arrays, names) {
 		if _, err := m.Param(name); err != nil {
 			return nil, fmt.Errorf("%q is to be %q: %w", file, name, err)
 		}
@@ -85,6 +59,12 @@ func RenameBy(m *graph.Model, arrays []formats.Array, names map[string]string) (
 		if !ok {
 			return nil, fmt.Errorf("array %q is missing: it is to be %q; the file has %s", file, p.Name, arrayNames(arrays))
 		}
+		if a.Err != nil {
+			return nil, fmt.Errorf("array %q, which is to be %q: %w", file, p.Name, a.Err)
+		}
+		if a.Value == nil {
+			return nil, fmt.Errorf("array %q, which is to be %q, has no value", file, p.Name)
+		}
 		value, err := fit(a, p, layers[strings.TrimSuffix(p.Name, ".weight")])
 		if err != nil {
 			return nil, err
@@ -92,6 +72,24 @@ func RenameBy(m *graph.Model, arrays []formats.Array, names map[string]string) (
 		renamed = append(renamed, formats.Array{Name: p.Name, Value: value})
 	}
 	return renamed, nil
+}
+
+// withoutPrefixes are the names with every prefix replaced by the names of the parameters that the file has under it.
+func withoutPrefixes(m *graph.Model, arrays []formats.Array, names map[string]string) map[string]string {
+	all := map[string]string{}
+	for file, name := range names {
+		if !strings.HasSuffix(file, ".") {
+			all[file] = name
+			continue
+		}
+		for _, a := range arrays {
+			rest, ok := strings.CutPrefix(a.Name, file)
+			if _, err := m.Param(name + rest); ok && err == nil {
+				all[a.Name] = name + rest
+			}
+		}
+	}
+	return all
 }
 
 func layersByName(m *graph.Model) map[string]graph.Layer {
@@ -155,7 +153,14 @@ func floatOf(d *tensor.Dense) tensor.Dtype {
 }
 
 // renameBook takes the book's Wn and bn for the n-th layer that has a weight.
-func renameBook(params []*graph.Parameter, arrays []formats.Array) ([]formats.Array, error) {
+func renameBook(m *graph.Model, arrays []formats.Array) ([]formats.Array, error) {
+	if err := formats.CheckNames(arrays); err != nil {
+		return nil, err
+	}
+	params := m.Params()
+	if len(arrays) != len(params) {
+		return nil, fmt.Errorf("model %q has %d parameters, the file %d arrays: %s", m.Spec().Name, len(params), len(arrays), arrayNames(arrays))
+	}
 	renamed := make([]formats.Array, len(params))
 	for i, name := range bookNames(params) {
 		a, ok := formats.Find(arrays, name.Book)

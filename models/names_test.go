@@ -1,6 +1,7 @@
 package models_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -110,11 +111,11 @@ func TestRenameRefuses(t *testing.T) {
 			a[2] = array("2.weight", make([]float64, 54), 3, 18)
 			return a
 		},
-		`array "0.bias" (number 1) has no value`: func(a []formats.Array) []formats.Array {
-			a[1].Value = nil
+		`model "partial" has 4 parameters, the file 3 arrays: "0.weight", "2.weight", "2.bias"; array "0.bias" isn't read: it is text`: func(a []formats.Array) []formats.Array {
+			a[1].Value, a[1].Err = nil, errors.New("it is text")
 			return a
 		},
-		`array 2 is "c2.bias", the model's parameter 4, but not all names are the model's: want a map of the names`: func(a []formats.Array) []formats.Array {
+		`model "partial" has a parameter "c2.bias", and by its place array "c2.bias" would be "c1.bias": want a map of the names`: func(a []formats.Array) []formats.Array {
 			a[1].Name = "c2.bias"
 			return a
 		},
@@ -153,6 +154,29 @@ func TestRenameBy(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, m.SetParams(renamed))
 	assert.Equal(t, []float64{1, 2, 3}, renamed[1].Value.Float64s())
+}
+
+// TestRenameByPrefix takes one of two networks of a file, and needs nothing else of it.
+func TestRenameByPrefix(t *testing.T) {
+	var arrays []formats.Array
+	for _, prefix := range []string{"ema.", "state_dict."} {
+		for i, a := range torchArrays() {
+			a.Name = prefix + []string{"c1.weight", "c1.bias", "c2.weight", "c2.bias"}[i]
+			arrays = append(arrays, a)
+		}
+	}
+	arrays[1].Value = array("", []float64{7, 8, 9}, 3).Value
+	arrays = append(arrays, formats.Array{Name: "ema.decay", Err: errors.New("it is text")})
+	renamed, err := models.RenameBy(partlyConnected(t), arrays, map[string]string{"ema.": ""})
+	require.NoError(t, err)
+	assert.Equal(t, []float64{7, 8, 9}, renamed[1].Value.Float64s())
+	renamed, err = models.Rename(partlyConnected(t), arrays)
+	require.NoError(t, err)
+	assert.Equal(t, []float64{1, 2, 3}, renamed[1].Value.Float64s(), "an average isn't the network itself")
+
+	arrays[1].Value, arrays[1].Err = nil, errors.New("it is complex")
+	_, err = models.RenameBy(partlyConnected(t), arrays, map[string]string{"ema.": ""})
+	assert.EqualError(t, err, `array "ema.c1.bias", which is to be "c1.bias": it is complex`)
 }
 
 func TestRenameByRefuses(t *testing.T) {

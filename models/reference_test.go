@@ -85,6 +85,12 @@ var referenceNets = map[string]func(input tensor.Shape, classes int) (*graph.Spe
 	"resnet18": resNet(18),
 	"resnet34": resNet(34),
 	"resnet50": resNet(50),
+	"squeezenet1_0": func(input tensor.Shape, classes int) (*graph.Spec, error) {
+		return models.SqueezeNet{Classes: classes, Size: input[1], Paper: true}.Spec(), nil
+	},
+	"efficientnet_lite0": func(input tensor.Shape, classes int) (*graph.Spec, error) {
+		return models.EfficientNetLite0{Classes: classes, Size: input[1]}.Spec(), nil
+	},
 	"squeezenet1_1": func(input tensor.Shape, classes int) (*graph.Spec, error) {
 		return models.SqueezeNet{Classes: classes, Size: input[1]}.Spec(), nil
 	},

@@ -15,7 +15,7 @@ type Confusion struct {
 }
 
 // Confuse predicts every image of a set but the damaged ones, and tells those who listen of each answer. The names are the model's, or the
-// set's if the model has none.
+// set's if the model has none. An output that is a NaN or an infinity is an error.
 func Confuse(m *graph.Model, ds dataset.Dataset, listen ...func(Answer)) (*Confusion, error) {
 	spec := m.Spec()
 	if !ds.Shape().Eq(spec.Input) {
@@ -26,11 +26,15 @@ func Confuse(m *graph.Model, ds dataset.Dataset, listen ...func(Answer)) (*Confu
 		names = dataset.ClassNames(ds)
 	}
 	c := newConfusion(names, max(ds.Classes(), m.Classes()))
-	err := eachAnswer(m, ds, func(a Answer) {
+	err := eachAnswer(m, ds, func(a Answer) error {
+		if err := a.checkFinite(); err != nil {
+			return err
+		}
 		c.Counts[a.Label][a.Predicted]++
 		for _, tell := range listen {
 			tell(a)
 		}
+		return nil
 	})
 	return c, err
 }

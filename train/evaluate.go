@@ -27,7 +27,10 @@ func (s Score) String() string {
 // Evaluate counts the right answers of a model on a whole set. Damaged images are left out of the total.
 func Evaluate(m *graph.Model, ds dataset.Dataset) (Score, error) {
 	var score Score
-	err := eachAnswer(m, ds, func(a Answer) { score.Count(a.Label == a.Predicted) })
+	err := eachAnswer(m, ds, func(a Answer) error {
+		score.Count(a.Label == a.Predicted)
+		return nil
+	})
 	return score, err
 }
 
@@ -38,7 +41,10 @@ func TopK(m *graph.Model, ds dataset.Dataset, k int) (Score, error) {
 		return Score{}, fmt.Errorf("top %d: want at least 1", k)
 	}
 	var score Score
-	err := eachAnswer(m, ds, func(a Answer) { score.Count(a.Rank() < k) })
+	err := eachAnswer(m, ds, func(a Answer) error {
+		score.Count(a.Rank() < k)
+		return nil
+	})
 	return score, err
 }
 
@@ -82,8 +88,18 @@ func (a Answer) Probability() float64 {
 // evaluationBatch is how many images are held in memory at once while evaluating.
 const evaluationBatch = 256
 
-// eachAnswer tells use the model's answers, in the order of the samples, but for damaged images.
-func eachAnswer(m *graph.Model, ds dataset.Dataset, use func(Answer)) error {
+// checkFinite is an error that names the first logit that is a NaN or an infinity.
+func (a Answer) checkFinite() error {
+	for class, v := range a.Logits {
+		if !finite(float64(v)) {
+			return fmt.Errorf("the model's output %d for image %d is %v: want finite numbers", class, a.Index, v)
+		}
+	}
+	return nil
+}
+
+// eachAnswer tells use the model's answers, in the order of the samples, but for damaged images. It ends with the first error of use.
+func eachAnswer(m *graph.Model, ds dataset.Dataset, use func(Answer) error) error {
 	classes := m.Classes()
 	logits := make([]float32, evaluationBatch*classes)
 	for batch, err := range dataset.InOrder(ds, evaluationBatch) {
@@ -96,7 +112,9 @@ func eachAnswer(m *graph.Model, ds dataset.Dataset, use func(Answer)) error {
 		}
 		for i, label := range batch.Labels {
 			row := logits[i*classes : (i+1)*classes]
-			use(Answer{Index: batch.Indices[i], Label: label, Predicted: argMax(row), Logits: row})
+			if err := use(Answer{Index: batch.Indices[i], Label: label, Predicted: argMax(row), Logits: row}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

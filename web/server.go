@@ -28,12 +28,13 @@ const DefaultMaxBody = 8 << 20
 
 // Options are what a server may do without.
 type Options struct {
-	MaxBody int64     // bytes that a request may carry; 0 is DefaultMaxBody
-	Metrics *Metrics  // where requests are counted; nil is new ones
-	Log     io.Writer // for what handlers panic with; nil drops it
+	MaxBody int64        // bytes that a request may carry; 0 is DefaultMaxBody
+	Metrics *Metrics     // where requests are counted; nil is new ones
+	Log     io.Writer    // for what handlers panic with; nil drops it
+	Ready   func() error // why requests can't be answered yet; nil is always ready
 }
 
-// A Server answers with a handler. It adds /healthz and /metrics to it.
+// A Server answers with a handler. It adds /healthz, /readyz and /metrics to it.
 type Server struct {
 	options    Options
 	handler    http.Handler
@@ -54,6 +55,7 @@ func NewServer(handler http.Handler, o Options) *Server {
 	s := &Server{options: o}
 	mux := http.NewServeMux()
 	mux.Handle("/healthz", onlyRead(http.HandlerFunc(health)))
+	mux.Handle("/readyz", onlyRead(ready(o.Ready)))
 	mux.Handle("/metrics", onlyRead(o.Metrics))
 	mux.Handle("/", handler)
 	s.handler = mux
@@ -97,6 +99,19 @@ func drain(server *http.Server) error {
 // health says that the server is there.
 func health(w http.ResponseWriter, _ *http.Request) {
 	WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+// ready says whether requests can be answered: 200, or 503 and why not.
+func ready(check func() error) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if check != nil {
+			if err := check(); err != nil {
+				Error(w, http.StatusServiceUnavailable, err)
+				return
+			}
+		}
+		WriteJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+	}
 }
 
 // onlyRead refuses what isn't GET or HEAD.

@@ -43,7 +43,7 @@ func (c *confusion) Run(stdout io.Writer) error {
 	if c.Most < 0 {
 		return cli.Usagef("-most is %d: want at least 0", c.Most)
 	}
-	m, err := graph.Load(c.Params)
+	m, err := loadFinite(c.Params)
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,18 @@ func isParameterFile(name string) bool {
 	return err == nil && head[8] == '{' && binary.LittleEndian.Uint64(head[:8]) < uint64(info.Size())
 }
 
+// loadFinite is the model of a parameter file. Parameters that hold a NaN or an infinity are an error.
+func loadFinite(path string) (*graph.Model, error) {
+	m, err := graph.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.CheckFinite(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
 // pngFile is the name of a picture to write.
 type pngFile string
 

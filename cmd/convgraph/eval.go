@@ -6,7 +6,6 @@ import (
 	"os"
 	"text/tabwriter"
 
-	"convgraph/graph"
 	"convgraph/internal/cli"
 	"convgraph/train"
 )
@@ -38,7 +37,7 @@ func (c *eval) Run(stdout io.Writer) error {
 	if c.Top < 0 {
 		return cli.Usagef("-top is %d: want at least 0", c.Top)
 	}
-	m, err := graph.Load(c.Params)
+	m, err := loadFinite(c.Params)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gorgonia.org/tensor"
@@ -26,7 +28,7 @@ type importFile struct {
 	File  string `arg:"" help:"Another program's file: .onnx, the book's .pkl, NumPy's .npz, PyTorch's .pt or .pth, .safetensors."`
 	Out   string `short:"o" required:"" help:"The params.safetensors to write." placeholder:"PARAMS"`
 	Model string `default:"simpleconvnet" help:"The network the parameters are of: a built-in's name or the path of a JSON spec. An .onnx file says it itself."`
-	Names string `help:"JSON object of the model's names by the file's, {\"features.0.weight\": \"conv1.weight\", …}; the file's other arrays are left out. Without it the names are the model's, the book's, or in the model's order." placeholder:"FILE"`
+	Names string `help:"JSON object of the model's names by the file's, {\"features.0.weight\": \"conv1.weight\", …}, or of prefixes, {\"ema.\": \"\"}; the file's other arrays are left out. Without it the names are the model's under any prefix, the book's, or modules in the order of the model's layers." placeholder:"FILE"`
 }
 
 var readers = map[string]func(string) ([]formats.Array, error){
@@ -45,6 +47,9 @@ func (c *importFile) Run(stdout io.Writer) error {
 	}
 	if err := m.Save(c.Out); err != nil {
 		return err
+	}
+	if err := m.CheckFinite(); err != nil {
+		fmt.Fprintf(os.Stderr, "convgraph: %s: %v: nothing can be predicted with it\n", c.File, err)
 	}
 	_, err = fmt.Fprintf(stdout, "%s: %d parameters of %v as %q in %s\n", c.File, len(m.Params()), m.Dtype(), m.Spec().Name, c.Out)
 	return err
@@ -97,9 +102,10 @@ func readNames(path string) (map[string]string, error) {
 	return names, nil
 }
 
-// named is the spec's model with the arrays for its parameters; names may be nil.
+// named is the spec's model with the arrays for its parameters; names may be nil. It is float64 if any
+// array that is taken is.
 func named(spec *graph.Spec, arrays []formats.Array, names map[string]string) (*graph.Model, error) {
-	m, err := graph.New(spec, graph.WithDtype(dtypeOf(arrays, names)))
+	m, err := graph.New(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -112,16 +118,11 @@ func named(spec *graph.Spec, arrays []formats.Array, names map[string]string) (*
 	if err != nil {
 		return nil, err
 	}
-	return m, m.SetParams(renamed)
-}
-
-// dtypeOf is float64 if any array that is taken is.
-func dtypeOf(arrays []formats.Array, names map[string]string) tensor.Dtype {
-	for _, a := range arrays {
-		_, taken := names[a.Name]
-		if a.Value.Dtype() == tensor.Float64 && (taken || names == nil) {
-			return tensor.Float64
+	isFloat64 := func(a formats.Array) bool { return a.Value.Dtype() == tensor.Float64 }
+	if slices.ContainsFunc(renamed, isFloat64) {
+		if m, err = graph.New(spec, graph.WithDtype(tensor.Float64)); err != nil {
+			return nil, err
 		}
 	}
-	return tensor.Float32
+	return m, m.SetParams(renamed)
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 
 	"convgraph/classify"
-	"convgraph/graph"
 	"convgraph/internal/cli"
 )
 
@@ -27,7 +26,7 @@ func (predict) Help() string {
 
 // Run predicts one picture after the other. Those that can't be read don't keep it from the others.
 func (c *predict) Run(stdout io.Writer) error {
-	m, err := graph.Load(c.Params)
+	m, err := loadFinite(c.Params)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,8 @@ type arraysCommand struct {
 	Float64 bool   `name:"float64" help:"Compute in float64; without it in float32."`
 }
 
-func (c *arraysCommand) open() (*graph.Model, []formats.Array, error) {
+// open reads the model, and the arrays of the given names that are there.
+func (c *arraysCommand) open(names ...string) (*graph.Model, []formats.Array, error) {
 	dt := tensor.Float32
 	if c.Float64 {
 		dt = tensor.Float64
@@ -27,7 +28,7 @@ func (c *arraysCommand) open() (*graph.Model, []formats.Array, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	arrays, err := npz.ReadFile(c.In)
+	arrays, err := npz.ReadNamed(c.In, names...)
 	return m, arrays, err
 }
 
@@ -36,6 +37,9 @@ func (c *arraysCommand) array(m *graph.Model, arrays []formats.Array, name, what
 	a, ok := formats.Find(arrays, name)
 	if !ok {
 		return nil, fmt.Errorf("%s: there is no array %q: want %s", c.In, name, what)
+	}
+	if a.Err != nil {
+		return nil, fmt.Errorf("%s: array %q: %w", c.In, name, a.Err)
 	}
 	return formats.Convert(a.Value, m.Dtype()), nil
 }
@@ -48,7 +52,7 @@ type runArrays struct {
 
 // Run predicts the images x and writes logits and probabilities.
 func (c *runArrays) Run() error {
-	m, arrays, err := c.open()
+	m, arrays, err := c.open("x")
 	if err != nil {
 		return err
 	}
@@ -85,7 +89,7 @@ type runGradients struct{ arraysCommand }
 
 // Run computes the loss of the images x with the targets t, and its gradients. Dropout is off.
 func (c *runGradients) Run() error {
-	m, arrays, err := c.open()
+	m, arrays, err := c.open("x", "t")
 	if err != nil {
 		return err
 	}

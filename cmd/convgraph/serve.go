@@ -25,7 +25,7 @@ type serve struct {
 
 // Help is the longer help.
 func (serve) Help() string {
-	return `The page at / draws a digit and shows what every layer makes of it. POST /predict recognises a picture (PNG, JPEG, GIF, WebP, BMP, TIFF, or a form's) or numbers (JSON), GET /healthz says that the server is there, GET /metrics gives ` +
+	return `The page at / draws a digit and shows what every layer makes of it. POST /predict recognises a picture (PNG, JPEG, GIF, WebP, BMP, TIFF, or a form's) or numbers (JSON), GET /healthz says that the server is there, GET /readyz whether it can predict (503 if parameters aren't finite), GET /metrics gives ` +
 		`Prometheus its figures. Interrupting the program lets requests under way finish.`
 }
 
@@ -53,6 +53,9 @@ func (c *serve) Run(stdout io.Writer) error {
 		return err
 	}
 	defer service.Close()
+	if err := service.Ready(); err != nil {
+		fmt.Fprintf(os.Stderr, "convgraph: %v: every prediction is refused\n", err)
+	}
 	mux := http.NewServeMux()
 	ui.Register(mux)
 	page.Register(mux)
@@ -64,7 +67,7 @@ func (c *serve) Run(stdout io.Writer) error {
 	if !l.Loopback() {
 		fmt.Fprintf(os.Stderr, "convgraph: %v is open to every machine that reaches this one\n", l.Addr())
 	}
-	return web.NewServer(mux, web.Options{MaxBody: c.MaxBody, Metrics: metrics, Log: os.Stderr}).Serve(ctx, l)
+	return web.NewServer(mux, web.Options{MaxBody: c.MaxBody, Metrics: metrics, Log: os.Stderr, Ready: service.Ready}).Serve(ctx, l)
 }
 
 // snapshots are the network's, as it was in its training; the last is the one that predicts.

@@ -39,12 +39,24 @@ func TestImport(t *testing.T) {
 
 // TestImportIgnoresWhatItLeavesOut: a checkpoint's float64 learning rate doesn't make a float64 model.
 func TestImportIgnoresWhatItLeavesOut(t *testing.T) {
-	single := formats.Array{Name: "w", Value: tensor.New(tensor.FromScalar(float32(1)))}
-	double := formats.Array{Name: "lr", Value: tensor.New(tensor.FromScalar(0.1))}
-	arrays := []formats.Array{single, double}
-	assert.Equal(t, tensor.Float32, dtypeOf(arrays, map[string]string{"w": "fc1.weight"}))
-	assert.Equal(t, tensor.Float64, dtypeOf(arrays, map[string]string{"w": "fc1.weight", "lr": "fc1.bias"}))
-	assert.Equal(t, tensor.Float64, dtypeOf(arrays, nil))
+	spec := graph.Sequential("one", tensor.Shape{1}, graph.He(), graph.Affine{Units: 1})
+	arrays := []formats.Array{
+		{Name: "fc1.weight", Value: tensor.New(tensor.WithShape(1, 1), tensor.WithBacking([]float32{1}))},
+		{Name: "fc1.bias", Value: tensor.New(tensor.WithShape(1), tensor.WithBacking([]float32{2}))},
+		{Name: "lr", Value: tensor.New(tensor.FromScalar(0.1))},
+		{Name: "other", Value: tensor.New(tensor.WithShape(1), tensor.WithBacking([]float64{3}))},
+	}
+	for dt, names := range map[tensor.Dtype]map[string]string{
+		tensor.Float32: {"fc1.weight": "fc1.weight", "fc1.bias": "fc1.bias"},
+		tensor.Float64: {"fc1.weight": "fc1.weight", "other": "fc1.bias"},
+	} {
+		m, err := named(spec, arrays, names)
+		require.NoError(t, err)
+		assert.Equal(t, dt, m.Dtype())
+	}
+	m, err := named(spec, arrays, nil)
+	require.NoError(t, err)
+	assert.Equal(t, tensor.Float32, m.Dtype())
 }
 
 func TestImportSaysWhatItTook(t *testing.T) {

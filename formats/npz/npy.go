@@ -50,19 +50,41 @@ func WriteNPYFile(path string, value *tensor.Dense) error {
 // byte order, in C or Fortran order; the result is row-major. Objects, strings,
 // records, complex and long double are refused by name.
 func DecodeNPY(data []byte) (*tensor.Dense, error) {
-	header, body, err := splitNPY(data)
+	a, err := parseNPY(data)
 	if err != nil {
 		return nil, fmt.Errorf("npy: %w", err)
 	}
-	kind, layout, err := elementType(header)
-	if err != nil {
-		return nil, fmt.Errorf("npy: %w", err)
-	}
-	value, err := raw.Dense(kind, layout, header.Descr.Shape, body)
+	value, err := a.decode()
 	if err != nil {
 		return nil, fmt.Errorf("npy: %w", err)
 	}
 	return value, nil
+}
+
+// npyArray is an array whose elements are still bytes.
+type npyArray struct {
+	kind   raw.Kind
+	layout raw.Layout
+	shape  []int
+	body   []byte
+}
+
+// parseNPY reads the header. An error says what this package doesn't read.
+func parseNPY(data []byte) (npyArray, error) {
+	header, body, err := splitNPY(data)
+	if err != nil {
+		return npyArray{}, err
+	}
+	kind, layout, err := elementType(header)
+	if err != nil {
+		return npyArray{}, err
+	}
+	_, err = raw.Bytes(kind, header.Descr.Shape)
+	return npyArray{kind, layout, header.Descr.Shape, body}, err
+}
+
+func (a npyArray) decode() (*tensor.Dense, error) {
+	return raw.Dense(a.kind, a.layout, a.shape, a.body)
 }
 
 // splitNPY parts the header from the elements.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,15 @@ import (
 const suffix = ".npy"
 
 // ReadFile reads a .npz file. See Read.
-func ReadFile(path string) ([]formats.Array, error) {
+func ReadFile(path string) ([]formats.Array, error) { return readFile(path, nil) }
+
+// ReadNamed reads those of a .npz file's arrays that have the names, and passes
+// over the others unread.
+func ReadNamed(path string, names ...string) ([]formats.Array, error) {
+	return readFile(path, func(name string) bool { return slices.Contains(names, name) })
+}
+
+func readFile(path string, want func(name string) bool) ([]formats.Array, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -33,7 +42,7 @@ func ReadFile(path string) ([]formats.Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	arrays, err := Read(file, info.Size())
+	arrays, err := read(file, info.Size(), want)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -46,8 +55,12 @@ func Decode(data []byte) ([]formats.Array, error) {
 }
 
 // Read reads a .npz file of size bytes: its arrays in the zip file's order,
-// under their names without ".npy". See DecodeNPY for the types.
-func Read(r io.ReaderAt, size int64) ([]formats.Array, error) {
+// under their names without ".npy". See DecodeNPY for the types; an array of
+// another type has an Err.
+func Read(r io.ReaderAt, size int64) ([]formats.Array, error) { return read(r, size, nil) }
+
+// read takes the arrays whose names are wanted; want may be nil.
+func read(r io.ReaderAt, size int64, want func(name string) bool) ([]formats.Array, error) {
 	entries, err := archive.Open(r, size)
 	if err != nil {
 		return nil, fmt.Errorf("npz: %w", err)
@@ -58,17 +71,35 @@ func Read(r io.ReaderAt, size int64) ([]formats.Array, error) {
 		if !ok || name == "" {
 			return nil, fmt.Errorf("npz: zip entry %q is not called NAME%s", entry.Name, suffix)
 		}
-		data, err := entry.Read()
+		if want != nil && !want(name) {
+			continue
+		}
+		array, err := readEntry(name, entry)
 		if err != nil {
 			return nil, fmt.Errorf("npz: %w", err)
 		}
-		value, err := DecodeNPY(data)
-		if err != nil {
-			return nil, fmt.Errorf("npz: array %q: %w", name, err)
-		}
-		arrays = append(arrays, formats.Array{Name: name, Value: value})
+		arrays = append(arrays, array)
+	}
+	if err := formats.FirstUnreadable(arrays); err != nil {
+		return nil, fmt.Errorf("npz: %w", err)
 	}
 	return arrays, nil
+}
+
+func readEntry(name string, entry archive.Entry) (formats.Array, error) {
+	data, err := entry.Read()
+	if err != nil {
+		return formats.Array{}, err
+	}
+	npy, err := parseNPY(data)
+	if err != nil {
+		return formats.Array{Name: name, Err: fmt.Errorf("npy: %w", err)}, nil
+	}
+	value, err := npy.decode()
+	if err != nil {
+		return formats.Array{}, fmt.Errorf("array %q: npy: %w", name, err)
+	}
+	return formats.Array{Name: name, Value: value}, nil
 }
 
 // Write writes a .npz file atomically. See Encode.

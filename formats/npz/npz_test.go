@@ -218,6 +218,39 @@ func TestNPZRefuses(t *testing.T) {
 	assert.ErrorContains(t, err, `array "a"`)
 }
 
+// TestUnreadableBesideArrays: an array of text or of objects refuses no file that has others.
+func TestUnreadableBesideArrays(t *testing.T) {
+	var buffer bytes.Buffer
+	w := zip.NewWriter(&buffer)
+	for _, name := range []string{"text", "object", "record", "complex"} {
+		body, err := os.ReadFile("testdata/" + name + ".npy")
+		require.NoError(t, err)
+		entry, err := w.Create(name + ".npy")
+		require.NoError(t, err)
+		_, err = entry.Write(body)
+		require.NoError(t, err)
+	}
+	entry, err := w.Create("x.npy")
+	require.NoError(t, err)
+	require.NoError(t, npz.EncodeNPY(entry, dense(tensor.Shape{2}, []float32{1, 2})))
+	require.NoError(t, w.Close())
+
+	arrays, err := npz.Decode(buffer.Bytes())
+	require.NoError(t, err)
+	require.Len(t, arrays, 5)
+	assert.EqualError(t, arrays[0].Err, `npy: dtype '<U3': NumPy type "U3" is not supported: want float16/32/64, an integer of 8 to 64 bits, or bool`)
+	assert.Equal(t, arrays[4:], formats.Readable(arrays))
+
+	path := filepath.Join(t.TempDir(), "x.npz")
+	require.NoError(t, os.WriteFile(path, buffer.Bytes(), 0o600))
+	arrays, err = npz.ReadNamed(path, "x", "absent")
+	require.NoError(t, err)
+	require.Len(t, arrays, 1)
+	assert.Equal(t, []float32{1, 2}, arrays[0].Value.Data())
+	_, err = npz.ReadNamed(path, "text")
+	assert.ErrorContains(t, err, `array "text": npy: dtype '<U3'`)
+}
+
 func TestFailedWriteLeavesTheOldFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.npz")
 	require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
@@ -262,7 +295,7 @@ func FuzzDecodeNPZ(f *testing.F) {
 		if err != nil {
 			return
 		}
-		assert.NoError(t, formats.CheckNames(arrays))
+		assert.NoError(t, formats.CheckUnique(arrays))
 	})
 }
 

@@ -33,8 +33,9 @@ type ndarrayClass struct{}
 
 // dtype is numpy.dtype: built from its code, then told its byte order.
 type dtype struct {
-	code  string
-	order byte
+	code     string
+	order    byte
+	compound bool // has subarrays or named fields
 }
 
 // newDtype is numpy.dtype('f8', align, copy).
@@ -60,15 +61,16 @@ func (d *dtype) PySetState(state any) error {
 	if !ok || len(order) != 1 {
 		return fmt.Errorf("numpy.dtype %q: expected a byte order of one character, found %T %.20q", d.code, tuple.Get(1), order)
 	}
-	if tuple.Get(2) != nil || tuple.Get(3) != nil {
-		return fmt.Errorf("numpy.dtype %q with subarrays or named fields is not supported", d.code)
-	}
+	d.compound = tuple.Get(2) != nil || tuple.Get(3) != nil
 	d.order = order[0]
 	return nil
 }
 
 // element returns the dtype as the readers know it.
 func (d *dtype) element() (raw.Kind, binary.ByteOrder, error) {
+	if d.compound {
+		return raw.Invalid, nil, fmt.Errorf("numpy.dtype %q with subarrays or named fields is not supported", d.code)
+	}
 	kind, err := raw.NumPyKind(d.code)
 	if err != nil {
 		return raw.Invalid, nil, err
@@ -93,6 +95,9 @@ var _ unpickle.Lazy = (*ndarray)(nil)
 func reconstruct(args []any) (any, error) {
 	if len(args) != 3 {
 		return nil, fmt.Errorf("numpy _reconstruct: expected 3 arguments, found %d", len(args))
+	}
+	if class, ok := args[0].(*unpickle.Unknown); ok { // numpy.matrix, say
+		return class, nil
 	}
 	if _, ok := args[0].(ndarrayClass); !ok {
 		return nil, fmt.Errorf("numpy _reconstruct: expected numpy.ndarray, found %T", args[0])
@@ -144,9 +149,6 @@ func (a *ndarray) set(data, elementType, shape any, fortran bool) (err error) {
 	d, ok := elementType.(*dtype)
 	if !ok {
 		return fmt.Errorf("expected an array's numpy.dtype, found %T", elementType)
-	}
-	if _, _, err := d.element(); err != nil {
-		return err
 	}
 	a.dtype, a.fortran, a.data = d, fortran, data
 	return nil

@@ -2,9 +2,9 @@
 // params.pkl of Deep Learning from Scratch (Saitoh): a dict of name and array.
 //
 // A pickle can name any class and call it. This reader knows NumPy's arrays,
-// scalars and dtypes, and Python's dicts, lists, tuples, numbers and text; a
-// file that names any other class is refused, by that name, before anything in
-// it is built. Protocols 2 to 5 are read, of Python 2 and 3, of NumPy 1 and 2.
+// scalars and dtypes, and Python's dicts, lists, tuples, numbers and text. It
+// never calls another class: an object of one is an array with an Err, and a
+// file that has nothing else is refused by the class's name. Protocols 2 to 5 are read, of Python 2 and 3, of NumPy 1 and 2.
 package pickle
 
 import (
@@ -41,8 +41,8 @@ func Read(r io.Reader) ([]formats.Array, error) {
 // Decode reads the bytes of a whole pickle and returns its arrays in order.
 // Containers within containers give names joined by dots, items of a list their
 // number, a lone array the name arr_0; numbers become scalars; text and None
-// are left out. Arrays of objects, text, complex numbers and records are
-// refused.
+// are left out. Arrays of objects, text, complex numbers and records have an
+// Err.
 func Decode(data []byte) ([]formats.Array, error) {
 	value, length, err := unpickle.Load(data, classes(), nil)
 	if err != nil {

@@ -35,25 +35,70 @@ var kinds = map[safetensors.DType]raw.Kind{
 
 // Decode reads the bytes of a whole file: the arrays in the order of their
 // data, and the file's metadata (nil when it has none). F16, BF16 and F32
-// arrays become float32, F64 float64, integers and BOOL int64. The arrays do
-// not refer to data afterwards.
+// arrays become float32, F64 float64, integers and BOOL int64. An array of
+// another type has an Err. The arrays do not refer to data afterwards.
 func Decode(data []byte) (arrays []formats.Array, metadata map[string]string, err error) {
 	if err := checkFrame(data); err != nil {
 		return nil, nil, fmt.Errorf("safetensors: %w", err)
 	}
 	size, header, err := safetensors.ReadMetadata(data)
+	var unknown map[string]string
+	if err != nil {
+		if data, unknown = withoutUnknown(data); len(unknown) > 0 {
+			size, header, err = safetensors.ReadMetadata(data)
+		}
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("safetensors: header: %w", err)
 	}
 	body := data[8+size:]
 	for _, entry := range sorted(header) {
+		if dtype, ok := unknown[entry.Name]; ok {
+			arrays = append(arrays, formats.Array{Name: entry.Name, Err: fmt.Errorf("dtype %.40q is not supported", dtype)})
+			continue
+		}
 		array, err := decodeArray(entry, body)
 		if err != nil {
 			return nil, nil, fmt.Errorf("safetensors: array %q: %w", entry.Name, err)
 		}
 		arrays = append(arrays, array)
 	}
+	if err := formats.FirstUnreadable(arrays); err != nil {
+		return nil, nil, fmt.Errorf("safetensors: %w", err)
+	}
 	return arrays, header.Metadata(), nil
+}
+
+// withoutUnknown is the file with arrays of unknown dtypes declared as bytes,
+// so that the library reads the others, and these dtypes by the arrays' names.
+func withoutUnknown(data []byte) (replaced []byte, unknown map[string]string) {
+	size := 8 + binary.LittleEndian.Uint64(data)
+	var entries map[string]json.RawMessage
+	if json.Unmarshal(data[8:size], &entries) != nil {
+		return data, nil
+	}
+	unknown = map[string]string{}
+	for name, text := range entries {
+		var info struct {
+			DType       string    `json:"dtype"`
+			DataOffsets [2]uint64 `json:"data_offsets"`
+		}
+		if name == "__metadata__" || json.Unmarshal(text, &info) != nil {
+			continue
+		}
+		if _, err := safetensors.ParseDType(info.DType); err == nil {
+			continue
+		}
+		unknown[name] = info.DType
+		begin, end := info.DataOffsets[0], info.DataOffsets[1]
+		entries[name] = fmt.Appendf(nil, `{"dtype":"U8","shape":[%d],"data_offsets":[%d,%d]}`, end-begin, begin, end)
+	}
+	header, err := json.Marshal(entries)
+	if err != nil {
+		return data, nil
+	}
+	replaced = binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
+	return append(append(replaced, header...), data[size:]...), unknown
 }
 
 // checkFrame holds the header's length against the file's, and its JSON
@@ -153,7 +198,7 @@ func decodeArray(entry safetensors.NamedTensorInfo, body []byte) (formats.Array,
 	}
 	size, err := raw.Bytes(kind, info.Shape)
 	if err != nil {
-		return formats.Array{}, err
+		return formats.Array{Name: entry.Name, Err: err}, nil
 	}
 	begin, end := info.DataOffsets[0], info.DataOffsets[1]
 	if begin > end || end > uint64(len(body)) || end-begin != uint64(size) {

@@ -202,6 +202,23 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
+// TestUnreadableBesideArrays: arrays of unknown types, and empty ones, refuse no file that has others.
+func TestUnreadableBesideArrays(t *testing.T) {
+	const header = `{"__metadata__":{"k":"v"},"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"I8","shape":[2],"data_offsets":[2,4]},` +
+		`"c":{"dtype":"F32","shape":[0],"data_offsets":[4,4]},"d":{"dtype":"C64","shape":[1],"data_offsets":[4,12]}}`
+	arrays, metadata, err := safetensors.Decode(file(header, 9, 9, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0))
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"k": "v"}, metadata)
+	require.Len(t, arrays, 4)
+	assert.EqualError(t, arrays[0].Err, `dtype "F8_E4M3" is not supported`)
+	assert.Equal(t, []int64{1, 2}, arrays[1].Value.Data())
+	assert.EqualError(t, arrays[2].Err, "shape [0]: dimension 0 is 0: an empty array is not supported")
+	assert.EqualError(t, arrays[3].Err, `dtype "C64" is not supported`)
+
+	_, _, err = safetensors.Decode(file(strings.Replace(header, "[4,12]", "[5,12]", 1), make([]byte, 12)...))
+	assert.ErrorContains(t, err, `"d"`, "a gap")
+}
+
 func TestErrorsNameTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "net.safetensors")
 	require.NoError(t, os.WriteFile(path, []byte("short"), 0o600))
@@ -214,6 +231,7 @@ func FuzzDecode(f *testing.F) {
 	require.NoError(f, err)
 	f.Add(sample)
 	f.Add(file(`{}`))
+	f.Add(file(`{"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"I8","shape":[],"data_offsets":[1,2]}}`, 0, 1))
 	f.Add(file(`{"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}`, 1, 2, 3, 4))
 	f.Add(file(`{"a":{"dtype":"F64","shape":[0],"data_offsets":[0,0]},"b":{"dtype":"I8","shape":[],"data_offsets":[0,1]}}`, 1))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -221,6 +239,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
+		arrays = formats.Readable(arrays)
 		again, err := safetensors.Marshal(arrays, metadata)
 		require.NoError(t, err)
 		got, gotMetadata, err := safetensors.Decode(again)

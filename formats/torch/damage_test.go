@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"convgraph/formats"
 	"convgraph/formats/torch"
 	"convgraph/internal/damage"
 )
@@ -20,8 +21,11 @@ func TestDamageTable(t *testing.T) {
 	legacy, err := os.ReadFile("testdata/legacy.pth")
 	require.NoError(t, err)
 	read := func(data []byte) error {
-		_, err := torch.ReadFile(damage.File(t, "net.pt", data))
-		return err
+		arrays, err := torch.ReadFile(damage.File(t, "net.pt", data))
+		if err != nil {
+			return err
+		}
+		return formats.CheckNames(arrays) // as whoever needs them all does
 	}
 	file := func(name string) error {
 		_, err := torch.ReadFile("testdata/" + name)

@@ -132,10 +132,13 @@ func (r *row) storage(store *storage) error {
 		return fmt.Errorf("expected %d elements, found a count of %d", store.count, count)
 	}
 	rest = rest[8:]
-	if store.count > len(rest)/store.kind.Size() {
+	if store.size() == 0 {
+		return store.class.Err()
+	}
+	if store.count > len(rest)/store.size() {
 		return fmt.Errorf("%d elements of %s announced, %d bytes follow", store.count, store.kind, len(rest))
 	}
-	size := store.count * store.kind.Size()
+	size := store.count * store.size()
 	store.data = rest[:size:size]
 	r.at += 8 + size
 	return nil

@@ -15,6 +15,13 @@ import (
 // element type only, the bytes lie elsewhere in the file.
 type storageClass raw.Kind
 
+// unreadSizes are the bytes of an element of storages whose numbers aren't
+// read: the older form's reader must step over them.
+var unreadSizes = map[string]int{
+	"torch.ComplexFloatStorage": 8, "torch.ComplexDoubleStorage": 16,
+	"torch.QInt8Storage": 1, "torch.QUInt8Storage": 1, "torch.QInt32Storage": 4,
+}
+
 func classes() map[string]any {
 	return map[string]any{
 		"torch.BoolStorage":               storageClass(raw.Bool),
@@ -37,10 +44,19 @@ func classes() map[string]any {
 // storage is a run of elements that tensors are views of.
 type storage struct {
 	key   string
-	kind  raw.Kind
+	kind  raw.Kind          // raw.Invalid: not read
+	class *unpickle.Unknown // of a storage that isn't read
 	count int
 	order binary.ByteOrder
 	data  []byte // count elements, once load has run
+}
+
+// size is the number of bytes of one element; 0: unknown.
+func (s *storage) size() int {
+	if s.class != nil {
+		return unreadSizes[s.class.Class]
+	}
+	return s.kind.Size()
 }
 
 // view is a tensor: a strided window on a storage. Strides and offset count
@@ -49,6 +65,7 @@ type view struct {
 	storage        *storage
 	offset         int
 	shape, strides []int
+	lazy           bool // kept negated or conjugated
 }
 
 var _ unpickle.Lazy = (*view)(nil)
@@ -76,10 +93,7 @@ func rebuildTensor(args []any) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("_rebuild_tensor_v2: stride: %w", err)
 	}
-	if len(args) == 7 && !isEmpty(args[6]) {
-		return nil, fmt.Errorf("_rebuild_tensor_v2: a tensor that is kept negated or conjugated is not supported")
-	}
-	return &view{store, offset, shape, strides}, nil
+	return &view{store, offset, shape, strides, len(args) == 7 && !isEmpty(args[6])}, nil
 }
 
 func isEmpty(metadata any) bool {
@@ -93,6 +107,9 @@ func rebuildParameter(args []any) (any, error) {
 	if len(args) != 3 {
 		return nil, fmt.Errorf("_rebuild_parameter: expected 3 arguments, found %d", len(args))
 	}
+	if other, ok := args[0].(*unpickle.Unknown); ok {
+		return other, nil
+	}
 	v, ok := args[0].(*view)
 	if !ok {
 		return nil, fmt.Errorf("_rebuild_parameter: expected a tensor, found %T", args[0])
@@ -101,7 +118,15 @@ func rebuildParameter(args []any) (any, error) {
 }
 
 // Bytes implements unpickle.Lazy.
-func (v *view) Bytes() (int, error) { return raw.Bytes(v.storage.kind, v.shape) }
+func (v *view) Bytes() (int, error) {
+	switch {
+	case v.storage.class != nil:
+		return 0, v.storage.class.Err()
+	case v.lazy:
+		return 0, fmt.Errorf("a tensor that is kept negated or conjugated is not supported")
+	}
+	return raw.Bytes(v.storage.kind, v.shape)
+}
 
 // Decode implements unpickle.Lazy. Seen as bytes, the view has one dimension
 // more, as long as an element and of stride 1.
@@ -141,24 +166,25 @@ func (s *storages) resolve(id any) (any, error) {
 	if !ok || tuple.Len() < 5 || tuple.Get(0) != "storage" {
 		return nil, fmt.Errorf("persistent id: expected a storage: save the state dict, not the module")
 	}
+	unread, _ := tuple.Get(1).(*unpickle.Unknown)
 	class, classOK := tuple.Get(1).(storageClass)
 	key, keyOK := tuple.Get(2).(string)
 	count, countOK := tuple.Get(4).(int)
-	if !classOK || !keyOK || !countOK || count < 0 {
+	if !classOK && unread == nil || !keyOK || !countOK || count < 0 {
 		return nil, fmt.Errorf("persistent id: expected a storage's class, key and count, found %T, %T, %T", tuple.Get(1), tuple.Get(2), tuple.Get(4))
 	}
 	if tuple.Len() > 5 && tuple.Get(5) != nil {
 		return nil, fmt.Errorf("storage %q is a view of another: the form of PyTorch before 0.4 is not supported", key)
 	}
 	if known, ok := s.byKey[key]; ok {
-		if known.kind != raw.Kind(class) || known.count != count {
+		if known.kind != raw.Kind(class) || known.count != count || (known.class == nil) != (unread == nil) {
 			return nil, fmt.Errorf("storage %q is named as %d %s and as %d %s", key, known.count, known.kind, count, raw.Kind(class))
 		}
 		return known, nil
 	}
-	store := &storage{key: key, kind: raw.Kind(class), count: count, order: s.order}
+	store := &storage{key: key, kind: raw.Kind(class), class: unread, count: count, order: s.order}
 	s.byKey[key] = store
-	if s.load == nil || count == 0 {
+	if s.load == nil || count == 0 || unread != nil {
 		return store, nil
 	}
 	bytes, err := raw.Bytes(store.kind, []int{count})

@@ -3,9 +3,9 @@
 // later) and in the older one.
 //
 // Such a file is a pickle, which can name any class and call it. This reader
-// knows tensors, parameters, storages, and Python's plain containers; a file
-// that names any other class (a whole module, say) is refused, by that name,
-// before anything in it is built.
+// knows tensors, parameters, storages, and Python's plain containers. It never
+// calls another class: an object of one is an array with an Err, and a file
+// that has nothing else (a whole module, say) is refused by the class's name.
 package torch
 
 import (
@@ -45,7 +45,7 @@ func Decode(data []byte) ([]formats.Array, error) {
 // a storage. Containers within containers give names joined by dots
 // ("model.conv1.weight"), items of a list their number; numbers become scalars;
 // text and None are left out. float16 and bfloat16 become float32, integers and
-// bool int64; complex, quantized and sparse tensors are refused by name.
+// bool int64; complex, quantized, sparse and empty tensors have an Err.
 func Read(r io.ReaderAt, size int64) ([]formats.Array, error) {
 	arrays, err := read(r, size)
 	if err != nil {

@@ -113,6 +113,30 @@ func TestCheckpoint(t *testing.T) {
 	assert.Equal(t, 0.1, rate.Value.Data())
 }
 
+// TestOtherObjects reads a checkpoint in which all kinds of objects lie beside the state dict.
+func TestOtherObjects(t *testing.T) {
+	for name, count := range map[string]int{"others.pt": 17, "others4.pt": 17, "others.pth": 15} {
+		arrays, err := torch.ReadFile("testdata/" + name)
+		require.NoError(t, err, name)
+		wants := net[float32]()
+		for i, w := range wants {
+			a := arrays[i]
+			assert.Equal(t, "state_dict."+w.name, a.Name)
+			assert.Equal(t, w.values, a.Value.Data(), w.name)
+		}
+		others := arrays[len(wants):]
+		assert.Len(t, others, count, name)
+		for _, a := range others {
+			assert.True(t, strings.HasPrefix(a.Name, "others."), a.Name)
+			assert.Nil(t, a.Value, a.Name)
+			assert.Error(t, a.Err, a.Name)
+		}
+		empty, ok := formats.Find(arrays, "others.complex")
+		require.True(t, ok)
+		assert.EqualError(t, empty.Err, `class "torch.ComplexFloatStorage" is not allowed: only arrays and plain containers are read`)
+	}
+}
+
 func TestRefusesSamples(t *testing.T) {
 	for name, want := range map[string]string{
 		"expanded.pt": `array "wide": storage "0", as bytes: shape [1000 4]`,
@@ -182,6 +206,15 @@ func TestBigEndian(t *testing.T) {
 	assertArrays(t, net[float32](), arrays)
 }
 
+// read is the error of a file or of its first array.
+func read(data []byte) error {
+	arrays, err := torch.Decode(data)
+	if err != nil {
+		return err
+	}
+	return formats.CheckNames(arrays)
+}
+
 func TestRefusesDamagedZip(t *testing.T) {
 	drop := func(file string) func(string, []byte) []byte {
 		return func(name string, body []byte) []byte {
@@ -207,8 +240,7 @@ func TestRefusesDamagedZip(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := torch.Decode(rezip(t, "float32.pt", tt.edit))
-			assert.ErrorContains(t, err, tt.want)
+			assert.ErrorContains(t, read(rezip(t, "float32.pt", tt.edit)), tt.want)
 		})
 	}
 }
@@ -230,8 +262,7 @@ func TestRefusesHostileViews(t *testing.T) {
 		"QNK\x04K\x06\x86q\x09K\x06K\x01\x86":                                       "expected an offset",
 		"QK\x00NK\x06K\x01\x86q\x09":                                                "expected a tuple of integers",
 	} {
-		_, err := torch.Decode(rezip(t, "views.pt", replaceIn(t, "data.pkl", firstView, new)))
-		assert.ErrorContains(t, err, want)
+		assert.ErrorContains(t, read(rezip(t, "views.pt", replaceIn(t, "data.pkl", firstView, new))), want)
 	}
 }
 
@@ -281,7 +312,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		assert.NoError(t, formats.CheckNames(arrays))
+		assert.NoError(t, formats.CheckUnique(arrays))
 	})
 }
 
@@ -308,7 +339,7 @@ func FuzzPickle(f *testing.F) {
 		if err != nil {
 			return
 		}
-		assert.NoError(t, formats.CheckNames(arrays))
+		assert.NoError(t, formats.CheckUnique(arrays))
 	})
 }
 

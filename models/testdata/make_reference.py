@@ -2,8 +2,8 @@
 
     python3 make_reference.py > reference.json.gz
 
-The networks are torchvision's, and two that it doesn't have: CIFAR's ResNet-20 and "plain", a chain of
-layers. Every parameter, image and label is made by the formula below, so no weights are stored: a reader
+The networks are torchvision's, and three that it doesn't have: CIFAR's ResNet-20, EfficientNet-Lite0 and
+"plain", a chain of layers. Every parameter, image and label is made by the formula below, so no weights are stored: a reader
 makes the same ones. The same PyTorch gives the same file.
 
 The file is gzipped JSON: {"torch", "torchvision", "numbers", "networks", "logits", "training"}:
@@ -139,17 +139,74 @@ class ResNet20(nn.Module):
         return self.fc(self.layer3(self.layer2(self.layer1(x))).mean((2, 3)))
 
 
+class LiteBlock(nn.Module):
+    def __init__(self, before, expansion, channels, kernel, stride):
+        super().__init__()
+        hidden = before * expansion
+        if expansion != 1:
+            self._expand_conv = nn.Conv2d(before, hidden, 1, bias=False)
+            self._bn0 = nn.BatchNorm2d(hidden, eps=1e-3, momentum=0.01)
+        self._depthwise_conv = nn.Conv2d(hidden, hidden, kernel, stride, groups=hidden, bias=False)
+        self._bn1 = nn.BatchNorm2d(hidden, eps=1e-3, momentum=0.01)
+        self._project_conv = nn.Conv2d(hidden, channels, 1, bias=False)
+        self._bn2 = nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+        self.shortcut = stride == 1 and before == channels
+
+    def forward(self, x):
+        y = x
+        if hasattr(self, "_expand_conv"):
+            y = F.relu6(self._bn0(self._expand_conv(y)))
+        y = F.relu6(self._bn1(self._depthwise_conv(same(y, self._depthwise_conv))))
+        y = self._bn2(self._project_conv(y))
+        return x + y if self.shortcut else y
+
+
+def same(x, conv):
+    """TensorFlow's padding SAME: of an odd number of rows the bottom gets one more than the top."""
+    pads = []
+    for size, k, s in zip(reversed(x.shape[2:]), reversed(conv.kernel_size), reversed(conv.stride)):
+        pad = max(0, (-(-size // s) - 1) * s + k - size)
+        pads += [pad // 2, pad - pad // 2]
+    return F.pad(x, pads)
+
+
+class EfficientNetLite0(nn.Module):
+    """Names and settings of the package efficientnet_lite_pytorch, without drop-connect."""
+
+    def __init__(self, num_classes, channels):
+        super().__init__()
+        self._conv_stem = nn.Conv2d(channels, 32, 3, 2, bias=False)
+        self._bn0 = nn.BatchNorm2d(32, eps=1e-3, momentum=0.01)
+        blocks, before = [], 32
+        for kernel, stride, expansion, after, count in [(3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3),
+                                                        (5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1)]:
+            for i in range(count):
+                blocks.append(LiteBlock(before, expansion, after, kernel, 1 if i else stride))
+                before = after
+        self._blocks = nn.ModuleList(blocks)
+        self._conv_head = nn.Conv2d(320, 1280, 1, bias=False)
+        self._bn1 = nn.BatchNorm2d(1280, eps=1e-3, momentum=0.01)
+        self._fc = nn.Linear(1280, num_classes)
+
+    def forward(self, x):
+        x = F.relu6(self._bn0(self._conv_stem(same(x, self._conv_stem))))
+        for block in self._blocks:
+            x = block(x)
+        return self._fc(F.relu6(self._bn1(self._conv_head(x))).mean((2, 3)))
+
+
 # Networks -----------------------------------------------------------------------------------------------------------
 
-OURS = {"plain": Plain, "resnet20": ResNet20}
-TRAINED = {"resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "squeezenet1_1": 1_235_496,
-           "mobilenet_v2": 3_504_872, "googlenet": 6_624_904, "resnet20": 269_722, "plain": 5_122}
+OURS = {"plain": Plain, "resnet20": ResNet20, "efficientnet_lite0": EfficientNetLite0}
+USUAL = {"efficientnet_lite0": 1000}  # classes, if not 10
+TRAINED = {"resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "squeezenet1_0": 1_248_424, "squeezenet1_1": 1_235_496,
+           "efficientnet_lite0": 4_652_008, "mobilenet_v2": 3_504_872, "googlenet": 6_624_904, "resnet20": 269_722, "plain": 5_122}
 
 
 def network(name, shape=(3, 32, 32), classes=None):
     """The network with the formula's parameters, in float64; without classes it has its usual number."""
     if name in OURS:
-        net = OURS[name](classes or 10, shape[0])
+        net = OURS[name](classes or USUAL.get(name, 10), shape[0])
     else:
         options = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
         net = getattr(torchvision.models, name)(weights=None, num_classes=classes or 1000, **options)
@@ -244,6 +301,8 @@ def everything():
             logits("resnet20", 2, (3, 32, 32), 10),
             logits("resnet20", 2, (1, 28, 28), 10),
             *[logits(name, 2, small, 1000) for name in TRAINED if name not in OURS],
+            logits("efficientnet_lite0", 2, (3, 64, 64), 1000),
+            logits("efficientnet_lite0", 1, (3, 75, 75), 7),
             logits("resnet18", 1, (3, 224, 224), 1000),
             logits("googlenet", 1, (3, 75, 90), 7),
         ],

@@ -46,6 +46,7 @@ const statusGone = 499
 // Service answers POST /predict with what a model says.
 type Service struct {
 	model    *graph.Model
+	unready  error // why no prediction is any good
 	options  Options
 	batcher  *Batcher
 	bodies   *semaphore.Weighted
@@ -53,15 +54,21 @@ type Service struct {
 	requests sync.Pool // of *request
 }
 
-// New starts a service for a model that ends in Softmax; [Service.Close] ends it. Until then the model's parameters must not change.
+// New starts a service for a model that ends in Softmax; [Service.Close] ends it. Until then the model's parameters must not change. A
+// service for a model with parameters that aren't finite answers 503; see [Service.Ready].
 func New(m *graph.Model, o Options) (*Service, error) {
 	o = o.orDefaults(m.Spec().Input.TotalSize())
 	// The first prediction builds the graph: a model that can't predict is found out now, and nobody waits for it later.
-	if err := m.ProbabilitiesInto(make([]float32, m.Classes()), make([]float32, m.Spec().Input.TotalSize())); err != nil {
+	probabilities := make([]float32, m.Classes())
+	if err := m.ProbabilitiesInto(probabilities, make([]float32, m.Spec().Input.TotalSize())); err != nil {
 		return nil, err
 	}
+	unready := m.CheckFinite()
+	if unready == nil {
+		unready = classify.CheckFinite(probabilities)
+	}
 	s := &Service{
-		model: m, options: o, bodies: semaphore.NewWeighted(bodyMemory), pictures: semaphore.NewWeighted(pictureMemory),
+		model: m, unready: unready, options: o, bodies: semaphore.NewWeighted(bodyMemory), pictures: semaphore.NewWeighted(pictureMemory),
 		requests: sync.Pool{New: func() any { return newRequest(m.Spec()) }},
 	}
 	batches := o.Metrics.NewPrometheusHistogramExt("convgraph_predict_batch_images", []float64{1, 2, 4, 8, 16, 32, 64, 128, 256})
@@ -94,6 +101,9 @@ func (o Options) orDefaults(imageSize int) Options {
 	return o
 }
 
+// Ready says why the service can't predict: the model's parameters or outputs aren't finite. It is nil if it can.
+func (s *Service) Ready() error { return s.unready }
+
 // Register adds /predict to the routes.
 func (s *Service) Register(mux *http.ServeMux) { mux.Handle("/predict", s) }
 
@@ -115,6 +125,9 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Service) answer(w http.ResponseWriter, r *http.Request, q *request) error {
+	if s.unready != nil {
+		return refusal{http.StatusServiceUnavailable, s.unready}
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.options.Timeout)
 	defer cancel()
 	if err := s.read(ctx, r, q); err != nil {
@@ -122,6 +135,9 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request, q *request) err
 	}
 	if err := s.batcher.Predict(ctx, q.room(s.model.Classes()), q.images, q.count()); err != nil {
 		return err
+	}
+	if err := classify.CheckFinite(q.room(s.model.Classes())); err != nil {
+		return refusal{http.StatusServiceUnavailable, err}
 	}
 	if !q.list {
 		web.WriteJSON(w, http.StatusOK, s.prediction(q, 0))

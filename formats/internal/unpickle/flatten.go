@@ -14,11 +14,15 @@ import (
 // A pickle can name one array's bytes many times over for a few bytes each, so
 // decoding waits until the whole is known and counted.
 type Lazy interface {
-	// Bytes is what the array takes in the file's element type.
+	// Bytes is what the array takes in the file's element type, or an error
+	// that says why this package can't read such an array.
 	Bytes() (int, error)
 	// Decode returns a tensor of its own memory.
 	Decode() (*tensor.Dense, error)
 }
+
+// loneName is the name of an array that no container names.
+const loneName = "arr_0"
 
 const (
 	maxDepth = 32
@@ -31,23 +35,28 @@ const (
 // Flatten walks containers in order and returns their arrays. A dict's keys,
 // and the numbers of a list's items, are joined by dots: {"net": [a, b]} gives
 // net.0 and net.1; a lone array is called arr_0, as numpy.savez does. Numbers
-// and bools become scalars. Text, bytes and None are left out. fileBytes is the
-// size of the input.
+// and bools become scalars. Text, bytes and None are left out. Any other value
+// is an array with an Err, unless no array can be read at all: then the first
+// such reason is an error. fileBytes is the size of the input.
 func Flatten(value any, fileBytes int) ([]formats.Array, error) {
 	f := &flattener{budget: freeBytes + sharing*fileBytes, visits: 1000 + fileBytes}
 	if err := f.walk("", value, 0); err != nil {
 		return nil, err
 	}
-	if err := formats.CheckNames(f.arrays); err != nil {
+	if err := formats.CheckUnique(f.arrays); err != nil {
 		return nil, err
+	}
+	if f.unread != nil && len(formats.Readable(f.arrays)) == 0 {
+		return nil, f.unread
 	}
 	return f.arrays, nil
 }
 
 type flattener struct {
 	arrays []formats.Array
-	budget int // bytes of arrays still allowed
-	visits int // values still allowed: containers may be shared too
+	unread error // why the first value that can't be read can't
+	budget int   // bytes of arrays still allowed
+	visits int   // values still allowed: containers may be shared too
 }
 
 func (f *flattener) walk(name string, value any, depth int) error {
@@ -81,10 +90,27 @@ func (f *flattener) walk(name string, value any, depth int) error {
 		return f.items(name, *v, depth)
 	case *types.Tuple:
 		return f.items(name, *v, depth)
+	case *Unknown:
+		f.leaveOut(name, v.Err())
 	default:
-		return fmt.Errorf("%q: expected an array, a number or a plain container, found %T", name, value)
+		f.leaveOut(name, fmt.Errorf("expected an array, a number or a plain container, found %T", value))
 	}
 	return nil
+}
+
+// leaveOut adds an array that can't be read.
+func (f *flattener) leaveOut(name string, why error) {
+	if name == "" {
+		name = loneName
+	}
+	f.arrays = append(f.arrays, formats.Array{Name: name, Err: why})
+	f.note(fmt.Errorf("%.80q: %w", name, why))
+}
+
+func (f *flattener) note(err error) {
+	if f.unread == nil {
+		f.unread = err
+	}
 }
 
 func (f *flattener) items(name string, items []any, depth int) error {
@@ -103,8 +129,9 @@ func (f *flattener) member(parent string, key, value any, depth int) error {
 		own = k
 	case int:
 		own = strconv.Itoa(k)
-	default:
-		return fmt.Errorf("%q: expected text or a number as a dict's key, found %T", parent, key)
+	default: // no name: nobody can ask for it
+		f.note(fmt.Errorf("%.80q: expected text or a number as a dict's key, found %T", parent, key))
+		return nil
 	}
 	if parent != "" {
 		own = parent + "." + own
@@ -115,7 +142,8 @@ func (f *flattener) member(parent string, key, value any, depth int) error {
 func (f *flattener) array(name string, lazy Lazy) error {
 	size, err := lazy.Bytes()
 	if err != nil {
-		return fmt.Errorf("array %q: %w", name, err)
+		f.leaveOut(name, err)
+		return nil
 	}
 	if size > f.budget {
 		return fmt.Errorf("array %q: the arrays take more than %d times the file's size: it names the same bytes again and again", name, sharing)
@@ -131,7 +159,7 @@ func (f *flattener) array(name string, lazy Lazy) error {
 
 func (f *flattener) add(name string, value *tensor.Dense) {
 	if name == "" {
-		name = "arr_0"
+		name = loneName
 	}
 	f.arrays = append(f.arrays, formats.Array{Name: name, Value: value})
 }

@@ -38,8 +38,8 @@ type opcode struct {
 
 // opcodes is Python's pickletools table. Refused are those that no file of
 // arrays of protocol 2 to 5 has: text forms of protocol 0, extension codes,
-// instances, buffers outside of the file, sets, and taking things off the stack
-// again.
+// instances of old classes, buffers outside of the file, and taking things off
+// the stack again.
 var opcodes = map[byte]opcode{
 	0x80: {name: "PROTO", arg: 1, effect: protocol},
 	0x95: {name: "FRAME", arg: 8, effect: frame},
@@ -86,6 +86,11 @@ var opcodes = map[byte]opcode{
 	'c':  {name: "GLOBAL", arg: twoLines, effect: global},
 	0x93: {name: "STACK_GLOBAL", effect: stackGlobal},
 	'R':  {name: "REDUCE"},
+	0x81: {name: "NEWOBJ"},
+	0x92: {name: "NEWOBJ_EX"},
+	0x8f: {name: "EMPTY_SET"},
+	0x90: {name: "ADDITEMS", effect: popMark},
+	0x91: {name: "FROZENSET", effect: popMark},
 	'b':  {name: "BUILD"},
 	'Q':  {name: "BINPERSID"},
 
@@ -95,8 +100,7 @@ var opcodes = map[byte]opcode{
 	'l': {name: "LIST", refused: true}, 'd': {name: "DICT", refused: true},
 	'i': {name: "INST", refused: true}, 'o': {name: "OBJ", refused: true},
 	'0': {name: "POP", refused: true}, '1': {name: "POP_MARK", refused: true}, '2': {name: "DUP", refused: true},
-	0x81: {name: "NEWOBJ", refused: true}, 0x92: {name: "NEWOBJ_EX", refused: true}, 0x8b: {name: "LONG4", refused: true},
+	0x8b: {name: "LONG4", refused: true},
 	0x82: {name: "EXT1", refused: true}, 0x83: {name: "EXT2", refused: true}, 0x84: {name: "EXT4", refused: true},
-	0x8f: {name: "EMPTY_SET", refused: true}, 0x90: {name: "ADDITEMS", refused: true}, 0x91: {name: "FROZENSET", refused: true},
 	0x97: {name: "NEXT_BUFFER", refused: true}, 0x98: {name: "READONLY_BUFFER", refused: true},
 }

@@ -1,8 +1,9 @@
 // Package unpickle reads Python pickles of arrays and plain containers, and
 // nothing else. The stack machine is gopickle's; before it runs, the whole
-// pickle is scanned: every class that it names must be one that the caller
-// allowed, every length must be backed by bytes. What the machine builds is
-// then flattened into named arrays.
+// pickle is scanned: every length must be backed by bytes. A class that the
+// caller didn't allow is never called: [Unknown] takes its place, which takes
+// any argument and keeps none. What the machine builds is then flattened into
+// named arrays.
 package unpickle
 
 import (
@@ -19,7 +20,8 @@ const OrderedDict = "collections.OrderedDict"
 
 // Load runs the pickle at the start of data and returns its value and its
 // length in bytes. allow maps each permitted "module.class" to the object that
-// stands for it (gopickle's types.Callable or another of its interfaces).
+// stands for it (gopickle's types.Callable or another of its interfaces); any
+// other class is an *Unknown, and so is every object of it.
 // persistent resolves persistent ids; nil refuses them.
 func Load(data []byte, allow map[string]any, persistent func(id any) (any, error)) (value any, length int, err error) {
 	length, err = scan(data, allow, persistent != nil)
@@ -44,11 +46,10 @@ func run(data []byte, allow map[string]any, persistent func(id any) (any, error)
 	machine := pickle.NewUnpickler(bytes.NewReader(data))
 	machine.PersistentLoad = persistent
 	machine.FindClass = func(module, name string) (any, error) {
-		class, ok := allow[module+"."+name]
-		if !ok {
-			return nil, fmt.Errorf("class %.200q is not allowed", module+"."+name)
+		if class, ok := allow[module+"."+name]; ok {
+			return class, nil
 		}
-		return class, nil
+		return &Unknown{Class: module + "." + name}, nil
 	}
 	value, err = machine.Load()
 	if err != nil {
@@ -64,6 +65,43 @@ type Function func(args []any) (any, error)
 func (f Function) Call(args ...any) (any, error) { return f(args) }
 
 var _ types.Callable = Function(nil)
+
+// Unknown is a class that nobody allowed, and any object of it.
+type Unknown struct{ Class string }
+
+// Err says that the class is not read.
+func (u *Unknown) Err() error { return notAllowed(u.Class) }
+
+func notAllowed(class string) error {
+	return fmt.Errorf("class %.200q is not allowed: only arrays and plain containers are read", class)
+}
+
+// Call implements types.Callable.
+func (u *Unknown) Call(...any) (any, error) { return u, nil }
+
+// PyNew implements types.PyNewable.
+func (u *Unknown) PyNew(...any) (any, error) { return u, nil }
+
+// PySetState implements types.PyStateSettable.
+func (u *Unknown) PySetState(any) error { return nil }
+
+// Set implements types.DictSetter.
+func (u *Unknown) Set(_, _ any) {}
+
+// Append implements types.ListAppender.
+func (u *Unknown) Append(any) {}
+
+// Add implements types.SetAdder.
+func (u *Unknown) Add(any) {}
+
+var (
+	_ types.Callable        = (*Unknown)(nil)
+	_ types.PyNewable       = (*Unknown)(nil)
+	_ types.PyStateSettable = (*Unknown)(nil)
+	_ types.DictSetter      = (*Unknown)(nil)
+	_ types.ListAppender    = (*Unknown)(nil)
+	_ types.SetAdder        = (*Unknown)(nil)
+)
 
 // Ints returns a tuple of integers as a slice.
 func Ints(value any) ([]int, error) {

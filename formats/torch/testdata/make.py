@@ -1,6 +1,10 @@
 """Writes the samples with PyTorch (pip install torch)."""
-from collections import OrderedDict
+import argparse
+import datetime
+import pathlib
+from collections import OrderedDict, defaultdict
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -52,3 +56,18 @@ torch.save({"z": torch.ones(2, dtype=torch.complex64)}, "complex.pt")
 torch.save({"s": torch.eye(2).to_sparse()}, "sparse.pt")
 torch.save(nn.Linear(1, 1), "module.pt")
 torch.jit.script(nn.ReLU()).save("script.pt")
+
+# What nobody asks for, of every kind that training scripts put beside a state dict.
+others = {
+    "args": argparse.Namespace(lr=0.1, device=torch.device("cpu")), "when": datetime.date(2026, 11, 28),
+    "where": pathlib.PurePosixPath("runs/1"), "best": np.float64(0.5), "rng": np.arange(3), "names": {"a", "b"}, "frozen": frozenset([1]),
+    "dtype": torch.float32, "size": torch.Size([1, 2]), "empty": torch.zeros(0), "complex": torch.ones(2, dtype=torch.complex64),
+    "conjugated": torch.ones(2, dtype=torch.complex64).conj(), "unsigned": torch.ones(2, dtype=torch.uint16),
+    "sparse": torch.eye(2).to_sparse(), "quantized": torch.quantize_per_tensor(torch.ones(2), 0.5, 0, torch.qint8),
+    "counts": defaultdict(list, {"a": [1]}), ("tuple", 1): 2, "net": nn.Linear(1, 1),
+}
+torch.save({"state_dict": state, "others": others}, "others.pt")
+newer = others | {"counts": defaultdict(int, a=1)}  # protocol 4 calls a list by a name that the reader refuses
+torch.save({"state_dict": state, "others": newer}, "others4.pt", pickle_protocol=4)
+older = {k: v for k, v in others.items() if k not in ("unsigned", "net")}
+torch.save({"state_dict": state, "others": older}, "others.pth", _use_new_zipfile_serialization=False)
