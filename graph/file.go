@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -138,7 +139,7 @@ func (m *Model) match(arrays []formats.Array) ([]*tensor.Dense, error) {
 		if v == nil {
 			return nil, fmt.Errorf("model %q: parameter %q is missing", m.spec.Name, p.Name)
 		}
-		if !v.Shape().Eq(p.Shape) {
+		if !slices.Equal(v.Shape(), p.Shape) {
 			return nil, fmt.Errorf("model %q: parameter %q has shape %v: want %v", m.spec.Name, p.Name, v.Shape(), p.Shape)
 		}
 		if err := checkDense(v); err != nil {

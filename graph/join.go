@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -48,7 +49,7 @@ func (Concat) Reads() (least, most int) { return 2, math.MaxInt }
 // Output is the inputs' shape.
 func (Add) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	for i, s := range in[1:] {
-		if !s.Eq(in[0]) {
+		if !slices.Equal(s, in[0]) {
 			return nil, fmt.Errorf("value %d is %v: want %v, the first one's shape", i+2, s, in[0])
 		}
 	}
@@ -58,7 +59,7 @@ func (Add) Output(in ...tensor.Shape) (tensor.Shape, error) {
 // Output is the first input's shape.
 func (Multiply) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	x, gate := in[0], in[1]
-	if gate.Eq(x) {
+	if slices.Equal(gate, x) {
 		return x, nil
 	}
 	if x.Dims() != 3 {
@@ -74,7 +75,7 @@ func (Multiply) Output(in ...tensor.Shape) (tensor.Shape, error) {
 func (Concat) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	out := in[0].Clone()
 	for i, s := range in[1:] {
-		if s.Dims() != out.Dims() || !tensor.Shape(s[1:]).Eq(tensor.Shape(out[1:])) {
+		if !slices.Equal(s[1:], out[1:]) {
 			return nil, fmt.Errorf("value %d is %v: want height and width of the first one, %v", i+2, s, in[0])
 		}
 		if out[0] += s[0]; out[0] > maxSide {

@@ -158,7 +158,8 @@ func kindOf(l Layer) layerKind {
 const InputName = "input"
 
 // From makes a layer read the outputs of the named layers instead of the one before it in the list.
-// [InputName] is the network's input. The names must belong to earlier layers.
+// [InputName] is the network's input. The names must belong to earlier layers. They are whole names:
+// inside of a [Block] called "block" the first convolution is "block.conv1".
 func From(l Layer, names ...string) Layer {
 	l, _ = Reads(l)
 	return reading{Layer: l, from: names}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/tensor"
 )
@@ -43,7 +44,7 @@ func lacks(values map[string]*tensor.Dense, params []*Parameter) string {
 		switch v := values[p.Name]; {
 		case v == nil:
 			return fmt.Sprintf("no %s there", p.Name)
-		case !v.Shape().Eq(p.Value.Shape()):
+		case !slices.Equal(v.Shape(), p.Value.Shape()):
 			return fmt.Sprintf("%s is %v here, %v there", p.Name, p.Value.Shape(), v.Shape())
 		}
 	}

@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -240,7 +241,7 @@ func (m *Model) checkImages(images *tensor.Dense) (n int, err error) {
 		return 0, fmt.Errorf("model %q: images are nil: want (N, then %v)", m.spec.Name, m.spec.Input)
 	}
 	s := images.Shape()
-	if s.Dims() != 1+m.spec.Input.Dims() || !tensor.Shape(s[1:]).Eq(m.spec.Input) {
+	if len(s) == 0 || !slices.Equal(s[1:], m.spec.Input) {
 		return 0, fmt.Errorf("model %q: images have shape %v: want (N, then %v)", m.spec.Name, s, m.spec.Input)
 	}
 	if images.Dtype() != m.dtype {

@@ -33,7 +33,8 @@ type stepConfig struct {
 // WithInputGradient makes the step compute the gradient of the images, too.
 func WithInputGradient() StepOption { return func(c *stepConfig) { c.inputGradient = true } }
 
-// WithoutDropout leaves dropout out of the step, so that its loss is that of prediction.
+// WithoutDropout makes the step compute the loss of prediction: without dropout, and with the running
+// statistics in BatchNorm, which it doesn't change.
 func WithoutDropout() StepOption { return func(c *stepConfig) { c.noDropout = true } }
 
 // NewStep lowers the model for batches of the given size and compiles its loss and gradients.
