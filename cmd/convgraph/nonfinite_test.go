@@ -115,15 +115,17 @@ func TestRunReadsWhatItNeeds(t *testing.T) {
 
 // TestImportLeavesOutWhatNobodyNeeds: objects of any class lie beside the state dict.
 func TestImportLeavesOutWhatNobodyNeeds(t *testing.T) {
+	spec := filepath.Join(t.TempDir(), "net.json")
+	require.NoError(t, os.WriteFile(spec, []byte(`{"name": "net", "input": [1, 3, 4], "layers": [{"kind": "conv2d", "name": "conv1", "filters": 2, "kernel": 3},
+		{"kind": "batch_norm", "name": "norm"}, {"kind": "affine", "name": "fc1", "units": 3}, {"kind": "softmax"}]}`), 0o600))
 	for _, name := range []string{"others.pt", "others4.pt", "others.pth"} {
-		path := "../../formats/torch/testdata/" + name
-		want := `array "state_dict.conv1.weight" has shape (2, 1, 3, 3)` // its network isn't ours
-		fail(t, cli.Failed, "parameters", "import", path, "-model", "lenet-modern", "-o", filepath.Join(t.TempDir(), "p.safetensors"))
-		names := filepath.Join(t.TempDir(), "names.json")
-		require.NoError(t, os.WriteFile(names, []byte(`{"state_dict.conv1.weight": "c1.weight", "state_dict.conv1.bias": "c1.bias",
-			"state_dict.norm.weight": "c3.weight", "state_dict.norm.bias": "c3.bias", "state_dict.fc1.weight": "c5.weight", "state_dict.fc1.bias": "c5.bias",
-			"state_dict.norm.running_mean": "f6.weight", "state_dict.norm.running_var": "f6.bias",
-			"state_dict.x": "output.weight", "state_dict.y": "output.bias"}`), 0o600))
-		fail(t, cli.Failed, want, "import", path, "-model", "lenet-modern", "-names", names, "-o", filepath.Join(t.TempDir(), "p.safetensors"))
+		m, err := graph.Load(imported(t, "../../formats/torch/testdata/"+name, spec))
+		require.NoError(t, err)
+		weight, err := m.Param("fc1.weight")
+		require.NoError(t, err)
+		assert.Equal(t, []float32{0, 0.125, 0.25, 0.375}, weight.Float32s()[:4])
+		variance, err := m.Param("norm.running_var")
+		require.NoError(t, err)
+		assert.Equal(t, []float32{1, 1}, variance.Float32s())
 	}
 }
