@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -45,4 +46,45 @@ func TestFirstNonFinite(t *testing.T) {
 			m.Params()[0].Value.Float32s()[i] = huge
 		}
 	}))
+}
+
+// TestCheckFinite names the parameter and the place of its first bad number.
+func TestCheckFinite(t *testing.T) {
+	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+		m, err := graph.New(graph.Sequential("tiny", tensor.Shape{1, 6, 6}, graph.He(),
+			graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}, graph.BatchNorm{}, graph.Affine{Units: 3}), graph.WithDtype(dt))
+		require.NoError(t, err)
+		require.NoError(t, m.CheckFinite())
+		for parameter, bad := range map[string]float64{"conv1.weight": math.NaN(), "bn1.running_var": math.Inf(1), "fc1.bias": math.Inf(-1)} {
+			p, err := m.Param(parameter)
+			require.NoError(t, err, parameter)
+			last := p.Shape().TotalSize() - 1
+			was, err := p.At(lastPlace(p.Shape())...)
+			require.NoError(t, err)
+			setElement(p, last, bad)
+			assert.ErrorContains(t, m.CheckFinite(), fmt.Sprintf(`model "tiny": parameter %q is %v at %v: want finite numbers`, parameter, bad, lastPlace(p.Shape())))
+			if dt == tensor.Float64 {
+				p.Float64s()[last] = was.(float64)
+			} else {
+				p.Float32s()[last] = was.(float32)
+			}
+		}
+		require.NoError(t, m.CheckFinite())
+	}
+}
+
+// lastPlace is the place of the last element.
+func lastPlace(shape tensor.Shape) (place []int) {
+	for _, n := range shape {
+		place = append(place, n-1)
+	}
+	return place
+}
+
+func setElement(d *tensor.Dense, i int, v float64) {
+	if d.Dtype() == tensor.Float64 {
+		d.Float64s()[i] = v
+		return
+	}
+	d.Float32s()[i] = float32(v)
 }

@@ -8,7 +8,8 @@ import (
 
 // GoogLeNet is the network of Szegedy et al. 2014, table 1, with BatchNorm behind each convolution and
 // without the auxiliary classifiers, under torchvision's names. As in torchvision the branch of 5x5
-// convolutions has 3x3 ones.
+// convolutions has 3x3 ones. torchvision's pretrained weights want values from -1 to 1 (its
+// transform_input): a mean and a standard deviation of 0.5 in the spec's preprocessing.
 type GoogLeNet struct {
 	Classes int // 0 is 1000
 	Size    int // height and width of the images; 0 is 224

@@ -240,3 +240,15 @@ func stateDict(n referenceNetwork, prefix string) (arrays []formats.Array) {
 	}
 	return arrays
 }
+
+func ExampleMatch() {
+	m, err := graph.New(graph.Sequential("net", tensor.Shape{1, 4, 4}, graph.He(), graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	names, err := models.Match(m, []formats.Array{
+		extra("module.conv1.bias", 2), extra("module.conv1.weight", 2, 1, 3, 3), extra("module.conv1.weight_average", 2, 1, 3, 3)})
+	fmt.Println(names, err)
+	// Output: map[module.conv1.bias:conv1.bias module.conv1.weight:conv1.weight] <nil>
+}

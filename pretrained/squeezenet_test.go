@@ -125,8 +125,8 @@ func TestSqueezeNetPictures(t *testing.T) {
 		}
 	}
 	t.Logf("%d right, %d among the likeliest five", first, five)
-	assert.InDelta(t, 654, first, 3, "JPEG decoders differ by a level")
-	assert.InDelta(t, 859, five, 3)
+	assert.InDelta(t, 652, first, 1, "kernels may round differently")
+	assert.InDelta(t, 859, five, 1)
 }
 
 func ExampleSqueezeNet() {

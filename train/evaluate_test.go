@@ -3,6 +3,8 @@ package train
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -79,6 +81,16 @@ func TestAnswers(t *testing.T) {
 	assert.Equal(t, 9, i)
 	assert.Equal(t, []string{"0", "1", "2"}, counts.Names)
 	assert.Equal(t, 2, Answer{Label: 5, Logits: []float32{1, 2}}.Rank())
+}
+
+// TestConfusionRefusesNonFinite names the image and the output.
+func TestConfusionRefusesNonFinite(t *testing.T) {
+	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		m, ds := brightest(t)
+		m.Params()[1].Value.Float32s()[2] = float32(bad)
+		_, err := Confuse(m, ds)
+		assert.EqualError(t, err, fmt.Sprintf("the model's output 2 for image 0 is %v: want finite numbers", bad))
+	}
 }
 
 // TestConfusionHasTheModelsNames, and numbers for classes of the set that the model doesn't have.

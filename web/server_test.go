@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -122,6 +123,25 @@ func TestServe(t *testing.T) {
 	assert.Equal(t, "method is POST: want GET", reason(t, body))
 	status, _ = send(t, "GET", s.url+"/nowhere", nil)
 	assert.Equal(t, 404, status)
+}
+
+// TestReady: a server is ready unless something says why not.
+func TestReady(t *testing.T) {
+	s := serve(t, echo(), web.Options{})
+	status, body := send(t, "GET", s.url+"/readyz", nil)
+	assert.Equal(t, 200, status)
+	assert.Equal(t, `{"status":"ready"}`+"\n", body)
+
+	var why error
+	s = serve(t, echo(), web.Options{Ready: func() error { return why }})
+	status, _ = send(t, "GET", s.url+"/readyz", nil)
+	assert.Equal(t, 200, status)
+	why = errors.New("the parameters aren't finite")
+	status, body = send(t, "GET", s.url+"/readyz", nil)
+	assert.Equal(t, 503, status)
+	assert.Equal(t, "the parameters aren't finite", reason(t, body))
+	status, _ = send(t, "GET", s.url+"/healthz", nil)
+	assert.Equal(t, 200, status)
 }
 
 // TestMetrics: requests are counted by handler and code, those to nowhere together, and Go's figures are there.

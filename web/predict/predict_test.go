@@ -419,6 +419,26 @@ func TestModelsThatCannotBeServed(t *testing.T) {
 }
 
 // TestMetrics wants batches and images counted.
+// TestNonFinite: a model of bad parameters or outputs predicts nothing, and an image whose outputs are bad has no answer.
+func TestNonFinite(t *testing.T) {
+	m := model(t, digits())
+	bias := m.Params()[len(m.Params())-1]
+	bias.Value.Float32s()[1] = float32(math.NaN())
+	s, err := New(m, Options{})
+	require.NoError(t, err)
+	defer s.Close()
+	assert.ErrorContains(t, s.Ready(), bias.Name)
+	refused(t, postJSON(s, map[string]any{"image": values(784, 1)}), http.StatusServiceUnavailable, "is NaN at [1]: want finite numbers")
+
+	m = model(t, graph.Sequential("huge", tensor.Shape{2}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
+	copy(m.Params()[0].Value.Float32s(), []float32{math.MaxFloat32, math.MaxFloat32, math.MaxFloat32, math.MaxFloat32})
+	s, err = New(m, Options{})
+	require.NoError(t, err)
+	defer s.Close()
+	assert.NoError(t, s.Ready())
+	refused(t, postJSON(s, map[string]any{"image": []float64{1, 1}}), http.StatusServiceUnavailable, "the model's output 0 is NaN: want finite numbers")
+}
+
 func TestMetrics(t *testing.T) {
 	s := service(t, colours(), Options{})
 	require.Equal(t, 200, postJSON(s, map[string]any{"images": []any{values(12, 1), values(12, 1), values(12, 1)}}).Code)
