@@ -79,7 +79,7 @@ func (c *features) Run(stdout io.Writer) error {
 func stages(activations []graph.Activation) []viz.Stage {
 	all := make([]viz.Stage, len(activations))
 	for i, a := range activations {
-		all[i] = viz.Stage{Name: a.Node.Name, Detail: graph.Code(a.Node.Layer), Maps: planes(a.Value.Float32s(), a.Node.Shape)}
+		all[i] = viz.Stage{Name: a.Node.Name, Detail: layerText(a.Node), Maps: planes(a.Value.Float32s(), a.Node.Shape)}
 		if i > 0 && (len(a.Node.Inputs) > 1 || a.Node.Inputs[0] != activations[i-1].Node) {
 			all[i].Detail += " of " + readsText(a.Node)
 		}
