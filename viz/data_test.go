@@ -151,6 +151,23 @@ func manyClasses() viz.Overview {
 	return o
 }
 
+// labelled is an answer of labels that are each true or false.
+func labelled() viz.Overview {
+	o := overview()
+	o.Title, o.Stages, o.Independent = "four labels", o.Stages[4:], true
+	o.Probabilities, o.Labels = []float32{0.93, 0.51, 0.2, 0.0001}, []string{"round", "slanted", "thick", "torn"}
+	o.Note = "1 of 60 layers: what the blocks give"
+	return o
+}
+
+// measured is an answer of numbers.
+func measured() viz.Overview {
+	o := overview()
+	o.Title, o.Stages, o.Probabilities = "three numbers", o.Stages[4:], nil
+	o.Values, o.Labels = []float32{-31.2, 7.5, 0}, []string{"angle", "width", "height"}
+	return o
+}
+
 func contactSheet() viz.ContactSheet {
 	s := viz.ContactSheet{Title: "Misclassified digits", Note: "103 of 10000 wrong; the first 24"}
 	for i := range 24 {

@@ -38,6 +38,8 @@ func TestPictures(t *testing.T) {
 		"features-4096":     viz.FeatureMaps{Title: "fc6 of AlexNet", Maps: waves(4096)},
 		"overview":          overview(),
 		"overview-many":     manyClasses(),
+		"overview-labels":   labelled(),
+		"overview-values":   measured(),
 		"contactsheet":      contactSheet(),
 		"portrait":          portrait(),
 		"contactsheet-down": viz.ContactSheet{Items: []viz.Item{{Image: viz.TestPattern(), Caption: "128 down to 60"}, {Image: viz.TestPattern()}}, Tile: 60},

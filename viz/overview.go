@@ -7,13 +7,17 @@ import (
 	"slices"
 )
 
-// Overview shows one image's way through a network: the input, a row of small maps for each layer, and the class scores as bars.
+// Overview shows one image's way through a network: the input, a row of small maps for each layer, and
+// what comes out as bars: class scores, labels that are each true or false, or numbers.
 type Overview struct {
 	Title         string
 	Input         image.Image
 	Stages        []Stage
 	Probabilities []float32 // one a class; the ten greatest are shown where there are more than twelve
+	Independent   bool      // each probability is of a label by itself: those above 1/2 stand out
+	Values        []float32 // instead of probabilities: numbers that are none; without both there are no bars
 	Labels        []string  // the classes' names; nil: their numbers
+	Note          string    // below the picture: what is left out, say
 }
 
 // Stage is a layer of an [Overview].
@@ -41,13 +45,16 @@ func (o Overview) Image() (image.Image, error) {
 		rows = append(rows, s.row())
 		bad += countNotFinite(s.Maps.Data)
 	}
-	rows = append(rows, stageRow("class scores", o.bars(), fmt.Sprintf("%d classes", len(o.Probabilities)), o.shownNote()))
+	if len(o.outputs()) > 0 {
+		heading, what := o.heading()
+		rows = append(rows, stageRow(heading, o.bars(), fmt.Sprintf("%d %s", len(o.outputs()), what), o.shownNote()))
+	}
 	warning := ""
 	if bad > 0 {
 		warning = fmt.Sprintf("%s not finite numbers (magenta)", pluralIs(bad, "value"))
 	}
 	return render(page(o.Title, column(10, alignStart, rows...), legend("a layer's least value", "its greatest", grey),
-		"one scale a layer, given beside it; the input as it is; 1×1 layers as one field, a square a unit", warning)), nil
+		"one scale a layer, given beside it; the input as it is; 1×1 layers as one field, a square a unit", o.Note, warning)), nil
 }
 
 func (o Overview) check() error {
@@ -59,13 +66,32 @@ func (o Overview) check() error {
 			return err
 		}
 	}
-	if len(o.Probabilities) == 0 {
-		return fmt.Errorf("overview: no class scores")
+	if len(o.Probabilities) > 0 && len(o.Values) > 0 {
+		return fmt.Errorf("overview: %d class scores and %d values: want one or the other", len(o.Probabilities), len(o.Values))
 	}
-	if o.Labels != nil && len(o.Labels) != len(o.Probabilities) {
-		return fmt.Errorf("overview: %d labels for %d class scores: want one each", len(o.Labels), len(o.Probabilities))
+	if n := len(o.outputs()); o.Labels != nil && n > 0 && len(o.Labels) != n {
+		return fmt.Errorf("overview: %d labels for %d class scores: want one each", len(o.Labels), n)
 	}
 	return nil
+}
+
+// outputs are the probabilities or the values.
+func (o Overview) outputs() []float32 {
+	if len(o.Values) > 0 {
+		return o.Values
+	}
+	return o.Probabilities
+}
+
+// heading is what the bars are called, and what each of them is for.
+func (o Overview) heading() (heading, what string) {
+	switch {
+	case len(o.Values) > 0:
+		return "outputs", "values"
+	case o.Independent:
+		return "labels", "labels"
+	}
+	return "class scores", "classes"
 }
 
 func stageRow(name string, body block, about ...string) block {
@@ -117,44 +143,61 @@ const mostBars, fewestBars = 12, 10
 
 // order lists the classes to show: all, or the likeliest first where they are many.
 func (o Overview) order() []int {
-	classes := make([]int, len(o.Probabilities))
+	values := o.outputs()
+	classes := make([]int, len(values))
 	for i := range classes {
 		classes[i] = i
 	}
 	if len(classes) <= mostBars {
 		return classes
 	}
-	slices.SortStableFunc(classes, func(a, b int) int { return cmp.Compare(o.Probabilities[b], o.Probabilities[a]) }) // NaN last
+	slices.SortStableFunc(classes, func(a, b int) int { return cmp.Compare(values[b], values[a]) }) // NaN last
 	return classes[:fewestBars]
 }
 
 func (o Overview) shownNote() string {
-	if len(o.Probabilities) <= mostBars {
+	switch {
+	case len(o.outputs()) <= mostBars:
 		return ""
+	case len(o.Values) > 0:
+		return fmt.Sprintf("the %d largest", fewestBars)
 	}
 	return fmt.Sprintf("the %d likeliest", fewestBars)
 }
 
 func (o Overview) bars() block {
 	const height, width, names = 14, 420, 150
-	best := RangeOf(o.Probabilities).Max
 	rows := column(3, alignStart)
 	for _, class := range o.order() {
-		p := o.Probabilities[class]
+		share, text, stands := o.output(class)
 		face, colour := bodyText, hairline
-		if p == best {
+		if stands {
 			face, colour = boldText, blue
 		}
 		length := 1
-		if finite(p) {
-			length = max(1, int(width*min(max(p, 0), 1)+0.5))
+		if finite(share) {
+			length = max(1, int(width*min(max(share, 0), 1)+0.5))
 		}
 		rows.blocks = append(rows.blocks, row(8, alignMiddle,
 			sized{label{classLabel(o.Labels, class), face, ink}, image.Pt(o.nameWidth(names), 0), alignEnd, alignMiddle},
 			bar{image.Pt(length, height), colour},
-			label{percent(p), face, ink}))
+			label{text, face, ink}))
 	}
 	return rows
+}
+
+// output is a bar's length as a share, its text, and whether it stands out: the likeliest class, or a
+// label that is likelier than not. The bars of values are as long as their magnitudes.
+func (o Overview) output(class int) (share float32, text string, stands bool) {
+	v := o.outputs()[class]
+	switch {
+	case len(o.Values) > 0:
+		r := RangeOf(o.Values)
+		return max(v, -v) / max(r.Max, -r.Min, 1e-30), r.number(v), false
+	case o.Independent:
+		return v, percent(v), v > 0.5
+	}
+	return v, percent(v), v == RangeOf(o.Probabilities).Max
 }
 
 func (o Overview) nameWidth(most int) int {

@@ -38,7 +38,7 @@ func TestPicturesRefuseWhatDoesNotFit(t *testing.T) {
 		{"a map too many", viz.Responses{Input: input, Filters: good, Maps: correlate(digit(), gabors(3, 1, 3, 1))}, "responses: 3 maps for 2 filters"},
 		{"responses without input", viz.Responses{Filters: good, Maps: correlate(digit(), good)}, "no input image"},
 		{"responses of deep filters", viz.Responses{Input: input, Filters: gabors(2, 2, 3, 1), Maps: correlate(digit(), good)}, "filters of 2 channels: want 1 (grey) or 3"},
-		{"overview without scores", viz.Overview{Input: input}, "overview: no class scores"},
+		{"overview of both", viz.Overview{Input: input, Probabilities: []float32{1}, Values: []float32{1}}, "overview: 1 class scores and 1 values: want one or the other"},
 		{"overview's layer", viz.Overview{Input: input, Stages: []viz.Stage{{Name: "conv1"}}, Probabilities: []float32{1}}, "overview: layer conv1: size 0x0x0"},
 		{"overview's labels", viz.Overview{Input: input, Probabilities: []float32{1}, Labels: []string{"a", "b"}}, "2 labels for 1 class scores"},
 		{"empty sheet", viz.ContactSheet{}, "contact sheet: no images"},

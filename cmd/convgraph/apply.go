@@ -89,7 +89,7 @@ func firstConvolution(m *graph.Model) (conv *convolution, normalize []graph.Part
 	}
 	for n := conv.node.Inputs[0]; !n.IsInput(); n = n.Inputs[0] {
 		if _, ok := n.Layer.(graph.Normalize); !ok {
-			return nil, nil, fmt.Errorf("model %q has %s before its first convolution: its filters don't see the image", m.Spec().Name, graph.Code(n.Layer))
+			return nil, nil, fmt.Errorf("model %q has %s before its first convolution: its filters don't see the image", m.Spec().Name, layerText(n))
 		}
 		normalize = append(normalize, n.Layer)
 	}

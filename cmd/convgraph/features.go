@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"convgraph/classify"
 	"convgraph/graph"
@@ -24,13 +25,15 @@ type features struct {
 
 // pages is what features -json prints.
 type pages struct {
-	*classify.Prediction     // nil if the model has no probabilities
-	Pages                int `json:"pages"`
+	*classify.Prediction           // nil if the model has no probabilities
+	Outputs              []float32 `json:"outputs,omitempty"` // of a model that gives numbers instead
+	Pages                int       `json:"pages"`
 }
 
 // Help is the longer help.
 func (features) Help() string {
-	return `What every layer makes of IMAGE: a page a layer (01-conv1.png, 02-relu1.png, …), and overview.png from the input to the class scores.
+	return `What every layer makes of IMAGE: a page a layer (01-conv1.png, 02-relu1.png, …), and overview.png from the input to the class scores. ` +
+		`Of a network with many layers the overview shows what its blocks give.
 
 ` + picturesHelp
 }
@@ -54,31 +57,54 @@ func (c *features) Run(stdout io.Writer) error {
 	}
 	stages := stages(activations)
 	for i, stage := range stages {
-		if err := viz.WritePNG(c.page(i, stage), c.maps(m, stage)); err != nil {
+		if err := viz.WritePNG(c.page(i, len(stages), stage), c.maps(m, stage)); err != nil {
 			return err
 		}
 	}
-	switch {
-	case !m.HasProbabilities() && c.JSON:
-		return writeJSON(stdout, pages{Pages: len(stages)})
-	case !m.HasProbabilities():
-		_, err = fmt.Fprintf(stdout, "%d pages in %s; no overview, because the model doesn't end in Softmax\n", len(stages), c.Out)
+	a, err := newAnswer(m, c.Image, s)
+	if err != nil {
 		return err
 	}
-	return c.overview(stdout, m, s, stages)
+	if err := c.overview(m, s, stages, a); err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeJSON(stdout, pages{a.prediction, a.values, len(stages)})
+	}
+	_, err = fmt.Fprintf(stdout, "%s%d pages and overview.png in %s\n", a.before("; "), len(stages), c.Out)
+	return err
 }
 
 // stages are the layers with their names, kinds and outputs.
 func stages(activations []graph.Activation) []viz.Stage {
 	all := make([]viz.Stage, len(activations))
 	for i, a := range activations {
-		all[i] = viz.Stage{Name: a.Node.Name, Detail: graph.Code(a.Node.Layer), Maps: planes(a.Value.Float32s(), a.Node.Shape)}
+		all[i] = viz.Stage{Name: a.Node.Name, Detail: layerText(a.Node), Maps: planes(a.Value.Float32s(), a.Node.Shape)}
+		if i > 0 && (len(a.Node.Inputs) > 1 || a.Node.Inputs[0] != activations[i-1].Node) {
+			all[i].Detail += " of " + readsText(a.Node)
+		}
 	}
 	return all
 }
 
-func (c *features) page(i int, stage viz.Stage) string {
-	return filepath.Join(c.Out, fmt.Sprintf("%02d-%s.png", i+1, fileName(stage.Name)))
+// readsText is what a layer reads, in words.
+func readsText(n *graph.Node) string {
+	const most = 4
+	var names []string
+	for _, in := range n.Inputs {
+		names = append(names, in.Name)
+	}
+	if more := len(names) - most; more > 0 {
+		names = append(names[:most], fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(names, ", ")
+}
+
+// page is a page's file. The numbers have as many digits as the last one's, at least two, so that the
+// names are in the layers' order.
+func (c *features) page(i, pages int, stage viz.Stage) string {
+	digits := max(2, len(fmt.Sprint(pages)))
+	return filepath.Join(c.Out, fmt.Sprintf("%0*d-%s.png", digits, i+1, fileName(stage.Name)))
 }
 
 // fileName is a layer's name, which may be anything, as part of a file's name.
@@ -100,28 +126,24 @@ func (c *features) maps(m *graph.Model, stage viz.Stage) viz.FeatureMaps {
 	return f
 }
 
-// overview shows the layers that change their input; dropout does nothing in prediction, flatten changes the shape only.
-func (c *features) overview(stdout io.Writer, m *graph.Model, s *picture.Sample, stages []viz.Stage) error {
+// overview draws the input, the layers that change what they read, and the answer.
+func (c *features) overview(m *graph.Model, s *picture.Sample, stages []viz.Stage, a *answer) error {
 	input, err := pictureOf(s.Pixels, m.Spec().Input)
 	if err != nil {
 		return err
 	}
-	o := viz.Overview{Title: fmt.Sprintf("%s reads %s", m.Spec().Name, filepath.Base(c.Image)), Input: input, Labels: m.Spec().ClassNames}
+	o := viz.Overview{
+		Title: fmt.Sprintf("%s reads %s", m.Spec().Name, filepath.Base(c.Image)), Input: input, Labels: m.Spec().ClassNames,
+		Probabilities: a.probabilities, Independent: a.independent(m), Values: a.values,
+	}
+	shown := overviewNodes(m)
 	for i, n := range m.Nodes() {
-		switch n.Layer.(type) {
-		case graph.Dropout, graph.Flatten, graph.Softmax:
-		default:
+		if shown[n] {
 			o.Stages = append(o.Stages, stages[i])
 		}
 	}
-	o.Probabilities = stages[len(stages)-1].Maps.Data
-	if err := viz.WritePNG(filepath.Join(c.Out, "overview.png"), o); err != nil {
-		return err
+	if len(shown) < len(changing(m)) {
+		o.Note = fmt.Sprintf("%d of %d layers: what the blocks give", len(shown), len(stages))
 	}
-	prediction := classify.NewPrediction(m.Spec(), c.Image, s.Ink, o.Probabilities)
-	if c.JSON {
-		return writeJSON(stdout, pages{prediction, len(stages)})
-	}
-	_, err = fmt.Fprintf(stdout, "%v; %d pages and overview.png in %s\n", prediction.Guess, len(stages), c.Out)
-	return err
+	return viz.WritePNG(filepath.Join(c.Out, "overview.png"), o)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"convgraph/graph"
@@ -107,6 +108,9 @@ func layerText(n *graph.Node) string {
 		if l.Groups > 1 {
 			words = append(words, fmt.Sprintf("%d groups", l.Groups))
 		}
+		if l.Connections != nil {
+			words = append(words, "partial connections")
+		}
 	case graph.MaxPool:
 		words = append(words, "MaxPool "+sizeText(l.Kernel))
 		words = append(words, windowText(l.Stride, l.Kernel, l.Pad, l.PadBegin, l.PadEnd, l.Dilation)...)
@@ -147,5 +151,17 @@ func inWords(code string) string {
 	if fields == "" {
 		return kind
 	}
+	for _, pair := range pairs {
+		fields = pair.code.ReplaceAllString(fields, pair.words)
+	}
 	return kind + " " + strings.ToLower(strings.ReplaceAll(fields, ": ", " "))
+}
+
+// pairs are sizes as code and in words.
+var pairs = []struct {
+	code  *regexp.Regexp
+	words string
+}{
+	{regexp.MustCompile(`Square\((\d+)\)`), "$1×$1"},
+	{regexp.MustCompile(`Pair\{(\d+), (\d+)\}`), "$1×$2"},
 }

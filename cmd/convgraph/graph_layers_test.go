@@ -41,13 +41,15 @@ func TestLayerTexts(t *testing.T) {
 	for want, l := range map[string]graph.Layer{
 		"Conv2D 3×1, 8 filters, stride 2, pad 1×0, pad end 1, 4 groups": graph.Conv2D{
 			Filters: 8, Kernel: graph.Pair{3, 1}, Stride: square(2), Pad: graph.Pair{1, 0}, PadEnd: square(1), Groups: 4, NoBias: true},
-		"Conv2D 1×1, 8 filters":                 graph.Conv2D{Filters: 8, Kernel: square(1), Stride: square(1)},
-		"MaxPool 3×3, stride 1, dilation 2":     graph.MaxPool{Kernel: square(3), Stride: square(1), Dilation: square(2)},
-		"AvgPool 2×2":                           graph.AvgPool{Kernel: square(2), Stride: square(2)},
-		"Affine 10 units":                       graph.Affine{Units: 10},
-		"Clip max 6":                            graph.Clip{Max: 6},
-		"LRN size 5, k 2, alpha 0.1, beta 0.75": graph.LRN{Size: 5, K: 2, Alpha: 0.1, Beta: 0.75},
-		"Add":                                   graph.Add{},
+		"Conv2D 1×1, 8 filters":                      graph.Conv2D{Filters: 8, Kernel: square(1), Stride: square(1)},
+		"MaxPool 3×3, stride 1, dilation 2":          graph.MaxPool{Kernel: square(3), Stride: square(1), Dilation: square(2)},
+		"AvgPool 2×2":                                graph.AvgPool{Kernel: square(2), Stride: square(2)},
+		"Subsample kernel 2×2, coefficient 1":        graph.Subsample{Kernel: square(2), Coefficient: 1},
+		"Conv2D 5×5, 2 filters, partial connections": graph.Conv2D{Filters: 2, Kernel: square(5), Connections: [][]int{{0}, {1}}},
+		"Affine 10 units":                            graph.Affine{Units: 10},
+		"Clip max 6":                                 graph.Clip{Max: 6},
+		"LRN size 5, k 2, alpha 0.1, beta 0.75":      graph.LRN{Size: 5, K: 2, Alpha: 0.1, Beta: 0.75},
+		"Add":                                        graph.Add{},
 	} {
 		assert.Equal(t, want, layerText(&graph.Node{Layer: l}))
 	}

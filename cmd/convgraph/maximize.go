@@ -169,12 +169,12 @@ func mostExciting(m *graph.Model, layer string, unit int, set dataset.Dataset) (
 		if err != nil {
 			return nil, err
 		}
-		outputs, err := part.Activations(tensor.New(
+		output, err := part.Predict(tensor.New(
 			tensor.WithShape(append(tensor.Shape{len(b.Labels)}, set.Shape()...)...), tensor.WithBacking(b.X)))
 		if err != nil {
 			return nil, err
 		}
-		values := outputs[len(outputs)-1].Value.Float32s()
+		values := output.Float32s()
 		for i, index := range b.Indices {
 			all = append(all, excitation{index, largest(planes(values[i*shape.TotalSize():][:shape.TotalSize()], shape).Plane(unit))})
 		}

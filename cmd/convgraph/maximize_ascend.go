@@ -54,11 +54,11 @@ func (a ascent) climb(m *graph.Model, layer string, unit int) (*tensor.Dense, fl
 }
 
 func (a ascent) climbBefore(m *graph.Model, layer string, unit int) (*tensor.Dense, error) {
-	before, ok := sameUnitBefore(m, layer)
+	before, same, ok := sameUnitBefore(m, layer, unit)
 	if !ok {
 		return nil, deadUnit(layer, unit)
 	}
-	x, _, err := a.climb(m, before, unit)
+	x, _, err := a.climb(m, before, same)
 	return x, err
 }
 
@@ -66,17 +66,30 @@ func deadUnit(layer string, unit int) error {
 	return fmt.Errorf("layer %q, unit %d is dead: it answers nothing to what was tried, and no small change makes it answer", layer, unit)
 }
 
-// sameUnitBefore is the layer whose units a rectifier or the like changes one by one.
-func sameUnitBefore(m *graph.Model, layer string) (name string, ok bool) {
+// sameUnitBefore is the unit that a rectifier or the like has made this one of: one of the layer that
+// is read, or of the first of several.
+func sameUnitBefore(m *graph.Model, layer string, unit int) (name string, same int, ok bool) {
 	n, err := m.Node(layer)
-	if err != nil || len(n.Inputs) != 1 || n.Inputs[0].IsInput() {
-		return "", false
+	if err != nil {
+		return "", 0, false
 	}
-	switch n.Layer.(type) {
+	in := n.Inputs[0]
+	switch l := n.Layer.(type) {
 	case graph.Conv2D, graph.Affine, graph.Flatten, graph.Softmax:
-		return "", false
+		return "", 0, false
+	case graph.Slice:
+		unit += l.Begin
+	case graph.PadChannels:
+		unit -= l.Begin
+	case graph.ChannelShuffle: // map g·each + i became map i·groups + g
+		unit = unit%l.Groups*(in.Shape[0]/l.Groups) + unit/l.Groups
+	case graph.Concat:
+		for i := 0; unit >= in.Shape[0]; i++ {
+			unit -= in.Shape[0]
+			in = n.Inputs[i+1]
+		}
 	}
-	return n.Inputs[0].Name, true
+	return in.Name, unit, !in.IsInput() && unit >= 0 && unit < in.Shape[0]
 }
 
 // bestStart follows every start for a tenth of the way and gives the one that got farthest, or nil if none moved.

@@ -147,3 +147,43 @@ func TestMaximizeFailures(t *testing.T) {
 	}
 	assert.NoFileExists(t, out)
 }
+
+// TestSameUnitBefore follows a unit through the layers that move maps.
+func TestSameUnitBefore(t *testing.T) {
+	m, err := graph.New(graph.Sequential("moves", tensor.Shape{1, 8, 8}, graph.He(),
+		graph.Conv2D{Name: "a", Filters: 4, Kernel: graph.Square(1)},
+		graph.Branches(graph.Concat{Name: "both"}, graph.Slice{Name: "part", Begin: 1, End: 3}, graph.PadChannels{Name: "padded", Begin: 1}),
+		graph.BatchNorm{Name: "norm"},
+		graph.Slice{Name: "six", End: 6}, graph.ChannelShuffle{Name: "mixed", Groups: 3},
+		graph.Residual(graph.Tanh{Name: "f"}), graph.GlobalAvgPool{}))
+	require.NoError(t, err)
+	for _, c := range []struct {
+		layer  string
+		unit   int
+		before string
+		same   int
+	}{
+		{"part", 1, "a", 2}, {"padded", 3, "a", 2}, {"padded", 0, "", 0}, {"both", 1, "part", 1}, {"both", 4, "padded", 2},
+		{"norm", 5, "both", 5}, {"mixed", 4, "six", 3}, {"add1", 2, "f", 2}, {"a", 0, "", 0},
+	} {
+		before, same, ok := sameUnitBefore(m, c.layer, c.unit)
+		assert.Equal(t, c.before != "", ok, "%+v", c)
+		if ok {
+			assert.Equal(t, c.before, before, "%+v", c)
+			assert.Equal(t, c.same, same, "%+v", c)
+		}
+	}
+	_, _, ok := sameUnitBefore(m, "nowhere", 0)
+	assert.False(t, ok)
+}
+
+// TestMaximizeOnBranches climbs to units of a join, of a normalisation and of what follows them.
+func TestMaximizeOnBranches(t *testing.T) {
+	params, dir := saved(t, branchedNet(graph.Affine{Units: 3}, graph.Softmax{})), t.TempDir()
+	for _, layer := range []string{"block1.bn1", "block1.add1", "block2.concat1", "block2.multiply1"} {
+		out := filepath.Join(dir, layer+".png")
+		text := succeed(t, "maximize", params, "-layer", layer, "-unit", "1", "-o", out, "-steps", "10", "-images", "30")
+		assert.Contains(t, text, layer+", unit 1: ")
+		assert.Greater(t, readPNG(t, out).Bounds().Dx(), 100)
+	}
+}

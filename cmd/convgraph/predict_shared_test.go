@@ -39,6 +39,17 @@ func builtIn(t *testing.T, name string) *graph.Spec {
 	return spec
 }
 
+// smallBuiltIn is a built-in network of ten classes, for small pictures if it takes a size.
+func smallBuiltIn(t *testing.T, name string) *graph.Spec {
+	t.Helper()
+	if !models.Takes(name, "size") {
+		return builtIn(t, name)
+	}
+	spec, err := models.Build(name, models.Options{Size: 67, Classes: 10})
+	require.NoError(t, err)
+	return spec
+}
+
 // smallAlexNet has all of AlexNet's layers.
 func smallAlexNet() *graph.Spec { return models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec() }
 

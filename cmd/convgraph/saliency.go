@@ -26,13 +26,14 @@ type saliency struct {
 
 // decision is what saliency -json prints.
 type decision struct {
-	*classify.Prediction
-	HeatOf int `json:"heat_of"` // the class that the picture explains
+	*classify.Prediction           // nil if the model has no probabilities
+	Outputs              []float32 `json:"outputs,omitempty"` // of a model that gives numbers instead
+	HeatOf               int       `json:"heat_of"`           // the class that the picture explains
 }
 
 // Help is the longer help.
 func (saliency) Help() string {
-	return `Which pixels the decision hangs on: the gradient of the winning class's score (before softmax) with respect to every pixel, its size as heat; of ` +
+	return `Which pixels the decision hangs on: the gradient of the winning class's score (before softmax or sigmoid) with respect to every pixel, its size as heat; of ` +
 		`a colour image the largest of the three channels (Simonyan, Vedaldi and Zisserman 2013).
 
 ` + picturesHelp
@@ -47,15 +48,18 @@ func (c *saliency) Run(stdout io.Writer) error {
 	if c.Class != nil && (*c.Class < 0 || *c.Class >= m.Classes()) {
 		return cli.Usagef("-class is %d: model %q has classes 0 to %d", *c.Class, m.Spec().Name, m.Classes()-1)
 	}
+	if shape := m.LogitsNode().Shape; shape.Dims() != 1 {
+		return fmt.Errorf("model %q gives maps (%s): a picture of what it hangs on needs single outputs", m.Spec().Name, shapeText(shape))
+	}
 	s, err := c.read(m, c.Image)
 	if err != nil {
 		return err
 	}
-	guess, err := classify.Predict(m, c.Image, s)
+	a, err := newAnswer(m, c.Image, s)
 	if err != nil {
 		return err
 	}
-	class := guess.Class
+	class := a.class()
 	if c.Class != nil {
 		class = *c.Class
 	}
@@ -67,8 +71,8 @@ func (c *saliency) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	note := fmt.Sprintf("predicted %v", guess.Guess)
-	if class != guess.Class {
+	note := "predicted " + a.text
+	if class != a.class() || a.independent(m) {
 		note += fmt.Sprintf("; the heat is for %s", classify.ClassName(m.Spec(), class))
 	}
 	err = viz.WritePNG(string(c.Out), viz.Saliency{
@@ -79,7 +83,7 @@ func (c *saliency) Run(stdout io.Writer) error {
 		return err
 	}
 	if c.JSON {
-		return writeJSON(stdout, decision{guess, class})
+		return writeJSON(stdout, decision{a.prediction, a.values, class})
 	}
 	_, err = fmt.Fprintln(stdout, note)
 	return err

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"convgraph/classify"
+	"convgraph/graph"
+	"convgraph/picture"
+)
+
+// answer is what a model says about a picture: probabilities with a prediction, or numbers.
+type answer struct {
+	prediction    *classify.Prediction // nil without probabilities
+	probabilities []float32
+	values        []float32 // the outputs of a model without probabilities, unless they are maps
+	text          string
+}
+
+func newAnswer(m *graph.Model, image string, s *picture.Sample) (*answer, error) {
+	if !m.HasProbabilities() {
+		return newNumbers(m, s)
+	}
+	a := &answer{probabilities: make([]float32, m.Classes())}
+	if err := m.ProbabilitiesInto(a.probabilities, s.Pixels); err != nil {
+		return nil, err
+	}
+	a.prediction = classify.NewPrediction(m.Spec(), image, s.Ink, a.probabilities)
+	a.text = a.prediction.Guess.String()
+	if a.independent(m) {
+		a.text = a.labels(m.Spec())
+	}
+	return a, nil
+}
+
+func newNumbers(m *graph.Model, s *picture.Sample) (*answer, error) {
+	a := &answer{}
+	if m.Output().Shape.Dims() != 1 {
+		return a, nil
+	}
+	a.values = make([]float32, m.Classes())
+	if err := m.PredictInto(a.values, s.Pixels); err != nil {
+		return nil, err
+	}
+	most := a.largest()
+	a.text = fmt.Sprintf("%s: %.4g", classify.ClassName(m.Spec(), most), a.values[most])
+	return a, nil
+}
+
+// independent says whether each probability is of a label by itself.
+func (a *answer) independent(m *graph.Model) bool {
+	return a.probabilities != nil && m.TrainingLoss() == graph.BinaryCrossEntropy
+}
+
+// labels lists those that are likelier than not, the likeliest first.
+func (a *answer) labels(spec *graph.Spec) string {
+	const most = 5
+	var names []string
+	for _, g := range classify.Top(spec, a.probabilities, len(a.probabilities)) {
+		if g.Probability > 0.5 {
+			names = append(names, g.String())
+		}
+	}
+	if len(names) == 0 {
+		return "no label"
+	}
+	if more := len(names) - most; more > 0 {
+		names = append(names[:most], fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(names, ", ")
+}
+
+// class is the output that the answer stands for: the likeliest class, or the number of the largest
+// magnitude.
+func (a *answer) class() int {
+	if a.prediction != nil {
+		return a.prediction.Class
+	}
+	return a.largest()
+}
+
+func (a *answer) largest() (index int) {
+	magnitudes := make([]float64, len(a.values))
+	for i, v := range a.values {
+		magnitudes[i] = math.Abs(float64(v))
+	}
+	return max(0, slices.Index(magnitudes, slices.Max(append([]float64{0}, magnitudes...))))
+}
+
+// before is the answer's text with a separator behind it, or nothing if there is none.
+func (a *answer) before(separator string) string {
+	if a.text == "" {
+		return ""
+	}
+	return a.text + separator
+}
