@@ -62,7 +62,7 @@ func (c *features) Run(stdout io.Writer) error {
 	case !m.HasProbabilities() && c.JSON:
 		return writeJSON(stdout, pages{Pages: len(stages)})
 	case !m.HasProbabilities():
-		_, err = fmt.Fprintf(stdout, "%d pages in %s; no overview, because the model doesn't end in Softmax\n", len(stages), c.Out)
+		_, err = fmt.Fprintf(stdout, "%d pages in %s; no overview, because the model has no probabilities\n", len(stages), c.Out)
 		return err
 	}
 	return c.overview(stdout, m, s, stages)

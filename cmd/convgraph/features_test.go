@@ -16,15 +16,12 @@ import (
 	"convgraph/models"
 )
 
-// TestFeaturesOfEveryNet draws all built-in nets, AlexNet a small one, and compares LeNet's overview.
+// TestFeaturesOfEveryNet draws all built-in nets, those of large pictures in small, and compares LeNet's overview.
 func TestFeaturesOfEveryNet(t *testing.T) {
 	path := page(t)
 	for _, name := range models.Names() {
 		t.Run(name, func(t *testing.T) {
-			spec := builtIn(t, name)
-			if name == "alexnet" {
-				spec = smallAlexNet()
-			}
+			spec := inSmall(t, name)
 			dir := filepath.Join(t.TempDir(), "new", "folder")
 			out := succeed(t, "features", saved(t, spec), path, "-o", dir)
 			assert.Regexp(t, `^\d \(\d+\.\d\d%\); \d+ pages and overview\.png in `, out)
@@ -49,7 +46,7 @@ func TestFeaturesOfEveryNet(t *testing.T) {
 func TestFeaturesWithoutProbabilities(t *testing.T) {
 	params := saved(t, graph.Sequential("headless", tensor.Shape{1, 28, 28}, graph.He(), graph.Conv2D{Name: "a/b é", Filters: 2, Kernel: graph.Square(3)}))
 	dir := t.TempDir()
-	assert.Equal(t, "1 pages in "+dir+"; no overview, because the model doesn't end in Softmax\n", succeed(t, "features", params, page(t), "-o", dir, "-scale", "each"))
+	assert.Equal(t, "1 pages in "+dir+"; no overview, because the model has no probabilities\n", succeed(t, "features", params, page(t), "-o", dir, "-scale", "each"))
 	assert.JSONEq(t, `{"pages": 1}`, succeed(t, "features", params, page(t), "-o", dir, "-json"))
 	assert.FileExists(t, filepath.Join(dir, "01-a_b__.png"))
 	assert.NoFileExists(t, filepath.Join(dir, "overview.png"))

@@ -39,6 +39,20 @@ func builtIn(t *testing.T, name string) *graph.Spec {
 	return spec
 }
 
+// inSmall is a built-in network for ten classes, with small pictures where it takes any size.
+func inSmall(t *testing.T, name string) *graph.Spec {
+	t.Helper()
+	switch {
+	case name == "alexnet":
+		return smallAlexNet()
+	case !models.Takes(name, "size"):
+		return builtIn(t, name)
+	}
+	spec, err := models.Build(name, models.Options{Size: 32, Classes: 10})
+	require.NoError(t, err)
+	return spec
+}
+
 // smallAlexNet has all of AlexNet's layers.
 func smallAlexNet() *graph.Spec { return models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec() }
 
