@@ -56,6 +56,20 @@ func golden(t *testing.T, name string, got []byte) {
 	assert.Equal(t, string(want), string(got))
 }
 
+// TestTrainedParameters are torchvision's counts, and the sum of He et al. 2015, section 4.2.
+func TestTrainedParameters(t *testing.T) {
+	for name, want := range map[string]int64{
+		"resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "squeezenet1_1": 1_235_496,
+		"mobilenet_v2": 3_504_872, "googlenet": 6_624_904, "resnet20": 269_434,
+	} {
+		spec, err := models.ByName(name)
+		require.NoError(t, err)
+		summary, err := graph.Summarize(spec)
+		require.NoError(t, err)
+		assert.Equal(t, want, summary.Trainable, name)
+	}
+}
+
 // TestParameterCounts are those of the papers and of the book.
 func TestParameterCounts(t *testing.T) {
 	lenet := map[string]int64{"c1": 156, "s2": 12, "c3": 1516, "s4": 32, "c5": 48_120, "f6": 10_164, "output": 850}
