@@ -159,7 +159,10 @@ func property(f reflect.StructField, required bool) (string, error) {
 	}
 	switch f.Type {
 	case reflect.TypeFor[string]():
-		return `{"$ref": "#/$defs/name"}`, nil
+		if name == "name" {
+			return `{"$ref": "#/$defs/name"}`, nil
+		}
+		return `{"type": "string"}`, nil
 	case reflect.TypeFor[bool]():
 		return `{"type": "boolean"}`, nil
 	case reflect.TypeFor[int]():
@@ -179,6 +182,8 @@ func property(f reflect.StructField, required bool) (string, error) {
 			return `{"$ref": "#/$defs/size"}`, nil
 		}
 		return `{"$ref": "#/$defs/distance"}`, nil
+	case reflect.TypeFor[[]int]():
+		return `{"type": "array", "items": {"type": "integer"}}`, nil
 	case reflect.TypeFor[[][]int]():
 		return `{"type": "array", "items": {"type": "array", "minItems": 1, "uniqueItems": true, "items": {"type": "integer", "minimum": 0}}}`, nil
 	}
