@@ -87,6 +87,7 @@ var samples = map[reflect.Type]any{
 	reflect.TypeFor[bool]():       true,
 	reflect.TypeFor[graph.Pair](): graph.Pair{2, 3},
 	reflect.TypeFor[graph.Init](): graph.He(),
+	reflect.TypeFor[[]int]():      []int{2, 0, 1},
 	reflect.TypeFor[[]float64]():  []float64{0.25, 0.5},
 	reflect.TypeFor[[][]int]():    [][]int{{0}, {0, 1}},
 }
