@@ -60,7 +60,7 @@ func golden(t *testing.T, name string, got []byte) {
 func TestTrainedParameters(t *testing.T) {
 	for name, want := range map[string]int64{
 		"resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "squeezenet1_1": 1_235_496,
-		"mobilenet_v2": 3_504_872, "googlenet": 6_624_904, "resnet20": 269_434,
+		"mobilenet_v2": 3_504_872, "squeezenet1_0": 1_248_424, "efficientnet_lite0": 4_652_008, "googlenet": 6_624_904, "resnet20": 269_434,
 	} {
 		spec, err := models.ByName(name)
 		require.NoError(t, err)
@@ -289,8 +289,7 @@ func TestFind(t *testing.T) {
 		assert.Equal(t, want, found)
 	}
 	_, err := models.Find("resnet")
-	assert.EqualError(t, err, `model "resnet" is unknown: want one of simpleconvnet, lenet, lenet-tanh, lenet-modern, lenet-wide, alexnet, `+
-		`resnet20, resnet18, resnet34, resnet50, googlenet, squeezenet1_1, mobilenet_v2`)
+	assert.EqualError(t, err, `model "resnet" is unknown: want one of `+strings.Join(models.Names(), ", "))
 
 	path := filepath.Join(t.TempDir(), "mine.json")
 	_, err = models.Find(path)
