@@ -67,7 +67,7 @@ func TestPredict(t *testing.T) {
 	headless, err := graph.New(graph.Sequential("headless", tensor.Shape{4}, graph.He(), graph.Affine{Units: 2}))
 	require.NoError(t, err)
 	_, err = classify.Predict(headless, "", &picture.Sample{Pixels: make([]float32, 4)})
-	assert.EqualError(t, err, `model "headless" doesn't end in Softmax: it has no probabilities`)
+	assert.EqualError(t, err, `model "headless" has the loss "mean_squared_error": it has no probabilities`)
 }
 
 func TestPercent(t *testing.T) {

@@ -79,7 +79,9 @@ type layerKind struct {
 	layer Layer
 }
 
-// kinds are all layers, in the order of the documents.
+//go:generate go run ../internal/specschema
+
+// kinds are all layers, in the order of the documents. docs/spec.schema.json is made of them.
 var kinds = []layerKind{
 	{"conv2d", "conv", Conv2D{}},
 	{"max_pool", "pool", MaxPool{}},

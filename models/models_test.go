@@ -56,6 +56,20 @@ func golden(t *testing.T, name string, got []byte) {
 	assert.Equal(t, string(want), string(got))
 }
 
+// TestTrainedParameters are torchvision's counts, and the sum of He et al. 2015, section 4.2.
+func TestTrainedParameters(t *testing.T) {
+	for name, want := range map[string]int64{
+		"resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "squeezenet1_1": 1_235_496,
+		"mobilenet_v2": 3_504_872, "squeezenet1_0": 1_248_424, "efficientnet_lite0": 4_652_008, "googlenet": 6_624_904, "resnet20": 269_434,
+	} {
+		spec, err := models.ByName(name)
+		require.NoError(t, err)
+		summary, err := graph.Summarize(spec)
+		require.NoError(t, err)
+		assert.Equal(t, want, summary.Trainable, name)
+	}
+}
+
 // TestParameterCounts are those of the papers and of the book.
 func TestParameterCounts(t *testing.T) {
 	lenet := map[string]int64{"c1": 156, "s2": 12, "c3": 1516, "s4": 32, "c5": 48_120, "f6": 10_164, "output": 850}
@@ -172,17 +186,17 @@ func TestModelErrors(t *testing.T) {
 		spec *graph.Spec
 		want string
 	}{
-		{hidden.Spec(), `model "simpleconvnet": layer 4 "fc1" (Affine 0, input (30, 12, 12)): 0 units: want at least 1`},
-		{filter.Spec(), `model "simpleconvnet": layer 1 "conv1" (Conv2D 30@31x31, input (1, 28, 28)): ` +
+		{hidden.Spec(), `model "simpleconvnet": layer 4 "fc1" (Affine{}, input (30, 12, 12)): 0 units: want at least 1`},
+		{filter.Spec(), `model "simpleconvnet": layer 1 "conv1" (Conv2D{Filters: 30, Kernel: Square(31), Stride: Square(1), Pad: Square(1)}, input (1, 28, 28)): ` +
 			`height: a window of 31 doesn't fit an input of 28 padded to 30`},
-		{pooled.Spec(), `model "simpleconvnet": layer 3 "pool1" (MaxPool 2x2/2, input (30, 1, 1)): ` +
+		{pooled.Spec(), `model "simpleconvnet": layer 3 "pool1" (MaxPool{Kernel: Square(2)}, input (30, 1, 1)): ` +
 			`height: a window of 2 doesn't fit an input of 1 padded to 1`},
-		{models.AlexNet{Size: 66}.Spec(), `model "alexnet": layer 15 "pool3" (MaxPool 3x3/2, input (256, 2, 2)): ` +
+		{models.AlexNet{Size: 66}.Spec(), `model "alexnet": layer 15 "pool3" (MaxPool{Kernel: Square(3), Stride: Square(2)}, input (256, 2, 2)): ` +
 			`height: a window of 3 doesn't fit an input of 2 padded to 2`},
-		{models.AlexNet{Width: -1}.Spec(), `model "alexnet": layer 1 "conv1" (Conv2D 0@11x11, input (3, 227, 227)): 0 filters: want at least 1`},
-		{models.AlexNet{Width: math.NaN()}.Spec(), `model "alexnet": layer 1 "conv1" (Conv2D 0@11x11, input (3, 227, 227)): 0 filters: want at least 1`},
-		{models.AlexNet{Width: math.Inf(1)}.Spec(), `model "alexnet": layer 1 "conv1" (Conv2D 0@11x11, input (3, 227, 227)): 0 filters: want at least 1`},
-		{models.AlexNet{Size: 67, Width: 1. / 1024, Classes: -1}.Spec(), `model "alexnet": layer 22 "fc3" (Affine -1, input (4)): ` +
+		{models.AlexNet{Width: -1}.Spec(), `model "alexnet": layer 1 "conv1" (Conv2D{Kernel: Square(11), Stride: Square(4)}, input (3, 227, 227)): 0 filters: want at least 1`},
+		{models.AlexNet{Width: math.NaN()}.Spec(), `model "alexnet": layer 1 "conv1" (Conv2D{Kernel: Square(11), Stride: Square(4)}, input (3, 227, 227)): 0 filters: want at least 1`},
+		{models.AlexNet{Width: math.Inf(1)}.Spec(), `model "alexnet": layer 1 "conv1" (Conv2D{Kernel: Square(11), Stride: Square(4)}, input (3, 227, 227)): 0 filters: want at least 1`},
+		{models.AlexNet{Size: 67, Width: 1. / 1024, Classes: -1}.Spec(), `model "alexnet": layer 22 "fc3" (Affine{Units: -1}, input (4)): ` +
 			`-1 units: want at least 1`},
 	} {
 		_, err := graph.New(c.spec)
@@ -275,7 +289,7 @@ func TestFind(t *testing.T) {
 		assert.Equal(t, want, found)
 	}
 	_, err := models.Find("resnet")
-	assert.EqualError(t, err, `model "resnet" is unknown: want one of simpleconvnet, lenet, lenet-tanh, lenet-modern, lenet-wide, alexnet`)
+	assert.EqualError(t, err, `model "resnet" is unknown: want one of `+strings.Join(models.Names(), ", "))
 
 	path := filepath.Join(t.TempDir(), "mine.json")
 	_, err = models.Find(path)

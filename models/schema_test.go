@@ -17,6 +17,7 @@ import (
 
 	"convgraph/graph"
 	"convgraph/models"
+	"convgraph/picture"
 )
 
 const schemaFile = "../docs/spec.schema.json"
@@ -60,13 +61,18 @@ func TestSchemaTakesOurSpecs(t *testing.T) {
 	}
 }
 
+func isJoin(l graph.Layer) bool {
+	_, ok := l.(graph.Join)
+	return ok
+}
+
 // full is a layer of the kind with something in every field.
 func full(t *testing.T, kind string) graph.Layer {
 	t.Helper()
-	bare, ok := graph.LayerOfKind(kind)
-	require.True(t, ok, kind)
-	layer := reflect.New(reflect.TypeOf(bare)).Elem()
-	for _, f := range fieldsOf(bare) {
+	spec, err := graph.ParseSpec([]byte(`{"layers": [{"kind": "` + kind + `"}]}`))
+	require.NoError(t, err)
+	layer := reflect.New(reflect.TypeOf(spec.Layers[0])).Elem()
+	for _, f := range fieldsOf(spec.Layers[0]) {
 		sample := reflect.ValueOf(samples[f.Type])
 		require.True(t, sample.IsValid(), "%s: field %s is of type %v, of which this test has no sample", kind, f.Name, f.Type)
 		layer.FieldByIndex(f.Index).Set(sample)
@@ -81,6 +87,7 @@ var samples = map[reflect.Type]any{
 	reflect.TypeFor[bool]():       true,
 	reflect.TypeFor[graph.Pair](): graph.Pair{2, 3},
 	reflect.TypeFor[graph.Init](): graph.He(),
+	reflect.TypeFor[[]int]():      []int{2, 0, 1},
 	reflect.TypeFor[[]float64]():  []float64{0.25, 0.5},
 	reflect.TypeFor[[][]int]():    [][]int{{0}, {0, 1}},
 }
@@ -105,7 +112,8 @@ func TestSchemaHasEveryKindAndField(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(text, &schema))
 
-	whole, err := json.Marshal(&graph.Spec{Name: "n", Input: tensor.Shape{1}, Init: graph.He(), Loss: graph.CrossEntropy, ClassNames: []string{"a"}})
+	whole, err := json.Marshal(&graph.Spec{Name: "n", Input: tensor.Shape{1}, Init: graph.He(), ClassNames: []string{"a"},
+		Loss: graph.CrossEntropy, Preprocess: &picture.Preprocessing{}})
 	require.NoError(t, err)
 	var top map[string]any
 	require.NoError(t, json.Unmarshal(whole, &top))
@@ -116,6 +124,9 @@ func TestSchemaHasEveryKindAndField(t *testing.T) {
 	assert.ElementsMatch(t, graph.Kinds(), kind.Enum)
 	for _, k := range graph.Kinds() {
 		want, required := []string{"kind", "from"}, []string{}
+		if layer, _ := graph.LayerOfKind(k); isJoin(layer) {
+			required = []string{"from"}
+		}
 		for _, f := range fieldsOf(full(t, k)) {
 			name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 			want = append(want, name)
@@ -132,8 +143,12 @@ func TestSchemaHasEveryKindAndField(t *testing.T) {
 func TestSchemaAndReaderAgree(t *testing.T) {
 	schema := compileSchema(t)
 	for _, k := range graph.Kinds() {
-		layer := graph.From(full(t, k), "a", "b")
-		spec := &graph.Spec{Name: "n", Input: tensor.Shape{2, 9, 9}, Layers: []graph.Layer{layer}}
+		layer := graph.From(full(t, k), "input")
+		if isJoin(full(t, k)) {
+			layer = graph.From(layer, "input", "input")
+		}
+		spec := &graph.Spec{Name: "n", Input: tensor.Shape{2, 9, 9}, Layers: []graph.Layer{layer}, Loss: graph.CrossEntropy,
+			Preprocess: &picture.Preprocessing{Fit: picture.Shorter, Resize: 9, Interpolation: picture.Bicubic, Mean: []float64{1}, Std: []float64{2}}}
 		text, err := json.Marshal(spec)
 		require.NoError(t, err)
 		assert.NoError(t, validate(t, schema, string(text)), k)
@@ -162,9 +177,12 @@ func TestSchemaRefuses(t *testing.T) {
 	const spec = `{"name": "n", "input": [1, 28, 28], "layers": [{"kind": "conv2d", "filters": 8, "kernel": 5}]}`
 	require.NoError(t, validate(t, schema, spec))
 	for right, wrong := range map[string]string{
-		`"name": "n"`:    `"loss": "hinge"`,
-		`"conv2d",`:      `"conv2d", "from": [],`,
 		`[1, 28, 28]`:    `[28, 28]`,
+		`"name"`:         `"loss": "hinge", "name"`,
+		`{"name"`:        `{"preprocess": {"fit": "cover"}, "name"`,
+		`"conv2d",`:      `"conv2d", "from": [],`,
+		`"kernel": 5`:    `"kernel": 5, "from": 3`,
+		`{"kind": "c`:    `{"kind": "add", "from": "a"}, {"kind": "c`,
 		`"input"`:        `"inputs"`,
 		`"conv2d"`:       `"conv3d"`,
 		`"kind"`:         `"type"`,

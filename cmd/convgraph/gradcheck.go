@@ -25,6 +25,9 @@ type gradCheck struct {
 const (
 	fullParameters    = 5_000
 	defaultDirections = 8
+	manyParameters    = 30 // weights and biases of all layers
+	smallSide         = 33 // of the images of built-ins that take any size
+	thinning          = 8  // of their filters one stays
 )
 
 // Run checks and prints; a wrong gradient is an error.
@@ -67,7 +70,8 @@ func (c *gradCheck) check(name string) (*gradcheck.Report, error) {
 	}
 	defer step.Close()
 	c.fill(step)
-	return function(m, step).Check(gradcheck.Options{Directions: c.directions(m), Seed: c.Seed})
+	f := function(m, step)
+	return f.Check(c.options(m, len(f.Inputs)))
 }
 
 // model is the named one in float64; of the built-ins with more parameters than anybody wants to wait for, a small relative.
@@ -81,17 +85,57 @@ func (c *gradCheck) model(name string) (*graph.Model, error) {
 		spec.Init = graph.He() // the paper's small weights leave gradients of 1e-7, too small for differences to see
 		return graph.New(spec, options...)
 	}
+	if models.Takes(name, "size") {
+		spec, err := models.Build(name, models.Options{Size: smallSide, Classes: 10})
+		if err != nil {
+			return nil, err
+		}
+		return graph.New(thinned(spec), options...)
+	}
 	return openModel(name, options...)
 }
 
-func (c *gradCheck) directions(m *graph.Model) int {
-	if c.Directions >= 0 {
-		return c.Directions
+// thinned is a convolutional network with an eighth of its filters, whose layers and branches are the same.
+func thinned(spec *graph.Spec) *graph.Spec {
+	thin := *spec
+	thin.Layers = nil
+	for _, l := range spec.Layers {
+		layer, from := graph.Reads(l)
+		switch t := layer.(type) {
+		case graph.Conv2D:
+			if t.Filters%thinning == 0 { // a classifier's are its classes
+				t.Filters /= thinning
+			}
+			if t.Groups > 1 {
+				t.Groups /= thinning
+			}
+			layer = t
+		case graph.PadChannels:
+			t.Begin, t.End = t.Begin/thinning, t.End/thinning
+			layer = t
+		}
+		if from != nil {
+			layer = graph.From(layer, from...)
+		}
+		thin.Layers = append(thin.Layers, layer)
 	}
-	if m.Summary().Parameters <= fullParameters {
-		return 0
+	return &thin
+}
+
+// options are what suits the model's size: every element of a small one, less of each parameter where there
+// are many.
+func (c *gradCheck) options(m *graph.Model, parameters int) gradcheck.Options {
+	o := gradcheck.Options{Directions: c.Directions, Seed: c.Seed}
+	switch {
+	case c.Directions >= 0:
+	case parameters > manyParameters:
+		o.Directions, o.Samples = 1, 1
+	case m.Summary().Parameters <= fullParameters:
+		o.Directions = 0
+	default:
+		o.Directions = defaultDirections
 	}
-	return defaultDirections
+	return o
 }
 
 // fill draws images uniformly from [0, 1), as the book does, and labels.
@@ -111,7 +155,9 @@ func (c *gradCheck) fill(step *graph.Step) {
 func function(m *graph.Model, step *graph.Step) gradcheck.Func {
 	f := gradcheck.Func{Loss: func() (float64, error) { return step.Run(0) }}
 	for _, p := range m.Params() {
-		f.Inputs = append(f.Inputs, gradcheck.Input{Name: p.Name, Value: p.Value})
+		if p.Trained() {
+			f.Inputs = append(f.Inputs, gradcheck.Input{Name: p.Name, Value: p.Value})
+		}
 	}
 	f.Gradients = func() ([]*tensor.Dense, error) {
 		if _, err := step.Run(0); err != nil {

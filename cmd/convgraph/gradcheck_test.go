@@ -5,10 +5,23 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"convgraph/internal/cli"
 )
+
+// TestGradcheckOfBranches checks built-in networks with branches and BatchNorm: relatives with an eighth of
+// their filters. Running statistics have no gradients.
+func TestGradcheckOfBranches(t *testing.T) {
+	for _, name := range []string{"resnet20", "squeezenet1_1"} {
+		said := succeed(t, "gradcheck", name)
+		assert.NotContains(t, said, "WRONG", name)
+		assert.NotContains(t, said, "running_mean", name)
+		assert.Regexp(t, `
+(layer1\.0\.conv1|features\.0)\.weight +\[`, said)
+	}
+}
 
 // TestGradcheckOfTiedWindows: filters of zeros make every window of the pooling tie. Reverse mode's
 // gradients equal PyTorch's there, so none may be called wrong.

@@ -27,6 +27,7 @@ type grammar struct {
 	RunArrays runArrays    `cmd:"" name:"run" help:"Logits and probabilities of the images in an .npz file."`
 	Gradients runGradients `cmd:"" help:"Loss and gradients of the images and targets in an .npz file: labels, or a distribution over the classes for each image."`
 	Serve     serve        `cmd:"" help:"Answer predictions over HTTP."`
+	Fold      fold         `cmd:"" help:"Fold BatchNorm layers into the layers before them, for prediction."`
 	Import    importFile   `cmd:"" help:"Take parameters from another program's file."`
 	Export    exportFile   `cmd:"" help:"Write parameters for another program."`
 	Images    images       `cmd:"" help:"Write MNIST, or data of its format, as class folders of RGB PNG images."`

@@ -39,13 +39,16 @@ func builtIn(t *testing.T, name string) *graph.Spec {
 	return spec
 }
 
-// smallBuiltIn is a built-in network of ten classes, for small pictures if it takes a size.
+// smallBuiltIn is a built-in network for ten classes, with small pictures where it takes any size.
 func smallBuiltIn(t *testing.T, name string) *graph.Spec {
 	t.Helper()
-	if !models.Takes(name, "size") {
+	switch {
+	case name == "alexnet":
+		return smallAlexNet()
+	case !models.Takes(name, "size"):
 		return builtIn(t, name)
 	}
-	spec, err := models.Build(name, models.Options{Size: 67, Classes: 10})
+	spec, err := models.Build(name, models.Options{Size: 32, Classes: 10})
 	require.NoError(t, err)
 	return spec
 }

@@ -91,7 +91,7 @@ func TestPredictFailures(t *testing.T) {
 	fail(t, cli.Failed, params+": got a file that starts with ", "predict", params, params)
 	fail(t, cli.BadUsage, `expected "<image> ..." (see convgraph -help)`, "predict", params)
 	headless := saved(t, graph.Sequential("headless", tensor.Shape{1, 28, 28}, graph.He(), graph.Affine{Units: 2}))
-	fail(t, cli.Failed, `model "headless" doesn't end in Softmax: it has no probabilities`, "predict", headless, path)
+	fail(t, cli.Failed, `model "headless" has the loss "mean_squared_error": it has no probabilities`, "predict", headless, path)
 	vectors := saved(t, graph.Sequential("vectors", tensor.Shape{9}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
 	fail(t, cli.Failed, `model "vectors" takes no pictures: got input [9], want (channels, height, width)`, "predict", vectors, path)
 }

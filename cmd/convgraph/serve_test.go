@@ -93,5 +93,5 @@ func TestServeFailures(t *testing.T) {
 	fail(t, cli.Failed, "no such file", "serve", filepath.Join(t.TempDir(), "p.safetensors"))
 	fail(t, cli.BadUsage, "-max-body is 0: want at least 1", "serve", params, "-max-body", "0")
 	headless := saved(t, graph.Sequential("headless", tensor.Shape{3}, graph.He(), graph.Affine{Units: 2}))
-	fail(t, cli.Failed, `model "headless" doesn't end in Softmax`, "serve", headless, "-addr", "127.0.0.1:0")
+	fail(t, cli.Failed, `model "headless" has the loss "mean_squared_error": it has no probabilities`, "serve", headless, "-addr", "127.0.0.1:0")
 }

@@ -84,7 +84,8 @@ type command struct {
 	Serve string `help:"Show the training on a page, with buttons that stop it and go on: HOST:PORT, or :PORT for this machine only; port 0 is any free one." placeholder:"ADDR"`
 
 	base      *graph.Model // of -init-from's file
-	fineTunes bool         // its network is the one to train
+	resumed   *graph.Spec  // the checkpoint's network, if the run that is resumed trains that of such a file
+	fineTunes bool         // the file's network is the one to train
 
 	CPUProfile string `name:"cpuprofile" help:"File to write a CPU profile of the training to, for go tool pprof." placeholder:"FILE"`
 }

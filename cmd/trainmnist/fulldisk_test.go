@@ -45,7 +45,7 @@ func failsAt(t *testing.T, dir string, step int, failed, cause string, args []st
 // training ends as if nothing had happened.
 func TestFullDisk(t *testing.T) {
 	disk := testdisk.New(t, 512<<10)
-	args := tinyTraining(t, 200)
+	args := tinyTraining(t, 60)
 	want, checkpoint := whole(t, args)
 	dir := filepath.Join(disk, "run")
 	require.NoError(t, os.Mkdir(dir, 0o755))

@@ -26,7 +26,12 @@ func (c *command) loadBase() error {
 }
 
 // fineTuned is the network of -init-from's file: with a head for the data's classes if -head asks for one.
+// That of a run that is resumed has it.
 func (c *command) fineTuned(classes int) (*graph.Spec, error) {
+	if c.resumed != nil {
+		spec := *c.resumed
+		return &spec, nil
+	}
 	spec := *c.base.Spec()
 	spec.Layers = slices.Clone(spec.Layers)
 	if !c.Head || classes == 0 {

@@ -46,7 +46,7 @@ func TestInitFrom(t *testing.T) {
 	tune := []string{"-model", wider, "-out", second, "-init-from", params, "-optimizer", "sgd", "-lr", "1e-30"}
 	code, said = train(tune...)
 	require.Equal(t, cli.OK, code, said)
-	assert.Contains(t, said, "from "+params+": fc1\nstarting anew: fc2 (fc2.weight is (11, 12) here, (10, 12) there)\n")
+	assert.Contains(t, said, "from "+params+": fc1\nnew: fc2 (fc2.weight is (11, 12) here, (10, 12) there)\n")
 	from, err := graph.Load(params)
 	require.NoError(t, err)
 	tuned, err := graph.Load(filepath.Join(second, "params.safetensors"))
@@ -81,7 +81,7 @@ func TestInitFromErrors(t *testing.T) {
 			`conv1 (no conv1.weight there), fc1 (fc1.weight is (100, 4320) here, (10, 784) there), fc2 (no fc2.weight there); ` +
 			`"convgraph summary ` + params + ` -json-spec" prints the file's own network`,
 	} {
-		code, stdout, stderr := trainmnist(t, append(small, "-quiet", "-out", filepath.Join(dir, "run"), "-init-from", path)...)
+		code, stdout, stderr := trainmnist(t, append(small, "-quiet", "-model", "simpleconvnet", "-out", filepath.Join(dir, "run"), "-init-from", path)...)
 		assert.Equal(t, cli.Failed, code)
 		assert.Empty(t, stdout)
 		assert.True(t, strings.HasPrefix(stderr, "trainmnist: -init-from: "), stderr)

@@ -139,28 +139,28 @@ func TestResumeRefusesAnotherTraining(t *testing.T) {
 	code, _, stderr := trainmnist(t, args...)
 	require.Equal(t, cli.OK, code, stderr)
 	for want, change := range map[string][]string{
-		`model: {"name":"tiny","input":[1,6,6],"layers":[{"kind":"affine","units":8}`: {"-model", otherModel},
-		"training images: 200 of (1, 6, 6) in 10 classes":                             {"-data", otherData},
-		"test images: 50 of (1, 6, 6) in 10 classes":                                  {"-test-samples", "49"},
-		"-batch: 10 then, 5 now":                                                      {"-batch", "5"},
-		"-optimizer: adam then, sgd now":                                              {"-optimizer", "sgd"},
-		"-lr: 0.001 then, 0.01 now":                                                   {"-lr", "0.01"},
-		"-weight-decay: 0 then, 0.1 now":                                              {"-weight-decay", "0.1"},
-		"-clip-norm: 0 then, 1 now":                                                   {"-clip-norm", "1"},
-		"-schedule: constant then, step now":                                          {"-schedule", "step"},
-		"-schedule: constant then, cosine now; -epochs: now 1, not known then":        {"-schedule", "cosine"},
-		"-decay-every: 5 then, 2 now":                                                 {"-decay-every", "2"},
-		"-decay-factor: 0.1 then, 0.5 now":                                            {"-decay-factor", "0.5"},
-		"-mirror: true then, false now":                                               {"-no-mirror"},
-		"-warmup: 0 then, 3 now":                                                      {"-warmup", "3"},
-		"-label-smoothing: 0 then, 0.1 now":                                           {"-label-smoothing", "0.1"},
-		"-average: 0 then, 0.9 now":                                                   {"-average", "0.9"},
-		"-keep: last then, best now":                                                  {"-keep", "best"},
-		"-sampling: shuffle then, replace now":                                        {"-sampling", "replace"},
-		"-seed: 1 then, 2 now":                                                        {"-seed", "2"},
-		"-eval-samples: 1000 then, 5 now":                                             {"-eval-samples", "5"},
-		"-augment: crop=1 then, crop=2 now":                                           {"-augment", "crop=2"},
-		`"init":"xavier"`:                                                             {"-init", "xavier"},
+		`model: {"name":"tiny","input":[1,6,6],"preprocess":{},"layers":[{"kind":"affine","units":8}`: {"-model", otherModel},
+		"training images: 200 of (1, 6, 6) in 10 classes":                                             {"-data", otherData},
+		"test images: 50 of (1, 6, 6) in 10 classes":                                                  {"-test-samples", "49"},
+		"-batch: 10 then, 5 now":                                                                      {"-batch", "5"},
+		"-optimizer: adam then, sgd now":                                                              {"-optimizer", "sgd"},
+		"-lr: 0.001 then, 0.01 now":                                                                   {"-lr", "0.01"},
+		"-weight-decay: 0 then, 0.1 now":                                                              {"-weight-decay", "0.1"},
+		"-clip-norm: 0 then, 1 now":                                                                   {"-clip-norm", "1"},
+		"-schedule: constant then, step now":                                                          {"-schedule", "step"},
+		"-schedule: constant then, cosine now; -epochs: now 1, not known then":                        {"-schedule", "cosine"},
+		"-decay-every: 5 then, 2 now":                                                                 {"-decay-every", "2"},
+		"-decay-factor: 0.1 then, 0.5 now":                                                            {"-decay-factor", "0.5"},
+		"-mirror: true then, false now":                                                               {"-no-mirror"},
+		"-warmup: 0 then, 3 now":                                                                      {"-warmup", "3"},
+		"-label-smoothing: 0 then, 0.1 now":                                                           {"-label-smoothing", "0.1"},
+		"-average: 0 then, 0.9 now":                                                                   {"-average", "0.9"},
+		"-keep: last then, best now":                                                                  {"-keep", "best"},
+		"-sampling: shuffle then, replace now":                                                        {"-sampling", "replace"},
+		"-seed: 1 then, 2 now":                                                                        {"-seed", "2"},
+		"-eval-samples: 1000 then, 5 now":                                                             {"-eval-samples", "5"},
+		"-augment: crop=1 then, crop=2 now":                                                           {"-augment", "crop=2"},
+		`"init":"xavier"`:                                                                             {"-init", "xavier"},
 	} {
 		code, stdout, stderr := trainmnist(t, slices.Concat(args, change, []string{"-resume"})...)
 		assert.Equal(t, cli.Refused, code, change)
@@ -221,6 +221,15 @@ func TestBadInputIsOneLine(t *testing.T) {
 		{[]string{"-average", "0.9", "-keep", "best"}, cli.BadUsage, "-average and -keep best both say which parameters to end with"},
 		{[]string{"-recipe", "slow"}, cli.BadUsage, `--recipe must be one of "book","fast","best"`},
 		{[]string{"-recipe", "fast", "-model", "lenet"}, cli.BadUsage, `-recipe: model "lenet" has no recipe "fast", only simpleconvnet has`},
+		{[]string{"-loss", "hinge"}, cli.BadUsage, "--loss must be one of "},
+		{[]string{"-head"}, cli.BadUsage, "-head is for the network of -init-from's file: want -init-from, and no -model"},
+		{[]string{"-head", "-init-from", "x", "-model", "lenet"}, cli.BadUsage, "-head is for the network of -init-from's file: want -init-from, and no -model"},
+		{[]string{"-size", "32"}, cli.BadUsage, "-size is 32: -model simpleconvnet has a fixed size"},
+		{[]string{"-size=-1", "-model", "resnet20"}, cli.BadUsage, "-size is -1: want at least 0"},
+		{[]string{"-size", "32", "-model", spec}, cli.BadUsage, "-size is 32: -model " + spec + " has a fixed size"},
+		{[]string{"-width", "0.5", "-model", "resnet20"}, cli.BadUsage, "-width is 0.5: -model resnet20 has a fixed width"},
+		{[]string{"-width", "2", "-model", "alexnet"}, cli.BadUsage, "-width is 2: want more than 0 and at most 1"},
+		{[]string{"-pca", "-model", "resnet20"}, cli.BadUsage, "-pca is for -model alexnet"},
 		{[]string{"-keep", "all"}, cli.BadUsage, `--keep must be one of "last","best"`},
 		{[]string{"-augment", "blur"}, cli.BadUsage, `-augment: no "blur": want some of crop, shift, rotate, scale, elastic, mirror`},
 		{[]string{"-augment", "rotate=x"}, cli.BadUsage, `-augment: "rotate=x": want rotate or rotate=AMOUNT, such as rotate=10`},
@@ -250,9 +259,8 @@ func TestBadInputIsOneLine(t *testing.T) {
 // earlier training in the same folder.
 func TestBadInputLeavesWhatWasThere(t *testing.T) {
 	dir := t.TempDir()
-	occupied, headless, bare := filepath.Join(dir, "file"), filepath.Join(dir, "headless.json"), filepath.Join(dir, "bare.json")
+	occupied, bare := filepath.Join(dir, "file"), filepath.Join(dir, "bare.json")
 	require.NoError(t, os.WriteFile(occupied, nil, 0o644))
-	require.NoError(t, os.WriteFile(headless, []byte(`{"name":"h","input":[1,28,28],"layers":[{"kind":"affine","units":10}]}`), 0o644))
 	require.NoError(t, os.WriteFile(bare, []byte(`{"name":"b","input":[1,28,28],"layers":[{"kind":"flatten"},{"kind":"softmax"}]}`), 0o644))
 	other := t.TempDir() // images of 6x6
 	writeIDX(t, other, "train", 20)
@@ -263,10 +271,10 @@ func TestBadInputLeavesWhatWasThere(t *testing.T) {
 	require.Equal(t, cli.OK, code, stderr)
 	was := contents(t, trained)
 	for want, args := range map[string][]string{
-		`model "simpleconvnet" takes images of (1, 28, 28), the training set has (1, 6, 6)`: {"-data", other},
-		`model "alexnet" takes images of (3, 227, 227)`:                                     {"-model", "alexnet"},
-		`model "h" doesn't end in Softmax: it has no loss to learn from`:                    {"-model", headless},
-		`model "b" has no parameters: there is nothing to learn`:                            {"-model", bare},
+		`model "simpleconvnet" takes images of (1, 28, 28), the training set has (1, 6, 6)`:       {"-data", other},
+		`model "alexnet" takes images of (3, 227, 227)`:                                           {"-model", "alexnet"},
+		`loss is "binary_cross_entropy": want a last layer Sigmoid, or logits, but it is Softmax`: {"-loss", "binary_cross_entropy"},
+		`model "b" has no parameters that aren't frozen: there is nothing to learn`:               {"-model", bare},
 	} {
 		code, _, stderr := trainmnist(t, slices.Concat(small, args, []string{"-quiet", "-out", trained})...)
 		assert.Equal(t, cli.Failed, code)

@@ -11,15 +11,8 @@ import (
 // recipe is the one that -recipe names, with what other flags say otherwise. Flags that make no sense are found here, before anything is
 // read or written.
 func (c *command) recipe() (models.Recipe, error) {
-	switch {
-	case c.Head && (c.InitFrom == "" || c.Model != ""):
-		return models.Recipe{}, cli.Usagef("-head is for the network of -init-from's file: want -init-from, and no -model")
-	case c.Model == "" && c.InitFrom != "":
-		if err := c.loadBase(); err != nil {
-			return models.Recipe{}, err
-		}
-		c.fineTunes = true
-		c.Model = c.base.Spec().Name
+	if err := c.findNetwork(); err != nil {
+		return models.Recipe{}, err
 	}
 	c.Model = cmp.Or(c.Model, models.ModelFor(c.Recipe))
 	r, err := models.RecipeFor(c.Recipe, c.Model)
@@ -35,6 +28,24 @@ func (c *command) recipe() (models.Recipe, error) {
 		return r, err
 	}
 	return r, c.checkFlags()
+}
+
+// findNetwork finds the network of a fine-tuning without -model: that of -init-from's file.
+func (c *command) findNetwork() error {
+	switch {
+	case c.resumed != nil:
+		c.fineTunes, c.Model = true, c.resumed.Name
+		return nil
+	case c.Head && (c.InitFrom == "" || c.Model != ""):
+		return cli.Usagef("-head is for the network of -init-from's file: want -init-from, and no -model")
+	case c.Model != "" || c.InitFrom == "":
+		return nil
+	}
+	err := c.loadBase()
+	if err == nil {
+		c.fineTunes, c.Model = true, c.base.Spec().Name
+	}
+	return err
 }
 
 func or[T any](given *T, fallback T) T {

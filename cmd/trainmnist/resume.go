@@ -85,15 +85,10 @@ func (c *command) start(t *train.Trainer, resumed *train.Checkpoint) (from train
 		from, err = start(t.Model)
 		return from, true, err
 	}
-	if resumed == nil {
+	if resumed == nil || setting(resumed, initFrom) == "" {
 		return train.Setting{}, false, nil
 	}
-	for _, s := range resumed.Settings {
-		if s.Name == initFrom {
-			return s, true, nil
-		}
-	}
-	return train.Setting{}, false, nil
+	return train.Setting{Name: initFrom, Value: setting(resumed, initFrom)}, true, nil
 }
 
 // begin starts anew: an earlier training's checkpoints go.

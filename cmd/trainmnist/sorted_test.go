@@ -6,14 +6,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"convgraph/internal/cli"
 )
 
 // writeSortedIDX writes n images of two classes, the first half of the one class and the second half
@@ -51,13 +47,7 @@ func TestSortedImages(t *testing.T) {
 		accuracy := func(flags ...string) float64 {
 			args := append([]string{"-quiet", "-model", spec, "-data", dir, "-epochs", "6", "-lr", "0.01", "-keep", "best",
 				"-seed", fmt.Sprint(seed + 1), "-out", t.TempDir()}, flags...)
-			code, stdout, stderr := trainmnist(t, args...)
-			require.Equal(t, cli.OK, code, stderr)
-			found := regexp.MustCompile(`test accuracy ([0-9.]+)%`).FindStringSubmatch(stdout)
-			require.NotNil(t, found, stdout)
-			percent, err := strconv.ParseFloat(found[1], 64)
-			require.NoError(t, err)
-			return percent
+			return accuracyOf(t, args...)
 		}
 		all := accuracy("-eval-samples", "0")
 		assert.Greater(t, all, 70.)

@@ -48,6 +48,11 @@ func (c *command) openIDX(s *source, r models.Recipe) (err error) {
 	if err != nil {
 		return err
 	}
+	if c.Head {
+		if s.spec, err = c.spec(s.train.Classes(), nil); err != nil {
+			return err
+		}
+	}
 	if err := c.declarePreprocess(s); err != nil {
 		return err
 	}

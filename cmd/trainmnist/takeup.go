@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
+	"convgraph/graph"
 	"convgraph/internal/cli"
 	"convgraph/models"
 	"convgraph/train"
@@ -92,6 +94,9 @@ func (f *folder) find(c *command, line *kong.Context) (err error) {
 	if err := f.restoreFlags(line); err != nil {
 		return err
 	}
+	if err := c.resumeFineTuning(f.checkpoint); err != nil {
+		return err
+	}
 	c.Out = f.dir // -model may be another now, after which a folder without -out is called
 	if c.Epochs != nil && *c.Epochs < f.checkpoint.Epochs {
 		return refuse("-epochs is %d: the run in %s has %d, want at least as many", *c.Epochs, f.dir, f.checkpoint.Epochs)
@@ -120,6 +125,30 @@ func (f *folder) ready(c *command) error {
 		f.dir, len(checkpoint.History), checkpoint.Epochs)
 }
 
+// resumeFineTuning takes the network of -init-from's file from the checkpoint, if the run has trained it: its
+// parameters are there, too, and the file isn't needed again.
+func (c *command) resumeFineTuning(from *train.Checkpoint) error {
+	if c.Model != "" || c.InitFrom != "" || setting(from, initFrom) == "" {
+		return nil
+	}
+	spec, err := graph.ParseSpec([]byte(setting(from, "model")))
+	if err != nil {
+		return fmt.Errorf("the checkpoint's network: %w", err)
+	}
+	c.resumed = spec
+	return nil
+}
+
+// setting is the value of a checkpoint's setting; empty if it has none of the name.
+func setting(from *train.Checkpoint, name string) string {
+	for _, s := range from.Settings {
+		if s.Name == name {
+			return s.Value
+		}
+	}
+	return ""
+}
+
 func (f *folder) close() error {
 	if f.output == nil {
 		return nil
@@ -136,7 +165,7 @@ func storedFlags(line *kong.Context) (flags []train.Setting) {
 		if part.Flag == nil || part.Resolved || slices.Contains(passing, part.Flag.Name) {
 			continue
 		}
-		value := fmt.Sprint(reflect.Indirect(part.Flag.Target))
+		value := text(part.Flag.Target)
 		if isPath(part.Flag.Name, value) {
 			if absolute, err := filepath.Abs(value); err == nil {
 				value = absolute
@@ -148,6 +177,15 @@ func storedFlags(line *kong.Context) (flags []train.Setting) {
 		}
 	}
 	return flags
+}
+
+// text is a flag's value as the command line has it.
+func text(value reflect.Value) string {
+	value = reflect.Indirect(value)
+	if list, ok := value.Interface().([]string); ok {
+		return strings.Join(list, ",")
+	}
+	return fmt.Sprint(value)
 }
 
 func isPath(flag, value string) bool {

@@ -9,8 +9,8 @@ import (
 	"os"
 	"slices"
 
+	"convgraph/classify"
 	"convgraph/graph"
-	"convgraph/picture"
 )
 
 func main() {
@@ -19,7 +19,7 @@ func main() {
 		log.Fatal(err)
 	}
 	input := model.Spec().Input
-	sample, err := picture.DefaultFor(input).Read(os.Args[2], input) // any picture file, made what MNIST's images are
+	sample, err := classify.Preprocessing(model.Spec()).Read(os.Args[2], input) // any picture file, as the network wants it
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -411,7 +411,7 @@ func TestGoneSender(t *testing.T) {
 
 func TestModelsThatCannotBeServed(t *testing.T) {
 	_, err := New(model(t, graph.Sequential("headless", tensor.Shape{3}, graph.He(), graph.Affine{Units: 2})), Options{})
-	assert.EqualError(t, err, `model "headless" doesn't end in Softmax: it has no probabilities`)
+	assert.EqualError(t, err, `model "headless" has the loss "mean_squared_error": it has no probabilities`)
 	double, err := graph.New(colours(), graph.WithDtype(tensor.Float64))
 	require.NoError(t, err)
 	_, err = New(double, Options{})
