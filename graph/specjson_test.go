@@ -182,9 +182,10 @@ func TestPairsAndInitialisationsHaveShortForms(t *testing.T) {
 const wantInit = "want a deviation of at least 0, or one of he, xavier, xavier-sigmoid, lecun-uniform"
 
 const kindList = "conv2d, max_pool, avg_pool, subsample, affine, flatten, normalize, relu, sigmoid, tanh, " +
-	"leaky_relu, prelu, elu, celu, selu, silu, gelu, mish, softplus, softsign, clip, hard_sigmoid, hard_swish, " +
-	"lrn, batch_norm, group_norm, layer_norm, global_avg_pool, global_max_pool, slice, channel_shuffle, pad_channels, " +
-	"dropout, dropout2d, stochastic_depth, softmax, add, multiply, concat"
+	"leaky_relu, prelu, elu, celu, selu, silu, gelu, mish, softplus, softsign, clip, hard_sigmoid, hard_swish, erf, " +
+	"lrn, batch_norm, group_norm, layer_norm, global_avg_pool, global_max_pool, lp_pool, scale, slice, take, rearrange, pad, resize, " +
+	"channel_shuffle, pad_channels, dropout, dropout2d, stochastic_depth, softmax, log_softmax, " +
+	"add, subtract, multiply, divide, maximum, minimum, concat"
 
 func TestParseSpecErrors(t *testing.T) {
 	deep := strings.Repeat("[", 20000)
