@@ -271,6 +271,21 @@ func (h HardSigmoid) Output(in ...tensor.Shape) (tensor.Shape, error) {
 // Lower adds the function's op.
 func (h HardSigmoid) Lower(l *Lowering) (*G.Node, error) { return h.Function().Apply(l.X()) }
 
+// Erf is the error function, 2/√π·∫ e^(-t²) dt from 0 to x.
+type Erf struct {
+	elementwise
+	Name string `json:"name,omitempty"`
+}
+
+// Label is the layer's own name.
+func (e Erf) Label() string { return e.Name }
+
+// Function is the activation.
+func (Erf) Function() ops.Function { return ops.ErfFunction() }
+
+// Lower adds the function's op.
+func (e Erf) Lower(l *Lowering) (*G.Node, error) { return e.Function().Apply(l.X()) }
+
 // Clip is min(max(x, Min), Max). Clip{Max: 6} is ReLU6 (Krizhevsky 2010).
 type Clip struct {
 	elementwise

@@ -104,6 +104,45 @@ func fromArrays(spec *Spec, arrays []formats.Array, options []Option) (*Model, e
 	return m, nil
 }
 
+// ParameterShapes are the parameters that a spec's model has, without values.
+func ParameterShapes(spec *Spec) ([]Parameter, error) {
+	m, err := declare(spec, nil)
+	if err != nil {
+		return nil, err
+	}
+	params := make([]Parameter, len(m.params))
+	for i, p := range m.params {
+		params[i] = *p
+	}
+	return params, nil
+}
+
+// NewOf is the model of a spec with the arrays as its parameters, by name; it draws none. The arrays
+// are the model's from then on: those of its element type are taken as they are, not copied.
+func NewOf(spec *Spec, arrays []formats.Array, options ...Option) (*Model, error) {
+	m, err := declare(spec, options)
+	if err != nil {
+		return nil, err
+	}
+	values, err := m.match(arrays)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range m.params {
+		if p.Value = values[i]; p.Value.Dtype() == m.dtype {
+			continue
+		}
+		for j, v := range float64s(values[i]) {
+			if m.dtype == tensor.Float32 && isFinite(v) && !inFloat32(v) {
+				return nil, fmt.Errorf("model %q: element %d of parameter %q is %g: want a number of float32", spec.Name, j, p.Name, v)
+			}
+		}
+		p.Value = zeros(m.dtype, p.Shape)
+		assign(p.Value, values[i])
+	}
+	return m, nil
+}
+
 // SetParams copies arrays into the parameters of the same names, converting the element type. Every parameter must be there, in its
 // shape, and nothing else; otherwise nothing is changed.
 func (m *Model) SetParams(arrays []formats.Array) error {

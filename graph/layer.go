@@ -106,21 +106,33 @@ var kinds = []layerKind{
 	{"clip", "clip", Clip{}},
 	{"hard_sigmoid", "sigmoid", HardSigmoid{}},
 	{"hard_swish", "swish", HardSwish{}},
+	{"erf", "erf", Erf{}},
 	{"lrn", "lrn", LRN{}},
 	{"batch_norm", "bn", BatchNorm{}},
 	{"group_norm", "gn", GroupNorm{}},
 	{"layer_norm", "ln", LayerNorm{}},
 	{"global_avg_pool", "pool", GlobalAvgPool{}},
 	{"global_max_pool", "pool", GlobalMaxPool{}},
+	{"lp_pool", "pool", LpPool{}},
+	{"scale", "scale", Scale{}},
 	{"slice", "slice", Slice{}},
+	{"take", "take", Take{}},
+	{"rearrange", "rearrange", Rearrange{}},
+	{"pad", "pad", Pad{}},
+	{"resize", "resize", Resize{}},
 	{"channel_shuffle", "shuffle", ChannelShuffle{}},
 	{"pad_channels", "pad", PadChannels{}},
 	{"dropout", "dropout", Dropout{}},
 	{"dropout2d", "dropout", Dropout2D{}},
 	{"stochastic_depth", "depth", StochasticDepth{}},
 	{"softmax", "softmax", Softmax{}},
+	{"log_softmax", "softmax", LogSoftmax{}},
 	{"add", "add", Add{}},
+	{"subtract", "subtract", Subtract{}},
 	{"multiply", "multiply", Multiply{}},
+	{"divide", "divide", Divide{}},
+	{"maximum", "maximum", Maximum{}},
+	{"minimum", "minimum", Minimum{}},
 	{"concat", "concat", Concat{}},
 }
 
@@ -182,7 +194,12 @@ type reading struct {
 	from []string
 }
 
-// named is a copy of a layer of this package under another name.
+// Named is a copy of a layer of this package under another name.
+func Named(l Layer, name string) Layer { return named(l, name) }
+
+// Stem is what the automatic names of layers like this one begin with: "conv" of conv1, conv2, …
+func Stem(l Layer) string { return kindOf(l).stem }
+
 func named(l Layer, name string) Layer {
 	bare, from := Reads(l)
 	if reflect.TypeOf(bare).Kind() != reflect.Struct {

@@ -7,8 +7,8 @@ import (
 )
 
 // Loss is what training makes small: the mean over a batch. In a spec that declares none it follows
-// from the last layer: cross-entropy for Softmax, binary cross-entropy for Sigmoid, else the mean
-// squared error.
+// from the last layer: cross-entropy for Softmax of classes, binary cross-entropy for Sigmoid, else
+// the mean squared error.
 type Loss string
 
 // The losses, by their names in JSON.
@@ -48,7 +48,7 @@ func (s *Spec) head(nodes []*Node) (head, error) {
 	_, softmax := last.Layer.(Softmax)
 	_, sigmoid := last.Layer.(Sigmoid)
 	if h.loss == "" {
-		h.loss = defaultLoss(softmax, sigmoid)
+		h.loss = defaultLoss(softmax && last.Shape[0] == last.Shape.TotalSize(), sigmoid)
 	}
 	switch h.loss {
 	case CrossEntropy:

@@ -93,7 +93,7 @@ func (s *symbolic) param(p *Parameter) *G.Node {
 // addProbabilities adds what turns the logits into probabilities, for prediction.
 func (s *symbolic) addProbabilities() (err error) {
 	head := s.model.head
-	if !s.model.HasProbabilities() {
+	if head.loss == MeanSquaredError {
 		return nil
 	}
 	if s.probabilities, err = head.loss.probabilities(s.logits); err != nil {

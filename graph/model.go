@@ -136,5 +136,9 @@ func (m *Model) LogitsNode() *Node { return m.head.logits }
 func (m *Model) Classes() int { return m.head.output.Shape.TotalSize() }
 
 // HasProbabilities says whether the outputs are probabilities: of classes with the loss
-// [CrossEntropy], of each output by itself with [BinaryCrossEntropy].
-func (m *Model) HasProbabilities() bool { return m.head.loss != MeanSquaredError }
+// [CrossEntropy], of each output by itself with [BinaryCrossEntropy], and at each place of a plane
+// that a [Softmax] ends with.
+func (m *Model) HasProbabilities() bool {
+	_, softmax := m.head.output.Layer.(Softmax)
+	return m.head.loss != MeanSquaredError || softmax && m.head.output.Shape.Dims() == 3
+}

@@ -1,20 +1,83 @@
 package graph
 
 import (
+	"fmt"
+
 	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"convgraph/ops"
 )
 
-// Softmax turns logits (classes) into probabilities. Of (C, H, W) it does so at each place of the
-// plane, over the channels. As a model's last layer it also declares the loss: see [Loss].
+// Softmax turns logits (classes) into probabilities; of (C, H, W) it does so at each place, over the
+// channels, or along another axis. As a model's last layer it also declares the loss: see [Loss].
 type Softmax struct {
 	elementwise
 	Name string `json:"name,omitempty"`
+	Axis int    `json:"axis,omitempty"` // 0 is the channels, 1 the height, 2 the width
+}
+
+// LogSoftmax is the logarithm of [Softmax].
+type LogSoftmax struct {
+	elementwise
+	Name string `json:"name,omitempty"`
+	Axis int    `json:"axis,omitempty"` // 0 is the channels, 1 the height, 2 the width
 }
 
 // Label is the layer's own name.
 func (s Softmax) Label() string { return s.Name }
 
+// Label is the layer's own name.
+func (s LogSoftmax) Label() string { return s.Name }
+
+// Output is the input's shape.
+func (s Softmax) Output(in ...tensor.Shape) (tensor.Shape, error) {
+	return in[0], checkAxis(s.Axis, in[0])
+}
+
+// Output is the input's shape.
+func (s LogSoftmax) Output(in ...tensor.Shape) (tensor.Shape, error) {
+	return in[0], checkAxis(s.Axis, in[0])
+}
+
+func checkAxis(axis int, in tensor.Shape) error {
+	if axis < 0 || axis >= len(in) {
+		return fmt.Errorf("axis is %d for the input %v: want 0 to %d", axis, in, len(in)-1)
+	}
+	return nil
+}
+
 // Lower adds a Softmax op.
-func (Softmax) Lower(l *Lowering) (*G.Node, error) { return ops.Softmax(l.X()) }
+func (s Softmax) Lower(l *Lowering) (*G.Node, error) { return alongAxis(l.X(), s.Axis, ops.Softmax) }
+
+// Lower adds a LogSoftmax op.
+func (s LogSoftmax) Lower(l *Lowering) (*G.Node, error) {
+	return alongAxis(l.X(), s.Axis, ops.LogSoftmax)
+}
+
+// alongAxis applies an op that works over the channels along another axis: the two change places
+// before it, and again behind it.
+func alongAxis(x *G.Node, axis int, over func(*G.Node) (*G.Node, error)) (*G.Node, error) {
+	if axis == 0 {
+		return over(x)
+	}
+	exchanged, err := exchange(x, axis)
+	if err != nil {
+		return nil, err
+	}
+	y, err := over(exchanged)
+	if err != nil {
+		return nil, err
+	}
+	return exchange(y, axis)
+}
+
+// exchange is images with the channels and another axis in each other's place.
+func exchange(x *G.Node, axis int) (*G.Node, error) {
+	dims := x.Shape()[1:].Clone()
+	order := []int{0, 1, 2}
+	order[0], order[axis] = axis, 0
+	shape := dims.Clone()
+	shape[0], shape[axis] = dims[axis], dims[0]
+	return ops.Rearrange(x, dims, order, shape)
+}

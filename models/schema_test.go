@@ -89,6 +89,9 @@ var samples = map[reflect.Type]any{
 	reflect.TypeFor[graph.Init](): graph.He(),
 	reflect.TypeFor[[]int]():      []int{2, 0, 1},
 	reflect.TypeFor[[]float64]():  []float64{0.25, 0.5},
+	reflect.TypeFor[[]int]():      []int{2, 1},
+	reflect.TypeFor[[2]float64](): [2]float64{2, 0.5},
+	reflect.TypeFor[[4]float64](): [4]float64{0, 0, 1, 0.5},
 	reflect.TypeFor[[][]int]():    [][]int{{0}, {0, 1}},
 }
 

@@ -10,8 +10,8 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// attributes reads a node's attributes and remembers which of them were read,
-// so that one nobody asked for is refused: it would change what the node does.
+// attributes reads a node's attributes and remembers which of them were read, so that one that nothing
+// has read is refused: it would change what the node does.
 type attributes struct {
 	byName map[string]schema.Attribute
 	err    error
@@ -21,7 +21,7 @@ func newAttributes(n *schema.Node) *attributes {
 	a := &attributes{byName: make(map[string]schema.Attribute, len(n.Attributes))}
 	for _, attribute := range n.Attributes {
 		if _, dup := a.byName[attribute.Name]; dup {
-			a.fail("attribute %q stands twice", attribute.Name)
+			a.fail("attribute %q is there twice", attribute.Name)
 		}
 		a.byName[attribute.Name] = attribute
 	}
@@ -42,7 +42,7 @@ func (a *attributes) take(name string, want schema.AttributeType) (schema.Attrib
 	}
 	delete(a.byName, name)
 	if attribute.Type != want {
-		a.fail("attribute %q: expected %v, found %v", name, want, attribute.Type)
+		a.fail("attribute %q is %v: want %v", name, attribute.Type, want)
 	}
 	return attribute, true
 }
@@ -73,8 +73,7 @@ func (a *attributes) ints(name string) []int64 {
 	return attribute.Ints
 }
 
-// only refuses every value but one: an attribute that would need an operator
-// that is not here.
+// only refuses every value but one: for another one there is no layer.
 func (a *attributes) only(name string, want int64) {
 	if got := a.int(name, want); got != want {
 		a.fail("attribute %q is %d: only %d is supported", name, got, want)
@@ -99,8 +98,7 @@ func (a *attributes) pair(name string, fallback graph.Pair) graph.Pair {
 	return graph.Pair{a.size(name, values[0]), a.size(name, values[1])}
 }
 
-// maxSize bounds what sizes are added up and multiplied here; graph.Spec has
-// bounds of its own.
+// maxSize bounds the sizes that are added and multiplied here; graph.Spec has bounds of its own.
 const maxSize = 1 << 20
 
 func (a *attributes) size(name string, v int64) int {
@@ -131,8 +129,7 @@ func (a *attributes) done() error {
 	return fmt.Errorf("attribute %q is not supported", slices.Sorted(maps.Keys(a.byName))[0])
 }
 
-// shortest is the float64 that reads as the float32 does: 1e-4, not
-// 9.999999747378752e-05.
+// shortest is the float64 that reads as the float32 does: 1e-4, not 9.999999747378752e-05.
 func shortest(f float32) float64 {
 	v, err := strconv.ParseFloat(strconv.FormatFloat(float64(f), 'g', -1, 32), 64)
 	if err != nil {

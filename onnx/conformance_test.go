@@ -1,7 +1,9 @@
 package onnx_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,96 +14,59 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
-	"convgraph/graph"
+	"convgraph/formats"
+	"convgraph/formats/npz"
 	"convgraph/onnx"
 	"convgraph/onnx/schema"
 )
 
-// conformanceDir names ONNX's own node tests (onnx/backend/test/data/node of
-// its source distribution); CONFORMANCE.md holds what came of them. Without it
-// only the few in testdata/node run.
-const conformanceDir = "ONNX_NODE_TESTS"
-
-// conformanceOps are the operators whose tests are ours to pass or to refuse.
-var conformanceOps = []string{"averagepool", "constant_pad", "conv", "dropout", "flatten", "gemm", "identity", "lrn", "matmul", "maxpool", "relu", "reshape", "sigmoid", "softmax", "tanh"}
-
+// Some of ONNX's own node tests (onnx/backend/test/data/node of its source distribution).
 func TestConformance(t *testing.T) {
 	cases, err := filepath.Glob("testdata/node/test_*")
 	require.NoError(t, err)
 	require.NotEmpty(t, cases)
 	for _, dir := range cases {
-		t.Run(filepath.Base(dir), func(t *testing.T) {
-			require.NoError(t, runNodeTest(dir))
-		})
+		t.Run(filepath.Base(dir), func(t *testing.T) { requireNodeTest(t, dir) })
 	}
 }
 
-// TestConformanceInFull takes no wrong answer; refusals it lists (go test -v).
-func TestConformanceInFull(t *testing.T) {
-	root := os.Getenv(conformanceDir)
-	if root == "" {
-		t.Skipf("%s is not set", conformanceDir)
-	}
-	cases, err := filepath.Glob(filepath.Join(root, "test_*"))
-	require.NoError(t, err)
-	require.NotEmpty(t, cases)
-	passed := 0
-	for _, dir := range cases {
-		name := strings.TrimPrefix(filepath.Base(dir), "test_")
-		if !slices.ContainsFunc(conformanceOps, func(op string) bool { return name == op || strings.HasPrefix(name, op+"_") }) {
-			continue
-		}
-		switch err := runNodeTest(dir); err.(type) {
-		case nil:
-			passed++
-			fmt.Printf("pass    %s\n", name)
-		case refusal:
-			fmt.Printf("refused %s: %v\n", name, err)
-		default:
-			assert.NoError(t, err, name)
-		}
-	}
-	fmt.Printf("%d passed\n", passed)
-}
-
-// refusal is an import that said what it cannot do.
-type refusal struct{ error }
-
-// runNodeTest imports a test's model, its inputs but the first made constant,
-// and compares the answer.
-func runNodeTest(dir string) error {
+// requireNodeTest imports a test's model, its inputs but the first made constant, and compares the
+// answer.
+func requireNodeTest(t *testing.T, dir string) {
 	data, err := os.ReadFile(filepath.Join(dir, "model.onnx"))
-	if err != nil {
-		return err
-	}
+	require.NoError(t, err)
 	file, err := schema.Decode(data)
-	if err != nil {
-		return err
-	}
+	require.NoError(t, err)
 	for i, v := range file.Graph.Inputs[min(1, len(file.Graph.Inputs)):] {
-		t, err := readTensor(dir, "input", i+1)
-		if err != nil {
-			return err
-		}
-		t.Name = v.Name
-		file.Graph.Initializers = append(file.Graph.Initializers, *t)
+		constant := readTensor(t, dir, "input", i+1)
+		constant.Name = v.Name
+		file.Graph.Initializers = append(file.Graph.Initializers, *constant)
 	}
 	padRank(&file.Graph)
-	if data, err = schema.Encode(file); err != nil {
-		return err
-	}
-	m, err := onnx.Decode(data)
-	if err != nil {
-		return refusal{err}
-	}
-	return compareAnswer(m, dir)
+	m, err := decode(t, file)
+	require.NoError(t, err)
+	x, err := readTensor(t, dir, "input", 0).Dense()
+	require.NoError(t, err)
+	require.NoError(t, x.Reshape(append(tensor.Shape{x.Shape()[0]}, m.Spec().Input...)...))
+	want, err := readTensor(t, dir, "output", 0).Dense()
+	require.NoError(t, err)
+	assertAnswer(t, m, x, want)
+}
+
+func readTensor(t *testing.T, dir, what string, i int) *schema.Tensor {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "test_data_set_0", fmt.Sprintf("%s_%d.pb", what, i)))
+	require.NoError(t, err)
+	value, err := schema.DecodeTensor(data)
+	require.NoError(t, err)
+	return value
 }
 
 // elementwise operators do not care how their numbers are arranged.
 var elementwise = []string{"Relu", "Sigmoid", "Tanh", "Dropout"}
 
-// padRank gives the input of an elementwise test, mostly (3, 4, 5), dimensions
-// of 1 up to those of a batch of images; no number moves.
+// padRank gives the input of an elementwise test, mostly (3, 4, 5), dimensions of 1 up to those of a
+// batch of images; no number moves.
 func padRank(g *schema.Graph) {
 	if len(g.Nodes) != 1 || !slices.Contains(elementwise, g.Nodes[0].Op) {
 		return
@@ -111,53 +76,176 @@ func padRank(g *schema.Graph) {
 	}
 }
 
-func compareAnswer(m *graph.Model, dir string) error {
-	x, err := readDense(dir, "input")
-	if err != nil {
-		return err
-	}
-	if err := x.Reshape(append(tensor.Shape{x.Shape()[0]}, m.Spec().Input...)...); err != nil {
-		return err
-	}
-	want, err := readDense(dir, "output")
-	if err != nil {
-		return err
-	}
-	layers := m.Spec().Layers
-	activations, err := m.Activations(x)
-	if err != nil {
-		return err
-	}
-	got := activations[len(layers)-1].Value
-	if len(layers) > 1 { // a Softmax that the import put behind logits is not the file's
-		got = activations[len(layers)-2].Value
-	}
-	if want.Shape().TotalSize() != got.Shape().TotalSize() {
-		return fmt.Errorf("answer has shape %v, want %v", got.Shape(), want.Shape())
-	}
-	for i := range want.Shape().TotalSize() {
-		w, g := float64(want.Get(i).(float32)), float64(got.Get(i).(float32))
-		if d := w - g; d > 1e-5+1e-5*abs(w) || -d > 1e-5+1e-5*abs(w) {
-			return fmt.Errorf("element %d is %g, want %g", i, g, w)
+// casesDir names a folder that testdata/make_cases.py has filled.
+const casesDir = "ONNX_CASES"
+
+// A preparedTest is one of ONNX's backend tests, in variants of which the first that imports counts.
+type preparedTest struct {
+	Test       string
+	Ops, Tags  []string
+	RTol, ATol float64
+	Variants   []struct{ Name string }
+
+	kind, outcome, message string
+}
+
+// core says that a test is of what a 2-D network on float32 could contain.
+func (p preparedTest) core() bool {
+	prefixes := []string{"in:", "out:", "training", "sequence", "outputs", "1-D", "3-D", "0-D", "-1-D", "-2-D", "domain", "no input"}
+	for _, tag := range p.Tags {
+		if slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(tag, prefix) }) {
+			return false
 		}
 	}
-	return nil
+	ranked := slices.ContainsFunc(p.Tags, func(tag string) bool { return strings.HasPrefix(tag, "rank") })
+	return !ranked || slices.ContainsFunc(p.Variants, func(v struct{ Name string }) bool { return strings.Contains(v.Name, "rank4") })
 }
 
-func abs(v float64) float64 { return max(v, -v) }
-
-func readDense(dir, what string) (*tensor.Dense, error) {
-	t, err := readTensor(dir, what, 0)
-	if err != nil {
-		return nil, err
+// TestConformanceInFull runs all prepared tests and takes no wrong answer. With -update it writes
+// CONFORMANCE.md.
+func TestConformanceInFull(t *testing.T) {
+	root := os.Getenv(casesDir)
+	if root == "" {
+		t.Skipf("%s is not set", casesDir)
 	}
-	return t.Dense()
+	var all []preparedTest
+	for _, kind := range []string{"node", "pytorch-converted", "pytorch-operator", "simple", "light"} {
+		data, err := os.ReadFile(filepath.Join(root, kind+".json"))
+		require.NoError(t, err)
+		var tests []preparedTest
+		require.NoError(t, json.Unmarshal(data, &tests))
+		for _, p := range tests {
+			p.kind = kind
+			p.run(filepath.Join(root, kind, p.Test))
+			assert.NotEqual(t, "wrong", p.outcome, "%s/%s: %s", kind, p.Test, p.message)
+			all = append(all, p)
+		}
+	}
+	page := conformancePage(all)
+	if *update {
+		require.NoError(t, os.WriteFile("CONFORMANCE.md", []byte(page), 0o644))
+		return
+	}
+	want, err := os.ReadFile("CONFORMANCE.md")
+	require.NoError(t, err)
+	assert.Equal(t, string(want), page, "run with -update")
 }
 
-func readTensor(dir, what string, i int) (*schema.Tensor, error) {
-	data, err := os.ReadFile(filepath.Join(dir, "test_data_set_0", fmt.Sprintf("%s_%d.pb", what, i)))
-	if err != nil {
-		return nil, err
+// run tries the variants in turn.
+func (p *preparedTest) run(dir string) {
+	p.outcome = "refused"
+	for _, v := range p.Variants {
+		path := filepath.Join(dir, v.Name)
+		m, err := onnx.ReadFile(filepath.Join(path, "model.onnx"))
+		if err != nil {
+			message := strings.TrimPrefix(err.Error(), filepath.Join(path, "model.onnx")+": onnx: ")
+			if p.message == "" || strings.Contains(p.message, "dimensions: want") {
+				p.message = message
+			}
+			continue
+		}
+		p.outcome, p.message = "pass", ""
+		x, want := loadArray(path, "x"), loadArray(path, "y")
+		if x == nil || want == nil {
+			p.outcome, p.message = "wrong", "its arrays can't be read"
+			return
+		}
+		activations, err := m.Activations(x)
+		if err != nil {
+			p.outcome, p.message = "wrong", err.Error()
+			return
+		}
+		if message := differ(activations[len(activations)-1].Value, want, p.RTol, p.ATol); message != "" {
+			p.outcome, p.message = "wrong", message
+		}
+		return
 	}
-	return schema.DecodeTensor(data)
+}
+
+func loadArray(dir, name string) *tensor.Dense {
+	arrays, err := npz.ReadFile(filepath.Join(dir, name+".npz"))
+	if err != nil || len(arrays) != 1 {
+		return nil
+	}
+	return formats.Convert(arrays[0].Value, tensor.Float32)
+}
+
+// differ says where two arrays are further apart than onnx's own tolerance; empty if they aren't.
+func differ(got, want *tensor.Dense, rtol, atol float64) string {
+	if got.Shape().TotalSize() != want.Shape().TotalSize() {
+		return fmt.Sprintf("answer has shape %v, want %v", got.Shape(), want.Shape())
+	}
+	g, w := got.Float32s(), want.Float32s()
+	for i := range w {
+		a, b := float64(g[i]), float64(w[i])
+		if a != b && !(math.Abs(a-b) <= atol+rtol*math.Abs(b)) && !(math.IsNaN(a) && math.IsNaN(b)) {
+			return fmt.Sprintf("element %d is %g, want %g", i, a, b)
+		}
+	}
+	return ""
+}
+
+// conformancePage is the document of all outcomes.
+func conformancePage(all []preparedTest) string {
+	var page strings.Builder
+	page.WriteString(`# ONNX's own tests
+
+What came of the backend tests of onnx (node, pytorch-converted, pytorch-operator, simple, light). A test's inputs but the first
+are taken as constants, and an elementwise test's input gets dimensions of 1 up to those of a batch of images. "Core" tests are
+those of what a 2-D network could contain: float32 in and out, one output, no training. To run them, in a folder of its own:
+
+    pip install onnx && python testdata/make_cases.py      # fills cases/
+    ONNX_CASES=$PWD/cases go test ./onnx -run ConformanceInFull -update
+
+| tests | pass | refused | core: pass | of |
+|---|---|---|---|---|
+`)
+	var kinds []string
+	for _, p := range all {
+		if !slices.Contains(kinds, p.kind) {
+			kinds = append(kinds, p.kind)
+		}
+	}
+	for _, kind := range append(kinds, "all") {
+		counts := map[string]int{}
+		for _, p := range all {
+			if p.kind != kind && kind != "all" {
+				continue
+			}
+			counts[p.outcome]++
+			if p.core() {
+				counts["core"]++
+				counts["core "+p.outcome]++
+			}
+		}
+		fmt.Fprintf(&page, "| %s | %d | %d | %d | %d |\n", kind, counts["pass"], counts["refused"], counts["core pass"], counts["core"])
+	}
+	page.WriteString("\n## Core tests that are refused\n\n| test | why |\n|---|---|\n")
+	for _, p := range all {
+		if p.core() && p.outcome != "pass" {
+			fmt.Fprintf(&page, "| %s | %s |\n", strings.TrimPrefix(p.Test, "test_"), strings.ReplaceAll(p.message, "|", `\|`))
+		}
+	}
+	page.WriteString("\n## Passed\n\n")
+	var passed []string
+	for _, p := range all {
+		if p.outcome == "pass" {
+			passed = append(passed, strings.TrimPrefix(p.Test, "test_"))
+		}
+	}
+	page.WriteString(wrapped(strings.Join(passed, ", "), 118) + "\n")
+	return page.String()
+}
+
+// wrapped breaks a text into lines of at most width characters.
+func wrapped(text string, width int) string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if len(line)+1+len(word) > width {
+			lines, line = append(lines, line), ""
+		}
+		line = strings.TrimSpace(line + " " + word)
+	}
+	return strings.Join(append(lines, line), "\n")
 }

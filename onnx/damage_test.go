@@ -25,7 +25,7 @@ func TestDamageTable(t *testing.T) {
 		return read(data)
 	}
 	old, two, open := net(node("Relu", "y", x)), net(node("Relu", "y", x)), net(node("Relu", "y", x))
-	old.Opsets[0].Version = 6
+	old.Opsets[0].Version = 5
 	two.Graph.Inputs = append(two.Graph.Inputs, schema.ValueInfo{Name: "z"})
 	open.Graph.Inputs[0].Shape[2] = schema.Dim{Param: "H"}
 	conv := func(tensors ...schema.Tensor) error {
@@ -35,10 +35,12 @@ func TestDamageTable(t *testing.T) {
 		{What: "empty file", Err: read(nil)},
 		{What: "another file", Err: read([]byte("\x89PNG\r\n\x1a\n and so on"))},
 		{What: "cut off", Err: read(sample[:len(sample)-100])},
-		{What: "an operator that isn't supported", Err: model(net(node("Erf", "y", x)))},
+		{What: "an operator that isn't supported", Err: model(net(node("Det", "y", x)))},
+		{What: "several operators that aren't supported", Err: model(net(node("Det", "a", x), node("NonZero", "y", []string{"a"})))},
 		{What: "an attribute that isn't supported", Err: model(net(node("Relu", "y", x, "slope", 0.1)))},
-		{What: "a value of it that isn't supported", Err: model(net(node("MaxPool", "y", x, "kernel_shape", []int64{2, 2}, "dilations", []int64{2, 2})))},
-		{What: "a branch", Err: model(net(node("Relu", "a", x), node("Add", "y", []string{"a", "x"})))},
+		{What: "a value of it that isn't supported", Err: model(with(net(node("Pad", "y", []string{"x", "p"}, "mode", "mirror")), integers("p", 0, 0, 1, 1, 0, 0, 1, 1)))},
+		{What: "numbers for each image of a batch", Err: model(with(net(node("Add", "y", []string{"x", "b"})), filled("b", 3, 1, 1, 1)))},
+		{What: "two outputs", Err: model(outputs(net(node("Relu", "a", x), node("Tanh", "y", []string{"a"})), "a", "y"))},
 		{What: "an old operator set", Err: model(old)},
 		{What: "two inputs", Err: model(two)},
 		{What: "an open height", Err: model(open)},
@@ -47,6 +49,14 @@ func TestDamageTable(t *testing.T) {
 		{What: "a weight of other channels", Err: conv(filled("w", 3, 5, 2, 2))},
 		{What: "a window larger than its input", Err: conv(filled("w", 1, 2, 9, 9))},
 		{What: "fewer numbers than a tensor's shape", Err: conv(schema.Tensor{Name: "w", Type: schema.Float32, Dims: []int64{1 << 20, 1 << 20, 2, 2}, Floats: []float32{1}})},
-		{What: "a padding that folds into nothing", Err: model(with(net(node("Pad", "a", []string{"x", "p"}), node("Relu", "y", []string{"a"})), integers("p", 0, 0, 1, 1, 0, 0, 1, 1)))},
+		{What: "a padding of the batch", Err: model(with(net(node("Pad", "y", []string{"x", "p"})), integers("p", 1, 0, 0, 0, 0, 0, 0, 0)))},
 	})
+}
+
+func outputs(m *schema.Model, names ...string) *schema.Model {
+	m.Graph.Outputs = nil
+	for _, name := range names {
+		m.Graph.Outputs = append(m.Graph.Outputs, schema.ValueInfo{Name: name})
+	}
+	return m
 }

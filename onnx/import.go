@@ -1,7 +1,9 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorgonia.org/tensor"
@@ -11,85 +13,204 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// minOpset is the oldest operator set read: before 7, additions said how they
-// broadcast, and Dropout and BatchNormalization whether they train.
-const minOpset = 7
-
-// Layers may share a parameter, but not so many that they take more than
-// freeBytes plus sharing times the file's size.
+// The operator sets that are read.
 const (
-	freeBytes = 1 << 16
-	sharing   = 4
+	minOpset = 6
+	maxOpset = 28
 )
 
-// importer follows the chain from the graph's input, node by node.
+// Layers may share a parameter, but not so many that they take more than freeBytes plus sharing times
+// the file's size. Parameters that are one number again and again take next to nothing in a file; they
+// have at most maxFilled elements in all.
+const (
+	freeBytes = 1 << 22
+	sharing   = 4
+	maxFilled = 1 << 28
+)
+
+// importer goes through the nodes of a file and makes layers of them.
 type importer struct {
-	opset     int64
-	constants map[string]*schema.Tensor
-	batch     int64 // the input's first dimension, if it is fixed
-	budget    int   // bytes of parameters still allowed
+	reader  Reader
+	opset   int64
+	picture tensor.Shape
+	double  bool  // the input is float64
+	batch   int64 // the input's first size, if it is fixed
+	budget  int   // bytes of constants and parameters still allowed
+	fill    int   // elements of parameters of one number still allowed
 
-	value  string                  // what the last node made
-	passed map[string]tensor.Shape // every value of the chain
-	shape  tensor.Shape            // of value, without the batch
-	steps  []step
+	constants map[string]*constant
+	values    map[string]*value
+	uses      map[string]int // how often a value is read
+	steps     []step
+	settled   map[*expression]int // the steps that expressions became
 
-	pad   *padding // a Pad that the next node must take in
-	scale float64  // a factor that a Tanh, or a layer before, must take in; 0: none
+	outputs int  // elements of the output
+	nothing bool // an operator was left out that changes its input
+
+	unsupported []error // of nodes, in their order
 }
 
-// step is a layer with its parameters.
+// A value is what a node makes for each image: an output of a layer, in a layout, with an expression
+// that isn't a layer yet.
+type value struct {
+	source int // the step; inputStep is the network's input
+	layout
+	expr   *expression
+	single bool // nothing else reads the step's output, as far as is known
+
+	form    *form // a part of a normalisation that is spelled out
+	pending error // why the value can't be computed by itself
+	broken  []int // indices of unsupported nodes that it depends on
+}
+
+const inputStep = -1
+
+// with is the value with another expression of the same layer's output.
+func (v value) with(e *expression) value {
+	v.expr, v.form = e, nil
+	return v
+}
+
+// step is a layer with what it reads and its parameters.
 type step struct {
-	layer         graph.Layer
-	name          string // from its weight's: "conv1" of conv1.weight
-	weight, bias  *tensor.Dense
-	openBias      bool // an Add may still bring the bias
-	openDeviation bool // a Div may still bring a Normalize's deviation
-}
-
-// padding is a Pad node that waits for a window to fold into.
-type padding struct {
-	pad   graph.Pair
-	value float64
-	node  *schema.Node
+	layer  graph.Layer
+	inputs []int
+	params map[string]*tensor.Dense
+	shape  tensor.Shape
+	name   string          // from its weight's: "conv1" of conv1.weight
+	open   map[string]bool // parameters that a following node may still set
 }
 
 // imported makes a model of a file of size bytes.
-func imported(file *schema.Model, size int, options []graph.Option) (*graph.Model, error) {
-	im, err := newImporter(file, size)
+func imported(file *schema.Model, size int, r Reader, options []graph.Option) (*graph.Model, error) {
+	if m, err := described(file, options); m != nil || err != nil {
+		return m, err
+	}
+	im, err := newImporter(file, size, r)
 	if err != nil {
 		return nil, err
 	}
-	input := im.shape
-	if err := im.nodes(file.Graph.Nodes); err != nil {
-		return nil, err
-	}
-	if err := im.finish(file.Graph.Outputs); err != nil {
-		return nil, err
-	}
-	spec := &graph.Spec{Name: file.Graph.Name, Input: input, Layers: im.layers()}
-	m, err := graph.New(spec, options...)
+	input, err := im.input(file.Graph.Inputs)
 	if err != nil {
 		return nil, err
 	}
-	return m, m.SetParams(im.arrays(m))
+	for i := range file.Graph.Nodes {
+		if err := im.take(&file.Graph.Nodes[i]); err != nil {
+			return nil, err
+		}
+	}
+	end, err := im.output(file.Graph.Outputs)
+	if err != nil {
+		return nil, err
+	}
+	return im.model(file, input, end, options)
 }
 
-func (im *importer) nodes(nodes []schema.Node) error {
-	for len(nodes) > 0 {
-		taken, err := im.spelledOutLRN(nodes)
-		if err != nil {
-			return err
+func newImporter(file *schema.Model, size int, r Reader) (*importer, error) {
+	g := &file.Graph
+	if file.Functions > 0 || g.Sparse > 0 {
+		return nil, fmt.Errorf("the model has %d functions and %d sparse initializers: neither is supported", file.Functions, g.Sparse)
+	}
+	im := &importer{
+		reader: r, budget: freeBytes + sharing*size, fill: maxFilled, settled: map[*expression]int{},
+		constants: map[string]*constant{}, values: map[string]*value{}, uses: map[string]int{},
+	}
+	for _, o := range file.Opsets {
+		if o.Domain == "" || o.Domain == "ai.onnx" {
+			im.opset = o.Version
 		}
-		if taken == 0 {
-			taken = 1
-			if err := im.node(&nodes[0]); err != nil {
-				return fmt.Errorf("%s: %w", describe(&nodes[0]), err)
+	}
+	if im.opset < minOpset || im.opset > maxOpset {
+		return nil, fmt.Errorf("operator set %d is not supported: want %d to %d", im.opset, minOpset, maxOpset)
+	}
+	for i := range g.Initializers {
+		t := &g.Initializers[i]
+		if im.constants[t.Name] != nil {
+			return nil, fmt.Errorf("two initializers are called %q", t.Name)
+		}
+		c, err := im.stored(t)
+		if err != nil {
+			return nil, err
+		}
+		if t.External {
+			im.budget += sharing * 4 * c.count() // checked against the file's size when it is read
+		}
+		im.constants[t.Name] = c
+	}
+	im.countUses(g)
+	return im, nil
+}
+
+func (im *importer) countUses(g *schema.Graph) {
+	for _, n := range g.Nodes {
+		for _, name := range n.Inputs {
+			im.uses[name]++
+		}
+		for _, a := range n.Attributes {
+			if a.Graph != nil {
+				im.countUses(a.Graph)
 			}
 		}
-		nodes = nodes[taken:]
 	}
-	return nil
+	for _, v := range g.Outputs {
+		im.uses[v.Name]++
+	}
+}
+
+// input finds the one input that is not an initializer (older files list those as inputs too).
+func (im *importer) input(inputs []schema.ValueInfo) (tensor.Shape, error) {
+	var found []schema.ValueInfo
+	var names []string
+	for _, v := range inputs {
+		if im.constants[v.Name] == nil {
+			found, names = append(found, v), append(names, v.Name)
+		}
+	}
+	if len(found) != 1 {
+		return nil, fmt.Errorf("got %d inputs (%.200s), want one", len(found), strings.Join(names, ", "))
+	}
+	v := found[0]
+	switch v.Type {
+	case schema.Float32, schema.Float64, schema.Float16, schema.BFloat16:
+	default:
+		return nil, fmt.Errorf("input %q is of element type %d: want a tensor of floats", v.Name, v.Type)
+	}
+	shape, err := im.inputShape(v)
+	if err != nil {
+		return nil, err
+	}
+	im.picture, im.double = shape, v.Type == schema.Float64
+	im.values[v.Name] = &value{source: inputStep, layout: newLayout(shape), single: im.uses[v.Name] == 1}
+	return shape, nil
+}
+
+// inputShape is an image's shape, as far as it is open by the reader's.
+func (im *importer) inputShape(v schema.ValueInfo) (tensor.Shape, error) {
+	if !v.HasShape || len(v.Shape) != 4 && len(v.Shape) != 2 {
+		return nil, fmt.Errorf("input %q has %d dimensions: want (N, C, H, W) or (N, features)", v.Name, len(v.Shape))
+	}
+	given := im.reader.Input
+	if given != nil && len(given) != len(v.Shape)-1 {
+		return nil, fmt.Errorf("input %q has %d dimensions behind the batch: want an input of as many, got %v", v.Name, len(v.Shape)-1, given)
+	}
+	var shape tensor.Shape
+	for i, d := range v.Shape[1:] {
+		size := d.Size
+		switch {
+		case given == nil && size == 0:
+			return nil, fmt.Errorf("input %q: dimension %d, %q, is open: say the shape of an image, such as 3x224x224", v.Name, i+1, d.Param)
+		case given != nil && size > 0 && size != int64(given[i]):
+			return nil, fmt.Errorf("input %q: dimension %d is %d: got %d of %v", v.Name, i+1, size, given[i], given)
+		case given != nil:
+			size = int64(given[i])
+		}
+		if size < 1 || size > maxSize {
+			return nil, fmt.Errorf("input %q: dimension %d is %d: want 1 to %d", v.Name, i+1, size, maxSize)
+		}
+		shape = append(shape, int(size))
+	}
+	im.batch = v.Shape[0].Size
+	return shape, nil
 }
 
 // describe is how errors name a node; many exporters leave the name empty.
@@ -103,266 +224,496 @@ func describe(n *schema.Node) string {
 	return fmt.Sprintf("a %s node without outputs", n.Op)
 }
 
-func newImporter(file *schema.Model, size int) (*importer, error) {
-	g := &file.Graph
-	if file.Functions > 0 || g.Sparse > 0 {
-		return nil, fmt.Errorf("the model has %d functions and %d sparse initializers: neither is supported", file.Functions, g.Sparse)
+// take makes constants or layers of a node. What isn't supported is kept for the end, where all of it
+// is named that the output depends on.
+func (im *importer) take(n *schema.Node) error {
+	c, broken, err := im.call(n)
+	if err != nil {
+		return fmt.Errorf("%s: %w", describe(n), err)
 	}
-	im := &importer{constants: map[string]*schema.Tensor{}, passed: map[string]tensor.Shape{}, budget: freeBytes + sharing*size}
-	for _, o := range file.Opsets {
-		if o.Domain == "" || o.Domain == "ai.onnx" {
-			im.opset = o.Version
+	if c == nil { // it reads what couldn't be made
+		if !isKnown(n.Op) || n.Domain != "" && n.Domain != "ai.onnx" {
+			broken = append(broken, im.refuse(n, unsupportedOperator(n)))
 		}
+		im.breakOutputs(n, broken)
+		return nil
 	}
-	if im.opset < minOpset {
-		return nil, fmt.Errorf("operator set %d is not supported: want %d or later", im.opset, minOpset)
+	err = im.convert(c)
+	if attributes := c.attributes.done(); attributes != nil && (err == nil || c.attributes.err != nil) {
+		err = attributes // a bad attribute says more than what came of it
 	}
-	for i := range g.Initializers {
-		t := &g.Initializers[i]
-		if _, dup := im.constants[t.Name]; dup {
-			return nil, fmt.Errorf("two initializers are called %q", t.Name)
-		}
-		im.constants[t.Name] = t
+	if err != nil {
+		im.breakOutputs(n, []int{im.refuse(n, err)})
 	}
-	return im, im.input(g.Inputs)
-}
-
-// input finds the one input that is not an initializer (older files list those
-// as inputs too).
-func (im *importer) input(inputs []schema.ValueInfo) error {
-	var found []schema.ValueInfo
-	var names []string
-	for _, v := range inputs {
-		if _, constant := im.constants[v.Name]; !constant {
-			found, names = append(found, v), append(names, v.Name)
-		}
-	}
-	if len(found) != 1 {
-		return fmt.Errorf("expected one input, found %d (%s)", len(found), strings.Join(names, ", "))
-	}
-	v := found[0]
-	switch v.Type {
-	case schema.Float32, schema.Float64, schema.Float16, schema.BFloat16:
-	default:
-		return fmt.Errorf("input %q: expected a tensor of floats, found element type %d", v.Name, v.Type)
-	}
-	if !v.HasShape || len(v.Shape) != 4 && len(v.Shape) != 2 {
-		return fmt.Errorf("input %q: expected the shape (N, C, H, W) or (N, features), found %d dimensions", v.Name, len(v.Shape))
-	}
-	for i, d := range v.Shape[1:] {
-		if d.Size < 1 || d.Size > maxSize {
-			return fmt.Errorf("input %q: dimension %d is %q, size %d: only the batch may be open, other sizes must be from 1 to %d", v.Name, i+1, d.Param, d.Size, maxSize)
-		}
-		im.shape = append(im.shape, int(d.Size))
-	}
-	im.batch = v.Shape[0].Size
-	im.advance(v.Name)
 	return nil
 }
 
-// advance makes value the end of the chain.
-func (im *importer) advance(value string) {
-	im.value = value
-	im.passed[value] = im.shape
-}
-
-// node takes one node in: it computes a constant, or carries the chain on.
-func (im *importer) node(n *schema.Node) error {
+func unsupportedOperator(n *schema.Node) error {
 	if n.Domain != "" && n.Domain != "ai.onnx" {
 		return fmt.Errorf("operator of the domain %q is not supported", n.Domain)
 	}
-	if len(n.Outputs) == 0 || n.Outputs[0] == "" {
-		return fmt.Errorf("has no output")
-	}
-	if im.known(n.Outputs[0]) {
-		return fmt.Errorf("makes %q, which is there already", n.Outputs[0])
-	}
-	a := newAttributes(n)
-	err := im.convert(n, a)
-	if err == nil || a.err != nil { // a bad attribute says more than what came of it
-		return a.done()
-	}
-	return err
+	return fmt.Errorf("operator %q is not supported", n.Op)
 }
 
-func (im *importer) known(value string) bool {
-	_, constant := im.constants[value]
-	_, passed := im.passed[value]
-	return constant || passed
+func isKnown(op string) bool {
+	return operators[op] != nil || folds[op] != nil || op == "If" || op == "Shape"
 }
 
-func (im *importer) convert(n *schema.Node, a *attributes) error {
-	if _, passed := im.passed[input(n, 0)]; passed && n.Op == "Shape" {
-		return im.shapeOf(n, a)
+// refuse remembers why a node isn't supported.
+func (im *importer) refuse(n *schema.Node, err error) int {
+	im.unsupported = append(im.unsupported, fmt.Errorf("%s: %w", describe(n), err))
+	return len(im.unsupported) - 1
+}
+
+// breakOutputs says of what a node makes that it depends on unsupported nodes.
+func (im *importer) breakOutputs(n *schema.Node, broken []int) {
+	slices.Sort(broken)
+	for _, name := range n.Outputs {
+		if name == "" {
+			continue
+		}
+		delete(im.constants, name) // made before an attribute was found to be wrong
+		im.values[name] = &value{broken: slices.Compact(slices.Clone(broken))}
 	}
-	constant, err := im.checkInputs(n)
+}
+
+func (im *importer) exists(name string) bool {
+	return im.constants[name] != nil || im.values[name] != nil
+}
+
+// call reads a node's inputs. There is no call for a node that reads what couldn't be made; broken
+// says why.
+func (im *importer) call(n *schema.Node) (c *call, broken []int, err error) {
+	if len(n.Outputs) == 0 || n.Outputs[0] == "" && len(n.Outputs) == 1 {
+		return nil, nil, fmt.Errorf("has no output")
+	}
+	for _, name := range n.Outputs {
+		if name != "" && im.exists(name) {
+			return nil, nil, fmt.Errorf("makes %q, which is there already", name)
+		}
+	}
+	c = &call{im: im, node: n, attributes: newAttributes(n), inputs: make([]operand, len(n.Inputs))}
+	for i, name := range n.Inputs {
+		if name == "" {
+			continue
+		}
+		c.inputs[i] = operand{im.constants[name], im.values[name]}
+		if !c.has(i) {
+			return nil, nil, fmt.Errorf("takes %q, which no node before it makes", name)
+		}
+		if v := c.inputs[i].value; v != nil {
+			broken = append(broken, v.broken...)
+		}
+	}
+	if broken != nil {
+		return nil, broken, nil
+	}
+	return c, nil, nil
+}
+
+func (im *importer) convert(c *call) error {
+	n := c.node
+	if n.Domain != "" && n.Domain != "ai.onnx" {
+		return unsupportedOperator(n)
+	}
+	if n.Op == "If" {
+		return im.branch(c)
+	}
+	if c.allConstant() {
+		fold := folds[n.Op]
+		if fold == nil {
+			if operators[n.Op] != nil {
+				return fmt.Errorf("of constants alone is not supported")
+			}
+			return unsupportedOperator(n)
+		}
+		made, err := fold(c)
+		if err != nil {
+			return err
+		}
+		for i, m := range made {
+			if name := c.output(i); name != "" {
+				im.constants[name] = m
+			}
+		}
+		return nil
+	}
+	if n.Op == "Shape" {
+		v := c.inputs[0].value
+		made, err := c.shapeOf(v.dims())
+		if err != nil {
+			return err
+		}
+		im.constants[n.Outputs[0]] = made[0]
+		return nil
+	}
+	operator := operators[n.Op]
+	if operator == nil {
+		return unsupportedOperator(n)
+	}
+	made, err := operator(c)
 	if err != nil {
 		return err
 	}
-	if constant {
-		return im.fold(n, a)
-	}
-	return im.extend(n, a)
-}
-
-// checkInputs says whether every input of a node is constant; else exactly one
-// must be the chain's end.
-func (im *importer) checkInputs(n *schema.Node) (constant bool, err error) {
-	chain := 0
-	for _, name := range n.Inputs {
-		_, constant := im.constants[name]
-		switch {
-		case name == "" || constant:
-		case name == im.value:
-			chain++
-		case im.known(name):
-			return false, fmt.Errorf("takes %q, which is not the result of the node before: only a chain of nodes is supported, no branches", name)
-		default:
-			return false, fmt.Errorf("takes %q, which no node before it makes", name)
+	for i, v := range made {
+		if name := c.output(i); name != "" {
+			v.single = v.single && im.uses[name] == 1
+			im.values[name] = &v
 		}
 	}
-	if chain > 1 {
-		return false, fmt.Errorf("takes %q twice: only a chain of nodes is supported", im.value)
+	for i := len(made); i < len(n.Outputs); i++ {
+		if name := n.Outputs[i]; name != "" {
+			if im.uses[name] > 0 {
+				return fmt.Errorf("its output %d, %q, is not supported", i, name)
+			}
+		}
 	}
-	return chain == 0, nil
+	return nil
 }
 
-// extend carries the chain on.
-func (im *importer) extend(n *schema.Node, a *attributes) error {
-	convert, ok := converters[n.Op]
-	if !ok {
-		return fmt.Errorf("operator %q is not supported", n.Op)
+// allConstant says that a node doesn't depend on the images.
+func (c *call) allConstant() bool {
+	return !slices.ContainsFunc(c.inputs, func(o operand) bool { return o.value != nil })
+}
+
+// branch puts the nodes of the taken branch in the place of an If whose condition is constant.
+func (im *importer) branch(c *call) error {
+	condition, err := c.constant(0)
+	if err != nil {
+		return fmt.Errorf("its condition depends on the images: %w", err)
 	}
-	if n.Inputs[0] != im.value && n.Op != "Add" && n.Op != "Mul" {
-		return fmt.Errorf("takes the result of the node before as input %d: only as the first is supported", indexOf(n.Inputs, im.value))
+	list, err := im.fixedInts(condition)
+	if err != nil {
+		return err
 	}
-	if im.pad != nil && !windowed[n.Op] {
-		return fmt.Errorf("follows a Pad (%s): only a convolution or pooling can take it in", describe(im.pad.node))
+	name := "else_branch"
+	if len(list) == 1 && list[0] != 0 {
+		name = "then_branch"
 	}
-	if n.Op != "Tanh" {
-		if err := im.foldScale(); err != nil {
+	yes, _ := c.attributes.take("then_branch", schema.Subgraph)
+	no, _ := c.attributes.take("else_branch", schema.Subgraph)
+	inner := map[string]*schema.Graph{"then_branch": yes.Graph, "else_branch": no.Graph}[name]
+	if len(list) != 1 || inner == nil || len(inner.Outputs) != len(c.node.Outputs) {
+		return fmt.Errorf("%s has no graph with %d outputs", name, len(c.node.Outputs))
+	}
+	for i := range inner.Initializers {
+		stored, err := im.stored(&inner.Initializers[i])
+		if err != nil {
+			return err
+		}
+		if im.exists(stored.name) {
+			return fmt.Errorf("two constants are called %q", stored.name)
+		}
+		im.constants[stored.name] = stored
+	}
+	for i := range inner.Nodes {
+		if err := im.take(&inner.Nodes[i]); err != nil {
 			return err
 		}
 	}
-	if err := convert(im, n, a); err != nil {
-		return err
+	for i, v := range inner.Outputs {
+		name := c.output(i)
+		switch {
+		case im.constants[v.Name] != nil:
+			im.constants[name] = im.constants[v.Name]
+		case im.values[v.Name] != nil:
+			im.values[name] = im.values[v.Name]
+		default:
+			return fmt.Errorf("no node of %s makes its output %q", name, v.Name)
+		}
 	}
-	im.advance(n.Outputs[0])
 	return nil
 }
 
-func indexOf(names []string, name string) int {
-	for i, s := range names {
-		if s == name {
-			return i
-		}
+// add appends a layer, if its inputs fit. Parameters come by their names in the layer. The result has
+// the layout of the first input if the layer keeps the shape, else its own.
+func (im *importer) add(l graph.Layer, inputs []value, weight string, params ...param) (value, error) {
+	s := step{layer: l, params: map[string]*tensor.Dense{}, open: map[string]bool{}, name: layerName(weight)}
+	var shapes []tensor.Shape
+	for _, v := range inputs {
+		s.inputs = append(s.inputs, v.source)
+		shapes = append(shapes, im.shapeOf(v.source))
 	}
-	return -1
-}
-
-// add appends a layer, if its input fits, and follows the shape through it.
-func (im *importer) add(s step) error {
-	out, err := s.layer.Output(im.shape)
+	out, err := l.Output(shapes...)
 	if err != nil {
-		return fmt.Errorf("input %v: %w", im.shape, err)
+		return value{}, fmt.Errorf("for an input %v: %w", shapes[0], err)
 	}
-	for i, p := range s.layer.Parameters(im.shape) {
-		if got := [2]*tensor.Dense{s.weight, s.bias}[i]; !got.Shape().Eq(p.Shape) {
-			return fmt.Errorf("%s has shape %v: want %v for an input of %v", p.Name, got.Shape(), p.Shape, im.shape)
+	for _, p := range params {
+		if p.value != nil {
+			s.params[p.name] = p.value
 		}
 	}
+	for _, p := range l.Parameters(shapes...) {
+		got := s.params[p.Name]
+		if got == nil {
+			return value{}, fmt.Errorf("%s is missing", p.Name)
+		}
+		if !got.Shape().Eq(p.Shape) {
+			return value{}, fmt.Errorf("%s has shape %v: want %v for an input %v", p.Name, got.Shape(), p.Shape, shapes[0])
+		}
+	}
+	s.shape = out
 	im.steps = append(im.steps, s)
-	im.shape = out
-	return nil
+	if len(im.steps) > maxSteps {
+		return value{}, fmt.Errorf("more than %d layers", maxSteps)
+	}
+	result := value{source: len(im.steps) - 1, single: true}
+	if out.Eq(inputs[0].shape) {
+		result.layout = inputs[0].layout
+	} else {
+		result.layout = newLayout(out)
+	}
+	return result, nil
 }
 
-// last returns the last layer, nil at the start.
-func (im *importer) last() *step {
-	if len(im.steps) == 0 {
+const maxSteps = 20_000
+
+// A param is a parameter's value under its name in the layer.
+type param struct {
+	name  string
+	value *tensor.Dense
+}
+
+func (im *importer) shapeOf(source int) tensor.Shape {
+	if source == inputStep {
+		return im.picture
+	}
+	return im.steps[source].shape
+}
+
+// layerName is the layer that a parameter's name speaks of: "conv1" of "conv1.weight", the form of
+// PyTorch's exporters and of our own.
+func layerName(weight string) string {
+	name, ok := strings.CutSuffix(weight, ".weight")
+	if !ok {
+		return ""
+	}
+	return name
+}
+
+// output is the value that the network ends with. A file with several outputs has the logits and
+// their probabilities, or the reader says which one counts.
+func (im *importer) output(outputs []schema.ValueInfo) (value, error) {
+	var names []string
+	for _, v := range outputs {
+		names = append(names, v.Name)
+	}
+	name := im.reader.Output
+	switch {
+	case name != "" && !im.exists(name):
+		return value{}, fmt.Errorf("no node makes the output %.80q", name)
+	case name != "":
+	case len(names) == 0:
+		return value{}, fmt.Errorf("the graph has no output")
+	default:
+		name = names[0]
+	}
+	v := im.values[name]
+	if v == nil {
+		return value{}, fmt.Errorf("output %q is not made by the nodes from the input", name)
+	}
+	if err := im.complaint(v.broken); err != nil {
+		return value{}, err
+	}
+	end, err := im.finish(*v)
+	if err != nil {
+		return value{}, fmt.Errorf("output %q: %w", name, err)
+	}
+	if im.reader.Output == "" && len(names) > 1 {
+		return im.probabilities(end, names)
+	}
+	return end, nil
+}
+
+// complaint names every unsupported node of those given.
+func (im *importer) complaint(broken []int) error {
+	if len(broken) == 0 {
 		return nil
 	}
-	return &im.steps[len(im.steps)-1]
+	var all []string
+	for _, i := range broken {
+		all = append(all, im.unsupported[i].Error())
+	}
+	if len(all) == 1 {
+		return im.unsupported[broken[0]]
+	}
+	const most = 50
+	if more := len(all) - most; more > 0 {
+		all = append(all[:most], fmt.Sprintf("and %d more", more))
+	}
+	return errors.New(fmt.Sprintf("%d nodes are not supported: ", len(broken)) + strings.Join(all, "; "))
 }
 
-// finish checks that the graph's outputs are the chain's, and its end one of
-// them. Logits get a Softmax behind them: it changes nothing of what Predict
-// gives and makes the model one that can be trained.
-func (im *importer) finish(outputs []schema.ValueInfo) error {
-	if im.pad != nil {
-		return fmt.Errorf("the graph ends in a Pad (%s) that no node takes in", describe(im.pad.node))
+// finish settles the last value and gives it the file's order and shape.
+func (im *importer) finish(v value) (value, error) {
+	v, err := im.settle(v)
+	if err != nil {
+		return v, err
 	}
-	if err := im.foldScale(); err != nil {
-		return err
+	if v.rank() == 2 && len(v.shape) > 1 {
+		return im.row(v)
 	}
-	ends := false
-	for _, v := range outputs {
-		if _, passed := im.passed[v.Name]; !passed {
-			return fmt.Errorf("output %q is not made by the chain of nodes from the input", v.Name)
-		}
-		ends = ends || v.Name == im.value
+	if v.inOrder() {
+		return v, nil
 	}
-	if !ends {
-		return fmt.Errorf("%q, the result of the last node, is not an output: the nodes after the last output do nothing", im.value)
-	}
-	last := im.last()
-	if last == nil {
-		return fmt.Errorf("the graph has no operator that computes anything")
-	}
-	if _, softmax := last.layer.(graph.Softmax); !softmax && im.shape.Dims() == 1 {
-		im.steps = append(im.steps, step{layer: graph.Softmax{}})
-	}
-	return nil
+	return im.inOrder(v)
 }
 
-// layers names the layers after their parameters if all of those have names,
-// each one's own; otherwise the model numbers them.
-func (im *importer) layers() []graph.Layer {
-	named := im.haveNames()
-	layers := make([]graph.Layer, len(im.steps))
-	for i, s := range im.steps {
-		switch l := s.layer.(type) {
-		case graph.Conv2D:
-			if named {
-				l.Name = s.name
-			}
-			layers[i] = l
-		case graph.Affine:
-			if named {
-				l.Name = s.name
-			}
-			layers[i] = l
-		default:
-			layers[i] = l
-		}
+// probabilities accepts a second output if it is the Softmax or Sigmoid of the first, or the other way
+// round: one network with its logits and its probabilities.
+func (im *importer) probabilities(first value, names []string) (value, error) {
+	refusal := fmt.Errorf("the graph has %d outputs (%.200q): choose one", len(names), names)
+	if len(names) != 2 || im.values[names[1]] == nil {
+		return value{}, refusal
 	}
-	return layers
-}
-
-func (im *importer) haveNames() bool {
-	seen := map[string]bool{}
-	for _, s := range im.steps {
-		if s.weight == nil {
+	if err := im.complaint(im.values[names[1]].broken); err != nil {
+		return value{}, err
+	}
+	second, err := im.finish(*im.values[names[1]])
+	if err != nil {
+		return value{}, fmt.Errorf("output %q: %w", names[1], err)
+	}
+	for _, pair := range [][2]value{{first, second}, {second, first}} {
+		logits, squashed := pair[0], pair[1]
+		if squashed.source == inputStep {
 			continue
 		}
-		if s.name == "" || seen[s.name] {
-			return false
+		s := im.steps[squashed.source]
+		switch s.layer.(type) {
+		case graph.Softmax, graph.Sigmoid:
+			if s.inputs[0] == logits.source {
+				return squashed, nil
+			}
 		}
-		seen[s.name] = true
 	}
-	return true
+	return value{}, refusal
 }
 
-// arrays lists the parameters in the order and under the names of the model's.
-func (im *importer) arrays(m *graph.Model) []formats.Array {
-	params := m.Params()
-	arrays := make([]formats.Array, 0, len(params))
-	for _, s := range im.steps {
-		if s.weight == nil {
-			continue
+// model makes the model of the layers that the output depends on.
+func (im *importer) model(file *schema.Model, input tensor.Shape, end value, options []graph.Option) (*graph.Model, error) {
+	if end.source == inputStep { // nothing is computed: one layer that moves nothing
+		if im.nothing {
+			return nil, fmt.Errorf("the graph has no operator that computes anything")
 		}
-		for _, value := range []*tensor.Dense{s.weight, s.bias} {
-			arrays = append(arrays, formats.Array{Name: params[len(arrays)].Name, Value: value})
+		var err error
+		if end, err = im.add(graph.Rearrange{Shape: input}, []value{end}, ""); err != nil {
+			return nil, err
 		}
 	}
-	return arrays
+	im.outputs = end.shape.TotalSize()
+	order := im.reached(end.source)
+	names := im.names(order)
+	spec := &graph.Spec{Name: file.Graph.Name, Input: input, Loss: im.loss(end)}
+	var arrays []formats.Array
+	previous := inputStep
+	for _, i := range order {
+		s := im.steps[i]
+		spec.Layers = append(spec.Layers, im.layer(s, names, i, previous))
+		previous = i
+		for _, name := range sortedKeys(s.params) {
+			arrays = append(arrays, formats.Array{Name: names[i].full + "." + name, Value: s.params[name]})
+		}
+	}
+	if err := im.takeMetadata(file, spec); err != nil {
+		return nil, err
+	}
+	m, err := graph.NewOf(spec, arrays, options...)
+	if err == nil && im.double && m.Dtype() != tensor.Float64 {
+		return nil, fmt.Errorf("the input is float64: a model of float32 would give other numbers (see graph.WithDtype)")
+	}
+	return m, err
+}
+
+// loss is that of classes, unless the last layer says it or there are no classes.
+func (im *importer) loss(end value) graph.Loss {
+	switch im.steps[end.source].layer.(type) {
+	case graph.Softmax:
+		return ""
+	case graph.Sigmoid:
+		if len(end.shape) > 1 { // maps, not labels
+			return graph.MeanSquaredError
+		}
+		return ""
+	}
+	if len(end.shape) == 1 && end.shape[0] > 1 {
+		return graph.CrossEntropy
+	}
+	return ""
+}
+
+// layer is a step's with its name and what it reads.
+func (im *importer) layer(s step, names map[int]stepName, i, previous int) graph.Layer {
+	l := s.layer
+	if names[i].given {
+		l = graph.Named(l, names[i].full)
+	}
+	if len(s.inputs) == 1 && s.inputs[0] == previous {
+		return l
+	}
+	var from []string
+	for _, in := range s.inputs {
+		if in == inputStep {
+			from = append(from, graph.InputName)
+			continue
+		}
+		from = append(from, names[in].full)
+	}
+	return graph.From(l, from...)
+}
+
+// reached are the steps that one depends on, in order, with it.
+func (im *importer) reached(end int) (order []int) {
+	need := make([]bool, len(im.steps))
+	need[end] = true
+	for i := end; i >= 0; i-- {
+		if !need[i] {
+			continue
+		}
+		for _, in := range im.steps[i].inputs {
+			if in != inputStep {
+				need[in] = true
+			}
+		}
+	}
+	for i, is := range need {
+		if is {
+			order = append(order, i)
+		}
+	}
+	return order
+}
+
+// A stepName is a layer's name: one that its parameters give, or the one that the model gives it.
+type stepName struct {
+	full  string
+	given bool
+}
+
+// names names the layers after their parameters; the others are numbered, past the names that are
+// taken.
+func (im *importer) names(order []int) map[int]stepName {
+	names, taken := map[int]stepName{}, map[string]bool{graph.InputName: true}
+	for _, i := range order {
+		if name := im.steps[i].name; name != "" && !taken[name] {
+			names[i], taken[name] = stepName{name, true}, true
+		}
+	}
+	ours, models := map[string]int{}, map[string]int{}
+	for _, i := range order {
+		if names[i].given {
+			continue
+		}
+		stem := graph.Stem(im.steps[i].layer)
+		name := ""
+		for name == "" || taken[name] {
+			ours[stem]++
+			name = fmt.Sprintf("%s%d", stem, ours[stem])
+		}
+		given := ours[stem] != models[stem]+1 // the model would give another number
+		if !given {
+			models[stem]++
+		}
+		names[i], taken[name] = stepName{name, given}, true
+	}
+	return names
 }

@@ -1,24 +1,27 @@
-// Package onnx carries models to and from .onnx files, the form in which
-// networks travel between frameworks (https://onnx.ai).
+// Package onnx carries models to and from .onnx files, the form in which networks travel between
+// frameworks (https://onnx.ai).
 //
-// A model of this module is a chain of layers, so that is what can be imported:
-// one input, each operator taking the result of the one before, everything else
-// constant. An operator, an attribute or a use of one that has no counterpart
-// here is refused, by name and with its node, and never taken for something
-// near it.
+// A file is a graph of operators, and so is a network here: each operator becomes a layer, or a
+// constant, or only the way in which the next layer reads its input. What exporters spell out in many
+// nodes, such as an activation, comes back as the one layer that it was. An operator, an attribute or
+// a use of one that has no counterpart here is refused, by name and with its node, and never taken for
+// something near it.
 package onnx
 
 import (
 	"fmt"
 	"io"
+	"path/filepath"
+
+	"gorgonia.org/tensor"
 
 	"convgraph/graph"
 	"convgraph/internal/atomicfile"
-	"convgraph/internal/wholefile"
+	"convgraph/internal/file"
 	"convgraph/onnx/schema"
 )
 
-// Write writes a model to a file, atomically. See Marshal.
+// Write writes a model to a file, atomically. See [Marshal].
 func Write(path string, m *graph.Model) error {
 	data, err := Marshal(m)
 	if err != nil {
@@ -30,13 +33,12 @@ func Write(path string, m *graph.Model) error {
 	})
 }
 
-// Marshal returns a model as the bytes of a .onnx file of opset 17: one input
-// "input" (N, C, H, W), N left open; the outputs "logits" and "probabilities"
-// of a model that ends in Softmax, "output" of any other. Parameters keep their
-// names and the model's element type; layers that ONNX has no operator for are
-// written with others that compute the same (a Subsample or partly connected
-// convolution as a Conv, a classic Dropout as the Mul that it is in prediction).
-// The same model gives the same bytes.
+// Marshal returns a model as the bytes of a .onnx file: one input "input" (N, C, H, W), N left open;
+// the outputs "logits" and "probabilities" of a model whose last layer makes probabilities, "output"
+// of any other. Parameters keep their names, their shapes and the model's element type. Layers that
+// ONNX has no operator for are written with several that compute the same. The operator set is 17, or
+// a later one where a layer needs it. The metadata hold the model's spec and its class names, so that
+// [Decode] gives back the same model. The same model gives the same bytes.
 func Marshal(m *graph.Model) ([]byte, error) {
 	model, err := export(m)
 	if err != nil {
@@ -45,35 +47,54 @@ func Marshal(m *graph.Model) ([]byte, error) {
 	return schema.Encode(model)
 }
 
-// ReadFile reads a file. See Decode.
-func ReadFile(path string, options ...graph.Option) (*graph.Model, error) {
-	data, err := wholefile.Read(path)
+// A Reader reads .onnx files. The zero Reader does for files that say everything themselves.
+type Reader struct {
+	// Input is the shape of an image, (C, H, W) or (features), for a file that leaves sizes open.
+	Input tensor.Shape
+	// Output is the name of the value that the network ends with, for a file of several outputs. It
+	// may be any value of the graph.
+	Output string
+
+	folder string // of the model's file
+}
+
+// ReadFile reads a file. See [Reader.Decode]. Numbers that the model keeps in another file are read
+// from the same folder.
+func (r Reader) ReadFile(path string, options ...graph.Option) (*graph.Model, error) {
+	data, err := file.Read(path)
 	if err != nil {
 		return nil, err
 	}
-	m, err := Decode(data, options...)
+	r.folder = filepath.Dir(path)
+	m, err := r.Decode(data, options...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, nil
 }
 
-// Decode makes a model, which predicts and trains as any other, of the bytes of
-// a .onnx file: Conv, Relu, Sigmoid, Tanh, MaxPool, AveragePool, LRN, Dropout,
-// Flatten, Gemm, MatMul, Softmax; Add as a bias; Sub and Div by a number for
-// each channel; Reshape, Pad and Mul by a number where they fold into another
-// layer; Identity, Constant and arithmetic on shapes. The batch may be open or
-// of any fixed size. A parameter that several nodes share becomes each layer's
-// own. A model that ends in logits (N, classes) gets a Softmax behind them, so
-// that it can be trained: Predict gives the logits still.
-func Decode(data []byte, options ...graph.Option) (*graph.Model, error) {
-	file, err := schema.Decode(data)
+// Decode makes a model, which predicts and trains as any other, of the bytes of a .onnx file. The
+// batch may be open or of any fixed size. A parameter that several nodes share becomes each layer's
+// own. A model that ends in logits (N, classes) has the loss of classes, so that it can be trained and
+// gives probabilities. A file that [Marshal] wrote gives back the model that it was, to the bit.
+func (r Reader) Decode(data []byte, options ...graph.Option) (*graph.Model, error) {
+	decoded, err := schema.Decode(data)
 	if err != nil {
 		return nil, err
 	}
-	m, err := imported(file, len(data), options)
+	m, err := imported(decoded, len(data), r, options)
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)
 	}
 	return m, nil
+}
+
+// ReadFile is [Reader.ReadFile] of the zero Reader.
+func ReadFile(path string, options ...graph.Option) (*graph.Model, error) {
+	return Reader{}.ReadFile(path, options...)
+}
+
+// Decode is [Reader.Decode] of the zero Reader.
+func Decode(data []byte, options ...graph.Option) (*graph.Model, error) {
+	return Reader{}.Decode(data, options...)
 }

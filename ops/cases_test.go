@@ -25,7 +25,7 @@ type opCase struct {
 func allCases() []opCase {
 	var all []opCase
 	for _, group := range [][]opCase{convCases(), fusedCases(), partialConvCases(), maxPoolCases(), avgPoolCases(), subsampleCases(), lrnCases(), normalizeCases(),
-		elementwiseCases(), preluCases(), rowCases(), affineCases(), dropoutCases(), joinCases(), dropRowsCases(), lossCases(), normCases()} {
+		elementwiseCases(), preluCases(), rowCases(), affineCases(), dropoutCases(), joinCases(), moveCases(), arithmeticCases(), dropRowsCases(), lossCases(), normCases()} {
 		all = append(all, group...)
 	}
 	return all
@@ -327,6 +327,7 @@ func preluCases() []opCase {
 func rowCases() []opCase {
 	var cases []opCase
 	for _, x := range []tensor.Shape{{2, 3, 2, 2}, {1, 4, 3, 5}, {3, 5, 1, 1}, {1, 1, 2, 3}, {1, 2, 9, 31}} {
+		cases = append(cases, channelLogSoftmaxCase(x))
 		cases = append(cases, softmaxCase(x))
 	}
 	for _, x := range []tensor.Shape{{1, 2}, {4, 10}, {3, 1}, {5, 3}} {

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"math"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -11,17 +12,22 @@ import (
 
 // LogSoftmax is the logarithm of [Softmax], row by row of logits (N, classes):
 // y[c] = x[c] - log Σk e^x[k]. Large logits don't overflow, and a probability too small for the
-// element type still has its logarithm.
+// element type still has its logarithm. Of images (N, C, H, W) it does so at each place, over the
+// channels.
 func LogSoftmax(x *G.Node) (*G.Node, error) {
 	return apply("LogSoftmax", logSoftmax[float32], logSoftmax[float64], x)
 }
 
 // logSoftmax: ∂y[c]/∂x[k] = 1[c=k] - e^y[k], so dx[k] = dy[k] - e^y[k]·Σc dy[c].
 func logSoftmax[T kernel.Float](in []tensor.Shape) (rule[T], error) {
-	if in[0].Dims() != 2 || in[0].TotalSize() == 0 {
-		return rule[T]{}, fmt.Errorf("input has shape %v: want (N, classes)", in[0])
+	x := in[0]
+	if x.Dims() != 2 && x.Dims() != 4 || x.TotalSize() == 0 {
+		return rule[T]{}, fmt.Errorf("input has shape %v: want (N, classes) or (N, C, H, W)", x)
 	}
-	n, classes := in[0][0], in[0][1]
+	if planeOf(x) > 1 {
+		return channelLogSoftmax[T](x), nil
+	}
+	n, classes := x[0], x[1]
 	return rule[T]{
 		output:  in[0],
 		forward: func(in [][]T, y []T) error { kernel.LogSoftmax(n, classes, in[0], y); return nil },
@@ -33,4 +39,54 @@ func logSoftmax[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 			},
 		}},
 	}, nil
+}
+
+func channelLogSoftmax[T kernel.Float](x tensor.Shape) rule[T] {
+	channels, plane := x[1], planeOf(x)
+	// each calls f for each place of each image, with the index of its first channel.
+	each := func(f func(first int)) {
+		for i := range x[0] * plane {
+			f(i/plane*channels*plane + i%plane)
+		}
+	}
+	return rule[T]{
+		output:  x,
+		inPlace: true,
+		forward: func(in [][]T, y []T) error {
+			x := in[0]
+			each(func(first int) {
+				largest := x[first]
+				for c := range channels {
+					largest = max(largest, x[first+c*plane])
+				}
+				var sum float64
+				for c := range channels {
+					sum += math.Exp(float64(x[first+c*plane] - largest))
+				}
+				rest := T(math.Log(sum))
+				for c := range channels {
+					y[first+c*plane] = x[first+c*plane] - largest - rest
+				}
+			})
+			return nil
+		},
+		vjps: []vjp[T]{{
+			reads:   []operand{result},
+			inPlace: true,
+			apply: func(saved [][]T, dy, dx []T) error {
+				y := saved[0]
+				each(func(first int) {
+					var sum float64
+					for c := range channels {
+						sum += float64(dy[first+c*plane])
+					}
+					for c := range channels {
+						i := first + c*plane
+						dx[i] = dy[i] - T(math.Exp(float64(y[i]))*sum)
+					}
+				})
+				return nil
+			},
+		}},
+	}
 }

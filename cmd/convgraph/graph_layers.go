@@ -86,11 +86,11 @@ func layerKindOf(l graph.Layer) viz.LayerKind {
 	switch l.(type) {
 	case graph.Conv2D, graph.Affine:
 		return viz.LayerWeights
-	case graph.BatchNorm, graph.GroupNorm, graph.LayerNorm, graph.LRN, graph.Normalize:
+	case graph.BatchNorm, graph.GroupNorm, graph.LayerNorm, graph.LRN, graph.Normalize, graph.Scale:
 		return viz.LayerNorm
-	case graph.ActivationFunction, graph.PReLU, graph.Softmax:
+	case graph.ActivationFunction, graph.PReLU, graph.Softmax, graph.LogSoftmax:
 		return viz.LayerActivation
-	case graph.MaxPool, graph.AvgPool, graph.Subsample, graph.GlobalMaxPool, graph.GlobalAvgPool:
+	case graph.MaxPool, graph.AvgPool, graph.LpPool, graph.Subsample, graph.GlobalMaxPool, graph.GlobalAvgPool:
 		return viz.LayerPool
 	case graph.Join:
 		return viz.LayerJoin

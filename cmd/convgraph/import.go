@@ -6,7 +6,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gorgonia.org/tensor"
@@ -25,10 +27,13 @@ import (
 
 // importFile is convgraph import.
 type importFile struct {
-	File  string `arg:"" help:"Another program's file: .onnx, the book's .pkl, NumPy's .npz, PyTorch's .pt or .pth, .safetensors."`
-	Out   string `short:"o" required:"" help:"The params.safetensors to write." placeholder:"PARAMS"`
-	Model string `default:"simpleconvnet" help:"The network the parameters are of: a built-in's name or the path of a JSON spec. An .onnx file says it itself."`
-	Names string `help:"JSON object of the model's names by the file's, {\"features.0.weight\": \"conv1.weight\", …}, or of prefixes, {\"ema.\": \"\"}; the file's other arrays are left out. Without it the names are the model's under any prefix, the book's, or modules in the order of the model's layers." placeholder:"FILE"`
+	File    string `arg:"" help:"Another program's file: .onnx, the book's .pkl, NumPy's .npz, PyTorch's .pt or .pth, .safetensors."`
+	Out     string `short:"o" required:"" help:"The params.safetensors to write." placeholder:"PARAMS"`
+	Model   string `default:"simpleconvnet" help:"The network the parameters are of: a built-in's name or the path of a JSON spec. An .onnx file says it itself."`
+	Input   string `help:"The shape of an image, for an .onnx file that leaves sizes open: 3x48x192." placeholder:"CxHxW"`
+	Output  string `help:"The value that the network ends with, for an .onnx file of several outputs." placeholder:"NAME"`
+	Float64 bool   `name:"float64" help:"Keep the numbers of an .onnx file in float64."`
+	Names   string `help:"JSON object of the model's names by the file's, {\"features.0.weight\": \"conv1.weight\", …}, or of prefixes, {\"ema.\": \"\"}; the file's other arrays are left out. Without it the names are the model's under any prefix, the book's, or modules in the order of the model's layers." placeholder:"FILE"`
 }
 
 var readers = map[string]func(string) ([]formats.Array, error){
@@ -45,6 +50,7 @@ func (c *importFile) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	runtime.GC() // the file's bytes aren't needed any more: that halves the memory while the parameters are written
 	if err := m.Save(c.Out); err != nil {
 		return err
 	}
@@ -61,7 +67,14 @@ func (c *importFile) read() (*graph.Model, error) {
 		return nil, cli.Usagef("-names is for the other files: an .onnx file holds the network, not only its parameters")
 	}
 	if ending == ".onnx" {
-		return onnx.ReadFile(c.File)
+		input, err := parseShape(c.Input)
+		if err != nil {
+			return nil, cli.Usagef("-input: %v", err)
+		}
+		return onnx.Reader{Input: input, Output: c.Output}.ReadFile(c.File, c.dtype())
+	}
+	if c.Input != "" || c.Output != "" || c.Float64 {
+		return nil, cli.Usagef("-input, -output and -float64 are for .onnx files")
 	}
 	read := readers[ending]
 	if read == nil {
@@ -84,6 +97,29 @@ func (c *importFile) read() (*graph.Model, error) {
 		return nil, fmt.Errorf("%s: %w", c.File, err)
 	}
 	return m, nil
+}
+
+func (c *importFile) dtype() graph.Option {
+	if c.Float64 {
+		return graph.WithDtype(tensor.Float64)
+	}
+	return nil
+}
+
+// parseShape reads sizes such as 3x48x192; nil if there are none.
+func parseShape(text string) (tensor.Shape, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var shape tensor.Shape
+	for _, size := range strings.Split(text, "x") {
+		n, err := strconv.Atoi(size)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("got %q, want sizes such as 3x48x192", text)
+		}
+		shape = append(shape, n)
+	}
+	return shape, nil
 }
 
 // readNames is the map of the model's names by the file's; nil if the path is empty.

@@ -218,6 +218,9 @@ func (d *decoder) tensor(what string, f field, t *Tensor) error {
 			return f.doubles(&t.Doubles)
 		case 11:
 			return ints(f, &t.Uint64s)
+		case 13:
+			t.ExternalData = append(t.ExternalData, Entry{})
+			return d.entry(f, &t.ExternalData[len(t.ExternalData)-1])
 		case 14:
 			var location int64
 			err := f.int(&location)

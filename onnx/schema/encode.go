@@ -133,6 +133,12 @@ func (t Tensor) encode(w *writer) {
 		})
 	}
 	packed(w, 11, t.Uint64s, func(v uint64) uint64 { return v })
+	for _, e := range t.ExternalData {
+		w.message(13, func(w *writer) {
+			w.string(1, e.Key)
+			w.string(2, e.Value)
+		})
+	}
 	if t.External {
 		w.int(14, 1)
 	}

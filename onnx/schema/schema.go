@@ -141,7 +141,9 @@ type Tensor struct {
 	Int32s   []int32
 	Int64s   []int64
 	Uint64s  []uint64
-	External bool // the elements stand in another file
+	External bool // the elements are in another file
+
+	ExternalData []Entry // which file, and where: location, offset, length
 }
 
 // ValueInfo is ValueInfoProto: the type of a graph's input or output. Without

@@ -68,7 +68,7 @@ func TestDense(t *testing.T) {
 	for _, init := range everything().Graph.Initializers {
 		value, err := init.Dense()
 		if init.External {
-			assert.ErrorContains(t, err, `tensor "e": its elements stand in another file`)
+			assert.ErrorContains(t, err, `tensor "e": its elements are in another file`)
 			continue
 		}
 		require.NoError(t, err)

@@ -33,6 +33,16 @@ func NewTensor(name string, value *tensor.Dense) (Tensor, error) {
 	return t, nil
 }
 
+// Bytes is how many bytes the tensor's elements take.
+func (t *Tensor) Bytes() (int64, error) {
+	kind, ok := kinds[t.Type]
+	if !ok {
+		return 0, fmt.Errorf("element type %d is not supported: want a float of 16 to 64 bits, an integer of 8 to 64 bits, or bool", t.Type)
+	}
+	size, err := raw.Bytes(kind, t.Dims)
+	return int64(size), err
+}
+
 // Dense returns the tensor's elements in memory of their own. Floats up to 32
 // bits become float32, integers and bool int64. Elements in another file, text,
 // complex numbers and types of less than a byte are refused.
@@ -46,7 +56,7 @@ func (t *Tensor) Dense() (*tensor.Dense, error) {
 
 func (t *Tensor) dense() (*tensor.Dense, error) {
 	if t.External {
-		return nil, fmt.Errorf("its elements stand in another file: save the model as one file")
+		return nil, fmt.Errorf("its elements are in another file")
 	}
 	kind, ok := kinds[t.Type]
 	if !ok {

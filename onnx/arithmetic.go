@@ -1,0 +1,428 @@
+package onnx
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gorgonia.org/tensor"
+
+	"convgraph/graph"
+)
+
+// A sort of arithmetic between two values, or a value and a constant.
+type sort int
+
+const (
+	sum sort = iota
+	difference
+	times
+	quotient
+	largest
+	smallest
+)
+
+// of computes one number.
+func (s sort) of(a, b float64) float64 {
+	switch s {
+	case sum:
+		return a + b
+	case difference:
+		return a - b
+	case times:
+		return a * b
+	case quotient:
+		return a / b
+	case largest:
+		return max(a, b)
+	}
+	return min(a, b)
+}
+
+// joins are the layers of two values.
+var pairLayers = map[sort]graph.Layer{
+	sum: graph.Add{}, difference: graph.Subtract{}, times: graph.Multiply{}, quotient: graph.Divide{}, largest: graph.Maximum{}, smallest: graph.Minimum{},
+}
+
+// arithmetic is an operator of two inputs, or of several that are taken from left to right.
+func arithmetic(s sort) func(c *call) ([]value, error) {
+	return func(c *call) ([]value, error) {
+		c.int("broadcast", 0)
+		axis := c.int("axis", math.MinInt64)
+		total := c.inputs[0]
+		for i := 1; i < len(c.inputs); i++ {
+			out, err := c.im.pair(s, total, c.inputs[i], axis, describe(c.node))
+			if err != nil {
+				return nil, err
+			}
+			total = operand{value: &out}
+		}
+		if total.value == nil {
+			return nil, fmt.Errorf("input 0 is missing")
+		}
+		if total.value.pending != nil && total.value.form == nil {
+			return nil, total.value.pending
+		}
+		return one(*total.value, nil)
+	}
+}
+
+func (im *importer) pair(s sort, a, b operand, axis int64, where string) (value, error) {
+	switch {
+	case a.value != nil && b.value != nil:
+		return im.values2(s, *a.value, *b.value)
+	case a.value != nil && b.constant != nil:
+		return im.withConstant(s, *a.value, b.constant, false, axis, where)
+	case b.value != nil && a.constant != nil:
+		return im.withConstant(s, *b.value, a.constant, true, axis, where)
+	}
+	return value{}, fmt.Errorf("of two constants among others is not supported")
+}
+
+// values2 is arithmetic between two values.
+func (im *importer) values2(s sort, u, v value) (value, error) {
+	if out, ok, err := im.pairForm(s, u, v); ok {
+		return out, err
+	}
+	for _, w := range []value{u, v} {
+		if w.pending != nil {
+			return value{}, w.pending
+		}
+	}
+	emit := func(im *importer, args []value) (value, error) { return im.join(s, args[0], args[1]) }
+	out, ok := combined(u, v, s.of, emit)
+	if !ok {
+		settled, err := im.settle(u)
+		if err != nil {
+			return value{}, err
+		}
+		other, err := im.settle(v)
+		if err != nil {
+			return value{}, err
+		}
+		return im.join(s, settled, other)
+	}
+	if s == times && u.isSame(v) {
+		out.form = im.squareOf(u)
+	}
+	return out, nil
+}
+
+// join makes a layer of two values.
+func (im *importer) join(s sort, u, v value) (value, error) {
+	if u.layout.same(v.layout) {
+		return im.add(pairLayers[s], []value{u, v}, "")
+	}
+	if slices.Equal(u.dims(), v.dims()) {
+		var err error
+		if u, err = im.inOrder(u); err != nil {
+			return value{}, err
+		}
+		if v, err = im.inOrder(v); err != nil {
+			return value{}, err
+		}
+		return im.add(pairLayers[s], []value{u, v}, "")
+	}
+	if s != times {
+		return value{}, fmt.Errorf("of %s and %s is not supported: want one shape", u.text(), v.text())
+	}
+	if count(fixed(u.dims())) < count(fixed(v.dims())) {
+		u, v = v, u
+	}
+	return im.gated(u, v)
+}
+
+func fixed(dims []number) []int {
+	out := make([]int, len(dims))
+	for i, d := range dims {
+		out[i] = int(max(d.fixed, d.batch))
+	}
+	return out
+}
+
+// gated multiplies the channels of x by a factor each.
+func (im *importer) gated(x, gate value) (value, error) {
+	refusal := fmt.Errorf("of %s and %s is not supported: want one shape, or a factor for each channel", x.text(), gate.text())
+	if x.rank() != gate.rank() || gate.size(0) != x.size(0) {
+		return value{}, refusal
+	}
+	var axes []int
+	var atoms []int
+	for axis := 1; axis < x.rank(); axis++ {
+		switch gate.size(axis) {
+		case 1:
+		case x.size(axis):
+			axes = append(axes, axis)
+			atoms = append(atoms, x.axes[axis]...)
+		default:
+			return value{}, refusal
+		}
+	}
+	var err error
+	if len(x.shape) != 3 || !slices.Equal(x.own(0), atoms) {
+		if len(axes) != 1 {
+			return value{}, refusal
+		}
+		if x, err = im.canonical(x, axes[0]); err != nil {
+			return value{}, err
+		}
+	}
+	if len(x.shape) != 3 {
+		return value{}, refusal
+	}
+	if gate, err = im.rearrange(gate, gate.sequence(), gateShape(gate.layout)); err != nil {
+		return value{}, err
+	}
+	return im.add(graph.Multiply{}, []value{x, gate}, "")
+}
+
+// gateShape is (C), or (C, 1, 1) where it is that already.
+func gateShape(l layout) []int {
+	if n := l.shape.TotalSize(); l.inOrder() && l.shape.Eq(tensor.Shape{n, 1, 1}) {
+		return l.shape
+	}
+	return []int{l.shape.TotalSize()}
+}
+
+// withConstant is arithmetic between a value and a constant, which is the left one if swapped.
+func (im *importer) withConstant(s sort, v value, c *constant, swapped bool, axis int64, where string) (value, error) {
+	if !c.isFloat() {
+		return value{}, fmt.Errorf("of floats and the integers %q is not supported", c.name)
+	}
+	if im.opset < 7 {
+		c = alignedAt(c, axis, v.rank())
+	}
+	if c.count() == 1 && len(c.dims) <= v.rank() {
+		x, err := im.scalar(c)
+		if err != nil {
+			return value{}, err
+		}
+		return im.withScalar(s, v, x, swapped, where)
+	}
+	if v.pending != nil {
+		return value{}, v.pending
+	}
+	v, err := im.settle(v)
+	if err != nil {
+		return value{}, err
+	}
+	if s == largest || s == smallest || s == quotient && swapped {
+		return value{}, fmt.Errorf("of %s and a constant of shape %v is not supported: want one number", v.text(), c.dims)
+	}
+	shape, numbers, err := im.spread(c, v.layout)
+	if err != nil {
+		return value{}, err
+	}
+	if out, ok, err := im.normalized(s, v, shape, numbers, swapped); ok || err != nil {
+		return out, err
+	}
+	switch s {
+	case times, quotient:
+		if s == quotient {
+			numbers = mapped(numbers, func(x float64) float64 { return 1 / x })
+		}
+		return im.scaled(v, shape, numbers)
+	}
+	if s == difference && !swapped {
+		numbers = mapped(numbers, func(x float64) float64 { return -x })
+	}
+	if s == difference && swapped {
+		if v, err = im.scaleBy(v, -1, 0); err != nil {
+			return value{}, err
+		}
+	}
+	return im.shifted(v, shape, numbers)
+}
+
+// alignedAt puts 1s behind a constant's sizes so that they begin at an axis: how addition said it
+// before operator set 7.
+func alignedAt(c *constant, axis int64, rank int) *constant {
+	if axis < 0 || axis >= int64(rank) || int(axis)+len(c.dims) > rank {
+		return c
+	}
+	out := *c
+	out.dims = append(slices.Clone(c.dims), slices.Repeat([]int{1}, rank-int(axis)-len(c.dims))...)
+	return &out
+}
+
+// withScalar is arithmetic between a value and one number.
+func (im *importer) withScalar(s sort, v value, x float64, swapped bool, where string) (value, error) {
+	if out, ok := im.scalarForm(s, v, x, swapped); ok {
+		return out, nil
+	}
+	if v.pending != nil {
+		return value{}, v.pending
+	}
+	if open := im.openStep(v); s == quotient && v.expr == nil && open != nil && open.open["deviation"] {
+		numbers := slices.Repeat([]float32{float32(x)}, v.shape[0])
+		if out, ok, err := im.normalized(s, v, []int{v.shape[0], 1, 1}, numbers, swapped); ok || err != nil {
+			return out, err
+		}
+	}
+	switch s {
+	case sum:
+		return im.linear(v, 1, x)
+	case difference:
+		if swapped {
+			return im.linear(v, -1, x)
+		}
+		return im.linear(v, 1, -x)
+	case times:
+		return im.linear(v, x, 0)
+	case largest:
+		return im.clip(v, x, math.Inf(1))
+	case smallest:
+		return im.clip(v, math.Inf(-1), x)
+	}
+	if !swapped {
+		if x == 0 {
+			return value{}, fmt.Errorf("by 0 is not supported")
+		}
+		return im.linear(v, 1/x, 0)
+	}
+	return im.apply(v, func(y float64) float64 { return x / y }, func(*importer, []value) (value, error) {
+		return value{}, fmt.Errorf("%s: a number divided by a value is supported only as a part of an activation", where)
+	})
+}
+
+func mapped(numbers any, f func(float64) float64) any {
+	switch v := numbers.(type) {
+	case []float32:
+		out := make([]float32, len(v))
+		for i, x := range v {
+			out[i] = float32(f(float64(x)))
+		}
+		return out
+	case []float64:
+		out := make([]float64, len(v))
+		for i, x := range v {
+			out[i] = f(x)
+		}
+		return out
+	}
+	return numbers
+}
+
+// scaleBy is a·x + b.
+func (im *importer) scaleBy(v value, a, b float64) (value, error) {
+	if a == 1 && b == 0 {
+		return v, nil
+	}
+	shape := slices.Repeat([]int{1}, len(v.shape))
+	layer := graph.Scale{Shape: shape, NoWeight: a == 1, NoBias: b == 0 && a != 1}
+	var params []param
+	if !layer.NoWeight {
+		params = append(params, param{"weight", dense([]float32{float32(a)}, shape)})
+	}
+	if !layer.NoBias {
+		params = append(params, param{"bias", dense([]float32{float32(b)}, shape)})
+	}
+	return im.add(layer, []value{v}, "", params...)
+}
+
+// scaled multiplies by numbers that are spread over the layer's output.
+func (im *importer) scaled(v value, shape []int, numbers any) (value, error) {
+	if s := im.openStep(v); s != nil && s.open["weight"] && isPerChannel(shape, v.shape) && numbersFit(numbers, s.params["weight"]) {
+		s.params["weight"] = dense(numbers, []int{v.shape[0]})
+		s.open["weight"] = false
+		return v, nil
+	}
+	out, err := im.add(graph.Scale{Shape: shape, NoBias: true}, []value{v}, "", param{"weight", dense(numbers, shape)})
+	if err == nil {
+		im.steps[out.source].open["bias"] = true
+	}
+	return out, err
+}
+
+// shifted adds numbers that are spread over the layer's output. Where the layer has no bias yet they
+// are its.
+func (im *importer) shifted(v value, shape []int, numbers any) (value, error) {
+	if s := im.openStep(v); s != nil && s.open["bias"] {
+		own := []int{v.shape[0]}
+		fits := isPerChannel(shape, v.shape)
+		switch l := s.layer.(type) {
+		case graph.Conv2D:
+			l.NoBias = false
+			if fits {
+				s.layer = l
+			}
+		case graph.Affine:
+			l.NoBias = false
+			if fits {
+				s.layer = l
+			}
+		case graph.Scale:
+			own = l.Shape
+			if fits = slices.Equal(l.Shape, shape); fits {
+				l.NoBias = false
+				s.layer = l
+			}
+		}
+		if fits {
+			s.params["bias"] = dense(numbers, own)
+			s.open["bias"], s.open["weight"] = false, false
+			return v, nil
+		}
+	}
+	return im.add(graph.Scale{Shape: shape, NoWeight: true}, []value{v}, "", param{"bias", dense(numbers, shape)})
+}
+
+func numbersFit(numbers any, weight *tensor.Dense) bool {
+	_, double := numbers.([]float64)
+	return double == (weight.Dtype() == tensor.Float64)
+}
+
+// openStep is the step that made a value, if only this value is read of it.
+func (im *importer) openStep(v value) *step {
+	if v.source == inputStep || !v.single {
+		return nil
+	}
+	return &im.steps[v.source]
+}
+
+// isPerChannel says that numbers of the first shape are one for each channel of the second.
+func isPerChannel(shape []int, of tensor.Shape) bool {
+	return shape[0] == of[0] && count(shape) == of[0]
+}
+
+// normalized makes a Normalize of means that are taken from the network's input, and of the
+// deviations that it is divided by.
+func (im *importer) normalized(s sort, v value, shape []int, numbers any, swapped bool) (value, bool, error) {
+	if swapped || len(v.shape) != 3 || !isPerChannel(shape, v.shape) {
+		return value{}, false, nil
+	}
+	list := make([]float64, v.shape[0])
+	for i := range list {
+		switch n := numbers.(type) {
+		case []float32:
+			list[i] = float64(n[i])
+		case []float64:
+			list[i] = n[i]
+		}
+	}
+	layer := graph.Normalize{Mean: make([]float64, len(list)), Deviation: slices.Repeat([]float64{1}, len(list))}
+	open := im.openStep(v)
+	switch {
+	case s == difference && v.source == inputStep:
+		layer.Mean = list
+	case s == quotient && v.source == inputStep:
+		layer.Deviation = list
+	case s == quotient && open != nil && open.open["deviation"]:
+		layer.Mean, layer.Deviation = open.layer.(graph.Normalize).Mean, list
+		if _, err := layer.Output(v.shape); err == nil {
+			open.layer, open.open["deviation"] = layer, false
+			return v, true, nil
+		}
+		return value{}, false, nil
+	default:
+		return value{}, false, nil
+	}
+	if _, err := layer.Output(v.shape); err != nil {
+		return value{}, false, nil // an ordinary Scale, then
+	}
+	out, err := im.add(layer, []value{v}, "")
+	if err == nil {
+		im.steps[out.source].open["deviation"] = s == difference
+	}
+	return out, true, err
+}

@@ -1,0 +1,168 @@
+package onnx
+
+import (
+	"math"
+
+	"convgraph/graph"
+)
+
+// An expression is a function of each number of a layer's output by itself, as the file's nodes put
+// it together. Exporters spell one activation in many ways: x·σ(x) may be two nodes or one, and
+// x·Φ(x) five in any order. So an expression is known by its values, not by its nodes: where they are
+// those of an activation here, it is that activation; else each of its nodes becomes a layer.
+type expression struct {
+	at   func(x float64) float64
+	args []*expression // nil is x itself
+	emit func(im *importer, args []value) (value, error)
+	size int // nodes
+}
+
+// maxExpression bounds the expressions that are looked at as a whole.
+const maxExpression = 24
+
+// known are the activations that exporters spell out.
+var known = []graph.ActivationFunction{
+	graph.SiLU{}, graph.GELU{}, graph.GELU{Approximate: true}, graph.HardSwish{}, graph.Mish{}, graph.HardSigmoid{},
+	graph.Sigmoid{}, graph.Tanh{}, graph.ReLU{}, graph.Clip{Max: 6}, graph.Softplus{}, graph.Softsign{}, graph.SELU{}, graph.ELU{},
+}
+
+// samples are where an expression is compared: around the kinks and the bends, and far out.
+var samples = func() (xs []float64) {
+	for x := -9.97; x < 10; x += 0.31 {
+		xs = append(xs, x)
+	}
+	return append(xs, -40, -17, -6, -3, -1, 0, 1, 3, 6, 17, 40)
+}()
+
+// alike says that two functions agree as far as float32 constants let them.
+func alike(f, g func(float64) float64) bool {
+	const tolerance = 2e-6
+	for _, x := range samples {
+		a, b := f(x), g(x)
+		if !(math.Abs(a-b) <= tolerance*max(1, math.Abs(b))) {
+			return false
+		}
+	}
+	return true
+}
+
+// recognised is the layer that an expression of several nodes is, if there is one; identity says that
+// it changes nothing.
+func (e *expression) recognised() (layer graph.Layer, identity bool) {
+	if alike(e.at, func(x float64) float64 { return x }) {
+		return nil, true
+	}
+	for _, k := range known {
+		if alike(e.at, k.Function().Value) {
+			return k, false
+		}
+	}
+	return nil, false
+}
+
+// line is the factor and the term of an expression that is a·x + b.
+func (e *expression) line() (a, b float64, ok bool) {
+	b = e.at(0)
+	a = e.at(1) - b
+	return a, b, alike(e.at, func(x float64) float64 { return a*x + b })
+}
+
+// settle makes layers of a value's expression, once.
+func (im *importer) settle(v value) (value, error) {
+	if v.pending != nil || v.expr == nil {
+		return v, v.pending
+	}
+	base := v.with(nil)
+	if source, done := im.settled[v.expr]; done {
+		base.source = source
+		return base, nil
+	}
+	out, err := im.emit(base, v.expr)
+	if err != nil {
+		return value{}, err
+	}
+	im.settled[v.expr] = out.source
+	base.source, base.single = out.source, v.single
+	return base, nil
+}
+
+func (im *importer) emit(base value, e *expression) (value, error) {
+	if e.size > 1 {
+		layer, identity := e.recognised()
+		if identity {
+			return base, nil
+		}
+		if layer != nil {
+			return im.add(layer, []value{base}, "")
+		}
+		if a, b, ok := e.line(); ok {
+			return im.scaleBy(base, a, b)
+		}
+	}
+	args := make([]value, len(e.args))
+	for i, arg := range e.args {
+		settled, err := im.settle(base.with(arg))
+		if err != nil {
+			return value{}, err
+		}
+		args[i] = settled
+	}
+	return e.emit(im, args)
+}
+
+// apply is a value with a function put on its expression.
+func (im *importer) apply(v value, f func(float64) float64, emit func(im *importer, args []value) (value, error)) (value, error) {
+	if v.expr != nil && v.expr.size >= maxExpression {
+		var err error
+		if v, err = im.settle(v); err != nil {
+			return value{}, err
+		}
+	}
+	inner := v.expr
+	at, size := f, 1
+	if inner != nil {
+		at, size = func(x float64) float64 { return f(inner.at(x)) }, inner.size+1
+	}
+	out := v.with(&expression{at: at, args: []*expression{inner}, emit: emit, size: size})
+	return out, nil
+}
+
+// activation is a value with an activation put on its expression.
+func (im *importer) activation(v value, l graph.ActivationFunction) (value, error) {
+	if err := l.Function().Check(); err != nil {
+		return value{}, err
+	}
+	return im.apply(v, l.Function().Value, func(im *importer, args []value) (value, error) { return im.add(l, args, "") })
+}
+
+// linear is a value with a·x + b put on its expression.
+func (im *importer) linear(v value, a, b float64) (value, error) {
+	return im.apply(v, func(x float64) float64 { return a*x + b }, func(im *importer, args []value) (value, error) {
+		return im.scaleBy(args[0], a, b)
+	})
+}
+
+// combined is a function of two values that are functions of one layer's output; ok is false if they
+// aren't.
+func combined(u, v value, f func(a, b float64) float64, emit func(im *importer, args []value) (value, error)) (value, bool) {
+	if u.source != v.source || !u.same(v.layout) {
+		return value{}, false
+	}
+	e := &expression{args: []*expression{u.expr, v.expr}, emit: emit, size: 1}
+	left, right := identity, identity
+	if u.expr != nil {
+		left, e.size = u.expr.at, e.size+u.expr.size
+	}
+	if v.expr != nil {
+		right, e.size = v.expr.at, e.size+v.expr.size
+	}
+	if e.size > maxExpression {
+		return value{}, false
+	}
+	e.at = func(x float64) float64 { return f(left(x), right(x)) }
+	out := u.with(e)
+	out.single = u.single && v.single
+	return out, true
+}
+
+func identity(x float64) float64 { return x }

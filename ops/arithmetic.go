@@ -1,0 +1,106 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// Subtract is a - b, element by element, of tensors of one shape.
+func Subtract(a, b *G.Node) (*G.Node, error) {
+	return apply("Subtract", subtract[float32], subtract[float64], a, b)
+}
+
+// Divide is a / b, element by element, of tensors of one shape.
+func Divide(a, b *G.Node) (*G.Node, error) {
+	return apply("Divide", divide[float32], divide[float64], a, b)
+}
+
+// Maximum is the larger of a and b, element by element, of tensors of one shape. Where they are equal
+// each takes half of the gradient.
+func Maximum(a, b *G.Node) (*G.Node, error) {
+	return apply("Maximum", maximum[float32], maximum[float64], a, b)
+}
+
+// Minimum is the smaller of a and b, element by element, of tensors of one shape. Where they are equal
+// each takes half of the gradient.
+func Minimum(a, b *G.Node) (*G.Node, error) {
+	return apply("Minimum", minimum[float32], minimum[float64], a, b)
+}
+
+// subtract: y = a - b, so da = dy and db = -dy.
+func subtract[T kernel.Float](in []tensor.Shape) (rule[T], error) {
+	return pairwise(in, func(a, b T) T { return a - b },
+		vjp[T]{view: true, apply: func(_ [][]T, dy, da []T) error { move(da, dy); return nil }},
+		vjp[T]{inPlace: true, apply: func(_ [][]T, dy, db []T) error {
+			for i, d := range dy {
+				db[i] = -d
+			}
+			return nil
+		}})
+}
+
+// divide: y = a/b, so da = dy/b and db = -dy·a/b².
+func divide[T kernel.Float](in []tensor.Shape) (rule[T], error) {
+	return pairwise(in, func(a, b T) T { return a / b },
+		pairGradient(func(_, b, dy T) T { return dy / b }),
+		pairGradient(func(a, b, dy T) T { return -dy * a / b / b }))
+}
+
+// maximum: ∂y/∂a is 1 where a > b, 1/2 where a = b, else 0, and ∂y/∂b the other way round.
+func maximum[T kernel.Float](in []tensor.Shape) (rule[T], error) {
+	return pairwise(in, func(a, b T) T { return max(a, b) },
+		pairGradient(func(a, b, dy T) T { return share(a > b, a == b, dy) }),
+		pairGradient(func(a, b, dy T) T { return share(b > a, a == b, dy) }))
+}
+
+// minimum: ∂y/∂a is 1 where a < b, 1/2 where a = b, else 0, and ∂y/∂b the other way round.
+func minimum[T kernel.Float](in []tensor.Shape) (rule[T], error) {
+	return pairwise(in, func(a, b T) T { return min(a, b) },
+		pairGradient(func(a, b, dy T) T { return share(a < b, a == b, dy) }),
+		pairGradient(func(a, b, dy T) T { return share(b < a, a == b, dy) }))
+}
+
+// share is the part of a gradient that goes to the winner, or to one of two equals.
+func share[T kernel.Float](wins, equal bool, dy T) T {
+	switch {
+	case wins:
+		return dy
+	case equal:
+		return dy / 2
+	}
+	return 0
+}
+
+func pairwise[T kernel.Float](in []tensor.Shape, f func(a, b T) T, da, db vjp[T]) (rule[T], error) {
+	if !slices.Equal(in[0], in[1]) {
+		return rule[T]{}, fmt.Errorf("inputs have shapes %v and %v: want one shape", in[0], in[1])
+	}
+	return rule[T]{
+		output:      in[0],
+		inPlace:     true,
+		alsoInPlace: []int{1},
+		forward: func(in [][]T, y []T) error {
+			a, b := in[0], in[1]
+			for i := range y {
+				y[i] = f(a[i], b[i])
+			}
+			return nil
+		},
+		vjps: []vjp[T]{da, db},
+	}, nil
+}
+
+func pairGradient[T kernel.Float](f func(a, b, dy T) T) vjp[T] {
+	return vjp[T]{reads: []operand{0, 1}, inPlace: true, apply: func(saved [][]T, dy, d []T) error {
+		a, b := saved[0], saved[1]
+		for i, g := range dy {
+			d[i] = f(a[i], b[i], g)
+		}
+		return nil
+	}}
+}

@@ -1,0 +1,172 @@
+package ops
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// ScaleShift is y = x·w + b for x (N, …), with w and b of the shape of a sample, in which any size may
+// be 1: the numbers are then the same along that axis. (C, 1, 1) is a factor and a term for each
+// channel. Either w or b may be nil.
+func ScaleShift(x, w, b *G.Node) (*G.Node, error) {
+	switch {
+	case w == nil && b == nil:
+		return nil, fmt.Errorf("ScaleShift: neither a factor nor a term: want at least one")
+	case b == nil:
+		return apply("Scale", scaleOnly[float32], scaleOnly[float64], x, w)
+	case w == nil:
+		return apply("Shift", shiftOnly[float32], shiftOnly[float64], x, b)
+	}
+	return apply("ScaleShift", scaleShift[float32], scaleShift[float64], x, w, b)
+}
+
+// scaleShift: dx = dy·w, dw = Σ dy·x and db = Σ dy over the samples and over the axes along which w
+// and b are the same.
+func scaleShift[T kernel.Float](in []tensor.Shape) (rule[T], error) {
+	at, err := broadcastIndices(in[0], in[1], in[2])
+	if err != nil {
+		return rule[T]{}, err
+	}
+	return rule[T]{
+		output:  in[0],
+		inPlace: true,
+		forward: func(in [][]T, y []T) error {
+			x, w, b := in[0], in[1], in[2]
+			at.each(func(i, j int) { y[i] = x[i]*w[j] + b[j] })
+			return nil
+		},
+		vjps: []vjp[T]{scaledBack[T](at), scaleBack[T](at), shiftBack[T](at)},
+	}, nil
+}
+
+func scaleOnly[T kernel.Float](in []tensor.Shape) (rule[T], error) {
+	at, err := broadcastIndices(in[0], in[1], in[1])
+	if err != nil {
+		return rule[T]{}, err
+	}
+	return rule[T]{
+		output:  in[0],
+		inPlace: true,
+		forward: func(in [][]T, y []T) error {
+			x, w := in[0], in[1]
+			at.each(func(i, j int) { y[i] = x[i] * w[j] })
+			return nil
+		},
+		vjps: []vjp[T]{scaledBack[T](at), scaleBack[T](at)},
+	}, nil
+}
+
+func shiftOnly[T kernel.Float](in []tensor.Shape) (rule[T], error) {
+	at, err := broadcastIndices(in[0], in[1], in[1])
+	if err != nil {
+		return rule[T]{}, err
+	}
+	return rule[T]{
+		output:  in[0],
+		inPlace: true,
+		forward: func(in [][]T, y []T) error {
+			x, b := in[0], in[1]
+			at.each(func(i, j int) { y[i] = x[i] + b[j] })
+			return nil
+		},
+		vjps: []vjp[T]{
+			{view: true, apply: func(_ [][]T, dy, dx []T) error { move(dx, dy); return nil }},
+			shiftBack[T](at),
+		},
+	}, nil
+}
+
+func scaledBack[T kernel.Float](at broadcast) vjp[T] {
+	return vjp[T]{reads: []operand{1}, inPlace: true, apply: func(saved [][]T, dy, dx []T) error {
+		w := saved[0]
+		at.each(func(i, j int) { dx[i] = dy[i] * w[j] })
+		return nil
+	}}
+}
+
+// The sums of many numbers run in float64: they are the same for any number of workers, because one
+// goroutine makes them.
+func scaleBack[T kernel.Float](at broadcast) vjp[T] {
+	sums := make([]float64, at.operand)
+	return vjp[T]{reads: []operand{0}, apply: func(saved [][]T, dy, dw []T) error {
+		x := saved[0]
+		clear(sums)
+		at.each(func(i, j int) { sums[j] += float64(dy[i]) * float64(x[i]) })
+		for j, s := range sums {
+			dw[j] = T(s)
+		}
+		return nil
+	}}
+}
+
+func shiftBack[T kernel.Float](at broadcast) vjp[T] {
+	sums := make([]float64, at.operand)
+	return vjp[T]{apply: func(_ [][]T, dy, db []T) error {
+		clear(sums)
+		at.each(func(i, j int) { sums[j] += float64(dy[i]) })
+		for j, s := range sums {
+			db[j] = T(s)
+		}
+		return nil
+	}}
+}
+
+// broadcast pairs each element of a batch with the element of an operand that serves it.
+type broadcast struct {
+	rows    int   // of the last axis, in all
+	width   int   // of the last axis
+	first   []int // for each row of a sample, the operand's element of its first number
+	step    int   // between the operand's elements of neighbours in a row: 0 or 1
+	operand int   // elements of the operand
+}
+
+// broadcastIndices checks w and b, which must be of one shape, against the samples of x.
+func broadcastIndices(x, w, b tensor.Shape) (broadcast, error) {
+	if x.Dims() < 2 || x.TotalSize() == 0 {
+		return broadcast{}, fmt.Errorf("input has shape %v: want (N, …)", x)
+	}
+	sample := x[1:]
+	if !w.Eq(b) || len(w) != len(sample) {
+		return broadcast{}, fmt.Errorf("factors have shape %v, terms %v: want one shape of %d axes", w, b, len(sample))
+	}
+	for axis, n := range w {
+		if n != 1 && n != sample[axis] {
+			return broadcast{}, fmt.Errorf("factors or terms have shape %v: want %v, or 1 for any size", w, tensor.Shape(sample))
+		}
+	}
+	last := len(sample) - 1
+	at := broadcast{width: sample[last], operand: w.TotalSize()}
+	if w[last] > 1 {
+		at.step = 1
+	}
+	perSample := tensor.Shape(sample).TotalSize() / at.width
+	at.rows = x[0] * perSample
+	at.first = make([]int, perSample)
+	for row := range at.first {
+		rest, stride := row, w[last]
+		for axis := last - 1; axis >= 0; axis-- {
+			if w[axis] > 1 {
+				at.first[row] += rest % sample[axis] * stride
+				stride *= w[axis]
+			}
+			rest /= sample[axis]
+		}
+	}
+	return at, nil
+}
+
+func (b broadcast) each(f func(i, j int)) {
+	i := 0
+	for row := range b.rows {
+		j := b.first[row%len(b.first)]
+		for range b.width {
+			f(i, j)
+			i++
+			j += b.step
+		}
+	}
+}

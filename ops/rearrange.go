@@ -1,0 +1,115 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// Rearrange moves the numbers of each sample of x (N, …) and computes nothing. It reads a sample as
+// an array of the sizes dims, puts the axes in the given order, so that axis k of the result is axis
+// order[k] of dims, and gives the sample the new shape.
+//
+//	Rearrange(x, []int{C, H, W}, []int{1, 2, 0}, tensor.Shape{H, W, C}) // NCHW to NHWC
+func Rearrange(x *G.Node, dims, order []int, shape tensor.Shape) (*G.Node, error) {
+	return apply("Rearrange", rearrange[float32](dims, order, shape), rearrange[float64](dims, order, shape), x)
+}
+
+// rearrange: y[n, i] = x[n, p(i)] for a permutation p, so dx[n, p(i)] = dy[n, i].
+func rearrange[T kernel.Float](dims, order []int, shape tensor.Shape) builder[T] {
+	return func(in []tensor.Shape) (rule[T], error) {
+		x := in[0]
+		if err := checkRearrange(x, dims, order, shape); err != nil {
+			return rule[T]{}, err
+		}
+		block, from := permutedBlocks(dims, order)
+		sample := x.TotalSize() / x[0]
+		blocks := sample / block
+		source := func(i int) int { return i/blocks*sample + from(i%blocks) }
+		moved := kernel.NewCopy[T](x[0]*blocks, block, source, every(block, 0))
+		back := moved.Reversed()
+		view := slices.IsSorted(order)
+		return rule[T]{
+			attributes: fmt.Sprintf("%v in order %v", dims, order),
+			output:     append(tensor.Shape{x[0]}, shape...),
+			view:       view,
+			forward: func(in [][]T, y []T) error {
+				if view {
+					move(y, in[0])
+					return nil
+				}
+				moved.Run(in[0], y)
+				return nil
+			},
+			vjps: []vjp[T]{{view: view, apply: func(_ [][]T, dy, dx []T) error {
+				if view {
+					move(dx, dy)
+					return nil
+				}
+				back.Run(dy, dx)
+				return nil
+			}}},
+		}, nil
+	}
+}
+
+func checkRearrange(x tensor.Shape, dims, order []int, shape tensor.Shape) error {
+	if x.Dims() < 2 || x.TotalSize() == 0 {
+		return fmt.Errorf("input has shape %v: want (N, …)", x)
+	}
+	sample := x.TotalSize() / x[0]
+	if sampleSize(dims) != sample || sampleSize(shape) != sample {
+		return fmt.Errorf("samples of %v as %v, then %v: want %d numbers in each", x, dims, shape, sample)
+	}
+	sorted := slices.Sorted(slices.Values(order))
+	for i, axis := range sorted {
+		if i != axis || len(order) != len(dims) {
+			return fmt.Errorf("order is %v for %d axes: want each axis once", order, len(dims))
+		}
+	}
+	if len(order) != len(dims) {
+		return fmt.Errorf("order is %v for %d axes: want each axis once", order, len(dims))
+	}
+	return nil
+}
+
+// sampleSize is the product of sizes, or -1 for sizes below 1 and for products that overflow.
+func sampleSize(sizes []int) int {
+	total := 1
+	for _, n := range sizes {
+		if n < 1 || total > maxElements/n {
+			return -1
+		}
+		total *= n
+	}
+	return total
+}
+
+const maxElements = 1 << 48
+
+// permutedBlocks says how a permuted sample is copied: in blocks of one size, which lie one after the
+// other in the result, and where each begins in the source. The last axes that stay last, in their
+// order, make up a block.
+func permutedBlocks(dims, order []int) (size int, from func(block int) int) {
+	strides := make([]int, len(dims))
+	for axis, stride := len(dims)-1, 1; axis >= 0; axis-- {
+		strides[axis] = stride
+		stride *= dims[axis]
+	}
+	outer := len(order)
+	for size = 1; outer > 0 && order[outer-1] == outer-1; outer-- {
+		size *= dims[outer-1]
+	}
+	return size, func(block int) (at int) {
+		for k := outer - 1; k >= 0; k-- {
+			axis := order[k]
+			at += block % dims[axis] * strides[axis]
+			block /= dims[axis]
+		}
+		return at
+	}
+}

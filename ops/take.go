@@ -1,0 +1,51 @@
+package ops
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// Take gives the slices of x (N, …) at the listed indices of an axis, in their order. An index may be
+// listed several times. Axis 1 is the channels. Cropping, reversing, repeating the border and every
+// second row are such lists.
+func Take(x *G.Node, axis int, indices []int) (*G.Node, error) {
+	return apply("Take", take[float32](axis, indices), take[float64](axis, indices), x)
+}
+
+// take: y[…, k, …] = x[…, i[k], …], so dx[…, j, …] = Σ dy[…, k, …] over all k with i[k] = j.
+func take[T kernel.Float](axis int, indices []int) builder[T] {
+	return func(in []tensor.Shape) (rule[T], error) {
+		x := in[0]
+		if axis < 1 || axis >= x.Dims() || x.TotalSize() == 0 || len(indices) == 0 {
+			return rule[T]{}, fmt.Errorf("input has shape %v, axis is %d, %d indices: want an axis from 1 to %d and an index", x, axis, len(indices), x.Dims()-1)
+		}
+		for _, i := range indices {
+			if i < 0 || i >= x[axis] {
+				return rule[T]{}, fmt.Errorf("index %d on axis %d of %v: want 0 to %d", i, axis, x, x[axis]-1)
+			}
+		}
+		size, taken := tensor.Shape(x[axis+1:]).TotalSize(), len(indices)
+		rows := x.TotalSize() / (x[axis] * size)
+		from := func(i int) int { return (i/taken*x[axis] + indices[i%taken]) * size }
+		slices := kernel.NewCopy[T](rows*taken, size, from, every(size, 0))
+		output := x.Clone()
+		output[axis] = taken
+		return rule[T]{
+			attributes: fmt.Sprintf("%d of axis %d", taken, axis),
+			output:     output,
+			forward:    func(in [][]T, y []T) error { slices.Run(in[0], y); return nil },
+			vjps: []vjp[T]{{apply: func(_ [][]T, dy, dx []T) error {
+				clear(dx)
+				for i := range rows * taken {
+					to := dx[from(i):][:size]
+					kernel.Add(to, dy[i*size:][:size], to)
+				}
+				return nil
+			}}},
+		}, nil
+	}
+}
