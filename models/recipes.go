@@ -32,6 +32,11 @@ var recipes = []struct {
 	{"book", "lenet", Recipe{Epochs: 20, Batch: 100, Optimizer: "adamw", LR: 0.005, Schedule: "cosine"}},
 	{"book", "lenet-tanh", Recipe{Epochs: 20, Batch: 100, Optimizer: "adamw", LR: 0.002, Schedule: "cosine", WeightDecay: 0.2}},
 	{"book", "lenet-modern", Recipe{Epochs: 20, Batch: 100, Optimizer: "adamw", LR: 0.002, Schedule: "cosine", WeightDecay: 0.3}},
+	// He et al. 2015, section 4.2: momentum, rate 0.1, batches of 128. MNIST takes three epochs of one
+	// cycle where CIFAR took 64,000 steps.
+	{"book", "resnet20", Recipe{
+		Epochs: 3, Batch: 128, Optimizer: "momentum", LR: 0.1, Schedule: "cosine", Warmup: 200, WeightDecay: 0.0005,
+	}},
 	// Krizhevsky et al. 2012, section 5: batches of 128, momentum 0.9, weight decay 0.0005, rate 0.01, about 90 epochs; the paper
 	// lowered the rate by hand.
 	{"book", "alexnet", Recipe{Epochs: 90, Batch: 128, Optimizer: "momentum", LR: 0.01, Schedule: "cosine", WeightDecay: 0.0005}},

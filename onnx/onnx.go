@@ -16,7 +16,6 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/graph"
-	"convgraph/internal/atomicfile"
 	"convgraph/internal/file"
 	"convgraph/onnx/schema"
 )
@@ -27,7 +26,7 @@ func Write(path string, m *graph.Model) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(path, func(w io.Writer) error {
+	return file.Write(path, func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err
 	})

@@ -175,6 +175,8 @@ func property(f reflect.StructField, required bool) (string, error) {
 		return "{" + number + "}", nil
 	case reflect.TypeFor[[]float64]():
 		return `{"type": "array", "minItems": 1, "items": {` + number + `}}`, nil
+	case reflect.TypeFor[[2]float64](), reflect.TypeFor[[4]float64]():
+		return fmt.Sprintf(`{"type": "array", "minItems": %[1]d, "maxItems": %[1]d, "items": {%[2]s}}`, f.Type.Len(), number), nil
 	case reflect.TypeFor[graph.Init]():
 		return `{"$ref": "#/$defs/init"}`, nil
 	case reflect.TypeFor[graph.Pair]():
