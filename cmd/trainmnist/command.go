@@ -67,7 +67,7 @@ type command struct {
 	Width  float64 `default:"0" help:"Share of alexnet's filters and units (default 1)."`
 	Mirror bool    `default:"true" negatable:"" help:"Mirror half of alexnet's training images; not what letters and digits want."`
 	PCA    bool    `name:"pca" help:"Shift the colours of alexnet's training images along their principal components, too."`
-	Strict bool    `help:"Fail on a damaged image instead of skipping it."`
+	Strict bool    `help:"Fail on a damaged or vanished image instead of skipping it, and refuse class folders that hold anything that would be left out."`
 
 	Out   string `type:"given" want:"a folder" help:"Folder for the results; default runs/MODEL." placeholder:"DIR"`
 	Quiet bool   `help:"No progress."`
@@ -108,6 +108,9 @@ func (c *command) Run(stdout io.Writer, line *kong.Context) error {
 	source, err := c.open(recipe)
 	if err != nil {
 		return err
+	}
+	if !c.Quiet {
+		source.reportLeftOut(os.Stderr) // before hours of training; at its end again
 	}
 	if err := c.vary(source, recipe.Augment); err != nil {
 		return err
@@ -170,7 +173,7 @@ func (c *command) prepare(t *train.Trainer, r models.Recipe, s *source, f *folde
 		return nil, err
 	}
 	t.Callbacks = slices.Concat(c.progress(), t.Callbacks, c.watchers(r, f.output), boards, c.keepers(f.output), []train.Callback{
-		f.history(), c.checkpoints(f, settings),
+		&train.Warnings{W: cli.BestEffort(os.Stderr)}, f.history(), c.checkpoints(f, settings),
 	}, page.callbacks())
 	f.begun = true
 	if f.checkpoint != nil {

@@ -2,6 +2,8 @@ package dataset
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"convgraph/picture"
@@ -37,6 +39,32 @@ func (l LeftOut) String() string {
 		names += ", …"
 	}
 	return fmt.Sprintf("%s: %d %s: %s", l.Folder, l.Count, l.Kind, names)
+}
+
+// LeftOutLines are the lines that tell a user what folders leave out: one for each folder and kind
+// that somebody may miss, up to twenty, and one for all that nobody misses.
+func LeftOutLines(folders ...*Folder) (lines []string) {
+	const most = 20
+	expected, more := map[string]int{}, 0
+	for _, f := range folders {
+		for _, l := range f.leftOut {
+			switch {
+			case l.Expected:
+				expected[l.Kind] += l.Count
+			case len(lines) == most:
+				more += l.Count
+			default:
+				lines = append(lines, "left out: "+l.String())
+			}
+		}
+	}
+	if more > 0 {
+		lines = append(lines, fmt.Sprintf("left out: %d more in other folders", more))
+	}
+	for _, kind := range slices.Sorted(maps.Keys(expected)) {
+		lines = append(lines, fmt.Sprintf("left out: %d %s", expected[kind], kind))
+	}
+	return lines
 }
 
 // leftOuts collects what is left out, in the order in which it is found. nil collects nothing.
