@@ -172,7 +172,7 @@ func (c *command) prepare(t *train.Trainer, r models.Recipe, s *source, f *folde
 	if err != nil {
 		return nil, err
 	}
-	t.Callbacks = slices.Concat(c.progress(), t.Callbacks, c.watchers(r, f.output), boards, c.keepers(f.output), []train.Callback{
+	t.Callbacks = slices.Concat([]train.Callback{guard{out: f.output}}, c.progress(), t.Callbacks, c.watchers(r, f.output), boards, c.keepers(f.output), []train.Callback{
 		&train.Warnings{W: cli.BestEffort(os.Stderr)}, f.history(), c.checkpoints(f, settings),
 	}, page.callbacks())
 	f.begun = true
@@ -196,6 +196,11 @@ func (c *command) train(t *train.Trainer, out *output, page *livePage, settings 
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	result, err := page.run(ctx, t, func() (*train.Checkpoint, error) { return latest(out, settings) })
+	if err != nil {
+		if lost := out.stillOurs(); lost != nil { // which explains any error of writing
+			return nil, lost
+		}
+	}
 	switch {
 	case errors.Is(err, context.Canceled):
 		return nil, fmt.Errorf("%w; -resume goes on from here", cli.ErrInterrupted)

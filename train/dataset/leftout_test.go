@@ -51,7 +51,7 @@ func TestLeftOut(t *testing.T) {
 	lines := dataset.LeftOutLines(train, test)
 	require.Len(t, lines, 6)
 	assert.Equal(t, "left out: "+dir+": 1 pictures outside of the class folders: loose.png", lines[0])
-	assert.Equal(t, "left out: 4 hidden or system files", lines[5])
+	assert.Equal(t, "left out: 4 hidden or system files: .git, __MACOSX, .DS_Store, …", lines[5])
 
 	_, _, err = dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3), TestFraction: -1, Strict: true})
 	require.ErrorContains(t, err, "want class folders of pictures only (PNG, JPEG, GIF, WebP, BMP or TIFF), got ")
