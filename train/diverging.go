@@ -68,9 +68,10 @@ func onlyClass(answers []int) (class int, alone bool) {
 // evaluateTraining measures the model on training images and counts its answers by class.
 func (r *run) evaluateTraining() (score Score, answers []int, err error) {
 	answers = make([]int, r.Model.Classes())
-	err = eachAnswer(r.Model, r.sample(r.Train), func(a Answer) {
+	err = eachAnswer(r.Model, r.sample(r.Train), func(a Answer) error {
 		score.Count(a.Label == a.Predicted)
 		answers[a.Predicted]++
+		return nil
 	})
 	return score, answers, err
 }

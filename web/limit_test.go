@@ -92,7 +92,9 @@ func TestConnectionFigures(t *testing.T) {
 }
 
 func TestClientOf(t *testing.T) {
-	client := func(ip string) netip.Prefix { return web.ClientOf(net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(ip), 1))) }
+	client := func(ip string) netip.Prefix {
+		return web.ClientOf(net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(ip), 1)))
+	}
 	assert.Equal(t, client("10.0.0.1"), client("::ffff:10.0.0.1"), "IPv4 in IPv6 is IPv4")
 	assert.NotEqual(t, client("10.0.0.1"), client("10.0.0.2"))
 	assert.Equal(t, client("2001:db8::1"), client("2001:db8::ffff:2"), "a /64 is one client")
