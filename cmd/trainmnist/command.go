@@ -83,6 +83,8 @@ type command struct {
 
 	Serve string `help:"Show the training on a page, with buttons that stop it and go on: HOST:PORT, or :PORT for this machine only; port 0 is any free one." placeholder:"ADDR"`
 
+	ServeToken string `type:"given" want:"a token of at least 16 characters" env:"CONVGRAPH_TOKEN" help:"What requests to the page of -serve must carry: a browser asks for it as password. Other users of this machine can see flags; they can't see the variable." placeholder:"TOKEN"`
+
 	base      *graph.Model // of -init-from's file
 	resumed   *graph.Spec  // the checkpoint's network, if the run that is resumed trains that of such a file
 	fineTunes bool         // the file's network is the one to train
