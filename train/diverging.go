@@ -42,7 +42,9 @@ func (w *watch) step(loss float64) {
 func (w *watch) epoch(mean float64, answers []int) string {
 	lowest := w.lowest
 	w.lowest = min(w.lowest, mean)
-	rose := func(loss float64) bool { return loss >= divergenceFactor*lowest && loss > math.Log(float64(len(answers))) }
+	rose := func(loss float64) bool {
+		return loss >= divergenceFactor*lowest && loss > math.Log(float64(len(answers)))
+	}
 	class, alone := onlyClass(answers)
 	switch {
 	case rose(mean):

@@ -51,8 +51,8 @@ func TestCheckToken(t *testing.T) {
 	assert.ErrorContains(t, web.CheckToken("ğ"+token), "isn't ASCII")
 }
 
-// TestReady: /readyz follows what the options say; /healthz stays.
-func TestReady(t *testing.T) {
+// TestReadyChanges: /readyz follows what the options say; /healthz stays.
+func TestReadyChanges(t *testing.T) {
 	var broken atomic.Bool
 	s := serve(t, echo(), web.Options{Ready: func() error {
 		if broken.Load() {
