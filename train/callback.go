@@ -46,11 +46,14 @@ type State struct {
 	StepsPerEpoch int
 	Batch         int
 
-	Loss     float64       // of the last step's batch, before its update
-	MeanLoss float64       // over the steps of this epoch so far, without those skipped
-	Skipped  int           // of these steps, for a NaN or an infinity
-	History  []Row         // one for each finished epoch
-	Elapsed  time.Duration // of all runs, if the training was resumed
+	Loss     float64 // of the last step's batch, before its update
+	MeanLoss float64 // over the steps of this epoch so far, without those skipped
+	Skipped  int     // of these steps, for a NaN or an infinity
+	History  []Row   // one for each finished epoch
+	// Diverging says what looks diverged after the last epoch, though every number is finite: the
+	// loss has risen tenfold, or every image is taken for one class after it had. "" is nothing.
+	Diverging string
+	Elapsed   time.Duration // of all runs, if the training was resumed
 
 	snapshot func([]Setting) (*Checkpoint, error)
 	saved    time.Duration // Elapsed at the newest checkpoint

@@ -41,6 +41,9 @@ func (p *ProgressBar) StepEnd(s *State) error {
 func (p *ProgressBar) EpochEnd(s *State) error {
 	set, accuracy := s.History[len(s.History)-1].HeldOut()
 	p.accuracy = fmt.Sprintf("  %s %.2f%%", set, 100*accuracy)
+	if s.Diverging != "" {
+		return p.bar.Clear() // for a warning's line
+	}
 	return nil
 }
 

@@ -115,6 +115,7 @@ type run struct {
 
 	loss    float64 // sum over this epoch's steps
 	skipped int     // of this epoch's steps, for their NaN
+	watch   watch
 }
 
 func (t *Trainer) start() (*run, error) {
@@ -139,6 +140,7 @@ func (t *Trainer) start() (*run, error) {
 		r.state.saved = time.Duration(t.Resume.Seconds * float64(time.Second))
 		r.began = r.began.Add(-r.state.saved)
 	}
+	r.watch = newWatch(r.state.History)
 	return r, nil
 }
 
@@ -246,6 +248,7 @@ func (r *run) learn(batch *dataset.Minibatch, i int) error {
 			return err
 		}
 		r.loss += loss
+		r.watch.step(loss)
 	}
 	r.state.Step++
 	r.state.Loss, r.state.MeanLoss, r.state.Skipped = loss, r.meanLoss(i), r.skipped
@@ -288,10 +291,11 @@ func (r *run) endEpoch() error {
 	if err := r.checkSkipped(); err != nil {
 		return err
 	}
-	train, err := Evaluate(r.Model, r.sample(r.Train))
+	train, answers, err := r.evaluateTraining()
 	if err != nil {
 		return err
 	}
+	r.state.Diverging = r.watch.epoch(r.meanLoss(r.state.StepsPerEpoch), answers)
 	row := Row{
 		Epoch: r.state.Epoch, Step: r.state.Step, TrainLoss: r.meanLoss(r.state.StepsPerEpoch), TrainAccuracy: train.Accuracy(),
 	}

@@ -13,6 +13,9 @@ import (
 // body and answers for a handler that panics.
 func (s *Server) guard(handler http.Handler, loopback bool) http.Handler {
 	h := s.boundBody(handler)
+	if s.options.Token != "" {
+		h = requireToken(s.options.Token, h)
+	}
 	h = refuseOtherSites(h)
 	if loopback {
 		h = refuseOtherHosts(h)

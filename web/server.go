@@ -4,12 +4,16 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
+	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,10 +32,16 @@ const DefaultMaxBody = 8 << 20
 
 // Options are what a server may do without.
 type Options struct {
-	MaxBody int64        // bytes that a request may carry; 0 is DefaultMaxBody
-	Metrics *Metrics     // where requests are counted; nil is new ones
-	Log     io.Writer    // for what handlers panic with; nil drops it
-	Ready   func() error // why requests can't be answered yet; nil is always ready
+	MaxBody int64     // bytes that a request may carry; 0 is DefaultMaxBody
+	Metrics *Metrics  // where requests are counted; nil is new ones
+	Log     io.Writer // for what handlers panic with; nil drops it
+
+	MaxConnections       int // at the same time; 0 is DefaultMaxConnections
+	MaxClientConnections int // of one address, or one /64 of IPv6; 0 is DefaultMaxClientConnections
+
+	Ready       func() error // nil, or why /readyz says 503
+	Token       string       // that requests must carry but for /healthz and /readyz; "" asks for none
+	Certificate *Certificate // for TLS; nil is plain HTTP
 }
 
 // A Server answers with a handler. It adds /healthz, /readyz and /metrics to it.
@@ -39,6 +49,7 @@ type Server struct {
 	options    Options
 	handler    http.Handler
 	onShutdown []func()
+	ending     atomic.Bool
 }
 
 // NewServer serves handler.
@@ -52,10 +63,12 @@ func NewServer(handler http.Handler, o Options) *Server {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
+	o.MaxConnections = cmp.Or(o.MaxConnections, DefaultMaxConnections)
+	o.MaxClientConnections = cmp.Or(o.MaxClientConnections, DefaultMaxClientConnections)
 	s := &Server{options: o}
 	mux := http.NewServeMux()
 	mux.Handle("/healthz", onlyRead(http.HandlerFunc(health)))
-	mux.Handle("/readyz", onlyRead(ready(o.Ready)))
+	mux.Handle("/readyz", onlyRead(http.HandlerFunc(s.ready)))
 	mux.Handle("/metrics", onlyRead(o.Metrics))
 	mux.Handle("/", handler)
 	s.handler = mux
@@ -77,13 +90,39 @@ func (s *Server) Serve(ctx context.Context, l *Listener) error {
 		server.RegisterOnShutdown(f)
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
+	go func() { failed <- s.listen(server, l) }()
 	select {
 	case err := <-failed:
 		return err
 	case <-ctx.Done():
 	}
+	s.ending.Store(true)
 	return drain(server)
+}
+
+// listen answers connections within the limits.
+func (s *Server) listen(server *http.Server, l *Listener) error {
+	refused := s.options.Metrics.GetOrCreateCounter("convgraph_http_connections_refused_total")
+	limited := limit(l, s.options.MaxConnections, s.options.MaxClientConnections, func(c net.Conn) {
+		refused.Inc()
+		if s.options.Certificate == nil {
+			sayTooMany(c)
+		}
+	})
+	s.options.Metrics.GetOrCreateGauge("convgraph_http_connections", func() float64 { return float64(limited.connections()) })
+	if s.options.Certificate == nil {
+		return server.Serve(limited)
+	}
+	server.TLSConfig = s.options.Certificate.config()
+	return server.ServeTLS(limited, "", "")
+}
+
+// URL is where a browser on this machine finds the server.
+func (s *Server) URL(l *Listener) string {
+	if s.options.Certificate == nil {
+		return l.URL()
+	}
+	return "https" + strings.TrimPrefix(l.URL(), "http")
 }
 
 func drain(server *http.Server) error {
@@ -101,17 +140,21 @@ func health(w http.ResponseWriter, _ *http.Request) {
 	WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-// ready says whether requests can be answered: 200, or 503 and why not.
-func ready(check func() error) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		if check != nil {
-			if err := check(); err != nil {
-				Error(w, http.StatusServiceUnavailable, err)
-				return
-			}
-		}
-		WriteJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+// ready says whether the server is to be asked: it isn't when it ends, or when Options.Ready says
+// why.
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	var err error
+	switch {
+	case s.ending.Load():
+		err = errors.New("the server is ending")
+	case s.options.Ready != nil:
+		err = s.options.Ready()
 	}
+	if err != nil {
+		Error(w, http.StatusServiceUnavailable, err)
+		return
+	}
+	WriteJSON(w, http.StatusOK, map[string]string{"status": "ready"})
 }
 
 // onlyRead refuses what isn't GET or HEAD.

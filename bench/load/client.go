@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"convgraph/train/mnist"
@@ -25,18 +26,32 @@ type result struct {
 	errors int             // answers of any other kind
 }
 
-// load asks over so many connections for a while, each again as soon as it has its answer. A connection that breaks ends the run with an error.
+// A quota is how much a run asks: for a time, or a number of requests.
+type quota struct {
+	during   time.Duration
+	requests int // 0 is as many as there is time for
+}
+
+// load asks over that many connections, each again as soon as it has its answer, until the quota is used up. A connection that breaks ends the
+// run with an error.
 //
 // The client writes requests made beforehand and reads answers with net/http's reader alone: http.Client would take about as much of the
 // machine as the server.
-func load(ctx context.Context, addr string, connections int, during time.Duration, requests [][]byte) (result, error) {
+func load(ctx context.Context, addr string, connections int, q quota, requests [][]byte) (result, error) {
 	began := time.Now()
-	ctx, cancel := context.WithDeadline(ctx, began.Add(during))
+	ctx, cancel := context.WithDeadline(ctx, began.Add(q.during))
 	defer cancel()
+	var asked atomic.Int64
+	more := func(first bool) bool {
+		if q.requests > 0 {
+			return asked.Add(1) <= int64(q.requests) && ctx.Err() == nil
+		}
+		return first || ctx.Err() == nil // on a busy machine the time may be over before the connection is made
+	}
 	results, failures := make([]result, connections), make([]error, connections)
 	var all sync.WaitGroup
 	for i := range connections {
-		all.Go(func() { results[i], failures[i] = ask(ctx, addr, requests[i*len(requests)/connections:]) })
+		all.Go(func() { results[i], failures[i] = ask(addr, more, requests[i*len(requests)/connections:]) })
 	}
 	all.Wait()
 	total := result{took: time.Since(began)}
@@ -49,16 +64,15 @@ func load(ctx context.Context, addr string, connections int, during time.Duratio
 	return total, nil
 }
 
-// ask is one connection, which sends the requests in turn until the context is done, and one at least: on a busy machine the time may be over
-// before the connection is made.
-func ask(ctx context.Context, addr string, requests [][]byte) (r result, err error) {
+// ask is one connection, which sends the requests in turn as long as there are more.
+func ask(addr string, more func(first bool) bool, requests [][]byte) (r result, err error) {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		return r, err
 	}
 	defer c.Close()
 	answers := bufio.NewReader(c)
-	for i := 0; i == 0 || ctx.Err() == nil; i++ {
+	for i := 0; more(i == 0); i++ {
 		began := time.Now()
 		if _, err := c.Write(requests[i%len(requests)]); err != nil {
 			return r, err

@@ -27,6 +27,39 @@ type row struct {
 	Errors      int     `json:"errors"`
 	Batch       float64 `json:"images_per_batch"`
 	After       figures `json:"after"`
+
+	ResidentMB []float64 `json:"resident_mb"` // memory of the process during the run, four times a second; empty where the system doesn't tell
+}
+
+// grown is by how much the memory may grow between the first and the last quarter of a run: Go's heap breathes.
+const grownShare, grownMB = 1.15, 8
+
+// growth compares the median memory of a run's second quarter with that of its last one: in the first the heap finds its size. ok is false if
+// there are too few figures to say.
+func (s row) growth() (early, late float64, ok bool) {
+	n := len(s.ResidentMB) / 4
+	if n < 2 {
+		return 0, 0, false
+	}
+	return median(s.ResidentMB[n : 2*n]), median(s.ResidentMB[len(s.ResidentMB)-n:]), true
+}
+
+func median(values []float64) float64 {
+	values = slices.Sorted(slices.Values(values))
+	return values[len(values)/2]
+}
+
+// check is an error if a run of that many requests had an error, or the server's memory grew.
+func (r report) check(requests int) error {
+	for _, s := range r.Runs {
+		if s.Errors > 0 || s.Requests != requests {
+			return fmt.Errorf("%d connections: %d of %d requests were answered, %d with another status than 200", s.Connections, s.Requests+s.Errors, requests, s.Errors)
+		}
+		if early, late, ok := s.growth(); ok && late > grownShare*early+grownMB {
+			return fmt.Errorf("%d connections: the server's memory grew from %.0f MB to %.0f MB", s.Connections, early, late)
+		}
+	}
+	return nil
 }
 
 func summarize(connections int, r result, before, after figures) row {
@@ -59,5 +92,13 @@ func (r report) print(out io.Writer) error {
 		fmt.Fprintf(t, "%d\t%.0f\t%.2f\t%.2f\t%.1f\t%d\t%.1f\t%.0f\t%.1f\t%.0f\t\n",
 			s.Connections, s.PerSecond, s.P50MS, s.P99MS, s.LongestMS, s.Errors, s.Batch, s.After.ResidentMB, s.After.HeapMB, s.After.Goroutines)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, s := range r.Runs {
+		if early, late, ok := s.growth(); ok {
+			fmt.Fprintf(out, "%d connections, %d requests: resident memory %.0f MB in the second quarter, %.0f MB in the last\n", s.Connections, s.Requests, early, late)
+		}
+	}
+	return nil
 }

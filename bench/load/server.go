@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // server is convgraph serve as a process of its own.
@@ -30,7 +31,7 @@ func startServer(ctx context.Context, params string) (*server, error) {
 	if output, err := exec.CommandContext(ctx, "go", "build", "-o", program, "convgraph/cmd/convgraph").CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("go build: %w: %s", err, output), os.RemoveAll(dir))
 	}
-	args := []string{"serve", "-addr", "127.0.0.1:0"}
+	args := []string{"serve", "-addr", "127.0.0.1:0", "-max-connections", "2048", "-max-client-connections", "2048"}
 	if params != "" {
 		args = append(args, params)
 	}
@@ -82,4 +83,29 @@ func (s *server) figures() (figures, error) {
 		ResidentMB: values["process_resident_memory_bytes"] / 1e6, HeapMB: values["go_memstats_heap_inuse_bytes"] / 1e6, Goroutines: values["go_goroutines"],
 		images: values["convgraph_predict_images_total"], batches: values["convgraph_predict_batch_images_count"],
 	}, lines.Err()
+}
+
+// watchMemory looks at the server's resident memory four times a second until stop, which gives what it saw.
+func (s *server) watchMemory() (stop func() []float64) {
+	over, seen := make(chan struct{}), make(chan []float64)
+	go func() {
+		var megabytes []float64
+		ticks := time.NewTicker(250 * time.Millisecond)
+		defer ticks.Stop()
+		for {
+			select {
+			case <-over:
+				seen <- megabytes
+				return
+			case <-ticks.C:
+				if f, err := s.figures(); err == nil && f.ResidentMB > 0 { // a server that has ended is the run's error
+					megabytes = append(megabytes, f.ResidentMB)
+				}
+			}
+		}
+	}()
+	return func() []float64 {
+		close(over)
+		return <-seen
+	}
 }

@@ -69,13 +69,16 @@ type evaluated struct {
 	Data  string `type:"given" want:"a folder" help:"Folder of IDX files as MNIST has them, gz or not, or folder of class folders of pictures; without it the embedded MNIST." placeholder:"DIR"`
 	Train bool   `help:"The training images instead of the test images."`
 	Seed  uint64 `default:"1" help:"The training's -seed, which chose the test images if the folder of images doesn't keep them apart itself."`
+
+	Strict bool `help:"Fail on a damaged or vanished image instead of leaving it out, and refuse class folders that hold anything that would be left out."`
 }
 
 // evaluationSet is what evaluated has opened.
 type evaluationSet struct {
 	dataset.Dataset
-	name   string          // of its images
-	folder *dataset.Folder // that may hold damaged ones; nil if the data is none
+	name   string            // of its images
+	folder *dataset.Folder   // that may hold damaged ones; nil if the data is none
+	all    []*dataset.Folder // of the data, the folder's own among them
 }
 
 func (e *evaluated) open(m *graph.Model) (*evaluationSet, error) {
@@ -111,7 +114,7 @@ func (e *evaluated) openFolder(spec *graph.Spec) (*evaluationSet, error) {
 		return nil, err
 	}
 	training, test, err := dataset.OpenFolder(e.Data, dataset.FolderOptions{
-		Shape: spec.Input, Preprocess: classify.FolderPreprocessing(spec), Seed: e.Seed})
+		Shape: spec.Input, Preprocess: classify.FolderPreprocessing(spec), Seed: e.Seed, Strict: e.Strict})
 	if err != nil {
 		return nil, fmt.Errorf("-data: no IDX files, so taken for a folder of class folders: %w", err)
 	}
@@ -122,11 +125,15 @@ func (e *evaluated) openFolder(spec *graph.Spec) (*evaluationSet, error) {
 	if e.Train {
 		folder = training
 	}
-	return &evaluationSet{Dataset: folder, folder: folder}, nil
+	return &evaluationSet{Dataset: folder, folder: folder, all: []*dataset.Folder{training, test}}, nil
 }
 
-// reportDamage names the images that couldn't be decoded.
+// reportDamage names what the class folders hold that isn't in the set, and the images that
+// couldn't be read.
 func (s *evaluationSet) reportDamage(w io.Writer) {
+	for _, line := range dataset.LeftOutLines(s.all...) {
+		fmt.Fprintln(w, line)
+	}
 	if s.folder == nil {
 		return
 	}

@@ -184,6 +184,11 @@ func TestEvalOfFolders(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.Truncate(images[0], 60))
 	assert.Contains(t, succeed(t, "eval", params, "-data", folder), "/19)\n")
+	require.NoError(t, os.Remove(filepath.Join(folder, "test", "8"))) // which is empty
+	fail(t, cli.Failed, "damaged image "+images[0], "eval", params, "-data", folder, "-strict")
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "test", "7", "photo.heic"), nil, 0o644))
+	assert.Contains(t, succeed(t, "eval", params, "-data", folder), "/19)\n")
+	fail(t, cli.Failed, "want class folders of pictures only", "eval", params, "-data", folder, "-strict")
 
 	fail(t, cli.Failed, "takes no pictures: got input [3]", "eval",
 		saved(t, graph.Sequential("row", tensor.Shape{3}, graph.He(), graph.Affine{Units: 10}, graph.Softmax{})), "-data", folder)

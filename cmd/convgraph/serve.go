@@ -11,69 +11,139 @@ import (
 
 	"convgraph/internal/cli"
 	"convgraph/web"
-	"convgraph/web/explore"
 	predicting "convgraph/web/predict"
 	"convgraph/web/ui"
 )
 
 // serve is convgraph serve.
 type serve struct {
-	Params  string `arg:"" optional:"" help:"The params.safetensors of a trained model; without it a small SimpleConvNet that comes with the program. What trainmnist -keep-epochs has left beside it is shown, too."`
+	Params  string `arg:"" optional:"" help:"The params.safetensors of a trained model; without it a small SimpleConvNet that comes with the program. What trainmnist -keep-epochs has left beside it is shown, too. When the file changes, and on SIGHUP, it is read again."`
 	Addr    string `default:"127.0.0.1:8080" help:"Where to listen, HOST:PORT. :PORT is this machine only, 0.0.0.0:PORT every network it is in, port 0 any free one."`
 	MaxBody int64  `default:"8388608" help:"The most bytes a request may carry."`
+
+	MaxConnections       int `default:"1024" help:"The most connections at the same time; more are closed."`
+	MaxClientConnections int `default:"256" help:"The most connections from one address, or one /64 of IPv6. Behind a proxy every connection comes from the proxy's address."`
+
+	Token   string `type:"given" want:"a token of at least 16 characters" env:"CONVGRAPH_TOKEN" help:"What a request must carry as Authorization: Bearer TOKEN, and a browser as password. Other users of this machine can see flags; they can't see the variable." placeholder:"TOKEN"`
+	Open    bool   `help:"Answer other machines without a token."`
+	TLSCert string `name:"tls-cert" type:"given" want:"a PEM file" help:"Certificate for HTTPS and HTTP/2, with those that it is signed by. Like the parameters it is read again when it changes." placeholder:"FILE"`
+	TLSKey  string `name:"tls-key" type:"given" want:"a PEM file" help:"The certificate's key." placeholder:"FILE"`
 }
 
 // Help is the longer help.
 func (serve) Help() string {
-	return `The page at / draws a digit and shows what every layer makes of it. POST /predict recognises a picture (PNG, JPEG, GIF, WebP, BMP, TIFF, or a form's) or numbers (JSON), GET /healthz says that the server is there, GET /readyz whether it can predict (503 if parameters aren't finite), GET /metrics gives ` +
-		`Prometheus its figures. Interrupting the program lets requests under way finish.`
+	return `The page at / draws a digit and shows what every layer makes of it. POST /predict recognises a picture (PNG, JPEG, GIF, WebP, BMP, TIFF, or a form's) or numbers (JSON), GET /healthz says that the server is there, GET /readyz that it can ` +
+		`answer, GET /metrics gives Prometheus its figures. Interrupting the program lets requests under way finish. An address that other machines reach needs -token or -open.`
 }
 
 // Run serves until the program is interrupted.
 func (c *serve) Run(stdout io.Writer) error {
-	if c.MaxBody < 1 {
-		return cli.Usagef("-max-body is %d: want at least 1", c.MaxBody)
+	if err := c.check(); err != nil {
+		return err
 	}
-	snapshots, err := c.snapshots()
+	metrics := web.NewMetrics()
+	n, err := newServed(c, metrics)
 	if err != nil {
 		return err
 	}
+	defer n.service.Close()
 	l, err := web.Listen(c.Addr)
 	if err != nil {
 		return fmt.Errorf("-addr: %w", err)
 	}
 	defer l.Close()
-	page, err := explore.New(snapshots)
-	if err != nil {
+	if err := c.checkOpenness(l); err != nil {
 		return err
-	}
-	m, metrics := snapshots[len(snapshots)-1].Model, web.NewMetrics()
-	service, err := predicting.New(m, predicting.Options{Metrics: metrics})
-	if err != nil {
-		return err
-	}
-	defer service.Close()
-	if err := service.Ready(); err != nil {
-		fmt.Fprintf(os.Stderr, "convgraph: %v: every prediction is refused\n", err)
 	}
 	mux := http.NewServeMux()
 	ui.Register(mux)
-	page.Register(mux)
-	service.Register(mux)
+	n.service.Register(mux)
+	mux.Handle("/", n)
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	fmt.Fprintf(stdout, "serving %s at %s\n", m.Spec().Name, l.URL())
-	if !l.Loopback() {
-		fmt.Fprintf(os.Stderr, "convgraph: %v is open to every machine that reaches this one\n", l.Addr())
-	}
-	return web.NewServer(mux, web.Options{MaxBody: c.MaxBody, Metrics: metrics, Log: os.Stderr, Ready: service.Ready}).Serve(ctx, l)
+	server := web.NewServer(mux, web.Options{
+		MaxBody: c.MaxBody, MaxConnections: c.MaxConnections, MaxClientConnections: c.MaxClientConnections,
+		Metrics: metrics, Log: os.Stderr, Ready: n.service.Ready, Token: c.Token, Certificate: n.certificate,
+	})
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		n.reloadOnChange(ctx, hangups)
+	}()
+	defer func() { stop(); <-ended }()
+	fmt.Fprintf(stdout, "serving %s at %s\n", n.name, server.URL(l))
+	return server.Serve(ctx, l)
 }
 
-// snapshots are the network's, as it was in its training; the last is the one that predicts.
-func (c *serve) snapshots() ([]explore.Snapshot, error) {
-	if c.Params == "" {
-		return explore.Default()
+// check finds flags that make no sense.
+func (c *serve) check() error {
+	switch {
+	case c.MaxBody < 1:
+		return cli.Usagef("-max-body is %d: want at least 1", c.MaxBody)
+	case c.MaxConnections < 1:
+		return cli.Usagef("-max-connections is %d: want at least 1", c.MaxConnections)
+	case c.MaxClientConnections < 1:
+		return cli.Usagef("-max-client-connections is %d: want at least 1", c.MaxClientConnections)
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return cli.Usagef("got one of -tls-cert and -tls-key: want both, or neither")
+	case c.Token != "" && c.Open:
+		return cli.Usagef("-token asks who it is, -open answers anyone: want one of them")
+	case c.Token != "":
+		if err := web.CheckToken(c.Token); err != nil {
+			return cli.Usagef("-token: %w", err)
+		}
 	}
-	return explore.Open(c.Params)
+	return nil
+}
+
+// checkOpenness refuses to answer other machines unless that is meant.
+func (c *serve) checkOpenness(l *web.Listener) error {
+	switch {
+	case l.Loopback():
+	case c.Open:
+		fmt.Fprintf(os.Stderr, "convgraph: %v is open to every machine that reaches this one\n", l.Addr())
+	case c.Token == "":
+		return cli.Usagef("-addr %s can be reached from other machines: want -token, which requests must carry, or -open to answer anyone", c.Addr)
+	case c.TLSCert == "":
+		fmt.Fprintln(os.Stderr, "convgraph: the token crosses the network unencrypted: -tls-cert and -tls-key, or a proxy in front that has TLS, keep it secret")
+	}
+	return nil
+}
+
+// loadCertificate is nil without -tls-cert.
+func (c *serve) loadCertificate() (*web.Certificate, error) {
+	if c.TLSCert == "" {
+		return nil, nil
+	}
+	return web.LoadCertificate(c.TLSCert, c.TLSKey)
+}
+
+// newServed opens the files that the flags name.
+func newServed(c *serve, metrics *web.Metrics) (*served, error) {
+	n := &served{params: watched{path: c.Params}, cert: watched{path: c.TLSCert}, key: watched{path: c.TLSKey}, log: os.Stderr}
+	for _, f := range n.files() {
+		f.take() // before they are read: what changes meanwhile is read again
+	}
+	certificate, err := c.loadCertificate()
+	if err != nil {
+		return nil, fmt.Errorf("-tls-cert: %w", err)
+	}
+	n.certificate = certificate
+	m, page, err := n.open()
+	if err != nil {
+		return nil, err
+	}
+	n.name = m.Spec().Name
+	if n.service, err = predicting.New(m, predicting.Options{Metrics: metrics}); err != nil {
+		return nil, err
+	}
+	n.page.Store(page)
+	if err := n.service.Ready(); err != nil {
+		fmt.Fprintf(n.log, "convgraph: %v: /predict and /readyz answer 503 until the file is replaced\n", err)
+	}
+	return n, nil
 }

@@ -67,7 +67,7 @@ type command struct {
 	Width  float64 `default:"0" help:"Share of alexnet's filters and units (default 1)."`
 	Mirror bool    `default:"true" negatable:"" help:"Mirror half of alexnet's training images; not what letters and digits want."`
 	PCA    bool    `name:"pca" help:"Shift the colours of alexnet's training images along their principal components, too."`
-	Strict bool    `help:"Fail on a damaged image instead of skipping it."`
+	Strict bool    `help:"Fail on a damaged or vanished image instead of skipping it, and refuse class folders that hold anything that would be left out."`
 
 	Out   string `type:"given" want:"a folder" help:"Folder for the results; default runs/MODEL." placeholder:"DIR"`
 	Quiet bool   `help:"No progress."`
@@ -82,6 +82,8 @@ type command struct {
 	CheckpointMinutes float64    `default:"10" help:"Write a checkpoint, too, when the newest is so many minutes old; 0 is never."`
 
 	Serve string `help:"Show the training on a page, with buttons that stop it and go on: HOST:PORT, or :PORT for this machine only; port 0 is any free one." placeholder:"ADDR"`
+
+	ServeToken string `type:"given" want:"a token of at least 16 characters" env:"CONVGRAPH_TOKEN" help:"What requests to the page of -serve must carry: a browser asks for it as password. Other users of this machine can see flags; they can't see the variable." placeholder:"TOKEN"`
 
 	base      *graph.Model // of -init-from's file
 	resumed   *graph.Spec  // the checkpoint's network, if the run that is resumed trains that of such a file
@@ -108,6 +110,9 @@ func (c *command) Run(stdout io.Writer, line *kong.Context) error {
 	source, err := c.open(recipe)
 	if err != nil {
 		return err
+	}
+	if !c.Quiet {
+		source.reportLeftOut(os.Stderr) // before hours of training; at its end again
 	}
 	if err := c.vary(source, recipe.Augment); err != nil {
 		return err
@@ -169,8 +174,8 @@ func (c *command) prepare(t *train.Trainer, r models.Recipe, s *source, f *folde
 	if err != nil {
 		return nil, err
 	}
-	t.Callbacks = slices.Concat(c.progress(), t.Callbacks, c.watchers(r, f.output), boards, c.keepers(f.output), []train.Callback{
-		f.history(), c.checkpoints(f, settings),
+	t.Callbacks = slices.Concat([]train.Callback{guard{out: f.output}}, c.progress(), t.Callbacks, c.watchers(r, f.output), boards, c.keepers(f.output), []train.Callback{
+		&train.Warnings{W: cli.BestEffort(os.Stderr)}, f.history(), c.checkpoints(f, settings),
 	}, page.callbacks())
 	f.begun = true
 	if f.checkpoint != nil {
@@ -193,6 +198,11 @@ func (c *command) train(t *train.Trainer, out *output, page *livePage, settings 
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	result, err := page.run(ctx, t, func() (*train.Checkpoint, error) { return latest(out, settings) })
+	if err != nil {
+		if lost := out.stillOurs(); lost != nil { // which explains any error of writing
+			return nil, lost
+		}
+	}
 	switch {
 	case errors.Is(err, context.Canceled):
 		return nil, fmt.Errorf("%w; -resume goes on from here", cli.ErrInterrupted)

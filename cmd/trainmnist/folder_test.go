@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -35,6 +36,36 @@ func TestDamagedImagesAreSkippedOrFail(t *testing.T) {
 	code, _, stderr := trainmnist(t, append(args, "-out", t.TempDir(), "-strict")...)
 	assert.Equal(t, cli.Failed, code)
 	assert.Contains(t, stderr, "damaged image "+filepath.Join(dir, "train", "0"))
+}
+
+// TestVanishedAndLeftOutImages: an image that vanishes during the training is named and skipped, and what class folders hold besides images is
+// named; -strict refuses both.
+func TestVanishedAndLeftOutImages(t *testing.T) {
+	dir := imageFolder(t)
+	images, err := filepath.Glob(filepath.Join(dir, "train", "1", "*.png"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "train", "0", "photo.heic"), nil, 0o644))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "val"), 0o755))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "train", "__MACOSX"), 0o755))
+	c := &command{Model: "simpleconvnet", Data: dir, Quiet: true, Seed: 1, Recipe: "book", DecayEvery: 5, DecayFactor: 0.1}
+	r, err := c.recipe()
+	require.NoError(t, err)
+	s, err := c.open(r)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(images[0]))
+	for i := range s.train.Len() {
+		_, _ = s.train.Sample(i, make([]float32, s.train.Shape().TotalSize()))
+	}
+	var text strings.Builder
+	s.reportDamage(&text)
+	assert.Equal(t, "left out: "+filepath.Join(dir, "train", "0")+": 1 files that aren't named as a picture of a known format: photo.heic\n"+
+		"left out: 1 folders beside the training and the test set: val\nleft out: 1 hidden or system files: __MACOSX\n"+
+		"skipped: damaged image "+images[0]+": cannot be read: no such file or directory\n"+
+		"1 damaged images were skipped; -strict fails on the first\n", text.String())
+
+	code, _, stderr := trainmnist(t, "-model", "simpleconvnet", "-data", dir, "-epochs", "1", "-batch", "4", "-quiet", "-out", t.TempDir(), "-strict")
+	assert.Equal(t, cli.Failed, code)
+	assert.Contains(t, stderr, "photo.heic")
 }
 
 // imageFolder is a folder of twelve training and twelve test images of two classes.

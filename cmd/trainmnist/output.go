@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"syscall"
 
@@ -18,11 +19,16 @@ import (
 )
 
 // output is the folder that a training leaves its results in. It belongs to one program at a time.
+//
+// Two locks say so. The file .lock in it works on every file system, but whoever deletes it opens
+// the folder to a second program. The lock of the folder itself can't be deleted; Windows and NFS
+// have none.
 type output struct {
-	dir   string
-	lock  *flock.Flock
-	made  []string // the folders that weren't there and the lock's file if it wasn't, the deepest first
-	begun bool     // the training has something to leave
+	dir    string
+	lock   *flock.Flock
+	folder *flock.Flock // nil where the system can't lock folders
+	made   []string     // the folders that weren't there and the lock's file if it wasn't, the deepest first
+	begun  bool         // the training has something to leave
 }
 
 // newOutput makes the folder, takes it, and sees that the results can be written, before an hour of training rather than after.
@@ -32,11 +38,16 @@ func newOutput(dir string) (*output, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("-out: %w", errors.Join(err, o.close()))
 	}
-	switch free, err := o.take(); {
+	free, err := o.take()
+	if free && err == nil {
+		free = o.takeFolder()
+	}
+	switch {
 	case err != nil:
 		return nil, fmt.Errorf("-out: %w", err)
 	case !free:
-		return nil, cli.Exit{Code: cli.Taken, Err: fmt.Errorf("-out: another program is training into %s: wait for it, or name another folder", dir)}
+		return nil, errors.Join(cli.Exit{Code: cli.Taken, Err: fmt.Errorf("-out: another program is training into %s: wait for it, or name another folder", dir)},
+			o.lock.Close())
 	}
 	for _, step := range []func() error{o.findObstacles, o.removeLeftovers, o.probe} {
 		if err := step(); err != nil {
@@ -74,6 +85,50 @@ func (o *output) take() (free bool, err error) {
 		}
 	}
 }
+
+// takeFolder takes the folder's own lock. free is false only if another program has it.
+func (o *output) takeFolder() (free bool) {
+	if runtime.GOOS == "windows" {
+		return true
+	}
+	lock := flock.New(o.dir, flock.SetFlag(os.O_RDONLY))
+	free, err := lock.TryLock()
+	if err != nil {
+		return true // the file's lock must do
+	}
+	if free {
+		o.folder = lock
+	}
+	return free
+}
+
+// stillOurs is an error if another program may have taken the folder: the folder was replaced, or
+// .lock was deleted where nothing else keeps others out.
+func (o *output) stillOurs() error {
+	held, path := o.folder, o.dir
+	if held == nil {
+		held, path = o.lock, o.lock.Path()
+	}
+	was, err := held.Stat()
+	if err != nil {
+		return fmt.Errorf("-out: %w", err)
+	}
+	if is, err := os.Stat(path); err == nil && os.SameFile(was, is) {
+		return nil
+	}
+	return cli.Exit{Code: cli.Taken, Err: fmt.Errorf("-out: %s was deleted or replaced while this program held it: another may be training there; stopped without writing", path)}
+}
+
+// guard ends a training before it writes into a folder that isn't its own any more.
+type guard struct {
+	train.Base
+	out *output
+}
+
+func (g guard) StepEnd(*train.State) error     { return g.out.stillOurs() }
+func (g guard) EpochEnd(*train.State) error    { return g.out.stillOurs() }
+func (g guard) TrainEnd(*train.State) error    { return g.out.stillOurs() }
+func (g guard) Interrupted(*train.State) error { return g.out.stillOurs() }
 
 // resultFiles are what a training writes into the folder, by their patterns; files are these and its checkpoints.
 var (
@@ -178,6 +233,9 @@ func (o *output) close() error {
 		o.unmake()
 	}
 	err := o.lock.Close()
+	if o.folder != nil {
+		err = errors.Join(err, o.folder.Close())
+	}
 	if !o.begun {
 		o.unmake() // Windows removes no file that is open
 	}
@@ -205,6 +263,9 @@ func (o *output) history() train.Callback { return train.HistoryFile{Path: o.pat
 
 // after leaves the parameters and the pictures of a finished training.
 func (o *output) after(m *graph.Model, r *train.Result) error {
+	if err := o.stillOurs(); err != nil {
+		return err
+	}
 	if err := m.Save(o.path("params.safetensors")); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 
+	"convgraph/internal/cli"
 	"convgraph/models"
 	"convgraph/train"
 	"convgraph/web"
@@ -23,6 +24,11 @@ func (c *command) servePage(r models.Recipe, t *train.Trainer) (*livePage, error
 	if c.Serve == "" {
 		return nil, nil
 	}
+	if c.ServeToken != "" {
+		if err := web.CheckToken(c.ServeToken); err != nil {
+			return nil, cli.Usagef("-serve-token: %w", err)
+		}
+	}
 	l, err := web.Listen(c.Serve)
 	if err != nil {
 		return nil, fmt.Errorf("-serve: %w", err)
@@ -30,14 +36,14 @@ func (c *command) servePage(r models.Recipe, t *train.Trainer) (*livePage, error
 	page := live.New(t.Model.Spec().Name, c.pageSettings(r, t))
 	mux := http.NewServeMux()
 	page.Register(mux)
-	server := web.NewServer(mux, web.Options{Log: os.Stderr})
+	server := web.NewServer(mux, web.Options{Log: os.Stderr, Token: c.ServeToken})
 	server.OnShutdown(page.Close)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ctx, l) }()
 	fmt.Fprintf(os.Stderr, "watch the training at %s\n", l.URL())
-	if !l.Loopback() {
-		fmt.Fprintf(os.Stderr, "trainmnist: %v is open to every machine that reaches this one, and so are its buttons\n", l.Addr())
+	if !l.Loopback() && c.ServeToken == "" {
+		fmt.Fprintf(os.Stderr, "trainmnist: %v is open to every machine that reaches this one, and so are its buttons: -serve-token asks who it is\n", l.Addr())
 	}
 	return &livePage{Page: page, end: func() error { cancel(); return <-ended }}, nil
 }

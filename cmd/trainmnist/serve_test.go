@@ -63,6 +63,35 @@ func TestServe(t *testing.T) {
 	assert.Equal(t, "trainmnist: interrupted; -resume goes on from here\n", string(rest))
 }
 
+// TestServeToken: the page asks for the token, and no checkpoint keeps it.
+func TestServeToken(t *testing.T) {
+	const token = "0123456789abcdef"
+	command := program(t, append(tinyTraining(t, 8), "-epochs", "10000000", "-out", t.TempDir(), "-serve", ":0", "-serve-token", token)...)
+	stderr, err := command.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	defer func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	}()
+	line, err := bufio.NewReader(stderr).ReadString('\n')
+	require.NoError(t, err)
+	url := strings.TrimSpace(line[strings.Index(line, "http"):])
+	for value, want := range map[string]int{"": 401, "Bearer " + token: 200} {
+		r, err := http.NewRequest("GET", url, nil)
+		require.NoError(t, err)
+		r.Header.Set("Authorization", value)
+		answer, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		answer.Body.Close()
+		assert.Equal(t, want, answer.StatusCode)
+	}
+	assert.Contains(t, passing, "serve-token")
+	code, _, said := trainmnist(t, append(small, "-quiet", "-out", t.TempDir(), "-serve", ":0", "-serve-token", "short")...)
+	assert.Equal(t, cli.BadUsage, code)
+	assert.Contains(t, said, "-serve-token: the token has 5 characters")
+}
+
 // pageState is what the test reads of a state.
 type pageState struct {
 	Phase string

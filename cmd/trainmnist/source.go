@@ -208,8 +208,16 @@ func first(ds dataset.Dataset, n int) dataset.Dataset {
 	return dataset.Take(ds, n)
 }
 
-// reportDamage names the images that couldn't be decoded.
+// reportLeftOut names what the class folders hold that isn't in the set.
+func (s *source) reportLeftOut(w io.Writer) {
+	for _, line := range dataset.LeftOutLines(s.folders...) {
+		fmt.Fprintln(w, line)
+	}
+}
+
+// reportDamage names the images that couldn't be read, and what was left out from the beginning.
 func (s *source) reportDamage(w io.Writer) {
+	s.reportLeftOut(w)
 	total := 0
 	for _, f := range s.folders {
 		for _, d := range f.Damaged() {

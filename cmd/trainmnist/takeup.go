@@ -157,7 +157,7 @@ func (f *folder) close() error {
 }
 
 // passing are the flags that no run keeps: they say how a program runs, and where.
-var passing = []string{"help", "resume", "overwrite", "out", "quiet", "workers", "fusion", "serve", "cpuprofile", "init-from"}
+var passing = []string{"help", "resume", "overwrite", "out", "quiet", "workers", "fusion", "serve", "serve-token", "cpuprofile", "init-from"}
 
 // storedFlags are the flags on the command line that a run keeps. Paths are made absolute: the run may be resumed from another folder.
 func storedFlags(line *kong.Context) (flags []train.Setting) {

@@ -3,7 +3,9 @@ package safetensors_test
 import (
 	"encoding/binary"
 	"flag"
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,7 +38,17 @@ func TestDamageTable(t *testing.T) {
 		{What: "a shape larger than its data", Err: one(`"dtype":"F32","shape":[1000000000],"data_offsets":[0,4]`, 0, 0, 0, 0)},
 		{What: "a shape that overflows", Err: one(`"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]`, 0, 0, 0, 0)},
 		{What: "data past the end", Err: one(`"dtype":"F32","shape":[2],"data_offsets":[0,8]`, 0, 0, 0, 0)},
+		{What: "300,000 names", Err: read(file(names(300_000)))},
 		{What: "an empty array", Err: one(`"dtype":"F32","shape":[0],"data_offsets":[0,0]`)},
 		{What: "a type that isn't read", Err: one(`"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]`, 0)},
 	})
+}
+
+// names is a header of n arrays.
+func names(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"%d":{"dtype":"U8","shape":[1],"data_offsets":[%d,%d]}`, i, i, i+1)
+	}
+	return "{" + b.String()[1:] + "}"
 }

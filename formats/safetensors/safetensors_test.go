@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -181,10 +182,10 @@ func TestReadRefuses(t *testing.T) {
 		{"broken JSON", file(`{"a":`), "header"},
 		{"text that is not UTF-8", file("{\"\xff\":1}"), "not valid UTF-8"},
 		{"one name twice", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 0, 0, 0, 0), `names "a" twice`},
-		{"a huge shape", file(`{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}`, 0, 0, 0, 0), "overflow"},
-		{"more elements than bytes", file(`{"a":{"dtype":"F32","shape":[1000000000],"data_offsets":[0,4]}}`, 0, 0, 0, 0), "mismatch"},
+		{"a huge shape", file(`{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}`, 0, 0, 0, 0), "does not fit in memory"},
+		{"more elements than bytes", file(`{"a":{"dtype":"F32","shape":[1000000000],"data_offsets":[0,4]}}`, 0, 0, 0, 0), "takes 4000000000 bytes, its data_offsets are [0, 4]"},
 		{"offsets past the end", file(`{"a":{"dtype":"F32","shape":[1000000000],"data_offsets":[0,4000000000]}}`, 0, 0, 0, 0), "the arrays take 4000000000 bytes, 4 follow the header: cut off"},
-		{"a negative dimension", file(`{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}`, 0, 0, 0, 0), "natural numbers"},
+		{"a negative dimension", file(`{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}`, 0, 0, 0, 0), "got -1, want a natural number"},
 		{"an empty array", file(`{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`), `array "a": shape [0]: dimension 0 is 0`},
 		{"the first of two empty arrays", file(`{"b":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"c":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`), `array "a": shape [0]`},
 		{"a gap", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 0, 0, 0, 0, 0, 0, 0, 0), `"a"`},
@@ -192,6 +193,22 @@ func TestReadRefuses(t *testing.T) {
 		{"an unknown dtype", file(`{"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}`, 0), "F8_E4M3"},
 		{"an integer past int64", file(`{"a":{"dtype":"U64","shape":[1],"data_offsets":[0,8]}}`, 255, 255, 255, 255, 255, 255, 255, 255), "does not fit in int64"},
 		{"a bool of 2", file(`{"a":{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]}}`, 2), "a bool is 0 or 1"},
+		{"a fraction", file(`{"a":{"dtype":"U8","shape":[1.5],"data_offsets":[0,1]}}`, 0), "got 1.5, want a natural number"},
+		{"a list for a number", file(`{"a":{"dtype":"U8","shape":[[1]],"data_offsets":[0,1]}}`, 0), "got [1], want a natural number"},
+		{"a number for a list", file(`{"a":{"dtype":"U8","shape":1,"data_offsets":[0,1]}}`, 0), "want an array"},
+		{"a number for an array", file(`{"a":1}`, 0), `array "a": byte `},
+		{"three offsets", file(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1,1]}}`, 0), "got 3 data_offsets, want 2"},
+		{"one offset", file(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0]}}`, 0), "got 1 data_offsets, want 2"},
+		{"offsets backwards", file(`{"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,0]}}`, 0), `array "a": its data_offsets are [1, 0]`},
+		{"overlapping arrays", file(`{"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 0, 0), `array "a": its data_offsets are [1, 2], want them to begin at 2`},
+		{"no dtype", file(`{"a":{"shape":[1],"data_offsets":[0,1]}}`, 0), "it has no dtype"},
+		{"a dtype of numbers", file(`{"a":{"dtype":3,"shape":[1],"data_offsets":[0,1]}}`, 0), "want a string"},
+		{"a key twice", file(`{"a":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 0), `"dtype" comes twice`},
+		{"an unknown key", file(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"x":1}}`, 0), `got "x", want dtype, shape and data_offsets`},
+		{"metadata of numbers", file(`{"__metadata__":{"a":1}}`), `__metadata__ "a": byte `},
+		{"metadata twice", file(`{"__metadata__":{},"__metadata__":{}}`), `"__metadata__" comes twice`},
+		{"a metadata's name twice", file(`{"__metadata__":{"a":"1","a":"2"}}`), `__metadata__ names "a" twice`},
+		{"more than an object", file(`{}{}`), "want nothing after the JSON object"},
 		{"too many dimensions", file(`{"a":{"dtype":"U8","shape":[1`+strings.Repeat(",1", 40)+`],"data_offsets":[0,1]}}`, 0), "41 dimensions"},
 	}
 	for _, tt := range tests {
@@ -217,6 +234,36 @@ func TestUnreadableBesideArrays(t *testing.T) {
 
 	_, _, err = safetensors.Decode(file(strings.Replace(header, "[4,12]", "[5,12]", 1), make([]byte, 12)...))
 	assert.ErrorContains(t, err, `"d"`, "a gap")
+}
+
+// TestManyNames: a header of many names is refused before it takes more memory than a large model's.
+func TestManyNames(t *testing.T) {
+	many := func(n int) []byte {
+		var b strings.Builder
+		b.WriteString("{")
+		for i := range n {
+			fmt.Fprintf(&b, `"%06d":{"dtype":"U8","shape":[1],"data_offsets":[%d,%d]},`, i, i, i+1)
+		}
+		return file(strings.TrimSuffix(b.String(), ",")+"}", make([]byte, n)...)
+	}
+	arrays, _, err := safetensors.Decode(many(1 << 16))
+	require.NoError(t, err)
+	assert.Len(t, arrays, 1<<16)
+
+	data := many(300_000)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, _, err = safetensors.Decode(data)
+	runtime.ReadMemStats(&after)
+	assert.EqualError(t, err, "safetensors: header: more than 65536 arrays, the most that are read")
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(40<<20))
+
+	var strs strings.Builder
+	for i := range 300_000 {
+		fmt.Fprintf(&strs, `,"%d":""`, i)
+	}
+	_, _, err = safetensors.Decode(file(`{"__metadata__":{` + strs.String()[1:] + `}}`))
+	assert.EqualError(t, err, "safetensors: header: more than 65536 strings in __metadata__, the most that are read")
 }
 
 func TestErrorsNameTheFile(t *testing.T) {

@@ -69,10 +69,10 @@ func (f *Folder) digest(w io.Writer, indices []int) error {
 	return nil
 }
 
-// copyFile writes a file's contents, nothing for one that has gone.
+// copyFile writes a file's contents, nothing for one that has gone or may not be read.
 func copyFile(w io.Writer, path string) error {
 	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return nil
 	}
 	if err != nil {

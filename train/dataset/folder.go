@@ -3,6 +3,8 @@ package dataset
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -78,7 +80,8 @@ type imageFile struct {
 	label     int
 }
 
-// DamagedError is an image file whose content can't be decoded or prepared. A [Loader] can skip it.
+// DamagedError is an image file whose content can't be decoded or prepared, or that isn't there any
+// more or may not be read. A [Loader] can skip it.
 type DamagedError struct {
 	Path string
 	Err  error // what is wrong with it
@@ -133,9 +136,10 @@ func (f *Folder) Damaged() []*DamagedError {
 	return list
 }
 
-// Sample decodes image i and writes it to dst, prepared as the options say. If the file's content
-// is damaged the error is a *[DamagedError], or with Strict one that merely says so; a file that
-// cannot be opened or read is neither.
+// Sample decodes image i and writes it to dst, prepared as the options say. If the file is damaged,
+// has vanished or may not be read, the error is a *[DamagedError], or with Strict one that merely
+// says so. Any other error of the file system, and the loss of the whole class folder, is neither:
+// it isn't about one image.
 func (f *Folder) Sample(i int, dst []float32) (int, error) {
 	if err := checkIndex(i, len(f.files)); err != nil {
 		return 0, err
@@ -161,8 +165,12 @@ func (f *Folder) prepare(i int, dst []float32) error {
 		return f.damage(d)
 	}
 	err := f.read(i, dst)
-	if err == nil || errors.Is(err, picture.ErrFile) {
+	if err == nil || errors.Is(err, picture.ErrFile) && !f.isAboutOne(i, err) {
 		return err
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) { // the message names the file already
+		err = fmt.Errorf("%w: %w", picture.ErrFile, path.Err)
 	}
 	d := &DamagedError{Path: f.Path(i), Err: err}
 	f.mu.Lock()
@@ -177,6 +185,16 @@ func (f *Folder) read(i int, dst []float32) error {
 		return err
 	}
 	return f.options.Preprocess.ApplyTo(dst, img, f.options.Shape)
+}
+
+// isAboutOne reports whether an error of the file system concerns image i alone. If its folder is
+// gone too, a disk was probably unmounted, and skipping every image would hide that.
+func (f *Folder) isAboutOne(i int, err error) bool {
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+		return false
+	}
+	dir, err := os.Open(f.files[i].dir)
+	return err == nil && dir.Close() == nil
 }
 
 func (f *Folder) knownDamage(i int) *DamagedError {

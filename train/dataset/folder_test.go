@@ -10,6 +10,7 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -331,12 +332,44 @@ func TestStrictDamageIsAnOrdinaryError(t *testing.T) {
 	assert.ErrorContains(t, err, "damaged image "+set.Path(0)+": the file is empty")
 }
 
-func TestAFileThatVanishedIsNotDamaged(t *testing.T) {
-	set := only(t, "a.png", pngOf(t, stripes(8, 8)), dataset.FolderOptions{Shape: square(8)})
-	require.NoError(t, os.Remove(set.Path(0)))
-	_, err := set.Sample(0, make([]float32, 3*64))
+// An image that vanishes is one damaged image, however it was found; a folder that vanishes is an
+// error of its own.
+func TestVanishedImageIsDamaged(t *testing.T) {
+	one := pngOf(t, stripes(8, 8))
+	dir := tree(t, map[string][]byte{"cat/1.png": one, "cat/2.png": one, "cat/3.png": one})
+	set, _, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(8), TestFraction: -1})
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(set.Path(1)))
+	images := 0
+	for batch, err := range newLoader(t, dataset.LoaderOptions{Batch: 3, Damage: dataset.ReplaceDamaged}).Epoch(set, []int{0, 1, 2}) {
+		require.NoError(t, err)
+		assert.Equal(t, []int{0, 2, 2}, batch.Indices)
+		images += len(batch.Labels)
+	}
+	assert.Equal(t, 3, images)
+	require.Len(t, set.Damaged(), 1)
+	assert.Equal(t, set.Path(1), set.Damaged()[0].Path)
+	assert.ErrorIs(t, set.Damaged()[0], os.ErrNotExist)
+	assert.NoError(t, dataset.Digest(set, io.Discard))
+
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "cat")))
+	_, err = set.Sample(0, make([]float32, 3*64))
+	var damaged *dataset.DamagedError
 	assert.ErrorIs(t, err, os.ErrNotExist)
-	assert.Empty(t, set.Damaged())
+	assert.False(t, errors.As(err, &damaged))
+}
+
+func TestUnreadableImageIsDamaged(t *testing.T) {
+	set := only(t, "a.png", pngOf(t, stripes(8, 8)), dataset.FolderOptions{Shape: square(8)})
+	require.NoError(t, os.Chmod(set.Path(0), 0))
+	if f, err := os.Open(set.Path(0)); err == nil {
+		f.Close()
+		t.Skip("this user may read any file")
+	}
+	_, err := set.Sample(0, make([]float32, 3*64))
+	var damaged *dataset.DamagedError
+	require.ErrorAs(t, err, &damaged)
+	assert.ErrorIs(t, err, os.ErrPermission)
 }
 
 func TestFolderCacheIsBoundedAndReturnsTheSame(t *testing.T) {

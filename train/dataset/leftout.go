@@ -2,6 +2,8 @@ package dataset
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"convgraph/picture"
@@ -30,13 +32,49 @@ const (
 	besidesTheSplit = "folders beside the training and the test set"
 )
 
+// shownNames is how many names are kept.
+const shownNames = 3
+
 // String is "data/cat: 3 folders within a class folder: a, b, c".
 func (l LeftOut) String() string {
+	return l.Folder + ": " + l.what()
+}
+
+func (l LeftOut) what() string {
 	names := strings.Join(l.Names, ", ")
 	if l.Count > len(l.Names) {
 		names += ", …"
 	}
-	return fmt.Sprintf("%s: %d %s: %s", l.Folder, l.Count, l.Kind, names)
+	return fmt.Sprintf("%d %s: %s", l.Count, l.Kind, names)
+}
+
+// LeftOutLines are the lines that tell a user what folders leave out: one for each folder and kind
+// that somebody may miss, up to twenty, and one for each kind that nobody misses.
+func LeftOutLines(folders ...*Folder) (lines []string) {
+	const most = 20
+	expected, more := map[string]LeftOut{}, 0
+	for _, f := range folders {
+		for _, l := range f.leftOut {
+			switch {
+			case l.Expected:
+				all := expected[l.Kind]
+				all.Kind, all.Count = l.Kind, all.Count+l.Count
+				all.Names = append(all.Names, l.Names[:min(len(l.Names), shownNames-len(all.Names))]...)
+				expected[l.Kind] = all
+			case len(lines) == most:
+				more += l.Count
+			default:
+				lines = append(lines, "left out: "+l.String())
+			}
+		}
+	}
+	if more > 0 {
+		lines = append(lines, fmt.Sprintf("left out: %d more in other folders", more))
+	}
+	for _, kind := range slices.Sorted(maps.Keys(expected)) {
+		lines = append(lines, "left out: "+expected[kind].what())
+	}
+	return lines
 }
 
 // leftOuts collects what is left out, in the order in which it is found. nil collects nothing.
@@ -46,7 +84,6 @@ type leftOuts struct {
 }
 
 func (l *leftOuts) add(folder, kind, name string) {
-	const shown = 3
 	if l == nil {
 		return
 	}
@@ -61,7 +98,7 @@ func (l *leftOuts) add(folder, kind, name string) {
 	}
 	o := &l.list[i]
 	o.Count++
-	if len(o.Names) < shown {
+	if len(o.Names) < shownNames {
 		o.Names = append(o.Names, printable(name))
 	}
 }

@@ -48,12 +48,31 @@ func TestLeftOut(t *testing.T) {
 		".: 2 class folders without a picture: dog, empty false",
 	}, leftOut(t, train, dir))
 	assert.Empty(t, test.LeftOut(), "the training set reports it")
+	lines := dataset.LeftOutLines(train, test)
+	require.Len(t, lines, 6)
+	assert.Equal(t, "left out: "+dir+": 1 pictures outside of the class folders: loose.png", lines[0])
+	assert.Equal(t, "left out: 4 hidden or system files: .git, __MACOSX, .DS_Store, …", lines[5])
 
 	_, _, err = dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3), TestFraction: -1, Strict: true})
 	require.ErrorContains(t, err, "want class folders of pictures only (PNG, JPEG, GIF, WebP, BMP or TIFF), got ")
 	assert.ErrorContains(t, err, "loose.png; ")
 	assert.ErrorContains(t, err, "2 class folders without a picture: dog, empty")
 	assert.NotContains(t, err.Error(), ".DS_Store")
+}
+
+// A thousand class folders with stray files are not a thousand lines.
+func TestLeftOutLinesAreFew(t *testing.T) {
+	files := map[string][]byte{}
+	for i := range 30 {
+		files[fmt.Sprintf("%02d/1.png", i)] = pngOf(t, stripes(3, 3))
+		files[fmt.Sprintf("%02d/1.txt", i)] = nil
+		files[fmt.Sprintf("%02d/2.txt", i)] = nil
+	}
+	train, _, err := dataset.OpenFolder(tree(t, files), dataset.FolderOptions{Shape: square(3), TestFraction: -1})
+	require.NoError(t, err)
+	lines := dataset.LeftOutLines(train)
+	require.Len(t, lines, 21)
+	assert.Equal(t, "left out: 20 more in other folders", lines[20])
 }
 
 // A test set reports its own folder; folders beside the two sets are named, too.

@@ -121,12 +121,12 @@ func (p *Page) serveExplain(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	x, err := p.input(r.Context(), m)
+	if err != nil {
+		return err
+	}
 	var e *explanation
 	err = p.compute(r, func() error {
-		x, err := p.input(m)
-		if err != nil {
-			return err
-		}
 		e, err = p.explain(s.Model, x, i, c)
 		return err
 	})

@@ -24,12 +24,12 @@ func (p *Page) serveForward(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	began := time.Now()
+	x, err := p.input(r.Context(), m)
+	if err != nil {
+		return err
+	}
 	var out []byte
 	err = p.compute(r, func() error {
-		x, err := p.input(m)
-		if err != nil {
-			return err
-		}
 		a, err := activations(s.Model, x)
 		if err != nil {
 			return err

@@ -18,6 +18,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/graph"
+	"convgraph/web/internal/pictures"
 	"convgraph/web/ui"
 )
 
@@ -34,7 +35,8 @@ type Snapshot struct {
 type Page struct {
 	snapshots []Snapshot
 	network   *network
-	slots     chan struct{} // one for each request that may compute at a time: it bounds the memory of activations and decoded pictures
+	slots     chan struct{} // one for each request that may compute at a time: it bounds the memory of activations
+	pictures  *pictures.Lanes
 }
 
 // New makes the page of a network's snapshots, in the order of its training. They must be of one spec and of float32.
@@ -62,7 +64,7 @@ func New(snapshots []Snapshot) (*Page, error) {
 	if err != nil {
 		return nil, fmt.Errorf("explore: %w", err)
 	}
-	return &Page{snapshots: snapshots, network: n, slots: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))}, nil
+	return &Page{snapshots: snapshots, network: n, slots: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))), pictures: pictures.NewLanes()}, nil
 }
 
 // Register serves the page at /, its files under /explore/ and what it computes under /api/:

@@ -1,7 +1,9 @@
 package explore
 
 import (
+	"context"
 	"encoding/binary"
+	"fmt"
 	"image"
 	"io"
 	"math"
@@ -12,6 +14,7 @@ import (
 	"convgraph/graph"
 	"convgraph/picture"
 	"convgraph/web"
+	"convgraph/web/internal/pictures"
 )
 
 // maxPicture bounds the bytes of a picture that is sent; maxInk the side of a drawing.
@@ -66,19 +69,48 @@ func (p *Page) receive(w http.ResponseWriter, r *http.Request, form string) (mes
 	return message{form, data}, err
 }
 
-// input makes the values that the network takes of a message.
-func (p *Page) input(m message) ([]float32, error) {
-	switch m.form {
-	case "ink":
-		return drawing(p.spec(), m.data)
-	case "picture":
-		img, err := picture.Decode(m.data)
-		if err != nil {
-			return nil, badRequest("picture: %v", err)
-		}
-		return prepared(classify.Preprocessing(p.spec()), p.spec(), img)
+// input makes the values that the network takes of a message. It waits until pictures of about the
+// same size leave memory for this one.
+func (p *Page) input(ctx context.Context, m message) ([]float32, error) {
+	if m.form == "values" {
+		return values(p.spec(), m.data)
 	}
-	return values(p.spec(), m.data)
+	size, err := m.size()
+	if err != nil {
+		return nil, err
+	}
+	release, err := p.pictures.Acquire(ctx, size)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if m.form == "ink" {
+		return drawing(p.spec(), m.data, size.X)
+	}
+	img, err := picture.DecodeContext(ctx, m.data)
+	if err != nil {
+		return nil, badRequest("picture: %v", err)
+	}
+	return prepared(classify.Preprocessing(p.spec()), p.spec(), img)
+}
+
+// size is that of a drawing or a picture, in pixels.
+func (m message) size() (image.Point, error) {
+	if m.form == "ink" {
+		side := int(math.Sqrt(float64(len(m.data))))
+		if side < 1 || side*side != len(m.data) {
+			return image.Point{}, badRequest("the drawing has %d bytes: want a square of at most %d×%d, a byte a pixel", len(m.data), maxInk, maxInk)
+		}
+		return image.Pt(side, side), nil
+	}
+	size, err := picture.Size(m.data)
+	switch {
+	case err != nil:
+		return size, badRequest("picture: %v", err)
+	case size.X*size.Y > pictures.MostPixels:
+		return size, &requestError{http.StatusRequestEntityTooLarge, fmt.Sprintf("%d×%d pixels: want at most %d", size.X, size.Y, pictures.MostPixels)}
+	}
+	return size, nil
 }
 
 func (p *Page) spec() *graph.Spec { return p.snapshots[0].Model.Spec() }
@@ -100,11 +132,7 @@ func values(spec *graph.Spec, data []byte) ([]float32, error) {
 }
 
 // drawing makes an input of a square of ink. A blank one is a blank input.
-func drawing(spec *graph.Spec, ink []byte) ([]float32, error) {
-	side := int(math.Sqrt(float64(len(ink))))
-	if side < 1 || side*side != len(ink) {
-		return nil, badRequest("the drawing has %d bytes: want a square of at most %d×%d, a byte a pixel", len(ink), maxInk, maxInk)
-	}
+func drawing(spec *graph.Spec, ink []byte, side int) ([]float32, error) {
 	img := &image.Gray{Pix: ink, Stride: side, Rect: image.Rect(0, 0, side, side)}
 	if !drawnOn(ink) {
 		return make([]float32, spec.Input.TotalSize()), nil

@@ -103,13 +103,13 @@ func TestFull(t *testing.T) {
 // TestFullService answers 503 and when to come again.
 func TestFullService(t *testing.T) {
 	s := service(t, colours(), Options{MaxQueue: 1})
-	b, g := held(t, s.model, limits{batch: 1, queue: 1})
-	s.batcher, b = b, s.batcher
+	b, g := held(t, s.current.model, limits{batch: 1, queue: 1})
+	s.current.batcher, b = b, s.current.batcher
 	b.Close()
-	first := ask(context.Background(), s.batcher, 1)
+	first := ask(context.Background(), s.current.batcher, 1)
 	<-g.begun
-	second := ask(context.Background(), s.batcher, 1)
-	waitFor(s.batcher, 1)
+	second := ask(context.Background(), s.current.batcher, 1)
+	waitFor(s.current.batcher, 1)
 	w := postJSON(s, map[string]any{"image": values(12, 1)})
 	refused(t, w, http.StatusServiceUnavailable, "too many images are waiting")
 	assert.Equal(t, "1", w.Header().Get("Retry-After"))

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"convgraph/classify"
+	"convgraph/graph"
 	"convgraph/picture"
 )
 
@@ -31,8 +32,8 @@ func (s *Service) readForm(ctx context.Context, q *request, body io.Reader, boun
 		if name := part.FormName(); name != formField {
 			return refusef(http.StatusUnprocessableEntity, "form field %q: want %q only, a picture file", name, formField)
 		}
-		if q.count() == s.options.MaxBatch {
-			return refusef(http.StatusUnprocessableEntity, "the form has more than %d pictures: want at most so many a request", s.options.MaxBatch)
+		if most := q.engine.limits.batch; q.count() == most {
+			return refusef(http.StatusUnprocessableEntity, "the form has more than %d pictures, the most that a request may have", most)
 		}
 		if err := s.readPicture(ctx, q, part, part.FileName(), ink); err != nil {
 			return err
@@ -51,7 +52,7 @@ func (s *Service) readPicture(ctx context.Context, q *request, body io.Reader, n
 	if _, err := q.picture.ReadFrom(body); err != nil {
 		return err
 	}
-	sampled, err := s.prepare(ctx, q.picture.Bytes(), ink)
+	sampled, err := s.prepare(ctx, q.spec, q.picture.Bytes(), ink)
 	if err != nil {
 		return inPicture(name, err)
 	}
@@ -71,9 +72,8 @@ func inPicture(name string, err error) error {
 	return err
 }
 
-// prepare makes what the model takes of a picture's bytes. It waits until the pictures under way leave memory for this one.
-func (s *Service) prepare(ctx context.Context, data []byte, ink picture.Ink) (*picture.Sample, error) {
-	spec := s.model.Spec()
+// prepare makes what the model takes of a picture's bytes. It waits until the pictures of about its size leave memory for this one.
+func (s *Service) prepare(ctx context.Context, spec *graph.Spec, data []byte, ink picture.Ink) (*picture.Sample, error) {
 	if err := classify.TakesPictures(spec); err != nil {
 		return nil, refusal{http.StatusUnprocessableEntity, err}
 	}
@@ -88,11 +88,11 @@ func (s *Service) prepare(ctx context.Context, data []byte, ink picture.Ink) (*p
 	if size.X*size.Y > s.options.maxPixels {
 		return nil, refusef(http.StatusRequestEntityTooLarge, "%d×%d pixels: want at most %d", size.X, size.Y, s.options.maxPixels)
 	}
-	memory := memoryOf(size.X * size.Y)
-	if err := s.pictures.Acquire(ctx, memory); err != nil {
+	release, err := s.pictures.Acquire(ctx, size)
+	if err != nil {
 		return nil, err
 	}
-	defer s.pictures.Release(memory)
+	defer release()
 	img, err := picture.DecodeContext(ctx, data)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -106,7 +106,3 @@ func (s *Service) prepare(ctx context.Context, data []byte, ink picture.Ink) (*p
 	}
 	return sampled, nil
 }
-
-// memoryOf is what a picture takes while it is decoded, up to 8 bytes a pixel, turned upright, 4 more, and prepared, up to 100 a pixel of the
-// 2^20 that a digit's is reduced to.
-func memoryOf(pixels int) int64 { return 12*int64(pixels) + 100*int64(min(pixels, 1<<20)) }

@@ -15,6 +15,7 @@ import (
 	"convgraph/classify"
 	"convgraph/graph"
 	"convgraph/web"
+	"convgraph/web/internal/pictures"
 )
 
 // Options bound what a service takes on. What is 0 takes the value said.
@@ -27,15 +28,12 @@ type Options struct {
 }
 
 // Memory that requests take together, in bytes. What would be beyond it waits or is turned away.
+// Pictures have memory of their own, see package pictures.
 const (
-	batchMemory   = 16 << 20  // of the images of a batch
-	queueMemory   = 64 << 20  // of the images in the queue
-	bodyMemory    = 256 << 20 // of bodies
-	pictureMemory = 512 << 20 // of pictures being decoded and prepared
+	batchMemory = 16 << 20  // of the images of a batch
+	queueMemory = 64 << 20  // of the images in the queue
+	bodyMemory  = 256 << 20 // of bodies
 )
-
-// mostPixels of a picture: what a good telephone takes.
-const mostPixels = 1 << 24
 
 // retrySeconds is when whoever was turned away may try again.
 const retrySeconds = 1
@@ -45,50 +43,44 @@ const statusGone = 499
 
 // Service answers POST /predict with what a model says.
 type Service struct {
-	model    *graph.Model
-	unready  error // why no prediction is any good
 	options  Options
-	batcher  *Batcher
 	bodies   *semaphore.Weighted
-	pictures *semaphore.Weighted
-	requests sync.Pool // of *request
+	pictures *pictures.Lanes
+	observe  func(batch int)
+
+	mu      sync.RWMutex
+	current *engine
+	closed  bool
+	retired sync.WaitGroup // engines before the current one that are ending
 }
 
-// New starts a service for a model that ends in Softmax; [Service.Close] ends it. Until then the model's parameters must not change. A
-// service for a model with parameters that aren't finite answers 503; see [Service.Ready].
+// New starts a service for a model that ends in Softmax; [Service.Close] ends it. Until then the model's parameters must not change. A model
+// whose parameters or answers aren't finite is served as well, with status 503: see [Service.Ready] and [Service.Replace].
 func New(m *graph.Model, o Options) (*Service, error) {
-	o = o.orDefaults(m.Spec().Input.TotalSize())
-	// The first prediction builds the graph: a model that can't predict is found out now, and nobody waits for it later.
-	probabilities := make([]float32, m.Classes())
-	if err := m.ProbabilitiesInto(probabilities, make([]float32, m.Spec().Input.TotalSize())); err != nil {
-		return nil, err
-	}
-	unready := m.CheckFinite()
-	if unready == nil {
-		unready = classify.CheckFinite(probabilities)
-	}
-	s := &Service{
-		model: m, unready: unready, options: o, bodies: semaphore.NewWeighted(bodyMemory), pictures: semaphore.NewWeighted(pictureMemory),
-		requests: sync.Pool{New: func() any { return newRequest(m.Spec()) }},
-	}
+	o = o.orDefaults()
+	s := &Service{options: o, bodies: semaphore.NewWeighted(bodyMemory), pictures: pictures.NewLanes()}
 	batches := o.Metrics.NewPrometheusHistogramExt("convgraph_predict_batch_images", []float64{1, 2, 4, 8, 16, 32, 64, 128, 256})
 	images := o.Metrics.NewCounter("convgraph_predict_images_total")
-	s.batcher = newBatcher(m, limits{batch: o.MaxBatch, queue: o.MaxQueue}, func(batch int) {
+	s.observe = func(batch int) {
 		batches.Update(float64(batch))
 		images.Add(batch)
-	})
-	o.Metrics.NewGauge("convgraph_predict_queue_images", func() float64 { return float64(s.batcher.Waiting()) })
+	}
+	var err error
+	if s.current, err = s.start(m); err != nil {
+		return nil, err
+	}
+	o.Metrics.NewGauge("convgraph_predict_queue_images", func() float64 { return float64(s.waiting()) })
 	return s, nil
 }
 
-func (o Options) orDefaults(imageSize int) Options {
-	const valueBytes = 4
-	if o.MaxBatch == 0 {
-		o.MaxBatch = min(64, max(1, batchMemory/valueBytes/imageSize))
-	}
-	if o.MaxQueue == 0 {
-		o.MaxQueue = min(1024, max(1, queueMemory/valueBytes/imageSize))
-	}
+// waiting is how many images wait.
+func (s *Service) waiting() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.current.batcher.Waiting()
+}
+
+func (o Options) orDefaults() Options {
 	if o.Timeout == 0 {
 		o.Timeout = 10 * time.Second
 	}
@@ -96,19 +88,35 @@ func (o Options) orDefaults(imageSize int) Options {
 		o.Metrics = web.NewMetrics()
 	}
 	if o.maxPixels == 0 {
-		o.maxPixels = mostPixels
+		o.maxPixels = pictures.MostPixels
 	}
 	return o
 }
 
-// Ready says why the service can't predict: the model's parameters or outputs aren't finite. It is nil if it can.
-func (s *Service) Ready() error { return s.unready }
+// limits are those for images of a size in numbers.
+func (o Options) limits(imageSize int) limits {
+	const valueBytes = 4
+	l := limits{batch: o.MaxBatch, queue: o.MaxQueue}
+	if l.batch == 0 {
+		l.batch = min(64, max(1, batchMemory/valueBytes/imageSize))
+	}
+	if l.queue == 0 {
+		l.queue = min(1024, max(1, queueMemory/valueBytes/imageSize))
+	}
+	return l
+}
 
 // Register adds /predict to the routes.
 func (s *Service) Register(mux *http.ServeMux) { mux.Handle("/predict", s) }
 
 // Close computes what waits, and ends the service. Requests that come later are turned away.
-func (s *Service) Close() { s.batcher.Close() }
+func (s *Service) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.current.batcher.Close() // no other takes its place any more
+	s.retired.Wait()
+}
 
 // ServeHTTP answers a request with a prediction, or an array of them, as convgraph predict -json has them.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -117,48 +125,40 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		web.Error(w, http.StatusMethodNotAllowed, fmt.Errorf("method is %s: want POST", r.Method))
 		return
 	}
-	q := s.requests.Get().(*request)
-	defer s.release(q)
+	e := s.engine()
+	defer e.users.Done()
+	q := e.requests.Get().(*request)
+	defer q.release()
 	if err := s.answer(w, r, q); err != nil {
 		s.refuse(w, err)
 	}
 }
 
 func (s *Service) answer(w http.ResponseWriter, r *http.Request, q *request) error {
-	if s.unready != nil {
-		return refusal{http.StatusServiceUnavailable, s.unready}
+	if q.engine.unfit != nil {
+		return q.engine.unfit
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.options.Timeout)
 	defer cancel()
 	if err := s.read(ctx, r, q); err != nil {
 		return err
 	}
-	if err := s.batcher.Predict(ctx, q.room(s.model.Classes()), q.images, q.count()); err != nil {
+	if err := q.engine.batcher.Predict(ctx, q.room(), q.images, q.count()); err != nil {
 		return err
 	}
-	if err := classify.CheckFinite(q.room(s.model.Classes())); err != nil {
-		return refusal{http.StatusServiceUnavailable, err}
+	if err := q.engine.check(q.probabilities); err != nil {
+		return err
 	}
 	if !q.list {
-		web.WriteJSON(w, http.StatusOK, s.prediction(q, 0))
+		web.WriteJSON(w, http.StatusOK, q.prediction(0))
 		return nil
 	}
 	all := make([]*classify.Prediction, q.count())
 	for i := range all {
-		all[i] = s.prediction(q, i)
+		all[i] = q.prediction(i)
 	}
 	web.WriteJSON(w, http.StatusOK, all)
 	return nil
-}
-
-func (s *Service) prediction(q *request, i int) *classify.Prediction {
-	classes := s.model.Classes()
-	return classify.NewPrediction(s.model.Spec(), q.samples[i].name, q.samples[i].ink, q.probabilities[i*classes:(i+1)*classes])
-}
-
-func (s *Service) release(q *request) {
-	q.reset()
-	s.requests.Put(q)
 }
 
 // A refusal is an error with the status it is answered with.

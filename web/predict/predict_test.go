@@ -129,7 +129,7 @@ func want(t *testing.T, m *graph.Model, v []float64) classify.Prediction {
 func TestDocuments(t *testing.T) {
 	s := service(t, digits(), Options{})
 	v := values(784, 1)
-	expected := want(t, s.model, v)
+	expected := want(t, s.current.model, v)
 	require.Len(t, expected.Top, 3)
 	for _, image := range []any{v, nested(v, 28, 28), nested(v, 1, 28, 28)} {
 		assert.Equal(t, expected, decoded[classify.Prediction](t, postJSON(s, map[string]any{"image": image})))
@@ -143,7 +143,7 @@ func TestDocuments(t *testing.T) {
 		text, err := json.Marshal(nested(whole, 28, 28))
 		require.NoError(t, err)
 		w := post(s, "application/json; charset=utf-8", strings.NewReader(fmt.Sprintf(document, text)))
-		assert.Equal(t, want(t, s.model, v), decoded[classify.Prediction](t, w))
+		assert.Equal(t, want(t, s.current.model, v), decoded[classify.Prediction](t, w))
 	}
 }
 
@@ -153,7 +153,7 @@ func TestSeveralImages(t *testing.T) {
 	got := decoded[[]classify.Prediction](t, postJSON(s, map[string]any{"images": []any{a, nested(b, 3, 2, 2)}}))
 	require.Len(t, got, 2)
 	for i, v := range [][]float64{a, b} {
-		expected := want(t, s.model, v)
+		expected := want(t, s.current.model, v)
 		assert.Equal(t, expected.Class, got[i].Class)
 		for j := range expected.Top {
 			assert.InDelta(t, expected.Top[j].Probability, got[i].Top[j].Probability, 1e-5)
@@ -249,7 +249,7 @@ func TestPictures(t *testing.T) {
 	s := service(t, digits(), Options{})
 	sampled, err := picture.Digit(drawn(), picture.Detect)
 	require.NoError(t, err)
-	expected, err := classify.Predict(s.model, "", sampled)
+	expected, err := classify.Predict(s.current.model, "", sampled)
 	require.NoError(t, err)
 	assert.Equal(t, "dark on light", expected.Ink)
 	assert.Equal(t, *expected, decoded[classify.Prediction](t, post(s, "image/png", bytes.NewReader(encoded(t, drawn())))))
@@ -304,15 +304,15 @@ func TestOtherImages(t *testing.T) {
 	for i := range 12 {
 		img.SetRGBA(i%6, i/6, color.RGBA{uint8(20 * i), uint8(i), 200, 255})
 	}
-	sampled, err := picture.Preprocessing{}.Apply(img, s.model.Spec().Input)
+	sampled, err := picture.Preprocessing{}.Apply(img, s.current.model.Spec().Input)
 	require.NoError(t, err)
-	expected, err := classify.Predict(s.model, "", sampled)
+	expected, err := classify.Predict(s.current.model, "", sampled)
 	require.NoError(t, err)
 	assert.Equal(t, *expected, decoded[classify.Prediction](t, post(s, "image/png", bytes.NewReader(encoded(t, img)))))
 
 	vectors := service(t, graph.Sequential("vectors", tensor.Shape{4}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}), Options{})
 	refused(t, post(vectors, "image/png", bytes.NewReader(encoded(t, img))), 422, `model "vectors" takes no pictures: got input [4], want (channels, height, width)`)
-	assert.Equal(t, want(t, vectors.model, values(4, 1)), decoded[classify.Prediction](t, postJSON(vectors, map[string]any{"image": values(4, 1)})))
+	assert.Equal(t, want(t, vectors.current.model, values(4, 1)), decoded[classify.Prediction](t, postJSON(vectors, map[string]any{"image": values(4, 1)})))
 }
 
 func TestBadRequests(t *testing.T) {
@@ -342,7 +342,7 @@ func TestBadRequests(t *testing.T) {
 	kind, form := pictureForm(t, "file", "a.png")
 	refused(t, post(s, kind, form), 422, `form field "file": want "image" only`)
 	kind, form = pictureForm(t, "image", "a", "b", "c")
-	refused(t, post(s, kind, form), 422, "the form has more than 2 pictures")
+	refused(t, post(s, kind, form), 422, "the form has more than 2 pictures, the most that a request may have")
 
 	w = httptest.NewRecorder()
 	s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/predict", nil))
@@ -373,14 +373,32 @@ func TestMemoryIsBounded(t *testing.T) {
 	assert.Equal(t, "1", w.Header().Get("Retry-After"))
 	s.bodies.Release(bodyMemory)
 
-	require.NoError(t, s.pictures.Acquire(context.Background(), pictureMemory))
-	refused(t, post(s, "image/png", bytes.NewReader(encoded(t, drawn()))), 503, "no answer within 1ms: try again in a moment")
-	s.pictures.Release(pictureMemory)
+	release, err := s.pictures.Acquire(context.Background(), image.Pt(4096, 4096))
+	require.NoError(t, err)
+	refused(t, post(s, "image/png", bytes.NewReader(flat(t, 2048))), 503, "no answer within 1ms: try again in a moment")
+	release()
 
 	s.options.Timeout = time.Minute
 	require.Equal(t, http.StatusOK, post(s, "image/png", bytes.NewReader(encoded(t, drawn()))).Code)
 	assert.True(t, s.bodies.TryAcquire(bodyMemory), "a request gives back what it took")
-	assert.True(t, s.pictures.TryAcquire(pictureMemory))
+	release, err = s.pictures.Acquire(context.Background(), image.Pt(4096, 4096))
+	require.NoError(t, err, "and so does a picture")
+	release()
+}
+
+// flat is a PNG of a square that is white but for its middle.
+func flat(t testing.TB, side int) []byte {
+	t.Helper()
+	img := image.NewGray(image.Rect(0, 0, side, side))
+	for i := range img.Pix {
+		img.Pix[i] = 255
+	}
+	for i := side / 4; i < 3*side/4; i++ {
+		for w := range side / 8 {
+			img.Pix[i*side+side/2+w] = 0
+		}
+	}
+	return encoded(t, img)
 }
 
 // TestMeter: memory is taken as a body comes, in steps, and given back.

@@ -15,12 +15,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/sync/semaphore"
 
+	"convgraph/classify"
 	"convgraph/graph"
 	"convgraph/picture"
 )
 
 // request is what one request carries, in memory that later ones use again.
 type request struct {
+	engine        *engine
 	spec          *graph.Spec
 	images        []float32 // those of the samples, one after the other
 	samples       []sample
@@ -40,8 +42,20 @@ type sample struct {
 	ink  picture.Ink
 }
 
-func newRequest(spec *graph.Spec) *request {
-	return &request{spec: spec, decoder: new(jsontext.Decoder)}
+func newRequest(e *engine) *request {
+	return &request{engine: e, spec: e.model.Spec(), decoder: new(jsontext.Decoder)}
+}
+
+// release gives the request back for later ones.
+func (q *request) release() {
+	q.reset()
+	q.engine.requests.Put(q)
+}
+
+// prediction is what the model says of image i.
+func (q *request) prediction(i int) *classify.Prediction {
+	classes := q.engine.model.Classes()
+	return classify.NewPrediction(q.spec, q.samples[i].name, q.samples[i].ink, q.probabilities[i*classes:(i+1)*classes])
 }
 
 // keptMemory is the most of a picture's bytes that later requests use again: a single large one shouldn't keep its memory for good.
@@ -57,8 +71,8 @@ func (q *request) reset() {
 func (q *request) count() int { return len(q.samples) }
 
 // room is where the probabilities of the images go.
-func (q *request) room(classes int) []float32 {
-	n := q.count() * classes
+func (q *request) room() []float32 {
+	n := q.count() * q.engine.model.Classes()
 	q.probabilities = slices.Grow(q.probabilities[:0], n)[:n]
 	return q.probabilities
 }
@@ -108,7 +122,7 @@ func (s *Service) read(ctx context.Context, r *http.Request, q *request) error {
 	}
 	switch {
 	case kind == "application/json":
-		return bodyError(q.readDocument(&q.meter, s.options.MaxBatch))
+		return bodyError(q.readDocument(&q.meter, q.engine.limits.batch))
 	case slices.Contains(picture.MediaTypes, kind):
 		ink, err := inkOf(r)
 		if err != nil {

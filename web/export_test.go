@@ -1,0 +1,4 @@
+package web
+
+// ClientOf is for tests.
+var ClientOf = clientOf

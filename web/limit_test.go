@@ -1,0 +1,104 @@
+package web_test
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"convgraph/web"
+)
+
+// connect opens a connection and asks for /healthz over it. It gives the status, and 0 if the server closes the connection without one.
+func connect(t *testing.T, s running) (c net.Conn, status int) {
+	t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+	_, _ = io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil { // closed with the request unread, which may take the answer with it
+		return c, 0
+	}
+	defer answer.Body.Close()
+	_, _ = io.Copy(io.Discard, answer.Body)
+	return c, answer.StatusCode
+}
+
+// TestConnectionsAreLimited in total and for each client: what is beyond is closed at once, and one that ends makes room.
+func TestConnectionsAreLimited(t *testing.T) {
+	for _, o := range []web.Options{
+		{MaxConnections: 2, MaxClientConnections: 9},
+		{MaxConnections: 9, MaxClientConnections: 2},
+	} {
+		s := serve(t, echo(), o)
+		first, status := connect(t, s)
+		require.Equal(t, 200, status)
+		_, status = connect(t, s)
+		require.Equal(t, 200, status)
+		_, status = connect(t, s)
+		assert.Contains(t, []int{0, 503}, status)
+		require.NoError(t, first.Close())
+		require.Eventually(t, func() bool {
+			c, status := connect(t, s)
+			c.Close()
+			return status == 200
+		}, 10*time.Second, time.Millisecond)
+	}
+}
+
+// TestTooManyConnectionsSayWhy: a client that waits for what the server says sees a whole answer.
+func TestTooManyConnectionsSayWhy(t *testing.T) {
+	s := serve(t, echo(), web.Options{MaxConnections: 1})
+	_, status := connect(t, s)
+	require.Equal(t, 200, status)
+	c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	require.NoError(t, err)
+	defer c.Close()
+	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	assert.Equal(t, 503, answer.StatusCode)
+	assert.Equal(t, "1", answer.Header.Get("Retry-After"))
+	assert.Equal(t, "too many connections: try again later", reason(t, string(body)))
+}
+
+// TestConnectionFigures: open and refused connections are counted, and none stays.
+func TestConnectionFigures(t *testing.T) {
+	metrics := web.NewMetrics()
+	s := serve(t, echo(), web.Options{MaxConnections: 2, Metrics: metrics})
+	figures := func() string {
+		var b strings.Builder
+		metrics.WritePrometheus(&b)
+		return b.String()
+	}
+	first, _ := connect(t, s)
+	second, _ := connect(t, s)
+	connect(t, s)
+	assert.Contains(t, figures(), "convgraph_http_connections 2\n")
+	assert.Contains(t, figures(), "convgraph_http_connections_refused_total 1\n")
+	first.Close()
+	second.Close()
+	require.Eventually(t, func() bool { return strings.Contains(figures(), "convgraph_http_connections 0\n") }, 10*time.Second, time.Millisecond)
+}
+
+func TestClientOf(t *testing.T) {
+	client := func(ip string) netip.Prefix {
+		return web.ClientOf(net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(ip), 1)))
+	}
+	assert.Equal(t, client("10.0.0.1"), client("::ffff:10.0.0.1"), "IPv4 in IPv6 is IPv4")
+	assert.NotEqual(t, client("10.0.0.1"), client("10.0.0.2"))
+	assert.Equal(t, client("2001:db8::1"), client("2001:db8::ffff:2"), "a /64 is one client")
+	assert.NotEqual(t, client("2001:db8::1"), client("2001:db8:0:1::1"))
+	assert.Equal(t, client("fe80::1%eth0"), client("fe80::1%eth1"))
+	assert.Equal(t, netip.Prefix{}, web.ClientOf(&net.UnixAddr{}))
+}

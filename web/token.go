@@ -1,0 +1,58 @@
+package web
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// leastToken is the length from which a token can't be guessed over a network: 16 hexadecimal
+// digits are 64 bits.
+const leastToken = 16
+
+// CheckToken says why a token won't do.
+func CheckToken(token string) error {
+	if len(token) < leastToken {
+		return fmt.Errorf("the token has %d characters: want at least %d that nobody can guess, such as openssl rand -hex 16 prints", len(token), leastToken)
+	}
+	if strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return errors.New("the token holds a space or a character that isn't ASCII, which no HTTP header can carry")
+	}
+	return nil
+}
+
+// public are the paths that need no token: they tell a supervisor whether the server works, and
+// nothing else.
+var public = []string{"/healthz", "/readyz"}
+
+// requireToken answers 401 to requests without the token. A program sends it as "Authorization:
+// Bearer TOKEN"; a browser asks for it as a password, with any name.
+func requireToken(token string, next http.Handler) http.Handler {
+	want := sha256.Sum256([]byte(token))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Hashes have one length, so the time to compare them says nothing about the token.
+		got := sha256.Sum256([]byte(tokenOf(r)))
+		if subtle.ConstantTimeCompare(got[:], want[:]) == 1 || slices.Contains(public, r.URL.Path) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Add("WWW-Authenticate", `Bearer realm="convgraph"`)
+		w.Header().Add("WWW-Authenticate", `Basic realm="convgraph: the token is the password", charset="UTF-8"`)
+		Error(w, http.StatusUnauthorized, errors.New("want the header Authorization: Bearer TOKEN with this server's token"))
+	})
+}
+
+func tokenOf(r *http.Request) string {
+	if _, password, ok := r.BasicAuth(); ok {
+		return password
+	}
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
