@@ -139,15 +139,6 @@ func wantImage(in tensor.Shape) error {
 	return nil
 }
 
-func (p Pair) or(fallback Pair) Pair {
-	for i := range p {
-		if p[i] == 0 {
-			p[i] = fallback[i]
-		}
-	}
-	return p
-}
-
 // checkWindow bounds the numbers of a window: a spec may be anybody's file.
 func checkWindow(pairs ...Pair) error {
 	for _, p := range pairs {

@@ -39,12 +39,4 @@ func (p *Pair) UnmarshalJSON(data []byte) error {
 // String is "5x5".
 func (p Pair) String() string { return fmt.Sprintf("%dx%d", p[0], p[1]) }
 
-// short is "2" if height and width agree.
-func (p Pair) short() string {
-	if p[0] == p[1] {
-		return fmt.Sprint(p[0])
-	}
-	return p.String()
-}
-
 func (p Pair) op() ops.Pair { return ops.Pair(p) }
