@@ -148,14 +148,13 @@ func (c contest) challengeAt(v, index vec) {
 // first element inside.
 func maxTaps(s *simd) {
 	TEXT("maxTaps"+s.name, NOSPLIT,
-		"func(rows, cols, step int, x *float32, n int, taps, starts, firsts *int32, origin, originStep int, y "+
-			"*float32, at *int32)")
+		"func(rows, cols, step int, x *float32, n int, taps, starts, firsts *int32, origin, originStep int, "+
+			"y *float32, at *int32)")
 	Pragma("noescape")
-	doc("maxTaps" + s.name + " sets y and at to the largest of n taps (offset in x, index from the window's start) " +
-		"and " +
-		"its index, for rows·cols windows, all positive. After a row of windows, x advances by step elements and " +
-		"origin " +
-		"by originStep. A column's windows start at starts; their first column inside the plane is firsts.")
+	doc("maxTaps" + s.name + " sets y and at to the largest of n taps (offset in x, index from the window's " +
+		"start) and its index, for rows·cols windows, all positive. After a row of windows, x advances by step " +
+		"elements and origin by originStep. A column's windows start at starts; their first column inside the " +
+		"plane is firsts.")
 	b := newBand(s)
 	x, starts, firsts := Load(Param("x"), GP64()), Load(Param("starts"), GP64()), Load(Param("firsts"), GP64())
 	origin := Load(Param("origin"), GP64()).(reg.GPVirtual)
