@@ -15,18 +15,18 @@ import (
 	"strings"
 )
 
-// A contender is one side of a work.
-type contender struct {
+// competitor is one program that runs a benchmark case.
+type competitor struct {
 	name   string
-	atMost float64 // what our time over this one's should be at most; 0: nothing is aimed at
+	atMost float64 // target for our time over this one's; 0: no target
 	run    func(context.Context) (sample, error)
 }
 
-// A sample is what one run of a contender says.
+// sample is the result of one run of a competitor.
 type sample struct {
-	ms     float64 // the median of its measurements
-	peakMB float64 // the process's peak memory, Python's without what importing the library takes; 0: unknown
-	cpu    string  // as go test names it; Python says nothing
+	ms     float64 // median of its measurements
+	peakMB float64 // peak memory of the process, for Python without its imports; 0: unknown
+	cpu    string  // as go test prints it; empty from Python
 }
 
 const (
@@ -41,74 +41,83 @@ var torchScript string
 //go:embed openblas.py
 var blasScript string
 
-// A field holds what is needed to run every contender.
-type field struct {
+// harness holds what is needed to run every competitor.
+type harness struct {
 	options
-	directory         string            // of the test binaries
-	peers             map[string]string // name to version, or to why it can't run
+	directory         string            // holds the test binaries
+	peers             map[string]string // name to version, or to the reason why it can't run
 	hasTorch, hasBLAS bool
 }
 
-// newField builds the Go contenders and looks for the Python ones.
-func newField(ctx context.Context, o options) (*field, error) {
+// newHarness builds the Go competitors and looks for the Python ones.
+func newHarness(ctx context.Context, o options) (*harness, error) {
 	directory, err := os.MkdirTemp("", "convgraph-bench-")
 	if err != nil {
 		return nil, err
 	}
-	f := &field{options: o, directory: directory, peers: map[string]string{}}
+	h := &harness{options: o, directory: directory, peers: map[string]string{}}
 	for _, pkg := range []string{"models", "bench"} {
-		out, err := exec.CommandContext(ctx, "go", "test", "-c", "-o", f.binary(pkg), "convgraph/"+pkg).CombinedOutput()
+		out, err := exec.CommandContext(ctx, "go", "test", "-c", "-o", h.binary(pkg), "convgraph/"+pkg).CombinedOutput()
 		if err != nil {
-			f.close()
+			h.close()
 			return nil, fmt.Errorf("building the benchmarks of %s: %w\n%s", pkg, err, out)
 		}
 	}
-	f.peers[torchName], f.hasTorch = f.version(ctx, torchScript)
-	f.peers[blasName], f.hasBLAS = f.version(ctx, blasScript)
-	return f, nil
+	h.peers[torchName], h.hasTorch = h.version(ctx, torchScript)
+	h.peers[blasName], h.hasBLAS = h.version(ctx, blasScript)
+	return h, nil
 }
 
-func (f *field) close() { os.RemoveAll(f.directory) }
+func (h *harness) close() { os.RemoveAll(h.directory) }
 
-func (f *field) binary(pkg string) string { return filepath.Join(f.directory, pkg+".test.exe") }
+func (h *harness) binary(pkg string) string { return filepath.Join(h.directory, pkg+".test.exe") }
 
-// version is a Python contender's, or why it can't run.
-func (f *field) version(ctx context.Context, script string) (version string, present bool) {
+// version returns a Python competitor's version, or the reason why it can't run.
+func (h *harness) version(ctx context.Context, script string) (version string, present bool) {
 	var out struct{ Version string }
-	err := f.python(ctx, script, &out, "version")
+	err := h.python(ctx, script, &out, "version")
 	if err != nil {
 		return "missing, " + err.Error(), false
 	}
 	return out.Version, true
 }
 
-// contenders are ours and its peers at the given work, ours first.
-func (f *field) contenders(w work) []contender {
-	threads := f.threadsOf(w)
-	all := []contender{{"convgraph", 0, func(ctx context.Context) (sample, error) { return f.goBenchmark(ctx, w.pkg, w.Name, w, threads) }}}
-	if w.torch != "" && f.hasTorch {
-		all = append(all, contender{torchName, w.atMost, func(ctx context.Context) (sample, error) { return f.torch(ctx, w, threads) }})
+// competitors returns ours and its peers for a case, ours first.
+func (h *harness) competitors(c benchCase) []competitor {
+	threads := h.threadsOf(c)
+	all := []competitor{{"convgraph", 0, func(ctx context.Context) (sample, error) {
+		return h.goBenchmark(ctx, c.pkg, c.Name, c, threads)
+	}}}
+	if c.torch != "" && h.hasTorch {
+		all = append(all, competitor{torchName, c.atMost, func(ctx context.Context) (sample, error) {
+			return h.torch(ctx, c, threads)
+		}})
 	}
-	if w.blas && f.hasBLAS {
-		all = append(all, contender{blasName, w.atMost, func(ctx context.Context) (sample, error) { return f.measured(ctx, blasScript, w) }})
+	if c.blas && h.hasBLAS {
+		all = append(all, competitor{blasName, c.atMost, func(ctx context.Context) (sample, error) {
+			return h.measured(ctx, blasScript, c)
+		}})
 	}
-	if w.stock != "" {
-		all = append(all, contender{stockName, stockAtMost, func(ctx context.Context) (sample, error) { return f.goBenchmark(ctx, "bench", w.stock, w, threads) }})
+	if c.stock != "" {
+		all = append(all, competitor{stockName, stockAtMost, func(ctx context.Context) (sample, error) {
+			return h.goBenchmark(ctx, "bench", c.stock, c, threads)
+		}})
 	}
 	return all
 }
 
-func (f *field) threadsOf(w work) int {
-	if w.single {
+func (h *harness) threadsOf(c benchCase) int {
+	if c.single {
 		return 1
 	}
-	return f.threads
+	return h.threads
 }
 
 // goBenchmark runs one benchmark of a test binary.
-func (f *field) goBenchmark(ctx context.Context, pkg, name string, w work, threads int) (sample, error) {
-	cmd := exec.CommandContext(ctx, f.binary(pkg), "-test.run=^$", "-test.bench=^Benchmark"+strings.ReplaceAll(name, "/", "$/^")+"$",
-		fmt.Sprintf("-test.benchtime=%gs", w.seconds), fmt.Sprintf("-test.count=%d", w.count))
+func (h *harness) goBenchmark(ctx context.Context, pkg, name string, c benchCase, threads int) (sample, error) {
+	cmd := exec.CommandContext(ctx, h.binary(pkg), "-test.run=^$",
+		"-test.bench=^Benchmark"+strings.ReplaceAll(name, "/", "$/^")+"$",
+		fmt.Sprintf("-test.benchtime=%gs", c.seconds), fmt.Sprintf("-test.count=%d", c.count))
 	cmd.Env = append(os.Environ(), fmt.Sprintf("GOMAXPROCS=%d", threads))
 	out, err := cmd.Output()
 	if err != nil {
@@ -134,7 +143,7 @@ func parseBenchmark(out string) (ms []float64, cpu string, err error) {
 		ms = append(ms, ns/1e6)
 	}
 	if len(ms) == 0 {
-		return nil, "", fmt.Errorf("no ns/op in its output: want a benchmark of that name\n%s", out)
+		return nil, "", fmt.Errorf("got no ns/op, want a benchmark of that name\n%s", out)
 	}
 	if m := cpuLine.FindStringSubmatch(out); m != nil {
 		cpu = m[1]
@@ -142,34 +151,36 @@ func parseBenchmark(out string) (ms []float64, cpu string, err error) {
 	return ms, cpu, nil
 }
 
-func (f *field) torch(ctx context.Context, w work, threads int) (sample, error) {
-	kind, _, _ := strings.Cut(w.Name, "/")
-	return f.measured(ctx, torchScript, w, kind, w.torch, fmt.Sprintf("--batch=%d", w.batch), fmt.Sprintf("--threads=%d", threads))
+func (h *harness) torch(ctx context.Context, c benchCase, threads int) (sample, error) {
+	kind, _, _ := strings.Cut(c.Name, "/")
+	return h.measured(
+		ctx, torchScript, c, kind, c.torch, fmt.Sprintf("--batch=%d", c.batch), fmt.Sprintf("--threads=%d", threads),
+	)
 }
 
-// measured runs a Python contender.
-func (f *field) measured(ctx context.Context, script string, w work, args ...string) (sample, error) {
+// measured runs a Python competitor.
+func (h *harness) measured(ctx context.Context, script string, c benchCase, args ...string) (sample, error) {
 	var out struct {
 		MS     []float64 `json:"ms"`
 		PeakMB float64   `json:"peak_mb"`
 	}
-	args = append(args, fmt.Sprintf("--seconds=%g", w.seconds), fmt.Sprintf("--count=%d", w.count))
-	if err := f.python(ctx, script, &out, args...); err != nil {
+	args = append(args, fmt.Sprintf("--seconds=%g", c.seconds), fmt.Sprintf("--count=%d", c.count))
+	if err := h.python(ctx, script, &out, args...); err != nil {
 		return sample{}, err
 	}
 	if len(out.MS) == 0 {
-		return sample{}, errors.New("no measurements in its output")
+		return sample{}, errors.New("got no measurements, want some in its output")
 	}
 	return sample{ms: median(out.MS), peakMB: out.PeakMB}, nil
 }
 
 // python runs a script and reads the JSON that it prints.
-func (f *field) python(ctx context.Context, script string, out any, args ...string) error {
-	cmd := exec.CommandContext(ctx, f.options.python, append([]string{"-"}, args...)...)
+func (h *harness) python(ctx context.Context, script string, out any, args ...string) error {
+	cmd := exec.CommandContext(ctx, h.options.python, append([]string{"-"}, args...)...)
 	cmd.Stdin = strings.NewReader(script)
 	text, err := cmd.Output()
 	if err != nil {
-		return fmt.Errorf("%s: %w%s", f.options.python, err, lastLine(stderrOf(err)))
+		return fmt.Errorf("%s: %w%s", h.options.python, err, lastLine(stderrOf(err)))
 	}
 	return json.Unmarshal(text, out)
 }
@@ -181,7 +192,7 @@ func stderrOf(err error) []byte {
 	return nil
 }
 
-// lastLine is where Python says what is wrong.
+// lastLine returns the last line of text: Python's error message.
 func lastLine(text []byte) string {
 	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
 	if last := lines[len(lines)-1]; len(last) > 0 {
