@@ -136,7 +136,7 @@ func TestResumeRefusesAnotherTraining(t *testing.T) {
 	for name, change := range map[string]func(*Trainer){
 		"checkpoint: it is at step 3 after 0 epochs: this training has 2 steps an epoch": func(tr *Trainer) { tr.Batch = 6 },
 		"has no parameter \"fc2.bias\"":                func(tr *Trainer) { tr.Model = trainer(t, small()).Model },
-		"state is of optimizer \"adam\": want \"sgd\"": func(tr *Trainer) { tr.Solver = sgd(t, 0.1) },
+		"state: got optimizer \"adam\", want \"sgd\"": func(tr *Trainer) { tr.Solver = sgd(t, 0.1) },
 	} {
 		tr := trainer(t, withDropout())
 		change(tr)
