@@ -2,17 +2,18 @@ package tensorboard
 
 import "math"
 
-// binCount is how many bins a histogram of more than one value has.
+// binCount is the number of bins of a histogram with more than one value.
 const binCount = 40
 
-// bins counts values in bins of equal width from the least to the greatest. Bin i goes up to limits[i].
+// bins counts values in bins of equal width from the least to the greatest. The upper limit of bin
+// i is limits[i].
 type bins struct {
 	min, max, sum, squares float64
 	count                  int
 	limits, counts         []float64
 }
 
-// count makes bins of the values that are finite.
+// count makes bins of the finite values.
 func count(values []float32) bins {
 	b := bins{min: math.Inf(1), max: math.Inf(-1)}
 	for _, f := range values {
