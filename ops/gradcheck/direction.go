@@ -1,7 +1,8 @@
 package gradcheck
 
-// A direction is a random vector of any length that takes no memory: its components are functions of their index. They have random signs
-// and magnitudes between 0.5 and 1.5, so that no two swapped components give the same product.
+// direction is a random vector of any length that takes no memory: each component is a function of
+// its index. Components have random signs and magnitudes between 0.5 and 1.5, so that swapping two
+// of them changes a product.
 type direction uint64
 
 func newDirection(seed, stream uint64, k int) direction {
@@ -25,7 +26,7 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// A span is the elements from .. to-1.
+// span is the elements from … to-1.
 type span struct{ from, to int }
 
 func (s span) halves() (first, second span) {
