@@ -34,9 +34,18 @@ func TestDamageTable(t *testing.T) {
 		{What: "a header of a terabyte", Err: read(binary.LittleEndian.AppendUint64(nil, 1<<40))},
 		{What: "a header that isn't JSON", Err: read(file("hello"))},
 		{What: "a header of broken JSON", Err: read(file(`{"w":`))},
-		{What: "one name twice", Err: read(file(`{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 0))},
-		{What: "a shape larger than its data", Err: one(`"dtype":"F32","shape":[1000000000],"data_offsets":[0,4]`, 0, 0, 0, 0)},
-		{What: "a shape that overflows", Err: one(`"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]`, 0, 0, 0, 0)},
+		{What: "one name twice", Err: read(file(
+			`{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`,
+			0,
+		))},
+		{
+			What: "a shape larger than its data",
+			Err:  one(`"dtype":"F32","shape":[1000000000],"data_offsets":[0,4]`, 0, 0, 0, 0),
+		},
+		{
+			What: "a shape that overflows",
+			Err:  one(`"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]`, 0, 0, 0, 0),
+		},
 		{What: "data past the end", Err: one(`"dtype":"F32","shape":[2],"data_offsets":[0,8]`, 0, 0, 0, 0)},
 		{What: "300,000 names", Err: read(file(names(300_000)))},
 		{What: "an empty array", Err: one(`"dtype":"F32","shape":[0],"data_offsets":[0,0]`)},
