@@ -5,6 +5,8 @@ import (
 	"image"
 	"math"
 	"slices"
+
+	"convgraph/internal/xmath"
 )
 
 // Preprocessing declares how a picture is prepared for a network. It is plain data and is stored
@@ -165,7 +167,7 @@ func checkValues(field string, values []float64, channels int, positive bool) er
 	}
 	for c, v := range values {
 		narrow := float32(v)
-		if math.IsNaN(v) || math.IsInf(float64(narrow), 0) {
+		if !xmath.IsFinite(narrow) {
 			return fmt.Errorf("%s: got %v for channel %d, want a finite float32", field, v, c)
 		}
 		if positive && narrow <= 0 {

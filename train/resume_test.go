@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"convgraph/internal/testdisk"
+	"convgraph/internal/xmath"
 	"convgraph/train/dataset"
 	"convgraph/train/solver"
 )
@@ -135,7 +136,7 @@ func TestResumeRefusesAnotherTraining(t *testing.T) {
 	require.NoError(t, err)
 	for name, change := range map[string]func(*Trainer){
 		"checkpoint: it is at step 3 after 0 epochs: this training has 2 steps an epoch": func(tr *Trainer) { tr.Batch = 6 },
-		"has no parameter \"fc2.bias\"":                func(tr *Trainer) { tr.Model = trainer(t, small()).Model },
+		"has no parameter \"fc2.bias\"":               func(tr *Trainer) { tr.Model = trainer(t, small()).Model },
 		"state: got optimizer \"adam\", want \"sgd\"": func(tr *Trainer) { tr.Solver = sgd(t, 0.1) },
 	} {
 		tr := trainer(t, withDropout())
@@ -174,7 +175,7 @@ func TestNaNStopsBeforeTheParameters(t *testing.T) {
 	assert.Equal(t, 3, c.Step)
 	for _, p := range c.params {
 		for _, v := range p.Value.Float32s() {
-			assert.True(t, finite(float64(v)))
+			assert.True(t, xmath.IsFinite(float64(v)))
 		}
 	}
 }

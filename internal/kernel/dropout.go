@@ -1,5 +1,7 @@
 package kernel
 
+import "convgraph/internal/splitmix"
+
 // Dropout multiplies each element by 0 with probability rate (at least 0, below 1) and the others
 // by 1/(1-rate): inverted dropout, Srivastava et al. 2014, section 10. Only key and i decide
 // whether element i is kept, so the mask is the same on every platform and for both element types,
@@ -19,7 +21,7 @@ type mask[T Float] struct {
 }
 
 func newMask[T Float](o operands[T]) mask[T] {
-	return mask[T]{splitMix(o.key) + uint64(o.first)*goldenGamma, uint64(o.rate * (1 << 53)), T(1 / (1 - o.rate))}
+	return mask[T]{splitmix.Mix(o.key) + uint64(o.first)*splitmix.Gamma, uint64(o.rate * (1 << 53)), T(1 / (1 - o.rate))}
 }
 
 func dropout[T Float](o operands[T]) {
@@ -27,20 +29,8 @@ func dropout[T Float](o operands[T]) {
 	m := newMask(o)
 	factors := [2]T{m.scale, 0}
 	for i, v := range o.a {
-		below := (splitMix(m.state)>>11 - m.dropBelow) >> 63 // 1 or 0; a branch would be mispredicted often
+		below := (splitmix.Mix(m.state)>>11 - m.dropBelow) >> 63 // 1 or 0; a branch would be mispredicted often
 		y[i] = v * factors[below&1]
-		m.state += goldenGamma
+		m.state += splitmix.Gamma
 	}
-}
-
-// goldenGamma is 2^64 divided by the golden ratio, made odd: SplitMix64's step.
-const goldenGamma = 0x9e3779b97f4a7c15
-
-// splitMix is SplitMix64's output function (Steele, Lea, Flood 2014) at the state after x: over a
-// counter in steps of goldenGamma it is a generator whose n-th number needs none of those before.
-func splitMix(x uint64) uint64 {
-	x += goldenGamma
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"gorgonia.org/tensor"
+
+	"convgraph/internal/xmath"
 )
 
 // checker is one run of a check: the function at its point, with the gradients there.
@@ -102,7 +104,7 @@ func (c *checker) evaluate() error {
 	if err != nil {
 		return err
 	}
-	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+	if !xmath.IsFinite(loss) {
 		return fmt.Errorf("loss: got %v, want a finite number", loss)
 	}
 	if again != loss {
@@ -146,7 +148,7 @@ func (p *point) setGradient(g *tensor.Dense) error {
 		return fmt.Errorf("has shape %v: want %v", g.Shape(), p.shape)
 	}
 	for i := range v.len() {
-		if x := v.at(i); math.IsNaN(x) || math.IsInf(x, 0) {
+		if x := v.at(i); !xmath.IsFinite(x) {
 			return fmt.Errorf("is %v at %v: want finite numbers", x, coordinates(p.shape, i))
 		}
 	}

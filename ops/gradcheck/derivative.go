@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"convgraph/internal/xmath"
 )
 
 // line is the function along a straight line through the point of the gradient: t ↦ f(x + t·d).
@@ -52,7 +54,7 @@ type level struct {
 func (l level) central() float64 { return (l.forward + l.backward) / 2 }
 
 func (l level) finite() bool {
-	return !math.IsNaN(l.forward-l.backward) && !math.IsInf(l.forward-l.backward, 0)
+	return xmath.IsFinite(l.forward - l.backward)
 }
 
 // gap is the difference of the one-sided quotients: h·f″ + h³/12·f⁗ where f is smooth.

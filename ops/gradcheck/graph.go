@@ -6,6 +6,8 @@ import (
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"convgraph/internal/splitmix"
 )
 
 // Build adds a function of the nodes in (one for each input, in order) to their graph g and returns
@@ -58,7 +60,7 @@ func compile(inputs []Input, build Build, seed uint64) (f Func, err error) {
 	if err != nil {
 		return Func{}, err
 	}
-	if err := e.differentiate(y, nodes, direction(mix(seed))); err != nil {
+	if err := e.differentiate(y, nodes, direction(splitmix.Mix(seed))); err != nil {
 		return Func{}, err
 	}
 	e.keepConstants(g, nodes)

@@ -9,6 +9,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/internal/kernel"
+	"convgraph/internal/xmath"
 )
 
 // Solver is an optimizer as training uses it: it makes steps, follows a schedule, and can be saved
@@ -203,7 +204,7 @@ func (s *Optimizer) clipScale() (float64, error) {
 		total += sumSquares(p.grad)
 	}
 	norm := math.Sqrt(total)
-	if math.IsNaN(norm) || math.IsInf(norm, 0) {
+	if !xmath.IsFinite(norm) {
 		return 0, fmt.Errorf("gradient norm: got %g, want a finite number: lower the learning rate", norm)
 	}
 	return min(1, s.config.ClipNorm/(norm+1e-6)), nil

@@ -1,6 +1,10 @@
 package tensorboard
 
-import "math"
+import (
+	"math"
+
+	"convgraph/internal/xmath"
+)
 
 // binCount is the number of bins of a histogram with more than one value.
 const binCount = 40
@@ -18,7 +22,7 @@ func count(values []float32) bins {
 	b := bins{min: math.Inf(1), max: math.Inf(-1)}
 	for _, f := range values {
 		v := float64(f)
-		if !finite(v) {
+		if !xmath.IsFinite(v) {
 			continue
 		}
 		b.count++
@@ -45,10 +49,8 @@ func (b *bins) fill(values []float32) {
 	}
 	b.limits[binCount-1] = b.max
 	for _, f := range values {
-		if v := float64(f); finite(v) {
+		if v := float64(f); xmath.IsFinite(v) {
 			b.counts[min(int((v-b.min)/width), binCount-1)]++
 		}
 	}
 }
-
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

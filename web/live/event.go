@@ -2,9 +2,10 @@ package live
 
 import (
 	"encoding/json"
-	"math"
 	"slices"
 	"strconv"
+
+	"convgraph/internal/xmath"
 )
 
 // event is the state of the training in the form that the page receives.
@@ -115,7 +116,7 @@ func (p *Page) event() (event, int) {
 
 // number returns nil for NaN and infinity, which JSON doesn't have.
 func number(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
+	if !xmath.IsFinite(v) {
 		return nil
 	}
 	return &v

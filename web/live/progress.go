@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"convgraph/internal/xmath"
 	"convgraph/train"
 )
 
@@ -118,7 +119,7 @@ func (c *curve) add(loss float64) {
 		c.points, c.steps, c.finite = append(c.points, math.NaN()), 0, 0
 	}
 	c.steps++
-	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+	if !xmath.IsFinite(loss) {
 		return
 	}
 	c.finite++
