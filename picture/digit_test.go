@@ -15,7 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"convgraph/graph"
-	"convgraph/internal/race"
+	"convgraph/internal/testutil"
 	"convgraph/models"
 	"convgraph/picture"
 	"convgraph/train"
@@ -75,7 +75,7 @@ func class(t *testing.T, m *graph.Model, pixels []float32) int {
 // positions.
 func TestAnyPictureOfADigitIsRecognised(t *testing.T) {
 	n := 40
-	if race.Enabled {
+	if testutil.RaceEnabled {
 		n = 10
 	}
 	m, images := trained(t), samples(t, n)
@@ -141,7 +141,7 @@ func TestMNISTStaysAsItIs(t *testing.T) {
 // TestLargePicturesAreReduced: a picture above the canvas's size gives the result of a smaller one.
 func TestLargePicturesAreReduced(t *testing.T) {
 	n := 3
-	if race.Enabled {
+	if testutil.RaceEnabled {
 		n = 1
 	}
 	for _, pixels := range samples(t, n) {

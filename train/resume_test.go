@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"convgraph/internal/testdisk"
+	"convgraph/internal/testutil"
 	"convgraph/internal/xmath"
 	"convgraph/train/dataset"
 	"convgraph/train/solver"
@@ -286,9 +286,9 @@ func TestReadOnlyFolder(t *testing.T) {
 
 // TestReadOnlyDisk is TestReadOnlyFolder for root, on a disk of its own.
 func TestReadOnlyDisk(t *testing.T) {
-	disk := testdisk.New(t, 128<<10)
-	failsAtStep3(t, disk, func() error { return testdisk.SetReadOnly(disk, true) },
-		func() error { return testdisk.SetReadOnly(disk, false) }, syscall.EROFS)
+	disk := testutil.NewDisk(t, 128<<10)
+	failsAtStep3(t, disk, func() error { return testutil.SetReadOnly(disk, true) },
+		func() error { return testutil.SetReadOnly(disk, false) }, syscall.EROFS)
 }
 
 // failsAtStep3 protects dir after the second step: the checkpoint of the third is an error with its cause, that of the second is there, and

@@ -17,7 +17,7 @@ import (
 
 	"convgraph/graph"
 	"convgraph/internal/cli"
-	"convgraph/internal/race"
+	"convgraph/internal/testutil"
 )
 
 // small makes a training of seconds.
@@ -76,7 +76,7 @@ func TestSpeedDoesNotChangeTheResult(t *testing.T) {
 		{1, []string{"-workers", "1"}}, {2, []string{"-workers", "8"}}, {1, []string{"-workers", "1"}}, {2, []string{"-workers", "2"}},
 		{1, []string{"-workers", "3"}}, {2, []string{"-no-fusion"}},
 	}
-	if race.Enabled {
+	if testutil.RaceEnabled {
 		machines = machines[:2] // one worker and many; layers by themselves run under it in graph's tests
 	}
 	short := []string{"-quiet", "-epochs", "2", "-train-samples", "40", "-test-samples", "20", "-batch", "20"}

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"convgraph/internal/goroutines"
+	"convgraph/internal/testutil"
 )
 
 // withWorkers runs f under n workers and restores the default.
@@ -150,7 +150,7 @@ func TestSetWorkersEndsGoroutines(t *testing.T) {
 		Parallel(16, func(int, int) {})
 	}
 	SetWorkers(1)
-	assert.LessOrEqual(t, goroutines.Fallen(before), before)
+	assert.LessOrEqual(t, testutil.WaitGoroutines(before), before)
 	SetWorkers(0)
 }
 

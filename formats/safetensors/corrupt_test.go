@@ -11,21 +11,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"convgraph/formats/safetensors"
-	"convgraph/internal/damage"
+	"convgraph/internal/testutil"
 )
 
-var update = flag.Bool("update", false, "rewrite the table of damage in docs/damage.md")
+var update = flag.Bool("update", false, "rewrite the table in docs/damage.md")
 
-// TestDamageTable does the damage of docs/damage.md's table.
-func TestDamageTable(t *testing.T) {
+// TestErrorTable reads the corrupt files of the table in docs/damage.md.
+func TestErrorTable(t *testing.T) {
 	sample, err := os.ReadFile("testdata/sample.safetensors")
 	require.NoError(t, err)
 	read := func(data []byte) error {
-		_, _, err := safetensors.ReadFile(damage.File(t, "net.safetensors", data))
+		_, _, err := safetensors.ReadFile(testutil.WriteFile(t, "net.safetensors", data))
 		return err
 	}
 	one := func(entry string, body ...byte) error { return read(file(`{"w":{`+entry+`}}`, body...)) }
-	damage.Check(t, "safetensors", *update, []damage.Damage{
+	testutil.CheckErrorTable(t, "safetensors", *update, []testutil.ErrorCase{
 		{What: "empty file", Err: read(nil)},
 		{What: "cut off in its header", Err: read(sample[:100])},
 		{What: "cut off in its data", Err: read(sample[:len(sample)-1])},

@@ -8,19 +8,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"convgraph/formats/npz"
-	"convgraph/internal/damage"
+	"convgraph/internal/testutil"
 )
 
-var update = flag.Bool("update", false, "rewrite the table of damage in docs/damage.md")
+var update = flag.Bool("update", false, "rewrite the table in docs/damage.md")
 
-// TestDamageTable does the damage of docs/damage.md's table.
-func TestDamageTable(t *testing.T) {
+// TestErrorTable reads the corrupt files of the table in docs/damage.md.
+func TestErrorTable(t *testing.T) {
 	sample, err := os.ReadFile("testdata/sample.npz")
 	require.NoError(t, err)
 	flipped := append([]byte{}, sample...)
 	flipped[200] ^= 1
 	read := func(data []byte) error {
-		_, err := npz.ReadFile(damage.File(t, "net.npz", data))
+		_, err := npz.ReadFile(testutil.WriteFile(t, "net.npz", data))
 		return err
 	}
 	array := func(data []byte) error { return read(zipFile(t, "W1.npy", data)) }
@@ -29,7 +29,7 @@ func TestDamageTable(t *testing.T) {
 	}
 	text, err := os.ReadFile("testdata/text.npy")
 	require.NoError(t, err)
-	damage.Check(t, "npz", *update, []damage.Damage{
+	testutil.CheckErrorTable(t, "npz", *update, []testutil.ErrorCase{
 		{What: "empty file", Err: read(nil)},
 		{What: "another file", Err: read([]byte("\x89PNG\r\n\x1a\n and so on"))},
 		{What: "cut off", Err: read(sample[:len(sample)-30])},

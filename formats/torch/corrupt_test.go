@@ -9,19 +9,19 @@ import (
 
 	"convgraph/formats"
 	"convgraph/formats/torch"
-	"convgraph/internal/damage"
+	"convgraph/internal/testutil"
 )
 
-var update = flag.Bool("update", false, "rewrite the table of damage in docs/damage.md")
+var update = flag.Bool("update", false, "rewrite the table in docs/damage.md")
 
-// TestDamageTable does the damage of docs/damage.md's table.
-func TestDamageTable(t *testing.T) {
+// TestErrorTable reads the corrupt files of the table in docs/damage.md.
+func TestErrorTable(t *testing.T) {
 	sample, err := os.ReadFile("testdata/float32.pt")
 	require.NoError(t, err)
 	legacy, err := os.ReadFile("testdata/legacy.pth")
 	require.NoError(t, err)
 	read := func(data []byte) error {
-		arrays, err := torch.ReadFile(damage.File(t, "net.pt", data))
+		arrays, err := torch.ReadFile(testutil.WriteFile(t, "net.pt", data))
 		if err != nil {
 			return err
 		}
@@ -38,7 +38,7 @@ func TestDamageTable(t *testing.T) {
 		}
 		return body
 	})
-	damage.Check(t, "torch", *update, []damage.Damage{
+	testutil.CheckErrorTable(t, "torch", *update, []testutil.ErrorCase{
 		{What: "empty file", Err: read(nil)},
 		{What: "another file", Err: read([]byte("\x89PNG\r\n\x1a\n and so on"))},
 		{What: "cut off", Err: read(sample[:len(sample)-100])},

@@ -8,24 +8,24 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"convgraph/formats/pickle"
-	"convgraph/internal/damage"
+	"convgraph/internal/testutil"
 )
 
-var update = flag.Bool("update", false, "rewrite the table of damage in docs/damage.md")
+var update = flag.Bool("update", false, "rewrite the table in docs/damage.md")
 
-// TestDamageTable does the damage of docs/damage.md's table.
-func TestDamageTable(t *testing.T) {
+// TestErrorTable reads the corrupt files of the table in docs/damage.md.
+func TestErrorTable(t *testing.T) {
 	sample, err := os.ReadFile("testdata/params4.pkl")
 	require.NoError(t, err)
 	read := func(data string) error {
-		_, err := pickle.ReadFile(damage.File(t, "params.pkl", []byte(data)))
+		_, err := pickle.ReadFile(testutil.WriteFile(t, "params.pkl", []byte(data)))
 		return err
 	}
 	file := func(name string) error {
 		_, err := pickle.ReadFile("testdata/" + name)
 		return err
 	}
-	damage.Check(t, "pickles", *update, []damage.Damage{
+	testutil.CheckErrorTable(t, "pickles", *update, []testutil.ErrorCase{
 		{What: "empty file", Err: read("")},
 		{What: "another file", Err: read("PK\x03\x04 and so on")},
 		{What: "cut off", Err: read(string(sample[:len(sample)-20]))},
