@@ -243,8 +243,8 @@ func TestUnreadableBesideArrays(t *testing.T) {
 	}
 }
 
-// TestMachineClassesAreRefused: the library calls these by itself, and some copy what they are
-// given.
+// TestMachineClassesAreRefused: the library calls these classes itself, and some copy their
+// arguments.
 func TestMachineClassesAreRefused(t *testing.T) {
 	for _, class := range []string{"builtins\nlist", "builtins\ndict", "array\n_array_reconstructor"} {
 		_, err := pickle.Decode([]byte("\x80\x02}(U\x01aK\x01U\x01bc" + class + "\nu."))

@@ -29,7 +29,7 @@ func TestErrorTable(t *testing.T) {
 		{What: "empty file", Err: read(nil)},
 		{What: "cut off in its header", Err: read(sample[:100])},
 		{What: "cut off in its data", Err: read(sample[:len(sample)-1])},
-		{What: "other bytes behind", Err: read(append(sample, 0))},
+		{What: "trailing bytes", Err: read(append(sample, 0))},
 		{What: "another file", Err: read([]byte("PK\x03\x04\x00\x00\x00\x00 and so on"))},
 		{What: "a header of a terabyte", Err: read(binary.LittleEndian.AppendUint64(nil, 1<<40))},
 		{What: "a header that isn't JSON", Err: read(file("hello"))},

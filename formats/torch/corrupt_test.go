@@ -25,7 +25,7 @@ func TestErrorTable(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return formats.CheckNames(arrays) // as whoever needs them all does
+		return formats.CheckNames(arrays) // as a caller that needs all arrays
 	}
 	file := func(name string) error {
 		_, err := torch.ReadFile("testdata/" + name)

@@ -113,7 +113,7 @@ func TestCheckpoint(t *testing.T) {
 	assert.Equal(t, 0.1, rate.Value.Data())
 }
 
-// TestOtherObjects reads a checkpoint in which all kinds of objects lie beside the state dict.
+// TestOtherObjects reads a checkpoint that contains objects of many kinds besides the state dict.
 func TestOtherObjects(t *testing.T) {
 	for name, count := range map[string]int{"others.pt": 17, "others4.pt": 17, "others.pth": 15} {
 		arrays, err := torch.ReadFile("testdata/" + name)
