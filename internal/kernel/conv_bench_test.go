@@ -141,7 +141,7 @@ func BenchmarkConvReLUPool(b *testing.B) {
 	s := convLayers[0].s
 	p := PoolShape{KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2}
 	fused := NewConvReLUPool[float32](s, p)
-	p = fused.Pool()
+	p = fused.pool.PoolShape
 	r := newRand(1)
 	nx, nw, na := s.sizes()
 	x, w, bias, y := random[float32](r, nx), random[float32](r, nw), random[float32](

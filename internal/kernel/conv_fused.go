@@ -39,12 +39,6 @@ func NewConvReLUPool[T Float](s ConvShape, p PoolShape) *ConvReLUPool[T] {
 	return c
 }
 
-// Pool returns the pooling's full shape; y has its Batch × Channels × OutHeight × OutWidth.
-func (c *ConvReLUPool[T]) Pool() PoolShape { return c.pool.PoolShape }
-
-// Argmax returns, for each value of the last Forward, its offset in the convolution's output plane.
-func (c *ConvReLUPool[T]) Argmax() []int32 { return c.pool.Argmax() }
-
 // Forward computes y = maxpool(relu(conv(x, w) + bias)); bias may be nil.
 func (c *ConvReLUPool[T]) Forward(x, w, bias, y []T) {
 	c.y = y

@@ -32,12 +32,12 @@ func checkConvReLUPool[T Float](t require.TestingT, s ConvShape, p PoolShape) {
 	conv.BackwardBias(da, wantB)
 
 	fused := NewConvReLUPool[T](s, p)
-	assert.Equal(t, p.withDefaults(), fused.Pool())
+	assert.Equal(t, p.withDefaults(), fused.pool.PoolShape)
 	for range 2 {
 		y, dx, dw, db := random[T](r, ny), random[T](r, nx), random[T](r, nw), random[T](r, s.OutChannels)
 		fused.Forward(x, w, bias, y)
 		require.Equal(t, wantY, y, "y")
-		require.Equal(t, pool.Argmax(), fused.Argmax(), "argmax")
+		require.Equal(t, pool.argmax, fused.pool.argmax, "argmax")
 		fused.BackwardData(w, y, dy, dx)
 		require.Equal(t, wantX, dx, "dx")
 		fused.BackwardWeights(x, y, dy, dw, db)
@@ -150,6 +150,6 @@ func ExampleConvReLUPool() {
 	)
 	y := make([]float32, 1)
 	c.Forward([]float32{1, 2, 3, 4, 5, 6, 7, 8, 9}, []float32{0, 0, 0, 1}, []float32{-6}, y)
-	fmt.Println(y, c.Argmax())
+	fmt.Println(y, c.pool.argmax)
 	// Output: [3] [3]
 }

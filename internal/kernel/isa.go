@@ -16,13 +16,10 @@ var isaNames = [...]string{isaGeneric: "generic", isaNEON: "neon", isaAVX2: "avx
 
 func (i isa) String() string { return isaNames[i] }
 
-// active is the instruction set in use, chosen once at start. Only tests change it.
+// active is the instruction set in use, chosen once at start: the widest that processor and system
+// support, or the one named by the environment variable CONVGRAPH_ISA (generic, neon, avx2 or
+// avx512) if they support that. Only tests change it.
 var active = chooseISA(os.Getenv("CONVGRAPH_ISA"), supportedISAs())
-
-// ISA returns the name of the instruction set in use: generic, neon, avx2 or avx512. It is the
-// widest that processor and system support, or the one named by the environment variable
-// CONVGRAPH_ISA if they support that.
-func ISA() string { return active.String() }
 
 // chooseISA returns the supported instruction set named want, else the last, widest one.
 func chooseISA(want string, supported []isa) isa {

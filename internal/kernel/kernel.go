@@ -6,7 +6,7 @@
 //     shards, and sums run in a fixed order;
 //   - allocates nothing once its workspace has grown to its shape;
 //   - exists in portable Go for float32 and float64; some also have float32 assembly, chosen once
-//     at start (see ISA).
+//     at start (see active).
 package kernel
 
 // Float is the element type of every kernel.

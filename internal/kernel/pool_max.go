@@ -18,9 +18,6 @@ func NewMaxPool[T Float](s PoolShape) *MaxPool[T] {
 	return p
 }
 
-// Argmax returns, for each value of the last Forward, its offset in the input plane.
-func (p *MaxPool[T]) Argmax() []int32 { return p.argmax }
-
 // Forward sets y to the largest value of each window. The first of equal values in reading order
 // wins; NaN counts as larger than any number; padding is never chosen.
 func (p *MaxPool[T]) Forward(x, y []T) {

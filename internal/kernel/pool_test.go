@@ -163,7 +163,7 @@ func testMaxPool[T Float](t *testing.T) {
 		p.Forward(x, y)
 		p.Backward(dy, dx)
 		require.Equal(t, wantY, y)
-		require.Equal(t, wantAt, p.Argmax())
+		require.Equal(t, wantAt, p.argmax)
 		require.Equal(t, wantDx, dx)
 	})
 }
@@ -199,8 +199,8 @@ func checkArgmax[T Float](t *testing.T, s PoolShape, x []T, want []int32) {
 	p := NewMaxPool[T](s)
 	y := make([]T, s.outLen())
 	p.Forward(x, y)
-	assert.Equal(t, want, p.Argmax())
-	for i, at := range p.Argmax() {
+	assert.Equal(t, want, p.argmax)
+	for i, at := range p.argmax {
 		assert.Equal(t, math.Float64bits(float64(x[at])), math.Float64bits(float64(y[i])), "element %d", i)
 	}
 }
@@ -212,10 +212,10 @@ func TestMaxPoolPaddingNeverWins(t *testing.T) {
 		p, y := NewMaxPool[float32](s), make([]float32, s.outLen())
 		p.Forward([]float32{-1, -2, -3, -4, -5, -6, -7, -8, -9}, y)
 		assert.Equal(t, []float32{-1, -2, -4, -5}, y)
-		assert.Equal(t, []int32{0, 1, 3, 4}, p.Argmax())
+		assert.Equal(t, []int32{0, 1, 3, 4}, p.argmax)
 		p.Forward(slices.Repeat([]float32{lowest}, 9), y)
 		assert.Equal(t, []float32{lowest, lowest, lowest, lowest}, y)
-		assert.Equal(t, []int32{0, 1, 3, 4}, p.Argmax())
+		assert.Equal(t, []int32{0, 1, 3, 4}, p.argmax)
 	})
 }
 
@@ -339,7 +339,7 @@ func ExampleNewMaxPool() {
 		3, 4, 8, 7,
 	}, y)
 	p.Backward([]float32{10, 20}, dx)
-	fmt.Println(y, p.Argmax(), dx)
+	fmt.Println(y, p.argmax, dx)
 	// Output: [5 8] [1 6] [0 10 0 0 0 0 20 0]
 }
 
