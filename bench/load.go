@@ -5,10 +5,11 @@ import (
 	"os"
 )
 
-// busyLoad is the load average from which other programs are taking part of the machine.
+// busyLoad is the load average above which other programs use part of the machine.
 const busyLoad = 0.5
 
-// loadAverage is the mean number of runnable threads over the last minute, or 0 where the system doesn't tell.
+// loadAverage is the mean number of runnable threads over the last minute, or 0 if the system
+// doesn't report it.
 func loadAverage() float64 {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

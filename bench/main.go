@@ -1,14 +1,17 @@
-// Command bench times convgraph beside its peers, in turn on the same machine and threads, and prints the ratios:
+// Command bench times convgraph and its peers, in turn on the same machine with the same number of
+// threads, and prints the ratios:
 //
 //	go run ./bench
 //
-// Peers are PyTorch (for every work), the OpenBLAS in PyPI's NumPy (matrix product) and a network of gorgonia's stock ops. Every round runs
-// each side once, as a process of its own; a ratio is the median of the rounds' ratios, so a drift of the machine's clock falls on both. Without
-// PyTorch it says so and measures what is left.
+// Peers are PyTorch (for every case), the OpenBLAS in PyPI's NumPy (matrix product) and a network
+// of gorgonia's stock ops. Every round runs each competitor once, in its own process. A ratio is
+// the median of the rounds' ratios, so a drift of the machine's clock affects both sides. Without
+// PyTorch, bench says so and measures the rest.
 //
 //	go run ./bench -until 0.9896
 //
-// times whole trainings instead, from the start of the process to that accuracy on all test images, of both sides by the same recipe.
+// times whole trainings of both sides by the same recipe, from the start of the process to that
+// accuracy on all test images.
 package main
 
 import (
@@ -31,9 +34,9 @@ type options struct {
 	python          string
 	json            bool
 
-	until   float64 // test accuracy that trainings are timed to; 0: time the works
+	until   float64 // test accuracy to train to; 0: time the cases
 	recipes string  // of the trainings, separated by commas
-	seeds   int     // trainings a recipe and side, from seed 1
+	seeds   int     // trainings for each recipe and side, from seed 1
 }
 
 func main() {
@@ -60,14 +63,14 @@ func main() {
 func parseOptions(args []string) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.IntVar(&o.rounds, "rounds", 5, "how often each side runs")
-	flags.IntVar(&o.threads, "threads", runtime.NumCPU(), "threads of each side")
-	flags.StringVar(&o.python, "python", "python3", "a Python that has PyTorch and NumPy")
+	flags.IntVar(&o.rounds, "rounds", 5, "runs of each competitor")
+	flags.IntVar(&o.threads, "threads", runtime.NumCPU(), "threads of each competitor")
+	flags.StringVar(&o.python, "python", "python3", "Python with PyTorch and NumPy")
 	flags.BoolVar(&o.json, "json", false, "print JSON instead of a table")
-	flags.Float64Var(&o.until, "until", 0, "time trainings to this test accuracy, such as 0.9896, instead of single steps")
+	flags.Float64Var(&o.until, "until", 0, "time trainings to this test accuracy, such as 0.9896, instead of steps")
 	flags.StringVar(&o.recipes, "recipes", "book,fast", "trainmnist's recipes to time with -until")
-	flags.IntVar(&o.seeds, "seeds", 5, "trainings of each recipe and side with -until")
-	only := flags.String("only", "", "regular expression for the works to run")
+	flags.IntVar(&o.seeds, "seeds", 5, "trainings for each recipe and side with -until")
+	only := flags.String("only", "", "regular expression for the cases to run")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -75,14 +78,14 @@ func parseOptions(args []string) (options, error) {
 		return o, errors.New("want no arguments, and rounds, threads and seeds of at least 1")
 	}
 	if !(o.until >= 0 && o.until <= 1) {
-		return o, fmt.Errorf("-until is %g: want a share of the test images, such as 0.9896", o.until)
+		return o, fmt.Errorf("-until: got %g, want a fraction of the test images, such as 0.9896", o.until)
 	}
 	re, err := regexp.Compile(*only)
 	if err != nil {
 		return o, fmt.Errorf("-only: %w", err)
 	}
-	if !slices.ContainsFunc(works, func(w work) bool { return re.MatchString(w.Name) }) {
-		return o, fmt.Errorf("-only %q matches no work", *only)
+	if !slices.ContainsFunc(cases, func(c benchCase) bool { return re.MatchString(c.Name) }) {
+		return o, fmt.Errorf("-only: got %q, want an expression that matches a case", *only)
 	}
 	o.only = re
 	return o, nil
@@ -90,26 +93,30 @@ func parseOptions(args []string) (options, error) {
 
 func run(ctx context.Context, o options, stdout, progress io.Writer) error {
 	load := loadAverage() // before building adds to it
-	f, err := newField(ctx, o)
+	h, err := newHarness(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer f.close()
-	r := report{Go: runtime.Version(), Peers: f.peers, Threads: o.threads, Rounds: o.rounds, Load: load}
-	if !f.hasTorch {
-		fmt.Fprintf(progress, "without PyTorch, our side only: pip install torch numpy, and name that Python with -python (%s)\n", f.peers[torchName])
+	defer h.close()
+	r := report{Go: runtime.Version(), Peers: h.peers, Threads: o.threads, Rounds: o.rounds, Load: load}
+	if !h.hasTorch {
+		fmt.Fprintf(
+			progress,
+			"without PyTorch, only our side: pip install torch numpy, and pass that Python with -python (%s)\n",
+			h.peers[torchName],
+		)
 	}
-	for _, w := range works {
-		if !o.only.MatchString(w.Name) {
+	for _, c := range cases {
+		if !o.only.MatchString(c.Name) {
 			continue
 		}
-		all := f.contenders(w)
-		rounds, err := measure(ctx, all, o.rounds, func(s string) { fmt.Fprintf(progress, "%s: %s\n", w.Name, s) })
+		all := h.competitors(c)
+		rounds, err := measure(ctx, all, o.rounds, func(s string) { fmt.Fprintf(progress, "%s: %s\n", c.Name, s) })
 		if err != nil {
-			return fmt.Errorf("%s: %w", w.Name, err)
+			return fmt.Errorf("%s: %w", c.Name, err)
 		}
 		r.CPU = rounds[0][0].cpu
-		r.Results = append(r.Results, compare(w, f.threadsOf(w), all, rounds)...)
+		r.Results = append(r.Results, compare(c, h.threadsOf(c), all, rounds)...)
 	}
 	if !o.json {
 		return r.print(stdout)
@@ -119,8 +126,9 @@ func run(ctx context.Context, o options, stdout, progress io.Writer) error {
 	return e.Encode(r)
 }
 
-// measure runs each contender once a round, every other round in reverse order. A round's samples are in the contenders' order.
-func measure(ctx context.Context, all []contender, rounds int, progress func(string)) ([][]sample, error) {
+// measure runs each competitor once in each round, in reverse order in every other round. The
+// samples of a round are in the order of the competitors.
+func measure(ctx context.Context, all []competitor, rounds int, progress func(string)) ([][]sample, error) {
 	out := make([][]sample, rounds)
 	for r := range out {
 		out[r] = make([]sample, len(all))

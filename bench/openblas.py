@@ -1,6 +1,8 @@
-"""OpenBLAS's side of the benchmarks: float32 1024x1024x1024 on one thread, by the library that NumPy from PyPI brings along.
+"""OpenBLAS's side of the benchmarks: float32 1024x1024x1024 on one thread, with the OpenBLAS in
+PyPI's NumPy.
 
-python3 openblas.py [version] [--seconds S --count N] prints JSON: ms, N times the mean of as many products as fill S seconds.
+python3 openblas.py [version] [--seconds S --count N] prints JSON: ms, N measurements, each the
+mean time of a product over S seconds.
 """
 import os
 

@@ -4,5 +4,5 @@ package main
 
 import "os"
 
-// peakMB is unknown here.
+// peakMB is unknown on this system.
 func peakMB(*os.ProcessState) float64 { return 0 }

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// peakMB is the peak memory of a process that has ended, in 10⁶ bytes.
+// peakMB is the peak memory of an ended process in 10⁶ bytes.
 func peakMB(s *os.ProcessState) float64 {
 	usage, ok := s.SysUsage().(*syscall.Rusage)
 	if !ok {

@@ -9,18 +9,19 @@ import (
 	"text/tabwriter"
 )
 
-// A report is everything that is printed.
+// report is the whole output.
 type report struct {
 	CPU     string            `json:"cpu"`
 	Go      string            `json:"go"`
-	Peers   map[string]string `json:"peers"` // name to version, or to why it didn't run
+	Peers   map[string]string `json:"peers"` // name to version, or to the reason why it didn't run
 	Threads int               `json:"threads"`
 	Rounds  int               `json:"rounds"`
-	Load    float64           `json:"load"` // the machine's load average before the start
+	Load    float64           `json:"load"` // load average of the machine before the start
 	Results []result          `json:"results"`
 }
 
-// A result is a row: ours against one peer, or ours alone. Times and memory are medians over the rounds; 0 is not measured.
+// result is a row: ours against one peer, or ours alone. Times and memory are medians over the
+// rounds; 0 means not measured.
 type result struct {
 	Work     string  `json:"work"`
 	Threads  int     `json:"threads"`
@@ -29,27 +30,27 @@ type result struct {
 	Peer     string  `json:"peer,omitempty"`
 	PeerMS   float64 `json:"peer_ms,omitempty"`
 	PeerMB   float64 `json:"peer_peak_mb,omitempty"`
-	Ratio    float64 `json:"ratio,omitempty"` // the median of the rounds' ratios, our time over the peer's
+	Ratio    float64 `json:"ratio,omitempty"` // median of the rounds' ratios, our time over the peer's
 	RatioMin float64 `json:"ratio_min,omitempty"`
 	RatioMax float64 `json:"ratio_max,omitempty"`
-	AtMost   float64 `json:"at_most,omitempty"` // what the ratio should be
+	AtMost   float64 `json:"at_most,omitempty"` // target for the ratio
 }
 
-// compare makes a work's rows. rounds holds a sample for each contender, ours first.
-func compare(w work, threads int, all []contender, rounds [][]sample) []result {
+// compare returns the rows of a case. rounds holds a sample for each competitor, ours first.
+func compare(c benchCase, threads int, all []competitor, rounds [][]sample) []result {
 	ours := column(rounds, 0)
-	row := result{Work: w.Name, Threads: threads, OursMS: medianOf(ours, ms), OursMB: medianOf(ours, peak)}
+	row := result{Work: c.Name, Threads: threads, OursMS: medianOf(ours, ms), OursMB: medianOf(ours, peak)}
 	if len(all) == 1 {
 		return []result{row}
 	}
 	var rows []result
-	for i, c := range all[1:] {
+	for i, peer := range all[1:] {
 		theirs := column(rounds, i+1)
 		ratios := make([]float64, len(rounds))
 		for r := range rounds {
 			ratios[r] = ours[r].ms / theirs[r].ms
 		}
-		row.Peer, row.AtMost = c.name, c.atMost
+		row.Peer, row.AtMost = peer.name, peer.atMost
 		row.PeerMS, row.PeerMB = medianOf(theirs, ms), medianOf(theirs, peak)
 		row.Ratio, row.RatioMin, row.RatioMax = median(ratios), slices.Min(ratios), slices.Max(ratios)
 		rows = append(rows, row)
@@ -76,7 +77,8 @@ func medianOf(samples []sample, figure func(sample) float64) float64 {
 	return median(values)
 }
 
-// median of at least one value; of an even number the mean of the two in the middle.
+// median returns the median of at least one value; of an even number, the mean of the two in the
+// middle.
 func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	middle := len(sorted) / 2
@@ -86,11 +88,13 @@ func median(values []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// print writes the table. Memory is the peak of the whole process; a Python peer's is without what its imports take.
+// print writes the table. Memory is the peak of the whole process, for a Python peer without its
+// imports.
 func (r report) print(out io.Writer) error {
 	fmt.Fprintf(out, "%s, %s, %d rounds in turn\n", cmp.Or(r.CPU, "unknown CPU"), r.Go, r.Rounds)
 	if r.Load > busyLoad {
-		fmt.Fprintf(out, "the machine was busy (load %.2g before the start): the ratios flatter us, because PyTorch's threads wait for one another\n", r.Load)
+		fmt.Fprintf(out, "the machine was busy (load %.2g before the start): the ratios favour us, "+
+			"because PyTorch's threads wait for each other\n", r.Load)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Peers)) {
 		fmt.Fprintf(out, "%s: %s\n", name, r.Peers[name])
@@ -99,8 +103,9 @@ func (r report) print(out io.Writer) error {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "work\tthreads\tours ms\tpeer ms\tpeer\tours/peer\t(rounds)\tat most\tours MB\tpeer MB")
 	for _, row := range r.Results {
-		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.Work, row.Threads, figure(row.OursMS), figure(row.PeerMS),
-			cmp.Or(row.Peer, "-"), figure(row.Ratio), row.spread(), figure(row.AtMost), figure(row.OursMB), figure(row.PeerMB))
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			row.Work, row.Threads, figure(row.OursMS), figure(row.PeerMS), cmp.Or(row.Peer, "-"), figure(row.Ratio),
+			row.spread(), figure(row.AtMost), figure(row.OursMB), figure(row.PeerMB))
 	}
 	return t.Flush()
 }
@@ -112,7 +117,8 @@ func (r result) spread() string {
 	return figure(r.RatioMin) + " to " + figure(r.RatioMax)
 }
 
-// figure gives three significant digits, whole numbers from 1000 on, "-" for what wasn't measured.
+// figure formats three significant digits, whole numbers from 1000 on, and "-" for 0, which means
+// not measured.
 func figure(v float64) string {
 	switch {
 	case v == 0:

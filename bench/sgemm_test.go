@@ -6,7 +6,7 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Float32, 1024x1024x1024.
+// BenchmarkSGEMM1024 multiplies float32 matrices of 1024x1024.
 func BenchmarkSGEMM1024(b *testing.B) {
 	const n = 1024
 	x, y, z := make([]float32, n*n), make([]float32, n*n), make([]float32, n*n)

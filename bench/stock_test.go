@@ -8,7 +8,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// The training step that one gets from gorgonia's own ops, tape machine and Adam: SimpleConvNet, batch 100, float32.
+// BenchmarkStockTrainStep is a training step of gorgonia's own ops, tape machine and Adam:
+// SimpleConvNet, batch 100, float32.
 func BenchmarkStockTrainStep(b *testing.B) {
 	b.Run("SimpleConvNet", func(b *testing.B) {
 		cost, parameters := stockSimpleConvNet(b, 100)

@@ -1,10 +1,14 @@
-"""PyTorch's side of the benchmarks: python3 torch_step.py WORK MODEL [--batch N --threads N --seconds S --count N]
+"""PyTorch's side of the benchmarks:
 
-WORK is TrainStep (forward, backward, optimizer), Predict1 or PredictBatch (forward in inference mode); MODEL is SimpleConvNet, LeNet or
-AlexNet. Random float32 data, everything in memory, PyTorch's eager mode with its defaults. Or: python3 torch_step.py version.
+    python3 torch_step.py WORK MODEL [--batch N --threads N --seconds S --count N]
+    python3 torch_step.py version
 
-It measures as `go test -bench -benchtime S -count N` does: N times the mean of as many runs as fill S seconds. It prints JSON: ms, those N
-means; peak_mb, the process's peak memory above what importing PyTorch takes.
+WORK is TrainStep (forward, backward, optimizer), Predict1 or PredictBatch (forward in inference
+mode); MODEL is SimpleConvNet, LeNet or AlexNet. The data are random float32 in memory; PyTorch runs
+in eager mode with its defaults.
+
+It measures like `go test -bench -benchtime S -count N` and prints JSON: ms, N measurements, each the
+mean time of a run over S seconds; peak_mb, the process's peak memory without importing PyTorch.
 """
 import argparse
 import json
@@ -30,7 +34,7 @@ def lenet():
 
 
 def alexnet():
-    def norm():  # PyTorch divides alpha by the window's size, Krizhevsky et al. 2012 don't: their 1e-4 is 5e-4 here
+    def norm():  # PyTorch divides alpha by the window's size: the paper's 1e-4 is 5e-4 here
         return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)
     return nn.Sequential(nn.Conv2d(3, 96, 11, 4), nn.ReLU(), norm(), nn.MaxPool2d(3, 2),
                          nn.Conv2d(96, 256, 5, padding=2, groups=2), nn.ReLU(), norm(), nn.MaxPool2d(3, 2),

@@ -1,9 +1,13 @@
-"""PyTorch's side of `bench -until`: python3 torch_train.py --data DIR [--epochs N --batch N --optimizer NAME --lr RATE ...]
+"""PyTorch's side of `bench -until`:
 
-Trains the book's SimpleConvNet on the MNIST files in DIR with the settings of a trainmnist recipe, and after each epoch prints the accuracy
-on all test images as trainmnist does: "epoch 3/20  loss 0.0456  test 98.65%". It ends after the epoch that gets to --until.
+    python3 torch_train.py --data DIR [--epochs N --batch N --optimizer NAME --lr RATE ...]
 
-All images lie in memory as float32, a batch is taken by indexing with a permutation. Eager mode, PyTorch's defaults.
+Trains the book's SimpleConvNet on the MNIST files in DIR with the settings of a trainmnist recipe.
+After each epoch it prints the accuracy on all test images in trainmnist's form: "epoch 3/20  loss
+0.0456  test 98.65%". It ends after the epoch that reaches --until.
+
+All images are in memory as float32; a batch is indexed by a permutation. Eager mode, PyTorch's
+defaults.
 """
 import argparse
 import gzip
@@ -39,7 +43,7 @@ def simple_conv_net(init):
 
 
 def rate(step, steps, args):
-    """The factor of the learning rate, as trainmnist's schedules have it."""
+    """The factor of the learning rate in trainmnist's schedules."""
     if step < args.warmup:
         return (step + 1) / (args.warmup + 1)
     if args.schedule == "constant":

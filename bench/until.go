@@ -27,34 +27,40 @@ import (
 //go:embed torch_train.py
 var torchTraining string
 
-// untilModel is the network that the trainings are of.
+// untilModel is the network to train.
 const untilModel = "simpleconvnet"
 
-// An arrival is when one training got to the accuracy. Times are from the start of its process.
+// arrival is the time at which one training reached the accuracy. Times count from the start of its
+// process.
 type arrival struct {
-	Recipe   string  `json:"recipe"`
-	Side     string  `json:"side"`
-	Seed     int     `json:"seed"`
-	Seconds  float64 `json:"seconds"`  // until an evaluation on all test images gave the accuracy; 0: none did
-	Epoch    int     `json:"epoch"`    // of that evaluation
-	Whole    float64 `json:"whole"`    // until the process ended, pictures and all; PyTorch's ends when it is there
-	Accuracy float64 `json:"accuracy"` // by the last evaluation
+	Recipe  string  `json:"recipe"`
+	Side    string  `json:"side"`
+	Seed    int     `json:"seed"`
+	Seconds float64 `json:"seconds"` // to the first evaluation on all test images with the accuracy; 0: none
+	Epoch   int     `json:"epoch"`   // of that evaluation
+	// to the end of the process, which includes pictures; PyTorch's ends when it reaches the accuracy
+	Whole    float64 `json:"whole"`
+	Accuracy float64 `json:"accuracy"` // of the last evaluation
 }
 
-// runUntil trains with each recipe from each seed on both sides, one process at a time, and prints when the accuracy was there.
+// runUntil trains with each recipe and seed on both sides, one process at a time, and prints the
+// times to the accuracy.
 func runUntil(ctx context.Context, o options, stdout, progress io.Writer) error {
 	load := loadAverage() // before building adds to it
-	f, err := newTrainings(ctx, o)
+	h, err := newTrainings(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer f.close()
-	if !f.hasTorch {
-		fmt.Fprintf(progress, "without PyTorch, our side only: name a Python that has it with -python (%s)\n", f.peers[torchName])
+	defer h.close()
+	if !h.hasTorch {
+		fmt.Fprintf(
+			progress, "without PyTorch, only our side: pass a Python that has it with -python (%s)\n",
+			h.peers[torchName],
+		)
 	}
 	var all []arrival
 	for recipe := range strings.SplitSeq(o.recipes, ",") {
-		sides, err := f.trainings(ctx, recipe, progress)
+		sides, err := h.trainings(ctx, recipe, progress)
 		if err != nil {
 			return err
 		}
@@ -65,15 +71,17 @@ func runUntil(ctx context.Context, o options, stdout, progress io.Writer) error 
 		all = append(all, arrivals...)
 	}
 	if !o.json {
-		return printArrivals(stdout, o, load, f.peers[torchName], all)
+		return printArrivals(stdout, o, load, h.peers[torchName], all)
 	}
 	e := json.NewEncoder(stdout)
 	e.SetIndent("", "  ")
 	return e.Encode(all)
 }
 
-// train runs every side of a recipe from each seed.
-func train(ctx context.Context, recipe string, sides []training, seeds int, progress io.Writer) (all []arrival, err error) {
+// train runs both sides of a recipe with each seed.
+func train(
+	ctx context.Context, recipe string, sides []training, seeds int, progress io.Writer,
+) (all []arrival, err error) {
 	for seed := 1; seed <= seeds; seed++ {
 		for _, side := range sides {
 			a, err := side.run(ctx, seed)
@@ -89,41 +97,43 @@ func train(ctx context.Context, recipe string, sides []training, seeds int, prog
 }
 
 // newTrainings builds trainmnist and looks for PyTorch.
-func newTrainings(ctx context.Context, o options) (*field, error) {
+func newTrainings(ctx context.Context, o options) (*harness, error) {
 	directory, err := os.MkdirTemp("", "convgraph-bench-")
 	if err != nil {
 		return nil, err
 	}
-	f := &field{options: o, directory: directory, peers: map[string]string{}}
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", f.trainer(), "convgraph/cmd/trainmnist").CombinedOutput()
+	h := &harness{options: o, directory: directory, peers: map[string]string{}}
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", h.trainer(), "convgraph/cmd/trainmnist").CombinedOutput()
 	if err != nil {
-		f.close()
+		h.close()
 		return nil, fmt.Errorf("building trainmnist: %w\n%s", err, out)
 	}
-	f.peers[torchName], f.hasTorch = f.version(ctx, torchScript)
-	return f, nil
+	h.peers[torchName], h.hasTorch = h.version(ctx, torchScript)
+	return h, nil
 }
 
-func (f *field) trainer() string { return filepath.Join(f.directory, "trainmnist.exe") }
+func (h *harness) trainer() string { return filepath.Join(h.directory, "trainmnist.exe") }
 
-// A training is one side of a recipe.
+// training is one side of a recipe.
 type training struct {
 	name string
 	run  func(ctx context.Context, seed int) (arrival, error)
 }
 
-// trainings are ours and, if it can do what the recipe says, PyTorch's.
-func (f *field) trainings(ctx context.Context, recipe string, progress io.Writer) ([]training, error) {
+// trainings returns ours and, if it supports the recipe, PyTorch's.
+func (h *harness) trainings(ctx context.Context, recipe string, progress io.Writer) ([]training, error) {
 	r, err := models.RecipeFor(recipe, untilModel)
 	if err != nil {
 		return nil, err
 	}
-	sides := []training{{"convgraph", func(ctx context.Context, seed int) (arrival, error) { return f.ourTraining(ctx, recipe, seed) }}}
-	if !f.hasTorch {
+	sides := []training{{"convgraph", func(ctx context.Context, seed int) (arrival, error) {
+		return h.ourTraining(ctx, recipe, seed)
+	}}}
+	if !h.hasTorch {
 		return sides, nil
 	}
 	if r.Augment != "" || r.Average != 0 {
-		fmt.Fprintf(progress, "recipe %s: our side only, torch_train.py has no augmentation and no averaging\n", recipe)
+		fmt.Fprintf(progress, "recipe %s: only our side, torch_train.py has no augmentation and no averaging\n", recipe)
 		return sides, nil
 	}
 	data, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", "convgraph/train/mnist").Output()
@@ -132,35 +142,39 @@ func (f *field) trainings(ctx context.Context, recipe string, progress io.Writer
 	}
 	directory := filepath.Join(strings.TrimSpace(string(data)), "data")
 	return append(sides, training{torchName, func(ctx context.Context, seed int) (arrival, error) {
-		return f.torchTraining(ctx, r, directory, seed)
+		return h.torchTraining(ctx, r, directory, seed)
 	}}), nil
 }
 
-// evaluated is how many images of each set are looked at after each epoch: all test images.
+// evaluated is the number of images of each set that are evaluated after each epoch: all test
+// images.
 const evaluated = 10000
 
-func (f *field) ourTraining(ctx context.Context, recipe string, seed int) (arrival, error) {
-	out, err := os.MkdirTemp(f.directory, "run-")
+func (h *harness) ourTraining(ctx context.Context, recipe string, seed int) (arrival, error) {
+	out, err := os.MkdirTemp(h.directory, "run-")
 	if err != nil {
 		return arrival{}, err
 	}
 	defer os.RemoveAll(out)
-	cmd := exec.CommandContext(ctx, f.trainer(), "-recipe", recipe, "-model", untilModel, "-out", out,
+	cmd := exec.CommandContext(ctx, h.trainer(), "-recipe", recipe, "-model", untilModel, "-out", out,
 		fmt.Sprintf("-seed=%d", seed), fmt.Sprintf("-eval-samples=%d", evaluated))
-	cmd.Env = append(os.Environ(), fmt.Sprintf("GOMAXPROCS=%d", f.threads))
-	return watch(cmd, f.until)
+	cmd.Env = append(os.Environ(), fmt.Sprintf("GOMAXPROCS=%d", h.threads))
+	return watch(cmd, h.until)
 }
 
-func (f *field) torchTraining(ctx context.Context, r models.Recipe, data string, seed int) (arrival, error) {
-	cmd := exec.CommandContext(ctx, f.options.python, "-", "--data", data, fmt.Sprintf("--seed=%d", seed), fmt.Sprintf("--threads=%d", f.threads),
-		fmt.Sprintf("--until=%g", f.until), fmt.Sprintf("--epochs=%d", r.Epochs), fmt.Sprintf("--batch=%d", r.Batch), "--optimizer", r.Optimizer,
-		fmt.Sprintf("--lr=%g", r.LR), "--schedule", r.Schedule, fmt.Sprintf("--warmup=%d", r.Warmup),
-		fmt.Sprintf("--weight-decay=%g", r.WeightDecay), fmt.Sprintf("--label-smoothing=%g", r.LabelSmoothing), "--init", cmp.Or(r.Init, "0.01"))
+func (h *harness) torchTraining(ctx context.Context, r models.Recipe, data string, seed int) (arrival, error) {
+	cmd := exec.CommandContext(ctx, h.options.python, "-", "--data", data,
+		fmt.Sprintf("--seed=%d", seed), fmt.Sprintf("--threads=%d", h.threads), fmt.Sprintf("--until=%g", h.until),
+		fmt.Sprintf("--epochs=%d", r.Epochs), fmt.Sprintf("--batch=%d", r.Batch),
+		"--optimizer", r.Optimizer, fmt.Sprintf("--lr=%g", r.LR),
+		"--schedule", r.Schedule, fmt.Sprintf("--warmup=%d", r.Warmup),
+		fmt.Sprintf("--weight-decay=%g", r.WeightDecay), fmt.Sprintf("--label-smoothing=%g", r.LabelSmoothing),
+		"--init", cmp.Or(r.Init, "0.01"))
 	cmd.Stdin = strings.NewReader(torchTraining)
-	return watch(cmd, f.until)
+	return watch(cmd, h.until)
 }
 
-// watch runs a training and notes when its output first tells of the accuracy.
+// watch runs a training and measures the time until its output first reports the accuracy.
 func watch(cmd *exec.Cmd, until float64) (a arrival, err error) {
 	output, writer := io.Pipe()
 	cmd.Stdout, cmd.Stderr = writer, writer
@@ -209,18 +223,23 @@ func evaluation(line string) (epoch int, accuracy float64, ok bool) {
 	return epoch, float64(hundredths) / 10000, err == nil && err2 == nil
 }
 
-// printArrivals writes a row a training, and the medians.
+// printArrivals writes a row for each training, and the medians.
 func printArrivals(out io.Writer, o options, load float64, torch string, all []arrival) error {
 	fmt.Fprintf(out, "%s from the start of the process to a test accuracy of %.2f%%, %d threads, %s, PyTorch %s\n",
 		untilModel, 100*o.until, o.threads, runtime.Version(), torch)
 	if load > busyLoad {
-		fmt.Fprintf(out, "the machine was busy (load %.2g before the start): times are longer than they need be\n", load)
+		fmt.Fprintf(
+			out, "the machine was busy (load %.2g before the start): times are longer than on an idle machine\n", load,
+		)
 	}
 	fmt.Fprintln(out)
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "recipe\tside\tseed\tseconds\tepoch\twhole run, s\tlast accuracy")
 	for i, a := range all {
-		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%.1f\t%.2f%%\n", a.Recipe, a.Side, a.Seed, figure(a.Seconds), figure(float64(a.Epoch)), a.Whole, 100*a.Accuracy)
+		fmt.Fprintf(
+			t, "%s\t%s\t%d\t%s\t%s\t%.1f\t%.2f%%\n", a.Recipe, a.Side, a.Seed, figure(a.Seconds),
+			figure(float64(a.Epoch)), a.Whole, 100*a.Accuracy,
+		)
 		if i+1 == len(all) || all[i+1].Recipe != a.Recipe {
 			printMedians(t, a.Recipe, all)
 		}
@@ -233,16 +252,22 @@ func printMedians(out io.Writer, recipe string, all []arrival) {
 		var seconds, whole, accuracies []float64
 		for _, a := range all {
 			if a.Recipe == recipe && a.Side == side {
-				seconds, whole, accuracies = append(seconds, a.Seconds), append(whole, a.Whole), append(accuracies, a.Accuracy)
+				seconds, whole, accuracies = append(seconds, a.Seconds), append(
+					whole, a.Whole,
+				), append(accuracies, a.Accuracy)
 			}
 		}
 		if len(seconds) > 0 {
-			fmt.Fprintf(out, "%s\t%s\tmedian\t%s\t\t%.1f\t%.2f%%\n", recipe, side, medianTime(seconds), median(whole), 100*median(accuracies))
+			fmt.Fprintf(
+				out, "%s\t%s\tmedian\t%s\t\t%.1f\t%.2f%%\n", recipe, side, medianTime(seconds), median(whole),
+				100*median(accuracies),
+			)
 		}
 	}
 }
 
-// medianTime takes a training that never got there, whose time is 0, for longer than any that did.
+// medianTime returns the median, where a training that never reached the accuracy, with time 0,
+// counts as longer than all others.
 func medianTime(seconds []float64) string {
 	times := slices.Clone(seconds)
 	for i, s := range times {

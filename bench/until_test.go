@@ -16,7 +16,8 @@ import (
 	"convgraph/models"
 )
 
-// TestMain is the test itself, or a training that says what TRAINING holds and ends well if that doesn't say "failed".
+// TestMain runs the tests or, if TRAINING is set, a training that prints it and succeeds unless it
+// contains "failed".
 func TestMain(m *testing.M) {
 	says, asked := os.LookupEnv("TRAINING")
 	if !asked {
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// saying is the command of such a training.
+// saying returns the command of such a training.
 func saying(t *testing.T, lines ...string) *exec.Cmd {
 	t.Helper()
 	program, err := os.Executable()
@@ -40,9 +41,12 @@ func saying(t *testing.T, lines ...string) *exec.Cmd {
 
 func TestWatch(t *testing.T) {
 	ours := []string{
-		"recipe fast: -model simpleconvnet -epochs 4", "epoch 1/4  loss 0.2000  train 97.00%  test 97.50%  2000 images/s",
-		"epoch 2/4  step 700/2400  loss 0.0500  2000 images/s", "epoch 2/4  loss 0.0500  train 99.00%  test 98.96%  2000 images/s",
-		"epoch 3/4  loss 0.0500  train 99.00%  test 99.10%  2000 images/s", "final: test accuracy 99.10% (9910/10000), 3 epochs",
+		"recipe fast: -model simpleconvnet -epochs 4",
+		"epoch 1/4  loss 0.2000  train 97.00%  test 97.50%  2000 images/s",
+		"epoch 2/4  step 700/2400  loss 0.0500  2000 images/s",
+		"epoch 2/4  loss 0.0500  train 99.00%  test 98.96%  2000 images/s",
+		"epoch 3/4  loss 0.0500  train 99.00%  test 99.10%  2000 images/s",
+		"final: test accuracy 99.10% (9910/10000), 3 epochs",
 	}
 	a, err := watch(saying(t, ours...), 0.9896)
 	require.NoError(t, err)
@@ -64,7 +68,8 @@ func TestWatch(t *testing.T) {
 	assert.Error(t, err)
 }
 
-// TestTrainingsOfEveryRecipe: a recipe that PyTorch's script can't follow is said so, not run with other settings.
+// TestTrainingsOfEveryRecipe: a recipe that PyTorch's script doesn't support is reported, not run
+// with other settings.
 func TestTrainingsOfEveryRecipe(t *testing.T) {
 	for _, name := range models.RecipeNames() {
 		r, err := models.RecipeFor(name, untilModel)
@@ -72,17 +77,17 @@ func TestTrainingsOfEveryRecipe(t *testing.T) {
 			continue
 		}
 		var said strings.Builder
-		sides, err := (&field{hasTorch: true}).trainings(t.Context(), name, &said)
+		sides, err := (&harness{hasTorch: true}).trainings(t.Context(), name, &said)
 		require.NoError(t, err)
 		plain := r.Augment == "" && r.Average == 0
 		assert.Equal(t, plain, len(sides) == 2, name)
 		assert.Equal(t, plain, said.Len() == 0, name)
 	}
-	_, err := (&field{}).trainings(t.Context(), "slow", nil)
+	_, err := (&harness{}).trainings(t.Context(), "slow", nil)
 	assert.ErrorContains(t, err, `recipe "slow" is unknown`)
 }
 
-// TestTrainInTurn: the sides take turns, seed by seed.
+// TestTrainInTurn: the sides alternate, seed by seed.
 func TestTrainInTurn(t *testing.T) {
 	var order []string
 	side := func(name string) training {
@@ -102,7 +107,7 @@ func TestTrainInTurn(t *testing.T) {
 	assert.EqualError(t, err, "recipe fast, seed 3: A: out of memory")
 }
 
-// TestPrintArrivals: a training that never got there is no time of 0.
+// TestPrintArrivals: a training that never reached the accuracy has no time.
 func TestPrintArrivals(t *testing.T) {
 	all := []arrival{
 		{Recipe: "book", Side: "convgraph", Seed: 1, Seconds: 40.25, Epoch: 12, Whole: 65, Accuracy: 0.9898},

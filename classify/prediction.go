@@ -2,12 +2,12 @@ package classify
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
 
 	"convgraph/graph"
+	"convgraph/internal/xmath"
 	"convgraph/picture"
 )
 
@@ -45,7 +45,7 @@ func Predict(m *graph.Model, image string, s *picture.Sample) (*Prediction, erro
 // CheckFinite is an error that names the first of a model's outputs that is a NaN or an infinity.
 func CheckFinite(outputs []float32) error {
 	for i, v := range outputs {
-		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+		if !xmath.IsFinite(v) {
 			return fmt.Errorf("the model's output %d is %v: want finite numbers", i, v)
 		}
 	}

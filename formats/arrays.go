@@ -1,7 +1,6 @@
-// Package formats holds the one type that every reader and writer of other
-// people's files shares: a named array. The formats themselves are its
-// subpackages (safetensors, npz, pickle, torch). None of them knows
-// layers, training or pictures: they know arrays and names.
+// Package formats holds the type that all readers and writers of other programs' files share: a
+// named array. The formats are its subpackages (safetensors, npz, pickle, torch). They know arrays
+// and names, but no layers, training or pictures.
 package formats
 
 import (
@@ -10,19 +9,19 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Array is a named array. Readers return Value dense, row-major and owned by
-// the caller, of dtype float32, float64 or int64:
+// Array is a named array. Readers return Value dense, row-major and in memory of its own, of dtype
+// float32, float64 or int64:
 //
 //	float16, bfloat16, float32 → float32
 //	float64                    → float64
 //	integers, bool             → int64
 //
-// The shape () is a scalar. A file's arrays come as a slice in the file's
-// order, because the order of a state dict carries meaning.
+// The shape () is a scalar. A reader returns a file's arrays in the file's order, because the order
+// of a state dict carries meaning.
 //
-// What a reader can't turn into a tensor (text, complex numbers, an object, an
-// empty array) is an Array without a Value, whose Err says why. So it refuses
-// no file in which nobody needs it.
+// A value that a reader can't convert to a tensor (text, complex numbers, an object, an empty
+// array) is an Array without a Value, whose Err is the reason. So a file with such a value is
+// readable if the caller doesn't need that value.
 type Array struct {
 	Name  string
 	Value *tensor.Dense
@@ -39,7 +38,7 @@ func Find(arrays []Array, name string) (Array, bool) {
 	return Array{}, false
 }
 
-// Readable are the arrays that have a value.
+// Readable returns the arrays that have a value.
 func Readable(arrays []Array) []Array {
 	readable := make([]Array, 0, len(arrays))
 	for _, a := range arrays {
@@ -50,8 +49,8 @@ func Readable(arrays []Array) []Array {
 	return readable
 }
 
-// FirstUnreadable is the reason why a file's arrays are of no use: the Err of
-// the first, if none has a value. It is nil if one has, or there is no array.
+// FirstUnreadable returns the Err of the first array if none has a value. It returns nil if one
+// has, or if there is no array.
 func FirstUnreadable(arrays []Array) error {
 	if len(arrays) == 0 || len(Readable(arrays)) > 0 {
 		return nil
@@ -69,8 +68,8 @@ func (a Array) valueError() error {
 	return fmt.Errorf("array %.80q has no value", a.Name)
 }
 
-// CheckNames says which array has no value, no name, or a name already used.
-// Every writer calls it before the first byte.
+// CheckNames returns an error if an array has no value, no name, or a name already used. Every
+// writer calls it before it writes.
 func CheckNames(arrays []Array) error {
 	for i, a := range arrays {
 		switch err := a.valueError(); {
@@ -85,8 +84,8 @@ func CheckNames(arrays []Array) error {
 	return CheckUnique(arrays)
 }
 
-// CheckUnique says which array has no name, or a name already used. Arrays may
-// lack a value.
+// CheckUnique returns an error if an array has no name, or a name already used. Arrays may lack a
+// value.
 func CheckUnique(arrays []Array) error {
 	seen := make(map[string]int, len(arrays))
 	for i, a := range arrays {
@@ -101,8 +100,8 @@ func CheckUnique(arrays []Array) error {
 	return nil
 }
 
-// Convert returns the array with the elements as float32 or float64; the
-// array itself if they are already.
+// Convert returns the array with elements of type dt, float32 or float64; the array itself if it
+// has that type.
 func Convert(d *tensor.Dense, dt tensor.Dtype) *tensor.Dense {
 	if d.Dtype() == dt {
 		return d

@@ -25,7 +25,7 @@ func TestCheckNames(t *testing.T) {
 	}
 }
 
-// TestUnreadable holds what arrays without a value are good for.
+// TestUnreadable: a file may contain arrays without a value.
 func TestUnreadable(t *testing.T) {
 	one := formats.Array{Name: "a", Value: tensor.New(tensor.WithShape(1), tensor.WithBacking([]float32{1}))}
 	text := formats.Array{Name: "b", Err: errors.New("it is text")}

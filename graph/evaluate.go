@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"gorgonia.org/tensor"
+
+	"convgraph/internal/xmath"
 )
 
 // Accuracy is the share of right answers for images (N, C, H, W), for any N. With binary
@@ -134,7 +136,7 @@ func (m *Model) checkTargets(rows []float64) error {
 		row := rows[i*size:][:size]
 		sum := 0.0
 		for j, t := range row {
-			if !isFinite(t) || m.head.loss != MeanSquaredError && (t < 0 || t > 1) {
+			if !xmath.IsFinite(t) || m.head.loss != MeanSquaredError && (t < 0 || t > 1) {
 				return fmt.Errorf("model %q: target %d of image %d is %v: want a number %s", m.spec.Name, j, i, t, m.head.loss.targetRange())
 			}
 			sum += t

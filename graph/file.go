@@ -10,6 +10,7 @@ import (
 
 	"convgraph/formats"
 	"convgraph/formats/safetensors"
+	"convgraph/internal/xmath"
 )
 
 // specKey is where a parameter file's metadata holds the model's spec.
@@ -133,7 +134,7 @@ func NewOf(spec *Spec, arrays []formats.Array, options ...Option) (*Model, error
 			continue
 		}
 		for j, v := range float64s(values[i]) {
-			if m.dtype == tensor.Float32 && isFinite(v) && !inFloat32(v) {
+			if m.dtype == tensor.Float32 && xmath.IsFinite(v) && !inFloat32(v) {
 				return nil, fmt.Errorf("model %q: element %d of parameter %q is %g: want a number of float32", spec.Name, j, p.Name, v)
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"math"
 
 	"gorgonia.org/tensor"
+
+	"convgraph/internal/xmath"
 )
 
 // Folded is the same network for prediction, without the BatchNorm layers that can go into the layer
@@ -175,5 +177,5 @@ func weightsPerChannel(layer *Node) []int {
 // setFinite writes an element, and says whether it is finite there.
 func setFinite(d *tensor.Dense, i int, v float64) bool {
 	setAt(d, i, v)
-	return isFinite(v) && (d.Dtype() == tensor.Float64 || inFloat32(v))
+	return xmath.IsFinite(v) && (d.Dtype() == tensor.Float64 || inFloat32(v))
 }

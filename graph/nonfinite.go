@@ -2,10 +2,11 @@ package graph
 
 import (
 	"fmt"
-	"math"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"convgraph/internal/xmath"
 )
 
 // FirstNonFinite names the first node, in the order of computation, whose value in the last Run holds a NaN or an infinity: "conv1.weight",
@@ -67,7 +68,7 @@ func (m *Model) CheckFinite() error {
 			continue
 		}
 		for i, v := range float64s(p.Value) {
-			if !isFinite(v) {
+			if !xmath.IsFinite(v) {
 				return fmt.Errorf("model %q: parameter %q is %v at %v: want finite numbers", m.spec.Name, p.Name, v, indices(p.Shape, i))
 			}
 		}
@@ -88,9 +89,9 @@ func indices(shape tensor.Shape, i int) []int {
 func finite(v G.Value) bool {
 	switch v := v.(type) {
 	case *G.F32:
-		return isFinite(float64(*v))
+		return xmath.IsFinite(*v)
 	case *G.F64:
-		return isFinite(float64(*v))
+		return xmath.IsFinite(*v)
 	case *tensor.Dense:
 		if v.Dtype() == tensor.Float64 {
 			return allFinite(v.Float64s())
@@ -102,11 +103,9 @@ func finite(v G.Value) bool {
 
 func allFinite[T float32 | float64](values []T) bool {
 	for _, v := range values {
-		if !isFinite(float64(v)) {
+		if !xmath.IsFinite(v) {
 			return false
 		}
 	}
 	return true
 }
-
-func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -5,6 +5,8 @@ import (
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"convgraph/internal/xmath"
 )
 
 // A Step is a model's loss and gradients for one batch size: the symbolic graph, differentiated by gorgonia and compiled for its tape
@@ -151,7 +153,7 @@ func (s *Step) Run(step uint64) (loss float64, err error) {
 		return 0, err
 	}
 	loss, err = scalar(s.net.loss.Value())
-	if err != nil || !isFinite(loss) || s.config.keepEstimates {
+	if err != nil || !xmath.IsFinite(loss) || s.config.keepEstimates {
 		return loss, err
 	}
 	return loss, s.net.updateEstimates()

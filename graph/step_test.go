@@ -12,7 +12,7 @@ import (
 
 	"convgraph/formats"
 	"convgraph/graph"
-	"convgraph/internal/goroutines"
+	"convgraph/internal/testutil"
 	"convgraph/models"
 )
 
@@ -276,7 +276,7 @@ func TestStepsLeaveNothingBehind(t *testing.T) {
 	for range 200 {
 		cycle()
 	}
-	assert.LessOrEqual(t, goroutines.Fallen(before), before)
+	assert.LessOrEqual(t, testutil.WaitGoroutines(before), before)
 	assert.Less(t, heapInUse(), heap+1<<20)
 }
 

@@ -12,6 +12,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/graph"
+	"convgraph/internal/splitmix"
 	"convgraph/models"
 	"convgraph/train/solver"
 )
@@ -130,13 +131,7 @@ func plainNet(input tensor.Shape, classes int) (*graph.Spec, error) {
 func word(name string, i int) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(name))
-	return mix(h.Sum64() + uint64(i+1)*0x9E3779B97F4A7C15)
-}
-
-func mix(z uint64) uint64 {
-	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
-	z = (z ^ z>>27) * 0x94D049BB133111EB
-	return z ^ z>>31
+	return splitmix.Mix(h.Sum64() + uint64(i)*splitmix.Gamma)
 }
 
 // uniform gives the first n numbers of a name in [-1, 1). They are exact in float32.
@@ -145,8 +140,8 @@ func uniform(name string, n int) []float64 {
 	h.Write([]byte(name))
 	seed, u := h.Sum64(), make([]float64, n)
 	for i := range u {
-		seed += 0x9E3779B97F4A7C15
-		u[i] = float64(mix(seed)>>40)/(1<<23) - 1
+		u[i] = float64(splitmix.Mix(seed)>>40)/(1<<23) - 1
+		seed += splitmix.Gamma
 	}
 	return u
 }

@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/internal/kernel"
+	"convgraph/internal/splitmix"
 )
 
 // Noise is where the random ops of one training graph get their randomness: the run's seed and the number of the step. Whoever runs the
@@ -21,7 +22,7 @@ type Noise struct {
 func (n *Noise) key() (at func() uint64) {
 	op := n.ops
 	n.ops++
-	return func() uint64 { return splitMix(splitMix(splitMix(n.Seed)+op) + n.Step) }
+	return func() uint64 { return splitmix.Mix(splitmix.Mix(splitmix.Mix(n.Seed)+op) + n.Step) }
 }
 
 // noiseKey is the key of a random op of the given name.
@@ -30,14 +31,6 @@ func noiseKey(name string, noise *Noise) (func() uint64, error) {
 		return nil, fmt.Errorf("%s: noise is nil: want the seed and the step of the run", name)
 	}
 	return noise.key(), nil
-}
-
-// splitMix is the finaliser of Steele, Lea and Flood 2014 (SplitMix64): close keys give unrelated values.
-func splitMix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }
 
 // Dropout sets each value to 0 with probability rate and divides the others by 1-rate (inverted dropout: nothing is to be scaled when

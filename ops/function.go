@@ -2,13 +2,13 @@ package ops
 
 import (
 	"fmt"
-	"math"
 	"strings"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"convgraph/internal/kernel"
+	"convgraph/internal/xmath"
 )
 
 // A Function is an activation: y = f(x), element by element, on any shape. Name, Value and Slope
@@ -137,7 +137,7 @@ func unless(right bool, format string, constants ...any) error {
 // finite32 says whether all numbers are finite in float32.
 func finite32(numbers ...float64) bool {
 	for _, v := range numbers {
-		if r := float64(float32(v)); math.IsNaN(r) || math.IsInf(r, 0) {
+		if r := float64(float32(v)); !xmath.IsFinite(r) {
 			return false
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"math"
 
 	"gorgonia.org/tensor"
+
+	"convgraph/internal/xmath"
 )
 
 // A Pair holds the values for height and width, in this order.
@@ -256,7 +258,7 @@ func checkImages(x tensor.Shape) error {
 // finite says that no number is NaN or infinite.
 func finite(numbers ...float64) bool {
 	for _, v := range numbers {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if !xmath.IsFinite(v) {
 			return false
 		}
 	}

@@ -17,24 +17,24 @@ import (
 	"golang.org/x/image/webp"
 )
 
-// A header is believed up to these sizes, so that a small file can't make its decoder allocate
-// much: any picture of 2^20 pixels, beyond it pixels in proportion to the file's size (see
-// [codec]), and none above 2^26 (8192x8192).
+// Limits for the size that a header declares, so that a small file can't make its decoder allocate
+// much: any picture of up to 2^20 pixels, more pixels only in proportion to the file's size (see
+// [codec]), and never more than 2^26 (8192x8192).
 const (
 	freePixels = 1 << 20
 	maxPixels  = 1 << 26
 )
 
-// codec is a format. Its start says which one a file is, whatever its name or the formats that
-// other packages have registered with package image.
+// codec is a format. The file's first bytes select it, not its name or the formats that other
+// packages have registered with package image.
 type codec struct {
 	name   string
 	start  string // '?' matches any byte
 	config func(io.Reader) (image.Config, error)
 	decode func(io.Reader) (image.Image, error)
-	// pixelsPerByte bounds how well the format compresses: deflate to 1/1032 at best, LZW to 1/2560
-	// of a byte a pixel, a JPEG of one flat colour to about 1/170 of its pixels. WebP has no such
-	// bound: a photograph stays far below this one.
+	// pixelsPerByte bounds the format's compression: deflate compresses to 1/1032 at best, LZW to
+	// 1/2560 of a byte for each pixel, a JPEG of one flat colour to about 1/170 of its pixels. WebP
+	// has no such bound; photographs are far below this one.
 	pixelsPerByte int64
 	orientation   func(io.ReaderAt) int // nil if the format has none
 }
@@ -63,8 +63,7 @@ func (c codec) matches(start []byte) bool {
 	return true
 }
 
-// decode decodes a picture of size bytes, after its header has been found to be in proportion to
-// them.
+// decode decodes a picture of size bytes, after checking its header against the size.
 func decode(r io.ReaderAt, size int64) (image.Image, error) {
 	format, config, err := decodeHeader(r, size)
 	if err != nil {
@@ -93,7 +92,7 @@ func decodeHeader(r io.ReaderAt, size int64) (codec, image.Config, error) {
 	return format, config, checkPixels(format, config, size)
 }
 
-// reader is what the format's decoder reads from the start. TIFF jumps about: it gets an
+// reader returns the format decoder's input. TIFF reads at random offsets: it gets an
 // [io.ReaderAt], without which it would hold the whole file in memory.
 func (c codec) reader(r io.ReaderAt, size int64) io.Reader {
 	section := io.NewSectionReader(r, 0, size)
@@ -134,14 +133,14 @@ func checkPixels(format codec, config image.Config, size int64) error {
 	return nil
 }
 
-// describe is a decoder's error without the package's name and its "invalid format", which every
-// error here is.
+// describe returns a decoder's error without the package's name and its "invalid format", which
+// applies to every error here.
 func describe(format codec, err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("%s cut off", format.name)
 	}
 	text := err.Error()
-	if strings.HasSuffix(text, io.ErrUnexpectedEOF.Error()) { // package png keeps the text alone
+	if strings.HasSuffix(text, io.ErrUnexpectedEOF.Error()) { // package png keeps only the text
 		return fmt.Errorf("%s cut off", format.name)
 	}
 	for _, prefix := range []string{
@@ -153,7 +152,7 @@ func describe(format codec, err error) error {
 	return fmt.Errorf("%s: %w", format.name, described{text, err})
 }
 
-// described is an error with a text of ours.
+// described is an error with another text.
 type described struct {
 	text string
 	error
@@ -162,7 +161,8 @@ type described struct {
 func (d described) Error() string { return d.text }
 func (d described) Unwrap() error { return d.error }
 
-// onCanvas puts a frame that is smaller than its picture (a GIF's may be) on a transparent canvas.
+// onCanvas draws a frame that is smaller than its picture (as in some GIFs) on a transparent
+// canvas.
 func onCanvas(frame image.Image, canvas image.Rectangle) image.Image {
 	if frame.Bounds() == canvas {
 		return frame

@@ -7,21 +7,21 @@ import (
 )
 
 const (
-	digitSide  = 28 // the side of a digit's image, in pixels
-	fittedSide = 20 // the longer side of the ink in it
+	digitSide  = 28 // side of a digit's image, in pixels
+	fittedSide = 20 // longer side of the ink in it
 )
 
-// Ink says whether a digit is darker or lighter than what it is written on.
+// Ink is the brightness of a digit's ink relative to its background.
 type Ink string
 
 const (
-	NoInk  Ink = ""       // the picture isn't taken for a digit
-	Detect Ink = "detect" // by the picture's border, which is background
+	NoInk  Ink = ""       // the picture isn't a digit
+	Detect Ink = "detect" // from the picture's border, which is background
 	Dark   Ink = "dark"   // dark on light, as on paper
-	Light  Ink = "light"  // light on dark, as MNIST itself
+	Light  Ink = "light"  // light on dark, as in MNIST
 )
 
-// String is "dark on light" or "light on dark".
+// String returns "dark on light" or "light on dark".
 func (k Ink) String() string {
 	switch k {
 	case Dark:
@@ -32,13 +32,12 @@ func (k Ink) String() string {
 	return string(k)
 }
 
-// Digit turns any picture of a digit into what the MNIST database holds: light ink on black in
-// 28x28 pixels, the digit fitted into 20x20 with its proportions kept and its centre of mass moved
-// to the middle (yann.lecun.com/exdb/mnist; LeCun et al. 1998, section III.A).
+// Digit converts any picture of a digit to MNIST's form: light ink on black in 28x28 pixels, the
+// digit fitted into 20x20 with its proportions, and its centre of mass in the middle
+// (yann.lecun.com/exdb/mnist; LeCun et al. 1998, section III.A).
 //
-// The picture may be of any size and of any two colours. Transparent parts count as background. It
-// is an error if nothing is drawn in the picture. The sample's Ink is what the picture had, Dark or
-// Light.
+// The picture may have any size and any two colours. Transparent parts count as background. A
+// picture without ink is an error. The sample's Ink is the picture's, Dark or Light.
 func Digit(img image.Image, ink Ink) (*Sample, error) {
 	if ink != Detect && ink != Dark && ink != Light {
 		return nil, fmt.Errorf("got ink %q, want %q, %q or %q", string(ink), Detect, string(Dark), string(Light))
@@ -53,7 +52,7 @@ func Digit(img image.Image, ink Ink) (*Sample, error) {
 	}
 	p := c.ink(s)
 	p.dropSpecks()
-	return &Sample{Pixels: place(p.cropped()), Ink: s.ink()}, nil
+	return &Sample{Pixels: center(p.cropped()), Ink: s.ink()}, nil
 }
 
 var errEmpty = errors.New("the picture is empty: it has no pixels")

@@ -5,7 +5,7 @@ import (
 	"image/draw"
 )
 
-// A colour is red, green and blue from 0 to 1.
+// colour is red, green and blue from 0 to 1.
 type colour [3]float32
 
 func (a colour) minus(b colour) colour { return colour{a[0] - b[0], a[1] - b[1], a[2] - b[2]} }
@@ -15,17 +15,17 @@ func (a colour) dot(b colour) float32 { return a[0]*b[0] + a[1]*b[1] + a[2]*b[2]
 // luma is JFIF's brightness.
 func (a colour) luma() float32 { return a.dot(colour{0.299, 0.587, 0.114}) }
 
-// canvas is a picture's colours, of a size that further work may take any time on.
+// canvas holds a picture's colours at a bounded size.
 type canvas struct {
 	width, height int
 	pixels        []colour
 }
 
-// longestSide of a canvas: fifty times what is left of it in the end.
+// longestSide is the longest side of a canvas, fifty times that of the ink in the result.
 const longestSide = 1024
 
-// newCanvas averages a large picture down by a whole number, so that no cell is larger than it must
-// be, and lays it on a ground.
+// newCanvas reduces a large picture by averaging cells of the smallest sufficient side, and draws
+// it on an opaque background.
 func newCanvas(img image.Image) *canvas {
 	cells := newCells(img)
 	c := &canvas{width: cells.width, height: cells.height, pixels: make([]colour, len(cells.sums))}
@@ -38,8 +38,8 @@ func newCanvas(img image.Image) *canvas {
 	return c
 }
 
-// cells are squares of pixels, each with the sums of their colours, which are multiplied by their
-// alpha as in [image/color].
+// cells are squares of pixels, each with the sums of their colours, which are multiplied by alpha
+// as in [image/color].
 type cells struct {
 	width, height int
 	sums          []sum
@@ -51,7 +51,7 @@ type sum struct {
 	pixels int
 }
 
-// opaque is the alpha of as many opaque pixels.
+// opaque returns the alpha sum of equally many opaque pixels.
 func (s sum) opaque() float64 { return 255 * float64(s.pixels) }
 
 func newCells(img image.Image) *cells {
@@ -80,8 +80,8 @@ func (s *sum) add(rgba []uint8) {
 	s.pixels++
 }
 
-// ground is what a picture with transparent parts must lie on to be seen: 1 (white) if what is
-// opaque in it is dark, else 0 (black).
+// ground returns the background that makes a picture with transparent parts visible: 1 (white) if
+// its opaque parts are dark, else 0 (black).
 func (c *cells) ground() float64 {
 	var light, alpha float64
 	for _, s := range c.sums {

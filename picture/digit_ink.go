@@ -5,14 +5,13 @@ import (
 	"slices"
 )
 
-// leastContrast is how far apart two colours must be to be ink and background; black and white are
-// 1 apart.
+// leastContrast is the least distance between ink and background; black and white are 1 apart.
 const leastContrast = 0.04
 
-// scale runs from a background's colour, which is no ink, to an ink's.
+// scale runs from a background's colour, which is no ink, to full ink.
 type scale struct {
 	background, full colour
-	noise            float32 // how much ink the background itself seems to have
+	noise            float32 // ink level of the background's own variation
 }
 
 func (s scale) contrast() float64 { return distance(s.background, s.full) }
@@ -24,22 +23,21 @@ func (s scale) ink() Ink {
 	return Light
 }
 
-// at is how much ink a colour is, by its place on the way from the background to the full ink; it
-// may be less than 0 or more than 1.
+// at returns the ink level of a colour: its position between the background and full ink, which may
+// be below 0 or above 1.
 func (s scale) at(c colour) float32 {
 	way := s.full.minus(s.background)
 	return c.minus(s.background).dot(way) / way.dot(way)
 }
 
-// distance of two colours, 1 between black and white.
+// distance returns the distance of two colours, 1 between black and white.
 func distance(a, b colour) float64 {
 	d := a.minus(b)
 	return math.Sqrt(float64(d.dot(d)) / 3)
 }
 
-// scale finds background and ink. If the border speaks against the ink that is wanted, then the
-// border is no background, and the lightest tenth of the picture is (or the darkest, for light
-// ink).
+// scale finds background and ink. If the border contradicts the wanted ink, the background is not
+// the border's colour but that of the lightest tenth of the picture (the darkest, for light ink).
 func (c *canvas) scale(want Ink) scale {
 	border := c.border()
 	s := c.scaleFrom(median(border), border)
@@ -49,7 +47,7 @@ func (c *canvas) scale(want Ink) scale {
 	ground := c.extreme(want)
 	s = c.scaleFrom(mean(ground), ground)
 	if s.ink() != want {
-		s.full = s.background // all that isn't background is on the wrong side of it
+		s.full = s.background // nothing is on the wanted side of the background
 	}
 	return s
 }
@@ -64,12 +62,12 @@ func (c *canvas) scaleFrom(background colour, sample []colour) scale {
 		deviations[i] = float32(math.Abs(float64(s.at(p))))
 	}
 	slices.Sort(deviations)
-	const deviationsOfNoise, most = 5, 0.4
-	s.noise = min(deviationsOfNoise*deviations[len(deviations)/2], most)
+	const noiseFactor, most = 5, 0.4
+	s.noise = min(noiseFactor*deviations[len(deviations)/2], most)
 	return s
 }
 
-// border is a ring around the picture.
+// border returns a ring around the picture.
 func (c *canvas) border() (ring []colour) {
 	thickness := max(1, min(c.width, c.height)/40)
 	for y := range c.height {
@@ -82,8 +80,8 @@ func (c *canvas) border() (ring []colour) {
 	return ring
 }
 
-// farthest is the colour that is farthest from the background: the mean of the pixels that are
-// about as far as the farthest thousandth.
+// farthest returns the colour farthest from the background: the mean of the pixels about as far as
+// the farthest thousandth.
 func (c *canvas) farthest(background colour) colour {
 	const bins, share = 256, 1000
 	bin := func(p colour) int { return min(int(bins*distance(p, background)), bins-1) }
@@ -105,7 +103,7 @@ func (c *canvas) farthest(background colour) colour {
 	return mean(far)
 }
 
-// extreme are the lightest tenth of the pixels for dark ink, the darkest for light ink.
+// extreme returns the lightest tenth of the pixels for dark ink, the darkest for light ink.
 func (c *canvas) extreme(ink Ink) []colour {
 	sorted := slices.Clone(c.pixels)
 	slices.SortFunc(sorted, func(a, b colour) int {
@@ -124,7 +122,7 @@ func (c *canvas) extreme(ink Ink) []colour {
 	return sorted[:n]
 }
 
-// median of each channel, for which some ink on the border is no matter.
+// median returns the median of each channel, which some ink on the border doesn't change.
 func median(colours []colour) (m colour) {
 	values := make([]float32, len(colours))
 	for k := range m {
@@ -150,7 +148,7 @@ func mean(colours []colour) (m colour) {
 	return m
 }
 
-// ink is the picture on the scale, with what may be noise of the background taken away.
+// ink returns the picture on the scale, minus the background's noise.
 func (c *canvas) ink(s scale) *plane {
 	p := &plane{width: c.width, height: c.height, ink: make([]float32, len(c.pixels))}
 	for i, v := range c.pixels {

@@ -2,22 +2,22 @@ package picture
 
 import "slices"
 
-// plane is ink from 0 to 1 in rows.
+// plane holds ink from 0 to 1 in rows.
 type plane struct {
 	width, height int
 	ink           []float32
 }
 
 const (
-	// rim is how much ink a pixel must hold to count for a stroke's extent and weight: less is the
+	// rim is the least ink of a pixel that counts for a stroke's extent and weight: less is the
 	// blur around it.
 	rim = 0.2
-	// speckShare is the share of the heaviest stroke's weight below which a stroke that touches no
-	// other is dust on the scanner or noise.
+	// speckShare is the fraction of the heaviest stroke's weight below which an isolated stroke is
+	// dust on the scanner or noise.
 	speckShare = 0.02
 )
 
-// dropSpecks wipes them out.
+// dropSpecks clears such strokes.
 func (p *plane) dropSpecks() {
 	strokes, masses := p.strokes()
 	heaviest := slices.Max(masses)
@@ -28,7 +28,7 @@ func (p *plane) dropSpecks() {
 	}
 }
 
-// strokes numbers the connected pieces of ink, diagonal neighbours included, from 1, and weighs
+// strokes numbers the connected pieces of ink, including diagonal neighbours, from 1, and weighs
 // them; number 0 is no ink.
 func (p *plane) strokes() (numbers []int, masses []float64) {
 	numbers, masses = make([]int, len(p.ink)), []float64{0}
@@ -66,7 +66,7 @@ func (p *plane) eachNeighbour(i int, visit func(j int)) {
 	}
 }
 
-// cropped is the smallest part that holds all the ink but its blur.
+// cropped returns the smallest part with all ink except its blur.
 func (p *plane) cropped() *plane {
 	left, top, right, bottom := p.width, p.height, 0, 0
 	for i, v := range p.ink {

@@ -15,7 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"convgraph/graph"
-	"convgraph/internal/race"
+	"convgraph/internal/testutil"
 	"convgraph/models"
 	"convgraph/picture"
 	"convgraph/train"
@@ -26,7 +26,7 @@ import (
 
 const side = 28
 
-// samples are every so-manieth of the test images.
+// samples returns every n-th test image.
 func samples(t *testing.T, n int) [][]float32 {
 	t.Helper()
 	_, test, err := mnist.Load()
@@ -40,7 +40,7 @@ func samples(t *testing.T, n int) [][]float32 {
 	return all
 }
 
-// trained is a small SimpleConvNet that has seen a few thousand digits.
+// trained is a small SimpleConvNet after training on a few thousand digits.
 func trained(t *testing.T) *graph.Model {
 	t.Helper()
 	net := models.DefaultSimpleConvNet()
@@ -71,10 +71,11 @@ func class(t *testing.T, m *graph.Model, pixels []float32) int {
 	return best
 }
 
-// TestAnyPictureOfADigitIsRecognised shows a network MNIST's own images in other clothes.
+// TestAnyPictureOfADigitIsRecognised shows a network MNIST's own images in other colours, sizes and
+// positions.
 func TestAnyPictureOfADigitIsRecognised(t *testing.T) {
 	n := 40
-	if race.Enabled {
+	if testutil.RaceEnabled {
 		n = 10
 	}
 	m, images := trained(t), samples(t, n)
@@ -95,7 +96,7 @@ func TestAnyPictureOfADigitIsRecognised(t *testing.T) {
 	}
 }
 
-// requireForm checks what the database says of its images.
+// requireForm checks the properties that the database states for its images.
 func requireForm(t testing.TB, pixels []float32) {
 	t.Helper()
 	require.Len(t, pixels, side*side)
@@ -122,8 +123,8 @@ func meanDifference(a, b []float32) (mean float64) {
 	return mean
 }
 
-// TestMNISTStaysAsItIs: what has the form already is left alone, but for a faint rim, a speck, and
-// the rounding of a few centres.
+// TestMNISTStaysAsItIs: an image in MNIST's form doesn't change, except for a faint rim, a speck,
+// and the rounding of a few centres.
 func TestMNISTStaysAsItIs(t *testing.T) {
 	same := 0
 	images := samples(t, 200)
@@ -137,11 +138,10 @@ func TestMNISTStaysAsItIs(t *testing.T) {
 	assert.GreaterOrEqual(t, same, 195)
 }
 
-// TestLargePicturesAreReduced: a picture of more pixels than the work is done on gives what a
-// smaller one gives.
+// TestLargePicturesAreReduced: a picture above the canvas's size gives the result of a smaller one.
 func TestLargePicturesAreReduced(t *testing.T) {
 	n := 3
-	if race.Enabled {
+	if testutil.RaceEnabled {
 		n = 1
 	}
 	for _, pixels := range samples(t, n) {
@@ -153,7 +153,7 @@ func TestLargePicturesAreReduced(t *testing.T) {
 	}
 }
 
-// TestVeryWidePictures: no part of a row is lost or taken for another, however long the row.
+// TestVeryWidePictures: no part of a row is lost or swapped, however long the row.
 func TestVeryWidePictures(t *testing.T) {
 	wide := func(left int) []float32 {
 		img := image.NewGray(image.Rect(0, 0, 20_000, 40))
@@ -180,8 +180,8 @@ func drawing(page, bar image.Rectangle, background, ink color.Color) *image.RGBA
 	return img
 }
 
-// A bar of 10x40 on a page becomes one of 5x20 around the middle, wherever it lies.
-func TestPlaceAndSize(t *testing.T) {
+// A bar of 10x40 on a page becomes one of 5x20 around the middle, at every position.
+func TestPositionAndSize(t *testing.T) {
 	for _, at := range []image.Point{{0, 0}, {3, 50}, {88, 59}} {
 		bar := image.Rect(0, 0, 10, 40).Add(at)
 		d, err := picture.Digit(drawing(image.Rect(0, 0, 99, 100), bar, white, black), picture.Detect)
@@ -197,14 +197,16 @@ func TestPlaceAndSize(t *testing.T) {
 	}
 }
 
-// A thin line keeps its ink, however large the page.
+// A thin line keeps its ink on a page of any size.
 func TestThinLinesStayVisible(t *testing.T) {
-	d, err := picture.Digit(drawing(image.Rect(0, 0, 900, 900), image.Rect(400, 100, 403, 800), white, black), picture.Detect)
+	d, err := picture.Digit(
+		drawing(image.Rect(0, 0, 900, 900), image.Rect(400, 100, 403, 800), white, black), picture.Detect,
+	)
 	require.NoError(t, err)
 	requireForm(t, d.Pixels)
 }
 
-func TestSpecksAreNoInk(t *testing.T) {
+func TestIgnoresSpecks(t *testing.T) {
 	img := drawing(image.Rect(0, 0, 100, 100), image.Rect(40, 40, 50, 80), white, black)
 	clean, err := picture.Digit(img, picture.Detect)
 	require.NoError(t, err)
@@ -216,8 +218,8 @@ func TestSpecksAreNoInk(t *testing.T) {
 	assert.Equal(t, picture.Dark, dusty.Ink)
 }
 
-// The caller knows better than the border: here it is ink nearly all round.
-func TestInkByForce(t *testing.T) {
+// The caller's ink overrides the border: here the border is nearly all ink.
+func TestGivenInk(t *testing.T) {
 	img := drawing(image.Rect(0, 0, 60, 60), image.Rect(20, 0, 30, 60), black, white)
 	d, err := picture.Digit(img, picture.Detect)
 	require.NoError(t, err)
@@ -242,9 +244,11 @@ func TestInkByForce(t *testing.T) {
 	assert.Equal(t, 320, white, "of 20x20 pixels all but the bar's: three columns and a third")
 }
 
-func TestWhatIsNoDigit(t *testing.T) {
+func TestRejectsPicturesWithoutDigit(t *testing.T) {
 	flat := drawing(image.Rect(0, 0, 30, 30), image.Rectangle{}, paper, paper)
-	for _, img := range []image.Image{flat, image.NewNRGBA(image.Rect(0, 0, 5, 5)), image.NewGray(image.Rect(0, 0, 1, 1)), noisy(flat, 1, 3)} {
+	for _, img := range []image.Image{flat, image.NewNRGBA(image.Rect(0, 0, 5, 5)), image.NewGray(image.Rect(
+		0, 0, 1, 1,
+	)), noisy(flat, 1, 3)} {
 		for _, ink := range []picture.Ink{picture.Detect, picture.Dark, picture.Light} {
 			_, err := picture.Digit(img, ink)
 			assert.EqualError(t, err, map[picture.Ink]string{
@@ -279,18 +283,22 @@ func TestReadDigit(t *testing.T) {
 	broken := filepath.Join(dir, "broken.png")
 	require.NoError(t, os.WriteFile(broken, []byte("PK\x03\x04"), 0o644))
 	_, err = mnistDigits.Read(broken, []int{1, side, side})
-	assert.EqualError(t, err, broken+": got a file that starts with 50 4b 03 04, want PNG, JPEG, GIF, WebP, BMP or TIFF")
+	assert.EqualError(
+		t, err, broken+": got a file that starts with 50 4b 03 04, want PNG, JPEG, GIF, WebP, BMP or TIFF",
+	)
 	_, err = mnistDigits.Read(filepath.Join(dir, "missing.png"), []int{1, side, side})
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// Any picture with two colours in it has the form afterwards.
+// Any picture of two colours has MNIST's form afterwards.
 func TestAnyPicture(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		width, height := rapid.IntRange(1, 40).Draw(r, "width"), rapid.IntRange(1, 40).Draw(r, "height")
 		img := image.NewNRGBA(image.Rect(0, 0, width, height))
 		copy(img.Pix, rapid.SliceOfN(rapid.Byte(), len(img.Pix), len(img.Pix)).Draw(r, "pixels"))
-		d, err := picture.Digit(img, rapid.SampledFrom([]picture.Ink{picture.Detect, picture.Dark, picture.Light}).Draw(r, "ink"))
+		d, err := picture.Digit(
+			img, rapid.SampledFrom([]picture.Ink{picture.Detect, picture.Dark, picture.Light}).Draw(r, "ink"),
+		)
 		if err == nil {
 			requireForm(t, d.Pixels)
 		}

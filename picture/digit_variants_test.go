@@ -12,7 +12,7 @@ import (
 	xdraw "golang.org/x/image/draw"
 )
 
-// grey is an MNIST sample as an image.
+// grey returns an MNIST sample as an image.
 func grey(pixels []float32) *image.Gray {
 	img := image.NewGray(image.Rect(0, 0, 28, 28))
 	for i, v := range pixels {
@@ -36,13 +36,15 @@ func painted(img image.Image, background, ink color.RGBA) *image.RGBA {
 		for x := b.Min.X; x < b.Max.X; x++ {
 			t := float64(color.GrayModel.Convert(img.At(x, y)).(color.Gray).Y) / 255
 			mix := func(a, b uint8) uint8 { return uint8(math.Round(float64(a) + t*(float64(b)-float64(a)))) }
-			out.SetRGBA(x, y, color.RGBA{mix(background.R, ink.R), mix(background.G, ink.G), mix(background.B, ink.B), 255})
+			out.SetRGBA(
+				x, y, color.RGBA{mix(background.R, ink.R), mix(background.G, ink.G), mix(background.B, ink.B), 255},
+			)
 		}
 	}
 	return out
 }
 
-// moved lies at a place of a larger picture of one colour.
+// moved puts a picture at an offset in a larger picture of one colour.
 func moved(img image.Image, size, at image.Point, background color.Color) *image.RGBA {
 	out := image.NewRGBA(image.Rectangle{Max: size})
 	draw.Draw(out, out.Rect, image.NewUniform(background), image.Point{}, draw.Src)
@@ -60,7 +62,7 @@ func noisy(img *image.RGBA, deviation float64, seed uint64) *image.RGBA {
 	return img
 }
 
-// shaded is darker towards one side, as a photograph is.
+// shaded is darker towards one side, like a photograph.
 func shaded(img *image.RGBA, darkest float64) *image.RGBA {
 	for i := range img.Pix {
 		if i%4 < 3 {
@@ -83,7 +85,8 @@ func throughJPEG(img image.Image, quality int) image.Image {
 	return out
 }
 
-// transparent is a drawing program's: ink of one colour, as opaque as img is light, on nothing.
+// transparent is like a drawing program's picture: ink of one colour, as opaque as img is light, on
+// a transparent background.
 func transparent(img image.Image, ink color.RGBA) *image.NRGBA {
 	b := img.Bounds()
 	out := image.NewNRGBA(b)
@@ -105,7 +108,7 @@ var (
 	yellow = color.RGBA{250, 230, 60, 255}
 )
 
-// variants are pictures of one and the same picture.
+// variants are versions of one picture.
 var variants = []struct {
 	name string
 	make func(img image.Image) image.Image
@@ -114,16 +117,28 @@ var variants = []struct {
 	{"as it is", func(img image.Image) image.Image { return img }, false},
 	{"inverted", func(img image.Image) image.Image { return painted(img, white, black) }, true},
 	{"blown up", func(img image.Image) image.Image { return enlarged(img, 140) }, false},
-	{"shifted and padded", func(img image.Image) image.Image { return moved(img, image.Pt(90, 61), image.Pt(55, 3), black) }, false},
+	{"shifted and padded", func(img image.Image) image.Image {
+		return moved(
+			img, image.Pt(90, 61), image.Pt(55, 3), black,
+		)
+	}, false},
 	{"small in a large page", func(img image.Image) image.Image {
 		return moved(painted(enlarged(img, 56), paper, pen), image.Pt(300, 400), image.Pt(60, 310), paper)
 	}, true},
-	{"coloured, equally bright", func(img image.Image) image.Image { return painted(enlarged(img, 100), green, red) }, true},
+	{"coloured, equally bright", func(img image.Image) image.Image {
+		return painted(
+			enlarged(img, 100), green, red,
+		)
+	}, true},
 	{"yellow on blue", func(img image.Image) image.Image { return painted(enlarged(img, 100), pen, yellow) }, false},
 	{"black on nothing", func(img image.Image) image.Image { return transparent(enlarged(img, 140), black) }, true},
 	{"white on nothing", func(img image.Image) image.Image { return transparent(enlarged(img, 140), white) }, false},
 	{"noisy", func(img image.Image) image.Image { return noisy(painted(enlarged(img, 140), paper, pen), 12, 1) }, true},
-	{"a JPEG", func(img image.Image) image.Image { return throughJPEG(painted(enlarged(img, 140), white, pen), 40) }, true},
+	{"a JPEG", func(img image.Image) image.Image {
+		return throughJPEG(
+			painted(enlarged(img, 140), white, pen), 40,
+		)
+	}, true},
 	{"shaded photograph", func(img image.Image) image.Image {
 		page := moved(painted(enlarged(img, 140), paper, pen), image.Pt(250, 210), image.Pt(50, 30), paper)
 		return throughJPEG(noisy(shaded(page, 0.75), 4, 2), 75)

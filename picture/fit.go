@@ -8,16 +8,16 @@ import (
 	"golang.org/x/image/draw"
 )
 
-// A fitting says which part of a picture is scaled, to which size, and where the input's corner
-// lies in the result.
+// fitting describes a scaling: the part of the picture to scale, the scaled size, and the offset of
+// the input's corner in the result.
 type fitting struct {
 	part   image.Rectangle
 	size   image.Point
 	corner image.Point
 }
 
-// scaled is the size before the crop, for Cover and Stretch: the input's proportions, the shorter
-// side Resize pixels long.
+// scaled returns the size before the crop, for Cover and Stretch: the input's proportions, with the
+// shorter side Resize pixels long.
 func (p Preprocessing) scaled(input []int) image.Point {
 	height, width := input[1], input[2]
 	if p.Resize == 0 || p.Fit == Shorter {
@@ -45,7 +45,7 @@ func (p Preprocessing) fitting(bounds image.Rectangle, input []int) fitting {
 	return f
 }
 
-// middleOf is the largest rectangle of the proportions in the middle of r.
+// middleOf returns the largest rectangle with these proportions in the middle of r.
 func middleOf(r image.Rectangle, proportions image.Point) image.Rectangle {
 	scale := min(float64(r.Dx())/float64(proportions.X), float64(r.Dy())/float64(proportions.Y))
 	part := func(n, whole int) int { return min(max(int(math.Round(scale*float64(n))), 1), whole) }
@@ -54,8 +54,8 @@ func middleOf(r image.Rectangle, proportions image.Point) image.Rectangle {
 	return image.Rectangle{Min: origin, Max: origin.Add(size)}
 }
 
-// withShorter is a size whose shorter side is side long; the longer one is rounded down, as
-// torchvision does.
+// withShorter returns the size whose shorter side is side; the longer one is rounded down, as in
+// torchvision.
 func withShorter(size image.Point, side int) image.Point {
 	longer := func(long, short int) int { return int(float64(side) * float64(long) / float64(short)) }
 	if size.X <= size.Y {
@@ -64,7 +64,7 @@ func withShorter(size image.Point, side int) image.Point {
 	return image.Pt(longer(size.X, size.Y), side)
 }
 
-// halfEven is half of n, rounded as Python does.
+// halfEven returns half of n, rounded to even as in Python.
 func halfEven(n int) int { return int(math.RoundToEven(float64(n) / 2)) }
 
 var (
@@ -72,7 +72,7 @@ var (
 	coverScratch = sync.Pool{New: func() any { return new([]uint8) }}
 )
 
-// levels writes the picture in 8 bits, channel by channel.
+// levels writes the scaled picture in 8 bits, channel by channel.
 func (p Preprocessing) levels(dst []uint8, img image.Image, input []int) {
 	f := p.fitting(img.Bounds(), input)
 	switch {
@@ -85,12 +85,14 @@ func (p Preprocessing) levels(dst []uint8, img image.Image, input []int) {
 	}
 }
 
-// cover scales with a bilinear filter that rounds down. A part that has the right size already is
-// copied.
+// cover scales with a bilinear filter that rounds down. It copies a part that already has the right
+// size.
 func (f fitting) cover(dst []uint8, img image.Image, input []int) {
 	scratch := coverScratch.Get().(*[]uint8)
 	defer coverScratch.Put(scratch)
-	whole := &image.RGBA{Pix: grown(scratch, 4*f.size.X*f.size.Y), Stride: 4 * f.size.X, Rect: image.Rectangle{Max: f.size}}
+	whole := &image.RGBA{
+		Pix: grown(scratch, 4*f.size.X*f.size.Y), Stride: 4 * f.size.X, Rect: image.Rectangle{Max: f.size},
+	}
 	if f.part.Size() == f.size {
 		draw.Draw(whole, whole.Rect, img, f.part.Min, draw.Src)
 	} else {

@@ -10,7 +10,7 @@ import (
 	"convgraph/picture"
 )
 
-// FuzzDigit reads anything as a picture: it is refused, or is a digit of the right form.
+// FuzzDigit reads any bytes as a picture: it is refused, or becomes a digit of the right form.
 func FuzzDigit(f *testing.F) {
 	img := drawing(image.Rect(0, 0, 12, 20), image.Rect(4, 3, 7, 16), paper, pen)
 	var b bytes.Buffer

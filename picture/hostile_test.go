@@ -83,9 +83,12 @@ func tiffOf(order binary.AppendByteOrder, entries ...[4]uint32) []byte {
 // The header of a picture too large for its file is refused before anything is allocated for it.
 func TestHugeHeadersAllocateLittle(t *testing.T) {
 	for name, data := range map[string][]byte{
-		"PNG": hugePNG(20_000, 20_000), "wide PNG": hugePNG(1<<31-1, 1), "JPEG": hugeJPEG(1<<16 - 1), "GIF": hugeGIF(), "BMP": hugeBMP(),
-		"WebP":          riff(hugeVP8L),
-		"extended WebP": riff("VP8X\x0a\x00\x00\x00\x10\x00\x00\x00\xff\x3f\x00\xff\x3f\x00", "ALPH\x02\x00\x00\x00\x00\x00"),
+		"PNG": hugePNG(20_000, 20_000), "wide PNG": hugePNG(1<<31-1, 1), "JPEG": hugeJPEG(1<<16 - 1), "GIF": hugeGIF(),
+		"BMP":  hugeBMP(),
+		"WebP": riff(hugeVP8L),
+		"extended WebP": riff(
+			"VP8X\x0a\x00\x00\x00\x10\x00\x00\x00\xff\x3f\x00\xff\x3f\x00", "ALPH\x02\x00\x00\x00\x00\x00",
+		),
 		"TIFF": tiffOf(binary.LittleEndian, [4]uint32{0x100, 4, 1, 60_000}, [4]uint32{0x101, 4, 1, 60_000},
 			[4]uint32{0x102, 3, 1, 8}, [4]uint32{0x106, 3, 1, 1}),
 	} {
@@ -98,7 +101,7 @@ func TestHugeHeadersAllocateLittle(t *testing.T) {
 		assert.Equal(t, err, sizeErr, name)
 		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20), name)
 	}
-	// A small canvas around a large frame is another way to lie.
+	// A small canvas around a large frame is another false declaration.
 	for _, chunk := range []string{hugeVP8L, "VP8 \x0a\x00\x00\x00\x10\x00\x00\x9d\x01\x2a\xff\x3f\xff\x3f"} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -131,7 +134,7 @@ func TestDecodeRefuses(t *testing.T) {
 	assert.ErrorContains(t, err, "is a folder, want a picture file")
 }
 
-// A decoder that keeps reading is stopped by its context, whichever way it reads.
+// A context stops every decoder that keeps reading.
 func TestDecodeContext(t *testing.T) {
 	var tif bytes.Buffer
 	require.NoError(t, tiff.Encode(&tif, opaque(9, 9), nil))
@@ -160,11 +163,14 @@ func jpegOf(t testing.TB, img image.Image) []byte {
 	return b.Bytes()
 }
 
-// A GIF's first frame may be smaller than its canvas, which is black beneath.
+// A GIF's first frame may be smaller than its canvas, which is black.
 func TestFrameOnItsCanvas(t *testing.T) {
 	frame := image.NewPaletted(image.Rect(2, 1, 4, 3), color.Palette{white, black})
 	var b bytes.Buffer
-	require.NoError(t, gif.EncodeAll(&b, &gif.GIF{Image: []*image.Paletted{frame}, Delay: []int{0}, Config: image.Config{Width: 5, Height: 4, ColorModel: frame.Palette}}))
+	require.NoError(t, gif.EncodeAll(&b, &gif.GIF{
+		Image: []*image.Paletted{frame}, Delay: []int{0},
+		Config: image.Config{Width: 5, Height: 4, ColorModel: frame.Palette},
+	}))
 	got, err := fit(must(t, b.Bytes()), []int{1, 4, 5})
 	require.NoError(t, err)
 	assert.Equal(t, []float32{0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0}, got)
@@ -177,7 +183,7 @@ func must(t testing.TB, data []byte) image.Image {
 	return img
 }
 
-// withAPP1 puts EXIF data, or what claims to be, into a JPEG, behind the segments given.
+// withAPP1 inserts a segment of EXIF data, true or false, into a JPEG after the given segments.
 func withAPP1(jpeg []byte, exif []byte, before ...byte) []byte {
 	content := append([]byte("Exif\x00\x00"), exif...)
 	file := append([]byte("\xff\xd8"), before...)
@@ -185,7 +191,7 @@ func withAPP1(jpeg []byte, exif []byte, before ...byte) []byte {
 	return append(append(file, content...), jpeg[2:]...)
 }
 
-// withChunk puts a chunk into a PNG before its end.
+// withChunk inserts a chunk before the end of a PNG.
 func withChunk(file []byte, name string, content []byte) []byte {
 	const end = 12
 	at := len(file) - end
@@ -209,19 +215,21 @@ func TestEXIFForms(t *testing.T) {
 			exif := tiffOf(order, [4]uint32{0x100, long, 1, 99}, [4]uint32{orientation, kind, 1, 6})
 			photo := jpegOf(t, half())
 			assert.Equal(t, turned, must(t, withAPP1(photo, exif)).Bounds())
-			assert.Equal(t, turned, must(t, withAPP1(photo, exif, 0xff, 0xfe, 0, 3, 'c')).Bounds(), "behind a comment")
-			assert.Equal(t, turned, must(t, withAPP1(photo, exif, 0xff, 0xff)).Bounds(), "behind padding")
+			assert.Equal(t, turned, must(t, withAPP1(photo, exif, 0xff, 0xfe, 0, 3, 'c')).Bounds(), "after a comment")
+			assert.Equal(t, turned, must(t, withAPP1(photo, exif, 0xff, 0xff)).Bounds(), "after padding")
 			for _, content := range [][]byte{exif, append([]byte("Exif\x00\x00"), exif...)} {
 				img := must(t, withChunk(pngOf(t, half()), "eXIf", content))
 				require.Equal(t, turned, img.Bounds())
-				assert.Equal(t, []uint8{255, 255, 255, 255, 0, 0, 0, 0}, img.(*image.Gray).Pix, "clockwise: left becomes top")
+				assert.Equal(
+					t, []uint8{255, 255, 255, 255, 0, 0, 0, 0}, img.(*image.Gray).Pix, "clockwise: left becomes top",
+				)
 			}
 		}
 	}
 }
 
-// Damaged EXIF data change nothing and fail nothing.
-func TestDamagedEXIFIsIgnored(t *testing.T) {
+// Corrupt EXIF data have no effect.
+func TestIgnoresCorruptEXIF(t *testing.T) {
 	const orientation, short = 0x112, 3
 	good := tiffOf(binary.LittleEndian, [4]uint32{orientation, short, 1, 6})
 	far := bytes.Clone(good)
@@ -230,10 +238,16 @@ func TestDamagedEXIFIsIgnored(t *testing.T) {
 	binary.LittleEndian.PutUint16(many[8:], 1<<16-1)
 	many[10] = 0
 	for name, exif := range map[string][]byte{
-		"empty": nil, "cut": good[:len(good)-10], "no header": []byte("nothing of that kind"), "42": append([]byte("II\x2b\x00"), good[4:]...),
+		"empty": nil, "cut": good[:len(good)-10], "no header": []byte("nothing of that kind"), "42": append(
+			[]byte("II\x2b\x00"), good[4:]...,
+		),
 		"mixed order": append([]byte("MM*\x00"), good[4:]...), "far away": far, "too many entries": many,
-		"0": tiffOf(binary.LittleEndian, [4]uint32{orientation, short, 1, 0}), "9": tiffOf(binary.LittleEndian, [4]uint32{orientation, short, 1, 9}),
-		"two values": tiffOf(binary.LittleEndian, [4]uint32{orientation, short, 2, 6}), "text": tiffOf(binary.LittleEndian, [4]uint32{orientation, 2, 1, 6}),
+		"0": tiffOf(binary.LittleEndian, [4]uint32{orientation, short, 1, 0}), "9": tiffOf(
+			binary.LittleEndian, [4]uint32{orientation, short, 1, 9},
+		),
+		"two values": tiffOf(binary.LittleEndian, [4]uint32{orientation, short, 2, 6}), "text": tiffOf(
+			binary.LittleEndian, [4]uint32{orientation, 2, 1, 6},
+		),
 		"no entries": tiffOf(binary.LittleEndian),
 	} {
 		assert.Equal(t, half().Rect, must(t, withAPP1(jpegOf(t, half()), exif)).Bounds(), name)
@@ -266,8 +280,8 @@ func addReference(f *testing.F) {
 	f.Add(hugeBMP())
 }
 
-// FuzzDecode reads anything as a picture: it is refused, or it can be prepared for a network, and
-// its header was true.
+// FuzzDecode reads any bytes as a picture: it is refused, or can be prepared for a network and has
+// the size in its header.
 func FuzzDecode(f *testing.F) {
 	addReference(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -284,9 +298,11 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("size %v, bounds %v: %v", size, b, err)
 		}
 		if b.Dx()*b.Dy() > 1<<18 {
-			return // the fuzzer gives up on what takes long
+			return // the fuzzer skips slow inputs
 		}
-		for _, p := range []picture.Preprocessing{{}, {Fit: picture.Shorter, Resize: 9, Interpolation: picture.Bicubic}} {
+		for _, p := range []picture.Preprocessing{
+			{}, {Fit: picture.Shorter, Resize: 9, Interpolation: picture.Bicubic},
+		} {
 			s, err := p.Apply(img, []int{3, 8, 8})
 			require.NoError(t, err)
 			for _, v := range s.Pixels {
@@ -298,8 +314,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzOrientation puts anything where EXIF data lie: the picture is decoded, and holds the same
-// pixels in some order.
+// FuzzOrientation inserts any bytes as EXIF data: the picture is decoded, with the same pixels in
+// some order.
 func FuzzOrientation(f *testing.F) {
 	for o := uint32(0); o <= 9; o++ {
 		f.Add(tiffOf(binary.LittleEndian, [4]uint32{0x112, 3, 1, o}))
@@ -330,7 +346,7 @@ func FuzzOrientation(f *testing.F) {
 	})
 }
 
-// A file that breaks while it is read is no damaged picture.
+// A read error isn't reported as a corrupt picture.
 func TestErrorsOfTheFileSystem(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.png")
 	_, err := picture.Read(path)

@@ -8,27 +8,28 @@ import (
 	"io"
 )
 
-// An orientation is EXIF's tag 0x0112 (CIPA DC-008, section 4.6.5), how a picture must be turned to
-// be upright:
+// EXIF's tag 0x0112 (CIPA DC-008, section 4.6.5) is the orientation of a picture, the operation
+// that makes it upright:
 //
 //	1 as it is    2 mirrored           3 turned by 180°       4 mirrored and turned by 180°
 //	5 transposed  6 turned clockwise   7 transposed over the  8 turned counterclockwise
 //	                                     other diagonal
 //
-// What can't be read as one of these counts as 1.
-const asItIs = 1
+// Unreadable or other values count as 1.
+const unchanged = 1
 
-// mostSegments bounds the search for a picture's EXIF data: a 500 MB PNG has as many chunks.
+// mostSegments bounds the search for a picture's EXIF data: a PNG of 500 MB can have as many
+// chunks.
 const mostSegments = 1 << 16
 
-// jpegOrientation finds it in the first APP1 segment that begins with "Exif".
+// jpegOrientation reads the orientation from the first APP1 segment that begins with "Exif".
 func jpegOrientation(r io.ReaderAt) int {
 	const app1, startOfScan, endOfImage = 0xe1, 0xda, 0xd9
 	var head [4]byte
 	offset := int64(2) // after the start of image
 	for range mostSegments {
 		if _, err := r.ReadAt(head[:], offset); err != nil || head[0] != 0xff {
-			return asItIs
+			return unchanged
 		}
 		marker := head[1]
 		switch {
@@ -39,11 +40,11 @@ func jpegOrientation(r io.ReaderAt) int {
 			offset += 2
 			continue
 		case marker == startOfScan || marker == endOfImage:
-			return asItIs
+			return unchanged
 		}
 		length := int64(binary.BigEndian.Uint16(head[2:]))
 		if length < 2 {
-			return asItIs
+			return unchanged
 		}
 		if marker == app1 {
 			if content, ok := withoutPrefix(readSegment(r, offset+4, length-2)); ok {
@@ -52,10 +53,10 @@ func jpegOrientation(r io.ReaderAt) int {
 		}
 		offset += 2 + length
 	}
-	return asItIs
+	return unchanged
 }
 
-// pngOrientation finds it in the chunk eXIf (PNG third edition, section 11.3.4.5).
+// pngOrientation reads it from the chunk eXIf (PNG third edition, section 11.3.4.5).
 func pngOrientation(r io.ReaderAt) int {
 	return chunkOrientation(r, 8, "eXIf", func(head []byte) (name []byte, length, whole int64) {
 		length = int64(binary.BigEndian.Uint32(head))
@@ -63,7 +64,7 @@ func pngOrientation(r io.ReaderAt) int {
 	})
 }
 
-// webpOrientation finds it in the chunk EXIF of the RIFF container.
+// webpOrientation reads it from the chunk EXIF of the RIFF container.
 func webpOrientation(r io.ReaderAt) int {
 	return chunkOrientation(r, 12, "EXIF", func(head []byte) (name []byte, length, whole int64) {
 		length = int64(binary.LittleEndian.Uint32(head[4:]))
@@ -71,15 +72,16 @@ func webpOrientation(r io.ReaderAt) int {
 	})
 }
 
-// A chunkHead reads a chunk's first 8 bytes: its name, its content's length and its own.
+// chunkHead parses a chunk's first 8 bytes: its name, the length of its content and of the whole
+// chunk.
 type chunkHead func(head []byte) (name []byte, length, whole int64)
 
-// chunkOrientation walks over chunks from offset on to the one of the given name.
+// chunkOrientation searches the chunks from offset on for the one of the given name.
 func chunkOrientation(r io.ReaderAt, offset int64, exif string, parse chunkHead) int {
 	var head [8]byte
 	for range mostSegments {
 		if _, err := r.ReadAt(head[:], offset); err != nil {
-			return asItIs
+			return unchanged
 		}
 		name, length, whole := parse(head[:])
 		if string(name) == exif {
@@ -91,11 +93,11 @@ func chunkOrientation(r io.ReaderAt, offset int64, exif string, parse chunkHead)
 		}
 		offset += whole
 	}
-	return asItIs
+	return unchanged
 }
 
-// readSegment reads as much of a segment as is there, at most 64 KiB: the tags of the picture
-// itself come first.
+// readSegment reads the available part of a segment, at most 64 KiB: the tags of the picture itself
+// come first.
 func readSegment(r io.ReaderAt, offset, length int64) []byte {
 	content := make([]byte, min(length, 1<<16))
 	n, _ := r.ReadAt(content, offset)
@@ -106,14 +108,14 @@ func withoutPrefix(content []byte) ([]byte, bool) {
 	return bytes.CutPrefix(content, []byte("Exif\x00\x00"))
 }
 
-// tiffOrientation finds it in the first directory of a TIFF file, whose form EXIF data have, too:
-// byte order, 42, the directory's offset; there the number of entries, and 12 bytes an entry: tag,
-// type, count, value.
+// tiffOrientation reads it from the first directory of a TIFF file, which is also the form of EXIF
+// data: byte order, 42, the directory's offset; there the number of entries, and entries of 12
+// bytes: tag, type, count, value.
 func tiffOrientation(r io.ReaderAt) int {
 	const tag, short, long = 0x0112, 3, 4
 	var head [8]byte
 	if _, err := r.ReadAt(head[:], 0); err != nil {
-		return asItIs
+		return unchanged
 	}
 	var order binary.ByteOrder
 	switch string(head[:4]) {
@@ -122,16 +124,16 @@ func tiffOrientation(r io.ReaderAt) int {
 	case "MM\x00*":
 		order = binary.BigEndian
 	default:
-		return asItIs
+		return unchanged
 	}
 	offset := int64(order.Uint32(head[4:]))
 	if _, err := r.ReadAt(head[:2], offset); err != nil {
-		return asItIs
+		return unchanged
 	}
 	var entry [12]byte
 	for i := range int64(order.Uint16(head[:])) {
 		if _, err := r.ReadAt(entry[:], offset+2+12*i); err != nil {
-			return asItIs
+			return unchanged
 		}
 		if order.Uint16(entry[:]) != tag {
 			continue
@@ -144,16 +146,16 @@ func tiffOrientation(r io.ReaderAt) int {
 			value = order.Uint32(entry[8:])
 		}
 		if value < 1 || value > 8 || order.Uint32(entry[4:]) != 1 {
-			return asItIs
+			return unchanged
 		}
 		return int(value)
 	}
-	return asItIs
+	return unchanged
 }
 
-// upright turns a picture as its orientation asks: grey stays grey, all else becomes RGBA.
+// upright applies the orientation: grey stays grey, everything else becomes RGBA.
 func upright(img image.Image, orientation int) image.Image {
-	if orientation == asItIs {
+	if orientation == unchanged {
 		return img
 	}
 	b := img.Bounds()
@@ -179,7 +181,7 @@ func upright(img image.Image, orientation int) image.Image {
 	return turned
 }
 
-// turn is where pixel (x,y) goes: to index start + x·right + y·down.
+// turn maps pixel (x,y) to index start + x·right + y·down.
 type turn struct{ start, right, down int }
 
 func turnOf(orientation, width, height int) turn {
@@ -203,7 +205,7 @@ func turnOf(orientation, width, height int) turn {
 	return turn{0, 1, width}
 }
 
-// scatter writes row y, of the given bytes a pixel.
+// scatter writes row y; a pixel has the given number of bytes.
 func (t turn) scatter(dst, row []uint8, bytes, y int) {
 	to := t.start + y*t.down
 	for x := 0; x < len(row); x += bytes {

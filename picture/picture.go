@@ -1,11 +1,9 @@
-// Package picture turns any picture file into the values that a network reads: it decodes PNG,
-// JPEG, GIF, WebP, BMP and TIFF in bounded memory, turns the picture upright as its EXIF
-// orientation asks, and prepares it as a [Preprocessing] declares: scale, crop, normalize, or
-// centre a digit as MNIST does.
+// Package picture converts picture files to a network's input values: it decodes PNG, JPEG, GIF,
+// WebP, BMP and TIFF in bounded memory, applies the EXIF orientation, and prepares the picture as a
+// [Preprocessing] declares: scale, crop, normalize, or centre a digit in MNIST's form.
 //
-// Everything that reads pictures, for training or for prediction, goes through
-// [Preprocessing.Apply], so that a network is asked about a picture in the form in which it learned
-// it.
+// All code that reads pictures, for training or for prediction, uses [Preprocessing.Apply], so that
+// a network sees pictures in the form in which it was trained.
 package picture
 
 import (
@@ -21,15 +19,15 @@ import (
 	"strings"
 )
 
-// Formats names the formats that can be read, for help texts and errors.
+// Formats names the supported formats, for help texts and errors.
 const Formats = "PNG, JPEG, GIF, WebP, BMP or TIFF"
 
-// MediaTypes are the media types of the formats that can be read.
+// MediaTypes are the media types of the supported formats.
 var MediaTypes = []string{"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp", "image/tiff"}
 
 var extensions = []string{".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
 
-// HasExtension reports whether a file's name ends as that of a format that can be read.
+// HasExtension reports whether a file name has the extension of a supported format.
 func HasExtension(name string) bool {
 	return slices.Contains(extensions, strings.ToLower(filepath.Ext(name)))
 }
@@ -37,10 +35,10 @@ func HasExtension(name string) bool {
 // ErrFile marks an error of the file system: the picture itself may be good.
 var ErrFile = errors.New("cannot be read")
 
-// Open decodes the picture file at path and turns it upright. The content says which format it is,
-// not the name; of an animation the first frame counts. A header that declares more pixels than the
-// file's size warrants, or more than 2^26, is refused before it takes memory. An error is
-// [ErrFile], or the content's, which doesn't name the file.
+// Open decodes the picture file at path and turns it upright. The content determines the format,
+// not the name; of an animation it decodes the first frame. It refuses a header that declares more
+// pixels than the file's size allows, or more than 2^26, before allocating memory. An error is
+// [ErrFile], or about the content; the latter doesn't name the file.
 func Open(path string) (image.Image, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -62,7 +60,7 @@ func Open(path string) (image.Image, error) {
 	return img, err
 }
 
-// Read is [Open] whose errors all name the file.
+// Read is [Open] with the file's name in all errors.
 func Read(path string) (image.Image, error) {
 	img, err := Open(path)
 	if err != nil && !errors.Is(err, ErrFile) {
@@ -71,7 +69,7 @@ func Read(path string) (image.Image, error) {
 	return img, err
 }
 
-// watchedFile keeps an error of reading, which a decoder may report as one of the picture's.
+// watchedFile stores a read error, which a decoder might report as an error of the picture.
 type watchedFile struct {
 	file *os.File
 	err  error
@@ -85,36 +83,36 @@ func (w *watchedFile) ReadAt(p []byte, offset int64) (int, error) {
 	return n, err
 }
 
-// Decode is [Read] of a file's content.
+// Decode is [Open] for a file's content.
 func Decode(data []byte) (image.Image, error) {
 	return decode(bytes.NewReader(data), int64(len(data)))
 }
 
-// DecodeContext is [Decode] that gives up when the context is done: a few bytes can keep a decoder
+// DecodeContext is [Decode] that stops when the context is done: a few bytes can keep a decoder
 // busy for long.
 func DecodeContext(ctx context.Context, data []byte) (image.Image, error) {
-	img, err := decode(&patientReader{ctx, bytes.NewReader(data)}, int64(len(data)))
+	img, err := decode(&contextReader{ctx, bytes.NewReader(data)}, int64(len(data)))
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	return img, err
 }
 
-// patientReader reads until its context is done.
-type patientReader struct {
+// contextReader reads until its context is done.
+type contextReader struct {
 	ctx    context.Context
 	reader *bytes.Reader
 }
 
-func (r *patientReader) ReadAt(p []byte, offset int64) (int, error) {
+func (r *contextReader) ReadAt(p []byte, offset int64) (int, error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, err
 	}
 	return r.reader.ReadAt(p, offset)
 }
 
-// Size is the width and height that the header of a picture declares, within [Read]'s bounds and
-// before the picture is turned upright.
+// Size returns the width and height that the header of a picture declares, within [Open]'s limits,
+// before the orientation is applied.
 func Size(data []byte) (image.Point, error) {
 	_, config, err := decodeHeader(bytes.NewReader(data), int64(len(data)))
 	return image.Pt(config.Width, config.Height), err

@@ -28,7 +28,7 @@ func striped(height int) *image.RGBA {
 	return img
 }
 
-// fit is what the zero value makes of a picture.
+// fit applies the zero value to a picture.
 func fit(img image.Image, input []int) ([]float32, error) {
 	s, err := picture.Preprocessing{}.Apply(img, input)
 	if err != nil {
@@ -46,7 +46,7 @@ func TestCoverKeepsTheMiddle(t *testing.T) {
 	require.NoError(t, err)
 	assert.InDeltaSlice(t, []float32{0.587, 0.587, 0.587, 0.587}, grey, 0.003)
 
-	// A wide target of a high image: one row of each colour's place, as it is.
+	// A wide target of a high image: one row of each colour, unchanged.
 	wide, err := fit(striped(30), []int{3, 1, 12})
 	require.NoError(t, err)
 	assert.Equal(t, []float32{1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0}, wide[:12])
@@ -59,8 +59,14 @@ func TestCoverRefuses(t *testing.T) {
 		img   image.Image
 		want  string
 	}{
-		{[]int{2, 3, 3}, striped(3), "got input [2 3 3], want (channels, height, width) with 1 channel (grey) or 3 (red, green, blue)"},
-		{[]int{784}, striped(3), "got input [784], want (channels, height, width) with 1 channel (grey) or 3 (red, green, blue)"},
+		{
+			[]int{2, 3, 3}, striped(3),
+			"got input [2 3 3], want (channels, height, width) with 1 channel (grey) or 3 (red, green, blue)",
+		},
+		{
+			[]int{784}, striped(3),
+			"got input [784], want (channels, height, width) with 1 channel (grey) or 3 (red, green, blue)",
+		},
 		{[]int{1, 1, 1 << 20}, striped(3), "got input [1 1 1048576], want a height and a width from 1 to 8192"},
 		{[]int{1, 2, 2}, image.NewGray(image.Rectangle{}), "the picture is empty: it has no pixels"},
 	} {

@@ -7,8 +7,7 @@ import (
 	"sync"
 )
 
-// Image is a picture as values: Channels planes of Height x Width, row-major. Its pixels belong to
-// the caller.
+// Image is a picture as values: Channels planes of Height x Width, row-major.
 type Image struct {
 	Channels, Height, Width int
 	Pixels                  []float32
@@ -27,8 +26,8 @@ func (m Image) Row(c, y int) []float32 {
 }
 
 // Resize scales src to the size of dst, which has as many channels, with a triangle filter:
-// bilinear interpolation when it enlarges, an average weighted by distance over all the pixels that
-// fall together when it reduces. Values are not clipped.
+// bilinear interpolation for enlarging, an average weighted by distance for reducing. It doesn't
+// clip values.
 func Resize(dst, src Image) {
 	scratch := resizeScratch.Get().(*[]float32)
 	defer resizeScratch.Put(scratch)
@@ -40,7 +39,7 @@ func Resize(dst, src Image) {
 
 var resizeScratch = sync.Pool{New: func() any { return new([]float32) }}
 
-// grown returns buffer's memory as n values, and makes it larger where needed.
+// grown returns buffer's memory as n values, and enlarges it if needed.
 func grown[T any](buffer *[]T, n int) []T {
 	if cap(*buffer) < n {
 		*buffer = make([]T, n)
@@ -50,9 +49,9 @@ func grown[T any](buffer *[]T, n int) []T {
 
 // resample scales the middle axis of src (outer,in,inner) to that of dst (outer,out,inner).
 //
-// Output o has its centre at (o+1/2)·in/out of the input's axis, and input i weighs 1 - |i+1/2 -
-// centre|/radius, the radius being in/out, and 1 at least. The weights are divided by their sum, so
-// that the edges keep their brightness.
+// Output o has its centre at (o+1/2)·in/out of the input's axis, and input i has weight 1 - |i+1/2
+// - centre|/radius, where the radius is in/out but at least 1. The weights are divided by their
+// sum, so that the edges keep their brightness.
 func resample(dst, src []float32, outer, in, out, inner int) {
 	step := float64(in) / float64(out)
 	radius := max(step, 1)
@@ -78,7 +77,7 @@ func resample(dst, src []float32, outer, in, out, inner int) {
 	}
 }
 
-// addScaled adds w·src to dst, which is as long.
+// addScaled adds w·src to dst, which has the same length.
 func addScaled(dst, src []float32, w float32) {
 	dst = dst[:len(src)]
 	for i, v := range src {
@@ -86,7 +85,7 @@ func addScaled(dst, src []float32, w float32) {
 	}
 }
 
-// intensity[p] is p/255 rounded once, the value that NumPy's and PyTorch's float32 division gives.
+// intensity[p] is p/255 rounded once, the result of NumPy's and PyTorch's float32 division.
 var intensity = func() (table [256]float32) {
 	for p := range table {
 		table[p] = float32(p) / 255
@@ -94,8 +93,8 @@ var intensity = func() (table [256]float32) {
 	return table
 }()
 
-// Intensities writes 8-bit pixels as values in [0, 1]. Most pixels of a drawing are 0: eight of
-// them at a time take half the time.
+// Intensities writes 8-bit pixels as values in [0, 1]. Most pixels of a drawing are 0: handling
+// eight zeros at a time takes half the time.
 func Intensities(dst []float32, pixels []uint8) {
 	dst = dst[:len(pixels)]
 	for ; len(pixels) >= 8; pixels, dst = pixels[8:], dst[8:] {
@@ -112,8 +111,8 @@ func Intensities(dst []float32, pixels []uint8) {
 	}
 }
 
-// planes writes the part of src that begins at corner channel by channel: red, green and blue, or
-// the luma alone. Transparent parts are over black.
+// planes writes the part of src that begins at corner, channel by channel: red, green and blue, or
+// only the luma. Transparent parts are over black.
 func planes(dst []uint8, src *image.RGBA, corner image.Point, channels, height, width int) {
 	plane := height * width
 	for y := range height {
@@ -129,7 +128,7 @@ func planes(dst []uint8, src *image.RGBA, corner image.Point, channels, height, 
 	}
 }
 
-// luma is JFIF's brightness; the weights sum to 2^16, so that grey stays exactly what it was.
+// luma is JFIF's brightness; the weights sum to 2^16, so that grey values don't change.
 func luma(r, g, b uint8) uint8 {
 	return uint8((19595*uint32(r) + 38470*uint32(g) + 7471*uint32(b) + 1<<15) >> 16)
 }

@@ -5,13 +5,15 @@ import (
 	"image"
 	"math"
 	"slices"
+
+	"convgraph/internal/xmath"
 )
 
-// Preprocessing declares what is done to a picture before a network reads it. It is plain data and
-// travels with the network. The zero value scales the middle of the picture to the input's size and
-// gives intensities from 0 to 1.
+// Preprocessing declares how a picture is prepared for a network. It is plain data and is stored
+// with the network. The zero value scales the middle of the picture to the input's size and gives
+// intensities from 0 to 1.
 //
-// As JSON, in which what isn't said is as in the zero value:
+// As JSON, where omitted fields have the zero value:
 //
 //	{"fit": "shorter", "resize": 256, "interpolation": "bilinear",
 //	 "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}  torchvision's classifiers, input (3,224,224)
@@ -19,51 +21,51 @@ import (
 //	{"resize": 256}                                                AlexNet's, input (3,227,227)
 //	{"digit": "detect"}                                            MNIST's, input (1,28,28)
 //
-// Colour or grey follows from the input's channels: 3 are red, green and blue, 1 is the luma.
-// Transparent parts lie on black.
+// The input's channels decide between colour and grey: 3 are red, green and blue, 1 is the luma.
+// Transparent parts are over black.
 type Preprocessing struct {
 	Fit Fit `json:"fit,omitzero"`
-	// Resize is the size in pixels that the picture is scaled to before the input's size is cut out
-	// of its middle: that of the shorter side. 0 is the input's own size.
+	// Resize is the length in pixels of the shorter side to which the picture is scaled before the
+	// input's size is cut from its middle. 0 is the input's own size.
 	Resize        int           `json:"resize,omitzero"`
 	Interpolation Interpolation `json:"interpolation,omitzero"`
-	// Mean is subtracted from the intensities and Std divides them, a value for each channel. nil
-	// is 0 and 1.
+	// Mean is subtracted from the intensities, then Std divides them; one value for each channel.
+	// nil means 0 and 1.
 	Mean []float64 `json:"mean,omitempty"`
 	Std  []float64 `json:"std,omitempty"`
-	// Digit says that the picture is one of a digit, which [Digit] makes what MNIST holds, and what
-	// its ink is. The input is (1,28,28) then, and nothing else scales the picture.
+	// Digit declares that the picture shows a digit, which [Digit] converts to MNIST's form, and
+	// gives the kind of ink. The input must be (1,28,28), and nothing else scales the picture.
 	Digit Ink `json:"digit,omitzero"`
 }
 
-// Fit says which part of a picture is scaled, and to what.
+// Fit selects the part of a picture to scale, and the proportions.
 type Fit string
 
 const (
-	Cover   Fit = ""        // the largest part in the middle that has the input's proportions
+	Cover   Fit = ""        // the largest part in the middle with the input's proportions
 	Stretch Fit = "stretch" // all of it, to the input's proportions
-	Shorter Fit = "shorter" // all of it, its proportions kept: the shorter side to Resize, as torchvision's Resize
+	Shorter Fit = "shorter" // all of it with its proportions: the shorter side to Resize, as torchvision's Resize
 )
 
-// Interpolation says how pixels are computed of a picture's. All are antialiased: scaling down
-// widens the filter. Bilinear and Bicubic are Pillow's, to the bit where Pillow scales the rows
-// first; since version 13 it chooses the order, which makes a difference of one level of 256, or a
-// few where a cubic's overshoot is clipped.
+// Interpolation is the filter that computes pixels. All are antialiased: scaling down widens the
+// filter. Bilinear and Bicubic are Pillow's, to the bit where Pillow scales the rows first. Since
+// version 13 Pillow chooses the order, which makes a difference of one level of 256, or a few where
+// a cubic's overshoot is clipped.
 type Interpolation string
 
 const (
-	// Default is Bilinear; with Fit Cover, which is older than this field, it is a bilinear filter
-	// that rounds down.
+	// Default is Bilinear, except with Fit Cover, which is older than this field: there it is a
+	// bilinear filter that rounds down.
 	Default  Interpolation = ""
 	Bilinear Interpolation = "bilinear"
 	Bicubic  Interpolation = "bicubic"
 )
 
-// maxSide keeps sizes far from overflow; a network has no use for a larger picture.
+// maxSide keeps sizes far from overflow; no network uses a larger picture.
 const maxSide = 1 << 13
 
-// DefaultFor is the preprocessing of a network whose file doesn't declare one: MNIST's for inputs
-// of (1,28,28), else the zero value.
+// DefaultFor returns the preprocessing of a network whose file doesn't declare one: MNIST's for
+// inputs of (1,28,28), else the zero value.
 func DefaultFor(input []int) Preprocessing {
 	if slices.Equal(input, []int{1, digitSide, digitSide}) {
 		return Preprocessing{Digit: Detect}
@@ -71,8 +73,8 @@ func DefaultFor(input []int) Preprocessing {
 	return Preprocessing{}
 }
 
-// AlexNet is the preprocessing of Krizhevsky et al. 2012, section 4.1: the middle 227 of 256
-// pixels, or as large a share of another input.
+// AlexNet returns the preprocessing of Krizhevsky et al. 2012, section 4.1: the middle 227 of 256
+// pixels, or the same fraction of another input.
 func AlexNet(input []int) Preprocessing {
 	if TakesPictures(input) != nil {
 		return Preprocessing{}
@@ -80,10 +82,12 @@ func AlexNet(input []int) Preprocessing {
 	return Preprocessing{Resize: int(math.Round(float64(min(input[1], input[2])) * 256 / 227))}
 }
 
-// TakesPictures says why a network with this input doesn't take pictures; nil if it does.
+// TakesPictures returns nil if a network with this input takes pictures, else the reason why not.
 func TakesPictures(input []int) error {
 	if len(input) != 3 || input[0] != 1 && input[0] != 3 {
-		return fmt.Errorf("got input %v, want (channels, height, width) with 1 channel (grey) or 3 (red, green, blue)", input)
+		return fmt.Errorf(
+			"got input %v, want (channels, height, width) with 1 channel (grey) or 3 (red, green, blue)", input,
+		)
 	}
 	if min(input[1], input[2]) < 1 || max(input[1], input[2]) > maxSide {
 		return fmt.Errorf("got input %v, want a height and a width from 1 to %d", input, maxSide)
@@ -91,13 +95,13 @@ func TakesPictures(input []int) error {
 	return nil
 }
 
-// IsZero reports whether nothing is declared.
+// IsZero reports whether p is the zero value.
 func (p Preprocessing) IsZero() bool {
 	return p.Fit == "" && p.Resize == 0 && p.Interpolation == "" && p.Mean == nil && p.Std == nil && p.Digit == ""
 }
 
-// Check says what a network with this input can't do with p. The zero value suits every network,
-// even one that takes no pictures.
+// Check returns an error if p doesn't suit a network with this input. The zero value suits every
+// network, even one that takes no pictures.
 func (p Preprocessing) Check(input []int) error {
 	if p.IsZero() {
 		return nil
@@ -129,7 +133,9 @@ func (p Preprocessing) checkSize(input []int) error {
 		least = max(input[1], input[2])
 	}
 	if p.Resize != 0 && (p.Resize < least || p.Resize > maxSide) {
-		return fmt.Errorf("resize: got %d, want %d to %d for an input of %dx%d", p.Resize, least, maxSide, input[1], input[2])
+		return fmt.Errorf(
+			"resize: got %d, want %d to %d for an input of %dx%d", p.Resize, least, maxSide, input[1], input[2],
+		)
 	}
 	if size := p.scaled(input); max(size.X, size.Y) > maxSide {
 		return fmt.Errorf("resize: got %d, which scales an input of %dx%d to %dx%d, want sides of at most %d",
@@ -141,13 +147,15 @@ func (p Preprocessing) checkSize(input []int) error {
 func (p Preprocessing) checkDigit(input []int) error {
 	switch {
 	case !slices.Contains([]Ink{NoInk, Detect, Dark, Light}, p.Digit):
-		return fmt.Errorf("digit: got %q, want %q, %q, %q or none", string(p.Digit), string(Detect), string(Dark), string(Light))
+		return fmt.Errorf(
+			"digit: got %q, want %q, %q, %q or none", string(p.Digit), string(Detect), string(Dark), string(Light),
+		)
 	case p.Digit == NoInk:
 		return nil
 	case !slices.Equal(input, []int{1, digitSide, digitSide}):
 		return fmt.Errorf("digit: got input %v, want [1 %d %d]", input, digitSide, digitSide)
 	case p.Fit != Cover || p.Resize != 0 || p.Interpolation != Default:
-		return fmt.Errorf("digit: got fit %q, resize %d and interpolation %q beside it, want none",
+		return fmt.Errorf("digit: got fit %q, resize %d and interpolation %q with it, want none",
 			p.Fit, p.Resize, p.Interpolation)
 	}
 	return nil
@@ -159,7 +167,7 @@ func checkValues(field string, values []float64, channels int, positive bool) er
 	}
 	for c, v := range values {
 		narrow := float32(v)
-		if math.IsNaN(v) || math.IsInf(float64(narrow), 0) {
+		if !xmath.IsFinite(narrow) {
 			return fmt.Errorf("%s: got %v for channel %d, want a finite float32", field, v, c)
 		}
 		if positive && narrow <= 0 {
@@ -169,13 +177,13 @@ func checkValues(field string, values []float64, channels int, positive bool) er
 	return nil
 }
 
-// A Sample is a picture as a network reads it.
+// Sample is a picture as a network reads it.
 type Sample struct {
-	Pixels []float32 // C·H·W values, as the input has them
-	Ink    Ink       // what a digit's ink was, Dark or Light; NoInk if the picture wasn't taken for a digit
+	Pixels []float32 // C·H·W values
+	Ink    Ink       // of a digit, Dark or Light; NoInk for other pictures
 }
 
-// Read prepares the picture file at path. See [Read] for what is refused.
+// Read prepares the picture file at path. It refuses what [Read] refuses.
 func (p Preprocessing) Read(path string, input []int) (*Sample, error) {
 	img, err := Read(path)
 	if err != nil {
@@ -208,7 +216,7 @@ func (p Preprocessing) ApplyTo(dst []float32, img image.Image, input []int) erro
 		return err
 	}
 	if size := input[0] * input[1] * input[2]; len(dst) != size {
-		return fmt.Errorf("got room for %d values, want %d for input %v", len(dst), size, input)
+		return fmt.Errorf("got a slice of %d values, want %d for input %v", len(dst), size, input)
 	}
 	_, err := p.write(dst, img, input)
 	return err
@@ -262,7 +270,8 @@ func (p Preprocessing) normalize(dst, values []float32) {
 	}
 }
 
-// table is what each level becomes in channel c, computed in float32 step by step as PyTorch does.
+// table returns the value of each level in channel c, computed in float32 step by step as in
+// PyTorch.
 func (p Preprocessing) table(c int) (table [256]float32) {
 	mean, std := p.meanStd(c)
 	for level := range table {
@@ -282,9 +291,9 @@ func (p Preprocessing) meanStd(c int) (mean, std float32) {
 	return mean, std
 }
 
-// Uncropped is the preprocessing, and the input it is for, that leaves the picture as it is before
-// p cuts the input's size out of it: what random crops are taken from. Its middle is what p gives,
-// but for a pixel with Fit Shorter, of which only a square is kept.
+// Uncropped returns the preprocessing, and its input, without the final crop of p: the picture from
+// which random crops are taken. Its middle is the result of p, up to one pixel with Fit Shorter, of
+// which only a square is kept.
 func (p Preprocessing) Uncropped(input []int) (Preprocessing, []int) {
 	if p.Resize == 0 || TakesPictures(input) != nil {
 		return p, slices.Clone(input)

@@ -49,38 +49,64 @@ func TestCheckNamesTheField(t *testing.T) {
 		want  string
 	}{
 		{picture.Preprocessing{Fit: "crop"}, colour, `fit: got "crop", want "stretch", "shorter" or none`},
-		{picture.Preprocessing{Interpolation: "nearest"}, colour, `interpolation: got "nearest", want "bilinear", "bicubic" or none`},
+		{
+			picture.Preprocessing{Interpolation: "nearest"}, colour,
+			`interpolation: got "nearest", want "bilinear", "bicubic" or none`,
+		},
 		{picture.Preprocessing{Resize: 199}, colour, "resize: got 199, want 200 to 8192 for an input of 224x200"},
 		{picture.Preprocessing{Resize: -1}, colour, "resize: got -1, want 200 to 8192 for an input of 224x200"},
-		{picture.Preprocessing{Resize: 1 << 40}, colour, "resize: got 1099511627776, want 200 to 8192 for an input of 224x200"},
-		{picture.Preprocessing{Fit: picture.Shorter, Resize: 223}, colour, "resize: got 223, want 224 to 8192 for an input of 224x200"},
-		{picture.Preprocessing{Resize: 100}, []int{1, 1, 100}, "resize: got 100, which scales an input of 1x100 to 100x10000, want sides of at most 8192"},
+		{
+			picture.Preprocessing{Resize: 1 << 40}, colour,
+			"resize: got 1099511627776, want 200 to 8192 for an input of 224x200",
+		},
+		{
+			picture.Preprocessing{Fit: picture.Shorter, Resize: 223}, colour,
+			"resize: got 223, want 224 to 8192 for an input of 224x200",
+		},
+		{
+			picture.Preprocessing{Resize: 100}, []int{1, 1, 100},
+			"resize: got 100, which scales an input of 1x100 to 100x10000, want sides of at most 8192",
+		},
 		{picture.Preprocessing{Mean: []float64{1, 2}}, colour, "mean: got 2 values, want 3, one for each channel"},
 		{picture.Preprocessing{Mean: []float64{}}, colour, "mean: got 0 values, want 3, one for each channel"},
 		{picture.Preprocessing{Std: []float64{1, 2, 3}}, grey, "std: got 3 values, want 1, one for each channel"},
 		{picture.Preprocessing{Std: []float64{1, 0, 1}}, colour, "std: got 0 for channel 1, want more than 0"},
 		{picture.Preprocessing{Std: []float64{1e-60}}, grey, "std: got 1e-60 for channel 0, want more than 0"},
 		{picture.Preprocessing{Std: []float64{-1}}, grey, "std: got -1 for channel 0, want more than 0"},
-		{picture.Preprocessing{Mean: []float64{math.NaN()}}, grey, "mean: got NaN for channel 0, want a finite float32"},
+		{
+			picture.Preprocessing{Mean: []float64{math.NaN()}}, grey,
+			"mean: got NaN for channel 0, want a finite float32",
+		},
 		{picture.Preprocessing{Mean: []float64{1e300}}, grey, "mean: got 1e+300 for channel 0, want a finite float32"},
 		{picture.Preprocessing{Digit: "red"}, digits, `digit: got "red", want "detect", "dark", "light" or none`},
 		{picture.Preprocessing{Digit: picture.Detect}, grey, "digit: got input [1 32 32], want [1 28 28]"},
-		{picture.Preprocessing{Digit: picture.Dark, Resize: 30}, digits, `digit: got fit "", resize 30 and interpolation "" beside it, want none`},
-		{picture.Preprocessing{Resize: 300}, []int{10}, "got input [10], want (channels, height, width) with 1 channel (grey) or 3 (red, green, blue)"},
-		{picture.Preprocessing{Resize: 300}, []int{1, 0, 3}, "got input [1 0 3], want a height and a width from 1 to 8192"},
+		{
+			picture.Preprocessing{Digit: picture.Dark, Resize: 30}, digits,
+			`digit: got fit "", resize 30 and interpolation "" with it, want none`,
+		},
+		{
+			picture.Preprocessing{Resize: 300}, []int{10},
+			"got input [10], want (channels, height, width) with 1 channel (grey) or 3 (red, green, blue)",
+		},
+		{
+			picture.Preprocessing{Resize: 300}, []int{1, 0, 3},
+			"got input [1 0 3], want a height and a width from 1 to 8192",
+		},
 	} {
 		assert.EqualError(t, c.p.Check(c.input), c.want, "%+v", c.p)
 		_, err := c.p.Apply(noise(3, 3), c.input)
 		assert.EqualError(t, err, c.want)
 	}
 	assert.NoError(t, picture.Preprocessing{}.Check([]int{784}), "the zero value suits a network of vectors")
-	assert.NoError(t, picture.Preprocessing{Fit: picture.Shorter, Resize: 256, Mean: []float64{0.5, 0.5, 0.5}}.Check(colour))
+	assert.NoError(
+		t, picture.Preprocessing{Fit: picture.Shorter, Resize: 256, Mean: []float64{0.5, 0.5, 0.5}}.Check(colour),
+	)
 	assert.NoError(t, picture.Preprocessing{Digit: picture.Light, Std: []float64{0.3}}.Check(digits))
 	err := picture.Preprocessing{}.ApplyTo(make([]float32, 5), noise(3, 3), []int{1, 2, 2})
-	assert.EqualError(t, err, "got room for 5 values, want 4 for input [1 2 2]")
+	assert.EqualError(t, err, "got a slice of 5 values, want 4 for input [1 2 2]")
 }
 
-// A declaration is read as it was written, and the zero value is nothing.
+// A declaration survives JSON, and the zero value is empty.
 func TestPreprocessingJSON(t *testing.T) {
 	for text, p := range map[string]picture.Preprocessing{
 		`{}`: {},
@@ -108,7 +134,7 @@ func TestDefaults(t *testing.T) {
 	assert.True(t, picture.AlexNet([]int{4096}).IsZero())
 }
 
-// A grey drawing of the input's size is taken exactly as it is, whichever way it is scaled.
+// A grey drawing of the input's size doesn't change with any filter.
 func TestPicturesOfTheInputsSizeStay(t *testing.T) {
 	img := image.NewGray(image.Rect(0, 0, 28, 28))
 	for i := range img.Pix {
@@ -125,7 +151,7 @@ func TestPicturesOfTheInputsSizeStay(t *testing.T) {
 	}
 }
 
-// Cover with Pillow's filter sees what Cover always saw, but for a level of rounding.
+// Cover with Pillow's filter gives the result of Default, up to one level of rounding.
 func TestCoverFiltersAgree(t *testing.T) {
 	img := opaque(61, 43)
 	old := apply(t, picture.Preprocessing{Resize: 20}, img, 3, 17, 15)
@@ -149,7 +175,7 @@ func TestAlexNetSeesTheMiddle(t *testing.T) {
 	}
 }
 
-// What Uncropped gives holds what the preprocessing itself gives in its middle.
+// The middle of Uncropped's result is the result of the preprocessing itself.
 func TestUncropped(t *testing.T) {
 	img := opaque(52, 37)
 	for _, p := range []picture.Preprocessing{
@@ -164,7 +190,9 @@ func TestUncropped(t *testing.T) {
 		for c := range 3 {
 			for y := range 16 {
 				for x := range 18 {
-					require.Equal(t, want[(c*16+y)*18+x], whole[(c*size[1]+top+y)*size[2]+left+x], "%+v at %d, %d", p, x, y)
+					require.Equal(
+						t, want[(c*16+y)*18+x], whole[(c*size[1]+top+y)*size[2]+left+x], "%+v at %d, %d", p, x, y,
+					)
 				}
 			}
 		}
@@ -174,12 +202,14 @@ func TestUncropped(t *testing.T) {
 	assert.Equal(t, []int{3, 16, 18}, size)
 }
 
-// A digit's values are normalized as any others are.
+// A digit's values are normalized like any others.
 func TestDigitsAreNormalized(t *testing.T) {
 	img := drawing(image.Rect(0, 0, 40, 40), image.Rect(10, 10, 15, 30), white, black)
 	plain, err := picture.Digit(img, picture.Detect)
 	require.NoError(t, err)
-	s, err := picture.Preprocessing{Digit: picture.Dark, Mean: []float64{0.1307}, Std: []float64{0.3081}}.Apply(img, []int{1, 28, 28})
+	s, err := picture.Preprocessing{
+		Digit: picture.Dark, Mean: []float64{0.1307}, Std: []float64{0.3081},
+	}.Apply(img, []int{1, 28, 28})
 	require.NoError(t, err)
 	assert.Equal(t, picture.Dark, s.Ink)
 	for i, v := range plain.Pixels {
@@ -187,16 +217,20 @@ func TestDigitsAreNormalized(t *testing.T) {
 	}
 }
 
-// Any declaration that Check takes prepares any picture: the values are there, finite, and the same
-// each time.
+// Any declaration that passes Check prepares any picture: the values are finite and the same each
+// time.
 func TestAnyPreprocessing(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		side := func(name string) int { return rapid.IntRange(1, 40).Draw(r, name) }
 		input := []int{rapid.SampledFrom([]int{1, 3}).Draw(r, "channels"), side("height"), side("width")}
 		p := picture.Preprocessing{
-			Fit:           rapid.SampledFrom([]picture.Fit{picture.Cover, picture.Stretch, picture.Shorter}).Draw(r, "fit"),
-			Interpolation: rapid.SampledFrom([]picture.Interpolation{picture.Default, picture.Bilinear, picture.Bicubic}).Draw(r, "filter"),
-			Resize:        rapid.IntRange(0, 60).Draw(r, "resize"),
+			Fit: rapid.SampledFrom([]picture.Fit{
+				picture.Cover, picture.Stretch, picture.Shorter,
+			}).Draw(r, "fit"),
+			Interpolation: rapid.SampledFrom([]picture.Interpolation{
+				picture.Default, picture.Bilinear, picture.Bicubic,
+			}).Draw(r, "filter"),
+			Resize: rapid.IntRange(0, 60).Draw(r, "resize"),
 		}
 		img := noise(side("picture's width"), side("picture's height"))
 		s, err := p.Apply(img, input)
@@ -223,7 +257,7 @@ func (l lines) ColorModel() color.Model { return color.GrayModel }
 func (l lines) Bounds() image.Rectangle { return image.Rect(0, 0, l.width, l.height) }
 func (l lines) At(x, y int) color.Color { return color.Gray{Y: uint8(x + y)} }
 
-// A picture a pixel wide and a million high needs no more memory than its row and the result.
+// A picture of 1 x 1,000,000 pixels takes only the memory of its row and the result.
 func TestExtremeProportionsAllocateLittle(t *testing.T) {
 	for _, fit := range []picture.Fit{picture.Cover, picture.Stretch, picture.Shorter} {
 		for _, img := range []lines{{1, 1 << 20}, {1 << 20, 1}} {
@@ -231,16 +265,19 @@ func TestExtremeProportionsAllocateLittle(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			apply(t, picture.Preprocessing{Fit: fit, Resize: 64}, img, 3, 56, 56)
 			runtime.ReadMemStats(&after)
-			// A row of 2^20 pixels, and as many weights; nothing of 56 times that.
+			// A row of 2^20 pixels and as many weights, nothing 56 times as large.
 			assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<20), "%q %v", fit, img)
 		}
 	}
 }
 
-// BenchmarkApply shows what preparing costs beside decoding.
+// BenchmarkApply compares the cost of preparing with that of decoding.
 func BenchmarkApply(b *testing.B) {
 	img := throughJPEG(opaque(500, 375), 90)
-	for _, p := range []picture.Preprocessing{{}, {Resize: 256}, {Fit: picture.Shorter, Resize: 256}, {Fit: picture.Shorter, Resize: 256, Interpolation: picture.Bicubic}} {
+	for _, p := range []picture.Preprocessing{
+		{}, {Resize: 256}, {Fit: picture.Shorter, Resize: 256},
+		{Fit: picture.Shorter, Resize: 256, Interpolation: picture.Bicubic},
+	} {
 		b.Run(fmt.Sprintf("%s%d%s", p.Fit, p.Resize, p.Interpolation), func(b *testing.B) {
 			dst := make([]float32, 3*224*224)
 			for b.Loop() {

@@ -26,7 +26,7 @@ type decoded struct {
 	RGB  []byte
 }
 
-// reference is what testdata/make_reference.py writes.
+// reference is the file that testdata/make_reference.py writes.
 type reference struct {
 	Formats       map[string]decoded
 	Orientations  map[string]decoded
@@ -67,13 +67,14 @@ func requirePixels(t *testing.T, want decoded, img image.Image, tolerance int) {
 	}
 }
 
-// lossy is how far two decoders of a format may be apart; 0 for a format whose pixels are exact.
+// lossy is the largest difference between two decoders of a format; 0 for a format with exact
+// pixels.
 func lossy(name string) int {
 	switch {
 	case strings.Contains(strings.ToLower(name), "jp"):
 		return 2
 	case name == "lossy.webp":
-		return 100 // Pillow's pixels are the original's: this says only that it is the same picture
+		return 100 // Pillow's pixels are the original's: this only checks that it is the same picture
 	}
 	return 0
 }
@@ -96,8 +97,7 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// All eight orientations of every format that has them are turned as Pillow turns them, pixel by
-// pixel.
+// All eight orientations of every format that has them match Pillow's, pixel by pixel.
 func TestOrientations(t *testing.T) {
 	all := readReference(t).Orientations
 	require.Len(t, all, 4*8)
@@ -111,7 +111,7 @@ func TestOrientations(t *testing.T) {
 }
 
 // Scaling, cropping and normalizing give torchvision's values, to the bit.
-func TestPreprocessingIsTorchvisions(t *testing.T) {
+func TestPreprocessingMatchesTorchvision(t *testing.T) {
 	r := readReference(t).Preprocessing
 	require.Len(t, r.Cases, 64)
 	for _, c := range r.Cases {

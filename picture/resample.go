@@ -6,7 +6,8 @@ import (
 	"math"
 )
 
-// A filter weighs a pixel by its distance from an output's centre, up to its radius.
+// filter is the weight of a pixel as a function of its distance from an output's centre, up to a
+// radius.
 type filter struct {
 	radius float64
 	weight func(distance float64) float64
@@ -29,21 +30,21 @@ var cubic = filter{2, func(d float64) float64 {
 	return 0
 }}
 
-// precision is the bits behind the point of a weight: 32 less the 8 of a level and 2 for a cubic's
-// overshoot.
+// precision is the number of fraction bits of a weight: 32 less the 8 of a level and 2 for a
+// cubic's overshoot.
 const precision = 32 - 8 - 2
 
-// An axis says which inputs an output is the weighted sum of: those from first[o], with weights[o].
+// axis holds the weighted sum of each output: inputs from first[o] on, with weights[o].
 type axis struct {
 	first   []int
 	weights [][]int32
 }
 
-// newAxis is that of n outputs from corner on, where in pixels are scaled to out.
+// newAxis returns the axis of n outputs from corner on, where in pixels are scaled to out.
 //
 // Output o has its centre at (o+1/2)·s of the input's axis, s = in/out. Scaling down (s > 1)
-// stretches the filter by s, which makes it an average over all the pixels that fall together. The
-// weights are divided by their sum. All rounding is Pillow's (src/libImaging/Resample.c).
+// stretches the filter by s, so that it averages all the pixels of an output. The weights are
+// divided by their sum. All rounding is Pillow's (src/libImaging/Resample.c).
 func newAxis(f filter, in, out, corner, n int) axis {
 	a := axis{first: make([]int, n), weights: make([][]int32, n)}
 	step := float64(in) / float64(out)
@@ -79,12 +80,12 @@ func fixedPoint(values []float64, total float64) []int32 {
 
 func (a axis) end(o int) int { return a.first[o] + len(a.weights[o]) }
 
-// level rounds a sum of levels times weights, and clips it.
+// level rounds and clips a sum of levels times weights.
 func level(sum int32) uint8 { return uint8(min(max((sum+1<<(precision-1))>>precision, 0), 255)) }
 
-// resample scales the picture's rows, each to 8 bits, and then the columns. It goes over the rows
-// once and adds each to the outputs that it counts in, so that its memory is that of the outputs,
-// whatever the picture's size.
+// resample scales the picture's rows, each to 8 bits, and then the columns. It reads each row once
+// and adds it to the outputs that contain it, so that its memory depends on the outputs only, not
+// on the picture's size.
 func (f fitting) resample(dst []uint8, img image.Image, input []int, by filter) {
 	channels, height, width := input[0], input[1], input[2]
 	across := newAxis(by, f.part.Dx(), f.size.X, f.corner.X, width)
@@ -114,7 +115,7 @@ func addLevels(sums []int32, levels []uint8, weight int32) {
 	}
 }
 
-// apply scales a row, whose pixels lie stride apart and begin at column left, to dst, channel by
+// apply scales a row, whose pixels are stride apart and begin at column left, to dst, channel by
 // channel.
 func (a axis) apply(dst, row []uint8, left, stride, channels int) {
 	width := len(dst) / channels
@@ -139,8 +140,8 @@ func (a axis) apply(dst, row []uint8, left, stride, channels int) {
 	}
 }
 
-// rows reads the columns from left to right of a part of a picture, row by row: red, green and blue
-// of 4 bytes, or the luma. Transparent parts are over black.
+// rows reads columns left to right of a part of a picture, row by row: red, green and blue of 4
+// bytes, or the luma. Transparent parts are over black.
 type rows struct {
 	img    image.Image
 	origin image.Point

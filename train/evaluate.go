@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"convgraph/graph"
+	"convgraph/internal/xmath"
 	"convgraph/train/dataset"
 )
 
@@ -91,7 +92,7 @@ const evaluationBatch = 256
 // checkFinite is an error that names the first logit that is a NaN or an infinity.
 func (a Answer) checkFinite() error {
 	for class, v := range a.Logits {
-		if !finite(float64(v)) {
+		if !xmath.IsFinite(float64(v)) {
 			return fmt.Errorf("the model's output %d for image %d is %v: want finite numbers", class, a.Index, v)
 		}
 	}

@@ -2,11 +2,11 @@ package train
 
 import (
 	"fmt"
-	"math"
 
 	"gorgonia.org/tensor"
 
 	"convgraph/internal/kernel"
+	"convgraph/internal/xmath"
 )
 
 // OnNaN is what happens to a step whose loss or gradients hold a NaN or an infinity. In no case do they reach the parameters. An update that
@@ -22,7 +22,7 @@ const (
 
 // nonFinite says what of this step is a NaN or an infinity: "the loss is NaN". It is empty if nothing is.
 func (r *run) nonFinite(loss float64) (string, error) {
-	if !finite(loss) {
+	if !xmath.IsFinite(loss) {
 		return fmt.Sprintf("the loss is %v", loss), nil
 	}
 	for _, p := range r.step.Gradients() {
@@ -30,7 +30,7 @@ func (r *run) nonFinite(loss float64) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if sum := kernel.SumSquares(v.(*tensor.Dense).Float32s()); !finite(sum) {
+		if sum := kernel.SumSquares(v.(*tensor.Dense).Float32s()); !xmath.IsFinite(sum) {
 			return "a gradient is NaN or infinite", nil
 		}
 	}
@@ -50,7 +50,7 @@ func (r *run) stopOnNaN(what string) error {
 // checkParams is an error if a parameter holds a NaN or an infinity.
 func (r *run) checkParams() error {
 	for _, p := range r.Model.Params() {
-		if !finite(kernel.SumSquares(p.Value.Float32s())) {
+		if !xmath.IsFinite(kernel.SumSquares(p.Value.Float32s())) {
 			return divergence{fmt.Errorf("parameter %q has been NaN or infinite since step %d (epoch %d) or before: a smaller -lr, or -clip-norm, may help",
 				p.Name, r.state.Step, r.state.Epoch)}
 		}
@@ -72,5 +72,3 @@ func (r *run) checkSkipped() error {
 	}
 	return divergence{fmt.Errorf("all %d steps of epoch %d were skipped%s: nothing is learned", r.skipped, r.state.Epoch, first)}
 }
-
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"convgraph/internal/testdisk"
+	"convgraph/internal/testutil"
+	"convgraph/internal/xmath"
 	"convgraph/train/dataset"
 	"convgraph/train/solver"
 )
@@ -135,8 +136,8 @@ func TestResumeRefusesAnotherTraining(t *testing.T) {
 	require.NoError(t, err)
 	for name, change := range map[string]func(*Trainer){
 		"checkpoint: it is at step 3 after 0 epochs: this training has 2 steps an epoch": func(tr *Trainer) { tr.Batch = 6 },
-		"has no parameter \"fc2.bias\"":                func(tr *Trainer) { tr.Model = trainer(t, small()).Model },
-		"state is of optimizer \"adam\": want \"sgd\"": func(tr *Trainer) { tr.Solver = sgd(t, 0.1) },
+		"has no parameter \"fc2.bias\"":               func(tr *Trainer) { tr.Model = trainer(t, small()).Model },
+		"state: got optimizer \"adam\", want \"sgd\"": func(tr *Trainer) { tr.Solver = sgd(t, 0.1) },
 	} {
 		tr := trainer(t, withDropout())
 		change(tr)
@@ -174,7 +175,7 @@ func TestNaNStopsBeforeTheParameters(t *testing.T) {
 	assert.Equal(t, 3, c.Step)
 	for _, p := range c.params {
 		for _, v := range p.Value.Float32s() {
-			assert.True(t, finite(float64(v)))
+			assert.True(t, xmath.IsFinite(float64(v)))
 		}
 	}
 }
@@ -285,9 +286,9 @@ func TestReadOnlyFolder(t *testing.T) {
 
 // TestReadOnlyDisk is TestReadOnlyFolder for root, on a disk of its own.
 func TestReadOnlyDisk(t *testing.T) {
-	disk := testdisk.New(t, 128<<10)
-	failsAtStep3(t, disk, func() error { return testdisk.SetReadOnly(disk, true) },
-		func() error { return testdisk.SetReadOnly(disk, false) }, syscall.EROFS)
+	disk := testutil.NewDisk(t, 128<<10)
+	failsAtStep3(t, disk, func() error { return testutil.SetReadOnly(disk, true) },
+		func() error { return testutil.SetReadOnly(disk, false) }, syscall.EROFS)
 }
 
 // failsAtStep3 protects dir after the second step: the checkpoint of the third is an error with its cause, that of the second is there, and

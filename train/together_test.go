@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"convgraph/internal/goroutines"
+	"convgraph/internal/testutil"
 )
 
 // TestTwoAtOnce trains two networks at the same time: each ends as it does alone.
@@ -39,7 +39,7 @@ func TestThousandTrainings(t *testing.T) {
 	for range 1000 {
 		cycle()
 	}
-	assert.LessOrEqual(t, goroutines.Fallen(before), before)
+	assert.LessOrEqual(t, testutil.WaitGoroutines(before), before)
 	assert.Less(t, heapInUse(), heap+8<<20)
 }
 

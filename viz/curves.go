@@ -17,6 +17,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
+
+	"convgraph/internal/xmath"
 )
 
 // AccuracyCurve shows the accuracy on the train and the test set over the epochs, counted from 1. Accuracies are fractions; NaN stands for
@@ -141,7 +143,7 @@ func (c chart) plot() (*plot.Plot, error) {
 	for _, l := range c.lines {
 		epochs = max(epochs, len(l.values))
 		for _, v := range l.values {
-			if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			if xmath.IsFinite(v) {
 				values = append(values, v)
 			}
 		}
@@ -180,7 +182,7 @@ func (c chart) legendSide(lower, upper float64) bool {
 			continue
 		}
 		for _, v := range l.values[int(0.6*float64(max(0, len(l.values)-1))):] {
-			if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			if xmath.IsFinite(v) {
 				end = append(end, v)
 			}
 		}
@@ -269,7 +271,7 @@ func runs(values []float64) []plotter.XYs {
 	var all []plotter.XYs
 	open := false
 	for i, v := range values {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if !xmath.IsFinite(v) {
 			open = false
 			continue
 		}
@@ -284,7 +286,7 @@ func runs(values []float64) []plotter.XYs {
 
 func last(values []float64) float64 {
 	for i := len(values) - 1; i >= 0; i-- {
-		if !math.IsNaN(values[i]) && !math.IsInf(values[i], 0) {
+		if xmath.IsFinite(values[i]) {
 			return values[i]
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"image"
 	"slices"
+
+	"convgraph/internal/xmath"
 )
 
 // Overview shows one image's way through a network: the input, a row of small maps for each layer, and
@@ -175,7 +177,7 @@ func (o Overview) bars() block {
 			face, colour = boldText, blue
 		}
 		length := 1
-		if finite(share) {
+		if xmath.IsFinite(share) {
 			length = max(1, int(width*min(max(share, 0), 1)+0.5))
 		}
 		rows.blocks = append(rows.blocks, row(8, alignMiddle,
@@ -218,7 +220,7 @@ func classLabel(labels []string, class int) string {
 // percent prints a share so that what isn't certain doesn't read as 100%.
 func percent(p float32) string {
 	switch {
-	case !finite(p):
+	case !xmath.IsFinite(p):
 		return "not a number"
 	case p < 1 && p >= 0.9995:
 		return "> 99.9%"

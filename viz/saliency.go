@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+
+	"convgraph/internal/xmath"
 )
 
 // Saliency shows which pixels a decision hangs on: the image, the heat, and the heat laid over the image in grey. Heat that takes both
@@ -67,7 +69,7 @@ func (s Saliency) overlay(r Range, colours ramp) image.Image {
 	far := max(-r.Min, r.Max)
 	for i, v := range s.Heat.Data {
 		c := notFinite
-		if finite(v) {
+		if xmath.IsFinite(v) {
 			strength := Range{0, far}.position(max(v, -v))
 			if far == 0 {
 				strength = 0

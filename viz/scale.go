@@ -8,6 +8,8 @@ import (
 
 	"gonum.org/v1/plot/palette"
 	"gonum.org/v1/plot/palette/moreland"
+
+	"convgraph/internal/xmath"
 )
 
 // Scale says which values of a picture become black and which white.
@@ -30,7 +32,7 @@ func (s Scale) ranges(slices [][]float32, given *Range) ([]Range, error) {
 	if given != nil {
 		shared = *given
 	}
-	if !finite(shared.Min) || !finite(shared.Max) || shared.Min > shared.Max {
+	if !xmath.IsFinite(shared.Min) || !xmath.IsFinite(shared.Max) || shared.Min > shared.Max {
 		return nil, fmt.Errorf("range %v: want finite numbers, the least first", shared)
 	}
 	ranges := make([]Range, len(slices))
@@ -86,7 +88,7 @@ func shade(plane []float32, width int, r Range, colours ramp) *image.RGBA {
 	img := image.NewRGBA(image.Rect(0, 0, width, len(plane)/width))
 	for i, v := range plane {
 		c := notFinite
-		if finite(v) {
+		if xmath.IsFinite(v) {
 			c = colours(r.position(v))
 		}
 		img.SetRGBA(i%width, i/width, c)
@@ -98,7 +100,7 @@ func shadeRGB(red, green, blue []float32, width int, r Range) *image.RGBA {
 	img := image.NewRGBA(image.Rect(0, 0, width, len(red)/width))
 	for i := range red {
 		c := notFinite
-		if finite(red[i]) && finite(green[i]) && finite(blue[i]) {
+		if xmath.IsFinite(red[i]) && xmath.IsFinite(green[i]) && xmath.IsFinite(blue[i]) {
 			c = color.RGBA{grey(r.position(red[i])).R, grey(r.position(green[i])).R, grey(r.position(blue[i])).R, 255}
 		}
 		img.SetRGBA(i%width, i/width, c)

@@ -7,6 +7,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"convgraph/internal/xmath"
 )
 
 // Planes is a stack of planes of the same size, row-major (count, height, width): the channels of an image or the maps of a layer.
@@ -101,7 +103,7 @@ func RangeOf(slices ...[]float32) Range {
 	r := Range{float32(math.Inf(1)), float32(math.Inf(-1))}
 	for _, s := range slices {
 		for _, v := range s {
-			if finite(v) {
+			if xmath.IsFinite(v) {
 				r.Min, r.Max = min(r.Min, v), max(r.Max, v)
 			}
 		}
@@ -138,12 +140,10 @@ func (r Range) position(v float32) float64 {
 	return min(max((float64(v)-float64(r.Min))/(float64(r.Max)-float64(r.Min)), 0), 1)
 }
 
-func finite(v float32) bool { return !math.IsNaN(float64(v)) && !math.IsInf(float64(v), 0) }
-
 func countNotFinite(s []float32) int {
 	n := 0
 	for _, v := range s {
-		if !finite(v) {
+		if !xmath.IsFinite(v) {
 			n++
 		}
 	}

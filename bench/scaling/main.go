@@ -1,12 +1,13 @@
-// Command scaling says how a training step would go on with more cores than this machine has:
+// Command scaling estimates a training step on more cores than this machine has:
 //
 //	go run ./bench/scaling
 //
-// It runs each model's step on one worker, and takes the time of every shard that the kernels hand to their workers and of all that is
-// between. From those it works out the step on more workers, as the pool deals the shards out: the next one to whoever is free first. What
-// the cores share, memory above all, isn't in it, so it is the most that could be had: the shards and the serial rest set it. Where this
-// machine has the cores the step is measured too, which shows how far the estimate is to be trusted; and with more workers than cores,
-// which shows what a wrong number of them costs.
+// It runs each model's step on one worker and measures every shard that the kernels give to
+// workers, and the time in between. From these it computes the step on more workers with the pool's
+// rule: the next shard goes to the first free worker. It ignores what the cores share, above all
+// memory, so it is an upper bound, set by the shards and the serial rest. Where this machine has
+// the cores, it also measures the step, which shows how good the estimate is; and it measures with
+// more workers than cores, which shows the cost of a wrong setting.
 package main
 
 import (
@@ -25,7 +26,8 @@ import (
 	"convgraph/train/solver"
 )
 
-// workload is a model with its batch and optimizer, as the benchmarks have them, and how many steps are measured.
+// workload is a model with the batch and optimizer of the benchmarks, and the number of steps to
+// measure.
 type workload struct {
 	model     string
 	batch     int
@@ -39,7 +41,7 @@ var workloads = []workload{
 	{"alexnet", 32, "momentum", 3},
 }
 
-// workers are the numbers of them that are worked out.
+// workers are the numbers of workers to estimate.
 var workers = []int{1, 2, 4, 8, 16, 32, 64}
 
 func main() {
@@ -69,7 +71,7 @@ func run() error {
 	return out.Flush()
 }
 
-// measured are the numbers of workers that are tried: all cores, and many more.
+// measured returns the numbers of workers to measure: all cores, and many more.
 func measured() []int { return []int{runtime.NumCPU(), 16 * runtime.NumCPU()} }
 
 func row(out *tabwriter.Writer, w workload) error {
@@ -81,7 +83,10 @@ func row(out *tabwriter.Writer, w workload) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s\t%.2f\t%.1f%%\t%d\t%d", w.model, milliseconds(t.on(1)), 100*float64(t.serial)/float64(t.on(1)), len(t.regions), t.leastShards())
+	fmt.Fprintf(
+		out, "%s\t%.2f\t%.1f%%\t%d\t%d", w.model, milliseconds(t.on(1)), 100*float64(t.serial)/float64(t.on(1)),
+		len(t.regions), t.leastShards(),
+	)
 	for _, n := range workers[1:] {
 		fmt.Fprintf(out, "\t%.1f", float64(t.on(1))/float64(t.on(n)))
 	}
@@ -96,7 +101,8 @@ func row(out *tabwriter.Writer, w workload) error {
 	return nil
 }
 
-// newStep makes a training step, with the update, on random images, and runs it once: the first makes the buffers of all later ones.
+// newStep returns a training step, with the update, on random images. It runs the step once, which
+// allocates the buffers of all later ones.
 func newStep(w workload) (step func() error, err error) {
 	spec, err := models.ByName(w.model)
 	if err != nil {
@@ -130,13 +136,14 @@ func newStep(w workload) (step func() error, err error) {
 	return step, step()
 }
 
-// trace is a step on one worker: the shards that more could share, and the time of the rest.
+// trace is a step on one worker: the shards that more workers could share, and the time of the
+// rest.
 type trace struct {
 	regions []kernel.Region
 	serial  time.Duration
 }
 
-// traced runs steps and keeps the least time of each part, which other programs disturbed least.
+// traced runs steps and keeps the least time of each part: other programs disturbed it least.
 func traced(step func() error, steps int) (t trace, err error) {
 	for i := range steps {
 		began := time.Now()
@@ -154,7 +161,7 @@ func traced(step func() error, steps int) (t trace, err error) {
 			continue
 		}
 		if t.serial = min(t.serial, serial); len(regions) != len(t.regions) {
-			return t, fmt.Errorf("a step of %d parallel calls after one of %d: want the same", len(regions), len(t.regions))
+			return t, fmt.Errorf("step: got %d parallel calls, want %d as in the first", len(regions), len(t.regions))
 		}
 		for r, region := range regions {
 			for s, d := range region {
@@ -165,7 +172,7 @@ func traced(step func() error, steps int) (t trace, err error) {
 	return t, nil
 }
 
-// on is how long the step takes on n workers.
+// on returns the time of the step on n workers.
 func (t trace) on(n int) time.Duration {
 	all := t.serial
 	for _, r := range t.regions {
@@ -182,9 +189,10 @@ func (t trace) leastShards() int {
 	return least
 }
 
-// makespan is when the last of n workers ends, each taking the next shard as soon as it is free.
+// makespan returns the time at which the last of n workers ends, each taking the next shard when it
+// is free.
 func makespan(r kernel.Region, n int) time.Duration {
-	free := make([]time.Duration, n) // when each worker is
+	free := make([]time.Duration, n) // the time at which each worker is free
 	for _, d := range r {
 		first := slices.Index(free, slices.Min(free))
 		free[first] += d

@@ -223,7 +223,7 @@ func TestEvalErrors(t *testing.T) {
 	fail(t, cli.Failed, "(1, 8, 8)", "eval", params, "-data", idxFolder(t, 1, 1))
 	fail(t, cli.Failed, "not.safetensors", "eval", "not.safetensors")
 	fail(t, cli.BadUsage, `expected "<params>"`, "eval")
-	fail(t, cli.BadUsage, "--data: it is empty: want a folder", "eval", params, "-data", "")
+	fail(t, cli.BadUsage, "--data: got nothing, want a folder", "eval", params, "-data", "")
 }
 
 // TestImages wants a picture of every image, with its pixels, in its class's folder.

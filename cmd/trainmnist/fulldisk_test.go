@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"convgraph/internal/cli"
-	"convgraph/internal/testdisk"
+	"convgraph/internal/testutil"
 	"convgraph/train"
 )
 
@@ -44,13 +44,13 @@ func failsAt(t *testing.T, dir string, step int, failed, cause string, args []st
 // TestFullDisk trains on a disk with room for two checkpoints and a half: the third fails, those before it stand, and with space made the
 // training ends as if nothing had happened.
 func TestFullDisk(t *testing.T) {
-	disk := testdisk.New(t, 512<<10)
+	disk := testutil.NewDisk(t, 512<<10)
 	args := tinyTraining(t, 60)
 	want, checkpoint := whole(t, args)
 	dir := filepath.Join(disk, "run")
 	require.NoError(t, os.Mkdir(dir, 0o755))
 
-	filler := testdisk.Fill(t, disk, 5*checkpoint/2)
+	filler := testutil.FillDisk(t, disk, 5*checkpoint/2)
 	failsAt(t, dir, 2, "checkpoint-000000003.safetensors", "no space left on device", args)
 	require.NoError(t, os.Remove(filler))
 	code, _, stderr := trainmnist(t, append(args, "-out", dir, "-resume")...)

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"convgraph/internal/cli"
-	"convgraph/internal/race"
+	"convgraph/internal/testutil"
 	"convgraph/train"
 )
 
@@ -37,7 +37,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 
 	r := rand.New(rand.NewPCG(1, 2))
 	times := 50
-	if race.Enabled {
+	if testutil.RaceEnabled {
 		times = 10
 	}
 	kills, resumed, dir := 0, 0, t.TempDir()

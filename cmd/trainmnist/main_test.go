@@ -17,7 +17,7 @@ import (
 
 	"convgraph/graph"
 	"convgraph/internal/cli"
-	"convgraph/internal/race"
+	"convgraph/internal/testutil"
 )
 
 // small makes a training of seconds.
@@ -76,7 +76,7 @@ func TestSpeedDoesNotChangeTheResult(t *testing.T) {
 		{1, []string{"-workers", "1"}}, {2, []string{"-workers", "8"}}, {1, []string{"-workers", "1"}}, {2, []string{"-workers", "2"}},
 		{1, []string{"-workers", "3"}}, {2, []string{"-no-fusion"}},
 	}
-	if race.Enabled {
+	if testutil.RaceEnabled {
 		machines = machines[:2] // one worker and many; layers by themselves run under it in graph's tests
 	}
 	short := []string{"-quiet", "-epochs", "2", "-train-samples", "40", "-test-samples", "20", "-batch", "20"}
@@ -236,9 +236,9 @@ func TestBadInputIsOneLine(t *testing.T) {
 		{[]string{"-augment", "mirror=1"}, cli.BadUsage, `-augment: "mirror=1": want mirror`},
 		{[]string{"-augment", "scale=2"}, cli.BadUsage, "-augment: training: distort: scale 2: expected 0 to 0.99"},
 		{[]string{"-model", "alexnet", "-augment", "crop"}, cli.BadUsage, "-augment is not for -model alexnet"},
-		{[]string{"-model", ""}, cli.BadUsage, "--model: it is empty: want the name of a network or the path of a JSON spec"},
-		{[]string{"-data", ""}, cli.BadUsage, "--data: it is empty: want a folder"},
-		{[]string{"-out="}, cli.BadUsage, "--out: it is empty: want a folder"},
+		{[]string{"-model", ""}, cli.BadUsage, "--model: got nothing, want the name of a network or the path of a JSON spec"},
+		{[]string{"-data", ""}, cli.BadUsage, "--data: got nothing, want a folder"},
+		{[]string{"-out="}, cli.BadUsage, "--out: got nothing, want a folder"},
 		{[]string{"-bogus"}, cli.BadUsage, "unknown flag --bogus"},
 		{[]string{"-model", "resnet"}, cli.Failed, `model "resnet" is unknown: want one of simpleconvnet, lenet`},
 		{[]string{"-model", spec}, cli.Failed, `model "s" takes images of (1, 20, 20), the training set has (1, 28, 28)`},

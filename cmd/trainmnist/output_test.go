@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"convgraph/internal/cli"
-	"convgraph/internal/testdisk"
+	"convgraph/internal/testutil"
 )
 
 // TestOutputRemovesLeftovers: what a killed program left half-written goes, everything else stays.
@@ -65,7 +65,7 @@ func TestImmutableResult(t *testing.T) {
 	dir := t.TempDir()
 	was, history := earlier(t, dir), filepath.Join(dir, "history.csv")
 	require.NoError(t, os.WriteFile(history, []byte("mine"), 0o644))
-	testdisk.Freeze(t, history)
+	testutil.MakeImmutable(t, history)
 	code, _, stderr := trainmnist(t, append(small, "-quiet", "-out", dir)...)
 	assert.Equal(t, cli.Failed, code)
 	assert.Equal(t, "trainmnist: -out: "+history+" can't be replaced: operation not permitted\n", stderr)

@@ -24,8 +24,7 @@ import (
 //	          padded with spaces and closed by a newline
 //	rest      the elements
 
-// maxHeader is far above what a plain array's header needs (NumPy itself
-// refuses more than 10,000 bytes).
+// maxHeader is far above the header of a plain array (NumPy itself refuses more than 10,000 bytes).
 const maxHeader = 10_000
 
 // ReadNPYFile reads a .npy file. See DecodeNPY.
@@ -46,9 +45,9 @@ func WriteNPYFile(path string, value *tensor.Dense) error {
 	return file.Write(path, func(w io.Writer) error { return EncodeNPY(w, value) })
 }
 
-// DecodeNPY reads the bytes of a whole .npy file of numbers or bool, in either
-// byte order, in C or Fortran order; the result is row-major. Objects, strings,
-// records, complex and long double are refused by name.
+// DecodeNPY reads the bytes of a whole .npy file of numbers or bool, in either byte order, in C or
+// Fortran order; the result is row-major. It refuses objects, strings, records, complex and long
+// double by name.
 func DecodeNPY(data []byte) (*tensor.Dense, error) {
 	a, err := parseNPY(data)
 	if err != nil {
@@ -61,7 +60,7 @@ func DecodeNPY(data []byte) (*tensor.Dense, error) {
 	return value, nil
 }
 
-// npyArray is an array whose elements are still bytes.
+// npyArray is an array whose elements aren't decoded yet.
 type npyArray struct {
 	kind   raw.Kind
 	layout raw.Layout
@@ -69,7 +68,8 @@ type npyArray struct {
 	body   []byte
 }
 
-// parseNPY reads the header. An error says what this package doesn't read.
+// parseNPY reads the header. Its errors are about element types and shapes that this package
+// doesn't read.
 func parseNPY(data []byte) (npyArray, error) {
 	header, body, err := splitNPY(data)
 	if err != nil {
@@ -87,14 +87,13 @@ func (a npyArray) decode() (*tensor.Dense, error) {
 	return raw.Dense(a.kind, a.layout, a.shape, a.body)
 }
 
-// splitNPY parts the header from the elements.
+// splitNPY separates the header from the elements.
 func splitNPY(data []byte) (header npy.Header, body []byte, err error) {
 	end, err := headerEnd(data)
 	if err != nil {
 		return header, nil, err
 	}
-	// The library indexes into the header's text without looking whether what
-	// it searches is there.
+	// The library panics on some malformed headers: it indexes into the text without checking.
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("header %.200q is malformed", data[:end])
@@ -107,13 +106,13 @@ func splitNPY(data []byte) (header npy.Header, body []byte, err error) {
 	return reader.Header, data[end:], nil
 }
 
-// headerEnd returns where the elements begin.
+// headerEnd returns the offset of the elements.
 func headerEnd(data []byte) (int, error) {
 	if !bytes.HasPrefix(data, npy.Magic[:]) {
-		return 0, fmt.Errorf("expected a file that begins with %q, found %.6q", npy.Magic, data)
+		return 0, fmt.Errorf("got %.6q, want a file that begins with %q", data, npy.Magic)
 	}
 	if len(data) < 12 {
-		return 0, fmt.Errorf("file of %d bytes is cut off in its header", len(data))
+		return 0, fmt.Errorf("got a file of %d bytes, want at least 12", len(data))
 	}
 	var begin, length int
 	switch version := data[6]; version {
@@ -122,13 +121,13 @@ func headerEnd(data []byte) (int, error) {
 	case 2:
 		begin, length = 12, int(min(binary.LittleEndian.Uint32(data[8:]), maxHeader+1))
 	default:
-		return 0, fmt.Errorf("format version %d.%d is not supported: want 1.0 or 2.0", version, data[7])
+		return 0, fmt.Errorf("format version: got %d.%d, want 1.0 or 2.0", version, data[7])
 	}
 	if length > maxHeader {
-		return 0, fmt.Errorf("header is longer than %d bytes", maxHeader)
+		return 0, fmt.Errorf("header: got more than %d bytes", maxHeader)
 	}
 	if length > len(data)-begin {
-		return 0, fmt.Errorf("header of %d bytes announced, %d bytes follow", length, len(data)-begin)
+		return 0, fmt.Errorf("header length: got %d, want at most %d, the rest of the file", length, len(data)-begin)
 	}
 	return begin + length, nil
 }
@@ -138,7 +137,7 @@ func elementType(header npy.Header) (raw.Kind, raw.Layout, error) {
 	descr := header.Descr.Type
 	inner := strings.Trim(descr, `'"`)
 	if len(inner) < 2 || len(inner)+2 != len(descr) {
-		return raw.Invalid, raw.Layout{}, fmt.Errorf("dtype %.100s is not supported: want one of plain numbers or bool", descr)
+		return raw.Invalid, raw.Layout{}, fmt.Errorf("dtype: got %.100s, want plain numbers or bool", descr)
 	}
 	order, err := raw.NumPyOrder(inner[0])
 	if err != nil {
@@ -151,8 +150,8 @@ func elementType(header npy.Header) (raw.Kind, raw.Layout, error) {
 	return kind, raw.Layout{Order: order, Fortran: header.Descr.Fortran}, nil
 }
 
-// EncodeNPY writes a float32, float64 or int64 tensor of any memory layout, in
-// C order and little-endian, as version 1.0.
+// EncodeNPY writes a float32, float64 or int64 tensor of any memory layout, in C order and
+// little-endian, as version 1.0.
 func EncodeNPY(w io.Writer, value *tensor.Dense) error {
 	kind, err := raw.KindOf(value)
 	if err != nil {
@@ -175,8 +174,8 @@ func EncodeNPY(w io.Writer, value *tensor.Dense) error {
 
 var descrs = map[raw.Kind]string{raw.F32: "<f4", raw.F64: "<f8", raw.I64: "<i8"}
 
-// npyHeader pads with spaces so that the elements begin at a multiple of 64
-// bytes, as NumPy does for those who map the file into memory.
+// npyHeader pads with spaces so that the elements begin at a multiple of 64 bytes, as NumPy does
+// for files that are memory-mapped.
 func npyHeader(kind raw.Kind, shape []int) []byte {
 	const align, prefix = 64, 10
 	dict := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': %s, }", descrs[kind], shapeTuple(shape))
@@ -189,7 +188,7 @@ func npyHeader(kind raw.Kind, shape []int) []byte {
 	return append(header, '\n')
 }
 
-// shapeTuple writes a shape as Python does: (), (3,), (2, 3).
+// shapeTuple formats a shape as Python does: (), (3,), (2, 3).
 func shapeTuple(shape []int) string {
 	if len(shape) == 1 {
 		return "(" + strconv.Itoa(shape[0]) + ",)"

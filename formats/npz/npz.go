@@ -1,8 +1,7 @@
-// Package npz reads and writes NumPy's files: .npz (named arrays in a zip
-// file) and .npy (one array). Headers are parsed by npyio; sizes are checked
-// against the bytes that are there before an array is allocated, and a zip file
-// may not unpack to more than its size warrants. Writing the same arrays gives
-// the same bytes, and replaces the file whole or not at all.
+// Package npz reads and writes NumPy's files: .npz (named arrays in a zip file) and .npy (one
+// array). npyio parses the headers. Sizes are checked against the available bytes before an array
+// is allocated, and the unpacked size of a zip file is bounded by its size. Writing the same arrays
+// gives the same bytes, and replaces the file atomically.
 package npz
 
 import (
@@ -20,14 +19,13 @@ import (
 	"convgraph/internal/file"
 )
 
-// suffix is what numpy.savez adds to an array's name inside the zip file.
+// suffix is the suffix that numpy.savez adds to an array's name inside the zip file.
 const suffix = ".npy"
 
 // ReadFile reads a .npz file. See Read.
 func ReadFile(path string) ([]formats.Array, error) { return readFile(path, nil) }
 
-// ReadNamed reads those of a .npz file's arrays that have the names, and passes
-// over the others unread.
+// ReadNamed reads only the arrays of a .npz file that have the given names.
 func ReadNamed(path string, names ...string) ([]formats.Array, error) {
 	return readFile(path, func(name string) bool { return slices.Contains(names, name) })
 }
@@ -54,12 +52,11 @@ func Decode(data []byte) ([]formats.Array, error) {
 	return Read(bytes.NewReader(data), int64(len(data)))
 }
 
-// Read reads a .npz file of size bytes: its arrays in the zip file's order,
-// under their names without ".npy". See DecodeNPY for the types; an array of
-// another type has an Err.
+// Read reads a .npz file of size bytes: its arrays in the zip file's order, under their names
+// without ".npy". See DecodeNPY for the types; an array of another type has an Err.
 func Read(r io.ReaderAt, size int64) ([]formats.Array, error) { return read(r, size, nil) }
 
-// read takes the arrays whose names are wanted; want may be nil.
+// read reads the arrays whose names want accepts; a nil want accepts all.
 func read(r io.ReaderAt, size int64, want func(name string) bool) ([]formats.Array, error) {
 	entries, err := archive.Open(r, size)
 	if err != nil {
@@ -69,7 +66,7 @@ func read(r io.ReaderAt, size int64, want func(name string) bool) ([]formats.Arr
 	for _, entry := range entries {
 		name, ok := strings.CutSuffix(entry.Name, suffix)
 		if !ok || name == "" {
-			return nil, fmt.Errorf("npz: zip entry %q is not called NAME%s", entry.Name, suffix)
+			return nil, fmt.Errorf("npz: zip entry name: got %q, want NAME%s", entry.Name, suffix)
 		}
 		if want != nil && !want(name) {
 			continue
@@ -107,8 +104,8 @@ func Write(path string, arrays []formats.Array) error {
 	return file.Write(path, func(w io.Writer) error { return Encode(w, arrays) })
 }
 
-// Encode writes arrays (float32, float64 or int64) in their order, not
-// compressed, as numpy.savez does.
+// Encode writes arrays (float32, float64 or int64) in their order, uncompressed, as numpy.savez
+// does.
 func Encode(w io.Writer, arrays []formats.Array) error {
 	if err := formats.CheckNames(arrays); err != nil {
 		return fmt.Errorf("npz: %w", err)
@@ -129,6 +126,6 @@ func Encode(w io.Writer, arrays []formats.Array) error {
 	return nil
 }
 
-// epoch is zip's first day. NumPy writes it too, so that the time of writing
-// does not show in the bytes.
+// epoch is the first day of zip's calendar. NumPy writes it too, so that the bytes don't depend on
+// the time.
 var epoch = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)

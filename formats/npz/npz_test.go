@@ -118,8 +118,8 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// An implementation that is not ours reads what we write.
-func TestNpyioReadsOurs(t *testing.T) {
+// Another implementation reads the files that this package writes.
+func TestNpyioReadsOurFiles(t *testing.T) {
 	transposed := dense(tensor.Shape{2, 3}, []float32{0, 1, 2, 3, 4, 5})
 	require.NoError(t, transposed.T())
 	var buffer bytes.Buffer
@@ -158,10 +158,10 @@ func TestNPYFileRoundTrip(t *testing.T) {
 
 func TestNPYRefusesTypes(t *testing.T) {
 	for name, want := range map[string]string{
-		"complex": `'<c16': NumPy type "c16" is not supported`,
-		"object":  `'|O': NumPy type "O" is not supported`,
-		"text":    `'<U3': NumPy type "U3" is not supported`,
-		"record":  `dtype [('a', '<i4'), ('b', '<f8')] is not supported`,
+		"complex": `'<c16': NumPy type: got "c16"`,
+		"object":  `'|O': NumPy type: got "O"`,
+		"text":    `'<U3': NumPy type: got "U3"`,
+		"record":  `dtype: got [('a', '<i4'), ('b', '<f8')], want plain numbers or bool`,
 	} {
 		path := "testdata/" + name + ".npy"
 		_, err := npz.ReadNPYFile(path)
@@ -177,23 +177,40 @@ func TestNPYRefusesHostileFiles(t *testing.T) {
 		data []byte
 		want string
 	}{
-		{"empty", nil, "expected a file that begins with"},
-		{"other magic", []byte("PK\x03\x04 and more"), "expected a file that begins with"},
-		{"only magic", []byte("\x93NUMPY\x01\x00"), "cut off in its header"},
-		{"version 3", append([]byte("\x93NUMPY\x03\x00"), make([]byte, 20)...), "version 3.0 is not supported"},
-		{"header past the end", npyFile(good)[:40], "bytes follow"},
-		{"header of 4 GiB", append([]byte("\x93NUMPY\x02\x00"), 0xff, 0xff, 0xff, 0xff), "longer than 10000"},
+		{"empty", nil, "want a file that begins with"},
+		{"other magic", []byte("PK\x03\x04 and more"), "want a file that begins with"},
+		{"only magic", []byte("\x93NUMPY\x01\x00"), "want at least 12"},
+		{"version 3", append([]byte("\x93NUMPY\x03\x00"), make([]byte, 20)...), "got 3.0, want 1.0 or 2.0"},
+		{"header past the end", npyFile(good)[:40], "the rest of the file"},
+		{"header of 4 GiB", append([]byte("\x93NUMPY\x02\x00"), 0xff, 0xff, 0xff, 0xff), "more than 10000"},
 		{"header without newline", append([]byte("\x93NUMPY\x01\x00\x02\x00"), "{}"...), "malformed"},
 		{"no dict", npyFile("hello"), "dictionary format"},
 		{"keys in another order", npyFile("{'shape': (2,), 'fortran_order': False, 'descr': '<f4'}"), "malformed"},
-		{"negative dimension", npyFile("{'descr': '<f4', 'fortran_order': False, 'shape': (-2,), }", make([]byte, 8)...), "dimension 0 is negative"},
-		{"huge shape", npyFile("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000, 1000000000, 1000000000), }", make([]byte, 8)...), "does not fit in memory"},
-		{"shape past int", npyFile("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }"), "out of range"},
-		{"more elements than bytes", npyFile("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000,), }", make([]byte, 8)...), "takes 4000000000 bytes, found 8"},
-		{"fewer elements than bytes", npyFile(good, make([]byte, 9)...), "takes 8 bytes, found 9"},
+		{
+			"negative dimension",
+			npyFile("{'descr': '<f4', 'fortran_order': False, 'shape': (-2,), }", make([]byte, 8)...),
+			"dimension 0 is negative",
+		},
+		{"huge shape", npyFile(
+			"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000, 1000000000, 1000000000), }",
+			make([]byte, 8)...,
+		), "does not fit in memory"},
+		{
+			"shape past int", npyFile("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }"),
+			"out of range",
+		},
+		{
+			"more elements than bytes",
+			npyFile("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000,), }", make([]byte, 8)...),
+			"got 8 bytes, want 4000000000",
+		},
+		{"fewer elements than bytes", npyFile(good, make([]byte, 9)...), "got 9 bytes, want 8"},
 		{"no elements", npyFile("{'descr': '<f4', 'fortran_order': False, 'shape': (0,), }"), "dimension 0 is 0"},
-		{"a bool of 2", npyFile("{'descr': '|b1', 'fortran_order': False, 'shape': (1,), }", 2), "a bool is 0 or 1"},
-		{"byte order", npyFile("{'descr': '!f4', 'fortran_order': False, 'shape': (2,), }", make([]byte, 8)...), "byte order '!'"},
+		{"a bool of 2", npyFile("{'descr': '|b1', 'fortran_order': False, 'shape': (1,), }", 2), "got bool 2, want 0 or 1"},
+		{
+			"byte order", npyFile("{'descr': '!f4', 'fortran_order': False, 'shape': (2,), }", make([]byte, 8)...),
+			"byte order: got '!'",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -207,7 +224,7 @@ func TestNPZRefuses(t *testing.T) {
 	_, err := npz.Decode([]byte("no zip"))
 	assert.ErrorContains(t, err, "not a readable zip file")
 	_, err = npz.Decode(zipFile(t, "readme.txt", nil))
-	assert.ErrorContains(t, err, `"readme.txt" is not called NAME.npy`)
+	assert.ErrorContains(t, err, `got "readme.txt", want NAME.npy`)
 	_, err = npz.Decode(zipFile(t, "W1.npy", []byte("junk")))
 	assert.ErrorContains(t, err, `array "W1"`)
 
@@ -238,7 +255,10 @@ func TestUnreadableBesideArrays(t *testing.T) {
 	arrays, err := npz.Decode(buffer.Bytes())
 	require.NoError(t, err)
 	require.Len(t, arrays, 5)
-	assert.EqualError(t, arrays[0].Err, `npy: dtype '<U3': NumPy type "U3" is not supported: want float16/32/64, an integer of 8 to 64 bits, or bool`)
+	assert.EqualError(
+		t, arrays[0].Err,
+		`npy: dtype '<U3': NumPy type: got "U3", want float16/32/64, an integer of 8 to 64 bits, or bool`,
+	)
 	assert.Equal(t, arrays[4:], formats.Readable(arrays))
 
 	path := filepath.Join(t.TempDir(), "x.npz")
@@ -251,7 +271,7 @@ func TestUnreadableBesideArrays(t *testing.T) {
 	assert.ErrorContains(t, err, `array "text": npy: dtype '<U3'`)
 }
 
-func TestFailedWriteLeavesTheOldFile(t *testing.T) {
+func TestFailedWriteKeepsOldFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.npz")
 	require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
 	bad := formats.Array{Name: "bad", Value: dense(tensor.Shape{1}, []int8{1})}

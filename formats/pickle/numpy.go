@@ -11,8 +11,8 @@ import (
 	"convgraph/internal/raw"
 )
 
-// classes lists what a pickle may name. NumPy 2 moved its core from numpy.core
-// to numpy._core; both spellings are in use.
+// classes lists the classes that a pickle may name. NumPy 2 moved its core from numpy.core to
+// numpy._core; files use both names.
 func classes() map[string]any {
 	return map[string]any{
 		"numpy.ndarray":                       ndarrayClass{},
@@ -28,10 +28,10 @@ func classes() map[string]any {
 	}
 }
 
-// ndarrayClass is numpy.ndarray itself, only ever an argument of _reconstruct.
+// ndarrayClass is numpy.ndarray itself, which occurs only as an argument of _reconstruct.
 type ndarrayClass struct{}
 
-// dtype is numpy.dtype: built from its code, then told its byte order.
+// dtype is numpy.dtype: created from its code; PySetState then sets its byte order.
 type dtype struct {
 	code     string
 	order    byte
@@ -45,28 +45,29 @@ func newDtype(args []any) (any, error) {
 	}
 	code, ok := args[0].(string)
 	if !ok {
-		return nil, fmt.Errorf("numpy.dtype: expected a type's code, found %T", args[0])
+		return nil, fmt.Errorf("numpy.dtype: got %T, want a type's code", args[0])
 	}
 	return &dtype{code: code, order: '|'}, nil
 }
 
-// PySetState takes (version, byte order, subarray, names, fields, size,
-// alignment, flags).
+// PySetState takes (version, byte order, subarray, names, fields, size, alignment, flags).
 func (d *dtype) PySetState(state any) error {
 	tuple, ok := state.(*types.Tuple)
 	if !ok || tuple.Len() < 5 {
-		return fmt.Errorf("numpy.dtype %q: expected a state of 8 values, found %T", d.code, state)
+		return fmt.Errorf("numpy.dtype %q: got %T, want a state of 8 values", d.code, state)
 	}
 	order, ok := tuple.Get(1).(string)
 	if !ok || len(order) != 1 {
-		return fmt.Errorf("numpy.dtype %q: expected a byte order of one character, found %T %.20q", d.code, tuple.Get(1), order)
+		return fmt.Errorf(
+			"numpy.dtype %q: got %T %.20q, want a byte order of one character", d.code, tuple.Get(1), order,
+		)
 	}
 	d.compound = tuple.Get(2) != nil || tuple.Get(3) != nil
 	d.order = order[0]
 	return nil
 }
 
-// element returns the dtype as the readers know it.
+// element returns the dtype in the readers' terms.
 func (d *dtype) element() (raw.Kind, binary.ByteOrder, error) {
 	if d.compound {
 		return raw.Invalid, nil, fmt.Errorf("numpy.dtype %q with subarrays or named fields is not supported", d.code)
@@ -79,8 +80,8 @@ func (d *dtype) element() (raw.Kind, binary.ByteOrder, error) {
 	return kind, order, err
 }
 
-// ndarray is an array whose elements are still the pickle's own bytes: decoding
-// waits until unpickle.Flatten has counted them.
+// ndarray is an array whose elements are still the pickle's bytes. They are decoded after
+// unpickle.Flatten has counted them.
 type ndarray struct {
 	shape   []int
 	dtype   *dtype
@@ -90,17 +91,17 @@ type ndarray struct {
 
 var _ unpickle.Lazy = (*ndarray)(nil)
 
-// reconstruct is numpy.core.multiarray._reconstruct(numpy.ndarray, (0,), b'b'):
-// an empty array, filled by PySetState.
+// reconstruct is numpy.core.multiarray._reconstruct(numpy.ndarray, (0,), b'b'): an empty array,
+// which PySetState fills.
 func reconstruct(args []any) (any, error) {
 	if len(args) != 3 {
-		return nil, fmt.Errorf("numpy _reconstruct: expected 3 arguments, found %d", len(args))
+		return nil, fmt.Errorf("numpy _reconstruct: got %d, want 3 arguments", len(args))
 	}
 	if class, ok := args[0].(*unpickle.Unknown); ok { // numpy.matrix, say
 		return class, nil
 	}
 	if _, ok := args[0].(ndarrayClass); !ok {
-		return nil, fmt.Errorf("numpy _reconstruct: expected numpy.ndarray, found %T", args[0])
+		return nil, fmt.Errorf("numpy _reconstruct: got %T, want numpy.ndarray", args[0])
 	}
 	return &ndarray{}, nil
 }
@@ -109,24 +110,24 @@ func reconstruct(args []any) (any, error) {
 func (a *ndarray) PySetState(state any) error {
 	tuple, ok := state.(*types.Tuple)
 	if !ok || tuple.Len() != 5 {
-		return fmt.Errorf("numpy.ndarray: expected a state of 5 values, found %T", state)
+		return fmt.Errorf("numpy.ndarray: got %T, want a state of 5 values", state)
 	}
 	fortran, ok := tuple.Get(3).(bool)
 	if !ok {
-		return fmt.Errorf("numpy.ndarray: expected Fortran order or not, found %T", tuple.Get(3))
+		return fmt.Errorf("numpy.ndarray: got %T, want Fortran order or not", tuple.Get(3))
 	}
 	return a.set(tuple.Get(4), tuple.Get(2), tuple.Get(1), fortran)
 }
 
-// fromBuffer is numpy.core.numeric._frombuffer(bytes, dtype, shape, 'C' or 'F'),
-// the form of protocol 5.
+// fromBuffer is numpy.core.numeric._frombuffer(bytes, dtype, shape, 'C' or 'F'), the form of
+// protocol 5.
 func fromBuffer(args []any) (any, error) {
 	if len(args) != 4 {
-		return nil, fmt.Errorf("numpy _frombuffer: expected 4 arguments, found %d", len(args))
+		return nil, fmt.Errorf("numpy _frombuffer: got %d, want 4 arguments", len(args))
 	}
 	order, _ := args[3].(string)
 	if order != "C" && order != "F" {
-		return nil, fmt.Errorf("numpy _frombuffer: expected order C or F, found %T %.20q", args[3], order)
+		return nil, fmt.Errorf("numpy _frombuffer: got %T %.20q, want order C or F", args[3], order)
 	}
 	a := &ndarray{}
 	return a, a.set(args[0], args[1], args[2], order == "F")
@@ -135,7 +136,7 @@ func fromBuffer(args []any) (any, error) {
 // newScalar is numpy.core.multiarray.scalar(dtype, bytes).
 func newScalar(args []any) (any, error) {
 	if len(args) != 2 {
-		return nil, fmt.Errorf("numpy scalar: expected 2 arguments, found %d", len(args))
+		return nil, fmt.Errorf("numpy scalar: got %d, want 2 arguments", len(args))
 	}
 	a := &ndarray{}
 	return a, a.set(args[1], args[0], types.NewTupleFromSlice(nil), false)
@@ -148,7 +149,7 @@ func (a *ndarray) set(data, elementType, shape any, fortran bool) (err error) {
 	}
 	d, ok := elementType.(*dtype)
 	if !ok {
-		return fmt.Errorf("expected an array's numpy.dtype, found %T", elementType)
+		return fmt.Errorf("got %T, want an array's numpy.dtype", elementType)
 	}
 	a.dtype, a.fortran, a.data = d, fortran, data
 	return nil
@@ -157,7 +158,7 @@ func (a *ndarray) set(data, elementType, shape any, fortran bool) (err error) {
 // Bytes implements unpickle.Lazy.
 func (a *ndarray) Bytes() (int, error) {
 	if a.dtype == nil {
-		return 0, fmt.Errorf("was announced and never filled")
+		return 0, fmt.Errorf("has no elements: its state is missing")
 	}
 	kind, _, err := a.dtype.element()
 	if err != nil {
@@ -190,21 +191,20 @@ func elements(data any) ([]byte, error) {
 	case latin1:
 		return d.bytes()
 	}
-	return nil, fmt.Errorf("expected the elements' bytes, found %T: an array of objects is not supported", data)
+	return nil, fmt.Errorf("got %T, want the elements' bytes: an array of objects is not supported", data)
 }
 
-// latin1 is bytes as protocol 2 of Python 3 writes them: text in which each
-// character is one byte.
+// latin1 is bytes in the form of Python 3's protocol 2: text in which each character is one byte.
 type latin1 string
 
 // encode is _codecs.encode(text, 'latin1').
 func encode(args []any) (any, error) {
 	if len(args) != 2 || (args[1] != "latin1" && args[1] != "latin-1") {
-		return nil, fmt.Errorf("_codecs.encode: expected text and latin1")
+		return nil, fmt.Errorf("_codecs.encode: want text and latin1")
 	}
 	text, ok := args[0].(string)
 	if !ok {
-		return nil, fmt.Errorf("_codecs.encode: expected text, found %T", args[0])
+		return nil, fmt.Errorf("_codecs.encode: got %T, want text", args[0])
 	}
 	return latin1(text), nil
 }

@@ -12,7 +12,7 @@ import (
 // maxHeader is the format's own limit on the JSON header.
 const maxHeader = 100_000_000
 
-// kinds are the dtypes that are read.
+// kinds maps the dtypes that are read.
 var kinds = map[string]raw.Kind{
 	"BOOL": raw.Bool,
 	"I8":   raw.I8,
@@ -29,10 +29,9 @@ var kinds = map[string]raw.Kind{
 	"F64":  raw.F64,
 }
 
-// Decode reads the bytes of a whole file: the arrays in the order of their
-// data, and the file's metadata (nil when it has none). F16, BF16 and F32
-// arrays become float32, F64 float64, integers and BOOL int64. An array of
-// another type has an Err. The arrays do not refer to data afterwards.
+// Decode reads the bytes of a whole file: the arrays in the order of their data, and the file's
+// metadata (nil if it has none). F16, BF16 and F32 arrays become float32, F64 float64, integers and
+// BOOL int64. An array of another type has an Err. The arrays don't share memory with data.
 func Decode(data []byte) (arrays []formats.Array, metadata map[string]string, err error) {
 	text, body, err := split(data)
 	if err != nil {
@@ -55,19 +54,19 @@ func Decode(data []byte) (arrays []formats.Array, metadata map[string]string, er
 	return arrays, header.metadata, nil
 }
 
-// split finds the header's JSON and the body behind it.
+// split returns the header's JSON and the body after it.
 func split(data []byte) (header, body []byte, err error) {
 	if len(data) < 8 {
-		return nil, nil, fmt.Errorf("expected 8 bytes of header length, found a file of %d bytes", len(data))
+		return nil, nil, fmt.Errorf("got a file of %d bytes, want 8 bytes of header length", len(data))
 	}
 	size := binary.LittleEndian.Uint64(data)
 	if size > maxHeader || size > uint64(len(data)-8) {
-		return nil, nil, fmt.Errorf("header of %d bytes announced, %d bytes follow (at most %d allowed): not a safetensors file, or cut off",
-			size, len(data)-8, maxHeader)
+		return nil, nil, fmt.Errorf("header length: got %d, want at most %d: not a safetensors file, or cut off",
+			size, min(len(data)-8, maxHeader))
 	}
 	header, body = data[8:8+size], data[8+size:]
 	if len(header) == 0 || header[0] != '{' {
-		return nil, nil, fmt.Errorf("expected a JSON object at byte 8, found %.20q: not a safetensors file", header)
+		return nil, nil, fmt.Errorf("byte 8: got %.20q, want a JSON object: not a safetensors file", header)
 	}
 	if !utf8.Valid(header) {
 		return nil, nil, fmt.Errorf("header is not valid UTF-8")
@@ -84,11 +83,13 @@ func decodeArray(e entry, body []byte) (formats.Array, error) {
 		return formats.Array{Name: e.name, Err: err}, nil
 	}
 	if e.end-e.begin != uint64(size) {
-		return formats.Array{}, fmt.Errorf("shape %v of %s takes %d bytes, its data_offsets are [%d, %d]", e.shape, e.kind, size, e.begin, e.end)
+		return formats.Array{}, fmt.Errorf(
+			"data_offsets: got [%d, %d], want %d bytes for shape %v of %s", e.begin, e.end, size, e.shape, e.kind,
+		)
 	}
 	shape := make([]int, len(e.shape))
 	for i, dim := range e.shape {
-		shape[i] = int(dim) // raw.Bytes has seen that the product fits
+		shape[i] = int(dim) // raw.Bytes has checked that the product fits
 	}
 	value, err := raw.Dense(e.kind, raw.Layout{Order: binary.LittleEndian}, shape, body[e.begin:e.end])
 	return formats.Array{Name: e.name, Value: value}, err

@@ -12,7 +12,7 @@ import (
 	"convgraph/internal/raw"
 )
 
-// metadataKey is the header's one name that is not an array's.
+// metadataKey is the only name in the header that isn't an array's.
 const metadataKey = "__metadata__"
 
 var dtypes = map[raw.Kind]safetensors.DType{
@@ -21,9 +21,9 @@ var dtypes = map[raw.Kind]safetensors.DType{
 	raw.I64: safetensors.I64,
 }
 
-// Encode writes arrays (float32, float64 or int64, of any memory layout) and
-// metadata to w. The bytes depend on nothing but the names, the values and the
-// metadata: arrays stand sorted by dtype, then name, whatever their order was.
+// Encode writes arrays (float32, float64 or int64, in any memory layout) and metadata to w. The
+// bytes depend only on the names, the values and the metadata: arrays are sorted by dtype, then
+// name.
 func Encode(w io.Writer, arrays []formats.Array, metadata map[string]string) error {
 	if err := formats.CheckNames(arrays); err != nil {
 		return fmt.Errorf("safetensors: %w", err)
@@ -52,7 +52,7 @@ func Encode(w io.Writer, arrays []formats.Array, metadata map[string]string) err
 	return nil
 }
 
-// view shows the library one array; its bytes exist only while it is written.
+// view presents one array to the library; its bytes exist only while it is written.
 type view struct {
 	value *tensor.Dense
 	dtype safetensors.DType
@@ -63,7 +63,7 @@ type view struct {
 
 func newView(a formats.Array) (*view, error) {
 	if a.Name == metadataKey {
-		return nil, fmt.Errorf("the format keeps this name for its metadata")
+		return nil, fmt.Errorf("the format reserves this name for its metadata")
 	}
 	if !utf8.ValidString(a.Name) {
 		return nil, fmt.Errorf("the name is not valid UTF-8")
@@ -87,8 +87,7 @@ func (v *view) DType() safetensors.DType { return v.dtype }
 func (v *view) Shape() []uint64          { return v.shape }
 func (v *view) DataLen() uint64          { return uint64(v.bytes) }
 
-// Data keeps a failure for Encode to report: the library's interface has no
-// place for one.
+// Data stores an error for Encode to report, because the library's interface can't return one.
 func (v *view) Data() []byte {
 	data, err := raw.AppendLittleEndian(make([]byte, 0, v.bytes), v.value)
 	v.err = err

@@ -14,28 +14,28 @@ import (
 	"convgraph/internal/raw"
 )
 
-// mostEntries bounds the arrays of a file, and the strings of its metadata. The JSON of an array
-// may take 50 bytes, the array itself takes several hundred: without a bound, a header of the 100
-// MB that the format allows would take gigabytes. The largest models have some ten thousand arrays
+// maxEntries bounds the arrays of a file, and the strings of its metadata. An array takes as little
+// as 50 bytes of JSON but several hundred bytes of memory: without a bound, a header of the 100 MB
+// that the format allows would take gigabytes. The largest models have some ten thousand arrays in
 // a file.
-const mostEntries = 1 << 16
+const maxEntries = 1 << 16
 
-// entry is what the header says of one array.
+// entry is the header's description of one array.
 type entry struct {
 	name       string
 	kind       raw.Kind
 	shape      []uint64
-	begin, end uint64 // of its bytes in the body
-	err        error  // nil, or why it can't be a tensor
+	begin, end uint64 // range of its bytes in the body
+	err        error  // the reason why it can't become a tensor, or nil
 }
 
 // header is a file's header.
 type header struct {
-	entries  []entry // by the order of their bytes, then by name
+	entries  []entry // in the order of their bytes, then by name
 	metadata map[string]string
 }
 
-// headerReader reads a header token by token, in memory for the result alone.
+// headerReader reads a header token by token. It takes memory only for the result.
 type headerReader struct {
 	json *jsontext.Decoder
 	header
@@ -43,13 +43,15 @@ type headerReader struct {
 
 // readHeader reads the JSON of a header and checks it against the size of the body.
 func readHeader(data []byte, body uint64) (header, error) {
-	// Names may come twice for the decoder: it would keep every one of them.
+	// The decoder may not check for duplicate names: it would store all names.
 	r := headerReader{json: jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true))}
 	if err := r.object(r.entry); err != nil {
-		return header{}, fmt.Errorf("header: %w", inWords(err))
+		return header{}, fmt.Errorf("header: %w", withoutPackage(err))
 	}
 	if _, err := r.json.ReadToken(); !errors.Is(err, io.EOF) {
-		return header{}, fmt.Errorf("header: byte %d: want nothing after the JSON object but spaces", r.json.InputOffset())
+		return header{}, fmt.Errorf(
+			"header: byte %d: want nothing after the JSON object but spaces", r.json.InputOffset(),
+		)
 	}
 	if err := r.checkNames(); err != nil {
 		return header{}, err
@@ -57,11 +59,11 @@ func readHeader(data []byte, body uint64) (header, error) {
 	slices.SortFunc(r.entries, func(a, b entry) int {
 		return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end), cmp.Compare(a.name, b.name))
 	})
-	return r.header, r.checkPlaces(body)
+	return r.header, r.checkOffsets(body)
 }
 
-// inWords is an error of the JSON without the package's name.
-func inWords(err error) error {
+// withoutPackage returns an error of the JSON decoder without the package's name.
+func withoutPackage(err error) error {
 	var form *jsontext.SyntacticError
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
@@ -72,7 +74,7 @@ func inWords(err error) error {
 	return err
 }
 
-// object reads a JSON object, each of whose values read takes.
+// object reads a JSON object; read reads each of its values.
 func (r *headerReader) object(read func(name string) error) error {
 	if err := r.expect('{', "an object"); err != nil {
 		return err
@@ -94,7 +96,7 @@ func (r *headerReader) expect(kind jsontext.Kind, want string) error {
 	if found := r.json.PeekKind(); found != kind && found != 0 {
 		return fmt.Errorf("byte %d: got %v, want %s", r.json.InputOffset(), found, want)
 	}
-	_, err := r.json.ReadToken() // if the kind is 0, its error says why
+	_, err := r.json.ReadToken() // for kind 0 its error says why
 	return err
 }
 
@@ -113,17 +115,17 @@ func (r *headerReader) text() (string, error) {
 func (r *headerReader) entry(name string) error {
 	if name == metadataKey {
 		if r.metadata != nil {
-			return fmt.Errorf("%q comes twice", metadataKey)
+			return fmt.Errorf("%q occurs twice", metadataKey)
 		}
 		r.metadata = map[string]string{}
 		return r.object(r.metadatum)
 	}
-	if len(r.entries) == mostEntries {
-		return fmt.Errorf("more than %d arrays, the most that are read", mostEntries)
+	if len(r.entries) == maxEntries {
+		return fmt.Errorf("got more than %d arrays, the largest supported number", maxEntries)
 	}
 	e, err := r.array(name)
 	if err != nil {
-		return fmt.Errorf("array %.100q: %w", name, inWords(err))
+		return fmt.Errorf("array %.100q: %w", name, withoutPackage(err))
 	}
 	r.entries = append(r.entries, e)
 	return nil
@@ -133,12 +135,12 @@ func (r *headerReader) metadatum(key string) error {
 	if _, twice := r.metadata[key]; twice {
 		return fmt.Errorf("%s names %.100q twice", metadataKey, key)
 	}
-	if len(r.metadata) == mostEntries {
-		return fmt.Errorf("more than %d strings in %s, the most that are read", mostEntries, metadataKey)
+	if len(r.metadata) == maxEntries {
+		return fmt.Errorf("got more than %d strings in %s, the largest supported number", maxEntries, metadataKey)
 	}
 	value, err := r.text()
 	if err != nil {
-		return fmt.Errorf("%s %.100q: %w", metadataKey, key, inWords(err))
+		return fmt.Errorf("%s %.100q: %w", metadataKey, key, withoutPackage(err))
 	}
 	r.metadata[key] = value
 	return nil
@@ -152,7 +154,7 @@ func (r *headerReader) array(name string) (entry, error) {
 	seen := map[string]bool{}
 	err := r.object(func(key string) (err error) {
 		if seen[key] {
-			return fmt.Errorf("%.100q comes twice", key)
+			return fmt.Errorf("%.100q occurs twice", key)
 		}
 		switch key {
 		case "dtype":
@@ -172,7 +174,7 @@ func (r *headerReader) array(name string) (entry, error) {
 	}
 	for _, key := range []string{"dtype", "shape", "data_offsets"} {
 		if !seen[key] {
-			return e, fmt.Errorf("it has no %s", key)
+			return e, fmt.Errorf("%s is missing", key)
 		}
 	}
 	if count != 2 {
@@ -204,7 +206,7 @@ func (r *headerReader) shape(e *entry) error {
 	return err
 }
 
-// numbers reads an array of natural numbers. It keeps the first ones and counts all.
+// numbers reads an array of natural numbers. It returns the first ones and the number of all.
 func (r *headerReader) numbers(most int) (kept []uint64, count int, err error) {
 	if err := r.expect('[', "an array"); err != nil {
 		return nil, 0, err
@@ -216,7 +218,9 @@ func (r *headerReader) numbers(most int) (kept []uint64, count int, err error) {
 		}
 		number, err := strconv.ParseUint(string(text), 10, 64)
 		if err != nil {
-			return nil, 0, fmt.Errorf("byte %d: got %.100s, want a natural number below 2^64", r.json.InputOffset(), text)
+			return nil, 0, fmt.Errorf(
+				"byte %d: got %.100s, want a natural number below 2^64", r.json.InputOffset(), text,
+			)
 		}
 		if count < most {
 			kept = append(kept, number)
@@ -226,7 +230,7 @@ func (r *headerReader) numbers(most int) (kept []uint64, count int, err error) {
 	return kept, count, err
 }
 
-// checkNames is an error if two arrays have one name.
+// checkNames returns an error if two arrays have the same name.
 func (r *headerReader) checkNames() error {
 	slices.SortFunc(r.entries, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
 	for i := 1; i < len(r.entries); i++ {
@@ -237,22 +241,23 @@ func (r *headerReader) checkNames() error {
 	return nil
 }
 
-// checkPlaces is an error unless the arrays take the whole body, one after the other.
-func (h header) checkPlaces(body uint64) error {
+// checkOffsets returns an error unless the arrays fill the whole body, one after another.
+func (h header) checkOffsets(body uint64) error {
 	end := uint64(0)
 	for _, e := range h.entries {
 		end = max(end, e.end)
 	}
 	switch {
 	case end > body:
-		return fmt.Errorf("the arrays take %d bytes, %d follow the header: cut off", end, body)
+		return fmt.Errorf("body: got %d bytes, want %d for the arrays: cut off", body, end)
 	case end < body:
-		return fmt.Errorf("the arrays take %d bytes, %d follow the header: other bytes stand behind them", end, body)
+		return fmt.Errorf("body: got %d bytes, want %d for the arrays: trailing bytes", body, end)
 	}
 	at := uint64(0)
 	for _, e := range h.entries {
 		if e.begin != at || e.end < e.begin {
-			return fmt.Errorf("array %.100q: its data_offsets are [%d, %d], want them to begin at %d, where the array before it ends",
+			return fmt.Errorf("array %.100q: its data_offsets are [%d, %d], want them to begin at %d, "+
+				"where the array before it ends",
 				e.name, e.begin, e.end, at)
 		}
 		at = e.end

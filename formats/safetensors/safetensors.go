@@ -1,15 +1,14 @@
-// Package safetensors reads and writes .safetensors files: named arrays and a
-// table of strings, the form in which this module keeps its own parameters.
+// Package safetensors reads and writes .safetensors files: named arrays and a table of strings.
+// This module stores its own parameters in them.
 //
-// The file is (https://huggingface.co/docs/safetensors)
+// The format is (https://huggingface.co/docs/safetensors)
 //
 //	8 bytes   n, the header's length, little-endian
 //	n bytes   JSON: {"name": {"dtype","shape","data_offsets"}, …, "__metadata__": {…}}
 //	rest      the arrays' elements, little-endian, row-major, without gaps
 //
-// Reading checks every size and offset against the bytes that are there before
-// it allocates an array. Writing the same arrays and metadata gives the same
-// bytes, and replaces the file whole or not at all.
+// Reading checks every size and offset against the available bytes before it allocates an array.
+// Writing the same arrays and metadata gives the same bytes, and replaces the file atomically.
 package safetensors
 
 import (
@@ -34,7 +33,7 @@ func ReadFile(path string) (arrays []formats.Array, metadata map[string]string, 
 	return arrays, metadata, nil
 }
 
-// Read reads everything that r has. See Decode.
+// Read reads r to its end. See Decode.
 func Read(r io.Reader) (arrays []formats.Array, metadata map[string]string, err error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
@@ -48,7 +47,7 @@ func Write(path string, arrays []formats.Array, metadata map[string]string) erro
 	return file.Write(path, func(w io.Writer) error { return Encode(w, arrays, metadata) })
 }
 
-// Marshal returns the bytes that Write would put into a file.
+// Marshal returns the bytes that Write writes.
 func Marshal(arrays []formats.Array, metadata map[string]string) ([]byte, error) {
 	var buffer bytes.Buffer
 	if err := Encode(&buffer, arrays, metadata); err != nil {

@@ -11,7 +11,7 @@ import (
 	"convgraph/formats/internal/unpickle"
 )
 
-// The older form is a row of pickles, then the storages:
+// The older form is a sequence of pickles, then the storages:
 //
 //	pickle  0x1950a86a20f9469cfc6c
 //	pickle  1001, the version
@@ -24,7 +24,7 @@ const (
 	legacyVersion = 1001
 )
 
-// row reads one pickle after the other.
+// row reads consecutive pickles.
 type row struct {
 	data []byte
 	at   int
@@ -64,18 +64,18 @@ func readLegacy(data []byte) ([]formats.Array, error) {
 func readPreamble(r *row) (binary.ByteOrder, error) {
 	magic, err := r.next("magic number", nil, nil)
 	if err != nil {
-		return nil, fmt.Errorf("neither a zip file nor the older form: %w", err)
+		return nil, fmt.Errorf("neither a zip file nor PyTorch's older form: %w", err)
 	}
 	if n, ok := magic.(*big.Int); !ok || n.Text(16) != legacyMagic {
-		return nil, fmt.Errorf("expected the magic number 0x%s, found another pickle: not written by torch.save", legacyMagic)
+		return nil, fmt.Errorf("got another pickle, want the magic number 0x%s: not written by torch.save", legacyMagic)
 	}
 	version, err := r.next("version", nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	// Never print a pickle's value: a dict that holds itself has no end.
+	// Never print a pickle's value: a dict that contains itself has no end.
 	if n, ok := version.(int); !ok || n != legacyVersion {
-		return nil, fmt.Errorf("expected version %d, found %T %d", legacyVersion, version, n)
+		return nil, fmt.Errorf("got %T %d, want version %d", version, n, legacyVersion)
 	}
 	info, err := r.next("system information", nil, nil)
 	if err != nil {
@@ -83,7 +83,7 @@ func readPreamble(r *row) (binary.ByteOrder, error) {
 	}
 	dict, ok := info.(*types.Dict)
 	if !ok {
-		return nil, fmt.Errorf("system information: expected a dict, found %T", info)
+		return nil, fmt.Errorf("system information: got %T, want a dict", info)
 	}
 	if little, found := dict.Get("little_endian"); found && little == false {
 		return binary.BigEndian, nil
@@ -94,19 +94,19 @@ func readPreamble(r *row) (binary.ByteOrder, error) {
 func readStorages(r *row, keys any, stores *storages) error {
 	list, ok := keys.(*types.List)
 	if !ok {
-		return fmt.Errorf("storage keys: expected a list, found %T", keys)
+		return fmt.Errorf("storage keys: got %T, want a list", keys)
 	}
 	for _, item := range *list {
 		key, ok := item.(string)
 		if !ok {
-			return fmt.Errorf("storage keys: expected text, found %T", item)
+			return fmt.Errorf("storage keys: got %T, want text", item)
 		}
 		store, ok := stores.byKey[key]
 		if !ok {
 			return fmt.Errorf("storage %q belongs to no tensor", key)
 		}
 		if store.data != nil {
-			return fmt.Errorf("storage %q comes twice", key)
+			return fmt.Errorf("storage %q occurs twice", key)
 		}
 		if err := r.storage(store); err != nil {
 			return fmt.Errorf("storage %q at byte %d: %w", key, r.at, err)
@@ -118,7 +118,7 @@ func readStorages(r *row, keys any, stores *storages) error {
 		}
 	}
 	if r.at != len(r.data) {
-		return fmt.Errorf("ends at byte %d of %d", r.at, len(r.data))
+		return fmt.Errorf("ends at byte %d of %d, want nothing after the storages", r.at, len(r.data))
 	}
 	return nil
 }
@@ -126,17 +126,17 @@ func readStorages(r *row, keys any, stores *storages) error {
 func (r *row) storage(store *storage) error {
 	rest := r.data[r.at:]
 	if len(rest) < 8 {
-		return fmt.Errorf("expected a count of 8 bytes, %d bytes follow", len(rest))
+		return fmt.Errorf("got %d bytes, want a count of 8 bytes", len(rest))
 	}
 	if count := store.order.Uint64(rest); count != uint64(store.count) {
-		return fmt.Errorf("expected %d elements, found a count of %d", store.count, count)
+		return fmt.Errorf("got a count of %d, want %d elements", count, store.count)
 	}
 	rest = rest[8:]
 	if store.size() == 0 {
 		return store.class.Err()
 	}
 	if store.count > len(rest)/store.size() {
-		return fmt.Errorf("%d elements of %s announced, %d bytes follow", store.count, store.kind, len(rest))
+		return fmt.Errorf("got %d bytes, want %d elements of %s", len(rest), store.count, store.kind)
 	}
 	size := store.count * store.size()
 	store.data = rest[:size:size]

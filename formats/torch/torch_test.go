@@ -35,7 +35,7 @@ func assertArrays(t *testing.T, wants []want, arrays []formats.Array) {
 	}
 }
 
-// eighths is how testdata/make.py fills a parameter.
+// eighths returns the values with which testdata/make.py fills a parameter.
 func eighths[T float32 | float64](n int) []T {
 	out := make([]T, n)
 	for i := range out {
@@ -113,7 +113,7 @@ func TestCheckpoint(t *testing.T) {
 	assert.Equal(t, 0.1, rate.Value.Data())
 }
 
-// TestOtherObjects reads a checkpoint in which all kinds of objects lie beside the state dict.
+// TestOtherObjects reads a checkpoint that contains objects of many kinds besides the state dict.
 func TestOtherObjects(t *testing.T) {
 	for name, count := range map[string]int{"others.pt": 17, "others4.pt": 17, "others.pth": 15} {
 		arrays, err := torch.ReadFile("testdata/" + name)
@@ -133,7 +133,9 @@ func TestOtherObjects(t *testing.T) {
 		}
 		empty, ok := formats.Find(arrays, "others.complex")
 		require.True(t, ok)
-		assert.EqualError(t, empty.Err, `class "torch.ComplexFloatStorage" is not allowed: only arrays and plain containers are read`)
+		assert.EqualError(
+			t, empty.Err, `class "torch.ComplexFloatStorage" is not allowed: only arrays and plain containers are read`,
+		)
 	}
 }
 
@@ -152,7 +154,7 @@ func TestRefusesSamples(t *testing.T) {
 	}
 }
 
-// rezip copies a sample, passing every file through edit; a nil result drops it.
+// rezip copies a sample and applies edit to every file; a nil result drops the file.
 func rezip(t testing.TB, sample string, edit func(name string, body []byte) []byte) []byte {
 	t.Helper()
 	reader, err := zip.OpenReader("testdata/" + sample)
@@ -178,7 +180,7 @@ func rezip(t testing.TB, sample string, edit func(name string, body []byte) []by
 	return buffer.Bytes()
 }
 
-// replaceIn edits one file of the zip; the text must be there.
+// replaceIn replaces text, which must occur, in one file of the zip.
 func replaceIn(t testing.TB, file, old, new string) func(string, []byte) []byte {
 	return func(name string, body []byte) []byte {
 		if name != file {
@@ -215,7 +217,7 @@ func read(data []byte) error {
 	return formats.CheckNames(arrays)
 }
 
-func TestRefusesDamagedZip(t *testing.T) {
+func TestRejectsCorruptZip(t *testing.T) {
 	drop := func(file string) func(string, []byte) []byte {
 		return func(name string, body []byte) []byte {
 			if name == file {
@@ -229,14 +231,20 @@ func TestRefusesDamagedZip(t *testing.T) {
 		edit func(string, []byte) []byte
 		want string
 	}{
-		{"no pickle", drop("data.pkl"), "expected one FOLDER/data.pkl"},
+		{"no pickle", drop("data.pkl"), "want one FOLDER/data.pkl"},
 		{"no storage", drop("data/0"), `storage "0": the zip file has no "float32/data/0"`},
-		{"a short storage", replaceIn(t, "data/0", "\x00\x00\x00\x00", ""), `storage "0": expected 72 bytes, found 68`},
-		{"a byte order of its own", replaceIn(t, "byteorder", "little", "middle"), `expected little or big, found "middle"`},
+		{"a short storage", replaceIn(t, "data/0", "\x00\x00\x00\x00", ""), `storage "0": got 68 bytes, want 72`},
+		{"a byte order of its own", replaceIn(t, "byteorder", "little", "middle"), `got "middle", want little or big`},
 		{"a tail", replaceIn(t, "data.pkl", "usb.", "usb.N"), "data.pkl: ends at byte"},
-		{"a class of its own", replaceIn(t, "data.pkl", "torch\nFloatStorage", "posix\nsystem"), `class "posix.system" is not allowed`},
-		{"another kind of persistent id", replaceIn(t, "data.pkl", "storage", "module "), "expected a storage"},
-		{"one storage of two types", replaceIn(t, "data.pkl", "X\x01\x00\x00\x001", "X\x01\x00\x00\x000"), `storage "0" is named as 18 float32 and as 2 float32`},
+		{
+			"a class of its own", replaceIn(t, "data.pkl", "torch\nFloatStorage", "posix\nsystem"),
+			`class "posix.system" is not allowed`,
+		},
+		{"another kind of persistent id", replaceIn(t, "data.pkl", "storage", "module "), "want a storage"},
+		{
+			"one storage of two types", replaceIn(t, "data.pkl", "X\x01\x00\x00\x001", "X\x01\x00\x00\x000"),
+			`storage "0" is both 18 float32 and 2 float32`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -250,23 +258,23 @@ const firstView = "QK\x00K\x04K\x06\x86q\x09K\x06K\x01\x86"
 
 func TestRefusesHostileViews(t *testing.T) {
 	for new, want := range map[string]string{
-		"QK\x17K\x04K\x06\x86q\x09K\x06K\x01\x86":                                   "reaches past the 96 elements",
+		"QK\x17K\x04K\x06\x86q\x09K\x06K\x01\x86":                                   "reaches past the last of 96 elements",
 		"QK\x18K\x04K\x06\x86q\x09K\x06K\x01\x86":                                   "starts at element 24",
 		"QJ\xff\xff\xff\xffK\x04K\x06\x86q\x09K\x06K\x01\x86":                       "starts at element -1",
 		"QK\x00K\x04J\xff\xff\xff\xff\x86q\x09K\x06K\x01\x86":                       "dimension 1 is negative",
 		"QK\x00K\x04K\x06\x86q\x09K\x06J\xff\xff\xff\xff\x86":                       "is negative",
-		"QK\x00K\x04K\x06\x86q\x09J\xff\xff\xff\x7fK\x01\x86":                       "reaches past the 96 elements",
+		"QK\x00K\x04K\x06\x86q\x09J\xff\xff\xff\x7fK\x01\x86":                       "reaches past the last of 96 elements",
 		"QK\x00K\x04K\x06\x86q\x09K\x06\x85":                                        "strides [24 1] have 2",
-		"QK\x00M\xff\xffM\xff\xff\x86q\x09K\x00K\x00\x86":                           "again and again",
+		"QK\x00M\xff\xffM\xff\xff\x86q\x09K\x00K\x00\x86":                           "too many share the same bytes",
 		"QK\x00(J\xff\xff\xff\x7fJ\xff\xff\xff\x7fJ\xff\xff\xff\x7ftq\x09K\x01\x85": "does not fit in memory",
-		"QNK\x04K\x06\x86q\x09K\x06K\x01\x86":                                       "expected an offset",
-		"QK\x00NK\x06K\x01\x86q\x09":                                                "expected a tuple of integers",
+		"QNK\x04K\x06\x86q\x09K\x06K\x01\x86":                                       "want an offset",
+		"QK\x00NK\x06K\x01\x86q\x09":                                                "want a tuple of integers",
 	} {
 		assert.ErrorContains(t, read(rezip(t, "views.pt", replaceIn(t, "data.pkl", firstView, new))), want)
 	}
 }
 
-func TestRefusesDamagedLegacy(t *testing.T) {
+func TestRejectsCorruptLegacy(t *testing.T) {
 	whole, err := os.ReadFile("testdata/legacy.pth")
 	require.NoError(t, err)
 	replace := func(old, new string) []byte {
@@ -278,15 +286,21 @@ func TestRefusesDamagedLegacy(t *testing.T) {
 		data []byte
 		want string
 	}{
-		{"no file of torch's", []byte("\x80\x02K\x01."), "expected the magic number"},
-		{"no pickle", []byte("hello"), "neither a zip file nor the older form"},
-		{"nothing", nil, "neither a zip file nor the older form"},
+		{"no file of torch's", []byte("\x80\x02K\x01."), "want the magic number"},
+		{"no pickle", []byte("hello"), "neither a zip file nor PyTorch's older form"},
+		{"nothing", nil, "neither a zip file nor PyTorch's older form"},
 		{"a tar file", append(append(make([]byte, 257), "ustar"...), make([]byte, 100)...), "a tar file"},
-		{"another version", replace("M\xe9\x03", "M\xe8\x03"), "expected version 1001, found int 1000"},
-		{"a version that holds itself", replace("\x80\x02M\xe9\x03.", "\x80\x02}q\x00K\x01h\x00s."), "expected version 1001, found *types.Dict"},
-		{"cut off", whole[:len(whole)-1], "bytes follow"},
+		{"another version", replace("M\xe9\x03", "M\xe8\x03"), "got int 1000, want version 1001"},
+		{
+			"a version that holds itself", replace("\x80\x02M\xe9\x03.", "\x80\x02}q\x00K\x01h\x00s."),
+			"got *types.Dict 0, want version 1001",
+		},
+		{"cut off", whole[:len(whole)-1], "want 18 elements of float32"},
 		{"a tail", append(append([]byte{}, whole...), 0), "ends at byte"},
-		{"another count", replace("\x12\x00\x00\x00\x00\x00\x00\x00", "\x13\x00\x00\x00\x00\x00\x00\x00"), "expected 18 elements, found a count of 19"},
+		{
+			"another count", replace("\x12\x00\x00\x00\x00\x00\x00\x00", "\x13\x00\x00\x00\x00\x00\x00\x00"),
+			"got a count of 19, want 18 elements",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -316,7 +330,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// A zip's checksums stop most of FuzzDecode's mutants; this one gets past them.
+// A zip's checksums reject most of FuzzDecode's mutants. This target bypasses them.
 func FuzzPickle(f *testing.F) {
 	pickled := map[string][]byte{}
 	for _, sample := range []string{"views.pt", "float32.pt", "checkpoint.pt"} {

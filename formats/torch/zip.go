@@ -11,7 +11,7 @@ import (
 	"convgraph/formats/internal/unpickle"
 )
 
-// The zip form: everything lies under one folder, whose name is free.
+// In the zip form, everything is in one folder with any name.
 //
 //	FOLDER/data.pkl      the pickle
 //	FOLDER/data/KEY      a storage's bytes
@@ -47,7 +47,7 @@ func readZip(r io.ReaderAt, size int64) ([]formats.Array, error) {
 	return unpickle.Flatten(value, total)
 }
 
-// openZip also returns how many bytes the archive holds, unpacked.
+// openZip also returns the unpacked size of the archive.
 func openZip(r io.ReaderAt, size int64) (z *zipFile, total int, err error) {
 	list, err := archive.Open(r, size)
 	if err != nil {
@@ -65,7 +65,9 @@ func openZip(r io.ReaderAt, size int64) (z *zipFile, total int, err error) {
 		}
 	}
 	if pickles != 1 {
-		return nil, 0, fmt.Errorf("expected one FOLDER/data.pkl in the zip file, found %d: not written by torch.save", pickles)
+		return nil, 0, fmt.Errorf(
+			"got %d, want one FOLDER/data.pkl in the zip file: not written by torch.save", pickles,
+		)
 	}
 	if _, script := z.entries[z.folder+"constants.pkl"]; script {
 		return nil, 0, fmt.Errorf("a TorchScript file is not supported: save the state dict with torch.save")
@@ -88,7 +90,7 @@ func (z *zipFile) byteOrder() (binary.ByteOrder, error) {
 	case "big":
 		return binary.BigEndian, nil
 	}
-	return nil, fmt.Errorf("byteorder: expected little or big, found %.20q", text)
+	return nil, fmt.Errorf("byteorder: got %.20q, want little or big", text)
 }
 
 func (z *zipFile) storage(key string, bytes int) ([]byte, error) {
@@ -98,7 +100,7 @@ func (z *zipFile) storage(key string, bytes int) ([]byte, error) {
 		return nil, fmt.Errorf("storage %q: the zip file has no %q", key, name)
 	}
 	if entry.Size != bytes {
-		return nil, fmt.Errorf("storage %q: expected %d bytes, found %d", key, bytes, entry.Size)
+		return nil, fmt.Errorf("storage %q: got %d bytes, want %d", key, entry.Size, bytes)
 	}
 	return entry.Read()
 }

@@ -1,4 +1,4 @@
-// Package cli is what the commands have in common: how flags are written and how a program ends.
+// Package cli is shared by the commands: their flags, errors and exit codes.
 package cli
 
 import (
@@ -20,12 +20,12 @@ const (
 	Failed      = 1
 	BadUsage    = 2
 	Refused     = 3 // a folder of results isn't in the state that the command needs
-	Taken       = 4 // another program has the folder
-	Diverged    = 5 // a training's numbers became NaN or infinite
+	Taken       = 4 // another program uses the folder
+	Diverged    = 5 // a training's loss became NaN or infinite
 	Interrupted = 130
 )
 
-// An Exit is an error with an exit code of its own.
+// Exit is an error with its own exit code.
 type Exit struct {
 	Code int
 	Err  error
@@ -34,8 +34,8 @@ type Exit struct {
 func (e Exit) Error() string { return e.Err.Error() }
 func (e Exit) Unwrap() error { return e.Err }
 
-// BestEffort writes to w what can be written and hides errors: for progress, without which the work
-// goes on.
+// BestEffort returns a writer to w that hides errors, for progress messages that a command doesn't
+// depend on.
 func BestEffort(w io.Writer) io.Writer { return bestEffort{w} }
 
 type bestEffort struct{ w io.Writer }
@@ -45,25 +45,26 @@ func (b bestEffort) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A Usage error is the user's: something about the command line, known before any work began.
+// Usage is an error in the command line, found before any work begins.
 type Usage struct{ Err error }
 
 func (u Usage) Error() string { return u.Err.Error() }
 func (u Usage) Unwrap() error { return u.Err }
 
-// Usagef makes a Usage error.
+// Usagef returns a formatted Usage error.
 func Usagef(format string, args ...any) error { return Usage{fmt.Errorf(format, args...)} }
 
-// ErrInterrupted is what a command returns that a signal ended.
+// ErrInterrupted is the error of a command that a signal ended.
 var ErrInterrupted = errors.New("interrupted")
 
-// Failures are what went wrong with some of the things a command was given while it did its work on the others. Each is a line on stderr.
+// Failures holds the errors for some of the inputs of a command that did its work on the others.
+// Each is a line on stderr.
 type Failures []error
 
 func (f Failures) Error() string   { return errors.Join(f...).Error() }
 func (f Failures) Unwrap() []error { return f }
 
-// OrNil is nil if nothing went wrong.
+// OrNil returns nil if there are no failures.
 func (f Failures) OrNil() error {
 	if len(f) == 0 {
 		return nil
@@ -71,23 +72,26 @@ func (f Failures) OrNil() error {
 	return f
 }
 
-// given reads a flag of type:"given", one that may be left out but not be empty: that would be taken for left out. Its tag want says what to give.
+// given decodes a flag of type:"given": it may be omitted but must not be empty, because an empty
+// value looks like an omitted one. The tag want says what to give.
 func given(ctx *kong.DecodeContext, target reflect.Value) error {
 	var text string
 	if err := ctx.Scan.PopValueInto("string", &text); err != nil {
 		return err
 	}
 	if text == "" {
-		return fmt.Errorf("it is empty: want %s", ctx.Value.Tag.Get("want"))
+		return fmt.Errorf("got nothing, want %s", ctx.Value.Tag.Get("want"))
 	}
 	target.SetString(text)
 	return nil
 }
 
-// Main parses the arguments into grammar, runs the command that was chosen and gives the exit code. Errors are one line on stderr, [Failures] one
-// each. Each command's Run method gets the bound values it names. An error of stdout is the command's, whether it looks at it or not.
+// Main parses the arguments into grammar, runs the chosen command and returns the exit code. An
+// error is one line on stderr, [Failures] one line each. Each command's Run method gets the bound
+// values that it names. An error of stdout becomes the command's error, even if the command ignores
+// it.
 func Main(grammar any, args []string, stdout, stderr io.Writer, options ...kong.Option) int {
-	signal.Ignore(syscall.SIGPIPE) // a closed stdout is an error with a message, a closed stderr none
+	signal.Ignore(syscall.SIGPIPE) // a closed stdout gives an error message, a closed stderr nothing
 	exited, out := -1, &checkedWriter{w: stdout}
 	parser, err := kong.New(grammar, append(options,
 		kong.NamedMapper("given", kong.MapperFunc(given)),
@@ -134,7 +138,8 @@ func code(err error, name string, stderr io.Writer) int {
 
 var longFlag = regexp.MustCompile(`^-[a-z][a-z0-9-]+(=|$)`)
 
-// longFlags lets flags be written as Go programs write them: -epochs is --epochs. Nothing after a lone -- is touched.
+// longFlags accepts flags in Go's style: -epochs is --epochs. It doesn't touch arguments after a
+// lone --.
 func longFlags(args []string) []string {
 	out := make([]string, len(args))
 	for i, a := range args {
@@ -150,7 +155,7 @@ func longFlags(args []string) []string {
 	return out
 }
 
-// IsTerminal says whether a file is a terminal.
+// IsTerminal reports whether a file is a terminal.
 func IsTerminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0

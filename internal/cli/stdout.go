@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// checkedWriter remembers the first error of a writer, so that a command need not look at each one.
-// After it nothing more is written: a reader sees the beginning of the output, never its parts.
+// checkedWriter stores the first error of a writer, so that a command need not check each write. It
+// writes nothing after an error: a reader sees the beginning of the output, without gaps.
 type checkedWriter struct {
 	w   io.Writer
 	err error
@@ -21,7 +21,7 @@ func (c *checkedWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// join adds the writer's error to that of a command, unless the command returns it itself.
+// join adds the writer's error to err, unless err contains it already.
 func (c *checkedWriter) join(err error) error {
 	if c.err == nil || errors.Is(err, c.err) {
 		return err
@@ -29,7 +29,7 @@ func (c *checkedWriter) join(err error) error {
 	return append(failures(err), c.err)
 }
 
-// failures are the errors that each get a line.
+// failures returns the errors that each get a line.
 func failures(err error) Failures {
 	var several Failures
 	if err == nil || errors.As(err, &several) {

@@ -17,7 +17,7 @@ import (
 	"convgraph/internal/cli"
 )
 
-// careless prints three lines and looks at no error.
+// careless prints three lines and checks no error.
 type careless struct {
 	Fail bool `help:"Fail, too."`
 }
@@ -34,7 +34,7 @@ func (c *careless) Run(stdout io.Writer) error {
 	return nil
 }
 
-// full takes so many writes.
+// full accepts a number of writes, then fails.
 type full struct {
 	bytes.Buffer
 	room int
@@ -68,7 +68,7 @@ func TestFailedWritesAreTheCommands(t *testing.T) {
 	}
 }
 
-// asProgram makes the test's binary the program careless.
+// asProgram makes the test binary run as the program careless.
 const asProgram = "CLI_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -101,8 +101,8 @@ func TestFullDevice(t *testing.T) {
 	assert.Equal(t, "careless: write /dev/stdout: no space left on device\n", stderr.String())
 }
 
-// TestClosedPipes: a reader of stdout that leaves is an error with a message, and not a signal's
-// death. One of stderr that leaves changes nothing.
+// TestClosedPipes: if the reader of stdout leaves, the program ends with an error message and not
+// by a signal. If that of stderr leaves, nothing changes.
 func TestClosedPipes(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("pipes break in another way")

@@ -12,7 +12,8 @@ func relu[T Float](o operands[T]) {
 	}
 }
 
-// ReLUBackward is dx = dy where y is above 0 (or NaN), else 0. y is 0 exactly where x was at most 0, so the gradient at 0 is 0.
+// ReLUBackward is dx = dy where y is above 0 or NaN, else 0. y is 0 exactly where x is at most 0,
+// so the gradient at 0 is 0.
 func ReLUBackward[T Float](y, dy, dx []T) {
 	forEach(kernels[T]().reluBackward, operands[T]{a: y, b: dy, c: dx})
 }
@@ -24,14 +25,15 @@ func reluBackward[T Float](o operands[T]) {
 		if v <= 0 {
 			off = 1
 		}
-		dx[i] = [2]T{dy[i], 0}[off] // no branch: signs are hard to guess
+		dx[i] = [2]T{dy[i], 0}[off] // no branch: signs are hard to predict
 	}
 }
 
 // Sigmoid is y = 1/(1+e^-x).
 func Sigmoid[T Float](x, y []T) { forEach(kernels[T]().sigmoid, operands[T]{a: x, b: y}) }
 
-// sigmoid needs no case for large |x|: e^-x overflows to infinity where y is 0 to the last bit.
+// sigmoid needs no special case for large |x|: where e^-x overflows to infinity, y is 0, which is
+// right to the last bit.
 func sigmoid[T Float](o operands[T]) {
 	y := o.b[:len(o.a)]
 	for i, v := range o.a {
@@ -64,7 +66,8 @@ func tanh[T Float](o operands[T]) {
 	}
 }
 
-// TanhBackward: with t = tanh(b·x) = y/a, dy/dx = a·b·(1-t²) = b·(a - y²/a), so dx = dy·b·(a - y²/a). a isn't 0.
+// TanhBackward: with t = tanh(b·x) = y/a, dy/dx = a·b·(1-t²) = b·(a - y²/a), so dx = dy·b·(a -
+// y²/a). a must not be 0.
 func TanhBackward[T Float](a, b T, y, dy, dx []T) {
 	forEach(kernels[T]().tanhBackward, operands[T]{a: y, b: dy, c: dx}, b*a, b/a)
 }

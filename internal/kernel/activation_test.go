@@ -33,7 +33,7 @@ func closeTo[T Float](t require.TestingT, want, got []T, bound float64, what str
 	}
 }
 
-// precision is the bound for one element type: some units in the last place of 1.
+// precision is the bound for an element type: a few rounding units of 1.
 func precision[T Float]() float64 {
 	if _, single := any(T(0)).(float32); single {
 		return 1e-6
@@ -41,13 +41,16 @@ func precision[T Float]() float64 {
 	return 1e-14
 }
 
-// sizes covers nothing, less than a vector, odd tails, and several shards.
+// sizes covers an empty slice, less than a vector, odd tails, and several shards.
 var sizes = []int{0, 1, 7, 33, sweepShard - 1, sweepShard, 3*sweepShard + 5}
 
-// numbers that activations must survive.
+// Special numbers that activations must handle.
 func special[T Float]() []T {
 	inf := math.Inf(1)
-	return []T{0, T(math.Copysign(0, -1)), 1, -1, 1e-30, -1e-30, 1e30, -1e30, T(inf), T(-inf), T(math.NaN()), 88.8, -88.8, 104, -104}
+	return []T{
+		0, T(math.Copysign(0, -1)), 1, -1, 1e-30, -1e-30, 1e30, -1e30, T(inf), T(-inf), T(math.NaN()), 88.8, -88.8, 104,
+		-104,
+	}
 }
 
 type unary[T Float] struct {
@@ -55,7 +58,7 @@ type unary[T Float] struct {
 	forward  func(x, y []T)
 	backward func(y, dy, dx []T)
 	f        func(x float64) float64
-	slope    func(y float64) float64 // dy/dx, by y
+	slope    func(y float64) float64 // dy/dx as a function of y
 }
 
 func unaries[T Float]() []unary[T] {
@@ -124,7 +127,7 @@ func TestReLUGradientAtZeroIsZero(t *testing.T) {
 	assert.Equal(t, []float64{0, 4, 0}, dx)
 }
 
-// allocations counts what f allocates once it has run.
+// allocations counts the allocations of f after its first run.
 func allocations(f func()) float64 {
 	f()
 	return testing.AllocsPerRun(20, f)

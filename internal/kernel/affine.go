@@ -1,28 +1,33 @@
 package kernel
 
-// Affine is a fully connected layer y = x·Wᵀ + b: x is batch × in, W out × in, b out, y batch × out.
+// Affine is a fully connected layer y = x·Wᵀ + b: x is batch × in, W out × in, b out, y batch ×
+// out.
 //
 // With dy = ∂L/∂y the chain rule gives, as in "Deep Learning from Scratch" (Saitoh, 5.6),
 //
 //	dx = dy·W     dW = dyᵀ·x     db = Σ_rows dy
 //
-// An Affine owns its scratch and serves one call at a time. A row of x gives the same bits wherever in the batch it stands.
+// An Affine owns its workspace and serves one call at a time. The result of a row of x has the same
+// bits at every index in the batch.
 type Affine[T Float] struct {
 	batch, in, out         int
-	dots                   *affineDots[T] // the forward pass, where dot products are the faster way
+	dots                   *affineDots[T] // nil where packed products are faster for the forward pass
 	forward, data, weights *product[T]
 }
 
-// longSum is the input size from which on packing both operands of the forward pass costs more than it gains.
+// longSum is the input size from which dot products beat a packed product in the forward pass:
+// packing both operands costs more than it gains.
 const longSum = 1024
 
-// cachedWeights is up to how many weights dot products read them well. More come from memory, and there packing's long runs are the better
-// way to fetch them, unless there is but one tile of rows to use them.
+// cachedWeights is the most weights that dot products read from cache. More come from memory, and
+// there the long runs of packing fetch them better, unless only one tile of rows uses them.
 const cachedWeights = 1 << 21
 
 // NewAffine plans a layer of the given sizes.
 func NewAffine[T Float](batch, in, out int) *Affine[T] {
-	a := &Affine[T]{batch: batch, in: in, out: out, forward: newProduct[T](), data: newProduct[T](), weights: newProduct[T]()}
+	a := &Affine[T]{
+		batch: batch, in: in, out: out, forward: newProduct[T](), data: newProduct[T](), weights: newProduct[T](),
+	}
 	if e := a.forward.e; e.dotTile > 0 && (batch <= e.dotTile || in >= longSum && in*out <= cachedWeights) {
 		a.dots = newAffineDots(e, batch, in, out)
 	}
@@ -32,7 +37,7 @@ func NewAffine[T Float](batch, in, out int) *Affine[T] {
 // Forward computes y = x·Wᵀ + bias; bias may be nil.
 func (a *Affine[T]) Forward(x, w, bias, y []T) { a.apply(x, w, bias, y, false) }
 
-// ForwardReLU computes max(y, 0) of Forward's y, in the same pass over it.
+// ForwardReLU computes max(y, 0) of Forward's y, in the same pass.
 func (a *Affine[T]) ForwardReLU(x, w, bias, y []T) { a.apply(x, w, bias, y, true) }
 
 func (a *Affine[T]) apply(x, w, bias, y []T, relu bool) {

@@ -1,15 +1,16 @@
 package kernel
 
-// affineDots computes y = x·Wᵀ + b as dot products of the rows of x and W, which both lie along the sum: nothing is packed, and W, the
-// largest operand, is read once for each block of rows of x. A shard owns a block of rows of x and of W; for each tile of W's rows it goes
-// through the sum by blocks that stay in L1 while the rows of x, from L2, pass.
+// affineDots computes y = x·Wᵀ + b as dot products of the rows of x and W. Both lie along the sum,
+// so nothing is packed, and W, the largest operand, is read once for each block of rows of x. A
+// shard owns a block of rows of x and a part of W's tiles. For each tile of W it cuts the sum into
+// blocks that stay in L1, and passes the rows of x, from L2, by each.
 type affineDots[T Float] struct {
 	e              *engine[T]
 	batch, in, out int
-	rowBlock       int     // rows of x a shard owns
-	tiles          int     // of W's rows, all of them
-	tileShards     int     // shards they are shared out to
-	offsets        []int32 // of the rows of a tile of W
+	rowBlock       int     // rows of x in a shard
+	tiles          int     // row tiles of W
+	tileShards     int     // shards that divide these tiles
+	offsets        []int32 // of the rows in a tile of W
 	scratch        perWorker[affineScratch[T]]
 
 	x, w, bias, y []T // of the running call
@@ -25,7 +26,7 @@ type affineScratch[T Float] struct {
 const (
 	dotDepth    = 1024    // elements of the sum in one block
 	dotElements = 1 << 18 // of x in a shard's rows: half of an L2 cache
-	dotShards   = 32      // shards W's rows are shared out to
+	dotShards   = 32      // shards that divide W's tiles
 )
 
 func newAffineDots[T Float](e *engine[T], batch, in, out int) *affineDots[T] {
@@ -53,13 +54,13 @@ func (a *affineDots[T]) shard(worker, shard int) {
 	rows := min(a.rowBlock, a.batch-row)
 	s := a.scratch.of(worker)
 	for tile := part * a.tiles / a.tileShards; tile < (part+1)*a.tiles/a.tileShards; tile++ {
-		// tiles as equal as can be: out·tile/tiles is where one begins
+		// tile sizes differ by at most 1: tile i begins at row out·i/tiles
 		first, end := tile*a.out/a.tiles, (tile+1)*a.out/a.tiles
 		a.tile(s, row, rows, first, end-first)
 	}
 }
 
-// tile computes y of rows rows of x from row on, and of cols rows of W from first on.
+// tile computes y for rows row … row+rows-1 of x and rows first … first+cols-1 of W.
 func (a *affineDots[T]) tile(s *affineScratch[T], row, rows, first, cols int) {
 	s.lanes = grow(s.lanes, rows*cols*a.e.dotLanes)
 	clear(s.lanes)
@@ -81,7 +82,8 @@ func (a *affineDots[T]) tile(s *affineScratch[T], row, rows, first, cols int) {
 	}
 }
 
-// finish adds the bias and applies the ReLU on the way from sums to y, which begins at output first.
+// finish writes sums, plus the bias and through the ReLU, to y, whose first element is output
+// first.
 func (a *affineDots[T]) finish(sums, y []T, first int) {
 	for j, v := range sums {
 		if a.bias != nil {

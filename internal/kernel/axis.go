@@ -1,21 +1,21 @@
 package kernel
 
-// axis is how the windows of a convolution or a pooling lie along one axis of their input. Tap k of
-// window i reads
+// axis describes the windows of a convolution or a pooling along one axis of their input. Tap k of
+// window i reads element
 //
 //	i·stride + k·dilation - before,     k < kernel
 //
-// of in elements, with before elements of padding before the first and after behind the last.
+// of in elements. Element -1 … -before and in … in+after-1 are padding.
 type axis struct {
 	in, kernel, stride, before, after, dilation int
 
-	ceil bool // a last window may reach beyond the padding, if it begins in front of it
+	ceil bool // the last window may end beyond the padding if it begins in front of it
 }
 
-// extent returns how far a window reaches from its first tap to its last.
+// extent returns the number of elements from a window's first tap to its last.
 func (a axis) extent() int { return a.dilation*(a.kernel-1) + 1 }
 
-// windows returns how many windows there are. The rule of ceil is PyTorch's.
+// windows returns the number of windows, by PyTorch's rule for ceil.
 func (a axis) windows() int {
 	free := a.in + a.before + a.after - a.extent()
 	if !a.ceil {
@@ -28,11 +28,10 @@ func (a axis) windows() int {
 	return n
 }
 
-// inside says that no window reads padding or what lies beyond it.
+// inside reports whether every window reads the input alone, no padding.
 func (a axis) inside() bool { return a.before == 0 && (a.windows()-1)*a.stride+a.extent() <= a.in }
 
-// reach is what a window sees of the input along one axis: every dilation-th element, from
-// included, to not.
+// reach is the part of the input that a window reads: every dilation-th element of [from, to).
 type reach struct{ from, to int }
 
 func (a axis) reaches() []reach {
@@ -45,8 +44,8 @@ func (a axis) reaches() []reach {
 	return s
 }
 
-// counts returns how many taps of each window count in an average: those in the input and the
-// padding, or in the input alone.
+// counts returns the divisor of each window's average: the taps in the input and the padding, or in
+// the input alone.
 func (a axis) counts(excludePad bool) []int {
 	s := make([]int, a.windows())
 	for i := range s {

@@ -2,20 +2,20 @@ package kernel
 
 import "math"
 
-// ChannelNormShape is a normalisation of x (Batch, Channels, Plane) over the channels at each place
-// of the plane, with a weight and a bias for each channel.
+// ChannelNormShape is a normalisation of x (Batch, Channels, Plane) over the channels of each
+// pixel, with a weight and a bias for each channel.
 type ChannelNormShape struct {
 	Batch, Channels, Plane int
 	Eps                    float64 // added to the variance
 }
 
-// ChannelNorm normalises each place of an image over its channels: layer normalisation, channels
-// first. A place has a mean and a variance of its own, summed in float64 over the channels, in two
-// passes, so that a large mean costs the variance no digits. The sums of a channel start with a leaf
-// for each image and are then added in the order of the images.
+// ChannelNorm normalises each pixel over its channels: layer normalisation, channels first. Each
+// pixel has its own mean and variance, summed in float64 over the channels in two passes, so that a
+// large mean costs the variance no digits. The sums of a channel start with a leaf for each image;
+// the leaves are added in the order of the images.
 type ChannelNorm[T Float] struct {
 	ChannelNormShape
-	mean, inverse   []float64 // of each place; inverse is 1/√(variance + Eps)
+	mean, inverse   []float64 // of each pixel; inverse is 1/√(variance + Eps)
 	dsums, products []float64 // of each image and channel: Σdy and Σdy·(x - m)·inverse
 
 	x, y, dy, dx, weight, bias []T // of the running call
@@ -32,24 +32,24 @@ func NewChannelNorm[T Float](s ChannelNormShape) *ChannelNorm[T] {
 	return n
 }
 
-func (n *ChannelNorm[T]) places() places { return places{n.Batch, n.Channels, n.Plane} }
+func (n *ChannelNorm[T]) tiles() pixelTiles { return pixelTiles{n.Batch, n.Channels, n.Plane} }
 
-// Forward is y = (x - m)/√(v + Eps)·weight + bias with the mean m and the biased variance v over the
-// channels of each place. It keeps both for the backward pass. y may be x.
+// Forward is y = (x - m)/√(v + Eps)·weight + bias with the mean m and the biased variance v over
+// the channels of each pixel. It keeps both for the backward pass. y may be x.
 func (n *ChannelNorm[T]) Forward(x, weight, bias, y []T) {
 	n.x, n.weight, n.bias, n.y = x, weight, bias, y
-	Parallel(n.places().tiles(), n.forwardShard)
+	Parallel(n.tiles().count(), n.forwardShard)
 }
 
 func (n *ChannelNorm[T]) forward(_, shard int) {
-	t := n.places().tile(shard)
+	t := n.tiles().tile(shard)
 	n.statistics(t)
-	var room [3][placeTileSize]T
-	means, factors, shifts := room[0][:t.places], room[1][:t.places], room[2][:t.places]
-	for i, m := range n.mean[t.first:][:t.places] {
+	var buffer [3][pixelTileSize]T
+	means, factors, shifts := buffer[0][:t.pixels], buffer[1][:t.pixels], buffer[2][:t.pixels]
+	for i, m := range n.mean[t.first:][:t.pixels] {
 		inverse := n.inverse[t.first+i]
 		means[i], factors[i] = T(m), T(inverse)
-		shifts[i] = T((float64(means[i]) - m) * inverse) // what means lacks of m
+		shifts[i] = T((float64(means[i]) - m) * inverse) // the rounding error of means
 	}
 	for c := range n.Channels {
 		w, b := n.weight[c], n.bias[c]
@@ -60,10 +60,10 @@ func (n *ChannelNorm[T]) forward(_, shard int) {
 	}
 }
 
-// statistics sets mean and inverse of a tile's places.
-func (n *ChannelNorm[T]) statistics(t placeTile) {
-	var room [2][placeTileSize]float64
-	mean, squares := room[0][:t.places], room[1][:t.places]
+// statistics sets mean and inverse of a tile's pixels.
+func (n *ChannelNorm[T]) statistics(t pixelTile) {
+	var buffer [2][pixelTileSize]float64
+	mean, squares := buffer[0][:t.pixels], buffer[1][:t.pixels]
 	for c := range n.Channels {
 		for i, v := range rowOf(n.x, t, c)[:len(mean)] {
 			mean[i] += float64(v)
@@ -83,16 +83,16 @@ func (n *ChannelNorm[T]) statistics(t placeTile) {
 	}
 }
 
-// BackwardWeights is dweight[c] = Σ dy·(x - m)/√(v + Eps) over the batch and the plane of channel c,
-// with the mean and variance of the last Forward. BackwardBias uses the sums that it leaves.
+// BackwardWeights is dweight[c] = Σ dy·(x - m)/√(v + Eps) over the batch and the plane of channel
+// c, with the mean and variance of the last Forward. It keeps the sums that BackwardBias reads.
 func (n *ChannelNorm[T]) BackwardWeights(x, dy, dweight []T) {
 	n.x, n.dy = x, dy
 	Parallel(ceilDiv(n.Batch*n.Channels, planesPerShard(n.Plane)), n.leafShard)
 	addRows(n.Batch, n.Channels, n.products, dweight)
 }
 
-// BackwardBias is dbias[c] = Σ dy over the batch and the plane of channel c, with the dy of the last
-// BackwardWeights.
+// BackwardBias is dbias[c] = Σ dy over the batch and the plane of channel c, with the dy of the
+// last BackwardWeights.
 func (n *ChannelNorm[T]) BackwardBias(dbias []T) { addRows(n.Batch, n.Channels, n.dsums, dbias) }
 
 func (n *ChannelNorm[T]) leaves(_, shard int) {
@@ -116,21 +116,21 @@ func (n *ChannelNorm[T]) leaf(i int) (sum, products float64) {
 }
 
 // BackwardData is dx, with the mean and variance of the last Forward. The derivation is that of
-// [Norm.BackwardData] with a place's channels as the set:
+// [Norm.BackwardData], the set being a pixel's channels:
 //
 //	dx = r·w·dy + (b·(x - m) + c),    b = -r³·Σ(w·dy·(x - m))/C,    c = -r·Σ(w·dy)/C
 //
 // dx may be dy.
 func (n *ChannelNorm[T]) BackwardData(x, weight, dy, dx []T) {
 	n.x, n.weight, n.dy, n.dx = x, weight, dy, dx
-	Parallel(n.places().tiles(), n.dataShard)
+	Parallel(n.tiles().count(), n.dataShard)
 }
 
 func (n *ChannelNorm[T]) data(_, shard int) {
-	t := n.places().tile(shard)
-	var room [4][placeTileSize]T
-	means, factors := room[0][:t.places], room[1][:t.places]
-	slopes, levels := room[2][:t.places], room[3][:t.places]
+	t := n.tiles().tile(shard)
+	var buffer [4][pixelTileSize]T
+	means, factors := buffer[0][:t.pixels], buffer[1][:t.pixels]
+	slopes, levels := buffer[2][:t.pixels], buffer[3][:t.pixels]
 	n.slopes(t, means, factors, slopes, levels)
 	for c := range n.Channels {
 		w, x := n.weight[c], rowOf(n.x, t, c)[:len(means)]
@@ -141,11 +141,11 @@ func (n *ChannelNorm[T]) data(_, shard int) {
 	}
 }
 
-// slopes sets m, r, b and c of BackwardData for a tile's places.
-func (n *ChannelNorm[T]) slopes(t placeTile, means, factors, slopes, levels []T) {
-	var room [2][placeTileSize]float64
-	first, second := room[0][:t.places], room[1][:t.places]
-	mean, inverse := n.mean[t.first:][:t.places], n.inverse[t.first:][:t.places]
+// slopes sets m, r, b and c of BackwardData for a tile's pixels.
+func (n *ChannelNorm[T]) slopes(t pixelTile, means, factors, slopes, levels []T) {
+	var buffer [2][pixelTileSize]float64
+	first, second := buffer[0][:t.pixels], buffer[1][:t.pixels]
+	mean, inverse := n.mean[t.first:][:t.pixels], n.inverse[t.first:][:t.pixels]
 	for c := range n.Channels {
 		w, x, dy := float64(n.weight[c]), rowOf(n.x, t, c)[:len(mean)], rowOf(n.dy, t, c)[:len(mean)]
 		for i, m := range mean {

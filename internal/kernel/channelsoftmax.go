@@ -1,31 +1,31 @@
 package kernel
 
-// ChannelSoftmax is the softmax over the channels at each place of x (batch, channels, plane).
+// ChannelSoftmax is the softmax over the channels of each pixel of x (batch, channels, plane).
 type ChannelSoftmax[T Float] struct {
-	places
+	pixelTiles
 	x, y, dy, dx                []T // of the running call
 	forwardShard, backwardShard func(worker, shard int)
 }
 
 // NewChannelSoftmax returns a softmax of the shape.
 func NewChannelSoftmax[T Float](batch, channels, plane int) *ChannelSoftmax[T] {
-	s := &ChannelSoftmax[T]{places: places{batch, channels, plane}}
+	s := &ChannelSoftmax[T]{pixelTiles: pixelTiles{batch, channels, plane}}
 	s.forwardShard, s.backwardShard = s.forward, s.backward
 	return s
 }
 
-// Forward is y[c] = e^x[c] / Σk e^x[k] at each place. The place's largest value is taken off first,
+// Forward is y[c] = e^x[c] / Σk e^x[k] at each pixel. It subtracts the pixel's largest value first,
 // so large logits don't overflow. y may be x.
 func (s *ChannelSoftmax[T]) Forward(x, y []T) {
 	s.x, s.y = x, y
-	Parallel(s.tiles(), s.forwardShard)
+	Parallel(s.count(), s.forwardShard)
 }
 
 func (s *ChannelSoftmax[T]) forward(_, shard int) {
 	t := s.tile(shard)
-	var topRoom [placeTileSize]T
-	var sumRoom [placeTileSize]float64
-	tops, sums := topRoom[:t.places], sumRoom[:t.places]
+	var topBuffer [pixelTileSize]T
+	var sumBuffer [pixelTileSize]float64
+	tops, sums := topBuffer[:t.pixels], sumBuffer[:t.pixels]
 	s.largest(t, tops)
 	exp := kernels[T]().exp
 	for c := range s.channels {
@@ -49,8 +49,8 @@ func (s *ChannelSoftmax[T]) forward(_, shard int) {
 	}
 }
 
-// largest sets tops to the largest value at each place of a tile. A NaN is largest.
-func (s *ChannelSoftmax[T]) largest(t placeTile, tops []T) {
+// largest sets tops to the largest value of each pixel. NaN counts as largest.
+func (s *ChannelSoftmax[T]) largest(t pixelTile, tops []T) {
 	copy(tops, rowOf(s.x, t, 0))
 	for c := 1; c < s.channels; c++ {
 		for i, v := range rowOf(s.x, t, c)[:len(tops)] {
@@ -61,17 +61,17 @@ func (s *ChannelSoftmax[T]) largest(t placeTile, tops []T) {
 	}
 }
 
-// Backward is dx[k] = y[k]·(dy[k] - Σc dy[c]·y[c]) at each place, as in [SoftmaxBackward]. dx may be
-// dy.
+// Backward is dx[k] = y[k]·(dy[k] - Σc dy[c]·y[c]) at each pixel, as in [SoftmaxBackward]. dx may
+// be dy.
 func (s *ChannelSoftmax[T]) Backward(y, dy, dx []T) {
 	s.y, s.dy, s.dx = y, dy, dx
-	Parallel(s.tiles(), s.backwardShard)
+	Parallel(s.count(), s.backwardShard)
 }
 
 func (s *ChannelSoftmax[T]) backward(_, shard int) {
 	t := s.tile(shard)
-	var room [placeTileSize]float64
-	dots := room[:t.places]
+	var buffer [pixelTileSize]float64
+	dots := buffer[:t.pixels]
 	for c := range s.channels {
 		y, dy := rowOf(s.y, t, c)[:len(dots)], rowOf(s.dy, t, c)[:len(dots)]
 		for i := range dots {

@@ -1,9 +1,10 @@
 package kernel
 
-// ConvShape is the geometry of a two-dimensional convolution on NCHW images. Strides, dilations and groups of zero mean one.
+// ConvShape is the geometry of a two-dimensional convolution on NCHW images. Strides, dilations and
+// groups of zero mean one.
 //
-// Group g of OutChannels/Groups output channels reads group g of InChannels/Groups input channels; weights are
-// (OutChannels, InChannels/Groups, KernelH, KernelW).
+// Group g of OutChannels/Groups output channels reads group g of InChannels/Groups input channels;
+// weights are (OutChannels, InChannels/Groups, KernelH, KernelW).
 type ConvShape struct {
 	Batch, InChannels, InHeight, InWidth int
 	OutChannels, KernelH, KernelW        int
@@ -21,12 +22,18 @@ func (s ConvShape) OutWidth() int { return s.columnAxis().windows() }
 
 func (s ConvShape) rowAxis() axis {
 	s = s.withDefaults()
-	return axis{in: s.InHeight, kernel: s.KernelH, stride: s.StrideH, before: s.PadTop, after: s.PadBottom, dilation: s.DilationH}
+	return axis{
+		in: s.InHeight, kernel: s.KernelH, stride: s.StrideH, before: s.PadTop, after: s.PadBottom,
+		dilation: s.DilationH,
+	}
 }
 
 func (s ConvShape) columnAxis() axis {
 	s = s.withDefaults()
-	return axis{in: s.InWidth, kernel: s.KernelW, stride: s.StrideW, before: s.PadLeft, after: s.PadRight, dilation: s.DilationW}
+	return axis{
+		in: s.InWidth, kernel: s.KernelW, stride: s.StrideW, before: s.PadLeft, after: s.PadRight,
+		dilation: s.DilationW,
+	}
 }
 
 // MultiplyAdds returns the multiply-adds of one forward pass over the batch.
@@ -49,28 +56,31 @@ func (s ConvShape) groupChannels() (in, out int) {
 
 // Conv is a convolution (a cross-correlation, as in all of deep learning):
 //
-//	y[n,o,h,w] = bias[o] + Σ_{c,r,s} weights[o,c,r,s] · x[n,c, h·strideH + r·dilationH - padTop, w·strideW + s·dilationW - padLeft]
+//	y[n,o,h,w] = bias[o] + Σ_{c,r,s} weights[o,c,r,s] · x[n,c,i,j]
+//	         i = h·strideH + r·dilationH - padTop,    j = w·strideW + s·dilationW - padLeft
 //
-// with zeros outside the image. A Conv owns its scratch, which grows at the first call of each pass, and serves one call at a time. An
-// image's results are the same bits wherever in the batch it stands.
+// with zeros outside the image. A Conv owns its workspace, which grows at the first call of each
+// pass, and serves one call at a time. The result of an image has the same bits at every index in
+// the batch.
 type Conv[T Float] struct {
 	shape   ConvShape
 	e       *engine[T]
 	forward *correlation[T]
 	data    *convData[T]
 	weights *convWeights[T]
-	byPlane depthwise[T] // in their place, or nil
+	byPlane depthwise[T] // replaces the three passes; nil where it isn't faster
 }
 
-// depthwise is the passes of a depthwise convolution. Behind and before are what stands behind the forward pass and before the others in a
-// fused layer, or nil, and sums gets those of the planes that before makes, or is nil: see correlation and convWeights.
+// depthwise holds the passes of a depthwise convolution. In a fused layer the epilogue follows the
+// forward pass and the prologue makes the backward passes' dy; both may be nil. sums, which may be
+// nil, gets the sum of each plane that the prologue makes. See correlation and convWeights.
 type depthwise[T Float] interface {
-	forward(x, w, bias, y []T, relu bool, behind planesFunc[T])
-	backwardData(w, dy, dx []T, before planesFunc[T])
-	backwardWeights(x, dy, dw []T, before planesFunc[T], sums []float64)
+	forward(x, w, bias, y []T, relu bool, epilogue planesFunc[T])
+	backwardData(w, dy, dx []T, prologue planesFunc[T])
+	backwardWeights(x, dy, dw []T, prologue planesFunc[T], sums []float64)
 }
 
-// planesFunc makes or takes n planes of an image, from channel first on.
+// planesFunc produces or consumes the n planes of an image that start with channel first.
 type planesFunc[T Float] func(worker, image, first, n int, planes []T)
 
 // NewConv plans a convolution of the given shape.
@@ -85,31 +95,31 @@ func NewConv[T Float](s ConvShape) *Conv[T] {
 // Forward computes y from x, w and bias; bias may be nil.
 func (c *Conv[T]) Forward(x, w, bias, y []T) { c.run(x, w, bias, y, false, nil) }
 
-// ForwardReLU computes max(y, 0) of Forward's y, in the same pass over it.
+// ForwardReLU computes max(y, 0) of Forward's y, in the same pass.
 func (c *Conv[T]) ForwardReLU(x, w, bias, y []T) { c.run(x, w, bias, y, true, nil) }
 
-func (c *Conv[T]) run(x, w, bias, y []T, relu bool, behind planesFunc[T]) {
+func (c *Conv[T]) run(x, w, bias, y []T, relu bool, epilogue planesFunc[T]) {
 	if c.byPlane != nil {
-		c.byPlane.forward(x, w, bias, y, relu, behind)
+		c.byPlane.forward(x, w, bias, y, relu, epilogue)
 		return
 	}
 	f := c.forwardPass()
-	f.relu, f.behind = relu, behind
+	f.relu, f.epilogue = relu, epilogue
 	f.run(x, w, bias, y)
 }
 
 // BackwardData computes dx, the gradient with respect to the input.
 func (c *Conv[T]) BackwardData(w, dy, dx []T) { c.runData(w, dy, dx, nil) }
 
-func (c *Conv[T]) runData(w, dy, dx []T, before planesFunc[T]) {
+func (c *Conv[T]) runData(w, dy, dx []T, prologue planesFunc[T]) {
 	if c.byPlane != nil {
-		c.byPlane.backwardData(w, dy, dx, before)
+		c.byPlane.backwardData(w, dy, dx, prologue)
 		return
 	}
 	d := c.dataPass()
 	for i := range d.phases {
 		if d.phases[i].c != nil {
-			d.phases[i].c.before = before
+			d.phases[i].c.prologue = prologue
 		}
 	}
 	d.run(w, dy, dx)
@@ -118,13 +128,13 @@ func (c *Conv[T]) runData(w, dy, dx []T, before planesFunc[T]) {
 // BackwardWeights computes dw, the gradient with respect to the weights.
 func (c *Conv[T]) BackwardWeights(x, dy, dw []T) { c.runWeights(x, dy, dw, nil, nil) }
 
-func (c *Conv[T]) runWeights(x, dy, dw []T, before planesFunc[T], sums []float64) {
+func (c *Conv[T]) runWeights(x, dy, dw []T, prologue planesFunc[T], sums []float64) {
 	if c.byPlane != nil {
-		c.byPlane.backwardWeights(x, dy, dw, before, sums)
+		c.byPlane.backwardWeights(x, dy, dw, prologue, sums)
 		return
 	}
 	p := c.weightsPass()
-	p.before, p.sums = before, sums
+	p.prologue, p.sums = prologue, sums
 	p.run(x, dy, dw)
 }
 
@@ -133,7 +143,8 @@ func (c *Conv[T]) BackwardBias(dy, db []T) {
 	ChannelSum(c.shape.Batch, c.shape.OutChannels, c.shape.OutHeight()*c.shape.OutWidth(), dy, db)
 }
 
-// The passes are planned when first needed: prediction needs no backward passes, a first layer no gradient of the data.
+// Each pass is planned at its first use: prediction needs no backward passes, a first layer no
+// gradient of the data.
 
 func (c *Conv[T]) forwardPass() *correlation[T] {
 	if c.forward == nil {
@@ -156,10 +167,11 @@ func (c *Conv[T]) weightsPass() *convWeights[T] {
 	return c.weights
 }
 
-// newConvForward plans the forward pass: tap (r, s) of output (0, 0) is source row r·dilation - pad, column s·dilation - pad.
+// newConvForward plans the forward pass: tap (r, s) of output (0, 0) is source row r·dilation -
+// pad, column s·dilation - pad.
 func newConvForward[T Float](e *engine[T], s ConvShape) *correlation[T] {
 	in, out := s.groupChannels()
-	low := newLowering(in, s.InHeight, s.InWidth, s.OutHeight(), s.OutWidth(), s.StrideH, s.StrideW,
+	low := newIm2col(in, s.InHeight, s.InWidth, s.OutHeight(), s.OutWidth(), s.StrideH, s.StrideW,
 		tapStarts(s.KernelH, s.DilationH, s.PadTop), tapStarts(s.KernelW, s.DilationW, s.PadLeft))
 	c := newCorrelation(e, s.Batch, s.Groups, out, low)
 	c.packTile = func(w []T, group int, t rowTile, dst []T) {

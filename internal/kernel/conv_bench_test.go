@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// measure benchmarks f, one call of which makes the given multiply-adds, and reports its speed: on average, at best, and by processor time,
-// spinning workers' included. On a busy machine the last two are what to compare, the last for one worker.
+// measure benchmarks f, which makes the given number of multiply-adds, and reports its average
+// speed, its best speed, and its speed by processor time, which includes spinning workers. On a
+// busy machine compare the last two; with one worker, the last.
 func measure(b *testing.B, multiplyAdds int64, f func()) {
 	f()
 	best := time.Duration(math.MaxInt64)
@@ -32,21 +33,47 @@ var convLayers = []struct {
 	name string
 	s    ConvShape
 }{
-	{"SimpleConvNet1", ConvShape{Batch: 100, InChannels: 1, InHeight: 28, InWidth: 28, OutChannels: 30, KernelH: 5, KernelW: 5}},
-	{"LeNet1", ConvShape{Batch: 100, InChannels: 1, InHeight: 28, InWidth: 28, OutChannels: 6, KernelH: 5, KernelW: 5, PadTop: 2, PadBottom: 2, PadLeft: 2, PadRight: 2}},
-	{"LeNet2", ConvShape{Batch: 100, InChannels: 6, InHeight: 14, InWidth: 14, OutChannels: 16, KernelH: 5, KernelW: 5}},
-	{"AlexNet1", ConvShape{Batch: 32, InChannels: 3, InHeight: 227, InWidth: 227, OutChannels: 96, KernelH: 11, KernelW: 11, StrideH: 4, StrideW: 4}},
-	{"AlexNet2", ConvShape{Batch: 32, InChannels: 96, InHeight: 27, InWidth: 27, OutChannels: 256, KernelH: 5, KernelW: 5, PadTop: 2, PadBottom: 2, PadLeft: 2, PadRight: 2, Groups: 2}},
-	{"AlexNet3", ConvShape{Batch: 32, InChannels: 256, InHeight: 13, InWidth: 13, OutChannels: 384, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1}},
-	{"AlexNet4", ConvShape{Batch: 32, InChannels: 384, InHeight: 13, InWidth: 13, OutChannels: 384, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2}},
-	{"AlexNet5", ConvShape{Batch: 32, InChannels: 384, InHeight: 13, InWidth: 13, OutChannels: 256, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2}},
+	{
+		"SimpleConvNet1",
+		ConvShape{Batch: 100, InChannels: 1, InHeight: 28, InWidth: 28, OutChannels: 30, KernelH: 5, KernelW: 5},
+	},
+	{"LeNet1", ConvShape{
+		Batch: 100, InChannels: 1, InHeight: 28, InWidth: 28, OutChannels: 6, KernelH: 5, KernelW: 5, PadTop: 2,
+		PadBottom: 2, PadLeft: 2, PadRight: 2,
+	}},
+	{
+		"LeNet2",
+		ConvShape{Batch: 100, InChannels: 6, InHeight: 14, InWidth: 14, OutChannels: 16, KernelH: 5, KernelW: 5},
+	},
+	{"AlexNet1", ConvShape{
+		Batch: 32, InChannels: 3, InHeight: 227, InWidth: 227, OutChannels: 96, KernelH: 11, KernelW: 11, StrideH: 4,
+		StrideW: 4,
+	}},
+	{"AlexNet2", ConvShape{
+		Batch: 32, InChannels: 96, InHeight: 27, InWidth: 27, OutChannels: 256, KernelH: 5, KernelW: 5, PadTop: 2,
+		PadBottom: 2, PadLeft: 2, PadRight: 2, Groups: 2,
+	}},
+	{"AlexNet3", ConvShape{
+		Batch: 32, InChannels: 256, InHeight: 13, InWidth: 13, OutChannels: 384, KernelH: 3, KernelW: 3, PadTop: 1,
+		PadBottom: 1, PadLeft: 1, PadRight: 1,
+	}},
+	{"AlexNet4", ConvShape{
+		Batch: 32, InChannels: 384, InHeight: 13, InWidth: 13, OutChannels: 384, KernelH: 3, KernelW: 3, PadTop: 1,
+		PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2,
+	}},
+	{"AlexNet5", ConvShape{
+		Batch: 32, InChannels: 384, InHeight: 13, InWidth: 13, OutChannels: 256, KernelH: 3, KernelW: 3, PadTop: 1,
+		PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2,
+	}},
 }
 
 func BenchmarkConv(b *testing.B) {
 	for _, l := range convLayers {
 		nx, nw, ny := l.s.sizes()
 		r := newRand(1)
-		x, w, bias, y := random[float32](r, nx), random[float32](r, nw), random[float32](r, l.s.OutChannels), random[float32](r, ny)
+		x, w, bias, y := random[float32](r, nx), random[float32](r, nw), random[float32](
+			r, l.s.OutChannels,
+		), random[float32](r, ny)
 		c := NewConv[float32](l.s)
 		for _, pass := range []struct {
 			name string
@@ -64,10 +91,15 @@ func BenchmarkConv(b *testing.B) {
 }
 
 func BenchmarkAffine(b *testing.B) {
-	for _, s := range [][3]int{{100, 4320, 100}, {100, 100, 10}, {100, 400, 120}, {100, 120, 84}, {32, 9216, 4096}, {1, 9216, 4096}, {1, 4320, 100}} {
+	for _, s := range [][3]int{
+		{100, 4320, 100}, {100, 100, 10}, {100, 400, 120}, {100, 120, 84}, {32, 9216, 4096}, {1, 9216, 4096},
+		{1, 4320, 100},
+	} {
 		batch, in, out := s[0], s[1], s[2]
 		r := newRand(1)
-		x, w, bias, y := random[float32](r, batch*in), random[float32](r, out*in), random[float32](r, out), random[float32](r, batch*out)
+		x, w, bias, y := random[float32](r, batch*in), random[float32](r, out*in), random[float32](
+			r, out,
+		), random[float32](r, batch*out)
 		a := NewAffine[float32](batch, in, out)
 		for _, pass := range []struct {
 			name string
@@ -103,15 +135,18 @@ func BenchmarkGemm(b *testing.B) {
 	}
 }
 
-// BenchmarkConvReLUPool compares a fused layer's step with that of its parts. The first layer of SimpleConvNet needs no gradient of its data.
+// BenchmarkConvReLUPool compares a fused layer's step with the steps of its parts. The first layer
+// of SimpleConvNet needs no gradient of its data.
 func BenchmarkConvReLUPool(b *testing.B) {
 	s := convLayers[0].s
 	p := PoolShape{KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2}
 	fused := NewConvReLUPool[float32](s, p)
-	p = fused.Pool()
+	p = fused.pool.PoolShape
 	r := newRand(1)
 	nx, nw, na := s.sizes()
-	x, w, bias, y := random[float32](r, nx), random[float32](r, nw), random[float32](r, s.OutChannels), random[float32](r, na/4)
+	x, w, bias, y := random[float32](r, nx), random[float32](r, nw), random[float32](
+		r, s.OutChannels,
+	), random[float32](r, na/4)
 	dw, db, dy := make([]float32, nw), make([]float32, s.OutChannels), random[float32](r, na/4)
 	conv, pool, a, da := NewConv[float32](s), NewMaxPool[float32](p), make([]float32, na), make([]float32, na)
 	b.Run("SimpleConvNet1/fused", func(b *testing.B) {

@@ -1,27 +1,30 @@
 package kernel
 
-// convData is the gradient with respect to the input. From the forward sum, with q = h·stride + r·dilation - pad the source row,
+// convData is the gradient with respect to the input. The forward sum with q = h·stride +
+// r·dilation - pad, the source row, gives
 //
 //	dx[n,c,q,·] = Σ_{o,r} w[o,c,r,·] · dy[n,o,h,·]    over the r with  q + pad - r·dilation = h·stride
 //
-// (columns alike). Source rows of one phase, q = first + stride·i, use the same taps r, and tap r reads row h = i + (first+pad-r·dilation)/stride:
-// for each pair of a row and a column phase this is a correlation of dy, of stride 1, with the transposed weights of those taps. For
-// stride 1 there is one phase, and its result is dx itself.
+// and the same for columns. Source rows of one phase, q = first + stride·i, use the same taps r,
+// and tap r reads row h = i + (first+pad-r·dilation)/stride. So each pair of a row phase and a
+// column phase is a correlation of dy, at stride 1, with the transposed weights of those taps. At
+// stride 1 there is one phase, and its result is dx.
 type convData[T Float] struct {
-	shape  ConvShape
-	phases []dataPhase[T]
-	part   []T // a phase's result, before it is dealt out
-	dx     []T
-	phase  *dataPhase[T]
-	deal   func(worker, plane int)
+	shape   ConvShape
+	phases  []dataPhase[T]
+	part    []T // a phase's result, before it is scattered into dx
+	dx      []T
+	phase   *dataPhase[T]
+	scatter func(worker, plane int)
 }
 
 type dataPhase[T Float] struct {
 	rows, cols dataAxis
-	c          *correlation[T] // nil where no tap falls
+	c          *correlation[T] // nil if the phase has no taps
 }
 
-// dataAxis is one phase of one axis: the positions first, first+stride, …, n of them; their taps, and where in dy each begins to read.
+// dataAxis is one phase of one axis: the n positions first, first+stride, …, their taps, and the
+// first index of dy that each tap reads.
 type dataAxis struct {
 	first, n     int
 	taps, starts []int
@@ -44,7 +47,7 @@ func dataAxes(in, kernel, stride, pad, dilation int) []dataAxis {
 
 func newConvData[T Float](e *engine[T], s ConvShape) *convData[T] {
 	d := &convData[T]{shape: s}
-	d.deal = d.dealPlane
+	d.scatter = d.scatterPlane
 	for _, rows := range dataAxes(s.InHeight, s.KernelH, s.StrideH, s.PadTop, s.DilationH) {
 		for _, cols := range dataAxes(s.InWidth, s.KernelW, s.StrideW, s.PadLeft, s.DilationW) {
 			d.phases = append(d.phases, dataPhase[T]{rows, cols, newDataCorrelation(e, s, rows, cols)})
@@ -58,8 +61,8 @@ func newDataCorrelation[T Float](e *engine[T], s ConvShape, rows, cols dataAxis)
 		return nil
 	}
 	in, out := s.groupChannels()
-	low := newLowering(out, s.OutHeight(), s.OutWidth(), rows.n, cols.n, 1, 1, rows.starts, cols.starts)
-	c := newCorrelation(e, s.Batch, s.Groups, in, low)
+	im := newIm2col(out, s.OutHeight(), s.OutWidth(), rows.n, cols.n, 1, 1, rows.starts, cols.starts)
+	c := newCorrelation(e, s.Batch, s.Groups, in, im)
 	kernel := s.KernelH * s.KernelW
 	var taps []int
 	for _, r := range rows.taps {
@@ -75,10 +78,11 @@ func newDataCorrelation[T Float](e *engine[T], s ConvShape, rows, cols dataAxis)
 	return c
 }
 
-// packTaps packs, of the weights of one output channel and rows input channels, the given taps: dst[tap][channel].
+// packTaps packs the given taps of the weights of one output channel and rows input channels:
+// dst[tap][channel].
 func packTaps[T Float](e *engine[T], w []T, kernel, rows int, taps []int, dst []T) {
 	if len(taps) == kernel {
-		e.flip(transpose[T]{rows: rows, cols: kernel, src: w, srcStride: kernel, dst: dst, dstStride: rows})
+		e.transpose(transpose[T]{rows: rows, cols: kernel, src: w, srcStride: kernel, dst: dst, dstStride: rows})
 		return
 	}
 	for i, tap := range taps {
@@ -102,13 +106,13 @@ func (d *convData[T]) run(w, dy, dx []T) {
 		if d.phase.c != nil {
 			d.phase.c.run(dy, w, nil, d.part)
 		}
-		parallelAbove(parallelWork, int64(size), planes, d.deal)
+		parallelAbove(parallelWork, int64(size), planes, d.scatter)
 	}
 	d.dx = nil
 }
 
-// dealPlane deals a phase's part of one plane out to its rows and columns of dx.
-func (d *convData[T]) dealPlane(_, plane int) {
+// scatterPlane writes a phase's part of one plane to its rows and columns of dx.
+func (d *convData[T]) scatterPlane(_, plane int) {
 	rows, cols := d.phase.rows, d.phase.cols
 	dst := d.dx[plane*d.shape.InHeight*d.shape.InWidth:][:d.shape.InHeight*d.shape.InWidth]
 	src := d.part[plane*rows.n*cols.n:][:rows.n*cols.n]

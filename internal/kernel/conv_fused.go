@@ -1,8 +1,8 @@
 package kernel
 
-// ConvReLUPool is a convolution, a ReLU and a max pooling in one, worked image by image: of the convolution's result only one image at a
-// time exists for each worker, in its cache, and so of the gradient. Only the pooled result, a fraction of it, goes to memory. It is what a
-// graph may put in the place of
+// ConvReLUPool is a convolution, a ReLU and a max pooling in one op that works image by image. Each
+// worker holds the convolution's result, or its gradient, for one image at a time, in its cache.
+// Only the pooled result, a fraction of it, goes to memory. It can replace
 //
 //	Conv.Forward(x, w, bias, a)    ReLU(a, r)    MaxPool.Forward(r, y)
 //
@@ -10,25 +10,26 @@ package kernel
 //
 //	MaxPool.Backward(dy, dr)    ReLUBackward(r, dr, da)    Conv.BackwardWeights(x, da, dw), …
 //
-// with the same bits. Backwards the ReLU's mask comes first: a pixel that the pooling chose has r > 0 exactly where the window's y > 0, so
-// masking dy by y and then dealing it out to the chosen pixels gives da.
+// with the same bits. The backward passes apply the ReLU's mask first: a pixel that the pooling
+// chose has r > 0 exactly where the window's y > 0, so da is dy masked by y and then scattered to
+// the chosen pixels.
 //
-// Call Forward before the backward passes of the same step, which use the places it found. A ConvReLUPool owns its scratch and serves one
-// call at a time.
+// Call Forward before the backward passes of the same step, which use the argmax it found. A
+// ConvReLUPool owns its workspace and serves one call at a time.
 type ConvReLUPool[T Float] struct {
 	conv   *Conv[T]
 	pool   *MaxPool[T]
 	masked perWorker[maskedScratch[T]]
 	sums   []float64 // of the planes of the convolution's gradient
-	y, dy  []T       // of the running call, pooled
+	y, dy  []T       // of the running call, after pooling
 
-	poolOne, unpoolOne planesFunc[T] // kept, so that a call makes no closures
+	poolOne, unpoolOne planesFunc[T] // stored once, because a closure for each call would allocate
 }
 
 type maskedScratch[T Float] struct{ dy []T }
 
-// NewConvReLUPool plans a fused layer. The pooling has no batch, channels or input size of its own: those fields are set from the
-// convolution.
+// NewConvReLUPool plans a fused layer. It sets the pooling's batch, channels and input size from
+// the convolution.
 func NewConvReLUPool[T Float](s ConvShape, p PoolShape) *ConvReLUPool[T] {
 	s = s.withDefaults()
 	p.Batch, p.Channels, p.InHeight, p.InWidth = s.Batch, s.OutChannels, s.OutHeight(), s.OutWidth()
@@ -37,12 +38,6 @@ func NewConvReLUPool[T Float](s ConvShape, p PoolShape) *ConvReLUPool[T] {
 	c.poolOne, c.unpoolOne = c.poolPlanes, c.unpoolPlanes
 	return c
 }
-
-// Pool returns the pooling's full shape; y has its Batch × Channels × OutHeight × OutWidth.
-func (c *ConvReLUPool[T]) Pool() PoolShape { return c.pool.PoolShape }
-
-// Argmax returns where the last Forward found each value: its offset in the convolution's output plane.
-func (c *ConvReLUPool[T]) Argmax() []int32 { return c.pool.Argmax() }
 
 // Forward computes y = maxpool(relu(conv(x, w) + bias)); bias may be nil.
 func (c *ConvReLUPool[T]) Forward(x, w, bias, y []T) {
@@ -55,10 +50,12 @@ func (c *ConvReLUPool[T]) Forward(x, w, bias, y []T) {
 func (c *ConvReLUPool[T]) poolPlanes(worker, image, first, n int, planes []T) {
 	out := c.pool.out
 	from := image*c.pool.Channels + first
-	kernels[T]().maxPlanes(&c.pool.windows, worker, planes[:n*c.pool.in], c.y[from*out:][:n*out], c.pool.argmax[from*out:][:n*out])
+	kernels[T]().maxPlanes(
+		&c.pool.windows, worker, planes[:n*c.pool.in], c.y[from*out:][:n*out], c.pool.argmax[from*out:][:n*out],
+	)
 }
 
-// unpoolPlanes makes n planes of the gradient of the convolution's result.
+// unpoolPlanes computes n planes of the gradient of the convolution's result.
 func (c *ConvReLUPool[T]) unpoolPlanes(worker, image, first, n int, planes []T) {
 	k := kernels[T]()
 	out := c.pool.out
@@ -76,7 +73,8 @@ func (c *ConvReLUPool[T]) BackwardData(w, y, dy, dx []T) {
 	c.y, c.dy = nil, nil
 }
 
-// BackwardWeights computes dw and, if db is not nil, db, from Forward's y and from dy, the gradient with respect to y.
+// BackwardWeights computes dw and, if db is not nil, db, from Forward's y and from dy, the gradient
+// with respect to y.
 func (c *ConvReLUPool[T]) BackwardWeights(x, y, dy, dw, db []T) {
 	var sums []float64
 	if db != nil {

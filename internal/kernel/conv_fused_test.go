@@ -32,12 +32,12 @@ func checkConvReLUPool[T Float](t require.TestingT, s ConvShape, p PoolShape) {
 	conv.BackwardBias(da, wantB)
 
 	fused := NewConvReLUPool[T](s, p)
-	assert.Equal(t, p.withDefaults(), fused.Pool())
+	assert.Equal(t, p.withDefaults(), fused.pool.PoolShape)
 	for range 2 {
 		y, dx, dw, db := random[T](r, ny), random[T](r, nx), random[T](r, nw), random[T](r, s.OutChannels)
 		fused.Forward(x, w, bias, y)
 		require.Equal(t, wantY, y, "y")
-		require.Equal(t, pool.Argmax(), fused.Argmax(), "argmax")
+		require.Equal(t, pool.argmax, fused.pool.argmax, "argmax")
 		fused.BackwardData(w, y, dy, dx)
 		require.Equal(t, wantX, dx, "dx")
 		fused.BackwardWeights(x, y, dy, dw, db)
@@ -48,18 +48,30 @@ func checkConvReLUPool[T Float](t require.TestingT, s ConvShape, p PoolShape) {
 	}
 }
 
-func TestConvReLUPoolIsItsParts(t *testing.T) {
-	half, overlapping := PoolShape{KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2}, PoolShape{KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2}
+func TestConvReLUPoolMatchesItsParts(t *testing.T) {
+	half, overlapping := PoolShape{KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2}, PoolShape{
+		KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2,
+	}
 	cases := []struct {
 		s ConvShape
 		p PoolShape
 	}{
 		{ConvShape{Batch: 21, InChannels: 1, InHeight: 16, InWidth: 16, OutChannels: 7, KernelH: 5, KernelW: 5}, half},
-		{ConvShape{Batch: 1, InChannels: 20, InHeight: 9, InWidth: 11, OutChannels: 18, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2}, overlapping},
-		{ConvShape{Batch: 17, InChannels: 3, InHeight: 27, InWidth: 27, OutChannels: 5, KernelH: 5, KernelW: 5, StrideH: 2, StrideW: 2}, overlapping},
-		{ConvShape{Batch: 3, InChannels: 20, InHeight: 15, InWidth: 14, OutChannels: 40, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, PadBottom: 1, PadLeft: 1, Groups: 20}, half},
+		{ConvShape{
+			Batch: 1, InChannels: 20, InHeight: 9, InWidth: 11, OutChannels: 18, KernelH: 3, KernelW: 3, PadTop: 1,
+			PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2,
+		}, overlapping},
+		{ConvShape{
+			Batch: 17, InChannels: 3, InHeight: 27, InWidth: 27, OutChannels: 5, KernelH: 5, KernelW: 5, StrideH: 2,
+			StrideW: 2,
+		}, overlapping},
+		{ConvShape{
+			Batch: 3, InChannels: 20, InHeight: 15, InWidth: 14, OutChannels: 40, KernelH: 3, KernelW: 3, StrideH: 2,
+			StrideW: 2, PadBottom: 1, PadLeft: 1, Groups: 20,
+		}, half},
 		{ConvShape{Batch: 3, InChannels: 20, InHeight: 5, InWidth: 7, OutChannels: 19, KernelH: 1, KernelW: 1}, half},
-		{ConvShape{Batch: 2, InChannels: 70, InHeight: 9, InWidth: 9, OutChannels: 20, KernelH: 3, KernelW: 3}, half}, // several blocks of channels
+		// several blocks of channels
+		{ConvShape{Batch: 2, InChannels: 70, InHeight: 9, InWidth: 9, OutChannels: 20, KernelH: 3, KernelW: 3}, half},
 	}
 	forEachISA(t, func(t *testing.T) {
 		for _, c := range cases {
@@ -79,12 +91,14 @@ func TestConvReLUPoolProperties(t *testing.T) {
 		stride := rapid.IntRange(1, 3).Draw(t, "poolStride")
 		checkConvReLUPool[float32](t, s, PoolShape{
 			KernelH: kernelH, KernelW: kernelW, StrideH: stride, StrideW: stride, Ceil: rapid.Bool().Draw(t, "ceil"),
-			PadRight: rapid.IntRange(0, kernelW-1).Draw(t, "poolRight"), PadTop: rapid.IntRange(0, kernelH-1).Draw(t, "poolTop"),
+			PadRight: rapid.IntRange(0, kernelW-1).Draw(t, "poolRight"), PadTop: rapid.IntRange(
+				0, kernelH-1,
+			).Draw(t, "poolTop"),
 		})
 	})
 }
 
-func TestForwardReLUIsItsParts(t *testing.T) {
+func TestForwardReLUMatchesItsParts(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		r := newRand(13)
 		s := convShapes["sum in blocks"]
@@ -136,6 +150,6 @@ func ExampleConvReLUPool() {
 	)
 	y := make([]float32, 1)
 	c.Forward([]float32{1, 2, 3, 4, 5, 6, 7, 8, 9}, []float32{0, 0, 0, 1}, []float32{-6}, y)
-	fmt.Println(y, c.Argmax())
+	fmt.Println(y, c.pool.argmax)
 	// Output: [3] [3]
 }

@@ -11,7 +11,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// naiveConv is the definition of a convolution and its gradients, in float64: five nested loops over everything.
+// naiveConv is the definition of a convolution and its gradients in float64, in nested loops over
+// all indices.
 type naiveConv struct{ ConvShape }
 
 // each calls f with the indices of every product of the forward sum.
@@ -30,7 +31,10 @@ func (c naiveConv) each(f func(x, w, y int)) {
 						continue
 					}
 					channel := o/out*in + ch
-					f(((n*s.InChannels+channel)*s.InHeight+h)*s.InWidth+w, o*in*s.KernelH*s.KernelW+k, (n*s.OutChannels+o)*oh*ow+y)
+					f(
+						((n*s.InChannels+channel)*s.InHeight+h)*s.InWidth+w, o*in*s.KernelH*s.KernelW+k,
+						(n*s.OutChannels+o)*oh*ow+y,
+					)
 				}
 			}
 		}
@@ -64,8 +68,8 @@ func epsilon[T Float]() float64 {
 	return 0x1p-53
 }
 
-// sumBound returns how far a sum of terms products, whose sizes add up to size, may be from its true value in T: the classical bound
-// |error| <= terms·epsilon·Σ|products|, Higham 2002, 3.1, with room for the bias.
+// sumBound bounds the error in T of a sum of terms products whose absolute values sum to size:
+// |error| <= terms·epsilon·Σ|products| (Higham 2002, 3.1), with a margin for the bias.
 func sumBound[T Float](terms int, size float64) float64 {
 	return float64(terms+2) * epsilon[T]() * (size + 1)
 }
@@ -108,7 +112,7 @@ func checkConv[T Float](t require.TestingT, s ConvShape) {
 		wantB.add(i/plane%s.OutChannels, float64(dy[i]))
 	}
 	c := NewConv[T](s)
-	for range 2 { // the second time with used scratch
+	for range 2 { // the second time with a used workspace
 		y, dx, dw, db := random[T](r, ny), random[T](r, nx), random[T](r, nw), random[T](r, s.OutChannels)
 		c.Forward(x, w, bias, y)
 		requireClose(t, "y", wantY, y)
@@ -121,47 +125,154 @@ func checkConv[T Float](t require.TestingT, s ConvShape) {
 	}
 }
 
-// convShapes are the corners: every one has broken some convolution.
+// convShapes are the corner cases. Each of them has broken some convolution.
 var convShapes = map[string]ConvShape{
-	"1x1":                        {Batch: 3, InChannels: 5, InHeight: 7, InWidth: 6, OutChannels: 9, KernelH: 1, KernelW: 1},
-	"1x1, many channels":         {Batch: 2, InChannels: 40, InHeight: 7, InWidth: 7, OutChannels: 34, KernelH: 1, KernelW: 1, Groups: 2},
-	"1x1, sum in blocks":         {Batch: 1, InChannels: 1100, InHeight: 5, InWidth: 9, OutChannels: 5, KernelH: 1, KernelW: 1},
-	"1x1, large planes":          {Batch: 17, InChannels: 3, InHeight: 19, InWidth: 23, OutChannels: 20, KernelH: 1, KernelW: 1},
-	"1x1, padded":                {Batch: 2, InChannels: 3, InHeight: 5, InWidth: 6, OutChannels: 4, KernelH: 1, KernelW: 1, PadBottom: 1, PadRight: 2},
-	"1x1 strided":                {Batch: 2, InChannels: 3, InHeight: 9, InWidth: 8, OutChannels: 4, KernelH: 1, KernelW: 1, StrideH: 2, StrideW: 3},
-	"kernel is input":            {Batch: 4, InChannels: 3, InHeight: 6, InWidth: 5, OutChannels: 7, KernelH: 6, KernelW: 5},
-	"stride > kernel":            {Batch: 2, InChannels: 2, InHeight: 17, InWidth: 16, OutChannels: 3, KernelH: 2, KernelW: 3, StrideH: 5, StrideW: 4},
-	"padding":                    {Batch: 2, InChannels: 3, InHeight: 8, InWidth: 9, OutChannels: 5, KernelH: 3, KernelW: 5, PadTop: 1, PadBottom: 1, PadLeft: 2, PadRight: 2},
-	"padding > kernel":           {Batch: 2, InChannels: 2, InHeight: 4, InWidth: 5, OutChannels: 3, KernelH: 2, KernelW: 1, PadTop: 3, PadBottom: 3, PadLeft: 2, PadRight: 2},
-	"above and left":             {Batch: 2, InChannels: 3, InHeight: 8, InWidth: 9, OutChannels: 5, KernelH: 3, KernelW: 5, PadTop: 2, PadLeft: 1},
-	"below and right":            {Batch: 2, InChannels: 3, InHeight: 8, InWidth: 9, OutChannels: 5, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, PadBottom: 1, PadRight: 1},
-	"every side":                 {Batch: 2, InChannels: 2, InHeight: 4, InWidth: 5, OutChannels: 3, KernelH: 2, KernelW: 3, PadTop: 1, PadBottom: 3, PadLeft: 4, PadRight: 2},
-	"dilation":                   {Batch: 2, InChannels: 3, InHeight: 13, InWidth: 12, OutChannels: 4, KernelH: 3, KernelW: 3, PadTop: 2, PadBottom: 2, DilationH: 2, DilationW: 3},
-	"dilated strided":            {Batch: 2, InChannels: 2, InHeight: 15, InWidth: 17, OutChannels: 3, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 3, PadTop: 2, PadBottom: 2, PadLeft: 1, PadRight: 1, DilationH: 3, DilationW: 2},
-	"groups":                     {Batch: 2, InChannels: 8, InHeight: 7, InWidth: 9, OutChannels: 12, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2},
-	"depthwise":                  {Batch: 3, InChannels: 6, InHeight: 9, InWidth: 8, OutChannels: 12, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 1, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 6},
-	"depthwise, same size":       {Batch: 2, InChannels: 19, InHeight: 14, InWidth: 14, OutChannels: 19, Groups: 19, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
-	"depthwise, small planes":    {Batch: 2, InChannels: 40, InHeight: 7, InWidth: 7, OutChannels: 40, Groups: 40, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
-	"depthwise, no padding":      {Batch: 2, InChannels: 3, InHeight: 9, InWidth: 21, OutChannels: 3, Groups: 3, KernelH: 3, KernelW: 3},
-	"depthwise, halved":          {Batch: 2, InChannels: 5, InHeight: 15, InWidth: 38, OutChannels: 5, Groups: 5, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
-	"depthwise, below and right": {Batch: 2, InChannels: 4, InHeight: 14, InWidth: 12, OutChannels: 4, Groups: 4, KernelH: 5, KernelW: 5, StrideH: 2, StrideW: 2, PadTop: 1, PadBottom: 2, PadLeft: 1, PadRight: 2},
-	"depthwise, above and left":  {Batch: 2, InChannels: 4, InHeight: 6, InWidth: 12, OutChannels: 8, Groups: 4, KernelH: 4, KernelW: 3, StrideH: 3, StrideW: 1, PadTop: 3, PadLeft: 2},
-	"depthwise, 3 filters":       {Batch: 3, InChannels: 4, InHeight: 8, InWidth: 11, OutChannels: 12, Groups: 4, KernelH: 5, KernelW: 5, PadTop: 2, PadBottom: 2, PadLeft: 2, PadRight: 2},
-	"depthwise, dilated":         {Batch: 2, InChannels: 3, InHeight: 13, InWidth: 20, OutChannels: 6, Groups: 3, KernelH: 3, KernelW: 3, StrideH: 1, StrideW: 2, PadTop: 2, PadBottom: 2, PadLeft: 4, PadRight: 3, DilationH: 2, DilationW: 3},
-	"depthwise, far apart":       {Batch: 2, InChannels: 3, InHeight: 13, InWidth: 20, OutChannels: 6, Groups: 3, KernelH: 3, KernelW: 2, StrideH: 4, StrideW: 3, PadTop: 2, PadLeft: 1},
-	"depthwise, mostly padding":  {Batch: 2, InChannels: 3, InHeight: 2, InWidth: 3, OutChannels: 3, Groups: 3, KernelH: 3, KernelW: 3, PadTop: 4, PadBottom: 3, PadLeft: 3, PadRight: 5},
-	"depthwise, one pixel":       {Batch: 2, InChannels: 7, InHeight: 1, InWidth: 1, OutChannels: 7, Groups: 7, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
-	"depthwise, 1x1":             {Batch: 2, InChannels: 7, InHeight: 5, InWidth: 6, OutChannels: 14, Groups: 7, KernelH: 1, KernelW: 1},
-	"depthwise, large kernel":    {Batch: 1, InChannels: 2, InHeight: 18, InWidth: 19, OutChannels: 2, Groups: 2, KernelH: 9, KernelW: 7, PadTop: 4, PadBottom: 4, PadLeft: 3, PadRight: 3},
-	"one pixel":                  {Batch: 1, InChannels: 1, InHeight: 1, InWidth: 1, OutChannels: 1, KernelH: 1, KernelW: 1},
-	"many images":                {Batch: 37, InChannels: 1, InHeight: 12, InWidth: 12, OutChannels: 6, KernelH: 5, KernelW: 5},
-	"deep":                       {Batch: 2, InChannels: 96, InHeight: 6, InWidth: 6, OutChannels: 33, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
-	"sum in blocks":              {Batch: 2, InChannels: 128, InHeight: 4, InWidth: 5, OutChannels: 5, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
-	"data in blocks":             {Batch: 1, InChannels: 3, InHeight: 5, InWidth: 4, OutChannels: 130, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
-	"images in turn":             {Batch: 35, InChannels: 2, InHeight: 20, InWidth: 20, OutChannels: 2, KernelH: 3, KernelW: 3},
-	"channel blocks":             {Batch: 2, InChannels: 150, InHeight: 5, InWidth: 4, OutChannels: 4, KernelH: 2, KernelW: 3, PadLeft: 1, PadRight: 1},
-	"large image":                {Batch: 1, InChannels: 9, InHeight: 25, InWidth: 27, OutChannels: 5, KernelH: 2, KernelW: 3, PadTop: 1, PadBottom: 1}, // sharded within
-	"wide":                       {Batch: 1, InChannels: 3, InHeight: 35, InWidth: 67, OutChannels: 17, KernelH: 11, KernelW: 11, StrideH: 4, StrideW: 4, PadTop: 2, PadBottom: 2, PadLeft: 2, PadRight: 2},
+	"1x1": {
+		Batch: 3, InChannels: 5, InHeight: 7, InWidth: 6, OutChannels: 9, KernelH: 1, KernelW: 1,
+	},
+	"1x1, many channels": {
+		Batch: 2, InChannels: 40, InHeight: 7, InWidth: 7, OutChannels: 34, KernelH: 1, KernelW: 1, Groups: 2,
+	},
+	"1x1, sum in blocks": {
+		Batch: 1, InChannels: 1100, InHeight: 5, InWidth: 9, OutChannels: 5, KernelH: 1, KernelW: 1,
+	},
+	"1x1, large planes": {
+		Batch: 17, InChannels: 3, InHeight: 19, InWidth: 23, OutChannels: 20, KernelH: 1, KernelW: 1,
+	},
+	"1x1, padded": {
+		Batch: 2, InChannels: 3, InHeight: 5, InWidth: 6, OutChannels: 4, KernelH: 1, KernelW: 1, PadBottom: 1,
+		PadRight: 2,
+	},
+	"1x1 strided": {
+		Batch: 2, InChannels: 3, InHeight: 9, InWidth: 8, OutChannels: 4, KernelH: 1, KernelW: 1, StrideH: 2,
+		StrideW: 3,
+	},
+	"kernel is input": {
+		Batch: 4, InChannels: 3, InHeight: 6, InWidth: 5, OutChannels: 7, KernelH: 6, KernelW: 5,
+	},
+	"stride > kernel": {
+		Batch: 2, InChannels: 2, InHeight: 17, InWidth: 16, OutChannels: 3, KernelH: 2, KernelW: 3, StrideH: 5,
+		StrideW: 4,
+	},
+	"padding": {
+		Batch: 2, InChannels: 3, InHeight: 8, InWidth: 9, OutChannels: 5, KernelH: 3, KernelW: 5, PadTop: 1,
+		PadBottom: 1, PadLeft: 2, PadRight: 2,
+	},
+	"padding > kernel": {
+		Batch: 2, InChannels: 2, InHeight: 4, InWidth: 5, OutChannels: 3, KernelH: 2, KernelW: 1, PadTop: 3,
+		PadBottom: 3, PadLeft: 2, PadRight: 2,
+	},
+	"above and left": {
+		Batch: 2, InChannels: 3, InHeight: 8, InWidth: 9, OutChannels: 5, KernelH: 3, KernelW: 5, PadTop: 2, PadLeft: 1,
+	},
+	"below and right": {
+		Batch: 2, InChannels: 3, InHeight: 8, InWidth: 9, OutChannels: 5, KernelH: 3, KernelW: 3, StrideH: 2,
+		StrideW: 2, PadBottom: 1, PadRight: 1,
+	},
+	"every side": {
+		Batch: 2, InChannels: 2, InHeight: 4, InWidth: 5, OutChannels: 3, KernelH: 2, KernelW: 3, PadTop: 1,
+		PadBottom: 3, PadLeft: 4, PadRight: 2,
+	},
+	"dilation": {
+		Batch: 2, InChannels: 3, InHeight: 13, InWidth: 12, OutChannels: 4, KernelH: 3, KernelW: 3, PadTop: 2,
+		PadBottom: 2, DilationH: 2, DilationW: 3,
+	},
+	"dilated strided": {
+		Batch: 2, InChannels: 2, InHeight: 15, InWidth: 17, OutChannels: 3, KernelH: 3, KernelW: 3, StrideH: 2,
+		StrideW: 3, PadTop: 2, PadBottom: 2, PadLeft: 1, PadRight: 1, DilationH: 3, DilationW: 2,
+	},
+	"groups": {
+		Batch: 2, InChannels: 8, InHeight: 7, InWidth: 9, OutChannels: 12, KernelH: 3, KernelW: 3, PadTop: 1,
+		PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2,
+	},
+	"depthwise": {
+		Batch: 3, InChannels: 6, InHeight: 9, InWidth: 8, OutChannels: 12, KernelH: 3, KernelW: 3, StrideH: 2,
+		StrideW: 1, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 6,
+	},
+	"depthwise, same size": {
+		Batch: 2, InChannels: 19, InHeight: 14, InWidth: 14, OutChannels: 19, Groups: 19, KernelH: 3, KernelW: 3,
+		PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1,
+	},
+	"depthwise, small planes": {
+		Batch: 2, InChannels: 40, InHeight: 7, InWidth: 7, OutChannels: 40, Groups: 40, KernelH: 3, KernelW: 3,
+		PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1,
+	},
+	"depthwise, no padding": {
+		Batch: 2, InChannels: 3, InHeight: 9, InWidth: 21, OutChannels: 3, Groups: 3, KernelH: 3, KernelW: 3,
+	},
+	"depthwise, halved": {
+		Batch: 2, InChannels: 5, InHeight: 15, InWidth: 38, OutChannels: 5, Groups: 5, KernelH: 3, KernelW: 3,
+		StrideH: 2, StrideW: 2, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1,
+	},
+	"depthwise, below and right": {
+		Batch: 2, InChannels: 4, InHeight: 14, InWidth: 12, OutChannels: 4, Groups: 4, KernelH: 5, KernelW: 5,
+		StrideH: 2, StrideW: 2, PadTop: 1, PadBottom: 2, PadLeft: 1, PadRight: 2,
+	},
+	"depthwise, above and left": {
+		Batch: 2, InChannels: 4, InHeight: 6, InWidth: 12, OutChannels: 8, Groups: 4, KernelH: 4, KernelW: 3,
+		StrideH: 3, StrideW: 1, PadTop: 3, PadLeft: 2,
+	},
+	"depthwise, 3 filters": {
+		Batch: 3, InChannels: 4, InHeight: 8, InWidth: 11, OutChannels: 12, Groups: 4, KernelH: 5, KernelW: 5,
+		PadTop: 2, PadBottom: 2, PadLeft: 2, PadRight: 2,
+	},
+	"depthwise, dilated": {
+		Batch: 2, InChannels: 3, InHeight: 13, InWidth: 20, OutChannels: 6, Groups: 3, KernelH: 3, KernelW: 3,
+		StrideH: 1, StrideW: 2, PadTop: 2, PadBottom: 2, PadLeft: 4, PadRight: 3, DilationH: 2, DilationW: 3,
+	},
+	"depthwise, far apart": {
+		Batch: 2, InChannels: 3, InHeight: 13, InWidth: 20, OutChannels: 6, Groups: 3, KernelH: 3, KernelW: 2,
+		StrideH: 4, StrideW: 3, PadTop: 2, PadLeft: 1,
+	},
+	"depthwise, mostly padding": {
+		Batch: 2, InChannels: 3, InHeight: 2, InWidth: 3, OutChannels: 3, Groups: 3, KernelH: 3, KernelW: 3, PadTop: 4,
+		PadBottom: 3, PadLeft: 3, PadRight: 5,
+	},
+	"depthwise, one pixel": {
+		Batch: 2, InChannels: 7, InHeight: 1, InWidth: 1, OutChannels: 7, Groups: 7, KernelH: 3, KernelW: 3, PadTop: 1,
+		PadBottom: 1, PadLeft: 1, PadRight: 1,
+	},
+	"depthwise, 1x1": {
+		Batch: 2, InChannels: 7, InHeight: 5, InWidth: 6, OutChannels: 14, Groups: 7, KernelH: 1, KernelW: 1,
+	},
+	"depthwise, large kernel": {
+		Batch: 1, InChannels: 2, InHeight: 18, InWidth: 19, OutChannels: 2, Groups: 2, KernelH: 9, KernelW: 7,
+		PadTop: 4, PadBottom: 4, PadLeft: 3, PadRight: 3,
+	},
+	"one pixel": {
+		Batch: 1, InChannels: 1, InHeight: 1, InWidth: 1, OutChannels: 1, KernelH: 1, KernelW: 1,
+	},
+	"many images": {
+		Batch: 37, InChannels: 1, InHeight: 12, InWidth: 12, OutChannels: 6, KernelH: 5, KernelW: 5,
+	},
+	"deep": {
+		Batch: 2, InChannels: 96, InHeight: 6, InWidth: 6, OutChannels: 33, KernelH: 3, KernelW: 3, PadTop: 1,
+		PadBottom: 1, PadLeft: 1, PadRight: 1,
+	},
+	"sum in blocks": {
+		Batch: 2, InChannels: 128, InHeight: 4, InWidth: 5, OutChannels: 5, KernelH: 3, KernelW: 3, PadTop: 1,
+		PadBottom: 1, PadLeft: 1, PadRight: 1,
+	},
+	"data in blocks": {
+		Batch: 1, InChannels: 3, InHeight: 5, InWidth: 4, OutChannels: 130, KernelH: 3, KernelW: 3, PadTop: 1,
+		PadBottom: 1, PadLeft: 1, PadRight: 1,
+	},
+	"images in turn": {
+		Batch: 35, InChannels: 2, InHeight: 20, InWidth: 20, OutChannels: 2, KernelH: 3, KernelW: 3,
+	},
+	"channel blocks": {
+		Batch: 2, InChannels: 150, InHeight: 5, InWidth: 4, OutChannels: 4, KernelH: 2, KernelW: 3, PadLeft: 1,
+		PadRight: 1,
+	},
+	// split into shards within the image
+	"large image": {
+		Batch: 1, InChannels: 9, InHeight: 25, InWidth: 27, OutChannels: 5, KernelH: 2, KernelW: 3, PadTop: 1,
+		PadBottom: 1,
+	},
+	"wide": {
+		Batch: 1, InChannels: 3, InHeight: 35, InWidth: 67, OutChannels: 17, KernelH: 11, KernelW: 11, StrideH: 4,
+		StrideW: 4, PadTop: 2, PadBottom: 2, PadLeft: 2, PadRight: 2,
+	},
 }
 
 func TestConvAgainstDefinition(t *testing.T) {
@@ -201,14 +312,17 @@ func TestConvProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { checkConv[float64](t, drawConvShape(t)) })
 }
 
-// TestConvStaysInside runs every pass on slices that end, and that begin, at a page that cannot be touched: nothing beside the operands is
-// read or written. Their alignment is whatever the sizes make it, and the bits do not depend on it.
+// TestConvStaysInside runs every pass on slices that end, and that begin, at a protected page: a
+// pass reads and writes nothing outside its operands. The sizes vary the operands' alignment; the
+// bits must not depend on it.
 func TestConvStaysInside(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		for name, s := range convShapes {
 			r := newRand(10)
 			nx, nw, ny := s.sizes()
-			x, w, bias, dy := random[float32](r, nx), random[float32](r, nw), random[float32](r, s.OutChannels), random[float32](r, ny)
+			x, w, bias, dy := random[float32](r, nx), random[float32](r, nw), random[float32](
+				r, s.OutChannels,
+			), random[float32](r, ny)
 			want := convPasses(s, x, w, bias, dy)
 			for _, atEnd := range []bool{false, true} {
 				at := func(s []float32) []float32 { return guarded(t, s, atEnd) }
@@ -250,34 +364,52 @@ func convPasses[T Float](s ConvShape, x, w, bias, dy []T) [][]T {
 func TestConvBitsDoNotDependOnWorkers(t *testing.T) {
 	for _, s := range []ConvShape{
 		{Batch: 33, InChannels: 3, InHeight: 20, InWidth: 20, OutChannels: 16, KernelH: 5, KernelW: 5},
-		{Batch: 1, InChannels: 32, InHeight: 20, InWidth: 20, OutChannels: 70, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2},
-		{Batch: 4, InChannels: 37, InHeight: 30, InWidth: 31, OutChannels: 74, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, PadBottom: 1, Groups: 37},
+		{
+			Batch: 1, InChannels: 32, InHeight: 20, InWidth: 20, OutChannels: 70, KernelH: 3, KernelW: 3, PadTop: 1,
+			PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2,
+		},
+		{
+			Batch: 4, InChannels: 37, InHeight: 30, InWidth: 31, OutChannels: 74, KernelH: 3, KernelW: 3, StrideH: 2,
+			StrideW: 2, PadBottom: 1, Groups: 37,
+		},
 		{Batch: 2, InChannels: 64, InHeight: 15, InWidth: 15, OutChannels: 96, KernelH: 1, KernelW: 1},
 	} {
 		r := newRand(3)
 		nx, nw, ny := s.sizes()
-		x, w, bias, dy := random[float32](r, nx), random[float32](r, nw), random[float32](r, s.OutChannels), random[float32](r, ny)
+		x, w, bias, dy := random[float32](r, nx), random[float32](r, nw), random[float32](
+			r, s.OutChannels,
+		), random[float32](r, ny)
 		forEachISA(t, func(t *testing.T) {
 			var want [][]float32
 			withWorkers(t, 1, func() { want = convPasses(s, x, w, bias, dy) })
 			for _, workers := range []int{2, 3, 7} {
-				withWorkers(t, workers, func() { require.Equal(t, want, convPasses(s, x, w, bias, dy), "%d workers", workers) })
+				withWorkers(
+					t, workers, func() { require.Equal(t, want, convPasses(s, x, w, bias, dy), "%d workers", workers) },
+				)
 			}
 		})
 	}
 }
 
-func TestConvBitsDoNotDependOnPlaceInBatch(t *testing.T) {
-	sameBitsAnywhere(t, ConvShape{Batch: 19, InChannels: 2, InHeight: 9, InWidth: 11, OutChannels: 5, KernelH: 3, KernelW: 3, StrideW: 2, PadTop: 1, PadBottom: 1})
-	sameBitsAnywhere(t, ConvShape{Batch: 19, InChannels: 3, InHeight: 9, InWidth: 11, OutChannels: 6, KernelH: 3, KernelW: 3, StrideW: 2, PadTop: 1, Groups: 3})
-	sameBitsAnywhere(t, ConvShape{Batch: 19, InChannels: 3, InHeight: 9, InWidth: 11, OutChannels: 6, KernelH: 1, KernelW: 1})
+func TestConvBitsDoNotDependOnBatchIndex(t *testing.T) {
+	sameBitsAnywhere(t, ConvShape{
+		Batch: 19, InChannels: 2, InHeight: 9, InWidth: 11, OutChannels: 5, KernelH: 3, KernelW: 3, StrideW: 2,
+		PadTop: 1, PadBottom: 1,
+	})
+	sameBitsAnywhere(t, ConvShape{
+		Batch: 19, InChannels: 3, InHeight: 9, InWidth: 11, OutChannels: 6, KernelH: 3, KernelW: 3, StrideW: 2,
+		PadTop: 1, Groups: 3,
+	})
+	sameBitsAnywhere(
+		t, ConvShape{Batch: 19, InChannels: 3, InHeight: 9, InWidth: 11, OutChannels: 6, KernelH: 1, KernelW: 1},
+	)
 }
 
 func sameBitsAnywhere(t *testing.T, s ConvShape) {
 	r := newRand(4)
 	nx, nw, ny := s.sizes()
 	x, w, dy := random[float32](r, nx), random[float32](r, nw), random[float32](r, ny)
-	for n := 1; n < s.Batch; n++ { // the same image everywhere
+	for n := 1; n < s.Batch; n++ { // the same image at every index
 		copy(x[n*nx/s.Batch:], x[:nx/s.Batch])
 		copy(dy[n*ny/s.Batch:], dy[:ny/s.Batch])
 	}
@@ -293,8 +425,14 @@ func sameBitsAnywhere(t *testing.T, s ConvShape) {
 
 func TestConvAllocatesNothing(t *testing.T) {
 	for _, s := range []ConvShape{
-		{Batch: 20, InChannels: 3, InHeight: 12, InWidth: 12, OutChannels: 8, KernelH: 3, KernelW: 3, StrideH: 2, PadTop: 1, PadBottom: 1},
-		{Batch: 20, InChannels: 8, InHeight: 12, InWidth: 12, OutChannels: 8, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, PadTop: 1, Groups: 8},
+		{
+			Batch: 20, InChannels: 3, InHeight: 12, InWidth: 12, OutChannels: 8, KernelH: 3, KernelW: 3, StrideH: 2,
+			PadTop: 1, PadBottom: 1,
+		},
+		{
+			Batch: 20, InChannels: 8, InHeight: 12, InWidth: 12, OutChannels: 8, KernelH: 3, KernelW: 3, StrideH: 2,
+			StrideW: 2, PadTop: 1, Groups: 8,
+		},
 		{Batch: 20, InChannels: 8, InHeight: 9, InWidth: 9, OutChannels: 8, KernelH: 1, KernelW: 1},
 	} {
 		nx, nw, ny := s.sizes()
@@ -308,7 +446,7 @@ func TestConvAllocatesNothing(t *testing.T) {
 					c.BackwardWeights(x, y, w)
 					c.BackwardBias(y, bias)
 				}
-				for range 50 { // until every scratch that can be in use at once is there
+				for range 50 { // until all workspaces exist
 					passes()
 				}
 				assert.Zero(t, testing.AllocsPerRun(50, passes), "%+v, %d workers", s, workers)
@@ -317,18 +455,21 @@ func TestConvAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestConvOverwritesWhatItBorrows lends memory full of NaN.
-func TestConvOverwritesWhatItBorrows(t *testing.T) {
-	s := ConvShape{Batch: 5, InChannels: 8, InHeight: 9, InWidth: 10, OutChannels: 12, KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1}
+// TestConvOverwritesBorrowedMemory lends memory full of NaN.
+func TestConvOverwritesBorrowedMemory(t *testing.T) {
+	s := ConvShape{
+		Batch: 5, InChannels: 8, InHeight: 9, InWidth: 10, OutChannels: 12, KernelH: 3, KernelW: 3, PadTop: 1,
+		PadBottom: 1,
+	}
 	nx, nw, ny := s.sizes()
 	r := newRand(3)
 	x, w, dy := random[float32](r, nx), random[float32](r, nw), random[float32](r, ny)
 	passes := func(lent float32) [][]float32 {
-		room := borrow[float32](1 << 16)
-		for i := range (*room)[:cap(*room)] {
-			(*room)[:cap(*room)][i] = lent
+		memory := borrow[float32](1 << 16)
+		for i := range (*memory)[:cap(*memory)] {
+			(*memory)[:cap(*memory)][i] = lent
 		}
-		giveBack(room)
+		giveBack(memory)
 		c := NewConv[float32](s)
 		y, dx, dw := make([]float32, ny), make([]float32, nx), make([]float32, nw)
 		c.Forward(x, w, nil, y)
@@ -340,7 +481,10 @@ func TestConvOverwritesWhatItBorrows(t *testing.T) {
 }
 
 func TestConvShape(t *testing.T) {
-	s := ConvShape{Batch: 32, InChannels: 96, InHeight: 27, InWidth: 27, OutChannels: 256, KernelH: 5, KernelW: 5, PadTop: 2, PadBottom: 2, PadLeft: 2, PadRight: 2, Groups: 2}
+	s := ConvShape{
+		Batch: 32, InChannels: 96, InHeight: 27, InWidth: 27, OutChannels: 256, KernelH: 5, KernelW: 5, PadTop: 2,
+		PadBottom: 2, PadLeft: 2, PadRight: 2, Groups: 2,
+	}
 	assert.Equal(t, 27, s.OutHeight())
 	assert.Equal(t, 27, s.OutWidth())
 	assert.EqualValues(t, 32*256*27*27*48*25, s.MultiplyAdds())
@@ -350,7 +494,9 @@ func TestConvShape(t *testing.T) {
 }
 
 func ExampleConv() {
-	c := NewConv[float32](ConvShape{Batch: 1, InChannels: 1, InHeight: 3, InWidth: 3, OutChannels: 1, KernelH: 2, KernelW: 2})
+	c := NewConv[float32](ConvShape{
+		Batch: 1, InChannels: 1, InHeight: 3, InWidth: 3, OutChannels: 1, KernelH: 2, KernelW: 2,
+	})
 	x := []float32{1, 2, 3, 4, 5, 6, 7, 8, 9}
 	w := []float32{1, 0, 0, -1}
 	y := make([]float32, 4)

@@ -1,15 +1,15 @@
 package kernel
 
-// Curve is a function y = f(x), element by element, with its gradient dx = dy·f'. Forward may write
-// y over x, Backward dx over dy. saved is x, or y where the slope is computed from that. The zero
+// Curve is an elementwise function y = f(x) with its gradient dx = dy·f'. Forward may write y over
+// x, Backward dx over dy. saved is x, or y for curves whose slope is computed from y. The zero
 // Curve has neither function.
 type Curve[T Float] struct {
 	Forward  func(x, y []T)
 	Backward func(saved, dy, dx []T)
 }
 
-// CurveOf is the curve of a function whose value and slope are computed in float64, by several
-// workers at once. slope gets an element of saved.
+// CurveOf makes a curve from a value and a slope function in float64. Several workers call them at
+// once. slope gets an element of saved.
 func CurveOf[T Float](value, slope func(float64) float64) Curve[T] {
 	return curvePasses[T]{
 		forward: func(o operands[T]) {
@@ -27,7 +27,7 @@ func CurveOf[T Float](value, slope func(float64) float64) Curve[T] {
 	}.curve()
 }
 
-// curvePasses are a curve's two passes; nil where an instruction set has none.
+// curvePasses holds a curve's two passes; nil where an instruction set has none.
 type curvePasses[T Float] struct{ forward, backward pass[T] }
 
 func (p curvePasses[T]) curve(constants ...T) Curve[T] {
@@ -40,8 +40,8 @@ func (p curvePasses[T]) curve(constants ...T) Curve[T] {
 	}
 }
 
-// curveTable holds the curves that have assembly. Other instruction sets have only clippedLine and
-// leakyReLU: CurveOf computes the others there.
+// curveTable holds the curves that have assembly. Instruction sets without it have only clippedLine
+// and leakyReLU; the ops compute the others by CurveOf there.
 type curveTable[T Float] struct {
 	clippedLine, leakyReLU, hardSwish curvePasses[T]
 	expLinear, softsign               curvePasses[T]
@@ -56,14 +56,14 @@ func portableCurves[T Float]() curveTable[T] {
 	}
 }
 
-// ClippedLine is y = clip(a·x + b, low, high). Backward gets y; the slope is a strictly between the
-// limits and 0 where y has reached one, by rounding too.
+// ClippedLine is y = clip(a·x + b, low, high). Backward gets y. The slope is a strictly between the
+// limits and 0 where y equals one, even if only by rounding.
 func ClippedLine(a, b, low, high float32) Curve[float32] {
 	return kernels[float32]().curves.clippedLine.curve(a, b, low, high)
 }
 
-// clippedLine is in float32 throughout, because a limit may have been rounded: only a y of the same
-// type is equal to it.
+// clippedLine computes in T throughout: a limit may have been rounded, and only a y of the same
+// type can equal it.
 func clippedLine[T Float](o operands[T]) {
 	y := o.b[:len(o.a)]
 	a, b, low, high := o.k[0], o.k[1], o.k[2], o.k[3]
@@ -84,7 +84,7 @@ func clippedLineBackward[T Float](o operands[T]) {
 	}
 }
 
-// above0 is 1 if v > 0, else 0. A table read by it has no branch to guess wrong.
+// above0 is 1 if v > 0, else 0. Indexing a table with it avoids a branch that is hard to predict.
 func above0[T Float](v T) int {
 	above := 0
 	if v > 0 {
@@ -109,8 +109,8 @@ func leakyReLUBackward[T Float](o operands[T]) {
 	}
 }
 
-// LeakyReLU is y = x above 0, alpha·x elsewhere. Backward reads the sign alone: it gets x, or y if
-// alpha isn't negative.
+// LeakyReLU is y = x above 0, alpha·x elsewhere. Backward reads only the sign of saved: pass x, or
+// y if alpha isn't negative.
 func LeakyReLU(alpha float32) Curve[float32] { return kernels[float32]().curves.leakyReLU.curve(alpha) }
 
 // HardSwish is y = x·clip(x/6 + 1/2, 0, 1). Backward gets x; the slope at -3 is 0, at 3 it is 1.

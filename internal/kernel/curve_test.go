@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A curveCase is a float32 curve with its function in float64. slope is by x; fromY says that the
-// curve's Backward gets y.
+// curveCase is a float32 curve with its function in float64. slope takes x; fromY means that the
+// curve's Backward takes y.
 type curveCase struct {
 	name         string
 	curve        Curve[float32]
@@ -87,7 +87,7 @@ func curveCases() []curveCase {
 	}
 }
 
-// assembled are the curves that the instruction set in use has, by name.
+// assembled returns the curves of the active instruction set, by name.
 func assembled() []curveCase {
 	var cases []curveCase
 	for _, c := range curveCases() {
@@ -107,7 +107,7 @@ func TestAVXHasEveryCurve(t *testing.T) {
 }
 
 // curveInputs are finite numbers: a fine grid around 0, kinks with their neighbours, and large
-// ones.
+// numbers.
 func curveInputs() []float32 {
 	var x []float32
 	for v := float32(-7); v < 7; v += 0.0073 {
@@ -122,9 +122,9 @@ func curveInputs() []float32 {
 	return append(x, 1e-30, -1e-30, 1e-6, -1e-6, -2, 2, 1e38, -1e38)
 }
 
-// Values are off by at most 10·2^-24 of themselves or of 1/16, whichever is larger, slopes by at
-// most 5·2^-24. The portable code has the same bound.
-func TestCurvesAreExactEnough(t *testing.T) {
+// The error of a value is at most 10·2^-24 of the value or of 1/16, whichever is larger; that of a
+// slope is at most 5·2^-24. The portable code has the same bound.
+func TestCurveErrorBounds(t *testing.T) {
 	x := curveInputs()
 	forEachISA(t, func(t *testing.T) {
 		for _, c := range assembled() {
@@ -182,9 +182,9 @@ func TestCurvesOfNaNAndInfinity(t *testing.T) {
 	})
 }
 
-// Nothing is read or written outside the arrays, an element's bits don't depend on its place, and
-// results may go where the operand was.
-func TestCurvesKeepToTheirArrays(t *testing.T) {
+// A curve touches nothing outside its arrays, an element's bits don't depend on its index, and
+// results may overwrite the operand.
+func TestCurvesStayInside(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		for _, c := range assembled() {
 			x, dy := gaussian[float32](1, 1001), gaussian[float32](2, 1001)
@@ -204,7 +204,7 @@ func TestCurvesKeepToTheirArrays(t *testing.T) {
 	})
 }
 
-// results computes dx over dy, then y over x, which is the backward pass's saved operand too.
+// results computes dx over dy, then y over x, which is also the backward pass's saved operand.
 func (c curveCase) results(x, dy []float32) [2][]float32 {
 	c.curve.Backward(x, dy, dy)
 	c.curve.Forward(x, x)

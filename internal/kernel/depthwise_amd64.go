@@ -4,64 +4,56 @@ package kernel
 
 import "math"
 
-// vectorChannels is the assembly of depthwise convolutions for one instruction set.
+// vectorChannels is the assembly for depthwise convolutions in one instruction set.
 type vectorChannels struct {
 	pool          *vectorPool
 	weigh, weigh4 weighTapsFunc
-	dots          [7]tapDotsFunc // by taps
+	dots          [7]tapDotsFunc // by number of taps
 }
 
-// weighTapsFunc is an assembly function of rows rows a turn, or 4·rows; see weighTaps.
+// weighTapsFunc is an assembly function that computes rows results, or 4·rows for weigh4; see
+// weighTaps.
 type weighTapsFunc func(
 	rows, cols, step, outStep int, x *float32, n int, taps *int32, weights, y *float32, bias, least float32,
 )
 
 type tapDotsFunc func(rows, cols, step int, x *float32, taps *int32, dy, lanes *float32)
 
-var (
-	channelsAVX2 = vectorChannels{&poolAVX2, weighTaps1AVX2, weighTaps4AVX2,
-		[7]tapDotsFunc{nil, tapDots1AVX2, tapDots2AVX2, tapDots3AVX2, tapDots4AVX2, tapDots5AVX2, tapDots6AVX2}}
-
-	channelsAVX512 = vectorChannels{&poolAVX512, weighTaps1AVX512, weighTaps4AVX512,
-		[7]tapDotsFunc{
-			nil, tapDots1AVX512, tapDots2AVX512, tapDots3AVX512, tapDots4AVX512, tapDots5AVX512, tapDots6AVX512,
-		}}
-)
-
 // channelConv is a depthwise convolution, plane by plane: input channel c makes the output channels
-// c·m … c·m + m-1. A plane is laid out as for a pooling with the same windows (see poolLayout): the
-// convolution is a sum of taps as an average is, only with weights, and so is its gradient. A shard
-// is a block of channels, of one image or, for the gradient of the weights, of all images in turn.
+// c·m … c·m + m-1. A plane has the layout of a pooling with the same windows (see poolLayout),
+// because a convolution is a weighted sum of taps where an average is a plain one, and so is its
+// gradient. A shard is a block of channels of one image or, for the gradient of the weights, of all
+// images in turn.
 type channelConv struct {
 	windows
 	v        *vectorChannels
 	laneSums func(lanes, sums []float32)
-	m        int // filters of a channel
-	taps     int // of a filter
-	block    int // input channels of a shard
+	m        int // filters per input channel
+	taps     int // taps per filter
+	block    int // input channels in a shard
 	work     int64
 
-	phaseTaps [][]poolTap // of gradientPhase, for m planes of dy one behind the other
+	phaseTaps [][]poolTap // of each gradientPhase, for m consecutive planes of dy
 	scratch   perWorker[channelScratch]
 
-	x, w, bias, y  []float32 // of the running call, or dy for y
-	dx, dw         []float32
-	least          float32 // 0 for a ReLU, else -Inf
-	behind, before planesFunc[float32]
-	sums           []float64
+	x, w, bias, y      []float32 // of the running call; y is dy in the backward passes
+	dx, dw             []float32
+	least              float32 // lower bound of the results: 0 for a ReLU, else -Inf
+	epilogue, prologue planesFunc[float32]
+	sums               []float64
 
 	forwardBlock, dataBlock, weightsBlock func(worker, shard int)
 }
 
 type channelScratch struct {
-	planes  []float32 // y, or dy, where something stands behind or before
+	planes  []float32 // y for the epilogue, or dy from the prologue
 	dy      []float32 // m planes with a border
 	weights []float32 // of the taps of a phase
 	lanes   []float32 // partial sums of dw
 }
 
-// newChannelConv returns nil for what isn't depthwise, and where the layout is of no use: windows
-// mostly of padding, wide strides.
+// newChannelConv returns nil for a convolution that isn't depthwise, and for shapes without a
+// useful layout: windows that are mostly padding, wide strides.
 func newChannelConv(s ConvShape, v *vectorChannels, laneSums func(lanes, sums []float32)) depthwise[float32] {
 	windows := PoolShape{
 		Batch: s.Batch, Channels: s.InChannels, InHeight: s.InHeight, InWidth: s.InWidth,
@@ -69,7 +61,7 @@ func newChannelConv(s ConvShape, v *vectorChannels, laneSums func(lanes, sums []
 		PadTop: s.PadTop, PadBottom: s.PadBottom, PadLeft: s.PadLeft, PadRight: s.PadRight,
 		DilationH: s.DilationH, DilationW: s.DilationW,
 	}
-	if s.Groups == 1 || s.Groups != s.InChannels || s.StrideW > mostGradientStride || !windows.laidOut() {
+	if s.Groups == 1 || s.Groups != s.InChannels || s.StrideW > maxGradientStride || !windows.hasLayout() {
 		return nil
 	}
 	c := &channelConv{windows: newWindows(windows), v: v, laneSums: laneSums}
@@ -82,20 +74,20 @@ func newChannelConv(s ConvShape, v *vectorChannels, laneSums func(lanes, sums []
 
 func (c *channelConv) blocks() int { return ceilDiv(c.Channels, c.block) }
 
-// blockOf returns the input channels of a shard, first and count.
+// blockOf returns the first input channel of a shard and their number.
 func (c *channelConv) blockOf(shard int) (first, n int) {
 	first = shard % c.blocks() * c.block
 	return first, min(c.block, c.Channels-first)
 }
 
-func (c *channelConv) forward(x, w, bias, y []float32, relu bool, behind planesFunc[float32]) {
-	c.x, c.w, c.bias, c.y, c.behind = x, w, bias, y, behind
+func (c *channelConv) forward(x, w, bias, y []float32, relu bool, epilogue planesFunc[float32]) {
+	c.x, c.w, c.bias, c.y, c.epilogue = x, w, bias, y, epilogue
 	c.least = float32(math.Inf(-1))
 	if relu {
 		c.least = 0
 	}
 	parallelAbove(parallelWork, c.work, c.Batch*c.blocks(), c.forwardBlock)
-	c.x, c.w, c.bias, c.y, c.behind = nil, nil, nil, nil, nil
+	c.x, c.w, c.bias, c.y, c.epilogue = nil, nil, nil, nil, nil
 }
 
 func (c *channelConv) forwardShard(worker, shard int) {
@@ -103,7 +95,7 @@ func (c *channelConv) forwardShard(worker, shard int) {
 	first, n := c.blockOf(shard)
 	s := c.scratch.of(worker)
 	y, size := c.y, n*c.m*c.out
-	if c.behind != nil {
+	if c.epilogue != nil {
 		s.planes = grow(s.planes, size)
 		y = s.planes
 	} else {
@@ -112,12 +104,12 @@ func (c *channelConv) forwardShard(worker, shard int) {
 	for i := range n {
 		c.convolve(worker, image, first+i, y[i*c.m*c.out:])
 	}
-	if c.behind != nil {
-		c.behind(worker, image, first*c.m, n*c.m, y)
+	if c.epilogue != nil {
+		c.epilogue(worker, image, first*c.m, n*c.m, y)
 	}
 }
 
-// convolve makes the outputs of one channel of an image.
+// convolve computes the outputs of one channel of an image.
 func (c *channelConv) convolve(worker, image, channel int, y []float32) {
 	l, rows, cols := c.layout(), len(c.rows), len(c.columns)
 	laid := c.lay(worker, image, channel)
@@ -134,12 +126,12 @@ func (c *channelConv) convolve(worker, image, channel int, y []float32) {
 
 func (c *channelConv) lay(worker, image, channel int) []float32 {
 	x := inputs(&c.windows, c.x, image*c.Channels+channel)
-	return c.v.pool.layOutZeros(&c.windows, c.windows.rooms.of(worker), x)
+	return c.v.pool.layOutZeros(&c.windows, c.windows.workspaces.of(worker), x)
 }
 
 // weighRows sets rows of y to weighted sums of taps of x. It works on four rows at once, which
-// share the loads of a tap. Where the number of rows isn't a multiple of four, it computes some
-// rows twice.
+// share the loads of a tap. If the number of rows isn't a multiple of four, it computes some rows
+// twice.
 func (v *vectorChannels) weighRows(
 	rows, cols, step, outStep int, x []float32, taps []poolTap, weights, y []float32, bias, least float32,
 ) {
@@ -155,24 +147,26 @@ func (v *vectorChannels) weighRows(
 	}
 }
 
-func (c *channelConv) backwardData(w, dy, dx []float32, before planesFunc[float32]) {
+func (c *channelConv) backwardData(w, dy, dx []float32, prologue planesFunc[float32]) {
 	if c.phaseTaps == nil {
 		c.planPhases()
 	}
-	c.w, c.y, c.dx, c.before = w, dy, dx, before
+	c.w, c.y, c.dx, c.prologue = w, dy, dx, prologue
 	parallelAbove(parallelWork, c.work, c.Batch*c.blocks(), c.dataBlock)
-	c.w, c.y, c.dx, c.before = nil, nil, nil, nil
+	c.w, c.y, c.dx, c.prologue = nil, nil, nil, nil
 }
 
-// planPhases repeats the taps of each phase for the planes of all filters; a tap's place is then
-// that of its weight among a channel's.
+// planPhases repeats the taps of each phase for the planes of all filters. A tap's index is then
+// that of its weight among all of the channel's weights.
 func (c *channelConv) planPhases() {
 	l := c.layout()
 	for _, p := range l.gradient {
 		taps := make([]poolTap, 0, c.m*len(p.taps))
 		for f := range c.m {
 			for _, t := range p.taps {
-				taps = append(taps, poolTap{offset: t.offset + int32(f*l.borderedSize), place: t.place + int32(f*c.taps)})
+				taps = append(
+					taps, poolTap{offset: t.offset + int32(f*l.borderedSize), index: t.index + int32(f*c.taps)},
+				)
 			}
 		}
 		c.phaseTaps = append(c.phaseTaps, taps)
@@ -188,19 +182,19 @@ func (c *channelConv) dataShard(worker, shard int) {
 	}
 }
 
-// gradient returns the planes of dy of an image's input channels.
+// gradient returns the planes of dy for an image's input channels.
 func (c *channelConv) gradient(worker, image, first, n int) []float32 {
 	size := n * c.m * c.out
-	if c.before == nil {
+	if c.prologue == nil {
 		return c.y[(image*c.Channels+first)*c.m*c.out:][:size]
 	}
 	s := c.scratch.of(worker)
 	s.planes = grow(s.planes, size)
-	c.before(worker, image, first*c.m, n*c.m, s.planes)
+	c.prologue(worker, image, first*c.m, n*c.m, s.planes)
 	return s.planes
 }
 
-// unconvolve makes a channel's dx of its planes of dy.
+// unconvolve computes a channel's dx from its planes of dy.
 func (c *channelConv) unconvolve(worker, channel int, dy, dx []float32) {
 	l, s, cols := c.layout(), c.scratch.of(worker), len(c.columns)
 	s.dy = grow(s.dy, c.m*l.borderedSize)
@@ -210,20 +204,24 @@ func (c *channelConv) unconvolve(worker, channel int, dy, dx []float32) {
 		c.v.pool.copyRows(len(c.rows), cols, &dy[f*c.out:][:c.out][0], cols, &plane[0], l.borderPitch)
 	}
 	weights := c.w[channel*c.m*c.taps:][:c.m*c.taps]
-	c.v.pool.gather(&c.windows, c.windows.rooms.of(worker), dx, func(p *gradientPhase, from int, to []float32, pitch int) {
+	c.v.pool.gather(&c.windows, c.windows.workspaces.of(worker), dx, func(
+		p *gradientPhase, from int, to []float32, pitch int,
+	) {
 		taps := c.phaseTaps[p.number]
 		s.weights = grow(s.weights, len(taps))
 		for i, t := range taps {
-			s.weights[i] = weights[t.place]
+			s.weights[i] = weights[t.index]
 		}
-		c.v.weighRows(p.rows, p.columns, l.borderPitch, pitch, s.dy[from:], taps, s.weights, to, 0, float32(math.Inf(-1)))
+		c.v.weighRows(
+			p.rows, p.columns, l.borderPitch, pitch, s.dy[from:], taps, s.weights, to, 0, float32(math.Inf(-1)),
+		)
 	})
 }
 
-func (c *channelConv) backwardWeights(x, dy, dw []float32, before planesFunc[float32], sums []float64) {
-	c.x, c.y, c.dw, c.before, c.sums = x, dy, dw, before, sums
+func (c *channelConv) backwardWeights(x, dy, dw []float32, prologue planesFunc[float32], sums []float64) {
+	c.x, c.y, c.dw, c.prologue, c.sums = x, dy, dw, prologue, sums
 	parallelAbove(parallelWork, c.work, c.blocks(), c.weightsBlock)
-	c.x, c.y, c.dw, c.before, c.sums = nil, nil, nil, nil, nil
+	c.x, c.y, c.dw, c.prologue, c.sums = nil, nil, nil, nil, nil
 }
 
 func (c *channelConv) weightsShard(worker, shard int) {
@@ -234,7 +232,7 @@ func (c *channelConv) weightsShard(worker, shard int) {
 	clear(s.lanes)
 	for image := range c.Batch {
 		dy := c.gradient(worker, image, first, n)
-		if c.before != nil && c.sums != nil {
+		if c.prologue != nil && c.sums != nil {
 			sums := c.sums[(image*c.Channels+first)*c.m:][:n*c.m]
 			kernels[float32]().rowSums(operands[float32]{a: dy, sums: sums, unit: c.out})
 		}
@@ -245,7 +243,7 @@ func (c *channelConv) weightsShard(worker, shard int) {
 	c.laneSums(s.lanes, c.dw[first*c.m*c.taps:][:n*c.m*c.taps])
 }
 
-// addDots adds one channel's products with its planes of dy.
+// addDots adds the products of one channel with its planes of dy.
 func (c *channelConv) addDots(laid, dy, lanes []float32) {
 	l := c.layout()
 	parts := ceilDiv(c.taps, len(c.v.dots)-1)
@@ -253,7 +251,8 @@ func (c *channelConv) addDots(laid, dy, lanes []float32) {
 		plane := dy[f*c.out:][:c.out]
 		for part := range parts {
 			tap, end := part*c.taps/parts, (part+1)*c.taps/parts
-			c.v.dots[end-tap](len(c.rows), len(c.columns), c.StrideH*l.rowSize, &laid[0], &l.taps[tap].offset, &plane[0],
+			c.v.dots[end-tap](len(c.rows), len(c.columns), c.StrideH*l.rowSize, &laid[0], &l.taps[tap].offset,
+				&plane[0],
 				&lanes[(f*c.taps+tap)*c.v.pool.lanes:][:(end-tap)*c.v.pool.lanes][0])
 		}
 	}

@@ -1,23 +1,27 @@
 package kernel
 
-// Dropout multiplies each element by 0 with probability rate (at least 0, below 1), the others by 1/(1-rate) (inverted dropout,
-// Srivastava et al. 2014, section 10). Whether element i is kept depends on key and i alone: no state, no order, the same mask on every
-// platform and for both element types, so DropoutBackward with the same key makes it again.
+import "convgraph/internal/splitmix"
+
+// Dropout multiplies each element by 0 with probability rate (at least 0, below 1) and the others
+// by 1/(1-rate): inverted dropout, Srivastava et al. 2014, section 10. Only key and i decide
+// whether element i is kept, so the mask is the same on every platform and for both element types,
+// and DropoutBackward recomputes it from the same key.
 func Dropout[T Float](x, y []T, rate float64, key uint64) {
 	forEach(kernels[T]().dropout, operands[T]{a: x, b: y, rate: rate, key: key})
 }
 
-// DropoutBackward is dx = dy·m, m the mask that Dropout multiplied by: 0 or 1/(1-rate).
+// DropoutBackward is dx = dy·m, m being Dropout's mask of 0 and 1/(1-rate).
 func DropoutBackward[T Float](dy, dx []T, rate float64, key uint64) { Dropout(dy, dx, rate, key) }
 
-// mask is what Dropout multiplies by: a kept element by scale. An element is dropped if the upper 53 bits of its number are below dropBelow.
+// mask draws Dropout's factors: scale for a kept element, 0 for a dropped one. An element is
+// dropped if the upper 53 bits of its random number are below dropBelow.
 type mask[T Float] struct {
-	state, dropBelow uint64 // state of the first element's number
+	state, dropBelow uint64 // SplitMix64's state for the first element
 	scale            T
 }
 
 func newMask[T Float](o operands[T]) mask[T] {
-	return mask[T]{splitMix(o.key) + uint64(o.first)*goldenGamma, uint64(o.rate * (1 << 53)), T(1 / (1 - o.rate))}
+	return mask[T]{splitmix.Mix(o.key) + uint64(o.first)*splitmix.Gamma, uint64(o.rate * (1 << 53)), T(1 / (1 - o.rate))}
 }
 
 func dropout[T Float](o operands[T]) {
@@ -25,20 +29,8 @@ func dropout[T Float](o operands[T]) {
 	m := newMask(o)
 	factors := [2]T{m.scale, 0}
 	for i, v := range o.a {
-		below := (splitMix(m.state)>>11 - m.dropBelow) >> 63 // 1 or 0; a branch would be guessed wrong half of the time
+		below := (splitmix.Mix(m.state)>>11 - m.dropBelow) >> 63 // 1 or 0; a branch would be mispredicted often
 		y[i] = v * factors[below&1]
-		m.state += goldenGamma
+		m.state += splitmix.Gamma
 	}
-}
-
-// goldenGamma is 2^64 divided by the golden ratio, made odd: SplitMix64's step.
-const goldenGamma = 0x9e3779b97f4a7c15
-
-// splitMix is SplitMix64's output function (Steele, Lea, Flood 2014) at the state after x: over a counter in steps of goldenGamma it is a
-// generator whose n-th number needs none of those before.
-func splitMix(x uint64) uint64 {
-	x += goldenGamma
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

@@ -30,14 +30,14 @@ func TestDropoutKeepsItsRate(t *testing.T) {
 					require.Fail(t, "neither dropped nor scaled", "%g", v)
 				}
 			}
-			deviation := math.Sqrt(n * rate * (1 - rate))
-			assert.InDelta(t, n*(1-rate), kept, 4*deviation, "rate %g, key %d", rate, key)
+			std := math.Sqrt(n * rate * (1 - rate))
+			assert.InDelta(t, n*(1-rate), kept, 4*std, "rate %g, key %d", rate, key)
 		}
 	}
 }
 
-// Masks of neighbouring keys and of neighbouring elements agree as often as chance has it.
-func TestDropoutMasksAreUnrelated(t *testing.T) {
+// Masks of neighbouring keys and of neighbouring elements agree as often as independent ones.
+func TestDropoutMasksAreIndependent(t *testing.T) {
 	const n = 1 << 16
 	mask := func(key uint64) []float64 {
 		y := make([]float64, n)
@@ -56,7 +56,7 @@ func TestDropoutMasksAreUnrelated(t *testing.T) {
 	}
 }
 
-// A fixed mask: it must be the same on every platform, in both precisions, and in the gradient.
+// The mask must be the same on every platform, in both precisions, and in the gradient.
 func TestDropoutMaskIsFixed(t *testing.T) {
 	got32, got64 := make([]float32, 64), make([]float64, 64)
 	Dropout(ones[float32](64), got32, 0.5, 42)
@@ -71,7 +71,7 @@ func TestDropoutMaskIsFixed(t *testing.T) {
 	assert.Equal(t, uint64(0xb3c99ef5ff75c692), mask)
 }
 
-func TestDropoutHidesNoNaN(t *testing.T) {
+func TestDropoutKeepsNaN(t *testing.T) {
 	y := []float32{float32(math.NaN()), float32(math.NaN()), float32(math.NaN()), float32(math.NaN())}
 	Dropout(y, y, 0.9, 1)
 	for _, v := range y {
@@ -79,8 +79,8 @@ func TestDropoutHidesNoNaN(t *testing.T) {
 	}
 }
 
-// Shards don't show: a long slice's mask starts as a short one's.
-func TestDropoutDependsOnTheIndexAlone(t *testing.T) {
+// The mask doesn't depend on shards: a long slice's mask starts like a short one's.
+func TestDropoutDependsOnlyOnIndex(t *testing.T) {
 	n := 3*sweepShard + 17
 	long, short := make([]float32, n), make([]float32, n)
 	Dropout(ones[float32](n), long, 0.3, 5)

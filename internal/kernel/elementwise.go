@@ -1,6 +1,7 @@
 package kernel
 
-// table holds one implementation of the kernels of this package that work element by element, row by row or plane by plane.
+// table holds one implementation of the kernels that work element by element, row by row or plane
+// by plane.
 type table[T Float] struct {
 	relu, reluBackward       pass[T]
 	sigmoid, sigmoidBackward pass[T]
@@ -24,7 +25,7 @@ type table[T Float] struct {
 	adaGrad, rmsProp        pass[T]
 	adam, adamW             pass[T]
 
-	// Whole planes of a pooling, any number of them; scale and bias are those of sumPlane.
+	// Any number of whole planes of a pooling. scale and bias are those of sumPlane.
 	maxPlanes         func(w *windows, worker int, x, y []T, at []int32)
 	maxBackwardPlanes func(w *windows, at []int32, dy, dx []T)
 	sumPlanes         func(w *windows, worker int, x []T, scale, bias T, y []T)
@@ -38,19 +39,19 @@ type table[T Float] struct {
 // pass works through one shard of a sweep.
 type pass[T Float] func(operands[T])
 
-// operands are the arguments of a pass. Which slice is what, and what the constants mean, is an agreement between the function that
-// starts the sweep and its pass.
+// operands holds the arguments of a pass. The function that starts a sweep and its pass agree on
+// the meaning of each slice and constant.
 type operands[T Float] struct {
-	a, b, c, d []T       // unit elements an item
-	ofRow      []T       // one element an item
-	at         []int     // one element an item
-	sums       []float64 // one element an item
+	a, b, c, d []T       // unit elements for each item
+	ofRow      []T       // one element for each item
+	at         []int     // one element for each item
+	sums       []float64 // one element for each item
 	k          *[9]T     // constants
 	exp        pass[T]   // for the passes that need powers
 	rate       float64
 	key        uint64
-	unit       int // elements an item: 1, or the length of a row
-	first      int // number of the shard's first item
+	unit       int // elements in an item: 1, or the length of a row
+	first      int // index of the shard's first item
 }
 
 func portableTable[T Float]() table[T] {
@@ -80,7 +81,8 @@ func portableTable[T Float]() table[T] {
 
 var (
 	tables32 = [...]table[float32]{
-		isaGeneric: portableTable[float32](), isaNEON: portableTable[float32](), isaAVX2: avx2Table(), isaAVX512: avx512Table(),
+		isaGeneric: portableTable[float32](), isaNEON: portableTable[float32](), isaAVX2: avx2Table(),
+		isaAVX512: avx512Table(),
 	}
 	table64 = portableTable[float64]()
 )
@@ -97,21 +99,22 @@ func kernels[T Float]() *table[T] {
 	return t
 }
 
-// sweepShard is how many elements a shard of a sweep has, in whole items: enough to be worth handing to another core, few enough to stay
-// in its L2 cache.
+// sweepShard is the number of elements in a shard of a sweep, in whole items: enough to be worth
+// handing to another core, few enough to stay in its L2 cache.
 const sweepShard = 1 << 14
 
-// sweep is one parallel pass over items. Sweeps are kept and used again, because a closure a call would be an allocation a call.
+// sweep is one parallel pass over items. Sweeps are reused, because a new closure for each call
+// would allocate.
 type sweep[T Float] struct {
 	operands[T]
 	apply     pass[T]
 	items     int
 	run       func(worker, shard int)
-	room      []float64 // scratch behind sums
-	constants [9]T      // behind k: one array for all shards, and none that a call would allocate
+	workspace []float64 // storage of sums
+	constants [9]T      // storage of k, shared by all shards, so that a call doesn't allocate
 }
 
-// The sweeps that no call is using.
+// The idle sweeps.
 var (
 	sweeps32 stack[sweep[float32]]
 	sweeps64 stack[sweep[float64]]
@@ -136,14 +139,14 @@ func takeSweep[T Float]() *sweep[T] {
 	return s
 }
 
-// done gives the sweep back and lets go of the caller's slices.
+// done returns the sweep to the idle ones and drops the caller's slices.
 func (s *sweep[T]) done() {
 	s.operands = operands[T]{}
 	sweeps[T]().put(s)
 }
 
-// do runs a pass over the items of o, with constants k; o.unit is set. The sums a pass leaves are the caller's to read until it is
-// done with the sweep.
+// do runs a pass over the items of o with constants k; o.unit must be set. The caller may read a
+// pass's sums until it calls done.
 func (s *sweep[T]) do(items int, apply pass[T], o operands[T], k ...T) {
 	copy(s.constants[:], k)
 	o.k = &s.constants
@@ -155,12 +158,12 @@ func (s *sweep[T]) do(items int, apply pass[T], o operands[T], k ...T) {
 	Parallel((items+s.perShard()-1)/s.perShard(), s.run)
 }
 
-// sumRoom returns scratch for one sum an item.
-func (s *sweep[T]) sumRoom(items int) []float64 {
-	if cap(s.room) < items {
-		s.room = make([]float64, items)
+// sumWorkspace returns workspace for one sum for each item.
+func (s *sweep[T]) sumWorkspace(items int) []float64 {
+	if cap(s.workspace) < items {
+		s.workspace = make([]float64, items)
 	}
-	return s.room[:items]
+	return s.workspace[:items]
 }
 
 func (s *sweep[T]) perShard() int { return max(1, sweepShard/max(1, s.unit)) }

@@ -11205,14 +11205,14 @@ end:
 	VZEROUPPER
 	RET
 
-// func maxTapsAVX2(rows int, cols int, step int, x *float32, n int, taps *int32, starts *int32, firsts *int32, place int, placeStep int, y *float32, at *int32)
+// func maxTapsAVX2(rows int, cols int, step int, x *float32, n int, taps *int32, starts *int32, firsts *int32, origin int, originStep int, y *float32, at *int32)
 // Requires: AVX, AVX2, CMOV
 TEXT ·maxTapsAVX2(SB), NOSPLIT, $0-96
 	MOVQ    cols+8(FP), AX
 	MOVQ    x+24(FP), DX
 	MOVQ    starts+48(FP), BX
 	MOVQ    firsts+56(FP), SI
-	MOVQ    place+64(FP), DI
+	MOVQ    origin+64(FP), DI
 	MOVQ    y+80(FP), R8
 	MOVQ    at+88(FP), R9
 	MOVQ    rows+0(FP), R11
@@ -11306,19 +11306,19 @@ done:
 	MOVQ cols+8(FP), CX
 	LEAQ (R8)(CX*4), R8
 	LEAQ (R9)(CX*4), R9
-	MOVQ placeStep+72(FP), CX
+	MOVQ originStep+72(FP), CX
 	ADDQ CX, DI
 	DECQ R11
 	JNE  row
 	VZEROUPPER
 	RET
 
-// func maxRowsAVX2(rows int, cols int, step int, n int, x *float32, places *int32, y *float32, at *int32)
+// func maxRowsAVX2(rows int, cols int, step int, n int, x *float32, indices *int32, y *float32, at *int32)
 // Requires: AVX
 TEXT ·maxRowsAVX2(SB), NOSPLIT, $0-64
 	MOVQ    cols+8(FP), AX
 	MOVQ    x+32(FP), DX
-	MOVQ    places+40(FP), BX
+	MOVQ    indices+40(FP), BX
 	MOVQ    y+48(FP), SI
 	MOVQ    at+56(FP), DI
 	MOVQ    rows+0(FP), R8
@@ -11990,14 +11990,14 @@ done:
 	VZEROUPPER
 	RET
 
-// func maxTapsAVX512(rows int, cols int, step int, x *float32, n int, taps *int32, starts *int32, firsts *int32, place int, placeStep int, y *float32, at *int32)
+// func maxTapsAVX512(rows int, cols int, step int, x *float32, n int, taps *int32, starts *int32, firsts *int32, origin int, originStep int, y *float32, at *int32)
 // Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·maxTapsAVX512(SB), NOSPLIT, $0-96
 	MOVQ  cols+8(FP), AX
 	MOVQ  x+24(FP), DX
 	MOVQ  starts+48(FP), BX
 	MOVQ  firsts+56(FP), SI
-	MOVQ  place+64(FP), DI
+	MOVQ  origin+64(FP), DI
 	MOVQ  y+80(FP), R8
 	MOVQ  at+88(FP), R9
 	MOVQ  rows+0(FP), R11
@@ -12087,19 +12087,19 @@ done:
 	MOVQ cols+8(FP), CX
 	LEAQ (R8)(CX*4), R8
 	LEAQ (R9)(CX*4), R9
-	MOVQ placeStep+72(FP), CX
+	MOVQ originStep+72(FP), CX
 	ADDQ CX, DI
 	DECQ R11
 	JNE  row
 	VZEROUPPER
 	RET
 
-// func maxRowsAVX512(rows int, cols int, step int, n int, x *float32, places *int32, y *float32, at *int32)
+// func maxRowsAVX512(rows int, cols int, step int, n int, x *float32, indices *int32, y *float32, at *int32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·maxRowsAVX512(SB), NOSPLIT, $0-64
 	MOVQ  cols+8(FP), AX
 	MOVQ  x+32(FP), DX
-	MOVQ  places+40(FP), BX
+	MOVQ  indices+40(FP), BX
 	MOVQ  y+48(FP), SI
 	MOVQ  at+56(FP), DI
 	MOVQ  rows+0(FP), R8

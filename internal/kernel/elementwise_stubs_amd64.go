@@ -179,12 +179,14 @@ func adamAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float
 //go:noescape
 func adamWAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
-// normRowAVX2 is y = x·(k + alpha·Σ squares of count rows)^-b for n pixels; b is 0.75, whatever beta is.
+// normRowAVX2 is y = x·(k + alpha·Σ squares of count rows)^-b for n pixels; b is 0.75, whatever
+// beta is.
 //
 //go:noescape
 func normRowAVX2(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, x *float32, y *float32)
 
-// normBackwardRowAVX2 is dx = dy·s^-b, ratio = dy·y/s with normRow's s; b is 0.75, whatever beta is.
+// normBackwardRowAVX2 is dx = dy·s^-b, ratio = dy·y/s with normRow's s; b is 0.75, whatever beta
+// is.
 //
 //go:noescape
 func normBackwardRowAVX2(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, y *float32, dy *float32, dx *float32, ratio *float32)
@@ -234,54 +236,62 @@ func scaleRowsAVX2(rows int, n int, x *float32, factors *float32, y *float32)
 //go:noescape
 func dotRowsAVX2(rows int, n int, x *float32, y *float32, sums *float64)
 
-// softmaxRowsAVX2 is the softmax of each row of n elements, and the sum of e^(x - the row's largest x); rows is positive.
+// softmaxRowsAVX2 is the softmax of each row of n elements, and the sum of e^(x - the row's largest
+// x); rows is positive.
 //
 //go:noescape
 func softmaxRowsAVX2(rows int, n int, x *float32, y *float32, sums *float64)
 
-// dropoutAVX2 is y = x·scale, or x·0 where SplitMix64, state being that of the first element, has its upper 53 bits below dropBelow.
+// dropoutAVX2 is y = x·scale, or x·0 where the upper 53 bits of SplitMix64 are below dropBelow;
+// state is that of the first element.
 //
 //go:noescape
 func dropoutAVX2(n int, x *float32, y *float32, state uint64, dropBelow uint64, scale float32)
 
-// weighTaps4AVX2 sets y to the larger of least and bias plus the sum of n taps of x times their weights, 4·rows rows of it; rows, cols and n
-// are positive.
+// weighTaps4AVX2 sets y to the larger of least and bias plus the sum of n taps of x times their
+// weights, for 4·rows rows; rows, cols and n are positive.
 //
 //go:noescape
 func weighTaps4AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
 
-// weighTaps1AVX2 sets y to the larger of least and bias plus the sum of n taps of x times their weights, 1·rows rows of it; rows, cols and n
-// are positive.
+// weighTaps1AVX2 sets y to the larger of least and bias plus the sum of n taps of x times their
+// weights, for 1·rows rows; rows, cols and n are positive.
 //
 //go:noescape
 func weighTaps1AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
 
-// tapDots1AVX2 adds the dot products of dy, rows of cols elements, and 1 taps of x to a vector each of lanes; rows and cols are positive.
+// tapDots1AVX2 adds the dot products of dy, rows of cols elements, and 1 taps of x to one vector of
+// lanes for each tap; rows and cols are positive.
 //
 //go:noescape
 func tapDots1AVX2(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
 
-// tapDots2AVX2 adds the dot products of dy, rows of cols elements, and 2 taps of x to a vector each of lanes; rows and cols are positive.
+// tapDots2AVX2 adds the dot products of dy, rows of cols elements, and 2 taps of x to one vector of
+// lanes for each tap; rows and cols are positive.
 //
 //go:noescape
 func tapDots2AVX2(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
 
-// tapDots3AVX2 adds the dot products of dy, rows of cols elements, and 3 taps of x to a vector each of lanes; rows and cols are positive.
+// tapDots3AVX2 adds the dot products of dy, rows of cols elements, and 3 taps of x to one vector of
+// lanes for each tap; rows and cols are positive.
 //
 //go:noescape
 func tapDots3AVX2(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
 
-// tapDots4AVX2 adds the dot products of dy, rows of cols elements, and 4 taps of x to a vector each of lanes; rows and cols are positive.
+// tapDots4AVX2 adds the dot products of dy, rows of cols elements, and 4 taps of x to one vector of
+// lanes for each tap; rows and cols are positive.
 //
 //go:noescape
 func tapDots4AVX2(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
 
-// tapDots5AVX2 adds the dot products of dy, rows of cols elements, and 5 taps of x to a vector each of lanes; rows and cols are positive.
+// tapDots5AVX2 adds the dot products of dy, rows of cols elements, and 5 taps of x to one vector of
+// lanes for each tap; rows and cols are positive.
 //
 //go:noescape
 func tapDots5AVX2(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
 
-// tapDots6AVX2 adds the dot products of dy, rows of cols elements, and 6 taps of x to a vector each of lanes; rows and cols are positive.
+// tapDots6AVX2 adds the dot products of dy, rows of cols elements, and 6 taps of x to one vector of
+// lanes for each tap; rows and cols are positive.
 //
 //go:noescape
 func tapDots6AVX2(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
@@ -461,12 +471,14 @@ func adamAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]flo
 //go:noescape
 func adamWAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
-// normRowAVX512 is y = x·(k + alpha·Σ squares of count rows)^-b for n pixels; b is 0.75, whatever beta is.
+// normRowAVX512 is y = x·(k + alpha·Σ squares of count rows)^-b for n pixels; b is 0.75, whatever
+// beta is.
 //
 //go:noescape
 func normRowAVX512(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, x *float32, y *float32)
 
-// normBackwardRowAVX512 is dx = dy·s^-b, ratio = dy·y/s with normRow's s; b is 0.75, whatever beta is.
+// normBackwardRowAVX512 is dx = dy·s^-b, ratio = dy·y/s with normRow's s; b is 0.75, whatever beta
+// is.
 //
 //go:noescape
 func normBackwardRowAVX512(n int, rows *float32, stride int, count int, k float32, alpha float32, beta float32, y *float32, dy *float32, dx *float32, ratio *float32)
@@ -516,142 +528,159 @@ func scaleRowsAVX512(rows int, n int, x *float32, factors *float32, y *float32)
 //go:noescape
 func dotRowsAVX512(rows int, n int, x *float32, y *float32, sums *float64)
 
-// softmaxRowsAVX512 is the softmax of each row of n elements, and the sum of e^(x - the row's largest x); rows is positive.
+// softmaxRowsAVX512 is the softmax of each row of n elements, and the sum of e^(x - the row's
+// largest x); rows is positive.
 //
 //go:noescape
 func softmaxRowsAVX512(rows int, n int, x *float32, y *float32, sums *float64)
 
-// dropoutAVX512 is y = x·scale, or x·0 where SplitMix64, state being that of the first element, has its upper 53 bits below dropBelow.
+// dropoutAVX512 is y = x·scale, or x·0 where the upper 53 bits of SplitMix64 are below dropBelow;
+// state is that of the first element.
 //
 //go:noescape
 func dropoutAVX512(n int, x *float32, y *float32, state uint64, dropBelow uint64, scale float32)
 
-// weighTaps4AVX512 sets y to the larger of least and bias plus the sum of n taps of x times their weights, 4·rows rows of it; rows, cols and n
-// are positive.
+// weighTaps4AVX512 sets y to the larger of least and bias plus the sum of n taps of x times their
+// weights, for 4·rows rows; rows, cols and n are positive.
 //
 //go:noescape
 func weighTaps4AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
 
-// weighTaps1AVX512 sets y to the larger of least and bias plus the sum of n taps of x times their weights, 1·rows rows of it; rows, cols and n
-// are positive.
+// weighTaps1AVX512 sets y to the larger of least and bias plus the sum of n taps of x times their
+// weights, for 1·rows rows; rows, cols and n are positive.
 //
 //go:noescape
 func weighTaps1AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
 
-// tapDots1AVX512 adds the dot products of dy, rows of cols elements, and 1 taps of x to a vector each of lanes; rows and cols are positive.
+// tapDots1AVX512 adds the dot products of dy, rows of cols elements, and 1 taps of x to one vector
+// of lanes for each tap; rows and cols are positive.
 //
 //go:noescape
 func tapDots1AVX512(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
 
-// tapDots2AVX512 adds the dot products of dy, rows of cols elements, and 2 taps of x to a vector each of lanes; rows and cols are positive.
+// tapDots2AVX512 adds the dot products of dy, rows of cols elements, and 2 taps of x to one vector
+// of lanes for each tap; rows and cols are positive.
 //
 //go:noescape
 func tapDots2AVX512(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
 
-// tapDots3AVX512 adds the dot products of dy, rows of cols elements, and 3 taps of x to a vector each of lanes; rows and cols are positive.
+// tapDots3AVX512 adds the dot products of dy, rows of cols elements, and 3 taps of x to one vector
+// of lanes for each tap; rows and cols are positive.
 //
 //go:noescape
 func tapDots3AVX512(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
 
-// tapDots4AVX512 adds the dot products of dy, rows of cols elements, and 4 taps of x to a vector each of lanes; rows and cols are positive.
+// tapDots4AVX512 adds the dot products of dy, rows of cols elements, and 4 taps of x to one vector
+// of lanes for each tap; rows and cols are positive.
 //
 //go:noescape
 func tapDots4AVX512(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
 
-// tapDots5AVX512 adds the dot products of dy, rows of cols elements, and 5 taps of x to a vector each of lanes; rows and cols are positive.
+// tapDots5AVX512 adds the dot products of dy, rows of cols elements, and 5 taps of x to one vector
+// of lanes for each tap; rows and cols are positive.
 //
 //go:noescape
 func tapDots5AVX512(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
 
-// tapDots6AVX512 adds the dot products of dy, rows of cols elements, and 6 taps of x to a vector each of lanes; rows and cols are positive.
+// tapDots6AVX512 adds the dot products of dy, rows of cols elements, and 6 taps of x to one vector
+// of lanes for each tap; rows and cols are positive.
 //
 //go:noescape
 func tapDots6AVX512(rows int, cols int, step int, x *float32, taps *int32, dy *float32, lanes *float32)
 
-// maxPool2AVX2 is maxPlane for 2x2 windows at stride 2, rows·cols of them, both positive.
+// maxPool2AVX2 is maxPlane for rows·cols windows of 2x2 at stride 2; rows and cols are positive.
 //
 //go:noescape
 func maxPool2AVX2(rows int, cols int, width int, x *float32, y *float32, at *int32)
 
-// maxPool3AVX2 is maxPlane for 3x3 windows at stride 2, rows·cols of them, both positive.
+// maxPool3AVX2 is maxPlane for rows·cols windows of 3x3 at stride 2; rows and cols are positive.
 //
 //go:noescape
 func maxPool3AVX2(rows int, cols int, width int, x *float32, y *float32, at *int32)
 
-// maxTapsAVX2 sets y and at to the largest of n taps (offset in x, place from the window's start) and its place, for rows·cols
-// windows, all positive. x goes on by step elements a row and place, the row's, by placeStep. A column's windows start at starts and see the
-// plane from firsts on.
+// maxTapsAVX2 sets y and at to the largest of n taps (offset in x, index from the window's start)
+// and its index, for rows·cols windows, all positive. After a row of windows, x advances by step
+// elements and origin by originStep. A column's windows start at starts; their first column inside
+// the plane is firsts.
 //
 //go:noescape
-func maxTapsAVX2(rows int, cols int, step int, x *float32, n int, taps *int32, starts *int32, firsts *int32, place int, placeStep int, y *float32, at *int32)
+func maxTapsAVX2(rows int, cols int, step int, x *float32, n int, taps *int32, starts *int32, firsts *int32, origin int, originStep int, y *float32, at *int32)
 
-// maxRowsAVX2 sets each of rows rows of y and at to the largest of n rows of x and their places, cols a row, all positive. x and places
-// go on by step elements a row.
+// maxRowsAVX2 sets each of rows rows of y and at, of cols elements, to the largest of n rows of x
+// and its index, all positive. After a row, x and indices advance by step elements.
 //
 //go:noescape
-func maxRowsAVX2(rows int, cols int, step int, n int, x *float32, places *int32, y *float32, at *int32)
+func maxRowsAVX2(rows int, cols int, step int, n int, x *float32, indices *int32, y *float32, at *int32)
 
-// sumTapsAVX2 sets y to the sum of n taps of x times scale plus bias; rows, cols and n are positive.
+// sumTapsAVX2 sets y to the sum of n taps of x times scale plus bias; rows, cols and n are
+// positive.
 //
 //go:noescape
 func sumTapsAVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, y *float32, scale float32, bias float32)
 
-// pickRowsAVX2 moves the picked elements of each read of a row of cols elements together, by their places in the read. Behind the last it
-// writes up to 15 elements that mean nothing. rows, cols, read and picked are positive.
+// pickRowsAVX2 compacts rows of cols elements: of each read elements it writes the picked ones, at
+// indices picks. Past the last one it writes up to 15 undefined elements. rows, cols, read and
+// picked are positive.
 //
 //go:noescape
 func pickRowsAVX2(rows int, cols int, step int, outStep int, x *float32, picks *int32, read int, picked int, y *float32)
 
-// maxPool2AVX512 is maxPlane for 2x2 windows at stride 2, rows·cols of them, both positive.
+// maxPool2AVX512 is maxPlane for rows·cols windows of 2x2 at stride 2; rows and cols are positive.
 //
 //go:noescape
 func maxPool2AVX512(rows int, cols int, width int, x *float32, y *float32, at *int32)
 
-// maxPool3AVX512 is maxPlane for 3x3 windows at stride 2, rows·cols of them, both positive.
+// maxPool3AVX512 is maxPlane for rows·cols windows of 3x3 at stride 2; rows and cols are positive.
 //
 //go:noescape
 func maxPool3AVX512(rows int, cols int, width int, x *float32, y *float32, at *int32)
 
-// maxTapsAVX512 sets y and at to the largest of n taps (offset in x, place from the window's start) and its place, for rows·cols
-// windows, all positive. x goes on by step elements a row and place, the row's, by placeStep. A column's windows start at starts and see the
-// plane from firsts on.
+// maxTapsAVX512 sets y and at to the largest of n taps (offset in x, index from the window's start)
+// and its index, for rows·cols windows, all positive. After a row of windows, x advances by step
+// elements and origin by originStep. A column's windows start at starts; their first column inside
+// the plane is firsts.
 //
 //go:noescape
-func maxTapsAVX512(rows int, cols int, step int, x *float32, n int, taps *int32, starts *int32, firsts *int32, place int, placeStep int, y *float32, at *int32)
+func maxTapsAVX512(rows int, cols int, step int, x *float32, n int, taps *int32, starts *int32, firsts *int32, origin int, originStep int, y *float32, at *int32)
 
-// maxRowsAVX512 sets each of rows rows of y and at to the largest of n rows of x and their places, cols a row, all positive. x and places
-// go on by step elements a row.
+// maxRowsAVX512 sets each of rows rows of y and at, of cols elements, to the largest of n rows of x
+// and its index, all positive. After a row, x and indices advance by step elements.
 //
 //go:noescape
-func maxRowsAVX512(rows int, cols int, step int, n int, x *float32, places *int32, y *float32, at *int32)
+func maxRowsAVX512(rows int, cols int, step int, n int, x *float32, indices *int32, y *float32, at *int32)
 
-// sumTapsAVX512 sets y to the sum of n taps of x times scale plus bias; rows, cols and n are positive.
+// sumTapsAVX512 sets y to the sum of n taps of x times scale plus bias; rows, cols and n are
+// positive.
 //
 //go:noescape
 func sumTapsAVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, y *float32, scale float32, bias float32)
 
-// pickRowsAVX512 moves the picked elements of each read of a row of cols elements together, by their places in the read. Behind the last it
-// writes up to 15 elements that mean nothing. rows, cols, read and picked are positive.
+// pickRowsAVX512 compacts rows of cols elements: of each read elements it writes the picked ones,
+// at indices picks. Past the last one it writes up to 15 undefined elements. rows, cols, read and
+// picked are positive.
 //
 //go:noescape
 func pickRowsAVX512(rows int, cols int, step int, outStep int, x *float32, picks *int32, read int, picked int, y *float32)
 
-// mergeRows puts rows of cols elements each, both positive, at even and at odd places of x.
+// mergeRows writes even and odd, rows of cols elements, to the even and odd indices of x; rows and
+// cols are positive.
 //
 //go:noescape
 func mergeRows(rows int, cols int, step int, outStep int, even *float32, odd *float32, x *float32)
 
-// maxPool2Backward is maxBackwardPlane for 2x2 windows side by side, rows·cols of them, both positive; it writes under windows only.
+// maxPool2Backward is maxBackwardPlane for rows·cols windows of 2x2 at stride 2; rows and cols are
+// positive. It writes only elements in windows.
 //
 //go:noescape
 func maxPool2Backward(rows int, cols int, width int, at *int32, dy *float32, dx *float32)
 
-// sumPool2 is sumPlane for 2x2 windows side by side, rows·cols of them, both positive.
+// sumPool2 is sumPlane for rows·cols windows of 2x2 at stride 2; rows and cols are positive.
 //
 //go:noescape
 func sumPool2(rows int, cols int, width int, x *float32, y *float32, scale float32, bias float32)
 
-// spreadPool2 is spreadPlane for 2x2 windows side by side, rows·cols of them, both positive; it writes under windows only.
+// spreadPool2 is spreadPlane for rows·cols windows of 2x2 at stride 2; rows and cols are positive.
+// It writes only elements in windows.
 //
 //go:noescape
 func spreadPool2(rows int, cols int, width int, dy *float32, dx *float32, scale float32)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// everyBit runs every kernel that cuts its work into shards and returns all results.
+// everyBit runs every kernel that divides its work into shards and returns all results.
 func everyBit() [][]float32 {
 	const rows, classes = 6000, 11
 	n := rows * classes
@@ -40,7 +40,9 @@ func everyBit() [][]float32 {
 	DotRows(rows, classes, x, target, result(rows))
 	MeanRows(rows, classes, x, result(rows))
 	MaxRows(rows, classes, x, result(rows), make([]int, rows))
-	NewCopy[float32](rows, classes, func(i int) int { return i * classes }, func(i int) int { return (rows - 1 - i) * classes }).Run(x, result(n))
+	NewCopy[float32](
+		rows, classes, func(i int) int { return i * classes }, func(i int) int { return (rows - 1 - i) * classes },
+	).Run(x, result(n))
 	result(1)[0] = BinaryCrossEntropy(x, target)
 	BinaryCrossEntropyBackward(x, target, 0.5, result(n))
 	result(1)[0] = MeanSquaredError(x, target)
@@ -68,11 +70,11 @@ func everyBit() [][]float32 {
 		n.BackwardBias(result(s.Channels))
 		n.BackwardData(in, coef, normed, result(s.inLen()))
 	}
-	places := NewChannelNorm[float32](ChannelNormShape{5, 7, 2500, 1e-5})
-	places.Forward(in, coef, coef, result(s.inLen()))
-	places.BackwardWeights(in, normed, result(s.Channels))
-	places.BackwardBias(result(s.Channels))
-	places.BackwardData(in, coef, normed, result(s.inLen()))
+	channelNorm := NewChannelNorm[float32](ChannelNormShape{5, 7, 2500, 1e-5})
+	channelNorm.Forward(in, coef, coef, result(s.inLen()))
+	channelNorm.BackwardWeights(in, normed, result(s.Channels))
+	channelNorm.BackwardBias(result(s.Channels))
+	channelNorm.BackwardData(in, coef, normed, result(s.inLen()))
 	softmax := NewChannelSoftmax[float32](5, 7, 2500)
 	softmax.Forward(in, result(s.inLen()))
 	softmax.Backward(in, normed, result(s.inLen()))

@@ -3,17 +3,19 @@ package kernel
 import "math"
 
 const (
-	depthBlock   = 1024    // k is cut into blocks of at most this: a panel of B then stays in L2 while every tile of A passes it
-	rowBlock     = 256     // rows of packed A that stay in L2 while the panels pass
-	colBlock     = 256     // columns of B a job packs for itself
-	sharedB      = 1 << 20 // up to this many elements B is packed once for all jobs, which may then split the rows too
-	gemmJobs     = 16      // jobs a product is cut into, if it is worth it
-	gemmJobWork  = 1 << 17 // multiply-adds a job should have
+	depthBlock = 1024 // most of k in one block: a panel of B then stays in L2 while every tile of A passes it
+	rowBlock   = 256  // rows of packed A that stay in L2 while the panels pass
+	colBlock   = 256  // columns of B a job packs for itself
+	// up to this many elements, B is packed once for all jobs, which may then also split the rows
+	sharedB      = 1 << 20
+	gemmJobs     = 16      // jobs in a product that is large enough
+	gemmJobWork  = 1 << 17 // fewest multiply-adds worth a job
 	parallelWork = 1 << 18 // multiply-adds below which a fork costs more than it gains
 )
 
-// Gemm computes C = op(A)·op(B) for row-major matrices: op(A) is m × k, op(B) k × n, C m × n; op transposes where transA, transB say so,
-// and lda, ldb, ldc are the lengths of the stored rows. C must not overlap A or B.
+// Gemm computes C = op(A)·op(B) for row-major matrices: op(A) is m × k, op(B) k × n, C m × n. op
+// transposes if transA or transB is set. lda, ldb, ldc are the lengths of the stored rows. C must
+// not overlap A or B.
 func Gemm[T Float](transA, transB bool, m, n, k int, a []T, lda int, b []T, ldb int, c []T, ldc int) {
 	free := freeProducts[T]()
 	p := free.take()
@@ -25,7 +27,7 @@ func Gemm[T Float](transA, transB bool, m, n, k int, a []T, lda int, b []T, ldb 
 	free.put(p)
 }
 
-// The plans Gemm has made, kept with their scratch: as many as ever ran at once.
+// Gemm's idle plans with their workspaces, at most as many as calls ever ran at once.
 var (
 	products32 stack[product[float32]]
 	products64 stack[product[float64]]
@@ -38,18 +40,19 @@ func freeProducts[T Float]() *stack[product[T]] {
 	return any(&products64).(*stack[product[T]])
 }
 
-// product is a planned matrix product with its scratch. The plan, and so the order of every sum, depends on m, n, k alone.
+// product is a planned matrix product with its workspace. Only m, n and k decide the plan, and so
+// the order of every sum.
 type product[T Float] struct {
 	e       *engine[T]
 	isa     isa // e's
 	m, n, k int
 
-	tiles        []rowTile // nil until there is a plan
-	depth        int       // of a block of k
+	tiles        []rowTile // nil before plan
+	depth        int       // size of a block of k
 	panels       int
 	rowJobs      int
 	panelsPerJob int
-	shared       bool // B is packed whole before the jobs start
+	shared       bool // all of B is packed before the jobs start
 
 	packedA, packedB []T
 	blocks           perWorker[panelScratch[T]]
@@ -60,7 +63,7 @@ type product[T Float] struct {
 	bias []T // by column of C, or nil
 	relu bool
 
-	pack, multiply func(worker, shard int) // kept, so that a call makes no closures
+	pack, multiply func(worker, shard int) // stored once, because a closure for each call would allocate
 }
 
 type panelScratch[T Float] struct {
@@ -95,8 +98,9 @@ func (p *product[T]) plan(m, n, k int) {
 	}
 }
 
-// share cuts C into about the given number of jobs. Where B is packed for all, they are as square as can be, which reads the packed
-// operands least often; where each job packs its own columns, they have all rows.
+// share cuts C into about the given number of jobs. If B is packed for all jobs, they are nearly
+// square, which reads the packed operands least often. If each job packs its own columns, it has
+// all rows.
 func (p *product[T]) share(jobs int) {
 	if !p.shared {
 		p.rowJobs, p.panelsPerJob = 1, min(max(1, colBlock/p.e.cols), max(1, p.panels/jobs))
@@ -108,7 +112,7 @@ func (p *product[T]) share(jobs int) {
 	p.rowJobs = max(1, min(len(p.tiles), jobs/cols))
 }
 
-// depthOf returns the depth of the blocks that k is cut into, as equal as can be.
+// depthOf returns the size of the blocks that k is cut into, as equal as possible.
 func depthOf(k int) int { return max(1, ceilDiv(k, max(1, ceilDiv(k, depthBlock)))) }
 
 func (p *product[T]) run(a, b matrix[T], c []T, ldc int) {
@@ -161,7 +165,8 @@ func (p *product[T]) multiplyJob(worker, job int) {
 	}
 }
 
-// begin prepares a job's part of C, where the blocks' calls don't: with the bias, or with zeros for an empty sum.
+// begin writes what multiplyBlock then adds to: the bias, or zeros for an empty sum. Without a
+// bias, multiplyBlock writes C itself.
 func (p *product[T]) begin(tiles []rowTile, first, last int) {
 	if p.bias == nil && p.k > 0 {
 		return
@@ -177,7 +182,7 @@ func (p *product[T]) begin(tiles []rowTile, first, last int) {
 	}
 }
 
-// packBlock packs a job's columns of B, rows [k0, k0+kc), panel after panel.
+// packBlock packs rows [k0, k0+kc) of a job's columns of B, panel after panel.
 func (p *product[T]) packBlock(s *panelScratch[T], k0, kc, first, last int) {
 	s.b = grow(s.b, (last-first)*p.e.cols*p.depth)
 	for i := first; i < last; i++ {

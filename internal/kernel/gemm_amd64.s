@@ -3956,9 +3956,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func lowerAVX2(channels int, blocks *int32, n int, src *float32, srcChannel int, srcStride int, dst *float32, dstChannel int, dstStride int)
+// func im2colAVX2(channels int, blocks *int32, n int, src *float32, srcChannel int, srcStride int, dst *float32, dstChannel int, dstStride int)
 // Requires: AVX, CMOV
-TEXT ·lowerAVX2(SB), NOSPLIT, $0-72
+TEXT ·im2colAVX2(SB), NOSPLIT, $0-72
 	MOVQ channels+0(FP), AX
 	MOVQ src+24(FP), CX
 	MOVQ dst+48(FP), DX
@@ -4032,9 +4032,9 @@ copyend:
 	VZEROUPPER
 	RET
 
-// func flipAVX2(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
+// func transposeAVX2(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
 // Requires: AVX, CMOV
-TEXT ·flipAVX2(SB), NOSPLIT, $0-48
+TEXT ·transposeAVX2(SB), NOSPLIT, $0-48
 	MOVQ    rows+0(FP), AX
 	MOVQ    cols+8(FP), CX
 	MOVQ    src+16(FP), DX
@@ -4172,9 +4172,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func gatherFlipAVX2(rows int, cols int, src *float32, offsets *int32, dst *float32, dstStride int)
+// func gatherTransposeAVX2(rows int, cols int, src *float32, offsets *int32, dst *float32, dstStride int)
 // Requires: AVX, CMOV
-TEXT ·gatherFlipAVX2(SB), NOSPLIT, $0-48
+TEXT ·gatherTransposeAVX2(SB), NOSPLIT, $0-48
 	MOVQ    rows+0(FP), AX
 	MOVQ    cols+8(FP), CX
 	MOVQ    src+16(FP), DX
@@ -17799,9 +17799,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func lowerAVX512(channels int, blocks *int32, n int, src *float32, srcChannel int, srcStride int, dst *float32, dstChannel int, dstStride int)
+// func im2colAVX512(channels int, blocks *int32, n int, src *float32, srcChannel int, srcStride int, dst *float32, dstChannel int, dstStride int)
 // Requires: AVX, AVX512F, BMI2, CMOV
-TEXT ·lowerAVX512(SB), NOSPLIT, $0-72
+TEXT ·im2colAVX512(SB), NOSPLIT, $0-72
 	MOVQ channels+0(FP), AX
 	MOVQ src+24(FP), CX
 	MOVQ dst+48(FP), DX
@@ -17875,9 +17875,9 @@ copyend:
 	VZEROUPPER
 	RET
 
-// func flipAVX512(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
+// func transposeAVX512(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV
-TEXT ·flipAVX512(SB), NOSPLIT, $0-48
+TEXT ·transposeAVX512(SB), NOSPLIT, $0-48
 	MOVQ    rows+0(FP), AX
 	MOVQ    cols+8(FP), CX
 	MOVQ    src+16(FP), DX
@@ -18127,9 +18127,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func gatherFlipAVX512(rows int, cols int, src *float32, offsets *int32, dst *float32, dstStride int)
+// func gatherTransposeAVX512(rows int, cols int, src *float32, offsets *int32, dst *float32, dstStride int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV
-TEXT ·gatherFlipAVX512(SB), NOSPLIT, $0-48
+TEXT ·gatherTransposeAVX512(SB), NOSPLIT, $0-48
 	MOVQ    rows+0(FP), AX
 	MOVQ    cols+8(FP), CX
 	MOVQ    src+16(FP), DX

@@ -23,8 +23,8 @@ func engine32() *engine[float32] {
 	return e
 }
 
-// mulNEON goes through the columns by as many as a tile has. What it reads and writes is sliced here first, so that a wrong length panics
-// instead of touching another's memory.
+// mulNEON computes a panel by tiles of up to 16 columns. It slices operands to the elements that
+// the assembly reads and writes, so that a wrong length panics instead of touching other memory.
 func mulNEON(p *panel[float32]) {
 	const most = lanesNEON * vectorsNEON
 	var offsets *int32
@@ -39,7 +39,8 @@ func mulNEON(p *panel[float32]) {
 	}
 }
 
-// mulTileNEON computes columns first … first+cols-1 of a tile. Where the last vector is not whole, that goes by way of a copy.
+// mulTileNEON computes columns first … first+cols-1 of a tile. If the last vector is partial, the
+// tile goes to a buffer and is copied from there.
 func mulTileNEON(p *panel[float32], t rowTile, a []float32, offsets *int32, first, cols int) {
 	vectors, b := ceilDiv(cols, lanesNEON), &p.b[first]
 	if cols%lanesNEON != 0 {

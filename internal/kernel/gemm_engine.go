@@ -1,12 +1,13 @@
 package kernel
 
-// This stands here because go generate only reads the files of the platform it runs on.
+// This directive is in a file without build constraints because go generate only reads the files of
+// its own platform.
 //go:generate sh -c "cd _asm && go run ./neon -out ../gemm_arm64.s -stubs ../gemm_stubs_arm64.go"
 
 // rowTile is a run of rows of C that one call of a micro-kernel computes.
 type rowTile struct{ row, rows int }
 
-// tileRows cuts m rows into tiles of at most most rows, as equal as can be.
+// tileRows cuts m rows into tiles of at most most rows, whose sizes differ by at most 1.
 func tileRows(m, most int) []rowTile {
 	n := ceilDiv(m, most)
 	tiles := make([]rowTile, n)
@@ -21,13 +22,15 @@ func tileRows(m, most int) []rowTile {
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }
 
-// panel is one step of a blocked product: a column panel of C, all its rows, over depth kc of the k there is,
+// panel is one step of a blocked product: a column panel of C, all its rows, over kc of the k
+// terms,
 //
 //	C[row, 0:cols] = Σ_p A[row, p]·B[p, 0:cols]   (+ C if accumulate, + bias[row] if there is a bias)
 //
-// A is packed tile by tile: element (i, p) of tile t stands at a[t.row*k + (k0+p)*t.rows + i]. Row p of B begins at b[offsets[p]], or at
-// b[p*width] where offsets is nil. A panel with offsets may have any number of columns, one without no more than the engine's; the engine
-// may read past the last of them, to a multiple of its lanes.
+// A is packed tile by tile: element (i, p) of tile t is a[t.row*k + (k0+p)*t.rows + i]. Row p of B
+// begins at b[offsets[p]], or at b[p*width] if offsets is nil. A panel with offsets may have any
+// number of columns, one without at most the engine's. The engine may read past the last column, up
+// to a multiple of its lanes.
 type panel[T Float] struct {
 	tiles   []rowTile
 	a       []T
@@ -39,42 +42,46 @@ type panel[T Float] struct {
 	c       []T
 	ldc     int
 	cols    int
-	bias    []T // by row of C, or nil; added in the call that has it
+	bias    []T // one for each row of C, or nil
 
 	accumulate bool
 	relu       bool // C = max(C, 0) at the end
 }
 
-// engine is one instruction set's inner loops. All the rest, blocking, packing order and sharding, is the same for every engine.
+// engine holds one instruction set's inner loops. Blocking, packing order and sharding are the same
+// for every engine.
 type engine[T Float] struct {
-	name string
-	rows int                // most rows of a tile
-	cols int                // most columns of a panel
-	lane int                // packed panels are a multiple of lane wide
-	mul  func(p *panel[T])  // see panel
-	copy func(copyRows[T])  // see copyRows
-	flip func(transpose[T]) // see transpose
+	name      string
+	rows      int                // most rows of a tile
+	cols      int                // most columns of a panel
+	lane      int                // the width of a packed panel is a multiple of this
+	mul       func(p *panel[T])  // see panel
+	copy      func(copyRows[T])  // see copyRows
+	transpose func(transpose[T]) // see transpose
 
-	// lower makes n channels of a lowered image; see lowering.
-	lower func(l *lowering, n int, src, dst []T)
+	// im2col packs n channels of an image; see the type.
+	im2col func(l *im2col, n int, src, dst []T)
 
-	// gatherFlip packs dst[p*width+j] = src[offsets[j]+p] for p < n; at most cols offsets.
-	gatherFlip func(offsets []int32, n int, src, dst []T, width int)
+	// gatherTranspose packs dst[p*width+j] = src[offsets[j]+p] for p < n; at most cols offsets.
+	gatherTranspose func(offsets []int32, n int, src, dst []T, width int)
 
-	// What products with a small result and long sums use; dotTile is 0 for an engine that has nothing better than mul for them.
+	// For products with a small result and long sums. dotTile is 0 if mul is fastest for them too.
 	dotTile  int                   // most rows and columns of one dots
 	dotLanes int                   // partial sums of each dot product
 	dot      func(*dots[T])        // see dots
-	laneSums func(lanes, sums []T) // adds up each dotLanes of lanes
+	laneSums func(lanes, sums []T) // sums each group of dotLanes lanes
 
-	// depthwise plans a convolution in which every channel is convolved by itself, or returns nil where this engine has nothing better than the
-	// general passes. Nil itself in an engine that never has.
+	// depthwise plans a convolution that convolves each channel separately, or returns nil if the
+	// general passes are faster. The field is nil in an engine without such kernels.
 	depthwise func(s ConvShape) depthwise[T]
 }
 
-// dots is rows × cols dot products at once, over n elements of each of several images, which lie aImage and bImage apart:
+// dots computes rows × cols dot products at once, over n elements of each of several images, which
+// are aImage and bImage apart:
 //
-//	Σ_lanes acc[i*accStride + j*dotLanes:] += Σ_image Σ_p a[i*aStride + p]·b[offsets[j] + p],     i < rows, j < len(offsets), p < n
+//	Σ_lanes acc[i*accStride + j*dotLanes:] += Σ_image Σ_p a[i*aStride + p]·b[offsets[j] + p]
+//
+// for i < rows, j < len(offsets), p < n.
 type dots[T Float] struct {
 	rows, n        int
 	a              []T
@@ -94,7 +101,8 @@ type copyRows[T Float] struct {
 	srcStride, dstStride int
 }
 
-// transpose is a transposing block copy: dst[j*dstStride+i] = src[i*srcStride+j] for i < rows, j < cols.
+// transpose is a transposing block copy: dst[j*dstStride+i] = src[i*srcStride+j] for i < rows, j <
+// cols.
 type transpose[T Float] struct {
 	rows, cols           int
 	src, dst             []T
@@ -112,7 +120,8 @@ func engineFor[T Float]() *engine[T] {
 // width returns the packed width of a panel of cols columns.
 func (e *engine[T]) width(cols int) int { return ceilDiv(cols, e.lane) * e.lane }
 
-// matrix is op(M) of a row-major M: element (i, j) stands at data[i*stride+j], or at data[j*stride+i] if transposed.
+// matrix is op(M) of a row-major M: element (i, j) is data[i*stride+j], or data[j*stride+i] if
+// transposed.
 type matrix[T Float] struct {
 	data       []T
 	stride     int
@@ -126,21 +135,21 @@ func (m matrix[T]) at(i, j int) []T {
 	return m.data[i*m.stride+j:]
 }
 
-// packTile packs a tile's rows of A, all k of them, in panel's layout.
+// packTile packs a tile's rows of A, all k columns, in panel's layout.
 func (e *engine[T]) packTile(a matrix[T], t rowTile, k int, dst []T) {
 	src := a.at(t.row, 0)
 	if a.transposed {
 		e.copy(copyRows[T]{rows: k, cols: t.rows, src: src, srcStride: a.stride, dst: dst, dstStride: t.rows})
 		return
 	}
-	e.flip(transpose[T]{rows: t.rows, cols: k, src: src, srcStride: a.stride, dst: dst, dstStride: t.rows})
+	e.transpose(transpose[T]{rows: t.rows, cols: k, src: src, srcStride: a.stride, dst: dst, dstStride: t.rows})
 }
 
 // packPanel packs rows [k0, k0+kc), columns [col, col+cols) of B for a panel of the given width.
 func (e *engine[T]) packPanel(b matrix[T], k0, kc, col, cols, width int, dst []T) {
 	src := b.at(k0, col)
 	if b.transposed {
-		e.flip(transpose[T]{rows: cols, cols: kc, src: src, srcStride: b.stride, dst: dst, dstStride: width})
+		e.transpose(transpose[T]{rows: cols, cols: kc, src: src, srcStride: b.stride, dst: dst, dstStride: width})
 		return
 	}
 	e.copy(copyRows[T]{rows: kc, cols: cols, src: src, srcStride: b.stride, dst: dst, dstStride: width})

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestEngineTiles runs every micro-kernel, with each of its switches, at depths that end in each step of its unrolled loop.
+// TestEngineTiles runs every micro-kernel with all flags, at depths that end in each step of its
+// unrolled loop.
 func TestEngineTiles(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		e := engineFor[float32]()
@@ -28,13 +29,15 @@ func TestEngineTiles(t *testing.T) {
 	})
 }
 
-// checkTile compares one panel of one tile with its definition. Flags choose a bias, accumulation, the ReLU and offsets.
+// checkTile compares one panel of one tile with its definition. flags choose a bias, accumulation,
+// the ReLU and offsets.
 func checkTile(t *testing.T, e *engine[float32], r *rand.Rand, rows, cols, kc, flags int) {
 	p := panel[float32]{
-		tiles: []rowTile{{0, rows}}, a: random[float32](r, rows*kc), k: kc, kc: kc, width: e.width(cols), ldc: cols + 1, cols: cols,
+		tiles: []rowTile{{0, rows}}, a: random[float32](r, rows*kc), k: kc, kc: kc, width: e.width(cols), ldc: cols + 1,
+		cols:       cols,
 		accumulate: flags&2 != 0, relu: flags&4 != 0,
 	}
-	p.b = append(random[float32](r, kc*p.width), make([]float32, scratchSlack)...)
+	p.b = append(random[float32](r, kc*p.width), make([]float32, slack)...)
 	row := func(k int) []float32 { return p.b[k*p.width:] }
 	if flags&1 != 0 {
 		p.bias = random[float32](r, rows)
@@ -50,7 +53,7 @@ func checkTile(t *testing.T, e *engine[float32], r *rand.Rand, rows, cols, kc, f
 	for i := range p.c {
 		row0, col := i/p.ldc, i%p.ldc
 		if col == cols {
-			want.add(i, float64(before[i])) // between the rows: untouched
+			want.add(i, float64(before[i])) // between the rows: must be unchanged
 			continue
 		}
 		for k := range kc {
@@ -70,7 +73,7 @@ func checkTile(t *testing.T, e *engine[float32], r *rand.Rand, rows, cols, kc, f
 	requireClose(t, fmt.Sprintf("%d rows, %d columns, depth %d, flags %d", rows, cols, kc, flags), want, p.c)
 }
 
-// TestEngineDots runs every tile of dot products on guarded memory, over whole vectors and parts of one.
+// TestEngineDots runs every tile of dot products on guarded memory, with whole and partial vectors.
 func TestEngineDots(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		e := engineFor[float32]()
@@ -102,7 +105,9 @@ func checkDots(t *testing.T, e *engine[float32], r *rand.Rand, rows, cols, n, im
 		}
 		for k := range images * n {
 			image, at := k/n, k%n
-			want.add(i, float64(d.a[image*d.aImage+row*d.aStride+at])*float64(d.b[image*d.bImage+int(d.offsets[col])+at]))
+			want.add(
+				i, float64(d.a[image*d.aImage+row*d.aStride+at])*float64(d.b[image*d.bImage+int(d.offsets[col])+at]),
+			)
 		}
 	}
 	e.dot(&d)
@@ -132,9 +137,9 @@ func TestEnginePacks(t *testing.T) {
 				want, got = make([]float32, cols*(rows+3)), make([]float32, cols*(rows+3))
 				f := transpose[float32]{rows: rows, cols: cols, src: src, srcStride: cols + 2, dstStride: rows + 3}
 				f.dst = want
-				flipGeneric(f)
+				transposeGeneric(f)
 				f.dst = got
-				e.flip(f)
+				e.transpose(f)
 				require.Equal(t, want, got, "transpose of %d × %d", rows, cols)
 
 				offsets := make([]int32, min(rows, e.cols))
@@ -142,8 +147,8 @@ func TestEnginePacks(t *testing.T) {
 					offsets[i] = int32(i * (cols + 2))
 				}
 				want, got = make([]float32, cols*e.cols), make([]float32, cols*e.cols)
-				gatherFlipGeneric(offsets, cols, src, want, e.cols)
-				e.gatherFlip(offsets, cols, src, got, e.cols)
+				gatherTransposeGeneric(offsets, cols, src, want, e.cols)
+				e.gatherTranspose(offsets, cols, src, got, e.cols)
 				require.Equal(t, want, got, "gathering transpose of %d × %d", len(offsets), cols)
 			}
 		}

@@ -1,10 +1,12 @@
 package kernel
 
-// genericEngine is the portable engine: micro-kernels of 2 × 4 elements, which the compiler keeps in registers.
+// genericEngine is the portable engine: micro-kernels of 2 × 4 elements, which the compiler keeps
+// in registers.
 func genericEngine[T Float]() *engine[T] {
 	return &engine[T]{
 		name: "generic", rows: 4, cols: 16, lane: 4,
-		mul: mulGeneric[T], copy: copyGeneric[T], flip: flipGeneric[T], lower: lowerGeneric[T], gatherFlip: gatherFlipGeneric[T],
+		mul: mulGeneric[T], copy: copyGeneric[T], transpose: transposeGeneric[T], im2col: im2colGeneric[T],
+		gatherTranspose: gatherTransposeGeneric[T],
 	}
 }
 
@@ -19,7 +21,8 @@ func mulGeneric[T Float](p *panel[T]) {
 	}
 }
 
-// mulBlock computes rows i, i+1 of tile t and columns j … j+3. At a tile's last odd row both rows are the same.
+// mulBlock computes rows i, i+1 of tile t and columns j … j+3. For the last row of an odd tile,
+// both rows are the same.
 func (p *panel[T]) mulBlock(a []T, t rowTile, i, j int) {
 	i1 := min(i+1, t.rows-1)
 	sum := p.sums(a[i:], a[i1:], t.rows, j)
@@ -76,7 +79,7 @@ func copyGeneric[T Float](m copyRows[T]) {
 	}
 }
 
-func flipGeneric[T Float](m transpose[T]) {
+func transposeGeneric[T Float](m transpose[T]) {
 	for i := range m.rows {
 		at := i
 		for _, v := range m.src[i*m.srcStride:][:m.cols] {
@@ -86,7 +89,7 @@ func flipGeneric[T Float](m transpose[T]) {
 	}
 }
 
-func gatherFlipGeneric[T Float](offsets []int32, n int, src, dst []T, width int) {
+func gatherTransposeGeneric[T Float](offsets []int32, n int, src, dst []T, width int) {
 	for j, offset := range offsets {
 		at := j
 		for _, v := range src[offset:][:n] {

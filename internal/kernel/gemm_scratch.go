@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// stack keeps what calls need between them: a call takes one, or the zero value where none is left, and puts it back. At most as many exist
-// as calls ever ran at once.
+// stack holds idle objects for reuse. A call takes one, or the zero value if none is idle, and puts
+// it back. It holds at most as many as calls ever ran at once.
 type stack[S any] struct {
 	mu   sync.Mutex
 	free []*S
@@ -31,14 +31,14 @@ func (s *stack[S]) put(x *S) {
 	s.free = append(s.free, x)
 }
 
-// perWorker is scratch that each worker of a call has for itself: what it wrote there last it finds in its own cache, and no lock stands
-// before it. The zero value has none yet.
+// perWorker holds a workspace for each worker of a call. A worker finds what it wrote last in its
+// own cache, and takes no lock. The zero value holds none.
 type perWorker[S any] struct {
 	mu    sync.Mutex
-	every atomic.Pointer[[]*S] // by worker
+	every atomic.Pointer[[]*S] // indexed by worker
 }
 
-// of returns a worker's scratch, as that worker left it or the zero value.
+// of returns a worker's workspace, as that worker left it, or the zero value.
 func (p *perWorker[S]) of(worker int) *S {
 	if every := p.every.Load(); every != nil && worker < len(*every) {
 		return (*every)[worker]
@@ -46,7 +46,7 @@ func (p *perWorker[S]) of(worker int) *S {
 	return p.more(worker)
 }
 
-// more makes scratch for the workers up to this one; that of the others stays where it is.
+// more adds workspaces for the workers up to this one; it doesn't move those of the others.
 func (p *perWorker[S]) more(worker int) *S {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -61,19 +61,20 @@ func (p *perWorker[S]) more(worker int) *S {
 	return every[worker]
 }
 
-// scratchSlack is how far past its last element an engine may read scratch.
-const scratchSlack = 64
+// slack is how many elements past the last one an engine may read.
+const slack = 64
 
-// grow returns a scratch slice of n elements, with slack behind them; its content is what it was, or zero where it is new.
+// grow returns a slice of n elements with slack after them. Its content is unchanged, or zero if it
+// is new.
 func grow[T any](s []T, n int) []T {
-	if cap(s) >= n+scratchSlack {
+	if cap(s) >= n+slack {
 		return s[:n]
 	}
-	return make([]T, n, n+scratchSlack)
+	return make([]T, n, n+slack)
 }
 
-// lent32 and lent64 are memory that calls borrow. All layers share it: for a deep network, memory of its
-// own for each layer would be several times the weights.
+// lent32 and lent64 hold memory that calls borrow. All layers share it: in a deep network, separate
+// memory for each layer would be several times the size of the weights.
 var (
 	lent32 stack[[]float32]
 	lent64 stack[[]float64]
@@ -86,11 +87,11 @@ func lent[T Float]() *stack[[]T] {
 	return any(&lent64).(*stack[[]T])
 }
 
-// borrow lends n elements of any content, with slack behind them, until giveBack.
+// borrow returns n elements of undefined content, with slack after them, until giveBack.
 func borrow[T Float](n int) *[]T {
-	room := lent[T]().take()
-	*room = grow(*room, n)
-	return room
+	memory := lent[T]().take()
+	*memory = grow(*memory, n)
+	return memory
 }
 
-func giveBack[T Float](room *[]T) { lent[T]().put(room) }
+func giveBack[T Float](memory *[]T) { lent[T]().put(memory) }

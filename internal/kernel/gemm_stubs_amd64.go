@@ -109,7 +109,7 @@ func dot3x2AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, imag
 //go:noescape
 func dot3x3AVX2(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
 
-// laneSumsAVX2 adds up the lanes of each of n vectors; n is positive.
+// laneSumsAVX2 sums the lanes of each of n vectors; n is positive.
 //
 //go:noescape
 func laneSumsAVX2(n int, acc *float32, sums *float32)
@@ -119,20 +119,21 @@ func laneSumsAVX2(n int, acc *float32, sums *float32)
 //go:noescape
 func copyRowsAVX2(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
 
-// lowerAVX2 copies n blocks of each channel; channels, n and the blocks' sizes are positive.
+// im2colAVX2 copies n blocks of each channel; channels, n and the blocks' sizes are positive.
 //
 //go:noescape
-func lowerAVX2(channels int, blocks *int32, n int, src *float32, srcChannel int, srcStride int, dst *float32, dstChannel int, dstStride int)
+func im2colAVX2(channels int, blocks *int32, n int, src *float32, srcChannel int, srcStride int, dst *float32, dstChannel int, dstStride int)
 
-// flipAVX2 writes dst[j*dstStride+i] for up to a vector of rows i; rows and cols are positive.
+// transposeAVX2 writes dst[j*dstStride+i] for up to a vector of rows i; rows and cols are positive.
 //
 //go:noescape
-func flipAVX2(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
+func transposeAVX2(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
 
-// gatherFlipAVX2 writes dst[j*dstStride+i] for up to a vector of rows i; rows and cols are positive.
+// gatherTransposeAVX2 writes dst[j*dstStride+i] for up to a vector of rows i; rows and cols are
+// positive.
 //
 //go:noescape
-func gatherFlipAVX2(rows int, cols int, src *float32, offsets *int32, dst *float32, dstStride int)
+func gatherTransposeAVX2(rows int, cols int, src *float32, offsets *int32, dst *float32, dstStride int)
 
 // tile1x1AVX512 is tile for 1 rows and up to 16 columns.
 //
@@ -399,7 +400,7 @@ func dot5x4AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, im
 //go:noescape
 func dot5x5AVX512(n int, a *float32, aStride int, b *float32, offsets *int32, images int, aImage int, bImage int, acc *float32, accStride int)
 
-// laneSumsAVX512 adds up the lanes of each of n vectors; n is positive.
+// laneSumsAVX512 sums the lanes of each of n vectors; n is positive.
 //
 //go:noescape
 func laneSumsAVX512(n int, acc *float32, sums *float32)
@@ -409,20 +410,22 @@ func laneSumsAVX512(n int, acc *float32, sums *float32)
 //go:noescape
 func copyRowsAVX512(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
 
-// lowerAVX512 copies n blocks of each channel; channels, n and the blocks' sizes are positive.
+// im2colAVX512 copies n blocks of each channel; channels, n and the blocks' sizes are positive.
 //
 //go:noescape
-func lowerAVX512(channels int, blocks *int32, n int, src *float32, srcChannel int, srcStride int, dst *float32, dstChannel int, dstStride int)
+func im2colAVX512(channels int, blocks *int32, n int, src *float32, srcChannel int, srcStride int, dst *float32, dstChannel int, dstStride int)
 
-// flipAVX512 writes dst[j*dstStride+i] for up to a vector of rows i; rows and cols are positive.
+// transposeAVX512 writes dst[j*dstStride+i] for up to a vector of rows i; rows and cols are
+// positive.
 //
 //go:noescape
-func flipAVX512(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
+func transposeAVX512(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
 
-// gatherFlipAVX512 writes dst[j*dstStride+i] for up to a vector of rows i; rows and cols are positive.
+// gatherTransposeAVX512 writes dst[j*dstStride+i] for up to a vector of rows i; rows and cols are
+// positive.
 //
 //go:noescape
-func gatherFlipAVX512(rows int, cols int, src *float32, offsets *int32, dst *float32, dstStride int)
+func gatherTransposeAVX512(rows int, cols int, src *float32, offsets *int32, dst *float32, dstStride int)
 
 //go:noescape
 func pause()

@@ -12,14 +12,16 @@ import (
 type gemmShape struct {
 	transA, transB   bool
 	m, n, k          int
-	padA, padB, padC int // how much longer the stored rows are than they must be
+	padA, padB, padC int // elements by which the stored rows are longer than needed
 }
 
 func drawGemmShape(t *rapid.T, most int) gemmShape {
 	size := rapid.IntRange(1, most)
 	pad := rapid.IntRange(0, 5)
 	return gemmShape{
-		rapid.Bool().Draw(t, "transA"), rapid.Bool().Draw(t, "transB"), size.Draw(t, "m"), size.Draw(t, "n"), size.Draw(t, "k"),
+		rapid.Bool().Draw(t, "transA"), rapid.Bool().Draw(t, "transB"), size.Draw(
+			t, "m",
+		), size.Draw(t, "n"), size.Draw(t, "k"),
 		pad.Draw(t, "padA"), pad.Draw(t, "padB"), pad.Draw(t, "padC"),
 	}
 }
@@ -36,7 +38,8 @@ func (s gemmShape) strides() (lda, ldb, ldc int) {
 	return lda + s.padA, ldb + s.padB, s.n + s.padC
 }
 
-// stored returns the length of a row-major matrix of rows rows, the last without its padding.
+// stored returns the length of a row-major matrix of rows rows, without the padding after the last
+// row.
 func stored(rows, cols, stride int) int { return (rows-1)*stride + cols }
 
 func (s gemmShape) lengths() (a, b, c int) {
@@ -81,7 +84,7 @@ func TestGemmProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { checkGemm[float64](t, drawGemmShape(t, 40)) })
 }
 
-// gemmCorners pass a block's end in each direction.
+// gemmCorners exceed a block's size in each direction.
 var gemmCorners = []gemmShape{
 	{m: 1, n: 1, k: 1},
 	{m: 3, n: 100, k: 1700, transB: true},
@@ -106,7 +109,9 @@ func TestAffineStaysInside(t *testing.T) {
 		for _, s := range [][3]int{{1, 5, 3}, {3, 77, 19}, {13, 1030, 23}, {300, 1025, 6}} {
 			batch, in, out := s[0], s[1], s[2]
 			r := newRand(14)
-			x, w, bias, y := random[float32](r, batch*in), random[float32](r, out*in), random[float32](r, out), make([]float32, batch*out)
+			x, w, bias, y := random[float32](r, batch*in), random[float32](r, out*in), random[float32](
+				r, out,
+			), make([]float32, batch*out)
 			a := NewAffine[float32](batch, in, out)
 			a.Forward(x, w, bias, y)
 			for _, atEnd := range []bool{false, true} {
@@ -121,7 +126,9 @@ func TestAffineStaysInside(t *testing.T) {
 // TestGemmStaysInside: see TestConvStaysInside.
 func TestGemmStaysInside(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
-		for _, s := range append(gemmCorners, gemmShape{m: 29, n: 47, k: 33, transA: true, transB: true, padA: 1, padB: 2, padC: 3}) {
+		for _, s := range append(
+			gemmCorners, gemmShape{m: 29, n: 47, k: 33, transA: true, transB: true, padA: 1, padB: 2, padC: 3},
+		) {
 			r := newRand(11)
 			lda, ldb, ldc := s.strides()
 			na, nb, nc := s.lengths()
@@ -137,7 +144,7 @@ func TestGemmStaysInside(t *testing.T) {
 	})
 }
 
-func TestGemmOfNothing(t *testing.T) {
+func TestGemmOfEmptyMatrices(t *testing.T) {
 	c := []float32{1, 2, 3, 4}
 	Gemm(false, false, 2, 2, 0, nil, 0, nil, 2, c, 2)
 	assert.Equal(t, make([]float32, 4), c, "an empty sum is zero")
@@ -204,7 +211,7 @@ func TestAffineProperties(t *testing.T) {
 	checkAffine[float32](t, 1, 1000, 333)
 }
 
-func TestAffineBitsDoNotDependOnPlaceInBatch(t *testing.T) {
+func TestAffineBitsDoNotDependOnBatchIndex(t *testing.T) {
 	for _, in := range []int{70, 3000} {
 		forEachISA(t, func(t *testing.T) { checkAffinePlaces(t, in) })
 	}
@@ -228,7 +235,9 @@ func checkAffinePlaces(t *testing.T, in int) {
 
 func TestAffineAllocatesNothing(t *testing.T) {
 	const batch, in, out = 64, 200, 70
-	x, w, bias, y := make([]float32, batch*in), make([]float32, out*in), make([]float32, out), make([]float32, batch*out)
+	x, w, bias, y := make([]float32, batch*in), make([]float32, out*in), make(
+		[]float32, out,
+	), make([]float32, batch*out)
 	for _, workers := range []int{1, 2} {
 		withWorkers(t, workers, func() {
 			a := NewAffine[float32](batch, in, out)

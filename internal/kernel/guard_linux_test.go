@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// guarded copies s to memory of its own, up against a page that cannot be touched: behind its end if atEnd, else before its start. A
-// kernel that reads or writes past that edge crashes; on the other side stand canaries, which are checked when the test ends.
+// guarded copies s to memory next to a protected page: before it if atEnd, else after it. A kernel
+// that reads or writes past that edge crashes. Canaries on the other side are checked when the test
+// ends.
 func guarded(t testing.TB, s []float32, atEnd bool) []float32 {
 	t.Helper()
 	page := unix.Getpagesize()

@@ -4,7 +4,8 @@ package kernel
 
 import "testing"
 
-// guarded returns a copy of s between canaries, which are checked when the test ends, at an odd address or an even one.
+// guarded returns a copy of s between canaries, at an odd or an even address. The canaries are
+// checked when the test ends.
 func guarded(t testing.TB, s []float32, atEnd bool) []float32 {
 	t.Helper()
 	const canary, room = -12345.5, 64

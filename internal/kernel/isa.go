@@ -2,7 +2,7 @@ package kernel
 
 import "os"
 
-// isa is an instruction set the float32 kernels come in.
+// isa is an instruction set that the float32 kernels are written for.
 type isa int
 
 const (
@@ -16,14 +16,12 @@ var isaNames = [...]string{isaGeneric: "generic", isaNEON: "neon", isaAVX2: "avx
 
 func (i isa) String() string { return isaNames[i] }
 
-// active is the instruction set in use. It is chosen once, at start; only tests change it.
+// active is the instruction set in use, chosen once at start: the widest that processor and system
+// support, or the one named by the environment variable CONVGRAPH_ISA (generic, neon, avx2 or
+// avx512) if they support that. Only tests change it.
 var active = chooseISA(os.Getenv("CONVGRAPH_ISA"), supportedISAs())
 
-// ISA returns the name of the instruction set in use: generic, neon, avx2 or avx512. It is the widest that processor and system support,
-// or the one that the environment variable CONVGRAPH_ISA names, if they support it.
-func ISA() string { return active.String() }
-
-// chooseISA returns the one that is wanted by name, or the last, widest one.
+// chooseISA returns the supported instruction set named want, else the last, widest one.
 func chooseISA(want string, supported []isa) isa {
 	for _, i := range supported {
 		if i.String() == want {

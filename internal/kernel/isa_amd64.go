@@ -4,7 +4,8 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
-// supportedISAs returns the instruction sets that the processor has and whose registers the system saves, from the plainest to the widest.
+// supportedISAs returns the instruction sets that the processor has and whose registers the system
+// saves, narrowest first.
 func supportedISAs() []isa {
 	x := &cpu.X86
 	supported := []isa{isaGeneric}

@@ -2,5 +2,5 @@
 
 package kernel
 
-// supportedISAs returns the portable code and NEON, which every arm64 processor that Go runs on has.
+// supportedISAs returns the portable code and NEON, which every arm64 processor that runs Go has.
 func supportedISAs() []isa { return []isa{isaGeneric, isaNEON} }

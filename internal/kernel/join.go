@@ -22,7 +22,8 @@ func multiply[T Float](o operands[T]) {
 	}
 }
 
-// ScaleRows multiplies each of the rows of n elements by its own factor: y[r,i] = x[r,i]·factors[r]. y may be x.
+// ScaleRows multiplies each row of n elements by its own factor: y[r,i] = x[r,i]·factors[r]. y may
+// be x.
 func ScaleRows[T Float](rows, n int, x, factors, y []T) {
 	forEachRow(kernels[T]().scaleRows, rows, n, operands[T]{a: x, b: y, ofRow: factors})
 }
@@ -36,7 +37,7 @@ func scaleRows[T Float](o operands[T]) {
 	}
 }
 
-// FillRows sets each of the rows of n elements to one value: y[r,i] = scale·values[r].
+// FillRows sets each row of n elements to one value: y[r,i] = scale·values[r].
 func FillRows[T Float](rows, n int, values []T, scale T, y []T) {
 	forEachRow(kernels[T]().fillRows, rows, n, operands[T]{a: y, ofRow: values}, scale)
 }
@@ -54,7 +55,7 @@ func fillRows[T Float](o operands[T]) {
 // DotRows is the inner product of each pair of rows of n elements: dots[r] = Σi x[r,i]·y[r,i].
 func DotRows[T Float](rows, n int, x, y, dots []T) {
 	s := takeSweep[T]()
-	sums := s.sumRoom(rows)
+	sums := s.sumWorkspace(rows)
 	s.do(rows, kernels[T]().dotRows, operands[T]{a: x, b: y, sums: sums, unit: n})
 	for row, sum := range sums {
 		dots[row] = T(sum)
@@ -69,7 +70,7 @@ func dotRows[T Float](o operands[T]) {
 	}
 }
 
-// dot adds up its products in the lanes of sumOf.
+// dot sums the products in the lanes of sumOf.
 func dot[T Float](x, y []T) float64 {
 	var lanes [sumLanes]float64
 	for ; len(x) >= sumLanes; x, y = x[sumLanes:], y[sumLanes:] {
@@ -83,13 +84,14 @@ func dot[T Float](x, y []T) float64 {
 	return fold(&lanes)
 }
 
-// wideProduct is rounded before it is added, on every platform.
+// wideProduct is the product rounded to float64. The conversion keeps Go from fusing it with a sum,
+// so the bits are the same on every platform.
 func wideProduct[T Float](v, w T) float64 { return float64(float64(v) * float64(w)) }
 
-// MeanRows is the mean of each of the rows of n elements.
+// MeanRows is the mean of each row of n elements.
 func MeanRows[T Float](rows, n int, x, means []T) {
 	s := takeSweep[T]()
-	sums := s.sumRoom(rows)
+	sums := s.sumWorkspace(rows)
 	s.do(rows, kernels[T]().rowSums, operands[T]{a: x, sums: sums, unit: n})
 	for row, sum := range sums {
 		means[row] = T(sum / float64(n))
@@ -97,7 +99,8 @@ func MeanRows[T Float](rows, n int, x, means []T) {
 	s.done()
 }
 
-// MaxRows is the largest value of each of the rows of n elements, and its index; of equal values the first. A NaN counts as largest.
+// MaxRows is the largest value of each row of n elements and its index; the first of equal values.
+// NaN counts as largest.
 func MaxRows[T Float](rows, n int, x, largest []T, at []int) {
 	forEachRow(kernels[T]().maxRows, rows, n, operands[T]{a: x, ofRow: largest, at: at})
 }

@@ -36,8 +36,11 @@ func testAddAndMultiply[T Float](t *testing.T) {
 	}
 }
 
-// rowShapes are rows and their length: single elements, less than a vector, more, and rows longer than a shard.
-var rowShapes = [][2]int{{1, 1}, {1, 7}, {3, 5}, {7, 49}, {300, 64}, {2, 1001}, {5, sweepShard + 3}, {2*sweepShard + 1, 2}}
+// rowShapes are numbers of rows and their length: single elements, less than a vector, more, and
+// rows longer than a shard.
+var rowShapes = [][2]int{
+	{1, 1}, {1, 7}, {3, 5}, {7, 49}, {300, 64}, {2, 1001}, {5, sweepShard + 3}, {2*sweepShard + 1, 2},
+}
 
 func TestRows(t *testing.T) {
 	t.Run("float64", testRows[float64])
@@ -83,13 +86,18 @@ func testRows[T Float](t *testing.T) {
 	}
 }
 
-// Of equal values the first is the largest, and a NaN is larger than any.
+// The first of equal values is the largest, and NaN is larger than any number.
 func TestMaxRowsOfTies(t *testing.T) {
 	nan := math.NaN()
 	for _, c := range []struct {
 		row  []float64
 		want int
-	}{{[]float64{1, 3, 3, 2}, 1}, {[]float64{0, 0, 0, 0}, 0}, {[]float64{1, nan, 5, nan}, 1}, {[]float64{math.Inf(-1), math.Inf(-1), -1, -2}, 2}} {
+	}{
+		{[]float64{1, 3, 3, 2}, 1},
+		{[]float64{0, 0, 0, 0}, 0},
+		{[]float64{1, nan, 5, nan}, 1},
+		{[]float64{math.Inf(-1), math.Inf(-1), -1, -2}, 2},
+	} {
 		top, at := make([]float64, 1), make([]int, 1)
 		MaxRows(1, 4, c.row, top, at)
 		assert.Equal(t, c.want, at[0], "%v", c.row)
@@ -97,7 +105,7 @@ func TestMaxRowsOfTies(t *testing.T) {
 	}
 }
 
-func TestVectorRowsFollowPortableOnes(t *testing.T) {
+func TestVectorRowsMatchPortableOnes(t *testing.T) {
 	portable := portableTable[float32]()
 	forEachISA(t, func(t *testing.T) {
 		k := kernels[float32]()

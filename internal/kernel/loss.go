@@ -2,11 +2,12 @@ package kernel
 
 import "math"
 
-// BinaryCrossEntropy is the mean over all elements of -t·log p - (1-t)·log(1-p) with p = 1/(1+e^-x) for the logits x, computed as
+// BinaryCrossEntropy is the mean over all elements of -t·log p - (1-t)·log(1-p) with p = 1/(1+e^-x)
+// for the logits x, computed as
 //
 //	max(x, 0) - x·t + log(1 + e^-|x|)
 //
-// which neither overflows nor loses small losses.
+// which doesn't overflow and keeps the digits of small losses.
 func BinaryCrossEntropy[T Float](logits, target []T) T {
 	return T(sumStretches(kernels[T]().binaryCrossEntropy, logits, target) / float64(len(logits)))
 }
@@ -23,8 +24,8 @@ func binaryCrossEntropy[T Float](o operands[T]) {
 	}
 }
 
-// BinaryCrossEntropyBackward is dlogits = scale·(p - target) with p = 1/(1+e^-logits); scale is the loss's own gradient divided by the
-// number of elements.
+// BinaryCrossEntropyBackward is dlogits = scale·(p - target) with p = 1/(1+e^-logits). scale is the
+// gradient of the loss divided by the number of elements.
 func BinaryCrossEntropyBackward[T Float](logits, target []T, scale T, dlogits []T) {
 	Sigmoid(logits, dlogits)
 	ScaledDifference(dlogits, target, scale, dlogits)

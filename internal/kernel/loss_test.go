@@ -25,8 +25,13 @@ func testLosses[T Float](t *testing.T) {
 			squared += (v - y) * (v - y)
 			wantBinary[i], wantSquared[i] = T(0.3*(p-y)), T(0.3*(v-y))
 		}
-		closeTo(t, []T{T(binary / float64(n))}, []T{BinaryCrossEntropy(x, target)}, 2*precision[T](), "binary cross-entropy")
-		closeTo(t, []T{T(squared / float64(n))}, []T{MeanSquaredError(x, target)}, 2*precision[T](), "mean squared error")
+		closeTo(
+			t, []T{T(binary / float64(n))}, []T{BinaryCrossEntropy(x, target)}, 2*precision[T](),
+			"binary cross-entropy",
+		)
+		closeTo(
+			t, []T{T(squared / float64(n))}, []T{MeanSquaredError(x, target)}, 2*precision[T](), "mean squared error",
+		)
 		d := make([]T, n)
 		BinaryCrossEntropyBackward(x, target, 0.3, d)
 		closeTo(t, wantBinary, d, 2*precision[T](), "binary cross-entropy, gradient")

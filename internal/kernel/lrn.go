@@ -2,19 +2,21 @@ package kernel
 
 import "math"
 
-// LRNShape is local response normalisation across channels (Krizhevsky et al. 2012, section 3.3) of x (Batch, Channels, Plane), Plane
-// being height times width. Alpha multiplies the plain sum: it isn't divided by Size.
+// LRNShape is local response normalisation across channels (Krizhevsky et al. 2012, section 3.3) of
+// x (Batch, Channels, Plane), where Plane is height times width. Alpha multiplies the plain sum,
+// which isn't divided by Size.
 type LRNShape struct {
 	Batch, Channels, Plane, Size int
 	K, Alpha, Beta               float64
 }
 
 const (
-	lrnTile   = 64  // pixels worked on at a time: Channels·lrnTile values stay in the L1 or L2 cache
-	lrnShards = 128 // at most
+	lrnTile   = 64  // pixels in a tile: Channels·lrnTile values stay in the L1 or L2 cache
+	lrnShards = 128 // most shards
 )
 
-// LRN divides each value by (K + Alpha·Σ squares of the Size neighbouring channels at the same place)^Beta.
+// LRN divides each value by (K + Alpha·Σ squares of the Size neighbouring channels of the same
+// pixel)^Beta.
 type LRN[T Float] struct {
 	LRNShape
 	tilesInPlane      int
@@ -43,24 +45,26 @@ func (l *LRN[T]) Forward(x, y []T) {
 	Parallel(l.shards, l.forward)
 }
 
-// Backward: x[c] stands in its own numerator and in the sums s[j] of all j with c in N(j). ∂s[j]/∂x[c] = 2·Alpha·x[c] there, so
+// Backward: x[c] is in its own numerator and in the sums s[j] of all j with c in N(j). There
+// ∂s[j]/∂x[c] = 2·Alpha·x[c], so
 //
 //	dx[c] = dy[c]·s[c]^-Beta + Σ(j: c in N(j)) dy[j]·x[j]·(-Beta)·s[j]^(-Beta-1) · 2·Alpha·x[c]
 //	      = dy[c]·s[c]^-Beta - 2·Alpha·Beta·x[c] · Σ(j: c in N(j)) r[j],    r[j] = dy[j]·y[j]/s[j]
 //
-// c is in N(j) for j from c-⌊(Size-1)/2⌋ to c+⌊Size/2⌋. s is computed again rather than kept: it would be as large as x.
+// c is in N(j) for j from c-⌊(Size-1)/2⌋ to c+⌊Size/2⌋. Backward recomputes s, because storing it
+// would take as much memory as x.
 func (l *LRN[T]) Backward(x, y, dy, dx []T) {
 	l.x, l.y, l.dy, l.dx = x, y, dy, dx
 	Parallel(l.shards, l.backward)
 }
 
-// tilesOf returns which tiles a shard has.
+// tilesOf returns the tiles [from, to) of a shard.
 func (l *LRN[T]) tilesOf(shard int) (from, to int) {
 	tiles := l.Batch * l.tilesInPlane
 	return shard * tiles / l.shards, (shard + 1) * tiles / l.shards
 }
 
-// tile is a run of pixels of one image: channel c of them is at [start+c·Plane, +size).
+// tile is a run of pixels of one image: channel c of them is [start+c·Plane, +size).
 type tile struct{ start, size int }
 
 func (l *LRN[T]) tile(i int) tile {
@@ -73,13 +77,13 @@ func (l *LRN[T]) row(s []T, t tile, channel int) []T {
 	return s[at : at+t.size]
 }
 
-// neighbours returns N(c): its first channel and how many there are.
+// neighbours returns the first channel of N(c) and their number.
 func (l *LRN[T]) neighbours(c int) (from, count int) {
 	from = max(0, c-l.Size/2)
 	return from, min(l.Channels-1, c+(l.Size-1)/2) - from + 1
 }
 
-// neighboursOf returns the channels j with c in N(j).
+// neighboursOf returns the first channel j with c in N(j) and their number.
 func (l *LRN[T]) neighboursOf(c int) (from, count int) {
 	from = max(0, c-(l.Size-1)/2)
 	return from, min(l.Channels-1, c+l.Size/2) - from + 1
@@ -97,8 +101,8 @@ func (l *LRN[T]) forwardShard(_, shard int) {
 }
 
 func normTile[T Float](l *LRN[T], t tile) {
-	var room [2][lrnTile]T
-	s, factor := room[0][:t.size], room[1][:t.size]
+	var buffer [2][lrnTile]T
+	s, factor := buffer[0][:t.size], buffer[1][:t.size]
 	for c := range l.Channels {
 		l.scales(t, c, s)
 		inversePower(s, l.Beta, factor)
@@ -109,7 +113,7 @@ func normTile[T Float](l *LRN[T], t tile) {
 	}
 }
 
-// scales sets s to s[c] of the tile's pixels.
+// scales sets s to s[c] for the tile's pixels.
 func (l *LRN[T]) scales(t tile, c int, s []T) {
 	for i := range s {
 		s[i] = T(l.K)
@@ -138,10 +142,10 @@ func normBackwardTile[T Float](l *LRN[T], t tile, ratios []T) {
 	l.secondTerm(t, ratios)
 }
 
-// firstTerm sets dx[c] = dy[c]·s[c]^-Beta and leaves r[c] in ratios.
+// firstTerm sets dx[c] = dy[c]·s[c]^-Beta and stores r[c] in ratios.
 func (l *LRN[T]) firstTerm(t tile, ratios []T) {
-	var room [2][lrnTile]T
-	s, factor := room[0][:t.size], room[1][:t.size]
+	var buffer [2][lrnTile]T
+	s, factor := buffer[0][:t.size], buffer[1][:t.size]
 	for c := range l.Channels {
 		l.scales(t, c, s)
 		inversePower(s, l.Beta, factor)
@@ -154,8 +158,8 @@ func (l *LRN[T]) firstTerm(t tile, ratios []T) {
 }
 
 func (l *LRN[T]) secondTerm(t tile, ratios []T) {
-	var room [lrnTile]T
-	sum := room[:t.size]
+	var buffer [lrnTile]T
+	sum := buffer[:t.size]
 	factor := l.spread()
 	for c := range l.Channels {
 		clear(sum)
@@ -172,7 +176,7 @@ func (l *LRN[T]) secondTerm(t tile, ratios []T) {
 	}
 }
 
-// inversePower sets y = s^-beta; s is above 0.
+// inversePower sets y = s^-beta; s must be above 0.
 func inversePower[T Float](s []T, beta float64, y []T) {
 	if beta == 0.75 { // AlexNet's
 		for i, v := range s {

@@ -2,7 +2,7 @@
 
 package kernel
 
-// vectorNorm is the row functions of LRN for one instruction set.
+// vectorNorm holds the row functions of LRN for one instruction set.
 type vectorNorm struct {
 	atThreeQuarters, atAny normRows // by Beta
 	spreadRow              func(n int, rows *float32, stride, count int, factor float32, x, dx *float32)
@@ -12,15 +12,6 @@ type normRows struct {
 	row      func(n int, rows *float32, stride, count int, k, alpha, beta float32, x, y *float32)
 	backward func(n int, rows *float32, stride, count int, k, alpha, beta float32, y, dy, dx, ratio *float32)
 }
-
-var (
-	normAVX2 = vectorNorm{
-		normRows{normRowAVX2, normBackwardRowAVX2}, normRows{normPowerRowAVX2, normPowerBackwardRowAVX2}, normSpreadRowAVX2,
-	}
-	normAVX512 = vectorNorm{
-		normRows{normRowAVX512, normBackwardRowAVX512}, normRows{normPowerRowAVX512, normPowerBackwardRowAVX512}, normSpreadRowAVX512,
-	}
-)
 
 func setNorm(t *table[float32], v *vectorNorm) {
 	t.normTile, t.normBackwardTile = v.tile, v.backwardTile
@@ -38,7 +29,10 @@ func (v *vectorNorm) tile(l *LRN[float32], t tile) {
 	for c := range l.Channels {
 		from, count := l.neighbours(c)
 		x, y := l.row(l.x, t, c), l.row(l.y, t, c)
-		rows.row(t.size, &l.rows(l.x, t, from, count)[0], l.Plane, count, float32(l.K), float32(l.Alpha), float32(l.Beta), &x[0], &y[0])
+		rows.row(
+			t.size, &l.rows(l.x, t, from, count)[0], l.Plane, count, float32(l.K), float32(l.Alpha), float32(l.Beta),
+			&x[0], &y[0],
+		)
 	}
 }
 
@@ -47,7 +41,8 @@ func (v *vectorNorm) backwardTile(l *LRN[float32], t tile, ratios []float32) {
 	for c := range l.Channels {
 		from, count := l.neighbours(c)
 		y, dy, dx := l.row(l.y, t, c), l.row(l.dy, t, c), l.row(l.dx, t, c)
-		rows.backward(t.size, &l.rows(l.x, t, from, count)[0], l.Plane, count, float32(l.K), float32(l.Alpha), float32(l.Beta),
+		rows.backward(t.size, &l.rows(l.x, t, from, count)[0], l.Plane, count, float32(l.K), float32(l.Alpha),
+			float32(l.Beta),
 			&y[0], &dy[0], &dx[0], &ratios[c*lrnTile:][:t.size][0])
 	}
 	for c := range l.Channels {
@@ -57,7 +52,8 @@ func (v *vectorNorm) backwardTile(l *LRN[float32], t tile, ratios []float32) {
 	}
 }
 
-// rows returns a tile's part of count channels: all that lies from the first of its pixels to the last.
+// rows returns the slice from a tile's first pixel in channel from to its last in channel
+// from+count-1.
 func (l *LRN[T]) rows(s []T, t tile, from, count int) []T {
 	return s[t.start+from*l.Plane:][:(count-1)*l.Plane+t.size]
 }

@@ -12,7 +12,7 @@ import (
 
 func (s LRNShape) len() int { return s.Batch * s.Channels * s.Plane }
 
-// naiveLRN is the paper's formula; dx by the quotient rule written out element by element.
+// naiveLRN is the paper's formula; dx is its quotient rule written out element by element.
 func naiveLRN[T Float](s LRNShape, x, dy []T) (y, dx []float64) {
 	y, dx = make([]float64, len(x)), make([]float64, len(x))
 	at := func(n, c, p int) int { return (n*s.Channels+c)*s.Plane + p }

@@ -4,8 +4,8 @@ import "math"
 
 // NormShape is a normalisation of x (Batch, Channels, Plane) with a weight and a bias for each
 // channel. The values are divided into sets, and each set is normalised by its own mean and
-// variance. With Groups = 0 a set is one channel of the whole batch (batch normalisation); else it
-// is one of the Groups groups of channels of one image (group normalisation).
+// variance. With Groups = 0 a set is one channel of the whole batch (batch normalisation);
+// otherwise it is one of the Groups groups of channels of one image (group normalisation).
 type NormShape struct {
 	Batch, Channels, Plane, Groups int
 	Eps                            float64 // added to the variance
@@ -17,14 +17,14 @@ type NormShape struct {
 // set are then added in float64, in the order of the images. So the bits don't depend on the number
 // of workers, and a batch that is split over machines by image needs to exchange only the leaves.
 //
-// The variance takes one pass over memory but has the accuracy of two: a leaf holds the plane's sum
-// and the sum of its squared distances from the plane's own mean, and leaves are joined by the rule
-// of Chan, Golub and LeVeque 1979, here for all leaves of a set at once:
+// The variance takes one pass over memory but is as accurate as two: a leaf holds the plane's sum
+// and the sum of its squared distances from the plane's own mean. Leaves are joined by the rule of
+// Chan, Golub and LeVeque 1979, here for all leaves of a set at once:
 //
 //	Σ(x - m)² = Σ over planes (Σ(x - mp)² + P·(mp - m)²),    mp the plane's mean, P its size
 //
-// which has no difference of large numbers: a mean of 10000 with a std of 1 costs no digits, as it
-// would in E[x²] - m².
+// which subtracts no large numbers: a mean of 10000 with a std of 1 costs no digits, as it would in
+// E[x²] - m².
 type Norm[T Float] struct {
 	NormShape
 	mean, variance, inverse []float64 // of each set; inverse is 1/√(variance + Eps)
@@ -37,7 +37,7 @@ type Norm[T Float] struct {
 	leafShard, applyShard, dleafShard, dataShard, frozenShard func(worker, shard int)
 }
 
-// NewNorm returns a normalisation of the shape. Groups, if any, divide Channels.
+// NewNorm returns a normalisation of the shape. Groups must divide Channels unless it is 0.
 func NewNorm[T Float](s NormShape) *Norm[T] {
 	n := &Norm[T]{NormShape: s}
 	planes := s.Batch * s.Channels
@@ -59,7 +59,7 @@ func (s NormShape) sets() int {
 	return s.Batch * s.Groups
 }
 
-// setOf is the set of a plane.
+// setOf returns the index of a plane's set.
 func (s NormShape) setOf(plane int) int {
 	if s.Groups == 0 {
 		return plane % s.Channels
@@ -67,7 +67,7 @@ func (s NormShape) setOf(plane int) int {
 	return plane / (s.Channels / s.Groups)
 }
 
-// setSize is how many values a set has.
+// setSize returns the number of values in a set.
 func (s NormShape) setSize() float64 {
 	return float64(s.Batch*s.Channels*s.Plane) / float64(s.sets())
 }
@@ -81,7 +81,7 @@ func (n *Norm[T]) planesOf(shard int) (from, to int) {
 	return planesOfShard(shard, n.Batch*n.Channels, n.Plane)
 }
 
-// planesPerShard is how many planes of the given size a shard has.
+// planesPerShard returns the number of planes of the given size in a shard.
 func planesPerShard(plane int) int { return max(1, sweepShard/plane) }
 
 func planesOfShard(shard, planes, plane int) (from, to int) {
@@ -129,7 +129,7 @@ func (n *Norm[T]) leaves(_, shard int) {
 	}
 }
 
-// squaresAbout is Σ(x - mean)². It keeps four sums, which don't wait for each other.
+// squaresAbout is Σ(x - mean)². Four separate sums keep one addition from waiting for the last.
 func squaresAbout[T Float](x []T, mean float64) float64 {
 	var a, b, c, d float64
 	for ; len(x) >= 4; x = x[4:] {
@@ -146,7 +146,7 @@ func squaresAbout[T Float](x []T, mean float64) float64 {
 	return (a + b) + (c + d)
 }
 
-// join makes each set's mean and variance of the leaves.
+// join computes each set's mean and variance from the leaves.
 func (n *Norm[T]) join() {
 	size, plane := n.setSize(), float64(n.Plane)
 	clear(n.mean)
@@ -157,8 +157,8 @@ func (n *Norm[T]) join() {
 	clear(n.variance)
 	for i, squares := range n.squares {
 		s := n.setOf(i)
-		apart := n.sums[i]/plane - n.mean[s]
-		n.variance[s] += squares + float64(plane*float64(apart*apart))
+		distance := n.sums[i]/plane - n.mean[s]
+		n.variance[s] += squares + float64(plane*float64(distance*distance))
 	}
 	divide(n.variance, size)
 	for s, v := range n.variance {
@@ -177,8 +177,8 @@ func (n *Norm[T]) normalize(x, weight, bias, y []T) {
 	n.eachPlane(n.applyShard)
 }
 
-// apply takes the mean off in two steps: first what T holds of it, which leaves a small difference
-// with all its digits, then the rest, as a part of the bias.
+// apply subtracts the mean in two steps: first the mean rounded to T, which leaves a small
+// difference with all its digits, then the rounding error, as a part of the bias.
 func (n *Norm[T]) apply(_, shard int) {
 	from, to := n.planesOf(shard)
 	for i := from; i < to; i++ {
@@ -208,9 +208,9 @@ func (n *Norm[T]) UnbiasedVariance(variance []T) {
 	}
 }
 
-// BackwardWeights is dweight[c] = Σ dy·(x - m)/√(v + Eps) over the batch and the plane of channel c,
-// with the mean and variance of the last Forward. BackwardBias and BackwardData use the sums that it
-// leaves.
+// BackwardWeights is dweight[c] = Σ dy·(x - m)/√(v + Eps) over the batch and the plane of channel
+// c, with the mean and variance of the last Forward. It keeps the sums that BackwardBias and
+// BackwardData read.
 func (n *Norm[T]) BackwardWeights(x, dy, dweight []T) {
 	n.x, n.dy = x, dy
 	n.eachPlane(n.dleafShard)
@@ -229,8 +229,8 @@ func (n *Norm[T]) BackwardWeightsFrozen(x, mean, variance, dy, dweight []T) {
 	n.BackwardWeights(x, dy, dweight)
 }
 
-// BackwardBias is dbias[c] = Σ dy over the batch and the plane of channel c, with the dy of the last
-// BackwardWeights.
+// BackwardBias is dbias[c] = Σ dy over the batch and the plane of channel c, with the dy of the
+// last BackwardWeights.
 func (n *Norm[T]) BackwardBias(dbias []T) { addRows(n.Batch, n.Channels, n.dsums, dbias) }
 
 func (n *Norm[T]) dleaves(_, shard int) {
@@ -240,7 +240,8 @@ func (n *Norm[T]) dleaves(_, shard int) {
 	}
 }
 
-// sumAndProducts is Σdy and Σdy·(x - mean), each in two sums, which don't wait for each other.
+// sumAndProducts is Σdy and Σdy·(x - mean), each in two separate sums, which keep one addition from
+// waiting for the last.
 func sumAndProducts[T Float](dy, x []T, mean float64) (sum, products float64) {
 	var a, b, p, q float64
 	for ; len(dy) >= 2 && len(x) >= 2; dy, x = dy[2:], x[2:] {
@@ -257,8 +258,8 @@ func sumAndProducts[T Float](dy, x []T, mean float64) (sum, products float64) {
 	return a + b, p + q
 }
 
-// BackwardData is dx for the x and dy of the last BackwardWeights. m and v depend on x, too: with r =
-// 1/√(v + Eps), h = (x - m)·r, M the size of a set and all sums over it,
+// BackwardData is dx for the x and dy of the last BackwardWeights. m and v depend on x too. With r
+// = 1/√(v + Eps), h = (x - m)·r, M the size of a set and all sums over the set,
 //
 //	dx = r·(w·dy - Σ(w·dy)/M - h·Σ(w·dy·h)/M)
 //

@@ -10,12 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// naiveNorm normalises sets of values by their mean and biased variance, set by set, in float64; dx
-// sums what flows through every value of the set, one by one.
+// naiveNorm normalises sets of values by their mean and biased variance, set by set, in float64. dx
+// sums the derivatives through every value of the set, one by one.
 type naiveNorm struct {
 	channels, plane int
 	eps             float64
-	setOf           func(n, c, place int) int
+	setOf           func(n, c, pixel int) int
 }
 
 func (s naiveNorm) run(x, weight, bias, dy []float64) (y, dx, dweight, dbias []float64) {
@@ -54,7 +54,7 @@ func (s naiveNorm) run(x, weight, bias, dy []float64) (y, dx, dweight, dbias []f
 
 func (s naiveNorm) channel(i int) int { return i / s.plane % s.channels }
 
-// normKernel is what Norm and ChannelNorm have in common.
+// normKernel is the common interface of Norm and ChannelNorm.
 type normKernel[T Float] interface {
 	Forward(x, weight, bias, y []T)
 	BackwardWeights(x, dy, dweight []T)
@@ -77,7 +77,7 @@ func checkNorm[T Float](t *testing.T, s naiveNorm, batch int, offset float64, k 
 	k.BackwardWeights(x, dy, dweight)
 	k.BackwardBias(dbias)
 	k.BackwardData(x, weight, dy, dx)
-	bound := max(2*precision[T](), 1e-14*(1+offset)) // float64 has an offset's rounding, too
+	bound := max(2*precision[T](), 1e-14*(1+offset)) // float64 also rounds the offset
 	closeTo(t, wantY, toFloat64(y), bound, "y")
 	closeTo(t, wantDx, toFloat64(dx), bound, "dx")
 	closeTo(t, wantDweight, toFloat64(dweight), 10*bound, "dweight")
@@ -115,10 +115,10 @@ func TestNorm(t *testing.T) {
 
 func TestChannelNorm(t *testing.T) {
 	for _, s := range []ChannelNormShape{
-		{4, 3, 20, 1e-5}, {1, 9, placeTileSize, 1e-5}, {2, 33, 2*placeTileSize + 5, 0.1}, {3, 5, 1, 1e-5},
+		{4, 3, 20, 1e-5}, {1, 9, pixelTileSize, 1e-5}, {2, 33, 2*pixelTileSize + 5, 0.1}, {3, 5, 1, 1e-5},
 		{2, 8, sweepShard + 3, 1e-3},
 	} {
-		naive := naiveNorm{s.Channels, s.Plane, s.Eps, func(n, _, place int) int { return n*s.Plane + place }}
+		naive := naiveNorm{s.Channels, s.Plane, s.Eps, func(n, _, pixel int) int { return n*s.Plane + pixel }}
 		for _, offset := range []float64{0, 1e4} {
 			t.Run(fmt.Sprintf("%+v around %g", s, offset), func(t *testing.T) {
 				checkNorm(t, naive, s.Batch, offset, normKernel[float64](NewChannelNorm[float64](s)))
@@ -147,7 +147,7 @@ func TestFrozenNorm(t *testing.T) {
 	assert.InDeltaSlice(t, []float64{1, 1, 2, 2, 2, 0, 0, 6}, dx, 1e-14)
 }
 
-// The statistics stay those of the values, however far these are from 0.
+// The statistics are right for values far from 0.
 func TestNormStatisticsOfLargeMean(t *testing.T) {
 	n := NewNorm[float32](NormShape{Batch: 3, Channels: 1, Plane: 2, Eps: 1e-5})
 	y, one := make([]float32, 6), []float32{1}
@@ -173,13 +173,13 @@ func TestNormKeepsNaNInItsSet(t *testing.T) {
 func TestNormAllocatesNothing(t *testing.T) {
 	s := NormShape{4, 8, 5000, 0, 1e-5}
 	x, y, w := gaussian[float32](1, 4*8*5000), make([]float32, 4*8*5000), gaussian[float32](2, 8)
-	n, places := NewNorm[float32](s), NewChannelNorm[float32](ChannelNormShape{4, 8, 5000, 1e-5})
+	n, channelNorm := NewNorm[float32](s), NewChannelNorm[float32](ChannelNormShape{4, 8, 5000, 1e-5})
 	dw := make([]float32, 8)
 	assert.Zero(t, allocations(func() {
 		n.ForwardFrozen(x, w, w, w, w, y)
 		n.BackwardWeightsFrozen(x, w, w, y, dw)
 		n.BackwardDataFrozen(w, w, y, y)
-		for _, k := range [...]normKernel[float32]{n, places} {
+		for _, k := range [...]normKernel[float32]{n, channelNorm} {
 			k.Forward(x, w, w, y)
 			k.BackwardWeights(x, y, dw)
 			k.BackwardBias(dw)
@@ -188,7 +188,7 @@ func TestNormAllocatesNothing(t *testing.T) {
 	}))
 }
 
-// A channel of a batch is normalised over the images.
+// Each channel of a batch is normalised over the images.
 func ExampleNewNorm() {
 	n := NewNorm[float64](NormShape{Batch: 3, Channels: 1, Plane: 1, Eps: 1e-5})
 	y, variance := make([]float64, 3), make([]float64, 1)
@@ -198,7 +198,7 @@ func ExampleNewNorm() {
 	// Output: [-0.926 -0.463 1.389], variance 7.000
 }
 
-// A place of an image is normalised over the channels.
+// Each pixel of an image is normalised over the channels.
 func ExampleNewChannelNorm() {
 	n := NewChannelNorm[float64](ChannelNormShape{Batch: 1, Channels: 2, Plane: 2, Eps: 1e-5})
 	y := make([]float64, 4)

@@ -7,44 +7,48 @@ import (
 	"time"
 )
 
-// spinFor is how long an idle worker watches for the next call before it parks. Waking a parked worker costs some 30 microseconds,
-// a spinning one answers in well under one; the layers of a training step follow each other within this time.
+// spinFor is how long an idle worker watches for the next call before it parks. Waking a parked
+// worker costs some 30 microseconds; a spinning one answers in well under one. The layers of a
+// training step follow each other within this time.
 const spinFor = 500 * time.Microsecond
 
-// pool is a set of workers that serve one Parallel call at a time. Each worker owns a share of a call's shards, the same share of the batch
-// in one layer after the other, so that what it reads was written by its own core; it claims them one by one, without another's hand on the
-// counter, and when they are done helps with the other shares. Whoever claims a shard runs it and counts down pending. A worker reads run
-// only between claiming a shard and counting it, so the caller may replace it once pending is zero.
+// pool is a set of workers that serve one Parallel call at a time. Each worker owns a share of a
+// call's shards: the same part of the batch in every layer, so that it reads what its own core
+// wrote. It claims its shards one by one from a counter that only it uses at first, and then helps
+// with the other shares. The worker that claims a shard runs it and counts down pending. A worker
+// reads run only between claiming a shard and counting it, so the caller may replace run once
+// pending is zero.
 type pool struct {
-	owner  sync.Mutex // held by the call being served
+	owner  sync.Mutex // held by the running call
 	size   int        // workers, the caller included
-	tracer *tracer    // serves in the workers' place; nil but in Trace
+	tracer *tracer    // replaces the workers; nil except in Trace
 	spawn  sync.Once
 	run    func(worker, shard int)
-	shares []share // a worker's each
+	shares []share // indexed by worker
 	failed atomic.Pointer[failure]
 	closed atomic.Bool
 
 	_        cacheLine
-	call     atomic.Uint64 // being served, or the last
+	call     atomic.Uint64 // the running call, or the last
 	_        cacheLine
 	pending  atomic.Int64 // shards not yet finished
 	_        cacheLine
-	sleepers atomic.Int64 // parked workers that nobody has sent a token yet
+	sleepers atomic.Int64 // parked workers without a token
 	wake     chan struct{}
 }
 
-// share is how many shards of its worker's are claimed, and in which call; in an earlier one than the call being served it is none.
+// share counts the claimed shards of one worker's share, together with the number of their call. If
+// that call is an earlier one than the running call, the count is 0.
 type share struct {
 	claimed atomic.Uint64
 	_       [cacheLineSize - 8]byte
 }
 
-// A call is published, and a share kept, as one word: its number, and a count of shards in the lower bits.
+// A call and a share are each one word: the call's number, and a count of shards in the lower bits.
 const (
-	countBits  = 24
-	countMask  = 1<<countBits - 1
-	mostShards = countMask // more run on their caller alone
+	countBits = 24
+	countMask = 1<<countBits - 1
+	maxShards = countMask // a call with more shards runs on its caller alone
 )
 
 const cacheLineSize = 64
@@ -55,7 +59,8 @@ type failure struct{ value any }
 
 var current atomic.Pointer[pool]
 
-// SetWorkers sets how many goroutines, the caller included, work on one Parallel call; n <= 0 means GOMAXPROCS. No result depends on it.
+// SetWorkers sets the number of goroutines, the caller included, that work on one Parallel call; n
+// <= 0 means GOMAXPROCS. No result depends on it.
 func SetWorkers(n int) {
 	if n <= 0 {
 		n = runtime.GOMAXPROCS(0)
@@ -68,37 +73,40 @@ func SetWorkers(n int) {
 // Workers returns the number of goroutines that work on one Parallel call.
 func Workers() int { return currentPool().size }
 
-// Parallel runs f for the shards 0, …, shards-1, each once, on the caller and the pool's workers, and returns when all are done. Worker is who
-// runs the shard, from 0 to Workers()-1; no two shards of a call run with the same worker at once. A call made while another is running, from
-// inside it or from another goroutine, runs all its shards on its caller, as worker 0. A panic of f is raised again here.
+// Parallel runs f for each shard 0, …, shards-1 once, on the caller and the pool's workers, and
+// returns when all are done. worker is the index of the goroutine that runs the shard, from 0 to
+// Workers()-1; no two shards of a call run with the same worker at once. A call made while another
+// one is running, inside it or on another goroutine, runs all its shards on its caller, as worker
+// 0. Parallel repeats a panic of f.
 func Parallel(shards int, f func(worker, shard int)) {
 	p := currentPool()
 	if p.tracer != nil {
 		p.tracer.serve(shards, f)
 		return
 	}
-	if shards <= 1 || shards > mostShards || p.size == 1 || !p.owner.TryLock() {
-		inTurn(shards, f)
+	if shards <= 1 || shards > maxShards || p.size == 1 || !p.owner.TryLock() {
+		serial(shards, f)
 		return
 	}
 	defer p.owner.Unlock()
 	p.serve(shards, f)
 }
 
-// inTurn runs all shards on the caller.
-func inTurn(shards int, f func(worker, shard int)) {
+// serial runs all shards on the caller.
+func serial(shards int, f func(worker, shard int)) {
 	for shard := range shards {
 		f(0, shard)
 	}
 }
 
-// parallelAbove is Parallel for work worth sharing, a plain loop for less; work is in multiply-adds or the like.
+// parallelAbove is Parallel if work, in multiply-adds or the like, reaches the threshold, else a
+// plain loop.
 func parallelAbove(threshold, work int64, shards int, f func(worker, shard int)) {
 	if work >= threshold {
 		Parallel(shards, f)
 		return
 	}
-	inTurn(shards, f)
+	serial(shards, f)
 }
 
 func currentPool() *pool {
@@ -113,10 +121,10 @@ func newPool(size int) *pool {
 	return &pool{size: size, shares: make([]share, size), wake: make(chan struct{}, size)}
 }
 
-// close lets the workers go; a call still being served finishes on its caller.
+// close ends the workers. A call that is running finishes on its caller.
 func (p *pool) close() {
 	p.closed.Store(true)
-	p.rouse(p.size)
+	p.wakeUp(p.size)
 }
 
 func (p *pool) serve(shards int, f func(worker, shard int)) {
@@ -129,7 +137,7 @@ func (p *pool) serve(shards int, f func(worker, shard int)) {
 	p.pending.Store(int64(shards))
 	call := (p.call.Load()>>countBits+1)<<countBits | uint64(shards)
 	p.call.Store(call)
-	p.rouse(2)
+	p.wakeUp(2)
 	p.work(0, call)
 	for i := 1; p.pending.Load() != 0; i++ {
 		spinPause()
@@ -154,11 +162,11 @@ func (p *pool) worker(index int) {
 	}
 }
 
-// await returns a call that is not the last one, and true; or false when the pool is closed.
+// await returns a call other than the last one, and true; or false if the pool is closed.
 func (p *pool) await(last uint64) (call uint64, ok bool) {
 	var start time.Time
 	for i := 1; !p.closed.Load(); i++ {
-		if call, ok := p.other(last); ok {
+		if call, ok := p.newCall(last); ok {
 			return call, true
 		}
 		spinPause()
@@ -177,39 +185,40 @@ func (p *pool) await(last uint64) (call uint64, ok bool) {
 	return 0, false
 }
 
-// other returns the call being served, if there is one and it isn't the last.
-func (p *pool) other(last uint64) (call uint64, ok bool) {
+// newCall returns the running call, and whether there is one that isn't the last.
+func (p *pool) newCall(last uint64) (call uint64, ok bool) {
 	call = p.call.Load()
 	return call, call != last && p.pending.Load() > 0
 }
 
-// park blocks until a token comes, then passes the call on: each woken worker wakes two more, so waking n takes log n steps.
+// park blocks until it gets a token. Then it wakes two more workers, so that waking n takes log n
+// steps.
 func (p *pool) park(last uint64) {
 	p.sleepers.Add(1)
-	if _, ok := p.other(last); (ok || p.closed.Load()) && p.takeSleeper() {
+	if _, ok := p.newCall(last); (ok || p.closed.Load()) && p.takeSleeper() {
 		return
 	}
 	<-p.wake
-	if call, ok := p.other(last); ok && p.open(call) {
-		p.rouse(2)
+	if call, ok := p.newCall(last); ok && p.unclaimed(call) {
+		p.wakeUp(2)
 	}
 }
 
-// rouse wakes up to n parked workers.
-func (p *pool) rouse(n int) {
+// wake wakes up to n parked workers.
+func (p *pool) wakeUp(n int) {
 	woken := 0
 	for woken < n && p.takeSleeper() {
-		p.wake <- struct{}{} // never blocks: a token for every taken sleeper, and there are at most size of those
+		p.wake <- struct{}{} // never blocks: at most size sleepers exist, and each gets one token
 		woken++
 	}
 	if woken > 0 {
-		go yield() // takes the "runs next here" place of a woken worker, which idle threads are slow to steal
+		go yield() // takes the scheduler's run-next slot from a woken worker: idle threads are slow to steal from it
 	}
 }
 
 func yield() {}
 
-// takeSleeper claims the duty to wake one parked worker.
+// takeSleeper claims the right to wake one parked worker.
 func (p *pool) takeSleeper() bool {
 	for {
 		n := p.sleepers.Load()
@@ -222,7 +231,7 @@ func (p *pool) takeSleeper() bool {
 	}
 }
 
-// work runs the worker's own share of a call, and then what is left of the others'.
+// work runs the worker's own share of a call, and then what is left of the others.
 func (p *pool) work(worker int, call uint64) {
 	shares := p.sharesOf(call)
 	for i := range shares {
@@ -242,18 +251,19 @@ func (p *pool) work(worker int, call uint64) {
 	}
 }
 
-// sharesOf is into how many shares a call is divided.
+// sharesOf returns the number of shares of a call.
 func (p *pool) sharesOf(call uint64) int { return min(p.size, int(call&countMask)) }
 
-// bounds returns the first shard of an owner's share of a call, and how many there are.
+// bounds returns the first shard of an owner's share of a call, and their number.
 func bounds(call uint64, owner, shares int) (first, n int) {
 	shards := int(call & countMask)
 	first = owner * shards / shares
 	return first, (owner+1)*shards/shares - first
 }
 
-// claim takes one of the n shards of an owner's share, if one is left. A worker that comes too late, when the call is over, finds them all
-// claimed, or the share in another call and its own no longer the one being served.
+// claim takes one of the n shards of an owner's share, if one is left. A worker that comes after
+// the call is over finds every shard claimed, or the share in another call and its own call no
+// longer running.
 func (p *pool) claim(call uint64, owner, n int) (shard int, ok bool) {
 	claimed := &p.shares[owner].claimed
 	for {
@@ -274,8 +284,8 @@ func (p *pool) claim(call uint64, owner, n int) (shard int, ok bool) {
 	}
 }
 
-// open says whether any shard of a call is still to be claimed.
-func (p *pool) open(call uint64) bool {
+// unclaimed reports whether any shard of a call is unclaimed.
+func (p *pool) unclaimed(call uint64) bool {
 	shares := p.sharesOf(call)
 	for owner := range shares {
 		_, n := bounds(call, owner, shares)

@@ -2,5 +2,6 @@
 
 package kernel
 
-// spinPause waits some tens of nanoseconds, by an instruction that leaves the core's resources to others meanwhile.
+// spinPause waits some tens of nanoseconds by an instruction that leaves the core's resources to
+// its other thread.
 func spinPause() { pause() }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"convgraph/internal/goroutines"
+	"convgraph/internal/testutil"
 )
 
 // withWorkers runs f under n workers and restores the default.
@@ -36,7 +36,7 @@ func TestParallelRunsEveryShardOnce(t *testing.T) {
 	}
 }
 
-// Scratch by worker needs no lock only if a worker runs one shard at a time.
+// A workspace for each worker needs no lock only if a worker runs one shard at a time.
 func TestParallelWorkersRunOneShardAtATime(t *testing.T) {
 	for _, workers := range []int{1, 2, 5} {
 		withWorkers(t, workers, func() {
@@ -54,7 +54,7 @@ func TestParallelWorkersRunOneShardAtATime(t *testing.T) {
 	}
 }
 
-// Whoever is held up in one shard has the rest of its share done by others.
+// While a worker is held up in one shard, others run the rest of its share.
 func TestParallelHelpsWithOtherShares(t *testing.T) {
 	withWorkers(t, 3, func() {
 		const shards = 100
@@ -72,11 +72,11 @@ func TestParallelHelpsWithOtherShares(t *testing.T) {
 	})
 }
 
-func TestParallelOfMoreShardsThanItCounts(t *testing.T) {
+func TestParallelOfTooManyShards(t *testing.T) {
 	withWorkers(t, 2, func() {
 		n := 0
-		Parallel(mostShards+1, func(int, int) { n++ }) // on the caller, so unguarded
-		assert.Equal(t, mostShards+1, n)
+		Parallel(maxShards+1, func(int, int) { n++ }) // on the caller, so unguarded
+		assert.Equal(t, maxShards+1, n)
 	})
 }
 
@@ -88,7 +88,7 @@ func TestPerWorker(t *testing.T) {
 	}
 	wg.Wait()
 	for worker := range 20 {
-		assert.Equal(t, worker, *p.of(worker), "its own, as it left it")
+		assert.Equal(t, worker, *p.of(worker), "its own workspace, unchanged")
 	}
 	assert.Zero(t, testing.AllocsPerRun(10, func() { p.of(7) }))
 }
@@ -143,14 +143,14 @@ func TestSetWorkersWhileInUse(t *testing.T) {
 	assert.EqualValues(t, 7*calls, sum.Load())
 }
 
-func TestSetWorkersLetsGoroutinesGo(t *testing.T) {
+func TestSetWorkersEndsGoroutines(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 20 {
 		SetWorkers(8)
 		Parallel(16, func(int, int) {})
 	}
 	SetWorkers(1)
-	assert.LessOrEqual(t, goroutines.Fallen(before), before)
+	assert.LessOrEqual(t, testutil.WaitGoroutines(before), before)
 	SetWorkers(0)
 }
 
@@ -167,7 +167,7 @@ func TestParallelRaisesPanics(t *testing.T) {
 		}
 		var n atomic.Int64
 		Parallel(9, func(int, int) { n.Add(1) })
-		assert.EqualValues(t, 9, n.Load(), "the pool works on after a panic")
+		assert.EqualValues(t, 9, n.Load(), "the pool still works after a panic")
 	})
 }
 

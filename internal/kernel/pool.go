@@ -2,16 +2,16 @@ package kernel
 
 import "sync"
 
-// PoolShape is the geometry of a pooling layer over x (Batch, Channels, InHeight, InWidth). Dilations of zero mean one. Every window must
-// see an element of x.
+// PoolShape is the geometry of a pooling layer over x (Batch, Channels, InHeight, InWidth).
+// Dilations of zero mean one. Every window must contain an element of x.
 type PoolShape struct {
 	Batch, Channels, InHeight, InWidth   int
 	KernelH, KernelW, StrideH, StrideW   int
 	PadTop, PadBottom, PadLeft, PadRight int
 	DilationH, DilationW                 int
 
-	Ceil       bool // a last window may reach beyond the padding, if it begins in front of it
-	ExcludePad bool // an average is one of the elements of x, without the padding's zeros
+	Ceil       bool // the last window may end beyond the padding if it begins in front of it
+	ExcludePad bool // an average counts only elements of x, not the padding's zeros
 }
 
 // OutHeight returns the rows of the result.
@@ -28,82 +28,88 @@ func (s PoolShape) withDefaults() PoolShape {
 func (s PoolShape) rowAxis() axis {
 	s = s.withDefaults()
 	return axis{
-		in: s.InHeight, kernel: s.KernelH, stride: s.StrideH, before: s.PadTop, after: s.PadBottom, dilation: s.DilationH, ceil: s.Ceil,
+		in: s.InHeight, kernel: s.KernelH, stride: s.StrideH, before: s.PadTop, after: s.PadBottom,
+		dilation: s.DilationH, ceil: s.Ceil,
 	}
 }
 
 func (s PoolShape) columnAxis() axis {
 	s = s.withDefaults()
 	return axis{
-		in: s.InWidth, kernel: s.KernelW, stride: s.StrideW, before: s.PadLeft, after: s.PadRight, dilation: s.DilationW, ceil: s.Ceil,
+		in: s.InWidth, kernel: s.KernelW, stride: s.StrideW, before: s.PadLeft, after: s.PadRight,
+		dilation: s.DilationW, ceil: s.Ceil,
 	}
 }
 
 func (s PoolShape) inPlane() int  { return s.InHeight * s.InWidth }
 func (s PoolShape) outPlane() int { return s.OutHeight() * s.OutWidth() }
 
-// windows is what the poolings share: the geometry, and the sharing out of the planes. A plane is the pixels of one channel of one image.
+// windows holds what all poolings share: the geometry, and the division of the planes into shards.
+// A plane is one channel of one image.
 type windows struct {
 	PoolShape
 	rows, columns []reach
-	in, out       int                // pixels of a plane
-	layout        func() *poolLayout // planned when first asked for
-	rooms         *perWorker[poolRoom]
+	in, out       int                // pixels of an input plane and of an output plane
+	layout        func() *poolLayout // planned at the first call
+	workspaces    *perWorker[poolWorkspace]
 	perShard      int
 }
 
-// poolRoom is an instruction set's scratch for one plane.
-type poolRoom struct {
-	x      []float32 // laid out
-	y      []float32 // largest of the windows of single rows
-	at     []int32   // and their places
-	dy, dx []float32 // with a border; by the columns' phase
+// poolWorkspace is the vectorised poolings' workspace for one plane.
+type poolWorkspace struct {
+	x      []float32 // in the layout's order
+	y      []float32 // largest value of each single-row window
+	at     []int32   // and its index
+	dy, dx []float32 // dy with a border; dx by the phases of its columns
 }
 
 func newWindows(s PoolShape) windows {
 	s = s.withDefaults()
 	in := s.inPlane()
 	return windows{
-		PoolShape: s,
-		rows:      s.rowAxis().reaches(),
-		columns:   s.columnAxis().reaches(),
-		in:        in,
-		out:       s.outPlane(),
-		layout:    sync.OnceValue(func() *poolLayout { return newPoolLayout(s) }),
-		rooms:     new(perWorker[poolRoom]),
-		perShard:  max(1, sweepShard/max(1, in)),
+		PoolShape:  s,
+		rows:       s.rowAxis().reaches(),
+		columns:    s.columnAxis().reaches(),
+		in:         in,
+		out:        s.outPlane(),
+		layout:     sync.OnceValue(func() *poolLayout { return newPoolLayout(s) }),
+		workspaces: new(perWorker[poolWorkspace]),
+		perShard:   max(1, sweepShard/max(1, in)),
 	}
 }
 
 func (w *windows) planes() int { return w.Batch * w.Channels }
 func (w *windows) shards() int { return (w.planes() + w.perShard - 1) / w.perShard }
 
-// planesOf returns the first plane of a shard and the one behind its last.
+// planesOf returns the planes [from, to) of a shard.
 func (w *windows) planesOf(shard int) (from, to int) {
 	from = shard * w.perShard
 	return from, min(from+w.perShard, w.planes())
 }
 
-// inputs and outputs return the i-th plane of some.
+// inputs and outputs return the i-th of some input or output planes.
 func inputs[E any](w *windows, planes []E, i int) []E  { return planes[i*w.in:][:w.in:w.in] }
 func outputs[E any](w *windows, planes []E, i int) []E { return planes[i*w.out:][:w.out:w.out] }
 
-// stride2 says that the windows are 2 apart, as large as given, and all inside the input.
+// stride2 reports whether the windows have stride 2 and the given size, and are all inside the
+// input.
 func (w *windows) stride2(kernel int) bool {
 	return w.KernelH == kernel && w.KernelW == kernel && w.StrideH == 2 && w.StrideW == 2 && !w.dilated() && w.inside()
 }
 
-// inside says that no window reads padding or what lies beyond it.
+// inside reports whether every window reads the input alone, no padding.
 func (s PoolShape) inside() bool { return s.rowAxis().inside() && s.columnAxis().inside() }
 
 func (s PoolShape) dilated() bool { return s.DilationH > 1 || s.DilationW > 1 }
 
-// wholePlane says that there is one window, which sees the whole plane.
+// wholePlane reports whether the only window is the whole plane.
 func (w *windows) wholePlane() bool {
 	return w.out == 1 && !w.dilated() && w.rows[0] == (reach{0, w.InHeight}) && w.columns[0] == (reach{0, w.InWidth})
 }
 
-// apart says that no two windows see the same element, and each all elements between its first and its last.
-func (w *windows) apart() bool {
-	return !w.dilated() && (w.KernelH <= w.StrideH || len(w.rows) == 1) && (w.KernelW <= w.StrideW || len(w.columns) == 1)
+// disjoint reports whether no two windows share an element, and no window skips one.
+func (w *windows) disjoint() bool {
+	rows := w.KernelH <= w.StrideH || len(w.rows) == 1
+	columns := w.KernelW <= w.StrideW || len(w.columns) == 1
+	return !w.dilated() && rows && columns
 }

@@ -7,25 +7,22 @@ import "math"
 // maxPlaneFunc is an assembly function over one plane.
 type maxPlaneFunc func(rows, cols, width int, x, y *float32, at *int32)
 
-// vectorPool is pooling's assembly for one instruction set: of its own for the windows of most networks, at stride 2 without padding,
-// and for all others functions over a plane that is laid out for them.
+// vectorPool holds the assembly of pooling for one instruction set: special functions for the
+// windows of most networks, at stride 2 without padding, and general ones that need the plane in a
+// poolLayout.
 type vectorPool struct {
 	lanes      int
 	max2, max3 maxPlaneFunc
-	maxTaps    func(rows, cols, step int, x *float32, n int, taps, starts, firsts *int32, place, placeStep int, y *float32, at *int32)
-	maxRows    func(rows, cols, step, n int, x *float32, places *int32, y *float32, at *int32)
-	sumTaps    func(rows, cols, step, outStep int, x *float32, n int, taps *int32, y *float32, scale, bias float32)
-	pickRows   func(rows, cols, step, outStep int, x *float32, picks *int32, read, picked int, y *float32)
-	copyRows   func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)
-	flip       func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)
+	maxTaps    func(
+		rows, cols, step int, x *float32, n int, taps, starts, firsts *int32, origin, placeStep int, y *float32,
+		at *int32,
+	)
+	maxRows   func(rows, cols, step, n int, x *float32, indices *int32, y *float32, at *int32)
+	sumTaps   func(rows, cols, step, outStep int, x *float32, n int, taps *int32, y *float32, scale, bias float32)
+	pickRows  func(rows, cols, step, outStep int, x *float32, picks *int32, read, picked int, y *float32)
+	copyRows  func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)
+	transpose func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)
 }
-
-var (
-	poolAVX2 = vectorPool{8, maxPool2AVX2, maxPool3AVX2, maxTapsAVX2, maxRowsAVX2, sumTapsAVX2, pickRowsAVX2, copyRowsAVX2, flipAVX2}
-
-	poolAVX512 = vectorPool{16, maxPool2AVX512, maxPool3AVX512, maxTapsAVX512, maxRowsAVX512, sumTapsAVX512, pickRowsAVX512,
-		copyRowsAVX512, flipAVX512}
-)
 
 func setPools(t *table[float32], v *vectorPool) {
 	t.maxPlanes, t.maxBackwardPlanes = v.maxPlanes, vectorMaxBackwardPlanes
@@ -40,18 +37,18 @@ func (v *vectorPool) maxPlanes(w *windows, worker int, x, y []float32, at []int3
 	case w.stride2(3):
 		w.eachMax(v.max3, x, y, at)
 		return
-	case !w.laidOut() || w.DilationH > 1 && w.PadTop > 0:
+	case !w.hasLayout() || w.DilationH > 1 && w.PadTop > 0:
 		maxPlanes(w, worker, x, y, at)
 		return
 	}
-	room := w.rooms.of(worker)
+	ws := w.workspaces.of(worker)
 	if w.wholePlane() {
-		v.maxWhole(w, room, x, y, at)
+		v.maxWhole(w, ws, x, y, at)
 		return
 	}
 	for i := range len(y) / w.out {
-		laid := v.layOut(w, room, inputs(w, x, i), float32(math.Inf(-1)))
-		v.maxLaidOut(w, room, laid, outputs(w, y, i), outputs(w, at, i))
+		laid := v.layOut(w, ws, inputs(w, x, i), float32(math.Inf(-1)))
+		v.maxFromLayout(w, ws, laid, outputs(w, y, i), outputs(w, at, i))
 	}
 }
 
@@ -61,63 +58,69 @@ func (w *windows) eachMax(f maxPlaneFunc, x, y []float32, at []int32) {
 	}
 }
 
-// maxWhole is maxPlanes for one window a plane, which sees all of it: the planes become the columns of a row of results.
-func (v *vectorPool) maxWhole(w *windows, room *poolRoom, x, y []float32, at []int32) {
+// maxWhole is maxPlanes for windows that are the whole plane. It transposes planes, so that one row
+// of results covers a vector of planes.
+func (v *vectorPool) maxWhole(w *windows, ws *poolWorkspace, x, y []float32, at []int32) {
 	l := w.layout()
 	for first := 0; first < len(y); first += v.lanes {
 		n := min(v.lanes, len(y)-first)
-		v.turn(w, room, x[first*w.in:], n)
-		v.maxTaps(1, n, 0, &room.x[0], len(l.columns), &l.columns[0].offset, &noPlaces[0], &noPlaces[0], 0, 0, &y[first], &at[first])
+		v.transposePlanes(w, ws, x[first*w.in:], n)
+		v.maxTaps(
+			1, n, 0, &ws.x[0], len(l.columns), &l.columns[0].offset, &zeroStarts[0], &zeroStarts[0], 0, 0, &y[first],
+			&at[first],
+		)
 	}
 }
 
-func (v *vectorPool) sumWhole(w *windows, room *poolRoom, x []float32, scale, bias float32, y []float32) {
+func (v *vectorPool) sumWhole(w *windows, ws *poolWorkspace, x []float32, scale, bias float32, y []float32) {
 	l := w.layout()
 	for first := 0; first < len(y); first += v.lanes {
 		n := min(v.lanes, len(y)-first)
-		v.turn(w, room, x[first*w.in:], n)
-		v.sumTaps(1, n, 0, n, &room.x[0], len(l.columns), &l.columns[0].offset, &y[first], scale, bias)
+		v.transposePlanes(w, ws, x[first*w.in:], n)
+		v.sumTaps(1, n, 0, n, &ws.x[0], len(l.columns), &l.columns[0].offset, &y[first], scale, bias)
 	}
 }
 
-// turn makes columns of n planes.
-func (v *vectorPool) turn(w *windows, room *poolRoom, x []float32, n int) {
-	room.x = grow(room.x, w.in*turnedPitch)
-	v.flip(n, w.in, &x[0], w.in, &room.x[0], turnedPitch)
+// transposePlanes makes n planes the columns of ws.x.
+func (v *vectorPool) transposePlanes(w *windows, ws *poolWorkspace, x []float32, n int) {
+	ws.x = grow(ws.x, w.in*transposedPitch)
+	v.transpose(n, w.in, &x[0], w.in, &ws.x[0], transposedPitch)
 }
 
-// noPlaces is where windows begin that see whole planes.
-var noPlaces [turnedPitch]int32
+// zeroStarts holds the starts of windows that are whole planes.
+var zeroStarts [transposedPitch]int32
 
-// maxLaidOut takes the largest of each row's windows first where windows overlap so much that this is less work: of equal values the first
-// in a row, and then of the rows, is the first in reading order all the same.
-func (v *vectorPool) maxLaidOut(w *windows, room *poolRoom, x, y []float32, at []int32) {
+// maxFromLayout takes the maximum of each window's rows first if windows overlap so much that this
+// is less work. The result is the same: the first of equal values in a row, and then among the
+// rows, is the first in reading order.
+func (v *vectorPool) maxFromLayout(w *windows, ws *poolWorkspace, x, y []float32, at []int32) {
 	l, rows, cols := w.layout(), len(w.rows), len(w.columns)
-	place := -w.PadTop * w.InWidth
+	origin := -w.PadTop * w.InWidth
 	if !w.rowsFirst() {
 		v.maxTaps(rows, cols, w.StrideH*l.rowSize, &x[0], len(l.taps), &l.taps[0].offset, &l.starts[0], &l.firsts[0],
-			place, w.StrideH*w.InWidth, &y[0], &at[0])
+			origin, w.StrideH*w.InWidth, &y[0], &at[0])
 		return
 	}
-	room.y, room.at = grow(room.y, l.rows*cols), grow(room.at, l.rows*cols)
+	ws.y, ws.at = grow(ws.y, l.rows*cols), grow(ws.at, l.rows*cols)
 	v.maxTaps(l.rows, cols, l.rowSize, &x[0], w.KernelW, &l.taps[0].offset, &l.starts[0], &l.firsts[0],
-		place, w.InWidth, &room.y[0], &room.at[0])
-	v.maxRows(rows, cols, w.StrideH*cols, w.KernelH, &room.y[0], &room.at[0], &y[0], &at[0])
+		origin, w.InWidth, &ws.y[0], &ws.at[0])
+	v.maxRows(rows, cols, w.StrideH*cols, w.KernelH, &ws.y[0], &ws.at[0], &y[0], &at[0])
 }
 
-// rowsFirst compares the taps of StrideH rows, as many as a row of results adds, and of KernelH results of rows, with a window's.
+// rowsFirst compares the taps of a window with those of StrideH rows, the new ones for a row of
+// results, plus KernelH results of rows.
 func (w *windows) rowsFirst() bool {
 	return w.DilationH == 1 && w.StrideH*w.KernelW+w.KernelH+1 < w.KernelH*w.KernelW
 }
 
 // layOut returns L of a plane of x.
-func (v *vectorPool) layOut(w *windows, room *poolRoom, x []float32, fill float32) []float32 {
+func (v *vectorPool) layOut(w *windows, ws *poolWorkspace, x []float32, fill float32) []float32 {
 	l := w.layout()
-	if l.asItStands {
+	if l.identity {
 		return x
 	}
-	room.x = grow(room.x, l.rows*l.rowSize)
-	laid, rows := room.x, min(w.InHeight, l.rows-w.PadTop)
+	ws.x = grow(ws.x, l.rows*l.rowSize)
+	laid, rows := ws.x, min(w.InHeight, l.rows-w.PadTop)
 	for phase := range l.phases {
 		seen := len(w.columns) + (w.columnAxis().extent()-1-phase)/w.StrideW
 		first, end := span(seen, w.StrideW, phase-w.PadLeft, w.InWidth)
@@ -136,30 +139,32 @@ func (v *vectorPool) layOut(w *windows, room *poolRoom, x []float32, fill float3
 	return laid
 }
 
-// layOutZeros is layOut with zeros outside, in a room that is used for nothing else: the zeros are there from when its memory was new, but for
-// those behind a row's last element, where picking leaves others.
-func (v *vectorPool) layOutZeros(w *windows, room *poolRoom, x []float32) []float32 {
+// layOutZeros is layOut with zeros outside, in a workspace that is used for nothing else. The zeros
+// are there since the memory was new, except after a row's last element, where pickRows overwrites
+// them.
+func (v *vectorPool) layOutZeros(w *windows, ws *poolWorkspace, x []float32) []float32 {
 	l := w.layout()
-	if l.asItStands {
+	if l.identity {
 		return x
 	}
-	room.x = grow(room.x, l.rows*l.rowSize)
+	ws.x = grow(ws.x, l.rows*l.rowSize)
 	rows, extent := min(w.InHeight, l.rows-w.PadTop), w.columnAxis().extent()
 	for phase := range l.phases {
 		seen := len(w.columns) + (extent-1-phase)/w.StrideW
 		first, end := span(seen, w.StrideW, phase-w.PadLeft, w.InWidth)
-		v.layOutPhase(w, phase, first, rows, x, room.x)
+		v.layOutPhase(w, phase, first, rows, x, ws.x)
 		if w.StrideW == 1 || end == seen {
 			continue
 		}
 		for row := range rows {
-			clear(room.x[(row+w.PadTop)*l.rowSize+phase*l.pitch:][end:seen])
+			clear(ws.x[(row+w.PadTop)*l.rowSize+phase*l.pitch:][end:seen])
 		}
 	}
-	return room.x
+	return ws.x
 }
 
-// layOutPhase lays out every StrideW-th column of rows of x, from the one that stands at first in the phase.
+// layOutPhase copies every StrideW-th column of rows of x, from the column that has index first in
+// the phase.
 func (v *vectorPool) layOutPhase(w *windows, phase, first, rows int, x, laid []float32) {
 	l := w.layout()
 	from, to := first*w.StrideW+phase-w.PadLeft, w.PadTop*l.rowSize+phase*l.pitch+first
@@ -182,7 +187,8 @@ func (v *vectorPool) layOutPhase(w *windows, phase, first, rows int, x, laid []f
 	}
 }
 
-// vectorMaxBackwardPlanes: dealing out one by one, as the portable code does, is faster than comparing places for all windows but these.
+// vectorMaxBackwardPlanes uses assembly, which compares indices, for 2x2 windows only. For all
+// others the portable scatter is faster.
 func vectorMaxBackwardPlanes(w *windows, at []int32, dy, dx []float32) {
 	if !w.stride2(2) {
 		maxBackwardPlanes(w, at, dy, dx)
@@ -203,18 +209,21 @@ func (v *vectorPool) sumPlanes(w *windows, worker int, x []float32, scale, bias 
 		}
 		return
 	}
-	if !w.laidOut() {
+	if !w.hasLayout() {
 		sumPlanes(w, worker, x, scale, bias, y)
 		return
 	}
-	room, l := w.rooms.of(worker), w.layout()
+	ws, l := w.workspaces.of(worker), w.layout()
 	if w.wholePlane() {
-		v.sumWhole(w, room, x, scale, bias, y)
+		v.sumWhole(w, ws, x, scale, bias, y)
 		return
 	}
 	for i := range len(y) / w.out {
-		laid := v.layOut(w, room, inputs(w, x, i), 0)
-		v.sumTaps(rows, cols, w.StrideH*l.rowSize, cols, &laid[0], len(l.taps), &l.taps[0].offset, &outputs(w, y, i)[0], scale, bias)
+		laid := v.layOut(w, ws, inputs(w, x, i), 0)
+		v.sumTaps(
+			rows, cols, w.StrideH*l.rowSize, cols, &laid[0], len(l.taps), &l.taps[0].offset, &outputs(w, y, i)[0],
+			scale, bias,
+		)
 	}
 }
 
@@ -227,31 +236,32 @@ func (v *vectorPool) spreadPlanes(w *windows, worker int, dy []float32, scale fl
 			spreadPool2(len(w.rows), len(w.columns), w.InWidth, &dy[0], &dx[0], scale)
 		}
 		return
-	case w.StrideW > mostGradientStride || w.out == 1 || !w.laidOut():
+	case w.StrideW > maxGradientStride || w.out == 1 || !w.hasLayout():
 		spreadPlanes(w, worker, dy, scale, dx)
 		return
 	}
-	room := w.rooms.of(worker)
+	ws := w.workspaces.of(worker)
 	for i := range len(dy) / w.out {
-		v.gather(w, room, inputs(w, dx, i), v.sumPhase(w, v.border(w, room, outputs(w, dy, i), scale)))
+		v.gather(w, ws, inputs(w, dx, i), v.sumPhase(w, v.border(w, ws, outputs(w, dy, i), scale)))
 	}
 }
 
 // border returns scale·dy with a border of zeros.
-func (v *vectorPool) border(w *windows, room *poolRoom, dy []float32, scale float32) []float32 {
+func (v *vectorPool) border(w *windows, ws *poolWorkspace, dy []float32, scale float32) []float32 {
 	l, cols := w.layout(), len(w.columns)
-	room.dy = grow(room.dy, l.borderedSize)
-	clear(room.dy)
+	ws.dy = grow(ws.dy, l.borderedSize)
+	clear(ws.dy)
 	itself := &l.taps[0].offset // 0
-	v.sumTaps(len(w.rows), cols, cols, l.borderPitch, &dy[0], 1, itself, &room.dy[l.top*l.borderPitch+l.left], scale, 0)
-	return room.dy
+	v.sumTaps(len(w.rows), cols, cols, l.borderPitch, &dy[0], 1, itself, &ws.dy[l.top*l.borderPitch+l.left], scale, 0)
+	return ws.dy
 }
 
-// gather sets dx to the sums of the windows that see it, a phase at a time. StrideW is 1 or 2.
-func (v *vectorPool) gather(w *windows, room *poolRoom, dx []float32, sum phaseFunc) {
+// gather sets dx to the sums over the windows that contain each element, one phase at a time.
+// StrideW must be 1 or 2.
+func (v *vectorPool) gather(w *windows, ws *poolWorkspace, dx []float32, sum phaseFunc) {
 	pitch := ceilDiv(w.InWidth, w.StrideW)
 	size := ceilDiv(w.InHeight, w.StrideH) * pitch
-	room.dx = grow(room.dx, 2*size)
+	ws.dx = grow(ws.dx, 2*size)
 	for phases := w.layout().gradient; len(phases) > 0; phases = phases[w.StrideW:] {
 		p := &phases[0]
 		if p.rows == 0 {
@@ -262,18 +272,21 @@ func (v *vectorPool) gather(w *windows, room *poolRoom, dx []float32, sum phaseF
 			continue
 		}
 		for j := range 2 {
-			w.gatherPhase(&phases[j], room.dx[phases[j].col*size:], pitch, sum)
+			w.gatherPhase(&phases[j], ws.dx[phases[j].col*size:], pitch, sum)
 		}
-		w.merge(room.dx[:size], room.dx[size:], pitch, p.row, p.rows, dx)
+		w.merge(ws.dx[:size], ws.dx[size:], pitch, p.row, p.rows, dx)
 	}
 }
 
-// phaseFunc sets the elements of a phase, which has taps, to their sums; from is where the first's window is in the bordered dy.
+// phaseFunc sets the elements of a phase that has taps to their sums. from is the offset in the
+// bordered dy of the first element's window.
 type phaseFunc func(p *gradientPhase, from int, to []float32, pitch int)
 
 func (v *vectorPool) sumPhase(w *windows, dy []float32) phaseFunc {
 	return func(p *gradientPhase, from int, to []float32, pitch int) {
-		v.sumTaps(p.rows, p.columns, w.layout().borderPitch, pitch, &dy[from], len(p.taps), &p.taps[0].offset, &to[0], 1, 0)
+		v.sumTaps(
+			p.rows, p.columns, w.layout().borderPitch, pitch, &dy[from], len(p.taps), &p.taps[0].offset, &to[0], 1, 0,
+		)
 	}
 }
 
@@ -290,7 +303,7 @@ func (w *windows) gatherPhase(p *gradientPhase, to []float32, pitch int, sum pha
 	}
 }
 
-// merge puts the even and the odd columns of rows of dx together, the rows StrideH apart.
+// merge interleaves the even and the odd columns of rows of dx; the rows are StrideH apart.
 func (w *windows) merge(even, odd []float32, pitch, first, rows int, dx []float32) {
 	pairs := w.InWidth / 2
 	if pairs > 0 {
@@ -303,7 +316,7 @@ func (w *windows) merge(even, odd []float32, pitch, first, rows int, dx []float3
 	}
 }
 
-// clearMargins sets the last row and column of a plane to zero where 2x2 windows don't reach them.
+// clearMargins clears the last row and column of a plane if 2x2 windows don't reach them.
 func clearMargins(w *windows, dx []float32) {
 	clear(dx[2*len(w.rows)*w.InWidth:])
 	if 2*len(w.columns) == w.InWidth {

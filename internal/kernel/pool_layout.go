@@ -1,62 +1,68 @@
 package kernel
 
-// A poolLayout is how vectors of results read the plane of a pooling. With its padding around it, its rows each sorted by their columns'
-// phase modulo StrideW, the plane is
+// poolLayout is the memory layout from which vectors of pooling results read a plane. It includes
+// the padding, and each row is sorted by the phase of its columns modulo StrideW:
 //
 //	L[r][phase][i] = x[r-PadTop][i·StrideW + phase - PadLeft]      (the padding's value outside)
 //
-// and tap (kh, kw), which is r = kh·DilationH rows and s = kw·DilationW columns from a window's first, of the results ow of row oh is one run,
-// L[oh·StrideH+r][s mod StrideW][ow + s/StrideW]. At StrideW = 1, where no window reads padding, that is the plane as it stands.
+// Tap (kh, kw) is r = kh·DilationH rows and s = kw·DilationW columns from a window's first element.
+// For the results ow of row oh it is one run, L[oh·StrideH+r][s mod StrideW][ow + s/StrideW]. At
+// StrideW = 1 without padding, L is the plane itself.
 //
-// Backwards dx[h][w], with h+PadTop = StrideH·p + i and w+PadLeft = StrideW·q + j, is seen by the windows (p-a, q-b) whose tap r = i+StrideH·a,
-// s = j+StrideW·b there is. For the elements of one phase (i, j) these are taps of dy with a border of zeros around it.
+// In the backward pass, let h+PadTop = StrideH·p + i and w+PadLeft = StrideW·q + j. Then dx[h][w]
+// is in the windows (p-a, q-b) that have a tap r = i+StrideH·a, s = j+StrideW·b. For the elements
+// of one phase (i, j) these are taps of dy with a border of zeros around it.
 type poolLayout struct {
-	asItStands bool // L is x
-	phases     int
-	pitch      int // elements of a row of one phase
-	rowSize    int // of all its phases
-	rows       int
-	taps       []poolTap // in reading order
-	starts     []int32   // where a column's windows begin in a row of x
-	firsts     []int32   // and where they begin to see it
-	picks      []int32   // 0, StrideW, 2·StrideW, …
-	columns    []poolTap // of a window that is a whole plane, where planes are columns turnedPitch apart
+	identity bool // L is x
+	phases   int
+	pitch    int // elements in a row of one phase
+	rowSize  int // elements in a row of all phases
+	rows     int
+	taps     []poolTap // in reading order
+	starts   []int32   // the first column of the windows of each result column
+	firsts   []int32   // and their first column inside x
+	picks    []int32   // 0, StrideW, 2·StrideW, …
+	columns  []poolTap // of a window that is the whole plane, for planes transposed to columns transposedPitch apart
 
-	// The border around dy, and the phases by i, then j.
+	// The border around dy, and the phases ordered by i, then j.
 	top, left    int
 	borderPitch  int
 	borderedSize int
 	gradient     []gradientPhase
 }
 
-// poolTap is a tap's offset from a result's first, in elements, and its place: forwards in x, from where the window starts, backwards in the window.
-type poolTap struct{ offset, place int32 }
+// poolTap is a tap's offset from the first element of a result's window in L, and its index: in the
+// forward pass its offset in x from the window's start, in the backward pass its number in the
+// window.
+type poolTap struct{ offset, index int32 }
 
-// gradientPhase is the elements dx[StrideH·p + i - PadTop][StrideW·q + j - PadLeft] for p, q from first on, and their taps of dy, in its order.
+// gradientPhase holds the elements dx[StrideH·p + i - PadTop][StrideW·q + j - PadLeft] for p, q
+// from first on, and their taps in dy, in the order of dy.
 type gradientPhase struct {
-	number            int // among the layout's
-	row, col          int // of the first element in dx
+	number            int // index in the layout's gradient
+	row, col          int // index of the first element in dx
 	firstRow, rows    int // p
 	firstCol, columns int // q
 	taps              []poolTap
 }
 
-// turnedPitch is how many planes are turned into columns at most.
-const turnedPitch = 16
+// transposedPitch is the most planes that are transposed together.
+const transposedPitch = 16
 
-// mostGradientStride is up to which StrideW the gradient of sums has phases; see gather.
-const mostGradientStride = 2
+// maxGradientStride is the largest StrideW for which the gradient of sums has phases; see gather.
+const maxGradientStride = 2
 
-// pickSlack is how many elements behind its last the assembly that sorts columns may write.
+// pickSlack is how many elements past the last one pickRows may write.
 const pickSlack = 15
 
-// mostLaidOut is how many pixels a plane may have that is laid out: its offsets, 195 times as many at most, are 32 bits.
-const mostLaidOut = 1 << 23
+// maxLayoutPixels is the most pixels of a plane with a layout: its offsets, which are up to 195
+// times as large, must fit in 32 bits.
+const maxLayoutPixels = 1 << 23
 
-// laidOut says whether a layout is of the plane's order of size. It isn't where windows are mostly padding or very far apart, which a spec may say:
-// their taps and phases would be as many as it says.
-func (s PoolShape) laidOut() bool {
-	return s.rowAxis().shortInside() && s.columnAxis().shortInside() && s.inPlane() <= mostLaidOut
+// hasLayout reports whether the layout's size is of the plane's order. Windows that are mostly
+// padding, or very far apart, would have as many taps and phases as a hostile spec asks for.
+func (s PoolShape) hasLayout() bool {
+	return s.rowAxis().shortInside() && s.columnAxis().shortInside() && s.inPlane() <= maxLayoutPixels
 }
 
 func (a axis) shortInside() bool {
@@ -68,20 +74,20 @@ func newPoolLayout(s PoolShape) *poolLayout {
 	outH, outW := s.OutHeight(), s.OutWidth()
 	extentH, extentW := s.rowAxis().extent(), s.columnAxis().extent()
 	l := &poolLayout{
-		asItStands: s.StrideW == 1 && s.inside(),
-		phases:     min(s.StrideW, extentW),
-		pitch:      max(outW, ceilDiv(s.InWidth+s.PadLeft, s.StrideW)) + (extentW-1)/s.StrideW + pickSlack,
-		rows:       (outH-1)*s.StrideH + extentH,
+		identity: s.StrideW == 1 && s.inside(),
+		phases:   min(s.StrideW, extentW),
+		pitch:    max(outW, ceilDiv(s.InWidth+s.PadLeft, s.StrideW)) + (extentW-1)/s.StrideW + pickSlack,
+		rows:     (outH-1)*s.StrideH + extentH,
 	}
 	l.rowSize = l.phases * l.pitch
-	if l.asItStands {
+	if l.identity {
 		l.rowSize = s.InWidth
 	}
 	for kh := range s.KernelH {
 		for kw := range s.KernelW {
 			l.taps = append(l.taps, poolTap{
 				offset: int32(kh*s.DilationH*l.rowSize + kw*s.DilationW%s.StrideW*l.pitch + kw*s.DilationW/s.StrideW),
-				place:  int32(kh*s.DilationH*s.InWidth + kw*s.DilationW),
+				index:  int32(kh*s.DilationH*s.InWidth + kw*s.DilationW),
 			})
 		}
 	}
@@ -93,10 +99,10 @@ func newPoolLayout(s PoolShape) *poolLayout {
 	}
 	if outH*outW == 1 {
 		for i := range int32(s.inPlane()) {
-			l.columns = append(l.columns, poolTap{i * turnedPitch, i})
+			l.columns = append(l.columns, poolTap{i * transposedPitch, i})
 		}
 	}
-	if s.StrideW <= mostGradientStride {
+	if s.StrideW <= maxGradientStride {
 		l.planGradient(s, outH, outW)
 	}
 	return l
@@ -117,21 +123,25 @@ func (l *poolLayout) planGradient(s PoolShape, outH, outW int) {
 }
 
 func (l *poolLayout) gradientPhase(s PoolShape, i, j int) gradientPhase {
-	p := gradientPhase{firstRow: max(0, ceilDivFloor(s.PadTop-i, s.StrideH)), firstCol: max(0, ceilDivFloor(s.PadLeft-j, s.StrideW))}
+	p := gradientPhase{
+		firstRow: max(0, ceilDivFloor(s.PadTop-i, s.StrideH)), firstCol: max(0, ceilDivFloor(s.PadLeft-j, s.StrideW)),
+	}
 	p.row, p.col = p.firstRow*s.StrideH+i-s.PadTop, p.firstCol*s.StrideW+j-s.PadLeft
-	p.rows, p.columns = max(0, ceilDivFloor(s.InHeight-p.row, s.StrideH)), max(0, ceilDivFloor(s.InWidth-p.col, s.StrideW))
+	p.rows, p.columns = max(0, ceilDivFloor(s.InHeight-p.row, s.StrideH)), max(
+		0, ceilDivFloor(s.InWidth-p.col, s.StrideW),
+	)
 	columns := s.columnAxis().tapsOfPhase(j)
 	for _, kh := range s.rowAxis().tapsOfPhase(i) {
 		a := kh * s.DilationH / s.StrideH
 		for _, kw := range columns {
 			b := kw * s.DilationW / s.StrideW
-			p.taps = append(p.taps, poolTap{offset: int32(-a*l.borderPitch - b), place: int32(kh*s.KernelW + kw)})
+			p.taps = append(p.taps, poolTap{offset: int32(-a*l.borderPitch - b), index: int32(kh*s.KernelW + kw)})
 		}
 	}
 	return p
 }
 
-// tapsOfPhase returns the taps that read elements of a phase modulo the stride, from the last one back.
+// tapsOfPhase returns the taps that read elements of a phase modulo the stride, last tap first.
 func (a axis) tapsOfPhase(phase int) (taps []int) {
 	for k := a.kernel - 1; k >= 0; k-- {
 		if k*a.dilation%a.stride == phase {

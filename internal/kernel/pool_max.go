@@ -2,7 +2,7 @@ package kernel
 
 import "slices"
 
-// MaxPool takes the largest value of each window and remembers where it stood.
+// MaxPool takes the largest value of each window and stores its index.
 type MaxPool[T Float] struct {
 	windows
 	argmax            []int32
@@ -18,11 +18,8 @@ func NewMaxPool[T Float](s PoolShape) *MaxPool[T] {
 	return p
 }
 
-// Argmax returns where the last Forward found each value: its offset in the input plane.
-func (p *MaxPool[T]) Argmax() []int32 { return p.argmax }
-
-// Forward sets y to the largest value of each window. Of equal values the first in reading order counts; a NaN counts as larger than any
-// number; padding is never chosen.
+// Forward sets y to the largest value of each window. The first of equal values in reading order
+// wins; NaN counts as larger than any number; padding is never chosen.
 func (p *MaxPool[T]) Forward(x, y []T) {
 	p.src, p.dst = x, y
 	Parallel(p.shards(), p.forward)
@@ -40,7 +37,7 @@ func maxPlanes[T Float](w *windows, _ int, x, y []T, at []int32) {
 	}
 }
 
-// maxPlane sets y to the largest value of each window of one plane and at to its place.
+// maxPlane sets y to the largest value of each window of one plane and at to its index.
 func maxPlane[T Float](w *windows, x, y []T, at []int32) {
 	if w.stride2(2) {
 		maxHalves(x, y, at, w.InWidth, w.OutWidth())
@@ -71,7 +68,8 @@ func maxOf[T Float](w *windows, x []T, rows, columns reach) (T, int32) {
 // above orders NaN over every number, and the first NaN over later ones.
 func above[T Float](v, best T) bool { return v > best || v != v && best == best }
 
-// maxHalves is maxPlane for 2x2 windows side by side. Which of the four is largest is hard to guess, so no branch depends on it.
+// maxHalves is maxPlane for 2x2 windows at stride 2. It has no branch on which of the four is
+// largest: that is hard to predict.
 func maxHalves[T Float](x, y []T, at []int32, width, outWidth int) {
 	for row := 0; row*outWidth < len(y); row++ {
 		upper := x[2*row*width:][:2*outWidth]
@@ -104,7 +102,8 @@ func firstLargest[T Float](window *[4]T) int {
 	return i
 }
 
-// Backward: y[o] = x[a(o)], a the place that Forward found, so dx[h] = Σ dy[o] over the windows o with a(o) = h.
+// Backward: y[o] = x[a(o)], a being Forward's argmax, so dx[h] = Σ dy[o] over the windows o with
+// a(o) = h.
 func (p *MaxPool[T]) Backward(dy, dx []T) {
 	p.src, p.dst = dy, dx
 	Parallel(p.shards(), p.backward)

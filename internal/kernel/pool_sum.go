@@ -8,7 +8,7 @@ func sumPlanes[T Float](w *windows, _ int, x []T, scale, bias T, y []T) {
 	}
 }
 
-// sumPlane sets y to the sum of each window, added up from 0 in reading order, times scale plus bias.
+// sumPlane sets y to scale times the sum of each window plus bias. It adds from 0 in reading order.
 func sumPlane[T Float](w *windows, x []T, scale, bias T, y []T) {
 	i := 0
 	for _, r := range w.rows {
@@ -35,11 +35,12 @@ func spreadPlanes[T Float](w *windows, _ int, dy []T, scale T, dx []T) {
 	}
 }
 
-// spreadPlane is sumPlane's gradient: each dx is the sum, from 0 and in their order, of scale·dy over the windows that see it.
+// spreadPlane is the gradient of sumPlane: each dx is the sum, from 0 and in their order, of
+// scale·dy over the windows that contain it.
 func spreadPlane[T Float](w *windows, dy []T, scale T, dx []T) {
 	clear(dx)
-	if w.apart() {
-		spreadApart(w, dy, scale, dx)
+	if w.disjoint() {
+		spreadDisjoint(w, dy, scale, dx)
 		return
 	}
 	i := 0
@@ -57,8 +58,9 @@ func spreadPlane[T Float](w *windows, dy []T, scale T, dx []T) {
 	}
 }
 
-// spreadApart is spreadPlane where no windows overlap, into zeros: all rows of a window are the same.
-func spreadApart[T Float](w *windows, dy []T, scale T, dx []T) {
+// spreadDisjoint is spreadPlane for disjoint windows. dx must be zeros. All rows of a window are
+// the same.
+func spreadDisjoint[T Float](w *windows, dy []T, scale T, dx []T) {
 	i := 0
 	for _, r := range w.rows {
 		first := dx[r.from*w.InWidth:][:w.InWidth]
@@ -76,13 +78,14 @@ func spreadApart[T Float](w *windows, dy []T, scale T, dx []T) {
 	}
 }
 
-// AvgPool takes the mean of each window: its sum divided by the number of its taps, those in the padding included, whose elements are zeros, or
-// not. Taps beyond the padding, which Ceil allows, never count.
+// AvgPool takes the mean of each window: its sum divided by the number of its taps, with the taps
+// in the padding, whose elements are zeros, counted or not. Taps beyond the padding, which Ceil
+// allows, never count.
 type AvgPool[T Float] struct {
 	windows
-	scale             T   // one over the divisor, where it is the same for all windows
-	scales            []T // a window's each, where it isn't
-	rooms             perWorker[windowSums[T]]
+	scale             T   // one over the divisor, if it is the same for all windows
+	scales            []T // one for each window, if not
+	workspaces        perWorker[windowSums[T]]
 	src, dst          []T
 	forward, backward func(worker, shard int)
 }
@@ -132,7 +135,8 @@ func (p *AvgPool[T]) rescale(src, dst []T) {
 	}
 }
 
-// Backward: an element of a window of divisor n has the weight 1/n in its mean, so dx[h] = Σ dy/n over the windows that see h.
+// Backward: an element of a window of divisor n has weight 1/n in its mean, so dx[h] = Σ dy/n over
+// the windows that contain h.
 func (p *AvgPool[T]) Backward(dy, dx []T) {
 	p.src, p.dst = dy, dx
 	Parallel(p.shards(), p.backward)
@@ -145,22 +149,23 @@ func (p *AvgPool[T]) backwardShard(worker, shard int) {
 		kernels[T]().spreadPlanes(&p.windows, worker, dy, p.scale, dx)
 		return
 	}
-	room := p.rooms.of(worker)
-	room.sums = grow(room.sums, len(dy))
-	p.rescale(dy, room.sums)
-	kernels[T]().spreadPlanes(&p.windows, worker, room.sums, 1, dx)
+	ws := p.workspaces.of(worker)
+	ws.sums = grow(ws.sums, len(dy))
+	p.rescale(dy, ws.sums)
+	kernels[T]().spreadPlanes(&p.windows, worker, ws.sums, 1, dx)
 }
 
-// Subsample is the trainable pooling of LeCun et al. 1998 (layers S2 and S4), before their squashing function.
+// Subsample is the trainable pooling of LeCun et al. 1998 (layers S2 and S4), before their
+// squashing function.
 type Subsample[T Float] struct {
 	windows
 	src, coef, bias, dst                []T
 	planeSums                           []float64
-	rooms                               perWorker[windowSums[T]]
+	workspaces                          perWorker[windowSums[T]]
 	forward, backward, backwardOfFactor func(worker, shard int)
 }
 
-// windowSums is scratch with an element for each window of some planes.
+// windowSums is workspace with an element for each window of some planes.
 type windowSums[T Float] struct{ sums []T }
 
 // NewSubsample returns a subsampling of the shape.
@@ -182,11 +187,14 @@ func (p *Subsample[T]) forwardShard(worker, shard int) {
 	from, to := p.planesOf(shard)
 	for plane := from; plane < to; plane++ {
 		c := plane % p.Channels
-		k.sumPlanes(&p.windows, worker, inputs(&p.windows, p.src, plane), p.coef[c], p.bias[c], outputs(&p.windows, p.dst, plane))
+		k.sumPlanes(
+			&p.windows, worker, inputs(&p.windows, p.src, plane), p.coef[c], p.bias[c],
+			outputs(&p.windows, p.dst, plane),
+		)
 	}
 }
 
-// BackwardData: dx[h] = coef[c] · Σ dy over the windows that see h.
+// BackwardData: dx[h] = coef[c] · Σ dy over the windows that contain h.
 func (p *Subsample[T]) BackwardData(coef, dy, dx []T) {
 	p.src, p.coef, p.dst = dy, coef, dx
 	Parallel(p.shards(), p.backward)
@@ -196,11 +204,15 @@ func (p *Subsample[T]) backwardShard(worker, shard int) {
 	k := kernels[T]()
 	from, to := p.planesOf(shard)
 	for plane := from; plane < to; plane++ {
-		k.spreadPlanes(&p.windows, worker, outputs(&p.windows, p.src, plane), p.coef[plane%p.Channels], inputs(&p.windows, p.dst, plane))
+		k.spreadPlanes(
+			&p.windows, worker, outputs(&p.windows, p.src, plane), p.coef[plane%p.Channels],
+			inputs(&p.windows, p.dst, plane),
+		)
 	}
 }
 
-// BackwardCoefficient: ∂y/∂coef[c] is the window's sum, so dcoef[c] = Σ over batch and windows of dy·(Σ window).
+// BackwardCoefficient: ∂y/∂coef[c] is the window's sum, so dcoef[c] = Σ over batch and windows of
+// dy·(Σ window).
 func (p *Subsample[T]) BackwardCoefficient(x, dy, dcoef []T) {
 	p.src, p.dst = x, dy
 	Parallel(p.shards(), p.backwardOfFactor)
@@ -210,13 +222,13 @@ func (p *Subsample[T]) BackwardCoefficient(x, dy, dcoef []T) {
 func (p *Subsample[T]) coefficientShard(worker, shard int) {
 	k := kernels[T]()
 	from, to := p.planesOf(shard)
-	room := p.rooms.of(worker)
-	room.sums = grow(room.sums, p.out)
+	ws := p.workspaces.of(worker)
+	ws.sums = grow(ws.sums, p.out)
 	for plane := from; plane < to; plane++ {
-		k.sumPlanes(&p.windows, worker, inputs(&p.windows, p.src, plane), 1, 0, room.sums)
+		k.sumPlanes(&p.windows, worker, inputs(&p.windows, p.src, plane), 1, 0, ws.sums)
 		total := 0.0
 		for i, d := range outputs(&p.windows, p.dst, plane) {
-			total += float64(d) * float64(room.sums[i])
+			total += float64(d) * float64(ws.sums[i])
 		}
 		p.planeSums[plane] = total
 	}

@@ -18,7 +18,8 @@ func drawPoolShape(t *rapid.T) PoolShape {
 		KernelH: rapid.IntRange(1, 4).Draw(t, "kernel h"), KernelW: rapid.IntRange(1, 4).Draw(t, "kernel w"),
 		StrideH: rapid.IntRange(1, 5).Draw(t, "stride h"), StrideW: rapid.IntRange(1, 5).Draw(t, "stride w"),
 	}
-	s.DilationH, s.DilationW = rapid.SampledFrom([]int{1, 1, 2, 3}).Draw(t, "dilation h"), rapid.SampledFrom([]int{1, 1, 2, 3}).Draw(t, "dilation w")
+	dilation := rapid.SampledFrom([]int{1, 1, 2, 3})
+	s.DilationH, s.DilationW = dilation.Draw(t, "dilation h"), dilation.Draw(t, "dilation w")
 	s.Ceil, s.ExcludePad = rapid.Bool().Draw(t, "ceil"), rapid.Bool().Draw(t, "exclude pad")
 	extentH, extentW := s.DilationH*(s.KernelH-1)+1, s.DilationW*(s.KernelW-1)+1
 	s.PadTop, s.PadBottom = rapid.IntRange(0, extentH-1).Draw(t, "top"), rapid.IntRange(0, extentH-1).Draw(t, "bottom")
@@ -29,10 +30,11 @@ func drawPoolShape(t *rapid.T) PoolShape {
 	return s
 }
 
-// poolShape is a geometry that is the same on both sides.
+// poolShape is a geometry with the same padding at the start and the end.
 func poolShape(batch, channels, height, width, kernelH, kernelW, strideH, strideW, padH, padW int) PoolShape {
 	return PoolShape{
-		Batch: batch, Channels: channels, InHeight: height, InWidth: width, KernelH: kernelH, KernelW: kernelW, StrideH: strideH, StrideW: strideW,
+		Batch: batch, Channels: channels, InHeight: height, InWidth: width, KernelH: kernelH, KernelW: kernelW,
+		StrideH: strideH, StrideW: strideW,
 		PadTop: padH, PadBottom: padH, PadLeft: padW, PadRight: padW,
 	}
 }
@@ -43,7 +45,7 @@ func (s PoolShape) with(change func(s *PoolShape)) PoolShape {
 	return s
 }
 
-// poolCases are the geometries that people use, and the corners.
+// poolCases are common geometries and corner cases.
 var poolCases = map[string]PoolShape{
 	"halves":             poolShape(2, 3, 8, 10, 2, 2, 2, 2, 0, 0),
 	"halves, odd":        poolShape(2, 3, 7, 9, 2, 2, 2, 2, 0, 0),
@@ -62,21 +64,37 @@ var poolCases = map[string]PoolShape{
 	"far apart":          poolShape(1, 2, 9, 70, 2, 3, 5, 17, 1, 2),
 	"global, 40 planes":  poolShape(4, 10, 7, 7, 7, 7, 7, 7, 0, 0),
 
-	"below and right":       poolShape(1, 2, 8, 20, 3, 3, 2, 2, 0, 0).with(func(s *PoolShape) { s.PadBottom, s.PadRight = 1, 1 }),
-	"above and left":        poolShape(1, 2, 8, 20, 3, 3, 2, 2, 0, 0).with(func(s *PoolShape) { s.PadTop, s.PadLeft = 1, 2 }),
-	"halves, one more":      poolShape(1, 2, 7, 21, 2, 2, 2, 2, 0, 0).with(func(s *PoolShape) { s.PadBottom, s.PadRight = 1, 1 }),
-	"halves, ceil":          poolShape(1, 2, 7, 21, 2, 2, 2, 2, 0, 0).with(func(s *PoolShape) { s.Ceil = true }),
-	"overlapping, ceil":     poolShape(1, 2, 8, 20, 3, 3, 2, 2, 0, 0).with(func(s *PoolShape) { s.Ceil = true }),
-	"padded, ceil":          poolShape(1, 2, 8, 20, 3, 3, 2, 2, 1, 1).with(func(s *PoolShape) { s.Ceil = true }),
-	"ceil drops a window":   poolShape(1, 2, 5, 5, 2, 2, 3, 3, 1, 1).with(func(s *PoolShape) { s.Ceil = true }),
-	"ceil of one window":    poolShape(1, 2, 2, 1, 3, 2, 2, 2, 0, 0).with(func(s *PoolShape) { s.Ceil = true }),
-	"by 1, ceil":            poolShape(1, 2, 9, 33, 3, 3, 1, 1, 1, 1).with(func(s *PoolShape) { s.Ceil = true }),
-	"without pad":           poolShape(1, 2, 9, 33, 3, 3, 1, 1, 1, 1).with(func(s *PoolShape) { s.ExcludePad = true }),
-	"without pad, ceil":     poolShape(1, 2, 8, 20, 3, 3, 2, 2, 1, 1).with(func(s *PoolShape) { s.Ceil, s.ExcludePad = true, true }),
-	"dilated":               poolShape(1, 2, 11, 40, 3, 3, 1, 1, 0, 0).with(func(s *PoolShape) { s.DilationH, s.DilationW = 2, 3 }),
-	"dilated, padded, by 2": poolShape(1, 2, 11, 40, 3, 3, 2, 2, 2, 1).with(func(s *PoolShape) { s.DilationH, s.DilationW = 2, 2 }),
-	"dilated columns":       poolShape(1, 2, 11, 40, 3, 5, 1, 2, 1, 4).with(func(s *PoolShape) { s.DilationW, s.ExcludePad = 3, true }),
-	"dilated, one window":   poolShape(1, 2, 5, 5, 3, 3, 1, 1, 0, 0).with(func(s *PoolShape) { s.DilationH, s.DilationW = 2, 2 }),
+	"below and right": poolShape(1, 2, 8, 20, 3, 3, 2, 2, 0, 0).with(func(s *PoolShape) {
+		s.PadBottom, s.PadRight = 1, 1
+	}),
+	"above and left": poolShape(1, 2, 8, 20, 3, 3, 2, 2, 0, 0).with(func(s *PoolShape) {
+		s.PadTop, s.PadLeft = 1, 2
+	}),
+	"halves, one more": poolShape(1, 2, 7, 21, 2, 2, 2, 2, 0, 0).with(func(s *PoolShape) {
+		s.PadBottom, s.PadRight = 1, 1
+	}),
+	"halves, ceil":        poolShape(1, 2, 7, 21, 2, 2, 2, 2, 0, 0).with(func(s *PoolShape) { s.Ceil = true }),
+	"overlapping, ceil":   poolShape(1, 2, 8, 20, 3, 3, 2, 2, 0, 0).with(func(s *PoolShape) { s.Ceil = true }),
+	"padded, ceil":        poolShape(1, 2, 8, 20, 3, 3, 2, 2, 1, 1).with(func(s *PoolShape) { s.Ceil = true }),
+	"ceil drops a window": poolShape(1, 2, 5, 5, 2, 2, 3, 3, 1, 1).with(func(s *PoolShape) { s.Ceil = true }),
+	"ceil of one window":  poolShape(1, 2, 2, 1, 3, 2, 2, 2, 0, 0).with(func(s *PoolShape) { s.Ceil = true }),
+	"by 1, ceil":          poolShape(1, 2, 9, 33, 3, 3, 1, 1, 1, 1).with(func(s *PoolShape) { s.Ceil = true }),
+	"without pad":         poolShape(1, 2, 9, 33, 3, 3, 1, 1, 1, 1).with(func(s *PoolShape) { s.ExcludePad = true }),
+	"without pad, ceil": poolShape(1, 2, 8, 20, 3, 3, 2, 2, 1, 1).with(func(s *PoolShape) {
+		s.Ceil, s.ExcludePad = true, true
+	}),
+	"dilated": poolShape(1, 2, 11, 40, 3, 3, 1, 1, 0, 0).with(func(s *PoolShape) {
+		s.DilationH, s.DilationW = 2, 3
+	}),
+	"dilated, padded, by 2": poolShape(1, 2, 11, 40, 3, 3, 2, 2, 2, 1).with(func(s *PoolShape) {
+		s.DilationH, s.DilationW = 2, 2
+	}),
+	"dilated columns": poolShape(1, 2, 11, 40, 3, 5, 1, 2, 1, 4).with(func(s *PoolShape) {
+		s.DilationW, s.ExcludePad = 3, true
+	}),
+	"dilated, one window": poolShape(1, 2, 5, 5, 3, 3, 1, 1, 0, 0).with(func(s *PoolShape) {
+		s.DilationH, s.DilationW = 2, 2
+	}),
 }
 
 func forEachPoolShape(t *testing.T, check func(t require.TestingT, s PoolShape)) {
@@ -86,7 +104,8 @@ func forEachPoolShape(t *testing.T, check func(t require.TestingT, s PoolShape))
 	t.Run("any", func(t *testing.T) { rapid.Check(t, func(t *rapid.T) { check(t, drawPoolShape(t)) }) })
 }
 
-// eachTap calls f for every pair of an output element and an input element that its window sees, in reading order.
+// eachTap calls f for every pair of an output element and an input element in its window, in
+// reading order.
 func eachTap(s PoolShape, f func(out, in, channel int)) {
 	out := 0
 	for plane := range s.Batch * s.Channels {
@@ -94,7 +113,9 @@ func eachTap(s PoolShape, f func(out, in, channel int)) {
 			for ow := range s.OutWidth() {
 				for kh := range s.KernelH {
 					for kw := range s.KernelW {
-						h, w := oh*s.StrideH-s.PadTop+kh*max(1, s.DilationH), ow*s.StrideW-s.PadLeft+kw*max(1, s.DilationW)
+						h, w := oh*s.StrideH-s.PadTop+kh*max(1, s.DilationH), ow*s.StrideW-s.PadLeft+kw*max(
+							1, s.DilationW,
+						)
 						if h >= 0 && h < s.InHeight && w >= 0 && w < s.InWidth {
 							f(out, plane*s.inPlane()+h*s.InWidth+w, plane%s.Channels)
 						}
@@ -109,7 +130,7 @@ func eachTap(s PoolShape, f func(out, in, channel int)) {
 func (s PoolShape) inLen() int  { return s.Batch * s.Channels * s.inPlane() }
 func (s PoolShape) outLen() int { return s.Batch * s.Channels * s.outPlane() }
 
-// coarse rounds to halves, so that there are ties.
+// coarse rounds to halves, to make ties.
 func coarse[T Float](s []T) []T {
 	for i, v := range s {
 		s[i] = T(math.Round(2*float64(v)) / 2)
@@ -142,7 +163,7 @@ func testMaxPool[T Float](t *testing.T) {
 		p.Forward(x, y)
 		p.Backward(dy, dx)
 		require.Equal(t, wantY, y)
-		require.Equal(t, wantAt, p.Argmax())
+		require.Equal(t, wantAt, p.argmax)
 		require.Equal(t, wantDx, dx)
 	})
 }
@@ -178,8 +199,8 @@ func checkArgmax[T Float](t *testing.T, s PoolShape, x []T, want []int32) {
 	p := NewMaxPool[T](s)
 	y := make([]T, s.outLen())
 	p.Forward(x, y)
-	assert.Equal(t, want, p.Argmax())
-	for i, at := range p.Argmax() {
+	assert.Equal(t, want, p.argmax)
+	for i, at := range p.argmax {
 		assert.Equal(t, math.Float64bits(float64(x[at])), math.Float64bits(float64(y[i])), "element %d", i)
 	}
 }
@@ -191,10 +212,10 @@ func TestMaxPoolPaddingNeverWins(t *testing.T) {
 		p, y := NewMaxPool[float32](s), make([]float32, s.outLen())
 		p.Forward([]float32{-1, -2, -3, -4, -5, -6, -7, -8, -9}, y)
 		assert.Equal(t, []float32{-1, -2, -4, -5}, y)
-		assert.Equal(t, []int32{0, 1, 3, 4}, p.Argmax())
+		assert.Equal(t, []int32{0, 1, 3, 4}, p.argmax)
 		p.Forward(slices.Repeat([]float32{lowest}, 9), y)
 		assert.Equal(t, []float32{lowest, lowest, lowest, lowest}, y)
-		assert.Equal(t, []int32{0, 1, 3, 4}, p.Argmax())
+		assert.Equal(t, []int32{0, 1, 3, 4}, p.argmax)
 	})
 }
 
@@ -221,7 +242,8 @@ func testAvgPool[T Float](t *testing.T) {
 	})
 }
 
-// divisorsOf counts the taps of every window: those in the input or, unless it is excluded, in the padding.
+// divisorsOf counts the taps of every window in the input and, unless it is excluded, in the
+// padding.
 func divisorsOf(s PoolShape) []float64 {
 	if s.ExcludePad {
 		n := make([]float64, s.outLen())
@@ -236,7 +258,9 @@ func divisorsOf(s PoolShape) []float64 {
 		oh, ow := i/s.OutWidth()%s.OutHeight(), i%s.OutWidth()
 		for kh := range s.KernelH {
 			for kw := range s.KernelW {
-				if oh*s.StrideH+kh*max(1, s.DilationH) < padded.InHeight && ow*s.StrideW+kw*max(1, s.DilationW) < padded.InWidth {
+				if oh*s.StrideH+kh*max(1, s.DilationH) < padded.InHeight && ow*s.StrideW+kw*max(
+					1, s.DilationW,
+				) < padded.InWidth {
 					n[i]++
 				}
 			}
@@ -306,19 +330,23 @@ func TestPoolsAllocateNothing(t *testing.T) {
 }
 
 func ExampleNewMaxPool() {
-	p := NewMaxPool[float32](PoolShape{Batch: 1, Channels: 1, InHeight: 2, InWidth: 4, KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2})
+	p := NewMaxPool[float32](PoolShape{
+		Batch: 1, Channels: 1, InHeight: 2, InWidth: 4, KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2,
+	})
 	y, dx := make([]float32, 2), make([]float32, 8)
 	p.Forward([]float32{
 		1, 5, 2, 0,
 		3, 4, 8, 7,
 	}, y)
 	p.Backward([]float32{10, 20}, dx)
-	fmt.Println(y, p.Argmax(), dx)
+	fmt.Println(y, p.argmax, dx)
 	// Output: [5 8] [1 6] [0 10 0 0 0 0 20 0]
 }
 
 func ExampleNewAvgPool() {
-	p := NewAvgPool[float32](PoolShape{Batch: 1, Channels: 1, InHeight: 2, InWidth: 4, KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2})
+	p := NewAvgPool[float32](PoolShape{
+		Batch: 1, Channels: 1, InHeight: 2, InWidth: 4, KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2,
+	})
 	y := make([]float32, 2)
 	p.Forward([]float32{
 		1, 5, 2, 0,
@@ -329,7 +357,9 @@ func ExampleNewAvgPool() {
 }
 
 func ExampleNewSubsample() {
-	p := NewSubsample[float32](PoolShape{Batch: 1, Channels: 1, InHeight: 2, InWidth: 4, KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2})
+	p := NewSubsample[float32](PoolShape{
+		Batch: 1, Channels: 1, InHeight: 2, InWidth: 4, KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2,
+	})
 	y := make([]float32, 2)
 	p.Forward([]float32{
 		1, 5, 2, 0,
@@ -339,7 +369,8 @@ func ExampleNewSubsample() {
 	// Output: [26.5 34.5]
 }
 
-// divisorOf is the first window's divisor, where nothing lies beyond the padding but what Ceil lets a single window see of it.
+// divisorOf is the first window's divisor. Only a single window, under Ceil, may see what lies
+// beyond the padding.
 func divisorOf(s PoolShape) float64 {
 	if s.Ceil {
 		return 1
@@ -347,17 +378,28 @@ func divisorOf(s PoolShape) float64 {
 	return float64(s.KernelH * s.KernelW)
 }
 
-// A spec may say any stride and nearly any window; what they take isn't theirs to say.
-func TestPoolingTakesMemoryByItsPlane(t *testing.T) {
+// A spec may contain any stride and nearly any window; they must not decide how much memory pooling
+// takes.
+func TestPoolingMemoryIsBoundedByPlane(t *testing.T) {
 	const far = 1 << 20
 	for _, s := range []PoolShape{
 		{Batch: 1, Channels: 1, InHeight: 2, InWidth: 2, KernelH: 1, KernelW: 1, StrideH: far, StrideW: far},
 		{Batch: 1, Channels: 1, InHeight: 2, InWidth: 2, KernelH: 1, KernelW: 1, StrideH: far, StrideW: 1},
-		{Batch: 1, Channels: 1, InHeight: 2, InWidth: 2, KernelH: 1, KernelW: 1, StrideH: far, StrideW: far, Ceil: true, ExcludePad: true},
-		{Batch: 1, Channels: 1, InHeight: 1, InWidth: 1, KernelH: far, KernelW: far, StrideH: far, StrideW: far, Ceil: true},
-		{Batch: 1, Channels: 1, InHeight: 2, InWidth: 2, KernelH: 3, KernelW: 3, StrideH: 1, StrideW: 1, DilationH: far, DilationW: far,
-			PadTop: far, PadBottom: far, PadLeft: far, PadRight: far}, // sees one element a window
-		{Batch: 1, Channels: 1, InHeight: 1, InWidth: 1, KernelH: far, KernelW: far, StrideH: far, StrideW: far, PadTop: far - 1, PadBottom: far - 1, PadLeft: far - 1, PadRight: far - 1},
+		{
+			Batch: 1, Channels: 1, InHeight: 2, InWidth: 2, KernelH: 1, KernelW: 1, StrideH: far, StrideW: far,
+			Ceil: true, ExcludePad: true,
+		},
+		{
+			Batch: 1, Channels: 1, InHeight: 1, InWidth: 1, KernelH: far, KernelW: far, StrideH: far, StrideW: far,
+			Ceil: true,
+		},
+		{Batch: 1, Channels: 1, InHeight: 2, InWidth: 2, KernelH: 3, KernelW: 3, StrideH: 1, StrideW: 1, DilationH: far,
+			DilationW: far,
+			PadTop:    far, PadBottom: far, PadLeft: far, PadRight: far}, // one element in each window
+		{
+			Batch: 1, Channels: 1, InHeight: 1, InWidth: 1, KernelH: far, KernelW: far, StrideH: far, StrideW: far,
+			PadTop: far - 1, PadBottom: far - 1, PadLeft: far - 1, PadRight: far - 1,
+		},
 	} {
 		x := make([]float32, s.inPlane())
 		for i := range x {

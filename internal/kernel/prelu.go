@@ -1,16 +1,16 @@
 package kernel
 
-// PReLU is y = x above 0, slope[c]·x elsewhere, for x of (batch, channels, plane) with a slope for
+// PReLU is y = x above 0, slope[c]·x elsewhere, for x (batch, channels, plane) with a slope for
 // each channel (He et al. 2015).
 type PReLU[T Float] struct {
-	channels, elements, rows, length int // a row is of one channel; the last may be shorter
+	channels, elements, rows, length int // a row belongs to one channel; the last may be shorter
 	x, dy, to                        []T
-	slopes                           [][9]T    // a channel's constants
-	sums                             []float64 // a row's each
+	slopes                           [][9]T    // constants of each channel
+	sums                             []float64 // one for each row
 	forward, backward, sumRows       func(worker, shard int)
 }
 
-// NewPReLU returns a PReLU of the shape. It takes memory when it first runs.
+// NewPReLU returns a PReLU of the shape. It allocates when it first runs.
 func NewPReLU[T Float](batch, channels, plane int) *PReLU[T] {
 	p := &PReLU[T]{channels: channels, elements: batch * channels * plane, rows: batch * channels, length: plane}
 	if channels == 1 {
@@ -21,7 +21,7 @@ func NewPReLU[T Float](batch, channels, plane int) *PReLU[T] {
 	return p
 }
 
-// Forward computes y, which may be x.
+// Forward computes y. y may be x.
 func (p *PReLU[T]) Forward(x, slope, y []T) {
 	p.x, p.to = x, y
 	p.keep(slope)
@@ -35,8 +35,8 @@ func (p *PReLU[T]) BackwardData(x, slope, dy, dx []T) {
 	Parallel(p.shards(), p.backward)
 }
 
-// BackwardSlope: dslope[c] = Σ dy·x over the channel's x of at most 0. Each row is added up, then
-// the rows in their order.
+// BackwardSlope: dslope[c] = Σ dy·x over the channel's x that are at most 0. Each row is summed,
+// then the rows in their order.
 func (p *PReLU[T]) BackwardSlope(x, dy, dslope []T) {
 	p.x, p.dy = x, dy
 	if p.sums == nil {
@@ -59,7 +59,7 @@ func (p *PReLU[T]) rowsOfShard() int { return max(1, sweepShard/max(1, p.length)
 
 func (p *PReLU[T]) shards() int { return (p.rows + p.rowsOfShard() - 1) / p.rowsOfShard() }
 
-// each calls f for the rows of a shard.
+// each calls f for each row of a shard.
 func (p *PReLU[T]) each(shard int, f func(p *PReLU[T], row, from, to int)) {
 	first := shard * p.rowsOfShard()
 	for row := first; row < min(first+p.rowsOfShard(), p.rows); row++ {
@@ -85,13 +85,14 @@ func (p *PReLU[T]) sumShard(_, shard int) {
 	p.each(shard, func(p *PReLU[T], row, from, to int) { p.sums[row] = sumBelow0(p.x[from:to], p.dy[from:to]) })
 }
 
-// sumBelow0 is Σ dy·x over the x of at most 0, and NaN where one is NaN.
+// sumBelow0 is Σ dy·x over the x that are at most 0, and NaN if an x is NaN.
 func sumBelow0[T Float](x, dy []T) float64 {
 	dy = dy[:len(x)]
 	var lanes [sumLanes]float64
 	for i, v := range x {
 		if !(v > 0) {
-			// Rounded before it is added, so that no platform fuses the two.
+			// The outer conversion rounds the product before it is added, so that no platform fuses
+			// the two.
 			lanes[i%sumLanes] += float64(float64(v) * float64(dy[i]))
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// preluShapes are of one channel and of several: less than a row, rows left over, more than a
+// preluShapes have one channel or several, with less than a row, a partial row, and more than a
 // shard.
 var preluShapes = [][3]int{
 	{1, 1, 1}, {1, 1, 5000}, {7, 1, 9001}, {3, 4, 1}, {5, 3, 33}, {6, 20, 700}, {2, 2, sweepShard + 3},

@@ -1,9 +1,10 @@
 package kernel
 
-// ChannelSum is sum[c] = Σ over batch and plane of x[n,c,·]. The order of the sums is fixed: by plane, then through the batch.
+// ChannelSum is sum[c] = Σ over batch and plane of x[n,c,·]. The order of the sums is fixed: by
+// plane, then through the batch.
 func ChannelSum[T Float](batch, channels, plane int, x, sum []T) {
 	s := takeSweep[T]()
-	planes := s.sumRoom(batch * channels)
+	planes := s.sumWorkspace(batch * channels)
 	s.do(batch*channels, kernels[T]().rowSums, operands[T]{a: x, sums: planes, unit: plane})
 	addRows(batch, channels, planes, sum)
 	s.done()
@@ -15,8 +16,8 @@ func rowSums[T Float](o operands[T]) {
 	}
 }
 
-// sumLanes is how many sums run side by side: element i goes to lane i mod sumLanes. They don't wait for each other, and assembly with
-// vectors of any width can do the same.
+// sumLanes is the number of parallel sums: element i goes to lane i mod sumLanes. No addition waits
+// for the last, and assembly with vectors of any width can add in the same order.
 const sumLanes = 16
 
 func sumOf[T Float](x []T) float64 {
@@ -32,7 +33,7 @@ func sumOf[T Float](x []T) float64 {
 	return fold(&lanes)
 }
 
-// fold adds up the lanes, each half to the other.
+// fold sums the lanes: it adds the upper half to the lower half until one is left.
 func fold(lanes *[sumLanes]float64) float64 {
 	for n := sumLanes / 2; n > 0; n /= 2 {
 		for i := range n {
@@ -42,7 +43,7 @@ func fold(lanes *[sumLanes]float64) float64 {
 	return lanes[0]
 }
 
-// addRows adds up the rows of a (rows, columns) table.
+// addRows sums the rows of a (rows, columns) table.
 func addRows[T Float](rows, columns int, table []float64, sum []T) {
 	for c := range columns {
 		total := 0.0
@@ -53,16 +54,18 @@ func addRows[T Float](rows, columns int, table []float64, sum []T) {
 	}
 }
 
-// SumSquares is Σ x², in float64. The sums of fixed stretches are added in their order.
+// SumSquares is Σ x² in float64. It sums stretches of fixed length, then adds these sums in order.
 func SumSquares[T Float](x []T) float64 { return sumStretches(kernels[T]().squareSums, x, nil) }
 
-// sumStretches adds up what a pass makes of stretches of x, and of another array of its length if there is one.
+// sumStretches sums what a pass computes for each stretch of x, and of other if that isn't nil.
 func sumStretches[T Float](apply pass[T], x, other []T) float64 {
 	stretches := (len(x) + sumStretch - 1) / sumStretch
 	s := takeSweep[T]()
-	parts := s.sumRoom(stretches)
+	parts := s.sumWorkspace(stretches)
 	full := len(x) / sumStretch
-	s.do(full, apply, operands[T]{a: cut(x, 0, full, sumStretch), b: cut(other, 0, full, sumStretch), sums: parts[:full], unit: sumStretch})
+	s.do(full, apply, operands[T]{
+		a: cut(x, 0, full, sumStretch), b: cut(other, 0, full, sumStretch), sums: parts[:full], unit: sumStretch,
+	})
 	if full < stretches {
 		from, to := full*sumStretch, len(x)
 		apply(operands[T]{a: cut(x, from, to, 1), b: cut(other, from, to, 1), sums: parts[full:], unit: to - from})
@@ -75,7 +78,7 @@ func sumStretches[T Float](apply pass[T], x, other []T) float64 {
 	return total
 }
 
-// sumStretch is how many elements are added up at a time.
+// sumStretch is the number of elements in a stretch.
 const sumStretch = 4096
 
 func squareSums[T Float](o operands[T]) {
@@ -97,5 +100,6 @@ func sumOfSquares[T Float](x []T) float64 {
 	return fold(&lanes)
 }
 
-// square is rounded before it is added, on every platform.
+// square is the square rounded to float64. The conversion keeps Go from fusing it with a sum, so
+// the bits are the same on every platform.
 func square[T Float](v T) float64 { return float64(float64(v) * float64(v)) }

@@ -5,14 +5,15 @@ import (
 	"slices"
 )
 
-// Softmax is y[c] = e^x[c] / Σk e^x[k] for each of the rows. The row's largest value is taken off first, so large logits don't overflow.
+// Softmax is y[c] = e^x[c] / Σk e^x[k] for each row. It subtracts the row's largest value first, so
+// large logits don't overflow.
 func Softmax[T Float](rows, classes int, x, y []T) {
 	s, k := takeSweep[T](), kernels[T]()
-	s.do(rows, k.softmax, operands[T]{a: x, b: y, sums: s.sumRoom(rows), unit: classes, exp: k.exp})
+	s.do(rows, k.softmax, operands[T]{a: x, b: y, sums: s.sumWorkspace(rows), unit: classes, exp: k.exp})
 	s.done()
 }
 
-// softmax leaves the logarithm of each row's Σ e^(x - the row's largest x) in sums.
+// softmax stores the logarithm of each row's Σ e^(x - the row's largest x) in sums.
 func softmax[T Float](o operands[T]) {
 	powers(o)
 	for row := range o.sums {
@@ -20,7 +21,8 @@ func softmax[T Float](o operands[T]) {
 	}
 }
 
-// powers sets y to e^(x - the row's largest x), all rows' together. A NaN is largest; an infinite largest makes its own place NaN.
+// powers sets y to e^(x - the row's largest x), for all rows in one call of exp. NaN counts as
+// largest; if the largest is infinite, its own power is NaN.
 func powers[T Float](o operands[T]) {
 	for at := 0; at < len(o.a); at += o.unit {
 		x, shifted := o.a[at:at+o.unit], o.b[at:at+o.unit]
@@ -42,10 +44,11 @@ func largest[T Float](x []T) T {
 	return top
 }
 
-// divideBySum makes a row of powers a distribution and returns the logarithm of their sum. The largest is e^0 = 1, so that is log1p of the
-// others' sum, which keeps its digits when they are tiny.
+// divideBySum divides a row of powers by their sum and returns the sum's logarithm. The largest
+// power is e^0 = 1, so the logarithm is log1p of the sum of the others, which keeps its digits when
+// they are tiny.
 func divideBySum[T Float](y []T) (logSum float64) {
-	top := max(0, slices.Index(y, 1)) // a row with NaN may have no 1, but has a NaN left anyway
+	top := max(0, slices.Index(y, 1)) // a row with NaN may have no 1, but the result has a NaN anyway
 	rest := addUp(y[:top]) + addUp(y[top+1:])
 	if y[top] != 1 {
 		rest += float64(y[top])
@@ -57,7 +60,8 @@ func divideBySum[T Float](y []T) (logSum float64) {
 	return math.Log1p(rest)
 }
 
-// addUp keeps four sums, which don't wait for each other; rows are often too short for more.
+// addUp is Σ x. Four separate sums keep one addition from waiting for the last; rows are often too
+// short for more.
 func addUp[T Float](x []T) float64 {
 	var a, b, c, d float64
 	for ; len(x) >= 4; x = x[4:] {
@@ -97,18 +101,18 @@ func softmaxBackward[T Float](o operands[T]) {
 	}
 }
 
-// LogSoftmax is y[c] = x[c] - log Σk e^x[k] for each of the rows, computed as (x[c] - m) - log Σk
-// e^(x[k]-m) with m the row's largest value: it neither overflows nor takes the logarithm of 0. y
-// must not be x.
+// LogSoftmax is y[c] = x[c] - log Σk e^x[k] for each row, computed as (x[c] - m) - log Σk
+// e^(x[k]-m) with m the row's largest value: it doesn't overflow and never takes the logarithm of
+// 0. y must not be x.
 func LogSoftmax[T Float](rows, classes int, x, y []T) {
 	s, k := takeSweep[T](), kernels[T]()
-	logSums := s.sumRoom(rows)
+	logSums := s.sumWorkspace(rows)
 	s.do(rows, k.softmax, operands[T]{a: x, b: y, sums: logSums, unit: classes, exp: k.exp})
 	s.do(rows, k.logSoftmax, operands[T]{a: x, b: y, sums: logSums, unit: classes})
 	s.done()
 }
 
-// logSoftmax takes the logarithms that softmax left off the rows.
+// logSoftmax subtracts the logarithms that softmax stored from the rows.
 func logSoftmax[T Float](o operands[T]) {
 	for row, logSum := range o.sums {
 		x, y := o.a[row*o.unit:][:o.unit], o.b[row*o.unit:][:o.unit]
@@ -119,8 +123,8 @@ func logSoftmax[T Float](o operands[T]) {
 	}
 }
 
-// LogSoftmaxBackward: ∂y[c]/∂x[k] = δ[c,k] - e^y[k], so dx[k] = dy[k] - e^y[k]·Σc dy[c]. dx must not
-// be dy.
+// LogSoftmaxBackward: ∂y[c]/∂x[k] = δ[c,k] - e^y[k], so dx[k] = dy[k] - e^y[k]·Σc dy[c]. dx must
+// not be dy.
 func LogSoftmaxBackward[T Float](rows, classes int, y, dy, dx []T) {
 	k := kernels[T]()
 	forEachRow(k.logSoftmaxBackward, rows, classes, operands[T]{a: y, b: dy, c: dx, exp: k.exp})
@@ -137,11 +141,12 @@ func logSoftmaxBackward[T Float](o operands[T]) {
 	}
 }
 
-// CrossEntropy is the mean over the rows of -Σc target[c]·log softmax(logits)[c], computed as Σc target[c]·((m - x[c]) + log Σk e^(x[k]-m))
-// with m the row's largest logit. A class with target 0 adds nothing, whatever its logit. p receives the softmax.
+// CrossEntropy is the mean over the rows of -Σc target[c]·log softmax(logits)[c], computed as Σc
+// target[c]·((m - x[c]) + log Σk e^(x[k]-m)) with m the row's largest logit. A class with target 0
+// adds nothing, whatever its logit. It writes the softmax to p.
 func CrossEntropy[T Float](rows, classes int, logits, target, p []T) T {
 	s, k := takeSweep[T](), kernels[T]()
-	losses := s.sumRoom(rows)
+	losses := s.sumWorkspace(rows)
 	s.do(rows, k.softmax, operands[T]{a: logits, b: p, sums: losses, unit: classes, exp: k.exp})
 	s.do(rows, k.crossEntropy, operands[T]{a: logits, b: target, sums: losses, unit: classes})
 	total := 0.0
@@ -152,7 +157,7 @@ func CrossEntropy[T Float](rows, classes int, logits, target, p []T) T {
 	return T(total / float64(rows))
 }
 
-// crossEntropy turns the logarithms that softmax left into the rows' losses.
+// crossEntropy replaces the logarithms that softmax stored by the rows' losses.
 func crossEntropy[T Float](o operands[T]) {
 	for row, logSum := range o.sums {
 		at := row * o.unit
@@ -168,8 +173,9 @@ func crossEntropy[T Float](o operands[T]) {
 	}
 }
 
-// CrossEntropyBackward is dlogits = scale·(p - target). With L = log Σk e^x[k] - Σc t[c]·x[c] (the target's rows sum to 1),
-// ∂L/∂x[c] = p[c] - t[c]; scale is the loss's own gradient divided by the rows.
+// CrossEntropyBackward is dlogits = scale·(p - target). With L = log Σk e^x[k] - Σc t[c]·x[c] (the
+// target's rows sum to 1), ∂L/∂x[c] = p[c] - t[c]. scale is the gradient of the loss divided by the
+// rows.
 func CrossEntropyBackward[T Float](rows, classes int, p, target []T, scale T, dlogits []T) {
 	forEachRow(kernels[T]().crossEntropyBackward, rows, classes, operands[T]{a: p, b: target, c: dlogits}, scale)
 }

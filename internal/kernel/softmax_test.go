@@ -80,7 +80,7 @@ func TestChannelSoftmax(t *testing.T) {
 }
 
 func testChannelSoftmax[T Float](t *testing.T) {
-	for _, s := range [][3]int{{1, 1, 1}, {2, 3, 5}, {1, 10, placeTileSize}, {2, 33, 2*placeTileSize + 7}} {
+	for _, s := range [][3]int{{1, 1, 1}, {2, 3, 5}, {1, 10, pixelTileSize}, {2, 33, 2*pixelTileSize + 7}} {
 		batch, channels, plane := s[0], s[1], s[2]
 		n := batch * channels * plane
 		x, dy := gaussian[T](1, n), gaussian[T](2, n)
@@ -175,8 +175,8 @@ func testCrossEntropy[T Float](t *testing.T) {
 	}
 }
 
-// The gradient is the loss's: central differences in float64.
-func TestCrossEntropyBackwardIsTheSlope(t *testing.T) {
+// The gradient matches central differences in float64.
+func TestCrossEntropyBackwardMatchesDifferences(t *testing.T) {
 	const rows, classes, h = 3, 4, 1e-5
 	x, target := gaussian[float64](5, rows*classes), make([]float64, rows*classes)
 	Softmax(rows, classes, gaussian[float64](6, len(x)), target)
@@ -202,7 +202,9 @@ func TestCrossEntropyKeepsSmallLosses(t *testing.T) {
 		assert.InEpsilon(t, math.Log1p(math.Exp(-margin)), got, 1e-15, "margin %g", margin)
 	}
 	assert.Equal(t, 1e5, CrossEntropy(1, 2, []float64{-1e5, 0}, oneHot, p), "a wrong answer's loss doesn't overflow")
-	assert.Equal(t, 0.0, CrossEntropy(1, 2, []float64{3, math.Inf(-1)}, oneHot, p), "an impossible class that isn't the target")
+	assert.Equal(
+		t, 0.0, CrossEntropy(1, 2, []float64{3, math.Inf(-1)}, oneHot, p), "an impossible class that isn't the target",
+	)
 }
 
 func TestSoftmaxAllocatesNothing(t *testing.T) {

@@ -2,12 +2,12 @@ package kernel
 
 import "time"
 
-// A Region is one call of Parallel: how long each of its shards took, in their order.
+// Region holds the time of each shard of one call of Parallel, in their order.
 type Region []time.Duration
 
-// Trace runs f on one worker and returns the calls of Parallel that more workers would have shared, in their order. A call inside a shard
-// is part of that shard. What else f does can't be shared. No other goroutine may compute meanwhile; the number of workers is what it was
-// afterwards.
+// Trace runs f on one worker and returns, in order, the calls of Parallel that more workers would
+// have shared. A call inside a shard is part of that shard. The rest of f can't be shared. No other
+// goroutine may compute meanwhile. Trace restores the number of workers.
 func Trace(f func()) []Region {
 	workers := Workers()
 	t := &tracer{}
@@ -19,7 +19,7 @@ func Trace(f func()) []Region {
 	return t.regions
 }
 
-// tracer stands in for workers and takes the time.
+// tracer replaces the workers and measures the time of each shard.
 type tracer struct {
 	regions []Region
 	inside  bool // a shard is running
@@ -27,7 +27,7 @@ type tracer struct {
 
 func (t *tracer) serve(shards int, f func(worker, shard int)) {
 	if t.inside || shards <= 1 {
-		inTurn(shards, f)
+		serial(shards, f)
 		return
 	}
 	t.inside = true

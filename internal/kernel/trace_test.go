@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTraceSeesWhatCouldBeShared(t *testing.T) {
+func TestTraceRecordsParallelRegions(t *testing.T) {
 	withWorkers(t, 3, func() {
 		ran := 0
 		regions := Trace(func() {
@@ -26,7 +26,7 @@ func TestTraceSeesWhatCouldBeShared(t *testing.T) {
 	})
 }
 
-func TestTraceSurvivesAPanic(t *testing.T) {
+func TestTraceRestoresWorkersAfterPanic(t *testing.T) {
 	withWorkers(t, 2, func() {
 		assert.Panics(t, func() { Trace(func() { Parallel(2, func(int, int) { panic("shard") }) }) })
 		assert.Equal(t, 2, Workers())

@@ -5,15 +5,17 @@ import "math"
 // rootFloor is added to the roots that the book's AdaGrad and RMSProp divide by.
 const rootFloor = 1e-7
 
-// Gradient is a parameter's gradient as an update rule sees it: Scale·Values + Decay·p. Scale clips by norm (1: as it is), Decay is L2
-// regularisation (0: none). Doing both inside the update saves a pass over memory and leaves Values untouched. These and the rules' other
-// constants are float64 for both element types: 1-b2 taken in float32 would be wrong in its fifth digit.
+// Gradient is a parameter's gradient as the update rules read it: Scale·Values + Decay·p. Scale
+// clips by norm (1: no clipping), Decay is L2 regularisation (0: none). Doing both inside the
+// update saves a pass over memory and leaves Values unchanged. These and the rules' other constants
+// are float64 for both element types: 1-b2 computed in float32 would be wrong in its fifth digit.
 type Gradient[T Float] struct {
 	Values       []T
 	Scale, Decay float64
 }
 
-// update runs a rule's pass over the parameter p, its gradient and its slots. k are the rule's constants, which follow the gradient's.
+// update runs a rule's pass over the parameter p, its gradient and its slots. k holds the rule's
+// constants, which follow the gradient's.
 func update[T Float](rule pass[T], p []T, g Gradient[T], slot1, slot2 []T, k ...float64) {
 	constants := [9]T{T(g.Scale), T(g.Decay)}
 	for i, v := range k {
@@ -22,9 +24,10 @@ func update[T Float](rule pass[T], p []T, g Gradient[T], slot1, slot2 []T, k ...
 	forEach(rule, operands[T]{a: p, b: g.Values[:len(p)], c: slot1, d: slot2}, constants[:]...)
 }
 
-// UpdateSGD is p -= lr·g. This and the next five are the rules of Deep Learning from Scratch (Saitoh), in its order of operations, so
-// that float64 results agree with its NumPy code to the last digits. The conversions in the rules' bodies keep Go from fusing products
-// and sums where the processor can: every platform and the assembly give the same bits.
+// UpdateSGD is p -= lr·g. This and the next five are the rules of Deep Learning from Scratch
+// (Saitoh), in its order of operations, so that float64 results agree with its NumPy code to the
+// last digits. The conversions in the rules' bodies keep Go from fusing products and sums: every
+// platform and the assembly give the same bits.
 func UpdateSGD[T Float](p []T, g Gradient[T], lr float64) {
 	update(kernels[T]().sgd, p, g, nil, nil, lr)
 }
@@ -54,8 +57,8 @@ func momentum[T Float](o operands[T]) {
 	}
 }
 
-// UpdateNesterov is p += m²·v; p -= (1+m)·lr·g; v = m·v - lr·g, the velocity last: the form of Bengio et al. 2012 (arXiv 1212.0901), in
-// which p is the point the velocity looks ahead to.
+// UpdateNesterov is p += m²·v; p -= (1+m)·lr·g; v = m·v - lr·g, the velocity last. This is the form
+// of Bengio et al. 2012 (arXiv 1212.0901), in which p is the look-ahead point.
 func UpdateNesterov[T Float](p []T, g Gradient[T], v []T, lr, m float64) {
 	update(kernels[T]().nesterov, p, g, v, nil, lr, m)
 }
@@ -103,8 +106,9 @@ func rmsProp[T Float](o operands[T]) {
 	}
 }
 
-// UpdateAdam is m += (1-b1)·(g-m); v += (1-b2)·(g²-v); p -= lrt·m/(√v + eps) (Kingma, Ba 2015, the form before section 2.1: the bias
-// correction is in lrt = lr·√(1-b2^t)/(1-b1^t), eps outside of it).
+// UpdateAdam is m += (1-b1)·(g-m); v += (1-b2)·(g²-v); p -= lrt·m/(√v + eps) (Kingma, Ba 2015, the
+// form before section 2.1: lrt = lr·√(1-b2^t)/(1-b1^t) holds the bias correction, eps is outside of
+// it).
 func UpdateAdam[T Float](p []T, g Gradient[T], m, v []T, lrt, b1, b2, eps float64) {
 	update(kernels[T]().adam, p, g, m, v, lrt, 1-b1, 1-b2, eps)
 }
@@ -121,8 +125,9 @@ func adam[T Float](o operands[T]) {
 	}
 }
 
-// UpdateAdamW is p -= shrink·p; m += (1-b1)·(g-m); v = b2·v + (1-b2)·g²; p -= step·m/(√v/rootCorrection + eps) (Loshchilov, Hutter 2019,
-// as PyTorch has it): shrink = lr·weight decay, step = lr/(1-b1^t), rootCorrection = √(1-b2^t).
+// UpdateAdamW is p -= shrink·p; m += (1-b1)·(g-m); v = b2·v + (1-b2)·g²; p -=
+// step·m/(√v/rootCorrection + eps) (Loshchilov, Hutter 2019, in PyTorch's form): shrink = lr·weight
+// decay, step = lr/(1-b1^t), rootCorrection = √(1-b2^t).
 func UpdateAdamW[T Float](p []T, g Gradient[T], m, v []T, step, b1, b2, rootCorrection, eps, shrink float64) {
 	update(kernels[T]().adamW, p, g, m, v, step, 1-b1, b2, 1-b2, 1/rootCorrection, eps, shrink)
 }

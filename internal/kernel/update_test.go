@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// rule is one optimizer: its update, and the book's (AdamW: PyTorch's) formula for one element. m and v are the rule's slots.
+// rule is one optimizer: its update, and the book's formula for one element (PyTorch's for AdamW).
+// m and v are the rule's slots.
 type rule[T Float] struct {
 	name   string
 	update func(p []T, g Gradient[T], m, v []T)
@@ -76,7 +77,7 @@ func checkUpdate[T Float](t *testing.T, r rule[T], n int, g Gradient[T]) {
 	p, m, v := gaussian[T](1, n), gaussian[T](2, n), gaussian[T](3, n)
 	g.Values = gaussian[T](4, n)
 	for i := range m {
-		m[i], v[i] = m[i]*m[i], v[i]*v[i] // squares' averages are not negative
+		m[i], v[i] = m[i]*m[i], v[i]*v[i] // averages of squares are not negative
 	}
 	wantP, wantM, wantV := make([]T, n), make([]T, n), make([]T, n)
 	for i := range p {

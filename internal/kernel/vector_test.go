@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// ground is memory that ends, or begins, at a page nobody can touch. Arrays are put at that edge, so that a kernel that reads or writes
-// past it crashes; what it writes on the other side shows.
+// ground is memory that ends, or begins, at a protected page. Arrays are placed at that edge, so
+// that a kernel that reads or writes past it crashes. requireUnused finds writes on the other side.
 type ground struct {
 	all   []float32
 	atEnd bool
@@ -60,8 +60,9 @@ func bitsOf(s []float32) []uint32 {
 	return b
 }
 
-// vectorPasses are the passes that have assembly. The exact ones, of bound 0, do the portable code's operations one by one, so the
-// bits are the same; for the others the bound is a multiple of 1+|value|.
+// vectorPasses are the passes that have assembly. With bound 0 a pass repeats the portable code's
+// operations one by one, so the bits are the same; for the others the bound is a multiple of
+// 1+|value|.
 func vectorPasses() []vectorCase {
 	return []vectorCase{
 		{"relu", func(t *table[float32]) pass[float32] { return t.relu }, 2, 0},
@@ -91,7 +92,7 @@ type vectorCase struct {
 	bound  float64
 }
 
-func TestVectorPassesFollowPortableOnes(t *testing.T) {
+func TestVectorPassesMatchPortableOnes(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		for _, v := range vectorPasses() {
 			t.Run(v.name, func(t *testing.T) {
@@ -151,8 +152,8 @@ func passOperands(arrays [][]float32) operands[float32] {
 		k: &[9]float32{0.5, 0.25, 0.01, 0.9, 0.1, 0.001, 0.3, 1e-7, 0.02}}
 }
 
-// An element's result doesn't depend on where it stands: body and tail of a vector loop agree.
-func TestVectorPassesKnowNoPlaces(t *testing.T) {
+// An element's result doesn't depend on its index: body and tail of a vector loop agree.
+func TestVectorPassesDoNotDependOnIndex(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		for _, v := range vectorPasses() {
 			whole, parts := passArrays(v.arrays, 100), passArrays(v.arrays, 100)
@@ -160,7 +161,9 @@ func TestVectorPassesKnowNoPlaces(t *testing.T) {
 			apply(passOperands(whole))
 			for at := 0; at < 100; at += 5 {
 				o := passOperands(parts)
-				o.a, o.b, o.c, o.d = cut(o.a, at, at+5, 1), cut(o.b, at, at+5, 1), cut(o.c, at, at+5, 1), cut(o.d, at, at+5, 1)
+				o.a, o.b, o.c, o.d = cut(o.a, at, at+5, 1), cut(o.b, at, at+5, 1), cut(
+					o.c, at, at+5, 1,
+				), cut(o.d, at, at+5, 1)
 				apply(o)
 			}
 			for i := range whole {
@@ -170,7 +173,7 @@ func TestVectorPassesKnowNoPlaces(t *testing.T) {
 	})
 }
 
-func TestVectorDropoutFollowsPortableOne(t *testing.T) {
+func TestVectorDropoutMatchesPortableOne(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		for _, atEnd := range []bool{false, true} {
 			x, y := newGround(t, 1001, atEnd), newGround(t, 1001, atEnd)
@@ -184,7 +187,9 @@ func TestVectorDropoutFollowsPortableOne(t *testing.T) {
 
 func checkVectorDropout(t *testing.T, n, first int, x, y *ground) {
 	for _, rate := range []float64{0, 0.1, 0.5, 0.999} {
-		o := operands[float32]{a: x.put(gaussian[float32](uint64(n), n)), b: make([]float32, n), rate: rate, key: uint64(n), first: first}
+		o := operands[float32]{
+			a: x.put(gaussian[float32](uint64(n), n)), b: make([]float32, n), rate: rate, key: uint64(n), first: first,
+		}
 		if n > 2 {
 			o.a[2] = float32(math.NaN())
 		}
@@ -198,8 +203,9 @@ func checkVectorDropout(t *testing.T, n, first int, x, y *ground) {
 	}
 }
 
-// Rows of any length, whole vectors and parts of one: the distributions and the logarithms of the sums.
-func TestVectorSoftmaxFollowsPortableOne(t *testing.T) {
+// Rows of any length, with whole and partial vectors: the distributions and the logarithms of the
+// sums.
+func TestVectorSoftmaxMatchesPortableOne(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		for _, atEnd := range []bool{false, true} {
 			x, y := newGround(t, 3*1001, atEnd), newGround(t, 3*1001, atEnd)
@@ -227,8 +233,8 @@ func checkVectorSoftmax(t *testing.T, rows, classes int, x, y *ground) {
 	require.InDeltaSlice(t, wantSums, sums, 3e-7, what)
 }
 
-// A softmax of a 0 and others that are equal shows the powers: e^-v is right over the whole range, below the normal numbers to a few of
-// their units, in short rows and in long ones.
+// The softmax of a 0 and equal other values shows the powers: e^-v is right over the whole range,
+// down to a few units of the subnormal numbers, in short rows and in long ones.
 func TestSoftmaxOverTheRangeOfPowers(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		for _, classes := range []int{2, 70} {
@@ -250,7 +256,7 @@ func TestSoftmaxOverTheRangeOfPowers(t *testing.T) {
 	})
 }
 
-// tanh keeps the digits of small values: the relative error is bounded, too.
+// tanh keeps the digits of small values: the relative error is bounded too.
 func TestTanhOfSmallValues(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		var x []float32
@@ -267,8 +273,8 @@ func TestTanhOfSmallValues(t *testing.T) {
 	})
 }
 
-// Pooling gives the portable bits, whatever the geometry.
-func TestVectorPlanesFollowPortableOnes(t *testing.T) {
+// Pooling has the portable code's bits for every geometry.
+func TestVectorPlanesMatchPortableOnes(t *testing.T) {
 	const most = 3 * 18 * 66
 	forEachISA(t, func(t *testing.T) {
 		for _, atEnd := range []bool{false, true} {
@@ -284,11 +290,12 @@ func TestVectorPlanesFollowPortableOnes(t *testing.T) {
 	})
 }
 
-// drawPlanes draws a geometry: any, or one of those that the assembly treats by themselves.
+// drawPlanes draws a geometry: any, or one that the assembly has special code for.
 func drawPlanes(t *rapid.T) PoolShape {
 	s := drawPoolShape(t)
 	s.Batch, s.Channels = 1, rapid.IntRange(1, 3).Draw(t, "planes")
-	switch rapid.SampledFrom([]string{"any", "wide", "far apart", "2x2 or 3x3 by 2", "one window", "large window"}).Draw(t, "kind") {
+	kinds := []string{"any", "wide", "far apart", "2x2 or 3x3 by 2", "one window", "large window"}
+	switch rapid.SampledFrom(kinds).Draw(t, "kind") {
 	case "wide":
 		s.InWidth += 48
 	case "far apart":
@@ -312,7 +319,7 @@ func drawPlanes(t *rapid.T) PoolShape {
 	return s
 }
 
-// planeGrounds is where x, y, at and dx of planes stand.
+// planeGrounds is the memory of x, y, at and dx of planes.
 type planeGrounds [4]*ground
 
 func (p *planeGrounds) check(t *rapid.T, w *windows) {
@@ -326,7 +333,7 @@ func (p *planeGrounds) check(t *rapid.T, w *windows) {
 	}
 	x, y := p[0].put(values), p[1].put(make([]float32, out))
 	at := words(p[2].put(make([]float32, out)))
-	dx := p[3].put(gaussian[float32](2, in)) // a backward pass overwrites what there was
+	dx := p[3].put(gaussian[float32](2, in)) // a backward pass overwrites dx
 	wantY, wantAt, wantDx := make([]float32, out), make([]int32, out), make([]float32, in)
 
 	portable.maxPlanes(w, 0, x, wantY, wantAt)
@@ -351,12 +358,12 @@ func (p *planeGrounds) check(t *rapid.T, w *windows) {
 	}
 }
 
-// words sees an array as integers.
+// words converts an array to its bits.
 func words(s []float32) []int32 {
 	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(s))), len(s))
 }
 
-func TestVectorSumsFollowPortableOnes(t *testing.T) {
+func TestVectorSumsMatchPortableOnes(t *testing.T) {
 	portable := portableTable[float32]()
 	forEachISA(t, func(t *testing.T) {
 		k := kernels[float32]()
@@ -367,7 +374,9 @@ func TestVectorSumsFollowPortableOnes(t *testing.T) {
 					x := g.put(gaussian[float32](uint64(n), rows*n))
 					want, got := make([]float64, rows), gaussian[float64](2, rows+2)
 					o := operands[float32]{a: x, sums: got[:rows], unit: n}
-					for _, pass := range [][2]pass[float32]{{portable.rowSums, k.rowSums}, {portable.squareSums, k.squareSums}} {
+					for _, pass := range [][2]pass[float32]{
+						{portable.rowSums, k.rowSums}, {portable.squareSums, k.squareSums},
+					} {
 						pass[0](operands[float32]{a: x, sums: want, unit: n})
 						pass[1](o)
 						require.Equal(t, want, got[:rows], "%d rows of %d", rows, n)
@@ -379,11 +388,13 @@ func TestVectorSumsFollowPortableOnes(t *testing.T) {
 	})
 }
 
-func TestVectorNormFollowsPortableOne(t *testing.T) {
+func TestVectorNormMatchesPortableOne(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		for _, s := range []LRNShape{
 			{1, 1, 1, 5, 2, 0.3, 0.75}, {2, 7, 33, 5, 2, 0.3, 0.75}, {1, 9, lrnTile + 5, 4, 1, 0.2, 0.75},
-			{1, 3, 150, 7, 1, 0.2, 0.75}, {1, 3, 50, 3, 1, 0.2, 0.5}, {2, 4, 33, 5, 1e-3, 3, 1}, {1, 5, lrnTile + 17, 5, 2, 0.3, 0.6},
+			{1, 3, 150, 7, 1, 0.2, 0.75}, {1, 3, 50, 3, 1, 0.2, 0.5}, {
+				2, 4, 33, 5, 1e-3, 3, 1,
+			}, {1, 5, lrnTile + 17, 5, 2, 0.3, 0.6},
 			{1, 3, 70, 5, 100, 1e3, -0.3}, {1, 3, 35, 3, 1, 0.2, 0},
 		} {
 			for _, atEnd := range []bool{false, true} {

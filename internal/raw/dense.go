@@ -8,17 +8,16 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Dense decodes data, the elements of an array of the given shape, into a
-// row-major tensor of its own. len(data) must be exactly what the shape takes.
-// Floats up to 32 bits become float32, float64 stays, integers and bool become
-// int64 (a uint64 past int64's range is an error).
+// Dense decodes data, the elements of an array of the given shape, into a new row-major tensor.
+// len(data) must be exactly the size of the shape. Floats up to 32 bits become float32, float64
+// stays, integers and bool become int64; a uint64 beyond int64's range is an error.
 func Dense(kind Kind, layout Layout, shape []int, data []byte) (*tensor.Dense, error) {
 	want, err := Bytes(kind, shape)
 	if err != nil {
 		return nil, err
 	}
 	if len(data) != want {
-		return nil, fmt.Errorf("shape %v of %s takes %d bytes, found %d", shape, kind, want, len(data))
+		return nil, fmt.Errorf("shape %v of %s: got %d bytes, want %d", shape, kind, len(data), want)
 	}
 	switch kind {
 	case F16, BF16, F32:
@@ -32,7 +31,7 @@ func Dense(kind Kind, layout Layout, shape []int, data []byte) (*tensor.Dense, e
 		}
 		return newDense(shape, values, layout.Fortran)
 	}
-	return nil, fmt.Errorf("element type %s cannot be read", kind)
+	return nil, fmt.Errorf("element type %s can't be read", kind)
 }
 
 func newDense[T float32 | float64 | int64](shape []int, values []T, fortran bool) (*tensor.Dense, error) {
@@ -91,7 +90,7 @@ func int64s(kind Kind, order binary.ByteOrder, data []byte) ([]int64, error) {
 		switch kind {
 		case Bool:
 			if element[0] > 1 {
-				return nil, fmt.Errorf("element %d: a bool is 0 or 1, found %d", i, element[0])
+				return nil, fmt.Errorf("element %d: got bool %d, want 0 or 1", i, element[0])
 			}
 			out[i] = int64(element[0])
 		case I8:
@@ -117,7 +116,7 @@ func int64s(kind Kind, order binary.ByteOrder, data []byte) ([]int64, error) {
 	return out, nil
 }
 
-// KindOf returns the element type under which a tensor is written.
+// KindOf returns the element type that a tensor is written as.
 func KindOf(d *tensor.Dense) (Kind, error) {
 	switch d.Dtype() {
 	case tensor.Float32:
@@ -127,11 +126,11 @@ func KindOf(d *tensor.Dense) (Kind, error) {
 	case tensor.Int64:
 		return I64, nil
 	}
-	return Invalid, fmt.Errorf("dtype %v cannot be written: want float32, float64 or int64", d.Dtype())
+	return Invalid, fmt.Errorf("dtype: got %v, want float32, float64 or int64", d.Dtype())
 }
 
-// AppendLittleEndian appends the elements in row-major order, whatever the
-// tensor's own layout is (transposed, sliced, column-major).
+// AppendLittleEndian appends the elements in row-major order, for any layout of the tensor
+// (transposed, sliced, column-major).
 func AppendLittleEndian(dst []byte, d *tensor.Dense) ([]byte, error) {
 	switch d.Dtype() {
 	case tensor.Float32:
@@ -157,8 +156,8 @@ func AppendLittleEndian(dst []byte, d *tensor.Dense) ([]byte, error) {
 	return dst, err
 }
 
-// rowMajor returns the elements in row-major order: the tensor's own memory
-// where it already is, a gathered copy otherwise.
+// rowMajor returns the elements in row-major order: the tensor's own memory if it has that order,
+// else a gathered copy.
 func rowMajor[T float32 | float64 | int64](d *tensor.Dense) ([]T, error) {
 	switch data := d.Data().(type) {
 	case T:
@@ -169,22 +168,24 @@ func rowMajor[T float32 | float64 | int64](d *tensor.Dense) ([]T, error) {
 	return nil, fmt.Errorf("a tensor of %v holds %T", d.Dtype(), d.Data())
 }
 
-// Gather returns the elements of a strided view in row-major order: element
-// (i, j, …) stands at data[offset + i·strides[0] + j·strides[1] + …]. Strides
-// count elements and are not negative. A view may not have more elements than
-// data has, so that a broadcast dimension (stride 0) cannot ask for more memory
-// than was there. The result is a part of data itself when the view is already
-// row-major.
+// Gather returns the elements of a strided view in row-major order: element (i, j, …) is
+// data[offset + i·strides[0] + j·strides[1] + …]. Strides count elements and must not be negative.
+// A view must not have more elements than data, so that a broadcast dimension (stride 0) can't ask
+// for more memory than data takes. If the view is already row-major, the result is a part of data.
 func Gather[T any](data []T, shape, strides []int, offset int) ([]T, error) {
 	if len(strides) != len(shape) {
-		return nil, fmt.Errorf("shape %v has %d dimensions, strides %v have %d", shape, len(shape), strides, len(strides))
+		return nil, fmt.Errorf(
+			"shape %v has %d dimensions, strides %v have %d", shape, len(shape), strides, len(strides),
+		)
 	}
 	total, err := Bytes(U8, shape)
 	if err != nil {
 		return nil, err
 	}
 	if total > len(data) {
-		return nil, fmt.Errorf("shape %v with strides %v repeats elements: %d from the %d there are", shape, strides, total, len(data))
+		return nil, fmt.Errorf(
+			"shape %v with strides %v repeats elements: got %d from %d in memory", shape, strides, total, len(data),
+		)
 	}
 	if err := checkReach(len(data), shape, strides, offset); err != nil {
 		return nil, err
@@ -213,7 +214,7 @@ func Gather[T any](data []T, shape, strides []int, offset int) ([]T, error) {
 	}
 }
 
-// checkReach says whether the view's last element lies within the data.
+// checkReach checks that the view's last element lies within the data.
 func checkReach(length int, shape, strides []int, offset int) error {
 	if offset < 0 || offset >= length {
 		return fmt.Errorf("the view starts at element %d of %d", offset, length)
@@ -224,15 +225,18 @@ func checkReach(length int, shape, strides []int, offset int) error {
 			return fmt.Errorf("strides %v: stride %d is negative", strides, i)
 		}
 		if dim > 1 && strides[i] > (length-1-last)/(dim-1) {
-			return fmt.Errorf("shape %v with strides %v at element %d reaches past the %d elements there are", shape, strides, offset, length)
+			return fmt.Errorf(
+				"shape %v with strides %v at element %d reaches past the last of %d elements", shape, strides, offset,
+				length,
+			)
 		}
 		last += (dim - 1) * strides[i]
 	}
 	return nil
 }
 
-// contiguousTail splits the axes: those from outer on lie row-major without
-// gaps, run elements in all.
+// contiguousTail splits the axes: those from outer on are row-major without gaps, with run elements
+// in all.
 func contiguousTail(shape, strides []int) (outer, run int) {
 	run = 1
 	for outer = len(shape); outer > 0; outer-- {

@@ -19,5 +19,5 @@ func Float16(h uint16) float32 {
 	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
 }
 
-// BFloat16 widens a bfloat16 number: a float32 without its low 16 bits.
+// BFloat16 widens a bfloat16 number, which is a float32 without its low 16 bits.
 func BFloat16(b uint16) float32 { return math.Float32frombits(uint32(b) << 16) }

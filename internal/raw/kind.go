@@ -1,6 +1,5 @@
-// Package raw turns the bytes of an array in a file into a dense tensor and
-// back. It checks every size against the bytes that are really there before it
-// allocates anything, so a hostile header costs nothing.
+// Package raw converts between the bytes of an array in a file and a dense tensor. It checks every
+// size against the available bytes before it allocates, so a hostile header costs nothing.
 package raw
 
 import (
@@ -8,11 +7,10 @@ import (
 	"math/bits"
 )
 
-// Kind is the type of an element as it stands in a file.
+// Kind is the type of an element in a file.
 type Kind uint8
 
-// The element types that other people's files use. Complex numbers, strings
-// and objects are not arrays of numbers to us.
+// The element types of other programs' files, without complex numbers, strings and objects.
 const (
 	Invalid Kind = iota
 	Bool
@@ -50,21 +48,21 @@ var kinds = [...]struct {
 	F64:     {"float64", 8},
 }
 
-// Size is the number of bytes of one element.
+// Size returns the number of bytes of one element.
 func (k Kind) Size() int { return kinds[k].size }
 
 func (k Kind) String() string { return kinds[k].name }
 
-// MaxDims is the largest rank accepted: NumPy's own limit is 64, and no
-// network's parameter comes near it.
+// MaxDims is the largest rank accepted. NumPy's own limit is 64, and no network's parameter comes
+// near it.
 const MaxDims = 32
 
-// Bytes returns the number of bytes that a shape takes, or says why there can
-// be no such array in memory: a negative or zero dimension, too many of them,
-// or a product past the address space.
+// Bytes returns the number of bytes of an array of the given shape. It refuses shapes that can't be
+// in memory: a negative or zero dimension, too many dimensions, or a product beyond the address
+// space.
 func Bytes[I int | int64 | uint64](kind Kind, shape []I) (int, error) {
 	if len(shape) > MaxDims {
-		return 0, fmt.Errorf("shape has %d dimensions: at most %d are supported", len(shape), MaxDims)
+		return 0, fmt.Errorf("shape: got %d dimensions, want at most %d", len(shape), MaxDims)
 	}
 	total := uint64(kind.Size())
 	for i, dim := range shape {
@@ -83,5 +81,5 @@ func Bytes[I int | int64 | uint64](kind Kind, shape []I) (int, error) {
 	return int(total), nil
 }
 
-// maxBytes keeps sizes inside int on every platform, with room to add them up.
+// maxBytes keeps sizes inside int on every platform, with a margin for adding them.
 const maxBytes = uint64(^uint(0)>>1) / 2

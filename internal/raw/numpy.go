@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// Layout says how an array's elements lie in a file.
+// Layout is the order of an array's bytes and elements in a file.
 type Layout struct {
 	Order   binary.ByteOrder
-	Fortran bool // first index fastest, instead of the last
+	Fortran bool // the first index varies fastest, not the last
 }
 
 var numpyKinds = map[string]Kind{
@@ -19,18 +19,17 @@ var numpyKinds = map[string]Kind{
 	"f2": F16, "f4": F32, "f8": F64,
 }
 
-// NumPyKind returns the element type of a NumPy type code without its byte
-// order, such as f4 or b1.
+// NumPyKind returns the element type of a NumPy type code without its byte order, such as f4 or b1.
 func NumPyKind(code string) (Kind, error) {
 	if kind, ok := numpyKinds[code]; ok {
 		return kind, nil
 	}
-	return Invalid, fmt.Errorf("NumPy type %q is not supported: want float16/32/64, an integer of 8 to 64 bits, or bool", code)
+	return Invalid, fmt.Errorf("NumPy type: got %q, want float16/32/64, an integer of 8 to 64 bits, or bool", code)
 }
 
-// NumPyOrder returns the byte order of a NumPy type's first character. '='
-// (native) is taken as little-endian, what every machine that NumPy still
-// supports but s390x has; '|' means that order does not matter.
+// NumPyOrder returns the byte order for a NumPy type's first character. '=' (native) is read as
+// little-endian, which it is on every machine that NumPy still supports except s390x; '|' means
+// that the order doesn't matter.
 func NumPyOrder(mark byte) (binary.ByteOrder, error) {
 	switch mark {
 	case '<', '|', '=':
@@ -38,5 +37,5 @@ func NumPyOrder(mark byte) (binary.ByteOrder, error) {
 	case '>':
 		return binary.BigEndian, nil
 	}
-	return nil, fmt.Errorf("byte order %q is not one of < > = |", mark)
+	return nil, fmt.Errorf("byte order: got %q, want one of < > = |", mark)
 }

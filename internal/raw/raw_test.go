@@ -14,7 +14,7 @@ import (
 	"convgraph/internal/raw"
 )
 
-// All 65536 numbers against the standard's definition, in float64.
+// All 65536 numbers match the standard's definition in float64.
 func TestFloat16(t *testing.T) {
 	for bits := range 1 << 16 {
 		sign := 1 - 2*float64(bits>>15)
@@ -52,7 +52,7 @@ func TestBytes(t *testing.T) {
 		"dimension 1 is negative": {2, -1},
 		"dimension 0 is 0":        {0, math.MaxInt64},
 		"does not fit in memory":  {math.MaxInt64, 2},
-		"33 dimensions":           make([]int64, 33),
+		"got 33 dimensions":       make([]int64, 33),
 	} {
 		_, err := raw.Bytes(raw.F32, shape)
 		assert.ErrorContains(t, err, want)
@@ -108,7 +108,9 @@ func TestDenseEveryKind(t *testing.T) {
 			assert.Equal(t, tt.want, value.Data(), "%s %s", tt.kind, order)
 		}
 	}
-	_, err := raw.Dense(raw.U64, raw.Layout{Order: binary.LittleEndian}, []int{2}, two(binary.LittleEndian, 8, 1, 1<<63))
+	_, err := raw.Dense(
+		raw.U64, raw.Layout{Order: binary.LittleEndian}, []int{2}, two(binary.LittleEndian, 8, 1, 1<<63),
+	)
 	assert.ErrorContains(t, err, "element 1: uint64 9223372036854775808")
 	_, err = raw.Dense(raw.Invalid, raw.Layout{Order: binary.LittleEndian}, []int{2}, nil)
 	assert.ErrorContains(t, err, "element type invalid")
@@ -123,7 +125,7 @@ func TestDenseOwnsItsMemory(t *testing.T) {
 	assert.Equal(t, []int64{1, 2}, value.Data())
 }
 
-// Gather against the definition, index by index.
+// Gather matches the definition, index by index.
 func TestGather(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		shape := rapid.SliceOfN(rapid.IntRange(1, 4), 0, 4).Draw(t, "shape")
@@ -165,11 +167,11 @@ func TestGatherRefuses(t *testing.T) {
 	}{
 		{[]int{2, 3}, []int{1}, 0, "strides [1] have 1"},
 		{[]int{2}, []int{-1}, 1, "stride 0 is negative"},
-		{[]int{2, 3}, []int{3, 1}, 1, "reaches past the 6 elements"},
-		{[]int{2}, []int{math.MaxInt}, 1, "reaches past the 6 elements"},
+		{[]int{2, 3}, []int{3, 1}, 1, "reaches past the last of 6 elements"},
+		{[]int{2}, []int{math.MaxInt}, 1, "reaches past the last of 6 elements"},
 		{[]int{1}, []int{1}, 6, "starts at element 6 of 6"},
 		{[]int{1}, []int{1}, -1, "starts at element -1"},
-		{[]int{7}, []int{0}, 0, "repeats elements: 7 from the 6"},
+		{[]int{7}, []int{0}, 0, "got 7 from 6"},
 		{[]int{0}, []int{1}, 0, "dimension 0 is 0"},
 	} {
 		_, err := raw.Gather(data, tt.shape, tt.strides, tt.offset)
@@ -179,7 +181,7 @@ func TestGatherRefuses(t *testing.T) {
 
 func TestAppendLittleEndianRefusesOtherTypes(t *testing.T) {
 	_, err := raw.AppendLittleEndian(nil, tensor.New(tensor.WithShape(1), tensor.WithBacking([]string{"x"})))
-	assert.ErrorContains(t, err, "dtype string cannot be written")
+	assert.ErrorContains(t, err, "dtype: got string")
 }
 
 func ExampleGather() {

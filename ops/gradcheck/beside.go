@@ -2,20 +2,20 @@ package gradcheck
 
 import "math"
 
-// A ray is a straight line through the point, along which a derivative is compared.
+// ray is a straight line through the point along which a derivative is compared.
 type ray struct {
 	method
-	loss     line           // at a distance from the point
-	gradient func() float64 // along the ray, by the points' gradients
+	loss     line           // as a function of the distance from the point
+	gradient func() float64 // along the ray, from the points' gradients
 }
 
 const (
-	moves      = 16 // points around one, looked at for kinks that meet there
-	besideStep = 8  // how much farther than the first step a point beside it is
+	moves      = 16 // neighbours tried when kinks may meet at a point
+	besideStep = 8  // distance of a neighbour in first steps
 )
 
-// compareRay compares the derivative along a ray. Where several kinks meet, which leave a valid
-// gradient without bounds, it compares at a point beside them.
+// compareRay compares the derivative along a ray. Where several kinks meet, which don't bound a
+// valid gradient, it compares at a neighbouring point without kinks.
 func (c *checker) compareRay(r ray) (comparison, error) {
 	compared, err := r.compare(r.loss, c.loss, r.gradient())
 	if err != nil || !compared.slope.kink || compared.Error <= r.tolerance {
@@ -26,12 +26,12 @@ func (c *checker) compareRay(r ray) (comparison, error) {
 		return compared, err
 	}
 	beside, err := c.compareBeside(r)
-	beside.slope.kink = true // one of the report's kinks, wherever it was compared
+	beside.slope.kink = true // counted as a kink in the report, wherever it was compared
 	return beside, err
 }
 
-// kinksMeet says whether gradients close to the point lie outside the one-sided derivatives. At a
-// single kink each is one of the two.
+// kinksMeet reports whether gradients close to the point lie outside the one-sided derivatives. At
+// a single kink each gradient equals one of the two.
 func (c *checker) kinksMeet(r ray, s slope) (meet bool, err error) {
 	distance := math.Sqrt(epsilonOf(c.f.Inputs[0].Value.Dtype()))
 	for k := range moves {
@@ -46,8 +46,8 @@ func (c *checker) kinksMeet(r ray, s slope) (meet bool, err error) {
 	return false, nil
 }
 
-// compareBeside compares along the ray through a point that no kink is close to. Where none is found
-// the comparison has no error: it is one of the kinks that show too little.
+// compareBeside compares along the ray through a neighbour that no kink is close to. If it finds
+// none, the comparison has no error: it counts as one of the kinks that show too little.
 func (c *checker) compareBeside(r ray) (compared comparison, err error) {
 	for k := range moves {
 		err := c.moved(k, besideStep*c.method.step, func() (err error) {
@@ -62,8 +62,8 @@ func (c *checker) compareBeside(r ray) (compared comparison, err error) {
 	return compared, nil
 }
 
-// moved calls do with all inputs moved in a random direction, by a share of their size, and with the
-// loss and the gradients there; then it puts everything back.
+// moved moves all inputs in a random direction, by a fraction of their size, calls do with the loss
+// and the gradients there, and restores everything.
 func (c *checker) moved(k int, distance float64, do func() error) error {
 	loss, points := c.loss, make([]point, len(c.points))
 	for i, p := range c.points {
@@ -87,10 +87,11 @@ func (c *checker) moved(k int, distance float64, do func() error) error {
 	return do()
 }
 
-// movesStream separates the directions of moves from those that derivatives are compared along.
+// movesStream separates the directions of moves from those along which derivatives are compared.
 const movesStream = 1 << 32
 
-// move moves each element by a share of its size, or of the input's where that is larger.
+// move moves each element by a fraction of its magnitude, or of the input's typical one if that is
+// larger.
 func (p point) move(d direction, share float64) {
 	squares := 0.0
 	for i := range p.value.len() {

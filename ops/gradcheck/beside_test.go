@@ -12,12 +12,12 @@ import (
 	"convgraph/ops/gradcheck"
 )
 
-// tied is a pooling of two windows, the second of which counts negatively,
+// tied is a pooling of two windows, the second of which is subtracted:
 //
 //	max(3·x0+x1, x0+x2) - max(2·x0+x3, 5·x0+x4) + Σ xi²
 //
-// with the windows' first element taken where both are equal, as at x0 = … = x4 = 0. The gradient
-// there is 3-2 = 1 for x0, while the loss has the one-sided derivatives 1-2 and 3-5.
+// It takes the first element of a window if both are equal, as at x0 = … = x4 = 0. The gradient for
+// x0 there is 3-2 = 1, while the one-sided derivatives of the loss are 1-2 and 3-5.
 func tied(scale float64) gradcheck.Func {
 	x := normal(tensor.Float64, 1, 60)
 	v := x.Float64s()
@@ -60,12 +60,12 @@ func tied(scale float64) gradcheck.Func {
 	}
 }
 
-// TestTiedWindowsAreNoError: the gradient is outside the one-sided derivatives, and right.
+// TestTiedWindowsAreNoError: a right gradient outside the one-sided derivatives passes.
 func TestTiedWindowsAreNoError(t *testing.T) {
 	f := tied(1)
 	before := slices.Clone(f.Inputs[0].Value.Float64s())
 	assert.Equal(t, 5, f.Test(t, gradcheck.Options{}).Inputs[0].Kinks)
-	assert.Equal(t, before, f.Inputs[0].Value.Float64s(), "the inputs are put back")
+	assert.Equal(t, before, f.Inputs[0].Value.Float64s(), "the inputs are restored")
 
 	r, err := f.Check(gradcheck.Options{Directions: 12})
 	require.NoError(t, err)

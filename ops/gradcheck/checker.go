@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"gorgonia.org/tensor"
+
+	"convgraph/internal/xmath"
 )
 
 // checker is one run of a check: the function at its point, with the gradients there.
@@ -27,8 +29,9 @@ type point struct {
 	gradient values
 }
 
-// The first step and how many there are. The extrapolated difference has a truncation error of h⁴/480·f⁽⁵⁾ and a rounding error of about
-// 3·ε·|f|/h, which meet near h = ε^(1/5). In float64 the first step is smaller, because it then reaches fewer kinks.
+// The first step and the number of steps. The extrapolated difference has a truncation error of
+// h⁴/480·f⁽⁵⁾ and a rounding error of about 3·ε·|f|/h, which are equal near h = ε^(1/5). In float64
+// the first step is smaller, so that it reaches fewer kinks.
 const (
 	firstStep64, steps64 = 1e-3, 16
 	firstStep32, steps32 = 1.0 / 16, 6
@@ -63,10 +66,10 @@ func check(f Func, o Options) (*Report, error) {
 
 func newChecker(f Func, o Options) (*checker, error) {
 	if f.Loss == nil || f.Gradients == nil {
-		return nil, fmt.Errorf("want a loss and its gradients")
+		return nil, fmt.Errorf("got no loss or no gradients, want both")
 	}
 	if o.Directions < 0 || o.Samples < 0 || !sensible(o.Tolerance) || !sensible(o.Floor) || !sensible(o.Step) {
-		return nil, fmt.Errorf("options are %+v: want finite numbers, none negative", o)
+		return nil, fmt.Errorf("options: got %+v, want finite numbers of at least 0", o)
 	}
 	all, err := inputValues(f.Inputs)
 	if err != nil {
@@ -78,17 +81,20 @@ func newChecker(f Func, o Options) (*checker, error) {
 	}
 	dt := f.Inputs[0].Value.Dtype()
 	if least := math.Sqrt(epsilonOf(dt)); o.Step > 0 && o.Step < least {
-		return nil, fmt.Errorf("step is %g: want at least %.1g, a smaller one drowns in the rounding of %v", o.Step, least, dt)
+		return nil, fmt.Errorf(
+			"step: got %g, want at least %.1g: rounding errors of %v dominate smaller ones", o.Step, least, dt,
+		)
 	}
 	c.o = o.withDefaults(dt)
 	c.report = Report{Dtype: dt.String(), Directions: c.o.Directions, Tolerance: c.o.Tolerance}
 	return c, nil
 }
 
-// sensible says that v is a finite number of at least 0.
+// sensible reports whether v is a finite number of at least 0.
 func sensible(v float64) bool { return v >= 0 && !math.IsInf(v, 1) }
 
-// evaluate takes the loss and the gradients at the point; the loss twice, because one that changes by itself can't be differentiated.
+// evaluate computes the loss and the gradients at the point. It evaluates the loss twice to detect
+// nondeterminism.
 func (c *checker) evaluate() error {
 	loss, err := c.evaluateLoss()
 	if err != nil {
@@ -98,11 +104,11 @@ func (c *checker) evaluate() error {
 	if err != nil {
 		return err
 	}
-	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return fmt.Errorf("the loss is %v: want a finite number", loss)
+	if !xmath.IsFinite(loss) {
+		return fmt.Errorf("loss: got %v, want a finite number", loss)
 	}
 	if again != loss {
-		return fmt.Errorf("the loss is %v, then %v at the same inputs: want a function without noise of its own", loss, again)
+		return fmt.Errorf("loss: got %v, then %v at the same inputs, want a deterministic function", loss, again)
 	}
 	c.loss = loss
 	return c.evaluateGradients()
@@ -123,7 +129,7 @@ func (c *checker) evaluateGradients() error {
 		return fmt.Errorf("gradients: %w", err)
 	}
 	if len(gradients) != len(c.points) {
-		return fmt.Errorf("got %d gradients for %d inputs", len(gradients), len(c.points))
+		return fmt.Errorf("got %d gradients, want %d, one for each input", len(gradients), len(c.points))
 	}
 	for i, g := range gradients {
 		if err := c.points[i].setGradient(g); err != nil {
@@ -138,11 +144,11 @@ func (p *point) setGradient(g *tensor.Dense) error {
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(g.Shape(), p.shape) { // Eq takes (5, 1) for (5)
+	if !slices.Equal(g.Shape(), p.shape) { // Eq doesn't distinguish (5, 1) from (5)
 		return fmt.Errorf("has shape %v: want %v", g.Shape(), p.shape)
 	}
 	for i := range v.len() {
-		if x := v.at(i); math.IsNaN(x) || math.IsInf(x, 0) {
+		if x := v.at(i); !xmath.IsFinite(x) {
 			return fmt.Errorf("is %v at %v: want finite numbers", x, coordinates(p.shape, i))
 		}
 	}
@@ -150,8 +156,8 @@ func (p *point) setGradient(g *tensor.Dense) error {
 	return nil
 }
 
-// newMethod also estimates the rounding error of the loss: ε times its size and times what it would change by if every element of the inputs
-// changed by ε of itself, independently.
+// newMethod also estimates the rounding error of the loss: ε times the sum of its size and its
+// change if every element of the inputs changed independently by ε of itself.
 func (c *checker) newMethod() method {
 	m := method{step: firstStep64, steps: steps64, roundoff: epsilon64, tolerance: c.o.Tolerance, floor: c.o.Floor}
 	if c.points[0].value.f32 != nil {
@@ -202,7 +208,7 @@ func (p *point) all() []int {
 	return all
 }
 
-// steepest are the n elements of the largest gradient.
+// steepest returns the n elements with the largest gradients.
 func (p *point) steepest(n int) []int {
 	steepness := func(i int) float64 { return math.Abs(p.gradient.at(i)) }
 	var best []int
@@ -245,7 +251,8 @@ func (m method) compare(f line, f0, gradient float64) (comparison, error) {
 	}, err
 }
 
-// compareDirection compares the derivative along a direction. If it is wrong, the element that is most to blame is looked for too.
+// compareDirection compares the derivative along a direction. If it is wrong, it also finds the
+// element with the largest part in the error.
 func (c *checker) compareDirection(p *point, d direction, k int, in *InputReport) error {
 	whole := span{0, p.value.len()}
 	compared, err := c.along(p, d, whole)
@@ -269,7 +276,8 @@ func (c *checker) compareDirection(p *point, d direction, k int, in *InputReport
 	return nil
 }
 
-// blame halves the span down to one element, each time going on with the half along which gradient and numbers are further apart.
+// blame bisects the span down to one element, each time choosing the half with the larger
+// difference between gradient and numerical derivative.
 func (c *checker) blame(p *point, d direction, s span) (int, error) {
 	for s.to-s.from > 1 {
 		first, second := s.halves()
@@ -289,8 +297,8 @@ func (c *checker) blame(p *point, d direction, s span) (int, error) {
 	return s.from, nil
 }
 
-// along compares the derivative along the part of a direction that moves a span of elements. All of them move at once, so the more there
-// are the shorter is the step.
+// along compares the derivative along the part of a direction that moves a span of elements. All of
+// them move at once, so more elements take a shorter step.
 func (c *checker) along(p *point, d direction, moved span) (comparison, error) {
 	m := c.method
 	if !m.plain {

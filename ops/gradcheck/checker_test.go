@@ -8,7 +8,10 @@ import (
 )
 
 func TestSteepest(t *testing.T) {
-	p := point{shape: tensor.Shape{6}, value: values{f64: make([]float64, 6)}, gradient: values{f64: []float64{1, -7, 0, 3, 7, -5}}}
+	p := point{
+		shape: tensor.Shape{6}, value: values{f64: make([]float64, 6)},
+		gradient: values{f64: []float64{1, -7, 0, 3, 7, -5}},
+	}
 	assert.Equal(t, []int{1, 4, 5}, p.steepest(3))
 	assert.Equal(t, []int{1}, p.steepest(1))
 	assert.Equal(t, []int{1, 4, 5, 3, 0, 2}, p.steepest(20))
@@ -23,7 +26,8 @@ func TestDirections(t *testing.T) {
 		sum += a.at(i)
 		product += a.at(i) * b.at(i)
 	}
-	// A component has variance 13/12, a product of two 169/144; five deviations.
+	// A component has variance 13/12, a product of two 169/144; the bound is five standard
+	// deviations.
 	assert.InDelta(t, 0, sum/n, 0.053)
 	assert.InDelta(t, 0, product/n, 0.055)
 	assert.NotEqual(t, a, newDirection(1, 1, 0))

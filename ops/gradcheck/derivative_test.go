@@ -14,7 +14,7 @@ func testMethod() method {
 	return method{step: firstStep64, steps: steps64, roundoff: 4 * epsilon64, tolerance: 1e-6}
 }
 
-// derive estimates the derivative of f at 0 with a gradient that is as good as the caller says.
+// derive estimates the derivative of f at 0 for the given gradient.
 func derive(t require.TestingT, m method, f func(float64) float64, gradient float64) slope {
 	s, err := m.derivative(func(x float64) (float64, error) { return f(x), nil }, f(0), gradient)
 	require.NoError(t, err)
@@ -50,10 +50,10 @@ func TestDerivativeOfSmoothFunctions(t *testing.T) {
 	}
 }
 
-func TestPlainDifferencesAreTheTextbookOnes(t *testing.T) {
+func TestPlainDifferencesMatchTextbook(t *testing.T) {
 	m := testMethod()
 	m.step, m.plain = 1e-4, true
-	textbook := (math.Exp(1e-4) - math.Exp(-1e-4)) / 2e-4 // off by h²/6
+	textbook := (math.Exp(1e-4) - math.Exp(-1e-4)) / 2e-4 // error h²/6
 	assert.InDelta(t, textbook, derive(t, m, math.Exp, 1).value, 1e-11)
 }
 
@@ -71,7 +71,9 @@ func TestKinkAtThePointBoundsTheGradient(t *testing.T) {
 
 func TestKinkNearThePointIsAvoided(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		at := math.Pow(10, rapid.Float64Range(-6, -2).Draw(t, "log distance")) * rapid.SampledFrom([]float64{-1, 1}).Draw(t, "side")
+		at := math.Pow(10, rapid.Float64Range(-6, -2).Draw(t, "log distance")) * rapid.SampledFrom([]float64{
+			-1, 1,
+		}).Draw(t, "side")
 		jump := rapid.Float64Range(0.01, 10).Draw(t, "jump")
 		f := func(x float64) float64 { return math.Exp(x/2) + jump*math.Abs(x-at) }
 		want := 0.5 - math.Copysign(jump, at)
@@ -94,13 +96,13 @@ func TestPoleNearThePointIsAvoided(t *testing.T) {
 	assert.InEpsilon(t, 25, s.value, 1e-6)
 }
 
-func TestFunctionOfNoNeighbourhoodIsAnError(t *testing.T) {
+func TestRejectsFunctionDefinedAtPointOnly(t *testing.T) {
 	f := func(x float64) (float64, error) { return math.Log(-x * x), nil }
 	_, err := testMethod().derivative(f, 0, 1)
 	require.ErrorContains(t, err, "isn't finite")
 }
 
-func TestDerivativePassesErrorsOn(t *testing.T) {
+func TestDerivativeReturnsErrors(t *testing.T) {
 	for _, failing := range []float64{1, -1} {
 		_, err := testMethod().derivative(func(x float64) (float64, error) {
 			if math.Copysign(1, x) == failing {

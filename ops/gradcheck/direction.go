@@ -1,15 +1,18 @@
 package gradcheck
 
-// A direction is a random vector of any length that takes no memory: its components are functions of their index. They have random signs
-// and magnitudes between 0.5 and 1.5, so that no two swapped components give the same product.
+import "convgraph/internal/splitmix"
+
+// direction is a random vector of any length that takes no memory: each component is a function of
+// its index. Components have random signs and magnitudes between 0.5 and 1.5, so that swapping two
+// of them changes a product.
 type direction uint64
 
 func newDirection(seed, stream uint64, k int) direction {
-	return direction(mix(mix(mix(seed)+stream) + uint64(k)))
+	return direction(splitmix.Mix(splitmix.Mix(splitmix.Mix(seed)+stream) + uint64(k)))
 }
 
 func (d direction) at(i int) float64 {
-	r := mix(uint64(d) + uint64(i))
+	r := splitmix.Mix(uint64(d) + uint64(i))
 	magnitude := 0.5 + float64(r>>11)*0x1p-53
 	if r&1 == 0 {
 		return -magnitude
@@ -17,15 +20,7 @@ func (d direction) at(i int) float64 {
 	return magnitude
 }
 
-// mix is SplitMix64 (Steele, Lea and Flood 2014): close arguments give unrelated values.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
-}
-
-// A span is the elements from .. to-1.
+// span is the elements from … to-1.
 type span struct{ from, to int }
 
 func (s span) halves() (first, second span) {

@@ -9,7 +9,7 @@ import (
 	"convgraph/ops/gradcheck"
 )
 
-// The gradient of Σ tanh(x·w), with regard to both.
+// The gradient of Σ tanh(x·w) with respect to both.
 func ExampleCheck() {
 	x := tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{0.1, -0.4, 0.2, 0.7, 0.3, -0.5}))
 	w := tensor.New(tensor.WithShape(3, 2), tensor.WithBacking([]float64{0.3, 0.8, -0.2, 0.4, 0.6, -0.1}))
@@ -42,7 +42,7 @@ func ExampleCheck() {
 	// <nil>
 }
 
-// A loss of plain Go, x², whose gradient forgot the 2.
+// A loss in plain Go, x², with a gradient that lacks the factor 2.
 func ExampleFunc_Check() {
 	x := tensor.New(tensor.WithShape(2), tensor.WithBacking([]float64{3, 0.5}))
 	f := gradcheck.Func{

@@ -7,22 +7,23 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// An Input is a named tensor that a function is differentiated with regard to: float32 or float64, row-major, of at least one dimension.
+// Input is a named tensor to differentiate with respect to: float32 or float64, row-major, of at
+// least one dimension.
 type Input struct {
 	Name  string
 	Value *tensor.Dense
 }
 
-// inputValues checks the inputs and gives the numbers behind each.
+// inputValues checks the inputs and returns the values of each, without copying.
 func inputValues(inputs []Input) ([]values, error) {
 	if len(inputs) == 0 {
-		return nil, fmt.Errorf("want at least one input")
+		return nil, fmt.Errorf("got no inputs, want at least one input")
 	}
 	var all []values
 	names := map[string]bool{}
 	for _, in := range inputs {
 		if names[in.Name] || in.Name == "" {
-			return nil, fmt.Errorf("input name %q: want a name of its own for each input", in.Name)
+			return nil, fmt.Errorf("input name: got %q, want a different name for each input", in.Name)
 		}
 		names[in.Name] = true
 		v, err := valuesOf(in.Value)
@@ -30,38 +31,48 @@ func inputValues(inputs []Input) ([]values, error) {
 			return nil, fmt.Errorf("input %q %w", in.Name, err)
 		}
 		if first := inputs[0]; in.Value.Dtype() != first.Value.Dtype() {
-			return nil, fmt.Errorf("input %q is %v, input %q is %v: want one element type", in.Name, in.Value.Dtype(), first.Name, first.Value.Dtype())
+			return nil, fmt.Errorf(
+				"input %q is %v, input %q is %v: want one element type", in.Name, in.Value.Dtype(), first.Name,
+				first.Value.Dtype(),
+			)
 		}
 		all = append(all, v)
 	}
 	return all, nil
 }
 
-// A Func is a scalar function of tensors that live in memory, with gradients computed in some way of its own: a model's loss over its
-// parameters, say.
+// Func is a scalar function of tensors in memory, with gradients computed by any means: a model's
+// loss as a function of its parameters, for example.
 type Func struct {
-	// Inputs are all of one element type. While the function is being checked their values change; afterwards they are as before.
+	// Inputs have one element type. A check changes their values and restores them.
 	Inputs []Input
-	// Loss is the function at the inputs' present values. It must give the same number for the same values, so random ops need fixed noise.
+	// Loss evaluates the function at the inputs' current values. It must be deterministic, so
+	// random ops need fixed noise.
 	Loss func() (float64, error)
-	// Gradients are the gradients at the inputs' present values: one for each input, in order, of its shape.
+	// Gradients returns the gradients at the inputs' current values: one for each input, in order,
+	// of its shape.
 	Gradients func() ([]*tensor.Dense, error)
 }
 
-// Options say how to check. The zero value compares every element, with steps and tolerances that suit the element type.
+// Options configures a check. The zero value compares every element, with steps and tolerances for
+// the element type.
 type Options struct {
-	// Directions is 0 for the full mode; otherwise it is the number of random directions per input of the projected mode.
+	// Directions is 0 for the full mode; otherwise it is the number of random directions per input
+	// in the projected mode.
 	Directions int
-	// Samples is the number of elements per input that the projected mode compares besides, those of the largest gradient; 0 is 4.
+	// Samples is the number of elements per input, those with the largest gradient, that the
+	// projected mode also compares; 0 means 4.
 	Samples int
-	// Seed draws the directions, and the projection of a function that returns a tensor.
+	// Seed determines the directions, and the projection of a function that returns a tensor.
 	Seed uint64
-	// Tolerance is the largest relative error that passes; 0 is 1e-6 in float64 and 1e-3 in float32.
+	// Tolerance is the largest relative error that passes; 0 means 1e-6 in float64 and 1e-3 in
+	// float32.
 	Tolerance float64
-	// Floor is the least magnitude that errors are relative to, where the one of the package's comment isn't larger.
+	// Floor is a lower bound for the floor that the package comment describes.
 	Floor float64
-	// Step is the step of plain central differences (f(x+h) - f(x-h)) / 2h; the book's is 1e-4. 0 takes a larger step, in proportion to |x|
-	// where that is above 1, and extrapolates from it and its half (Richardson), which is some hundred times as accurate.
+	// Step is the step of plain central differences (f(x+h) - f(x-h)) / 2h; the book's is 1e-4.
+	// With 0 the checker takes a larger step, in proportion to |x| above 1, and extrapolates from
+	// it and its half (Richardson), which is some hundred times as accurate.
 	Step float64
 }
 
@@ -84,8 +95,8 @@ func (o Options) withDefaults(dt tensor.Dtype) Options {
 	return o
 }
 
-// Check compares the function's gradients with central differences. The error says why that can't be done; how the comparison ended is in
-// the report, see [Report.Err].
+// Check compares the function's gradients with central differences. An error means that this wasn't
+// possible; the result of the comparison is in the report, see [Report.Err].
 func (f Func) Check(o Options) (*Report, error) {
 	r, err := check(f, o)
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 	"convgraph/ops/gradcheck"
 )
 
-// normal is a tensor of normally distributed numbers.
+// normal returns a tensor of normally distributed numbers.
 func normal(dt tensor.Dtype, seed uint64, shape ...int) *tensor.Dense {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	d := tensor.New(tensor.Of(dt), tensor.WithShape(shape...))
@@ -40,7 +40,7 @@ func inputs(dt tensor.Dtype) []gradcheck.Input {
 	return []gradcheck.Input{{Name: "x", Value: normal(dt, 1, 3, 4)}, {Name: "y", Value: normal(dt, 2, 3, 4)}}
 }
 
-// chain builds from unary functions of gorgonia's.
+// chain composes unary functions of gorgonia's.
 func chain(n *G.Node, fs ...func(*G.Node) (*G.Node, error)) (*G.Node, error) {
 	var err error
 	for _, f := range fs {
@@ -54,7 +54,7 @@ func chain(n *G.Node, fs ...func(*G.Node) (*G.Node, error)) (*G.Node, error) {
 func sum(n *G.Node) (*G.Node, error)     { return G.Sum(n) }
 func softmax(n *G.Node) (*G.Node, error) { return G.SoftMax(n) }
 
-// stock are functions of x and y, both (3, 4), of gorgonia's ops whose gradients are right.
+// stock is functions of x and y, both (3, 4), of gorgonia's ops with right gradients.
 var stock = map[string]func(x, y *G.Node) (*G.Node, error){
 	"product":        func(x, y *G.Node) (*G.Node, error) { return G.HadamardProd(x, y) },
 	"matrix product": func(x, y *G.Node) (*G.Node, error) { return G.Mul(x, G.Must(G.Transpose(y, 1, 0))) },
@@ -88,13 +88,13 @@ func TestSoundOpsPass(t *testing.T) {
 	}
 }
 
-// square is y = x² with a gradient that a test may spoil.
+// square is y = x² with a gradient that a test can replace by a wrong one.
 type square struct {
 	id    uint64
 	spoil func(gradient []float64)
 }
 
-// squareGradient is 2·x·dy, spoilt.
+// squareGradient is 2·x·dy, changed by the mutant.
 type squareGradient struct{ square }
 
 var squares atomic.Uint64
@@ -195,7 +195,7 @@ func TestWorstElementIsNamed(t *testing.T) {
 	}
 }
 
-// failures takes the place of a test that is meant to fail.
+// failures replaces a test that is expected to fail.
 type failures struct {
 	testing.TB
 	messages []string
@@ -220,7 +220,7 @@ func TestTestFailsOnWrongGradients(t *testing.T) {
 	assert.Contains(t, f.messages[0], "at least one input")
 }
 
-// quadratic is Σ w·x² of plain Go, with gradients that a test may spoil.
+// quadratic is Σ w·x² in plain Go, with gradients that a test can replace by wrong ones.
 func quadratic(n int, spoil func([]float64)) gradcheck.Func {
 	x := normal(tensor.Float64, 5, n)
 	weight := func(i int) float64 { return 1 + float64(i%7) }
@@ -249,7 +249,7 @@ func TestFunc(t *testing.T) {
 	before := append([]float64(nil), f.Inputs[0].Value.Float64s()...)
 	f.Test(t, gradcheck.Options{})
 	f.Test(t, gradcheck.Options{Directions: 2})
-	assert.Equal(t, before, f.Inputs[0].Value.Float64s(), "the inputs are as before")
+	assert.Equal(t, before, f.Inputs[0].Value.Float64s(), "the inputs are restored")
 
 	r, err := quadratic(40, func(g []float64) { g[11] *= 1.001 }).Check(gradcheck.Options{})
 	require.NoError(t, err)
@@ -257,7 +257,8 @@ func TestFunc(t *testing.T) {
 	require.Error(t, r.Err())
 }
 
-// The cost of the projected mode is the same for a tensor of any size, while one wrong element of 100,000 is found.
+// The projected mode costs the same for a tensor of any size, and finds one wrong element among
+// 100,000.
 func TestProjectedModeIsBounded(t *testing.T) {
 	o := gradcheck.Options{Directions: 2, Samples: 3}
 	small := quadratic(100, func([]float64) {}).Test(t, o)
@@ -271,8 +272,8 @@ func TestProjectedModeIsBounded(t *testing.T) {
 	require.Error(t, r.Err())
 }
 
-// Large numbers get a long step: with one of 1e-3 the floor would be at 1e8, above the gradients.
-func TestStepGoesWithTheElement(t *testing.T) {
+// Large numbers get a long step: a step of 1e-3 would put the floor at 1e8, above the gradients.
+func TestStepScalesWithElement(t *testing.T) {
 	f := quadratic(10, func([]float64) {})
 	x := f.Inputs[0].Value.Float64s()
 	for i := range x {
@@ -358,8 +359,9 @@ func TestReportAsJSON(t *testing.T) {
 func TestReportAsTable(t *testing.T) {
 	one := 1
 	r := &gradcheck.Report{Dtype: "float64", Tolerance: 1e-6, Loss: 2.302585, Inputs: []gradcheck.InputReport{
-		{Name: "conv1.weight", Shape: []int{10, 1, 3, 3}, Elements: 90, Compared: 90, Retried: 3, Floor: 2e-6, MeanDifference: 1.5e-13,
-			Worst: gradcheck.Element{Index: []int{9, 0, 2, 1}, Gradient: 0.25, Numerical: 0.250000002, Error: 8e-9}},
+		{Name: "conv1.weight", Shape: []int{10, 1, 3, 3}, Elements: 90, Compared: 90, Retried: 3, Floor: 2e-6,
+			MeanDifference: 1.5e-13,
+			Worst:          gradcheck.Element{Index: []int{9, 0, 2, 1}, Gradient: 0.25, Numerical: 0.250000002, Error: 8e-9}},
 		{Name: "conv1.bias", Shape: []int{10}, Elements: 10, Compared: 10,
 			Worst: gradcheck.Element{Direction: &one, Gradient: 0.25, Numerical: -0.25, Error: 2}},
 	}}
@@ -368,10 +370,13 @@ input         shape       compared  mean difference  worst error  at           g
 conv1.weight  [10 1 3 3]  90        1.50e-13         8.00e-09     [9 0 2 1]    0.25      0.250000002  2.0e-06  3        0      ok
 conv1.bias    [10]        10        0.00e+00         2.00e+00     direction 1  0.25      -0.25        0.0e+00  0        0      WRONG
 `, r.String())
-	assert.EqualError(t, r.Err(), `gradcheck: "conv1.bias": gradient 0.25, numerical -0.25 at direction 1: relative error 2, want at most 1e-06`)
+	assert.EqualError(
+		t, r.Err(),
+		`gradcheck: "conv1.bias": gradient 0.25, numerical -0.25 at direction 1: relative error 2, want at most 1e-06`,
+	)
 }
 
-func TestWhatCannotBeChecked(t *testing.T) {
+func TestRejectsInvalidInputs(t *testing.T) {
 	x := normal(tensor.Float64, 1, 3, 4)
 	one := []gradcheck.Input{{Name: "x", Value: x}}
 	summed := func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return G.Sum(in[0]) }
@@ -384,25 +389,45 @@ func TestWhatCannotBeChecked(t *testing.T) {
 		o      gradcheck.Options
 		want   string
 	}{
-		"no inputs":    {nil, summed, gradcheck.Options{}, "at least one input"},
-		"no value":     {[]gradcheck.Input{{Name: "x"}}, summed, gradcheck.Options{}, `input "x" is nil`},
-		"no name":      {[]gradcheck.Input{{Value: x}}, summed, gradcheck.Options{}, "want a name of its own"},
-		"same name":    {append(one, one...), summed, gradcheck.Options{}, "want a name of its own"},
-		"integers":     {[]gradcheck.Input{{Name: "x", Value: tensor.New(tensor.Of(tensor.Int), tensor.WithShape(3))}}, summed, gradcheck.Options{}, "is int: want float32 or float64"},
-		"scalar":       {[]gradcheck.Input{{Name: "x", Value: tensor.New(tensor.FromScalar(1.0))}}, summed, gradcheck.Options{}, "want at least one dimension"},
-		"view":         {[]gradcheck.Input{{Name: "x", Value: view}}, summed, gradcheck.Options{}, "is a view"},
-		"two types":    {append(inputs(tensor.Float32), one[0])[1:], stockBuild(stock["sum"]), gradcheck.Options{}, "want one element type"},
-		"unused":       {inputs(tensor.Float64), summed, gradcheck.Options{}, "differentiating: "},
-		"no result":    {one, func(*G.ExprGraph, []*G.Node) (*G.Node, error) { return nil, nil }, gradcheck.Options{}, "want a node"},
-		"build error":  {one, func(*G.ExprGraph, []*G.Node) (*G.Node, error) { return nil, errors.New("kernel too large") }, gradcheck.Options{}, "kernel too large"},
-		"build panics": {one, func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return in[3], nil }, gradcheck.Options{}, "index out of range"},
-		"options":      {one, summed, gradcheck.Options{Directions: -1}, "want finite numbers, none negative"},
-		"tolerance":    {one, summed, gradcheck.Options{Tolerance: math.NaN()}, "want finite numbers, none negative"},
-		"floor":        {one, summed, gradcheck.Options{Floor: math.Inf(1)}, "want finite numbers, none negative"},
-		"step":         {one, summed, gradcheck.Options{Step: math.NaN()}, "want finite numbers, none negative"},
-		"nothing":      {[]gradcheck.Input{{Name: "x", Value: tensor.New(tensor.Of(tensor.Float64), tensor.WithShape(0))}}, summed, gradcheck.Options{}, "has shape (0): want"},
-		"small step":   {one, summed, gradcheck.Options{Step: 1e-12}, "want at least 1e-08"},
-		"run fails":    {one, func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return newSquare(G.Must(G.Sum(in[0])), nil) }, gradcheck.Options{}, "ype"},
+		"no inputs": {nil, summed, gradcheck.Options{}, "at least one input"},
+		"no value":  {[]gradcheck.Input{{Name: "x"}}, summed, gradcheck.Options{}, `input "x" is nil`},
+		"no name":   {[]gradcheck.Input{{Value: x}}, summed, gradcheck.Options{}, "want a different name"},
+		"same name": {append(one, one...), summed, gradcheck.Options{}, "want a different name"},
+		"integers": {
+			[]gradcheck.Input{{Name: "x", Value: tensor.New(tensor.Of(tensor.Int), tensor.WithShape(3))}}, summed,
+			gradcheck.Options{}, "is int: want float32 or float64",
+		},
+		"scalar": {
+			[]gradcheck.Input{{Name: "x", Value: tensor.New(tensor.FromScalar(1.0))}}, summed, gradcheck.Options{},
+			"want at least one dimension",
+		},
+		"view": {[]gradcheck.Input{{Name: "x", Value: view}}, summed, gradcheck.Options{}, "is a view"},
+		"two types": {
+			append(inputs(tensor.Float32), one[0])[1:], stockBuild(stock["sum"]), gradcheck.Options{},
+			"want one element type",
+		},
+		"unused": {inputs(tensor.Float64), summed, gradcheck.Options{}, "differentiating: "},
+		"no result": {one, func(*G.ExprGraph, []*G.Node) (*G.Node, error) { return nil, nil }, gradcheck.Options{},
+			"want a node"},
+		"build error": {one, func(*G.ExprGraph, []*G.Node) (*G.Node, error) {
+			return nil, errors.New("kernel too large")
+		}, gradcheck.Options{}, "kernel too large"},
+		"build panics": {one, func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return in[3], nil },
+			gradcheck.Options{}, "index out of range"},
+		"options":   {one, summed, gradcheck.Options{Directions: -1}, "want finite numbers of at least 0"},
+		"tolerance": {one, summed, gradcheck.Options{Tolerance: math.NaN()}, "want finite numbers of at least 0"},
+		"floor":     {one, summed, gradcheck.Options{Floor: math.Inf(1)}, "want finite numbers of at least 0"},
+		"step":      {one, summed, gradcheck.Options{Step: math.NaN()}, "want finite numbers of at least 0"},
+		"nothing": {
+			[]gradcheck.Input{{Name: "x", Value: tensor.New(tensor.Of(tensor.Float64), tensor.WithShape(0))}}, summed,
+			gradcheck.Options{}, "has shape (0): want",
+		},
+		"small step": {one, summed, gradcheck.Options{Step: 1e-12}, "want at least 1e-08"},
+		"run fails": {one, func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+			return newSquare(
+				G.Must(G.Sum(in[0])), nil,
+			)
+		}, gradcheck.Options{}, "ype"},
 	} {
 		r, err := gradcheck.Check(c.inputs, c.build, c.o)
 		assert.Nil(t, r, name)
@@ -410,19 +435,27 @@ func TestWhatCannotBeChecked(t *testing.T) {
 	}
 }
 
-func TestFuncsThatCannotBeChecked(t *testing.T) {
+func TestRejectsInvalidFuncs(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*gradcheck.Func)
 		want   string
 	}{
-		"no loss":        {func(f *gradcheck.Func) { f.Loss = nil }, "want a loss and its gradients"},
-		"loss fails":     {func(f *gradcheck.Func) { f.Loss = func() (float64, error) { return 0, errors.New("no data") } }, "loss: no data"},
-		"loss is NaN":    {func(f *gradcheck.Func) { f.Loss = func() (float64, error) { return math.NaN(), nil } }, "the loss is NaN"},
-		"loss is random": {func(f *gradcheck.Func) { f.Loss = func() (float64, error) { return rand.Float64(), nil } }, "without noise"},
+		"no loss": {func(f *gradcheck.Func) { f.Loss = nil }, "got no loss or no gradients"},
+		"loss fails": {func(f *gradcheck.Func) {
+			f.Loss = func() (float64, error) { return 0, errors.New("no data") }
+		}, "loss: no data"},
+		"loss is NaN": {func(f *gradcheck.Func) {
+			f.Loss = func() (float64, error) { return math.NaN(), nil }
+		}, "loss: got NaN"},
+		"loss is random": {func(f *gradcheck.Func) {
+			f.Loss = func() (float64, error) { return rand.Float64(), nil }
+		}, "want a deterministic function"},
 		"gradients fail": {func(f *gradcheck.Func) {
 			f.Gradients = func() ([]*tensor.Dense, error) { return nil, errors.New("no tape") }
 		}, "gradients: no tape"},
-		"no gradients": {func(f *gradcheck.Func) { f.Gradients = func() ([]*tensor.Dense, error) { return nil, nil } }, "0 gradients for 1 inputs"},
+		"no gradients": {func(f *gradcheck.Func) {
+			f.Gradients = func() ([]*tensor.Dense, error) { return nil, nil }
+		}, "got 0 gradients, want 1"},
 		"nil gradient": {func(f *gradcheck.Func) {
 			f.Gradients = func() ([]*tensor.Dense, error) { return []*tensor.Dense{nil}, nil }
 		}, `gradient of "x" is nil`},
@@ -452,7 +485,7 @@ func spoil(f *gradcheck.Func, change func(*tensor.Dense) *tensor.Dense) {
 	}
 }
 
-// A gradient that is a transposed view is read by its coordinates.
+// A gradient may be a transposed view; its elements are read by coordinates.
 func TestGradientsMayBeViews(t *testing.T) {
 	x := normal(tensor.Float64, 1, 2, 3)
 	f := gradcheck.Func{
@@ -472,10 +505,13 @@ func TestGradientsMayBeViews(t *testing.T) {
 	f.Test(t, gradcheck.Options{})
 }
 
-// Labels are constants of the graph; that a stock op may overwrite them between runs doesn't matter.
+// Labels are constants of the graph. They keep their values even if a stock op overwrites them
+// between runs.
 func TestConstantsKeepTheirValues(t *testing.T) {
 	build := func(g *G.ExprGraph, in []*G.Node) (*G.Node, error) {
-		labels := G.NewMatrix(g, tensor.Float64, G.WithShape(3, 4), G.WithName("labels"), G.WithValue(normal(tensor.Float64, 9, 3, 4)))
+		labels := G.NewMatrix(
+			g, tensor.Float64, G.WithShape(3, 4), G.WithName("labels"), G.WithValue(normal(tensor.Float64, 9, 3, 4)),
+		)
 		return chain(G.Must(G.Sub(labels, in[0])), G.Square, sum)
 	}
 	gradcheck.Test(t, inputs(tensor.Float64)[:1], build, gradcheck.Options{})

@@ -6,28 +6,33 @@ import (
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"convgraph/internal/splitmix"
 )
 
-// A Build adds a function of the nodes in (one for each input, in order) to their graph g and returns its result: a scalar, or a tensor,
-// which is then projected on a fixed random vector. Values that aren't differentiated, such as labels, are nodes of its own making.
+// Build adds a function of the nodes in (one for each input, in order) to their graph g and returns
+// its result: a scalar, or a tensor, which is then projected on a fixed random vector. It makes the
+// nodes of values that aren't differentiated, such as labels, itself.
 //
-// Building two graphs at once is not safe in gorgonia. Checks build theirs one at a time; nothing else may build one meanwhile.
+// gorgonia can't build two graphs at once safely. Checks build theirs one at a time; nothing else
+// may build one meanwhile.
 type Build func(g *G.ExprGraph, in []*G.Node) (*G.Node, error)
 
 var building sync.Mutex
 
-// expression is a built function with the machines that run it: one for the value and one for each gradient. Each machine computes its
-// result last, so no later op can overwrite it, as gorgonia's stock ops may.
+// expression is a built function with the machines that run it: one for the value and one for each
+// gradient. Each machine computes its result last, so no later op can overwrite it, as gorgonia's
+// stock ops may.
 type expression struct {
-	inputs    []Input   // copies of the caller's, for the checker to change
+	inputs    []Input   // copies of the caller's, which the checker changes
 	bindings  []binding // of every input node of the graph
 	value     output
 	gradients []output
-	weights   values // of the projection; none for a scalar
+	weights   values // of the projection; empty for a scalar
 }
 
-// binding is what an input node reads and where that comes from. It is copied anew for every run, because stock ops may overwrite what they
-// read.
+// binding is the memory that an input node reads and the source of its values. It is copied before
+// every run, because stock ops may overwrite their inputs.
 type binding struct{ bound, source values }
 
 // output is a node and the machine that computes it.
@@ -55,7 +60,7 @@ func compile(inputs []Input, build Build, seed uint64) (f Func, err error) {
 	if err != nil {
 		return Func{}, err
 	}
-	if err := e.differentiate(y, nodes, direction(mix(seed))); err != nil {
+	if err := e.differentiate(y, nodes, direction(splitmix.Mix(seed))); err != nil {
 		return Func{}, err
 	}
 	e.keepConstants(g, nodes)
@@ -99,7 +104,7 @@ func (e *expression) keepConstants(g *G.ExprGraph, own G.Nodes) {
 
 func (e *expression) differentiate(y *G.Node, inputs G.Nodes, projection direction) error {
 	if y == nil || y.Dtype() != inputs[0].Dtype() {
-		return fmt.Errorf("the function's result is %v: want a node of the inputs' element type, %v", y, inputs[0].Dtype())
+		return fmt.Errorf("result: got %v, want a node of the inputs' element type %v", y, inputs[0].Dtype())
 	}
 	gradients, err := e.gradientNodes(y, inputs, projection)
 	if err != nil {
@@ -118,7 +123,8 @@ func (e *expression) differentiate(y *G.Node, inputs G.Nodes, projection directi
 	return nil
 }
 
-// gradientNodes differentiates y, or Σ w·y with random weights w if it is a tensor: then the gradients start from w instead of 1.
+// gradientNodes differentiates y, or Σ w·y with random weights w if y is a tensor: then the
+// gradients start from w instead of 1.
 func (e *expression) gradientNodes(y *G.Node, inputs G.Nodes, projection direction) (G.Nodes, error) {
 	if y.IsScalar() {
 		return G.Grad(y, inputs...)
@@ -135,8 +141,8 @@ func (e *expression) gradientNodes(y *G.Node, inputs G.Nodes, projection directi
 	return G.Backpropagate(G.Nodes{y}, G.Nodes{inputNode(y.Graph(), "gradcheck: projection", w)}, inputs)
 }
 
-// newOutput compiles what n needs, and nothing else. A gradient that needs no input (that of a sum is 1) is compiled with y, because
-// gorgonia compiles no program without one.
+// newOutput compiles the part of the graph that n needs. A gradient that needs no input (that of a
+// sum is 1) is compiled together with y, because gorgonia compiles no program without inputs.
 func newOutput(n, y *G.Node) (output, error) {
 	g := y.Graph()
 	roots := G.Nodes{n}
@@ -167,7 +173,7 @@ func (e *expression) run(o output) (values, error) {
 	return v, nil
 }
 
-// loss adds the projection up in float64, so that a float32 function loses nothing more in it.
+// loss sums the projection in float64, so that a float32 function loses no more digits.
 func (e *expression) loss() (float64, error) {
 	y, err := e.run(e.value)
 	if err != nil {

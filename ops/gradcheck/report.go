@@ -9,33 +9,36 @@ import (
 	"text/tabwriter"
 )
 
-// A Report is what a check found.
+// Report is the result of a check.
 type Report struct {
 	Dtype       string        `json:"dtype"`       // of the inputs: float32 or float64
 	Directions  int           `json:"directions"`  // per input; 0 in the full mode
-	Tolerance   float64       `json:"tolerance"`   // the largest relative error that passes
+	Tolerance   float64       `json:"tolerance"`   // largest relative error that passes
 	Loss        float64       `json:"loss"`        // at the point
 	Evaluations int           `json:"evaluations"` // of the loss
 	Inputs      []InputReport `json:"inputs"`
 }
 
-// An InputReport is what a check found for one input.
+// InputReport is the result of a check for one input.
 type InputReport struct {
-	Name           string  `json:"name"`
-	Shape          []int   `json:"shape"`
-	Elements       int     `json:"elements"`        // the input has
-	Compared       int     `json:"compared"`        // elements and directions
-	Retried        int     `json:"retried"`         // of those: a kink or a pole was in reach of the first step, a smaller one was found
-	Kinks          int     `json:"kinks"`           // of those: there was none, so only the one-sided derivatives bound the gradient
-	Floor          float64 `json:"floor"`           // the largest that was needed, see the package's comment
-	MeanDifference float64 `json:"mean_difference"` // mean of |gradient - numerical| over the elements that were compared, kinks apart
+	Name     string `json:"name"`
+	Shape    []int  `json:"shape"`
+	Elements int    `json:"elements"` // of the input
+	Compared int    `json:"compared"` // elements and directions
+	// of those: a kink or a pole was in reach of the first step, but not of a smaller one
+	Retried int `json:"retried"`
+	// of those: a kink was in reach of every step, so only the one-sided derivatives bound the gradient
+	Kinks int     `json:"kinks"`
+	Floor float64 `json:"floor"` // largest one needed, see the package comment
+	// mean of |gradient - numerical| over the compared elements without kinks
+	MeanDifference float64 `json:"mean_difference"`
 	Worst          Element `json:"worst"`
 
 	differences float64
 	counted     int
 }
 
-// An Element is the comparison at one element of an input, or along a direction.
+// Element is the comparison at one element of an input, or along a direction.
 type Element struct {
 	Index     []int   `json:"index,omitempty"`     // nil for a direction
 	Direction *int    `json:"direction,omitempty"` // nil for an element
@@ -44,7 +47,7 @@ type Element struct {
 	Error     float64 `json:"relative_error"`
 }
 
-// comparison is an element with what its report needs besides.
+// comparison is an element with further data for its report.
 type comparison struct {
 	Element
 	slope slope
@@ -70,12 +73,13 @@ func (in *InputReport) add(c comparison) {
 	case c.slope.retried:
 		in.Retried++
 	}
-	if in.Compared == 1 || !(c.Error <= in.Worst.Error) { // NaN is the worst of all
+	if in.Compared == 1 || !(c.Error <= in.Worst.Error) { // NaN counts as the worst
 		in.Worst = c.Element
 	}
 }
 
-// Err is nil if every gradient agrees with the numbers within the tolerance. Otherwise it names, for each input where not, the worst element.
+// Err returns nil if every gradient agrees with the numerical derivative within the tolerance.
+// Otherwise it names the worst element of each input that doesn't.
 func (r *Report) Err() error {
 	var all []error
 	for _, in := range r.Inputs {
@@ -88,10 +92,14 @@ func (r *Report) Err() error {
 
 func (in InputReport) err(tolerance float64) error {
 	if e := in.Worst; in.wrong(tolerance) {
-		return fmt.Errorf("gradient %.9g, numerical %.9g at %s: relative error %.2g, want at most %.2g", e.Gradient, e.Numerical, e.place(), e.Error, tolerance)
+		return fmt.Errorf(
+			"gradient %.9g, numerical %.9g at %s: relative error %.2g, want at most %.2g", e.Gradient, e.Numerical,
+			e.position(), e.Error, tolerance,
+		)
 	}
 	if in.tooManyKinks() {
-		return fmt.Errorf("%d of %d comparisons are at kinks (a rectifier at 0, two equal maxima), which shows too little: want inputs away from them",
+		return fmt.Errorf("%d of %d comparisons are at kinks (a rectifier at 0, two equal maxima), which shows too little: "+
+			"want inputs away from them",
 			in.Kinks, in.Compared)
 	}
 	return nil
@@ -101,14 +109,14 @@ func (in InputReport) wrong(tolerance float64) bool { return !(in.Worst.Error <=
 
 func (in InputReport) tooManyKinks() bool { return 10*in.Kinks > in.Compared }
 
-func (e Element) place() string {
+func (e Element) position() string {
 	if e.Direction != nil {
 		return fmt.Sprintf("direction %d", *e.Direction)
 	}
 	return fmt.Sprint(e.Index)
 }
 
-// String is a table with a line for each input.
+// String returns a table with a line for each input.
 func (r *Report) String() string {
 	var b strings.Builder
 	mode := "every element"
@@ -117,11 +125,15 @@ func (r *Report) String() string {
 	}
 	fmt.Fprintf(&b, "%s, %s, loss %.6g, tolerance %.2g\n", r.Dtype, mode, r.Loss, r.Tolerance)
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "input\tshape\tcompared\tmean difference\tworst error\tat\tgradient\tnumerical\tfloor\tretried\tkinks\tverdict")
+	fmt.Fprintln(
+		w,
+		"input\tshape\tcompared\tmean difference\tworst error\tat\tgradient\tnumerical\tfloor\tretried\tkinks\tverdict",
+	)
 	for _, in := range r.Inputs {
 		e := in.Worst
-		fmt.Fprintf(w, "%s\t%v\t%d\t%.2e\t%.2e\t%s\t%.9g\t%.9g\t%.1e\t%d\t%d\t%s\n", in.Name, in.Shape, in.Compared, in.MeanDifference, e.Error,
-			e.place(), e.Gradient, e.Numerical, in.Floor, in.Retried, in.Kinks, in.mark(r.Tolerance))
+		fmt.Fprintf(w, "%s\t%v\t%d\t%.2e\t%.2e\t%s\t%.9g\t%.9g\t%.1e\t%d\t%d\t%s\n", in.Name, in.Shape, in.Compared,
+			in.MeanDifference, e.Error,
+			e.position(), e.Gradient, e.Numerical, in.Floor, in.Retried, in.Kinks, in.mark(r.Tolerance))
 	}
 	w.Flush()
 	return b.String()
@@ -137,7 +149,7 @@ func (in InputReport) mark(tolerance float64) string {
 	return "ok"
 }
 
-// MarshalJSON adds to the fields whether the check passed.
+// MarshalJSON adds a field that tells whether the check passed.
 func (r *Report) MarshalJSON() ([]byte, error) {
 	type fields Report
 	return json.Marshal(struct {

@@ -8,13 +8,13 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// values are the numbers of a tensor in row-major order; one of the two slices is set.
+// values holds the elements of a tensor in row-major order; one of the two slices is set.
 type values struct {
 	f32 []float32
 	f64 []float64
 }
 
-// valuesOf gives the numbers behind d themselves, so that setting one changes the tensor.
+// valuesOf returns the elements of d without copying, so that setting one changes the tensor.
 func valuesOf(d *tensor.Dense) (values, error) {
 	if d == nil {
 		return values{}, fmt.Errorf("is nil: want a dense tensor")
@@ -23,7 +23,7 @@ func valuesOf(d *tensor.Dense) (values, error) {
 		return values{}, fmt.Errorf("has shape %v: want at least one dimension and one element", d.Shape())
 	}
 	if isView(d) {
-		return values{}, fmt.Errorf("is a view or in column-major order: want a row-major tensor of its own")
+		return values{}, fmt.Errorf("is a view or in column-major order: want a row-major tensor that isn't a view")
 	}
 	switch d.Dtype() {
 	case tensor.Float32:
@@ -34,7 +34,8 @@ func valuesOf(d *tensor.Dense) (values, error) {
 	return values{}, fmt.Errorf("is %v: want float32 or float64", d.Dtype())
 }
 
-// copyOf copies the numbers of a gorgonia value in row-major order: of a tensor in any layout, or of a scalar.
+// copyOf copies the elements of a gorgonia value in row-major order: of a tensor in any layout, or
+// of a scalar.
 func copyOf(v G.Value) (values, error) {
 	switch v := v.(type) {
 	case *G.F32:
@@ -64,7 +65,7 @@ func copyOfDense(d *tensor.Dense) (values, error) {
 
 func isView(d *tensor.Dense) bool { return d.RequiresIterator() || d.DataOrder().IsColMajor() }
 
-// copyOfView goes through a transposed or sliced tensor by coordinates.
+// copyOfView reads a transposed or sliced tensor by coordinates.
 func copyOfView(d *tensor.Dense) (values, error) {
 	var v values
 	for i := range d.Shape().TotalSize() {
@@ -82,7 +83,7 @@ func copyOfView(d *tensor.Dense) (values, error) {
 	return v, nil
 }
 
-// coordinates are the place of the i-th element in row-major order.
+// coordinates returns the indices of the i-th element in row-major order.
 func coordinates(shape []int, i int) []int {
 	at := make([]int, len(shape))
 	for axis := len(shape) - 1; axis >= 0; axis-- {
@@ -123,7 +124,7 @@ func (v values) slice(s span) values {
 	return values{f64: v.f64[s.from:s.to]}
 }
 
-// dense is a vector over v.
+// dense returns a vector that shares v's memory.
 func (v values) dense() *tensor.Dense {
 	if v.f32 != nil {
 		return tensor.New(tensor.WithShape(v.len()), tensor.WithBacking(v.f32))

@@ -8,6 +8,7 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"convgraph/internal/splitmix"
 	"convgraph/picture"
 )
 
@@ -144,14 +145,6 @@ func imageOf(shape tensor.Shape, values []float32) picture.Image {
 // sampleSeeds starts a sample's random source. Neighbouring seeds, epochs and indices must not start related ones, so
 // that each goes through a mixer of its own.
 func sampleSeeds(seed uint64, epoch, index int) (uint64, uint64) {
-	stream := mix(mix(seed) + uint64(epoch))
-	return stream, mix(stream + uint64(index))
-}
-
-// mix is SplitMix64's output function (Steele, Lea and Flood 2014): every bit of x changes half of the result's.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
+	stream := splitmix.Mix(splitmix.Mix(seed) + uint64(epoch))
+	return stream, splitmix.Mix(stream + uint64(index))
 }

@@ -17,7 +17,7 @@ import (
 	"gorgonia.org/tensor"
 	"pgregory.net/rapid"
 
-	"convgraph/internal/race"
+	"convgraph/internal/testutil"
 	"convgraph/train/dataset"
 )
 
@@ -278,7 +278,7 @@ func FuzzReadIDX(f *testing.F) {
 
 // Debian's package dataset-fashion-mnist installs Zalando's files here.
 func TestOpenIDXReadsFashionMNIST(t *testing.T) {
-	if race.Enabled {
+	if testutil.RaceEnabled {
 		t.Skip("decompressing all of it takes the race detector long, and nothing here is concurrent")
 	}
 	const dir = "/usr/share/datasets/fashion-mnist"

@@ -12,8 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
-	"convgraph/internal/goroutines"
-	"convgraph/internal/race"
+	"convgraph/internal/testutil"
 	"convgraph/train/dataset"
 )
 
@@ -168,7 +167,7 @@ func TestLoaderStopsCleanly(t *testing.T) {
 			panic("in the middle of a step")
 		}
 	}()
-	assert.LessOrEqual(t, goroutines.Fallen(before), before) // other tests' may have ended meanwhile
+	assert.LessOrEqual(t, testutil.WaitGoroutines(before), before) // other tests' may have ended meanwhile
 	assert.Len(t, collect(t, loader, set, make([]int, 50)), 10, "and can go on")
 }
 
@@ -292,7 +291,7 @@ func TestMinibatchImages(t *testing.T) {
 // An epoch allocates for itself, not for its batches.
 func TestLoaderAllocatesNothingPerBatch(t *testing.T) {
 	for name, set := range map[string]dataset.Dataset{"plain": counting(t, 12, 1, 10, 10), "augmented": augmentedSet(t, 1).Epoch(1)} {
-		if race.Enabled && name == "augmented" {
+		if testutil.RaceEnabled && name == "augmented" {
 			continue // the race detector makes sync.Pool forget on purpose
 		}
 		loader := newLoader(t, dataset.LoaderOptions{Batch: 4, Workers: 2})

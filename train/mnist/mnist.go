@@ -1,5 +1,5 @@
-// Package mnist holds the MNIST database of handwritten digits in the binary: 60,000 training and 10,000 test images of
-// 28x28 pixels. The README of its folder data states the files' origin and licence.
+// Package mnist embeds the MNIST database of handwritten digits: 60,000 training and 10,000 test
+// images of 28x28 pixels. data/README.md states the files' origin and licence.
 package mnist
 
 import (
@@ -13,8 +13,8 @@ import (
 //go:embed data/*.gz
 var files embed.FS
 
-// Load returns the training and the test set, images of shape (1,28,28) with intensities in [0, 1] and the labels 0 to
-// 9. The files are decoded by the first call and shared by all.
+// Load returns the training and the test set: images of shape (1,28,28) with intensities in [0, 1],
+// and labels 0 to 9. The first call decodes the files; later calls share the result.
 func Load() (train, test dataset.Dataset, err error) {
 	sets, err := load()
 	return sets.train, sets.test, err

@@ -22,7 +22,7 @@ func ExampleLoad() {
 	// Output: 60000 10000 (1, 28, 28) 10 5 <nil>
 }
 
-func TestFilesAreTheCanonicalOnes(t *testing.T) {
+func TestFilesAreLeCuns(t *testing.T) {
 	for name, want := range map[string]string{
 		"train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
 		"train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
@@ -35,7 +35,8 @@ func TestFilesAreTheCanonicalOnes(t *testing.T) {
 	}
 }
 
-// The counts of each digit among the test images, and the mean of their pixels, as LeCun's files have them.
+// The counts of each digit among the test images and the mean of their pixels are those of LeCun's
+// files.
 func TestContents(t *testing.T) {
 	train, test, err := Load()
 	require.NoError(t, err)

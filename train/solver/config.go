@@ -6,22 +6,25 @@ import (
 	"strings"
 )
 
-// None as a field of Config is a real 0 where 0 itself stands for the rule's default.
+// None sets a field of Config to 0 where a plain 0 means the rule's default.
 const None = -1
 
-// Config holds an optimizer's constants. A field left 0 takes the rule's default, which Defaults tells; None is a real 0.
+// Config holds an optimizer's constants. A field of 0 takes the rule's default (see Defaults); None
+// sets it to 0.
 type Config struct {
-	LR          float64 `json:"lr"`                     // learning rate
-	Momentum    float64 `json:"momentum,omitempty"`     // momentum and nesterov: how much of the velocity is kept
-	Decay       float64 `json:"decay,omitempty"`        // rmsprop: how much of the squares' average is kept
-	Beta1       float64 `json:"beta1,omitempty"`        // adam and adamw: how much of the gradients' average is kept
-	Beta2       float64 `json:"beta2,omitempty"`        // adam and adamw: how much of the squares' average is kept
-	Epsilon     float64 `json:"epsilon,omitempty"`      // adam and adamw: added to the root that is divided by
-	WeightDecay float64 `json:"weight_decay,omitempty"` // λ: λ·p is added to the gradient; adamw: lr·λ·p is taken off p instead
-	ClipNorm    float64 `json:"clip_norm,omitempty"`    // gradients are scaled down together when their norm is above this
+	LR       float64 `json:"lr"`                 // learning rate
+	Momentum float64 `json:"momentum,omitempty"` // momentum and nesterov: factor of the velocity
+	Decay    float64 `json:"decay,omitempty"`    // rmsprop: factor of the running mean of squares
+	Beta1    float64 `json:"beta1,omitempty"`    // adam and adamw: factor of the running mean of gradients
+	Beta2    float64 `json:"beta2,omitempty"`    // adam and adamw: factor of the running mean of squares
+	Epsilon  float64 `json:"epsilon,omitempty"`  // adam and adamw: added to the denominator's root
+	// λ: the gradient gets λ·p added; adamw subtracts lr·λ·p from p instead
+	WeightDecay float64 `json:"weight_decay,omitempty"`
+	// largest norm of all gradients together; larger ones are scaled down
+	ClipNorm float64 `json:"clip_norm,omitempty"`
 }
 
-// Names returns the optimizers that New knows.
+// Names returns the names of the optimizers.
 func Names() []string {
 	names := make([]string, len(rules))
 	for i, r := range rules {
@@ -30,7 +33,8 @@ func Names() []string {
 	return names
 }
 
-// Defaults returns the constants that New takes for fields left 0. The six of the book have the book's, adamw PyTorch's.
+// Defaults returns the constants that New sets for fields of 0: the book's for its six optimizers,
+// PyTorch's for adamw.
 func Defaults(name string) (Config, error) {
 	r, err := ruleNamed(name)
 	return r.defaults, err
@@ -44,12 +48,12 @@ func ruleNamed(name string) (rule, error) {
 	return rules[i], nil
 }
 
-// field is one constant: where it stands, and what it may be.
+// field describes one constant of Config and its valid range.
 type field struct {
 	name    string
 	in      func(*Config) *float64
-	below1  bool // it is a share
-	anyRule bool // every rule has it; the others only those that have a default for it
+	below1  bool // it must be below 1
+	anyRule bool // every rule has it; others exist only for rules with a default for it
 }
 
 var fields = []field{
@@ -63,7 +67,7 @@ var fields = []field{
 	{"ClipNorm", func(c *Config) *float64 { return &c.ClipNorm }, false, true},
 }
 
-// complete fills in the rule's defaults and checks the rest.
+// complete sets the rule's defaults and checks the constants.
 func (r rule) complete(c Config) (Config, error) {
 	for _, f := range fields {
 		v, preset := f.in(&c), *f.in(&r.defaults)

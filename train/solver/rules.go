@@ -8,7 +8,8 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// rule is one optimizer: its constants, what it remembers of a parameter, and its update in both precisions.
+// rule is one optimizer: its constants, the names of its slots for each parameter, and its update
+// in both precisions.
 type rule struct {
 	name     string
 	defaults Config
@@ -17,7 +18,8 @@ type rule struct {
 	double   update[float64]
 }
 
-// update changes p by the gradient; slots are the rule's memory, as many as it has names for.
+// update changes p by the gradient. slots are the rule's state for p, one for each of its slot
+// names.
 type update[T kernel.Float] func(s *Optimizer, p []T, g kernel.Gradient[T], slots [2][]T)
 
 var rules = []rule{
@@ -26,8 +28,14 @@ var rules = []rule{
 	{"nesterov", Config{LR: 0.01, Momentum: 0.9}, []string{"v"}, nesterov[float32], nesterov[float64]},
 	{"adagrad", Config{LR: 0.01}, []string{"h"}, adaGrad[float32], adaGrad[float64]},
 	{"rmsprop", Config{LR: 0.01, Decay: 0.99}, []string{"h"}, rmsProp[float32], rmsProp[float64]},
-	{"adam", Config{LR: 0.001, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7}, []string{"m", "v"}, adam[float32], adam[float64]},
-	{"adamw", Config{LR: 0.001, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.01}, []string{"m", "v"}, adamW[float32], adamW[float64]},
+	{
+		"adam", Config{LR: 0.001, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7}, []string{"m", "v"}, adam[float32],
+		adam[float64],
+	},
+	{
+		"adamw", Config{LR: 0.001, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.01}, []string{"m", "v"},
+		adamW[float32], adamW[float64],
+	},
 }
 
 func sgd[T kernel.Float](s *Optimizer, p []T, g kernel.Gradient[T], _ [2][]T) {
@@ -50,7 +58,7 @@ func rmsProp[T kernel.Float](s *Optimizer, p []T, g kernel.Gradient[T], slots [2
 	kernel.UpdateRMSProp(p, g, slots[0], s.config.LR, s.config.Decay)
 }
 
-// adam has epsilon outside of the bias correction, which is in the rate: lr·√(1-β2^t)/(1-β1^t).
+// adam keeps epsilon outside of the bias correction, which is in the rate: lr·√(1-β2^t)/(1-β1^t).
 func adam[T kernel.Float](s *Optimizer, p []T, g kernel.Gradient[T], slots [2][]T) {
 	c, t := s.config, float64(s.steps)
 	rate := c.LR * math.Sqrt(1-math.Pow(c.Beta2, t)) / (1 - math.Pow(c.Beta1, t))
@@ -59,19 +67,19 @@ func adam[T kernel.Float](s *Optimizer, p []T, g kernel.Gradient[T], slots [2][]
 
 func adamW[T kernel.Float](s *Optimizer, p []T, g kernel.Gradient[T], slots [2][]T) {
 	c, t := s.config, float64(s.steps)
+	step, rootCorrection := c.LR/(1-math.Pow(c.Beta1, t)), math.Sqrt(1-math.Pow(c.Beta2, t))
 	g.Decay = 0
-	kernel.UpdateAdamW(p, g, slots[0], slots[1],
-		c.LR/(1-math.Pow(c.Beta1, t)), c.Beta1, c.Beta2, math.Sqrt(1-math.Pow(c.Beta2, t)), c.Epsilon, c.LR*c.WeightDecay)
+	kernel.UpdateAdamW(p, g, slots[0], slots[1], step, c.Beta1, c.Beta2, rootCorrection, c.Epsilon, c.LR*c.WeightDecay)
 }
 
-// memory is what a rule remembers of one parameter.
-type memory struct {
+// paramState is a rule's state for one parameter.
+type paramState struct {
 	slots   []*tensor.Dense
-	attempt int // the call of Step that last used it
+	attempt int // the last call of Step that used it
 }
 
-func (r rule) newMemory(like *tensor.Dense) *memory {
-	m := &memory{slots: make([]*tensor.Dense, len(r.slots))}
+func (r rule) newState(like *tensor.Dense) *paramState {
+	m := &paramState{slots: make([]*tensor.Dense, len(r.slots))}
 	for i := range m.slots {
 		m.slots[i] = tensor.New(tensor.Of(like.Dtype()), tensor.WithShape(like.Shape().Clone()...))
 	}

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// Schedule tells the learning rate of each step, counted from 0.
+// Schedule gives the learning rate of each step, counted from 0.
 type Schedule interface {
 	At(step int) float64
 }
@@ -16,10 +16,10 @@ type Rate float64
 // At returns the rate.
 func (r Rate) At(int) float64 { return float64(r) }
 
-// StepDecay multiplies the rate by a factor after every so many steps.
+// StepDecay multiplies the rate by a factor after every Every steps.
 type StepDecay struct {
 	LR     float64
-	Every  int     // steps; less than 1 is never
+	Every  int     // steps; below 1 means never
 	Factor float64 // 0.1: a tenth
 }
 
@@ -31,7 +31,8 @@ func (s StepDecay) At(step int) float64 {
 	return s.LR * math.Pow(s.Factor, float64(step/s.Every))
 }
 
-// Cosine goes down from LR to Final along half a cosine wave (Loshchilov, Hutter 2017, SGDR without restarts), and stays there.
+// Cosine decays from LR to Final along half a cosine wave (Loshchilov, Hutter 2017, SGDR without
+// restarts), and then stays at Final.
 type Cosine struct {
 	LR, Final float64
 	Steps     int // until Final
@@ -45,13 +46,14 @@ func (c Cosine) At(step int) float64 {
 	return c.Final + (c.LR-c.Final)*(1+math.Cos(math.Pi*float64(step)/float64(c.Steps)))/2
 }
 
-// Warmup goes up in equal parts to the first rate of another schedule, which follows from its beginning (Goyal et al. 2017, section 2.2).
+// Warmup rises linearly to the first rate of another schedule, and then follows that from its start
+// (Goyal et al. 2017, section 2.2).
 type Warmup struct {
-	Steps int // until the other schedule
+	Steps int // before the other schedule
 	Then  Schedule
 }
 
-// At returns Then.At(0)·(step+1)/(Steps+1) while warming up, Then.At(step-Steps) after it.
+// At returns Then.At(0)·(step+1)/(Steps+1) during the warmup, then Then.At(step-Steps).
 func (w Warmup) At(step int) float64 {
 	if step < w.Steps {
 		return w.Then.At(0) * float64(step+1) / float64(w.Steps+1)
@@ -59,30 +61,32 @@ func (w Warmup) At(step int) float64 {
 	return w.Then.At(step - w.Steps)
 }
 
-// Plateau multiplies the rate by a factor each time that a measure, such as the test loss, hasn't got smaller for a while. Its fields are
-// all it knows: saved as JSON and loaded, it goes on as before.
+// Plateau multiplies the rate by a factor each time a measure, such as the test loss, hasn't
+// improved for a while. Its fields are its whole state: a Plateau saved as JSON and loaded
+// continues unchanged.
 type Plateau struct {
-	LR       float64 `json:"lr"`       // present rate
+	LR       float64 `json:"lr"`       // current rate
 	Factor   float64 `json:"factor"`   // 0.1: a tenth
-	Patience int     `json:"patience"` // measures without a better one that are put up with
-	Margin   float64 `json:"margin"`   // how much smaller, as a share of the best, is better
-	Floor    float64 `json:"floor"`    // the rate goes no lower
+	Patience int     `json:"patience"` // measures without improvement that are tolerated
+	Margin   float64 `json:"margin"`   // fraction of the best by which a better measure must be smaller
+	Floor    float64 `json:"floor"`    // smallest rate
 
 	Best  float64 `json:"best"`  // smallest measure so far
 	Seen  bool    `json:"seen"`  // whether there was one
 	Waits int     `json:"waits"` // measures since the best
 }
 
-// NewPlateau returns the schedule with PyTorch's other settings: a tenth of the rate after more than 10 measures none of which is 0.01%
-// better than the best before.
+// NewPlateau returns the schedule with PyTorch's other settings: a tenth of the rate after more
+// than 10 measures none of which is 0.01% better than the best before.
 func NewPlateau(lr float64) *Plateau {
 	return &Plateau{LR: lr, Factor: 0.1, Patience: 10, Margin: 1e-4}
 }
 
-// At returns the present rate.
+// At returns the current rate.
 func (p *Plateau) At(int) float64 { return p.LR }
 
-// Observe takes one measure, the smaller the better (for an accuracy: 1 minus it). NaN is an error: it would never be better nor worse.
+// Observe takes one measure, the smaller the better (for an accuracy: 1 minus it). NaN is an error,
+// because it compares as neither better nor worse.
 func (p *Plateau) Observe(measure float64) error {
 	if math.IsNaN(measure) {
 		return fmt.Errorf("solver: plateau: measure is NaN: want a number")

@@ -9,9 +9,11 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/internal/kernel"
+	"convgraph/internal/xmath"
 )
 
-// Solver is what training needs of an optimizer: to make steps, to follow a schedule, and to be saved and resumed. *Optimizer is one.
+// Solver is an optimizer as training uses it: it makes steps, follows a schedule, and can be saved
+// and resumed. *Optimizer implements it.
 type Solver interface {
 	G.Solver
 	LR() float64
@@ -20,14 +22,15 @@ type Solver interface {
 	SetState(s State) error
 }
 
-// Optimizer is one of the optimizers of this package, with its memory of every parameter it has seen. It is not for concurrent use.
+// Optimizer is one of this package's optimizers, with its state for every parameter it has updated.
+// It is not safe for concurrent use.
 type Optimizer struct {
 	rule     rule
 	config   Config
 	steps    int
-	attempts int                // calls of Step, failed ones too
-	memories map[string]*memory // by parameter name
-	batch    []parameter        // of the step being made
+	attempts int                    // calls of Step, including failed ones
+	states   map[string]*paramState // by parameter name
+	batch    []parameter            // parameters of the current step
 }
 
 var _ Solver = (*Optimizer)(nil)
@@ -35,10 +38,11 @@ var _ Solver = (*Optimizer)(nil)
 type parameter struct {
 	name        string
 	value, grad *tensor.Dense
-	memory      *memory
+	state       *paramState
 }
 
-// New returns the optimizer of this name (see Names; upper and lower case are the same). Fields of c left 0 take its defaults.
+// New returns the optimizer of the given name (see Names; case doesn't matter). Fields of c that
+// are 0 take its defaults.
 func New(name string, c Config) (*Optimizer, error) {
 	r, err := ruleNamed(name)
 	if err != nil {
@@ -47,22 +51,22 @@ func New(name string, c Config) (*Optimizer, error) {
 	if c, err = r.complete(c); err != nil {
 		return nil, err
 	}
-	return &Optimizer{rule: r, config: c, memories: map[string]*memory{}}, nil
+	return &Optimizer{rule: r, config: c, states: map[string]*paramState{}}, nil
 }
 
-// Name returns the name by which New knows the optimizer.
+// Name returns the name that New takes.
 func (s *Optimizer) Name() string { return s.rule.name }
 
-// Config returns the constants in use, defaults filled in; LR is the present rate.
+// Config returns the constants in use, including defaults; LR is the current rate.
 func (s *Optimizer) Config() Config { return s.config }
 
-// Steps returns how many steps were made.
+// Steps returns the number of steps made.
 func (s *Optimizer) Steps() int { return s.steps }
 
-// LR returns the present learning rate.
+// LR returns the current learning rate.
 func (s *Optimizer) LR() float64 { return s.config.LR }
 
-// SetLR sets the learning rate of the following steps; a schedule is a call of it before each.
+// SetLR sets the learning rate of the following steps. A schedule calls it before each step.
 func (s *Optimizer) SetLR(lr float64) error {
 	if err := fields[0].check(lr); err != nil {
 		return fmt.Errorf("solver: %s: %w", s.rule.name, err)
@@ -71,9 +75,10 @@ func (s *Optimizer) SetLR(lr float64) error {
 	return nil
 }
 
-// Step changes the values of a model's parameters by their gradients, which it leaves as they are. Values and gradients are *tensor.Dense
-// of float32 or float64, contiguous, of one shape. A parameter is known by its Name method if it has one, else by its place in the model.
-// On an error nothing was changed.
+// Step updates the values of a model's parameters by their gradients, which it doesn't change.
+// Values and gradients are contiguous *tensor.Dense of float32 or float64, of one shape. A
+// parameter is identified by its Name method if it has one, else by its index in the model. On an
+// error nothing is changed.
 func (s *Optimizer) Step(model []G.ValueGrad) error {
 	if err := s.gather(model); err != nil {
 		return fmt.Errorf("solver: %s: step %d: %w", s.rule.name, s.steps+1, err)
@@ -93,20 +98,25 @@ func (s *Optimizer) update(p parameter, scale float64) {
 	decay := s.config.WeightDecay
 	if p.value.Dtype() == tensor.Float64 {
 		var slots [2][]float64
-		for i, m := range p.memory.slots {
+		for i, m := range p.state.slots {
 			slots[i] = m.Float64s()
 		}
-		s.rule.double(s, p.value.Float64s(), kernel.Gradient[float64]{Values: p.grad.Float64s(), Scale: scale, Decay: decay}, slots)
+		s.rule.double(
+			s, p.value.Float64s(), kernel.Gradient[float64]{Values: p.grad.Float64s(), Scale: scale, Decay: decay},
+			slots,
+		)
 		return
 	}
 	var slots [2][]float32
-	for i, m := range p.memory.slots {
+	for i, m := range p.state.slots {
 		slots[i] = m.Float32s()
 	}
-	s.rule.single(s, p.value.Float32s(), kernel.Gradient[float32]{Values: p.grad.Float32s(), Scale: scale, Decay: decay}, slots)
+	s.rule.single(
+		s, p.value.Float32s(), kernel.Gradient[float32]{Values: p.grad.Float32s(), Scale: scale, Decay: decay}, slots,
+	)
 }
 
-// gather checks the model's parameters and puts them into s.batch with their memories.
+// gather checks the model's parameters and puts them into s.batch with their states.
 func (s *Optimizer) gather(model []G.ValueGrad) error {
 	s.batch = s.batch[:0]
 	s.attempts++
@@ -115,13 +125,13 @@ func (s *Optimizer) gather(model []G.ValueGrad) error {
 		if err != nil {
 			return err
 		}
-		if p.memory, err = s.memoryOf(p); err != nil {
+		if p.state, err = s.stateOf(p); err != nil {
 			return err
 		}
-		if p.memory.attempt == s.attempts {
+		if p.state.attempt == s.attempts {
 			return fmt.Errorf("two parameters are named %q: want names that differ", p.name)
 		}
-		p.memory.attempt = s.attempts
+		p.state.attempt = s.attempts
 		s.batch = append(s.batch, p)
 	}
 	return nil
@@ -167,24 +177,24 @@ func dense(v G.Value) (*tensor.Dense, error) {
 	return d, nil
 }
 
-// memoryOf returns the memory of a parameter, empty at its first step.
-func (s *Optimizer) memoryOf(p parameter) (*memory, error) {
-	m, ok := s.memories[p.name]
+// stateOf returns the state of a parameter, which is zero at its first step.
+func (s *Optimizer) stateOf(p parameter) (*paramState, error) {
+	m, ok := s.states[p.name]
 	if !ok {
-		m = s.rule.newMemory(p.value)
-		s.memories[p.name] = m
+		m = s.rule.newState(p.value)
+		s.states[p.name] = m
 	}
 	for i, slot := range m.slots {
 		if slot.Dtype() != p.value.Dtype() || !slot.Shape().Eq(p.value.Shape()) {
-			return nil, fmt.Errorf("parameter %q is %v %v, but its remembered %s is %v %v: want the model the state is of",
+			return nil, fmt.Errorf("parameter %q is %v %v, but its state %s is %v %v: want the model of this state",
 				p.name, p.value.Dtype(), p.value.Shape(), s.rule.slots[i], slot.Dtype(), slot.Shape())
 		}
 	}
 	return m, nil
 }
 
-// clipScale returns what the gradients are multiplied by so that their norm, over all parameters together, is at most ClipNorm
-// (Pascanu, Mikolov, Bengio 2013); PyTorch's 1e-6 keeps the quotient finite.
+// clipScale returns the factor that keeps the norm of all gradients together at most ClipNorm
+// (Pascanu, Mikolov, Bengio 2013). PyTorch's 1e-6 keeps the quotient finite.
 func (s *Optimizer) clipScale() (float64, error) {
 	if s.config.ClipNorm == 0 {
 		return 1, nil
@@ -194,8 +204,8 @@ func (s *Optimizer) clipScale() (float64, error) {
 		total += sumSquares(p.grad)
 	}
 	norm := math.Sqrt(total)
-	if math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return 0, fmt.Errorf("the gradients' norm is %g: want a finite one, lower the learning rate", norm)
+	if !xmath.IsFinite(norm) {
+		return 0, fmt.Errorf("gradient norm: got %g, want a finite number: lower the learning rate", norm)
 	}
 	return min(1, s.config.ClipNorm/(norm+1e-6)), nil
 }

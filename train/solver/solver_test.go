@@ -24,7 +24,8 @@ func mustNew(t testing.TB, name string, c solver.Config) *solver.Optimizer {
 	return s
 }
 
-// bowls is a model of two parameters in float32 and float64 whose gradient is the value itself, with noise: Σ p²/2 gets smaller.
+// bowls is a model of two parameters, in float32 and float64, with the loss Σ p²/2: the gradient is
+// the value itself, plus noise.
 type bowls struct {
 	model
 	noise *rand.Rand
@@ -40,12 +41,18 @@ func newBowls() *bowls {
 		double[i] = float64(i%5) - 2.5
 	}
 	return &bowls{model{
-		{"fc.weight", tensor.New(tensor.WithShape(10, 100), tensor.WithBacking(single)), tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(10, 100))},
-		{"fc.bias", tensor.New(tensor.WithShape(36), tensor.WithBacking(double)), tensor.New(tensor.Of(tensor.Float64), tensor.WithShape(36))},
+		{
+			"fc.weight", tensor.New(tensor.WithShape(10, 100), tensor.WithBacking(single)),
+			tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(10, 100)),
+		},
+		{
+			"fc.bias", tensor.New(tensor.WithShape(36), tensor.WithBacking(double)),
+			tensor.New(tensor.Of(tensor.Float64), tensor.WithShape(36)),
+		},
 	}, rand.New(rand.NewPCG(1, 2))}
 }
 
-// gradients leaves new gradients behind and returns Σ p²/2.
+// gradients sets new gradients and returns Σ p²/2.
 func (b *bowls) gradients() (loss float64) {
 	g32, g64 := b.model[0].grad.Float32s(), b.model[1].grad.Float64s()
 	for i, v := range b.model[0].value.Float32s() {
@@ -131,23 +138,39 @@ func TestSetStateCopies(t *testing.T) {
 func TestSetStateRefuses(t *testing.T) {
 	array := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(2))
 	for want, state := range map[string]solver.State{
-		`state is of optimizer "sgd": want "adam"`:                         {Optimizer: "sgd"},
-		"state after -1 steps":                                             {Optimizer: "adam", Steps: -1},
-		`state has an array "adam.x/w": want adam.m/NAME or adam.v/NAME`:   {Optimizer: "adam", Slots: []solver.Slot{{Name: "adam.x/w", Value: array}}},
-		`state has an array "adam.m/": want`:                               {Optimizer: "adam", Slots: []solver.Slot{{Name: "adam.m/", Value: array}}},
-		`state lacks "adam.v/w"`:                                           {Optimizer: "adam", Slots: []solver.Slot{{Name: "adam.m/w", Value: array}}},
-		`state has two arrays "adam.m/w"`:                                  {Optimizer: "adam", Slots: []solver.Slot{{Name: "adam.m/w", Value: array}, {Name: "adam.m/w", Value: array}}},
-		`state's array "adam.m/w" is a *tensor.Dense: want`:                {Optimizer: "adam", Slots: []solver.Slot{{Name: "adam.m/w"}}},
-		`state's array "adam.m/w" is of type int: want float32 or float64`: {Optimizer: "adam", Slots: []solver.Slot{{Name: "adam.m/w", Value: tensor.New(tensor.Of(tensor.Int), tensor.WithShape(2))}}},
+		`state: got optimizer "sgd", want "adam"`: {Optimizer: "sgd"},
+		"state: got -1 steps, want at least 0":    {Optimizer: "adam", Steps: -1},
+		`state: got array "adam.x/w", want adam.m/NAME or adam.v/NAME`: {
+			Optimizer: "adam", Slots: []solver.Slot{{Name: "adam.x/w", Value: array}},
+		},
+		`state: got array "adam.m/", want`: {
+			Optimizer: "adam", Slots: []solver.Slot{{Name: "adam.m/", Value: array}},
+		},
+		`state: array "adam.v/w" is missing`: {
+			Optimizer: "adam", Slots: []solver.Slot{{Name: "adam.m/w", Value: array}},
+		},
+		`state: array "adam.m/w" occurs twice`: {
+			Optimizer: "adam", Slots: []solver.Slot{{Name: "adam.m/w", Value: array}, {Name: "adam.m/w", Value: array}},
+		},
+		`state's array "adam.m/w" is a *tensor.Dense: want`: {
+			Optimizer: "adam", Slots: []solver.Slot{{Name: "adam.m/w"}},
+		},
+		`state's array "adam.m/w" is of type int: want float32 or float64`: {
+			Optimizer: "adam",
+			Slots:     []solver.Slot{{Name: "adam.m/w", Value: tensor.New(tensor.Of(tensor.Int), tensor.WithShape(2))}},
+		},
 	} {
 		s := mustNew(t, "adam", solver.Config{})
 		newBowls().steps(t, s, 2)
 		assert.ErrorContains(t, s.SetState(state), want)
-		assert.Len(t, s.State().Slots, 4, "nothing was changed")
+		assert.Len(t, s.State().Slots, 4, "must not be changed")
 		assert.Equal(t, 2, s.Steps())
 	}
 	plain := mustNew(t, "sgd", solver.Config{})
-	assert.ErrorContains(t, plain.SetState(solver.State{Optimizer: "sgd", Slots: []solver.Slot{{Name: "sgd.v/w", Value: array}}}), "sgd remembers nothing")
+	assert.ErrorContains(
+		t, plain.SetState(solver.State{Optimizer: "sgd", Slots: []solver.Slot{{Name: "sgd.v/w", Value: array}}}),
+		"sgd has no state",
+	)
 }
 
 func TestStateOfAnotherModelIsRefused(t *testing.T) {
@@ -158,7 +181,10 @@ func TestStateOfAnotherModelIsRefused(t *testing.T) {
 	}}))
 	b := newBowls()
 	before := append([]float32(nil), b.model[0].value.Float32s()...)
-	assert.ErrorContains(t, s.Step(b.valueGrads()), `parameter "fc.weight" is float32 (10, 100), but its remembered m is float32 (100, 10)`)
+	assert.ErrorContains(
+		t, s.Step(b.valueGrads()),
+		`parameter "fc.weight" is float32 (10, 100), but its state m is float32 (100, 10)`,
+	)
 	assert.Equal(t, before, b.model[0].value.Float32s())
 }
 
@@ -167,7 +193,9 @@ func TestNewRefuses(t *testing.T) {
 		name   string
 		config solver.Config
 	}{
-		`no optimizer "adamx": want one of sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw`: {"adamx", solver.Config{}},
+		`no optimizer "adamx": want one of sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw`: {
+			"adamx", solver.Config{},
+		},
 		"LR is -2":                              {"sgd", solver.Config{LR: -2}},
 		"LR is NaN":                             {"sgd", solver.Config{LR: math.NaN()}},
 		"LR is +Inf":                            {"sgd", solver.Config{LR: math.Inf(1)}},
@@ -207,7 +235,8 @@ func TestSetLR(t *testing.T) {
 	assert.Equal(t, 0.0, s.LR())
 }
 
-// Clipping leaves the gradients as they are and moves the parameters by at most the rate times the norm.
+// Clipping doesn't change the gradients and moves the parameters by at most the rate times the
+// norm.
 func TestClipNorm(t *testing.T) {
 	b, s := newBowls(), mustNew(t, "sgd", solver.Config{LR: 1, ClipNorm: 0.5})
 	b.gradients()
@@ -244,7 +273,7 @@ func TestStepRefuses(t *testing.T) {
 			require.NoError(t, err)
 			b.model[1].value = view.(*tensor.Dense)
 		},
-		"the gradients' norm is NaN": func(b *bowls) { b.model[1].grad.Float64s()[3] = math.NaN() },
+		"gradient norm: got NaN": func(b *bowls) { b.model[1].grad.Float64s()[3] = math.NaN() },
 	} {
 		b, s := newBowls(), mustNew(t, "adam", solver.Config{ClipNorm: 1})
 		b.gradients()
@@ -253,12 +282,12 @@ func TestStepRefuses(t *testing.T) {
 		assert.ErrorContains(t, s.Step(b.valueGrads()), want)
 		assert.Equal(t, 0, s.Steps())
 		if b.model[0].name == "fc.weight" {
-			assert.Equal(t, first.Data(), b.model[0].value.Data(), "nothing was changed")
+			assert.Equal(t, first.Data(), b.model[0].value.Data(), "must not be changed")
 		}
 	}
 }
 
-// nameless is a parameter without a name, known by its place in the model.
+// nameless is a parameter without a name, identified by its index in the model.
 type nameless struct {
 	value *tensor.Dense
 	err   error
@@ -286,10 +315,12 @@ func TestStepAfterAnError(t *testing.T) {
 	assert.Equal(t, 1, s.Steps())
 }
 
-// Gorgonia's own nodes are parameters too.
+// gorgonia's own nodes are parameters too.
 func TestStepOnNodes(t *testing.T) {
 	g := G.NewGraph()
-	w := G.NewVector(g, tensor.Float64, G.WithName("w"), G.WithValue(tensor.New(tensor.WithBacking([]float64{1, -2, 3}))))
+	w := G.NewVector(
+		g, tensor.Float64, G.WithName("w"), G.WithValue(tensor.New(tensor.WithBacking([]float64{1, -2, 3}))),
+	)
 	loss := G.Must(G.Sum(G.Must(G.Square(w))))
 	_, err := G.Grad(loss, w)
 	require.NoError(t, err)
@@ -322,14 +353,19 @@ func TestSchedules(t *testing.T) {
 	assert.Equal(t, []float64{1, 1, 0.5, 0.5, 0.25}, at(solver.StepDecay{LR: 1, Every: 2, Factor: 0.5}, 5))
 	assert.Equal(t, []float64{2, 2}, at(solver.StepDecay{LR: 2, Factor: 0.5}, 2), "every 0 steps is never")
 	assert.Equal(t, 0.25, solver.Cosine{LR: 1, Final: 0.25, Steps: 3}.At(1000))
-	assert.Equal(t, 0.25, solver.Cosine{LR: 1, Final: 0.25}.At(0), "over at once")
-	assert.Equal(t, []float64{0.25, 0.5, 0.75, 1, 1, 0.5}, at(solver.Warmup{Steps: 3, Then: solver.StepDecay{LR: 1, Every: 2, Factor: 0.5}}, 6))
+	assert.Equal(t, 0.25, solver.Cosine{LR: 1, Final: 0.25}.At(0), "without steps: final at once")
+	assert.Equal(
+		t, []float64{0.25, 0.5, 0.75, 1, 1, 0.5},
+		at(solver.Warmup{Steps: 3, Then: solver.StepDecay{LR: 1, Every: 2, Factor: 0.5}}, 6),
+	)
 	assert.Equal(t, 0.5, solver.Warmup{Then: solver.Rate(0.5)}.At(0), "no steps of warm-up")
 }
 
 func TestCosineNeverRises(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := solver.Cosine{LR: rapid.Float64Range(0.01, 1).Draw(t, "lr"), Steps: rapid.IntRange(1, 1000).Draw(t, "steps")}
+		c := solver.Cosine{
+			LR: rapid.Float64Range(0.01, 1).Draw(t, "lr"), Steps: rapid.IntRange(1, 1000).Draw(t, "steps"),
+		}
 		step := rapid.IntRange(0, 1200).Draw(t, "step")
 		if next, now := c.At(step+1), c.At(step); next > now || now < 0 || now > c.LR {
 			t.Fatalf("%v at %d: %v, then %v", c, step, now, next)
@@ -337,11 +373,11 @@ func TestCosineNeverRises(t *testing.T) {
 	})
 }
 
-func TestPlateauWantsRealProgress(t *testing.T) {
+func TestPlateauNeedsMargin(t *testing.T) {
 	p := solver.NewPlateau(1)
 	p.Patience, p.Margin = 1, 0.01
 	for i, c := range []struct{ measure, rate float64 }{
-		{10, 1}, {9.95, 1}, {9.91, 0.1}, // half a percent, then not a whole one, better than the best
+		{10, 1}, {9.95, 1}, {9.91, 0.1}, // half a percent, then less than one percent better than the best
 		{9.89, 0.1}, {9.85, 0.1}, {9.7, 0.1},
 		{-1, 0.1}, {-1.005, 0.1}, {-1.02, 0.1}, {-1.02, 0.1}, {-1.02, 0.01},
 	} {
@@ -376,7 +412,9 @@ func ExampleNew() {
 }
 
 func ExampleOptimizer_Step() {
-	w := &param{"w", tensor.New(tensor.WithBacking([]float64{1, 2})), tensor.New(tensor.WithBacking([]float64{10, -10}))}
+	w := &param{
+		"w", tensor.New(tensor.WithBacking([]float64{1, 2})), tensor.New(tensor.WithBacking([]float64{10, -10})),
+	}
 	s, _ := solver.New("sgd", solver.Config{})
 	schedule := solver.Warmup{Steps: 1, Then: solver.Rate(0.1)}
 	for step := range 2 {

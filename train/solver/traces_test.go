@@ -15,7 +15,7 @@ import (
 	"convgraph/train/solver"
 )
 
-// array is a NumPy array as the traces have it.
+// array is a NumPy array in the traces.
 type array struct {
 	Shape []int     `json:"shape"`
 	Data  []float64 `json:"data"`
@@ -32,7 +32,7 @@ func readJSON(t *testing.T, name string, into any) {
 	require.NoError(t, json.NewDecoder(z).Decode(into))
 }
 
-// param is a parameter with a gradient that the test sets.
+// param is a parameter whose gradient the test sets.
 type param struct {
 	name        string
 	value, grad *tensor.Dense
@@ -60,7 +60,7 @@ func (m model) valueGrads() []G.ValueGrad {
 	return v
 }
 
-// replay makes one step for each of the gradients and compares all values after each.
+// replay makes one step for each gradient and compares all values after each.
 func replay(t *testing.T, s solver.Solver, m model, gradients, after []map[string]array) {
 	t.Helper()
 	require.Len(t, after, len(gradients))
@@ -77,7 +77,7 @@ func replay(t *testing.T, s solver.Solver, m model, gradients, after []map[strin
 	}
 }
 
-// The traces are the runs of the book's own NumPy classes.
+// The traces come from the book's own NumPy classes.
 func TestBookTraces(t *testing.T) {
 	var traces struct {
 		Initial map[string]array
@@ -98,7 +98,10 @@ func TestBookTraces(t *testing.T) {
 			})
 			require.NoError(t, err)
 			require.Len(t, run.After, 30)
-			replay(t, s, model{newParam("W", traces.Initial["W"]), newParam("b", traces.Initial["b"])}, traces.Grads, run.After)
+			replay(
+				t, s, model{newParam("W", traces.Initial["W"]), newParam("b", traces.Initial["b"])}, traces.Grads,
+				run.After,
+			)
 		})
 	}
 }
@@ -128,7 +131,7 @@ func arrays(flat []map[string][]float64) []map[string]array {
 	return steps
 }
 
-// The traces were computed by testdata/torch_traces.py.
+// The traces come from testdata/torch_traces.py.
 func TestPyTorchTraces(t *testing.T) {
 	var traces torchTraces
 	readJSON(t, "torch.json.gz", &traces)
@@ -146,7 +149,7 @@ func TestPyTorchTraces(t *testing.T) {
 	}
 }
 
-func TestSchedulesFollowPyTorch(t *testing.T) {
+func TestSchedulesMatchPyTorch(t *testing.T) {
 	var traces torchTraces
 	readJSON(t, "torch.json.gz", &traces)
 	for _, c := range []struct {

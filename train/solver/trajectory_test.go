@@ -12,8 +12,9 @@ import (
 	"convgraph/train/solver"
 )
 
-// TestTrajectories takes 50 steps with every optimizer on a small convolutional network, as a gorgonia.Solver: each loss and the parameters
-// at the end are those that PyTorch's gradients and the book's formulas in NumPy give (testdata/trajectories.py), to 1e-9.
+// TestTrajectories makes 50 steps with every optimizer on a small convolutional network, as a
+// gorgonia.Solver. Each loss and the final parameters match, to 1e-9, those from PyTorch's
+// gradients and the book's formulas in NumPy (testdata/trajectories.py).
 func TestTrajectories(t *testing.T) {
 	var traces struct {
 		Batch          int
@@ -57,7 +58,8 @@ func smallNet(t *testing.T, params map[string][]float64) *graph.Model {
 	t.Helper()
 	m, err := graph.New(graph.Sequential("small", tensor.Shape{1, 8, 8}, graph.He(),
 		graph.Conv2D{Filters: 3, Kernel: graph.Square(3)}, graph.ReLU{}, graph.MaxPool{Kernel: graph.Square(2)},
-		graph.Affine{Units: 8}, graph.Sigmoid{}, graph.Affine{Units: 4}, graph.Softmax{}), graph.WithDtype(tensor.Float64))
+		graph.Affine{Units: 8}, graph.Sigmoid{}, graph.Affine{Units: 4}, graph.Softmax{}),
+		graph.WithDtype(tensor.Float64))
 	require.NoError(t, err)
 	require.Len(t, params, len(m.Params()))
 	for _, p := range m.Params() {
@@ -66,7 +68,7 @@ func smallNet(t *testing.T, params map[string][]float64) *graph.Model {
 	return m
 }
 
-// fill is the batch of the images from first on, around the end of the set.
+// fill writes the batch of the images from first on, wrapping around at the end of the set.
 func fill(step *graph.Step, images, labels []float64, first int) {
 	x, targets := step.Images().Float64s(), step.Targets().Float64s()
 	size, n := len(images)/len(labels), len(x)*len(labels)/len(images)

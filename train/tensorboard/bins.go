@@ -1,23 +1,28 @@
 package tensorboard
 
-import "math"
+import (
+	"math"
 
-// binCount is how many bins a histogram of more than one value has.
+	"convgraph/internal/xmath"
+)
+
+// binCount is the number of bins of a histogram with more than one value.
 const binCount = 40
 
-// bins counts values in bins of equal width from the least to the greatest. Bin i goes up to limits[i].
+// bins counts values in bins of equal width from the least to the greatest. The upper limit of bin
+// i is limits[i].
 type bins struct {
 	min, max, sum, squares float64
 	count                  int
 	limits, counts         []float64
 }
 
-// count makes bins of the values that are finite.
+// count makes bins of the finite values.
 func count(values []float32) bins {
 	b := bins{min: math.Inf(1), max: math.Inf(-1)}
 	for _, f := range values {
 		v := float64(f)
-		if !finite(v) {
+		if !xmath.IsFinite(v) {
 			continue
 		}
 		b.count++
@@ -44,10 +49,8 @@ func (b *bins) fill(values []float32) {
 	}
 	b.limits[binCount-1] = b.max
 	for _, f := range values {
-		if v := float64(f); finite(v) {
+		if v := float64(f); xmath.IsFinite(v) {
 			b.counts[min(int((v-b.min)/width), binCount-1)]++
 		}
 	}
 }
-
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -10,28 +10,30 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// An event is TensorFlow's message Event (tensorflow/core/util/event.proto), as protocol buffers write it. The field numbers below are those
-// of event.proto and, for what a summary holds, of summary.proto in tensorflow/core/framework.
+// event is TensorFlow's message Event (tensorflow/core/util/event.proto) as protocol buffers encode
+// it. The field numbers below are those of event.proto and, inside a summary, of summary.proto in
+// tensorflow/core/framework.
 type event []byte
 
 func newEvent(at time.Time, step int) event {
 	e := appendDouble(nil, 1, float64(at.UnixNano())/1e9)
 	if step == 0 {
-		return e // as what isn't there
+		return e // protocol buffers omit zeros
 	}
 	return appendVarint(e, 2, uint64(step))
 }
 
-// version says that this is a file of events; it is the first of them.
+// version marks the file as one of events; it is the first event of the file.
 func (e event) version() event { return appendBytes(e, 3, []byte("brain.Event:2")) }
 
-// start says that a program begins to write at the event's step: what an earlier one wrote of it and of later steps doesn't count.
+// start marks the start of a program at the event's step: events of an earlier program for this and
+// later steps don't count.
 func (e event) start() event {
 	const started = 1
 	return appendBytes(e, 7, appendVarint(nil, 1, started))
 }
 
-// summary adds values to show.
+// summary adds values to the event.
 func (e event) summary(values ...value) event {
 	var s []byte
 	for _, v := range values {
@@ -40,7 +42,7 @@ func (e event) summary(values ...value) event {
 	return appendBytes(e, 5, s)
 }
 
-// A value is the message Summary.Value: a tag and what is shown under it.
+// value is the message Summary.Value: a tag and the data to show under it.
 type value []byte
 
 func tagged(tag string) value { return appendBytes(nil, 1, []byte(tag)) }

@@ -8,8 +8,8 @@ import (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// maskedCRC is the CRC-32C as TFRecord files hold it: turned and shifted, so that the checksum of data that holds checksums is still a good
-// one.
+// maskedCRC is the CRC-32C in TFRecord's form: rotated and shifted, so that the checksum of data
+// that contains checksums is still good.
 func maskedCRC(data []byte) uint32 {
 	crc := crc32.Checksum(data, castagnoli)
 	return (crc>>15 | crc<<17) + 0xa282ead8

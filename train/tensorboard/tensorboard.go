@@ -1,8 +1,9 @@
-// Package tensorboard writes a training's loss, accuracies, learning rate, filters and weights for TensorBoard, as a callback.
+// Package tensorboard is a training callback that writes the loss, accuracies, learning rate,
+// filters and weights for TensorBoard.
 //
 //	tensorboard --logdir DIR
 //
-// TensorBoard 2.21 has loaded its files: scalars, pictures and histograms.
+// TensorBoard 2.21 reads its files: scalars, pictures and histograms.
 package tensorboard
 
 import (
@@ -16,9 +17,10 @@ import (
 	"convgraph/viz"
 )
 
-// Board is the callback. It writes one file of events a run into its folder: the loss and the learning rate of every step; after each epoch
-// the mean loss, the accuracies, a histogram of each parameter and a picture of the first convolution's filters, if there is one. A training
-// that is resumed takes back what an earlier run wrote of later steps.
+// Board is the callback. It writes one event file for each run into its folder: the loss and the
+// learning rate of every step and, after each epoch, the mean loss, the accuracies, a histogram of
+// each parameter and a picture of the first convolution's filters, if there is one. A resumed
+// training discards what an earlier run wrote for later steps.
 type Board struct {
 	train.Base
 	dir  string
@@ -26,10 +28,10 @@ type Board struct {
 	file *os.File
 }
 
-// New is a callback that writes into dir, which it makes.
+// New returns a callback that writes into dir, which it creates.
 func New(dir string) *Board { return &Board{dir: dir, now: time.Now} }
 
-// TrainBegin begins the file, with the parameters as they are if nothing is learned yet.
+// TrainBegin begins the file, with the initial parameters if the training is new.
 func (b *Board) TrainBegin(s *train.State) error {
 	if err := b.open(); err != nil {
 		return err
@@ -63,7 +65,9 @@ func (b *Board) open() error {
 
 // StepEnd writes the step's loss and learning rate.
 func (b *Board) StepEnd(s *train.State) error {
-	return b.write(newEvent(b.now(), s.Step).summary(scalar("step/loss", s.Loss), scalar("step/learning rate", s.Trainer.Solver.LR())))
+	return b.write(newEvent(b.now(), s.Step).summary(
+		scalar("step/loss", s.Loss), scalar("step/learning rate", s.Trainer.Solver.LR()),
+	))
 }
 
 // EpochEnd writes the epoch's figures and pictures.
@@ -71,12 +75,14 @@ func (b *Board) EpochEnd(s *train.State) error {
 	row := s.History[len(s.History)-1]
 	set, accuracy := row.HeldOut()
 	return b.show(s, []value{
-		scalar("epoch/loss", row.TrainLoss), scalar("epoch/train accuracy", row.TrainAccuracy), scalar("epoch/"+set+" accuracy", accuracy),
+		scalar("epoch/loss", row.TrainLoss), scalar("epoch/train accuracy", row.TrainAccuracy), scalar(
+			"epoch/"+set+" accuracy", accuracy,
+		),
 	})
 }
 
-// show writes values with the state of the parameters. TensorBoard takes a tag for one kind of thing only: histograms and filters go under
-// tags of their own.
+// show writes values with the state of the parameters. TensorBoard allows one kind of data for a
+// tag, so histograms and filters have their own tags.
 func (b *Board) show(s *train.State, values []value) error {
 	for _, p := range s.Model.Params() {
 		values = append(values, histogram("parameters/"+p.Name, count(p.Value.Float32s())))
@@ -88,14 +94,16 @@ func (b *Board) show(s *train.State, values []value) error {
 	return b.write(newEvent(b.now(), s.Step).summary(append(values, filters...)...))
 }
 
-// pictures are the filters of the first convolution, none if there is no convolution.
+// pictures returns the filters of the first convolution, or nil if there is none.
 func pictures(m *graph.Model) ([]value, error) {
 	for _, p := range m.Params() {
 		s := p.Value.Shape()
 		if s.Dims() != 4 {
 			continue
 		}
-		img, err := viz.FilterGrid{Filters: viz.Filters{Out: s[0], In: s[1], Height: s[2], Width: s[3], Data: p.Value.Float32s()}}.Image()
+		img, err := viz.FilterGrid{Filters: viz.Filters{
+			Out: s[0], In: s[1], Height: s[2], Width: s[3], Data: p.Value.Float32s(),
+		}}.Image()
 		if err != nil {
 			return nil, err
 		}
@@ -111,7 +119,8 @@ func (b *Board) TrainEnd(*train.State) error { return b.Close() }
 // Interrupted closes the file.
 func (b *Board) Interrupted(*train.State) error { return b.Close() }
 
-// Close closes the file of a training that may have ended with an error. More than once is no error.
+// Close closes the file, also after a training that ended with an error. It may be called more than
+// once.
 func (b *Board) Close() error {
 	if b.file == nil {
 		return nil

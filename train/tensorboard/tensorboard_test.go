@@ -22,14 +22,17 @@ import (
 	"convgraph/train/solver"
 )
 
-// TestBytesAreTensorBoards compares with what TensorBoard 2.21's own RecordWriter and messages make of the same events.
-func TestBytesAreTensorBoards(t *testing.T) {
+// TestBytesMatchTensorBoard compares with the bytes that TensorBoard 2.21's RecordWriter writes for
+// the same events.
+func TestBytesMatchTensorBoard(t *testing.T) {
 	at := time.Unix(1700000000, 500_000_000)
 	h := bins{min: -1, max: 2, count: 3, sum: 1.5, squares: 5.25, limits: []float64{0.5, 2}, counts: []float64{2, 1}}
 	var b bytes.Buffer
 	require.NoError(t, writeRecord(&b, newEvent(at, 0).version()))
 	require.NoError(t, writeRecord(&b, newEvent(at, 301).start()))
-	require.NoError(t, writeRecord(&b, newEvent(at, 300).summary(scalar("step/loss", 0.25), histogram("fc1.weight", h))))
+	require.NoError(
+		t, writeRecord(&b, newEvent(at, 300).summary(scalar("step/loss", 0.25), histogram("fc1.weight", h))),
+	)
 	want, err := os.ReadFile(filepath.Join("testdata", "events.tfrecord"))
 	require.NoError(t, err)
 	assert.Equal(t, want, b.Bytes())
@@ -55,14 +58,15 @@ func TestCount(t *testing.T) {
 	assert.Equal(t, bins{limits: []float64{0}, counts: []float64{0}}, none)
 }
 
-// shown is what an event file says, by tag: the steps at which there is something.
+// shown is the content of an event file: for each tag the steps with a value.
 type shown struct {
 	steps    map[string][]uint64
 	start    uint64
 	pictures [][]byte
 }
 
-// TestBoard trains a network with a convolution for two epochs of two steps, then goes on for a third from its checkpoint.
+// TestBoard trains a network with a convolution for two epochs of two steps, then resumes for a
+// third from its checkpoint.
 func TestBoard(t *testing.T) {
 	dir, checkpoints := filepath.Join(t.TempDir(), "board"), t.TempDir()
 	run(t, dir, checkpoints, 2, nil)
@@ -88,7 +92,7 @@ func TestBoard(t *testing.T) {
 	assert.EqualValues(t, 5, second.start)
 }
 
-func TestFolderThatCannotBe(t *testing.T) {
+func TestRejectsFileAsFolder(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o644))
 	b := New(filepath.Join(file, "board"))
@@ -112,7 +116,7 @@ func run(t *testing.T, dir, checkpoints string, epochs int, resume *train.Checkp
 	require.NoError(t, err)
 }
 
-// read takes the folder's only file apart and checks its frames.
+// read parses the folder's only file and checks its frames.
 func read(t *testing.T, dir string) shown {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "events.out.tfevents.*"))
@@ -153,7 +157,7 @@ func (s *shown) event(t *testing.T, record []byte) {
 	}
 }
 
-// message are the fields of a protocol buffer, their contents as they lie there.
+// message holds the fields of a protocol buffer with their undecoded contents.
 func message(t *testing.T, b []byte) map[protowire.Number][][]byte {
 	t.Helper()
 	fields := map[protowire.Number][][]byte{}

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"convgraph/graph"
+	"convgraph/internal/xmath"
 	"convgraph/ops"
 )
 
@@ -37,7 +38,7 @@ const curvePoints = 161
 // newCurve draws a function around 0, as far as x and a little beyond. There is none for an x that
 // isn't finite.
 func newCurve(f func(float64) float64, x float32) *curve {
-	if v := float64(x); math.IsNaN(v) || math.IsInf(v, 0) {
+	if v := float64(x); !xmath.IsFinite(v) {
 		return nil
 	}
 	reach := max(2, 1.25*math.Abs(float64(x)))

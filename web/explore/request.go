@@ -12,6 +12,7 @@ import (
 
 	"convgraph/classify"
 	"convgraph/graph"
+	"convgraph/internal/xmath"
 	"convgraph/picture"
 	"convgraph/web"
 	"convgraph/web/internal/pictures"
@@ -124,7 +125,7 @@ func values(spec *graph.Spec, data []byte) ([]float32, error) {
 	x := make([]float32, n)
 	for i := range x {
 		x[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
-		if v := float64(x[i]); math.IsNaN(v) || math.IsInf(v, 0) {
+		if v := float64(x[i]); !xmath.IsFinite(v) {
 			return nil, badRequest("value %d is %v: want finite numbers", i, x[i])
 		}
 	}

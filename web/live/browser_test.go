@@ -16,11 +16,12 @@ import (
 	"convgraph/web/internal/browser"
 )
 
-// TestInBrowser watches a training in a real browser: points come, filters change, Stop stops it, Resume goes on and the end is told.
+// TestInBrowser watches a training in a real browser: points appear, filters change, Stop stops it,
+// Resume resumes it, and the page shows the end.
 func TestInBrowser(t *testing.T) {
 	dir := t.TempDir()
 	tr := trainer(t)
-	tr.Epochs = 1_000_000 // until the test lets it end
+	tr.Epochs = 1_000_000 // until the test ends it
 	tr.Schedule = nil
 	p := New("small", []Setting{{"Seed", "3"}, {"Images a step", "4"}})
 	over := make(chan struct{})
@@ -29,7 +30,9 @@ func TestInBrowser(t *testing.T) {
 	url, end := served(t, p)
 	trained := make(chan error, 1)
 	go func() {
-		_, err := p.Run(context.Background(), tr, func() (*train.Checkpoint, error) { return train.LatestCheckpoint(dir, nil) })
+		_, err := p.Run(
+			context.Background(), tr, func() (*train.Checkpoint, error) { return train.LatestCheckpoint(dir, nil) },
+		)
 		trained <- err
 	}()
 
@@ -58,7 +61,9 @@ func TestInBrowser(t *testing.T) {
 	checkpoints, err := filepath.Glob(filepath.Join(dir, "checkpoint-*"))
 	require.NoError(t, err)
 	assert.NotEmpty(t, checkpoints)
-	assert.True(t, browser.Eval[bool](tab, `document.getElementById("stop").disabled && !document.getElementById("resume").disabled`))
+	assert.True(t, browser.Eval[bool](
+		tab, `document.getElementById("stop").disabled && !document.getElementById("resume").disabled`,
+	))
 	step := `Number(document.getElementById("step").firstChild.textContent.replaceAll(",", ""))`
 	at := browser.Eval[int](tab, step)
 	e, _ := p.event()
@@ -75,7 +80,7 @@ func TestInBrowser(t *testing.T) {
 	assert.Contains(t, browser.Eval[string](tab, `document.getElementById("message").textContent`), "Test accuracy ")
 }
 
-// untilClosed ends a training after an epoch, well, when its channel is closed.
+// untilClosed ends a training without error after the epoch in which its channel is closed.
 type untilClosed struct {
 	train.Base
 	over chan struct{}

@@ -2,12 +2,13 @@ package live
 
 import (
 	"encoding/json"
-	"math"
 	"slices"
 	"strconv"
+
+	"convgraph/internal/xmath"
 )
 
-// event is a state of the training as the page gets it.
+// event is the state of the training in the form that the page receives.
 type event struct {
 	Phase           Phase    `json:"phase"`
 	Message         string   `json:"message,omitempty"`
@@ -19,25 +20,25 @@ type event struct {
 	Loss            *float64 `json:"loss"` // null: not a number
 	Rate            float64  `json:"rate,omitempty"`
 	ImagesPerSecond float64  `json:"imagesPerSecond"`
-	SecondsLeft     *float64 `json:"secondsLeft"` // null: not known
+	SecondsLeft     *float64 `json:"secondsLeft"` // null: unknown
 	Seconds         float64  `json:"seconds"`
 	Curve           points   `json:"curve"`
 	History         []row    `json:"history"`
-	HeldOut         string   `json:"heldOut"` // the set of the rows' accuracies on images that aren't trained on: test or validation
+	HeldOut         string   `json:"heldOut"` // the set of the rows' held-out accuracies: test or validation
 	Filters         *filters `json:"filters,omitempty"`
 }
 
-// points are a curve: point i is the mean over the steps from First + i·Every on.
+// points is a curve: point i is the mean over the steps from First + i·Every on.
 type points struct {
 	First  int     `json:"first"`
 	Every  int     `json:"every"`
 	Losses numbers `json:"losses"`
 }
 
-// numbers are figures for a picture, five digits of each.
+// numbers are values of a chart, written with five digits.
 type numbers []float64
 
-// MarshalJSON writes null for what JSON has no number for.
+// MarshalJSON writes null for NaN and infinity, which JSON doesn't have.
 func (n numbers) MarshalJSON() ([]byte, error) {
 	text := []byte{'['}
 	for i, v := range n {
@@ -53,10 +54,11 @@ func (n numbers) MarshalJSON() ([]byte, error) {
 	return append(text, ']'), nil
 }
 
-// maxRows is how many epochs the page shows at most: of more it shows each second, third and so on, and always the last.
+// maxRows is the most epochs that the page shows. Of more it shows every second, third and so on,
+// and always the last.
 const maxRows = 500
 
-// row is an epoch.
+// row is one epoch.
 type row struct {
 	Epoch         int      `json:"epoch"`
 	Step          int      `json:"step"`
@@ -66,7 +68,8 @@ type row struct {
 	Seconds       float64  `json:"seconds"`
 }
 
-// latest is what the page shows now, as JSON, with its version. Readers share the work, and the training doesn't wait for it.
+// latest returns the page's state as JSON, and its version. Readers share the work, and the
+// training doesn't wait for it.
 func (p *Page) latest() ([]byte, int, error) {
 	p.encoding.Lock()
 	defer p.encoding.Unlock()
@@ -82,14 +85,16 @@ func (p *Page) latest() ([]byte, int, error) {
 	return text, version, nil
 }
 
-// event copies what changes as the training goes on.
+// event copies the state that changes during the training.
 func (p *Page) event() (event, int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	g := &p.progress
 	e := event{
-		Phase: p.phase, Message: p.message, Epoch: g.epoch, Epochs: g.epochs, Step: g.step, Steps: g.steps, StepsPerEpoch: g.stepsPerEpoch,
-		Loss: number(g.loss), Rate: g.rate, ImagesPerSecond: g.pace.lately() * float64(g.batch), Seconds: g.elapsed.Seconds(),
+		Phase: p.phase, Message: p.message, Epoch: g.epoch, Epochs: g.epochs, Step: g.step, Steps: g.steps,
+		StepsPerEpoch: g.stepsPerEpoch,
+		Loss:          number(g.loss), Rate: g.rate, ImagesPerSecond: g.pace.lately() * float64(g.batch),
+		Seconds: g.elapsed.Seconds(),
 		Curve:   points{First: g.curve.first, Every: g.curve.every, Losses: slices.Clone(g.curve.points)},
 		History: []row{}, HeldOut: "test", Filters: g.filters,
 	}
@@ -101,15 +106,17 @@ func (p *Page) event() (event, int) {
 		if (len(g.history)-1-i)%every == 0 {
 			set, accuracy := r.HeldOut()
 			e.HeldOut = set
-			e.History = append(e.History, row{r.Epoch, r.Step, number(r.TrainLoss), r.TrainAccuracy, accuracy, r.Seconds})
+			e.History = append(
+				e.History, row{r.Epoch, r.Step, number(r.TrainLoss), r.TrainAccuracy, accuracy, r.Seconds},
+			)
 		}
 	}
 	return e, p.version
 }
 
-// number is nil for what JSON has no number for.
+// number returns nil for NaN and infinity, which JSON doesn't have.
 func number(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
+	if !xmath.IsFinite(v) {
 		return nil
 	}
 	return &v

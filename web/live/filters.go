@@ -8,15 +8,16 @@ import (
 	"convgraph/graph"
 )
 
-// maxTiles is how many pictures of filters the page shows at most.
+// maxTiles is the most pictures of filters that the page shows.
 const maxTiles = 128
 
-// filters are a first convolution's weights as greys, or as colours if there are three channels. Black is -Scale, mid grey 0, white Scale.
+// filters holds a first convolution's weights as greys, or as colours if it has three channels.
+// Black is -Scale, mid grey 0, white Scale.
 type filters struct {
 	Name     string  `json:"name"`
-	Step     int     `json:"step"`     // after which they look like this
+	Step     int     `json:"step"`     // the step of these weights
 	Tiles    int     `json:"tiles"`    // pictures
-	All      int     `json:"all"`      // pictures there would be
+	All      int     `json:"all"`      // pictures without the limit
 	Channels int     `json:"channels"` // of a picture, 1 or 3
 	Height   int     `json:"height"`
 	Width    int     `json:"width"`
@@ -24,7 +25,7 @@ type filters struct {
 	Greys    []byte  `json:"greys"` // (tiles, channels, height, width)
 }
 
-// filtersOf copies the model's first filters. A model without a convolution has none.
+// filtersOf copies the weights of the model's first convolution. It returns nil if there is none.
 func filtersOf(m *graph.Model, step int) *filters {
 	for _, p := range m.Params() {
 		if s := p.Value.Shape(); s.Dims() == 4 && p.Value.Dtype() == tensor.Float32 {
@@ -55,7 +56,7 @@ func newFilters(name string, s tensor.Shape, weights []float32) *filters {
 	return f
 }
 
-// grey is 0 for -scale and less, 255 for scale and more. What is no number is black.
+// grey is 0 for -scale and below, 255 for scale and above. NaN is black.
 func grey(v, scale float32) byte {
 	switch {
 	case v != v:

@@ -18,27 +18,33 @@ import (
 var assets embed.FS
 
 const (
-	pollEvery    = 200 * time.Millisecond // how soon a reader hears of what is new
-	writeTimeout = 5 * time.Second        // for an event; a reader that takes longer is dropped
-	aliveEvery   = 15 * time.Second       // a reader that has gone is found out
+	pollEvery    = 200 * time.Millisecond // how often a reader gets new state
+	writeTimeout = 5 * time.Second        // for an event; a slower reader is dropped
+	aliveEvery   = 15 * time.Second       // finds readers that have gone
 	maxReaders   = 64
 )
 
-// Register adds the page at / and what it asks for under /live/.
+// Register adds the page at / and its files and requests under /live/.
 func (p *Page) Register(mux *http.ServeMux) {
 	folder, err := fs.Sub(assets, "assets")
 	if err != nil {
-		panic(fmt.Sprintf("live: %v", err)) // the folder is embedded above, so this can't be
+		panic(fmt.Sprintf("live: %v", err)) // can't happen: the folder is embedded above
 	}
 	ui.Register(mux)
 	mux.Handle("GET /{$}", ui.File(folder, "index.html"))
 	mux.Handle("GET /live/", ui.Files("/live/", folder))
 	mux.Handle("GET /live/events", p.bounded(http.HandlerFunc(p.events)))
-	mux.HandleFunc("POST /live/stop", func(w http.ResponseWriter, _ *http.Request) { p.answer(w, p.Stop(), "no training is running") })
-	mux.HandleFunc("POST /live/resume", func(w http.ResponseWriter, _ *http.Request) { p.answer(w, p.Resume(), "the training isn't stopped") })
+	mux.HandleFunc(
+		"POST /live/stop",
+		func(w http.ResponseWriter, _ *http.Request) { p.answer(w, p.Stop(), "no training is running") },
+	)
+	mux.HandleFunc(
+		"POST /live/resume",
+		func(w http.ResponseWriter, _ *http.Request) { p.answer(w, p.Resume(), "the training isn't stopped") },
+	)
 }
 
-// answer says what the training is at, or why it isn't what was asked for.
+// answer writes the training's phase, or why the request was refused.
 func (p *Page) answer(w http.ResponseWriter, done bool, why string) {
 	phase := p.Phase()
 	if !done {
@@ -61,7 +67,8 @@ func (p *Page) bounded(next http.Handler) http.Handler {
 	})
 }
 
-// events is the stream of a reader: once the settings, once the filters at the start, and every state it is quick enough to take.
+// events streams to a reader: the settings once, the filters at the start once, and every state
+// that the reader is fast enough for.
 func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	s := &stream{w: w, control: http.NewResponseController(w)}
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -84,20 +91,20 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 		err = s.follow(p)
 	}
 	if err == nil {
-		_ = s.send("end", []byte("{}")) // who went away needs no goodbye
+		_ = s.send("end", []byte("{}")) // a client that has gone needs no end
 	}
 }
 
-// stream is one reader's.
+// stream is the event stream of one reader.
 type stream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
-	started bool // it has the filters at the start
-	version int  // of the last state it has
+	started bool // the filters at the start were sent
+	version int  // of the last state sent
 	wrote   time.Time
 }
 
-// follow sends what is new.
+// follow sends what has changed.
 func (s *stream) follow(p *Page) error {
 	if start := p.start(); start != nil && !s.started {
 		s.started = true

@@ -1,4 +1,5 @@
-// Package live shows a training as it runs, on a page: curves, filters, speed, and buttons that stop it and go on.
+// Package live shows a running training on a page: curves, filters, speed, and buttons to stop and
+// resume it.
 package live
 
 import (
@@ -10,31 +11,31 @@ import (
 	"convgraph/train"
 )
 
-// A Phase is what a training is at.
+// Phase is the state of a training.
 type Phase string
 
 const (
 	Starting    Phase = "starting"
 	Training    Phase = "training"
-	Stopping    Phase = "stopping"    // after the step under way
+	Stopping    Phase = "stopping"    // after the current step
 	Stopped     Phase = "stopped"     // until it is resumed
-	Measuring   Phase = "measuring"   // on the whole sets, after the last epoch
-	Finished    Phase = "finished"    // and so is the program, soon
-	Interrupted Phase = "interrupted" // by whoever ended the program
+	Measuring   Phase = "measuring"   // accuracy on the whole sets, after the last epoch
+	Finished    Phase = "finished"    // the program ends soon
+	Interrupted Phase = "interrupted" // by a signal to the program
 	Failed      Phase = "failed"
 )
 
-// snapshotEvery is how often the page's figures are brought up to date within an epoch.
+// snapshotEvery is the interval at which the page's figures are updated within an epoch.
 const snapshotEvery = 250 * time.Millisecond
 
-// A Setting is one of the training's settings that the page lists.
+// Setting is one of the training's settings, as the page lists them.
 type Setting struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
 
-// A Page is a training's callback that shows it, and its switch. As a callback it reads and never writes, so that a training's result doesn't
-// depend on it.
+// Page is a training callback that shows the training and controls it. The callback only reads, so
+// a training's result doesn't depend on it.
 type Page struct {
 	train.Base
 	title    string
@@ -45,29 +46,35 @@ type Page struct {
 	mu       sync.Mutex
 	phase    Phase
 	message  string
-	cancel   context.CancelFunc // of the training under way
-	resume   chan struct{}      // receives when the training is to go on
+	cancel   context.CancelFunc // cancels the running training
+	resume   chan struct{}      // receives when the training is resumed
 	progress progress
-	version  int // of what the page shows
+	version  int // of the state that the page shows
 
 	encoding       sync.Mutex
-	encoded        []byte // the newest state that a reader asked for
+	encoded        []byte // the newest state that a reader requested
 	encodedVersion int
 }
 
-// New is the page of a training that hasn't begun.
+// New returns the page of a training that hasn't begun.
 func New(title string, settings []Setting) *Page {
-	p := &Page{title: title, settings: settings, phase: Starting, ended: make(chan struct{}), resume: make(chan struct{}, 1), version: 1}
+	p := &Page{
+		title: title, settings: settings, phase: Starting, ended: make(chan struct{}), resume: make(chan struct{}, 1),
+		version: 1,
+	}
 	p.close = sync.OnceFunc(func() { close(p.ended) })
 	return p
 }
 
-// Close sends every reader the last state and ends their streams.
+// Close sends every reader the last state and ends the streams.
 func (p *Page) Close() { p.close() }
 
-// Run trains until the training ends, through any number of stops. It goes on from the checkpoint that goOn finds, which an interruption has
-// written. When the context is done it returns its error, and the newest checkpoint is where the training got to.
-func (p *Page) Run(ctx context.Context, t *train.Trainer, goOn func() (*train.Checkpoint, error)) (*train.Result, error) {
+// Run trains until the training ends, through any number of stops. After a stop it resumes from the
+// checkpoint that latest returns, which the interruption has written. When the context is done it
+// returns the context's error, and the newest checkpoint has the state of the training.
+func (p *Page) Run(
+	ctx context.Context, t *train.Trainer, latest func() (*train.Checkpoint, error),
+) (*train.Result, error) {
 	for {
 		result, err := p.runOnce(ctx, t)
 		if !errors.Is(err, context.Canceled) || ctx.Err() != nil {
@@ -81,7 +88,7 @@ func (p *Page) Run(ctx context.Context, t *train.Trainer, goOn func() (*train.Ch
 			return nil, ctx.Err()
 		case <-p.resume:
 		}
-		if t.Resume, err = goOn(); err != nil {
+		if t.Resume, err = latest(); err != nil {
 			p.end(nil, err)
 			return nil, err
 		}
@@ -101,7 +108,7 @@ func (p *Page) runOnce(ctx context.Context, t *train.Trainer) (*train.Result, er
 func (p *Page) end(r *train.Result, err error) {
 	switch {
 	case errors.Is(err, context.Canceled):
-		p.set(Interrupted, "The program was interrupted; -resume goes on from its checkpoint.")
+		p.set(Interrupted, "The program was interrupted. Its checkpoint resumes the training.")
 	case err != nil:
 		p.set(Failed, err.Error())
 	default:
@@ -116,14 +123,15 @@ func (p *Page) set(phase Phase, message string) {
 	p.version++
 }
 
-// Phase is what the training is at.
+// Phase returns the state of the training.
 func (p *Page) Phase() Phase {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.phase
 }
 
-// Stop ends the training after the step under way, with a checkpoint, and says whether there was one to stop.
+// Stop ends the training after the current step, with a checkpoint. It reports whether there was a
+// training to stop.
 func (p *Page) Stop() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -139,7 +147,7 @@ func (p *Page) Stop() bool {
 	return true
 }
 
-// Resume lets a stopped training go on, and says whether there was one.
+// Resume resumes a stopped training. It reports whether there was one.
 func (p *Page) Resume() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

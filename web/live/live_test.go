@@ -31,7 +31,8 @@ import (
 // small is a network with three filters.
 func small() *graph.Spec {
 	return graph.Sequential("small", tensor.Shape{1, 6, 6}, graph.He(),
-		graph.Conv2D{Filters: 3, Kernel: graph.Square(3)}, graph.ReLU{}, graph.Dropout{Rate: 0.2}, graph.Affine{Units: 2}, graph.Softmax{})
+		graph.Conv2D{Filters: 3, Kernel: graph.Square(3)}, graph.ReLU{}, graph.Dropout{Rate: 0.2},
+		graph.Affine{Units: 2}, graph.Softmax{})
 }
 
 // trainer trains a new small network for 3 epochs of 8 steps.
@@ -64,7 +65,7 @@ func parameters(t testing.TB, m *graph.Model) string {
 	return string(data)
 }
 
-// after calls what after steps.
+// after calls what after the given number of steps.
 type after struct {
 	train.Base
 	what func(step int)
@@ -75,10 +76,10 @@ func (a after) StepEnd(s *train.State) error {
 	return nil
 }
 
-func noResume() (*train.Checkpoint, error) { return nil, errors.New("nothing to go on from") }
+func noResume() (*train.Checkpoint, error) { return nil, errors.New("no checkpoint to resume from") }
 
-// TestStopAndResume stops a training within an epoch, at an epoch's end and in its first step, resumes it each time, and wants the bytes of one
-// that nobody looked at.
+// TestStopAndResume stops a training within an epoch, at an epoch's end and in its first step, and
+// resumes it each time. The result must have the bytes of a training without a page.
 func TestStopAndResume(t *testing.T) {
 	plain := trainer(t)
 	want, err := plain.Run(context.Background())
@@ -92,7 +93,7 @@ func TestStopAndResume(t *testing.T) {
 		if stops[step] {
 			delete(stops, step)
 			assert.True(t, p.Stop())
-			assert.True(t, p.Stop(), "to stop twice is to stop")
+			assert.True(t, p.Stop(), "a second stop is allowed")
 			assert.Equal(t, Stopping, p.Phase())
 			assert.False(t, p.Resume(), "what hasn't stopped yet can't be resumed")
 		}
@@ -128,11 +129,11 @@ func TestStopAndResume(t *testing.T) {
 	assert.Equal(t, Finished, e.Phase)
 	assert.Contains(t, e.Message, "Test accuracy ")
 	assert.Equal(t, 24, e.Step)
-	assert.Len(t, e.Curve.Losses, 24, "the curve goes through the stops")
+	assert.Len(t, e.Curve.Losses, 24, "the curve continues after the stops")
 	assert.Len(t, e.History, 3)
 }
 
-// TestInterrupted: a done context ends a training that runs and one that is stopped.
+// TestInterrupted: a done context ends a running training and a stopped one.
 func TestInterrupted(t *testing.T) {
 	for _, stopped := range []bool{false, true} {
 		p := New("small", nil)
@@ -162,7 +163,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestFailures: what ends a training is on the page, and so is a checkpoint that can't be found again.
+// TestFailures: the page shows the error that ends a training, also when its checkpoint is gone.
 func TestFailures(t *testing.T) {
 	p := New("small", nil)
 	tr := trainer(t)
@@ -181,11 +182,11 @@ func TestFailures(t *testing.T) {
 		}
 	}()
 	_, err = p.Run(context.Background(), tr, noResume)
-	assert.EqualError(t, err, "nothing to go on from")
+	assert.EqualError(t, err, "no checkpoint to resume from")
 	assert.Equal(t, Failed, p.Phase())
 }
 
-// served is a page on a port of its own.
+// served is a page on its own port.
 func served(t testing.TB, p *Page) (url string, end func()) {
 	t.Helper()
 	l, err := web.Listen("127.0.0.1:0")
@@ -208,7 +209,7 @@ func served(t testing.TB, p *Page) (url string, end func()) {
 // received is an event of a stream.
 type received struct{ name, data string }
 
-// read gives the next event.
+// read returns the next event.
 func read(t *testing.T, r *bufio.Reader) (e received) {
 	t.Helper()
 	for {
@@ -225,7 +226,8 @@ func read(t *testing.T, r *bufio.Reader) (e received) {
 	}
 }
 
-// TestStream follows a whole training: the settings, the filters before it, states, and at the end the last state and goodbye.
+// TestStream follows a whole training: the settings, the initial filters, the states, and at the
+// end the last state and the end event.
 func TestStream(t *testing.T) {
 	p := New("small", []Setting{{"Seed", "3"}})
 	url, end := served(t, p)
@@ -269,7 +271,7 @@ func TestStream(t *testing.T) {
 	assert.False(t, bytes.Equal(start.Greys, last.Filters.Greys), "learning changes filters")
 }
 
-// TestButtons: they work by POST from the page's own site, and say why not.
+// TestButtons: the buttons work by POST from the page's own site, and a refusal says why.
 func TestButtons(t *testing.T) {
 	p := New("small", nil)
 	url, _ := served(t, p)
@@ -312,7 +314,9 @@ func TestButtons(t *testing.T) {
 	}}}
 	done := make(chan error, 1)
 	go func() {
-		_, err := p.Run(context.Background(), tr, func() (*train.Checkpoint, error) { return train.LatestCheckpoint(dir, nil) })
+		_, err := p.Run(
+			context.Background(), tr, func() (*train.Checkpoint, error) { return train.LatestCheckpoint(dir, nil) },
+		)
 		done <- err
 	}()
 	<-stopped
@@ -329,7 +333,7 @@ func TestButtons(t *testing.T) {
 	assert.NotEqual(t, 200, answer.StatusCode, "a link can't stop a training")
 }
 
-// TestReadersAreBounded: one page too many is turned away.
+// TestReadersAreBounded: a page beyond the limit is refused.
 func TestReadersAreBounded(t *testing.T) {
 	url, _ := served(t, New("small", nil))
 	for range maxReaders {
@@ -346,7 +350,10 @@ func TestReadersAreBounded(t *testing.T) {
 
 func TestAssets(t *testing.T) {
 	url, _ := served(t, New("small", nil))
-	for _, path := range []string{"", "live/live.js", "live/live.css", "live/chart.js", "live/filters.js", "live/icon.svg", "ui/ui.css", "ui/number.js", "ui/grey.js"} {
+	for _, path := range []string{
+		"", "live/live.js", "live/live.css", "live/chart.js", "live/filters.js", "live/icon.svg",
+		"ui/ui.css", "ui/number.js", "ui/grey.js",
+	} {
 		answer, err := http.Get(url + path)
 		require.NoError(t, err)
 		answer.Body.Close()
@@ -355,7 +362,8 @@ func TestAssets(t *testing.T) {
 	}
 }
 
-// TestCurve: each point is the mean of its steps, however often points have been put together, and what is no number doesn't count.
+// TestCurve: each point is the mean of its steps, however often points have been merged, and values
+// that aren't finite don't count.
 func TestCurve(t *testing.T) {
 	c := curve{first: 7, every: 1}
 	for step := range 3000 {
@@ -382,10 +390,14 @@ func TestCurve(t *testing.T) {
 	assert.Equal(t, -1, (&curve{}).end())
 }
 
-// TestFilters: greys go from the negative to the positive of the largest weight; three channels are a colour.
+// TestFilters: greys range over plus and minus the largest weight; three channels are a colour.
 func TestFilters(t *testing.T) {
 	f := newFilters("w", tensor.Shape{2, 1, 1, 2}, []float32{0, -2, 1, float32(math.NaN())})
-	assert.Equal(t, filters{Name: "w", Tiles: 2, All: 2, Channels: 1, Height: 1, Width: 2, Scale: 2, Greys: []byte{128, 0, 191, 0}}, *f)
+	assert.Equal(
+		t,
+		filters{Name: "w", Tiles: 2, All: 2, Channels: 1, Height: 1, Width: 2, Scale: 2, Greys: []byte{128, 0, 191, 0}},
+		*f,
+	)
 	assert.Equal(t, 3, newFilters("w", tensor.Shape{2, 3, 1, 1}, make([]float32, 6)).Channels)
 	assert.Equal(t, 2, newFilters("w", tensor.Shape{2, 3, 1, 1}, make([]float32, 6)).Tiles)
 	f = newFilters("w", tensor.Shape{40, 4, 1, 1}, make([]float32, 160))
@@ -393,7 +405,7 @@ func TestFilters(t *testing.T) {
 	assert.Equal(t, byte(128), f.Greys[0], "all weights 0 are mid grey")
 }
 
-// TestManyEpochs: of more epochs than the page shows it has each second, and the last.
+// TestManyEpochs: of too many epochs the page shows every second one, and the last.
 func TestManyEpochs(t *testing.T) {
 	p := New("small", nil)
 	for epoch := 1; epoch <= maxRows+2; epoch++ {
@@ -414,7 +426,8 @@ func TestPace(t *testing.T) {
 	assert.InDelta(t, 10*49., p.overall(), 1e-9)
 }
 
-// BenchmarkStepEnd is what the page of SimpleConvNet costs a training's step of 4 ms, a reader's state four times a second included.
+// BenchmarkStepEnd is the cost of SimpleConvNet's page for a training step of 4 ms, with a reader's
+// state four times a second.
 func BenchmarkStepEnd(b *testing.B) {
 	tr := trainer(b)
 	var err error

@@ -4,26 +4,27 @@ import (
 	"math"
 	"time"
 
+	"convgraph/internal/xmath"
 	"convgraph/train"
 )
 
-// progress is what is known of a training.
+// progress is the known state of a training.
 type progress struct {
 	epoch, epochs  int
 	step, steps    int
 	stepsPerEpoch  int
 	batch          int
 	loss           float64 // mean over this epoch's steps so far
-	rate           float64 // the learning rate, 0 if the solver has its own
+	rate           float64 // learning rate; 0 if the solver sets its own
 	elapsed        time.Duration
 	curve          curve
 	history        []train.Row
-	start, filters *filters // at the first step that the page saw, and now
+	start, filters *filters // at the first step of the page, and now
 	pace           pace
-	shown          time.Duration // when the figures were last brought up to date
+	shown          time.Duration // time of the last update of the figures
 }
 
-// TrainBegin takes up where the training begins.
+// TrainBegin shows the state at the start of the training.
 func (p *Page) TrainBegin(s *train.State) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -32,7 +33,7 @@ func (p *Page) TrainBegin(s *train.State) error {
 	return nil
 }
 
-// StepEnd adds the step's loss to the curve, and a few times a second brings everything else up to date.
+// StepEnd adds the step's loss to the curve, and updates everything else a few times a second.
 func (p *Page) StepEnd(s *train.State) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -51,7 +52,7 @@ func (p *Page) EpochEnd(s *train.State) error {
 	return nil
 }
 
-// TrainEnd shows the last state: what is left is to measure.
+// TrainEnd shows the last state before the final measurement.
 func (p *Page) TrainEnd(s *train.State) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -60,10 +61,10 @@ func (p *Page) TrainEnd(s *train.State) error {
 	return nil
 }
 
-// Interrupted shows where the training got to.
+// Interrupted shows the last state of the training.
 func (p *Page) Interrupted(s *train.State) error { return p.EpochEnd(s) }
 
-// show brings the figures up to date.
+// show updates the figures.
 func (p *Page) show(s *train.State) {
 	p.progress.update(s)
 	p.version++
@@ -82,7 +83,7 @@ func (g *progress) begin(s *train.State) {
 
 func (g *progress) update(s *train.State) {
 	g.epoch, g.step, g.loss, g.elapsed, g.shown = s.Epoch, s.Step, s.MeanLoss, s.Elapsed, s.Elapsed
-	g.history = s.History // whose rows don't change any more
+	g.history = s.History // its rows don't change any more
 	g.filters = filtersOf(s.Model, s.Step)
 	g.pace.add(s.Step, s.Elapsed)
 	if schedule := s.Trainer.Schedule; schedule != nil {
@@ -90,19 +91,19 @@ func (g *progress) update(s *train.State) {
 	}
 }
 
-// maxPoints is how many points the loss's curve has at most: as many as a wide screen shows.
+// maxPoints is the most points of the loss's curve: enough for a wide screen.
 const maxPoints = 600
 
-// curve is the mean loss over each few steps. When it has too many points, each two become one.
+// curve is the mean loss over runs of steps. When it has too many points, it merges pairs of them.
 type curve struct {
 	first  int       // steps before the first point
-	every  int       // steps a point stands for
-	points []float64 // means; the last may stand for fewer steps
-	steps  int       // of the last point
-	finite int       // of those, the steps whose loss is a number
+	every  int       // steps in a point
+	points []float64 // means; the last may have fewer steps
+	steps  int       // steps in the last point
+	finite int       // of those, the steps with a finite loss
 }
 
-// end is the step that the curve goes up to; -1 if it hasn't begun.
+// end is the last step of the curve; -1 if it hasn't begun.
 func (c *curve) end() int {
 	if c.every == 0 {
 		return -1
@@ -118,7 +119,7 @@ func (c *curve) add(loss float64) {
 		c.points, c.steps, c.finite = append(c.points, math.NaN()), 0, 0
 	}
 	c.steps++
-	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+	if !xmath.IsFinite(loss) {
 		return
 	}
 	c.finite++
@@ -130,7 +131,7 @@ func (c *curve) add(loss float64) {
 	*last += (loss - *last) / float64(c.finite)
 }
 
-// halve makes one point of each two. All of them are whole when it is called.
+// halve merges pairs of points. All points must be complete.
 func (c *curve) halve() {
 	for i := range len(c.points) / 2 {
 		c.points[i] = meanOf(c.points[2*i], c.points[2*i+1])
@@ -140,7 +141,7 @@ func (c *curve) halve() {
 	c.steps = c.every
 }
 
-// meanOf is that of the numbers among two.
+// meanOf is the mean of those of two values that aren't NaN.
 func meanOf(a, b float64) float64 {
 	switch {
 	case math.IsNaN(a):
@@ -151,7 +152,7 @@ func meanOf(a, b float64) float64 {
 	return (a + b) / 2
 }
 
-// pace is how fast a training has gone lately: it remembers the last moments it was told of.
+// pace measures the speed of a training from its most recent moments.
 type pace struct {
 	moments [20]moment
 	count   int
@@ -171,7 +172,7 @@ func (p *pace) add(step int, elapsed time.Duration) {
 	p.count++
 }
 
-// lately is the steps a second over the last moments, 0 if there are too few.
+// lately returns the steps per second over the most recent moments, 0 if there are too few.
 func (p *pace) lately() float64 {
 	if p.count < 2 {
 		return 0
@@ -179,7 +180,8 @@ func (p *pace) lately() float64 {
 	return between(p.moments[max(0, p.count-len(p.moments))%len(p.moments)], p.newest())
 }
 
-// overall is the steps a second since the run began, with the pauses to measure the accuracy.
+// overall returns the steps per second since the run began, including pauses to measure the
+// accuracy.
 func (p *pace) overall() float64 {
 	if p.count < 2 {
 		return 0

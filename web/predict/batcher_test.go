@@ -14,7 +14,7 @@ import (
 
 	"convgraph/classify"
 	"convgraph/graph"
-	"convgraph/internal/goroutines"
+	"convgraph/internal/testutil"
 )
 
 // gate lets a test hold a batcher before each batch that it computes.
@@ -223,7 +223,7 @@ func TestNoGoroutineStays(t *testing.T) {
 	for range 1000 {
 		ask()
 	}
-	assert.LessOrEqual(t, goroutines.Fallen(before), before)
+	assert.LessOrEqual(t, testutil.WaitGoroutines(before), before)
 	s.Close()
 	assert.Equal(t, http.StatusServiceUnavailable, postJSON(s, map[string]any{"image": values(12, 1)}).Code)
 }

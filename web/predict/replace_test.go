@@ -18,7 +18,7 @@ import (
 
 	"convgraph/classify"
 	"convgraph/graph"
-	"convgraph/internal/goroutines"
+	"convgraph/internal/testutil"
 )
 
 // other is a model of the same network with other parameters.
@@ -134,7 +134,7 @@ func TestReplaceUnderLoad(t *testing.T) {
 	}
 	over.Store(true)
 	askers.Wait()
-	assert.LessOrEqual(t, goroutines.Fallen(before), before)
+	assert.LessOrEqual(t, testutil.WaitGoroutines(before), before)
 	s.Close()
 }
 

@@ -1,5 +1,6 @@
-// Package ui holds what the pages in web have in common: the style sheet with its light and dark colours, small JavaScript modules, and the
-// way an embedded file is served. Everything comes from the binary; no page asks another host for anything.
+// Package ui is shared by the pages in web: the style sheet with its light and dark colours, small
+// JavaScript modules, and the server of embedded files. Everything comes from the binary; no page
+// loads anything from another host.
 package ui
 
 import (
@@ -14,16 +15,17 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// Register serves the shared files under /ui/: ui.css, and the modules grey.js (numbers as greys), number.js (numbers as text).
+// Register serves the shared files under /ui/: ui.css, and the modules grey.js (numbers as greys)
+// and number.js (numbers as text).
 func Register(mux *http.ServeMux) {
 	shared, err := fs.Sub(assets, "assets")
 	if err != nil {
-		panic(fmt.Sprintf("ui: %v", err)) // the folder is embedded above, so this can't be
+		panic(fmt.Sprintf("ui: %v", err)) // can't happen: the folder is embedded above
 	}
 	mux.Handle("GET /ui/", Files("/ui/", shared))
 }
 
-// contentTypes doesn't ask the system, whose table may be anybody's.
+// contentTypes replaces the system's table, which differs between machines.
 var contentTypes = map[string]string{
 	".html": "text/html; charset=utf-8",
 	".css":  "text/css; charset=utf-8",
@@ -32,8 +34,8 @@ var contentTypes = map[string]string{
 	".png":  "image/png",
 }
 
-// Files serves the files of a folder whose URLs begin with prefix, which ends in a slash. A browser keeps a file, and asks each time whether
-// it is still the same.
+// Files serves the files of a folder for URLs that begin with prefix, which ends in a slash. A
+// browser caches a file, and asks each time whether it has changed.
 func Files(prefix string, folder fs.FS) http.Handler {
 	return Secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.URL.Path) < len(prefix) {
@@ -44,7 +46,7 @@ func Files(prefix string, folder fs.FS) http.Handler {
 	}))
 }
 
-// File serves one file of a folder, such as a page, under whatever URL.
+// File serves one file of a folder, such as a page, for any URL.
 func File(folder fs.FS, name string) http.Handler {
 	return Secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serveFile(w, r, folder, name) }))
 }
@@ -63,7 +65,7 @@ func serveFile(w http.ResponseWriter, r *http.Request, folder fs.FS, name string
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	_, _ = w.Write(content) // who went away needs no answer
+	_, _ = w.Write(content) // a client that has gone needs no answer
 }
 
 func etag(content []byte) string {
@@ -72,12 +74,14 @@ func etag(content []byte) string {
 	return fmt.Sprintf(`"%x"`, h.Sum64())
 }
 
-// policy lets a page load scripts, styles, fonts and data from its own host and nothing from anywhere else; no script or style stands in the
-// HTML itself. A picture may also be one that the reader has chosen or the page has drawn.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; img-src 'self' blob: data:; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// policy lets a page load scripts, styles, fonts and data from its own host only; the HTML itself
+// contains no script or style. An image may also be one that the reader has chosen or the page has
+// drawn.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; " +
+	"img-src 'self' blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// Secure adds the headers that keep a page to itself: the Content-Security-Policy, no guessing of types, no referrer.
+// Secure adds the headers that isolate a page: the Content-Security-Policy, no type sniffing, no
+// referrer.
 func Secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", policy)

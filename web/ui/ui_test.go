@@ -54,6 +54,8 @@ func TestFile(t *testing.T) {
 	assert.Equal(t, "text/html; charset=utf-8", w.Header().Get("Content-Type"))
 	assert.Equal(t, "<!doctype html>", w.Body.String())
 
-	assert.Equal(t, http.StatusNotFound, get(ui.Files("/x/", folder), "/x/secret.key").Code, "only kinds of file that pages are made of")
+	assert.Equal(
+		t, http.StatusNotFound, get(ui.Files("/x/", folder), "/x/secret.key").Code, "only the file types of pages",
+	)
 	assert.Equal(t, http.StatusNotFound, get(ui.Files("/x/", folder), "/").Code)
 }

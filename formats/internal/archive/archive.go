@@ -1,5 +1,5 @@
-// Package archive opens the zip files that carry arrays (.npz, .pt) and keeps
-// a hostile one from asking for more memory than its size warrants.
+// Package archive opens the zip files that contain arrays (.npz, .pt) and bounds the memory that a
+// hostile one can take by its size.
 package archive
 
 import (
@@ -11,9 +11,8 @@ import (
 const (
 	// maxRatio is DEFLATE's own limit: 258 bytes from 2 bits and a little.
 	maxRatio = 1032
-	// An archive may unpack to freeBytes plus fairRatio times its size. Real
-	// parameters hardly compress at all; arrays of zeros in a small file fit
-	// under freeBytes.
+	// An archive may unpack to freeBytes plus fairRatio times its size. Real parameters hardly
+	// compress; freeBytes is for small files of zeros.
 	freeBytes = 64 << 20
 	fairRatio = 64
 )
@@ -25,10 +24,9 @@ type Entry struct {
 	file *zip.File
 }
 
-// Open lists an archive's files in their order. It refuses, by name: a name
-// that stands twice, an encrypted file, a compression other than none and
-// DEFLATE, sizes that the archive's own size cannot back, and files that share
-// their bytes (so that unpacked sizes add up to more than was there).
+// Open lists an archive's files in their order. It refuses, by name: a duplicate name, an encrypted
+// file, a compression other than none and DEFLATE, sizes that the archive's own size can't contain,
+// and files that share their bytes (so that unpacked sizes exceed the content).
 func Open(r io.ReaderAt, size int64) ([]Entry, error) {
 	reader, err := zip.NewReader(r, size)
 	if err != nil {
@@ -40,7 +38,7 @@ func Open(r io.ReaderAt, size int64) ([]Entry, error) {
 	entries := make([]Entry, 0, len(reader.File))
 	for _, file := range reader.File {
 		if seen[file.Name] {
-			return nil, fmt.Errorf("zip file has %q twice", file.Name)
+			return nil, fmt.Errorf("zip file: %q occurs twice", file.Name)
 		}
 		seen[file.Name] = true
 		if err := checkEntry(file, uint64(size)); err != nil {
@@ -49,7 +47,8 @@ func Open(r io.ReaderAt, size int64) ([]Entry, error) {
 		packed += file.CompressedSize64
 		unpacked += file.UncompressedSize64
 		if packed > uint64(size) || unpacked > limit {
-			return nil, fmt.Errorf("zip entry %q: %d bytes so far, unpacked from %d, in a file of %d bytes (at most %d allowed): refused as a zip bomb", file.Name, unpacked, packed, size, limit)
+			return nil, fmt.Errorf("zip entry %q: got %d bytes so far, unpacked from %d, want at most %d in a file of %d bytes: "+
+				"refused as a zip bomb", file.Name, unpacked, packed, limit, size)
 		}
 		entries = append(entries, Entry{Name: file.Name, Size: int(file.UncompressedSize64), file: file})
 	}
@@ -62,18 +61,24 @@ func checkEntry(file *zip.File, size uint64) error {
 	case file.Flags&encrypted != 0:
 		return fmt.Errorf("is encrypted")
 	case file.Method != zip.Store && file.Method != zip.Deflate:
-		return fmt.Errorf("compression method %d is not supported: only 0 (stored) and 8 (deflate)", file.Method)
+		return fmt.Errorf("compression method: got %d, want 0 (stored) or 8 (deflate)", file.Method)
 	case file.CompressedSize64 > size:
-		return fmt.Errorf("claims %d packed bytes in a file of %d bytes", file.CompressedSize64, size)
+		return fmt.Errorf("packed size: got %d, want at most %d, the file's size", file.CompressedSize64, size)
 	case file.Method == zip.Store && file.CompressedSize64 != file.UncompressedSize64:
-		return fmt.Errorf("is stored, yet claims %d bytes packed and %d unpacked", file.CompressedSize64, file.UncompressedSize64)
+		return fmt.Errorf(
+			"stored entry: got %d bytes packed and %d unpacked, want the same", file.CompressedSize64,
+			file.UncompressedSize64,
+		)
 	case file.UncompressedSize64 > maxRatio*(file.CompressedSize64+1):
-		return fmt.Errorf("claims %d bytes from %d packed bytes: DEFLATE cannot do that", file.UncompressedSize64, file.CompressedSize64)
+		return fmt.Errorf(
+			"unpacked size: got %d from %d packed bytes, more than DEFLATE can compress", file.UncompressedSize64,
+			file.CompressedSize64,
+		)
 	}
 	return nil
 }
 
-// Read unpacks the entry. The zip reader holds it to its checksum and size.
+// Read unpacks the entry. The zip reader checks its checksum and size.
 func (e Entry) Read() ([]byte, error) {
 	reader, err := e.file.Open()
 	if err != nil {
@@ -82,12 +87,12 @@ func (e Entry) Read() ([]byte, error) {
 	defer reader.Close()
 	data := make([]byte, e.Size)
 	if _, err := io.ReadFull(reader, data); err != nil {
-		return nil, fmt.Errorf("zip entry %q: expected %d bytes: %w", e.Name, e.Size, err)
+		return nil, fmt.Errorf("zip entry %q: want %d bytes: %w", e.Name, e.Size, err)
 	}
-	// One read more: the checksum is compared at the end of the file.
+	// One more read: the checksum is compared at the end of the file.
 	switch n, err := reader.Read(make([]byte, 1)); {
 	case n != 0:
-		return nil, fmt.Errorf("zip entry %q: expected the end after %d bytes, found more", e.Name, e.Size)
+		return nil, fmt.Errorf("zip entry %q: got more, want the end after %d bytes", e.Name, e.Size)
 	case err != io.EOF:
 		return nil, fmt.Errorf("zip entry %q: after its %d bytes: %w", e.Name, e.Size, err)
 	}

@@ -18,7 +18,7 @@ func open(data []byte) ([]archive.Entry, error) {
 	return archive.Open(bytes.NewReader(data), int64(len(data)))
 }
 
-// pack writes one zip file; body may be shorter than header claims.
+// pack writes one zip file; body may be shorter than header declares.
 func pack(t testing.TB, write func(*zip.Writer)) []byte {
 	t.Helper()
 	var buffer bytes.Buffer
@@ -72,13 +72,35 @@ func TestOpenRefuses(t *testing.T) {
 		want string
 	}{
 		{"no zip file", []byte("\x93NUMPY"), "not a readable zip file of 6 bytes"},
-		{"a name twice", twice, `zip file has "a" twice`},
-		{"encryption", rawEntry(t, zip.FileHeader{Name: "a", Flags: 1, CompressedSize64: 1, UncompressedSize64: 1}, []byte{0}), `"a": is encrypted`},
-		{"another compression", rawEntry(t, zip.FileHeader{Name: "a", Method: 12, CompressedSize64: 1, UncompressedSize64: 1}, []byte{0}), "compression method 12"},
-		{"packed size past the file", rawEntry(t, zip.FileHeader{Name: "a", CompressedSize64: 1 << 40, UncompressedSize64: 1 << 40}, []byte{0}), "claims 1099511627776 packed bytes"},
-		{"stored with two sizes", rawEntry(t, zip.FileHeader{Name: "a", CompressedSize64: 1, UncompressedSize64: 1 << 30}, []byte{0}), "is stored, yet"},
-		{"impossible compression", rawEntry(t, zip.FileHeader{Name: "a", Method: zip.Deflate, CompressedSize64: 10, UncompressedSize64: 1 << 30}, make([]byte, 10)), "DEFLATE cannot do that"},
-		{"a zip bomb", rawEntry(t, zip.FileHeader{Name: "a", Method: zip.Deflate, CompressedSize64: 1 << 17, UncompressedSize64: 100 << 20}, make([]byte, 1<<17)), "refused as a zip bomb"},
+		{"a name twice", twice, `zip file: "a" occurs twice`},
+		{
+			"encryption",
+			rawEntry(t, zip.FileHeader{Name: "a", Flags: 1, CompressedSize64: 1, UncompressedSize64: 1}, []byte{0}),
+			`"a": is encrypted`,
+		},
+		{
+			"another compression",
+			rawEntry(t, zip.FileHeader{Name: "a", Method: 12, CompressedSize64: 1, UncompressedSize64: 1}, []byte{0}),
+			"compression method: got 12",
+		},
+		{
+			"packed size past the file",
+			rawEntry(t, zip.FileHeader{Name: "a", CompressedSize64: 1 << 40, UncompressedSize64: 1 << 40}, []byte{0}),
+			"packed size: got 1099511627776",
+		},
+		{
+			"stored with two sizes",
+			rawEntry(t, zip.FileHeader{Name: "a", CompressedSize64: 1, UncompressedSize64: 1 << 30}, []byte{0}),
+			"stored entry: got",
+		},
+		{"impossible compression", rawEntry(
+			t, zip.FileHeader{Name: "a", Method: zip.Deflate, CompressedSize64: 10, UncompressedSize64: 1 << 30},
+			make([]byte, 10),
+		), "more than DEFLATE can compress"},
+		{"a zip bomb", rawEntry(
+			t, zip.FileHeader{Name: "a", Method: zip.Deflate, CompressedSize64: 1 << 17, UncompressedSize64: 100 << 20},
+			make([]byte, 1<<17),
+		), "refused as a zip bomb"},
 		{"files that share bytes", overlapping(t, 20), "refused as a zip bomb"},
 	}
 	for _, tt := range tests {
@@ -92,7 +114,10 @@ func TestOpenRefuses(t *testing.T) {
 // overlapping lists one stored file under n names.
 func overlapping(t testing.TB, n int) []byte {
 	body := bytes.Repeat([]byte{7}, 4000)
-	data := rawEntry(t, zip.FileHeader{Name: "a", CRC32: crc32.ChecksumIEEE(body), CompressedSize64: 4000, UncompressedSize64: 4000}, body)
+	data := rawEntry(
+		t, zip.FileHeader{Name: "a", CRC32: crc32.ChecksumIEEE(body), CompressedSize64: 4000, UncompressedSize64: 4000},
+		body,
+	)
 	const endSize = 22
 	end := data[len(data)-endSize:]
 	directory := data[binary.LittleEndian.Uint32(end[16:]) : len(data)-endSize]
@@ -110,7 +135,9 @@ func overlapping(t testing.TB, n int) []byte {
 
 func TestReadRefuses(t *testing.T) {
 	body := []byte("some bytes")
-	header := zip.FileHeader{Name: "a", CRC32: 1, CompressedSize64: uint64(len(body)), UncompressedSize64: uint64(len(body))}
+	header := zip.FileHeader{
+		Name: "a", CRC32: 1, CompressedSize64: uint64(len(body)), UncompressedSize64: uint64(len(body)),
+	}
 	entries, err := open(rawEntry(t, header, body))
 	require.NoError(t, err)
 	_, err = entries[0].Read()
@@ -129,7 +156,7 @@ func TestReadRefuses(t *testing.T) {
 	entries, err = open(data)
 	require.NoError(t, err)
 	_, err = entries[0].Read()
-	assert.ErrorContains(t, err, "expected 99 bytes")
+	assert.ErrorContains(t, err, "want 99 bytes")
 }
 
 func FuzzOpen(f *testing.F) {

@@ -10,34 +10,33 @@ import (
 	"convgraph/formats"
 )
 
-// Lazy is an array that the machine has built and nobody has decoded yet.
-// A pickle can name one array's bytes many times over for a few bytes each, so
-// decoding waits until the whole is known and counted.
+// Lazy is an array that the machine has built and that isn't decoded yet. A pickle can name one
+// array's bytes many times at a cost of a few bytes each, so arrays are decoded after all of them
+// have been counted.
 type Lazy interface {
-	// Bytes is what the array takes in the file's element type, or an error
-	// that says why this package can't read such an array.
+	// Bytes returns the size of the array in the file's element type, or an error if this package
+	// can't read such an array.
 	Bytes() (int, error)
-	// Decode returns a tensor of its own memory.
+	// Decode returns a tensor in memory of its own.
 	Decode() (*tensor.Dense, error)
 }
 
-// loneName is the name of an array that no container names.
+// loneName is the name of an array outside of any container.
 const loneName = "arr_0"
 
 const (
 	maxDepth = 32
-	// Arrays may share bytes (tied weights), but not many times over: together
-	// they take at most freeBytes plus sharing times what the file has.
+	// Arrays may share bytes (tied weights), but not too often: together they take at most
+	// freeBytes plus sharing times the file's size.
 	freeBytes = 1 << 16
 	sharing   = 4
 )
 
-// Flatten walks containers in order and returns their arrays. A dict's keys,
-// and the numbers of a list's items, are joined by dots: {"net": [a, b]} gives
-// net.0 and net.1; a lone array is called arr_0, as numpy.savez does. Numbers
-// and bools become scalars. Text, bytes and None are left out. Any other value
-// is an array with an Err, unless no array can be read at all: then the first
-// such reason is an error. fileBytes is the size of the input.
+// Flatten walks containers in order and returns their arrays. A dict's keys and the indices of a
+// list's items are joined by dots: {"net": [a, b]} gives net.0 and net.1; a lone array is called
+// arr_0, as in numpy.savez. Numbers and bools become scalars. Text, bytes and None are omitted. Any
+// other value is an array with an Err; but if no array can be read at all, the first such reason is
+// Flatten's error. fileBytes is the size of the input.
 func Flatten(value any, fileBytes int) ([]formats.Array, error) {
 	f := &flattener{budget: freeBytes + sharing*fileBytes, visits: 1000 + fileBytes}
 	if err := f.walk("", value, 0); err != nil {
@@ -54,14 +53,14 @@ func Flatten(value any, fileBytes int) ([]formats.Array, error) {
 
 type flattener struct {
 	arrays []formats.Array
-	unread error // why the first value that can't be read can't
+	unread error // the reason for the first unreadable value
 	budget int   // bytes of arrays still allowed
-	visits int   // values still allowed: containers may be shared too
+	visits int   // values still allowed: containers may also be shared
 }
 
 func (f *flattener) walk(name string, value any, depth int) error {
 	if f.visits--; f.visits < 0 || depth > maxDepth {
-		return fmt.Errorf("%q: containers nest deeper than %d, or hold each other", name, maxDepth)
+		return fmt.Errorf("%q: containers nest deeper than %d, or contain each other", name, maxDepth)
 	}
 	switch v := value.(type) {
 	case Lazy:
@@ -93,7 +92,7 @@ func (f *flattener) walk(name string, value any, depth int) error {
 	case *Unknown:
 		f.leaveOut(name, v.Err())
 	default:
-		f.leaveOut(name, fmt.Errorf("expected an array, a number or a plain container, found %T", value))
+		f.leaveOut(name, fmt.Errorf("got %T, want an array, a number or a plain container", value))
 	}
 	return nil
 }
@@ -129,8 +128,8 @@ func (f *flattener) member(parent string, key, value any, depth int) error {
 		own = k
 	case int:
 		own = strconv.Itoa(k)
-	default: // no name: nobody can ask for it
-		f.note(fmt.Errorf("%.80q: expected text or a number as a dict's key, found %T", parent, key))
+	default: // no name: the caller can't ask for it
+		f.note(fmt.Errorf("%.80q: got %T, want text or a number as a dict's key", parent, key))
 		return nil
 	}
 	if parent != "" {
@@ -146,7 +145,10 @@ func (f *flattener) array(name string, lazy Lazy) error {
 		return nil
 	}
 	if size > f.budget {
-		return fmt.Errorf("array %q: the arrays take more than %d times the file's size: it names the same bytes again and again", name, sharing)
+		return fmt.Errorf(
+			"array %q: the arrays take more than %d times the file's size: too many share the same bytes", name,
+			sharing,
+		)
 	}
 	f.budget -= size
 	value, err := lazy.Decode()

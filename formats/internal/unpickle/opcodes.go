@@ -1,6 +1,6 @@
 package unpickle
 
-// argument is the form of what follows an opcode: 0 to 8 is a number of bytes.
+// argument is the form of an opcode's argument; 0 to 8 is a number of bytes.
 type argument int
 
 const (
@@ -12,7 +12,7 @@ const (
 
 var countSize = map[argument]int{count1: 1, count4: 4, count8: 8}
 
-// effect is what an opcode does to the part of the machine that scan follows.
+// effect is an opcode's effect on the part of the machine's state that scan follows.
 type effect int
 
 const (
@@ -36,10 +36,9 @@ type opcode struct {
 	refused bool
 }
 
-// opcodes is Python's pickletools table. Refused are those that no file of
-// arrays of protocol 2 to 5 has: text forms of protocol 0, extension codes,
-// instances of old classes, buffers outside of the file, and taking things off
-// the stack again.
+// opcodes is Python's pickletools table. Refused opcodes don't occur in files of arrays of protocol
+// 2 to 5: text forms of protocol 0, extension codes, instances of old classes, buffers outside of
+// the file, and pops from the stack.
 var opcodes = map[byte]opcode{
 	0x80: {name: "PROTO", arg: 1, effect: protocol},
 	0x95: {name: "FRAME", arg: 8, effect: frame},

@@ -6,41 +6,39 @@ import (
 	"fmt"
 )
 
-// A pickle is a program for a small stack machine. scan reads it once without
-// running it, so that a class that the machine would call by itself is refused
-// by name, and a length that the input cannot back is refused with its place,
-// before anything is built.
+// A pickle is a program for a small stack machine. scan reads it once without running it. Before
+// anything is built, it refuses by name any class that the machine would call itself, and any
+// length beyond the input, with its offset.
 
-// machineClasses are those that gopickle knows before it asks: some copy what
-// they are given, so that a small file could take any amount of memory.
+// machineClasses are classes that gopickle handles itself. Some of them copy their arguments, so
+// that a small file could take any amount of memory.
 var machineClasses = map[string]bool{
 	"builtins.list": true, "builtins.dict": true, "__builtin__.object": true,
 	"array._array_reconstructor": true, "copy_reg._reconstructor": true,
 }
 
 const (
-	// maxOpcodes bounds what the machine may build apart from the arrays' own
-	// bytes, some 300 bytes an opcode: a file of parameters needs about 20 an
-	// array.
+	// maxOpcodes bounds what the machine may build besides the arrays' own bytes, some 300 bytes
+	// for each opcode. A file of parameters needs about 20 opcodes for each array.
 	maxOpcodes = 1 << 18
-	// maxMarks bounds how deep unfinished containers nest.
+	// maxMarks bounds the nesting of unfinished containers.
 	maxMarks = 256
 	// maxName is the longest text that may be a module's or a class's name.
 	maxName = 200
 )
 
-// scanner keeps just enough of the machine's state to know which strings a
-// STACK_GLOBAL takes from the stack.
+// scanner follows just enough of the machine's state to know the strings that a STACK_GLOBAL takes
+// from the stack.
 type scanner struct {
 	data   []byte
-	at     int // of the next opcode
+	at     int // offset of the next opcode
 	allow  map[string]any
 	marks  int
-	pushed []name       // the pushes just before this opcode, when nothing came between
-	memo   map[int]name // as the machine's own memo, of strings only
+	pushed []name       // the consecutive pushes just before this opcode
+	memo   map[int]name // the machine's memo, with strings only
 }
 
-// name is a value that the scanner knows to be a string, or knows nothing of.
+// name is a value that the scanner knows to be a string, or doesn't know.
 type name struct {
 	text  string
 	known bool
@@ -58,7 +56,7 @@ func scan(data []byte, allow map[string]any, persistent bool) (int, error) {
 	s := &scanner{data: data, allow: allow, memo: map[int]name{}}
 	for count := 0; ; count++ {
 		if count == maxOpcodes {
-			return 0, fmt.Errorf("more than %d opcodes: not a file of arrays", maxOpcodes)
+			return 0, fmt.Errorf("got more than %d opcodes: not a file of arrays", maxOpcodes)
 		}
 		start := s.at
 		code, err := s.take(1)
@@ -68,11 +66,11 @@ func scan(data []byte, allow map[string]any, persistent bool) (int, error) {
 		op, known := opcodes[code[0]]
 		switch {
 		case !known:
-			return 0, fmt.Errorf("byte %d: unknown opcode 0x%02x: not a pickle, or a damaged one", start, code[0])
+			return 0, fmt.Errorf("byte %d: unknown opcode 0x%02x: not a pickle, or corrupt", start, code[0])
 		case count == 0 && op.name != "PROTO":
-			return 0, fmt.Errorf("expected a pickle of protocol 2 or later, which begins with 0x80, found 0x%02x", code[0])
+			return 0, fmt.Errorf("got 0x%02x, want a pickle of protocol 2 or later, which begins with 0x80", code[0])
 		case op.refused, op.name == "BINPERSID" && !persistent:
-			return 0, fmt.Errorf("byte %d: opcode %s: not used in a file of arrays", start, op.name)
+			return 0, fmt.Errorf("byte %d: opcode %s: not used in files of arrays", start, op.name)
 		}
 		if err := s.step(op); err != nil {
 			return 0, fmt.Errorf("byte %d: %s: %w", start, op.name, err)
@@ -83,7 +81,7 @@ func scan(data []byte, allow map[string]any, persistent bool) (int, error) {
 	}
 }
 
-// step reads one opcode's argument and follows what it does.
+// step reads one opcode's argument and follows its effect.
 func (s *scanner) step(op opcode) error {
 	argument, err := s.argument(op.arg)
 	if err != nil {
@@ -112,15 +110,15 @@ func (s *scanner) step(op opcode) error {
 	case popMark:
 		s.pushed = nil
 		if s.marks--; s.marks < 0 {
-			return fmt.Errorf("no MARK to go back to")
+			return fmt.Errorf("no MARK before it")
 		}
 	case protocol:
 		if version := argument[0]; version < 2 || version > 5 {
-			return fmt.Errorf("protocol %d is not supported: want 2 to 5", version)
+			return fmt.Errorf("protocol: got %d, want 2 to 5", version)
 		}
 	case frame:
 		if size := binary.LittleEndian.Uint64(argument); size > uint64(len(s.data)-s.at) {
-			return fmt.Errorf("frame of %d bytes announced, %d bytes follow", size, len(s.data)-s.at)
+			return fmt.Errorf("frame length: got %d, want at most %d, the rest of the file", size, len(s.data)-s.at)
 		}
 	default:
 		s.pushed = nil
@@ -128,7 +126,7 @@ func (s *scanner) step(op opcode) error {
 	return nil
 }
 
-// top is what a PUT stores: the string pushed just before, or something else.
+// top is the value that a PUT stores: the string pushed just before, or something unknown.
 func (s *scanner) top() name {
 	if len(s.pushed) == 0 {
 		return name{}
@@ -136,12 +134,12 @@ func (s *scanner) top() name {
 	return s.pushed[len(s.pushed)-1]
 }
 
-// checkStack resolves STACK_GLOBAL. Every pickler pushes the two names just
-// before it, from the text or from the memo.
+// checkStack resolves STACK_GLOBAL. Every pickler pushes the two names just before it, as text or
+// from the memo.
 func (s *scanner) checkStack() error {
 	n := len(s.pushed)
 	if n < 2 || !s.pushed[n-2].known || !s.pushed[n-1].known {
-		return fmt.Errorf("the class's name does not stand before it")
+		return fmt.Errorf("no class name before it")
 	}
 	module, class := s.pushed[n-2].text, s.pushed[n-1].text
 	s.pushed = nil
@@ -156,8 +154,7 @@ func (s *scanner) check(module, class string) error {
 	return nil
 }
 
-// argument reads an opcode's argument; for a counted one, the bytes without
-// their count.
+// argument reads an opcode's argument; if it is counted, the bytes without their count.
 func (s *scanner) argument(arg argument) ([]byte, error) {
 	switch arg {
 	case count1, count4, count8:
@@ -169,7 +166,7 @@ func (s *scanner) argument(arg argument) ([]byte, error) {
 		copy(wide[:], length)
 		size := binary.LittleEndian.Uint64(wide[:])
 		if size > uint64(len(s.data)-s.at) {
-			return nil, fmt.Errorf("%d bytes announced, %d bytes follow", size, len(s.data)-s.at)
+			return nil, fmt.Errorf("length: got %d, want at most %d, the rest of the file", size, len(s.data)-s.at)
 		}
 		return s.take(int(size))
 	case twoLines:
@@ -177,7 +174,7 @@ func (s *scanner) argument(arg argument) ([]byte, error) {
 		for range 2 {
 			end := bytes.IndexByte(s.data[s.at:], '\n')
 			if end < 0 {
-				return nil, fmt.Errorf("a line without an end")
+				return nil, fmt.Errorf("line without end")
 			}
 			s.at += end + 1
 		}
@@ -189,14 +186,14 @@ func (s *scanner) argument(arg argument) ([]byte, error) {
 
 func (s *scanner) take(n int) ([]byte, error) {
 	if n > len(s.data)-s.at {
-		return nil, fmt.Errorf("%d bytes expected, %d bytes follow", n, len(s.data)-s.at)
+		return nil, fmt.Errorf("got %d bytes, want %d", len(s.data)-s.at, n)
 	}
 	taken := s.data[s.at : s.at+n]
 	s.at += n
 	return taken, nil
 }
 
-// number reads a memo index of 1 or 4 bytes.
+// number decodes a memo index of 1 or 4 bytes.
 func number(argument []byte) int {
 	var wide [8]byte
 	copy(wide[:], argument)

@@ -1,9 +1,8 @@
-// Package unpickle reads Python pickles of arrays and plain containers, and
-// nothing else. The stack machine is gopickle's; before it runs, the whole
-// pickle is scanned: every length must be backed by bytes. A class that the
-// caller didn't allow is never called: [Unknown] takes its place, which takes
-// any argument and keeps none. What the machine builds is then flattened into
-// named arrays.
+// Package unpickle reads Python pickles of arrays and plain containers, and nothing else. The stack
+// machine is gopickle's. Before it runs, the whole pickle is scanned: every length must fit the
+// available bytes. A class that the caller didn't allow is never called: an [Unknown] replaces it,
+// which accepts any argument and stores none. The machine's result is then flattened into named
+// arrays.
 package unpickle
 
 import (
@@ -14,15 +13,14 @@ import (
 	"github.com/nlpodyssey/gopickle/types"
 )
 
-// OrderedDict is the one class of Python's own library that files of arrays
-// use; callers add it to what they allow.
+// OrderedDict is the only class of Python's own library that files of arrays use; callers add it to
+// the allowed classes.
 const OrderedDict = "collections.OrderedDict"
 
-// Load runs the pickle at the start of data and returns its value and its
-// length in bytes. allow maps each permitted "module.class" to the object that
-// stands for it (gopickle's types.Callable or another of its interfaces); any
-// other class is an *Unknown, and so is every object of it.
-// persistent resolves persistent ids; nil refuses them.
+// Load runs the pickle at the start of data and returns its value and its length in bytes. allow
+// maps each permitted "module.class" to the object that represents it (gopickle's types.Callable or
+// another of its interfaces); any other class, and every object of it, is an *Unknown. persistent
+// resolves persistent ids; nil refuses them.
 func Load(data []byte, allow map[string]any, persistent func(id any) (any, error)) (value any, length int, err error) {
 	length, err = scan(data, allow, persistent != nil)
 	if err != nil {
@@ -35,12 +33,12 @@ func Load(data []byte, allow map[string]any, persistent func(id any) (any, error
 	return value, length, nil
 }
 
-// run is the library's part. It takes an argument of the wrong type as the
-// programmer's mistake and may panic: to us it is a damaged file.
+// run runs gopickle. It treats an argument of the wrong type as the programmer's mistake and may
+// panic; here it means that the file is corrupt.
 func run(data []byte, allow map[string]any, persistent func(id any) (any, error)) (value any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			value, err = nil, fmt.Errorf("the pickle is damaged: %.300s", fmt.Sprint(r))
+			value, err = nil, fmt.Errorf("the pickle is corrupt: %.300s", fmt.Sprint(r))
 		}
 	}()
 	machine := pickle.NewUnpickler(bytes.NewReader(data))
@@ -53,12 +51,12 @@ func run(data []byte, allow map[string]any, persistent func(id any) (any, error)
 	}
 	value, err = machine.Load()
 	if err != nil {
-		return nil, fmt.Errorf("the pickle is damaged: %.300s", err.Error())
+		return nil, fmt.Errorf("the pickle is corrupt: %.300s", err.Error())
 	}
 	return value, nil
 }
 
-// Function makes a permitted class out of a Go function.
+// Function is a permitted class in the form of a Go function.
 type Function func(args []any) (any, error)
 
 // Call implements types.Callable.
@@ -66,10 +64,10 @@ func (f Function) Call(args ...any) (any, error) { return f(args) }
 
 var _ types.Callable = Function(nil)
 
-// Unknown is a class that nobody allowed, and any object of it.
+// Unknown is a class that isn't allowed, or an object of it.
 type Unknown struct{ Class string }
 
-// Err says that the class is not read.
+// Err returns the reason why the class isn't read.
 func (u *Unknown) Err() error { return notAllowed(u.Class) }
 
 func notAllowed(class string) error {
@@ -107,12 +105,12 @@ var (
 func Ints(value any) ([]int, error) {
 	tuple, ok := value.(*types.Tuple)
 	if !ok {
-		return nil, fmt.Errorf("expected a tuple of integers, found %T", value)
+		return nil, fmt.Errorf("got %T, want a tuple of integers", value)
 	}
 	out := make([]int, tuple.Len())
 	for i := range out {
 		if out[i], ok = tuple.Get(i).(int); !ok {
-			return nil, fmt.Errorf("expected a tuple of integers, found %T in it", tuple.Get(i))
+			return nil, fmt.Errorf("got %T in it, want a tuple of integers", tuple.Get(i))
 		}
 	}
 	return out, nil

@@ -8,8 +8,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// dotKernel computes rows × cols dot products at once, a vector of partial sums each: what a weight gradient is, whose sums run over the
-// pixels of a plane.
+// dotKernel computes rows × cols dot products at once, with a vector of partial sums for each. A
+// gradient of weights is such a product: its sums run over the pixels of a plane.
 type dotKernel struct {
 	s          *simd
 	rows, cols int
@@ -22,9 +22,10 @@ type dotKernel struct {
 
 func dot(s *simd, rows, cols int) {
 	name := fmt.Sprintf("dot%dx%d%s", rows, cols, s.name)
-	TEXT(name, NOSPLIT, "func(n int, a *float32, aStride int, b *float32, offsets *int32, images, aImage, bImage int, acc *float32, accStride int)")
+	TEXT(name, NOSPLIT, "func(n int, a *float32, aStride int, b *float32, offsets *int32, images, aImage, bImage "+
+		"int, acc *float32, accStride int)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s is dot for %d rows and %d columns; n and images are positive.", name, rows, cols))
+	doc(fmt.Sprintf("%s is dot for %d rows and %d columns; n and images are positive.", name, rows, cols))
 	d := &dotKernel{s: s, rows: rows, cols: cols, a: GP64(), b: GP64(), stride: GP64(), stride3: GP64(), count: GP64(),
 		row: s.vectors(rows), col: s.vectors(min(2, cols))}
 	d.begin()
@@ -80,7 +81,7 @@ func (d *dotKernel) begin() {
 	}
 }
 
-// eachSum calls f for every vector of sums with its place in memory.
+// eachSum calls f for every vector of sums and its address.
 func (d *dotKernel) eachSum(f func(acc reg.VecVirtual, m Mem)) {
 	at := Load(Param("acc"), GP64())
 	stride := Load(Param("accStride"), GP64())
@@ -95,7 +96,7 @@ func (d *dotKernel) eachSum(f func(acc reg.VecVirtual, m Mem)) {
 	}
 }
 
-// aRow is the place of row i, up to five of them.
+// aRow is the address of row i, at most the fifth.
 func (d *dotKernel) aRow(i int) Mem {
 	switch i {
 	case 0:
@@ -106,7 +107,7 @@ func (d *dotKernel) aRow(i int) Mem {
 	return Mem{Base: d.a, Index: d.stride, Scale: uint8(i)}
 }
 
-// step adds one vector's products, of the mask's lanes if there is one.
+// step adds one vector's products, masked if m isn't nil.
 func (d *dotKernel) step(m *mask) {
 	load := func(from Mem, to reg.VecVirtual) {
 		if m != nil {
@@ -127,7 +128,7 @@ func (d *dotKernel) step(m *mask) {
 	}
 }
 
-// lastStep adds the last 1 to lanes products, and takes a and b back to where the image began.
+// lastStep adds the last 1 to lanes products and moves a and b back to the image's first element.
 func (d *dotKernel) lastStep() {
 	n := Load(Param("n"), GP64())
 	DECQ(n)
@@ -143,11 +144,11 @@ func (d *dotKernel) lastStep() {
 	SUBQ(whole, d.b)
 }
 
-// laneSums adds up the lanes of each of n vectors.
+// laneSums sums the lanes of each of n vectors.
 func laneSums(s *simd) {
 	TEXT("laneSums"+s.name, NOSPLIT, "func(n int, acc, sums *float32)")
 	Pragma("noescape")
-	Doc("laneSums" + s.name + " adds up the lanes of each of n vectors; n is positive.")
+	doc("laneSums" + s.name + " sums the lanes of each of n vectors; n is positive.")
 	n := Load(Param("n"), GP64())
 	acc := Load(Param("acc"), GP64())
 	sums := Load(Param("sums"), GP64())

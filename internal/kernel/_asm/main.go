@@ -1,10 +1,14 @@
-// Command asm writes the package's float32 assembly. Run it by `go generate` in the package's folder.
+// Command asm writes the package's float32 assembly for products and packing on amd64. Run it by
+// `go generate` in the package's folder.
 //
-// One generator function makes a kernel for both instruction sets: a simd value stands for one of them.
+// One generator function writes a kernel for both instruction sets; its argument, a simd value, is
+// one of them.
 package main
 
 import (
+	"strings"
 	"sync"
+	"unicode/utf8"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -26,15 +30,15 @@ func main() {
 		}
 		laneSums(s)
 		copyRows(s)
-		lower(s)
-		flip(s, "flip", false)
-		flip(s, "gatherFlip", true)
+		im2col(s)
+		transpose(s, "transpose", false)
+		transpose(s, "gatherTranspose", true)
 	}
 	pause()
 	Generate()
 }
 
-// pause is one PAUSE, the spinning worker's breath.
+// pause is one PAUSE instruction, for spinning workers.
 func pause() {
 	TEXT("pause", NOSPLIT, "func()")
 	Pragma("noescape")
@@ -42,7 +46,7 @@ func pause() {
 	RET()
 }
 
-// simd is what differs between the instruction sets.
+// simd holds what differs between the instruction sets.
 type simd struct {
 	name  string // suffix of the functions
 	lanes int
@@ -58,7 +62,7 @@ var (
 
 func (s *simd) bytes() int { return 4 * s.lanes }
 
-// mask is the lanes of one vector that exist: an opmask, or a vector of sign bits.
+// mask selects the existing lanes of one vector: an opmask, or a vector of sign bits.
 type mask struct {
 	s *simd
 	k reg.Register
@@ -66,7 +70,8 @@ type mask struct {
 
 var maskRegisters = []reg.Register{reg.K1, reg.K2}
 
-// lanes8 is eight words of ones and eight of zeros: the vector read n words before their border has its first n lanes set.
+// lanes8 is eight words of ones and eight of zeros: a vector read n words before their border has
+// its first n lanes set.
 var lanes8 = sync.OnceValue(func() Mem {
 	table := GLOBL("lanes8", RODATA|NOPTR)
 	for i := range 16 {
@@ -79,7 +84,8 @@ var lanes8 = sync.OnceValue(func() Mem {
 	return table
 })
 
-// firstLanes returns masks for the first n lanes of count vectors; n is kept, and may exceed them all.
+// firstLanes returns masks for the first n lanes of count vectors. It preserves n, which may exceed
+// all lanes.
 func (s *simd) firstLanes(n reg.Register, count int) []mask {
 	masks := make([]mask, count)
 	for v := range masks {
@@ -88,7 +94,8 @@ func (s *simd) firstLanes(n reg.Register, count int) []mask {
 	return masks
 }
 
-// mask returns the mask of a vector's first n-skip lanes, in opmask slot where the instruction set has those.
+// mask returns the mask of a vector's first n-skip lanes, in opmask register slot if the
+// instruction set has those.
 func (s *simd) mask(n reg.Register, skip, slot int) mask {
 	left := GP64()
 	LEAQ(Mem{Base: n, Disp: -skip}, left)
@@ -118,7 +125,7 @@ func clamp(x reg.GPVirtual, most int) {
 	CMOVQGT(limit, x)
 }
 
-// load reads the lanes of the mask, zeros elsewhere; the others are not touched in memory.
+// load reads the lanes of the mask and sets the others to zero. It doesn't touch their memory.
 func (m mask) load(from Mem, to reg.Register) {
 	if m.s == avx512 {
 		VMOVUPS_Z(from, m.k, to)
@@ -145,4 +152,21 @@ func (s *simd) vectors(n int) []reg.VecVirtual {
 		v[i] = s.vec()
 	}
 	return v
+}
+
+// doc sets the current function's comment, wrapped at 100 columns.
+func doc(text string) {
+	const columns = 100 - len("// ")
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > columns {
+			lines, line = append(lines, line), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	Doc(append(lines, line)...)
 }

@@ -6,10 +6,10 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// rowCopy is a block of rows × cols elements to copy. The pointers and rows are used up.
+// rowCopy is a block of rows × cols elements to copy. Copying overwrites the pointers and rows.
 type rowCopy struct{ rows, cols, src, srcStride, dst, dstStride reg.Register } // strides in bytes
 
-// emit copies the block; label makes its labels unique.
+// emit emits the copy; label makes its labels unique.
 func (c rowCopy) emit(s *simd, label string) {
 	// whole vectors before the last, which has 1 to lanes elements
 	whole, rest := GP64(), GP64()
@@ -49,10 +49,12 @@ func (c rowCopy) emit(s *simd, label string) {
 func copyRows(s *simd) {
 	TEXT("copyRows"+s.name, NOSPLIT, "func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)")
 	Pragma("noescape")
-	Doc("copyRows" + s.name + " is copyRows; rows and cols are positive.")
+	doc("copyRows" + s.name + " is copyRows; rows and cols are positive.")
 	c := rowCopy{
 		rows: Load(Param("rows"), GP64()), cols: Load(Param("cols"), GP64()), src: Load(Param("src"), GP64()),
-		srcStride: Load(Param("srcStride"), GP64()), dst: Load(Param("dst"), GP64()), dstStride: Load(Param("dstStride"), GP64()),
+		srcStride: Load(Param("srcStride"), GP64()), dst: Load(Param("dst"), GP64()), dstStride: Load(
+			Param("dstStride"), GP64(),
+		),
 	}
 	SHLQ(Imm(2), c.srcStride)
 	SHLQ(Imm(2), c.dstStride)
@@ -61,12 +63,13 @@ func copyRows(s *simd) {
 	RET()
 }
 
-// lower copies the same n blocks, of four words each (src, dst, rows, cols), of every channel.
-func lower(s *simd) {
-	TEXT("lower"+s.name, NOSPLIT,
-		"func(channels int, blocks *int32, n int, src *float32, srcChannel, srcStride int, dst *float32, dstChannel, dstStride int)")
+// im2col copies the same n blocks of every channel. A block is four words: src, dst, rows, cols.
+func im2col(s *simd) {
+	TEXT("im2col"+s.name, NOSPLIT,
+		"func(channels int, blocks *int32, n int, src *float32, srcChannel, srcStride int, dst *float32, dstChannel, "+
+			"dstStride int)")
 	Pragma("noescape")
-	Doc("lower" + s.name + " copies n blocks of each channel; channels, n and the blocks' sizes are positive.")
+	doc("im2col" + s.name + " copies n blocks of each channel; channels, n and the blocks' sizes are positive.")
 	channels := Load(Param("channels"), GP64())
 	src := Load(Param("src"), GP64())
 	dst := Load(Param("dst"), GP64())
@@ -100,16 +103,16 @@ func lower(s *simd) {
 	RET()
 }
 
-// flip transposes up to lanes rows, block by block of lanes columns: in registers, so that both sides are read and written by vectors.
-// Rows stand a stride apart, or at offsets.
-func flip(s *simd, name string, atOffsets bool) {
+// transpose transposes up to lanes rows, in blocks of lanes columns, in registers: it reads and
+// writes whole vectors. The rows are a stride apart, or at offsets.
+func transpose(s *simd, name string, atOffsets bool) {
 	signature := "func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)"
 	if atOffsets {
 		signature = "func(rows, cols int, src *float32, offsets *int32, dst *float32, dstStride int)"
 	}
 	TEXT(name+s.name, NOSPLIT, signature)
 	Pragma("noescape")
-	Doc(name + s.name + " writes dst[j*dstStride+i] for up to a vector of rows i; rows and cols are positive.")
+	doc(name + s.name + " writes dst[j*dstStride+i] for up to a vector of rows i; rows and cols are positive.")
 	rows := Load(Param("rows"), GP64())
 	cols := Load(Param("cols"), GP64())
 	src := Load(Param("src"), GP64())
@@ -158,9 +161,9 @@ func flip(s *simd, name string, atOffsets bool) {
 	RET()
 }
 
-// transposed returns the columns of a square block, given its rows.
+// transposed returns the columns of a square block of the given rows.
 func (s *simd) transposed(row []reg.VecVirtual) []reg.VecVirtual {
-	quads := make([][]reg.VecVirtual, 0, len(row)/4) // of each four rows, column j of every 128-bit lane
+	quads := make([][]reg.VecVirtual, 0, len(row)/4) // of each four rows: column j of every 128-bit lane
 	for i := 0; i < len(row); i += 4 {
 		quads = append(quads, s.quad(row[i:i+4]))
 	}
@@ -180,7 +183,7 @@ func (s *simd) transposed(row []reg.VecVirtual) []reg.VecVirtual {
 	return cols
 }
 
-// quad transposes the 4 × 4 blocks of four rows, one in each 128-bit lane.
+// quad transposes the 4 × 4 blocks of four rows, one block in each 128-bit lane.
 func (s *simd) quad(row []reg.VecVirtual) []reg.VecVirtual {
 	var ab [4]reg.VecVirtual // rows 0 and 1 interleaved, low and high, then rows 2 and 3
 	for i := range 2 {

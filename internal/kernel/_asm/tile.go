@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	unroll   = 4  // steps of the sum in one turn of the loop
-	prefetch = 16 // steps by which packed operands are fetched ahead
+	unroll   = 4  // steps of the sum in one iteration of the loop
+	prefetch = 16 // steps by which packed operands are prefetched
 )
 
 // Flags of a tile call, as in gemm_amd64.go.
@@ -19,8 +19,9 @@ const (
 	flagReLU       = 2
 )
 
-// tileKernel is the micro-kernel of a product: rows × (vectors·lanes) elements of C stay in registers while the depth passes,
-// each step one broadcast of A a row and one vector load of B a vector.
+// tileKernel is the micro-kernel of a product: rows × (vectors·lanes) elements of C stay in
+// registers while the sum runs. A step loads one vector of B for each vector and broadcasts one
+// element of A for each row.
 type tileKernel struct {
 	s             *simd
 	rows, vectors int
@@ -36,7 +37,9 @@ func tile(s *simd, rows, vectors int) {
 	TEXT(fmt.Sprintf("tile%dx%d%s", rows, vectors, s.name), NOSPLIT,
 		"func(kc int, a, b *float32, offsets *int32, c *float32, ldc, cols, flags int, bias *float32, panels int)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("tile%dx%d%s is tile for %d rows and up to %d columns.", rows, vectors, s.name, rows, vectors*s.lanes))
+	doc(fmt.Sprintf(
+		"tile%dx%d%s is tile for %d rows and up to %d columns.", rows, vectors, s.name, rows, vectors*s.lanes,
+	))
 	t := &tileKernel{s: s, rows: rows, vectors: vectors, row: s.vectors(vectors), broadcast: s.vectors(2)}
 	t.b = Load(Param("b"), GP64())
 	t.c = Load(Param("c"), GP64())
@@ -115,7 +118,7 @@ func (t *tileKernel) begin() {
 	Label("begun")
 }
 
-// sum emits the loop over the depth: step(u) does step u, advance moves the pointers on.
+// sum emits the loop over the depth: step(u) emits step u, advance moves the pointers.
 func (t *tileKernel) sum(name string, step func(u int, ahead bool), advance func(steps int)) {
 	turns := GP64()
 	MOVQ(t.kc, turns)
@@ -179,7 +182,7 @@ func (t *tileKernel) multiply(u int) {
 	}
 }
 
-// finish adds what is in C, applies the ReLU and stores, as flags and cols say.
+// finish adds C, applies the ReLU and stores, as flags and cols say.
 func (t *tileKernel) finish() {
 	t.cols = Load(Param("cols"), GP64())
 	t.flags = Load(Param("flags"), GP64())
@@ -199,7 +202,7 @@ func (t *tileKernel) finish() {
 	zero(old)
 	for i := range t.rows {
 		for v := range t.vectors {
-			VMAXPS(t.acc[i][v], old, t.acc[i][v]) // a NaN of the sum, the second operand, stays
+			VMAXPS(t.acc[i][v], old, t.acc[i][v]) // VMAXPS keeps its second operand if that is NaN
 		}
 	}
 	Label("store")

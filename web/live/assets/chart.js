@@ -1,17 +1,17 @@
-// Line charts as plain SVG, drawn anew for each state at the size that they have on the page.
+// Line charts as plain SVG, redrawn for each state at their size on the page.
 
 const margin = { top: 10, right: 56, bottom: 24, left: 46 };
 
 /**
- * Draws series of {x, y} into an svg. Each series has a class name and may have a `label` for its last value; a point without a y is a gap.
- * `x` and `y` are axes: {from, to, ticks: [{at, text}], log}.
+ * Draws series of {x, y} into an svg. Each series has a class name and may have a `label` for its
+ * last value; a point without a y is a gap. `x` and `y` are axes: {from, to, ticks: [{at, text}], log}.
  */
 export function draw(svg, { x, y, series }) {
   const width = svg.clientWidth, height = svg.clientHeight;
   if (!width || !height) return;
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  const across = place(x, margin.left, width - margin.right);
-  const up = place(y, height - margin.bottom, margin.top);
+  const across = position(x, margin.left, width - margin.right);
+  const up = position(y, height - margin.bottom, margin.top);
   const parts = [];
   for (const tick of y.ticks) {
     parts.push(line(margin.left, up(tick.at), width - margin.right, up(tick.at)), text(margin.left - 8, up(tick.at) + 4, tick.text, "end"));
@@ -29,15 +29,15 @@ export function draw(svg, { x, y, series }) {
   svg.replaceChildren(...parts);
 }
 
-/** Moves labels that would lie on each other. */
+/** Moves labels apart that would overlap. */
 function apart(labels) {
   labels.sort((a, b) => a.y - b.y);
   for (let i = 1; i < labels.length; i++) labels[i].y = Math.max(labels[i].y, labels[i - 1].y + 13);
   return labels;
 }
 
-/** Where a value of an axis lies between two places. */
-function place(axis, from, to) {
+/** Returns the function from a value of an axis to its position between two positions. */
+function position(axis, from, to) {
   const f = axis.log ? Math.log : (v) => v;
   const low = f(axis.from), span = f(axis.to) - low || 1;
   return (v) => from + (to - from) * Math.min(1, Math.max(0, (f(v) - low) / span));
@@ -53,13 +53,15 @@ function path(points, across, up) {
   return d;
 }
 
-/** Ticks at round numbers, at most so many. */
+/** Ticks at round numbers, at most `most` of them. */
 export function ticks(from, to, most, write) {
   if (!(to > from)) return [{ at: from, text: write(from) }];
   let step = 10 ** Math.floor(Math.log10((to - from) / most));
   step *= [1, 2, 5, 10].find((m) => (to - from) / (step * m) <= most);
   const all = [];
-  for (let i = Math.ceil(from / step - 1e-9); i * step <= to * (1 + 1e-9); i++) all.push({ at: i * step + 0, text: write(i * step + 0) }); // + 0: no minus zero
+  for (let i = Math.ceil(from / step - 1e-9); i * step <= to * (1 + 1e-9); i++) {
+    all.push({ at: i * step + 0, text: write(i * step + 0) }); // + 0: no minus zero
+  }
   return all;
 }
 

@@ -2,7 +2,10 @@
 
 import { writeLegend } from "/ui/grey.js";
 
-/** Draws {tiles, channels, height, width, scale, greys} on a canvas, one weight a pixel; the style sheet enlarges it. */
+/**
+ * Draws {tiles, channels, height, width, scale, greys} on a canvas, one pixel for each weight; the
+ * style sheet enlarges it.
+ */
 export function drawFilters(canvas, legend, f) {
   const columns = columnsFor(f.tiles), rows = Math.ceil(f.tiles / columns);
   canvas.width = columns * (f.width + 1) + 1;
@@ -15,7 +18,7 @@ export function drawFilters(canvas, legend, f) {
   writeLegend(legend, { black: -f.scale, white: f.scale });
 }
 
-/** Somewhat more columns than rows, and as few empty places as can be. */
+/** Somewhat more columns than rows, and few empty cells. */
 function columnsFor(tiles) {
   let best = 1, least = Infinity;
   for (let columns = 1; columns <= tiles; columns++) {

@@ -12,8 +12,8 @@ const phases = {
   measuring: "Measuring on all images", finished: "Finished", interrupted: "Interrupted", failed: "Failed",
 };
 
-let state = null; // the newest
-let over = false; // the program has said goodbye
+let state = null; // the newest one
+let over = false; // the stream has ended
 
 follow();
 $("stop").addEventListener("click", () => press("stop"));
@@ -26,7 +26,7 @@ function follow() {
   events.addEventListener("start", (e) => showStart(JSON.parse(e.data)));
   events.addEventListener("state", (e) => { trouble(""); take(JSON.parse(e.data)); });
   events.addEventListener("end", () => { over = true; events.close(); showButtons(); });
-  events.addEventListener("error", () => { if (!over) trouble("The program doesn't answer. This page tries again by itself."); });
+  events.addEventListener("error", () => { if (!over) trouble("The program doesn't answer. This page keeps trying."); });
 }
 
 async function press(what) {
@@ -128,11 +128,11 @@ function showLoss() {
     y: { from, to, log: true, ticks: logTicks(from, to, decade) },
     series: [{ name: "faint", points }, { name: "one", points: smoothed(points), label: (v) => short(v) }],
   });
-  if (every > 1) $("loss-note").textContent = `Mean of each ${thousands(every)} steps, and the running mean; a logarithmic scale.`;
+  if (every > 1) $("loss-note").textContent = `Mean of each ${thousands(every)} steps, and the running mean. Logarithmic scale.`;
   $("loss-chart").setAttribute("aria-label", `Loss over ${thousands(state.step - first)} steps: ${short(seen[0])} at first, ${short(seen.at(-1))} now`);
 }
 
-/** A running mean over about fifteen points, of the logarithms, since that is how the curve is drawn. */
+/** A running mean of the logarithms over about fifteen points: the curve is drawn on a logarithmic axis. */
 function smoothed(points) {
   let mean = null, count = 0;
   return points.map(({ x, y }) => {
@@ -198,7 +198,7 @@ function cell(kind, words) {
   return c;
 }
 
-/** Says what has changed to whoever listens: the phase, or an epoch's end. */
+/** Announces a change to screen readers: the phase, or an epoch's end. */
 function speak() {
   const last = state.history.at(-1);
   const words = [`${phases[state.phase]}.`, state.message ?? ""];

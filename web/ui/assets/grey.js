@@ -1,4 +1,5 @@
-// Numbers as greys. Every scale says what its black, its mid grey and its white stand for; what isn't finite is magenta.
+// Numbers as greys. Every scale states the values of black, mid grey and white; values that aren't
+// finite are magenta.
 
 import { short } from "./number.js";
 
@@ -9,7 +10,7 @@ export function signedScale(values) {
   return { black: -m, white: m };
 }
 
-/** The scale of values that aren't negative: black 0, white the greatest. Values below 0 make it a signed one. */
+/** The scale of values that aren't negative: black 0, white the greatest. A negative value makes it signed. */
 export function scaleOf(values) {
   const { least, greatest } = extent(values);
   if (least < 0) return signedScale(values);
@@ -48,8 +49,8 @@ export function colourPixels(values, height, width, scale) {
 }
 
 /**
- * Puts count planes (or pictures of three planes, with draw = colourPixels) on a canvas, one below the other, a pixel a value: from there
- * drawImage takes them at any size.
+ * Puts count planes (or pictures of three planes, with draw = colourPixels) on a canvas, one below
+ * the other, one pixel for each value. drawImage can then draw them at any size.
  */
 export function stack(canvas, values, count, height, width, scale, draw = pixels) {
   const size = values.length / count;

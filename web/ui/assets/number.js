@@ -1,6 +1,9 @@
 // Numbers as text, with a true minus sign.
 
-/** Three figures of a number, or as many decimals as a number of the size of `largest` has: 0.0312, 1.25, −31.2, 4.10e−5, 7.43e4. */
+/**
+ * Three significant digits of a number, or the decimals of a number of the size of `largest`:
+ * 0.0312, 1.25, −31.2, 4.10e−5, 7.43e4.
+ */
 export function short(value, largest = Math.abs(value)) {
   if (typeof value !== "number" || !Number.isFinite(value)) return minus(String(value)); // NaN, which JSON has as a string
   if (value === 0) return "0";
@@ -11,7 +14,7 @@ export function short(value, largest = Math.abs(value)) {
   return minus(Number(text) === 0 ? text.replace("-", "") : text);
 }
 
-/** A float32 with as many figures as tell it from every other. */
+/** A float32 with just enough digits to identify it. */
 export function exact(value) {
   if (typeof value !== "number" || !Number.isFinite(value)) return minus(String(value));
   for (let figures = 6; figures < 9; figures++) {
@@ -21,7 +24,7 @@ export function exact(value) {
   return minus(String(Number(value.toPrecision(9))));
 }
 
-/** A share of 1 as a percentage that doesn't call certain what isn't. */
+/** A fraction as a percentage, which shows 0% and 100% only for exactly 0 and 1. */
 export function percent(share) {
   if (typeof share !== "number" || !Number.isFinite(share)) return String(share);
   if (share < 1 && share >= 0.9995) return "> 99.9%";

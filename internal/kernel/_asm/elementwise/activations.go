@@ -40,13 +40,15 @@ type reduced struct {
 	q vec
 }
 
-// shifter is 1.5·2^23: a number added to it is rounded to an integer, which its low bits hold.
+// shifter is 1.5·2^23: adding it to a number rounds the number to an integer, which is then in the
+// low bits of the sum.
 const (
 	shifter     = 12582912
 	shifterBits = 0x4b400000
 )
 
-// reduce is the argument reduction and polynomial of Cephes' expf (Moshier): q = r + r²·p(r), off by less than 2 units in the last place.
+// reduce is the argument reduction and polynomial of Cephes' expf (Moshier): q = r + r²·p(r), with
+// an error below 2 units in the last place.
 func (s *simd) reduce(x vec) reduced {
 	shifted := fma(x, s.number(1.44269504088896341), s.number(shifter))
 	n := s.sub(shifted, s.number(shifter))
@@ -70,8 +72,8 @@ func (s *simd) power(n vec) vec {
 	return to
 }
 
-// exp returns e^x: 0 below -104, infinity above 88.73, NaN for NaN. 2^n is multiplied in two halves, so that results below the smallest
-// normal number are right too.
+// exp returns e^x: 0 below -104, infinity above 88.73, NaN for NaN. It multiplies by 2^n in two
+// halves, so that results below the smallest normal number are right too.
 func (s *simd) exp(x vec) vec {
 	x = s.max(s.number(-104), x)
 	x = s.min(s.number(89), x)
@@ -82,7 +84,8 @@ func (s *simd) exp(x vec) vec {
 	return s.mul(s.mul(s.add(e.q, s.number(1)), s.power(half)), s.power(rest))
 }
 
-// tanh: with t = e^(-2|x|) - 1, tanh |x| = -t/(t+2). t = 2^n·q + (2^n - 1) keeps the digits of a small x. Beyond |x| = 20 nothing changes.
+// tanh: with t = e^(-2|x|) - 1, tanh |x| = -t/(t+2). t = 2^n·q + (2^n - 1) keeps the digits of a
+// small x. Beyond |x| = 20 the result is 1.
 func (s *simd) tanh(x vec) vec {
 	size := s.abs(x)
 	e := s.reduce(s.max(s.number(-40), s.mul(s.number(-2), size)))

@@ -3,8 +3,8 @@ package main
 import "math"
 
 // curves emits the activations that are made of the exponential or of comparisons, forward and
-// backward. The package's CurveOf computes the same functions in float64, and the tests hold these
-// to it.
+// backward. The package's CurveOf computes the same functions in float64, and the tests compare the
+// two.
 func curves(s *simd) {
 	clippedLine(s)
 	leakyReLU(s)
@@ -87,8 +87,8 @@ func (s *simd) gated(x, u vec) vec {
 	return s.div(x, s.add(s.number(1), s.exp(s.sub(s.zero(), u))))
 }
 
-// gatedSlope returns σ(u)·(1 + v·σ(-u)): the slope of x·σ(u), where v is x times u's own. With e =
-// e^-|u|, of σ(u) and σ(-u) one is 1/(1+e), the other e/(1+e), which keeps its digits.
+// gatedSlope returns σ(u)·(1 + v·σ(-u)): the slope of x·σ(u), where v is x times the slope of u.
+// With e = e^-|u|, one of σ(u) and σ(-u) is 1/(1+e), the other e/(1+e), which keeps its digits.
 func (s *simd) gatedSlope(u, v vec) vec {
 	e := s.exp(s.or(u, s.word(signBit)))
 	large := s.div(s.number(1), s.add(s.number(1), e))
@@ -97,7 +97,7 @@ func (s *simd) gatedSlope(u, v vec) vec {
 	return s.mul(rises, fma(v, falls, s.number(1)))
 }
 
-// geluTanh: x·σ(u) with u = 2√(2/π)·(x + 0.044715·x³). Beyond ±12, σ(u) is 0 or 1 and x³ might
+// geluTanh: x·σ(u) with u = 2√(2/π)·(x + 0.044715·x³). Beyond ±12, σ(u) is 0 or 1, and x³ might
 // overflow.
 func geluTanh(s *simd) {
 	line, cube := 2*math.Sqrt(2/math.Pi), 0.044715*2*math.Sqrt(2/math.Pi)
@@ -124,8 +124,8 @@ func gelu(s *simd) {
 		})
 }
 
-// bell returns e^(-x²/2). x² is kept as a sum of two numbers, because the power's relative error is
-// the exponent's absolute one. Beyond ±14.5 it is 0.
+// bell returns e^(-x²/2). It keeps x² as a sum of two numbers, because the relative error of a
+// power is the absolute error of its exponent. Beyond ±14.5 it returns 0.
 func (s *simd) bell(x vec) vec {
 	x = s.clip(x, 14.5)
 	square := s.mul(x, x)
@@ -134,9 +134,9 @@ func (s *simd) bell(x vec) vec {
 	return fnma(s.mul(s.number(0.5), rest), power, s.copy(power))
 }
 
-// normalTail is R(t), from the lowest power of t: the tail of the normal distribution beyond |x| is
-// e^(-x²/2)·R(t) with t = 1/(1 + 0.3·|x|). It is fitted by least squares, weighted anew until the
-// largest relative error for |x| <= 14 is least: 6e-8.
+// normalTail holds the coefficients of R(t), from the lowest power of t: the tail of the normal
+// distribution beyond |x| is e^(-x²/2)·R(t) with t = 1/(1 + 0.3·|x|). They are a least-squares fit,
+// reweighted to minimize the largest relative error for |x| <= 14: 6e-8.
 var normalTail = []float32{7.169070926904553e-06, 0.11948768510415228, 0.12192037344695675, 0.09468338613987573,
 	0.14253587890243452, -0.07650703630291292, 0.2286606068674532, -0.16916638284391933, 0.038378348532290586}
 
@@ -200,14 +200,14 @@ func mish(s *simd) {
 }
 
 // exponentialLess1 returns e^x - 1 for x of at most 0. 2^n·q + (2^n - 1) keeps the digits of a
-// small x. Below -40 nothing changes.
+// small x. Below -40 the result is -1.
 func (s *simd) exponentialLess1(x vec) vec {
 	e := s.reduce(s.max(s.number(-40), x))
 	power := s.power(e.n)
 	return fma(power, e.q, s.sub(power, s.number(1)))
 }
 
-// byGreater returns, for each lane, above where a > b, else (and where a or b is NaN) the other.
+// byGreater returns, for each lane, above where a > b, else other (also where a or b is NaN).
 func (s *simd) byGreater(a, b, above, other vec) vec {
 	return s.or(s.where(greater, a, b, above), s.where(notGreater, a, b, other))
 }

@@ -8,11 +8,10 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Most taps of one tapDots: their sums and offsets stay in registers.
+// The most taps of one tapDots: their sums and offsets stay in registers.
 const mostDotTaps = 6
 
-// depthwise emits what convolutions of a channel by itself are made of, over planes that are laid
-// out as for a pooling.
+// depthwise emits the kernels of depthwise convolutions, over planes in the layout of poolings.
 func depthwise(s *simd) {
 	weighTaps(s, 4)
 	weighTaps(s, 1)
@@ -21,7 +20,7 @@ func depthwise(s *simd) {
 	}
 }
 
-// block is the rows of an array that one turn works on, step bytes apart.
+// block is the rows of an array that one iteration works on, step bytes apart.
 type block struct {
 	base, step, step3 reg.Register
 }
@@ -33,7 +32,7 @@ func newBlock(base reg.Register, argument string) block {
 	return b
 }
 
-// row is where a row of the block begins.
+// row is the address of a row of the block.
 func (b block) row(i int) Mem {
 	switch i {
 	case 0:
@@ -44,13 +43,16 @@ func (b block) row(i int) Mem {
 	return Mem{Base: b.base, Index: b.step, Scale: uint8(i)}
 }
 
-// weighTaps shares each tap's offset and weight among several rows.
+// weighTaps loads each tap's offset and weight once for several rows.
 func weighTaps(s *simd, rows int) {
 	name := fmt.Sprintf("weighTaps%d%s", rows, s.name)
-	TEXT(name, NOSPLIT, "func(rows, cols, step, outStep int, x *float32, n int, taps *int32, weights, y *float32, bias, least float32)")
+	TEXT(
+		name, NOSPLIT,
+		"func(rows, cols, step, outStep int, x *float32, n int, taps *int32, weights, y *float32, bias, least float32)",
+	)
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s sets y to the larger of least and bias plus the sum of n taps of x times their weights, %d·rows rows of it; rows, cols and n", name, rows),
-		"are positive.")
+	doc(fmt.Sprintf("%s sets y to the larger of least and bias plus the sum of n taps of x times their weights, "+
+		"for %d·rows rows; rows, cols and n are positive.", name, rows))
 	b := newBand(s)
 	x, y := Load(Param("x"), GP64()), Load(Param("y"), GP64())
 	at := GP64()
@@ -82,7 +84,7 @@ func weighTaps(s *simd, rows int) {
 	})
 }
 
-// fma adds a times what is at b to c.
+// fma adds a times the memory operand b to c.
 func (l lanes) fma(a vec, b Mem, c vec) {
 	if l.mask == nil {
 		VFMADD231PS(b, a, c)
@@ -99,12 +101,13 @@ func forwardRows(rows int, argument string, array reg.Register) {
 	}
 }
 
-// tapDots reads each element of dy once for its taps.
+// tapDots reads each element of dy once for all its taps.
 func tapDots(s *simd, n int) {
 	name := fmt.Sprintf("tapDots%d%s", n, s.name)
 	TEXT(name, NOSPLIT, "func(rows, cols, step int, x *float32, taps *int32, dy, lanes *float32)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s adds the dot products of dy, rows of cols elements, and %d taps of x to a vector each of lanes; rows and cols are positive.", name, n))
+	doc(fmt.Sprintf("%s adds the dot products of dy, rows of cols elements, and %d taps of x to one vector of "+
+		"lanes for each tap; rows and cols are positive.", name, n))
 	b := newBand(s)
 	x, dy := Load(Param("x"), GP64()), Load(Param("dy"), GP64())
 	taps := Load(Param("taps"), GP64())

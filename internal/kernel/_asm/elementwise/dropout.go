@@ -8,19 +8,20 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// goldenGamma is SplitMix64's step.
+// goldenGamma is SplitMix64's increment.
 const goldenGamma = 0x9e3779b97f4a7c15
 
-// dropout draws a number of 64 bits an element, the portable code's.
+// dropout draws a random number of 64 bits for each element, the same as the portable code.
 func dropout(s *simd) {
 	TEXT("dropout"+s.name, NOSPLIT, "func(n int, x, y *float32, state, dropBelow uint64, scale float32)")
 	Pragma("noescape")
-	Doc("dropout" + s.name + " is y = x·scale, or x·0 where SplitMix64, state being that of the first element, has its upper 53 bits below dropBelow.")
+	doc("dropout" + s.name + " is y = x·scale, or x·0 where the upper 53 bits of SplitMix64 are below dropBelow; " +
+		"state is that of the first element.")
 	n := Load(Param("n"), GP64()).(reg.GPVirtual)
 	x, y := Load(Param("x"), GP64()), Load(Param("y"), GP64())
 	scale, dropBelow := s.parameter("scale"), s.quadParameter("dropBelow")
 	half := uint64(s.lanes / 2)
-	low, high := s.vec(), s.vec() // states of the two halves of a vector
+	low, high := s.vec(), s.vec() // states for the two halves of a vector
 	first := s.quadParameter("state")
 	VPADDQ(steps(1, half), first, low)
 	VPADDQ(steps(1+half, half), first, high)
@@ -39,7 +40,7 @@ func dropout(s *simd) {
 	RET()
 }
 
-// kept returns scale where the number isn't below, else 0.
+// kept returns scale where the number isn't below dropBelow, else 0.
 func (s *simd) kept(low, high, dropBelow, scale vec) vec {
 	to := s.vec()
 	VPSRLQ(Imm(11), low, low)
@@ -60,7 +61,7 @@ func (s *simd) kept(low, high, dropBelow, scale vec) vec {
 	return to
 }
 
-// splitMix is SplitMix64's output function behind its step.
+// splitMix is SplitMix64's output function, without its increment.
 func (s *simd) splitMix(state vec) vec {
 	x := s.vec()
 	VPSRLQ(Imm(30), state, x)
@@ -77,7 +78,7 @@ func (s *simd) mixed(x vec, shift uint64) vec {
 	return to
 }
 
-// mulQuads returns the low 64 bits of x·c. AVX2 multiplies 32 bits by 32.
+// mulQuads returns the low 64 bits of x·c. AVX2 only multiplies 32 bits by 32.
 func (s *simd) mulQuads(x vec, c uint64) vec {
 	to := s.vec()
 	if s == avx512 {
@@ -121,7 +122,7 @@ func quadConstant(v uint64) Mem {
 	return tables[name]
 }
 
-// steps emits first, first+1, … steps of the generator.
+// steps emits the constants first, first+1, … increments of the generator.
 func steps(first, count uint64) Mem {
 	name := fmt.Sprintf("steps%dof%d", first, count)
 	if _, ok := tables[name]; !ok {

@@ -6,7 +6,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// joins emits the arithmetic of two tensors that meet.
+// joins emits the arithmetic on two tensors.
 func joins(s *simd) {
 	elements(s, "add", "c = a + b", "ab", "c", func(in []vec, _ func(int) vec) []vec {
 		return []vec{s.add(in[0], in[1])}
@@ -22,7 +22,7 @@ func joins(s *simd) {
 func scaleRows(s *simd) {
 	TEXT("scaleRows"+s.name, NOSPLIT, "func(rows, n int, x, factors, y *float32)")
 	Pragma("noescape")
-	Doc("scaleRows" + s.name + " multiplies each row of n elements by its factor; rows is positive.")
+	doc("scaleRows" + s.name + " multiplies each row of n elements by its factor; rows is positive.")
 	rows := Load(Param("rows"), GP64())
 	n := Load(Param("n"), GP64())
 	x := Load(Param("x"), GP64())
@@ -46,12 +46,12 @@ func scaleRows(s *simd) {
 	RET()
 }
 
-// dotRows multiplies the rows of x and y element by element and sums each row. The product of two float32 is exact in float64: fused or
-// not, the bits are the same.
+// dotRows multiplies the rows of x and y element by element and sums each row. The product of two
+// float32 is exact in float64, so fusing doesn't change the bits.
 func dotRows(s *simd) {
 	TEXT("dotRows"+s.name, NOSPLIT, "func(rows, n int, x, y *float32, sums *float64)")
 	Pragma("noescape")
-	Doc("dotRows" + s.name + " is the inner product of each pair of rows of n elements; rows is positive.")
+	doc("dotRows" + s.name + " is the inner product of each pair of rows of n elements; rows is positive.")
 	x := Load(Param("x"), GP64())
 	y := Load(Param("y"), GP64())
 	s.sumRows([]reg.Register{x, y}, func(v []vec, sum vec) { VFMADD231PD(v[0], v[1], sum) })

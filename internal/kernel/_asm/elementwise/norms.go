@@ -6,7 +6,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// norms emits the row functions of LRN, with the portable code's operations in its order: at Beta = 0.75 the bits are the same.
+// norms emits the row functions of LRN, with the portable code's operations in its order: at Beta =
+// 0.75 the bits are the same.
 func norms(s *simd) {
 	for _, p := range []power{
 		{"", "0.75, whatever beta is", func(s *simd, x vec) vec { return s.inversePower(x) }},
@@ -18,13 +19,13 @@ func norms(s *simd) {
 	normSpreadRow(s)
 }
 
-// power is how a row function computes x^-beta.
+// power is a way to compute x^-beta.
 type power struct {
 	name, beta string
 	of         func(s *simd, x vec) vec
 }
 
-// scale emits base + alpha·Σ v² over count rows, the first at from, a stride apart.
+// scale emits base + alpha·Σ v² over count rows; the first is at from, and they are a stride apart.
 func (s *simd) scale(l lanes, base, alpha vec, from Mem, stride, count reg.Register) vec {
 	sum := s.copy(base)
 	s.eachRow(l, from, stride, count, func(v vec) {
@@ -55,7 +56,8 @@ func (s *simd) inversePower(x vec) vec {
 	return s.div(s.number(1), s.mul(root, s.sqrt(root)))
 }
 
-// anyInversePower returns x^-beta as e^(-beta·ln x), beta an argument; x is positive and no subnormal. The relative error is 1e-7·(1 + |beta·ln x|) or so.
+// anyInversePower returns x^-beta as e^(-beta·ln x), beta an argument; x must be positive and
+// normal. The relative error is about 1e-7·(1 + |beta·ln x|).
 func (s *simd) anyInversePower(x vec) vec {
 	return s.exp(s.sub(s.zero(), s.mul(s.parameter("beta"), s.log(x))))
 }
@@ -63,8 +65,9 @@ func (s *simd) anyInversePower(x vec) vec {
 // rootHalfBits is √0.5.
 const rootHalfBits = 0x3f3504f3
 
-// log returns ln x for a positive x, NaN for NaN: x = 2^n·(1+m) with 1+m from √0.5 to √2, and the polynomial of Cephes' logf (Moshier) in m.
-// To infinity it gives a little more than to the largest number.
+// log returns ln x for a positive x, NaN for NaN: x = 2^n·(1+m) with 1+m from √0.5 to √2, and the
+// polynomial of Cephes' logf (Moshier) in m. For infinity the result is slightly above that of the
+// largest number.
 func (s *simd) log(x vec) vec {
 	exponent, fraction := s.vec(), s.vec()
 	VPSUBD(s.word(rootHalfBits), x, exponent)
@@ -76,7 +79,8 @@ func (s *simd) log(x vec) vec {
 	m := s.sub(fraction, s.number(1))
 	square := s.mul(m, m)
 	p := s.number(7.0376836292e-2)
-	for _, c := range []float32{-1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1, 2.0000714765e-1,
+	for _, c := range []float32{-1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
+		2.0000714765e-1,
 		-2.4999993993e-1, 3.3333331174e-1} {
 		p = fma(p, m, s.number(c))
 	}
@@ -87,10 +91,10 @@ func (s *simd) log(x vec) vec {
 	return s.add(sum, s.where(unordered, x, x, x))
 }
 
-// normArguments are those that all row functions have, and how far they have come.
+// normArguments holds the arguments that all row functions share, advanced by the elements done.
 type normArguments struct {
 	n             reg.GPVirtual
-	rows          reg.Register // first of the neighbouring rows
+	rows          reg.Register // the first of the neighbouring rows
 	stride, count reg.Register
 	at            reg.GPVirtual
 }
@@ -106,7 +110,8 @@ func (s *simd) normArguments() normArguments {
 	return normArguments{n: n, rows: rows, stride: stride, count: count, at: at}
 }
 
-// parameter returns a float32 argument in every lane. Not by avo's Load, whose MOVSS costs some 100 cycles among AVX instructions.
+// parameter returns a float32 argument in every lane. It doesn't use avo's Load, whose MOVSS costs
+// some 100 cycles among AVX instructions.
 func (s *simd) parameter(name string) vec {
 	at, err := Param(name).Resolve()
 	if err != nil {
@@ -118,9 +123,12 @@ func (s *simd) parameter(name string) vec {
 func (a normArguments) here(array reg.Register) Mem { return Mem{Base: array, Index: a.at, Scale: 1} }
 
 func normRow(s *simd, p power) {
-	TEXT("norm"+p.name+"Row"+s.name, NOSPLIT, "func(n int, rows *float32, stride, count int, k, alpha, beta float32, x, y *float32)")
+	TEXT(
+		"norm"+p.name+"Row"+s.name, NOSPLIT,
+		"func(n int, rows *float32, stride, count int, k, alpha, beta float32, x, y *float32)",
+	)
 	Pragma("noescape")
-	Doc("norm" + p.name + "Row" + s.name + " is y = x·(k + alpha·Σ squares of count rows)^-b for n pixels; b is " + p.beta + ".")
+	doc("norm" + p.name + "Row" + s.name + " is y = x·(k + alpha·Σ squares of count rows)^-b for n pixels; b is " + p.beta + ".")
 	a := s.normArguments()
 	base, alpha := s.parameter("k"), s.parameter("alpha")
 	x := Load(Param("x"), GP64())
@@ -137,7 +145,7 @@ func normBackwardRow(s *simd, p power) {
 	TEXT("norm"+p.name+"BackwardRow"+s.name, NOSPLIT,
 		"func(n int, rows *float32, stride, count int, k, alpha, beta float32, y, dy, dx, ratio *float32)")
 	Pragma("noescape")
-	Doc("norm" + p.name + "BackwardRow" + s.name + " is dx = dy·s^-b, ratio = dy·y/s with normRow's s; b is " + p.beta + ".")
+	doc("norm" + p.name + "BackwardRow" + s.name + " is dx = dy·s^-b, ratio = dy·y/s with normRow's s; b is " + p.beta + ".")
 	a := s.normArguments()
 	base, alpha := s.parameter("k"), s.parameter("alpha")
 	y := Load(Param("y"), GP64())
@@ -155,9 +163,12 @@ func normBackwardRow(s *simd, p power) {
 }
 
 func normSpreadRow(s *simd) {
-	TEXT("normSpreadRow"+s.name, NOSPLIT, "func(n int, rows *float32, stride, count int, factor float32, x, dx *float32)")
+	TEXT(
+		"normSpreadRow"+s.name, NOSPLIT,
+		"func(n int, rows *float32, stride, count int, factor float32, x, dx *float32)",
+	)
 	Pragma("noescape")
-	Doc("normSpreadRow" + s.name + " is dx -= factor·x·Σ of count rows.")
+	doc("normSpreadRow" + s.name + " is dx -= factor·x·Σ of count rows.")
 	a := s.normArguments()
 	factor := s.parameter("factor")
 	x := Load(Param("x"), GP64())

@@ -8,7 +8,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// pools emits the plane functions of pooling at stride 2 without padding. Where memory sets the pace AVX2 suffices.
+// pools emits the plane functions of pooling at stride 2 without padding. Functions bound by memory
+// exist for AVX2 only.
 func pools() {
 	for _, s := range []*simd{avx2, avx512} {
 		maxPool(s, 2)
@@ -21,25 +22,25 @@ func pools() {
 	spreadPool()
 }
 
-// grid is a walk over the results of one plane, row by row, up to a vector a turn.
+// grid walks over the results of one plane, row by row, up to a vector at a time.
 type grid struct {
 	s          *simd
 	rows, cols reg.GPVirtual // results
 	width      reg.GPVirtual // of the input plane
 	in         reg.GPVirtual // address of this row's first window
-	row        reg.GPVirtual // number of this row's first result
-	at         reg.GPVirtual // results done of this row
-	place      reg.GPVirtual // offset of this row's first window in the input plane
+	row        reg.GPVirtual // index of this row's first result
+	at         reg.GPVirtual // results done in this row
+	origin     reg.GPVirtual // offset of this row's first window in the input plane
 	turn
 }
 
-// turn is the lanes of one turn.
+// turn is the lanes of one iteration.
 type turn struct {
 	out       lanes // of the results
-	low, high lanes // of the two vectors of input for a vector of results
+	low, high lanes // of the two input vectors for a vector of results
 }
 
-// lanesOf returns the lanes for the first n results, less than a vector.
+// lanesOf returns the lanes for the first n results, fewer than a vector.
 func (g *grid) lanesOf(n reg.Register) turn {
 	return turn{g.s.firstOf(n, 1, 0, 0), g.s.firstOf(n, 2, 0, 1), g.s.firstOf(n, 2, g.s.lanes, 2)}
 }
@@ -50,20 +51,21 @@ func (g *grid) whole() turn {
 	return turn{all, all, all}
 }
 
-// newGrid takes the arguments rows, cols, width of the current function and its array "in" of the input plane.
+// newGrid loads the arguments rows, cols, width of the current function and the address of its
+// input plane, array "in".
 func newGrid(s *simd, in string) *grid {
 	g := &grid{s: s}
 	g.rows = Load(Param("rows"), GP64()).(reg.GPVirtual)
 	g.cols = Load(Param("cols"), GP64()).(reg.GPVirtual)
 	g.width = Load(Param("width"), GP64()).(reg.GPVirtual)
 	g.in = Load(Param(in), GP64()).(reg.GPVirtual)
-	g.row, g.at, g.place = GP64(), GP64(), GP64()
+	g.row, g.at, g.origin = GP64(), GP64(), GP64()
 	XORQ(g.row, g.row)
-	XORQ(g.place, g.place)
+	XORQ(g.origin, g.origin)
 	return g
 }
 
-// walk emits the loops and body for each turn.
+// walk emits the loops, and body for each iteration.
 func (g *grid) walk(body func()) {
 	if g.s == avx512 {
 		g.walkMasked(body)
@@ -74,7 +76,7 @@ func (g *grid) walk(body func()) {
 	RET()
 }
 
-// walkMasked ends each row with a masked turn if it must.
+// walkMasked ends each row with a masked iteration if a partial vector is left.
 func (g *grid) walkMasked(body func()) {
 	whole, rest := GP64(), GP64()
 	MOVQ(g.cols, whole)
@@ -101,7 +103,8 @@ func (g *grid) walkMasked(body func()) {
 	})
 }
 
-// walkOverlapping ends a row of a vector or more with a whole turn that overlaps the one before; a shorter row is one masked turn.
+// walkOverlapping ends a row of at least a vector with a whole iteration that overlaps the one
+// before. A shorter row is one masked iteration.
 func (g *grid) walkOverlapping(body func()) {
 	CMPQ(g.cols, Imm(uint64(g.s.lanes)))
 	JLT(LabelRef("narrow"))
@@ -133,30 +136,30 @@ func (g *grid) eachRow(label string, body func()) {
 	Label(label)
 	body()
 	LEAQ(Mem{Base: g.in, Index: g.width, Scale: 8}, g.in)
-	LEAQ(Mem{Base: g.place, Index: g.width, Scale: 2}, g.place)
+	LEAQ(Mem{Base: g.origin, Index: g.width, Scale: 2}, g.origin)
 	ADDQ(g.cols, g.row)
 	DECQ(g.rows)
 	JNE(LabelRef(label))
 }
 
-// result is where this turn's results of an array stand.
+// result is the address of this iteration's results in an array.
 func (g *grid) result(array reg.Register) Mem {
 	at := GP64()
 	LEAQ(Mem{Base: g.row, Index: g.at, Scale: 1}, at)
 	return Mem{Base: array, Index: at, Scale: 4}
 }
 
-// input is where this turn's windows begin.
+// input is the address of this iteration's first window.
 func (g *grid) input() reg.GPVirtual {
 	at := GP64()
 	LEAQ(Mem{Base: g.in, Index: g.at, Scale: 8}, at)
 	return at
 }
 
-// places returns the offset of each window in the input plane, given those of windows at 0.
-func (g *grid) places(from Mem) vec {
+// indices returns the offset of each window in the input plane, given those of windows at 0.
+func (g *grid) indices(from Mem) vec {
 	at := GP64()
-	LEAQ(Mem{Base: g.place, Index: g.at, Scale: 2}, at)
+	LEAQ(Mem{Base: g.origin, Index: g.at, Scale: 2}, at)
 	all := g.s.everywhere(at)
 	VPADDD(from, all, all)
 	return all
@@ -172,7 +175,7 @@ func (s *simd) everywhere(n reg.GPVirtual) vec {
 
 var tables = map[string]Mem{}
 
-// words emits a table of numbers, once.
+// words emits a table of numbers once.
 func words(name string, numbers ...uint32) Mem {
 	if _, ok := tables[name]; !ok {
 		tables[name] = GLOBL(name, RODATA|NOPTR)
@@ -192,8 +195,8 @@ func every2nd(from, count uint32) []uint32 {
 	return n
 }
 
-// columns loads two vectors from a row and parts them: the even and the odd values. AVX2 has them in the order 0 1 4 5 2 3 6 7, which
-// inOrder mends and startOffsets knows.
+// columns loads two vectors from a row and separates the even and the odd values. On AVX2 their
+// order is 0 1 4 5 2 3 6 7; inOrder restores it, startOffsets uses it.
 func (g *grid) columns(row Mem) (even, odd vec) {
 	a, b := g.low.load(row), g.high.load(row.Offset(g.s.bytes()))
 	if g.s == avx512 {
@@ -221,7 +224,7 @@ func (g *grid) inOrder(v vec) vec {
 	return v
 }
 
-// startOffsets is where in a row the windows of one turn begin, in the order of columns.
+// startOffsets is the offset in a row of each window of one iteration, in the order of columns.
 func (g *grid) startOffsets() Mem {
 	if g.s == avx512 {
 		return words("evens16", every2nd(0, 16)...)
@@ -243,34 +246,37 @@ func (s *simd) one() vec {
 func maxPool(s *simd, kernel int) {
 	TEXT(fmt.Sprintf("maxPool%d%s", kernel, s.name), NOSPLIT, "func(rows, cols, width int, x, y *float32, at *int32)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("maxPool%d%s is maxPlane for %dx%d windows at stride 2, rows·cols of them, both positive.", kernel, s.name, kernel, kernel))
+	doc(fmt.Sprintf(
+		"maxPool%d%s is maxPlane for rows·cols windows of %dx%d at stride 2; rows and cols are positive.", kernel,
+		s.name, kernel, kernel,
+	))
 	g := newGrid(s, "x")
 	y := Load(Param("y"), GP64())
 	at := Load(Param("at"), GP64())
 	wide, one := s.everywhere(g.width), s.one()
 	g.walk(func() {
-		row, rowPlace := g.input(), g.places(g.startOffsets())
+		row, rowIndex := g.input(), g.indices(g.startOffsets())
 		c := contest{s, s.vec(), s.vec()}
 		for kh := range kernel {
-			place := s.copy(rowPlace)
+			index := s.copy(rowIndex)
 			even, odd := g.columns(Mem{Base: row})
 			if kh == 0 {
 				VMOVAPS(even, c.best)
-				VMOVAPS(place, c.where)
+				VMOVAPS(index, c.where)
 				c.openWithBest()
 			} else {
-				c.challengeAt(even, place)
+				c.challengeAt(even, index)
 			}
-			VPADDD(one, place, place)
-			c.challengeAt(odd, place)
+			VPADDD(one, index, index)
+			c.challengeAt(odd, index)
 			if kernel == 3 {
 				_, next := g.columns(Mem{Base: row, Disp: 4})
-				VPADDD(one, place, place)
-				c.challengeAt(next, place)
+				VPADDD(one, index, index)
+				c.challengeAt(next, index)
 			}
 			if kh < kernel-1 {
 				LEAQ(Mem{Base: row, Index: g.width, Scale: 4}, row)
-				VPADDD(wide, rowPlace, rowPlace)
+				VPADDD(wide, rowIndex, rowIndex)
 			}
 		}
 		g.out.store(g.inOrder(c.best), g.result(y))
@@ -278,27 +284,29 @@ func maxPool(s *simd, kernel int) {
 	})
 }
 
-// maxPoolBackward compares each place with the window's four, so it writes every dx under a window once and adds nothing.
+// maxPoolBackward compares the index of each element with its window's maximum, so it writes every
+// dx in a window once and adds nothing.
 func maxPoolBackward() {
 	TEXT("maxPool2Backward", NOSPLIT, "func(rows, cols, width int, at *int32, dy, dx *float32)")
 	Pragma("noescape")
-	Doc("maxPool2Backward is maxBackwardPlane for 2x2 windows side by side, rows·cols of them, both positive; it writes under windows only.")
+	doc("maxPool2Backward is maxBackwardPlane for rows·cols windows of 2x2 at stride 2; rows and cols are " +
+		"positive. It writes only elements in windows.")
 	g := newGrid(avx2, "dx")
 	at := Load(Param("at"), GP64())
 	dy := Load(Param("dy"), GP64())
 	wide, one := avx2.everywhere(g.width), avx2.one()
 	g.walk(func() {
-		row, place := g.input(), g.places(words("evens16", every2nd(0, 16)...))
+		row, index := g.input(), g.indices(words("evens16", every2nd(0, 16)...))
 		where, d := g.out.load(g.result(at)), g.out.load(g.result(dy))
 		for kh := range 2 {
 			if kh == 1 {
 				LEAQ(Mem{Base: row, Index: g.width, Scale: 4}, row)
-				VPADDD(wide, place, place)
+				VPADDD(wide, index, index)
 			}
 			left, right, next := YMM(), YMM(), YMM()
-			VPCMPEQD(place, where, left)
+			VPCMPEQD(index, where, left)
 			VANDPS(d, left, left)
-			VPADDD(one, place, next)
+			VPADDD(one, index, next)
 			VPCMPEQD(next, where, right)
 			VANDPS(d, right, right)
 			g.storePairs(left, right, Mem{Base: row})
@@ -317,11 +325,11 @@ func (g *grid) storePairs(left, right vec, to Mem) {
 	g.high.store(second, to.Offset(32))
 }
 
-// sumPool adds in reading order, unfused: the portable code's bits.
+// sumPool adds in reading order, unfused: it gives the portable code's bits.
 func sumPool() {
 	TEXT("sumPool2", NOSPLIT, "func(rows, cols, width int, x, y *float32, scale, bias float32)")
 	Pragma("noescape")
-	Doc("sumPool2 is sumPlane for 2x2 windows side by side, rows·cols of them, both positive.")
+	doc("sumPool2 is sumPlane for rows·cols windows of 2x2 at stride 2; rows and cols are positive.")
 	g := newGrid(avx2, "x")
 	y := Load(Param("y"), GP64())
 	scale, bias := avx2.parameter("scale"), avx2.parameter("bias")
@@ -339,7 +347,8 @@ func sumPool() {
 func spreadPool() {
 	TEXT("spreadPool2", NOSPLIT, "func(rows, cols, width int, dy, dx *float32, scale float32)")
 	Pragma("noescape")
-	Doc("spreadPool2 is spreadPlane for 2x2 windows side by side, rows·cols of them, both positive; it writes under windows only.")
+	doc("spreadPool2 is spreadPlane for rows·cols windows of 2x2 at stride 2; rows and cols are positive. It " +
+		"writes only elements in windows.")
 	g := newGrid(avx2, "dx")
 	dy := Load(Param("dy"), GP64())
 	scale := avx2.parameter("scale")

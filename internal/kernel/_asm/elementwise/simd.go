@@ -12,7 +12,8 @@ import (
 // vec is a vector register with a value.
 type vec = reg.VecVirtual
 
-// simd is one instruction set. Its methods emit an operation and return the register of the result.
+// simd is one instruction set. Each method emits an operation and returns the register of the
+// result.
 type simd struct {
 	name  string // suffix of the functions
 	lanes int
@@ -47,7 +48,7 @@ func (s *simd) sqrt(a Op) vec {
 	return to
 }
 
-// fma returns a·b + c and fnma c - a·b, rounded once. c's register is used up.
+// fma returns a·b + c and fnma c - a·b, rounded once. Both overwrite c's register.
 func fma(a, b Op, c vec) vec {
 	VFMADD231PS(b, a, c)
 	return c
@@ -58,7 +59,7 @@ func fnma(a, b Op, c vec) vec {
 	return c
 }
 
-// fms returns a·b - c, rounded once. c's register is used up.
+// fms returns a·b - c, rounded once. It overwrites c's register.
 func fms(a, b Op, c vec) vec {
 	VFMSUB231PS(b, a, c)
 	return c
@@ -108,7 +109,7 @@ func (s *simd) or(a, b vec) vec {
 	return to
 }
 
-// Comparisons of VCMPPS, quiet: "not less or equal" is true for NaN.
+// Quiet comparisons of VCMPPS: "not less or equal" is true for NaN.
 const (
 	unordered      = 0x03
 	ordered        = 0x07
@@ -120,7 +121,7 @@ const (
 	notGreaterOrEqual = 0x19
 )
 
-// where returns v's lanes for which the comparison of a and b holds, and zeros.
+// where returns v in the lanes where the comparison of a and b holds, zero elsewhere.
 func (s *simd) where(comparison uint8, a, b, v vec) vec {
 	if s == avx512 {
 		to := s.vec()
@@ -155,7 +156,8 @@ func constant(bits uint32) Mem {
 	return constants[bits]
 }
 
-// lanes is where a vector is read and written: all of it, or the first few lanes, the others reading as zeros.
+// lanes selects the part of a vector to read and write: all of it, or the first few lanes. The
+// others read as zeros.
 type lanes struct {
 	s    *simd
 	mask reg.Register // nil: all
@@ -187,7 +189,8 @@ func (l lanes) store(v vec, to Mem) {
 
 var maskTable *Mem
 
-// tableOfLanes is eight words of ones and eight of zeros: the vector read n words before their border has its first n lanes set.
+// tableOfLanes is eight words of ones and eight of zeros: a vector read n words before their border
+// has its first n lanes set.
 func tableOfLanes() Mem {
 	if maskTable != nil {
 		return *maskTable
@@ -206,7 +209,8 @@ func tableOfLanes() Mem {
 
 var maskRegisters = []reg.Register{reg.K1, reg.K2, reg.K3}
 
-// first returns the first n lanes; n is at most a vector's and is used up. slot tells apart the masks of a function.
+// first returns the first n lanes; n is at most a vector's and is overwritten. slot separates the
+// masks of a function.
 func (s *simd) first(n reg.GPVirtual, slot int) lanes {
 	if s == avx512 {
 		ones := GP64()
@@ -222,7 +226,7 @@ func (s *simd) first(n reg.GPVirtual, slot int) lanes {
 	return lanes{s, m}
 }
 
-// firstOf returns the first times·n - skip lanes: none below 0, all above a vector. n is kept.
+// firstOf returns the first times·n - skip lanes: none below 0, all above a vector. It preserves n.
 func (s *simd) firstOf(n reg.Register, times uint8, skip, slot int) lanes {
 	left, zero, most := GP64(), GP64(), GP64()
 	IMUL3Q(U8(times), n, left)
@@ -236,8 +240,9 @@ func (s *simd) firstOf(n reg.Register, times uint8, skip, slot int) lanes {
 	return s.first(left, slot)
 }
 
-// over emits body for n elements, a vector a turn: for whole ones and, if one is left, for part of one. advance moves the pointers on by
-// a vector. label tells the loops of a function apart.
+// over emits body for n elements, a vector at a time: for the whole vectors and, if elements are
+// left, for a partial one. advance moves the pointers by a vector. label separates the loops of a
+// function.
 func (s *simd) over(label string, n reg.GPVirtual, body func(l lanes), advance func()) {
 	SUBQ(Imm(uint64(s.lanes)), n)
 	JLT(LabelRef(label + "part"))
@@ -253,12 +258,13 @@ func (s *simd) over(label string, n reg.GPVirtual, body func(l lanes), advance f
 	Label(label + "end")
 }
 
-// elements emits a function over n elements of up to four arrays, with constants k where body uses them. read and written name the arrays, such as "ab" and
-// "c"; body computes a vector of each that is written from one of each that is read.
-func elements(s *simd, name, doc, read, written string, body func(in []vec, k func(int) vec) []vec) {
+// elements emits a function over n elements of up to four arrays, with constants k if body uses
+// them. read and written name the arrays, such as "ab" and "c". body computes a vector of each
+// written array from one of each read array.
+func elements(s *simd, name, what, read, written string, body func(in []vec, k func(int) vec) []vec) {
 	TEXT(name+s.name, NOSPLIT, "func(n int, a, b, c, d *float32, k *[9]float32)")
 	Pragma("noescape")
-	Doc(name + s.name + " is " + doc + ".")
+	doc(name + s.name + " is " + what + ".")
 	n := Load(Param("n"), GP64()).(reg.GPVirtual)
 	arrays := map[rune]reg.Register{}
 	for _, array := range read + written {

@@ -6,13 +6,15 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// softmaxRows emits the softmax of rows in three sweeps over each, which is in the cache from the first: its largest element, the powers
-// and their sum, and the division. The sum is of float64, and is left for who wants its logarithm. An element that is NaN, or a largest
-// that is infinite, makes its whole row NaN by way of the sum.
+// softmaxRows emits the softmax of rows in three sweeps over each, which is in the cache after the
+// first: the largest element, the powers and their sum, and the division. The sum is in float64 and
+// is stored for callers that need its logarithm. A NaN element, or an infinite largest one, makes
+// its whole row NaN through the sum.
 func softmaxRows(s *simd) {
 	TEXT("softmaxRows"+s.name, NOSPLIT, "func(rows, n int, x, y *float32, sums *float64)")
 	Pragma("noescape")
-	Doc("softmaxRows" + s.name + " is the softmax of each row of n elements, and the sum of e^(x - the row's largest x); rows is positive.")
+	doc("softmaxRows" + s.name + " is the softmax of each row of n elements, and the sum of e^(x - the row's " +
+		"largest x); rows is positive.")
 	rows := Load(Param("rows"), GP64())
 	n := Load(Param("n"), GP64())
 	x := Load(Param("x"), GP64())
@@ -92,7 +94,7 @@ func (l lanes) loadOver(from Mem, v vec) vec {
 	return to
 }
 
-// only returns v with the other lanes 0.
+// only returns v with the other lanes zero.
 func (l lanes) only(v vec) vec {
 	switch {
 	case l.mask == nil:
@@ -105,27 +107,27 @@ func (l lanes) only(v vec) vec {
 	return l.s.and(l.mask.(vec), v)
 }
 
-// spreadLargest sets all lanes to the largest. None is NaN.
+// spreadLargest sets all lanes to the largest. No lane may be NaN.
 func (s *simd) spreadLargest(v vec) {
 	if s == avx512 {
 		other := s.vec()
-		VSHUFF32X4(Imm(0x4e), v, v, other) // the halves change places
+		VSHUFF32X4(Imm(0x4e), v, v, other) // swap the halves
 		VMAXPS(other, v, v)
-		VSHUFF32X4(Imm(0xb1), v, v, other) // the quarters
+		VSHUFF32X4(Imm(0xb1), v, v, other) // swap the quarters
 		VMAXPS(other, v, v)
 	} else {
 		other := s.vec()
 		VPERM2F128(Imm(1), v, v, other)
 		VMAXPS(other, v, v)
 	}
-	for _, swap := range []uint64{0x4e, 0xb1} { // pairs, and the lanes within
+	for _, swap := range []uint64{0x4e, 0xb1} { // swap the pairs, then the lanes within
 		other := s.vec()
 		VPERMILPS(Imm(swap), v, other)
 		VMAXPS(other, v, v)
 	}
 }
 
-// addWidened adds v's halves to two sums of float64.
+// addWidened adds v's halves to two float64 sums.
 func (s *simd) addWidened(v vec, sum []vec) {
 	if s == avx512 {
 		upper, wide := YMM(), ZMM()

@@ -6,24 +6,24 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// sumLanes is how many sums run side by side, in float64: element i goes to lane i mod sumLanes, and the lanes are added up by halves.
-// The portable code does the same, so the bits are the same.
+// sumLanes is the number of parallel sums, in float64: element i goes to lane i mod sumLanes, and
+// the lanes are summed by halves. The portable code does the same, so the bits are the same.
 const sumLanes = 16
 
 func sums(s *simd) {
 	rowSums(s, "sumRows", "each row", func(v []vec, sum vec) { VADDPD(v[0], sum, sum) })
-	// The square of a float32 is exact in float64: fused or not, the bits are the same.
+	// The square of a float32 is exact in float64, so fusing doesn't change the bits.
 	rowSums(s, "sumSquareRows", "the squares of each row", func(v []vec, sum vec) { VFMADD231PD(v[0], v[0], sum) })
 }
 
 func rowSums(s *simd, name, what string, accumulate func(v []vec, sum vec)) {
 	TEXT(name+s.name, NOSPLIT, "func(rows, n int, x *float32, sums *float64)")
 	Pragma("noescape")
-	Doc(name + s.name + " sums " + what + " of n elements; rows is positive.")
+	doc(name + s.name + " sums " + what + " of n elements; rows is positive.")
 	s.sumRows([]reg.Register{Load(Param("x"), GP64())}, accumulate)
 }
 
-// sumRows emits the body of a function that makes a sum of each row. accumulate gets a vector of each array.
+// sumRows emits the body of a function that sums each row. accumulate gets a vector of each array.
 func (s *simd) sumRows(arrays []reg.Register, accumulate func(v []vec, sum vec)) {
 	rows := Load(Param("rows"), GP64())
 	n := Load(Param("n"), GP64())
@@ -80,10 +80,10 @@ func (s *simd) sumRows(arrays []reg.Register, accumulate func(v []vec, sum vec))
 	RET()
 }
 
-// doubles is how many float64 a vector holds.
+// doubles is the number of float64 in a vector.
 func (s *simd) doubles() int { return s.lanes / 2 }
 
-// sixteen returns the first n of sixteen lanes, n below 16 and kept.
+// sixteen returns the first n of sixteen lanes, n below 16. It preserves n.
 func (s *simd) sixteen(n reg.Register) []lanes {
 	var parts []lanes
 	for skip := 0; skip < sumLanes; skip += s.lanes {
@@ -92,7 +92,7 @@ func (s *simd) sixteen(n reg.Register) []lanes {
 	return parts
 }
 
-// widened loads sixteen elements as float64; l masks them, if it isn't nil.
+// widened loads sixteen elements as float64, masked by l unless that is nil.
 func (s *simd) widened(l []lanes, from Mem) []vec {
 	wide := make([]vec, sumLanes/s.doubles())
 	half := 2 * s.lanes // bytes of as many float32
@@ -119,7 +119,7 @@ func (s *simd) widened(l []lanes, from Mem) []vec {
 	return wide
 }
 
-// folded adds up all lanes: each half to the other, again and again.
+// folded sums all lanes: it adds the upper half to the lower half until one is left.
 func (s *simd) folded(sum []vec) reg.Register {
 	for n := len(sum) / 2; n > 0; n /= 2 {
 		for i := range n {

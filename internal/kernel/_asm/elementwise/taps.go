@@ -6,8 +6,9 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// taps emits the functions for windows of any size. A plane is laid out beforehand so that a tap of the windows, for a row of results,
-// is one run of elements at an offset: the taps are a table, and one loop over it serves all geometries.
+// taps emits the functions for windows of any size. The plane has a layout in which a tap of a row
+// of results is one run of elements at an offset. The taps are a table, and one loop over it serves
+// all geometries.
 func taps(s *simd) {
 	maxTaps(s)
 	maxRows(s)
@@ -15,18 +16,20 @@ func taps(s *simd) {
 	pickRows(s)
 }
 
-// band is a walk over rows of results, a vector a turn; what is left of a row is one masked turn.
+// band walks over rows of results, a vector at a time; a partial vector at the end of a row is one
+// masked iteration.
 type band struct {
 	s    *simd
 	cols reg.GPVirtual
-	at   reg.GPVirtual // elements done of this row
+	at   reg.GPVirtual // elements done in this row
 }
 
 func newBand(s *simd) *band {
 	return &band{s: s, cols: Load(Param("cols"), GP64()).(reg.GPVirtual), at: GP64()}
 }
 
-// walk emits the loops, turn for each vector and next behind each row, and returns.
+// walk emits the loops, with turn for each vector and next after each row, and returns from the
+// function.
 func (b *band) walk(turn func(l lanes), next func()) {
 	b.loops(turn, next)
 	VZEROUPPER()
@@ -60,10 +63,10 @@ func (b *band) loops(turn func(l lanes), next func()) {
 	JNE(LabelRef("row"))
 }
 
-// here is this turn's part of an array's row.
+// here is this iteration's part of an array's row.
 func (b *band) here(array reg.Register) Mem { return Mem{Base: array, Index: b.at, Scale: 4} }
 
-// forward moves arrays on by a number of elements that is an argument.
+// forward moves arrays by the number of elements in an argument.
 func forward(argument string, arrays ...reg.Register) {
 	step := Load(Param(argument), GP64())
 	for _, a := range arrays {
@@ -84,8 +87,8 @@ func (l lanes) loop(body func()) {
 	JNE(LabelRef(label))
 }
 
-// eachTap emits a loop over the taps: pairs of an element's offset and its place.
-func (b *band) eachTap(l lanes, body func(offset reg.Register, place Mem)) {
+// eachTap emits a loop over the taps, which are pairs of an offset and an index.
+func (b *band) eachTap(l lanes, body func(offset reg.Register, index Mem)) {
 	tap := Load(Param("taps"), GP64())
 	offset := GP64()
 	l.loop(func() {
@@ -96,29 +99,31 @@ func (b *band) eachTap(l lanes, body func(offset reg.Register, place Mem)) {
 	})
 }
 
-// contest finds the first of the largest: a value replaces the best if it is above it (or NaN, unless the best is NaN).
+// contest finds the first of the largest values: a value replaces the best if it is larger, or if
+// it is NaN and the best isn't.
 type contest struct {
 	s           *simd
 	best, where vec
 }
 
-// open says that the best is no NaN.
+// open starts a contest whose best is no NaN.
 func (c contest) open() {
 	if c.s == avx512 {
 		KXNORW(reg.K4, reg.K4, reg.K4)
 	}
 }
 
-// openWithBest looks whether it is.
+// openWithBest starts a contest whose best may be NaN.
 func (c contest) openWithBest() {
 	if c.s == avx512 {
 		VCMPPS(Imm(ordered), c.best, c.best, reg.K4)
 	}
 }
 
-// challenge: K4 is where the best is a number. It is kept beside the best, so that neither waits for the other. AVX2 has no masks and wants the
-// place in a register.
-func (c contest) challenge(v vec, replaceMasked func(mask reg.Register), place func() vec) {
+// challenge compares v with the best. K4 has the lanes where the best is a number; updating it
+// beside the best keeps the two from waiting for each other. AVX2 has no masks and takes the index
+// in a register.
+func (c contest) challenge(v vec, replaceMasked func(mask reg.Register), index func() vec) {
 	if c.s == avx512 {
 		VCMPPS(Imm(notLessOrEqual), c.best, v, reg.K4, reg.K5)
 		VCMPPS(Imm(ordered), v, v, reg.K4, reg.K4)
@@ -131,42 +136,45 @@ func (c contest) challenge(v vec, replaceMasked func(mask reg.Register), place f
 	VCMPPS(Imm(ordered), c.best, c.best, number)
 	VANDPS(number, above, above)
 	VBLENDVPS(above, v, c.best, c.best)
-	VBLENDVPS(above, place(), c.where, c.where)
+	VBLENDVPS(above, index(), c.where, c.where)
 }
 
-func (c contest) challengeAt(v, place vec) {
-	c.challenge(v, func(mask reg.Register) { VMOVDQA32(place, mask, c.where) }, func() vec { return place })
+func (c contest) challengeAt(v, index vec) {
+	c.challenge(v, func(mask reg.Register) { VMOVDQA32(index, mask, c.where) }, func() vec { return index })
 }
 
-// maxTaps: a window's place is where it begins in the plane, maybe outside; where the plane is outside, x holds -Inf, which never wins.
-// A window of nothing else keeps the place of its first element inside.
+// maxTaps: a window's origin is the index in the plane where it begins, which may be outside.
+// Outside the plane x holds -Inf, which never wins. A window of -Inf alone keeps the index of its
+// first element inside.
 func maxTaps(s *simd) {
 	TEXT("maxTaps"+s.name, NOSPLIT,
-		"func(rows, cols, step int, x *float32, n int, taps, starts, firsts *int32, place, placeStep int, y *float32, at *int32)")
+		"func(rows, cols, step int, x *float32, n int, taps, starts, firsts *int32, origin, originStep int, "+
+			"y *float32, at *int32)")
 	Pragma("noescape")
-	Doc("maxTaps"+s.name+" sets y and at to the largest of n taps (offset in x, place from the window's start) and its place, for rows·cols",
-		"windows, all positive. x goes on by step elements a row and place, the row's, by placeStep. A column's windows start at starts and see the",
-		"plane from firsts on.")
+	doc("maxTaps" + s.name + " sets y and at to the largest of n taps (offset in x, index from the window's " +
+		"start) and its index, for rows·cols windows, all positive. After a row of windows, x advances by step " +
+		"elements and origin by originStep. A column's windows start at starts; their first column inside the " +
+		"plane is firsts.")
 	b := newBand(s)
 	x, starts, firsts := Load(Param("x"), GP64()), Load(Param("starts"), GP64()), Load(Param("firsts"), GP64())
-	place := Load(Param("place"), GP64()).(reg.GPVirtual)
+	origin := Load(Param("origin"), GP64()).(reg.GPVirtual)
 	y, at := Load(Param("y"), GP64()), Load(Param("at"), GP64())
 	inside := GP64()
 	b.walk(func(l lanes) {
 		c := contest{s, s.word(0xff800000), s.vec()} // -Inf
 		XORQ(inside, inside)
-		CMPQ(place, inside)
-		CMOVQGT(place, inside)
-		start := s.everywhere(place)
+		CMPQ(origin, inside)
+		CMOVQGT(origin, inside)
+		start := s.everywhere(origin)
 		VPADDD(l.load(b.here(starts)), start, start)
 		VPADDD(l.load(b.here(firsts)), s.everywhere(inside), c.where)
 		c.open()
-		b.eachTap(l, func(offset reg.Register, place Mem) {
+		b.eachTap(l, func(offset reg.Register, index Mem) {
 			c.challenge(l.load(Mem{Base: x, Index: offset, Scale: 4}),
-				func(mask reg.Register) { VPADDD_BCST(place, start, mask, c.where) },
+				func(mask reg.Register) { VPADDD_BCST(index, start, mask, c.where) },
 				func() vec {
 					to := s.vec()
-					VPBROADCASTD(place, to)
+					VPBROADCASTD(index, to)
 					VPADDD(start, to, to)
 					return to
 				})
@@ -176,41 +184,47 @@ func maxTaps(s *simd) {
 	}, func() {
 		forward("step", x)
 		forward("cols", y, at)
-		step := Load(Param("placeStep"), GP64())
-		ADDQ(step, place)
+		step := Load(Param("originStep"), GP64())
+		ADDQ(step, origin)
 	})
 }
 
 func maxRows(s *simd) {
-	TEXT("maxRows"+s.name, NOSPLIT, "func(rows, cols, step, n int, x *float32, places *int32, y *float32, at *int32)")
+	TEXT("maxRows"+s.name, NOSPLIT, "func(rows, cols, step, n int, x *float32, indices *int32, y *float32, at *int32)")
 	Pragma("noescape")
-	Doc("maxRows"+s.name+" sets each of rows rows of y and at to the largest of n rows of x and their places, cols a row, all positive. x and places",
-		"go on by step elements a row.")
+	doc("maxRows" + s.name + " sets each of rows rows of y and at, of cols elements, to the largest of n rows of x " +
+		"and " +
+		"its index, all positive. After a row, x and indices advance by step elements.")
 	b := newBand(s)
-	x, places := Load(Param("x"), GP64()), Load(Param("places"), GP64())
+	x, indices := Load(Param("x"), GP64()), Load(Param("indices"), GP64())
 	y, at := Load(Param("y"), GP64()), Load(Param("at"), GP64())
 	b.walk(func(l lanes) {
-		c := contest{s, l.load(b.here(x)), l.load(b.here(places))}
+		c := contest{s, l.load(b.here(x)), l.load(b.here(indices))}
 		c.openWithBest()
 		offset := GP64()
 		MOVQ(b.at, offset)
 		l.loop(func() {
-			c.challengeAt(l.load(Mem{Base: x, Index: offset, Scale: 4}), l.load(Mem{Base: places, Index: offset, Scale: 4}))
+			c.challengeAt(
+				l.load(Mem{Base: x, Index: offset, Scale: 4}), l.load(Mem{Base: indices, Index: offset, Scale: 4}),
+			)
 			ADDQ(b.cols, offset)
 		})
 		l.store(c.best, b.here(y))
 		l.store(c.where, b.here(at))
 	}, func() {
-		forward("step", x, places)
+		forward("step", x, indices)
 		forward("cols", y, at)
 	})
 }
 
-// sumTaps adds in the order of the taps, unfused: the portable code's bits.
+// sumTaps adds in the order of the taps, unfused: it gives the portable code's bits.
 func sumTaps(s *simd) {
-	TEXT("sumTaps"+s.name, NOSPLIT, "func(rows, cols, step, outStep int, x *float32, n int, taps *int32, y *float32, scale, bias float32)")
+	TEXT(
+		"sumTaps"+s.name, NOSPLIT,
+		"func(rows, cols, step, outStep int, x *float32, n int, taps *int32, y *float32, scale, bias float32)",
+	)
 	Pragma("noescape")
-	Doc("sumTaps" + s.name + " sets y to the sum of n taps of x times scale plus bias; rows, cols and n are positive.")
+	doc("sumTaps" + s.name + " sets y to the sum of n taps of x times scale plus bias; rows, cols and n are positive.")
 	b := newBand(s)
 	x, y := Load(Param("x"), GP64()), Load(Param("y"), GP64())
 	scale, bias := s.parameter("scale"), s.parameter("bias")
@@ -226,12 +240,17 @@ func sumTaps(s *simd) {
 	})
 }
 
-// pickRows lays rows out by the phases of their columns, for any stride up to a vector: of each vector read it takes every stride-th element.
+// pickRows sorts rows by the phases of their columns, for any stride up to a vector: of each vector
+// that it reads it takes every stride-th element.
 func pickRows(s *simd) {
-	TEXT("pickRows"+s.name, NOSPLIT, "func(rows, cols, step, outStep int, x *float32, picks *int32, read, picked int, y *float32)")
+	TEXT(
+		"pickRows"+s.name, NOSPLIT,
+		"func(rows, cols, step, outStep int, x *float32, picks *int32, read, picked int, y *float32)",
+	)
 	Pragma("noescape")
-	Doc("pickRows"+s.name+" moves the picked elements of each read of a row of cols elements together, by their places in the read. Behind the last it",
-		"writes up to 15 elements that mean nothing. rows, cols, read and picked are positive.")
+	doc("pickRows" + s.name + " compacts rows of cols elements: of each read elements it writes the picked ones, at " +
+		"indices picks. Past the last one it writes up to 15 undefined elements. rows, cols, read and picked are " +
+		"positive.")
 	rows, cols := Load(Param("rows"), GP64()), Load(Param("cols"), GP64())
 	x, y := Load(Param("x"), GP64()), Load(Param("y"), GP64())
 	read, picked := Load(Param("read"), GP64()), Load(Param("picked"), GP64())
@@ -270,11 +289,12 @@ func pickRows(s *simd) {
 	RET()
 }
 
-// mergeRows is AVX2's only: memory sets its pace.
+// mergeRows exists for AVX2 only: memory bounds its speed.
 func mergeRows() {
 	TEXT("mergeRows", NOSPLIT, "func(rows, cols, step, outStep int, even, odd, x *float32)")
 	Pragma("noescape")
-	Doc("mergeRows puts rows of cols elements each, both positive, at even and at odd places of x.")
+	doc("mergeRows writes even and odd, rows of cols elements, to the even and odd indices of x; rows and cols are " +
+		"positive.")
 	b := newBand(avx2)
 	x, even, odd := Load(Param("x"), GP64()), Load(Param("even"), GP64()), Load(Param("odd"), GP64())
 	rest := GP64()

@@ -1,7 +1,8 @@
 package main
 
-// updates emits the optimizers' rules with the portable code's operations in its order, none of them fused: the bits are the same. Arrays
-// are parameter, gradient and slots, constants as update passes them.
+// updates emits the optimizers' rules with the portable code's operations in its order, none of
+// them fused, so the bits are the same. The arrays are parameter, gradient and slots, the constants
+// as update passes them.
 func updates(s *simd) {
 	type operands struct {
 		p, g vec

@@ -14,27 +14,27 @@ import (
 	"convgraph/formats"
 	"convgraph/formats/safetensors"
 	"convgraph/graph"
-	"convgraph/internal/damage"
+	"convgraph/internal/testutil"
 )
 
 var update = flag.Bool("update", false, "rewrite the tables of damage in docs/damage.md")
 
-// TestDamageTable does the damage of docs/damage.md's tables of specs and parameter files.
-func TestDamageTable(t *testing.T) {
-	damage.Check(t, "specs", *update, specDamages(t))
-	damage.Check(t, "parameter files", *update, parameterDamages(t))
+// TestErrorTable does the damage of docs/damage.md's tables of specs and parameter files.
+func TestErrorTable(t *testing.T) {
+	testutil.CheckErrorTable(t, "specs", *update, specDamages(t))
+	testutil.CheckErrorTable(t, "parameter files", *update, parameterDamages(t))
 }
 
-func specDamages(t *testing.T) []damage.Damage {
+func specDamages(t *testing.T) []testutil.ErrorCase {
 	load := func(text string) error {
-		_, err := graph.LoadSpec(damage.File(t, "net.json", []byte(text)))
+		_, err := graph.LoadSpec(testutil.WriteFile(t, "net.json", []byte(text)))
 		return err
 	}
 	layer := func(text string) error {
 		return load("{\n\"name\": \"net\",\n\"input\": [1, 5, 5],\n\"layers\": [\n" + text + "\n]}")
 	}
 	_, absent := graph.LoadSpec(filepath.Join(t.TempDir(), "net.json"))
-	return []damage.Damage{
+	return []testutil.ErrorCase{
 		{What: "no such file", Err: absent},
 		{What: "empty file", Err: load("")},
 		{What: "cut off", Err: load("{\n\"input\": [1,\n")},
@@ -60,7 +60,7 @@ func specDamages(t *testing.T) []damage.Damage {
 	}
 }
 
-func parameterDamages(t *testing.T) []damage.Damage {
+func parameterDamages(t *testing.T) []testutil.ErrorCase {
 	m := newModel(t, graph.Sequential("net", tensor.Shape{3}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
 	text, err := json.Marshal(m.Spec())
 	require.NoError(t, err)
@@ -69,7 +69,7 @@ func parameterDamages(t *testing.T) []damage.Damage {
 	whole, err := os.ReadFile(path)
 	require.NoError(t, err)
 	load := func(data []byte) error {
-		_, err := graph.Load(damage.File(t, "params.safetensors", data))
+		_, err := graph.Load(testutil.WriteFile(t, "params.safetensors", data))
 		return err
 	}
 	with := func(spec string, arrays ...formats.Array) error {
@@ -81,7 +81,7 @@ func parameterDamages(t *testing.T) []damage.Damage {
 	require.NoError(t, err)
 	weight, bias := arraysOf(m)[0], arraysOf(m)[1]
 	counts := formats.Array{Name: "fc1.bias", Value: tensor.New(tensor.WithBacking([]int64{1, 2}))}
-	return []damage.Damage{
+	return []testutil.ErrorCase{
 		{What: "cut off", Err: load(whole[:len(whole)-1])},
 		{What: "another program's safetensors file", Err: load(plain)},
 		{What: "another file", Err: load([]byte("\x89PNG\r\n\x1a\n and so on"))},

@@ -9,17 +9,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"convgraph/internal/damage"
+	"convgraph/internal/testutil"
 	"convgraph/train/solver"
 )
 
-var update = flag.Bool("update", false, "rewrite the table of damage in docs/damage.md")
+var update = flag.Bool("update", false, "rewrite the table in docs/damage.md")
 
-// TestDamageTable does the damage of docs/damage.md's table of checkpoints.
-func TestDamageTable(t *testing.T) {
+// TestErrorTable does the damage of docs/damage.md's table of checkpoints.
+func TestErrorTable(t *testing.T) {
 	_, data := written(t, t.TempDir())
 	read := func(data []byte) error {
-		_, err := readCheckpoint(damage.File(t, "checkpoint-000000004.safetensors", data))
+		_, err := readCheckpoint(testutil.WriteFile(t, "checkpoint-000000004.safetensors", data))
 		return err
 	}
 	flipped := bytes.Clone(data)
@@ -38,7 +38,7 @@ func TestDamageTable(t *testing.T) {
 		_, err := tr.Run(context.Background())
 		return err
 	}
-	damage.Check(t, "checkpoints", *update, []damage.Damage{
+	testutil.CheckErrorTable(t, "checkpoints", *update, []testutil.ErrorCase{
 		{What: "empty file", Err: read(nil)},
 		{What: "cut off", Err: read(data[:len(data)-1])},
 		{What: "a flipped bit", Err: read(flipped)},

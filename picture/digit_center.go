@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// place scales the ink to fit 20x20 and puts it into 28x28 with its centre of mass in the middle,
-// as far as it doesn't stand out.
-func place(p *plane) []float32 {
+// center scales the ink to fit 20x20 and puts it into 28x28 with its centre of mass in the middle,
+// unless it would stick out.
+func center(p *plane) []float32 {
 	p = p.fit(fittedSide)
-	left, top := p.centred()
+	left, top := p.corner()
 	pixels := make([]float32, digitSide*digitSide)
 	for y := range p.height {
 		copy(pixels[(top+y)*digitSide+left:], p.ink[y*p.width:(y+1)*p.width])
@@ -17,8 +17,8 @@ func place(p *plane) []float32 {
 	return pixels
 }
 
-// fit scales the longer side to the given number of pixels. A thin line grows faint when it is
-// scaled down, so the darkest ink is made full again.
+// fit scales the longer side to the given number of pixels. Scaling down makes a thin line faint,
+// so fit makes the darkest ink full again.
 func (p *plane) fit(longer int) *plane {
 	ratio := float64(longer) / float64(max(p.width, p.height))
 	side := func(n int) int { return max(1, int(math.Round(ratio*float64(n)))) }
@@ -40,23 +40,23 @@ func (p *plane) image() Image {
 	return Image{Channels: 1, Height: p.height, Width: p.width, Pixels: p.ink}
 }
 
-// centred is where the plane's corner must lie for its centre of mass to lie in pixel 14, 14: in
-// MNIST itself it is from 13.5 to 14.5, pixels counted from 0, in every image.
-func (p *plane) centred() (left, top int) {
+// corner returns the plane's top left corner for which its centre of mass is in pixel 14, 14: in
+// MNIST it is from 13.5 to 14.5, with pixels counted from 0, in every image.
+func (p *plane) corner() (left, top int) {
 	var mass, x, y float64
 	for i, v := range p.ink {
 		mass += float64(v)
 		x += float64(v) * float64(i%p.width)
 		y += float64(v) * float64(i/p.width)
 	}
-	corner := func(moment float64, side int) int {
+	start := func(moment float64, side int) int {
 		return min(max(digitSide/2-int(math.Floor(moment/mass+0.5)), 0), digitSide-side)
 	}
-	return corner(x, p.width), corner(y, p.height)
+	return start(x, p.width), start(y, p.height)
 }
 
-// reduce scales down: each pixel of q is the mean of the part of p that it covers, as MNIST was
-// made of larger black and white images.
+// reduce scales down: each pixel of q is the mean of the part of p that it covers. MNIST was made
+// in this way from larger black and white images.
 func (q *plane) reduce(p *plane) {
 	narrow := make([]float32, p.height*q.width)
 	for y := range p.height {
@@ -66,7 +66,7 @@ func (q *plane) reduce(p *plane) {
 }
 
 // average scales a column of rows, each of the given length, down to that of dst, which must be
-// zeros. What lies on the edge of two results counts in each by its share.
+// zeros. An input on the edge between two results counts in each by its share.
 func average(dst, src []float32, row int) {
 	in, out := len(src)/row, len(dst)/row
 	step := float64(in) / float64(out)

@@ -1,4 +1,4 @@
-package testdisk
+package testutil
 
 import (
 	"fmt"
@@ -14,12 +14,13 @@ const kind = "tmpfs"
 
 const immutable = 0x10 // FS_IMMUTABLE_FL of linux/fs.h
 
-// New mounts a disk of so many bytes for the length of the test, which is skipped where that isn't allowed.
-func New(t testing.TB, bytes int) (disk string) {
+// NewDisk mounts a file system of the given size for the duration of the test. It skips the test if
+// that isn't allowed.
+func NewDisk(t testing.TB, bytes int) (disk string) {
 	t.Helper()
 	disk = t.TempDir()
 	if err := syscall.Mount(kind, disk, kind, 0, fmt.Sprintf("size=%d", bytes)); err != nil {
-		t.Skipf("no disk of its own for this test: mount: %v (it takes root)", err)
+		t.Skipf("no file system for this test: mount: %v (it takes root)", err)
 	}
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(disk, syscall.MNT_DETACH)) })
 	return disk
@@ -34,11 +35,12 @@ func SetReadOnly(disk string, on bool) error {
 	return syscall.Mount(kind, disk, kind, flags, "")
 }
 
-// Freeze makes a file immutable for the rest of the test, which is skipped where that isn't allowed: nobody may write, rename or replace it.
-func Freeze(t testing.TB, path string) {
+// MakeImmutable forbids writing, renaming and replacing a file for the rest of the test. It skips the
+// test if that isn't allowed.
+func MakeImmutable(t testing.TB, path string) {
 	t.Helper()
 	if err := setImmutable(path, true); err != nil {
-		t.Skipf("no immutable file for this test: %v (it takes root, and a file system that has them)", err)
+		t.Skipf("no immutable file for this test: %v (it takes root and a file system that supports it)", err)
 	}
 	t.Cleanup(func() { require.NoError(t, setImmutable(path, false)) })
 }

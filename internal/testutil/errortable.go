@@ -1,10 +1,4 @@
-// Package damage keeps docs/damage.md true: each reader's test does the damage that the page lists, and Check compares the messages with
-// those that stand there. To write them anew:
-//
-//	for p in graph formats/safetensors formats/npz formats/pickle formats/torch onnx train train/dataset; do
-//		go test ./$p -run TestDamageTable -update
-//	done
-package damage
+package testutil
 
 import (
 	"fmt"
@@ -18,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Damage is one kind of it, and the error it gave.
-type Damage struct {
+// ErrorCase is a row of docs/damage.md: what is wrong with a file, and the error that a reader gave.
+type ErrorCase struct {
 	What string
 	Err  error
 }
@@ -27,8 +21,13 @@ type Damage struct {
 // page is the document, from the module's root.
 const page = "docs/damage.md"
 
-// Check compares the damages with the section of the page, between the comments that name it, or writes it.
-func Check(t *testing.T, section string, update bool, damages []Damage) {
+// CheckErrorTable compares the cases with a section of docs/damage.md, between the comments that
+// name it. With update it writes the section. To rewrite all of them:
+//
+//	for p in graph formats/safetensors formats/npz formats/pickle formats/torch onnx train train/dataset; do
+//		go test ./$p -run TestErrorTable -update
+//	done
+func CheckErrorTable(t *testing.T, section string, update bool, cases []ErrorCase) {
 	t.Helper()
 	path := filepath.Join(root(t), page)
 	data, err := os.ReadFile(path)
@@ -38,23 +37,23 @@ func Check(t *testing.T, section string, update bool, damages []Damage) {
 	require.True(t, found, "%s has no line %q", page, start)
 	old, after, found := strings.Cut(rest, end)
 	require.True(t, found, "%s has no line %q", page, end)
-	table := tableOf(t, damages)
+	table := tableOf(t, cases)
 	if update {
 		require.NoError(t, os.WriteFile(path, []byte(before+start+table+end+after), 0o644))
 		return
 	}
-	assert.Equal(t, old, table, "go test -run TestDamageTable -update writes it anew")
+	assert.Equal(t, old, table, "go test -run TestErrorTable -update rewrites it")
 }
 
-func tableOf(t *testing.T, damages []Damage) string {
+func tableOf(t *testing.T, cases []ErrorCase) string {
 	t.Helper()
 	var table strings.Builder
-	table.WriteString("| damage | message |\n|---|---|\n")
-	for _, d := range damages {
-		require.Error(t, d.Err, d.What)
-		require.NotContains(t, d.Err.Error(), "\n", "%s: a message is one line", d.What)
-		require.NotContains(t, d.Err.Error(), "`", "%s: it would end the code in the table", d.What)
-		fmt.Fprintf(&table, "| %s | `%s` |\n", d.What, neutral(d.Err.Error()))
+	table.WriteString("| problem | message |\n|---|---|\n")
+	for _, c := range cases {
+		require.Error(t, c.Err, c.What)
+		require.NotContains(t, c.Err.Error(), "\n", "%s: a message must be one line", c.What)
+		require.NotContains(t, c.Err.Error(), "`", "%s: a backquote would end the code in the table", c.What)
+		fmt.Fprintf(&table, "| %s | `%s` |\n", c.What, neutral(c.Err.Error()))
 	}
 	return table.String()
 }
@@ -63,15 +62,16 @@ var temporary = regexp.MustCompile(regexp.QuoteMeta(os.TempDir()) + `[/\\]Test[^
 
 var checksum = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
 
-// neutral is a message with DIR for the temporary folder, HASH for a checksum, slashes for the system's separators, and plain spaces:
-// protobuf's errors have another one in some builds, so that nobody compares them.
+// neutral replaces the parts of a message that differ between runs: the temporary folder by DIR, a
+// checksum by HASH, the system's separators by slashes, and no-break spaces by plain ones. protobuf
+// puts the latter into its errors in some builds, to keep programs from comparing them.
 func neutral(message string) string {
 	message = strings.ReplaceAll(message, "\u00a0", " ")
 	message = checksum.ReplaceAllString(temporary.ReplaceAllString(message, "DIR"), "HASH")
 	return strings.ReplaceAll(filepath.ToSlash(message), "|", `\|`)
 }
 
-// root is the module's folder, which the test's own lies in.
+// root returns the module's folder, which contains the test's.
 func root(t *testing.T) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -81,13 +81,13 @@ func root(t *testing.T) string {
 			return dir
 		}
 		parent := filepath.Dir(dir)
-		require.NotEqual(t, parent, dir, "there is no go.mod above the test")
+		require.NotEqual(t, parent, dir, "no go.mod above the test")
 		dir = parent
 	}
 }
 
-// File writes data into a new folder of the test's and gives its path.
-func File(t *testing.T, name string, data []byte) (path string) {
+// WriteFile writes data to a file in a new temporary folder and returns its path.
+func WriteFile(t *testing.T, name string, data []byte) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), name)
 	require.NoError(t, os.WriteFile(path, data, 0o644))

@@ -6,17 +6,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"convgraph/internal/damage"
+	"convgraph/internal/testutil"
 	"convgraph/onnx"
 	"convgraph/onnx/schema"
 )
 
-// TestDamageTable does the damage of docs/damage.md's table.
-func TestDamageTable(t *testing.T) {
+// TestErrorTable reads the corrupt files of the table in docs/damage.md.
+func TestErrorTable(t *testing.T) {
 	sample, err := os.ReadFile("testdata/view_dynamo.onnx")
 	require.NoError(t, err)
 	read := func(data []byte) error {
-		_, err := onnx.ReadFile(damage.File(t, "net.onnx", data))
+		_, err := onnx.ReadFile(testutil.WriteFile(t, "net.onnx", data))
 		return err
 	}
 	model := func(m *schema.Model) error {
@@ -31,7 +31,7 @@ func TestDamageTable(t *testing.T) {
 	conv := func(tensors ...schema.Tensor) error {
 		return model(with(net(node("Conv", "y", []string{"x", "w"})), tensors...))
 	}
-	damage.Check(t, "onnx", *update, []damage.Damage{
+	testutil.CheckErrorTable(t, "onnx", *update, []testutil.ErrorCase{
 		{What: "empty file", Err: read(nil)},
 		{What: "another file", Err: read([]byte("\x89PNG\r\n\x1a\n and so on"))},
 		{What: "cut off", Err: read(sample[:len(sample)-100])},

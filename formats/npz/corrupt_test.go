@@ -8,19 +8,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"convgraph/formats/npz"
-	"convgraph/internal/damage"
+	"convgraph/internal/testutil"
 )
 
-var update = flag.Bool("update", false, "rewrite the table of damage in docs/damage.md")
+var update = flag.Bool("update", false, "rewrite the table in docs/damage.md")
 
-// TestDamageTable does the damage of docs/damage.md's table.
-func TestDamageTable(t *testing.T) {
+// TestErrorTable reads the corrupt files of the table in docs/damage.md.
+func TestErrorTable(t *testing.T) {
 	sample, err := os.ReadFile("testdata/sample.npz")
 	require.NoError(t, err)
 	flipped := append([]byte{}, sample...)
 	flipped[200] ^= 1
 	read := func(data []byte) error {
-		_, err := npz.ReadFile(damage.File(t, "net.npz", data))
+		_, err := npz.ReadFile(testutil.WriteFile(t, "net.npz", data))
 		return err
 	}
 	array := func(data []byte) error { return read(zipFile(t, "W1.npy", data)) }
@@ -29,16 +29,19 @@ func TestDamageTable(t *testing.T) {
 	}
 	text, err := os.ReadFile("testdata/text.npy")
 	require.NoError(t, err)
-	damage.Check(t, "npz", *update, []damage.Damage{
+	testutil.CheckErrorTable(t, "npz", *update, []testutil.ErrorCase{
 		{What: "empty file", Err: read(nil)},
 		{What: "another file", Err: read([]byte("\x89PNG\r\n\x1a\n and so on"))},
 		{What: "cut off", Err: read(sample[:len(sample)-30])},
 		{What: "a flipped bit", Err: read(flipped)},
-		{What: "a file in it that isn't an array", Err: read(zipFile(t, "readme.txt", []byte("hello")))},
+		{What: "an entry that is not an array", Err: read(zipFile(t, "readme.txt", []byte("hello")))},
 		{What: "an array without its header", Err: array([]byte("junk"))},
 		{What: "an array cut off", Err: header("<f4", "(2,)", make([]byte, 7)...)},
 		{What: "a shape larger than its data", Err: header("<f4", "(1000000000,)", make([]byte, 8)...)},
-		{What: "a shape that overflows", Err: header("<f4", "(1000000000, 1000000000, 1000000000)", make([]byte, 8)...)},
+		{
+			What: "a shape that overflows",
+			Err:  header("<f4", "(1000000000, 1000000000, 1000000000)", make([]byte, 8)...),
+		},
 		{What: "an empty array", Err: header("<f4", "(0,)")},
 		{What: "an array of text", Err: array(text)},
 		{What: "an array of complex numbers", Err: header("<c16", "(1,)", make([]byte, 16)...)},

@@ -1,39 +1,49 @@
 package kernel
 
-// lowering lays the source planes of one image and group out so that every tap of a convolution reads one contiguous run.
+// im2col packs the source planes of one image and group so that every tap of a convolution reads
+// one contiguous run.
 //
-// Output pixel j = oh·outW + ow of tap (c, r, s) needs source pixel (oh·strideH + rows[r], ow·strideW + cols[s]) of channel c. The lowered
-// copy keeps, for each channel c and column tap s, the source columns that s needs, outW of them a row, its rows sorted by their phase
-// modulo strideH:
+// Output pixel j = oh·outW + ow of tap (c, r, s) needs source pixel (oh·strideH + rows[r],
+// ow·strideW + cols[s]) of channel c. The packed copy L holds, for each channel c and column tap s,
+// the source columns that s needs, outW of them a row. Its rows are sorted by their phase modulo
+// strideH:
 //
 //	L[c][s][phase][q][ow] = source[c][(q + first)·strideH + phase][ow·strideW + cols[s]]      (zero outside the source)
 //
-// Then tap (c, r, s) of pixel j is L[offset(c,r,s) + j]: a matrix product can read its operand straight from L, whole vectors of pixels at
-// a time, and L is only as many times larger than the image as the kernel is wide.
-type lowering struct {
+// So tap (c, r, s) of pixel j is L[offset(c,r,s) + j]. A matrix product reads its operand straight
+// from L, whole vectors of pixels at a time. The classic im2col copies every tap; this one shares
+// the rows among the row taps, so L is only as many times larger than the image as the kernel is
+// wide.
+type im2col struct {
 	channels, height, width int // of the source
 	outH, outW              int
 	strideH, strideW        int
 	cols                    []int // source column of a column tap at output column 0
 	phases                  []rowPhase
-	phaseSize               int // elements of one [q][ow] plane
+	phaseSize               int // elements in one [q][ow] plane
 	channelSize             int
 	offsets                 []int32 // of tap (c, r, s), c-major
 
-	asItStands bool        // L is the source: a kernel of one tap, without stride and padding
-	splitWidth int         // of a row of a source whose columns are sorted by their phase modulo strideW
-	blocks     []copyBlock // that make a channel of L
+	identity   bool        // L is the source: one tap, no stride, no padding
+	splitWidth int         // of a source row after its columns are sorted by their phase modulo strideW
+	blocks     []copyBlock // the copies that fill a channel of L
 }
 
-// copyBlock is a block to copy within one channel: where it begins in the source and in L, its rows and columns.
+// copyBlock is a block to copy within one channel: its offsets in the source and in L, its rows and
+// columns.
 type copyBlock struct{ src, dst, rows, cols int32 }
 
-// rowPhase is the source rows ≡ phase modulo the row stride, from row first·stride + phase on.
+// rowPhase holds the source rows that are phase modulo the row stride: rows first·stride + phase …
+// last·stride + phase.
 type rowPhase struct{ phase, first, last int }
 
-func newLowering(channels, height, width, outH, outW, strideH, strideW int, rows, cols []int) *lowering {
-	l := &lowering{channels: channels, height: height, width: width, outH: outH, outW: outW, strideH: strideH, strideW: strideW, cols: cols}
-	l.asItStands = len(rows) == 1 && len(cols) == 1 && rows[0] == 0 && cols[0] == 0 && strideH == 1 && strideW == 1 && outH == height && outW == width
+func newIm2col(channels, height, width, outH, outW, strideH, strideW int, rows, cols []int) *im2col {
+	l := &im2col{
+		channels: channels, height: height, width: width, outH: outH, outW: outW, strideH: strideH, strideW: strideW,
+		cols: cols,
+	}
+	oneTap := len(rows) == 1 && len(cols) == 1 && rows[0] == 0 && cols[0] == 0
+	l.identity = oneTap && strideH == 1 && strideW == 1 && outH == height && outW == width
 	where := l.addPhases(rows)
 	planeRows := 0
 	for _, p := range l.phases {
@@ -56,8 +66,8 @@ func newLowering(channels, height, width, outH, outW, strideH, strideW int, rows
 	return l
 }
 
-// addPhases collects the distinct phases of the row taps and returns each tap's.
-func (l *lowering) addPhases(rows []int) []int {
+// addPhases collects the distinct phases of the row taps and returns the index of each tap's phase.
+func (l *im2col) addPhases(rows []int) []int {
 	where := make([]int, len(rows))
 	for r, row := range rows {
 		q := floorDiv(row, l.strideH)
@@ -84,11 +94,11 @@ func floorDiv(a, b int) int {
 	return q
 }
 
-// size returns the elements of the lowered copy of n channels.
-func (l *lowering) size(n int) int { return n * l.channelSize }
+// size returns the elements of n packed channels.
+func (l *im2col) size(n int) int { return n * l.channelSize }
 
-// taps returns the taps of one channel.
-func (l *lowering) taps() int { return len(l.offsets) / l.channels }
+// taps returns the number of taps of one channel.
+func (l *im2col) taps() int { return len(l.offsets) / l.channels }
 
 // span returns the range of i < n for which 0 <= i·stride + start < limit.
 func span(n, stride, start, limit int) (first, end int) {
@@ -100,8 +110,9 @@ func span(n, stride, start, limit int) (first, end int) {
 // ceilDivFloor is the ceiling of a/b for any a and positive b.
 func ceilDivFloor(a, b int) int { return -floorDiv(-a, b) }
 
-// addBlocks plans the copies of a channel: for each column tap and row phase the part of the plane that lies inside the source.
-func (l *lowering) addBlocks() {
+// addBlocks plans the copies of a channel: for each column tap and row phase, the part of the plane
+// inside the source.
+func (l *im2col) addBlocks() {
 	l.splitWidth = ceilDiv(l.width, l.strideW)
 	for s, col := range l.cols {
 		q := floorDiv(col, l.strideW)
@@ -122,26 +133,28 @@ func (l *lowering) addBlocks() {
 	}
 }
 
-// splitSize returns the elements that lower needs to sort the columns of n channels; none for column stride 1.
-func (l *lowering) splitSize(n int) int {
+// splitSize returns the elements of workspace that sorting the columns of n channels takes; 0 for
+// column stride 1.
+func (l *im2col) splitSize(n int) int {
 	if l.strideW == 1 {
 		return 0
 	}
 	return n * l.strideW * l.height * l.splitWidth
 }
 
-// lower copies n channels of src to dst, whose border zeros must already be there: a buffer used for one lowering only keeps them. Split
-// is scratch of splitSize.
-func lower[T Float](e *engine[T], l *lowering, n int, src, split, dst []T) {
+// packPatches copies n channels of src to dst. dst's border zeros must already be there; a buffer
+// that serves one im2col only keeps them. split is workspace of splitSize.
+func packPatches[T Float](e *engine[T], l *im2col, n int, src, split, dst []T) {
 	if l.strideW > 1 {
 		splitColumns(l, n, src, split)
 		src = split
 	}
-	e.lower(l, n, src, dst)
+	e.im2col(l, n, src, dst)
 }
 
-// splitColumns sorts the columns of n channels by phase: split[c][phase][h][q] = src[c][h][q·strideW + phase].
-func splitColumns[T Float](l *lowering, n int, src, split []T) {
+// splitColumns sorts the columns of n channels by phase: split[c][phase][h][q] =
+// src[c][h][q·strideW + phase].
+func splitColumns[T Float](l *im2col, n int, src, split []T) {
 	for c := range n {
 		for h := range l.height {
 			row := src[(c*l.height+h)*l.width:][:l.width]
@@ -160,7 +173,7 @@ func splitColumns[T Float](l *lowering, n int, src, split []T) {
 	}
 }
 
-func lowerGeneric[T Float](l *lowering, n int, src, dst []T) {
+func im2colGeneric[T Float](l *im2col, n int, src, dst []T) {
 	for c := range n {
 		from, to := src[c*l.strideW*l.height*l.splitWidth:], dst[c*l.channelSize:]
 		for _, b := range l.blocks {

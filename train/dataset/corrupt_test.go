@@ -10,19 +10,19 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"convgraph/internal/damage"
+	"convgraph/internal/testutil"
 	"convgraph/train/dataset"
 )
 
-var update = flag.Bool("update", false, "rewrite the table of damage in docs/damage.md")
+var update = flag.Bool("update", false, "rewrite the table in docs/damage.md")
 
-// TestDamageTable does the damage of docs/damage.md's table and compares each message with the one that stands there.
-func TestDamageTable(t *testing.T) {
-	damage.Check(t, "data sets", *update, slices.Concat(idxDamages(t), folderDamages(t), imageDamages(t), exportDamages(t)))
+// TestErrorTable does the damage of docs/damage.md's table and compares each message with the one that stands there.
+func TestErrorTable(t *testing.T) {
+	testutil.CheckErrorTable(t, "data sets", *update, slices.Concat(idxDamages(t), folderDamages(t), imageDamages(t), exportDamages(t)))
 }
 
 // idxDamages does each damage to a pair of files as train-images-idx3-ubyte and train-labels-idx1-ubyte.
-func idxDamages(t *testing.T) []damage.Damage {
+func idxDamages(t *testing.T) []testutil.ErrorCase {
 	images, labels := pair(3000, 2, 2)
 	with := func(images, labels []byte) error {
 		_, _, err := dataset.OpenIDX(writeFiles(t, map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels,
@@ -45,7 +45,7 @@ func idxDamages(t *testing.T) []damage.Damage {
 		"t10k-images-idx3-ubyte": larger, "t10k-labels-idx1-ubyte": labels}))
 	_, outside := dataset.ReadIDX(dataset.Source{Name: "images", Reader: bytes.NewReader(images)},
 		dataset.Source{Name: "labels", Reader: bytes.NewReader(labels)}, 7)
-	return []damage.Damage{
+	return []testutil.ErrorCase{
 		{What: "no such folder", Err: absent},
 		{What: "a file for the folder", Err: file},
 		{What: "IDX files missing", Err: missing},
@@ -70,7 +70,7 @@ func idxDamages(t *testing.T) []damage.Damage {
 	}
 }
 
-func folderDamages(t *testing.T) []damage.Damage {
+func folderDamages(t *testing.T) []testutil.ErrorCase {
 	one := pngOf(t, stripes(3, 3))
 	open := func(files map[string][]byte) error {
 		_, _, err := dataset.OpenFolder(tree(t, files), dataset.FolderOptions{})
@@ -79,7 +79,7 @@ func folderDamages(t *testing.T) []damage.Damage {
 	gone := only(t, "a.png", one, dataset.FolderOptions{Shape: square(3)})
 	require.NoError(t, os.Remove(gone.Path(0)))
 	_, vanished := gone.Sample(0, make([]float32, 27))
-	return []damage.Damage{
+	return []testutil.ErrorCase{
 		{What: "folder without images", Err: open(map[string][]byte{"cat/notes.txt": nil})},
 		{What: "`train` without `test` or `val`", Err: open(map[string][]byte{"train/cat/1.png": one})},
 		{What: "a test class that training lacks", Err: open(map[string][]byte{"train/cat/1.png": one, "test/dog/1.png": one})},
@@ -88,7 +88,7 @@ func folderDamages(t *testing.T) []damage.Damage {
 	}
 }
 
-func imageDamages(t *testing.T) []damage.Damage {
+func imageDamages(t *testing.T) []testutil.ErrorCase {
 	whole, photo := pngOf(t, stripes(30, 30)), jpegOf(t, stripes(30, 30))
 	wrongSum := bytes.Clone(whole)
 	wrongSum[len(wrongSum)-20] ^= 1
@@ -98,7 +98,7 @@ func imageDamages(t *testing.T) []damage.Damage {
 	}
 	hole := holes{counting(t, 10, 1, 1, 1), func(i int) bool { return i == 3 }}
 	all := holes{hole.Images, func(int) bool { return true }}
-	return []damage.Damage{
+	return []testutil.ErrorCase{
 		{What: "empty image file", Err: sample("a.png", nil)},
 		{What: "another format", Err: sample("a.jpg", []byte("PK\x03\x04"))},
 		{What: "PNG cut off in its header", Err: sample("a.png", whole[:20])},
@@ -120,10 +120,10 @@ func epochError(t *testing.T, ds dataset.Dataset, onDamage dataset.OnDamage) err
 	return nil
 }
 
-func exportDamages(t *testing.T) []damage.Damage {
+func exportDamages(t *testing.T) []testutil.ErrorCase {
 	set := counting(t, 2, 1, 4, 4)
 	fresh := filepath.Join(t.TempDir(), "set")
-	return []damage.Damage{
+	return []testutil.ErrorCase{
 		{What: "export to a folder in use", Err: dataset.Export(set, writeFiles(t, map[string][]byte{"thesis.txt": nil}))},
 		{What: "export of two channels", Err: dataset.Export(counting(t, 2, 2, 4, 4), fresh)},
 		{What: "export of a class whose name is a path", Err: dataset.Export(hostileNames{set}, fresh)},
