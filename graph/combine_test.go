@@ -144,12 +144,12 @@ func ExampleFrom() {
 	fmt.Print(summary)
 	// Output:
 	// gated: input 3
-	//       layer              code            reads  output  parameters  multiply-adds  activation bytes
-	//      values  Affine{Units: 3}                        3          12              9                12
-	//         fc1  Affine{Units: 3}            input       3          12              9                12
-	//    sigmoid1         Sigmoid{}                        3           0              0                12
-	//   multiply1        Multiply{}  values sigmoid1       3           0              3                12
-	//       total                                                     24             21                48
+	//   layer      code              reads            output  parameters  multiply-adds  activation bytes
+	//   values     Affine{Units: 3}                        3          12              9                12
+	//   fc1        Affine{Units: 3}  input                 3          12              9                12
+	//   sigmoid1   Sigmoid{}                               3           0              0                12
+	//   multiply1  Multiply{}        values sigmoid1       3           0              3                12
+	//   total                                                         24             21                48
 }
 
 // Code prints a layer as the Go code that makes it.

@@ -50,6 +50,14 @@ func TestLossFollowsFromTheLastLayer(t *testing.T) {
 	}
 }
 
+// TestSoftmaxOfAPlaneHasTheSquaredError: cross-entropy is for one answer an image.
+func TestSoftmaxOfAPlaneHasTheSquaredError(t *testing.T) {
+	m, err := graph.New(graph.Sequential("m", tensor.Shape{3, 2, 2}, graph.He(), graph.Softmax{}))
+	require.NoError(t, err)
+	assert.Equal(t, graph.MeanSquaredError, m.TrainingLoss())
+	assert.True(t, m.HasProbabilities())
+}
+
 // lossNets are a network for each loss, with its logits for an image of three numbers.
 func lossNets() []*graph.Spec {
 	net := func(loss graph.Loss, last ...graph.Part) *graph.Spec {

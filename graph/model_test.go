@@ -87,8 +87,6 @@ func TestModelErrors(t *testing.T) {
 			wide, []graph.Part{graph.Normalize{Mean: []float64{0}, Deviation: make([]float64, 6)}}},
 		{`model "m": layer 1 "normalize1" (Normalize{Mean: []float64{0}, Deviation: []float64{0}}, input (1, 28, 28)): deviation of channel 0 is 0: want more than 0`,
 			image, []graph.Part{graph.Normalize{Mean: []float64{0}, Deviation: []float64{0}}}},
-		{`model "m": loss is "cross_entropy" and the logits are (1, 28, 28): want (classes) or (classes, 1, 1)`,
-			image, []graph.Part{graph.Softmax{}}},
 		{`model "m": layer 1 "dropout1" (Dropout{Rate: 1}, input (1, 28, 28)): rate is 1: want at least 0 and less than 1`,
 			image, []graph.Part{graph.Dropout{Rate: 1}}},
 		{`model "m": layer 1 "dropout1" (Dropout{Rate: NaN}, input (1, 28, 28)): rate is NaN: want at least 0 and less than 1`,

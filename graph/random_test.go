@@ -2,9 +2,11 @@ package graph
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,6 +33,19 @@ func TestRandomNetworks(t *testing.T) {
 		}
 		requireTypesAgree(t, spec)
 	})
+}
+
+var networks = flag.String("networks", "", "folder into which TestWriteRandomNetworks writes parameter files for onnx/testdata/check_export.py")
+
+// TestWriteRandomNetworks writes 300 networks, each time the same, for a comparison with another program.
+func TestWriteRandomNetworks(t *testing.T) {
+	if *networks == "" {
+		t.Skip("-networks says no folder")
+	}
+	for i := range 300 {
+		m := randomModel(t, rapid.Custom(randomNetwork).Example(i), tensor.Float32)
+		require.NoError(t, m.Save(filepath.Join(*networks, fmt.Sprintf("random%03d.safetensors", i))))
+	}
 }
 
 // A sketch is a network in the making: layers, and the values that may be read.
@@ -66,6 +81,9 @@ func (s *sketch) addAny(r *rapid.T) {
 			for range rapid.IntRange(1, 2).Draw(r, "more") {
 				reads = append(reads, s.anyValue(r))
 			}
+		}
+		if _, ok := l.(Divide); ok && s.add(Clip{Min: 0.5, Max: 2}, reads[1]) { // a divisor near 0 makes infinities
+			reads[1] = len(s.names) - 1
 		}
 		if s.add(l, reads...) {
 			return

@@ -73,11 +73,12 @@ func (r Resize) MultiplyAdds(in ...tensor.Shape) int64 {
 // Lower adds a Resample op.
 func (r Resize) Lower(l *Lowering) (*G.Node, error) {
 	in := l.X().Shape()
-	return ops.Resample(l.X(), r.taps(0, in[2]), r.taps(1, in[3]))
+	return ops.Resample(l.X(), r.Taps(0, in[2]), r.Taps(1, in[3]))
 }
 
-// taps are the weights of an axis of n rows or columns.
-func (r Resize) taps(axis, n int) [][]ops.Tap {
+// Taps are the rows (axis 0) or columns (axis 1) that each one of the result reads among the n of the
+// input, in order, and their weights. One that reads none is 0.
+func (r Resize) Taps(axis, n int) [][]ops.Tap {
 	scale := r.Scale[axis]
 	if scale == 0 {
 		scale = float64(r.Size[axis]) / float64(n)

@@ -138,6 +138,8 @@ var fieldSamples = map[reflect.Type]any{
 	reflect.TypeFor[float64]():    0.5,
 	reflect.TypeFor[bool]():       true,
 	reflect.TypeFor[graph.Pair](): graph.Pair{2, 3},
+	reflect.TypeFor[[2]float64](): [2]float64{0.5, 2},
+	reflect.TypeFor[[4]float64](): [4]float64{0, 0.25, 0.5, 1},
 	reflect.TypeFor[graph.Init](): graph.Gaussian(0.25),
 	reflect.TypeFor[[]int]():      []int{2, 0, 1},
 	reflect.TypeFor[[]float64]():  []float64{0.25, 0.5},

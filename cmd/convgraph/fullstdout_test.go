@@ -5,7 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/assert"
 
 	"convgraph/internal/cli"
@@ -36,7 +35,7 @@ func TestWriteErrorsOfStdout(t *testing.T) {
 		{"images", "-o", dir + "/images", "-data", data},
 	} {
 		var stderr bytes.Buffer
-		code := cli.Main(&grammar{}, args, brokenWriter{}, &stderr, kong.Name("convgraph"))
+		code := cli.Main(&grammar{}, args, brokenWriter{}, &stderr, options()...)
 		assert.Equal(t, cli.Failed, code, "%v", args)
 		assert.Equal(t, "convgraph: no space left on device\n", stderr.String(), "%v", args)
 	}

@@ -14,7 +14,7 @@ import (
 
 // gradCheck is convgraph gradcheck.
 type gradCheck struct {
-	Model      string `arg:"" help:"A built-in's name, the path of a JSON spec, a params.safetensors, or all for every built-in."`
+	Model      string `arg:"" help:"A built-in's name, the path of a JSON spec, a params.safetensors, or all for every built-in: ${models}."`
 	Batch      int    `default:"1" help:"Images in the batch that is differentiated."`
 	Seed       uint64 `default:"0" help:"Seed of the parameters, the images and the directions."`
 	Directions int    `default:"-1" help:"Random directions per parameter, instead of every element; 0 is every element, -1 is what suits the model's size."`

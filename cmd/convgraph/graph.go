@@ -14,7 +14,7 @@ import (
 
 // graphPicture is convgraph graph.
 type graphPicture struct {
-	Model string `arg:"" help:"A built-in's name, the path of a JSON spec, or a params.safetensors."`
+	Model string `arg:"" help:"A built-in's name, the path of a JSON spec, or a params.safetensors. The built-ins: ${models}."`
 	Out   string `short:"o" required:"" help:"Picture to write: .svg, or .dot for Graphviz." placeholder:"FILE"`
 	Batch int    `default:"1" help:"Batch size the shapes are shown for."`
 	Ops   bool   `help:"The symbolic graph, whatever the network."`

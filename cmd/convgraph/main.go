@@ -5,10 +5,12 @@ package main
 
 import (
 	"os"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"convgraph/internal/cli"
+	"convgraph/models"
 )
 
 // grammar is convgraph's subcommands.
@@ -34,8 +36,13 @@ type grammar struct {
 }
 
 func main() {
-	os.Exit(cli.Main(&grammar{}, os.Args[1:], os.Stdout, os.Stderr,
+	os.Exit(cli.Main(&grammar{}, os.Args[1:], os.Stdout, os.Stderr, options()...))
+}
+
+func options() []kong.Option {
+	return []kong.Option{
 		kong.Name("convgraph"),
 		kong.Description("Look into convolutional networks: layers, graphs, gradients, filters, predictions."),
-	))
+		kong.Vars{"models": strings.Join(models.Names(), ", ")},
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
@@ -18,7 +17,7 @@ import (
 // convgraph runs the command as main does.
 func convgraph(args ...string) (code int, stdout, stderr string) {
 	var out, diagnostics bytes.Buffer
-	code = cli.Main(&grammar{}, args, &out, &diagnostics, kong.Name("convgraph"))
+	code = cli.Main(&grammar{}, args, &out, &diagnostics, options()...)
 	return code, out.String(), diagnostics.String()
 }
 

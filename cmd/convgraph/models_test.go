@@ -247,3 +247,11 @@ func TestImages(t *testing.T) {
 	fail(t, cli.Failed, out, "images", "-o", out, "-train-samples", "1", "-test-samples", "1")
 	fail(t, cli.BadUsage, "missing flags: --out", "images")
 }
+
+// The commands that take a built-in say which there are.
+func TestHelpListsTheBuiltIns(t *testing.T) {
+	for _, command := range []string{"summary", "graph", "gradcheck"} {
+		help := strings.Join(strings.Fields(succeed(t, command, "-help")), " ")
+		assert.Contains(t, help, strings.Join(models.Names(), ", "), command)
+	}
+}

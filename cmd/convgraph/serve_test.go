@@ -14,7 +14,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
@@ -67,7 +66,7 @@ func serving(t *testing.T, name string, args ...string) (url string, end func())
 	exited := make(chan int, 1)
 	var diagnostics bytes.Buffer
 	go func() {
-		exited <- cli.Main(&grammar{}, append([]string{"serve", "-addr", "127.0.0.1:0"}, args...), out, &diagnostics, kong.Name("convgraph"))
+		exited <- cli.Main(&grammar{}, append([]string{"serve", "-addr", "127.0.0.1:0"}, args...), out, &diagnostics, options()...)
 		out.Close()
 	}()
 	line, err := bufio.NewReader(stdout).ReadString('\n')

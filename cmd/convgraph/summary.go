@@ -12,7 +12,7 @@ import (
 
 // summary is convgraph summary.
 type summary struct {
-	Model    string `arg:"" help:"A built-in's name, the path of a JSON spec, or a params.safetensors."`
+	Model    string `arg:"" help:"A built-in's name, the path of a JSON spec, or a params.safetensors. The built-ins: ${models}."`
 	Batch    int    `default:"100" help:"Images of the training step whose memory is planned."`
 	Fusion   bool   `default:"true" negatable:"" help:"Make one op of neighbouring layers where a pass fits, as training and prediction do."`
 	JSON     bool   `name:"json" help:"The summary as JSON."`

@@ -79,17 +79,21 @@ func explainerOf(l graph.Layer) explainer {
 	switch l.(type) {
 	case graph.Conv2D:
 		return explainConvolution
-	case graph.MaxPool, graph.AvgPool, graph.Subsample, graph.GlobalMaxPool, graph.GlobalAvgPool:
+	case graph.Resize:
+		return explainResize
+	case graph.MaxPool, graph.AvgPool, graph.LpPool, graph.Subsample, graph.GlobalMaxPool, graph.GlobalAvgPool:
 		return explainPooling
 	case graph.ActivationFunction:
 		return explainActivation
 	case graph.PReLU:
 		return explainPReLU
+	case graph.Scale:
+		return explainScale
 	case graph.Dropout, graph.Dropout2D, graph.StochasticDepth, graph.Normalize:
 		return explainElementwise
-	case graph.Flatten, graph.Slice, graph.ChannelShuffle, graph.PadChannels, graph.Concat:
+	case graph.Flatten, graph.Slice, graph.ChannelShuffle, graph.PadChannels, graph.Concat, graph.Take, graph.Rearrange, graph.Pad:
 		return explainMove
-	case graph.Add, graph.Multiply:
+	case graph.Add, graph.Subtract, graph.Multiply, graph.Divide, graph.Maximum, graph.Minimum:
 		return explainJoin
 	case graph.BatchNorm, graph.GroupNorm, graph.LayerNorm:
 		return explainStandardization
@@ -97,7 +101,7 @@ func explainerOf(l graph.Layer) explainer {
 		return explainLRN
 	case graph.Affine:
 		return explainAffine
-	case graph.Softmax:
+	case graph.Softmax, graph.LogSoftmax:
 		return explainSoftmax
 	}
 	return nil

@@ -91,6 +91,34 @@ func explainPReLU(k working, e *explanation) error {
 	return nil
 }
 
+func explainScale(k working, e *explanation) error {
+	shape := extentOf(k.layer.layer.(graph.Scale).Shape)
+	at := shape.at(cell{min(e.Cell.Map, shape.Maps-1), min(e.Cell.Row, shape.Height-1), min(e.Cell.Column, shape.Width-1)})
+	f := ops.Function{}
+	w, weighted := k.optional("weight", at)
+	b, shifted := k.optional("bias", at)
+	if !weighted {
+		w = 1
+	}
+	switch {
+	case !shifted:
+		f.Formula = "w·x"
+	case !weighted:
+		f.Formula = "x + b"
+	default:
+		f.Formula = "w·x + b"
+	}
+	if weighted {
+		f.Constants = append(f.Constants, ops.Constant{Name: "w", Value: float64(w)})
+	}
+	if shifted {
+		f.Constants = append(f.Constants, ops.Constant{Name: "b", Value: float64(b)})
+	}
+	f.Value = func(x float64) float64 { return float64(w)*x + float64(b) }
+	e.Elementwise = k.function(e, f)
+	return nil
+}
+
 func explainElementwise(k working, e *explanation) error {
 	part := k.same(e)
 	x := float64(part.In)

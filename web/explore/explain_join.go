@@ -1,10 +1,14 @@
 package explore
 
-import "convgraph/graph"
+import (
+	"math"
 
-// A join is a sum or a product of values of several layers.
+	"convgraph/graph"
+)
+
+// A join is computed from values of several layers.
 type join struct {
-	How   string `json:"how"`   // sum or product
+	How   string `json:"how"`   // sum, difference, product, quotient, maximum or minimum
 	Terms []term `json:"terms"` // of the first layers
 	More  rest   `json:"more"`  // the terms that aren't in Terms
 	Total number `json:"total"` // the value, computed again
@@ -20,7 +24,7 @@ type term struct {
 const mostTerms = 16
 
 func explainJoin(k working, e *explanation) error {
-	part := &join{How: "sum", Terms: []term{}}
+	part := &join{Terms: []term{}}
 	sum, product, shown := 0., 1., 0.
 	for i, s := range k.sources {
 		from := gateCell(e.Cell, s.extent)
@@ -31,9 +35,20 @@ func explainJoin(k working, e *explanation) error {
 			part.Terms = append(part.Terms, term{s.name, from, number(v)})
 		}
 	}
-	part.Total = number(sum)
-	if _, ok := k.layer.layer.(graph.Multiply); ok {
+	first, second := float64(part.Terms[0].Value), float64(part.Terms[len(part.Terms)-1].Value)
+	switch k.layer.layer.(type) {
+	case graph.Add:
+		part.How, part.Total = "sum", number(sum)
+	case graph.Subtract:
+		part.How, part.Total = "difference", number(first-second)
+	case graph.Multiply:
 		part.How, part.Total = "product", number(product)
+	case graph.Divide:
+		part.How, part.Total = "quotient", number(first/second)
+	case graph.Maximum:
+		part.How, part.Total = "maximum", number(math.Max(first, second))
+	case graph.Minimum:
+		part.How, part.Total = "minimum", number(math.Min(first, second))
 	}
 	if more := len(k.sources) - len(part.Terms); more > 0 {
 		part.More = rest{more, number(sum - shown)}

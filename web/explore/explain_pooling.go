@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"cmp"
 	"math"
 
 	"convgraph/graph"
@@ -8,14 +9,16 @@ import (
 
 // A pooling is what a cell's window held, and how one value was made of it.
 type pooling struct {
-	How    string   `json:"how"` // max, mean or subsample
+	How    string   `json:"how"` // max, mean, lp or subsample
 	Window window   `json:"window"`
 	Inputs []number `json:"inputs"` // empty if they are too many to show
 	Inside []bool   `json:"inside"` // false where the window lies in the padding
 	Winner int      `json:"winner"` // which of them max pooling took; -1 for the others
 
-	Sum         number `json:"sum"`
+	Sum         number `json:"sum"`         // of lp: of the magnitudes, each to the power P
 	Count       int    `json:"count"`       // what the mean divides by
+	P           number `json:"p"`           // of lp: the power, and the root's degree
+	Factor      number `json:"factor"`      // of lp: what the sum is multiplied by, 1 unless the window reaches beyond the padding
 	Coefficient number `json:"coefficient"` // what subsampling multiplies the sum by
 	Bias        number `json:"bias"`        // and adds
 	Total       number `json:"total"`       // the value, computed again
@@ -43,10 +46,24 @@ func explainPooling(k working, e *explanation) error {
 		p.Total = number(sum / float64(p.Count))
 	case graph.GlobalAvgPool:
 		p.How, p.Total = "mean", number(sum/float64(p.Count))
+	case graph.LpPool:
+		p.lp(cmp.Or(l.P, 2), inputs, sliding.counted(e.Cell, k.in, false))
 	case graph.Subsample:
 		return k.subsample(p, e.Cell.Map, sum)
 	}
 	return nil
+}
+
+// lp fills in the part for LpPool. As many values count as the window has: those beyond the padding
+// are taken to be like the mean of the others.
+func (p *pooling) lp(power float64, inputs []float32, counted int) {
+	var sum float64
+	for _, v := range inputs {
+		sum += math.Pow(math.Abs(float64(v)), power)
+	}
+	factor := float64(len(inputs)) / float64(counted)
+	p.How, p.Sum, p.Count, p.P, p.Factor = "lp", number(sum), counted, number(power), number(factor)
+	p.Total = number(math.Pow(sum*factor, 1/power))
 }
 
 func (k working) subsample(p *pooling, m int, sum float64) error {

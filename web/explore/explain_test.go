@@ -169,11 +169,12 @@ func TestExplanationsAddUp(t *testing.T) {
 				at := (channel*l.Output.Height+row)*l.Output.Width + column
 				assert.Equal(t, all[i][at], e.Value, "%s, %s", name, l.Name)
 				assert.Equal(t, l.Reads, e.Inputs, "%s, %s", name, l.Name)
-				if l.Kind == "pad_channels" && e.Note != "" {
-					assert.Zero(t, e.Value, "%s, %s", name, l.Name)
+				if e.Note != "" {
+					added, adds := map[string]float32{"pad_channels": 0, "pad": 0.5, "resize": 0}[l.Kind]
+					assert.True(t, adds, "%s, %s", name, l.Name)
+					assert.Equal(t, added, e.Value, "%s, %s", name, l.Name)
 					continue
 				}
-				assert.Empty(t, e.Note, "%s, %s", name, l.Name)
 				assertAddsUp(t, e, name+", "+l.Name)
 			}
 		}
@@ -228,7 +229,11 @@ func assertAddsUp(t *testing.T, e explanation, where string) {
 		for _, term := range e.Join.Terms {
 			sum, product = sum+float64(term.Value), product*float64(term.Value)
 		}
-		close(value, map[string]float64{"sum": sum, "product": product}[e.Join.How])
+		first, second := float64(e.Join.Terms[0].Value), float64(e.Join.Terms[1].Value)
+		close(value, map[string]float64{
+			"sum": sum, "difference": first - second, "product": product, "quotient": first / second,
+			"maximum": math.Max(first, second), "minimum": math.Min(first, second),
+		}[e.Join.How])
 		close(value, float64(e.Join.Total))
 	case e.Standardization != nil:
 		n := e.Standardization
@@ -585,5 +590,78 @@ func TestEveryKindHasWords(t *testing.T) {
 			continue
 		}
 		assert.Len(t, regexp.MustCompile(`[\s{]`+kind+`: "`).FindAll(text, -1), 2, kind)
+	}
+}
+
+// By hand: the joins of two values.
+func TestPairsByHand(t *testing.T) {
+	pair := func(j graph.Join) graph.Part {
+		return graph.Branches(j, graph.Slice{End: 1}, graph.Slice{Begin: 1, End: 2})
+	}
+	for how, c := range map[string]struct {
+		join graph.Join
+		want float32
+	}{
+		"difference": {graph.Subtract{Name: "pair"}, 7}, "quotient": {graph.Divide{Name: "pair"}, -6},
+		"maximum": {graph.Maximum{Name: "pair"}, 6}, "minimum": {graph.Minimum{Name: "pair"}, -1},
+	} {
+		m := newModel(t, graph.Sequential("tiny", tensor.Shape{2, 1, 1}, graph.He(), pair(c.join)), 1)
+		e := explain(t, serve(t, m), "pair", 0, 0, 0, []float32{6, -1})
+		assert.Equal(t, how, e.Join.How)
+		assert.Equal(t, []float32{c.want, c.want}, []float32{e.Value, e.Join.Total}, how)
+		assert.Equal(t, []string{"slice1", "slice2"}, e.Inputs, how)
+	}
+}
+
+// By hand: a matrix of 2×3, cut out, turned and framed.
+func TestMovesByHand(t *testing.T) {
+	for name, c := range map[string]struct {
+		layer             graph.Layer
+		row, column, from int
+	}{
+		"take":      {graph.Take{Name: "move", Axis: 2, Indices: []int{2, 0}}, 1, 0, 5},
+		"transpose": {graph.Rearrange{Name: "move", Order: []int{0, 2, 1}, Shape: []int{1, 3, 2}}, 2, 0, 2},
+		"reshape":   {graph.Rearrange{Name: "move", Shape: []int{1, 3, 2}}, 2, 0, 4},
+		"pad":       {graph.Pad{Name: "move", Begin: graph.Pair{1, 2}}, 1, 3, 1},
+	} {
+		m := newModel(t, graph.Sequential("tiny", tensor.Shape{1, 2, 3}, graph.He(), c.layer), 1)
+		h := serve(t, m)
+		e := explain(t, h, "move", 0, c.row, c.column, []float32{0, 1, 2, 3, 4, 5})
+		row, column := c.from/3, c.from%3
+		assert.Equal(t, float32(c.from), e.Value, name)
+		assert.Equal(t, struct{ Map, Row, Column int }{0, row, column}, e.Elementwise.From, name)
+		assert.Equal(t, area{row, column, row, column}, e.Sees, name)
+	}
+}
+
+// By hand: a cell between four others, and the root of a sum of squares.
+func TestResizeAndLpPoolByHand(t *testing.T) {
+	image, x := tensor.Shape{1, 2, 2}, []float32{3, -4, 0, 8}
+	m := newModel(t, graph.Sequential("tiny", image, graph.He(), graph.Resize{Size: graph.Square(3), Mode: "linear"}), 1)
+	e := explain(t, serve(t, m), "resize1", 0, 1, 1, x)
+	assert.Equal(t, window{Height: 2, Width: 2, Dilation: [2]int{1, 1}}, e.Convolution.Window)
+	assert.Equal(t, []float32{0.25, 0.25, 0.25, 0.25}, e.Convolution.Taps[0].Weights)
+	assert.Equal(t, []float32{1.75, 1.75}, []float32{e.Value, e.Convolution.Total})
+	assert.Equal(t, area{0, 0, 1, 1}, e.Sees)
+
+	m = newModel(t, graph.Sequential("tiny", image, graph.He(), graph.LpPool{Kernel: graph.Pair{1, 2}, Stride: graph.Square(1)}), 1)
+	e = explain(t, serve(t, m), "pool1", 0, 0, 0, x)
+	assert.Equal(t, "lp", e.Pooling.How)
+	assert.Equal(t, []float32{25, 5, 5}, []float32{e.Pooling.Sum, e.Pooling.Total, e.Value})
+	assert.Equal(t, area{0, 0, 0, 1}, e.Sees)
+}
+
+// By hand: probabilities along the columns of an image, whose places go by their numbers.
+func TestSoftmaxAlongAnAxis(t *testing.T) {
+	layers := []graph.Layer{graph.Softmax{Name: "p", Axis: 2}, graph.LogSoftmax{Name: "p", Axis: 2}}
+	for i, l := range layers {
+		m := newModel(t, graph.Sequential("tiny", tensor.Shape{1, 2, 2}, graph.He(), l), 1)
+		e := explain(t, serve(t, m), "p", 0, 1, 0, []float32{7, 9, float32(math.Log(3)), 0})
+		s := e.Softmax
+		require.Len(t, s.Classes, 2)
+		assert.Equal(t, []string{"column 0", "column 1"}, []string{s.Classes[0].Name, s.Classes[1].Name})
+		assert.InDelta(t, 0.75, s.Classes[0].Probability, 1e-6)
+		assert.InDelta(t, []float64{0.75, math.Log(0.75)}[i], e.Value, 1e-6)
+		assert.Equal(t, area{1, 0, 1, 1}, e.Sees)
 	}
 }

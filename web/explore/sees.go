@@ -130,10 +130,21 @@ func (l layer) reach(f field, j int) field {
 			g.area = in.all()
 		}
 		f.each(func(m int) { g.maps[m] = true })
-	case graph.Affine, graph.Softmax:
+	case graph.Softmax:
+		return along(kind.Axis, f, in)
+	case graph.LogSoftmax:
+		return along(kind.Axis, f, in)
+	case graph.Affine:
 		return everything(in)
-	case graph.Slice, graph.ChannelShuffle, graph.PadChannels, graph.Concat, graph.Flatten:
+	case graph.Slice, graph.ChannelShuffle, graph.PadChannels, graph.Concat:
 		return l.moved(f, j, in)
+	case graph.Flatten, graph.Take, graph.Pad, graph.Rearrange:
+		return l.movedCells(f, in)
+	case graph.Resize:
+		var reads bool
+		if g.area, reads = resized(kind, f.area, in); reads {
+			f.each(func(m int) { g.maps[m] = true })
+		}
 	default:
 		if graph.Kind(l.layer) == "" { // a layer from elsewhere may read anything
 			return everything(in)
@@ -143,22 +154,50 @@ func (l layer) reach(f field, j int) field {
 	return g
 }
 
-// moved is the reach of a layer that only moves values.
+// along is the reach of a layer whose values depend on all others along an axis.
+func along(axis int, f field, in extent) field {
+	g := fieldOf(in, f.area)
+	f.each(func(m int) { g.maps[m] = true })
+	switch axis {
+	case 0:
+		g.add(0, in.Maps)
+	case 1:
+		g.area.Top, g.area.Bottom = 0, in.Height-1
+	case 2:
+		g.area.Left, g.area.Right = 0, in.Width-1
+	}
+	return g
+}
+
+// moved is the reach of a layer that moves whole maps.
 func (l layer) moved(f field, j int, in extent) field {
+	g := fieldOf(in, f.area)
+	f.each(func(m int) {
+		if input, from, ok := l.origin(cell{Map: m}); ok && input == j {
+			g.maps[from.Map] = true
+		}
+	})
+	return g
+}
+
+// movedCells is the reach of a layer that moves the values of one input to other rows and columns.
+func (l layer) movedCells(f field, in extent) field {
 	g := fieldOf(in, f.area)
 	first := true
 	f.each(func(m int) {
-		input, from, ok := l.origin(cell{Map: m})
-		if !ok || input != j {
-			return
-		}
-		g.maps[from.Map] = true
-		if _, flat := l.layer.(graph.Flatten); flat {
-			place := area{from.Row, from.Column, from.Row, from.Column}
-			if first {
+		for row := f.area.Top; row <= f.area.Bottom; row++ {
+			for column := f.area.Left; column <= f.area.Right; column++ {
+				_, from, ok := l.origin(cell{m, row, column})
+				if !ok {
+					continue
+				}
+				place := area{from.Row, from.Column, from.Row, from.Column}
+				if !first {
+					place = g.area.with(place)
+				}
 				g.area, first = place, false
+				g.maps[from.Map] = true
 			}
-			g.area = g.area.with(place)
 		}
 	})
 	return g

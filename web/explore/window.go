@@ -30,6 +30,8 @@ func slidingOf(l graph.Layer, in extent) (s sliding, ok bool) {
 		return sliding{l.Kernel, or(l.Stride, l.Kernel), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
 	case graph.AvgPool:
 		return sliding{l.Kernel, or(l.Stride, l.Kernel), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
+	case graph.LpPool:
+		return sliding{l.Kernel, or(l.Stride, l.Kernel), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
 	case graph.Subsample:
 		return sliding{l.Kernel, or(l.Stride, l.Kernel), no, no, one}, true
 	case graph.GlobalMaxPool, graph.GlobalAvgPool:

@@ -92,7 +92,8 @@ function convolution(e, c, sourceScale) {
   if (shownTap >= c.taps.length) shownTap = 0;
   const body = element("div", "why-body");
   const draw = () => {
-    const parts = [element("p", "sentence", "The filter lies on the window. Input times weight, pair by pair:")];
+    const parts = [element("p", "sentence", e.kind === "resize" ? "Each cell around the place counts by its distance. Input times weight, pair by pair:"
+      : "The filter lies on the window. Input times weight, pair by pair:")];
     if (many && c.taps.length > 0) parts.push(tapChooser(c, (i) => { shownTap = i; draw(); }));
     const total = sums([
       ...(many ? [["of this map", c.taps[shownTap]?.subtotal, "subtotal"]] : []),
@@ -127,7 +128,7 @@ function tapGrids(e, tap, window, sourceScale, total) {
   wrap.append(
     grid(`window of ${e.reads}`, tap.inputs, width, sourceScale, { inside: tap.inside, name: "inputs" }),
     element("span", "sign", "×"),
-    grid("filter", tap.weights, width, signedScale(tap.weights), { name: "weights" }),
+    grid(e.kind === "resize" ? "weights" : "filter", tap.weights, width, signedScale(tap.weights), { name: "weights" }),
     element("span", "sign", "="),
     grid("products", tap.products, width, signedScale(tap.products), { name: "products" }),
     total,
@@ -205,6 +206,7 @@ function pooling(e, p, scale) {
   const body = element("div", "why-body");
   const sentence = {
     max: "Of the window’s values the largest goes on:", mean: "The mean of the window’s values goes on:",
+    lp: "The values’ magnitudes to a power, summed, and the root of the sum:",
     subsample: "The window’s sum, times the map’s coefficient, plus its bias:",
   }[p.how];
   const wrap = element("div", "equation");
@@ -219,6 +221,10 @@ function pooling(e, p, scale) {
     parts.push(sums([[`row ${row}, column ${column} wins`, p.total, "total", e.value]]));
   } else if (p.how === "mean") {
     parts.push(sums([["sum", p.sum, "sum"], ["divided by", p.count, "count"], output(e, p)]), agreement(e, p.total, "the mean"));
+  } else if (p.how === "lp") {
+    const factor = p.factor === 1 ? [] : [["factor", p.factor, "factor"]];
+    const rows = [[`sum of |x|^${exact(p.p)}`, p.sum, "sum"], ...factor, [`output: its root of degree ${exact(p.p)}`, p.total, "total", e.value]];
+    parts.push(sums(rows), agreement(e, p.total, "the root"));
   } else {
     const rows = [["sum", p.sum, "sum"], ["coefficient", p.coefficient, "coefficient"], ["bias", p.bias, "bias"], output(e, p)];
     parts.push(sums(rows), agreement(e, p.total));
@@ -240,9 +246,15 @@ function elementwise(e, p) {
 const sameCell = (a, b) => a.map === b.map && a.row === b.row && a.column === b.column;
 const place = (c) => `map ${c.map}, row ${c.row}, column ${c.column}`;
 
+const joins = {
+  sum: ["+", "The values at the same place are added:"], difference: ["−", "The second value is subtracted from the first:"],
+  product: ["×", "The values are multiplied:"], quotient: ["÷", "The first value is divided by the second:"],
+  maximum: ["or", "The larger of the values passes:"], minimum: ["or", "The smaller of the values passes:"],
+};
+
 function join(e, j) {
   const body = element("div", "why-body");
-  const sum = j.how === "sum";
+  const [sign, sentence] = joins[j.how];
   const table = element("table", "contributions");
   table.append(headRow(["from", "map, row, column", "value"]));
   const largest = Math.max(...j.terms.map((t) => Math.abs(t.value)), 0) || 1;
@@ -250,14 +262,13 @@ function join(e, j) {
     const row = element("tr");
     const number = td(t.value);
     number.dataset.number = `term-${i}`;
-    row.append(rowHead(`${i === 0 ? "" : sum ? "+ " : "× "}${t.layer}`), element("td", "right", place(t.from).replace(/map |row |column /g, "")),
+    row.append(rowHead(`${i === 0 ? "" : `${sign} `}${t.layer}`), element("td", "right", place(t.from).replace(/map |row |column /g, "")),
       number, barCell(t.value / largest));
     table.append(row);
   });
   const more = j.more.count > 0 ? [[`${j.more.count} others together`, j.more.sum, "more"]] : [];
   body.append(
-    element("p", "sentence", sum ? "Branches meet here. The values at the same place are added:" : "Branches meet here. The values are multiplied:"),
-    table, sums([...more, output(e, j)]), agreement(e, j.total, sum ? "the sum" : "the product"),
+    element("p", "sentence", `Branches meet here. ${sentence}`), table, sums([...more, output(e, j)]), agreement(e, j.total, `the ${j.how}`),
   );
   return [body];
 }
@@ -355,18 +366,20 @@ function softmax(e, s) {
   const table = element("table", "contributions softmax");
   table.append(headRow(["class", "score", "exp", "share"]));
   for (const c of s.classes) {
-    const row = element("tr", c.class === e.cell.map ? "this" : "");
+    const row = element("tr", sameCell(c.from, e.cell) ? "this" : "");
     const probability = td(c.probability);
-    if (c.class === e.cell.map) probability.dataset.number = "probability";
+    if (sameCell(c.from, e.cell)) probability.dataset.number = "probability";
     row.append(rowHead(c.name), td(c.logit), td(c.exponential), probability, barCell(c.probability));
     table.append(row);
   }
-  const asked = s.classes.find((c) => c.class === e.cell.map);
+  const asked = s.classes.find((c) => sameCell(c.from, e.cell));
+  const result = s.log ? [["probability", asked.probability, "probability"], ["output: its logarithm", e.value, "total"]]
+    : [["probability", e.value, "total"]];
   const more = s.more > 0 ? [element("p", "small soft", `and ${s.more} more classes`)] : [];
   body.append(
     element("p", "sentence", "The exponential of each score (less the largest, so that none grows too big), divided by the sum of all:"),
     table, ...more,
-    sums([["exponential", asked.exponential, "exponential"], ["sum of all exponentials", s.sum, "sum"], ["probability", e.value, "total"]]),
+    sums([["exponential", asked.exponential, "exponential"], ["sum of all exponentials", s.sum, "sum"], ...result]),
   );
   return [body];
 }

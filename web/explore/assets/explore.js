@@ -205,7 +205,7 @@ function sourceCells(e) {
   if (e.standardization) return inFirst([e.cell]);
   if (e.normalization) return inFirst(e.normalization.neighbours.map((n) => n.from));
   if (e.affine) return inFirst(e.affine.largest.map((c) => c.from));
-  if (e.softmax) return inFirst(e.softmax.classes.map((c) => ({ map: c.class, row: 0, column: 0 })));
+  if (e.softmax) return inFirst(e.softmax.classes.map((c) => c.from));
   return [];
 }
 
@@ -239,7 +239,7 @@ function makeViews() {
   };
   network.layers.forEach((l, i) => {
     l.index = i;
-    l.last = network.layers.slice(i + 1).every((next) => ["softmax", "sigmoid"].includes(next.kind)); // the scores and the probabilities
+    l.last = network.layers.slice(i + 1).every((next) => ["softmax", "log_softmax", "sigmoid"].includes(next.kind)); // the scores and the probabilities
   });
   const all = [input, ...network.layers];
   for (const l of all) l.readers = network.layers.filter((reader) => reader.reads.includes(l.name)).map((reader) => reader.name);

@@ -8,6 +8,8 @@ const titles = {
   group_norm: "Group normalisation", layer_norm: "Layer normalisation", global_avg_pool: "Global average pooling",
   global_max_pool: "Global max pooling", slice: "Slice", channel_shuffle: "Channel shuffle", pad_channels: "Channel padding",
   dropout2d: "Dropout of maps", stochastic_depth: "Stochastic depth", add: "Sum", multiply: "Product", concat: "Concatenation",
+  subtract: "Difference", divide: "Quotient", maximum: "Maximum", minimum: "Minimum", scale: "Scale and shift", take: "Selection",
+  rearrange: "Rearrangement", pad: "Padding", resize: "Resizing", lp_pool: "Lp pooling", log_softmax: "Log-softmax",
 };
 
 const sentences = {
@@ -41,6 +43,17 @@ const sentences = {
   multiply: "Branches meet: the values at the same place are multiplied. Where one branch has a single number for each map, it is a gate: " +
     "it says how much of the map passes.",
   concat: "Branches meet: their maps are put one behind the other.",
+  subtract: "Branches meet: from each value of the first the one at the same place of the second is subtracted.",
+  divide: "Branches meet: each value of the first is divided by the one at the same place of the second.",
+  maximum: "Branches meet: of the two values at the same place the larger passes.",
+  minimum: "Branches meet: of the two values at the same place the smaller passes.",
+  scale: "Each value is multiplied by a learned factor, and a learned term is added.",
+  take: "Some of the maps, rows or columns, in the order of a list.",
+  rearrange: "The values as they are, at other places.",
+  pad: "The maps as they are, with rows and columns of one value around them.",
+  resize: "The maps in another size: each cell is a weighted sum of the cells around its place in the input.",
+  lp_pool: "Each window becomes the root of the sum of its values’ powers: between a sum and the largest value.",
+  log_softmax: "Scores become logarithms of probabilities: each score, less the logarithm of the sum of all exponentials.",
 };
 
 /** What a layer is called. */
