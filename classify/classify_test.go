@@ -1,6 +1,10 @@
 package classify_test
 
 import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -62,12 +66,51 @@ func TestPredict(t *testing.T) {
 	got, err := classify.Predict(m, "x.png", &picture.Sample{Pixels: x.Float32s(), Ink: picture.Light})
 	require.NoError(t, err)
 	top := classify.Top(m.Spec(), want.Float32s(), 3)
-	assert.Equal(t, &classify.Prediction{Image: "x.png", Guess: top[0], Top: top, Ink: "light on dark"}, got)
+	assert.Equal(t, top, got.Top)
+	assert.Equal(t, top[0], *got.Guess)
+	assert.Nil(t, got.Labels)
+	assert.Regexp(t, `^x\.png: \d \(.*%\), then \d .*; light on dark$`, got.String())
+}
 
-	headless, err := graph.New(graph.Sequential("headless", tensor.Shape{4}, graph.He(), graph.Affine{Units: 2}))
-	require.NoError(t, err)
-	_, err = classify.Predict(headless, "", &picture.Sample{Pixels: make([]float32, 4)})
-	assert.EqualError(t, err, `model "headless" has the loss "mean_squared_error": it has no probabilities`)
+// TestPredictForEachLoss: labels are those above 1/2, and a model without probabilities says its numbers.
+func TestPredictForEachLoss(t *testing.T) {
+	for _, c := range []struct {
+		last       []graph.Part
+		text, json string
+	}{
+		{[]graph.Part{graph.Sigmoid{}}, "x: c (88.08%), a (73.11%)", `{"image":"x","class":2,"name":"c","probability":0.880797,
+			"top":[{"class":2,"name":"c","probability":0.880797},{"class":0,"name":"a","probability":0.731059},
+			{"class":1,"name":"b","probability":0.268941}],
+			"labels":[{"class":2,"name":"c","probability":0.880797},{"class":0,"name":"a","probability":0.731059}]}`},
+		{nil, "x: a: 1, b: -1, c: 2", `{"image":"x","outputs":[1,-1,2],"names":["a","b","c"]}`},
+	} {
+		spec := graph.Sequential("m", tensor.Shape{1}, graph.He(), graph.Affine{Units: 3}, graph.Serial(c.last...))
+		spec.ClassNames = []string{"a", "b", "c"}
+		m, err := graph.New(spec)
+		require.NoError(t, err)
+		copy(m.Params()[0].Value.Float32s(), []float32{1, -1, 2})
+		p, err := classify.Predict(m, "x", &picture.Sample{Pixels: []float32{1}})
+		require.NoError(t, err)
+		assert.Equal(t, c.text, p.String())
+		got, err := json.Marshal(p)
+		require.NoError(t, err)
+		assert.JSONEq(t, c.json, rounded(t, got))
+		p, err = classify.Predict(m, "x", &picture.Sample{Pixels: []float32{0}})
+		require.NoError(t, err)
+		assert.Contains(t, []string{"no label", "a: 0, b: 0, c: 0"}, p.Answer())
+	}
+}
+
+var longNumber = regexp.MustCompile(`\d\.\d{7,}`)
+
+// rounded is a JSON text with six digits of each number.
+func rounded(t *testing.T, text []byte) string {
+	t.Helper()
+	return longNumber.ReplaceAllStringFunc(string(text), func(s string) string {
+		v, err := strconv.ParseFloat(s, 64)
+		require.NoError(t, err)
+		return fmt.Sprintf("%.6f", v)
+	})
 }
 
 func TestPercent(t *testing.T) {

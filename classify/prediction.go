@@ -14,12 +14,16 @@ import (
 // topCount is how many of the likeliest classes a prediction names.
 const topCount = 3
 
-// A Prediction is what a model says about a picture.
+// A Prediction is what a model says about a picture: with cross-entropy its likeliest classes, with
+// binary cross-entropy the labels that it has, with the mean squared error numbers.
 type Prediction struct {
 	Image string `json:"image,omitempty"` // its name
-	Guess
-	Top []Guess `json:"top"` // the likeliest, this one first
-	Ink string  `json:"ink,omitempty"`
+	*Guess
+	Top     []Guess   `json:"top,omitempty"`     // the likeliest, that one first
+	Labels  []Guess   `json:"labels,omitzero"`   // with binary cross-entropy: those above 1/2, the likeliest first
+	Outputs []float32 `json:"outputs,omitempty"` // without probabilities
+	Names   []string  `json:"names,omitempty"`   // of the outputs, if they have names
+	Ink     string    `json:"ink,omitempty"`
 }
 
 // A Guess is a class with its probability.
@@ -29,17 +33,16 @@ type Guess struct {
 	Probability float32 `json:"probability"`
 }
 
-// Predict says what a model takes a sample for: the likeliest three classes. The model must end in Softmax. A probability that isn't a
-// number is an error.
+// Predict says what a model makes of a sample. An output that isn't finite is an error.
 func Predict(m *graph.Model, image string, s *picture.Sample) (*Prediction, error) {
-	probabilities := make([]float32, m.Classes())
-	if err := m.ProbabilitiesInto(probabilities, s.Pixels); err != nil {
+	outputs := make([]float32, m.Classes())
+	if err := m.OutputsInto(outputs, s.Pixels); err != nil {
 		return nil, err
 	}
-	if err := CheckFinite(probabilities); err != nil {
+	if err := CheckFinite(outputs); err != nil {
 		return nil, fmt.Errorf("%s: %w", image, err)
 	}
-	return NewPrediction(m.Spec(), image, s.Ink, probabilities), nil
+	return NewPrediction(m, image, s.Ink, outputs), nil
 }
 
 // CheckFinite is an error that names the first of a model's outputs that is a NaN or an infinity.
@@ -52,10 +55,32 @@ func CheckFinite(outputs []float32) error {
 	return nil
 }
 
-// NewPrediction puts probabilities, one a class, into words.
-func NewPrediction(spec *graph.Spec, image string, ink picture.Ink, probabilities []float32) *Prediction {
-	top := Top(spec, probabilities, topCount)
-	return &Prediction{Image: image, Guess: top[0], Top: top, Ink: ink.String()}
+// NewPrediction puts a model's outputs for one picture into words; see [graph.Model.OutputsInto].
+func NewPrediction(m *graph.Model, image string, ink picture.Ink, outputs []float32) *Prediction {
+	spec := m.Spec()
+	p := &Prediction{Image: image, Ink: ink.String()}
+	if !m.HasProbabilities() {
+		p.Outputs, p.Names = slices.Clone(outputs), spec.ClassNames
+		return p
+	}
+	p.Top = Top(spec, outputs, topCount)
+	p.Guess = &p.Top[0]
+	if m.TrainingLoss() == graph.BinaryCrossEntropy {
+		p.Labels = labels(spec, outputs)
+	}
+	return p
+}
+
+// labels are the outputs above 1/2, the likeliest first.
+func labels(spec *graph.Spec, probabilities []float32) []Guess {
+	all := Top(spec, probabilities, len(probabilities))
+	n, _ := slices.BinarySearchFunc(all, 0.5, func(g Guess, half float32) int {
+		if g.Probability > half {
+			return -1
+		}
+		return 1
+	})
+	return all[:n]
 }
 
 // Top are the n likeliest classes, or all if there are fewer, the likeliest first and the lower number first of equals.
@@ -85,18 +110,47 @@ func ClassName(spec *graph.Spec, class int) string {
 
 // String is "seven.png: 7 (99.21%), then 9 (0.62%), 2 (0.11%); dark on light".
 func (p Prediction) String() string {
-	line := fmt.Sprintf("%s: %v", p.Image, p.Guess)
-	var others []string
-	for _, g := range p.Top[1:] {
-		others = append(others, g.String())
-	}
-	if len(others) > 0 {
-		line += ", then " + strings.Join(others, ", ")
+	line := fmt.Sprintf("%s: %s", p.Image, p.Answer())
+	if p.Labels == nil && len(p.Top) > 1 {
+		line += ", then " + list(p.Top[1:], Guess.String)
 	}
 	if p.Ink != "" {
 		line += "; " + p.Ink
 	}
 	return line
+}
+
+// Answer is the prediction in a few words: the likeliest class, the labels, or the numbers.
+func (p Prediction) Answer() string {
+	switch {
+	case p.Guess == nil:
+		numbered := make([]string, len(p.Outputs))
+		for i, v := range p.Outputs {
+			numbered[i] = fmt.Sprintf("%.4g", v)
+			if p.Names != nil {
+				numbered[i] = p.Names[i] + ": " + numbered[i]
+			}
+		}
+		return list(numbered, func(s string) string { return s })
+	case p.Labels == nil:
+		return p.Guess.String()
+	case len(p.Labels) == 0:
+		return "no label"
+	}
+	return list(p.Labels, Guess.String)
+}
+
+// list is the first elements in words, and how many more there are.
+func list[T any](elements []T, text func(T) string) string {
+	const most = 8
+	var parts []string
+	for _, e := range elements[:min(most, len(elements))] {
+		parts = append(parts, text(e))
+	}
+	if more := len(elements) - most; more > 0 {
+		parts = append(parts, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (g Guess) String() string {

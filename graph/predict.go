@@ -108,6 +108,14 @@ func (m *Model) ProbabilitiesInto(probabilities, images []float32) error {
 	return m.predictInto(probabilities, images, "probabilities", (*symbolic).output)
 }
 
+// OutputsInto is [Model.ProbabilitiesInto], or [Model.PredictInto] for a model without probabilities.
+func (m *Model) OutputsInto(outputs, images []float32) error {
+	if m.HasProbabilities() {
+		return m.ProbabilitiesInto(outputs, images)
+	}
+	return m.PredictInto(outputs, images)
+}
+
 func (m *Model) predictInto(out, images []float32, what string, node func(*symbolic) *G.Node) error {
 	size := m.spec.Input.TotalSize()
 	n := len(images) / size

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"convgraph/classify"
 	"convgraph/graph"
@@ -27,11 +26,8 @@ func newAnswer(m *graph.Model, image string, s *picture.Sample) (*answer, error)
 	if err := m.ProbabilitiesInto(a.probabilities, s.Pixels); err != nil {
 		return nil, err
 	}
-	a.prediction = classify.NewPrediction(m.Spec(), image, s.Ink, a.probabilities)
-	a.text = a.prediction.Guess.String()
-	if a.independent(m) {
-		a.text = a.labels(m.Spec())
-	}
+	a.prediction = classify.NewPrediction(m, image, s.Ink, a.probabilities)
+	a.text = a.prediction.Answer()
 	return a, nil
 }
 
@@ -52,24 +48,6 @@ func newNumbers(m *graph.Model, s *picture.Sample) (*answer, error) {
 // independent says whether each probability is of a label by itself.
 func (a *answer) independent(m *graph.Model) bool {
 	return a.probabilities != nil && m.TrainingLoss() == graph.BinaryCrossEntropy
-}
-
-// labels lists those that are likelier than not, the likeliest first.
-func (a *answer) labels(spec *graph.Spec) string {
-	const most = 5
-	var names []string
-	for _, g := range classify.Top(spec, a.probabilities, len(a.probabilities)) {
-		if g.Probability > 0.5 {
-			names = append(names, g.String())
-		}
-	}
-	if len(names) == 0 {
-		return "no label"
-	}
-	if more := len(names) - most; more > 0 {
-		names = append(names[:most], fmt.Sprintf("%d more", more))
-	}
-	return strings.Join(names, ", ")
 }
 
 // class is the output that the answer stands for: the likeliest class, or the number of the largest

@@ -168,7 +168,7 @@ func (b *Batcher) compute(s *scratch, jobs []*job) (err error) {
 	}()
 	if len(jobs) == 1 {
 		b.observe(jobs[0].count)
-		return b.model.ProbabilitiesInto(jobs[0].probabilities, jobs[0].images)
+		return b.model.OutputsInto(jobs[0].probabilities, jobs[0].images)
 	}
 	s.images = s.images[:0]
 	count := 0
@@ -178,7 +178,7 @@ func (b *Batcher) compute(s *scratch, jobs []*job) (err error) {
 	}
 	b.observe(count)
 	s.probabilities = slices.Grow(s.probabilities[:0], count*b.model.Classes())[:count*b.model.Classes()]
-	if err := b.model.ProbabilitiesInto(s.probabilities, s.images); err != nil {
+	if err := b.model.OutputsInto(s.probabilities, s.images); err != nil {
 		return err
 	}
 	rest := s.probabilities

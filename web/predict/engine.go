@@ -36,7 +36,7 @@ func newEngine(m *graph.Model, l limits, observe func(batch int)) (*engine, erro
 // request waits for it later. unfit says what isn't finite.
 func probe(m *graph.Model) (unfit, err error) {
 	answer := make([]float32, m.Classes())
-	if err := m.ProbabilitiesInto(answer, make([]float32, m.Spec().Input.TotalSize())); err != nil {
+	if err := m.OutputsInto(answer, make([]float32, m.Spec().Input.TotalSize())); err != nil {
 		return nil, err
 	}
 	if err := m.CheckFinite(); err != nil {

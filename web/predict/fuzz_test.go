@@ -59,7 +59,7 @@ func wellFormed(t *testing.T, body []byte) {
 		for _, g := range p.Top {
 			sum += g.Probability
 		}
-		if len(p.Top) != 3 || p.Top[0] != p.Guess || p.Top[1].Probability < p.Top[2].Probability || sum > 1.0001 {
+		if len(p.Top) != 3 || p.Top[0] != *p.Guess || p.Top[1].Probability < p.Top[2].Probability || sum > 1.0001 {
 			t.Fatalf("%+v", p)
 		}
 	}

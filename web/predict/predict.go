@@ -54,7 +54,7 @@ type Service struct {
 	retired sync.WaitGroup // engines before the current one that are ending
 }
 
-// New starts a service for a model that ends in Softmax; [Service.Close] ends it. Until then the model's parameters must not change. A model
+// New starts a service for a model; [Service.Close] ends it. Until then the model's parameters must not change. A model
 // whose parameters or answers aren't finite is served as well, with status 503: see [Service.Ready] and [Service.Replace].
 func New(m *graph.Model, o Options) (*Service, error) {
 	o = o.orDefaults()

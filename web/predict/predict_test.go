@@ -428,12 +428,22 @@ func TestGoneSender(t *testing.T) {
 }
 
 func TestModelsThatCannotBeServed(t *testing.T) {
-	_, err := New(model(t, graph.Sequential("headless", tensor.Shape{3}, graph.He(), graph.Affine{Units: 2})), Options{})
-	assert.EqualError(t, err, `model "headless" has the loss "mean_squared_error": it has no probabilities`)
 	double, err := graph.New(colours(), graph.WithDtype(tensor.Float64))
 	require.NoError(t, err)
 	_, err = New(double, Options{})
 	assert.ErrorContains(t, err, "want float32")
+}
+
+// TestNumbers: a model without probabilities answers with its outputs.
+func TestNumbers(t *testing.T) {
+	m := model(t, graph.Sequential("numbers", tensor.Shape{1}, graph.He(), graph.Affine{Units: 2}))
+	copy(m.Params()[0].Value.Float32s(), []float32{3, -4})
+	s, err := New(m, Options{})
+	require.NoError(t, err)
+	defer s.Close()
+	w := postJSON(s, map[string]any{"image": []float32{0.5}})
+	assert.Equal(t, http.StatusOK, w.Code)
+	assert.JSONEq(t, `{"outputs": [1.5, -2]}`, w.Body.String())
 }
 
 // TestMetrics wants batches and images counted.

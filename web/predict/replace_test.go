@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
 	"convgraph/classify"
 	"convgraph/graph"
@@ -52,8 +53,9 @@ func TestReplaceRefuses(t *testing.T) {
 	s := service(t, colours(), Options{})
 	v := values(12, 1)
 	before := want(t, s.current.model, v)
-	headless := model(t, graph.Sequential("headless", []int{3}, graph.He(), graph.Affine{Units: 2}))
-	assert.ErrorContains(t, s.Replace(headless), "it has no probabilities")
+	double, err := graph.New(colours(), graph.WithDtype(tensor.Float64))
+	require.NoError(t, err)
+	assert.ErrorContains(t, s.Replace(double), "want float32")
 	assert.EqualError(t, s.Replace(spoiled(t, float32(math.NaN()))), `model "colours": parameter "fc1.weight" is NaN at [0 1]: want finite numbers`)
 	assert.NoError(t, s.Ready())
 	assert.Equal(t, before, decoded[classify.Prediction](t, postJSON(s, map[string]any{"image": v})))

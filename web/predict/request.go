@@ -55,7 +55,7 @@ func (q *request) release() {
 // prediction is what the model says of image i.
 func (q *request) prediction(i int) *classify.Prediction {
 	classes := q.engine.model.Classes()
-	return classify.NewPrediction(q.spec, q.samples[i].name, q.samples[i].ink, q.probabilities[i*classes:(i+1)*classes])
+	return classify.NewPrediction(q.engine.model, q.samples[i].name, q.samples[i].ink, q.probabilities[i*classes:(i+1)*classes])
 }
 
 // keptMemory is the most of a picture's bytes that later requests use again: a single large one shouldn't keep its memory for good.
