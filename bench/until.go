@@ -38,7 +38,8 @@ type arrival struct {
 	Seed    int     `json:"seed"`
 	Seconds float64 `json:"seconds"` // to the first evaluation on all test images with the accuracy; 0: none
 	Epoch   int     `json:"epoch"`   // of that evaluation
-	// to the end of the process, which includes pictures; PyTorch's ends when it reaches the accuracy
+	// to the end of the process, which includes pictures; PyTorch's ends when it reaches the
+	// accuracy
 	Whole    float64 `json:"whole"`
 	Accuracy float64 `json:"accuracy"` // of the last evaluation
 }

@@ -277,7 +277,8 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
-// TestUnreadableBesideArrays: arrays of unknown types, and empty ones, refuse no file that has others.
+// TestUnreadableBesideArrays: arrays of unknown types, and empty ones, refuse no file that has
+// others.
 func TestUnreadableBesideArrays(t *testing.T) {
 	const header = `{"__metadata__":{"k":"v"},"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"I8","shape":[2],"data_offsets":[2,4]},` +
 		`"c":{"dtype":"F32","shape":[0],"data_offsets":[4,4]},"d":{"dtype":"C64","shape":[1],"data_offsets":[4,12]}}`
@@ -294,7 +295,8 @@ func TestUnreadableBesideArrays(t *testing.T) {
 	assert.ErrorContains(t, err, `"d"`, "a gap")
 }
 
-// TestManyNames: a header of many names is refused before it takes more memory than a large model's.
+// TestManyNames: a header of many names is refused before it takes more memory than a large
+// model's.
 func TestManyNames(t *testing.T) {
 	many := func(n int) []byte {
 		var b strings.Builder

@@ -8,7 +8,9 @@ package kernel
 // the source columns that s needs, outW of them a row. Its rows are sorted by their phase modulo
 // strideH:
 //
-//	L[c][s][phase][q][ow] = source[c][(q + first)·strideH + phase][ow·strideW + cols[s]]      (zero outside the source)
+//	L[c][s][phase][q][ow] = source[c][(q + first)·strideH + phase][ow·strideW + cols[s]]
+//
+// with zeros outside the source.
 //
 // So tap (c, r, s) of pixel j is L[offset(c,r,s) + j]. A matrix product reads its operand straight
 // from L, whole vectors of pixels at a time. The classic im2col copies every tap; this one shares

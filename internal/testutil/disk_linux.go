@@ -35,8 +35,8 @@ func SetReadOnly(disk string, on bool) error {
 	return syscall.Mount(kind, disk, kind, flags, "")
 }
 
-// MakeImmutable forbids writing, renaming and replacing a file for the rest of the test. It skips the
-// test if that isn't allowed.
+// MakeImmutable forbids writing, renaming and replacing a file for the rest of the test. It skips
+// the test if that isn't allowed.
 func MakeImmutable(t testing.TB, path string) {
 	t.Helper()
 	if err := setImmutable(path, true); err != nil {

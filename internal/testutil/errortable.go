@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ErrorCase is a row of docs/damage.md: what is wrong with a file, and the error that a reader gave.
+// ErrorCase is a row of docs/damage.md: what is wrong with a file, and the error that a reader
+// gave.
 type ErrorCase struct {
 	What string
 	Err  error

@@ -2,6 +2,6 @@
 
 package testutil
 
-// RaceEnabled reports whether the race detector is on. Tests then do less, because it makes them many
-// times slower.
+// RaceEnabled reports whether the race detector is on. Tests then do less, because it makes them
+// many times slower.
 const RaceEnabled = false

@@ -27,7 +27,8 @@ type InputReport struct {
 	Compared int    `json:"compared"` // elements and directions
 	// of those: a kink or a pole was in reach of the first step, but not of a smaller one
 	Retried int `json:"retried"`
-	// of those: a kink was in reach of every step, so only the one-sided derivatives bound the gradient
+	// of those: a kink was in reach of every step, so only the one-sided derivatives bound the
+	// gradient
 	Kinks int     `json:"kinks"`
 	Floor float64 `json:"floor"` // largest one needed, see the package comment
 	// mean of |gradient - numerical| over the compared elements without kinks
