@@ -11,7 +11,8 @@ import (
 )
 
 // LpPool is (Σ |x|^P)^(1/P) over each window of each channel of (C, H, W) (Sermanet, Chintala and
-// LeCun 2012).
+// LeCun 2012). The sum of a window that reaches beyond the padding is multiplied by the window's size
+// and divided by how many of its places don't, as PyTorch does.
 type LpPool struct {
 	Name     string  `json:"name,omitempty"`
 	P        float64 `json:"p,omitempty"` // 0 is 2

@@ -248,6 +248,35 @@ func array(t *testing.T, dir, name string) *tensor.Dense {
 	return formats.Convert(arrays[0].Value, tensor.Float32)
 }
 
+func TestAbs(t *testing.T) {
+	data, err := schema.Encode(net(node("Abs", "y", x)))
+	require.NoError(t, err)
+	m, err := onnx.Decode(data)
+	require.NoError(t, err)
+	in := ramp(append(tensor.Shape{1}, m.Spec().Input...))
+	out, err := m.Predict(in)
+	require.NoError(t, err)
+	for i, v := range in.Float32s() {
+		assert.Equal(t, max(v, -v), out.Float32s()[i])
+	}
+}
+
+// ONNX's LpPool has whole powers, and runtimes differ where a window reaches beyond the padding.
+func TestExportOfLpPool(t *testing.T) {
+	for want, l := range map[string]graph.LpPool{
+		"p is 1.5: ONNX's LpPool has whole powers": {P: 1.5, Kernel: two},
+		"windows reach beyond the padding":         {Kernel: two, Ceil: true},
+		"":                                         {Kernel: graph.Pair{2, 1}, Ceil: true},
+	} {
+		_, err := onnx.Marshal(newModel(t, around(image, l)))
+		if want == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorContains(t, err, want)
+	}
+}
+
 func TestReaderChoosesAnOutput(t *testing.T) {
 	path := "testdata/cases/two_outputs_first_inner/model.onnx"
 	for output, want := range map[string]graph.Layer{"a": graph.Conv2D{}, "y2": graph.ReLU{}} {

@@ -12,7 +12,7 @@ import (
 
 // operators are the operators that depend on the images, and what makes layers of them.
 var operators = map[string]func(c *call) ([]value, error){
-	"Abs":                   elementwise(func(*call) graph.ActivationFunction { return graph.LeakyReLU{Alpha: -1} }),
+	"Abs":                   absolute,
 	"Add":                   arithmetic(sum),
 	"ArgMax":                argMax,
 	"AveragePool":           averagePool,
@@ -96,6 +96,21 @@ func elementwise(layer func(c *call) graph.ActivationFunction) func(c *call) ([]
 		}
 		return one(c.im.activation(v, layer(c)))
 	}
+}
+
+// absolute is the larger of x and -x.
+func absolute(c *call) ([]value, error) {
+	v, err := c.lazy(0)
+	if err != nil {
+		return nil, err
+	}
+	return one(c.im.apply(v, math.Abs, func(im *importer, args []value) (value, error) {
+		negative, err := im.scaleBy(args[0], -1, 0)
+		if err != nil {
+			return value{}, err
+		}
+		return im.add(graph.Maximum{}, []value{args[0], negative}, "")
+	}))
 }
 
 // scalarFunction is a function that has no layer by itself, but may be a part of one.

@@ -1,7 +1,11 @@
 package onnx
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
+
+	"gorgonia.org/tensor"
 
 	"convgraph/graph"
 	"convgraph/onnx/schema"
@@ -156,16 +160,33 @@ func writeAvgPool(e *exporter, n *graph.Node) error {
 	return nil
 }
 
+// writeLpPool refuses what ONNX's operator has no words for.
 func writeLpPool(e *exporter, n *graph.Node) error {
 	l := n.Layer.(graph.LpPool)
-	p := int64(l.P)
-	if p == 0 {
-		p = 2
+	power := cmp.Or(l.P, 2)
+	p := int64(power)
+	if float64(p) != power {
+		return fmt.Errorf("p is %g: ONNX's LpPool has whole powers", power)
+	}
+	if reachesBeyond(l, n.Inputs[0].Shape, n.Shape) {
+		return fmt.Errorf("windows reach beyond the padding: runtimes differ in what they sum there")
 	}
 	e.need(18)
 	attributes := append(windowAttributes(l.Kernel, orKernel(l.Stride, l.Kernel), l.Pad, l.PadBegin, l.PadEnd, l.Dilation), ceilAttribute(l.Ceil), intAttribute("p", p))
 	e.opWith("LpPool", []string{e.x()}, attributes...)
 	return nil
+}
+
+// reachesBeyond says whether the last windows begin in the input but end behind its padding.
+func reachesBeyond(l graph.LpPool, in, out tensor.Shape) bool {
+	stride, dilation := orKernel(l.Stride, l.Kernel), orOnes(l.Dilation)
+	for axis, kernel := range l.Kernel {
+		padded := in[1+axis] + 2*l.Pad[axis] + l.PadBegin[axis] + l.PadEnd[axis]
+		if (out[1+axis]-1)*stride[axis]+(kernel-1)*dilation[axis] >= padded {
+			return true
+		}
+	}
+	return false
 }
 
 // writeSubsample writes a depthwise convolution: y = coefficient·Σ window + bias has the coefficient

@@ -32,6 +32,10 @@ type referenceCase struct {
 	Value                         float64
 	Eps                           float64
 	Low, High                     float64
+	Axis                          int
+	Indices, Dims, Order          []int
+	Shape                         tensor.Shape
+	Rows, Columns                 [][]Tap
 
 	Inputs []*referenceTensor
 	Y, DY  *referenceTensor
@@ -98,6 +102,24 @@ func (c referenceCase) build(in G.Nodes) (*G.Node, error) {
 		return Add(in...)
 	case "Multiply":
 		return Multiply(in[0], in[1])
+	case "Subtract":
+		return Subtract(in[0], in[1])
+	case "Divide":
+		return Divide(in[0], in[1])
+	case "Maximum":
+		return Maximum(in[0], in[1])
+	case "Minimum":
+		return Minimum(in[0], in[1])
+	case "ScaleShift":
+		return ScaleShift(in[0], in[1], third(in))
+	case "Shift":
+		return ScaleShift(in[0], nil, in[1])
+	case "Take":
+		return Take(in[0], c.Axis, c.Indices)
+	case "Rearrange":
+		return Rearrange(in[0], c.Dims, c.Order, c.Shape)
+	case "Resample":
+		return Resample(in[0], c.Rows, c.Columns)
 	case "Concat":
 		return Concat(in...)
 	case "Slice":

@@ -254,7 +254,7 @@ func TestServeAsksForTheToken(t *testing.T) {
 	end()
 
 	fail(t, cli.BadUsage, "-token: the token has 5 characters", "serve", "-token", "short")
-	fail(t, cli.BadUsage, "-token: it is empty: want a token of at least 16 characters", "serve", "-token", "")
+	fail(t, cli.BadUsage, "--token: got nothing, want a token of at least 16 characters", "serve", "-token", "")
 	fail(t, cli.BadUsage, "want one of them", "serve", "-token", token, "-open")
 	require.NoError(t, os.Unsetenv("CONVGRAPH_TOKEN"))
 	fail(t, cli.BadUsage, "want both, or neither", "serve", "-open", "-tls-cert", "cert.pem")

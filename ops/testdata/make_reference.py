@@ -178,6 +178,29 @@ def multiply(x, gate):
     return x * gate if x.dim() == gate.dim() else x * gate[:, :, None, None]
 
 
+def scale_shift(x, w, b=None):
+    return x * w if b is None else x * w + b
+
+
+def take(x, axis, indices):
+    return x.index_select(axis, torch.tensor(indices))
+
+
+def rearrange(x, dims, order, shape):
+    return x.reshape(len(x), *dims).permute(0, *[axis + 1 for axis in order]).reshape(len(x), *shape)
+
+
+def resample(x, rows, columns):
+    """The taps put where they belong in a matrix for each axis."""
+    def matrix(lines, n):
+        m = torch.zeros(len(lines), n, dtype=x.dtype)
+        for i, taps in enumerate(lines):
+            for tap in taps:
+                m[i, tap["index"]] += tap["weight"]
+        return m
+    return matrix(rows, x.shape[2]) @ x @ matrix(columns, x.shape[3]).T
+
+
 def concat(*inputs):
     return torch.cat(inputs, dim=1)
 
@@ -462,6 +485,46 @@ def pad_geometries():
     yield (1, 1, 1, 1), (2, 0, 0, 3), 2
 
 
+def scale_geometries():
+    """x shape, shape of the factors and terms."""
+    yield (3, 5), (5,)
+    yield (4, 3), (1,)
+    yield (2, 3, 4, 5), (3, 1, 1)
+    yield (2, 3, 4, 5), (1, 4, 1)
+    yield (3, 2, 3, 4), (2, 1, 4)
+    yield (1, 2, 3, 3), (2, 3, 3)
+
+
+def take_geometries():
+    """x shape, axis, indices."""
+    yield (2, 5), 1, [4, 0, 0, 2]
+    yield (2, 3, 4, 5), 1, [2, 1, 0]
+    yield (2, 3, 4, 5), 2, [3, 3, 0]
+    yield (1, 2, 3, 7), 3, [0, 2, 4, 6]
+
+
+def rearrange_geometries():
+    """x shape; sizes, order of the axes and shape of a sample."""
+    yield (2, 3, 4, 5), [3, 4, 5], [1, 2, 0], [4, 5, 3]
+    yield (2, 6, 2, 2), [2, 3, 2, 2], [1, 0, 2, 3], [6, 2, 2]
+    yield (3, 4, 3, 2), [2, 2, 3, 2], [2, 0, 3, 1], [3, 2, 4]
+    yield (2, 12), [3, 4], [1, 0], [12]
+    yield (2, 2, 3, 4), [2, 3, 4], [0, 1, 2], [24]
+
+
+def resample_geometries():
+    """x shape, rows and columns read for each of the result, some of which read nothing."""
+    draw = random.Random("resample geometries")
+
+    def lines(n, count):
+        for _ in range(count):
+            indices = sorted(draw.sample(range(n), draw.randint(0, min(n, 4))))
+            yield [{"index": i, "weight": draw.randint(-4, 8) / 4} for i in indices]
+
+    for shape, height, width in [((2, 3, 4, 5), 7, 3), ((1, 2, 6, 6), 3, 9), ((3, 1, 1, 4), 5, 4), ((2, 2, 7, 2), 7, 1)]:
+        yield shape, list(lines(shape[2], height)), list(lines(shape[3], width))
+
+
 def plane_geometries():
     """Shapes of images."""
     yield (1, 1, 1, 1)
@@ -589,7 +652,35 @@ def every_case():
     for shape, slopes in [((2, 3, 4, 5), 3), ((2, 3, 4, 5), 1), ((7, 5), 5), ((3, 1, 9), 1)]:
         d = c.draw("PReLU")
         c.add("PReLU", F.prelu, [d.tensor(*shape), d.tensor(slopes)])
+    add_pairs(c)
+    add_moves(c)
     return c
+
+
+def add_pairs(c):
+    """Two operands of one shape. Those of Maximum and Minimum are equal at some places, where each gets half of the gradient."""
+    for shape in [(7,), (3, 5), (2, 3, 4, 5)]:
+        for op, function in [("Subtract", torch.sub), ("Maximum", torch.maximum), ("Minimum", torch.minimum)]:
+            d = c.draw(op)
+            a, b = d.tensor(*shape), d.tensor(*shape)
+            b.view(-1)[::3] = a.view(-1)[::3]
+            c.add(op, function, [a, b])
+        d = c.draw("Divide")
+        divisor = d.tensor(*shape)
+        c.add("Divide", torch.div, [d.tensor(*shape), torch.where(divisor < 0, divisor - 0.5, divisor + 0.5)])
+    for shape, factors in scale_geometries():
+        for op, function, operands in [("ScaleShift", scale_shift, 2), ("ScaleShift", scale_shift, 1), ("Shift", torch.add, 1)]:
+            d = c.draw(op)
+            c.add(op, function, [d.tensor(*shape)] + [d.tensor(*factors) for _ in range(operands)])
+
+
+def add_moves(c):
+    for shape, axis, indices in take_geometries():
+        c.add("Take", take, [c.draw("Take").tensor(*shape)], axis=axis, indices=indices)
+    for shape, dims, order, out in rearrange_geometries():
+        c.add("Rearrange", rearrange, [c.draw("Rearrange").tensor(*shape)], dims=dims, order=order, shape=out)
+    for shape, rows, columns in resample_geometries():
+        c.add("Resample", resample, [c.draw("Resample").tensor(*shape)], rows=rows, columns=columns)
 
 
 def add_further_windows(c):

@@ -361,8 +361,8 @@ func TestBrowserExplainsColourAndNormalisation(t *testing.T) {
 	b.DropFile("#pad", path)
 	b.Wait(`document.documentElement.dataset.updates > 1`)
 	b.Point("#layer-input canvas", 0.5, 0.5)
-	b.Wait(`document.querySelector('#explanation [data-number="blue"]')`)
 	at := 33*67 + 33
+	b.Wait(fmt.Sprintf(`Math.fround(document.querySelector('#explanation [data-number="red"]')?.dataset.exact) === Math.fround(%v)`, s.Pixels[at]))
 	for i, colour := range []string{"red", "green", "blue"} {
 		assert.Equal(t, s.Pixels[i*67*67+at], shown(b, colour))
 	}
@@ -431,7 +431,7 @@ func TestBrowserShowsOtherNetworks(t *testing.T) {
 	require.NoError(t, err)
 	lenet, err := models.LeNet{}.Spec()
 	require.NoError(t, err)
-	for _, spec := range []*graph.Spec{lenet, deepconvnet, models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec()} {
+	for _, spec := range []*graph.Spec{lenet, deepconvnet, models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec(), onnxLayers()} {
 		t.Run(spec.Name, func(t *testing.T) {
 			m := newModel(t, spec, 1)
 			b := show(t, []explore.Snapshot{{Label: "as it is", Model: m}})
@@ -440,9 +440,23 @@ func TestBrowserShowsOtherNetworks(t *testing.T) {
 				text := browser.Eval[string](b, `document.getElementById("explanation").textContent`)
 				assert.Contains(t, text, l.Name)
 				assert.NotContains(t, text, "No explanation", l.Name)
+				assert.NotContains(t, text, "undefined", l.Name)
 			}
 		})
 	}
+}
+
+// onnxLayers is a network of the layers that files of ONNX need, for pictures.
+func onnxLayers() *graph.Spec {
+	pair := func(j graph.Join) graph.Part {
+		return graph.Branches(j, graph.Tanh{}, graph.Conv2D{Filters: 4, Kernel: graph.Square(1), Bias: 0.5})
+	}
+	return graph.Sequential("onnx", tensor.Shape{3, 24, 24}, graph.He(),
+		graph.Take{Axis: 2, Indices: []int{3, 2, 1, 0, 5, 6, 7, 8}}, graph.Pad{Begin: graph.Pair{1, 2}, Value: 0.5},
+		graph.Conv2D{Filters: 4, Kernel: graph.Square(3)}, graph.Scale{Shape: []int{4, 1, 1}}, graph.Erf{},
+		graph.Resize{Size: graph.Square(6), Mode: "linear"}, pair(graph.Subtract{}), pair(graph.Maximum{}), pair(graph.Minimum{}),
+		pair(graph.Divide{}), graph.LpPool{Kernel: graph.Square(3), Stride: graph.Square(2), Pad: graph.Square(1)},
+		graph.Rearrange{Order: []int{1, 2, 0}, Shape: []int{36}}, graph.Affine{Units: 10}, graph.LogSoftmax{})
 }
 
 // settled is a residual network whose statistics and biases aren't where they start.
