@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -159,6 +160,9 @@ func TestHangupInterrupts(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there is no SIGHUP")
 	}
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // else a child ignores it where nohup runs the tests
+	defer signal.Stop(hangups)
 	dir := t.TempDir()
 	p := begun(t, append(tinyTraining(t, 8), "-out", dir, "-epochs", "100000")...)
 	p.waitUntil(func() bool { return newest(t, dir) >= 1 })
