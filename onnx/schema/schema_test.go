@@ -102,7 +102,7 @@ func TestDenseRefuses(t *testing.T) {
 	for want, in := range map[string]schema.Tensor{
 		"element type 8 is not supported":  {Type: 8},
 		"expected 2 elements of float32":   {Type: schema.Float32, Dims: []int64{2}, Floats: []float32{1}},
-		"got 4 bytes, want 8":           {Type: schema.Float32, Dims: []int64{2}, Raw: make([]byte, 4)},
+		"got 4 bytes, want 8":              {Type: schema.Float32, Dims: []int64{2}, Raw: make([]byte, 4)},
 		"dimension 0 is negative":          {Type: schema.Float32, Dims: []int64{-2}},
 		"does not fit in memory":           {Type: schema.Float32, Dims: []int64{math.MaxInt64, math.MaxInt64}},
 		"expected 1000000000 elements of ": {Type: schema.Float32, Dims: []int64{1e9}},
