@@ -13,13 +13,18 @@ import (
 
 	"convgraph/graph"
 	"convgraph/internal/cli"
+	"convgraph/internal/testutil"
 )
 
 // TestFeaturesOfNets draws the built-in nets that differ in kind, those of large pictures in small, and compares
 // LeNet's overview.
 func TestFeaturesOfNets(t *testing.T) {
 	path := page(t)
-	for _, name := range []string{"simpleconvnet", "lenet", "lenet-tanh", "lenet-modern", "lenet-wide", "alexnet", "squeezenet1_1", "resnet20"} {
+	names := []string{"simpleconvnet", "lenet", "lenet-tanh", "lenet-modern", "lenet-wide", "alexnet", "squeezenet1_1", "resnet20"}
+	if testutil.RaceEnabled { // drawing hundreds of pages takes the detector many minutes, and runs nothing at once
+		names = names[:2]
+	}
+	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			spec := smallBuiltIn(t, name)
 			dir := filepath.Join(t.TempDir(), "new", "folder")
