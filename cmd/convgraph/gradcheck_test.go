@@ -9,11 +9,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"convgraph/internal/cli"
+	"convgraph/internal/testutil"
 )
 
 // TestGradcheckOfBranches checks built-in networks with branches and BatchNorm: relatives with an eighth of
 // their filters. Running statistics have no gradients.
 func TestGradcheckOfBranches(t *testing.T) {
+	if testutil.RaceEnabled {
+		t.Skip("arithmetic in float64, which the detector makes many times as slow; package models is left out for the same reason")
+	}
 	for _, name := range []string{"resnet20", "squeezenet1_1"} {
 		said := succeed(t, "gradcheck", name)
 		assert.NotContains(t, said, "WRONG", name)
