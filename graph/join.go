@@ -2,7 +2,6 @@ package graph
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	G "gorgonia.org/gorgonia"
@@ -37,14 +36,14 @@ func (m Multiply) Label() string { return m.Name }
 // Label is the layer's own name.
 func (c Concat) Label() string { return c.Name }
 
-// Reads is two values or more.
-func (Add) Reads() (least, most int) { return 2, math.MaxInt }
+// Reads is two values or more, up to 1024.
+func (Add) Reads() (least, most int) { return 2, maxJoin }
 
 // Reads is two values.
 func (Multiply) Reads() (least, most int) { return 2, 2 }
 
-// Reads is two values or more.
-func (Concat) Reads() (least, most int) { return 2, math.MaxInt }
+// Reads is two values or more, up to 1024.
+func (Concat) Reads() (least, most int) { return 2, maxJoin }
 
 // Output is the inputs' shape.
 func (Add) Output(in ...tensor.Shape) (tensor.Shape, error) {
@@ -62,13 +61,21 @@ func (Multiply) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if slices.Equal(gate, x) {
 		return x, nil
 	}
+	if isGate(x, gate) {
+		return nil, fmt.Errorf("value 1 is %v, a gate for value 2, %v: want the gate second", x, gate)
+	}
 	if x.Dims() != 3 {
 		return nil, fmt.Errorf("value 2 is %v: want %v, the first one's shape", gate, x)
 	}
-	if gate[0] == x[0] && gate.TotalSize() == x[0] {
+	if isGate(gate, x) {
 		return x, nil
 	}
 	return nil, fmt.Errorf("value 2 is %v: want %v, or a gate (%d) or (%d, 1, 1) for the channels", gate, x, x[0], x[0])
+}
+
+// isGate says whether a shape is (C) or (C, 1, 1) for an image of C channels.
+func isGate(gate, image tensor.Shape) bool {
+	return image.Dims() == 3 && gate[0] == image[0] && gate.TotalSize() == image[0]
 }
 
 // Output is (sum of the channels, H, W), or (sum of the features).

@@ -102,6 +102,9 @@ func checkCount(n *Node) error {
 	if got >= max(least, 1) && got <= most {
 		return nil
 	}
+	if got > most && most > 1 && least < most {
+		return fmt.Errorf("reads %d values: want at most %d", got, most)
+	}
 	want := fmt.Sprintf("at least %d", max(least, 1))
 	if least == most {
 		want = fmt.Sprint(least)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,8 +42,11 @@ func TestNetworkErrors(t *testing.T) {
 		{`layer 3 "multiply1" (Multiply{}, reads "input" (2, 8, 8), "fc1" (3)): ` +
 			`value 2 is (3): want (2, 8, 8), or a gate (2) or (2, 1, 1) for the channels`,
 			[]graph.Layer{graph.GlobalAvgPool{}, graph.Affine{Units: 3}, graph.From(graph.Multiply{}, "input", "fc1")}},
-		{`layer 3 "multiply1" (Multiply{}, reads "fc1" (2), "input" (2, 8, 8)): value 2 is (2, 8, 8): want (2), the first one's shape`,
+		{`layer 3 "multiply1" (Multiply{}, reads "fc1" (2), "input" (2, 8, 8)): ` +
+			`value 1 is (2), a gate for value 2, (2, 8, 8): want the gate second`,
 			[]graph.Layer{graph.GlobalAvgPool{}, graph.Affine{Units: 2}, graph.From(graph.Multiply{}, "fc1", "input")}},
+		{`layer 1 "add1" (Add{}): reads 1025 values: want at most 1024`,
+			[]graph.Layer{graph.From(graph.Add{}, slices.Repeat([]string{"input"}, 1025)...)}},
 		{`layer 2 "b" (Conv2D{Filters: 2, Kernel: Square(3), Pad: Square(1)}): no layer reads its output`,
 			[]graph.Layer{conv("a", 2), conv("b", 2), graph.From(graph.ReLU{}, "a")}},
 		{`layer 2 "relu1" (ReLU{}): reads "input", which is the network's input and the name of layer 1: want another name for the layer`,
@@ -110,7 +114,7 @@ func hostile() map[string]string {
 			return fmt.Sprintf(`{"kind": %q, "name": "n%d", "from": [%q, %q]}`, kind, i, from, from)
 		})
 	}
-	all := strings.Repeat(`"input",`, 60_000) + `"input"`
+	reads := func(n int) string { return `"from": [` + strings.Repeat(`"input",`, n-1) + `"input"]` }
 	return map[string]string{
 		"more than 1048576 channels in all": twice("concat"),
 		"it has more than 10000 layers":     repeat(1_000_000, func(int) string { return `{"kind": "relu"}` }),
@@ -121,7 +125,8 @@ func hostile() map[string]string {
 			}
 			return b.String() + "}"
 		}(),
-		"the layers read more than 100000 values in all": repeat(2, func(int) string { return `{"kind": "concat", "from": [` + all + `]}` }),
+		"reads 60000 values: want at most 1024":          repeat(1, func(int) string { return `{"kind": "concat", ` + reads(60_000) + `}` }),
+		"the layers read more than 100000 values in all": repeat(101, func(int) string { return `{"kind": "add", ` + reads(1000) + `}` }),
 		"the activations of one sample would be more than": repeat(9_999, func(i int) string {
 			return `{"kind": "pad_channels", "begin": 1000}`
 		}),

@@ -80,6 +80,7 @@ const (
 	maxSide     = 1 << 20 // of an input, a window, a stride, a padding, a neighbourhood; and of a batch
 	maxLayers   = 10_000  // a graph takes kilobytes a layer, and gorgonia's time grows faster than that
 	maxReads    = 100_000 // of all layers together
+	maxJoin     = 1024    // values that one layer reads: gorgonia infers types in time that grows with their square
 	maxElements = 1 << 31 // of all parameters together, and of one sample's activations together
 )
 
