@@ -10,6 +10,7 @@ import (
 
 	"convgraph/internal/cli"
 	"convgraph/internal/testutil"
+	"convgraph/models"
 )
 
 // TestGradcheckOfBranches checks built-in networks with branches and BatchNorm: relatives with an eighth of
@@ -24,6 +25,17 @@ func TestGradcheckOfBranches(t *testing.T) {
 		assert.NotContains(t, said, "running_mean", name)
 		assert.Regexp(t, `
 (layer1\.0\.conv1|features\.0)\.weight +\[`, said)
+	}
+}
+
+// TestGradcheckTakesEveryBuiltIn builds what gradcheck all checks, at its default batch.
+func TestGradcheckTakesEveryBuiltIn(t *testing.T) {
+	for _, name := range models.Names() {
+		m, err := (&gradCheck{Model: name, Batch: 1}).model(name)
+		require.NoError(t, err, name)
+		step, err := m.NewStep(1)
+		require.NoError(t, err, name)
+		require.NoError(t, step.Close(), name)
 	}
 }
 
