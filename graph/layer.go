@@ -79,7 +79,7 @@ type layerKind struct {
 	layer Layer
 }
 
-//go:generate go run ../internal/specschema
+//go:generate go run ./internal/specschema
 
 // kinds are all layers, in the order of the documents. docs/spec.schema.json is made of them.
 var kinds = []layerKind{

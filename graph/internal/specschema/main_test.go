@@ -12,16 +12,16 @@ import (
 
 // The file is what go generate writes.
 func TestSchemaIsGenerated(t *testing.T) {
-	want, err := schema("../../graph")
+	want, err := schema("../..")
 	require.NoError(t, err)
-	got, err := os.ReadFile("../../docs/spec.schema.json")
+	got, err := os.ReadFile("../../../docs/spec.schema.json")
 	require.NoError(t, err)
 	assert.Equal(t, want, string(got), "go generate ./graph writes it")
 }
 
 // Every layer has a comment, which an editor shows.
 func TestLayersHaveComments(t *testing.T) {
-	comments, err := read("../../graph")
+	comments, err := read("../..")
 	require.NoError(t, err)
 	for _, kind := range graph.Kinds() {
 		layer, _ := graph.LayerOfKind(kind)
