@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -16,7 +17,7 @@ import (
 // gradCheck is convgraph gradcheck.
 type gradCheck struct {
 	Model      string `arg:"" help:"A built-in's name, the path of a JSON spec, a params.safetensors, or all for every built-in: ${models}."`
-	Batch      int    `default:"1" help:"Images in the batch that is differentiated."`
+	Batch      int    `default:"0" help:"Images in the batch that is differentiated; 0 is 1, or 2 with BatchNorm: normalising few values bends the loss too sharply to be measured."`
 	Seed       uint64 `default:"0" help:"Seed of the parameters, the images and the directions."`
 	Directions int    `default:"-1" help:"Random directions per parameter, instead of every element; 0 is every element, -1 is what suits the model's size."`
 	JSON       bool   `name:"json" help:"The reports as JSON."`
@@ -65,14 +66,28 @@ func (c *gradCheck) check(name string) (*gradcheck.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	step, err := m.NewStep(c.Batch)
+	batch := c.batch(m)
+	step, err := m.NewStep(batch)
 	if err != nil {
 		return nil, err
 	}
 	defer step.Close()
-	c.fill(step)
+	c.fill(step, batch)
 	f := function(m, step)
 	return f.Check(c.options(m, len(f.Inputs)))
+}
+
+// batch is the number of images that is asked for, or that suits the model.
+func (c *gradCheck) batch(m *graph.Model) int {
+	if c.Batch == 0 && slices.ContainsFunc(m.Nodes(), normalises) {
+		return 2
+	}
+	return cmp.Or(c.Batch, 1)
+}
+
+func normalises(n *graph.Node) bool {
+	_, ok := n.Layer.(graph.BatchNorm)
+	return ok
 }
 
 // model is the named one in float64; of the built-ins with more parameters than anybody wants to wait for, a small relative.
@@ -87,9 +102,32 @@ func (c *gradCheck) model(name string) (*graph.Model, error) {
 		return graph.New(spec, options...)
 	}
 	if models.Takes(name, "size") {
-		return relative(name, options...)
+		m, err := relative(name, options...)
+		if err == nil {
+			c.scatter(m)
+		}
+		return m, err
 	}
-	return openModel(name, options...)
+	m, err := openModel(name, options...)
+	if err == nil && models.IsFile(name) && !isParameterFile(name) {
+		c.scatter(m)
+	}
+	return m, err
+}
+
+// scatter moves parameters that start as a constant a little apart. Biases of 0 behind rectifiers
+// that are all off put the next rectifier at exactly 0, its kink.
+func (c *gradCheck) scatter(m *graph.Model) {
+	r := rand.New(rand.NewPCG(c.Seed, 1))
+	for _, p := range m.Params() {
+		if !p.Trained() || p.FanIn != 0 {
+			continue
+		}
+		values := p.Value.Float64s()
+		for i := range values {
+			values[i] += 0.2*r.Float64() - 0.1
+		}
+	}
 }
 
 // relative is a thinned built-in for the smallest images at which every BatchNorm has a variance, even
@@ -109,8 +147,7 @@ func relative(name string, options ...graph.Option) (*graph.Model, error) {
 
 // lacksVariance says whether a node normalises one value for each channel of an image.
 func lacksVariance(n *graph.Node) bool {
-	_, normalises := n.Layer.(graph.BatchNorm)
-	return normalises && n.Shape.TotalSize() == n.Shape[0]
+	return normalises(n) && n.Shape.TotalSize() == n.Shape[0]
 }
 
 // thinned is a convolutional network with an eighth of its filters, whose layers and branches are the same.
@@ -157,14 +194,14 @@ func (c *gradCheck) options(m *graph.Model, parameters int) gradcheck.Options {
 }
 
 // fill draws images uniformly from [0, 1), as the book does, and labels.
-func (c *gradCheck) fill(step *graph.Step) {
+func (c *gradCheck) fill(step *graph.Step, batch int) {
 	r := rand.New(rand.NewPCG(c.Seed, 0))
 	images, targets := step.Images().Float64s(), step.Targets().Float64s()
 	for i := range images {
 		images[i] = r.Float64()
 	}
-	classes := len(targets) / c.Batch
-	for i := range c.Batch {
+	classes := len(targets) / batch
+	for i := range batch {
 		targets[i*classes+r.IntN(classes)] = 1
 	}
 }

@@ -28,10 +28,10 @@ func TestGradcheckOfBranches(t *testing.T) {
 	}
 }
 
-// TestGradcheckTakesEveryBuiltIn builds what gradcheck all checks, at its default batch.
+// TestGradcheckTakesEveryBuiltIn builds what gradcheck all checks, in a batch of one.
 func TestGradcheckTakesEveryBuiltIn(t *testing.T) {
 	for _, name := range models.Names() {
-		m, err := (&gradCheck{Model: name, Batch: 1}).model(name)
+		m, err := (&gradCheck{Model: name}).model(name)
 		require.NoError(t, err, name)
 		step, err := m.NewStep(1)
 		require.NoError(t, err, name)

@@ -180,23 +180,51 @@ func (c *checker) newMethod() method {
 // compare checks one input and adds it to the report.
 func (c *checker) compare(p *point, stream uint64) error {
 	in := InputReport{Name: p.name, Shape: p.shape, Elements: p.value.len()}
-	elements := p.all()
-	if c.o.Directions > 0 {
-		elements = p.steepest(c.o.Samples)
+	var err error
+	if c.o.Directions == 0 {
+		err = c.compareElements(p, p.all(), p.value.len(), &in)
+	} else {
+		err = c.project(p, stream, &in)
 	}
+	if err != nil {
+		return err
+	}
+	c.report.Inputs = append(c.report.Inputs, in)
+	return nil
+}
+
+// project compares the steepest elements and random directions. One at a kink shows little, so
+// another follows it, up to a multiple of what was asked for.
+func (c *checker) project(p *point, stream uint64, in *InputReport) error {
+	in.wanted = c.o.Directions
+	if err := c.compareElements(p, p.steepest(redraws*c.o.Samples), c.o.Samples, in); err != nil {
+		return err
+	}
+	smooth := in.smooth()
+	for k := 0; k < redraws*c.o.Directions && in.smooth() < smooth+c.o.Directions; k++ {
+		if err := c.compareDirection(p, newDirection(c.o.Seed, stream, k), k, in); err != nil {
+			return fmt.Errorf("along direction %d: %w", k, err)
+		}
+	}
+	return nil
+}
+
+// redraws is how many times as many comparisons the projected mode makes at most, to replace those
+// at kinks.
+const redraws = 8
+
+// compareElements compares elements until n of them are away from kinks.
+func (c *checker) compareElements(p *point, elements []int, n int, in *InputReport) error {
 	for _, i := range elements {
+		if in.smooth() == n {
+			return nil
+		}
 		compared, err := c.element(p, i)
 		if err != nil {
 			return fmt.Errorf("at %v: %w", coordinates(p.shape, i), err)
 		}
 		in.addElement(compared)
 	}
-	for k := range c.o.Directions {
-		if err := c.compareDirection(p, newDirection(c.o.Seed, stream, k), k, &in); err != nil {
-			return fmt.Errorf("along direction %d: %w", k, err)
-		}
-	}
-	c.report.Inputs = append(c.report.Inputs, in)
 	return nil
 }
 

@@ -37,6 +37,7 @@ type InputReport struct {
 
 	differences float64
 	counted     int
+	wanted      int // comparisons away from kinks in the projected mode
 }
 
 // Element is the comparison at one element of an input, or along a direction.
@@ -108,7 +109,15 @@ func (in InputReport) err(tolerance float64) error {
 
 func (in InputReport) wrong(tolerance float64) bool { return !(in.Worst.Error <= tolerance) }
 
-func (in InputReport) tooManyKinks() bool { return 10*in.Kinks > in.Compared }
+func (in InputReport) tooManyKinks() bool {
+	if in.wanted > 0 {
+		return in.smooth() < in.wanted
+	}
+	return 10*in.Kinks > in.Compared
+}
+
+// smooth is the number of comparisons away from kinks.
+func (in InputReport) smooth() int { return in.Compared - in.Kinks }
 
 func (e Element) position() string {
 	if e.Direction != nil {
