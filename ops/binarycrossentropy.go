@@ -34,7 +34,7 @@ func binaryCrossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 					return fmt.Errorf("target of row %d is %v in place %d: want 0 to 1", i/features(x), t, i%features(x))
 				}
 			}
-			loss[0] = kernel.BinaryCrossEntropy(in[0], in[1])
+			loss[0] = kernel.BinaryCrossEntropy(x[0], in[0], in[1])
 			return nil
 		},
 		vjps: []vjp[T]{

@@ -88,36 +88,40 @@ func scaledBack[T kernel.Float](at broadcast) vjp[T] {
 	}}
 }
 
-// The sums of many numbers run in float64: they are the same for any number of workers, because one
-// goroutine makes them.
+// The sums over the batch run in float64: over each leaf of the batch (see [kernel.Leaves]), and then
+// over the leaves, all in order. One goroutine makes them.
 func scaleBack[T kernel.Float](at broadcast) vjp[T] {
-	sums := make([]float64, at.operand)
+	sums := make([]float64, kernel.Leaves(at.images)*at.operand)
 	return vjp[T]{reads: []operand{0}, apply: func(saved [][]T, dy, dw []T) error {
 		x := saved[0]
 		clear(sums)
-		at.each(func(i, j int) { sums[j] += float64(dy[i]) * float64(x[i]) })
-		for j, s := range sums {
-			dw[j] = T(s)
+		for leaf := range kernel.Leaves(at.images) {
+			from, to := kernel.Leaf(at.images, leaf)
+			sums := sums[leaf*at.operand:]
+			at.eachOf(from, to, func(i, j int) { sums[j] += float64(dy[i]) * float64(x[i]) })
 		}
+		kernel.AddRows(kernel.Leaves(at.images), at.operand, sums, dw)
 		return nil
 	}}
 }
 
 func shiftBack[T kernel.Float](at broadcast) vjp[T] {
-	sums := make([]float64, at.operand)
+	sums := make([]float64, kernel.Leaves(at.images)*at.operand)
 	return vjp[T]{apply: func(_ [][]T, dy, db []T) error {
 		clear(sums)
-		at.each(func(i, j int) { sums[j] += float64(dy[i]) })
-		for j, s := range sums {
-			db[j] = T(s)
+		for leaf := range kernel.Leaves(at.images) {
+			from, to := kernel.Leaf(at.images, leaf)
+			sums := sums[leaf*at.operand:]
+			at.eachOf(from, to, func(i, j int) { sums[j] += float64(dy[i]) })
 		}
+		kernel.AddRows(kernel.Leaves(at.images), at.operand, sums, db)
 		return nil
 	}}
 }
 
 // broadcast pairs each element of a batch with the element of an operand that serves it.
 type broadcast struct {
-	rows    int   // of the last axis, in all
+	images  int
 	width   int   // of the last axis
 	first   []int // for each row of a sample, the operand's element of its first number
 	step    int   // between the operand's elements of neighbours in a row: 0 or 1
@@ -139,12 +143,11 @@ func broadcastIndices(x, w, b tensor.Shape) (broadcast, error) {
 		}
 	}
 	last := len(sample) - 1
-	at := broadcast{width: sample[last], operand: w.TotalSize()}
+	at := broadcast{images: x[0], width: sample[last], operand: w.TotalSize()}
 	if w[last] > 1 {
 		at.step = 1
 	}
 	perSample := tensor.Shape(sample).TotalSize() / at.width
-	at.rows = x[0] * perSample
 	at.first = make([]int, perSample)
 	for row := range at.first {
 		rest, stride := row, w[last]
@@ -159,9 +162,12 @@ func broadcastIndices(x, w, b tensor.Shape) (broadcast, error) {
 	return at, nil
 }
 
-func (b broadcast) each(f func(i, j int)) {
-	i := 0
-	for row := range b.rows {
+func (b broadcast) each(f func(i, j int)) { b.eachOf(0, b.images, f) }
+
+// eachOf is each for images [from, to).
+func (b broadcast) eachOf(from, to int, f func(i, j int)) {
+	i := from * len(b.first) * b.width
+	for row := range (to - from) * len(b.first) {
 		j := b.first[row%len(b.first)]
 		for range b.width {
 			f(i, j)

@@ -29,7 +29,7 @@ func meanSquaredError[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 					return fmt.Errorf("target of row %d is %v in place %d: want a finite number", i/features(x), t, i%features(x))
 				}
 			}
-			loss[0] = kernel.MeanSquaredError(in[0], in[1])
+			loss[0] = kernel.MeanSquaredError(x[0], in[0], in[1])
 			return nil
 		},
 		vjps: []vjp[T]{

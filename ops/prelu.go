@@ -46,8 +46,8 @@ func prelu[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 }
 
 func preluShape(x, slope tensor.Shape) (batch, channels, plane int, err error) {
-	if slope.Dims() == 1 && slope[0] == 1 {
-		return 1, 1, x.TotalSize(), nil
+	if slope.Dims() == 1 && slope[0] == 1 && x.TotalSize() > 0 {
+		return samples(x), 1, x.TotalSize() / samples(x), nil
 	}
 	if x.Dims() < 2 || x.TotalSize() == 0 {
 		return 0, 0, 0, fmt.Errorf("input has shape %v, slope %v: want (N, C, …) with (C), or any with (1)", x, slope)
@@ -56,4 +56,12 @@ func preluShape(x, slope tensor.Shape) (batch, channels, plane int, err error) {
 		return 0, 0, 0, fmt.Errorf("slope has shape %v: want (1) or (%d), one for each channel of %v", slope, x[1], x)
 	}
 	return x[0], x[1], x.TotalSize() / (x[0] * x[1]), nil
+}
+
+// samples is the size of the batch; a scalar is one sample.
+func samples(x tensor.Shape) int {
+	if x.Dims() == 0 {
+		return 1
+	}
+	return x[0]
 }

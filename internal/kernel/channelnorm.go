@@ -88,12 +88,12 @@ func (n *ChannelNorm[T]) statistics(t pixelTile) {
 func (n *ChannelNorm[T]) BackwardWeights(x, dy, dweight []T) {
 	n.x, n.dy = x, dy
 	Parallel(ceilDiv(n.Batch*n.Channels, planesPerShard(n.Plane)), n.leafShard)
-	addRows(n.Batch, n.Channels, n.products, dweight)
+	AddRows(n.Batch, n.Channels, n.products, dweight)
 }
 
 // BackwardBias is dbias[c] = Σ dy over the batch and the plane of channel c, with the dy of the
 // last BackwardWeights.
-func (n *ChannelNorm[T]) BackwardBias(dbias []T) { addRows(n.Batch, n.Channels, n.dsums, dbias) }
+func (n *ChannelNorm[T]) BackwardBias(dbias []T) { AddRows(n.Batch, n.Channels, n.dsums, dbias) }
 
 func (n *ChannelNorm[T]) leaves(_, shard int) {
 	from, to := planesOfShard(shard, n.Batch*n.Channels, n.Plane)

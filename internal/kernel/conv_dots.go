@@ -38,6 +38,6 @@ func (c *convWeights[T]) addDots(s *weightScratch[T], b weightBlock[T], n int, d
 func (c *convWeights[T]) endDots(s *weightScratch[T], b weightBlock[T]) {
 	taps := b.n * c.im.taps()
 	for row := range c.m {
-		c.e.laneSums(s.lanes[row*taps*c.e.dotLanes:], b.dw[row*c.k:][:taps])
+		c.e.laneSums(s.lanes[row*taps*c.e.dotLanes:], b.dw[row*b.stride:][:taps])
 	}
 }

@@ -83,7 +83,7 @@ func (c *ConvReLUPool[T]) BackwardWeights(x, y, dy, dw, db []T) {
 	c.y, c.dy = y, dy
 	c.conv.runWeights(x, nil, dw, c.unpoolOne, sums)
 	if db != nil {
-		addRows(c.pool.Batch, c.pool.Channels, c.sums, db)
+		AddRows(c.pool.Batch, c.pool.Channels, c.sums, db)
 	}
 	c.y, c.dy = nil, nil
 }

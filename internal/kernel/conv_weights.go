@@ -11,8 +11,8 @@ const (
 //	dw[o, k] = Σ_n Σ_j dy[n, o, j] · L_n[offset(k) + j],     k = (c, r, s), j < outH·outW
 //
 // a matrix product whose depth is the pixels of all images. A shard owns a group, a block of
-// channels and a block of images. Each block of images adds into its own part; the parts are summed
-// in order at the end.
+// channels and a subtree of the batch's leaves (see leaves.go), whose images it sums. The sums of
+// the subtrees are joined at the end.
 type convWeights[T Float] struct {
 	shape         ConvShape
 	e             *engine[T]
@@ -21,10 +21,11 @@ type convWeights[T Float] struct {
 	m, k, pixels  int
 	channelBlock  int
 	channelBlocks int
-	imageBlocks   int
+	trees         []subtree
+	joins         []addition
 	byDots        bool // as dot products: see conv_dots.go
 
-	parts  []T // dw of every image block but the first; borrowed for a call
+	parts  []T // dw of every subtree but the first; borrowed for a call
 	shards perWorker[weightScratch[T]]
 
 	x, dy, dw []T // of the running call
@@ -40,6 +41,7 @@ type weightScratch[T Float] struct {
 	patches, sorted []T
 	laid            []T // L of the current images, laidSize apart: patches, or x where im2col is the identity
 	laidSize        int
+	levels          []T // dw of a block's leaves, from level 1 on
 	planes          []T // dy, if the prologue makes it
 	a, b            []T // packed operands
 	p               panel[T]
@@ -53,7 +55,9 @@ func newConvWeights[T Float](e *engine[T], s ConvShape) *convWeights[T] {
 	c.k, c.pixels = len(c.im.offsets), c.im.outH*c.im.outW
 	c.channelBlock = min(in, ceilDiv(tapBlock, c.im.taps()))
 	c.channelBlocks = ceilDiv(in, c.channelBlock)
-	c.imageBlocks = min(s.Batch, ceilDiv(weightShards, s.Groups*c.channelBlocks))
+	leaves := Leaves(s.Batch)
+	c.trees = subtrees(0, leaves, max(1, leaves*s.Groups*c.channelBlocks/weightShards))
+	c.joins, _ = additions(c.trees)
 	c.byDots = e.dotTile > 0 && out*c.k <= dotWeights && c.pixels >= dotPixels
 	c.accumulate, c.sum = c.blockShard, c.sumShard
 	return c
@@ -62,24 +66,30 @@ func newConvWeights[T Float](e *engine[T], s ConvShape) *convWeights[T] {
 func (c *convWeights[T]) run(x, dy, dw []T) {
 	c.x, c.dy, c.dw = x, dy, dw
 	size := c.shape.OutChannels * c.k
-	parts := borrow[T]((c.imageBlocks - 1) * size)
+	parts := borrow[T]((len(c.trees) - 1) * size)
 	defer giveBack(parts)
 	c.parts = *parts
 	work := c.shape.MultiplyAdds()
-	parallelAbove(parallelWork, work, c.imageBlocks*c.shape.Groups*c.channelBlocks, c.accumulate)
-	if c.imageBlocks > 1 {
-		parallelAbove(parallelWork, int64(size*c.imageBlocks), c.shape.OutChannels, c.sum)
+	parallelAbove(parallelWork, work, len(c.trees)*c.shape.Groups*c.channelBlocks, c.accumulate)
+	if len(c.joins) > 0 {
+		parallelAbove(parallelWork, int64(size*len(c.joins)), c.shape.OutChannels, c.sum)
 	}
 	c.x, c.dy, c.dw, c.parts = nil, nil, nil, nil
 }
 
-// sumShard adds the parts of one output channel to dw.
+// treeSums returns dw of a subtree, from an output channel on.
+func (c *convWeights[T]) treeSums(tree, channel int) []T {
+	if tree == 0 {
+		return c.dw[channel*c.k:]
+	}
+	return c.parts[((tree-1)*c.shape.OutChannels+channel)*c.k:]
+}
+
+// sumShard joins the subtrees' sums of one output channel.
 func (c *convWeights[T]) sumShard(_, channel int) {
-	dw := c.dw[channel*c.k:][:c.k]
-	for block := range c.imageBlocks - 1 {
-		for i, v := range c.parts[(block*c.shape.OutChannels+channel)*c.k:][:c.k] {
-			dw[i] += v
-		}
+	for _, j := range c.joins {
+		to := c.treeSums(j.to, channel)[:c.k]
+		kernels[T]().add(operands[T]{a: to, b: c.treeSums(j.from, channel)[:c.k], c: to})
 	}
 }
 
@@ -89,22 +99,47 @@ type weightBlock[T Float] struct {
 	group, first, n int
 	image, end      int
 	dw              []T // starts at the block's first row and tap
+	stride          int // of dw's rows
 }
 
 func (c *convWeights[T]) blockShard(worker, shard int) {
-	imageBlock, rest := shard%c.imageBlocks, shard/c.imageBlocks
+	tree, rest := shard%len(c.trees), shard/len(c.trees)
 	group, channels := rest%c.shape.Groups, rest/c.shape.Groups
-	b := weightBlock[T]{
-		group: group, first: channels * c.channelBlock,
-		image: imageBlock * c.shape.Batch / c.imageBlocks, end: (imageBlock + 1) * c.shape.Batch / c.imageBlocks,
-		dw: c.dw,
-	}
+	b := weightBlock[T]{group: group, first: channels * c.channelBlock}
 	b.n = min(c.channelBlock, c.im.channels-b.first)
-	if imageBlock > 0 {
-		b.dw = c.parts[(imageBlock-1)*c.shape.OutChannels*c.k:]
+	t, s := c.trees[tree], c.shards.of(worker)
+	s.levels = grow(s.levels, (t.levels()-1)*c.m*b.n*c.im.taps())
+	for i := range t.to - t.from {
+		level := leafLevel(i)
+		b.image, b.end = Leaf(c.shape.Batch, t.from+i)
+		c.atLevel(&b, s, tree, level)
+		c.addImages(worker, b)
+		for range joinsAfter(i) {
+			from, stride := b.dw, b.stride
+			level--
+			c.atLevel(&b, s, tree, level)
+			c.addTaps(b, from, stride)
+		}
 	}
-	b.dw = b.dw[group*c.m*c.k+b.first*c.im.taps():]
-	c.addImages(worker, b)
+}
+
+// atLevel makes a block write to a level of its subtree.
+func (c *convWeights[T]) atLevel(b *weightBlock[T], s *weightScratch[T], tree, level int) {
+	taps := b.n * c.im.taps()
+	if level == 0 {
+		b.dw, b.stride = c.treeSums(tree, b.group*c.m)[b.first*c.im.taps():], c.k
+		return
+	}
+	b.dw, b.stride = s.levels[(level-1)*c.m*taps:], taps
+}
+
+// addTaps adds rows of a stride to a block's dw.
+func (c *convWeights[T]) addTaps(b weightBlock[T], from []T, stride int) {
+	taps := b.n * c.im.taps()
+	for row := range c.m {
+		to := b.dw[row*b.stride:][:taps]
+		kernels[T]().add(operands[T]{a: to, b: from[row*stride:][:taps], c: to})
+	}
 }
 
 // addImages works through the block's images, as many at once as fill a sum of pixelDepth or
@@ -206,7 +241,7 @@ func (c *convWeights[T]) addPixels(
 			)
 		}
 		s.p = panel[T]{
-			tiles: c.tiles, a: s.a, k: kc, kc: kc, b: s.b, width: width, c: b.dw[tap:], ldc: c.k, cols: cols,
+			tiles: c.tiles, a: s.a, k: kc, kc: kc, b: s.b, width: width, c: b.dw[tap:], ldc: b.stride, cols: cols,
 			accumulate: accumulate,
 		}
 		c.e.mul(&s.p)

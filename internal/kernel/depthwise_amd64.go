@@ -49,7 +49,8 @@ type channelScratch struct {
 	planes  []float32 // y for the epilogue, or dy from the prologue
 	dy      []float32 // m planes with a border
 	weights []float32 // of the taps of a phase
-	lanes   []float32 // partial sums of dw
+	lanes   []float32 // partial sums of dw over a leaf
+	levels  []float32 // dw of a block of channels at each level of the batch's tree
 }
 
 // newChannelConv returns nil for a convolution that isn't depthwise, and for shapes without a
@@ -226,11 +227,27 @@ func (c *channelConv) backwardWeights(x, dy, dw []float32, prologue planesFunc[f
 
 func (c *channelConv) weightsShard(worker, shard int) {
 	first, n := c.blockOf(shard)
-	s := c.scratch.of(worker)
-	size := c.m * c.taps * c.v.pool.lanes
+	s, size, batch := c.scratch.of(worker), n*c.m*c.taps, subtree{0, Leaves(c.Batch)}
+	s.levels = grow(s.levels, batch.levels()*size)
+	for leaf := range batch.to {
+		level := leafLevel(leaf)
+		c.sumLeaf(worker, leaf, first, n, s.levels[level*size:][:size])
+		for range joinsAfter(leaf) {
+			level--
+			to := s.levels[level*size:][:size]
+			kernels[float32]().add(operands[float32]{a: to, b: s.levels[(level+1)*size:][:size], c: to})
+		}
+	}
+	copy(c.dw[first*c.m*c.taps:], s.levels[:size])
+}
+
+// sumLeaf computes dw of n channels, from first on, over the images of one leaf.
+func (c *channelConv) sumLeaf(worker, leaf, first, n int, dw []float32) {
+	s, size := c.scratch.of(worker), c.m*c.taps*c.v.pool.lanes
 	s.lanes = grow(s.lanes, n*size)
 	clear(s.lanes)
-	for image := range c.Batch {
+	from, to := Leaf(c.Batch, leaf)
+	for image := from; image < to; image++ {
 		dy := c.gradient(worker, image, first, n)
 		if c.prologue != nil && c.sums != nil {
 			sums := c.sums[(image*c.Channels+first)*c.m:][:n*c.m]
@@ -240,7 +257,7 @@ func (c *channelConv) weightsShard(worker, shard int) {
 			c.addDots(c.lay(worker, image, first+i), dy[i*c.m*c.out:], s.lanes[i*size:][:size])
 		}
 	}
-	c.laneSums(s.lanes, c.dw[first*c.m*c.taps:][:n*c.m*c.taps])
+	c.laneSums(s.lanes, dw)
 }
 
 // addDots adds the products of one channel with its planes of dy.

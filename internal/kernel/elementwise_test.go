@@ -43,9 +43,9 @@ func everyBit() [][]float32 {
 	NewCopy[float32](
 		rows, classes, func(i int) int { return i * classes }, func(i int) int { return (rows - 1 - i) * classes },
 	).Run(x, result(n))
-	result(1)[0] = BinaryCrossEntropy(x, target)
+	result(1)[0] = BinaryCrossEntropy(1, x, target)
 	BinaryCrossEntropyBackward(x, target, 0.5, result(n))
-	result(1)[0] = MeanSquaredError(x, target)
+	result(1)[0] = MeanSquaredError(1, x, target)
 	for _, r := range rules[float32]() {
 		p, m, v := result(n), result(n), result(n)
 		copy(p, x)

@@ -7,9 +7,23 @@ import "math"
 //
 //	max(x, 0) - x·t + log(1 + e^-|x|)
 //
-// which doesn't overflow and keeps the digits of small losses.
-func BinaryCrossEntropy[T Float](logits, target []T) T {
-	return T(sumStretches(kernels[T]().binaryCrossEntropy, logits, target) / float64(len(logits)))
+// which doesn't overflow and keeps the digits of small losses. Both losses sum each of the batch's
+// rows and then the rows in order.
+func BinaryCrossEntropy[T Float](rows int, logits, target []T) T {
+	return meanOfRows(kernels[T]().binaryCrossEntropy, rows, logits, target)
+}
+
+// meanOfRows is the mean over all elements of a loss whose pass sums each row.
+func meanOfRows[T Float](apply pass[T], rows int, x, target []T) T {
+	s := takeSweep[T]()
+	sums := s.sumWorkspace(rows)
+	s.do(rows, apply, operands[T]{a: x, b: target, sums: sums, unit: len(x) / rows})
+	total := 0.0
+	for _, sum := range sums {
+		total += sum
+	}
+	s.done()
+	return T(total / float64(len(x)))
 }
 
 func binaryCrossEntropy[T Float](o operands[T]) {
@@ -37,8 +51,8 @@ func ScaledDifference[T Float](a, b []T, scale T, y []T) {
 }
 
 // MeanSquaredError is the mean over all elements of (x - t)².
-func MeanSquaredError[T Float](x, target []T) T {
-	return T(sumStretches(kernels[T]().squaredErrors, x, target) / float64(len(x)))
+func MeanSquaredError[T Float](rows int, x, target []T) T {
+	return meanOfRows(kernels[T]().squaredErrors, rows, x, target)
 }
 
 func squaredErrors[T Float](o operands[T]) {

@@ -231,7 +231,7 @@ func (n *Norm[T]) BackwardWeightsFrozen(x, mean, variance, dy, dweight []T) {
 
 // BackwardBias is dbias[c] = Σ dy over the batch and the plane of channel c, with the dy of the
 // last BackwardWeights.
-func (n *Norm[T]) BackwardBias(dbias []T) { addRows(n.Batch, n.Channels, n.dsums, dbias) }
+func (n *Norm[T]) BackwardBias(dbias []T) { AddRows(n.Batch, n.Channels, n.dsums, dbias) }
 
 func (n *Norm[T]) dleaves(_, shard int) {
 	from, to := n.planesOf(shard)

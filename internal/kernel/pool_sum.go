@@ -216,7 +216,7 @@ func (p *Subsample[T]) backwardShard(worker, shard int) {
 func (p *Subsample[T]) BackwardCoefficient(x, dy, dcoef []T) {
 	p.src, p.dst = x, dy
 	Parallel(p.shards(), p.backwardOfFactor)
-	addRows(p.Batch, p.Channels, p.planeSums, dcoef)
+	AddRows(p.Batch, p.Channels, p.planeSums, dcoef)
 }
 
 func (p *Subsample[T]) coefficientShard(worker, shard int) {

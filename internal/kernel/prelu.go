@@ -3,20 +3,21 @@ package kernel
 // PReLU is y = x above 0, slope[c]·x elsewhere, for x (batch, channels, plane) with a slope for
 // each channel (He et al. 2015).
 type PReLU[T Float] struct {
-	channels, elements, rows, length int // a row belongs to one channel; the last may be shorter
-	x, dy, to                        []T
-	slopes                           [][9]T    // constants of each channel
-	sums                             []float64 // one for each row
-	forward, backward, sumRows       func(worker, shard int)
+	channels, plane, rows      int
+	length, perPlane           int // of a row, which is a plane or a stretch of one; rows in a plane
+	x, dy, to                  []T
+	slopes                     [][9]T    // constants of each channel
+	sums                       []float64 // one for each row
+	forward, backward, sumRows func(worker, shard int)
 }
 
 // NewPReLU returns a PReLU of the shape. It allocates when it first runs.
 func NewPReLU[T Float](batch, channels, plane int) *PReLU[T] {
-	p := &PReLU[T]{channels: channels, elements: batch * channels * plane, rows: batch * channels, length: plane}
+	p := &PReLU[T]{channels: channels, plane: plane, length: plane, perPlane: 1}
 	if channels == 1 {
-		p.length = sumStretch
-		p.rows = (p.elements + p.length - 1) / p.length
+		p.length, p.perPlane = min(plane, sumStretch), ceilDiv(plane, sumStretch)
 	}
+	p.rows = batch * channels * p.perPlane
 	p.forward, p.backward, p.sumRows = p.forwardShard, p.backwardShard, p.sumShard
 	return p
 }
@@ -43,7 +44,7 @@ func (p *PReLU[T]) BackwardSlope(x, dy, dslope []T) {
 		p.sums = make([]float64, p.rows)
 	}
 	Parallel(p.shards(), p.sumRows)
-	addRows(p.rows/p.channels, p.channels, p.sums, dslope)
+	AddRows(p.rows/p.channels, p.channels, p.sums, dslope)
 }
 
 func (p *PReLU[T]) keep(slope []T) {
@@ -63,7 +64,8 @@ func (p *PReLU[T]) shards() int { return (p.rows + p.rowsOfShard() - 1) / p.rows
 func (p *PReLU[T]) each(shard int, f func(p *PReLU[T], row, from, to int)) {
 	first := shard * p.rowsOfShard()
 	for row := first; row < min(first+p.rowsOfShard(), p.rows); row++ {
-		f(p, row, row*p.length, min((row+1)*p.length, p.elements))
+		plane, from := row/p.perPlane*p.plane, row%p.perPlane*p.length
+		f(p, row, plane+from, plane+min(from+p.length, p.plane))
 	}
 }
 

@@ -6,7 +6,7 @@ func ChannelSum[T Float](batch, channels, plane int, x, sum []T) {
 	s := takeSweep[T]()
 	planes := s.sumWorkspace(batch * channels)
 	s.do(batch*channels, kernels[T]().rowSums, operands[T]{a: x, sums: planes, unit: plane})
-	addRows(batch, channels, planes, sum)
+	AddRows(batch, channels, planes, sum)
 	s.done()
 }
 
@@ -43,8 +43,8 @@ func fold(lanes *[sumLanes]float64) float64 {
 	return lanes[0]
 }
 
-// addRows sums the rows of a (rows, columns) table.
-func addRows[T Float](rows, columns int, table []float64, sum []T) {
+// AddRows sums the rows of a (rows, columns) table.
+func AddRows[T Float](rows, columns int, table []float64, sum []T) {
 	for c := range columns {
 		total := 0.0
 		for r := range rows {
@@ -55,20 +55,15 @@ func addRows[T Float](rows, columns int, table []float64, sum []T) {
 }
 
 // SumSquares is Σ x² in float64. It sums stretches of fixed length, then adds these sums in order.
-func SumSquares[T Float](x []T) float64 { return sumStretches(kernels[T]().squareSums, x, nil) }
-
-// sumStretches sums what a pass computes for each stretch of x, and of other if that isn't nil.
-func sumStretches[T Float](apply pass[T], x, other []T) float64 {
+func SumSquares[T Float](x []T) float64 {
 	stretches := (len(x) + sumStretch - 1) / sumStretch
-	s := takeSweep[T]()
+	s, apply := takeSweep[T](), kernels[T]().squareSums
 	parts := s.sumWorkspace(stretches)
 	full := len(x) / sumStretch
-	s.do(full, apply, operands[T]{
-		a: cut(x, 0, full, sumStretch), b: cut(other, 0, full, sumStretch), sums: parts[:full], unit: sumStretch,
-	})
+	s.do(full, apply, operands[T]{a: cut(x, 0, full, sumStretch), sums: parts[:full], unit: sumStretch})
 	if full < stretches {
 		from, to := full*sumStretch, len(x)
-		apply(operands[T]{a: cut(x, from, to, 1), b: cut(other, from, to, 1), sums: parts[full:], unit: to - from})
+		apply(operands[T]{a: x[from:to], sums: parts[full:], unit: to - from})
 	}
 	total := 0.0
 	for _, part := range parts {
