@@ -69,6 +69,9 @@ type Conv[T Float] struct {
 	data    *convData[T]
 	weights *convWeights[T]
 	byPlane depthwise[T] // replaces the three passes; nil where it isn't faster
+
+	byTiles                 bool // Winograd's passes replace forward and data
+	tiledForward, tiledData *winograd[T]
 }
 
 // depthwise holds the passes of a depthwise convolution. In a fused layer the epilogue follows the
@@ -86,6 +89,7 @@ type planesFunc[T Float] func(worker, image, first, n int, planes []T)
 // NewConv plans a convolution of the given shape.
 func NewConv[T Float](s ConvShape) *Conv[T] {
 	c := &Conv[T]{shape: s.withDefaults(), e: engineFor[T]()}
+	c.byTiles = winogradPays[T](c.shape)
 	if c.e.depthwise != nil {
 		c.byPlane = c.e.depthwise(c.shape)
 	}
@@ -103,6 +107,10 @@ func (c *Conv[T]) run(x, w, bias, y []T, relu bool, epilogue planesFunc[T]) {
 		c.byPlane.forward(x, w, bias, y, relu, epilogue)
 		return
 	}
+	if c.byTiles {
+		c.tiledForwardPass().run(x, w, bias, y, relu, nil, epilogue)
+		return
+	}
 	f := c.forwardPass()
 	f.relu, f.epilogue = relu, epilogue
 	f.run(x, w, bias, y)
@@ -114,6 +122,10 @@ func (c *Conv[T]) BackwardData(w, dy, dx []T) { c.runData(w, dy, dx, nil) }
 func (c *Conv[T]) runData(w, dy, dx []T, prologue planesFunc[T]) {
 	if c.byPlane != nil {
 		c.byPlane.backwardData(w, dy, dx, prologue)
+		return
+	}
+	if c.byTiles {
+		c.tiledDataPass().run(dy, w, nil, dx, false, prologue, nil)
 		return
 	}
 	d := c.dataPass()
@@ -151,6 +163,20 @@ func (c *Conv[T]) forwardPass() *correlation[T] {
 		c.forward = newConvForward(c.e, c.shape)
 	}
 	return c.forward
+}
+
+func (c *Conv[T]) tiledForwardPass() *winograd[T] {
+	if c.tiledForward == nil {
+		c.tiledForward = newWinogradForward(c.e, c.shape)
+	}
+	return c.tiledForward
+}
+
+func (c *Conv[T]) tiledDataPass() *winograd[T] {
+	if c.tiledData == nil {
+		c.tiledData = newWinogradData(c.e, c.shape)
+	}
+	return c.tiledData
 }
 
 func (c *Conv[T]) dataPass() *convData[T] {

@@ -70,6 +70,11 @@ func TestConvReLUPoolMatchesItsParts(t *testing.T) {
 			StrideW: 2, PadBottom: 1, PadLeft: 1, Groups: 20,
 		}, half},
 		{ConvShape{Batch: 3, InChannels: 20, InHeight: 5, InWidth: 7, OutChannels: 19, KernelH: 1, KernelW: 1}, half},
+		// by tiles
+		{ConvShape{
+			Batch: 3, InChannels: 38, InHeight: 13, InWidth: 14, OutChannels: 66, KernelH: 3, KernelW: 3, PadTop: 1,
+			PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2,
+		}, overlapping},
 		// several blocks of channels
 		{ConvShape{Batch: 2, InChannels: 70, InHeight: 9, InWidth: 9, OutChannels: 20, KernelH: 3, KernelW: 3}, half},
 	}

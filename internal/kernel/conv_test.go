@@ -400,6 +400,9 @@ func TestConvBitsDoNotDependOnBatchIndex(t *testing.T) {
 		Batch: 19, InChannels: 3, InHeight: 9, InWidth: 11, OutChannels: 6, KernelH: 3, KernelW: 3, StrideW: 2,
 		PadTop: 1, Groups: 3,
 	})
+	sameBitsAnywhere(t, ConvShape{
+		Batch: 19, InChannels: 16, InHeight: 9, InWidth: 14, OutChannels: 35, KernelH: 3, KernelW: 3, PadTop: 1,
+	})
 	sameBitsAnywhere(
 		t, ConvShape{Batch: 19, InChannels: 3, InHeight: 9, InWidth: 11, OutChannels: 6, KernelH: 1, KernelW: 1},
 	)
@@ -434,6 +437,7 @@ func TestConvAllocatesNothing(t *testing.T) {
 			StrideW: 2, PadTop: 1, Groups: 8,
 		},
 		{Batch: 20, InChannels: 8, InHeight: 9, InWidth: 9, OutChannels: 8, KernelH: 1, KernelW: 1},
+		{Batch: 20, InChannels: 16, InHeight: 12, InWidth: 12, OutChannels: 32, KernelH: 3, KernelW: 3},
 	} {
 		nx, nw, ny := s.sizes()
 		x, w, bias, y := make([]float32, nx), make([]float32, nw), make([]float32, s.OutChannels), make([]float32, ny)
@@ -457,15 +461,23 @@ func TestConvAllocatesNothing(t *testing.T) {
 
 // TestConvOverwritesBorrowedMemory lends memory full of NaN.
 func TestConvOverwritesBorrowedMemory(t *testing.T) {
-	s := ConvShape{
-		Batch: 5, InChannels: 8, InHeight: 9, InWidth: 10, OutChannels: 12, KernelH: 3, KernelW: 3, PadTop: 1,
-		PadBottom: 1,
+	for _, s := range []ConvShape{
+		{
+			Batch: 5, InChannels: 8, InHeight: 9, InWidth: 10, OutChannels: 12, KernelH: 3, KernelW: 3, PadTop: 1,
+			PadBottom: 1,
+		},
+		{Batch: 5, InChannels: 16, InHeight: 10, InWidth: 9, OutChannels: 32, KernelH: 3, KernelW: 3},
+	} {
+		overwritesBorrowedMemory(t, s)
 	}
+}
+
+func overwritesBorrowedMemory(t *testing.T, s ConvShape) {
 	nx, nw, ny := s.sizes()
 	r := newRand(3)
 	x, w, dy := random[float32](r, nx), random[float32](r, nw), random[float32](r, ny)
 	passes := func(lent float32) [][]float32 {
-		memory := borrow[float32](1 << 16)
+		memory := borrow[float32](1 << 19)
 		for i := range (*memory)[:cap(*memory)] {
 			(*memory)[:cap(*memory)][i] = lent
 		}

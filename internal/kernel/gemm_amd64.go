@@ -34,6 +34,10 @@ type vectorKernels struct {
 	transpose       func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)
 	gatherTranspose func(rows, cols int, src *float32, offsets *int32, dst *float32, dstStride int)
 	channels        *vectorChannels
+
+	winogradInput   winogradInputFunc
+	winogradOutput  winogradOutputFunc
+	winogradFilters winogradFiltersFunc
 }
 
 type im2colFunc func(
@@ -58,7 +62,7 @@ func (v *vectorKernels) engine() *engine[float32] {
 		name: v.name, rows: len(v.tiles[0]) - 1, cols: 2 * v.lanes, lane: v.lanes,
 		mul: v.mul, copy: v.copy, transpose: v.transposeRows, im2col: v.pack, gatherTranspose: v.gather,
 		dotTile: len(v.dots) - 1, dotLanes: v.lanes, dot: v.addDots, laneSums: v.sumLanes,
-		depthwise: v.depthwise,
+		depthwise: v.depthwise, winograd: v.winograd(),
 	}
 }
 

@@ -113,6 +113,8 @@ offsetsingle:
 end:
 	MOVQ       cols+48(FP), DX
 	MOVQ       flags+56(FP), SI
+	CMPQ       DX, $0x08
+	JGE        full
 	LEAQ       (DX), DX
 	XORQ       DI, DI
 	TESTQ      DX, DX
@@ -124,24 +126,44 @@ end:
 	NEGQ       DX
 	VMOVUPS    32(DI)(DX*4), Y0
 	TESTQ      $0x00000001, SI
-	JEQ        fresh
+	JEQ        partfresh
 	MOVQ       CX, DX
 	VMASKMOVPS (DX), Y0, Y1
 	VADDPS     Y1, Y2, Y2
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, SI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y2, Y1, Y2
 
-store:
+partstore:
 	MOVQ       CX, DX
 	VMASKMOVPS Y2, Y0, (DX)
-	ADDQ       $+32, AX
-	ADDQ       $+32, CX
-	DECQ       BX
-	JNE        panel
+	JMP        written
+
+full:
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DX
+	VMOVUPS (DX), Y0
+	VADDPS  Y0, Y2, Y2
+
+fullfresh:
+	TESTQ  $0x00000002, SI
+	JEQ    fullstore
+	VXORPS Y0, Y0, Y0
+	VMAXPS Y2, Y0, Y2
+
+fullstore:
+	MOVQ    CX, DX
+	VMOVUPS Y2, (DX)
+
+written:
+	ADDQ $+32, AX
+	ADDQ $+32, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -296,6 +318,8 @@ offsetsingle:
 end:
 	MOVQ       cols+48(FP), SI
 	MOVQ       flags+56(FP), DI
+	CMPQ       SI, $0x08
+	JGE        full
 	LEAQ       (SI), SI
 	XORQ       R8, R8
 	TESTQ      SI, SI
@@ -307,7 +331,7 @@ end:
 	NEGQ       SI
 	VMOVUPS    32(R8)(SI*4), Y0
 	TESTQ      $0x00000001, DI
-	JEQ        fresh
+	JEQ        partfresh
 	MOVQ       CX, SI
 	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
@@ -315,22 +339,48 @@ end:
 	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y3, Y3
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y2, Y1, Y2
 	VMAXPS Y3, Y1, Y3
 
-store:
+partstore:
 	MOVQ       CX, SI
 	VMASKMOVPS Y2, Y0, (SI)
 	ADDQ       DX, SI
 	VMASKMOVPS Y3, Y0, (SI)
-	ADDQ       $+32, AX
-	ADDQ       $+32, CX
-	DECQ       BX
-	JNE        panel
+	JMP        written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y2, Y2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y3, Y3
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Y0, Y0, Y0
+	VMAXPS Y2, Y0, Y2
+	VMAXPS Y3, Y0, Y3
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Y2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Y3, (SI)
+
+written:
+	ADDQ $+32, AX
+	ADDQ $+32, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -491,6 +541,8 @@ offsetsingle:
 end:
 	MOVQ       cols+48(FP), SI
 	MOVQ       flags+56(FP), DI
+	CMPQ       SI, $0x08
+	JGE        full
 	LEAQ       (SI), SI
 	XORQ       R8, R8
 	TESTQ      SI, SI
@@ -502,7 +554,7 @@ end:
 	NEGQ       SI
 	VMOVUPS    32(R8)(SI*4), Y0
 	TESTQ      $0x00000001, DI
-	JEQ        fresh
+	JEQ        partfresh
 	MOVQ       CX, SI
 	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
@@ -513,25 +565,57 @@ end:
 	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y4, Y4
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y2, Y1, Y2
 	VMAXPS Y3, Y1, Y3
 	VMAXPS Y4, Y1, Y4
 
-store:
+partstore:
 	MOVQ       CX, SI
 	VMASKMOVPS Y2, Y0, (SI)
 	ADDQ       DX, SI
 	VMASKMOVPS Y3, Y0, (SI)
 	ADDQ       DX, SI
 	VMASKMOVPS Y4, Y0, (SI)
-	ADDQ       $+32, AX
-	ADDQ       $+32, CX
-	DECQ       BX
-	JNE        panel
+	JMP        written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y2, Y2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y3, Y3
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y4, Y4
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Y0, Y0, Y0
+	VMAXPS Y2, Y0, Y2
+	VMAXPS Y3, Y0, Y3
+	VMAXPS Y4, Y0, Y4
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Y2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Y3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Y4, (SI)
+
+written:
+	ADDQ $+32, AX
+	ADDQ $+32, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -716,6 +800,8 @@ offsetsingle:
 end:
 	MOVQ       cols+48(FP), SI
 	MOVQ       flags+56(FP), DI
+	CMPQ       SI, $0x08
+	JGE        full
 	LEAQ       (SI), SI
 	XORQ       R8, R8
 	TESTQ      SI, SI
@@ -727,7 +813,7 @@ end:
 	NEGQ       SI
 	VMOVUPS    32(R8)(SI*4), Y0
 	TESTQ      $0x00000001, DI
-	JEQ        fresh
+	JEQ        partfresh
 	MOVQ       CX, SI
 	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
@@ -741,16 +827,16 @@ end:
 	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y5, Y5
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y2, Y1, Y2
 	VMAXPS Y3, Y1, Y3
 	VMAXPS Y4, Y1, Y4
 	VMAXPS Y5, Y1, Y5
 
-store:
+partstore:
 	MOVQ       CX, SI
 	VMASKMOVPS Y2, Y0, (SI)
 	ADDQ       DX, SI
@@ -759,10 +845,48 @@ store:
 	VMASKMOVPS Y4, Y0, (SI)
 	ADDQ       DX, SI
 	VMASKMOVPS Y5, Y0, (SI)
-	ADDQ       $+32, AX
-	ADDQ       $+32, CX
-	DECQ       BX
-	JNE        panel
+	JMP        written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y2, Y2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y3, Y3
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y4, Y4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y5, Y5
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Y0, Y0, Y0
+	VMAXPS Y2, Y0, Y2
+	VMAXPS Y3, Y0, Y3
+	VMAXPS Y4, Y0, Y4
+	VMAXPS Y5, Y0, Y5
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Y2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Y3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Y4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Y5, (SI)
+
+written:
+	ADDQ $+32, AX
+	ADDQ $+32, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -971,6 +1095,8 @@ offsetsingle:
 end:
 	MOVQ       cols+48(FP), SI
 	MOVQ       flags+56(FP), DI
+	CMPQ       SI, $0x08
+	JGE        full
 	LEAQ       (SI), SI
 	XORQ       R8, R8
 	TESTQ      SI, SI
@@ -982,7 +1108,7 @@ end:
 	NEGQ       SI
 	VMOVUPS    32(R8)(SI*4), Y0
 	TESTQ      $0x00000001, DI
-	JEQ        fresh
+	JEQ        partfresh
 	MOVQ       CX, SI
 	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
@@ -999,9 +1125,9 @@ end:
 	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y6, Y6
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y2, Y1, Y2
 	VMAXPS Y3, Y1, Y3
@@ -1009,7 +1135,7 @@ fresh:
 	VMAXPS Y5, Y1, Y5
 	VMAXPS Y6, Y1, Y6
 
-store:
+partstore:
 	MOVQ       CX, SI
 	VMASKMOVPS Y2, Y0, (SI)
 	ADDQ       DX, SI
@@ -1020,10 +1146,54 @@ store:
 	VMASKMOVPS Y5, Y0, (SI)
 	ADDQ       DX, SI
 	VMASKMOVPS Y6, Y0, (SI)
-	ADDQ       $+32, AX
-	ADDQ       $+32, CX
-	DECQ       BX
-	JNE        panel
+	JMP        written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y2, Y2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y3, Y3
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y4, Y4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y5, Y5
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y6, Y6
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Y0, Y0, Y0
+	VMAXPS Y2, Y0, Y2
+	VMAXPS Y3, Y0, Y3
+	VMAXPS Y4, Y0, Y4
+	VMAXPS Y5, Y0, Y5
+	VMAXPS Y6, Y0, Y6
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Y2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Y3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Y4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Y5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Y6, (SI)
+
+written:
+	ADDQ $+32, AX
+	ADDQ $+32, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -1256,6 +1426,8 @@ offsetsingle:
 end:
 	MOVQ       cols+48(FP), SI
 	MOVQ       flags+56(FP), DI
+	CMPQ       SI, $0x08
+	JGE        full
 	LEAQ       (SI), SI
 	XORQ       R8, R8
 	TESTQ      SI, SI
@@ -1267,7 +1439,7 @@ end:
 	NEGQ       SI
 	VMOVUPS    32(R8)(SI*4), Y0
 	TESTQ      $0x00000001, DI
-	JEQ        fresh
+	JEQ        partfresh
 	MOVQ       CX, SI
 	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
@@ -1287,9 +1459,9 @@ end:
 	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y7, Y7
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y2, Y1, Y2
 	VMAXPS Y3, Y1, Y3
@@ -1298,7 +1470,7 @@ fresh:
 	VMAXPS Y6, Y1, Y6
 	VMAXPS Y7, Y1, Y7
 
-store:
+partstore:
 	MOVQ       CX, SI
 	VMASKMOVPS Y2, Y0, (SI)
 	ADDQ       DX, SI
@@ -1311,10 +1483,60 @@ store:
 	VMASKMOVPS Y6, Y0, (SI)
 	ADDQ       DX, SI
 	VMASKMOVPS Y7, Y0, (SI)
-	ADDQ       $+32, AX
-	ADDQ       $+32, CX
-	DECQ       BX
-	JNE        panel
+	JMP        written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y2, Y2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y3, Y3
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y4, Y4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y5, Y5
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y6, Y6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y7, Y7
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Y0, Y0, Y0
+	VMAXPS Y2, Y0, Y2
+	VMAXPS Y3, Y0, Y3
+	VMAXPS Y4, Y0, Y4
+	VMAXPS Y5, Y0, Y5
+	VMAXPS Y6, Y0, Y6
+	VMAXPS Y7, Y0, Y7
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Y2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Y3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Y4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Y5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Y6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Y7, (SI)
+
+written:
+	ADDQ $+32, AX
+	ADDQ $+32, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -1452,6 +1674,8 @@ offsetsingle:
 end:
 	MOVQ       cols+48(FP), DX
 	MOVQ       flags+56(FP), SI
+	CMPQ       DX, $0x10
+	JGE        full
 	LEAQ       (DX), DI
 	XORQ       R8, R8
 	TESTQ      DI, DI
@@ -1473,28 +1697,52 @@ end:
 	NEGQ       DX
 	VMOVUPS    32(DI)(DX*4), Y1
 	TESTQ      $0x00000001, SI
-	JEQ        fresh
+	JEQ        partfresh
 	MOVQ       CX, DX
 	VMASKMOVPS (DX), Y0, Y2
 	VADDPS     Y2, Y3, Y3
 	VMASKMOVPS 32(DX), Y1, Y2
 	VADDPS     Y2, Y4, Y4
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, SI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y3, Y2, Y3
 	VMAXPS Y4, Y2, Y4
 
-store:
+partstore:
 	MOVQ       CX, DX
 	VMASKMOVPS Y3, Y0, (DX)
 	VMASKMOVPS Y4, Y1, 32(DX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	DECQ       BX
-	JNE        panel
+	JMP        written
+
+full:
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DX
+	VMOVUPS (DX), Y0
+	VADDPS  Y0, Y3, Y3
+	VMOVUPS 32(DX), Y0
+	VADDPS  Y0, Y4, Y4
+
+fullfresh:
+	TESTQ  $0x00000002, SI
+	JEQ    fullstore
+	VXORPS Y0, Y0, Y0
+	VMAXPS Y3, Y0, Y3
+	VMAXPS Y4, Y0, Y4
+
+fullstore:
+	MOVQ    CX, DX
+	VMOVUPS Y3, (DX)
+	VMOVUPS Y4, 32(DX)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -1669,6 +1917,8 @@ offsetsingle:
 end:
 	MOVQ       cols+48(FP), SI
 	MOVQ       flags+56(FP), DI
+	CMPQ       SI, $0x10
+	JGE        full
 	LEAQ       (SI), R8
 	XORQ       R9, R9
 	TESTQ      R8, R8
@@ -1690,7 +1940,7 @@ end:
 	NEGQ       SI
 	VMOVUPS    32(R8)(SI*4), Y1
 	TESTQ      $0x00000001, DI
-	JEQ        fresh
+	JEQ        partfresh
 	MOVQ       CX, SI
 	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
@@ -1702,26 +1952,60 @@ end:
 	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y6, Y6
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y3, Y2, Y3
 	VMAXPS Y4, Y2, Y4
 	VMAXPS Y5, Y2, Y5
 	VMAXPS Y6, Y2, Y6
 
-store:
+partstore:
 	MOVQ       CX, SI
 	VMASKMOVPS Y3, Y0, (SI)
 	VMASKMOVPS Y4, Y1, 32(SI)
 	ADDQ       DX, SI
 	VMASKMOVPS Y5, Y0, (SI)
 	VMASKMOVPS Y6, Y1, 32(SI)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	DECQ       BX
-	JNE        panel
+	JMP        written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y3, Y3
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y4, Y4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y5, Y5
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y6, Y6
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Y0, Y0, Y0
+	VMAXPS Y3, Y0, Y3
+	VMAXPS Y4, Y0, Y4
+	VMAXPS Y5, Y0, Y5
+	VMAXPS Y6, Y0, Y6
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Y3, (SI)
+	VMOVUPS Y4, 32(SI)
+	ADDQ    DX, SI
+	VMOVUPS Y5, (SI)
+	VMOVUPS Y6, 32(SI)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -1933,6 +2217,8 @@ offsetsingle:
 end:
 	MOVQ       cols+48(FP), SI
 	MOVQ       flags+56(FP), DI
+	CMPQ       SI, $0x10
+	JGE        full
 	LEAQ       (SI), R8
 	XORQ       R9, R9
 	TESTQ      R8, R8
@@ -1954,7 +2240,7 @@ end:
 	NEGQ       SI
 	VMOVUPS    32(R8)(SI*4), Y1
 	TESTQ      $0x00000001, DI
-	JEQ        fresh
+	JEQ        partfresh
 	MOVQ       CX, SI
 	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
@@ -1971,9 +2257,9 @@ end:
 	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y8, Y8
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y3, Y2, Y3
 	VMAXPS Y4, Y2, Y4
@@ -1982,7 +2268,7 @@ fresh:
 	VMAXPS Y7, Y2, Y7
 	VMAXPS Y8, Y2, Y8
 
-store:
+partstore:
 	MOVQ       CX, SI
 	VMASKMOVPS Y3, Y0, (SI)
 	VMASKMOVPS Y4, Y1, 32(SI)
@@ -1992,10 +2278,54 @@ store:
 	ADDQ       DX, SI
 	VMASKMOVPS Y7, Y0, (SI)
 	VMASKMOVPS Y8, Y1, 32(SI)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	DECQ       BX
-	JNE        panel
+	JMP        written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y3, Y3
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y4, Y4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y5, Y5
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y6, Y6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y7, Y7
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y8, Y8
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Y0, Y0, Y0
+	VMAXPS Y3, Y0, Y3
+	VMAXPS Y4, Y0, Y4
+	VMAXPS Y5, Y0, Y5
+	VMAXPS Y6, Y0, Y6
+	VMAXPS Y7, Y0, Y7
+	VMAXPS Y8, Y0, Y8
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Y3, (SI)
+	VMOVUPS Y4, 32(SI)
+	ADDQ    DX, SI
+	VMOVUPS Y5, (SI)
+	VMOVUPS Y6, 32(SI)
+	ADDQ    DX, SI
+	VMOVUPS Y7, (SI)
+	VMOVUPS Y8, 32(SI)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -2244,6 +2574,8 @@ offsetsingle:
 end:
 	MOVQ       cols+48(FP), SI
 	MOVQ       flags+56(FP), DI
+	CMPQ       SI, $0x10
+	JGE        full
 	LEAQ       (SI), R8
 	XORQ       R9, R9
 	TESTQ      R8, R8
@@ -2265,7 +2597,7 @@ end:
 	NEGQ       SI
 	VMOVUPS    32(R8)(SI*4), Y1
 	TESTQ      $0x00000001, DI
-	JEQ        fresh
+	JEQ        partfresh
 	MOVQ       CX, SI
 	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
@@ -2287,9 +2619,9 @@ end:
 	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y10, Y10
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y3, Y2, Y3
 	VMAXPS Y4, Y2, Y4
@@ -2300,7 +2632,7 @@ fresh:
 	VMAXPS Y9, Y2, Y9
 	VMAXPS Y10, Y2, Y10
 
-store:
+partstore:
 	MOVQ       CX, SI
 	VMASKMOVPS Y3, Y0, (SI)
 	VMASKMOVPS Y4, Y1, 32(SI)
@@ -2313,10 +2645,64 @@ store:
 	ADDQ       DX, SI
 	VMASKMOVPS Y9, Y0, (SI)
 	VMASKMOVPS Y10, Y1, 32(SI)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	DECQ       BX
-	JNE        panel
+	JMP        written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y3, Y3
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y4, Y4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y5, Y5
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y6, Y6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y7, Y7
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y8, Y8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y9, Y9
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y10, Y10
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Y0, Y0, Y0
+	VMAXPS Y3, Y0, Y3
+	VMAXPS Y4, Y0, Y4
+	VMAXPS Y5, Y0, Y5
+	VMAXPS Y6, Y0, Y6
+	VMAXPS Y7, Y0, Y7
+	VMAXPS Y8, Y0, Y8
+	VMAXPS Y9, Y0, Y9
+	VMAXPS Y10, Y0, Y10
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Y3, (SI)
+	VMOVUPS Y4, 32(SI)
+	ADDQ    DX, SI
+	VMOVUPS Y5, (SI)
+	VMOVUPS Y6, 32(SI)
+	ADDQ    DX, SI
+	VMOVUPS Y7, (SI)
+	VMOVUPS Y8, 32(SI)
+	ADDQ    DX, SI
+	VMOVUPS Y9, (SI)
+	VMOVUPS Y10, 32(SI)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -2602,6 +2988,8 @@ offsetsingle:
 end:
 	MOVQ       cols+48(FP), SI
 	MOVQ       flags+56(FP), DI
+	CMPQ       SI, $0x10
+	JGE        full
 	LEAQ       (SI), R8
 	XORQ       R9, R9
 	TESTQ      R8, R8
@@ -2623,7 +3011,7 @@ end:
 	NEGQ       SI
 	VMOVUPS    32(R8)(SI*4), Y1
 	TESTQ      $0x00000001, DI
-	JEQ        fresh
+	JEQ        partfresh
 	MOVQ       CX, SI
 	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
@@ -2650,9 +3038,9 @@ end:
 	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y12, Y12
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y3, Y2, Y3
 	VMAXPS Y4, Y2, Y4
@@ -2665,7 +3053,7 @@ fresh:
 	VMAXPS Y11, Y2, Y11
 	VMAXPS Y12, Y2, Y12
 
-store:
+partstore:
 	MOVQ       CX, SI
 	VMASKMOVPS Y3, Y0, (SI)
 	VMASKMOVPS Y4, Y1, 32(SI)
@@ -2681,10 +3069,74 @@ store:
 	ADDQ       DX, SI
 	VMASKMOVPS Y11, Y0, (SI)
 	VMASKMOVPS Y12, Y1, 32(SI)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	DECQ       BX
-	JNE        panel
+	JMP        written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y3, Y3
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y4, Y4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y5, Y5
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y6, Y6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y7, Y7
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y8, Y8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y9, Y9
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y10, Y10
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y11, Y11
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y12, Y12
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Y0, Y0, Y0
+	VMAXPS Y3, Y0, Y3
+	VMAXPS Y4, Y0, Y4
+	VMAXPS Y5, Y0, Y5
+	VMAXPS Y6, Y0, Y6
+	VMAXPS Y7, Y0, Y7
+	VMAXPS Y8, Y0, Y8
+	VMAXPS Y9, Y0, Y9
+	VMAXPS Y10, Y0, Y10
+	VMAXPS Y11, Y0, Y11
+	VMAXPS Y12, Y0, Y12
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Y3, (SI)
+	VMOVUPS Y4, 32(SI)
+	ADDQ    DX, SI
+	VMOVUPS Y5, (SI)
+	VMOVUPS Y6, 32(SI)
+	ADDQ    DX, SI
+	VMOVUPS Y7, (SI)
+	VMOVUPS Y8, 32(SI)
+	ADDQ    DX, SI
+	VMOVUPS Y9, (SI)
+	VMOVUPS Y10, 32(SI)
+	ADDQ    DX, SI
+	VMOVUPS Y11, (SI)
+	VMOVUPS Y12, 32(SI)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -3007,6 +3459,8 @@ offsetsingle:
 end:
 	MOVQ       cols+48(FP), SI
 	MOVQ       flags+56(FP), DI
+	CMPQ       SI, $0x10
+	JGE        full
 	LEAQ       (SI), R8
 	XORQ       R9, R9
 	TESTQ      R8, R8
@@ -3028,7 +3482,7 @@ end:
 	NEGQ       SI
 	VMOVUPS    32(R8)(SI*4), Y1
 	TESTQ      $0x00000001, DI
-	JEQ        fresh
+	JEQ        partfresh
 	MOVQ       CX, SI
 	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
@@ -3060,9 +3514,9 @@ end:
 	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y14, Y14
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y3, Y2, Y3
 	VMAXPS Y4, Y2, Y4
@@ -3077,7 +3531,7 @@ fresh:
 	VMAXPS Y13, Y2, Y13
 	VMAXPS Y14, Y2, Y14
 
-store:
+partstore:
 	MOVQ       CX, SI
 	VMASKMOVPS Y3, Y0, (SI)
 	VMASKMOVPS Y4, Y1, 32(SI)
@@ -3096,10 +3550,84 @@ store:
 	ADDQ       DX, SI
 	VMASKMOVPS Y13, Y0, (SI)
 	VMASKMOVPS Y14, Y1, 32(SI)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	DECQ       BX
-	JNE        panel
+	JMP        written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y3, Y3
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y4, Y4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y5, Y5
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y6, Y6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y7, Y7
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y8, Y8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y9, Y9
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y10, Y10
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y11, Y11
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y12, Y12
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y13, Y13
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y14, Y14
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Y0, Y0, Y0
+	VMAXPS Y3, Y0, Y3
+	VMAXPS Y4, Y0, Y4
+	VMAXPS Y5, Y0, Y5
+	VMAXPS Y6, Y0, Y6
+	VMAXPS Y7, Y0, Y7
+	VMAXPS Y8, Y0, Y8
+	VMAXPS Y9, Y0, Y9
+	VMAXPS Y10, Y0, Y10
+	VMAXPS Y11, Y0, Y11
+	VMAXPS Y12, Y0, Y12
+	VMAXPS Y13, Y0, Y13
+	VMAXPS Y14, Y0, Y14
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Y3, (SI)
+	VMOVUPS Y4, 32(SI)
+	ADDQ    DX, SI
+	VMOVUPS Y5, (SI)
+	VMOVUPS Y6, 32(SI)
+	ADDQ    DX, SI
+	VMOVUPS Y7, (SI)
+	VMOVUPS Y8, 32(SI)
+	ADDQ    DX, SI
+	VMOVUPS Y9, (SI)
+	VMOVUPS Y10, 32(SI)
+	ADDQ    DX, SI
+	VMOVUPS Y11, (SI)
+	VMOVUPS Y12, 32(SI)
+	ADDQ    DX, SI
+	VMOVUPS Y13, (SI)
+	VMOVUPS Y14, 32(SI)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -3911,46 +4439,63 @@ TEXT ·copyRowsAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dstStride+40(FP), DI
 	SHLQ    $0x02, BX
 	SHLQ    $0x02, DI
-	LEAQ    -1(CX), R8
-	ANDQ    $-8, R8
-	SUBQ    R8, CX
+	CMPQ    CX, $0x08
+	JGE     wide
+	CMPQ    CX, $0x04
+	JGE     halves
 	LEAQ    (CX), CX
-	XORQ    R9, R9
+	XORQ    R8, R8
 	TESTQ   CX, CX
-	CMOVQLT R9, CX
-	MOVQ    $0x00000008, R9
-	CMPQ    CX, R9
-	CMOVQGT R9, CX
-	LEAQ    lanes8<>+0(SB), R9
+	CMOVQLT R8, CX
+	MOVQ    $0x00000008, R8
+	CMPQ    CX, R8
+	CMOVQGT R8, CX
+	LEAQ    lanes8<>+0(SB), R8
 	NEGQ    CX
-	VMOVUPS 32(R9)(CX*4), Y0
-	TESTQ   R8, R8
-	JNE     wide
+	VMOVUPS 32(R8)(CX*4), Y1
 
 narrow:
-	VMASKMOVPS (DX), Y0, Y1
-	VMASKMOVPS Y1, Y0, (SI)
+	VMASKMOVPS (DX), Y1, Y0
+	VMASKMOVPS Y0, Y1, (SI)
 	ADDQ       BX, DX
 	ADDQ       DI, SI
 	DECQ       AX
 	JNE        narrow
 	JMP        end
 
+halves:
+	VMOVUPS (DX), X0
+	VMOVUPS X0, (SI)
+	VMOVUPS -16(DX)(CX*4), X0
+	VMOVUPS X0, -16(SI)(CX*4)
+	ADDQ    BX, DX
+	ADDQ    DI, SI
+	DECQ    AX
+	JNE     halves
+	JMP     end
+
 wide:
-	XORQ CX, CX
+	LEAQ -8(CX), R9
+
+row:
+	XORQ R8, R8
+	CMPQ R8, R9
+	JGE  last
 
 vector:
-	VMOVUPS    (DX)(CX*4), Y1
-	VMOVUPS    Y1, (SI)(CX*4)
-	ADDQ       $+8, CX
-	CMPQ       CX, R8
-	JLT        vector
-	VMASKMOVPS (DX)(CX*4), Y0, Y1
-	VMASKMOVPS Y1, Y0, (SI)(CX*4)
-	ADDQ       BX, DX
-	ADDQ       DI, SI
-	DECQ       AX
-	JNE        wide
+	VMOVUPS (DX)(R8*4), Y0
+	VMOVUPS Y0, (SI)(R8*4)
+	ADDQ    $+8, R8
+	CMPQ    R8, R9
+	JLT     vector
+
+last:
+	VMOVUPS -32(DX)(CX*4), Y0
+	VMOVUPS Y0, -32(SI)(CX*4)
+	ADDQ    BX, DX
+	ADDQ    DI, SI
+	DECQ    AX
+	JNE     row
 
 end:
 	VZEROUPPER
@@ -3978,46 +4523,63 @@ block:
 	MOVLQSX 12(DI), R10
 	LEAQ    (CX)(R11*4), R11
 	LEAQ    (DX)(R12*4), R12
-	LEAQ    -1(R10), R13
-	ANDQ    $-8, R13
-	SUBQ    R13, R10
+	CMPQ    R10, $0x08
+	JGE     copywide
+	CMPQ    R10, $0x04
+	JGE     copyhalves
 	LEAQ    (R10), R10
-	XORQ    R14, R14
+	XORQ    R13, R13
 	TESTQ   R10, R10
-	CMOVQLT R14, R10
-	MOVQ    $0x00000008, R14
-	CMPQ    R10, R14
-	CMOVQGT R14, R10
-	LEAQ    lanes8<>+0(SB), R14
+	CMOVQLT R13, R10
+	MOVQ    $0x00000008, R13
+	CMPQ    R10, R13
+	CMOVQGT R13, R10
+	LEAQ    lanes8<>+0(SB), R13
 	NEGQ    R10
-	VMOVUPS 32(R14)(R10*4), Y0
-	TESTQ   R13, R13
-	JNE     copywide
+	VMOVUPS 32(R13)(R10*4), Y1
 
 copynarrow:
-	VMASKMOVPS (R11), Y0, Y1
-	VMASKMOVPS Y1, Y0, (R12)
+	VMASKMOVPS (R11), Y1, Y0
+	VMASKMOVPS Y0, Y1, (R12)
 	ADDQ       BX, R11
 	ADDQ       SI, R12
 	DECQ       R9
 	JNE        copynarrow
 	JMP        copyend
 
+copyhalves:
+	VMOVUPS (R11), X0
+	VMOVUPS X0, (R12)
+	VMOVUPS -16(R11)(R10*4), X0
+	VMOVUPS X0, -16(R12)(R10*4)
+	ADDQ    BX, R11
+	ADDQ    SI, R12
+	DECQ    R9
+	JNE     copyhalves
+	JMP     copyend
+
 copywide:
-	XORQ R10, R10
+	LEAQ -8(R10), R14
+
+copyrow:
+	XORQ R13, R13
+	CMPQ R13, R14
+	JGE  copylast
 
 copyvector:
-	VMOVUPS    (R11)(R10*4), Y1
-	VMOVUPS    Y1, (R12)(R10*4)
-	ADDQ       $+8, R10
-	CMPQ       R10, R13
-	JLT        copyvector
-	VMASKMOVPS (R11)(R10*4), Y0, Y1
-	VMASKMOVPS Y1, Y0, (R12)(R10*4)
-	ADDQ       BX, R11
-	ADDQ       SI, R12
-	DECQ       R9
-	JNE        copywide
+	VMOVUPS (R11)(R13*4), Y0
+	VMOVUPS Y0, (R12)(R13*4)
+	ADDQ    $+8, R13
+	CMPQ    R13, R14
+	JLT     copyvector
+
+copylast:
+	VMOVUPS -32(R11)(R10*4), Y0
+	VMOVUPS Y0, -32(R12)(R10*4)
+	ADDQ    BX, R11
+	ADDQ    SI, R12
+	DECQ    R9
+	JNE     copyrow
 
 copyend:
 	ADDQ $0x10, DI
@@ -4132,6 +4694,16 @@ loaded:
 	VPERM2F128 $0x31, Y6, Y9, Y6
 	VPERM2F128 $0x20, Y5, Y1, Y9
 	VPERM2F128 $0x31, Y5, Y1, Y1
+	CMPQ       AX, $0x08
+	JGE        full
+	CMPQ       AX, $0x04
+	JEQ        first4
+	CMPQ       AX, $0x05
+	JEQ        first5
+	CMPQ       AX, $0x06
+	JEQ        first6
+	CMPQ       AX, $0x07
+	JEQ        first7
 	CMPQ       CX, $0x00
 	JLE        done
 	VMASKMOVPS Y7, Y0, (SI)
@@ -4164,9 +4736,242 @@ loaded:
 	JLE        done
 	VMASKMOVPS Y1, Y0, (SI)
 	ADDQ       DI, SI
-	ADDQ       $+32, DX
-	SUBQ       $0x08, CX
-	JGT        block
+	JMP        stored
+
+first4:
+	CMPQ    CX, $0x00
+	JLE     done
+	VMOVUPS X7, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x01
+	JLE     done
+	VMOVUPS X8, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x02
+	JLE     done
+	VMOVUPS X3, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x03
+	JLE     done
+	VMOVUPS X9, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x04
+	JLE     done
+	VMOVUPS X4, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x05
+	JLE     done
+	VMOVUPS X2, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x06
+	JLE     done
+	VMOVUPS X6, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x07
+	JLE     done
+	VMOVUPS X1, (SI)
+	ADDQ    DI, SI
+	JMP     stored
+
+first5:
+	CMPQ         CX, $0x00
+	JLE          done
+	VMOVUPS      X7, (SI)
+	VEXTRACTF128 $0x01, Y7, X5
+	VMOVSS       X5, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x01
+	JLE          done
+	VMOVUPS      X8, (SI)
+	VEXTRACTF128 $0x01, Y8, X5
+	VMOVSS       X5, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x02
+	JLE          done
+	VMOVUPS      X3, (SI)
+	VEXTRACTF128 $0x01, Y3, X3
+	VMOVSS       X3, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x03
+	JLE          done
+	VMOVUPS      X9, (SI)
+	VEXTRACTF128 $0x01, Y9, X3
+	VMOVSS       X3, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x04
+	JLE          done
+	VMOVUPS      X4, (SI)
+	VEXTRACTF128 $0x01, Y4, X3
+	VMOVSS       X3, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x05
+	JLE          done
+	VMOVUPS      X2, (SI)
+	VEXTRACTF128 $0x01, Y2, X2
+	VMOVSS       X2, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x06
+	JLE          done
+	VMOVUPS      X6, (SI)
+	VEXTRACTF128 $0x01, Y6, X2
+	VMOVSS       X2, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x07
+	JLE          done
+	VMOVUPS      X1, (SI)
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVSS       X1, 16(SI)
+	ADDQ         DI, SI
+	JMP          stored
+
+first6:
+	CMPQ         CX, $0x00
+	JLE          done
+	VMOVUPS      X7, (SI)
+	VEXTRACTF128 $0x01, Y7, X5
+	VMOVLPS      X5, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x01
+	JLE          done
+	VMOVUPS      X8, (SI)
+	VEXTRACTF128 $0x01, Y8, X5
+	VMOVLPS      X5, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x02
+	JLE          done
+	VMOVUPS      X3, (SI)
+	VEXTRACTF128 $0x01, Y3, X3
+	VMOVLPS      X3, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x03
+	JLE          done
+	VMOVUPS      X9, (SI)
+	VEXTRACTF128 $0x01, Y9, X3
+	VMOVLPS      X3, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x04
+	JLE          done
+	VMOVUPS      X4, (SI)
+	VEXTRACTF128 $0x01, Y4, X3
+	VMOVLPS      X3, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x05
+	JLE          done
+	VMOVUPS      X2, (SI)
+	VEXTRACTF128 $0x01, Y2, X2
+	VMOVLPS      X2, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x06
+	JLE          done
+	VMOVUPS      X6, (SI)
+	VEXTRACTF128 $0x01, Y6, X2
+	VMOVLPS      X2, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x07
+	JLE          done
+	VMOVUPS      X1, (SI)
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVLPS      X1, 16(SI)
+	ADDQ         DI, SI
+	JMP          stored
+
+first7:
+	CMPQ         CX, $0x00
+	JLE          done
+	VMOVUPS      X7, (SI)
+	VEXTRACTF128 $0x01, Y7, X5
+	VMOVLPS      X5, 16(SI)
+	VEXTRACTPS   $0x02, X5, 24(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x01
+	JLE          done
+	VMOVUPS      X8, (SI)
+	VEXTRACTF128 $0x01, Y8, X5
+	VMOVLPS      X5, 16(SI)
+	VEXTRACTPS   $0x02, X5, 24(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x02
+	JLE          done
+	VMOVUPS      X3, (SI)
+	VEXTRACTF128 $0x01, Y3, X3
+	VMOVLPS      X3, 16(SI)
+	VEXTRACTPS   $0x02, X3, 24(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x03
+	JLE          done
+	VMOVUPS      X9, (SI)
+	VEXTRACTF128 $0x01, Y9, X3
+	VMOVLPS      X3, 16(SI)
+	VEXTRACTPS   $0x02, X3, 24(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x04
+	JLE          done
+	VMOVUPS      X4, (SI)
+	VEXTRACTF128 $0x01, Y4, X3
+	VMOVLPS      X3, 16(SI)
+	VEXTRACTPS   $0x02, X3, 24(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x05
+	JLE          done
+	VMOVUPS      X2, (SI)
+	VEXTRACTF128 $0x01, Y2, X2
+	VMOVLPS      X2, 16(SI)
+	VEXTRACTPS   $0x02, X2, 24(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x06
+	JLE          done
+	VMOVUPS      X6, (SI)
+	VEXTRACTF128 $0x01, Y6, X2
+	VMOVLPS      X2, 16(SI)
+	VEXTRACTPS   $0x02, X2, 24(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x07
+	JLE          done
+	VMOVUPS      X1, (SI)
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVLPS      X1, 16(SI)
+	VEXTRACTPS   $0x02, X1, 24(SI)
+	ADDQ         DI, SI
+	JMP          stored
+
+full:
+	CMPQ    CX, $0x00
+	JLE     done
+	VMOVUPS Y7, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x01
+	JLE     done
+	VMOVUPS Y8, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x02
+	JLE     done
+	VMOVUPS Y3, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x03
+	JLE     done
+	VMOVUPS Y9, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x04
+	JLE     done
+	VMOVUPS Y4, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x05
+	JLE     done
+	VMOVUPS Y2, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x06
+	JLE     done
+	VMOVUPS Y6, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x07
+	JLE     done
+	VMOVUPS Y1, (SI)
+	ADDQ    DI, SI
+
+stored:
+	ADDQ $+32, DX
+	SUBQ $0x08, CX
+	JGT  block
 
 done:
 	VZEROUPPER
@@ -4271,6 +5076,16 @@ loaded:
 	VPERM2F128 $0x31, Y6, Y9, Y6
 	VPERM2F128 $0x20, Y5, Y1, Y9
 	VPERM2F128 $0x31, Y5, Y1, Y1
+	CMPQ       AX, $0x08
+	JGE        full
+	CMPQ       AX, $0x04
+	JEQ        first4
+	CMPQ       AX, $0x05
+	JEQ        first5
+	CMPQ       AX, $0x06
+	JEQ        first6
+	CMPQ       AX, $0x07
+	JEQ        first7
 	CMPQ       CX, $0x00
 	JLE        done
 	VMASKMOVPS Y7, Y0, (SI)
@@ -4303,13 +5118,651 @@ loaded:
 	JLE        done
 	VMASKMOVPS Y1, Y0, (SI)
 	ADDQ       DI, SI
-	ADDQ       $+32, DX
-	SUBQ       $0x08, CX
-	JGT        block
+	JMP        stored
+
+first4:
+	CMPQ    CX, $0x00
+	JLE     done
+	VMOVUPS X7, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x01
+	JLE     done
+	VMOVUPS X8, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x02
+	JLE     done
+	VMOVUPS X3, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x03
+	JLE     done
+	VMOVUPS X9, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x04
+	JLE     done
+	VMOVUPS X4, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x05
+	JLE     done
+	VMOVUPS X2, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x06
+	JLE     done
+	VMOVUPS X6, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x07
+	JLE     done
+	VMOVUPS X1, (SI)
+	ADDQ    DI, SI
+	JMP     stored
+
+first5:
+	CMPQ         CX, $0x00
+	JLE          done
+	VMOVUPS      X7, (SI)
+	VEXTRACTF128 $0x01, Y7, X5
+	VMOVSS       X5, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x01
+	JLE          done
+	VMOVUPS      X8, (SI)
+	VEXTRACTF128 $0x01, Y8, X5
+	VMOVSS       X5, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x02
+	JLE          done
+	VMOVUPS      X3, (SI)
+	VEXTRACTF128 $0x01, Y3, X3
+	VMOVSS       X3, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x03
+	JLE          done
+	VMOVUPS      X9, (SI)
+	VEXTRACTF128 $0x01, Y9, X3
+	VMOVSS       X3, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x04
+	JLE          done
+	VMOVUPS      X4, (SI)
+	VEXTRACTF128 $0x01, Y4, X3
+	VMOVSS       X3, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x05
+	JLE          done
+	VMOVUPS      X2, (SI)
+	VEXTRACTF128 $0x01, Y2, X2
+	VMOVSS       X2, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x06
+	JLE          done
+	VMOVUPS      X6, (SI)
+	VEXTRACTF128 $0x01, Y6, X2
+	VMOVSS       X2, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x07
+	JLE          done
+	VMOVUPS      X1, (SI)
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVSS       X1, 16(SI)
+	ADDQ         DI, SI
+	JMP          stored
+
+first6:
+	CMPQ         CX, $0x00
+	JLE          done
+	VMOVUPS      X7, (SI)
+	VEXTRACTF128 $0x01, Y7, X5
+	VMOVLPS      X5, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x01
+	JLE          done
+	VMOVUPS      X8, (SI)
+	VEXTRACTF128 $0x01, Y8, X5
+	VMOVLPS      X5, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x02
+	JLE          done
+	VMOVUPS      X3, (SI)
+	VEXTRACTF128 $0x01, Y3, X3
+	VMOVLPS      X3, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x03
+	JLE          done
+	VMOVUPS      X9, (SI)
+	VEXTRACTF128 $0x01, Y9, X3
+	VMOVLPS      X3, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x04
+	JLE          done
+	VMOVUPS      X4, (SI)
+	VEXTRACTF128 $0x01, Y4, X3
+	VMOVLPS      X3, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x05
+	JLE          done
+	VMOVUPS      X2, (SI)
+	VEXTRACTF128 $0x01, Y2, X2
+	VMOVLPS      X2, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x06
+	JLE          done
+	VMOVUPS      X6, (SI)
+	VEXTRACTF128 $0x01, Y6, X2
+	VMOVLPS      X2, 16(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x07
+	JLE          done
+	VMOVUPS      X1, (SI)
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVLPS      X1, 16(SI)
+	ADDQ         DI, SI
+	JMP          stored
+
+first7:
+	CMPQ         CX, $0x00
+	JLE          done
+	VMOVUPS      X7, (SI)
+	VEXTRACTF128 $0x01, Y7, X5
+	VMOVLPS      X5, 16(SI)
+	VEXTRACTPS   $0x02, X5, 24(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x01
+	JLE          done
+	VMOVUPS      X8, (SI)
+	VEXTRACTF128 $0x01, Y8, X5
+	VMOVLPS      X5, 16(SI)
+	VEXTRACTPS   $0x02, X5, 24(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x02
+	JLE          done
+	VMOVUPS      X3, (SI)
+	VEXTRACTF128 $0x01, Y3, X3
+	VMOVLPS      X3, 16(SI)
+	VEXTRACTPS   $0x02, X3, 24(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x03
+	JLE          done
+	VMOVUPS      X9, (SI)
+	VEXTRACTF128 $0x01, Y9, X3
+	VMOVLPS      X3, 16(SI)
+	VEXTRACTPS   $0x02, X3, 24(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x04
+	JLE          done
+	VMOVUPS      X4, (SI)
+	VEXTRACTF128 $0x01, Y4, X3
+	VMOVLPS      X3, 16(SI)
+	VEXTRACTPS   $0x02, X3, 24(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x05
+	JLE          done
+	VMOVUPS      X2, (SI)
+	VEXTRACTF128 $0x01, Y2, X2
+	VMOVLPS      X2, 16(SI)
+	VEXTRACTPS   $0x02, X2, 24(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x06
+	JLE          done
+	VMOVUPS      X6, (SI)
+	VEXTRACTF128 $0x01, Y6, X2
+	VMOVLPS      X2, 16(SI)
+	VEXTRACTPS   $0x02, X2, 24(SI)
+	ADDQ         DI, SI
+	CMPQ         CX, $0x07
+	JLE          done
+	VMOVUPS      X1, (SI)
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVLPS      X1, 16(SI)
+	VEXTRACTPS   $0x02, X1, 24(SI)
+	ADDQ         DI, SI
+	JMP          stored
+
+full:
+	CMPQ    CX, $0x00
+	JLE     done
+	VMOVUPS Y7, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x01
+	JLE     done
+	VMOVUPS Y8, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x02
+	JLE     done
+	VMOVUPS Y3, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x03
+	JLE     done
+	VMOVUPS Y9, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x04
+	JLE     done
+	VMOVUPS Y4, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x05
+	JLE     done
+	VMOVUPS Y2, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x06
+	JLE     done
+	VMOVUPS Y6, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x07
+	JLE     done
+	VMOVUPS Y1, (SI)
+	ADDQ    DI, SI
+
+stored:
+	ADDQ $+32, DX
+	SUBQ $0x08, CX
+	JGT  block
 
 done:
 	VZEROUPPER
 	RET
+
+// func winogradInputAVX2(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
+// Requires: AVX, FMA3
+TEXT ·winogradInputAVX2(SB), NOSPLIT, $0-56
+	MOVQ         n+0(FP), AX
+	MOVQ         at+24(FP), CX
+	MOVQ         dst+32(FP), DX
+	MOVQ         pitch+16(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         point+40(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), DI
+	SHLQ         $0x01, DI
+	VBROADCASTSS number3f000000<>+0(SB), Y0
+	VBROADCASTSS number40000000<>+0(SB), Y1
+	VBROADCASTSS number40200000<>+0(SB), Y2
+	VBROADCASTSS number3f3504f3<>+0(SB), Y3
+	VBROADCASTSS number3fb504f3<>+0(SB), Y4
+
+tiles:
+	MOVQ src+8(FP), R8
+	MOVQ temp+48(FP), R9
+	MOVQ $0x00000006, R10
+
+row:
+	MOVLQSX        (CX), R11
+	VBROADCASTF128 16(R8)(R11*4), Y5
+	MOVLQSX        16(CX), R11
+	VINSERTF128    $0x01, 16(R8)(R11*4), Y5, Y5
+	MOVLQSX        4(CX), R11
+	VBROADCASTF128 16(R8)(R11*4), Y6
+	MOVLQSX        20(CX), R11
+	VINSERTF128    $0x01, 16(R8)(R11*4), Y6, Y6
+	MOVLQSX        8(CX), R11
+	VBROADCASTF128 16(R8)(R11*4), Y7
+	MOVLQSX        24(CX), R11
+	VINSERTF128    $0x01, 16(R8)(R11*4), Y7, Y7
+	MOVLQSX        12(CX), R11
+	VBROADCASTF128 16(R8)(R11*4), Y8
+	MOVLQSX        28(CX), R11
+	VINSERTF128    $0x01, 16(R8)(R11*4), Y8, Y8
+	VUNPCKLPS      Y6, Y5, Y5
+	VUNPCKLPS      Y8, Y7, Y6
+	VUNPCKLPD      Y6, Y5, Y7
+	VUNPCKHPD      Y6, Y5, Y5
+	MOVLQSX        (CX), R11
+	VBROADCASTF128 (R8)(R11*4), Y6
+	MOVLQSX        16(CX), R11
+	VINSERTF128    $0x01, (R8)(R11*4), Y6, Y6
+	MOVLQSX        4(CX), R11
+	VBROADCASTF128 (R8)(R11*4), Y8
+	MOVLQSX        20(CX), R11
+	VINSERTF128    $0x01, (R8)(R11*4), Y8, Y8
+	MOVLQSX        8(CX), R11
+	VBROADCASTF128 (R8)(R11*4), Y9
+	MOVLQSX        24(CX), R11
+	VINSERTF128    $0x01, (R8)(R11*4), Y9, Y9
+	MOVLQSX        12(CX), R11
+	VBROADCASTF128 (R8)(R11*4), Y10
+	MOVLQSX        28(CX), R11
+	VINSERTF128    $0x01, (R8)(R11*4), Y10, Y10
+	VUNPCKLPS      Y8, Y6, Y11
+	VUNPCKHPS      Y8, Y6, Y6
+	VUNPCKLPS      Y10, Y9, Y8
+	VUNPCKHPS      Y10, Y9, Y9
+	VUNPCKLPD      Y8, Y11, Y10
+	VUNPCKHPD      Y8, Y11, Y8
+	VUNPCKLPD      Y9, Y6, Y11
+	VUNPCKHPD      Y9, Y6, Y6
+	VADDPS         Y7, Y10, Y9
+	VMOVAPS        Y9, Y9
+	VFNMADD231PS   Y11, Y2, Y9
+	VADDPS         Y5, Y8, Y5
+	VMOVAPS        Y5, Y5
+	VFNMADD231PS   Y6, Y2, Y5
+	VMOVAPS        Y7, Y10
+	VFNMADD231PS   Y11, Y1, Y10
+	VMOVAPS        Y6, Y12
+	VFNMADD231PS   Y8, Y1, Y12
+	VMOVAPS        Y7, Y7
+	VFNMADD231PS   Y11, Y0, Y7
+	VMOVAPS        Y6, Y6
+	VFNMADD231PS   Y8, Y0, Y6
+	VMOVAPS        Y10, Y8
+	VFMADD231PS    Y12, Y3, Y8
+	VMOVAPS        Y10, Y10
+	VFNMADD231PS   Y12, Y3, Y10
+	VMOVAPS        Y7, Y11
+	VFMADD231PS    Y6, Y4, Y11
+	VMOVAPS        Y7, Y7
+	VFNMADD231PS   Y6, Y4, Y7
+	VMOVUPS        Y9, (R9)
+	VMOVUPS        Y8, 32(R9)
+	VMOVUPS        Y10, 64(R9)
+	VMOVUPS        Y11, 96(R9)
+	VMOVUPS        Y7, 128(R9)
+	VMOVUPS        Y5, 160(R9)
+	ADDQ           $+192, R9
+	ADDQ           BX, R8
+	DECQ           R10
+	JNE            row
+	MOVQ           temp+48(FP), R9
+	MOVQ           DX, R8
+	LEAQ           (DI)(DI*2), R10
+	ADDQ           R8, R10
+	MOVQ           $0x00000006, R11
+
+column:
+	VMOVUPS      (R9), Y5
+	VMOVUPS      192(R9), Y6
+	VMOVUPS      384(R9), Y7
+	VMOVUPS      576(R9), Y8
+	VMOVUPS      768(R9), Y9
+	VMOVUPS      960(R9), Y10
+	VADDPS       Y9, Y5, Y5
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y7, Y2, Y5
+	VADDPS       Y10, Y6, Y10
+	VMOVAPS      Y10, Y10
+	VFNMADD231PS Y8, Y2, Y10
+	VMOVAPS      Y9, Y11
+	VFNMADD231PS Y7, Y1, Y11
+	VMOVAPS      Y8, Y12
+	VFNMADD231PS Y6, Y1, Y12
+	VMOVAPS      Y9, Y9
+	VFNMADD231PS Y7, Y0, Y9
+	VMOVAPS      Y8, Y7
+	VFNMADD231PS Y6, Y0, Y7
+	VMOVAPS      Y11, Y6
+	VFMADD231PS  Y12, Y3, Y6
+	VMOVAPS      Y11, Y8
+	VFNMADD231PS Y12, Y3, Y8
+	VMOVAPS      Y9, Y11
+	VFMADD231PS  Y7, Y4, Y11
+	VMOVAPS      Y9, Y9
+	VFNMADD231PS Y7, Y4, Y9
+	VMOVUPS      Y5, (R8)
+	VMOVUPS      Y6, (R8)(DI*1)
+	VMOVUPS      Y8, (R8)(DI*2)
+	VMOVUPS      Y11, (R10)
+	VMOVUPS      Y9, (R10)(DI*1)
+	VMOVUPS      Y10, (R10)(DI*2)
+	ADDQ         $0x20, R9
+	ADDQ         SI, R8
+	ADDQ         SI, R10
+	DECQ         R11
+	JNE          column
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JNE          tiles
+	VZEROUPPER
+	RET
+
+DATA number3f000000<>+0(SB)/4, $0x3f000000
+GLOBL number3f000000<>(SB), RODATA|NOPTR, $4
+
+DATA number40000000<>+0(SB)/4, $0x40000000
+GLOBL number40000000<>(SB), RODATA|NOPTR, $4
+
+DATA number40200000<>+0(SB)/4, $0x40200000
+GLOBL number40200000<>(SB), RODATA|NOPTR, $4
+
+DATA number3f3504f3<>+0(SB)/4, $0x3f3504f3
+GLOBL number3f3504f3<>(SB), RODATA|NOPTR, $4
+
+DATA number3fb504f3<>+0(SB)/4, $0x3fb504f3
+GLOBL number3fb504f3<>(SB), RODATA|NOPTR, $4
+
+// func winogradOutputAVX2(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, bias float32, least float32)
+// Requires: AVX, FMA3
+TEXT ·winogradOutputAVX2(SB), NOSPLIT, $0-64
+	MOVQ         n+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         at+48(FP), DX
+	MOVQ         pitch+40(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         point+16(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), DI
+	SHLQ         $0x01, DI
+	VBROADCASTSS bias+56(FP), Y0
+	VBROADCASTSS least+60(FP), Y1
+	VBROADCASTSS number3f000000<>+0(SB), Y2
+	VBROADCASTSS number40000000<>+0(SB), Y3
+	VBROADCASTSS number3f3504f3<>+0(SB), Y4
+	VBROADCASTSS number3fb504f3<>+0(SB), Y5
+
+tiles:
+	MOVQ temp+24(FP), R8
+	MOVQ CX, R9
+	LEAQ (DI)(DI*2), R10
+	ADDQ R9, R10
+	MOVQ $0x00000006, R11
+
+column:
+	VMOVUPS     (R9), Y6
+	VMOVUPS     (R9)(DI*1), Y7
+	VMOVUPS     (R9)(DI*2), Y8
+	VMOVUPS     (R10), Y9
+	VMOVUPS     (R10)(DI*1), Y10
+	VMOVUPS     (R10)(DI*2), Y11
+	VADDPS      Y8, Y7, Y12
+	VADDPS      Y10, Y9, Y13
+	VSUBPS      Y8, Y7, Y7
+	VMULPS      Y4, Y7, Y7
+	VSUBPS      Y10, Y9, Y8
+	VMULPS      Y5, Y8, Y8
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y13, Y6, Y6
+	VADDPS      Y8, Y7, Y9
+	VMULPS      Y3, Y13, Y10
+	VMOVAPS     Y10, Y10
+	VFMADD231PS Y12, Y2, Y10
+	VMOVAPS     Y11, Y11
+	VFMADD231PS Y7, Y2, Y11
+	VMOVAPS     Y11, Y7
+	VFMADD231PS Y8, Y3, Y7
+	VMOVUPS     Y6, (R8)
+	VMOVUPS     Y9, 192(R8)
+	VMOVUPS     Y10, 384(R8)
+	VMOVUPS     Y7, 576(R8)
+	ADDQ        $0x20, R8
+	ADDQ        SI, R9
+	ADDQ        SI, R10
+	DECQ        R11
+	JNE         column
+	MOVQ        temp+24(FP), R8
+	MOVQ        dst+32(FP), R9
+	MOVQ        $0x00000004, R10
+
+row:
+	VMOVUPS      (R8), Y6
+	VMOVUPS      32(R8), Y7
+	VMOVUPS      64(R8), Y8
+	VMOVUPS      96(R8), Y9
+	VMOVUPS      128(R8), Y10
+	VMOVUPS      160(R8), Y11
+	VADDPS       Y8, Y7, Y12
+	VADDPS       Y10, Y9, Y13
+	VSUBPS       Y8, Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VSUBPS       Y10, Y9, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       Y12, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VADDPS       Y8, Y7, Y9
+	VMULPS       Y3, Y13, Y10
+	VMOVAPS      Y10, Y10
+	VFMADD231PS  Y12, Y2, Y10
+	VMOVAPS      Y11, Y11
+	VFMADD231PS  Y7, Y2, Y11
+	VMOVAPS      Y11, Y7
+	VFMADD231PS  Y8, Y3, Y7
+	VADDPS       Y0, Y6, Y6
+	VMAXPS       Y6, Y1, Y6
+	VADDPS       Y0, Y9, Y9
+	VMAXPS       Y9, Y1, Y9
+	VADDPS       Y0, Y10, Y10
+	VMAXPS       Y10, Y1, Y10
+	VADDPS       Y0, Y7, Y7
+	VMAXPS       Y7, Y1, Y7
+	VUNPCKLPS    Y9, Y6, Y8
+	VUNPCKHPS    Y9, Y6, Y6
+	VUNPCKLPS    Y7, Y10, Y9
+	VUNPCKHPS    Y7, Y10, Y7
+	VUNPCKLPD    Y9, Y8, Y10
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y7, Y6, Y9
+	VUNPCKHPD    Y7, Y6, Y6
+	MOVLQSX      (DX), R11
+	VMOVUPS      X10, (R9)(R11*4)
+	MOVLQSX      16(DX), R11
+	VEXTRACTF128 $0x01, Y10, (R9)(R11*4)
+	MOVLQSX      4(DX), R11
+	VMOVUPS      X8, (R9)(R11*4)
+	MOVLQSX      20(DX), R11
+	VEXTRACTF128 $0x01, Y8, (R9)(R11*4)
+	MOVLQSX      8(DX), R11
+	VMOVUPS      X9, (R9)(R11*4)
+	MOVLQSX      24(DX), R11
+	VEXTRACTF128 $0x01, Y9, (R9)(R11*4)
+	MOVLQSX      12(DX), R11
+	VMOVUPS      X6, (R9)(R11*4)
+	MOVLQSX      28(DX), R11
+	VEXTRACTF128 $0x01, Y6, (R9)(R11*4)
+	ADDQ         $+192, R8
+	ADDQ         BX, R9
+	DECQ         R10
+	JNE          row
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, AX
+	JNE          tiles
+	VZEROUPPER
+	RET
+
+// func winogradFiltersAVX2(n int, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
+// Requires: AVX, FMA3
+TEXT ·winogradFiltersAVX2(SB), NOSPLIT, $0-56
+	MOVQ         n+0(FP), AX
+	MOVQ         rows+8(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         src+16(FP), DX
+	MOVQ         tap+24(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         dst+32(FP), SI
+	MOVQ         point+40(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+	SHLQ         $0x01, R8
+	LEAQ         (CX)(CX*8), R9
+	VBROADCASTSS numberbeaaaaab<>+0(SB), Y0
+	VBROADCASTSS number3e2aaaab<>+0(SB), Y1
+	VBROADCASTSS number3ef15bef<>+0(SB), Y2
+	VBROADCASTSS number3e715bef<>+0(SB), Y3
+
+channel:
+	MOVQ temp+48(FP), R10
+	MOVQ DX, R11
+	MOVQ $0x00000003, R12
+
+row:
+	VMOVUPS      (R11), Y4
+	ADDQ         BX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         BX, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
+	VADDPS       Y4, Y4, Y7
+	VADDPS       Y6, Y7, Y7
+	VMULPS       Y0, Y7, Y7
+	VADDPS       Y6, Y6, Y8
+	VADDPS       Y4, Y8, Y8
+	VMULPS       Y1, Y8, Y8
+	VMOVAPS      Y7, Y9
+	VFNMADD231PS Y5, Y2, Y9
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y5, Y2, Y7
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  Y5, Y3, Y10
+	VMOVAPS      Y8, Y8
+	VFNMADD231PS Y5, Y3, Y8
+	VMOVUPS      Y4, (R10)
+	VMOVUPS      Y9, 32(R10)
+	VMOVUPS      Y7, 64(R10)
+	VMOVUPS      Y10, 96(R10)
+	VMOVUPS      Y8, 128(R10)
+	VMOVUPS      Y6, 160(R10)
+	ADDQ         $+192, R10
+	DECQ         R12
+	JNE          row
+	MOVQ         temp+48(FP), R10
+	MOVQ         SI, R11
+	LEAQ         (R8)(R8*2), R12
+	ADDQ         R11, R12
+	MOVQ         $0x00000006, R13
+
+column:
+	VMOVUPS      (R10), Y4
+	VMOVUPS      192(R10), Y5
+	VMOVUPS      384(R10), Y6
+	VADDPS       Y4, Y4, Y7
+	VADDPS       Y6, Y7, Y7
+	VMULPS       Y0, Y7, Y7
+	VADDPS       Y6, Y6, Y8
+	VADDPS       Y4, Y8, Y8
+	VMULPS       Y1, Y8, Y8
+	VMOVAPS      Y7, Y9
+	VFNMADD231PS Y5, Y2, Y9
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y5, Y2, Y7
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  Y5, Y3, Y10
+	VMOVAPS      Y8, Y8
+	VFNMADD231PS Y5, Y3, Y8
+	VMOVUPS      Y4, (R11)
+	VMOVUPS      Y9, (R11)(R8*1)
+	VMOVUPS      Y7, (R11)(R8*2)
+	VMOVUPS      Y10, (R12)
+	VMOVUPS      Y8, (R12)(R8*1)
+	VMOVUPS      Y6, (R12)(R8*2)
+	ADDQ         $0x20, R10
+	ADDQ         DI, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNE          column
+	ADDQ         R9, DX
+	ADDQ         CX, SI
+	DECQ         AX
+	JNE          channel
+	VZEROUPPER
+	RET
+
+DATA numberbeaaaaab<>+0(SB)/4, $0xbeaaaaab
+GLOBL numberbeaaaaab<>(SB), RODATA|NOPTR, $4
+
+DATA number3e2aaaab<>+0(SB)/4, $0x3e2aaaab
+GLOBL number3e2aaaab<>(SB), RODATA|NOPTR, $4
+
+DATA number3ef15bef<>+0(SB)/4, $0x3ef15bef
+GLOBL number3ef15bef<>(SB), RODATA|NOPTR, $4
+
+DATA number3e715bef<>+0(SB)/4, $0x3e715bef
+GLOBL number3e715bef<>(SB), RODATA|NOPTR, $4
 
 // func tile1x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
@@ -4412,6 +5865,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), DX
 	MOVQ      flags+56(FP), SI
+	CMPQ      DX, $0x10
+	JGE       full
 	LEAQ      (DX), DX
 	XORQ      DI, DI
 	TESTQ     DX, DX
@@ -4423,24 +5878,44 @@ end:
 	BZHIQ     DX, DI, DI
 	KMOVW     DI, K1
 	TESTQ     $0x00000001, SI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, DX
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z0, Z1, Z1
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, SI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
 
-store:
+partstore:
 	MOVQ    CX, DX
 	VMOVUPS Z1, K1, (DX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DX
+	VMOVUPS (DX), Z0
+	VADDPS  Z0, Z1, Z1
+
+fullfresh:
+	TESTQ  $0x00000002, SI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z1, Z0, Z1
+
+fullstore:
+	MOVQ    CX, DX
+	VMOVUPS Z1, (DX)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -4559,6 +6034,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x10
+	JGE       full
 	LEAQ      (SI), SI
 	XORQ      R8, R8
 	TESTQ     SI, SI
@@ -4570,7 +6047,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K1
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
@@ -4578,22 +6055,48 @@ end:
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z2, Z2
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
 	VMAXPS Z2, Z0, Z2
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
 	VMOVUPS Z2, K1, (SI)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z1, Z1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z2, Z2
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z1, Z0, Z1
+	VMAXPS Z2, Z0, Z2
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, (SI)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -4726,6 +6229,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x10
+	JGE       full
 	LEAQ      (SI), SI
 	XORQ      R8, R8
 	TESTQ     SI, SI
@@ -4737,7 +6242,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K1
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
@@ -4748,25 +6253,57 @@ end:
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
 	VMAXPS Z2, Z0, Z2
 	VMAXPS Z3, Z0, Z3
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
 	VMOVUPS Z2, K1, (SI)
 	ADDQ    DX, SI
 	VMOVUPS Z3, K1, (SI)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z1, Z1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z2, Z2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z1, Z0, Z1
+	VMAXPS Z2, Z0, Z2
+	VMAXPS Z3, Z0, Z3
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, (SI)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -4913,6 +6450,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x10
+	JGE       full
 	LEAQ      (SI), SI
 	XORQ      R8, R8
 	TESTQ     SI, SI
@@ -4924,7 +6463,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K1
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
@@ -4938,16 +6477,16 @@ end:
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z4, Z4
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
 	VMAXPS Z2, Z0, Z2
 	VMAXPS Z3, Z0, Z3
 	VMAXPS Z4, Z0, Z4
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -4956,10 +6495,48 @@ store:
 	VMOVUPS Z3, K1, (SI)
 	ADDQ    DX, SI
 	VMOVUPS Z4, K1, (SI)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z1, Z1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z2, Z2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z4, Z4
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z1, Z0, Z1
+	VMAXPS Z2, Z0, Z2
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, (SI)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -5120,6 +6697,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x10
+	JGE       full
 	LEAQ      (SI), SI
 	XORQ      R8, R8
 	TESTQ     SI, SI
@@ -5131,7 +6710,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K1
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
@@ -5148,9 +6727,9 @@ end:
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z5, Z5
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
 	VMAXPS Z2, Z0, Z2
@@ -5158,7 +6737,7 @@ fresh:
 	VMAXPS Z4, Z0, Z4
 	VMAXPS Z5, Z0, Z5
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -5169,10 +6748,54 @@ store:
 	VMOVUPS Z4, K1, (SI)
 	ADDQ    DX, SI
 	VMOVUPS Z5, K1, (SI)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z1, Z1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z2, Z2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z1, Z0, Z1
+	VMAXPS Z2, Z0, Z2
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -5347,6 +6970,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x10
+	JGE       full
 	LEAQ      (SI), SI
 	XORQ      R8, R8
 	TESTQ     SI, SI
@@ -5358,7 +6983,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K1
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
@@ -5378,9 +7003,9 @@ end:
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z6, Z6
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
 	VMAXPS Z2, Z0, Z2
@@ -5389,7 +7014,7 @@ fresh:
 	VMAXPS Z5, Z0, Z5
 	VMAXPS Z6, Z0, Z6
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -5402,10 +7027,60 @@ store:
 	VMOVUPS Z5, K1, (SI)
 	ADDQ    DX, SI
 	VMOVUPS Z6, K1, (SI)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z1, Z1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z2, Z2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z6, Z6
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z1, Z0, Z1
+	VMAXPS Z2, Z0, Z2
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z6, (SI)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -5594,6 +7269,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x10
+	JGE       full
 	LEAQ      (SI), SI
 	XORQ      R8, R8
 	TESTQ     SI, SI
@@ -5605,7 +7282,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K1
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
@@ -5628,9 +7305,9 @@ end:
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z7, Z7
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
 	VMAXPS Z2, Z0, Z2
@@ -5640,7 +7317,7 @@ fresh:
 	VMAXPS Z6, Z0, Z6
 	VMAXPS Z7, Z0, Z7
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -5655,10 +7332,66 @@ store:
 	VMOVUPS Z6, K1, (SI)
 	ADDQ    DX, SI
 	VMOVUPS Z7, K1, (SI)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z1, Z1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z2, Z2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z1, Z0, Z1
+	VMAXPS Z2, Z0, Z2
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -5861,6 +7594,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x10
+	JGE       full
 	LEAQ      (SI), SI
 	XORQ      R8, R8
 	TESTQ     SI, SI
@@ -5872,7 +7607,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K1
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
@@ -5898,9 +7633,9 @@ end:
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z8, Z8
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
 	VMAXPS Z2, Z0, Z2
@@ -5911,7 +7646,7 @@ fresh:
 	VMAXPS Z7, Z0, Z7
 	VMAXPS Z8, Z0, Z8
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -5928,10 +7663,72 @@ store:
 	VMOVUPS Z7, K1, (SI)
 	ADDQ    DX, SI
 	VMOVUPS Z8, K1, (SI)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z1, Z1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z2, Z2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z8, Z8
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z1, Z0, Z1
+	VMAXPS Z2, Z0, Z2
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z8, Z0, Z8
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z8, (SI)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -6152,6 +7949,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x10
+	JGE       full
 	LEAQ      (SI), SI
 	XORQ      R8, R8
 	TESTQ     SI, SI
@@ -6163,7 +7962,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K1
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
@@ -6192,9 +7991,9 @@ end:
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z9, Z9
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
 	VMAXPS Z2, Z0, Z2
@@ -6206,7 +8005,7 @@ fresh:
 	VMAXPS Z8, Z0, Z8
 	VMAXPS Z9, Z0, Z9
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -6225,10 +8024,78 @@ store:
 	VMOVUPS Z8, K1, (SI)
 	ADDQ    DX, SI
 	VMOVUPS Z9, K1, (SI)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z1, Z1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z2, Z2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z8, Z8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z9, Z9
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z1, Z0, Z1
+	VMAXPS Z2, Z0, Z2
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z8, Z0, Z8
+	VMAXPS Z9, Z0, Z9
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z8, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, (SI)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -6463,6 +8330,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x10
+	JGE       full
 	LEAQ      (SI), SI
 	XORQ      R8, R8
 	TESTQ     SI, SI
@@ -6474,7 +8343,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K1
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
@@ -6506,9 +8375,9 @@ end:
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z10, Z10
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
 	VMAXPS Z2, Z0, Z2
@@ -6521,7 +8390,7 @@ fresh:
 	VMAXPS Z9, Z0, Z9
 	VMAXPS Z10, Z0, Z10
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -6542,10 +8411,84 @@ store:
 	VMOVUPS Z9, K1, (SI)
 	ADDQ    DX, SI
 	VMOVUPS Z10, K1, (SI)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z1, Z1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z2, Z2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z8, Z8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z9, Z9
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z10, Z10
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z1, Z0, Z1
+	VMAXPS Z2, Z0, Z2
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z8, Z0, Z8
+	VMAXPS Z9, Z0, Z9
+	VMAXPS Z10, Z0, Z10
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z8, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z10, (SI)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -6794,6 +8737,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x10
+	JGE       full
 	LEAQ      (SI), SI
 	XORQ      R8, R8
 	TESTQ     SI, SI
@@ -6805,7 +8750,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K1
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
@@ -6840,9 +8785,9 @@ end:
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z11, Z11
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
 	VMAXPS Z2, Z0, Z2
@@ -6856,7 +8801,7 @@ fresh:
 	VMAXPS Z10, Z0, Z10
 	VMAXPS Z11, Z0, Z11
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -6879,10 +8824,90 @@ store:
 	VMOVUPS Z10, K1, (SI)
 	ADDQ    DX, SI
 	VMOVUPS Z11, K1, (SI)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z1, Z1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z2, Z2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z8, Z8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z9, Z9
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z10, Z10
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z11, Z11
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z1, Z0, Z1
+	VMAXPS Z2, Z0, Z2
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z8, Z0, Z8
+	VMAXPS Z9, Z0, Z9
+	VMAXPS Z10, Z0, Z10
+	VMAXPS Z11, Z0, Z11
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z8, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z10, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, (SI)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -7145,6 +9170,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x10
+	JGE       full
 	LEAQ      (SI), SI
 	XORQ      R8, R8
 	TESTQ     SI, SI
@@ -7156,7 +9183,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K1
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
@@ -7194,9 +9221,9 @@ end:
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z12, Z12
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
 	VMAXPS Z2, Z0, Z2
@@ -7211,7 +9238,7 @@ fresh:
 	VMAXPS Z11, Z0, Z11
 	VMAXPS Z12, Z0, Z12
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -7236,10 +9263,96 @@ store:
 	VMOVUPS Z11, K1, (SI)
 	ADDQ    DX, SI
 	VMOVUPS Z12, K1, (SI)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z1, Z1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z2, Z2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z8, Z8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z9, Z9
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z10, Z10
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z11, Z11
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z12, Z12
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z1, Z0, Z1
+	VMAXPS Z2, Z0, Z2
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z8, Z0, Z8
+	VMAXPS Z9, Z0, Z9
+	VMAXPS Z10, Z0, Z10
+	VMAXPS Z11, Z0, Z11
+	VMAXPS Z12, Z0, Z12
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z8, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z10, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z12, (SI)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -7516,6 +9629,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x10
+	JGE       full
 	LEAQ      (SI), SI
 	XORQ      R8, R8
 	TESTQ     SI, SI
@@ -7527,7 +9642,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K1
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
@@ -7568,9 +9683,9 @@ end:
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z13, Z13
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
 	VMAXPS Z2, Z0, Z2
@@ -7586,7 +9701,7 @@ fresh:
 	VMAXPS Z12, Z0, Z12
 	VMAXPS Z13, Z0, Z13
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -7613,10 +9728,102 @@ store:
 	VMOVUPS Z12, K1, (SI)
 	ADDQ    DX, SI
 	VMOVUPS Z13, K1, (SI)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z1, Z1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z2, Z2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z8, Z8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z9, Z9
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z10, Z10
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z11, Z11
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z12, Z12
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z13, Z13
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z1, Z0, Z1
+	VMAXPS Z2, Z0, Z2
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z8, Z0, Z8
+	VMAXPS Z9, Z0, Z9
+	VMAXPS Z10, Z0, Z10
+	VMAXPS Z11, Z0, Z11
+	VMAXPS Z12, Z0, Z12
+	VMAXPS Z13, Z0, Z13
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z8, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z10, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z12, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, (SI)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -7907,6 +10114,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x10
+	JGE       full
 	LEAQ      (SI), SI
 	XORQ      R8, R8
 	TESTQ     SI, SI
@@ -7918,7 +10127,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K1
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
@@ -7962,9 +10171,9 @@ end:
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z14, Z14
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z1, Z0, Z1
 	VMAXPS Z2, Z0, Z2
@@ -7981,7 +10190,7 @@ fresh:
 	VMAXPS Z13, Z0, Z13
 	VMAXPS Z14, Z0, Z14
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -8010,10 +10219,108 @@ store:
 	VMOVUPS Z13, K1, (SI)
 	ADDQ    DX, SI
 	VMOVUPS Z14, K1, (SI)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z1, Z1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z2, Z2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z8, Z8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z9, Z9
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z10, Z10
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z11, Z11
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z12, Z12
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z13, Z13
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z14, Z14
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z1, Z0, Z1
+	VMAXPS Z2, Z0, Z2
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z8, Z0, Z8
+	VMAXPS Z9, Z0, Z9
+	VMAXPS Z10, Z0, Z10
+	VMAXPS Z11, Z0, Z11
+	VMAXPS Z12, Z0, Z12
+	VMAXPS Z13, Z0, Z13
+	VMAXPS Z14, Z0, Z14
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z8, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z10, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z12, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, (SI)
+	ADDQ    DX, SI
+	VMOVUPS Z14, (SI)
+
+written:
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -8155,6 +10462,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), DX
 	MOVQ      flags+56(FP), SI
+	CMPQ      DX, $0x20
+	JGE       full
 	LEAQ      (DX), DI
 	XORQ      R8, R8
 	TESTQ     DI, DI
@@ -8176,28 +10485,52 @@ end:
 	BZHIQ     DX, DI, DI
 	KMOVW     DI, K2
 	TESTQ     $0x00000001, SI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, DX
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z0, Z3, Z3
 	VMOVUPS.Z 64(DX), K2, Z0
 	VADDPS    Z0, Z4, Z4
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, SI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
 	VMAXPS Z4, Z0, Z4
 
-store:
+partstore:
 	MOVQ    CX, DX
 	VMOVUPS Z3, K1, (DX)
 	VMOVUPS Z4, K2, 64(DX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DX
+	VMOVUPS (DX), Z0
+	VADDPS  Z0, Z3, Z3
+	VMOVUPS 64(DX), Z0
+	VADDPS  Z0, Z4, Z4
+
+fullfresh:
+	TESTQ  $0x00000002, SI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+
+fullstore:
+	MOVQ    CX, DX
+	VMOVUPS Z3, (DX)
+	VMOVUPS Z4, 64(DX)
+
+written:
+	ADDQ $+128, AX
+	ADDQ $+128, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -8376,6 +10709,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x20
+	JGE       full
 	LEAQ      (SI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
@@ -8397,7 +10732,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K2
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
@@ -8409,26 +10744,60 @@ end:
 	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z6, Z6
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
 	VMAXPS Z4, Z0, Z4
 	VMAXPS Z5, Z0, Z5
 	VMAXPS Z6, Z0, Z6
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
 	ADDQ    DX, SI
 	VMOVUPS Z5, K1, (SI)
 	VMOVUPS Z6, K2, 64(SI)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z6, Z6
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z3, (SI)
+	VMOVUPS Z4, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	VMOVUPS Z6, 64(SI)
+
+written:
+	ADDQ $+128, AX
+	ADDQ $+128, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -8644,6 +11013,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x20
+	JGE       full
 	LEAQ      (SI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
@@ -8665,7 +11036,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K2
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
@@ -8682,9 +11053,9 @@ end:
 	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z8, Z8
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
 	VMAXPS Z4, Z0, Z4
@@ -8693,7 +11064,7 @@ fresh:
 	VMAXPS Z7, Z0, Z7
 	VMAXPS Z8, Z0, Z8
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -8703,10 +11074,54 @@ store:
 	ADDQ    DX, SI
 	VMOVUPS Z7, K1, (SI)
 	VMOVUPS Z8, K2, 64(SI)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z8, Z8
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z8, Z0, Z8
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z3, (SI)
+	VMOVUPS Z4, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	VMOVUPS Z6, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+	VMOVUPS Z8, 64(SI)
+
+written:
+	ADDQ $+128, AX
+	ADDQ $+128, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -8959,6 +11374,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x20
+	JGE       full
 	LEAQ      (SI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
@@ -8980,7 +11397,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K2
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
@@ -9002,9 +11419,9 @@ end:
 	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z10, Z10
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
 	VMAXPS Z4, Z0, Z4
@@ -9015,7 +11432,7 @@ fresh:
 	VMAXPS Z9, Z0, Z9
 	VMAXPS Z10, Z0, Z10
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -9028,10 +11445,64 @@ store:
 	ADDQ    DX, SI
 	VMOVUPS Z9, K1, (SI)
 	VMOVUPS Z10, K2, 64(SI)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z8, Z8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z9, Z9
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z10, Z10
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z8, Z0, Z8
+	VMAXPS Z9, Z0, Z9
+	VMAXPS Z10, Z0, Z10
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z3, (SI)
+	VMOVUPS Z4, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	VMOVUPS Z6, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+	VMOVUPS Z8, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, (SI)
+	VMOVUPS Z10, 64(SI)
+
+written:
+	ADDQ $+128, AX
+	ADDQ $+128, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -9321,6 +11792,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x20
+	JGE       full
 	LEAQ      (SI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
@@ -9342,7 +11815,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K2
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
@@ -9369,9 +11842,9 @@ end:
 	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z12, Z12
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
 	VMAXPS Z4, Z0, Z4
@@ -9384,7 +11857,7 @@ fresh:
 	VMAXPS Z11, Z0, Z11
 	VMAXPS Z12, Z0, Z12
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -9400,10 +11873,74 @@ store:
 	ADDQ    DX, SI
 	VMOVUPS Z11, K1, (SI)
 	VMOVUPS Z12, K2, 64(SI)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z8, Z8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z9, Z9
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z10, Z10
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z11, Z11
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z12, Z12
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z8, Z0, Z8
+	VMAXPS Z9, Z0, Z9
+	VMAXPS Z10, Z0, Z10
+	VMAXPS Z11, Z0, Z11
+	VMAXPS Z12, Z0, Z12
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z3, (SI)
+	VMOVUPS Z4, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	VMOVUPS Z6, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+	VMOVUPS Z8, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, (SI)
+	VMOVUPS Z10, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, (SI)
+	VMOVUPS Z12, 64(SI)
+
+written:
+	ADDQ $+128, AX
+	ADDQ $+128, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -9730,6 +12267,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x20
+	JGE       full
 	LEAQ      (SI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
@@ -9751,7 +12290,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K2
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
@@ -9783,9 +12322,9 @@ end:
 	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z14, Z14
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
 	VMAXPS Z4, Z0, Z4
@@ -9800,7 +12339,7 @@ fresh:
 	VMAXPS Z13, Z0, Z13
 	VMAXPS Z14, Z0, Z14
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -9819,10 +12358,84 @@ store:
 	ADDQ    DX, SI
 	VMOVUPS Z13, K1, (SI)
 	VMOVUPS Z14, K2, 64(SI)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z8, Z8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z9, Z9
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z10, Z10
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z11, Z11
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z12, Z12
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z13, Z13
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z14, Z14
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z8, Z0, Z8
+	VMAXPS Z9, Z0, Z9
+	VMAXPS Z10, Z0, Z10
+	VMAXPS Z11, Z0, Z11
+	VMAXPS Z12, Z0, Z12
+	VMAXPS Z13, Z0, Z13
+	VMAXPS Z14, Z0, Z14
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z3, (SI)
+	VMOVUPS Z4, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	VMOVUPS Z6, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+	VMOVUPS Z8, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, (SI)
+	VMOVUPS Z10, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, (SI)
+	VMOVUPS Z12, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, (SI)
+	VMOVUPS Z14, 64(SI)
+
+written:
+	ADDQ $+128, AX
+	ADDQ $+128, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -10186,6 +12799,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x20
+	JGE       full
 	LEAQ      (SI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
@@ -10207,7 +12822,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K2
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
@@ -10244,9 +12859,9 @@ end:
 	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z16, Z16
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
 	VMAXPS Z4, Z0, Z4
@@ -10263,7 +12878,7 @@ fresh:
 	VMAXPS Z15, Z0, Z15
 	VMAXPS Z16, Z0, Z16
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -10285,10 +12900,94 @@ store:
 	ADDQ    DX, SI
 	VMOVUPS Z15, K1, (SI)
 	VMOVUPS Z16, K2, 64(SI)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z8, Z8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z9, Z9
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z10, Z10
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z11, Z11
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z12, Z12
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z13, Z13
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z14, Z14
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z15, Z15
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z16, Z16
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z8, Z0, Z8
+	VMAXPS Z9, Z0, Z9
+	VMAXPS Z10, Z0, Z10
+	VMAXPS Z11, Z0, Z11
+	VMAXPS Z12, Z0, Z12
+	VMAXPS Z13, Z0, Z13
+	VMAXPS Z14, Z0, Z14
+	VMAXPS Z15, Z0, Z15
+	VMAXPS Z16, Z0, Z16
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z3, (SI)
+	VMOVUPS Z4, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	VMOVUPS Z6, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+	VMOVUPS Z8, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, (SI)
+	VMOVUPS Z10, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, (SI)
+	VMOVUPS Z12, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, (SI)
+	VMOVUPS Z14, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z15, (SI)
+	VMOVUPS Z16, 64(SI)
+
+written:
+	ADDQ $+128, AX
+	ADDQ $+128, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -10689,6 +13388,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x20
+	JGE       full
 	LEAQ      (SI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
@@ -10710,7 +13411,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K2
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
@@ -10752,9 +13453,9 @@ end:
 	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z18, Z18
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
 	VMAXPS Z4, Z0, Z4
@@ -10773,7 +13474,7 @@ fresh:
 	VMAXPS Z17, Z0, Z17
 	VMAXPS Z18, Z0, Z18
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -10798,10 +13499,104 @@ store:
 	ADDQ    DX, SI
 	VMOVUPS Z17, K1, (SI)
 	VMOVUPS Z18, K2, 64(SI)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z8, Z8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z9, Z9
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z10, Z10
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z11, Z11
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z12, Z12
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z13, Z13
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z14, Z14
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z15, Z15
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z16, Z16
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z17, Z17
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z18, Z18
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z8, Z0, Z8
+	VMAXPS Z9, Z0, Z9
+	VMAXPS Z10, Z0, Z10
+	VMAXPS Z11, Z0, Z11
+	VMAXPS Z12, Z0, Z12
+	VMAXPS Z13, Z0, Z13
+	VMAXPS Z14, Z0, Z14
+	VMAXPS Z15, Z0, Z15
+	VMAXPS Z16, Z0, Z16
+	VMAXPS Z17, Z0, Z17
+	VMAXPS Z18, Z0, Z18
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z3, (SI)
+	VMOVUPS Z4, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	VMOVUPS Z6, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+	VMOVUPS Z8, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, (SI)
+	VMOVUPS Z10, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, (SI)
+	VMOVUPS Z12, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, (SI)
+	VMOVUPS Z14, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z15, (SI)
+	VMOVUPS Z16, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z17, (SI)
+	VMOVUPS Z18, 64(SI)
+
+written:
+	ADDQ $+128, AX
+	ADDQ $+128, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -11243,6 +14038,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x20
+	JGE       full
 	LEAQ      (SI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
@@ -11264,7 +14061,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K2
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
@@ -11311,9 +14108,9 @@ end:
 	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z20, Z20
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
 	VMAXPS Z4, Z0, Z4
@@ -11334,7 +14131,7 @@ fresh:
 	VMAXPS Z19, Z0, Z19
 	VMAXPS Z20, Z0, Z20
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -11362,10 +14159,114 @@ store:
 	ADDQ    DX, SI
 	VMOVUPS Z19, K1, (SI)
 	VMOVUPS Z20, K2, 64(SI)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z8, Z8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z9, Z9
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z10, Z10
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z11, Z11
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z12, Z12
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z13, Z13
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z14, Z14
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z15, Z15
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z16, Z16
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z17, Z17
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z18, Z18
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z19, Z19
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z20, Z20
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z8, Z0, Z8
+	VMAXPS Z9, Z0, Z9
+	VMAXPS Z10, Z0, Z10
+	VMAXPS Z11, Z0, Z11
+	VMAXPS Z12, Z0, Z12
+	VMAXPS Z13, Z0, Z13
+	VMAXPS Z14, Z0, Z14
+	VMAXPS Z15, Z0, Z15
+	VMAXPS Z16, Z0, Z16
+	VMAXPS Z17, Z0, Z17
+	VMAXPS Z18, Z0, Z18
+	VMAXPS Z19, Z0, Z19
+	VMAXPS Z20, Z0, Z20
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z3, (SI)
+	VMOVUPS Z4, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	VMOVUPS Z6, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+	VMOVUPS Z8, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, (SI)
+	VMOVUPS Z10, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, (SI)
+	VMOVUPS Z12, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, (SI)
+	VMOVUPS Z14, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z15, (SI)
+	VMOVUPS Z16, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z17, (SI)
+	VMOVUPS Z18, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z19, (SI)
+	VMOVUPS Z20, 64(SI)
+
+written:
+	ADDQ $+128, AX
+	ADDQ $+128, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -11844,6 +14745,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x20
+	JGE       full
 	LEAQ      (SI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
@@ -11865,7 +14768,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K2
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
@@ -11917,9 +14820,9 @@ end:
 	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z22, Z22
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
 	VMAXPS Z4, Z0, Z4
@@ -11942,7 +14845,7 @@ fresh:
 	VMAXPS Z21, Z0, Z21
 	VMAXPS Z22, Z0, Z22
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -11973,10 +14876,124 @@ store:
 	ADDQ    DX, SI
 	VMOVUPS Z21, K1, (SI)
 	VMOVUPS Z22, K2, 64(SI)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z8, Z8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z9, Z9
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z10, Z10
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z11, Z11
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z12, Z12
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z13, Z13
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z14, Z14
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z15, Z15
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z16, Z16
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z17, Z17
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z18, Z18
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z19, Z19
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z20, Z20
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z21, Z21
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z22, Z22
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z8, Z0, Z8
+	VMAXPS Z9, Z0, Z9
+	VMAXPS Z10, Z0, Z10
+	VMAXPS Z11, Z0, Z11
+	VMAXPS Z12, Z0, Z12
+	VMAXPS Z13, Z0, Z13
+	VMAXPS Z14, Z0, Z14
+	VMAXPS Z15, Z0, Z15
+	VMAXPS Z16, Z0, Z16
+	VMAXPS Z17, Z0, Z17
+	VMAXPS Z18, Z0, Z18
+	VMAXPS Z19, Z0, Z19
+	VMAXPS Z20, Z0, Z20
+	VMAXPS Z21, Z0, Z21
+	VMAXPS Z22, Z0, Z22
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z3, (SI)
+	VMOVUPS Z4, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	VMOVUPS Z6, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+	VMOVUPS Z8, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, (SI)
+	VMOVUPS Z10, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, (SI)
+	VMOVUPS Z12, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, (SI)
+	VMOVUPS Z14, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z15, (SI)
+	VMOVUPS Z16, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z17, (SI)
+	VMOVUPS Z18, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z19, (SI)
+	VMOVUPS Z20, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z21, (SI)
+	VMOVUPS Z22, 64(SI)
+
+written:
+	ADDQ $+128, AX
+	ADDQ $+128, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -12492,6 +15509,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x20
+	JGE       full
 	LEAQ      (SI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
@@ -12513,7 +15532,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K2
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
@@ -12570,9 +15589,9 @@ end:
 	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z24, Z24
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
 	VMAXPS Z4, Z0, Z4
@@ -12597,7 +15616,7 @@ fresh:
 	VMAXPS Z23, Z0, Z23
 	VMAXPS Z24, Z0, Z24
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -12631,10 +15650,134 @@ store:
 	ADDQ    DX, SI
 	VMOVUPS Z23, K1, (SI)
 	VMOVUPS Z24, K2, 64(SI)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z8, Z8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z9, Z9
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z10, Z10
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z11, Z11
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z12, Z12
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z13, Z13
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z14, Z14
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z15, Z15
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z16, Z16
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z17, Z17
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z18, Z18
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z19, Z19
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z20, Z20
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z21, Z21
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z22, Z22
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z23, Z23
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z24, Z24
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z8, Z0, Z8
+	VMAXPS Z9, Z0, Z9
+	VMAXPS Z10, Z0, Z10
+	VMAXPS Z11, Z0, Z11
+	VMAXPS Z12, Z0, Z12
+	VMAXPS Z13, Z0, Z13
+	VMAXPS Z14, Z0, Z14
+	VMAXPS Z15, Z0, Z15
+	VMAXPS Z16, Z0, Z16
+	VMAXPS Z17, Z0, Z17
+	VMAXPS Z18, Z0, Z18
+	VMAXPS Z19, Z0, Z19
+	VMAXPS Z20, Z0, Z20
+	VMAXPS Z21, Z0, Z21
+	VMAXPS Z22, Z0, Z22
+	VMAXPS Z23, Z0, Z23
+	VMAXPS Z24, Z0, Z24
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z3, (SI)
+	VMOVUPS Z4, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	VMOVUPS Z6, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+	VMOVUPS Z8, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, (SI)
+	VMOVUPS Z10, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, (SI)
+	VMOVUPS Z12, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, (SI)
+	VMOVUPS Z14, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z15, (SI)
+	VMOVUPS Z16, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z17, (SI)
+	VMOVUPS Z18, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z19, (SI)
+	VMOVUPS Z20, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z21, (SI)
+	VMOVUPS Z22, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z23, (SI)
+	VMOVUPS Z24, 64(SI)
+
+written:
+	ADDQ $+128, AX
+	ADDQ $+128, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -13187,6 +16330,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x20
+	JGE       full
 	LEAQ      (SI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
@@ -13208,7 +16353,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K2
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
@@ -13270,9 +16415,9 @@ end:
 	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z26, Z26
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
 	VMAXPS Z4, Z0, Z4
@@ -13299,7 +16444,7 @@ fresh:
 	VMAXPS Z25, Z0, Z25
 	VMAXPS Z26, Z0, Z26
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -13336,10 +16481,144 @@ store:
 	ADDQ    DX, SI
 	VMOVUPS Z25, K1, (SI)
 	VMOVUPS Z26, K2, 64(SI)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z8, Z8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z9, Z9
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z10, Z10
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z11, Z11
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z12, Z12
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z13, Z13
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z14, Z14
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z15, Z15
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z16, Z16
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z17, Z17
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z18, Z18
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z19, Z19
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z20, Z20
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z21, Z21
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z22, Z22
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z23, Z23
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z24, Z24
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z25, Z25
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z26, Z26
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z8, Z0, Z8
+	VMAXPS Z9, Z0, Z9
+	VMAXPS Z10, Z0, Z10
+	VMAXPS Z11, Z0, Z11
+	VMAXPS Z12, Z0, Z12
+	VMAXPS Z13, Z0, Z13
+	VMAXPS Z14, Z0, Z14
+	VMAXPS Z15, Z0, Z15
+	VMAXPS Z16, Z0, Z16
+	VMAXPS Z17, Z0, Z17
+	VMAXPS Z18, Z0, Z18
+	VMAXPS Z19, Z0, Z19
+	VMAXPS Z20, Z0, Z20
+	VMAXPS Z21, Z0, Z21
+	VMAXPS Z22, Z0, Z22
+	VMAXPS Z23, Z0, Z23
+	VMAXPS Z24, Z0, Z24
+	VMAXPS Z25, Z0, Z25
+	VMAXPS Z26, Z0, Z26
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z3, (SI)
+	VMOVUPS Z4, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	VMOVUPS Z6, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+	VMOVUPS Z8, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, (SI)
+	VMOVUPS Z10, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, (SI)
+	VMOVUPS Z12, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, (SI)
+	VMOVUPS Z14, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z15, (SI)
+	VMOVUPS Z16, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z17, (SI)
+	VMOVUPS Z18, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z19, (SI)
+	VMOVUPS Z20, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z21, (SI)
+	VMOVUPS Z22, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z23, (SI)
+	VMOVUPS Z24, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z25, (SI)
+	VMOVUPS Z26, 64(SI)
+
+written:
+	ADDQ $+128, AX
+	ADDQ $+128, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -13929,6 +17208,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x20
+	JGE       full
 	LEAQ      (SI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
@@ -13950,7 +17231,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K2
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
@@ -14017,9 +17298,9 @@ end:
 	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z28, Z28
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
 	VMAXPS Z4, Z0, Z4
@@ -14048,7 +17329,7 @@ fresh:
 	VMAXPS Z27, Z0, Z27
 	VMAXPS Z28, Z0, Z28
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -14088,10 +17369,154 @@ store:
 	ADDQ    DX, SI
 	VMOVUPS Z27, K1, (SI)
 	VMOVUPS Z28, K2, 64(SI)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z8, Z8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z9, Z9
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z10, Z10
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z11, Z11
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z12, Z12
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z13, Z13
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z14, Z14
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z15, Z15
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z16, Z16
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z17, Z17
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z18, Z18
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z19, Z19
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z20, Z20
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z21, Z21
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z22, Z22
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z23, Z23
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z24, Z24
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z25, Z25
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z26, Z26
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z27, Z27
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z28, Z28
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z8, Z0, Z8
+	VMAXPS Z9, Z0, Z9
+	VMAXPS Z10, Z0, Z10
+	VMAXPS Z11, Z0, Z11
+	VMAXPS Z12, Z0, Z12
+	VMAXPS Z13, Z0, Z13
+	VMAXPS Z14, Z0, Z14
+	VMAXPS Z15, Z0, Z15
+	VMAXPS Z16, Z0, Z16
+	VMAXPS Z17, Z0, Z17
+	VMAXPS Z18, Z0, Z18
+	VMAXPS Z19, Z0, Z19
+	VMAXPS Z20, Z0, Z20
+	VMAXPS Z21, Z0, Z21
+	VMAXPS Z22, Z0, Z22
+	VMAXPS Z23, Z0, Z23
+	VMAXPS Z24, Z0, Z24
+	VMAXPS Z25, Z0, Z25
+	VMAXPS Z26, Z0, Z26
+	VMAXPS Z27, Z0, Z27
+	VMAXPS Z28, Z0, Z28
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z3, (SI)
+	VMOVUPS Z4, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	VMOVUPS Z6, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+	VMOVUPS Z8, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, (SI)
+	VMOVUPS Z10, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, (SI)
+	VMOVUPS Z12, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, (SI)
+	VMOVUPS Z14, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z15, (SI)
+	VMOVUPS Z16, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z17, (SI)
+	VMOVUPS Z18, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z19, (SI)
+	VMOVUPS Z20, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z21, (SI)
+	VMOVUPS Z22, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z23, (SI)
+	VMOVUPS Z24, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z25, (SI)
+	VMOVUPS Z26, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z27, (SI)
+	VMOVUPS Z28, 64(SI)
+
+written:
+	ADDQ $+128, AX
+	ADDQ $+128, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -14718,6 +18143,8 @@ offsetsingle:
 end:
 	MOVQ      cols+48(FP), SI
 	MOVQ      flags+56(FP), DI
+	CMPQ      SI, $0x20
+	JGE       full
 	LEAQ      (SI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
@@ -14739,7 +18166,7 @@ end:
 	BZHIQ     SI, R8, R8
 	KMOVW     R8, K2
 	TESTQ     $0x00000001, DI
-	JEQ       fresh
+	JEQ       partfresh
 	MOVQ      CX, SI
 	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
@@ -14811,9 +18238,9 @@ end:
 	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z30, Z30
 
-fresh:
+partfresh:
 	TESTQ  $0x00000002, DI
-	JEQ    store
+	JEQ    partstore
 	VXORPS Z0, Z0, Z0
 	VMAXPS Z3, Z0, Z3
 	VMAXPS Z4, Z0, Z4
@@ -14844,7 +18271,7 @@ fresh:
 	VMAXPS Z29, Z0, Z29
 	VMAXPS Z30, Z0, Z30
 
-store:
+partstore:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -14887,10 +18314,164 @@ store:
 	ADDQ    DX, SI
 	VMOVUPS Z29, K1, (SI)
 	VMOVUPS Z30, K2, 64(SI)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	DECQ    BX
-	JNE     panel
+	JMP     written
+
+full:
+	TESTQ   $0x00000001, DI
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z3, Z3
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z5, Z5
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z7, Z7
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z8, Z8
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z9, Z9
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z10, Z10
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z11, Z11
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z12, Z12
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z13, Z13
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z14, Z14
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z15, Z15
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z16, Z16
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z17, Z17
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z18, Z18
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z19, Z19
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z20, Z20
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z21, Z21
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z22, Z22
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z23, Z23
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z24, Z24
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z25, Z25
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z26, Z26
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z27, Z27
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z28, Z28
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z29, Z29
+	VMOVUPS 64(SI), Z0
+	VADDPS  Z0, Z30, Z30
+
+fullfresh:
+	TESTQ  $0x00000002, DI
+	JEQ    fullstore
+	VXORPS Z0, Z0, Z0
+	VMAXPS Z3, Z0, Z3
+	VMAXPS Z4, Z0, Z4
+	VMAXPS Z5, Z0, Z5
+	VMAXPS Z6, Z0, Z6
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z8, Z0, Z8
+	VMAXPS Z9, Z0, Z9
+	VMAXPS Z10, Z0, Z10
+	VMAXPS Z11, Z0, Z11
+	VMAXPS Z12, Z0, Z12
+	VMAXPS Z13, Z0, Z13
+	VMAXPS Z14, Z0, Z14
+	VMAXPS Z15, Z0, Z15
+	VMAXPS Z16, Z0, Z16
+	VMAXPS Z17, Z0, Z17
+	VMAXPS Z18, Z0, Z18
+	VMAXPS Z19, Z0, Z19
+	VMAXPS Z20, Z0, Z20
+	VMAXPS Z21, Z0, Z21
+	VMAXPS Z22, Z0, Z22
+	VMAXPS Z23, Z0, Z23
+	VMAXPS Z24, Z0, Z24
+	VMAXPS Z25, Z0, Z25
+	VMAXPS Z26, Z0, Z26
+	VMAXPS Z27, Z0, Z27
+	VMAXPS Z28, Z0, Z28
+	VMAXPS Z29, Z0, Z29
+	VMAXPS Z30, Z0, Z30
+
+fullstore:
+	MOVQ    CX, SI
+	VMOVUPS Z3, (SI)
+	VMOVUPS Z4, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z5, (SI)
+	VMOVUPS Z6, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z7, (SI)
+	VMOVUPS Z8, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z9, (SI)
+	VMOVUPS Z10, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z11, (SI)
+	VMOVUPS Z12, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z13, (SI)
+	VMOVUPS Z14, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z15, (SI)
+	VMOVUPS Z16, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z17, (SI)
+	VMOVUPS Z18, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z19, (SI)
+	VMOVUPS Z20, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z21, (SI)
+	VMOVUPS Z22, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z23, (SI)
+	VMOVUPS Z24, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z25, (SI)
+	VMOVUPS Z26, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z27, (SI)
+	VMOVUPS Z28, 64(SI)
+	ADDQ    DX, SI
+	VMOVUPS Z29, (SI)
+	VMOVUPS Z30, 64(SI)
+
+written:
+	ADDQ $+128, AX
+	ADDQ $+128, CX
+	DECQ BX
+	JNE  panel
 	VZEROUPPER
 	RET
 
@@ -17754,21 +21335,18 @@ TEXT ·copyRowsAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dstStride+40(FP), DI
 	SHLQ    $0x02, BX
 	SHLQ    $0x02, DI
-	LEAQ    -1(CX), R8
-	ANDQ    $-16, R8
-	SUBQ    R8, CX
+	CMPQ    CX, $0x10
+	JGE     wide
 	LEAQ    (CX), CX
-	XORQ    R9, R9
+	XORQ    R8, R8
 	TESTQ   CX, CX
-	CMOVQLT R9, CX
-	MOVQ    $0x00000010, R9
-	CMPQ    CX, R9
-	CMOVQGT R9, CX
-	MOVQ    $-1, R9
-	BZHIQ   CX, R9, R9
-	KMOVW   R9, K1
-	TESTQ   R8, R8
-	JNE     wide
+	CMOVQLT R8, CX
+	MOVQ    $0x00000010, R8
+	CMPQ    CX, R8
+	CMOVQGT R8, CX
+	MOVQ    $-1, R8
+	BZHIQ   CX, R8, R8
+	KMOVW   R8, K1
 
 narrow:
 	VMOVUPS.Z (DX), K1, Z0
@@ -17780,20 +21358,27 @@ narrow:
 	JMP       end
 
 wide:
-	XORQ CX, CX
+	LEAQ -16(CX), R9
+
+row:
+	XORQ R8, R8
+	CMPQ R8, R9
+	JGE  last
 
 vector:
-	VMOVUPS   (DX)(CX*4), Z0
-	VMOVUPS   Z0, (SI)(CX*4)
-	ADDQ      $+16, CX
-	CMPQ      CX, R8
-	JLT       vector
-	VMOVUPS.Z (DX)(CX*4), K1, Z0
-	VMOVUPS   Z0, K1, (SI)(CX*4)
-	ADDQ      BX, DX
-	ADDQ      DI, SI
-	DECQ      AX
-	JNE       wide
+	VMOVUPS (DX)(R8*4), Z0
+	VMOVUPS Z0, (SI)(R8*4)
+	ADDQ    $+16, R8
+	CMPQ    R8, R9
+	JLT     vector
+
+last:
+	VMOVUPS -64(DX)(CX*4), Z0
+	VMOVUPS Z0, -64(SI)(CX*4)
+	ADDQ    BX, DX
+	ADDQ    DI, SI
+	DECQ    AX
+	JNE     row
 
 end:
 	VZEROUPPER
@@ -17821,21 +21406,18 @@ block:
 	MOVLQSX 12(DI), R10
 	LEAQ    (CX)(R11*4), R11
 	LEAQ    (DX)(R12*4), R12
-	LEAQ    -1(R10), R13
-	ANDQ    $-16, R13
-	SUBQ    R13, R10
+	CMPQ    R10, $0x10
+	JGE     copywide
 	LEAQ    (R10), R10
-	XORQ    R14, R14
+	XORQ    R13, R13
 	TESTQ   R10, R10
-	CMOVQLT R14, R10
-	MOVQ    $0x00000010, R14
-	CMPQ    R10, R14
-	CMOVQGT R14, R10
-	MOVQ    $-1, R14
-	BZHIQ   R10, R14, R14
-	KMOVW   R14, K1
-	TESTQ   R13, R13
-	JNE     copywide
+	CMOVQLT R13, R10
+	MOVQ    $0x00000010, R13
+	CMPQ    R10, R13
+	CMOVQGT R13, R10
+	MOVQ    $-1, R13
+	BZHIQ   R10, R13, R13
+	KMOVW   R13, K1
 
 copynarrow:
 	VMOVUPS.Z (R11), K1, Z0
@@ -17847,20 +21429,27 @@ copynarrow:
 	JMP       copyend
 
 copywide:
-	XORQ R10, R10
+	LEAQ -16(R10), R14
+
+copyrow:
+	XORQ R13, R13
+	CMPQ R13, R14
+	JGE  copylast
 
 copyvector:
-	VMOVUPS   (R11)(R10*4), Z0
-	VMOVUPS   Z0, (R12)(R10*4)
-	ADDQ      $+16, R10
-	CMPQ      R10, R13
-	JLT       copyvector
-	VMOVUPS.Z (R11)(R10*4), K1, Z0
-	VMOVUPS   Z0, K1, (R12)(R10*4)
-	ADDQ      BX, R11
-	ADDQ      SI, R12
-	DECQ      R9
-	JNE       copywide
+	VMOVUPS (R11)(R13*4), Z0
+	VMOVUPS Z0, (R12)(R13*4)
+	ADDQ    $+16, R13
+	CMPQ    R13, R14
+	JLT     copyvector
+
+copylast:
+	VMOVUPS -64(R11)(R10*4), Z0
+	VMOVUPS Z0, -64(R12)(R10*4)
+	ADDQ    BX, R11
+	ADDQ    SI, R12
+	DECQ    R9
+	JNE     copyrow
 
 copyend:
 	ADDQ $0x10, DI
@@ -18055,6 +21644,8 @@ loaded:
 	VSHUFF32X4 $0xdd, Z4, Z9, Z4
 	VSHUFF32X4 $0x88, Z8, Z0, Z9
 	VSHUFF32X4 $0xdd, Z8, Z0, Z0
+	CMPQ       AX, $0x10
+	JGE        full
 	CMPQ       CX, $0x00
 	JLE        done
 	VMOVUPS    Z15, K2, (SI)
@@ -18119,9 +21710,78 @@ loaded:
 	JLE        done
 	VMOVUPS    Z0, K2, (SI)
 	ADDQ       DI, SI
-	ADDQ       $+64, DX
-	SUBQ       $0x10, CX
-	JGT        block
+	JMP        stored
+
+full:
+	CMPQ    CX, $0x00
+	JLE     done
+	VMOVUPS Z15, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x01
+	JLE     done
+	VMOVUPS Z10, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x02
+	JLE     done
+	VMOVUPS Z13, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x03
+	JLE     done
+	VMOVUPS Z12, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x04
+	JLE     done
+	VMOVUPS Z14, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x05
+	JLE     done
+	VMOVUPS Z11, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x06
+	JLE     done
+	VMOVUPS Z16, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x07
+	JLE     done
+	VMOVUPS Z9, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x08
+	JLE     done
+	VMOVUPS Z7, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x09
+	JLE     done
+	VMOVUPS Z2, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x0a
+	JLE     done
+	VMOVUPS Z6, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x0b
+	JLE     done
+	VMOVUPS Z4, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x0c
+	JLE     done
+	VMOVUPS Z3, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x0d
+	JLE     done
+	VMOVUPS Z1, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x0e
+	JLE     done
+	VMOVUPS Z5, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x0f
+	JLE     done
+	VMOVUPS Z0, (SI)
+	ADDQ    DI, SI
+
+stored:
+	ADDQ $+64, DX
+	SUBQ $0x10, CX
+	JGT  block
 
 done:
 	VZEROUPPER
@@ -18306,6 +21966,8 @@ loaded:
 	VSHUFF32X4 $0xdd, Z4, Z9, Z4
 	VSHUFF32X4 $0x88, Z8, Z0, Z9
 	VSHUFF32X4 $0xdd, Z8, Z0, Z0
+	CMPQ       AX, $0x10
+	JGE        full
 	CMPQ       CX, $0x00
 	JLE        done
 	VMOVUPS    Z15, K2, (SI)
@@ -18370,11 +22032,506 @@ loaded:
 	JLE        done
 	VMOVUPS    Z0, K2, (SI)
 	ADDQ       DI, SI
-	ADDQ       $+64, DX
-	SUBQ       $0x10, CX
-	JGT        block
+	JMP        stored
+
+full:
+	CMPQ    CX, $0x00
+	JLE     done
+	VMOVUPS Z15, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x01
+	JLE     done
+	VMOVUPS Z10, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x02
+	JLE     done
+	VMOVUPS Z13, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x03
+	JLE     done
+	VMOVUPS Z12, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x04
+	JLE     done
+	VMOVUPS Z14, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x05
+	JLE     done
+	VMOVUPS Z11, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x06
+	JLE     done
+	VMOVUPS Z16, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x07
+	JLE     done
+	VMOVUPS Z9, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x08
+	JLE     done
+	VMOVUPS Z7, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x09
+	JLE     done
+	VMOVUPS Z2, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x0a
+	JLE     done
+	VMOVUPS Z6, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x0b
+	JLE     done
+	VMOVUPS Z4, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x0c
+	JLE     done
+	VMOVUPS Z3, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x0d
+	JLE     done
+	VMOVUPS Z1, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x0e
+	JLE     done
+	VMOVUPS Z5, (SI)
+	ADDQ    DI, SI
+	CMPQ    CX, $0x0f
+	JLE     done
+	VMOVUPS Z0, (SI)
+	ADDQ    DI, SI
+
+stored:
+	ADDQ $+64, DX
+	SUBQ $0x10, CX
+	JGT  block
 
 done:
+	VZEROUPPER
+	RET
+
+// func winogradInputAVX512(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradInputAVX512(SB), NOSPLIT, $0-56
+	MOVQ         n+0(FP), AX
+	MOVQ         at+24(FP), CX
+	MOVQ         dst+32(FP), DX
+	MOVQ         pitch+16(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         point+40(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), DI
+	SHLQ         $0x01, DI
+	VBROADCASTSS number3f000000<>+0(SB), Z0
+	VBROADCASTSS number40000000<>+0(SB), Z1
+	VBROADCASTSS number40200000<>+0(SB), Z2
+	VBROADCASTSS number3f3504f3<>+0(SB), Z3
+	VBROADCASTSS number3fb504f3<>+0(SB), Z4
+
+tiles:
+	MOVQ src+8(FP), R8
+	MOVQ temp+48(FP), R9
+	MOVQ $0x00000006, R10
+
+row:
+	MOVLQSX         (CX), R11
+	VBROADCASTF32X4 16(R8)(R11*4), Z5
+	MOVLQSX         16(CX), R11
+	VINSERTF32X4    $0x01, 16(R8)(R11*4), Z5, Z5
+	MOVLQSX         32(CX), R11
+	VINSERTF32X4    $0x02, 16(R8)(R11*4), Z5, Z5
+	MOVLQSX         48(CX), R11
+	VINSERTF32X4    $0x03, 16(R8)(R11*4), Z5, Z5
+	MOVLQSX         4(CX), R11
+	VBROADCASTF32X4 16(R8)(R11*4), Z6
+	MOVLQSX         20(CX), R11
+	VINSERTF32X4    $0x01, 16(R8)(R11*4), Z6, Z6
+	MOVLQSX         36(CX), R11
+	VINSERTF32X4    $0x02, 16(R8)(R11*4), Z6, Z6
+	MOVLQSX         52(CX), R11
+	VINSERTF32X4    $0x03, 16(R8)(R11*4), Z6, Z6
+	MOVLQSX         8(CX), R11
+	VBROADCASTF32X4 16(R8)(R11*4), Z7
+	MOVLQSX         24(CX), R11
+	VINSERTF32X4    $0x01, 16(R8)(R11*4), Z7, Z7
+	MOVLQSX         40(CX), R11
+	VINSERTF32X4    $0x02, 16(R8)(R11*4), Z7, Z7
+	MOVLQSX         56(CX), R11
+	VINSERTF32X4    $0x03, 16(R8)(R11*4), Z7, Z7
+	MOVLQSX         12(CX), R11
+	VBROADCASTF32X4 16(R8)(R11*4), Z8
+	MOVLQSX         28(CX), R11
+	VINSERTF32X4    $0x01, 16(R8)(R11*4), Z8, Z8
+	MOVLQSX         44(CX), R11
+	VINSERTF32X4    $0x02, 16(R8)(R11*4), Z8, Z8
+	MOVLQSX         60(CX), R11
+	VINSERTF32X4    $0x03, 16(R8)(R11*4), Z8, Z8
+	VUNPCKLPS       Z6, Z5, Z5
+	VUNPCKLPS       Z8, Z7, Z6
+	VUNPCKLPD       Z6, Z5, Z7
+	VUNPCKHPD       Z6, Z5, Z5
+	MOVLQSX         (CX), R11
+	VBROADCASTF32X4 (R8)(R11*4), Z6
+	MOVLQSX         16(CX), R11
+	VINSERTF32X4    $0x01, (R8)(R11*4), Z6, Z6
+	MOVLQSX         32(CX), R11
+	VINSERTF32X4    $0x02, (R8)(R11*4), Z6, Z6
+	MOVLQSX         48(CX), R11
+	VINSERTF32X4    $0x03, (R8)(R11*4), Z6, Z6
+	MOVLQSX         4(CX), R11
+	VBROADCASTF32X4 (R8)(R11*4), Z8
+	MOVLQSX         20(CX), R11
+	VINSERTF32X4    $0x01, (R8)(R11*4), Z8, Z8
+	MOVLQSX         36(CX), R11
+	VINSERTF32X4    $0x02, (R8)(R11*4), Z8, Z8
+	MOVLQSX         52(CX), R11
+	VINSERTF32X4    $0x03, (R8)(R11*4), Z8, Z8
+	MOVLQSX         8(CX), R11
+	VBROADCASTF32X4 (R8)(R11*4), Z9
+	MOVLQSX         24(CX), R11
+	VINSERTF32X4    $0x01, (R8)(R11*4), Z9, Z9
+	MOVLQSX         40(CX), R11
+	VINSERTF32X4    $0x02, (R8)(R11*4), Z9, Z9
+	MOVLQSX         56(CX), R11
+	VINSERTF32X4    $0x03, (R8)(R11*4), Z9, Z9
+	MOVLQSX         12(CX), R11
+	VBROADCASTF32X4 (R8)(R11*4), Z10
+	MOVLQSX         28(CX), R11
+	VINSERTF32X4    $0x01, (R8)(R11*4), Z10, Z10
+	MOVLQSX         44(CX), R11
+	VINSERTF32X4    $0x02, (R8)(R11*4), Z10, Z10
+	MOVLQSX         60(CX), R11
+	VINSERTF32X4    $0x03, (R8)(R11*4), Z10, Z10
+	VUNPCKLPS       Z8, Z6, Z11
+	VUNPCKHPS       Z8, Z6, Z6
+	VUNPCKLPS       Z10, Z9, Z8
+	VUNPCKHPS       Z10, Z9, Z9
+	VUNPCKLPD       Z8, Z11, Z10
+	VUNPCKHPD       Z8, Z11, Z8
+	VUNPCKLPD       Z9, Z6, Z11
+	VUNPCKHPD       Z9, Z6, Z6
+	VADDPS          Z7, Z10, Z9
+	VMOVAPS         Z9, Z9
+	VFNMADD231PS    Z11, Z2, Z9
+	VADDPS          Z5, Z8, Z5
+	VMOVAPS         Z5, Z5
+	VFNMADD231PS    Z6, Z2, Z5
+	VMOVAPS         Z7, Z10
+	VFNMADD231PS    Z11, Z1, Z10
+	VMOVAPS         Z6, Z12
+	VFNMADD231PS    Z8, Z1, Z12
+	VMOVAPS         Z7, Z7
+	VFNMADD231PS    Z11, Z0, Z7
+	VMOVAPS         Z6, Z6
+	VFNMADD231PS    Z8, Z0, Z6
+	VMOVAPS         Z10, Z8
+	VFMADD231PS     Z12, Z3, Z8
+	VMOVAPS         Z10, Z10
+	VFNMADD231PS    Z12, Z3, Z10
+	VMOVAPS         Z7, Z11
+	VFMADD231PS     Z6, Z4, Z11
+	VMOVAPS         Z7, Z7
+	VFNMADD231PS    Z6, Z4, Z7
+	VMOVUPS         Z9, (R9)
+	VMOVUPS         Z8, 64(R9)
+	VMOVUPS         Z10, 128(R9)
+	VMOVUPS         Z11, 192(R9)
+	VMOVUPS         Z7, 256(R9)
+	VMOVUPS         Z5, 320(R9)
+	ADDQ            $+384, R9
+	ADDQ            BX, R8
+	DECQ            R10
+	JNE             row
+	MOVQ            temp+48(FP), R9
+	MOVQ            DX, R8
+	LEAQ            (DI)(DI*2), R10
+	ADDQ            R8, R10
+	MOVQ            $0x00000006, R11
+
+column:
+	VMOVUPS      (R9), Z5
+	VMOVUPS      384(R9), Z6
+	VMOVUPS      768(R9), Z7
+	VMOVUPS      1152(R9), Z8
+	VMOVUPS      1536(R9), Z9
+	VMOVUPS      1920(R9), Z10
+	VADDPS       Z9, Z5, Z5
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z7, Z2, Z5
+	VADDPS       Z10, Z6, Z10
+	VMOVAPS      Z10, Z10
+	VFNMADD231PS Z8, Z2, Z10
+	VMOVAPS      Z9, Z11
+	VFNMADD231PS Z7, Z1, Z11
+	VMOVAPS      Z8, Z12
+	VFNMADD231PS Z6, Z1, Z12
+	VMOVAPS      Z9, Z9
+	VFNMADD231PS Z7, Z0, Z9
+	VMOVAPS      Z8, Z7
+	VFNMADD231PS Z6, Z0, Z7
+	VMOVAPS      Z11, Z6
+	VFMADD231PS  Z12, Z3, Z6
+	VMOVAPS      Z11, Z8
+	VFNMADD231PS Z12, Z3, Z8
+	VMOVAPS      Z9, Z11
+	VFMADD231PS  Z7, Z4, Z11
+	VMOVAPS      Z9, Z9
+	VFNMADD231PS Z7, Z4, Z9
+	VMOVUPS      Z5, (R8)
+	VMOVUPS      Z6, (R8)(DI*1)
+	VMOVUPS      Z8, (R8)(DI*2)
+	VMOVUPS      Z11, (R10)
+	VMOVUPS      Z9, (R10)(DI*1)
+	VMOVUPS      Z10, (R10)(DI*2)
+	ADDQ         $0x40, R9
+	ADDQ         SI, R8
+	ADDQ         SI, R10
+	DECQ         R11
+	JNE          column
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JNE          tiles
+	VZEROUPPER
+	RET
+
+// func winogradOutputAVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, bias float32, least float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradOutputAVX512(SB), NOSPLIT, $0-64
+	MOVQ         n+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         at+48(FP), DX
+	MOVQ         pitch+40(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         point+16(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), DI
+	SHLQ         $0x01, DI
+	VBROADCASTSS bias+56(FP), Z0
+	VBROADCASTSS least+60(FP), Z1
+	VBROADCASTSS number3f000000<>+0(SB), Z2
+	VBROADCASTSS number40000000<>+0(SB), Z3
+	VBROADCASTSS number3f3504f3<>+0(SB), Z4
+	VBROADCASTSS number3fb504f3<>+0(SB), Z5
+
+tiles:
+	MOVQ temp+24(FP), R8
+	MOVQ CX, R9
+	LEAQ (DI)(DI*2), R10
+	ADDQ R9, R10
+	MOVQ $0x00000006, R11
+
+column:
+	VMOVUPS     (R9), Z6
+	VMOVUPS     (R9)(DI*1), Z7
+	VMOVUPS     (R9)(DI*2), Z8
+	VMOVUPS     (R10), Z9
+	VMOVUPS     (R10)(DI*1), Z10
+	VMOVUPS     (R10)(DI*2), Z11
+	VADDPS      Z8, Z7, Z12
+	VADDPS      Z10, Z9, Z13
+	VSUBPS      Z8, Z7, Z7
+	VMULPS      Z4, Z7, Z7
+	VSUBPS      Z10, Z9, Z8
+	VMULPS      Z5, Z8, Z8
+	VADDPS      Z12, Z6, Z6
+	VADDPS      Z13, Z6, Z6
+	VADDPS      Z8, Z7, Z9
+	VMULPS      Z3, Z13, Z10
+	VMOVAPS     Z10, Z10
+	VFMADD231PS Z12, Z2, Z10
+	VMOVAPS     Z11, Z11
+	VFMADD231PS Z7, Z2, Z11
+	VMOVAPS     Z11, Z7
+	VFMADD231PS Z8, Z3, Z7
+	VMOVUPS     Z6, (R8)
+	VMOVUPS     Z9, 384(R8)
+	VMOVUPS     Z10, 768(R8)
+	VMOVUPS     Z7, 1152(R8)
+	ADDQ        $0x40, R8
+	ADDQ        SI, R9
+	ADDQ        SI, R10
+	DECQ        R11
+	JNE         column
+	MOVQ        temp+24(FP), R8
+	MOVQ        dst+32(FP), R9
+	MOVQ        $0x00000004, R10
+
+row:
+	VMOVUPS       (R8), Z6
+	VMOVUPS       64(R8), Z7
+	VMOVUPS       128(R8), Z8
+	VMOVUPS       192(R8), Z9
+	VMOVUPS       256(R8), Z10
+	VMOVUPS       320(R8), Z11
+	VADDPS        Z8, Z7, Z12
+	VADDPS        Z10, Z9, Z13
+	VSUBPS        Z8, Z7, Z7
+	VMULPS        Z4, Z7, Z7
+	VSUBPS        Z10, Z9, Z8
+	VMULPS        Z5, Z8, Z8
+	VADDPS        Z12, Z6, Z6
+	VADDPS        Z13, Z6, Z6
+	VADDPS        Z8, Z7, Z9
+	VMULPS        Z3, Z13, Z10
+	VMOVAPS       Z10, Z10
+	VFMADD231PS   Z12, Z2, Z10
+	VMOVAPS       Z11, Z11
+	VFMADD231PS   Z7, Z2, Z11
+	VMOVAPS       Z11, Z7
+	VFMADD231PS   Z8, Z3, Z7
+	VADDPS        Z0, Z6, Z6
+	VMAXPS        Z6, Z1, Z6
+	VADDPS        Z0, Z9, Z9
+	VMAXPS        Z9, Z1, Z9
+	VADDPS        Z0, Z10, Z10
+	VMAXPS        Z10, Z1, Z10
+	VADDPS        Z0, Z7, Z7
+	VMAXPS        Z7, Z1, Z7
+	VUNPCKLPS     Z9, Z6, Z8
+	VUNPCKHPS     Z9, Z6, Z6
+	VUNPCKLPS     Z7, Z10, Z9
+	VUNPCKHPS     Z7, Z10, Z7
+	VUNPCKLPD     Z9, Z8, Z10
+	VUNPCKHPD     Z9, Z8, Z8
+	VUNPCKLPD     Z7, Z6, Z9
+	VUNPCKHPD     Z7, Z6, Z6
+	MOVLQSX       (DX), R11
+	VMOVUPS       X10, (R9)(R11*4)
+	MOVLQSX       16(DX), R11
+	VEXTRACTF32X4 $0x01, Z10, (R9)(R11*4)
+	MOVLQSX       32(DX), R11
+	VEXTRACTF32X4 $0x02, Z10, (R9)(R11*4)
+	MOVLQSX       48(DX), R11
+	VEXTRACTF32X4 $0x03, Z10, (R9)(R11*4)
+	MOVLQSX       4(DX), R11
+	VMOVUPS       X8, (R9)(R11*4)
+	MOVLQSX       20(DX), R11
+	VEXTRACTF32X4 $0x01, Z8, (R9)(R11*4)
+	MOVLQSX       36(DX), R11
+	VEXTRACTF32X4 $0x02, Z8, (R9)(R11*4)
+	MOVLQSX       52(DX), R11
+	VEXTRACTF32X4 $0x03, Z8, (R9)(R11*4)
+	MOVLQSX       8(DX), R11
+	VMOVUPS       X9, (R9)(R11*4)
+	MOVLQSX       24(DX), R11
+	VEXTRACTF32X4 $0x01, Z9, (R9)(R11*4)
+	MOVLQSX       40(DX), R11
+	VEXTRACTF32X4 $0x02, Z9, (R9)(R11*4)
+	MOVLQSX       56(DX), R11
+	VEXTRACTF32X4 $0x03, Z9, (R9)(R11*4)
+	MOVLQSX       12(DX), R11
+	VMOVUPS       X6, (R9)(R11*4)
+	MOVLQSX       28(DX), R11
+	VEXTRACTF32X4 $0x01, Z6, (R9)(R11*4)
+	MOVLQSX       44(DX), R11
+	VEXTRACTF32X4 $0x02, Z6, (R9)(R11*4)
+	MOVLQSX       60(DX), R11
+	VEXTRACTF32X4 $0x03, Z6, (R9)(R11*4)
+	ADDQ          $+384, R8
+	ADDQ          BX, R9
+	DECQ          R10
+	JNE           row
+	ADDQ          $0x40, DX
+	ADDQ          $0x40, CX
+	SUBQ          $0x10, AX
+	JNE           tiles
+	VZEROUPPER
+	RET
+
+// func winogradFiltersAVX512(n int, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradFiltersAVX512(SB), NOSPLIT, $0-56
+	MOVQ         n+0(FP), AX
+	MOVQ         rows+8(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         src+16(FP), DX
+	MOVQ         tap+24(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         dst+32(FP), SI
+	MOVQ         point+40(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+	SHLQ         $0x01, R8
+	LEAQ         (CX)(CX*8), R9
+	VBROADCASTSS numberbeaaaaab<>+0(SB), Z0
+	VBROADCASTSS number3e2aaaab<>+0(SB), Z1
+	VBROADCASTSS number3ef15bef<>+0(SB), Z2
+	VBROADCASTSS number3e715bef<>+0(SB), Z3
+
+channel:
+	MOVQ temp+48(FP), R10
+	MOVQ DX, R11
+	MOVQ $0x00000003, R12
+
+row:
+	VMOVUPS      (R11), Z4
+	ADDQ         BX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         BX, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         BX, R11
+	VADDPS       Z4, Z4, Z7
+	VADDPS       Z6, Z7, Z7
+	VMULPS       Z0, Z7, Z7
+	VADDPS       Z6, Z6, Z8
+	VADDPS       Z4, Z8, Z8
+	VMULPS       Z1, Z8, Z8
+	VMOVAPS      Z7, Z9
+	VFNMADD231PS Z5, Z2, Z9
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z5, Z2, Z7
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z5, Z3, Z10
+	VMOVAPS      Z8, Z8
+	VFNMADD231PS Z5, Z3, Z8
+	VMOVUPS      Z4, (R10)
+	VMOVUPS      Z9, 64(R10)
+	VMOVUPS      Z7, 128(R10)
+	VMOVUPS      Z10, 192(R10)
+	VMOVUPS      Z8, 256(R10)
+	VMOVUPS      Z6, 320(R10)
+	ADDQ         $+384, R10
+	DECQ         R12
+	JNE          row
+	MOVQ         temp+48(FP), R10
+	MOVQ         SI, R11
+	LEAQ         (R8)(R8*2), R12
+	ADDQ         R11, R12
+	MOVQ         $0x00000006, R13
+
+column:
+	VMOVUPS      (R10), Z4
+	VMOVUPS      384(R10), Z5
+	VMOVUPS      768(R10), Z6
+	VADDPS       Z4, Z4, Z7
+	VADDPS       Z6, Z7, Z7
+	VMULPS       Z0, Z7, Z7
+	VADDPS       Z6, Z6, Z8
+	VADDPS       Z4, Z8, Z8
+	VMULPS       Z1, Z8, Z8
+	VMOVAPS      Z7, Z9
+	VFNMADD231PS Z5, Z2, Z9
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z5, Z2, Z7
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z5, Z3, Z10
+	VMOVAPS      Z8, Z8
+	VFNMADD231PS Z5, Z3, Z8
+	VMOVUPS      Z4, (R11)
+	VMOVUPS      Z9, (R11)(R8*1)
+	VMOVUPS      Z7, (R11)(R8*2)
+	VMOVUPS      Z10, (R12)
+	VMOVUPS      Z8, (R12)(R8*1)
+	VMOVUPS      Z6, (R12)(R8*2)
+	ADDQ         $0x40, R10
+	ADDQ         DI, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNE          column
+	ADDQ         R9, DX
+	ADDQ         CX, SI
+	DECQ         AX
+	JNE          channel
 	VZEROUPPER
 	RET
 

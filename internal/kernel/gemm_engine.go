@@ -74,6 +74,8 @@ type engine[T Float] struct {
 	// depthwise plans a convolution that convolves each channel separately, or returns nil if the
 	// general passes are faster. The field is nil in an engine without such kernels.
 	depthwise func(s ConvShape) depthwise[T]
+
+	winograd winogradTransforms[T]
 }
 
 // dots computes rows × cols dot products at once, over n elements of each of several images, which

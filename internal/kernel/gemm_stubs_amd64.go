@@ -135,6 +135,27 @@ func transposeAVX2(rows int, cols int, src *float32, srcStride int, dst *float32
 //go:noescape
 func gatherTransposeAVX2(rows int, cols int, src *float32, offsets *int32, dst *float32, dstStride int)
 
+// winogradInputAVX2 transforms n tiles, a positive multiple of the lanes. Tile t begins at
+// src[at[t]]; its element (i, j) goes to dst[(6·i+j)·point + t]. It reads 6 rows of 8 columns of
+// each tile. temp has 36 vectors.
+//
+//go:noescape
+func winogradInputAVX2(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
+
+// winogradOutputAVX2 transforms n tiles back, a positive multiple of the lanes. Element (i, j) of
+// tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on, the
+// larger of least and bias plus the result. temp has 24 vectors.
+//
+//go:noescape
+func winogradOutputAVX2(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, bias float32, least float32)
+
+// winogradFiltersAVX2 transforms the 3x3 filters of n channels, rows filters each, at most a
+// vector. Tap t of filter i of channel c is at src[9·c·rows + t·tap + i]; its element (i, j) goes
+// to dst[(6·i+j)·point + c·rows + i]. It reads and writes whole vectors. temp has 18 vectors.
+//
+//go:noescape
+func winogradFiltersAVX2(n int, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
+
 // tile1x1AVX512 is tile for 1 rows and up to 16 columns.
 //
 //go:noescape
@@ -426,6 +447,27 @@ func transposeAVX512(rows int, cols int, src *float32, srcStride int, dst *float
 //
 //go:noescape
 func gatherTransposeAVX512(rows int, cols int, src *float32, offsets *int32, dst *float32, dstStride int)
+
+// winogradInputAVX512 transforms n tiles, a positive multiple of the lanes. Tile t begins at
+// src[at[t]]; its element (i, j) goes to dst[(6·i+j)·point + t]. It reads 6 rows of 8 columns of
+// each tile. temp has 36 vectors.
+//
+//go:noescape
+func winogradInputAVX512(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
+
+// winogradOutputAVX512 transforms n tiles back, a positive multiple of the lanes. Element (i, j) of
+// tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on, the
+// larger of least and bias plus the result. temp has 24 vectors.
+//
+//go:noescape
+func winogradOutputAVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, bias float32, least float32)
+
+// winogradFiltersAVX512 transforms the 3x3 filters of n channels, rows filters each, at most a
+// vector. Tap t of filter i of channel c is at src[9·c·rows + t·tap + i]; its element (i, j) goes
+// to dst[(6·i+j)·point + c·rows + i]. It reads and writes whole vectors. temp has 18 vectors.
+//
+//go:noescape
+func winogradFiltersAVX512(n int, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
 
 //go:noescape
 func pause()

@@ -23,6 +23,9 @@ var vectorAVX2 = vectorKernels{
 	transpose:       transposeAVX2,
 	gatherTranspose: gatherTransposeAVX2,
 	channels:        &channelsAVX2,
+	winogradInput:   winogradInputAVX2,
+	winogradOutput:  winogradOutputAVX2,
+	winogradFilters: winogradFiltersAVX2,
 }
 
 func avx2Table() table[float32] {
@@ -97,6 +100,9 @@ var vectorAVX512 = vectorKernels{
 	transpose:       transposeAVX512,
 	gatherTranspose: gatherTransposeAVX512,
 	channels:        &channelsAVX512,
+	winogradInput:   winogradInputAVX512,
+	winogradOutput:  winogradOutputAVX512,
+	winogradFilters: winogradFiltersAVX512,
 }
 
 func avx512Table() table[float32] {

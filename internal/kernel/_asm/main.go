@@ -33,6 +33,7 @@ func main() {
 		im2col(s)
 		transpose(s, "transpose", false)
 		transpose(s, "gatherTranspose", true)
+		winograd(s)
 	}
 	pause()
 	Generate()
@@ -62,7 +63,8 @@ var (
 
 func (s *simd) bytes() int { return 4 * s.lanes }
 
-// mask selects the existing lanes of one vector: an opmask, or a vector of sign bits.
+// mask selects the existing lanes of one vector: an opmask, or a vector of sign bits. The zero mask
+// selects all.
 type mask struct {
 	s *simd
 	k reg.Register
@@ -127,20 +129,26 @@ func clamp(x reg.GPVirtual, most int) {
 
 // load reads the lanes of the mask and sets the others to zero. It doesn't touch their memory.
 func (m mask) load(from Mem, to reg.Register) {
-	if m.s == avx512 {
+	switch m.s {
+	case nil:
+		VMOVUPS(from, to)
+	case avx512:
 		VMOVUPS_Z(from, m.k, to)
-		return
+	default:
+		VMASKMOVPS(from, m.k, to)
 	}
-	VMASKMOVPS(from, m.k, to)
 }
 
 // store writes the lanes of the mask.
 func (m mask) store(from reg.Register, to Mem) {
-	if m.s == avx512 {
+	switch m.s {
+	case nil:
+		VMOVUPS(from, to)
+	case avx512:
 		VMOVUPS(from, m.k, to)
-		return
+	default:
+		VMASKMOVPS(from, m.k, to)
 	}
-	VMASKMOVPS(from, m.k, to)
 }
 
 func zero(v reg.Register) { VXORPS(v, v, v) }

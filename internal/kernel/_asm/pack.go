@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -9,41 +11,65 @@ import (
 // rowCopy is a block of rows × cols elements to copy. Copying overwrites the pointers and rows.
 type rowCopy struct{ rows, cols, src, srcStride, dst, dstStride reg.Register } // strides in bytes
 
-// emit emits the copy; label makes its labels unique.
+// emit emits the copy; label makes its labels unique. The last vector of a row overlaps the one
+// before it; only rows shorter than a vector need masks.
 func (c rowCopy) emit(s *simd, label string) {
-	// whole vectors before the last, which has 1 to lanes elements
-	whole, rest := GP64(), GP64()
-	LEAQ(Mem{Base: c.cols, Disp: -1}, whole)
-	ANDQ(I32(int32(-s.lanes)), whole)
-	MOVQ(c.cols, rest)
-	SUBQ(whole, rest)
-	last := s.mask(rest, 0, 0)
 	v, at := s.vec(), GP64()
-	TESTQ(whole, whole)
-	JNE(LabelRef(label + "wide"))
+	CMPQ(c.cols, Imm(uint64(s.lanes)))
+	JGE(LabelRef(label + "wide"))
+	if s == avx2 { // there, masked stores are slow on some processors
+		CMPQ(c.cols, Imm(4))
+		JGE(LabelRef(label + "halves"))
+	}
+	part := s.mask(c.cols, 0, 0)
 	Label(label + "narrow")
-	last.load(Mem{Base: c.src}, v)
-	last.store(v, Mem{Base: c.dst})
-	ADDQ(c.srcStride, c.src)
-	ADDQ(c.dstStride, c.dst)
-	DECQ(c.rows)
+	part.load(Mem{Base: c.src}, v)
+	part.store(v, Mem{Base: c.dst})
+	c.next()
 	JNE(LabelRef(label + "narrow"))
 	JMP(LabelRef(label + "end"))
+	if s == avx2 {
+		Label(label + "halves")
+		c.move(v.AsX(), Mem{Base: c.src}, Mem{Base: c.dst})
+		c.moveLast(v.AsX(), 16)
+		c.next()
+		JNE(LabelRef(label + "halves"))
+		JMP(LabelRef(label + "end"))
+	}
 	Label(label + "wide")
+	whole := GP64()
+	LEAQ(Mem{Base: c.cols, Disp: -s.lanes}, whole)
+	Label(label + "row")
 	XORQ(at, at)
+	CMPQ(at, whole)
+	JGE(LabelRef(label + "last"))
 	Label(label + "vector")
-	VMOVUPS(Mem{Base: c.src, Index: at, Scale: 4}, v)
-	VMOVUPS(v, Mem{Base: c.dst, Index: at, Scale: 4})
+	c.move(v, Mem{Base: c.src, Index: at, Scale: 4}, Mem{Base: c.dst, Index: at, Scale: 4})
 	ADDQ(I32(int32(s.lanes)), at)
 	CMPQ(at, whole)
 	JLT(LabelRef(label + "vector"))
-	last.load(Mem{Base: c.src, Index: at, Scale: 4}, v)
-	last.store(v, Mem{Base: c.dst, Index: at, Scale: 4})
+	Label(label + "last")
+	c.moveLast(v, s.bytes())
+	c.next()
+	JNE(LabelRef(label + "row"))
+	Label(label + "end")
+}
+
+func (c rowCopy) move(v reg.Register, from, to Mem) {
+	VMOVUPS(from, v)
+	VMOVUPS(v, to)
+}
+
+// moveLast moves the last bytes of a row, as many as v has.
+func (c rowCopy) moveLast(v reg.Register, bytes int) {
+	c.move(v, Mem{Base: c.src, Index: c.cols, Scale: 4, Disp: -bytes}, Mem{Base: c.dst, Index: c.cols, Scale: 4, Disp: -bytes})
+}
+
+// next goes to the next row. It sets the zero flag if there is none.
+func (c rowCopy) next() {
 	ADDQ(c.srcStride, c.src)
 	ADDQ(c.dstStride, c.dst)
 	DECQ(c.rows)
-	JNE(LabelRef(label + "wide"))
-	Label(label + "end")
 }
 
 func copyRows(s *simd) {
@@ -147,18 +173,57 @@ func transpose(s *simd, name string, atOffsets bool) {
 		ADDQ(stride, at)
 	}
 	Label("loaded")
-	for j, col := range s.transposed(row) {
-		CMPQ(cols, Imm(uint64(j)))
-		JLE(LabelRef("done"))
-		rowMask.store(col, Mem{Base: dst})
-		ADDQ(dstStride, dst)
+	column := s.transposed(row)
+	part := func(label string, store func(v reg.VecVirtual, to Mem)) {
+		Label(label)
+		for j, v := range column {
+			CMPQ(cols, Imm(uint64(j)))
+			JLE(LabelRef("done"))
+			store(v, Mem{Base: dst})
+			ADDQ(dstStride, dst)
+		}
+		JMP(LabelRef("stored"))
 	}
+	CMPQ(rows, Imm(uint64(s.lanes)))
+	JGE(LabelRef("full"))
+	if s == avx2 { // there, masked stores are slow on some processors
+		for n := 4; n < s.lanes; n++ {
+			CMPQ(rows, Imm(uint64(n)))
+			JEQ(LabelRef(fmt.Sprintf("first%d", n)))
+		}
+	}
+	part("masked", func(v reg.VecVirtual, to Mem) { rowMask.store(v, to) })
+	if s == avx2 {
+		for n := 4; n < s.lanes; n++ {
+			part(fmt.Sprintf("first%d", n), func(v reg.VecVirtual, to Mem) { storeFirst(n, v, to) })
+		}
+	}
+	part("full", func(v reg.VecVirtual, to Mem) { VMOVUPS(v, to) })
+	Label("stored")
 	ADDQ(I32(int32(s.bytes())), src)
 	SUBQ(Imm(uint64(s.lanes)), cols)
 	JGT(LabelRef("block"))
 	Label("done")
 	VZEROUPPER()
 	RET()
+}
+
+// storeFirst stores the first n of eight lanes, n from 4 to 7.
+func storeFirst(n int, v reg.VecVirtual, to Mem) {
+	VMOVUPS(v.AsX(), to)
+	if n == 4 {
+		return
+	}
+	upper := XMM()
+	VEXTRACTF128(Imm(1), v, upper)
+	if n == 5 {
+		VMOVSS(upper, to.Offset(16))
+		return
+	}
+	VMOVLPS(upper, to.Offset(16))
+	if n == 7 {
+		VEXTRACTPS(Imm(2), upper, to.Offset(24))
+	}
 }
 
 // transposed returns the columns of a square block of the given rows.

@@ -182,30 +182,40 @@ func (t *tileKernel) multiply(u int) {
 	}
 }
 
-// finish adds C, applies the ReLU and stores, as flags and cols say.
+// finish adds C, applies the ReLU and stores, as flags and cols say. Full vectors go without masks,
+// because some processors need a dozen cycles for a masked store.
 func (t *tileKernel) finish() {
 	t.cols = Load(Param("cols"), GP64())
 	t.flags = Load(Param("flags"), GP64())
-	masks := t.s.firstLanes(t.cols, t.vectors)
+	CMPQ(t.cols, Imm(uint64(t.vectors*t.s.lanes)))
+	JGE(LabelRef("full"))
+	t.write("part", t.s.firstLanes(t.cols, t.vectors))
+	JMP(LabelRef("written"))
+	Label("full")
+	t.write("full", make([]mask, t.vectors))
+	Label("written")
+}
+
+func (t *tileKernel) write(label string, masks []mask) {
 	old := t.s.vec()
 	TESTQ(U32(flagAccumulate), t.flags)
-	JEQ(LabelRef("fresh"))
+	JEQ(LabelRef(label + "fresh"))
 	t.eachRow(func(i int, c Mem) {
 		for v, m := range masks {
 			m.load(c.Offset(t.s.bytes()*v), old)
 			VADDPS(old, t.acc[i][v], t.acc[i][v])
 		}
 	})
-	Label("fresh")
+	Label(label + "fresh")
 	TESTQ(U32(flagReLU), t.flags)
-	JEQ(LabelRef("store"))
+	JEQ(LabelRef(label + "store"))
 	zero(old)
 	for i := range t.rows {
 		for v := range t.vectors {
 			VMAXPS(t.acc[i][v], old, t.acc[i][v]) // VMAXPS keeps its second operand if that is NaN
 		}
 	}
-	Label("store")
+	Label(label + "store")
 	t.eachRow(func(i int, c Mem) {
 		for v, m := range masks {
 			m.store(t.acc[i][v], c.Offset(t.s.bytes()*v))

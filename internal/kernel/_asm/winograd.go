@@ -1,0 +1,397 @@
+package main
+
+import (
+	"math"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// The transforms of Winograd's convolution F(4x4, 3x3); see winograd.go. A vector holds the same
+// element of as many tiles as it has lanes, or of as many filters.
+const (
+	winogradIn  = 6 // rows and columns of a tile's input
+	winogradOut = 4 // rows and columns of a tile's output
+)
+
+func winograd(s *simd) {
+	winogradInput(s)
+	winogradOutput(s)
+	winogradFilters(s)
+}
+
+// number returns a constant in every lane.
+func (s *simd) number(v float64) reg.VecVirtual {
+	to := s.vec()
+	VBROADCASTSS(word(math.Float32bits(float32(v))), to)
+	return to
+}
+
+var words = map[uint32]Mem{}
+
+func word(bits uint32) Mem {
+	if _, ok := words[bits]; !ok {
+		name := "number" + hex(bits)
+		at := GLOBL(name, RODATA|NOPTR)
+		DATA(0, U32(bits))
+		words[bits] = at
+	}
+	return words[bits]
+}
+
+func hex(bits uint32) string {
+	const digits = "0123456789abcdef"
+	var name [8]byte
+	for i := range name {
+		name[i] = digits[bits>>(28-4*i)&15]
+	}
+	return string(name[:])
+}
+
+func (s *simd) binary(emit func(...Op), a, b Op) reg.VecVirtual {
+	to := s.vec()
+	emit(b, a, to)
+	return to
+}
+
+func (s *simd) add(a, b Op) reg.VecVirtual { return s.binary(VADDPS, a, b) }
+func (s *simd) sub(a, b Op) reg.VecVirtual { return s.binary(VSUBPS, a, b) }
+func (s *simd) mul(a, b Op) reg.VecVirtual { return s.binary(VMULPS, a, b) }
+
+// parameter returns an argument in every lane.
+func (s *simd) parameter(name string) reg.VecVirtual {
+	at, err := Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	to := s.vec()
+	VBROADCASTSS(at.Addr, to)
+	return to
+}
+
+// plus returns c + a·b and minus c - a·b, each rounded once.
+func (s *simd) plus(c, a, b reg.VecVirtual) reg.VecVirtual { return s.fused(VFMADD231PS, c, a, b) }
+
+func (s *simd) minus(c, a, b reg.VecVirtual) reg.VecVirtual { return s.fused(VFNMADD231PS, c, a, b) }
+
+func (s *simd) fused(emit func(...Op), c, a, b reg.VecVirtual) reg.VecVirtual {
+	to := s.vec()
+	VMOVAPS(c, to)
+	emit(b, a, to)
+	return to
+}
+
+// sixRows addresses six rows, step bytes apart.
+type sixRows struct{ first, fourth, step reg.Register }
+
+func newSixRows(first, step reg.Register) sixRows {
+	r := sixRows{first, GP64(), step}
+	LEAQ(Mem{Base: step, Index: step, Scale: 2}, r.fourth)
+	ADDQ(first, r.fourth)
+	return r
+}
+
+func (r sixRows) at(i int) Mem {
+	base := r.first
+	if i >= 3 {
+		base, i = r.fourth, i-3
+	}
+	if i == 0 {
+		return Mem{Base: base}
+	}
+	return Mem{Base: base, Index: r.step, Scale: uint8(i)}
+}
+
+// advance moves all rows by n bytes, a register or a number.
+func (r sixRows) advance(n Op) {
+	ADDQ(n, r.first)
+	ADDQ(n, r.fourth)
+}
+
+// times6 returns six times x.
+func times6(x reg.Register) reg.Register {
+	to := GP64()
+	LEAQ(Mem{Base: x, Index: x, Scale: 2}, to)
+	SHLQ(Imm(1), to)
+	return to
+}
+
+// repeat emits body in a loop of n turns.
+func repeat(label string, n int, body func()) {
+	turns := GP64()
+	MOVQ(U32(n), turns)
+	Label(label)
+	body()
+	DECQ(turns)
+	JNE(LabelRef(label))
+}
+
+type inputConstants struct{ half, two, twoAndHalf, near, far reg.VecVirtual }
+
+func (s *simd) inputConstants() inputConstants {
+	return inputConstants{s.number(0.5), s.number(2), s.number(2.5), s.number(math.Sqrt(0.5)), s.number(math.Sqrt2)}
+}
+
+// inputPoints returns Bᵀ·x.
+func (s *simd) inputPoints(k inputConstants, x []reg.VecVirtual) []reg.VecVirtual {
+	first := s.minus(s.add(x[0], x[4]), k.twoAndHalf, x[2])
+	last := s.minus(s.add(x[1], x[5]), k.twoAndHalf, x[3])
+	near, nearOdd := s.minus(x[4], k.two, x[2]), s.minus(x[3], k.two, x[1])
+	far, farOdd := s.minus(x[4], k.half, x[2]), s.minus(x[3], k.half, x[1])
+	return []reg.VecVirtual{
+		first, s.plus(near, k.near, nearOdd), s.minus(near, k.near, nearOdd), s.plus(far, k.far, farOdd),
+		s.minus(far, k.far, farOdd), last,
+	}
+}
+
+func winogradInput(s *simd) {
+	TEXT("winogradInput"+s.name, NOSPLIT,
+		"func(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)")
+	Pragma("noescape")
+	doc("winogradInput" + s.name + " transforms n tiles, a positive multiple of the lanes. Tile t begins at " +
+		"src[at[t]]; its element (i, j) goes to dst[(6·i+j)·point + t]. It reads 6 rows of 8 columns of each tile. " +
+		"temp has 36 vectors.")
+	n := Load(Param("n"), GP64())
+	at := Load(Param("at"), GP64())
+	dst := Load(Param("dst"), GP64())
+	pitch := Load(Param("pitch"), GP64())
+	SHLQ(Imm(2), pitch)
+	point := Load(Param("point"), GP64())
+	SHLQ(Imm(2), point)
+	point6 := times6(point)
+	k := s.inputConstants()
+	Label("tiles")
+	src := Load(Param("src"), GP64())
+	temp := Load(Param("temp"), GP64())
+	repeat("row", winogradIn, func() {
+		right := s.lowPairs(s.loadTiles(src, at, 16))
+		x := append(s.quad(s.loadTiles(src, at, 0)), right...)
+		for j, v := range s.inputPoints(k, x) {
+			VMOVUPS(v, Mem{Base: temp, Disp: j * s.bytes()})
+		}
+		ADDQ(I32(int32(winogradIn*s.bytes())), temp)
+		ADDQ(pitch, src)
+	})
+	Load(Param("temp"), temp)
+	to := GP64()
+	MOVQ(dst, to)
+	out := newSixRows(to, point6)
+	repeat("column", winogradIn, func() {
+		x := s.vectors(winogradIn)
+		for i := range x {
+			VMOVUPS(Mem{Base: temp, Disp: i * winogradIn * s.bytes()}, x[i])
+		}
+		for i, v := range s.inputPoints(k, x) {
+			VMOVUPS(v, out.at(i))
+		}
+		ADDQ(Imm(uint64(s.bytes())), temp)
+		out.advance(point)
+	})
+	ADDQ(Imm(uint64(4*s.lanes)), at)
+	ADDQ(Imm(uint64(s.bytes())), dst)
+	SUBQ(Imm(uint64(s.lanes)), n)
+	JNE(LabelRef("tiles"))
+	VZEROUPPER()
+	RET()
+}
+
+// loadTiles returns four vectors: 128-bit lane l of vector k has four elements of tile 4·l + k.
+func (s *simd) loadTiles(src, at reg.Register, disp int) []reg.VecVirtual {
+	v := s.vectors(4)
+	offset := GP64()
+	for k := range v {
+		for l := range s.lanes / 4 {
+			MOVLQSX(Mem{Base: at, Disp: 4 * (4*l + k)}, offset)
+			from := Mem{Base: src, Index: offset, Scale: 4, Disp: disp}
+			switch {
+			case l == 0 && s == avx2:
+				VBROADCASTF128(from, v[k]) // unlike a move to the lowest lane, this writes them all
+			case l == 0:
+				VBROADCASTF32X4(from, v[k])
+			case s == avx2:
+				VINSERTF128(Imm(1), from, v[k], v[k])
+			default:
+				VINSERTF32X4(Imm(uint64(l)), from, v[k], v[k])
+			}
+		}
+	}
+	return v
+}
+
+// lowPairs returns the first two columns of quad.
+func (s *simd) lowPairs(row []reg.VecVirtual) []reg.VecVirtual {
+	ab, cd := s.vec(), s.vec()
+	VUNPCKLPS(row[1], row[0], ab)
+	VUNPCKLPS(row[3], row[2], cd)
+	col := s.vectors(2)
+	VUNPCKLPD(cd, ab, col[0])
+	VUNPCKHPD(cd, ab, col[1])
+	return col
+}
+
+type outputConstants struct{ half, two, near, far reg.VecVirtual }
+
+func (s *simd) outputConstants() outputConstants {
+	return outputConstants{s.number(0.5), s.number(2), s.number(math.Sqrt(0.5)), s.number(math.Sqrt2)}
+}
+
+// outputPoints returns Aᵀ·m.
+func (s *simd) outputPoints(k outputConstants, m []reg.VecVirtual) []reg.VecVirtual {
+	near, far := s.add(m[1], m[2]), s.add(m[3], m[4])
+	nearOdd, farOdd := s.mul(s.sub(m[1], m[2]), k.near), s.mul(s.sub(m[3], m[4]), k.far)
+	return []reg.VecVirtual{
+		s.add(s.add(m[0], near), far),
+		s.add(nearOdd, farOdd),
+		s.plus(s.mul(far, k.two), k.half, near),
+		s.plus(s.plus(m[5], k.half, nearOdd), k.two, farOdd),
+	}
+}
+
+func winogradOutput(s *simd) {
+	TEXT("winogradOutput"+s.name, NOSPLIT,
+		"func(n int, src *float32, point int, temp, dst *float32, pitch int, at *int32, bias, least float32)")
+	Pragma("noescape")
+	doc("winogradOutput" + s.name + " transforms n tiles back, a positive multiple of the lanes. Element (i, j) of " +
+		"tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on, the larger of " +
+		"least and bias plus the result. temp has 24 vectors.")
+	n := Load(Param("n"), GP64())
+	src := Load(Param("src"), GP64())
+	at := Load(Param("at"), GP64())
+	pitch := Load(Param("pitch"), GP64())
+	SHLQ(Imm(2), pitch)
+	point := Load(Param("point"), GP64())
+	SHLQ(Imm(2), point)
+	point6 := times6(point)
+	bias, least := s.parameter("bias"), s.parameter("least")
+	k := s.outputConstants()
+	Label("tiles")
+	temp := Load(Param("temp"), GP64())
+	from := GP64()
+	MOVQ(src, from)
+	in := newSixRows(from, point6)
+	repeat("column", winogradIn, func() {
+		m := s.vectors(winogradIn)
+		for i := range m {
+			VMOVUPS(in.at(i), m[i])
+		}
+		for i, v := range s.outputPoints(k, m) {
+			VMOVUPS(v, Mem{Base: temp, Disp: i * winogradIn * s.bytes()})
+		}
+		ADDQ(Imm(uint64(s.bytes())), temp)
+		in.advance(point)
+	})
+	Load(Param("temp"), temp)
+	dst := Load(Param("dst"), GP64())
+	repeat("row", winogradOut, func() {
+		m := s.vectors(winogradIn)
+		for j := range m {
+			VMOVUPS(Mem{Base: temp, Disp: j * s.bytes()}, m[j])
+		}
+		y := s.outputPoints(k, m)
+		for j := range y {
+			VADDPS(bias, y[j], y[j])
+			VMAXPS(y[j], least, y[j]) // VMAXPS keeps its second operand if that is NaN
+		}
+		s.storeTiles(s.quad(y), dst, at)
+		ADDQ(I32(int32(winogradIn*s.bytes())), temp)
+		ADDQ(pitch, dst)
+	})
+	ADDQ(Imm(uint64(4*s.lanes)), at)
+	ADDQ(Imm(uint64(s.bytes())), src)
+	SUBQ(Imm(uint64(s.lanes)), n)
+	JNE(LabelRef("tiles"))
+	VZEROUPPER()
+	RET()
+}
+
+// storeTiles is the reverse of loadTiles.
+func (s *simd) storeTiles(v []reg.VecVirtual, dst, at reg.Register) {
+	offset := GP64()
+	for k := range v {
+		for l := range s.lanes / 4 {
+			MOVLQSX(Mem{Base: at, Disp: 4 * (4*l + k)}, offset)
+			to := Mem{Base: dst, Index: offset, Scale: 4}
+			switch {
+			case l == 0:
+				VMOVUPS(v[k].AsX(), to)
+			case s == avx2:
+				VEXTRACTF128(Imm(1), v[k], to)
+			default:
+				VEXTRACTF32X4(Imm(uint64(l)), v[k], to)
+			}
+		}
+	}
+}
+
+type filterConstants struct{ third, sixth, nearOdd, farOdd reg.VecVirtual }
+
+// filterPoints returns G·g.
+func (s *simd) filterPoints(k filterConstants, g []reg.VecVirtual) []reg.VecVirtual {
+	near := s.mul(s.add(s.add(g[0], g[0]), g[2]), k.third)
+	far := s.mul(s.add(s.add(g[2], g[2]), g[0]), k.sixth)
+	return []reg.VecVirtual{
+		g[0], s.minus(near, k.nearOdd, g[1]), s.plus(near, k.nearOdd, g[1]), s.plus(far, k.farOdd, g[1]),
+		s.minus(far, k.farOdd, g[1]), g[2],
+	}
+}
+
+func winogradFilters(s *simd) {
+	TEXT("winogradFilters"+s.name, NOSPLIT,
+		"func(n, rows int, src *float32, tap int, dst *float32, point int, temp *float32)")
+	Pragma("noescape")
+	doc("winogradFilters" + s.name + " transforms the 3x3 filters of n channels, rows filters each, at most a vector. " +
+		"Tap t of filter i of channel c is at src[9·c·rows + t·tap + i]; its element (i, j) goes to " +
+		"dst[(6·i+j)·point + c·rows + i]. It reads and writes whole vectors. temp has 18 vectors.")
+	n := Load(Param("n"), GP64())
+	rows := Load(Param("rows"), GP64())
+	SHLQ(Imm(2), rows)
+	src := Load(Param("src"), GP64())
+	tap := Load(Param("tap"), GP64())
+	SHLQ(Imm(2), tap)
+	dst := Load(Param("dst"), GP64())
+	point := Load(Param("point"), GP64())
+	SHLQ(Imm(2), point)
+	point6 := times6(point)
+	rows9 := GP64()
+	LEAQ(Mem{Base: rows, Index: rows, Scale: 8}, rows9)
+	k := filterConstants{
+		s.number(-1. / 3), s.number(1. / 6), s.number(math.Sqrt2 / 3), s.number(math.Sqrt2 / 6),
+	}
+	Label("channel")
+	temp := Load(Param("temp"), GP64())
+	from := GP64()
+	MOVQ(src, from)
+	repeat("row", 3, func() {
+		g := s.vectors(3)
+		for j := range g {
+			VMOVUPS(Mem{Base: from}, g[j])
+			ADDQ(tap, from)
+		}
+		for j, v := range s.filterPoints(k, g) {
+			VMOVUPS(v, Mem{Base: temp, Disp: j * s.bytes()})
+		}
+		ADDQ(I32(int32(winogradIn*s.bytes())), temp)
+	})
+	Load(Param("temp"), temp)
+	to := GP64()
+	MOVQ(dst, to)
+	out := newSixRows(to, point6)
+	repeat("column", winogradIn, func() {
+		g := s.vectors(3)
+		for i := range g {
+			VMOVUPS(Mem{Base: temp, Disp: i * winogradIn * s.bytes()}, g[i])
+		}
+		for i, v := range s.filterPoints(k, g) {
+			VMOVUPS(v, out.at(i))
+		}
+		ADDQ(Imm(uint64(s.bytes())), temp)
+		out.advance(point)
+	})
+	ADDQ(rows9, src)
+	ADDQ(rows, dst)
+	DECQ(n)
+	JNE(LabelRef("channel"))
+	VZEROUPPER()
+	RET()
+}

@@ -1,0 +1,493 @@
+package kernel
+
+import "math"
+
+const (
+	winogradIn     = 6 // rows and columns of the input of a tile
+	winogradOut    = 4 // rows and columns of the output of a tile
+	winogradPoints = winogradIn * winogradIn
+	winogradTaps   = 9
+
+	// Sizes of the parts that the work is cut into. They change no result.
+	winogradTiles   = 64      // about as many tiles in a block
+	winogradBlocks  = 5 << 18 // most elements of transformed input at a time
+	winogradFilters = 1 << 18 // most elements of transformed filters of a shard
+)
+
+// winograd is a convolution of 3x3 filters at stride 1 by Winograd's minimal filtering F(4x4, 3x3)
+// (Lavin and Gray 2016). The output is cut into tiles of 4x4. With d the 6x6 input of a tile of
+// channel c, and g the filter of channels o and c,
+//
+//	y[o] = Aᵀ·(Σ_c (G·g·Gᵀ) ⊙ (Bᵀ·d·B))·A
+//
+// takes 36 multiplications for each c where the definition takes 144. Each of the 36 points is a
+// matrix product over c, of filters and tiles, which the engine computes.
+//
+// The matrices interpolate at 0, ±√½, ±√2 and ∞; B's row for a point p holds the coefficients of
+// Π(x - q) over the other points q, G's (1, p, p²)/Π(p - q), A's (1, p, p², p³). The common choice,
+// 0, ±1, ±2 and ∞, has larger coefficients: its error bound is 4.5 times as large.
+//
+// A tile's result depends on its own input and the filters alone. So the bits of an image don't
+// depend on the other images, and those of a batch not on the number of workers.
+type winograd[T Float] struct {
+	e               *engine[T]
+	batch, groups   int
+	in, out         int  // channels of a group
+	data            bool // the gradient of the input, whose filters are transposed and turned by 180°
+	height, width   int  // of the source
+	top, left       int  // padding
+	outH, outW      int
+	tilesH, tilesW  int
+	rows, blocks    int          // tile rows in a block, blocks in the batch
+	together        int          // blocks whose transformed input is in memory at once
+	tiles           int          // columns of a block's products: its tiles, and copies of the last to fill a vector
+	pitch           int          // of a channel's transformed input
+	point           int          // elements of all channels, for each point
+	filters, shards int          // filters in a shard, and shards in a group
+	rowTiles        [2][]rowTile // of a shard, and of a group's last one
+
+	sourcePitch          int
+	offsets              []int32 // of a channel's transformed input
+	sourceAt, targetAt   []int32 // where a tile of a whole block begins
+	sourceEnd, targetEnd []int32 // the same for the last block, if it is smaller
+
+	packed  []T // transformed input of the current blocks; borrowed
+	workers perWorker[winogradScratch[T]]
+
+	x, w, bias, y []T // of the running call
+	least         T   // lower bound of the results: 0 for a ReLU, else -Inf
+	first         int // of the current blocks
+	call          int // number of the call
+
+	prologue, epilogue planesFunc[T]
+
+	pack, multiply, before, after func(worker, shard int)
+}
+
+type winogradScratch[T Float] struct {
+	source, target   []T
+	taps, weights    []T
+	products         []T
+	temp             [winogradPoints * 16]T
+	p                panel[T]
+	call, group, row int // whose filters the weights are
+}
+
+// winogradFits says whether F(4x4, 3x3) can compute a convolution and the gradient of its input.
+func winogradFits(s ConvShape) bool {
+	return s.KernelH == 3 && s.KernelW == 3 && s.StrideH == 1 && s.StrideW == 1 && s.DilationH == 1 &&
+		s.DilationW == 1 && max(s.PadTop, s.PadBottom, s.PadLeft, s.PadRight) <= 2
+}
+
+// winogradPays says whether it is faster than the general passes, by the measurements in
+// docs/performance.md: the products must be large against the transforms, and the tiles mustn't
+// hang over the edges by much. It doesn't look at the batch, so that an image has the same bits in
+// any.
+func winogradPays[T Float](s ConvShape) bool {
+	_, single := any(T(0)).(float32)
+	if !single || !winogradFits(s) {
+		return false
+	}
+	in, out := s.groupChannels()
+	tiles := ceilDiv(s.OutHeight(), winogradOut) * ceilDiv(s.OutWidth(), winogradOut)
+	pixels := s.OutHeight() * s.OutWidth()
+	return min(in, out) >= 16 && in*out >= 512 && tiles >= 4 && 5*pixels >= 3*tiles*winogradOut*winogradOut
+}
+
+func newWinogradForward[T Float](e *engine[T], s ConvShape) *winograd[T] {
+	in, out := s.groupChannels()
+	c := &winograd[T]{
+		e: e, batch: s.Batch, groups: s.Groups, in: in, out: out, height: s.InHeight, width: s.InWidth,
+		top: s.PadTop, left: s.PadLeft, outH: s.OutHeight(), outW: s.OutWidth(),
+	}
+	c.plan()
+	return c
+}
+
+// newWinogradData plans the gradient of the input: a convolution of dy, padded so that its result
+// is as large as x.
+func newWinogradData[T Float](e *engine[T], s ConvShape) *winograd[T] {
+	in, out := s.groupChannels()
+	c := &winograd[T]{
+		e: e, batch: s.Batch, groups: s.Groups, in: out, out: in, data: true, height: s.OutHeight(),
+		width: s.OutWidth(), top: 2 - s.PadTop, left: 2 - s.PadLeft, outH: s.InHeight, outW: s.InWidth,
+	}
+	c.plan()
+	return c
+}
+
+func (c *winograd[T]) plan() {
+	c.tilesH, c.tilesW = ceilDiv(c.outH, winogradOut), ceilDiv(c.outW, winogradOut)
+	rows := c.batch * c.tilesH
+	c.rows = min(rows, rowsOfTiles(c.tilesW, c.e.cols))
+	c.blocks = ceilDiv(rows, c.rows)
+	c.tiles = c.e.width(c.rows * c.tilesW)
+	c.pitch = c.tiles
+	if c.pitch%32 == 0 {
+		c.pitch += 16 // so that the channels of a column of tiles lie in different sets of the cache
+	}
+	c.point = c.groups*c.in*c.pitch + 16
+	c.together = min(c.blocks, max(1, winogradBlocks/(winogradPoints*c.point)))
+	c.offsets = make([]int32, c.in)
+	for i := range c.offsets {
+		c.offsets[i] = int32(i * c.pitch)
+	}
+	c.sourcePitch = winogradOut*c.tilesW + winogradIn - winogradOut
+	c.sourceAt, c.targetAt = c.tilesAt(c.rows)
+	c.sourceEnd, c.targetEnd = c.tilesAt(rows - (c.blocks-1)*c.rows)
+	c.planShards()
+	c.pack, c.multiply = c.packShard, c.multiplyShard
+	c.before, c.after = c.prologueShard, c.epilogueShard
+}
+
+// planShards cuts the filters of a group into parts that fit the cache and, with few blocks, occupy
+// more workers.
+func (c *winograd[T]) planShards() {
+	all := tileRows(c.out, c.e.rows)
+	most := winogradFilters / (winogradPoints * c.in * all[0].rows)
+	most = max(1, min(most, len(all)*c.blocks/partShards))
+	c.filters = min(c.out, ceilDiv(len(all), ceilDiv(len(all), most))*all[0].rows)
+	c.shards = ceilDiv(c.out, c.filters)
+	c.rowTiles[0] = tileRows(c.filters, c.e.rows)
+	c.rowTiles[1] = tileRows(c.out-(c.shards-1)*c.filters, c.e.rows)
+}
+
+// filtersOf returns the filters of a shard of a group, and their tiles.
+func (c *winograd[T]) filtersOf(shard int) (first, n int, tiles []rowTile) {
+	first = shard * c.filters
+	if shard < c.shards-1 {
+		return first, c.filters, c.rowTiles[0]
+	}
+	return first, c.out - first, c.rowTiles[1]
+}
+
+// rowsOfTiles returns the number of rows of tiles in a block: about as many as have winogradTiles
+// tiles, and so that few columns of the products are wasted.
+func rowsOfTiles(tilesW, cols int) int {
+	best, waste := 1, math.Inf(1)
+	for rows := max(1, winogradTiles*3/4/tilesW); rows <= max(1, 2*winogradTiles/tilesW); rows++ {
+		n := rows * tilesW
+		if w := float64(ceilDiv(n, cols)*cols) / float64(n); w < waste {
+			best, waste = rows, w
+		}
+	}
+	return best
+}
+
+// tilesAt returns where the tiles of a block of rows begin in the source's and the target's
+// workspace. Behind the last tile come copies of it, up to a whole vector.
+func (c *winograd[T]) tilesAt(rows int) (source, target []int32) {
+	n := rows * c.tilesW
+	for i := range c.e.width(n) {
+		t := min(i, n-1)
+		row, col := t/c.tilesW, t%c.tilesW*winogradOut
+		source = append(source, int32(row*winogradIn*c.sourcePitch+col))
+		target = append(target, int32(row*winogradOut*c.tilesW*winogradOut+col))
+	}
+	return source, target
+}
+
+// rowsOf returns the rows of tiles of a block, numbered through the batch, and where its tiles are.
+func (c *winograd[T]) rowsOf(block int) (first, n int, source, target []int32) {
+	first = block * c.rows
+	if block < c.blocks-1 {
+		return first, c.rows, c.sourceAt, c.targetAt
+	}
+	return first, c.batch*c.tilesH - first, c.sourceEnd, c.targetEnd
+}
+
+func (c *winograd[T]) run(x, w, bias, y []T, relu bool, prologue, epilogue planesFunc[T]) {
+	c.x, c.w, c.bias, c.y, c.prologue, c.epilogue = x, w, bias, y, prologue, epilogue
+	c.least = T(math.Inf(-1))
+	if relu {
+		c.least = 0
+	}
+	c.call++
+	work := int64(c.batch*c.groups*c.tilesH*c.tilesW*winogradPoints) * int64(c.in*c.out)
+	packed := borrow[T](c.together * winogradPoints * c.point)
+	defer giveBack(packed)
+	c.packed = *packed
+	if prologue != nil {
+		planes := borrow[T](c.batch * c.groups * c.in * c.height * c.width)
+		defer giveBack(planes)
+		c.x = *planes
+		parallelAbove(parallelWork, work, c.batch*ceilDiv(c.groups*c.in, passBlock), c.before)
+	}
+	if epilogue != nil {
+		planes := borrow[T](c.batch * c.groups * c.out * c.outH * c.outW)
+		defer giveBack(planes)
+		c.y = *planes
+	}
+	for c.first = 0; c.first < c.blocks; c.first += c.together {
+		n := min(c.together, c.blocks-c.first)
+		parallelAbove(parallelWork, work, n*c.groups*c.in, c.pack)
+		parallelAbove(parallelWork, work, n*c.groups*c.shards, c.multiply)
+	}
+	if epilogue != nil {
+		parallelAbove(parallelWork, work, c.batch*ceilDiv(c.groups*c.out, passBlock), c.after)
+	}
+	c.x, c.w, c.bias, c.y, c.packed, c.prologue, c.epilogue = nil, nil, nil, nil, nil, nil, nil
+}
+
+// prologueShard makes some planes of x.
+func (c *winograd[T]) prologueShard(worker, shard int) {
+	c.eachPass(worker, shard, c.groups*c.in, c.height*c.width, c.x, c.prologue)
+}
+
+// epilogueShard takes some planes of y.
+func (c *winograd[T]) epilogueShard(worker, shard int) {
+	c.eachPass(worker, shard, c.groups*c.out, c.outH*c.outW, c.y, c.epilogue)
+}
+
+func (c *winograd[T]) eachPass(worker, shard, channels, plane int, planes []T, f planesFunc[T]) {
+	shards := ceilDiv(channels, passBlock)
+	image, first := shard/shards, shard%shards*passBlock
+	n := min(passBlock, channels-first)
+	f(worker, image, first, n, planes[(image*channels+first)*plane:][:n*plane])
+}
+
+// packShard transforms the tiles of one channel in one block.
+func (c *winograd[T]) packShard(worker, shard int) {
+	channels := c.groups * c.in
+	block, channel := shard/channels, shard%channels
+	s := c.workers.of(worker)
+	s.source = grow(s.source, c.rows*winogradIn*c.sourcePitch)
+	first, n, at, _ := c.rowsOf(c.first + block)
+	for i := range n {
+		c.copySource(first+i, channel, s.source[i*winogradIn*c.sourcePitch:])
+	}
+	c.e.winograd.input(tileInput[T]{
+		src: s.source, pitch: c.sourcePitch, at: at, dst: c.packed[block*winogradPoints*c.point+channel*c.pitch:],
+		point: c.point, temp: s.temp[:],
+	})
+}
+
+// copySource copies the input of a row of tiles, with its padding. The columns of the padding are
+// zero from the start and never written.
+func (c *winograd[T]) copySource(row, channel int, dst []T) {
+	image, start := row/c.tilesH, row%c.tilesH*winogradOut-c.top
+	from := min(max(0, -start), winogradIn)
+	to := max(from, min(winogradIn, c.height-start))
+	clear(dst[:from*c.sourcePitch])
+	clear(dst[to*c.sourcePitch : winogradIn*c.sourcePitch])
+	if from == to {
+		return
+	}
+	plane := c.height * c.width
+	src := c.x[(image*c.groups*c.in+channel)*plane:][:plane]
+	c.e.copy(copyRows[T]{
+		rows: to - from, cols: min(c.width, c.sourcePitch-c.left), src: src[(start+from)*c.width:], srcStride: c.width,
+		dst: dst[from*c.sourcePitch+c.left:], dstStride: c.sourcePitch,
+	})
+}
+
+// multiplyShard computes some filters' results in one block.
+func (c *winograd[T]) multiplyShard(worker, shard int) {
+	blocks := min(c.together, c.blocks-c.first)
+	block, part := shard%blocks, shard/blocks
+	group := part / c.shards
+	row, filters, tiles := c.filtersOf(part % c.shards)
+	s := c.workers.of(worker)
+	c.transformFilters(s, group, row, tiles)
+	_, _, at, _ := c.rowsOf(c.first + block)
+	cols := len(at)
+	point := filters*cols + 16
+	s.products = grow(s.products, winogradPoints*point)
+	for i := range winogradPoints {
+		s.p = panel[T]{
+			tiles: tiles, a: s.weights[i*(c.filters*c.in+slack):], k: c.in, kc: c.in,
+			b: c.packed[(block*winogradPoints+i)*c.point+group*c.in*c.pitch:], offsets: c.offsets,
+			c: s.products[i*point:], ldc: cols, cols: cols,
+		}
+		c.e.mul(&s.p)
+	}
+	s.p = panel[T]{}
+	for i := range filters {
+		c.writeTarget(s, block, group*c.out+row+i, s.products[i*cols:], point)
+	}
+}
+
+// transformFilters sets a worker's weights to the transformed filters of a group from row on,
+// unless that is what they are.
+func (c *winograd[T]) transformFilters(s *winogradScratch[T], group, row int, tiles []rowTile) {
+	if s.call == c.call && s.group == group && s.row == row {
+		return
+	}
+	s.call, s.group, s.row = c.call, group, row
+	point := c.filters*c.in + slack
+	s.weights = grow(s.weights, winogradPoints*point)
+	for _, t := range tiles {
+		s.taps = grow(s.taps, winogradTaps*t.rows*c.in)
+		c.packTaps(group, rowTile{row + t.row, t.rows}, s.taps)
+		c.e.winograd.filters(tileFilters[T]{
+			n: c.in, rows: t.rows, src: s.taps, turned: c.data, dst: s.weights[t.row*c.in:], point: point, temp: s.temp[:],
+		})
+	}
+}
+
+// packTaps packs a tile's rows of filters: tap k of filter i and channel j is
+// dst[(winogradTaps·j+k)·rows + i].
+func (c *winograd[T]) packTaps(group int, t rowTile, dst []T) {
+	if !c.data {
+		w := c.w[(group*c.out+t.row)*c.in*winogradTaps:]
+		c.e.transpose(transpose[T]{
+			rows: t.rows, cols: c.in * winogradTaps, src: w, srcStride: c.in * winogradTaps, dst: dst, dstStride: t.rows,
+		})
+		return
+	}
+	for j := range c.in {
+		w := c.w[((group*c.in+j)*c.out+t.row)*winogradTaps:]
+		c.e.transpose(transpose[T]{
+			rows: t.rows, cols: winogradTaps, src: w, srcStride: winogradTaps, dst: dst[j*winogradTaps*t.rows:],
+			dstStride: t.rows,
+		})
+	}
+}
+
+// writeTarget transforms a block's products of one channel back, and copies the results to y.
+func (c *winograd[T]) writeTarget(s *winogradScratch[T], block, channel int, products []T, point int) {
+	first, n, _, at := c.rowsOf(c.first + block)
+	width := winogradOut * c.tilesW
+	s.target = grow(s.target, c.rows*winogradOut*width)
+	var bias T
+	if c.bias != nil {
+		bias = c.bias[channel]
+	}
+	c.e.winograd.output(tileOutput[T]{
+		src: products, point: point, dst: s.target, pitch: width, at: at, bias: bias, least: c.least, temp: s.temp[:],
+	})
+	plane := c.outH * c.outW
+	for i := range n {
+		image, row := (first+i)/c.tilesH, (first+i)%c.tilesH*winogradOut
+		c.e.copy(copyRows[T]{
+			rows: min(winogradOut, c.outH-row), cols: c.outW, src: s.target[i*winogradOut*width:], srcStride: width,
+			dst: c.y[(image*c.groups*c.out+channel)*plane+row*c.outW:], dstStride: c.outW,
+		})
+	}
+}
+
+// winogradTransforms are the transforms of one instruction set. The number of tiles is a multiple
+// of the engine's lanes.
+type winogradTransforms[T Float] struct {
+	input   func(tileInput[T])
+	output  func(tileOutput[T])
+	filters func(tileFilters[T])
+}
+
+// tileInput transforms tiles: dst[(6i+j)·point + t] = (Bᵀ·d·B)[i,j] of tile t, whose six rows d begin
+// at src[at[t]], pitch apart. Eight columns of each row may be read. temp is workspace.
+type tileInput[T Float] struct {
+	src   []T
+	pitch int
+	at    []int32
+	dst   []T
+	point int
+	temp  []T
+}
+
+// tileOutput is the larger of least and bias + Aᵀ·m·A for each tile t, with m[i,j] =
+// src[(6i+j)·point + t]. Its four rows begin at dst[at[t]], pitch apart.
+type tileOutput[T Float] struct {
+	src         []T
+	point       int
+	dst         []T
+	pitch       int
+	at          []int32
+	bias, least T
+	temp        []T
+}
+
+// tileFilters transforms the filters of n channels: dst[(6i+j)·point + c·rows + f] = (G·g·Gᵀ)[i,j],
+// with g[k] = src[(9c+k)·rows + f], or g[8-k] if turned. It may write up to slack elements behind.
+type tileFilters[T Float] struct {
+	n, rows int
+	src     []T
+	turned  bool
+	dst     []T
+	point   int
+	temp    []T
+}
+
+func portableWinograd[T Float]() winogradTransforms[T] {
+	return winogradTransforms[T]{tileInputGeneric[T], tileOutputGeneric[T], tileFiltersGeneric[T]}
+}
+
+func tileInputGeneric[T Float](t tileInput[T]) {
+	for i, at := range t.at {
+		var d [winogradIn][winogradIn]T
+		for r := range d {
+			x := t.src[int(at)+r*t.pitch:][:winogradIn]
+			d[r] = inputPoints(x[0], x[1], x[2], x[3], x[4], x[5])
+		}
+		for col := range winogradIn {
+			v := inputPoints(d[0][col], d[1][col], d[2][col], d[3][col], d[4][col], d[5][col])
+			for r := range v {
+				t.dst[(r*winogradIn+col)*t.point+i] = v[r]
+			}
+		}
+	}
+}
+
+// inputPoints is Bᵀ·x.
+func inputPoints[T Float](x0, x1, x2, x3, x4, x5 T) [winogradIn]T {
+	near, nearOdd := x4-2*x2, math.Sqrt2/2*(x3-2*x1)
+	far, farOdd := x4-0.5*x2, math.Sqrt2*(x3-0.5*x1)
+	return [winogradIn]T{
+		x0 + x4 - 2.5*x2, near + nearOdd, near - nearOdd, far + farOdd, far - farOdd, x1 + x5 - 2.5*x3,
+	}
+}
+
+func tileOutputGeneric[T Float](t tileOutput[T]) {
+	for i, at := range t.at {
+		var m [winogradIn][winogradOut]T
+		for col := range m {
+			var v [winogradIn]T
+			for r := range v {
+				v[r] = t.src[(r*winogradIn+col)*t.point+i]
+			}
+			m[col] = outputPoints(v)
+		}
+		for r := range winogradOut {
+			y := outputPoints([winogradIn]T{m[0][r], m[1][r], m[2][r], m[3][r], m[4][r], m[5][r]})
+			for j, v := range y {
+				t.dst[int(at)+r*t.pitch+j] = max(t.least, v+t.bias)
+			}
+		}
+	}
+}
+
+// outputPoints is Aᵀ·m.
+func outputPoints[T Float](m [winogradIn]T) [winogradOut]T {
+	near, far := m[1]+m[2], m[3]+m[4]
+	nearOdd, farOdd := math.Sqrt2/2*(m[1]-m[2]), math.Sqrt2*(m[3]-m[4])
+	return [winogradOut]T{
+		m[0] + near + far, nearOdd + farOdd, 0.5*near + 2*far, m[5] + 0.5*nearOdd + 2*farOdd,
+	}
+}
+
+func tileFiltersGeneric[T Float](t tileFilters[T]) {
+	for i := range t.n * t.rows {
+		first, step := i/t.rows*winogradTaps*t.rows+i%t.rows, t.rows
+		if t.turned {
+			first, step = first+(winogradTaps-1)*step, -step
+		}
+		tap := func(k int) T { return t.src[first+k*step] }
+		var g [3][winogradIn]T
+		for r := range g {
+			g[r] = filterPoints(tap(3*r), tap(3*r+1), tap(3*r+2))
+		}
+		for col := range winogradIn {
+			u := filterPoints(g[0][col], g[1][col], g[2][col])
+			for r := range u {
+				t.dst[(r*winogradIn+col)*t.point+i] = u[r]
+			}
+		}
+	}
+}
+
+// filterPoints is G·g.
+func filterPoints[T Float](g0, g1, g2 T) [winogradIn]T {
+	near, nearOdd := (2*g0+g2)*(-1./3), math.Sqrt2/3*g1
+	far, farOdd := (g0+2*g2)*(1./6), math.Sqrt2/6*g1
+	return [winogradIn]T{g0, near - nearOdd, near + nearOdd, far + farOdd, far - farOdd, g2}
+}

@@ -1,0 +1,304 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// winogradGrowth is the largest factor by which F(4x4, 3x3) can enlarge rounding errors. In one
+// dimension the largest output of |Aᵀ|·(|G|·g ⊙ |Bᵀ|·d) is 13.7 for filters whose absolute values
+// sum to 1 and inputs of at most 1.
+const winogradGrowth = 13.7 * 13.7
+
+// tiledBound bounds the error of the results of a filter, of any number of channels, whose absolute
+// weights sum to size, for inputs of at most largest.
+func tiledBound[T Float](channels int, size, largest float64) float64 {
+	return float64(channels+32) * epsilon[T]() * winogradGrowth * (size*largest + 1)
+}
+
+// winogradShapes are the convolutions of known networks, with fewer images and channels, and
+// geometries that have broken tilings.
+var winogradShapes = map[string]ConvShape{
+	"whole tiles":     threeByThree(2, 16, 8, 16, 1),
+	"ragged":          threeByThree(3, 17, 7, 19, 1),
+	"ragged, 13":      threeByThree(2, 18, 13, 33, 1),
+	"without padding": threeByThree(2, 16, 10, 17, 0),
+	"wide padding":    threeByThree(2, 5, 9, 7, 2),
+	"one tile":        threeByThree(1, 16, 4, 16, 1),
+	"less than a tile": threeByThree(
+		2, 3, 2, 5, 1),
+	"one pixel":   threeByThree(1, 2, 1, 3, 1),
+	"many blocks": threeByThree(2, 16, 56, 16, 1),
+	"many images": threeByThree(37, 16, 8, 16, 1),
+	"one channel": threeByThree(2, 1, 12, 1, 1),
+	"many channels": threeByThree(
+		1, 260, 5, 40, 1),
+	"one side": {
+		Batch: 2, InChannels: 6, InHeight: 9, InWidth: 14, OutChannels: 10, KernelH: 3, KernelW: 3, PadTop: 2,
+		PadLeft: 1,
+	},
+	"groups": {
+		Batch: 2, InChannels: 40, InHeight: 13, InWidth: 9, OutChannels: 36, KernelH: 3, KernelW: 3, PadTop: 1,
+		PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2,
+	},
+	"flat": {
+		Batch: 2, InChannels: 4, InHeight: 3, InWidth: 70, OutChannels: 5, KernelH: 3, KernelW: 3, PadBottom: 1,
+		PadLeft: 2,
+	},
+}
+
+func threeByThree(batch, in, size, out, pad int) ConvShape {
+	return ConvShape{
+		Batch: batch, InChannels: in, InHeight: size, InWidth: size, OutChannels: out, KernelH: 3, KernelW: 3,
+		PadTop: pad, PadBottom: pad, PadLeft: pad, PadRight: pad,
+	}
+}
+
+// checkWinograd compares both passes with the definition in float64.
+func checkWinograd[T Float](t require.TestingT, s ConvShape) {
+	s = s.withDefaults()
+	r := newRand(21)
+	nx, nw, ny := s.sizes()
+	x, w, bias, dy := random[T](r, nx), random[T](r, nw), random[T](r, s.OutChannels), random[T](r, ny)
+	plane := s.OutHeight() * s.OutWidth()
+	wantY, wantX := newSums(ny), newSums(nx)
+	filters, turned := make([]float64, s.OutChannels), make([]float64, s.InChannels)
+	naiveConv{s}.each(func(i, j, k int) {
+		wantY.add(k, float64(x[i])*float64(w[j]))
+		wantX.add(i, float64(w[j])*float64(dy[k]))
+	})
+	in, out := s.groupChannels()
+	for i, v := range w {
+		o := i / (in * winogradTaps)
+		filters[o] += math.Abs(float64(v))
+		turned[o/out*in+i/winogradTaps%in] += math.Abs(float64(v))
+	}
+	forward, data := newWinogradForward(engineFor[T](), s), newWinogradData(engineFor[T](), s)
+	for range 2 { // the second time with a used workspace
+		y, dx := random[T](r, ny), random[T](r, nx)
+		forward.run(x, w, bias, y, false, nil, nil)
+		for i, v := range y {
+			o := i / plane % s.OutChannels
+			want := wantY.value[i] + float64(bias[o])
+			requireWithin(t, "y", i, want, float64(v), tiledBound[T](in, filters[o], 1))
+		}
+		data.run(dy, w, nil, dx, false, nil, nil)
+		for i, v := range dx {
+			c := i / (s.InHeight * s.InWidth) % s.InChannels
+			requireWithin(t, "dx", i, wantX.value[i], float64(v), tiledBound[T](out, turned[c], 1))
+		}
+	}
+}
+
+func requireWithin(t require.TestingT, what string, i int, want, got, bound float64) {
+	if !(math.Abs(want-got) <= bound) {
+		require.Failf(t, what, "element %d is %v, want %v ± %v", i, got, want, bound)
+	}
+}
+
+func TestWinogradAgainstDefinition(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		for name, s := range winogradShapes {
+			t.Run(name, func(t *testing.T) { checkWinograd[float32](t, s) })
+		}
+	})
+	for name, s := range winogradShapes { // where rounding hides no wrong coefficient
+		t.Run("float64/"+name, func(t *testing.T) { checkWinograd[float64](t, s) })
+	}
+}
+
+func drawWinogradShape(t *rapid.T) ConvShape {
+	s := ConvShape{
+		Batch: rapid.IntRange(1, 9).Draw(t, "batch"), Groups: rapid.IntRange(1, 3).Draw(t, "groups"),
+		KernelH: 3, KernelW: 3,
+		PadTop: rapid.IntRange(0, 2).Draw(t, "top"), PadBottom: rapid.IntRange(0, 2).Draw(t, "bottom"),
+		PadLeft: rapid.IntRange(0, 2).Draw(t, "left"), PadRight: rapid.IntRange(0, 2).Draw(t, "right"),
+	}
+	s.InChannels = s.Groups * rapid.IntRange(1, 20).Draw(t, "in")
+	s.OutChannels = s.Groups * rapid.IntRange(1, 20).Draw(t, "out")
+	s.InHeight = max(1, 3-s.PadTop-s.PadBottom) + rapid.IntRange(0, 20).Draw(t, "height")
+	s.InWidth = max(1, 3-s.PadLeft-s.PadRight) + rapid.IntRange(0, 20).Draw(t, "width")
+	return s
+}
+
+func TestWinogradProperties(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) { checkWinograd[float32](t, drawWinogradShape(t)) })
+	})
+	rapid.Check(t, func(t *rapid.T) { checkWinograd[float64](t, drawWinogradShape(t)) })
+}
+
+// TestWinogradErrors holds the typical error to that of the general passes, on inputs and weights
+// as a network has them.
+func TestWinogradErrors(t *testing.T) {
+	const most = 5 // times the root mean square error of the general passes
+	forEachISA(t, func(t *testing.T) {
+		for _, s := range []ConvShape{threeByThree(1, 16, 16, 16, 1), threeByThree(1, 64, 14, 64, 1), threeByThree(1, 256, 7, 64, 1)} {
+			r := newRand(22)
+			nx, nw, ny := s.sizes()
+			x, w := make([]float32, nx), make([]float32, nw)
+			for i := range x {
+				x[i] = float32(max(0, r.NormFloat64()))
+			}
+			for i := range w {
+				w[i] = float32(r.NormFloat64() / math.Sqrt(float64(s.InChannels*winogradTaps)))
+			}
+			want := newSums(ny)
+			naiveConv{s}.each(func(i, j, k int) { want.add(k, float64(x[i])*float64(w[j])) })
+			rms := func(y []float32) float64 {
+				sum := 0.0
+				for i, v := range y {
+					sum += math.Pow(float64(v)-want.value[i], 2)
+				}
+				return math.Sqrt(sum / float64(len(y)))
+			}
+			s = s.withDefaults()
+			tiled, direct := make([]float32, ny), make([]float32, ny)
+			newWinogradForward(engineFor[float32](), s).run(x, w, nil, tiled, false, nil, nil)
+			newConvForward(engineFor[float32](), s).run(x, w, nil, direct)
+			t.Logf("%d channels: %.2g, direct %.2g", s.InChannels, rms(tiled), rms(direct))
+			assert.Less(t, rms(tiled), most*rms(direct), "%d channels", s.InChannels)
+		}
+	})
+}
+
+func TestWinogradIsChosenByShape(t *testing.T) {
+	s := threeByThree(1, 64, 56, 64, 1).withDefaults()
+	assert.True(t, winogradPays[float32](s))
+	assert.False(t, winogradPays[float64](s))
+	for batch := range 40 {
+		s.Batch = batch + 1
+		assert.True(t, winogradPays[float32](s), "batch %d", s.Batch)
+	}
+	r := newRand(26)
+	s.Batch, s.InHeight = 1, 8
+	nx, nw, ny := s.sizes()
+	x, w := random[float32](r, nx), random[float32](r, nw)
+	want, got := make([]float32, ny), make([]float32, ny)
+	newWinogradForward(engineFor[float32](), s).run(x, w, nil, want, false, nil, nil)
+	NewConv[float32](s).Forward(x, w, nil, got)
+	assert.Equal(t, want, got)
+	for what, change := range map[string]func(s *ConvShape){
+		"few channels":   func(s *ConvShape) { s.InChannels = 8 },
+		"few filters":    func(s *ConvShape) { s.OutChannels = 8 },
+		"little of both": func(s *ConvShape) { s.InChannels, s.OutChannels = 16, 16 },
+		"few tiles":      func(s *ConvShape) { s.InWidth = 4 },
+		"ragged":         func(s *ConvShape) { s.InHeight, s.InWidth = 5, 9 },
+		"stride":         func(s *ConvShape) { s.StrideW = 2 },
+		"dilation":       func(s *ConvShape) { s.DilationH = 2 },
+		"kernel":         func(s *ConvShape) { s.KernelH = 5 },
+		"padding":        func(s *ConvShape) { s.PadLeft = 3 },
+		"channels":       func(s *ConvShape) { s.Groups = 64 },
+	} {
+		other := s
+		change(&other)
+		assert.False(t, winogradPays[float32](other), what)
+	}
+}
+
+// TestWinogradBits computes images together, in parts and alone, on any number of workers.
+func TestWinogradBits(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		for name, s := range winogradShapes {
+			s = s.withDefaults()
+			r := newRand(23)
+			nx, nw, ny := s.sizes()
+			x, w, bias, dy := random[float32](r, nx), random[float32](r, nw), random[float32](r, s.OutChannels), random[float32](r, ny)
+			passes := func(s ConvShape, x, dy []float32) (y, dx []float32) {
+				y, dx = make([]float32, len(dy)), make([]float32, len(x))
+				newWinogradForward(engineFor[float32](), s).run(x, w, bias, y, false, nil, nil)
+				newWinogradData(engineFor[float32](), s).run(dy, w, nil, dx, false, nil, nil)
+				return y, dx
+			}
+			wantY, wantX := passes(s, x, dy)
+			for _, workers := range []int{1, 2, 7} {
+				withWorkers(t, workers, func() {
+					y, dx := passes(s, x, dy)
+					require.Equal(t, wantY, y, "%s: y, %d workers", name, workers)
+					require.Equal(t, wantX, dx, "%s: dx, %d workers", name, workers)
+				})
+			}
+			for _, ranks := range []int{2, s.Batch} {
+				for rank := range ranks {
+					from, to := rank*s.Batch/ranks, (rank+1)*s.Batch/ranks
+					part := s
+					part.Batch = to - from
+					if part.Batch == 0 {
+						continue
+					}
+					ix, iy := nx/s.Batch, ny/s.Batch
+					y, dx := passes(part, x[from*ix:to*ix], dy[from*iy:to*iy])
+					require.Equal(t, wantY[from*iy:to*iy], y, "%s: y of rank %d of %d", name, rank, ranks)
+					require.Equal(t, wantX[from*ix:to*ix], dx, "%s: dx of rank %d of %d", name, rank, ranks)
+				}
+			}
+		}
+	})
+}
+
+// TestWinogradTransforms compares the assembly of the transforms with the portable code, on memory
+// that ends at a protected page where the contract allows no reading behind.
+func TestWinogradTransforms(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		e, portable := engineFor[float32](), portableWinograd[float32]()
+		r := newRand(24)
+		temp := make([]float32, winogradPoints*16)
+		near := func(what string, want, got []float32) {
+			for i, v := range want {
+				require.InDelta(t, v, got[i], 4e-6, "%s: element %d", what, i)
+			}
+		}
+		for _, vectors := range []int{1, 3} {
+			n := vectors * 16
+			at := make([]int32, n)
+			for i := range at {
+				at[i] = int32(4 * (i * 7 % n))
+			}
+			pitch := 4*n + 4
+			src := guarded(t, random[float32](r, 6*pitch), true)
+			want, got := make([]float32, winogradPoints*n), guarded(t, make([]float32, winogradPoints*n), true)
+			portable.input(tileInput[float32]{src, pitch, at, want, n, temp})
+			e.winograd.input(tileInput[float32]{src, pitch, at, got, n, temp})
+			near("input", want, got)
+
+			m := guarded(t, random[float32](r, winogradPoints*n), true)
+			want, got = make([]float32, 4*pitch), guarded(t, make([]float32, 4*pitch), true)
+			portable.output(tileOutput[float32]{m, n, want, pitch, at, 0.25, 0, temp})
+			e.winograd.output(tileOutput[float32]{m, n, got, pitch, at, 0.25, 0, temp})
+			near("output", want, got)
+		}
+		for rows := 1; rows <= e.rows; rows++ {
+			for _, turned := range []bool{false, true} {
+				const channels = 3
+				point := channels*rows + slack
+				src := random[float32](r, winogradTaps*channels*rows+slack)
+				want, got := make([]float32, winogradPoints*point), make([]float32, winogradPoints*point)
+				portable.filters(tileFilters[float32]{channels, rows, src, turned, want, point, temp})
+				e.winograd.filters(tileFilters[float32]{channels, rows, src, turned, got, point, temp})
+				for i := range winogradPoints {
+					near(fmt.Sprintf("%d filters", rows), want[i*point:][:channels*rows], got[i*point:][:channels*rows])
+				}
+			}
+		}
+	})
+}
+
+func TestWinogradKeepsNaN(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		s := threeByThree(1, 16, 8, 32, 1)
+		nx, nw, ny := s.sizes()
+		r := newRand(25)
+		x, w, y := random[float32](r, nx), random[float32](r, nw), make([]float32, ny)
+		x[9] = float32(math.NaN()) // row 1, column 1 of channel 0
+		NewConv[float32](s).ForwardReLU(x, w, nil, y)
+		for o := range s.OutChannels {
+			assert.True(t, math.IsNaN(float64(y[o*64])), "channel %d", o)
+			assert.False(t, math.IsNaN(float64(y[o*64+63])), "channel %d, another tile", o)
+		}
+	})
+}
