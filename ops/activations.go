@@ -30,6 +30,7 @@ func ReLUFunction() Function {
 		Value:           func(x float64) float64 { return max(x, 0) },
 		Slope:           func(x float64) float64 { return either(x > 0, 1, 0) },
 		SlopeFromResult: func(y float64) float64 { return either(y > 0, 1, 0) },
+		PiecewiseLinear: true,
 		single:          reluCurve[float32](),
 		double:          reluCurve[float64](),
 	}
@@ -46,6 +47,7 @@ func LeakyReLUFunction(alpha float64) Function {
 		Value:           func(x float64) float64 { return x * either(x > 0, 1, alpha) },
 		Slope:           func(x float64) float64 { return either(x > 0, 1, alpha) },
 		SlopeFromResult: func(y float64) float64 { return either(y > 0, 1, alpha) },
+		PiecewiseLinear: true,
 		single:          kernel.LeakyReLU(float32(alpha)),
 		refusal:         unless(finite32(alpha) && alpha >= 0, "alpha is %g: want a finite number of at least 0", alpha),
 	}
@@ -63,6 +65,7 @@ func ClipFunction(low, high float64) Function {
 		Value:           func(x float64) float64 { return min(max(x, low), high) },
 		Slope:           inside,
 		SlopeFromResult: inside,
+		PiecewiseLinear: true,
 		single:          kernel.ClippedLine(1, 0, float32(low), float32(high)),
 		refusal:         unless(float32(low) < float32(high), "low is %g, high %g: want a low below high", low, high),
 	}
@@ -111,6 +114,7 @@ func expLinear(a, b, c float64, f Function) Function {
 	f.Value = func(x float64) float64 { return either(x > 0, a*x, b*math.Expm1(min(c*x, 0))) }
 	f.Slope = func(x float64) float64 { return either(x > 0, a, b*c*math.Exp(min(c*x, 0))) }
 	f.SlopeFromResult = func(y float64) float64 { return either(y > 0, a, c*(y+b)) }
+	f.Curvature = func(y float64) float64 { return either(y > 0, 0, c) }
 	f.single = kernel.ExpLinear(float32(a), float32(b), float32(c))
 	return f
 }
@@ -125,6 +129,7 @@ func SigmoidFunction() Function {
 		Value:           logistic,
 		Slope:           func(x float64) float64 { return logistic(x) * logistic(-x) },
 		SlopeFromResult: func(y float64) float64 { return y * (1 - y) },
+		Curvature:       func(y float64) float64 { return 1 - 2*y },
 		single:          sigmoidCurve[float32](),
 		double:          sigmoidCurve[float64](),
 	}
@@ -150,6 +155,7 @@ func HardSigmoidFunction(alpha, beta float64) Function {
 		Value:           line,
 		Slope:           func(x float64) float64 { return slope(line(x)) },
 		SlopeFromResult: slope,
+		PiecewiseLinear: true,
 		single:          kernel.ClippedLine(float32(alpha), float32(beta), 0, 1),
 		refusal:         unless(finite32(alpha, beta), "alpha is %g, beta %g: want finite numbers", alpha, beta),
 	}
@@ -169,6 +175,7 @@ func TanhFunction(a, b float64) Function {
 		Value:           func(x float64) float64 { return a * math.Tanh(b*x) },
 		Slope:           func(x float64) float64 { return a * b / (math.Cosh(b*x) * math.Cosh(b*x)) },
 		SlopeFromResult: func(y float64) float64 { return b * (a - y*y/a) },
+		Curvature:       func(y float64) float64 { return -2 * b * y / a },
 		single:          tanhCurve[float32](a, b),
 		double:          tanhCurve[float64](a, b),
 		refusal: unless(float32(a) != 0 && finite(a, b),
@@ -197,6 +204,7 @@ func SoftsignFunction() Function {
 		Value:           func(x float64) float64 { return x / (1 + math.Abs(x)) },
 		Slope:           func(x float64) float64 { return 1 / square(1+math.Abs(x)) },
 		SlopeFromResult: func(y float64) float64 { return square(1 - math.Abs(y)) },
+		Curvature:       func(y float64) float64 { return either(y == 0, 0, 2*math.Copysign(math.Abs(y)-1, -y)) },
 		single:          kernel.Softsign(),
 	}
 }
@@ -208,8 +216,9 @@ func Erf(x *G.Node) (*G.Node, error) { return ErfFunction().Apply(x) }
 func ErfFunction() Function {
 	return Function{
 		Name: "Erf", Formula: "erf(x)",
-		Value: math.Erf,
-		Slope: func(x float64) float64 { return 2 / math.SqrtPi * math.Exp(-x*x) },
+		Value:     math.Erf,
+		Slope:     func(x float64) float64 { return 2 / math.SqrtPi * math.Exp(-x*x) },
+		Curvature: func(x float64) float64 { return -4 / math.SqrtPi * x * math.Exp(-x*x) },
 	}
 }
 
@@ -221,9 +230,10 @@ func SiLU(x *G.Node) (*G.Node, error) { return SiLUFunction().Apply(x) }
 func SiLUFunction() Function {
 	return Function{
 		Name: "SiLU", Formula: "x·σ(x)",
-		Value:  func(x float64) float64 { return x * logistic(x) },
-		Slope:  func(x float64) float64 { return logistic(x) * (1 + x*logistic(-x)) },
-		single: kernel.SiLU(),
+		Value:     func(x float64) float64 { return x * logistic(x) },
+		Slope:     func(x float64) float64 { return logistic(x) * (1 + x*logistic(-x)) },
+		Curvature: func(x float64) float64 { return logistic(x) * logistic(-x) * (2 + x*(1-2*logistic(x))) },
+		single:    kernel.SiLU(),
 	}
 }
 
@@ -235,9 +245,10 @@ func HardSwish(x *G.Node) (*G.Node, error) { return HardSwishFunction().Apply(x)
 func HardSwishFunction() Function {
 	return Function{
 		Name: "HardSwish", Formula: "x·min(max(x/6 + 1/2, 0), 1)",
-		Value:  func(x float64) float64 { return x * (min(max(x+3, 0), 6) / 6) },
-		Slope:  func(x float64) float64 { return either(x <= -3, 0, either(x >= 3, 1, x/3+0.5)) },
-		single: kernel.HardSwish(),
+		Value:     func(x float64) float64 { return x * (min(max(x+3, 0), 6) / 6) },
+		Slope:     func(x float64) float64 { return either(x <= -3, 0, either(x >= 3, 1, x/3+0.5)) },
+		Curvature: func(x float64) float64 { return either(x <= -3 || x >= 3, 0, 1.0/3) },
+		single:    kernel.HardSwish(),
 	}
 }
 
@@ -250,8 +261,12 @@ func MishFunction() Function {
 	gate := func(x float64) float64 { return math.Tanh(softplus(x)) }
 	return Function{
 		Name: "Mish", Formula: "x·tanh(log(1 + e^x))",
-		Value:  func(x float64) float64 { return x * gate(x) },
-		Slope:  func(x float64) float64 { return gate(x) + x*(1-square(gate(x)))*logistic(x) },
+		Value: func(x float64) float64 { return x * gate(x) },
+		Slope: func(x float64) float64 { return gate(x) + x*(1-square(gate(x)))*logistic(x) },
+		Curvature: func(x float64) float64 {
+			t, s := gate(x), logistic(x)
+			return (1 - t*t) * s * (2 + x*(1-s) - 2*x*t*s)
+		},
 		single: kernel.Mish(),
 	}
 }
@@ -264,9 +279,10 @@ func GELUFunction() Function {
 	normal := func(x float64) float64 { return 0.5 * math.Erfc(-x/math.Sqrt2) }
 	return Function{
 		Name: "GELU", Formula: "x·Φ(x)",
-		Value:  func(x float64) float64 { return x * normal(x) },
-		Slope:  func(x float64) float64 { return normal(x) + x*math.Exp(-0.5*x*x)/math.Sqrt(2*math.Pi) },
-		single: kernel.GELU(),
+		Value:     func(x float64) float64 { return x * normal(x) },
+		Slope:     func(x float64) float64 { return normal(x) + x*math.Exp(-0.5*x*x)/math.Sqrt(2*math.Pi) },
+		Curvature: func(x float64) float64 { return (2 - x*x) * math.Exp(-0.5*x*x) / math.Sqrt(2*math.Pi) },
+		single:    kernel.GELU(),
 	}
 }
 
@@ -289,6 +305,11 @@ func GELUTanhFunction() Function {
 			x = min(max(x, -40), 40) // beyond, the gate is 0 or 1, and x³ might overflow
 			return gate(x) * (1 + x*(line+3*cube*x*x)*gate(-x))
 		},
+		Curvature: func(x float64) float64 {
+			x = min(max(x, -40), 40)
+			g, u1, u2 := gate(x), line+3*cube*x*x, 6*cube*x
+			return g * gate(-x) * (2*u1 + x*u2 + x*u1*u1*(1-2*g))
+		},
 		single: kernel.GELUTanh(),
 	}
 }
@@ -303,6 +324,7 @@ func SoftplusFunction() Function {
 		Value:           softplus,
 		Slope:           logistic,
 		SlopeFromResult: func(y float64) float64 { return -math.Expm1(-y) },
+		Curvature:       func(y float64) float64 { return math.Exp(-y) },
 		single:          kernel.Softplus(),
 	}
 }

@@ -39,7 +39,7 @@ func add[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 			}
 			return nil
 		},
-		vjps: slices.Repeat([]vjp[T]{{view: true, apply: func(_ [][]T, dy, dx []T) error { move(dx, dy); return nil }}}, len(in)),
+		vjps: slices.Repeat([]vjp[T]{unchanged[T]("Add", in[0], in[0])}, len(in)),
 	}, nil
 }
 

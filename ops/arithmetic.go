@@ -35,34 +35,67 @@ func Minimum(a, b *G.Node) (*G.Node, error) {
 // subtract: y = a - b, so da = dy and db = -dy.
 func subtract[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	return pairwise(in, func(a, b T) T { return a - b },
-		vjp[T]{view: true, apply: func(_ [][]T, dy, da []T) error { move(da, dy); return nil }},
-		vjp[T]{inPlace: true, apply: func(_ [][]T, dy, db []T) error {
+		unchanged[T]("Subtract", in[0], in[0]),
+		multiplied("Subtract", in[0], func(dy, db []T) {
 			for i, d := range dy {
 				db[i] = -d
 			}
-			return nil
-		}})
+		}))
 }
 
-// divide: y = a/b, so da = dy/b and db = -dy·a/b².
+// divide: y = a/b, so da = dy/b and db = -dy·a/b². With u for da,
+//
+//	⟨u, da⟩ = Σ u·dy/b       d(dy) = u/b         d(b) = -u·dy/b²
+//
+// and with u for db,
+//
+//	⟨u, db⟩ = -Σ u·dy·a/b²   d(dy) = -u·a/b²     d(a) = -u·dy/b²     d(b) = 2·u·dy·a/b³
 func divide[T kernel.Float](in []tensor.Shape) (rule[T], error) {
-	return pairwise(in, func(a, b T) T { return a / b },
-		pairGradient(func(_, b, dy T) T { return dy / b }),
-		pairGradient(func(a, b, dy T) T { return -dy * a / b / b }))
+	da := pairGradient(func(_, b, dy T) T { return dy / b })
+	da.second = second{
+		transposed: func(n around) (*G.Node, error) { return Divide(n.u, n.saved[1]) },
+		bends:      []bend{{1, func(n around) (*G.Node, error) { return minusOverSquare(n.u, n.dout, n.saved[1]) }}},
+	}
+	db := pairGradient(func(a, b, dy T) T { return -dy * a / b / b })
+	db.second = second{
+		transposed: func(n around) (*G.Node, error) { return minusOverSquare(n.u, n.saved[0], n.saved[1]) },
+		bends: []bend{
+			{0, func(n around) (*G.Node, error) { return minusOverSquare(n.u, n.dout, n.saved[1]) }},
+			{1, func(n around) (*G.Node, error) {
+				var c composer
+				square := c.node(minusOverSquare(n.u, c.multiply(n.dout, n.saved[0]), n.saved[1]))
+				return c.scale(c.divide(square, n.saved[1]), -2), c.err
+			}},
+		},
+	}
+	return pairwise(in, func(a, b T) T { return a / b }, da, db)
+}
+
+// minusOverSquare adds -p·q/b².
+func minusOverSquare(p, q, b *G.Node) (*G.Node, error) {
+	var c composer
+	return c.scale(c.divide(c.divide(c.multiply(p, q), b), b), -1), c.err
 }
 
 // maximum: ∂y/∂a is 1 where a > b, 1/2 where a = b, else 0, and ∂y/∂b the other way round.
 func maximum[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	return pairwise(in, func(a, b T) T { return max(a, b) },
-		pairGradient(func(a, b, dy T) T { return share(a > b, a == b, dy) }),
-		pairGradient(func(a, b, dy T) T { return share(b > a, a == b, dy) }))
+		choice("Maximum", in[0], func(a, b, dy T) T { return share(a > b, a == b, dy) }),
+		choice("Maximum", in[0], func(a, b, dy T) T { return share(b > a, a == b, dy) }))
 }
 
 // minimum: ∂y/∂a is 1 where a < b, 1/2 where a = b, else 0, and ∂y/∂b the other way round.
 func minimum[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	return pairwise(in, func(a, b T) T { return min(a, b) },
-		pairGradient(func(a, b, dy T) T { return share(a < b, a == b, dy) }),
-		pairGradient(func(a, b, dy T) T { return share(b < a, a == b, dy) }))
+		choice("Minimum", in[0], func(a, b, dy T) T { return share(a < b, a == b, dy) }),
+		choice("Minimum", in[0], func(a, b, dy T) T { return share(b < a, a == b, dy) }))
+}
+
+// choice is a pairGradient f·dy whose factor f changes with a and b at kinks only.
+func choice[T kernel.Float](name string, shape tensor.Shape, of func(a, b, dy T) T) vjp[T] {
+	d := pairGradient(of)
+	d.second = symmetric(name, shape, func(saved [][]T, v, out []T) error { return d.apply(saved, v, out) }).second(0, 1)
+	return d
 }
 
 // share is the part of a gradient that goes to the winner, or to one of two equals.

@@ -31,7 +31,8 @@ func avgPool2D[T kernel.Float](p Pool) builder[T] {
 			attributes: p.String(),
 			output:     pooled(shape),
 			forward:    func(in [][]T, y []T) error { k().Forward(in[0], y); return nil },
-			vjps:       []vjp[T]{{apply: func(_ [][]T, dy, dx []T) error { k().Backward(dy, dx); return nil }}},
+			vjps: []vjp[T]{transposed("AvgPool2D", in[0], pooled(shape),
+				func(v, out []T) { k().Forward(v, out) }, func(v, out []T) { k().Backward(v, out) })},
 		}, nil
 	}
 }

@@ -52,7 +52,7 @@ func (b *batchNorm[T]) normalize(in []tensor.Shape) (rule[T], error) {
 	b.kernel = sync.OnceValue(func() *kernel.Norm[T] {
 		return kernel.NewNorm[T](kernel.NormShape{Batch: x[0], Channels: x[1], Plane: planeOf(x), Eps: b.eps})
 	})
-	return normRule(x, fmt.Sprintf("eps %g", b.eps), func() normalizer[T] { return b.kernel() }), nil
+	return normRule(x, channelSets(x), b.eps, fmt.Sprintf("eps %g", b.eps), func() normalizer[T] { return b.kernel() }), nil
 }
 
 func (b *batchNorm[T]) mean(in []tensor.Shape) (rule[T], error) {

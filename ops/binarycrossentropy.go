@@ -19,7 +19,7 @@ func BinaryCrossEntropy(logits, target *G.Node) (*G.Node, error) {
 
 // binaryCrossEntropy: with M elements, p = 1/(1+e^-x) and L = 1/M · Σ (log(1+e^x) - t·x),
 //
-//	∂L/∂x = (p - t) / M
+//	∂L/∂x = (p - t) / M        ∂²L/∂x² = p·(1-p) / M
 func binaryCrossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	x := in[0]
 	if err := checkSameTarget("logits", x, in[1]); err != nil {
@@ -44,6 +44,19 @@ func binaryCrossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 					kernel.BinaryCrossEntropyBackward(saved[0], saved[1], dloss[0]/T(elements), dx)
 					return nil
 				},
+				second: lossGradient[T]{
+					"BinaryCrossEntropy", x,
+					func(saved [][]T, scale T, out []T) {
+						kernel.BinaryCrossEntropyBackward(saved[0], saved[1], scale/T(elements), out)
+					},
+					func(saved [][]T, scale T, v, out []T) {
+						scale /= T(elements)
+						for i, at := range saved[0] {
+							p := logistic(float64(at)) * logistic(-float64(at))
+							out[i] = scale * T(p) * v[i]
+						}
+					},
+				}.second(0),
 			},
 			{},
 		},

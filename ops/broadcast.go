@@ -39,7 +39,7 @@ func scaleShift[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 			at.each(func(i, j int) { y[i] = x[i]*w[j] + b[j] })
 			return nil
 		},
-		vjps: []vjp[T]{scaledBack[T](at), scaleBack[T](at), shiftBack[T](at)},
+		vjps: append(scaleVJPs[T](at, in[0], in[1]), shiftVJP[T](at, in[0], in[2])),
 	}, nil
 }
 
@@ -56,7 +56,7 @@ func scaleOnly[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 			at.each(func(i, j int) { y[i] = x[i] * w[j] })
 			return nil
 		},
-		vjps: []vjp[T]{scaledBack[T](at), scaleBack[T](at)},
+		vjps: scaleVJPs[T](at, in[0], in[1]),
 	}, nil
 }
 
@@ -74,49 +74,58 @@ func shiftOnly[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 			return nil
 		},
 		vjps: []vjp[T]{
-			{view: true, apply: func(_ [][]T, dy, dx []T) error { move(dx, dy); return nil }},
-			shiftBack[T](at),
+			unchanged[T]("Shift", in[0], in[0]),
+			shiftVJP[T](at, in[0], in[1]),
 		},
 	}, nil
 }
 
-func scaledBack[T kernel.Float](at broadcast) vjp[T] {
-	return vjp[T]{reads: []operand{1}, inPlace: true, apply: func(saved [][]T, dy, dx []T) error {
-		w := saved[0]
-		at.each(func(i, j int) { dx[i] = dy[i] * w[j] })
-		return nil
+// scaleVJPs are those of x·w with regard to x and w.
+func scaleVJPs[T kernel.Float](at broadcast, x, w tensor.Shape) []vjp[T] {
+	times := func(v, w, out []T) { at.each(func(i, j int) { out[i] = v[i] * w[j] }) }
+	sum := batchSums[T](at)
+	dots := func(v, dy, out []T) { sum(out, func(i int) float64 { return float64(dy[i]) * float64(v[i]) }) }
+	f := form[T]{name: "Scale", slots: []tensor.Shape{x, w, x}, partials: []partial[T]{ // Σ x·w·dy
+		func(in, _ [][]T, dx []T) error { times(in[2], in[1], dx); return nil },
+		func(in, _ [][]T, dw []T) error { dots(in[0], in[2], dw); return nil },
+		func(in, _ [][]T, y []T) error { times(in[0], in[1], y); return nil },
 	}}
+	return []vjp[T]{
+		{
+			reads: []operand{1}, inPlace: true,
+			apply:  func(saved [][]T, dy, dx []T) error { times(dy, saved[0], dx); return nil },
+			second: f.second(0, 2, 1),
+		},
+		{
+			reads:  []operand{0},
+			apply:  func(saved [][]T, dy, dw []T) error { dots(saved[0], dy, dw); return nil },
+			second: f.second(1, 2, 0),
+		},
+	}
 }
 
-// The sums over the batch run in float64: over each leaf of the batch (see [kernel.Leaves]), and then
-// over the leaves, all in order. One goroutine makes them.
-func scaleBack[T kernel.Float](at broadcast) vjp[T] {
+// shiftVJP is that of x + b with regard to b.
+func shiftVJP[T kernel.Float](at broadcast, x, b tensor.Shape) vjp[T] {
+	sum := batchSums[T](at)
+	return transposed("Shift", b, x,
+		func(v, out []T) { at.each(func(i, j int) { out[i] = v[j] }) },
+		func(dy, db []T) { sum(db, func(i int) float64 { return float64(dy[i]) }) })
+}
+
+// batchSums returns a function that adds up a term of every element of a batch for the element of
+// the operand that serves it. The sums run in float64: over each leaf of the batch (see
+// [kernel.Leaves]), and then over the leaves, all in order. One goroutine makes them.
+func batchSums[T kernel.Float](at broadcast) func(out []T, term func(i int) float64) {
 	sums := make([]float64, kernel.Leaves(at.images)*at.operand)
-	return vjp[T]{reads: []operand{0}, apply: func(saved [][]T, dy, dw []T) error {
-		x := saved[0]
+	return func(out []T, term func(i int) float64) {
 		clear(sums)
 		for leaf := range kernel.Leaves(at.images) {
 			from, to := kernel.Leaf(at.images, leaf)
 			sums := sums[leaf*at.operand:]
-			at.eachOf(from, to, func(i, j int) { sums[j] += float64(dy[i]) * float64(x[i]) })
+			at.eachOf(from, to, func(i, j int) { sums[j] += term(i) })
 		}
-		kernel.AddRows(kernel.Leaves(at.images), at.operand, sums, dw)
-		return nil
-	}}
-}
-
-func shiftBack[T kernel.Float](at broadcast) vjp[T] {
-	sums := make([]float64, kernel.Leaves(at.images)*at.operand)
-	return vjp[T]{apply: func(_ [][]T, dy, db []T) error {
-		clear(sums)
-		for leaf := range kernel.Leaves(at.images) {
-			from, to := kernel.Leaf(at.images, leaf)
-			sums := sums[leaf*at.operand:]
-			at.eachOf(from, to, func(i, j int) { sums[j] += float64(dy[i]) })
-		}
-		kernel.AddRows(kernel.Leaves(at.images), at.operand, sums, db)
-		return nil
-	}}
+		kernel.AddRows(kernel.Leaves(at.images), at.operand, sums, out)
+	}
 }
 
 // broadcast pairs each element of a batch with the element of an operand that serves it.

@@ -16,6 +16,7 @@ type opCase struct {
 	name   string
 	inputs []tensor.Shape
 	conv   ops.Conv // of a convolution
+	single bool     // normalises sets of one value each, to 0
 	kinked bool     // float32's steps are so long that they cross a rectifier's 0 too often
 	build  func(g *G.ExprGraph, in []*G.Node) (*G.Node, error)
 	naive  func(in []array) array
@@ -499,6 +500,7 @@ func layerNormCase(x tensor.Shape, eps float64) opCase {
 	places := x.TotalSize() / (x[0] * x[1])
 	return opCase{
 		name:   fmt.Sprintf("LayerNorm/%v,eps %g", x, eps),
+		single: x[1] == 1,
 		inputs: []tensor.Shape{x, {x[1]}, {x[1]}},
 		build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
 			return ops.LayerNorm(in[0], in[1], in[2], eps)
@@ -512,6 +514,7 @@ func layerNormCase(x tensor.Shape, eps float64) opCase {
 func groupNormCase(x tensor.Shape, groups int, eps float64) opCase {
 	return opCase{
 		name:   fmt.Sprintf("GroupNorm/%v,groups %d,eps %g", x, groups, eps),
+		single: x.TotalSize() == x[0]*groups,
 		inputs: []tensor.Shape{x, {x[1]}, {x[1]}},
 		build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
 			return ops.GroupNorm(in[0], in[1], in[2], groups, eps)

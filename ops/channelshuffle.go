@@ -36,7 +36,7 @@ func shuffle[T kernel.Float](groups int) builder[T] {
 			attributes: fmt.Sprintf("groups %d", groups),
 			output:     x,
 			forward:    func(in [][]T, y []T) error { mix.Run(in[0], y); return nil },
-			vjps:       []vjp[T]{{apply: func(_ [][]T, dy, dx []T) error { back.Run(dy, dx); return nil }}},
+			vjps:       []vjp[T]{transposed("ChannelShuffle", x, x, mix.Run, back.Run)},
 		}, nil
 	}
 }

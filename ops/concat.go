@@ -32,7 +32,8 @@ func concat[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 		size := x[1] * plane
 		copies[k] = kernel.NewCopy[T](x[0], size, every(size, 0), every(channels*plane, first))
 		back := copies[k].Reversed()
-		vjps[k] = vjp[T]{apply: func(_ [][]T, dy, dx []T) error { back.Run(dy, dx); return nil }}
+		vjps[k] = transposed("Concat", x, withChannels(in[0], channels),
+			func(v, out []T) { clear(out); copies[k].Run(v, out) }, back.Run)
 		first += size
 	}
 	return rule[T]{

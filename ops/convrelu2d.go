@@ -27,8 +27,8 @@ func convReLU2D[T kernel.Float](c Conv) builder[T] {
 			attributes: c.String(),
 			output:     convOutput(shape),
 			forward:    func(in [][]T, y []T) error { k.ForwardReLU(in[0], in[1], biasOf(in), y); return nil },
-			vjps:       convVJPs(k)[:len(in)],
-			outer:      reluVJP[T](),
+			vjps:       convVJPs(k, shape)[:len(in)],
+			outer:      reluVJP[T](convOutput(shape)),
 		}, nil
 	}
 }

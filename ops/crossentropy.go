@@ -20,9 +20,10 @@ func SoftmaxCrossEntropy(x, target *G.Node) (*G.Node, error) {
 
 // crossEntropy: each row of the target sums to 1, so with p = softmax(x) and L = 1/N · Σn (log Σk e^x[k] - Σc t[c]·x[c]),
 //
-//	∂L/∂x[c] = (p[c] - t[c]) / N
+//	∂L/∂x[c] = (p[c] - t[c]) / N        ∂²L/∂x[c]∂x[k] = p[c]·(1[c=k] - p[k]) / N
 //
-// The forward pass leaves p and the target's rows behind for it.
+// The forward pass leaves p and the target's rows behind for both. They come after x too: it is what p
+// was made of, so it is what the second derivatives are with respect to.
 func crossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	x, t := in[0], in[1]
 	if err := checkTarget(x, t); err != nil {
@@ -46,11 +47,23 @@ func crossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 		},
 		vjps: []vjp[T]{
 			{
-				after: []operand{result},
+				after: []operand{result, 0},
 				apply: func(_ [][]T, dloss, dx []T) error {
 					kernel.CrossEntropyBackward(n, classes, p(), rows(), dloss[0]/T(n), dx)
 					return nil
 				},
+				second: lossGradient[T]{
+					"SoftmaxCrossEntropy", x,
+					func(_ [][]T, scale T, out []T) {
+						kernel.CrossEntropyBackward(n, classes, p(), rows(), scale/T(n), out)
+					},
+					func(_ [][]T, scale T, v, out []T) {
+						kernel.SoftmaxBackward(n, classes, p(), v, out)
+						for i := range out {
+							out[i] *= scale / T(n)
+						}
+					},
+				}.second(2),
 			},
 			{},
 		},

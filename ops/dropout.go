@@ -55,10 +55,9 @@ func dropout[T kernel.Float](rate float64, key func() uint64) builder[T] {
 			output:     in[0],
 			inPlace:    true,
 			forward:    func(in [][]T, y []T) error { kernel.Dropout(in[0], y, rate, key()); return nil },
-			vjps: []vjp[T]{{
-				inPlace: true,
-				apply:   func(_ [][]T, dy, dx []T) error { kernel.DropoutBackward(dy, dx, rate, key()); return nil },
-			}},
+			vjps: []vjp[T]{multiplied("Dropout", in[0], func(v, out []T) {
+				kernel.DropoutBackward(v, out, rate, key())
+			})},
 		}, nil
 	}
 }

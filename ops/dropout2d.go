@@ -37,20 +37,19 @@ func dropRows[T kernel.Float](x tensor.Shape, rows int, rate float64, key func()
 	}
 	length := x.TotalSize() / rows
 	factors := sync.OnceValue(func() []T { return make([]T, rows) })
-	drop := func(x, y []T) error {
+	drop := func(x, y []T) {
 		m := factors()
 		for r := range m {
 			m[r] = 1
 		}
 		kernel.Dropout(m, m, rate, key())
 		kernel.ScaleRows(rows, length, x, m, y)
-		return nil
 	}
 	return rule[T]{
 		attributes: fmt.Sprintf("rate %g", rate),
 		output:     x,
 		inPlace:    true,
-		forward:    func(in [][]T, y []T) error { return drop(in[0], y) },
-		vjps:       []vjp[T]{{inPlace: true, apply: func(_ [][]T, dy, dx []T) error { return drop(dy, dx) }}},
+		forward:    func(in [][]T, y []T) error { drop(in[0], y); return nil },
+		vjps:       []vjp[T]{multiplied("Dropout", x, drop)},
 	}, nil
 }

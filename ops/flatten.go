@@ -20,11 +20,12 @@ func flatten[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	if in[0].Dims() < 2 {
 		return rule[T]{}, fmt.Errorf("input has shape %v: want a batch of at least one more dimension", in[0])
 	}
+	y := tensor.Shape{in[0][0], features(in[0])}
 	return rule[T]{
-		output:  tensor.Shape{in[0][0], features(in[0])},
+		output:  y,
 		view:    true,
 		forward: func(in [][]T, y []T) error { move(y, in[0]); return nil },
-		vjps:    []vjp[T]{{view: true, apply: func(_ [][]T, dy, dx []T) error { move(dx, dy); return nil }}},
+		vjps:    []vjp[T]{unchanged[T]("Flatten", in[0], y)},
 	}, nil
 }
 

@@ -33,6 +33,12 @@ type Function struct {
 	// x.
 	SlopeFromResult func(y float64) float64
 
+	// Curvature is what second derivatives need: f''(x), or, of a function with a SlopeFromResult, the
+	// slope of that by y. Without it the function can be differentiated once, unless it is piecewise
+	// linear, with an f'' of 0.
+	Curvature       func(v float64) float64
+	PiecewiseLinear bool
+
 	single  kernel.Curve[float32] // the zero Curve: Value and the slope, computed in float64
 	double  kernel.Curve[float64]
 	refusal error // of constants that can't be
@@ -83,7 +89,8 @@ func (f Function) Apply(x *G.Node) (*G.Node, error) {
 	return apply(name, elementwise[float32](f), elementwise[float64](f), x)
 }
 
-// elementwise: y[i] = f(x[i]), so dx[i] = dy[i]·f'(x[i]).
+// elementwise: y[i] = f(x[i]), so dx[i] = dy[i]·f'(x[i]). With s the slope as a function of what is
+// saved, x or y, and u for dx, dy gets u·s and the saved value u·dy·s'.
 func elementwise[T kernel.Float](f Function) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		if err := f.Check(); err != nil {
@@ -103,9 +110,30 @@ func elementwise[T kernel.Float](f Function) builder[T] {
 				reads:   []operand{saved},
 				inPlace: true,
 				apply:   func(saved [][]T, dy, dx []T) error { curve.Backward(saved[0], dy, dx); return nil },
+				second:  curvature(f, in[0], curve),
 			}},
 		}, nil
 	}
+}
+
+// curvature is the second derivatives of an activation.
+func curvature[T kernel.Float](f Function, x tensor.Shape, curve kernel.Curve[T]) second {
+	slope := symmetric(f.Name, x, func(saved [][]T, v, out []T) error { curve.Backward(saved[0], v, out); return nil })
+	if f.PiecewiseLinear {
+		return slope.second(0, 1)
+	}
+	if f.Curvature == nil {
+		return second{}
+	}
+	slope.curved = true
+	bending := kernel.CurveOf[T](f.Value, f.Curvature)
+	return slope.second(0, 1).with(bend{0, func(n around) (*G.Node, error) {
+		return bent(f.Name, x, func(in [][]T, out []T) error {
+			bending.Backward(in[0], in[1], out)
+			kernel.Multiply(out, in[2], out)
+			return nil
+		}, n.saved[0], n.dout, n.u)
+	}})
 }
 
 // curveOf is the function's own kernel, or one made of its value and slope.

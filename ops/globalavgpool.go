@@ -23,9 +23,8 @@ func globalAvgPool[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	return rule[T]{
 		output:  tensor.Shape{x[0], x[1], 1, 1},
 		forward: func(in [][]T, y []T) error { kernel.MeanRows(rows, plane, in[0], y); return nil },
-		vjps: []vjp[T]{{apply: func(_ [][]T, dy, dx []T) error {
-			kernel.FillRows(rows, plane, dy, 1/T(plane), dx)
-			return nil
-		}}},
+		vjps: []vjp[T]{transposed("GlobalAvgPool", x, tensor.Shape{x[0], x[1], 1, 1},
+			func(v, out []T) { kernel.MeanRows(rows, plane, v, out) },
+			func(v, out []T) { kernel.FillRows(rows, plane, v, 1/T(plane), out) })},
 	}, nil
 }

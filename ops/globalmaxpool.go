@@ -30,6 +30,15 @@ func globalMaxPool[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 		vjps: []vjp[T]{{
 			after: []operand{result}, // it finds the indices
 			apply: func(_ [][]T, dy, dx []T) error { kernel.MaxRowsBackward(rows, plane, dy, at(), dx); return nil },
+			second: linear("GlobalMaxPool", x, tensor.Shape{x[0], x[1], 1, 1},
+				func(_ [][]T, v, out []T) error {
+					for row, i := range at() {
+						out[row] = v[row*plane+i]
+					}
+					return nil
+				},
+				func(_ [][]T, v, out []T) error { kernel.MaxRowsBackward(rows, plane, v, at(), out); return nil },
+			).second(0, 1),
 		}},
 	}, nil
 }

@@ -27,7 +27,7 @@ func groupNorm[T kernel.Float](groups int, eps float64) builder[T] {
 		if channels := in[0][1]; groups < 1 || channels%groups != 0 {
 			return rule[T]{}, fmt.Errorf("%d groups: want a number that divides the %d channels", groups, channels)
 		}
-		return normRule(in[0], fmt.Sprintf("groups %d, eps %g", groups, eps), groupKernel[T](in[0], groups, eps)), nil
+		return normRule(in[0], groupSets(in[0], groups), eps, fmt.Sprintf("groups %d, eps %g", groups, eps), groupKernel[T](in[0], groups, eps)), nil
 	}
 }
 

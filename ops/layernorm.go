@@ -33,6 +33,6 @@ func layerNorm[T kernel.Float](eps float64) builder[T] {
 				})
 			})
 		}
-		return normRule(x, fmt.Sprintf("eps %g", eps), k), nil
+		return normRule(x, placeSets(x), eps, fmt.Sprintf("eps %g", eps), k), nil
 	}
 }

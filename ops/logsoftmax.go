@@ -18,7 +18,11 @@ func LogSoftmax(x *G.Node) (*G.Node, error) {
 	return apply("LogSoftmax", logSoftmax[float32], logSoftmax[float64], x)
 }
 
-// logSoftmax: ∂y[c]/∂x[k] = 1[c=k] - e^y[k], so dx[k] = dy[k] - e^y[k]·Σc dy[c].
+// logSoftmax: ∂y[c]/∂x[k] = 1[c=k] - e^y[k], so dx[k] = dy[k] - e^y[k]·Σc dy[c]. With u for dx,
+//
+//	⟨u, dx⟩ = Σ u·dy - (Σ u·e^y)·(Σ dy)
+//	d(dy)   = u - Σ u·e^y
+//	d(y)    = -u·e^y·Σ dy
 func logSoftmax[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	x := in[0]
 	if x.Dims() != 2 && x.Dims() != 4 || x.TotalSize() == 0 {
@@ -37,6 +41,7 @@ func logSoftmax[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 				kernel.LogSoftmaxBackward(n, classes, saved[0], dy, dx)
 				return nil
 			},
+			second: logSoftmaxSecond[T](x),
 		}},
 	}, nil
 }
@@ -87,6 +92,42 @@ func channelLogSoftmax[T kernel.Float](x tensor.Shape) rule[T] {
 				})
 				return nil
 			},
+			second: logSoftmaxSecond[T](x),
 		}},
+	}
+}
+
+func logSoftmaxSecond[T kernel.Float](x tensor.Shape) second {
+	return second{
+		transposed: func(n around) (*G.Node, error) {
+			return bent("LogSoftmax", x, func(in [][]T, out []T) error {
+				y, u := in[0], in[1]
+				eachRow(x, func(first, step int) {
+					var sum float64
+					for c, i := 0, first; c < x[1]; c, i = c+1, i+step {
+						sum += float64(u[i]) * math.Exp(float64(y[i]))
+					}
+					for c, i := 0, first; c < x[1]; c, i = c+1, i+step {
+						out[i] = T(float64(u[i]) - sum)
+					}
+				})
+				return nil
+			}, n.saved[0], n.u)
+		},
+		bends: []bend{{0, func(n around) (*G.Node, error) {
+			return bent("LogSoftmax", x, func(in [][]T, out []T) error {
+				y, dy, u := in[0], in[1], in[2]
+				eachRow(x, func(first, step int) {
+					var sum float64
+					for c, i := 0, first; c < x[1]; c, i = c+1, i+step {
+						sum += float64(dy[i])
+					}
+					for c, i := 0, first; c < x[1]; c, i = c+1, i+step {
+						out[i] = T(-float64(u[i]) * math.Exp(float64(y[i])) * sum)
+					}
+				})
+				return nil
+			}, n.saved[0], n.dout, n.u)
+		}}},
 	}
 }

@@ -17,7 +17,8 @@ func MaxPool2D(x *G.Node, p Pool) (*G.Node, error) {
 }
 
 // maxPool2D: y = x[a] with a the place of the window's largest value, so dx[h] = Σ dy over the windows whose a is h. The forward pass
-// leaves a behind.
+// leaves a behind. a doesn't change with x but at kinks, so dx is linear in dy: its transpose gathers
+// what it scatters, u[a].
 func maxPool2D[T kernel.Float](p Pool) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		shape, err := poolShape(in[0], p)
@@ -32,6 +33,10 @@ func maxPool2D[T kernel.Float](p Pool) builder[T] {
 			vjps: []vjp[T]{{
 				after: []operand{result}, // the places must have been found
 				apply: func(_ [][]T, dy, dx []T) error { k().Backward(dy, dx); return nil },
+				second: linear("MaxPool2D", in[0], pooled(shape),
+					func(_ [][]T, v, out []T) error { k().Gather(v, out); return nil },
+					func(_ [][]T, v, out []T) error { k().Backward(v, out); return nil },
+				).second(0, 1),
 			}},
 		}, nil
 	}

@@ -14,7 +14,7 @@ func MeanSquaredError(x, target *G.Node) (*G.Node, error) {
 	return apply("MeanSquaredError", meanSquaredError[float32], meanSquaredError[float64], x, target)
 }
 
-// meanSquaredError: with M elements, L = 1/M · Σ (x - t)², so ∂L/∂x = 2·(x - t) / M.
+// meanSquaredError: with M elements, L = 1/M · Σ (x - t)², so ∂L/∂x = 2·(x - t) / M, and the second derivative is 2/M.
 func meanSquaredError[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	x := in[0]
 	if err := checkSameTarget("predictions", x, in[1]); err != nil {
@@ -39,6 +39,17 @@ func meanSquaredError[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 					kernel.ScaledDifference(saved[0], saved[1], 2*dloss[0]/T(elements), dx)
 					return nil
 				},
+				second: lossGradient[T]{
+					"MeanSquaredError", x,
+					func(saved [][]T, scale T, out []T) {
+						kernel.ScaledDifference(saved[0], saved[1], 2*scale/T(elements), out)
+					},
+					func(_ [][]T, scale T, v, out []T) {
+						for i, d := range v {
+							out[i] = 2 * scale / T(elements) * d
+						}
+					},
+				}.second(0),
 			},
 			{},
 		},

@@ -24,14 +24,19 @@ func product[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	}
 	// Both gradients are the same function of the other factor.
 	byOther := func(saved [][]T, dy, dx []T) error { kernel.Multiply(dy, saved[0], dx); return nil }
+	f := form[T]{name: "Multiply", slots: []tensor.Shape{x, x, x}, partials: []partial[T]{ // Σ x·g·dy
+		func(in, _ [][]T, out []T) error { kernel.Multiply(in[1], in[2], out); return nil },
+		func(in, _ [][]T, out []T) error { kernel.Multiply(in[0], in[2], out); return nil },
+		func(in, _ [][]T, out []T) error { kernel.Multiply(in[0], in[1], out); return nil },
+	}}
 	return rule[T]{
 		output:      x,
 		inPlace:     true,
 		alsoInPlace: []int{1},
 		forward:     func(in [][]T, y []T) error { kernel.Multiply(in[0], in[1], y); return nil },
 		vjps: []vjp[T]{
-			{reads: []operand{1}, inPlace: true, apply: byOther},
-			{reads: []operand{0}, inPlace: true, apply: byOther},
+			{reads: []operand{1}, inPlace: true, apply: byOther, second: f.second(0, 2, 1)},
+			{reads: []operand{0}, inPlace: true, apply: byOther, second: f.second(1, 2, 0)},
 		},
 	}, nil
 }
@@ -45,6 +50,11 @@ func channelProduct[T kernel.Float](x, gate tensor.Shape) (rule[T], error) {
 		return rule[T]{}, err
 	}
 	rows, plane := x[0]*x[1], x[2]*x[3]
+	f := form[T]{name: "Multiply", slots: []tensor.Shape{x, gate, x}, partials: []partial[T]{ // Σ x·g·dy
+		func(in, _ [][]T, dx []T) error { kernel.ScaleRows(rows, plane, in[2], in[1], dx); return nil },
+		func(in, _ [][]T, dgate []T) error { kernel.DotRows(rows, plane, in[0], in[2], dgate); return nil },
+		func(in, _ [][]T, y []T) error { kernel.ScaleRows(rows, plane, in[0], in[1], y); return nil },
+	}}
 	return rule[T]{
 		output:  x,
 		inPlace: true,
@@ -53,11 +63,11 @@ func channelProduct[T kernel.Float](x, gate tensor.Shape) (rule[T], error) {
 			{reads: []operand{1}, inPlace: true, apply: func(saved [][]T, dy, dx []T) error {
 				kernel.ScaleRows(rows, plane, dy, saved[0], dx)
 				return nil
-			}},
+			}, second: f.second(0, 2, 1)},
 			{reads: []operand{0}, apply: func(saved [][]T, dy, dgate []T) error {
 				kernel.DotRows(rows, plane, saved[0], dy, dgate)
 				return nil
-			}},
+			}, second: f.second(1, 2, 0)},
 		},
 	}, nil
 }

@@ -136,7 +136,38 @@ func frozen(in []tensor.Shape) (rule[float64], error) {
 	r.vjps[1].reads, r.vjps[1].apply = []operand{0}, func(saved [][]float64, dy, dw []float64) error {
 		return weights([][]float64{saved[0], mean, variance}, dy, dw)
 	}
+	r.vjps[0].second = withSaved(r.vjps[0].second, variance)
+	r.vjps[1].second = withSaved(r.vjps[1].second, mean, variance)
+	again := r.again
+	r.again = func(inputs G.Nodes, dy *G.Node) (G.Nodes, error) {
+		grads, err := again(append(slices.Clone(inputs), constantNodes(dy.Graph(), mean, variance)...), dy)
+		return grads[:3], err
+	}
 	return r, nil
+}
+
+func constantNodes(g *G.ExprGraph, constants ...[]float64) (nodes G.Nodes) {
+	for _, c := range constants {
+		value := tensor.New(tensor.WithBacking(slices.Clone(c)))
+		nodes = append(nodes, G.NodeFromAny(g, value, G.WithName(fmt.Sprint(c))))
+	}
+	return nodes
+}
+
+// withSaved gives the rule of a gradient further saved values, which are constants.
+func withSaved(s second, constants ...[]float64) second {
+	given := func(right nodeFunc) nodeFunc {
+		return func(n around) (*G.Node, error) {
+			n.saved = append(slices.Clone(n.saved), constantNodes(n.u.Graph(), constants...)...)
+			return right(n)
+		}
+	}
+	s.transposed = given(s.transposed)
+	s.bends = slices.Clone(s.bends)
+	for i, b := range s.bends {
+		s.bends[i].node = given(b.node)
+	}
+	return s
 }
 
 // A mutation spoils one gradient: right computes it, and the mutation leaves something else in din.
@@ -508,16 +539,7 @@ func (s subject) requireCaught(t *testing.T, input int, name string, m mutation,
 
 func (s subject) check(t *testing.T, build builder[float64], o gradcheck.Options) error {
 	t.Helper()
-	r := rand.New(rand.NewPCG(5, 0))
-	var inputs []gradcheck.Input
-	for i, shape := range s.inputs {
-		value, data := newValue[float64](shape)
-		for j := range data {
-			data[j] = r.NormFloat64() * cmp.Or(s.spread, 1)
-		}
-		inputs = append(inputs, gradcheck.Input{Name: inputName(i), Value: value.(*tensor.Dense)})
-	}
-	report, err := gradcheck.Check(inputs, func(g *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+	report, err := gradcheck.Check(s.random(), func(g *G.ExprGraph, in []*G.Node) (*G.Node, error) {
 		if s.target != nil {
 			in = append(slices.Clone(in), G.NodeFromAny(g, s.target.Clone(), G.WithName("target")))
 		}
@@ -525,6 +547,19 @@ func (s subject) check(t *testing.T, build builder[float64], o gradcheck.Options
 	}, o)
 	require.NoError(t, err)
 	return report.Err()
+}
+
+// random are the subject's inputs, the same in every check.
+func (s subject) random() (inputs []gradcheck.Input) {
+	r := rand.New(rand.NewPCG(5, 0))
+	for i, shape := range s.inputs {
+		value, data := newValue[float64](shape)
+		for j := range data {
+			data[j] = r.NormFloat64() * cmp.Or(s.spread, 1)
+		}
+		inputs = append(inputs, gradcheck.Input{Name: inputName(i), Value: value.(*tensor.Dense)})
+	}
+	return inputs
 }
 
 func inputName(i int) string { return fmt.Sprintf("input %d", i) }

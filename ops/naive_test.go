@@ -262,6 +262,8 @@ var cube = ops.Function{
 	Name: "Cube", Formula: "x³",
 	Value: func(x float64) float64 { return x * x * x },
 	Slope: func(x float64) float64 { return 3 * x * x },
+
+	Curvature: func(x float64) float64 { return 6 * x },
 }
 
 func naiveSigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }

@@ -46,21 +46,37 @@ func checkInputs(name string, inputs []*G.Node) error {
 }
 
 func applyAs[T kernel.Float](name string, build builder[T], inputs []*G.Node) (*G.Node, error) {
-	shapes := make([]tensor.Shape, len(inputs))
-	for i, n := range inputs {
-		shapes[i] = n.Shape()
-	}
-	r, err := build(shapes)
+	r, err := build(shapesOf(inputs))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	return addOp(name, r, inputs)
+}
+
+// applyRule adds an op whose rule is made for its inputs.
+func applyRule[T kernel.Float](name string, r rule[T], inputs G.Nodes) (*G.Node, error) {
+	if err := checkInputs(name, inputs); err != nil {
+		return nil, err
+	}
+	return addOp(name, r, inputs)
+}
+
+func addOp[T kernel.Float](name string, r rule[T], inputs G.Nodes) (*G.Node, error) {
 	if !addressable(r.output) {
 		return nil, fmt.Errorf("%s: the result would have shape %v: that is more than any memory holds", name, r.output)
 	}
 	f := &function[T]{rule: r}
-	f.adapter = newAdapter[T](name, r.attributes, shapes, r.output, r.forward)
-	f.memory = r.memory(len(inputs))
+	f.adapter = newAdapter[T](name, r.attributes, shapesOf(inputs), r.output, r.forward)
+	f.memory = r.memory(len(inputs) - r.after)
 	return G.ApplyOp(f, inputs...)
+}
+
+func shapesOf(nodes G.Nodes) []tensor.Shape {
+	shapes := make([]tensor.Shape, len(nodes))
+	for i, n := range nodes {
+		shapes[i] = n.Shape()
+	}
+	return shapes
 }
 
 // addressable says whether a tensor of the shape could be in memory at all; the plain product of its sizes may overflow.
@@ -187,14 +203,15 @@ func (a *adapter[T]) String() string {
 // function is a rule's forward half.
 type function[T kernel.Float] struct {
 	adapter[T]
-	rule rule[T]
+	rule           rule[T]
+	differentiated bool
 }
 
 // DiffWRT says for which inputs the rule declares a gradient.
 func (f *function[T]) DiffWRT(int) []bool {
 	differentiable := make([]bool, len(f.rule.vjps))
 	for i, v := range f.rule.vjps {
-		differentiable[i] = v.apply != nil
+		differentiable[i] = v.apply != nil || v.undeclared
 	}
 	return differentiable
 }
@@ -202,6 +219,15 @@ func (f *function[T]) DiffWRT(int) []bool {
 // SymDiff adds one gradient node per differentiable input. Those that nobody asks for are dropped when the graph is compiled for its
 // outputs (gorgonia.CompileFunction), which is why the gradients of one op are nodes of their own.
 func (f *function[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, error) {
+	forget(G.Nodes{output})
+	if f.differentiated && f.rule.again != nil {
+		grads, err := f.rule.again(inputs, grad)
+		if err != nil {
+			return nil, fmt.Errorf("%s: second gradient: %w", f, err)
+		}
+		return grads, nil
+	}
+	f.differentiated = true
 	d := differentiation{inputs: inputs, output: output, dout: grad, grads: make(G.Nodes, len(inputs))}
 	if f.rule.outer.apply != nil {
 		node, err := f.gradient(f.rule.outer, d, output.Shape())
@@ -222,6 +248,9 @@ func (f *function[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, er
 // already, or the input has no gradient, nothing is made.
 func (f *function[T]) differentiate(input int, d differentiation) error {
 	v := f.rule.vjps[input]
+	if v.undeclared {
+		return fmt.Errorf("%s: it has no declared gradient for input %d", f, input)
+	}
 	if v.apply == nil || d.grads[input] != nil {
 		return nil
 	}
@@ -268,11 +297,10 @@ func (f *function[T]) gradient(v vjp[T], d differentiation, output tensor.Shape)
 	for _, o := range v.after {
 		children = append(children, d.node(o))
 	}
-	shapes := make([]tensor.Shape, len(children))
-	for i, c := range children {
-		shapes[i] = c.Shape()
+	g := &gradient[T]{
+		adapter: newAdapter[T]("d"+f.name, f.attributes, shapesOf(children), output, v.compute()),
+		of:      f.id, reads: len(v.reads), rule: v.second,
 	}
-	g := &gradient[T]{newAdapter[T]("d"+f.name, f.attributes, shapes, output, v.compute()), f.id}
 	g.memory = v.memory()
 	return G.ApplyOp(g, children...)
 }
@@ -280,20 +308,6 @@ func (f *function[T]) gradient(v vjp[T], d differentiation, output tensor.Shape)
 func (v vjp[T]) compute() func(in [][]T, out []T) error {
 	n := len(v.reads)
 	return func(in [][]T, out []T) error { return v.apply(in[:n], in[n], out) }
-}
-
-// gradient is one vjp of a rule as an op.
-type gradient[T kernel.Float] struct {
-	adapter[T]
-	of uint64 // the forward op's id
-}
-
-// DiffWRT is false throughout: second derivatives are not supported.
-func (g *gradient[T]) DiffWRT(inputs int) []bool { return make([]bool, inputs) }
-
-// SymDiff is refused: second derivatives are not supported.
-func (g *gradient[T]) SymDiff(G.Nodes, *G.Node, *G.Node) (G.Nodes, error) {
-	return nil, fmt.Errorf("%s: second derivatives are not supported", g)
 }
 
 // Info is what an op of this package says of itself.

@@ -39,10 +39,9 @@ func normalize[T kernel.Float](mean, deviation []float64) builder[T] {
 			output:  x,
 			inPlace: true,
 			forward: func(in [][]T, y []T) error { kernel.Normalize(x[0], x[1], x[2]*x[3], in[0], m, scale, y); return nil },
-			vjps: []vjp[T]{{inPlace: true, apply: func(_ [][]T, dy, dx []T) error {
-				kernel.Normalize(x[0], x[1], x[2]*x[3], dy, nil, scale, dx)
-				return nil
-			}}},
+			vjps: []vjp[T]{multiplied("Normalize", x, func(v, out []T) {
+				kernel.Normalize(x[0], x[1], x[2]*x[3], v, nil, scale, out)
+			})},
 		}, nil
 	}
 }

@@ -52,7 +52,8 @@ func pad[T kernel.Float](b border) builder[T] {
 				inside.Run(in[0], y)
 				return nil
 			},
-			vjps: []vjp[T]{{apply: func(_ [][]T, dy, dx []T) error { back.Run(dy, dx); return nil }}},
+			vjps: []vjp[T]{transposed("Pad", x, tensor.Shape{x[0], x[1], height, width},
+				func(v, out []T) { clear(out); inside.Run(v, out) }, back.Run)},
 		}, nil
 	}
 }

@@ -36,7 +36,8 @@ func padChannels[T kernel.Float](before, behind int) builder[T] {
 			attributes: fmt.Sprintf("%d before, %d behind", before, behind),
 			output:     y,
 			forward:    func(in [][]T, y []T) error { clear(y); inside.Run(in[0], y); return nil },
-			vjps:       []vjp[T]{{apply: func(_ [][]T, dy, dx []T) error { back.Run(dy, dx); return nil }}},
+			vjps: []vjp[T]{transposed("PadChannels", x, y,
+				func(v, out []T) { clear(out); inside.Run(v, out) }, back.Run)},
 		}, nil
 	}
 }

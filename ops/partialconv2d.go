@@ -35,26 +35,45 @@ func partialConv2D[T kernel.Float](connections [][]int, c Conv) builder[T] {
 		weight := sync.OnceValue(func() []T { return make([]T, full.TotalSize()) })
 		dweight := sync.OnceValue(func() []T { return make([]T, full.TotalSize()) })
 		places := connectionPlaces(connections, x[1], w[1]*w[2])
+		data := func(w, dy, dx []T) error {
+			scatter(weight(), w, places)
+			k.BackwardData(weight(), dy, dx)
+			return nil
+		}
+		weights := func(x, dy, dw []T) error {
+			k.BackwardWeights(x, dy, dweight())
+			gather(dw, dweight(), places)
+			return nil
+		}
+		convolve := func(x, w, b, y []T) error {
+			scatter(weight(), w, places)
+			k.Forward(x, weight(), b, y)
+			return nil
+		}
+		f := form[T]{name: "PartialConv2D", slots: []tensor.Shape{x, w, convOutput(shape)}, partials: []partial[T]{
+			func(in, _ [][]T, dx []T) error { return data(in[1], in[2], dx) },
+			func(in, _ [][]T, dw []T) error { return weights(in[0], in[2], dw) },
+			func(in, _ [][]T, y []T) error { return convolve(in[0], in[1], nil, y) },
+		}}
 		return rule[T]{
 			attributes: fmt.Sprintf("%d of %d connections, %v", w[0], full[0]*full[1], c),
 			output:     convOutput(shape),
-			forward: func(in [][]T, y []T) error {
-				scatter(weight(), in[1], places)
-				k.Forward(in[0], weight(), biasOf(in), y)
-				return nil
-			},
+			forward:    func(in [][]T, y []T) error { return convolve(in[0], in[1], biasOf(in), y) },
 			vjps: []vjp[T]{
-				{reads: []operand{1}, apply: func(saved [][]T, dy, dx []T) error {
-					scatter(weight(), saved[0], places)
-					k.BackwardData(weight(), dy, dx)
-					return nil
-				}},
-				{reads: []operand{0}, apply: func(saved [][]T, dy, dw []T) error {
-					k.BackwardWeights(saved[0], dy, dweight())
-					gather(dw, dweight(), places)
-					return nil
-				}},
-				{apply: func(_ [][]T, dy, db []T) error { k.BackwardBias(dy, db); return nil }},
+				{
+					reads:  []operand{1},
+					apply:  func(saved [][]T, dy, dx []T) error { return data(saved[0], dy, dx) },
+					second: f.second(0, 2, 1),
+				},
+				{
+					reads:  []operand{0},
+					apply:  func(saved [][]T, dy, dw []T) error { return weights(saved[0], dy, dw) },
+					second: f.second(1, 2, 0),
+				},
+				{
+					apply:  func(_ [][]T, dy, db []T) error { k.BackwardBias(dy, db); return nil },
+					second: biasForm[T](convOutput(shape)).second(0, 1),
+				},
 			}[:len(in)],
 		}, nil
 	}

@@ -20,7 +20,12 @@ func PReLU(x, slope *G.Node) (*G.Node, error) {
 //	dx[n,c,i] = dy[n,c,i]·(1 if x > 0, else a[c])
 //	da[c]     = Σn,i dy[n,c,i]·x[n,c,i]·1[x <= 0]
 //
-// x is read for both: slopes may be negative, so y doesn't tell its sign.
+// x is read for both: slopes may be negative, so y doesn't tell its sign. Where x isn't 0, a moves dx
+// and x moves da through the one form
+//
+//	F(a, v, dy) = Σ a[c]·v·dy·1[x <= 0]
+//
+// because dx is linear in a, and da = ∂F/∂a at v = x.
 func prelu[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	x, slope := in[0], in[1]
 	batch, channels, plane, err := preluShape(x, slope)
@@ -28,21 +33,65 @@ func prelu[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 		return rule[T]{}, err
 	}
 	k := kernel.NewPReLU[T](batch, channels, plane)
+	data := func(saved [][]T, dy, dx []T) error { k.BackwardData(saved[0], saved[1], dy, dx); return nil }
+	f := belowForm[T](x, slope, channels, plane)
+	dx := symmetric("PReLU", x, data)
+	dx.curved = true
 	return rule[T]{
 		output:  x,
 		inPlace: true,
 		forward: func(in [][]T, y []T) error { k.Forward(in[0], in[1], y); return nil },
 		vjps: []vjp[T]{
-			{reads: []operand{0, 1}, inPlace: true, apply: func(saved [][]T, dy, dx []T) error {
-				k.BackwardData(saved[0], saved[1], dy, dx)
-				return nil
-			}},
-			{reads: []operand{0}, apply: func(saved [][]T, dy, da []T) error {
-				k.BackwardSlope(saved[0], dy, da)
-				return nil
-			}},
+			{
+				reads: []operand{0, 1}, inPlace: true, apply: data,
+				second: dx.second(0, 1).with(bend{1, func(n around) (*G.Node, error) {
+					return f.node(0, formNodes{G.Nodes{nil, n.u, n.dout}, n.saved[:1], nil})
+				}}),
+			},
+			{
+				reads: []operand{0},
+				apply: func(saved [][]T, dy, da []T) error { k.BackwardSlope(saved[0], dy, da); return nil },
+				second: second{
+					transposed: func(n around) (*G.Node, error) {
+						return f.node(2, formNodes{G.Nodes{n.u, n.saved[0], nil}, n.saved, nil})
+					},
+					bends: []bend{{0, func(n around) (*G.Node, error) {
+						return f.node(1, formNodes{G.Nodes{n.u, nil, n.dout}, n.saved, nil})
+					}}},
+				},
+			},
 		},
 	}, nil
+}
+
+// belowForm is F(a, v, dy) of prelu, with x as context.
+func belowForm[T kernel.Float](x, slope tensor.Shape, channels, plane int) form[T] {
+	sums := make([]float64, channels)
+	scaled := func(a, v, x, out []T) error {
+		for i, at := range x {
+			out[i] = 0
+			if !(at > 0) {
+				out[i] = a[i/plane%channels] * v[i]
+			}
+		}
+		return nil
+	}
+	return form[T]{name: "PReLU", slots: []tensor.Shape{slope, x, x}, partials: []partial[T]{
+		func(in, context [][]T, da []T) error {
+			clear(sums)
+			for i, at := range context[0] {
+				if !(at > 0) {
+					sums[i/plane%channels] += float64(in[1][i]) * float64(in[2][i])
+				}
+			}
+			for c, sum := range sums {
+				da[c] = T(sum)
+			}
+			return nil
+		},
+		func(in, context [][]T, dv []T) error { return scaled(in[0], in[2], context[0], dv) },
+		func(in, context [][]T, y []T) error { return scaled(in[0], in[1], context[0], y) },
+	}}
 }
 
 func preluShape(x, slope tensor.Shape) (batch, channels, plane int, err error) {

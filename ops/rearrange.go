@@ -32,27 +32,17 @@ func rearrange[T kernel.Float](dims, order []int, shape tensor.Shape) builder[T]
 		source := func(i int) int { return i/blocks*sample + from(i%blocks) }
 		moved := kernel.NewCopy[T](x[0]*blocks, block, source, every(block, 0))
 		back := moved.Reversed()
-		view := slices.IsSorted(order)
+		output, view := append(tensor.Shape{x[0]}, shape...), slices.IsSorted(order)
+		forward, dx := moved.Run, transposed("Rearrange", x, output, moved.Run, back.Run)
+		if view {
+			forward, dx = func(x, y []T) { move(y, x) }, unchanged[T]("Rearrange", x, output)
+		}
 		return rule[T]{
 			attributes: fmt.Sprintf("%v in order %v", dims, order),
-			output:     append(tensor.Shape{x[0]}, shape...),
+			output:     output,
 			view:       view,
-			forward: func(in [][]T, y []T) error {
-				if view {
-					move(y, in[0])
-					return nil
-				}
-				moved.Run(in[0], y)
-				return nil
-			},
-			vjps: []vjp[T]{{view: view, apply: func(_ [][]T, dy, dx []T) error {
-				if view {
-					move(dx, dy)
-					return nil
-				}
-				back.Run(dy, dx)
-				return nil
-			}}},
+			forward:    func(in [][]T, y []T) error { forward(in[0], y); return nil },
+			vjps:       []vjp[T]{dx},
 		}, nil
 	}
 }

@@ -285,7 +285,7 @@ func differentiate[T kernel.Float](t require.TestingT, c referenceCase, build fu
 	}
 	out, err := build(inputs)
 	require.NoError(t, err)
-	cost, err := apply("Dot", dot[float32], dot[float64], out, leaf[T](g, "dy", c.DY))
+	cost, err := Dot(out, leaf[T](g, "dy", c.DY))
 	require.NoError(t, err)
 	dnodes, err := G.Grad(cost, wrt...)
 	require.NoError(t, err)
@@ -297,29 +297,6 @@ func differentiate[T kernel.Float](t require.TestingT, c referenceCase, build fu
 		grads = append(grads, float64s[T](t, d))
 	}
 	return float64s[T](t, out), grads
-}
-
-// dot is Σ x·k for a constant k, a cost of the test's own: gorgonia's stock product may write it into the memory that x lives in.
-func dot[T kernel.Float](in []tensor.Shape) (rule[T], error) {
-	return rule[T]{
-		output: tensor.ScalarShape(),
-		forward: func(in [][]T, sum []T) error {
-			sum[0] = 0
-			for i, x := range in[0] {
-				sum[0] += x * in[1][i]
-			}
-			return nil
-		},
-		vjps: []vjp[T]{
-			{reads: []operand{1}, apply: func(saved [][]T, dsum, dx []T) error {
-				for i, k := range saved[0] {
-					dx[i] = k * dsum[0]
-				}
-				return nil
-			}},
-			{},
-		},
-	}, nil
 }
 
 func leaves[T kernel.Float](g *G.ExprGraph, inputs []*referenceTensor) (nodes G.Nodes) {

@@ -38,50 +38,51 @@ func resample[T kernel.Float](rows, columns [][]Tap) builder[T] {
 		}
 		planes, height, width := x[0]*x[1], len(rows), len(columns)
 		buffer := make([]float64, max(x[3], width))
+		forward := func(v, y []T) {
+			for p := range planes {
+				from, to := v[p*x[2]*x[3]:][:x[2]*x[3]], y[p*height*width:][:height*width]
+				for i, taps := range rows {
+					clear(buffer)
+					for _, t := range taps {
+						for j, v := range from[t.Index*x[3]:][:x[3]] {
+							buffer[j] += t.Weight * float64(v)
+						}
+					}
+					for j, taps := range columns {
+						var sum float64
+						for _, t := range taps {
+							sum += t.Weight * buffer[t.Index]
+						}
+						to[i*width+j] = T(sum)
+					}
+				}
+			}
+		}
+		back := func(dy, dx []T) {
+			clear(dx)
+			for p := range planes {
+				from, to := dy[p*height*width:][:height*width], dx[p*x[2]*x[3]:][:x[2]*x[3]]
+				for i, taps := range rows {
+					clear(buffer)
+					for j, taps := range columns {
+						for _, t := range taps {
+							buffer[t.Index] += t.Weight * float64(from[i*width+j])
+						}
+					}
+					for _, t := range taps {
+						for j := range x[3] {
+							to[t.Index*x[3]+j] += T(t.Weight * buffer[j])
+						}
+					}
+				}
+			}
+		}
+		output := tensor.Shape{x[0], x[1], height, width}
 		return rule[T]{
 			attributes: fmt.Sprintf("%dx%d to %dx%d", x[2], x[3], height, width),
-			output:     tensor.Shape{x[0], x[1], height, width},
-			forward: func(in [][]T, y []T) error {
-				for p := range planes {
-					from, to := in[0][p*x[2]*x[3]:][:x[2]*x[3]], y[p*height*width:][:height*width]
-					for i, taps := range rows {
-						clear(buffer)
-						for _, t := range taps {
-							for j, v := range from[t.Index*x[3]:][:x[3]] {
-								buffer[j] += t.Weight * float64(v)
-							}
-						}
-						for j, taps := range columns {
-							var sum float64
-							for _, t := range taps {
-								sum += t.Weight * buffer[t.Index]
-							}
-							to[i*width+j] = T(sum)
-						}
-					}
-				}
-				return nil
-			},
-			vjps: []vjp[T]{{apply: func(_ [][]T, dy, dx []T) error {
-				clear(dx)
-				for p := range planes {
-					from, to := dy[p*height*width:][:height*width], dx[p*x[2]*x[3]:][:x[2]*x[3]]
-					for i, taps := range rows {
-						clear(buffer)
-						for j, taps := range columns {
-							for _, t := range taps {
-								buffer[t.Index] += t.Weight * float64(from[i*width+j])
-							}
-						}
-						for _, t := range taps {
-							for j := range x[3] {
-								to[t.Index*x[3]+j] += T(t.Weight * buffer[j])
-							}
-						}
-					}
-				}
-				return nil
-			}}},
+			output:     output,
+			forward:    func(in [][]T, y []T) error { forward(in[0], y); return nil },
+			vjps:       []vjp[T]{transposed("Resample", x, output, forward, back)},
 		}, nil
 	}
 }

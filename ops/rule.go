@@ -1,6 +1,7 @@
 package ops
 
 import (
+	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"convgraph/internal/kernel"
@@ -23,7 +24,12 @@ type rule[T kernel.Float] struct {
 	alsoInPlace []int                         // further inputs whose memory out may be, in the same way
 	byProduct   bool                          // out is what the op of in[0] left behind: forward doesn't read in[0]
 	view        bool                          // out is in[0] as it is: of one memory for both nothing is to be computed
+	after       int                           // forward doesn't read the last inputs; they only have to be computed before
 	vjps        []vjp[T]                      // one per input, in order
+
+	// again gives the gradients of a second differentiation of the same node, one per input, where
+	// the vjps share memory and can serve only one. Nil: the vjps can serve any number.
+	again func(inputs G.Nodes, dout *G.Node) (G.Nodes, error)
 
 	// Of an op y = g(h(x0, x1, …)) with an h of y's shape, outer is the vjp of g: what comes back to y passes through it once, and the
 	// vjps, which are h's, get what comes out of it. The zero vjp says that there is none.
@@ -38,6 +44,9 @@ type vjp[T kernel.Float] struct {
 
 	inPlace, view bool // as a rule's, of din and dout
 	byProduct     bool // of another gradient: apply doesn't read dout
+
+	second     second // the gradient's own gradients
+	undeclared bool   // the input has a gradient, but it isn't declared: to ask for it is an error
 }
 
 // An operand names a value that a vjp needs: an input by its index, the op's own result, or the gradient of another input.

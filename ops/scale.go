@@ -26,7 +26,7 @@ func scale[T kernel.Float](factor float64) builder[T] {
 			output:     in[0],
 			inPlace:    true,
 			forward:    func(in [][]T, y []T) error { multiply(in[0], y); return nil },
-			vjps:       []vjp[T]{{inPlace: true, apply: func(_ [][]T, dy, dx []T) error { multiply(dy, dx); return nil }}},
+			vjps:       []vjp[T]{multiplied("Scale", in[0], multiply)},
 		}, nil
 	}
 }

@@ -28,24 +28,23 @@ func selectValue[T kernel.Float](channel, place int) builder[T] {
 			return rule[T]{}, fmt.Errorf("channel is %d, place %d: input %v has channels 0 to %d, places 0 to %d", channel, place, x, x[1]-1, plane-1)
 		}
 		first, sample := channel*plane+place, x[1]*plane
+		mean := func(x, y []T) {
+			y[0] = 0
+			for i := range n {
+				y[0] += x[i*sample+first]
+			}
+			y[0] /= T(n)
+		}
 		return rule[T]{
 			attributes: fmt.Sprintf("channel %d, place %d", channel, place),
 			output:     tensor.ScalarShape(),
-			forward: func(in [][]T, y []T) error {
-				y[0] = 0
-				for i := range n {
-					y[0] += in[0][i*sample+first]
-				}
-				y[0] /= T(n)
-				return nil
-			},
-			vjps: []vjp[T]{{apply: func(_ [][]T, dy, dx []T) error {
+			forward:    func(in [][]T, y []T) error { mean(in[0], y); return nil },
+			vjps: []vjp[T]{transposed("Select", x, tensor.ScalarShape(), mean, func(dy, dx []T) {
 				clear(dx)
 				for i := range n {
 					dx[i*sample+first] = dy[0] / T(n)
 				}
-				return nil
-			}}},
+			})},
 		}, nil
 	}
 }

@@ -32,11 +32,8 @@ func channelSlice[T kernel.Float](from, to int) builder[T] {
 			attributes: fmt.Sprintf("channels %d to %d", from, to),
 			output:     withChannels(x, to-from),
 			forward:    func(in [][]T, y []T) error { part.Run(in[0], y); return nil },
-			vjps: []vjp[T]{{apply: func(_ [][]T, dy, dx []T) error {
-				clear(dx)
-				back.Run(dy, dx)
-				return nil
-			}}},
+			vjps: []vjp[T]{transposed("Slice", x, withChannels(x, to-from),
+				part.Run, func(v, out []T) { clear(out); back.Run(v, out) })},
 		}, nil
 	}
 }

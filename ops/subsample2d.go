@@ -23,6 +23,8 @@ func Subsample2D(x, coefficient, bias *G.Node, p Pool) (*G.Node, error) {
 //	dx[n,c,h]  = a[c] · Σ dy over the windows that see h
 //	da[c]      = Σ(n,i,j) dy[n,c,i,j] · s[n,c,i,j]
 //	db[c]      = Σ(n,i,j) dy[n,c,i,j]
+//
+// Without b, ⟨dy, y⟩ is linear in each of x, a and dy: these gradients are a [form]'s.
 func subsample2D[T kernel.Float](p Pool) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		if plain := (Pool{Kernel: p.Kernel, Stride: p.Stride, Pad: p.Pad}).withDefaults(); p != plain {
@@ -38,14 +40,31 @@ func subsample2D[T kernel.Float](p Pool) builder[T] {
 			}
 		}
 		k := sync.OnceValue(func() *kernel.Subsample[T] { return kernel.NewSubsample[T](shape) })
+		zero := make([]T, shape.Channels)
+		f := form[T]{name: "Subsample2D", slots: []tensor.Shape{in[0], in[1], pooled(shape)}, partials: []partial[T]{ // Σ dy·a·s
+			func(in, _ [][]T, dx []T) error { k().BackwardData(in[1], in[2], dx); return nil },
+			func(in, _ [][]T, da []T) error { k().BackwardCoefficient(in[0], in[2], da); return nil },
+			func(in, _ [][]T, y []T) error { k().Forward(in[0], in[1], zero, y); return nil },
+		}}
 		return rule[T]{
 			attributes: p.String(),
 			output:     pooled(shape),
 			forward:    func(in [][]T, y []T) error { k().Forward(in[0], in[1], in[2], y); return nil },
 			vjps: []vjp[T]{
-				{reads: []operand{1}, apply: func(saved [][]T, dy, dx []T) error { k().BackwardData(saved[0], dy, dx); return nil }},
-				{reads: []operand{0}, apply: func(saved [][]T, dy, da []T) error { k().BackwardCoefficient(saved[0], dy, da); return nil }},
-				{apply: func(_ [][]T, dy, db []T) error { k().BackwardBias(dy, db); return nil }},
+				{
+					reads:  []operand{1},
+					apply:  func(saved [][]T, dy, dx []T) error { k().BackwardData(saved[0], dy, dx); return nil },
+					second: f.second(0, 2, 1),
+				},
+				{
+					reads:  []operand{0},
+					apply:  func(saved [][]T, dy, da []T) error { k().BackwardCoefficient(saved[0], dy, da); return nil },
+					second: f.second(1, 2, 0),
+				},
+				{
+					apply:  func(_ [][]T, dy, db []T) error { k().BackwardBias(dy, db); return nil },
+					second: biasForm[T](pooled(shape)).second(0, 1),
+				},
 			},
 		}, nil
 	}

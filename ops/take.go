@@ -38,14 +38,13 @@ func take[T kernel.Float](axis int, indices []int) builder[T] {
 			attributes: fmt.Sprintf("%d of axis %d", taken, axis),
 			output:     output,
 			forward:    func(in [][]T, y []T) error { slices.Run(in[0], y); return nil },
-			vjps: []vjp[T]{{apply: func(_ [][]T, dy, dx []T) error {
+			vjps: []vjp[T]{transposed("Take", x, output, slices.Run, func(dy, dx []T) {
 				clear(dx)
 				for i := range rows * taken {
 					to := dx[from(i):][:size]
 					kernel.Add(to, dy[i*size:][:size], to)
 				}
-				return nil
-			}}},
+			})},
 		}, nil
 	}
 }

@@ -127,3 +127,13 @@ func maxBackwardPlane[T Float](at []int32, dy, dx []T) {
 		dx[at[o]] += d
 	}
 }
+
+// Gather is y[o] = x[a(o)] with Forward's argmax a: the transpose of Backward.
+func (p *MaxPool[T]) Gather(x, y []T) {
+	for plane := range p.planes() {
+		in, out := inputs(&p.windows, x, plane), outputs(&p.windows, y, plane)
+		for o, at := range outputs(&p.windows, p.argmax, plane) {
+			out[o] = in[at]
+		}
+	}
+}

@@ -29,6 +29,10 @@ type expression struct {
 	value     output
 	gradients []output
 	weights   values // of the projection; empty for a scalar
+
+	vector      []*tensor.Dense // of a Hessian-vector product, one for each input
+	vectorNodes G.Nodes
+	products    []output // one for each input; none for an input that no gradient depends on
 }
 
 // binding is the memory that an input node reads and the source of its values. It is copied before
@@ -190,15 +194,24 @@ func (e *expression) loss() (float64, error) {
 }
 
 func (e *expression) allGradients() ([]*tensor.Dense, error) {
+	return e.runAll("gradient", e.gradients)
+}
+
+// runAll computes a tensor for each input, zeros where there is no output.
+func (e *expression) runAll(what string, outputs []output) ([]*tensor.Dense, error) {
 	var all []*tensor.Dense
-	for i, o := range e.gradients {
+	for i, o := range outputs {
+		if o.node == nil {
+			all = append(all, zerosLike(e.inputs[i].Value))
+			continue
+		}
 		v, err := e.run(o)
 		if err != nil {
-			return nil, fmt.Errorf("of %q: %w", e.inputs[i].Name, err)
+			return nil, fmt.Errorf("%s of %q: %w", what, e.inputs[i].Name, err)
 		}
 		d := v.dense()
 		if err := d.Reshape(e.inputs[i].Value.Shape().Clone()...); err != nil {
-			return nil, fmt.Errorf("of %q: %w", e.inputs[i].Name, err)
+			return nil, fmt.Errorf("%s of %q: %w", what, e.inputs[i].Name, err)
 		}
 		all = append(all, d)
 	}

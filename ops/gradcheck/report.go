@@ -7,6 +7,8 @@ import (
 	"math"
 	"strings"
 	"text/tabwriter"
+
+	"gorgonia.org/tensor"
 )
 
 // Report is the result of a check.
@@ -17,6 +19,9 @@ type Report struct {
 	Loss        float64       `json:"loss"`        // at the point
 	Evaluations int           `json:"evaluations"` // of the loss
 	Inputs      []InputReport `json:"inputs"`
+
+	// Asymmetry of second derivatives is |u'·H·v - v'·H·u| relative to |u|·|H·v|; nil of first ones.
+	Asymmetry *float64 `json:"asymmetry,omitempty"`
 }
 
 // InputReport is the result of a check for one input.
@@ -89,7 +94,22 @@ func (r *Report) Err() error {
 			all = append(all, fmt.Errorf("gradcheck: %q: %w", in.Name, err))
 		}
 	}
+	if r.asymmetric() {
+		all = append(all, fmt.Errorf("gradcheck: second derivatives differ by %.2g in the other order, want at most %.2g",
+			*r.Asymmetry, r.symmetryTolerance()))
+	}
 	return errors.Join(all...)
+}
+
+func (r *Report) asymmetric() bool {
+	return r.Asymmetry != nil && !(*r.Asymmetry <= r.symmetryTolerance())
+}
+
+func (r *Report) symmetryTolerance() float64 {
+	if r.Dtype == tensor.Float32.String() {
+		return symmetryTolerance32
+	}
+	return symmetryTolerance64
 }
 
 func (in InputReport) err(tolerance float64) error {
@@ -146,6 +166,9 @@ func (r *Report) String() string {
 			e.position(), e.Gradient, e.Numerical, in.Floor, in.Retried, in.Kinks, in.mark(r.Tolerance))
 	}
 	w.Flush()
+	if r.Asymmetry != nil {
+		fmt.Fprintf(&b, "second derivatives in the other order: %.2e apart\n", *r.Asymmetry)
+	}
 	return b.String()
 }
 
