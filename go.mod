@@ -58,9 +58,15 @@ require (
 	github.com/xtgo/set v1.0.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/term v0.44.0 // indirect
-	golang.org/x/xerrors v0.0.0-20200804184101-5ec99f83aff1 // indirect
 	gorgonia.org/cu v0.9.4 // indirect
 	gorgonia.org/dawson v1.2.0 // indirect
 	gorgonia.org/vecf32 v0.9.0 // indirect
 	gorgonia.org/vecf64 v0.9.0 // indirect
+)
+
+// Gorgonia's tensors import these to read and write formats that nothing here uses: see internal/standin.
+replace (
+	github.com/apache/arrow/go/arrow => ./internal/standin/arrow
+	github.com/gogo/protobuf => ./internal/standin/gogoprotobuf
+	github.com/golang/protobuf => ./internal/standin/golangprotobuf
 )

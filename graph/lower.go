@@ -23,6 +23,7 @@ type symbolic struct {
 	values map[*Node]*G.Node // the output of each node; none for what a pass has fused away
 	params map[*Parameter]*G.Node
 	noise  *ops.Noise
+	groups []group // what runs, in order
 
 	logits, probabilities *G.Node // probabilities are nil in training, and if the loss has none
 	loss                  *G.Node
@@ -53,11 +54,11 @@ func (m *Model) lower(n int, how lowering) (*symbolic, error) {
 	in := batched(n, m.spec.Input)
 	s.x = G.NewTensor(s.graph, m.dtype, in.Dims(), G.WithShape(in...), G.WithName("x"))
 	s.values[m.nodes[0]] = s.x
-	groups := asDeclared(m.hidden())
+	s.groups = asDeclared(m.hidden())
 	if how.fused {
-		groups = m.fuse()
+		s.groups = m.fuse()
 	}
-	for _, g := range groups {
+	for _, g := range s.groups {
 		if err := s.lowerGroup(g, how.training); err != nil {
 			return nil, fmt.Errorf("model %q: layer %q (%s): %w", m.spec.Name, g.name(), Code(g.nodes[0].Layer), err)
 		}

@@ -58,16 +58,22 @@ func (p *program) order() (nodes G.Nodes) {
 // run computes every value, with those of the inputs as they are.
 func (p *program) run() error {
 	for i := range p.steps {
-		s := &p.steps[i]
-		for j, in := range s.inputs {
-			s.args[j] = p.values[in]
+		if err := p.step(&p.steps[i]); err != nil {
+			return err
 		}
-		v, err := s.node.Op().Do(s.args...)
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.node.Name(), err)
-		}
-		p.values[s.output] = v
 	}
+	return nil
+}
+
+func (p *program) step(s *instruction) error {
+	for j, in := range s.inputs {
+		s.args[j] = p.values[in]
+	}
+	v, err := s.node.Op().Do(s.args...)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.node.Name(), err)
+	}
+	p.values[s.output] = v
 	return nil
 }
 

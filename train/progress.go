@@ -47,30 +47,35 @@ func (p *ProgressBar) EpochEnd(s *State) error {
 	return nil
 }
 
-// ProgressLines writes a line after each epoch, and one every half minute within, for logs and pipes.
+// ProgressLines writes a line after each epoch, for logs and pipes. Within an epoch it writes the
+// first line after three seconds, so that a training shows soon that it runs, and one every half
+// minute.
 type ProgressLines struct {
 	Base
 	W io.Writer
 
-	began     int           // the step this run began at
-	before    time.Duration // what earlier runs took, if the training was resumed
-	lastSpoke time.Duration
+	began  int           // the step this run began at
+	before time.Duration // what earlier runs took, if the training was resumed
+	next   time.Duration // when a line within an epoch is due
 }
 
-const linesEvery = 30 * time.Second
+const (
+	firstLineAfter = 3 * time.Second
+	linesEvery     = 30 * time.Second
+)
 
 // TrainBegin remembers where the run began.
 func (p *ProgressLines) TrainBegin(s *State) error {
-	p.began, p.before, p.lastSpoke = s.Step, s.Elapsed, s.Elapsed
+	p.began, p.before, p.next = s.Step, s.Elapsed, s.Elapsed+firstLineAfter
 	return nil
 }
 
-// StepEnd writes a line if there has been none for half a minute.
+// StepEnd writes a line if one is due.
 func (p *ProgressLines) StepEnd(s *State) error {
-	if s.Elapsed-p.lastSpoke < linesEvery || s.Step%s.StepsPerEpoch == 0 {
+	if s.Elapsed < p.next || s.Step%s.StepsPerEpoch == 0 {
 		return nil
 	}
-	p.lastSpoke = s.Elapsed
+	p.next = s.Elapsed + linesEvery
 	_, err := fmt.Fprintf(p.W, "epoch %d/%d  step %d/%d  loss %.4f%s  %s\n",
 		s.Epoch, s.Trainer.Epochs, s.Step, s.Steps(), s.MeanLoss, skipped(s), p.pace(s))
 	return err
@@ -78,7 +83,7 @@ func (p *ProgressLines) StepEnd(s *State) error {
 
 // EpochEnd writes the epoch's line.
 func (p *ProgressLines) EpochEnd(s *State) error {
-	p.lastSpoke = s.Elapsed
+	p.next = s.Elapsed + linesEvery
 	row := s.History[len(s.History)-1]
 	set, accuracy := row.HeldOut()
 	_, err := fmt.Fprintf(p.W, "epoch %d/%d  loss %.4f  train %.2f%%  %s %.2f%%%s  %s\n",

@@ -17,6 +17,7 @@ import (
 type grammar struct {
 	Summary   summary      `cmd:"" help:"Layers, shapes, parameters, multiply-adds and memory of a model."`
 	Gradcheck gradCheck    `cmd:"" help:"Autodiff against numerical gradients."`
+	Profile   profile      `cmd:"" help:"Where the time of a training step goes, layer by layer, and what limits it."`
 	Graph     graphPicture `cmd:"" help:"A picture of a model's symbolic graph."`
 	Filters   filters      `cmd:"" help:"A picture of a convolution's filters."`
 	Apply     apply        `cmd:"" help:"What the first filters answer to an image."`

@@ -1,0 +1,5 @@
+// Package bitutil stands in for Arrow's.
+package bitutil
+
+// BitIsNotSet reports whether bit i of a mask is 0.
+func BitIsNotSet(mask []byte, i int) bool { return mask[i/8]>>(i%8)&1 == 0 }
