@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"convgraph/internal/file"
 )
 
 const epochPattern = "epoch-*.safetensors"
@@ -19,7 +21,7 @@ type KeepEpochs struct {
 
 // TrainBegin keeps the parameters if nothing has been learned yet.
 func (k KeepEpochs) TrainBegin(s *State) error {
-	if err := os.MkdirAll(k.Dir, 0o755); err != nil {
+	if err := file.MkdirAll(k.Dir); err != nil {
 		return err
 	}
 	if s.Step > 0 {

@@ -39,16 +39,16 @@ func TestAugmentedTraining(t *testing.T) {
 		require.Equal(t, cli.OK, code, stderr)
 	}
 	assert.NoFileExists(t, filepath.Join(plain, "augmentation.png"))
-	picture := file(t, first, "augmentation.png")
+	picture := resultFile(t, first, "augmentation.png")
 	img, err := png.Decode(bytes.NewReader(picture))
 	require.NoError(t, err)
 	assert.Greater(t, img.Bounds().Dx(), 800, "ten columns")
-	assert.Equal(t, picture, file(t, second, "augmentation.png"))
-	assert.Equal(t, file(t, first, "params.safetensors"), file(t, second, "params.safetensors"))
-	assert.NotEqual(t, file(t, plain, "params.safetensors"), file(t, first, "params.safetensors"))
+	assert.Equal(t, picture, resultFile(t, second, "augmentation.png"))
+	assert.Equal(t, resultFile(t, first, "params.safetensors"), resultFile(t, second, "params.safetensors"))
+	assert.NotEqual(t, resultFile(t, plain, "params.safetensors"), resultFile(t, first, "params.safetensors"))
 }
 
-func file(t *testing.T, dir, name string) []byte {
+func resultFile(t *testing.T, dir, name string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, name))
 	require.NoError(t, err)

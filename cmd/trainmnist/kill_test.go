@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
+	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -21,27 +24,49 @@ import (
 	"convgraph/train"
 )
 
-// TestKilledAtAnyMoment ends the real program at 50 random moments by SIGKILL, and at some more by SIGTERM, goes on each time with what it has
-// left, and wants every training to end with the bytes of one that was never stopped. A moment is a number of steps after those that are
-// done, up to past the last one, and a bit of time, so that it doesn't depend on how busy the machine is what the program is doing. Nor does
-// it how many of them had a checkpoint to go on from: there are kills until those are enough.
+var kills = flag.Int("kills", 50, "how often TestKilledAtAnyMoment kills the program")
+
+// TestKilledAtAnyMoment ends the real program at random moments, -kills times by SIGKILL and some more by SIGTERM. Each time the same command
+// goes on with what is left. Every training ends with the bytes of one that was never stopped. A moment is a number of steps after those that
+// are done, up to past the last one, and a bit of time, so that it depends little on how busy the machine is. There are kills until enough of
+// them had a checkpoint to go on from.
 func TestKilledAtAnyMoment(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there are no signals")
 	}
-	args := append(tinyTraining(t, 8), "-checkpoint-every", "5", "-schedule", "cosine")
+	times := *kills
+	if testutil.RaceEnabled {
+		times = min(times, 10)
+	}
+	trainings := killedTrainings(t)
+	for i, name := range slices.Sorted(maps.Keys(trainings)) {
+		t.Run(name, func(t *testing.T) {
+			endAtRandom(t, trainings[name], (times+i)/len(trainings), rand.New(rand.NewPCG(1, uint64(i))))
+		})
+	}
+}
+
+// killedTrainings are trainings that remember as much as possible from one step to the next.
+func killedTrainings(t *testing.T) map[string][]string {
+	t.Helper()
+	pictures := append(shortTraining(t), "-epochs", "12", "-checkpoint-every", "3")
+	return map[string][]string{
+		"IDX files": append(tinyTraining(t, 8), "-checkpoint-every", "5", "-schedule", "cosine"),
+		"folders":   append(slices.Clone(pictures), remembering...),
+		"the best":  append(slices.Clone(pictures), "-keep", "best", "-schedule", "plateau", "-decay-every", "2", "-sampling", "replace", "-optimizer", "momentum"),
+	}
+}
+
+// endAtRandom kills a training over and over, and begins another when it is done, until there were enough kills.
+func endAtRandom(t *testing.T, args []string, times int, r *rand.Rand) {
+	t.Helper()
 	whole := t.TempDir()
 	output, err := program(t, append(args, "-out", whole)...).CombinedOutput()
 	require.NoError(t, err, string(output))
 	want := results(t, whole)
 
-	r := rand.New(rand.NewPCG(1, 2))
-	times := 50
-	if testutil.RaceEnabled {
-		times = 10
-	}
-	kills, resumed, dir := 0, 0, t.TempDir()
-	for kills < times || resumed <= times/2 {
+	killed, resumed, dir := 0, 0, t.TempDir()
+	for killed < times || resumed <= times/2 {
 		m := moment{steps: r.IntN(16), wait: time.Microsecond << r.IntN(15), signal: syscall.SIGKILL}
 		if r.IntN(4) == 0 {
 			m.signal = syscall.SIGTERM
@@ -51,11 +76,11 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		}
 		if end(t, dir, m, goOn(args, dir)...) {
 			if m.signal == syscall.SIGKILL {
-				kills++
+				killed++
 			}
 			continue
 		}
-		require.Equal(t, want, results(t, dir), "after %d kills", kills)
+		require.Equal(t, want, results(t, dir), "after %d kills", killed)
 		requireNoLeftovers(t, dir)
 		dir = t.TempDir()
 	}
@@ -156,6 +181,19 @@ func tinyTraining(t *testing.T, hidden int) (args []string) {
 		{"kind":"add","from":["bn2","relu1"]},{"kind":"affine","units":10},{"kind":"softmax"}]}`, hidden), 0o644))
 	return []string{"-quiet", "-model", spec, "-data", dir, "-batch", "10", "-epochs", "3", "-checkpoint-every", "1", "-augment", "crop=1"}
 }
+
+// shortTraining are the flags of a training of two epochs of five steps on a folder of pictures.
+func shortTraining(t *testing.T) []string {
+	t.Helper()
+	spec := filepath.Join(t.TempDir(), "short.json")
+	require.NoError(t, os.WriteFile(spec, []byte(`{"name":"short","input":[1,8,8],"layers":[{"kind":"conv2d","filters":2,"kernel":3},
+		{"kind":"batch_norm"},{"kind":"relu"},{"kind":"dropout","rate":0.3},{"kind":"affine","units":2},{"kind":"softmax"}]}`), 0o644))
+	return []string{"-quiet", "-model", spec, "-data", imageFolder(t), "-batch", "2", "-epochs", "2", "-checkpoint-every", "4",
+		"-augment", "shift=1"}
+}
+
+// remembering are the flags that add an average, early stopping and the parameters of each epoch.
+var remembering = []string{"-average", "0.2", "-early-stop", "6", "-keep-epochs"}
 
 // writeIDX writes n images of 6x6 noise with their labels.
 func writeIDX(t *testing.T, dir, set string, n int) {

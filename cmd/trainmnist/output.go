@@ -14,6 +14,7 @@ import (
 
 	"convgraph/graph"
 	"convgraph/internal/cli"
+	"convgraph/internal/file"
 	"convgraph/train"
 	"convgraph/viz"
 )
@@ -35,7 +36,7 @@ type output struct {
 func newOutput(dir string) (*output, error) {
 	o := &output{dir: dir, lock: flock.New(filepath.Join(dir, ".lock"))}
 	o.made = missing(o.lock.Path())
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := file.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("-out: %w", errors.Join(err, o.close()))
 	}
 	free, err := o.take()

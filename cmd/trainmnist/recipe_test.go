@@ -110,7 +110,7 @@ func TestSettingsReachTheTraining(t *testing.T) {
 		args := []string{"-quiet", "-out", dir, "-epochs", "1", "-batch", "10", "-train-samples", "200", "-test-samples", "20", "-eval-samples", "20"}
 		code, _, stderr := trainmnist(t, append(args, setting...)...)
 		require.Equal(t, cli.OK, code, stderr)
-		params := string(file(t, dir, "params.safetensors"))
+		params := string(resultFile(t, dir, "params.safetensors"))
 		assert.Empty(t, made[params], name)
 		made[params] = name
 	}

@@ -28,28 +28,37 @@ func (f pending) Commit() error {
 func (f pending) Discard() error { return f.Cleanup() }
 
 func replace(path string) (destination, error) {
-	folder := filepath.Dir(path)
-	file, err := renameio.NewPendingFile(path,
-		renameio.WithTempDir(folder),
-		renameio.WithPermissions(0o644),
-		renameio.WithExistingPermissions())
+	folder, mode := filepath.Dir(path), os.FileMode(0o644)
+	old, err := os.Stat(path)
+	if err == nil {
+		mode = old.Mode().Perm()
+	}
+	file, err := renameio.NewPendingFile(path, renameio.WithTempDir(folder), renameio.WithPermissions(mode))
 	if err != nil {
 		return nil, err
 	}
-	keepOwner(file.File, path)
-	return pending{file, folder}, nil
+	f := pending{file, folder}
+	if old == nil {
+		return f, nil
+	}
+	if err := f.succeed(old); err != nil {
+		return nil, errors.Join(err, f.Discard())
+	}
+	return f, nil
 }
 
-// keepOwner gives the new file the owner and the group of the old one, as far as the system allows
-// it: for root it does. Changing the owner clears setuid bits, which no data file needs.
-func keepOwner(file *os.File, path string) {
-	old, err := os.Stat(path)
-	if err != nil {
-		return
-	}
+// succeed gives the new file the permissions of the old one, of which the umask may have taken some,
+// and its owner and group as far as the system allows it: for root it does. Changing the owner clears
+// setuid bits, which no data file needs.
+func (f pending) succeed(old os.FileInfo) error {
 	if owner, ok := old.Sys().(*syscall.Stat_t); ok {
-		_ = file.Chown(int(owner.Uid), int(owner.Gid))
+		_ = f.Chown(int(owner.Uid), int(owner.Gid))
 	}
+	now, err := f.Stat()
+	if err != nil || now.Mode().Perm() == old.Mode().Perm() {
+		return err
+	}
+	return f.Chmod(old.Mode().Perm())
 }
 
 // syncFolder flushes a folder's entries to the disk, on file systems that can.

@@ -44,3 +44,6 @@ func (f *moved) Discard() error {
 	_ = f.Close() // closed already when the rename failed
 	return os.Remove(f.Name())
 }
+
+// syncFolder does nothing: Windows can't flush a folder.
+func syncFolder(string) error { return nil }
