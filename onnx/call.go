@@ -76,6 +76,14 @@ func (c *call) lazy(i int) (value, error) {
 	return *v, nil
 }
 
+// lazyForm is an input that may be a part of something spelled out.
+func (c *call) lazyForm(i int) (value, error) {
+	if c.has(i) && c.inputs[i].value != nil && c.inputs[i].value.form != nil {
+		return *c.inputs[i].value, nil
+	}
+	return c.lazy(i)
+}
+
 // axes reads axes from an attribute or, from an operator set on, from an input; nil if they are left
 // out.
 func (c *call) axes(input int, asInputFrom int64) ([]int64, error) {

@@ -1,0 +1,186 @@
+package onnx
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+
+	"convgraph/graph"
+)
+
+// bias reads an optional bias of n numbers, or of one for all.
+func (c *call) bias(input, n int) (*tensor.Dense, error) {
+	b, err := c.optional(input)
+	if b == nil || err != nil {
+		return nil, err
+	}
+	if b.count() == 1 && n > 1 {
+		one, err := c.im.parameter(b, 1)
+		if err != nil {
+			return nil, err
+		}
+		if n > maxSize {
+			return nil, fmt.Errorf("bias for %d outputs: want at most %d", n, maxSize)
+		}
+		return dense(pick(slice(one), n, func(int) int { return 0 }), []int{n}), nil
+	}
+	if b.count() != n || len(b.dims) > 0 && b.dims[len(b.dims)-1] != n {
+		return nil, fmt.Errorf("bias has shape %v: want (%d), or one number", b.dims, n)
+	}
+	return c.im.parameter(b, n)
+}
+
+func gemm(c *call) ([]value, error) {
+	c.int("broadcast", 1)
+	if c.int("transA", 0) != 0 {
+		return nil, fmt.Errorf("transA mixes the images of a batch: that is not supported")
+	}
+	alpha, beta, transB := c.float("alpha", 1), c.float("beta", 1), c.int("transB", 0) != 0
+	v, err := c.x(0)
+	if err != nil {
+		return nil, err
+	}
+	if v.rank() != 2 {
+		return nil, fmt.Errorf("of %s is not supported: want (N, features)", v.text())
+	}
+	weight, err := c.matrix(transB)
+	if err != nil {
+		return nil, err
+	}
+	multiply(weight, alpha)
+	if c.has(2) && c.inputs[2].value != nil {
+		return one(c.plusValue(v, weight, beta))
+	}
+	bias, err := c.bias(2, weight.Shape()[0])
+	if err != nil {
+		return nil, err
+	}
+	multiply(bias, beta)
+	return one(c.im.product(v, weight, bias, c.node.Inputs[1]))
+}
+
+// plusValue is a product with a value added that depends on the images, too.
+func (c *call) plusValue(v value, weight *tensor.Dense, beta float64) (value, error) {
+	out, err := c.im.product(v, weight, nil, c.node.Inputs[1])
+	if err != nil {
+		return value{}, err
+	}
+	term, err := c.lazy(2)
+	if err != nil {
+		return value{}, err
+	}
+	if beta != 1 {
+		if term, err = c.im.linear(term, beta, 0); err != nil {
+			return value{}, err
+		}
+	}
+	return c.im.values2(sum, out, term)
+}
+
+func matMul(c *call) ([]value, error) {
+	v, err := c.x(0)
+	if err != nil {
+		return nil, err
+	}
+	weight, err := c.matrix(false)
+	if err != nil {
+		return nil, err
+	}
+	return one(c.im.product(v, weight, nil, c.node.Inputs[1]))
+}
+
+// matrix reads the weight of Gemm or MatMul as (units, features).
+func (c *call) matrix(unitsFirst bool) (*tensor.Dense, error) {
+	weight, err := c.constant(1)
+	if err != nil {
+		return nil, err
+	}
+	dims := weight.dims
+	for len(dims) > 2 && dims[0] == 1 {
+		dims = dims[1:]
+	}
+	if len(dims) == 1 { // a vector takes the last axis away; as a matrix of one column it leaves 1
+		dims = []int{dims[0], 1}
+	}
+	if len(dims) != 2 || len(weight.dims) == 1 && unitsFirst {
+		return nil, fmt.Errorf("weight has shape %v: want a matrix", weight.dims)
+	}
+	matrix := *weight
+	matrix.dims = dims
+	if !unitsFirst {
+		turned, err := c.im.transposed(&matrix, []int{1, 0})
+		if err != nil {
+			return nil, err
+		}
+		matrix = *turned
+	}
+	return c.im.parameter(&matrix, matrix.dims...)
+}
+
+// product multiplies the last axis of a value by a matrix (units, features): an affine layer where it
+// is all there is, else a convolution of one pixel.
+func (im *importer) product(v value, weight, bias *tensor.Dense, name string) (value, error) {
+	units, features := weight.Shape()[0], weight.Shape()[1]
+	last := v.rank() - 1
+	if last < 1 || v.size(last) != features {
+		return value{}, fmt.Errorf("of %s and a weight of %d features is not supported", v.text(), features)
+	}
+	open := func(out value, err error) (value, error) {
+		if err == nil && bias == nil {
+			im.steps[out.source].open["bias"] = true
+		}
+		return out, err
+	}
+	params := []param{{"weight", weight}, {"bias", bias}}
+	if v.shape.TotalSize() == features {
+		if !v.inOrder() {
+			var err error
+			if v, err = im.row(v); err != nil {
+				return value{}, err
+			}
+		}
+		out, err := open(im.add(graph.Affine{Units: units, NoBias: bias == nil}, []value{v}, name, params...))
+		if err != nil {
+			return value{}, err
+		}
+		axes := make([][]int, v.rank())
+		if units > 1 {
+			axes[last] = []int{0}
+		}
+		out.layout = newLayout(tensor.Shape{units}).withAxes(axes)
+		return out, nil
+	}
+	v, err := im.channels(v, last)
+	if err != nil {
+		return value{}, err
+	}
+	if len(v.shape) != 3 {
+		return value{}, fmt.Errorf("of %s is not supported", v.text())
+	}
+	if err := weight.Reshape(units, features, 1, 1); err != nil {
+		return value{}, err
+	}
+	out, err := open(im.add(graph.Conv2D{Filters: units, Kernel: graph.Square(1), NoBias: bias == nil}, []value{v}, name, params...))
+	if err != nil {
+		return value{}, err
+	}
+	out.layout = v.replaced(last, 0, units)
+	return out, nil
+}
+
+// multiply multiplies in place; nil is nothing.
+func multiply(d *tensor.Dense, factor float64) {
+	if d == nil || factor == 1 {
+		return
+	}
+	switch data := d.Data().(type) {
+	case []float32:
+		for i := range data {
+			data[i] *= float32(factor)
+		}
+	case []float64:
+		for i := range data {
+			data[i] *= factor
+		}
+	}
+}
