@@ -3,7 +3,6 @@ package onnx
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"convgraph/graph"
 )
@@ -194,18 +193,12 @@ func prelu(c *call) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	axis := 1
-	dims := slope.dims
-	if c.im.opset < 7 && len(dims) == 1 { // one for each channel, before broadcasting was a rule
-		dims = append(dims, slices.Repeat([]int{1}, v.rank()-2)...)
-	}
-	if slope.count() > 1 {
-		if axis, err = onlyAxis(dims, v.layout); err != nil {
-			return nil, err
-		}
+	if axis, ok := c.slopeAxis(slope, v.layout); ok {
 		if v, err = c.im.channels(v, axis); err != nil {
 			return nil, err
 		}
+	} else if slope.count() > 1 {
+		return one(c.im.slopes(v, slope, c.node.Inputs[1]))
 	}
 	weight, err := c.im.parameter(slope, slope.count())
 	if err != nil {
@@ -214,17 +207,32 @@ func prelu(c *call) ([]value, error) {
 	return one(c.im.add(graph.PReLU{Shared: slope.count() == 1}, []value{v}, c.node.Inputs[1], param{"weight", weight}))
 }
 
-// onlyAxis is the one axis of a value that a constant's shape has numbers for.
-func onlyAxis(dims []int, l layout) (int, error) {
-	found := -1
-	for k := 1; k <= len(dims); k++ {
-		if n := sizeFromEnd(dims, k); n > 1 {
-			axis := l.rank() - k
-			if found >= 0 || axis < 1 || l.size(axis) != n {
-				return 0, fmt.Errorf("slopes of shape %v for %s are not supported: want one for each channel, or one", dims, l.text())
+// slopeAxis is the one axis of a value that slopes are along.
+func (c *call) slopeAxis(slope *constant, l layout) (axis int, ok bool) {
+	if c.im.opset < 7 && l.rank() > 1 && slope.count() == l.size(1) {
+		return 1, slope.count() > 1 // one for each channel, before broadcasting was a rule
+	}
+	axis = -1
+	for k := 1; k <= len(slope.dims); k++ {
+		if n := sizeFromEnd(slope.dims, k); n > 1 {
+			if axis >= 0 || k > l.rank() || l.isBatch(l.rank()-k) || l.size(l.rank()-k) != n {
+				return 0, false
 			}
-			found = axis
+			axis = l.rank() - k
 		}
 	}
-	return found, nil
+	return axis, axis >= 0
+}
+
+// slopes is a PReLU of a row of features, each with a slope of its own.
+func (im *importer) slopes(v value, slope *constant, name string) (value, error) {
+	v, err := im.rearrange(v, span(0, len(v.atoms)), []int{v.shape.TotalSize()})
+	if err != nil {
+		return value{}, err
+	}
+	shape, numbers, err := im.spread(slope, v.layout)
+	if err != nil {
+		return value{}, err
+	}
+	return im.add(graph.PReLU{}, []value{v}, name, param{"weight", dense(numbers, shape)})
 }

@@ -123,13 +123,26 @@ func (im *importer) join(s sort, u, v value) (value, error) {
 		}
 		return im.add(pairLayers[s], []value{u, v}, "")
 	}
-	if s != times {
+	if s == times {
+		if out, ok, err := im.gated(u, v); ok || err != nil {
+			return out, err
+		}
+	}
+	if _, err := broadcast(fixed(u.dims()), fixed(v.dims())); err != nil {
+		return value{}, fmt.Errorf("of %s and %s: the shapes don't broadcast", u.text(), v.text())
+	}
+	wide, err := im.widened(u, fixed(v.dims()))
+	if err != nil {
+		return value{}, err
+	}
+	other, err := im.widened(v, fixed(wide.dims()))
+	if err != nil {
+		return value{}, err
+	}
+	if !slices.Equal(wide.dims(), other.dims()) {
 		return value{}, fmt.Errorf("of %s and %s is not supported: want one shape", u.text(), v.text())
 	}
-	if count(fixed(u.dims())) < count(fixed(v.dims())) {
-		u, v = v, u
-	}
-	return im.gated(u, v)
+	return im.join(s, wide, other)
 }
 
 func fixed(dims []number) []int {
@@ -140,11 +153,13 @@ func fixed(dims []number) []int {
 	return out
 }
 
-// gated multiplies the channels of x by a factor each.
-func (im *importer) gated(x, gate value) (value, error) {
-	refusal := fmt.Errorf("of %s and %s is not supported: want one shape, or a factor for each channel", x.text(), gate.text())
-	if x.rank() != gate.rank() || gate.size(0) != x.size(0) {
-		return value{}, refusal
+// gated multiplies the channels of a value by a factor each, if that is what two values are.
+func (im *importer) gated(x, gate value) (out value, ok bool, err error) {
+	if count(fixed(x.dims())) < count(fixed(gate.dims())) {
+		x, gate = gate, x
+	}
+	if x.rank() != gate.rank() || gate.size(0) != x.size(0) || x.size(0) != 1 {
+		return value{}, false, nil
 	}
 	var axes []int
 	var atoms []int
@@ -155,25 +170,22 @@ func (im *importer) gated(x, gate value) (value, error) {
 			axes = append(axes, axis)
 			atoms = append(atoms, x.axes[axis]...)
 		default:
-			return value{}, refusal
+			return value{}, false, nil
 		}
 	}
-	var err error
 	if len(x.shape) != 3 || !slices.Equal(x.own(0), atoms) {
-		if len(axes) != 1 {
-			return value{}, refusal
+		if len(axes) != 1 || x.rank() < 3 {
+			return value{}, false, nil
 		}
 		if x, err = im.canonical(x, axes[0]); err != nil {
-			return value{}, err
+			return value{}, true, err
 		}
 	}
-	if len(x.shape) != 3 {
-		return value{}, refusal
-	}
 	if gate, err = im.rearrange(gate, gate.sequence(), gateShape(gate.layout)); err != nil {
-		return value{}, err
+		return value{}, true, err
 	}
-	return im.add(graph.Multiply{}, []value{x, gate}, "")
+	out, err = im.add(graph.Multiply{}, []value{x, gate}, "")
+	return out, true, err
 }
 
 // gateShape is (C), or (C, 1, 1) where it is that already.
@@ -206,8 +218,18 @@ func (im *importer) withConstant(s sort, v value, c *constant, swapped bool, axi
 	if err != nil {
 		return value{}, err
 	}
+	if v, err = im.widened(v, c.dims); err != nil {
+		return value{}, err
+	}
 	if s == largest || s == smallest || s == quotient && swapped {
-		return value{}, fmt.Errorf("of %s and a constant of shape %v is not supported: want one number", v.text(), c.dims)
+		other, err := im.alongside(v, c)
+		if err != nil {
+			return value{}, err
+		}
+		if swapped {
+			return im.join(s, other, v)
+		}
+		return im.join(s, v, other)
 	}
 	shape, numbers, err := im.spread(c, v.layout)
 	if err != nil {

@@ -17,7 +17,7 @@ func transpose(c *call) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if order[0] != 0 {
+	if order[0] != 0 && !v.whole {
 		if v.size(0) != 1 {
 			return nil, fmt.Errorf("order %v of %s moves the batch: that is not supported", order, v.text())
 		}
@@ -49,7 +49,7 @@ func reshape(c *call) ([]value, error) {
 // reshaped gives a value other axes. A fixed first size that is the file's fixed batch is the batch.
 func (im *importer) reshaped(v value, target []number) (value, error) {
 	target = slices.Clone(target)
-	if im.batch > 0 && target[0].batch == 0 && target[0].fixed > 0 {
+	if im.batch > 0 && !im.whole && target[0].batch == 0 && target[0].fixed > 0 {
 		switch n := target[0].fixed; {
 		case n == im.batch*int64(v.size(0)):
 			target[0] = number{batch: int64(v.size(0))}
@@ -62,7 +62,7 @@ func (im *importer) reshaped(v value, target []number) (value, error) {
 		return value{}, err
 	}
 	for i, d := range dims {
-		if d.image != 0 || (d.batch != 0) != (i == 0) || d.batch != 0 && d.fixed != 0 {
+		if d.image != 0 || (d.batch != 0) != v.isBatch(i) || d.batch != 0 && d.fixed != 0 {
 			return value{}, fmt.Errorf("of %s to %s moves the batch: that is not supported", v.text(), dimsText(dims))
 		}
 		if d.fixed > maxElements || d.batch > maxElements {
@@ -71,7 +71,7 @@ func (im *importer) reshaped(v value, target []number) (value, error) {
 	}
 	from := v.layout
 	if v.inOrder() {
-		from = newLayout(v.shape)
+		from = newLayout(v.shape, v.whole)
 	}
 	if l, ok := from.reshaped(dims); ok {
 		v.layout = l
@@ -83,14 +83,14 @@ func (im *importer) reshaped(v value, target []number) (value, error) {
 	if v, err = im.inOrder(v); err != nil {
 		return value{}, err
 	}
-	if l, ok := newLayout(v.shape).reshaped(dims); ok {
+	if l, ok := newLayout(v.shape, v.whole).reshaped(dims); ok {
 		v.layout = l
 		return v, nil
 	}
 	if v, err = im.row(v); err != nil {
 		return value{}, err
 	}
-	l, ok := newLayout(v.shape).reshaped(dims)
+	l, ok := newLayout(v.shape, v.whole).reshaped(dims)
 	if !ok {
 		return value{}, fmt.Errorf("of %s to %s is not supported", v.text(), dimsText(dims))
 	}
@@ -107,7 +107,7 @@ func flatten(c *call) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if axis == 0 {
+	if v.isBatch(axis) {
 		return nil, fmt.Errorf("from axis 0 on puts the images of a batch together: that is not supported")
 	}
 	v.layout = v.withAxes([][]int{slices.Concat(v.axes[:axis]...), slices.Concat(v.axes[axis:]...)})
@@ -130,13 +130,13 @@ func squeeze(c *call) ([]value, error) {
 	kept := [][]int{}
 	for i, atoms := range v.axes {
 		drop := slices.Contains(gone, i)
-		if drop && (len(atoms) > 0 || i == 0) {
-			if i == 0 && c.im.batch == 1 && len(atoms) == 0 {
+		if drop && (len(atoms) > 0 || v.isBatch(i)) {
+			if v.isBatch(i) && c.im.batch == 1 && len(atoms) == 0 {
 				return nil, fmt.Errorf("takes the batch away: that is not supported")
 			}
 			return nil, fmt.Errorf("axis %d of %s: want one of size 1", i, v.text())
 		}
-		if !drop && !(axes == nil && i > 0 && len(atoms) == 0) {
+		if !drop && !(axes == nil && !v.isBatch(i) && len(atoms) == 0) {
 			kept = append(kept, atoms)
 		}
 	}
@@ -158,7 +158,7 @@ func unsqueeze(c *call) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if rank > maxRank || slices.Contains(added, 0) {
+	if rank > maxRank || slices.Contains(added, 0) && !v.whole {
 		return nil, fmt.Errorf("axes %v of %s are not supported", axes, v.text())
 	}
 	var out [][]int

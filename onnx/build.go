@@ -45,18 +45,20 @@ func (im *importer) model(file *schema.Model, input tensor.Shape, end value, opt
 	return m, err
 }
 
-// loss is that of classes, unless the last layer says it or there are no classes.
+// loss is that of classes, unless the last layer says it or there are no classes: a row that holds
+// several images' answers has none.
 func (im *importer) loss(end value) graph.Loss {
+	several := im.whole && im.batch != 1 && len(im.picture) == 1
 	switch im.steps[end.source].layer.(type) {
 	case graph.Softmax:
 		return ""
 	case graph.Sigmoid:
-		if len(end.shape) > 1 { // maps, not labels
+		if len(end.shape) > 1 || several { // maps, not labels
 			return graph.MeanSquaredError
 		}
 		return ""
 	}
-	if len(end.shape) == 1 && end.shape[0] > 1 {
+	if len(end.shape) == 1 && end.shape[0] > 1 && !several {
 		return graph.CrossEntropy
 	}
 	return ""

@@ -29,25 +29,29 @@ func (im *importer) input(inputs []schema.ValueInfo) (tensor.Shape, error) {
 	default:
 		return nil, fmt.Errorf("input %q is of element type %d: want a tensor of floats", v.Name, v.Type)
 	}
-	shape, err := im.inputShape(v)
+	dims, err := im.inputSizes(v)
 	if err != nil {
 		return nil, err
 	}
-	im.picture, im.double = shape, v.Type == schema.Float64
-	im.values[v.Name] = &value{source: inputStep, layout: newLayout(shape), single: im.uses[v.Name] == 1}
-	return shape, nil
+	l, err := im.inputLayout(v, dims)
+	if err != nil {
+		return nil, err
+	}
+	im.picture, im.double = l.shape, v.Type == schema.Float64
+	im.values[v.Name] = &value{source: inputStep, layout: l, single: im.uses[v.Name] == 1}
+	return l.shape, nil
 }
 
-// inputShape is an image's shape, as far as it is open by the reader's.
-func (im *importer) inputShape(v schema.ValueInfo) (tensor.Shape, error) {
-	if !v.HasShape || len(v.Shape) != 4 && len(v.Shape) != 2 {
-		return nil, fmt.Errorf("input %q has %d dimensions: want (N, C, H, W) or (N, features)", v.Name, len(v.Shape))
+// inputSizes are the input's sizes behind the batch, those that are open as the reader says them.
+func (im *importer) inputSizes(v schema.ValueInfo) ([]int, error) {
+	if !v.HasShape || len(v.Shape) == 0 {
+		return nil, fmt.Errorf("input %q has 0 dimensions: want (N, C, H, W) or (N, features)", v.Name)
 	}
 	given := im.reader.Input
 	if given != nil && len(given) != len(v.Shape)-1 {
 		return nil, fmt.Errorf("input %q has %d dimensions behind the batch: want an input of as many, got %v", v.Name, len(v.Shape)-1, given)
 	}
-	var shape tensor.Shape
+	var sizes []int
 	for i, d := range v.Shape[1:] {
 		size := d.Size
 		switch {
@@ -61,10 +65,50 @@ func (im *importer) inputShape(v schema.ValueInfo) (tensor.Shape, error) {
 		if size < 1 || size > maxSize {
 			return nil, fmt.Errorf("input %q: dimension %d is %d: want 1 to %d", v.Name, i+1, size, maxSize)
 		}
-		shape = append(shape, int(size))
+		sizes = append(sizes, int(size))
 	}
+	return sizes, nil
+}
+
+// inputLayout is how the network's input is in memory.
+func (im *importer) inputLayout(v schema.ValueInfo, sizes []int) (layout, error) {
 	im.batch = v.Shape[0].Size
-	return shape, nil
+	if im.whole {
+		return wholeLayout(v, sizes)
+	}
+	if len(sizes) != 3 && len(sizes) != 1 {
+		return layout{}, fmt.Errorf("input %q has %d dimensions: want (N, C, H, W) or (N, features)", v.Name, len(sizes)+1)
+	}
+	return newLayout(sizes, false), nil
+}
+
+// wholeLayout is that of an input whose batch is a part of the image. A batch of 1 leaves the image
+// as it is; three axes are an image's own; anything else is a row.
+func wholeLayout(v schema.ValueInfo, sizes []int) (layout, error) {
+	batch := v.Shape[0].Size
+	if batch < 1 || batch > maxSize {
+		return layout{}, fmt.Errorf("input %q: the number of images is %d: want 1 to %d", v.Name, batch, maxSize)
+	}
+	dims := []number{{fixed: batch}}
+	for _, n := range sizes {
+		dims = append(dims, number{fixed: int64(n)})
+	}
+	all := fixed(dims)
+	shape := tensor.Shape{count(all)}
+	switch {
+	case len(sizes) == 2:
+		shape = all
+	case batch == 1 && (len(sizes) == 1 || len(sizes) == 3):
+		shape = sizes
+	}
+	if count(all) > maxElements {
+		return layout{}, fmt.Errorf("input %q has shape %v: want at most %d numbers", v.Name, all, maxElements)
+	}
+	l, ok := newLayout(shape, true).reshaped(dims)
+	if !ok {
+		return layout{}, fmt.Errorf("input %q has shape %v: that is not supported", v.Name, all)
+	}
+	return l, nil
 }
 
 // output is the value that the network ends with. A file with several outputs has the logits and

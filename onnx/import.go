@@ -33,6 +33,7 @@ type importer struct {
 	picture tensor.Shape
 	double  bool  // the input is float64
 	batch   int64 // the input's first size, if it is fixed
+	whole   bool  // the batch is a part of the one image
 	budget  int   // bytes of constants and parameters still allowed
 	fill    int   // elements of parameters of one number still allowed
 
@@ -59,6 +60,8 @@ type value struct {
 	form    *form // a part of a normalisation that is spelled out
 	pending error // why the value can't be computed by itself
 	broken  []int // indices of unsupported nodes that it depends on
+
+	constant *constant // of no numbers: it doesn't depend on the images
 }
 
 const inputStep = -1
@@ -84,10 +87,25 @@ func imported(file *schema.Model, size int, r Reader, options []graph.Option) (*
 	if m, err := described(file, options); m != nil || err != nil {
 		return m, err
 	}
+	m, err := importedAs(file, size, r, options, false)
+	if err == nil {
+		return m, nil
+	}
+	if whole, wholeErr := importedAs(file, size, r, options, true); wholeErr == nil {
+		return whole, nil
+	}
+	return nil, err
+}
+
+// importedAs makes a model of a file. A file is taken as one for a batch of any size, even if it
+// says how many images it has. Where that isn't possible, because a node moves or mixes the images, the
+// file's whole batch is taken as the one image of a network.
+func importedAs(file *schema.Model, size int, r Reader, options []graph.Option, whole bool) (*graph.Model, error) {
 	im, err := newImporter(file, size, r)
 	if err != nil {
 		return nil, err
 	}
+	im.whole = whole
 	input, err := im.input(file.Graph.Inputs)
 	if err != nil {
 		return nil, err
@@ -298,7 +316,12 @@ func (im *importer) convert(c *call) error {
 		return err
 	}
 	for i, v := range made {
-		if name := c.output(i); name != "" {
+		name := c.output(i)
+		switch {
+		case name == "":
+		case v.constant != nil:
+			im.constants[name] = v.constant
+		default:
 			v.single = v.single && im.uses[name] == 1
 			im.values[name] = &v
 		}
@@ -403,7 +426,7 @@ func (im *importer) add(l graph.Layer, inputs []value, weight string, params ...
 	if out.Eq(inputs[0].shape) {
 		result.layout = inputs[0].layout
 	} else {
-		result.layout = newLayout(out)
+		result.layout = newLayout(out, im.whole)
 	}
 	return result, nil
 }

@@ -129,7 +129,10 @@ func instanceNormalization(c *call) ([]value, error) {
 		return nil, fmt.Errorf("of %s is not supported: want (N, C, H, W)", v.text())
 	}
 	groups := v.size(1)
-	if len(v.shape) != 3 || !v.inOrder() || len(v.axes[0]) > 0 || v.shape[0]%groups != 0 {
+	if v.size(0) > 1 {
+		return one(c.instances(v))
+	}
+	if len(v.shape) != 3 || !v.inOrder() || v.shape[0]%groups != 0 {
 		if v, err = c.im.channels(v, 1); err != nil {
 			return nil, err
 		}
@@ -142,6 +145,23 @@ func instanceNormalization(c *call) ([]value, error) {
 		spread = nil
 	}
 	return c.im.grouped(c, v, groups, c.float("epsilon", 1e-5), spread)
+}
+
+// instances normalises each channel of each of several images that one image here holds.
+func (c *call) instances(v value) (value, error) {
+	v, err := c.im.together(v, []int{0, 1})
+	if err != nil {
+		return value{}, err
+	}
+	n := v.shape[0]
+	repeated := func(d *tensor.Dense) *tensor.Dense {
+		return dense(pick(d.Data(), n, func(i int) int { return i % d.Shape().TotalSize() }), []int{n})
+	}
+	out, err := c.im.grouped(c, v, n, c.float("epsilon", 1e-5), repeated)
+	if err != nil {
+		return value{}, err
+	}
+	return out[0], nil
 }
 
 func (im *importer) grouped(c *call, v value, groups int, eps float64, spread func(d *tensor.Dense) *tensor.Dense) ([]value, error) {
@@ -211,7 +231,7 @@ func layerNormalization(c *call) ([]value, error) {
 
 // layerNorm normalises over the axes from one on.
 func (im *importer) layerNorm(v value, axis int, eps float64, params func(n int) ([]param, error), weight string) (value, error) {
-	if axis == 0 {
+	if v.isBatch(axis) {
 		return value{}, fmt.Errorf("over the batch is not supported")
 	}
 	v, err := im.together(v, span(axis, v.rank()-axis))
@@ -262,7 +282,7 @@ func softmax(layer func(axis int) graph.Layer) func(c *call) ([]value, error) {
 		if err != nil {
 			return nil, err
 		}
-		if axis == 0 {
+		if v.isBatch(axis) {
 			return nil, fmt.Errorf("over the images of a batch is not supported: want axis 1 or later")
 		}
 		over := []int{axis}

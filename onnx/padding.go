@@ -32,7 +32,7 @@ func (im *importer) unpadded(v value, w window, fits func(value float64) bool) (
 		w.begin[axis] += p.Begin[axis]
 		w.end[axis] += p.End[axis]
 	}
-	before := value{source: s.inputs[0], layout: newLayout(im.shapeOf(s.inputs[0]))}
+	before := value{source: s.inputs[0], layout: newLayout(im.shapeOf(s.inputs[0]), im.whole)}
 	return before, w
 }
 

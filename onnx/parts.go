@@ -6,28 +6,21 @@ import (
 	"slices"
 
 	"convgraph/graph"
+	"convgraph/onnx/schema"
 )
 
 func concat(c *call) ([]value, error) {
-	first, err := c.x(0)
+	parts, err := c.parts()
 	if err != nil {
 		return nil, err
 	}
+	first := parts[0]
 	axis, err := within(c.int("axis", 1), first.rank())
 	if err != nil {
 		return nil, err
 	}
-	if axis == 0 {
+	if first.isBatch(axis) {
 		return nil, fmt.Errorf("along the batch is not supported")
-	}
-	parts := make([]value, len(c.inputs))
-	for i := range parts {
-		if parts[i], err = c.x(i); err != nil {
-			return nil, err
-		}
-		if parts[i].rank() != first.rank() {
-			return nil, fmt.Errorf("of %s and %s is not supported", first.text(), parts[i].text())
-		}
 	}
 	if len(parts) == 1 {
 		return one(parts[0], nil)
@@ -44,6 +37,31 @@ func concat(c *call) ([]value, error) {
 		}
 	}
 	return one(c.im.joined(parts, axis))
+}
+
+// parts are the inputs of a Concat, without those that are empty.
+func (c *call) parts() ([]value, error) {
+	var parts []value
+	near := c.inputs[slices.IndexFunc(c.inputs, func(o operand) bool { return o.value != nil })]
+	for i, in := range c.inputs {
+		if in.constant != nil && in.constant.count() == 0 {
+			continue
+		}
+		var part value
+		var err error
+		if in.constant != nil && c.im.whole {
+			part, err = c.im.asValue(in.constant, near.value.with(nil))
+		} else {
+			part, err = c.x(i)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if parts = append(parts, part); part.rank() != parts[0].rank() {
+			return nil, fmt.Errorf("of %s and %s is not supported", parts[0].text(), part.text())
+		}
+	}
+	return parts, nil
 }
 
 // joins says that two values have the axis as their channels and are alike otherwise.
@@ -77,7 +95,7 @@ func split(c *call) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if axis == 0 {
+	if v.isBatch(axis) {
 		return nil, fmt.Errorf("of the batch is not supported")
 	}
 	sizes, err := c.splitSizes(v.size(axis))
@@ -90,6 +108,10 @@ func split(c *call) ([]value, error) {
 	var parts []value
 	first := 0
 	for _, n := range sizes {
+		if n == 0 && v.whole {
+			parts = append(parts, v.empty(axis))
+			continue
+		}
 		part, err := c.im.taken(v, axis, span(first, n))
 		if err != nil {
 			return nil, err
@@ -98,6 +120,13 @@ func split(c *call) ([]value, error) {
 		first += n
 	}
 	return parts, nil
+}
+
+// empty is a part of a value without numbers: a constant.
+func (v value) empty(axis int) value {
+	dims := fixed(v.dims())
+	dims[axis] = 0
+	return value{constant: &constant{dims: dims, kind: schema.Float32, values: []float32{}}}
 }
 
 func sliced(c *call) ([]value, error) {
@@ -110,7 +139,7 @@ func sliced(c *call) ([]value, error) {
 		return nil, err
 	}
 	for _, r := range ranges {
-		if r.axis == 0 {
+		if v.isBatch(r.axis) {
 			if r.start == 0 && r.step == 1 && r.end >= math.MaxInt32 {
 				continue
 			}
@@ -136,7 +165,7 @@ func gather(c *call) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if axis == 0 {
+	if v.isBatch(axis) {
 		return one(c.im.gatherByImage(v, list))
 	}
 	indices, err := c.im.indices(list, v.size(axis))

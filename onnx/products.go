@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -32,9 +33,7 @@ func (c *call) bias(input, n int) (*tensor.Dense, error) {
 
 func gemm(c *call) ([]value, error) {
 	c.int("broadcast", 1)
-	if c.int("transA", 0) != 0 {
-		return nil, fmt.Errorf("transA mixes the images of a batch: that is not supported")
-	}
+	transA := c.int("transA", 0) != 0
 	alpha, beta, transB := c.float("alpha", 1), c.float("beta", 1), c.int("transB", 0) != 0
 	v, err := c.x(0)
 	if err != nil {
@@ -43,13 +42,19 @@ func gemm(c *call) ([]value, error) {
 	if v.rank() != 2 {
 		return nil, fmt.Errorf("of %s is not supported: want (N, features)", v.text())
 	}
+	if transA && !v.whole {
+		return nil, fmt.Errorf("transA mixes the images of a batch: that is not supported")
+	}
+	if transA {
+		v.layout = v.withAxes([][]int{v.axes[1], v.axes[0]})
+	}
 	weight, err := c.matrix(transB)
 	if err != nil {
 		return nil, err
 	}
 	multiply(weight, alpha)
-	if c.has(2) && c.inputs[2].value != nil {
-		return one(c.plusValue(v, weight, beta))
+	if c.has(2) && (c.inputs[2].value != nil || len(c.inputs[2].constant.dims) == 2 && c.inputs[2].constant.dims[0] > 1) {
+		return one(c.plusTerm(v, weight, beta))
 	}
 	bias, err := c.bias(2, weight.Shape()[0])
 	if err != nil {
@@ -59,11 +64,20 @@ func gemm(c *call) ([]value, error) {
 	return one(c.im.product(v, weight, bias, c.node.Inputs[1]))
 }
 
-// plusValue is a product with a value added that depends on the images, too.
-func (c *call) plusValue(v value, weight *tensor.Dense, beta float64) (value, error) {
+// plusTerm is a product with a value, or a constant of other numbers for each row, added.
+func (c *call) plusTerm(v value, weight *tensor.Dense, beta float64) (value, error) {
 	out, err := c.im.product(v, weight, nil, c.node.Inputs[1])
 	if err != nil {
 		return value{}, err
+	}
+	if c.inputs[2].constant != nil {
+		term, err := c.im.parameter(c.inputs[2].constant, c.inputs[2].constant.dims...)
+		if err != nil {
+			return value{}, err
+		}
+		multiply(term, beta)
+		scaled := &constant{name: c.node.Inputs[2], dims: c.inputs[2].constant.dims, kind: c.inputs[2].constant.kind, values: slice(term)}
+		return c.im.withConstant(sum, out, scaled, false, -1, describe(c.node))
 	}
 	term, err := c.lazy(2)
 	if err != nil {
@@ -82,11 +96,90 @@ func matMul(c *call) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.has(1) && c.inputs[1].constant != nil {
+		weight := c.inputs[1].constant
+		if first := slices.IndexFunc(weight.dims, func(n int) bool { return n != 1 }); first >= 0 && first < len(weight.dims)-2 {
+			return one(c.im.manyProducts(v, weight, c.node.Inputs[1]))
+		}
+	}
 	weight, err := c.matrix(false)
 	if err != nil {
 		return nil, err
 	}
 	return one(c.im.product(v, weight, nil, c.node.Inputs[1]))
+}
+
+// manyProducts multiplies the last axis of a value by a matrix for each index of an axis: a convolution of
+// one pixel, with a group for each matrix. Where the value's axis is 1, each matrix has all of it.
+func (im *importer) manyProducts(v value, weight *constant, name string) (value, error) {
+	dims := weight.dims
+	for dims[0] == 1 {
+		dims = dims[1:]
+	}
+	if len(dims) != 3 || v.rank() < 3 {
+		return value{}, fmt.Errorf("of %s and a weight of shape %v is not supported", v.text(), weight.dims)
+	}
+	axis, last := v.rank()-3, v.rank()-1
+	many, features, units := dims[0], dims[1], dims[2]
+	each := v.size(axis) == many
+	if v.isBatch(axis) || v.size(last) != features || !each && v.size(axis) != 1 {
+		return value{}, fmt.Errorf("of %s and a weight of shape %v is not supported", v.text(), weight.dims)
+	}
+	matrices := *weight
+	matrices.dims = dims
+	turned, err := im.transposed(&matrices, []int{0, 2, 1})
+	if err != nil {
+		return value{}, err
+	}
+	kernels, err := im.parameter(turned, many*units, features, 1, 1)
+	if err != nil {
+		return value{}, err
+	}
+	order := slices.Concat(v.axes[axis], v.axes[last])
+	sizes := []int{v.product(order), 1}
+	for i, atoms := range v.axes {
+		if i != axis && i != last {
+			order = append(order, atoms...)
+			sizes = append(sizes, v.size(i))
+		}
+	}
+	if v, err = im.rearrange(v, order, []int{sizes[0], count(sizes[1:]), 1}); err != nil {
+		return value{}, err
+	}
+	layer := graph.Conv2D{Filters: many * units, Kernel: graph.Square(1), NoBias: true}
+	if each && many > 1 {
+		layer.Groups = many
+	}
+	out, err := im.add(layer, []value{v}, name, param{"weight", kernels})
+	if err != nil {
+		return value{}, err
+	}
+	out.layout = v.multiplied(axis, many, units)
+	return out, nil
+}
+
+// multiplied is the layout of a product: the atoms of the channels become those of an axis and the last.
+func (l layout) multiplied(axis, many, units int) layout {
+	out := layout{shape: tensor.Shape{many * units, l.shape[1], l.shape[2]}, axes: make([][]int, l.rank()), whole: l.whole}
+	if many > 1 {
+		out.axes[axis] = []int{0}
+		out.atoms = append(out.atoms, many)
+	}
+	if units > 1 {
+		out.axes[l.rank()-1] = []int{len(out.atoms)}
+		out.atoms = append(out.atoms, units)
+	}
+	added := len(out.atoms)
+	channels := l.own(0)
+	for i, atoms := range l.axes {
+		for _, a := range atoms {
+			if i != axis && i != l.rank()-1 {
+				out.axes[i] = append(out.axes[i], a-len(channels)+added)
+			}
+		}
+	}
+	out.atoms = append(out.atoms, l.atoms[len(channels):]...)
+	return out
 }
 
 // matrix reads the weight of Gemm or MatMul as (units, features).
@@ -122,7 +215,7 @@ func (c *call) matrix(unitsFirst bool) (*tensor.Dense, error) {
 func (im *importer) product(v value, weight, bias *tensor.Dense, name string) (value, error) {
 	units, features := weight.Shape()[0], weight.Shape()[1]
 	last := v.rank() - 1
-	if last < 1 || v.size(last) != features {
+	if last < 0 || v.isBatch(last) || v.size(last) != features {
 		return value{}, fmt.Errorf("of %s and a weight of %d features is not supported", v.text(), features)
 	}
 	open := func(out value, err error) (value, error) {
@@ -147,7 +240,7 @@ func (im *importer) product(v value, weight, bias *tensor.Dense, name string) (v
 		if units > 1 {
 			axes[last] = []int{0}
 		}
-		out.layout = newLayout(tensor.Shape{units}).withAxes(axes)
+		out.layout = newLayout(tensor.Shape{units}, im.whole).withAxes(axes)
 		return out, nil
 	}
 	v, err := im.channels(v, last)

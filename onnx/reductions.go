@@ -21,7 +21,7 @@ func argMax(c *call) ([]value, error) {
 	}
 	c.int("keepdims", 1)
 	c.only("select_last_index", 0)
-	if axis == 0 || v.size(axis) != v.shape.TotalSize() {
+	if v.isBatch(axis) || v.size(axis) != v.shape.TotalSize() {
 		return nil, fmt.Errorf("along axis %d of %s is not supported: want the classes", axis, v.text())
 	}
 	if c.im.uses[c.output(0)] > 1 {
@@ -66,10 +66,10 @@ func reduce(layer graph.Layer, sum bool) func(c *call) ([]value, error) {
 			if empty {
 				return same(c)
 			}
-			return nil, fmt.Errorf("over the batch, too, is not supported: want axes")
+			over = span(0, raw.rank())
 		}
 		slices.Sort(over)
-		if over[0] == 0 {
+		if len(over) > 0 && raw.isBatch(over[0]) {
 			return nil, fmt.Errorf("over the batch is not supported")
 		}
 		form := c.im.reducedForm(raw, over, keep, sum)
@@ -142,7 +142,7 @@ func (im *importer) pooled(v value, over []int, keep bool, layer graph.Layer) (v
 	}
 	// The channels stay, as the atoms that they were.
 	channels := kept.own(0)
-	l := layout{shape: tensor.Shape{kept.shape[0], 1, 1}}
+	l := layout{shape: tensor.Shape{kept.shape[0], 1, 1}, whole: kept.whole}
 	for _, a := range channels {
 		l.atoms = append(l.atoms, kept.atoms[a])
 	}

@@ -32,14 +32,22 @@ func resize(c *call) ([]value, error) {
 	layer.Cubic = c.float("cubic_coeff_a", -0.75)
 	layer.NoOutside = c.int("exclude_outside", 0) != 0
 	layer.Antialias = c.int("antialias", 0) != 0
-	if fill := c.float("extrapolation_value", 0); fill != 0 && layer.Coordinates == "tf_crop_and_resize" {
-		return nil, fmt.Errorf("extrapolation_value is %g: want 0", fill)
+	fill := c.float("extrapolation_value", 0)
+	if layer.Coordinates != "tf_crop_and_resize" {
+		fill = 0
 	}
 	if err := c.resizedTo(&layer, v.shape); err != nil {
 		return nil, err
 	}
 	layer = plainResize(layer, v.shape)
-	return one(c.im.add(layer, []value{v}, ""))
+	// Points outside of the image are 0: what lies around it is taken off before, and added behind.
+	if v, err = c.im.scaleBy(v, 1, -fill); err != nil {
+		return nil, err
+	}
+	if v, err = c.im.add(layer, []value{v}, ""); err != nil {
+		return nil, err
+	}
+	return one(c.im.scaleBy(v, 1, fill))
 }
 
 // resizedTo reads the sizes or the factors of a Resize.
