@@ -170,6 +170,21 @@ func power(c *call) ([]value, error) {
 	return one(out, err)
 }
 
+// reciprocal is 1/x, or that of a standard deviation.
+func reciprocal(c *call) ([]value, error) {
+	v, err := c.lazyForm(0)
+	if err != nil {
+		return nil, err
+	}
+	if out, ok := c.im.poweredForm(v, -1); ok {
+		return one(out, nil)
+	}
+	if v, err = c.lazy(0); err != nil {
+		return nil, err
+	}
+	return one(c.im.inverse(v, 1))
+}
+
 func squareRoot(c *call) ([]value, error) {
 	v, err := c.lazyForm(0)
 	if err != nil {
@@ -182,6 +197,27 @@ func squareRoot(c *call) ([]value, error) {
 		return nil, v.pending
 	}
 	return scalarFunction("Sqrt", math.Sqrt)(c)
+}
+
+// swish is x·σ(alpha·x).
+func swish(c *call) ([]value, error) {
+	alpha := c.float("alpha", 1)
+	v, err := c.lazy(0)
+	if err != nil {
+		return nil, err
+	}
+	if alpha == 1 {
+		return one(c.im.activation(v, graph.SiLU{}))
+	}
+	scaled, err := c.im.linear(v, alpha, 0)
+	if err != nil {
+		return nil, err
+	}
+	gate, err := c.im.activation(scaled, graph.Sigmoid{})
+	if err != nil {
+		return nil, err
+	}
+	return one(c.im.values2(times, v, gate))
 }
 
 func prelu(c *call) ([]value, error) {

@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/graph"
+	"convgraph/onnx/schema"
 )
 
 // A sort of arithmetic between two values, or a value and a constant.
@@ -51,7 +52,7 @@ func arithmetic(s sort) func(c *call) ([]value, error) {
 		axis := c.int("axis", math.MinInt64)
 		total := c.inputs[0]
 		for i := 1; i < len(c.inputs); i++ {
-			out, err := c.im.pair(s, total, c.inputs[i], axis, describe(c.node))
+			out, err := c.im.pair(s, total, c.inputs[i], axis)
 			if err != nil {
 				return nil, err
 			}
@@ -67,14 +68,14 @@ func arithmetic(s sort) func(c *call) ([]value, error) {
 	}
 }
 
-func (im *importer) pair(s sort, a, b operand, axis int64, where string) (value, error) {
+func (im *importer) pair(s sort, a, b operand, axis int64) (value, error) {
 	switch {
 	case a.value != nil && b.value != nil:
 		return im.values2(s, *a.value, *b.value)
 	case a.value != nil && b.constant != nil:
-		return im.withConstant(s, *a.value, b.constant, false, axis, where)
+		return im.withConstant(s, *a.value, b.constant, false, axis)
 	case b.value != nil && a.constant != nil:
-		return im.withConstant(s, *b.value, a.constant, true, axis, where)
+		return im.withConstant(s, *b.value, a.constant, true, axis)
 	}
 	return value{}, fmt.Errorf("of two constants among others is not supported")
 }
@@ -197,7 +198,7 @@ func gateShape(l layout) []int {
 }
 
 // withConstant is arithmetic between a value and a constant, which is the left one if swapped.
-func (im *importer) withConstant(s sort, v value, c *constant, swapped bool, axis int64, where string) (value, error) {
+func (im *importer) withConstant(s sort, v value, c *constant, swapped bool, axis int64) (value, error) {
 	if !c.isFloat() {
 		return value{}, fmt.Errorf("of floats and the integers %q is not supported", c.name)
 	}
@@ -209,7 +210,7 @@ func (im *importer) withConstant(s sort, v value, c *constant, swapped bool, axi
 		if err != nil {
 			return value{}, err
 		}
-		return im.withScalar(s, v, x, swapped, where)
+		return im.withScalar(s, v, x, swapped)
 	}
 	if v.pending != nil {
 		return value{}, v.pending
@@ -268,7 +269,7 @@ func alignedAt(c *constant, axis int64, rank int) *constant {
 }
 
 // withScalar is arithmetic between a value and one number.
-func (im *importer) withScalar(s sort, v value, x float64, swapped bool, where string) (value, error) {
+func (im *importer) withScalar(s sort, v value, x float64, swapped bool) (value, error) {
 	if out, ok := im.scalarForm(s, v, x, swapped); ok {
 		return out, nil
 	}
@@ -302,8 +303,18 @@ func (im *importer) withScalar(s sort, v value, x float64, swapped bool, where s
 		}
 		return im.linear(v, 1/x, 0)
 	}
-	return im.apply(v, func(y float64) float64 { return x / y }, func(*importer, []value) (value, error) {
-		return value{}, fmt.Errorf("%s: a number divided by a value is supported only as a part of an activation", where)
+	return im.inverse(v, x)
+}
+
+// inverse is a number divided by a value.
+func (im *importer) inverse(v value, x float64) (value, error) {
+	return im.apply(v, func(y float64) float64 { return x / y }, func(im *importer, args []value) (value, error) {
+		number := &constant{kind: schema.Float64, values: []float64{x}}
+		above, err := im.alongside(args[0], number)
+		if err != nil {
+			return value{}, err
+		}
+		return im.join(quotient, above, args[0])
 	})
 }
 

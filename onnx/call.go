@@ -15,10 +15,11 @@ type call struct {
 	inputs []operand
 }
 
-// An operand is an input of a node: a constant, a value, or neither if it is left out.
+// An operand is an input of a node: a constant, a value, a sequence, or none of them if it is left out.
 type operand struct {
 	constant *constant
 	value    *value
+	sequence *sequence
 }
 
 func (c *call) output(i int) string {
@@ -30,7 +31,7 @@ func (c *call) output(i int) string {
 
 // has says that an optional input is there.
 func (c *call) has(i int) bool {
-	return i < len(c.inputs) && (c.inputs[i].constant != nil || c.inputs[i].value != nil)
+	return i < len(c.inputs) && c.inputs[i] != operand{}
 }
 
 // constant is an input that must be constant.

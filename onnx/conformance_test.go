@@ -202,10 +202,11 @@ func conformancePage(all []preparedTest) string {
 
 What came of the backend tests of onnx (node, pytorch-converted, pytorch-operator, simple, light). A test's inputs but the first
 are taken as constants, and an elementwise test's input gets dimensions of 1 up to those of a batch of images. "Core" tests are
-those of what a 2-D network could contain: float32 in and out, one output, no training. To run them, in a folder of its own:
+those of what a 2-D network could contain: float32 in and out, one output, no training. This page is written by
 
-    pip install onnx && python testdata/make_cases.py      # fills cases/
-    ONNX_CASES=$PWD/cases go test ./onnx -run ConformanceInFull -update
+    mkdir /tmp/conformance && cp onnx/testdata/make_cases.py /tmp/conformance
+    pip install onnx && python /tmp/conformance/make_cases.py      # fills /tmp/conformance/cases
+    ONNX_CASES=/tmp/conformance/cases go test ./onnx -run ConformanceInFull -update
 
 | tests | pass | refused | core: pass | of |
 |---|---|---|---|---|

@@ -14,6 +14,7 @@ var folds = map[string]func(c *call) ([]*constant, error){
 	"Add":             foldAdd,
 	"And":             foldCompare(func(a, b float64) bool { return a != 0 && b != 0 }),
 	"Cast":            foldCast,
+	"CastLike":        foldCastLike,
 	"Ceil":            foldFunction(math.Ceil),
 	"Concat":          foldConcat,
 	"Constant":        foldConstant,
@@ -189,12 +190,22 @@ func (im *importer) sizes(c *constant) ([]int, error) {
 
 const maxRank = 32
 
-func foldCast(c *call) ([]*constant, error) {
+func foldCast(c *call) ([]*constant, error) { return c.castTo(schema.ElementType(c.int("to", 0))) }
+
+func foldCastLike(c *call) ([]*constant, error) {
+	like, err := c.constant(1)
+	if err != nil {
+		return nil, err
+	}
+	return c.castTo(like.kind)
+}
+
+// castTo is a constant in another element type.
+func (c *call) castTo(to schema.ElementType) ([]*constant, error) {
 	from, err := c.constant(0)
 	if err != nil {
 		return nil, err
 	}
-	to := schema.ElementType(c.int("to", 0))
 	c.int("saturate", 1)
 	c.attributes.text("round_mode", "up")
 	out := &constant{name: c.output(0), dims: from.dims, kind: to}

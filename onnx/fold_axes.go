@@ -212,7 +212,7 @@ func foldConcat(c *call) ([]*constant, error) {
 	}
 	dims := slices.Clone(first.dims)
 	dims[axis] = 0
-	parts := make([]*constant, len(c.node.Inputs))
+	parts := make([]*constant, len(c.inputs))
 	for i := range parts {
 		if parts[i], err = c.constant(i); err != nil {
 			return nil, err

@@ -39,10 +39,14 @@ type importer struct {
 
 	constants map[string]*constant
 	values    map[string]*value
+	sequences map[string]*sequence
 	uses      map[string]int // how often a value is read
+	nodes     []schema.Node  // of the graph, with functions put in their places
 	steps     []step
 	settled   map[*expression]int // the steps that expressions became
 
+	inner   int  // nodes of branches and loops, items of sequences
+	rounds  int  // of loops
 	outputs int  // elements of the output
 	nothing bool // an operator was left out that changes its input
 
@@ -110,8 +114,8 @@ func importedAs(file *schema.Model, size int, r Reader, options []graph.Option, 
 	if err != nil {
 		return nil, err
 	}
-	for i := range file.Graph.Nodes {
-		if err := im.take(&file.Graph.Nodes[i]); err != nil {
+	for i := range im.nodes {
+		if err := im.take(&im.nodes[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -124,12 +128,12 @@ func importedAs(file *schema.Model, size int, r Reader, options []graph.Option, 
 
 func newImporter(file *schema.Model, size int, r Reader) (*importer, error) {
 	g := &file.Graph
-	if file.Functions > 0 || g.Sparse > 0 {
-		return nil, fmt.Errorf("the model has %d functions and %d sparse initializers: neither is supported", file.Functions, g.Sparse)
+	if g.Sparse > 0 {
+		return nil, fmt.Errorf("the model has %d sparse initializers: that is not supported", g.Sparse)
 	}
 	im := &importer{
 		reader: r, budget: freeBytes + sharing*size, fill: maxFilled, settled: map[*expression]int{},
-		constants: map[string]*constant{}, values: map[string]*value{}, uses: map[string]int{},
+		constants: map[string]*constant{}, values: map[string]*value{}, sequences: map[string]*sequence{}, uses: map[string]int{},
 	}
 	for _, o := range file.Opsets {
 		if o.Domain == "" || o.Domain == "ai.onnx" {
@@ -153,22 +157,26 @@ func newImporter(file *schema.Model, size int, r Reader) (*importer, error) {
 		}
 		im.constants[t.Name] = c
 	}
-	im.countUses(g)
+	var err error
+	if im.nodes, err = inlined(file, im.opset); err != nil {
+		return nil, err
+	}
+	im.countUses(im.nodes, g.Outputs)
 	return im, nil
 }
 
-func (im *importer) countUses(g *schema.Graph) {
-	for _, n := range g.Nodes {
+func (im *importer) countUses(nodes []schema.Node, outputs []schema.ValueInfo) {
+	for _, n := range nodes {
 		for _, name := range n.Inputs {
 			im.uses[name]++
 		}
 		for _, a := range n.Attributes {
 			if a.Graph != nil {
-				im.countUses(a.Graph)
+				im.countUses(a.Graph.Nodes, a.Graph.Outputs)
 			}
 		}
 	}
-	for _, v := range g.Outputs {
+	for _, v := range outputs {
 		im.uses[v.Name]++
 	}
 }
@@ -216,7 +224,7 @@ func unsupportedOperator(n *schema.Node) error {
 }
 
 func isKnown(op string) bool {
-	return operators[op] != nil || folds[op] != nil || op == "If" || op == "Shape"
+	return operators[op] != nil || folds[op] != nil || sequenceOperators[op] != nil || op == "If" || op == "Loop" || op == "Shape"
 }
 
 // refuse remembers why a node isn't supported.
@@ -233,12 +241,13 @@ func (im *importer) breakOutputs(n *schema.Node, broken []int) {
 			continue
 		}
 		delete(im.constants, name) // made before an attribute was found to be wrong
+		delete(im.sequences, name)
 		im.values[name] = &value{broken: slices.Compact(slices.Clone(broken))}
 	}
 }
 
 func (im *importer) exists(name string) bool {
-	return im.constants[name] != nil || im.values[name] != nil
+	return im.constants[name] != nil || im.values[name] != nil || im.sequences[name] != nil
 }
 
 // call reads a node's inputs. There is no call for a node that reads what couldn't be made; broken
@@ -257,7 +266,7 @@ func (im *importer) call(n *schema.Node) (c *call, broken []int, err error) {
 		if name == "" {
 			continue
 		}
-		c.inputs[i] = operand{im.constants[name], im.values[name]}
+		c.inputs[i] = im.operand(name)
 		if !c.has(i) {
 			return nil, nil, fmt.Errorf("takes %q, which no node before it makes", name)
 		}
@@ -276,8 +285,19 @@ func (im *importer) convert(c *call) error {
 	if n.Domain != "" && n.Domain != "ai.onnx" {
 		return unsupportedOperator(n)
 	}
-	if n.Op == "If" {
+	switch {
+	case n.Op == "If":
 		return im.branch(c)
+	case n.Op == "Loop":
+		return im.loop(c)
+	case sequenceOperators[n.Op] != nil:
+		made, err := sequenceOperators[n.Op](c)
+		if err != nil {
+			return err
+		}
+		return im.give(c.output(0), made, "")
+	case n.Op == "Identity" && len(c.inputs) == 1 && c.inputs[0].sequence != nil:
+		return im.give(c.output(0), c.inputs[0], "")
 	}
 	if c.allConstant() {
 		fold := folds[n.Op]
@@ -339,55 +359,6 @@ func (im *importer) convert(c *call) error {
 // allConstant says that a node doesn't depend on the images.
 func (c *call) allConstant() bool {
 	return !slices.ContainsFunc(c.inputs, func(o operand) bool { return o.value != nil })
-}
-
-// branch puts the nodes of the taken branch in the place of an If whose condition is constant.
-func (im *importer) branch(c *call) error {
-	condition, err := c.constant(0)
-	if err != nil {
-		return fmt.Errorf("its condition depends on the images: %w", err)
-	}
-	list, err := im.fixedInts(condition)
-	if err != nil {
-		return err
-	}
-	name := "else_branch"
-	if len(list) == 1 && list[0] != 0 {
-		name = "then_branch"
-	}
-	yes, _ := c.attributes.take("then_branch", schema.Subgraph)
-	no, _ := c.attributes.take("else_branch", schema.Subgraph)
-	inner := map[string]*schema.Graph{"then_branch": yes.Graph, "else_branch": no.Graph}[name]
-	if len(list) != 1 || inner == nil || len(inner.Outputs) != len(c.node.Outputs) {
-		return fmt.Errorf("%s has no graph with %d outputs", name, len(c.node.Outputs))
-	}
-	for i := range inner.Initializers {
-		stored, err := im.stored(&inner.Initializers[i])
-		if err != nil {
-			return err
-		}
-		if im.exists(stored.name) {
-			return fmt.Errorf("two constants are called %q", stored.name)
-		}
-		im.constants[stored.name] = stored
-	}
-	for i := range inner.Nodes {
-		if err := im.take(&inner.Nodes[i]); err != nil {
-			return err
-		}
-	}
-	for i, v := range inner.Outputs {
-		name := c.output(i)
-		switch {
-		case im.constants[v.Name] != nil:
-			im.constants[name] = im.constants[v.Name]
-		case im.values[v.Name] != nil:
-			im.values[name] = im.values[v.Name]
-		default:
-			return fmt.Errorf("no node of %s makes its output %q", name, v.Name)
-		}
-	}
-	return nil
 }
 
 // add appends a layer, if its inputs fit. Parameters come by their names in the layer. The result has

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -250,13 +251,10 @@ func (im *importer) layerNorm(v value, axis int, eps float64, params func(n int)
 }
 
 // lrn: ONNX divides alpha by the size. Of an even size it takes the longer half behind the channel,
-// where ours is before it.
+// where ours is before it: the channels are turned round.
 func lrn(c *call) ([]value, error) {
 	size := c.size("size", c.int("size", 0))
-	if size%2 == 0 {
-		return nil, fmt.Errorf("size is %d: want an odd one", size)
-	}
-	layer := graph.LRN{Size: size, K: c.float("bias", 1), Alpha: c.float("alpha", 1e-4) / float64(size), Beta: c.float("beta", 0.75)}
+	layer := graph.LRN{Size: size, K: c.float("bias", 1), Alpha: c.float("alpha", 1e-4) / float64(max(size, 1)), Beta: c.float("beta", 0.75)}
 	v, err := c.x(0)
 	if err != nil {
 		return nil, err
@@ -264,7 +262,19 @@ func lrn(c *call) ([]value, error) {
 	if v, err = c.im.channels(v, 1); err != nil {
 		return nil, err
 	}
-	return one(c.im.add(layer, []value{v}, ""))
+	if size%2 != 0 {
+		return one(c.im.add(layer, []value{v}, ""))
+	}
+	backwards := span(0, v.size(1))
+	slices.Reverse(backwards)
+	if v, err = c.im.taken(v, 1, backwards); err != nil {
+		return nil, err
+	}
+	out, err := c.im.add(layer, []value{v}, "")
+	if err != nil {
+		return nil, err
+	}
+	return one(c.im.taken(out, 1, backwards))
 }
 
 // softmax is over one axis; before operator set 13 over all axes from one on.

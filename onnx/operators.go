@@ -16,6 +16,7 @@ var operators = map[string]func(c *call) ([]value, error){
 	"BatchNormalization":    batchNormalization,
 	"Cast":                  cast,
 	"Celu":                  elementwise(func(c *call) graph.ActivationFunction { return graph.CELU{Alpha: c.float("alpha", 1)} }),
+	"CastLike":              castLike,
 	"Clip":                  clipped,
 	"Concat":                concat,
 	"Conv":                  conv,
@@ -25,6 +26,7 @@ var operators = map[string]func(c *call) ([]value, error){
 	"Dropout":               dropout,
 	"Elu":                   elementwise(func(c *call) graph.ActivationFunction { return graph.ELU{Alpha: c.float("alpha", 1)} }),
 	"Erf":                   elementwise(func(*call) graph.ActivationFunction { return graph.Erf{} }),
+	"Expand":                expand,
 	"Exp":                   scalarFunction("Exp", math.Exp),
 	"Flatten":               flatten,
 	"Gather":                gather,
@@ -42,6 +44,7 @@ var operators = map[string]func(c *call) ([]value, error){
 	"LeakyRelu":             elementwise(leakyRelu),
 	"LogSoftmax":            softmax(func(axis int) graph.Layer { return graph.LogSoftmax{Axis: axis} }),
 	"LpPool":                lpPool,
+	"Log":                   scalarFunction("Log", math.Log),
 	"MatMul":                matMul,
 	"Max":                   arithmetic(largest),
 	"MaxPool":               maxPool,
@@ -52,7 +55,7 @@ var operators = map[string]func(c *call) ([]value, error){
 	"PRelu":                 prelu,
 	"Pad":                   pad,
 	"Pow":                   power,
-	"Reciprocal":            scalarFunction("Reciprocal", func(x float64) float64 { return 1 / x }),
+	"Reciprocal":            reciprocal,
 	"ReduceMax":             reduce(graph.GlobalMaxPool{}, false),
 	"ReduceMean":            reduce(graph.GlobalAvgPool{}, false),
 	"ReduceSum":             reduce(graph.GlobalAvgPool{}, true),
@@ -71,7 +74,9 @@ var operators = map[string]func(c *call) ([]value, error){
 	"Squeeze":               squeeze,
 	"Sub":                   arithmetic(difference),
 	"Sum":                   arithmetic(sum),
+	"Swish":                 swish,
 	"Tanh":                  elementwise(func(*call) graph.ActivationFunction { return graph.Tanh{} }),
+	"Tile":                  tile,
 	"Transpose":             transpose,
 	"Unsqueeze":             unsqueeze,
 	"Upsample":              resize,
@@ -99,4 +104,15 @@ func cast(c *call) ([]value, error) {
 	default:
 		return nil, fmt.Errorf("to element type %d is not supported: want floats", to)
 	}
+}
+
+// castLike is a Cast to another input's element type.
+func castLike(c *call) ([]value, error) {
+	c.int("saturate", 1)
+	c.attributes.text("round_mode", "up")
+	if !c.has(1) || c.inputs[1].constant != nil && !c.inputs[1].constant.isFloat() {
+		return nil, fmt.Errorf("to integers is not supported: want floats")
+	}
+	c.im.nothing = true
+	return same(c)
 }

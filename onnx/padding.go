@@ -50,10 +50,10 @@ func pad(c *call) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if begin[0] != 0 || end[0] != 0 {
+	if v.isBatch(0) && (begin[0] != 0 || end[0] != 0) {
 		return nil, fmt.Errorf("pads the batch: that is not supported")
 	}
-	for axis := 1; axis < v.rank(); axis++ {
+	for axis := range begin {
 		if mode == "constant" && begin[axis] >= 0 && end[axis] >= 0 {
 			continue
 		}
@@ -70,25 +70,85 @@ func pad(c *call) ([]value, error) {
 			return nil, err
 		}
 	}
-	if mode != "constant" || !slices.ContainsFunc(slices.Concat(begin, end), func(n int) bool { return n != 0 }) {
+	if mode != "constant" {
 		return one(v, nil)
 	}
-	if v, err = c.im.image(v); err != nil {
-		return nil, err
+	return one(c.im.bordered(v, begin, end, max(min(fill, math.MaxFloat32), -math.MaxFloat32)))
+}
+
+// bordered puts constant padding around a value: around the plane with one layer, behind and before an
+// axis outside of it with another one.
+func (im *importer) bordered(v value, begin, end []int, fill float64) (value, error) {
+	padded := func(axis int) bool { return begin[axis] != 0 || end[axis] != 0 }
+	axes := slices.DeleteFunc(span(0, v.rank()), func(axis int) bool { return !padded(axis) })
+	if len(axes) == 0 {
+		return v, nil
 	}
-	if begin[1] != 0 || end[1] != 0 {
+	outside := func(axis int) bool { return v.ownAxis(axis) == 0 }
+	if v.rank() == 4 && v.size(0) == 1 && !padded(0) && !(len(axes) == 1 && outside(axes[0])) {
+		plane, err := im.planeOf(v, padded)
+		if err != nil {
+			return value{}, err
+		}
+		if v, err = im.borderedPlane(plane, begin, end, fill); err != nil {
+			return value{}, err
+		}
+		axes = slices.DeleteFunc(axes, func(axis int) bool { return !outside(axis) })
+	}
+	for _, axis := range axes {
 		if fill != 0 {
-			return nil, fmt.Errorf("channels of %g are not supported: want 0", fill)
+			return value{}, fmt.Errorf("of %s by %g is not supported: want 0", v.text(), fill)
 		}
-		if v, err = c.im.add(graph.PadChannels{Begin: begin[1], End: end[1]}, []value{v}, ""); err != nil {
-			return nil, err
+		var err error
+		if v, err = im.channels(v, axis); err != nil {
+			return value{}, err
+		}
+		out, err := im.add(graph.PadChannels{Begin: begin[axis], End: end[axis]}, []value{v}, "")
+		if err != nil {
+			return value{}, err
+		}
+		out.layout = v.replaced(axis, 0, begin[axis]+v.size(axis)+end[axis])
+		v = out
+	}
+	return v, nil
+}
+
+// planeOf makes an axis that isn't padded, if there is one, the channels of (C, H, W).
+func (im *importer) planeOf(v value, padded func(axis int) bool) (value, error) {
+	if len(v.shape) == 3 && v.ownAxis(1) >= 0 && v.ownAxis(2) >= 0 && v.ownAxis(3) >= 0 {
+		for axis := 1; axis < 4; axis++ {
+			if v.ownAxis(axis) == 0 && !padded(axis) {
+				return v, nil
+			}
 		}
 	}
-	layer := graph.Pad{Begin: graph.Pair{begin[2], begin[3]}, End: graph.Pair{end[2], end[3]}, Value: max(min(fill, math.MaxFloat32), -math.MaxFloat32)}
+	channels := 1
+	for axis := 3; axis > 0; axis-- {
+		if !padded(axis) {
+			channels = axis
+		}
+	}
+	return im.canonical(v, channels)
+}
+
+// borderedPlane pads the axes that are the layer's output's second and third.
+func (im *importer) borderedPlane(v value, begin, end []int, fill float64) (value, error) {
+	layer := graph.Pad{Value: fill}
+	l := v.layout
+	for axis := 1; axis < v.rank(); axis++ {
+		if own := v.ownAxis(axis); own > 0 {
+			layer.Begin[own-1], layer.End[own-1] = begin[axis], end[axis]
+			l = l.replaced(axis, own, begin[axis]+v.size(axis)+end[axis])
+		}
+	}
 	if layer.Begin == (graph.Pair{}) && layer.End == (graph.Pair{}) {
-		return one(v, nil)
+		return v, nil
 	}
-	return one(c.im.add(layer, []value{v}, ""))
+	out, err := im.add(layer, []value{v}, "")
+	if err == nil {
+		out.layout = l
+	}
+	return out, err
 }
 
 // pads reads how much is added before and behind each axis, and what.

@@ -152,6 +152,70 @@ func sliced(c *call) ([]value, error) {
 	return one(v, nil)
 }
 
+// expand repeats a value along its axes of 1, to a shape.
+func expand(c *call) ([]value, error) {
+	v, err := c.x(0)
+	if err != nil {
+		return nil, err
+	}
+	shape, err := c.constant(1)
+	if err != nil {
+		return nil, err
+	}
+	target, err := c.im.ints(shape)
+	if err != nil {
+		return nil, err
+	}
+	dims := make([]int, len(target))
+	for i, n := range target {
+		axis := v.rank() - len(target) + i
+		if dims[i] = int(n.fixed); axis == 0 && v.isBatch(0) && n == v.dims()[0] {
+			dims[i] = 1 // the batch as it is
+		}
+		if n.batch != 0 && dims[i] != 1 || n.image != 0 || n.fixed < 0 || n.fixed > maxSize || axis == 0 && v.isBatch(0) && dims[i] != 1 {
+			return nil, fmt.Errorf("of %s to %s is not supported", v.text(), dimsText(target))
+		}
+	}
+	if _, err := broadcast(fixed(v.dims()), dims); err != nil {
+		return nil, fmt.Errorf("of %s to %s: the shapes don't broadcast", v.text(), dimsText(target))
+	}
+	return one(c.im.widened(v, dims))
+}
+
+// tile repeats a value along its axes.
+func tile(c *call) ([]value, error) {
+	v, err := c.x(0)
+	if err != nil {
+		return nil, err
+	}
+	given, err := c.constant(1)
+	if err != nil {
+		return nil, err
+	}
+	repeats, err := c.im.fixedInts(given)
+	if err != nil {
+		return nil, err
+	}
+	if len(repeats) != v.rank() {
+		return nil, fmt.Errorf("repeats are %v for %s: want one for each axis", repeats, v.text())
+	}
+	for axis, times := range repeats {
+		n := v.size(axis)
+		switch {
+		case times == 1:
+			continue
+		case v.isBatch(axis):
+			return nil, fmt.Errorf("repeats the batch: that is not supported")
+		case times < 1 || times > maxSize/int64(n):
+			return nil, fmt.Errorf("repeats are %v for %s: want sizes from 1 to %d", repeats, v.text(), maxSize)
+		}
+		if v, err = c.im.taken(v, axis, slices.Repeat(span(0, n), int(times))); err != nil {
+			return nil, err
+		}
+	}
+	return one(v, nil)
+}
+
 func gather(c *call) ([]value, error) {
 	v, err := c.x(0)
 	if err != nil {

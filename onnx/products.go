@@ -77,7 +77,7 @@ func (c *call) plusTerm(v value, weight *tensor.Dense, beta float64) (value, err
 		}
 		multiply(term, beta)
 		scaled := &constant{name: c.node.Inputs[2], dims: c.inputs[2].constant.dims, kind: c.inputs[2].constant.kind, values: slice(term)}
-		return c.im.withConstant(sum, out, scaled, false, -1, describe(c.node))
+		return c.im.withConstant(sum, out, scaled, false, -1)
 	}
 	term, err := c.lazy(2)
 	if err != nil {
@@ -92,6 +92,9 @@ func (c *call) plusTerm(v value, weight *tensor.Dense, beta float64) (value, err
 }
 
 func matMul(c *call) ([]value, error) {
+	if c.has(0) && c.inputs[0].constant != nil {
+		return one(c.fromLeft())
+	}
 	v, err := c.x(0)
 	if err != nil {
 		return nil, err
@@ -107,6 +110,38 @@ func matMul(c *call) ([]value, error) {
 		return nil, err
 	}
 	return one(c.im.product(v, weight, nil, c.node.Inputs[1]))
+}
+
+// fromLeft multiplies a matrix by a value: the value's last axis but one by the matrix's rows.
+func (c *call) fromLeft() (value, error) {
+	v, err := c.x(1)
+	if err != nil {
+		return value{}, err
+	}
+	weight := c.inputs[0].constant
+	axis := v.rank() - 2
+	if axis < 0 || v.isBatch(axis) || len(weight.dims) != 2 {
+		return value{}, fmt.Errorf("of a constant of shape %v and %s is not supported: want a matrix and (N, …, rows, columns)", weight.dims, v.text())
+	}
+	matrix, err := c.im.parameter(weight, weight.dims...)
+	if err != nil {
+		return value{}, err
+	}
+	v.layout = v.swapped()
+	out, err := c.im.product(v, matrix, nil, c.node.Inputs[0])
+	if err != nil {
+		return value{}, err
+	}
+	out.layout = out.swapped()
+	return out, nil
+}
+
+// swapped is the layout with its last two axes in the other order.
+func (l layout) swapped() layout {
+	axes := slices.Clone(l.axes)
+	n := len(axes)
+	axes[n-2], axes[n-1] = axes[n-1], axes[n-2]
+	return l.withAxes(axes)
 }
 
 // manyProducts multiplies the last axis of a value by a matrix for each index of an axis: a convolution of

@@ -161,8 +161,35 @@ func (c *call) resizeInputs() (factors, sizes, region []float64, err error) {
 	if region, err = read(1); err != nil {
 		return nil, nil, nil, err
 	}
-	sizes, err = read(3)
+	sizes, err = c.resizeSizes()
 	return factors, sizes, region, err
+}
+
+// resizeSizes reads the sizes that a Resize asks for; that of the batch may be its own.
+func (c *call) resizeSizes() ([]float64, error) {
+	list, err := c.optional(3)
+	if err != nil || list == nil {
+		return nil, err
+	}
+	if list.count() > maxRank {
+		return nil, fmt.Errorf("%d sizes: want one for each axis", list.count())
+	}
+	numbers, err := c.im.ints(list)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float64, len(numbers))
+	for i, n := range numbers {
+		switch {
+		case n.isFixed():
+			out[i] = float64(n.fixed)
+		case n == number{batch: 1}:
+			out[i] = float64(max(c.im.batch, 1))
+		default:
+			return nil, fmt.Errorf("to a size of %v is not supported", n)
+		}
+	}
+	return out, nil
 }
 
 // plainResize leaves out what is the default or does nothing.
