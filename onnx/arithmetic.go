@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/graph"
+	"convgraph/onnx/schema"
 )
 
 // A sort of arithmetic between two values, or a value and a constant.
@@ -51,7 +52,7 @@ func arithmetic(s sort) func(c *call) ([]value, error) {
 		axis := c.int("axis", math.MinInt64)
 		total := c.inputs[0]
 		for i := 1; i < len(c.inputs); i++ {
-			out, err := c.im.pair(s, total, c.inputs[i], axis, describe(c.node))
+			out, err := c.im.pair(s, total, c.inputs[i], axis)
 			if err != nil {
 				return nil, err
 			}
@@ -67,14 +68,14 @@ func arithmetic(s sort) func(c *call) ([]value, error) {
 	}
 }
 
-func (im *importer) pair(s sort, a, b operand, axis int64, where string) (value, error) {
+func (im *importer) pair(s sort, a, b operand, axis int64) (value, error) {
 	switch {
 	case a.value != nil && b.value != nil:
 		return im.values2(s, *a.value, *b.value)
 	case a.value != nil && b.constant != nil:
-		return im.withConstant(s, *a.value, b.constant, false, axis, where)
+		return im.withConstant(s, *a.value, b.constant, false, axis)
 	case b.value != nil && a.constant != nil:
-		return im.withConstant(s, *b.value, a.constant, true, axis, where)
+		return im.withConstant(s, *b.value, a.constant, true, axis)
 	}
 	return value{}, fmt.Errorf("of two constants among others is not supported")
 }
@@ -123,13 +124,26 @@ func (im *importer) join(s sort, u, v value) (value, error) {
 		}
 		return im.add(pairLayers[s], []value{u, v}, "")
 	}
-	if s != times {
+	if s == times {
+		if out, ok, err := im.gated(u, v); ok || err != nil {
+			return out, err
+		}
+	}
+	if _, err := broadcast(fixed(u.dims()), fixed(v.dims())); err != nil {
+		return value{}, fmt.Errorf("of %s and %s: the shapes don't broadcast", u.text(), v.text())
+	}
+	wide, err := im.widened(u, fixed(v.dims()))
+	if err != nil {
+		return value{}, err
+	}
+	other, err := im.widened(v, fixed(wide.dims()))
+	if err != nil {
+		return value{}, err
+	}
+	if !slices.Equal(wide.dims(), other.dims()) {
 		return value{}, fmt.Errorf("of %s and %s is not supported: want one shape", u.text(), v.text())
 	}
-	if count(fixed(u.dims())) < count(fixed(v.dims())) {
-		u, v = v, u
-	}
-	return im.gated(u, v)
+	return im.join(s, wide, other)
 }
 
 func fixed(dims []number) []int {
@@ -140,11 +154,13 @@ func fixed(dims []number) []int {
 	return out
 }
 
-// gated multiplies the channels of x by a factor each.
-func (im *importer) gated(x, gate value) (value, error) {
-	refusal := fmt.Errorf("of %s and %s is not supported: want one shape, or a factor for each channel", x.text(), gate.text())
-	if x.rank() != gate.rank() || gate.size(0) != x.size(0) {
-		return value{}, refusal
+// gated multiplies the channels of a value by a factor each, if that is what two values are.
+func (im *importer) gated(x, gate value) (out value, ok bool, err error) {
+	if count(fixed(x.dims())) < count(fixed(gate.dims())) {
+		x, gate = gate, x
+	}
+	if x.rank() != gate.rank() || gate.size(0) != x.size(0) || x.size(0) != 1 {
+		return value{}, false, nil
 	}
 	var axes []int
 	var atoms []int
@@ -155,25 +171,22 @@ func (im *importer) gated(x, gate value) (value, error) {
 			axes = append(axes, axis)
 			atoms = append(atoms, x.axes[axis]...)
 		default:
-			return value{}, refusal
+			return value{}, false, nil
 		}
 	}
-	var err error
 	if len(x.shape) != 3 || !slices.Equal(x.own(0), atoms) {
-		if len(axes) != 1 {
-			return value{}, refusal
+		if len(axes) != 1 || x.rank() < 3 {
+			return value{}, false, nil
 		}
 		if x, err = im.canonical(x, axes[0]); err != nil {
-			return value{}, err
+			return value{}, true, err
 		}
 	}
-	if len(x.shape) != 3 {
-		return value{}, refusal
-	}
 	if gate, err = im.rearrange(gate, gate.sequence(), gateShape(gate.layout)); err != nil {
-		return value{}, err
+		return value{}, true, err
 	}
-	return im.add(graph.Multiply{}, []value{x, gate}, "")
+	out, err = im.add(graph.Multiply{}, []value{x, gate}, "")
+	return out, true, err
 }
 
 // gateShape is (C), or (C, 1, 1) where it is that already.
@@ -185,7 +198,7 @@ func gateShape(l layout) []int {
 }
 
 // withConstant is arithmetic between a value and a constant, which is the left one if swapped.
-func (im *importer) withConstant(s sort, v value, c *constant, swapped bool, axis int64, where string) (value, error) {
+func (im *importer) withConstant(s sort, v value, c *constant, swapped bool, axis int64) (value, error) {
 	if !c.isFloat() {
 		return value{}, fmt.Errorf("of floats and the integers %q is not supported", c.name)
 	}
@@ -197,7 +210,7 @@ func (im *importer) withConstant(s sort, v value, c *constant, swapped bool, axi
 		if err != nil {
 			return value{}, err
 		}
-		return im.withScalar(s, v, x, swapped, where)
+		return im.withScalar(s, v, x, swapped)
 	}
 	if v.pending != nil {
 		return value{}, v.pending
@@ -206,8 +219,18 @@ func (im *importer) withConstant(s sort, v value, c *constant, swapped bool, axi
 	if err != nil {
 		return value{}, err
 	}
+	if v, err = im.widened(v, c.dims); err != nil {
+		return value{}, err
+	}
 	if s == largest || s == smallest || s == quotient && swapped {
-		return value{}, fmt.Errorf("of %s and a constant of shape %v is not supported: want one number", v.text(), c.dims)
+		other, err := im.alongside(v, c)
+		if err != nil {
+			return value{}, err
+		}
+		if swapped {
+			return im.join(s, other, v)
+		}
+		return im.join(s, v, other)
 	}
 	shape, numbers, err := im.spread(c, v.layout)
 	if err != nil {
@@ -246,7 +269,7 @@ func alignedAt(c *constant, axis int64, rank int) *constant {
 }
 
 // withScalar is arithmetic between a value and one number.
-func (im *importer) withScalar(s sort, v value, x float64, swapped bool, where string) (value, error) {
+func (im *importer) withScalar(s sort, v value, x float64, swapped bool) (value, error) {
 	if out, ok := im.scalarForm(s, v, x, swapped); ok {
 		return out, nil
 	}
@@ -280,8 +303,18 @@ func (im *importer) withScalar(s sort, v value, x float64, swapped bool, where s
 		}
 		return im.linear(v, 1/x, 0)
 	}
-	return im.apply(v, func(y float64) float64 { return x / y }, func(*importer, []value) (value, error) {
-		return value{}, fmt.Errorf("%s: a number divided by a value is supported only as a part of an activation", where)
+	return im.inverse(v, x)
+}
+
+// inverse is a number divided by a value.
+func (im *importer) inverse(v value, x float64) (value, error) {
+	return im.apply(v, func(y float64) float64 { return x / y }, func(im *importer, args []value) (value, error) {
+		number := &constant{kind: schema.Float64, values: []float64{x}}
+		above, err := im.alongside(args[0], number)
+		if err != nil {
+			return value{}, err
+		}
+		return im.join(quotient, above, args[0])
 	})
 }
 

@@ -15,10 +15,11 @@ type call struct {
 	inputs []operand
 }
 
-// An operand is an input of a node: a constant, a value, or neither if it is left out.
+// An operand is an input of a node: a constant, a value, a sequence, or none of them if it is left out.
 type operand struct {
 	constant *constant
 	value    *value
+	sequence *sequence
 }
 
 func (c *call) output(i int) string {
@@ -30,7 +31,7 @@ func (c *call) output(i int) string {
 
 // has says that an optional input is there.
 func (c *call) has(i int) bool {
-	return i < len(c.inputs) && (c.inputs[i].constant != nil || c.inputs[i].value != nil)
+	return i < len(c.inputs) && c.inputs[i] != operand{}
 }
 
 // constant is an input that must be constant.
@@ -74,6 +75,14 @@ func (c *call) lazy(i int) (value, error) {
 		return value{}, v.pending
 	}
 	return *v, nil
+}
+
+// lazyForm is an input that may be a part of something spelled out.
+func (c *call) lazyForm(i int) (value, error) {
+	if c.has(i) && c.inputs[i].value != nil && c.inputs[i].value.form != nil {
+		return *c.inputs[i].value, nil
+	}
+	return c.lazy(i)
 }
 
 // axes reads axes from an attribute or, from an operator set on, from an input; nil if they are left

@@ -16,6 +16,7 @@ import (
 
 	"convgraph/formats"
 	"convgraph/formats/npz"
+	"convgraph/graph"
 	"convgraph/onnx"
 	"convgraph/onnx/schema"
 )
@@ -116,7 +117,7 @@ func TestConformanceInFull(t *testing.T) {
 		require.NoError(t, json.Unmarshal(data, &tests))
 		for _, p := range tests {
 			p.kind = kind
-			p.run(filepath.Join(root, kind, p.Test))
+			p.run(t, filepath.Join(root, kind, p.Test))
 			assert.NotEqual(t, "wrong", p.outcome, "%s/%s: %s", kind, p.Test, p.message)
 			all = append(all, p)
 		}
@@ -132,7 +133,7 @@ func TestConformanceInFull(t *testing.T) {
 }
 
 // run tries the variants in turn.
-func (p *preparedTest) run(dir string) {
+func (p *preparedTest) run(t *testing.T, dir string) {
 	p.outcome = "refused"
 	for _, v := range p.Variants {
 		path := filepath.Join(dir, v.Name)
@@ -150,7 +151,7 @@ func (p *preparedTest) run(dir string) {
 			p.outcome, p.message = "wrong", "its arrays can't be read"
 			return
 		}
-		activations, err := m.Activations(x)
+		activations, err := m.Activations(asImages(t, m, x))
 		if err != nil {
 			p.outcome, p.message = "wrong", err.Error()
 			return
@@ -160,6 +161,15 @@ func (p *preparedTest) run(dir string) {
 		}
 		return
 	}
+}
+
+// asImages is a file's input as a batch of its network's images. A whole batch may be one image.
+func asImages(t *testing.T, m *graph.Model, x *tensor.Dense) *tensor.Dense {
+	t.Helper()
+	input := m.Spec().Input
+	images := x.Clone().(*tensor.Dense)
+	require.NoError(t, images.Reshape(append(tensor.Shape{x.Shape().TotalSize() / input.TotalSize()}, input...)...))
+	return images
 }
 
 func loadArray(dir, name string) *tensor.Dense {
@@ -192,10 +202,11 @@ func conformancePage(all []preparedTest) string {
 
 What came of the backend tests of onnx (node, pytorch-converted, pytorch-operator, simple, light). A test's inputs but the first
 are taken as constants, and an elementwise test's input gets dimensions of 1 up to those of a batch of images. "Core" tests are
-those of what a 2-D network could contain: float32 in and out, one output, no training. To run them, in a folder of its own:
+those of what a 2-D network could contain: float32 in and out, one output, no training. This page is written by
 
-    pip install onnx && python testdata/make_cases.py      # fills cases/
-    ONNX_CASES=$PWD/cases go test ./onnx -run ConformanceInFull -update
+    mkdir /tmp/conformance && cp onnx/testdata/make_cases.py /tmp/conformance
+    pip install onnx && python /tmp/conformance/make_cases.py      # fills /tmp/conformance/cases
+    ONNX_CASES=/tmp/conformance/cases go test ./onnx -run ConformanceInFull -update
 
 | tests | pass | refused | core: pass | of |
 |---|---|---|---|---|
@@ -220,12 +231,7 @@ those of what a 2-D network could contain: float32 in and out, one output, no tr
 		}
 		fmt.Fprintf(&page, "| %s | %d | %d | %d | %d |\n", kind, counts["pass"], counts["refused"], counts["core pass"], counts["core"])
 	}
-	page.WriteString("\n## Core tests that are refused\n\n| test | why |\n|---|---|\n")
-	for _, p := range all {
-		if p.core() && p.outcome != "pass" {
-			fmt.Fprintf(&page, "| %s | %s |\n", strings.TrimPrefix(p.Test, "test_"), strings.ReplaceAll(p.message, "|", `\|`))
-		}
-	}
+	page.WriteString("\n## Core tests that are refused\n\n" + refusals(all))
 	page.WriteString("\n## Passed\n\n")
 	var passed []string
 	for _, p := range all {
@@ -235,6 +241,20 @@ those of what a 2-D network could contain: float32 in and out, one output, no tr
 	}
 	page.WriteString(wrapped(strings.Join(passed, ", "), 118) + "\n")
 	return page.String()
+}
+
+// refusals is the table of core tests that don't pass.
+func refusals(all []preparedTest) string {
+	var rows strings.Builder
+	for _, p := range all {
+		if p.core() && p.outcome != "pass" {
+			fmt.Fprintf(&rows, "| %s | %s |\n", strings.TrimPrefix(p.Test, "test_"), strings.ReplaceAll(p.message, "|", `\|`))
+		}
+	}
+	if rows.Len() == 0 {
+		return "None.\n"
+	}
+	return "| test | why |\n|---|---|\n" + rows.String()
 }
 
 // wrapped breaks a text into lines of at most width characters.

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"math"
+	"slices"
 
 	"convgraph/graph"
 )
@@ -31,14 +32,20 @@ var samples = func() (xs []float64) {
 	for x := -9.97; x < 10; x += 0.31 {
 		xs = append(xs, x)
 	}
-	return append(xs, -40, -17, -6, -3, -1, 0, 1, 3, 6, 17, 40)
+	return append(xs, -farthest, -1e4, -1e3, -100, -40, -17, -6, -3, -1, 0, 1, 3, 6, 17, 40, 100, 1e3, 1e4, farthest)
 }()
 
-// alike says that two functions agree as far as float32 constants let them.
+const farthest = 1e5
+
+// alike says that an expression is a function, as far as float32 constants let it be. Far out, where
+// an expression overflows, it need not be.
 func alike(f, g func(float64) float64) bool {
-	const tolerance = 2e-6
+	const tolerance, far = 2e-6, 40
 	for _, x := range samples {
 		a, b := f(x), g(x)
+		if math.Abs(x) > far && math.IsNaN(a) {
+			continue
+		}
 		if !(math.Abs(a-b) <= tolerance*max(1, math.Abs(b))) {
 			return false
 		}
@@ -52,12 +59,22 @@ func (e *expression) recognised() (layer graph.Layer, identity bool) {
 	if alike(e.at, func(x float64) float64 { return x }) {
 		return nil, true
 	}
-	for _, k := range known {
-		if alike(e.at, k.Function().Value) {
+	for _, k := range slices.Concat(known, e.parametric()) {
+		if f := k.Function(); f.Check() == nil && alike(e.at, f.Value) {
 			return k, false
 		}
 	}
 	return nil, false
+}
+
+// parametric are activations with the parameters that an expression would have if it were one of them.
+func (e *expression) parametric() []graph.ActivationFunction {
+	number := func(x float64) float64 { return shortest(float32(e.at(x))) }
+	all := []graph.ActivationFunction{graph.LeakyReLU{Alpha: -number(-1)}, graph.ELU{Alpha: -number(-40)}}
+	if clip := (graph.Clip{Min: number(-farthest), Max: number(farthest)}); -farthest < clip.Min && clip.Max < farthest {
+		all = append(all, clip)
+	}
+	return all
 }
 
 // line is the factor and the term of an expression that is a·x + b.

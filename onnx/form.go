@@ -172,7 +172,7 @@ func (im *importer) poweredForm(v value, p float64) (value, bool) {
 		return v.squared(), true
 	case f.kind == variance && p == 0.5 && f.eps > 0:
 		f.kind = deviation
-	case f.kind == variance && p == -0.5 && f.eps > 0:
+	case f.kind == variance && p == -0.5 && f.eps > 0, f.kind == deviation && p == -1:
 		f.kind = inverseDeviation
 	case f.kind == windowMean && f.layer.K > 0:
 		f.kind, f.layer.Beta = response, p

@@ -1,14 +1,12 @@
 package onnx
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"gorgonia.org/tensor"
 
-	"convgraph/formats"
 	"convgraph/graph"
 	"convgraph/onnx/schema"
 )
@@ -35,15 +33,20 @@ type importer struct {
 	picture tensor.Shape
 	double  bool  // the input is float64
 	batch   int64 // the input's first size, if it is fixed
+	whole   bool  // the batch is a part of the one image
 	budget  int   // bytes of constants and parameters still allowed
 	fill    int   // elements of parameters of one number still allowed
 
 	constants map[string]*constant
 	values    map[string]*value
+	sequences map[string]*sequence
 	uses      map[string]int // how often a value is read
+	nodes     []schema.Node  // of the graph, with functions put in their places
 	steps     []step
 	settled   map[*expression]int // the steps that expressions became
 
+	inner   int  // nodes of branches and loops, items of sequences
+	rounds  int  // of loops
 	outputs int  // elements of the output
 	nothing bool // an operator was left out that changes its input
 
@@ -61,6 +64,8 @@ type value struct {
 	form    *form // a part of a normalisation that is spelled out
 	pending error // why the value can't be computed by itself
 	broken  []int // indices of unsupported nodes that it depends on
+
+	constant *constant // of no numbers: it doesn't depend on the images
 }
 
 const inputStep = -1
@@ -86,16 +91,31 @@ func imported(file *schema.Model, size int, r Reader, options []graph.Option) (*
 	if m, err := described(file, options); m != nil || err != nil {
 		return m, err
 	}
+	m, err := importedAs(file, size, r, options, false)
+	if err == nil {
+		return m, nil
+	}
+	if whole, wholeErr := importedAs(file, size, r, options, true); wholeErr == nil {
+		return whole, nil
+	}
+	return nil, err
+}
+
+// importedAs makes a model of a file. A file is taken as one for a batch of any size, even if it
+// says how many images it has. Where that isn't possible, because a node moves or mixes the images, the
+// file's whole batch is taken as the one image of a network.
+func importedAs(file *schema.Model, size int, r Reader, options []graph.Option, whole bool) (*graph.Model, error) {
 	im, err := newImporter(file, size, r)
 	if err != nil {
 		return nil, err
 	}
+	im.whole = whole
 	input, err := im.input(file.Graph.Inputs)
 	if err != nil {
 		return nil, err
 	}
-	for i := range file.Graph.Nodes {
-		if err := im.take(&file.Graph.Nodes[i]); err != nil {
+	for i := range im.nodes {
+		if err := im.take(&im.nodes[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -108,12 +128,12 @@ func imported(file *schema.Model, size int, r Reader, options []graph.Option) (*
 
 func newImporter(file *schema.Model, size int, r Reader) (*importer, error) {
 	g := &file.Graph
-	if file.Functions > 0 || g.Sparse > 0 {
-		return nil, fmt.Errorf("the model has %d functions and %d sparse initializers: neither is supported", file.Functions, g.Sparse)
+	if g.Sparse > 0 {
+		return nil, fmt.Errorf("the model has %d sparse initializers: that is not supported", g.Sparse)
 	}
 	im := &importer{
 		reader: r, budget: freeBytes + sharing*size, fill: maxFilled, settled: map[*expression]int{},
-		constants: map[string]*constant{}, values: map[string]*value{}, uses: map[string]int{},
+		constants: map[string]*constant{}, values: map[string]*value{}, sequences: map[string]*sequence{}, uses: map[string]int{},
 	}
 	for _, o := range file.Opsets {
 		if o.Domain == "" || o.Domain == "ai.onnx" {
@@ -137,80 +157,28 @@ func newImporter(file *schema.Model, size int, r Reader) (*importer, error) {
 		}
 		im.constants[t.Name] = c
 	}
-	im.countUses(g)
+	var err error
+	if im.nodes, err = inlined(file, im.opset); err != nil {
+		return nil, err
+	}
+	im.countUses(im.nodes, g.Outputs)
 	return im, nil
 }
 
-func (im *importer) countUses(g *schema.Graph) {
-	for _, n := range g.Nodes {
+func (im *importer) countUses(nodes []schema.Node, outputs []schema.ValueInfo) {
+	for _, n := range nodes {
 		for _, name := range n.Inputs {
 			im.uses[name]++
 		}
 		for _, a := range n.Attributes {
 			if a.Graph != nil {
-				im.countUses(a.Graph)
+				im.countUses(a.Graph.Nodes, a.Graph.Outputs)
 			}
 		}
 	}
-	for _, v := range g.Outputs {
+	for _, v := range outputs {
 		im.uses[v.Name]++
 	}
-}
-
-// input finds the one input that is not an initializer (older files list those as inputs too).
-func (im *importer) input(inputs []schema.ValueInfo) (tensor.Shape, error) {
-	var found []schema.ValueInfo
-	var names []string
-	for _, v := range inputs {
-		if im.constants[v.Name] == nil {
-			found, names = append(found, v), append(names, v.Name)
-		}
-	}
-	if len(found) != 1 {
-		return nil, fmt.Errorf("got %d inputs (%.200s), want one", len(found), strings.Join(names, ", "))
-	}
-	v := found[0]
-	switch v.Type {
-	case schema.Float32, schema.Float64, schema.Float16, schema.BFloat16:
-	default:
-		return nil, fmt.Errorf("input %q is of element type %d: want a tensor of floats", v.Name, v.Type)
-	}
-	shape, err := im.inputShape(v)
-	if err != nil {
-		return nil, err
-	}
-	im.picture, im.double = shape, v.Type == schema.Float64
-	im.values[v.Name] = &value{source: inputStep, layout: newLayout(shape), single: im.uses[v.Name] == 1}
-	return shape, nil
-}
-
-// inputShape is an image's shape, as far as it is open by the reader's.
-func (im *importer) inputShape(v schema.ValueInfo) (tensor.Shape, error) {
-	if !v.HasShape || len(v.Shape) != 4 && len(v.Shape) != 2 {
-		return nil, fmt.Errorf("input %q has %d dimensions: want (N, C, H, W) or (N, features)", v.Name, len(v.Shape))
-	}
-	given := im.reader.Input
-	if given != nil && len(given) != len(v.Shape)-1 {
-		return nil, fmt.Errorf("input %q has %d dimensions behind the batch: want an input of as many, got %v", v.Name, len(v.Shape)-1, given)
-	}
-	var shape tensor.Shape
-	for i, d := range v.Shape[1:] {
-		size := d.Size
-		switch {
-		case given == nil && size == 0:
-			return nil, fmt.Errorf("input %q: dimension %d, %q, is open: say the shape of an image, such as 3x224x224", v.Name, i+1, d.Param)
-		case given != nil && size > 0 && size != int64(given[i]):
-			return nil, fmt.Errorf("input %q: dimension %d is %d: got %d of %v", v.Name, i+1, size, given[i], given)
-		case given != nil:
-			size = int64(given[i])
-		}
-		if size < 1 || size > maxSize {
-			return nil, fmt.Errorf("input %q: dimension %d is %d: want 1 to %d", v.Name, i+1, size, maxSize)
-		}
-		shape = append(shape, int(size))
-	}
-	im.batch = v.Shape[0].Size
-	return shape, nil
 }
 
 // describe is how errors name a node; many exporters leave the name empty.
@@ -256,7 +224,7 @@ func unsupportedOperator(n *schema.Node) error {
 }
 
 func isKnown(op string) bool {
-	return operators[op] != nil || folds[op] != nil || op == "If" || op == "Shape"
+	return operators[op] != nil || folds[op] != nil || sequenceOperators[op] != nil || op == "If" || op == "Loop" || op == "Shape"
 }
 
 // refuse remembers why a node isn't supported.
@@ -273,12 +241,13 @@ func (im *importer) breakOutputs(n *schema.Node, broken []int) {
 			continue
 		}
 		delete(im.constants, name) // made before an attribute was found to be wrong
+		delete(im.sequences, name)
 		im.values[name] = &value{broken: slices.Compact(slices.Clone(broken))}
 	}
 }
 
 func (im *importer) exists(name string) bool {
-	return im.constants[name] != nil || im.values[name] != nil
+	return im.constants[name] != nil || im.values[name] != nil || im.sequences[name] != nil
 }
 
 // call reads a node's inputs. There is no call for a node that reads what couldn't be made; broken
@@ -297,7 +266,7 @@ func (im *importer) call(n *schema.Node) (c *call, broken []int, err error) {
 		if name == "" {
 			continue
 		}
-		c.inputs[i] = operand{im.constants[name], im.values[name]}
+		c.inputs[i] = im.operand(name)
 		if !c.has(i) {
 			return nil, nil, fmt.Errorf("takes %q, which no node before it makes", name)
 		}
@@ -316,8 +285,19 @@ func (im *importer) convert(c *call) error {
 	if n.Domain != "" && n.Domain != "ai.onnx" {
 		return unsupportedOperator(n)
 	}
-	if n.Op == "If" {
+	switch {
+	case n.Op == "If":
 		return im.branch(c)
+	case n.Op == "Loop":
+		return im.loop(c)
+	case sequenceOperators[n.Op] != nil:
+		made, err := sequenceOperators[n.Op](c)
+		if err != nil {
+			return err
+		}
+		return im.give(c.output(0), made, "")
+	case n.Op == "Identity" && len(c.inputs) == 1 && c.inputs[0].sequence != nil:
+		return im.give(c.output(0), c.inputs[0], "")
 	}
 	if c.allConstant() {
 		fold := folds[n.Op]
@@ -356,7 +336,12 @@ func (im *importer) convert(c *call) error {
 		return err
 	}
 	for i, v := range made {
-		if name := c.output(i); name != "" {
+		name := c.output(i)
+		switch {
+		case name == "":
+		case v.constant != nil:
+			im.constants[name] = v.constant
+		default:
 			v.single = v.single && im.uses[name] == 1
 			im.values[name] = &v
 		}
@@ -374,55 +359,6 @@ func (im *importer) convert(c *call) error {
 // allConstant says that a node doesn't depend on the images.
 func (c *call) allConstant() bool {
 	return !slices.ContainsFunc(c.inputs, func(o operand) bool { return o.value != nil })
-}
-
-// branch puts the nodes of the taken branch in the place of an If whose condition is constant.
-func (im *importer) branch(c *call) error {
-	condition, err := c.constant(0)
-	if err != nil {
-		return fmt.Errorf("its condition depends on the images: %w", err)
-	}
-	list, err := im.fixedInts(condition)
-	if err != nil {
-		return err
-	}
-	name := "else_branch"
-	if len(list) == 1 && list[0] != 0 {
-		name = "then_branch"
-	}
-	yes, _ := c.attributes.take("then_branch", schema.Subgraph)
-	no, _ := c.attributes.take("else_branch", schema.Subgraph)
-	inner := map[string]*schema.Graph{"then_branch": yes.Graph, "else_branch": no.Graph}[name]
-	if len(list) != 1 || inner == nil || len(inner.Outputs) != len(c.node.Outputs) {
-		return fmt.Errorf("%s has no graph with %d outputs", name, len(c.node.Outputs))
-	}
-	for i := range inner.Initializers {
-		stored, err := im.stored(&inner.Initializers[i])
-		if err != nil {
-			return err
-		}
-		if im.exists(stored.name) {
-			return fmt.Errorf("two constants are called %q", stored.name)
-		}
-		im.constants[stored.name] = stored
-	}
-	for i := range inner.Nodes {
-		if err := im.take(&inner.Nodes[i]); err != nil {
-			return err
-		}
-	}
-	for i, v := range inner.Outputs {
-		name := c.output(i)
-		switch {
-		case im.constants[v.Name] != nil:
-			im.constants[name] = im.constants[v.Name]
-		case im.values[v.Name] != nil:
-			im.values[name] = im.values[v.Name]
-		default:
-			return fmt.Errorf("no node of %s makes its output %q", name, v.Name)
-		}
-	}
-	return nil
 }
 
 // add appends a layer, if its inputs fit. Parameters come by their names in the layer. The result has
@@ -461,7 +397,7 @@ func (im *importer) add(l graph.Layer, inputs []value, weight string, params ...
 	if out.Eq(inputs[0].shape) {
 		result.layout = inputs[0].layout
 	} else {
-		result.layout = newLayout(out)
+		result.layout = newLayout(out, im.whole)
 	}
 	return result, nil
 }
@@ -489,231 +425,4 @@ func layerName(weight string) string {
 		return ""
 	}
 	return name
-}
-
-// output is the value that the network ends with. A file with several outputs has the logits and
-// their probabilities, or the reader says which one counts.
-func (im *importer) output(outputs []schema.ValueInfo) (value, error) {
-	var names []string
-	for _, v := range outputs {
-		names = append(names, v.Name)
-	}
-	name := im.reader.Output
-	switch {
-	case name != "" && !im.exists(name):
-		return value{}, fmt.Errorf("no node makes the output %.80q", name)
-	case name != "":
-	case len(names) == 0:
-		return value{}, fmt.Errorf("the graph has no output")
-	default:
-		name = names[0]
-	}
-	v := im.values[name]
-	if v == nil {
-		return value{}, fmt.Errorf("output %q is not made by the nodes from the input", name)
-	}
-	if err := im.complaint(v.broken); err != nil {
-		return value{}, err
-	}
-	end, err := im.finish(*v)
-	if err != nil {
-		return value{}, fmt.Errorf("output %q: %w", name, err)
-	}
-	if im.reader.Output == "" && len(names) > 1 {
-		return im.probabilities(end, names)
-	}
-	return end, nil
-}
-
-// complaint names every unsupported node of those given.
-func (im *importer) complaint(broken []int) error {
-	if len(broken) == 0 {
-		return nil
-	}
-	var all []string
-	for _, i := range broken {
-		all = append(all, im.unsupported[i].Error())
-	}
-	if len(all) == 1 {
-		return im.unsupported[broken[0]]
-	}
-	const most = 50
-	if more := len(all) - most; more > 0 {
-		all = append(all[:most], fmt.Sprintf("and %d more", more))
-	}
-	return errors.New(fmt.Sprintf("%d nodes are not supported: ", len(broken)) + strings.Join(all, "; "))
-}
-
-// finish settles the last value and gives it the file's order and shape.
-func (im *importer) finish(v value) (value, error) {
-	v, err := im.settle(v)
-	if err != nil {
-		return v, err
-	}
-	if v.rank() == 2 && len(v.shape) > 1 {
-		return im.row(v)
-	}
-	if v.inOrder() {
-		return v, nil
-	}
-	return im.inOrder(v)
-}
-
-// probabilities accepts a second output if it is the Softmax or Sigmoid of the first, or the other way
-// round: one network with its logits and its probabilities.
-func (im *importer) probabilities(first value, names []string) (value, error) {
-	refusal := fmt.Errorf("the graph has %d outputs (%.200q): choose one", len(names), names)
-	if len(names) != 2 || im.values[names[1]] == nil {
-		return value{}, refusal
-	}
-	if err := im.complaint(im.values[names[1]].broken); err != nil {
-		return value{}, err
-	}
-	second, err := im.finish(*im.values[names[1]])
-	if err != nil {
-		return value{}, fmt.Errorf("output %q: %w", names[1], err)
-	}
-	for _, pair := range [][2]value{{first, second}, {second, first}} {
-		logits, squashed := pair[0], pair[1]
-		if squashed.source == inputStep {
-			continue
-		}
-		s := im.steps[squashed.source]
-		switch s.layer.(type) {
-		case graph.Softmax, graph.Sigmoid:
-			if s.inputs[0] == logits.source {
-				return squashed, nil
-			}
-		}
-	}
-	return value{}, refusal
-}
-
-// model makes the model of the layers that the output depends on.
-func (im *importer) model(file *schema.Model, input tensor.Shape, end value, options []graph.Option) (*graph.Model, error) {
-	if end.source == inputStep { // nothing is computed: one layer that moves nothing
-		if im.nothing {
-			return nil, fmt.Errorf("the graph has no operator that computes anything")
-		}
-		var err error
-		if end, err = im.add(graph.Rearrange{Shape: input}, []value{end}, ""); err != nil {
-			return nil, err
-		}
-	}
-	im.outputs = end.shape.TotalSize()
-	order := im.reached(end.source)
-	names := im.names(order)
-	spec := &graph.Spec{Name: file.Graph.Name, Input: input, Loss: im.loss(end)}
-	var arrays []formats.Array
-	previous := inputStep
-	for _, i := range order {
-		s := im.steps[i]
-		spec.Layers = append(spec.Layers, im.layer(s, names, i, previous))
-		previous = i
-		for _, name := range sortedKeys(s.params) {
-			arrays = append(arrays, formats.Array{Name: names[i].full + "." + name, Value: s.params[name]})
-		}
-	}
-	if err := im.takeMetadata(file, spec); err != nil {
-		return nil, err
-	}
-	m, err := graph.NewOf(spec, arrays, options...)
-	if err == nil && im.double && m.Dtype() != tensor.Float64 {
-		return nil, fmt.Errorf("the input is float64: a model of float32 would give other numbers (see graph.WithDtype)")
-	}
-	return m, err
-}
-
-// loss is that of classes, unless the last layer says it or there are no classes.
-func (im *importer) loss(end value) graph.Loss {
-	switch im.steps[end.source].layer.(type) {
-	case graph.Softmax:
-		return ""
-	case graph.Sigmoid:
-		if len(end.shape) > 1 { // maps, not labels
-			return graph.MeanSquaredError
-		}
-		return ""
-	}
-	if len(end.shape) == 1 && end.shape[0] > 1 {
-		return graph.CrossEntropy
-	}
-	return ""
-}
-
-// layer is a step's with its name and what it reads.
-func (im *importer) layer(s step, names map[int]stepName, i, previous int) graph.Layer {
-	l := s.layer
-	if names[i].given {
-		l = graph.Named(l, names[i].full)
-	}
-	if len(s.inputs) == 1 && s.inputs[0] == previous {
-		return l
-	}
-	var from []string
-	for _, in := range s.inputs {
-		if in == inputStep {
-			from = append(from, graph.InputName)
-			continue
-		}
-		from = append(from, names[in].full)
-	}
-	return graph.From(l, from...)
-}
-
-// reached are the steps that one depends on, in order, with it.
-func (im *importer) reached(end int) (order []int) {
-	need := make([]bool, len(im.steps))
-	need[end] = true
-	for i := end; i >= 0; i-- {
-		if !need[i] {
-			continue
-		}
-		for _, in := range im.steps[i].inputs {
-			if in != inputStep {
-				need[in] = true
-			}
-		}
-	}
-	for i, is := range need {
-		if is {
-			order = append(order, i)
-		}
-	}
-	return order
-}
-
-// A stepName is a layer's name: one that its parameters give, or the one that the model gives it.
-type stepName struct {
-	full  string
-	given bool
-}
-
-// names names the layers after their parameters; the others are numbered, past the names that are
-// taken.
-func (im *importer) names(order []int) map[int]stepName {
-	names, taken := map[int]stepName{}, map[string]bool{graph.InputName: true}
-	for _, i := range order {
-		if name := im.steps[i].name; name != "" && !taken[name] {
-			names[i], taken[name] = stepName{name, true}, true
-		}
-	}
-	ours, models := map[string]int{}, map[string]int{}
-	for _, i := range order {
-		if names[i].given {
-			continue
-		}
-		stem := graph.Stem(im.steps[i].layer)
-		name := ""
-		for name == "" || taken[name] {
-			ours[stem]++
-			name = fmt.Sprintf("%s%d", stem, ours[stem])
-		}
-		given := ours[stem] != models[stem]+1 // the model would give another number
-		if !given {
-			models[stem]++
-		}
-		names[i], taken[name] = stepName{name, given}, true
-	}
-	return names
 }

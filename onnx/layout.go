@@ -17,11 +17,12 @@ type layout struct {
 	shape tensor.Shape // of the layer's output, for one sample
 	atoms []int        // sizes above 1, row-major
 	axes  [][]int      // the atoms of each axis; those of the first come behind the batch
+	whole bool         // the file's batch is a part of the one image: the first axis is as any other
 }
 
 // newLayout is the layout of a layer's output as it is.
-func newLayout(shape tensor.Shape) layout {
-	l := layout{shape: shape.Clone(), axes: [][]int{nil}}
+func newLayout(shape tensor.Shape, whole bool) layout {
+	l := layout{shape: shape.Clone(), axes: [][]int{nil}, whole: whole}
 	for _, n := range shape {
 		if n == 1 {
 			l.axes = append(l.axes, nil)
@@ -34,6 +35,9 @@ func newLayout(shape tensor.Shape) layout {
 }
 
 func (l layout) rank() int { return len(l.axes) }
+
+// isBatch says that an axis is that of the images, which no operator may mix.
+func (l layout) isBatch(axis int) bool { return axis == 0 && !l.whole }
 
 // size is that of an axis, for the first without the batch.
 func (l layout) size(axis int) int { return l.product(l.axes[axis]) }
@@ -50,7 +54,7 @@ func (l layout) product(atoms []int) int {
 func (l layout) dims() []number {
 	dims := make([]number, l.rank())
 	for axis := range dims {
-		if axis == 0 {
+		if l.isBatch(axis) {
 			dims[0] = number{batch: int64(l.size(0))}
 			continue
 		}
@@ -67,7 +71,7 @@ func (l layout) inOrder() bool { return slices.IsSorted(l.sequence()) }
 
 // isPlain says that the value is the layer's output, axis by axis.
 func (l layout) isPlain() bool {
-	plain := newLayout(l.shape)
+	plain := newLayout(l.shape, l.whole)
 	return l.inOrder() && slices.EqualFunc(l.dims(), plain.dims(), func(a, b number) bool { return a == b })
 }
 
@@ -119,11 +123,8 @@ func (l layout) reshaped(dims []number) (layout, bool) {
 	l.atoms = slices.Clone(l.atoms)
 	rest := l.sequence()
 	var axes [][]int
-	for i, d := range dims {
-		want := int(d.fixed)
-		if i == 0 {
-			want = int(d.batch)
-		}
+	for _, d := range dims {
+		want := int(max(d.fixed, d.batch))
 		var axis []int
 		for want > 1 {
 			if len(rest) == 0 {
@@ -172,7 +173,7 @@ func (l *layout) split(atom, first int, lists ...any) {
 // be an axis of the layer's output.
 func (l layout) replaced(axis, own, size int) layout {
 	gone := l.own(own)
-	out := layout{shape: l.shape.Clone(), axes: make([][]int, l.rank())}
+	out := layout{shape: l.shape.Clone(), axes: make([][]int, l.rank()), whole: l.whole}
 	out.shape[own] = size
 	numbers := make([]int, len(l.atoms))
 	added := -1

@@ -443,16 +443,15 @@ func TestImportRefuses(t *testing.T) {
 		{"three strides", with(net(node("Conv", "c", []string{"x", "w"}, "strides", []int64{1, 1, 1})), weight), "has 3 values"},
 		{"a kernel past the input", with(net(conv), filled("w", 1, 2, 9, 9)), "input (2, 4, 4)"},
 		{"a bias of another size", with(net(node("Conv", "c", []string{"x", "w", "b"})), weight, filled("b", 2)), "bias has shape [2]: want (3)"},
-		{"even LRN", net(node("LRN", "y", x, "size", 4)), "size is 4"},
+		{"LRN of nothing", net(node("LRN", "y", x, "size", 0)), "size"},
 		{"training dropout", with(net(node("Dropout", "y", []string{"x", "r", "t"})), floats("r", nil, 0.5), schema.Tensor{Name: "t", Type: schema.Bool, Int32s: []int32{1}}), "training_mode is on"},
 		{"a reshape of the batch", with(net(node("Reshape", "y", []string{"x", "s"})), integers("s", 0, 2, 32)), "can't reshape"},
 		{"a reshape to nothing", with(net(node("Reshape", "y", []string{"x", "s"}, "allowzero", 1)), integers("s", 0, 32)), "allowzero"},
 		{"gemm of the transpose", with(net(flat, node("Gemm", "y", []string{"f", "w"}, "transA", 1)), filled("w", 32, 2)), "transA mixes the images"},
 		{"gemm of maps", with(net(node("Gemm", "y", []string{"x", "w"})), filled("w", 32, 2)), "want (N, features)"},
-		{"a constant times the input", with(net(flat, node("MatMul", "y", []string{"w", "f"})), filled("w", 2, 32)), "input 0, \"w\", is constant"},
+		{"a constant times the input", with(net(flat, node("MatMul", "y", []string{"w", "f"})), filled("w", 2, 32)), "of a constant of shape [2 32] and (N, 32) is not supported"},
 		{"an add of nothing's bias", with(net(node("Add", "y", []string{"x", "b"})), filled("b", 2)), "a constant of shape [2] doesn't broadcast to (N, 2, 4, 4)"},
 		{"means along the width", with(net(node("Sub", "y", []string{"x", "m"})), filled("m", 2)), "doesn't broadcast"},
-		{"a number divided by the input", with(net(node("Div", "y", []string{"m", "x"})), floats("m", nil, 1)), "only as a part of an activation"},
 		{"half a normalisation", net(normalisation(func(n []schema.Node) []schema.Node { return n[:3] })...), `takes "volume", which no node before it makes`},
 		{"a normalisation of another kernel", with(net(normalisation(func(n []schema.Node) []schema.Node {
 			n[3].Attributes[0].Ints[0] = 5
@@ -473,7 +472,7 @@ func TestImportRefuses(t *testing.T) {
 		{"a branch of something else", with(net(branching(1, node("Squeeze", "s", []string{"c", "one"}))...), normalisationConstants()...),
 			"reads squares for a local response normalisation"},
 		{"a branch elsewhere", net(node("If", "y", x)), "its condition depends on the images"},
-		{"two depths", with(net(node("Equal", "e", []string{"p", "p"}), node("If", "y", []string{"e"})), integers("p", 1, 2)), "else_branch has no graph with 1 outputs"},
+		{"two depths", with(net(node("Equal", "e", []string{"p", "p"}), node("If", "y", []string{"e"})), integers("p", 1, 2)), "its condition has shape [2]"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

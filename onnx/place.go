@@ -32,7 +32,7 @@ func (im *importer) rearrange(v value, order, shape []int) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
-	l := layout{shape: slices.Clone(tensor.Shape(shape)), axes: make([][]int, v.rank())}
+	l := layout{shape: slices.Clone(tensor.Shape(shape)), axes: make([][]int, v.rank()), whole: v.whole}
 	now := make([]int, len(v.atoms))
 	for at, a := range order {
 		now[a] = at
@@ -43,7 +43,7 @@ func (im *importer) rearrange(v value, order, shape []int) (value, error) {
 			l.axes[i] = append(l.axes[i], now[a])
 		}
 	}
-	out.layout = l
+	out.layout = l.merged()
 	return out, nil
 }
 
@@ -92,7 +92,7 @@ func (im *importer) row(v value) (value, error) {
 
 // channels makes an axis of the value the channels, or the features.
 func (im *importer) channels(v value, axis int) (value, error) {
-	if axis < 1 || axis >= v.rank() {
+	if axis < 0 || v.isBatch(axis) || axis >= v.rank() {
 		return value{}, fmt.Errorf("of %s is not supported: want (N, C, …)", v.text())
 	}
 	if v.ownAxis(axis) == 0 {
@@ -157,7 +157,7 @@ func (im *importer) spread(c *constant, l layout) ([]int, any, error) {
 		n, axis := sizeFromEnd(dims, k), l.rank()-k
 		switch {
 		case n == 1:
-		case axis == 0:
+		case l.isBatch(axis):
 			return nil, nil, fmt.Errorf("a constant of shape %v has other numbers for each image of a batch: that is not supported", c.dims)
 		case n != l.size(axis):
 			return nil, nil, fmt.Errorf("a constant of shape %v doesn't broadcast to %s", c.dims, l.text())

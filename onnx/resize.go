@@ -32,14 +32,22 @@ func resize(c *call) ([]value, error) {
 	layer.Cubic = c.float("cubic_coeff_a", -0.75)
 	layer.NoOutside = c.int("exclude_outside", 0) != 0
 	layer.Antialias = c.int("antialias", 0) != 0
-	if fill := c.float("extrapolation_value", 0); fill != 0 && layer.Coordinates == "tf_crop_and_resize" {
-		return nil, fmt.Errorf("extrapolation_value is %g: want 0", fill)
+	fill := c.float("extrapolation_value", 0)
+	if layer.Coordinates != "tf_crop_and_resize" {
+		fill = 0
 	}
 	if err := c.resizedTo(&layer, v.shape); err != nil {
 		return nil, err
 	}
 	layer = plainResize(layer, v.shape)
-	return one(c.im.add(layer, []value{v}, ""))
+	// Points outside of the image are 0: what lies around it is taken off before, and added behind.
+	if v, err = c.im.scaleBy(v, 1, -fill); err != nil {
+		return nil, err
+	}
+	if v, err = c.im.add(layer, []value{v}, ""); err != nil {
+		return nil, err
+	}
+	return one(c.im.scaleBy(v, 1, fill))
 }
 
 // resizedTo reads the sizes or the factors of a Resize.
@@ -153,8 +161,35 @@ func (c *call) resizeInputs() (factors, sizes, region []float64, err error) {
 	if region, err = read(1); err != nil {
 		return nil, nil, nil, err
 	}
-	sizes, err = read(3)
+	sizes, err = c.resizeSizes()
 	return factors, sizes, region, err
+}
+
+// resizeSizes reads the sizes that a Resize asks for; that of the batch may be its own.
+func (c *call) resizeSizes() ([]float64, error) {
+	list, err := c.optional(3)
+	if err != nil || list == nil {
+		return nil, err
+	}
+	if list.count() > maxRank {
+		return nil, fmt.Errorf("%d sizes: want one for each axis", list.count())
+	}
+	numbers, err := c.im.ints(list)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float64, len(numbers))
+	for i, n := range numbers {
+		switch {
+		case n.isFixed():
+			out[i] = float64(n.fixed)
+		case n == number{batch: 1}:
+			out[i] = float64(max(c.im.batch, 1))
+		default:
+			return nil, fmt.Errorf("to a size of %v is not supported", n)
+		}
+	}
+	return out, nil
 }
 
 // plainResize leaves out what is the default or does nothing.

@@ -31,6 +31,40 @@ func TestRunAll(t *testing.T) {
 	assert.Equal(t, arrays["probabilities"].Data(), arrays["softmax1"].Data())
 }
 
+// One image may come without the batch's axis, and the features of a row in any shape.
+func TestRunTakesOneImage(t *testing.T) {
+	dir := t.TempDir()
+	params, out := filepath.Join(dir, "net.safetensors"), filepath.Join(dir, "out.npz")
+	flat := graph.Sequential("flat", tensor.Shape{12}, graph.He(), graph.Affine{Units: 2})
+	image := graph.Sequential("image", tensor.Shape{3, 2, 2}, graph.He(), graph.Affine{Units: 2})
+	for _, tt := range []struct {
+		net     *graph.Spec
+		x, want tensor.Shape // want is the logits' shape, nil for a refusal
+	}{
+		{flat, tensor.Shape{12}, tensor.Shape{1, 2}},
+		{flat, tensor.Shape{2, 12}, tensor.Shape{2, 2}},
+		{flat, tensor.Shape{3, 2, 2}, tensor.Shape{1, 2}},
+		{flat, tensor.Shape{5, 3, 4}, tensor.Shape{5, 2}},
+		{flat, tensor.Shape{5, 3}, nil},
+		{image, tensor.Shape{3, 2, 2}, tensor.Shape{1, 2}},
+		{image, tensor.Shape{1, 2, 2, 3}, nil},
+		{image, tensor.Shape{12}, nil},
+	} {
+		m, err := graph.New(tt.net)
+		require.NoError(t, err)
+		require.NoError(t, m.Save(params))
+		x := tensor.New(tensor.WithShape(tt.x...), tensor.Of(tensor.Float32))
+		in := filepath.Join(dir, "in.npz")
+		require.NoError(t, npz.Write(in, []formats.Array{{Name: "x", Value: x}}))
+		if tt.want == nil {
+			fail(t, 1, "want (N, then", "run", params, in, "-o", out)
+			continue
+		}
+		succeed(t, "run", params, in, "-o", out)
+		assert.Equal(t, tt.want, readArrays(t, out)["logits"].Shape(), "%v", tt.x)
+	}
+}
+
 // TestRunFloat64 wants float64 out, and the float32 answer near it but not the same.
 func TestRunFloat64(t *testing.T) {
 	params := small(t)

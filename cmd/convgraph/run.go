@@ -44,6 +44,25 @@ func (c *arraysCommand) array(m *graph.Model, arrays []formats.Array, name, what
 	return formats.Convert(a.Value, m.Dtype()), nil
 }
 
+// images are the array x as a batch. One image may come without the batch's axis. Where the images are
+// rows of features, their numbers may have any shape: a file of another program, whose input has more
+// axes than an image, gives such a network.
+func (c *arraysCommand) images(m *graph.Model, arrays []formats.Array) (*tensor.Dense, error) {
+	input := m.Spec().Input
+	x, err := c.array(m, arrays, "x", fmt.Sprintf("images (N, then %v)", input))
+	if err != nil {
+		return nil, err
+	}
+	shape := x.Shape()
+	switch {
+	case shape.Eq(input), len(input) == 1 && shape.TotalSize() == input[0]:
+		err = x.Reshape(append(tensor.Shape{1}, input...)...)
+	case len(input) == 1 && len(shape) > 1 && shape.TotalSize() == shape[0]*input[0]:
+		err = x.Reshape(shape[0], input[0])
+	}
+	return x, err
+}
+
 // runArrays is convgraph run.
 type runArrays struct {
 	arraysCommand
@@ -56,7 +75,7 @@ func (c *runArrays) Run() error {
 	if err != nil {
 		return err
 	}
-	x, err := c.array(m, arrays, "x", fmt.Sprintf("images (N, then %v)", m.Spec().Input))
+	x, err := c.images(m, arrays)
 	if err != nil {
 		return err
 	}
@@ -93,7 +112,7 @@ func (c *runGradients) Run() error {
 	if err != nil {
 		return err
 	}
-	x, err := c.array(m, arrays, "x", fmt.Sprintf("images (N, then %v)", m.Spec().Input))
+	x, err := c.images(m, arrays)
 	if err != nil {
 		return err
 	}

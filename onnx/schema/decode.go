@@ -42,7 +42,8 @@ func Decode(data []byte) (*Model, error) {
 			m.Metadata = append(m.Metadata, Entry{})
 			return d.entry(f, &m.Metadata[len(m.Metadata)-1])
 		case 25:
-			m.Functions++
+			m.Functions = append(m.Functions, Function{})
+			return d.function(f, &m.Functions[len(m.Functions)-1])
 		}
 		return nil
 	})
@@ -67,9 +68,12 @@ func DecodeTensor(data []byte) (*Tensor, error) {
 }
 
 type decoder struct {
-	left   int  // messages still allowed
-	inside bool // a subgraph is being read
+	left  int // messages still allowed
+	depth int // of the subgraph that is being read
 }
+
+// maxDepth bounds how deep subgraphs nest: a loop in a branch in a function is 3.
+const maxDepth = 8
 
 func (d *decoder) opset(f field, o *Opset) error {
 	return d.sub("opset_import", f, func(f field) error {
@@ -121,6 +125,35 @@ func (d *decoder) graph(f field, g *Graph) error {
 	})
 }
 
+func (d *decoder) function(f field, fn *Function) error {
+	return d.sub("function", f, func(f field) error {
+		switch f.number {
+		case 1:
+			return f.string(&fn.Name)
+		case 4:
+			return f.addString(&fn.Inputs)
+		case 5:
+			return f.addString(&fn.Outputs)
+		case 6:
+			return f.addString(&fn.Attributes)
+		case 7:
+			fn.Nodes = append(fn.Nodes, Node{})
+			return d.node(f, &fn.Nodes[len(fn.Nodes)-1])
+		case 9:
+			fn.Opsets = append(fn.Opsets, Opset{})
+			return d.opset(f, &fn.Opsets[len(fn.Opsets)-1])
+		case 10:
+			return f.string(&fn.Domain)
+		case 11:
+			fn.Defaults = append(fn.Defaults, Attribute{})
+			return d.attribute(f, &fn.Defaults[len(fn.Defaults)-1])
+		case 13:
+			return f.string(&fn.Overload)
+		}
+		return nil
+	})
+}
+
 func (d *decoder) node(f field, n *Node) error {
 	return d.sub("node", f, func(f field) error {
 		switch f.number {
@@ -137,6 +170,8 @@ func (d *decoder) node(f field, n *Node) error {
 			return d.attribute(f, &n.Attributes[len(n.Attributes)-1])
 		case 7:
 			return f.string(&n.Domain)
+		case 8:
+			return f.string(&n.Overload)
 		}
 		return nil
 	})
@@ -172,6 +207,8 @@ func (d *decoder) attribute(f field, a *Attribute) error {
 			return f.addString(&a.Strings)
 		case 20:
 			return int32s(f, &a.Type)
+		case 21:
+			return f.string(&a.Reference)
 		}
 		return nil
 	})
@@ -181,13 +218,13 @@ func (d *decoder) attribute(f field, a *Attribute) error {
 	return err
 }
 
-// subgraph reads the graph in a node's attribute, unless the node stands in one itself.
+// subgraph reads the graph in a node's attribute, unless it is too deep.
 func (d *decoder) subgraph(f field, a *Attribute) error {
-	if d.inside {
+	if d.depth == maxDepth {
 		return nil
 	}
-	d.inside = true
-	defer func() { d.inside = false }()
+	d.depth++
+	defer func() { d.depth-- }()
 	a.Graph = &Graph{}
 	return d.graph(f, a.Graph)
 }

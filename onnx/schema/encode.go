@@ -22,16 +22,16 @@ func Encode(m *Model) ([]byte, error) {
 	w.string(6, m.Doc)
 	w.message(7, func(w *writer) { m.Graph.encode(w) })
 	for _, o := range m.Opsets {
-		w.message(8, func(w *writer) {
-			w.string(1, o.Domain)
-			w.int(2, o.Version)
-		})
+		w.message(8, o.encode)
 	}
 	for _, e := range m.Metadata {
 		w.message(14, func(w *writer) {
 			w.string(1, e.Key)
 			w.string(2, e.Value)
 		})
+	}
+	for _, f := range m.Functions {
+		w.message(25, f.encode)
 	}
 	if len(w.data) > MaxBytes {
 		return nil, fmt.Errorf("onnx: the model takes %d bytes, one file holds at most %d", len(w.data), MaxBytes)
@@ -56,6 +56,35 @@ func (g *Graph) encode(w *writer) {
 	}
 }
 
+func (f Function) encode(w *writer) {
+	w.string(1, f.Name)
+	for _, name := range f.Inputs {
+		w.text(4, name)
+	}
+	for _, name := range f.Outputs {
+		w.text(5, name)
+	}
+	for _, name := range f.Attributes {
+		w.text(6, name)
+	}
+	for _, n := range f.Nodes {
+		w.message(7, n.encode)
+	}
+	for _, o := range f.Opsets {
+		w.message(9, o.encode)
+	}
+	w.string(10, f.Domain)
+	for _, a := range f.Defaults {
+		w.message(11, a.encode)
+	}
+	w.string(13, f.Overload)
+}
+
+func (o Opset) encode(w *writer) {
+	w.string(1, o.Domain)
+	w.int(2, o.Version)
+}
+
 func (n Node) encode(w *writer) {
 	for _, name := range n.Inputs {
 		w.text(1, name)
@@ -69,10 +98,12 @@ func (n Node) encode(w *writer) {
 		w.message(5, a.encode)
 	}
 	w.string(7, n.Domain)
+	w.string(8, n.Overload)
 }
 
 func (a Attribute) encode(w *writer) {
 	w.string(1, a.Name)
+	w.string(21, a.Reference)
 	switch a.Type {
 	case Float:
 		w.data = protowire.AppendTag(w.data, 2, protowire.Fixed32Type)

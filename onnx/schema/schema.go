@@ -4,10 +4,9 @@
 //
 // The decoder skips fields that it does not know, as protobuf asks, and keeps
 // to bounds: nothing is allocated that the input's bytes do not back, and
-// nothing nests but a subgraph in a node, once. What changes a model's meaning
-// and is not read here (subgraphs of subgraphs, functions, sparse tensors, data
-// in other files) is noted, so that whoever imports the model can refuse it by
-// name.
+// nothing nests but subgraphs, a few deep. What changes a model's meaning and
+// is not read here (deeper subgraphs, sparse tensors, data in other files) is
+// noted, so that the importer can refuse it by name.
 package schema
 
 // Model is ModelProto.
@@ -21,7 +20,19 @@ type Model struct {
 	Doc             string
 	Graph           Graph
 	Metadata        []Entry
-	Functions       int // how many functions the model defines; they are not read
+	Functions       []Function
+}
+
+// Function is FunctionProto: nodes under a name, which a node of that operator
+// and domain means. Attributes are the names of those without a default;
+// Defaults are the others.
+type Function struct {
+	Name, Domain, Overload string
+	Inputs, Outputs        []string
+	Attributes             []string
+	Defaults               []Attribute
+	Nodes                  []Node
+	Opsets                 []Opset
 }
 
 // Opset is OperatorSetIdProto: which version of an operator set the nodes of a
@@ -51,6 +62,7 @@ type Node struct {
 	Name       string
 	Op         string
 	Domain     string
+	Overload   string // which of the functions of that name
 	Inputs     []string
 	Outputs    []string
 	Attributes []Attribute
@@ -92,19 +104,20 @@ func (t AttributeType) String() string {
 }
 
 // Attribute is AttributeProto. Type says which of the other fields holds the
-// value; types from Tensors on are recognised and not read, nor is the subgraph
-// of a node that stands in a subgraph itself.
+// value; types from Tensors on are recognised and not read. In a function's node
+// Reference names the attribute of the function that gives the value.
 type Attribute struct {
-	Name    string
-	Type    AttributeType
-	Float   float32
-	Int     int64
-	String  string
-	Tensor  *Tensor
-	Graph   *Graph
-	Floats  []float32
-	Ints    []int64
-	Strings []string
+	Name      string
+	Reference string
+	Type      AttributeType
+	Float     float32
+	Int       int64
+	String    string
+	Tensor    *Tensor
+	Graph     *Graph
+	Floats    []float32
+	Ints      []int64
+	Strings   []string
 }
 
 // ElementType is TensorProto.DataType.

@@ -1,0 +1,119 @@
+package onnx_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"convgraph/formats"
+	"convgraph/formats/npz"
+	"convgraph/graph"
+	"convgraph/onnx"
+	"convgraph/onnx/schema"
+)
+
+// spelledOut are the layers of graphs whose nodes are more.
+var spelledOut = map[string]string{
+	"se":                 "pool conv relu conv sigmoid multiply",
+	"se_mean":            "pool conv relu conv sigmoid multiply",
+	"se_dense":           "pool fc relu fc sigmoid multiply",
+	"shuffle":            "shuffle conv",
+	"shuffle_by_shape":   "shuffle conv",
+	"dense_of_means":     "pool fc",
+	"tf2onnx":            "rearrange conv relu conv bn clip pool fc softmax",
+	"keras":              "rearrange conv relu pool fc softmax",
+	"keras_pad_nhwc":     "rearrange conv scale pool rearrange",
+	"paddle":             "conv swish pool fc softmax",
+	"paddle_hardsigmoid": "swish",
+	"function_nested":    "conv silu conv silu",
+	"sequence_of_shapes": "relu flatten",
+	"loop_of_constants":  "relu",
+	"torch_view":         "fc",
+	"cntk":               "scale conv relu pool fc",
+}
+
+func stems(m *graph.Model) (stems []string) {
+	for _, l := range m.Spec().Layers {
+		stems = append(stems, graph.Stem(l))
+	}
+	return stems
+}
+
+// Small graphs as other exporters write them, in all operator sets, with the answers of onnx's
+// reference evaluator (testdata/make_graphs.py).
+func TestGraphs(t *testing.T) {
+	const folder = "testdata/graphs"
+	answers, err := npz.ReadFile(folder + ".npz")
+	require.NoError(t, err)
+	paths, err := filepath.Glob(folder + "/*.onnx")
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+	for _, path := range paths {
+		name := strings.TrimSuffix(filepath.Base(path), ".onnx")
+		t.Run(name, func(t *testing.T) {
+			m, err := onnx.ReadFile(path)
+			require.NoError(t, err)
+			x, ok := formats.Find(answers, name+".x")
+			require.True(t, ok)
+			y, ok := formats.Find(answers, name+".y")
+			require.True(t, ok)
+			assertAnswer(t, m, x.Value, y.Value)
+			if strings.HasPrefix(name, "one_") {
+				assert.Len(t, m.Spec().Layers, 1)
+			}
+			if want, ok := spelledOut[name]; ok {
+				assert.Equal(t, strings.Fields(want), stems(m))
+			}
+		})
+	}
+}
+
+// functionModel calls a function of the given nodes.
+func functionModel(functions ...schema.Function) *schema.Model {
+	m := net(schema.Node{Op: "f", Domain: "local", Inputs: []string{"x"}, Outputs: []string{"y"}})
+	m.Functions = functions
+	return m
+}
+
+func TestFunctionsRefused(t *testing.T) {
+	call := func(op, in, out string) schema.Node {
+		return schema.Node{Op: op, Domain: "local", Inputs: []string{in}, Outputs: []string{out}}
+	}
+	relu := schema.Node{Op: "Relu", Inputs: []string{"a"}, Outputs: []string{"r"}}
+	f := func(name string, nodes ...schema.Node) schema.Function {
+		return schema.Function{Name: name, Domain: "local", Inputs: []string{"a"}, Outputs: []string{"r"}, Nodes: nodes}
+	}
+	old := f("f", relu)
+	old.Opsets = []schema.Opset{{Version: 9}}
+	narrow := f("f", relu)
+	narrow.Inputs = nil
+	through := f("f", relu)
+	through.Outputs = []string{"a"}
+	doubling := []schema.Function{f("f", call("f1", "a", "b"), call("f1", "b", "r"))}
+	for i := 1; i < 40; i++ {
+		next := fmt.Sprintf("f%d", i+1)
+		doubling = append(doubling, f(fmt.Sprintf("f%d", i), call(next, "a", "b"), call(next, "b", "r")))
+	}
+	doubling = append(doubling, f("f40", relu))
+	for want, functions := range map[string][]schema.Function{
+		"more than 64 deep":               {f("f", call("f", "a", "r"))},
+		"functions become more than":      doubling,
+		"its function is of operator set": {old},
+		"has 1 inputs and 1 outputs":      {narrow},
+		"is an input, too":                {through},
+	} {
+		_, err := onnx.Decode(encode(t, functionModel(functions...)))
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+func encode(t *testing.T, m *schema.Model) []byte {
+	t.Helper()
+	data, err := schema.Encode(m)
+	require.NoError(t, err)
+	return data
+}
