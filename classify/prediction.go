@@ -66,16 +66,16 @@ func NewPrediction(m *graph.Model, image string, ink picture.Ink, outputs []floa
 	p.Top = Top(spec, outputs, topCount)
 	p.Guess = &p.Top[0]
 	if m.TrainingLoss() == graph.BinaryCrossEntropy {
-		p.Labels = labels(spec, outputs)
+		p.Labels = LabelsAbove(spec, outputs, 0.5)
 	}
 	return p
 }
 
-// labels are the outputs above 1/2, the likeliest first.
-func labels(spec *graph.Spec, probabilities []float32) []Guess {
+// LabelsAbove are the outputs above a probability, the likeliest first.
+func LabelsAbove(spec *graph.Spec, probabilities []float32, least float32) []Guess {
 	all := Top(spec, probabilities, len(probabilities))
-	n, _ := slices.BinarySearchFunc(all, 0.5, func(g Guess, half float32) int {
-		if g.Probability > half {
+	n, _ := slices.BinarySearchFunc(all, least, func(g Guess, least float32) int {
+		if g.Probability > least {
 			return -1
 		}
 		return 1

@@ -291,6 +291,20 @@ func (p Preprocessing) meanStd(c int) (mean, std float32) {
 	return mean, std
 }
 
+// Intensities undoes Mean and Std: it returns the intensities, mostly from 0 to 1, of the values that a
+// network reads.
+func (p Preprocessing) Intensities(values []float32, channels int) []float32 {
+	restored := make([]float32, len(values))
+	plane := len(values) / channels
+	for c := range channels {
+		mean, std := p.meanStd(c)
+		for i := c * plane; i < (c+1)*plane; i++ {
+			restored[i] = values[i]*std + mean
+		}
+	}
+	return restored
+}
+
 // Uncropped returns the preprocessing, and its input, without the final crop of p: the picture from
 // which random crops are taken. Its middle is the result of p, up to one pixel with Fit Shorter, of
 // which only a square is kept.

@@ -288,3 +288,21 @@ func BenchmarkApply(b *testing.B) {
 		})
 	}
 }
+
+// TestIntensities: what a network reads becomes the picture again.
+func TestIntensities(t *testing.T) {
+	img := image.NewRGBA(image.Rect(0, 0, 4, 4))
+	for i := range img.Pix {
+		img.Pix[i] = uint8(15 * i)
+	}
+	for i := 3; i < len(img.Pix); i += 4 {
+		img.Pix[i] = 255
+	}
+	plain, err := picture.Preprocessing{}.Apply(img, []int{3, 4, 4})
+	require.NoError(t, err)
+	p := picture.Preprocessing{Mean: []float64{0.5, 0.4, 0.3}, Std: []float64{0.2, 0.1, 2}}
+	normalized, err := p.Apply(img, []int{3, 4, 4})
+	require.NoError(t, err)
+	assert.InDeltaSlice(t, plain.Pixels, p.Intensities(normalized.Pixels, 3), 1e-6)
+	assert.Equal(t, plain.Pixels, picture.Preprocessing{}.Intensities(plain.Pixels, 3))
+}

@@ -22,8 +22,8 @@ var classNames string
 
 // SqueezeNet is SqueezeNet 1.0 (Iandola et al. 2016) with weights that know the 1000 classes of
 // ImageNet. Of 1000 pictures it is right about 652, and 859 times the class is among its likeliest five.
-func SqueezeNet() (*graph.Model, error) {
-	m, err := graph.New(squeezeNetSpec())
+func SqueezeNet(options ...graph.Option) (*graph.Model, error) {
+	m, err := graph.New(squeezeNetSpec(), options...)
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +36,9 @@ func SqueezeNet() (*graph.Model, error) {
 	}
 	if err := reverseChannels(arrays, "features.0.weight"); err != nil {
 		return nil, err
+	}
+	for i := range arrays {
+		arrays[i].Value = formats.Convert(arrays[i].Value, m.Dtype())
 	}
 	return m, m.SetParams(arrays)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"slices"
 
 	"convgraph/internal/xmath"
 )
@@ -17,6 +18,9 @@ type Saliency struct {
 	Unit  string // what the heat measures: "|∂ score / ∂ pixel|"
 	Note  string // "predicted 7 (99.2%)"
 	Tile  int    // a panel's longer side in pixels, about; 0: 224
+	// Clip is the share of the pixels, those that are hottest, that all get the last colour. A few
+	// pixels are often so much hotter than the others that nothing else would be seen.
+	Clip float64
 }
 
 // Image draws the three panels.
@@ -30,7 +34,11 @@ func (s Saliency) Image() (image.Image, error) {
 		panel("image", s.Input, side),
 		panel("heat", shade(s.Heat.Data, s.Heat.Width, r, colours), side),
 		panel("heat over the image", s.overlay(r, colours), side))
-	key := row(10, alignMiddle, legend(r.least(), r.greatest(), colours), label{s.Unit, bodyText, ink})
+	least, greatest := r.least(), r.greatest()
+	if all := RangeOf(s.Heat.Data); all.Max > r.Max || all.Min < r.Min {
+		greatest += " and more"
+	}
+	key := row(10, alignMiddle, legend(least, greatest, colours), label{s.Unit, bodyText, ink})
 	return render(page(s.Title, panels, key, s.Note, warnNotFinite(s.Heat.Data))), nil
 }
 
@@ -49,12 +57,27 @@ func (s Saliency) check() error {
 }
 
 func (s Saliency) scale() (Range, ramp) {
-	r := RangeOf(s.Heat.Data)
-	if r.Min < 0 {
-		far := max(-r.Min, r.Max)
+	far := s.hottest()
+	if RangeOf(s.Heat.Data).Min < 0 {
 		return Range{-far, far}, diverging
 	}
-	return Range{0, r.Max}, heat
+	return Range{0, far}, heat
+}
+
+// hottest is where the scale ends.
+func (s Saliency) hottest() float32 {
+	var magnitudes []float32
+	for _, v := range s.Heat.Data {
+		if xmath.IsFinite(v) && v != 0 {
+			magnitudes = append(magnitudes, max(v, -v))
+		}
+	}
+	if len(magnitudes) == 0 {
+		return 0
+	}
+	slices.Sort(magnitudes)
+	cut := int(s.Clip * float64(len(magnitudes)))
+	return magnitudes[max(len(magnitudes)-1-cut, 0)]
 }
 
 func panel(name string, img image.Image, side int) block {

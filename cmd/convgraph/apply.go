@@ -14,12 +14,13 @@ import (
 	"convgraph/graph"
 	"convgraph/internal/cli"
 	"convgraph/picture"
+	"convgraph/pretrained"
 	"convgraph/viz"
 )
 
 // apply is convgraph apply.
 type apply struct {
-	Params string  `arg:"" help:"The params.safetensors of a model that begins with a convolution."`
+	Params string  `arg:"" help:"The params.safetensors of a model that begins with a convolution, or squeezenet, which comes with the program."`
 	Image  string  `arg:"" optional:"" help:"Picture to apply the filters to; without it a test image with edges of every kind."`
 	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
 	Most   int     `default:"64" help:"Show at most so many filters."`
@@ -39,7 +40,7 @@ func (c *apply) Run(stdout io.Writer) error {
 	if c.Most < 1 {
 		return cli.Usagef("-most is %d: want at least 1", c.Most)
 	}
-	m, err := graph.Load(c.Params)
+	m, err := pretrained.Load(c.Params)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 
 // confusion is convgraph confusion.
 type confusion struct {
-	Params string `arg:"" help:"The params.safetensors of a trained model."`
+	Params string `arg:"" help:"The params.safetensors of a trained model, or squeezenet, which comes with the program."`
 	Out    string `short:"o" required:"" help:"Folder for the pictures; it is made if it isn't there." placeholder:"DIR"`
 	Most   int    `default:"100" help:"Show at most so many misclassified images, those first that the model is surest of."`
 	JSON   bool   `name:"json" help:"The figures as JSON."`
@@ -64,7 +64,7 @@ func (c *confusion) Run(stdout io.Writer) error {
 	if err := viz.WritePNG(filepath.Join(c.Out, "confusion.png"), matrix); err != nil {
 		return err
 	}
-	if err := c.sheet(set, title, counts.Names, mistakes); err != nil {
+	if err := c.sheet(m.Spec(), set, title, counts.Names, mistakes); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -90,7 +90,7 @@ func confuse(m *graph.Model, set dataset.Dataset) (*train.Confusion, []mistake, 
 }
 
 // sheet draws the mistakes; without any, an older sheet goes.
-func (c *confusion) sheet(set dataset.Dataset, title string, names []string, mistakes []mistake) error {
+func (c *confusion) sheet(spec *graph.Spec, set dataset.Dataset, title string, names []string, mistakes []mistake) error {
 	path := filepath.Join(c.Out, "misclassified.png")
 	shown := mistakes[:min(c.Most, len(mistakes))]
 	if len(shown) == 0 {
@@ -108,7 +108,7 @@ func (c *confusion) sheet(set dataset.Dataset, title string, names []string, mis
 		if _, err := set.Sample(mk.index, pixels); err != nil {
 			return err
 		}
-		img, err := pictureOf(pixels, set.Shape())
+		img, err := pictureOf(spec, pixels)
 		if err != nil {
 			return err
 		}

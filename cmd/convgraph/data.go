@@ -10,6 +10,7 @@ import (
 
 	"convgraph/classify"
 	"convgraph/graph"
+	"convgraph/pretrained"
 	"convgraph/train/dataset"
 	"convgraph/train/mnist"
 )
@@ -35,7 +36,7 @@ func isParameterFile(name string) bool {
 
 // loadFinite is the model of a parameter file. Parameters that hold a NaN or an infinity are an error.
 func loadFinite(path string) (*graph.Model, error) {
-	m, err := graph.Load(path)
+	m, err := pretrained.Load(path)
 	if err != nil {
 		return nil, err
 	}

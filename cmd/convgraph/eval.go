@@ -12,7 +12,7 @@ import (
 
 // eval is convgraph eval.
 type eval struct {
-	Params string `arg:"" help:"The params.safetensors of a trained model."`
+	Params string `arg:"" help:"The params.safetensors of a trained model, or squeezenet, which comes with the program."`
 	Top    int    `default:"0" help:"Count the images, too, whose class is among the so many likeliest; 0 doesn't." placeholder:"K"`
 	JSON   bool   `name:"json" help:"The figures as JSON."`
 

@@ -9,11 +9,12 @@ import (
 	"convgraph/internal/cli"
 	"convgraph/models"
 	"convgraph/onnx"
+	"convgraph/pretrained"
 )
 
 // exportFile is convgraph export.
 type exportFile struct {
-	Params string `arg:"" help:"The params.safetensors of a model."`
+	Params string `arg:"" help:"The params.safetensors of a model, or squeezenet, which comes with the program."`
 	Out    string `short:"o" required:"" help:"File to write: .onnx, or .npz with the book's names and layout (W1, b1, …)." placeholder:"FILE"`
 }
 
@@ -35,7 +36,7 @@ func (c *exportFile) Run() error {
 	if write == nil {
 		return cli.Usagef("-o is %q: want a name that ends in .onnx or .npz", c.Out)
 	}
-	m, err := graph.Load(c.Params)
+	m, err := pretrained.Load(c.Params)
 	if err != nil {
 		return err
 	}

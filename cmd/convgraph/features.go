@@ -10,12 +10,13 @@ import (
 	"convgraph/classify"
 	"convgraph/graph"
 	"convgraph/picture"
+	"convgraph/pretrained"
 	"convgraph/viz"
 )
 
 // features is convgraph features.
 type features struct {
-	Params string `arg:"" help:"The params.safetensors of a model."`
+	Params string `arg:"" help:"The params.safetensors of a model, or squeezenet, which comes with the program."`
 	Image  string `arg:"" help:"Picture to show the model."`
 	Out    string `short:"o" required:"" help:"Folder for the pictures; it is made if it isn't there." placeholder:"DIR"`
 	Scale  string `enum:"each,shared" default:"shared" help:"shared: one scale a layer; each: every map from its own least value (black) to its own greatest (white)."`
@@ -40,7 +41,7 @@ func (features) Help() string {
 
 // Run draws the pages and the overview.
 func (c *features) Run(stdout io.Writer) error {
-	m, err := graph.Load(c.Params)
+	m, err := pretrained.Load(c.Params)
 	if err != nil {
 		return err
 	}
@@ -128,7 +129,7 @@ func (c *features) maps(m *graph.Model, stage viz.Stage) viz.FeatureMaps {
 
 // overview draws the input, the layers that change what they read, and the answer.
 func (c *features) overview(m *graph.Model, s *picture.Sample, stages []viz.Stage, a *answer) error {
-	input, err := pictureOf(s.Pixels, m.Spec().Input)
+	input, err := pictureOf(m.Spec(), s.Pixels)
 	if err != nil {
 		return err
 	}

@@ -5,12 +5,13 @@ import (
 	"path/filepath"
 
 	"convgraph/graph"
+	"convgraph/pretrained"
 	"convgraph/viz"
 )
 
 // filters is convgraph filters.
 type filters struct {
-	Params string  `arg:"" help:"The params.safetensors of a model."`
+	Params string  `arg:"" help:"The params.safetensors of a model, or squeezenet, which comes with the program."`
 	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
 	Layer  string  `help:"A convolution's name, as convgraph summary lists it; without it the first." placeholder:"NAME"`
 	Init   *uint64 `help:"Show beside them the same filters before learning, drawn from this seed." placeholder:"SEED"`
@@ -25,7 +26,7 @@ func (filters) Help() string {
 
 // Run draws the filters.
 func (c *filters) Run() error {
-	m, err := graph.Load(c.Params)
+	m, err := pretrained.Load(c.Params)
 	if err != nil {
 		return err
 	}

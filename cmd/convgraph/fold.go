@@ -9,11 +9,12 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/graph"
+	"convgraph/pretrained"
 )
 
 // fold is convgraph fold.
 type fold struct {
-	Params string `arg:"" help:"The params.safetensors of a trained model."`
+	Params string `arg:"" help:"The params.safetensors of a trained model, or squeezenet, which comes with the program."`
 	Out    string `short:"o" required:"" help:"The params.safetensors to write." placeholder:"PARAMS"`
 	JSON   bool   `name:"json" help:"The figures as JSON."`
 }
@@ -39,7 +40,7 @@ func (fold) Help() string {
 
 // Run folds, compares and writes.
 func (c *fold) Run(stdout io.Writer) error {
-	m, err := graph.Load(c.Params)
+	m, err := pretrained.Load(c.Params)
 	if err != nil {
 		return err
 	}

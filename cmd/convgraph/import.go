@@ -27,13 +27,14 @@ import (
 
 // importFile is convgraph import.
 type importFile struct {
-	File    string `arg:"" help:"Another program's file: .onnx, the book's .pkl, NumPy's .npz, PyTorch's .pt or .pth, .safetensors."`
-	Out     string `short:"o" required:"" help:"The params.safetensors to write." placeholder:"PARAMS"`
-	Model   string `default:"simpleconvnet" help:"The network the parameters are of: a built-in's name or the path of a JSON spec. An .onnx file says it itself."`
-	Input   string `help:"The shape of an image, for an .onnx file that leaves sizes open: 3x48x192." placeholder:"CxHxW"`
-	Output  string `help:"The value that the network ends with, for an .onnx file of several outputs." placeholder:"NAME"`
-	Float64 bool   `name:"float64" help:"Keep the numbers of an .onnx file in float64."`
-	Names   string `help:"JSON object of the model's names by the file's, {\"features.0.weight\": \"conv1.weight\", …}, or of prefixes, {\"ema.\": \"\"}; the file's other arrays are left out. Without it the names are the model's under any prefix, the book's, or modules in the order of the model's layers." placeholder:"FILE"`
+	File       string `arg:"" help:"Another program's file: .onnx, the book's .pkl, NumPy's .npz, PyTorch's .pt or .pth, .safetensors."`
+	Out        string `short:"o" required:"" help:"The params.safetensors to write." placeholder:"PARAMS"`
+	Model      string `default:"simpleconvnet" help:"The network the parameters are of: a built-in's name or the path of a JSON spec. An .onnx file says it itself."`
+	Input      string `help:"The shape of an image, for an .onnx file that leaves sizes open: 3x48x192." placeholder:"CxHxW"`
+	Output     string `help:"The value that the network ends with, for an .onnx file of several outputs." placeholder:"NAME"`
+	Float64    bool   `name:"float64" help:"Keep the numbers of an .onnx file in float64."`
+	ClassNames string `name:"class-names" help:"File with the names of the classes, one a line in their order." placeholder:"FILE"`
+	Names      string `help:"JSON object of the model's names by the file's, {\"features.0.weight\": \"conv1.weight\", …}, or of prefixes, {\"ema.\": \"\"}; the file's other arrays are left out. Without it the names are the model's under any prefix, the book's, or modules in the order of the model's layers." placeholder:"FILE"`
 }
 
 var readers = map[string]func(string) ([]formats.Array, error){
@@ -63,8 +64,8 @@ func (c *importFile) Run(stdout io.Writer) error {
 
 func (c *importFile) read() (*graph.Model, error) {
 	ending := strings.ToLower(filepath.Ext(c.File))
-	if ending == ".onnx" && c.Names != "" {
-		return nil, cli.Usagef("-names is for the other files: an .onnx file holds the network, not only its parameters")
+	if ending == ".onnx" && (c.Names != "" || c.ClassNames != "") {
+		return nil, cli.Usagef("-names and -class-names are for the other files: an .onnx file holds the network, not only its parameters")
 	}
 	if ending == ".onnx" {
 		input, err := parseShape(c.Input)
@@ -82,6 +83,9 @@ func (c *importFile) read() (*graph.Model, error) {
 	}
 	spec, err := models.Find(c.Model)
 	if err != nil {
+		return nil, err
+	}
+	if err := nameClasses(spec, c.ClassNames); err != nil {
 		return nil, err
 	}
 	names, err := readNames(c.Names)
@@ -120,6 +124,24 @@ func parseShape(text string) (tensor.Shape, error) {
 		shape = append(shape, n)
 	}
 	return shape, nil
+}
+
+// nameClasses gives the network's classes the names in a file, one a line, if a path is given.
+func nameClasses(spec *graph.Spec, path string) error {
+	if path == "" {
+		return nil
+	}
+	data, err := file.Read(path)
+	if err != nil {
+		return fmt.Errorf("-class-names: %w", err)
+	}
+	for line := range strings.Lines(string(data)) {
+		spec.ClassNames = append(spec.ClassNames, strings.TrimSpace(line))
+	}
+	if _, err := graph.Summarize(spec); err != nil {
+		return fmt.Errorf("-class-names: %s: %w", path, err)
+	}
+	return nil
 }
 
 // readNames is the map of the model's names by the file's; nil if the path is empty.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"convgraph/insight"
 	"convgraph/internal/cli"
 	"convgraph/models"
 )
@@ -44,6 +45,6 @@ func options() []kong.Option {
 	return []kong.Option{
 		kong.Name("convgraph"),
 		kong.Description("Look into convolutional networks: layers, graphs, gradients, filters, predictions."),
-		kong.Vars{"models": strings.Join(models.Names(), ", ")},
+		kong.Vars{"models": strings.Join(models.Names(), ", "), "methods": strings.ReplaceAll(insight.MethodNames(), " ", "")},
 	}
 }

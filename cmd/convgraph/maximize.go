@@ -11,13 +11,14 @@ import (
 
 	"convgraph/graph"
 	"convgraph/internal/cli"
+	"convgraph/pretrained"
 	"convgraph/train/dataset"
 	"convgraph/viz"
 )
 
 // maximize is convgraph maximize.
 type maximize struct {
-	Params string  `arg:"" help:"The params.safetensors of a model."`
+	Params string  `arg:"" help:"The params.safetensors of a model, or squeezenet, which comes with the program."`
 	Layer  string  `required:"" help:"The unit's layer, as convgraph summary lists it." placeholder:"NAME"`
 	Unit   int     `required:"" help:"The unit, from 0: a map of a layer with maps, an output of any other." placeholder:"K"`
 	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
@@ -63,7 +64,7 @@ func (c *maximize) Run(stdout io.Writer) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	m, err := graph.Load(c.Params)
+	m, err := pretrained.Load(c.Params)
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func (c *maximize) Run(stdout io.Writer) error {
 		Title:   fmt.Sprintf("%s, %s, unit %d", m.Spec().Name, c.Layer, c.Unit),
 		Caption: fmt.Sprintf("by gradient ascent: %.4g", answer),
 	}
-	if portrait.Ideal, err = pictureOf(ideal.Float32s(), m.Spec().Input); err != nil {
+	if portrait.Ideal, err = pictureOf(m.Spec(), ideal.Float32s()); err != nil {
 		return err
 	}
 	best, err := c.addImages(&portrait, m)
@@ -140,7 +141,7 @@ func (c *maximize) addImages(p *viz.Portrait, m *graph.Model) ([]excitation, err
 		if _, err := set.Sample(e.Index, pixels); err != nil {
 			return nil, err
 		}
-		img, err := pictureOf(pixels, set.Shape())
+		img, err := pictureOf(m.Spec(), pixels)
 		if err != nil {
 			return nil, err
 		}

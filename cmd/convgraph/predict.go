@@ -3,30 +3,52 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"convgraph/classify"
+	"convgraph/graph"
 	"convgraph/internal/cli"
 )
 
 // predict is convgraph predict.
 type predict struct {
-	Params string   `arg:"" help:"The params.safetensors of a trained model."`
-	Images []string `arg:"" name:"image" help:"Pictures to recognise."`
+	Params string   `arg:"" help:"The params.safetensors of a trained model, or squeezenet, which comes with the program. A picture or a folder in its place is shown to squeezenet."`
+	Images []string `arg:"" optional:"" name:"image" help:"Pictures to recognise, and folders of pictures, searched to the bottom."`
+	Net    string   `type:"given" want:"squeezenet or a parameter file" help:"The model, instead of PARAMS: squeezenet, or a params.safetensors." placeholder:"NET"`
 	pictureFlags
-	JSON bool `name:"json" help:"The predictions as a JSON array, one object an image that could be read."`
+
+	Top       int      `default:"3" help:"Name so many of the likeliest classes."`
+	AtLeast   *float64 `help:"Only pictures whose likeliest class has at least this probability." placeholder:"P"`
+	Below     *float64 `help:"Only pictures whose likeliest class has less than this probability: those to look at oneself." placeholder:"P"`
+	Threshold *float64 `help:"The probability above which a picture has a label, for a model that answers for each label by itself (default 0.5)." placeholder:"P"`
+
+	JSON      bool `name:"json" xor:"form" help:"The predictions as a JSON array, one object an image that could be read."`
+	JSONLines bool `name:"json-lines" xor:"form" help:"The predictions as JSON, an object a line, each written as soon as it is known."`
+	CSV       bool `name:"csv" xor:"form" help:"The predictions as CSV: image, class, name, probability, then the next classes."`
+
+	Embed string `type:"given" want:"a layer" help:"Write this layer's values, too, an array with a row for each picture that is printed." placeholder:"LAYER"`
+	Out   string `short:"o" type:"given" want:"a file" help:"The NumPy .npy file of -embed." placeholder:"X.npy"`
 }
 
 // Help is the longer help.
 func (predict) Help() string {
 	return `A line for each IMAGE: the class, its probability, the next two, and what the digit was written in. An IMAGE that can't be read has a line on ` +
-		`stderr instead, and the exit code is then 1.
+		`stderr instead, and the exit code is then 1. "convgraph predict photo.jpg" says which of ImageNet's 1000 classes a photograph shows: SqueezeNet 1.0 ` +
+		`comes with the program (S. Han et al., BSD licence; pretrained/README.md).
 
 ` + picturesHelp
 }
 
-// Run predicts one picture after the other. Those that can't be read don't keep it from the others.
+// Run predicts the pictures in their order. Those that can't be read don't keep it from the others.
 func (c *predict) Run(stdout io.Writer) error {
-	m, err := loadFinite(c.Params)
+	if err := c.check(); err != nil {
+		return err
+	}
+	net, images := c.named()
+	if len(images) == 0 {
+		return cli.Usagef("no pictures: want at least one, or a folder")
+	}
+	m, err := loadFinite(net)
 	if err != nil {
 		return err
 	}
@@ -34,28 +56,118 @@ func (c *predict) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := c.checkModel(m); err != nil {
+		return err
+	}
+	paths, err := picturePaths(images)
+	if err != nil {
+		return err
+	}
+	w, err := c.writer(stdout, m, len(paths))
+	if err != nil {
+		return err
+	}
+	bad := cli.Failures{}
+	bar := newBar(len(paths), "pictures")
+	for s := range readSamples(paths, preprocess, m.Spec().Input) {
+		for _, err := range s.bad {
+			bad = append(bad, err)
+		}
+		if err := c.answer(m, w, s); err != nil {
+			return append(bad, err)
+		}
+		bar.add(len(s.paths) + len(s.bad))
+	}
+	bar.end()
+	if err := w.end(); err != nil {
+		return append(bad, err)
+	}
+	return bad.OrNil()
+}
+
+// named are the network and the pictures that the arguments name.
+func (c *predict) named() (net string, images []string) {
+	switch {
+	case c.Net != "":
+		return c.Net, append([]string{c.Params}, c.Images...)
+	case isPicture(c.Params):
+		return squeezeNet, append([]string{c.Params}, c.Images...)
+	}
+	return c.Params, c.Images
+}
+
+func (c *predict) check() error {
+	if c.Top < 1 {
+		return cli.Usagef("-top is %d: want at least 1", c.Top)
+	}
+	for _, share := range []struct {
+		flag string
+		p    *float64
+	}{{"at-least", c.AtLeast}, {"below", c.Below}, {"threshold", c.Threshold}} {
+		if share.p != nil && !(*share.p >= 0 && *share.p <= 1) {
+			return cli.Usagef("-%s is %g: want 0 to 1", share.flag, *share.p)
+		}
+	}
+	if (c.Embed == "") != (c.Out == "") {
+		return cli.Usagef("got one of -embed and -o: want both, or neither")
+	}
+	return nil
+}
+
+// checkModel finds flags that the model has no answer to.
+func (c *predict) checkModel(m *graph.Model) error {
 	if err := classify.TakesPictures(m.Spec()); err != nil {
 		return err
 	}
-	good, bad := []classify.Prediction{}, cli.Failures{}
-	for _, path := range c.Images {
-		s, err := preprocess.Read(path, m.Spec().Input)
-		if err != nil {
-			bad = append(bad, err)
+	if (c.AtLeast != nil || c.Below != nil) && !m.HasProbabilities() {
+		return cli.Usagef("-at-least and -below are for models that give probabilities: %q gives numbers", m.Spec().Name)
+	}
+	if c.Threshold != nil && !(m.HasProbabilities() && m.TrainingLoss() == graph.BinaryCrossEntropy) {
+		return cli.Usagef("-threshold is for models that answer for each label by itself: %q doesn't; -at-least and -below choose pictures", m.Spec().Name)
+	}
+	return nil
+}
+
+// answer predicts a part of the pictures and writes what the flags want of it.
+func (c *predict) answer(m *graph.Model, w *predictionWriter, s samples) error {
+	outputs := make([]float32, len(s.paths)*m.Classes())
+	if err := m.OutputsInto(outputs, s.pixels); err != nil {
+		return err
+	}
+	var wanted []int
+	for i, path := range s.paths {
+		row := outputs[i*m.Classes():][:m.Classes()]
+		if err := classify.CheckFinite(row); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		if !c.wants(m, row) {
 			continue
 		}
-		p, err := classify.Predict(m, path, s)
-		if err != nil {
-			return append(bad, err)
-		}
-		if good = append(good, *p); !c.JSON {
-			fmt.Fprintln(stdout, p)
+		wanted = append(wanted, i)
+		if err := w.write(c.prediction(m, path, s, i, row), row); err != nil {
+			return err
 		}
 	}
-	if c.JSON {
-		if err := writeJSON(stdout, good); err != nil {
-			return append(bad, err)
-		}
+	return w.embed(m, s, wanted)
+}
+
+// wants says whether a picture's likeliest class is as sure as the flags want.
+func (c *predict) wants(m *graph.Model, outputs []float32) bool {
+	if !m.HasProbabilities() {
+		return true
 	}
-	return bad.OrNil()
+	surest := float64(slices.Max(outputs))
+	return (c.AtLeast == nil || surest >= *c.AtLeast) && (c.Below == nil || surest < *c.Below)
+}
+
+func (c *predict) prediction(m *graph.Model, path string, s samples, i int, outputs []float32) *classify.Prediction {
+	p := classify.NewPrediction(m, path, s.inks[i], outputs)
+	if p.Guess != nil {
+		p.Top = classify.Top(m.Spec(), outputs, c.Top)
+		p.Guess = &p.Top[0]
+	}
+	if c.Threshold != nil {
+		p.Labels = classify.LabelsAbove(m.Spec(), outputs, float32(*c.Threshold))
+	}
+	return p
 }

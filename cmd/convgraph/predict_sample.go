@@ -56,9 +56,10 @@ func asBatch(pixels []float32, shape tensor.Shape) *tensor.Dense {
 	return tensor.New(tensor.WithShape(append(tensor.Shape{1}, shape...)...), tensor.WithBacking(pixels))
 }
 
-// pictureOf draws a sample of values from 0 to 1.
-func pictureOf(pixels []float32, shape tensor.Shape) (image.Image, error) {
-	return planes(pixels, shape).Image(viz.Range{Min: 0, Max: 1})
+// pictureOf draws what a model reads, as the picture that it was before its mean and std were taken out.
+func pictureOf(spec *graph.Spec, pixels []float32) (image.Image, error) {
+	intensities := classify.Preprocessing(spec).Intensities(pixels, spec.Input[0])
+	return planes(intensities, spec.Input).Image(viz.Range{Min: 0, Max: 1})
 }
 
 // planes are the maps of a layer's output (C, H, W), or the units of one without maps.

@@ -89,7 +89,7 @@ func TestPredictFailures(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing.png")
 	fail(t, cli.Failed, "cannot be read: open "+missing, "predict", params, missing)
 	fail(t, cli.Failed, params+": got a file that starts with ", "predict", params, params)
-	fail(t, cli.BadUsage, `expected "<image> ..." (see convgraph -help)`, "predict", params)
+	fail(t, cli.BadUsage, "no pictures: want at least one, or a folder", "predict", params)
 	headless := saved(t, graph.Sequential("headless", tensor.Shape{1, 28, 28}, graph.He(), graph.Affine{Units: 2}))
 	assert.Regexp(t, `: -?[\d.]+, -?[\d.]+; dark on light\n$`, succeed(t, "predict", headless, path), "a model without probabilities says its numbers")
 	vectors := saved(t, graph.Sequential("vectors", tensor.Shape{9}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))

@@ -8,11 +8,12 @@ import (
 	"convgraph/formats"
 	"convgraph/formats/npz"
 	"convgraph/graph"
+	"convgraph/pretrained"
 )
 
 // arraysCommand is what run and gradients share: a model, arrays in, arrays out.
 type arraysCommand struct {
-	Params  string `arg:"" help:"The params.safetensors of a model."`
+	Params  string `arg:"" help:"The params.safetensors of a model, or squeezenet, which comes with the program."`
 	In      string `arg:"" help:"NumPy .npz file of the arrays." placeholder:"IN.npz"`
 	Out     string `short:"o" required:"" help:"NumPy .npz file to write." placeholder:"OUT.npz"`
 	Float64 bool   `name:"float64" help:"Compute in float64; without it in float32."`
@@ -24,7 +25,7 @@ func (c *arraysCommand) open(names ...string) (*graph.Model, []formats.Array, er
 	if c.Float64 {
 		dt = tensor.Float64
 	}
-	m, err := graph.Load(c.Params, graph.WithDtype(dt))
+	m, err := pretrained.Load(c.Params, graph.WithDtype(dt))
 	if err != nil {
 		return nil, nil, err
 	}

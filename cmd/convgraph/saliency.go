@@ -5,22 +5,30 @@ import (
 	"io"
 	"path/filepath"
 
-	"gorgonia.org/tensor"
-
 	"convgraph/classify"
-	"convgraph/graph"
+	"convgraph/insight"
 	"convgraph/internal/cli"
-	"convgraph/picture"
+	"convgraph/pretrained"
 	"convgraph/viz"
 )
 
 // saliency is convgraph saliency.
 type saliency struct {
-	Params string  `arg:"" help:"The params.safetensors of a model."`
+	Params string  `arg:"" help:"The params.safetensors of a model, or squeezenet, which comes with the program."`
 	Image  string  `arg:"" help:"Picture to show the model."`
 	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
 	Class  *int    `help:"Explain this class instead of the predicted one." placeholder:"N"`
-	JSON   bool    `name:"json" help:"The prediction as JSON."`
+
+	Method  string  `default:"gradient" enum:"${methods}" help:"How the heat is computed: ${methods}."`
+	Layer   string  `type:"given" want:"a layer with maps" help:"The layer whose maps grad-cam weighs (default: the last before the classes)." placeholder:"NAME"`
+	Steps   int     `default:"50" help:"Steps of integrated-gradients from a blank picture."`
+	Samples int     `default:"30" help:"Noisy copies that smoothgrad averages over."`
+	Noise   float64 `default:"0.15" help:"Standard deviation of smoothgrad's noise, as a share of the range of the picture's values."`
+	Seed    uint64  `default:"1" help:"Seed of smoothgrad's noise."`
+	Window  int     `default:"0" help:"Side of occlusion's blank square in pixels (default: a sixth of the picture)."`
+	Stride  int     `default:"0" help:"Pixels between occlusion's squares (default: a third of the window)."`
+
+	JSON bool `name:"json" help:"The prediction as JSON."`
 	pictureFlags
 }
 
@@ -33,15 +41,60 @@ type decision struct {
 
 // Help is the longer help.
 func (saliency) Help() string {
-	return `Which pixels the decision hangs on: the gradient of the winning class's score (before softmax or sigmoid) with respect to every pixel, its size as heat; of ` +
-		`a colour image the largest of the three channels (Simonyan, Vedaldi and Zisserman 2013).
+	return `Which pixels the decision hangs on, as heat over the picture. The score is the class's before softmax or sigmoid.
+
+gradient: the size of the score's gradient with respect to every pixel; of a colour picture the largest of the three channels (Simonyan, Vedaldi and Zisserman 2013). ` +
+		`grad-cam: where the maps of a late layer lie that the score rises with: coarse, and easy to read (Selvaraju et al. 2017). ` +
+		`integrated-gradients: the mean gradient on the way from a blank picture, times the difference from it; red speaks for the class, blue against it (Sundararajan, Taly and Yan 2017). ` +
+		`smoothgrad: the mean gradient of noisy copies (Smilkov et al. 2017). ` +
+		`occlusion: how much the score falls when a square is blank (Zeiler and Fergus 2014). Blank is 0 as the network reads it: the mean colour, if its preprocessing subtracts one.
 
 ` + picturesHelp
 }
 
+// units say what each method's heat measures.
+var heatUnits = map[insight.Method]string{
+	insight.Gradient:            "|∂ score / ∂ pixel|",
+	insight.GradCAM:             "Grad-CAM",
+	insight.IntegratedGradients: "share of the score",
+	insight.SmoothGrad:          "|mean ∂ score / ∂ pixel|",
+	insight.Occlusion:           "fall of the score",
+}
+
+// clips are the shares of hottest pixels that the pictures of the methods whose heat is scattered don't
+// tell apart.
+var clips = map[insight.Method]float64{
+	insight.Gradient: 0.005, insight.IntegratedGradients: 0.01, insight.SmoothGrad: 0.01,
+}
+
+func (c *saliency) check() error {
+	switch {
+	case c.Steps < 1:
+		return cli.Usagef("-steps is %d: want at least 1", c.Steps)
+	case c.Samples < 1:
+		return cli.Usagef("-samples is %d: want at least 1", c.Samples)
+	case !(c.Noise > 0):
+		return cli.Usagef("-noise is %g: want more than 0", c.Noise)
+	case c.Window < 0 || c.Stride < 0:
+		return cli.Usagef("-window is %d and -stride %d: want at least 0", c.Window, c.Stride)
+	case c.Layer != "" && insight.Method(c.Method) != insight.GradCAM:
+		return cli.Usagef("-layer is for -method %s, got %s", insight.GradCAM, c.Method)
+	}
+	return nil
+}
+
+func (c *saliency) options() insight.Options {
+	return insight.Options{
+		Layer: c.Layer, Steps: c.Steps, Samples: c.Samples, Noise: c.Noise, Seed: c.Seed, Window: c.Window, Stride: c.Stride,
+	}
+}
+
 // Run draws the heat.
 func (c *saliency) Run(stdout io.Writer) error {
-	m, err := graph.Load(c.Params)
+	if err := c.check(); err != nil {
+		return err
+	}
+	m, err := pretrained.Load(c.Params)
 	if err != nil {
 		return err
 	}
@@ -63,11 +116,12 @@ func (c *saliency) Run(stdout io.Writer) error {
 	if c.Class != nil {
 		class = *c.Class
 	}
-	heat, err := heatOf(m, s, class)
+	method := insight.Method(c.Method)
+	heat, err := method.Heat(m, s.Pixels, class, c.options())
 	if err != nil {
 		return err
 	}
-	input, err := pictureOf(s.Pixels, m.Spec().Input)
+	input, err := pictureOf(m.Spec(), s.Pixels)
 	if err != nil {
 		return err
 	}
@@ -76,8 +130,8 @@ func (c *saliency) Run(stdout io.Writer) error {
 		note += fmt.Sprintf("; the heat is for %s", classify.ClassName(m.Spec(), class))
 	}
 	err = viz.WritePNG(string(c.Out), viz.Saliency{
-		Title: fmt.Sprintf("%s on %s: what it hangs on", m.Spec().Name, filepath.Base(c.Image)),
-		Input: input, Heat: heat, Unit: "|∂ score / ∂ pixel|", Note: note,
+		Title: fmt.Sprintf("%s on %s: what it hangs on (%s)", m.Spec().Name, filepath.Base(c.Image), c.Method),
+		Input: input, Heat: heatPlanes(heat), Unit: heatUnits[method], Note: note, Clip: clips[method],
 	})
 	if err != nil {
 		return err
@@ -89,27 +143,6 @@ func (c *saliency) Run(stdout io.Writer) error {
 	return err
 }
 
-// heatOf is the size of the gradient of a class's score at every pixel.
-func heatOf(m *graph.Model, s *picture.Sample, class int) (viz.Planes, error) {
-	a, err := m.NewAscent(m.LogitsNode().Name, class)
-	if err != nil {
-		return viz.Planes{}, err
-	}
-	defer a.Close()
-	_, gradient, err := a.Run(asBatch(s.Pixels, m.Spec().Input))
-	if err != nil {
-		return viz.Planes{}, err
-	}
-	return largestOfChannels(gradient), nil
-}
-
-func largestOfChannels(gradient *tensor.Dense) viz.Planes {
-	g := planes(gradient.Float32s(), gradient.Shape()[1:])
-	heat := viz.Planes{Count: 1, Height: g.Height, Width: g.Width, Data: make([]float32, g.Height*g.Width)}
-	for channel := range g.Count {
-		for i, v := range g.Plane(channel) {
-			heat.Data[i] = max(heat.Data[i], v, -v)
-		}
-	}
-	return heat
+func heatPlanes(h *insight.Heat) viz.Planes {
+	return viz.Planes{Count: 1, Height: h.Height, Width: h.Width, Data: h.Values}
 }

@@ -2,16 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"gorgonia.org/tensor"
 
-	"convgraph/graph"
+	"convgraph/insight"
 	"convgraph/internal/cli"
-	"convgraph/picture"
 )
 
 func TestSaliency(t *testing.T) {
@@ -27,20 +26,30 @@ func TestSaliency(t *testing.T) {
 	assert.Equal(t, 9, said.HeatOf)
 }
 
-// Of a linear model the heat is the weights' size, of three channels the largest.
-func TestHeatOfALinearModel(t *testing.T) {
-	spec := graph.Sequential("linear", tensor.Shape{3, 1, 2}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{})
-	m, err := graph.New(spec)
-	require.NoError(t, err)
-	weight, err := m.Param("fc1.weight")
-	require.NoError(t, err)
-	copy(weight.Float32s(), []float32{0, 0, 0, 0, 0, 0, 1, -2, -5, 0.5, 3, 1})
-	heat, err := heatOf(m, &picture.Sample{Pixels: make([]float32, 6)}, 1)
-	require.NoError(t, err)
-	assert.Equal(t, []float32{5, 2}, heat.Data)
+// TestSaliencyMethods draws every method's picture and tells them apart.
+func TestSaliencyMethods(t *testing.T) {
+	params, path, dir := saved(t, builtIn(t, "lenet-modern")), page(t), t.TempDir()
+	drawn := map[string]string{}
+	for _, method := range insight.Methods {
+		out := filepath.Join(dir, string(method)+".png")
+		assert.Regexp(t, `^predicted \d \(\d+\.\d\d%\)\n$`, succeed(t, "saliency", params, path, "-o", out, "-method", string(method), "-steps", "5", "-samples", "3"))
+		data, err := os.ReadFile(out)
+		require.NoError(t, err)
+		assert.NotContains(t, drawn, string(data), "%s is drawn like %s", method, drawn[string(data)])
+		drawn[string(data)] = string(method)
+	}
+	out := filepath.Join(dir, "c1.png")
+	succeed(t, "saliency", params, path, "-o", out, "-method", "grad-cam", "-layer", "s2")
 }
 
 func TestSaliencyFailures(t *testing.T) {
 	params := saved(t, builtIn(t, "lenet-modern"))
 	fail(t, cli.BadUsage, `-class is 10: model "lenet-modern" has classes 0 to 9`, "saliency", params, page(t), "-o", "x.png", "-class", "10")
+	fail(t, cli.BadUsage, "-layer is for -method grad-cam, got gradient", "saliency", params, page(t), "-o", "x.png", "-layer", "conv1")
+	fail(t, cli.BadUsage, "-steps is 0: want at least 1", "saliency", params, page(t), "-o", "x.png", "-steps", "0")
+	fail(t, cli.BadUsage, "-samples is 0: want at least 1", "saliency", params, page(t), "-o", "x.png", "-samples", "0")
+	fail(t, cli.BadUsage, "-noise is 0: want more than 0", "saliency", params, page(t), "-o", "x.png", "-noise", "0")
+	fail(t, cli.BadUsage, "want at least 0", "saliency", params, page(t), "-o", "x.png", "-window=-1")
+	fail(t, cli.BadUsage, `must be one of`, "saliency", params, page(t), "-o", "x.png", "-method", "guess")
+	fail(t, cli.Failed, `has no layer "nothing"`, "saliency", params, page(t), "-o", "x.png", "-method", "grad-cam", "-layer", "nothing")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 // serve is convgraph serve.
 type serve struct {
 	Params  string `arg:"" optional:"" help:"The params.safetensors of a trained model; without it a small SimpleConvNet that comes with the program. What trainmnist -keep-epochs has left beside it is shown, too. When the file changes, and on SIGHUP, it is read again."`
+	Net     string `enum:",squeezenet" default:"" help:"Instead of PARAMS: squeezenet, SqueezeNet 1.0 with weights for ImageNet's 1000 classes, which comes with the program (BSD licence)." placeholder:"squeezenet"`
 	Addr    string `default:"127.0.0.1:8080" help:"Where to listen, HOST:PORT. :PORT is this machine only, 0.0.0.0:PORT every network it is in, port 0 any free one."`
 	MaxBody int64  `default:"8388608" help:"The most bytes a request may carry."`
 
@@ -82,6 +84,8 @@ func (c *serve) Run(stdout io.Writer) error {
 // check finds flags that make no sense.
 func (c *serve) check() error {
 	switch {
+	case c.Net != "" && c.Params != "":
+		return cli.Usagef("got -net %s and %s: want one of them", c.Net, c.Params)
 	case c.MaxBody < 1:
 		return cli.Usagef("-max-body is %d: want at least 1", c.MaxBody)
 	case c.MaxConnections < 1:
@@ -124,7 +128,7 @@ func (c *serve) loadCertificate() (*web.Certificate, error) {
 
 // newServed opens the files that the flags name.
 func newServed(c *serve, metrics *web.Metrics) (*served, error) {
-	n := &served{params: watched{path: c.Params}, cert: watched{path: c.TLSCert}, key: watched{path: c.TLSKey}, log: os.Stderr}
+	n := &served{params: watched{path: cmp.Or(c.Net, c.Params)}, cert: watched{path: c.TLSCert}, key: watched{path: c.TLSKey}, log: os.Stderr}
 	for _, f := range n.files() {
 		f.take() // before they are read: what changes meanwhile is read again
 	}

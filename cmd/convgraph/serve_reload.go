@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"convgraph/graph"
+	"convgraph/pretrained"
 	"convgraph/web"
 	"convgraph/web/explore"
 	predicting "convgraph/web/predict"
@@ -47,6 +48,10 @@ func (n *served) open() (*graph.Model, *http.ServeMux, error) {
 func (n *served) snapshots() ([]explore.Snapshot, error) {
 	if n.params.path == "" {
 		return explore.Default()
+	}
+	if n.params.path == pretrained.SqueezeNetName {
+		m, err := pretrained.SqueezeNet()
+		return []explore.Snapshot{{Label: "as it comes", Model: m}}, err
 	}
 	return explore.Open(n.params.path)
 }

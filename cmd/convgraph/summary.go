@@ -8,6 +8,7 @@ import (
 	"convgraph/graph"
 	"convgraph/internal/cli"
 	"convgraph/models"
+	"convgraph/pretrained"
 )
 
 // summary is convgraph summary.
@@ -57,10 +58,10 @@ func (c *summary) summarize(spec *graph.Spec) (*graph.Summary, error) {
 
 // openSpec is the spec of a built-in's name, a spec's path or a parameter file.
 func openSpec(name string) (*graph.Spec, error) {
-	if !isParameterFile(name) {
+	if name != pretrained.SqueezeNetName && !isParameterFile(name) {
 		return models.Find(name)
 	}
-	m, err := graph.Load(name)
+	m, err := pretrained.Load(name)
 	if err != nil {
 		return nil, err
 	}
@@ -69,8 +70,8 @@ func openSpec(name string) (*graph.Spec, error) {
 
 // openModel is the model of a built-in's name, a spec's path or a parameter file.
 func openModel(name string, options ...graph.Option) (*graph.Model, error) {
-	if isParameterFile(name) {
-		return graph.Load(name, options...)
+	if name == pretrained.SqueezeNetName || isParameterFile(name) {
+		return pretrained.Load(name, options...)
 	}
 	spec, err := models.Find(name)
 	if err != nil {

@@ -41,7 +41,7 @@ type command struct {
 	OnNaN       string   `name:"on-nan" default:"stop" enum:"stop,skip" help:"What to do when the loss or a gradient is NaN or infinite: stop, or skip the step."`
 	WeightDecay *float64 `help:"L2 penalty's factor (default 0; alexnet 0.0005)."`
 	Init        string   `help:"How weights start: a standard deviation, he, xavier or lecun-uniform (default: the model's)."`
-	InitFrom    string   `help:"A params.safetensors to start from, for fine-tuning: layers of the same name and shapes begin with its parameters. Without -model its network is trained." placeholder:"PARAMS"`
+	InitFrom    string   `help:"A params.safetensors to start from, or squeezenet, which comes with the program and knows ImageNet, for fine-tuning: layers of the same name and shapes begin with its parameters. Without -model its network is trained." placeholder:"PARAMS"`
 	Head        bool     `help:"Give the network of -init-from a new last layer, with an output for each class of the data."`
 	Freeze      []string `help:"Layers or parameters that training leaves as they are, separated by commas: features, layer1, conv*, *.bias. BatchNorm layers frozen as a whole use their running statistics." placeholder:"PATTERN,…"`
 	Loss        string   `enum:",cross_entropy,binary_cross_entropy,mean_squared_error" default:"" help:"Loss: cross_entropy, binary_cross_entropy or mean_squared_error (default: the model's)."`

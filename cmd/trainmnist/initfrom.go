@@ -9,6 +9,7 @@ import (
 
 	"convgraph/graph"
 	"convgraph/internal/cli"
+	"convgraph/pretrained"
 	"convgraph/train"
 )
 
@@ -17,7 +18,7 @@ func (c *command) loadBase() error {
 	if c.InitFrom == "" || c.base != nil {
 		return nil
 	}
-	base, err := graph.Load(c.InitFrom)
+	base, err := pretrained.Load(c.InitFrom)
 	if err != nil {
 		return fmt.Errorf("-init-from: %w", err)
 	}

@@ -577,3 +577,26 @@ func TestBrowserPredictsForEachLoss(t *testing.T) {
 		assert.Equal(t, best, browser.Eval[int](b, `document.querySelectorAll(".bars .best").length`), loss)
 	}
 }
+
+// TestBrowserShowsWhy: heat over the picture, by the method that is chosen, for the class that is read.
+func TestBrowserShowsWhy(t *testing.T) {
+	b, _ := showDefault(t)
+	for _, method := range []string{"grad-cam", "occlusion"} {
+		browser.Eval[bool](b, fmt.Sprintf(`(() => {
+			const select = document.getElementById("method");
+			select.value = %q;
+			return select.dispatchEvent(new Event("change"));
+		})()`, method))
+		b.Wait(fmt.Sprintf(`document.getElementById("heat").dataset.shown === "%s 7"`, method))
+		colours := browser.Eval[int](b, `(() => {
+			const shown = document.getElementById("heat-map"), c = document.createElement("canvas");
+			[c.width, c.height] = [shown.width, shown.height];
+			const context = c.getContext("2d", { willReadFrequently: true });
+			context.drawImage(shown, 0, 0);
+			const { data } = context.getImageData(0, 0, c.width, c.height);
+			return new Set(Array.from({ length: data.length / 4 }, (_, i) => data.slice(4 * i, 4 * i + 3).join())).size;
+		})()`)
+		assert.Greater(t, colours, 20)
+	}
+	assert.Equal(t, "7", browser.Eval[string](b, `document.getElementById("heat-class").textContent`))
+}

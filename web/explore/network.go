@@ -26,6 +26,9 @@ type network struct {
 	Wires      []wire      `json:"wires"`
 	HasOutput  bool        `json:"probabilities"` // its outputs are probabilities
 	Logits     bool        `json:"logits"`        // the last layer gives what they are computed from
+	Mean       []float64   `json:"mean"`          // that is subtracted from a picture's intensities, if any
+	Std        []float64   `json:"std"`           // that they are divided by, if any
+	Methods    []string    `json:"methods"`       // of heat that says what a decision hangs on; none for a network of maps
 	Loss       graph.Loss  `json:"loss"`
 
 	index map[*graph.Node]int // of each layer; the network's input has none
@@ -129,7 +132,10 @@ func describe(snapshots []Snapshot) (*network, error) {
 	}
 	if err := classify.TakesPictures(spec); err != nil {
 		n.Pictures = err.Error()
+	} else {
+		n.Methods = methods(m)
 	}
+	n.Mean, n.Std = classify.Preprocessing(spec).Mean, classify.Preprocessing(spec).Std
 	for i := range m.Classes() {
 		if spec.ClassNames == nil {
 			n.Classes = append(n.Classes, fmt.Sprint(i))

@@ -35,6 +35,7 @@ type Snapshot struct {
 type Page struct {
 	snapshots []Snapshot
 	network   *network
+	heats     chan struct{} // one heat at a time: it can take seconds
 	slots     chan struct{} // one for each request that may compute at a time: it bounds the memory of activations
 	pictures  *pictures.Lanes
 }
@@ -64,7 +65,7 @@ func New(snapshots []Snapshot) (*Page, error) {
 	if err != nil {
 		return nil, fmt.Errorf("explore: %w", err)
 	}
-	return &Page{snapshots: snapshots, network: n, slots: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))), pictures: pictures.NewLanes()}, nil
+	return &Page{snapshots: snapshots, network: n, heats: make(chan struct{}, 1), slots: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))), pictures: pictures.NewLanes()}, nil
 }
 
 // Register serves the page at /, its files under /explore/ and what it computes under /api/:
@@ -73,6 +74,7 @@ func New(snapshots []Snapshot) (*Page, error) {
 //	GET  /api/filters   the first convolution's weights
 //	POST /api/forward   every layer's maps for a picture, as little-endian float32
 //	POST /api/explain   how one cell of a layer was computed, as JSON
+//	POST /api/heat      how much a class's score hangs on each pixel, as little-endian float32
 //
 // The shared files of package ui are the caller's to register.
 func (p *Page) Register(mux *http.ServeMux) {
@@ -86,6 +88,7 @@ func (p *Page) Register(mux *http.ServeMux) {
 	mux.Handle("/api/filters", endpoint(http.MethodGet, p.serveFilters))
 	mux.Handle("/api/forward", endpoint(http.MethodPost, p.serveForward))
 	mux.Handle("/api/explain", endpoint(http.MethodPost, p.serveExplain))
+	mux.Handle("/api/heat", endpoint(http.MethodPost, p.serveHeat))
 }
 
 // compute runs f when a slot is free, unless the reader has gone by then.

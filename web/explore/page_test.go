@@ -20,6 +20,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/graph"
+	"convgraph/insight"
 	"convgraph/models"
 	"convgraph/picture"
 	"convgraph/web/explore"
@@ -284,4 +285,35 @@ func TestSlowSenders(t *testing.T) {
 	}
 	close(hold)
 	slow.Wait()
+}
+
+// TestHeat: the page gets what package insight computes, and refuses what makes no sense.
+func TestHeat(t *testing.T) {
+	spec := models.DefaultSimpleConvNet().Spec()
+	m := newModel(t, spec, 1)
+	h := serve(t, m)
+	x := make([]float32, 28*28)
+	for i := range x {
+		x[i] = float32(i%7) / 7
+	}
+	want, err := insight.GradCAM.Heat(m, x, 3, insight.Options{})
+	require.NoError(t, err)
+	w := request(h, http.MethodPost, "/api/heat?snapshot=0&method=grad-cam&class=3", asBytes(x))
+	require.Equal(t, http.StatusOK, w.Code, w.Body)
+	assert.Equal(t, want.Values, asFloats(t, w.Body.Bytes()))
+	for query, text := range map[string]string{
+		"snapshot=0&method=guess&class=3":     "method is \\\"guess\\\": want one of",
+		"snapshot=0&method=grad-cam&class=10": "class is",
+		"snapshot=1&method=grad-cam&class=1":  "snapshot is",
+	} {
+		w := request(h, http.MethodPost, "/api/heat?"+query, asBytes(x))
+		assert.Equal(t, http.StatusBadRequest, w.Code, query)
+		assert.Contains(t, w.Body.String(), text)
+	}
+	flat := graph.Sequential("flat", tensor.Shape{1, 2, 2}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{})
+	got := decode[struct{ Methods []string }](t, request(serve(t, newModel(t, flat, 1)), http.MethodGet, "/api/network", nil))
+	assert.Equal(t, []string{"gradient", "integrated-gradients", "smoothgrad", "occlusion"}, got.Methods, "no maps to weigh")
+	maps := graph.Sequential("maps", tensor.Shape{1, 4, 4}, graph.He(), graph.Conv2D{Filters: 2, Kernel: graph.Square(3)})
+	got = decode[struct{ Methods []string }](t, request(serve(t, newModel(t, maps, 1)), http.MethodGet, "/api/network", nil))
+	assert.Empty(t, got.Methods)
 }

@@ -34,6 +34,13 @@ export async function explain(snapshot, layer, cell, input) {
   return (await request(`/api/explain?${query}`, { method: "POST", body: input })).json();
 }
 
+/** How much a class's score hangs on each pixel, by a method. */
+export async function heat(snapshot, method, label, input) {
+  const query = new URLSearchParams({ snapshot, method, class: label });
+  const response = await request(`/api/heat?${query}`, { method: "POST", body: input });
+  return new Float32Array(await response.arrayBuffer());
+}
+
 function duration(response) {
   const match = /dur=([\d.]+)/.exec(response.headers.get("Server-Timing") ?? "");
   return match ? Number(match[1]) : NaN;

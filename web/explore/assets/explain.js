@@ -26,13 +26,14 @@ export function showExplanation(root, e, { network, layer, sourceScale, pinned, 
 }
 
 /** What stands in the panel before anything is pointed at. */
-export function showHelp(root) {
+export function showHelp(root, network) {
   const list = element("ol", "help");
   for (const [what, how] of [
-    ["Draw", "a digit on the black pad, or take a test image. The maps follow your hand."],
+    network.digits ? ["Draw", "a digit on the black pad, or take a test image. The maps follow your hand."]
+      : ["Choose", "a picture, or drop one on the page."],
     ["Point", "at a cell of any map, or tap it. Here you then see the window it came from, the filter, the products and their sum."],
     ["Walk", "with the arrow keys from cell to cell. A click holds on to a cell, Escape lets it go."],
-    ["Slide", "the parameters from before learning to after, and watch the filters find their order."],
+    ...(network.snapshots.length > 1 ? [["Slide", "the parameters from before learning to after, and watch the filters find their order."]] : []),
   ]) {
     const item = element("li");
     item.append(element("strong", "", what), document.createTextNode(` ${how}`));
@@ -50,7 +51,8 @@ export function showPixel(root, { network, layer, cell, values, pinned, actions 
     values.length === 1 ? valueLine({ value: values[0] }) : element("p"), buttons(pinned, actions),
   );
   const what = network.digits ? "A pixel of the picture: how much ink there is, from 0 to 1."
-    : values.length === 3 ? "A pixel of the picture: how much there is of each colour, from 0 to 1." : "A value of the picture.";
+    : values.length === 3 && (network.mean || network.std) ? "A pixel of the picture as the network reads it: each colour less its mean, divided by its std."
+      : values.length === 3 ? "A pixel of the picture: how much there is of each colour, from 0 to 1." : "A value of the picture.";
   const colours = values.length === 3 ? [sums(["red", "green", "blue"].map((name, i) => [name, values[i], name]))] : [];
   root.replaceChildren(head, element("p", "sentence", what), ...colours);
 }

@@ -6,6 +6,7 @@ import { acceptFiles, loadSamples } from "./pictures.js";
 import { LayerView, readColours } from "./layerview.js";
 import { newGraph } from "./graphview.js";
 import { newPrediction, outputs } from "./prediction.js";
+import { newHeat } from "./heat.js";
 import { newSlider } from "./slider.js";
 import { showExplanation, showHelp, showPixel } from "./explain.js";
 import { cellText } from "./words.js";
@@ -65,10 +66,15 @@ function showValues(finished) {
   state.graph.update(viewAt);
   if (!byId("reading").hidden) {
     const blank = state.input.every((v) => v === 0);
-    state.prediction.show(outputs(network, state.values.at(-1)), { blank, moment: network.snapshots[state.snapshot], finished });
+    const said = outputs(network, state.values.at(-1));
+    state.prediction.show(said, { blank, moment: network.snapshots[state.snapshot], finished });
+    if (finished) state.heat({ snapshot: state.snapshot, input: state.input, intensities: viewAt(-1).seen, best: largest(said) });
   }
   explainSelected();
 }
+
+/** Where the largest magnitude is: the likeliest class, or of numbers the largest. */
+const largest = (values) => values.reduce((best, v, i) => (Math.abs(v) > Math.abs(values[best]) ? i : best), 0);
 
 /** Says how long an update took; tests wait for the count. */
 function tell(milliseconds, onServer) {
@@ -297,6 +303,9 @@ function writeTitles() {
   } else if (!network.digits) {
     byId("lede").textContent =
       "Choose a picture. The network computes every number on this page from it. Point at any of them to see what it was made of.";
+    byId("pad-title").textContent = "The picture";
+    byId("pad-hint").textContent = "drop a picture here";
+    byId("brush").closest("label").hidden = true;
   }
   if (network.classes.length !== 10 || !network.probabilities) {
     byId("graph-title").textContent = `From the picture to ${network.classes.length} ${network.probabilities ? "probabilities" : "outputs"}`;
@@ -324,6 +333,9 @@ async function start() {
   makeGraph();
   state.prediction = newPrediction(network, {
     verdict: byId("verdict"), share: byId("verdict-share"), bars: byId("bars"), spoken: byId("spoken"),
+  });
+  state.heat = newHeat(network, {
+    section: byId("heat"), select: byId("method"), canvas: byId("heat-map"), note: byId("heat-note"), name: byId("heat-class"),
   });
   const slider = newSlider(network.snapshots, {
     slider: byId("snapshot"), moment: byId("moment"), play: byId("play"), first: byId("time-first"), last: byId("time-last"),

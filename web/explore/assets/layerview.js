@@ -45,7 +45,7 @@ export class LayerView {
     name.id = `${section.id}-name`;
     head.append(title, name, element("span", "layer-size soft small", sizeText(layer.output)));
     if (this.network.branched) head.append(this.#neighbours());
-    const sentence = layer.index < 0 ? inputSentence[this.network.digits ? "digits" : "any"] : sentenceOf(layer);
+    const sentence = layer.index < 0 ? inputSentence(this.network) : sentenceOf(layer);
     this.sentence = element("p", "sentence", sentence);
     this.canvas = element("canvas", "maps");
     this.canvas.tabIndex = 0;
@@ -138,9 +138,10 @@ export class LayerView {
   setValues(values) {
     this.values = values;
     const { height, width } = this.extent;
+    this.seen = this.layer.index < 0 ? intensities(values, this.network) : values; // what is drawn of it
     this.scale = this.layer.index < 0 || this.layer.kind === "softmax" ? { black: 0, white: 1 } : scaleOf(values);
     this.count = this.colour ? 1 : this.layer.shown;
-    if (!this.isVector) stack(this.maps, values, this.count, height, width, this.scale, this.colour ? colourPixels : pixels);
+    if (!this.isVector) stack(this.maps, this.seen, this.count, height, width, this.scale, this.colour ? colourPixels : pixels);
     writeLegend(this.legend, this.scale, this.count > 1 && !this.isVector ? "one scale for all maps" : "");
     this.draw();
   }
@@ -285,6 +286,16 @@ export class LayerView {
     }
     return null;
   }
+}
+
+/** A picture as it was before its mean and std were taken out. */
+function intensities(values, { input, mean, std }) {
+  if (!mean && !std) return values;
+  const plane = input.height * input.width;
+  return values.map((v, i) => {
+    const channel = Math.floor(i / plane);
+    return v * (std?.[channel] ?? 1) + (mean?.[channel] ?? 0);
+  });
 }
 
 const areaOf = ({ row, column }) => ({ top: row, left: column, bottom: row, right: column });

@@ -27,6 +27,7 @@ export function newPrediction(network, { verdict, share, bars, spoken }) {
   function show(probabilities, { blank, moment, finished }) {
     const { name, certainty, isBest } = say(probabilities);
     verdict.textContent = blank ? "–" : name;
+    verdict.classList.toggle("long", !blank && name.length > 4);
     share.textContent = blank ? "nothing is drawn" : certainty;
     const largest = Math.max(...probabilities.map(Math.abs));
     shownClasses(probabilities).forEach((k, i) => {

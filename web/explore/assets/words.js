@@ -65,10 +65,16 @@ export function sentenceOf(layer) {
   return layer.text?.includes("NoBias: true") ? sentence.replace(/,? and the bias is added| with its bias/, "") : sentence;
 }
 
-export const inputSentence = {
+const inputSentences = {
   digits: "Your drawing as MNIST holds its digits: fitted into 20×20 of 28×28 pixels, its centre of mass in the middle. 0 is paper, 1 is ink.",
   any: "The middle of the picture, scaled to the network’s input. 0 is black, 1 is full.",
 };
+
+/** What the picture that the network reads is. */
+export function inputSentence({ digits, mean, std }) {
+  const sentence = inputSentences[digits ? "digits" : "any"];
+  return mean || std ? `${sentence} The network reads each value less its channel’s mean, divided by its std.` : sentence;
+}
 
 export const filterSentence = "Above each map stands its filter: white weights add, black ones subtract, mid grey is 0. " +
   "Before learning they have no order; after learning they answer to edges, where brightness changes, and to blobs.";

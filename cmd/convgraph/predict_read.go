@@ -1,0 +1,149 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+
+	"gorgonia.org/tensor"
+
+	"convgraph/picture"
+	"convgraph/pretrained"
+)
+
+const squeezeNet = pretrained.SqueezeNetName
+
+// isPicture says whether a name is that of a picture or a folder: by its ending, or by how the file
+// begins.
+func isPicture(name string) bool {
+	if name == squeezeNet {
+		return false
+	}
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return true
+	}
+	if picture.HasExtension(name) {
+		return true
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 512)
+	n, _ := io.ReadFull(f, head) // a shorter file is fine
+	return strings.HasPrefix(http.DetectContentType(head[:n]), "image/")
+}
+
+// picturePaths are the given files, and the pictures in the given folders and those below, in the
+// order of their names. Files and folders whose names begin with a dot are left out.
+func picturePaths(given []string) (paths []string, err error) {
+	for _, name := range given {
+		info, err := os.Stat(name)
+		if err != nil || !info.IsDir() { // a file that isn't there has its error when it is read
+			paths = append(paths, name)
+			continue
+		}
+		inside, err := picturesIn(name)
+		if err != nil {
+			return nil, err
+		}
+		if len(inside) == 0 {
+			return nil, fmt.Errorf("%s holds no pictures: want files that end as those of %s do", name, picture.Formats)
+		}
+		paths = append(paths, inside...)
+	}
+	return paths, nil
+}
+
+func picturesIn(folder string) (paths []string, err error) {
+	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		hidden := path != folder && strings.HasPrefix(entry.Name(), ".")
+		switch {
+		case err != nil:
+			return err
+		case hidden && entry.IsDir():
+			return fs.SkipDir
+		case !hidden && !entry.IsDir() && picture.HasExtension(path):
+			paths = append(paths, path)
+		}
+		return nil
+	})
+	return paths, err
+}
+
+// samples are pictures as a network reads them, one after the other, and what was wrong with others.
+type samples struct {
+	paths  []string
+	inks   []picture.Ink
+	pixels []float32
+	bad    []error
+}
+
+// The pictures that are prepared together are bounded, in values and in pictures.
+const (
+	maxSampleValues  = 8 << 20
+	maxSamplesAtOnce = 64
+)
+
+// readSamples prepares the pictures, on all processors and in their order, a part ahead of the one that
+// is used.
+func readSamples(paths []string, preprocess picture.Preprocessing, input tensor.Shape) iter.Seq[samples] {
+	size := min(max(1, maxSampleValues/input.TotalSize()), maxSamplesAtOnce)
+	return func(yield func(samples) bool) {
+		parts, gone := make(chan samples), make(chan struct{})
+		defer close(gone)
+		go func() {
+			defer close(parts)
+			for first := 0; first < len(paths); first += size {
+				part := readPart(paths[first:min(first+size, len(paths))], preprocess, input)
+				select {
+				case parts <- part:
+				case <-gone:
+					return
+				}
+			}
+		}()
+		for part := range parts {
+			if !yield(part) {
+				return
+			}
+		}
+	}
+}
+
+// readPart prepares some pictures at the same time.
+func readPart(paths []string, preprocess picture.Preprocessing, input tensor.Shape) samples {
+	read, errs := make([]*picture.Sample, len(paths)), make([]error, len(paths))
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(paths)) {
+		workers.Go(func() {
+			for i := range next {
+				read[i], errs[i] = preprocess.Read(paths[i], input)
+			}
+		})
+	}
+	for i := range paths {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+	var s samples
+	for i, sample := range read {
+		if errs[i] != nil {
+			s.bad = append(s.bad, errs[i])
+			continue
+		}
+		s.paths, s.inks = append(s.paths, paths[i]), append(s.inks, sample.Ink)
+		s.pixels = append(s.pixels, sample.Pixels...)
+	}
+	return s
+}
