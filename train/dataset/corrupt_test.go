@@ -73,10 +73,10 @@ func idxDamages(t *testing.T) []testutil.ErrorCase {
 func folderDamages(t *testing.T) []testutil.ErrorCase {
 	one := pngOf(t, stripes(3, 3))
 	open := func(files map[string][]byte) error {
-		_, _, err := dataset.OpenFolder(tree(t, files), dataset.FolderOptions{})
+		_, _, err := dataset.OpenFolder(tree(t, files), dataset.PictureOptions{})
 		return err
 	}
-	gone := only(t, "a.png", one, dataset.FolderOptions{Shape: square(3)})
+	gone := only(t, "a.png", one, dataset.PictureOptions{Shape: square(3)})
 	require.NoError(t, os.Remove(gone.Path(0)))
 	_, vanished := gone.Sample(0, make([]float32, 27))
 	return []testutil.ErrorCase{
@@ -93,7 +93,7 @@ func imageDamages(t *testing.T) []testutil.ErrorCase {
 	wrongSum := bytes.Clone(whole)
 	wrongSum[len(wrongSum)-20] ^= 1
 	sample := func(name string, data []byte) error {
-		_, err := only(t, name, data, dataset.FolderOptions{Shape: square(8)}).Sample(0, make([]float32, 3*64))
+		_, err := only(t, name, data, dataset.PictureOptions{Shape: square(8)}).Sample(0, make([]float32, 3*64))
 		return err
 	}
 	hole := holes{counting(t, 10, 1, 1, 1), func(i int) bool { return i == 3 }}
