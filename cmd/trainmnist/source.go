@@ -19,8 +19,8 @@ import (
 type source struct {
 	spec        *graph.Spec
 	train, test dataset.Dataset
-	validation  dataset.Dataset   // nil, or what epochs are judged by
-	varies      bool              // training images look different each epoch
+	validation  dataset.Dataset     // nil, or what epochs are judged by
+	varies      bool                // training images look different each epoch
 	pictures    []*dataset.Pictures // what there is to say about damaged images
 }
 

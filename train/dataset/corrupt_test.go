@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"convgraph/formats/parquet"
 	"convgraph/internal/testutil"
 	"convgraph/train/dataset"
 )
@@ -18,7 +19,7 @@ var update = flag.Bool("update", false, "rewrite the table in docs/damage.md")
 
 // TestErrorTable does the damage of docs/damage.md's table and compares each message with the one that stands there.
 func TestErrorTable(t *testing.T) {
-	testutil.CheckErrorTable(t, "data sets", *update, slices.Concat(idxDamages(t), folderDamages(t), imageDamages(t), exportDamages(t)))
+	testutil.CheckErrorTable(t, "data sets", *update, slices.Concat(idxDamages(t), folderDamages(t), archiveDamages(t), imageDamages(t), exportDamages(t)))
 }
 
 // idxDamages does each damage to a pair of files as train-images-idx3-ubyte and train-labels-idx1-ubyte.
@@ -85,6 +86,35 @@ func folderDamages(t *testing.T) []testutil.ErrorCase {
 		{What: "a test class that training lacks", Err: open(map[string][]byte{"train/cat/1.png": one, "test/dog/1.png": one})},
 		{What: "too few images to divide", Err: open(map[string][]byte{"cat/1.png": one, "dog/1.png": one})},
 		{What: "image file removed meanwhile", Err: vanished},
+	}
+}
+
+func archiveDamages(t *testing.T) []testutil.ErrorCase {
+	one := string(pngOf(t, stripes(3, 3)))
+	open := func(name string, data []byte) error {
+		_, _, err := dataset.Open(filepath.Join(tree(t, map[string][]byte{name: data}), name), dataset.PictureOptions{})
+		return err
+	}
+	column := func(path string, kind parquet.Type) parquet.Column { return parquet.Column{Path: path, Type: kind} }
+	rows := []parquet.Values{{Bytes: [][]byte{[]byte(one)}}, {Ints: []int64{0}}}
+	whole := table(t, "", []parquet.Column{column("image.bytes", parquet.ByteArray), column("label", parquet.Int64)}, rows)
+	unnamed := table(t, "", []parquet.Column{column("image.bytes", parquet.ByteArray), column("kind", parquet.Int64)}, rows)
+	damaged := bytes.Clone(whole)
+	damaged[5] ^= 0x40
+	shard := tarOf(t, "1.png", one, "1.cls", "0")
+	return []testutil.ErrorCase{
+		{What: "no data of a known form", Err: open("data.zip", nil)},
+		{What: "tar file cut off", Err: open("data.tar", shard[:1500])},
+		{What: "tar file cut off between members", Err: open("data.tar", shard[:2048])},
+		{What: "tar file without labels", Err: open("data.tar", tarOf(t, "1.png", one))},
+		{What: "compressed tar file", Err: open("data.tar.gz", shard)},
+		{What: "Parquet file cut off", Err: open("data.parquet", whole[:len(whole)-1])},
+		{What: "Parquet file without labels", Err: open("data.parquet", unnamed)},
+		{What: "Parquet page damaged", Err: open("data.parquet", damaged)},
+		{What: "list without the columns", Err: open("data.csv", []byte("name,kind\n"))},
+		{What: "list with a path outside of its folder", Err: open("data.csv", []byte("path,label\n../cat.png,0\n"))},
+		{What: "list with a stray label", Err: open("data.csv", []byte("path,label\ncat.png,123456789\n"))},
+		{What: "JSON Lines cut off", Err: open("data.jsonl", []byte("{\"path\": \"cat.png\", \"label\": 0}\n{\"path"))},
 	}
 }
 

@@ -155,6 +155,9 @@ func (l *listReader) readJSON(r io.Reader) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxLine+1)
 	for line := 1; lines.Scan(); line++ {
+		if err := lines.Err(); err != nil { // the line is cut off
+			return err
+		}
 		if strings.TrimSpace(lines.Text()) == "" {
 			continue
 		}

@@ -102,10 +102,24 @@ func readTar(file string, labels *labelTexts, leftOut *leftOuts) (tarMembers, er
 		return nil, err
 	}
 	r := &tarReader{path: file, size: info.Size(), labels: labels, leftOut: leftOut}
-	if err := r.read(f); err != nil {
+	err = r.read(f)
+	if err == nil {
+		err = checkEnd(f, r.size)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return r.members, nil
+}
+
+// checkEnd is an error if the block of zeros is missing that ends a tar file. Without it the file was cut
+// off, perhaps between two members, which the reader takes for the end.
+func checkEnd(f io.ReaderAt, size int64) error {
+	var end [512]byte
+	if _, err := f.ReadAt(end[:], size-int64(len(end))); err != nil || end != [512]byte{} {
+		return errors.New("the block of zeros at the end is missing: the file is cut off")
+	}
+	return nil
 }
 
 func (r *tarReader) read(f io.ReadSeeker) error {
