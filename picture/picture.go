@@ -52,8 +52,13 @@ func Open(path string) (image.Image, error) {
 	if info.IsDir() {
 		return nil, fmt.Errorf("%w: %s is a folder, want a picture file", ErrFile, path)
 	}
-	source := &watchedFile{file: file}
-	img, err := decode(source, info.Size())
+	return DecodeAt(file, info.Size())
+}
+
+// DecodeAt is [Open] for the size bytes of r.
+func DecodeAt(r io.ReaderAt, size int64) (image.Image, error) {
+	source := &watchedReader{reader: r}
+	img, err := decode(source, size)
 	if source.err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFile, source.err)
 	}
@@ -69,14 +74,14 @@ func Read(path string) (image.Image, error) {
 	return img, err
 }
 
-// watchedFile stores a read error, which a decoder might report as an error of the picture.
-type watchedFile struct {
-	file *os.File
-	err  error
+// watchedReader stores a read error, which a decoder might report as an error of the picture.
+type watchedReader struct {
+	reader io.ReaderAt
+	err    error
 }
 
-func (w *watchedFile) ReadAt(p []byte, offset int64) (int, error) {
-	n, err := w.file.ReadAt(p, offset)
+func (w *watchedReader) ReadAt(p []byte, offset int64) (int, error) {
+	n, err := w.reader.ReadAt(p, offset)
 	if err != nil && !errors.Is(err, io.EOF) {
 		w.err = err
 	}
@@ -109,6 +114,21 @@ func (r *contextReader) ReadAt(p []byte, offset int64) (int, error) {
 		return 0, err
 	}
 	return r.reader.ReadAt(p, offset)
+}
+
+// Extension returns the usual extension of the format of a file that begins with data: ".png", ".jpg".
+func Extension(data []byte) (string, error) {
+	format, err := sniff(bytes.NewReader(data))
+	if err != nil {
+		return "", err
+	}
+	switch format.name {
+	case "JPEG":
+		return ".jpg", nil
+	case "TIFF":
+		return ".tif", nil
+	}
+	return "." + strings.ToLower(format.name), nil
 }
 
 // Size returns the width and height that the header of a picture declares, within [Open]'s limits,

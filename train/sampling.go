@@ -3,6 +3,8 @@ package train
 import (
 	"fmt"
 	"math/rand/v2"
+
+	"convgraph/train/dataset"
 )
 
 // Sampling is how an epoch's batches are drawn from the training set.
@@ -17,15 +19,18 @@ const (
 
 // order gives the sample indices of one epoch, batch after batch. It depends on nothing but its arguments, so a resumed training draws
 // what it would have drawn.
-func (s Sampling) order(seed uint64, epoch, samples, count int) ([]int, error) {
+func (s Sampling) order(ds dataset.Dataset, seed uint64, epoch, count int) ([]int, error) {
 	r := rand.New(rand.NewPCG(seed, uint64(epoch)))
 	switch s {
 	case Shuffle, "":
-		return r.Perm(samples)[:count], nil
+		return dataset.Shuffle(ds, r)[:count], nil
 	case Replace:
+		if dataset.Windowed(ds) {
+			return nil, fmt.Errorf("sampling %s reads at random places: want data that fit in memory, or %s", Replace, Shuffle)
+		}
 		order := make([]int, count)
 		for i := range order {
-			order[i] = r.IntN(samples)
+			order[i] = r.IntN(ds.Len())
 		}
 		return order, nil
 	}

@@ -197,7 +197,7 @@ func (r *run) epochs(ctx context.Context) error {
 
 // epoch runs what is left of an epoch: all of it, unless the training was resumed within.
 func (r *run) epoch(ctx context.Context, epoch int) error {
-	order, err := r.Sampling.order(r.Seed, epoch, r.Train.Len(), r.state.StepsPerEpoch*r.state.Batch)
+	order, err := r.Sampling.order(r.Train, r.Seed, epoch, r.state.StepsPerEpoch*r.state.Batch)
 	if err != nil {
 		return err
 	}

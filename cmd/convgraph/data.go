@@ -67,9 +67,12 @@ func openData(dir string) (train, test dataset.Dataset, err error) {
 
 // evaluated is which images a model is measured on.
 type evaluated struct {
-	Data  string `type:"given" want:"a folder" help:"Folder of IDX files as MNIST has them, gz or not, or folder of class folders of pictures; without it the embedded MNIST." placeholder:"DIR"`
+	Data  string `type:"given" want:"a folder or files" help:"Data in any form that trainmnist's -data takes: IDX files, class folders of pictures, Parquet or tar files, a list of paths and labels. Without it the embedded MNIST." placeholder:"PATH"`
 	Train bool   `help:"The training images instead of the test images."`
 	Seed  uint64 `default:"1" help:"The training's -seed, which chose the test images if the folder of images doesn't keep them apart itself."`
+
+	LabelColumn string `help:"Column of the labels in Parquet files and lists (default: the one that they declare, or label)." placeholder:"NAME"`
+	AnyPath     bool   `help:"Let a list of pictures name files anywhere. Otherwise they lie in its folder."`
 
 	Strict bool `help:"Fail on a damaged or vanished image instead of leaving it out, and refuse class folders that hold anything that would be left out."`
 }
@@ -77,15 +80,15 @@ type evaluated struct {
 // evaluationSet is what evaluated has opened.
 type evaluationSet struct {
 	dataset.Dataset
-	name   string            // of its images
-	folder *dataset.Folder   // that may hold damaged ones; nil if the data is none
-	all    []*dataset.Folder // of the data, the folder's own among them
+	name     string              // of its images
+	pictures *dataset.Pictures   // that may hold damaged ones; nil if the data is none
+	all      []*dataset.Pictures // of the data, the set's own among them
 }
 
 func (e *evaluated) open(m *graph.Model) (*evaluationSet, error) {
 	open := e.openIDX
 	if e.Data != "" && !dataset.HasIDX(e.Data) {
-		open = func() (*evaluationSet, error) { return e.openFolder(m.Spec()) }
+		open = func() (*evaluationSet, error) { return e.openPictures(m.Spec()) }
 	}
 	set, err := open()
 	if err != nil {
@@ -109,36 +112,37 @@ func (e *evaluated) openIDX() (*evaluationSet, error) {
 	return &evaluationSet{Dataset: test}, nil
 }
 
-// openFolder reads images as trainmnist does when it measures a model.
-func (e *evaluated) openFolder(spec *graph.Spec) (*evaluationSet, error) {
+// openPictures reads images as trainmnist does when it measures a model.
+func (e *evaluated) openPictures(spec *graph.Spec) (*evaluationSet, error) {
 	if err := classify.TakesPictures(spec); err != nil {
 		return nil, err
 	}
-	training, test, err := dataset.OpenFolder(e.Data, dataset.FolderOptions{
-		Shape: spec.Input, Preprocess: classify.FolderPreprocessing(spec), Seed: e.Seed, Strict: e.Strict})
+	training, test, err := dataset.Open(e.Data, dataset.PictureOptions{
+		Shape: spec.Input, Preprocess: classify.FolderPreprocessing(spec), Seed: e.Seed, Strict: e.Strict,
+		AnyPath: e.AnyPath, LabelColumn: e.LabelColumn})
 	if err != nil {
-		return nil, fmt.Errorf("-data: no IDX files, so taken for a folder of class folders: %w", err)
+		return nil, fmt.Errorf("-data: %w", err)
 	}
 	if names := training.ClassNames(); len(spec.ClassNames) > 0 && !dataset.SameClasses(spec.ClassNames, names) {
-		return nil, fmt.Errorf("model %q knows the classes %q, the folders of %s are %q: want the same", spec.Name, spec.ClassNames, e.Data, names)
+		return nil, fmt.Errorf("model %q knows the classes %q, those of %s are %q: want the same", spec.Name, spec.ClassNames, e.Data, names)
 	}
-	folder := test
+	pictures := test
 	if e.Train {
-		folder = training
+		pictures = training
 	}
-	return &evaluationSet{Dataset: folder, folder: folder, all: []*dataset.Folder{training, test}}, nil
+	return &evaluationSet{Dataset: pictures, pictures: pictures, all: []*dataset.Pictures{training, test}}, nil
 }
 
-// reportDamage names what the class folders hold that isn't in the set, and the images that
+// reportDamage names what the data hold that isn't in the set, and the images that
 // couldn't be read.
 func (s *evaluationSet) reportDamage(w io.Writer) {
 	for _, line := range dataset.LeftOutLines(s.all...) {
 		fmt.Fprintln(w, line)
 	}
-	if s.folder == nil {
+	if s.pictures == nil {
 		return
 	}
-	for _, d := range s.folder.Damaged() {
+	for _, d := range s.pictures.Damaged() {
 		fmt.Fprintf(w, "left out: %v\n", d)
 	}
 }

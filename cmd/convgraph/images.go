@@ -9,24 +9,33 @@ import (
 
 // images is convgraph images.
 type images struct {
-	Out          string `short:"o" required:"" help:"Folder to write, new or empty." placeholder:"DIR"`
-	Data         string `type:"given" want:"a folder" help:"Folder of IDX files as MNIST has them, gz or not; without it the embedded MNIST." placeholder:"DIR"`
-	TrainSamples int    `default:"0" help:"The first so many training images; 0 is all."`
-	TestSamples  int    `default:"0" help:"The first so many test images; 0 is all."`
+	Out          string       `short:"o" required:"" help:"Folder to write, new or empty." placeholder:"DIR"`
+	As           dataset.Form `default:"folder" enum:"folder,parquet,tar,csv" help:"Form: class folders of pictures, Parquet files as Hugging Face's datasets have them, tar files as WebDataset has them, or class folders with a list of them, images.csv."`
+	Data         string       `type:"given" want:"a folder or files" help:"Data in any form that trainmnist's -data takes; pictures are copied as they are. Without it the embedded MNIST." placeholder:"DIR"`
+	Seed         uint64       `default:"1" help:"Chooses the test images, if the data don't keep them apart themselves."`
+	TrainSamples int          `default:"0" help:"The first so many training images; 0 is all."`
+	TestSamples  int          `default:"0" help:"The first so many test images; 0 is all."`
 }
 
-// Run writes DIR/train and DIR/test, a folder a class.
+// Run writes training and test images.
 func (c *images) Run(stdout io.Writer) error {
-	train, test, err := openData(c.Data)
+	train, test, err := c.open()
 	if err != nil {
 		return err
 	}
 	train, test = first(train, c.TrainSamples), first(test, c.TestSamples)
-	if err := dataset.ExportSplit(train, test, c.Out); err != nil {
+	if err := dataset.ExportAs(c.As, train, test, c.Out); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(stdout, "%d training and %d test images in %s\n", train.Len(), test.Len(), c.Out)
 	return err
+}
+
+func (c *images) open() (train, test dataset.Dataset, err error) {
+	if c.Data == "" || dataset.HasIDX(c.Data) {
+		return openData(c.Data)
+	}
+	return dataset.Open(c.Data, dataset.PictureOptions{Seed: c.Seed})
 }
 
 // first is the first n samples, all of them if n is 0.

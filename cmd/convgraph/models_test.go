@@ -195,7 +195,7 @@ func TestEvalOfFolders(t *testing.T) {
 	named := builtIn(t, "lenet-modern")
 	named.ClassNames = []string{"ten", "names", "that", "are", "no", "folder's", "of", "those", "of", "digits"}
 	fail(t, cli.Failed, `model "lenet-modern" knows the classes ["ten"`, "eval", saved(t, named), "-data", folder)
-	fail(t, cli.Failed, "-data: no IDX files, so taken for a folder of class folders: ", "eval", params, "-data", t.TempDir())
+	fail(t, cli.Failed, "-data: no IDX, Parquet or tar files, so taken for a folder of class folders: ", "eval", params, "-data", t.TempDir())
 }
 
 // TestEvalOfAlexNet sees the middle of each image, as training measures it.
@@ -206,7 +206,7 @@ func TestEvalOfAlexNet(t *testing.T) {
 	params := saved(t, spec)
 	m, err := graph.Load(params)
 	require.NoError(t, err)
-	_, test, err := dataset.OpenFolder(folder, dataset.FolderOptions{Shape: tensor.Shape{3, 76, 76}}) // 256/227 of 67
+	_, test, err := dataset.OpenFolder(folder, dataset.PictureOptions{Shape: tensor.Shape{3, 76, 76}}) // 256/227 of 67
 	require.NoError(t, err)
 	middle, err := dataset.Transformed(test, 0, dataset.CentreCrop{Height: 67, Width: 67})
 	require.NoError(t, err)

@@ -62,7 +62,11 @@ type command struct {
 	TestSamples  int `default:"0" help:"Test on the first so many images; 0 is all."`
 	EvalSamples  int `default:"1000" help:"Images of each set that the accuracy after each epoch is measured on: the first of the embedded MNIST, drawn by -seed from other data; 0 is all."`
 
-	Data   string  `type:"given" want:"a folder" help:"Folder of IDX files as MNIST has them, gz or not, or folder of class folders of pictures; without it the embedded MNIST." placeholder:"DIR"`
+	Data string `type:"given" want:"a folder or files" help:"Folder of IDX files as MNIST has them, gz or not; folder of class folders of pictures; folder, file or pattern of Parquet files or of tar files; CSV or JSON Lines file of paths and labels. Without it the embedded MNIST." placeholder:"PATH"`
+
+	LabelColumn string `help:"Column of the labels in Parquet files and lists (default: the one that they declare, or label)." placeholder:"NAME"`
+	AnyPath     bool   `help:"Let a list of pictures name files anywhere. Otherwise they lie in its folder."`
+
 	Size   int     `default:"0" help:"Height and width of the images, for networks that take any (default 224; alexnet 227, at least 67; resnet20 28)."`
 	Width  float64 `default:"0" help:"Share of alexnet's filters and units (default 1)."`
 	Mirror bool    `default:"true" negatable:"" help:"Mirror half of alexnet's training images; not what letters and digits want."`

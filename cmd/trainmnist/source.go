@@ -19,9 +19,9 @@ import (
 type source struct {
 	spec        *graph.Spec
 	train, test dataset.Dataset
-	validation  dataset.Dataset   // nil, or what epochs are judged by
-	varies      bool              // training images look different each epoch
-	folders     []*dataset.Folder // what there is to say about damaged images
+	validation  dataset.Dataset     // nil, or what epochs are judged by
+	varies      bool                // training images look different each epoch
+	pictures    []*dataset.Pictures // what there is to say about damaged images
 }
 
 // open opens the data that -data names and declares the network for it.
@@ -31,7 +31,7 @@ func (c *command) open(r models.Recipe) (*source, error) {
 		return nil, err
 	}
 	if c.Data != "" && !dataset.HasIDX(c.Data) {
-		return s, c.openFolder(s, r)
+		return s, c.openPictures(s, r)
 	}
 	return s, c.openIDX(s, r)
 }
@@ -95,8 +95,8 @@ func isMNIST(set dataset.Dataset) (bool, error) {
 	return ours == theirs, err
 }
 
-// openFolder opens class folders of images in the size the network takes.
-func (c *command) openFolder(s *source, r models.Recipe) error {
+// openPictures opens pictures, in class folders or in another form, in the size the network takes.
+func (c *command) openPictures(s *source, r models.Recipe) error {
 	spec, err := c.spec(0, nil)
 	if err != nil {
 		return err
@@ -105,16 +105,17 @@ func (c *command) openFolder(s *source, r models.Recipe) error {
 		return err
 	}
 	preprocess := classify.FolderPreprocessing(spec)
-	options := dataset.FolderOptions{Shape: spec.Input, Preprocess: preprocess, Strict: c.Strict, Seed: c.Seed}
+	options := dataset.PictureOptions{Shape: spec.Input, Preprocess: preprocess, Strict: c.Strict, Seed: c.Seed,
+		AnyPath: c.AnyPath, LabelColumn: c.LabelColumn}
 	if c.crops() {
 		options.Preprocess, options.Shape = preprocess.Uncropped(spec.Input)
 	}
-	training, test, err := dataset.OpenFolder(c.Data, options)
+	training, test, err := dataset.Open(c.Data, options)
 	if err != nil {
-		return fmt.Errorf("-data: no IDX files, so taken for a folder of class folders: %w", err)
+		return fmt.Errorf("-data: %w", err)
 	}
-	s.folders = []*dataset.Folder{training, test}
-	s.spec, s.train, s.test = spec, first(dataset.Mixed(training, c.Seed), c.TrainSamples), first(dataset.Mixed(test, c.Seed), c.TestSamples)
+	s.pictures = []*dataset.Pictures{training, test}
+	s.spec, s.train, s.test = spec, dataset.Some(training, c.TrainSamples, c.Seed), dataset.Some(test, c.TestSamples, c.Seed)
 	if err := c.setApart(s, r); err != nil {
 		return err
 	}
@@ -208,9 +209,9 @@ func first(ds dataset.Dataset, n int) dataset.Dataset {
 	return dataset.Take(ds, n)
 }
 
-// reportLeftOut names what the class folders hold that isn't in the set.
+// reportLeftOut names what the data hold that isn't in the set.
 func (s *source) reportLeftOut(w io.Writer) {
-	for _, line := range dataset.LeftOutLines(s.folders...) {
+	for _, line := range dataset.LeftOutLines(s.pictures...) {
 		fmt.Fprintln(w, line)
 	}
 }
@@ -219,7 +220,7 @@ func (s *source) reportLeftOut(w io.Writer) {
 func (s *source) reportDamage(w io.Writer) {
 	s.reportLeftOut(w)
 	total := 0
-	for _, f := range s.folders {
+	for _, f := range s.pictures {
 		for _, d := range f.Damaged() {
 			total++
 			fmt.Fprintf(w, "skipped: %v\n", d)

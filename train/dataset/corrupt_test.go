@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"convgraph/formats/parquet"
 	"convgraph/internal/testutil"
 	"convgraph/train/dataset"
 )
@@ -18,7 +19,7 @@ var update = flag.Bool("update", false, "rewrite the table in docs/damage.md")
 
 // TestErrorTable does the damage of docs/damage.md's table and compares each message with the one that stands there.
 func TestErrorTable(t *testing.T) {
-	testutil.CheckErrorTable(t, "data sets", *update, slices.Concat(idxDamages(t), folderDamages(t), imageDamages(t), exportDamages(t)))
+	testutil.CheckErrorTable(t, "data sets", *update, slices.Concat(idxDamages(t), folderDamages(t), archiveDamages(t), imageDamages(t), exportDamages(t)))
 }
 
 // idxDamages does each damage to a pair of files as train-images-idx3-ubyte and train-labels-idx1-ubyte.
@@ -73,10 +74,10 @@ func idxDamages(t *testing.T) []testutil.ErrorCase {
 func folderDamages(t *testing.T) []testutil.ErrorCase {
 	one := pngOf(t, stripes(3, 3))
 	open := func(files map[string][]byte) error {
-		_, _, err := dataset.OpenFolder(tree(t, files), dataset.FolderOptions{})
+		_, _, err := dataset.OpenFolder(tree(t, files), dataset.PictureOptions{})
 		return err
 	}
-	gone := only(t, "a.png", one, dataset.FolderOptions{Shape: square(3)})
+	gone := only(t, "a.png", one, dataset.PictureOptions{Shape: square(3)})
 	require.NoError(t, os.Remove(gone.Path(0)))
 	_, vanished := gone.Sample(0, make([]float32, 27))
 	return []testutil.ErrorCase{
@@ -88,12 +89,41 @@ func folderDamages(t *testing.T) []testutil.ErrorCase {
 	}
 }
 
+func archiveDamages(t *testing.T) []testutil.ErrorCase {
+	one := string(pngOf(t, stripes(3, 3)))
+	open := func(name string, data []byte) error {
+		_, _, err := dataset.Open(filepath.Join(tree(t, map[string][]byte{name: data}), name), dataset.PictureOptions{})
+		return err
+	}
+	column := func(path string, kind parquet.Type) parquet.Column { return parquet.Column{Path: path, Type: kind} }
+	rows := []parquet.Values{{Bytes: [][]byte{[]byte(one)}}, {Ints: []int64{0}}}
+	whole := table(t, "", []parquet.Column{column("image.bytes", parquet.ByteArray), column("label", parquet.Int64)}, rows)
+	unnamed := table(t, "", []parquet.Column{column("image.bytes", parquet.ByteArray), column("kind", parquet.Int64)}, rows)
+	damaged := bytes.Clone(whole)
+	damaged[5] ^= 0x40
+	shard := tarOf(t, "1.png", one, "1.cls", "0")
+	return []testutil.ErrorCase{
+		{What: "no data of a known form", Err: open("data.zip", nil)},
+		{What: "tar file cut off", Err: open("data.tar", shard[:1500])},
+		{What: "tar file cut off between members", Err: open("data.tar", shard[:2048])},
+		{What: "tar file without labels", Err: open("data.tar", tarOf(t, "1.png", one))},
+		{What: "compressed tar file", Err: open("data.tar.gz", shard)},
+		{What: "Parquet file cut off", Err: open("data.parquet", whole[:len(whole)-1])},
+		{What: "Parquet file without labels", Err: open("data.parquet", unnamed)},
+		{What: "Parquet page damaged", Err: open("data.parquet", damaged)},
+		{What: "list without the columns", Err: open("data.csv", []byte("name,kind\n"))},
+		{What: "list with a path outside of its folder", Err: open("data.csv", []byte("path,label\n../cat.png,0\n"))},
+		{What: "list with a stray label", Err: open("data.csv", []byte("path,label\ncat.png,123456789\n"))},
+		{What: "JSON Lines cut off", Err: open("data.jsonl", []byte("{\"path\": \"cat.png\", \"label\": 0}\n{\"path"))},
+	}
+}
+
 func imageDamages(t *testing.T) []testutil.ErrorCase {
 	whole, photo := pngOf(t, stripes(30, 30)), jpegOf(t, stripes(30, 30))
 	wrongSum := bytes.Clone(whole)
 	wrongSum[len(wrongSum)-20] ^= 1
 	sample := func(name string, data []byte) error {
-		_, err := only(t, name, data, dataset.FolderOptions{Shape: square(8)}).Sample(0, make([]float32, 3*64))
+		_, err := only(t, name, data, dataset.PictureOptions{Shape: square(8)}).Sample(0, make([]float32, 3*64))
 		return err
 	}
 	hole := holes{counting(t, 10, 1, 1, 1), func(i int) bool { return i == 3 }}

@@ -1,5 +1,5 @@
-// Package dataset feeds labelled images to training: IDX files (MNIST's format), folders of class folders of
-// pictures, deterministic augmentation, and a loader that assembles batches ahead of the step.
+// Package dataset feeds labelled images to training: IDX files (MNIST's format), pictures in class folders, in tar and
+// Parquet files and in lists, deterministic augmentation, and a loader that assembles batches ahead of the step.
 //
 // Everything is a [Dataset]: a fixed number of samples of one shape, each filled on demand into memory the caller owns.
 // Wrappers ([Take], [Augment]) are Datasets too, so they nest.
@@ -31,8 +31,12 @@ func ClassNames(ds Dataset) []string {
 	if named, ok := ds.(interface{ ClassNames() []string }); ok {
 		return named.ClassNames()
 	}
-	digits := len(strconv.Itoa(max(ds.Classes()-1, 0)))
-	names := make([]string, ds.Classes())
+	return numberedNames(ds.Classes())
+}
+
+func numberedNames(classes int) []string {
+	digits := len(strconv.Itoa(max(classes-1, 0)))
+	names := make([]string, classes)
 	for label := range names {
 		names[label] = fmt.Sprintf("%0*d", digits, label)
 	}

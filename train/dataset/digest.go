@@ -5,8 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
+	"path"
 )
 
 const (
@@ -18,15 +17,15 @@ const (
 )
 
 // Digest writes to w what tells the samples of ds from others. For a set in memory that is every pixel
-// and label. For a folder it is every file's class, name and size, and every file's contents, or 256
-// images where the files have more than 1 GiB. For any other set it is 256 of the samples. Whatever
+// and label. For pictures it is each one's class, name and size, and its encoded content, or 256 decoded
+// samples where there is more than 1 GiB. For any other set it is 256 of the samples. Whatever
 // wraps a set in this package shows through; what transforms do to its samples is left out.
 func Digest(ds Dataset, w io.Writer) error {
 	base, indices := root(ds)
 	switch base := base.(type) {
 	case *Images:
 		return base.digest(w, indices)
-	case *Folder:
+	case *Pictures:
 		return base.digest(w, indices)
 	}
 	return digestSamples(base, w, indices)
@@ -46,40 +45,24 @@ func (m *Images) digest(w io.Writer, indices []int) error {
 	return err
 }
 
-func (f *Folder) digest(w io.Writer, indices []int) error {
+func (p *Pictures) digest(w io.Writer, indices []int) error {
 	total := int64(0)
 	for _, i := range indices {
-		size := int64(-1) // the file has gone
-		if info, err := os.Stat(f.Path(i)); err == nil {
-			size = info.Size()
-			total += size
-		}
-		if _, err := fmt.Fprintf(w, "%d %q %d\n", f.files[i].label, f.files[i].name, size); err != nil {
+		size := p.store.size(i)
+		total += max(size, 0)
+		if _, err := fmt.Fprintf(w, "%d %q %d\n", p.store.label(i), path.Base(p.store.key(i)), size); err != nil {
 			return err
 		}
 	}
 	if total > wholeFiles {
-		return digestSamples(f, w, indices)
+		return digestSamples(p, w, indices)
 	}
 	for _, i := range indices {
-		if err := copyFile(w, f.Path(i)); err != nil {
+		if err := p.store.copyTo(w, i); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// copyFile writes a file's contents, nothing for one that has gone or may not be read.
-func copyFile(w io.Writer, path string) error {
-	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(w, file)
-	return errors.Join(err, file.Close())
 }
 
 // digestSamples writes samples spread over the given ones, a damaged one as zeros with label -1.

@@ -63,7 +63,7 @@ func TestDigestOfFolders(t *testing.T) {
 		files[fmt.Sprintf("%c/%03d.png", 'a'+i%2, i)] = pngOf(t, stripes(2, 2))
 	}
 	set := func(files map[string][]byte) string {
-		f, _, err := dataset.OpenFolder(tree(t, files), dataset.FolderOptions{Shape: square(3), TestFraction: -1})
+		f, _, err := dataset.OpenFolder(tree(t, files), dataset.PictureOptions{Shape: square(3), TestFraction: -1})
 		require.NoError(t, err)
 		return digest(t, f)
 	}
@@ -96,7 +96,7 @@ func TestDigestSeesEveryReplacedImage(t *testing.T) {
 	}
 	dir := tree(t, files)
 	replacement := ofLength(t, len(files[name(0)]))
-	folder, _, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3), TestFraction: -1})
+	folder, _, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3), TestFraction: -1})
 	require.NoError(t, err)
 	set := dataset.Take(dataset.Mixed(folder, 1), n)
 	last := digest(t, set)
@@ -112,14 +112,14 @@ func TestDigestSeesEveryReplacedImage(t *testing.T) {
 func TestDigestOfLargeFolders(t *testing.T) {
 	dir := tree(t, map[string][]byte{"a/1.png": pngOf(t, stripes(2, 2)), "a/2.png": nil})
 	require.NoError(t, os.Truncate(filepath.Join(dir, "a", "2.png"), 2<<30))
-	folder, _, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3), TestFraction: -1})
+	folder, _, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3), TestFraction: -1})
 	require.NoError(t, err)
 	before := digest(t, folder)
 	assert.Less(t, len(before), 1000)
 	changed := stripes(2, 2)
 	changed.Pix[4] ^= 255
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a", "1.png"), pngOf(t, changed), 0o644))
-	folder, _, err = dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3), TestFraction: -1})
+	folder, _, err = dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3), TestFraction: -1})
 	require.NoError(t, err)
 	assert.NotEqual(t, before, digest(t, folder))
 }

@@ -1,7 +1,7 @@
 package dataset
 
 import (
-	"bufio"
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -15,11 +15,13 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"convgraph/picture"
 )
 
-// Export writes ds to the folder dir as DIR/CLASS/NUMBER.png, 8-bit RGB images that [OpenFolder] reads back in the order
-// of class and index. Classes bear their [ClassNames]. Samples have one channel (written as grey) or three, and
-// intensities in [0, 1].
+// Export writes ds to the folder dir as DIR/CLASS/NUMBER.png, which [OpenFolder] reads back in the order of class and
+// index. Classes bear their [ClassNames]. [Pictures] are copied as they are; other samples become 8-bit RGB images: they
+// have one channel (written as grey) or three, and intensities in [0, 1].
 //
 // The folder appears whole or not at all: the images go to a temporary folder beside it, which is renamed at the end and
 // removed after an error. dir must not exist, or be empty.
@@ -29,11 +31,21 @@ func Export(ds Dataset, dir string) error {
 
 // ExportSplit is [Export] of a training and a test set to DIR/train and DIR/test, both or none.
 func ExportSplit(train, test Dataset, dir string) error {
+	return ExportAs(ClassFolders, train, test, dir)
+}
+
+// ExportAs is [ExportSplit] in any of the forms that [Open] reads. The pictures are in the order of class and index, as
+// class folders are listed, so that training from each form ends with the same parameters.
+func ExportAs(form Form, train, test Dataset, dir string) error {
+	write, known := forms[form]
+	if !known {
+		return fmt.Errorf("export: got form %q, want %s", string(form), Forms())
+	}
 	return exportWhole(dir, func(temporary string) error {
-		if err := writeClasses(train, filepath.Join(temporary, "train")); err != nil {
+		if err := write(train, temporary, "train"); err != nil {
 			return err
 		}
-		return writeClasses(test, filepath.Join(temporary, "test"))
+		return write(test, temporary, "test")
 	})
 }
 
@@ -86,7 +98,10 @@ func checkTarget(dir string) error {
 
 // writeClasses writes the class folders of ds to dir, with as many images at a time as there are processors.
 func writeClasses(ds Dataset, dir string) error {
-	folders, err := makeClassFolders(ds, dir)
+	if err := checkExportable(ds); err != nil {
+		return err
+	}
+	classes, err := makeClassFolders(ds, dir)
 	if err != nil {
 		return err
 	}
@@ -95,13 +110,12 @@ func writeClasses(ds Dataset, dir string) error {
 		failed  atomic.Bool
 		workers sync.WaitGroup
 		errs    = make([]error, runtime.GOMAXPROCS(0))
-		digits  = len(strconv.Itoa(max(ds.Len()-1, 0)))
 	)
 	for w := range errs {
 		workers.Go(func() {
-			writer := newImageWriter(ds, folders, digits)
+			encoder := newImageEncoder(ds)
 			for i := int(next.Add(1)) - 1; i < ds.Len() && !failed.Load(); i = int(next.Add(1)) - 1 {
-				if errs[w] = writer.write(i); errs[w] != nil {
+				if errs[w] = encoder.write(i, dir, classes); errs[w] != nil {
 					failed.Store(true)
 					return
 				}
@@ -112,45 +126,128 @@ func writeClasses(ds Dataset, dir string) error {
 	return cmp.Or(errs...)
 }
 
-// makeClassFolders makes a folder for each class and returns their paths by label.
+// makeClassFolders makes a folder for each class and returns the classes' names.
 func makeClassFolders(ds Dataset, dir string) ([]string, error) {
-	shape := ds.Shape()
-	if _, err := sampleSize(shape); err != nil {
-		return nil, err
-	}
-	if shape[0] != 1 && shape[0] != 3 {
-		return nil, fmt.Errorf("samples %v have %d channels: expected 1 (grey) or 3 (red, green, blue)", shape, shape[0])
-	}
-	folders := ClassNames(ds)
-	for label, name := range folders {
+	names := ClassNames(ds)
+	for _, name := range names {
 		if !filepath.IsLocal(name) || strings.ContainsAny(name, `/\`) || strings.HasPrefix(name, ".") {
 			return nil, fmt.Errorf("class %q cannot be the name of a folder", name)
 		}
-		folders[label] = filepath.Join(dir, name)
-		if err := os.MkdirAll(folders[label], 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
 			return nil, err
 		}
 	}
-	return folders, nil
+	return names, nil
 }
 
-// imageWriter writes single samples and owns the memory that takes.
-type imageWriter struct {
-	ds      Dataset
-	folders []string
-	digits  int
+// imageEncoder encodes single samples and owns the memory that takes.
+type imageEncoder struct {
+	ds       Dataset
+	digits   int
+	pictures *Pictures // whose encoded pictures are copied, those at the indices
+	indices  []int
+	buffer   bytes.Buffer
+
 	sample  []float32
 	picture *image.NRGBA
 	encoder png.Encoder
 }
 
-func newImageWriter(ds Dataset, folders []string, digits int) *imageWriter {
-	shape := ds.Shape()
-	return &imageWriter{ds: ds, folders: folders, digits: digits,
-		sample:  make([]float32, shape.TotalSize()),
-		picture: image.NewNRGBA(image.Rect(0, 0, shape[2], shape[1])),
-		encoder: png.Encoder{CompressionLevel: png.BestSpeed, BufferPool: new(singleBuffer)}, // twice as fast for 5% more bytes on MNIST
+func newImageEncoder(ds Dataset) *imageEncoder {
+	e := &imageEncoder{ds: ds, digits: len(strconv.Itoa(max(ds.Len()-1, 0)))}
+	if pictures, indices, untouched := beneathViews(ds); untouched {
+		e.pictures, e.indices = pictures, indices
+		return e
 	}
+	shape := ds.Shape()
+	e.sample = make([]float32, shape.TotalSize())
+	e.picture = image.NewNRGBA(image.Rect(0, 0, shape[2], shape[1]))
+	e.encoder = png.Encoder{CompressionLevel: png.BestSpeed, BufferPool: new(singleBuffer)} // twice as fast for 5% more bytes on MNIST
+	return e
+}
+
+// beneathViews are the pictures that ds shows some of, in its order. untouched is false if ds is no such set.
+func beneathViews(ds Dataset) (pictures *Pictures, indices []int, untouched bool) {
+	for view := ds; ; {
+		switch v := view.(type) {
+		case head:
+			view = v.Dataset
+		case subset:
+			view = v.Dataset
+		case *Pictures:
+			_, indices = root(ds)
+			return v, indices, true
+		default:
+			return nil, nil, false
+		}
+	}
+}
+
+// encoded is a sample as it is exported.
+type encoded struct {
+	number    string // its index, with as many digits as the set's last
+	extension string // of its format
+	label     int
+	data      []byte // valid until the next one
+}
+
+func (e *imageEncoder) encode(i int) (s encoded, err error) {
+	e.buffer.Reset()
+	s.number, s.extension = fmt.Sprintf("%0*d", e.digits, i), ".png"
+	if e.pictures != nil {
+		s.label, s.extension, err = e.copy(e.indices[i])
+	} else {
+		s.label, err = e.paint(i)
+	}
+	switch {
+	case err != nil:
+		return s, fmt.Errorf("sample %d: %w", i, err)
+	case s.label < 0 || s.label >= e.ds.Classes():
+		return s, fmt.Errorf("sample %d: label %d is out of range: the set has classes 0 to %d", i, s.label, e.ds.Classes()-1)
+	}
+	s.data = e.buffer.Bytes()
+	return s, nil
+}
+
+// copy copies encoded picture i of the pictures.
+func (e *imageEncoder) copy(i int) (label int, extension string, err error) {
+	if err = e.pictures.store.copyTo(&e.buffer, i); err == nil {
+		extension, err = picture.Extension(e.buffer.Bytes())
+	}
+	if err != nil {
+		return 0, "", fmt.Errorf("%s: %w", e.pictures.Path(i), err)
+	}
+	return e.pictures.store.label(i), extension, nil
+}
+
+// paint makes a PNG of sample i.
+func (e *imageEncoder) paint(i int) (label int, err error) {
+	if label, err = e.ds.Sample(i, e.sample); err != nil {
+		return 0, err
+	}
+	paint(e.picture, e.sample)
+	return label, e.encoder.Encode(&e.buffer, e.picture)
+}
+
+// write writes sample i to the folder of its class.
+func (e *imageEncoder) write(i int, dir string, classes []string) error {
+	s, err := e.encode(i)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, classes[s.label], s.number+s.extension), s.data, 0o644)
+}
+
+// checkExportable says why samples can't be pictures.
+func checkExportable(ds Dataset) error {
+	shape := ds.Shape()
+	if _, err := sampleSize(shape); err != nil {
+		return err
+	}
+	if shape[0] != 1 && shape[0] != 3 {
+		return fmt.Errorf("samples %v have %d channels: expected 1 (grey) or 3 (red, green, blue)", shape, shape[0])
+	}
+	return nil
 }
 
 // singleBuffer keeps the encoder's buffer from one image to the next.
@@ -158,27 +255,6 @@ type singleBuffer struct{ buffer *png.EncoderBuffer }
 
 func (s *singleBuffer) Get() *png.EncoderBuffer  { return s.buffer }
 func (s *singleBuffer) Put(b *png.EncoderBuffer) { s.buffer = b }
-
-func (w *imageWriter) write(i int) error {
-	label, err := w.ds.Sample(i, w.sample)
-	if err != nil {
-		return fmt.Errorf("sample %d: %w", i, err)
-	}
-	if label < 0 || label >= len(w.folders) {
-		return fmt.Errorf("sample %d: label %d is out of range: the set has classes 0 to %d", i, label, len(w.folders)-1)
-	}
-	paint(w.picture, w.sample)
-	return w.save(filepath.Join(w.folders[label], fmt.Sprintf("%0*d.png", w.digits, i)))
-}
-
-func (w *imageWriter) save(path string) error {
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	buffered := bufio.NewWriter(file)
-	return cmp.Or(w.encoder.Encode(buffered, w.picture), buffered.Flush(), file.Close())
-}
 
 // paint sets the opaque picture's pixels to the intensities of a sample, one channel or three.
 func paint(picture *image.NRGBA, sample []float32) {

@@ -40,7 +40,7 @@ func TestExportComesBackBitForBit(t *testing.T) {
 		train, test := counting(t, 23, channels, 6, 6), counting(t, 11, channels, 6, 6)
 		dir := filepath.Join(t.TempDir(), "new", "set")
 		require.NoError(t, dataset.ExportSplit(train, test, dir))
-		gotTrain, gotTest, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: tensor.Shape{channels, 6, 6}})
+		gotTrain, gotTest, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: tensor.Shape{channels, 6, 6}})
 		require.NoError(t, err)
 		assertSameByClass(t, train, gotTrain)
 		assertSameByClass(t, test, gotTest)

@@ -92,7 +92,7 @@ func TestOpenFolderListsClassesSorted(t *testing.T) {
 		"zebra/2.png": one, "zebra/1.PNG": one, "ant/a.jpeg": jpegOf(t, stripes(3, 3)), "cat/": nil,
 		"ant/notes.txt": []byte("no image"), "ant/.hidden.png": one, "ant/deeper/x.png": one, ".git/x.png": one, "README.md": nil,
 	})
-	train, test, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3), TestFraction: -1})
+	train, test, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3), TestFraction: -1})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"ant", "cat", "zebra"}, dataset.ClassNames(train))
 	assert.Equal(t, 3, train.Classes())
@@ -112,7 +112,7 @@ func TestOpenFolderSplitBySubfolders(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	for _, name := range []string{"test", "val"} {
 		dir := tree(t, map[string][]byte{"train/a/1.png": one, "train/b/1.png": one, "train/c/1.png": one, name + "/c/1.png": one, name + "/a/1.png": one})
-		train, test, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3)})
+		train, test, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3)})
 		require.NoError(t, err)
 		assert.Equal(t, 3, train.Len())
 		assert.Equal(t, []string{"a", "b", "c"}, test.ClassNames())
@@ -124,7 +124,7 @@ func TestOpenFolderSplitBySubfolders(t *testing.T) {
 func TestAClassMayBeCalledTrain(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	dir := tree(t, map[string][]byte{"train/1.png": one, "test/1.png": one, "ship/1.png": one})
-	train, _, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3), TestFraction: -1})
+	train, _, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3), TestFraction: -1})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"ship", "test", "train"}, train.ClassNames())
 }
@@ -137,12 +137,12 @@ func TestOpenFolderDividesTheSameWayAnywhere(t *testing.T) {
 		files[fmt.Sprintf("b/%02d.png", i)] = one
 	}
 	divide := func(seed uint64) (names []string) {
-		train, test, err := dataset.OpenFolder(tree(t, files), dataset.FolderOptions{Shape: square(3), TestFraction: 0.25, Seed: seed})
+		train, test, err := dataset.OpenFolder(tree(t, files), dataset.PictureOptions{Shape: square(3), TestFraction: 0.25, Seed: seed})
 		require.NoError(t, err)
 		assert.Equal(t, 31, train.Len(), "15 of a, 15 of b, and the only one of few")
 		assert.Equal(t, 10, test.Len())
 		seen := map[string]bool{}
-		for _, set := range []*dataset.Folder{train, test} {
+		for _, set := range []*dataset.Pictures{train, test} {
 			for i := range set.Len() {
 				class := filepath.Base(filepath.Dir(set.Path(i)))
 				name := class + "/" + filepath.Base(set.Path(i))
@@ -164,7 +164,7 @@ func TestOpenFolderDividesTheSameWayAnywhere(t *testing.T) {
 func TestOneImageOfAClassStaysForTraining(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	dir := tree(t, map[string][]byte{"a/1.png": one, "b/1.png": one, "b/2.png": one})
-	train, test, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3), TestFraction: 0.9})
+	train, test, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3), TestFraction: 0.9})
 	require.NoError(t, err)
 	assert.Equal(t, 2, train.Len())
 	assert.Equal(t, 1, test.Len())
@@ -174,28 +174,28 @@ func TestOpenFolderRefuses(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	for name, c := range map[string]struct {
 		files   map[string][]byte
-		options dataset.FolderOptions
+		options dataset.PictureOptions
 		want    string
 	}{
-		"empty":           {map[string][]byte{"x.txt": nil}, dataset.FolderOptions{}, "found no image in 0 class folders: expected files such as"},
-		"no test":         {map[string][]byte{"train/a/1.png": one}, dataset.FolderOptions{}, "val beside it"},
-		"unknown class":   {map[string][]byte{"train/a/1.png": one, "test/b/1.png": one}, dataset.FolderOptions{}, `class "b" is not in`},
-		"too few to test": {map[string][]byte{"a/1.png": one, "b/1.png": one}, dataset.FolderOptions{}, "2 images leave none for testing at fraction 0.1"},
-		"size":            {nil, dataset.FolderOptions{Shape: square(0)}, "got input [3 0 0], want a height and a width from 1 to 8192"},
-		"channels":        {nil, dataset.FolderOptions{Shape: tensor.Shape{4, 8, 8}}, "got input [4 8 8], want (channels, height, width)"},
-		"preprocessing":   {nil, dataset.FolderOptions{Preprocess: picture.Preprocessing{Fit: "crop"}}, `preprocessing: fit: got "crop"`},
-		"fraction":        {nil, dataset.FolderOptions{TestFraction: 1}, "got test fraction 1, want less than 1"},
-		"cache":           {nil, dataset.FolderOptions{CacheBytes: -1}, "got a cache of -1 bytes"},
+		"empty":           {map[string][]byte{"x.txt": nil}, dataset.PictureOptions{}, "found no image in 0 class folders: expected files such as"},
+		"no test":         {map[string][]byte{"train/a/1.png": one}, dataset.PictureOptions{}, "val beside it"},
+		"unknown class":   {map[string][]byte{"train/a/1.png": one, "test/b/1.png": one}, dataset.PictureOptions{}, `class "b" is not in`},
+		"too few to test": {map[string][]byte{"a/1.png": one, "b/1.png": one}, dataset.PictureOptions{}, "2 images leave none for testing at fraction 0.1"},
+		"size":            {nil, dataset.PictureOptions{Shape: square(0)}, "got input [3 0 0], want a height and a width from 1 to 8192"},
+		"channels":        {nil, dataset.PictureOptions{Shape: tensor.Shape{4, 8, 8}}, "got input [4 8 8], want (channels, height, width)"},
+		"preprocessing":   {nil, dataset.PictureOptions{Preprocess: picture.Preprocessing{Fit: "crop"}}, `preprocessing: fit: got "crop"`},
+		"fraction":        {nil, dataset.PictureOptions{TestFraction: 1}, "got test fraction 1, want less than 1"},
+		"cache":           {nil, dataset.PictureOptions{CacheBytes: -1}, "got a cache of -1 bytes"},
 	} {
 		_, _, err := dataset.OpenFolder(tree(t, c.files), c.options)
 		assert.ErrorContains(t, err, c.want, name)
 	}
-	_, _, err := dataset.OpenFolder(filepath.Join(t.TempDir(), "absent"), dataset.FolderOptions{})
+	_, _, err := dataset.OpenFolder(filepath.Join(t.TempDir(), "absent"), dataset.PictureOptions{})
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
 // only is a set of one image file, in a class of its own.
-func only(t testing.TB, name string, data []byte, options dataset.FolderOptions) *dataset.Folder {
+func only(t testing.TB, name string, data []byte, options dataset.PictureOptions) *dataset.Pictures {
 	t.Helper()
 	options.TestFraction = -1
 	set, _, err := dataset.OpenFolder(tree(t, map[string][]byte{"class/" + name: data}), options)
@@ -211,7 +211,7 @@ func TestImagesOfTheRightSizeAreNotTouched(t *testing.T) {
 			img.Pix[i] = 255
 		}
 	}
-	_, x := sampleOf(t, only(t, "a.png", pngOf(t, img), dataset.FolderOptions{Shape: square(5)}), 0)
+	_, x := sampleOf(t, only(t, "a.png", pngOf(t, img), dataset.PictureOptions{Shape: square(5)}), 0)
 	for c := range 3 {
 		for p := range 25 {
 			assert.Equal(t, float32(img.Pix[4*p+c])/255, x[25*c+p], "channel %d, pixel %d", c, p)
@@ -225,7 +225,7 @@ func TestGreyStaysGrey(t *testing.T) {
 		img.Pix[i] = uint8(i)
 	}
 	for channels := 1; channels <= 3; channels += 2 {
-		_, x := sampleOf(t, only(t, "a.png", pngOf(t, img), dataset.FolderOptions{Shape: tensor.Shape{channels, 16, 16}}), 0)
+		_, x := sampleOf(t, only(t, "a.png", pngOf(t, img), dataset.PictureOptions{Shape: tensor.Shape{channels, 16, 16}}), 0)
 		for i, v := range x {
 			require.Equal(t, float32(i%256)/255, v, "%d channels, value %d", channels, i)
 		}
@@ -237,7 +237,7 @@ func TestTheMiddleIsKeptAndTheShorterSideScaled(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"a.png": pngOf(t, stripes(90, 30)), "b.jpg": jpegOf(t, stripes(96, 32)), "narrow.png": pngOf(t, stripes(60000, 7)),
 	} {
-		_, x := sampleOf(t, only(t, name, data, dataset.FolderOptions{Shape: square(8)}), 0)
+		_, x := sampleOf(t, only(t, name, data, dataset.PictureOptions{Shape: square(8)}), 0)
 		for i, v := range x {
 			want := float32(0)
 			if i/64 == 1 {
@@ -246,7 +246,7 @@ func TestTheMiddleIsKeptAndTheShorterSideScaled(t *testing.T) {
 			assert.InDelta(t, want, v, 0.04, "%s: value %d", name, i)
 		}
 	}
-	_, x := sampleOf(t, only(t, "a.png", pngOf(t, stripes(30, 60)), dataset.FolderOptions{Shape: square(3)}), 0)
+	_, x := sampleOf(t, only(t, "a.png", pngOf(t, stripes(30, 60)), dataset.PictureOptions{Shape: square(3)}), 0)
 	for i, v := range []float32{1, 0, 0} {
 		assert.InDelta(t, v, x[i], 0.2, "the red channel of the upper row: three stripes remain")
 	}
@@ -255,12 +255,12 @@ func TestTheMiddleIsKeptAndTheShorterSideScaled(t *testing.T) {
 func TestTransparentIsOverBlack(t *testing.T) {
 	img := image.NewNRGBA(image.Rect(0, 0, 1, 1))
 	img.SetNRGBA(0, 0, color.NRGBA{R: 255, G: 255, B: 255, A: 51})
-	_, x := sampleOf(t, only(t, "a.png", pngOf(t, img), dataset.FolderOptions{Shape: square(1)}), 0)
+	_, x := sampleOf(t, only(t, "a.png", pngOf(t, img), dataset.PictureOptions{Shape: square(1)}), 0)
 	assert.Equal(t, []float32{0.2, 0.2, 0.2}, x)
 }
 
 func TestTheContentCountsNotTheName(t *testing.T) {
-	_, x := sampleOf(t, only(t, "really-a-jpeg.png", jpegOf(t, image.NewGray(image.Rect(0, 0, 4, 4))), dataset.FolderOptions{Shape: square(4)}), 0)
+	_, x := sampleOf(t, only(t, "really-a-jpeg.png", jpegOf(t, image.NewGray(image.Rect(0, 0, 4, 4))), dataset.PictureOptions{Shape: square(4)}), 0)
 	assert.InDeltaSlice(t, make([]float32, 48), x, 0.01)
 }
 
@@ -299,7 +299,7 @@ func TestDamagedImagesAreNamed(t *testing.T) {
 		"nothing.jpg": {sizedJPEG(0), "0x0 pixels, want at least 1x1"},
 		"huge.jpg":    {sizedJPEG(1<<16 - 1), "JPEG header: got 65535x65535 pixels, want at most"},
 	} {
-		set := only(t, name, c.data, dataset.FolderOptions{Shape: square(8)})
+		set := only(t, name, c.data, dataset.PictureOptions{Shape: square(8)})
 		_, err := set.Sample(0, make([]float32, 3*64))
 		var damaged *dataset.DamagedError
 		require.ErrorAs(t, err, &damaged, name)
@@ -316,7 +316,7 @@ func TestDamagedImagesAreNamed(t *testing.T) {
 func TestEveryTruncationIsDamage(t *testing.T) {
 	for name, whole := range map[string][]byte{"a.png": pngOf(t, stripes(6, 6)), "a.jpg": jpegOf(t, stripes(6, 6))} {
 		for cut := 0; cut < len(whole)-2; cut += 3 {
-			set := only(t, name, whole[:cut], dataset.FolderOptions{Shape: square(6)})
+			set := only(t, name, whole[:cut], dataset.PictureOptions{Shape: square(6)})
 			_, err := set.Sample(0, make([]float32, 3*36))
 			var damaged *dataset.DamagedError
 			assert.ErrorAs(t, err, &damaged, "%s cut to %d bytes", name, cut)
@@ -325,7 +325,7 @@ func TestEveryTruncationIsDamage(t *testing.T) {
 }
 
 func TestStrictDamageIsAnOrdinaryError(t *testing.T) {
-	set := only(t, "a.png", nil, dataset.FolderOptions{Shape: square(8), Strict: true})
+	set := only(t, "a.png", nil, dataset.PictureOptions{Shape: square(8), Strict: true})
 	_, err := set.Sample(0, make([]float32, 3*64))
 	var damaged *dataset.DamagedError
 	assert.False(t, errors.As(err, &damaged))
@@ -337,7 +337,7 @@ func TestStrictDamageIsAnOrdinaryError(t *testing.T) {
 func TestVanishedImageIsDamaged(t *testing.T) {
 	one := pngOf(t, stripes(8, 8))
 	dir := tree(t, map[string][]byte{"cat/1.png": one, "cat/2.png": one, "cat/3.png": one})
-	set, _, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(8), TestFraction: -1})
+	set, _, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(8), TestFraction: -1})
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(set.Path(1)))
 	images := 0
@@ -360,7 +360,7 @@ func TestVanishedImageIsDamaged(t *testing.T) {
 }
 
 func TestUnreadableImageIsDamaged(t *testing.T) {
-	set := only(t, "a.png", pngOf(t, stripes(8, 8)), dataset.FolderOptions{Shape: square(8)})
+	set := only(t, "a.png", pngOf(t, stripes(8, 8)), dataset.PictureOptions{Shape: square(8)})
 	require.NoError(t, os.Chmod(set.Path(0), 0))
 	if f, err := os.Open(set.Path(0)); err == nil {
 		f.Close()
@@ -379,7 +379,7 @@ func TestFolderCacheIsBoundedAndReturnsTheSame(t *testing.T) {
 	}
 	dir := tree(t, files)
 	const sample = 4 * 3 * 16 // bytes
-	set, _, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(4), TestFraction: -1, CacheBytes: 2*sample + sample/2})
+	set, _, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(4), TestFraction: -1, CacheBytes: 2*sample + sample/2})
 	require.NoError(t, err)
 	var want [6][]float32
 	for i := range want {
@@ -403,7 +403,7 @@ func TestFolderSamplesConcurrently(t *testing.T) {
 	for i := range 8 {
 		files[fmt.Sprintf("a/%d.png", i)] = pngOf(t, stripes(5+i, 9))
 	}
-	set, _, err := dataset.OpenFolder(tree(t, files), dataset.FolderOptions{Shape: square(5), TestFraction: -1, CacheBytes: 1200})
+	set, _, err := dataset.OpenFolder(tree(t, files), dataset.PictureOptions{Shape: square(5), TestFraction: -1, CacheBytes: 1200})
 	require.NoError(t, err)
 	var want [8][]float32
 	for i := range want {

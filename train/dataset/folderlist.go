@@ -1,16 +1,12 @@
 package dataset
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -25,8 +21,8 @@ import (
 //
 // Only the names are read here; images are decoded, and damage is found, by Sample. What isn't
 // named as a picture, lies in a folder within a class folder, or is hidden is left out:
-// [Folder.LeftOut] lists it. A class whose name isn't UTF-8, or looks like another's, is an error.
-func OpenFolder(dir string, options FolderOptions) (train, test *Folder, err error) {
+// [Pictures.LeftOut] lists it. A class whose name isn't UTF-8, or looks like another's, is an error.
+func OpenFolder(dir string, options PictureOptions) (train, test *Pictures, err error) {
 	options, err = options.withDefaults()
 	if err != nil {
 		return nil, nil, err
@@ -43,7 +39,9 @@ func OpenFolder(dir string, options FolderOptions) (train, test *Folder, err err
 	if testDir != "" {
 		testing, err = listTest(testDir, trainDir, training.classes)
 	} else {
-		training.files, testing.files, err = divide(dir, training.files, options)
+		var first, second []int
+		first, second, err = divide(dir, training.files, options)
+		training.files, testing.files = training.files.some(first), training.files.some(second)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -53,10 +51,9 @@ func OpenFolder(dir string, options FolderOptions) (train, test *Folder, err err
 			return nil, nil, err
 		}
 	}
-	budget := new(atomic.Int64)
-	budget.Store(options.CacheBytes)
-	train = newFolder(options, training.classes, training.files, slices.Concat(beside, training.leftOut.list), budget)
-	return train, newFolder(options, training.classes, testing.files, testing.leftOut.list, budget), nil
+	train, test = newPictures(options, training.classes, training.files, testing.files,
+		slices.Concat(beside, training.leftOut.list), testing.leftOut.list)
+	return train, test, nil
 }
 
 // splitFolders finds DIR/train and DIR/test (or val); without them the training folder is dir and
@@ -127,7 +124,7 @@ func kindOf(dir string, entry fs.DirEntry) fs.FileMode {
 // listing is the content of a folder of class folders.
 type listing struct {
 	classes []string // in normal form C, sorted
-	files   []imageFile
+	files   imageFiles
 	leftOut leftOuts
 }
 
@@ -231,57 +228,4 @@ func (l *listing) appendImages(dir string, label int) error {
 		}
 	}
 	return nil
-}
-
-// divide keeps the fraction of each class that comes first by the hash of its name for testing, and
-// both parts in the order of class and name. At least one image of a class stays for training.
-func divide(dir string, files []imageFile, options FolderOptions) (train, test []imageFile, err error) {
-	if options.TestFraction < 0 {
-		return files, nil, nil
-	}
-	for start := 0; start < len(files); {
-		end := start
-		for end < len(files) && files[end].label == files[start].label {
-			end++
-		}
-		class := files[start:end]
-		limit := testLimit(class, options)
-		for _, file := range class {
-			if limit > 0 && nameHash(file, options.Seed) <= limit {
-				test = append(test, file)
-			} else {
-				train = append(train, file)
-			}
-		}
-		start = end
-	}
-	if len(test) == 0 {
-		return nil, nil, fmt.Errorf("%s: %d images leave none for testing at fraction %v: expected more images, a larger fraction, or folders train and test",
-			dir, len(files), options.TestFraction)
-	}
-	return train, test, nil
-}
-
-// testLimit is the hash up to which the images of a class are for testing; 0 if none is.
-func testLimit(class []imageFile, options FolderOptions) uint64 {
-	count := min(int(math.Round(options.TestFraction*float64(len(class)))), len(class)-1)
-	if count < 1 {
-		return 0
-	}
-	hashes := make([]uint64, len(class))
-	for i, file := range class {
-		hashes[i] = nameHash(file, options.Seed)
-	}
-	slices.Sort(hashes)
-	return hashes[count-1]
-}
-
-// nameHash orders a class's images. It depends on class, name and seed, not on where the folder
-// lies.
-func nameHash(file imageFile, seed uint64) uint64 {
-	key := binary.LittleEndian.AppendUint64(nil, seed)
-	key = append(key, filepath.Base(file.dir)...)
-	key = append(append(key, '/'), file.name...)
-	sum := sha256.Sum256(key)
-	return binary.LittleEndian.Uint64(sum[:])
 }

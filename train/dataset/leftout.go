@@ -30,6 +30,7 @@ const (
 	looseImages     = "pictures outside of the class folders"
 	danglingLinks   = "links to nothing and special files"
 	besidesTheSplit = "folders beside the training and the test set"
+	besideTheParts  = "pictures beside the training and the test set"
 )
 
 // shownNames is how many names are kept.
@@ -50,10 +51,10 @@ func (l LeftOut) what() string {
 
 // LeftOutLines are the lines that tell a user what folders leave out: one for each folder and kind
 // that somebody may miss, up to twenty, and one for each kind that nobody misses.
-func LeftOutLines(folders ...*Folder) (lines []string) {
+func LeftOutLines(sets ...*Pictures) (lines []string) {
 	const most = 20
 	expected, more := map[string]LeftOut{}, 0
-	for _, f := range folders {
+	for _, f := range sets {
 		for _, l := range f.leftOut {
 			switch {
 			case l.Expected:
@@ -102,6 +103,9 @@ func (l *leftOuts) add(folder, kind, name string) {
 		o.Names = append(o.Names, printable(name))
 	}
 }
+
+// addAll takes up what is counted already.
+func (l *leftOuts) addAll(o LeftOut) { l.list = append(l.list, o) }
 
 // printable quotes a name that a terminal can't show.
 func printable(name string) string {

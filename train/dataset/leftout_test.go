@@ -15,7 +15,7 @@ import (
 	"convgraph/train/dataset"
 )
 
-func leftOut(t *testing.T, f *dataset.Folder, dir string) (lines []string) {
+func leftOut(t *testing.T, f *dataset.Pictures, dir string) (lines []string) {
 	t.Helper()
 	for _, l := range f.LeftOut() {
 		relative, err := filepath.Rel(dir, l.Folder)
@@ -34,7 +34,7 @@ func TestLeftOut(t *testing.T) {
 		"cat/.DS_Store": nil, "cat/Thumbs.db": nil, "dog/1.svg": nil, "empty/": nil, "__MACOSX/cat/._1.png": nil, ".git/x.png": one,
 		"loose.png": one, "README.md": nil,
 	})
-	train, test, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3), TestFraction: -1})
+	train, test, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3), TestFraction: -1})
 	require.NoError(t, err)
 	assert.Equal(t, 1, train.Len())
 	assert.Equal(t, []string{"cat", "dog", "empty"}, train.ClassNames())
@@ -53,7 +53,7 @@ func TestLeftOut(t *testing.T) {
 	assert.Equal(t, "left out: "+dir+": 1 pictures outside of the class folders: loose.png", lines[0])
 	assert.Equal(t, "left out: 4 hidden or system files: .git, __MACOSX, .DS_Store, …", lines[5])
 
-	_, _, err = dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3), TestFraction: -1, Strict: true})
+	_, _, err = dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3), TestFraction: -1, Strict: true})
 	require.ErrorContains(t, err, "want class folders of pictures only (PNG, JPEG, GIF, WebP, BMP or TIFF), got ")
 	assert.ErrorContains(t, err, "loose.png; ")
 	assert.ErrorContains(t, err, "2 class folders without a picture: dog, empty")
@@ -68,7 +68,7 @@ func TestLeftOutLinesAreFew(t *testing.T) {
 		files[fmt.Sprintf("%02d/1.txt", i)] = nil
 		files[fmt.Sprintf("%02d/2.txt", i)] = nil
 	}
-	train, _, err := dataset.OpenFolder(tree(t, files), dataset.FolderOptions{Shape: square(3), TestFraction: -1})
+	train, _, err := dataset.OpenFolder(tree(t, files), dataset.PictureOptions{Shape: square(3), TestFraction: -1})
 	require.NoError(t, err)
 	lines := dataset.LeftOutLines(train)
 	require.Len(t, lines, 21)
@@ -79,12 +79,12 @@ func TestLeftOutLinesAreFew(t *testing.T) {
 func TestLeftOutOfATestSet(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	dir := tree(t, map[string][]byte{"train/a/1.png": one, "test/a/1.png": one, "test/a/x.txt": nil, "val/a/1.png": one, ".cache/x": nil})
-	train, test, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3)})
+	train, test, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3)})
 	require.NoError(t, err)
 	assert.Equal(t, []string{".: 1 folders beside the training and the test set: val true"}, leftOut(t, train, dir))
 	assert.Equal(t, []string{"test/a: 1 files that aren't named as a picture of a known format: x.txt false"}, leftOut(t, test, dir))
 	require.NoError(t, os.Remove(filepath.Join(dir, "test", "a", "x.txt")))
-	_, _, err = dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3), Strict: true})
+	_, _, err = dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3), Strict: true})
 	assert.NoError(t, err, "system files and other sets are nobody's mistake")
 }
 
@@ -95,7 +95,7 @@ func TestClassNamesAreUTF8(t *testing.T) {
 	}
 	one := pngOf(t, stripes(3, 3))
 	dir := tree(t, map[string][]byte{"row/1.png": one, "caf\xe9/1.png": one})
-	_, _, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3)})
+	_, _, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3)})
 	assert.EqualError(t, err, dir+`: got a class folder "caf\xe9", want a name in UTF-8: rename it`)
 }
 
@@ -106,7 +106,7 @@ func TestClassNamesInEitherNormalForm(t *testing.T) {
 	for _, stored := range []string{composed, decomposed} {
 		// Byte by byte, the decomposed name comes before "caff" and the composed one after it.
 		dir := tree(t, map[string][]byte{"train/" + stored + "/1.png": one, "train/caff/1.png": one, "test/" + decomposed + "/1.png": one})
-		train, test, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3)})
+		train, test, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3)})
 		require.NoError(t, err)
 		assert.Equal(t, []string{"caff", composed}, train.ClassNames())
 		label, _ := sampleOf(t, test, 0)
@@ -119,7 +119,7 @@ func TestClassNamesInEitherNormalForm(t *testing.T) {
 		return // the file system takes the two for one
 	}
 	dir := tree(t, map[string][]byte{composed + "/1.png": one, decomposed + "/1.png": one})
-	_, _, err := dataset.OpenFolder(dir, dataset.FolderOptions{Shape: square(3)})
+	_, _, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3)})
 	assert.EqualError(t, err, dir+`: got class folders "cafe\u0301" and "caf\u00e9", whose names are the same but for the Unicode normal form: rename one`)
 }
 
@@ -134,7 +134,7 @@ func TestFolderPreprocesses(t *testing.T) {
 		{picture.Preprocessing{Fit: picture.Shorter, Resize: 12, Mean: []float64{0.5, 0.5, 0.5}, Std: []float64{0.1, 0.2, 0.3}}, tensor.Shape{3, 8, 8}},
 		{picture.Preprocessing{Digit: picture.Detect}, tensor.Shape{1, 28, 28}},
 	} {
-		set := only(t, "a.png", pngOf(t, img), dataset.FolderOptions{Shape: c.shape, Preprocess: c.p, CacheBytes: 1 << 20})
+		set := only(t, "a.png", pngOf(t, img), dataset.PictureOptions{Shape: c.shape, Preprocess: c.p, CacheBytes: 1 << 20})
 		want, err := c.p.Apply(img, c.shape)
 		require.NoError(t, err)
 		for range 2 { // read, then from the cache
@@ -142,7 +142,7 @@ func TestFolderPreprocesses(t *testing.T) {
 			assert.Equal(t, want.Pixels, x)
 		}
 	}
-	blank := only(t, "a.png", pngOf(t, stripes(1, 1)), dataset.FolderOptions{Shape: tensor.Shape{1, 28, 28}, Preprocess: picture.Preprocessing{Digit: picture.Detect}})
+	blank := only(t, "a.png", pngOf(t, stripes(1, 1)), dataset.PictureOptions{Shape: tensor.Shape{1, 28, 28}, Preprocess: picture.Preprocessing{Digit: picture.Detect}})
 	_, err := blank.Sample(0, make([]float32, 28*28))
 	var damaged *dataset.DamagedError
 	require.ErrorAs(t, err, &damaged)

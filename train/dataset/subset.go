@@ -94,8 +94,8 @@ func labels(ds Dataset) (func(i int) (int, error), error) {
 	switch ds := ds.(type) {
 	case *Images:
 		return func(i int) (int, error) { return int(ds.labels[i]), nil }, nil
-	case *Folder:
-		return func(i int) (int, error) { return ds.files[i].label, nil }, nil
+	case *Pictures:
+		return func(i int) (int, error) { return ds.store.label(i), nil }, nil
 	}
 	if _, err := sampleSize(ds.Shape()); err != nil {
 		return nil, err

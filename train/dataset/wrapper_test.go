@@ -34,7 +34,7 @@ var wrappers = map[string]func(t *testing.T, ds Dataset) Dataset{
 }
 
 // roots hold their samples themselves.
-var roots = []string{"Images", "Folder"}
+var roots = []string{"Images", "Pictures"}
 
 // TestEveryWrapperIsTested finds the types in the package's files that have a method Sample or embed
 // a Dataset.

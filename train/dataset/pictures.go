@@ -1,0 +1,245 @@
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"gorgonia.org/tensor"
+
+	"convgraph/picture"
+)
+
+// PictureOptions say how [Open] and [OpenFolder] read pictures. The zero value reads RGB images of 256x256, as
+// AlexNet's training does.
+type PictureOptions struct {
+	// Shape is (C,H,W) of a sample, with 3 channels (red, green, blue) or 1 (brightness). nil means
+	// (3,256,256).
+	Shape tensor.Shape
+	// Preprocess makes a sample of a picture. With the zero value an image of the size of Shape
+	// isn't touched.
+	Preprocess picture.Preprocessing
+	// TestFraction of each class's images, rounded to the nearest number, is for testing, when the
+	// data don't separate them themselves. Which ones depends on their names and on Seed alone. 0
+	// means 0.1; a negative fraction keeps all for training.
+	TestFraction float64
+	Seed         uint64
+	// Strict refuses data of which anything but system files is left out (see [Pictures.LeftOut]),
+	// and makes a damaged image an ordinary error, which nothing skips.
+	Strict bool
+	// CacheBytes bounds the memory that keeps samples (4·C·H·W bytes each) for the next epoch. The
+	// first images read stay. 0 keeps none.
+	CacheBytes int64
+	// Window is how many bytes of a Parquet set of pictures are in memory at once to be shuffled; see
+	// [Shuffle]. 0 means 256 MiB.
+	Window int64
+	// AnyPath lets a list name files anywhere, by absolute paths or with "..". Otherwise they lie in the
+	// list's folder.
+	AnyPath bool
+	// LabelColumn is the column of the labels, in Parquet files and lists. "" is the one that the
+	// data declare, or one of a usual name.
+	LabelColumn string
+}
+
+func (o PictureOptions) withDefaults() (PictureOptions, error) {
+	if o.Shape == nil {
+		o.Shape = tensor.Shape{3, 256, 256}
+	}
+	if o.TestFraction == 0 {
+		o.TestFraction = 0.1
+	}
+	if err := picture.TakesPictures(o.Shape); err != nil {
+		return o, fmt.Errorf("image folder: %w", err)
+	}
+	if err := o.Preprocess.Check(o.Shape); err != nil {
+		return o, fmt.Errorf("image folder: preprocessing: %w", err)
+	}
+	if !(o.TestFraction < 1) {
+		return o, fmt.Errorf("image folder: got test fraction %v, want less than 1", o.TestFraction)
+	}
+	if o.CacheBytes < 0 {
+		return o, fmt.Errorf("image folder: got a cache of %d bytes, want 0 or more", o.CacheBytes)
+	}
+	if o.Window == 0 {
+		o.Window = 256 << 20
+	}
+	if o.Window < 0 {
+		return o, fmt.Errorf("image folder: got a window of %d bytes, want 0 or more", o.Window)
+	}
+	return o, nil
+}
+
+// Pictures is a set of encoded pictures, which are decoded when a sample is asked for: those of class
+// folders, tar files, Parquet files, or a list of files. Its memory is that of the names, of the
+// pictures being decoded, of the cache, and of a window of a Parquet file.
+type Pictures struct {
+	options PictureOptions
+	classes []string
+	store   store
+	leftOut []LeftOut
+	budget  *atomic.Int64 // bytes left for the cache, shared by training and test set
+	cache   []atomic.Pointer[[]float32]
+
+	mu      sync.Mutex
+	damaged map[int]*DamagedError
+}
+
+// DamagedError is a picture that can't be decoded or prepared, or whose file isn't there any more or
+// may not be read. A [Loader] can skip it.
+type DamagedError struct {
+	Path string // of its file, with the place in it if it holds several
+	Err  error  // what is wrong with it
+}
+
+func (e *DamagedError) Error() string { return fmt.Sprintf("damaged image %s: %v", e.Path, e.Err) }
+func (e *DamagedError) Unwrap() error { return e.Err }
+
+// newPictures makes a training and a test set of two stores.
+func newPictures(options PictureOptions, classes []string, training, testing store, leftOut, leftOutOfTest []LeftOut) (train, test *Pictures) {
+	budget := new(atomic.Int64)
+	budget.Store(options.CacheBytes)
+	of := func(s store, leftOut []LeftOut) *Pictures {
+		p := &Pictures{options: options, classes: classes, store: s, leftOut: leftOut, budget: budget}
+		p.damaged = map[int]*DamagedError{}
+		if options.CacheBytes > 0 {
+			p.cache = make([]atomic.Pointer[[]float32], s.Len())
+		}
+		return p
+	}
+	return of(training, leftOut), of(testing, leftOutOfTest)
+}
+
+// Len is the number of pictures, damaged ones included.
+func (p *Pictures) Len() int { return p.store.Len() }
+
+// Shape is (C,H,W) of one sample.
+func (p *Pictures) Shape() tensor.Shape { return p.options.Shape.Clone() }
+
+// Classes is the number of classes.
+func (p *Pictures) Classes() int { return len(p.classes) }
+
+// ClassNames are the classes' names by label: those of class folders in Unicode's normal form C,
+// sorted.
+func (p *Pictures) ClassNames() []string { return slices.Clone(p.classes) }
+
+// LeftOut lists what lies beside the set's pictures and isn't in it, by folder or file. What is
+// divided into a training and a test set is reported by the training set alone.
+func (p *Pictures) LeftOut() []LeftOut { return slices.Clone(p.leftOut) }
+
+// Path is the file of sample i, with the place in it if it holds several, or "" when there is no such
+// sample.
+func (p *Pictures) Path(i int) string {
+	if checkIndex(i, p.Len()) != nil {
+		return ""
+	}
+	return p.store.path(i)
+}
+
+// Damaged lists the images that Sample has found damaged so far, by path.
+func (p *Pictures) Damaged() []*DamagedError {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := make([]*DamagedError, 0, len(p.damaged))
+	for _, d := range p.damaged {
+		list = append(list, d)
+	}
+	slices.SortFunc(list, func(a, b *DamagedError) int { return strings.Compare(a.Path, b.Path) })
+	return list
+}
+
+// Sample decodes image i and writes it to dst, prepared as the options say. If the image is damaged, or
+// its own file has vanished or may not be read, the error is a *[DamagedError], or with Strict one
+// that merely says so. Any other error of the file system, and the loss of the whole class folder, is
+// neither: it isn't about one image.
+func (p *Pictures) Sample(i int, dst []float32) (int, error) {
+	if err := checkIndex(i, p.Len()); err != nil {
+		return 0, err
+	}
+	if err := checkLength(dst, p.options.Shape); err != nil {
+		return 0, err
+	}
+	label := p.store.label(i)
+	if values := p.cached(i); values != nil {
+		copy(dst, values)
+		return label, nil
+	}
+	if err := p.prepare(i, dst); err != nil {
+		return 0, err
+	}
+	p.keep(i, dst)
+	return label, nil
+}
+
+// prepare reads image i into dst.
+func (p *Pictures) prepare(i int, dst []float32) error {
+	if d := p.knownDamage(i); d != nil {
+		return p.damage(d)
+	}
+	err := p.read(i, dst)
+	if err == nil || errors.Is(err, picture.ErrFile) && !p.store.isAboutOne(i, err) {
+		return err
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) { // the message names the file already
+		err = fmt.Errorf("%w: %w", picture.ErrFile, path.Err)
+	}
+	d := &DamagedError{Path: p.Path(i), Err: err}
+	p.mu.Lock()
+	p.damaged[i] = d
+	p.mu.Unlock()
+	return p.damage(d)
+}
+
+func (p *Pictures) read(i int, dst []float32) error {
+	img, err := p.store.decode(i)
+	if err != nil {
+		return err
+	}
+	return p.options.Preprocess.ApplyTo(dst, img, p.options.Shape)
+}
+
+func (p *Pictures) knownDamage(i int) *DamagedError {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.damaged[i]
+}
+
+// damage is the error Sample returns for d. Strict hides the type, by which others know what may be
+// skipped.
+func (p *Pictures) damage(d *DamagedError) error {
+	if p.options.Strict {
+		return fmt.Errorf("damaged image %s: %w", d.Path, d.Err)
+	}
+	return d
+}
+
+func (p *Pictures) cached(i int) []float32 {
+	if p.cache == nil {
+		return nil
+	}
+	if values := p.cache[i].Load(); values != nil {
+		return *values
+	}
+	return nil
+}
+
+// keep puts a copy of image i into the cache if there is room. Nothing is ever thrown out: an epoch
+// visits every image once, so that whatever stays is as good as what would replace it.
+func (p *Pictures) keep(i int, values []float32) {
+	if p.cache == nil {
+		return
+	}
+	size := 4 * int64(len(values))
+	if p.budget.Add(-size) < 0 {
+		p.budget.Add(size)
+		return
+	}
+	kept := slices.Clone(values)
+	if !p.cache[i].CompareAndSwap(nil, &kept) { // another goroutine was faster
+		p.budget.Add(size)
+	}
+}
