@@ -52,10 +52,23 @@ func (BatchNorm) MultiplyAdds(in ...tensor.Shape) int64 { return elements(in[0])
 // Lower adds a BatchNorm op in training and a FrozenBatchNorm op in prediction or if the running
 // statistics are frozen.
 func (b BatchNorm) Lower(l *Lowering) (*G.Node, error) {
+	return b.lower(l, ops.BatchNorm, ops.FrozenBatchNorm)
+}
+
+// lowerReLU is Lower with a rectifier behind it.
+func (b BatchNorm) lowerReLU(l *Lowering) (*G.Node, error) {
+	return b.lower(l, ops.BatchNormReLU, ops.FrozenBatchNormReLU)
+}
+
+func (b BatchNorm) lower(
+	l *Lowering,
+	trained func(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error),
+	frozen func(x, weight, bias, mean, variance *G.Node, eps float64) (*G.Node, error),
+) (*G.Node, error) {
 	if !l.Training || b.Frozen || l.Frozen("running_mean") || l.Frozen("running_var") {
-		return ops.FrozenBatchNorm(l.X(), l.Param("weight"), l.Param("bias"), l.Param("running_mean"), l.Param("running_var"), b.eps())
+		return frozen(l.X(), l.Param("weight"), l.Param("bias"), l.Param("running_mean"), l.Param("running_var"), b.eps())
 	}
-	y, mean, variance, err := ops.BatchNorm(l.X(), l.Param("weight"), l.Param("bias"), b.eps())
+	y, mean, variance, err := trained(l.X(), l.Param("weight"), l.Param("bias"), b.eps())
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ var passes = []pass{
 	{"conv-relu-pool", fuseConvReLUPool},
 	{"conv-relu", fuseConvReLU},
 	{"affine-relu", fuseAffineReLU},
+	{"batchnorm-relu", fuseBatchNormReLU},
 }
 
 // A pass says how many nodes of a chain, from its first on, it makes one op of, and how; 0 if it
@@ -136,6 +137,15 @@ func fuseAffineReLU(chain []*Node) (int, lowerFunc) {
 		}
 		return ops.AffineReLU(x, l.Param("weight"), l.Param("bias"))
 	}
+}
+
+// fuseBatchNormReLU is for a batch normalisation and a rectifier.
+func fuseBatchNormReLU(chain []*Node) (int, lowerFunc) {
+	norm, ok := chain[0].Layer.(BatchNorm)
+	if !ok || !reluFollows(chain) {
+		return 0, nil
+	}
+	return 2, norm.lowerReLU
 }
 
 func reluFollows(chain []*Node) bool {

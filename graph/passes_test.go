@@ -26,6 +26,19 @@ func fusibleNet() *graph.Spec {
 		graph.Softmax{})
 }
 
+// normNet has batch normalisations with a rectifier behind, frozen and not, and others.
+func normNet() *graph.Spec {
+	conv := graph.Conv2D{Filters: 16, Kernel: graph.Square(3), Pad: graph.Square(1), NoBias: true}
+	wide := conv
+	wide.Filters = 32
+	return graph.Sequential("norm", tensor.Shape{2, 13, 12}, graph.He(),
+		conv, graph.BatchNorm{}, graph.ReLU{},
+		wide, graph.BatchNorm{Frozen: true}, graph.ReLU{},
+		graph.Residual(graph.Serial(wide, graph.BatchNorm{}, graph.ReLU{}, wide, graph.BatchNorm{})), graph.ReLU{},
+		wide, graph.BatchNorm{}, graph.Tanh{}, graph.GlobalAvgPool{},
+		graph.Affine{Units: 8}, graph.BatchNorm{}, graph.ReLU{}, graph.Affine{Units: 6}, graph.Softmax{})
+}
+
 func TestPassesFuse(t *testing.T) {
 	fused := func(spec *graph.Spec, options ...graph.Option) []string {
 		s, err := graph.Summarize(spec, options...)
@@ -41,6 +54,9 @@ func TestPassesFuse(t *testing.T) {
 	}, fused(fusibleNet()))
 	assert.Empty(t, fused(fusibleNet(), graph.WithoutFusion()))
 	assert.Empty(t, fused(mixedNet()))
+	assert.Equal(t, []string{
+		"bn1+relu1 batchnorm-relu", "bn2+relu2 batchnorm-relu", "bn3+relu3 batchnorm-relu", "bn6+relu5 batchnorm-relu",
+	}, fused(normNet()))
 	alexnet, err := models.ByName("alexnet")
 	require.NoError(t, err)
 	assert.Equal(t, []string{
@@ -58,7 +74,7 @@ func TestPassesFuse(t *testing.T) {
 
 // TestFusionChangesNoBit trains twins, one with the passes and one without, and compares all that comes out on the way.
 func TestFusionChangesNoBit(t *testing.T) {
-	for _, spec := range []*graph.Spec{fusibleNet(), smallNet(), models.GradientCheckNet().Spec(), tinyAlexNet()} {
+	for _, spec := range []*graph.Spec{fusibleNet(), normNet(), smallNet(), models.GradientCheckNet().Spec(), tinyAlexNet()} {
 		for _, dt := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
 			requireTwins(t, spec, 20, []graph.Option{graph.WithDtype(dt)}, []graph.Option{graph.WithDtype(dt), graph.WithoutFusion()})
 		}

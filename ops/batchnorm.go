@@ -21,8 +21,18 @@ import (
 // so the variance is the unbiased one, M/(M-1) times the one that y is made with, M = N·H·W. They are
 // computed after y in every run, and no gradient flows through them.
 func BatchNorm(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
-	f32, f64 := &batchNorm[float32]{eps: eps}, &batchNorm[float64]{eps: eps}
-	if y, err = apply("BatchNorm", f32.normalize, f64.normalize, x, weight, bias); err != nil {
+	return batchNormOps("BatchNorm", false, x, weight, bias, eps)
+}
+
+// BatchNormReLU is [BatchNorm] and [ReLU] in one: the rectifier works on the normalised values before
+// they go to memory. The results are the same to the bit, and so are the gradients.
+func BatchNormReLU(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
+	return batchNormOps("BatchNormReLU", true, x, weight, bias, eps)
+}
+
+func batchNormOps(name string, relu bool, x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
+	f32, f64 := &batchNorm[float32]{eps: eps, relu: relu}, &batchNorm[float64]{eps: eps, relu: relu}
+	if y, err = apply(name, f32.normalize, f64.normalize, x, weight, bias); err != nil {
 		return nil, nil, nil, err
 	}
 	if mean, err = apply("BatchMean", f32.mean, f64.mean, y); err != nil {
@@ -37,10 +47,12 @@ func BatchNorm(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node,
 // batchNorm is the three ops of one batch normalisation, which share a kernel.
 type batchNorm[T kernel.Float] struct {
 	eps    float64
+	relu   bool                   // y is rectified
 	kernel func() *kernel.Norm[T] // set by normalize
 }
 
-// normalize is a normRule whose sets are the channels: M = N·H·W.
+// normalize is a normRule whose sets are the channels: M = N·H·W. With the rectifier, y = max(a, 0)
+// of the normRule's a, so first da = dy·1[y > 0] (see relu).
 func (b *batchNorm[T]) normalize(in []tensor.Shape) (rule[T], error) {
 	if err := checkNorm(in, b.eps); err != nil {
 		return rule[T]{}, err
@@ -52,7 +64,12 @@ func (b *batchNorm[T]) normalize(in []tensor.Shape) (rule[T], error) {
 	b.kernel = sync.OnceValue(func() *kernel.Norm[T] {
 		return kernel.NewNorm[T](kernel.NormShape{Batch: x[0], Channels: x[1], Plane: planeOf(x), Eps: b.eps})
 	})
-	return normRule(x, channelSets(x), b.eps, fmt.Sprintf("eps %g", b.eps), func() normalizer[T] { return b.kernel() }), nil
+	r := normRule(x, channelSets(x), b.eps, fmt.Sprintf("eps %g", b.eps), func() normalizer[T] { return b.kernel() })
+	if b.relu {
+		r.forward = func(in [][]T, y []T) error { b.kernel().ForwardReLU(in[0], in[1], in[2], y); return nil }
+		r.outer = reluVJP[T](x)
+	}
+	return r, nil
 }
 
 func (b *batchNorm[T]) mean(in []tensor.Shape) (rule[T], error) {

@@ -110,13 +110,10 @@ func fusedCases() []opCase {
 		if i%3 != 0 {
 			continue
 		}
-		geometry, parts := strings.TrimPrefix(c.name, "Conv2D/"), c.naive
-		rectified := func(in []array) array {
-			return parts(in).apply(func(x float64) float64 { return math.Max(x, 0) })
-		}
+		geometry, naive := strings.TrimPrefix(c.name, "Conv2D/"), rectified(c).naive
 		cases = append(cases,
 			opCase{
-				name: "ConvReLU2D/" + geometry, inputs: c.inputs, kinked: true, naive: rectified,
+				name: "ConvReLU2D/" + geometry, inputs: c.inputs, kinked: true, naive: naive,
 				build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
 					return ops.ConvReLU2D(in[0], in[1], third(in), c.conv)
 				},
@@ -126,7 +123,7 @@ func fusedCases() []opCase {
 				build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
 					return ops.ConvReLUPool2D(in[0], in[1], third(in), c.conv, pool)
 				},
-				naive: func(in []array) array { return naivePool(rectified(in), pool, largest) },
+				naive: func(in []array) array { return naivePool(naive(in), pool, largest) },
 			})
 	}
 	return cases
@@ -446,7 +443,12 @@ func normCases() []opCase {
 		{tensor.Shape{1, 2, 17, 16}, 0.1}, // more places than the tile of a kernel has
 	} {
 		x, eps := c.x, c.eps
-		cases = append(cases, batchNormCase(x, eps), frozenBatchNormCase(x, eps), layerNormCase(x, eps))
+		cases = append(cases,
+			batchNormCase("BatchNorm", ops.BatchNorm, x, eps),
+			rectified(batchNormCase("BatchNormReLU", ops.BatchNormReLU, x, eps)),
+			frozenBatchNormCase("FrozenBatchNorm", ops.FrozenBatchNorm, x, eps),
+			rectified(frozenBatchNormCase("FrozenBatchNormReLU", ops.FrozenBatchNormReLU, x, eps)),
+			layerNormCase(x, eps))
 		for groups := 1; groups <= x[1]; groups++ {
 			if x[1]%groups == 0 {
 				cases = append(cases, groupNormCase(x, groups, eps))
@@ -456,12 +458,14 @@ func normCases() []opCase {
 	return cases
 }
 
-func batchNormCase(x tensor.Shape, eps float64) opCase {
+func batchNormCase(
+	name string, op func(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error), x tensor.Shape, eps float64,
+) opCase {
 	return opCase{
-		name:   fmt.Sprintf("BatchNorm/%v,eps %g", x, eps),
+		name:   fmt.Sprintf("%s/%v,eps %g", name, x, eps),
 		inputs: []tensor.Shape{x, {x[1]}, {x[1]}},
 		build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
-			y, _, _, err := ops.BatchNorm(in[0], in[1], in[2], eps)
+			y, _, _, err := op(in[0], in[1], in[2], eps)
 			return y, err
 		},
 		naive: func(in []array) array {
@@ -470,19 +474,31 @@ func batchNormCase(x tensor.Shape, eps float64) opCase {
 	}
 }
 
+// rectified is a case whose op ends with a rectifier.
+func rectified(c opCase) opCase {
+	parts := c.naive
+	c.kinked = true
+	c.naive = func(in []array) array {
+		return parts(in).apply(func(x float64) float64 { return math.Max(x, 0) })
+	}
+	return c
+}
+
 // The mean and the variance are constants of the case: they have no gradient.
-func frozenBatchNormCase(x tensor.Shape, eps float64) opCase {
+func frozenBatchNormCase(
+	name string, op func(x, weight, bias, mean, variance *G.Node, eps float64) (*G.Node, error), x tensor.Shape, eps float64,
+) opCase {
 	mean, variance := newArray(x[1]), newArray(x[1])
 	for c := range x[1] {
 		mean.data[c], variance.data[c] = float64(c)/2-1, 0.25+float64(c)
 	}
 	return opCase{
-		name:   fmt.Sprintf("FrozenBatchNorm/%v,eps %g", x, eps),
+		name:   fmt.Sprintf("%s/%v,eps %g", name, x, eps),
 		inputs: []tensor.Shape{x, {x[1]}, {x[1]}},
 		build: func(g *G.ExprGraph, in []*G.Node) (*G.Node, error) {
 			m := G.NodeFromAny(g, mean.dense(in[0].Dtype()), G.WithName("mean"))
 			v := G.NodeFromAny(g, variance.dense(in[0].Dtype()), G.WithName("variance"))
-			return ops.FrozenBatchNorm(in[0], in[1], in[2], m, v, eps)
+			return op(in[0], in[1], in[2], m, v, eps)
 		},
 		naive: func(in []array) array {
 			y := newArray(x...)

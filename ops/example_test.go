@@ -627,6 +627,34 @@ func ExampleFrozenBatchNorm() {
 	// dbias: [3]
 }
 
+func ExampleBatchNormReLU() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{3, 1}, 1, 2, 6)
+	weight, bias := node(g, "weight", tensor.Shape{1}, 10), node(g, "bias", tensor.Shape{1}, 5)
+	y, _, _, err := ops.BatchNormReLU(x, weight, bias, 1e-5)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	show(y, bias)
+	// Output:
+	// y (3, 1): [0 0.3709 18.89]
+	// dbias: [2]
+}
+
+func ExampleFrozenBatchNormReLU() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{3, 1}, 1, 2, 6)
+	weight, bias := node(g, "weight", tensor.Shape{1}, 10), node(g, "bias", tensor.Shape{1}, -3)
+	mean, variance := node(g, "mean", tensor.Shape{1}, 2), node(g, "variance", tensor.Shape{1}, 4)
+	show(G.Must(ops.FrozenBatchNormReLU(x, weight, bias, mean, variance, 1e-5)), x, weight, bias)
+	// Output:
+	// y (3, 1): [0 0 17]
+	// dx: [0 0 5]
+	// dweight: [2]
+	// dbias: [1]
+}
+
 // The two channels of a group share one mean and one variance.
 func ExampleGroupNorm() {
 	g := G.NewGraph()

@@ -168,10 +168,50 @@ func TestAffineReLUIsItsParts(t *testing.T) {
 	}
 }
 
+func TestBatchNormReLUIsItsParts(t *testing.T) {
+	const eps = 1e-3
+	for _, x := range []tensor.Shape{{4, 3}, {2, 3, 5, 1}, {17, 5, 7, 6}, {3, 2, 40, 41}} {
+		shapes := []tensor.Shape{x, {x[1]}, {x[1]}}
+		for _, bad := range []bool{false, true} {
+			compareWithParts(t, shapes, bad,
+				func(in G.Nodes) (*G.Node, error) {
+					y, _, _, err := BatchNormReLU(in[0], in[1], in[2], eps)
+					return y, err
+				},
+				func(in G.Nodes) (*G.Node, error) {
+					y, _, _, err := BatchNorm(in[0], in[1], in[2], eps)
+					if err != nil {
+						return nil, err
+					}
+					return ReLU(y)
+				})
+		}
+		given := func(in G.Nodes, op func(x, weight, bias, mean, variance *G.Node, eps float64) (*G.Node, error)) (*G.Node, error) {
+			statistic := func(name string, v float64) *G.Node {
+				values := tensor.New(tensor.Of(in[0].Dtype()), tensor.WithShape(x[1]))
+				if err := values.Memset(map[tensor.Dtype]any{tensor.Float32: float32(v), tensor.Float64: v}[in[0].Dtype()]); err != nil {
+					panic(err)
+				}
+				return G.NodeFromAny(in[0].Graph(), values, G.WithName(name))
+			}
+			return op(in[0], in[1], in[2], statistic("mean", 0.25), statistic("variance", 2), eps)
+		}
+		compareWithParts(t, shapes, false,
+			func(in G.Nodes) (*G.Node, error) { return given(in, FrozenBatchNormReLU) },
+			func(in G.Nodes) (*G.Node, error) {
+				y, err := given(in, FrozenBatchNorm)
+				if err != nil {
+					return nil, err
+				}
+				return ReLU(y)
+			})
+	}
+}
+
 // TestAForgottenReLUIsCaught leaves out what the fused ops do to the gradient before their parts get it.
 func TestAForgottenReLUIsCaught(t *testing.T) {
 	for _, s := range subjects {
-		if s.name != "ConvReLU2D" && s.name != "AffineReLU" {
+		if s.name != "ConvReLU2D" && s.name != "AffineReLU" && s.name != "BatchNormReLU" {
 			continue
 		}
 		err := s.check(t, func(in []tensor.Shape) (rule[float64], error) {

@@ -68,6 +68,7 @@ var subjects = []subject{
 	{name: "Softmax over channels", build: softmax[float64], inputs: []tensor.Shape{{2, 3, 2, 2}}},
 	{name: "LogSoftmax", build: logSoftmax[float64], inputs: []tensor.Shape{{4, 5}}},
 	{name: "BatchNorm", build: (&batchNorm[float64]{eps: 1e-3}).normalize, inputs: []tensor.Shape{{3, 2, 2, 3}, {2}, {2}}},
+	{name: "BatchNormReLU", build: (&batchNorm[float64]{eps: 1e-3, relu: true}).normalize, inputs: []tensor.Shape{{3, 2, 2, 3}, {2}, {2}}},
 	{name: "FrozenBatchNorm", build: frozen, inputs: []tensor.Shape{{3, 2, 2, 3}, {2}, {2}}},
 	{name: "GroupNorm", build: groupNorm[float64](2, 1e-3), inputs: []tensor.Shape{{2, 4, 2, 2}, {4}, {4}}},
 	{name: "LayerNorm", build: layerNorm[float64](1e-3), inputs: []tensor.Shape{{2, 4, 2, 3}, {4}, {4}}},

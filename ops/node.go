@@ -220,14 +220,6 @@ func (f *function[T]) DiffWRT(int) []bool {
 // outputs (gorgonia.CompileFunction), which is why the gradients of one op are nodes of their own.
 func (f *function[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, error) {
 	forget(G.Nodes{output})
-	if f.differentiated && f.rule.again != nil {
-		grads, err := f.rule.again(inputs, grad)
-		if err != nil {
-			return nil, fmt.Errorf("%s: second gradient: %w", f, err)
-		}
-		return grads, nil
-	}
-	f.differentiated = true
 	d := differentiation{inputs: inputs, output: output, dout: grad, grads: make(G.Nodes, len(inputs))}
 	if f.rule.outer.apply != nil {
 		node, err := f.gradient(f.rule.outer, d, output.Shape())
@@ -236,6 +228,14 @@ func (f *function[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, er
 		}
 		d.dout = node
 	}
+	if f.differentiated && f.rule.again != nil {
+		grads, err := f.rule.again(inputs, d.dout)
+		if err != nil {
+			return nil, fmt.Errorf("%s: second gradient: %w", f, err)
+		}
+		return grads, nil
+	}
+	f.differentiated = true
 	for i := range f.rule.vjps {
 		if err := f.differentiate(i, d); err != nil {
 			return nil, err

@@ -133,6 +133,13 @@ func TestOpsRefuse(t *testing.T) {
 		"BatchNorm: eps is NaN: want a finite number above 0":             func() (*G.Node, error) { return batchNorm(x, f32(4), f32(4), math.NaN()) },
 		"BatchNorm: input has shape (1, 4, 1, 1): want more than one":     func() (*G.Node, error) { return batchNorm(f32(1, 4, 1, 1), f32(4), f32(4), 1e-5) },
 		"BatchNorm: input has shape (1, 4): want more than one":           func() (*G.Node, error) { return batchNorm(f32(1, 4), f32(4), f32(4), 1e-5) },
+		"BatchNormReLU: eps is 0: want a finite number above 0": func() (*G.Node, error) {
+			y, _, _, err := ops.BatchNormReLU(x, f32(4), f32(4), 0)
+			return y, err
+		},
+		"FrozenBatchNormReLU: mean has shape (3): want (4), one for each channel": func() (*G.Node, error) {
+			return ops.FrozenBatchNormReLU(x, f32(4), f32(4), f32(3), f32(4), 1e-5)
+		},
 		"FrozenBatchNorm: mean has shape (3): want (4), one for each channel": func() (*G.Node, error) {
 			return ops.FrozenBatchNorm(x, f32(4), f32(4), f32(3), f32(4), 1e-5)
 		},

@@ -21,6 +21,11 @@ type table[T Float] struct {
 	binaryCrossEntropy       pass[T]
 	squaredErrors            pass[T]
 
+	normPlane, normPlaneReLU pass[T]
+	normPlaneBackward        pass[T]
+	squaresAbout             func(x []T, mean float64, lanes *[sumLanes]float64) float64
+	productsAbout            func(dy, x []T, mean float64, lanes *[sumLanes]float64) float64
+
 	sgd, momentum, nesterov pass[T]
 	adaGrad, rmsProp        pass[T]
 	adam, adamW             pass[T]
@@ -70,6 +75,8 @@ func portableTable[T Float]() table[T] {
 		scaleRows: scaleRows[T], dotRows: dotRows[T],
 		fillRows: fillRows[T], maxRows: maxRows[T],
 		binaryCrossEntropy: binaryCrossEntropy[T], squaredErrors: squaredErrors[T],
+		normPlane: normPlane[T], normPlaneReLU: normPlaneReLU[T], normPlaneBackward: normPlaneBackward[T],
+		squaresAbout: squaresAbout[T], productsAbout: productsAbout[T],
 		sgd: sgd[T], momentum: momentum[T], nesterov: nesterov[T],
 		adaGrad: adaGrad[T], rmsProp: rmsProp[T],
 		adam: adam[T], adamW: adamW[T],
@@ -86,6 +93,18 @@ var (
 	}
 	table64 = portableTable[float64]()
 )
+
+// portable returns the portable implementations for T.
+func portable[T Float]() *table[T] {
+	var t *table[T]
+	switch p := any(&t).(type) {
+	case **table[float32]:
+		*p = &tables32[isaGeneric]
+	case **table[float64]:
+		*p = &table64
+	}
+	return t
+}
 
 // kernels returns the implementations in use for T.
 func kernels[T Float]() *table[T] {

@@ -51,6 +51,28 @@ func (f rowPairFunc) pass(o operands[float32]) {
 	}
 }
 
+// aboutFunc is an assembly function that sums in lanes what depends on the distance from a mean.
+type aboutFunc func(n int, x, dy *float32, mean float64, lanes *float64)
+
+func (f aboutFunc) squares(x []float32, mean float64, lanes *[sumLanes]float64) float64 {
+	n := len(x) &^ (sumLanes - 1)
+	clear(lanes[:])
+	if n > 0 {
+		f(n, &x[0], &x[0], mean, &lanes[0])
+	}
+	return squaresInLanes(x[n:], mean, lanes)
+}
+
+func (f aboutFunc) products(dy, x []float32, mean float64, lanes *[sumLanes]float64) float64 {
+	n := len(x) &^ (sumLanes - 1)
+	dy = dy[:len(x)]
+	clear(lanes[:])
+	if n > 0 {
+		f(n, &x[0], &dy[0], mean, &lanes[0])
+	}
+	return productsInLanes(dy[n:], x[n:], mean, lanes)
+}
+
 // dropoutFunc is an assembly function that draws a mask and multiplies by it.
 type dropoutFunc func(n int, x, y *float32, state, dropBelow uint64, scale float32)
 

@@ -4301,6 +4301,92 @@ fold:
 	VZEROUPPER
 	RET
 
+// func squaresAboutAVX2(n int, x *float32, dy *float32, mean float64, lanes *float64)
+// Requires: AVX, AVX2
+TEXT ·squaresAboutAVX2(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         dy+16(FP), DX
+	VBROADCASTSD mean+24(FP), Y0
+	VPXOR        Y1, Y1, Y1
+	VPXOR        Y2, Y2, Y2
+	VPXOR        Y3, Y3, Y3
+	VPXOR        Y4, Y4, Y4
+
+sixteen:
+	VCVTPS2PD (CX), Y5
+	VSUBPD    Y0, Y5, Y5
+	VMULPD    Y5, Y5, Y5
+	VADDPD    Y5, Y1, Y1
+	VCVTPS2PD 16(CX), Y5
+	VSUBPD    Y0, Y5, Y5
+	VMULPD    Y5, Y5, Y5
+	VADDPD    Y5, Y2, Y2
+	VCVTPS2PD 32(CX), Y5
+	VSUBPD    Y0, Y5, Y5
+	VMULPD    Y5, Y5, Y5
+	VADDPD    Y5, Y3, Y3
+	VCVTPS2PD 48(CX), Y5
+	VSUBPD    Y0, Y5, Y5
+	VMULPD    Y5, Y5, Y5
+	VADDPD    Y5, Y4, Y4
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	SUBQ      $0x10, AX
+	JNE       sixteen
+	MOVQ      lanes+32(FP), AX
+	VMOVUPD   Y1, (AX)
+	VMOVUPD   Y2, 32(AX)
+	VMOVUPD   Y3, 64(AX)
+	VMOVUPD   Y4, 96(AX)
+	VZEROUPPER
+	RET
+
+// func productsAboutAVX2(n int, x *float32, dy *float32, mean float64, lanes *float64)
+// Requires: AVX, AVX2
+TEXT ·productsAboutAVX2(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         dy+16(FP), DX
+	VBROADCASTSD mean+24(FP), Y0
+	VPXOR        Y1, Y1, Y1
+	VPXOR        Y2, Y2, Y2
+	VPXOR        Y3, Y3, Y3
+	VPXOR        Y4, Y4, Y4
+
+sixteen:
+	VCVTPS2PD (CX), Y5
+	VSUBPD    Y0, Y5, Y5
+	VCVTPS2PD (DX), Y6
+	VMULPD    Y5, Y6, Y5
+	VADDPD    Y5, Y1, Y1
+	VCVTPS2PD 16(CX), Y5
+	VSUBPD    Y0, Y5, Y5
+	VCVTPS2PD 16(DX), Y6
+	VMULPD    Y5, Y6, Y5
+	VADDPD    Y5, Y2, Y2
+	VCVTPS2PD 32(CX), Y5
+	VSUBPD    Y0, Y5, Y5
+	VCVTPS2PD 32(DX), Y6
+	VMULPD    Y5, Y6, Y5
+	VADDPD    Y5, Y3, Y3
+	VCVTPS2PD 48(CX), Y5
+	VSUBPD    Y0, Y5, Y5
+	VCVTPS2PD 48(DX), Y6
+	VMULPD    Y5, Y6, Y5
+	VADDPD    Y5, Y4, Y4
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	SUBQ      $0x10, AX
+	JNE       sixteen
+	MOVQ      lanes+32(FP), AX
+	VMOVUPD   Y1, (AX)
+	VMOVUPD   Y2, 32(AX)
+	VMOVUPD   Y3, 64(AX)
+	VMOVUPD   Y4, 96(AX)
+	VZEROUPPER
+	RET
+
 // func addAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 // Requires: AVX
 TEXT ·addAVX2(SB), NOSPLIT, $0-48
@@ -4515,6 +4601,150 @@ fold:
 	ADDQ         $0x08, SI
 	DECQ         DX
 	JNE          row
+	VZEROUPPER
+	RET
+
+// func normPlaneAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX
+TEXT ·normPlaneAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Y0
+	VBROADCASTSS (BX), Y1
+	VSUBPS       Y1, Y0, Y0
+	VBROADCASTSS 4(BX), Y1
+	VMULPS       Y1, Y0, Y0
+	VBROADCASTSS 8(BX), Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (DX)(SI*1)
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), DI
+	NEGQ         AX
+	VMOVUPS      32(DI)(AX*4), Y0
+	VMASKMOVPS   (CX)(SI*1), Y0, Y1
+	VBROADCASTSS (BX), Y2
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS 4(BX), Y2
+	VMULPS       Y2, Y1, Y1
+	VBROADCASTSS 8(BX), Y2
+	VADDPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (DX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func normPlaneReLUAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX2
+TEXT ·normPlaneReLUAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Y0
+	VBROADCASTSS (BX), Y1
+	VSUBPS       Y1, Y0, Y0
+	VBROADCASTSS 4(BX), Y1
+	VMULPS       Y1, Y0, Y0
+	VBROADCASTSS 8(BX), Y1
+	VADDPS       Y1, Y0, Y0
+	VPXOR        Y1, Y1, Y1
+	VCMPPS       $0x16, Y1, Y0, Y1
+	VPAND        Y0, Y1, Y0
+	VMOVUPS      Y0, (DX)(SI*1)
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), DI
+	NEGQ         AX
+	VMOVUPS      32(DI)(AX*4), Y0
+	VMASKMOVPS   (CX)(SI*1), Y0, Y1
+	VBROADCASTSS (BX), Y2
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS 4(BX), Y2
+	VMULPS       Y2, Y1, Y1
+	VBROADCASTSS 8(BX), Y2
+	VADDPS       Y2, Y1, Y1
+	VPXOR        Y2, Y2, Y2
+	VCMPPS       $0x16, Y2, Y1, Y2
+	VPAND        Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (DX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func normPlaneBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX
+TEXT ·normPlaneBackwardAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ DI, DI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(DI*1), Y0
+	VMOVUPS      (DX)(DI*1), Y1
+	VBROADCASTSS (SI), Y2
+	VMULPS       Y0, Y2, Y0
+	VBROADCASTSS 4(SI), Y2
+	VBROADCASTSS 8(SI), Y3
+	VSUBPS       Y3, Y1, Y1
+	VMULPS       Y1, Y2, Y1
+	VBROADCASTSS 12(SI), Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (BX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), R8
+	NEGQ         AX
+	VMOVUPS      32(R8)(AX*4), Y0
+	VMASKMOVPS   (CX)(DI*1), Y0, Y1
+	VMASKMOVPS   (DX)(DI*1), Y0, Y2
+	VBROADCASTSS (SI), Y3
+	VMULPS       Y1, Y3, Y1
+	VBROADCASTSS 4(SI), Y3
+	VBROADCASTSS 8(SI), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y2, Y3, Y2
+	VBROADCASTSS 12(SI), Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (BX)(DI*1)
+
+end:
 	VZEROUPPER
 	RET
 
@@ -9605,6 +9835,66 @@ fold:
 	VZEROUPPER
 	RET
 
+// func squaresAboutAVX512(n int, x *float32, dy *float32, mean float64, lanes *float64)
+// Requires: AVX, AVX512F
+TEXT ·squaresAboutAVX512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         dy+16(FP), DX
+	VBROADCASTSD mean+24(FP), Z0
+	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+
+sixteen:
+	VCVTPS2PD (CX), Z3
+	VSUBPD    Z0, Z3, Z3
+	VMULPD    Z3, Z3, Z3
+	VADDPD    Z3, Z1, Z1
+	VCVTPS2PD 32(CX), Z3
+	VSUBPD    Z0, Z3, Z3
+	VMULPD    Z3, Z3, Z3
+	VADDPD    Z3, Z2, Z2
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	SUBQ      $0x10, AX
+	JNE       sixteen
+	MOVQ      lanes+32(FP), AX
+	VMOVUPD   Z1, (AX)
+	VMOVUPD   Z2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func productsAboutAVX512(n int, x *float32, dy *float32, mean float64, lanes *float64)
+// Requires: AVX, AVX512F
+TEXT ·productsAboutAVX512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         dy+16(FP), DX
+	VBROADCASTSD mean+24(FP), Z0
+	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+
+sixteen:
+	VCVTPS2PD (CX), Z3
+	VSUBPD    Z0, Z3, Z3
+	VCVTPS2PD (DX), Z4
+	VMULPD    Z3, Z4, Z3
+	VADDPD    Z3, Z1, Z1
+	VCVTPS2PD 32(CX), Z3
+	VSUBPD    Z0, Z3, Z3
+	VCVTPS2PD 32(DX), Z4
+	VMULPD    Z3, Z4, Z3
+	VADDPD    Z3, Z2, Z2
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	SUBQ      $0x10, AX
+	JNE       sixteen
+	MOVQ      lanes+32(FP), AX
+	VMOVUPD   Z1, (AX)
+	VMOVUPD   Z2, 64(AX)
+	VZEROUPPER
+	RET
+
 // func addAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·addAVX512(SB), NOSPLIT, $0-48
@@ -9790,6 +10080,150 @@ fold:
 	ADDQ          $0x08, SI
 	DECQ          DX
 	JNE           row
+	VZEROUPPER
+	RET
+
+// func normPlaneAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·normPlaneAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Z0
+	VBROADCASTSS (BX), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 4(BX), Z1
+	VMULPS       Z1, Z0, Z0
+	VBROADCASTSS 8(BX), Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      Z0, (DX)(SI*1)
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, DI
+	BZHIQ        AX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX)(SI*1), K1, Z0
+	VBROADCASTSS (BX), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 4(BX), Z1
+	VMULPS       Z1, Z0, Z0
+	VBROADCASTSS 8(BX), Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      Z0, K1, (DX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func normPlaneReLUAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·normPlaneReLUAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ k+40(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(SI*1), Z0
+	VBROADCASTSS (BX), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 4(BX), Z1
+	VMULPS       Z1, Z0, Z0
+	VBROADCASTSS 8(BX), Z1
+	VADDPS       Z1, Z0, Z0
+	VPXORD       Z2, Z2, Z2
+	VCMPPS       $0x16, Z2, Z0, K4
+	VMOVAPS.Z    Z0, K4, Z0
+	VMOVUPS      Z0, (DX)(SI*1)
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, DI
+	BZHIQ        AX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX)(SI*1), K1, Z0
+	VBROADCASTSS (BX), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 4(BX), Z1
+	VMULPS       Z1, Z0, Z0
+	VBROADCASTSS 8(BX), Z1
+	VADDPS       Z1, Z0, Z0
+	VPXORD       Z3, Z3, Z3
+	VCMPPS       $0x16, Z3, Z0, K4
+	VMOVAPS.Z    Z0, K4, Z0
+	VMOVUPS      Z0, K1, (DX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func normPlaneBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·normPlaneBackwardAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ DI, DI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(DI*1), Z0
+	VMOVUPS      (DX)(DI*1), Z1
+	VBROADCASTSS (SI), Z2
+	VMULPS       Z0, Z2, Z0
+	VBROADCASTSS 4(SI), Z2
+	VBROADCASTSS 8(SI), Z3
+	VSUBPS       Z3, Z1, Z1
+	VMULPS       Z1, Z2, Z1
+	VBROADCASTSS 12(SI), Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      Z0, (BX)(DI*1)
+	ADDQ         $0x40, DI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, R8
+	BZHIQ        AX, R8, R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (CX)(DI*1), K1, Z0
+	VMOVUPS.Z    (DX)(DI*1), K1, Z1
+	VBROADCASTSS (SI), Z2
+	VMULPS       Z0, Z2, Z0
+	VBROADCASTSS 4(SI), Z2
+	VBROADCASTSS 8(SI), Z3
+	VSUBPS       Z3, Z1, Z1
+	VMULPS       Z1, Z2, Z1
+	VBROADCASTSS 12(SI), Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      Z0, K1, (BX)(DI*1)
+
+end:
 	VZEROUPPER
 	RET
 

@@ -216,6 +216,16 @@ func sumRowsAVX2(rows int, n int, x *float32, sums *float64)
 //go:noescape
 func sumSquareRowsAVX2(rows int, n int, x *float32, sums *float64)
 
+// squaresAboutAVX2 sums (x - mean)² of n elements, a positive multiple of 16, in 16 lanes.
+//
+//go:noescape
+func squaresAboutAVX2(n int, x *float32, dy *float32, mean float64, lanes *float64)
+
+// productsAboutAVX2 sums dy·(x - mean) of n elements, a positive multiple of 16, in 16 lanes.
+//
+//go:noescape
+func productsAboutAVX2(n int, x *float32, dy *float32, mean float64, lanes *float64)
+
 // addAVX2 is c = a + b.
 //
 //go:noescape
@@ -235,6 +245,21 @@ func scaleRowsAVX2(rows int, n int, x *float32, factors *float32, y *float32)
 //
 //go:noescape
 func dotRowsAVX2(rows int, n int, x *float32, y *float32, sums *float64)
+
+// normPlaneAVX2 is b = (a - k[0])·k[1] + k[2].
+//
+//go:noescape
+func normPlaneAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// normPlaneReLUAVX2 is the ReLU of normPlane.
+//
+//go:noescape
+func normPlaneReLUAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// normPlaneBackwardAVX2 is c = k[0]·a + (k[1]·(b - k[2]) + k[3]).
+//
+//go:noescape
+func normPlaneBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
 // softmaxRowsAVX2 is the softmax of each row of n elements, and the sum of e^(x - the row's largest
 // x); rows is positive.
@@ -508,6 +533,16 @@ func sumRowsAVX512(rows int, n int, x *float32, sums *float64)
 //go:noescape
 func sumSquareRowsAVX512(rows int, n int, x *float32, sums *float64)
 
+// squaresAboutAVX512 sums (x - mean)² of n elements, a positive multiple of 16, in 16 lanes.
+//
+//go:noescape
+func squaresAboutAVX512(n int, x *float32, dy *float32, mean float64, lanes *float64)
+
+// productsAboutAVX512 sums dy·(x - mean) of n elements, a positive multiple of 16, in 16 lanes.
+//
+//go:noescape
+func productsAboutAVX512(n int, x *float32, dy *float32, mean float64, lanes *float64)
+
 // addAVX512 is c = a + b.
 //
 //go:noescape
@@ -527,6 +562,21 @@ func scaleRowsAVX512(rows int, n int, x *float32, factors *float32, y *float32)
 //
 //go:noescape
 func dotRowsAVX512(rows int, n int, x *float32, y *float32, sums *float64)
+
+// normPlaneAVX512 is b = (a - k[0])·k[1] + k[2].
+//
+//go:noescape
+func normPlaneAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// normPlaneReLUAVX512 is the ReLU of normPlane.
+//
+//go:noescape
+func normPlaneReLUAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+
+// normPlaneBackwardAVX512 is c = k[0]·a + (k[1]·(b - k[2]) + k[3]).
+//
+//go:noescape
+func normPlaneBackwardAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
 // softmaxRowsAVX512 is the softmax of each row of n elements, and the sum of e^(x - the row's
 // largest x); rows is positive.

@@ -33,8 +33,15 @@ type Norm[T Float] struct {
 	first, second           []float64 // of each set: Σ w·dy and Σ w·dy·(x - m)
 
 	x, y, dy, dx, weight, bias []T // of the running call
+	relu                       bool
+	workers                    perWorker[normScratch[T]]
 
 	leafShard, applyShard, dleafShard, dataShard, frozenShard func(worker, shard int)
+}
+
+type normScratch[T Float] struct {
+	lanes     [sumLanes]float64
+	constants [9]T
 }
 
 // NewNorm returns a normalisation of the shape. Groups must divide Channels unless it is 0.
@@ -97,13 +104,27 @@ func (n *Norm[T]) Forward(x, weight, bias, y []T) {
 	n.x = x
 	n.eachPlane(n.leafShard)
 	n.join()
-	n.normalize(x, weight, bias, y)
+	n.normalize(x, weight, bias, y, false)
+}
+
+// ForwardReLU computes max(y, 0) of Forward's y, in the same pass.
+func (n *Norm[T]) ForwardReLU(x, weight, bias, y []T) {
+	n.x = x
+	n.eachPlane(n.leafShard)
+	n.join()
+	n.normalize(x, weight, bias, y, true)
 }
 
 // ForwardFrozen is Forward with a given mean and variance of each set.
 func (n *Norm[T]) ForwardFrozen(x, weight, bias, mean, variance, y []T) {
 	n.freeze(mean, variance)
-	n.normalize(x, weight, bias, y)
+	n.normalize(x, weight, bias, y, false)
+}
+
+// ForwardFrozenReLU computes max(y, 0) of ForwardFrozen's y, in the same pass.
+func (n *Norm[T]) ForwardFrozenReLU(x, weight, bias, mean, variance, y []T) {
+	n.freeze(mean, variance)
+	n.normalize(x, weight, bias, y, true)
 }
 
 func (n *Norm[T]) freeze(mean, variance []T) {
@@ -113,7 +134,7 @@ func (n *Norm[T]) freeze(mean, variance []T) {
 	}
 }
 
-func (n *Norm[T]) leaves(_, shard int) {
+func (n *Norm[T]) leaves(worker, shard int) {
 	from, to := n.planesOf(shard)
 	if n.Plane == 1 {
 		for i := from; i < to; i++ {
@@ -124,26 +145,29 @@ func (n *Norm[T]) leaves(_, shard int) {
 	kernels[T]().rowSums(operands[T]{
 		a: n.x[from*n.Plane : to*n.Plane], sums: n.sums[from:to], unit: n.Plane,
 	})
+	k, s := kernels[T](), n.workers.of(worker)
 	for i := from; i < to; i++ {
-		n.squares[i] = squaresAbout(n.plane(n.x, i), n.sums[i]/float64(n.Plane))
+		n.squares[i] = k.squaresAbout(n.plane(n.x, i), n.sums[i]/float64(n.Plane), &s.lanes)
 	}
 }
 
-// squaresAbout is Σ(x - mean)². Four separate sums keep one addition from waiting for the last.
-func squaresAbout[T Float](x []T, mean float64) float64 {
-	var a, b, c, d float64
-	for ; len(x) >= 4; x = x[4:] {
-		p, q, r, s := float64(x[0])-mean, float64(x[1])-mean, float64(x[2])-mean, float64(x[3])-mean
-		a += float64(p * p) // float64: not fused, so the same bits everywhere
-		b += float64(q * q)
-		c += float64(r * r)
-		d += float64(s * s)
+// squaresAbout is Σ(x - mean)² in the lanes of sumOf.
+func squaresAbout[T Float](x []T, mean float64, lanes *[sumLanes]float64) float64 {
+	clear(lanes[:])
+	for ; len(x) >= sumLanes; x = x[sumLanes:] {
+		for i, v := range x[:sumLanes] {
+			lanes[i] += square(float64(v) - mean)
+		}
 	}
-	for _, v := range x {
-		p := float64(v) - mean
-		a += float64(p * p)
+	return squaresInLanes(x, mean, lanes)
+}
+
+// squaresInLanes adds the terms of squaresAbout of fewer elements than lanes, and then the lanes.
+func squaresInLanes[T Float](x []T, mean float64, lanes *[sumLanes]float64) float64 {
+	for i, v := range x {
+		lanes[i] += square(float64(v) - mean)
 	}
-	return (a + b) + (c + d)
+	return fold(lanes)
 }
 
 // join computes each set's mean and variance from the leaves.
@@ -172,24 +196,50 @@ func divide(xs []float64, by float64) {
 	}
 }
 
-func (n *Norm[T]) normalize(x, weight, bias, y []T) {
-	n.x, n.weight, n.bias, n.y = x, weight, bias, y
+func (n *Norm[T]) normalize(x, weight, bias, y []T, relu bool) {
+	n.x, n.weight, n.bias, n.y, n.relu = x, weight, bias, y, relu
 	n.eachPlane(n.applyShard)
 }
 
 // apply subtracts the mean in two steps: first the mean rounded to T, which leaves a small
 // difference with all its digits, then the rounding error, as a part of the bias.
-func (n *Norm[T]) apply(_, shard int) {
+func (n *Norm[T]) apply(worker, shard int) {
 	from, to := n.planesOf(shard)
+	apply := n.passes().normPlane
+	if n.relu {
+		apply = n.passes().normPlaneReLU
+	}
+	k := &n.workers.of(worker).constants
 	for i := from; i < to; i++ {
 		s, c := n.setOf(i), i%n.Channels
 		scale := float64(n.weight[c]) * n.inverse[s]
 		mean := T(n.mean[s])
 		shift := T(float64(n.bias[c]) - float64((n.mean[s]-float64(mean))*scale))
-		x, y, factor := n.plane(n.x, i), n.plane(n.y, i), T(scale)
-		for j, v := range x {
-			y[j] = T((v-mean)*factor) + shift
-		}
+		k[0], k[1], k[2] = mean, T(scale), shift
+		apply(operands[T]{a: n.plane(n.x, i), b: n.plane(n.y, i), k: k})
+	}
+}
+
+// passes returns the implementations for n's planes: the portable ones where a call costs more than
+// it gains.
+func (n *Norm[T]) passes() *table[T] {
+	if n.Plane < sumLanes {
+		return portable[T]()
+	}
+	return kernels[T]()
+}
+
+func normPlane[T Float](o operands[T]) {
+	mean, factor, shift, y := o.k[0], o.k[1], o.k[2], o.b[:len(o.a)]
+	for i, v := range o.a {
+		y[i] = T((v-mean)*factor) + shift
+	}
+}
+
+func normPlaneReLU[T Float](o operands[T]) {
+	mean, factor, shift, y := o.k[0], o.k[1], o.k[2], o.b[:len(o.a)]
+	for i, v := range o.a {
+		y[i] = max(T((v-mean)*factor)+shift, 0)
 	}
 }
 
@@ -233,29 +283,32 @@ func (n *Norm[T]) BackwardWeightsFrozen(x, mean, variance, dy, dweight []T) {
 // last BackwardWeights.
 func (n *Norm[T]) BackwardBias(dbias []T) { AddRows(n.Batch, n.Channels, n.dsums, dbias) }
 
-func (n *Norm[T]) dleaves(_, shard int) {
+func (n *Norm[T]) dleaves(worker, shard int) {
 	from, to := n.planesOf(shard)
+	k, s := n.passes(), n.workers.of(worker)
+	k.rowSums(operands[T]{a: n.dy[from*n.Plane : to*n.Plane], sums: n.dsums[from:to], unit: n.Plane})
 	for i := from; i < to; i++ {
-		n.dsums[i], n.products[i] = sumAndProducts(n.plane(n.dy, i), n.plane(n.x, i), n.mean[n.setOf(i)])
+		n.products[i] = k.productsAbout(n.plane(n.dy, i), n.plane(n.x, i), n.mean[n.setOf(i)], &s.lanes)
 	}
 }
 
-// sumAndProducts is Σdy and Σdy·(x - mean), each in two separate sums, which keep one addition from
-// waiting for the last.
-func sumAndProducts[T Float](dy, x []T, mean float64) (sum, products float64) {
-	var a, b, p, q float64
-	for ; len(dy) >= 2 && len(x) >= 2; dy, x = dy[2:], x[2:] {
-		d, e := float64(dy[0]), float64(dy[1])
-		a += d
-		b += e
-		p += float64(d * (float64(x[0]) - mean))
-		q += float64(e * (float64(x[1]) - mean))
+// productsAbout is Σdy·(x - mean) in the lanes of sumOf.
+func productsAbout[T Float](dy, x []T, mean float64, lanes *[sumLanes]float64) float64 {
+	clear(lanes[:])
+	for ; len(x) >= sumLanes; dy, x = dy[sumLanes:], x[sumLanes:] {
+		for i, v := range x[:sumLanes] {
+			lanes[i] += float64(float64(dy[i]) * (float64(v) - mean))
+		}
 	}
-	if len(dy) > 0 {
-		a += float64(dy[0])
-		p += float64(float64(dy[0]) * (float64(x[0]) - mean))
+	return productsInLanes(dy, x, mean, lanes)
+}
+
+// productsInLanes adds the terms of productsAbout of fewer elements than lanes, and then the lanes.
+func productsInLanes[T Float](dy, x []T, mean float64, lanes *[sumLanes]float64) float64 {
+	for i, v := range x {
+		lanes[i] += float64(float64(dy[i]) * (float64(v) - mean))
 	}
-	return a + b, p + q
+	return fold(lanes)
 }
 
 // BackwardData is dx for the x and dy of the last BackwardWeights. m and v depend on x too. With r
@@ -277,19 +330,25 @@ func (n *Norm[T]) BackwardData(x, weight, dy, dx []T) {
 	n.eachPlane(n.dataShard)
 }
 
-func (n *Norm[T]) data(_, shard int) {
+func (n *Norm[T]) data(worker, shard int) {
 	size := n.setSize()
 	from, to := n.planesOf(shard)
+	apply, k := n.passes().normPlaneBackward, &n.workers.of(worker).constants
 	for i := from; i < to; i++ {
 		s := n.setOf(i)
 		r, mean := n.inverse[s], T(n.mean[s])
 		slope := -r * r * r * n.second[s] / size
 		level := float64(slope*(float64(mean)-n.mean[s])) - r*n.first[s]/size
-		a, b, c := T(r*float64(n.weight[i%n.Channels])), T(slope), T(level)
-		x, dy, dx := n.plane(n.x, i), n.plane(n.dy, i), n.plane(n.dx, i)
-		for j, d := range dy {
-			dx[j] = T(a*d) + (T(b*(x[j]-mean)) + c)
-		}
+		k[0], k[1], k[2], k[3] = T(r*float64(n.weight[i%n.Channels])), T(slope), mean, T(level)
+		apply(operands[T]{a: n.plane(n.dy, i), b: n.plane(n.x, i), c: n.plane(n.dx, i), k: k})
+	}
+}
+
+func normPlaneBackward[T Float](o operands[T]) {
+	a, b, mean, level := o.k[0], o.k[1], o.k[2], o.k[3]
+	x, dx := o.b[:len(o.a)], o.c[:len(o.a)]
+	for i, dy := range o.a {
+		dx[i] = T(a*dy) + (T(b*(x[i]-mean)) + level)
 	}
 }
 
@@ -303,13 +362,11 @@ func (n *Norm[T]) BackwardDataFrozen(weight, variance, dy, dx []T) {
 	n.eachPlane(n.frozenShard)
 }
 
-func (n *Norm[T]) frozen(_, shard int) {
+func (n *Norm[T]) frozen(worker, shard int) {
 	from, to := n.planesOf(shard)
+	apply, factor := n.passes().scaleRows, n.workers.of(worker).constants[:1]
 	for i := from; i < to; i++ {
-		factor := T(float64(n.weight[i%n.Channels]) * n.inverse[n.setOf(i)])
-		dx := n.plane(n.dx, i)
-		for j, d := range n.plane(n.dy, i) {
-			dx[j] = d * factor
-		}
+		factor[0] = T(float64(n.weight[i%n.Channels]) * n.inverse[n.setOf(i)])
+		apply(operands[T]{a: n.plane(n.dy, i), b: n.plane(n.dx, i), ofRow: factor, unit: n.Plane})
 	}
 }

@@ -71,6 +71,9 @@ func vectorPasses() []vectorCase {
 		{"tanhBackward", func(t *table[float32]) pass[float32] { return t.tanhBackward }, 3, 0},
 		{"add", func(t *table[float32]) pass[float32] { return t.add }, 3, 0},
 		{"multiply", func(t *table[float32]) pass[float32] { return t.multiply }, 3, 0},
+		{"normPlane", func(t *table[float32]) pass[float32] { return t.normPlane }, 2, 0},
+		{"normPlaneReLU", func(t *table[float32]) pass[float32] { return t.normPlaneReLU }, 2, 0},
+		{"normPlaneBackward", func(t *table[float32]) pass[float32] { return t.normPlaneBackward }, 3, 0},
 		{"sgd", func(t *table[float32]) pass[float32] { return t.sgd }, 2, 0},
 		{"momentum", func(t *table[float32]) pass[float32] { return t.momentum }, 3, 0},
 		{"nesterov", func(t *table[float32]) pass[float32] { return t.nesterov }, 3, 0},
@@ -150,6 +153,24 @@ func passOperands(arrays [][]float32) operands[float32] {
 	copy(slots[:], arrays)
 	return operands[float32]{a: slots[0], b: slots[1], c: slots[2], d: slots[3], unit: 1,
 		k: &[9]float32{0.5, 0.25, 0.01, 0.9, 0.1, 0.001, 0.3, 1e-7, 0.02}}
+}
+
+// The sums about a mean have the portable code's bits for any length.
+func TestVectorMomentsMatchPortableOnes(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		k := kernels[float32]()
+		var lanes, want [sumLanes]float64
+		for _, atEnd := range []bool{false, true} {
+			grounds := []*ground{newGround(t, 300, atEnd), newGround(t, 300, atEnd)}
+			for n := range 100 {
+				x, dy := grounds[0].put(gaussian[float32](1, n)), grounds[1].put(gaussian[float32](2, n))
+				require.Equal(t, squaresAbout(x, 0.3, &want), k.squaresAbout(x, 0.3, &lanes), "squares of %d", n)
+				require.Equal(
+					t, productsAbout(dy, x, 0.3, &want), k.productsAbout(dy, x, 0.3, &lanes), "products of %d", n,
+				)
+			}
+		}
+	})
 }
 
 // An element's result doesn't depend on its index: body and tail of a vector loop agree.

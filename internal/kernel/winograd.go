@@ -46,10 +46,10 @@ type winograd[T Float] struct {
 	filters, shards int          // filters in a shard, and shards in a group
 	rowTiles        [2][]rowTile // of a shard, and of a group's last one
 
-	sourcePitch          int
-	offsets              []int32 // of a channel's transformed input
-	sourceAt, targetAt   []int32 // where a tile of a whole block begins
-	sourceEnd, targetEnd []int32 // the same for the last block, if it is smaller
+	sourcePitch int
+	direct      bool         // tiles are written to y itself; else to a workspace, because they hang over y's edges
+	offsets     []int32      // of a channel's transformed input
+	places      []tilePlaces // by block
 
 	packed  []T // transformed input of the current blocks; borrowed
 	workers perWorker[winogradScratch[T]]
@@ -133,8 +133,8 @@ func (c *winograd[T]) plan() {
 		c.offsets[i] = int32(i * c.pitch)
 	}
 	c.sourcePitch = winogradOut*c.tilesW + winogradIn - winogradOut
-	c.sourceAt, c.targetAt = c.tilesAt(c.rows)
-	c.sourceEnd, c.targetEnd = c.tilesAt(rows - (c.blocks-1)*c.rows)
+	c.direct = c.outH%winogradOut == 0 && c.outW%winogradOut == 0
+	c.placeTiles()
 	c.planShards()
 	c.pack, c.multiply = c.packShard, c.multiplyShard
 	c.before, c.after = c.prologueShard, c.epilogueShard
@@ -174,26 +174,57 @@ func rowsOfTiles(tilesW, cols int) int {
 	return best
 }
 
-// tilesAt returns where the tiles of a block of rows begin in the source's and the target's
-// workspace. Behind the last tile come copies of it, up to a whole vector.
-func (c *winograd[T]) tilesAt(rows int) (source, target []int32) {
-	n := rows * c.tilesW
-	for i := range c.e.width(n) {
-		t := min(i, n-1)
-		row, col := t/c.tilesW, t%c.tilesW*winogradOut
-		source = append(source, int32(row*winogradIn*c.sourcePitch+col))
-		target = append(target, int32(row*winogradOut*c.tilesW*winogradOut+col))
-	}
-	return source, target
+// tilePlaces says where the tiles of a block begin in a channel's source and target, and how many
+// elements these have. Behind the last tile come copies of it, up to a whole vector.
+type tilePlaces struct {
+	first, rows            int // rows of tiles, numbered through the batch
+	source, target         []int32
+	sourceSize, targetSize int
 }
 
-// rowsOf returns the rows of tiles of a block, numbered through the batch, and where its tiles are.
-func (c *winograd[T]) rowsOf(block int) (first, n int, source, target []int32) {
-	first = block * c.rows
-	if block < c.blocks-1 {
-		return first, c.rows, c.sourceAt, c.targetAt
+// placeTiles sets c.places. Blocks that begin at the same row of an image share their tables.
+func (c *winograd[T]) placeTiles() {
+	rows := c.batch * c.tilesH
+	known := map[[2]int]tilePlaces{}
+	for first := 0; first < rows; first += c.rows {
+		n := min(c.rows, rows-first)
+		key := [2]int{first % c.tilesH, n}
+		p, ok := known[key]
+		if !ok {
+			p = c.placeRows(key[0], n)
+			known[key] = p
+		}
+		p.first = first
+		c.places = append(c.places, p)
 	}
-	return first, c.batch*c.tilesH - first, c.sourceEnd, c.targetEnd
+}
+
+// placeRows places n rows of tiles from row first of an image on.
+func (c *winograd[T]) placeRows(first, n int) tilePlaces {
+	p := tilePlaces{rows: n}
+	line := 0 // of the source
+	for i := range n {
+		row := first + i
+		if i > 0 && row%c.tilesH == 0 {
+			line += winogradIn - winogradOut // the rows below the last tiles of an image
+		}
+		target, pitch := i*winogradOut*winogradOut*c.tilesW, winogradOut*c.tilesW
+		if c.direct {
+			target = (row/c.tilesH*c.groups*c.out*c.tilesH + row%c.tilesH) * winogradOut * c.outW
+			pitch = c.outW
+		}
+		for col := range c.tilesW {
+			p.source = append(p.source, int32(line*c.sourcePitch+col*winogradOut))
+			p.target = append(p.target, int32(target+col*winogradOut))
+		}
+		line += winogradOut
+		p.targetSize = target + winogradOut*pitch
+	}
+	p.sourceSize = (line + winogradIn - winogradOut) * c.sourcePitch
+	for len(p.source)%c.e.lane > 0 {
+		p.source, p.target = append(p.source, p.source[len(p.source)-1]), append(p.target, p.target[len(p.target)-1])
+	}
+	return p
 }
 
 func (c *winograd[T]) run(x, w, bias, y []T, relu bool, prologue, epilogue planesFunc[T]) {
@@ -250,35 +281,36 @@ func (c *winograd[T]) eachPass(worker, shard, channels, plane int, planes []T, f
 func (c *winograd[T]) packShard(worker, shard int) {
 	channels := c.groups * c.in
 	block, channel := shard/channels, shard%channels
-	s := c.workers.of(worker)
-	s.source = grow(s.source, c.rows*winogradIn*c.sourcePitch)
-	first, n, at, _ := c.rowsOf(c.first + block)
-	for i := range n {
-		c.copySource(first+i, channel, s.source[i*winogradIn*c.sourcePitch:])
-	}
+	s, p := c.workers.of(worker), &c.places[c.first+block]
+	s.source = grow(s.source, p.sourceSize)
+	c.copySource(p, channel, s.source)
 	c.e.winograd.input(tileInput[T]{
-		src: s.source, pitch: c.sourcePitch, at: at, dst: c.packed[block*winogradPoints*c.point+channel*c.pitch:],
+		src: s.source, pitch: c.sourcePitch, at: p.source, dst: c.packed[block*winogradPoints*c.point+channel*c.pitch:],
 		point: c.point, temp: s.temp[:],
 	})
 }
 
-// copySource copies the input of a row of tiles, with its padding. The columns of the padding are
-// zero from the start and never written.
-func (c *winograd[T]) copySource(row, channel int, dst []T) {
-	image, start := row/c.tilesH, row%c.tilesH*winogradOut-c.top
-	from := min(max(0, -start), winogradIn)
-	to := max(from, min(winogradIn, c.height-start))
-	clear(dst[:from*c.sourcePitch])
-	clear(dst[to*c.sourcePitch : winogradIn*c.sourcePitch])
-	if from == to {
-		return
-	}
+// copySource copies the input of a block's tiles, with its padding, one image after the other. The
+// columns of the padding are zero from the start and never written.
+func (c *winograd[T]) copySource(p *tilePlaces, channel int, dst []T) {
 	plane := c.height * c.width
-	src := c.x[(image*c.groups*c.in+channel)*plane:][:plane]
-	c.e.copy(copyRows[T]{
-		rows: to - from, cols: min(c.width, c.sourcePitch-c.left), src: src[(start+from)*c.width:], srcStride: c.width,
-		dst: dst[from*c.sourcePitch+c.left:], dstStride: c.sourcePitch,
-	})
+	for row, end := p.first, p.first+p.rows; row < end; {
+		image, next := row/c.tilesH, min(end, (row/c.tilesH+1)*c.tilesH)
+		start, lines := row%c.tilesH*winogradOut-c.top, (next-row)*winogradOut+winogradIn-winogradOut
+		from := min(max(0, -start), lines)
+		to := max(from, min(lines, c.height-start))
+		clear(dst[:from*c.sourcePitch])
+		clear(dst[to*c.sourcePitch : lines*c.sourcePitch])
+		if from < to {
+			src := c.x[(image*c.groups*c.in+channel)*plane:][:plane]
+			c.e.copy(copyRows[T]{
+				rows: to - from, cols: min(c.width, c.sourcePitch-c.left), src: src[(start+from)*c.width:],
+				srcStride: c.width, dst: dst[from*c.sourcePitch+c.left:], dstStride: c.sourcePitch,
+			})
+		}
+		dst = dst[lines*c.sourcePitch:]
+		row = next
+	}
 }
 
 // multiplyShard computes some filters' results in one block.
@@ -289,8 +321,8 @@ func (c *winograd[T]) multiplyShard(worker, shard int) {
 	row, filters, tiles := c.filtersOf(part % c.shards)
 	s := c.workers.of(worker)
 	c.transformFilters(s, group, row, tiles)
-	_, _, at, _ := c.rowsOf(c.first + block)
-	cols := len(at)
+	place := &c.places[c.first+block]
+	cols := len(place.source)
 	point := filters*cols + 16
 	s.products = grow(s.products, winogradPoints*point)
 	for i := range winogradPoints {
@@ -303,7 +335,7 @@ func (c *winograd[T]) multiplyShard(worker, shard int) {
 	}
 	s.p = panel[T]{}
 	for i := range filters {
-		c.writeTarget(s, block, group*c.out+row+i, s.products[i*cols:], point)
+		c.writeTarget(s, place, group*c.out+row+i, s.products[i*cols:], point)
 	}
 }
 
@@ -344,23 +376,25 @@ func (c *winograd[T]) packTaps(group int, t rowTile, dst []T) {
 	}
 }
 
-// writeTarget transforms a block's products of one channel back, and copies the results to y.
-func (c *winograd[T]) writeTarget(s *winogradScratch[T], block, channel int, products []T, point int) {
-	first, n, _, at := c.rowsOf(c.first + block)
-	width := winogradOut * c.tilesW
-	s.target = grow(s.target, c.rows*winogradOut*width)
-	var bias T
-	if c.bias != nil {
-		bias = c.bias[channel]
-	}
-	c.e.winograd.output(tileOutput[T]{
-		src: products, point: point, dst: s.target, pitch: width, at: at, bias: bias, least: c.least, temp: s.temp[:],
-	})
+// writeTarget transforms a block's products of one channel back and writes them to y.
+func (c *winograd[T]) writeTarget(s *winogradScratch[T], p *tilePlaces, channel int, products []T, point int) {
 	plane := c.outH * c.outW
-	for i := range n {
-		image, row := (first+i)/c.tilesH, (first+i)%c.tilesH*winogradOut
+	t := tileOutput[T]{src: products, point: point, at: p.target, least: c.least, temp: s.temp[:]}
+	if c.bias != nil {
+		t.bias = c.bias[channel]
+	}
+	if c.direct {
+		t.dst, t.pitch = c.y[(p.first/c.tilesH*c.groups*c.out+channel)*plane:][:p.targetSize], c.outW
+		c.e.winograd.output(t)
+		return
+	}
+	s.target = grow(s.target, p.targetSize)
+	t.dst, t.pitch = s.target, winogradOut*c.tilesW
+	c.e.winograd.output(t)
+	for i := range p.rows {
+		image, row := (p.first+i)/c.tilesH, (p.first+i)%c.tilesH*winogradOut
 		c.e.copy(copyRows[T]{
-			rows: min(winogradOut, c.outH-row), cols: c.outW, src: s.target[i*winogradOut*width:], srcStride: width,
+			rows: min(winogradOut, c.outH-row), cols: c.outW, src: s.target[i*winogradOut*t.pitch:], srcStride: t.pitch,
 			dst: c.y[(image*c.groups*c.out+channel)*plane+row*c.outW:], dstStride: c.outW,
 		})
 	}

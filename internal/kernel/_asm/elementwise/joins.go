@@ -16,6 +16,23 @@ func joins(s *simd) {
 	})
 	scaleRows(s)
 	dotRows(s)
+	planeNorms(s)
+}
+
+// planeNorms emits the normalisation of a plane by its constants.
+func planeNorms(s *simd) {
+	line := func(in []vec, k func(int) vec) vec { return s.add(s.mul(s.sub(in[0], k(0)), k(1)), k(2)) }
+	elements(s, "normPlane", "b = (a - k[0])·k[1] + k[2]", "a", "b", func(in []vec, k func(int) vec) []vec {
+		return []vec{line(in, k)}
+	})
+	elements(s, "normPlaneReLU", "the ReLU of normPlane", "a", "b", func(in []vec, k func(int) vec) []vec {
+		y := line(in, k)
+		return []vec{s.where(notLessOrEqual, y, s.zero(), y)}
+	})
+	elements(s, "normPlaneBackward", "c = k[0]·a + (k[1]·(b - k[2]) + k[3])", "ab", "c",
+		func(in []vec, k func(int) vec) []vec {
+			return []vec{s.add(s.mul(k(0), in[0]), s.add(s.mul(k(1), s.sub(in[1], k(2))), k(3)))}
+		})
 }
 
 // scaleRows multiplies each row of x by the row's own factor.

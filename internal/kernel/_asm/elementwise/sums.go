@@ -14,6 +14,55 @@ func sums(s *simd) {
 	rowSums(s, "sumRows", "each row", func(v []vec, sum vec) { VADDPD(v[0], sum, sum) })
 	// The square of a float32 is exact in float64, so fusing doesn't change the bits.
 	rowSums(s, "sumSquareRows", "the squares of each row", func(v []vec, sum vec) { VFMADD231PD(v[0], v[0], sum) })
+	moments(s)
+}
+
+// moments emits the sums of a normalisation: of the squared distances from a mean, and of their
+// products with dy. The caller adds what is left of a vector, and the lanes.
+func moments(s *simd) {
+	sumAbout(s, "squaresAbout", "(x - mean)²", func(_ Mem, distance vec) vec { return s.wideMul(distance, distance) })
+	sumAbout(s, "productsAbout", "dy·(x - mean)", func(dy Mem, distance vec) vec {
+		wide := s.vec()
+		VCVTPS2PD(dy, wide)
+		return s.wideMul(wide, distance)
+	})
+}
+
+func (s *simd) wideMul(a, b vec) vec { return s.binary(VMULPD, a, b) }
+
+func sumAbout(s *simd, name, what string, term func(dy Mem, distance vec) vec) {
+	TEXT(name+s.name, NOSPLIT, "func(n int, x, dy *float32, mean float64, lanes *float64)")
+	Pragma("noescape")
+	doc(name + s.name + " sums " + what + " of n elements, a positive multiple of 16, in 16 lanes.")
+	n := Load(Param("n"), GP64())
+	x, dy := Load(Param("x"), GP64()), Load(Param("dy"), GP64())
+	at, err := Param("mean").Resolve()
+	if err != nil {
+		panic(err)
+	}
+	mean := s.vec()
+	VBROADCASTSD(at.Addr, mean)
+	sum := make([]vec, sumLanes/s.doubles())
+	for i := range sum {
+		sum[i] = s.zero()
+	}
+	half := 2 * s.lanes // bytes of as many float32 as there are doubles in a vector
+	Label("sixteen")
+	for i := range sum {
+		wide := s.vec()
+		VCVTPS2PD(Mem{Base: x, Disp: i * half}, wide)
+		VADDPD(term(Mem{Base: dy, Disp: i * half}, s.binary(VSUBPD, wide, mean)), sum[i], sum[i])
+	}
+	ADDQ(Imm(4*sumLanes), x)
+	ADDQ(Imm(4*sumLanes), dy)
+	SUBQ(Imm(sumLanes), n)
+	JNE(LabelRef("sixteen"))
+	to := Load(Param("lanes"), GP64())
+	for i, v := range sum {
+		VMOVUPD(v, Mem{Base: to, Disp: i * s.bytes()})
+	}
+	VZEROUPPER()
+	RET()
 }
 
 func rowSums(s *simd, name, what string, accumulate func(v []vec, sum vec)) {
