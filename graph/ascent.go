@@ -115,7 +115,7 @@ func (a *Ascent) build(unit int) error {
 	if err != nil {
 		return err
 	}
-	if grads, err = sumForks(a.y, grads); err != nil {
+	if grads, err = sumForks(G.Nodes{a.y}, grads); err != nil {
 		return err
 	}
 	a.xgrad = grads[0]

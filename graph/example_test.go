@@ -35,6 +35,7 @@ func ExampleNew() {
 	//   total                                                         11,738        126,720            41,552
 	//   fused into one op  pass            activation bytes saved
 	//   conv1+relu1+pool1  conv-relu-pool                  36,864
+	// not fused so where second derivatives are computed: conv1+relu1+pool1
 }
 
 // What doesn't fit is an error that says where.
@@ -238,4 +239,32 @@ func ExampleModel_Gradient() {
 	// Output:
 	// fc1.weight: [1.5000 -1.5000], by numbers [1.5000 -1.5000]
 	// fc1.bias: [0.5000 -0.5000], by numbers [0.5000 -0.5000]
+}
+
+// The curvature of the loss along a direction d is d'·H·d.
+func ExampleModel_HessianVector() {
+	m, err := graph.New(graph.Sequential("line", tensor.Shape{1}, graph.He(), graph.Affine{Name: "fc", Units: 1}),
+		graph.WithDtype(tensor.Float64))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	x := tensor.New(tensor.WithShape(2, 1), tensor.WithBacking([]float64{1, 3}))
+	t := tensor.New(tensor.WithShape(2, 1), tensor.WithBacking([]float64{0, 0}))
+	d := []graph.NamedTensor{
+		{Name: "fc.weight", Value: tensor.New(tensor.WithShape(1, 1), tensor.WithBacking([]float64{1}))},
+		{Name: "fc.bias", Value: tensor.New(tensor.WithShape(1), tensor.WithBacking([]float64{0}))},
+	}
+	// L = 1/2·Σ (w·x + b)², so ∂²L/∂w² = Σ x² and ∂²L/∂w∂b = Σ x.
+	products, err := m.HessianVector(x, t, d)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, p := range products {
+		fmt.Println(p.Name, p.Value.Data())
+	}
+	// Output:
+	// fc.weight [10]
+	// fc.bias [4]
 }

@@ -109,10 +109,7 @@ func (m *Model) loadedStep(images, targets *tensor.Dense) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	copyValues(step.x, 0, images, 0, images.Shape().TotalSize())
-	for i, t := range rows {
-		setAt(step.t, i, t)
-	}
+	step.load(images, rows)
 	return step, nil
 }
 

@@ -30,6 +30,8 @@ type symbolic struct {
 	trained               []*Parameter
 	grads                 G.Nodes // of the loss: for each of trained and, if wanted, x
 	estimates             []estimate
+
+	vector, products G.Nodes // of a Hessian-vector product: one for each of trained
 }
 
 // estimate moves a running statistic towards a value of the batch.
@@ -43,6 +45,7 @@ type estimate struct {
 type lowering struct {
 	training bool // dropout is on
 	fused    bool // the passes are on
+	twice    bool // the graph is differentiated twice
 }
 
 // lower makes the symbolic graph for batches of n, up to the logits.
@@ -56,7 +59,7 @@ func (m *Model) lower(n int, how lowering) (*symbolic, error) {
 	s.values[m.nodes[0]] = s.x
 	s.groups = asDeclared(m.hidden())
 	if how.fused {
-		s.groups = m.fuse()
+		s.groups = m.fuse(how.twice)
 	}
 	for _, g := range s.groups {
 		if err := s.lowerGroup(g, how.training); err != nil {
@@ -124,29 +127,38 @@ func (s *symbolic) addLoss() (err error) {
 
 // differentiate adds the gradients of the loss.
 func (s *symbolic) differentiate(inputGradient bool) error {
-	var wrt G.Nodes
-	for _, p := range s.model.params {
-		if p.Trained() {
-			s.trained = append(s.trained, p)
-			wrt = append(wrt, s.param(p))
-		}
+	wrt, err := s.trainedNodes()
+	if err != nil {
+		return err
 	}
 	if inputGradient {
 		wrt = append(wrt, s.x)
-	}
-	if len(wrt) == 0 {
-		return fmt.Errorf("model %q: it has no parameters to train: there is nothing to differentiate", s.model.spec.Name)
 	}
 	grads, err := G.Grad(s.loss, wrt...)
 	if err != nil {
 		return fmt.Errorf("model %q: %w", s.model.spec.Name, err)
 	}
-	s.grads, err = sumForks(s.loss, grads)
+	s.grads, err = sumForks(G.Nodes{s.loss}, grads)
 	return err
 }
 
-// outputs are what a training step is run for.
+// trainedNodes are the nodes of the parameters that are trained.
+func (s *symbolic) trainedNodes() (wrt G.Nodes, err error) {
+	s.trained = s.model.trained()
+	for _, p := range s.trained {
+		wrt = append(wrt, s.param(p))
+	}
+	if len(wrt) == 0 {
+		return nil, fmt.Errorf("model %q: it has no parameters to train: there is nothing to differentiate", s.model.spec.Name)
+	}
+	return wrt, nil
+}
+
+// outputs are what a training step, or a Hessian-vector product, is run for.
 func (s *symbolic) outputs() G.Nodes {
+	if s.products != nil {
+		return s.products
+	}
 	outputs := append(G.Nodes{s.loss}, s.grads...)
 	for _, e := range s.estimates {
 		outputs = append(outputs, e.value)
@@ -156,7 +168,7 @@ func (s *symbolic) outputs() G.Nodes {
 
 // leaves are the nodes that hold the graph's inputs, as far as its ops read them.
 func (s *symbolic) leaves() G.Nodes {
-	leaves := G.Nodes{s.x}
+	leaves := append(G.Nodes{s.x}, s.vector...)
 	if s.t != nil {
 		leaves = append(leaves, s.t)
 	}
@@ -180,10 +192,13 @@ func (m *Model) hidden() []*Node {
 // sumForks replaces the additions that gorgonia's Grad makes where the gradients of a value with
 // several readers meet. Gorgonia's own op allocates its result at every run and the memory plan
 // doesn't know it; [ops.Add] has its place in the arena. It adds in the order of the readers, so that
-// the sum's bits don't depend on the passes.
-func sumForks(loss *G.Node, grads G.Nodes) (G.Nodes, error) {
+// the sum's bits don't depend on the passes. What the nodes that were differentiated are computed
+// from stays.
+func sumForks(of, grads G.Nodes) (G.Nodes, error) {
 	rebuilt := map[*G.Node]*G.Node{}
-	keep(loss, rebuilt) // the forward half
+	for _, n := range of {
+		keep(n, rebuilt)
+	}
 	var rebuild func(n *G.Node) (*G.Node, error)
 	rebuild = func(n *G.Node) (_ *G.Node, err error) {
 		if done, ok := rebuilt[n]; ok {

@@ -14,10 +14,10 @@ import (
 
 // passes are tried in this order at each node; the first match wins.
 var passes = []pass{
-	{"conv-relu-pool", fuseConvReLUPool},
-	{"conv-relu", fuseConvReLU},
-	{"affine-relu", fuseAffineReLU},
-	{"batchnorm-relu", fuseBatchNormReLU},
+	{"conv-relu-pool", fuseConvReLUPool, true},
+	{"conv-relu", fuseConvReLU, false},
+	{"affine-relu", fuseAffineReLU, false},
+	{"batchnorm-relu", fuseBatchNormReLU, true},
 }
 
 // A pass says how many nodes of a chain, from its first on, it makes one op of, and how; 0 if it
@@ -25,6 +25,7 @@ var passes = []pass{
 type pass struct {
 	name string
 	fuse func(chain []*Node) (n int, lower lowerFunc)
+	once bool // the op can be differentiated once: graphs with second derivatives leave the pass out
 }
 
 // A lowerFunc adds ops to a symbolic graph, as [Layer.Lower] does. The parameters are those of the
@@ -35,20 +36,22 @@ type lowerFunc func(l *Lowering) (*G.Node, error)
 type group struct {
 	nodes []*Node
 	pass  string // that fused them; empty for a node by itself
+	once  bool   // as the pass's
 	lower lowerFunc
 }
 
 // longestChain is how many nodes a pass may look at.
 const longestChain = 3
 
-// fuse goes through the nodes up to the logits once and groups what a pass matches.
-func (m *Model) fuse() (groups []group) {
+// fuse goes through the nodes up to the logits once and groups what a pass matches. If twice, the
+// graph is differentiated twice.
+func (m *Model) fuse(twice bool) (groups []group) {
 	grouped := map[*Node]bool{}
 	for _, n := range m.hidden() {
 		if grouped[n] {
 			continue
 		}
-		g := fuseFirst(m.chain(n))
+		g := fuseFirst(m.chain(n), twice)
 		for _, member := range g.nodes {
 			grouped[member] = true
 		}
@@ -70,10 +73,13 @@ func (m *Model) chain(n *Node) []*Node {
 	return chain
 }
 
-func fuseFirst(chain []*Node) group {
+func fuseFirst(chain []*Node, twice bool) group {
 	for _, p := range passes {
+		if twice && p.once {
+			continue
+		}
 		if n, lower := p.fuse(chain); n > 0 {
-			return group{nodes: chain[:n], pass: p.name, lower: lower}
+			return group{nodes: chain[:n], pass: p.name, lower: lower, once: p.once}
 		}
 	}
 	return alone(chain[0])

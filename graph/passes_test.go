@@ -67,7 +67,7 @@ func TestPassesFuse(t *testing.T) {
 	s, err := graph.Summarize(models.DefaultSimpleConvNet().Spec())
 	require.NoError(t, err)
 	assert.Equal(t, []graph.FusedLayers{
-		{Layers: []string{"conv1", "relu1", "pool1"}, Pass: "conv-relu-pool", SavedBytes: 2 * 30 * 24 * 24 * 4},
+		{Layers: []string{"conv1", "relu1", "pool1"}, Pass: "conv-relu-pool", SavedBytes: 2 * 30 * 24 * 24 * 4, Once: true},
 		{Layers: []string{"fc1", "relu2"}, Pass: "affine-relu", SavedBytes: 100 * 4},
 	}, s.Fused)
 }

@@ -68,7 +68,7 @@ func (p *Pullback) build(between []string) error {
 	if err != nil {
 		return err
 	}
-	if p.grads, err = sumForks(p.y, grads); err != nil {
+	if p.grads, err = sumForks(G.Nodes{p.y}, grads); err != nil {
 		return err
 	}
 	outputs := append(append(G.Nodes{p.y}, p.grads...), p.between...)

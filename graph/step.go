@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"math"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -20,6 +21,8 @@ type Step struct {
 	x, t    *tensor.Dense
 	plan    *plan         // nil if nothing is shared
 	pairs   []G.ValueGrad // of the trained parameters
+
+	vector []*tensor.Dense // of a Hessian-vector product
 }
 
 // A StepOption changes how [Model.NewStep] makes a step; nil changes nothing.
@@ -30,6 +33,9 @@ type stepConfig struct {
 	unfused                  bool // every layer by itself
 	unshared                 bool // every result in memory of its own, where it stays until the next run
 	keepEstimates            bool // running statistics don't change
+
+	penalty float64 // weight of the gradient penalty
+	hessian bool    // a Hessian-vector product instead of a loss and its gradients
 }
 
 // WithInputGradient makes the step compute the gradient of the images, too.
@@ -49,6 +55,9 @@ func (m *Model) NewStep(batch int, options ...StepOption) (*Step, error) {
 		if o != nil {
 			o(&config)
 		}
+	}
+	if !(config.penalty >= 0) || math.IsInf(config.penalty, 1) {
+		return nil, fmt.Errorf("model %q: weight of the gradient penalty is %g: want a finite number of at least 0", m.spec.Name, config.penalty)
 	}
 	return m.newStep(batch, config)
 }
@@ -80,14 +89,21 @@ func (m *Model) newStep(batch int, config stepConfig) (*Step, error) {
 
 // lowerStep makes the symbolic graph of the loss and its gradients.
 func (m *Model) lowerStep(batch int, config stepConfig) (*symbolic, error) {
-	net, err := m.lower(batch, lowering{training: !config.noDropout, fused: !config.unfused})
+	twice := config.penalty != 0 || config.hessian
+	net, err := m.lower(batch, lowering{training: !config.noDropout, fused: !config.unfused, twice: twice})
 	if err != nil {
 		return nil, err
 	}
 	if err := net.addLoss(); err != nil {
 		return nil, err
 	}
-	return net, net.differentiate(config.inputGradient)
+	if err := net.penalize(config.penalty); err != nil {
+		return nil, err
+	}
+	if err := net.differentiate(config.inputGradient); err != nil || !config.hessian {
+		return net, err
+	}
+	return net, net.differentiateGradients()
 }
 
 // planStep lays out the results of a step's ops, in the order of the compiled graph; its outputs and the logits can be read after the run.
@@ -119,6 +135,13 @@ func (s *Step) compile() error {
 	if err := G.Let(s.net.t, s.t); err != nil {
 		return err
 	}
+	for _, n := range s.net.vector {
+		v := zeros(s.model.dtype, n.Shape())
+		if err := G.Let(n, v); err != nil {
+			return err
+		}
+		s.vector = append(s.vector, v)
+	}
 	s.machine = G.NewTapeMachine(s.net.graph, G.WithPrecompiled(program, locations))
 	return nil
 }
@@ -142,6 +165,14 @@ func (s *Step) SetImages(x *tensor.Dense) error {
 // Targets is what the step's output should be (N, classes), a distribution for each image (one-hot for a label), to be filled before
 // [Step.Run].
 func (s *Step) Targets() *tensor.Dense { return s.t }
+
+// load fills the images and the targets.
+func (s *Step) load(images *tensor.Dense, targets []float64) {
+	copyValues(s.x, 0, images, 0, images.Shape().TotalSize())
+	for i, t := range targets {
+		setAt(s.t, i, t)
+	}
+}
 
 // Run computes the loss and the gradients of the batch in Images and Targets with the model's
 // parameters as they are now, and moves the running statistics towards the batch's unless the loss

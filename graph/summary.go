@@ -39,6 +39,10 @@ type FusedLayers struct {
 	Layers     []string `json:"layers"`
 	Pass       string   `json:"pass"`
 	SavedBytes int64    `json:"saved_bytes"` // of one sample's activations, which are then never in memory
+
+	// Once says that the op can be differentiated once: where second derivatives are wanted, the pass
+	// is left out.
+	Once bool `json:"once,omitempty"`
 }
 
 // Summarize describes the model that [New] would make of a spec, without making its parameters.
@@ -77,11 +81,11 @@ func (m *Model) fusedLayers() (all []FusedLayers) {
 	if m.unfused {
 		return nil
 	}
-	for _, g := range m.fuse() {
+	for _, g := range m.fuse(false) {
 		if g.pass == "" {
 			continue
 		}
-		f := FusedLayers{Pass: g.pass}
+		f := FusedLayers{Pass: g.pass, Once: g.once}
 		for i, n := range g.nodes {
 			f.Layers = append(f.Layers, n.Name)
 			if i < len(g.nodes)-1 {
@@ -106,6 +110,9 @@ func (s *Summary) String() string {
 			t.row(strings.Join(f.Layers, "+"), f.Pass, thousands(f.SavedBytes))
 		}
 		t.write(&b)
+		if once := s.fusedOnce(); len(once) > 0 {
+			fmt.Fprintf(&b, "not fused so where second derivatives are computed: %s\n", strings.Join(once, ", "))
+		}
 	}
 	if len(s.Memory) > 0 {
 		t := table{left: 1}
@@ -117,6 +124,16 @@ func (s *Summary) String() string {
 		fmt.Fprintf(&b, "parameters: %s bytes; Adam keeps twice as many more, momentum once, SGD none\n", thousands(s.Parameters*s.ElementBytes))
 	}
 	return b.String()
+}
+
+// fusedOnce are the fused layers that second derivatives need apart.
+func (s *Summary) fusedOnce() (names []string) {
+	for _, f := range s.Fused {
+		if f.Once {
+			names = append(names, strings.Join(f.Layers, "+"))
+		}
+	}
+	return names
 }
 
 // layerTable has a row for each layer. What a layer reads has a column if a layer reads anything but

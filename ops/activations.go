@@ -114,7 +114,7 @@ func expLinear(a, b, c float64, f Function) Function {
 	f.Value = func(x float64) float64 { return either(x > 0, a*x, b*math.Expm1(min(c*x, 0))) }
 	f.Slope = func(x float64) float64 { return either(x > 0, a, b*c*math.Exp(min(c*x, 0))) }
 	f.SlopeFromResult = func(y float64) float64 { return either(y > 0, a, c*(y+b)) }
-	f.Curvature = func(y float64) float64 { return either(y > 0, 0, c) }
+	f.Curvature = func(y float64) float64 { return either(y < 0, c, 0) }
 	f.single = kernel.ExpLinear(float32(a), float32(b), float32(c))
 	return f
 }

@@ -20,6 +20,7 @@ type gradCheck struct {
 	Batch      int    `default:"0" help:"Images in the batch that is differentiated; 0 is 1, or 2 with BatchNorm: normalising few values bends the loss too sharply to be measured."`
 	Seed       uint64 `default:"0" help:"Seed of the parameters, the images and the directions."`
 	Directions int    `default:"-1" help:"Random directions per parameter, instead of every element; 0 is every element, -1 is what suits the model's size."`
+	Second     bool   `help:"Check second derivatives: Hessian-vector products against differences of gradients."`
 	JSON       bool   `name:"json" help:"The reports as JSON."`
 }
 
@@ -67,12 +68,15 @@ func (c *gradCheck) check(name string) (*gradcheck.Report, error) {
 		return nil, err
 	}
 	batch := c.batch(m)
+	if c.Second {
+		return c.checkSecond(m, batch)
+	}
 	step, err := m.NewStep(batch)
 	if err != nil {
 		return nil, err
 	}
 	defer step.Close()
-	c.fill(step, batch)
+	c.fill(step.Images(), step.Targets(), batch)
 	f := function(m, step)
 	return f.Check(c.options(m, len(f.Inputs)))
 }
@@ -88,6 +92,31 @@ func (c *gradCheck) batch(m *graph.Model) int {
 func normalises(n *graph.Node) bool {
 	_, ok := n.Layer.(graph.BatchNorm)
 	return ok
+}
+
+// checkSecond compares the Hessian of the loss without dropout with the gradients of that loss.
+func (c *gradCheck) checkSecond(m *graph.Model, batch int) (*gradcheck.Report, error) {
+	step, err := m.NewStep(batch, graph.WithoutDropout())
+	if err != nil {
+		return nil, err
+	}
+	defer step.Close()
+	h, err := m.NewHessian(batch)
+	if err != nil {
+		return nil, err
+	}
+	defer h.Close()
+	c.fill(step.Images(), step.Targets(), batch)
+	c.fill(h.Images(), h.Targets(), batch)
+	first := function(m, step)
+	f := gradcheck.SecondFunc{Inputs: first.Inputs, Gradients: first.Gradients}
+	f.Product = func(v []*tensor.Dense) ([]*tensor.Dense, error) {
+		for i, part := range h.Vector() {
+			copy(part.Float64s(), v[i].Float64s())
+		}
+		return h.Product()
+	}
+	return f.Check(c.options(m, len(f.Inputs)))
 }
 
 // model is the named one in float64; of the built-ins with more parameters than anybody wants to wait for, a small relative.
@@ -194,9 +223,9 @@ func (c *gradCheck) options(m *graph.Model, parameters int) gradcheck.Options {
 }
 
 // fill draws images uniformly from [0, 1), as the book does, and labels.
-func (c *gradCheck) fill(step *graph.Step, batch int) {
+func (c *gradCheck) fill(x, t *tensor.Dense, batch int) {
 	r := rand.New(rand.NewPCG(c.Seed, 0))
-	images, targets := step.Images().Float64s(), step.Targets().Float64s()
+	images, targets := x.Float64s(), t.Float64s()
 	for i := range images {
 		images[i] = r.Float64()
 	}

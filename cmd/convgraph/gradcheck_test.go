@@ -28,6 +28,16 @@ func TestGradcheckOfBranches(t *testing.T) {
 	}
 }
 
+// TestGradcheckOfSecondDerivatives checks Hessian-vector products of small built-in networks.
+func TestGradcheckOfSecondDerivatives(t *testing.T) {
+	if testutil.RaceEnabled {
+		t.Skip("arithmetic in float64, which the detector makes many times as slow")
+	}
+	said := succeed(t, "gradcheck", "-second", "-directions", "1", "simpleconvnet")
+	assert.Contains(t, said, "second derivatives in the other order: ")
+	assert.NotContains(t, said, "WRONG")
+}
+
 // TestGradcheckTakesEveryBuiltIn builds what gradcheck all checks, in a batch of one.
 func TestGradcheckTakesEveryBuiltIn(t *testing.T) {
 	for _, name := range models.Names() {

@@ -1,0 +1,172 @@
+package graph
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/ops"
+)
+
+// GradientPenalty adds a loss on a gradient to the step's:
+//
+//	weight · 1/N Σn |∂L[n]/∂x[n]|²
+//
+// the mean over the batch of the squared length of each image's gradient, with L[n] the loss of image n
+// (double backpropagation: Drucker and LeCun 1992). A network that is trained with it changes its
+// answer less when an image changes a little. [Step.Run] returns the sum of both losses. A step costs
+// up to three times one without it. Passes whose ops can be differentiated only once are left out.
+func GradientPenalty(weight float64) StepOption { return func(c *stepConfig) { c.penalty = weight } }
+
+// penalize adds the gradient penalty to the loss. The loss is a mean, so ∂L[n]/∂x[n] is N times its
+// gradient.
+func (s *symbolic) penalize(weight float64) error {
+	if weight == 0 {
+		return nil
+	}
+	grads, err := G.Grad(s.loss, s.x)
+	if err != nil {
+		return fmt.Errorf("model %q: gradient of the images: %w", s.model.spec.Name, err)
+	}
+	if grads, err = sumForks(G.Nodes{s.loss}, grads); err != nil {
+		return err
+	}
+	squares, err := ops.Dot(grads[0], grads[0])
+	if err != nil {
+		return err
+	}
+	penalty, err := ops.Scale(squares, weight*float64(s.x.Shape()[0]))
+	if err != nil {
+		return err
+	}
+	s.loss, err = ops.Add(s.loss, penalty)
+	return err
+}
+
+// differentiateGradients adds the Hessian-vector product: with a vector v that has a part for each
+// trained parameter p, the gradients of Σp ⟨g[p], v[p]⟩.
+func (s *symbolic) differentiateGradients() error {
+	wrt, err := s.trainedNodes()
+	if err != nil {
+		return err
+	}
+	for _, p := range wrt {
+		v := G.NewTensor(s.graph, s.model.dtype, p.Dims(), G.WithShape(p.Shape()...), G.WithName("v: "+p.Name()))
+		s.vector = append(s.vector, v)
+	}
+	products, err := G.Backpropagate(s.grads, s.vector, wrt)
+	if err != nil {
+		return fmt.Errorf("model %q: gradients of the gradients: %w", s.model.spec.Name, err)
+	}
+	s.products, err = sumForks(append(G.Nodes{s.loss}, s.grads...), products)
+	return err
+}
+
+// A Hessian multiplies vectors by the second derivatives of the loss of one batch with respect to the
+// trained parameters, H[p,q] = ∂²L/∂p∂q. It never holds H: a product is the gradient of ⟨g, v⟩ with
+// the gradients g of the loss, and costs about what three gradients do. The loss is that of
+// [Model.Loss]: without dropout, with the running statistics. It works on the model's own parameters
+// and is for one goroutine at a time.
+type Hessian struct{ step *Step }
+
+// NewHessian lowers the model for batches of the given size, differentiates it twice and compiles the
+// product. Passes whose ops can be differentiated only once are left out.
+func (m *Model) NewHessian(batch int) (*Hessian, error) {
+	if err := m.checkBatch(batch); err != nil {
+		return nil, err
+	}
+	step, err := m.newStep(batch, stepConfig{unfused: m.unfused, noDropout: true, hessian: true})
+	if err != nil {
+		return nil, err
+	}
+	return &Hessian{step}, nil
+}
+
+// Images is the batch (N, C, H, W), to be filled before [Hessian.Product].
+func (h *Hessian) Images() *tensor.Dense { return h.step.x }
+
+// Targets are those of [Step.Targets], to be filled before [Hessian.Product].
+func (h *Hessian) Targets() *tensor.Dense { return h.step.t }
+
+// Vector is what the Hessian is multiplied by, to be filled before [Hessian.Product]: a tensor for
+// each trained parameter, in the order of Params.
+func (h *Hessian) Vector() []*tensor.Dense { return h.step.vector }
+
+// Product is the Hessian times the vector, a tensor for each trained parameter. The tensors are valid
+// until the next call.
+func (h *Hessian) Product() ([]*tensor.Dense, error) {
+	h.step.machine.Reset()
+	if err := h.step.machine.RunAll(); err != nil {
+		return nil, err
+	}
+	products := make([]*tensor.Dense, len(h.step.net.products))
+	for i, n := range h.step.net.products {
+		var err error
+		if products[i], err = dense(n.Value()); err != nil {
+			return nil, err
+		}
+	}
+	return products, nil
+}
+
+// Close ends the machine.
+func (h *Hessian) Close() error { return h.step.Close() }
+
+// HessianVector multiplies a vector, which has a tensor for each trained parameter in the order of
+// Params, by the Hessian of the loss of a batch; see [Hessian].
+func (m *Model) HessianVector(images, targets *tensor.Dense, v []NamedTensor) ([]NamedTensor, error) {
+	n, err := m.checkImages(images)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := m.targetRows(targets, n)
+	if err != nil {
+		return nil, err
+	}
+	trained := m.trained()
+	if err := m.checkVector(v, trained); err != nil {
+		return nil, err
+	}
+	h, err := m.NewHessian(n)
+	if err != nil {
+		return nil, err
+	}
+	defer h.Close()
+	h.step.load(images, rows)
+	for i, part := range h.Vector() {
+		copyValues(part, 0, v[i].Value, 0, part.Shape().TotalSize())
+	}
+	products, err := h.Product()
+	if err != nil {
+		return nil, err
+	}
+	named := make([]NamedTensor, len(products))
+	for i, p := range products {
+		named[i] = NamedTensor{Name: trained[i].Name, Value: p.Clone().(*tensor.Dense)}
+	}
+	return named, nil
+}
+
+func (m *Model) checkVector(v []NamedTensor, trained []*Parameter) error {
+	if len(v) != len(trained) {
+		return fmt.Errorf("model %q: vector has %d tensors: want %d, one for each trained parameter", m.spec.Name, len(v), len(trained))
+	}
+	for i, p := range trained {
+		part := v[i]
+		if part.Name != p.Name {
+			return fmt.Errorf("model %q: tensor %d of the vector is %.80q: want %q", m.spec.Name, i, part.Name, p.Name)
+		}
+		if part.Value == nil || part.Value.Dtype() != m.dtype || !part.Value.Shape().Eq(p.Shape) {
+			return fmt.Errorf("model %q: tensor %q of the vector is %v: want %v %v", m.spec.Name, p.Name, describeTensor(part.Value), p.Shape, m.dtype)
+		}
+	}
+	return nil
+}
+
+func describeTensor(d *tensor.Dense) string {
+	if d == nil {
+		return "nil"
+	}
+	return fmt.Sprintf("%v %v", d.Shape(), d.Dtype())
+}
