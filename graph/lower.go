@@ -138,8 +138,10 @@ func (s *symbolic) differentiate(inputGradient bool) error {
 	if err != nil {
 		return fmt.Errorf("model %q: %w", s.model.spec.Name, err)
 	}
-	s.grads, err = sumForks(G.Nodes{s.loss}, grads)
-	return err
+	if s.grads, err = sumForks(G.Nodes{s.loss}, grads); err != nil {
+		return err
+	}
+	return s.recompute()
 }
 
 // trainedNodes are the nodes of the parameters that are trained.
@@ -225,14 +227,26 @@ func sumForks(of, grads G.Nodes) (G.Nodes, error) {
 		rebuilt[n] = result
 		return result, err
 	}
-	sums := make(G.Nodes, len(grads))
-	for i, n := range grads {
+	return inOrder(grads, rebuild)
+}
+
+// inOrder rebuilds gradients in the order in which they were made, from the loss back. Of the ops
+// that could run next the tape runs the one that was made first, so each layer's gradients run before
+// those of the layers it reads, and its activations are needed no longer.
+func inOrder(grads G.Nodes, rebuild func(*G.Node) (*G.Node, error)) (G.Nodes, error) {
+	order := make([]int, len(grads))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(grads[a].ID(), grads[b].ID()) })
+	rebuilt := make(G.Nodes, len(grads))
+	for _, i := range order {
 		var err error
-		if sums[i], err = rebuild(n); err != nil {
+		if rebuilt[i], err = rebuild(grads[i]); err != nil {
 			return nil, err
 		}
 	}
-	return sums, nil
+	return rebuilt, nil
 }
 
 // keep maps a node and all that it is computed from to themselves.

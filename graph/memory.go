@@ -13,6 +13,8 @@ type MemoryUse struct {
 	Images        int    `json:"images"`
 	ArenaBytes    int64  `json:"arena_bytes"`    // that they share
 	SeparateBytes int64  `json:"separate_bytes"` // if each had memory of its own
+
+	RecomputedMultiplyAdds int64 `json:"recomputed_multiply_adds,omitempty"` // of one sample, on top of the forward and the backward half: see [WithRecompute]
 }
 
 // PlanMemory says what the model that [New] would make of a spec takes for a training step of batch images, if it can be trained, and for the
@@ -39,7 +41,9 @@ func PlanMemory(spec *Spec, batch int, options ...Option) ([]MemoryUse, error) {
 		if err != nil {
 			return nil, err
 		}
-		uses = append(uses, m.memoryUse("training step", batch, p))
+		use := m.memoryUse("training step", batch, p)
+		use.RecomputedMultiplyAdds = net.recomputedMultiplyAdds()
+		uses = append(uses, use)
 	}
 	net, err := m.lowerPrediction(largest)
 	if err != nil {

@@ -18,7 +18,8 @@ type Model struct {
 	dtype  tensor.Dtype
 	seed   uint64
 
-	unfused bool // no pass is made
+	unfused   bool     // no pass is made
+	recompute []string // patterns of layers, see [WithRecompute]
 
 	mu         sync.Mutex
 	predictors map[predictorKind][]*predictor // idle ones
@@ -37,6 +38,14 @@ func WithDtype(dt tensor.Dtype) Option { return func(m *Model) { m.dtype = dt } 
 
 // WithoutFusion runs every layer by itself, without the passes that make one op of several. The results are the same, to the bit.
 func WithoutFusion() Option { return func(m *Model) { m.unfused = true } }
+
+// WithRecompute makes training steps keep less in memory: of the layers whose names match a pattern, what only the layers of the same block read is
+// computed again in the backward half. The results are the same, to the bit. The pattern is that of [path.Match], for a layer's name or for
+// the part of it that ends before a dot; what it matches is a block. So "layer*.*" are the blocks "layer1.0", "layer1.1" and so on, one after
+// the other, and "layer1" is one. Layers that a pattern matches by their whole name are a block as long as they follow one another.
+func WithRecompute(patterns ...string) Option {
+	return func(m *Model) { m.recompute = append(m.recompute, patterns...) }
+}
 
 // New infers the shapes of a spec and draws its initial parameters. The same seed gives the same parameters, in either element type up to
 // rounding. An error names the layer that doesn't fit, what came and what it wants.
@@ -74,7 +83,7 @@ func declare(spec *Spec, options []Option) (*Model, error) {
 	if m.dtype != tensor.Float32 && m.dtype != tensor.Float64 {
 		return nil, fmt.Errorf("model %q: element type is %v: want float32 or float64", spec.Name, m.dtype)
 	}
-	return m, nil
+	return m, m.checkRecompute()
 }
 
 // newModel is a model of nodes whose parameters have no values yet.

@@ -121,6 +121,12 @@ func (s *Summary) String() string {
 			t.row(m.Work, fmt.Sprint(m.Images), thousands(m.ArenaBytes), thousands(m.SeparateBytes))
 		}
 		t.write(&b)
+		for _, m := range s.Memory {
+			if m.RecomputedMultiplyAdds > 0 {
+				fmt.Fprintf(&b, "a %s computes %s multiply-adds of each image again, %.1f%% of those going forward\n",
+					m.Work, thousands(m.RecomputedMultiplyAdds), 100*float64(m.RecomputedMultiplyAdds)/float64(s.MultiplyAdds))
+			}
+		}
 		fmt.Fprintf(&b, "parameters: %s bytes; Adam keeps twice as many more, momentum once, SGD none\n", thousands(s.Parameters*s.ElementBytes))
 	}
 	return b.String()

@@ -205,6 +205,7 @@ type function[T kernel.Float] struct {
 	adapter[T]
 	rule           rule[T]
 	differentiated bool
+	repeats        uint64 // the id of the op that it computes again
 }
 
 // DiffWRT says for which inputs the rule declares a gradient.
@@ -316,6 +317,7 @@ type Info struct {
 	Attributes string // "stride 2, pad 1"
 	ID         uint64 // tells instances apart
 	GradientOf uint64 // the ID of the op whose gradient this is; 0 for a forward op
+	Repeats    uint64 // the ID of the op that this one computes [Again]; 0 for any other
 }
 
 // Describe gives the Info of an op of this package, or false for another's.

@@ -8,6 +8,10 @@
 // memory, so it is an upper bound, set by the shards and the serial rest. Where this machine has
 // the cores, it also measures the step, which shows how good the estimate is; and it measures with
 // more workers than cores, which shows the cost of a wrong setting.
+//
+//	go run ./bench/scaling -busy 2
+//
+// measures one worker against as many as cores while two other processes use the processor.
 package main
 
 import (
@@ -45,8 +49,21 @@ var workloads = []workload{
 var workers = []int{1, 2, 4, 8, 16, 32, 64}
 
 func main() {
+	processes := flag.Int("busy", 0, "measure one worker against -workers while so many other processes are busy")
+	most := flag.Int("workers", runtime.NumCPU(), "workers to compare with one under -busy")
+	rounds := flag.Int("rounds", 5, "rounds under -busy")
+	spinning := flag.Bool("spin", false, "be such a process")
 	flag.Parse()
-	if err := run(); err != nil {
+	var err error
+	switch {
+	case *spinning:
+		spin()
+	case *processes > 0:
+		err = busy(*processes, *most, *rounds)
+	default:
+		err = run()
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "scaling:", err)
 		os.Exit(1)
 	}

@@ -59,6 +59,21 @@ func TestSummaryWithoutFusion(t *testing.T) {
 	assert.Equal(t, 7, fused.Memory[0].Images)
 }
 
+// TestSummaryOfRecomputation: the smaller arena and what it costs.
+func TestSummaryOfRecomputation(t *testing.T) {
+	var keeps, again graph.Summary
+	require.NoError(t, json.Unmarshal([]byte(succeed(t, "summary", "resnet20", "-json", "-batch", "2")), &keeps))
+	require.NoError(t, json.Unmarshal([]byte(succeed(t, "summary", "resnet20", "-json", "-batch", "2", "-recompute", "layer*.*")), &again))
+	assert.Less(t, again.Memory[0].ArenaBytes, keeps.Memory[0].ArenaBytes)
+	assert.Zero(t, keeps.Memory[0].RecomputedMultiplyAdds)
+	assert.Positive(t, again.Memory[0].RecomputedMultiplyAdds)
+	assert.Less(t, again.Memory[0].RecomputedMultiplyAdds, again.MultiplyAdds)
+	assert.Equal(t, keeps.Memory[1], again.Memory[1], "a prediction keeps nothing")
+	assert.Regexp(t, `a training step computes [\d,]+ multiply-adds of each image again, [\d.]+% of those going forward`,
+		succeed(t, "summary", "resnet20", "-recompute", "layer1,layer2.0"))
+	fail(t, cli.Failed, `no layer's name matches "layer9"`, "summary", "resnet20", "-recompute", "layer9")
+}
+
 func TestSummaryOfParameters(t *testing.T) {
 	want, params := succeed(t, "summary", "testdata/small.json"), small(t)
 	assert.Equal(t, want, succeed(t, "summary", params))

@@ -13,11 +13,12 @@ import (
 
 // summary is convgraph summary.
 type summary struct {
-	Model    string `arg:"" help:"A built-in's name, the path of a JSON spec, or a params.safetensors. The built-ins: ${models}."`
-	Batch    int    `default:"100" help:"Images of the training step whose memory is planned."`
-	Fusion   bool   `default:"true" negatable:"" help:"Make one op of neighbouring layers where a pass fits, as training and prediction do."`
-	JSON     bool   `name:"json" help:"The summary as JSON."`
-	JSONSpec bool   `name:"json-spec" help:"The model's spec as JSON, to be edited and trained."`
+	Model     string   `arg:"" help:"A built-in's name, the path of a JSON spec, or a params.safetensors. The built-ins: ${models}."`
+	Batch     int      `default:"100" help:"Images of the training step whose memory is planned."`
+	Fusion    bool     `default:"true" negatable:"" help:"Make one op of neighbouring layers where a pass fits, as training and prediction do."`
+	Recompute []string `help:"Layers or blocks that the training step computes again in its backward half instead of keeping them, separated by commas: layer*.*, conv1." placeholder:"PATTERN,…"`
+	JSON      bool     `name:"json" help:"The summary as JSON."`
+	JSONSpec  bool     `name:"json-spec" help:"The model's spec as JSON, to be edited and trained."`
 }
 
 // Run prints the summary.
@@ -48,6 +49,7 @@ func (c *summary) summarize(spec *graph.Spec) (*graph.Summary, error) {
 	if !c.Fusion {
 		options = append(options, graph.WithoutFusion())
 	}
+	options = append(options, graph.WithRecompute(c.Recompute...))
 	s, err := graph.Summarize(spec, options...)
 	if err != nil {
 		return nil, err

@@ -53,6 +53,8 @@ type command struct {
 	Workers     int      `default:"0" help:"Threads that compute; 0 is all there are (GOMAXPROCS). The result doesn't depend on it."`
 	Fusion      bool     `default:"true" negatable:"" help:"Make one op of neighbouring layers where that is faster. The result doesn't depend on it."`
 
+	Recompute []string `help:"Layers or blocks whose results a step computes again in its backward half instead of keeping them, separated by commas: layer*.*, conv1. It takes less memory and more time (convgraph summary -recompute says how much), and the result doesn't depend on it." placeholder:"PATTERN,…"`
+
 	EarlyStop int    `default:"0" help:"Stop after so many epochs without a better validation accuracy; 0 is never."`
 	Keep      string `default:"last" enum:"last,best" help:"Parameters to end with: those of the last epoch, or of the one with the best validation accuracy."`
 
@@ -272,6 +274,7 @@ func (c *command) modelOptions() []graph.Option {
 	if !c.Fusion {
 		options = append(options, graph.WithoutFusion())
 	}
+	options = append(options, graph.WithRecompute(c.Recompute...))
 	return options
 }
 

@@ -27,6 +27,8 @@ type pool struct {
 	shares []share // indexed by worker
 	failed atomic.Pointer[failure]
 	closed atomic.Bool
+	crowd  crowd        // used by the owner
+	spun   atomic.Int64 // times that the caller and the workers have waited by spinPause
 
 	_        cacheLine
 	call     atomic.Uint64 // the running call, or the last
@@ -89,7 +91,13 @@ func Parallel(shards int, f func(worker, shard int)) {
 		return
 	}
 	defer p.owner.Unlock()
-	p.serve(shards, f)
+	began := time.Now()
+	if p.crowd.alone {
+		serial(shards, f)
+	} else {
+		p.serve(shards, f)
+	}
+	p.crowd.note(began, &p.spun)
 }
 
 // serial runs all shards on the caller.
@@ -139,12 +147,14 @@ func (p *pool) serve(shards int, f func(worker, shard int)) {
 	p.call.Store(call)
 	p.wakeUp(2)
 	p.work(0, call)
-	for i := 1; p.pending.Load() != 0; i++ {
+	spins := int64(0)
+	for ; p.pending.Load() != 0; spins++ {
 		spinPause()
-		if i%1024 == 0 {
+		if spins%1024 == 1023 {
 			runtime.Gosched()
 		}
 	}
+	p.spun.Add(spins)
 	p.run = nil
 	if failed := p.failed.Swap(nil); failed != nil {
 		panic(failed.value)
@@ -165,7 +175,9 @@ func (p *pool) worker(index int) {
 // await returns a call other than the last one, and true; or false if the pool is closed.
 func (p *pool) await(last uint64) (call uint64, ok bool) {
 	var start time.Time
-	for i := 1; !p.closed.Load(); i++ {
+	i := 1
+	defer func() { p.spun.Add(int64(i)) }()
+	for ; !p.closed.Load(); i++ {
 		if call, ok := p.newCall(last); ok {
 			return call, true
 		}

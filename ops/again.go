@@ -1,0 +1,48 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	G "gorgonia.org/gorgonia"
+)
+
+// Again adds an op that computes once more what the op of node n, one of this package, computes from
+// the same values: inputs are n's operands, or nodes with the same values. It runs after the node
+// after, so that n's result needs no memory between its last reader and then. What an op leaves
+// behind for its gradients is the same, and so is what is random. The result has no gradient.
+func Again(n *G.Node, inputs G.Nodes, after *G.Node) (*G.Node, error) {
+	op, ok := n.Op().(interface {
+		again(inputs G.Nodes, after *G.Node) (*G.Node, error)
+	})
+	if !ok {
+		return nil, fmt.Errorf("Again: %v is not a forward op of this package", n.Op())
+	}
+	return op.again(inputs, after)
+}
+
+func (f *function[T]) again(inputs G.Nodes, after *G.Node) (*G.Node, error) {
+	if len(inputs) != f.Arity() {
+		return nil, fmt.Errorf("Again: %s: got %d inputs, want %d", f, len(inputs), f.Arity())
+	}
+	forward := f.rule.forward
+	r := rule[T]{
+		attributes: strings.TrimPrefix(f.rule.attributes+", again", ", "), output: f.rule.output,
+		forward: func(in [][]T, out []T) error { return forward(in[:len(inputs)], out) },
+		inPlace: f.rule.inPlace, alsoInPlace: f.rule.alsoInPlace, byProduct: f.rule.byProduct, view: f.rule.view,
+		after: f.rule.after + 1, vjps: make([]vjp[T], len(inputs)+1),
+	}
+	node, err := applyRule(f.name, r, append(slices.Clone(inputs), after))
+	if err != nil {
+		return nil, err
+	}
+	node.Op().(*function[T]).repeats = f.id
+	return node, nil
+}
+
+func (f *function[T]) info() Info {
+	i := f.adapter.info()
+	i.Repeats = f.repeats
+	return i
+}
