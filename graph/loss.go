@@ -45,13 +45,17 @@ func (h head) squash() *Node {
 func (s *Spec) head(nodes []*Node) (head, error) {
 	last := nodes[len(nodes)-1]
 	h := head{loss: s.Loss, logits: last, output: last}
-	_, softmax := last.Layer.(Softmax)
+	over, softmax := last.Layer.(Softmax)
+	aside := softmax && over.Axis != 0 // over a row or a column, not over classes
 	_, sigmoid := last.Layer.(Sigmoid)
 	if h.loss == "" {
-		h.loss = defaultLoss(softmax && last.Shape[0] == last.Shape.TotalSize(), sigmoid)
+		h.loss = defaultLoss(softmax && !aside && last.Shape[0] == last.Shape.TotalSize(), sigmoid)
 	}
 	switch h.loss {
 	case CrossEntropy:
+		if aside {
+			return head{}, s.errorf("loss", 0, "loss is %q: want a last layer Softmax of axis 0, the classes, but its axis is %d", h.loss, over.Axis)
+		}
 		if sigmoid {
 			return head{}, s.errorf("loss", 0, "loss is %q: want a last layer Softmax, or logits, but it is Sigmoid", h.loss)
 		}

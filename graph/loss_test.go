@@ -29,6 +29,8 @@ func TestLossFollowsFromTheLastLayer(t *testing.T) {
 			error: `model "m": loss is "cross_entropy": want a last layer Softmax, or logits, but it is Sigmoid`},
 		{last: graph.Softmax{}, loss: graph.BinaryCrossEntropy,
 			error: `model "m": loss is "binary_cross_entropy": want a last layer Sigmoid, or logits, but it is Softmax`},
+		{last: graph.Softmax{Axis: 1}, loss: graph.CrossEntropy,
+			error: `model "m": loss is "cross_entropy": want a last layer Softmax of axis 0, the classes, but its axis is 1`},
 		{last: graph.ReLU{}, loss: "hinge",
 			error: `model "m": loss "hinge" is unknown: want one of ["cross_entropy" "binary_cross_entropy" "mean_squared_error"]`},
 		{last: graph.Tanh{}, loss: graph.CrossEntropy,
@@ -56,6 +58,17 @@ func TestSoftmaxOfAPlaneHasTheSquaredError(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, graph.MeanSquaredError, m.TrainingLoss())
 	assert.True(t, m.HasProbabilities())
+}
+
+// A softmax over an axis of one number is 1, whatever the channels are.
+func TestSoftmaxOverAnotherAxisIsNotOfClasses(t *testing.T) {
+	m, err := graph.New(graph.Sequential("m", tensor.Shape{3, 1, 1}, graph.He(), graph.Softmax{Axis: 1}))
+	require.NoError(t, err)
+	assert.Equal(t, graph.MeanSquaredError, m.TrainingLoss())
+	x := tensor.New(tensor.WithShape(1, 3, 1, 1), tensor.WithBacking([]float32{1, 2, 3}))
+	p, err := m.Probabilities(x)
+	require.NoError(t, err)
+	assert.Equal(t, []float32{1, 1, 1}, p.Data())
 }
 
 // lossNets are a network for each loss, with its logits for an image of three numbers.

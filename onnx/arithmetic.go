@@ -132,6 +132,10 @@ func (im *importer) join(s sort, u, v value) (value, error) {
 	if _, err := broadcast(fixed(u.dims()), fixed(v.dims())); err != nil {
 		return value{}, fmt.Errorf("of %s and %s: the shapes don't broadcast", u.text(), v.text())
 	}
+	if u.whole {
+		rank := max(u.rank(), v.rank())
+		u.layout, v.layout = u.ranked(rank), v.ranked(rank)
+	}
 	wide, err := im.widened(u, fixed(v.dims()))
 	if err != nil {
 		return value{}, err

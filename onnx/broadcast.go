@@ -18,11 +18,11 @@ func (im *importer) widened(v value, dims []int) (value, error) {
 	for len(dims) > v.rank() && dims[0] == 1 {
 		dims = dims[1:]
 	}
-	if missing := len(dims) - v.rank(); missing > 0 {
+	if len(dims) > v.rank() {
 		if !v.whole {
 			return value{}, fmt.Errorf("shape %v has more axes than %s", dims, v.text())
 		}
-		v.layout = v.withAxes(append(make([][]int, missing), v.axes...))
+		v.layout = v.ranked(len(dims))
 	}
 	for k := 1; k <= len(dims); k++ {
 		n, axis := sizeFromEnd(dims, k), v.rank()-k
@@ -38,6 +38,11 @@ func (im *importer) widened(v value, dims []int) (value, error) {
 		}
 	}
 	return v, nil
+}
+
+// ranked is the layout with axes of 1 before its own, up to a number of axes.
+func (l layout) ranked(rank int) layout {
+	return l.withAxes(append(make([][]int, rank-l.rank()), l.axes...))
 }
 
 // zeros makes zeros of the given shape. No layer gives numbers without an input, so they are the

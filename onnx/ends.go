@@ -45,7 +45,7 @@ func (im *importer) input(inputs []schema.ValueInfo) (tensor.Shape, error) {
 // inputSizes are the input's sizes behind the batch, those that are open as the reader says them.
 func (im *importer) inputSizes(v schema.ValueInfo) ([]int, error) {
 	if !v.HasShape || len(v.Shape) == 0 {
-		return nil, fmt.Errorf("input %q has 0 dimensions: want (N, C, H, W) or (N, features)", v.Name)
+		return nil, dimensions(v)
 	}
 	given := im.reader.Input
 	if given != nil && len(given) != len(v.Shape)-1 {
@@ -77,15 +77,25 @@ func (im *importer) inputLayout(v schema.ValueInfo, sizes []int) (layout, error)
 		return wholeLayout(v, sizes)
 	}
 	if len(sizes) != 3 && len(sizes) != 1 {
-		return layout{}, fmt.Errorf("input %q has %d dimensions: want (N, C, H, W) or (N, features)", v.Name, len(sizes)+1)
+		return layout{}, dimensions(v)
 	}
 	return newLayout(sizes, false), nil
+}
+
+// errDimensions is in the error of an input that isn't a batch of images.
+var errDimensions = errors.New("want (N, C, H, W) or (N, features)")
+
+func dimensions(v schema.ValueInfo) error {
+	return fmt.Errorf("input %q has %d dimensions: %w", v.Name, len(v.Shape), errDimensions)
 }
 
 // wholeLayout is that of an input whose batch is a part of the image. A batch of 1 leaves the image
 // as it is; three axes are an image's own; anything else is a row.
 func wholeLayout(v schema.ValueInfo, sizes []int) (layout, error) {
 	batch := v.Shape[0].Size
+	if batch == 0 {
+		return layout{}, dimensions(v)
+	}
 	if batch < 1 || batch > maxSize {
 		return layout{}, fmt.Errorf("input %q: the number of images is %d: want 1 to %d", v.Name, batch, maxSize)
 	}

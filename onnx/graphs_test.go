@@ -2,7 +2,9 @@ package onnx_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,4 +118,35 @@ func encode(t *testing.T, m *schema.Model) []byte {
 	data, err := schema.Encode(m)
 	require.NoError(t, err)
 	return data
+}
+
+// TestRandomGraphs wants no wrong answer for the graphs of testdata/random_graphs.py in the folder that
+// ONNX_RANDOM names. Some are refused.
+func TestRandomGraphs(t *testing.T) {
+	folder := os.Getenv("ONNX_RANDOM")
+	if folder == "" {
+		t.Skip("ONNX_RANDOM is not set")
+	}
+	answers, err := npz.ReadFile(folder + ".npz")
+	require.NoError(t, err)
+	paths, err := filepath.Glob(folder + "/*.onnx")
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+	refused := map[string]int{}
+	for _, path := range paths {
+		name := strings.TrimSuffix(filepath.Base(path), ".onnx")
+		m, err := onnx.ReadFile(path)
+		if err != nil {
+			refused[strings.TrimPrefix(err.Error(), path+": ")]++
+			continue
+		}
+		x, _ := formats.Find(answers, name+".x")
+		y, _ := formats.Find(answers, name+".y")
+		activations, err := m.Activations(asImages(t, m, x.Value))
+		require.NoError(t, err, name)
+		assert.Empty(t, differ(activations[len(activations)-1].Value, y.Value, 1e-4, 1e-4*float64(slices.Max(y.Value.Float32s()))+1e-4), name)
+	}
+	for why, n := range refused {
+		t.Logf("%d: %s", n, why)
+	}
 }

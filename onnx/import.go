@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -95,8 +96,9 @@ func imported(file *schema.Model, size int, r Reader, options []graph.Option) (*
 	if err == nil {
 		return m, nil
 	}
-	if whole, wholeErr := importedAs(file, size, r, options, true); wholeErr == nil {
-		return whole, nil
+	whole, wholeErr := importedAs(file, size, r, options, true)
+	if wholeErr == nil || errors.Is(err, errDimensions) {
+		return whole, wholeErr
 	}
 	return nil, err
 }
