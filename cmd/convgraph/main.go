@@ -26,6 +26,7 @@ type grammar struct {
 	Maximize  maximize     `cmd:"" help:"The input and the training images that excite a unit most."`
 	Saliency  saliency     `cmd:"" help:"The pixels that a decision hangs on."`
 	Confusion confusion    `cmd:"" help:"The confusion matrix and the misclassified images."`
+	Mistakes  mistakes     `cmd:"" help:"A gallery of the mistakes that a model is surest of, with heat maps."`
 	Predict   predict      `cmd:"" help:"Recognise pictures."`
 	Eval      eval         `cmd:"" help:"Count the right answers of a trained model."`
 	RunArrays runArrays    `cmd:"" name:"run" help:"Logits and probabilities of the images in an .npz file."`
