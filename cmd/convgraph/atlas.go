@@ -176,17 +176,9 @@ func (c *atlas) layers(m *graph.Model) (all []*graph.Node, err error) {
 	}
 	block := blockNames(m.Nodes())
 	for _, n := range m.Nodes() {
-		switch n.Layer.(type) {
-		case graph.Conv2D, graph.Affine:
-			if block(n.Name) != "" {
-				continue
-			}
-		default:
-			if n != m.LogitsNode() && (block(n.Name) == "" || len(n.Inputs) < 2 || !leaves(n, block)) {
-				continue
-			}
+		if n == m.LogitsNode() || block(n.Name) != "" && leaves(n, block) || block(n.Name) == "" && hasWeights(n) {
+			all = append(all, n)
 		}
-		all = append(all, n)
 	}
 	if len(all) == 0 {
 		return nil, errors.New("the model has no convolutions and no affine layers: there is nothing to show")
@@ -202,6 +194,14 @@ func (c *atlas) layers(m *graph.Model) (all []*graph.Node, err error) {
 	return all, nil
 }
 
+func hasWeights(n *graph.Node) bool {
+	switch n.Layer.(type) {
+	case graph.Conv2D, graph.Affine:
+		return true
+	}
+	return false
+}
+
 // withoutSources drops layers whose units are those of a later one: the maps that classes are the means of.
 func withoutSources(nodes []*graph.Node) []*graph.Node {
 	last := insight.SourceOf(nodes[len(nodes)-1], 0).Node
@@ -212,20 +212,10 @@ func rowName(m *graph.Model, n *graph.Node) string {
 	if n == m.LogitsNode() && m.HasProbabilities() {
 		return "classes"
 	}
-	if block := blockOf(n.Name); block != "" && len(n.Inputs) > 1 {
+	if block := blockNames(m.Nodes())(n.Name); block != "" && leaves(n, blockNames(m.Nodes())) {
 		return block
 	}
 	return n.Name
-}
-
-// blockOf is the name's part before its last dot.
-func blockOf(name string) string {
-	for i := len(name) - 1; i >= 0; i-- {
-		if name[i] == '.' {
-			return name[:i]
-		}
-	}
-	return ""
 }
 
 func rowAbout(m *graph.Model, n *graph.Node) []string {
