@@ -89,10 +89,10 @@ func (c *mistakes) Run(stdout io.Writer) error {
 
 // nameOf is the file of an image of class folders, or its number.
 func (s *evaluationSet) nameOf(index int) string {
-	if s.folder == nil {
+	if s.pictures == nil {
 		return fmt.Sprintf("No. %d", index)
 	}
-	return s.folder.Path(index)
+	return s.pictures.Path(index)
 }
 
 // gallery writes the page and the picture. What an earlier gallery left goes.
