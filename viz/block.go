@@ -258,3 +258,12 @@ func page(title string, body, key block, notes ...string) block {
 	}
 	return p
 }
+
+// smooth scales an image so that its longer side has the given length, without showing its pixels.
+func smooth(img image.Image, side int) *image.RGBA {
+	b := img.Bounds()
+	longer := max(b.Dx(), b.Dy())
+	dst := image.NewRGBA(image.Rect(0, 0, max(1, b.Dx()*side/longer), max(1, b.Dy()*side/longer)))
+	xdraw.CatmullRom.Scale(dst, dst.Bounds(), img, b, xdraw.Src, nil)
+	return dst
+}

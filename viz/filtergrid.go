@@ -14,6 +14,7 @@ type FilterGrid struct {
 	Range   *Range // what ScaleShared spans, for pictures that are to be compared; nil: these filters' own
 	Columns int    // tiles a row, 0: 8; of no effect with one row a filter
 	Tile    int    // a tile's longer side in pixels, about; 0: 60
+	Numbers bool   // writes each filter's number below it, or before its row
 }
 
 // Image draws the grid.
@@ -45,15 +46,24 @@ func (g FilterGrid) tiles(ranges []Range) block {
 		tiles := make([]block, g.Filters.Out)
 		for i := range tiles {
 			tiles[i] = fit(filterImage(g.Filters.Filter(i), ranges[i]), side)
+			if g.Numbers {
+				tiles[i] = column(1, alignMiddle, tiles[i], label{fmt.Sprint(i), smallText, faintInk})
+			}
 		}
 		return grid(orDefault(g.Columns, 8), 6, tiles)
 	}
 	rows, columns := min(g.Filters.Out, mostFilterRows), min(g.Filters.In, mostFilterColumns)
 	var tiles []block
 	for i := range rows {
+		if g.Numbers {
+			tiles = append(tiles, label{fmt.Sprint(i), smallText, faintInk})
+		}
 		for c := range columns {
 			tiles = append(tiles, fit(shade(g.Filters.Filter(i).Plane(c), g.Filters.Width, ranges[i], grey), side/2))
 		}
+	}
+	if g.Numbers {
+		columns++
 	}
 	return grid(columns, 3, tiles)
 }

@@ -12,6 +12,8 @@ type Responses struct {
 	Input   image.Image
 	Filters Filters // with 1 or 3 input channels
 	Maps    Planes  // a response for each filter
+	Numbers []int   // of the filters; nil: 0, 1, 2, …
+	Named   bool    // says which edges each filter answers to
 	Columns int     // pairs a row, 0: 4
 	Tile    int     // a response's longer side in pixels, about; 0: 130
 }
@@ -47,6 +49,9 @@ func (r Responses) check() error {
 	if r.Filters.In != 1 && r.Filters.In != 3 {
 		return fmt.Errorf("responses: filters of %d channels: want 1 (grey) or 3 (red, green, blue)", r.Filters.In)
 	}
+	if r.Numbers != nil && len(r.Numbers) != r.Filters.Out {
+		return fmt.Errorf("responses: %d numbers for %d filters: want one each", len(r.Numbers), r.Filters.Out)
+	}
 	if r.Maps.Count != r.Filters.Out {
 		return fmt.Errorf("responses: %d maps for %d filters: want one each", r.Maps.Count, r.Filters.Out)
 	}
@@ -57,10 +62,19 @@ func (r Responses) pair(i, side int) block {
 	f := r.Filters.Filter(i)
 	response := r.Maps.Plane(i)
 	span := RangeOf(response)
+	number := i
+	if r.Numbers != nil {
+		number = r.Numbers[i]
+	}
+	filter := column(3, alignStart,
+		fit(filterImage(f, RangeOf(f.Data)), 50),
+		label{fmt.Sprintf("filter %d", number), smallText, faintInk})
+	if r.Named {
+		o, _ := OrientationOf(f)
+		filter.blocks = append(filter.blocks, label{o.String(), smallText, ink})
+	}
 	return row(5, alignStart,
-		column(3, alignStart,
-			fit(filterImage(f, RangeOf(f.Data)), 50),
-			label{fmt.Sprintf("filter %d", i), smallText, faintInk}),
+		filter,
 		column(3, alignStart,
 			fit(shade(response, r.Maps.Width, span, grey), side),
 			label{span.String(), smallText, faintInk}))

@@ -42,6 +42,14 @@ func (s Saliency) Image() (image.Image, error) {
 	return render(page(s.Title, panels, key, s.Note, warnNotFinite(s.Heat.Data))), nil
 }
 
+// Overlay is the heat over the image alone, a pixel for each of the image's.
+func (s Saliency) Overlay() (image.Image, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	return s.overlay(s.scale()), nil
+}
+
 func (s Saliency) check() error {
 	if s.Input == nil || s.Input.Bounds().Empty() {
 		return fmt.Errorf("saliency: no input image")

@@ -23,13 +23,16 @@ type apply struct {
 	Params string  `arg:"" help:"The params.safetensors of a model that begins with a convolution, or squeezenet, which comes with the program."`
 	Image  string  `arg:"" optional:"" help:"Picture to apply the filters to; without it a test image with edges of every kind."`
 	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
+	Filter []int   `help:"Show these filters, separated by commas, in this order: 14,24." placeholder:"N,…"`
 	Most   int     `default:"64" help:"Show at most so many filters."`
+	Sort   string  `enum:"orientation,number" default:"orientation" help:"orientation: filters that answer to vertical edges first, then to horizontal ones, to diagonals, and blobs; number: as they come."`
 }
 
 // Help is the longer help.
 func (apply) Help() string {
 	return `Each filter of the model's first convolution beside what it answers to IMAGE: no bias, stride 1, no padding, no activation, as the book does. ` +
-		`White is where the picture is like the filter, black where it is like its opposite. An image whose longer side is above 512 pixels is reduced to that.`
+		`White is where the picture is like the filter, black where it is like its opposite. Each filter has its number and the edges that it answers to most: vertical, ` +
+		`horizontal, diagonal, or blob if it prefers none, by its answers to waves of all directions. An image whose longer side is above 512 pixels is reduced to that.`
 }
 
 // longestApplied bounds the work and the memory: the answers of 96 filters to 512x512 pixels are 100 MB.
@@ -58,11 +61,13 @@ func (c *apply) Run(stdout io.Writer) error {
 			img.Bounds().Dx(), img.Bounds().Dy(), shown.Bounds().Dx(), shown.Bounds().Dy())
 	}
 	title := fmt.Sprintf("%s, %s applied to %s", m.Spec().Name, conv.node.Name, name)
-	f := conv.filters()
-	if c.Most < f.Out {
-		title += fmt.Sprintf(", the first %d of %d filters", c.Most, f.Out)
-		f.Data, f.Out = f.Data[:len(f.Data)/f.Out*c.Most], c.Most
+	all := conv.filters()
+	numbers, note, err := c.numbers(all)
+	if err != nil {
+		return err
 	}
+	title += note
+	f := picked(all, numbers)
 	seen := channelsOf(shown, f.In)
 	answers, err := respond(f, normalize, seen)
 	if err != nil {
@@ -72,7 +77,39 @@ func (c *apply) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return viz.WritePNG(string(c.Out), viz.Responses{Title: title, Input: input, Filters: f, Maps: answers})
+	return viz.WritePNG(string(c.Out), viz.Responses{Title: title, Input: input, Filters: f, Maps: answers, Numbers: numbers, Named: true})
+}
+
+// numbers are the filters that are shown, in their order, and what the title says of that.
+func (c *apply) numbers(f viz.Filters) (numbers []int, note string, err error) {
+	for _, n := range c.Filter {
+		if n < 0 || n >= f.Out {
+			return nil, "", cli.Usagef("-filter has %d: there are filters 0 to %d", n, f.Out-1)
+		}
+	}
+	if len(c.Filter) > 0 {
+		return c.Filter, "", nil
+	}
+	numbers = make([]int, f.Out)
+	for i := range numbers {
+		numbers[i] = i
+	}
+	if c.Most < f.Out {
+		numbers, note = numbers[:c.Most], fmt.Sprintf(", the first %d of %d filters", c.Most, f.Out)
+	}
+	if c.Sort == "orientation" {
+		viz.ByOrientation(f, numbers)
+	}
+	return numbers, note, nil
+}
+
+// picked are the filters of the given numbers.
+func picked(f viz.Filters, numbers []int) viz.Filters {
+	some := viz.Filters{Out: len(numbers), In: f.In, Height: f.Height, Width: f.Width}
+	for _, n := range numbers {
+		some.Data = append(some.Data, f.Filter(n).Data...)
+	}
+	return some
 }
 
 func (c *apply) image() (name string, img image.Image, err error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"image"
 	"image/color"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -62,4 +63,37 @@ func TestApplyFailures(t *testing.T) {
 	fail(t, cli.Failed, `model "deep": filters of 2 channels: want 1 (grey) or 3 (colour) to apply them to an image`, "apply", deep, "-o", out)
 	fail(t, cli.BadUsage, "-most is 0: want at least 1", "apply", params, "-o", out, "-most", "0")
 	assert.NoFileExists(t, out)
+}
+
+// TestApplyPicksFilters: the filters that are named, in their order; others are refused.
+func TestApplyPicksFilters(t *testing.T) {
+	params, out := saved(t, builtIn(t, "lenet")), filepath.Join(t.TempDir(), "a.png")
+	drawn := map[string]bool{}
+	for _, filters := range []string{"1", "1,3", "3,1"} {
+		succeed(t, "apply", params, "-o", out, "-filter", filters)
+		data, err := os.ReadFile(out)
+		require.NoError(t, err)
+		drawn[string(data)] = true
+	}
+	assert.Len(t, drawn, 3)
+	fail(t, cli.BadUsage, "-filter has 6: there are filters 0 to 5", "apply", params, "-o", out, "-filter", "1,6")
+}
+
+// TestApplySortsByOrientation: vertical edges come first; by number they come as they are.
+func TestApplySortsByOrientation(t *testing.T) {
+	f := viz.Filters{Out: 3, In: 1, Height: 3, Width: 3, Data: []float32{
+		0, 0, 0, 0, 1, 0, 0, 0, 0,
+		1, 1, 1, 0, 0, 0, -1, -1, -1,
+		1, 0, -1, 1, 0, -1, 1, 0, -1,
+	}}
+	for sort, want := range map[string][]int{"orientation": {2, 1, 0}, "number": {0, 1, 2}} {
+		got, _, err := (&apply{Most: 64, Sort: sort}).numbers(f)
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+	}
+	got, note, err := (&apply{Most: 2, Sort: "number"}).numbers(f)
+	require.NoError(t, err)
+	assert.Equal(t, []int{0, 1}, got)
+	assert.Equal(t, ", the first 2 of 3 filters", note)
+	assert.Equal(t, f.Filter(2).Data, picked(f, []int{2, 0}).Filter(0).Data)
 }

@@ -94,10 +94,7 @@ func (c *confusion) sheet(spec *graph.Spec, set dataset.Dataset, title string, n
 	path := filepath.Join(c.Out, "misclassified.png")
 	shown := mistakes[:min(c.Most, len(mistakes))]
 	if len(shown) == 0 {
-		if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-			return err
-		}
-		return nil
+		return removeIfThere(path)
 	}
 	s := viz.ContactSheet{Title: "Misclassified: " + title, Note: fmt.Sprintf("%d are wrong", len(mistakes))}
 	if len(shown) < len(mistakes) {

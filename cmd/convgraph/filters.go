@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"convgraph/graph"
+	"convgraph/internal/cli"
 	"convgraph/pretrained"
 	"convgraph/viz"
 )
@@ -14,6 +15,7 @@ type filters struct {
 	Params string  `arg:"" help:"The params.safetensors of a model, or squeezenet, which comes with the program."`
 	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
 	Layer  string  `help:"A convolution's name, as convgraph summary lists it; without it the first." placeholder:"NAME"`
+	Before string  `type:"given" want:"a parameter file" help:"Show beside them the same filters as this file of the same network has them: epochs/epoch-000.safetensors, which trainmnist -keep-epochs writes before learning." placeholder:"PARAMS"`
 	Init   *uint64 `help:"Show beside them the same filters before learning, drawn from this seed." placeholder:"SEED"`
 	Scale  string  `enum:"each,shared" default:"each" help:"each: every filter from its own least weight (black) to its own greatest (white); shared: one scale for all, which makes them comparable."`
 }
@@ -35,25 +37,43 @@ func (c *filters) Run() error {
 		return err
 	}
 	right := c.grid(after, fmt.Sprintf("%s, %s of %s", m.Spec().Name, after.node.Name, filepath.Base(c.Params)))
-	if c.Init == nil {
+	earlier, when, err := c.before(m)
+	if err != nil {
+		return err
+	}
+	if earlier == nil {
 		return viz.WritePNG(string(c.Out), right)
 	}
-	untrained, err := graph.New(m.Spec(), graph.WithSeed(*c.Init))
+	before, err := findConvolution(earlier, after.node.Name)
 	if err != nil {
 		return err
 	}
-	before, err := findConvolution(untrained, after.node.Name)
-	if err != nil {
-		return err
+	if !before.weight.Shape().Eq(after.weight.Shape()) {
+		return fmt.Errorf("-before: filters of %v, want %v as in %s", before.weight.Shape(), after.weight.Shape(), c.Params)
 	}
-	left := c.grid(before, fmt.Sprintf("%s, %s before learning (seed %d)", m.Spec().Name, after.node.Name, *c.Init))
+	left := c.grid(before, fmt.Sprintf("%s, %s %s", m.Spec().Name, after.node.Name, when))
 	both := viz.RangeOf(left.Filters.Data, right.Filters.Data)
 	left.Range, right.Range = &both, &both
 	return viz.WritePNG(string(c.Out), viz.SideBySide{left, right})
 }
 
+// before is the network of the left picture, and what it is; nil if there is none.
+func (c *filters) before(m *graph.Model) (earlier *graph.Model, when string, err error) {
+	switch {
+	case c.Before != "" && c.Init != nil:
+		return nil, "", cli.Usagef("got -before and -init: want one of them")
+	case c.Before != "":
+		earlier, err = pretrained.Load(c.Before)
+		return earlier, "of " + filepath.Base(c.Before), err
+	case c.Init != nil:
+		earlier, err = graph.New(m.Spec(), graph.WithSeed(*c.Init))
+		return earlier, fmt.Sprintf("before learning (seed %d)", *c.Init), err
+	}
+	return nil, "", nil
+}
+
 func (c *filters) grid(conv *convolution, title string) viz.FilterGrid {
-	g := viz.FilterGrid{Title: title, Filters: conv.filters()}
+	g := viz.FilterGrid{Title: title, Filters: conv.filters(), Numbers: true}
 	if c.Scale == "shared" {
 		g.Scale = viz.ScaleShared
 	}

@@ -63,3 +63,15 @@ func TestPicturesArePNG(t *testing.T) {
 		}
 	}
 }
+
+// TestFiltersBefore: the left picture is that of the earlier file.
+func TestFiltersBefore(t *testing.T) {
+	params, out := saved(t, builtIn(t, "lenet")), filepath.Join(t.TempDir(), "f.png")
+	succeed(t, "filters", params, "-o", out)
+	alone := readPNG(t, out).Bounds().Dx()
+	succeed(t, "filters", params, "-o", out, "-before", params)
+	assert.Greater(t, readPNG(t, out).Bounds().Dx(), alone*3/2)
+	fail(t, cli.BadUsage, "got -before and -init: want one of them", "filters", params, "-o", out, "-before", params, "-init", "1")
+	other := saved(t, builtIn(t, "simpleconvnet"))
+	fail(t, cli.BadUsage, `-layer is "c1"`, "filters", params, "-o", out, "-before", other)
+}

@@ -24,8 +24,10 @@ type grammar struct {
 	Apply     apply        `cmd:"" help:"What the first filters answer to an image."`
 	Features  features     `cmd:"" help:"What every layer makes of an image, and an overview."`
 	Maximize  maximize     `cmd:"" help:"The input and the training images that excite a unit most."`
+	Atlas     atlas        `cmd:"" help:"What every layer looks for: pictures that excite its units most."`
 	Saliency  saliency     `cmd:"" help:"The pixels that a decision hangs on."`
 	Confusion confusion    `cmd:"" help:"The confusion matrix and the misclassified images."`
+	Mistakes  mistakes     `cmd:"" help:"A gallery of the mistakes that a model is surest of, with heat maps."`
 	Predict   predict      `cmd:"" help:"Recognise pictures."`
 	Eval      eval         `cmd:"" help:"Count the right answers of a trained model."`
 	RunArrays runArrays    `cmd:"" name:"run" help:"Logits and probabilities of the images in an .npz file."`

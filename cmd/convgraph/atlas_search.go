@@ -1,0 +1,203 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"image"
+	"image/draw"
+	"os"
+	"slices"
+
+	"convgraph/classify"
+	"convgraph/graph"
+	"convgraph/insight"
+	"convgraph/train/dataset"
+	"convgraph/train/mnist"
+)
+
+// mostCrops make a square.
+const mostCrops = 9
+
+// atlasCrop is a part of an image that excites a unit.
+type atlasCrop struct {
+	Image  string  `json:"image"` // its file, or its number in the set
+	Answer float64 `json:"answer"`
+
+	row, column int
+	pixels      []float32
+}
+
+// atlasSearch finds the images that excite units most.
+type atlasSearch struct {
+	model   *graph.Model
+	sources []insight.Source // of the units
+	best    [][]atlasCrop
+	seen    int // images
+}
+
+// search looks at the images; nil if there are none to look at.
+func (c *atlas) search(m *graph.Model, entries []atlasEntry) (*atlasSearch, error) {
+	each, count, err := c.images(m)
+	if err != nil || each == nil {
+		return nil, err
+	}
+	s := &atlasSearch{model: m, best: make([][]atlasCrop, len(entries))}
+	for _, e := range entries {
+		n, err := m.Node(e.Layer)
+		if err != nil {
+			return nil, err
+		}
+		s.sources = append(s.sources, insight.SourceOf(n, e.Unit))
+	}
+	bar := newBar(count, "images")
+	bar.describe("images")
+	err = each(func(name string, pixels []float32) error {
+		bar.add(1)
+		return s.look(name, pixels)
+	})
+	bar.end()
+	return s, err
+}
+
+// images gives a function that goes through the images, and how many there are; nil if there are none.
+func (c *atlas) images(m *graph.Model) (each func(use func(name string, pixels []float32) error) error, count int, err error) {
+	input := m.Spec().Input
+	if c.Data != "" && !dataset.HasIDX(c.Data) {
+		paths, err := picturePaths([]string{c.Data})
+		if err != nil {
+			return nil, 0, err
+		}
+		if c.Images > 0 {
+			paths = some(paths, c.Images)
+		}
+		return func(use func(string, []float32) error) error {
+			for s := range readSamples(paths, classify.FolderPreprocessing(m.Spec()), input) {
+				for _, bad := range s.bad {
+					_, _ = os.Stderr.WriteString("left out: " + bad.Error() + "\n")
+				}
+				for i, path := range s.paths {
+					if err := use(path, s.pixels[i*input.TotalSize():][:input.TotalSize()]); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		}, len(paths), nil
+	}
+	var set dataset.Dataset
+	if c.Data == "" {
+		_, set, err = mnist.Load()
+	} else {
+		_, set, err = dataset.OpenIDX(c.Data)
+	}
+	if err != nil || !set.Shape().Eq(input) {
+		return nil, 0, err
+	}
+	indices := spread(set.Len(), cmp.Or(c.Images, set.Len()))
+	return func(use func(string, []float32) error) error {
+		for _, i := range indices {
+			pixels := make([]float32, input.TotalSize())
+			if _, err := set.Sample(i, pixels); err != nil {
+				return err
+			}
+			if err := use(fmt.Sprintf("No. %d", i), pixels); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, len(indices), nil
+}
+
+// some are n elements, evenly.
+func some[T any](all []T, n int) (picked []T) {
+	for _, i := range spread(len(all), n) {
+		picked = append(picked, all[i])
+	}
+	return picked
+}
+
+// look remembers the image for the units that it excites more than others.
+func (s *atlasSearch) look(name string, pixels []float32) error {
+	s.seen++
+	activations, err := s.model.Activations(asBatch(pixels, s.model.Spec().Input))
+	if err != nil {
+		return err
+	}
+	values := map[*graph.Node][]float32{}
+	for _, a := range activations {
+		values[a.Node] = a.Value.Float32s()
+	}
+	var kept []float32
+	for i, source := range s.sources {
+		crop := answerOf(source, values[source.Node])
+		crop.Image = name
+		place, _ := slices.BinarySearchFunc(s.best[i], crop, func(a, b atlasCrop) int {
+			if a.Answer >= b.Answer { // the earlier of equals first
+				return -1
+			}
+			return 1
+		})
+		if place == mostCrops {
+			continue
+		}
+		if kept == nil {
+			kept = slices.Clone(pixels)
+		}
+		crop.pixels = kept
+		s.best[i] = slices.Insert(s.best[i], place, crop)
+		s.best[i] = s.best[i][:min(len(s.best[i]), mostCrops)]
+	}
+	return nil
+}
+
+// answerOf is a unit's strongest answer and where it is, or the mean of its map.
+func answerOf(source insight.Source, values []float32) (crop atlasCrop) {
+	shape := source.Node.Shape
+	plane := shape.TotalSize() / shape[0]
+	cells := values[source.Unit*plane:][:plane]
+	if source.Mean {
+		for _, v := range cells {
+			crop.Answer += float64(v) / float64(plane)
+		}
+		return crop
+	}
+	at := 0
+	for i, v := range cells {
+		if v > cells[at] {
+			at = i
+		}
+	}
+	crop.Answer = float64(cells[at])
+	if shape.Dims() == 3 {
+		crop.row, crop.column = at/shape[2], at%shape[2]
+	}
+	return crop
+}
+
+// crops draws what the unit saw of the images that excite it most.
+func (s *atlasSearch) crops(unit int) (images []image.Image, crops []atlasCrop, err error) {
+	source := s.sources[unit]
+	for _, crop := range s.best[unit] {
+		whole, err := pictureOf(s.model.Spec(), crop.pixels)
+		if err != nil {
+			return nil, nil, err
+		}
+		field := whole.Bounds()
+		if !source.Mean && source.Node.Shape.Dims() == 3 {
+			field = cutTo(insight.Sees(s.model, source.Node, crop.row, crop.column), field)
+		}
+		part := image.NewRGBA(image.Rectangle{Max: field.Size()})
+		draw.Draw(part, part.Bounds(), whole, field.Min, draw.Src)
+		images = append(images, part)
+	}
+	return images, s.best[unit], nil
+}
+
+// cutTo keeps a field's size where the picture allows it: what reaches into the padding is moved in.
+func cutTo(field, picture image.Rectangle) image.Rectangle {
+	size := image.Pt(min(field.Dx(), picture.Dx()), min(field.Dy(), picture.Dy()))
+	at := image.Pt(
+		min(max(field.Min.X, picture.Min.X), picture.Max.X-size.X),
+		min(max(field.Min.Y, picture.Min.Y), picture.Max.Y-size.Y))
+	return image.Rectangle{at, at.Add(size)}
+}
