@@ -58,6 +58,8 @@ type Row struct {
 
 	Validated          bool // the training has a validation set
 	ValidationAccuracy float64
+
+	TrainImages, HeldOutImages int // that the accuracies count
 }
 
 // HeldOut is the accuracy on images that aren't trained on, and the name of their set: validation, or test in a training without one.
@@ -298,6 +300,7 @@ func (r *run) endEpoch() error {
 	r.state.Diverging = r.watch.epoch(r.meanLoss(r.state.StepsPerEpoch), answers)
 	row := Row{
 		Epoch: r.state.Epoch, Step: r.state.Step, TrainLoss: r.meanLoss(r.state.StepsPerEpoch), TrainAccuracy: train.Accuracy(),
+		TrainImages: train.Total,
 	}
 	if err := r.measureHeldOut(&row); err != nil {
 		return err
@@ -313,7 +316,7 @@ func (r *run) measureHeldOut(row *Row) error {
 		set, accuracy, row.Validated = r.Validation, &row.ValidationAccuracy, true
 	}
 	score, err := Evaluate(r.Model, r.sample(set))
-	*accuracy = score.Accuracy()
+	*accuracy, row.HeldOutImages = score.Accuracy(), score.Total
 	return err
 }
 

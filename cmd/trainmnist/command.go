@@ -33,7 +33,7 @@ type command struct {
 	Batch       *int     `help:"Images a step (default 100; alexnet 128)."`
 	Optimizer   string   `help:"Update rule: ${optimizers} (default adam; alexnet momentum)."`
 	LR          *float64 `name:"lr" help:"Learning rate (default 0.001; alexnet and lenet have their own)."`
-	Schedule    string   `help:"How the learning rate goes on: constant, cosine down to 0, step, or plateau (default: the model's)."`
+	Schedule    string   `help:"How the learning rate goes on: constant, cosine down to 0, one-cycle up to -lr and down, step, or plateau (default: the model's)."`
 	DecayEvery  int      `default:"5" help:"Epochs after each of which -schedule step lowers the learning rate; epochs without a better validation accuracy after which plateau does."`
 	DecayFactor float64  `default:"0.1" help:"What step and plateau multiply the learning rate by."`
 	Warmup      *int     `help:"Steps in which the learning rate first goes up to where its schedule begins (default 0)."`
@@ -57,6 +57,8 @@ type command struct {
 	Keep      string `default:"last" enum:"last,best" help:"Parameters to end with: those of the last epoch, or of the one with the best validation accuracy."`
 
 	Validation *float64 `help:"Share of the training images of each class, chosen by -seed, that isn't trained on: the accuracy after each epoch is measured on these, and the test images are left alone until the end (default 0; 0.1 with -keep best, -early-stop or -schedule plateau, which go by them)."`
+
+	Fold string `help:"Part K of N equal parts of the training images of each class, chosen by -seed, is the validation images: 1/5 to 5/5 are five trainings of which each leaves out another fifth." placeholder:"K/N"`
 
 	TrainSamples int `default:"0" help:"Train on the first so many images; 0 is all."`
 	TestSamples  int `default:"0" help:"Test on the first so many images; 0 is all."`
@@ -150,11 +152,16 @@ func (c *command) Run(stdout io.Writer, line *kong.Context) error {
 		return err
 	}
 	source.reportDamage(os.Stderr)
-	if err := out.after(trainer.Model, result); err != nil {
+	if err := out.after(trainer.Model, result, keptEpoch(trainer, result)); err != nil {
 		return err
 	}
 	if err := train.MarkFinished(out.dir); err != nil {
 		return err
+	}
+	if !c.Quiet {
+		if err := c.conclude(stdout, trainer, result, out); err != nil {
+			return err
+		}
 	}
 	_, err = fmt.Fprintf(stdout, "final: test accuracy %v, train accuracy %v, %d epochs, %.1f s\n",
 		result.Test, result.Train, len(result.History), result.Elapsed.Seconds())
@@ -240,7 +247,11 @@ func (c *command) out() string {
 	if c.fineTunes || c.Model == "" && c.InitFrom != "" {
 		model = "finetuned"
 	}
-	return filepath.Join("runs", strings.TrimSuffix(filepath.Base(model), ".json"))
+	name := strings.TrimSuffix(filepath.Base(model), ".json")
+	if c.Fold != "" { // the trainings of all parts keep their results
+		name += "-fold-" + strings.Replace(c.Fold, "/", "-of-", 1)
+	}
+	return filepath.Join("runs", name)
 }
 
 func (c *command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {

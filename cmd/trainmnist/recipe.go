@@ -22,6 +22,9 @@ func (c *command) recipe() (models.Recipe, error) {
 	r.Epochs, r.Batch, r.LR, r.WeightDecay = or(c.Epochs, r.Epochs), or(c.Batch, r.Batch), or(c.LR, r.LR), or(c.WeightDecay, r.WeightDecay)
 	r.Optimizer, r.Schedule, r.Init = cmp.Or(c.Optimizer, r.Optimizer), cmp.Or(c.Schedule, r.Schedule), cmp.Or(c.Init, r.Init)
 	c.Init = r.Init // the network is declared by the flags
+	if c.Schedule == oneCycle {
+		r.Warmup = 0 // which is for the recipe's schedule
+	}
 	r.Warmup, r.Augment = or(c.Warmup, r.Warmup), or(c.Augment, r.Augment)
 	r.LabelSmoothing, r.Average = or(c.Smoothing, r.LabelSmoothing), or(c.Average, r.Average)
 	if err := c.checkRecipe(r); err != nil {
@@ -83,6 +86,9 @@ func (c *command) checkRecipe(r models.Recipe) error {
 		return err
 	}
 	if _, err := c.validation(r); err != nil {
+		return err
+	}
+	if _, err := parseFold(c.Fold); err != nil {
 		return err
 	}
 	if _, err := parseAugment(r.Augment); err != nil {

@@ -66,7 +66,10 @@ func (c *command) settings(r models.Recipe, t *train.Trainer, resumed *train.Che
 		}
 		settings = append(settings, train.Setting{Name: "validation images", Value: validationPrint})
 	}
-	if r.Schedule == "cosine" {
+	if c.Fold != "" {
+		settings = append(settings, train.Setting{Name: "-fold", Value: c.Fold})
+	}
+	if r.Schedule == "cosine" || r.Schedule == oneCycle {
 		settings = append(settings, train.Setting{Name: "-epochs", Value: fmt.Sprint(r.Epochs)})
 	}
 	from, ok, err := c.start(t, resumed)
