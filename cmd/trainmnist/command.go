@@ -45,8 +45,11 @@ type command struct {
 	Head        bool     `help:"Give the network of -init-from a new last layer, with an output for each class of the data."`
 	Freeze      []string `help:"Layers or parameters that training leaves as they are, separated by commas: features, layer1, conv*, *.bias. BatchNorm layers frozen as a whole use their running statistics." placeholder:"PATTERN,…"`
 	Loss        string   `enum:",cross_entropy,binary_cross_entropy,mean_squared_error" default:"" help:"Loss: cross_entropy, binary_cross_entropy or mean_squared_error (default: the model's)."`
-	Augment     *string  `help:"What happens to training images at random, separated by commas: ${augmentations}. Each may have an amount: crop=2, shift=2 (pixels), rotate=10 (degrees), scale=0.1, elastic=34." placeholder:"LIST"`
+	Augment     *string  `help:"What happens to training images at random, separated by commas: ${augmentations}. Each but mirror and edge may have an amount: crop=2, shift=2 (pixels), rotate=10 (degrees), scale=0.1, elastic=34, resized-crop=0.25 (least share of the image), colour=0.2 (brightness, contrast, saturation). edge fills what comes from outside with the image's edge instead of zero." placeholder:"LIST"`
 	Smoothing   *float64 `name:"label-smoothing" help:"Share of each target that is spread over all classes (default 0)."`
+	Mixup       float64  `default:"0" help:"Mix training images in pairs, and their targets: shares from Beta(A, A), such as 0.2; 0 is never." placeholder:"A"`
+	CutMix      float64  `name:"cutmix" default:"0" help:"Exchange a rectangle between training images in pairs, and mix their targets by its area: shares from Beta(A, A), such as 1; 0 is never. With -mixup each pair has one of them." placeholder:"A"`
+	Cutout      int      `default:"0" help:"Cover a square of so many pixels at a random place of each training image; 0 covers nothing." placeholder:"PIXELS"`
 	Average     *float64 `help:"End with a moving average of the parameters, of which a step leaves this share; 0 ends with the last ones (default 0)."`
 	Sampling    string   `default:"shuffle" enum:"shuffle,replace" help:"How batches are drawn: shuffle visits each image once an epoch; replace draws from all of them, as the book does."`
 	Seed        uint64   `default:"1" help:"Seed of the initial parameters, the order of the images, augmentation and dropout."`
@@ -273,7 +276,7 @@ func (c *command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
 	t.Validation = s.validation
 	t.Epochs, t.Batch, t.Sampling, t.Seed, t.EvalSamples = r.Epochs, r.Batch, train.Sampling(c.Sampling), c.Seed, c.EvalSamples
 	t.EvalFirst = c.Data == "" // the book's images; other data may be sorted by class
-	t.OnNaN, t.LabelSmoothing = train.OnNaN(c.OnNaN), r.LabelSmoothing
+	t.OnNaN, t.LabelSmoothing, t.Mixup, t.CutMix = train.OnNaN(c.OnNaN), r.LabelSmoothing, c.Mixup, c.CutMix
 	c.schedule(t, r)
 	return t, t.Check()
 }

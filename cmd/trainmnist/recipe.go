@@ -107,10 +107,18 @@ func (c *command) checkFlags() error {
 		value int
 	}{
 		{"workers", c.Workers}, {"train-samples", c.TrainSamples}, {"test-samples", c.TestSamples},
-		{"eval-samples", c.EvalSamples}, {"checkpoint-every", c.CheckpointEvery}, {"size", c.Size}, {"early-stop", c.EarlyStop},
+		{"eval-samples", c.EvalSamples}, {"checkpoint-every", c.CheckpointEvery}, {"size", c.Size}, {"early-stop", c.EarlyStop}, {"cutout", c.Cutout},
 	} {
 		if f.value < 0 {
 			return cli.Usagef("-%s is %d: want at least 0", f.name, f.value)
+		}
+	}
+	for _, f := range []struct {
+		name  string
+		value float64
+	}{{"mixup", c.Mixup}, {"cutmix", c.CutMix}} {
+		if f.value != 0 && !(f.value >= 0.05 && f.value <= 1000) {
+			return cli.Usagef("-%s is %g: want 0, or 0.05 to 1000", f.name, f.value)
 		}
 	}
 	if !(c.CheckpointMinutes >= 0 && c.CheckpointMinutes <= 1e6) {
