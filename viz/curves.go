@@ -122,7 +122,10 @@ const (
 	chartFonts = "font-family:'Liberation Sans',Arial,Helvetica,sans-serif;"
 )
 
-func rasterise(c chart) (image.Image, error) {
+// plotted is a curve as gonum's plot.
+type plotted interface{ plot() (*plot.Plot, error) }
+
+func rasterise(c plotted) (image.Image, error) {
 	p, err := c.plot()
 	if err != nil {
 		return nil, err
@@ -132,7 +135,7 @@ func rasterise(c chart) (image.Image, error) {
 	return canvas.Image(), nil
 }
 
-func vectorise(c chart) func(io.Writer) error {
+func vectorise(c plotted) func(io.Writer) error {
 	return func(w io.Writer) error {
 		p, err := c.plot()
 		if err != nil {

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"testing"
 
@@ -23,12 +26,12 @@ func TestTrainingAids(t *testing.T) {
 		whole, parts := t.TempDir(), t.TempDir()
 		code, _, stderr := trainmnist(t, slices.Concat(args, aid, []string{"-epochs", "2", "-workers", "1", "-out", whole})...)
 		require.Equal(t, cli.OK, code, stderr)
-		assert.NotEqual(t, file(t, plain, "params.safetensors"), file(t, whole, "params.safetensors"), aid)
+		assert.NotEqual(t, resultFile(t, plain, "params.safetensors"), resultFile(t, whole, "params.safetensors"), aid)
 		code, _, stderr = trainmnist(t, slices.Concat(args, aid, []string{"-epochs", "1", "-workers", "3", "-out", parts})...)
 		require.Equal(t, cli.OK, code, stderr)
 		code, _, stderr = trainmnist(t, "-quiet", "-resume", "-epochs", "2", "-workers", "2", "-out", parts)
 		require.Equal(t, cli.OK, code, stderr)
-		assert.Equal(t, file(t, whole, "params.safetensors"), file(t, parts, "params.safetensors"), aid)
+		assert.Equal(t, resultFile(t, whole, "params.safetensors"), resultFile(t, parts, "params.safetensors"), aid)
 	}
 }
 
@@ -48,4 +51,21 @@ func TestAidsThatMakeNoSense(t *testing.T) {
 		assert.Equal(t, cli.BadUsage, code, flags)
 		assert.Contains(t, stderr, want)
 	}
+}
+
+// TestFindsALearningRate: a suggestion and a picture, and nothing of a training.
+func TestFindsALearningRate(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	args := []string{"-quiet", "-train-samples", "500", "-test-samples", "20", "-batch", "25", "-lr-find", "-out", out}
+	code, stdout, stderr := trainmnist(t, args...)
+	require.Equal(t, cli.OK, code, stderr)
+	assert.Regexp(t, `^learning rate: -lr 0\.0\d+, where the loss has fallen half way; it is lowest at \S+ \(`+regexp.QuoteMeta(filepath.Join(out, "lr-find.png"))+`\)\n$`, stdout)
+	entries, err := os.ReadDir(out)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	_, again, _ := trainmnist(t, args...)
+	assert.Equal(t, stdout, again)
+	code, _, stderr = trainmnist(t, append(args, "-resume")...)
+	assert.Equal(t, cli.BadUsage, code)
+	assert.Contains(t, stderr, "-lr-find looks for a rate to begin with")
 }

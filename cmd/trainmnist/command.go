@@ -33,6 +33,7 @@ type command struct {
 	Batch       *int     `help:"Images a step (default 100; alexnet 128)."`
 	Optimizer   string   `help:"Update rule: ${optimizers} (default adam; alexnet momentum)."`
 	LR          *float64 `name:"lr" help:"Learning rate (default 0.001; alexnet and lenet have their own)."`
+	LRFind      bool     `name:"lr-find" help:"Don't train: try learning rates from 1e-7 to 10 in 120 steps, suggest one, and draw the losses in lr-find.png."`
 	Schedule    string   `help:"How the learning rate goes on: constant, cosine down to 0, one-cycle up to -lr and down, step, or plateau (default: the model's)."`
 	DecayEvery  int      `default:"5" help:"Epochs after each of which -schedule step lowers the learning rate; epochs without a better validation accuracy after which plateau does."`
 	DecayFactor float64  `default:"0.1" help:"What step and plateau multiply the learning rate by."`
@@ -129,6 +130,9 @@ func (c *command) Run(stdout io.Writer, line *kong.Context) error {
 	trainer, err := c.trainer(recipe, source)
 	if err != nil {
 		return err
+	}
+	if c.LRFind {
+		return c.findRate(stdout, trainer)
 	}
 	if err := folder.ready(c); err != nil {
 		return err
