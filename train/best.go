@@ -79,6 +79,9 @@ func (k *KeepBest) EpochEnd(s *State) error {
 	return s.Model.Save(k.Path)
 }
 
+// Epoch is the best epoch so far, 0 before the first has ended.
+func (k *KeepBest) Epoch() int { return k.best.Epoch }
+
 // TrainEnd puts the best parameters into the model.
 func (k *KeepBest) TrainEnd(s *State) error {
 	if k.best.Epoch == 0 {

@@ -26,6 +26,7 @@ type Trainer struct {
 	Batch          int
 	Sampling       Sampling
 	LabelSmoothing float64 // share ε of each target that is spread over all classes: (1-ε)·t + ε/classes (Szegedy et al. 2016)
+	Mixup, CutMix  float64 // α of Beta(α, α), from which pairs of images are mixed; 0 mixes none
 	Seed           uint64  // of the order of the samples
 	OnNaN          OnNaN
 	EvalSamples    int  // accuracy after each epoch is measured on this many of each set, drawn by Seed; 0 is all
@@ -58,6 +59,8 @@ type Row struct {
 
 	Validated          bool // the training has a validation set
 	ValidationAccuracy float64
+
+	TrainImages, HeldOutImages int // that the accuracies count
 }
 
 // HeldOut is the accuracy on images that aren't trained on, and the name of their set: validation, or test in a training without one.
@@ -111,6 +114,7 @@ type run struct {
 	state  State
 	step   *graph.Step
 	loader *dataset.Loader
+	mixer  mixer
 	began  time.Time
 
 	loss    float64 // sum over this epoch's steps
@@ -132,6 +136,7 @@ func (t *Trainer) start() (*run, error) {
 		return nil, err
 	}
 	r := &run{Trainer: t, step: step, loader: loader, began: time.Now()}
+	r.mixer = mixer{mixup: t.Mixup, cutmix: t.CutMix, seed: t.Seed}
 	r.state = State{Trainer: t, Model: t.Model, Batch: batch, StepsPerEpoch: t.StepsPerEpoch(), snapshot: r.snapshot}
 	if t.Resume != nil {
 		if err := r.restore(t.Resume); err != nil {
@@ -154,6 +159,10 @@ func (t *Trainer) Check() error {
 		return fmt.Errorf("batch is %d: want at least 1", t.Batch)
 	case !(t.LabelSmoothing >= 0 && t.LabelSmoothing < 1):
 		return fmt.Errorf("label smoothing is %g: want at least 0 and less than 1", t.LabelSmoothing)
+	case !isAlpha(t.Mixup), !isAlpha(t.CutMix):
+		return fmt.Errorf("mixup is %g and CutMix %g: want 0, or %g to %d", t.Mixup, t.CutMix, minAlpha, maxAlpha)
+	case t.CutMix > 0 && len(t.Model.Spec().Input) != 3:
+		return fmt.Errorf("model %q takes %v: CutMix wants images (channels, height, width)", t.Model.Spec().Name, t.Model.Spec().Input)
 	case t.Model.Dtype() != tensor.Float32:
 		return fmt.Errorf("model %q is %v: training takes float32", t.Model.Spec().Name, t.Model.Dtype())
 	case !slices.ContainsFunc(t.Model.Params(), (*graph.Parameter).Trained):
@@ -227,6 +236,7 @@ func (r *run) epoch(ctx context.Context, epoch int) error {
 
 // learn is one step: the batch's loss and gradients, then the solver's update.
 func (r *run) learn(batch *dataset.Minibatch, i int) error {
+	r.mixer.mix(batch, r.Model.Spec().Input, r.state.Step)
 	if err := r.step.SetImages(batch.Images()); err != nil {
 		return err
 	}
@@ -298,6 +308,7 @@ func (r *run) endEpoch() error {
 	r.state.Diverging = r.watch.epoch(r.meanLoss(r.state.StepsPerEpoch), answers)
 	row := Row{
 		Epoch: r.state.Epoch, Step: r.state.Step, TrainLoss: r.meanLoss(r.state.StepsPerEpoch), TrainAccuracy: train.Accuracy(),
+		TrainImages: train.Total,
 	}
 	if err := r.measureHeldOut(&row); err != nil {
 		return err
@@ -313,7 +324,7 @@ func (r *run) measureHeldOut(row *Row) error {
 		set, accuracy, row.Validated = r.Validation, &row.ValidationAccuracy, true
 	}
 	score, err := Evaluate(r.Model, r.sample(set))
-	*accuracy = score.Accuracy()
+	*accuracy, row.HeldOutImages = score.Accuracy(), score.Total
 	return err
 }
 

@@ -2,6 +2,7 @@ package viz
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"image"
 	"image/color"
@@ -26,6 +27,21 @@ import (
 type AccuracyCurve struct {
 	Title       string
 	Train, Test []float64
+
+	TestName                string // what Test is measured on; "" is test
+	TrainImages, TestImages int    // that the accuracies count; 0 isn't said
+	Kept                    int    // the epoch whose parameters are kept, which is marked; 0 marks none
+}
+
+// lineNames names both lines with what they count.
+func (c AccuracyCurve) lineNames() (train, test string) {
+	with := func(name string, images int) string {
+		if images == 0 {
+			return name
+		}
+		return fmt.Sprintf("%s (%d images)", name, images)
+	}
+	return with("train", c.TrainImages), with(cmp.Or(c.TestName, "test"), c.TestImages)
 }
 
 // Image draws the curve in pixels.
@@ -35,9 +51,10 @@ func (c AccuracyCurve) Image() (image.Image, error) { return rasterise(c.chart()
 func (c AccuracyCurve) SVG(w io.Writer) error { return vectorise(c.chart())(w) }
 
 func (c AccuracyCurve) chart() chart {
+	train, test := c.lineNames()
 	return chart{
-		what: "accuracy curve", title: c.Title, vertical: "accuracy",
-		lines: []line{{"train", c.Train}, {"test", c.Test}},
+		what: "accuracy curve", title: c.Title, vertical: "accuracy", kept: c.Kept,
+		lines: []line{{train, c.Train}, {test, c.Test}},
 		say:   func(v float64) string { return strconv.FormatFloat(100*v, 'f', 2, 64) + "%" },
 		limit: func(values []float64) (lower, upper float64, err error) {
 			least, greatest := extent(values)
@@ -88,6 +105,7 @@ type chart struct {
 	limit                 func(values []float64) (lower, upper float64, err error)
 	ticks                 plot.Ticker
 	legendAbove           bool // where it has room
+	kept                  int  // epoch to mark with the last line's value; 0 marks none
 }
 
 type line struct {
@@ -104,7 +122,10 @@ const (
 	chartFonts = "font-family:'Liberation Sans',Arial,Helvetica,sans-serif;"
 )
 
-func rasterise(c chart) (image.Image, error) {
+// plotted is a curve as gonum's plot.
+type plotted interface{ plot() (*plot.Plot, error) }
+
+func rasterise(c plotted) (image.Image, error) {
 	p, err := c.plot()
 	if err != nil {
 		return nil, err
@@ -114,7 +135,7 @@ func rasterise(c chart) (image.Image, error) {
 	return canvas.Image(), nil
 }
 
-func vectorise(c chart) func(io.Writer) error {
+func vectorise(c plotted) func(io.Writer) error {
 	return func(w io.Writer) error {
 		p, err := c.plot()
 		if err != nil {
@@ -170,7 +191,24 @@ func (c chart) plot() (*plot.Plot, error) {
 			return nil, fmt.Errorf("%s: %w", c.what, err)
 		}
 	}
-	return p, nil
+	return p, c.markKept(p)
+}
+
+// markKept draws a vertical line through the epoch that is kept, and says its value in the last line.
+func (c chart) markKept(p *plot.Plot) error {
+	values := c.lines[len(c.lines)-1].values
+	if c.kept < 1 || c.kept > len(values) || !xmath.IsFinite(values[c.kept-1]) {
+		return nil
+	}
+	at := float64(c.kept)
+	mark, err := plotter.NewLine(plotter.XYs{{X: at, Y: p.Y.Min}, {X: at, Y: p.Y.Max}})
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.what, err)
+	}
+	mark.Color, mark.Width, mark.Dashes = color.Gray{Y: 96}, vg.Points(1), []vg.Length{1.5, 2}
+	p.Add(mark)
+	p.Legend.Add(fmt.Sprintf("kept: epoch %d, %s", c.kept, c.say(values[c.kept-1])), mark)
+	return nil
 }
 
 // legendSide says whether the legend, which takes a good third of the width and a sixth of the height, goes above: where it usually is, unless

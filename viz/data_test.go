@@ -224,6 +224,24 @@ func accuracy(epochs int) viz.AccuracyCurve {
 	return c
 }
 
+// kept is a training on few images that keeps an epoch before the last.
+func kept() viz.AccuracyCurve {
+	c := accuracy(12)
+	c.TestName, c.TrainImages, c.TestImages, c.Kept = "validation", 1000, 302, 8
+	return c
+}
+
+// rates falls from 2.3 around a rate of 0.003 and explodes from 0.3 on.
+func rates() viz.RateCurve {
+	c := viz.RateCurve{Title: "SimpleConvNet, learning rates", Suggested: 0.003}
+	for i := range 90 {
+		rate := 1e-7 * math.Pow(10, float64(i)/12)
+		c.Rates = append(c.Rates, rate)
+		c.Losses = append(c.Losses, 2.3/(1+math.Pow(rate/0.003, 0.8))+0.5*math.Pow(rate/0.3, 2))
+	}
+	return c
+}
+
 func losses(epochs int, rest float64) []float64 {
 	var l []float64
 	for e := range epochs {

@@ -53,6 +53,8 @@ func TestPictures(t *testing.T) {
 		"accuracy-100":      accuracy(100),
 		"accuracy-gap":      viz.AccuracyCurve{Train: []float64{0.31, math.NaN(), 0.52, 0.64}, Test: []float64{0.3, 0.45, 0.5, 0.6}},
 		"accuracy-low":      viz.AccuracyCurve{Title: "a training that fails", Train: []float64{0.265, 0.23}, Test: []float64{0.23, 0.21}},
+		"accuracy-kept":     kept(),
+		"rates":             rates(),
 		"loss":              viz.LossCurve{Title: "SimpleConvNet on MNIST", Train: losses(20, 0.004), Test: losses(20, 0.04)},
 		"testpattern":       raw{viz.TestPattern()},
 	} {

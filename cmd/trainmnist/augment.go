@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"convgraph/internal/cli"
+	"convgraph/picture"
 	"convgraph/train/dataset"
 	"convgraph/viz"
 )
@@ -18,8 +19,14 @@ var augmentations = []augmentation{
 	{"rotate", 10, func(a *augmented, v float64) { a.distort.Rotate = v }},
 	{"scale", 0.1, func(a *augmented, v float64) { a.distort.Scale = v }},
 	{"elastic", 34, func(a *augmented, v float64) { a.distort.ElasticAlpha, a.distort.ElasticSigma = v, 4 }},
+	{"resized-crop", 0.25, func(a *augmented, v float64) { a.area = v }},
+	{"colour", 0.2, func(a *augmented, v float64) { a.colour = v }},
 	{"mirror", 1, func(a *augmented, _ float64) { a.mirror = true }},
+	{"edge", 1, func(a *augmented, _ float64) { a.edge = true }},
 }
+
+// switches are augmentations without an amount.
+var switches = []string{"mirror", "edge"}
 
 // augmentation is one by its name, with how much of it there is unless told otherwise.
 type augmentation struct {
@@ -32,7 +39,11 @@ type augmentation struct {
 type augmented struct {
 	crop    int // margin of zeros, in whole pixels, that a crop of the image's own size moves in
 	distort dataset.Distort
+	area    float64 // least share of the image that a part of it has, which is scaled to its size; 0 is none
+	colour  float64 // what brightness, contrast and saturation change by at most
 	mirror  bool
+	edge    bool // what comes from outside is the image's edge, not zero
+	cutout  int  // side of a square that is covered
 }
 
 // vary makes the training images vary as -augment, or the recipe, says.
@@ -40,6 +51,9 @@ func (c *command) vary(s *source, augment string) error {
 	a, err := parseAugment(augment)
 	if err != nil {
 		return err
+	}
+	if !c.crops() { // where it comes after the crop
+		a.cutout = c.Cutout
 	}
 	return a.apply(s, c.Seed)
 }
@@ -57,7 +71,7 @@ func parseAugment(text string) (a augmented, err error) {
 		}
 		v := augmentations[i].amount
 		if given {
-			if v, err = strconv.ParseFloat(amount, 64); err != nil || name == "mirror" {
+			if v, err = strconv.ParseFloat(amount, 64); err != nil || !(v >= 0) || slices.Contains(switches, name) {
 				return a, cli.Usagef("-augment: %q: want %s", item, augmentations[i].usage())
 			}
 		}
@@ -67,7 +81,7 @@ func parseAugment(text string) (a augmented, err error) {
 }
 
 func (a augmentation) usage() string {
-	if a.name == "mirror" {
+	if slices.Contains(switches, a.name) {
 		return a.name
 	}
 	return fmt.Sprintf("%s or %s=AMOUNT, such as %s=%g", a.name, a.name, a.name, a.amount)
@@ -81,16 +95,27 @@ func augmentationNames() string {
 	return strings.Join(names, ", ")
 }
 
-// transforms are what happens, in this order, to images of the given height and width.
-func (a augmented) transforms(height, width int) (transforms []dataset.Transform) {
+// transforms are what happens, in this order, to images of the given height and width that are normalised so.
+func (a augmented) transforms(height, width int, normalised picture.Preprocessing) (transforms []dataset.Transform) {
+	if a.area > 0 {
+		transforms = append(transforms, dataset.ResizedCrop{Height: height, Width: width, Area: a.area})
+	}
 	if a.crop > 0 {
-		transforms = append(transforms, dataset.RandomCrop{Height: height, Width: width, Padding: a.crop})
+		transforms = append(transforms, dataset.RandomCrop{Height: height, Width: width, Padding: a.crop, Edge: a.edge})
 	}
 	if a.distort != (dataset.Distort{}) {
-		transforms = append(transforms, a.distort)
+		distort := a.distort
+		distort.Edge = a.edge
+		transforms = append(transforms, distort)
 	}
 	if a.mirror {
 		transforms = append(transforms, dataset.Mirror{})
+	}
+	if a.colour > 0 {
+		transforms = append(transforms, dataset.ColourJitter{Amount: a.colour, Mean: normalised.Mean, Std: normalised.Std})
+	}
+	if a.cutout > 0 {
+		transforms = append(transforms, dataset.Cutout{Size: a.cutout})
 	}
 	return transforms
 }
@@ -98,16 +123,33 @@ func (a augmented) transforms(height, width int) (transforms []dataset.Transform
 // apply makes the source's training images vary.
 func (a augmented) apply(s *source, seed uint64) error {
 	shape := s.train.Shape()
-	transforms := a.transforms(shape[1], shape[2])
+	var normalised picture.Preprocessing
+	if s.spec.Preprocess != nil {
+		normalised = *s.spec.Preprocess
+	}
+	transforms := a.transforms(shape[1], shape[2], normalised)
 	if len(transforms) == 0 {
 		return nil
 	}
 	varying, err := dataset.Augment(s.train, seed, transforms, nil)
 	if err != nil {
-		return cli.Usage{Err: fmt.Errorf("-augment: %w", err)}
+		return cli.Usage{Err: fmt.Errorf("%s: %w", a.flags(), err)}
 	}
 	s.train, s.varies = varying, true
 	return nil
+}
+
+// flags are those that ask for something.
+func (a augmented) flags() string {
+	cutout := a.cutout
+	a.cutout = 0
+	switch {
+	case cutout == 0:
+		return "-augment"
+	case a == augmented{}:
+		return "-cutout"
+	}
+	return "-augment, -cutout"
 }
 
 // The sheet of augmented images shows so many of them, each as it is and as this many epochs see it.

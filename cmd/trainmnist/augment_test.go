@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"convgraph/internal/cli"
+	"convgraph/picture"
 	"convgraph/train/dataset"
 )
 
@@ -18,16 +19,16 @@ func TestParseAugment(t *testing.T) {
 	a, err := parseAugment("shift,rotate=7.5,elastic,mirror")
 	require.NoError(t, err)
 	assert.Equal(t, augmented{distort: dataset.Distort{Shift: 2, Rotate: 7.5, ElasticAlpha: 34, ElasticSigma: 4}, mirror: true}, a)
-	assert.Equal(t, []dataset.Transform{a.distort, dataset.Mirror{}}, a.transforms(28, 28))
+	assert.Equal(t, []dataset.Transform{a.distort, dataset.Mirror{}}, a.transforms(28, 28, picture.Preprocessing{}))
 
 	a, err = parseAugment("scale")
 	require.NoError(t, err)
 	a.crop = 3
-	assert.Equal(t, []dataset.Transform{dataset.RandomCrop{Height: 5, Width: 6, Padding: 3}, dataset.Distort{Scale: 0.1}}, a.transforms(5, 6))
+	assert.Equal(t, []dataset.Transform{dataset.RandomCrop{Height: 5, Width: 6, Padding: 3}, dataset.Distort{Scale: 0.1}}, a.transforms(5, 6, picture.Preprocessing{}))
 
 	a, err = parseAugment("")
 	require.NoError(t, err)
-	assert.Empty(t, a.transforms(28, 28))
+	assert.Empty(t, a.transforms(28, 28, picture.Preprocessing{}))
 }
 
 // TestAugmentedTraining: there is a sheet of the images, the same ones each time, and they make another training.

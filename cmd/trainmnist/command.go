@@ -33,7 +33,8 @@ type command struct {
 	Batch       *int     `help:"Images a step (default 100; alexnet 128)."`
 	Optimizer   string   `help:"Update rule: ${optimizers} (default adam; alexnet momentum)."`
 	LR          *float64 `name:"lr" help:"Learning rate (default 0.001; alexnet and lenet have their own)."`
-	Schedule    string   `help:"How the learning rate goes on: constant, cosine down to 0, step, or plateau (default: the model's)."`
+	LRFind      bool     `name:"lr-find" help:"Don't train: try learning rates from 1e-7 to 10 in 120 steps, suggest one, and draw the losses in lr-find.png."`
+	Schedule    string   `help:"How the learning rate goes on: constant, cosine down to 0, one-cycle up to -lr and down, step, or plateau (default: the model's)."`
 	DecayEvery  int      `default:"5" help:"Epochs after each of which -schedule step lowers the learning rate; epochs without a better validation accuracy after which plateau does."`
 	DecayFactor float64  `default:"0.1" help:"What step and plateau multiply the learning rate by."`
 	Warmup      *int     `help:"Steps in which the learning rate first goes up to where its schedule begins (default 0)."`
@@ -45,8 +46,11 @@ type command struct {
 	Head        bool     `help:"Give the network of -init-from a new last layer, with an output for each class of the data."`
 	Freeze      []string `help:"Layers or parameters that training leaves as they are, separated by commas: features, layer1, conv*, *.bias. BatchNorm layers frozen as a whole use their running statistics." placeholder:"PATTERN,…"`
 	Loss        string   `enum:",cross_entropy,binary_cross_entropy,mean_squared_error" default:"" help:"Loss: cross_entropy, binary_cross_entropy or mean_squared_error (default: the model's)."`
-	Augment     *string  `help:"What happens to training images at random, separated by commas: ${augmentations}. Each may have an amount: crop=2, shift=2 (pixels), rotate=10 (degrees), scale=0.1, elastic=34." placeholder:"LIST"`
+	Augment     *string  `help:"What happens to training images at random, separated by commas: ${augmentations}. Each but mirror and edge may have an amount: crop=2, shift=2 (pixels), rotate=10 (degrees), scale=0.1, elastic=34, resized-crop=0.25 (least share of the image), colour=0.2 (brightness, contrast, saturation). edge fills what comes from outside with the image's edge instead of zero." placeholder:"LIST"`
 	Smoothing   *float64 `name:"label-smoothing" help:"Share of each target that is spread over all classes (default 0)."`
+	Mixup       float64  `default:"0" help:"Mix training images in pairs, and their targets: shares from Beta(A, A), such as 0.2; 0 is never." placeholder:"A"`
+	CutMix      float64  `name:"cutmix" default:"0" help:"Exchange a rectangle between training images in pairs, and mix their targets by its area: shares from Beta(A, A), such as 1; 0 is never. With -mixup each pair has one of them." placeholder:"A"`
+	Cutout      int      `default:"0" help:"Cover a square of so many pixels at a random place of each training image; 0 covers nothing." placeholder:"PIXELS"`
 	Average     *float64 `help:"End with a moving average of the parameters, of which a step leaves this share; 0 ends with the last ones (default 0)."`
 	Sampling    string   `default:"shuffle" enum:"shuffle,replace" help:"How batches are drawn: shuffle visits each image once an epoch; replace draws from all of them, as the book does."`
 	Seed        uint64   `default:"1" help:"Seed of the initial parameters, the order of the images, augmentation and dropout."`
@@ -59,6 +63,8 @@ type command struct {
 	Keep      string `default:"last" enum:"last,best" help:"Parameters to end with: those of the last epoch, or of the one with the best validation accuracy."`
 
 	Validation *float64 `help:"Share of the training images of each class, chosen by -seed, that isn't trained on: the accuracy after each epoch is measured on these, and the test images are left alone until the end (default 0; 0.1 with -keep best, -early-stop or -schedule plateau, which go by them)."`
+
+	Fold string `help:"Part K of N equal parts of the training images of each class, chosen by -seed, is the validation images: 1/5 to 5/5 are five trainings of which each leaves out another fifth." placeholder:"K/N"`
 
 	TrainSamples int `default:"0" help:"Train on the first so many images; 0 is all."`
 	TestSamples  int `default:"0" help:"Test on the first so many images; 0 is all."`
@@ -127,6 +133,9 @@ func (c *command) Run(stdout io.Writer, line *kong.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.LRFind {
+		return c.findRate(stdout, trainer)
+	}
 	if err := folder.ready(c); err != nil {
 		return err
 	}
@@ -152,11 +161,16 @@ func (c *command) Run(stdout io.Writer, line *kong.Context) error {
 		return err
 	}
 	source.reportDamage(os.Stderr)
-	if err := out.after(trainer.Model, result); err != nil {
+	if err := out.after(trainer.Model, result, keptEpoch(trainer, result)); err != nil {
 		return err
 	}
 	if err := train.MarkFinished(out.dir); err != nil {
 		return err
+	}
+	if !c.Quiet {
+		if err := c.conclude(stdout, trainer, result, out); err != nil {
+			return err
+		}
 	}
 	_, err = fmt.Fprintf(stdout, "final: test accuracy %v, train accuracy %v, %d epochs, %.1f s\n",
 		result.Test, result.Train, len(result.History), result.Elapsed.Seconds())
@@ -242,7 +256,11 @@ func (c *command) out() string {
 	if c.fineTunes || c.Model == "" && c.InitFrom != "" {
 		model = "finetuned"
 	}
-	return filepath.Join("runs", strings.TrimSuffix(filepath.Base(model), ".json"))
+	name := strings.TrimSuffix(filepath.Base(model), ".json")
+	if c.Fold != "" { // the trainings of all parts keep their results
+		name += "-fold-" + strings.Replace(c.Fold, "/", "-of-", 1)
+	}
+	return filepath.Join("runs", name)
 }
 
 func (c *command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
@@ -264,7 +282,7 @@ func (c *command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
 	t.Validation = s.validation
 	t.Epochs, t.Batch, t.Sampling, t.Seed, t.EvalSamples = r.Epochs, r.Batch, train.Sampling(c.Sampling), c.Seed, c.EvalSamples
 	t.EvalFirst = c.Data == "" // the book's images; other data may be sorted by class
-	t.OnNaN, t.LabelSmoothing = train.OnNaN(c.OnNaN), r.LabelSmoothing
+	t.OnNaN, t.LabelSmoothing, t.Mixup, t.CutMix = train.OnNaN(c.OnNaN), r.LabelSmoothing, c.Mixup, c.CutMix
 	c.schedule(t, r)
 	return t, t.Check()
 }

@@ -262,8 +262,8 @@ func (o *output) before(m *graph.Model, s *source) error {
 
 func (o *output) history() train.Callback { return train.HistoryFile{Path: o.path("history.csv")} }
 
-// after leaves the parameters and the pictures of a finished training.
-func (o *output) after(m *graph.Model, r *train.Result) error {
+// after leaves the parameters and the pictures of a finished training, of which it keeps an epoch.
+func (o *output) after(m *graph.Model, r *train.Result, kept int) error {
 	if err := o.stillOurs(); err != nil {
 		return err
 	}
@@ -273,14 +273,12 @@ func (o *output) after(m *graph.Model, r *train.Result) error {
 	if err := o.filters(m, "filters-after.png", "after learning"); err != nil {
 		return err
 	}
-	curve := viz.AccuracyCurve{Title: m.Spec().Name}
-	if len(r.History) > 0 && r.History[0].Validated {
-		curve.Title += ", test: the validation images"
-	}
+	curve := viz.AccuracyCurve{Title: m.Spec().Name, Kept: kept}
 	for _, row := range r.History {
-		curve.Train = append(curve.Train, row.TrainAccuracy)
-		_, heldOut := row.HeldOut()
-		curve.Test = append(curve.Test, heldOut)
+		var heldOut float64
+		curve.TestName, heldOut = row.HeldOut()
+		curve.TrainImages, curve.TestImages = row.TrainImages, row.HeldOutImages
+		curve.Train, curve.Test = append(curve.Train, row.TrainAccuracy), append(curve.Test, heldOut)
 	}
 	if err := viz.WritePNG(o.path("accuracy.png"), curve); err != nil {
 		return err

@@ -77,7 +77,7 @@ func TestFolderThatWasReplaced(t *testing.T) {
 	second, err := newOutput(dir)
 	require.NoError(t, err)
 	requireTaken(t, first)
-	assert.ErrorContains(t, first.after(nil, nil), "was deleted or replaced")
+	assert.ErrorContains(t, first.after(nil, nil, 0), "was deleted or replaced")
 	for _, event := range []func(guard, *train.State) error{guard.StepEnd, guard.EpochEnd, guard.TrainEnd, guard.Interrupted} {
 		assert.Error(t, event(guard{out: first}, nil))
 	}

@@ -22,6 +22,9 @@ func (c *command) recipe() (models.Recipe, error) {
 	r.Epochs, r.Batch, r.LR, r.WeightDecay = or(c.Epochs, r.Epochs), or(c.Batch, r.Batch), or(c.LR, r.LR), or(c.WeightDecay, r.WeightDecay)
 	r.Optimizer, r.Schedule, r.Init = cmp.Or(c.Optimizer, r.Optimizer), cmp.Or(c.Schedule, r.Schedule), cmp.Or(c.Init, r.Init)
 	c.Init = r.Init // the network is declared by the flags
+	if c.Schedule == oneCycle {
+		r.Warmup = 0 // which is for the recipe's schedule
+	}
 	r.Warmup, r.Augment = or(c.Warmup, r.Warmup), or(c.Augment, r.Augment)
 	r.LabelSmoothing, r.Average = or(c.Smoothing, r.LabelSmoothing), or(c.Average, r.Average)
 	if err := c.checkRecipe(r); err != nil {
@@ -85,6 +88,9 @@ func (c *command) checkRecipe(r models.Recipe) error {
 	if _, err := c.validation(r); err != nil {
 		return err
 	}
+	if _, err := parseFold(c.Fold); err != nil {
+		return err
+	}
 	if _, err := parseAugment(r.Augment); err != nil {
 		return err
 	}
@@ -101,10 +107,18 @@ func (c *command) checkFlags() error {
 		value int
 	}{
 		{"workers", c.Workers}, {"train-samples", c.TrainSamples}, {"test-samples", c.TestSamples},
-		{"eval-samples", c.EvalSamples}, {"checkpoint-every", c.CheckpointEvery}, {"size", c.Size}, {"early-stop", c.EarlyStop},
+		{"eval-samples", c.EvalSamples}, {"checkpoint-every", c.CheckpointEvery}, {"size", c.Size}, {"early-stop", c.EarlyStop}, {"cutout", c.Cutout},
 	} {
 		if f.value < 0 {
 			return cli.Usagef("-%s is %d: want at least 0", f.name, f.value)
+		}
+	}
+	for _, f := range []struct {
+		name  string
+		value float64
+	}{{"mixup", c.Mixup}, {"cutmix", c.CutMix}} {
+		if f.value != 0 && !(f.value >= 0.05 && f.value <= 1000) {
+			return cli.Usagef("-%s is %g: want 0, or 0.05 to 1000", f.name, f.value)
 		}
 	}
 	if !(c.CheckpointMinutes >= 0 && c.CheckpointMinutes <= 1e6) {

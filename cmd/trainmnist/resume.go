@@ -66,7 +66,8 @@ func (c *command) settings(r models.Recipe, t *train.Trainer, resumed *train.Che
 		}
 		settings = append(settings, train.Setting{Name: "validation images", Value: validationPrint})
 	}
-	if r.Schedule == "cosine" {
+	settings = append(settings, c.aids()...)
+	if r.Schedule == "cosine" || r.Schedule == oneCycle {
 		settings = append(settings, train.Setting{Name: "-epochs", Value: fmt.Sprint(r.Epochs)})
 	}
 	from, ok, err := c.start(t, resumed)
@@ -77,6 +78,28 @@ func (c *command) settings(r models.Recipe, t *train.Trainer, resumed *train.Che
 		settings = append(settings, from)
 	}
 	return settings, nil
+}
+
+// aids are the settings of what isn't used unless it is asked for. Older checkpoints don't have them.
+func (c *command) aids() (settings []train.Setting) {
+	for _, s := range []train.Setting{
+		{Name: "-fold", Value: c.Fold},
+		{Name: "-mixup", Value: unlessZero(c.Mixup)},
+		{Name: "-cutmix", Value: unlessZero(c.CutMix)},
+		{Name: "-cutout", Value: unlessZero(float64(c.Cutout))},
+	} {
+		if s.Value != "" {
+			settings = append(settings, s)
+		}
+	}
+	return settings
+}
+
+func unlessZero(v float64) string {
+	if v == 0 {
+		return ""
+	}
+	return fmt.Sprint(v)
 }
 
 // start is the setting of the parameters that -init-from names. A run that is resumed without the flag has them in its checkpoint.

@@ -11,13 +11,18 @@ import (
 )
 
 // scheduleNames are what -schedule takes.
-var scheduleNames = []string{"constant", "cosine", "step", "plateau"}
+var scheduleNames = []string{"constant", "cosine", "one-cycle", "step", "plateau"}
+
+// oneCycle is the schedule that knows how long the training is, as cosine does.
+const oneCycle = "one-cycle"
 
 // checkSchedule finds flags that make no sense.
 func (c *command) checkSchedule(r models.Recipe) error {
 	switch {
 	case !slices.Contains(scheduleNames, r.Schedule):
 		return cli.Usagef("-schedule is %q: want %s", r.Schedule, strings.Join(scheduleNames, ", "))
+	case r.Schedule == oneCycle && r.Warmup > 0:
+		return cli.Usagef("-warmup is %d: -schedule %s has a rise of its own, want 0", r.Warmup, oneCycle)
 	case c.DecayEvery < 1:
 		return cli.Usagef("-decay-every is %d: want at least 1", c.DecayEvery)
 	case !(c.DecayFactor > 0 && c.DecayFactor <= 1):
@@ -33,6 +38,8 @@ func (c *command) schedule(t *train.Trainer, r models.Recipe) {
 		t.Schedule = solver.Rate(r.LR)
 	case "cosine":
 		t.Schedule = solver.Cosine{LR: r.LR, Steps: max(1, t.Steps()-r.Warmup)}
+	case oneCycle:
+		t.Schedule = solver.OneCycle{LR: r.LR, Steps: t.Steps()}
 	case "step":
 		t.Schedule = solver.StepDecay{LR: r.LR, Every: c.DecayEvery * t.StepsPerEpoch(), Factor: c.DecayFactor}
 	case "plateau":

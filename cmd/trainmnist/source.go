@@ -152,6 +152,9 @@ func (c *command) augment(s *source, side int) error {
 	if err != nil {
 		return err
 	}
+	if c.Cutout > 0 {
+		training = append(training, dataset.Cutout{Size: c.Cutout})
+	}
 	s.varies = true
 	if s.train, err = dataset.Augment(s.train, c.Seed, training, dataset.AlexNetEvaluation(side)); err != nil {
 		return err

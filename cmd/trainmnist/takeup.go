@@ -62,6 +62,9 @@ func (c *command) takeUp(line *kong.Context) (*folder, error) {
 	if c.Resume == noResume {
 		return f, nil
 	}
+	if c.LRFind {
+		return nil, cli.Usagef("-lr-find looks for a rate to begin with: want it without -resume")
+	}
 	if c.Overwrite {
 		return nil, cli.Usagef("-resume goes on with a run, -overwrite deletes it: want one of them")
 	}

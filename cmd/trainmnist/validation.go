@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 
 	"convgraph/internal/cli"
 	"convgraph/models"
@@ -29,6 +31,12 @@ func (c *command) chooser(r models.Recipe) string {
 // needed: the test images, by which it would be chosen, no longer say how well the network does on images it has never met.
 func (c *command) validation(r models.Recipe) (float64, error) {
 	chooser := c.chooser(r)
+	if c.Fold != "" {
+		if c.Validation != nil {
+			return 0, cli.Usagef("-fold and -validation both choose the validation images: want one of them")
+		}
+		return 0, nil
+	}
 	if c.Validation == nil && chooser == "" {
 		return 0, nil
 	}
@@ -42,14 +50,45 @@ func (c *command) validation(r models.Recipe) (float64, error) {
 	return share, nil
 }
 
+// fold is what -fold says: part of parts. No flag is no parts.
+type fold struct{ part, parts int }
+
+// maxParts bounds -fold: more trainings than anybody runs.
+const maxParts = 1000
+
+// parseFold reads K/N.
+func parseFold(text string) (f fold, err error) {
+	if text == "" {
+		return f, nil
+	}
+	part, parts, found := strings.Cut(text, "/")
+	if f.part, err = strconv.Atoi(part); err == nil {
+		f.parts, err = strconv.Atoi(parts)
+	}
+	if !found || err != nil || f.parts < 2 || f.parts > maxParts || f.part < 1 || f.part > f.parts {
+		return f, cli.Usagef("-fold is %q: want K/N with 1 to N for K and 2 to %d for N, such as 2/5", text, maxParts)
+	}
+	return f, nil
+}
+
 // setApart takes the validation images off the source's training images.
 func (c *command) setApart(s *source, r models.Recipe) error {
 	share, err := c.validation(r)
-	if err != nil || share == 0 {
+	if err != nil || share == 0 && c.Fold == "" {
 		return err
 	}
-	all := s.train.Len()
-	if s.train, s.validation, err = dataset.Split(s.train, share, c.Seed); err != nil {
+	all, flag := s.train.Len(), fmt.Sprintf("-validation %g", share)
+	if c.Fold != "" {
+		f, err := parseFold(c.Fold)
+		if err != nil {
+			return err
+		}
+		flag = "-fold " + c.Fold
+		s.train, s.validation, err = dataset.Fold(s.train, f.part, f.parts, c.Seed)
+		if err != nil {
+			return err
+		}
+	} else if s.train, s.validation, err = dataset.Split(s.train, share, c.Seed); err != nil {
 		return err
 	}
 	if s.validation.Len() == 0 {
@@ -62,6 +101,6 @@ func (c *command) setApart(s *source, r models.Recipe) error {
 	if chooser := c.chooser(r); chooser != "" {
 		fmt.Fprintf(os.Stderr, "; %s goes by them", chooser)
 	}
-	fmt.Fprintf(os.Stderr, " (-validation %g)\n", share)
+	fmt.Fprintf(os.Stderr, " (%s)\n", flag)
 	return nil
 }

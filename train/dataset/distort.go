@@ -13,7 +13,8 @@ import (
 
 // Distort moves the pixels of an image: a random shift, rotation and scale around its middle, and the elastic distortion
 // of Simard, Steinkraus and Platt 2003, "Best practices for convolutional neural networks applied to visual document
-// analysis", all in one bilinear interpolation. What comes from outside is zero. The zero value changes nothing.
+// analysis", all in one bilinear interpolation. What comes from outside is zero, or with Edge the nearest pixel. The zero
+// value changes nothing.
 type Distort struct {
 	Shift  float64 // pixels: each direction's shift is uniform in [-Shift, Shift]
 	Rotate float64 // degrees: the angle is uniform in [-Rotate, Rotate]
@@ -21,6 +22,7 @@ type Distort struct {
 	// ElasticAlpha scales displacements that are uniform in [-1, 1] for every pixel and direction and then blurred by a
 	// Gaussian of deviation ElasticSigma pixels. The paper uses 34 and 4 for digits of 29x29.
 	ElasticAlpha, ElasticSigma float64
+	Edge                       bool
 }
 
 // Output is the shape of the image.
@@ -62,6 +64,9 @@ func (t Distort) Apply(dst, src picture.Image, rng *rand.Rand) {
 			if moveX != nil {
 				px += float64(moveX[i])
 				py += float64(moveY[i])
+			}
+			if t.Edge {
+				px, py = min(max(px, 0), float64(src.Width-1)), min(max(py, 0), float64(src.Height-1))
 			}
 			interpolate(dst, i, src, px, py)
 		}

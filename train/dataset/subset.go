@@ -48,6 +48,32 @@ func Split(ds Dataset, share float64, seed uint64) (rest, part Dataset, err erro
 			inPart[indices[k]] = true
 		}
 	}
+	rest, part = separate(ds, inPart)
+	return rest, part, nil
+}
+
+// Fold divides ds into part number part of so many equal parts, counted from 1, and the rest. Every whole
+// sample is in one of the parts. Each class is divided by itself, in an order that depends on the
+// seed alone. Damaged images stay in the rest.
+func Fold(ds Dataset, part, parts int, seed uint64) (rest, held Dataset, err error) {
+	byClass, err := indicesByClass(ds)
+	if err != nil {
+		return nil, nil, err
+	}
+	inPart := make([]bool, ds.Len())
+	before := 0 // samples of the classes before, so that the parts differ by one sample at most
+	for class, indices := range byClass {
+		for place, k := range permutation(len(indices), seed, splitStream+uint64(class)) {
+			inPart[indices[k]] = (before+place)%parts == part-1
+		}
+		before += len(indices)
+	}
+	rest, held = separate(ds, inPart)
+	return rest, held, nil
+}
+
+// separate divides a set in two, which keep its order.
+func separate(ds Dataset, inPart []bool) (rest, part Dataset) {
 	var some, others []int
 	for i, in := range inPart {
 		if in {
@@ -56,7 +82,7 @@ func Split(ds Dataset, share float64, seed uint64) (rest, part Dataset, err erro
 			others = append(others, i)
 		}
 	}
-	return subset{Dataset: ds, indices: others}, subset{Dataset: ds, indices: some}, nil
+	return subset{Dataset: ds, indices: others}, subset{Dataset: ds, indices: some}
 }
 
 // The streams of one seed keep its random orders independent of each other; [Mixed] has stream 0.

@@ -104,3 +104,44 @@ func ExampleSplit() {
 	fmt.Println(training.Len(), validation.Len(), err)
 	// Output: 8 2 <nil>
 }
+
+// TestFold: each sample is in one of the parts, which are as large and have as many of each class but for
+// one, and a part depends on the seed alone.
+func TestFold(t *testing.T) {
+	set := random(t, 103, 2, 1)
+	labels, _ := samplesOf(t, set)
+	var perClass [3]int
+	for _, label := range labels {
+		perClass[label]++
+	}
+	seen := map[string]int{}
+	for part := 1; part <= 5; part++ {
+		rest, held, err := dataset.Fold(set, part, 5, 7)
+		require.NoError(t, err)
+		assert.Equal(t, 103, rest.Len()+held.Len())
+		assert.InDelta(t, 103./5, held.Len(), 1)
+		got, samples := samplesOf(t, held)
+		var inPart [3]int
+		for i, x := range samples {
+			seen[fmt.Sprint(got[i], x)]++
+			inPart[got[i]]++
+		}
+		for class, n := range inPart {
+			assert.InDelta(t, float64(perClass[class])/5, n, 1)
+		}
+		_, again, err := dataset.Fold(set, part, 5, 7)
+		require.NoError(t, err)
+		_, same := samplesOf(t, again)
+		assert.Equal(t, samples, same)
+		_, other, err := dataset.Fold(set, part, 5, 8)
+		require.NoError(t, err)
+		_, different := samplesOf(t, other)
+		assert.NotEqual(t, samples, different)
+	}
+	total := 0
+	for _, n := range seen {
+		total += n
+	}
+	assert.Equal(t, 103, total)
+	assert.Greater(t, len(seen), 100, "no sample is in two parts; some look the same")
+}

@@ -28,12 +28,16 @@ func (t CentreCrop) Output(in tensor.Shape) (tensor.Shape, error) {
 
 // Apply copies the middle. Where the margins cannot be equal, the upper and the left one are smaller.
 func (t CentreCrop) Apply(dst, src picture.Image, _ *rand.Rand) {
-	crop(dst, src, (src.Height-t.Height)/2, (src.Width-t.Width)/2)
+	crop(dst, src, (src.Height-t.Height)/2, (src.Width-t.Width)/2, false)
 }
 
 // RandomCrop keeps Height x Width pixels from a random place, each place as likely, of the image with a margin of
-// Padding zeros around it (Krizhevsky et al. 2012, section 4.1, crops without padding).
-type RandomCrop struct{ Height, Width, Padding int }
+// Padding zeros around it (Krizhevsky et al. 2012, section 4.1, crops without padding). With Edge the margin repeats the
+// image's edge.
+type RandomCrop struct {
+	Height, Width, Padding int
+	Edge                   bool
+}
 
 // Output is (C,Height,Width); the image and its padding must be at least that large.
 func (t RandomCrop) Output(in tensor.Shape) (tensor.Shape, error) {
@@ -47,7 +51,7 @@ func (t RandomCrop) Output(in tensor.Shape) (tensor.Shape, error) {
 func (t RandomCrop) Apply(dst, src picture.Image, rng *rand.Rand) {
 	top := rng.IntN(src.Height + 2*t.Padding - t.Height + 1)
 	left := rng.IntN(src.Width + 2*t.Padding - t.Width + 1)
-	crop(dst, src, top-t.Padding, left-t.Padding)
+	crop(dst, src, top-t.Padding, left-t.Padding, t.Edge)
 }
 
 func cropped(name string, in tensor.Shape, height, width, padding int) (tensor.Shape, error) {
@@ -61,8 +65,12 @@ func cropped(name string, in tensor.Shape, height, width, padding int) (tensor.S
 	return tensor.Shape{in[0], height, width}, nil
 }
 
-// crop copies the window of src whose upper left corner is (top,left) to dst; outside src it is zero.
-func crop(dst, src picture.Image, top, left int) {
+// crop copies the window of src whose upper left corner is (top,left) to dst; outside src it is zero, or src's edge.
+func crop(dst, src picture.Image, top, left int, edge bool) {
+	if edge {
+		cropEdge(dst, src, top, left)
+		return
+	}
 	from, to := max(left, 0), min(left+dst.Width, src.Width)
 	for c := range dst.Channels {
 		for y := range dst.Height {
@@ -78,12 +86,23 @@ func crop(dst, src picture.Image, top, left int) {
 	}
 }
 
+// cropEdge is crop that takes from outside the nearest pixel of src.
+func cropEdge(dst, src picture.Image, top, left int) {
+	for c := range dst.Channels {
+		for y := range dst.Height {
+			from := src.Row(c, min(max(top+y, 0), src.Height-1))
+			for x := range dst.Width {
+				dst.Row(c, y)[x] = from[min(max(left+x, 0), src.Width-1)]
+			}
+		}
+	}
+}
+
 // Resize scales the image to Height x Width as [picture.Resize] does.
 type Resize struct{ Height, Width int }
 
 // Output is (C,Height,Width).
 func (t Resize) Output(in tensor.Shape) (tensor.Shape, error) {
-	const maxSide = 1 << 13 // keeps the size far from overflow
 	if _, err := sampleSize(in); err != nil {
 		return nil, fmt.Errorf("resize: %w", err)
 	}

@@ -46,6 +46,35 @@ func (c Cosine) At(step int) float64 {
 	return c.Final + (c.LR-c.Final)*(1+math.Cos(math.Pi*float64(step)/float64(c.Steps)))/2
 }
 
+// OneCycle rises from LR/25 to LR in the first Rise of the steps and then falls to LR/250,000, both
+// along half a cosine wave (Smith, Topin 2018, Super-convergence). Its numbers are those of PyTorch's
+// OneCycleLR, which changes the momentum, too; this doesn't.
+type OneCycle struct {
+	LR    float64 // the highest
+	Steps int     // of the whole training
+	Rise  float64 // share of the steps, 0.3 if it is 0
+}
+
+// At returns the rate of a step; after the last step it stays.
+func (c OneCycle) At(step int) float64 {
+	low, rise := c.LR/25, c.Rise
+	if rise == 0 {
+		rise = 0.3
+	}
+	last := float64(max(c.Steps-1, 0))
+	top := max(rise*float64(c.Steps)-1, 0)
+	switch at := float64(step); {
+	case at <= top && top > 0:
+		return between(low, c.LR, at/top)
+	case at < last:
+		return between(c.LR, low/1e4, (at-top)/(last-top))
+	}
+	return low / 1e4
+}
+
+// between goes from a to b along half a cosine wave, as share goes from 0 to 1.
+func between(a, b, share float64) float64 { return b + (a-b)*(1+math.Cos(math.Pi*share))/2 }
+
 // Warmup rises linearly to the first rate of another schedule, and then follows that from its start
 // (Goyal et al. 2017, section 2.2).
 type Warmup struct {
