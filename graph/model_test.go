@@ -133,7 +133,7 @@ func TestModelErrors(t *testing.T) {
 	named := smallNet()
 	named.ClassNames = []string{"a", "b", "c"}
 	_, err = graph.New(named)
-	assert.EqualError(t, err, `model "small": 3 class names for 4 outputs: want one for each, or none`)
+	assert.EqualError(t, err, `model "small": 3 class names for 4 outputs of layer "fc2": want one for each, or none`)
 	_, err = graph.New(smallNet(), graph.WithDtype(tensor.Int))
 	assert.EqualError(t, err, `model "small": element type is int: want float32 or float64`)
 }

@@ -30,9 +30,12 @@ func (s *Spec) resolve() ([]*Node, error) {
 	if err := r.checkReaders(); err != nil {
 		return nil, err
 	}
-	out := r.last().Shape.TotalSize()
-	if n := len(s.ClassNames); n > 0 && n != out {
-		return nil, s.errorf("class_names", 0, "%d class names for %d outputs: want one for each, or none", n, out)
+	if n, out := len(s.ClassNames), r.last().Shape.TotalSize(); n > 0 && n != out {
+		layer := r.last().Name
+		if h, err := s.head(r.nodes); err == nil {
+			layer = h.logits.Name // the one with units: a Softmax behind it has none
+		}
+		return nil, s.errorf("class_names", 0, "%d class names for %d outputs of layer %q: want one for each, or none", n, out, layer)
 	}
 	return r.nodes, nil
 }

@@ -263,7 +263,7 @@ func TestLoadSpecErrors(t *testing.T) {
 		{"{\n\"input\": [2],\n\"layers\": []}", `:3: it has no layers`},
 		{"{\n\"input\": [2]}", `:1: it has no layers`},
 		{"\n{}", `:1: input is (): want (channels, height, width) or (features)`},
-		{"{\"input\": [2],\n\"class_names\": [\"a\"],\"layers\": [{\"kind\": \"relu\"}]}", `:2: 1 class names for 2 outputs: want one for each, or none`},
+		{"{\"input\": [2],\n\"class_names\": [\"a\"],\"layers\": [{\"kind\": \"relu\"}]}", `:2: 1 class names for 2 outputs of layer "relu1": want one for each, or none`},
 	} {
 		require.NoError(t, os.WriteFile(path, []byte(c.text), 0o600))
 		_, err := graph.LoadSpec(path)

@@ -160,9 +160,9 @@ func TestTrainerRefuses(t *testing.T) {
 		"epochs is 0: want at least 1": func(tr *Trainer) { tr.Epochs = 0 },
 		"batch is 0: want at least 1":  func(tr *Trainer) { tr.Batch = 0 },
 		"the test set is empty":        func(tr *Trainer) { tr.Test = images(t, tensor.Shape{1, 2, 4}, 0, 3, 1) },
-		`model "small" takes images of (1, 2, 4), the training set has (1, 2, 3)`: func(tr *Trainer) { tr.Train = images(t, tensor.Shape{1, 2, 3}, 9, 3, 1) },
-		`model "small" has 3 classes, the test set 4`:                             func(tr *Trainer) { tr.Test = images(t, tensor.Shape{1, 2, 4}, 9, 4, 1) },
-		`sampling is "sorted": want shuffle or replace`:                           func(tr *Trainer) { tr.Sampling = "sorted" },
+		`model "small" takes images of (1, 2, 4), the training set has (1, 2, 3)`:                             func(tr *Trainer) { tr.Train = images(t, tensor.Shape{1, 2, 3}, 9, 3, 1) },
+		`model "small" has 3 classes, the test set 4: want as many outputs (units or filters) of layer "fc1"`: func(tr *Trainer) { tr.Test = images(t, tensor.Shape{1, 2, 4}, 9, 4, 1) },
+		`sampling is "sorted": want shuffle or replace`:                                                       func(tr *Trainer) { tr.Sampling = "sorted" },
 	} {
 		tr := trainer(t, small())
 		change(tr)

@@ -187,7 +187,8 @@ func (t *Trainer) checkSet(name string, ds dataset.Dataset) error {
 	case !ds.Shape().Eq(spec.Input):
 		return fmt.Errorf("model %q takes images of %v, the %s set has %v", spec.Name, spec.Input, name, ds.Shape())
 	case ds.Classes() > t.Model.Classes():
-		return fmt.Errorf("model %q has %d classes, the %s set %d", spec.Name, t.Model.Classes(), name, ds.Classes())
+		return fmt.Errorf("model %q has %d classes, the %s set %d: want as many outputs (units or filters) of layer %q",
+			spec.Name, t.Model.Classes(), name, ds.Classes(), t.Model.LogitsNode().Name)
 	}
 	return nil
 }

@@ -97,7 +97,8 @@ func (r report) print(out io.Writer) error {
 	}
 	for _, s := range r.Runs {
 		if early, late, ok := s.growth(); ok {
-			fmt.Fprintf(out, "%d connections, %d requests: resident memory %.0f MB in the second quarter, %.0f MB in the last\n", s.Connections, s.Requests, early, late)
+			fmt.Fprintf(out, "%d connections, %d requests, %d errors: resident memory %.0f MB before, %.0f MB in the second quarter, %.0f MB in the last\n",
+				s.Connections, s.Requests, s.Errors, r.Before.ResidentMB, early, late)
 		}
 	}
 	return nil

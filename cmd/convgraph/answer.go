@@ -20,18 +20,21 @@ type answer struct {
 
 func newAnswer(m *graph.Model, image string, s *picture.Sample) (*answer, error) {
 	if !m.HasProbabilities() {
-		return newNumbers(m, s)
+		return newNumbers(m, image, s)
 	}
 	a := &answer{probabilities: make([]float32, m.Classes())}
 	if err := m.ProbabilitiesInto(a.probabilities, s.Pixels); err != nil {
 		return nil, err
+	}
+	if err := classify.CheckFinite(a.probabilities); err != nil {
+		return nil, fmt.Errorf("%s: %w", image, err)
 	}
 	a.prediction = classify.NewPrediction(m, image, s.Ink, a.probabilities)
 	a.text = a.prediction.Answer()
 	return a, nil
 }
 
-func newNumbers(m *graph.Model, s *picture.Sample) (*answer, error) {
+func newNumbers(m *graph.Model, image string, s *picture.Sample) (*answer, error) {
 	a := &answer{}
 	if m.Output().Shape.Dims() != 1 {
 		return a, nil
@@ -39,6 +42,9 @@ func newNumbers(m *graph.Model, s *picture.Sample) (*answer, error) {
 	a.values = make([]float32, m.Classes())
 	if err := m.PredictInto(a.values, s.Pixels); err != nil {
 		return nil, err
+	}
+	if err := classify.CheckFinite(a.values); err != nil {
+		return nil, fmt.Errorf("%s: %w", image, err)
 	}
 	most := a.largest()
 	a.text = fmt.Sprintf("%s: %.4g", classify.ClassName(m.Spec(), most), a.values[most])

@@ -14,7 +14,6 @@ import (
 	"convgraph/graph"
 	"convgraph/internal/cli"
 	"convgraph/picture"
-	"convgraph/pretrained"
 	"convgraph/viz"
 )
 
@@ -43,7 +42,7 @@ func (c *apply) Run(stdout io.Writer) error {
 	if c.Most < 1 {
 		return cli.Usagef("-most is %d: want at least 1", c.Most)
 	}
-	m, err := pretrained.Load(c.Params)
+	m, err := loadFinite(c.Params)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"convgraph/classify"
 	"convgraph/graph"
 	"convgraph/picture"
-	"convgraph/pretrained"
 	"convgraph/viz"
 )
 
@@ -41,7 +40,7 @@ func (features) Help() string {
 
 // Run draws the pages and the overview.
 func (c *features) Run(stdout io.Writer) error {
-	m, err := pretrained.Load(c.Params)
+	m, err := loadFinite(c.Params)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 
 	"convgraph/graph"
 	"convgraph/internal/cli"
-	"convgraph/pretrained"
 	"convgraph/train/dataset"
 	"convgraph/viz"
 )
@@ -64,7 +63,7 @@ func (c *maximize) Run(stdout io.Writer) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	m, err := pretrained.Load(c.Params)
+	m, err := loadFinite(c.Params)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
+	"convgraph/formats"
+	"convgraph/formats/npz"
 	"convgraph/graph"
 	"convgraph/internal/cli"
 )
@@ -37,6 +40,10 @@ func TestNonFiniteParameters(t *testing.T) {
 	fail(t, cli.Failed, want, "predict", params, image)
 	fail(t, cli.Failed, want, "predict", params, image, "-json")
 	fail(t, cli.Failed, want, "confusion", params, "-o", filepath.Join(t.TempDir(), "c.png"))
+	for _, command := range []string{"apply", "features", "saliency"} {
+		fail(t, cli.Failed, want, command, params, image, "-o", filepath.Join(t.TempDir(), "c.png"))
+	}
+	fail(t, cli.Failed, want, "maximize", params, "-layer", "output", "-unit", "1", "-o", filepath.Join(t.TempDir(), "c.png"))
 	infinite := spoilt(t, "c1.bias", 2, math.Inf(-1))
 	fail(t, cli.Failed, `parameter "c1.bias" is -Inf at [2]: want finite numbers`, "eval", infinite)
 }
@@ -52,6 +59,28 @@ func TestNonFiniteOutputs(t *testing.T) {
 	require.NoError(t, m.Save(params))
 	fail(t, cli.Failed, "the model's output 3 for image 0 is +Inf: want finite numbers", "eval", params)
 	fail(t, cli.Failed, "page.png: the model's output", "predict", params, page(t))
+	fail(t, cli.Failed, "page.png: the model's output", "saliency", params, page(t), "-o", filepath.Join(t.TempDir(), "c.png"))
+	fail(t, cli.Failed, "page.png: the model's output", "features", params, page(t), "-o", filepath.Join(t.TempDir(), "c"))
+}
+
+// TestNonFiniteArrays: run and gradients write what they computed, say which number isn't finite and
+// fail.
+func TestNonFiniteArrays(t *testing.T) {
+	x := tensor.New(tensor.WithShape(2, 1, 28, 28), tensor.Of(tensor.Float32))
+	in, out := filepath.Join(t.TempDir(), "in.npz"), filepath.Join(t.TempDir(), "out.npz")
+	arrays := []formats.Array{{Name: "x", Value: x}, {Name: "t", Value: tensor.New(tensor.WithBacking([]int64{1, 2}))}}
+	require.NoError(t, npz.Write(in, arrays))
+	params := spoilt(t, "output.bias", 3, math.Inf(1))
+	fail(t, cli.Failed, `out.npz: array "logits" is +Inf at [0 3]: want finite numbers`, "run", params, in, "-o", out)
+	written, err := npz.ReadFile(out)
+	require.NoError(t, err)
+	assert.Len(t, written, 2)
+	fail(t, cli.Failed, `out.npz: array "loss" is NaN at []: want finite numbers`, "gradients", params, in, "-o", out)
+	assert.FileExists(t, out)
+
+	x.Float32s()[28*28+3] = float32(math.NaN())
+	require.NoError(t, npz.Write(in, arrays))
+	fail(t, cli.Failed, `array "logits" is NaN at [1 0]`, "run", saved(t, builtIn(t, "lenet-modern")), in, "-o", out)
 }
 
 // TestImportSaysWhatIsNotFinite takes the parameters all the same: they can be looked into.

@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/tensor"
 
 	"convgraph/formats"
 	"convgraph/formats/npz"
 	"convgraph/graph"
+	"convgraph/internal/xmath"
 	"convgraph/pretrained"
 )
 
@@ -64,6 +66,31 @@ func (c *arraysCommand) images(m *graph.Model, arrays []formats.Array) (*tensor.
 	return x, err
 }
 
+// write writes the file. Numbers that aren't finite are an error all the same: whoever looks for their
+// origin wants the file, and whoever goes on with the numbers must not.
+func (c *arraysCommand) write(arrays []formats.Array) error {
+	if err := npz.Write(c.Out, arrays); err != nil {
+		return err
+	}
+	for _, a := range arrays {
+		for i, v := range formats.Convert(a.Value, tensor.Float64).Float64s() {
+			if !xmath.IsFinite(v) {
+				return fmt.Errorf("%s: array %q is %v at %v: want finite numbers", c.Out, a.Name, v, indices(a.Value.Shape(), i))
+			}
+		}
+	}
+	return nil
+}
+
+// indices is where the i-th number of an array is.
+func indices(shape tensor.Shape, i int) []int {
+	at := make([]int, len(shape))
+	for d, n := range slices.Backward(shape) {
+		at[d], i = i%n, i/n
+	}
+	return at
+}
+
 // runArrays is convgraph run.
 type runArrays struct {
 	arraysCommand
@@ -101,7 +128,7 @@ func (c *runArrays) Run() error {
 			out = append(out, formats.Array{Name: a.Node.Name, Value: a.Value})
 		}
 	}
-	return npz.Write(c.Out, out)
+	return c.write(out)
 }
 
 // runGradients is convgraph gradients.
@@ -130,5 +157,5 @@ func (c *runGradients) Run() error {
 	for _, p := range g.Params {
 		out = append(out, formats.Array{Name: p.Name, Value: p.Value})
 	}
-	return npz.Write(c.Out, out)
+	return c.write(out)
 }

@@ -8,7 +8,6 @@ import (
 	"convgraph/classify"
 	"convgraph/insight"
 	"convgraph/internal/cli"
-	"convgraph/pretrained"
 	"convgraph/viz"
 )
 
@@ -94,7 +93,7 @@ func (c *saliency) Run(stdout io.Writer) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	m, err := pretrained.Load(c.Params)
+	m, err := loadFinite(c.Params)
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ type command struct {
 	TestSamples  int `default:"0" help:"Test on the first so many images; 0 is all."`
 	EvalSamples  int `default:"1000" help:"Images of each set that the accuracy after each epoch is measured on: the first of the embedded MNIST, drawn by -seed from other data; 0 is all."`
 
-	Data string `type:"given" want:"a folder or files" help:"Folder of IDX files as MNIST has them, gz or not; folder of class folders of pictures; folder, file or pattern of Parquet files or of tar files; CSV or JSON Lines file of paths and labels. Without it the embedded MNIST." placeholder:"PATH"`
+	Data string `type:"given" want:"a folder or files" help:"Folder of IDX files as MNIST, Fashion-MNIST and EMNIST have them, gz or not (of several sets one by its prefix: raw/emnist-letters); folder of class folders of pictures; folder, file or pattern of Parquet files or of tar files; CSV or JSON Lines file of paths and labels. Without it the embedded MNIST." placeholder:"PATH"`
 
 	LabelColumn string `help:"Column of the labels in Parquet files and lists (default: the one that they declare, or label)." placeholder:"NAME"`
 	AnyPath     bool   `help:"Let a list of pictures name files anywhere. Otherwise they lie in its folder."`

@@ -2,6 +2,7 @@ package file
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -51,7 +52,11 @@ func Write(path string, write func(io.Writer) error) (err error) {
 
 // open chooses between replacing a regular file and writing into what path names.
 func open(path string) (destination, error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+	switch info, err := os.Stat(path); {
+	case err != nil || info.Mode().IsRegular():
+	case info.IsDir():
+		return nil, errors.New("it is a folder: want a file")
+	default:
 		return openStream(path, os.O_WRONLY)
 	}
 	target, err := follow(path)

@@ -170,7 +170,7 @@ func TestWriteKeepsTheOwner(t *testing.T) {
 func TestWriteRefusesAFolder(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "folder"), 0o755))
-	assert.Error(t, file.Write(filepath.Join(dir, "folder"), writeText("x")))
+	assert.EqualError(t, file.Write(filepath.Join(dir, "folder"), writeText("x")), "write "+filepath.Join(dir, "folder")+": it is a folder: want a file")
 	assertAlone(t, filepath.Join(dir, "folder"))
 }
 

@@ -42,6 +42,11 @@ func idxDamages(t *testing.T) []testutil.ErrorCase {
 	_, _, absent := dataset.OpenIDX(filepath.Join(t.TempDir(), "absent"))
 	_, _, file := dataset.OpenIDX(filepath.Join(writeFiles(t, map[string][]byte{"file": nil}), "file"))
 	_, _, missing := dataset.OpenIDX(writeFiles(t, map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels}))
+	two := map[string][]byte{}
+	for _, name := range []string{"train-images-idx3", "train-labels-idx1", "test-images-idx3", "test-labels-idx1"} {
+		two["emnist-digits-"+name+"-ubyte"], two["emnist-letters-"+name+"-ubyte"] = images, images
+	}
+	_, _, several := dataset.OpenIDX(writeFiles(t, two))
 	_, _, mixed := dataset.OpenIDX(writeFiles(t, map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels,
 		"t10k-images-idx3-ubyte": larger, "t10k-labels-idx1-ubyte": labels}))
 	_, outside := dataset.ReadIDX(dataset.Source{Name: "images", Reader: bytes.NewReader(images)},
@@ -50,6 +55,7 @@ func idxDamages(t *testing.T) []testutil.ErrorCase {
 		{What: "no such folder", Err: absent},
 		{What: "a file for the folder", Err: file},
 		{What: "IDX files missing", Err: missing},
+		{What: "several sets", Err: several},
 		{What: "empty file", Err: with(nil, labels)},
 		{What: "images and labels swapped", Err: with(labels, images)},
 		{What: "wrong magic number", Err: with([]byte("PK\x03\x04 and so on"), labels)},

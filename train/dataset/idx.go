@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"gorgonia.org/tensor"
@@ -20,7 +19,9 @@ type Source struct {
 
 // OpenIDX reads a training and a test set from the four files of MNIST's distribution in dir: train-images-idx3-ubyte,
 // train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each also with a dot for the second
-// hyphen (train-images.idx3-ubyte) and with .gz appended. A plain file wins over a compressed one.
+// hyphen (train-images.idx3-ubyte) and with .gz appended. A plain file wins over a compressed one. The names may have a
+// prefix, and test in place of t10k, as EMNIST's do. The files may lie up to two folders below dir, as torchvision's do in
+// MNIST/raw. Of several sets dir chooses one by its folder and its prefix: EMNIST/raw/emnist-letters.
 //
 // Both sets have as many classes as the largest label of either says. The errors name the file and the byte; the
 // package's README lists them.
@@ -44,52 +45,6 @@ func OpenIDX(dir string) (train, test Dataset, err error) {
 	classes := max(first.classes, second.classes)
 	first.classes, second.classes = classes, classes
 	return first, second, nil
-}
-
-// idxFiles are the files of MNIST's distribution: training images and labels, test images and labels.
-var idxFiles = [4]string{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}
-
-// HasIDX says whether dir holds any of the files [OpenIDX] reads, and so is meant for it and not for [OpenFolder].
-func HasIDX(dir string) bool {
-	for _, stem := range idxFiles {
-		if findSpelling(dir, stem) != "" {
-			return true
-		}
-	}
-	return false
-}
-
-// findIDX returns the paths of idxFiles in dir.
-func findIDX(dir string) (paths [4]string, err error) {
-	info, err := os.Stat(dir)
-	if err != nil {
-		return paths, fmt.Errorf("data folder: %w", err)
-	}
-	if !info.IsDir() {
-		return paths, fmt.Errorf("%s is a file: expected a folder that holds the four IDX files", dir)
-	}
-	var missing []string
-	for i, stem := range idxFiles {
-		if paths[i] = findSpelling(dir, stem); paths[i] == "" {
-			missing = append(missing, stem)
-		}
-	}
-	if len(missing) > 0 {
-		return paths, fmt.Errorf("%s: found no %s (with or without .gz)", dir, strings.Join(missing, ", no "))
-	}
-	return paths, nil
-}
-
-// findSpelling returns the first spelling of stem in dir that is a regular file, or "".
-func findSpelling(dir, stem string) string {
-	dotted := strings.Replace(stem, "-idx", ".idx", 1)
-	for _, name := range []string{stem, dotted, stem + ".gz", dotted + ".gz"} {
-		path := filepath.Join(dir, name)
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			return path
-		}
-	}
-	return ""
 }
 
 func readIDXFiles(images, labels string) (*Images, error) {

@@ -5,7 +5,9 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -200,7 +202,9 @@ func writeFiles(t testing.TB, files map[string][]byte) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, data := range files {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o644))
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, data, 0o644))
 	}
 	return dir
 }
@@ -222,6 +226,49 @@ func TestOpenIDXSpellings(t *testing.T) {
 		assert.Equal(t, tensor.Shape{1, 4, 5}, test.Shape(), name)
 		assert.Equal(t, 10, test.Classes(), "%s: the training labels' count, though the test labels end at 6", name)
 	}
+}
+
+// TestOpenIDXLayouts finds what is plainly there: as torchvision's folders and EMNIST's names have it. Of several
+// sets it wants to be told which.
+func TestOpenIDXLayouts(t *testing.T) {
+	images, labels := pair(20, 4, 5)
+	testImages, testLabels := pair(7, 4, 5)
+	set := func(prefix, test string) map[string][]byte {
+		return map[string][]byte{
+			prefix + "train-images-idx3-ubyte": images, prefix + "train-labels-idx1-ubyte": labels,
+			prefix + test + "-images-idx3-ubyte.gz": packed(t, testImages), prefix + test + "-labels-idx1-ubyte.gz": packed(t, testLabels),
+		}
+	}
+	open := func(dir string) {
+		t.Helper()
+		assert.True(t, dataset.HasIDX(dir), dir)
+		train, test, err := dataset.OpenIDX(dir)
+		require.NoError(t, err, dir)
+		assert.Equal(t, 20, train.Len(), dir)
+		assert.Equal(t, 7, test.Len(), dir)
+	}
+	for _, files := range []map[string][]byte{
+		set("raw/", "t10k"), set("MNIST/raw/", "t10k"), set("FashionMNIST/raw/", "t10k"), set("gzip/emnist-letters-", "test"), set("EMNIST/raw/emnist-digits-", "test"),
+		set("my-own-", "t10k"), set("", "test"),
+	} {
+		open(writeFiles(t, files))
+	}
+
+	several := set("EMNIST/raw/emnist-letters-", "test")
+	maps.Copy(several, set("EMNIST/raw/emnist-digits-", "test"))
+	dir := writeFiles(t, several)
+	_, _, err := dataset.OpenIDX(dir)
+	raw := filepath.Join(dir, "EMNIST", "raw")
+	assert.EqualError(t, err, fmt.Sprintf("%s: found 2 sets of IDX files: expected one, or one of their names: %s, %s",
+		dir, filepath.Join(raw, "emnist-digits"), filepath.Join(raw, "emnist-letters")))
+	open(filepath.Join(raw, "emnist-letters"))
+	assert.False(t, dataset.HasIDX(filepath.Join(raw, "emnist-let")))
+
+	part := set("emnist-letters-", "test")
+	delete(part, "emnist-letters-test-labels-idx1-ubyte.gz")
+	dir = writeFiles(t, part)
+	_, _, err = dataset.OpenIDX(dir)
+	assert.EqualError(t, err, dir+": found no emnist-letters-test-labels-idx1-ubyte (with or without .gz)")
 }
 
 func TestHasIDX(t *testing.T) {
