@@ -93,8 +93,8 @@ func imported(file *schema.Model, size int, r Reader, options []graph.Option) (*
 		return m, err
 	}
 	m, err := importedAs(file, size, r, options, false)
-	if err == nil {
-		return m, nil
+	if err == nil || r.ChannelsFirst {
+		return m, err
 	}
 	whole, wholeErr := importedAs(file, size, r, options, true)
 	if wholeErr == nil || errors.Is(err, errDimensions) {
