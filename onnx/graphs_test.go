@@ -171,3 +171,20 @@ func TestRandomGraphs(t *testing.T) {
 		t.Logf("%d: %s", n, why)
 	}
 }
+
+// A loop that its condition never ends is refused, in bounded time.
+func TestLoopWithoutEnd(t *testing.T) {
+	body := &schema.Graph{
+		Inputs:  []schema.ValueInfo{{Name: "i"}, {Name: "go"}, {Name: "h"}},
+		Outputs: []schema.ValueInfo{{Name: "on"}, {Name: "out"}},
+		Nodes:   []schema.Node{node("Identity", "on", []string{"go"}), node("Relu", "out", []string{"h"})},
+	}
+	loop := schema.Node{Op: "Loop", Inputs: []string{"", "yes", "x"}, Outputs: []string{"y"}}
+	loop.Attributes = []schema.Attribute{{Name: "body", Type: schema.Subgraph, Graph: body}}
+	m := with(net(loop), schema.Tensor{Name: "yes", Type: schema.Bool, Int32s: []int32{1}})
+	_, err := onnx.Decode(encode(t, m))
+	assert.ErrorContains(t, err, "branches, loops and sequences have more than 16384 nodes in all")
+	m.Graph.Initializers[0].Int32s[0] = 0
+	_, err = onnx.Decode(encode(t, m))
+	require.NoError(t, err)
+}
