@@ -109,7 +109,7 @@ func clipped(c *call) ([]value, error) {
 	return one(c.im.clip(v, low, high))
 }
 
-// clip is min(max(x, low), high); a bound past the range of float32 is none.
+// clip is min(max(x, low), high); a bound past the range of float32 is no bound.
 func (im *importer) clip(v value, low, high float64) (value, error) {
 	low, high = max(low, -math.MaxFloat32), min(high, math.MaxFloat32)
 	switch {
@@ -170,7 +170,7 @@ func power(c *call) ([]value, error) {
 	return one(out, err)
 }
 
-// reciprocal is 1/x, or that of a standard deviation.
+// reciprocal is 1/x, or that of a std.
 func reciprocal(c *call) ([]value, error) {
 	v, err := c.lazyForm(0)
 	if err != nil {

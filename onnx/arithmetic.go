@@ -280,7 +280,7 @@ func (im *importer) withScalar(s sort, v value, x float64, swapped bool) (value,
 	if v.pending != nil {
 		return value{}, v.pending
 	}
-	if open := im.openStep(v); s == quotient && v.expr == nil && open != nil && open.open["deviation"] {
+	if open := im.openStep(v); s == quotient && v.expr == nil && open != nil && open.open["std"] {
 		numbers := slices.Repeat([]float32{float32(x)}, v.shape[0])
 		if out, ok, err := im.normalized(s, v, []int{v.shape[0], 1, 1}, numbers, swapped); ok || err != nil {
 			return out, err
@@ -423,7 +423,7 @@ func isPerChannel(shape []int, of tensor.Shape) bool {
 }
 
 // normalized makes a Normalize of means that are taken from the network's input, and of the
-// deviations that it is divided by.
+// stds that it is divided by.
 func (im *importer) normalized(s sort, v value, shape []int, numbers any, swapped bool) (value, bool, error) {
 	if swapped || len(v.shape) != 3 || !isPerChannel(shape, v.shape) {
 		return value{}, false, nil
@@ -444,10 +444,10 @@ func (im *importer) normalized(s sort, v value, shape []int, numbers any, swappe
 		layer.Mean = list
 	case s == quotient && v.source == inputStep:
 		layer.Deviation = list
-	case s == quotient && open != nil && open.open["deviation"]:
+	case s == quotient && open != nil && open.open["std"]:
 		layer.Mean, layer.Deviation = open.layer.(graph.Normalize).Mean, list
 		if _, err := layer.Output(v.shape); err == nil {
-			open.layer, open.open["deviation"] = layer, false
+			open.layer, open.open["std"] = layer, false
 			return v, true, nil
 		}
 		return value{}, false, nil
@@ -459,7 +459,7 @@ func (im *importer) normalized(s sort, v value, shape []int, numbers any, swappe
 	}
 	out, err := im.add(layer, []value{v}, "")
 	if err == nil {
-		im.steps[out.source].open["deviation"] = s == difference
+		im.steps[out.source].open["std"] = s == difference
 	}
 	return out, true, err
 }

@@ -79,7 +79,19 @@ func (im *importer) inputLayout(v schema.ValueInfo, sizes []int) (layout, error)
 	if len(sizes) != 3 && len(sizes) != 1 {
 		return layout{}, dimensions(v)
 	}
+	if im.reader.ChannelsFirst {
+		return channelsFirst(v, sizes)
+	}
 	return newLayout(sizes, false), nil
+}
+
+// channelsFirst is the layout of an input (N, H, W, C) of a network that reads (C, H, W).
+func channelsFirst(v schema.ValueInfo, sizes []int) (layout, error) {
+	if len(sizes) != 3 {
+		return layout{}, fmt.Errorf("input %q has %d dimensions: want (N, H, W, C) for channels first", v.Name, len(v.Shape))
+	}
+	l := newLayout(tensor.Shape{sizes[2], sizes[0], sizes[1]}, false)
+	return l.withAxes([][]int{nil, l.axes[2], l.axes[3], l.axes[1]}), nil
 }
 
 // errDimensions is in the error of an input that isn't a batch of images.

@@ -31,8 +31,8 @@ const (
 	centred
 	centredSquare
 	variance
-	deviation
-	inverseDeviation
+	std
+	inverseStd
 	paddedSquare
 	windowMean
 	response
@@ -40,7 +40,7 @@ const (
 
 var partOf = map[formKind]string{
 	square: "a square", mean: "a mean", centred: "a value less its mean", centredSquare: "the square of a value less its mean",
-	variance: "a variance", deviation: "a standard deviation", inverseDeviation: "a standard deviation",
+	variance: "a variance", std: "a std", inverseStd: "a std",
 	paddedSquare: "squares for a local response normalisation", windowMean: "means over channels", response: "a local response",
 }
 
@@ -91,9 +91,9 @@ func (im *importer) pairForm(s sort, u, v value) (out value, ok bool, err error)
 		return becomes(u, f), true, nil
 	case s == times && u.is(centred) && v.is(centred) && u.form.of.isSame(v.form.of):
 		return u.squared(), true, nil
-	case s == quotient && u.is(centred) && v.is(deviation), s == times && u.is(centred) && v.is(inverseDeviation):
+	case s == quotient && u.is(centred) && v.is(std), s == times && u.is(centred) && v.is(inverseStd):
 		return im.spelledLayerNorm(u, v)
-	case s == times && u.is(inverseDeviation) && v.is(centred):
+	case s == times && u.is(inverseStd) && v.is(centred):
 		return im.spelledLayerNorm(v, u)
 	case s == quotient && v.is(response) && v.form.of.isSame(u) && v.layout.same(u.layout):
 		x, err := im.settle(u)
@@ -114,7 +114,7 @@ func (v value) squared() value {
 	return becomes(v, f)
 }
 
-// spelledLayerNorm makes the layer of (x - mean) / deviation.
+// spelledLayerNorm makes the layer of (x - mean) / std.
 func (im *importer) spelledLayerNorm(u, v value) (value, bool, error) {
 	f := v.form
 	x := f.of
@@ -149,8 +149,8 @@ func (im *importer) scalarForm(s sort, v value, x float64, swapped bool) (value,
 	switch {
 	case s == sum && f.kind == variance && f.eps == 0 && x > 0:
 		f.eps = x
-	case s == quotient && swapped && x == 1 && f.kind == deviation:
-		f.kind = inverseDeviation
+	case s == quotient && swapped && x == 1 && f.kind == std:
+		f.kind = inverseStd
 	case s == times && f.kind == windowMean && f.layer.K == 0:
 		f.layer.Alpha *= x
 	case s == sum && f.kind == windowMean && f.layer.K == 0:
@@ -171,9 +171,9 @@ func (im *importer) poweredForm(v value, p float64) (value, bool) {
 	case f.kind == centred && p == 2:
 		return v.squared(), true
 	case f.kind == variance && p == 0.5 && f.eps > 0:
-		f.kind = deviation
-	case f.kind == variance && p == -0.5 && f.eps > 0, f.kind == deviation && p == -1:
-		f.kind = inverseDeviation
+		f.kind = std
+	case f.kind == variance && p == -0.5 && f.eps > 0, f.kind == std && p == -1:
+		f.kind = inverseStd
 	case f.kind == windowMean && f.layer.K > 0:
 		f.kind, f.layer.Beta = response, p
 	default:

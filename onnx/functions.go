@@ -7,9 +7,11 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// Functions, loops and sequences become at most maxNodes nodes, with maxNames bytes of names.
+// Functions become at most maxNodes nodes, with maxNames bytes of names; branches, loops and sequences
+// at most maxInner.
 const (
 	maxNodes = 1 << 17
+	maxInner = 1 << 14
 	maxNames = 1 << 26
 )
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
 	"convgraph/formats"
 	"convgraph/formats/npz"
@@ -72,6 +73,26 @@ func TestGraphs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A file of channels last becomes a network of images, without a layer that moves them.
+func TestReaderPutsChannelsFirst(t *testing.T) {
+	answers, err := npz.ReadFile("testdata/graphs.npz")
+	require.NoError(t, err)
+	m, err := onnx.Reader{ChannelsFirst: true}.ReadFile("testdata/graphs/keras.onnx")
+	require.NoError(t, err)
+	assert.Equal(t, tensor.Shape{3, 8, 6}, m.Spec().Input)
+	assert.Equal(t, strings.Fields("conv relu pool fc softmax"), stems(m))
+	x, _ := formats.Find(answers, "keras.x")
+	y, _ := formats.Find(answers, "keras.y")
+	images := x.Value.Clone().(*tensor.Dense)
+	require.NoError(t, images.T(0, 3, 1, 2))
+	require.NoError(t, images.Transpose())
+	assertAnswer(t, m, images, y.Value)
+	flat := net(node("Relu", "y", []string{"x"}))
+	flat.Graph.Inputs[0].Shape = flat.Graph.Inputs[0].Shape[:2]
+	_, err = onnx.Reader{ChannelsFirst: true}.Decode(encode(t, flat))
+	assert.ErrorContains(t, err, "has 2 dimensions: want (N, H, W, C)")
 }
 
 // functionModel calls a function of the given nodes.
@@ -149,4 +170,21 @@ func TestRandomGraphs(t *testing.T) {
 	for why, n := range refused {
 		t.Logf("%d: %s", n, why)
 	}
+}
+
+// A loop that its condition never ends is refused, in bounded time.
+func TestLoopWithoutEnd(t *testing.T) {
+	body := &schema.Graph{
+		Inputs:  []schema.ValueInfo{{Name: "i"}, {Name: "go"}, {Name: "h"}},
+		Outputs: []schema.ValueInfo{{Name: "on"}, {Name: "out"}},
+		Nodes:   []schema.Node{node("Identity", "on", []string{"go"}), node("Relu", "out", []string{"h"})},
+	}
+	loop := schema.Node{Op: "Loop", Inputs: []string{"", "yes", "x"}, Outputs: []string{"y"}}
+	loop.Attributes = []schema.Attribute{{Name: "body", Type: schema.Subgraph, Graph: body}}
+	m := with(net(loop), schema.Tensor{Name: "yes", Type: schema.Bool, Int32s: []int32{1}})
+	_, err := onnx.Decode(encode(t, m))
+	assert.ErrorContains(t, err, "branches, loops and sequences have more than 16384 nodes in all")
+	m.Graph.Initializers[0].Int32s[0] = 0
+	_, err = onnx.Decode(encode(t, m))
+	require.NoError(t, err)
 }

@@ -18,9 +18,9 @@ const (
 	maxOpset = 28
 )
 
-// Layers may share a parameter, but not so many that they take more than freeBytes plus sharing times
-// the file's size. Parameters that are one number again and again take next to nothing in a file; they
-// have at most maxFilled elements in all.
+// Layers may share a parameter. All parameters take at most freeBytes plus sharing times the file's
+// size. Parameters that are one number again and again take next to nothing in a file; they have at
+// most maxFilled elements in all.
 const (
 	freeBytes = 1 << 22
 	sharing   = 4
@@ -93,8 +93,8 @@ func imported(file *schema.Model, size int, r Reader, options []graph.Option) (*
 		return m, err
 	}
 	m, err := importedAs(file, size, r, options, false)
-	if err == nil {
-		return m, nil
+	if err == nil || r.ChannelsFirst {
+		return m, err
 	}
 	whole, wholeErr := importedAs(file, size, r, options, true)
 	if wholeErr == nil || errors.Is(err, errDimensions) {

@@ -77,8 +77,8 @@ func (im *importer) body(g *schema.Graph) error {
 
 // inside counts nodes of branches and loops, and items of sequences.
 func (im *importer) inside(n int) error {
-	if im.inner += n; im.inner > maxNodes {
-		return fmt.Errorf("branches, loops and sequences have more than %d nodes in all", maxNodes)
+	if im.inner += n; im.inner > maxInner {
+		return fmt.Errorf("branches, loops and sequences have more than %d nodes in all", maxInner)
 	}
 	return nil
 }
@@ -165,8 +165,8 @@ func (c *call) trips() (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if len(list) != 1 || list[0] < 0 || list[0] > maxNodes {
-			return 0, fmt.Errorf("runs %v times: want one number from 0 to %d", list, maxNodes)
+		if len(list) != 1 || list[0] < 0 || list[0] > maxInner {
+			return 0, fmt.Errorf("runs %v times: want one number from 0 to %d", list, maxInner)
 		}
 		times = int(list[0])
 	}

@@ -53,6 +53,9 @@ type Reader struct {
 	// Output is the name of the value that the network ends with, for a file of several outputs. It
 	// may be any value of the graph.
 	Output string
+	// ChannelsFirst makes of a file whose input is (N, H, W, C), as TensorFlow's are, a network of images
+	// (C, H, W), which pictures can be given to.
+	ChannelsFirst bool
 
 	folder string // of the model's file
 }

@@ -548,13 +548,15 @@ func TestReadFileNamesTheFile(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	files, err := filepath.Glob("testdata/*.onnx")
-	require.NoError(f, err)
-	require.NotEmpty(f, files)
-	for _, path := range files {
-		data, err := os.ReadFile(path)
+	for _, pattern := range []string{"testdata/*.onnx", "testdata/graphs/*.onnx"} {
+		files, err := filepath.Glob(pattern)
 		require.NoError(f, err)
-		f.Add(data)
+		require.NotEmpty(f, files)
+		for _, path := range files {
+			data, err := os.ReadFile(path)
+			require.NoError(f, err)
+			f.Add(data)
+		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := onnx.Decode(data)

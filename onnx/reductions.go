@@ -101,7 +101,7 @@ func reduce(layer graph.Layer, sum bool) func(c *call) ([]value, error) {
 	}
 }
 
-// reduced is a layout with some axes of size 1, or without them. It stands for a value that only a
+// reduced is a layout with some axes of size 1, or without them. It is that of a value that only a
 // spelled-out normalisation reads.
 func (l layout) reduced(over []int, keep bool) layout {
 	var axes [][]int

@@ -235,7 +235,7 @@ func writeTanh(e *exporter, n *graph.Node) error {
 	return nil
 }
 
-// times multiplies the last value by a factor; one of 0 stands for 1.
+// times multiplies the last value by a factor; one of 0 means 1.
 func (e *exporter) times(factor float64) {
 	if factor != 0 && factor != 1 {
 		e.op("Mul", e.last, e.floats(nil, factor))

@@ -32,6 +32,7 @@ type importFile struct {
 	Model      string `default:"simpleconvnet" help:"The network the parameters are of: a built-in's name or the path of a JSON spec. An .onnx file says it itself."`
 	Input      string `help:"The shape of an image, for an .onnx file that leaves sizes open: 3x48x192." placeholder:"CxHxW"`
 	Output     string `help:"The value that the network ends with, for an .onnx file of several outputs." placeholder:"NAME"`
+	First      bool   `name:"channels-first" help:"Make a network of images (C, H, W) of an .onnx file whose input is (N, H, W, C), as TensorFlow's are: pictures can be given to it."`
 	Float64    bool   `name:"float64" help:"Keep the numbers of an .onnx file in float64."`
 	ClassNames string `name:"class-names" help:"File with the names of the classes, one a line in their order." placeholder:"FILE"`
 	Names      string `help:"JSON object of the model's names by the file's, {\"features.0.weight\": \"conv1.weight\", …}, or of prefixes, {\"ema.\": \"\"}; the file's other arrays are left out. Without it the names are the model's under any prefix, the book's, or modules in the order of the model's layers." placeholder:"FILE"`
@@ -72,10 +73,10 @@ func (c *importFile) read() (*graph.Model, error) {
 		if err != nil {
 			return nil, cli.Usagef("-input: %v", err)
 		}
-		return onnx.Reader{Input: input, Output: c.Output}.ReadFile(c.File, c.dtype())
+		return onnx.Reader{Input: input, Output: c.Output, ChannelsFirst: c.First}.ReadFile(c.File, c.dtype())
 	}
-	if c.Input != "" || c.Output != "" || c.Float64 {
-		return nil, cli.Usagef("-input, -output and -float64 are for .onnx files")
+	if c.Input != "" || c.Output != "" || c.Float64 || c.First {
+		return nil, cli.Usagef("-input, -output, -channels-first and -float64 are for .onnx files")
 	}
 	read := readers[ending]
 	if read == nil {

@@ -324,7 +324,7 @@ type field struct {
 	body   []byte
 }
 
-// sub reads a message that stands in a field.
+// sub reads a message inside a field.
 func (d *decoder) sub(what string, f field, read func(field) error) error {
 	if f.kind != protowire.BytesType {
 		return fmt.Errorf("%s: expected a message, found wire type %d", what, f.kind)

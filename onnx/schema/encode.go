@@ -231,7 +231,7 @@ func (w *writer) text(field protowire.Number, s string) {
 }
 
 // message writes a message, or a packed list, that body appends. Its length
-// stands before it and is known after it: the bytes move over to make room.
+// comes first and is known last: the bytes move to make room.
 func (w *writer) message(field protowire.Number, body func(*writer)) {
 	w.data = protowire.AppendTag(w.data, field, protowire.BytesType)
 	begin := len(w.data)

@@ -140,7 +140,7 @@ const (
 	BFloat16 ElementType = 16
 )
 
-// Tensor is TensorProto. The elements stand in Raw (little-endian, row-major)
+// Tensor is TensorProto. The elements are in Raw (little-endian, row-major)
 // or in one of the lists: Floats for float32, Doubles for float64, Int64s for
 // int64, Uint64s for uint32 and uint64, Int32s for everything smaller (float16
 // and bfloat16 as their bits).

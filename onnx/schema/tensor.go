@@ -79,7 +79,7 @@ func (t *Tensor) dense() (*tensor.Dense, error) {
 	return raw.Dense(kind, raw.Layout{Order: binary.LittleEndian}, shape, data)
 }
 
-// listed returns as raw bytes the elements that stand in a list of their own.
+// listed returns as raw bytes the elements that are in a list of their own.
 func (t *Tensor) listed(kind raw.Kind, count int) ([]byte, error) {
 	switch kind {
 	case raw.F32:
