@@ -1,5 +1,7 @@
 package kernel
 
+import "slices"
+
 // im2col packs the source planes of one image and group so that every tap of a convolution reads
 // one contiguous run.
 //
@@ -28,6 +30,8 @@ type im2col struct {
 
 	identity   bool        // L is the source: one tap, no stride, no padding
 	splitWidth int         // of a source row after its columns are sorted by their phase modulo strideW
+	splitPhase []int       // the phases that a column tap needs, in order
+	picks      [16]int32   // 0, strideW, 2·strideW, …: for assembly
 	blocks     []copyBlock // the copies that fill a channel of L
 }
 
@@ -116,9 +120,15 @@ func ceilDivFloor(a, b int) int { return -floorDiv(-a, b) }
 // inside the source.
 func (l *im2col) addBlocks() {
 	l.splitWidth = ceilDiv(l.width, l.strideW)
+	for i := range l.picks {
+		l.picks[i] = int32(i * l.strideW)
+	}
 	for s, col := range l.cols {
 		q := floorDiv(col, l.strideW)
 		phase := col - q*l.strideW
+		if !slices.Contains(l.splitPhase, phase) {
+			l.splitPhase = append(l.splitPhase, phase)
+		}
 		col0, col1 := span(l.outW, 1, q, ceilDiv(max(0, l.width-phase), l.strideW))
 		for p, rows := range l.phases {
 			start := rows.first*l.strideH + rows.phase
@@ -133,6 +143,7 @@ func (l *im2col) addBlocks() {
 			})
 		}
 	}
+	slices.Sort(l.splitPhase)
 }
 
 // splitSize returns the elements of workspace that sorting the columns of n channels takes; 0 for
@@ -141,27 +152,36 @@ func (l *im2col) splitSize(n int) int {
 	if l.strideW == 1 {
 		return 0
 	}
-	return n * l.strideW * l.height * l.splitWidth
+	return n * l.splitChannel()
+}
+
+// splitChannel returns the distance between channels after the sorting. Assembly may write up to
+// pickSlack elements past a row.
+func (l *im2col) splitChannel() int {
+	if l.strideW == 1 {
+		return l.height * l.width
+	}
+	return l.strideW*l.height*l.splitWidth + pickSlack
 }
 
 // packPatches copies n channels of src to dst. dst's border zeros must already be there; a buffer
 // that serves one im2col only keeps them. split is workspace of splitSize.
 func packPatches[T Float](e *engine[T], l *im2col, n int, src, split, dst []T) {
 	if l.strideW > 1 {
-		splitColumns(l, n, src, split)
+		e.splitColumns(l, n, src, split)
 		src = split
 	}
 	e.im2col(l, n, src, dst)
 }
 
-// splitColumns sorts the columns of n channels by phase: split[c][phase][h][q] =
-// src[c][h][q·strideW + phase].
+// splitColumns sorts the columns of n channels by those phases that a tap needs: split[c][phase][h][q]
+// = src[c][h][q·strideW + phase].
 func splitColumns[T Float](l *im2col, n int, src, split []T) {
 	for c := range n {
-		for h := range l.height {
-			row := src[(c*l.height+h)*l.width:][:l.width]
-			for phase := range l.strideW {
-				dst := split[((c*l.strideW+phase)*l.height+h)*l.splitWidth:][:l.splitWidth]
+		for _, phase := range l.splitPhase {
+			for h := range l.height {
+				row := src[(c*l.height+h)*l.width:][:l.width]
+				dst := split[c*l.splitChannel()+(phase*l.height+h)*l.splitWidth:][:l.splitWidth]
 				at := phase
 				for q := range dst {
 					if at >= len(row) {
@@ -177,7 +197,7 @@ func splitColumns[T Float](l *im2col, n int, src, split []T) {
 
 func im2colGeneric[T Float](l *im2col, n int, src, dst []T) {
 	for c := range n {
-		from, to := src[c*l.strideW*l.height*l.splitWidth:], dst[c*l.channelSize:]
+		from, to := src[c*l.splitChannel():], dst[c*l.channelSize:]
 		for _, b := range l.blocks {
 			copyGeneric(copyRows[T]{
 				rows: int(b.rows), cols: int(b.cols),

@@ -61,7 +61,8 @@ func (v *vectorKernels) engine() *engine[float32] {
 	return &engine[float32]{
 		name: v.name, rows: len(v.tiles[0]) - 1, cols: 2 * v.lanes, lane: v.lanes,
 		mul: v.mul, copy: v.copy, transpose: v.transposeRows, im2col: v.pack, gatherTranspose: v.gather,
-		dotTile: len(v.dots) - 1, dotLanes: v.lanes, dot: v.addDots, laneSums: v.sumLanes,
+		splitColumns: v.splitColumns,
+		dotTile:      len(v.dots) - 1, dotLanes: v.lanes, dot: v.addDots, laneSums: v.sumLanes,
 		depthwise: v.depthwise, winograd: v.winograd(),
 	}
 }
@@ -102,11 +103,33 @@ func (v *vectorKernels) pack(l *im2col, n int, src, dst []float32) {
 	if len(l.blocks) == 0 {
 		return
 	}
-	channel := l.strideW * l.height * l.splitWidth
+	channel := l.splitChannel()
 	src, dst = src[:n*channel], dst[:n*l.channelSize]
 	v.im2col(
 		n, &l.blocks[0].src, len(l.blocks), &src[0], channel, l.strideH*l.splitWidth, &dst[0], l.channelSize, l.outW,
 	)
+}
+
+// splitColumns takes wide strides by the portable code: a vector would hold one column of a phase.
+func (v *vectorKernels) splitColumns(l *im2col, n int, src, split []float32) {
+	picked := v.lanes / l.strideW
+	if picked < 2 {
+		splitColumns(l, n, src, split)
+		return
+	}
+	plane := l.height * l.width
+	src, split = src[:n*plane], split[:n*l.splitChannel()]
+	for c := range n {
+		for _, phase := range l.splitPhase {
+			if phase >= l.width {
+				continue
+			}
+			v.channels.pool.pickRows(
+				l.height, l.width-phase, l.width, l.splitWidth, &src[c*plane+phase], &l.picks[0], picked*l.strideW, picked,
+				&split[c*l.splitChannel()+phase*l.height*l.splitWidth],
+			)
+		}
+	}
 }
 
 func (v *vectorKernels) gather(offsets []int32, n int, src, dst []float32, width int) {

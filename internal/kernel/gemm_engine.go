@@ -62,6 +62,8 @@ type engine[T Float] struct {
 	// im2col packs n channels of an image; see the type.
 	im2col func(l *im2col, n int, src, dst []T)
 
+	splitColumns func(l *im2col, n int, src, split []T) // see splitColumns
+
 	// gatherTranspose packs dst[p*width+j] = src[offsets[j]+p] for p < n; at most cols offsets.
 	gatherTranspose func(offsets []int32, n int, src, dst []T, width int)
 

@@ -6,7 +6,7 @@ func genericEngine[T Float]() *engine[T] {
 	return &engine[T]{
 		name: "generic", rows: 4, cols: 16, lane: 4,
 		mul: mulGeneric[T], copy: copyGeneric[T], transpose: transposeGeneric[T], im2col: im2colGeneric[T],
-		gatherTranspose: gatherTransposeGeneric[T], winograd: portableWinograd[T](),
+		splitColumns: splitColumns[T], gatherTranspose: gatherTransposeGeneric[T], winograd: portableWinograd[T](),
 	}
 }
 
