@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"runtime"
 	"slices"
 
 	G "gorgonia.org/gorgonia"
@@ -13,6 +14,10 @@ type MemoryUse struct {
 	Images        int    `json:"images"`
 	ArenaBytes    int64  `json:"arena_bytes"`    // that they share
 	SeparateBytes int64  `json:"separate_bytes"` // if each had memory of its own
+
+	// ScratchBytes are what the kernels take besides: packed weights, lowered images, parts of sums, the places of maxima. 0 if it wasn't measured: see
+	// [MeasureScratch].
+	ScratchBytes int64 `json:"scratch_bytes,omitempty"`
 
 	RecomputedMultiplyAdds int64 `json:"recomputed_multiply_adds,omitempty"` // of one sample, on top of the forward and the backward half: see [WithRecompute]
 }
@@ -50,6 +55,41 @@ func PlanMemory(spec *Spec, batch int, options ...Option) ([]MemoryUse, error) {
 		return nil, err
 	}
 	return append(uses, m.memoryUse("prediction", largest.batch, net.planPrediction(newProgram(net.output())))), nil
+}
+
+// MeasureScratch runs a training step of batch random images of the model that [New] would make of a spec, and says how many bytes the
+// kernels have taken for it besides the arena, the batch and the parameters. It depends on the number of workers, and what an earlier
+// step of the process has left for others isn't counted.
+func MeasureScratch(spec *Spec, batch int, options ...Option) (bytes int64, err error) {
+	m, err := New(spec, options...)
+	if err != nil {
+		return 0, err
+	}
+	before := reachableBytes()
+	step, err := m.NewStep(batch)
+	if err != nil {
+		return 0, err
+	}
+	defer step.Close()
+	if err := step.net.fill(); err != nil {
+		return 0, err
+	}
+	if _, err := step.Run(0); err != nil {
+		return 0, err
+	}
+	after := reachableBytes()
+	batches := 2 * (step.x.Shape().TotalSize() + step.t.Shape().TotalSize()) // the step's own and the random one
+	planned := int64(step.plan.size+batches) * int64(m.dtype.Size())
+	runtime.KeepAlive(step)
+	return max(0, after-before-planned), nil
+}
+
+// reachableBytes are what is reachable on the heap.
+func reachableBytes() int64 {
+	runtime.GC()
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s)
+	return int64(s.HeapAlloc)
 }
 
 func (m *Model) memoryUse(work string, images int, p *plan) MemoryUse {

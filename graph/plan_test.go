@@ -309,6 +309,35 @@ func TestPlanMemory(t *testing.T) {
 	assert.Equal(t, []MemoryUse{{Work: "prediction", Images: 128, ArenaBytes: 128 * 2 * 4, SeparateBytes: 128 * 2 * 4}}, uses)
 }
 
+// TestMeasureScratch compares what a step takes with what is foretold and measured for it.
+func TestMeasureScratch(t *testing.T) {
+	ops.SetWorkers(1)
+	defer ops.SetWorkers(0)
+	m, err := New(residualNet())
+	require.NoError(t, err)
+	_, err = testStep(t, m, stepConfig{}).Run(0) // what steps share is there from now on
+	require.NoError(t, err)
+	uses, err := PlanMemory(m.spec, 3)
+	require.NoError(t, err)
+	scratch, err := MeasureScratch(m.spec, 3)
+	require.NoError(t, err)
+	require.Positive(t, scratch)
+
+	before := heapInUse()
+	s := testStep(t, m, stepConfig{})
+	_, err = s.Run(0)
+	require.NoError(t, err)
+	heap := int64(heapInUse()) - int64(before)
+	batch := int64(4 * (s.x.Shape().TotalSize() + s.t.Shape().TotalSize()))
+	assert.InEpsilon(t, heap, uses[0].ArenaBytes+scratch+batch, 0.05)
+	runtime.KeepAlive(s)
+
+	_, err = MeasureScratch(m.spec, 0)
+	assert.ErrorContains(t, err, "batch is 0")
+	_, err = MeasureScratch(nil, 1)
+	assert.Error(t, err)
+}
+
 func heapInUse() uint64 {
 	runtime.GC()
 	runtime.GC()

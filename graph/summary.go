@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -116,9 +117,18 @@ func (s *Summary) String() string {
 	}
 	if len(s.Memory) > 0 {
 		t := table{left: 1}
-		t.row("activations and gradients", "images", "bytes of their arena", "if none shared")
+		head := []string{"activations and gradients", "images", "bytes of their arena", "if none shared"}
+		measured := slices.ContainsFunc(s.Memory, func(m MemoryUse) bool { return m.ScratchBytes > 0 })
+		if measured {
+			head = append(head, "kernels' scratch")
+		}
+		t.row(head...)
 		for _, m := range s.Memory {
-			t.row(m.Work, fmt.Sprint(m.Images), thousands(m.ArenaBytes), thousands(m.SeparateBytes))
+			row := []string{m.Work, fmt.Sprint(m.Images), thousands(m.ArenaBytes), thousands(m.SeparateBytes)}
+			if m.ScratchBytes > 0 {
+				row = append(row, thousands(m.ScratchBytes))
+			}
+			t.row(row...)
 		}
 		t.write(&b)
 		for _, m := range s.Memory {

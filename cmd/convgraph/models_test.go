@@ -74,6 +74,12 @@ func TestSummaryOfRecomputation(t *testing.T) {
 	fail(t, cli.Failed, `no layer's name matches "layer9"`, "summary", "resnet20", "-recompute", "layer9")
 }
 
+func TestSummaryMeasures(t *testing.T) {
+	text := succeed(t, "summary", "lenet-modern", "-batch", "2", "-measure")
+	assert.Regexp(t, `if none shared +kernels' scratch\n +training step +2( +[\d,]+){3}\n`, text)
+	assert.NotContains(t, succeed(t, "summary", "lenet-modern", "-batch", "2"), "scratch")
+}
+
 func TestSummaryOfParameters(t *testing.T) {
 	want, params := succeed(t, "summary", "testdata/small.json"), small(t)
 	assert.Equal(t, want, succeed(t, "summary", params))

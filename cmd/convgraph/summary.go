@@ -17,6 +17,7 @@ type summary struct {
 	Batch     int      `default:"100" help:"Images of the training step whose memory is planned."`
 	Fusion    bool     `default:"true" negatable:"" help:"Make one op of neighbouring layers where a pass fits, as training and prediction do."`
 	Recompute []string `help:"Layers or blocks that the training step computes again in its backward half instead of keeping them, separated by commas: layer*.*, conv1." placeholder:"PATTERN,…"`
+	Measure   bool     `help:"Run a training step of -batch images, too, to measure the scratch memory of the kernels."`
 	JSON      bool     `name:"json" help:"The summary as JSON."`
 	JSONSpec  bool     `name:"json-spec" help:"The model's spec as JSON, to be edited and trained."`
 }
@@ -54,7 +55,13 @@ func (c *summary) summarize(spec *graph.Spec) (*graph.Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Memory, err = graph.PlanMemory(spec, c.Batch, options...)
+	if s.Memory, err = graph.PlanMemory(spec, c.Batch, options...); err != nil || !c.Measure {
+		return s, err
+	}
+	if len(s.Memory) < 2 {
+		return nil, cli.Usagef("-measure: %s has nothing to train", c.Model)
+	}
+	s.Memory[0].ScratchBytes, err = graph.MeasureScratch(spec, c.Batch, options...)
 	return s, err
 }
 
