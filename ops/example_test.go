@@ -740,3 +740,13 @@ func ExampleDropout() {
 	// 1 [0 0 2 0 0 0 2 0]
 	// 0 [0 2 2 0 2 2 2 2]
 }
+
+func ExampleDot() {
+	g := G.NewGraph()
+	a := node(g, "a", tensor.Shape{3}, 1, 2, 3)
+	b := node(g, "b", tensor.Shape{3}, 4, 5, 6)
+	showLoss(G.Must(ops.Dot(a, b)), a)
+	// Output:
+	// loss 32.0000
+	// da [4 5 6]
+}

@@ -271,6 +271,7 @@ var chartStyles = []struct {
 }{
 	{blue, nil, draw.CircleGlyph{}},
 	{color.RGBA{214, 96, 16, 255}, []vg.Length{5, 2.5}, draw.BoxGlyph{}},
+	{color.RGBA{34, 139, 84, 255}, []vg.Length{1.5, 2}, draw.TriangleGlyph{}},
 }
 
 // add draws a line with a mark an epoch while there is room for marks. A value that isn't finite leaves a gap.

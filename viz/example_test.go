@@ -85,3 +85,17 @@ func ExampleEncodeDOT() {
 	// 	"x" -> "y" [label="1×28×28"]
 	// }
 }
+
+func ExampleLossLines() {
+	picture := viz.LossLines{
+		Title: "two valleys", Distances: []float64{-1, 0, 1},
+		Lines: []viz.LossLine{{Name: "steep", Losses: []float64{3, 1, 3}}, {Name: "flat", Losses: []float64{1.1, 1, 1.1}}},
+	}
+	img, err := picture.Image()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(img.Bounds().Dx() > 700)
+	// Output: true
+}

@@ -32,6 +32,7 @@ type grammar struct {
 	Eval      eval         `cmd:"" help:"Count the right answers of a trained model."`
 	RunArrays runArrays    `cmd:"" name:"run" help:"Logits and probabilities of the images in an .npz file."`
 	Gradients runGradients `cmd:"" help:"Loss and gradients of the images and targets in an .npz file: labels, or a distribution over the classes for each image."`
+	Curvature curvature    `cmd:"" help:"The largest eigenvalues of the Hessian, and the loss along their directions."`
 	Serve     serve        `cmd:"" help:"Answer predictions over HTTP."`
 	Fold      fold         `cmd:"" help:"Fold BatchNorm layers into the layers before them, for prediction."`
 	Import    importFile   `cmd:"" help:"Take parameters from another program's file."`

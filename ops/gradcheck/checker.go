@@ -19,6 +19,7 @@ type checker struct {
 	loss   float64
 	method method
 	report Report
+	second bool // the gradients are second derivatives
 }
 
 // point is one input with its gradient.
@@ -35,6 +36,7 @@ type point struct {
 const (
 	firstStep64, steps64 = 1e-3, 16
 	firstStep32, steps32 = 1.0 / 16, 6
+	secondStep64         = 1e-4 // gradients jump at kinks, so second derivatives reach for fewer
 	epsilon64            = 0x1p-52
 	epsilon32            = 0x1p-23
 )
@@ -46,7 +48,7 @@ func epsilonOf(dt tensor.Dtype) float64 {
 	return epsilon64
 }
 
-func check(f Func, o Options) (*Report, error) {
+func check(f Func, o Options, second bool) (*Report, error) {
 	c, err := newChecker(f, o)
 	if err != nil {
 		return nil, err
@@ -54,6 +56,7 @@ func check(f Func, o Options) (*Report, error) {
 	if err := c.evaluate(); err != nil {
 		return nil, err
 	}
+	c.second = second
 	c.method = c.newMethod()
 	for i := range c.points {
 		if err := c.compare(&c.points[i], uint64(i)); err != nil {
@@ -163,8 +166,14 @@ func (c *checker) newMethod() method {
 	if c.points[0].value.f32 != nil {
 		m.step, m.steps, m.roundoff = firstStep32, steps32, epsilon32
 	}
+	if c.second && c.points[0].value.f64 != nil {
+		m.step = secondStep64
+	}
 	if c.o.Step > 0 {
 		m.step, m.plain = c.o.Step, true
+	}
+	if c.second {
+		m.roundoff *= 8 // of gradients, which have been through twice as many sums
 	}
 	terms := 0.0
 	for _, p := range c.points {

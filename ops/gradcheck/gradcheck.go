@@ -98,7 +98,7 @@ func (o Options) withDefaults(dt tensor.Dtype) Options {
 // Check compares the function's gradients with central differences. An error means that this wasn't
 // possible; the result of the comparison is in the report, see [Report.Err].
 func (f Func) Check(o Options) (*Report, error) {
-	r, err := check(f, o)
+	r, err := check(f, o, false)
 	if err != nil {
 		return nil, fmt.Errorf("gradcheck: %w", err)
 	}

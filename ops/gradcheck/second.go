@@ -85,7 +85,7 @@ func (f SecondFunc) check(o Options) (*Report, error) {
 		},
 		Gradients: func() ([]*tensor.Dense, error) { return f.Product(v) },
 	}
-	r, err := check(first, o)
+	r, err := check(first, o, true)
 	if err != nil {
 		return nil, err
 	}

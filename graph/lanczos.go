@@ -1,0 +1,246 @@
+package graph
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"gorgonia.org/tensor"
+)
+
+// A Curvature is a direction in which the loss bends: an eigenvalue of the Hessian with its
+// eigenvector.
+type Curvature struct {
+	Value     float64         // the second derivative of the loss along the direction
+	Bound     float64         // an eigenvalue of the Hessian lies about this far from Value at most
+	Direction []*tensor.Dense // of length 1, a tensor for each trained parameter
+}
+
+// Largest finds the largest eigenvalues of the Hessian of the batch, the largest first, by the given
+// number of Lanczos steps, each of which takes one product. It holds a vector of all parameters for
+// each step. The same seed gives the same result.
+func (h *Hessian) Largest(count, steps int, seed uint64) ([]Curvature, error) {
+	size := 0
+	for _, v := range h.Vector() {
+		size += v.Shape().TotalSize()
+	}
+	steps = min(steps, size)
+	if count < 1 || steps < count {
+		return nil, fmt.Errorf("%d eigenvalues by %d steps: want at least 1, and as many steps", count, steps)
+	}
+	basis, diagonal, beside, err := h.lanczos(size, steps, seed)
+	if err != nil {
+		return nil, err
+	}
+	values, vectors := symmetricEigen(tridiagonal(diagonal, beside))
+	var all []Curvature
+	for _, i := range topOf(values)[:min(count, len(values))] {
+		direction := make([]float64, size)
+		for j, q := range basis {
+			axpy(vectors[j][i], q, direction)
+		}
+		last := len(basis) - 1
+		bound := math.Abs(beside[last]*vectors[last][i]) + h.rounding()*math.Abs(values[i])
+		all = append(all, Curvature{values[i], bound, h.parts(direction)})
+	}
+	return all, nil
+}
+
+// rounding is how far a product may be off because of its element type.
+func (h *Hessian) rounding() float64 {
+	if h.step.model.dtype == tensor.Float64 {
+		return 1e-14
+	}
+	return 1e-5
+}
+
+// topOf is the indices of the values, the largest value first.
+func topOf(values []float64) []int {
+	order := make([]int, len(values))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(values[j], values[i]) })
+	return order
+}
+
+// lanczos makes an orthonormal basis Q of what H, applied again and again, makes of a random vector.
+// In that basis H is tridiagonal: diagonal holds the numbers q·H·q, beside those next to them. Each
+// new vector is made orthogonal to all earlier ones, twice: otherwise rounding finds an eigenvalue
+// several times (Paige 1971).
+func (h *Hessian) lanczos(size, steps int, seed uint64) (basis [][]float64, diagonal, beside []float64, err error) {
+	random := rand.New(rand.NewPCG(seed, 0))
+	q := make([]float64, size)
+	for i := range q {
+		q[i] = random.NormFloat64()
+	}
+	scaleBy(1/math.Sqrt(innerOf(q, q)), q)
+	largest := 0.0
+	for range steps {
+		basis = append(basis, q)
+		w, err := h.times(q)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		diagonal = append(diagonal, innerOf(w, q))
+		for range 2 {
+			for _, earlier := range basis {
+				axpy(-innerOf(w, earlier), earlier, w)
+			}
+		}
+		length := math.Sqrt(innerOf(w, w))
+		beside = append(beside, length)
+		largest = max(largest, length, math.Abs(diagonal[len(diagonal)-1]))
+		if length <= 1e-10*largest { // the basis holds all that H makes of the first vector
+			break
+		}
+		scaleBy(1/length, w)
+		q = w
+	}
+	return basis, diagonal, beside, nil
+}
+
+// times is H·q.
+func (h *Hessian) times(q []float64) ([]float64, error) {
+	rest := q
+	for _, v := range h.Vector() {
+		for i := range v.Shape().TotalSize() {
+			setAt(v, i, rest[i])
+		}
+		rest = rest[v.Shape().TotalSize():]
+	}
+	products, err := h.Product()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float64, 0, len(q))
+	for _, p := range products {
+		out = append(out, float64s(p)...)
+	}
+	return out, nil
+}
+
+// parts cuts a vector into tensors like the parameters.
+func (h *Hessian) parts(v []float64) (parts []*tensor.Dense) {
+	for _, like := range h.Vector() {
+		n := like.Shape().TotalSize()
+		parts = append(parts, denseOf(h.step.model.dtype, like.Shape(), v[:n]))
+		v = v[n:]
+	}
+	return parts
+}
+
+func innerOf(a, b []float64) (sum float64) {
+	for i, v := range a {
+		sum += v * b[i]
+	}
+	return sum
+}
+
+// axpy adds factor·x to y.
+func axpy(factor float64, x, y []float64) {
+	for i, v := range x {
+		y[i] += factor * v
+	}
+}
+
+func scaleBy(factor float64, x []float64) {
+	for i := range x {
+		x[i] *= factor
+	}
+}
+
+// tridiagonal is the symmetric matrix with the given numbers on its diagonal and beside it.
+func tridiagonal(diagonal, beside []float64) [][]float64 {
+	a := make([][]float64, len(diagonal))
+	for i := range a {
+		a[i] = make([]float64, len(diagonal))
+		a[i][i] = diagonal[i]
+		if i > 0 {
+			a[i][i-1], a[i-1][i] = beside[i-1], beside[i-1]
+		}
+	}
+	return a
+}
+
+// symmetricEigen is the eigenvalues of a symmetric matrix, which it overwrites, with vectors[·][i] the
+// eigenvector of values[i], by Jacobi's rotations: each makes one number beside the diagonal 0, and
+// what is left of them shrinks from sweep to sweep.
+func symmetricEigen(a [][]float64) (values []float64, vectors [][]float64) {
+	n := len(a)
+	v := make([][]float64, n)
+	for i := range v {
+		v[i] = make([]float64, n)
+		v[i][i] = 1
+	}
+	const sweeps = 50 // some ten are enough
+	for range sweeps {
+		for p := range n {
+			for q := p + 1; q < n; q++ {
+				rotate(a, v, p, q)
+			}
+		}
+	}
+	for i := range n {
+		values = append(values, a[i][i])
+	}
+	return values, v
+}
+
+// rotate turns the axes p and q by the angle that makes a[p][q] 0.
+func rotate(a, v [][]float64, p, q int) {
+	if a[p][q] == 0 {
+		return
+	}
+	theta := (a[q][q] - a[p][p]) / (2 * a[p][q])
+	t := 1 / (math.Abs(theta) + math.Sqrt(theta*theta+1))
+	if theta < 0 {
+		t = -t
+	}
+	c := 1 / math.Sqrt(t*t+1)
+	s := t * c
+	for i := range a {
+		a[i][p], a[i][q] = c*a[i][p]-s*a[i][q], s*a[i][p]+c*a[i][q]
+	}
+	for i := range a {
+		a[p][i], a[q][i] = c*a[p][i]-s*a[q][i], s*a[p][i]+c*a[q][i]
+		v[i][p], v[i][q] = c*v[i][p]-s*v[i][q], s*v[i][p]+c*v[i][q]
+	}
+	a[p][q], a[q][p] = 0, 0
+}
+
+// LossAlong is the loss of a batch at the parameters moved by each of the distances along a direction,
+// which has a tensor for each trained parameter. The parameters are as before afterwards.
+func (m *Model) LossAlong(images, targets *tensor.Dense, direction []*tensor.Dense, distances []float64) ([]float64, error) {
+	trained := m.trained()
+	if len(direction) != len(trained) {
+		return nil, fmt.Errorf("model %q: direction has %d tensors: want %d, one for each trained parameter", m.spec.Name, len(direction), len(trained))
+	}
+	was := make([]*tensor.Dense, len(trained))
+	for i, p := range trained {
+		if direction[i] == nil || !direction[i].Shape().Eq(p.Shape) {
+			return nil, fmt.Errorf("model %q: tensor %d of the direction is %v: want %v", m.spec.Name, i, describeTensor(direction[i]), p.Shape)
+		}
+		was[i] = p.Value.Clone().(*tensor.Dense)
+	}
+	defer func() {
+		for i, p := range trained {
+			copyValues(p.Value, 0, was[i], 0, p.Shape.TotalSize())
+		}
+	}()
+	losses := make([]float64, len(distances))
+	for k, distance := range distances {
+		for i, p := range trained {
+			for j := range p.Shape.TotalSize() {
+				setAt(p.Value, j, at(was[i], j)+distance*at(direction[i], j))
+			}
+		}
+		var err error
+		if losses[k], err = m.Loss(images, targets); err != nil {
+			return nil, err
+		}
+	}
+	return losses, nil
+}
