@@ -17,7 +17,7 @@ type DreamOptions struct {
 	Steps int     // of gradient ascent; 0 is 160
 	Rate  float64 // of Adam; 0 is 0.05
 	Seed  uint64  // of the noise it begins with, and of the moves
-	Side  int     // the longest side of the picture that is painted; 0 is 160
+	Side  int     // the longest side of the picture that is painted; 0 is 128
 
 	Preprocessing picture.Preprocessing // of the model's pictures
 }
@@ -64,7 +64,7 @@ func (o DreamOptions) withDefaults() DreamOptions {
 		o.Rate = 0.05
 	}
 	if o.Side <= 0 {
-		o.Side = 160
+		o.Side = 128
 	}
 	return o
 }
@@ -130,7 +130,7 @@ func (d *dreamer) prepare(m *graph.Model) error {
 	if side >= textured {
 		d.around = 1
 	}
-	side = min(side+side/3+2, d.Side)
+	side = min((side+side/3+2+7)/8*8, d.Side) // Fourier transforms of multiples of 8 are quick
 	if smaller := sized(part, side); smaller != nil {
 		part = smaller
 	}

@@ -305,6 +305,19 @@ func (p Preprocessing) Intensities(values []float32, channels int) []float32 {
 	return restored
 }
 
+// Normalized is the inverse of [Preprocessing.Intensities].
+func (p Preprocessing) Normalized(intensities []float32, channels int) []float32 {
+	values := make([]float32, len(intensities))
+	plane := len(intensities) / channels
+	for c := range channels {
+		mean, std := p.meanStd(c)
+		for i := c * plane; i < (c+1)*plane; i++ {
+			values[i] = (intensities[i] - mean) / std
+		}
+	}
+	return values
+}
+
 // Uncropped returns the preprocessing, and its input, without the final crop of p: the picture from
 // which random crops are taken. Its middle is the result of p, up to one pixel with Fit Shorter, of
 // which only a square is kept.

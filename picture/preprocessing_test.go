@@ -304,5 +304,6 @@ func TestIntensities(t *testing.T) {
 	normalized, err := p.Apply(img, []int{3, 4, 4})
 	require.NoError(t, err)
 	assert.InDeltaSlice(t, plain.Pixels, p.Intensities(normalized.Pixels, 3), 1e-6)
+	assert.Equal(t, normalized.Pixels, p.Normalized(plain.Pixels, 3))
 	assert.Equal(t, plain.Pixels, picture.Preprocessing{}.Intensities(plain.Pixels, 3))
 }

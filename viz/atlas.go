@@ -80,8 +80,20 @@ func (u AtlasUnit) block(side int) (block, error) {
 	return cell, nil
 }
 
-// square is an image scaled to a side of exactly so many pixels, smoothly.
-func square(img image.Image, side int) block { return bare{smooth(img, side)} }
+// square is an image scaled to a longer side of exactly so many pixels, smoothly, in a hairline.
+func square(img image.Image, side int) block {
+	scaled := smooth(img, side)
+	b := scaled.Bounds()
+	for x := range b.Dx() {
+		scaled.SetRGBA(x, 0, hairline)
+		scaled.SetRGBA(x, b.Dy()-1, hairline)
+	}
+	for y := range b.Dy() {
+		scaled.SetRGBA(0, y, hairline)
+		scaled.SetRGBA(b.Dx()-1, y, hairline)
+	}
+	return bare{scaled}
+}
 
 // shortened is the text's beginning that is no wider than width.
 func shortened(text string, face *typeface, width int) string {

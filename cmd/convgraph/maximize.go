@@ -78,7 +78,7 @@ func (c *maximize) Run(stdout io.Writer) error {
 		Title:   fmt.Sprintf("%s, %s, unit %d", m.Spec().Name, c.Layer, c.Unit),
 		Caption: fmt.Sprintf("by gradient ascent: %.4g", answer),
 	}
-	if portrait.Ideal, err = pictureOf(m.Spec(), ideal.Float32s()); err != nil {
+	if portrait.Ideal, err = planes(ideal.Float32s(), m.Spec().Input).Image(viz.Range{Min: 0, Max: 1}); err != nil {
 		return err
 	}
 	best, err := c.addImages(&portrait, m)

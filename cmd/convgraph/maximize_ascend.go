@@ -7,7 +7,9 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"convgraph/classify"
 	"convgraph/graph"
+	"convgraph/picture"
 )
 
 // ascent is gradient ascent on the input: from noise, many small steps along the gradient of a unit's answer (Simonyan, Vedaldi and
@@ -24,13 +26,38 @@ type ascent struct {
 // stronger noise.
 var starts = []struct{ ground, deviation float64 }{{0.5, 0.02}, {0.5, 0.3}, {0, 0.02}, {0, 0.3}}
 
+// slope is an ascent over intensities from 0 to 1, whatever the model reads them as.
+type slope struct {
+	*graph.Ascent
+	preprocess picture.Preprocessing
+}
+
+// Run computes the answer to intensities and its gradient with respect to them.
+func (s *slope) Run(x *tensor.Dense) (answer float64, gradient *tensor.Dense, err error) {
+	if s.preprocess.Mean == nil && s.preprocess.Std == nil {
+		return s.Ascent.Run(x)
+	}
+	shape := x.Shape()
+	values := s.preprocess.Normalized(x.Float32s(), shape[1])
+	answer, gradient, err = s.Ascent.Run(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(values)))
+	if err != nil || s.preprocess.Std == nil {
+		return answer, gradient, err
+	}
+	plane := shape[2] * shape[3]
+	for i := range gradient.Float32s() {
+		gradient.Float32s()[i] /= float32(s.preprocess.Std[i/plane])
+	}
+	return answer, gradient, nil
+}
+
 // climb gives the input (1, C, H, W), from 0 to 1, and the unit's answer to it. A rectifier is silent to most noise and shows no way up; then
 // the way begins with the same unit of the layer before it.
 func (a ascent) climb(m *graph.Model, layer string, unit int) (*tensor.Dense, float64, error) {
-	up, err := m.NewAscent(layer, unit)
+	ascent, err := m.NewAscent(layer, unit)
 	if err != nil {
 		return nil, 0, err
 	}
+	up := &slope{Ascent: ascent, preprocess: classify.Preprocessing(m.Spec())}
 	defer up.Close()
 	x, err := a.bestStart(up, m.Spec().Input)
 	if err != nil {
@@ -93,7 +120,7 @@ func sameUnitBefore(m *graph.Model, layer string, unit int) (name string, same i
 }
 
 // bestStart follows every start for a tenth of the way and gives the one that got farthest, or nil if none moved.
-func (a ascent) bestStart(up *graph.Ascent, shape tensor.Shape) (best *tensor.Dense, err error) {
+func (a ascent) bestStart(up *slope, shape tensor.Shape) (best *tensor.Dense, err error) {
 	farthest := math.Inf(-1)
 	for i := range starts {
 		x := a.noise(i, shape)
@@ -122,7 +149,7 @@ func (a ascent) noise(start int, shape tensor.Shape) *tensor.Dense {
 }
 
 // follow takes so many steps up, or fewer if there is no slope any more; it says whether it took any.
-func (a ascent) follow(up *graph.Ascent, x *tensor.Dense, steps int) (moved bool, err error) {
+func (a ascent) follow(up *slope, x *tensor.Dense, steps int) (moved bool, err error) {
 	for step := range steps {
 		_, gradient, err := up.Run(x)
 		if err != nil {
