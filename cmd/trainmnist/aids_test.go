@@ -20,7 +20,7 @@ func TestTrainingAids(t *testing.T) {
 	code, _, stderr := trainmnist(t, slices.Concat(args, []string{"-epochs", "2", "-out", plain})...)
 	require.Equal(t, cli.OK, code, stderr)
 	for _, aid := range [][]string{
-		{"-mixup", "0.4"}, {"-cutmix", "1"}, {"-cutout", "8"}, {"-augment", "resized-crop=0.5"}, {"-augment", "colour"},
+		{"-class-weights", "balanced"}, {"-mixup", "0.4"}, {"-cutmix", "1"}, {"-cutout", "8"}, {"-augment", "resized-crop=0.5"}, {"-augment", "colour"},
 		{"-augment", "shift,edge"}, {"-mixup", "0.2", "-cutmix", "1", "-augment", "crop,edge,mirror,colour=0.1", "-cutout", "4"},
 	} {
 		whole, parts := t.TempDir(), t.TempDir()
