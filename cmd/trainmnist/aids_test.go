@@ -69,3 +69,16 @@ func TestFindsALearningRate(t *testing.T) {
 	assert.Equal(t, cli.BadUsage, code)
 	assert.Contains(t, stderr, "-lr-find looks for a rate to begin with")
 }
+
+// TestNonSquareInput trains a network of wide images with all that changes their geometry.
+func TestNonSquareInput(t *testing.T) {
+	spec := filepath.Join(t.TempDir(), "wide.json")
+	require.NoError(t, os.WriteFile(spec, []byte(`{"name": "wide", "input": [3, 12, 20], "init": "he", "layers": [
+		{"kind": "conv2d", "filters": 4, "kernel": [3, 3], "pad": [1, 1]}, {"kind": "relu"},
+		{"kind": "max_pool", "kernel": [2, 2], "stride": [2, 2]}, {"kind": "affine", "units": 2}, {"kind": "softmax"}]}`), 0o644))
+	out := t.TempDir()
+	code, _, stderr := trainmnist(t, "-quiet", "-model", spec, "-data", imageFolder(t), "-batch", "4", "-epochs", "1", "-out", out,
+		"-augment", "resized-crop=0.5,crop=3,rotate=20,edge,mirror", "-cutout", "5", "-cutmix", "1")
+	require.Equal(t, cli.OK, code, stderr)
+	assert.FileExists(t, filepath.Join(out, "augmentation.png"))
+}
