@@ -94,7 +94,7 @@ func (m *Model) TrainingLoss() Loss { return m.head.loss }
 func (l Loss) lower(logits, targets *G.Node) (*G.Node, error) {
 	switch l {
 	case CrossEntropy:
-		return crossEntropy(logits, targets)
+		return crossEntropy(ops.SoftmaxCrossEntropy, logits, targets)
 	case BinaryCrossEntropy:
 		return ops.BinaryCrossEntropy(logits, targets)
 	}
@@ -102,7 +102,7 @@ func (l Loss) lower(logits, targets *G.Node) (*G.Node, error) {
 }
 
 // crossEntropy is for logits and targets (N, classes) or (N, classes, 1, 1).
-func crossEntropy(logits, targets *G.Node) (*G.Node, error) {
+func crossEntropy(op func(x, target *G.Node) (*G.Node, error), logits, targets *G.Node) (*G.Node, error) {
 	rows, err := flat(logits)
 	if err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ func crossEntropy(logits, targets *G.Node) (*G.Node, error) {
 	if targets, err = flat(targets); err != nil {
 		return nil, err
 	}
-	return ops.SoftmaxCrossEntropy(rows, targets)
+	return op(rows, targets)
 }
 
 // probabilities adds what turns the loss's logits into probabilities.

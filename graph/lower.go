@@ -119,10 +119,24 @@ func (s *symbolic) output() *G.Node {
 
 // addLoss adds the targets and the loss, for training.
 func (s *symbolic) addLoss() (err error) {
-	shape := batched(s.x.Shape()[0], s.model.head.logits.Shape)
-	s.t = G.NewTensor(s.graph, s.model.dtype, shape.Dims(), G.WithShape(shape...), G.WithName("t"))
+	s.addTargets()
 	s.loss, err = s.model.head.loss.lower(s.logits, s.t)
 	return err
+}
+
+// addWeightedLoss adds the targets, which may be weighted, and the cross-entropy.
+func (s *symbolic) addWeightedLoss() (err error) {
+	if loss := s.model.head.loss; loss != CrossEntropy {
+		return fmt.Errorf("model %q: weighted targets are for the loss %q: it has %q", s.model.spec.Name, CrossEntropy, loss)
+	}
+	s.addTargets()
+	s.loss, err = crossEntropy(ops.WeightedCrossEntropy, s.logits, s.t)
+	return err
+}
+
+func (s *symbolic) addTargets() {
+	shape := batched(s.x.Shape()[0], s.model.head.logits.Shape)
+	s.t = G.NewTensor(s.graph, s.model.dtype, shape.Dims(), G.WithShape(shape...), G.WithName("t"))
 }
 
 // differentiate adds the gradients of the loss.

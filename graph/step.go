@@ -33,6 +33,7 @@ type stepConfig struct {
 	unfused                  bool // every layer by itself
 	unshared                 bool // every result in memory of its own, where it stays until the next run
 	keepEstimates            bool // running statistics don't change
+	weighted                 bool // targets may be weighted
 
 	penalty float64 // weight of the gradient penalty
 	hessian bool    // a Hessian-vector product instead of a loss and its gradients
@@ -40,6 +41,10 @@ type stepConfig struct {
 
 // WithInputGradient makes the step compute the gradient of the images, too.
 func WithInputGradient() StepOption { return func(c *stepConfig) { c.inputGradient = true } }
+
+// WithWeightedTargets makes the step take targets that are multiplied by weights, such as those of
+// classes, and needn't sum to 1. The loss must be cross-entropy.
+func WithWeightedTargets() StepOption { return func(c *stepConfig) { c.weighted = true } }
 
 // WithoutDropout makes the step compute the loss of prediction: without dropout, and with the running
 // statistics in BatchNorm, which it doesn't change.
@@ -94,7 +99,12 @@ func (m *Model) lowerStep(batch int, config stepConfig) (*symbolic, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := net.addLoss(); err != nil {
+	if config.weighted {
+		err = net.addWeightedLoss()
+	} else {
+		err = net.addLoss()
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := net.penalize(config.penalty); err != nil {

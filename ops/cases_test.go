@@ -342,6 +342,7 @@ func rowCases() []opCase {
 		if x[1] > 1 {
 			cases = append(cases, crossEntropyCase(x, "distributions", distributionTargets(x)))
 		}
+		cases = append(cases, weightedCrossEntropyCase(x))
 	}
 	return cases
 }
@@ -362,6 +363,23 @@ func crossEntropyCase(x tensor.Shape, kind string, target array) opCase {
 		build: func(g *G.ExprGraph, in []*G.Node) (*G.Node, error) {
 			t := G.NodeFromAny(g, target.dense(in[0].Dtype()), G.WithName("target"))
 			return ops.SoftmaxCrossEntropy(in[0], t)
+		},
+		naive: func(in []array) array { return naiveCrossEntropy(in[0], target) },
+	}
+}
+
+// weightedCrossEntropyCase has targets of several sums, one row of them 0.
+func weightedCrossEntropyCase(x tensor.Shape) opCase {
+	target := newArray(x...)
+	for i := range target.data {
+		target.data[i] = []float64{0.5, 0, 2, 1.25, 0.1}[i%5] * float64(i/x[1])
+	}
+	return opCase{
+		name:   fmt.Sprintf("WeightedCrossEntropy/%v", x),
+		inputs: []tensor.Shape{x},
+		build: func(g *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+			t := G.NodeFromAny(g, target.dense(in[0].Dtype()), G.WithName("target"))
+			return ops.WeightedCrossEntropy(in[0], t)
 		},
 		naive: func(in []array) array { return naiveCrossEntropy(in[0], target) },
 	}

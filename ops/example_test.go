@@ -719,6 +719,17 @@ func ExampleSoftmaxCrossEntropy() {
 	// dx [0.25 -0.25 0 0]
 }
 
+// The first row counts twice, and the second not at all.
+func ExampleWeightedCrossEntropy() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{2, 2}, 0, 0, 3, 1)
+	weights := node(g, "weights", tensor.Shape{2, 2}, 0, 2, 0, 0)
+	showLoss(G.Must(ops.WeightedCrossEntropy(x, weights)), x)
+	// Output:
+	// loss 0.6931
+	// dx [0.5 -0.5 0 0]
+}
+
 // The same seed and step drop the same values.
 func ExampleDropout() {
 	noise := &ops.Noise{Seed: 1}

@@ -100,6 +100,7 @@ var subjects = []subject{
 	{name: "BinaryCrossEntropy", build: binaryCrossEntropy[float64], inputs: []tensor.Shape{{2, 3}}, target: tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{0, 1, 0.3, 1, 0.5, 0}))},
 	{name: "MeanSquaredError", build: meanSquaredError[float64], inputs: []tensor.Shape{{2, 3}}, target: tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{3, -1, 0.3, 1, 0.5, 2}))},
 	{name: "SoftmaxCrossEntropy of distributions", build: crossEntropy[float64], inputs: []tensor.Shape{{2, 3}}, target: tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{0.5, 0.25, 0.25, 0, 0.9, 0.1}))},
+	{name: "WeightedCrossEntropy", build: weightedCrossEntropy[float64], inputs: []tensor.Shape{{2, 3}}, target: tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{0.5, 0, 2, 0, 0.3, 0.1}))},
 	{name: "Flatten", build: flatten[float64], inputs: []tensor.Shape{{4, 3, 2}}},
 	{name: "Dropout", build: dropout[float64](0.5, func() uint64 { return 42 }), inputs: []tensor.Shape{{6, 6}}},
 }
@@ -399,6 +400,8 @@ var special = []struct {
 	}},
 	{"LayerNorm", 2, "off by one", after(func(_ []tensor.Shape, db []float64) { shift(db) })},
 	{"SoftmaxCrossEntropy", 0, "sum for mean", after(func(in []tensor.Shape, dx []float64) { multiply(dx, float64(in[0][0])) })},
+	{"WeightedCrossEntropy", 0, "sum for mean", after(func(in []tensor.Shape, dx []float64) { multiply(dx, float64(in[0][0])) })},
+	{"WeightedCrossEntropy", 0, "weight of the second row forgotten", after(func(_ []tensor.Shape, dx []float64) { multiply(dx[3:], 2.5) })},
 	{"Affine", 1, "row dropped", after(func(in []tensor.Shape, dw []float64) { clear(dw[:in[1][1]]) })},
 	{"Affine", 2, "off by one", after(func(_ []tensor.Shape, db []float64) { shift(db) })},
 	{"Flatten", 0, "two elements swapped", after(func(_ []tensor.Shape, dx []float64) { swap(dx[1:2], dx[2:3]) })},

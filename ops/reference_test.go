@@ -96,6 +96,8 @@ func (c referenceCase) build(in G.Nodes) (*G.Node, error) {
 		return Subsample2D(in[0], in[1], in[2], c.pool())
 	case "LRN":
 		return LRN(in[0], Norm{Size: c.Size, K: c.K, Alpha: c.Alpha, Beta: c.Beta})
+	case "WeightedCrossEntropy":
+		return WeightedCrossEntropy(in[0], in[1])
 	case "SoftmaxCrossEntropy":
 		return SoftmaxCrossEntropy(in[0], in[1])
 	case "Add":

@@ -186,14 +186,16 @@ func TestOpsRefuse(t *testing.T) {
 		"Affine: input has 100 features (shape (2, 4, 5, 5)), the weight (4, 99) takes 99": func() (*G.Node, error) {
 			return ops.Affine(x, f32(4, 99), f32(4))
 		},
-		"Affine: weight has shape (4, 0): want (out, in)":     func() (*G.Node, error) { return ops.Affine(f32(2, 3), f32(4, 0), f32(4)) },
-		"Affine: input has shape (2, 0): want (N, features)":  func() (*G.Node, error) { return ops.Affine(f32(2, 0), f32(4, 0), f32(4)) },
-		"Softmax: input has shape (3, 0): want (N, classes)":  func() (*G.Node, error) { return ops.Softmax(f32(3, 0)) },
-		"SoftmaxCrossEntropy: logits have shape (0, 3)":       func() (*G.Node, error) { return ops.SoftmaxCrossEntropy(f32(0, 3), f32(0)) },
-		"AffineReLU: bias has shape (3): want (4)":            func() (*G.Node, error) { return ops.AffineReLU(f32(2, 3), f32(4, 3), f32(3)) },
-		"SoftmaxCrossEntropy: input 1 is nil":                 func() (*G.Node, error) { return ops.SoftmaxCrossEntropy(f32(3, 4), nil) },
-		"SoftmaxCrossEntropy: target has shape (4): want (3)": func() (*G.Node, error) { return ops.SoftmaxCrossEntropy(f32(3, 4), f32(4)) },
-		"SoftmaxCrossEntropy: input 1 (n) is int":             func() (*G.Node, error) { return ops.SoftmaxCrossEntropy(f32(3, 4), of(tensor.Int, 3)) },
+		"Affine: weight has shape (4, 0): want (out, in)":         func() (*G.Node, error) { return ops.Affine(f32(2, 3), f32(4, 0), f32(4)) },
+		"Affine: input has shape (2, 0): want (N, features)":      func() (*G.Node, error) { return ops.Affine(f32(2, 0), f32(4, 0), f32(4)) },
+		"Softmax: input has shape (3, 0): want (N, classes)":      func() (*G.Node, error) { return ops.Softmax(f32(3, 0)) },
+		"SoftmaxCrossEntropy: logits have shape (0, 3)":           func() (*G.Node, error) { return ops.SoftmaxCrossEntropy(f32(0, 3), f32(0)) },
+		"AffineReLU: bias has shape (3): want (4)":                func() (*G.Node, error) { return ops.AffineReLU(f32(2, 3), f32(4, 3), f32(3)) },
+		"WeightedCrossEntropy: logits have shape (0, 3)":          func() (*G.Node, error) { return ops.WeightedCrossEntropy(f32(0, 3), f32(0, 3)) },
+		"WeightedCrossEntropy: target has shape (3): want (3, 4)": func() (*G.Node, error) { return ops.WeightedCrossEntropy(f32(3, 4), f32(3)) },
+		"SoftmaxCrossEntropy: input 1 is nil":                     func() (*G.Node, error) { return ops.SoftmaxCrossEntropy(f32(3, 4), nil) },
+		"SoftmaxCrossEntropy: target has shape (4): want (3)":     func() (*G.Node, error) { return ops.SoftmaxCrossEntropy(f32(3, 4), f32(4)) },
+		"SoftmaxCrossEntropy: input 1 (n) is int":                 func() (*G.Node, error) { return ops.SoftmaxCrossEntropy(f32(3, 4), of(tensor.Int, 3)) },
 	} {
 		n, err := build()
 		assert.Nil(t, n, want)

@@ -25,9 +25,10 @@ type Trainer struct {
 	Epochs         int
 	Batch          int
 	Sampling       Sampling
-	LabelSmoothing float64 // share ε of each target that is spread over all classes: (1-ε)·t + ε/classes (Szegedy et al. 2016)
-	Mixup, CutMix  float64 // α of Beta(α, α), from which pairs of images are mixed; 0 mixes none
-	Seed           uint64  // of the order of the samples
+	LabelSmoothing float64   // share ε of each target that is spread over all classes: (1-ε)·t + ε/classes (Szegedy et al. 2016)
+	ClassWeights   []float64 // what each class counts in the loss, one for each class of the model; nil is 1 for all
+	Mixup, CutMix  float64   // α of Beta(α, α), from which pairs of images are mixed; 0 mixes none
+	Seed           uint64    // of the order of the samples
 	OnNaN          OnNaN
 	EvalSamples    int  // accuracy after each epoch is measured on this many of each set, drawn by Seed; 0 is all
 	EvalFirst      bool // on the first EvalSamples instead, as the book does: only for sets that aren't sorted by class
@@ -127,7 +128,11 @@ func (t *Trainer) start() (*run, error) {
 		return nil, err
 	}
 	batch := t.batch()
-	step, err := t.Model.NewStep(batch)
+	var options []graph.StepOption
+	if t.ClassWeights != nil {
+		options = append(options, graph.WithWeightedTargets())
+	}
+	step, err := t.Model.NewStep(batch, options...)
 	if err != nil {
 		return nil, err
 	}
@@ -167,6 +172,9 @@ func (t *Trainer) Check() error {
 		return fmt.Errorf("model %q is %v: training takes float32", t.Model.Spec().Name, t.Model.Dtype())
 	case !slices.ContainsFunc(t.Model.Params(), (*graph.Parameter).Trained):
 		return fmt.Errorf("model %q has no parameters that aren't frozen: there is nothing to learn", t.Model.Spec().Name)
+	}
+	if err := t.checkWeights(); err != nil {
+		return err
 	}
 	if err := t.checkSet("training", t.Train); err != nil {
 		return err
@@ -280,7 +288,56 @@ func (r *run) setTargets(oneHot []float32, n int) {
 		for c := known; c < classes; c++ {
 			row[c] = each
 		}
+		for c, w := range r.ClassWeights {
+			row[c] *= float32(w)
+		}
 	}
+}
+
+// checkWeights finds class weights that make no sense.
+func (t *Trainer) checkWeights() error {
+	if t.ClassWeights == nil {
+		return nil
+	}
+	if loss := t.Model.Spec().Loss; loss != "" && loss != graph.CrossEntropy {
+		return fmt.Errorf("class weights are for the loss %q: model %q has %q", graph.CrossEntropy, t.Model.Spec().Name, loss)
+	}
+	if got, want := len(t.ClassWeights), t.Model.Classes(); got != want {
+		return fmt.Errorf("got %d class weights, want %d, one for each class of the model", got, want)
+	}
+	for class, w := range t.ClassWeights {
+		if !(w >= 0 && w <= maxWeight) {
+			return fmt.Errorf("the weight of class %d is %g: want 0 to %g", class, w, maxWeight)
+		}
+	}
+	return nil
+}
+
+// maxWeight bounds what a class counts.
+const maxWeight = 1e6
+
+// BalancedWeights are class weights with which every class of a set counts the same in the loss, however many
+// samples it has: samples / (classes · samples of the class), and 0 for a class without any. Their mean
+// over the samples is 1. The model may have more classes than the set.
+func BalancedWeights(ds dataset.Dataset, classes int) ([]float64, error) {
+	counts, err := dataset.Counts(ds)
+	if err != nil {
+		return nil, err
+	}
+	total, present := 0, 0
+	for _, n := range counts {
+		total += n
+		if n > 0 {
+			present++
+		}
+	}
+	weights := make([]float64, classes)
+	for class, n := range counts[:min(len(counts), classes)] {
+		if n > 0 {
+			weights[class] = float64(total) / float64(present*n)
+		}
+	}
+	return weights, nil
 }
 
 // meanLoss is over the steps of this epoch that weren't skipped.

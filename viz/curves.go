@@ -194,14 +194,18 @@ func (c chart) plot() (*plot.Plot, error) {
 	return p, c.markKept(p)
 }
 
-// markKept draws a vertical line through the epoch that is kept, and says its value in the last line.
+// markKept draws a vertical line from the last line's value in the epoch that is kept, away from the legend, and says the
+// value.
 func (c chart) markKept(p *plot.Plot) error {
 	values := c.lines[len(c.lines)-1].values
 	if c.kept < 1 || c.kept > len(values) || !xmath.IsFinite(values[c.kept-1]) {
 		return nil
 	}
-	at := float64(c.kept)
-	mark, err := plotter.NewLine(plotter.XYs{{X: at, Y: p.Y.Min}, {X: at, Y: p.Y.Max}})
+	at, end := float64(c.kept), p.Y.Max
+	if c.legendAbove {
+		end = p.Y.Min
+	}
+	mark, err := plotter.NewLine(plotter.XYs{{X: at, Y: values[c.kept-1]}, {X: at, Y: end}})
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.what, err)
 	}

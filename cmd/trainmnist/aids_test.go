@@ -20,7 +20,7 @@ func TestTrainingAids(t *testing.T) {
 	code, _, stderr := trainmnist(t, slices.Concat(args, []string{"-epochs", "2", "-out", plain})...)
 	require.Equal(t, cli.OK, code, stderr)
 	for _, aid := range [][]string{
-		{"-mixup", "0.4"}, {"-cutmix", "1"}, {"-cutout", "8"}, {"-augment", "resized-crop=0.5"}, {"-augment", "colour"},
+		{"-class-weights", "balanced"}, {"-mixup", "0.4"}, {"-cutmix", "1"}, {"-cutout", "8"}, {"-augment", "resized-crop=0.5"}, {"-augment", "colour"},
 		{"-augment", "shift,edge"}, {"-mixup", "0.2", "-cutmix", "1", "-augment", "crop,edge,mirror,colour=0.1", "-cutout", "4"},
 	} {
 		whole, parts := t.TempDir(), t.TempDir()
@@ -68,4 +68,17 @@ func TestFindsALearningRate(t *testing.T) {
 	code, _, stderr = trainmnist(t, append(args, "-resume")...)
 	assert.Equal(t, cli.BadUsage, code)
 	assert.Contains(t, stderr, "-lr-find looks for a rate to begin with")
+}
+
+// TestNonSquareInput trains a network of wide images with all that changes their geometry.
+func TestNonSquareInput(t *testing.T) {
+	spec := filepath.Join(t.TempDir(), "wide.json")
+	require.NoError(t, os.WriteFile(spec, []byte(`{"name": "wide", "input": [3, 12, 20], "init": "he", "layers": [
+		{"kind": "conv2d", "filters": 4, "kernel": [3, 3], "pad": [1, 1]}, {"kind": "relu"},
+		{"kind": "max_pool", "kernel": [2, 2], "stride": [2, 2]}, {"kind": "affine", "units": 2}, {"kind": "softmax"}]}`), 0o644))
+	out := t.TempDir()
+	code, _, stderr := trainmnist(t, "-quiet", "-model", spec, "-data", imageFolder(t), "-batch", "4", "-epochs", "1", "-out", out,
+		"-augment", "resized-crop=0.5,crop=3,rotate=20,edge,mirror", "-cutout", "5", "-cutmix", "1")
+	require.Equal(t, cli.OK, code, stderr)
+	assert.FileExists(t, filepath.Join(out, "augmentation.png"))
 }

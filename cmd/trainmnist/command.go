@@ -48,6 +48,7 @@ type command struct {
 	Loss        string   `enum:",cross_entropy,binary_cross_entropy,mean_squared_error" default:"" help:"Loss: cross_entropy, binary_cross_entropy or mean_squared_error (default: the model's)."`
 	Augment     *string  `help:"What happens to training images at random, separated by commas: ${augmentations}. Each but mirror and edge may have an amount: crop=2, shift=2 (pixels), rotate=10 (degrees), scale=0.1, elastic=34, resized-crop=0.25 (least share of the image), colour=0.2 (brightness, contrast, saturation). edge fills what comes from outside with the image's edge instead of zero." placeholder:"LIST"`
 	Smoothing   *float64 `name:"label-smoothing" help:"Share of each target that is spread over all classes (default 0)."`
+	Weights     string   `name:"class-weights" enum:",balanced" default:"" help:"Weights of the classes in the loss: balanced makes each class count the same, however many training images it has." placeholder:"balanced"`
 	Mixup       float64  `default:"0" help:"Mix training images in pairs, and their targets: shares from Beta(A, A), such as 0.2; 0 is never." placeholder:"A"`
 	CutMix      float64  `name:"cutmix" default:"0" help:"Exchange a rectangle between training images in pairs, and mix their targets by its area: shares from Beta(A, A), such as 1; 0 is never. With -mixup each pair has one of them." placeholder:"A"`
 	Cutout      int      `default:"0" help:"Cover a square of so many pixels at a random place of each training image; 0 covers nothing." placeholder:"PIXELS"`
@@ -283,6 +284,11 @@ func (c *command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
 	t.Epochs, t.Batch, t.Sampling, t.Seed, t.EvalSamples = r.Epochs, r.Batch, train.Sampling(c.Sampling), c.Seed, c.EvalSamples
 	t.EvalFirst = c.Data == "" // the book's images; other data may be sorted by class
 	t.OnNaN, t.LabelSmoothing, t.Mixup, t.CutMix = train.OnNaN(c.OnNaN), r.LabelSmoothing, c.Mixup, c.CutMix
+	if c.Weights != "" {
+		if t.ClassWeights, err = train.BalancedWeights(s.train, model.Classes()); err != nil {
+			return nil, fmt.Errorf("-class-weights: %w", err)
+		}
+	}
 	c.schedule(t, r)
 	return t, t.Check()
 }

@@ -84,6 +84,7 @@ func (c *command) settings(r models.Recipe, t *train.Trainer, resumed *train.Che
 func (c *command) aids() (settings []train.Setting) {
 	for _, s := range []train.Setting{
 		{Name: "-fold", Value: c.Fold},
+		{Name: "-class-weights", Value: c.Weights},
 		{Name: "-mixup", Value: unlessZero(c.Mixup)},
 		{Name: "-cutmix", Value: unlessZero(c.CutMix)},
 		{Name: "-cutout", Value: unlessZero(float64(c.Cutout))},

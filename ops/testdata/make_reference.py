@@ -125,6 +125,10 @@ def softmax_cross_entropy(x, target):
     return F.cross_entropy(x, target.long() if target.dim() == 1 else target)
 
 
+def weighted_cross_entropy(x, target):
+    return -(target * F.log_softmax(x, dim=1)).sum() / len(x)
+
+
 def affine(x, w, b=None):
     return F.linear(x.flatten(1), w, b)
 
@@ -606,6 +610,13 @@ def every_case():
         d = c.draw("SoftmaxCrossEntropy")
         x, target = d.tensor(rows, classes) * factor, d.distributions(rows, classes) if soft else d.labels(rows, classes)
         c.add("SoftmaxCrossEntropy", softmax_cross_entropy, [x, target], constant=(1,))
+    for rows, classes, factor, soft in cross_entropy_geometries():
+        d = c.draw("WeightedCrossEntropy")
+        x, target = d.tensor(rows, classes) * factor, d.distributions(rows, classes)
+        weight = torch.arange(1, classes + 1, dtype=x.dtype) / 2
+        weighted = F.cross_entropy(x, target, weight=weight)  # PyTorch's class weights
+        torch.testing.assert_close(weighted_cross_entropy(x, target * weight), weighted)
+        c.add("WeightedCrossEntropy", weighted_cross_entropy, [x, target * weight], constant=(1,))
     for shape, out in affine_geometries():
         d = c.draw("Affine")
         inputs = [d.tensor(*shape), d.tensor(out, math.prod(shape[1:])), d.tensor(out)]

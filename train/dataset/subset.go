@@ -115,6 +115,16 @@ func indicesByClass(ds Dataset) ([][]int, error) {
 	return byClass, nil
 }
 
+// Counts is how many samples each class of ds has, without damaged ones whose label isn't known.
+func Counts(ds Dataset) ([]int, error) {
+	byClass, err := indicesByClass(ds)
+	counts := make([]int, len(byClass))
+	for class, indices := range byClass {
+		counts[class] = len(indices)
+	}
+	return counts, err
+}
+
 // labels tells the label of a sample, -1 for a damaged one. A set that knows its labels isn't decoded.
 func labels(ds Dataset) (func(i int) (int, error), error) {
 	switch ds := ds.(type) {

@@ -1,0 +1,102 @@
+package ops
+
+import (
+	"fmt"
+	"sync"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/kernel"
+)
+
+// WeightedCrossEntropy is the mean over the batch of -Σc t[c]·log softmax(x)[c], a scalar, for targets (N, classes) of
+// any weights: numbers of at least 0, which need not sum to 1. A distribution times the weights of the
+// classes makes rare classes count as much as others. [SoftmaxCrossEntropy] is for targets without
+// weights. The target has no gradient.
+func WeightedCrossEntropy(x, target *G.Node) (*G.Node, error) {
+	return apply("WeightedCrossEntropy", weightedCrossEntropy[float32], weightedCrossEntropy[float64], x, target)
+}
+
+// weightedCrossEntropy: with p = softmax(x), the sum s of a row of the target, and
+// L = 1/N · Σn (s·log Σk e^x[k] - Σc t[c]·x[c]),
+//
+//	∂L/∂x[c] = (s·p[c] - t[c]) / N        ∂²L/∂x[c]∂x[k] = s·p[c]·(1[c=k] - p[k]) / N
+//
+// The forward pass leaves p, s·p, s and the target behind for both, which come after x too.
+func weightedCrossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
+	x, t := in[0], in[1]
+	if x.Dims() != 2 || x.TotalSize() == 0 {
+		return rule[T]{}, fmt.Errorf("logits have shape %v: want (N, classes)", x)
+	}
+	if !t.Eq(x) {
+		return rule[T]{}, fmt.Errorf("target has shape %v: want %v, weights of the classes a row", t, x)
+	}
+	n, classes := x[0], x[1]
+	w := sync.OnceValue(func() *weightedSoftmax[T] {
+		return &weightedSoftmax[T]{make([]T, n*classes), make([]T, n*classes), make([]T, n*classes), make([]T, n)}
+	})
+	return rule[T]{
+		output: tensor.ScalarShape(),
+		forward: func(in [][]T, loss []T) error {
+			if err := w().weigh(in[1], classes); err != nil {
+				return err
+			}
+			loss[0] = kernel.CrossEntropy(n, classes, in[0], w().target, w().p)
+			scaleRows(w().scaled, w().p, w().sums)
+			return nil
+		},
+		vjps: []vjp[T]{
+			{
+				after: []operand{result, 0},
+				apply: func(_ [][]T, dloss, dx []T) error {
+					kernel.CrossEntropyBackward(n, classes, w().scaled, w().target, dloss[0]/T(n), dx)
+					return nil
+				},
+				second: lossGradient[T]{
+					"WeightedCrossEntropy", x,
+					func(_ [][]T, scale T, out []T) {
+						kernel.CrossEntropyBackward(n, classes, w().scaled, w().target, scale/T(n), out)
+					},
+					func(_ [][]T, scale T, v, out []T) {
+						kernel.SoftmaxBackward(n, classes, w().p, v, out)
+						scaleRows(out, out, w().sums)
+						for i := range out {
+							out[i] *= scale / T(n)
+						}
+					},
+				}.second(2),
+			},
+			{},
+		},
+	}, nil
+}
+
+// weightedSoftmax is what the forward pass leaves behind.
+type weightedSoftmax[T kernel.Float] struct{ p, scaled, target, sums []T }
+
+// weigh copies the target and sums its rows. It refuses weights that are negative or aren't finite.
+func (w *weightedSoftmax[T]) weigh(target []T, classes int) error {
+	for row := range w.sums {
+		sum := 0.0
+		for c, t := range target[row*classes:][:classes] {
+			if !(t >= 0) || !finite(float64(t)) {
+				return fmt.Errorf("target of row %d is %v for class %d: want finite numbers of at least 0", row, t, c)
+			}
+			sum += float64(t)
+		}
+		w.sums[row] = T(sum)
+	}
+	copy(w.target, target)
+	return nil
+}
+
+// scaleRows multiplies each row of src by its factor.
+func scaleRows[T kernel.Float](dst, src, factors []T) {
+	classes := len(src) / len(factors)
+	for row, f := range factors {
+		for i := row * classes; i < (row+1)*classes; i++ {
+			dst[i] = f * src[i]
+		}
+	}
+}
