@@ -141,33 +141,32 @@ func (s *symbolic) addTargets() {
 
 // differentiate adds the gradients of the loss.
 func (s *symbolic) differentiate(inputGradient bool) error {
-	wrt, err := s.trainedNodes()
-	if err != nil {
-		return err
-	}
+	wrt := s.trainedNodes()
 	if inputGradient {
 		wrt = append(wrt, s.x)
+	}
+	if len(wrt) == 0 {
+		return s.nothingToTrain()
 	}
 	grads, err := G.Grad(s.loss, wrt...)
 	if err != nil {
 		return fmt.Errorf("model %q: %w", s.model.spec.Name, err)
 	}
-	if s.grads, err = sumForks(G.Nodes{s.loss}, grads); err != nil {
-		return err
-	}
-	return s.recompute()
+	s.grads, err = sumForks(G.Nodes{s.loss}, grads)
+	return err
 }
 
 // trainedNodes are the nodes of the parameters that are trained.
-func (s *symbolic) trainedNodes() (wrt G.Nodes, err error) {
+func (s *symbolic) trainedNodes() (wrt G.Nodes) {
 	s.trained = s.model.trained()
 	for _, p := range s.trained {
 		wrt = append(wrt, s.param(p))
 	}
-	if len(wrt) == 0 {
-		return nil, fmt.Errorf("model %q: it has no parameters to train: there is nothing to differentiate", s.model.spec.Name)
-	}
-	return wrt, nil
+	return wrt
+}
+
+func (s *symbolic) nothingToTrain() error {
+	return fmt.Errorf("model %q: it has no parameters to train: there is nothing to differentiate", s.model.spec.Name)
 }
 
 // outputs are what a training step, or a Hessian-vector product, is run for.

@@ -42,7 +42,8 @@ func WithoutFusion() Option { return func(m *Model) { m.unfused = true } }
 // WithRecompute makes training steps keep less in memory: of the layers whose names match a pattern, what only the layers of the same block read is
 // computed again in the backward half. The results are the same, to the bit. The pattern is that of [path.Match], for a layer's name or for
 // the part of it that ends before a dot; what it matches is a block. So "layer*.*" are the blocks "layer1.0", "layer1.1" and so on, one after
-// the other, and "layer1" is one. Layers that a pattern matches by their whole name are a block as long as they follow one another.
+// the other, and "layer1" is one. Layers that a pattern matches by their whole name are a block as long as they follow one another. Steps with a gradient penalty and
+// Hessian-vector products keep everything.
 func WithRecompute(patterns ...string) Option {
 	return func(m *Model) { m.recompute = append(m.recompute, patterns...) }
 }

@@ -139,6 +139,37 @@ func TestRecomputeSavesMemory(t *testing.T) {
 	assert.Equal(t, all+last, again.RecomputedMultiplyAdds)
 }
 
+// TestRecomputeLeavesSecondGradients: what differentiates gradients keeps everything, because what is computed again has no gradient.
+func TestRecomputeLeavesSecondGradients(t *testing.T) {
+	spec := Sequential("second", tensor.Shape{2, 6, 6}, He(),
+		Block("layer1", Conv2D{Filters: 3, Kernel: Square(3)}, Tanh{}, Conv2D{Filters: 3, Kernel: Square(3)}, Tanh{}), Affine{Units: 3}, Softmax{})
+	for _, config := range []stepConfig{{hessian: true, noDropout: true}, {penalty: 0.5}} {
+		var all [][][]float64
+		for _, o := range []Option{nil, WithRecompute("layer1")} {
+			m, err := New(spec, o)
+			require.NoError(t, err)
+			s := testStep(t, m, config)
+			for _, v := range s.vector {
+				fillWith(v, 0, v.Shape().TotalSize(), 0.5)
+			}
+			_, err = s.Run(0)
+			require.NoError(t, err)
+			all = append(all, results(t, s))
+		}
+		assert.Equal(t, all[0], all[1])
+	}
+}
+
+// TestGradientWithoutParameters: the images have a gradient even if there is nothing to train.
+func TestGradientWithoutParameters(t *testing.T) {
+	m, err := New(Sequential("bare", tensor.Shape{3}, He(), Softmax{}))
+	require.NoError(t, err)
+	g, err := m.Gradients(tensor.New(tensor.WithBacking([]float32{1, 2, 3}), tensor.WithShape(1, 3)), tensor.New(tensor.WithBacking([]float32{2}), tensor.WithShape(1)))
+	require.NoError(t, err)
+	assert.Empty(t, g.Params)
+	assert.Equal(t, tensor.Shape{1, 3}, g.Images.Shape())
+}
+
 func TestRecomputeRefusesWhatMatchesNothing(t *testing.T) {
 	for pattern, want := range map[string]string{"layer9": `no layer's name matches "layer9"`, "[": "syntax error", "softmax1": "no layer's name"} {
 		_, err := New(residualNet(), WithRecompute("layer1.*", pattern))

@@ -47,9 +47,9 @@ func (s *symbolic) penalize(weight float64) error {
 // differentiateGradients adds the Hessian-vector product: with a vector v that has a part for each
 // trained parameter p, the gradients of Σp ⟨g[p], v[p]⟩.
 func (s *symbolic) differentiateGradients() error {
-	wrt, err := s.trainedNodes()
-	if err != nil {
-		return err
+	wrt := s.trainedNodes()
+	if len(wrt) == 0 {
+		return s.nothingToTrain()
 	}
 	for _, p := range wrt {
 		v := G.NewTensor(s.graph, s.model.dtype, p.Dims(), G.WithShape(p.Shape()...), G.WithName("v: "+p.Name()))

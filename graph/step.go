@@ -110,10 +110,16 @@ func (m *Model) lowerStep(batch int, config stepConfig) (*symbolic, error) {
 	if err := net.penalize(config.penalty); err != nil {
 		return nil, err
 	}
-	if err := net.differentiate(config.inputGradient); err != nil || !config.hessian {
-		return net, err
+	if err := net.differentiate(config.inputGradient); err != nil {
+		return nil, err
 	}
-	return net, net.differentiateGradients()
+	switch {
+	case config.hessian:
+		return net, net.differentiateGradients()
+	case twice: // what is computed again has no gradient of its own
+		return net, nil
+	}
+	return net, net.recompute()
 }
 
 // planStep lays out the results of a step's ops, in the order of the compiled graph; its outputs and the logits can be read after the run.
