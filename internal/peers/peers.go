@@ -86,6 +86,9 @@ func (p *Peer) together(c call, take func(from int, c call)) error {
 func (g *group) wait() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.stopped {
+		return ErrStopped
+	}
 	turn := g.turn
 	if g.waiting++; g.waiting == len(g.calls) {
 		g.waiting, g.turn = 0, g.turn+1
@@ -94,7 +97,7 @@ func (g *group) wait() error {
 	for turn == g.turn && !g.stopped {
 		g.turned.Wait()
 	}
-	if g.stopped {
+	if turn == g.turn {
 		return ErrStopped
 	}
 	return nil
