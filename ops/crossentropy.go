@@ -58,12 +58,12 @@ func crossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 				second: lossGradient[T]{
 					"SoftmaxCrossEntropy", x,
 					func(_ [][]T, scale T, out []T) {
-						kernel.CrossEntropyBackward(n, classes, p(), rows(), scale/T(n), out)
+						kernel.CrossEntropyBackward(n, classes, p(), rows(), scale/T(part.Total(n)), out)
 					},
 					func(_ [][]T, scale T, v, out []T) {
 						kernel.SoftmaxBackward(n, classes, p(), v, out)
 						for i := range out {
-							out[i] *= scale / T(n)
+							out[i] *= scale / T(part.Total(n))
 						}
 					},
 				}.second(2),

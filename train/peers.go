@@ -28,6 +28,15 @@ func (t *Trainer) newPart() (*ops.Part, error) {
 	return ops.NewPart(t.batch(), turns, t.Peers)
 }
 
+// first says whether this process is the only one, or the first of several.
+func (s *State) first() bool {
+	if s.Trainer.Peers == nil {
+		return true
+	}
+	rank, _ := s.Trainer.Peers.Rank()
+	return rank == 0
+}
+
 func (r *run) turns() int {
 	if r.part == nil {
 		return 1
