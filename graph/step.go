@@ -80,6 +80,9 @@ func (m *Model) NewStep(batch int, options ...StepOption) (*Step, error) {
 }
 
 func (m *Model) checkPart(batch int, p *ops.Part) error {
+	if len(m.recompute) > 0 {
+		return fmt.Errorf("model %q: layers are computed again, and the step computes a part of a batch: want one of them", m.spec.Name)
+	}
 	if batch != p.Batch() {
 		return fmt.Errorf("model %q: batch is %d, the part is of one of %d", m.spec.Name, batch, p.Batch())
 	}

@@ -213,5 +213,5 @@ func TestBatchTooSmallForTheProcesses(t *testing.T) {
 	tr := batchTrainer(t, withDropout(), 4)
 	tr.Peers = peers.New(5)[0]
 	_, err := tr.Run(context.Background())
-	require.EqualError(t, err, "batch of 4 on 5 processes in 1 turns: want at least 8 images")
+	require.EqualError(t, err, "batch of 4 images for 5 processes and 1 turns: want at least 8")
 }

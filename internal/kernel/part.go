@@ -40,11 +40,11 @@ func NewPart(batch, turns int, peers Peers) (*Part, error) {
 	p := &Part{batch: batch, leaves: Leaves(batch), turns: turns, peers: peers}
 	_, ranks := p.rank()
 	if least := leastBatch(ranks * turns); p.leaves < ranks*turns {
-		return nil, fmt.Errorf("batch of %d on %d processes in %d turns: want at least %d images", batch, ranks, turns, least)
+		return nil, fmt.Errorf("batch of %d images for %d processes and %d turns: want at least %d", batch, ranks, turns, least)
 	}
 	for r := range ranks {
 		if err := p.checkTurns(r); err != nil {
-			return nil, fmt.Errorf("batch of %d on %d processes in %d turns: %w", batch, ranks, turns, err)
+			return nil, fmt.Errorf("batch of %d images for %d processes and %d turns: %w", batch, ranks, turns, err)
 		}
 	}
 	return p, nil
