@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/internal/xmath"
+	"convgraph/ops"
 )
 
 // A Step is a model's loss and gradients for one batch size: the symbolic graph, differentiated by gorgonia and compiled for its tape
@@ -37,6 +38,8 @@ type stepConfig struct {
 
 	penalty float64 // weight of the gradient penalty
 	hessian bool    // a Hessian-vector product instead of a loss and its gradients
+
+	part *ops.Part
 }
 
 // WithInputGradient makes the step compute the gradient of the images, too.
@@ -49,6 +52,11 @@ func WithWeightedTargets() StepOption { return func(c *stepConfig) { c.weighted 
 // WithoutDropout makes the step compute the loss of prediction: without dropout, and with the running
 // statistics in BatchNorm, which it doesn't change.
 func WithoutDropout() StepOption { return func(c *stepConfig) { c.noDropout = true } }
+
+// WithPart makes the step compute a part of the batch: Images and Targets hold the part's images, and
+// the loss and the gradients are those of the whole batch, with the same bits as a step of all of it.
+// In a part of several turns, Run is called for each, and the last call has the result.
+func WithPart(p *ops.Part) StepOption { return func(c *stepConfig) { c.part = p } }
 
 // NewStep lowers the model for batches of the given size and compiles its loss and gradients.
 func (m *Model) NewStep(batch int, options ...StepOption) (*Step, error) {
@@ -64,7 +72,35 @@ func (m *Model) NewStep(batch int, options ...StepOption) (*Step, error) {
 	if !(config.penalty >= 0) || math.IsInf(config.penalty, 1) {
 		return nil, fmt.Errorf("model %q: weight of the gradient penalty is %g: want a finite number of at least 0", m.spec.Name, config.penalty)
 	}
+	if config.part != nil {
+		if config.penalty > 0 {
+			return nil, fmt.Errorf("model %q: a gradient penalty is computed of a part of a batch: want the whole batch at once", m.spec.Name)
+		}
+		if err := m.checkPart(batch, config.part); err != nil {
+			return nil, err
+		}
+		_, batch = config.part.Images()
+	}
 	return m.newStep(batch, config)
+}
+
+func (m *Model) checkPart(batch int, p *ops.Part) error {
+	if len(m.recompute) > 0 {
+		return fmt.Errorf("model %q: layers are computed again, and the step computes a part of a batch: want one of them", m.spec.Name)
+	}
+	if batch != p.Batch() {
+		return fmt.Errorf("model %q: batch is %d, the part is of one of %d", m.spec.Name, batch, p.Batch())
+	}
+	if p.Turns() == 1 {
+		return nil
+	}
+	for _, n := range m.nodes {
+		if l, ok := n.Layer.(BatchNorm); ok && !l.Frozen {
+			return fmt.Errorf("model %q: layer %q (BatchNorm) normalises each image by the whole batch, which is computed in %d turns: want 1",
+				m.spec.Name, n.Name, p.Turns())
+		}
+	}
+	return nil
 }
 
 func (m *Model) checkBatch(batch int) error {
@@ -84,6 +120,9 @@ func (m *Model) newStep(batch int, config stepConfig) (*Step, error) {
 	}
 	s := &Step{model: m, config: config, net: net, x: zeros(m.dtype, net.x.Shape()), t: zeros(m.dtype, net.t.Shape())}
 	if err := s.compile(); err != nil {
+		return nil, fmt.Errorf("model %q: %w", m.spec.Name, err)
+	}
+	if err := s.split(); err != nil {
 		return nil, fmt.Errorf("model %q: %w", m.spec.Name, err)
 	}
 	for i, p := range net.trained {
@@ -162,6 +201,24 @@ func (s *Step) compile() error {
 	return nil
 }
 
+// split makes every op compute the step's part of the batch. Gradients share the state of their ops.
+func (s *Step) split() error {
+	if s.config.part == nil {
+		return nil
+	}
+	forward := map[*G.Node]*G.Node{}
+	keep(s.net.loss, forward)
+	for n := range forward {
+		if n.Op() == nil {
+			continue
+		}
+		if err := ops.Split(n.Op(), s.config.part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Images is the step's input (N, C, H, W), to be filled before [Step.Run].
 func (s *Step) Images() *tensor.Dense { return s.x }
 
@@ -198,6 +255,9 @@ func (s *Step) Run(step uint64) (loss float64, err error) {
 	s.machine.Reset()
 	if err := s.machine.RunAll(); err != nil {
 		return 0, err
+	}
+	if s.config.part != nil && s.config.part.Err() != nil {
+		return 0, s.config.part.Err()
 	}
 	loss, err = scalar(s.net.loss.Value())
 	if err != nil || !xmath.IsFinite(loss) || s.config.keepEstimates {

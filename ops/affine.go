@@ -29,6 +29,7 @@ func affine[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	return rule[T]{
 		output:  tensor.Shape{x[0], w[0]},
 		forward: func(in [][]T, y []T) error { k.Forward(in[0], in[1], biasOf(in), y); return nil },
+		split:   splits(k.Split),
 		vjps:    affineVJPs(k, x, w)[:len(in)],
 	}, nil
 }

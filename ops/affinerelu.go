@@ -24,6 +24,7 @@ func affineReLU[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	return rule[T]{
 		output:  tensor.Shape{x[0], w[0]},
 		forward: func(in [][]T, y []T) error { k.ForwardReLU(in[0], in[1], biasOf(in), y); return nil },
+		split:   splits(k.Split),
 		vjps:    affineVJPs(k, x, w)[:len(in)],
 		outer:   reluVJP[T](tensor.Shape{x[0], w[0]}),
 	}, nil

@@ -65,11 +65,22 @@ func (b *batchNorm[T]) normalize(in []tensor.Shape) (rule[T], error) {
 		return kernel.NewNorm[T](kernel.NormShape{Batch: x[0], Channels: x[1], Plane: planeOf(x), Eps: b.eps})
 	})
 	r := normRule(x, channelSets(x), b.eps, fmt.Sprintf("eps %g", b.eps), func() normalizer[T] { return b.kernel() })
+	r.split = b.split
 	if b.relu {
 		r.forward = func(in [][]T, y []T) error { b.kernel().ForwardReLU(in[0], in[1], in[2], y); return nil }
 		r.outer = reluVJP[T](x)
 	}
 	return r, nil
+}
+
+// split refuses turns: the mean and the variance of the whole batch are needed before any image of it
+// can be normalised.
+func (b *batchNorm[T]) split(p *Part) error {
+	if p.Turns() > 1 {
+		return fmt.Errorf("the batch is computed in %d turns: want 1, because each image is normalised by the whole batch", p.Turns())
+	}
+	b.kernel().Split(p)
+	return nil
 }
 
 func (b *batchNorm[T]) mean(in []tensor.Shape) (rule[T], error) {

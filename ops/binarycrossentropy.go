@@ -25,32 +25,35 @@ func binaryCrossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	if err := checkSameTarget("logits", x, in[1]); err != nil {
 		return rule[T]{}, err
 	}
-	elements := x.TotalSize()
+	var part *Part
+	var losses kernel.Whole[float64]
+	elements := func() int { return part.Total(x[0]) * features(x) }
 	return rule[T]{
 		output: tensor.ScalarShape(),
+		split:  splits(func(p *Part) { part = p }),
 		forward: func(in [][]T, loss []T) error {
 			for i, t := range in[1] {
 				if !(t >= 0 && t <= 1) {
 					return fmt.Errorf("target of row %d is %v in place %d: want 0 to 1", i/features(x), t, i%features(x))
 				}
 			}
-			loss[0] = kernel.BinaryCrossEntropy(x[0], in[0], in[1])
+			loss[0] = kernel.BinaryCrossEntropy(part, &losses, x[0], in[0], in[1])
 			return nil
 		},
 		vjps: []vjp[T]{
 			{
 				reads: []operand{0, 1},
 				apply: func(saved [][]T, dloss, dx []T) error {
-					kernel.BinaryCrossEntropyBackward(saved[0], saved[1], dloss[0]/T(elements), dx)
+					kernel.BinaryCrossEntropyBackward(saved[0], saved[1], dloss[0]/T(elements()), dx)
 					return nil
 				},
 				second: lossGradient[T]{
 					"BinaryCrossEntropy", x,
 					func(saved [][]T, scale T, out []T) {
-						kernel.BinaryCrossEntropyBackward(saved[0], saved[1], scale/T(elements), out)
+						kernel.BinaryCrossEntropyBackward(saved[0], saved[1], scale/T(elements()), out)
 					},
 					func(saved [][]T, scale T, v, out []T) {
-						scale /= T(elements)
+						scale /= T(elements())
 						for i, at := range saved[0] {
 							p := logistic(float64(at)) * logistic(-float64(at))
 							out[i] = scale * T(p) * v[i]

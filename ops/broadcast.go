@@ -34,6 +34,7 @@ func scaleShift[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	return rule[T]{
 		output:  in[0],
 		inPlace: true,
+		split:   splits(func(p *Part) { at.part = p }),
 		forward: func(in [][]T, y []T) error {
 			x, w, b := in[0], in[1], in[2]
 			at.each(func(i, j int) { y[i] = x[i]*w[j] + b[j] })
@@ -51,6 +52,7 @@ func scaleOnly[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	return rule[T]{
 		output:  in[0],
 		inPlace: true,
+		split:   splits(func(p *Part) { at.part = p }),
 		forward: func(in [][]T, y []T) error {
 			x, w := in[0], in[1]
 			at.each(func(i, j int) { y[i] = x[i] * w[j] })
@@ -68,6 +70,7 @@ func shiftOnly[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	return rule[T]{
 		output:  in[0],
 		inPlace: true,
+		split:   splits(func(p *Part) { at.part = p }),
 		forward: func(in [][]T, y []T) error {
 			x, b := in[0], in[1]
 			at.each(func(i, j int) { y[i] = x[i] + b[j] })
@@ -81,7 +84,7 @@ func shiftOnly[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 }
 
 // scaleVJPs are those of x·w with regard to x and w.
-func scaleVJPs[T kernel.Float](at broadcast, x, w tensor.Shape) []vjp[T] {
+func scaleVJPs[T kernel.Float](at *broadcast, x, w tensor.Shape) []vjp[T] {
 	times := func(v, w, out []T) { at.each(func(i, j int) { out[i] = v[i] * w[j] }) }
 	sum := batchSums[T](at)
 	dots := func(v, dy, out []T) { sum(out, func(i int) float64 { return float64(dy[i]) * float64(v[i]) }) }
@@ -105,7 +108,7 @@ func scaleVJPs[T kernel.Float](at broadcast, x, w tensor.Shape) []vjp[T] {
 }
 
 // shiftVJP is that of x + b with regard to b.
-func shiftVJP[T kernel.Float](at broadcast, x, b tensor.Shape) vjp[T] {
+func shiftVJP[T kernel.Float](at *broadcast, x, b tensor.Shape) vjp[T] {
 	sum := batchSums[T](at)
 	return transposed("Shift", b, x,
 		func(v, out []T) { at.each(func(i, j int) { out[i] = v[j] }) },
@@ -115,21 +118,29 @@ func shiftVJP[T kernel.Float](at broadcast, x, b tensor.Shape) vjp[T] {
 // batchSums returns a function that adds up a term of every element of a batch for the element of
 // the operand that serves it. The sums run in float64: over each leaf of the batch (see
 // [kernel.Leaves]), and then over the leaves, all in order. One goroutine makes them.
-func batchSums[T kernel.Float](at broadcast) func(out []T, term func(i int) float64) {
-	sums := make([]float64, kernel.Leaves(at.images)*at.operand)
+func batchSums[T kernel.Float](at *broadcast) func(out []T, term func(i int) float64) {
+	var sums []float64
+	var whole kernel.Whole[float64]
 	return func(out []T, term func(i int) float64) {
-		clear(sums)
-		for leaf := range kernel.Leaves(at.images) {
-			from, to := kernel.Leaf(at.images, leaf)
-			sums := sums[leaf*at.operand:]
-			at.eachOf(from, to, func(i, j int) { sums[j] += term(i) })
+		first, end := at.part.Leaves(at.images)
+		if sums == nil {
+			sums = make([]float64, (end-first)*at.operand)
 		}
-		kernel.AddRows(kernel.Leaves(at.images), at.operand, sums, out)
+		clear(sums)
+		for leaf := first; leaf < end; leaf++ {
+			from, to := at.part.Leaf(at.images, leaf)
+			row := sums[(leaf-first)*at.operand:]
+			at.eachOf(from, to, func(i, j int) { row[j] += term(i) })
+		}
+		if leaves := whole.OfLeaves(at.part, sums); leaves != nil {
+			kernel.AddRows(len(leaves)/at.operand, at.operand, leaves, out)
+		}
 	}
 }
 
 // broadcast pairs each element of a batch with the element of an operand that serves it.
 type broadcast struct {
+	part    *Part
 	images  int
 	width   int   // of the last axis
 	first   []int // for each row of a sample, the operand's element of its first number
@@ -138,21 +149,21 @@ type broadcast struct {
 }
 
 // broadcastIndices checks w and b, which must be of one shape, against the samples of x.
-func broadcastIndices(x, w, b tensor.Shape) (broadcast, error) {
+func broadcastIndices(x, w, b tensor.Shape) (*broadcast, error) {
 	if x.Dims() < 2 || x.TotalSize() == 0 {
-		return broadcast{}, fmt.Errorf("input has shape %v: want (N, …)", x)
+		return nil, fmt.Errorf("input has shape %v: want (N, …)", x)
 	}
 	sample := x[1:]
 	if !w.Eq(b) || len(w) != len(sample) {
-		return broadcast{}, fmt.Errorf("factors have shape %v, terms %v: want one shape of %d axes", w, b, len(sample))
+		return nil, fmt.Errorf("factors have shape %v, terms %v: want one shape of %d axes", w, b, len(sample))
 	}
 	for axis, n := range w {
 		if n != 1 && n != sample[axis] {
-			return broadcast{}, fmt.Errorf("factors or terms have shape %v: want %v, or 1 for any size", w, tensor.Shape(sample))
+			return nil, fmt.Errorf("factors or terms have shape %v: want %v, or 1 for any size", w, tensor.Shape(sample))
 		}
 	}
 	last := len(sample) - 1
-	at := broadcast{images: x[0], width: sample[last], operand: w.TotalSize()}
+	at := &broadcast{images: x[0], width: sample[last], operand: w.TotalSize()}
 	if w[last] > 1 {
 		at.step = 1
 	}
@@ -171,10 +182,10 @@ func broadcastIndices(x, w, b tensor.Shape) (broadcast, error) {
 	return at, nil
 }
 
-func (b broadcast) each(f func(i, j int)) { b.eachOf(0, b.images, f) }
+func (b *broadcast) each(f func(i, j int)) { b.eachOf(0, b.images, f) }
 
 // eachOf is each for images [from, to).
-func (b broadcast) eachOf(from, to int, f func(i, j int)) {
+func (b *broadcast) eachOf(from, to int, f func(i, j int)) {
 	i := from * len(b.first) * b.width
 	for row := range (to - from) * len(b.first) {
 		j := b.first[row%len(b.first)]

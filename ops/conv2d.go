@@ -36,6 +36,7 @@ func conv2D[T kernel.Float](c Conv) builder[T] {
 			attributes: c.String(),
 			output:     convOutput(shape),
 			forward:    func(in [][]T, y []T) error { k.Forward(in[0], in[1], biasOf(in), y); return nil },
+			split:      splits(k.Split),
 			vjps:       convVJPs(k, shape)[:len(in)],
 		}, nil
 	}

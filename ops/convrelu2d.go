@@ -27,6 +27,7 @@ func convReLU2D[T kernel.Float](c Conv) builder[T] {
 			attributes: c.String(),
 			output:     convOutput(shape),
 			forward:    func(in [][]T, y []T) error { k.ForwardReLU(in[0], in[1], biasOf(in), y); return nil },
+			split:      splits(k.Split),
 			vjps:       convVJPs(k, shape)[:len(in)],
 			outer:      reluVJP[T](convOutput(shape)),
 		}, nil

@@ -42,6 +42,7 @@ func convReLUPool2D[T kernel.Float](c Conv, p Pool) builder[T] {
 		return rule[T]{
 			attributes: fmt.Sprintf("%v; pool %v", c, p),
 			output:     pooled(pool),
+			split:      splits(func(p *Part) { k().Split(p) }),
 			forward:    func(in [][]T, y []T) error { k().Forward(in[0], in[1], biasOf(in), y); return nil },
 			vjps: []vjp[T]{
 				{reads: []operand{1, result}, apply: func(saved [][]T, dy, dx []T) error {

@@ -36,31 +36,34 @@ func crossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	}
 	p := sync.OnceValue(func() []T { return make([]T, n*classes) })
 	rows := sync.OnceValue(func() []T { return make([]T, n*classes) })
+	var part *Part
+	var losses kernel.Whole[float64]
 	return rule[T]{
 		output: tensor.ScalarShape(),
+		split:  splits(func(p *Part) { part = p }),
 		forward: func(in [][]T, loss []T) error {
 			if err := fill(rows(), in[1], classes); err != nil {
 				return err
 			}
-			loss[0] = kernel.CrossEntropy(n, classes, in[0], rows(), p())
+			loss[0] = kernel.CrossEntropy(part, &losses, n, classes, in[0], rows(), p())
 			return nil
 		},
 		vjps: []vjp[T]{
 			{
 				after: []operand{result, 0},
 				apply: func(_ [][]T, dloss, dx []T) error {
-					kernel.CrossEntropyBackward(n, classes, p(), rows(), dloss[0]/T(n), dx)
+					kernel.CrossEntropyBackward(n, classes, p(), rows(), dloss[0]/T(part.Total(n)), dx)
 					return nil
 				},
 				second: lossGradient[T]{
 					"SoftmaxCrossEntropy", x,
 					func(_ [][]T, scale T, out []T) {
-						kernel.CrossEntropyBackward(n, classes, p(), rows(), scale/T(n), out)
+						kernel.CrossEntropyBackward(n, classes, p(), rows(), scale/T(part.Total(n)), out)
 					},
 					func(_ [][]T, scale T, v, out []T) {
 						kernel.SoftmaxBackward(n, classes, p(), v, out)
 						for i := range out {
-							out[i] *= scale / T(n)
+							out[i] *= scale / T(part.Total(n))
 						}
 					},
 				}.second(2),

@@ -50,14 +50,15 @@ func dropout[T kernel.Float](rate float64, key func() uint64) builder[T] {
 		if err := checkRate(rate); err != nil {
 			return rule[T]{}, err
 		}
+		var part *Part
+		drop := func(x, y []T) { kernel.Dropout(x, y, rate, key(), part.First()*len(x)/samples(in[0])) }
 		return rule[T]{
 			attributes: fmt.Sprintf("rate %g", rate),
 			output:     in[0],
 			inPlace:    true,
-			forward:    func(in [][]T, y []T) error { kernel.Dropout(in[0], y, rate, key()); return nil },
-			vjps: []vjp[T]{multiplied("Dropout", in[0], func(v, out []T) {
-				kernel.DropoutBackward(v, out, rate, key())
-			})},
+			split:      splits(func(p *Part) { part = p }),
+			forward:    func(in [][]T, y []T) error { drop(in[0], y); return nil },
+			vjps:       []vjp[T]{multiplied("Dropout", in[0], drop)},
 		}, nil
 	}
 }

@@ -37,18 +37,20 @@ func dropRows[T kernel.Float](x tensor.Shape, rows int, rate float64, key func()
 	}
 	length := x.TotalSize() / rows
 	factors := sync.OnceValue(func() []T { return make([]T, rows) })
-	drop := func(x, y []T) {
+	var part *Part
+	drop := func(in, y []T) {
 		m := factors()
 		for r := range m {
 			m[r] = 1
 		}
-		kernel.Dropout(m, m, rate, key())
-		kernel.ScaleRows(rows, length, x, m, y)
+		kernel.Dropout(m, m, rate, key(), part.First()*rows/x[0])
+		kernel.ScaleRows(rows, length, in, m, y)
 	}
 	return rule[T]{
 		attributes: fmt.Sprintf("rate %g", rate),
 		output:     x,
 		inPlace:    true,
+		split:      splits(func(p *Part) { part = p }),
 		forward:    func(in [][]T, y []T) error { drop(in[0], y); return nil },
 		vjps:       []vjp[T]{multiplied("Dropout", x, drop)},
 	}, nil

@@ -70,6 +70,7 @@ func frozenNormRule[T kernel.Float](in []tensor.Shape, eps float64) (rule[T], fu
 		attributes: fmt.Sprintf("eps %g", eps),
 		output:     x,
 		inPlace:    true,
+		split:      splits(func(p *Part) { k().Split(p) }),
 		forward: func(in [][]T, y []T) error {
 			k().ForwardFrozen(in[0], in[1], in[2], in[3], in[4], y)
 			return nil

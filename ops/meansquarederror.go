@@ -20,33 +20,36 @@ func meanSquaredError[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	if err := checkSameTarget("predictions", x, in[1]); err != nil {
 		return rule[T]{}, err
 	}
-	elements := x.TotalSize()
+	var part *Part
+	var losses kernel.Whole[float64]
+	elements := func() int { return part.Total(x[0]) * features(x) }
 	return rule[T]{
 		output: tensor.ScalarShape(),
+		split:  splits(func(p *Part) { part = p }),
 		forward: func(in [][]T, loss []T) error {
 			for i, t := range in[1] {
 				if !finite(float64(t)) {
 					return fmt.Errorf("target of row %d is %v in place %d: want a finite number", i/features(x), t, i%features(x))
 				}
 			}
-			loss[0] = kernel.MeanSquaredError(x[0], in[0], in[1])
+			loss[0] = kernel.MeanSquaredError(part, &losses, x[0], in[0], in[1])
 			return nil
 		},
 		vjps: []vjp[T]{
 			{
 				reads: []operand{0, 1},
 				apply: func(saved [][]T, dloss, dx []T) error {
-					kernel.ScaledDifference(saved[0], saved[1], 2*dloss[0]/T(elements), dx)
+					kernel.ScaledDifference(saved[0], saved[1], 2*dloss[0]/T(elements()), dx)
 					return nil
 				},
 				second: lossGradient[T]{
 					"MeanSquaredError", x,
 					func(saved [][]T, scale T, out []T) {
-						kernel.ScaledDifference(saved[0], saved[1], 2*scale/T(elements), out)
+						kernel.ScaledDifference(saved[0], saved[1], 2*scale/T(elements()), out)
 					},
 					func(_ [][]T, scale T, v, out []T) {
 						for i, d := range v {
-							out[i] = 2 * scale / T(elements) * d
+							out[i] = 2 * scale / T(elements()) * d
 						}
 					},
 				}.second(0),

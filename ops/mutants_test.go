@@ -438,7 +438,7 @@ var special = []struct {
 		return nil
 	}},
 	{"Dropout2D", 0, "a mask for each element", func(_ []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
-		kernel.DropoutBackward(dout, din, 0.5, 42)
+		kernel.DropoutBackward(dout, din, 0.5, 42, 0)
 		return nil
 	}},
 	{"Dropout2D", 0, "not scaled", after(func(_ []tensor.Shape, dx []float64) { multiply(dx, 0.5) })},
@@ -460,7 +460,7 @@ var special = []struct {
 	{"MeanSquaredError", 0, "factor 2 forgotten", after(func(_ []tensor.Shape, dx []float64) { multiply(dx, 0.5) })},
 	{"MeanSquaredError", 0, "sum for mean", after(func(_ []tensor.Shape, dx []float64) { multiply(dx, 6) })},
 	{"Dropout", 0, "another mask", func(_ []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
-		kernel.DropoutBackward(dout, din, 0.5, 43)
+		kernel.DropoutBackward(dout, din, 0.5, 43, 0)
 		return nil
 	}},
 	{"Dropout", 0, "not scaled", after(func(_ []tensor.Shape, dx []float64) { multiply(dx, 0.5) })},

@@ -15,6 +15,7 @@ type normalizer[T kernel.Float] interface {
 	BackwardWeights(x, dy, dweight []T)
 	BackwardBias(dbias []T)
 	BackwardData(x, weight, dy, dx []T)
+	Split(*Part)
 }
 
 // normRule: y = w[c]·h + b[c] with h = (x - m)·r, r = 1/√(v + eps), m and v the mean and the biased
@@ -38,6 +39,7 @@ func normRule[T kernel.Float](x tensor.Shape, sets normSets, eps float64, attrib
 		attributes: attributes,
 		output:     x,
 		inPlace:    true,
+		split:      splits(func(p *Part) { k().Split(p) }),
 		forward:    func(in [][]T, y []T) error { k().Forward(in[0], in[1], in[2], y); return nil },
 		vjps: []vjp[T]{
 			{reads: []operand{0, 1}, after: []operand{gradientOf(1)}, inPlace: true,

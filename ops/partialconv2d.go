@@ -58,6 +58,7 @@ func partialConv2D[T kernel.Float](connections [][]int, c Conv) builder[T] {
 		return rule[T]{
 			attributes: fmt.Sprintf("%d of %d connections, %v", w[0], full[0]*full[1], c),
 			output:     convOutput(shape),
+			split:      splits(k.Split),
 			forward:    func(in [][]T, y []T) error { return convolve(in[0], in[1], biasOf(in), y) },
 			vjps: []vjp[T]{
 				{

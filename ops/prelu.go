@@ -40,6 +40,7 @@ func prelu[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	return rule[T]{
 		output:  x,
 		inPlace: true,
+		split:   splits(k.Split),
 		forward: func(in [][]T, y []T) error { k.Forward(in[0], in[1], y); return nil },
 		vjps: []vjp[T]{
 			{

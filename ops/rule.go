@@ -23,6 +23,7 @@ type rule[T kernel.Float] struct {
 	inPlace     bool                          // out may be in[0]: element i of it is read before element i of out is written, and not after
 	alsoInPlace []int                         // further inputs whose memory out may be, in the same way
 	byProduct   bool                          // out is what the op of in[0] left behind: forward doesn't read in[0]
+	split       func(*Part) error             // makes the rule compute a part of a batch; nil if nothing in it depends on the other images
 	view        bool                          // out is in[0] as it is: of one memory for both nothing is to be computed
 	after       int                           // forward doesn't read the last inputs; they only have to be computed before
 	vjps        []vjp[T]                      // one per input, in order

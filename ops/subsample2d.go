@@ -49,6 +49,7 @@ func subsample2D[T kernel.Float](p Pool) builder[T] {
 		return rule[T]{
 			attributes: p.String(),
 			output:     pooled(shape),
+			split:      splits(func(p *Part) { k().Split(p) }),
 			forward:    func(in [][]T, y []T) error { k().Forward(in[0], in[1], in[2], y); return nil },
 			vjps: []vjp[T]{
 				{

@@ -3,7 +3,10 @@ package train
 import (
 	"fmt"
 
+	"convgraph/formats"
 	"convgraph/formats/safetensors"
+	"convgraph/internal/file"
+	"convgraph/train/ranks"
 	"convgraph/train/solver"
 )
 
@@ -73,7 +76,7 @@ func (k *KeepBest) State() any { return &k.best }
 
 // EpochEnd keeps the parameters if they are the best.
 func (k *KeepBest) EpochEnd(s *State) error {
-	if !k.best.see(s) {
+	if !k.best.see(s) || !s.first() {
 		return nil
 	}
 	return s.Model.Save(k.Path)
@@ -87,11 +90,30 @@ func (k *KeepBest) TrainEnd(s *State) error {
 	if k.best.Epoch == 0 {
 		return nil
 	}
-	arrays, _, err := safetensors.ReadFile(k.Path)
+	arrays, err := k.read(s)
 	if err != nil {
 		return fmt.Errorf("the parameters of epoch %d: %w", k.best.Epoch, err)
 	}
 	return s.Model.SetParams(arrays)
+}
+
+// read reads the file, which the first of several processes has.
+func (k *KeepBest) read(s *State) (arrays []formats.Array, err error) {
+	if s.Trainer.Peers == nil {
+		arrays, _, err = safetensors.ReadFile(k.Path)
+		return arrays, err
+	}
+	var data []byte
+	if s.first() {
+		if data, err = file.Read(k.Path); err != nil {
+			return nil, err
+		}
+	}
+	if data, err = ranks.FromFirst(s.Trainer.Peers, data); err != nil {
+		return nil, err
+	}
+	arrays, _, err = safetensors.Decode(data)
+	return arrays, err
 }
 
 // ReduceOnPlateau lets a plateau schedule see the error on held-out images, 1 less the accuracy of [Row.HeldOut], after each epoch.

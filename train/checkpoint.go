@@ -143,14 +143,41 @@ func (r *run) stateful() iter.Seq[Stateful] {
 
 // write writes the checkpoint into dir, whole or not at all.
 func (c *Checkpoint) write(dir string) error {
+	arrays, metadata, err := c.contents()
+	if err != nil {
+		return err
+	}
+	return safetensors.Write(checkpointPath(dir, c.Step), arrays, metadata)
+}
+
+// MarshalBinary is the checkpoint as its file has it.
+func (c *Checkpoint) MarshalBinary() ([]byte, error) {
+	arrays, metadata, err := c.contents()
+	if err != nil {
+		return nil, err
+	}
+	return safetensors.Marshal(arrays, metadata)
+}
+
+// UnmarshalBinary reads what MarshalBinary gave.
+func (c *Checkpoint) UnmarshalBinary(data []byte) error {
+	read, err := decodeCheckpoint(data)
+	if err != nil {
+		return err
+	}
+	*c = *read
+	return nil
+}
+
+// contents are the arrays and the metadata of the checkpoint's file.
+func (c *Checkpoint) contents() (arrays []formats.Array, metadata map[string]string, err error) {
 	text, err := json.Marshal(record{
 		Settings: c.Settings, Flags: c.Flags, Epochs: c.Epochs, Finished: c.Finished, Step: c.Step, Epoch: c.Epoch, LossSum: c.LossSum, Skipped: c.Skipped, History: c.History, Seconds: c.Seconds,
 		Solver: c.solver.Optimizer, SolverSteps: c.solver.Steps, Callbacks: c.callbacks,
 	})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	var arrays []formats.Array
 	for _, p := range c.params {
 		arrays = append(arrays, formats.Array{Name: paramPrefix + p.Name, Value: p.Value})
 	}
@@ -160,11 +187,9 @@ func (c *Checkpoint) write(dir string) error {
 	for _, a := range c.arrays {
 		arrays = append(arrays, formats.Array{Name: arrayPrefix + a.Name, Value: a.Value})
 	}
-	metadata := map[string]string{recordKey: string(text)}
-	if metadata[checksumKey], err = checksum(arrays, metadata); err != nil {
-		return err
-	}
-	return safetensors.Write(checkpointPath(dir, c.Step), arrays, metadata)
+	metadata = map[string]string{recordKey: string(text)}
+	metadata[checksumKey], err = checksum(arrays, metadata)
+	return arrays, metadata, err
 }
 
 // checksum is the hash of what Encode writes, which depends on nothing but the arrays and the metadata.

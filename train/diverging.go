@@ -70,11 +70,7 @@ func onlyClass(answers []int) (class int, alone bool) {
 // evaluateTraining measures the model on training images and counts its answers by class.
 func (r *run) evaluateTraining() (score Score, answers []int, err error) {
 	answers = make([]int, r.Model.Classes())
-	err = eachAnswer(r.Model, r.sample(r.Train), func(a Answer) error {
-		score.Count(a.Label == a.Predicted)
-		answers[a.Predicted]++
-		return nil
-	})
+	score, err = r.count(r.sample(r.Train), answers)
 	return score, answers, err
 }
 

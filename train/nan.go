@@ -39,7 +39,7 @@ func (r *run) nonFinite(loss float64) (string, error) {
 
 // stopOnNaN is the error of a step that went bad, with where the bad number came from.
 func (r *run) stopOnNaN(what string) error {
-	first, err := r.step.FirstNonFinite()
+	first, err := r.firstNonFinite()
 	if err != nil {
 		return fmt.Errorf("%s at step %d (epoch %d); looking for where it came from: %w", what, r.state.Step+1, r.state.Epoch, err)
 	}
@@ -63,7 +63,7 @@ func (r *run) checkSkipped() error {
 	if r.skipped < r.state.StepsPerEpoch {
 		return nil
 	}
-	first, err := r.step.FirstNonFinite()
+	first, err := r.firstNonFinite()
 	if err != nil {
 		return fmt.Errorf("all %d steps of epoch %d were skipped; looking for where their NaN came from: %w", r.skipped, r.state.Epoch, err)
 	}

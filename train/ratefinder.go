@@ -80,12 +80,21 @@ func (r *run) steps(ctx context.Context, n int, goOn func(loss float64) bool) er
 		if err != nil {
 			return err
 		}
-		for batch, err := range r.loader.Epoch(dataset.ForEpoch(r.Train, epoch), order) {
+		turn := 0
+		for batch, err := range r.loader.Epoch(dataset.ForEpoch(r.Train, epoch), r.ownImages(order)) {
 			if err == nil {
 				err = ctx.Err()
 			}
+			var loss float64
 			if err == nil {
-				err = r.learn(batch, r.state.Step+1)
+				loss, err = r.compute(batch, turn)
+			}
+			if turn++; err == nil && turn < r.turns() {
+				continue
+			}
+			turn = 0
+			if err == nil {
+				err = r.learn(loss, r.state.Step+1)
 			}
 			if err != nil {
 				return err

@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/graph"
+	"convgraph/ops"
 	"convgraph/train/dataset"
 	"convgraph/train/solver"
 )
@@ -32,6 +33,12 @@ type Trainer struct {
 	OnNaN          OnNaN
 	EvalSamples    int  // accuracy after each epoch is measured on this many of each set, drawn by Seed; 0 is all
 	EvalFirst      bool // on the first EvalSamples instead, as the book does: only for sets that aren't sorted by class
+
+	// Peers are the other processes that train the same network with the same settings, or nil. Each
+	// computes a part of every batch; the result has the bits of one process. Callbacks that decide
+	// something, such as EarlyStop, belong in all of them, those that write in the first one.
+	Peers      ops.Peers
+	MicroBatch int // most images that are computed at once, so that a batch takes less memory; 0 is all
 
 	Callbacks []Callback
 	Resume    *Checkpoint // where to go on; nil is the beginning
@@ -84,7 +91,7 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 	switch {
 	case errors.Is(err, ErrStop):
 		return r.result()
-	case err != nil && errors.Is(err, ctx.Err()):
+	case err != nil && errors.Is(err, ctx.Err()), r.Peers != nil && errors.Is(err, context.Canceled):
 		return nil, r.interrupted(err)
 	case err != nil:
 		return nil, err
@@ -114,6 +121,7 @@ type run struct {
 	*Trainer
 	state  State
 	step   *graph.Step
+	part   *ops.Part // of each batch that this process computes; nil is all of it
 	loader *dataset.Loader
 	mixer  mixer
 	began  time.Time
@@ -128,7 +136,15 @@ func (t *Trainer) start() (*run, error) {
 		return nil, err
 	}
 	batch := t.batch()
-	var options []graph.StepOption
+	part, err := t.newPart()
+	if err != nil {
+		return nil, err
+	}
+	images, options := batch, []graph.StepOption(nil)
+	if part != nil {
+		_, images = part.Images()
+		options = append(options, graph.WithPart(part))
+	}
 	if t.ClassWeights != nil {
 		options = append(options, graph.WithWeightedTargets())
 	}
@@ -136,11 +152,11 @@ func (t *Trainer) start() (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	loader, err := dataset.NewLoader(dataset.LoaderOptions{Batch: batch, Damage: dataset.ReplaceDamaged})
+	loader, err := dataset.NewLoader(dataset.LoaderOptions{Batch: images, Damage: dataset.ReplaceDamaged})
 	if err != nil {
 		return nil, err
 	}
-	r := &run{Trainer: t, step: step, loader: loader, began: time.Now()}
+	r := &run{Trainer: t, step: step, part: part, loader: loader, began: time.Now()}
 	r.mixer = mixer{mixup: t.Mixup, cutmix: t.CutMix, seed: t.Seed}
 	r.state = State{Trainer: t, Model: t.Model, Batch: batch, StepsPerEpoch: t.StepsPerEpoch(), snapshot: r.snapshot}
 	if t.Resume != nil {
@@ -160,6 +176,10 @@ func (t *Trainer) Check() error {
 	switch {
 	case t.Epochs < 1:
 		return fmt.Errorf("epochs is %d: want at least 1", t.Epochs)
+	case t.MicroBatch < 0:
+		return fmt.Errorf("micro-batch is %d: want at least 1, or 0 for the whole batch", t.MicroBatch)
+	case (t.Peers != nil || t.MicroBatch > 0) && (t.Mixup > 0 || t.CutMix > 0):
+		return fmt.Errorf("mixup and cutmix mix images of the whole batch: want all of it at once, in one process")
 	case t.Batch < 1:
 		return fmt.Errorf("batch is %d: want at least 1", t.Batch)
 	case !(t.LabelSmoothing >= 0 && t.LabelSmoothing < 1):
@@ -227,33 +247,44 @@ func (r *run) epoch(ctx context.Context, epoch int) error {
 	if err := r.tell(Callback.EpochBegin); err != nil {
 		return err
 	}
-	i := done
-	for batch, err := range r.loader.Epoch(dataset.ForEpoch(r.Train, epoch), order[done*r.state.Batch:]) {
+	i, turn := done, 0
+	for batch, err := range r.loader.Epoch(dataset.ForEpoch(r.Train, epoch), r.ownImages(order[done*r.state.Batch:])) {
 		if err != nil {
 			return err
 		}
-		if err := ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil && turn == 0 && r.Peers == nil {
 			return err
 		}
-		i++
-		if err := r.learn(batch, i); err != nil {
+		loss, err := r.compute(batch, turn)
+		if err != nil {
+			return err
+		}
+		if turn++; turn < r.turns() {
+			continue
+		}
+		i, turn = i+1, 0
+		if err := r.together(ctx, r.learn(loss, i)); err != nil {
 			return err
 		}
 	}
-	return r.endEpoch()
+	return r.endEpoch(ctx)
 }
 
-// learn is one step: the batch's loss and gradients, then the solver's update.
-func (r *run) learn(batch *dataset.Minibatch, i int) error {
+// compute is a turn of a step: the loss and the gradients, which the last turn has.
+func (r *run) compute(batch *dataset.Minibatch, turn int) (loss float64, err error) {
 	r.mixer.mix(batch, r.Model.Spec().Input, r.state.Step)
 	if err := r.step.SetImages(batch.Images()); err != nil {
-		return err
+		return 0, err
 	}
 	r.setTargets(batch.T, len(batch.Labels))
-	loss, err := r.step.Run(uint64(r.state.Step))
-	if err != nil {
-		return err
+	if r.part != nil {
+		r.part.Take(turn)
 	}
+	return r.step.Run(uint64(r.state.Step))
+}
+
+// learn ends a step: the solver's update, unless the loss or the gradients are bad.
+func (r *run) learn(loss float64, i int) error {
 	bad, err := r.nonFinite(loss)
 	switch {
 	case err != nil:
@@ -352,7 +383,7 @@ func (r *run) update() error {
 	return r.Solver.Step(r.step.Gradients())
 }
 
-func (r *run) endEpoch() error {
+func (r *run) endEpoch(ctx context.Context) error {
 	if err := r.checkParams(); err != nil {
 		return err
 	}
@@ -373,7 +404,10 @@ func (r *run) endEpoch() error {
 	}
 	row.Seconds = time.Since(r.began).Seconds()
 	r.state.History = append(r.state.History, row)
-	return r.tell(Callback.EpochEnd)
+	if err := r.sameParameters(); err != nil {
+		return err
+	}
+	return r.together(ctx, r.tell(Callback.EpochEnd))
 }
 
 func (r *run) measureHeldOut(row *Row) error {
@@ -381,7 +415,7 @@ func (r *run) measureHeldOut(row *Row) error {
 	if r.Validation != nil {
 		set, accuracy, row.Validated = r.Validation, &row.ValidationAccuracy, true
 	}
-	score, err := Evaluate(r.Model, r.sample(set))
+	score, err := r.evaluate(r.sample(set))
 	*accuracy, row.HeldOutImages = score.Accuracy(), score.Total
 	return err
 }
@@ -416,10 +450,10 @@ func (r *run) result() (*Result, error) {
 	if err := r.tell(Callback.TrainEnd); err != nil && !errors.Is(err, ErrStop) {
 		return nil, err
 	}
-	train, err := Evaluate(r.Model, r.Train)
+	train, err := r.evaluate(r.Train)
 	if err != nil {
 		return nil, err
 	}
-	test, err := Evaluate(r.Model, r.Test)
+	test, err := r.evaluate(r.Test)
 	return &Result{History: r.state.History, Train: train, Test: test, Elapsed: time.Since(r.began)}, err
 }

@@ -18,6 +18,7 @@ import (
 
 	"convgraph/graph"
 	"convgraph/internal/cli"
+	"convgraph/internal/mpi"
 	"convgraph/models"
 	"convgraph/ops"
 	"convgraph/train"
@@ -56,6 +57,8 @@ type command struct {
 	Sampling    string   `default:"shuffle" enum:"shuffle,replace" help:"How batches are drawn: shuffle visits each image once an epoch; replace draws from all of them, as the book does."`
 	Seed        uint64   `default:"1" help:"Seed of the initial parameters, the order of the images, augmentation and dropout."`
 	Workers     int      `default:"0" help:"Threads that compute; 0 is all there are (GOMAXPROCS). The result doesn't depend on it."`
+	MPI         bool     `name:"mpi" help:"Train together with the other processes that an MPI launcher (mpirun, srun) has started, each on a part of every batch. The result doesn't depend on their number."`
+	MicroBatch  int      `default:"0" help:"Compute at most so many images of a batch at once, for a batch that doesn't fit into memory; 0 is all. The result doesn't depend on it."`
 	Fusion      bool     `default:"true" negatable:"" help:"Make one op of neighbouring layers where that is faster. The result doesn't depend on it."`
 
 	Recompute []string `help:"Layers or blocks whose results a step computes again in its backward half instead of keeping them, separated by commas: layer*.*, conv1. It takes less memory and more time (convgraph summary -recompute says how much), and the result doesn't depend on it." placeholder:"PATTERN,…"`
@@ -102,16 +105,22 @@ type command struct {
 	resumed   *graph.Spec  // the checkpoint's network, if the run that is resumed trains that of such a file
 	fineTunes bool         // the file's network is the one to train
 
+	world   *mpi.World // the ranks, with -mpi
+	settled bool       // all ranks end together
+
 	CPUProfile string `name:"cpuprofile" help:"File to write a CPU profile of the training to, for go tool pprof." placeholder:"FILE"`
 }
 
-// Run trains.
-func (c *command) Run(stdout io.Writer, line *kong.Context) error {
+// runAlone trains, or does one rank's part.
+func (c *command) runAlone(stdout io.Writer, line *kong.Context) error {
 	folder, err := c.takeUp(line)
 	if err != nil {
 		return err
 	}
 	defer folder.close()
+	if err := c.joinRanks(); err != nil {
+		return err
+	}
 	recipe, err := c.recipe()
 	if err != nil {
 		return err
@@ -135,7 +144,13 @@ func (c *command) Run(stdout io.Writer, line *kong.Context) error {
 		return err
 	}
 	if c.LRFind {
+		if c.world != nil {
+			return cli.Usagef("-lr-find searches in one process: want no -mpi")
+		}
 		return c.findRate(stdout, trainer)
+	}
+	if err := c.handshake(recipe, trainer, folder); err != nil {
+		return err
 	}
 	if err := folder.ready(c); err != nil {
 		return err
@@ -160,6 +175,9 @@ func (c *command) Run(stdout io.Writer, line *kong.Context) error {
 	result, err := c.train(trainer, out, page, settings)
 	if err := errors.Join(err, profile.stop()); err != nil {
 		return err
+	}
+	if !c.first() {
+		return nil
 	}
 	source.reportDamage(os.Stderr)
 	if err := out.after(trainer.Model, result, keptEpoch(trainer, result)); err != nil {
@@ -191,6 +209,11 @@ func (c *command) prepare(t *train.Trainer, r models.Recipe, s *source, f *folde
 		}
 		t.Resume = f.checkpoint
 	}
+	f.begun = true
+	if !c.first() {
+		t.Callbacks = append(t.Callbacks, c.watchers(r, f.output)...)
+		return settings, nil
+	}
 	boards, err := c.boards()
 	if err != nil {
 		return nil, err
@@ -198,7 +221,6 @@ func (c *command) prepare(t *train.Trainer, r models.Recipe, s *source, f *folde
 	t.Callbacks = slices.Concat([]train.Callback{guard{out: f.output}}, c.progress(), t.Callbacks, c.watchers(r, f.output), boards, c.keepers(f.output), []train.Callback{
 		&train.Warnings{W: cli.BestEffort(os.Stderr)}, f.history(), c.checkpoints(f, settings),
 	}, page.callbacks())
-	f.begun = true
 	if f.checkpoint != nil {
 		return settings, nil
 	}
@@ -218,8 +240,8 @@ func (c *command) train(t *train.Trainer, out *output, page *livePage, settings 
 	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	result, err := page.run(ctx, t, func() (*train.Checkpoint, error) { return latest(out, settings) })
-	if err != nil {
+	result, err := c.runTogether(ctx, t, page, func() (*train.Checkpoint, error) { return latest(out, settings) })
+	if err != nil && c.first() {
 		if lost := out.stillOurs(); lost != nil { // which explains any error of writing
 			return nil, lost
 		}
@@ -283,6 +305,7 @@ func (c *command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
 	t.Validation = s.validation
 	t.Epochs, t.Batch, t.Sampling, t.Seed, t.EvalSamples = r.Epochs, r.Batch, train.Sampling(c.Sampling), c.Seed, c.EvalSamples
 	t.EvalFirst = c.Data == "" // the book's images; other data may be sorted by class
+	t.MicroBatch = c.MicroBatch
 	t.OnNaN, t.LabelSmoothing, t.Mixup, t.CutMix = train.OnNaN(c.OnNaN), r.LabelSmoothing, c.Mixup, c.CutMix
 	if c.Weights != "" {
 		if t.ClassWeights, err = train.BalancedWeights(s.train, model.Classes()); err != nil {

@@ -9,13 +9,12 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"convgraph/internal/cli"
 	"convgraph/models"
 	"convgraph/train/solver"
 )
 
 func main() {
-	os.Exit(cli.Main(&command{}, os.Args[1:], os.Stdout, os.Stderr, options()...))
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
 func options() []kong.Option {

@@ -26,7 +26,7 @@ import (
 // have none.
 type output struct {
 	dir    string
-	lock   *flock.Flock
+	lock   *flock.Flock // nil in a rank that writes nothing
 	folder *flock.Flock // nil where the system can't lock folders
 	made   []string     // the folders that weren't there and the lock's file if it wasn't, the deepest first
 	begun  bool         // the training has something to leave
@@ -230,6 +230,9 @@ func (o *output) probe() error {
 // close lets the folder go. After a training the lock's file stays: it is how the next program finds the folder taken or free. Before one,
 // what newOutput made goes, the lock's file while it is still held.
 func (o *output) close() error {
+	if o.lock == nil {
+		return nil
+	}
 	if !o.begun {
 		o.unmake()
 	}

@@ -79,13 +79,17 @@ func (c *command) takeUp(line *kong.Context) (*folder, error) {
 
 // open makes the folder and takes it.
 func (f *folder) open(c *command) (err error) {
+	if !c.first() {
+		f.output = &output{dir: c.out()}
+		return nil
+	}
 	f.output, err = newOutput(c.out())
 	return err
 }
 
 // find finds the newest checkpoint, which must be there unless -resume is auto.
 func (f *folder) find(c *command, line *kong.Context) (err error) {
-	f.checkpoint, err = newestCheckpoint(f.dir)
+	f.checkpoint, err = c.newest(f.dir)
 	switch {
 	case errors.Is(err, train.ErrNoCheckpoint) && c.Resume == mayResume:
 		return nil
@@ -114,7 +118,7 @@ func (f *folder) ready(c *command) error {
 			return err
 		}
 	}
-	if f.checkpoint != nil || c.Overwrite {
+	if f.checkpoint != nil || c.Overwrite || !c.first() {
 		return nil
 	}
 	checkpoint, err := train.LatestCheckpoint(f.dir, nil)
@@ -160,7 +164,7 @@ func (f *folder) close() error {
 }
 
 // passing are the flags that no run keeps: they say how a program runs, and where.
-var passing = []string{"help", "resume", "overwrite", "out", "quiet", "workers", "fusion", "serve", "serve-token", "cpuprofile", "init-from"}
+var passing = []string{"help", "resume", "overwrite", "out", "quiet", "workers", "mpi", "micro-batch", "fusion", "serve", "serve-token", "cpuprofile", "init-from"}
 
 // storedFlags are the flags on the command line that a run keeps. Paths are made absolute: the run may be resumed from another folder.
 func storedFlags(line *kong.Context) (flags []train.Setting) {

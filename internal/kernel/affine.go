@@ -10,9 +10,11 @@ package kernel
 // An Affine owns its workspace and serves one call at a time. The result of a row of x has the same
 // bits at every index in the batch.
 type Affine[T Float] struct {
-	batch, in, out         int
-	dots                   *affineDots[T] // nil where packed products are faster for the forward pass
-	forward, data, weights *product[T]
+	batch, in, out          int
+	dots                    *affineDots[T] // nil where packed products are faster for the forward pass
+	forward, data, weights  *product[T]
+	part                    *Part
+	wholeX, wholeDy, biasDy Whole[T] // operands of the gradients of the weights and of the bias
 }
 
 // longSum is the input size from which dot products beat a packed product in the forward pass:
@@ -28,10 +30,24 @@ func NewAffine[T Float](batch, in, out int) *Affine[T] {
 	a := &Affine[T]{
 		batch: batch, in: in, out: out, forward: newProduct[T](), data: newProduct[T](), weights: newProduct[T](),
 	}
-	if e := a.forward.e; e.dotTile > 0 && (batch <= e.dotTile || in >= longSum && in*out <= cachedWeights) {
-		a.dots = newAffineDots(e, batch, in, out)
-	}
+	a.plan()
 	return a
+}
+
+// plan chooses how the forward pass is computed. The whole batch's size decides, because the two ways
+// have different bits.
+func (a *Affine[T]) plan() {
+	e, batch := a.forward.e, a.part.Total(a.batch)
+	a.dots = nil
+	if e.dotTile > 0 && (batch <= e.dotTile || a.in >= longSum && a.in*a.out <= cachedWeights) {
+		a.dots = newAffineDots(e, a.batch, a.in, a.out)
+	}
+}
+
+// Split makes the layer compute a part of a batch.
+func (a *Affine[T]) Split(p *Part) {
+	a.part = p
+	a.plan()
 }
 
 // Forward computes y = x·Wᵀ + bias; bias may be nil.
@@ -56,17 +72,25 @@ func (a *Affine[T]) BackwardData(w, dy, dx []T) {
 	a.data.run(matrix[T]{dy, a.out, false}, matrix[T]{w, a.in, false}, dx, a.in)
 }
 
-// BackwardWeights computes dw = dyᵀ·x.
+// BackwardWeights computes dw = dyᵀ·x. Peers exchange x and dy, which are mostly smaller than dw;
+// each computes its share of dw's rows over the whole batch.
 func (a *Affine[T]) BackwardWeights(x, dy, dw []T) {
-	a.weights.plan(a.out, a.in, a.batch)
-	a.weights.run(matrix[T]{dy, a.out, true}, matrix[T]{x, a.in, false}, dw, a.in)
+	x, dy = a.wholeX.Of(a.part, x[:a.batch*a.in]), a.wholeDy.Of(a.part, dy[:a.batch*a.out])
+	if x == nil {
+		return
+	}
+	from, to := a.part.share(a.out)
+	a.weights.plan(to-from, a.in, len(x)/a.in)
+	a.weights.run(matrix[T]{dy[from:], a.out, true}, matrix[T]{x, a.in, false}, dw[from*a.in:], a.in)
+	a.part.gatherShares(bytesOf(dw[:a.out*a.in]), a.in*sizeOf[T]())
 }
 
 // BackwardBias computes db, the sum of dy's rows.
 func (a *Affine[T]) BackwardBias(dy, db []T) {
 	clear(db[:a.out])
-	for row := range a.batch {
-		for j, v := range dy[row*a.out:][:a.out] {
+	dy = a.biasDy.Of(a.part, dy[:a.batch*a.out])
+	for at := 0; at < len(dy); at += a.out {
+		for j, v := range dy[at:][:a.out] {
 			db[j] += v
 		}
 	}

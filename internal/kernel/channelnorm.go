@@ -18,6 +18,9 @@ type ChannelNorm[T Float] struct {
 	mean, inverse   []float64 // of each pixel; inverse is 1/√(variance + Eps)
 	dsums, products []float64 // of each image and channel: Σdy and Σdy·(x - m)·inverse
 
+	part            *Part
+	weights, biases Whole[float64]
+
 	x, y, dy, dx, weight, bias []T // of the running call
 
 	forwardShard, leafShard, dataShard func(worker, shard int)
@@ -31,6 +34,9 @@ func NewChannelNorm[T Float](s ChannelNormShape) *ChannelNorm[T] {
 	n.forwardShard, n.leafShard, n.dataShard = n.forward, n.leaves, n.data
 	return n
 }
+
+// Split makes the normalisation compute a part of a batch.
+func (n *ChannelNorm[T]) Split(p *Part) { n.part = p }
 
 func (n *ChannelNorm[T]) tiles() pixelTiles { return pixelTiles{n.Batch, n.Channels, n.Plane} }
 
@@ -88,12 +94,14 @@ func (n *ChannelNorm[T]) statistics(t pixelTile) {
 func (n *ChannelNorm[T]) BackwardWeights(x, dy, dweight []T) {
 	n.x, n.dy = x, dy
 	Parallel(ceilDiv(n.Batch*n.Channels, planesPerShard(n.Plane)), n.leafShard)
-	AddRows(n.Batch, n.Channels, n.products, dweight)
+	sumImages(n.part, &n.weights, n.Channels, n.products, dweight)
 }
 
 // BackwardBias is dbias[c] = Σ dy over the batch and the plane of channel c, with the dy of the
 // last BackwardWeights.
-func (n *ChannelNorm[T]) BackwardBias(dbias []T) { AddRows(n.Batch, n.Channels, n.dsums, dbias) }
+func (n *ChannelNorm[T]) BackwardBias(dbias []T) {
+	sumImages(n.part, &n.biases, n.Channels, n.dsums, dbias)
+}
 
 func (n *ChannelNorm[T]) leaves(_, shard int) {
 	from, to := planesOfShard(shard, n.Batch*n.Channels, n.Plane)

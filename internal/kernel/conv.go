@@ -72,6 +72,9 @@ type Conv[T Float] struct {
 
 	byTiles                 bool // Winograd's passes replace forward and data
 	tiledForward, tiledData *winograd[T]
+
+	part *Part
+	bias Whole[float64]
 }
 
 // depthwise holds the passes of a depthwise convolution. In a fused layer the epilogue follows the
@@ -80,7 +83,7 @@ type Conv[T Float] struct {
 type depthwise[T Float] interface {
 	forward(x, w, bias, y []T, relu bool, epilogue planesFunc[T])
 	backwardData(w, dy, dx []T, prologue planesFunc[T])
-	backwardWeights(x, dy, dw []T, prologue planesFunc[T], sums []float64)
+	backwardWeights(p *Part, x, dy, dw []T, prologue planesFunc[T], sums []float64)
 }
 
 // planesFunc produces or consumes the n planes of an image that start with channel first.
@@ -95,6 +98,9 @@ func NewConv[T Float](s ConvShape) *Conv[T] {
 	}
 	return c
 }
+
+// Split makes the convolution compute a part of a batch.
+func (c *Conv[T]) Split(p *Part) { c.part = p }
 
 // Forward computes y from x, w and bias; bias may be nil.
 func (c *Conv[T]) Forward(x, w, bias, y []T) { c.run(x, w, bias, y, false, nil) }
@@ -142,17 +148,18 @@ func (c *Conv[T]) BackwardWeights(x, dy, dw []T) { c.runWeights(x, dy, dw, nil, 
 
 func (c *Conv[T]) runWeights(x, dy, dw []T, prologue planesFunc[T], sums []float64) {
 	if c.byPlane != nil {
-		c.byPlane.backwardWeights(x, dy, dw, prologue, sums)
+		c.byPlane.backwardWeights(c.part, x, dy, dw, prologue, sums)
 		return
 	}
 	p := c.weightsPass()
 	p.prologue, p.sums = prologue, sums
-	p.run(x, dy, dw)
+	p.run(c.part, x, dy, dw)
 }
 
 // BackwardBias computes db[o], the sum of dy over the batch and the plane of channel o.
 func (c *Conv[T]) BackwardBias(dy, db []T) {
-	ChannelSum(c.shape.Batch, c.shape.OutChannels, c.shape.OutHeight()*c.shape.OutWidth(), dy, db)
+	plane := c.shape.OutHeight() * c.shape.OutWidth()
+	channelSum(c.part, &c.bias, c.shape.Batch, c.shape.OutChannels, plane, dy, db)
 }
 
 // Each pass is planned at its first use: prediction needs no backward passes, a first layer no

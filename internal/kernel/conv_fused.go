@@ -39,6 +39,9 @@ func NewConvReLUPool[T Float](s ConvShape, p PoolShape) *ConvReLUPool[T] {
 	return c
 }
 
+// Split makes the layer compute a part of a batch.
+func (c *ConvReLUPool[T]) Split(p *Part) { c.conv.Split(p) }
+
 // Forward computes y = maxpool(relu(conv(x, w) + bias)); bias may be nil.
 func (c *ConvReLUPool[T]) Forward(x, w, bias, y []T) {
 	c.y = y
@@ -83,7 +86,7 @@ func (c *ConvReLUPool[T]) BackwardWeights(x, y, dy, dw, db []T) {
 	c.y, c.dy = y, dy
 	c.conv.runWeights(x, nil, dw, c.unpoolOne, sums)
 	if db != nil {
-		AddRows(c.pool.Batch, c.pool.Channels, c.sums, db)
+		sumImages(c.conv.part, &c.conv.bias, c.pool.Channels, c.sums, db)
 	}
 	c.y, c.dy = nil, nil
 }

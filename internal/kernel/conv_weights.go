@@ -23,12 +23,15 @@ type convWeights[T Float] struct {
 	channelBlocks int
 	trees         []subtree
 	joins         []addition
+	left          []int // the subtrees that hold sums after joins
+	whole         treeSum[T]
 	byDots        bool // as dot products: see conv_dots.go
 
 	parts  []T // dw of every subtree but the first; borrowed for a call
 	shards perWorker[weightScratch[T]]
 
-	x, dy, dw []T // of the running call
+	part      *Part // of the running call
+	x, dy, dw []T
 
 	accumulate, sum func(worker, shard int)
 
@@ -55,16 +58,25 @@ func newConvWeights[T Float](e *engine[T], s ConvShape) *convWeights[T] {
 	c.k, c.pixels = len(c.im.offsets), c.im.outH*c.im.outW
 	c.channelBlock = min(in, ceilDiv(tapBlock, c.im.taps()))
 	c.channelBlocks = ceilDiv(in, c.channelBlock)
-	leaves := Leaves(s.Batch)
-	c.trees = subtrees(0, leaves, max(1, leaves*s.Groups*c.channelBlocks/weightShards))
-	c.joins, _ = additions(c.trees)
+	c.cut(nil)
 	c.byDots = e.dotTile > 0 && out*c.k <= dotWeights && c.pixels >= dotPixels
 	c.accumulate, c.sum = c.blockShard, c.sumShard
 	return c
 }
 
-func (c *convWeights[T]) run(x, dy, dw []T) {
-	c.x, c.dy, c.dw = x, dy, dw
+// cut decides the subtrees of the leaves that are computed now.
+func (c *convWeights[T]) cut(p *Part) {
+	leaves := Leaves(p.Total(c.shape.Batch))
+	from, to := p.Leaves(c.shape.Batch)
+	c.trees = subtrees(from, to, max(1, leaves*c.shape.Groups*c.channelBlocks/weightShards))
+	c.joins, c.left = additions(c.trees)
+}
+
+func (c *convWeights[T]) run(p *Part, x, dy, dw []T) {
+	c.part, c.x, c.dy, c.dw = p, x, dy, dw
+	if p != nil {
+		c.cut(p)
+	}
 	size := c.shape.OutChannels * c.k
 	parts := borrow[T]((len(c.trees) - 1) * size)
 	defer giveBack(parts)
@@ -73,6 +85,9 @@ func (c *convWeights[T]) run(x, dy, dw []T) {
 	parallelAbove(parallelWork, work, len(c.trees)*c.shape.Groups*c.channelBlocks, c.accumulate)
 	if len(c.joins) > 0 {
 		parallelAbove(parallelWork, int64(size*len(c.joins)), c.shape.OutChannels, c.sum)
+	}
+	if p != nil {
+		c.whole.complete(p, func(tree int) []T { return c.treeSums(c.left[tree], 0)[:size] }, dw[:size])
 	}
 	c.x, c.dy, c.dw, c.parts = nil, nil, nil, nil
 }
@@ -111,7 +126,7 @@ func (c *convWeights[T]) blockShard(worker, shard int) {
 	s.levels = grow(s.levels, (t.levels()-1)*c.m*b.n*c.im.taps())
 	for i := range t.to - t.from {
 		level := leafLevel(i)
-		b.image, b.end = Leaf(c.shape.Batch, t.from+i)
+		b.image, b.end = c.part.Leaf(c.shape.Batch, t.from+i)
 		c.atLevel(&b, s, tree, level)
 		c.addImages(worker, b)
 		for range joinsAfter(i) {

@@ -41,6 +41,10 @@ type channelConv struct {
 	least              float32 // lower bound of the results: 0 for a ReLU, else -Inf
 	epilogue, prologue planesFunc[float32]
 	sums               []float64
+	part               *Part
+	trees              []subtree // of the leaves that are computed now
+	parts              []float32 // dw of every subtree but the first
+	whole              treeSum[float32]
 
 	forwardBlock, dataBlock, weightsBlock func(worker, shard int)
 }
@@ -219,26 +223,53 @@ func (c *channelConv) unconvolve(worker, channel int, dy, dx []float32) {
 	})
 }
 
-func (c *channelConv) backwardWeights(x, dy, dw []float32, prologue planesFunc[float32], sums []float64) {
-	c.x, c.y, c.dw, c.prologue, c.sums = x, dy, dw, prologue, sums
+func (c *channelConv) backwardWeights(
+	p *Part, x, dy, dw []float32, prologue planesFunc[float32], sums []float64,
+) {
+	c.part, c.x, c.y, c.dw, c.prologue, c.sums = p, x, dy, dw, prologue, sums
+	from, to := p.Leaves(c.Batch)
+	if c.trees == nil || p != nil {
+		c.trees = subtrees(from, to, maxLeaves)
+	}
+	c.parts = grow(c.parts, (len(c.trees)-1)*c.Channels*c.m*c.taps)
 	parallelAbove(parallelWork, c.work, c.blocks(), c.weightsBlock)
+	if p != nil {
+		c.whole.complete(p, c.treeSums, dw[:c.Channels*c.m*c.taps])
+	}
 	c.x, c.y, c.dw, c.prologue, c.sums = nil, nil, nil, nil, nil
+}
+
+// treeSums returns dw of a subtree.
+func (c *channelConv) treeSums(tree int) []float32 {
+	size := c.Channels * c.m * c.taps
+	if tree == 0 {
+		return c.dw[:size]
+	}
+	return c.parts[(tree-1)*size:][:size]
 }
 
 func (c *channelConv) weightsShard(worker, shard int) {
 	first, n := c.blockOf(shard)
-	s, size, batch := c.scratch.of(worker), n*c.m*c.taps, subtree{0, Leaves(c.Batch)}
-	s.levels = grow(s.levels, batch.levels()*size)
-	for leaf := range batch.to {
-		level := leafLevel(leaf)
-		c.sumLeaf(worker, leaf, first, n, s.levels[level*size:][:size])
-		for range joinsAfter(leaf) {
+	s, size := c.scratch.of(worker), n*c.m*c.taps
+	for i, t := range c.trees {
+		s.levels = grow(s.levels, t.levels()*size)
+		c.sumTree(worker, t, first, n, s.levels)
+		copy(c.treeSums(i)[first*c.m*c.taps:], s.levels[:size])
+	}
+}
+
+// sumTree computes dw of n channels, from first on, over the images of a subtree.
+func (c *channelConv) sumTree(worker int, t subtree, first, n int, levels []float32) {
+	size := n * c.m * c.taps
+	for i := range t.to - t.from {
+		level := leafLevel(i)
+		c.sumLeaf(worker, t.from+i, first, n, levels[level*size:][:size])
+		for range joinsAfter(i) {
 			level--
-			to := s.levels[level*size:][:size]
-			kernels[float32]().add(operands[float32]{a: to, b: s.levels[(level+1)*size:][:size], c: to})
+			to := levels[level*size:][:size]
+			kernels[float32]().add(operands[float32]{a: to, b: levels[(level+1)*size:][:size], c: to})
 		}
 	}
-	copy(c.dw[first*c.m*c.taps:], s.levels[:size])
 }
 
 // sumLeaf computes dw of n channels, from first on, over the images of one leaf.
@@ -246,7 +277,7 @@ func (c *channelConv) sumLeaf(worker, leaf, first, n int, dw []float32) {
 	s, size := c.scratch.of(worker), c.m*c.taps*c.v.pool.lanes
 	s.lanes = grow(s.lanes, n*size)
 	clear(s.lanes)
-	from, to := Leaf(c.Batch, leaf)
+	from, to := c.part.Leaf(c.Batch, leaf)
 	for image := from; image < to; image++ {
 		dy := c.gradient(worker, image, first, n)
 		if c.prologue != nil && c.sums != nil {

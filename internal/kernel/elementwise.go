@@ -191,7 +191,7 @@ func (s *sweep[T]) shard(_, shard int) {
 	from := shard * s.perShard()
 	to := min(from+s.perShard(), s.items)
 	o := s.operands
-	o.first = from
+	o.first += from
 	o.a, o.b = cut(o.a, from, to, s.unit), cut(o.b, from, to, s.unit)
 	o.c, o.d = cut(o.c, from, to, s.unit), cut(o.d, from, to, s.unit)
 	o.ofRow, o.at, o.sums = cut(o.ofRow, from, to, 1), cut(o.at, from, to, 1), cut(o.sums, from, to, 1)

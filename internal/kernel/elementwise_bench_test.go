@@ -33,7 +33,7 @@ func BenchmarkElementwise(b *testing.B) {
 		{"Sigmoid", n, func() { Sigmoid(x, y) }},
 		{"Tanh", n, func() { Tanh(1, 1, x, y) }},
 		{"Softmax1000", logits, func() { Softmax(1000, 1000, x[:logits], y[:logits]) }},
-		{"CrossEntropy10", 1000, func() { CrossEntropy(100, 10, x[:1000], dy[:1000], y[:1000]) }},
+		{"CrossEntropy10", 1000, func() { CrossEntropy(nil, nil, 100, 10, x[:1000], dy[:1000], y[:1000]) }},
 		{"MaxPool2", n, func() { maxHalves.Forward(x, y[:halves.outLen()]) }},
 		{"MaxPool2Backward", n, func() { maxHalves.Backward(dy[:halves.outLen()], y) }},
 		{
@@ -57,7 +57,7 @@ func BenchmarkElementwise(b *testing.B) {
 		{"SGD", parameters, func() { UpdateSGD(p, g, 1e-9) }},
 		{"Momentum", parameters, func() { UpdateMomentum(p, g, m, 1e-9, 0.9) }},
 		{"Adam", parameters, func() { UpdateAdam(p, g, m, v, 1e-9, 0.9, 0.999, 1e-7) }},
-		{"Dropout", n, func() { Dropout(x, y, 0.5, 1) }},
+		{"Dropout", n, func() { Dropout(x, y, 0.5, 1, 0) }},
 		{"SumSquares", n, func() { SumSquares(x) }},
 		{"ChannelSum", n, func() { ChannelSum(100, 30, 576, x, y[:30]) }},
 	} {
@@ -90,7 +90,7 @@ func BenchmarkLRN(b *testing.B) {
 func BenchmarkDropout(b *testing.B) {
 	const n = 32 * 4096
 	x, y := gaussian[float32](1, n), make([]float32, n)
-	withWorkers(b, 1, func() { comparePortable(b, n, func() { Dropout(x, y, 0.5, 1) }) })
+	withWorkers(b, 1, func() { comparePortable(b, n, func() { Dropout(x, y, 0.5, 1, 0) }) })
 }
 
 // comparePortable alternates the portable code and the assembly. It reports the assembly's

@@ -30,9 +30,9 @@ func everyBit() [][]float32 {
 	}
 	Softmax(rows, classes, x, result(n))
 	SoftmaxBackward(rows, classes, x, target, result(n))
-	result(1)[0] = CrossEntropy(rows, classes, x, target, result(n))
+	result(1)[0] = CrossEntropy(nil, nil, rows, classes, x, target, result(n))
 	ChannelSum(rows, classes, 1, x, result(classes))
-	Dropout(x, result(n), 0.3, 1)
+	Dropout(x, result(n), 0.3, 1, 0)
 	Add(x, target, result(n))
 	Multiply(x, target, result(n))
 	ScaleRows(rows, classes, x, target, result(n))
@@ -43,9 +43,9 @@ func everyBit() [][]float32 {
 	NewCopy[float32](
 		rows, classes, func(i int) int { return i * classes }, func(i int) int { return (rows - 1 - i) * classes },
 	).Run(x, result(n))
-	result(1)[0] = BinaryCrossEntropy(1, x, target)
+	result(1)[0] = BinaryCrossEntropy(nil, nil, 1, x, target)
 	BinaryCrossEntropyBackward(x, target, 0.5, result(n))
-	result(1)[0] = MeanSquaredError(1, x, target)
+	result(1)[0] = MeanSquaredError(nil, nil, 1, x, target)
 	for _, r := range rules[float32]() {
 		p, m, v := result(n), result(n), result(n)
 		copy(p, x)

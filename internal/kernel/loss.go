@@ -9,21 +9,27 @@ import "math"
 //
 // which doesn't overflow and keeps the digits of small losses. Both losses sum each of the batch's
 // rows and then the rows in order.
-func BinaryCrossEntropy[T Float](rows int, logits, target []T) T {
-	return meanOfRows(kernels[T]().binaryCrossEntropy, rows, logits, target)
+func BinaryCrossEntropy[T Float](part *Part, losses *Whole[float64], rows int, logits, target []T) T {
+	return meanOfRows(part, losses, kernels[T]().binaryCrossEntropy, rows, logits, target)
 }
 
 // meanOfRows is the mean over all elements of a loss whose pass sums each row.
-func meanOfRows[T Float](apply pass[T], rows int, x, target []T) T {
+func meanOfRows[T Float](part *Part, losses *Whole[float64], apply pass[T], rows int, x, target []T) T {
 	s := takeSweep[T]()
-	sums := s.sumWorkspace(rows)
-	s.do(rows, apply, operands[T]{a: x, b: target, sums: sums, unit: len(x) / rows})
-	total := 0.0
-	for _, sum := range sums {
-		total += sum
-	}
+	sums, unit := s.sumWorkspace(rows), len(x)/rows
+	s.do(rows, apply, operands[T]{a: x, b: target, sums: sums, unit: unit})
+	total := sumOfRows(losses.Of(part, sums))
 	s.done()
-	return T(total / float64(len(x)))
+	return T(total / float64(unit*part.Total(rows)))
+}
+
+// sumOfRows adds the losses of rows in order.
+func sumOfRows(losses []float64) float64 {
+	total := 0.0
+	for _, loss := range losses {
+		total += loss
+	}
+	return total
 }
 
 func binaryCrossEntropy[T Float](o operands[T]) {
@@ -51,8 +57,8 @@ func ScaledDifference[T Float](a, b []T, scale T, y []T) {
 }
 
 // MeanSquaredError is the mean over all elements of (x - t)².
-func MeanSquaredError[T Float](rows int, x, target []T) T {
-	return meanOfRows(kernels[T]().squaredErrors, rows, x, target)
+func MeanSquaredError[T Float](part *Part, losses *Whole[float64], rows int, x, target []T) T {
+	return meanOfRows(part, losses, kernels[T]().squaredErrors, rows, x, target)
 }
 
 func squaredErrors[T Float](o operands[T]) {

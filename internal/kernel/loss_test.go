@@ -26,11 +26,11 @@ func testLosses[T Float](t *testing.T) {
 			wantBinary[i], wantSquared[i] = T(0.3*(p-y)), T(0.3*(v-y))
 		}
 		closeTo(
-			t, []T{T(binary / float64(n))}, []T{BinaryCrossEntropy(1, x, target)}, 2*precision[T](),
+			t, []T{T(binary / float64(n))}, []T{BinaryCrossEntropy(nil, nil, 1, x, target)}, 2*precision[T](),
 			"binary cross-entropy",
 		)
 		closeTo(
-			t, []T{T(squared / float64(n))}, []T{MeanSquaredError(1, x, target)}, 2*precision[T](), "mean squared error",
+			t, []T{T(squared / float64(n))}, []T{MeanSquaredError(nil, nil, 1, x, target)}, 2*precision[T](), "mean squared error",
 		)
 		d := make([]T, n)
 		BinaryCrossEntropyBackward(x, target, 0.3, d)
@@ -43,13 +43,13 @@ func testLosses[T Float](t *testing.T) {
 // Large logits don't overflow, and losses far below the rounding error of 1 keep their digits.
 func TestBinaryCrossEntropyOfLargeLogits(t *testing.T) {
 	for _, margin := range []float64{1, 20, 40, 300, 700} {
-		right := BinaryCrossEntropy(2, []float64{margin, -margin}, []float64{1, 0})
+		right := BinaryCrossEntropy(nil, nil, 2, []float64{margin, -margin}, []float64{1, 0})
 		assert.InEpsilon(t, math.Log1p(math.Exp(-margin)), right, 1e-15, "margin %g", margin)
-		wrong := BinaryCrossEntropy(2, []float64{margin, -margin}, []float64{0, 1})
+		wrong := BinaryCrossEntropy(nil, nil, 2, []float64{margin, -margin}, []float64{0, 1})
 		assert.InEpsilon(t, margin+math.Log1p(math.Exp(-margin)), wrong, 1e-15, "margin %g", margin)
 	}
-	assert.Equal(t, 1e30, BinaryCrossEntropy(1, []float64{1e30}, []float64{0}))
-	assert.Zero(t, BinaryCrossEntropy(1, []float64{1e30}, []float64{1}))
+	assert.Equal(t, 1e30, BinaryCrossEntropy(nil, nil, 1, []float64{1e30}, []float64{0}))
+	assert.Zero(t, BinaryCrossEntropy(nil, nil, 1, []float64{1e30}, []float64{1}))
 	d := make([]float64, 2)
 	BinaryCrossEntropyBackward([]float64{1e30, -1e30}, []float64{0, 1}, 1, d)
 	assert.Equal(t, []float64{1, -1}, d)
@@ -58,9 +58,9 @@ func TestBinaryCrossEntropyOfLargeLogits(t *testing.T) {
 func TestLossesAllocateNothing(t *testing.T) {
 	x, target, d := gaussian[float32](1, 5*sweepShard), make([]float32, 5*sweepShard), make([]float32, 5*sweepShard)
 	assert.Zero(t, allocations(func() {
-		BinaryCrossEntropy(1, x, target)
+		BinaryCrossEntropy(nil, nil, 1, x, target)
 		BinaryCrossEntropyBackward(x, target, 1, d)
-		MeanSquaredError(1, x, target)
+		MeanSquaredError(nil, nil, 1, x, target)
 		ScaledDifference(x, target, 1, d)
 	}))
 }

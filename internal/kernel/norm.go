@@ -32,6 +32,12 @@ type Norm[T Float] struct {
 	dsums, products         []float64 // leaves of dy: Σdy and Σdy·(x - m)
 	first, second           []float64 // of each set: Σ w·dy and Σ w·dy·(x - m)
 
+	part                      *Part
+	setDsums, setProducts     []float64 // leaves of dy of all images that have a part in a set of the part
+	weighted                  []float64 // products times inverse
+	wholeSums, wholeSquares   Whole[float64]
+	wholeDsums, wholeProducts Whole[float64]
+
 	x, y, dy, dx, weight, bias []T // of the running call
 	relu                       bool
 	workers                    perWorker[normScratch[T]]
@@ -66,6 +72,10 @@ func (s NormShape) sets() int {
 	return s.Batch * s.Groups
 }
 
+// Split makes the normalisation compute a part of a batch. Sets that are channels of the whole batch
+// need all of the batch in one turn, unless their mean and variance are given.
+func (n *Norm[T]) Split(p *Part) { n.part = p }
+
 // setOf returns the index of a plane's set.
 func (s NormShape) setOf(plane int) int {
 	if s.Groups == 0 {
@@ -75,8 +85,11 @@ func (s NormShape) setOf(plane int) int {
 }
 
 // setSize returns the number of values in a set.
-func (s NormShape) setSize() float64 {
-	return float64(s.Batch*s.Channels*s.Plane) / float64(s.sets())
+func (n *Norm[T]) setSize() float64 {
+	if n.Groups == 0 {
+		return float64(n.part.Total(n.Batch) * n.Plane)
+	}
+	return float64(n.Channels / n.Groups * n.Plane)
 }
 
 // eachPlane runs a shard function over all planes.
@@ -173,15 +186,19 @@ func squaresInLanes[T Float](x []T, mean float64, lanes *[sumLanes]float64) floa
 // join computes each set's mean and variance from the leaves.
 func (n *Norm[T]) join() {
 	size, plane := n.setSize(), float64(n.Plane)
+	allSums, allSquares := n.sums, n.squares
+	if n.Groups == 0 {
+		allSums, allSquares = n.wholeSums.Of(n.part, n.sums), n.wholeSquares.Of(n.part, n.squares)
+	}
 	clear(n.mean)
-	for i, sum := range n.sums {
+	for i, sum := range allSums {
 		n.mean[n.setOf(i)] += sum
 	}
 	divide(n.mean, size)
 	clear(n.variance)
-	for i, squares := range n.squares {
+	for i, squares := range allSquares {
 		s := n.setOf(i)
-		distance := n.sums[i]/plane - n.mean[s]
+		distance := allSums[i]/plane - n.mean[s]
 		n.variance[s] += squares + float64(plane*float64(distance*distance))
 	}
 	divide(n.variance, size)
@@ -264,13 +281,25 @@ func (n *Norm[T]) UnbiasedVariance(variance []T) {
 func (n *Norm[T]) BackwardWeights(x, dy, dweight []T) {
 	n.x, n.dy = x, dy
 	n.eachPlane(n.dleafShard)
-	for c := range dweight {
-		total := 0.0
-		for i := c; i < len(n.products); i += n.Channels {
-			total += float64(n.products[i] * n.inverse[n.setOf(i)])
-		}
-		dweight[c] = T(total)
+	n.setDsums, n.setProducts = n.dsums, n.products
+	if n.Groups == 0 {
+		n.setDsums, n.setProducts = n.wholeDsums.Of(n.part, n.dsums), n.wholeProducts.Of(n.part, n.products)
 	}
+	n.weighted = grow(n.weighted, len(n.setProducts))
+	for i, p := range n.setProducts {
+		n.weighted[i] = p * n.inverse[n.setOf(i)]
+	}
+	n.sumChannels(&n.wholeProducts, n.weighted, dweight)
+}
+
+// sumChannels sums a table with a row for each image: the whole batch's in batch normalisation, else
+// the part's own.
+func (n *Norm[T]) sumChannels(whole *Whole[float64], table []float64, sum []T) {
+	if n.Groups == 0 {
+		AddRows(len(table)/n.Channels, n.Channels, table, sum)
+		return
+	}
+	sumImages(n.part, whole, n.Channels, table, sum)
 }
 
 // BackwardWeightsFrozen is BackwardWeights after ForwardFrozen with the same mean and variance.
@@ -281,7 +310,7 @@ func (n *Norm[T]) BackwardWeightsFrozen(x, mean, variance, dy, dweight []T) {
 
 // BackwardBias is dbias[c] = Σ dy over the batch and the plane of channel c, with the dy of the
 // last BackwardWeights.
-func (n *Norm[T]) BackwardBias(dbias []T) { AddRows(n.Batch, n.Channels, n.dsums, dbias) }
+func (n *Norm[T]) BackwardBias(dbias []T) { n.sumChannels(&n.wholeDsums, n.setDsums, dbias) }
 
 func (n *Norm[T]) dleaves(worker, shard int) {
 	from, to := n.planesOf(shard)
@@ -321,10 +350,10 @@ func productsInLanes[T Float](dy, x []T, mean float64, lanes *[sumLanes]float64)
 func (n *Norm[T]) BackwardData(x, weight, dy, dx []T) {
 	clear(n.first)
 	clear(n.second)
-	for i, sum := range n.dsums {
+	for i, sum := range n.setDsums {
 		s, w := n.setOf(i), float64(weight[i%n.Channels])
 		n.first[s] += float64(w * sum)
-		n.second[s] += float64(w * n.products[i])
+		n.second[s] += float64(w * n.setProducts[i])
 	}
 	n.x, n.weight, n.dy, n.dx = x, weight, dy, dx
 	n.eachPlane(n.dataShard)

@@ -161,6 +161,8 @@ type Subsample[T Float] struct {
 	windows
 	src, coef, bias, dst                []T
 	planeSums                           []float64
+	part                                *Part
+	coefficients, biases                Whole[float64]
 	workspaces                          perWorker[windowSums[T]]
 	forward, backward, backwardOfFactor func(worker, shard int)
 }
@@ -175,6 +177,9 @@ func NewSubsample[T Float](s PoolShape) *Subsample[T] {
 	p.forward, p.backward, p.backwardOfFactor = p.forwardShard, p.backwardShard, p.coefficientShard
 	return p
 }
+
+// Split makes the subsampling compute a part of a batch.
+func (p *Subsample[T]) Split(part *Part) { p.part = part }
 
 // Forward is y = coef[c]·Σ window + bias[c], c the channel.
 func (p *Subsample[T]) Forward(x, coef, bias, y []T) {
@@ -216,7 +221,7 @@ func (p *Subsample[T]) backwardShard(worker, shard int) {
 func (p *Subsample[T]) BackwardCoefficient(x, dy, dcoef []T) {
 	p.src, p.dst = x, dy
 	Parallel(p.shards(), p.backwardOfFactor)
-	AddRows(p.Batch, p.Channels, p.planeSums, dcoef)
+	sumImages(p.part, &p.coefficients, p.Channels, p.planeSums, dcoef)
 }
 
 func (p *Subsample[T]) coefficientShard(worker, shard int) {
@@ -235,4 +240,6 @@ func (p *Subsample[T]) coefficientShard(worker, shard int) {
 }
 
 // BackwardBias: ∂y/∂bias[c] = 1, so dbias[c] = Σ over batch and windows of dy.
-func (p *Subsample[T]) BackwardBias(dy, dbias []T) { ChannelSum(p.Batch, p.Channels, p.out, dy, dbias) }
+func (p *Subsample[T]) BackwardBias(dy, dbias []T) {
+	channelSum(p.part, &p.biases, p.Batch, p.Channels, p.out, dy, dbias)
+}

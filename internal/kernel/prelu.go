@@ -8,6 +8,8 @@ type PReLU[T Float] struct {
 	x, dy, to                  []T
 	slopes                     [][9]T    // constants of each channel
 	sums                       []float64 // one for each row
+	part                       *Part
+	whole                      Whole[float64]
 	forward, backward, sumRows func(worker, shard int)
 }
 
@@ -21,6 +23,9 @@ func NewPReLU[T Float](batch, channels, plane int) *PReLU[T] {
 	p.forward, p.backward, p.sumRows = p.forwardShard, p.backwardShard, p.sumShard
 	return p
 }
+
+// Split makes the PReLU compute a part of a batch.
+func (p *PReLU[T]) Split(part *Part) { p.part = part }
 
 // Forward computes y. y may be x.
 func (p *PReLU[T]) Forward(x, slope, y []T) {
@@ -44,7 +49,7 @@ func (p *PReLU[T]) BackwardSlope(x, dy, dslope []T) {
 		p.sums = make([]float64, p.rows)
 	}
 	Parallel(p.shards(), p.sumRows)
-	AddRows(p.rows/p.channels, p.channels, p.sums, dslope)
+	sumImages(p.part, &p.whole, p.channels, p.sums, dslope)
 }
 
 func (p *PReLU[T]) keep(slope []T) {

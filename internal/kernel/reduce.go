@@ -3,11 +3,22 @@ package kernel
 // ChannelSum is sum[c] = Σ over batch and plane of x[n,c,·]. The order of the sums is fixed: by
 // plane, then through the batch.
 func ChannelSum[T Float](batch, channels, plane int, x, sum []T) {
+	channelSum(nil, nil, batch, channels, plane, x, sum)
+}
+
+func channelSum[T Float](p *Part, table *Whole[float64], batch, channels, plane int, x, sum []T) {
 	s := takeSweep[T]()
 	planes := s.sumWorkspace(batch * channels)
 	s.do(batch*channels, kernels[T]().rowSums, operands[T]{a: x, sums: planes, unit: plane})
-	AddRows(batch, channels, planes, sum)
+	sumImages(p, table, channels, planes, sum)
 	s.done()
+}
+
+// sumImages sums a table with a row for each image over the batch.
+func sumImages[T Float](p *Part, table *Whole[float64], columns int, images []float64, sum []T) {
+	if rows := table.Of(p, images); rows != nil {
+		AddRows(len(rows)/columns, columns, rows, sum)
+	}
 }
 
 func rowSums[T Float](o operands[T]) {

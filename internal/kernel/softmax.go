@@ -143,18 +143,16 @@ func logSoftmaxBackward[T Float](o operands[T]) {
 
 // CrossEntropy is the mean over the rows of -Σc target[c]·log softmax(logits)[c], computed as Σc
 // target[c]·((m - x[c]) + log Σk e^(x[k]-m)) with m the row's largest logit. A class with target 0
-// adds nothing, whatever its logit. It writes the softmax to p.
-func CrossEntropy[T Float](rows, classes int, logits, target, p []T) T {
+// adds nothing, whatever its logit. It writes the softmax to p. The rows may be a part of a batch, the
+// mean is then that of the batch; losses is the caller's, one for each network.
+func CrossEntropy[T Float](part *Part, losses *Whole[float64], rows, classes int, logits, target, p []T) T {
 	s, k := takeSweep[T](), kernels[T]()
-	losses := s.sumWorkspace(rows)
-	s.do(rows, k.softmax, operands[T]{a: logits, b: p, sums: losses, unit: classes, exp: k.exp})
-	s.do(rows, k.crossEntropy, operands[T]{a: logits, b: target, sums: losses, unit: classes})
-	total := 0.0
-	for _, loss := range losses {
-		total += loss
-	}
+	sums := s.sumWorkspace(rows)
+	s.do(rows, k.softmax, operands[T]{a: logits, b: p, sums: sums, unit: classes, exp: k.exp})
+	s.do(rows, k.crossEntropy, operands[T]{a: logits, b: target, sums: sums, unit: classes})
+	total := sumOfRows(losses.Of(part, sums))
 	s.done()
-	return T(total / float64(rows))
+	return T(total / float64(part.Total(rows)))
 }
 
 // crossEntropy replaces the logarithms that softmax stored by the rows' losses.

@@ -157,7 +157,7 @@ func testCrossEntropy[T Float](t *testing.T) {
 		target := make([]T, len(logits))
 		Softmax(rows, classes, gaussian[T](2, len(logits)), target) // any distributions
 		p, want := make([]T, len(logits)), make([]T, len(logits))
-		loss := CrossEntropy(rows, classes, logits, target, p)
+		loss := CrossEntropy(nil, nil, rows, classes, logits, target, p)
 		Softmax(rows, classes, logits, want)
 		assert.Equal(t, want, p)
 		mean := 0.0
@@ -181,14 +181,14 @@ func TestCrossEntropyBackwardMatchesDifferences(t *testing.T) {
 	x, target := gaussian[float64](5, rows*classes), make([]float64, rows*classes)
 	Softmax(rows, classes, gaussian[float64](6, len(x)), target)
 	p, d, scratch := make([]float64, len(x)), make([]float64, len(x)), make([]float64, len(x))
-	CrossEntropy(rows, classes, x, target, p)
+	CrossEntropy(nil, nil, rows, classes, x, target, p)
 	CrossEntropyBackward(rows, classes, p, target, 1.0/rows, d)
 	for i := range x {
 		at := x[i]
 		x[i] = at + h
-		up := CrossEntropy(rows, classes, x, target, scratch)
+		up := CrossEntropy(nil, nil, rows, classes, x, target, scratch)
 		x[i] = at - h
-		down := CrossEntropy(rows, classes, x, target, scratch)
+		down := CrossEntropy(nil, nil, rows, classes, x, target, scratch)
 		x[i] = at
 		require.InDelta(t, (up-down)/(2*h), d[i], 1e-9)
 	}
@@ -198,12 +198,12 @@ func TestCrossEntropyKeepsSmallLosses(t *testing.T) {
 	p := make([]float64, 2)
 	oneHot := []float64{1, 0}
 	for _, margin := range []float64{1, 20, 40, 300, 700} {
-		got := CrossEntropy(1, 2, []float64{margin, 0}, oneHot, p)
+		got := CrossEntropy(nil, nil, 1, 2, []float64{margin, 0}, oneHot, p)
 		assert.InEpsilon(t, math.Log1p(math.Exp(-margin)), got, 1e-15, "margin %g", margin)
 	}
-	assert.Equal(t, 1e5, CrossEntropy(1, 2, []float64{-1e5, 0}, oneHot, p), "a wrong answer's loss doesn't overflow")
+	assert.Equal(t, 1e5, CrossEntropy(nil, nil, 1, 2, []float64{-1e5, 0}, oneHot, p), "a wrong answer's loss doesn't overflow")
 	assert.Equal(
-		t, 0.0, CrossEntropy(1, 2, []float64{3, math.Inf(-1)}, oneHot, p), "an impossible class that isn't the target",
+		t, 0.0, CrossEntropy(nil, nil, 1, 2, []float64{3, math.Inf(-1)}, oneHot, p), "an impossible class that isn't the target",
 	)
 }
 
@@ -214,7 +214,7 @@ func TestSoftmaxAllocatesNothing(t *testing.T) {
 		channels.Forward(x, y)
 		channels.Backward(y, x, y)
 		Softmax(1<<12, 8, x, y)
-		CrossEntropy(1<<12, 8, x, x, y)
+		CrossEntropy(nil, nil, 1<<12, 8, x, x, y)
 		CrossEntropyBackward(1<<12, 8, x, x, 1, y)
 		LogSoftmax(1<<12, 8, x, y)
 		LogSoftmaxBackward(1<<12, 8, x, x, y)
@@ -230,7 +230,7 @@ func ExampleNewChannelSoftmax() {
 
 func ExampleCrossEntropy() {
 	p := make([]float64, 4)
-	loss := CrossEntropy(2, 2, []float64{0, 0, 1000, 0}, []float64{1, 0, 1, 0}, p)
+	loss := CrossEntropy(nil, nil, 2, 2, []float64{0, 0, 1000, 0}, []float64{1, 0, 1, 0}, p)
 	fmt.Printf("%.4f %v", loss, p) // (log 2 + 0)/2
 	// Output: 0.3466 [0.5 0.5 1 0]
 }

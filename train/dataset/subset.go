@@ -29,6 +29,15 @@ func Draw(ds Dataset, n int, seed uint64) Dataset {
 	return subset{Dataset: ds, indices: chosen}
 }
 
+// Range returns samples [from, to) of ds.
+func Range(ds Dataset, from, to int) Dataset {
+	indices := make([]int, to-from)
+	for i := range indices {
+		indices[i] = from + i
+	}
+	return subset{Dataset: ds, indices: indices}
+}
+
 // Split divides ds into a share of each class, rounded to the nearest number of samples, and the
 // rest. Which samples are in the share depends on the seed alone; both parts keep the order of ds. A
 // class of two samples or more has at least one on either side. Damaged images stay in the rest.

@@ -1,0 +1,192 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"convgraph/internal/peers"
+	"convgraph/ops"
+)
+
+// TestParts: of every kind of layer, any number of processes, and any number of turns, make the loss,
+// the gradients and the running statistics of the whole batch, to the bit.
+func TestParts(t *testing.T) {
+	for _, kind := range Kinds() {
+		for i, l := range variants[kind] {
+			t.Run(fmt.Sprintf("%s/%d", kind, i), func(t *testing.T) {
+				checked := 0
+				for _, input := range []tensor.Shape{{4, 6, 7}, {4, 1, 1}, {4}} {
+					spec, fits := around(l, input)
+					if !fits {
+						continue
+					}
+					requireParts(t, spec, 16)
+					checked++
+				}
+				require.NotZero(t, checked)
+			})
+		}
+	}
+}
+
+// TestPartsOfLosses: the same of the losses that the layers above don't end with.
+func TestPartsOfLosses(t *testing.T) {
+	for _, loss := range []Loss{MeanSquaredError, BinaryCrossEntropy} {
+		spec := Sequential("loss", tensor.Shape{3, 5, 5}, Gaussian(0.7), Conv2D{Filters: 4, Kernel: Square(3)}, Affine{Units: 5})
+		spec.Loss = loss
+		requireParts(t, spec, 21)
+	}
+}
+
+func requireParts(t *testing.T, spec *Spec, batch int) {
+	t.Helper()
+	want := wholeBatch(t, spec, batch)
+	for _, ranks := range []int{1, 2, 3, 4, 5, 8} {
+		for _, got := range inParts(t, spec, batch, ranks) {
+			requireSameBits(t, want, got, "%d processes", ranks)
+		}
+	}
+	for _, turns := range []int{2, 4, 8} {
+		if got, refused := inTurns(t, spec, batch, turns); !refused {
+			requireSameBits(t, want, got, "%d turns", turns)
+		}
+	}
+}
+
+// outcome is what a step ends with: the loss, then every gradient and every parameter.
+type outcome [][]float32
+
+func requireSameBits(t *testing.T, want, got outcome, format string, args ...any) {
+	t.Helper()
+	require.Equal(t, len(want), len(got), format, args)
+	for i := range want {
+		require.True(t, slices.Equal(want[i], got[i]), "%s: values %d: got %v, want %v", fmt.Sprintf(format, args...), i, got[i], want[i])
+	}
+}
+
+func wholeBatch(t *testing.T, spec *Spec, batch int) outcome {
+	t.Helper()
+	m, err := New(spec)
+	require.NoError(t, err)
+	s := filledStep(t, m, batch, stepConfig{})
+	loss, err := s.Run(7)
+	require.NoError(t, err)
+	return outcomeOf(t, s, loss)
+}
+
+func outcomeOf(t *testing.T, s *Step, loss float64) outcome {
+	t.Helper()
+	o := outcome{{float32(loss)}}
+	for _, pair := range s.Gradients() {
+		grad, err := pair.Grad()
+		require.NoError(t, err)
+		o = append(o, slices.Clone(grad.(*tensor.Dense).Float32s()))
+	}
+	for _, p := range s.model.params {
+		o = append(o, slices.Clone(p.Value.Float32s()))
+	}
+	return o
+}
+
+// inParts is the outcome of each of some processes.
+func inParts(t *testing.T, spec *Spec, batch, ranks int) []outcome {
+	t.Helper()
+	outcomes, all := make([]outcome, ranks), peers.New(ranks)
+	whole, err := New(spec)
+	require.NoError(t, err)
+	filled := filledStep(t, whole, batch, stepConfig{})
+	var running sync.WaitGroup
+	for rank, peer := range all {
+		running.Go(func() {
+			defer func() {
+				if outcomes[rank] == nil {
+					peer.Stop()
+				}
+			}()
+			part, err := ops.NewPart(batch, 1, peer)
+			if !assert.NoError(t, err) {
+				return
+			}
+			m, err := New(spec)
+			if !assert.NoError(t, err) {
+				return
+			}
+			s, err := m.NewStep(batch, WithPart(part))
+			if !assert.NoError(t, err) {
+				return
+			}
+			defer s.Close()
+			loss, err := runPart(s, filled, part)
+			if assert.NoError(t, err) {
+				outcomes[rank] = outcomeOf(t, s, loss)
+			}
+		})
+	}
+	running.Wait()
+	return outcomes
+}
+
+// inTurns is the outcome of one process that computes the batch in turns, unless the network can't be
+// computed so.
+func inTurns(t *testing.T, spec *Spec, batch, turns int) (_ outcome, refused bool) {
+	t.Helper()
+	part, err := ops.NewPart(batch, turns, nil)
+	if err != nil {
+		require.ErrorContains(t, err, "turns have")
+		return nil, true
+	}
+	m, err := New(spec)
+	require.NoError(t, err)
+	whole := filledStep(t, m, batch, stepConfig{})
+	s, err := m.NewStep(batch, WithPart(part))
+	if err != nil {
+		require.ErrorContains(t, err, "(BatchNorm) normalises each image by the whole batch")
+		return nil, true
+	}
+	defer s.Close()
+	var loss float64
+	for turn := range turns {
+		part.Take(turn)
+		loss, err = runPart(s, whole, part)
+		require.NoError(t, err)
+	}
+	return outcomeOf(t, s, loss), false
+}
+
+// runPart runs a step on its part of another one's batch.
+func runPart(s, whole *Step, p *ops.Part) (float64, error) {
+	first, n := p.Images()
+	for _, v := range [][2]*tensor.Dense{{s.x, whole.x}, {s.t, whole.t}} {
+		size := v[1].Shape().TotalSize() / p.Batch()
+		copy(v[0].Float32s(), v[1].Float32s()[first*size:(first+n)*size])
+	}
+	return s.Run(7)
+}
+
+func TestPartsThatCannotBe(t *testing.T) {
+	all := peers.New(4)
+	_, err := ops.NewPart(7, 1, all[0])
+	require.NoError(t, err)
+	_, err = ops.NewPart(3, 1, all[0])
+	require.EqualError(t, err, "batch of 3 images for 4 processes and 1 turns: want at least 4")
+	_, err = ops.NewPart(63, 16, nil)
+	require.EqualError(t, err, "batch of 63 images for 1 processes and 16 turns: want at least 64")
+	_, err = ops.NewPart(10, 4, nil)
+	require.EqualError(t, err, "batch of 10 images for 1 processes and 4 turns: turns have 2 and 3 images: want as many in each")
+
+	spec := Sequential("normed", tensor.Shape{2, 4, 4}, Gaussian(1), Conv2D{Filters: 2, Kernel: Square(3)}, BatchNorm{Name: "bn7"}, Affine{Units: 2})
+	m, err := New(spec)
+	require.NoError(t, err)
+	part, err := ops.NewPart(8, 2, nil)
+	require.NoError(t, err)
+	_, err = m.NewStep(8, WithPart(part))
+	require.EqualError(t, err, `model "normed": layer "bn7" (BatchNorm) normalises each image by the whole batch, which is computed in 2 turns: want 1`)
+	_, err = m.NewStep(9, WithPart(part))
+	require.EqualError(t, err, `model "normed": batch is 9, the part is of one of 8`)
+}

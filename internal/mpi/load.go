@@ -1,0 +1,208 @@
+//go:build mpi && (linux || darwin)
+
+package mpi
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+)
+
+// pathVariable names the library to open, where the usual names don't find the right one.
+const pathVariable = "CONVGRAPH_LIBMPI"
+
+// Sizes of the buffers that MPI writes texts into: those of the largest implementation.
+const (
+	errorText   = 512
+	libraryText = 8192
+)
+
+// handle is an MPI handle: a pointer in Open MPI and MPI 5, an int in MPICH. Either fits a register.
+type handle uintptr
+
+// library is an open MPI library.
+type library struct {
+	path                      string
+	so                        uintptr
+	world, errorsReturn, byte handle
+	inPlace                   unsafe.Pointer
+	funneled                  int32 // MPI_THREAD_FUNNELED
+
+	initThread    func(argc, argv unsafe.Pointer, required int32, provided *int32) int32
+	finalize      func() int32
+	exit          func(code int32)
+	abort         func(comm handle, code int32) int32
+	commRank      func(comm handle, rank *int32) int32
+	commSize      func(comm handle, size *int32) int32
+	setErrhandler func(comm, errhandler handle) int32
+	errorString   func(code int32, text *byte, length *int32) int32
+	version       func(text *byte, length *int32) int32
+	allgatherv    func(send unsafe.Pointer, count int32, t handle, receive unsafe.Pointer, counts, at *int32, rt, comm handle) int32
+	alltoallv     func(send unsafe.Pointer, counts, at *int32, t handle, receive unsafe.Pointer, rcounts, rat *int32, rt, comm handle) int32
+}
+
+// open opens the library that belongs to the launcher, or the first that it finds.
+func open() (*library, error) {
+	keepSignals()
+	var failures []error
+	for _, path := range candidates() {
+		so, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL)
+		if err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		l := &library{path: path, so: so}
+		if err := l.bind(); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return l, nil
+	}
+	return nil, fmt.Errorf("no MPI library found: install Open MPI or MPICH (Debian: apt install openmpi-bin, or mpich; without root: pip install mpich) or set %s to the path of libmpi.so: %w",
+		pathVariable, errors.Join(failures...))
+}
+
+// keepSignals leaves SIGSEGV to Go, where a nil pointer is a panic. UCX, which MPICH and Open MPI may
+// load, would end the process.
+func keepSignals() {
+	if _, set := os.LookupEnv("UCX_ERROR_SIGNALS"); !set {
+		os.Setenv("UCX_ERROR_SIGNALS", "")
+	}
+}
+
+// candidates are the files to try. A library of another launcher than the one that started this
+// process would make every process a world of one rank, so the launcher's own comes first.
+func candidates() []string {
+	if path := os.Getenv(pathVariable); path != "" {
+		return []string{path}
+	}
+	names := []string{"libmpi_abi.so.1", "libmpi.so.40", "libmpi.so.12", "libmpich.so.12", "libmpi.so"}
+	switch {
+	case runtime.GOOS == "darwin":
+		names = []string{"libmpi_abi.dylib", "libmpi.dylib", "libmpich.dylib"}
+	case os.Getenv("OMPI_COMM_WORLD_SIZE") != "":
+		names = []string{"libmpi.so.40", "libmpi_abi.so.1", "libmpi.so"}
+	case os.Getenv("PMI_SIZE") != "" || os.Getenv("PMI_RANK") != "":
+		names = []string{"libmpi_abi.so.1", "libmpi.so.12", "libmpich.so.12", "libmpi.so"}
+	}
+	return append(besideLauncher(names), names...)
+}
+
+// besideLauncher are the libraries of the installation that mpiexec belongs to, such as a module's or
+// a Python environment's, unless it is the system's.
+func besideLauncher(names []string) (paths []string) {
+	launcher, err := exec.LookPath("mpiexec")
+	if err != nil {
+		return nil
+	}
+	folder := filepath.Join(filepath.Dir(filepath.Dir(launcher)), "lib")
+	if folder == "/usr/lib" {
+		return nil
+	}
+	for _, name := range names {
+		if path := filepath.Join(folder, name); exists(path) {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+func exists(path string) bool { _, err := os.Stat(path); return err == nil }
+
+// bind finds the functions and the constants of the library's interface.
+func (l *library) bind() error {
+	for name, f := range map[string]any{
+		"MPI_Init_thread": &l.initThread, "MPI_Finalize": &l.finalize, "MPI_Abort": &l.abort, "exit": &l.exit,
+		"MPI_Comm_rank": &l.commRank, "MPI_Comm_size": &l.commSize, "MPI_Comm_set_errhandler": &l.setErrhandler,
+		"MPI_Error_string": &l.errorString, "MPI_Get_library_version": &l.version,
+		"MPI_Allgatherv": &l.allgatherv, "MPI_Alltoallv": &l.alltoallv,
+	} {
+		symbol, err := purego.Dlsym(l.so, name)
+		if err != nil {
+			return fmt.Errorf("not an MPI library: %w", err)
+		}
+		purego.RegisterFunc(f, symbol)
+	}
+	switch {
+	case l.isStandard():
+		l.world, l.errorsReturn, l.byte, l.inPlace, l.funneled = 0x101, 0x143, 0x247, pointer(1), 1024
+	case l.symbol("ompi_mpi_comm_world") != 0:
+		l.world, l.errorsReturn, l.byte = l.symbol("ompi_mpi_comm_world"), l.symbol("ompi_mpi_errors_return"), l.symbol("ompi_mpi_byte")
+		l.inPlace, l.funneled = pointer(1), 1
+	case l.isMPICH():
+		l.world, l.errorsReturn, l.byte, l.inPlace, l.funneled = 0x44000000, 0x54000001, 0x4c00010d, pointer(^uintptr(0)), 1
+	default:
+		return fmt.Errorf("the library is %q: want Open MPI, one of MPICH's family, or one with the interface of MPI 5", l.name())
+	}
+	return nil
+}
+
+// isStandard asks the library whether its handles are MPI 5's. MPICH 5 has the function in both of its
+// libraries.
+func (l *library) isStandard() bool {
+	symbol := l.symbol("MPI_Abi_get_version")
+	if symbol == 0 {
+		return false
+	}
+	var version func(major, minor *int32) int32
+	purego.RegisterFunc(&version, uintptr(symbol))
+	var major, minor int32
+	return version(&major, &minor) == 0 && major > 0
+}
+
+func (l *library) isMPICH() bool {
+	name := l.name()
+	for _, family := range []string{"MPICH", "Intel", "MVAPICH"} {
+		if strings.Contains(name, family) {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *library) symbol(name string) handle {
+	symbol, err := purego.Dlsym(l.so, name)
+	if err != nil {
+		return 0
+	}
+	return handle(symbol)
+}
+
+// checkLaunch returns an error where the launcher has started more processes than the library sees:
+// each of them would train alone.
+func (l *library) checkLaunch(size int) error {
+	for _, name := range []string{"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"} {
+		if n, err := strconv.Atoi(os.Getenv(name)); err == nil && n > 1 && size == 1 {
+			return fmt.Errorf("the launcher started %d processes (%s), but %s (%s) sees one: it belongs to another launcher; set %s to the path of the right library",
+				n, name, l.path, l.name(), pathVariable)
+		}
+	}
+	return nil
+}
+
+// name is the first line of what the library says of itself.
+func (l *library) name() string { return text(libraryText, l.version) }
+
+func (l *library) errorOf(code int32) string {
+	return cmp.Or(text(errorText, func(at *byte, n *int32) int32 { return l.errorString(code, at, n) }), fmt.Sprint("error ", code))
+}
+
+// text is the first line of what f writes into a buffer of a size.
+func text(size int, f func(*byte, *int32) int32) string {
+	buffer := make([]byte, size)
+	var n int32
+	f(&buffer[0], &n)
+	line, _, _ := strings.Cut(strings.TrimRight(string(buffer[:max(0, min(int(n), size))]), "\x00\n"), "\n")
+	return line
+}
+
+// pointer is an address that MPI compares and never follows.
+func pointer(v uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&v)) }

@@ -1,0 +1,319 @@
+//go:build mpi && (linux || darwin)
+
+package mpi
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// scenario is the variable that makes the test's binary one rank of a run: the tests start themselves
+// under a launcher.
+const scenario = "CONVGRAPH_MPI_SCENARIO"
+
+var scenarios = map[string]func(){
+	"exchange": exchange, "exit": exit, "abort": abort, "nil": followNil, "panic": crash, "late": late, "hang": hang, "collect": collect,
+}
+
+func TestMain(m *testing.M) {
+	if run := scenarios[os.Getenv(scenario)]; run != nil {
+		run()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// A launcher starts ranks.
+type launcher struct {
+	name string
+	args []string
+}
+
+// launchers are those that are installed. A machine without any has nothing to test.
+func launchers(t *testing.T) (found []launcher) {
+	for _, l := range []launcher{
+		{"mpirun.openmpi", []string{"--allow-run-as-root", "--oversubscribe"}}, {"mpirun.mpich", nil},
+	} {
+		if _, err := exec.LookPath(l.name); err == nil {
+			found = append(found, l)
+		}
+	}
+	if len(found) == 0 {
+		t.Skip("neither mpirun.openmpi nor mpirun.mpich is installed")
+	}
+	return found
+}
+
+// run runs a scenario and returns its output and the launcher's exit code, -1 after a deadline.
+func (l launcher) run(t *testing.T, ranks int, name string, env ...string) (string, int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(ctx, l.name, append(l.args, "-n", fmt.Sprint(ranks), self)...)
+	cmd.Env = append(append(os.Environ(), scenario+"="+name), env...)
+	cmd.WaitDelay = 5 * time.Second
+	out, _ := cmd.CombinedOutput()
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+func eachLauncher(t *testing.T, test func(t *testing.T, l launcher)) {
+	for _, l := range launchers(t) {
+		t.Run(l.name, func(t *testing.T) { test(t, l) })
+	}
+}
+
+// MPICH waits busily, so tests of it have no more ranks than a small machine has cores.
+func (l launcher) most() int {
+	if strings.Contains(l.name, "mpich") {
+		return 2
+	}
+	return 4
+}
+
+func start() *World {
+	w, err := Start()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	return w
+}
+
+func must(w *World, err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		w.Abort(1)
+	}
+}
+
+func exchange() {
+	w := start()
+	rank, ranks := w.Rank()
+	at, data := []int{0}, []byte(nil)
+	for r := range ranks {
+		at = append(at, at[r]+r+1)
+	}
+	data = make([]byte, at[ranks])
+	for i := at[rank]; i < at[rank+1]; i++ {
+		data[i] = byte(10*rank + i)
+	}
+	must(w, w.Gather(data, at))
+	for r := range ranks {
+		for i := at[r]; i < at[r+1]; i++ {
+			if data[i] != byte(10*r+i) {
+				must(w, fmt.Errorf("gathered %v", data))
+			}
+		}
+	}
+	receiveAt := []int{0}
+	for r := range ranks {
+		receiveAt = append(receiveAt, (r+1)*(rank+1))
+	}
+	receive := make([]byte, receiveAt[ranks])
+	must(w, w.Exchange(data, at, receive, receiveAt))
+	for r := range ranks {
+		for i := range rank + 1 {
+			if got := receive[receiveAt[r]+i]; got != data[at[rank]+i] {
+				must(w, fmt.Errorf("rank %d got %v", rank, receive))
+			}
+		}
+	}
+	if rank == 0 {
+		fmt.Printf("%d ranks, %s\n", ranks, w.Library())
+	}
+	w.Exit(0)
+}
+
+func TestExchange(t *testing.T) {
+	eachLauncher(t, func(t *testing.T, l launcher) {
+		for n := 1; n <= l.most(); n++ {
+			out, code := l.run(t, n, "exchange")
+			assert.Zero(t, code, out)
+			assert.Contains(t, out, fmt.Sprint(n, " ranks, "))
+			fmt.Print(out)
+		}
+	})
+}
+
+// Memory is collected and goroutines are preempted while MPI works on Go's memory.
+func collect() {
+	w := start()
+	rank, ranks := w.Rank()
+	at := make([]int, ranks+1)
+	for r := range at {
+		at[r] = 1000 * r
+	}
+	for i := range 2000 {
+		data := make([]byte, 1000*ranks)
+		for j := range 1000 {
+			data[1000*rank+j] = byte(i + j)
+		}
+		if i%50 == 0 {
+			go runtime.GC()
+		}
+		must(w, w.Gather(data, at))
+		for j, got := range data {
+			if got != byte(i+j%1000) {
+				must(w, fmt.Errorf("byte %d of message %d is %d", j, i, got))
+			}
+		}
+	}
+	w.Exit(0)
+}
+
+func TestGarbageCollection(t *testing.T) {
+	eachLauncher(t, func(t *testing.T, l launcher) {
+		out, code := l.run(t, 2, "collect")
+		assert.Zero(t, code, out)
+	})
+}
+
+// A rank that is done ends the run in order: no launcher takes it for lost and kills the others.
+func exit() {
+	w := start()
+	rank, _ := w.Rank()
+	must(w, w.Gather(make([]byte, 8), []int{0, 4, 8}))
+	if rank == 1 {
+		time.Sleep(time.Second)
+		fmt.Println("the slower rank is done")
+	}
+	w.Exit(0)
+}
+
+func TestExit(t *testing.T) {
+	eachLauncher(t, func(t *testing.T, l launcher) {
+		for range 3 {
+			out, code := l.run(t, 2, "exit")
+			assert.Zero(t, code, out)
+			assert.Contains(t, out, "the slower rank is done")
+		}
+	})
+}
+
+func abort() {
+	w := start()
+	if rank, _ := w.Rank(); rank == 1 {
+		w.Abort(7)
+	}
+	_ = w.Gather(make([]byte, 8), []int{0, 4, 8})
+	time.Sleep(time.Hour)
+}
+
+func TestAbortEndsAll(t *testing.T) {
+	eachLauncher(t, func(t *testing.T, l launcher) {
+		began := time.Now()
+		out, code := l.run(t, 2, "abort")
+		assert.Equal(t, 7, code, out)
+		assert.Less(t, time.Since(began), 30*time.Second)
+	})
+}
+
+// Below MPICH, UCX takes the signals of a nil pointer, unless it is told not to.
+func followNil() {
+	w := start()
+	func() {
+		defer func() { fmt.Println("recovered:", recover()) }()
+		var p *int
+		*p = 1
+	}()
+	w.Exit(0)
+}
+
+func TestNilPointerIsAPanic(t *testing.T) {
+	eachLauncher(t, func(t *testing.T, l launcher) {
+		out, code := l.run(t, 2, "nil")
+		assert.Zero(t, code, out)
+		assert.Equal(t, 2, strings.Count(out, "recovered: runtime error: invalid memory address"), out)
+	})
+}
+
+func crash() {
+	w := start()
+	if rank, _ := w.Rank(); rank == 1 {
+		panic("a bug")
+	}
+	_ = w.Gather(make([]byte, 8), []int{0, 4, 8})
+	time.Sleep(time.Hour)
+}
+
+func TestPanicEndsAll(t *testing.T) {
+	eachLauncher(t, func(t *testing.T, l launcher) {
+		began := time.Now()
+		out, code := l.run(t, 2, "panic")
+		assert.NotZero(t, code)
+		assert.Contains(t, out, "panic: a bug")
+		assert.Less(t, time.Since(began), 30*time.Second, out)
+	})
+}
+
+// What fails in one rank fails after Start: a rank that ended before would leave the others waiting.
+func late() {
+	w := start()
+	if rank, _ := w.Rank(); rank == 0 {
+		fmt.Println("bad flag")
+		w.Abort(2)
+	}
+	time.Sleep(time.Hour)
+}
+
+func TestFailureAfterStart(t *testing.T) {
+	eachLauncher(t, func(t *testing.T, l launcher) {
+		out, code := l.run(t, 2, "late")
+		assert.Equal(t, 2, code, out)
+	})
+}
+
+// hang is a rank that computes and never calls.
+func hang() {
+	w := start()
+	if rank, _ := w.Rank(); rank == 1 {
+		time.Sleep(time.Hour)
+	}
+	_ = w.Gather(make([]byte, 8), []int{0, 4, 8})
+	time.Sleep(time.Hour)
+}
+
+func TestWatchdog(t *testing.T) {
+	eachLauncher(t, func(t *testing.T, l launcher) {
+		began := time.Now()
+		out, code := l.run(t, 2, "hang", "CONVGRAPH_MPI_PATIENCE=2s")
+		assert.NotZero(t, code)
+		assert.Regexp(t, `rank 0 of 2 has waited 2(\.\d)?s for the others in MPI_Allgatherv, its call 1`, out)
+		assert.Less(t, time.Since(began), 30*time.Second)
+	})
+}
+
+// TestWrongLibrary: each rank of a launcher would train alone.
+func TestWrongLibrary(t *testing.T) {
+	if len(launchers(t)) < 2 {
+		t.Skip("want both Open MPI and MPICH")
+	}
+	libraries := map[string]string{"mpirun.openmpi": "libmpich.so.12", "mpirun.mpich": "libmpi.so.40"}
+	eachLauncher(t, func(t *testing.T, l launcher) {
+		out, code := l.run(t, 2, "exchange", pathVariable+"="+libraries[l.name])
+		assert.NotZero(t, code)
+		assert.Contains(t, out, "the launcher started 2 processes")
+		assert.Contains(t, out, "it belongs to another launcher")
+	})
+}
+
+func TestNoLibrary(t *testing.T) {
+	t.Setenv(pathVariable, filepath.Join(t.TempDir(), "libmpi.so"))
+	_, err := open()
+	require.ErrorContains(t, err, "no MPI library found: install Open MPI or MPICH")
+	t.Setenv(pathVariable, "libc.so.6")
+	_, err = open()
+	require.ErrorContains(t, err, "libc.so.6: not an MPI library")
+}

@@ -1,0 +1,217 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"convgraph/graph"
+	"convgraph/internal/peers"
+)
+
+// batchTrainer is a trainer with batches that several processes can divide.
+func batchTrainer(t testing.TB, spec *graph.Spec, batch int) *Trainer {
+	t.Helper()
+	tr := trainer(t, spec)
+	tr.Train = images(t, spec.Input, 2*batch+3, tr.Model.Classes(), 5)
+	tr.Test = images(t, spec.Input, 9, tr.Model.Classes(), 6)
+	tr.Batch = batch
+	return tr
+}
+
+// finishTogether runs the trainers as processes of one training and gives what each ends with.
+func finishTogether(t *testing.T, all []*Trainer) []ending {
+	t.Helper()
+	endings := make([]ending, len(all))
+	var running sync.WaitGroup
+	for rank, peer := range peers.New(len(all)) {
+		running.Go(func() {
+			defer peer.Stop()
+			all[rank].Peers = peer
+			result, err := all[rank].Run(context.Background())
+			if assert.NoError(t, err, "rank %d", rank) {
+				endings[rank] = ending{paramBytes(t, all[rank].Model), timeless(result.History), result.Test}
+			}
+		})
+	}
+	running.Wait()
+	return endings
+}
+
+// TestAnyNumberOfProcesses: a training by any number of processes, or in turns, ends with the bits of
+// one process.
+func TestAnyNumberOfProcesses(t *testing.T) {
+	for name, spec := range map[string]func() *graph.Spec{
+		"simpleconvnet": simpleConvNet, "lenet": leNet, "alexnet": alexNet, "resnet": resNet, "dropout": withDropout,
+	} {
+		t.Run(name, func(t *testing.T) {
+			const batch = 20
+			want := finish(t, batchTrainer(t, spec(), batch))
+			for _, n := range []int{1, 2, 3, 4, 8} {
+				all := make([]*Trainer, n)
+				for rank := range all {
+					all[rank] = batchTrainer(t, spec(), batch)
+				}
+				for rank, got := range finishTogether(t, all) {
+					require.True(t, want.equals(got), "rank %d of %d", rank, n)
+				}
+			}
+		})
+	}
+}
+
+func TestMicroBatches(t *testing.T) {
+	for name, spec := range map[string]func() *graph.Spec{"simpleconvnet": simpleConvNet, "lenet": leNet, "alexnet": alexNet} {
+		t.Run(name, func(t *testing.T) {
+			const batch = 16
+			want := finish(t, batchTrainer(t, spec(), batch))
+			for _, most := range []int{16, 8, 5, 2} {
+				tr := batchTrainer(t, spec(), batch)
+				tr.MicroBatch = most
+				require.True(t, want.equals(finish(t, tr)), "at most %d images at once", most)
+			}
+			both := []*Trainer{batchTrainer(t, spec(), batch), batchTrainer(t, spec(), batch)}
+			for _, tr := range both {
+				tr.MicroBatch = 4
+			}
+			for rank, got := range finishTogether(t, both) {
+				require.True(t, want.equals(got), "rank %d of 2, in turns of 4 images", rank)
+			}
+		})
+	}
+	tr := batchTrainer(t, resNet(), 16)
+	tr.MicroBatch = 8
+	_, err := tr.Run(context.Background())
+	require.ErrorContains(t, err, "(BatchNorm) normalises each image by the whole batch, which is computed in 2 turns: want 1")
+	tr.MicroBatch = -1
+	_, err = tr.Run(context.Background())
+	require.EqualError(t, err, "micro-batch is -1: want at least 1, or 0 for the whole batch")
+}
+
+// endAfter ends a training, one way or another, after a step.
+type endAfter struct {
+	Base
+	step int
+	end  func() error
+}
+
+func (s endAfter) StepEnd(state *State) error {
+	if state.Step != s.step {
+		return nil
+	}
+	return s.end()
+}
+
+// TestOneProcessEndsAll: what ends the training in one process ends it in all, after the same step.
+func TestOneProcessEndsAll(t *testing.T) {
+	for name, how := range map[string]func(cancel func()) error{
+		"stopped":     func(func()) error { return ErrStop },
+		"interrupted": func(cancel func()) error { cancel(); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := peers.New(3)
+			steps, errs := make([]int, len(all)), make([]error, len(all))
+			var running sync.WaitGroup
+			for rank, peer := range all {
+				running.Go(func() {
+					ctx, cancel := context.WithCancel(context.Background())
+					defer cancel()
+					tr := batchTrainer(t, withDropout(), 16)
+					tr.Peers = peer
+					if rank == 1 {
+						tr.Callbacks = append(tr.Callbacks, endAfter{step: 3, end: func() error { return how(cancel) }})
+					}
+					tr.Callbacks = append(tr.Callbacks, countSteps{steps: &steps[rank]})
+					_, errs[rank] = tr.Run(ctx)
+				})
+			}
+			running.Wait()
+			assert.Equal(t, []int{3, 3, 3}, steps)
+			for _, err := range errs {
+				if name == "stopped" {
+					assert.NoError(t, err)
+				} else {
+					assert.ErrorIs(t, err, context.Canceled)
+				}
+			}
+		})
+	}
+}
+
+type countSteps struct {
+	Base
+	steps *int
+}
+
+func (c countSteps) StepEnd(s *State) error { *c.steps = s.Step; return nil }
+
+// TestCheckpointsGoOnWithAnyNumber: a training of three processes goes on with one, and with two.
+func TestCheckpointsGoOnWithAnyNumber(t *testing.T) {
+	want := finish(t, batchTrainer(t, simpleConvNet(), 16))
+	dir := t.TempDir()
+	broken := errors.New("out of order")
+	var running sync.WaitGroup
+	for rank, peer := range peers.New(3) {
+		running.Go(func() {
+			defer peer.Stop()
+			tr := batchTrainer(t, simpleConvNet(), 16)
+			tr.Peers = peer
+			if rank == 0 {
+				tr.Callbacks = append(tr.Callbacks, Checkpoints{Dir: dir, Every: 1})
+			}
+			tr.Callbacks = append(tr.Callbacks, endAfter{step: 3, end: func() error { return broken }})
+			_, err := tr.Run(context.Background())
+			assert.ErrorIs(t, err, broken)
+		})
+	}
+	running.Wait()
+	for _, n := range []int{1, 2} {
+		all := make([]*Trainer, n)
+		for rank := range all {
+			all[rank] = batchTrainer(t, simpleConvNet(), 16)
+			checkpoint, err := LatestCheckpoint(dir, nil)
+			require.NoError(t, err)
+			require.Equal(t, 3, checkpoint.Step)
+			all[rank].Resume = checkpoint
+		}
+		for rank, got := range finishTogether(t, all) {
+			require.True(t, want.equals(got), "rank %d of %d", rank, n)
+		}
+	}
+}
+
+// TestParametersThatPartWays: a process whose parameters differ is found after the epoch, and named.
+func TestParametersThatPartWays(t *testing.T) {
+	all := peers.New(3)
+	errs := make([]error, len(all))
+	var running sync.WaitGroup
+	for rank, peer := range all {
+		running.Go(func() {
+			tr := batchTrainer(t, withDropout(), 16)
+			tr.Peers = peer
+			if rank == 2 {
+				tr.Callbacks = append(tr.Callbacks, endAfter{step: 1, end: func() error {
+					tr.Model.Params()[0].Value.Float32s()[0] += 1e-3
+					return nil
+				}})
+			}
+			_, errs[rank] = tr.Run(context.Background())
+		})
+	}
+	running.Wait()
+	for _, err := range errs {
+		assert.Regexp(t, "^rank [12]: hash of the parameters after epoch 1: got [0-9a-f]{16}, rank 0 has [0-9a-f]{16}$", fmt.Sprint(err))
+	}
+}
+
+func TestBatchTooSmallForTheProcesses(t *testing.T) {
+	tr := batchTrainer(t, withDropout(), 4)
+	tr.Peers = peers.New(5)[0]
+	_, err := tr.Run(context.Background())
+	require.EqualError(t, err, "batch of 4 images for 5 processes and 1 turns: want at least 8")
+}

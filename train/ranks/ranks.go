@@ -1,0 +1,134 @@
+// Package ranks is what processes that train one network together, called ranks, tell each other
+// besides sums: settings, counts, decisions. Every function is called by all ranks, in the same
+// order, and gives all of them the same answer.
+package ranks
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"convgraph/ops"
+)
+
+// All returns what each rank gives, in the order of the ranks.
+func All(p ops.Peers, own []byte) ([][]byte, error) {
+	rank, ranks := p.Rank()
+	sizes, at := make([]byte, 8*ranks), make([]int, ranks+1)
+	for r := range at {
+		at[r] = 8 * r
+	}
+	binary.LittleEndian.PutUint64(sizes[at[rank]:], uint64(len(own)))
+	if err := p.Gather(sizes, at); err != nil {
+		return nil, err
+	}
+	for r := range ranks {
+		at[r+1] = int(binary.LittleEndian.Uint64(sizes[8*r:]))
+	}
+	for r := range ranks {
+		at[r+1] += at[r]
+	}
+	data := make([]byte, at[ranks])
+	copy(data[at[rank]:], own)
+	if err := p.Gather(data, at); err != nil {
+		return nil, err
+	}
+	all := make([][]byte, ranks)
+	for r := range all {
+		all[r] = data[at[r]:at[r+1]]
+	}
+	return all, nil
+}
+
+// FromFirst returns what rank 0 gives; the others' argument is ignored.
+func FromFirst(p ops.Peers, data []byte) ([]byte, error) {
+	if rank, _ := p.Rank(); rank > 0 {
+		data = nil
+	}
+	all, err := All(p, data)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// Sum adds each count over the ranks.
+func Sum(p ops.Peers, counts []int) error {
+	var own []byte
+	for _, n := range counts {
+		own = binary.LittleEndian.AppendUint64(own, uint64(n))
+	}
+	all, err := All(p, own)
+	if err != nil {
+		return err
+	}
+	clear(counts)
+	for _, of := range all {
+		for i := range counts {
+			counts[i] += int(binary.LittleEndian.Uint64(of[8*i:]))
+		}
+	}
+	return nil
+}
+
+// Most returns the largest vote of the ranks. It takes one message, for use after every step.
+func Most(p ops.Peers, vote byte) (byte, error) {
+	rank, ranks := p.Rank()
+	votes, at := make([]byte, ranks), make([]int, ranks+1)
+	for r := range at {
+		at[r] = r
+	}
+	votes[rank] = vote
+	if err := p.Gather(votes, at); err != nil {
+		return 0, err
+	}
+	return slices.Max(votes), nil
+}
+
+// A Fact is something that all ranks must agree in.
+type Fact struct{ Name, Value string }
+
+// Agree returns an error if the facts of a rank aren't those of rank 0. It names the rank and the
+// first difference.
+func Agree(p ops.Peers, facts []Fact) error {
+	own, err := json.Marshal(facts)
+	if err != nil {
+		return err
+	}
+	all, err := All(p, own)
+	if err != nil {
+		return err
+	}
+	var want []Fact
+	if err := json.Unmarshal(all[0], &want); err != nil {
+		return fmt.Errorf("facts of rank 0: %w", err)
+	}
+	for rank, text := range all {
+		var got []Fact
+		if err := json.Unmarshal(text, &got); err != nil {
+			return fmt.Errorf("facts of rank %d: %w", rank, err)
+		}
+		if err := compare(rank, got, want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func compare(rank int, got, want []Fact) error {
+	value := func(facts []Fact, name string) string {
+		for _, f := range facts {
+			if f.Name == name {
+				return f.Value
+			}
+		}
+		return "not given"
+	}
+	for _, f := range append(want, got...) {
+		if g, w := value(got, f.Name), value(want, f.Name); g != w {
+			return fmt.Errorf("rank %d: %s: got %s, rank 0 has %s", rank, f.Name, g, w)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package ranks
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"convgraph/internal/peers"
+	"convgraph/ops"
+)
+
+// each runs f on every rank.
+func each(n int, f func(p ops.Peers, rank int)) {
+	var running sync.WaitGroup
+	for rank, p := range peers.New(n) {
+		running.Go(func() { f(p, rank) })
+	}
+	running.Wait()
+}
+
+func TestWhatRanksTellEachOther(t *testing.T) {
+	for _, n := range []int{1, 2, 5} {
+		each(n, func(p ops.Peers, rank int) {
+			all, err := All(p, []byte(fmt.Sprint("rank ", rank))[:4+rank%2])
+			assert.NoError(t, err)
+			for r, got := range all {
+				assert.Equal(t, []byte(fmt.Sprint("rank ", r))[:4+r%2], got)
+			}
+			first, err := FromFirst(p, []byte{byte(rank + 7)})
+			assert.NoError(t, err)
+			assert.Equal(t, []byte{7}, first)
+
+			counts := []int{1, rank, 1 << 40}
+			assert.NoError(t, Sum(p, counts))
+			assert.Equal(t, []int{n, n * (n - 1) / 2, n << 40}, counts)
+
+			most, err := Most(p, byte(rank))
+			assert.NoError(t, err)
+			assert.Equal(t, byte(n-1), most)
+		})
+	}
+}
+
+func TestAgree(t *testing.T) {
+	each(3, func(p ops.Peers, rank int) {
+		assert.NoError(t, Agree(p, []Fact{{"seed", "1"}}))
+		seed := map[int]string{0: "1", 1: "1", 2: "5"}[rank]
+		assert.EqualError(t, Agree(p, []Fact{{"version", "v1"}, {"seed", seed}}), "rank 2: seed: got 5, rank 0 has 1")
+		facts := []Fact{{"version", "v1"}}
+		if rank == 1 {
+			facts = append(facts, Fact{"-lr", "0.1"})
+		}
+		assert.EqualError(t, Agree(p, facts), "rank 1: -lr: got 0.1, rank 0 has not given")
+	})
+}
