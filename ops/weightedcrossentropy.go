@@ -36,13 +36,16 @@ func weightedCrossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	w := sync.OnceValue(func() *weightedSoftmax[T] {
 		return &weightedSoftmax[T]{make([]T, n*classes), make([]T, n*classes), make([]T, n*classes), make([]T, n)}
 	})
+	var part *Part
+	var losses kernel.Whole[float64]
 	return rule[T]{
 		output: tensor.ScalarShape(),
+		split:  splits(func(p *Part) { part = p }),
 		forward: func(in [][]T, loss []T) error {
 			if err := w().weigh(in[1], classes); err != nil {
 				return err
 			}
-			loss[0] = kernel.CrossEntropy(n, classes, in[0], w().target, w().p)
+			loss[0] = kernel.CrossEntropy(part, &losses, n, classes, in[0], w().target, w().p)
 			scaleRows(w().scaled, w().p, w().sums)
 			return nil
 		},
@@ -50,19 +53,19 @@ func weightedCrossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 			{
 				after: []operand{result, 0},
 				apply: func(_ [][]T, dloss, dx []T) error {
-					kernel.CrossEntropyBackward(n, classes, w().scaled, w().target, dloss[0]/T(n), dx)
+					kernel.CrossEntropyBackward(n, classes, w().scaled, w().target, dloss[0]/T(part.Total(n)), dx)
 					return nil
 				},
 				second: lossGradient[T]{
 					"WeightedCrossEntropy", x,
 					func(_ [][]T, scale T, out []T) {
-						kernel.CrossEntropyBackward(n, classes, w().scaled, w().target, scale/T(n), out)
+						kernel.CrossEntropyBackward(n, classes, w().scaled, w().target, scale/T(part.Total(n)), out)
 					},
 					func(_ [][]T, scale T, v, out []T) {
 						kernel.SoftmaxBackward(n, classes, w().p, v, out)
 						scaleRows(out, out, w().sums)
 						for i := range out {
-							out[i] *= scale / T(n)
+							out[i] *= scale / T(part.Total(n))
 						}
 					},
 				}.second(2),
