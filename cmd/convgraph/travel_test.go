@@ -94,7 +94,7 @@ func TestImportErrors(t *testing.T) {
 		args []string
 	}{
 		{cli.BadUsage, "want a .onnx, .pkl", []string{"small.h5"}},
-		{cli.BadUsage, "-names is for the other files", []string{"net.onnx", "-names", "testdata/names.json"}},
+		{cli.BadUsage, "-names and -class-names are for the other files", []string{"net.onnx", "-names", "testdata/names.json"}},
 		{cli.BadUsage, "unknown flag", []string{"testdata/small.pt", "-nonsense"}},
 		{cli.Failed, `model "nonsense" is unknown`, []string{"testdata/small.pt", "-model", "nonsense"}},
 		{cli.Failed, "missing.pt", []string{"testdata/missing.pt"}},
