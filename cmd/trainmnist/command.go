@@ -209,8 +209,8 @@ func (c *command) prepare(t *train.Trainer, r models.Recipe, s *source, f *folde
 		}
 		t.Resume = f.checkpoint
 	}
-	f.begun = true
 	if !c.first() {
+		f.begun = true
 		t.Callbacks = append(t.Callbacks, c.watchers(r, f.output)...)
 		return settings, nil
 	}
@@ -218,6 +218,7 @@ func (c *command) prepare(t *train.Trainer, r models.Recipe, s *source, f *folde
 	if err != nil {
 		return nil, err
 	}
+	f.begun = true
 	t.Callbacks = slices.Concat([]train.Callback{guard{out: f.output}}, c.progress(), t.Callbacks, c.watchers(r, f.output), boards, c.keepers(f.output), []train.Callback{
 		&train.Warnings{W: cli.BestEffort(os.Stderr)}, f.history(), c.checkpoints(f, settings),
 	}, page.callbacks())
