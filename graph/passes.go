@@ -17,7 +17,7 @@ var passes = []pass{
 	{"conv-relu-pool", fuseConvReLUPool, true},
 	{"conv-relu", fuseConvReLU, false},
 	{"affine-relu", fuseAffineReLU, false},
-	{"batchnorm-relu", fuseBatchNormReLU, true},
+	{"batchnorm-relu", fuseBatchNormReLU, false},
 }
 
 // A pass says how many nodes of a chain, from its first on, it makes one op of, and how; 0 if it
