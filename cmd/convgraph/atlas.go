@@ -13,7 +13,6 @@ import (
 	"convgraph/graph"
 	"convgraph/insight"
 	"convgraph/internal/cli"
-	"convgraph/pretrained"
 	"convgraph/viz"
 )
 
@@ -53,7 +52,7 @@ func (c *atlas) Run(stdout io.Writer) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	m, err := pretrained.Load(c.Params)
+	m, err := loadFinite(c.Params)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"convgraph/internal/cli"
 	"convgraph/models"
 	"convgraph/onnx"
-	"convgraph/pretrained"
 )
 
 // exportFile is convgraph export.
@@ -36,7 +35,7 @@ func (c *exportFile) Run() error {
 	if write == nil {
 		return cli.Usagef("-o is %q: want a name that ends in .onnx or .npz", c.Out)
 	}
-	m, err := pretrained.Load(c.Params)
+	m, err := loadFinite(c.Params)
 	if err != nil {
 		return err
 	}

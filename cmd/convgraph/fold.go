@@ -9,7 +9,6 @@ import (
 	"gorgonia.org/tensor"
 
 	"convgraph/graph"
-	"convgraph/pretrained"
 )
 
 // fold is convgraph fold.
@@ -40,7 +39,7 @@ func (fold) Help() string {
 
 // Run folds, compares and writes.
 func (c *fold) Run(stdout io.Writer) error {
-	m, err := pretrained.Load(c.Params)
+	m, err := loadFinite(c.Params)
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,9 @@ func TestNonFiniteParameters(t *testing.T) {
 		fail(t, cli.Failed, want, command, params, image, "-o", filepath.Join(t.TempDir(), "c.png"))
 	}
 	fail(t, cli.Failed, want, "maximize", params, "-layer", "output", "-unit", "1", "-o", filepath.Join(t.TempDir(), "c.png"))
+	fail(t, cli.Failed, want, "export", params, "-o", filepath.Join(t.TempDir(), "net.onnx"))
+	fail(t, cli.Failed, want, "fold", params, "-o", filepath.Join(t.TempDir(), "folded.safetensors"))
+	fail(t, cli.Failed, want, "atlas", params, "-o", filepath.Join(t.TempDir(), "atlas.png"))
 	infinite := spoilt(t, "c1.bias", 2, math.Inf(-1))
 	fail(t, cli.Failed, `parameter "c1.bias" is -Inf at [2]: want finite numbers`, "eval", infinite)
 }
