@@ -30,13 +30,14 @@ type exporter struct {
 	opset      int64
 	values     map[*graph.Node]string
 	parameters map[string]bool // initializers that are the model's parameters
+	outline    bool            // leaves the parameters' numbers out
 
 	node *graph.Node // that is being written
 	last string      // what the last operator made
 }
 
 func export(m *graph.Model) (*schema.Model, error) {
-	e, err := exported(m)
+	e, err := exported(m, false)
 	if err != nil {
 		return nil, err
 	}
@@ -58,9 +59,11 @@ func export(m *graph.Model) (*schema.Model, error) {
 	return file, nil
 }
 
-// exported is the model as a graph.
-func exported(m *graph.Model) (*exporter, error) {
-	e := &exporter{element: schema.Float32, opset: leastOpset, values: map[*graph.Node]string{}, parameters: map[string]bool{}}
+// exported is the model as a graph; an outline has the parameters' shapes without their numbers.
+func exported(m *graph.Model, outline bool) (*exporter, error) {
+	e := &exporter{
+		element: schema.Float32, opset: leastOpset, values: map[*graph.Node]string{}, parameters: map[string]bool{}, outline: outline,
+	}
 	if m.Dtype() == tensor.Float64 {
 		e.element = schema.Float64
 	}
@@ -151,9 +154,12 @@ func (e *exporter) parameter(name string) (string, error) {
 	if e.parameters[p.Name] {
 		return p.Name, nil
 	}
-	t, err := schema.NewTensor(p.Name, p.Value)
-	if err != nil {
-		return "", err
+	t := schema.Tensor{Name: p.Name, Type: e.element, Dims: dims64(p.Shape)}
+	if !e.outline {
+		var err error
+		if t, err = schema.NewTensor(p.Name, p.Value); err != nil {
+			return "", err
+		}
 	}
 	e.parameters[p.Name] = true
 	e.graph.Initializers = append(e.graph.Initializers, t)

@@ -57,7 +57,7 @@ func described(file *schema.Model, options []graph.Option) (*graph.Model, error)
 	if err != nil {
 		return nil, nil
 	}
-	e, err := exported(m)
+	e, err := exported(m, true)
 	if err != nil || !isWrittenAs(file, e) {
 		return nil, nil
 	}
