@@ -42,21 +42,30 @@ func TestPartsOfLosses(t *testing.T) {
 		spec.Loss = loss
 		requireParts(t, spec, 21)
 	}
+	spec := Sequential("weighted", tensor.Shape{3, 5, 5}, Gaussian(0.7), Conv2D{Filters: 4, Kernel: Square(3)}, Affine{Units: 5}, Softmax{})
+	requireParts(t, spec, 21, WithWeightedTargets())
 }
 
-func requireParts(t *testing.T, spec *Spec, batch int) {
+func requireParts(t *testing.T, spec *Spec, batch int, options ...StepOption) {
 	t.Helper()
-	want := wholeBatch(t, spec, batch)
+	want := wholeBatch(t, spec, batch, options)
 	for _, ranks := range []int{1, 2, 3, 4, 5, 8} {
-		for _, got := range inParts(t, spec, batch, ranks) {
+		for _, got := range inParts(t, spec, batch, ranks, options) {
 			requireSameBits(t, want, got, "%d processes", ranks)
 		}
 	}
 	for _, turns := range []int{2, 4, 8} {
-		if got, refused := inTurns(t, spec, batch, turns); !refused {
+		if got, refused := inTurns(t, spec, batch, turns, options); !refused {
 			requireSameBits(t, want, got, "%d turns", turns)
 		}
 	}
+}
+
+func configOf(options []StepOption) (config stepConfig) {
+	for _, option := range options {
+		option(&config)
+	}
+	return config
 }
 
 // outcome is what a step ends with: the loss, then every gradient and every parameter.
@@ -70,11 +79,11 @@ func requireSameBits(t *testing.T, want, got outcome, format string, args ...any
 	}
 }
 
-func wholeBatch(t *testing.T, spec *Spec, batch int) outcome {
+func wholeBatch(t *testing.T, spec *Spec, batch int, options []StepOption) outcome {
 	t.Helper()
 	m, err := New(spec)
 	require.NoError(t, err)
-	s := filledStep(t, m, batch, stepConfig{})
+	s := filledStep(t, m, batch, configOf(options))
 	loss, err := s.Run(7)
 	require.NoError(t, err)
 	return outcomeOf(t, s, loss)
@@ -95,12 +104,12 @@ func outcomeOf(t *testing.T, s *Step, loss float64) outcome {
 }
 
 // inParts is the outcome of each of some processes.
-func inParts(t *testing.T, spec *Spec, batch, ranks int) []outcome {
+func inParts(t *testing.T, spec *Spec, batch, ranks int, options []StepOption) []outcome {
 	t.Helper()
 	outcomes, all := make([]outcome, ranks), peers.New(ranks)
 	whole, err := New(spec)
 	require.NoError(t, err)
-	filled := filledStep(t, whole, batch, stepConfig{})
+	filled := filledStep(t, whole, batch, configOf(options))
 	var running sync.WaitGroup
 	for rank, peer := range all {
 		running.Go(func() {
@@ -117,7 +126,7 @@ func inParts(t *testing.T, spec *Spec, batch, ranks int) []outcome {
 			if !assert.NoError(t, err) {
 				return
 			}
-			s, err := m.NewStep(batch, WithPart(part))
+			s, err := m.NewStep(batch, append(slices.Clone(options), WithPart(part))...)
 			if !assert.NoError(t, err) {
 				return
 			}
@@ -134,7 +143,7 @@ func inParts(t *testing.T, spec *Spec, batch, ranks int) []outcome {
 
 // inTurns is the outcome of one process that computes the batch in turns, unless the network can't be
 // computed so.
-func inTurns(t *testing.T, spec *Spec, batch, turns int) (_ outcome, refused bool) {
+func inTurns(t *testing.T, spec *Spec, batch, turns int, options []StepOption) (_ outcome, refused bool) {
 	t.Helper()
 	part, err := ops.NewPart(batch, turns, nil)
 	if err != nil {
@@ -143,8 +152,8 @@ func inTurns(t *testing.T, spec *Spec, batch, turns int) (_ outcome, refused boo
 	}
 	m, err := New(spec)
 	require.NoError(t, err)
-	whole := filledStep(t, m, batch, stepConfig{})
-	s, err := m.NewStep(batch, WithPart(part))
+	whole := filledStep(t, m, batch, configOf(options))
+	s, err := m.NewStep(batch, append(slices.Clone(options), WithPart(part))...)
 	if err != nil {
 		require.ErrorContains(t, err, "(BatchNorm) normalises each image by the whole batch")
 		return nil, true

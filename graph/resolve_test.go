@@ -45,6 +45,9 @@ func TestNetworkErrors(t *testing.T) {
 		{`layer 3 "multiply1" (Multiply{}, reads "fc1" (2), "input" (2, 8, 8)): ` +
 			`value 1 is (2), a gate for value 2, (2, 8, 8): want the gate second`,
 			[]graph.Layer{graph.GlobalAvgPool{}, graph.Affine{Units: 2}, graph.From(graph.Multiply{}, "fc1", "input")}},
+		{`layer 2 "multiply1" (Multiply{}, reads "input" (2, 8, 8), "pool1" (2, 4, 4)): ` +
+			`value 2 is (2, 4, 4): want (2, 8, 8), or a gate (2) or (2, 1, 1) for the channels`,
+			[]graph.Layer{pool, graph.From(graph.Multiply{}, "input", "pool1")}},
 		{`layer 1 "add1" (Add{}): reads 1025 values: want at most 1024`,
 			[]graph.Layer{graph.From(graph.Add{}, slices.Repeat([]string{"input"}, 1025)...)}},
 		{`layer 2 "b" (Conv2D{Filters: 2, Kernel: Square(3), Pad: Square(1)}): no layer reads its output`,

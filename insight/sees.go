@@ -1,7 +1,6 @@
 package insight
 
 import (
-	"cmp"
 	"image"
 
 	"convgraph/graph"
@@ -39,33 +38,18 @@ func Sees(m *graph.Model, n *graph.Node, row, column int) image.Rectangle {
 // reach is the part of a layer's input that a part of its output depends on; ok is false if that is all
 // of it, or not known.
 func reach(n *graph.Node, field image.Rectangle) (reached image.Rectangle, ok bool) {
-	one := graph.Square(1)
-	slide := func(kernel, stride, pad, begin, dilation graph.Pair) (image.Rectangle, bool) {
-		var low, high [2]int // rows, columns
-		for i := range 2 {
-			first, last := [2]int{field.Min.Y, field.Min.X}[i], [2]int{field.Max.Y, field.Max.X}[i]-1
-			step, before := stride[i], pad[i]+begin[i]
-			low[i], high[i] = first*step-before, last*step-before+(kernel[i]-1)*cmp.Or(dilation[i], 1)+1
-		}
-		return image.Rect(low[1], low[0], high[1], high[0]), true
-	}
-	or := func(p, otherwise graph.Pair) graph.Pair {
-		return graph.Pair{cmp.Or(p[0], otherwise[0]), cmp.Or(p[1], otherwise[1])}
-	}
-	switch l := n.Layer.(type) {
-	case graph.Conv2D:
-		return slide(l.Kernel, or(l.Stride, one), l.Pad, l.PadBegin, l.Dilation)
-	case graph.MaxPool:
-		return slide(l.Kernel, or(l.Stride, l.Kernel), l.Pad, l.PadBegin, l.Dilation)
-	case graph.AvgPool:
-		return slide(l.Kernel, or(l.Stride, l.Kernel), l.Pad, l.PadBegin, l.Dilation)
-	case graph.LpPool:
-		return slide(l.Kernel, or(l.Stride, l.Kernel), l.Pad, l.PadBegin, l.Dilation)
-	case graph.Subsample:
-		return slide(l.Kernel, or(l.Stride, l.Kernel), graph.Pair{}, graph.Pair{}, one)
+	switch n.Layer.(type) {
+	case graph.GlobalAvgPool, graph.GlobalMaxPool:
+		return image.Rectangle{}, false
 	case graph.ActivationFunction, graph.PReLU, graph.BatchNorm, graph.LRN, graph.Dropout, graph.Dropout2D, graph.StochasticDepth,
 		graph.Normalize, graph.Scale, graph.Concat, graph.Add, graph.Slice, graph.ChannelShuffle, graph.PadChannels:
 		return field, true
 	}
-	return image.Rectangle{}, false
+	s, ok := graph.SlidingOf(n.Layer, n.Inputs[0].Shape)
+	if !ok {
+		return image.Rectangle{}, false
+	}
+	top, bottom := s.Reach(0, field.Min.Y, field.Max.Y-1)
+	left, right := s.Reach(1, field.Min.X, field.Max.X-1)
+	return image.Rect(left, top, right+1, bottom+1), true
 }

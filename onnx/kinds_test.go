@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -205,6 +206,40 @@ func TestTheGraphCountsNotItsMetadata(t *testing.T) {
 	bias, err := back.Param("fc1.bias")
 	require.NoError(t, err)
 	assert.Equal(t, []float32{7, 8}, bias.Data())
+}
+
+// TestChangedConstantsCount: a constant that is a layer's setting isn't a parameter.
+func TestChangedConstantsCount(t *testing.T) {
+	data, err := onnx.Marshal(newModel(t, around(tensor.Shape{3}, graph.Affine{Units: 2}, graph.Clip{Min: -1, Max: 6})))
+	require.NoError(t, err)
+	file, err := schema.Decode(data)
+	require.NoError(t, err)
+	changed := 0
+	for i := range file.Graph.Initializers {
+		if c := &file.Graph.Initializers[i]; slices.Equal(c.Floats, []float32{6}) {
+			c.Floats[0] = 5
+			changed++
+		}
+	}
+	require.Equal(t, 1, changed)
+	back, err := decode(t, file)
+	require.NoError(t, err)
+	assert.Equal(t, 5., back.Output().Layer.(graph.Clip).Max)
+}
+
+// TestMoreNodesThanTheMetadataSays: the graph is another program's then, even if the node is read by
+// nothing.
+func TestMoreNodesThanTheMetadataSays(t *testing.T) {
+	m := newModel(t, around(tensor.Shape{3}, graph.Affine{Units: 2}, graph.Tanh{}))
+	data, err := onnx.Marshal(m)
+	require.NoError(t, err)
+	file, err := schema.Decode(data)
+	require.NoError(t, err)
+	last := file.Graph.Nodes[len(file.Graph.Nodes)-1]
+	file.Graph.Nodes = append(file.Graph.Nodes, schema.Node{Op: "Relu", Inputs: last.Outputs, Outputs: []string{"unread"}})
+	back, err := decode(t, file)
+	require.NoError(t, err)
+	assert.IsType(t, graph.Tanh{}, back.Output().Layer)
 }
 
 // cases are small files with onnxruntime's answers (testdata/cases), or what is wrong with them.

@@ -43,11 +43,7 @@ func (c *confusion) Run(stdout io.Writer) error {
 	if c.Most < 0 {
 		return cli.Usagef("-most is %d: want at least 0", c.Most)
 	}
-	m, err := loadFinite(c.Params)
-	if err != nil {
-		return err
-	}
-	set, err := c.open(m)
+	m, set, err := c.load(c.Params)
 	if err != nil {
 		return err
 	}

@@ -65,11 +65,7 @@ func (c *curvature) Run(stdout io.Writer) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	m, err := loadFinite(c.Params)
-	if err != nil {
-		return err
-	}
-	set, err := c.open(m)
+	m, set, err := c.load(c.Params)
 	if err != nil {
 		return err
 	}

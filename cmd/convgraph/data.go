@@ -85,6 +85,16 @@ type evaluationSet struct {
 	all      []*dataset.Pictures // of the data, the set's own among them
 }
 
+// load is the model of a parameter file, and the images that it is evaluated on.
+func (e *evaluated) load(params string) (*graph.Model, *evaluationSet, error) {
+	m, err := loadFinite(params)
+	if err != nil {
+		return nil, nil, err
+	}
+	set, err := e.open(m)
+	return m, set, err
+}
+
 func (e *evaluated) open(m *graph.Model) (*evaluationSet, error) {
 	open := e.openIDX
 	if e.Data != "" && !dataset.HasIDX(e.Data) {

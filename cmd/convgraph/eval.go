@@ -37,11 +37,7 @@ func (c *eval) Run(stdout io.Writer) error {
 	if c.Top < 0 {
 		return cli.Usagef("-top is %d: want at least 0", c.Top)
 	}
-	m, err := loadFinite(c.Params)
-	if err != nil {
-		return err
-	}
-	set, err := c.open(m)
+	m, set, err := c.load(c.Params)
 	if err != nil {
 		return err
 	}

@@ -55,11 +55,7 @@ func (c *mistakes) Run(stdout io.Writer) error {
 	if c.Most < 1 {
 		return cli.Usagef("-most is %d: want at least 1", c.Most)
 	}
-	m, err := loadFinite(c.Params)
-	if err != nil {
-		return err
-	}
-	set, err := c.open(m)
+	m, set, err := c.load(c.Params)
 	if err != nil {
 		return err
 	}

@@ -335,6 +335,21 @@ func TestTooManyKinksAreAnError(t *testing.T) {
 	assert.ErrorContains(t, r.Err(), "1 of 8")
 }
 
+// TestProjectedModeReplacesKinks: the steepest element and every direction are at a kink, the next
+// element isn't. With zeros alone, nothing is away from kinks.
+func TestProjectedModeReplacesKinks(t *testing.T) {
+	o := gradcheck.Options{Directions: 1, Samples: 1}
+	x := tensor.New(tensor.WithShape(8), tensor.WithBacking([]float64{0, 1, 2, 3, 4, 5, 6, 7}))
+	in := rectified(x, 1).Test(t, o).Inputs[0]
+	assert.Equal(t, 1, in.Compared-in.Kinks)
+	r, err := rectified(x, 1.01).Check(o)
+	require.NoError(t, err)
+	assert.ErrorContains(t, r.Err(), "relative error")
+	r, err = rectified(tensor.New(tensor.WithShape(8), tensor.WithBacking(make([]float64, 8))), 0.5).Check(o)
+	require.NoError(t, err)
+	assert.ErrorContains(t, r.Err(), "comparisons are at kinks")
+}
+
 func TestReportAsJSON(t *testing.T) {
 	for _, o := range []gradcheck.Options{{}, {Directions: 2}} {
 		r, err := quadratic(10, mutants["zero"]).Check(o)

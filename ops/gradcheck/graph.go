@@ -45,7 +45,18 @@ type output struct {
 	machine G.VM
 }
 
-func compile(inputs []Input, build Build, seed uint64) (f Func, err error) {
+func compile(inputs []Input, build Build, seed uint64) (Func, error) {
+	e, err := assemble(inputs, build, func(e *expression, y *G.Node, nodes G.Nodes) error {
+		return e.differentiate(y, nodes, direction(splitmix.Mix(seed)))
+	})
+	if err != nil {
+		return Func{}, err
+	}
+	return Func{Inputs: e.inputs, Loss: e.loss, Gradients: e.allGradients}, nil
+}
+
+// assemble builds the graph of a function of the inputs and adds its derivatives.
+func assemble(inputs []Input, build Build, differentiate func(e *expression, y *G.Node, nodes G.Nodes) error) (e *expression, err error) {
 	building.Lock()
 	defer building.Unlock()
 	defer func() {
@@ -54,21 +65,21 @@ func compile(inputs []Input, build Build, seed uint64) (f Func, err error) {
 		}
 	}()
 
-	e := &expression{}
+	e = &expression{}
 	g := G.NewGraph()
 	nodes, err := e.addInputs(g, inputs)
 	if err != nil {
-		return Func{}, err
+		return nil, err
 	}
 	y, err := build(g, nodes)
 	if err != nil {
-		return Func{}, err
+		return nil, err
 	}
-	if err := e.differentiate(y, nodes, direction(splitmix.Mix(seed))); err != nil {
-		return Func{}, err
+	if err := differentiate(e, y, nodes); err != nil {
+		return nil, err
 	}
-	e.keepConstants(g, nodes)
-	return Func{Inputs: e.inputs, Loss: e.loss, Gradients: e.allGradients}, nil
+	e.keepConstants(g, append(nodes, e.vectorNodes...))
+	return e, nil
 }
 
 func (e *expression) addInputs(g *G.ExprGraph, inputs []Input) (G.Nodes, error) {

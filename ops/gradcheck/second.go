@@ -161,26 +161,11 @@ func inner(a, b []*tensor.Dense) (sum float64, err error) {
 	return sum, nil
 }
 
-func compileSecond(inputs []Input, build Build, seed uint64) (f SecondFunc, err error) {
-	building.Lock()
-	defer building.Unlock()
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("building the graph: %v", r)
-		}
-	}()
-
-	e := &expression{}
-	g := G.NewGraph()
-	nodes, err := e.addInputs(g, inputs)
+func compileSecond(inputs []Input, build Build, seed uint64) (SecondFunc, error) {
+	e, err := assemble(inputs, build, func(e *expression, y *G.Node, nodes G.Nodes) error {
+		return e.differentiateTwice(y, nodes, direction(splitmix.Mix(seed)))
+	})
 	if err != nil {
-		return SecondFunc{}, err
-	}
-	y, err := build(g, nodes)
-	if err != nil {
-		return SecondFunc{}, err
-	}
-	if err := e.differentiateTwice(y, nodes, direction(splitmix.Mix(seed))); err != nil {
 		return SecondFunc{}, err
 	}
 	return SecondFunc{Inputs: e.inputs, Gradients: e.allGradients, Product: e.product}, nil
@@ -213,7 +198,6 @@ func (e *expression) differentiateTwice(y *G.Node, inputs G.Nodes, projection di
 		}
 		e.products = append(e.products, o)
 	}
-	e.keepConstants(y.Graph(), append(inputs, e.vectorNodes...))
 	return nil
 }
 

@@ -1,7 +1,7 @@
 package explore
 
 import (
-	"cmp"
+	"gorgonia.org/tensor"
 
 	"convgraph/graph"
 )
@@ -16,51 +16,28 @@ type window struct {
 	Dilation [2]int `json:"dilation"` // down and to the right
 }
 
-// sliding is how a layer's windows lie on its input. before and after are the padding above and left,
-// and below and right.
-type sliding struct{ kernel, stride, before, after, dilation graph.Pair }
+// sliding is how a layer's windows lie on its input.
+type sliding struct{ graph.Sliding }
 
 // slidingOf says how a layer's windows lie on an input; ok is false if it has none.
 func slidingOf(l graph.Layer, in extent) (s sliding, ok bool) {
-	one, no := graph.Square(1), graph.Pair{}
-	switch l := l.(type) {
-	case graph.Conv2D:
-		return sliding{l.Kernel, or(l.Stride, one), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
-	case graph.MaxPool:
-		return sliding{l.Kernel, or(l.Stride, l.Kernel), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
-	case graph.AvgPool:
-		return sliding{l.Kernel, or(l.Stride, l.Kernel), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
-	case graph.LpPool:
-		return sliding{l.Kernel, or(l.Stride, l.Kernel), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
-	case graph.Subsample:
-		return sliding{l.Kernel, or(l.Stride, l.Kernel), no, no, one}, true
-	case graph.GlobalMaxPool, graph.GlobalAvgPool:
-		plane := graph.Pair{in.Height, in.Width}
-		return sliding{plane, plane, no, no, one}, true
-	}
-	return sliding{}, false
-}
-
-func plus(p, q graph.Pair) graph.Pair { return graph.Pair{p[0] + q[0], p[1] + q[1]} }
-
-func or(p, fallback graph.Pair) graph.Pair {
-	return graph.Pair{cmp.Or(p[0], fallback[0]), cmp.Or(p[1], fallback[1])}
+	s.Sliding, ok = graph.SlidingOf(l, tensor.Shape{in.Maps, in.Height, in.Width})
+	return s, ok
 }
 
 // window is the one that a cell was computed from.
 func (s sliding) window(c cell) window {
 	return window{
-		Top: c.Row*s.stride[0] - s.before[0], Left: c.Column*s.stride[1] - s.before[1],
-		Height: s.kernel[0], Width: s.kernel[1], Dilation: s.dilation,
+		Top: c.Row*s.Stride[0] - s.Before[0], Left: c.Column*s.Stride[1] - s.Before[1],
+		Height: s.Kernel[0], Width: s.Kernel[1], Dilation: s.Dilation,
 	}
 }
 
 // reach is the area of the input that an area of the output depends on; it may reach out of the input.
-func (s sliding) reach(a area) area {
-	return area{
-		Top: a.Top*s.stride[0] - s.before[0], Bottom: a.Bottom*s.stride[0] - s.before[0] + (s.kernel[0]-1)*s.dilation[0],
-		Left: a.Left*s.stride[1] - s.before[1], Right: a.Right*s.stride[1] - s.before[1] + (s.kernel[1]-1)*s.dilation[1],
-	}
+func (s sliding) reach(a area) (reached area) {
+	reached.Top, reached.Bottom = s.Reach(0, a.Top, a.Bottom)
+	reached.Left, reached.Right = s.Reach(1, a.Left, a.Right)
+	return reached
 }
 
 // row and column are the place of the window's cell k, in reading order.
@@ -89,9 +66,9 @@ func (s sliding) counted(c cell, in extent, excludePad bool) int {
 	for i, side := range [2]struct{ first, cells, size int }{{w.Top, w.Height, in.Height}, {w.Left, w.Width, in.Width}} {
 		n := 0
 		for k := range side.cells {
-			at := side.first + k*s.dilation[i]
+			at := side.first + k*s.Dilation[i]
 			switch {
-			case at >= 0 && at < side.size, !excludePad && at < side.size+s.after[i]:
+			case at >= 0 && at < side.size, !excludePad && at < side.size+s.After[i]:
 				n++
 			}
 		}

@@ -1,0 +1,52 @@
+package graph
+
+import (
+	"cmp"
+
+	"gorgonia.org/tensor"
+)
+
+// Sliding is how the windows of a convolution or a pooling lie on the layer's input: at
+// (row, column) of the output, a window's cells are Dilation apart and begin at
+// (row·Stride[0] - Before[0], column·Stride[1] - Before[1]) of the input.
+type Sliding struct {
+	Kernel, Stride Pair
+	Before, After  Pair // padding above and left, below and right
+	Dilation       Pair
+}
+
+// SlidingOf returns how a layer's windows lie on an input of shape (channels, height, width); ok is
+// false if the layer has no windows.
+func SlidingOf(l Layer, in tensor.Shape) (s Sliding, ok bool) {
+	one := Square(1)
+	switch l := l.(type) {
+	case Conv2D:
+		return Sliding{l.Kernel, or(l.Stride, one), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
+	case MaxPool:
+		return Sliding{l.Kernel, or(l.Stride, l.Kernel), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
+	case AvgPool:
+		return Sliding{l.Kernel, or(l.Stride, l.Kernel), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
+	case LpPool:
+		return Sliding{l.Kernel, or(l.Stride, l.Kernel), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
+	case Subsample:
+		return Sliding{Kernel: l.Kernel, Stride: or(l.Stride, l.Kernel), Dilation: one}, true
+	case GlobalMaxPool, GlobalAvgPool:
+		if in.Dims() != 3 {
+			return Sliding{}, false
+		}
+		plane := Pair{in[1], in[2]}
+		return Sliding{Kernel: plane, Stride: plane, Dilation: one}, true
+	}
+	return Sliding{}, false
+}
+
+// Reach returns the first and the last row (side 0) or column (side 1) of the input that outputs
+// first to last depend on. Both may lie in the padding.
+func (s Sliding) Reach(side, first, last int) (low, high int) {
+	low = first*s.Stride[side] - s.Before[side]
+	return low, last*s.Stride[side] - s.Before[side] + (s.Kernel[side]-1)*s.Dilation[side]
+}
+
+func plus(p, q Pair) Pair { return Pair{p[0] + q[0], p[1] + q[1]} }
+
+func or(p, fallback Pair) Pair { return Pair{cmp.Or(p[0], fallback[0]), cmp.Or(p[1], fallback[1])} }
