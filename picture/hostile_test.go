@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -131,7 +132,8 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 	_, err := picture.Read(t.TempDir())
 	assert.ErrorIs(t, err, picture.ErrFile)
-	assert.ErrorContains(t, err, "is a folder, want a picture file")
+	assert.ErrorIs(t, err, syscall.EISDIR)
+	assert.ErrorContains(t, err, "want a picture file")
 }
 
 // A context stops every decoder that keeps reading.

@@ -13,10 +13,12 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // Formats names the supported formats, for help texts and errors.
@@ -50,7 +52,7 @@ func Open(path string) (image.Image, error) {
 		return nil, fmt.Errorf("%w: %w", ErrFile, err)
 	}
 	if info.IsDir() {
-		return nil, fmt.Errorf("%w: %s is a folder, want a picture file", ErrFile, path)
+		return nil, fmt.Errorf("%w: %w, want a picture file", ErrFile, &fs.PathError{Op: "open", Path: path, Err: syscall.EISDIR})
 	}
 	return DecodeAt(file, info.Size())
 }

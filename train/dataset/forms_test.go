@@ -3,6 +3,7 @@ package dataset_test
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"fmt"
 	"image"
 	"math/rand/v2"
@@ -494,6 +495,7 @@ func TestHostileLists(t *testing.T) {
 		"i.jsonl": {[]byte(`{"label": 1}`), "line 1: got no path"},
 		"j.jsonl": {[]byte(`{"path"`), "line 1: unexpected end of JSON input"},
 		"k.csv":   {[]byte("path,label\na.png,\xff\n"), "want a name in UTF-8"},
+		"m.csv":   {[]byte("path,label\na\x00.png,1\n"), "line 2: got path \"a\\x00.png\", want one without a zero byte"},
 		"l.csv":   {[]byte("path,label,split\na.png,1,test\n"), "found test pictures only"},
 	} {
 		allocated, err := openHostile(t, name, c.data)
@@ -524,6 +526,23 @@ func TestHostileTars(t *testing.T) {
 		require.ErrorContains(t, err, c.want, name)
 		assert.Less(t, allocated, uint64(1<<20), name)
 	}
+}
+
+// TestListedNamesWithoutAFile: each listed name that isn't a file's is a damaged image. The digest and
+// the other images are read.
+func TestListedNamesWithoutAFile(t *testing.T) {
+	dir := tree(t, map[string][]byte{"a.png": pngOf(t, stripes(2, 2)), "sub/b.png": nil})
+	list := fmt.Sprintf("path,label\na.png,0\nmissing.png,0\nsub,0\na.png/b.png,0\n%s.png,0\n", strings.Repeat("x", 5000))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "list.csv"), []byte(list), 0o600))
+	train, _ := opened(t, filepath.Join(dir, "list.csv"), dataset.PictureOptions{Shape: square(2), TestFraction: -1})
+	require.Equal(t, 5, train.Len())
+	x := make([]float32, train.Shape().TotalSize())
+	for i := range train.Len() {
+		_, err := train.Sample(i, x)
+		_, damaged := errors.AsType[*dataset.DamagedError](err)
+		assert.Equal(t, i > 0, damaged, "%s: %v", train.Path(i), err)
+	}
+	require.NoError(t, dataset.Digest(train, new(bytes.Buffer)))
 }
 
 // fixSum writes the checksum of the first header.

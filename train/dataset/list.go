@@ -191,6 +191,9 @@ func (l *listReader) add(path, label, part string) error {
 	if !l.options.AnyPath && !filepath.IsLocal(local) {
 		return fmt.Errorf("got path %q, want one in the list's folder", path)
 	}
+	if strings.ContainsRune(path, 0) {
+		return fmt.Errorf("got path %q, want one without a zero byte", path)
+	}
 	label = strings.TrimSpace(label)
 	if label == "" || label == "-1" {
 		l.leftOut.add(l.path, unlabelled, path)

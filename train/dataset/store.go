@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"convgraph/picture"
 )
@@ -132,22 +133,34 @@ func sizeOf(path string) int64 {
 // isAboutFile reports whether an error concerns a single file of a folder. If the folder has gone too, a
 // disk was probably unmounted, and skipping every image would hide that.
 func isAboutFile(folder string, err error) bool {
-	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+	if !isAboutName(err) {
 		return false
 	}
 	dir, err := os.Open(folder)
 	return err == nil && dir.Close() == nil
 }
 
-// copyFile writes a file's contents, nothing for one that has gone or may not be read.
+// isAboutName reports whether no regular file can be read under a name. A list may hold any name.
+func isAboutName(err error) bool {
+	for _, cause := range []error{
+		fs.ErrNotExist, fs.ErrPermission, syscall.EISDIR, syscall.ENOTDIR, syscall.ENAMETOOLONG, syscall.ELOOP,
+	} {
+		if errors.Is(err, cause) {
+			return true
+		}
+	}
+	return false
+}
+
+// copyFile writes a file's contents. It writes nothing for a name under which no file can be read.
 func copyFile(w io.Writer, path string) error {
 	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+	if err == nil {
+		_, err = io.Copy(w, file)
+		err = errors.Join(err, file.Close())
+	}
+	if isAboutName(err) {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(w, file)
-	return errors.Join(err, file.Close())
+	return err
 }
