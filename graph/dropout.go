@@ -70,7 +70,7 @@ func checkRate(rate float64) error {
 func (d Dropout) Lower(l *Lowering) (*G.Node, error) {
 	x := l.X()
 	if l.Training {
-		dropped, err := ops.Dropout(x, d.Rate, l.Noise)
+		dropped, err := ops.Dropout(x, d.Rate, l.RNG)
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +87,7 @@ func (d Dropout2D) Lower(l *Lowering) (*G.Node, error) {
 	if !l.Training {
 		return l.X(), nil
 	}
-	return ops.Dropout2D(l.X(), d.Rate, l.Noise)
+	return ops.Dropout2D(l.X(), d.Rate, l.RNG)
 }
 
 // Lower adds a StochasticDepth op in training.
@@ -95,5 +95,5 @@ func (s StochasticDepth) Lower(l *Lowering) (*G.Node, error) {
 	if !l.Training {
 		return l.X(), nil
 	}
-	return ops.StochasticDepth(l.X(), s.Rate, l.Noise)
+	return ops.StochasticDepth(l.X(), s.Rate, l.RNG)
 }

@@ -36,7 +36,7 @@ var variants = map[string][]Layer{
 	"subsample":        {Subsample{Kernel: Square(2)}, Subsample{Kernel: Square(2), Stride: Square(1), Coefficient: 0.5}},
 	"affine":           {Affine{Units: 5}, Affine{Units: 4, NoBias: true}},
 	"flatten":          {Flatten{}},
-	"normalize":        {Normalize{Mean: []float64{0.1, 0.2, 0.3, 0.4}, Deviation: []float64{0.5, 1, 2, 3}}},
+	"normalize":        {Normalize{Mean: []float64{0.1, 0.2, 0.3, 0.4}, Std: []float64{0.5, 1, 2, 3}}},
 	"relu":             {ReLU{}},
 	"sigmoid":          {Sigmoid{}},
 	"tanh":             {Tanh{}, Tanh{A: 1.7159, B: 2. / 3}},

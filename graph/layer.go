@@ -36,9 +36,9 @@ type Join interface {
 
 // A Lowering is what a layer needs to add its ops to a symbolic graph.
 type Lowering struct {
-	Inputs   []*G.Node  // the values it reads, each a batch
-	Training bool       // dropout is on, and BatchNorm uses the batch's statistics
-	Noise    *ops.Noise // the randomness of a training graph's random ops
+	Inputs   []*G.Node // the values it reads, each a batch
+	Training bool      // dropout is on, and BatchNorm uses the batch's statistics
+	RNG      *ops.RNG  // the randomness of a training graph's random ops
 
 	node  *Node
 	graph *symbolic

@@ -22,7 +22,7 @@ type symbolic struct {
 	x, t   *G.Node           // images (N, C, H, W); targets, nil without a loss
 	values map[*Node]*G.Node // the output of each node; none for what a pass has fused away
 	params map[*Parameter]*G.Node
-	noise  *ops.Noise
+	rng    *ops.RNG
 	groups []group // what runs, in order
 
 	logits, probabilities *G.Node // probabilities are nil in training, and if the loss has none
@@ -51,7 +51,7 @@ type lowering struct {
 // lower makes the symbolic graph for batches of n, up to the logits.
 func (m *Model) lower(n int, how lowering) (*symbolic, error) {
 	s := &symbolic{
-		model: m, graph: G.NewGraph(G.WithGraphName(m.spec.Name)), noise: &ops.Noise{Seed: m.seed},
+		model: m, graph: G.NewGraph(G.WithGraphName(m.spec.Name)), rng: &ops.RNG{Seed: m.seed},
 		values: map[*Node]*G.Node{}, params: map[*Parameter]*G.Node{},
 	}
 	in := batched(n, m.spec.Input)
@@ -72,7 +72,7 @@ func (m *Model) lower(n int, how lowering) (*symbolic, error) {
 
 func (s *symbolic) lowerGroup(g group, training bool) error {
 	first, last := g.nodes[0], g.nodes[len(g.nodes)-1]
-	l := &Lowering{Training: training, Noise: s.noise, node: first, graph: s}
+	l := &Lowering{Training: training, RNG: s.rng, node: first, graph: s}
 	for _, in := range first.Inputs {
 		l.Inputs = append(l.Inputs, s.values[in])
 	}

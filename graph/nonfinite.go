@@ -22,7 +22,7 @@ func (s *Step) FirstNonFinite() (string, error) {
 	defer plain.Close()
 	copyValues(plain.x, 0, s.x, 0, s.x.Shape().TotalSize())
 	copyValues(plain.t, 0, s.t, 0, s.t.Shape().TotalSize())
-	if _, err := plain.Run(s.net.noise.Step); err != nil {
+	if _, err := plain.Run(s.net.rng.Step); err != nil {
 		return "", err
 	}
 	return plain.firstNonFinite(), nil

@@ -13,9 +13,9 @@ import (
 // model's first layer it makes the model take images as they are, with values from 0 to 1.
 type Normalize struct {
 	elementwise
-	Name      string    `json:"name,omitempty"`
-	Mean      []float64 `json:"mean"`
-	Deviation []float64 `json:"deviation"`
+	Name string    `json:"name,omitempty"`
+	Mean []float64 `json:"mean"`
+	Std  []float64 `json:"deviation"`
 }
 
 // Label is the layer's own name.
@@ -26,10 +26,10 @@ func (n Normalize) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if err := wantImage(in[0]); err != nil {
 		return nil, err
 	}
-	if len(n.Mean) != in[0][0] || len(n.Deviation) != in[0][0] {
-		return nil, fmt.Errorf("%d means and %d deviations: want %d of each, one for each channel", len(n.Mean), len(n.Deviation), in[0][0])
+	if len(n.Mean) != in[0][0] || len(n.Std) != in[0][0] {
+		return nil, fmt.Errorf("%d means and %d deviations: want %d of each, one for each channel", len(n.Mean), len(n.Std), in[0][0])
 	}
-	for c, d := range n.Deviation {
+	for c, d := range n.Std {
 		if !(d > 0) {
 			return nil, fmt.Errorf("deviation of channel %d is %g: want more than 0", c, d)
 		}
@@ -42,5 +42,5 @@ func (n Normalize) Output(in ...tensor.Shape) (tensor.Shape, error) {
 
 // Lower adds a Normalize op.
 func (n Normalize) Lower(l *Lowering) (*G.Node, error) {
-	return ops.Normalize(l.X(), n.Mean, n.Deviation)
+	return ops.Normalize(l.X(), n.Mean, n.Std)
 }

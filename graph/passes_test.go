@@ -165,7 +165,7 @@ func TestFusionKeepsUnits(t *testing.T) {
 		var gradients [2]*tensor.Dense
 		for i, options := range [][]graph.Option{nil, {graph.WithoutFusion()}} {
 			m := newModel(t, fusibleNet(), options...)
-			a, err := m.NewAscent(layer, 1)
+			a, err := m.NewActivationMaximization(layer, 1)
 			require.NoError(t, err)
 			defer a.Close()
 			answers[i], gradients[i], err = a.Run(images(m, 1))

@@ -44,7 +44,7 @@ func newPlan(order, kept G.Nodes) *plan {
 	p := &plan{of: map[*G.Node]*buffer{}, ops: len(order)}
 	last, readByOthers := lastReads(order, kept)
 	for at, n := range order {
-		if _, ours := ops.MemoryOf(n.Op()); !ours || n.Shape().IsScalar() || readByOthers[n] {
+		if _, ours := ops.AliasingOf(n.Op()); !ours || n.Shape().IsScalar() || readByOthers[n] {
 			continue
 		}
 		b := p.sharedBuffer(n, at)
@@ -65,7 +65,7 @@ func newPlan(order, kept G.Nodes) *plan {
 func lastReads(order, kept G.Nodes) (last map[*G.Node]int, byOthers map[*G.Node]bool) {
 	last, byOthers = map[*G.Node]int{}, map[*G.Node]bool{}
 	for at, n := range order {
-		memory, ours := ops.MemoryOf(n.Op())
+		memory, ours := ops.AliasingOf(n.Op())
 		for i, c := range children(n) {
 			if !ours {
 				byOthers[c] = true
@@ -83,7 +83,7 @@ func lastReads(order, kept G.Nodes) (last map[*G.Node]int, byOthers map[*G.Node]
 
 // sharedBuffer is the buffer of the first operand whose memory the result may take, or nil.
 func (p *plan) sharedBuffer(n *G.Node, at int) *buffer {
-	memory, _ := ops.MemoryOf(n.Op())
+	memory, _ := ops.AliasingOf(n.Op())
 	operands := children(n)
 	for _, i := range memory.InPlace {
 		b := p.of[operands[i]]
@@ -139,7 +139,7 @@ func (p *plan) give(dt tensor.Dtype) error {
 	for _, b := range p.buffers {
 		memory := part(p.arena, b.offset, b.size)
 		for _, n := range b.results {
-			if err := ops.Place(n.Op(), memory); err != nil {
+			if err := ops.SetBuffer(n.Op(), memory); err != nil {
 				return err
 			}
 		}

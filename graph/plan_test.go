@@ -30,7 +30,7 @@ func plannedNets() []*Spec {
 			Conv2D{Filters: 6, Kernel: Square(3), Groups: 2, Pad: Square(1)}, ReLU{}, LRN{Size: 3, K: 2, Alpha: 0.1, Beta: 0.75}, MaxPool{Kernel: Square(2)},
 			Affine{Units: 9}, ReLU{}, Dropout{Rate: 0.5}, Affine{Units: 8}, ReLU{}, Dropout{Rate: 0.25, Classic: true}, Affine{Units: 6}, Softmax{}),
 		Sequential("other", tensor.Shape{3, 9, 10}, Xavier(),
-			Normalize{Mean: []float64{0.5, 0.4, 0.1}, Deviation: []float64{0.3, 0.5, 1}}, Dropout{Rate: 0.1},
+			Normalize{Mean: []float64{0.5, 0.4, 0.1}, Std: []float64{0.3, 0.5, 1}}, Dropout{Rate: 0.1},
 			Conv2D{Filters: 2, Kernel: Square(2), Connections: [][]int{{0, 2}, {1}}}, Tanh{A: 1.7159, B: 2. / 3}, Subsample{Kernel: Square(2)}, Sigmoid{},
 			Dropout{Rate: 0.3}, AvgPool{Kernel: Square(2)}, Flatten{}, Flatten{}, ReLU{}, ReLU{}, Affine{Units: 3}, Softmax{}),
 	}
@@ -260,7 +260,7 @@ func TestPlanIsMet(t *testing.T) {
 		var end uintptr
 		for _, n := range s.net.graph.ExactSubgraphRoots(s.net.outputs()...).AllNodes() {
 			v, ok := n.Value().(*tensor.Dense)
-			if _, ours := ops.MemoryOf(n.Op()); !ours || !ok {
+			if _, ours := ops.AliasingOf(n.Op()); !ours || !ok {
 				continue
 			}
 			require.GreaterOrEqual(t, v.Uintptr(), begin, "%v", n)
@@ -435,7 +435,7 @@ func TestOtherPeoplesOps(t *testing.T) {
 	order, err := tapeOrder(shared.net.graph.ExactSubgraphRoots(shared.net.outputs()...))
 	require.NoError(t, err)
 	for _, n := range order {
-		if _, ours := ops.MemoryOf(n.Op()); ours {
+		if _, ours := ops.AliasingOf(n.Op()); ours {
 			continue
 		}
 		require.NotContains(t, shared.plan.of, n)

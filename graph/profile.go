@@ -262,7 +262,7 @@ func (t *tally) pass(n *G.Node) *Work {
 
 // bytesOf is what an op reads and writes: nothing if its result is its operand as it is.
 func (s *symbolic) bytesOf(n *G.Node) int64 {
-	memory, _ := ops.MemoryOf(n.Op())
+	memory, _ := ops.AliasingOf(n.Op())
 	if memory.View {
 		return 0
 	}

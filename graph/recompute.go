@@ -149,7 +149,7 @@ func idOf(n *G.Node) uint64 {
 
 // isByProduct says whether a forward op reads nothing: it is given what another op left behind.
 func isByProduct(n *G.Node) bool {
-	memory, ours := ops.MemoryOf(n.Op())
+	memory, ours := ops.AliasingOf(n.Op())
 	return ours && memory.Reads == 0
 }
 
@@ -159,7 +159,7 @@ func (r *recomputation) lookBack(n *G.Node, seen map[*G.Node]bool) {
 		return
 	}
 	seen[n] = true
-	memory, _ := ops.MemoryOf(n.Op())
+	memory, _ := ops.AliasingOf(n.Op())
 	operands := children(n)
 	for i, c := range operands {
 		if i < memory.Reads && r.forward[c] {

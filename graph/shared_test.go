@@ -21,7 +21,7 @@ func smallNet() *graph.Spec {
 // overlapping windows.
 func mixedNet() *graph.Spec {
 	return graph.Sequential("mixed", tensor.Shape{2, 9, 10}, graph.Xavier(),
-		graph.Normalize{Mean: []float64{0.5, 0.4}, Deviation: []float64{0.3, 0.5}},
+		graph.Normalize{Mean: []float64{0.5, 0.4}, Std: []float64{0.3, 0.5}},
 		graph.Conv2D{Filters: 4, Kernel: graph.Pair{3, 2}, Pad: graph.Pair{1, 0}, Groups: 2, Bias: 0.1}, graph.Tanh{A: 1.7159, B: 2. / 3},
 		graph.LRN{Size: 3, K: 2, Alpha: 0.3, Beta: 0.75},
 		graph.MaxPool{Kernel: graph.Square(3), Stride: graph.Pair{1, 2}, Pad: graph.Square(1)},

@@ -60,7 +60,7 @@ func anyLayer(r *rapid.T) graph.Layer {
 		return graph.Flatten{}
 	case 8:
 		numbers := rapid.SliceOfN(rapid.Float64Range(0, 1), 1, 3)
-		return graph.Normalize{Mean: numbers.Draw(r, "mean"), Deviation: numbers.Draw(r, "deviation")}
+		return graph.Normalize{Mean: numbers.Draw(r, "mean"), Std: numbers.Draw(r, "deviation")}
 	case 9:
 		return graph.Dropout{Rate: rapid.Float64Range(0, 1).Draw(r, "rate")}
 	case 10:
@@ -86,7 +86,7 @@ func anyLayer(r *rapid.T) graph.Layer {
 		return graph.PReLU{Shared: rapid.Bool().Draw(r, "shared"), Start: any64.Draw(r, "start")}
 	case 20:
 		rate := any64.Draw(r, "rate")
-		return rapid.SampledFrom([]graph.Layer{graph.Dropout2D{Rate: rate}, graph.StochasticDepth{Rate: rate}}).Draw(r, "noise")
+		return rapid.SampledFrom([]graph.Layer{graph.Dropout2D{Rate: rate}, graph.StochasticDepth{Rate: rate}}).Draw(r, "drop")
 	case 21:
 		return graph.MaxPool{Kernel: pair("kernel"), Stride: optional("stride"), PadBegin: optional("begin"), PadEnd: optional("end"),
 			Dilation: optional("dilation"), Ceil: true}

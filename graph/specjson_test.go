@@ -61,7 +61,7 @@ var everyLayer = []graph.Layer{
 	graph.StochasticDepth{Name: "sd", Rate: 0.25}, graph.StochasticDepth{},
 	graph.Sigmoid{Name: "g"}, graph.Sigmoid{},
 	graph.Tanh{Name: "t", A: 1.7159, B: 2. / 3}, graph.Tanh{},
-	graph.Normalize{Name: "n", Mean: []float64{0.485, -1}, Deviation: []float64{0.229, 1e-9}},
+	graph.Normalize{Name: "n", Mean: []float64{0.485, -1}, Std: []float64{0.229, 1e-9}},
 	graph.LRN{Name: "l", Size: 5, K: 2, Alpha: 1e-4, Beta: 0.75},
 	graph.Dropout{Name: "d", Rate: 0.5, Classic: true}, graph.Dropout{},
 	graph.Flatten{Name: "f"}, graph.Flatten{},

@@ -251,7 +251,7 @@ func (s *Step) load(images *tensor.Dense, targets []float64) {
 // parameters as they are now, and moves the running statistics towards the batch's unless the loss
 // isn't finite. The number of the step decides, with the model's seed, what dropout drops.
 func (s *Step) Run(step uint64) (loss float64, err error) {
-	s.net.noise.Step = step
+	s.net.rng.Step = step
 	s.machine.Reset()
 	if err := s.machine.RunAll(); err != nil {
 		return 0, err

@@ -27,7 +27,7 @@ func TestFirstOrderPaysNothing(t *testing.T) {
 		require.NoError(t, err)
 		fmt.Fprintln(&b, spec.Name)
 		for _, n := range order {
-			memory, _ := ops.MemoryOf(n.Op())
+			memory, _ := ops.AliasingOf(n.Op())
 			fmt.Fprintf(&b, "  %v %+v\n", n.Op(), memory)
 		}
 	}

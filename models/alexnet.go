@@ -45,7 +45,7 @@ func (n AlexNet) Spec() *graph.Spec {
 	preprocess := picture.AlexNet(n.input())
 	spec.Preprocess = &preprocess
 	if n.Mean != nil {
-		spec.Layers = slices.Insert(spec.Layers, 0, graph.Layer(graph.Normalize{Mean: n.Mean, Deviation: []float64{1. / 255, 1. / 255, 1. / 255}}))
+		spec.Layers = slices.Insert(spec.Layers, 0, graph.Layer(graph.Normalize{Mean: n.Mean, Std: []float64{1. / 255, 1. / 255, 1. / 255}}))
 	}
 	return spec
 }

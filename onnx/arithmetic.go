@@ -437,15 +437,15 @@ func (im *importer) normalized(s sort, v value, shape []int, numbers any, swappe
 			list[i] = n[i]
 		}
 	}
-	layer := graph.Normalize{Mean: make([]float64, len(list)), Deviation: slices.Repeat([]float64{1}, len(list))}
+	layer := graph.Normalize{Mean: make([]float64, len(list)), Std: slices.Repeat([]float64{1}, len(list))}
 	open := im.openStep(v)
 	switch {
 	case s == difference && v.source == inputStep:
 		layer.Mean = list
 	case s == quotient && v.source == inputStep:
-		layer.Deviation = list
+		layer.Std = list
 	case s == quotient && open != nil && open.open["std"]:
-		layer.Mean, layer.Deviation = open.layer.(graph.Normalize).Mean, list
+		layer.Mean, layer.Std = open.layer.(graph.Normalize).Mean, list
 		if _, err := layer.Output(v.shape); err == nil {
 			open.layer, open.open["std"] = layer, false
 			return v, true, nil

@@ -36,7 +36,7 @@ var kindSpecs = map[string]*graph.Spec{
 	"subsample": around(image, graph.Subsample{Kernel: two, Stride: graph.Square(1)}),
 	"affine":    around(image, graph.Affine{Units: 5, NoBias: true}, graph.Affine{Units: 3}),
 	"flatten":   around(image, graph.Flatten{}, graph.Affine{Units: 3}),
-	"normalize": around(image, graph.Normalize{Mean: []float64{0.25, -0.5, 0, 1}, Deviation: []float64{0.5, 2, 1, 3}}),
+	"normalize": around(image, graph.Normalize{Mean: []float64{0.25, -0.5, 0, 1}, Std: []float64{0.5, 2, 1, 3}}),
 	"relu":      around(image, graph.ReLU{}), "sigmoid": around(image, graph.Sigmoid{}), "tanh": around(image, graph.Tanh{A: 1.7159, B: 2. / 3}),
 	"leaky_relu": around(image, graph.LeakyReLU{}, graph.LeakyReLU{Alpha: 0.3}),
 	"prelu":      around(image, graph.PReLU{}, graph.PReLU{Shared: true}, graph.Affine{Units: 3}, graph.PReLU{}),

@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "write testdata/layers.onnx and testdata
 func everyLayer() *graph.Spec {
 	two := graph.Square(2)
 	return graph.Sequential("layers", tensor.Shape{2, 9, 9}, graph.Init{},
-		graph.Normalize{Mean: []float64{0.25, -0.5}, Deviation: []float64{0.5, 2}},
+		graph.Normalize{Mean: []float64{0.25, -0.5}, Std: []float64{0.5, 2}},
 		graph.Conv2D{Filters: 4, Kernel: graph.Square(3), Pad: graph.Square(1), Groups: 2},
 		graph.Tanh{A: 1.7159, B: 2. / 3},
 		graph.LRN{Size: 3, K: 2, Alpha: 0.1, Beta: 0.75},
@@ -328,9 +328,9 @@ func TestImportFoldsIntoLayers(t *testing.T) {
 		{"identity and dropout", with(net(node("Identity", "a", x), node("Dropout", "b", []string{"a", "r"}), node("Relu", "y", []string{"b"})), floats("r", nil, 0.25)),
 			[]graph.Layer{graph.Dropout{Rate: 0.25}, relu}},
 		{"means and deviations", with(net(node("Sub", "a", []string{"x", "m"}), node("Div", "y", []string{"a", "d"})), floats("m", []int64{2, 1, 1}, 1, 2), floats("d", nil, 4)),
-			[]graph.Layer{graph.Normalize{Mean: []float64{1, 2}, Deviation: []float64{4, 4}}}},
+			[]graph.Layer{graph.Normalize{Mean: []float64{1, 2}, Std: []float64{4, 4}}}},
 		{"deviations alone", with(net(node("Div", "y", []string{"x", "d"})), floats("d", []int64{1, 2, 1, 1}, 4, 5)),
-			[]graph.Layer{graph.Normalize{Mean: []float64{0, 0}, Deviation: []float64{4, 5}}}},
+			[]graph.Layer{graph.Normalize{Mean: []float64{0, 0}, Std: []float64{4, 5}}}},
 		{"a local response", net(node("LRN", "y", x, "size", 5, "alpha", 5e-4, "bias", 2.0)),
 			[]graph.Layer{graph.LRN{Size: 5, K: 2, Alpha: 1e-4, Beta: 0.75}}},
 	}

@@ -221,7 +221,7 @@ func writeAffine(e *exporter, n *graph.Node) error {
 func writeNormalize(e *exporter, n *graph.Node) error {
 	l := n.Layer.(graph.Normalize)
 	shape := []int{len(l.Mean), 1, 1}
-	e.op("Div", e.op("Sub", e.x(), e.floats(shape, l.Mean...)), e.floats(shape, l.Deviation...))
+	e.op("Div", e.op("Sub", e.x(), e.floats(shape, l.Mean...)), e.floats(shape, l.Std...))
 	return nil
 }
 

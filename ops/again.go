@@ -30,7 +30,7 @@ func (f *function[T]) again(inputs G.Nodes, after *G.Node) (*G.Node, error) {
 	r := rule[T]{
 		attributes: strings.TrimPrefix(f.rule.attributes+", again", ", "), output: f.rule.output,
 		forward: func(in [][]T, out []T) error { return forward(in[:len(inputs)], out) },
-		inPlace: f.rule.inPlace, alsoInPlace: f.rule.alsoInPlace, byProduct: f.rule.byProduct, view: f.rule.view,
+		inPlace: f.rule.inPlace, alsoInPlace: f.rule.alsoInPlace, sideOutput: f.rule.sideOutput, view: f.rule.view,
 		after: f.rule.after + 1, vjps: make([]vjp[T], len(inputs)+1),
 	}
 	node, err := applyRule(f.name, r, append(slices.Clone(inputs), after))

@@ -41,7 +41,7 @@ func TestAgainHasNoGradientAndRefusesOthers(t *testing.T) {
 	first, _ := ops.Describe(y.Op())
 	assert.Equal(t, first.ID, op.Repeats)
 	assert.Zero(t, first.Repeats)
-	memory, _ := ops.MemoryOf(again.Op())
+	memory, _ := ops.AliasingOf(again.Op())
 	assert.Equal(t, 1, memory.Reads, "what it comes after isn't read")
 	assert.Equal(t, []bool{false, false}, again.Op().(G.SDOp).DiffWRT(2))
 

@@ -94,9 +94,9 @@ func (b *batchNorm[T]) variance(in []tensor.Shape) (rule[T], error) {
 // statistic is one number for each channel that the forward pass left in the kernel.
 func (b *batchNorm[T]) statistic(y tensor.Shape, read func([]T)) rule[T] {
 	return rule[T]{
-		output:    tensor.Shape{y[1]},
-		byProduct: true,
-		forward:   func(_ [][]T, out []T) error { read(out); return nil },
-		vjps:      []vjp[T]{{}},
+		output:     tensor.Shape{y[1]},
+		sideOutput: true,
+		forward:    func(_ [][]T, out []T) error { read(out); return nil },
+		vjps:       []vjp[T]{{}},
 	}
 }

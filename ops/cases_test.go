@@ -433,7 +433,7 @@ func dropoutCases() []opCase {
 				name:   fmt.Sprintf("Dropout/%v,%g", x, rate),
 				inputs: []tensor.Shape{x},
 				build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
-					return ops.Dropout(in[0], rate, &ops.Noise{Seed: 3, Step: 7})
+					return ops.Dropout(in[0], rate, &ops.RNG{Seed: 3, Step: 7})
 				},
 			})
 		}

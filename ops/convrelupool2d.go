@@ -53,7 +53,7 @@ func convReLUPool2D[T kernel.Float](c Conv, p Pool) builder[T] {
 					k().BackwardWeights(saved[0], saved[1], dy, dw, dbias)
 					return nil
 				}},
-				{after: []operand{gradientOf(1)}, byProduct: true, apply: func(_ [][]T, _, db []T) error { copy(db, dbias); return nil }},
+				{after: []operand{gradientOf(1)}, sideOutput: true, apply: func(_ [][]T, _, db []T) error { copy(db, dbias); return nil }},
 			}[:len(in)],
 		}, nil
 	}

@@ -10,33 +10,33 @@ import (
 	"convgraph/internal/splitmix"
 )
 
-// Noise is where the random ops of one training graph get their randomness: the run's seed and the number of the step. Whoever runs the
+// RNG is where the random ops of one training graph get their randomness: the run's seed and the number of the step. Whoever runs the
 // graph sets Step before each run; the same seed and step give the same masks on every machine, so a resumed run goes on as it would have.
-type Noise struct {
+type RNG struct {
 	Seed uint64
 	Step uint64
 	ops  uint64
 }
 
 // key tells the random ops of a graph apart; it is called once by each, in building order.
-func (n *Noise) key() (at func() uint64) {
+func (n *RNG) key() (at func() uint64) {
 	op := n.ops
 	n.ops++
 	return func() uint64 { return splitmix.Mix(splitmix.Mix(splitmix.Mix(n.Seed)+op) + n.Step) }
 }
 
-// noiseKey is the key of a random op of the given name.
-func noiseKey(name string, noise *Noise) (func() uint64, error) {
-	if noise == nil {
-		return nil, fmt.Errorf("%s: noise is nil: want the seed and the step of the run", name)
+// rngKey is the key of a random op of the given name.
+func rngKey(name string, rng *RNG) (func() uint64, error) {
+	if rng == nil {
+		return nil, fmt.Errorf("%s: rng is nil: want the seed and the step of the run", name)
 	}
-	return noise.key(), nil
+	return rng.key(), nil
 }
 
 // Dropout sets each value to 0 with probability rate and divides the others by 1-rate (inverted dropout: nothing is to be scaled when
 // predicting, where the op is left out of the graph). x may have any shape.
-func Dropout(x *G.Node, rate float64, noise *Noise) (*G.Node, error) {
-	key, err := noiseKey("Dropout", noise)
+func Dropout(x *G.Node, rate float64, rng *RNG) (*G.Node, error) {
+	key, err := rngKey("Dropout", rng)
 	if err != nil {
 		return nil, err
 	}

@@ -12,8 +12,8 @@ import (
 
 // Dropout2D sets each channel of each image to 0 with probability rate and divides the others by 1-rate (Tompson et al. 2015,
 // "SpatialDropout"). x is (N, C, H, W). Predictions leave the op out of the graph.
-func Dropout2D(x *G.Node, rate float64, noise *Noise) (*G.Node, error) {
-	key, err := noiseKey("Dropout2D", noise)
+func Dropout2D(x *G.Node, rate float64, rng *RNG) (*G.Node, error) {
+	key, err := rngKey("Dropout2D", rng)
 	if err != nil {
 		return nil, err
 	}

@@ -277,7 +277,7 @@ func ExampleGlobalMaxPool() {
 // Four channels of two values each: a channel is kept and doubled, or dropped as a whole.
 func ExampleDropout2D() {
 	x := node(G.NewGraph(), "x", tensor.Shape{1, 4, 1, 2}, 1, 2, 3, 4, 5, 6, 7, 8)
-	show(G.Must(ops.Dropout2D(x, 0.5, &ops.Noise{Seed: 1})), x)
+	show(G.Must(ops.Dropout2D(x, 0.5, &ops.RNG{Seed: 1})), x)
 	// Output:
 	// y (1, 4, 1, 2): [0 0 6 8 10 12 0 0]
 	// dx: [0 0 2 2 2 2 0 0]
@@ -286,7 +286,7 @@ func ExampleDropout2D() {
 // Four samples of two values each: the residual branch of a sample is kept and doubled, or dropped as a whole.
 func ExampleStochasticDepth() {
 	x := node(G.NewGraph(), "x", tensor.Shape{4, 2}, 1, 2, 3, 4, 5, 6, 7, 8)
-	show(G.Must(ops.StochasticDepth(x, 0.5, &ops.Noise{Seed: 1})), x)
+	show(G.Must(ops.StochasticDepth(x, 0.5, &ops.RNG{Seed: 1})), x)
 	// Output:
 	// y (4, 2): [0 0 6 8 10 12 0 0]
 	// dx: [0 0 2 2 2 2 0 0]
@@ -732,13 +732,13 @@ func ExampleWeightedCrossEntropy() {
 
 // The same seed and step drop the same values.
 func ExampleDropout() {
-	noise := &ops.Noise{Seed: 1}
+	rng := &ops.RNG{Seed: 1}
 	x := node(G.NewGraph(), "x", tensor.Shape{1, 8}, 1, 1, 1, 1, 1, 1, 1, 1)
-	y := G.Must(ops.Dropout(x, 0.5, noise))
+	y := G.Must(ops.Dropout(x, 0.5, rng))
 	machine := G.NewTapeMachine(x.Graph())
 	defer machine.Close()
 	for _, step := range []uint64{0, 1, 0} {
-		noise.Step = step
+		rng.Step = step
 		machine.Reset()
 		if err := machine.RunAll(); err != nil {
 			fmt.Println(err)

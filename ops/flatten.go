@@ -9,7 +9,7 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Flatten turns (N, d1, d2, …) into (N, d1·d2·…). It copies, unless [Place] has put both into one memory: gorgonia's
+// Flatten turns (N, d1, d2, …) into (N, d1·d2·…). It copies, unless [SetBuffer] has put both into one memory: gorgonia's
 // stock Reshape shares memory that its liveness analysis doesn't know of.
 func Flatten(x *G.Node) (*G.Node, error) {
 	return apply("Flatten", flatten[float32], flatten[float64], x)

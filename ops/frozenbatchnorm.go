@@ -93,7 +93,7 @@ func frozenNormRule[T kernel.Float](in []tensor.Shape, eps float64) (rule[T], fu
 					return f.node(0, formNodes{G.Nodes{nil, n.u, n.dout}, n.saved[2:], nil})
 				}}},
 			}},
-			{after: []operand{gradientOf(1)}, byProduct: true,
+			{after: []operand{gradientOf(1)}, sideOutput: true,
 				apply:  func(_ [][]T, _, db []T) error { k().BackwardBias(db); return nil },
 				second: biasForm[T](x).second(0, 1)},
 			{}, {},

@@ -125,11 +125,11 @@ func (c opCase) requireGradients(t require.TestingT) {
 func TestDropoutForward(t *testing.T) {
 	x := normal(rand.New(rand.NewPCG(1, 0)), tensor.Shape{20, 500})
 	for _, rate := range []float64{0, 0.3, 0.5} {
-		drop := func(noise ops.Noise) []float64 {
-			c := opCase{build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Dropout(in[0], rate, &noise) }}
+		drop := func(rng ops.RNG) []float64 {
+			c := opCase{build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Dropout(in[0], rate, &rng) }}
 			return c.run(t, []array{x}, tensor.Float64).data
 		}
-		y := drop(ops.Noise{Seed: 1, Step: 1})
+		y := drop(ops.RNG{Seed: 1, Step: 1})
 		dropped := 0
 		for i, v := range y {
 			if v == 0 {
@@ -141,10 +141,10 @@ func TestDropoutForward(t *testing.T) {
 		// Five deviations of a binomial distribution.
 		n := float64(len(y))
 		assert.InDelta(t, rate, float64(dropped)/n, 5*math.Sqrt(rate*(1-rate)/n))
-		assert.Equal(t, y, drop(ops.Noise{Seed: 1, Step: 1}))
+		assert.Equal(t, y, drop(ops.RNG{Seed: 1, Step: 1}))
 		if rate > 0 {
-			assert.NotEqual(t, y, drop(ops.Noise{Seed: 1, Step: 2}))
-			assert.NotEqual(t, y, drop(ops.Noise{Seed: 2, Step: 1}))
+			assert.NotEqual(t, y, drop(ops.RNG{Seed: 1, Step: 2}))
+			assert.NotEqual(t, y, drop(ops.RNG{Seed: 2, Step: 1}))
 		}
 	}
 }

@@ -257,14 +257,14 @@ func dropRowsCases() []opCase {
 					name:   fmt.Sprintf("Dropout2D/%v,%g", x, rate),
 					inputs: []tensor.Shape{x},
 					build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
-						return ops.Dropout2D(in[0], rate, &ops.Noise{Seed: 3, Step: 7})
+						return ops.Dropout2D(in[0], rate, &ops.RNG{Seed: 3, Step: 7})
 					},
 				},
 				opCase{
 					name:   fmt.Sprintf("StochasticDepth/%v,%g", x, rate),
 					inputs: []tensor.Shape{x},
 					build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
-						return ops.StochasticDepth(in[0], rate, &ops.Noise{Seed: 3, Step: 7})
+						return ops.StochasticDepth(in[0], rate, &ops.RNG{Seed: 3, Step: 7})
 					},
 				})
 		}
@@ -354,14 +354,14 @@ func TestRowsAreDropped(t *testing.T) {
 	for _, op := range []struct {
 		name   string
 		length int // of a row
-		build  func(*G.Node, float64, *ops.Noise) (*G.Node, error)
+		build  func(*G.Node, float64, *ops.RNG) (*G.Node, error)
 	}{{"Dropout2D", 6, ops.Dropout2D}, {"StochasticDepth", 48, ops.StochasticDepth}} {
 		for _, rate := range []float64{0, 0.3, 0.5} {
-			drop := func(noise ops.Noise) []float64 {
-				c := opCase{build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return op.build(in[0], rate, &noise) }}
+			drop := func(rng ops.RNG) []float64 {
+				c := opCase{build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return op.build(in[0], rate, &rng) }}
 				return c.run(t, []array{x}, tensor.Float64).data
 			}
-			y := drop(ops.Noise{Seed: 1, Step: 1})
+			y := drop(ops.RNG{Seed: 1, Step: 1})
 			rows, dropped := len(y)/op.length, 0
 			for r := range rows {
 				factor := 1 / (1 - rate)
@@ -375,10 +375,10 @@ func TestRowsAreDropped(t *testing.T) {
 			}
 			// Five standard deviations of a binomial distribution.
 			assert.InDelta(t, rate, float64(dropped)/float64(rows), 5*math.Sqrt(rate*(1-rate)/float64(rows)), op.name)
-			assert.Equal(t, y, drop(ops.Noise{Seed: 1, Step: 1}), op.name)
+			assert.Equal(t, y, drop(ops.RNG{Seed: 1, Step: 1}), op.name)
 			if rate > 0 {
-				assert.NotEqual(t, y, drop(ops.Noise{Seed: 1, Step: 2}), op.name)
-				assert.NotEqual(t, y, drop(ops.Noise{Seed: 2, Step: 1}), op.name)
+				assert.NotEqual(t, y, drop(ops.RNG{Seed: 1, Step: 2}), op.name)
+				assert.NotEqual(t, y, drop(ops.RNG{Seed: 2, Step: 1}), op.name)
 			}
 		}
 	}
@@ -386,9 +386,9 @@ func TestRowsAreDropped(t *testing.T) {
 
 // A batch draws the masks of its first rows as a smaller batch does: they depend on the row's index alone.
 func TestDroppedRowsDependOnTheirIndex(t *testing.T) {
-	for _, build := range []func(*G.Node, float64, *ops.Noise) (*G.Node, error){ops.Dropout2D, ops.StochasticDepth} {
+	for _, build := range []func(*G.Node, float64, *ops.RNG) (*G.Node, error){ops.Dropout2D, ops.StochasticDepth} {
 		drop := func(n int) []float64 {
-			c := opCase{build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return build(in[0], 0.5, &ops.Noise{Seed: 5}) }}
+			c := opCase{build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return build(in[0], 0.5, &ops.RNG{Seed: 5}) }}
 			x := newArray(n, 4, 1, 2).apply(func(float64) float64 { return 1 })
 			return c.run(t, []array{x}, tensor.Float32).data
 		}
@@ -447,7 +447,7 @@ func TestJoinsRefuse(t *testing.T) {
 		return G.NewTensor(g, tensor.Float32, len(shape), G.WithShape(shape...), G.WithName("n"))
 	}
 	x, b, scalar := f32(2, 4, 5, 5), f32(6), G.NewScalar(g, tensor.Float32, G.WithName("s"))
-	noise := &ops.Noise{}
+	rng := &ops.RNG{}
 	for want, build := range map[string]func() (*G.Node, error){
 		"Add: got 0 inputs, want at least 2":                                                           func() (*G.Node, error) { return ops.Add() },
 		"Add: got 1 inputs, want at least 2":                                                           func() (*G.Node, error) { return ops.Add(x) },
@@ -488,13 +488,13 @@ func TestJoinsRefuse(t *testing.T) {
 		"Pad: input has shape (2, 3)":                                              func() (*G.Node, error) { return ops.Pad(f32(2, 3), 1, 0, 0, 0, 0) },
 		"GlobalAvgPool: input has shape (2, 3): want (N, C, H, W)":                 func() (*G.Node, error) { return ops.GlobalAvgPool(f32(2, 3)) },
 		"GlobalMaxPool: input has shape (2, 3, 0, 4): want (N, C, H, W)":           func() (*G.Node, error) { return ops.GlobalMaxPool(f32(2, 3, 0, 4)) },
-		"Dropout2D: noise is nil":                                                  func() (*G.Node, error) { return ops.Dropout2D(x, 0.5, nil) },
-		"Dropout2D: rate is 1: want at least 0 and less than 1":                    func() (*G.Node, error) { return ops.Dropout2D(x, 1, noise) },
-		"Dropout2D: input has shape (2, 3): want (N, C, H, W)":                     func() (*G.Node, error) { return ops.Dropout2D(f32(2, 3), 0.5, noise) },
-		"StochasticDepth: noise is nil":                                            func() (*G.Node, error) { return ops.StochasticDepth(x, 0.5, nil) },
-		"StochasticDepth: rate is -0.5":                                            func() (*G.Node, error) { return ops.StochasticDepth(x, -0.5, noise) },
-		"StochasticDepth: input has shape (0, 3): want a batch":                    func() (*G.Node, error) { return ops.StochasticDepth(f32(0, 3), 0.5, noise) },
-		"StochasticDepth: input has shape (): want a batch":                        func() (*G.Node, error) { return ops.StochasticDepth(scalar, 0.5, noise) },
+		"Dropout2D: rng is nil":                                                    func() (*G.Node, error) { return ops.Dropout2D(x, 0.5, nil) },
+		"Dropout2D: rate is 1: want at least 0 and less than 1":                    func() (*G.Node, error) { return ops.Dropout2D(x, 1, rng) },
+		"Dropout2D: input has shape (2, 3): want (N, C, H, W)":                     func() (*G.Node, error) { return ops.Dropout2D(f32(2, 3), 0.5, rng) },
+		"StochasticDepth: rng is nil":                                              func() (*G.Node, error) { return ops.StochasticDepth(x, 0.5, nil) },
+		"StochasticDepth: rate is -0.5":                                            func() (*G.Node, error) { return ops.StochasticDepth(x, -0.5, rng) },
+		"StochasticDepth: input has shape (0, 3): want a batch":                    func() (*G.Node, error) { return ops.StochasticDepth(f32(0, 3), 0.5, rng) },
+		"StochasticDepth: input has shape (): want a batch":                        func() (*G.Node, error) { return ops.StochasticDepth(scalar, 0.5, rng) },
 		"BinaryCrossEntropy: logits have shape (): want (N, …)":                    func() (*G.Node, error) { return ops.BinaryCrossEntropy(scalar, scalar) },
 		"BinaryCrossEntropy: target has shape (3): want (3, 4) like the logits":    func() (*G.Node, error) { return ops.BinaryCrossEntropy(f32(3, 4), f32(3)) },
 		"BinaryCrossEntropy: input 1 is nil":                                       func() (*G.Node, error) { return ops.BinaryCrossEntropy(f32(3, 4), nil) },
@@ -512,7 +512,7 @@ func TestJoinsAllocateNothing(t *testing.T) {
 	for _, cases := range [][]opCase{joinCases(), dropRowsCases(), lossCases()} {
 		for _, c := range cases {
 			for _, n := range c.differentiated(t, tensor.Float32) {
-				if _, ours := ops.MemoryOf(n.Op()); !ours {
+				if _, ours := ops.AliasingOf(n.Op()); !ours {
 					continue
 				}
 				var operands []G.Value

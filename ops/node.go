@@ -102,7 +102,7 @@ type adapter[T kernel.Float] struct {
 	operands [][]T // reused by every Do
 	value    G.Value
 	out      []T
-	memory   Memory
+	memory   Aliasing
 }
 
 var instances atomic.Uint64

@@ -48,7 +48,7 @@ func normRule[T kernel.Float](x tensor.Shape, sets normSets, eps float64, attrib
 			{reads: []operand{0}, after: []operand{result},
 				apply:  func(saved [][]T, dy, dw []T) error { k().BackwardWeights(saved[0], dy, dw); return nil },
 				second: n.ofWeight()},
-			{after: []operand{gradientOf(1)}, byProduct: true,
+			{after: []operand{gradientOf(1)}, sideOutput: true,
 				apply:  func(_ [][]T, _, db []T) error { k().BackwardBias(db); return nil },
 				second: biasForm[T](x).second(0, 1)},
 		},

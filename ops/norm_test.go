@@ -85,9 +85,9 @@ func TestBatchStatisticsHaveNoGradient(t *testing.T) {
 		op, ok := n.Op().(G.SDOp)
 		require.True(t, ok)
 		assert.Equal(t, []bool{false}, op.DiffWRT(1))
-		memory, ours := MemoryOf(n.Op())
+		memory, ours := AliasingOf(n.Op())
 		assert.True(t, ours)
-		assert.Equal(t, Memory{Reads: 0}, memory)
+		assert.Equal(t, Aliasing{Reads: 0}, memory)
 	}
 }
 
@@ -153,7 +153,7 @@ func TestNormAllocatesNothing(t *testing.T) {
 		require.NoError(t, machine.RunAll())
 		tried := 0
 		for _, n := range g.AllNodes() {
-			if _, ours := MemoryOf(n.Op()); !ours {
+			if _, ours := AliasingOf(n.Op()); !ours {
 				continue
 			}
 			tried++

@@ -21,7 +21,7 @@ func TestOpsRefuse(t *testing.T) {
 	x, w, b := f32(2, 4, 5, 5), f32(6, 4, 3, 3), f32(6)
 	scalar, shapeless := G.NewScalar(g, tensor.Float32, G.WithName("s")), G.NewTensor(g, tensor.Float32, 4, G.WithName("n"))
 	pairs := ops.Pool{Kernel: ops.Pair{2, 2}}
-	noise := &ops.Noise{}
+	rng := &ops.RNG{}
 	batchNorm := func(x, weight, bias *G.Node, eps float64) (*G.Node, error) {
 		y, mean, variance, err := ops.BatchNorm(x, weight, bias, eps)
 		assert.Nil(t, mean)
@@ -157,8 +157,8 @@ func TestOpsRefuse(t *testing.T) {
 		"LayerNorm: input has shape (3): want (N, C, H, W) or (N, C)":    func() (*G.Node, error) { return ops.LayerNorm(f32(3), f32(3), f32(3), 1e-5) },
 		"LayerNorm: eps is 0":                                            func() (*G.Node, error) { return ops.LayerNorm(x, f32(4), f32(4), 0) },
 
-		"Dropout: rate is NaN":  func() (*G.Node, error) { return ops.Dropout(x, math.NaN(), noise) },
-		"Dropout: noise is nil": func() (*G.Node, error) { return ops.Dropout(x, 0.5, nil) },
+		"Dropout: rate is NaN":  func() (*G.Node, error) { return ops.Dropout(x, math.NaN(), rng) },
+		"Dropout: rng is nil":   func() (*G.Node, error) { return ops.Dropout(x, 0.5, nil) },
 		"Scale: factor is +Inf": func() (*G.Node, error) { return ops.Scale(x, math.Inf(1)) },
 		"Tanh: a is 1e-60, b 1": func() (*G.Node, error) { return ops.ScaledTanh(x, 1e-60, 1) }, // 0 in float32
 		"Tanh: a is 1, b NaN":   func() (*G.Node, error) { return ops.ScaledTanh(x, 1, math.NaN()) },

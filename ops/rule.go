@@ -22,7 +22,7 @@ type rule[T kernel.Float] struct {
 	forward     func(in [][]T, out []T) error // overwrites out
 	inPlace     bool                          // out may be in[0]: element i of it is read before element i of out is written, and not after
 	alsoInPlace []int                         // further inputs whose memory out may be, in the same way
-	byProduct   bool                          // out is what the op of in[0] left behind: forward doesn't read in[0]
+	sideOutput  bool                          // out is what the op of in[0] left behind: forward doesn't read in[0]
 	split       func(*Part) error             // makes the rule compute a part of a batch; nil if nothing in it depends on the other images
 	view        bool                          // out is in[0] as it is: of one memory for both nothing is to be computed
 	after       int                           // forward doesn't read the last inputs; they only have to be computed before
@@ -44,7 +44,7 @@ type vjp[T kernel.Float] struct {
 	apply func(saved [][]T, dout, din []T) error // overwrites din
 
 	inPlace, view bool // as a rule's, of din and dout
-	byProduct     bool // of another gradient: apply doesn't read dout
+	sideOutput    bool // of another gradient: apply doesn't read dout
 
 	second     second // the gradient's own gradients
 	undeclared bool   // the input has a gradient, but it isn't declared: to ask for it is an error

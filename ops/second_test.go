@@ -86,7 +86,7 @@ func opNames(t *testing.T) (names []string) {
 // secondCases are the ops that allCases has no case of.
 func secondCases() []opCase {
 	images := []tensor.Shape{{3, 2, 2, 3}}
-	noise := func() *ops.Noise { return &ops.Noise{Seed: 3, Step: 7} }
+	rng := func() *ops.RNG { return &ops.RNG{Seed: 3, Step: 7} }
 	return []opCase{
 		{name: "Scale", inputs: images, build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
 			return ops.Scale(in[0], -1.5)
@@ -101,10 +101,10 @@ func secondCases() []opCase {
 			return ops.Divide(in[0], G.Must(ops.Softplus(in[1]))) // away from 0
 		}},
 		{name: "Dropout2D", inputs: images, build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
-			return ops.Dropout2D(in[0], 0.5, noise())
+			return ops.Dropout2D(in[0], 0.5, rng())
 		}},
 		{name: "StochasticDepth", inputs: images, build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
-			return ops.StochasticDepth(in[0], 0.5, noise())
+			return ops.StochasticDepth(in[0], 0.5, rng())
 		}},
 		{name: "PadChannels", inputs: images, build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
 			return ops.PadChannels(in[0], 1, 2)

@@ -108,8 +108,8 @@ func (c *Checkpoint) remember(s Stateful) error {
 	return nil
 }
 
-// remind gives it back.
-func (c *Checkpoint) remind(s Stateful) error {
+// restore gives it back.
+func (c *Checkpoint) restore(s Stateful) error {
 	text, ok := c.callbacks[s.StateName()]
 	if !ok {
 		return nil // it was no callback of the training then
@@ -325,7 +325,7 @@ func (r *run) restore(c *Checkpoint) error {
 		return err
 	}
 	for s := range r.stateful() {
-		if err := c.remind(s); err != nil {
+		if err := c.restore(s); err != nil {
 			return fmt.Errorf("state of %q: %w", s.StateName(), err)
 		}
 	}

@@ -16,7 +16,7 @@ type Confusion struct {
 
 // Confuse predicts every image of a set but the damaged ones, and tells those who listen of each answer. The names are the model's, or the
 // set's if the model has none. An output that is a NaN or an infinity is an error.
-func Confuse(m *graph.Model, ds dataset.Dataset, listen ...func(Answer)) (*Confusion, error) {
+func Confuse(m *graph.Model, ds dataset.Dataset, listen ...func(Prediction)) (*Confusion, error) {
 	spec := m.Spec()
 	if !ds.Shape().Eq(spec.Input) {
 		return nil, fmt.Errorf("model %q takes images of %v, the set has %v", spec.Name, spec.Input, ds.Shape())
@@ -26,7 +26,7 @@ func Confuse(m *graph.Model, ds dataset.Dataset, listen ...func(Answer)) (*Confu
 		names = dataset.ClassNames(ds)
 	}
 	c := newConfusion(names, max(ds.Classes(), m.Classes()))
-	err := eachAnswer(m, ds, func(a Answer) error {
+	err := eachAnswer(m, ds, func(a Prediction) error {
 		if err := a.checkFinite(); err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ func (s Score) String() string {
 // Evaluate counts the right answers of a model on a whole set. Damaged images are left out of the total.
 func Evaluate(m *graph.Model, ds dataset.Dataset) (Score, error) {
 	var score Score
-	err := eachAnswer(m, ds, func(a Answer) error {
+	err := eachAnswer(m, ds, func(a Prediction) error {
 		score.Count(a.Label == a.Predicted)
 		return nil
 	})
@@ -42,7 +42,7 @@ func TopK(m *graph.Model, ds dataset.Dataset, k int) (Score, error) {
 		return Score{}, fmt.Errorf("top %d: want at least 1", k)
 	}
 	var score Score
-	err := eachAnswer(m, ds, func(a Answer) error {
+	err := eachAnswer(m, ds, func(a Prediction) error {
 		score.Count(a.Rank() < k)
 		return nil
 	})
@@ -57,15 +57,15 @@ func (s *Score) Count(right bool) {
 	}
 }
 
-// An Answer is what a model says about one sample of a set.
-type Answer struct {
+// An Prediction is what a model says about one sample of a set.
+type Prediction struct {
 	Index, Label, Predicted int
 	Logits                  []float32 // valid until the next answer
 }
 
 // Rank is how many classes the model finds likelier than the label: those with a greater logit, and those before it with an equal one. A
 // label that the model has no class for comes after all of them.
-func (a Answer) Rank() (before int) {
+func (a Prediction) Rank() (before int) {
 	if a.Label >= len(a.Logits) {
 		return len(a.Logits)
 	}
@@ -78,7 +78,7 @@ func (a Answer) Rank() (before int) {
 }
 
 // Probability is the softmax of the predicted class.
-func (a Answer) Probability() float64 {
+func (a Prediction) Probability() float64 {
 	sum := 0.0
 	for _, v := range a.Logits {
 		sum += math.Exp(float64(v) - float64(a.Logits[a.Predicted]))
@@ -90,7 +90,7 @@ func (a Answer) Probability() float64 {
 const evaluationBatch = 256
 
 // checkFinite is an error that names the first logit that is a NaN or an infinity.
-func (a Answer) checkFinite() error {
+func (a Prediction) checkFinite() error {
 	for class, v := range a.Logits {
 		if !xmath.IsFinite(float64(v)) {
 			return fmt.Errorf("the model's output %d for image %d is %v: want finite numbers", class, a.Index, v)
@@ -100,7 +100,7 @@ func (a Answer) checkFinite() error {
 }
 
 // eachAnswer tells use the model's answers, in the order of the samples, but for damaged images. It ends with the first error of use.
-func eachAnswer(m *graph.Model, ds dataset.Dataset, use func(Answer) error) error {
+func eachAnswer(m *graph.Model, ds dataset.Dataset, use func(Prediction) error) error {
 	classes := m.Classes()
 	logits := make([]float32, evaluationBatch*classes)
 	for batch, err := range dataset.InOrder(ds, evaluationBatch) {
@@ -113,7 +113,7 @@ func eachAnswer(m *graph.Model, ds dataset.Dataset, use func(Answer) error) erro
 		}
 		for i, label := range batch.Labels {
 			row := logits[i*classes : (i+1)*classes]
-			if err := use(Answer{Index: batch.Indices[i], Label: label, Predicted: argMax(row), Logits: row}); err != nil {
+			if err := use(Prediction{Index: batch.Indices[i], Label: label, Predicted: argMax(row), Logits: row}); err != nil {
 				return err
 			}
 		}

@@ -64,7 +64,7 @@ func TestTopK(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	m, ds := brightest(t)
 	i, want := 0, []int{0, 0, 1, 0, 0, 0, 0, 2, 1}
-	counts, err := Confuse(m, ds, func(a Answer) {
+	counts, err := Confuse(m, ds, func(a Prediction) {
 		require.Equal(t, i, a.Index)
 		assert.Equal(t, want[i], a.Rank(), "sample %d", i)
 		assert.Equal(t, a.Rank() == 0, a.Label == a.Predicted)
@@ -80,7 +80,7 @@ func TestAnswers(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 9, i)
 	assert.Equal(t, []string{"0", "1", "2"}, counts.Names)
-	assert.Equal(t, 2, Answer{Label: 5, Logits: []float32{1, 2}}.Rank())
+	assert.Equal(t, 2, Prediction{Label: 5, Logits: []float32{1, 2}}.Rank())
 }
 
 // TestConfusionRefusesNonFinite names the image and the output.

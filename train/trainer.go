@@ -101,7 +101,7 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 
 // interrupted is the context's error, or that of the callback that couldn't write its checkpoint: there is nothing to go on from.
 func (r *run) interrupted(err error) error {
-	if failed := r.tell(Callback.Interrupted); failed != nil {
+	if failed := r.notify(Callback.Interrupted); failed != nil {
 		return fmt.Errorf("interrupted: %w", failed)
 	}
 	return err
@@ -222,7 +222,7 @@ func (t *Trainer) checkSet(name string, ds dataset.Dataset) error {
 }
 
 func (r *run) epochs(ctx context.Context) error {
-	if err := r.tell(Callback.TrainBegin); err != nil {
+	if err := r.notify(Callback.TrainBegin); err != nil {
 		return err
 	}
 	for len(r.state.History) < r.Epochs {
@@ -244,7 +244,7 @@ func (r *run) epoch(ctx context.Context, epoch int) error {
 		r.loss, r.skipped = 0, 0
 	}
 	r.state.Epoch = epoch
-	if err := r.tell(Callback.EpochBegin); err != nil {
+	if err := r.notify(Callback.EpochBegin); err != nil {
 		return err
 	}
 	i, turn := done, 0
@@ -302,7 +302,7 @@ func (r *run) learn(loss float64, i int) error {
 	}
 	r.state.Step++
 	r.state.Loss, r.state.MeanLoss, r.state.Skipped = loss, r.meanLoss(i), r.skipped
-	return r.tell(Callback.StepEnd)
+	return r.notify(Callback.StepEnd)
 }
 
 // setTargets gives the step a batch's one-hot targets, smoothed. The set may have fewer classes than
@@ -407,7 +407,7 @@ func (r *run) endEpoch(ctx context.Context) error {
 	if err := r.sameParameters(); err != nil {
 		return err
 	}
-	return r.together(ctx, r.tell(Callback.EpochEnd))
+	return r.together(ctx, r.notify(Callback.EpochEnd))
 }
 
 func (r *run) measureHeldOut(row *Row) error {
@@ -430,7 +430,7 @@ func (r *run) sample(ds dataset.Dataset) dataset.Dataset {
 	return dataset.Draw(ds, r.EvalSamples, r.Seed)
 }
 
-func (r *run) tell(event func(Callback, *State) error) error {
+func (r *run) notify(event func(Callback, *State) error) error {
 	r.state.Elapsed = time.Since(r.began)
 	var stop error
 	for _, c := range r.Callbacks {
@@ -447,7 +447,7 @@ func (r *run) tell(event func(Callback, *State) error) error {
 }
 
 func (r *run) result() (*Result, error) {
-	if err := r.tell(Callback.TrainEnd); err != nil && !errors.Is(err, ErrStop) {
+	if err := r.notify(Callback.TrainEnd); err != nil && !errors.Is(err, ErrStop) {
 		return nil, err
 	}
 	train, err := r.evaluate(r.Train)

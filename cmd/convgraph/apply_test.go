@@ -35,7 +35,7 @@ func TestRespond(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, viz.Planes{Count: 2, Height: 2, Width: 2, Data: []float32{-1, -2, 0, -8, 1.5, 3, 0, 4}}, got)
 
-	normalize := []graph.Part{graph.Normalize{Mean: []float64{1}, Deviation: []float64{2}}}
+	normalize := []graph.Part{graph.Normalize{Mean: []float64{1}, Std: []float64{2}}}
 	got, err = respond(f, normalize, img)
 	require.NoError(t, err)
 	assert.Equal(t, []float32{-0.5, -1, 0, -4, 0.25, 1, -0.5, 1.5}, got.Data)

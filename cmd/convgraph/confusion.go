@@ -76,7 +76,7 @@ func confuse(m *graph.Model, set dataset.Dataset) (*train.Confusion, []mistake, 
 		return nil, nil, fmt.Errorf("model %q has %d classes, the data %d: want a model of the data", m.Spec().Name, m.Classes(), set.Classes())
 	}
 	var mistakes []mistake
-	counts, err := train.Confuse(m, set, func(a train.Answer) {
+	counts, err := train.Confuse(m, set, func(a train.Prediction) {
 		if a.Label != a.Predicted {
 			mistakes = append(mistakes, mistake{a.Index, a.Label, a.Predicted, a.Probability()})
 		}

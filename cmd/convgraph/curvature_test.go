@@ -13,7 +13,7 @@ import (
 
 // TestCurvature looks for the sharpest directions of a small trained network.
 func TestCurvature(t *testing.T) {
-	const params = "../../web/explore/default/epoch-007.safetensors"
+	const params = "../../web/inspect/default/epoch-007.safetensors"
 	picture := filepath.Join(t.TempDir(), "curvature.png")
 	said := succeed(t, "curvature", params, "-images", "20", "-top", "2", "-steps", "12", "-o", picture)
 	assert.Contains(t, said, "loss 0.0")

@@ -42,7 +42,7 @@ func (c *eval) Run(stdout io.Writer) error {
 		return err
 	}
 	var top train.Score
-	confusion, err := train.Confuse(m, set, func(a train.Answer) { top.Count(a.Rank() < c.Top) })
+	confusion, err := train.Confuse(m, set, func(a train.Prediction) { top.Count(a.Rank() < c.Top) })
 	if err != nil {
 		return err
 	}

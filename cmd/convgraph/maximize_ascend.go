@@ -28,18 +28,18 @@ var starts = []struct{ ground, deviation float64 }{{0.5, 0.02}, {0.5, 0.3}, {0, 
 
 // slope is an ascent over intensities from 0 to 1, whatever the model reads them as.
 type slope struct {
-	*graph.Ascent
+	*graph.ActivationMaximization
 	preprocess picture.Preprocessing
 }
 
 // Run computes the answer to intensities and its gradient with respect to them.
 func (s *slope) Run(x *tensor.Dense) (answer float64, gradient *tensor.Dense, err error) {
 	if s.preprocess.Mean == nil && s.preprocess.Std == nil {
-		return s.Ascent.Run(x)
+		return s.ActivationMaximization.Run(x)
 	}
 	shape := x.Shape()
 	values := s.preprocess.Normalized(x.Float32s(), shape[1])
-	answer, gradient, err = s.Ascent.Run(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(values)))
+	answer, gradient, err = s.ActivationMaximization.Run(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(values)))
 	if err != nil || s.preprocess.Std == nil {
 		return answer, gradient, err
 	}
@@ -53,11 +53,11 @@ func (s *slope) Run(x *tensor.Dense) (answer float64, gradient *tensor.Dense, er
 // climb gives the input (1, C, H, W), from 0 to 1, and the unit's answer to it. A rectifier is silent to most noise and shows no way up; then
 // the way begins with the same unit of the layer before it.
 func (a ascent) climb(m *graph.Model, layer string, unit int) (*tensor.Dense, float64, error) {
-	ascent, err := m.NewAscent(layer, unit)
+	ascent, err := m.NewActivationMaximization(layer, unit)
 	if err != nil {
 		return nil, 0, err
 	}
-	up := &slope{Ascent: ascent, preprocess: classify.Preprocessing(m.Spec())}
+	up := &slope{ActivationMaximization: ascent, preprocess: classify.Preprocessing(m.Spec())}
 	defer up.Close()
 	x, err := a.bestStart(up, m.Spec().Input)
 	if err != nil {

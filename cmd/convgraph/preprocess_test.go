@@ -94,7 +94,7 @@ func TestCommandsObeyThePreprocessing(t *testing.T) {
 // one whose file is older than the declaration.
 func TestNamesDecideNothing(t *testing.T) {
 	spec := smallAlexNet()
-	spec.Layers = append([]graph.Layer{graph.Normalize{Mean: []float64{0.4, 0.5, 0.6}, Deviation: []float64{0.3, 0.3, 0.3}}}, spec.Layers...)
+	spec.Layers = append([]graph.Layer{graph.Normalize{Mean: []float64{0.4, 0.5, 0.6}, Std: []float64{0.3, 0.3, 0.3}}}, spec.Layers...)
 	path := page(t)
 	want := succeed(t, "predict", saved(t, spec), path)
 	spec.Name = "mine"

@@ -12,7 +12,7 @@ import (
 	"convgraph/graph"
 	"convgraph/pretrained"
 	"convgraph/web"
-	"convgraph/web/explore"
+	"convgraph/web/inspect"
 	predicting "convgraph/web/predict"
 )
 
@@ -36,7 +36,7 @@ func (n *served) open() (*graph.Model, *http.ServeMux, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	page, err := explore.New(snapshots)
+	page, err := inspect.New(snapshots)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -45,15 +45,15 @@ func (n *served) open() (*graph.Model, *http.ServeMux, error) {
 	return snapshots[len(snapshots)-1].Model, mux, nil
 }
 
-func (n *served) snapshots() ([]explore.Snapshot, error) {
+func (n *served) snapshots() ([]inspect.Snapshot, error) {
 	if n.params.path == "" {
-		return explore.Default()
+		return inspect.Default()
 	}
 	if n.params.path == pretrained.SqueezeNetName {
 		m, err := pretrained.SqueezeNet()
-		return []explore.Snapshot{{Label: "as it comes", Model: m}}, err
+		return []inspect.Snapshot{{Label: "as it comes", Model: m}}, err
 	}
-	return explore.Open(n.params.path)
+	return inspect.Open(n.params.path)
 }
 
 // files are those that are read again.

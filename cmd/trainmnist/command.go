@@ -113,7 +113,7 @@ type command struct {
 
 // runAlone trains, or does one rank's part.
 func (c *command) runAlone(stdout io.Writer, line *kong.Context) error {
-	folder, err := c.takeUp(line)
+	folder, err := c.loadCheckpoint(line)
 	if err != nil {
 		return err
 	}

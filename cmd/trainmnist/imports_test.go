@@ -20,7 +20,7 @@ func TestFirstBuildStaysSmall(t *testing.T) {
 		for _, heavy := range []string{
 			"google.golang.org/protobuf/proto", "google.golang.org/protobuf/internal/impl", "github.com/gogo/protobuf/proto",
 			"github.com/apache/arrow/go/arrow/internal",
-			"convgraph/cmd/convgraph", "convgraph/onnx", "convgraph/web/explore", "convgraph/web/predict",
+			"convgraph/cmd/convgraph", "convgraph/onnx", "convgraph/web/inspect", "convgraph/web/predict",
 			"github.com/stretchr/testify", "github.com/chromedp",
 		} {
 			assert.False(t, p == heavy || strings.HasPrefix(p, heavy+"/"), "%s is compiled for the main job", p)

@@ -10,12 +10,12 @@ import (
 	"convgraph/models"
 	"convgraph/train"
 	"convgraph/web"
-	"convgraph/web/live"
+	"convgraph/web/dashboard"
 )
 
 // livePage is the page of -serve with its server.
 type livePage struct {
-	*live.Page
+	*dashboard.Page
 	end func() error
 }
 
@@ -33,7 +33,7 @@ func (c *command) servePage(r models.Recipe, t *train.Trainer) (*livePage, error
 	if err != nil {
 		return nil, fmt.Errorf("-serve: %w", err)
 	}
-	page := live.New(t.Model.Spec().Name, c.pageSettings(r, t))
+	page := dashboard.New(t.Model.Spec().Name, c.pageSettings(r, t))
 	mux := http.NewServeMux()
 	page.Register(mux)
 	server := web.NewServer(mux, web.Options{Log: os.Stderr, Token: c.ServeToken})
@@ -49,13 +49,13 @@ func (c *command) servePage(r models.Recipe, t *train.Trainer) (*livePage, error
 }
 
 // pageSettings are what a reader of the page wants to know of the training.
-func (c *command) pageSettings(r models.Recipe, t *train.Trainer) []live.Setting {
+func (c *command) pageSettings(r models.Recipe, t *train.Trainer) []dashboard.Setting {
 	text := func(v any) string { return fmt.Sprint(v) }
 	validation := 0
 	if t.Validation != nil {
 		validation = t.Validation.Len()
 	}
-	return []live.Setting{
+	return []dashboard.Setting{
 		{Name: "Model", Value: t.Model.Spec().Name},
 		{Name: "Training images", Value: text(t.Train.Len())},
 		{Name: "Validation images", Value: text(validation)},

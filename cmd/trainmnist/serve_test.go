@@ -48,10 +48,10 @@ func TestServe(t *testing.T) {
 		return 0
 	}
 	at("training", 0)
-	press(t, url+"live/stop")
+	press(t, url+"dashboard/stop")
 	stopped := at("stopped", 0)
 	assert.Positive(t, newest(t, dir))
-	press(t, url+"live/resume")
+	press(t, url+"dashboard/resume")
 	at("training", stopped)
 
 	require.NoError(t, command.Process.Signal(syscall.SIGTERM))
@@ -101,7 +101,7 @@ type pageState struct {
 // follow reads the page's states until its stream ends.
 func follow(t *testing.T, url string) <-chan pageState {
 	t.Helper()
-	answer, err := http.Get(url + "live/events")
+	answer, err := http.Get(url + "dashboard/events")
 	require.NoError(t, err)
 	t.Cleanup(func() { answer.Body.Close() })
 	states := make(chan pageState)

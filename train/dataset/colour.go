@@ -49,7 +49,7 @@ func shiftPlane(dst, src []float32, by float32) {
 // in [0, 1]. The paper's deviation is 0.1.
 type PCAColour struct {
 	Components [3][3]float32 // λ_k·p_k, row k
-	Deviation  float64
+	Std        float64
 }
 
 // Output is the shape of the image, which must have three channels.
@@ -60,8 +60,8 @@ func (t PCAColour) Output(in tensor.Shape) (tensor.Shape, error) {
 	if in[0] != 3 {
 		return nil, fmt.Errorf("PCA colour: images %v have %d channels, expected 3", in, in[0])
 	}
-	if !(t.Deviation >= 0) {
-		return nil, fmt.Errorf("PCA colour: deviation %v: expected 0 or more", t.Deviation)
+	if !(t.Std >= 0) {
+		return nil, fmt.Errorf("PCA colour: deviation %v: expected 0 or more", t.Std)
 	}
 	return in.Clone(), nil
 }
@@ -70,7 +70,7 @@ func (t PCAColour) Output(in tensor.Shape) (tensor.Shape, error) {
 func (t PCAColour) Apply(dst, src picture.Image, rng *rand.Rand) {
 	var shift [3]float32
 	for _, component := range t.Components {
-		a := float32(rng.NormFloat64() * t.Deviation)
+		a := float32(rng.NormFloat64() * t.Std)
 		for c, v := range component {
 			shift[c] += a * v
 		}

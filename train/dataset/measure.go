@@ -121,7 +121,7 @@ func (st *Statistics) PCAColour(deviation float64) (PCAColour, error) {
 	}
 	var vectors mat.Dense
 	eigen.VectorsTo(&vectors)
-	result := PCAColour{Deviation: deviation}
+	result := PCAColour{Std: deviation}
 	for k, value := range eigen.Values(nil) {
 		for c := range 3 {
 			result.Components[k][c] = float32(value * vectors.At(c, k))

@@ -53,7 +53,7 @@ func TestPCAColourComponents(t *testing.T) {
 	require.NoError(t, err)
 	colour, err := st.PCAColour(0.1)
 	require.NoError(t, err)
-	assert.Equal(t, 0.1, colour.Deviation)
+	assert.Equal(t, 0.1, colour.Std)
 	trace, total := 0.0, 0.0
 	for k, scaled := range colour.Components {
 		value := norm(scaled)

@@ -225,7 +225,7 @@ func TestSubtractMean(t *testing.T) {
 }
 
 func TestPCAColourShiftsAlongTheComponents(t *testing.T) {
-	step := dataset.PCAColour{Components: [3][3]float32{{0, 0, 0}, {1, -2, 3}, {0, 0, 0}}, Deviation: 0.1}
+	step := dataset.PCAColour{Components: [3][3]float32{{0, 0, 0}, {1, -2, 3}, {0, 0, 0}}, Std: 0.1}
 	rng := newRand(8)
 	sum := 0.0
 	for range 2000 {
@@ -260,7 +260,7 @@ func TestTransformsRefuse(t *testing.T) {
 		_, err := step.Output(tensor.Shape{3, 3})
 		assert.ErrorContains(t, err, "expected channels, height and width")
 	}
-	_, err := dataset.PCAColour{Deviation: -1}.Output(tensor.Shape{3, 1, 1})
+	_, err := dataset.PCAColour{Std: -1}.Output(tensor.Shape{3, 1, 1})
 	assert.ErrorContains(t, err, "deviation -1")
 }
 

@@ -1,0 +1,71 @@
+package inspect
+
+import (
+	"math"
+
+	"convgraph/graph"
+)
+
+// normalization is a value divided by the strength of the maps beside it, at the same place: x / (K + Alpha·Sum)^Beta.
+type normalization struct {
+	In         number      `json:"in"`
+	Neighbours []neighbour `json:"neighbours"` // in the order of the maps; the value's own map is among them
+	More       rest        `json:"more"`       // the neighbours that aren't in Neighbours, and the sum of their squares
+	Sum        number      `json:"sum"`        // of all squares
+	K          number      `json:"k"`
+	Alpha      number      `json:"alpha"`
+	Beta       number      `json:"beta"`
+	Base       number      `json:"base"`    // K + Alpha·Sum
+	Divisor    number      `json:"divisor"` // Base to the power of Beta
+	Total      number      `json:"total"`   // In / Divisor: the value, computed again
+}
+
+// A neighbour is what one map has at the cell's place.
+type neighbour struct {
+	From   cell   `json:"from"` // of the layer's input
+	Input  number `json:"input"`
+	Square number `json:"square"`
+}
+
+const mostNeighbours = 16
+
+func explainLRN(k working, e *explanation) error {
+	l := k.layer.layer.(graph.LRN)
+	all := neighbours(k, l.Size, e.Cell)
+	shown := nearest(all, e.Cell.Map)
+	var sum, squares float64
+	for _, n := range all {
+		sum += square(n.Input)
+	}
+	for _, n := range shown {
+		squares += square(n.Input)
+	}
+	in := k.x[k.in.at(e.Cell)]
+	base := l.K + l.Alpha*sum
+	divisor := math.Pow(base, l.Beta)
+	e.Normalization = &normalization{
+		In: number(in), Neighbours: shown, More: rest{len(all) - len(shown), number(sum - squares)}, Sum: number(sum),
+		K: number(l.K), Alpha: number(l.Alpha), Beta: number(l.Beta),
+		Base: number(base), Divisor: number(divisor), Total: number(float64(in) / divisor),
+	}
+	return nil
+}
+
+func square(v number) float64 { return float64(v) * float64(v) }
+
+// neighbours are the maps that a cell is normalised by: size of them, its own in the middle, fewer at the first and the last map.
+func neighbours(k working, size int, c cell) (all []neighbour) {
+	for m := max(0, c.Map-size/2); m <= min(k.in.Maps-1, c.Map+(size-1)/2); m++ {
+		from := cell{m, c.Row, c.Column}
+		v := k.x[k.in.at(from)]
+		all = append(all, neighbour{from, number(v), number(v * v)})
+	}
+	return all
+}
+
+// nearest are the neighbours to show: those around the value's own map.
+func nearest(all []neighbour, own int) []neighbour {
+	middle := own - all[0].From.Map
+	from := min(max(0, middle-mostNeighbours/2), max(0, len(all)-mostNeighbours))
+	return all[from:min(from+mostNeighbours, len(all))]
+}

@@ -1,0 +1,94 @@
+package inspect
+
+import (
+	"cmp"
+	"math"
+
+	"convgraph/graph"
+)
+
+// A pooling is what a cell's window held, and how one value was made of it.
+type pooling struct {
+	How    string   `json:"how"` // max, mean, lp or subsample
+	Window window   `json:"window"`
+	Inputs []number `json:"inputs"` // empty if they are too many to show
+	Inside []bool   `json:"inside"` // false where the window lies in the padding
+	Winner int      `json:"winner"` // which of them max pooling took; -1 for the others
+
+	Sum         number `json:"sum"`         // of lp: of the magnitudes, each to the power P
+	Count       int    `json:"count"`       // what the mean divides by
+	P           number `json:"p"`           // of lp: the power, and the root's degree
+	Factor      number `json:"factor"`      // of lp: what the sum is multiplied by, 1 unless the window reaches beyond the padding
+	Coefficient number `json:"coefficient"` // what subsampling multiplies the sum by
+	Bias        number `json:"bias"`        // and adds
+	Total       number `json:"total"`       // the value, computed again
+}
+
+func explainPooling(k working, e *explanation) error {
+	sliding, _ := slidingOf(k.layer.layer, k.in)
+	w := sliding.window(e.Cell)
+	inputs, inside := w.read(k.x, k.in, e.Cell.Map)
+	var sum float64
+	for _, v := range inputs {
+		sum += float64(v)
+	}
+	p := &pooling{Window: w, Inputs: numbers(inputs), Inside: inside, Winner: -1, Sum: number(sum), Count: len(inputs)}
+	e.Pooling = p
+	if len(inputs) > mostNumbers {
+		p.Inputs, p.Inside = []number{}, []bool{}
+	}
+	switch l := k.layer.layer.(type) {
+	case graph.MaxPool, graph.GlobalMaxPool:
+		p.How, p.Winner = "max", winner(inputs, inside)
+		p.Total = number(inputs[p.Winner])
+	case graph.AvgPool:
+		p.How, p.Count = "mean", sliding.counted(e.Cell, k.in, l.ExcludePad)
+		p.Total = number(sum / float64(p.Count))
+	case graph.GlobalAvgPool:
+		p.How, p.Total = "mean", number(sum/float64(p.Count))
+	case graph.LpPool:
+		p.lp(cmp.Or(l.P, 2), inputs, sliding.counted(e.Cell, k.in, false))
+	case graph.Subsample:
+		return k.subsample(p, e.Cell.Map, sum)
+	}
+	return nil
+}
+
+// lp fills in the part for LpPool. As many values count as the window has: those beyond the padding
+// are taken to be like the mean of the others.
+func (p *pooling) lp(power float64, inputs []float32, counted int) {
+	var sum float64
+	for _, v := range inputs {
+		sum += math.Pow(math.Abs(float64(v)), power)
+	}
+	factor := float64(len(inputs)) / float64(counted)
+	p.How, p.Sum, p.Count, p.P, p.Factor = "lp", number(sum), counted, number(power), number(factor)
+	p.Total = number(math.Pow(sum*factor, 1/power))
+}
+
+func (k working) subsample(p *pooling, m int, sum float64) error {
+	coefficient, err := k.param("coefficient")
+	if err != nil {
+		return err
+	}
+	bias, err := k.param("bias")
+	if err != nil {
+		return err
+	}
+	p.How, p.Coefficient, p.Bias = "subsample", number(coefficient[m]), number(bias[m])
+	p.Total = number(sum*float64(coefficient[m]) + float64(bias[m]))
+	return nil
+}
+
+// winner is the first of the largest, as the kernel has it: padding never wins, and a NaN wins over every number.
+func winner(values []float32, inside []bool) int {
+	best := -1
+	for i, v := range values {
+		if inside[i] && (best < 0 || v > values[best] || isNaN(v) && !isNaN(values[best])) {
+			best = i
+		}
+	}
+	return best
+}
+
+func isNaN(v float32) bool { return math.IsNaN(float64(v)) }

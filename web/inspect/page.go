@@ -1,0 +1,103 @@
+// Package inspect is the page that shows what a network sees: a drawn digit or any picture goes in, every layer's maps and the
+// probabilities come out, and each number says which others it was computed from.
+//
+// The page itself is plain HTML, CSS and JavaScript in the binary; what it shows is computed here, by the model's own kernels, for each
+// request. Nothing is kept between requests, so any number of readers can look at once.
+package inspect
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"runtime"
+
+	"gorgonia.org/tensor"
+
+	"convgraph/graph"
+	"convgraph/web/internal/pictures"
+	"convgraph/web/ui"
+)
+
+//go:embed assets
+var assets embed.FS
+
+// A Snapshot is a model as it was at one moment of its training.
+type Snapshot struct {
+	Label string // "before learning", "epoch 3", "after learning"
+	Model *graph.Model
+}
+
+// A Page shows snapshots of one network. It is safe from many goroutines.
+type Page struct {
+	snapshots []Snapshot
+	network   *network
+	heats     chan struct{} // one heat at a time: it can take seconds
+	slots     chan struct{} // one for each request that may compute at a time: it bounds the memory of activations
+	pictures  *pictures.Lanes
+}
+
+// New makes the page of a network's snapshots, in the order of its training. They must be of one spec and of float32.
+func New(snapshots []Snapshot) (*Page, error) {
+	if len(snapshots) == 0 {
+		return nil, errors.New("inspect: no snapshots: want at least one")
+	}
+	var first []byte
+	for i, s := range snapshots {
+		if s.Model.Dtype() != tensor.Float32 {
+			return nil, fmt.Errorf("inspect: snapshot %q is of %v: want float32", s.Label, s.Model.Dtype())
+		}
+		spec, err := json.Marshal(s.Model.Spec())
+		if err != nil {
+			return nil, fmt.Errorf("inspect: snapshot %q: %w", s.Label, err)
+		}
+		if i == 0 {
+			first = spec
+		}
+		if !bytes.Equal(spec, first) {
+			return nil, fmt.Errorf("inspect: snapshot %q is of another network than %q: want snapshots of one", s.Label, snapshots[0].Label)
+		}
+	}
+	n, err := describe(snapshots)
+	if err != nil {
+		return nil, fmt.Errorf("inspect: %w", err)
+	}
+	return &Page{snapshots: snapshots, network: n, heats: make(chan struct{}, 1), slots: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))), pictures: pictures.NewLanes()}, nil
+}
+
+// Register serves the page at /, its files under /inspect/ and what it computes under /api/:
+//
+//	GET  /api/network   the layers, the graph and the snapshots' labels, as JSON
+//	GET  /api/filters   the first convolution's weights
+//	POST /api/forward   every layer's maps for a picture, as little-endian float32
+//	POST /api/explain   how one cell of a layer was computed, as JSON
+//	POST /api/heat      how much a class's score hangs on each pixel, as little-endian float32
+//
+// The shared files of package ui are the caller's to register.
+func (p *Page) Register(mux *http.ServeMux) {
+	files, err := fs.Sub(assets, "assets")
+	if err != nil {
+		panic(fmt.Sprintf("inspect: %v", err)) // the folder is embedded above, so this can't be
+	}
+	mux.Handle("GET /{$}", ui.File(files, "index.html"))
+	mux.Handle("GET /inspect/", ui.Files("/inspect/", files))
+	mux.Handle("/api/network", endpoint(http.MethodGet, p.serveNetwork))
+	mux.Handle("/api/filters", endpoint(http.MethodGet, p.serveFilters))
+	mux.Handle("/api/forward", endpoint(http.MethodPost, p.serveForward))
+	mux.Handle("/api/explain", endpoint(http.MethodPost, p.serveExplain))
+	mux.Handle("/api/heat", endpoint(http.MethodPost, p.serveHeat))
+}
+
+// compute runs f when a slot is free, unless the reader has gone by then.
+func (p *Page) compute(r *http.Request, f func() error) error {
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+		return f()
+	case <-r.Context().Done():
+		return r.Context().Err()
+	}
+}
