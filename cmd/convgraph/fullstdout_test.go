@@ -35,7 +35,7 @@ func TestWriteErrorsOfStdout(t *testing.T) {
 		{"images", "-o", dir + "/images", "-data", data},
 	} {
 		var stderr bytes.Buffer
-		code := cli.Main(&grammar{}, args, brokenWriter{}, &stderr, options()...)
+		code := run(args, brokenWriter{}, &stderr)
 		assert.Equal(t, cli.Failed, code, "%v", args)
 		assert.Equal(t, "convgraph: no space left on device\n", stderr.String(), "%v", args)
 	}

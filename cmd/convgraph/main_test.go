@@ -17,7 +17,7 @@ import (
 // convgraph runs the command as main does.
 func convgraph(args ...string) (code int, stdout, stderr string) {
 	var out, diagnostics bytes.Buffer
-	code = cli.Main(&grammar{}, args, &out, &diagnostics, options()...)
+	code = run(args, &out, &diagnostics)
 	return code, out.String(), diagnostics.String()
 }
 

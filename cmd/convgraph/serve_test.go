@@ -64,7 +64,7 @@ func serving(t *testing.T, name string, args ...string) (url string, end func())
 	exited := make(chan int, 1)
 	var diagnostics bytes.Buffer
 	go func() {
-		exited <- cli.Main(&grammar{}, append([]string{"serve", "-addr", "127.0.0.1:0"}, args...), out, &diagnostics, options()...)
+		exited <- run(append([]string{"serve", "-addr", "127.0.0.1:0"}, args...), out, &diagnostics)
 		out.Close()
 	}()
 	line, err := bufio.NewReader(stdout).ReadString('\n')

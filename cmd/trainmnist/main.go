@@ -1,29 +1,19 @@
-// Command trainmnist trains a network on MNIST, or on other data of its format, and leaves the parameters, the history and pictures behind.
+// Command trainmnist trains a network on MNIST, or on other images, and writes its parameters,
+// history and pictures.
 //
 //	go run ./cmd/trainmnist
 package main
 
 import (
 	"os"
-	"strings"
 
 	"github.com/alecthomas/kong"
 
-	"convgraph/models"
-	"convgraph/train/solver"
+	"convgraph/cmd/internal/training"
 )
 
 func main() {
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
-}
-
-func options() []kong.Option {
-	return []kong.Option{
-		kong.Name("trainmnist"),
-		kong.Description("Train a network on MNIST and leave its parameters, history and pictures behind."),
-		kong.Vars{
-			"models": strings.Join(models.Names(), ", "), "optimizers": strings.Join(solver.Names(), ", "), "augmentations": augmentationNames(),
-			"recipes": strings.Join(models.RecipeNames(), ","),
-		},
-	}
+	var command training.Command
+	os.Exit(training.Main("trainmnist", &command, &command, os.Args[1:], os.Stdout, os.Stderr,
+		kong.Description("Train a network on MNIST, or on other images, and write its parameters, history and pictures.")))
 }

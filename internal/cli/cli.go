@@ -110,10 +110,22 @@ func Main(grammar any, args []string, stdout, stderr io.Writer, options ...kong.
 	case exited >= 0:
 		return exited
 	case err != nil:
-		fmt.Fprintf(stderr, "%s: %v (see %s -help)\n", parser.Model.Name, err, parser.Model.Name)
+		fmt.Fprintf(stderr, "%s: %v (see %s -help)\n", parser.Model.Name, err, helpfulCommand(parser, err))
 		return BadUsage
 	}
 	return code(out.join(ctx.Run()), parser.Model.Name, stderr)
+}
+
+// helpfulCommand returns the command whose help explains a parse error: the program, or the
+// subcommand that the arguments name.
+func helpfulCommand(parser *kong.Kong, err error) string {
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil {
+		if chosen := parse.Context.Selected(); chosen != nil {
+			return chosen.FullPath()
+		}
+	}
+	return parser.Model.Name
 }
 
 func code(err error, name string, stderr io.Writer) int {

@@ -1,0 +1,101 @@
+package training
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"convgraph/graph"
+	"convgraph/internal/cli"
+	"convgraph/pretrained"
+	"convgraph/train"
+)
+
+// loadBase reads the file that -init-from names. Without -model its network is the one that is trained.
+func (c *Command) loadBase() error {
+	if c.InitFrom == "" || c.base != nil {
+		return nil
+	}
+	base, err := pretrained.Load(c.InitFrom)
+	if err != nil {
+		return fmt.Errorf("-init-from: %w", err)
+	}
+	c.base = base
+	return nil
+}
+
+// fineTuned is the network of -init-from's file: with a head for the data's classes if -head asks for one.
+// That of a run that is resumed has it.
+func (c *Command) fineTuned(classes int) (*graph.Spec, error) {
+	if c.resumed != nil {
+		spec := *c.resumed
+		return &spec, nil
+	}
+	spec := *c.base.Spec()
+	spec.Layers = slices.Clone(spec.Layers)
+	if !c.Head || classes == 0 {
+		return &spec, nil
+	}
+	headed, err := spec.WithOutputs(classes)
+	if err != nil {
+		return nil, fmt.Errorf("-head: %w", err)
+	}
+	return headed, nil
+}
+
+// loadMatching starts the model from the parameters of the file that -init-from names, and says on w which
+// layers it found there.
+func (c *Command) loadMatching(m *graph.Model, w io.Writer) error {
+	if c.base == nil {
+		return nil
+	}
+	var taken, fresh []string
+	for _, l := range m.LoadMatching(c.base) {
+		if l.Missing == "" {
+			taken = append(taken, l.Layer)
+		} else {
+			fresh = append(fresh, fmt.Sprintf("%s (%s)", l.Layer, l.Missing))
+		}
+	}
+	if len(taken) == 0 {
+		return fmt.Errorf("-init-from: %s has nothing for model %q, layers must have the same names and shapes: %s; "+
+			"\"convgraph summary %s -json-spec\" prints the file's own network", c.InitFrom, m.Spec().Name, strings.Join(fresh, ", "), c.InitFrom)
+	}
+	if c.Quiet {
+		return nil
+	}
+	fmt.Fprintf(w, "from %s: %s\n", c.InitFrom, strings.Join(taken, ", "))
+	if len(fresh) > 0 {
+		fmt.Fprintf(w, "new: %s\n", strings.Join(fresh, ", "))
+	}
+	return nil
+}
+
+// freeze takes the parameters that -freeze names out of the training.
+func (c *Command) freeze(m *graph.Model, w io.Writer) error {
+	frozen := 0
+	for _, pattern := range c.Freeze {
+		names, err := m.Freeze(pattern)
+		if err != nil {
+			return cli.Usage{Err: fmt.Errorf("-freeze: %w", err)}
+		}
+		frozen += len(names)
+	}
+	if frozen > 0 && !c.Quiet {
+		fmt.Fprintf(w, "frozen: %d of %d parameters\n", frozen, len(m.Params()))
+	}
+	return nil
+}
+
+const initFrom = "-init-from"
+
+// start is the setting of what a training from a file's parameters begins with.
+func start(m *graph.Model) (train.Setting, error) {
+	h := sha256.New()
+	if err := m.Write(h); err != nil {
+		return train.Setting{}, err
+	}
+	return train.Setting{Name: initFrom, Value: fmt.Sprintf("parameters %x", h.Sum(nil)[:8])}, nil
+}

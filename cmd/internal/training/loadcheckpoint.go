@@ -1,0 +1,219 @@
+package training
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"convgraph/graph"
+	"convgraph/internal/cli"
+	"convgraph/models"
+	"convgraph/train"
+)
+
+// resumption is what -resume says: nothing, to go on, or to go on if there is something.
+type resumption string
+
+const (
+	noResume   resumption = ""
+	mustResume resumption = "true"
+	mayResume  resumption = "auto"
+)
+
+// Decode reads -resume, -resume auto and -resume=auto.
+func (r *resumption) Decode(line *kong.DecodeContext) error {
+	*r = mustResume
+	next := line.Scan.Peek()
+	if next.Type != kong.FlagValueToken && next.Value != string(mayResume) {
+		return nil
+	}
+	line.Scan.Pop()
+	switch next.Value {
+	case "auto":
+		*r = mayResume
+	case "true", "false":
+		*r = map[any]resumption{"true": mustResume, "false": noResume}[next.Value]
+	default:
+		return fmt.Errorf("it is %q: want nothing or auto", next.Value)
+	}
+	return nil
+}
+
+// IsBool says that the flag needs no value.
+func (resumption) IsBool() bool { return true }
+
+// folder is the folder of results with what it says about the run.
+type folder struct {
+	*output                      // nil before a new run's flags are checked
+	checkpoint *train.Checkpoint // to go on from, nil for a new run
+	given      []train.Setting   // flags on this command line
+	flags      []train.Setting   // of the run's, for the next checkpoint
+}
+
+// loadCheckpoint finds the run to go on with, if there is one, and gives the flags that the command line leaves out that run's values.
+func (c *Command) loadCheckpoint(line *kong.Context) (*folder, error) {
+	f := &folder{given: storedFlags(line)}
+	f.flags = slices.Clone(f.given)
+	if c.Resume == noResume {
+		return f, nil
+	}
+	if c.LRFind {
+		return nil, cli.Usagef("-lr-find looks for a rate to begin with: want it without -resume")
+	}
+	if c.Overwrite {
+		return nil, cli.Usagef("-resume goes on with a run, -overwrite deletes it: want one of them")
+	}
+	if err := f.open(c); err != nil {
+		return nil, err
+	}
+	if err := f.find(c, line); err != nil {
+		return nil, errors.Join(fmt.Errorf("-resume: %w", err), f.close())
+	}
+	return f, nil
+}
+
+// open makes the folder and takes it.
+func (f *folder) open(c *Command) (err error) {
+	if !c.first() {
+		f.output = &output{dir: c.out()}
+		return nil
+	}
+	f.output, err = newOutput(c.out())
+	return err
+}
+
+// find finds the newest checkpoint, which must be there unless -resume is auto.
+func (f *folder) find(c *Command, line *kong.Context) (err error) {
+	f.checkpoint, err = c.newest(f.dir)
+	switch {
+	case errors.Is(err, train.ErrNoCheckpoint) && c.Resume == mayResume:
+		return nil
+	case errors.Is(err, train.ErrNoCheckpoint):
+		return refuse("%w; start without -resume, or with -resume auto", err)
+	case err != nil:
+		return cli.Exit{Code: cli.Refused, Err: err}
+	}
+	if err := f.restoreFlags(line); err != nil {
+		return err
+	}
+	if err := c.resumeFineTuning(f.checkpoint); err != nil {
+		return err
+	}
+	c.Out = f.dir // -model may be another now, after which a folder without -out is called
+	if c.Epochs != nil && *c.Epochs < f.checkpoint.Epochs {
+		return refuse("-epochs is %d: the run in %s has %d, want at least as many", *c.Epochs, f.dir, f.checkpoint.Epochs)
+	}
+	return nil
+}
+
+// ready opens the folder of a new run. That of an unfinished one is refused, unless -overwrite gives it up.
+func (f *folder) ready(c *Command) error {
+	if f.output == nil {
+		if err := f.open(c); err != nil {
+			return err
+		}
+	}
+	if f.checkpoint != nil || c.Overwrite || !c.first() {
+		return nil
+	}
+	checkpoint, err := train.LatestCheckpoint(f.dir, nil)
+	switch {
+	case errors.Is(err, train.ErrNoCheckpoint), err == nil && checkpoint.Finished:
+		return nil
+	case err != nil:
+		return refuse("-out: %w; -overwrite deletes them and starts over", err)
+	}
+	return refuse("-out: %s holds an unfinished run, of which %d of %d epochs are done: -resume goes on with it, -overwrite deletes it and starts over",
+		f.dir, len(checkpoint.History), checkpoint.Epochs)
+}
+
+// resumeFineTuning takes the network of -init-from's file from the checkpoint, if the run has trained it: its
+// parameters are there, too, and the file isn't needed again.
+func (c *Command) resumeFineTuning(from *train.Checkpoint) error {
+	if c.Model != "" || c.InitFrom != "" || setting(from, initFrom) == "" {
+		return nil
+	}
+	spec, err := graph.ParseSpec([]byte(setting(from, "model")))
+	if err != nil {
+		return fmt.Errorf("the checkpoint's network: %w", err)
+	}
+	c.resumed = spec
+	return nil
+}
+
+// setting is the value of a checkpoint's setting; empty if it has none of the name.
+func setting(from *train.Checkpoint, name string) string {
+	for _, s := range from.Settings {
+		if s.Name == name {
+			return s.Value
+		}
+	}
+	return ""
+}
+
+func (f *folder) close() error {
+	if f.output == nil {
+		return nil
+	}
+	return f.output.close()
+}
+
+// passing are the flags that no run keeps: they say how a program runs, and where.
+var passing = []string{"help", "resume", "overwrite", "out", "quiet", "workers", "mpi", "micro-batch", "fusion", "serve", "serve-token", "cpuprofile", "init-from"}
+
+// storedFlags are the flags on the command line that a run keeps. Paths are made absolute: the run may be resumed from another folder.
+func storedFlags(line *kong.Context) (flags []train.Setting) {
+	for _, part := range line.Path {
+		if part.Flag == nil || part.Resolved || slices.Contains(passing, part.Flag.Name) {
+			continue
+		}
+		value := text(part.Flag.Target)
+		if isPath(part.Flag.Name, value) {
+			if absolute, err := filepath.Abs(value); err == nil {
+				value = absolute
+			}
+		}
+		setting := train.Setting{Name: "-" + part.Flag.Name, Value: value}
+		if !slices.Contains(flags, setting) {
+			flags = append(flags, setting)
+		}
+	}
+	return flags
+}
+
+// text is a flag's value as the command line has it.
+func text(value reflect.Value) string {
+	value = reflect.Indirect(value)
+	if list, ok := value.Interface().([]string); ok {
+		return strings.Join(list, ",")
+	}
+	return fmt.Sprint(value)
+}
+
+func isPath(flag, value string) bool {
+	return flag == "data" || flag == "tensorboard" || flag == "model" && !slices.Contains(models.Names(), value)
+}
+
+// restoreFlags gives the flags that aren't on the command line the values of the checkpoint's run.
+func (f *folder) restoreFlags(line *kong.Context) error {
+	for _, then := range f.checkpoint.Flags {
+		if slices.ContainsFunc(f.given, func(now train.Setting) bool { return now.Name == then.Name }) {
+			continue
+		}
+		i := slices.IndexFunc(line.Flags(), func(flag *kong.Flag) bool { return "-"+flag.Name == then.Name })
+		if i < 0 {
+			return refuse("the run in %s has %s %s, a flag that this program doesn't know", f.dir, then.Name, then.Value)
+		}
+		flag := line.Flags()[i]
+		if err := flag.Parse(kong.ScanFromTokens(kong.Token{Type: kong.FlagValueToken, Value: then.Value}), flag.Target); err != nil {
+			return err
+		}
+		f.flags = append(f.flags, then)
+	}
+	return nil
+}

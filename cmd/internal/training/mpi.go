@@ -1,0 +1,236 @@
+package training
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"convgraph/internal/cli"
+	"convgraph/internal/kernel"
+	"convgraph/internal/mpi"
+	"convgraph/models"
+	"convgraph/train"
+	"convgraph/train/ranks"
+)
+
+func asksForMPI(args []string) bool {
+	if end := slices.Index(args, "--"); end >= 0 {
+		args = args[:end]
+	}
+	return slices.ContainsFunc(args, func(arg string) bool {
+		flag := strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-")
+		return arg != flag && (flag == "mpi" || flag == "mpi=true")
+	})
+}
+
+// rankWriter writes the errors of a rank behind its number. It waits before the first one: what is
+// wrong in all ranks, such as a flag, rank 0 says, and ends them all.
+type rankWriter struct {
+	w       io.Writer
+	rank    int
+	started bool
+}
+
+const sayAfter = 500 * time.Millisecond
+
+func (w *rankWriter) Write(p []byte) (int, error) {
+	if !w.started {
+		time.Sleep(sayAfter)
+		w.started = true
+	}
+	if _, err := fmt.Fprintf(w.w, "rank %d: %s", w.rank, p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// first says whether this process writes the results: the only one, or rank 0.
+func (c *Command) first() bool {
+	if c.world == nil {
+		return true
+	}
+	rank, _ := c.world.Rank()
+	return rank == 0
+}
+
+// Run trains, with the other ranks if there are any.
+func (c *Command) Run(stdout io.Writer, line *kong.Context) error {
+	c.program = line.Model.Name
+	if c.world == nil {
+		return c.runAlone(stdout, line)
+	}
+	err := c.runAlone(stdout, line)
+	var exit cli.Exit
+	agreed := err == nil || errors.Is(err, cli.ErrInterrupted) || errors.As(err, &exit) && exit.Code == cli.Diverged
+	if !agreed {
+		return err
+	}
+	_, failed := ranks.Most(c.world, 0) // rank 0 has written its results
+	c.settled = failed == nil
+	return errors.Join(err, failed)
+}
+
+// joinRanks prepares one of several ranks: rank 0 alone prints and writes.
+func (c *Command) joinRanks() error {
+	if c.world == nil {
+		return nil
+	}
+	if !c.first() {
+		c.Quiet, c.Serve, c.Tensorboard, c.CPUProfile, c.KeepEpochs = true, "", "", "", false
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	cpus := processors()
+	all, err := ranks.All(c.world, []byte(host+" "+cpus))
+	if err != nil {
+		return err
+	}
+	sharing := 0
+	for _, other := range all {
+		if string(other) == host+" "+cpus {
+			sharing++
+		}
+	}
+	c.Workers = cmp.Or(c.Workers, max(1, runtime.NumCPU()/sharing))
+	return c.printRanks(host)
+}
+
+func (c *Command) printRanks(host string) error {
+	all, err := ranks.All(c.world, fmt.Appendf(nil, "rank %d on %s, %d of %d processors", rankOf(c.world), host, c.Workers, runtime.NumCPU()))
+	if err != nil || c.Quiet {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "%d ranks by %s\n", len(all), c.world.Library())
+	for _, rank := range all {
+		fmt.Fprintf(os.Stderr, "  %s\n", rank)
+	}
+	return nil
+}
+
+func rankOf(w *mpi.World) int { rank, _ := w.Rank(); return rank }
+
+// handshake wants the same program, settings and data in all ranks.
+func (c *Command) handshake(r models.Recipe, t *train.Trainer, f *folder) error {
+	if c.world == nil {
+		return nil
+	}
+	settings, err := c.settings(r, t, f.checkpoint)
+	if err != nil {
+		return err
+	}
+	facts := []ranks.Fact{
+		{Name: "version", Value: version()},
+		{Name: "instruction set", Value: runtime.GOARCH + " " + kernel.InstructionSet()},
+		{Name: "-epochs", Value: fmt.Sprint(r.Epochs)},
+		{Name: "-on-nan", Value: c.OnNaN},
+		{Name: "-early-stop", Value: fmt.Sprint(c.EarlyStop)},
+		{Name: "-micro-batch", Value: fmt.Sprint(c.MicroBatch)},
+	}
+	for _, s := range settings {
+		facts = append(facts, ranks.Fact(s))
+	}
+	return ranks.Agree(c.world, facts)
+}
+
+// version is what the program was built from, as far as Go knows.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	version := info.GoVersion + " " + info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" || s.Key == "vcs.modified" || s.Key == "-tags" {
+			version += " " + s.Value
+		}
+	}
+	return version
+}
+
+// newest is the newest checkpoint of a folder: with several ranks, of rank 0's.
+func (c *Command) newest(dir string) (*train.Checkpoint, error) {
+	if c.world == nil {
+		return c.newestCheckpoint(dir)
+	}
+	var data []byte
+	if c.first() {
+		checkpoint, err := c.newestCheckpoint(dir)
+		if err != nil && !errors.Is(err, train.ErrNoCheckpoint) {
+			return nil, err
+		}
+		if err == nil {
+			if data, err = checkpoint.MarshalBinary(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	data, err := ranks.FromFirst(c.world, data)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) == 0 {
+		return nil, fmt.Errorf("%s: %w", dir, train.ErrNoCheckpoint)
+	}
+	checkpoint := new(train.Checkpoint)
+	return checkpoint, checkpoint.UnmarshalBinary(data)
+}
+
+// runTogether trains in all ranks, through the stops of rank 0's page. After a stop, the others wait
+// for what rank 0 says: the checkpoint to go on from, or nothing at the end.
+func (c *Command) runTogether(
+	ctx context.Context, t *train.Trainer, page *livePage, latest func() (*train.Checkpoint, error),
+) (*train.Result, error) {
+	if c.world == nil {
+		return page.run(ctx, t, latest)
+	}
+	t.Peers = c.world
+	if c.first() {
+		result, err := page.run(ctx, t, func() (*train.Checkpoint, error) { return c.send(latest) })
+		if errors.Is(err, context.Canceled) {
+			_, failed := ranks.FromFirst(c.world, nil)
+			err = errors.Join(err, failed)
+		}
+		return result, err
+	}
+	for {
+		result, err := t.Run(ctx)
+		if !errors.Is(err, context.Canceled) {
+			return result, err
+		}
+		c.world.AllowLongWait()
+		data, failed := ranks.FromFirst(c.world, nil)
+		if failed != nil || len(data) == 0 {
+			return nil, errors.Join(err, failed)
+		}
+		t.Resume = new(train.Checkpoint)
+		if err := t.Resume.UnmarshalBinary(data); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// send gives the other ranks the checkpoint to go on from.
+func (c *Command) send(latest func() (*train.Checkpoint, error)) (*train.Checkpoint, error) {
+	checkpoint, err := latest()
+	if err != nil {
+		return nil, err
+	}
+	data, err := checkpoint.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	_, err = ranks.FromFirst(c.world, data)
+	return checkpoint, err
+}
