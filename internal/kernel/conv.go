@@ -195,7 +195,7 @@ func (c *Conv[T]) dataPass() *convData[T] {
 
 func (c *Conv[T]) weightsPass() *convWeights[T] {
 	if c.weights == nil {
-		c.weights = newConvWeights(c.e, c.shape)
+		c.weights = newConvWeights(c.e, c.shape, winogradWeightsPays[T](c.shape))
 	}
 	return c.weights
 }

@@ -25,7 +25,8 @@ type convWeights[T Float] struct {
 	joins         []addition
 	left          []int // the subtrees that hold sums after joins
 	whole         treeSum[T]
-	byDots        bool // as dot products: see conv_dots.go
+	byDots        bool             // as dot products: see conv_dots.go
+	byTiles       *tiledWeights[T] // by Winograd's tiles, or nil
 
 	parts  []T // dw of every subtree but the first; borrowed for a call
 	shards perWorker[weightScratch[T]]
@@ -50,13 +51,18 @@ type weightScratch[T Float] struct {
 	p               panel[T]
 	lanes           []T // partial sums of dot products
 	d               dots[T]
+	tiled           tiledScratch[T]
 }
 
-func newConvWeights[T Float](e *engine[T], s ConvShape) *convWeights[T] {
+// newConvWeights plans the pass, by tiles or by the general products.
+func newConvWeights[T Float](e *engine[T], s ConvShape, byTiles bool) *convWeights[T] {
 	in, out := s.groupChannels()
 	c := &convWeights[T]{shape: s, e: e, im: newConvForward(e, s).im, m: out, tiles: tileRows(out, e.rows)}
 	c.k, c.pixels = len(c.im.offsets), c.im.outH*c.im.outW
 	c.channelBlock = min(in, ceilDiv(tapBlock, c.im.taps()))
+	if byTiles {
+		c.byTiles, c.channelBlock = newTiledWeights(e, s), min(in, tiledChannels)
+	}
 	c.channelBlocks = ceilDiv(in, c.channelBlock)
 	c.cut(nil)
 	c.byDots = e.dotTile > 0 && out*c.k <= dotWeights && c.pixels >= dotPixels
@@ -160,6 +166,10 @@ func (c *convWeights[T]) addTaps(b weightBlock[T], from []T, stride int) {
 // addImages works through the block's images, as many at once as fill a sum of pixelDepth or
 // dotDepth.
 func (c *convWeights[T]) addImages(worker int, b weightBlock[T]) {
+	if c.byTiles != nil {
+		c.byTiles.addImages(c, worker, b)
+		return
+	}
 	s := c.shards.of(worker)
 	depth := pixelDepth
 	if c.byDots {

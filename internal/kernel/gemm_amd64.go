@@ -35,9 +35,11 @@ type vectorKernels struct {
 	gatherTranspose func(rows, cols int, src *float32, offsets *int32, dst *float32, dstStride int)
 	channels        *vectorChannels
 
-	winogradInput   winogradInputFunc
-	winogradOutput  winogradOutputFunc
-	winogradFilters winogradFiltersFunc
+	winogradInput    winogradTilesFunc
+	winogradOutput   winogradOutputFunc
+	winogradFilters  winogradFiltersFunc
+	winogradGradient winogradTilesFunc
+	winogradTaps     winogradTapsFunc
 }
 
 type im2colFunc func(

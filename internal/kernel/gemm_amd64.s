@@ -5764,6 +5764,225 @@ GLOBL number3ef15bef<>(SB), RODATA|NOPTR, $4
 DATA number3e715bef<>+0(SB)/4, $0x3e715bef
 GLOBL number3e715bef<>(SB), RODATA|NOPTR, $4
 
+// func winogradGradientAVX2(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
+// Requires: AVX, FMA3
+TEXT ·winogradGradientAVX2(SB), NOSPLIT, $0-56
+	MOVQ         n+0(FP), AX
+	MOVQ         at+24(FP), CX
+	MOVQ         dst+32(FP), DX
+	MOVQ         pitch+16(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         point+40(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), DI
+	SHLQ         $0x01, DI
+	VBROADCASTSS number3f000000<>+0(SB), Y0
+	VBROADCASTSS number40000000<>+0(SB), Y1
+	VBROADCASTSS number3f3504f3<>+0(SB), Y2
+	VBROADCASTSS number3fb504f3<>+0(SB), Y3
+
+tiles:
+	MOVQ src+8(FP), R8
+	MOVQ temp+48(FP), R9
+	MOVQ $0x00000004, R10
+
+row:
+	MOVLQSX        (CX), R11
+	VBROADCASTF128 (R8)(R11*4), Y4
+	MOVLQSX        16(CX), R11
+	VINSERTF128    $0x01, (R8)(R11*4), Y4, Y4
+	MOVLQSX        4(CX), R11
+	VBROADCASTF128 (R8)(R11*4), Y5
+	MOVLQSX        20(CX), R11
+	VINSERTF128    $0x01, (R8)(R11*4), Y5, Y5
+	MOVLQSX        8(CX), R11
+	VBROADCASTF128 (R8)(R11*4), Y6
+	MOVLQSX        24(CX), R11
+	VINSERTF128    $0x01, (R8)(R11*4), Y6, Y6
+	MOVLQSX        12(CX), R11
+	VBROADCASTF128 (R8)(R11*4), Y7
+	MOVLQSX        28(CX), R11
+	VINSERTF128    $0x01, (R8)(R11*4), Y7, Y7
+	VUNPCKLPS      Y5, Y4, Y8
+	VUNPCKHPS      Y5, Y4, Y4
+	VUNPCKLPS      Y7, Y6, Y5
+	VUNPCKHPS      Y7, Y6, Y6
+	VUNPCKLPD      Y5, Y8, Y7
+	VUNPCKHPD      Y5, Y8, Y5
+	VUNPCKLPD      Y6, Y4, Y8
+	VUNPCKHPD      Y6, Y4, Y4
+	VMOVAPS        Y7, Y6
+	VFMADD231PS    Y8, Y0, Y6
+	VMOVAPS        Y5, Y9
+	VFMADD231PS    Y4, Y0, Y9
+	VMOVAPS        Y7, Y10
+	VFMADD231PS    Y8, Y1, Y10
+	VMOVAPS        Y5, Y5
+	VFMADD231PS    Y4, Y1, Y5
+	VMOVAPS        Y6, Y8
+	VFMADD231PS    Y9, Y2, Y8
+	VMOVAPS        Y6, Y6
+	VFNMADD231PS   Y9, Y2, Y6
+	VMOVAPS        Y10, Y9
+	VFMADD231PS    Y5, Y3, Y9
+	VMOVAPS        Y10, Y10
+	VFNMADD231PS   Y5, Y3, Y10
+	VMOVUPS        Y7, (R9)
+	VMOVUPS        Y8, 32(R9)
+	VMOVUPS        Y6, 64(R9)
+	VMOVUPS        Y9, 96(R9)
+	VMOVUPS        Y10, 128(R9)
+	VMOVUPS        Y4, 160(R9)
+	ADDQ           $+192, R9
+	ADDQ           BX, R8
+	DECQ           R10
+	JNE            row
+	MOVQ           temp+48(FP), R9
+	MOVQ           DX, R8
+	LEAQ           (DI)(DI*2), R10
+	ADDQ           R8, R10
+	MOVQ           $0x00000006, R11
+
+column:
+	VMOVUPS      (R9), Y4
+	VMOVUPS      192(R9), Y5
+	VMOVUPS      384(R9), Y6
+	VMOVUPS      576(R9), Y7
+	VMOVAPS      Y4, Y8
+	VFMADD231PS  Y6, Y0, Y8
+	VMOVAPS      Y5, Y9
+	VFMADD231PS  Y7, Y0, Y9
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y6, Y1, Y10
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y7, Y1, Y5
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y9, Y2, Y6
+	VMOVAPS      Y8, Y8
+	VFNMADD231PS Y9, Y2, Y8
+	VMOVAPS      Y10, Y9
+	VFMADD231PS  Y5, Y3, Y9
+	VMOVAPS      Y10, Y10
+	VFNMADD231PS Y5, Y3, Y10
+	VMOVUPS      Y4, (R8)
+	VMOVUPS      Y6, (R8)(DI*1)
+	VMOVUPS      Y8, (R8)(DI*2)
+	VMOVUPS      Y9, (R10)
+	VMOVUPS      Y10, (R10)(DI*1)
+	VMOVUPS      Y7, (R10)(DI*2)
+	ADDQ         $0x20, R9
+	ADDQ         SI, R8
+	ADDQ         SI, R10
+	DECQ         R11
+	JNE          column
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JNE          tiles
+	VZEROUPPER
+	RET
+
+// func winogradTapsAVX2(n int, src *float32, point int, temp *float32, dst *float32, tap int)
+// Requires: AVX, FMA3
+TEXT ·winogradTapsAVX2(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         dst+32(FP), DX
+	MOVQ         tap+40(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         point+16(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), DI
+	SHLQ         $0x01, DI
+	VBROADCASTSS number3eaaaaab<>+0(SB), Y0
+	VBROADCASTSS number3f2aaaab<>+0(SB), Y1
+	VBROADCASTSS number3e2aaaab<>+0(SB), Y2
+	VBROADCASTSS number3ef15bef<>+0(SB), Y3
+	VBROADCASTSS number3e715bef<>+0(SB), Y4
+
+filters:
+	MOVQ temp+24(FP), R8
+	MOVQ CX, R9
+	LEAQ (DI)(DI*2), R10
+	ADDQ R9, R10
+	MOVQ $0x00000006, R11
+
+column:
+	VMOVUPS      (R9), Y5
+	VMOVUPS      (R9)(DI*1), Y6
+	VMOVUPS      (R9)(DI*2), Y7
+	VMOVUPS      (R10), Y8
+	VMOVUPS      (R10)(DI*1), Y9
+	VMOVUPS      (R10)(DI*2), Y10
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y6, Y7, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y11, Y1, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y7, Y2, Y5
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y8, Y4, Y6
+	VSUBPS       Y11, Y7, Y7
+	VMOVAPS      Y10, Y8
+	VFMADD231PS  Y7, Y0, Y8
+	VMOVUPS      Y5, (R8)
+	VMOVUPS      Y6, 192(R8)
+	VMOVUPS      Y8, 384(R8)
+	ADDQ         $0x20, R8
+	ADDQ         SI, R9
+	ADDQ         SI, R10
+	DECQ         R11
+	JNE          column
+	MOVQ         temp+24(FP), R8
+	MOVQ         DX, R9
+	MOVQ         $0x00000003, R10
+
+row:
+	VMOVUPS      (R8), Y5
+	VMOVUPS      32(R8), Y6
+	VMOVUPS      64(R8), Y7
+	VMOVUPS      96(R8), Y8
+	VMOVUPS      128(R8), Y9
+	VMOVUPS      160(R8), Y10
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y6, Y7, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y11, Y1, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y7, Y2, Y5
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y8, Y4, Y6
+	VSUBPS       Y11, Y7, Y7
+	VMOVAPS      Y10, Y8
+	VFMADD231PS  Y7, Y0, Y8
+	VMOVUPS      Y5, (R9)
+	ADDQ         BX, R9
+	VMOVUPS      Y6, (R9)
+	ADDQ         BX, R9
+	VMOVUPS      Y8, (R9)
+	ADDQ         BX, R9
+	ADDQ         $+192, R8
+	DECQ         R10
+	JNE          row
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JNE          filters
+	VZEROUPPER
+	RET
+
+DATA number3eaaaaab<>+0(SB)/4, $0x3eaaaaab
+GLOBL number3eaaaaab<>(SB), RODATA|NOPTR, $4
+
+DATA number3f2aaaab<>+0(SB)/4, $0x3f2aaaab
+GLOBL number3f2aaaab<>(SB), RODATA|NOPTR, $4
+
 // func tile1x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
 TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-80
@@ -22532,6 +22751,235 @@ column:
 	ADDQ         CX, SI
 	DECQ         AX
 	JNE          channel
+	VZEROUPPER
+	RET
+
+// func winogradGradientAVX512(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradGradientAVX512(SB), NOSPLIT, $0-56
+	MOVQ         n+0(FP), AX
+	MOVQ         at+24(FP), CX
+	MOVQ         dst+32(FP), DX
+	MOVQ         pitch+16(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         point+40(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), DI
+	SHLQ         $0x01, DI
+	VBROADCASTSS number3f000000<>+0(SB), Z0
+	VBROADCASTSS number40000000<>+0(SB), Z1
+	VBROADCASTSS number3f3504f3<>+0(SB), Z2
+	VBROADCASTSS number3fb504f3<>+0(SB), Z3
+
+tiles:
+	MOVQ src+8(FP), R8
+	MOVQ temp+48(FP), R9
+	MOVQ $0x00000004, R10
+
+row:
+	MOVLQSX         (CX), R11
+	VBROADCASTF32X4 (R8)(R11*4), Z4
+	MOVLQSX         16(CX), R11
+	VINSERTF32X4    $0x01, (R8)(R11*4), Z4, Z4
+	MOVLQSX         32(CX), R11
+	VINSERTF32X4    $0x02, (R8)(R11*4), Z4, Z4
+	MOVLQSX         48(CX), R11
+	VINSERTF32X4    $0x03, (R8)(R11*4), Z4, Z4
+	MOVLQSX         4(CX), R11
+	VBROADCASTF32X4 (R8)(R11*4), Z5
+	MOVLQSX         20(CX), R11
+	VINSERTF32X4    $0x01, (R8)(R11*4), Z5, Z5
+	MOVLQSX         36(CX), R11
+	VINSERTF32X4    $0x02, (R8)(R11*4), Z5, Z5
+	MOVLQSX         52(CX), R11
+	VINSERTF32X4    $0x03, (R8)(R11*4), Z5, Z5
+	MOVLQSX         8(CX), R11
+	VBROADCASTF32X4 (R8)(R11*4), Z6
+	MOVLQSX         24(CX), R11
+	VINSERTF32X4    $0x01, (R8)(R11*4), Z6, Z6
+	MOVLQSX         40(CX), R11
+	VINSERTF32X4    $0x02, (R8)(R11*4), Z6, Z6
+	MOVLQSX         56(CX), R11
+	VINSERTF32X4    $0x03, (R8)(R11*4), Z6, Z6
+	MOVLQSX         12(CX), R11
+	VBROADCASTF32X4 (R8)(R11*4), Z7
+	MOVLQSX         28(CX), R11
+	VINSERTF32X4    $0x01, (R8)(R11*4), Z7, Z7
+	MOVLQSX         44(CX), R11
+	VINSERTF32X4    $0x02, (R8)(R11*4), Z7, Z7
+	MOVLQSX         60(CX), R11
+	VINSERTF32X4    $0x03, (R8)(R11*4), Z7, Z7
+	VUNPCKLPS       Z5, Z4, Z8
+	VUNPCKHPS       Z5, Z4, Z4
+	VUNPCKLPS       Z7, Z6, Z5
+	VUNPCKHPS       Z7, Z6, Z6
+	VUNPCKLPD       Z5, Z8, Z7
+	VUNPCKHPD       Z5, Z8, Z5
+	VUNPCKLPD       Z6, Z4, Z8
+	VUNPCKHPD       Z6, Z4, Z4
+	VMOVAPS         Z7, Z6
+	VFMADD231PS     Z8, Z0, Z6
+	VMOVAPS         Z5, Z9
+	VFMADD231PS     Z4, Z0, Z9
+	VMOVAPS         Z7, Z10
+	VFMADD231PS     Z8, Z1, Z10
+	VMOVAPS         Z5, Z5
+	VFMADD231PS     Z4, Z1, Z5
+	VMOVAPS         Z6, Z8
+	VFMADD231PS     Z9, Z2, Z8
+	VMOVAPS         Z6, Z6
+	VFNMADD231PS    Z9, Z2, Z6
+	VMOVAPS         Z10, Z9
+	VFMADD231PS     Z5, Z3, Z9
+	VMOVAPS         Z10, Z10
+	VFNMADD231PS    Z5, Z3, Z10
+	VMOVUPS         Z7, (R9)
+	VMOVUPS         Z8, 64(R9)
+	VMOVUPS         Z6, 128(R9)
+	VMOVUPS         Z9, 192(R9)
+	VMOVUPS         Z10, 256(R9)
+	VMOVUPS         Z4, 320(R9)
+	ADDQ            $+384, R9
+	ADDQ            BX, R8
+	DECQ            R10
+	JNE             row
+	MOVQ            temp+48(FP), R9
+	MOVQ            DX, R8
+	LEAQ            (DI)(DI*2), R10
+	ADDQ            R8, R10
+	MOVQ            $0x00000006, R11
+
+column:
+	VMOVUPS      (R9), Z4
+	VMOVUPS      384(R9), Z5
+	VMOVUPS      768(R9), Z6
+	VMOVUPS      1152(R9), Z7
+	VMOVAPS      Z4, Z8
+	VFMADD231PS  Z6, Z0, Z8
+	VMOVAPS      Z5, Z9
+	VFMADD231PS  Z7, Z0, Z9
+	VMOVAPS      Z4, Z10
+	VFMADD231PS  Z6, Z1, Z10
+	VMOVAPS      Z5, Z5
+	VFMADD231PS  Z7, Z1, Z5
+	VMOVAPS      Z8, Z6
+	VFMADD231PS  Z9, Z2, Z6
+	VMOVAPS      Z8, Z8
+	VFNMADD231PS Z9, Z2, Z8
+	VMOVAPS      Z10, Z9
+	VFMADD231PS  Z5, Z3, Z9
+	VMOVAPS      Z10, Z10
+	VFNMADD231PS Z5, Z3, Z10
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z6, (R8)(DI*1)
+	VMOVUPS      Z8, (R8)(DI*2)
+	VMOVUPS      Z9, (R10)
+	VMOVUPS      Z10, (R10)(DI*1)
+	VMOVUPS      Z7, (R10)(DI*2)
+	ADDQ         $0x40, R9
+	ADDQ         SI, R8
+	ADDQ         SI, R10
+	DECQ         R11
+	JNE          column
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JNE          tiles
+	VZEROUPPER
+	RET
+
+// func winogradTapsAVX512(n int, src *float32, point int, temp *float32, dst *float32, tap int)
+// Requires: AVX, AVX512F
+TEXT ·winogradTapsAVX512(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         dst+32(FP), DX
+	MOVQ         tap+40(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         point+16(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), DI
+	SHLQ         $0x01, DI
+	VBROADCASTSS number3eaaaaab<>+0(SB), Z0
+	VBROADCASTSS number3f2aaaab<>+0(SB), Z1
+	VBROADCASTSS number3e2aaaab<>+0(SB), Z2
+	VBROADCASTSS number3ef15bef<>+0(SB), Z3
+	VBROADCASTSS number3e715bef<>+0(SB), Z4
+
+filters:
+	MOVQ temp+24(FP), R8
+	MOVQ CX, R9
+	LEAQ (DI)(DI*2), R10
+	ADDQ R9, R10
+	MOVQ $0x00000006, R11
+
+column:
+	VMOVUPS      (R9), Z5
+	VMOVUPS      (R9)(DI*1), Z6
+	VMOVUPS      (R9)(DI*2), Z7
+	VMOVUPS      (R10), Z8
+	VMOVUPS      (R10)(DI*1), Z9
+	VMOVUPS      (R10)(DI*2), Z10
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z6, Z7, Z6
+	VMULPS       Z3, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z11, Z1, Z5
+	VMOVAPS      Z5, Z5
+	VFMADD231PS  Z7, Z2, Z5
+	VMOVAPS      Z6, Z6
+	VFMADD231PS  Z8, Z4, Z6
+	VSUBPS       Z11, Z7, Z7
+	VMOVAPS      Z10, Z8
+	VFMADD231PS  Z7, Z0, Z8
+	VMOVUPS      Z5, (R8)
+	VMOVUPS      Z6, 384(R8)
+	VMOVUPS      Z8, 768(R8)
+	ADDQ         $0x40, R8
+	ADDQ         SI, R9
+	ADDQ         SI, R10
+	DECQ         R11
+	JNE          column
+	MOVQ         temp+24(FP), R8
+	MOVQ         DX, R9
+	MOVQ         $0x00000003, R10
+
+row:
+	VMOVUPS      (R8), Z5
+	VMOVUPS      64(R8), Z6
+	VMOVUPS      128(R8), Z7
+	VMOVUPS      192(R8), Z8
+	VMOVUPS      256(R8), Z9
+	VMOVUPS      320(R8), Z10
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z6, Z7, Z6
+	VMULPS       Z3, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z11, Z1, Z5
+	VMOVAPS      Z5, Z5
+	VFMADD231PS  Z7, Z2, Z5
+	VMOVAPS      Z6, Z6
+	VFMADD231PS  Z8, Z4, Z6
+	VSUBPS       Z11, Z7, Z7
+	VMOVAPS      Z10, Z8
+	VFMADD231PS  Z7, Z0, Z8
+	VMOVUPS      Z5, (R9)
+	ADDQ         BX, R9
+	VMOVUPS      Z6, (R9)
+	ADDQ         BX, R9
+	VMOVUPS      Z8, (R9)
+	ADDQ         BX, R9
+	ADDQ         $+384, R8
+	DECQ         R10
+	JNE          row
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JNE          filters
 	VZEROUPPER
 	RET
 

@@ -156,6 +156,19 @@ func winogradOutputAVX2(n int, src *float32, point int, temp *float32, dst *floa
 //go:noescape
 func winogradFiltersAVX2(n int, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
 
+// winogradGradientAVX2 transforms the output gradients of n tiles, a positive multiple of the
+// lanes. The 4 rows of 4 columns of tile t begin at src[at[t]]; its element (i, j) goes to
+// dst[(6·i+j)·point + t]. temp has 24 vectors.
+//
+//go:noescape
+func winogradGradientAVX2(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
+
+// winogradTapsAVX2 transforms n filters back, a positive multiple of the lanes. Element (i, j) of
+// filter f is at src[(6·i+j)·point + f]; its tap k goes to dst[k·tap + f]. temp has 18 vectors.
+//
+//go:noescape
+func winogradTapsAVX2(n int, src *float32, point int, temp *float32, dst *float32, tap int)
+
 // tile1x1AVX512 is tile for 1 rows and up to 16 columns.
 //
 //go:noescape
@@ -468,6 +481,19 @@ func winogradOutputAVX512(n int, src *float32, point int, temp *float32, dst *fl
 //
 //go:noescape
 func winogradFiltersAVX512(n int, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
+
+// winogradGradientAVX512 transforms the output gradients of n tiles, a positive multiple of the
+// lanes. The 4 rows of 4 columns of tile t begin at src[at[t]]; its element (i, j) goes to
+// dst[(6·i+j)·point + t]. temp has 24 vectors.
+//
+//go:noescape
+func winogradGradientAVX512(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
+
+// winogradTapsAVX512 transforms n filters back, a positive multiple of the lanes. Element (i, j) of
+// filter f is at src[(6·i+j)·point + f]; its tap k goes to dst[k·tap + f]. temp has 18 vectors.
+//
+//go:noescape
+func winogradTapsAVX512(n int, src *float32, point int, temp *float32, dst *float32, tap int)
 
 //go:noescape
 func pause()

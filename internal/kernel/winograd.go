@@ -79,19 +79,24 @@ func winogradFits(s ConvShape) bool {
 		s.DilationW == 1 && max(s.PadTop, s.PadBottom, s.PadLeft, s.PadRight) <= 2
 }
 
-// winogradPays says whether it is faster than the general passes, by the measurements in
-// docs/performance.md: the products must be large against the transforms, and the tiles mustn't
-// hang over the edges by much. It doesn't look at the batch, so that an image has the same bits in
-// any.
-func winogradPays[T Float](s ConvShape) bool {
+// winogradSuits says whether tiles are worth considering: the element type is float32, and the tiles
+// don't hang over the edges by much.
+func winogradSuits[T Float](s ConvShape) bool {
 	_, single := any(T(0)).(float32)
-	if !single || !winogradFits(s) {
-		return false
-	}
+	return single && winogradFits(s) && 5*s.OutHeight()*s.OutWidth() >= 3*s.tiles()*winogradOut*winogradOut
+}
+
+// tiles returns the number of tiles of an image.
+func (s ConvShape) tiles() int {
+	return ceilDiv(s.OutHeight(), winogradOut) * ceilDiv(s.OutWidth(), winogradOut)
+}
+
+// winogradPays says whether it is faster than the general passes, by the measurements in
+// docs/performance-notebook.md: the products must be large against the transforms. It doesn't look
+// at the batch, so that an image has the same bits in any.
+func winogradPays[T Float](s ConvShape) bool {
 	in, out := s.groupChannels()
-	tiles := ceilDiv(s.OutHeight(), winogradOut) * ceilDiv(s.OutWidth(), winogradOut)
-	pixels := s.OutHeight() * s.OutWidth()
-	return min(in, out) >= 16 && in*out >= 512 && tiles >= 4 && 5*pixels >= 3*tiles*winogradOut*winogradOut
+	return winogradSuits[T](s) && min(in, out) >= 16 && in*out >= 512 && s.tiles() >= 4
 }
 
 func newWinogradForward[T Float](e *engine[T], s ConvShape) *winograd[T] {
@@ -290,26 +295,35 @@ func (c *winograd[T]) packShard(worker, shard int) {
 	})
 }
 
-// copySource copies the input of a block's tiles, with its padding, one image after the other. The
-// columns of the padding are zero from the start and never written.
+// copySource copies the input of a block's tiles, with its padding, one image after the other.
 func (c *winograd[T]) copySource(p *tilePlaces, channel int, dst []T) {
-	plane := c.height * c.width
+	plane := paddedPlane{height: c.height, width: c.width, left: c.left, pitch: c.sourcePitch}
+	size := c.height * c.width
 	for row, end := p.first, p.first+p.rows; row < end; {
 		image, next := row/c.tilesH, min(end, (row/c.tilesH+1)*c.tilesH)
 		start, lines := row%c.tilesH*winogradOut-c.top, (next-row)*winogradOut+winogradIn-winogradOut
-		from := min(max(0, -start), lines)
-		to := max(from, min(lines, c.height-start))
-		clear(dst[:from*c.sourcePitch])
-		clear(dst[to*c.sourcePitch : lines*c.sourcePitch])
-		if from < to {
-			src := c.x[(image*c.groups*c.in+channel)*plane:][:plane]
-			c.e.copy(copyRows[T]{
-				rows: to - from, cols: min(c.width, c.sourcePitch-c.left), src: src[(start+from)*c.width:],
-				srcStride: c.width, dst: dst[from*c.sourcePitch+c.left:], dstStride: c.sourcePitch,
-			})
-		}
+		copyPadded(c.e, plane, c.x[(image*c.groups*c.in+channel)*size:][:size], start, lines, dst)
 		dst = dst[lines*c.sourcePitch:]
 		row = next
+	}
+}
+
+// paddedPlane is a plane that is copied with zeros around it: left columns of padding, and rows of
+// pitch elements.
+type paddedPlane struct{ height, width, left, pitch int }
+
+// copyPadded copies rows [start, start+lines) of a plane, of which some may lie outside. It clears
+// those, but the columns of the padding must be zero before.
+func copyPadded[T Float](e *engine[T], p paddedPlane, src []T, start, lines int, dst []T) {
+	from := min(max(0, -start), lines)
+	to := max(from, min(lines, p.height-start))
+	clear(dst[:from*p.pitch])
+	clear(dst[to*p.pitch : lines*p.pitch])
+	if from < to {
+		e.copy(copyRows[T]{
+			rows: to - from, cols: min(p.width, p.pitch-p.left), src: src[(start+from)*p.width:],
+			srcStride: p.width, dst: dst[from*p.pitch+p.left:], dstStride: p.pitch,
+		})
 	}
 }
 
@@ -403,9 +417,11 @@ func (c *winograd[T]) writeTarget(s *winogradScratch[T], p *tilePlaces, channel 
 // winogradTransforms are the transforms of one instruction set. The number of tiles is a multiple
 // of the engine's lanes.
 type winogradTransforms[T Float] struct {
-	input   func(tileInput[T])
-	output  func(tileOutput[T])
-	filters func(tileFilters[T])
+	input    func(tileInput[T])
+	output   func(tileOutput[T])
+	filters  func(tileFilters[T])
+	gradient func(tileInput[T]) // A·dy·Aᵀ of tiles of 4x4
+	taps     func(tileTaps[T])
 }
 
 // tileInput transforms tiles: dst[(6i+j)·point + t] = (Bᵀ·d·B)[i,j] of tile t, whose six rows d begin
@@ -443,7 +459,9 @@ type tileFilters[T Float] struct {
 }
 
 func portableWinograd[T Float]() winogradTransforms[T] {
-	return winogradTransforms[T]{tileInputGeneric[T], tileOutputGeneric[T], tileFiltersGeneric[T]}
+	return winogradTransforms[T]{
+		tileInputGeneric[T], tileOutputGeneric[T], tileFiltersGeneric[T], tileGradientGeneric[T], tileTapsGeneric[T],
+	}
 }
 
 func tileInputGeneric[T Float](t tileInput[T]) {

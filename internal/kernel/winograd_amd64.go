@@ -4,23 +4,32 @@ package kernel
 
 // vectorWinograd is the assembly of Winograd's transforms in one instruction set.
 type (
-	winogradInputFunc func(
+	winogradTilesFunc func(
 		n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32,
 	)
 	winogradOutputFunc func(
 		n int, src *float32, point int, temp, dst *float32, pitch int, at *int32, bias, least float32,
 	)
 	winogradFiltersFunc func(n, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
+	winogradTapsFunc    func(n int, src *float32, point int, temp, dst *float32, tap int)
 )
 
 func (v *vectorKernels) winograd() winogradTransforms[float32] {
-	return winogradTransforms[float32]{v.transformInput, v.transformOutput, v.transformFilters}
+	return winogradTransforms[float32]{
+		v.transformInput, v.transformOutput, v.transformFilters, v.transformGradient, v.transformTaps,
+	}
 }
 
-func (v *vectorKernels) transformInput(t tileInput[float32]) {
+func (v *vectorKernels) transformInput(t tileInput[float32]) { v.transformTiles(v.winogradInput, t) }
+
+func (v *vectorKernels) transformGradient(t tileInput[float32]) {
+	v.transformTiles(v.winogradGradient, t)
+}
+
+func (v *vectorKernels) transformTiles(transform winogradTilesFunc, t tileInput[float32]) {
 	n := len(t.at)
 	dst, temp := t.dst[:(winogradPoints-1)*t.point+n], t.temp[:winogradPoints*v.lanes]
-	v.winogradInput(n, &t.src[0], t.pitch, &t.at[0], &dst[0], t.point, &temp[0])
+	transform(n, &t.src[0], t.pitch, &t.at[0], &dst[0], t.point, &temp[0])
 }
 
 func (v *vectorKernels) transformOutput(t tileOutput[float32]) {
@@ -37,4 +46,9 @@ func (v *vectorKernels) transformFilters(t tileFilters[float32]) {
 		first, tap = (winogradTaps-1)*t.rows, -t.rows
 	}
 	v.winogradFilters(t.n, t.rows, &src[first], tap, &dst[0], t.point, &t.temp[:winogradPoints*v.lanes][0])
+}
+
+func (v *vectorKernels) transformTaps(t tileTaps[float32]) {
+	src, dst := t.src[:(winogradPoints-1)*t.point+t.n], t.dst[:(winogradTaps-1)*t.tap+t.n]
+	v.winogradTaps(t.n, &src[0], t.point, &t.temp[:winogradPoints*v.lanes][0], &dst[0], t.tap)
 }

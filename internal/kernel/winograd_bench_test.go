@@ -14,7 +14,8 @@ var winogradLayers = [][5]int{
 	{8, 256, 13, 384, 1}, {8, 384, 13, 384, 2}, {8, 384, 13, 256, 2},
 	{4, 16, 55, 64, 1}, {8, 32, 27, 128, 1}, {8, 48, 13, 192, 1}, {8, 64, 13, 256, 1},
 	{1, 64, 56, 64, 1}, {1, 128, 28, 128, 1}, {1, 256, 14, 256, 1}, {1, 512, 7, 512, 1}, {1, 256, 13, 384, 1},
-	{1, 64, 112, 64, 1}, {16, 3, 32, 16, 1}, {4, 8, 28, 16, 1},
+	{1, 64, 112, 64, 1}, {16, 3, 32, 16, 1}, {4, 8, 28, 16, 1}, {4, 8, 28, 8, 1}, {16, 128, 7, 128, 1}, {32, 256, 13, 384, 1},
+	{8, 512, 14, 512, 1}, {16, 512, 7, 512, 1}, {64, 512, 7, 512, 1}, {4, 1024, 14, 1024, 1}, {8, 64, 56, 16, 1},
 }
 
 // BenchmarkWinograd alternates the general passes and Winograd's on one worker. It reports the
@@ -31,6 +32,7 @@ func BenchmarkWinograd(b *testing.B) {
 		e := engineFor[float32]()
 		forward, data := newConvForward(e, s), newConvData(e, s)
 		tiledForward, tiledData := newWinogradForward(e, s), newWinogradData(e, s)
+		weights, tiledWeights := newConvWeights(e, s, false), newConvWeights(e, s, true)
 		name := fmt.Sprintf("%dx%dx%dx%dto%din%d/", l[0], l[1], l[2], l[2], l[3], l[4])
 		b.Run(name+"Forward", func(b *testing.B) {
 			compareTwo(b, s.MultiplyAdds(), func() { forward.run(x, w, nil, y) },
@@ -39,6 +41,10 @@ func BenchmarkWinograd(b *testing.B) {
 		b.Run(name+"BackwardData", func(b *testing.B) {
 			compareTwo(b, s.MultiplyAdds(), func() { data.run(w, y, x) },
 				func() { tiledData.run(y, w, nil, x, false, nil, nil) })
+		})
+		b.Run(name+"BackwardWeights", func(b *testing.B) {
+			compareTwo(b, s.MultiplyAdds(), func() { weights.run(nil, x, y, w) },
+				func() { tiledWeights.run(nil, x, y, w) })
 		})
 	}
 }

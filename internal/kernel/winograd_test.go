@@ -59,19 +59,21 @@ func threeByThree(batch, in, size, out, pad int) ConvShape {
 	}
 }
 
-// checkWinograd compares both passes with the definition in float64.
+// checkWinograd compares the three passes with the definition in float64.
 func checkWinograd[T Float](t require.TestingT, s ConvShape) {
 	s = s.withDefaults()
 	r := newRand(21)
 	nx, nw, ny := s.sizes()
 	x, w, bias, dy := random[T](r, nx), random[T](r, nw), random[T](r, s.OutChannels), random[T](r, ny)
 	plane := s.OutHeight() * s.OutWidth()
-	wantY, wantX := newSums(ny), newSums(nx)
+	wantY, wantX, wantW := newSums(ny), newSums(nx), newSums(nw)
 	filters, turned := make([]float64, s.OutChannels), make([]float64, s.InChannels)
 	naiveConv{s}.each(func(i, j, k int) {
 		wantY.add(k, float64(x[i])*float64(w[j]))
 		wantX.add(i, float64(w[j])*float64(dy[k]))
+		wantW.add(j, float64(x[i])*float64(dy[k]))
 	})
+	checkTiledWeights(t, s, x, dy, wantW)
 	in, out := s.groupChannels()
 	for i, v := range w {
 		o := i / (in * winogradTaps)

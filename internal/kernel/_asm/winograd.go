@@ -19,6 +19,8 @@ func winograd(s *simd) {
 	winogradInput(s)
 	winogradOutput(s)
 	winogradFilters(s)
+	winogradGradient(s)
+	winogradTaps(s)
 }
 
 // number returns a constant in every lane.
@@ -146,12 +148,35 @@ func (s *simd) inputPoints(k inputConstants, x []reg.VecVirtual) []reg.VecVirtua
 }
 
 func winogradInput(s *simd) {
-	TEXT("winogradInput"+s.name, NOSPLIT,
-		"func(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)")
+	TEXT("winogradInput"+s.name, NOSPLIT, tilesSignature)
 	Pragma("noescape")
 	doc("winogradInput" + s.name + " transforms n tiles, a positive multiple of the lanes. Tile t begins at " +
 		"src[at[t]]; its element (i, j) goes to dst[(6·i+j)·point + t]. It reads 6 rows of 8 columns of each tile. " +
 		"temp has 36 vectors.")
+	s.transformTiles(winogradIn, func() tileTransform {
+		k := s.inputConstants()
+		return tileTransform{
+			load: func(src, at reg.Register) []reg.VecVirtual {
+				right := s.lowPairs(s.loadTiles(src, at, 16))
+				return append(s.quad(s.loadTiles(src, at, 0)), right...)
+			},
+			points: func(x []reg.VecVirtual) []reg.VecVirtual { return s.inputPoints(k, x) },
+		}
+	})
+}
+
+const tilesSignature = "func(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)"
+
+// tileTransform loads a row of a vector of tiles, one vector for each column, and transforms a row
+// or a column of them to its 6 points.
+type tileTransform struct {
+	load   func(src, at reg.Register) []reg.VecVirtual
+	points func(x []reg.VecVirtual) []reg.VecVirtual
+}
+
+// transformTiles emits the body of a transform of tiles of the given rows to 6 × 6 points: first the
+// rows, into temp, then the columns.
+func (s *simd) transformTiles(rows int, prepare func() tileTransform) {
 	n := Load(Param("n"), GP64())
 	at := Load(Param("at"), GP64())
 	dst := Load(Param("dst"), GP64())
@@ -160,14 +185,12 @@ func winogradInput(s *simd) {
 	point := Load(Param("point"), GP64())
 	SHLQ(Imm(2), point)
 	point6 := times6(point)
-	k := s.inputConstants()
+	transform := prepare()
 	Label("tiles")
 	src := Load(Param("src"), GP64())
 	temp := Load(Param("temp"), GP64())
-	repeat("row", winogradIn, func() {
-		right := s.lowPairs(s.loadTiles(src, at, 16))
-		x := append(s.quad(s.loadTiles(src, at, 0)), right...)
-		for j, v := range s.inputPoints(k, x) {
+	repeat("row", rows, func() {
+		for j, v := range transform.points(transform.load(src, at)) {
 			VMOVUPS(v, Mem{Base: temp, Disp: j * s.bytes()})
 		}
 		ADDQ(I32(int32(winogradIn*s.bytes())), temp)
@@ -178,11 +201,11 @@ func winogradInput(s *simd) {
 	MOVQ(dst, to)
 	out := newSixRows(to, point6)
 	repeat("column", winogradIn, func() {
-		x := s.vectors(winogradIn)
+		x := s.vectors(rows)
 		for i := range x {
 			VMOVUPS(Mem{Base: temp, Disp: i * winogradIn * s.bytes()}, x[i])
 		}
-		for i, v := range s.inputPoints(k, x) {
+		for i, v := range transform.points(x) {
 			VMOVUPS(v, out.at(i))
 		}
 		ADDQ(Imm(uint64(s.bytes())), temp)
@@ -392,6 +415,99 @@ func winogradFilters(s *simd) {
 	ADDQ(rows, dst)
 	DECQ(n)
 	JNE(LabelRef("channel"))
+	VZEROUPPER()
+	RET()
+}
+
+// gradientPoints returns A·y.
+func (s *simd) gradientPoints(k outputConstants, y []reg.VecVirtual) []reg.VecVirtual {
+	near, nearOdd := s.plus(y[0], k.half, y[2]), s.plus(y[1], k.half, y[3])
+	far, farOdd := s.plus(y[0], k.two, y[2]), s.plus(y[1], k.two, y[3])
+	return []reg.VecVirtual{
+		y[0], s.plus(near, k.near, nearOdd), s.minus(near, k.near, nearOdd), s.plus(far, k.far, farOdd),
+		s.minus(far, k.far, farOdd), y[3],
+	}
+}
+
+func winogradGradient(s *simd) {
+	TEXT("winogradGradient"+s.name, NOSPLIT, tilesSignature)
+	Pragma("noescape")
+	doc("winogradGradient" + s.name + " transforms the output gradients of n tiles, a positive multiple of the " +
+		"lanes. The 4 rows of 4 columns of tile t begin at src[at[t]]; its element (i, j) goes to " +
+		"dst[(6·i+j)·point + t]. temp has 24 vectors.")
+	s.transformTiles(winogradOut, func() tileTransform {
+		k := s.outputConstants()
+		return tileTransform{
+			load:   func(src, at reg.Register) []reg.VecVirtual { return s.quad(s.loadTiles(src, at, 0)) },
+			points: func(y []reg.VecVirtual) []reg.VecVirtual { return s.gradientPoints(k, y) },
+		}
+	})
+}
+
+type tapConstants struct{ third, twoThirds, sixth, nearOdd, farOdd reg.VecVirtual }
+
+// tapPoints returns Gᵀ·m.
+func (s *simd) tapPoints(k tapConstants, m []reg.VecVirtual) []reg.VecVirtual {
+	near, nearOdd := s.add(m[1], m[2]), s.mul(s.sub(m[2], m[1]), k.nearOdd)
+	far, farOdd := s.add(m[3], m[4]), s.sub(m[3], m[4])
+	return []reg.VecVirtual{
+		s.plus(s.minus(m[0], k.twoThirds, near), k.sixth, far),
+		s.plus(nearOdd, k.farOdd, farOdd),
+		s.plus(m[5], k.third, s.sub(far, near)),
+	}
+}
+
+func winogradTaps(s *simd) {
+	TEXT("winogradTaps"+s.name, NOSPLIT,
+		"func(n int, src *float32, point int, temp, dst *float32, tap int)")
+	Pragma("noescape")
+	doc("winogradTaps" + s.name + " transforms n filters back, a positive multiple of the lanes. Element (i, j) of " +
+		"filter f is at src[(6·i+j)·point + f]; its tap k goes to dst[k·tap + f]. temp has 18 vectors.")
+	n := Load(Param("n"), GP64())
+	src := Load(Param("src"), GP64())
+	dst := Load(Param("dst"), GP64())
+	tap := Load(Param("tap"), GP64())
+	SHLQ(Imm(2), tap)
+	point := Load(Param("point"), GP64())
+	SHLQ(Imm(2), point)
+	point6 := times6(point)
+	k := tapConstants{
+		s.number(1. / 3), s.number(2. / 3), s.number(1. / 6), s.number(math.Sqrt2 / 3), s.number(math.Sqrt2 / 6),
+	}
+	Label("filters")
+	temp := Load(Param("temp"), GP64())
+	from := GP64()
+	MOVQ(src, from)
+	in := newSixRows(from, point6)
+	repeat("column", winogradIn, func() {
+		m := s.vectors(winogradIn)
+		for i := range m {
+			VMOVUPS(in.at(i), m[i])
+		}
+		for i, v := range s.tapPoints(k, m) {
+			VMOVUPS(v, Mem{Base: temp, Disp: i * winogradIn * s.bytes()})
+		}
+		ADDQ(Imm(uint64(s.bytes())), temp)
+		in.advance(point)
+	})
+	Load(Param("temp"), temp)
+	to := GP64()
+	MOVQ(dst, to)
+	repeat("row", 3, func() {
+		m := s.vectors(winogradIn)
+		for j := range m {
+			VMOVUPS(Mem{Base: temp, Disp: j * s.bytes()}, m[j])
+		}
+		for _, v := range s.tapPoints(k, m) {
+			VMOVUPS(v, Mem{Base: to})
+			ADDQ(tap, to)
+		}
+		ADDQ(I32(int32(winogradIn*s.bytes())), temp)
+	})
+	ADDQ(Imm(uint64(s.bytes())), src)
+	ADDQ(Imm(uint64(s.bytes())), dst)
+	SUBQ(Imm(uint64(s.lanes)), n)
+	JNE(LabelRef("filters"))
 	VZEROUPPER()
 	RET()
 }
