@@ -28,15 +28,13 @@ func add[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 			return rule[T]{}, fmt.Errorf("input %d has shape %v, input 0 has %v: want one shape", i, s, in[0])
 		}
 	}
+	sum := kernel.NewSum[T]()
 	return rule[T]{
 		output:      in[0],
 		inPlace:     true,
 		alsoInPlace: []int{1},
 		forward: func(in [][]T, y []T) error {
-			kernel.Add(in[0], in[1], y)
-			for _, x := range in[2:] {
-				kernel.Add(y, x, y)
-			}
+			sum.Of(in, y)
 			return nil
 		},
 		vjps: slices.Repeat([]vjp[T]{unchanged[T]("Add", in[0], in[0])}, len(in)),

@@ -2,7 +2,7 @@ package ops
 
 import (
 	"fmt"
-	"slices"
+	"math"
 	"sync"
 
 	G "gorgonia.org/gorgonia"
@@ -47,8 +47,10 @@ func frozenBatchNormReLU[T kernel.Float](eps float64) builder[T] {
 //	dw[c] = Σ dy·(x - mean)·r
 //	db[c] = Σ dy
 //
-// with the sums over the batch and the plane. db is a by-product of dw. The gradients are those of the
-// form F(z, w, dy) = Σ r·z·w·dy, at z = x - mean.
+// with the sums over the batch and the plane. db is a side output of dw. The gradients of dx are those
+// of the form F(x, w, dy) = Σ r·x·w·dy. With q for dw,
+//
+//	⟨q, dw⟩ = Σ q·dy·(x - mean)·r       d(dy) = q·(x - mean)·r       d(x) = r·q·dy
 func frozenBatchNorm[T kernel.Float](eps float64) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		r, _, err := frozenNormRule[T](in, eps)
@@ -61,86 +63,81 @@ func frozenNormRule[T kernel.Float](in []tensor.Shape, eps float64) (rule[T], fu
 	if err := checkNorm(in, eps); err != nil {
 		return rule[T]{}, nil, err
 	}
-	x := in[0]
-	k := sync.OnceValue(func() *kernel.Norm[T] {
-		return kernel.NewNorm[T](kernel.NormShape{Batch: x[0], Channels: x[1], Plane: planeOf(x), Eps: eps})
-	})
-	f, centre := frozenForm[T](x, in[1], eps), frozenCentre[T](x)
+	n := frozenNorm[T]{x: in[0], eps: eps}
+	k := n.kernel()
 	return rule[T]{
 		attributes: fmt.Sprintf("eps %g", eps),
-		output:     x,
+		output:     n.x,
 		inPlace:    true,
 		split:      splits(func(p *Part) { k().Split(p) }),
 		forward: func(in [][]T, y []T) error {
 			k().ForwardFrozen(in[0], in[1], in[2], in[3], in[4], y)
 			return nil
 		},
-		vjps: []vjp[T]{
-			{reads: []operand{1, 4}, inPlace: true, apply: func(saved [][]T, dy, dx []T) error {
-				k().BackwardDataFrozen(saved[0], saved[1], dy, dx)
-				return nil
-			}, second: f.second(0, 2, 1)},
-			{reads: []operand{0, 3, 4}, apply: func(saved [][]T, dy, dw []T) error {
-				k().BackwardWeightsFrozen(saved[0], saved[1], saved[2], dy, dw)
-				return nil
-			}, second: second{
-				transposed: func(n around) (*G.Node, error) {
-					var c composer
-					z := c.node(centre(n.saved[0], n.saved[1]))
-					return c.node(f.node(2, formNodes{G.Nodes{z, n.u, nil}, n.saved[2:], nil})), c.err
-				},
-				bends: []bend{{0, func(n around) (*G.Node, error) {
-					return f.node(0, formNodes{G.Nodes{nil, n.u, n.dout}, n.saved[2:], nil})
-				}}},
-			}},
-			{after: []operand{gradientOf(1)}, sideOutput: true,
-				apply:  func(_ [][]T, _, db []T) error { k().BackwardBias(db); return nil },
-				second: biasForm[T](x).second(0, 1)},
-			{}, {},
-		},
-		again: func(inputs G.Nodes, dy *G.Node) (G.Nodes, error) {
-			var c composer
-			variance := inputs[4:]
-			z := c.node(centre(inputs[0], inputs[3]))
-			dx := c.node(f.node(0, formNodes{G.Nodes{nil, inputs[1], dy}, variance, nil}))
-			dw := c.node(f.node(1, formNodes{G.Nodes{z, nil, dy}, variance, nil}))
-			db := c.node(biasForm[T](x).of(0, nil, dy))
-			return G.Nodes{dx, dw, db, nil, nil}, c.err
-		},
+		vjps:  n.vjps(k),
+		again: func() []vjp[T] { return n.vjps(n.kernel()) },
 	}, k, nil
 }
 
-// frozenForm is F(z, w, dy) of frozenBatchNorm, with the variance as context.
-func frozenForm[T kernel.Float](x, w tensor.Shape, eps float64) form[T] {
-	k := sync.OnceValue(func() *kernel.Norm[T] {
-		return kernel.NewNorm[T](kernel.NormShape{Batch: x[0], Channels: x[1], Plane: planeOf(x), Eps: eps})
+// frozenNorm makes the gradients of a frozenBatchNorm of x.
+type frozenNorm[T kernel.Float] struct {
+	x   tensor.Shape
+	eps float64
+}
+
+func (n frozenNorm[T]) kernel() func() *kernel.Norm[T] {
+	return sync.OnceValue(func() *kernel.Norm[T] {
+		return kernel.NewNorm[T](kernel.NormShape{Batch: n.x[0], Channels: n.x[1], Plane: planeOf(n.x), Eps: n.eps})
 	})
-	zero := make([]T, x[1])
-	return form[T]{name: "FrozenBatchNorm", slots: []tensor.Shape{x, w, x}, curved: true, partials: []partial[T]{
-		func(in, context [][]T, dz []T) error {
-			k().BackwardDataFrozen(in[1], context[0], in[2], dz)
+}
+
+// vjps are the gradients of x, weight and bias, computed by k.
+func (n frozenNorm[T]) vjps(k func() *kernel.Norm[T]) []vjp[T] {
+	f := n.form()
+	return []vjp[T]{
+		{reads: []operand{1, 4}, inPlace: true, apply: func(saved [][]T, dy, dx []T) error {
+			k().BackwardDataFrozen(saved[0], saved[1], dy, dx)
 			return nil
-		},
+		}, second: f.second(0, 2, 1)},
+		{reads: []operand{0, 3, 4}, apply: func(saved [][]T, dy, dw []T) error {
+			k().BackwardWeightsFrozen(saved[0], saved[1], saved[2], dy, dw)
+			return nil
+		}, second: second{
+			transposed: func(a around) (*G.Node, error) { return n.scaled(a.saved[0], a.u, a.saved[1], a.saved[2]) },
+			bends: []bend{{0, func(a around) (*G.Node, error) {
+				return f.node(0, formNodes{G.Nodes{nil, a.u, a.dout}, a.saved[2:], nil})
+			}}},
+		}},
+		{after: []operand{gradientOf(1)}, sideOutput: true,
+			apply:  func(_ [][]T, _, db []T) error { k().BackwardBias(db); return nil },
+			second: biasForm[T](n.x).second(0, 1)},
+		{}, {},
+	}
+}
+
+// form is F(x, w, dy) of frozenBatchNorm, with the variance as context.
+func (n frozenNorm[T]) form() form[T] {
+	k, eps := n.kernel(), n.eps
+	scaled := func(w, variance, v, out []T) error { k().BackwardDataFrozen(w, variance, v, out); return nil }
+	sums := channelSums[T](n.x)
+	return form[T]{name: "FrozenBatchNorm", slots: []tensor.Shape{n.x, {n.x[1]}, n.x}, curved: true, partials: []partial[T]{
+		func(in, context [][]T, dx []T) error { return scaled(in[1], context[0], in[2], dx) },
 		func(in, context [][]T, dw []T) error {
-			k().BackwardWeightsFrozen(in[0], zero, context[0], in[2], dw)
+			sums(in[0], in[2], dw)
+			for c, v := range context[0] {
+				dw[c] *= T(1 / math.Sqrt(float64(v)+eps))
+			}
 			return nil
 		},
-		func(in, context [][]T, y []T) error { k().BackwardDataFrozen(in[1], context[0], in[0], y); return nil },
+		func(in, context [][]T, y []T) error { return scaled(in[1], context[0], in[0], y) },
 	}}
 }
 
-// frozenCentre adds x - mean[c]. The mean has no gradient.
-func frozenCentre[T kernel.Float](x tensor.Shape) func(x, mean *G.Node) (*G.Node, error) {
-	one := slices.Repeat([]T{1}, x[1])
-	r := rule[T]{
-		output: x,
-		forward: func(in [][]T, z []T) error {
-			kernel.Normalize(x[0], x[1], planeOf(x), in[0], in[1], one, z)
-			return nil
-		},
-		vjps: []vjp[T]{unchanged[T]("FrozenBatchNorm", x, x), {}},
-	}
-	return func(x, mean *G.Node) (*G.Node, error) {
-		return applyRule("dFrozenBatchNorm", r, G.Nodes{x, mean})
-	}
+// scaled adds q·(x - mean)·r, which is frozenBatchNorm without a bias.
+func (n frozenNorm[T]) scaled(x, q, mean, variance *G.Node) (*G.Node, error) {
+	k, zero := n.kernel(), make([]T, n.x[1])
+	return bent("FrozenBatchNorm", n.x, func(in [][]T, y []T) error {
+		k().ForwardFrozen(in[0], in[1], zero, in[2], in[3], y)
+		return nil
+	}, x, q, mean, variance)
 }

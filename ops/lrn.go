@@ -2,7 +2,6 @@ package ops
 
 import (
 	"fmt"
-	"math"
 	"sync"
 
 	G "gorgonia.org/gorgonia"
@@ -51,9 +50,10 @@ func lrn[T kernel.Float](n Norm) builder[T] {
 			return rule[T]{}, fmt.Errorf("size %d, k %g, alpha %g, beta %g: want a size of at least 1, k above 0, alpha of at least 0, all finite",
 				n.Size, n.K, n.Alpha, n.Beta)
 		}
-		k := kernel.NewLRN[T](kernel.LRNShape{
+		shape := kernel.LRNShape{
 			Batch: x[0], Channels: x[1], Plane: x[2] * x[3], Size: n.Size, K: n.K, Alpha: n.Alpha, Beta: n.Beta,
-		})
+		}
+		k := kernel.NewLRN[T](shape)
 		return rule[T]{
 			attributes: fmt.Sprintf("n %d, k %g, α %g, β %g", n.Size, n.K, n.Alpha, n.Beta),
 			output:     x,
@@ -62,123 +62,27 @@ func lrn[T kernel.Float](n Norm) builder[T] {
 				reads:   []operand{0, result},
 				inPlace: true,
 				apply:   func(saved [][]T, dy, dx []T) error { k.Backward(saved[0], saved[1], dy, dx); return nil },
-				second:  lrnSecond[T](n, x),
+				second:  lrnSecond[T](x, shape),
 			}},
 		}, nil
 	}
 }
 
-func lrnSecond[T kernel.Float](n Norm, x tensor.Shape) second {
-	k := sync.OnceValue(func() *lrnBends { return newLRNBends(n, x[1]) })
+// lrnSecond is the rule of dx, which reads x and y.
+func lrnSecond[T kernel.Float](x tensor.Shape, shape kernel.LRNShape) second {
+	k := sync.OnceValue(func() *kernel.LRNSecond[T] { return kernel.NewLRNSecond[T](shape) })
 	return second{
 		transposed: func(a around) (*G.Node, error) {
 			return bent("LRN", x, func(in [][]T, out []T) error {
-				b := k()
-				eachRow(x, func(first, step int) {
-					load(b.x, in[0], first, step)
-					load(b.u, in[1], first, step)
-					store(out, first, step, b.transposed())
-				})
+				k().Tangent(in[0], in[1], out)
 				return nil
 			}, a.saved[0], a.u)
 		},
 		bends: []bend{{0, func(a around) (*G.Node, error) {
 			return bent("LRN", x, func(in [][]T, out []T) error {
-				b := k()
-				eachRow(x, func(first, step int) {
-					load(b.x, in[0], first, step)
-					load(b.dy, in[1], first, step)
-					load(b.u, in[2], first, step)
-					store(out, first, step, b.bend())
-				})
+				k().Bend(in[0], in[1], in[2], out)
 				return nil
 			}, a.saved[0], a.dout, a.u)
 		}}},
 	}
-}
-
-// load copies the channels of one place, store puts them there.
-func load[T kernel.Float](to []float64, from []T, first, step int) {
-	for c := range to {
-		to[c] = float64(from[first+c*step])
-	}
-}
-
-func store[T kernel.Float](to []T, first, step int, from []float64) {
-	for c, v := range from {
-		to[first+c*step] = T(v)
-	}
-}
-
-// lrnBends are the derivatives of dx at one place, with the names of lrn's derivation.
-type lrnBends struct {
-	Norm
-	x, dy, u     []float64
-	s, p, wu, ds []float64 // wu is W(u·x)
-	terms, sums  []float64
-	out          []float64
-}
-
-func newLRNBends(n Norm, channels int) *lrnBends {
-	b := &lrnBends{Norm: n}
-	for _, v := range []*[]float64{&b.x, &b.dy, &b.u, &b.s, &b.p, &b.wu, &b.ds, &b.terms, &b.sums, &b.out} {
-		*v = make([]float64, channels)
-	}
-	return b
-}
-
-// windows sets sums[c] to the sum of term over the channels from c-before to c+behind.
-func (b *lrnBends) windows(sums []float64, before, behind int, term func(c int) float64) {
-	for c := range b.terms {
-		b.terms[c] = term(c)
-	}
-	for c := range sums {
-		sums[c] = 0
-		for j := max(0, c-before); j <= min(len(sums)-1, c+behind); j++ {
-			sums[c] += b.terms[j]
-		}
-	}
-}
-
-// over is W, under is Wᵀ.
-func (b *lrnBends) over(sums []float64, term func(c int) float64) {
-	b.windows(sums, b.Size/2, (b.Size-1)/2, term)
-}
-
-func (b *lrnBends) under(sums []float64, term func(c int) float64) {
-	b.windows(sums, (b.Size-1)/2, b.Size/2, term)
-}
-
-// prepare computes s, p and W(u·x).
-func (b *lrnBends) prepare() {
-	b.over(b.s, func(c int) float64 { return b.x[c] * b.x[c] })
-	for c, squares := range b.s {
-		b.s[c] = b.K + b.Alpha*squares
-		b.p[c] = math.Pow(b.s[c], -b.Beta-1)
-	}
-	b.over(b.wu, func(c int) float64 { return b.u[c] * b.x[c] })
-}
-
-func (b *lrnBends) transposed() []float64 {
-	b.prepare()
-	for c, x := range b.x {
-		b.out[c] = b.p[c] * (b.u[c]*b.s[c] - 2*b.Alpha*b.Beta*x*b.wu[c])
-	}
-	return b.out
-}
-
-func (b *lrnBends) bend() []float64 {
-	b.prepare()
-	for c, x := range b.x {
-		b.ds[c] = b.Beta * b.dy[c] * b.p[c] * (2*b.Alpha*(b.Beta+1)*b.wu[c]*x/b.s[c] - b.u[c])
-	}
-	b.under(b.sums, func(c int) float64 { return b.ds[c] })
-	for c, x := range b.x {
-		b.out[c] = 2 * b.Alpha * (x*b.sums[c] - b.Beta*b.dy[c]*b.p[c]*b.wu[c])
-	}
-	b.under(b.sums, func(c int) float64 { return b.dy[c] * b.x[c] * b.p[c] })
-	for c, u := range b.u {
-		b.out[c] -= 2 * b.Alpha * b.Beta * u * b.sums[c]
-	}
-	return b.out
 }

@@ -127,24 +127,25 @@ func frozen(in []tensor.Shape) (rule[float64], error) {
 		return r, err
 	}
 	mean, variance := []float64{1, -1}, []float64{0.5, 2}
-	forward, data, weights := r.forward, r.vjps[0].apply, r.vjps[1].apply
+	forward := r.forward
 	r.forward = func(in [][]float64, y []float64) error {
 		return forward([][]float64{in[0], in[1], in[2], mean, variance}, y)
 	}
-	r.vjps = r.vjps[:3]
-	r.vjps[0].reads, r.vjps[0].apply = []operand{1}, func(saved [][]float64, dy, dx []float64) error {
-		return data([][]float64{saved[0], variance}, dy, dx)
+	given := func(vjps []vjp[float64]) []vjp[float64] {
+		data, weights := vjps[0].apply, vjps[1].apply
+		vjps[0].reads, vjps[0].apply = []operand{1}, func(saved [][]float64, dy, dx []float64) error {
+			return data([][]float64{saved[0], variance}, dy, dx)
+		}
+		vjps[1].reads, vjps[1].apply = []operand{0}, func(saved [][]float64, dy, dw []float64) error {
+			return weights([][]float64{saved[0], mean, variance}, dy, dw)
+		}
+		vjps[0].second = withSaved(vjps[0].second, variance)
+		vjps[1].second = withSaved(vjps[1].second, mean, variance)
+		return vjps[:3]
 	}
-	r.vjps[1].reads, r.vjps[1].apply = []operand{0}, func(saved [][]float64, dy, dw []float64) error {
-		return weights([][]float64{saved[0], mean, variance}, dy, dw)
-	}
-	r.vjps[0].second = withSaved(r.vjps[0].second, variance)
-	r.vjps[1].second = withSaved(r.vjps[1].second, mean, variance)
+	r.vjps = given(r.vjps)
 	again := r.again
-	r.again = func(inputs G.Nodes, dy *G.Node) (G.Nodes, error) {
-		grads, err := again(append(slices.Clone(inputs), constantNodes(dy.Graph(), mean, variance)...), dy)
-		return grads[:3], err
-	}
+	r.again = func() []vjp[float64] { return given(again()) }
 	return r, nil
 }
 

@@ -221,7 +221,7 @@ func (f *function[T]) DiffWRT(int) []bool {
 // outputs (gorgonia.CompileFunction), which is why the gradients of one op are nodes of their own.
 func (f *function[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, error) {
 	forget(G.Nodes{output})
-	d := differentiation{inputs: inputs, output: output, dout: grad, grads: make(G.Nodes, len(inputs))}
+	d := differentiation[T]{inputs: inputs, output: output, dout: grad, grads: make(G.Nodes, len(inputs))}
 	if f.rule.outer.apply != nil {
 		node, err := f.gradient(f.rule.outer, d, output.Shape())
 		if err != nil {
@@ -229,15 +229,12 @@ func (f *function[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, er
 		}
 		d.dout = node
 	}
+	d.vjps = f.rule.vjps
 	if f.differentiated && f.rule.again != nil {
-		grads, err := f.rule.again(inputs, d.dout)
-		if err != nil {
-			return nil, fmt.Errorf("%s: second gradient: %w", f, err)
-		}
-		return grads, nil
+		d.vjps = f.rule.again()
 	}
 	f.differentiated = true
-	for i := range f.rule.vjps {
+	for i := range d.vjps {
 		if err := f.differentiate(i, d); err != nil {
 			return nil, err
 		}
@@ -247,8 +244,8 @@ func (f *function[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, er
 
 // differentiate makes the gradient node of an input, after those that it needs. Where there is one
 // already, or the input has no gradient, nothing is made.
-func (f *function[T]) differentiate(input int, d differentiation) error {
-	v := f.rule.vjps[input]
+func (f *function[T]) differentiate(input int, d differentiation[T]) error {
+	v := d.vjps[input]
 	if v.undeclared {
 		return fmt.Errorf("%s: it has no declared gradient for input %d", f, input)
 	}
@@ -271,13 +268,14 @@ func (f *function[T]) differentiate(input int, d differentiation) error {
 }
 
 // differentiation is the nodes around an op that is being differentiated.
-type differentiation struct {
+type differentiation[T kernel.Float] struct {
 	inputs       G.Nodes
 	output, dout *G.Node
+	vjps         []vjp[T]
 	grads        G.Nodes // as far as they have been made
 }
 
-func (d differentiation) node(o operand) *G.Node {
+func (d differentiation[T]) node(o operand) *G.Node {
 	if input, ok := o.gradientInput(); ok {
 		return d.grads[input]
 	}
@@ -289,7 +287,7 @@ func (d differentiation) node(o operand) *G.Node {
 
 // gradient adds a vjp's node to the graph: its children are the values it reads, the incoming gradient, and what it must come after. As
 // children they stay alive until it has been computed.
-func (f *function[T]) gradient(v vjp[T], d differentiation, output tensor.Shape) (*G.Node, error) {
+func (f *function[T]) gradient(v vjp[T], d differentiation[T], output tensor.Shape) (*G.Node, error) {
 	var children G.Nodes
 	for _, o := range v.reads {
 		children = append(children, d.node(o))

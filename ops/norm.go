@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"sync"
 
 	"gorgonia.org/tensor"
 
@@ -30,29 +31,45 @@ type normalizer[T kernel.Float] interface {
 //	      = r·(w·dy - Σ(w·dy)/M - h·Σ(w·dy·h)/M)
 //
 // m and r stay in the kernel from the forward pass. The sums of dw and db are the only ones that dx
-// needs, so dx comes after dw, and db is a by-product of dw. A second differentiation of the same node
-// can't have these sums, so its gradients are made of the ops in normsecond.go, as are the gradients
-// of the gradients.
+// needs, so dx comes after dw, and db is a side output of dw. A second differentiation of the same
+// node has sums of its own. The gradients of the gradients are made of the ops in normsecond.go.
 func normRule[T kernel.Float](x tensor.Shape, sets normSets, eps float64, attributes string, k func() normalizer[T]) rule[T] {
-	n := normSecond[T]{x: x, sets: sets, eps: eps}
 	return rule[T]{
 		attributes: attributes,
 		output:     x,
 		inPlace:    true,
 		split:      splits(func(p *Part) { k().Split(p) }),
 		forward:    func(in [][]T, y []T) error { k().Forward(in[0], in[1], in[2], y); return nil },
-		vjps: []vjp[T]{
-			{reads: []operand{0, 1}, after: []operand{gradientOf(1)}, inPlace: true,
-				apply:  func(saved [][]T, dy, dx []T) error { k().BackwardData(saved[0], saved[1], dy, dx); return nil },
-				second: n.ofData()},
-			{reads: []operand{0}, after: []operand{result},
-				apply:  func(saved [][]T, dy, dw []T) error { k().BackwardWeights(saved[0], dy, dw); return nil },
-				second: n.ofWeight()},
-			{after: []operand{gradientOf(1)}, sideOutput: true,
-				apply:  func(_ [][]T, _, db []T) error { k().BackwardBias(db); return nil },
-				second: biasForm[T](x).second(0, 1)},
+		vjps:       normVJPs(x, sets, eps, k),
+		again: func() []vjp[T] {
+			return normVJPs(x, sets, eps, sync.OnceValue(func() normalizer[T] { return twin(k()) }))
 		},
-		again: n.again,
+	}
+}
+
+// twin is a kernel with the same statistics and sums of its own.
+func twin[T kernel.Float](k normalizer[T]) normalizer[T] {
+	switch k := k.(type) {
+	case *kernel.Norm[T]:
+		return k.Twin()
+	case *kernel.ChannelNorm[T]:
+		return k.Twin()
+	}
+	panic(fmt.Sprintf("unreachable: %T", k))
+}
+
+func normVJPs[T kernel.Float](x tensor.Shape, sets normSets, eps float64, k func() normalizer[T]) []vjp[T] {
+	n := normSecond[T]{x: x, sets: sets, eps: eps}
+	return []vjp[T]{
+		{reads: []operand{0, 1}, after: []operand{gradientOf(1)}, inPlace: true,
+			apply:  func(saved [][]T, dy, dx []T) error { k().BackwardData(saved[0], saved[1], dy, dx); return nil },
+			second: n.ofData()},
+		{reads: []operand{0}, after: []operand{result},
+			apply:  func(saved [][]T, dy, dw []T) error { k().BackwardWeights(saved[0], dy, dw); return nil },
+			second: n.ofWeight()},
+		{after: []operand{gradientOf(1)}, sideOutput: true,
+			apply:  func(_ [][]T, _, db []T) error { k().BackwardBias(db); return nil },
+			second: biasForm[T](x).second(0, 1)},
 	}
 }
 

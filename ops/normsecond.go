@@ -72,16 +72,6 @@ func (n normSecond[T]) ofWeight() second {
 	}
 }
 
-// again are dx, dw and db, each by itself.
-func (n normSecond[T]) again(inputs G.Nodes, dy *G.Node) (G.Nodes, error) {
-	var c composer
-	x, w := inputs[0], inputs[1]
-	dx := c.node(n.data(x, c.node(n.scaled(dy, w))))
-	dw := c.node(n.sums(c.node(n.standard(x)), dy))
-	db := c.node(biasForm[T](n.x).of(0, nil, dy))
-	return G.Nodes{dx, dw, db}, c.err
-}
-
 // scaled is w[c]·v.
 func (n normSecond[T]) scaled(v, w *G.Node) (*G.Node, error) {
 	return channelForm[T](n.x).of(2, v, w, nil)
@@ -95,7 +85,6 @@ func (n normSecond[T]) sums(v, dy *G.Node) (*G.Node, error) {
 // channelForm is F(x, w, dy) = Σ x[n,c,i]·w[c]·dy[n,c,i].
 func channelForm[T kernel.Float](x tensor.Shape) form[T] {
 	batch, channels, plane := x[0], x[1], planeOf(x)
-	dots := make([]T, batch*channels)
 	scale := func(v, w, out []T) error {
 		size := channels * plane
 		for n := range batch {
@@ -103,15 +92,22 @@ func channelForm[T kernel.Float](x tensor.Shape) form[T] {
 		}
 		return nil
 	}
+	sums := channelSums[T](x)
 	return form[T]{name: "Channels", slots: []tensor.Shape{x, {channels}, x}, partials: []partial[T]{
 		func(in, _ [][]T, dx []T) error { return scale(in[2], in[1], dx) },
-		func(in, _ [][]T, dw []T) error {
-			kernel.DotRows(batch*channels, plane, in[0], in[2], dots)
-			kernel.ChannelSum(batch, channels, 1, dots, dw)
-			return nil
-		},
+		func(in, _ [][]T, dw []T) error { sums(in[0], in[2], dw); return nil },
 		func(in, _ [][]T, y []T) error { return scale(in[0], in[1], y) },
 	}}
+}
+
+// channelSums returns a function that sets sums[c] = Σ a[n,c,i]·b[n,c,i].
+func channelSums[T kernel.Float](x tensor.Shape) func(a, b, sums []T) {
+	batch, channels, plane := x[0], x[1], planeOf(x)
+	dots := make([]T, batch*channels)
+	return func(a, b, sums []T) {
+		kernel.DotRows(batch*channels, plane, a, b, dots)
+		kernel.ChannelSum(batch, channels, 1, dots, sums)
+	}
 }
 
 // standard is h(x).

@@ -1,7 +1,6 @@
 package ops
 
 import (
-	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"convgraph/internal/kernel"
@@ -28,9 +27,9 @@ type rule[T kernel.Float] struct {
 	after       int                           // forward doesn't read the last inputs; they only have to be computed before
 	vjps        []vjp[T]                      // one per input, in order
 
-	// again gives the gradients of a second differentiation of the same node, one per input, where
-	// the vjps share memory and can serve only one. Nil: the vjps can serve any number.
-	again func(inputs G.Nodes, dout *G.Node) (G.Nodes, error)
+	// again makes the vjps of a further differentiation of the same node, where the vjps share
+	// memory and can serve only one. Nil: the vjps can serve any number.
+	again func() []vjp[T]
 
 	// Of an op y = g(h(x0, x1, …)) with an h of y's shape, outer is the vjp of g: what comes back to y passes through it once, and the
 	// vjps, which are h's, get what comes out of it. The zero vjp says that there is none.

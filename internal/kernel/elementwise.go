@@ -36,9 +36,10 @@ type table[T Float] struct {
 	sumPlanes         func(w *windows, worker int, x []T, scale, bias T, y []T)
 	spreadPlanes      func(w *windows, worker int, dy []T, scale T, dx []T)
 
-	// Tiles of LRN.
-	normTile         func(l *LRN[T], t tile)
-	normBackwardTile func(l *LRN[T], t tile, ratios []T)
+	// Tiles of LRN, and their channels.
+	normTile      func(l *LRN[T], t tile)
+	normTermRow   func(l *LRN[T], t tile, c int, y, dy, term, ratio []T)
+	normSpreadRow func(rows []T, count int, factor T, x, dx []T)
 }
 
 // pass works through one shard of a sweep.
@@ -82,7 +83,7 @@ func portableTable[T Float]() table[T] {
 		adam: adam[T], adamW: adamW[T],
 		maxPlanes: maxPlanes[T], maxBackwardPlanes: maxBackwardPlanes[T],
 		sumPlanes: sumPlanes[T], spreadPlanes: spreadPlanes[T],
-		normTile: normTile[T], normBackwardTile: normBackwardTile[T],
+		normTile: normTile[T], normTermRow: normTermRow[T], normSpreadRow: normSpreadRow[T],
 	}
 }
 

@@ -128,51 +128,52 @@ func (l *LRN[T]) scales(t tile, c int, s []T) {
 }
 
 func (l *LRN[T]) backwardShard(worker, shard int) {
-	k := kernels[T]()
-	s := l.scratch.of(worker)
+	k, s := kernels[T](), l.scratch.of(worker)
 	s.ratios = grow(s.ratios, l.Channels*lrnTile)
 	from, to := l.tilesOf(shard)
 	for i := from; i < to; i++ {
-		k.normBackwardTile(l, l.tile(i), s.ratios)
+		l.backwardTile(k, l.tile(i), s.ratios)
 	}
 }
 
-func normBackwardTile[T Float](l *LRN[T], t tile, ratios []T) {
-	l.firstTerm(t, ratios)
-	l.secondTerm(t, ratios)
+// backwardTile writes dx[c] = dy[c]·s[c]^-Beta first, and r[c] into ratios; then it subtracts the
+// second term.
+func (l *LRN[T]) backwardTile(k *table[T], t tile, ratios []T) {
+	for c := range l.Channels {
+		k.normTermRow(l, t, c, l.row(l.y, t, c), l.row(l.dy, t, c), l.row(l.dx, t, c), tileRow(ratios, t, c))
+	}
+	for c := range l.Channels {
+		from, count := l.neighboursOf(c)
+		k.normSpreadRow(ratios[from*lrnTile:], count, l.spread(), l.row(l.x, t, c), l.row(l.dx, t, c))
+	}
 }
 
-// firstTerm sets dx[c] = dy[c]·s[c]^-Beta and stores r[c] in ratios.
-func (l *LRN[T]) firstTerm(t tile, ratios []T) {
+// tileRow returns channel c of a scratch that holds one tile.
+func tileRow[T Float](scratch []T, t tile, c int) []T { return scratch[c*lrnTile:][:t.size] }
+
+// normTermRow sets, for one channel of a tile, term = dy·s^-Beta and ratio = dy·y/s.
+func normTermRow[T Float](l *LRN[T], t tile, c int, y, dy, term, ratio []T) {
 	var buffer [2][lrnTile]T
 	s, factor := buffer[0][:t.size], buffer[1][:t.size]
-	for c := range l.Channels {
-		l.scales(t, c, s)
-		inversePower(s, l.Beta, factor)
-		y, dy, dx, r := l.row(l.y, t, c), l.row(l.dy, t, c), l.row(l.dx, t, c), ratios[c*lrnTile:][:t.size]
-		for i, d := range dy {
-			dx[i] = d * factor[i]
-			r[i] = d * y[i] / s[i]
-		}
+	l.scales(t, c, s)
+	inversePower(s, l.Beta, factor)
+	for i, d := range dy {
+		term[i] = d * factor[i]
+		ratio[i] = d * y[i] / s[i]
 	}
 }
 
-func (l *LRN[T]) secondTerm(t tile, ratios []T) {
+// normSpreadRow is dx -= factor·x·Σ of the first count rows, which are lrnTile elements apart.
+func normSpreadRow[T Float](rows []T, count int, factor T, x, dx []T) {
 	var buffer [lrnTile]T
-	sum := buffer[:t.size]
-	factor := l.spread()
-	for c := range l.Channels {
-		clear(sum)
-		from, count := l.neighboursOf(c)
-		for j := from; j < from+count; j++ {
-			for i, r := range ratios[j*lrnTile:][:t.size] {
-				sum[i] += r
-			}
+	sum := buffer[:len(x)]
+	for j := range count {
+		for i, r := range rows[j*lrnTile:][:len(x)] {
+			sum[i] += r
 		}
-		x, dx := l.row(l.x, t, c), l.row(l.dx, t, c)
-		for i, v := range x {
-			dx[i] -= T(factor * v * sum[i])
-		}
+	}
+	for i, v := range x {
+		dx[i] -= T(factor * v * sum[i])
 	}
 }
 

@@ -14,7 +14,7 @@ type normRows struct {
 }
 
 func setNorm(t *table[float32], v *vectorNorm) {
-	t.normTile, t.normBackwardTile = v.tile, v.backwardTile
+	t.normTile, t.normTermRow, t.normSpreadRow = v.tile, v.termRow, v.spread
 }
 
 func (v *vectorNorm) rows(beta float64) *normRows {
@@ -36,20 +36,16 @@ func (v *vectorNorm) tile(l *LRN[float32], t tile) {
 	}
 }
 
-func (v *vectorNorm) backwardTile(l *LRN[float32], t tile, ratios []float32) {
-	rows := v.rows(l.Beta)
-	for c := range l.Channels {
-		from, count := l.neighbours(c)
-		y, dy, dx := l.row(l.y, t, c), l.row(l.dy, t, c), l.row(l.dx, t, c)
-		rows.backward(t.size, &l.rows(l.x, t, from, count)[0], l.Plane, count, float32(l.K), float32(l.Alpha),
-			float32(l.Beta),
-			&y[0], &dy[0], &dx[0], &ratios[c*lrnTile:][:t.size][0])
-	}
-	for c := range l.Channels {
-		from, count := l.neighboursOf(c)
-		x, dx := l.row(l.x, t, c), l.row(l.dx, t, c)
-		v.spreadRow(t.size, &ratios[from*lrnTile:][:count*lrnTile][0], lrnTile, count, l.spread(), &x[0], &dx[0])
-	}
+func (v *vectorNorm) termRow(l *LRN[float32], t tile, c int, y, dy, term, ratio []float32) {
+	from, count := l.neighbours(c)
+	v.rows(l.Beta).backward(
+		t.size, &l.rows(l.x, t, from, count)[0], l.Plane, count, float32(l.K), float32(l.Alpha), float32(l.Beta),
+		&y[0], &dy[0], &term[0], &ratio[0],
+	)
+}
+
+func (v *vectorNorm) spread(rows []float32, count int, factor float32, x, dx []float32) {
+	v.spreadRow(len(x), &rows[:(count-1)*lrnTile+len(x)][0], lrnTile, count, factor, &x[0], &dx[0])
 }
 
 // rows returns the slice from a tile's first pixel in channel from to its last in channel

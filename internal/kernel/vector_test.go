@@ -438,7 +438,7 @@ func checkVectorNorm(t *testing.T, s LRNShape, atEnd bool) {
 	ratios := make([]float32, s.Channels*lrnTile)
 	for i := range s.Batch * want.tilesInPlane {
 		portable.normTile(want, want.tile(i))
-		portable.normBackwardTile(want, want.tile(i), ratios)
+		want.backwardTile(&portable, want.tile(i), ratios)
 	}
 	if s.Beta != 0.75 {
 		closeTo(t, want.y, y, 1e-6, "y")
