@@ -147,7 +147,7 @@ func ParseSpec(data []byte) (*Spec, error) {
 // LoadSpec reads the spec in a JSON file as [ParseSpec] does, and wants a network that [New] can make. Errors begin with the file and the
 // line: `mine.json:12: layer 4 "fc1" (…): …`.
 func LoadSpec(path string) (*Spec, error) {
-	data, err := file.Read(path)
+	data, err := file.ReadText(path)
 	if err != nil {
 		return nil, err
 	}

@@ -245,6 +245,16 @@ func TestParseSpecErrors(t *testing.T) {
 	}
 }
 
+// TestLoadSpecSkipsByteOrderMark reads a spec that a Windows editor saved.
+func TestLoadSpecSkipsByteOrderMark(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "net.json")
+	text := "\xef\xbb\xbf" + `{"name":"net","input":[4],"layers":[{"kind":"affine","units":2}]}`
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	spec, err := graph.LoadSpec(path)
+	require.NoError(t, err)
+	assert.Equal(t, "net", spec.Name)
+}
+
 // TestLoadSpecErrors: what is wrong with the JSON and what doesn't fit are said with the file and the line.
 func TestLoadSpecErrors(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mine.json")

@@ -12,7 +12,6 @@ import (
 	"convgraph/graph"
 	"convgraph/insight"
 	"convgraph/train/dataset"
-	"convgraph/train/mnist"
 )
 
 // mostCrops make a square.
@@ -84,12 +83,7 @@ func (c *atlas) images(m *graph.Model) (each func(use func(name string, pixels [
 			return nil
 		}, len(paths), nil
 	}
-	var set dataset.Dataset
-	if c.Data == "" {
-		_, set, err = mnist.Load()
-	} else {
-		_, set, err = dataset.OpenIDX(c.Data)
-	}
+	_, set, err := openData(c.Data)
 	if err != nil || !set.Shape().Eq(input) {
 		return nil, 0, err
 	}

@@ -62,6 +62,9 @@ func openData(dir string) (train, test dataset.Dataset, err error) {
 	if dir == "" {
 		return mnist.Load()
 	}
+	if note := dataset.IDXNote(dir); note != "" {
+		fmt.Fprintln(os.Stderr, note)
+	}
 	return dataset.OpenIDX(dir)
 }
 

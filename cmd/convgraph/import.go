@@ -132,7 +132,7 @@ func nameClasses(spec *graph.Spec, path string) error {
 	if path == "" {
 		return nil
 	}
-	data, err := file.Read(path)
+	data, err := file.ReadText(path)
 	if err != nil {
 		return fmt.Errorf("-class-names: %w", err)
 	}
@@ -150,7 +150,7 @@ func readNames(path string) (map[string]string, error) {
 	if path == "" {
 		return nil, nil
 	}
-	data, err := file.Read(path)
+	data, err := file.ReadText(path)
 	if err != nil {
 		return nil, err
 	}

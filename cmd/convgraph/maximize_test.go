@@ -123,7 +123,7 @@ func TestMaximizeOfFolders(t *testing.T) {
 	assert.Regexp(t, `^conv1, unit 2: [\d.]+ by gradient ascent; the 9 of 30 training images that excite it most: [\d.]+ to [\d.]+\n$`,
 		succeed(t, "maximize", params, "-layer", "conv1", "-unit", "2", "-o", filepath.Join(dir, "a.png"), "-data", folder, "-steps", "20"))
 	assert.Positive(t, readPNG(t, filepath.Join(dir, "a.png")).Bounds().Dx())
-	fail(t, cli.Failed, "-data: no IDX, Parquet or tar files, so taken for a folder of class folders: ",
+	fail(t, cli.Failed, "no IDX files: train-images-idx3-ubyte",
 		"maximize", params, "-layer", "conv1", "-unit", "2", "-o", filepath.Join(dir, "b.png"), "-data", t.TempDir(), "-steps", "1")
 }
 

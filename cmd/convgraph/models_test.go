@@ -216,7 +216,7 @@ func TestEvalOfFolders(t *testing.T) {
 	named := builtIn(t, "lenet-modern")
 	named.ClassNames = []string{"ten", "names", "that", "are", "no", "folder's", "of", "those", "of", "digits"}
 	fail(t, cli.Failed, `model "lenet-modern" knows the classes ["ten"`, "eval", saved(t, named), "-data", folder)
-	fail(t, cli.Failed, "-data: no IDX, Parquet or tar files, so taken for a folder of class folders: ", "eval", params, "-data", t.TempDir())
+	fail(t, cli.Failed, "no IDX files: train-images-idx3-ubyte", "eval", params, "-data", t.TempDir())
 }
 
 // TestEvalOfAlexNet sees the middle of each image, as training measures it.

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,3 +14,13 @@ func Read(path string) ([]byte, error) {
 	}
 	return os.ReadFile(path)
 }
+
+// ReadText returns the contents of a text file as Read does, without the byte-order mark that
+// Windows programs put in front of UTF-8.
+func ReadText(path string) ([]byte, error) {
+	data, err := Read(path)
+	return bytes.TrimPrefix(data, []byte(ByteOrderMark)), err
+}
+
+// ByteOrderMark is the mark in UTF-8.
+const ByteOrderMark = "\ufeff"

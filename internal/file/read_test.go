@@ -18,6 +18,11 @@ func TestRead(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "content", string(data))
 
+	require.NoError(t, os.WriteFile(path, []byte("\xef\xbb\xbftext\xef\xbb\xbf"), 0o600))
+	data, err = file.ReadText(path)
+	require.NoError(t, err)
+	assert.Equal(t, "text\xef\xbb\xbf", string(data))
+
 	_, err = file.Read(filepath.Dir(path))
 	assert.ErrorContains(t, err, filepath.Dir(path))
 	_, err = file.Read(path + "-missing")

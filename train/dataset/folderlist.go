@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -121,6 +122,8 @@ func kindOf(dir string, entry fs.DirEntry) fs.FileMode {
 	return info.Mode().Type()
 }
 
+var errNoPictures = errors.New("found no image")
+
 // listing is the content of a folder of class folders.
 type listing struct {
 	classes []string // in normal form C, sorted
@@ -148,7 +151,8 @@ func listClasses(dir string) (*listing, error) {
 		}
 	}
 	if len(l.files) == 0 {
-		return nil, fmt.Errorf("%s: found no image in %d class folders: expected files such as %s", dir, len(folders), filepath.Join(dir, "CLASS", "IMAGE.png"))
+		return nil, fmt.Errorf("%s: %w in %d class folders: expected files such as %s",
+			dir, errNoPictures, len(folders), filepath.Join(dir, "CLASS", "IMAGE.png"))
 	}
 	return l, nil
 }

@@ -225,7 +225,7 @@ func TestTarFiles(t *testing.T) {
 	}{
 		"numbers":           {map[string][]byte{"train/0.tar": numbered, "test/0.tar": numbered}, []string{"0", "1", "2"}, []int{0, 2, 1}},
 		"names":             {map[string][]byte{"set-train-00.tar": named, "set-test-00.tar": named}, []string{"cat", "dog"}, []int{1, 0, 1, 0}},
-		"names of a file":   {map[string][]byte{"train-0.tar": numbered, "val-0.tar": numbered, "classnames.txt": []byte("x\ny\r\nz\n")}, []string{"x", "y", "z"}, []int{0, 2, 1}},
+		"names of a file":   {map[string][]byte{"train-0.tar": numbered, "val-0.tar": numbered, "classnames.txt": []byte("\xef\xbb\xbfx\ny\r\nz\n")}, []string{"x", "y", "z"}, []int{0, 2, 1}},
 		"several in order":  {map[string][]byte{"train-1.tar": tarOf(t, "1.png", one, "1.cls", "1"), "train-0.tar": tarOf(t, "1.png", one, "1.cls", "0"), "test.tar": numbered}, []string{"0", "1", "2"}, []int{0, 1}},
 		"nothing but train": {map[string][]byte{"0.tar": numbered, "test-0.tar": numbered, "validation-0.tar": numbered}, []string{"0", "1", "2"}, []int{0, 2, 1}},
 	} {
@@ -269,8 +269,8 @@ func TestTarFilesLeaveOut(t *testing.T) {
 func TestLists(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	files := map[string][]byte{"p/1.png": one, "p/2.png": one, "p/3.png": one, "p/4.png": one,
-		"a.csv":   []byte("\ufeffpath,label,split\np/1.png,dog,train\np/2.png,cat,\n\"p/3.png\",dog,test\np/4.png,cat,validation\n"),
-		"b.jsonl": []byte(`{"file_name": "p/1.png", "label": "dog"}` + "\n\n" + `{"file_name": "p/2.png", "label": "cat", "split": "train"}` + "\n" + `{"file_name": "p/3.png", "label": "dog", "split": "test"}`),
+		"a.csv":   []byte("\xef\xbb\xbf\"path\",label,split\np/1.png,dog,train\np/2.png,cat,\n\"p/3.png\",dog,test\np/4.png,cat,validation\n"),
+		"b.jsonl": []byte("\xef\xbb\xbf" + `{"file_name": "p/1.png", "label": "dog"}` + "\n\n" + `{"file_name": "p/2.png", "label": "cat", "split": "train"}` + "\n" + `{"file_name": "p/3.png", "label": "dog", "split": "test"}`),
 		"c.csv":   []byte("id,fine,file\n7,1,p/1.png\n8,0,p/2.png\n9,-1,p/3.png\n9,,p/3.png\n"),
 	}
 	dir := tree(t, files)
@@ -566,7 +566,9 @@ func TestOpenRefuses(t *testing.T) {
 	_, _, err = dataset.Open(filepath.Join(both, "b.parquet"), dataset.PictureOptions{})
 	require.ErrorContains(t, err, "b.parquet: got 0 bytes, want a Parquet file")
 	_, _, err = dataset.Open(t.TempDir(), dataset.PictureOptions{})
-	require.ErrorContains(t, err, "no IDX, Parquet or tar files, so taken for a folder of class folders")
+	require.ErrorContains(t, err, "found no image in 0 class folders")
+	require.ErrorContains(t, err, "; no .parquet or .tar files; no IDX files: train-images-idx3-ubyte, train-labels-idx1-ubyte, "+
+		"t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, with or without .gz")
 	train, _ := opened(t, filepath.Join(both, "*.tar"), dataset.PictureOptions{TestFraction: -1})
 	assert.Equal(t, 1, train.Len())
 	_, _, err = dataset.Open(filepath.Join(both, "a.tar"), dataset.PictureOptions{})

@@ -23,13 +23,17 @@ type Source struct {
 // prefix, and test in place of t10k, as EMNIST's do. The files may lie up to two folders below dir, as torchvision's do in
 // MNIST/raw. Of several sets dir chooses one by its folder and its prefix: EMNIST/raw/emnist-letters.
 //
+// EMNIST's files hold every image transposed; they are recognised by the prefix emnist, and their images turned
+// upright. [IDXNote] says so.
+//
 // Both sets have as many classes as the largest label of either says. The errors name the file and the byte; the
 // package's README lists them.
 func OpenIDX(dir string) (train, test Dataset, err error) {
-	paths, err := findIDX(dir)
+	set, err := findIDX(dir)
 	if err != nil {
 		return nil, nil, err
 	}
+	paths := set.paths
 	first, err := readIDXFiles(paths[0], paths[1])
 	if err != nil {
 		return nil, nil, err
@@ -44,7 +48,20 @@ func OpenIDX(dir string) (train, test Dataset, err error) {
 	}
 	classes := max(first.classes, second.classes)
 	first.classes, second.classes = classes, classes
+	if set.transposed() {
+		first.transpose()
+		second.transpose()
+	}
 	return first, second, nil
+}
+
+// IDXNote returns what a user should know of how [OpenIDX] reads a folder; usually nothing.
+func IDXNote(dir string) string {
+	set, err := findIDX(dir)
+	if err != nil || !set.transposed() {
+		return ""
+	}
+	return fmt.Sprintf("%s: EMNIST stores images transposed: they are turned upright", set.name())
 }
 
 func readIDXFiles(images, labels string) (*Images, error) {

@@ -271,6 +271,36 @@ func TestOpenIDXLayouts(t *testing.T) {
 	assert.EqualError(t, err, dir+": found no emnist-letters-test-labels-idx1-ubyte (with or without .gz)")
 }
 
+// TestOpenIDXTurnsEMNISTUpright transposes the images of sets that are called emnist, and no others.
+func TestOpenIDXTurnsEMNISTUpright(t *testing.T) {
+	images, labels := pair(3, 2, 3)
+	open := func(prefix string) (set dataset.Dataset, note string) {
+		dir := writeFiles(t, map[string][]byte{
+			prefix + "train-images-idx3-ubyte": images, prefix + "train-labels-idx1-ubyte": labels,
+			prefix + "test-images-idx3-ubyte": images, prefix + "test-labels-idx1-ubyte": labels,
+		})
+		train, test, err := dataset.OpenIDX(dir)
+		require.NoError(t, err)
+		require.Equal(t, test, train)
+		return train, dataset.IDXNote(dir)
+	}
+	stored, note := open("qmnist-")
+	assert.Empty(t, note)
+	for _, prefix := range []string{"emnist-letters-", "EMNIST-"} {
+		upright, note := open(prefix)
+		assert.Contains(t, note, "EMNIST stores images transposed: they are turned upright")
+		require.Equal(t, tensor.Shape{1, 3, 2}, upright.Shape())
+		for i := range 3 {
+			x, y := make([]float32, 6), make([]float32, 6)
+			_, err := stored.Sample(i, x)
+			require.NoError(t, err)
+			_, err = upright.Sample(i, y)
+			require.NoError(t, err)
+			assert.Equal(t, []float32{x[0], x[3], x[1], x[4], x[2], x[5]}, y)
+		}
+	}
+}
+
 func TestHasIDX(t *testing.T) {
 	assert.True(t, dataset.HasIDX(writeFiles(t, map[string][]byte{"t10k-labels.idx1-ubyte.gz": nil})))
 	assert.False(t, dataset.HasIDX(writeFiles(t, map[string][]byte{"train-images": nil})))

@@ -30,6 +30,13 @@ type idxSet struct {
 // name is what the caller of OpenIDX gives to choose the set.
 func (s *idxSet) name() string { return filepath.Join(s.folder, s.prefix) }
 
+// transposed reports whether the files hold each image with rows and columns exchanged, as EMNIST's do
+// (Cohen et al. 2017 converted them from Matlab's column-major arrays).
+func (s *idxSet) transposed() bool {
+	name, _, _ := strings.Cut(strings.ToLower(s.prefix), "-")
+	return name == "emnist"
+}
+
 // missing are the names of the files that aren't there.
 func (s *idxSet) missing() (names []string) {
 	for i, name := range idxFiles {
@@ -44,31 +51,31 @@ func (s *idxSet) missing() (names []string) {
 	return names
 }
 
-// findIDX returns the paths of the one set in dir.
-func findIDX(dir string) (paths [4]string, err error) {
+// findIDX returns the one set in dir.
+func findIDX(dir string) (*idxSet, error) {
 	sets := findSets(dir)
 	if len(sets) == 0 {
 		info, err := os.Stat(dir)
 		if err != nil {
-			return paths, fmt.Errorf("data folder: %w", err)
+			return nil, fmt.Errorf("data folder: %w", err)
 		}
 		if !info.IsDir() {
-			return paths, fmt.Errorf("%s is a file: expected a folder that holds the four IDX files", dir)
+			return nil, fmt.Errorf("%s is a file: expected a folder that holds the four IDX files", dir)
 		}
 		sets = []*idxSet{{folder: dir}}
 	}
 	whole := slices.DeleteFunc(slices.Clone(sets), func(s *idxSet) bool { return len(s.missing()) > 0 })
 	switch len(whole) {
 	case 0:
-		return paths, fmt.Errorf("%s: found no %s (with or without .gz)", sets[0].folder, strings.Join(sets[0].missing(), ", no "))
+		return nil, fmt.Errorf("%s: found no %s (with or without .gz)", sets[0].folder, strings.Join(sets[0].missing(), ", no "))
 	case 1:
-		return whole[0].paths, nil
+		return whole[0], nil
 	}
 	var names []string
 	for _, s := range whole {
 		names = append(names, s.name())
 	}
-	return paths, fmt.Errorf("%s: found %d sets of IDX files: expected one, or one of their names: %s", dir, len(whole), strings.Join(names, ", "))
+	return nil, fmt.Errorf("%s: found %d sets of IDX files: expected one, or one of their names: %s", dir, len(whole), strings.Join(names, ", "))
 }
 
 // mostFolders is how many folders of a folder are searched: data sets have few, and ImageNet has a

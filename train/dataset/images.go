@@ -73,3 +73,17 @@ func (m *Images) take(n int) *Images {
 	first.pixels, first.labels = m.pixels[:n*m.size], m.labels[:n]
 	return &first
 }
+
+// transpose exchanges the rows and the columns of each image.
+func (m *Images) transpose() {
+	height, width := m.shape[1], m.shape[2]
+	plane := make([]uint8, height*width)
+	for start := 0; start < len(m.pixels); start += len(plane) {
+		pixels := m.pixels[start : start+len(plane)]
+		copy(plane, pixels)
+		for i := range pixels {
+			pixels[i] = plane[i%height*width+i/height]
+		}
+	}
+	m.shape = tensor.Shape{m.shape[0], width, height}
+}

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"convgraph/internal/file"
 	"convgraph/picture"
 )
 
@@ -85,15 +86,24 @@ func isList(name string) (read func(*listReader, io.Reader) error, ok bool) {
 }
 
 func (l *listReader) read(read func(*listReader, io.Reader) error) error {
-	file, err := os.Open(l.path)
+	f, err := os.Open(l.path)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	if err := read(l, &lineLimit{r: file}); err != nil {
+	defer f.Close()
+	if err := read(l, withoutMark(&lineLimit{r: f})); err != nil {
 		return fmt.Errorf("%s: %w", l.path, err)
 	}
 	return nil
+}
+
+// withoutMark skips a byte-order mark at the beginning of a text.
+func withoutMark(r io.Reader) io.Reader {
+	text := bufio.NewReader(r)
+	if start, _ := text.Peek(len(file.ByteOrderMark)); string(start) == file.ByteOrderMark {
+		_, _ = text.Discard(len(start))
+	}
+	return text
 }
 
 func (l *listReader) readCSV(r io.Reader) error {
@@ -107,7 +117,6 @@ func (l *listReader) readCSV(r io.Reader) error {
 		return err
 	}
 	header = slices.Clone(header)
-	header[0] = strings.TrimPrefix(header[0], "\ufeff")
 	path, label := columnOf(header, pathColumns), columnOf(header, l.labelColumns())
 	if path < 0 || label < 0 {
 		return fmt.Errorf("line 1: got the columns %q, want one of %q and one of %q", header, pathColumns, l.labelColumns())

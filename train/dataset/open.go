@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"convgraph/internal/file"
 )
 
 // Open opens pictures in any of these forms, which what path names tells:
@@ -33,8 +35,9 @@ func Open(path string, options PictureOptions) (train, test *Pictures, err error
 		return nil, nil, err
 	}
 	if len(files) == 0 {
-		if train, test, err = OpenFolder(path, options); err != nil {
-			err = fmt.Errorf("no IDX, Parquet or tar files, so taken for a folder of class folders: %w", err)
+		train, test, err = OpenFolder(path, options)
+		if errors.Is(err, errNoPictures) {
+			err = fmt.Errorf("%w; no .parquet or .tar files; no IDX files: %s, with or without .gz", err, strings.Join(idxFiles[:], ", "))
 		}
 		return train, test, err
 	}
@@ -252,7 +255,7 @@ func readClassNames(dirs ...string) ([]string, error) {
 		if info.Size() > maxClasses*256 {
 			return nil, fmt.Errorf("%s: got %d bytes, want at most %d", path, info.Size(), maxClasses*256)
 		}
-		data, err := os.ReadFile(path)
+		data, err := file.ReadText(path)
 		if err != nil {
 			return nil, err
 		}

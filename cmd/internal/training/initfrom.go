@@ -61,16 +61,25 @@ func (c *Command) loadMatching(m *graph.Model, w io.Writer) error {
 	}
 	if len(taken) == 0 {
 		return fmt.Errorf("-init-from: %s has nothing for model %q, layers must have the same names and shapes: %s; "+
-			"\"convgraph summary %s -json-spec\" prints the file's own network", c.InitFrom, m.Spec().Name, strings.Join(fresh, ", "), c.InitFrom)
+			"\"convgraph summary %s -json-spec\" prints the file's own network", c.InitFrom, m.Spec().Name, shortList(fresh), c.InitFrom)
 	}
 	if c.Quiet {
 		return nil
 	}
-	fmt.Fprintf(w, "from %s: %s\n", c.InitFrom, strings.Join(taken, ", "))
+	fmt.Fprintf(w, "from %s: %s\n", c.InitFrom, shortList(taken))
 	if len(fresh) > 0 {
-		fmt.Fprintf(w, "new: %s\n", strings.Join(fresh, ", "))
+		fmt.Fprintf(w, "new: %s\n", shortList(fresh))
 	}
 	return nil
+}
+
+// shortList joins the first names of a list, and says how many more there are.
+func shortList(names []string) string {
+	const shown = 8
+	if len(names) <= shown+1 {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
 }
 
 // freeze takes the parameters that -freeze names out of the training.

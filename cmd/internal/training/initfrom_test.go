@@ -89,3 +89,8 @@ func TestInitFromErrors(t *testing.T) {
 		assert.NoDirExists(t, filepath.Join(dir, "run"))
 	}
 }
+
+func TestShortList(t *testing.T) {
+	assert.Equal(t, "a, b, c, d, e, f, g, h, i", shortList(strings.Split("abcdefghi", "")))
+	assert.Equal(t, "a, b, c, d, e, f, g, h and 2 more", shortList(strings.Split("abcdefghij", "")))
+}

@@ -48,6 +48,11 @@ func (c *Command) openIDX(s *source, r models.Recipe) (err error) {
 	if err != nil {
 		return err
 	}
+	if c.Data != "" && !c.Quiet {
+		if note := dataset.IDXNote(c.Data); note != "" {
+			fmt.Fprintln(os.Stderr, note)
+		}
+	}
 	if c.Head {
 		if s.spec, err = c.spec(s.train.Classes(), nil); err != nil {
 			return err
