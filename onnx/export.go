@@ -49,14 +49,24 @@ func export(m *graph.Model) (*schema.Model, error) {
 		return nil, err
 	}
 	file.Metadata = []schema.Entry{{Key: specKey, Value: string(spec)}}
-	if names := m.Spec().ClassNames; names != nil {
-		list, err := json.Marshal(names)
-		if err != nil {
+	if m.Spec().ClassNames != nil {
+		if err := addMetadata(file, "class_names", m.Spec().ClassNames); err != nil {
 			return nil, err
 		}
-		file.Metadata = append(file.Metadata, schema.Entry{Key: "class_names", Value: string(list)})
+	}
+	if m.Spec().Preprocess != nil {
+		if err := addMetadata(file, "preprocess", m.Spec().Preprocess); err != nil {
+			return nil, err
+		}
 	}
 	return file, nil
+}
+
+// addMetadata adds an entry for other programs, as JSON.
+func addMetadata(file *schema.Model, key string, value any) error {
+	text, err := json.Marshal(value)
+	file.Metadata = append(file.Metadata, schema.Entry{Key: key, Value: string(text)})
+	return err
 }
 
 // exported is the model as a graph; an outline has the parameters' shapes without their numbers.

@@ -36,8 +36,9 @@ func Write(path string, m *graph.Model) error {
 // the outputs "logits" and "probabilities" of a model whose last layer makes probabilities, "output"
 // of any other. Parameters keep their names, their shapes and the model's element type. Layers that
 // ONNX has no operator for are written with several that compute the same. The operator set is 17, or
-// a later one where a layer needs it. The metadata hold the model's spec and its class names, so that
-// [Decode] gives back the same model. The same model gives the same bytes.
+// a later one where a layer needs it. The metadata hold the model's spec, so that [Decode] returns the
+// same model, and for other programs its class names and its preprocessing as JSON, "class_names" and
+// "preprocess". The same model gives the same bytes.
 func Marshal(m *graph.Model) ([]byte, error) {
 	model, err := export(m)
 	if err != nil {

@@ -20,8 +20,8 @@ import (
 type atlas struct {
 	Params string   `arg:"" help:"The params.safetensors of a model, or squeezenet, which comes with the program."`
 	Out    pngFile  `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
-	Data   string   `type:"given" want:"a folder" help:"Images whose parts are shown that excite a unit most: a folder of pictures, searched to the bottom, or of IDX files. A model of MNIST's digits is shown the embedded test images." placeholder:"FOLDER"`
-	Images int      `default:"1000" help:"Look at so many of the images, spread evenly over all; 0 is all."`
+	Data   string   `type:"given" want:"a folder or files" help:"Also show the parts of these images that excite each unit most: a folder of pictures with all its subfolders, or data in any other form that convgraph train -data takes. Without it a model of MNIST's digits is shown the embedded test images." placeholder:"PATH"`
+	Images int      `default:"1000" help:"Search this many images, spread evenly over all (0: all)."`
 	Layers []string `name:"layer" help:"The layers to show, separated by commas, as convgraph summary lists them (default: convolutions and affine layers, or what blocks give, at most 10)." placeholder:"NAME,…"`
 	Units  int      `default:"8" help:"Units of each layer, spread evenly over them."`
 	Pick   []int    `help:"Of the last layer these units, separated by commas: classes by their numbers." placeholder:"N,…"`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"image"
 	"image/draw"
@@ -58,39 +59,85 @@ func (c *atlas) search(m *graph.Model, entries []atlasEntry) (*atlasSearch, erro
 	return s, err
 }
 
-// images gives a function that goes through the images, and how many there are; nil if there are none.
-func (c *atlas) images(m *graph.Model) (each func(use func(name string, pixels []float32) error) error, count int, err error) {
+// eachImage calls use for one image after another, with its name.
+type eachImage func(use func(name string, pixels []float32) error) error
+
+// images opens the images to search; nil if there are none. A folder of pictures needs no classes here.
+func (c *atlas) images(m *graph.Model) (each eachImage, count int, err error) {
+	if c.Data == "" || dataset.HasIDX(c.Data) {
+		return c.imagesOfIDX(m)
+	}
+	if isPicture(c.Data) {
+		if paths, err := picturePaths([]string{c.Data}); err == nil {
+			each, count = c.imagesOfFiles(m, paths)
+			return each, count, nil
+		}
+	}
+	return c.imagesOfSet(m)
+}
+
+func (c *atlas) imagesOfFiles(m *graph.Model, paths []string) (each eachImage, count int) {
 	input := m.Spec().Input
-	if c.Data != "" && !dataset.HasIDX(c.Data) {
-		paths, err := picturePaths([]string{c.Data})
-		if err != nil {
-			return nil, 0, err
-		}
-		if c.Images > 0 {
-			paths = some(paths, c.Images)
-		}
-		return func(use func(string, []float32) error) error {
-			for s := range readSamples(paths, classify.FolderPreprocessing(m.Spec()), input) {
-				for _, bad := range s.bad {
-					_, _ = os.Stderr.WriteString("left out: " + bad.Error() + "\n")
-				}
-				for i, path := range s.paths {
-					if err := use(path, s.pixels[i*input.TotalSize():][:input.TotalSize()]); err != nil {
-						return err
-					}
+	if c.Images > 0 {
+		paths = some(paths, c.Images)
+	}
+	return func(use func(string, []float32) error) error {
+		for s := range readSamples(paths, classify.FolderPreprocessing(m.Spec()), input) {
+			for _, bad := range s.bad {
+				fmt.Fprintln(os.Stderr, "left out:", bad)
+			}
+			for i, path := range s.paths {
+				if err := use(path, s.pixels[i*input.TotalSize():][:input.TotalSize()]); err != nil {
+					return err
 				}
 			}
-			return nil
-		}, len(paths), nil
+		}
+		return nil
+	}, len(paths)
+}
+
+// imagesOfSet takes the training images of Parquet or tar files or of a list, and then the test images.
+func (c *atlas) imagesOfSet(m *graph.Model) (each eachImage, count int, err error) {
+	input := m.Spec().Input
+	training, test, err := dataset.Open(c.Data, dataset.PictureOptions{
+		Shape: input, Preprocess: classify.FolderPreprocessing(m.Spec()), TestFraction: -1})
+	if err != nil {
+		return nil, 0, fmt.Errorf("-data: %w", err)
 	}
+	total := training.Len() + test.Len()
+	indices := spread(total, cmp.Or(c.Images, total))
+	return func(use func(string, []float32) error) error {
+		for _, i := range indices {
+			set := training
+			if i >= training.Len() {
+				set, i = test, i-training.Len()
+			}
+			pixels := make([]float32, input.TotalSize())
+			_, err := set.Sample(i, pixels)
+			if damaged, ok := errors.AsType[*dataset.DamagedError](err); ok {
+				fmt.Fprintln(os.Stderr, "left out:", damaged)
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if err := use(set.Path(i), pixels); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, len(indices), nil
+}
+
+func (c *atlas) imagesOfIDX(m *graph.Model) (each eachImage, count int, err error) {
 	_, set, err := openData(c.Data)
-	if err != nil || !set.Shape().Eq(input) {
+	if err != nil || !set.Shape().Eq(m.Spec().Input) {
 		return nil, 0, err
 	}
 	indices := spread(set.Len(), cmp.Or(c.Images, set.Len()))
 	return func(use func(string, []float32) error) error {
 		for _, i := range indices {
-			pixels := make([]float32, input.TotalSize())
+			pixels := make([]float32, set.Shape().TotalSize())
 			if _, err := set.Sample(i, pixels); err != nil {
 				return err
 			}

@@ -47,6 +47,41 @@ func TestAtlasOfDigits(t *testing.T) {
 	assert.NotEqual(t, first, other)
 }
 
+// TestAtlasSearchesEveryForm finds the same strongest answers in all forms of the same pictures, and
+// leaves out a damaged one.
+func TestAtlasSearchesEveryForm(t *testing.T) {
+	m := readModel(t, colours(t, "", graph.Softmax{}))
+	dir, _ := album(t)
+	answers := func(data string) (all []float64) {
+		s, err := (&atlas{Data: data}).search(m, []atlasEntry{{Layer: "conv", Unit: 1}, {Layer: "fc", Unit: 3}})
+		require.NoError(t, err)
+		assert.Equal(t, maxSamplesAtOnce+6, s.seen)
+		for _, crops := range s.best {
+			for _, crop := range crops {
+				all = append(all, crop.Answer)
+			}
+		}
+		return all
+	}
+	want := answers(dir)
+	require.Len(t, want, 2*mostCrops)
+	for _, form := range []string{"parquet", "tar", "csv"} {
+		copied := filepath.Join(t.TempDir(), form)
+		succeed(t, "images", "-data", dir, "-as", form, "-o", copied)
+		data := copied
+		if form == "csv" {
+			data = filepath.Join(copied, "images.csv")
+			writeText(t, filepath.Join(copied, "train", "folder 0", "damaged.png"), "no picture")
+			list, err := os.ReadFile(data)
+			require.NoError(t, err)
+			writeText(t, data, string(list)+"train/folder 0/damaged.png,folder 0,train\n")
+		}
+		assert.Equal(t, want, answers(data), form)
+	}
+	_, err := (&atlas{Data: filepath.Join(dir, "nothing")}).search(m, []atlasEntry{{Layer: "fc"}})
+	assert.ErrorContains(t, err, "-data: ")
+}
+
 // TestAtlasSearchFindsTheStrongest compares the images and their answers with the layer's own values.
 func TestAtlasSearchFindsTheStrongest(t *testing.T) {
 	params := colours(t, "", graph.Softmax{})
