@@ -34,7 +34,7 @@ import (
 
 // show opens the page of the snapshots and waits until it has shown something.
 func show(t *testing.T, snapshots []inspect.Snapshot) *browser.Tab {
-	p, err := inspect.New(snapshots)
+	p, err := inspect.New(snapshots, nil)
 	require.NoError(t, err)
 	mux := http.NewServeMux()
 	ui.Register(mux)

@@ -1,7 +1,7 @@
 // How one cell came about, in numbers: everything here is what the server computed with the model's own parameters and activations.
 
-import { grey, signedScale } from "/ui/grey.js";
-import { short, exact } from "/ui/number.js";
+import { grey, signedScale } from "../ui/grey.js";
+import { short, exact } from "../ui/number.js";
 import { element } from "./layerview.js";
 import { cellText } from "./words.js";
 
