@@ -14,9 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/systeminfo"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -109,6 +111,20 @@ func Eval[T any](b *Tab, expression string) T {
 	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	require.NoError(b.t, err, expression)
 	return v
+}
+
+// ProcessorTime returns the time that the page's processes have computed for, on all threads together. Unlike a clock's time it hardly depends
+// on what else the machine does.
+func (b *Tab) ProcessorTime() (sum time.Duration) {
+	b.t.Helper()
+	info, err := chromedp.CallBrowser(b.ctx, systeminfo.GetProcessInfo, cdp.Empty{})
+	require.NoError(b.t, err)
+	for _, p := range info.ProcessInfo {
+		if p.Type == "renderer" {
+			sum += time.Duration(p.CPUTime * float64(time.Second))
+		}
+	}
+	return sum
 }
 
 // Wait waits until a JavaScript expression is true.
