@@ -409,7 +409,7 @@ func TestBrowserStartsWithASampleInColour(t *testing.T) {
 		slices.Sort(p)
 		slices.Reverse(p)
 		b.Wait(fmt.Sprintf("JSON.stringify([...%s].sort()) === JSON.stringify(%s.sort())", shares, `["`+strings.Join(percentages(p), `","`)+`"]`))
-		b.Point("#layer-input canvas", 0.5, 0.5)
+		b.Point("#layer-input canvas", 0.53, 0.56) // row 4, column 6
 		for c, colour := range []string{"red", "green", "blue"} {
 			b.Wait(fmt.Sprintf(`Number(document.querySelector('#explanation [data-number=%q]')?.dataset.exact) === %v`,
 				colour, float64(s.Pixels[c*96+4*12+6])))

@@ -94,7 +94,8 @@ func (b *Tab) Expect(text string) {
 func (b *Tab) report(problem string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if slices.ContainsFunc(b.expected, func(text string) bool { return strings.Contains(problem, text) }) {
+	expected := slices.ContainsFunc(b.expected, func(text string) bool { return strings.Contains(problem, text) })
+	if expected || slices.Contains(b.problems, problem) {
 		return
 	}
 	b.problems = append(b.problems, problem)
