@@ -20,6 +20,7 @@ import (
 type serve struct {
 	Params  string `arg:"" optional:"" help:"The params.safetensors of a trained model; without it a small SimpleConvNet that comes with the program. What trainmnist -keep-epochs has left beside it is shown, too. When the file changes, and on SIGHUP, it is read again."`
 	Net     string `enum:",squeezenet" default:"" help:"Instead of PARAMS: squeezenet, SqueezeNet 1.0 with weights for ImageNet's 1000 classes, which comes with the program (BSD licence)." placeholder:"squeezenet"`
+	Static  string `type:"given" want:"a folder" help:"Instead of serving: write the page into a folder that any web host can serve. The network runs in the reader's browser. It is compiled by Go's toolchain, so run this in convgraph's source." placeholder:"DIR"`
 	Addr    string `default:"127.0.0.1:8080" help:"Where to listen, HOST:PORT. :PORT is this machine only, 0.0.0.0:PORT every network it is in, port 0 any free one."`
 	MaxBody int64  `default:"8388608" help:"The most bytes a request may carry."`
 
@@ -42,6 +43,9 @@ func (serve) Help() string {
 func (c *serve) Run(stdout io.Writer) error {
 	if err := c.check(); err != nil {
 		return err
+	}
+	if c.Static != "" {
+		return c.writeStatic(stdout)
 	}
 	metrics := web.NewMetrics()
 	n, err := newServed(c, metrics)
@@ -101,8 +105,11 @@ func (c *serve) check() error {
 			return cli.Usagef("-token: %w", err)
 		}
 	}
-	return nil
+	return c.checkStatic()
 }
+
+// named is the network that the arguments name; "" is the built-in one.
+func (c *serve) named() string { return cmp.Or(c.Net, c.Params) }
 
 // checkOpenness refuses to answer other machines unless that is meant.
 func (c *serve) checkOpenness(l *web.Listener) error {
@@ -128,7 +135,7 @@ func (c *serve) loadCertificate() (*web.Certificate, error) {
 
 // newServed opens the files that the flags name.
 func newServed(c *serve, metrics *web.Metrics) (*served, error) {
-	n := &served{params: watched{path: cmp.Or(c.Net, c.Params)}, cert: watched{path: c.TLSCert}, key: watched{path: c.TLSKey}, log: os.Stderr}
+	n := &served{params: watched{path: c.named()}, cert: watched{path: c.TLSCert}, key: watched{path: c.TLSKey}, log: os.Stderr}
 	for _, f := range n.files() {
 		f.take() // before they are read: what changes meanwhile is read again
 	}

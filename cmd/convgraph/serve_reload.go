@@ -36,7 +36,11 @@ func (n *served) open() (*graph.Model, *http.ServeMux, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	page, err := inspect.New(snapshots)
+	samples, err := n.samples()
+	if err != nil {
+		return nil, nil, err
+	}
+	page, err := inspect.New(snapshots, samples)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -54,6 +58,14 @@ func (n *served) snapshots() ([]inspect.Snapshot, error) {
 		return []inspect.Snapshot{{Label: "as it comes", Model: m}}, err
 	}
 	return inspect.Open(n.params.path)
+}
+
+// samples is the sheet of sample pictures beside a parameter file, or nil for the built-in pictures.
+func (n *served) samples() ([]byte, error) {
+	if n.params.path == "" || n.params.path == pretrained.SqueezeNetName {
+		return nil, nil
+	}
+	return inspect.OpenSamples(n.params.path)
 }
 
 // files are those that are read again.

@@ -50,6 +50,8 @@ func TestInBrowser(t *testing.T) {
 	tab.Wait(`document.getElementById("now").toDataURL() !== document.getElementById("start").toDataURL()`)
 	tab.Wait(`Number(document.getElementById("pace").textContent.replaceAll(",", "")) > 0`)
 	tab.Wait(`document.getElementById("spoken").textContent.includes("test accuracy")`)
+	tab.Wait(`document.querySelectorAll("#rows tr").length >= 3`)
+	assert.Greater(t, browser.Eval[float64](tab, lastAccuracy), 0.6, "the accuracy's axis ends at the present epoch, not at the millionth")
 	for _, dark := range []bool{true, false} {
 		tab.Window(360, 740, dark)
 		tab.Wait(`document.documentElement.scrollWidth <= innerWidth`)
@@ -79,6 +81,13 @@ func TestInBrowser(t *testing.T) {
 	assert.True(t, browser.Eval[bool](tab, `document.getElementById("trouble").hidden`))
 	assert.Contains(t, browser.Eval[string](tab, `document.getElementById("message").textContent`), "Test accuracy ")
 }
+
+// lastAccuracy is where the last point of the accuracy's curve is, from 0 at the left end of the axis to 1 at its right end.
+const lastAccuracy = `(() => {
+	const [left, right] = [46, document.getElementById("accuracy-chart").clientWidth - 56];
+	const x = Number(document.querySelector("#accuracy-chart path.one").getAttribute("d").split("L").at(-1).split(" ")[0]);
+	return (x - left) / (right - left);
+})()`
 
 // untilClosed ends a training without error after the epoch in which its channel is closed.
 type untilClosed struct {

@@ -1,4 +1,4 @@
-// Package live shows a running training on a page: curves, filters, speed, and buttons to stop and
+// Package dashboard shows a running training on a page: curves, filters, speed, and buttons to stop and
 // resume it.
 package dashboard
 

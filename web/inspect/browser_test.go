@@ -34,7 +34,7 @@ import (
 
 // show opens the page of the snapshots and waits until it has shown something.
 func show(t *testing.T, snapshots []inspect.Snapshot) *browser.Tab {
-	p, err := inspect.New(snapshots)
+	p, err := inspect.New(snapshots, nil)
 	require.NoError(t, err)
 	mux := http.NewServeMux()
 	ui.Register(mux)
@@ -390,6 +390,34 @@ func TestBrowserExplainsColourAndNormalisation(t *testing.T) {
 	assert.InEpsilon(t, sum, shown(b, "sum"), 1e-5)
 	assert.InEpsilon(t, math.Pow(n.K+n.Alpha*sum, n.Beta), shown(b, "divisor"), 1e-5)
 	assert.InDelta(t, shown(b, "value"), shown(b, "in")/shown(b, "divisor"), 1e-5)
+}
+
+// A network in colour starts with a sample picture and speaks of pictures, not of digits.
+func TestBrowserStartsWithASampleInColour(t *testing.T) {
+	spec := colours()
+	spec.ClassNames = []string{"light", "dark"}
+	m := newModel(t, spec, 1)
+	b := show(t, []inspect.Snapshot{{Label: "as it is", Model: m}})
+	for i, file := range []string{"cat", "coffee", "rocket"} {
+		s, err := classify.Preprocessing(spec).Read("photographs/"+file+".jpg", spec.Input)
+		require.NoError(t, err)
+		if i > 0 {
+			b.Click(fmt.Sprintf(".sample:nth-child(%d)", i+1), 0.5, 0.5)
+		}
+		a := activations(t, m, s.Pixels)
+		p := slices.Clone(a[len(a)-1])
+		slices.Sort(p)
+		slices.Reverse(p)
+		b.Wait(fmt.Sprintf("JSON.stringify([...%s].sort()) === JSON.stringify(%s.sort())", shares, `["`+strings.Join(percentages(p), `","`)+`"]`))
+		b.Point("#layer-input canvas", 0.53, 0.56) // row 4, column 6
+		for c, colour := range []string{"red", "green", "blue"} {
+			b.Wait(fmt.Sprintf(`Number(document.querySelector('#explanation [data-number=%q]')?.dataset.exact) === %v`,
+				colour, float64(s.Pixels[c*96+4*12+6])))
+		}
+	}
+	assert.NotRegexp(t, "(?i)digit|draw", browser.Eval[string](b, "document.body.innerText"))
+	assert.Equal(t, "It sees", browser.Eval[string](b, `document.getElementById("verdict-words").textContent`))
+	assert.True(t, browser.Eval[bool](b, `document.getElementById("tools").hidden && !document.getElementById("pad").hasAttribute("tabindex")`))
 }
 
 // The page fits a phone, and is dark where the reader's system is.

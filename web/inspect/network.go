@@ -18,6 +18,7 @@ type network struct {
 	Input      extent      `json:"input"`
 	Digits     bool        `json:"digits"`   // pictures are prepared as MNIST's are
 	Pictures   string      `json:"pictures"` // why it doesn't take pictures; empty if it does
+	Samples    int         `json:"samples"`  // how many sample pictures /api/samples has
 	Classes    []string    `json:"classes"`
 	Snapshots  []string    `json:"snapshots"`
 	Layers     []layer     `json:"layers"`

@@ -46,7 +46,7 @@ func TestOpen(t *testing.T) {
 	second, err := graph.Load(filepath.Join(filepath.Dir(params), "epochs", "epoch-002.safetensors"))
 	require.NoError(t, err)
 	assert.Equal(t, second.Params(), snapshots[2].Model.Params())
-	_, err = inspect.New(snapshots)
+	_, err = inspect.New(snapshots, nil)
 	require.NoError(t, err)
 
 	snapshots, err = inspect.Open(run(t, 4, 1)) // as -keep best does
@@ -85,7 +85,7 @@ func TestDefault(t *testing.T) {
 	snapshots, err := inspect.Default()
 	require.NoError(t, err)
 	assert.Equal(t, []string{"before learning", "epoch 1", "epoch 2", "epoch 4", "epoch 7", "after learning"}, labels(snapshots))
-	_, err = inspect.New(snapshots)
+	_, err = inspect.New(snapshots, nil)
 	require.NoError(t, err)
 
 	_, test, err := mnist.Load()

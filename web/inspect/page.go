@@ -35,13 +35,16 @@ type Snapshot struct {
 type Page struct {
 	snapshots []Snapshot
 	network   *network
+	samples   []byte        // a PNG with sample pictures side by side; nil if the network takes no pictures
 	heats     chan struct{} // one heat at a time: it can take seconds
 	slots     chan struct{} // one for each request that may compute at a time: it bounds the memory of activations
 	pictures  *pictures.Lanes
 }
 
-// New makes the page of a network's snapshots, in the order of its training. They must be of one spec and of float32.
-func New(snapshots []Snapshot) (*Page, error) {
+// New makes the page of a network's snapshots, in the order of its training. They must have the same spec and float32 parameters.
+//
+// samples is a sheet of sample pictures, as [OpenSamples] reads it. With nil a network that takes pictures gets built-in ones.
+func New(snapshots []Snapshot, samples []byte) (*Page, error) {
 	if len(snapshots) == 0 {
 		return nil, errors.New("inspect: no snapshots: want at least one")
 	}
@@ -65,12 +68,28 @@ func New(snapshots []Snapshot) (*Page, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inspect: %w", err)
 	}
-	return &Page{snapshots: snapshots, network: n, heats: make(chan struct{}, 1), slots: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))), pictures: pictures.NewLanes()}, nil
+	if samples, n.Samples, err = samplesOf(snapshots[0].Model.Spec(), samples); err != nil {
+		return nil, fmt.Errorf("inspect: %w", err)
+	}
+	return &Page{
+		snapshots: snapshots, network: n, samples: samples, pictures: pictures.NewLanes(),
+		heats: make(chan struct{}, 1), slots: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
+	}, nil
+}
+
+// Files returns the page's own files: index.html, scripts, styles and pictures.
+func Files() fs.FS {
+	files, err := fs.Sub(assets, "assets")
+	if err != nil {
+		panic(fmt.Sprintf("inspect: %v", err)) // can't happen: the folder is embedded above
+	}
+	return files
 }
 
 // Register serves the page at /, its files under /inspect/ and what it computes under /api/:
 //
 //	GET  /api/network   the layers, the graph and the snapshots' labels, as JSON
+//	GET  /api/samples   sample pictures side by side, as PNG
 //	GET  /api/filters   the first convolution's weights
 //	POST /api/forward   every layer's maps for a picture, as little-endian float32
 //	POST /api/explain   how one cell of a layer was computed, as JSON
@@ -78,13 +97,11 @@ func New(snapshots []Snapshot) (*Page, error) {
 //
 // The shared files of package ui are the caller's to register.
 func (p *Page) Register(mux *http.ServeMux) {
-	files, err := fs.Sub(assets, "assets")
-	if err != nil {
-		panic(fmt.Sprintf("inspect: %v", err)) // the folder is embedded above, so this can't be
-	}
+	files := Files()
 	mux.Handle("GET /{$}", ui.File(files, "index.html"))
 	mux.Handle("GET /inspect/", ui.Files("/inspect/", files))
 	mux.Handle("/api/network", endpoint(http.MethodGet, p.serveNetwork))
+	mux.Handle("/api/samples", endpoint(http.MethodGet, p.serveSamples))
 	mux.Handle("/api/filters", endpoint(http.MethodGet, p.serveFilters))
 	mux.Handle("/api/forward", endpoint(http.MethodPost, p.serveForward))
 	mux.Handle("/api/explain", endpoint(http.MethodPost, p.serveExplain))

@@ -27,16 +27,16 @@ import (
 )
 
 func TestNewRefuses(t *testing.T) {
-	_, err := inspect.New(nil)
+	_, err := inspect.New(nil, nil)
 	assert.EqualError(t, err, "inspect: no snapshots: want at least one")
 
 	small, check := newModel(t, models.DefaultSimpleConvNet().Spec(), 1), newModel(t, models.GradientCheckNet().Spec(), 1)
-	_, err = inspect.New([]inspect.Snapshot{{Label: "a", Model: small}, {Label: "b", Model: check}})
+	_, err = inspect.New([]inspect.Snapshot{{Label: "a", Model: small}, {Label: "b", Model: check}}, nil)
 	assert.EqualError(t, err, `inspect: snapshot "b" is of another network than "a": want snapshots of one`)
 
 	double, err := graph.New(models.GradientCheckNet().Spec(), graph.WithDtype(tensor.Float64))
 	require.NoError(t, err)
-	_, err = inspect.New([]inspect.Snapshot{{Label: "a", Model: double}})
+	_, err = inspect.New([]inspect.Snapshot{{Label: "a", Model: double}}, nil)
 	assert.EqualError(t, err, `inspect: snapshot "a" is of float64: want float32`)
 }
 

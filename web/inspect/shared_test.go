@@ -30,7 +30,7 @@ func serve(t *testing.T, models ...*graph.Model) http.Handler {
 	for i, m := range models {
 		snapshots = append(snapshots, inspect.Snapshot{Label: strings.Repeat("later ", i) + "on", Model: m})
 	}
-	p, err := inspect.New(snapshots)
+	p, err := inspect.New(snapshots, nil)
 	require.NoError(t, err)
 	mux := http.NewServeMux()
 	p.Register(mux)

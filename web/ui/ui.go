@@ -17,12 +17,15 @@ var assets embed.FS
 
 // Register serves the shared files under /ui/: ui.css, and the modules grey.js (numbers as greys)
 // and number.js (numbers as text).
-func Register(mux *http.ServeMux) {
+func Register(mux *http.ServeMux) { mux.Handle("GET /ui/", Files("/ui/", Shared())) }
+
+// Shared returns the shared files, without their folder.
+func Shared() fs.FS {
 	shared, err := fs.Sub(assets, "assets")
 	if err != nil {
 		panic(fmt.Sprintf("ui: %v", err)) // can't happen: the folder is embedded above
 	}
-	mux.Handle("GET /ui/", Files("/ui/", shared))
+	return shared
 }
 
 // contentTypes replaces the system's table, which differs between machines.

@@ -135,7 +135,7 @@ func (g guard) Interrupted(*train.State) error { return g.out.stillOurs() }
 var (
 	resultFiles = []string{
 		"params.safetensors", "params-best.safetensors", "history.csv",
-		"accuracy.png", "accuracy.svg", "augmentation.png", "filters-before.png", "filters-after.png",
+		"accuracy.png", "accuracy.svg", "augmentation.png", "filters-before.png", "filters-after.png", samplesFile,
 		epochsFolder + "/epoch-*.safetensors",
 	}
 	files = append([]string{"checkpoint-*.safetensors"}, resultFiles...)
@@ -253,12 +253,15 @@ func (o *output) unmake() {
 
 func (o *output) path(name string) string { return filepath.Join(o.dir, filepath.FromSlash(name)) }
 
-// before leaves what the model looks like untrained, and what the training images do if they vary.
+// before leaves the model's filters before training, sample pictures, and what augmentation does to the training images.
 func (o *output) before(m *graph.Model, s *source) error {
 	if sheet, ok := s.sheet(); ok {
 		if err := viz.WritePNG(o.path("augmentation.png"), sheet); err != nil {
 			return err
 		}
+	}
+	if err := o.writeSamples(s); err != nil {
+		return err
 	}
 	return o.filters(m, "filters-before.png", "before learning")
 }

@@ -40,7 +40,7 @@ func TestOutputRemovesLeftovers(t *testing.T) {
 func TestResultsThatCannotBeWritten(t *testing.T) {
 	for _, name := range []string{
 		"params.safetensors", "params-best.safetensors", "history.csv", "accuracy.png", "accuracy.svg", "augmentation.png", "filters-before.png",
-		"filters-after.png", "epochs/epoch-001.safetensors",
+		"filters-after.png", "samples.png", "epochs/epoch-001.safetensors",
 	} {
 		dir := t.TempDir()
 		was := earlier(t, dir)

@@ -5,7 +5,6 @@ import { drawFilters } from "./filters.js";
 import { percent, short, thousands } from "/ui/number.js";
 
 const $ = (id) => document.getElementById(id);
-const accuracyText = (share) => percent(share);
 
 const phases = {
   starting: "Starting", training: "Training", stopping: "Stopping after this step", stopped: "Stopped, with a checkpoint",
@@ -85,7 +84,7 @@ function showFigures() {
   $("accuracy-set").textContent = `${heldOut} accuracy`;
   $("key-set").textContent = `${state.heldOut} images`;
   $("rows-set").textContent = heldOut;
-  $("accuracy").textContent = last ? accuracyText(last.heldOutAccuracy) : "–";
+  $("accuracy").textContent = last ? percent(last.heldOutAccuracy) : "–";
   const running = state.phase === "training" || state.phase === "stopping";
   $("pace").textContent = running && state.imagesPerSecond ? thousands(Math.round(state.imagesPerSecond)) : "–";
   $("left").textContent = running && state.secondsLeft !== null ? duration(state.secondsLeft) : state.phase === "finished" ? duration(0) : "–";
@@ -156,27 +155,27 @@ function showAccuracy() {
   const rows = state.history;
   const least = rows.length ? Math.min(...rows.flatMap((r) => [r.trainAccuracy, r.heldOutAccuracy])) : 0;
   const from = rows.length ? Math.max(0, least - Math.max(0.01, 0.15 * (1 - least))) : 0;
-  const epochs = Math.max(state.epochs, 1);
+  const now = Math.max(state.epoch, rows.at(-1)?.epoch ?? 0, 1); // the axis grows with the training
   draw($("accuracy-chart"), {
-    x: { from: 0, to: epochs, ticks: ticks(0, epochs, 6, thousands).filter((t) => Number.isInteger(t.at)) },
+    x: { from: 0, to: now, ticks: ticks(0, now, 6, thousands).filter((t) => Number.isInteger(t.at)) },
     y: { from, to: 1, ticks: ticks(from, 1, 5, (v) => `${Math.round(1000 * v) / 10}%`) },
     series: [["two", "trainAccuracy"], ["one", "heldOutAccuracy"]].map(([name, key]) => ({
-      name, dots: epochs <= 40, points: rows.map((r) => ({ x: r.epoch, y: r[key] })), label: accuracyText,
+      name, dots: rows.length <= 40, points: rows.map((r) => ({ x: r.epoch, y: r[key] })), label: percent,
     })),
   });
   const last = rows.at(-1);
   $("accuracy-wait").hidden = rows.length > 0;
   if (last) {
     $("accuracy-chart").setAttribute("aria-label",
-      `Accuracy after ${rows.length} of ${state.epochs} epochs: ${state.heldOut} images ${accuracyText(last.heldOutAccuracy)}, training images ${accuracyText(last.trainAccuracy)}`);
+      `Accuracy after ${rows.length} of ${state.epochs} epochs: ${state.heldOut} images ${percent(last.heldOutAccuracy)}, training images ${percent(last.trainAccuracy)}`);
   }
 }
 
 function showRows() {
   $("rows").replaceChildren(...state.history.map((r) => {
     const row = document.createElement("tr");
-    for (const words of [r.epoch, thousands(r.step), r.loss === null ? "not a number" : short(r.loss), accuracyText(r.trainAccuracy),
-      accuracyText(r.heldOutAccuracy), duration(r.seconds)]) row.append(cell("td", words));
+    for (const words of [r.epoch, thousands(r.step), r.loss === null ? "not a number" : short(r.loss), percent(r.trainAccuracy),
+      percent(r.heldOutAccuracy), duration(r.seconds)]) row.append(cell("td", words));
     return row;
   }));
 }
@@ -202,6 +201,6 @@ function cell(kind, words) {
 function speak() {
   const last = state.history.at(-1);
   const words = [`${phases[state.phase]}.`, state.message ?? ""];
-  if (last) words.push(`Epoch ${last.epoch} of ${state.epochs}: ${state.heldOut} accuracy ${accuracyText(last.heldOutAccuracy)}, loss ${last.loss === null ? "not a number" : short(last.loss)}.`);
+  if (last) words.push(`Epoch ${last.epoch} of ${state.epochs}: ${state.heldOut} accuracy ${percent(last.heldOutAccuracy)}, loss ${last.loss === null ? "not a number" : short(last.loss)}.`);
   $("spoken").textContent = words.filter(Boolean).join(" ");
 }

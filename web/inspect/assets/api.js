@@ -1,7 +1,9 @@
 // What the page asks the server for.
 
+import { ask } from "./ask.js";
+
 async function request(path, options) {
-  const response = await fetch(path, options);
+  const response = await ask(path, options);
   if (response.ok) return response;
   let message = `${response.status} ${response.statusText}`;
   try {
@@ -10,16 +12,19 @@ async function request(path, options) {
   throw new Error(message);
 }
 
-export const network = async () => (await request("/api/network")).json();
+export const network = async () => (await request("api/network")).json();
 
-export const filters = async (snapshot) => (await request(`/api/filters?snapshot=${snapshot}`)).json();
+/** The sample pictures side by side, as one bitmap. */
+export const samples = async () => createImageBitmap(await (await request("api/samples")).blob());
 
-/** Every layer's shown values for a picture: {input, layers, serverMilliseconds}. form is values, ink or picture. */
+export const filters = async (snapshot) => (await request(`api/filters?snapshot=${snapshot}`)).json();
+
+/** Every layer's shown values for a picture: {input, layers, milliseconds}. form is values, ink or picture. */
 export async function forward(net, snapshot, form, body) {
-  const response = await request(`/api/forward?snapshot=${snapshot}&form=${form}`, { method: "POST", body });
+  const response = await request(`api/forward?snapshot=${snapshot}&form=${form}`, { method: "POST", body });
   const all = new Float32Array(await response.arrayBuffer()); // little-endian, as every machine with a browser is
   let at = size(net.input);
-  const result = { input: all.subarray(0, at), layers: [], serverMilliseconds: duration(response) };
+  const result = { input: all.subarray(0, at), layers: [], milliseconds: duration(response) };
   for (const layer of net.layers) {
     const n = layer.shown * layer.output.height * layer.output.width;
     result.layers.push(all.subarray(at, at + n));
@@ -31,13 +36,13 @@ export async function forward(net, snapshot, form, body) {
 /** How a cell was computed. */
 export async function explain(snapshot, layer, cell, input) {
   const query = new URLSearchParams({ snapshot, layer, map: cell.map, row: cell.row, column: cell.column });
-  return (await request(`/api/explain?${query}`, { method: "POST", body: input })).json();
+  return (await request(`api/explain?${query}`, { method: "POST", body: input })).json();
 }
 
 /** How much a class's score hangs on each pixel, by a method. */
 export async function heat(snapshot, method, label, input) {
   const query = new URLSearchParams({ snapshot, method, class: label });
-  const response = await request(`/api/heat?${query}`, { method: "POST", body: input });
+  const response = await request(`api/heat?${query}`, { method: "POST", body: input });
   return new Float32Array(await response.arrayBuffer());
 }
 

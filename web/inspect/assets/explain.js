@@ -1,7 +1,7 @@
 // How one cell came about, in numbers: everything here is what the server computed with the model's own parameters and activations.
 
-import { grey, signedScale } from "/ui/grey.js";
-import { short, exact } from "/ui/number.js";
+import { grey, signedScale } from "../ui/grey.js";
+import { short, exact } from "../ui/number.js";
 import { element } from "./layerview.js";
 import { cellText } from "./words.js";
 
@@ -30,7 +30,7 @@ export function showHelp(root, network) {
   const list = element("ol", "help");
   for (const [what, how] of [
     network.digits ? ["Draw", "a digit on the black pad, or take a test image. The maps follow your hand."]
-      : ["Choose", "a picture, or drop one on the page."],
+      : ["Take", "a sample picture, choose one of your own, or drop one on the page."],
     ["Point", "at a cell of any map, or tap it. Here you then see the window it came from, the filter, the products and their sum."],
     ["Walk", "with the arrow keys from cell to cell. A click holds on to a cell, Escape lets it go."],
     ...(network.snapshots.length > 1 ? [["Slide", "the parameters from before learning to after, and watch the filters find their order."]] : []),

@@ -10,7 +10,7 @@ import { newHeat } from "./heat.js";
 import { newSlider } from "./slider.js";
 import { showExplanation, showHelp, showPixel } from "./explain.js";
 import { cellText } from "./words.js";
-import { short, thousands } from "/ui/number.js";
+import { short, thousands } from "../ui/number.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -51,7 +51,7 @@ const forward = api.newest(async (since, finished) => {
     state.input = result.input;
     state.values = result.layers;
     showValues(finished);
-    tell(performance.now() - since, result.serverMilliseconds);
+    showTiming(performance.now() - since, result.milliseconds);
     say("");
   } catch (error) {
     if (state.message === message) state.message = state.taken; // what the page shows goes on being what is asked about
@@ -77,9 +77,9 @@ function showValues(finished) {
 const largest = (values) => values.reduce((best, v, i) => (Math.abs(v) > Math.abs(values[best]) ? i : best), 0);
 
 /** Says how long an update took; tests wait for the count. */
-function tell(milliseconds, onServer) {
+function showTiming(milliseconds, computing) {
   byId("timing").textContent =
-    `The last update took ${milliseconds.toFixed(0)} ms from the hand to the last map, ${onServer.toFixed(1)} ms of it on the server.`;
+    `The last update took ${milliseconds.toFixed(0)} ms from the hand to the last map, ${computing.toFixed(1)} ms of it for the network.`;
   const { dataset } = document.documentElement;
   dataset.updates = String(Number(dataset.updates ?? 0) + 1);
   dataset.milliseconds = milliseconds.toFixed(1);
@@ -274,6 +274,7 @@ function open(view) {
 function makePad() {
   const hint = byId("pad-hint");
   const pad = newPad(byId("pad"), byId("brush"), {
+    drawable: state.network.digits,
     began: () => { hint.hidden = true; },
     changed: (since, finished) => send("ink", pad.ink(), { since, finished }),
   });
@@ -298,14 +299,16 @@ function writeTitles() {
   const { output } = network.layers.at(-1);
   byId("reading").hidden = !network.probabilities && output.height * output.width > 1; // maps are no answer
   if (!network.probabilities) byId("verdict-words").textContent = "It gives";
+  byId("tools").hidden = !network.digits;
   if (network.pictures) {
+    for (const id of ["drop", "pad-help"]) byId(id).hidden = true;
     byId("lede").textContent = `It takes no pictures (${network.pictures}); here is what it makes of zeros. Point at any number to see what it was made of.`;
   } else if (!network.digits) {
     byId("lede").textContent =
-      "Choose a picture. The network computes every number on this page from it. Point at any of them to see what it was made of.";
+      "Take a sample picture, or choose one of your own. The network computes every number on this page from it. Point at any of them to see what it was made of.";
     byId("pad-title").textContent = "The picture";
     byId("pad-hint").textContent = "drop a picture here";
-    byId("brush").closest("label").hidden = true;
+    byId("verdict-words").textContent = network.probabilities ? "It sees" : "It gives";
   }
   if (network.classes.length !== 10 || !network.probabilities) {
     byId("graph-title").textContent = `From the picture to ${network.classes.length} ${network.probabilities ? "probabilities" : "outputs"}`;
@@ -313,16 +316,16 @@ function writeTitles() {
 }
 
 async function showFirst(show) {
-  const { maps, height, width } = state.network.input;
-  if (!state.network.digits) {
-    send("values", new Float32Array(maps * height * width));
+  const { input, samples, digits } = state.network;
+  if (samples === 0) {
+    send("values", new Float32Array(input.maps * input.height * input.width));
     return;
   }
-  const samples = await loadSamples(byId("samples"), (picture, values) => {
+  const buttons = await loadSamples(byId("samples"), state.network, (picture, values) => {
     show(picture);
     send("values", values);
   });
-  samples[7].click();
+  buttons[digits ? 7 : 0].click();
 }
 
 async function start() {

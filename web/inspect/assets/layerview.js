@@ -1,7 +1,7 @@
 // One layer's maps on a canvas: drawn to scale, pointed at with mouse or finger, walked through with keys.
 
-import { scaleOf, signedScale, pixels, colourPixels, stack, writeLegend } from "/ui/grey.js";
-import { short } from "/ui/number.js";
+import { scaleOf, signedScale, pixels, colourPixels, stack, writeLegend } from "../ui/grey.js";
+import { short } from "../ui/number.js";
 import { arrangeMaps, arrangeUnits, labelHeight } from "./arrange.js";
 import { titleOf, sentenceOf, inputSentence, filterSentence, sizeText } from "./words.js";
 

@@ -2,13 +2,17 @@
 
 const inkSide = 112; // of what is sent: four times MNIST's pixels
 
-/** Sets up the pad; changed(finished) is called while there is drawing, began() before the first ink. */
-export function newPad(canvas, brush, { changed, began }) {
+/**
+ * Sets up the pad; changed(since, finished) is called while there is drawing, began() before the first ink. A pad that isn't drawable only
+ * shows pictures.
+ */
+export function newPad(canvas, brush, { drawable, changed, began }) {
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const small = document.createElement("canvas");
   small.width = small.height = inkSide;
   const smallContext = small.getContext("2d", { willReadFrequently: true });
   const pen = { x: canvas.width / 2, y: canvas.height / 2, down: false, foreign: false, marked: false };
+  const keys = { drawing: false };
   let kept = null; // what lies under the mark of the keyboard's pen
 
   function clear() {
@@ -41,55 +45,56 @@ export function newPad(canvas, brush, { changed, began }) {
     return [(event.clientX - box.left) / box.width * canvas.width, (event.clientY - box.top) / box.height * canvas.height];
   }
 
-  canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    begin();
-    canvas.setPointerCapture(event.pointerId);
-    [pen.x, pen.y] = place(event);
-    pen.down = true;
-    line(pen.x, pen.y);
-    changed(event.timeStamp, false);
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!pen.down) return;
-    for (const e of event.getCoalescedEvents?.() ?? [event]) line(...place(e));
-    changed(event.timeStamp, false);
-  });
-  for (const end of ["pointerup", "pointercancel"]) {
-    canvas.addEventListener(end, (event) => {
+  function listen() {
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      begin();
+      canvas.setPointerCapture(event.pointerId);
+      [pen.x, pen.y] = place(event);
+      pen.down = true;
+      line(pen.x, pen.y);
+      changed(event.timeStamp, false);
+    });
+    canvas.addEventListener("pointermove", (event) => {
       if (!pen.down) return;
-      pen.down = false;
-      changed(event.timeStamp, true);
+      for (const e of event.getCoalescedEvents?.() ?? [event]) line(...place(e));
+      changed(event.timeStamp, false);
+    });
+    for (const end of ["pointerup", "pointercancel"]) {
+      canvas.addEventListener(end, (event) => {
+        if (!pen.down) return;
+        pen.down = false;
+        changed(event.timeStamp, true);
+      });
+    }
+
+    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    canvas.addEventListener("keydown", (event) => {
+      const step = steps[event.key];
+      if (event.key === " ") {
+        event.preventDefault();
+        keys.drawing = !keys.drawing;
+        if (keys.drawing) {
+          begin();
+          line(pen.x, pen.y);
+        }
+        changed(event.timeStamp, !keys.drawing);
+        mark();
+      } else if (step) {
+        event.preventDefault();
+        unmark();
+        const to = step.map((d, i) => Math.min(canvas.width - 20, Math.max(20, (i ? pen.y : pen.x) + 20 * d)));
+        if (keys.drawing) line(...to);
+        [pen.x, pen.y] = to;
+        if (keys.drawing) changed(event.timeStamp, false);
+        mark();
+      }
+    });
+    canvas.addEventListener("blur", () => {
+      keys.drawing = false;
+      unmark();
     });
   }
-
-  const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-  const keys = { drawing: false };
-  canvas.addEventListener("keydown", (event) => {
-    const step = steps[event.key];
-    if (event.key === " ") {
-      event.preventDefault();
-      keys.drawing = !keys.drawing;
-      if (keys.drawing) {
-        begin();
-        line(pen.x, pen.y);
-      }
-      changed(event.timeStamp, !keys.drawing);
-      mark();
-    } else if (step) {
-      event.preventDefault();
-      unmark();
-      const to = step.map((d, i) => Math.min(canvas.width - 20, Math.max(20, (i ? pen.y : pen.x) + 20 * d)));
-      if (keys.drawing) line(...to);
-      [pen.x, pen.y] = to;
-      if (keys.drawing) changed(event.timeStamp, false);
-      mark();
-    }
-  });
-  canvas.addEventListener("blur", () => {
-    keys.drawing = false;
-    unmark();
-  });
 
   // The keyboard's pen shows where it is: full while it draws.
   function mark() {
@@ -129,5 +134,13 @@ export function newPad(canvas, brush, { changed, began }) {
   }
 
   clear();
+  if (drawable) {
+    listen();
+  } else {
+    canvas.removeAttribute("tabindex");
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", "The picture");
+    canvas.removeAttribute("aria-describedby");
+  }
   return { clear, ink, show };
 }

@@ -1,35 +1,50 @@
-// Pictures that aren't drawn: test images, files that are chosen, files that are dropped.
+// Pictures that aren't drawn: samples, files that are chosen, files that are dropped.
 
+import * as api from "./api.js";
 import { element } from "./layerview.js";
 
-const side = 28; // of a test image
-
-/** Puts a button for each test image into its group; take(bitmap, values) is called when one is pressed. */
-export async function loadSamples(group, take) {
-  const sheet = new Image();
-  sheet.src = "/inspect/samples.png";
-  await sheet.decode();
+/** Puts a button for each sample picture into its group; take(bitmap, values) is called when one is pressed. */
+export async function loadSamples(group, network, take) {
+  const sheet = await api.samples();
+  const { height, width } = network.input;
   const canvas = document.createElement("canvas");
   canvas.width = sheet.width;
-  canvas.height = side;
+  canvas.height = height;
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(sheet, 0, 0);
-  const buttons = Array.from({ length: sheet.width / side }, (_, i) => sample(i, context.getImageData(i * side, 0, side, side), take));
+  const buttons = Array.from({ length: network.samples }, (_, i) => {
+    return sample(nameOf(i, network), context.getImageData(i * width, 0, width, height), network, take);
+  });
+  group.style.setProperty("--columns", buttons.length > 5 ? 10 : 5);
+  group.setAttribute("aria-label", network.digits ? "Test images" : "Sample pictures");
   group.replaceChildren(...buttons);
   return buttons;
 }
 
-function sample(digit, image, take) {
+const nameOf = (i, { digits }) => (digits ? `Test image of a ${i}` : `Sample picture ${i + 1}`);
+
+function sample(name, image, network, take) {
   const button = element("button", "sample");
   button.type = "button";
-  button.setAttribute("aria-label", `Test image of a ${digit}`);
+  button.setAttribute("aria-label", name);
   const picture = document.createElement("canvas");
-  picture.width = picture.height = side;
+  picture.width = image.width;
+  picture.height = image.height;
   picture.getContext("2d").putImageData(image, 0, 0);
   button.append(picture);
-  const values = Float32Array.from({ length: side * side }, (_, i) => image.data[4 * i] / 255);
+  const values = valuesOf(image, network);
   button.addEventListener("click", () => take(picture, values));
   return button;
+}
+
+/** What the network reads: levels from 0 to 1, less the mean, divided by the std, in float32 as the network's preprocessing does it. */
+function valuesOf({ data, width, height }, { input, mean, std }) {
+  const plane = width * height, values = new Float32Array(input.maps * plane), { fround } = Math;
+  for (let c = 0; c < input.maps; c++) {
+    const less = fround(mean?.[c] ?? 0), by = fround(std?.[c] ?? 1);
+    for (let i = 0; i < plane; i++) values[c * plane + i] = fround(fround(data[4 * i + c] / 255) - less) / by;
+  }
+  return values;
 }
 
 /** Lets files be chosen with a button and dropped anywhere on the page; take(bitmap, file) gets null for a bitmap the browser can't make. */

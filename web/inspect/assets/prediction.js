@@ -2,7 +2,7 @@
 // the probabilities share 1; with labels of their own (binary cross-entropy) each has its own; a network without probabilities has numbers.
 
 import { element } from "./layerview.js";
-import { percent, short } from "/ui/number.js";
+import { percent, short } from "../ui/number.js";
 
 const mostBars = 10;
 
@@ -18,6 +18,7 @@ export function outputs(network, values) {
 
 /** Sets up the prediction; show() fills it in. */
 export function newPrediction(network, { verdict, share, bars, spoken }) {
+  const nothing = network.digits ? "nothing is drawn" : "the picture is black";
   const count = Math.min(mostBars, network.classes.length);
   const rows = Array.from({ length: count }, newBar);
   bars.replaceChildren(...rows.map((row) => row.item));
@@ -28,7 +29,7 @@ export function newPrediction(network, { verdict, share, bars, spoken }) {
     const { name, certainty, isBest } = say(probabilities);
     verdict.textContent = blank ? "–" : name;
     verdict.classList.toggle("long", !blank && name.length > 4);
-    share.textContent = blank ? "nothing is drawn" : certainty;
+    share.textContent = blank ? nothing : certainty;
     const largest = Math.max(...probabilities.map(Math.abs));
     shownClasses(probabilities).forEach((k, i) => {
       const p = probabilities[k];
@@ -37,7 +38,7 @@ export function newPrediction(network, { verdict, share, bars, spoken }) {
     });
     clearTimeout(speech);
     speech = setTimeout(() => {
-      spoken.textContent = blank ? "Nothing is drawn." : `Reads ${[name, certainty].filter(Boolean).join(", ")}, with the parameters ${moment}.`;
+      spoken.textContent = blank ? `${nothing[0].toUpperCase()}${nothing.slice(1)}.` : `${network.digits ? "Reads" : "Sees"} ${[name, certainty].filter(Boolean).join(", ")}, with the parameters ${moment}.`;
     }, finished ? 100 : 900);
   }
 

@@ -14,9 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/systeminfo"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -92,7 +94,8 @@ func (b *Tab) Expect(text string) {
 func (b *Tab) report(problem string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if slices.ContainsFunc(b.expected, func(text string) bool { return strings.Contains(problem, text) }) {
+	expected := slices.ContainsFunc(b.expected, func(text string) bool { return strings.Contains(problem, text) })
+	if expected || slices.Contains(b.problems, problem) {
 		return
 	}
 	b.problems = append(b.problems, problem)
@@ -103,12 +106,26 @@ func (b *Tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	require.NoError(b.t, chromedp.Do(b.ctx, steps...))
 }
 
-// Eval is the value of a JavaScript expression.
+// Eval returns the value of a JavaScript expression; a promise is awaited.
 func Eval[T any](b *Tab, expression string) T {
 	b.t.Helper()
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	require.NoError(b.t, err, expression)
 	return v
+}
+
+// ProcessorTime returns the time that the page's processes have computed for, on all threads together. Unlike a clock's time it hardly depends
+// on what else the machine does.
+func (b *Tab) ProcessorTime() (sum time.Duration) {
+	b.t.Helper()
+	info, err := chromedp.CallBrowser(b.ctx, systeminfo.GetProcessInfo, cdp.Empty{})
+	require.NoError(b.t, err)
+	for _, p := range info.ProcessInfo {
+		if p.Type == "renderer" {
+			sum += time.Duration(p.CPUTime * float64(time.Second))
+		}
+	}
+	return sum
 }
 
 // Wait waits until a JavaScript expression is true.

@@ -1,0 +1,44 @@
+// Runs the network and answers the page's requests, one after the other. The files beside this one are compressed, so that a host that doesn't
+// compress sends as little as one that does.
+
+importScripts("wasm_exec.js");
+
+const ready = open();
+
+async function open() {
+  const go = new Go();
+  const { snapshots, samples } = await (await load("network.json")).json();
+  const [program, sheet, ...files] = await Promise.all(
+    [unpacked("convgraph.wasm.gz"), samples && bytes(samples), ...snapshots.map((s) => unpacked(s.file))]);
+  const { instance } = await WebAssembly.instantiate(program, go.importObject);
+  go.run(instance);
+  const problem = openNetwork(snapshots.map(({ label }, i) => ({ label, data: files[i] })), sheet);
+  if (problem) throw new Error(problem);
+}
+
+async function load(name) {
+  const response = await fetch(name);
+  if (!response.ok) throw new Error(`${name}: ${response.status} ${response.statusText}`);
+  return response;
+}
+
+const bytes = async (name) => new Uint8Array(await (await load(name)).arrayBuffer());
+
+/** A file's content. A host may have said that the file is an encoding, which the browser has then undone already. */
+async function unpacked(name) {
+  const content = await bytes(name);
+  if (content[0] !== 0x1f || content[1] !== 0x8b) return content;
+  const plain = new Blob([content]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(plain).arrayBuffer());
+}
+
+self.addEventListener("message", async ({ data: { id, method, path, body } }) => {
+  try {
+    await ready;
+    const result = answer(method, `/${path}`, body);
+    self.postMessage({ id, ...result }, [result.body.buffer]);
+  } catch (error) {
+    const text = new TextEncoder().encode(JSON.stringify({ error: error.message }));
+    self.postMessage({ id, status: 500, headers: { "Content-Type": "application/json" }, body: text });
+  }
+});

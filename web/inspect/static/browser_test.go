@@ -1,0 +1,148 @@
+//go:build browser
+
+package static_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"io/fs"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"convgraph/graph"
+	"convgraph/pretrained"
+	"convgraph/web/inspect"
+	"convgraph/web/inspect/static"
+	"convgraph/web/internal/browser"
+)
+
+// Limits of a page without a server: what a reader loads, and how long the first answer of the built-in network takes.
+const (
+	mostBytes = 8_000_000
+	mostTime  = 3 * time.Second
+)
+
+// host writes the page and serves it below a path of a plain file server.
+func host(t *testing.T, snapshots []inspect.Snapshot) (address string) {
+	root := t.TempDir()
+	_, err := static.Write(t.Context(), filepath.Join(root, "some", "where"), snapshots, nil)
+	require.NoError(t, err)
+	assert.Less(t, sizeOf(t, root), int64(mostBytes))
+	server := httptest.NewServer(http.FileServer(http.Dir(root)))
+	t.Cleanup(server.Close)
+	return server.URL + "/some/where/"
+}
+
+// open shows the page, and says how long its first answer took: by the clock, and in processor time.
+func open(t *testing.T, address string) (b *browser.Tab, clock, processor time.Duration) {
+	b = browser.Open(t, address)
+	b.Wait("document.documentElement.dataset.updates > 0")
+	milliseconds := browser.Eval[float64](b, "performance.now()")
+	return b, time.Duration(milliseconds * float64(time.Millisecond)), b.ProcessorTime()
+}
+
+// TestBrowserAnswersSoon counts processor time, which bounds the clock's time where no other program computes.
+func TestBrowserAnswersSoon(t *testing.T) {
+	snapshots, err := inspect.Default()
+	require.NoError(t, err)
+	_, clock, processor := open(t, host(t, snapshots))
+	t.Logf("first answer after %v, %v of processor time", clock, processor)
+	assert.Positive(t, processor)
+	assert.Less(t, processor, mostTime)
+}
+
+func sizeOf(t *testing.T, root string) (size int64) {
+	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := os.Stat(path)
+		size += info.Size()
+		return err
+	}))
+	return size
+}
+
+// ask sends a request from the page to its worker, as the page does.
+func ask(b *browser.Tab, url, body string) []byte {
+	text := browser.Eval[string](b, fmt.Sprintf(`(async () => {
+		const { ask } = await import("./inspect/ask.js");
+		const body = Uint8Array.from(atob(%q), (c) => c.charCodeAt(0));
+		const response = await ask(%q, %s);
+		const bytes = new Uint8Array(await response.arrayBuffer());
+		let text = "";
+		for (const v of bytes) text += String.fromCharCode(v);
+		return btoa(text);
+	})()`, body, url, map[bool]string{true: "{}", false: `{ method: "POST", body }`}[body == ""]))
+	data, _ := base64.StdEncoding.DecodeString(text)
+	return data
+}
+
+// TestBrowserAnswersLikeTheServer: the program in the browser answers what the server answers. Its portable kernels add in another order than
+// a server's, so numbers agree to a tolerance, and everything else exactly.
+func TestBrowserAnswersLikeTheServer(t *testing.T) {
+	snapshots, err := inspect.Default()
+	require.NoError(t, err)
+	squeezeNet, err := pretrained.SqueezeNet()
+	require.NoError(t, err)
+	for _, c := range []struct {
+		name      string
+		snapshots []inspect.Snapshot
+	}{
+		{"digits", snapshots},
+		{"photographs", []inspect.Snapshot{{Label: "as it comes", Model: squeezeNet}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b, clock, processor := open(t, host(t, c.snapshots))
+			t.Logf("first answer after %v, %v of processor time", clock, processor)
+			page, err := inspect.New(c.snapshots, nil)
+			require.NoError(t, err)
+			mux := http.NewServeMux()
+			page.Register(mux)
+			server := func(method, url string, body []byte) []byte {
+				w := httptest.NewRecorder()
+				mux.ServeHTTP(w, httptest.NewRequest(method, "/"+url, bytes.NewReader(body)))
+				return w.Body.Bytes()
+			}
+			for _, url := range []string{"api/network", "api/samples", "api/filters?snapshot=0", "api/nothing", "api/filters?snapshot=99"} {
+				assert.Equal(t, string(server("GET", url, nil)), string(ask(b, url, "")), url)
+			}
+			x := input(c.snapshots[0].Model)
+			for snapshot := range c.snapshots {
+				url := fmt.Sprintf("api/forward?form=values&snapshot=%d", snapshot)
+				want, got := server("POST", url, x), ask(b, url, base64.StdEncoding.EncodeToString(x))
+				require.Equal(t, len(want), len(got))
+				assert.Less(t, largestDifference(want, got), 1e-5)
+			}
+		})
+	}
+}
+
+// input is a smooth picture.
+func input(m *graph.Model) (data []byte) {
+	for i := range m.Spec().Input.TotalSize() {
+		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(float32(0.5+0.5*math.Sin(float64(i)/9))))
+	}
+	return data
+}
+
+// largestDifference is that of float32 values, in shares of the largest magnitude.
+func largestDifference(a, b []byte) float64 {
+	difference, largest := 0.0, 0.0
+	for i := 0; i < len(a); i += 4 {
+		x, y := math.Float32frombits(binary.LittleEndian.Uint32(a[i:])), math.Float32frombits(binary.LittleEndian.Uint32(b[i:]))
+		difference = max(difference, math.Abs(float64(x-y)))
+		largest = max(largest, math.Abs(float64(x)))
+	}
+	return difference / largest
+}
