@@ -12,6 +12,7 @@ const (
 	winogradTiles   = 64      // about as many tiles in a block
 	winogradBlocks  = 5 << 18 // most elements of transformed input at a time
 	winogradFilters = 1 << 18 // most elements of transformed filters of a shard
+	winogradCached  = 1 << 17 // most elements of a block's transformed input that stay in a core's cache
 )
 
 // winograd is a convolution of 3x3 filters at stride 1 by Winograd's minimal filtering F(4x4, 3x3)
@@ -40,6 +41,7 @@ type winograd[T Float] struct {
 	tilesH, tilesW  int
 	rows, blocks    int          // tile rows in a block, blocks in the batch
 	together        int          // blocks whose transformed input is in memory at once
+	byBlock         bool         // a shard is a whole block, whose transformed input stays in the worker's cache
 	tiles           int          // columns of a block's products: its tiles, and copies of the last to fill a vector
 	pitch           int          // of a channel's transformed input
 	point           int          // elements of all channels, for each point
@@ -61,7 +63,7 @@ type winograd[T Float] struct {
 
 	prologue, epilogue planesFunc[T]
 
-	pack, multiply, before, after func(worker, shard int)
+	pack, multiply, block, before, after func(worker, shard int)
 }
 
 type winogradScratch[T Float] struct {
@@ -96,7 +98,7 @@ func (s ConvShape) tiles() int {
 // at the batch, so that an image has the same bits in any.
 func winogradPays[T Float](s ConvShape) bool {
 	in, out := s.groupChannels()
-	return winogradSuits[T](s) && min(in, out) >= 16 && in*out >= 512 && s.tiles() >= 4
+	return winogradSuits[T](s) && min(in, out) >= 16 && s.tiles() >= 4
 }
 
 func newWinogradForward[T Float](e *engine[T], s ConvShape) *winograd[T] {
@@ -141,7 +143,11 @@ func (c *winograd[T]) plan() {
 	c.direct = c.outH%winogradOut == 0 && c.outW%winogradOut == 0
 	c.placeTiles()
 	c.planShards()
-	c.pack, c.multiply = c.packShard, c.multiplyShard
+	c.byBlock = c.groups*c.shards == 1 && c.blocks >= imageShards && winogradPoints*c.point <= winogradCached
+	if c.byBlock {
+		c.together = 0
+	}
+	c.pack, c.multiply, c.block = c.packShard, c.multiplyShard, c.blockShard
 	c.before, c.after = c.prologueShard, c.epilogueShard
 }
 
@@ -254,7 +260,10 @@ func (c *winograd[T]) run(x, w, bias, y []T, relu bool, prologue, epilogue plane
 		defer giveBack(planes)
 		c.y = *planes
 	}
-	for c.first = 0; c.first < c.blocks; c.first += c.together {
+	if c.byBlock {
+		parallelAbove(parallelWork, work, c.blocks, c.block)
+	}
+	for c.first = 0; !c.byBlock && c.first < c.blocks; c.first += c.together {
 		n := min(c.together, c.blocks-c.first)
 		parallelAbove(parallelWork, work, n*c.groups*c.in, c.pack)
 		parallelAbove(parallelWork, work, n*c.groups*c.shards, c.multiply)
@@ -282,16 +291,29 @@ func (c *winograd[T]) eachPass(worker, shard, channels, plane int, planes []T, f
 	f(worker, image, first, n, planes[(image*channels+first)*plane:][:n*plane])
 }
 
-// packShard transforms the tiles of one channel in one block.
+// blockShard computes a whole block.
+func (c *winograd[T]) blockShard(worker, block int) {
+	s, p := c.workers.of(worker), &c.places[block]
+	packed := borrow[T](winogradPoints * c.point)
+	defer giveBack(packed)
+	for channel := range c.in {
+		c.transformInput(s, p, channel, *packed)
+	}
+	c.multiplyBlock(s, p, 0, 0, *packed)
+}
+
+// packShard transforms the tiles of one channel in one of the current blocks.
 func (c *winograd[T]) packShard(worker, shard int) {
-	channels := c.groups * c.in
-	block, channel := shard/channels, shard%channels
-	s, p := c.workers.of(worker), &c.places[c.first+block]
+	block, channel := shard/(c.groups*c.in), shard%(c.groups*c.in)
+	c.transformInput(c.workers.of(worker), &c.places[c.first+block], channel, c.packed[block*winogradPoints*c.point:])
+}
+
+// transformInput transforms the tiles of one channel in a block; packed is the block's.
+func (c *winograd[T]) transformInput(s *winogradScratch[T], p *tilePlaces, channel int, packed []T) {
 	s.source = grow(s.source, p.sourceSize)
 	c.copySource(p, channel, s.source)
 	c.e.winograd.input(tileInput[T]{
-		src: s.source, pitch: c.sourcePitch, at: p.source, dst: c.packed[block*winogradPoints*c.point+channel*c.pitch:],
-		point: c.point, temp: s.temp[:],
+		src: s.source, pitch: c.sourcePitch, at: p.source, dst: packed[channel*c.pitch:], point: c.point, temp: s.temp[:],
 	})
 }
 
@@ -327,29 +349,33 @@ func copyPadded[T Float](e *engine[T], p paddedPlane, src []T, start, lines int,
 	}
 }
 
-// multiplyShard computes some filters' results in one block.
+// multiplyShard computes some filters' results in one of the current blocks.
 func (c *winograd[T]) multiplyShard(worker, shard int) {
 	blocks := min(c.together, c.blocks-c.first)
 	block, part := shard%blocks, shard/blocks
-	group := part / c.shards
-	row, filters, tiles := c.filtersOf(part % c.shards)
-	s := c.workers.of(worker)
+	c.multiplyBlock(
+		c.workers.of(worker), &c.places[c.first+block], part/c.shards, part%c.shards, c.packed[block*winogradPoints*c.point:],
+	)
+}
+
+// multiplyBlock computes the results of a shard of the filters in a block; packed is the block's.
+func (c *winograd[T]) multiplyBlock(s *winogradScratch[T], p *tilePlaces, group, shard int, packed []T) {
+	row, filters, tiles := c.filtersOf(shard)
 	c.transformFilters(s, group, row, tiles)
-	place := &c.places[c.first+block]
-	cols := len(place.source)
+	cols := len(p.source)
 	point := filters*cols + 16
 	s.products = grow(s.products, winogradPoints*point)
 	for i := range winogradPoints {
 		s.p = panel[T]{
 			tiles: tiles, a: s.weights[i*(c.filters*c.in+slack):], k: c.in, kc: c.in,
-			b: c.packed[(block*winogradPoints+i)*c.point+group*c.in*c.pitch:], offsets: c.offsets,
+			b: packed[i*c.point+group*c.in*c.pitch:], offsets: c.offsets,
 			c: s.products[i*point:], ldc: cols, cols: cols,
 		}
 		c.e.mul(&s.p)
 	}
 	s.p = panel[T]{}
 	for i := range filters {
-		c.writeTarget(s, place, group*c.out+row+i, s.products[i*cols:], point)
+		c.writeTarget(s, p, group*c.out+row+i, s.products[i*cols:], point)
 	}
 }
 

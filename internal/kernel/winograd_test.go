@@ -32,10 +32,12 @@ var winogradShapes = map[string]ConvShape{
 	"one tile":        threeByThree(1, 16, 4, 16, 1),
 	"less than a tile": threeByThree(
 		2, 3, 2, 5, 1),
-	"one pixel":   threeByThree(1, 2, 1, 3, 1),
-	"many blocks": threeByThree(2, 16, 56, 16, 1),
-	"many images": threeByThree(37, 16, 8, 16, 1),
-	"one channel": threeByThree(2, 1, 12, 1, 1),
+	"one pixel":              threeByThree(1, 2, 1, 3, 1),
+	"many blocks":            threeByThree(2, 16, 56, 16, 1),
+	"many images":            threeByThree(37, 16, 8, 16, 1),
+	"one channel":            threeByThree(2, 1, 12, 1, 1),
+	"block by block":         threeByThree(18, 3, 32, 5, 1),
+	"block by block, ragged": threeByThree(19, 2, 30, 4, 1),
 	"many channels": threeByThree(
 		1, 260, 5, 40, 1),
 	"one side": {
@@ -169,6 +171,15 @@ func TestWinogradErrors(t *testing.T) {
 	})
 }
 
+func TestWinogradBlockByBlock(t *testing.T) {
+	s := threeByThree(16, 16, 32, 16, 1).withDefaults()
+	assert.True(t, newWinogradForward(engineFor[float32](), s).byBlock)
+	s.Batch = 1
+	assert.False(t, newWinogradForward(engineFor[float32](), s).byBlock, "too few blocks for all workers")
+	s = threeByThree(64, 256, 14, 256, 1).withDefaults()
+	assert.False(t, newWinogradForward(engineFor[float32](), s).byBlock, "too large for the cache")
+}
+
 func TestWinogradIsChosenByShape(t *testing.T) {
 	s := threeByThree(1, 64, 56, 64, 1).withDefaults()
 	assert.True(t, winogradPays[float32](s))
@@ -186,16 +197,15 @@ func TestWinogradIsChosenByShape(t *testing.T) {
 	NewConv[float32](s).Forward(x, w, nil, got)
 	assert.Equal(t, want, got)
 	for what, change := range map[string]func(s *ConvShape){
-		"few channels":   func(s *ConvShape) { s.InChannels = 8 },
-		"few filters":    func(s *ConvShape) { s.OutChannels = 8 },
-		"little of both": func(s *ConvShape) { s.InChannels, s.OutChannels = 16, 16 },
-		"few tiles":      func(s *ConvShape) { s.InWidth = 4 },
-		"ragged":         func(s *ConvShape) { s.InHeight, s.InWidth = 5, 9 },
-		"stride":         func(s *ConvShape) { s.StrideW = 2 },
-		"dilation":       func(s *ConvShape) { s.DilationH = 2 },
-		"kernel":         func(s *ConvShape) { s.KernelH = 5 },
-		"padding":        func(s *ConvShape) { s.PadLeft = 3 },
-		"channels":       func(s *ConvShape) { s.Groups = 64 },
+		"few channels": func(s *ConvShape) { s.InChannels = 8 },
+		"few filters":  func(s *ConvShape) { s.OutChannels = 8 },
+		"few tiles":    func(s *ConvShape) { s.InWidth = 4 },
+		"ragged":       func(s *ConvShape) { s.InHeight, s.InWidth = 5, 9 },
+		"stride":       func(s *ConvShape) { s.StrideW = 2 },
+		"dilation":     func(s *ConvShape) { s.DilationH = 2 },
+		"kernel":       func(s *ConvShape) { s.KernelH = 5 },
+		"padding":      func(s *ConvShape) { s.PadLeft = 3 },
+		"channels":     func(s *ConvShape) { s.Groups = 64 },
 	} {
 		other := s
 		change(&other)
