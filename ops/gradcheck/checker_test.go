@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 )
 
@@ -32,4 +33,12 @@ func TestDirections(t *testing.T) {
 	assert.InDelta(t, 0, product/n, 0.055)
 	assert.NotEqual(t, a, newDirection(1, 1, 0))
 	assert.NotEqual(t, a, newDirection(2, 0, 0))
+}
+
+func TestInnerKeepsWhatAPlainSumLoses(t *testing.T) {
+	ones := tensor.New(tensor.WithBacking([]float64{1, 1, 1, 1}))
+	terms := tensor.New(tensor.WithBacking([]float64{1, 1e16, 1, -1e16}))
+	sum, err := inner([]*tensor.Dense{terms}, []*tensor.Dense{ones})
+	require.NoError(t, err)
+	assert.Equal(t, 2.0, sum)
 }

@@ -137,11 +137,14 @@ func randomVector(inputs []Input, seed uint64, k int) (v []*tensor.Dense) {
 // vectorsStream separates the vectors from the directions along which derivatives are compared.
 const vectorsStream = 1 << 33
 
-// inner is ⟨a, b⟩ in float64.
-func inner(a, b []*tensor.Dense) (sum float64, err error) {
+// inner is ⟨a, b⟩ in float64. A plain sum of n terms has a rounding error of about √n·ε times its
+// size, which difference quotients divide by a small step. So the rounding errors of the additions
+// are summed, too, and added at the end (Neumaier 1974): an error of ε times the sum is left.
+func inner(a, b []*tensor.Dense) (float64, error) {
 	if len(a) != len(b) {
 		return 0, fmt.Errorf("got %d tensors, want %d, one for each input", len(a), len(b))
 	}
+	var sum compensatedSum
 	for i := range a {
 		p, err := copyOfDense(a[i])
 		if err != nil {
@@ -155,11 +158,28 @@ func inner(a, b []*tensor.Dense) (sum float64, err error) {
 			return 0, fmt.Errorf("tensor %d has %d elements, want %d", i, p.len(), q.len())
 		}
 		for j := range p.len() {
-			sum += p.at(j) * q.at(j)
+			sum.add(p.at(j) * q.at(j))
 		}
 	}
-	return sum, nil
+	return sum.total(), nil
 }
+
+// compensatedSum is a sum with the rounding errors of its additions.
+type compensatedSum struct{ sum, errors float64 }
+
+// add adds a term. Of two numbers whose sum s is rounded, the rounding error is exactly
+// (larger - s) + smaller.
+func (c *compensatedSum) add(term float64) {
+	s := c.sum + term
+	if math.Abs(c.sum) >= math.Abs(term) {
+		c.errors += (c.sum - s) + term
+	} else {
+		c.errors += (term - s) + c.sum
+	}
+	c.sum = s
+}
+
+func (c *compensatedSum) total() float64 { return c.sum + c.errors }
 
 func compileSecond(inputs []Input, build Build, seed uint64) (SecondFunc, error) {
 	e, err := assemble(inputs, build, func(e *expression, y *G.Node, nodes G.Nodes) error {
