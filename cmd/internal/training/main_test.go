@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -29,6 +30,19 @@ func trainmnist(t *testing.T, args ...string) (code int, stdout, stderr string) 
 	c := &Command{}
 	code = Main("trainmnist", c, c, args, &out, &diagnostics)
 	return code, out.String(), diagnostics.String()
+}
+
+// TestHelpGroupsEveryFlag holds that each flag has a group, and a help text that ends as a sentence.
+func TestHelpGroupsEveryFlag(t *testing.T) {
+	parser, err := kong.New(&Command{}, Vars())
+	require.NoError(t, err)
+	for _, flag := range parser.Model.Flags {
+		if flag.Name == "help" {
+			continue
+		}
+		assert.NotNil(t, flag.Group, flag.Name)
+		assert.Regexp(t, `[.)]$`, flag.Help, flag.Name)
+	}
 }
 
 // TestTrainingLeavesItsResults holds a run against the command contract.
