@@ -7,16 +7,16 @@ import (
 	"convgraph/formats/safetensors"
 	"convgraph/internal/file"
 	"convgraph/train/ranks"
-	"convgraph/train/solver"
 )
 
-// best is the epoch with the best accuracy on held-out images so far, the first of equals.
+// best tracks the epoch with the highest accuracy on held-out images. Of equal epochs it keeps the
+// first.
 type best struct {
-	Epoch    int // 0: none yet
+	Epoch    int // 0 before the first epoch has ended
 	Accuracy float64
 }
 
-// see takes up the newest epoch and says whether it is the best.
+// see compares the newest epoch with the best, and reports whether it is better.
 func (b *best) see(s *State) bool {
 	row := s.History[len(s.History)-1]
 	_, accuracy := row.HeldOut()
@@ -27,40 +27,8 @@ func (b *best) see(s *State) bool {
 	return true
 }
 
-// EarlyStop ends the training when the accuracy of [Row.HeldOut] hasn't got better for Patience epochs.
-type EarlyStop struct {
-	Base
-	Patience int
-
-	best best
-}
-
-// StateName is "early-stop".
-func (e *EarlyStop) StateName() string { return "early-stop" }
-
-// State is the best epoch so far.
-func (e *EarlyStop) State() any { return &e.best }
-
-// TrainBegin ends a training that is resumed where it had stopped.
-func (e *EarlyStop) TrainBegin(s *State) error { return e.check(s) }
-
-// EpochEnd ends the training if it is time.
-func (e *EarlyStop) EpochEnd(s *State) error {
-	e.best.see(s)
-	return e.check(s)
-}
-
-func (e *EarlyStop) check(s *State) error {
-	if e.Patience < 1 {
-		return fmt.Errorf("early stop: patience is %d epochs: want at least 1", e.Patience)
-	}
-	if e.best.Epoch > 0 && len(s.History)-e.best.Epoch >= e.Patience {
-		return ErrStop
-	}
-	return nil
-}
-
-// KeepBest ends the training with the parameters of the epoch with the best accuracy of [Row.HeldOut], which it keeps in the file Path.
+// KeepBest ends the training with the parameters of the epoch with the best accuracy of [Row.HeldOut].
+// It keeps them in the file Path.
 type KeepBest struct {
 	Base
 	Path string
@@ -71,10 +39,10 @@ type KeepBest struct {
 // StateName is "keep-best".
 func (k *KeepBest) StateName() string { return "keep-best" }
 
-// State is the best epoch so far. A training that is resumed before the epoch in the file writes the file again when it gets there.
+// State is the best epoch so far. A training that is resumed before that epoch writes the file again.
 func (k *KeepBest) State() any { return &k.best }
 
-// EpochEnd keeps the parameters if they are the best.
+// EpochEnd saves the parameters if the epoch is the best.
 func (k *KeepBest) EpochEnd(s *State) error {
 	if !k.best.see(s) || !s.first() {
 		return nil
@@ -82,10 +50,10 @@ func (k *KeepBest) EpochEnd(s *State) error {
 	return s.Model.Save(k.Path)
 }
 
-// Epoch is the best epoch so far, 0 before the first has ended.
+// Epoch returns the best epoch so far, or 0 before the first has ended.
 func (k *KeepBest) Epoch() int { return k.best.Epoch }
 
-// TrainEnd puts the best parameters into the model.
+// TrainEnd gives the model the best parameters.
 func (k *KeepBest) TrainEnd(s *State) error {
 	if k.best.Epoch == 0 {
 		return nil
@@ -97,7 +65,7 @@ func (k *KeepBest) TrainEnd(s *State) error {
 	return s.Model.SetParams(arrays)
 }
 
-// read reads the file, which the first of several processes has.
+// read reads the file. Of several processes the first has it, and sends it to the others.
 func (k *KeepBest) read(s *State) (arrays []formats.Array, err error) {
 	if s.Trainer.Peers == nil {
 		arrays, _, err = safetensors.ReadFile(k.Path)
@@ -114,22 +82,4 @@ func (k *KeepBest) read(s *State) (arrays []formats.Array, err error) {
 	}
 	arrays, _, err = safetensors.Decode(data)
 	return arrays, err
-}
-
-// ReduceOnPlateau lets a plateau schedule see the error on held-out images, 1 less the accuracy of [Row.HeldOut], after each epoch.
-type ReduceOnPlateau struct {
-	Base
-	Schedule *solver.Plateau
-}
-
-// StateName is "plateau".
-func (r ReduceOnPlateau) StateName() string { return "plateau" }
-
-// State is the schedule.
-func (r ReduceOnPlateau) State() any { return r.Schedule }
-
-// EpochEnd tells the schedule.
-func (r ReduceOnPlateau) EpochEnd(s *State) error {
-	_, accuracy := s.History[len(s.History)-1].HeldOut()
-	return r.Schedule.Observe(1 - accuracy)
 }

@@ -8,58 +8,59 @@ import (
 	"convgraph/graph"
 )
 
-// A Callback looks at a training as it runs. An error ends the training with it; [ErrStop] ends it well. Embed [Base] to write only the
-// methods that matter.
+// A Callback is notified as a training runs. Returning an error aborts the training; [ErrStop] ends it
+// early without error. Embed [Base] to implement only the methods that matter.
 type Callback interface {
 	TrainBegin(*State) error
 	EpochBegin(*State) error
 	StepEnd(*State) error
 	EpochEnd(*State) error
-	TrainEnd(*State) error    // after the last epoch, before the model is measured on the whole sets
-	Interrupted(*State) error // after the last step that a done context let finish
+	TrainEnd(*State) error    // after the last epoch, before the model is evaluated on the whole sets
+	Interrupted(*State) error // after the last step before the context was done
 }
 
-// A Stateful callback remembers something that a resumed training must know. Checkpoints hold it.
+// A Stateful callback has a state that a resumed training needs. Checkpoints store it.
 type Stateful interface {
 	Callback
-	StateName() string // no two callbacks of a training have the same
-	State() any        // a pointer to what it remembers, which encoding/json writes and reads
+	StateName() string // unique among a training's callbacks
+	State() any        // a pointer to the state, which must survive encoding/json
 }
 
-// A StatefulArrays callback remembers arrays, too. Checkpoints hold them beside the parameters.
+// A StatefulArrays callback has arrays in its state. Checkpoints store them beside the parameters.
 type StatefulArrays interface {
 	Stateful
 	Arrays() []formats.Array
-	SetArrays([]formats.Array) // those that Arrays gave, in any order
+	SetArrays([]formats.Array) // what Arrays returned, in any order
 }
 
-// ErrStop is what a callback returns to end the training early, as if its epochs were done. The other callbacks still hear of the event.
+// ErrStop is what a callback returns to end the training early without error. The other callbacks are
+// still notified of the same event.
 var ErrStop = errors.New("training stopped by a callback")
 
-// State is what a callback sees. It may read everything; the model's parameters are the ones in training.
+// State is what a callback sees. The model's parameters are the ones in training.
 type State struct {
 	Trainer *Trainer
 	Model   *graph.Model
 
 	Epoch         int // of Trainer.Epochs, from 1
-	Step          int // done so far, over all epochs
+	Step          int // steps done, over all epochs
 	StepsPerEpoch int
 	Batch         int
 
-	Loss     float64 // of the last step's batch, before its update
-	MeanLoss float64 // over the steps of this epoch so far, without those skipped
-	Skipped  int     // of these steps, for a NaN or an infinity
-	History  []Row   // one for each finished epoch
-	// Diverging says what looks diverged after the last epoch, though every number is finite: the
-	// loss has risen tenfold, or every image is taken for one class after it had. "" is nothing.
+	Loss     float64 // of the last step, before its update
+	MeanLoss float64 // over this epoch's steps so far, without the skipped ones
+	Skipped  int     // this epoch's steps with a NaN or an infinity
+	History  []Row   // a row for each finished epoch
+	// Diverging describes what looks diverged after the last epoch, though every number is finite: the
+	// loss rose tenfold, or every image is taken for one class after such a rise. It is "" otherwise.
 	Diverging string
-	Elapsed   time.Duration // of all runs, if the training was resumed
+	Elapsed   time.Duration // over all runs, if the training was resumed
 
 	snapshot func([]Setting) (*Checkpoint, error)
 	saved    time.Duration // Elapsed at the newest checkpoint
 }
 
-// Steps is how many there are over all epochs.
+// Steps returns the number of steps in all epochs.
 func (s *State) Steps() int { return s.Trainer.Steps() }
 
 // Base is a callback that does nothing.

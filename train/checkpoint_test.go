@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 	"convgraph/formats/safetensors"
 )
 
-// written is the newest checkpoint file of a short training of the network small.
+// written trains the network small for an epoch, and returns its newest checkpoint file.
 func written(t testing.TB, dir string) (path string, data []byte) {
 	t.Helper()
 	tr := trainer(t, small())
@@ -29,9 +30,9 @@ func written(t testing.TB, dir string) (path string, data []byte) {
 	return paths[len(paths)-1], data
 }
 
-// TestEveryChangedBitIsFound changes each byte of a checkpoint, once in the bit that turns small letters into capitals, which JSON's readers
-// let pass, and once in another.
-func TestEveryChangedBitIsFound(t *testing.T) {
+// TestCheckpointDetectsFlippedBits flips a bit of each byte: once the bit that turns small letters into
+// capitals, which encoding/json ignores in keys, and once another.
+func TestCheckpointDetectsFlippedBits(t *testing.T) {
 	_, data := written(t, t.TempDir())
 	_, err := decodeCheckpoint(data)
 	require.NoError(t, err)
@@ -49,8 +50,9 @@ func TestEveryChangedBitIsFound(t *testing.T) {
 	}
 }
 
-// TestDamageGoesOneBack: a damaged newest checkpoint is named, and the one before it is taken; if that is damaged, too, it is an error.
-func TestDamageGoesOneBack(t *testing.T) {
+// TestSkipsCorruptCheckpoint warns of a corrupt newest checkpoint and reads the one before it. It fails
+// if that is corrupt, too.
+func TestSkipsCorruptCheckpoint(t *testing.T) {
 	dir := t.TempDir()
 	newest, data := written(t, dir)
 	data[len(data)-1] ^= 1
@@ -61,11 +63,11 @@ func TestDamageGoesOneBack(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 3, c.Step)
 	require.Len(t, warnings, 1)
-	assert.Contains(t, warnings[0], newest+": damaged: its checksum is ")
+	assert.Contains(t, warnings[0], newest+": corrupt: got contents with checksum ")
 
 	require.NoError(t, os.WriteFile(checkpointPath(dir, 3), nil, 0o644))
 	_, err = LatestCheckpoint(dir, warn)
-	assert.EqualError(t, err, dir+": every checkpoint is damaged")
+	assert.EqualError(t, err, dir+": every checkpoint is corrupt")
 	assert.Len(t, warnings, 3)
 
 	require.NoError(t, RemoveCheckpoints(dir))
@@ -76,9 +78,9 @@ func TestDamageGoesOneBack(t *testing.T) {
 	assert.Empty(t, left)
 }
 
-// TestNoCheckpointOfAnotherFuture: a training that goes on from an older checkpoint removes those of later steps, damaged or not, with its own
-// first, and keeps the one it went on from.
-func TestNoCheckpointOfAnotherFuture(t *testing.T) {
+// TestRemovesLaterCheckpoints resumes from an older checkpoint. The first new one replaces those of later
+// steps, corrupt or not, and keeps the one that was resumed.
+func TestRemovesLaterCheckpoints(t *testing.T) {
 	dir := t.TempDir()
 	_, data := written(t, dir)
 	for _, step := range []int{4, 6, 700} {
@@ -108,8 +110,19 @@ func TestDifferences(t *testing.T) {
 		c.Differences([]Setting{{"-batch", "50"}, {"-lr", "0.1"}, {"-seed", "1"}}))
 }
 
-// FuzzReadCheckpoint reads anything, with and without a look at the checksum: a training either refuses to go on from it, or stands where it
-// can.
+// TestDifferencesOfLongValues shows the part around the first difference.
+func TestDifferencesOfLongValues(t *testing.T) {
+	start, end := strings.Repeat("a", 500), strings.Repeat("é", 300)
+	c := &Checkpoint{Settings: []Setting{{"model", start + "1" + end}}}
+	assert.Equal(t, []string{
+		"model: …" + start[:30] + "1" + strings.Repeat("é", 34) + "… then, …" + start[:30] + "22" + strings.Repeat("é", 34) + "… now",
+	}, c.Differences([]Setting{{"model", start + "22" + end}}))
+	assert.Equal(t, []string{"model: " + start[:100] + "… then, b now"}, (&Checkpoint{Settings: []Setting{{"model", start}}}).
+		Differences([]Setting{{"model", "b"}}))
+}
+
+// FuzzReadCheckpoint reads any bytes, with and without verifying the checksum. A training either refuses
+// the checkpoint or resumes at a valid step.
 func FuzzReadCheckpoint(f *testing.F) {
 	_, data := written(f, f.TempDir())
 	f.Add(data)
@@ -139,7 +152,7 @@ func FuzzReadCheckpoint(f *testing.F) {
 	})
 }
 
-// TestCheckpointsByTime: one is written after the step at which the newest is an interval old.
+// TestCheckpointsByTime writes a checkpoint after the step at which the newest is an interval old.
 func TestCheckpointsByTime(t *testing.T) {
 	for interval, want := range map[time.Duration]int{time.Nanosecond: 3, time.Hour: 0} {
 		dir := t.TempDir()
@@ -158,8 +171,8 @@ func TestCheckpointsByTime(t *testing.T) {
 	}
 }
 
-// TestIntervalCountsFromTheNewest: after a checkpoint, and after a resumption, the time starts again.
-func TestIntervalCountsFromTheNewest(t *testing.T) {
+// TestIntervalCountsFromNewestCheckpoint restarts the time at each checkpoint, and at a resumed one.
+func TestIntervalCountsFromNewestCheckpoint(t *testing.T) {
 	const hour = time.Hour
 	s := &State{saved: 5 * hour, Step: 1, snapshot: func([]Setting) (*Checkpoint, error) { return nil, errors.New("it is time") }}
 	c := Checkpoints{Interval: hour}

@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the table in docs/damage.md")
 
-// TestErrorTable does the damage of docs/damage.md's table of checkpoints.
+// TestErrorTable makes the table of corrupt checkpoints in docs/damage.md.
 func TestErrorTable(t *testing.T) {
 	_, data := written(t, t.TempDir())
 	read := func(data []byte) error {
@@ -24,10 +24,10 @@ func TestErrorTable(t *testing.T) {
 	}
 	flipped := bytes.Clone(data)
 	flipped[len(data)-9] ^= 1
-	empty, damaged := t.TempDir(), t.TempDir()
+	empty, corrupt := t.TempDir(), t.TempDir()
 	_, none := LatestCheckpoint(empty, nil)
-	require.NoError(t, os.WriteFile(checkpointPath(damaged, 4), nil, 0o644))
-	_, all := LatestCheckpoint(damaged, func(error) {})
+	require.NoError(t, os.WriteFile(checkpointPath(corrupt, 4), nil, 0o644))
+	_, all := LatestCheckpoint(corrupt, func(error) {})
 
 	whole, err := decodeCheckpoint(data)
 	require.NoError(t, err)
@@ -43,7 +43,7 @@ func TestErrorTable(t *testing.T) {
 		{What: "cut off", Err: read(data[:len(data)-1])},
 		{What: "a flipped bit", Err: read(flipped)},
 		{What: "no checkpoint", Err: none},
-		{What: "none that is whole", Err: all},
+		{What: "no whole checkpoint", Err: all},
 		{What: "another network's", Err: resumed(func(tr *Trainer) { tr.Model = trainer(t, withDropout()).Model })},
 		{What: "of another batch or data", Err: resumed(func(tr *Trainer) { tr.Batch = 9 })},
 		{What: "of another optimizer", Err: resumed(func(tr *Trainer) { tr.Solver, _ = solver.New("sgd", solver.Config{LR: 1}) })},

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 
 	"gorgonia.org/tensor"
@@ -9,18 +10,33 @@ import (
 	"convgraph/internal/xmath"
 )
 
-// OnNaN is what happens to a step whose loss or gradients hold a NaN or an infinity. In no case do they reach the parameters. An update that
-// is too large can make parameters infinite all the same; no checkpoint holds those, and the epoch's end is the training's.
+// OnNaN is what happens to a step whose loss or gradients contain a NaN or an infinity. They never reach
+// the parameters. Parameters may still overflow in an update that is too large: no checkpoint holds
+// them, and the training ends with that epoch.
 type OnNaN string
 
 const (
-	// StopOnNaN ends the training with an error that names where the bad number came from. The zero OnNaN does, too.
+	// StopOnNaN ends the training with an error that names the source of the bad number. It is the
+	// default.
 	StopOnNaN OnNaN = "stop"
-	// SkipNaN leaves the step's update out and goes on.
+	// SkipNaN skips the step's update and continues.
 	SkipNaN OnNaN = "skip"
 )
 
-// nonFinite says what of this step is a NaN or an infinity: "the loss is NaN". It is empty if nothing is.
+// ErrDiverged is the error of a training whose loss, gradients or parameters became NaN or infinite.
+// The same training fails the same way again.
+var ErrDiverged = errors.New("diverged")
+
+// divergence is ErrDiverged with its own text.
+type divergence struct{ error }
+
+func (d divergence) Unwrap() []error { return []error{d.error, ErrDiverged} }
+
+// advice ends the errors of divergence.
+const advice = "a smaller learning rate, or clipping the gradients, may help"
+
+// nonFinite describes what is NaN or infinite in this step, such as "the loss is NaN". It returns "" if
+// nothing is.
 func (r *run) nonFinite(loss float64) (string, error) {
 	if !xmath.IsFinite(loss) {
 		return fmt.Sprintf("the loss is %v", loss), nil
@@ -37,37 +53,37 @@ func (r *run) nonFinite(loss float64) (string, error) {
 	return "", nil
 }
 
-// stopOnNaN is the error of a step that went bad, with where the bad number came from.
+// stopOnNaN returns the error of a bad step, with the source of the bad number.
 func (r *run) stopOnNaN(what string) error {
 	first, err := r.firstNonFinite()
 	if err != nil {
-		return fmt.Errorf("%s at step %d (epoch %d); looking for where it came from: %w", what, r.state.Step+1, r.state.Epoch, err)
+		return fmt.Errorf("%s at step %d (epoch %d); searching for its source: %w", what, r.state.Step+1, r.state.Epoch, err)
 	}
-	return divergence{fmt.Errorf("%s at step %d (epoch %d), first seen in %s: a smaller -lr, or -clip-norm, may help; the parameters are those before it",
-		what, r.state.Step+1, r.state.Epoch, first)}
+	return divergence{fmt.Errorf("%s at step %d (epoch %d), first seen in %s: %s; the parameters are those before the step",
+		what, r.state.Step+1, r.state.Epoch, first, advice)}
 }
 
-// checkParams is an error if a parameter holds a NaN or an infinity.
+// checkParams rejects parameters with a NaN or an infinity.
 func (r *run) checkParams() error {
 	for _, p := range r.Model.Params() {
 		if !xmath.IsFinite(kernel.SumSquares(p.Value.Float32s())) {
-			return divergence{fmt.Errorf("parameter %q has been NaN or infinite since step %d (epoch %d) or before: a smaller -lr, or -clip-norm, may help",
-				p.Name, r.state.Step, r.state.Epoch)}
+			return divergence{fmt.Errorf("parameter %q has been NaN or infinite since step %d (epoch %d) or before: %s",
+				p.Name, r.state.Step, r.state.Epoch, advice)}
 		}
 	}
 	return nil
 }
 
-// checkSkipped is an error if no step of the epoch was made.
+// checkSkipped rejects an epoch whose steps were all skipped.
 func (r *run) checkSkipped() error {
 	if r.skipped < r.state.StepsPerEpoch {
 		return nil
 	}
 	first, err := r.firstNonFinite()
 	if err != nil {
-		return fmt.Errorf("all %d steps of epoch %d were skipped; looking for where their NaN came from: %w", r.skipped, r.state.Epoch, err)
+		return fmt.Errorf("all %d steps of epoch %d were skipped; searching for the source of their NaN: %w", r.skipped, r.state.Epoch, err)
 	}
-	if first != "" { // in the epoch's last step, unless the training was resumed after it
+	if first != "" { // of the epoch's last step; nothing is known of it if the training was resumed after it
 		first = ", the last for a NaN or an infinity first seen in " + first
 	}
 	return divergence{fmt.Errorf("all %d steps of epoch %d were skipped%s: nothing is learned", r.skipped, r.state.Epoch, first)}

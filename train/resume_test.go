@@ -135,7 +135,7 @@ func TestResumeRefusesAnotherTraining(t *testing.T) {
 	c, err := LatestCheckpoint(dir, nil)
 	require.NoError(t, err)
 	for name, change := range map[string]func(*Trainer){
-		"checkpoint: it is at step 3 after 0 epochs: this training has 2 steps an epoch": func(tr *Trainer) { tr.Batch = 6 },
+		"checkpoint: got step 3 after 0 epochs, want 2 steps an epoch: the batch size or the data are others": func(tr *Trainer) { tr.Batch = 6 },
 		"has no parameter \"fc2.bias\"":               func(tr *Trainer) { tr.Model = trainer(t, small()).Model },
 		"state: got optimizer \"adam\", want \"sgd\"": func(tr *Trainer) { tr.Solver = sgd(t, 0.1) },
 	} {
@@ -167,7 +167,7 @@ func TestNaNStopsBeforeTheParameters(t *testing.T) {
 		return nil
 	}}}
 	_, err := tr.Run(context.Background())
-	assert.EqualError(t, err, `the loss is NaN at step 4 (epoch 1), first seen in parameter "fc1.weight": a smaller -lr, or -clip-norm, may help; the parameters are those before it`)
+	assert.EqualError(t, err, `the loss is NaN at step 4 (epoch 1), first seen in parameter "fc1.weight": a smaller learning rate, or clipping the gradients, may help; the parameters are those before the step`)
 	assert.Equal(t, before, paramBytes(t, tr.Model))
 
 	c, err := LatestCheckpoint(dir, nil)
@@ -205,7 +205,7 @@ func TestSkipGoesOn(t *testing.T) {
 // TestInfiniteParametersAreNotKept: an update can be too large for float32 though its gradient isn't. Whoever would write the parameters then
 // says so and leaves the checkpoint before.
 func TestInfiniteParametersAreNotKept(t *testing.T) {
-	const want = `parameter "fc1.weight" has been NaN or infinite since step %d (epoch 1) or before: a smaller -lr, or -clip-norm, may help`
+	const want = `parameter "fc1.weight" has been NaN or infinite since step %d (epoch 1) or before: a smaller learning rate, or clipping the gradients, may help`
 	overflow := func(tr *Trainer) func() error {
 		return func() error { tr.Model.Params()[0].Value.Float32s()[0] = float32(math.Inf(1)); return nil }
 	}

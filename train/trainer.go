@@ -325,52 +325,6 @@ func (r *run) setTargets(oneHot []float32, n int) {
 	}
 }
 
-// checkWeights finds class weights that make no sense.
-func (t *Trainer) checkWeights() error {
-	if t.ClassWeights == nil {
-		return nil
-	}
-	if loss := t.Model.Spec().Loss; loss != "" && loss != graph.CrossEntropy {
-		return fmt.Errorf("class weights are for the loss %q: model %q has %q", graph.CrossEntropy, t.Model.Spec().Name, loss)
-	}
-	if got, want := len(t.ClassWeights), t.Model.Classes(); got != want {
-		return fmt.Errorf("got %d class weights, want %d, one for each class of the model", got, want)
-	}
-	for class, w := range t.ClassWeights {
-		if !(w >= 0 && w <= maxWeight) {
-			return fmt.Errorf("the weight of class %d is %g: want 0 to %g", class, w, maxWeight)
-		}
-	}
-	return nil
-}
-
-// maxWeight bounds what a class counts.
-const maxWeight = 1e6
-
-// BalancedWeights are class weights with which every class of a set counts the same in the loss, however many
-// samples it has: samples / (classes · samples of the class), and 0 for a class without any. Their mean
-// over the samples is 1. The model may have more classes than the set.
-func BalancedWeights(ds dataset.Dataset, classes int) ([]float64, error) {
-	counts, err := dataset.Counts(ds)
-	if err != nil {
-		return nil, err
-	}
-	total, present := 0, 0
-	for _, n := range counts {
-		total += n
-		if n > 0 {
-			present++
-		}
-	}
-	weights := make([]float64, classes)
-	for class, n := range counts[:min(len(counts), classes)] {
-		if n > 0 {
-			weights[class] = float64(total) / float64(present*n)
-		}
-	}
-	return weights, nil
-}
-
 // meanLoss is over the steps of this epoch that weren't skipped.
 func (r *run) meanLoss(steps int) float64 { return r.loss / float64(max(1, steps-r.skipped)) }
 

@@ -70,7 +70,7 @@ func openData(dir string) (train, test dataset.Dataset, err error) {
 
 // evaluated is which images a model is measured on.
 type evaluated struct {
-	Data  string `type:"given" want:"a folder or files" help:"Data in any form that trainmnist's -data takes: IDX files, class folders of pictures, Parquet or tar files, a list of paths and labels. Without it the embedded MNIST." placeholder:"PATH"`
+	Data  string `type:"given" want:"a folder or files" help:"Data in any form that convgraph train -data takes: IDX files, class folders of pictures, Parquet or tar files, a list of paths and labels. Without it the embedded MNIST." placeholder:"PATH"`
 	Train bool   `help:"The training images instead of the test images."`
 	Seed  uint64 `default:"1" help:"The training's -seed, which chose the test images if the folder of images doesn't keep them apart itself."`
 

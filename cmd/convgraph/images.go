@@ -11,7 +11,7 @@ import (
 type images struct {
 	Out          string       `short:"o" required:"" help:"Folder to write, new or empty." placeholder:"DIR"`
 	As           dataset.Form `default:"folder" enum:"folder,parquet,tar,csv" help:"Form: class folders of pictures, Parquet files as Hugging Face's datasets have them, tar files as WebDataset has them, or class folders with a list of them, images.csv."`
-	Data         string       `type:"given" want:"a folder or files" help:"Data in any form that trainmnist's -data takes; pictures are copied as they are. Without it the embedded MNIST." placeholder:"DIR"`
+	Data         string       `type:"given" want:"a folder or files" help:"Data in any form that convgraph train -data takes; pictures are copied as they are. Without it the embedded MNIST." placeholder:"DIR"`
 	Seed         uint64       `default:"1" help:"Chooses the test images, if the data don't keep them apart themselves."`
 	TrainSamples int          `default:"0" help:"The first so many training images; 0 is all."`
 	TestSamples  int          `default:"0" help:"The first so many test images; 0 is all."`

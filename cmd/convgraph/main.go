@@ -19,7 +19,7 @@ import (
 
 // grammar is convgraph's subcommands.
 type grammar struct {
-	Train     training.Command `cmd:"" help:"Train a network."`
+	Train     training.Command `cmd:"" help:"Train a network on MNIST, or on other images: the same as trainmnist."`
 	Summary   summary          `cmd:"" help:"Layers, shapes, parameters, multiply-adds and memory of a model."`
 	Gradcheck gradCheck        `cmd:"" help:"Autodiff against numerical gradients."`
 	Profile   profile          `cmd:"" help:"Where the time of a training step goes, layer by layer, and what limits it."`

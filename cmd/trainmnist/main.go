@@ -15,5 +15,5 @@ import (
 func main() {
 	var command training.Command
 	os.Exit(training.Main("trainmnist", &command, &command, os.Args[1:], os.Stdout, os.Stderr,
-		kong.Description("Train a network on MNIST, or on other images, and write its parameters, history and pictures.")))
+		kong.Description(training.Description)))
 }

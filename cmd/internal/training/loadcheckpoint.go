@@ -98,6 +98,9 @@ func (f *folder) find(c *Command, line *kong.Context) (err error) {
 	case err != nil:
 		return cli.Exit{Code: cli.Refused, Err: err}
 	}
+	if err := c.checkNetwork(f); err != nil {
+		return err
+	}
 	if err := f.restoreFlags(line); err != nil {
 		return err
 	}
@@ -107,6 +110,20 @@ func (f *folder) find(c *Command, line *kong.Context) (err error) {
 	c.Out = f.dir // -model may be another now, after which a folder without -out is called
 	if c.Epochs != nil && *c.Epochs < f.checkpoint.Epochs {
 		return refuse("-epochs is %d: the run in %s has %d, want at least as many", *c.Epochs, f.dir, f.checkpoint.Epochs)
+	}
+	return nil
+}
+
+// checkNetwork refuses another network than the run's by its name, before anything is read for it.
+func (c *Command) checkNetwork(f *folder) error {
+	spec, err := graph.ParseSpec([]byte(setting(f.checkpoint, "model")))
+	switch {
+	case err != nil:
+		return fmt.Errorf("the checkpoint's network: %w", err)
+	case slices.Contains(models.Names(), c.Model) && c.Model != spec.Name:
+		return refuse("-model is %s: the run in %s trains %s", c.Model, f.dir, spec.Name)
+	case c.InitFrom != "" && setting(f.checkpoint, initFrom) == "":
+		return refuse("-init-from is %s: the run in %s began without it", c.InitFrom, f.dir)
 	}
 	return nil
 }

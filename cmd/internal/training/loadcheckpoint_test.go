@@ -60,7 +60,7 @@ func TestDamagedRunsAreKept(t *testing.T) {
 	for _, flags := range [][]string{{}, {"-resume"}, {"-resume", "auto"}} {
 		code, _, stderr := trainmnist(t, slices.Concat(args, flags, []string{"-out", dir})...)
 		assert.Equal(t, cli.Refused, code)
-		assert.Contains(t, stderr, "every checkpoint is damaged")
+		assert.Contains(t, stderr, "every checkpoint is corrupt")
 		assert.Equal(t, 3, newest(t, dir))
 	}
 }
@@ -80,6 +80,64 @@ func TestResumeAuto(t *testing.T) {
 	code, _, stderr := trainmnist(t, append(args, "-out", dir)...)
 	require.Equal(t, cli.OK, code, stderr)
 	assert.Equal(t, want, results(t, dir))
+}
+
+// TestResumeAutoOutcomes runs -resume auto with other flags over a finished and an unfinished run.
+func TestResumeAutoOutcomes(t *testing.T) {
+	args := tinyTraining(t, 8)
+	other := tinyTraining(t, 9)[2]
+	finished, unfinished := t.TempDir(), t.TempDir()
+	code, _, stderr := trainmnist(t, append(args, "-out", finished)...)
+	require.Equal(t, cli.OK, code, stderr)
+	interrupted(t, unfinished, args)
+	for _, c := range []struct {
+		flags  string
+		code   int
+		want   string // on stderr
+		epochs int    // done afterwards
+	}{
+		{"", cli.OK, "", 3},
+		{"-epochs 4", cli.OK, "", 4},
+		{"-epochs 2", cli.Refused, "-epochs is 2: the run in DIR has 3, want at least as many", 0},
+		{"-lr 0.5", cli.Refused, "the checkpoint in DIR is of another training: -lr: 0.001 then, 0.5 now", 0},
+		{"-workers 2", cli.OK, "", 3},
+		{"-model " + other, cli.Refused, "is of another training: model: ", 0},
+		{"-model lenet", cli.Refused, "-model is lenet: the run in DIR trains tiny", 0},
+		{"-model squeezenet1_0 -data nowhere", cli.Refused, "-model is squeezenet1_0: the run in DIR trains tiny", 0},
+		{"-init-from nowhere", cli.Refused, "-init-from is nowhere: the run in DIR began without it", 0},
+		{"-overwrite", cli.BadUsage, "-resume goes on with a run, -overwrite deletes it: want one of them", 0},
+	} {
+		for _, run := range []string{finished, unfinished} {
+			dir := filepath.Join(t.TempDir(), "copy")
+			require.NoError(t, os.CopyFS(dir, os.DirFS(run)))
+			was := contents(t, dir)
+			code, _, stderr := trainmnist(t, slices.Concat([]string{"-quiet", "-resume", "auto", "-out", dir}, strings.Fields(c.flags))...)
+			assert.Equal(t, c.code, code, "%s: %s", c.flags, stderr)
+			assert.Contains(t, stderr, strings.ReplaceAll(c.want, "DIR", dir))
+			if c.code != cli.OK {
+				assert.Equal(t, was, contents(t, dir), "%s: the run is left as it was", c.flags)
+				continue
+			}
+			checkpoint, err := train.LatestCheckpoint(dir, nil)
+			require.NoError(t, err)
+			assert.True(t, checkpoint.Finished)
+			assert.Len(t, checkpoint.History, c.epochs, c.flags)
+		}
+	}
+}
+
+// TestResumeAutoBegins where there is no run: without the folder, and in one that other files are in.
+func TestResumeAutoBegins(t *testing.T) {
+	args := tinyTraining(t, 8)
+	want, _ := whole(t, args)
+	for _, dir := range []string{filepath.Join(t.TempDir(), "a", "new"), t.TempDir()} {
+		if _, err := os.Stat(dir); err == nil {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o644))
+		}
+		code, _, stderr := trainmnist(t, append(args, "-out", dir, "-resume", "auto")...)
+		require.Equal(t, cli.OK, code, stderr)
+		assert.Equal(t, want, results(t, dir))
+	}
 }
 
 // TestResumeTakesTheRunsSettings: -resume alone, in another folder, ends as the run that was never

@@ -14,6 +14,10 @@ import (
 	"convgraph/train/solver"
 )
 
+// Description begins the help.
+const Description = "Train a network on MNIST, or on other images, and write its parameters, history and pictures. " +
+	"Flags take one dash or two."
+
 // Main runs a program whose arguments choose the training command c, which is the grammar itself or
 // one of its subcommands, and returns the exit code. With -mpi it joins the other ranks before it
 // looks at anything that may be wrong: they wait until all have joined.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -29,6 +30,19 @@ func trainmnist(t *testing.T, args ...string) (code int, stdout, stderr string) 
 	c := &Command{}
 	code = Main("trainmnist", c, c, args, &out, &diagnostics)
 	return code, out.String(), diagnostics.String()
+}
+
+// TestHelpGroupsEveryFlag holds that each flag has a group, and a help text that ends as a sentence.
+func TestHelpGroupsEveryFlag(t *testing.T) {
+	parser, err := kong.New(&Command{}, Vars())
+	require.NoError(t, err)
+	for _, flag := range parser.Model.Flags {
+		if flag.Name == "help" {
+			continue
+		}
+		assert.NotNil(t, flag.Group, flag.Name)
+		assert.Regexp(t, `[.)]$`, flag.Help, flag.Name)
+	}
 }
 
 // TestTrainingLeavesItsResults holds a run against the command contract.
@@ -140,28 +154,28 @@ func TestResumeRefusesAnotherTraining(t *testing.T) {
 	code, _, stderr := trainmnist(t, args...)
 	require.Equal(t, cli.OK, code, stderr)
 	for want, change := range map[string][]string{
-		`model: {"name":"tiny","input":[1,6,6],"preprocess":{},"layers":[{"kind":"affine","units":8}`: {"-model", otherModel},
-		"training images: 200 of (1, 6, 6) in 10 classes":                                             {"-data", otherData},
-		"test images: 50 of (1, 6, 6) in 10 classes":                                                  {"-test-samples", "49"},
-		"-batch: 10 then, 5 now":                                                                      {"-batch", "5"},
-		"-optimizer: adam then, sgd now":                                                              {"-optimizer", "sgd"},
-		"-lr: 0.001 then, 0.01 now":                                                                   {"-lr", "0.01"},
-		"-weight-decay: 0 then, 0.1 now":                                                              {"-weight-decay", "0.1"},
-		"-clip-norm: 0 then, 1 now":                                                                   {"-clip-norm", "1"},
-		"-schedule: constant then, step now":                                                          {"-schedule", "step"},
-		"-schedule: constant then, cosine now; -epochs: now 1, not known then":                        {"-schedule", "cosine"},
-		"-decay-every: 5 then, 2 now":                                                                 {"-decay-every", "2"},
-		"-decay-factor: 0.1 then, 0.5 now":                                                            {"-decay-factor", "0.5"},
-		"-mirror: true then, false now":                                                               {"-no-mirror"},
-		"-warmup: 0 then, 3 now":                                                                      {"-warmup", "3"},
-		"-label-smoothing: 0 then, 0.1 now":                                                           {"-label-smoothing", "0.1"},
-		"-average: 0 then, 0.9 now":                                                                   {"-average", "0.9"},
-		"-keep: last then, best now":                                                                  {"-keep", "best"},
-		"-sampling: shuffle then, replace now":                                                        {"-sampling", "replace"},
-		"-seed: 1 then, 2 now":                                                                        {"-seed", "2"},
-		"-eval-samples: 1000 then, 5 now":                                                             {"-eval-samples", "5"},
-		"-augment: crop=1 then, crop=2 now":                                                           {"-augment", "crop=2"},
-		`"init":"xavier"`:                                                                             {"-init", "xavier"},
+		`model: …rs":[{"kind":"affine","units":8}`:                             {"-model", otherModel},
+		"training images: 200 of (1, 6, 6) in 10 classes":                      {"-data", otherData},
+		"test images: 50 of (1, 6, 6) in 10 classes":                           {"-test-samples", "49"},
+		"-batch: 10 then, 5 now":                                               {"-batch", "5"},
+		"-optimizer: adam then, sgd now":                                       {"-optimizer", "sgd"},
+		"-lr: 0.001 then, 0.01 now":                                            {"-lr", "0.01"},
+		"-weight-decay: 0 then, 0.1 now":                                       {"-weight-decay", "0.1"},
+		"-clip-norm: 0 then, 1 now":                                            {"-clip-norm", "1"},
+		"-schedule: constant then, step now":                                   {"-schedule", "step"},
+		"-schedule: constant then, cosine now; -epochs: now 1, not known then": {"-schedule", "cosine"},
+		"-decay-every: 5 then, 2 now":                                          {"-decay-every", "2"},
+		"-decay-factor: 0.1 then, 0.5 now":                                     {"-decay-factor", "0.5"},
+		"-mirror: true then, false now":                                        {"-no-mirror"},
+		"-warmup: 0 then, 3 now":                                               {"-warmup", "3"},
+		"-label-smoothing: 0 then, 0.1 now":                                    {"-label-smoothing", "0.1"},
+		"-average: 0 then, 0.9 now":                                            {"-average", "0.9"},
+		"-keep: last then, best now":                                           {"-keep", "best"},
+		"-sampling: shuffle then, replace now":                                 {"-sampling", "replace"},
+		"-seed: 1 then, 2 now":                                                 {"-seed", "2"},
+		"-eval-samples: 1000 then, 5 now":                                      {"-eval-samples", "5"},
+		"-augment: crop=1 then, crop=2 now":                                    {"-augment", "crop=2"},
+		`"init":"xavier"`:                                                      {"-init", "xavier"},
 	} {
 		code, stdout, stderr := trainmnist(t, slices.Concat(args, change, []string{"-resume"})...)
 		assert.Equal(t, cli.Refused, code, change)

@@ -92,7 +92,7 @@ func TestResumeRefusesAnotherRecipe(t *testing.T) {
 	require.Equal(t, cli.OK, code, stderr)
 	code, _, stderr = trainmnist(t, append(args, "-resume", "-recipe", "book")...)
 	assert.Equal(t, cli.Refused, code)
-	for _, want := range []string{"model: {", "-optimizer: adamw then, adam now", "-lr: 0.006 then, 0.001 now", "-schedule: cosine then, constant now"} {
+	for _, want := range []string{`model: …net","input":[1,28,28],"init":"he"`, "-optimizer: adamw then, adam now", "-lr: 0.006 then, 0.001 now", "-schedule: cosine then, constant now"} {
 		assert.Contains(t, stderr, want)
 	}
 	code, _, stderr = trainmnist(t, append(args, "-recipe", "fast", "-resume", "-average", "0.9", "-label-smoothing", "0", "-augment", "shift")...)
