@@ -9,67 +9,6 @@ import (
 	"convgraph/ops"
 )
 
-// UpTo is the part of the model that the named layer is computed from, with that layer at its end, on
-// the same parameters: its Predict gives that layer's output.
-func (m *Model) UpTo(layer string) (*Model, error) {
-	last, err := m.Node(layer)
-	if err != nil {
-		return nil, err
-	}
-	spec := *m.spec
-	spec.Layers, spec.Loss, spec.ClassNames = nil, MeanSquaredError, nil
-	nodes := m.upTo(last)
-	for i, n := range nodes[1:] {
-		layer := named(n.Layer, n.Name)
-		if len(n.Inputs) != 1 || n.Inputs[0] != nodes[i] {
-			layer = From(layer, n.inputNames()...)
-		}
-		spec.Layers = append(spec.Layers, layer)
-	}
-	part, err := newModel(&spec, nodes)
-	if err != nil {
-		return nil, err
-	}
-	part.dtype, part.seed, part.unfused = m.dtype, m.seed, m.unfused
-	return part, nil
-}
-
-// upTo are copies of the network's input and the nodes that the last one is computed from. They share
-// the model's parameters.
-func (m *Model) upTo(last *Node) []*Node {
-	needed := map[*Node]bool{m.nodes[0]: true, last: true}
-	for i := len(m.nodes) - 1; i > 0; i-- {
-		if n := m.nodes[i]; needed[n] {
-			for _, in := range n.Inputs {
-				needed[in] = true
-			}
-		}
-	}
-	copies := map[*Node]*Node{}
-	var nodes []*Node
-	for _, n := range m.nodes {
-		if !needed[n] {
-			continue
-		}
-		c := &Node{Name: n.Name, Layer: n.Layer, Shape: n.Shape, Parameters: n.Parameters}
-		for _, in := range n.Inputs {
-			c.Inputs = append(c.Inputs, copies[in])
-			copies[in].readers = append(copies[in].readers, c)
-		}
-		copies[n] = c
-		nodes = append(nodes, c)
-	}
-	return nodes
-}
-
-func (m *Model) noLayer(layer string) error {
-	var names []string
-	for _, n := range m.nodes[1:] {
-		names = append(names, n.Name)
-	}
-	return fmt.Errorf("model %q has no layer %.80q: it has %v", m.spec.Name, layer, names)
-}
-
 // An ActivationMaximization is how strongly one unit of a layer answers to an image, and which change of the image makes it answer more: the way up for
 // gradient ascent on the input (Simonyan, Vedaldi and Zisserman 2013). It works on the model's own parameters and changes none. An ActivationMaximization is
 // for one goroutine at a time.
@@ -108,7 +47,7 @@ func (a *ActivationMaximization) build(unit int) error {
 	if err := net.addProbabilities(); err != nil {
 		return err
 	}
-	if a.y, err = ops.Select(net.output(), unit, a.place()); err != nil {
+	if a.y, err = ops.Select(net.output(), unit, a.center()); err != nil {
 		return err
 	}
 	grads, err := G.Grad(a.y, net.x)
@@ -127,8 +66,8 @@ func (a *ActivationMaximization) build(unit int) error {
 	return G.Let(net.x, a.x)
 }
 
-// place is the middle of the layer's plane, counted row by row.
-func (a *ActivationMaximization) place() int {
+// center is the middle of the layer's plane, counted row by row.
+func (a *ActivationMaximization) center() int {
 	out := a.model.head.output.Shape
 	if out.Dims() != 3 {
 		return 0

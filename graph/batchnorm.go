@@ -24,10 +24,10 @@ type BatchNorm struct {
 	Frozen   bool    `json:"frozen,omitempty"`   // training uses the running statistics, too, and keeps them
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (b BatchNorm) Label() string { return b.Name }
 
-// Output is the input's shape.
+// Output returns the input's shape.
 func (b BatchNorm) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if !(b.Momentum >= 0 && b.Momentum <= 1) {
 		return nil, fmt.Errorf("momentum is %g: want a number from 0 to 1", b.Momentum)
@@ -35,7 +35,7 @@ func (b BatchNorm) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	return in[0], checkEps(b.Eps)
 }
 
-// Parameters are the scale, the shift and the running statistics of each channel.
+// Parameters returns the scale, the shift and the running statistics of each channel.
 func (b BatchNorm) Parameters(in ...tensor.Shape) []Parameter {
 	channels := tensor.Shape{in[0][0]}
 	return []Parameter{
@@ -46,7 +46,7 @@ func (b BatchNorm) Parameters(in ...tensor.Shape) []Parameter {
 	}
 }
 
-// MultiplyAdds is one for each value.
+// MultiplyAdds returns one for each value.
 func (BatchNorm) MultiplyAdds(in ...tensor.Shape) int64 { return elements(in[0]) }
 
 // Lower adds a BatchNorm op in training and a FrozenBatchNorm op in prediction or if the running

@@ -27,10 +27,10 @@ type Conv2D struct {
 	NoBias      bool    `json:"no_bias,omitempty"` // there are no biases: a BatchNorm behind would take them away
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (c Conv2D) Label() string { return c.Name }
 
-// Output is (filters, OH, OW).
+// Output returns (filters, OH, OW).
 func (c Conv2D) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if err := wantImage(in[0]); err != nil {
 		return nil, err
@@ -64,20 +64,10 @@ func (c Conv2D) checkChannels(channels int) error {
 	if c.groups() != 1 || len(c.Connections) != c.Filters {
 		return fmt.Errorf("connections for %d filters in %d groups: want %d filters in 1 group", len(c.Connections), c.groups(), c.Filters)
 	}
-	for i, inputs := range c.Connections {
-		if len(inputs) == 0 {
-			return fmt.Errorf("filter %d is connected to no input channel", i)
-		}
-		for j, ch := range inputs {
-			if ch < 0 || ch >= channels || j > 0 && ch <= inputs[j-1] {
-				return fmt.Errorf("filter %d is connected to %v: want input channels from 0 to %d in increasing order", i, inputs, channels-1)
-			}
-		}
-	}
-	return nil
+	return ops.CheckConnections(c.Connections, channels)
 }
 
-// Parameters are the weight and the bias.
+// Parameters returns the weight and the bias.
 func (c Conv2D) Parameters(in ...tensor.Shape) []Parameter {
 	taps := c.Kernel[0] * c.Kernel[1]
 	channels := in[0][0] / c.groups()
@@ -91,14 +81,6 @@ func (c Conv2D) Parameters(in ...tensor.Shape) []Parameter {
 	return withBias(weight, c.NoBias, c.Bias, c.Filters)
 }
 
-// withBias is a weight and, unless the layer has none, a bias for each of its outputs.
-func withBias(weight Parameter, none bool, start float64, outputs int) []Parameter {
-	if none {
-		return []Parameter{weight}
-	}
-	return []Parameter{weight, {Name: "bias", Shape: tensor.Shape{outputs}, Start: start}}
-}
-
 func (c Conv2D) connectionCount() (n int) {
 	for _, inputs := range c.Connections {
 		n += len(inputs)
@@ -108,7 +90,7 @@ func (c Conv2D) connectionCount() (n int) {
 
 func (c Conv2D) groups() int { return max(c.Groups, 1) }
 
-// MultiplyAdds is a multiplication and an addition for each weight at each place.
+// MultiplyAdds returns a multiplication and an addition for each weight at each place.
 func (c Conv2D) MultiplyAdds(in ...tensor.Shape) int64 {
 	out, err := c.Output(in...)
 	if err != nil {
@@ -130,23 +112,4 @@ func (c Conv2D) op() ops.Conv {
 		Stride: c.Stride.op(), Pad: c.Pad.op(), PadBegin: c.PadBegin.op(), PadEnd: c.PadEnd.op(),
 		Dilation: c.Dilation.op(), Groups: c.Groups,
 	}
-}
-
-func wantImage(in tensor.Shape) error {
-	if in.Dims() != 3 {
-		return fmt.Errorf("input is %v: want (channels, height, width)", in)
-	}
-	return nil
-}
-
-// checkWindow bounds the numbers of a window: a spec may be anybody's file.
-func checkWindow(pairs ...Pair) error {
-	for _, p := range pairs {
-		for _, n := range p {
-			if n > maxSide || n < -maxSide {
-				return fmt.Errorf("got %d in a window's sizes: want at most %d", n, maxSide)
-			}
-		}
-	}
-	return nil
 }

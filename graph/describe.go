@@ -88,37 +88,6 @@ func (s *symbolic) opLayers() map[uint64]string {
 	return owners
 }
 
-// opOwners maps forward ops' IDs to names.
-type opOwners map[uint64]string
-
-// layerOps are the ops up to the logits, with their layers' names. Ops that a pass has fused have the
-// last layer's.
-func (s *symbolic) layerOps() opOwners {
-	owners := opOwners{}
-	for _, n := range s.model.nodes[1:] { // a layer's ops read those of earlier layers, which are claimed
-		if value := s.values[n]; value != nil {
-			owners.claim(value, n.Name)
-		}
-	}
-	return owners
-}
-
-// claim gives an op, and those it reads, the name, if they have none.
-func (o opOwners) claim(n *G.Node, name string) {
-	if n.Op() == nil {
-		return
-	}
-	if info, ours := ops.Describe(n.Op()); ours {
-		if o[info.ID] != "" {
-			return
-		}
-		o[info.ID] = name
-	}
-	for _, c := range children(n) {
-		o.claim(c, name)
-	}
-}
-
 type describer struct {
 	ids         map[*G.Node]int
 	layers      map[uint64]string  // of forward ops, by ID
@@ -183,17 +152,4 @@ func (d *describer) claimSums(gradient *Value) {
 			in.Layer = gradient.Layer
 		}
 	}
-}
-
-// children are the nodes that n reads, in order.
-func children(n *G.Node) G.Nodes {
-	if n.Op() == nil {
-		return nil
-	}
-	var nodes G.Nodes
-	from := n.Graph().From(n.ID())
-	for from.Next() {
-		nodes = append(nodes, from.Node().(*G.Node))
-	}
-	return nodes
 }

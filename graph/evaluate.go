@@ -58,30 +58,6 @@ func (m *Model) Loss(images, targets *tensor.Dense) (float64, error) {
 	return sum / float64(len(rows)/size), nil
 }
 
-// of is the loss of one sample.
-func (l Loss) of(logits, targets []float64) (sum float64) {
-	switch l {
-	case CrossEntropy:
-		total := logSumExp(logits)
-		for c, t := range targets {
-			if t != 0 {
-				sum += t * (total - logits[c])
-			}
-		}
-		return sum
-	case BinaryCrossEntropy:
-		for i, t := range targets {
-			x := logits[i] // log(1+e^x) - t·x, where e^x can't overflow
-			sum += max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) - t*x
-		}
-	default:
-		for i, t := range targets {
-			sum += (logits[i] - t) * (logits[i] - t)
-		}
-	}
-	return sum / float64(len(targets))
-}
-
 // answers are the targets' and the logits' values, row by row.
 func (m *Model) answers(images, targets *tensor.Dense) (rows, logits []float64, err error) {
 	predicted, err := m.Predict(images)
@@ -148,13 +124,6 @@ func (m *Model) checkTargets(rows []float64) error {
 	return nil
 }
 
-func (l Loss) targetRange() string {
-	if l == MeanSquaredError {
-		return "that is finite"
-	}
-	return "from 0 to 1"
-}
-
 // ArgMax is the index of the largest value of each row of a matrix; of equal values the first. It is
 // nil for what isn't a matrix of floats in one piece.
 func ArgMax(matrix *tensor.Dense) []int {
@@ -178,26 +147,36 @@ func argMax(row []float64) (index int) {
 	return index
 }
 
-func logSumExp(row []float64) float64 {
-	largest := math.Inf(-1)
-	for _, v := range row {
-		largest = math.Max(largest, v)
+// LossAlong is the loss of a batch at the parameters moved by each of the distances along a direction,
+// which has a tensor for each trained parameter. The parameters are as before afterwards.
+func (m *Model) LossAlong(images, targets *tensor.Dense, direction []*tensor.Dense, distances []float64) ([]float64, error) {
+	trained := m.trained()
+	if len(direction) != len(trained) {
+		return nil, fmt.Errorf("model %q: direction has %d tensors: want %d, one for each trained parameter", m.spec.Name, len(direction), len(trained))
 	}
-	sum := 0.0
-	for _, v := range row {
-		sum += math.Exp(v - largest)
+	was := make([]*tensor.Dense, len(trained))
+	for i, p := range trained {
+		if direction[i] == nil || !direction[i].Shape().Eq(p.Shape) {
+			return nil, fmt.Errorf("model %q: tensor %d of the direction is %v: want %v", m.spec.Name, i, describeTensor(direction[i]), p.Shape)
+		}
+		was[i] = p.Value.Clone().(*tensor.Dense)
 	}
-	return largest + math.Log(sum)
-}
-
-// float64s are a tensor's elements, converted if they must be.
-func float64s(d *tensor.Dense) []float64 {
-	if d.Dtype() == tensor.Float64 {
-		return d.Float64s()
+	defer func() {
+		for i, p := range trained {
+			copyValues(p.Value, 0, was[i], 0, p.Shape.TotalSize())
+		}
+	}()
+	losses := make([]float64, len(distances))
+	for k, distance := range distances {
+		for i, p := range trained {
+			for j := range p.Shape.TotalSize() {
+				setAt(p.Value, j, at(was[i], j)+distance*at(direction[i], j))
+			}
+		}
+		var err error
+		if losses[k], err = m.Loss(images, targets); err != nil {
+			return nil, err
+		}
 	}
-	out := make([]float64, d.Shape().TotalSize())
-	for i, v := range d.Float32s() {
-		out[i] = float64(v)
-	}
-	return out
+	return losses, nil
 }

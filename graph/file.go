@@ -189,14 +189,3 @@ func (m *Model) match(arrays []formats.Array) ([]*tensor.Dense, error) {
 	}
 	return values, nil
 }
-
-// assign copies all elements of src into dst, which may be of another float type.
-func assign(dst, src *tensor.Dense) {
-	if dst.Dtype() == src.Dtype() {
-		copyValues(dst, 0, src, 0, dst.Shape().TotalSize())
-		return
-	}
-	for i, v := range float64s(src) {
-		setAt(dst, i, v)
-	}
-}

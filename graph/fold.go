@@ -103,7 +103,7 @@ func (m *Model) foldedSpec(into map[*Node]*Node) *Spec {
 		}
 		layer, _ := Reads(m.spec.Layers[i])
 		if _, ok := layer.(BatchNorm); ok {
-			layer = named(layer, n.Name) // its number would be another one without the others
+			layer = Named(layer, n.Name) // its number would be another one without the others
 		}
 		if takes[n] {
 			layer = withBiases(layer)

@@ -83,6 +83,7 @@ func assertNear(t *testing.T, want, got *tensor.Dense, tolerance float64) {
 	assert.Less(t, difference, tolerance*largest)
 }
 
+// at returns the element with the index i in row-major order.
 func at(d *tensor.Dense, i int) float64 {
 	if d.Dtype() == tensor.Float64 {
 		return d.Float64s()[i]

@@ -72,16 +72,6 @@ func (m *Model) NumericalGradient(images, targets *tensor.Dense, h float64) ([]N
 	return grads, nil
 }
 
-// trained are the parameters that have a gradient.
-func (m *Model) trained() (trained []*Parameter) {
-	for _, p := range m.params {
-		if p.Trained() {
-			trained = append(trained, p)
-		}
-	}
-	return trained
-}
-
 func (m *Model) slope(p *tensor.Dense, j int, h float64, images, targets *tensor.Dense) (float64, error) {
 	was := at(p, j)
 	defer setAt(p, j, was)
@@ -111,19 +101,4 @@ func (m *Model) loadedStep(images, targets *tensor.Dense) (*Step, error) {
 	}
 	step.load(images, rows)
 	return step, nil
-}
-
-func at(d *tensor.Dense, i int) float64 {
-	if d.Dtype() == tensor.Float64 {
-		return d.Float64s()[i]
-	}
-	return float64(d.Float32s()[i])
-}
-
-func setAt(d *tensor.Dense, i int, v float64) {
-	if d.Dtype() == tensor.Float64 {
-		d.Float64s()[i] = v
-		return
-	}
-	d.Float32s()[i] = float32(v)
 }

@@ -210,37 +210,3 @@ func rotate(a, v [][]float64, p, q int) {
 	}
 	a[p][q], a[q][p] = 0, 0
 }
-
-// LossAlong is the loss of a batch at the parameters moved by each of the distances along a direction,
-// which has a tensor for each trained parameter. The parameters are as before afterwards.
-func (m *Model) LossAlong(images, targets *tensor.Dense, direction []*tensor.Dense, distances []float64) ([]float64, error) {
-	trained := m.trained()
-	if len(direction) != len(trained) {
-		return nil, fmt.Errorf("model %q: direction has %d tensors: want %d, one for each trained parameter", m.spec.Name, len(direction), len(trained))
-	}
-	was := make([]*tensor.Dense, len(trained))
-	for i, p := range trained {
-		if direction[i] == nil || !direction[i].Shape().Eq(p.Shape) {
-			return nil, fmt.Errorf("model %q: tensor %d of the direction is %v: want %v", m.spec.Name, i, describeTensor(direction[i]), p.Shape)
-		}
-		was[i] = p.Value.Clone().(*tensor.Dense)
-	}
-	defer func() {
-		for i, p := range trained {
-			copyValues(p.Value, 0, was[i], 0, p.Shape.TotalSize())
-		}
-	}()
-	losses := make([]float64, len(distances))
-	for k, distance := range distances {
-		for i, p := range trained {
-			for j := range p.Shape.TotalSize() {
-				setAt(p.Value, j, at(was[i], j)+distance*at(direction[i], j))
-			}
-		}
-		var err error
-		if losses[k], err = m.Loss(images, targets); err != nil {
-			return nil, err
-		}
-	}
-	return losses, nil
-}

@@ -26,10 +26,10 @@ type LpPool struct {
 	plain
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (p LpPool) Label() string { return p.Name }
 
-// Output is (C, OH, OW).
+// Output returns (C, OH, OW).
 func (p LpPool) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if p.P != 0 && !(p.P >= 1 && p.P <= 64) {
 		return nil, fmt.Errorf("p is %g: want a number from 1 to 64", p.P)
@@ -37,7 +37,7 @@ func (p LpPool) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	return p.mean().Output(in...)
 }
 
-// MultiplyAdds is an addition for each value of each window.
+// MultiplyAdds returns an addition for each value of each window.
 func (p LpPool) MultiplyAdds(in ...tensor.Shape) int64 { return windowReads(p, p.Kernel, in[0]) }
 
 // Lower adds a power, an AvgPool2D op, the factor that makes sums of the means, and a root.

@@ -20,10 +20,10 @@ type LRN struct {
 	plain
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (n LRN) Label() string { return n.Name }
 
-// Output is the input's shape.
+// Output returns the input's shape.
 func (n LRN) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if err := wantImage(in[0]); err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func (n LRN) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	return in[0], nil
 }
 
-// MultiplyAdds is one for each channel of each value's sum of squares.
+// MultiplyAdds returns one for each channel of each value's sum of squares.
 func (n LRN) MultiplyAdds(in ...tensor.Shape) int64 { return elements(in[0]) * int64(n.Size) }
 
 // Lower adds an LRN op.

@@ -1,11 +1,6 @@
 package graph
 
-import (
-	"runtime"
-	"slices"
-
-	G "gorgonia.org/gorgonia"
-)
+import "runtime"
 
 // MemoryUse is the memory that the results of a graph's ops take: activations and, of a training step, all gradients. The parameters, what a
 // solver keeps of them, the input and the kernels' scratch come on top.
@@ -95,21 +90,4 @@ func reachableBytes() int64 {
 func (m *Model) memoryUse(work string, images int, p *plan) MemoryUse {
 	bytes := int64(m.dtype.Size())
 	return MemoryUse{Work: work, Images: images, ArenaBytes: int64(p.size) * bytes, SeparateBytes: int64(p.separate) * bytes}
-}
-
-// lowerPrediction makes the symbolic graph up to the probabilities.
-func (m *Model) lowerPrediction(kind predictorKind) (*symbolic, error) {
-	net, err := m.lower(kind.batch, lowering{fused: !m.unfused && !kind.layers})
-	if err != nil {
-		return nil, err
-	}
-	return net, net.addProbabilities()
-}
-
-// trainable says whether the model has a parameter that training learns.
-func (m *Model) trainable() bool { return slices.ContainsFunc(m.params, (*Parameter).Trained) }
-
-// planPrediction lays out the results of a prediction's ops; the logits and the last layer's output can be read after the run.
-func (s *symbolic) planPrediction(p *program) *plan {
-	return newPlan(p.order(), G.Nodes{s.logits, s.output()})
 }

@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"gorgonia.org/tensor"
@@ -84,7 +85,10 @@ func declare(spec *Spec, options []Option) (*Model, error) {
 	if m.dtype != tensor.Float32 && m.dtype != tensor.Float64 {
 		return nil, fmt.Errorf("model %q: element type is %v: want float32 or float64", spec.Name, m.dtype)
 	}
-	return m, m.checkRecompute()
+	if err := checkRecompute(m.recompute, m.hidden()); err != nil {
+		return nil, fmt.Errorf("model %q: %w", spec.Name, err)
+	}
+	return m, nil
 }
 
 // newModel is a model of nodes whose parameters have no values yet.
@@ -102,18 +106,6 @@ func newModel(spec *Spec, nodes []*Node) (*Model, error) {
 		m.params = append(m.params, n.Parameters...)
 	}
 	return m, nil
-}
-
-func zeros(dt tensor.Dtype, shape tensor.Shape) *tensor.Dense {
-	return tensor.New(tensor.Of(dt), tensor.WithShape(shape...))
-}
-
-func denseOf(dt tensor.Dtype, shape tensor.Shape, values []float64) *tensor.Dense {
-	d := zeros(dt, shape)
-	for i, v := range values {
-		setAt(d, i, v)
-	}
-	return d
 }
 
 // Spec is the declaration the model was made from.
@@ -135,7 +127,7 @@ func (m *Model) Node(name string) (*Node, error) {
 	return nil, m.noLayer(name)
 }
 
-// Output is the last node.
+// Output returns the last node.
 func (m *Model) Output() *Node { return m.head.output }
 
 // LogitsNode is the node whose output the loss reads: the last one, or the one that its Softmax or
@@ -151,4 +143,48 @@ func (m *Model) Classes() int { return m.head.output.Shape.TotalSize() }
 func (m *Model) HasProbabilities() bool {
 	_, softmax := m.head.output.Layer.(Softmax)
 	return m.head.loss != MeanSquaredError || softmax && m.head.output.Shape.Dims() == 3
+}
+
+func (m *Model) noLayer(layer string) error {
+	var names []string
+	for _, n := range m.nodes[1:] {
+		names = append(names, n.Name)
+	}
+	return fmt.Errorf("model %q has no layer %.80q: it has %v", m.spec.Name, layer, names)
+}
+
+// hidden are the nodes up to the logits.
+func (m *Model) hidden() []*Node {
+	layers := m.nodes[1:]
+	if m.head.squash() != nil {
+		return layers[:len(layers)-1]
+	}
+	return layers
+}
+
+// TrainingLoss is the loss that the model is trained with.
+func (m *Model) TrainingLoss() Loss { return m.head.loss }
+
+func (m *Model) checkBatch(batch int) error {
+	if batch < 1 || batch > maxSide {
+		return fmt.Errorf("model %q: batch is %d: want 1 to %d", m.spec.Name, batch, maxSide)
+	}
+	return nil
+}
+
+func (m *Model) checkImages(images *tensor.Dense) (n int, err error) {
+	if images == nil {
+		return 0, fmt.Errorf("model %q: images are nil: want (N, then %v)", m.spec.Name, m.spec.Input)
+	}
+	s := images.Shape()
+	if len(s) == 0 || !slices.Equal(s[1:], m.spec.Input) {
+		return 0, fmt.Errorf("model %q: images have shape %v: want (N, then %v)", m.spec.Name, s, m.spec.Input)
+	}
+	if images.Dtype() != m.dtype {
+		return 0, fmt.Errorf("model %q: images are %v: want %v, as the model is", m.spec.Name, images.Dtype(), m.dtype)
+	}
+	if err := checkDense(images); err != nil {
+		return 0, fmt.Errorf("model %q: images %w", m.spec.Name, err)
+	}
+	return s[0], nil
 }

@@ -64,12 +64,12 @@ func TestModelErrors(t *testing.T) {
 			wide, conv(graph.Conv2D{Filters: 8, Kernel: graph.Square(3), Groups: -1})},
 		{`model "m": layer 2 "conv1" (Conv2D{Filters: 3, Kernel: Square(3), Connections: [][]int{{0}, {1}}}, input (6, 28, 28)): connections for 2 filters in 1 groups: want 3 filters in 1 group`,
 			wide, conv(graph.Conv2D{Filters: 3, Kernel: graph.Square(3), Connections: [][]int{{0}, {1}}})},
-		{`model "m": layer 2 "conv1" (Conv2D{Filters: 2, Kernel: Square(3), Connections: [][]int{{0}, {}}}, input (6, 28, 28)): filter 1 is connected to no input channel`,
+		{`model "m": layer 2 "conv1" (Conv2D{Filters: 2, Kernel: Square(3), Connections: [][]int{{0}, {}}}, input (6, 28, 28)): output channel 1 is connected to no input`,
 			wide, conv(graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Connections: [][]int{{0}, {}}})},
-		{`model "m": layer 2 "conv1" (Conv2D{Filters: 1, Kernel: Square(3), Connections: [][]int{{2, 2}}}, input (6, 28, 28)): filter 0 is connected to [2 2]: ` +
+		{`model "m": layer 2 "conv1" (Conv2D{Filters: 1, Kernel: Square(3), Connections: [][]int{{2, 2}}}, input (6, 28, 28)): connections of output channel 0 are [2 2]: ` +
 			`want input channels from 0 to 5 in increasing order`,
 			wide, conv(graph.Conv2D{Filters: 1, Kernel: graph.Square(3), Connections: [][]int{{2, 2}}})},
-		{`model "m": layer 2 "conv1" (Conv2D{Filters: 1, Kernel: Square(3), Connections: [][]int{{0, 6}}}, input (6, 28, 28)): filter 0 is connected to [0 6]: ` +
+		{`model "m": layer 2 "conv1" (Conv2D{Filters: 1, Kernel: Square(3), Connections: [][]int{{0, 6}}}, input (6, 28, 28)): connections of output channel 0 are [0 6]: ` +
 			`want input channels from 0 to 5 in increasing order`,
 			wide, conv(graph.Conv2D{Filters: 1, Kernel: graph.Square(3), Connections: [][]int{{0, 6}}})},
 		{`model "m": layer 2 "conv1" (Conv2D{Filters: 1, Kernel: Square(3)}, input (5)): input is (5): want (channels, height, width)`,

@@ -18,10 +18,10 @@ type Normalize struct {
 	Std  []float64 `json:"deviation"`
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (n Normalize) Label() string { return n.Name }
 
-// Output is the input's shape.
+// Output returns the input's shape.
 func (n Normalize) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if err := wantImage(in[0]); err != nil {
 		return nil, err

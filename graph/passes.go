@@ -161,3 +161,10 @@ func reluFollows(chain []*Node) bool {
 	_, ok := chain[1].Layer.(ReLU)
 	return ok
 }
+
+func (g group) multiplyAdds() (sum int64) {
+	for _, n := range g.nodes {
+		sum += n.MultiplyAdds()
+	}
+	return sum
+}

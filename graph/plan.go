@@ -154,13 +154,3 @@ func part(d *tensor.Dense, offset, n int) *tensor.Dense {
 	}
 	return tensor.New(tensor.WithShape(n), tensor.WithBacking(d.Float32s()[offset:offset+n:offset+n]))
 }
-
-// tapeOrder is the ops in the order in which the tape machine runs a compiled graph: gorgonia compiles it in this one.
-func tapeOrder(compiled *G.ExprGraph) (G.Nodes, error) {
-	sorted, err := G.Sort(compiled)
-	if err != nil {
-		return nil, err
-	}
-	slices.Reverse(sorted)
-	return slices.DeleteFunc(sorted, func(n *G.Node) bool { return n.Op() == nil }), nil
-}

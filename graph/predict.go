@@ -3,7 +3,6 @@ package graph
 import (
 	"fmt"
 	"math/bits"
-	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -244,50 +243,16 @@ func (m *Model) newPredictor(kind predictorKind) (*predictor, error) {
 	return p, nil
 }
 
-func (m *Model) checkImages(images *tensor.Dense) (n int, err error) {
-	if images == nil {
-		return 0, fmt.Errorf("model %q: images are nil: want (N, then %v)", m.spec.Name, m.spec.Input)
-	}
-	s := images.Shape()
-	if len(s) == 0 || !slices.Equal(s[1:], m.spec.Input) {
-		return 0, fmt.Errorf("model %q: images have shape %v: want (N, then %v)", m.spec.Name, s, m.spec.Input)
-	}
-	if images.Dtype() != m.dtype {
-		return 0, fmt.Errorf("model %q: images are %v: want %v, as the model is", m.spec.Name, images.Dtype(), m.dtype)
-	}
-	if err := checkDense(images); err != nil {
-		return 0, fmt.Errorf("model %q: images %w", m.spec.Name, err)
-	}
-	return s[0], nil
-}
-
-// checkDense sees that a tensor's elements can be read as they lie in memory.
-func checkDense(d *tensor.Dense) error {
-	if dt := d.Dtype(); dt != tensor.Float32 && dt != tensor.Float64 {
-		return fmt.Errorf("are %v: want float32 or float64", dt)
-	}
-	if d.Shape().TotalSize() > 0 && (d.RequiresIterator() || d.DataOrder().IsColMajor()) {
-		return fmt.Errorf("are a view or column-major: want them row-major in one piece (see Materialize)")
-	}
-	return nil
-}
-
-// copyRows writes a batch's value into the rows of dst from first on.
-func copyRows(dst *tensor.Dense, first, n int, v G.Value) error {
-	src, err := dense(v)
+// lowerPrediction makes the symbolic graph up to the probabilities.
+func (m *Model) lowerPrediction(kind predictorKind) (*symbolic, error) {
+	net, err := m.lower(kind.batch, lowering{fused: !m.unfused && !kind.layers})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	row := src.Shape().TotalSize() / n
-	copyValues(dst, first*row, src, 0, n*row)
-	return nil
+	return net, net.addProbabilities()
 }
 
-// copyValues copies n elements between tensors of one element type.
-func copyValues(dst *tensor.Dense, to int, src *tensor.Dense, from, n int) {
-	if dst.Dtype() == tensor.Float64 {
-		copy(dst.Float64s()[to:to+n], src.Float64s()[from:from+n])
-		return
-	}
-	copy(dst.Float32s()[to:to+n], src.Float32s()[from:from+n])
+// planPrediction lays out the results of a prediction's ops; the logits and the last layer's output can be read after the run.
+func (s *symbolic) planPrediction(p *program) *plan {
+	return newPlan(p.order(), G.Nodes{s.logits, s.output()})
 }

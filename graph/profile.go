@@ -3,7 +3,6 @@ package graph
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -97,23 +96,6 @@ func (m *Model) lowerProfile(images int) (*symbolic, G.Nodes, error) {
 	return net, order, err
 }
 
-// fill gives the graph random images and, if it has any, targets that say nothing: every class alike.
-func (s *symbolic) fill() error {
-	random := rand.New(rand.NewPCG(s.model.seed, 0))
-	x := zeros(s.model.dtype, s.x.Shape())
-	for i := range x.Shape().TotalSize() {
-		setAt(x, i, random.Float64())
-	}
-	if err := G.Let(s.x, x); err != nil || s.t == nil {
-		return err
-	}
-	t := zeros(s.model.dtype, s.t.Shape())
-	for i := range t.Shape().TotalSize() {
-		setAt(t, i, 1/float64(s.t.Shape()[1]))
-	}
-	return G.Let(s.t, t)
-}
-
 // programOf is the program that runs the ops in the given order.
 func programOf(order G.Nodes) *program {
 	p := newProgram()
@@ -177,13 +159,6 @@ func (l *LayerProfile) count(multiplyAdds int64, passesBack bool) {
 	if l.Weights.Bytes > 0 {
 		l.Weights.MultiplyAdds = multiplyAdds
 	}
-}
-
-func (g group) multiplyAdds() (sum int64) {
-	for _, n := range g.nodes {
-		sum += n.MultiplyAdds()
-	}
-	return sum
 }
 
 // passesBack says whether the gradient of what a group reads is computed. If the group has a matrix

@@ -1,9 +1,6 @@
 package graph
 
 import (
-	"cmp"
-	"fmt"
-	"path"
 	"slices"
 
 	G "gorgonia.org/gorgonia"
@@ -14,53 +11,6 @@ import (
 // This file trades time for memory (Chen et al. 2016, "Training Deep Nets with Sublinear Memory
 // Cost"): what is only read inside a block isn't kept for the backward half, but computed again when
 // the gradient arrives at the block.
-
-// checkRecompute is the error of a pattern that no layer matches.
-func (m *Model) checkRecompute() error {
-	for _, pattern := range m.recompute {
-		if _, err := path.Match(pattern, ""); err != nil {
-			return fmt.Errorf("model %q: recompute: pattern %q: %w", m.spec.Name, pattern, err)
-		}
-		if !slices.ContainsFunc(m.hidden(), func(n *Node) bool { return matchedPart(pattern, n.Name) != "" }) {
-			return fmt.Errorf("model %q: recompute: no layer's name matches %q", m.spec.Name, pattern)
-		}
-	}
-	return nil
-}
-
-// matchedPart is the shortest part of a layer's name that a pattern matches and that ends before a
-// dot or with the name; "" if there is none.
-func matchedPart(pattern, name string) string {
-	for end, r := range name + "." {
-		if ok, _ := path.Match(pattern, name[:end]); ok && r == '.' {
-			return name[:end]
-		}
-	}
-	return ""
-}
-
-// recomputedBlocks are the names of the blocks of the layers that the patterns match.
-func (m *Model) recomputedBlocks() map[*Node]string {
-	blocks, run := map[*Node]string{}, ""
-	for _, n := range m.hidden() {
-		var part string
-		for _, pattern := range m.recompute {
-			if part = matchedPart(pattern, n.Name); part != "" {
-				break
-			}
-		}
-		if part == n.Name { // a layer by itself joins those before it
-			run = cmp.Or(run, part)
-			part = run
-		} else {
-			run = ""
-		}
-		if part != "" {
-			blocks[n] = part
-		}
-	}
-	return blocks
-}
 
 // recomputation rewrites the gradients of a graph.
 type recomputation struct {
@@ -100,7 +50,7 @@ func (s *symbolic) recompute() error {
 
 // opBlocks are the blocks of the forward ops. An op of several layers is in one if all of them are.
 func (s *symbolic) opBlocks() map[*G.Node]string {
-	ofLayer := s.model.recomputedBlocks()
+	ofLayer := recomputedBlocks(s.model.recompute, s.model.hidden())
 	named := map[string]string{}
 	for _, g := range s.groups {
 		block := ofLayer[g.nodes[0]]
@@ -133,7 +83,7 @@ func (r *recomputation) lookForward(n *G.Node) {
 		return
 	}
 	r.forward[n] = true
-	if block := r.block[n]; block != "" && (r.last[block] == nil || idOf(r.last[block]) < idOf(n)) && !isByProduct(n) {
+	if block := r.block[n]; block != "" && (r.last[block] == nil || idOf(r.last[block]) < idOf(n)) && !isSideOutput(n) {
 		r.last[block] = n
 	}
 	for _, c := range children(n) {
@@ -147,8 +97,8 @@ func idOf(n *G.Node) uint64 {
 	return info.ID
 }
 
-// isByProduct says whether a forward op reads nothing: it is given what another op left behind.
-func isByProduct(n *G.Node) bool {
+// isSideOutput says whether a forward op reads nothing: it is given what another op left behind.
+func isSideOutput(n *G.Node) bool {
 	memory, ours := ops.AliasingOf(n.Op())
 	return ours && memory.Reads == 0
 }

@@ -28,7 +28,7 @@ type Resize struct {
 	plain
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (r Resize) Label() string { return r.Name }
 
 var (
@@ -37,7 +37,7 @@ var (
 	resizeRoundings   = []string{"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}
 )
 
-// Output is (C, the height of Size, its width).
+// Output returns (C, the height of Size, its width).
 func (r Resize) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if err := wantImage(in[0]); err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func (r Resize) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	return tensor.Shape{in[0][0], r.Size[0], r.Size[1]}, nil
 }
 
-// MultiplyAdds is that of the rows and columns read for each value.
+// MultiplyAdds returns that of the rows and columns read for each value.
 func (r Resize) MultiplyAdds(in ...tensor.Shape) int64 {
 	taps := map[string]int64{"linear": 4, "cubic": 16}[r.Mode]
 	return taps * int64(in[0][0]) * int64(r.Size[0]) * int64(r.Size[1])

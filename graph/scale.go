@@ -19,10 +19,10 @@ type Scale struct {
 	NoBias   bool   `json:"no_bias,omitempty"`   // there are no terms
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (s Scale) Label() string { return s.Name }
 
-// Output is the input's shape.
+// Output returns the input's shape.
 func (s Scale) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if s.NoWeight && s.NoBias {
 		return nil, fmt.Errorf("neither factors nor terms: want at least one of them")
@@ -38,7 +38,7 @@ func (s Scale) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	return in[0], nil
 }
 
-// Parameters are the factors and the terms.
+// Parameters returns the factors and the terms.
 func (s Scale) Parameters(...tensor.Shape) (params []Parameter) {
 	if !s.NoWeight {
 		params = append(params, Parameter{Name: "weight", Shape: s.Shape, Start: 1})
@@ -49,7 +49,7 @@ func (s Scale) Parameters(...tensor.Shape) (params []Parameter) {
 	return params
 }
 
-// MultiplyAdds is one for each value.
+// MultiplyAdds returns one for each value.
 func (Scale) MultiplyAdds(in ...tensor.Shape) int64 { return elements(in[0]) }
 
 // Lower adds a ScaleShift op.

@@ -17,6 +17,17 @@ type Softmax struct {
 	Axis int    `json:"axis,omitempty"` // 0 is the channels, 1 the height, 2 the width
 }
 
+// Label returns the layer's own name.
+func (s Softmax) Label() string { return s.Name }
+
+// Output returns the input's shape.
+func (s Softmax) Output(in ...tensor.Shape) (tensor.Shape, error) {
+	return in[0], checkAxis(s.Axis, in[0])
+}
+
+// Lower adds a Softmax op.
+func (s Softmax) Lower(l *Lowering) (*G.Node, error) { return alongAxis(l.X(), s.Axis, ops.Softmax) }
+
 // LogSoftmax is the logarithm of [Softmax].
 type LogSoftmax struct {
 	elementwise
@@ -24,20 +35,17 @@ type LogSoftmax struct {
 	Axis int    `json:"axis,omitempty"` // 0 is the channels, 1 the height, 2 the width
 }
 
-// Label is the layer's own name.
-func (s Softmax) Label() string { return s.Name }
-
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (s LogSoftmax) Label() string { return s.Name }
 
-// Output is the input's shape.
-func (s Softmax) Output(in ...tensor.Shape) (tensor.Shape, error) {
+// Output returns the input's shape.
+func (s LogSoftmax) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	return in[0], checkAxis(s.Axis, in[0])
 }
 
-// Output is the input's shape.
-func (s LogSoftmax) Output(in ...tensor.Shape) (tensor.Shape, error) {
-	return in[0], checkAxis(s.Axis, in[0])
+// Lower adds a LogSoftmax op.
+func (s LogSoftmax) Lower(l *Lowering) (*G.Node, error) {
+	return alongAxis(l.X(), s.Axis, ops.LogSoftmax)
 }
 
 func checkAxis(axis int, in tensor.Shape) error {
@@ -45,14 +53,6 @@ func checkAxis(axis int, in tensor.Shape) error {
 		return fmt.Errorf("axis is %d for the input %v: want 0 to %d", axis, in, len(in)-1)
 	}
 	return nil
-}
-
-// Lower adds a Softmax op.
-func (s Softmax) Lower(l *Lowering) (*G.Node, error) { return alongAxis(l.X(), s.Axis, ops.Softmax) }
-
-// Lower adds a LogSoftmax op.
-func (s LogSoftmax) Lower(l *Lowering) (*G.Node, error) {
-	return alongAxis(l.X(), s.Axis, ops.LogSoftmax)
 }
 
 // alongAxis applies an op that works over the channels along another axis: the two change places

@@ -133,7 +133,7 @@ func ParseSpec(data []byte) (*Spec, error) {
 	var layers []Layer
 	for _, f := range fields {
 		if f.key == "layers" {
-			layers, err = parseLayers(f.place)
+			layers, err = parseLayers(f.jsonValue)
 		} else {
 			err = f.decode(&h)
 		}
@@ -173,7 +173,7 @@ func atLine(path string, data []byte, err error) error {
 
 // line is where the error is in the JSON of its spec; 1 for a field that the JSON leaves out.
 func (e *SpecError) line(data []byte) int {
-	fields, _ := place{text: data, end: len(data)}.fields() // it has been parsed before
+	fields, _ := jsonValue{text: data, end: len(data)}.fields() // it has been parsed before
 	for _, f := range fields {
 		if !strings.EqualFold(f.key, e.Field) { // as encoding/json has it
 			continue
@@ -187,7 +187,7 @@ func (e *SpecError) line(data []byte) int {
 	return 1
 }
 
-func parseLayers(list place) ([]Layer, error) {
+func parseLayers(list jsonValue) ([]Layer, error) {
 	elements, err := list.elements(maxLayers, "layers")
 	if err != nil {
 		return nil, err
@@ -204,7 +204,7 @@ func parseLayers(list place) ([]Layer, error) {
 	return layers, nil
 }
 
-func parseLayer(object place) (Layer, error) {
+func parseLayer(object jsonValue) (Layer, error) {
 	fields, err := object.fields()
 	if err != nil {
 		return nil, err
@@ -237,7 +237,7 @@ func parseLayer(object place) (Layer, error) {
 }
 
 // layerOfKind points to a new layer of the kind that the object names.
-func layerOfKind(object place, fields []field) (reflect.Value, error) {
+func layerOfKind(object jsonValue, fields []jsonField) (reflect.Value, error) {
 	want := strings.Join(Kinds(), ", ")
 	for _, f := range fields {
 		if f.key != "kind" {

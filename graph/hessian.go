@@ -3,65 +3,8 @@ package graph
 import (
 	"fmt"
 
-	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
-
-	"convgraph/ops"
 )
-
-// GradientPenalty adds a loss on a gradient to the step's:
-//
-//	weight · 1/N Σn |∂L[n]/∂x[n]|²
-//
-// the mean over the batch of the squared length of each image's gradient, with L[n] the loss of image n
-// (double backpropagation: Drucker and LeCun 1992). A network that is trained with it changes its
-// answer less when an image changes a little. [Step.Run] returns the sum of both losses. A step costs
-// up to three times one without it. Passes whose ops can be differentiated only once are left out.
-func GradientPenalty(weight float64) StepOption { return func(c *stepConfig) { c.penalty = weight } }
-
-// penalize adds the gradient penalty to the loss. The loss is a mean, so ∂L[n]/∂x[n] is N times its
-// gradient.
-func (s *symbolic) penalize(weight float64) error {
-	if weight == 0 {
-		return nil
-	}
-	grads, err := G.Grad(s.loss, s.x)
-	if err != nil {
-		return fmt.Errorf("model %q: gradient of the images: %w", s.model.spec.Name, err)
-	}
-	if grads, err = sumForks(G.Nodes{s.loss}, grads); err != nil {
-		return err
-	}
-	squares, err := ops.Dot(grads[0], grads[0])
-	if err != nil {
-		return err
-	}
-	penalty, err := ops.Scale(squares, weight*float64(s.x.Shape()[0]))
-	if err != nil {
-		return err
-	}
-	s.loss, err = ops.Add(s.loss, penalty)
-	return err
-}
-
-// differentiateGradients adds the Hessian-vector product: with a vector v that has a part for each
-// trained parameter p, the gradients of Σp ⟨g[p], v[p]⟩.
-func (s *symbolic) differentiateGradients() error {
-	wrt := s.trainedNodes()
-	if len(wrt) == 0 {
-		return s.nothingToTrain()
-	}
-	for _, p := range wrt {
-		v := G.NewTensor(s.graph, s.model.dtype, p.Dims(), G.WithShape(p.Shape()...), G.WithName("v: "+p.Name()))
-		s.vector = append(s.vector, v)
-	}
-	products, err := G.Backpropagate(s.grads, s.vector, wrt)
-	if err != nil {
-		return fmt.Errorf("model %q: gradients of the gradients: %w", s.model.spec.Name, err)
-	}
-	s.products, err = sumForks(append(G.Nodes{s.loss}, s.grads...), products)
-	return err
-}
 
 // A Hessian multiplies vectors by the second derivatives of the loss of one batch with respect to the
 // trained parameters, H[p,q] = ∂²L/∂p∂q. It never holds H: a product is the gradient of ⟨g, v⟩ with
@@ -162,11 +105,4 @@ func (m *Model) checkVector(v []NamedTensor, trained []*Parameter) error {
 		}
 	}
 	return nil
-}
-
-func describeTensor(d *tensor.Dense) string {
-	if d == nil {
-		return "nil"
-	}
-	return fmt.Sprintf("%v %v", d.Shape(), d.Dtype())
 }
