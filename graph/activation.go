@@ -9,8 +9,8 @@ import (
 	"convgraph/ops"
 )
 
-// An ActivationFunction is a layer that applies a function to each value by itself. Whatever shows, explains
-// or exports an activation reads its function.
+// An ActivationFunction is a layer that applies one function to each value. Pictures, explanations
+// and exports of an activation are made from its function.
 type ActivationFunction interface {
 	Layer
 	Function() ops.Function
@@ -215,8 +215,8 @@ func (t Tanh) Output(in ...tensor.Shape) (tensor.Shape, error) { return in[0], t
 // Lower adds the function's op.
 func (t Tanh) Lower(l *Lowering) (*G.Node, error) { return t.Function().Apply(l.X()) }
 
-// GELU is x·Φ(x) with the normal distribution Φ (Hendrycks and Gimpel 2016), or its approximation by
-// tanh.
+// GELU is x·Φ(x) with the normal distribution function Φ (Hendrycks and Gimpel 2016), or its
+// approximation by tanh.
 type GELU struct {
 	elementwise
 	Name        string `json:"name,omitempty"`
@@ -237,8 +237,8 @@ func (g GELU) Function() ops.Function {
 // Lower adds the function's op.
 func (g GELU) Lower(l *Lowering) (*G.Node, error) { return g.Function().Apply(l.X()) }
 
-// HardSigmoid is min(max(Alpha·x+Beta, 0), 1); without both it is MobileNetV3's, 1/6 and 1/2 (Howard et
-// al. 2019).
+// HardSigmoid is min(max(Alpha·x+Beta, 0), 1). If both are 0 they are MobileNetV3's, 1/6 and 1/2
+// (Howard et al. 2019).
 type HardSigmoid struct {
 	elementwise
 	Name  string  `json:"name,omitempty"`

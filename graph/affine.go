@@ -9,13 +9,14 @@ import (
 	"convgraph/ops"
 )
 
-// Affine is a fully connected layer of Units outputs. An input of (C, H, W) is flattened first. Its weight is (units, features).
+// Affine is a fully connected layer of Units outputs, y = W·x + b. An input of (C, H, W) is
+// flattened first. Its parameters are "weight" (units, features) and "bias" (units).
 type Affine struct {
 	Name   string  `json:"name,omitempty"`
 	Units  int     `json:"units"`
 	Init   Init    `json:"init,omitzero"`
-	Bias   float64 `json:"bias,omitempty"`    // where the biases start
-	NoBias bool    `json:"no_bias,omitempty"` // there are no biases
+	Bias   float64 `json:"bias,omitempty"`    // initial value of the biases
+	NoBias bool    `json:"no_bias,omitempty"` // leaves out the biases
 }
 
 // Label returns the layer's own name.
@@ -44,7 +45,7 @@ func (a Affine) MultiplyAdds(in ...tensor.Shape) int64 {
 	return int64(a.Units) * int64(in[0].TotalSize())
 }
 
-// Lower adds an Affine op, behind a Flatten op if x still has a plane.
+// Lower adds an Affine op, after a Flatten op if x is (N, C, H, W).
 func (a Affine) Lower(l *Lowering) (*G.Node, error) {
 	x, err := flat(l.X())
 	if err != nil {
@@ -70,7 +71,7 @@ func (Flatten) Output(in ...tensor.Shape) (tensor.Shape, error) {
 // Lower adds a Flatten op.
 func (Flatten) Lower(l *Lowering) (*G.Node, error) { return ops.Flatten(l.X()) }
 
-// flat is x without its plane.
+// flat returns x as (N, features).
 func flat(x *G.Node) (*G.Node, error) {
 	if x.Dims() > 2 {
 		return ops.Flatten(x)

@@ -41,7 +41,7 @@ func recomputedBlocks(patterns []string, nodes []*Node) map[*Node]string {
 				break
 			}
 		}
-		if part == n.Name { // a layer by itself joins those before it
+		if part == n.Name { // a whole name: joins the layers before it
 			run = cmp.Or(run, part)
 			part = run
 		} else {

@@ -9,8 +9,8 @@ import (
 	"convgraph/ops"
 )
 
-// GlobalAvgPool is the mean of each channel over the plane: (C, H, W) becomes (C, 1, 1) (Lin, Chen and
-// Yan 2013).
+// GlobalAvgPool is the mean of each channel over the plane: (C, H, W) becomes (C, 1, 1) (Lin, Chen
+// and Yan 2013).
 type GlobalAvgPool struct {
 	Name string `json:"name,omitempty"`
 	plain
@@ -43,7 +43,7 @@ func (GlobalMaxPool) Output(in ...tensor.Shape) (tensor.Shape, error) { return g
 // Lower adds a GlobalMaxPool op.
 func (GlobalMaxPool) Lower(l *Lowering) (*G.Node, error) { return ops.GlobalMaxPool(l.X()) }
 
-// Slice is the channels, or the features, from Begin up to End, without End.
+// Slice is the channels, or the features, from Begin up to but not including End.
 type Slice struct {
 	Name  string `json:"name,omitempty"`
 	Begin int    `json:"begin,omitempty"`
@@ -67,7 +67,7 @@ func (s Slice) Output(in ...tensor.Shape) (tensor.Shape, error) {
 // Lower adds a Slice op.
 func (s Slice) Lower(l *Lowering) (*G.Node, error) { return ops.Slice(l.X(), s.Begin, s.End) }
 
-// ChannelShuffle interleaves Groups groups of channels, so that channel g·(C/Groups)+i becomes channel
+// ChannelShuffle interleaves Groups groups of channels: channel g·(C/Groups)+i becomes channel
 // i·Groups+g (Zhang et al. 2018, ShuffleNet).
 type ChannelShuffle struct {
 	Name   string `json:"name,omitempty"`
@@ -94,8 +94,8 @@ func (s ChannelShuffle) Lower(l *Lowering) (*G.Node, error) {
 	return ops.ChannelShuffle(l.X(), s.Groups)
 }
 
-// PadChannels adds Begin channels of zeros before the input's, and End behind them (He et al. 2015,
-// option A).
+// PadChannels adds Begin channels of zeros before the input's channels and End after them (He et
+// al. 2015, option A).
 type PadChannels struct {
 	Name  string `json:"name,omitempty"`
 	Begin int    `json:"begin,omitempty"`

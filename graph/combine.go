@@ -6,8 +6,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// This file holds the combinators, which read like a paper's figure. They flatten into a spec's list
-// of layers, where a layer that doesn't read the one before it says so by name.
+// Combinators describe a network like the figure in a paper. They are flattened into a spec's list
+// of layers, where a layer that doesn't read the one before it names what it reads.
 
 // A Part is a building block of a network: a [Layer], or what [Serial], [Branches], [Residual],
 // [Gate], [Block] and [Numbered] make of several parts.

@@ -9,7 +9,7 @@ import (
 	"convgraph/ops"
 )
 
-// A Description is a model's symbolic graph as data, for pictures and for the curious. Every node comes after those it reads.
+// A Description is a model's symbolic graph as data. Every node comes after those it reads.
 type Description struct {
 	Model string
 	Nodes []Value
@@ -21,12 +21,12 @@ type Value struct {
 	Label  string // the op, the parameter's name, "x" or "t"
 	Detail string // the op's attributes
 	Kind   ValueKind
-	Layer  string // empty for what belongs to no layer: the input, the target
+	Layer  string // empty for the input, the target and other nodes of no layer
 	Shape  tensor.Shape
 	Inputs []int // IDs of the nodes it reads, in order
 }
 
-// ValueKind says what part a value plays.
+// A ValueKind is the role of a value.
 type ValueKind string
 
 // The kinds of values.
@@ -37,8 +37,9 @@ const (
 	GradientValue  ValueKind = "gradient"
 )
 
-// Describe lowers the model for batches of the given size and describes the graph: up to the probabilities, or with gradients from the
-// loss back to every parameter. It is the graph of the layers as they are declared, before any pass.
+// Describe lowers the model for batches of the given size and describes the graph: up to the
+// probabilities, or with the gradients from the loss back to every parameter. It is the graph of
+// the layers as declared, without passes.
 func (m *Model) Describe(batch int, gradients bool) (*Description, error) {
 	if err := m.checkBatch(batch); err != nil {
 		return nil, err
@@ -139,13 +140,12 @@ func (d *describer) classify(node *Value, n *G.Node) {
 	case info.GradientOf != 0:
 		node.Kind, node.Layer = GradientValue, d.layers[info.GradientOf]
 		d.claimSums(node)
-	case node.Layer == "": // no layer made it: it adds up the gradients of a value with several readers
+	case node.Layer == "": // of no layer: the sum of the gradients of a value with several readers
 		node.Kind = GradientValue
 	}
 }
 
-// claimSums gives a sum of gradients to the layer whose output has them: the layer of the gradient
-// that reads the sum.
+// claimSums gives a sum of gradients to the layer of the gradient that reads it.
 func (d *describer) claimSums(gradient *Value) {
 	for _, id := range gradient.Inputs {
 		if in := &d.description.Nodes[id]; in.Kind == GradientValue && in.Layer == "" {

@@ -25,7 +25,7 @@ func (s *symbolic) differentiate(inputGradient bool) error {
 	return err
 }
 
-// trainedNodes are the nodes of the parameters that are trained.
+// trainedNodes returns the nodes of the trained parameters.
 func (s *symbolic) trainedNodes() (wrt G.Nodes) {
 	s.trained = s.model.trained()
 	for _, p := range s.trained {
@@ -35,7 +35,7 @@ func (s *symbolic) trainedNodes() (wrt G.Nodes) {
 }
 
 func (s *symbolic) nothingToTrain() error {
-	return fmt.Errorf("model %q: it has no parameters to train: there is nothing to differentiate", s.model.spec.Name)
+	return fmt.Errorf("model %q: nothing to differentiate: want a trained parameter", s.model.spec.Name)
 }
 
 // penalize adds the gradient penalty to the loss. The loss is a mean, so ∂L[n]/∂x[n] is N times its
@@ -63,8 +63,8 @@ func (s *symbolic) penalize(weight float64) error {
 	return err
 }
 
-// differentiateGradients adds the Hessian-vector product: with a vector v that has a part for each
-// trained parameter p, the gradients of Σp ⟨g[p], v[p]⟩.
+// differentiateGradients adds the Hessian-vector product: with a vector v[p] for each trained
+// parameter p, the gradients of Σp ⟨g[p], v[p]⟩.
 func (s *symbolic) differentiateGradients() error {
 	wrt := s.trainedNodes()
 	if len(wrt) == 0 {

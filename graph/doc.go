@@ -4,8 +4,8 @@
 // creates the parameters. The [Model] it returns lowers itself to gorgonia expression graphs of the
 // ops in convgraph/ops, one graph for each batch size:
 //
-//	Spec (layers) → nodes with shapes → symbolic graph → Step (loss and gradients, on gorgonia's tape machine)
-//	                                                   → predictor (forward only)
+//	Spec (layers) → nodes → symbolic graph → Step (loss and gradients, on gorgonia's tape machine)
+//	                                       → predictor (forward only)
 //
 // All graphs of a model share one set of parameter tensors, so what a [Step] trains is what the
 // model predicts with.

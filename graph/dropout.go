@@ -9,9 +9,9 @@ import (
 	"convgraph/ops"
 )
 
-// Dropout sets each value to 0 with probability Rate in training and divides the others by 1-Rate; in
-// prediction it does nothing (Srivastava et al. 2014). A classic one (Hinton et al. 2012, and the book)
-// doesn't divide in training, and multiplies by 1-Rate in prediction.
+// Dropout sets each value to 0 with probability Rate in training and divides the others by 1-Rate
+// (Srivastava et al. 2014). In prediction it does nothing. With Classic it doesn't divide in
+// training and multiplies by 1-Rate in prediction (Hinton et al. 2012, and the book).
 type Dropout struct {
 	Name    string  `json:"name,omitempty"`
 	Rate    float64 `json:"rate"`
@@ -25,7 +25,8 @@ func (d Dropout) Label() string { return d.Name }
 // Output returns the input's shape.
 func (d Dropout) Output(in ...tensor.Shape) (tensor.Shape, error) { return in[0], checkRate(d.Rate) }
 
-// Lower adds a Dropout op in training. A classic one is the other times 1-Rate, always.
+// Lower adds a Dropout op in training. With Classic a factor of 1-Rate follows, in training and in
+// prediction.
 func (d Dropout) Lower(l *Lowering) (*G.Node, error) {
 	x := l.X()
 	if l.Training {
@@ -67,8 +68,9 @@ func (d Dropout2D) Lower(l *Lowering) (*G.Node, error) {
 	return ops.Dropout2D(l.X(), d.Rate, l.RNG)
 }
 
-// StochasticDepth sets a whole sample to 0 with probability Rate in training and divides the others by
-// 1-Rate; in prediction it does nothing (Huang et al. 2016). It belongs at the end of a residual branch.
+// StochasticDepth sets a whole sample to 0 with probability Rate in training and divides the others
+// by 1-Rate (Huang et al. 2016). In prediction it does nothing. It belongs at the end of a residual
+// branch.
 type StochasticDepth struct {
 	Name string  `json:"name,omitempty"`
 	Rate float64 `json:"rate"`

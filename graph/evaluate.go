@@ -10,12 +10,13 @@ import (
 	"convgraph/internal/xmath"
 )
 
-// Accuracy is the share of right answers for images (N, C, H, W), for any N. With binary
-// cross-entropy it counts every output by itself, which is right on its target's side of 1/2; with
-// any other loss an image is right if its largest logit is that of its target's largest value.
+// Accuracy returns the fraction of correct predictions for images (N, C, H, W), for any N. With
+// binary cross-entropy it counts outputs: one is correct if it is on its target's side of 1/2. With
+// any other loss it counts images: one is correct if its largest logit is at the index of its
+// largest target.
 //
-// The targets are (N) class numbers or (N, outputs): distributions for cross-entropy, probabilities
-// for binary cross-entropy, any numbers for the mean squared error.
+// Targets are (N) class numbers or (N, outputs): distributions for cross-entropy, probabilities for
+// binary cross-entropy, any numbers for the mean squared error.
 func (m *Model) Accuracy(images, targets *tensor.Dense) (float64, error) {
 	rows, logits, err := m.answers(images, targets)
 	if err != nil || len(rows) == 0 {
@@ -32,7 +33,8 @@ func (m *Model) Accuracy(images, targets *tensor.Dense) (float64, error) {
 		return float64(right) / float64(len(rows)), nil
 	}
 	if size == 1 && m.head.loss == MeanSquaredError {
-		return 0, fmt.Errorf("model %q: a single output without classes has no accuracy: its loss is %q", m.spec.Name, m.head.loss)
+		return 0, fmt.Errorf("model %q: got one output with the loss %q, which has no accuracy: want classes",
+			m.spec.Name, m.head.loss)
 	}
 	right, n := 0, len(rows)/size
 	for i := range n {
@@ -43,8 +45,8 @@ func (m *Model) Accuracy(images, targets *tensor.Dense) (float64, error) {
 	return float64(right) / float64(n), nil
 }
 
-// Loss is the mean of the model's loss over the images, for any N; see [Model.Accuracy] for the
-// arguments. Dropout is off.
+// Loss returns the mean of the model's loss over images (N, C, H, W), for any N, without dropout.
+// The targets are those of [Model.Accuracy].
 func (m *Model) Loss(images, targets *tensor.Dense) (float64, error) {
 	rows, logits, err := m.answers(images, targets)
 	if err != nil || len(rows) == 0 {
@@ -58,7 +60,7 @@ func (m *Model) Loss(images, targets *tensor.Dense) (float64, error) {
 	return sum / float64(len(rows)/size), nil
 }
 
-// answers are the targets' and the logits' values, row by row.
+// answers returns the values of the targets and of the logits, row by row.
 func (m *Model) answers(images, targets *tensor.Dense) (rows, logits []float64, err error) {
 	predicted, err := m.Predict(images)
 	if err != nil {
@@ -68,7 +70,7 @@ func (m *Model) answers(images, targets *tensor.Dense) (rows, logits []float64, 
 	return rows, float64s(predicted), err
 }
 
-// targetRows reads targets of either form into one row an image.
+// targetRows converts targets of either form into one row for each image.
 func (m *Model) targetRows(targets *tensor.Dense, n int) ([]float64, error) {
 	if targets == nil {
 		return nil, fmt.Errorf("model %q: targets are nil: want one for each of %d images", m.spec.Name, n)
@@ -85,17 +87,19 @@ func (m *Model) targetRows(targets *tensor.Dense, n int) ([]float64, error) {
 	case shape.TotalSize() == n:
 		return m.oneHot(float64s(targets))
 	}
-	return nil, fmt.Errorf("model %q: targets have shape %v for %d images: want (%d) class numbers or %v", m.spec.Name, shape, n, n, want)
+	return nil, fmt.Errorf("model %q: targets have shape %v for %d images: want (%d) class numbers or %v",
+		m.spec.Name, shape, n, n, want)
 }
 
-// oneHot is a row a class number.
+// oneHot returns a row for each class number.
 func (m *Model) oneHot(numbers []float64) ([]float64, error) {
 	classes := m.head.logits.Shape.TotalSize()
 	rows := make([]float64, len(numbers)*classes)
 	for i, v := range numbers {
 		c := int(v)
 		if float64(c) != v || v < 0 || c >= classes {
-			return nil, fmt.Errorf("model %q: label %d is %v: want a whole number from 0 to %d", m.spec.Name, i, v, classes-1)
+			return nil, fmt.Errorf("model %q: label %d is %v: want a whole number from 0 to %d",
+				m.spec.Name, i, v, classes-1)
 		}
 		rows[i*classes+c] = 1
 	}
@@ -105,7 +109,7 @@ func (m *Model) oneHot(numbers []float64) ([]float64, error) {
 // distributionTolerance is how far the sum of a distribution in float32 may be from 1.
 const distributionTolerance = 1e-3
 
-// checkTargets sees that the loss is defined for the targets.
+// checkTargets returns an error unless the loss is defined for the targets.
 func (m *Model) checkTargets(rows []float64) error {
 	size := m.head.logits.Shape.TotalSize()
 	for i := range len(rows) / size {
@@ -113,19 +117,21 @@ func (m *Model) checkTargets(rows []float64) error {
 		sum := 0.0
 		for j, t := range row {
 			if !xmath.IsFinite(t) || m.head.loss != MeanSquaredError && (t < 0 || t > 1) {
-				return fmt.Errorf("model %q: target %d of image %d is %v: want a number %s", m.spec.Name, j, i, t, m.head.loss.targetRange())
+				return fmt.Errorf("model %q: target %d of image %d is %v: want a number %s",
+					m.spec.Name, j, i, t, m.head.loss.targetRange())
 			}
 			sum += t
 		}
 		if m.head.loss == CrossEntropy && math.Abs(sum-1) > distributionTolerance {
-			return fmt.Errorf("model %q: the target of image %d sums to %v: want a distribution, whose sum is 1", m.spec.Name, i, sum)
+			return fmt.Errorf("model %q: target of image %d sums to %v: want a distribution with the sum 1",
+				m.spec.Name, i, sum)
 		}
 	}
 	return nil
 }
 
-// ArgMax is the index of the largest value of each row of a matrix; of equal values the first. It is
-// nil for what isn't a matrix of floats in one piece.
+// ArgMax returns the index of the largest value in each row of a matrix, the first of equal values.
+// It returns nil unless the argument is a contiguous matrix of floats.
 func ArgMax(matrix *tensor.Dense) []int {
 	if matrix == nil || matrix.Dims() != 2 || checkDense(matrix) != nil {
 		return nil
@@ -147,17 +153,22 @@ func argMax(row []float64) (index int) {
 	return index
 }
 
-// LossAlong is the loss of a batch at the parameters moved by each of the distances along a direction,
-// which has a tensor for each trained parameter. The parameters are as before afterwards.
-func (m *Model) LossAlong(images, targets *tensor.Dense, direction []*tensor.Dense, distances []float64) ([]float64, error) {
+// LossAlong returns the loss of a batch with the parameters moved along a direction, for each of
+// the distances. The direction has a tensor for each trained parameter. The parameters are restored
+// afterwards.
+func (m *Model) LossAlong(
+	images, targets *tensor.Dense, direction []*tensor.Dense, distances []float64,
+) ([]float64, error) {
 	trained := m.trained()
 	if len(direction) != len(trained) {
-		return nil, fmt.Errorf("model %q: direction has %d tensors: want %d, one for each trained parameter", m.spec.Name, len(direction), len(trained))
+		return nil, fmt.Errorf("model %q: direction has %d tensors: want %d, one for each trained parameter",
+			m.spec.Name, len(direction), len(trained))
 	}
 	was := make([]*tensor.Dense, len(trained))
 	for i, p := range trained {
 		if direction[i] == nil || !direction[i].Shape().Eq(p.Shape) {
-			return nil, fmt.Errorf("model %q: tensor %d of the direction is %v: want %v", m.spec.Name, i, describeTensor(direction[i]), p.Shape)
+			return nil, fmt.Errorf("model %q: tensor %d of the direction is %v: want %v",
+				m.spec.Name, i, describeTensor(direction[i]), p.Shape)
 		}
 		was[i] = p.Value.Clone().(*tensor.Dense)
 	}

@@ -10,11 +10,11 @@ import (
 	"convgraph/ops"
 )
 
-// sumForks replaces the additions that gorgonia's Grad makes where the gradients of a value with
-// several readers meet. Gorgonia's own op allocates its result at every run and the memory plan
-// doesn't know it; [ops.Add] has its place in the arena. It adds in the order of the readers, so that
-// the sum's bits don't depend on the passes. What the nodes that were differentiated are computed
-// from stays.
+// sumForks replaces the additions that gorgonia's Grad inserts where the gradients of a value with
+// several readers meet. Gorgonia's op allocates its result in every run and isn't in the memory
+// plan; [ops.Add] has a slot in the arena. It adds in the order of the readers, so that the bits of
+// the sum don't depend on the passes. The nodes that the differentiated ones are computed from
+// don't change.
 func sumForks(of, grads G.Nodes) (G.Nodes, error) {
 	rebuilt := map[*G.Node]*G.Node{}
 	for _, n := range of {
@@ -49,9 +49,9 @@ func sumForks(of, grads G.Nodes) (G.Nodes, error) {
 	return inOrder(grads, rebuild)
 }
 
-// inOrder rebuilds gradients in the order in which they were made, from the loss back. Of the ops
-// that could run next the tape runs the one that was made first, so each layer's gradients run before
-// those of the layers it reads, and its activations are needed no longer.
+// inOrder rebuilds gradients in the order in which they were made, from the loss backwards. Among
+// the ops that are ready the tape runs the oldest first. So the gradients of a layer run before
+// those of the layers it reads, and its activations can be freed early.
 func inOrder(grads G.Nodes, rebuild func(*G.Node) (*G.Node, error)) (G.Nodes, error) {
 	order := make([]int, len(grads))
 	for i := range order {
@@ -68,7 +68,7 @@ func inOrder(grads G.Nodes, rebuild func(*G.Node) (*G.Node, error)) (G.Nodes, er
 	return rebuilt, nil
 }
 
-// isForkSum recognises gorgonia's own addition.
+// isForkSum reports whether a node is gorgonia's own addition.
 func isForkSum(n *G.Node) bool {
 	if n.Op() == nil {
 		return false
@@ -77,8 +77,8 @@ func isForkSum(n *G.Node) bool {
 	return !ours && n.Op().Arity() == 2 && fmt.Sprint(n.Op())[0] == '+'
 }
 
-// terms are what a chain of additions, (a + b) + c, adds up: the gradients from a value's readers, in
-// the order in which these were lowered.
+// terms returns the terms of a chain of additions, (a + b) + c: the gradients from a value's
+// readers, in the order in which the readers were lowered.
 func terms(sum *G.Node) G.Nodes {
 	var terms G.Nodes
 	for isForkSum(sum) {
@@ -92,7 +92,8 @@ func terms(sum *G.Node) G.Nodes {
 	return terms
 }
 
-// readerOf is the ID of the forward op that a gradient comes from. IDs rise in the order of lowering.
+// readerOf returns the ID of the forward op that a gradient belongs to. IDs increase in the order
+// of lowering.
 func readerOf(gradient *G.Node) uint64 {
 	info, _ := ops.Describe(gradient.Op())
 	return info.GradientOf

@@ -7,9 +7,9 @@ import (
 	"convgraph/ops"
 )
 
-// GroupNorm normalises each sample by the mean and variance of each group of channels over the plane,
-// then scales and shifts each channel (Wu and He 2018). With as many groups as channels it is instance
-// normalisation. Its parameters are "weight" and "bias".
+// GroupNorm normalizes each sample by the mean and variance of each group of channels over the
+// plane, then scales and shifts each channel (Wu and He 2018). With as many groups as channels it
+// is instance normalization. Its parameters are "weight" and "bias".
 type GroupNorm struct {
 	Name   string  `json:"name,omitempty"`
 	Groups int     `json:"groups"`
@@ -41,9 +41,10 @@ func (g GroupNorm) Lower(l *Lowering) (*G.Node, error) {
 	return ops.GroupNorm(l.X(), l.Param("weight"), l.Param("bias"), g.Groups, orDefault(g.Eps, 1e-5))
 }
 
-// LayerNorm normalises each sample by the mean and variance over its channels at each place of the
-// plane, or over its features, then scales and shifts each channel (Ba, Kiros and Hinton 2016, in the
-// form of Liu et al. 2022, "A ConvNet for the 2020s"). Its parameters are "weight" and "bias".
+// LayerNorm normalizes each sample by the mean and variance over the channels at each position of
+// the plane, or over the features, then scales and shifts each channel (Ba, Kiros and Hinton 2016;
+// for images as in Liu et al. 2022, "A ConvNet for the 2020s"). Its parameters are "weight" and
+// "bias".
 type LayerNorm struct {
 	Name string  `json:"name,omitempty"`
 	Eps  float64 `json:"eps,omitempty"` // 0 is 1e-5

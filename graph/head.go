@@ -21,7 +21,7 @@ func (s *Spec) head(nodes []*Node) (head, error) {
 	last := nodes[len(nodes)-1]
 	h := head{loss: s.Loss, logits: last, output: last}
 	over, softmax := last.Layer.(Softmax)
-	aside := softmax && over.Axis != 0 // over a row or a column, not over classes
+	aside := softmax && over.Axis != 0 // along a row or a column, not over classes
 	_, sigmoid := last.Layer.(Sigmoid)
 	if h.loss == "" {
 		h.loss = defaultLoss(softmax && !aside && last.Shape[0] == last.Shape.TotalSize(), sigmoid)
@@ -29,14 +29,15 @@ func (s *Spec) head(nodes []*Node) (head, error) {
 	switch h.loss {
 	case CrossEntropy:
 		if aside {
-			return head{}, s.errorf("loss", 0, "loss is %q: want a last layer Softmax of axis 0, the classes, but its axis is %d", h.loss, over.Axis)
+			return head{}, s.errorf("loss",
+				0, "loss is %q: want a last layer Softmax of axis 0, got axis %d", h.loss, over.Axis)
 		}
 		if sigmoid {
-			return head{}, s.errorf("loss", 0, "loss is %q: want a last layer Softmax, or logits, but it is Sigmoid", h.loss)
+			return head{}, s.errorf("loss", 0, "loss is %q: want a last layer Softmax, or logits, got Sigmoid", h.loss)
 		}
 	case BinaryCrossEntropy:
 		if softmax {
-			return head{}, s.errorf("loss", 0, "loss is %q: want a last layer Sigmoid, or logits, but it is Softmax", h.loss)
+			return head{}, s.errorf("loss", 0, "loss is %q: want a last layer Sigmoid, or logits, got Softmax", h.loss)
 		}
 	case MeanSquaredError:
 		return h, nil
@@ -47,7 +48,8 @@ func (s *Spec) head(nodes []*Node) (head, error) {
 		h.logits = last.Inputs[0]
 	}
 	if got := h.logits.Shape; h.loss == CrossEntropy && got[0] != got.TotalSize() {
-		return head{}, s.errorf("loss", 0, "loss is %q and the logits are %v: want (classes) or (classes, 1, 1)", h.loss, got)
+		return head{}, s.errorf("loss",
+			0, "loss is %q and the logits are %v: want (classes) or (classes, 1, 1)", h.loss, got)
 	}
 	return h, nil
 }

@@ -14,12 +14,12 @@ import (
 // that each output of the layer sums over. The zero value means: as the spec says. In JSON an Init
 // is a name, or a number, the std of a Gaussian.
 type Init struct {
-	name      string
-	deviation float64
+	name string
+	std  float64 // of a Gaussian
 }
 
 // Gaussian is a normal distribution of mean 0 and the given std.
-func Gaussian(deviation float64) Init { return Init{name: gaussian, deviation: deviation} }
+func Gaussian(std float64) Init { return Init{name: gaussian, std: std} }
 
 // He is Gaussian(√(2/n)), for layers followed by ReLU (He et al. 2015).
 func He() Init { return Init{name: "he"} }
@@ -53,17 +53,18 @@ func ParseInit(s string) (Init, error) {
 			return Init{name: name}, nil
 		}
 	}
-	deviation, err := strconv.ParseFloat(s, 64)
-	if err != nil || Gaussian(deviation).check() != nil {
-		return Init{}, fmt.Errorf("initialisation %q: want a deviation of at least 0, or one of %s", s, strings.Join(initNames, ", "))
+	std, err := strconv.ParseFloat(s, 64)
+	if err != nil || Gaussian(std).check() != nil {
+		return Init{}, fmt.Errorf("initialisation %q: want a std of at least 0, or one of %s",
+			s, strings.Join(initNames, ", "))
 	}
-	return Gaussian(deviation), nil
+	return Gaussian(std), nil
 }
 
 // MarshalJSON writes a Gaussian as its std and the others as their names.
 func (i Init) MarshalJSON() ([]byte, error) {
 	if i.name == gaussian {
-		return json.Marshal(i.deviation)
+		return json.Marshal(i.std)
 	}
 	return json.Marshal(i.name)
 }
@@ -87,7 +88,7 @@ func (i *Init) UnmarshalJSON(data []byte) error {
 // String returns the name, and the std of a Gaussian.
 func (i Init) String() string {
 	if i.name == gaussian {
-		return fmt.Sprintf("gaussian %g", i.deviation)
+		return fmt.Sprintf("gaussian %g", i.std)
 	}
 	return i.name
 }
@@ -96,7 +97,7 @@ func (i Init) String() string {
 func (i Init) code() string {
 	switch i.name {
 	case gaussian:
-		return fmt.Sprintf("Gaussian(%g)", i.deviation)
+		return fmt.Sprintf("Gaussian(%g)", i.std)
 	case "he":
 		return "He()"
 	case "xavier":
@@ -111,8 +112,8 @@ func (i Init) code() string {
 
 // check returns an error for a Gaussian of a negative or infinite std.
 func (i Init) check() error {
-	if !(i.deviation >= 0) || math.IsInf(i.deviation, 0) {
-		return fmt.Errorf("initialisation %v: want a deviation of at least 0", i)
+	if !(i.std >= 0) || math.IsInf(i.std, 0) {
+		return fmt.Errorf("initialisation %v: want a std of at least 0", i)
 	}
 	return nil
 }
@@ -130,6 +131,8 @@ func (i Init) draw(fanIn int, r *rand.Rand) func() float64 {
 	if i.name == "lecun-uniform" {
 		return func() float64 { return (2*r.Float64() - 1) * 2.4 / n }
 	}
-	deviation := map[string]float64{gaussian: i.deviation, "he": math.Sqrt(2 / n), "xavier": math.Sqrt(1 / n), "xavier-sigmoid": 4 * math.Sqrt(1/n)}[i.name]
-	return func() float64 { return deviation * r.NormFloat64() }
+	std := map[string]float64{
+		gaussian: i.std, "he": math.Sqrt(2 / n), "xavier": math.Sqrt(1 / n), "xavier-sigmoid": 4 * math.Sqrt(1/n),
+	}[i.name]
+	return func() float64 { return std * r.NormFloat64() }
 }

@@ -10,7 +10,7 @@ import (
 	"convgraph/ops"
 )
 
-// Add is the sum of values of one shape: a residual connection (He et al. 2015).
+// Add is the sum of values of equal shape: a residual connection (He et al. 2015).
 type Add struct {
 	Name string `json:"name,omitempty"`
 	plain
@@ -32,14 +32,14 @@ func (Add) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	return in[0], nil
 }
 
-// MultiplyAdds returns an addition for each value but the first ones.
+// MultiplyAdds returns one addition for each value of each input except the first.
 func (Add) MultiplyAdds(in ...tensor.Shape) int64 { return int64(len(in)-1) * elements(in[0]) }
 
 // Lower adds an Add op.
 func (Add) Lower(l *Lowering) (*G.Node, error) { return ops.Add(l.Inputs...) }
 
-// Multiply is the product of two values of one shape, or of (C, H, W) and a gate (C) or (C, 1, 1) for
-// its channels (squeeze-and-excitation: Hu et al. 2018).
+// Multiply is the product of two values of equal shape, or of (C, H, W) and a gate of (C) or (C, 1,
+// 1) that scales its channels (squeeze-and-excitation: Hu et al. 2018).
 type Multiply struct {
 	Name string `json:"name,omitempty"`
 	plain
@@ -75,8 +75,8 @@ func (Multiply) MultiplyAdds(in ...tensor.Shape) int64 { return elements(in[0]) 
 // Lower adds a Multiply op.
 func (Multiply) Lower(l *Lowering) (*G.Node, error) { return ops.Multiply(l.Inputs[0], l.Inputs[1]) }
 
-// Concat puts values of one height and width behind one another along the channels, or vectors along
-// their features.
+// Concat concatenates values of equal height and width along the channels, or vectors along the
+// features.
 type Concat struct {
 	Name string `json:"name,omitempty"`
 	plain
@@ -105,12 +105,12 @@ func (Concat) Output(in ...tensor.Shape) (tensor.Shape, error) {
 // Lower adds a Concat op.
 func (Concat) Lower(l *Lowering) (*G.Node, error) { return ops.Concat(l.Inputs...) }
 
-// isGate says whether a shape is (C) or (C, 1, 1) for an image of C channels.
+// isGate reports whether a shape is (C) or (C, 1, 1), for an image of C channels.
 func isGate(gate, image tensor.Shape) bool {
 	return image.Dims() == 3 && gate[0] == image[0] && gate.TotalSize() == image[0]
 }
 
-// Subtract is the first value less the second, of one shape.
+// Subtract is the first value minus the second, of equal shape.
 type Subtract struct {
 	Name string `json:"name,omitempty"`
 	pairwise
@@ -122,7 +122,7 @@ func (s Subtract) Label() string { return s.Name }
 // Lower adds a Subtract op.
 func (Subtract) Lower(l *Lowering) (*G.Node, error) { return ops.Subtract(l.Inputs[0], l.Inputs[1]) }
 
-// Divide is the first value divided by the second, of one shape.
+// Divide is the first value divided by the second, of equal shape.
 type Divide struct {
 	Name string `json:"name,omitempty"`
 	pairwise
@@ -134,7 +134,7 @@ func (d Divide) Label() string { return d.Name }
 // Lower adds a Divide op.
 func (Divide) Lower(l *Lowering) (*G.Node, error) { return ops.Divide(l.Inputs[0], l.Inputs[1]) }
 
-// Maximum is the larger of two values of one shape (Goodfellow et al. 2013, maxout).
+// Maximum is the larger of two values of equal shape (maxout: Goodfellow et al. 2013).
 type Maximum struct {
 	Name string `json:"name,omitempty"`
 	pairwise
@@ -146,7 +146,7 @@ func (m Maximum) Label() string { return m.Name }
 // Lower adds a Maximum op.
 func (Maximum) Lower(l *Lowering) (*G.Node, error) { return ops.Maximum(l.Inputs[0], l.Inputs[1]) }
 
-// Minimum is the smaller of two values of one shape.
+// Minimum is the smaller of two values of equal shape.
 type Minimum struct {
 	Name string `json:"name,omitempty"`
 	pairwise
@@ -158,7 +158,7 @@ func (m Minimum) Label() string { return m.Name }
 // Lower adds a Minimum op.
 func (Minimum) Lower(l *Lowering) (*G.Node, error) { return ops.Minimum(l.Inputs[0], l.Inputs[1]) }
 
-// pairwise is what joins of two values of one shape have in common.
+// pairwise has the methods of joins of two values of equal shape.
 type pairwise struct{ plain }
 
 // Reads returns two values.

@@ -84,7 +84,7 @@ func (v jsonValue) fields() ([]jsonField, error) {
 			return nil, f.errorf("field %q is there twice", f.key)
 		}
 		if len(fields) == maxFields {
-			return nil, f.errorf("it has more than %d fields", maxFields)
+			return nil, f.errorf("got more than %d fields", maxFields)
 		}
 		seen[f.key] = true
 		fields = append(fields, f)
@@ -102,7 +102,7 @@ func (v jsonValue) elements(most int, what string) ([]jsonValue, error) {
 	var elements []jsonValue
 	for d.PeekKind() != ']' {
 		if len(elements) == most {
-			return nil, v.errorf("it has more than %d %s", most, what)
+			return nil, v.errorf("got more than %d %s", most, what)
 		}
 		e, err := v.next(d)
 		if err != nil {
@@ -116,9 +116,10 @@ func (v jsonValue) elements(most int, what string) ([]jsonValue, error) {
 // open returns a decoder behind the opening bracket of an object or a list. It accepts what
 // encoding/json accepts; [jsonValue.fields] itself reports a key that is there twice.
 func (v jsonValue) open(bracket jsontext.Kind, want string) (*jsontext.Decoder, error) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(v.raw()), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	d := jsontext.NewDecoder(bytes.NewBuffer(v.raw()),
+		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if token, err := d.ReadToken(); err != nil || token.Kind() != bracket {
-		return nil, v.errorf("found %.20s: want %s", bytes.TrimSpace(v.raw()), want)
+		return nil, v.errorf("got %.20s: want %s", bytes.TrimSpace(v.raw()), want)
 	}
 	return d, nil
 }
@@ -152,7 +153,7 @@ func (f jsonField) explain(err error) error {
 	var mistyped *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &mistyped):
-		return f.errorf("%q: found %.40s, want %s", f.key, mistyped.Value, typeInWords(mistyped.Type))
+		return f.errorf("%q: got %.40s, want %s", f.key, mistyped.Value, typeInWords(mistyped.Type))
 	case strings.HasPrefix(err.Error(), "json: unknown field"):
 		return f.errorf("field %q is unknown", f.key)
 	}

@@ -42,7 +42,7 @@ type Lowering struct {
 
 	node      *Node
 	paramNode func(*Parameter) *G.Node // the symbolic graph's node of a parameter
-	estimates []estimate               // what the layer asked for
+	estimates []estimate               // of the layer's running statistics
 }
 
 // X returns the value that a layer of one input reads.

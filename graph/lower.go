@@ -14,10 +14,10 @@ type symbolic struct {
 	model  *Model
 	graph  *G.ExprGraph
 	x, t   *G.Node           // images (N, C, H, W); targets, nil without a loss
-	values map[*Node]*G.Node // the output of each node; none for what a pass has fused away
+	values map[*Node]*G.Node // output of each node; missing for values inside a fused group
 	params map[*Parameter]*G.Node
 	rng    *ops.RNG
-	groups []group // what runs, in order
+	groups []group // in the order in which they run
 
 	logits, probabilities *G.Node // probabilities are nil in training, and if the loss has none
 	loss                  *G.Node
@@ -28,14 +28,14 @@ type symbolic struct {
 	vector, products G.Nodes // of a Hessian-vector product: one for each of trained
 }
 
-// lowering says how a model becomes a symbolic graph.
+// lowering selects how a model becomes a symbolic graph.
 type lowering struct {
 	training bool // dropout is on
 	fused    bool // the passes are on
-	twice    bool // the graph is differentiated twice
+	twice    bool // the graph will be differentiated twice
 }
 
-// lower makes the symbolic graph for batches of n, up to the logits.
+// lower builds the symbolic graph for batches of n, up to the logits.
 func (m *Model) lower(n int, how lowering) (*symbolic, error) {
 	s := &symbolic{
 		model: m, graph: G.NewGraph(G.WithGraphName(m.spec.Name)), rng: &ops.RNG{Seed: m.seed},
@@ -69,7 +69,8 @@ func (s *symbolic) lowerGroup(g group, training bool) error {
 	return err
 }
 
-// param is the graph's node of a parameter. It holds the model's own tensor, if there is one yet.
+// param returns the graph's node of a parameter. It holds the model's tensor, if the model has one
+// yet.
 func (s *symbolic) param(p *Parameter) *G.Node {
 	if node, done := s.params[p]; done {
 		return node
@@ -82,7 +83,7 @@ func (s *symbolic) param(p *Parameter) *G.Node {
 	return node
 }
 
-// addProbabilities adds what turns the logits into probabilities, for prediction.
+// addProbabilities adds the function from the logits to the probabilities, for prediction.
 func (s *symbolic) addProbabilities() (err error) {
 	head := s.model.head
 	if head.loss == MeanSquaredError {
@@ -97,7 +98,7 @@ func (s *symbolic) addProbabilities() (err error) {
 	return nil
 }
 
-// output is the result that a prediction ends with: the probabilities, or the last node's.
+// output returns the result of a prediction: the probabilities, or the last node's value.
 func (s *symbolic) output() *G.Node {
 	if s.probabilities != nil {
 		return s.probabilities
@@ -112,10 +113,11 @@ func (s *symbolic) addLoss() (err error) {
 	return err
 }
 
-// addWeightedLoss adds the targets, which may be weighted, and the cross-entropy.
+// addWeightedLoss adds the targets and the cross-entropy for targets that may be weighted.
 func (s *symbolic) addWeightedLoss() (err error) {
 	if loss := s.model.head.loss; loss != CrossEntropy {
-		return fmt.Errorf("model %q: weighted targets are for the loss %q: it has %q", s.model.spec.Name, CrossEntropy, loss)
+		return fmt.Errorf("model %q: got weighted targets with the loss %q: want %q",
+			s.model.spec.Name, loss, CrossEntropy)
 	}
 	s.addTargets()
 	s.loss, err = crossEntropy(ops.WeightedCrossEntropy, s.logits, s.t)
@@ -127,7 +129,7 @@ func (s *symbolic) addTargets() {
 	s.t = G.NewTensor(s.graph, s.model.dtype, shape.Dims(), G.WithShape(shape...), G.WithName("t"))
 }
 
-// outputs are what a training step, or a Hessian-vector product, is run for.
+// outputs returns the nodes that a training step, or a Hessian-vector product, is run for.
 func (s *symbolic) outputs() G.Nodes {
 	if s.products != nil {
 		return s.products
@@ -139,7 +141,7 @@ func (s *symbolic) outputs() G.Nodes {
 	return outputs
 }
 
-// leaves are the nodes that hold the graph's inputs, as far as its ops read them.
+// leaves returns the nodes of the graph's inputs, as far as its ops read them.
 func (s *symbolic) leaves() G.Nodes {
 	leaves := append(G.Nodes{s.x}, s.vector...)
 	if s.t != nil {
@@ -153,7 +155,7 @@ func (s *symbolic) leaves() G.Nodes {
 	return leaves
 }
 
-// fill gives the graph random images and, if it has any, targets that say nothing: every class alike.
+// fill sets random images and, if there are targets, the same value for every class.
 func (s *symbolic) fill() error {
 	random := rand.New(rand.NewPCG(s.model.seed, 0))
 	x := zeros(s.model.dtype, s.x.Shape())

@@ -6,9 +6,10 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// FirstNonFinite names the first node, in the order of computation, whose value in the last Run holds a NaN or an infinity: "conv1.weight",
-// or an op with its layer. It is empty if all numbers are finite. To see every value it runs the batch once more, with each layer by
-// itself and in memory of its own: the images, the targets and the parameters must be those of the last Run.
+// FirstNonFinite names the first node, in the order of computation, whose value in the last Run
+// contains a NaN or an infinity: "conv1.weight", or an op with its layer. It returns "" if all
+// values are finite. It runs the batch a second time, without passes and without shared memory, so
+// the images, the targets and the parameters must be those of the last Run.
 func (s *Step) FirstNonFinite() (string, error) {
 	config := s.config
 	config.unfused, config.unshared, config.keepEstimates = true, true, true

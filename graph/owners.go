@@ -6,14 +6,14 @@ import (
 	"convgraph/ops"
 )
 
-// opOwners maps forward ops' IDs to names.
+// opOwners maps the IDs of forward ops to names of layers.
 type opOwners map[uint64]string
 
-// layerOps are the ops up to the logits, with their layers' names. Ops that a pass has fused have the
-// last layer's.
+// layerOps returns the layers of the ops up to the logits. Ops of a fused group belong to its last
+// layer.
 func (s *symbolic) layerOps() opOwners {
 	owners := opOwners{}
-	for _, n := range s.model.nodes[1:] { // a layer's ops read those of earlier layers, which are claimed
+	for _, n := range s.model.nodes[1:] { // in order: ops of earlier layers are claimed already
 		if value := s.values[n]; value != nil {
 			owners.claim(value, n.Name)
 		}
@@ -21,7 +21,7 @@ func (s *symbolic) layerOps() opOwners {
 	return owners
 }
 
-// claim gives an op, and those it reads, the name, if they have none.
+// claim gives the name to an op and to the ops it reads, unless they have one.
 func (o opOwners) claim(n *G.Node, name string) {
 	if n.Op() == nil {
 		return

@@ -13,8 +13,8 @@ import (
 	"convgraph/internal/xmath"
 )
 
-// initial draws a parameter's values from a generator of its own, so that adding a layer changes no
-// other layer's start.
+// initial draws the values of a parameter. Each parameter has its own generator, so adding a layer
+// doesn't change the others.
 func (m *Model) initial(p *Parameter) *tensor.Dense {
 	value := zeros(m.dtype, p.Shape)
 	next := func() float64 { return p.Start }
@@ -24,16 +24,17 @@ func (m *Model) initial(p *Parameter) *tensor.Dense {
 		init := p.Init.orElse(m.spec.Init).orElse(He())
 		next = init.draw(p.FanIn, rand.New(rand.NewPCG(m.seed, h.Sum64())))
 	}
-	for i := range p.Shape.TotalSize() { // one by one: AlexNet's largest as float64 would be 300 MB
+	for i := range p.Shape.TotalSize() { // element by element: AlexNet's largest in float64 takes 300 MB
 		setAt(value, i, next())
 	}
 	return value
 }
 
-// Params are the parameters in the order of the nodes. Changing Value's elements changes the model.
+// Params returns the parameters in the order of the nodes. Writing into their Values changes the
+// model.
 func (m *Model) Params() []*Parameter { return append([]*Parameter(nil), m.params...) }
 
-// Param is the value of the parameter of the given name.
+// Param returns the value of the parameter with the given name.
 func (m *Model) Param(name string) (*tensor.Dense, error) {
 	for _, p := range m.params {
 		if p.Name == name {
@@ -55,11 +56,13 @@ func (m *Model) noParameter(name string) error {
 	return fmt.Errorf("model %q has no parameter %.80q: it has %s", m.spec.Name, name, strings.Join(names, ", "))
 }
 
-// Freeze takes the parameters whose names match a pattern out of training: they keep their values,
-// and a BatchNorm whose running statistics are frozen uses them in training, too. The pattern is
-// that of [path.Match] for the whole name or for the layer's name ("conv*", "layer1.*"); a layer's
-// name also freezes every layer below it ("layer1" freezes "layer1.0.conv1.weight"). It returns the
-// names, and an error if there is none. Steps made before aren't changed.
+// Freeze excludes the parameters whose names match a pattern from training: they keep their values,
+// and a BatchNorm with frozen running statistics uses them in training too. It returns the names,
+// and an error if nothing matches. Steps made earlier don't change.
+//
+// Patterns are those of [path.Match]. They match a whole name, or a layer's name: "conv*",
+// "layer1.*". A prefix that ends before a dot matches too: "layer1" freezes
+// "layer1.0.conv1.weight".
 func (m *Model) Freeze(pattern string) (names []string, err error) {
 	if _, err := path.Match(pattern, ""); err != nil {
 		return nil, fmt.Errorf("pattern %q: %w", pattern, err)
@@ -76,7 +79,7 @@ func (m *Model) Freeze(pattern string) (names []string, err error) {
 	return names, nil
 }
 
-// trained are the parameters that have a gradient.
+// trained returns the parameters that have a gradient.
 func (m *Model) trained() (trained []*Parameter) {
 	for _, p := range m.params {
 		if p.Trained() {
@@ -86,11 +89,10 @@ func (m *Model) trained() (trained []*Parameter) {
 	return trained
 }
 
-// trainable says whether the model has a parameter that training learns.
+// trainable reports whether the model has a trained parameter.
 func (m *Model) trainable() bool { return slices.ContainsFunc(m.params, (*Parameter).Trained) }
 
-// CheckFinite is an error that names the first parameter that holds a NaN or an infinity: nothing can
-// be predicted with it.
+// CheckFinite returns an error that names the first parameter with a NaN or an infinity.
 func (m *Model) CheckFinite() error {
 	for _, p := range m.params {
 		if finite(p.Value) {
@@ -98,7 +100,8 @@ func (m *Model) CheckFinite() error {
 		}
 		for i, v := range float64s(p.Value) {
 			if !xmath.IsFinite(v) {
-				return fmt.Errorf("model %q: parameter %q is %v at %v: want finite numbers", m.spec.Name, p.Name, v, indices(p.Shape, i))
+				return fmt.Errorf("model %q: parameter %q is %v at %v: want finite numbers",
+					m.spec.Name, p.Name, v, indices(p.Shape, i))
 			}
 		}
 	}

@@ -1,7 +1,7 @@
 package graph
 
-// UpTo is the part of the model that the named layer is computed from, with that layer at its end, on
-// the same parameters: its Predict gives that layer's output.
+// UpTo returns the part of the model that the named layer is computed from, ending with that layer.
+// It shares the model's parameters, and its Predict returns the layer's output.
 func (m *Model) UpTo(layer string) (*Model, error) {
 	last, err := m.Node(layer)
 	if err != nil {
@@ -25,8 +25,8 @@ func (m *Model) UpTo(layer string) (*Model, error) {
 	return part, nil
 }
 
-// upTo are copies of the network's input and the nodes that the last one is computed from. They share
-// the model's parameters.
+// upTo returns copies of the network's input and of the nodes that the last one is computed from.
+// They share the model's parameters.
 func (m *Model) upTo(last *Node) []*Node {
 	needed := map[*Node]bool{m.nodes[0]: true, last: true}
 	for i := len(m.nodes) - 1; i > 0; i-- {

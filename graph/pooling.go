@@ -12,9 +12,9 @@ type MaxPool struct {
 	Name     string `json:"name,omitempty"`
 	Kernel   Pair   `json:"kernel"`
 	Stride   Pair   `json:"stride,omitzero"`    // 0 is the kernel: windows side by side
-	Pad      Pair   `json:"pad,omitzero"`       // smaller than the window; never wins
-	PadBegin Pair   `json:"pad_begin,omitzero"` // further rows above, further columns left
-	PadEnd   Pair   `json:"pad_end,omitzero"`   // further rows below, further columns right
+	Pad      Pair   `json:"pad,omitzero"`       // smaller than the window; padding is never the maximum
+	PadBegin Pair   `json:"pad_begin,omitzero"` // additional rows above, additional columns left
+	PadEnd   Pair   `json:"pad_end,omitzero"`   // additional rows below, additional columns right
 	Dilation Pair   `json:"dilation,omitzero"`  // 0 is 1
 	Ceil     bool   `json:"ceil,omitempty"`     // the number of windows is rounded up
 	plain
@@ -36,15 +36,15 @@ func (p MaxPool) op() ops.Pool {
 	}
 }
 
-// AvgPool takes the mean of each window of each channel of (C, H, W). Padding counts as zeros, unless
-// ExcludePad leaves it out of the mean.
+// AvgPool takes the mean of each window of each channel of (C, H, W). Padding counts as zeros,
+// unless ExcludePad leaves it out of the mean.
 type AvgPool struct {
 	Name       string `json:"name,omitempty"`
 	Kernel     Pair   `json:"kernel"`
 	Stride     Pair   `json:"stride,omitzero"`    // 0 is the kernel: windows side by side
 	Pad        Pair   `json:"pad,omitzero"`       // smaller than the window
-	PadBegin   Pair   `json:"pad_begin,omitzero"` // further rows above, further columns left
-	PadEnd     Pair   `json:"pad_end,omitzero"`   // further rows below, further columns right
+	PadBegin   Pair   `json:"pad_begin,omitzero"` // additional rows above, additional columns left
+	PadEnd     Pair   `json:"pad_end,omitzero"`   // additional rows below, additional columns right
 	Dilation   Pair   `json:"dilation,omitzero"`  // 0 is 1
 	Ceil       bool   `json:"ceil,omitempty"`     // the number of windows is rounded up
 	ExcludePad bool   `json:"exclude_pad,omitempty"`
@@ -70,13 +70,14 @@ func (p AvgPool) op() ops.Pool {
 	}
 }
 
-// Subsample is the trainable pooling of LeCun et al. 1998: each window's sum times a coefficient plus a bias, one of each for a channel.
-// Its parameters are "coefficient" and "bias".
+// Subsample is the trainable pooling of LeCun et al. 1998: the sum of each window, times a
+// coefficient, plus a bias; each channel has one of both. Its parameters are "coefficient" and
+// "bias".
 type Subsample struct {
 	Name        string  `json:"name,omitempty"`
 	Kernel      Pair    `json:"kernel"`
 	Stride      Pair    `json:"stride,omitzero"`       // 0 is the kernel: windows side by side
-	Coefficient float64 `json:"coefficient,omitempty"` // where the coefficients start; 0 is 1/(kh·kw), the mean
+	Coefficient float64 `json:"coefficient,omitempty"` // initial value of the coefficients; 0 is 1/(kh·kw), the mean
 }
 
 // Label returns the layer's own name.
@@ -116,8 +117,10 @@ func pooledShape(in tensor.Shape, p ops.Pool) (tensor.Shape, error) {
 	if err := wantImage(in); err != nil {
 		return nil, err
 	}
-	if err := checkWindow(Pair(p.Kernel), Pair(p.Stride), Pair(p.Pad), Pair(p.PadBegin), Pair(p.PadEnd), Pair(p.Dilation)); err != nil {
-		return nil, err
+	for _, pair := range []ops.Pair{p.Kernel, p.Stride, p.Pad, p.PadBegin, p.PadEnd, p.Dilation} {
+		if err := checkWindow(Pair(pair)); err != nil {
+			return nil, err
+		}
 	}
 	plane, err := p.OutputSize(ops.Pair{in[1], in[2]})
 	if err != nil {

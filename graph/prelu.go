@@ -7,13 +7,12 @@ import (
 	"convgraph/ops"
 )
 
-// PReLU is x where x > 0, else a·x with a learned slope a for each channel, or one for all if it is
-// Shared (He et al. 2015, "Delving Deep into Rectifiers"). Its parameter is "weight", which starts at
-// Start.
+// PReLU is x where x > 0, else a·x with a learned slope a for each channel, or one slope for all if
+// Shared (He et al. 2015, "Delving Deep into Rectifiers"). Its parameter is "weight".
 type PReLU struct {
 	Name   string  `json:"name,omitempty"`
 	Shared bool    `json:"shared,omitempty"`
-	Start  float64 `json:"start,omitempty"` // 0 is 0.25
+	Start  float64 `json:"start,omitempty"` // initial slope; 0 is 0.25
 }
 
 // Label returns the layer's own name.

@@ -10,9 +10,9 @@ import (
 	"convgraph/ops"
 )
 
-// Rearrange moves numbers within each sample and computes nothing. It reads a sample as an array of
-// the sizes Dims, puts the axes in Order (none: as they are) and gives the result the shape Shape. A
-// transposition and a reshaping are special ones.
+// Rearrange moves the numbers within each sample. It reads a sample as an array of sizes Dims,
+// permutes the axes to Order (none: unchanged) and gives the result the shape Shape. Transposing
+// and reshaping are special cases.
 type Rearrange struct {
 	Name  string `json:"name,omitempty"`
 	Dims  []int  `json:"dims,omitempty"` // none: the input's own
@@ -30,7 +30,8 @@ func (r Rearrange) Output(in ...tensor.Shape) (tensor.Shape, error) {
 		return nil, fmt.Errorf("shape is %v: want (channels, height, width) or (features)", r.Shape)
 	}
 	dims, order := r.axes(in[0])
-	if size := elements(in[0]); !positive(r.Shape) || !positive(dims) || elements(r.Shape) != size || elements(dims) != size {
+	size := elements(in[0])
+	if !positive(r.Shape) || !positive(dims) || elements(r.Shape) != size || elements(dims) != size {
 		return nil, fmt.Errorf("%v to %v: want as many numbers as the input %v has", dims, r.Shape, in[0])
 	}
 	sorted := slices.Sorted(slices.Values(order))
@@ -48,7 +49,7 @@ func (r Rearrange) Lower(l *Lowering) (*G.Node, error) {
 	return ops.Rearrange(l.X(), dims, order, r.Shape)
 }
 
-// axes are the sizes and the order with their defaults.
+// axes returns the sizes and the order, with defaults filled in.
 func (r Rearrange) axes(in tensor.Shape) (dims, order []int) {
 	dims, order = r.Dims, r.Order
 	if dims == nil {
@@ -62,8 +63,8 @@ func (r Rearrange) axes(in tensor.Shape) (dims, order []int) {
 	return dims, order
 }
 
-// Take is the slices of an axis at the listed indices, in their order; an index may be listed several
-// times. Axis 0 is the channels, or the features; 1 the height, 2 the width.
+// Take selects the slices of an axis at the listed indices, in their order. An index may occur
+// several times. Axis 0 is the channels, or the features; 1 the height, 2 the width.
 type Take struct {
 	Name    string `json:"name,omitempty"`
 	Axis    int    `json:"axis,omitempty"`
@@ -74,7 +75,7 @@ type Take struct {
 // Label returns the layer's own name.
 func (t Take) Label() string { return t.Name }
 
-// Output returns the input's shape with as many slices of the axis as there are indices.
+// Output returns the input's shape with one slice of the axis for each index.
 func (t Take) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if t.Axis < 0 || t.Axis >= len(in[0]) {
 		return nil, fmt.Errorf("axis is %d for the input %v: want 0 to %d", t.Axis, in[0], len(in[0])-1)
@@ -95,7 +96,7 @@ func (t Take) Output(in ...tensor.Shape) (tensor.Shape, error) {
 // Lower adds a Take op.
 func (t Take) Lower(l *Lowering) (*G.Node, error) { return ops.Take(l.X(), t.Axis+1, t.Indices) }
 
-// Pad adds rows above and below, columns left and right, filled with Value.
+// Pad adds rows above and below and columns left and right, filled with Value.
 type Pad struct {
 	Name  string  `json:"name,omitempty"`
 	Begin Pair    `json:"begin,omitzero"` // rows above, columns left

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// This file resolves a spec: the list of layers becomes the graph of nodes.
+// Resolving a spec turns its list of layers into a graph of nodes.
 
 // resolve names the layers, links them and infers every shape. The error is a *SpecError that says
 // which layer doesn't fit. The first node is the network's input.
@@ -31,9 +31,10 @@ func (s *Spec) resolve() ([]*Node, error) {
 	if n, out := len(s.ClassNames), r.last().Shape.TotalSize(); n > 0 && n != out {
 		layer := r.last().Name
 		if h, err := s.head(r.nodes); err == nil {
-			layer = h.logits.Name // the one with units: a Softmax behind it has none
+			layer = h.logits.Name // a Softmax has no width of its own
 		}
-		return nil, s.errorf("class_names", 0, "%d class names for %d outputs of layer %q: want one for each, or none", n, out, layer)
+		return nil, s.errorf("class_names",
+			0, "%d class names for %d outputs of layer %q: want one for each, or none", n, out, layer)
 	}
 	return r.nodes, nil
 }
@@ -119,7 +120,8 @@ func (r *resolver) named(name string) (*Node, error) {
 	earlier := taken && i < len(r.nodes) // not the layer itself
 	switch {
 	case name == InputName && earlier:
-		return nil, fmt.Errorf("reads %q, which is the network's input and the name of layer %d: want another name for the layer", name, i)
+		return nil, fmt.Errorf(
+			"reads %q, which is the network's input and the name of layer %d: want another name for the layer", name, i)
 	case name == InputName:
 		return r.nodes[0], nil
 	case earlier:
@@ -153,11 +155,11 @@ func (r *resolver) fit(n *Node) error {
 	}
 	n.Shape = out
 	if r.activations += elements(out); r.activations > maxElements {
-		return fmt.Errorf("output is %v: the activations of one sample would be more than %d numbers", out, maxElements)
+		return fmt.Errorf("output is %v: want at most %d activations in one sample", out, maxElements)
 	}
 	for _, p := range n.Layer.Parameters(in...) {
 		if r.parameters += elements(p.Shape); r.parameters > maxElements {
-			return fmt.Errorf("%s is %v: the parameters would be more than %d numbers", p.Name, p.Shape, maxElements)
+			return fmt.Errorf("%s is %v: want at most %d elements in all parameters", p.Name, p.Shape, maxElements)
 		}
 		p.Name = n.Name + "." + p.Name
 		n.Parameters = append(n.Parameters, &p)
@@ -182,8 +184,8 @@ func (r *resolver) describeInputs(n *Node) string {
 	return "reads " + strings.Join(parts, ", ")
 }
 
-// checkReaders refuses a value that nobody reads and that isn't the output: it would be computed for
-// nothing, and most likely a name is wrong.
+// checkReaders refuses a layer whose output nothing reads, except the last one: most likely a name
+// is wrong.
 func (r *resolver) checkReaders() error {
 	for i, n := range r.nodes[:len(r.nodes)-1] {
 		if len(n.readers) == 0 {

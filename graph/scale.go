@@ -9,14 +9,15 @@ import (
 	"convgraph/ops"
 )
 
-// Scale multiplies the input by learned factors and adds learned terms. Shape is that of both, with as
-// many axes as the input; an axis of 1 shares them: [C, 1, 1] is a factor and a term for each channel,
-// as ConvNeXt's layer scale has it (Liu et al. 2022). Its parameters are "weight" and "bias".
+// Scale multiplies the input by learned factors and adds learned terms. Both have the shape Shape,
+// with as many axes as the input. An axis of size 1 is shared: [C, 1, 1] is one factor and one term
+// for each channel, like ConvNeXt's layer scale (Liu et al. 2022). Its parameters are "weight" and
+// "bias".
 type Scale struct {
 	Name     string `json:"name,omitempty"`
 	Shape    []int  `json:"shape"`
-	NoWeight bool   `json:"no_weight,omitempty"` // there are no factors
-	NoBias   bool   `json:"no_bias,omitempty"`   // there are no terms
+	NoWeight bool   `json:"no_weight,omitempty"` // leaves out the factors
+	NoBias   bool   `json:"no_bias,omitempty"`   // leaves out the terms
 }
 
 // Label returns the layer's own name.

@@ -10,10 +10,10 @@ import (
 // A spec may be anybody's file, so its sizes are bounded before memory is taken for it.
 const (
 	// A spec may come from anyone, so its sizes are bounded before memory is allocated for it.
-	maxSide     = 1 << 20 // of an input, a window, a stride, a padding, a neighbourhood; and of a batch
-	maxLayers   = 10_000  // a graph takes kilobytes a layer, and gorgonia's time grows faster than that
+	maxSide     = 1 << 20 // of an input, a window, a stride, a padding, a neighborhood; and of a batch
+	maxLayers   = 10_000  // a graph takes kilobytes for each layer, and gorgonia's time grows faster than linearly
 	maxReads    = 100_000 // of all layers together
-	maxJoin     = 1024    // values that one layer reads: gorgonia infers types in time that grows with their square
+	maxJoin     = 1024    // values that one layer reads: gorgonia's type inference takes quadratic time
 	maxElements = 1 << 31 // of all parameters together, and of one sample's activations together
 )
 
@@ -49,7 +49,7 @@ func wantImage(in tensor.Shape) error {
 // checkGroups returns an error unless channels divide into groups of one size.
 func checkGroups(channels, groups int) error {
 	if groups < 1 || channels%groups != 0 {
-		return fmt.Errorf("%d channels don't divide into %d groups", channels, groups)
+		return fmt.Errorf("got %d channels for %d groups: want a multiple", channels, groups)
 	}
 	return nil
 }

@@ -21,13 +21,13 @@ func SlidingOf(l Layer, in tensor.Shape) (s Sliding, ok bool) {
 	one := Square(1)
 	switch l := l.(type) {
 	case Conv2D:
-		return Sliding{l.Kernel, or(l.Stride, one), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
+		return sliding(l.Kernel, or(l.Stride, one), l.Pad, l.PadBegin, l.PadEnd, l.Dilation), true
 	case MaxPool:
-		return Sliding{l.Kernel, or(l.Stride, l.Kernel), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
+		return sliding(l.Kernel, or(l.Stride, l.Kernel), l.Pad, l.PadBegin, l.PadEnd, l.Dilation), true
 	case AvgPool:
-		return Sliding{l.Kernel, or(l.Stride, l.Kernel), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
+		return sliding(l.Kernel, or(l.Stride, l.Kernel), l.Pad, l.PadBegin, l.PadEnd, l.Dilation), true
 	case LpPool:
-		return Sliding{l.Kernel, or(l.Stride, l.Kernel), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
+		return sliding(l.Kernel, or(l.Stride, l.Kernel), l.Pad, l.PadBegin, l.PadEnd, l.Dilation), true
 	case Subsample:
 		return Sliding{Kernel: l.Kernel, Stride: or(l.Stride, l.Kernel), Dilation: one}, true
 	case GlobalMaxPool, GlobalAvgPool:
@@ -38,6 +38,10 @@ func SlidingOf(l Layer, in tensor.Shape) (s Sliding, ok bool) {
 		return Sliding{Kernel: plane, Stride: plane, Dilation: one}, true
 	}
 	return Sliding{}, false
+}
+
+func sliding(kernel, stride, pad, begin, end, dilation Pair) Sliding {
+	return Sliding{kernel, stride, plus(pad, begin), plus(pad, end), or(dilation, Square(1))}
 }
 
 // Reach returns the first and the last row (side 0) or column (side 1) of the input that the

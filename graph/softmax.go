@@ -9,8 +9,9 @@ import (
 	"convgraph/ops"
 )
 
-// Softmax turns logits (classes) into probabilities; of (C, H, W) it does so at each place, over the
-// channels, or along another axis. As a model's last layer it also declares the loss: see [Loss].
+// Softmax turns logits (classes) into probabilities. For (C, H, W) it does so at each position,
+// over the channels, or along another axis. As the last layer it also selects the default loss: see
+// [Loss].
 type Softmax struct {
 	elementwise
 	Name string `json:"name,omitempty"`
@@ -55,8 +56,8 @@ func checkAxis(axis int, in tensor.Shape) error {
 	return nil
 }
 
-// alongAxis applies an op that works over the channels along another axis: the two change places
-// before it, and again behind it.
+// alongAxis applies an op over the channels to another axis, by swapping the two before and after
+// it.
 func alongAxis(x *G.Node, axis int, over func(*G.Node) (*G.Node, error)) (*G.Node, error) {
 	if axis == 0 {
 		return over(x)
@@ -72,7 +73,7 @@ func alongAxis(x *G.Node, axis int, over func(*G.Node) (*G.Node, error)) (*G.Nod
 	return exchange(y, axis)
 }
 
-// exchange is images with the channels and another axis in each other's place.
+// exchange swaps the channels of images with another axis.
 func exchange(x *G.Node, axis int) (*G.Node, error) {
 	dims := x.Shape()[1:].Clone()
 	order := []int{0, 1, 2}

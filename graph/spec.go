@@ -59,10 +59,10 @@ func (s *Spec) check() error {
 		return s.errorf("input", 0, "input is %v: want at most %d numbers", s.Input, maxElements)
 	}
 	if len(s.Layers) == 0 {
-		return s.errorf("layers", 0, "it has no layers")
+		return s.errorf("layers", 0, "got no layers: want at least one")
 	}
 	if len(s.Layers) > maxLayers {
-		return s.errorf("layers", 0, "it has %d layers: want at most %d", len(s.Layers), maxLayers)
+		return s.errorf("layers", 0, "got %d layers: want at most %d", len(s.Layers), maxLayers)
 	}
 	if err := s.Init.check(); err != nil {
 		return s.errorf("init", 0, "%w", err)

@@ -7,12 +7,12 @@ type Summary struct {
 	Model  string         `json:"model"`
 	Input  tensor.Shape   `json:"input"`
 	Layers []LayerSummary `json:"layers"`
-	Fused  []FusedLayers  `json:"fused,omitempty"`  // by the passes, for training as for prediction
-	Memory []MemoryUse    `json:"memory,omitempty"` // of a batch, for whom PlanMemory has been asked
+	Fused  []FusedLayers  `json:"fused,omitempty"`  // by the passes, in training and in prediction
+	Memory []MemoryUse    `json:"memory,omitempty"` // from PlanMemory, if it was called
 
 	Parameters      int64 `json:"parameters"`
 	Trainable       int64 `json:"trainable"`        // of the parameters; the others are running statistics
-	MultiplyAdds    int64 `json:"multiply_adds"`    // of one sample going forward
+	MultiplyAdds    int64 `json:"multiply_adds"`    // of one sample's forward pass
 	ActivationBytes int64 `json:"activation_bytes"` // of one sample
 	ElementBytes    int64 `json:"element_bytes"`    // 4 for float32, 8 for float64
 }
@@ -28,18 +28,18 @@ type LayerSummary struct {
 	ActivationBytes int64        `json:"activation_bytes"`
 }
 
-// FusedLayers are layers that a pass makes one op of.
+// FusedLayers are layers that a pass fuses into one op.
 type FusedLayers struct {
 	Layers     []string `json:"layers"`
 	Pass       string   `json:"pass"`
-	SavedBytes int64    `json:"saved_bytes"` // of one sample's activations, which are then never in memory
+	SavedBytes int64    `json:"saved_bytes"` // of one sample's activations that are never in memory
 
-	// Once says that the op can be differentiated once: where second derivatives are wanted, the pass
-	// is left out.
+	// Once means that the op can be differentiated only once, so graphs with second derivatives
+	// skip the pass.
 	Once bool `json:"once,omitempty"`
 }
 
-// Summarize describes the model that [New] would make of a spec, without making its parameters.
+// Summarize describes the model that [New] would make of a spec, without creating its parameters.
 func Summarize(spec *Spec, options ...Option) (*Summary, error) {
 	m, err := declare(spec, options)
 	if err != nil {
@@ -48,7 +48,7 @@ func Summarize(spec *Spec, options ...Option) (*Summary, error) {
 	return m.Summary(), nil
 }
 
-// Summary describes the model.
+// Summary returns a description of the model.
 func (m *Model) Summary() *Summary {
 	s := &Summary{Model: m.spec.Name, Input: m.spec.Input, ElementBytes: int64(m.dtype.Size())}
 	for _, n := range m.nodes[1:] {

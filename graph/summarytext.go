@@ -9,7 +9,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// String is a table.
+// String returns a table.
 func (s *Summary) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: input %s\n", s.Model, shapeString(s.Input))
@@ -45,15 +45,17 @@ func (s *Summary) String() string {
 		for _, m := range s.Memory {
 			if m.RecomputedMultiplyAdds > 0 {
 				fmt.Fprintf(&b, "a %s computes %s multiply-adds of each image again, %.1f%% of those going forward\n",
-					m.Work, thousands(m.RecomputedMultiplyAdds), 100*float64(m.RecomputedMultiplyAdds)/float64(s.MultiplyAdds))
+					m.Work, thousands(m.RecomputedMultiplyAdds),
+					100*float64(m.RecomputedMultiplyAdds)/float64(s.MultiplyAdds))
 			}
 		}
-		fmt.Fprintf(&b, "parameters: %s bytes; Adam keeps twice as many more, momentum once, SGD none\n", thousands(s.Parameters*s.ElementBytes))
+		fmt.Fprintf(&b, "parameters: %s bytes; Adam keeps twice as many more, momentum once, SGD none\n",
+			thousands(s.Parameters*s.ElementBytes))
 	}
 	return b.String()
 }
 
-// fusedOnce are the fused layers that second derivatives need apart.
+// fusedOnce returns the groups that aren't fused for second derivatives.
 func (s *Summary) fusedOnce() (names []string) {
 	for _, f := range s.Fused {
 		if f.Once {
@@ -63,8 +65,8 @@ func (s *Summary) fusedOnce() (names []string) {
 	return names
 }
 
-// layerTable has a row for each layer. What a layer reads has a column if a layer reads anything but
-// the one before it, and is shown where it does.
+// layerTable has a row for each layer, and a column for what layers read if any of them doesn't
+// read the one before it.
 func (s *Summary) layerTable() table {
 	reads := make([]string, len(s.Layers))
 	t, last := table{left: 2}, InputName
@@ -83,7 +85,8 @@ func (s *Summary) layerTable() table {
 	}
 	line("layer", "code", "reads", "output", "parameters", "multiply-adds", "activation bytes")
 	for i, l := range s.Layers {
-		line(l.Name, l.Layer, reads[i], shapeString(l.Output), thousands(l.Parameters), thousands(l.MultiplyAdds), thousands(l.ActivationBytes))
+		line(l.Name, l.Layer, reads[i], shapeString(l.Output),
+			thousands(l.Parameters), thousands(l.MultiplyAdds), thousands(l.ActivationBytes))
 	}
 	line("total", "", "", "", thousands(s.Parameters), thousands(s.MultiplyAdds), thousands(s.ActivationBytes))
 	if s.Trainable != s.Parameters {
@@ -92,10 +95,10 @@ func (s *Summary) layerTable() table {
 	return t
 }
 
-// mostReads is how many characters of names the table shows of what a layer reads.
+// mostReads is the largest width of that column.
 const mostReads = 40
 
-// readsString lists names, the last ones only counted if they are many: "a b and 2 more".
+// readsString lists names, and counts those that don't fit: "a b and 2 more".
 func readsString(names []string) string {
 	text := names[0]
 	for i, name := range names[1:] {
@@ -107,8 +110,7 @@ func readsString(names []string) string {
 	return text
 }
 
-// A table has text in its left columns, aligned to the left, and numbers behind them, aligned to the
-// right.
+// A table has text in its left columns, aligned left, and numbers after them, aligned right.
 type table struct {
 	left int
 	rows [][]string

@@ -7,15 +7,15 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Matched says what [Model.LoadMatching] did with a layer.
+// A Matched is what [Model.LoadMatching] did with one layer.
 type Matched struct {
 	Layer   string
-	Missing string // why the layer kept its own parameters; empty: it took the other model's
+	Missing string // why the layer kept its parameters; empty if it got the other model's
 }
 
-// LoadMatching copies the parameters of every layer that the other model has under the same name with
-// the same shapes; the other layers keep theirs. So a trained network is a start for one with another
-// number of classes. It reports every layer that has parameters, in order.
+// LoadMatching copies the parameters of every layer that the other model has with the same name and
+// the same shapes; the other layers keep theirs. So a trained network can be the start for a
+// different number of classes. It reports on every layer that has parameters, in order.
 func (m *Model) LoadMatching(from *Model) []Matched {
 	values := map[string]*tensor.Dense{}
 	for _, p := range from.params {
@@ -38,7 +38,7 @@ func (m *Model) LoadMatching(from *Model) []Matched {
 	return layers
 }
 
-// lacks says which of the parameters isn't among the values in its shape; empty if they all are.
+// lacks says which of the parameters isn't among the values with its shape, or returns "".
 func lacks(values map[string]*tensor.Dense, params []*Parameter) string {
 	for _, p := range params {
 		switch v := values[p.Name]; {
@@ -51,8 +51,8 @@ func lacks(values map[string]*tensor.Dense, params []*Parameter) string {
 	return ""
 }
 
-// WithOutputs is the spec of the same network with another number of outputs: its head, the last layer
-// that has a width of its own, gets that width. A loaded model's other layers fit it
+// WithOutputs returns the spec of the same network with another number of outputs: the last layer
+// with a width of its own gets that width. The other layers fit a loaded model
 // ([Model.LoadMatching]). Class names are dropped.
 func (s *Spec) WithOutputs(n int) (*Spec, error) {
 	nodes, err := s.resolve()
@@ -77,10 +77,11 @@ func (s *Spec) WithOutputs(n int) (*Spec, error) {
 		_, err := changed.resolve()
 		return &changed, err
 	}
-	return nil, fmt.Errorf("model %q: no layer of its end has a width of its own: want an Affine or Conv2D layer that only activations, poolings and the like follow", s.Name)
+	return nil, fmt.Errorf("model %q: no output layer to widen: want an Affine or Conv2D layer, "+
+		"followed only by layers without a width of their own", s.Name)
 }
 
-// widened is a layer with another number of outputs, if it has a width of its own.
+// widened returns a layer with another number of outputs, if it has a width of its own.
 func widened(l Layer, outputs int) (Layer, bool) {
 	switch l := l.(type) {
 	case Affine:
