@@ -9,18 +9,12 @@ import (
 	"convgraph/ops"
 )
 
-// An ActivationFunction is a layer that applies a function to each value by itself. Whatever shows, explains
-// or exports an activation reads its function.
+// An ActivationFunction is a layer that applies one function to each value. Pictures, explanations
+// and exports of an activation are made from its function.
 type ActivationFunction interface {
 	Layer
 	Function() ops.Function
 }
-
-// elementwise is what layers have in common that work on each value by itself and have no parameters.
-type elementwise struct{ plain }
-
-// Output is the input's shape.
-func (elementwise) Output(in ...tensor.Shape) (tensor.Shape, error) { return in[0], nil }
 
 // ReLU is max(x, 0) (Nair and Hinton 2010).
 type ReLU struct {
@@ -28,10 +22,10 @@ type ReLU struct {
 	Name string `json:"name,omitempty"`
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (r ReLU) Label() string { return r.Name }
 
-// Function is the activation.
+// Function returns the activation.
 func (ReLU) Function() ops.Function { return ops.ReLUFunction() }
 
 // Lower adds the function's op.
@@ -44,13 +38,13 @@ type LeakyReLU struct {
 	Alpha float64 `json:"alpha,omitempty"` // 0 is 0.01
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (r LeakyReLU) Label() string { return r.Name }
 
-// Function is the activation.
+// Function returns the activation.
 func (r LeakyReLU) Function() ops.Function { return ops.LeakyReLUFunction(orDefault(r.Alpha, 0.01)) }
 
-// Output is the input's shape.
+// Output returns the input's shape.
 func (r LeakyReLU) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	return in[0], r.Function().Check()
 }
@@ -65,13 +59,13 @@ type ELU struct {
 	Alpha float64 `json:"alpha,omitempty"` // 0 is 1
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (e ELU) Label() string { return e.Name }
 
-// Function is the activation.
+// Function returns the activation.
 func (e ELU) Function() ops.Function { return ops.ELUFunction(orOne(e.Alpha)) }
 
-// Output is the input's shape.
+// Output returns the input's shape.
 func (e ELU) Output(in ...tensor.Shape) (tensor.Shape, error) { return in[0], e.Function().Check() }
 
 // Lower adds the function's op.
@@ -84,13 +78,13 @@ type CELU struct {
 	Alpha float64 `json:"alpha,omitempty"` // 0 is 1
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (c CELU) Label() string { return c.Name }
 
-// Function is the activation.
+// Function returns the activation.
 func (c CELU) Function() ops.Function { return ops.CELUFunction(orOne(c.Alpha)) }
 
-// Output is the input's shape.
+// Output returns the input's shape.
 func (c CELU) Output(in ...tensor.Shape) (tensor.Shape, error) { return in[0], c.Function().Check() }
 
 // Lower adds the function's op.
@@ -102,10 +96,10 @@ type SELU struct {
 	Name string `json:"name,omitempty"`
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (s SELU) Label() string { return s.Name }
 
-// Function is the activation.
+// Function returns the activation.
 func (SELU) Function() ops.Function { return ops.SELUFunction() }
 
 // Lower adds the function's op.
@@ -117,10 +111,10 @@ type SiLU struct {
 	Name string `json:"name,omitempty"`
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (s SiLU) Label() string { return s.Name }
 
-// Function is the activation.
+// Function returns the activation.
 func (SiLU) Function() ops.Function { return ops.SiLUFunction() }
 
 // Lower adds the function's op.
@@ -132,10 +126,10 @@ type HardSwish struct {
 	Name string `json:"name,omitempty"`
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (h HardSwish) Label() string { return h.Name }
 
-// Function is the activation.
+// Function returns the activation.
 func (HardSwish) Function() ops.Function { return ops.HardSwishFunction() }
 
 // Lower adds the function's op.
@@ -147,10 +141,10 @@ type Mish struct {
 	Name string `json:"name,omitempty"`
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (m Mish) Label() string { return m.Name }
 
-// Function is the activation.
+// Function returns the activation.
 func (Mish) Function() ops.Function { return ops.MishFunction() }
 
 // Lower adds the function's op.
@@ -162,10 +156,10 @@ type Softplus struct {
 	Name string `json:"name,omitempty"`
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (s Softplus) Label() string { return s.Name }
 
-// Function is the activation.
+// Function returns the activation.
 func (Softplus) Function() ops.Function { return ops.SoftplusFunction() }
 
 // Lower adds the function's op.
@@ -177,10 +171,10 @@ type Softsign struct {
 	Name string `json:"name,omitempty"`
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (s Softsign) Label() string { return s.Name }
 
-// Function is the activation.
+// Function returns the activation.
 func (Softsign) Function() ops.Function { return ops.SoftsignFunction() }
 
 // Lower adds the function's op.
@@ -192,10 +186,10 @@ type Sigmoid struct {
 	Name string `json:"name,omitempty"`
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (s Sigmoid) Label() string { return s.Name }
 
-// Function is the activation.
+// Function returns the activation.
 func (Sigmoid) Function() ops.Function { return ops.SigmoidFunction() }
 
 // Lower adds the function's op.
@@ -209,30 +203,30 @@ type Tanh struct {
 	B    float64 `json:"b,omitempty"`
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (t Tanh) Label() string { return t.Name }
 
-// Function is the activation.
+// Function returns the activation.
 func (t Tanh) Function() ops.Function { return ops.TanhFunction(orOne(t.A), orOne(t.B)) }
 
-// Output is the input's shape.
+// Output returns the input's shape.
 func (t Tanh) Output(in ...tensor.Shape) (tensor.Shape, error) { return in[0], t.Function().Check() }
 
 // Lower adds the function's op.
 func (t Tanh) Lower(l *Lowering) (*G.Node, error) { return t.Function().Apply(l.X()) }
 
-// GELU is x·Φ(x) with the normal distribution Φ (Hendrycks and Gimpel 2016), or its approximation by
-// tanh.
+// GELU is x·Φ(x) with the normal distribution function Φ (Hendrycks and Gimpel 2016), or its
+// approximation by tanh.
 type GELU struct {
 	elementwise
 	Name        string `json:"name,omitempty"`
 	Approximate bool   `json:"approximate,omitempty"` // 0.5·x·(1+tanh(√(2/π)·(x+0.044715·x³)))
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (g GELU) Label() string { return g.Name }
 
-// Function is the activation.
+// Function returns the activation.
 func (g GELU) Function() ops.Function {
 	if g.Approximate {
 		return ops.GELUTanhFunction()
@@ -243,8 +237,8 @@ func (g GELU) Function() ops.Function {
 // Lower adds the function's op.
 func (g GELU) Lower(l *Lowering) (*G.Node, error) { return g.Function().Apply(l.X()) }
 
-// HardSigmoid is min(max(Alpha·x+Beta, 0), 1); without both it is MobileNetV3's, 1/6 and 1/2 (Howard et
-// al. 2019).
+// HardSigmoid is min(max(Alpha·x+Beta, 0), 1). If both are 0 they are MobileNetV3's, 1/6 and 1/2
+// (Howard et al. 2019).
 type HardSigmoid struct {
 	elementwise
 	Name  string  `json:"name,omitempty"`
@@ -252,10 +246,10 @@ type HardSigmoid struct {
 	Beta  float64 `json:"beta,omitempty"`
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (h HardSigmoid) Label() string { return h.Name }
 
-// Function is the activation.
+// Function returns the activation.
 func (h HardSigmoid) Function() ops.Function {
 	if h.Alpha == 0 && h.Beta == 0 {
 		return ops.HardSigmoidFunction(1./6, 0.5)
@@ -263,7 +257,7 @@ func (h HardSigmoid) Function() ops.Function {
 	return ops.HardSigmoidFunction(h.Alpha, h.Beta)
 }
 
-// Output is the input's shape.
+// Output returns the input's shape.
 func (h HardSigmoid) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	return in[0], h.Function().Check()
 }
@@ -277,10 +271,10 @@ type Erf struct {
 	Name string `json:"name,omitempty"`
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (e Erf) Label() string { return e.Name }
 
-// Function is the activation.
+// Function returns the activation.
 func (Erf) Function() ops.Function { return ops.ErfFunction() }
 
 // Lower adds the function's op.
@@ -294,13 +288,13 @@ type Clip struct {
 	Max  float64 `json:"max"`
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (c Clip) Label() string { return c.Name }
 
-// Function is the activation.
+// Function returns the activation.
 func (c Clip) Function() ops.Function { return ops.ClipFunction(c.Min, c.Max) }
 
-// Output is the input's shape.
+// Output returns the input's shape.
 func (c Clip) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if !(c.Min < c.Max) {
 		return nil, fmt.Errorf("min is %g, max is %g: want min below max", c.Min, c.Max)
@@ -310,12 +304,3 @@ func (c Clip) Output(in ...tensor.Shape) (tensor.Shape, error) {
 
 // Lower adds the function's op.
 func (c Clip) Lower(l *Lowering) (*G.Node, error) { return c.Function().Apply(l.X()) }
-
-func orOne(v float64) float64 { return orDefault(v, 1) }
-
-func orDefault(v, fallback float64) float64 {
-	if v == 0 {
-		return fallback
-	}
-	return v
-}

@@ -9,70 +9,10 @@ import (
 	"convgraph/ops"
 )
 
-// UpTo is the part of the model that the named layer is computed from, with that layer at its end, on
-// the same parameters: its Predict gives that layer's output.
-func (m *Model) UpTo(layer string) (*Model, error) {
-	last, err := m.Node(layer)
-	if err != nil {
-		return nil, err
-	}
-	spec := *m.spec
-	spec.Layers, spec.Loss, spec.ClassNames = nil, MeanSquaredError, nil
-	nodes := m.upTo(last)
-	for i, n := range nodes[1:] {
-		layer := named(n.Layer, n.Name)
-		if len(n.Inputs) != 1 || n.Inputs[0] != nodes[i] {
-			layer = From(layer, n.inputNames()...)
-		}
-		spec.Layers = append(spec.Layers, layer)
-	}
-	part, err := newModel(&spec, nodes)
-	if err != nil {
-		return nil, err
-	}
-	part.dtype, part.seed, part.unfused = m.dtype, m.seed, m.unfused
-	return part, nil
-}
-
-// upTo are copies of the network's input and the nodes that the last one is computed from. They share
-// the model's parameters.
-func (m *Model) upTo(last *Node) []*Node {
-	needed := map[*Node]bool{m.nodes[0]: true, last: true}
-	for i := len(m.nodes) - 1; i > 0; i-- {
-		if n := m.nodes[i]; needed[n] {
-			for _, in := range n.Inputs {
-				needed[in] = true
-			}
-		}
-	}
-	copies := map[*Node]*Node{}
-	var nodes []*Node
-	for _, n := range m.nodes {
-		if !needed[n] {
-			continue
-		}
-		c := &Node{Name: n.Name, Layer: n.Layer, Shape: n.Shape, Parameters: n.Parameters}
-		for _, in := range n.Inputs {
-			c.Inputs = append(c.Inputs, copies[in])
-			copies[in].readers = append(copies[in].readers, c)
-		}
-		copies[n] = c
-		nodes = append(nodes, c)
-	}
-	return nodes
-}
-
-func (m *Model) noLayer(layer string) error {
-	var names []string
-	for _, n := range m.nodes[1:] {
-		names = append(names, n.Name)
-	}
-	return fmt.Errorf("model %q has no layer %.80q: it has %v", m.spec.Name, layer, names)
-}
-
-// An ActivationMaximization is how strongly one unit of a layer answers to an image, and which change of the image makes it answer more: the way up for
-// gradient ascent on the input (Simonyan, Vedaldi and Zisserman 2013). It works on the model's own parameters and changes none. An ActivationMaximization is
-// for one goroutine at a time.
+// An ActivationMaximization computes the activation of one unit of a layer for an image, and its
+// gradient with respect to the image, for gradient ascent on the image (Simonyan, Vedaldi and
+// Zisserman 2013). It uses the model's parameters and doesn't change them. It is for one goroutine
+// at a time.
 type ActivationMaximization struct {
 	model    *Model
 	machine  G.VM
@@ -80,15 +20,16 @@ type ActivationMaximization struct {
 	y, xgrad *G.Node
 }
 
-// NewActivationMaximization builds the symbolic graph from the image to the layer's output, and its gradient back to the image. A unit of a layer with
-// maps (C, H, W) is one of its C channels, and its answer that map's value in the middle; a unit of any other layer is one of its outputs.
+// NewActivationMaximization builds the symbolic graph from the image to the unit, and its gradient.
+// In a layer of shape (C, H, W) a unit is one of the C channels, and its activation the value at
+// the center of its plane; in any other layer a unit is one of the outputs.
 func (m *Model) NewActivationMaximization(layer string, unit int) (*ActivationMaximization, error) {
 	part, err := m.UpTo(layer)
 	if err != nil {
 		return nil, err
 	}
 	if units := part.head.output.Shape[0]; unit < 0 || unit >= units {
-		return nil, fmt.Errorf("model %q: layer %q has units 0 to %d: there is no %d", m.spec.Name, layer, units-1, unit)
+		return nil, fmt.Errorf("model %q: unit %d of layer %q: want 0 to %d", m.spec.Name, unit, layer, units-1)
 	}
 	building.Lock()
 	defer building.Unlock()
@@ -108,7 +49,7 @@ func (a *ActivationMaximization) build(unit int) error {
 	if err := net.addProbabilities(); err != nil {
 		return err
 	}
-	if a.y, err = ops.Select(net.output(), unit, a.place()); err != nil {
+	if a.y, err = ops.Select(net.output(), unit, a.center()); err != nil {
 		return err
 	}
 	grads, err := G.Grad(a.y, net.x)
@@ -127,8 +68,8 @@ func (a *ActivationMaximization) build(unit int) error {
 	return G.Let(net.x, a.x)
 }
 
-// place is the middle of the layer's plane, counted row by row.
-func (a *ActivationMaximization) place() int {
+// center returns the index of the center of the layer's plane, in row-major order.
+func (a *ActivationMaximization) center() int {
 	out := a.model.head.output.Shape
 	if out.Dims() != 3 {
 		return 0
@@ -136,8 +77,8 @@ func (a *ActivationMaximization) place() int {
 	return out[1]/2*out[2] + out[2]/2
 }
 
-// Run computes the unit's answer to one image (1, C, H, W), and the gradient of that answer with respect to the image, in the same shape.
-// The gradient is valid until the next Run.
+// Run computes the unit's activation for one image (1, C, H, W), and its gradient with respect to
+// the image. The gradient is valid until the next Run.
 func (a *ActivationMaximization) Run(image *tensor.Dense) (answer float64, gradient *tensor.Dense, err error) {
 	n, err := a.model.checkImages(image)
 	if err != nil {
@@ -158,5 +99,5 @@ func (a *ActivationMaximization) Run(image *tensor.Dense) (answer float64, gradi
 	return answer, gradient, err
 }
 
-// Close ends the ascent's machine.
+// Close closes the machine.
 func (a *ActivationMaximization) Close() error { return a.machine.Close() }

@@ -103,7 +103,7 @@ func TestAscentErrors(t *testing.T) {
 	assert.EqualError(t, err, `model "small" has no layer "conv2": it has [conv1 relu1 pool1 fc1 relu2 fc2 softmax1]`)
 	for _, unit := range []int{-1, 3} {
 		_, err = m.NewActivationMaximization("conv1", unit)
-		assert.EqualError(t, err, fmt.Sprintf(`model "small": layer "conv1" has units 0 to 2: there is no %d`, unit))
+		assert.EqualError(t, err, fmt.Sprintf(`model "small": unit %d of layer "conv1": want 0 to 2`, unit))
 	}
 	a, err := m.NewActivationMaximization("fc2", 3)
 	require.NoError(t, err)

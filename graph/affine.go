@@ -9,27 +9,20 @@ import (
 	"convgraph/ops"
 )
 
-// Affine is a fully connected layer of Units outputs. An input of (C, H, W) is flattened first. Its weight is (units, features).
+// Affine is a fully connected layer of Units outputs, y = W·x + b. An input of (C, H, W) is
+// flattened first. Its parameters are "weight" (units, features) and "bias" (units).
 type Affine struct {
 	Name   string  `json:"name,omitempty"`
 	Units  int     `json:"units"`
 	Init   Init    `json:"init,omitzero"`
-	Bias   float64 `json:"bias,omitempty"`    // where the biases start
-	NoBias bool    `json:"no_bias,omitempty"` // there are no biases
+	Bias   float64 `json:"bias,omitempty"`    // initial value of the biases
+	NoBias bool    `json:"no_bias,omitempty"` // leaves out the biases
 }
 
-// Flatten turns (C, H, W) into (C·H·W).
-type Flatten struct {
-	Name string `json:"name,omitempty"`
-}
-
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (a Affine) Label() string { return a.Name }
 
-// Label is the layer's own name.
-func (f Flatten) Label() string { return f.Name }
-
-// Output is (units).
+// Output returns (units).
 func (a Affine) Output(...tensor.Shape) (tensor.Shape, error) {
 	if a.Units < 1 {
 		return nil, fmt.Errorf("%d units: want at least 1", a.Units)
@@ -40,30 +33,19 @@ func (a Affine) Output(...tensor.Shape) (tensor.Shape, error) {
 	return tensor.Shape{a.Units}, nil
 }
 
-// Output is (features).
-func (Flatten) Output(in ...tensor.Shape) (tensor.Shape, error) {
-	return tensor.Shape{in[0].TotalSize()}, nil
-}
-
-// Parameters are the weight and the bias.
+// Parameters returns the weight and the bias.
 func (a Affine) Parameters(in ...tensor.Shape) []Parameter {
 	features := in[0].TotalSize()
 	weight := Parameter{Name: "weight", Shape: tensor.Shape{a.Units, features}, FanIn: features, Init: a.Init}
 	return withBias(weight, a.NoBias, a.Bias, a.Units)
 }
 
-// Parameters are none.
-func (Flatten) Parameters(...tensor.Shape) []Parameter { return nil }
-
-// MultiplyAdds is one for each weight.
+// MultiplyAdds returns one for each weight.
 func (a Affine) MultiplyAdds(in ...tensor.Shape) int64 {
 	return int64(a.Units) * int64(in[0].TotalSize())
 }
 
-// MultiplyAdds are none.
-func (Flatten) MultiplyAdds(...tensor.Shape) int64 { return 0 }
-
-// Lower adds an Affine op, behind a Flatten op if x still has a plane.
+// Lower adds an Affine op, after a Flatten op if x is (N, C, H, W).
 func (a Affine) Lower(l *Lowering) (*G.Node, error) {
 	x, err := flat(l.X())
 	if err != nil {
@@ -72,13 +54,27 @@ func (a Affine) Lower(l *Lowering) (*G.Node, error) {
 	return ops.Affine(x, l.Param("weight"), l.Param("bias"))
 }
 
-// flat is x without its plane.
+// Flatten turns (C, H, W) into (C·H·W).
+type Flatten struct {
+	Name string `json:"name,omitempty"`
+	plain
+}
+
+// Label returns the layer's own name.
+func (f Flatten) Label() string { return f.Name }
+
+// Output returns (features).
+func (Flatten) Output(in ...tensor.Shape) (tensor.Shape, error) {
+	return tensor.Shape{in[0].TotalSize()}, nil
+}
+
+// Lower adds a Flatten op.
+func (Flatten) Lower(l *Lowering) (*G.Node, error) { return ops.Flatten(l.X()) }
+
+// flat returns x as (N, features).
 func flat(x *G.Node) (*G.Node, error) {
 	if x.Dims() > 2 {
 		return ops.Flatten(x)
 	}
 	return x, nil
 }
-
-// Lower adds a Flatten op.
-func (Flatten) Lower(l *Lowering) (*G.Node, error) { return ops.Flatten(l.X()) }

@@ -9,25 +9,29 @@ import (
 	"convgraph/ops"
 )
 
-// BatchNorm normalises each channel of (C, H, W) or (C) by its mean and variance over the batch, then
-// scales and shifts it (Ioffe and Szegedy 2015). Its parameters are "weight" and "bias", which are
-// trained, and "running_mean" and "running_var", which training estimates and prediction uses:
+// BatchNorm normalizes each channel of (C, H, W) or (C) by its mean and variance over the batch,
+// then scales and shifts it (Ioffe and Szegedy 2015):
+//
+//	y = weight·(x-mean)/√(variance+Eps) + bias
+//
+// "weight" and "bias" are trained. "running_mean" and "running_var" are estimated in training and
+// used in prediction:
 //
 //	running = (1-Momentum)·running + Momentum·batch
 //
-// with the unbiased variance of the batch, as PyTorch has it. A batch needs more than one value a
-// channel.
+// As in PyTorch, the running variance is the unbiased one. A batch needs at least two values for
+// each channel.
 type BatchNorm struct {
 	Name     string  `json:"name,omitempty"`
 	Momentum float64 `json:"momentum,omitempty"` // 0 is 0.1
 	Eps      float64 `json:"eps,omitempty"`      // 0 is 1e-5
-	Frozen   bool    `json:"frozen,omitempty"`   // training uses the running statistics, too, and keeps them
+	Frozen   bool    `json:"frozen,omitempty"`   // training uses the running statistics and doesn't change them
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (b BatchNorm) Label() string { return b.Name }
 
-// Output is the input's shape.
+// Output returns the input's shape.
 func (b BatchNorm) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if !(b.Momentum >= 0 && b.Momentum <= 1) {
 		return nil, fmt.Errorf("momentum is %g: want a number from 0 to 1", b.Momentum)
@@ -35,7 +39,7 @@ func (b BatchNorm) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	return in[0], checkEps(b.Eps)
 }
 
-// Parameters are the scale, the shift and the running statistics of each channel.
+// Parameters returns the scale, the shift and the running statistics of each channel.
 func (b BatchNorm) Parameters(in ...tensor.Shape) []Parameter {
 	channels := tensor.Shape{in[0][0]}
 	return []Parameter{
@@ -46,16 +50,15 @@ func (b BatchNorm) Parameters(in ...tensor.Shape) []Parameter {
 	}
 }
 
-// MultiplyAdds is one for each value.
+// MultiplyAdds returns one for each value.
 func (BatchNorm) MultiplyAdds(in ...tensor.Shape) int64 { return elements(in[0]) }
 
-// Lower adds a BatchNorm op in training and a FrozenBatchNorm op in prediction or if the running
-// statistics are frozen.
+// Lower adds a BatchNorm op, or a FrozenBatchNorm op in prediction and for frozen statistics.
 func (b BatchNorm) Lower(l *Lowering) (*G.Node, error) {
 	return b.lower(l, ops.BatchNorm, ops.FrozenBatchNorm)
 }
 
-// lowerReLU is Lower with a rectifier behind it.
+// lowerReLU is Lower followed by a rectifier, as one op.
 func (b BatchNorm) lowerReLU(l *Lowering) (*G.Node, error) {
 	return b.lower(l, ops.BatchNormReLU, ops.FrozenBatchNormReLU)
 }
@@ -65,10 +68,11 @@ func (b BatchNorm) lower(
 	trained func(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error),
 	frozen func(x, weight, bias, mean, variance *G.Node, eps float64) (*G.Node, error),
 ) (*G.Node, error) {
+	weight, bias := l.Param("weight"), l.Param("bias")
 	if !l.Training || b.Frozen || l.Frozen("running_mean") || l.Frozen("running_var") {
-		return frozen(l.X(), l.Param("weight"), l.Param("bias"), l.Param("running_mean"), l.Param("running_var"), b.eps())
+		return frozen(l.X(), weight, bias, l.Param("running_mean"), l.Param("running_var"), b.eps())
 	}
-	y, mean, variance, err := trained(l.X(), l.Param("weight"), l.Param("bias"), b.eps())
+	y, mean, variance, err := trained(l.X(), weight, bias, b.eps())
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +84,7 @@ func (b BatchNorm) lower(
 func (b BatchNorm) momentum() float64 { return orDefault(b.Momentum, 0.1) }
 func (b BatchNorm) eps() float64      { return orDefault(b.Eps, 1e-5) }
 
-// checkEps refuses a constant under the root that float32 can't hold.
+// checkEps refuses an eps that is 0 or less in float32; 0 itself is the default.
 func checkEps(eps float64) error {
 	if eps != 0 && !(eps > 0 && float32(eps) > 0) {
 		return fmt.Errorf("eps is %g: want a number above 0 in float32", eps)

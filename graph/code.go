@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Code is a layer as the Go code that makes it, without the package's name: every field that isn't its
-// default, except the layer's own name.
+// Code returns a layer as the Go code that makes it, without the package's name: every field that
+// isn't zero, except the layer's own name.
 //
 //	Conv2D{Filters: 64, Kernel: Square(7), Stride: Square(2), Pad: Square(3)}
 func Code(l Layer) string {
@@ -27,7 +27,7 @@ func Code(l Layer) string {
 	return v.Type().Name() + "{" + strings.Join(fields, ", ") + "}"
 }
 
-// longestList is how many elements of a list Code shows.
+// longestList is the number of elements of a list that Code shows.
 const longestList = 4
 
 func valueCode(value any) string {
@@ -48,7 +48,7 @@ func valueCode(value any) string {
 	return fmt.Sprint(value)
 }
 
-// listCode is a list's elements in braces: {{0, 1, 2}, {1, 2, 3}}.
+// listCode returns a list's elements in braces: {{0, 1, 2}, {1, 2, 3}}.
 func listCode(v reflect.Value) string {
 	var elements []string
 	for i := range min(v.Len(), longestList) {

@@ -6,13 +6,14 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// This file holds the combinators, which read like a paper's figure. They flatten into a spec's list
-// of layers, where a layer that doesn't read the one before it says so by name.
+// Combinators describe a network like the figure in a paper. They are flattened into a spec's list
+// of layers, where a layer that doesn't read the one before it names what it reads.
 
-// A Part is what a network is put together from: a [Layer], or what [Serial], [Branches], [Residual],
-// [Gate], [Block] or [Numbered] make of several parts.
+// A Part is a building block of a network: a [Layer], or what [Serial], [Branches], [Residual],
+// [Gate], [Block] and [Numbered] make of several parts.
 type Part interface {
-	// Label is the name of the layer, or the prefix of the names inside; empty: it is numbered.
+	// Label returns the name of the layer, or the prefix of the names inside; "" to have it
+	// numbered.
 	Label() string
 }
 
@@ -23,28 +24,29 @@ func Sequential(name string, input tensor.Shape, init Init, parts ...Part) *Spec
 	return &Spec{Name: name, Input: input, Init: init, Layers: f.layers}
 }
 
-// Serial is parts one after the other. Without parts it is the identity.
+// Serial runs parts one after the other. Without parts it is the identity.
 func Serial(parts ...Part) Part { return combined{parts: parts} }
 
-// Branches is parts that all read the same value, put together by a join such as Concat{}. The values
-// are joined in the order of the parts.
+// Branches runs parts that all read the same value, and joins their results in order, with Concat{}
+// for example.
 func Branches(join Join, parts ...Part) Part {
 	return combined{branching: true, join: join, parts: parts}
 }
 
-// Residual is x + f(x) for the body f (He et al. 2015), or s(x) + f(x) with a shortcut s.
+// Residual is x + f(x) with the body f (He et al. 2015), or s(x) + f(x) with a shortcut s.
 func Residual(body Part, shortcut ...Part) Part {
 	return Branches(Add{}, body, Serial(shortcut...))
 }
 
-// Gate is x · f(x) for the gate f, one after the other: a squeeze-and-excitation (Hu et al. 2018), say.
+// Gate is x · f(x) with the gate f, a list of parts: squeeze-and-excitation, for example (Hu et al.
+// 2018).
 func Gate(gate ...Part) Part {
 	return Branches(Multiply{}, Serial(), Serial(gate...))
 }
 
-// Block puts parts one after the other and their names under a prefix, in which the numbers of
-// automatic names begin at 1: "layer1.conv1". Without a name it takes its index inside of [Numbered],
-// and elsewhere is [Serial].
+// Block runs parts one after the other and puts their names under a prefix: "layer1.conv1".
+// Automatic names inside it are numbered from 1. A Block without a name has its index as the prefix
+// inside [Numbered], and no prefix elsewhere.
 func Block(name string, parts ...Part) Part { return combined{scoped: true, name: name, parts: parts} }
 
 // Numbered is a [Block] that names each of its parts by its index: "features.0", "features.1".
@@ -52,9 +54,9 @@ func Numbered(name string, parts ...Part) Part {
 	return combined{scoped: true, numbered: true, name: name, parts: parts}
 }
 
-// combined is what every combinator makes.
+// combined is the result of every combinator.
 type combined struct {
-	branching        bool // the parts all read the same; otherwise one after the other
+	branching        bool // the parts all read the same value; otherwise they run one after the other
 	join             Join // of branches
 	parts            []Part
 	scoped, numbered bool
@@ -63,20 +65,20 @@ type combined struct {
 
 func (c combined) Label() string { return c.name }
 
-// flattener writes parts into a list of layers.
+// A flattener writes parts into a list of layers.
 type flattener struct {
 	layers []Layer
 	names  namer
 	last   string // the name of the last layer in the list
 }
 
-// scope names the layers of a block.
+// A scope names the layers of a block.
 type scope struct {
-	prefix string // with the dot at its end; empty: the network itself
+	prefix string // with the dot at its end; empty for the network itself
 	count  map[string]int
 }
 
-// within is the scope of a block. A block without a name has no scope of its own.
+// within returns the scope of a block. A block without a name has no scope of its own.
 func (s *scope) within(name string) *scope {
 	if name == "" {
 		return s
@@ -84,7 +86,7 @@ func (s *scope) within(name string) *scope {
 	return &scope{prefix: s.prefix + name + ".", count: map[string]int{}}
 }
 
-// flatten adds a part that reads the value of the given name, and returns the name of its result.
+// flatten adds a part that reads the value with the given name, and returns the name of its result.
 func (f *flattener) flatten(p Part, from string, in *scope) string {
 	switch p := p.(type) {
 	case nil:
@@ -113,13 +115,13 @@ func (f *flattener) flatten(p Part, from string, in *scope) string {
 	return f.bad(invalid{fmt.Errorf("is a %T: want a layer, or what a combinator such as Serial makes", p)})
 }
 
-// indexed adds a part whose name, or whose prefix, is its index unless it has one of its own.
+// indexed adds a part of [Numbered]. Its name or prefix is its index, unless it has one of its own.
 func (f *flattener) indexed(p Part, i int, from string, in *scope) string {
 	index := fmt.Sprint(i)
 	switch p := p.(type) {
 	case Layer:
 		if checkValue(p) == nil && p.Label() == "" {
-			return f.flatten(named(p, index), from, in)
+			return f.flatten(Named(p, index), from, in)
 		}
 	case combined:
 		if p.scoped && p.name == "" {
@@ -133,7 +135,7 @@ func (f *flattener) indexed(p Part, i int, from string, in *scope) string {
 	return f.flatten(p, from, in)
 }
 
-// bad adds a layer that can't be. Resolving the spec reports it.
+// bad adds an invalid layer. Resolving the spec reports it.
 func (f *flattener) bad(l Layer) string {
 	f.layers = append(f.layers, l)
 	return f.lastName()
@@ -150,7 +152,8 @@ func (f *flattener) branches(c combined, from string, in *scope) string {
 	return f.add(From(c.join, results...), in)
 }
 
-// layer adds a layer that reads the value of the given name, unless it says what it reads itself.
+// layer adds a layer that reads the value with the given name, unless the layer itself says what it
+// reads.
 func (f *flattener) layer(l Layer, from string, in *scope) string {
 	if _, own := Reads(l); own == nil && from != f.lastName() {
 		l = From(l, from)
@@ -158,7 +161,7 @@ func (f *flattener) layer(l Layer, from string, in *scope) string {
 	return f.add(l, in)
 }
 
-// lastName is what a layer reads that doesn't say.
+// lastName returns the name of what a layer reads by default.
 func (f *flattener) lastName() string {
 	if len(f.layers) == 0 {
 		return InputName
@@ -166,10 +169,10 @@ func (f *flattener) lastName() string {
 	return f.last
 }
 
-// add names the layer and adds it to the list.
+// add names the layer and appends it to the list.
 func (f *flattener) add(l Layer, in *scope) string {
 	if in.prefix != "" {
-		l = named(l, in.prefix+in.name(l))
+		l = Named(l, in.prefix+in.name(l))
 	}
 	name, _ := f.names.name(l, len(f.layers)) // resolve reports a name that is taken
 	if name == "" {
@@ -180,7 +183,7 @@ func (f *flattener) add(l Layer, in *scope) string {
 	return name
 }
 
-// name is a layer's name within the scope.
+// name returns a layer's name within the scope.
 func (s *scope) name(l Layer) string {
 	if name := l.Label(); name != "" {
 		return name

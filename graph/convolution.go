@@ -9,28 +9,29 @@ import (
 	"convgraph/ops"
 )
 
-// Conv2D is a convolution of Filters kernels with a bias each, over (C, H, W). Its weight is
-// (filters, C/groups, kh, kw); with Connections it is (total connections, kh, kw).
+// Conv2D is a convolution over (C, H, W) with Filters kernels and a bias for each. Its parameters
+// are "weight" (filters, C/groups, kh, kw), or (total connections, kh, kw) with Connections, and
+// "bias" (filters).
 type Conv2D struct {
 	Name        string  `json:"name,omitempty"`
 	Filters     int     `json:"filters"`
 	Kernel      Pair    `json:"kernel"`
 	Stride      Pair    `json:"stride,omitzero"`      // 0 is 1
 	Pad         Pair    `json:"pad,omitzero"`         // rows of zeros above and below, columns left and right
-	PadBegin    Pair    `json:"pad_begin,omitzero"`   // further rows above, further columns left
-	PadEnd      Pair    `json:"pad_end,omitzero"`     // further rows below, further columns right
+	PadBegin    Pair    `json:"pad_begin,omitzero"`   // additional rows above, additional columns left
+	PadEnd      Pair    `json:"pad_end,omitzero"`     // additional rows below, additional columns right
 	Dilation    Pair    `json:"dilation,omitzero"`    // 0 is 1
 	Groups      int     `json:"groups,omitempty"`     // 0 is 1
-	Connections [][]int `json:"connections,omitzero"` // for each filter the input channels it sees, in increasing order; none: all
+	Connections [][]int `json:"connections,omitzero"` // input channels of each filter, increasing; none: all
 	Init        Init    `json:"init,omitzero"`
-	Bias        float64 `json:"bias,omitempty"`    // where the biases start
-	NoBias      bool    `json:"no_bias,omitempty"` // there are no biases: a BatchNorm behind would take them away
+	Bias        float64 `json:"bias,omitempty"`    // initial value of the biases
+	NoBias      bool    `json:"no_bias,omitempty"` // leaves out the biases, which a following BatchNorm would cancel
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (c Conv2D) Label() string { return c.Name }
 
-// Output is (filters, OH, OW).
+// Output returns (filters, OH, OW).
 func (c Conv2D) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if err := wantImage(in[0]); err != nil {
 		return nil, err
@@ -56,47 +57,30 @@ func (c Conv2D) Output(in ...tensor.Shape) (tensor.Shape, error) {
 
 func (c Conv2D) checkChannels(channels int) error {
 	if c.Groups < 0 || channels%c.groups() != 0 || c.Filters%c.groups() != 0 {
-		return fmt.Errorf("%d input channels and %d filters don't divide into %d groups", channels, c.Filters, c.Groups)
+		return fmt.Errorf("got %d input channels and %d filters for %d groups: want multiples",
+			channels, c.Filters, c.Groups)
 	}
 	if c.Connections == nil {
 		return nil
 	}
 	if c.groups() != 1 || len(c.Connections) != c.Filters {
-		return fmt.Errorf("connections for %d filters in %d groups: want %d filters in 1 group", len(c.Connections), c.groups(), c.Filters)
+		return fmt.Errorf("connections for %d filters in %d groups: want %d filters in 1 group",
+			len(c.Connections), c.groups(), c.Filters)
 	}
-	for i, inputs := range c.Connections {
-		if len(inputs) == 0 {
-			return fmt.Errorf("filter %d is connected to no input channel", i)
-		}
-		for j, ch := range inputs {
-			if ch < 0 || ch >= channels || j > 0 && ch <= inputs[j-1] {
-				return fmt.Errorf("filter %d is connected to %v: want input channels from 0 to %d in increasing order", i, inputs, channels-1)
-			}
-		}
-	}
-	return nil
+	return ops.CheckConnections(c.Connections, channels)
 }
 
-// Parameters are the weight and the bias.
+// Parameters returns the weight and the bias.
 func (c Conv2D) Parameters(in ...tensor.Shape) []Parameter {
 	taps := c.Kernel[0] * c.Kernel[1]
 	channels := in[0][0] / c.groups()
-	weight := Parameter{
-		Name: "weight", Shape: tensor.Shape{c.Filters, channels, c.Kernel[0], c.Kernel[1]}, FanIn: channels * taps, Init: c.Init,
-	}
+	shape := tensor.Shape{c.Filters, channels, c.Kernel[0], c.Kernel[1]}
+	weight := Parameter{Name: "weight", Shape: shape, FanIn: channels * taps, Init: c.Init}
 	if c.Connections != nil {
 		n := c.connectionCount()
 		weight.Shape, weight.FanIn = tensor.Shape{n, c.Kernel[0], c.Kernel[1]}, n*taps/c.Filters
 	}
 	return withBias(weight, c.NoBias, c.Bias, c.Filters)
-}
-
-// withBias is a weight and, unless the layer has none, a bias for each of its outputs.
-func withBias(weight Parameter, none bool, start float64, outputs int) []Parameter {
-	if none {
-		return []Parameter{weight}
-	}
-	return []Parameter{weight, {Name: "bias", Shape: tensor.Shape{outputs}, Start: start}}
 }
 
 func (c Conv2D) connectionCount() (n int) {
@@ -108,7 +92,7 @@ func (c Conv2D) connectionCount() (n int) {
 
 func (c Conv2D) groups() int { return max(c.Groups, 1) }
 
-// MultiplyAdds is a multiplication and an addition for each weight at each place.
+// MultiplyAdds returns one for each weight at each position of the output.
 func (c Conv2D) MultiplyAdds(in ...tensor.Shape) int64 {
 	out, err := c.Output(in...)
 	if err != nil {
@@ -130,23 +114,4 @@ func (c Conv2D) op() ops.Conv {
 		Stride: c.Stride.op(), Pad: c.Pad.op(), PadBegin: c.PadBegin.op(), PadEnd: c.PadEnd.op(),
 		Dilation: c.Dilation.op(), Groups: c.Groups,
 	}
-}
-
-func wantImage(in tensor.Shape) error {
-	if in.Dims() != 3 {
-		return fmt.Errorf("input is %v: want (channels, height, width)", in)
-	}
-	return nil
-}
-
-// checkWindow bounds the numbers of a window: a spec may be anybody's file.
-func checkWindow(pairs ...Pair) error {
-	for _, p := range pairs {
-		for _, n := range p {
-			if n > maxSide || n < -maxSide {
-				return fmt.Errorf("got %d in a window's sizes: want at most %d", n, maxSide)
-			}
-		}
-	}
-	return nil
 }

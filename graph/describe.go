@@ -9,7 +9,7 @@ import (
 	"convgraph/ops"
 )
 
-// A Description is a model's symbolic graph as data, for pictures and for the curious. Every node comes after those it reads.
+// A Description is a model's symbolic graph as data. Every node comes after those it reads.
 type Description struct {
 	Model string
 	Nodes []Value
@@ -21,12 +21,12 @@ type Value struct {
 	Label  string // the op, the parameter's name, "x" or "t"
 	Detail string // the op's attributes
 	Kind   ValueKind
-	Layer  string // empty for what belongs to no layer: the input, the target
+	Layer  string // empty for the input, the target and other nodes of no layer
 	Shape  tensor.Shape
 	Inputs []int // IDs of the nodes it reads, in order
 }
 
-// ValueKind says what part a value plays.
+// A ValueKind is the role of a value.
 type ValueKind string
 
 // The kinds of values.
@@ -37,8 +37,9 @@ const (
 	GradientValue  ValueKind = "gradient"
 )
 
-// Describe lowers the model for batches of the given size and describes the graph: up to the probabilities, or with gradients from the
-// loss back to every parameter. It is the graph of the layers as they are declared, before any pass.
+// Describe lowers the model for batches of the given size and describes the graph: up to the
+// probabilities, or with the gradients from the loss back to every parameter. It is the graph of
+// the layers as declared, without passes.
 func (m *Model) Describe(batch int, gradients bool) (*Description, error) {
 	if err := m.checkBatch(batch); err != nil {
 		return nil, err
@@ -86,37 +87,6 @@ func (s *symbolic) opLayers() map[uint64]string {
 		}
 	}
 	return owners
-}
-
-// opOwners maps forward ops' IDs to names.
-type opOwners map[uint64]string
-
-// layerOps are the ops up to the logits, with their layers' names. Ops that a pass has fused have the
-// last layer's.
-func (s *symbolic) layerOps() opOwners {
-	owners := opOwners{}
-	for _, n := range s.model.nodes[1:] { // a layer's ops read those of earlier layers, which are claimed
-		if value := s.values[n]; value != nil {
-			owners.claim(value, n.Name)
-		}
-	}
-	return owners
-}
-
-// claim gives an op, and those it reads, the name, if they have none.
-func (o opOwners) claim(n *G.Node, name string) {
-	if n.Op() == nil {
-		return
-	}
-	if info, ours := ops.Describe(n.Op()); ours {
-		if o[info.ID] != "" {
-			return
-		}
-		o[info.ID] = name
-	}
-	for _, c := range children(n) {
-		o.claim(c, name)
-	}
 }
 
 type describer struct {
@@ -170,30 +140,16 @@ func (d *describer) classify(node *Value, n *G.Node) {
 	case info.GradientOf != 0:
 		node.Kind, node.Layer = GradientValue, d.layers[info.GradientOf]
 		d.claimSums(node)
-	case node.Layer == "": // no layer made it: it adds up the gradients of a value with several readers
+	case node.Layer == "": // of no layer: the sum of the gradients of a value with several readers
 		node.Kind = GradientValue
 	}
 }
 
-// claimSums gives a sum of gradients to the layer whose output has them: the layer of the gradient
-// that reads the sum.
+// claimSums gives a sum of gradients to the layer of the gradient that reads it.
 func (d *describer) claimSums(gradient *Value) {
 	for _, id := range gradient.Inputs {
 		if in := &d.description.Nodes[id]; in.Kind == GradientValue && in.Layer == "" {
 			in.Layer = gradient.Layer
 		}
 	}
-}
-
-// children are the nodes that n reads, in order.
-func children(n *G.Node) G.Nodes {
-	if n.Op() == nil {
-		return nil
-	}
-	var nodes G.Nodes
-	from := n.Graph().From(n.ID())
-	for from.Next() {
-		nodes = append(nodes, from.Node().(*G.Node))
-	}
-	return nodes
 }

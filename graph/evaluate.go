@@ -10,12 +10,13 @@ import (
 	"convgraph/internal/xmath"
 )
 
-// Accuracy is the share of right answers for images (N, C, H, W), for any N. With binary
-// cross-entropy it counts every output by itself, which is right on its target's side of 1/2; with
-// any other loss an image is right if its largest logit is that of its target's largest value.
+// Accuracy returns the fraction of correct predictions for images (N, C, H, W), for any N. With
+// binary cross-entropy it counts outputs: one is correct if it is on its target's side of 1/2. With
+// any other loss it counts images: one is correct if its largest logit is at the index of its
+// largest target.
 //
-// The targets are (N) class numbers or (N, outputs): distributions for cross-entropy, probabilities
-// for binary cross-entropy, any numbers for the mean squared error.
+// Targets are (N) class numbers or (N, outputs): distributions for cross-entropy, probabilities for
+// binary cross-entropy, any numbers for the mean squared error.
 func (m *Model) Accuracy(images, targets *tensor.Dense) (float64, error) {
 	rows, logits, err := m.answers(images, targets)
 	if err != nil || len(rows) == 0 {
@@ -32,7 +33,8 @@ func (m *Model) Accuracy(images, targets *tensor.Dense) (float64, error) {
 		return float64(right) / float64(len(rows)), nil
 	}
 	if size == 1 && m.head.loss == MeanSquaredError {
-		return 0, fmt.Errorf("model %q: a single output without classes has no accuracy: its loss is %q", m.spec.Name, m.head.loss)
+		return 0, fmt.Errorf("model %q: got one output with the loss %q, which has no accuracy: want classes",
+			m.spec.Name, m.head.loss)
 	}
 	right, n := 0, len(rows)/size
 	for i := range n {
@@ -43,8 +45,8 @@ func (m *Model) Accuracy(images, targets *tensor.Dense) (float64, error) {
 	return float64(right) / float64(n), nil
 }
 
-// Loss is the mean of the model's loss over the images, for any N; see [Model.Accuracy] for the
-// arguments. Dropout is off.
+// Loss returns the mean of the model's loss over images (N, C, H, W), for any N, without dropout.
+// The targets are those of [Model.Accuracy].
 func (m *Model) Loss(images, targets *tensor.Dense) (float64, error) {
 	rows, logits, err := m.answers(images, targets)
 	if err != nil || len(rows) == 0 {
@@ -58,31 +60,7 @@ func (m *Model) Loss(images, targets *tensor.Dense) (float64, error) {
 	return sum / float64(len(rows)/size), nil
 }
 
-// of is the loss of one sample.
-func (l Loss) of(logits, targets []float64) (sum float64) {
-	switch l {
-	case CrossEntropy:
-		total := logSumExp(logits)
-		for c, t := range targets {
-			if t != 0 {
-				sum += t * (total - logits[c])
-			}
-		}
-		return sum
-	case BinaryCrossEntropy:
-		for i, t := range targets {
-			x := logits[i] // log(1+e^x) - t·x, where e^x can't overflow
-			sum += max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) - t*x
-		}
-	default:
-		for i, t := range targets {
-			sum += (logits[i] - t) * (logits[i] - t)
-		}
-	}
-	return sum / float64(len(targets))
-}
-
-// answers are the targets' and the logits' values, row by row.
+// answers returns the values of the targets and of the logits, row by row.
 func (m *Model) answers(images, targets *tensor.Dense) (rows, logits []float64, err error) {
 	predicted, err := m.Predict(images)
 	if err != nil {
@@ -92,7 +70,7 @@ func (m *Model) answers(images, targets *tensor.Dense) (rows, logits []float64, 
 	return rows, float64s(predicted), err
 }
 
-// targetRows reads targets of either form into one row an image.
+// targetRows converts targets of either form into one row for each image.
 func (m *Model) targetRows(targets *tensor.Dense, n int) ([]float64, error) {
 	if targets == nil {
 		return nil, fmt.Errorf("model %q: targets are nil: want one for each of %d images", m.spec.Name, n)
@@ -109,17 +87,19 @@ func (m *Model) targetRows(targets *tensor.Dense, n int) ([]float64, error) {
 	case shape.TotalSize() == n:
 		return m.oneHot(float64s(targets))
 	}
-	return nil, fmt.Errorf("model %q: targets have shape %v for %d images: want (%d) class numbers or %v", m.spec.Name, shape, n, n, want)
+	return nil, fmt.Errorf("model %q: targets have shape %v for %d images: want (%d) class numbers or %v",
+		m.spec.Name, shape, n, n, want)
 }
 
-// oneHot is a row a class number.
+// oneHot returns a row for each class number.
 func (m *Model) oneHot(numbers []float64) ([]float64, error) {
 	classes := m.head.logits.Shape.TotalSize()
 	rows := make([]float64, len(numbers)*classes)
 	for i, v := range numbers {
 		c := int(v)
 		if float64(c) != v || v < 0 || c >= classes {
-			return nil, fmt.Errorf("model %q: label %d is %v: want a whole number from 0 to %d", m.spec.Name, i, v, classes-1)
+			return nil, fmt.Errorf("model %q: label %d is %v: want a whole number from 0 to %d",
+				m.spec.Name, i, v, classes-1)
 		}
 		rows[i*classes+c] = 1
 	}
@@ -129,7 +109,7 @@ func (m *Model) oneHot(numbers []float64) ([]float64, error) {
 // distributionTolerance is how far the sum of a distribution in float32 may be from 1.
 const distributionTolerance = 1e-3
 
-// checkTargets sees that the loss is defined for the targets.
+// checkTargets returns an error unless the loss is defined for the targets.
 func (m *Model) checkTargets(rows []float64) error {
 	size := m.head.logits.Shape.TotalSize()
 	for i := range len(rows) / size {
@@ -137,26 +117,21 @@ func (m *Model) checkTargets(rows []float64) error {
 		sum := 0.0
 		for j, t := range row {
 			if !xmath.IsFinite(t) || m.head.loss != MeanSquaredError && (t < 0 || t > 1) {
-				return fmt.Errorf("model %q: target %d of image %d is %v: want a number %s", m.spec.Name, j, i, t, m.head.loss.targetRange())
+				return fmt.Errorf("model %q: target %d of image %d is %v: want a number %s",
+					m.spec.Name, j, i, t, m.head.loss.targetRange())
 			}
 			sum += t
 		}
 		if m.head.loss == CrossEntropy && math.Abs(sum-1) > distributionTolerance {
-			return fmt.Errorf("model %q: the target of image %d sums to %v: want a distribution, whose sum is 1", m.spec.Name, i, sum)
+			return fmt.Errorf("model %q: target of image %d sums to %v: want a distribution with the sum 1",
+				m.spec.Name, i, sum)
 		}
 	}
 	return nil
 }
 
-func (l Loss) targetRange() string {
-	if l == MeanSquaredError {
-		return "that is finite"
-	}
-	return "from 0 to 1"
-}
-
-// ArgMax is the index of the largest value of each row of a matrix; of equal values the first. It is
-// nil for what isn't a matrix of floats in one piece.
+// ArgMax returns the index of the largest value in each row of a matrix, the first of equal values.
+// It returns nil unless the argument is a contiguous matrix of floats.
 func ArgMax(matrix *tensor.Dense) []int {
 	if matrix == nil || matrix.Dims() != 2 || checkDense(matrix) != nil {
 		return nil
@@ -178,26 +153,41 @@ func argMax(row []float64) (index int) {
 	return index
 }
 
-func logSumExp(row []float64) float64 {
-	largest := math.Inf(-1)
-	for _, v := range row {
-		largest = math.Max(largest, v)
+// LossAlong returns the loss of a batch with the parameters moved along a direction, for each of
+// the distances. The direction has a tensor for each trained parameter. The parameters are restored
+// afterwards.
+func (m *Model) LossAlong(
+	images, targets *tensor.Dense, direction []*tensor.Dense, distances []float64,
+) ([]float64, error) {
+	trained := m.trained()
+	if len(direction) != len(trained) {
+		return nil, fmt.Errorf("model %q: direction has %d tensors: want %d, one for each trained parameter",
+			m.spec.Name, len(direction), len(trained))
 	}
-	sum := 0.0
-	for _, v := range row {
-		sum += math.Exp(v - largest)
+	was := make([]*tensor.Dense, len(trained))
+	for i, p := range trained {
+		if direction[i] == nil || !direction[i].Shape().Eq(p.Shape) {
+			return nil, fmt.Errorf("model %q: tensor %d of the direction is %v: want %v",
+				m.spec.Name, i, describeTensor(direction[i]), p.Shape)
+		}
+		was[i] = p.Value.Clone().(*tensor.Dense)
 	}
-	return largest + math.Log(sum)
-}
-
-// float64s are a tensor's elements, converted if they must be.
-func float64s(d *tensor.Dense) []float64 {
-	if d.Dtype() == tensor.Float64 {
-		return d.Float64s()
+	defer func() {
+		for i, p := range trained {
+			copyValues(p.Value, 0, was[i], 0, p.Shape.TotalSize())
+		}
+	}()
+	losses := make([]float64, len(distances))
+	for k, distance := range distances {
+		for i, p := range trained {
+			for j := range p.Shape.TotalSize() {
+				setAt(p.Value, j, at(was[i], j)+distance*at(direction[i], j))
+			}
+		}
+		var err error
+		if losses[k], err = m.Loss(images, targets); err != nil {
+			return nil, err
+		}
 	}
-	out := make([]float64, d.Shape().TotalSize())
-	for i, v := range d.Float32s() {
-		out[i] = float64(v)
-	}
-	return out
+	return losses, nil
 }

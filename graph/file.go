@@ -13,10 +13,11 @@ import (
 	"convgraph/internal/xmath"
 )
 
-// specKey is where a parameter file's metadata holds the model's spec.
+// specKey is the key of the model's spec in a parameter file's metadata.
 const specKey = "convgraph.spec"
 
-// Save writes the parameters as a safetensors file, whole or not at all. Its metadata holds the spec, so the file describes itself.
+// Save writes the parameters to a safetensors file, atomically. The metadata holds the spec, so the
+// file describes itself.
 func (m *Model) Save(path string) error {
 	arrays, metadata, err := m.described()
 	if err != nil {
@@ -25,7 +26,7 @@ func (m *Model) Save(path string) error {
 	return safetensors.Write(path, arrays, metadata)
 }
 
-// Write writes what [Model.Save] would put into a file.
+// Write writes the contents of the file of [Model.Save].
 func (m *Model) Write(w io.Writer) error {
 	arrays, metadata, err := m.described()
 	if err != nil {
@@ -34,7 +35,7 @@ func (m *Model) Write(w io.Writer) error {
 	return safetensors.Encode(w, arrays, metadata)
 }
 
-// described is the model as arrays, with the metadata that says what they are.
+// described returns the parameters as arrays, and the metadata with the spec.
 func (m *Model) described() ([]formats.Array, map[string]string, error) {
 	spec, err := json.Marshal(m.spec)
 	if err != nil {
@@ -47,8 +48,8 @@ func (m *Model) described() ([]formats.Array, map[string]string, error) {
 	return arrays, map[string]string{specKey: string(spec)}, nil
 }
 
-// Load makes the model that a file of [Model.Save] describes, with its parameters. The element type is float32 unless the options say
-// otherwise. An error names the file.
+// Load returns the model in a file of [Model.Save], with its parameters. The element type is
+// float32 unless the options say otherwise. An error names the file.
 func Load(path string, options ...Option) (*Model, error) {
 	arrays, metadata, err := safetensors.ReadFile(path)
 	if err != nil {
@@ -61,8 +62,8 @@ func Load(path string, options ...Option) (*Model, error) {
 	return m, nil
 }
 
-// Read is [Load] of bytes that come from elsewhere: an embedded file, a request. It reads r to its end; who reads from a network limits r
-// (io.LimitReader, http.MaxBytesReader).
+// Read is [Load] for bytes from elsewhere: an embedded file, a request. It reads r to its end, so
+// limit readers from a network (io.LimitReader, http.MaxBytesReader).
 func Read(r io.Reader, options ...Option) (*Model, error) {
 	arrays, metadata, err := safetensors.Read(r)
 	if err != nil {
@@ -75,11 +76,11 @@ func Read(r io.Reader, options ...Option) (*Model, error) {
 	return m, nil
 }
 
-// fromDescribed is the model that a file's arrays and metadata describe.
+// fromDescribed returns the model described by a file's arrays and metadata.
 func fromDescribed(arrays []formats.Array, metadata map[string]string, options []Option) (*Model, error) {
 	text, ok := metadata[specKey]
 	if !ok {
-		return nil, fmt.Errorf("its metadata has no %q: want a parameter file that convgraph wrote (see convgraph import)", specKey)
+		return nil, fmt.Errorf("its metadata has no %q: want a parameter file written by convgraph", specKey)
 	}
 	spec, err := ParseSpec([]byte(text))
 	if err != nil {
@@ -88,7 +89,8 @@ func fromDescribed(arrays []formats.Array, metadata map[string]string, options [
 	return fromArrays(spec, arrays, options)
 }
 
-// fromArrays takes memory for the parameters only when the arrays are known to be them: a small file can declare a large model.
+// fromArrays allocates the parameters only after the arrays are known to match them: a small file
+// can declare a large model.
 func fromArrays(spec *Spec, arrays []formats.Array, options []Option) (*Model, error) {
 	m, err := declare(spec, options)
 	if err != nil {
@@ -105,7 +107,7 @@ func fromArrays(spec *Spec, arrays []formats.Array, options []Option) (*Model, e
 	return m, nil
 }
 
-// ParameterShapes are the parameters that a spec's model has, without values.
+// ParameterShapes returns the parameters of a spec's model, without values.
 func ParameterShapes(spec *Spec) ([]Parameter, error) {
 	m, err := declare(spec, nil)
 	if err != nil {
@@ -118,8 +120,8 @@ func ParameterShapes(spec *Spec) ([]Parameter, error) {
 	return params, nil
 }
 
-// NewOf is the model of a spec with the arrays as its parameters, by name; it draws none. The arrays
-// are the model's from then on: those of its element type are taken as they are, not copied.
+// NewOf returns the model of a spec with the arrays as its parameters, by name; it draws none. The
+// model takes over the arrays: those of its element type aren't copied.
 func NewOf(spec *Spec, arrays []formats.Array, options ...Option) (*Model, error) {
 	m, err := declare(spec, options)
 	if err != nil {
@@ -135,7 +137,8 @@ func NewOf(spec *Spec, arrays []formats.Array, options ...Option) (*Model, error
 		}
 		for j, v := range float64s(values[i]) {
 			if m.dtype == tensor.Float32 && xmath.IsFinite(v) && !inFloat32(v) {
-				return nil, fmt.Errorf("model %q: element %d of parameter %q is %g: want a number of float32", spec.Name, j, p.Name, v)
+				return nil, fmt.Errorf("model %q: element %d of parameter %q is %g: want a number of float32",
+					spec.Name, j, p.Name, v)
 			}
 		}
 		p.Value = zeros(m.dtype, p.Shape)
@@ -144,8 +147,8 @@ func NewOf(spec *Spec, arrays []formats.Array, options ...Option) (*Model, error
 	return m, nil
 }
 
-// SetParams copies arrays into the parameters of the same names, converting the element type. Every parameter must be there, in its
-// shape, and nothing else; otherwise nothing is changed.
+// SetParams copies arrays into the parameters of the same names, converting the element type. Every
+// parameter must be given, with its shape, and nothing else; otherwise nothing changes.
 func (m *Model) SetParams(arrays []formats.Array) error {
 	values, err := m.match(arrays)
 	if err != nil {
@@ -157,7 +160,7 @@ func (m *Model) SetParams(arrays []formats.Array) error {
 	return nil
 }
 
-// match finds the arrays of all parameters, in their order.
+// match returns the arrays of all parameters, in their order.
 func (m *Model) match(arrays []formats.Array) ([]*tensor.Dense, error) {
 	if err := formats.CheckNames(arrays); err != nil {
 		return nil, fmt.Errorf("model %q: %w", m.spec.Name, err)
@@ -180,7 +183,8 @@ func (m *Model) match(arrays []formats.Array) ([]*tensor.Dense, error) {
 			return nil, fmt.Errorf("model %q: parameter %q is missing", m.spec.Name, p.Name)
 		}
 		if !slices.Equal(v.Shape(), p.Shape) {
-			return nil, fmt.Errorf("model %q: parameter %q has shape %v: want %v", m.spec.Name, p.Name, v.Shape(), p.Shape)
+			return nil, fmt.Errorf("model %q: parameter %q has shape %v: want %v",
+				m.spec.Name, p.Name, v.Shape(), p.Shape)
 		}
 		if err := checkDense(v); err != nil {
 			return nil, fmt.Errorf("model %q: elements of parameter %q %w", m.spec.Name, p.Name, err)
@@ -188,15 +192,4 @@ func (m *Model) match(arrays []formats.Array) ([]*tensor.Dense, error) {
 		values = append(values, v)
 	}
 	return values, nil
-}
-
-// assign copies all elements of src into dst, which may be of another float type.
-func assign(dst, src *tensor.Dense) {
-	if dst.Dtype() == src.Dtype() {
-		copyValues(dst, 0, src, 0, dst.Shape().TotalSize())
-		return
-	}
-	for i, v := range float64s(src) {
-		setAt(dst, i, v)
-	}
 }

@@ -9,24 +9,26 @@ import (
 	"convgraph/internal/xmath"
 )
 
-// Folded is the same network for prediction, without the BatchNorm layers that can go into the layer
-// before them: a BatchNorm that is the only reader of a Conv2D or Affine layer. Let z = w·x + b be what
-// that layer computes for a channel. With the channel's running mean μ, running variance σ², weight γ
-// and bias β,
+// Folded returns the same network for prediction, with each BatchNorm that is the only reader of a
+// Conv2D or Affine layer folded into that layer. For a channel of that layer let z = w·x + b, and
+// let the BatchNorm have the running mean μ, the running variance σ², the weight γ and the bias β.
+// Then
 //
 //	y = γ·(z-μ)/√(σ²+ε) + β
-//	  = s·w·x + s·(b-μ) + β  where s = γ/√(σ²+ε).
+//	  = s·w·x + s·(b-μ) + β  where s = γ/√(σ²+ε),
 //
-// So the folded layer has the weight s·w and the bias s·(b-μ) + β. They are computed in float64 and
-// rounded once to the model's element type. Predictions differ from the model's by rounding; training
-// the folded model is training a network without these layers.
+// so the folded layer has the weight s·w and the bias s·(b-μ) + β. They are computed in float64 and
+// rounded once to the model's element type. Predictions differ from the model's by rounding;
+// training the folded model trains a network without BatchNorm.
 //
-// The layers keep their names. Folded also returns the names of the BatchNorm layers that are gone; it
-// is an error if there would be none.
+// The layers keep their names. Folded also returns the names of the BatchNorm layers it removed,
+// and an error if there are none.
 func (m *Model) Folded() (folded *Model, names []string, err error) {
 	into := m.foldable()
 	if len(into) == 0 {
-		return nil, nil, fmt.Errorf("model %q: there is nothing to fold: want a BatchNorm that is the only reader of a Conv2D or Affine layer", m.spec.Name)
+		return nil, nil, fmt.Errorf(
+			"model %q: nothing to fold: want a BatchNorm that is the only reader of a Conv2D or Affine layer",
+			m.spec.Name)
 	}
 	if folded, err = m.declareFolded(into); err != nil {
 		return nil, nil, err
@@ -46,8 +48,8 @@ func (m *Model) Folded() (folded *Model, names []string, err error) {
 	return folded, names, nil
 }
 
-// foldable maps each BatchNorm that can be folded to the layer that takes it. Two of them, one behind
-// the other, go into the same layer.
+// foldable maps each BatchNorm that can be folded to the layer it is folded into. Two of them in a
+// row go into the same layer.
 func (m *Model) foldable() map[*Node]*Node {
 	into := map[*Node]*Node{}
 	for _, n := range m.nodes {
@@ -66,8 +68,8 @@ func (m *Model) foldable() map[*Node]*Node {
 	return into
 }
 
-// declareFolded is the network without the layers that are folded, with the parameters from before the
-// folding. A new bias is 0.
+// declareFolded returns the network without the folded layers, with the parameters from before the
+// folding. New biases are 0.
 func (m *Model) declareFolded(into map[*Node]*Node) (*Model, error) {
 	folded, err := declare(m.foldedSpec(into), []Option{WithDtype(m.dtype), WithSeed(m.seed)})
 	if err != nil {
@@ -87,8 +89,8 @@ func (m *Model) declareFolded(into map[*Node]*Node) (*Model, error) {
 	return folded, nil
 }
 
-// foldedSpec is the model's spec without the layers that are folded. Who read one of them reads the
-// layer that has taken it.
+// foldedSpec returns the model's spec without the folded layers. Their readers read the layer they
+// are folded into.
 func (m *Model) foldedSpec(into map[*Node]*Node) *Spec {
 	takes := map[*Node]bool{}
 	for _, layer := range into {
@@ -103,7 +105,7 @@ func (m *Model) foldedSpec(into map[*Node]*Node) *Spec {
 		}
 		layer, _ := Reads(m.spec.Layers[i])
 		if _, ok := layer.(BatchNorm); ok {
-			layer = named(layer, n.Name) // its number would be another one without the others
+			layer = Named(layer, n.Name) // the number in an automatic name would change
 		}
 		if takes[n] {
 			layer = withBiases(layer)
@@ -123,7 +125,7 @@ func (m *Model) foldedSpec(into map[*Node]*Node) *Spec {
 	return &spec
 }
 
-// withBiases is a Conv2D or Affine layer that has biases.
+// withBiases returns a Conv2D or Affine layer with biases.
 func withBiases(l Layer) Layer {
 	switch l := l.(type) {
 	case Conv2D:
@@ -136,7 +138,7 @@ func withBiases(l Layer) Layer {
 	return l
 }
 
-// foldInto puts a BatchNorm into the parameters of a Conv2D or Affine layer.
+// foldInto folds a BatchNorm into the parameters of a Conv2D or Affine layer.
 func foldInto(layer, norm *Node) error {
 	weight, bias := layer.Param("weight").Value, layer.Param("bias").Value
 	of := func(name string) []float64 { return float64s(norm.Param(name).Value) }
@@ -147,7 +149,8 @@ func foldInto(layer, norm *Node) error {
 		scale := gamma[c] / math.Sqrt(variance[c]+norm.Layer.(BatchNorm).eps())
 		for i := first; i < first+n; i++ {
 			if !setFinite(weight, i, scale*w[i]) {
-				return fmt.Errorf("channel %d scales the weights of %q by %g: want numbers that stay finite", c, layer.Name, scale)
+				return fmt.Errorf("channel %d scales the weights of %q by %g: want finite products",
+					c, layer.Name, scale)
 			}
 		}
 		if shift := scale*(b[c]-mean[c]) + beta[c]; !setFinite(bias, c, shift) {
@@ -158,8 +161,8 @@ func foldInto(layer, norm *Node) error {
 	return nil
 }
 
-// weightsPerChannel is how many elements of the weight each channel of the output has. They lie one
-// channel after the other.
+// weightsPerChannel returns the number of weights of each output channel. The weights of a channel
+// are contiguous.
 func weightsPerChannel(layer *Node) []int {
 	weight := layer.Param("weight").Shape
 	counts := make([]int, layer.Shape[0])
@@ -174,7 +177,7 @@ func weightsPerChannel(layer *Node) []int {
 	return counts
 }
 
-// setFinite writes an element, and says whether it is finite there.
+// setFinite sets an element, and reports whether it is finite in the tensor's type.
 func setFinite(d *tensor.Dense, i int, v float64) bool {
 	setAt(d, i, v)
 	return xmath.IsFinite(v) && (d.Dtype() == tensor.Float64 || inFloat32(v))

@@ -83,6 +83,7 @@ func assertNear(t *testing.T, want, got *tensor.Dense, tolerance float64) {
 	assert.Less(t, difference, tolerance*largest)
 }
 
+// at returns the element with the index i in row-major order.
 func at(d *tensor.Dense, i int) float64 {
 	if d.Dtype() == tensor.Float64 {
 		return d.Float64s()[i]
@@ -125,7 +126,7 @@ func TestFoldedLeavesOthers(t *testing.T) {
 	assert.Equal(t, got.Float64s(), read.Float64s())
 
 	_, _, err = folded.Folded()
-	assert.EqualError(t, err, `model "partly": there is nothing to fold: want a BatchNorm that is the only reader of a Conv2D or Affine layer`)
+	assert.EqualError(t, err, `model "partly": nothing to fold: want a BatchNorm that is the only reader of a Conv2D or Affine layer`)
 }
 
 // The model itself doesn't change.
@@ -150,7 +151,7 @@ func TestFoldedLeavesTheModel(t *testing.T) {
 // A file's statistics may be anybody's: what would make a weight or a bias infinite is an error.
 func TestFoldedRefusesWhatIsNotFinite(t *testing.T) {
 	for want, spoil := range map[string]func(p *graph.Parameter){
-		`model "broken": layer "bn1" (BatchNorm{}): channel 1 scales the weights of "conv1" by NaN: want numbers that stay finite`: func(p *graph.Parameter) {
+		`model "broken": layer "bn1" (BatchNorm{}): channel 1 scales the weights of "conv1" by NaN: want finite products`: func(p *graph.Parameter) {
 			if p.Name == "bn1.running_var" {
 				set(p.Value, 1, -1)
 			}

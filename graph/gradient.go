@@ -7,15 +7,15 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Gradients are the loss of a batch and what it changes by.
+// Gradients are the loss of a batch and its gradients.
 type Gradients struct {
 	Loss   float64
 	Images *tensor.Dense // with respect to the images, (N, C, H, W)
 	Params []NamedTensor // with respect to each trained parameter, in the order of Params
 }
 
-// Gradients computes the loss on a batch of images and its gradients, by reverse-mode autodiff. Dropout is off, so that it is the loss that
-// [Model.Loss] computes.
+// Gradients computes the loss of a batch and its gradients by reverse-mode differentiation. Dropout
+// is off: the loss is that of [Model.Loss].
 func (m *Model) Gradients(images, targets *tensor.Dense) (*Gradients, error) {
 	step, err := m.loadedStep(images, targets)
 	if err != nil {
@@ -37,11 +37,11 @@ func (m *Model) Gradients(images, targets *tensor.Dense) (*Gradients, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.Images = ofImages.Clone().(*tensor.Dense) // not a part of the step's arena
+	g.Images = ofImages.Clone().(*tensor.Dense) // the step's arena isn't kept alive
 	return g, nil
 }
 
-// Gradient is the part of [Model.Gradients] with respect to the parameters.
+// Gradient returns the gradients of [Model.Gradients] with respect to the parameters.
 func (m *Model) Gradient(images, targets *tensor.Dense) ([]NamedTensor, error) {
 	g, err := m.Gradients(images, targets)
 	if err != nil {
@@ -50,8 +50,9 @@ func (m *Model) Gradient(images, targets *tensor.Dense) ([]NamedTensor, error) {
 	return g.Params, nil
 }
 
-// NumericalGradient is the same by central differences, (L(p+h) - L(p-h)) / 2h for each element of each parameter: slow, and the proof
-// of Gradient. The book takes h = 1e-4; the model should be of float64.
+// NumericalGradient computes the same gradient by central differences, (L(p+h) - L(p-h)) / 2h for
+// each element p of each trained parameter. It is slow, and checks [Model.Gradient]. The book uses
+// h = 1e-4; the model should be of float64.
 func (m *Model) NumericalGradient(images, targets *tensor.Dense, h float64) ([]NamedTensor, error) {
 	if !(h > 0) || math.IsInf(h, 1) {
 		return nil, fmt.Errorf("model %q: step h is %g: want a finite number above 0", m.spec.Name, h)
@@ -72,16 +73,6 @@ func (m *Model) NumericalGradient(images, targets *tensor.Dense, h float64) ([]N
 	return grads, nil
 }
 
-// trained are the parameters that have a gradient.
-func (m *Model) trained() (trained []*Parameter) {
-	for _, p := range m.params {
-		if p.Trained() {
-			trained = append(trained, p)
-		}
-	}
-	return trained
-}
-
 func (m *Model) slope(p *tensor.Dense, j int, h float64, images, targets *tensor.Dense) (float64, error) {
 	was := at(p, j)
 	defer setAt(p, j, was)
@@ -95,7 +86,7 @@ func (m *Model) slope(p *tensor.Dense, j int, h float64, images, targets *tensor
 	return (up - down) / (2 * h), err
 }
 
-// loadedStep is a step with the batch in it.
+// loadedStep returns a step with the batch loaded.
 func (m *Model) loadedStep(images, targets *tensor.Dense) (*Step, error) {
 	n, err := m.checkImages(images)
 	if err != nil {
@@ -111,19 +102,4 @@ func (m *Model) loadedStep(images, targets *tensor.Dense) (*Step, error) {
 	}
 	step.load(images, rows)
 	return step, nil
-}
-
-func at(d *tensor.Dense, i int) float64 {
-	if d.Dtype() == tensor.Float64 {
-		return d.Float64s()[i]
-	}
-	return float64(d.Float32s()[i])
-}
-
-func setAt(d *tensor.Dense, i int, v float64) {
-	if d.Dtype() == tensor.Float64 {
-		d.Float64s()[i] = v
-		return
-	}
-	d.Float32s()[i] = float32(v)
 }

@@ -1,45 +1,65 @@
 package graph
 
-import "fmt"
-
-// WithOutputs is the spec of the same network with another number of outputs: its head, the last layer
-// that has a width of its own, gets that width. A loaded model's other layers fit it
-// ([Model.LoadMatching]). Class names are dropped.
-func (s *Spec) WithOutputs(n int) (*Spec, error) {
-	nodes, err := s.resolve()
-	if err != nil {
-		return nil, err
-	}
-	for i := len(s.Layers) - 1; i >= 0; i-- {
-		node := nodes[i+1]
-		if len(node.Inputs) != 1 || i < len(s.Layers)-1 && len(node.readers) != 1 {
-			break
-		}
-		head, ok := widened(node.Layer, n)
-		if !ok {
-			continue
-		}
-		changed := *s
-		changed.Layers, changed.ClassNames = append([]Layer(nil), s.Layers...), nil
-		if _, from := Reads(s.Layers[i]); from != nil {
-			head = From(head, from...)
-		}
-		changed.Layers[i] = head
-		_, err := changed.resolve()
-		return &changed, err
-	}
-	return nil, fmt.Errorf("model %q: no layer of its end has a width of its own: want an Affine or Conv2D layer that only activations, poolings and the like follow", s.Name)
+// A head is the end of a network: the values that its loss and its predictions are computed from.
+type head struct {
+	loss   Loss
+	logits *Node // the input of the loss: the last node, or what its Softmax or Sigmoid reads
+	output *Node // the last node
 }
 
-// widened is a layer with another number of outputs, if it has a width of its own.
-func widened(l Layer, outputs int) (Layer, bool) {
-	switch l := l.(type) {
-	case Affine:
-		l.Units = outputs
-		return l, true
-	case Conv2D:
-		l.Filters = outputs
-		return l, true
+// squash returns the node that turns logits into probabilities, or nil if the network ends in
+// logits.
+func (h head) squash() *Node {
+	if h.logits == h.output {
+		return nil
 	}
-	return nil, false
+	return h.output
+}
+
+// head matches the declared loss with the last layer.
+func (s *Spec) head(nodes []*Node) (head, error) {
+	last := nodes[len(nodes)-1]
+	h := head{loss: s.Loss, logits: last, output: last}
+	over, softmax := last.Layer.(Softmax)
+	aside := softmax && over.Axis != 0 // along a row or a column, not over classes
+	_, sigmoid := last.Layer.(Sigmoid)
+	if h.loss == "" {
+		h.loss = defaultLoss(softmax && !aside && last.Shape[0] == last.Shape.TotalSize(), sigmoid)
+	}
+	switch h.loss {
+	case CrossEntropy:
+		if aside {
+			return head{}, s.errorf("loss",
+				0, "loss is %q: want a last layer Softmax of axis 0, got axis %d", h.loss, over.Axis)
+		}
+		if sigmoid {
+			return head{}, s.errorf("loss", 0, "loss is %q: want a last layer Softmax, or logits, got Sigmoid", h.loss)
+		}
+	case BinaryCrossEntropy:
+		if softmax {
+			return head{}, s.errorf("loss", 0, "loss is %q: want a last layer Sigmoid, or logits, got Softmax", h.loss)
+		}
+	case MeanSquaredError:
+		return h, nil
+	default:
+		return head{}, s.errorf("loss", 0, "loss %.40q is unknown: want one of %q", h.loss, Losses())
+	}
+	if softmax || sigmoid {
+		h.logits = last.Inputs[0]
+	}
+	if got := h.logits.Shape; h.loss == CrossEntropy && got[0] != got.TotalSize() {
+		return head{}, s.errorf("loss",
+			0, "loss is %q and the logits are %v: want (classes) or (classes, 1, 1)", h.loss, got)
+	}
+	return h, nil
+}
+
+func defaultLoss(softmax, sigmoid bool) Loss {
+	switch {
+	case softmax:
+		return CrossEntropy
+	case sigmoid:
+		return BinaryCrossEntropy
+	}
+	return MeanSquaredError
 }

@@ -10,35 +10,38 @@ import (
 	"strings"
 )
 
-// An Init says how the weights of a layer start, given the number n of inputs that each output sums over (the fan-in). The zero value
-// leaves it to the model. In JSON it is a number (a Gaussian's deviation) or a name.
+// An Init is a distribution of initial weights. It may depend on the fan-in n, the number of inputs
+// that each output of the layer sums over. The zero value means: as the spec says. In JSON an Init
+// is a name, or a number, the std of a Gaussian.
 type Init struct {
-	name      string
-	deviation float64
+	name string
+	std  float64 // of a Gaussian
 }
 
-// Gaussian draws from a normal distribution of mean 0 and the given deviation.
-func Gaussian(deviation float64) Init { return Init{name: gaussian, deviation: deviation} }
+// Gaussian is a normal distribution of mean 0 and the given std.
+func Gaussian(std float64) Init { return Init{name: gaussian, std: std} }
 
-// He is Gaussian(√(2/n)), for layers that a ReLU follows (He et al. 2015).
+// He is Gaussian(√(2/n)), for layers followed by ReLU (He et al. 2015).
 func He() Init { return Init{name: "he"} }
 
-// Xavier is Gaussian(√(1/n)), for layers that a sigmoid or tanh follows (Glorot and Bengio 2010, in the form of Deep Learning from Scratch).
+// Xavier is Gaussian(√(1/n)), for layers followed by a sigmoid or tanh (Glorot and Bengio 2010, in
+// the variant of the book Deep Learning from Scratch).
 func Xavier() Init { return Init{name: "xavier"} }
 
-// XavierSigmoid is Gaussian(4·√(1/n)), Xavier for the logistic function: its slope at 0 is 1/4, so weights four times as large keep a
-// signal's size from layer to layer.
+// XavierSigmoid is Gaussian(4·√(1/n)): Xavier for the logistic function. The function's slope at 0
+// is 1/4, so weights four times as large keep a signal's size from layer to layer.
 func XavierSigmoid() Init { return Init{name: "xavier-sigmoid"} }
 
-// LeCunUniform is uniform between -2.4/n and 2.4/n (LeCun et al. 1998, section II.B of its appendix A).
+// LeCunUniform is uniform between -2.4/n and 2.4/n (LeCun et al. 1998, appendix A, section II.B).
 func LeCunUniform() Init { return Init{name: "lecun-uniform"} }
 
 const gaussian = "gaussian"
 
 var initNames = []string{"he", "xavier", "xavier-sigmoid", "lecun-uniform"}
 
-// ParseInit reads what the book's weight_init_std takes: a deviation as a number, "he" or "relu", "xavier" or "sigmoid"; and
-// "lecun-uniform".
+// ParseInit parses a name or a number: "he" or "relu", "xavier" or "sigmoid", "xavier-sigmoid",
+// "lecun-uniform", or the std of a Gaussian. These include the values of the book's
+// weight_init_std.
 func ParseInit(s string) (Init, error) {
 	switch name := strings.ToLower(s); name {
 	case "relu":
@@ -50,17 +53,18 @@ func ParseInit(s string) (Init, error) {
 			return Init{name: name}, nil
 		}
 	}
-	deviation, err := strconv.ParseFloat(s, 64)
-	if err != nil || Gaussian(deviation).check() != nil {
-		return Init{}, fmt.Errorf("initialisation %q: want a deviation of at least 0, or one of %s", s, strings.Join(initNames, ", "))
+	std, err := strconv.ParseFloat(s, 64)
+	if err != nil || Gaussian(std).check() != nil {
+		return Init{}, fmt.Errorf("initialisation %q: want a std of at least 0, or one of %s",
+			s, strings.Join(initNames, ", "))
 	}
-	return Gaussian(deviation), nil
+	return Gaussian(std), nil
 }
 
-// MarshalJSON writes a Gaussian's deviation as a number, the others by name.
+// MarshalJSON writes a Gaussian as its std and the others as their names.
 func (i Init) MarshalJSON() ([]byte, error) {
 	if i.name == gaussian {
-		return json.Marshal(i.deviation)
+		return json.Marshal(i.std)
 	}
 	return json.Marshal(i.name)
 }
@@ -81,19 +85,19 @@ func (i *Init) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// String is the name, with a Gaussian's deviation.
+// String returns the name, and the std of a Gaussian.
 func (i Init) String() string {
 	if i.name == gaussian {
-		return fmt.Sprintf("gaussian %g", i.deviation)
+		return fmt.Sprintf("gaussian %g", i.std)
 	}
 	return i.name
 }
 
-// code is the Go expression that makes the Init.
+// code returns the Go expression that makes the Init.
 func (i Init) code() string {
 	switch i.name {
 	case gaussian:
-		return fmt.Sprintf("Gaussian(%g)", i.deviation)
+		return fmt.Sprintf("Gaussian(%g)", i.std)
 	case "he":
 		return "He()"
 	case "xavier":
@@ -106,10 +110,10 @@ func (i Init) code() string {
 	return "Init{}"
 }
 
-// check refuses a Gaussian of a deviation that can't be.
+// check returns an error for a Gaussian of a negative or infinite std.
 func (i Init) check() error {
-	if !(i.deviation >= 0) || math.IsInf(i.deviation, 0) {
-		return fmt.Errorf("initialisation %v: want a deviation of at least 0", i)
+	if !(i.std >= 0) || math.IsInf(i.std, 0) {
+		return fmt.Errorf("initialisation %v: want a std of at least 0", i)
 	}
 	return nil
 }
@@ -121,12 +125,14 @@ func (i Init) orElse(other Init) Init {
 	return i
 }
 
-// draw gives the next value of a weight of the given fan-in at each call.
+// draw returns a generator of weights with the given fan-in.
 func (i Init) draw(fanIn int, r *rand.Rand) func() float64 {
 	n := float64(fanIn)
 	if i.name == "lecun-uniform" {
 		return func() float64 { return (2*r.Float64() - 1) * 2.4 / n }
 	}
-	deviation := map[string]float64{gaussian: i.deviation, "he": math.Sqrt(2 / n), "xavier": math.Sqrt(1 / n), "xavier-sigmoid": 4 * math.Sqrt(1/n)}[i.name]
-	return func() float64 { return deviation * r.NormFloat64() }
+	std := map[string]float64{
+		gaussian: i.std, "he": math.Sqrt(2 / n), "xavier": math.Sqrt(1 / n), "xavier-sigmoid": 4 * math.Sqrt(1/n),
+	}[i.name]
+	return func() float64 { return std * r.NormFloat64() }
 }

@@ -10,42 +10,19 @@ import (
 	"convgraph/ops"
 )
 
-// Add is the sum of values of one shape: a residual connection (He et al. 2015).
+// Add is the sum of values of equal shape: a residual connection (He et al. 2015).
 type Add struct {
 	Name string `json:"name,omitempty"`
+	plain
 }
 
-// Multiply is the product of two values of one shape, or of (C, H, W) and a gate (C) or (C, 1, 1) for
-// its channels (squeeze-and-excitation: Hu et al. 2018).
-type Multiply struct {
-	Name string `json:"name,omitempty"`
-}
-
-// Concat puts values of one height and width behind one another along the channels, or vectors along
-// their features.
-type Concat struct {
-	Name string `json:"name,omitempty"`
-}
-
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (a Add) Label() string { return a.Name }
 
-// Label is the layer's own name.
-func (m Multiply) Label() string { return m.Name }
-
-// Label is the layer's own name.
-func (c Concat) Label() string { return c.Name }
-
-// Reads is two values or more, up to 1024.
+// Reads returns two values or more, up to 1024.
 func (Add) Reads() (least, most int) { return 2, maxJoin }
 
-// Reads is two values.
-func (Multiply) Reads() (least, most int) { return 2, 2 }
-
-// Reads is two values or more, up to 1024.
-func (Concat) Reads() (least, most int) { return 2, maxJoin }
-
-// Output is the inputs' shape.
+// Output returns the inputs' shape.
 func (Add) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	for i, s := range in[1:] {
 		if !slices.Equal(s, in[0]) {
@@ -55,7 +32,26 @@ func (Add) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	return in[0], nil
 }
 
-// Output is the first input's shape.
+// MultiplyAdds returns one addition for each value of each input except the first.
+func (Add) MultiplyAdds(in ...tensor.Shape) int64 { return int64(len(in)-1) * elements(in[0]) }
+
+// Lower adds an Add op.
+func (Add) Lower(l *Lowering) (*G.Node, error) { return ops.Add(l.Inputs...) }
+
+// Multiply is the product of two values of equal shape, or of (C, H, W) and a gate of (C) or (C, 1,
+// 1) that scales its channels (squeeze-and-excitation: Hu et al. 2018).
+type Multiply struct {
+	Name string `json:"name,omitempty"`
+	plain
+}
+
+// Label returns the layer's own name.
+func (m Multiply) Label() string { return m.Name }
+
+// Reads returns two values.
+func (Multiply) Reads() (least, most int) { return 2, 2 }
+
+// Output returns the first input's shape.
 func (Multiply) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	x, gate := in[0], in[1]
 	if slices.Equal(gate, x) {
@@ -73,12 +69,26 @@ func (Multiply) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	return nil, fmt.Errorf("value 2 is %v: want %v, or a gate (%d) or (%d, 1, 1) for the channels", gate, x, x[0], x[0])
 }
 
-// isGate says whether a shape is (C) or (C, 1, 1) for an image of C channels.
-func isGate(gate, image tensor.Shape) bool {
-	return image.Dims() == 3 && gate[0] == image[0] && gate.TotalSize() == image[0]
+// MultiplyAdds returns one for each value.
+func (Multiply) MultiplyAdds(in ...tensor.Shape) int64 { return elements(in[0]) }
+
+// Lower adds a Multiply op.
+func (Multiply) Lower(l *Lowering) (*G.Node, error) { return ops.Multiply(l.Inputs[0], l.Inputs[1]) }
+
+// Concat concatenates values of equal height and width along the channels, or vectors along the
+// features.
+type Concat struct {
+	Name string `json:"name,omitempty"`
+	plain
 }
 
-// Output is (sum of the channels, H, W), or (sum of the features).
+// Label returns the layer's own name.
+func (c Concat) Label() string { return c.Name }
+
+// Reads returns two values or more, up to 1024.
+func (Concat) Reads() (least, most int) { return 2, maxJoin }
+
+// Output returns (sum of the channels, H, W), or (sum of the features).
 func (Concat) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	out := in[0].Clone()
 	for i, s := range in[1:] {
@@ -92,29 +102,75 @@ func (Concat) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	return out, nil
 }
 
-// Lower adds an Add op.
-func (Add) Lower(l *Lowering) (*G.Node, error) { return ops.Add(l.Inputs...) }
-
-// Lower adds a Multiply op.
-func (Multiply) Lower(l *Lowering) (*G.Node, error) { return ops.Multiply(l.Inputs[0], l.Inputs[1]) }
-
 // Lower adds a Concat op.
 func (Concat) Lower(l *Lowering) (*G.Node, error) { return ops.Concat(l.Inputs...) }
 
-// Parameters are none.
-func (Add) Parameters(...tensor.Shape) []Parameter { return nil }
+// isGate reports whether a shape is (C) or (C, 1, 1), for an image of C channels.
+func isGate(gate, image tensor.Shape) bool {
+	return image.Dims() == 3 && gate[0] == image[0] && gate.TotalSize() == image[0]
+}
 
-// Parameters are none.
-func (Multiply) Parameters(...tensor.Shape) []Parameter { return nil }
+// Subtract is the first value minus the second, of equal shape.
+type Subtract struct {
+	Name string `json:"name,omitempty"`
+	pairwise
+}
 
-// Parameters are none.
-func (Concat) Parameters(...tensor.Shape) []Parameter { return nil }
+// Label returns the layer's own name.
+func (s Subtract) Label() string { return s.Name }
 
-// MultiplyAdds is an addition for each value but the first ones.
-func (Add) MultiplyAdds(in ...tensor.Shape) int64 { return int64(len(in)-1) * elements(in[0]) }
+// Lower adds a Subtract op.
+func (Subtract) Lower(l *Lowering) (*G.Node, error) { return ops.Subtract(l.Inputs[0], l.Inputs[1]) }
 
-// MultiplyAdds is one for each value.
-func (Multiply) MultiplyAdds(in ...tensor.Shape) int64 { return elements(in[0]) }
+// Divide is the first value divided by the second, of equal shape.
+type Divide struct {
+	Name string `json:"name,omitempty"`
+	pairwise
+}
 
-// MultiplyAdds are none.
-func (Concat) MultiplyAdds(...tensor.Shape) int64 { return 0 }
+// Label returns the layer's own name.
+func (d Divide) Label() string { return d.Name }
+
+// Lower adds a Divide op.
+func (Divide) Lower(l *Lowering) (*G.Node, error) { return ops.Divide(l.Inputs[0], l.Inputs[1]) }
+
+// Maximum is the larger of two values of equal shape (maxout: Goodfellow et al. 2013).
+type Maximum struct {
+	Name string `json:"name,omitempty"`
+	pairwise
+}
+
+// Label returns the layer's own name.
+func (m Maximum) Label() string { return m.Name }
+
+// Lower adds a Maximum op.
+func (Maximum) Lower(l *Lowering) (*G.Node, error) { return ops.Maximum(l.Inputs[0], l.Inputs[1]) }
+
+// Minimum is the smaller of two values of equal shape.
+type Minimum struct {
+	Name string `json:"name,omitempty"`
+	pairwise
+}
+
+// Label returns the layer's own name.
+func (m Minimum) Label() string { return m.Name }
+
+// Lower adds a Minimum op.
+func (Minimum) Lower(l *Lowering) (*G.Node, error) { return ops.Minimum(l.Inputs[0], l.Inputs[1]) }
+
+// pairwise has the methods of joins of two values of equal shape.
+type pairwise struct{ plain }
+
+// Reads returns two values.
+func (pairwise) Reads() (least, most int) { return 2, 2 }
+
+// Output returns the values' shape.
+func (pairwise) Output(in ...tensor.Shape) (tensor.Shape, error) {
+	if !in[1].Eq(in[0]) {
+		return nil, fmt.Errorf("value 2 is %v: want %v, the first one's shape", in[1], in[0])
+	}
+	return in[0], nil
+}
+
+// MultiplyAdds returns one for each value.
+func (pairwise) MultiplyAdds(in ...tensor.Shape) int64 { return elements(in[0]) }

@@ -10,17 +10,17 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// A Curvature is a direction in which the loss bends: an eigenvalue of the Hessian with its
+// A Curvature is a direction in which the loss bends: an eigenvalue of the Hessian and its
 // eigenvector.
 type Curvature struct {
-	Value     float64         // the second derivative of the loss along the direction
-	Bound     float64         // an eigenvalue of the Hessian lies about this far from Value at most
+	Value     float64         // second derivative of the loss along the direction
+	Bound     float64         // approximate upper bound on the distance from Value to an eigenvalue of the Hessian
 	Direction []*tensor.Dense // of length 1, a tensor for each trained parameter
 }
 
-// Largest finds the largest eigenvalues of the Hessian of the batch, the largest first, by the given
-// number of Lanczos steps, each of which takes one product. It holds a vector of all parameters for
-// each step. The same seed gives the same result.
+// Largest computes the largest eigenvalues of the batch's Hessian, in decreasing order, by the
+// given number of Lanczos steps. Each step computes one product and stores one vector of all
+// parameters. The same seed gives the same result.
 func (h *Hessian) Largest(count, steps int, seed uint64) ([]Curvature, error) {
 	size := 0
 	for _, v := range h.Vector() {
@@ -28,7 +28,8 @@ func (h *Hessian) Largest(count, steps int, seed uint64) ([]Curvature, error) {
 	}
 	steps = min(steps, size)
 	if count < 1 || steps < count {
-		return nil, fmt.Errorf("%d eigenvalues by %d steps: want at least 1, and as many steps", count, steps)
+		return nil, fmt.Errorf("got %d eigenvalues in %d steps: want at least 1 eigenvalue and a step for each",
+			count, steps)
 	}
 	basis, diagonal, beside, err := h.lanczos(size, steps, seed)
 	if err != nil {
@@ -48,7 +49,7 @@ func (h *Hessian) Largest(count, steps int, seed uint64) ([]Curvature, error) {
 	return all, nil
 }
 
-// rounding is how far a product may be off because of its element type.
+// rounding returns the relative error of a product for the element type.
 func (h *Hessian) rounding() float64 {
 	if h.step.model.dtype == tensor.Float64 {
 		return 1e-14
@@ -56,7 +57,7 @@ func (h *Hessian) rounding() float64 {
 	return 1e-5
 }
 
-// topOf is the indices of the values, the largest value first.
+// topOf returns the indices of the values, in decreasing order of the values.
 func topOf(values []float64) []int {
 	order := make([]int, len(values))
 	for i := range order {
@@ -66,9 +67,9 @@ func topOf(values []float64) []int {
 	return order
 }
 
-// lanczos makes an orthonormal basis Q of what H, applied again and again, makes of a random vector.
-// In that basis H is tridiagonal: diagonal holds the numbers q·H·q, beside those next to them. Each
-// new vector is made orthogonal to all earlier ones, twice: otherwise rounding finds an eigenvalue
+// lanczos computes an orthonormal basis Q of the vectors H^k·q for a random q. In that basis H is
+// tridiagonal: diagonal holds q·H·q, beside the elements next to the diagonal. Each new vector is
+// orthogonalized against all earlier ones, twice: otherwise rounding makes an eigenvalue appear
 // several times (Paige 1971).
 func (h *Hessian) lanczos(size, steps int, seed uint64) (basis [][]float64, diagonal, beside []float64, err error) {
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -93,7 +94,7 @@ func (h *Hessian) lanczos(size, steps int, seed uint64) (basis [][]float64, diag
 		length := math.Sqrt(innerOf(w, w))
 		beside = append(beside, length)
 		largest = max(largest, length, math.Abs(diagonal[len(diagonal)-1]))
-		if length <= 1e-10*largest { // the basis holds all that H makes of the first vector
+		if length <= 1e-10*largest { // the basis spans every H^k·q
 			break
 		}
 		scaleBy(1/length, w)
@@ -102,7 +103,7 @@ func (h *Hessian) lanczos(size, steps int, seed uint64) (basis [][]float64, diag
 	return basis, diagonal, beside, nil
 }
 
-// times is H·q.
+// times returns H·q.
 func (h *Hessian) times(q []float64) ([]float64, error) {
 	rest := q
 	for _, v := range h.Vector() {
@@ -122,7 +123,7 @@ func (h *Hessian) times(q []float64) ([]float64, error) {
 	return out, nil
 }
 
-// parts cuts a vector into tensors like the parameters.
+// parts cuts a vector into tensors with the shapes of the parameters.
 func (h *Hessian) parts(v []float64) (parts []*tensor.Dense) {
 	for _, like := range h.Vector() {
 		n := like.Shape().TotalSize()
@@ -152,7 +153,7 @@ func scaleBy(factor float64, x []float64) {
 	}
 }
 
-// tridiagonal is the symmetric matrix with the given numbers on its diagonal and beside it.
+// tridiagonal returns the symmetric matrix with the given elements on and beside its diagonal.
 func tridiagonal(diagonal, beside []float64) [][]float64 {
 	a := make([][]float64, len(diagonal))
 	for i := range a {
@@ -165,9 +166,9 @@ func tridiagonal(diagonal, beside []float64) [][]float64 {
 	return a
 }
 
-// symmetricEigen is the eigenvalues of a symmetric matrix, which it overwrites, with vectors[·][i] the
-// eigenvector of values[i], by Jacobi's rotations: each makes one number beside the diagonal 0, and
-// what is left of them shrinks from sweep to sweep.
+// symmetricEigen returns the eigenvalues of a symmetric matrix, which it overwrites; vectors[·][i]
+// is the eigenvector of values[i]. It uses Jacobi rotations: each makes one off-diagonal element 0,
+// and the others shrink from sweep to sweep.
 func symmetricEigen(a [][]float64) (values []float64, vectors [][]float64) {
 	n := len(a)
 	v := make([][]float64, n)
@@ -175,7 +176,7 @@ func symmetricEigen(a [][]float64) (values []float64, vectors [][]float64) {
 		v[i] = make([]float64, n)
 		v[i][i] = 1
 	}
-	const sweeps = 50 // some ten are enough
+	const sweeps = 50 // about ten are enough
 	for range sweeps {
 		for p := range n {
 			for q := p + 1; q < n; q++ {
@@ -189,7 +190,7 @@ func symmetricEigen(a [][]float64) (values []float64, vectors [][]float64) {
 	return values, v
 }
 
-// rotate turns the axes p and q by the angle that makes a[p][q] 0.
+// rotate rotates the axes p and q by the angle that makes a[p][q] 0.
 func rotate(a, v [][]float64, p, q int) {
 	if a[p][q] == 0 {
 		return
@@ -209,38 +210,4 @@ func rotate(a, v [][]float64, p, q int) {
 		v[i][p], v[i][q] = c*v[i][p]-s*v[i][q], s*v[i][p]+c*v[i][q]
 	}
 	a[p][q], a[q][p] = 0, 0
-}
-
-// LossAlong is the loss of a batch at the parameters moved by each of the distances along a direction,
-// which has a tensor for each trained parameter. The parameters are as before afterwards.
-func (m *Model) LossAlong(images, targets *tensor.Dense, direction []*tensor.Dense, distances []float64) ([]float64, error) {
-	trained := m.trained()
-	if len(direction) != len(trained) {
-		return nil, fmt.Errorf("model %q: direction has %d tensors: want %d, one for each trained parameter", m.spec.Name, len(direction), len(trained))
-	}
-	was := make([]*tensor.Dense, len(trained))
-	for i, p := range trained {
-		if direction[i] == nil || !direction[i].Shape().Eq(p.Shape) {
-			return nil, fmt.Errorf("model %q: tensor %d of the direction is %v: want %v", m.spec.Name, i, describeTensor(direction[i]), p.Shape)
-		}
-		was[i] = p.Value.Clone().(*tensor.Dense)
-	}
-	defer func() {
-		for i, p := range trained {
-			copyValues(p.Value, 0, was[i], 0, p.Shape.TotalSize())
-		}
-	}()
-	losses := make([]float64, len(distances))
-	for k, distance := range distances {
-		for i, p := range trained {
-			for j := range p.Shape.TotalSize() {
-				setAt(p.Value, j, at(was[i], j)+distance*at(direction[i], j))
-			}
-		}
-		var err error
-		if losses[k], err = m.Loss(images, targets); err != nil {
-			return nil, err
-		}
-	}
-	return losses, nil
 }

@@ -17,7 +17,7 @@ type Snake struct {
 	Alpha float64
 }
 
-// Function is the activation: its value and its slope, element by element.
+// Function returns the activation: its value and its slope, element by element.
 func (s Snake) Function() ops.Function {
 	return ops.Function{
 		Name: "Snake", Formula: "x + sin²(alpha·x)/alpha", Constants: []ops.Constant{{Name: "alpha", Value: s.Alpha}},
@@ -26,16 +26,16 @@ func (s Snake) Function() ops.Function {
 	}
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (s Snake) Label() string { return s.Name }
 
-// Output is the input's shape.
+// Output returns the input's shape.
 func (s Snake) Output(in ...tensor.Shape) (tensor.Shape, error) { return in[0], s.Function().Check() }
 
-// Parameters are none.
+// Parameters returns none.
 func (Snake) Parameters(...tensor.Shape) []graph.Parameter { return nil }
 
-// MultiplyAdds are none: function calls aren't counted.
+// MultiplyAdds returns none: function calls aren't counted.
 func (Snake) MultiplyAdds(...tensor.Shape) int64 { return 0 }
 
 // Lower adds the function's op.

@@ -26,11 +26,11 @@ func TestLossFollowsFromTheLastLayer(t *testing.T) {
 		{last: graph.Softmax{}, loss: graph.MeanSquaredError, want: graph.MeanSquaredError},
 		{last: graph.Sigmoid{}, loss: graph.MeanSquaredError, want: graph.MeanSquaredError},
 		{last: graph.Sigmoid{}, loss: graph.CrossEntropy,
-			error: `model "m": loss is "cross_entropy": want a last layer Softmax, or logits, but it is Sigmoid`},
+			error: `model "m": loss is "cross_entropy": want a last layer Softmax, or logits, got Sigmoid`},
 		{last: graph.Softmax{}, loss: graph.BinaryCrossEntropy,
-			error: `model "m": loss is "binary_cross_entropy": want a last layer Sigmoid, or logits, but it is Softmax`},
+			error: `model "m": loss is "binary_cross_entropy": want a last layer Sigmoid, or logits, got Softmax`},
 		{last: graph.Softmax{Axis: 1}, loss: graph.CrossEntropy,
-			error: `model "m": loss is "cross_entropy": want a last layer Softmax of axis 0, the classes, but its axis is 1`},
+			error: `model "m": loss is "cross_entropy": want a last layer Softmax of axis 0, got axis 1`},
 		{last: graph.ReLU{}, loss: "hinge",
 			error: `model "m": loss "hinge" is unknown: want one of ["cross_entropy" "binary_cross_entropy" "mean_squared_error"]`},
 		{last: graph.Tanh{}, loss: graph.CrossEntropy,
@@ -138,7 +138,7 @@ func TestTargetsMustFitTheLoss(t *testing.T) {
 		targets []float64
 		want    string
 	}{
-		{graph.CrossEntropy, []float64{0.5, 0.4, 0}, "the target of image 0 sums to 0.9: want a distribution, whose sum is 1"},
+		{graph.CrossEntropy, []float64{0.5, 0.4, 0}, "target of image 0 sums to 0.9: want a distribution with the sum 1"},
 		{graph.CrossEntropy, []float64{1.5, -0.5, 0}, "target 0 of image 0 is 1.5: want a number from 0 to 1"},
 		{graph.CrossEntropy, []float64{math.NaN(), 0, 1}, "target 0 of image 0 is NaN: want a number from 0 to 1"},
 		{graph.BinaryCrossEntropy, []float64{1, 1, 1.01}, "target 2 of image 0 is 1.01: want a number from 0 to 1"},

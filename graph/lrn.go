@@ -9,8 +9,10 @@ import (
 	"convgraph/ops"
 )
 
-// LRN is local response normalisation across channels (Krizhevsky et al. 2012); Alpha is not divided
-// by Size.
+// LRN is local response normalization across channels (Krizhevsky et al. 2012). The sum runs over
+// Size neighboring channels, and Alpha isn't divided by Size:
+//
+//	y = x / (K + Alpha·Σ x²)^Beta
 type LRN struct {
 	Name  string  `json:"name,omitempty"`
 	Size  int     `json:"size"`
@@ -20,21 +22,22 @@ type LRN struct {
 	plain
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (n LRN) Label() string { return n.Name }
 
-// Output is the input's shape.
+// Output returns the input's shape.
 func (n LRN) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if err := wantImage(in[0]); err != nil {
 		return nil, err
 	}
 	if n.Size < 1 || n.Size > maxSide || !(n.K > 0) || !(n.Alpha >= 0) {
-		return nil, fmt.Errorf("size %d, k %g, alpha %g: want a size from 1 to %d, k above 0, alpha of at least 0", n.Size, n.K, n.Alpha, maxSide)
+		return nil, fmt.Errorf("size %d, k %g, alpha %g: want a size from 1 to %d, k above 0, alpha of at least 0",
+			n.Size, n.K, n.Alpha, maxSide)
 	}
 	return in[0], nil
 }
 
-// MultiplyAdds is one for each channel of each value's sum of squares.
+// MultiplyAdds returns one for each term of each value's sum of squares.
 func (n LRN) MultiplyAdds(in ...tensor.Shape) int64 { return elements(in[0]) * int64(n.Size) }
 
 // Lower adds an LRN op.

@@ -1,29 +1,27 @@
 package graph
 
-import (
-	"runtime"
-	"slices"
+import "runtime"
 
-	G "gorgonia.org/gorgonia"
-)
-
-// MemoryUse is the memory that the results of a graph's ops take: activations and, of a training step, all gradients. The parameters, what a
-// solver keeps of them, the input and the kernels' scratch come on top.
+// A MemoryUse is the memory for the results of a graph's ops: activations and, in a training step,
+// all gradients. Parameters, the solver's state, the input and the kernels' scratch memory are
+// extra.
 type MemoryUse struct {
 	Work          string `json:"work"` // "training step" or "prediction"
 	Images        int    `json:"images"`
-	ArenaBytes    int64  `json:"arena_bytes"`    // that they share
-	SeparateBytes int64  `json:"separate_bytes"` // if each had memory of its own
+	ArenaBytes    int64  `json:"arena_bytes"`    // of their shared arena
+	SeparateBytes int64  `json:"separate_bytes"` // if each had its own memory
 
-	// ScratchBytes are what the kernels take besides: packed weights, lowered images, parts of sums, the places of maxima. 0 if it wasn't measured: see
-	// [MeasureScratch].
+	// ScratchBytes is the kernels' scratch memory: packed weights, im2col matrices, partial sums,
+	// indices of maxima. It is 0 if it wasn't measured: see [MeasureScratch].
 	ScratchBytes int64 `json:"scratch_bytes,omitempty"`
 
-	RecomputedMultiplyAdds int64 `json:"recomputed_multiply_adds,omitempty"` // of one sample, on top of the forward and the backward half: see [WithRecompute]
+	// RecomputedMultiplyAdds is the additional arithmetic of one sample with [WithRecompute].
+	RecomputedMultiplyAdds int64 `json:"recomputed_multiply_adds,omitempty"`
 }
 
-// PlanMemory says what the model that [New] would make of a spec takes for a training step of batch images, if it can be trained, and for the
-// largest batch that prediction takes at once. It makes the symbolic graphs, and nothing of the planned size.
+// PlanMemory plans the memory of the model that [New] would make of a spec: for a training step of
+// the given batch size, if the model can be trained, and for the largest batch of a prediction. It
+// builds the symbolic graphs and allocates nothing of the planned size.
 func PlanMemory(spec *Spec, batch int, options ...Option) ([]MemoryUse, error) {
 	m, err := declare(spec, options)
 	if err != nil {
@@ -32,7 +30,7 @@ func PlanMemory(spec *Spec, batch int, options ...Option) ([]MemoryUse, error) {
 	if err := m.checkBatch(batch); err != nil {
 		return nil, err
 	}
-	largest := m.predictorKind(maxPredictBatch, false) // plans by itself
+	largest := m.predictorKind(maxPredictBatch, false) // locks building itself
 	building.Lock()
 	defer building.Unlock()
 
@@ -57,9 +55,10 @@ func PlanMemory(spec *Spec, batch int, options ...Option) ([]MemoryUse, error) {
 	return append(uses, m.memoryUse("prediction", largest.batch, net.planPrediction(newProgram(net.output())))), nil
 }
 
-// MeasureScratch runs a training step of batch random images of the model that [New] would make of a spec, and says how many bytes the
-// kernels have taken for it besides the arena, the batch and the parameters. It depends on the number of workers, and what an earlier
-// step of the process has left for others isn't counted.
+// MeasureScratch runs a training step of batch random images, of the model that [New] would make of
+// a spec, and returns how many bytes the kernels allocated in addition to the arena, the batch and
+// the parameters. The result depends on the number of workers. Scratch memory that an earlier step
+// of the process left for reuse isn't counted.
 func MeasureScratch(spec *Spec, batch int, options ...Option) (bytes int64, err error) {
 	m, err := New(spec, options...)
 	if err != nil {
@@ -84,7 +83,7 @@ func MeasureScratch(spec *Spec, batch int, options ...Option) (bytes int64, err 
 	return max(0, after-before-planned), nil
 }
 
-// reachableBytes are what is reachable on the heap.
+// reachableBytes returns the number of reachable bytes on the heap.
 func reachableBytes() int64 {
 	runtime.GC()
 	var s runtime.MemStats
@@ -94,22 +93,7 @@ func reachableBytes() int64 {
 
 func (m *Model) memoryUse(work string, images int, p *plan) MemoryUse {
 	bytes := int64(m.dtype.Size())
-	return MemoryUse{Work: work, Images: images, ArenaBytes: int64(p.size) * bytes, SeparateBytes: int64(p.separate) * bytes}
-}
-
-// lowerPrediction makes the symbolic graph up to the probabilities.
-func (m *Model) lowerPrediction(kind predictorKind) (*symbolic, error) {
-	net, err := m.lower(kind.batch, lowering{fused: !m.unfused && !kind.layers})
-	if err != nil {
-		return nil, err
+	return MemoryUse{
+		Work: work, Images: images, ArenaBytes: int64(p.size) * bytes, SeparateBytes: int64(p.separate) * bytes,
 	}
-	return net, net.addProbabilities()
-}
-
-// trainable says whether the model has a parameter that training learns.
-func (m *Model) trainable() bool { return slices.ContainsFunc(m.params, (*Parameter).Trained) }
-
-// planPrediction lays out the results of a prediction's ops; the logits and the last layer's output can be read after the run.
-func (s *symbolic) planPrediction(p *program) *plan {
-	return newPlan(p.order(), G.Nodes{s.logits, s.output()})
 }

@@ -7,23 +7,23 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// A Node is a layer in its network: named, joined to what it reads, with its shapes inferred and its
-// parameters declared. A model's nodes are what everything else reads: the symbolic graph, the
-// passes, the summary, pictures, pages and files.
+// A Node is a layer in its network: named, linked to what it reads, with inferred shapes and
+// declared parameters. The symbolic graph, the passes, summaries, pictures, pages and files are all
+// made from the nodes of a model.
 type Node struct {
 	Name       string
 	Layer      Layer        // nil for the network's input
-	Inputs     []*Node      // what it reads, in order
-	Shape      tensor.Shape // of its result, for one sample
+	Inputs     []*Node      // the nodes it reads, in order
+	Shape      tensor.Shape // of the result, for one sample
 	Parameters []*Parameter // in the order of Layer.Parameters
 
-	readers []*Node // one entry for each time a node reads this one
+	readers []*Node // the nodes that read this one, one entry for each read
 }
 
-// IsInput says whether the node is the network's input.
+// IsInput reports whether the node is the network's input.
 func (n *Node) IsInput() bool { return n.Layer == nil }
 
-// InputShapes are the shapes of what the node reads, for one sample.
+// InputShapes returns the shapes of the values that the node reads, for one sample.
 func (n *Node) InputShapes() []tensor.Shape {
 	shapes := make([]tensor.Shape, len(n.Inputs))
 	for i, in := range n.Inputs {
@@ -32,7 +32,7 @@ func (n *Node) InputShapes() []tensor.Shape {
 	return shapes
 }
 
-// Param is the node's parameter of the given name within the layer ("weight"), or nil.
+// Param returns the node's parameter with the given name within the layer ("weight"), or nil.
 func (n *Node) Param(name string) *Parameter {
 	for _, p := range n.Parameters {
 		if p.Name == n.Name+"."+name {
@@ -42,7 +42,7 @@ func (n *Node) Param(name string) *Parameter {
 	return nil
 }
 
-// MultiplyAdds is the arithmetic of one sample going forward.
+// MultiplyAdds returns the number of multiply-adds of one sample's forward pass.
 func (n *Node) MultiplyAdds() int64 {
 	if n.IsInput() {
 		return 0
@@ -50,10 +50,11 @@ func (n *Node) MultiplyAdds() int64 {
 	return n.Layer.MultiplyAdds(n.InputShapes()...)
 }
 
-// Readers are the nodes that read this one, in order. A node that reads it twice is there twice.
+// Readers returns the nodes that read this one, in order. A node that reads it twice is listed
+// twice.
 func (n *Node) Readers() []*Node { return append([]*Node(nil), n.readers...) }
 
-// inputNames are the names of what the node reads.
+// inputNames returns the names of the nodes it reads.
 func (n *Node) inputNames() []string {
 	names := make([]string, len(n.Inputs))
 	for i, in := range n.Inputs {
@@ -62,7 +63,7 @@ func (n *Node) inputNames() []string {
 	return names
 }
 
-// readsInWords is "1 value (relu1)", or "2 values (bn2, relu1)".
+// readsInWords returns "1 value (relu1)", or "2 values (bn2, relu1)".
 func (n *Node) readsInWords() string {
 	names := n.inputNames()
 	values := "values"

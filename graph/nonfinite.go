@@ -4,14 +4,12 @@ import (
 	"fmt"
 
 	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
-
-	"convgraph/internal/xmath"
 )
 
-// FirstNonFinite names the first node, in the order of computation, whose value in the last Run holds a NaN or an infinity: "conv1.weight",
-// or an op with its layer. It is empty if all numbers are finite. To see every value it runs the batch once more, with each layer by
-// itself and in memory of its own: the images, the targets and the parameters must be those of the last Run.
+// FirstNonFinite names the first node, in the order of computation, whose value in the last Run
+// contains a NaN or an infinity: "conv1.weight", or an op with its layer. It returns "" if all
+// values are finite. It runs the batch a second time, without passes and without shared memory, so
+// the images, the targets and the parameters must be those of the last Run.
 func (s *Step) FirstNonFinite() (string, error) {
 	config := s.config
 	config.unfused, config.unshared, config.keepEstimates = true, true, true
@@ -58,54 +56,4 @@ func (s *Step) describe(n *G.Node) string {
 		return fmt.Sprintf("%s %q", node.Kind, node.Label)
 	}
 	return fmt.Sprintf("%s of layer %q", node.Label, node.Layer)
-}
-
-// CheckFinite is an error that names the first parameter that holds a NaN or an infinity: nothing can
-// be predicted with it.
-func (m *Model) CheckFinite() error {
-	for _, p := range m.params {
-		if finite(p.Value) {
-			continue
-		}
-		for i, v := range float64s(p.Value) {
-			if !xmath.IsFinite(v) {
-				return fmt.Errorf("model %q: parameter %q is %v at %v: want finite numbers", m.spec.Name, p.Name, v, indices(p.Shape, i))
-			}
-		}
-	}
-	return nil
-}
-
-// indices is where the element is that has the number i in row-major order.
-func indices(shape tensor.Shape, i int) []int {
-	at := make([]int, len(shape))
-	for d := len(shape) - 1; d >= 0; d-- {
-		at[d] = i % shape[d]
-		i /= shape[d]
-	}
-	return at
-}
-
-func finite(v G.Value) bool {
-	switch v := v.(type) {
-	case *G.F32:
-		return xmath.IsFinite(*v)
-	case *G.F64:
-		return xmath.IsFinite(*v)
-	case *tensor.Dense:
-		if v.Dtype() == tensor.Float64 {
-			return allFinite(v.Float64s())
-		}
-		return allFinite(v.Float32s())
-	}
-	return true
-}
-
-func allFinite[T float32 | float64](values []T) bool {
-	for _, v := range values {
-		if !xmath.IsFinite(v) {
-			return false
-		}
-	}
-	return true
 }

@@ -7,13 +7,14 @@ import (
 	"convgraph/ops"
 )
 
-// A Pair holds a value for height and one for width. In JSON it is [h, w], or one number for both.
+// A Pair holds one value for the height and one for the width. In JSON it is [h, w], or one number
+// for both.
 type Pair [2]int
 
-// Square is the same for height and width.
+// Square returns a Pair of the same value for height and width.
 func Square(n int) Pair { return Pair{n, n} }
 
-// MarshalJSON writes one number if height and width agree.
+// MarshalJSON writes one number if height and width are equal.
 func (p Pair) MarshalJSON() ([]byte, error) {
 	if p[0] == p[1] {
 		return json.Marshal(p[0])
@@ -36,7 +37,7 @@ func (p *Pair) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// String is "5x5".
+// String returns the form "5x5".
 func (p Pair) String() string { return fmt.Sprintf("%dx%d", p[0], p[1]) }
 
 func (p Pair) op() ops.Pair { return ops.Pair(p) }

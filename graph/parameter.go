@@ -1,107 +1,41 @@
 package graph
 
 import (
-	"fmt"
-	"hash/fnv"
-	"math/rand/v2"
 	"path"
 	"strings"
 
 	"gorgonia.org/tensor"
 )
 
-// A Parameter is a named tensor of a layer: what training learns, or a running statistic.
+// A Parameter is a named tensor of a layer: trained, or a running statistic.
 type Parameter struct {
-	Name  string // the layer's name with its own: "conv1.weight"; within a declaration "weight"
+	Name  string // the node's name and the parameter's own: "conv1.weight"; in a declaration only "weight"
 	Shape tensor.Shape
 
-	FanIn int     // how many inputs each output sums over; 0: every element starts at Start
-	Init  Init    // how a weight starts; the zero Init leaves it to the model
-	Start float64 // where every element starts if FanIn is 0
+	FanIn int     // number of inputs that each output sums over; 0: every element starts at Start
+	Init  Init    // distribution of the initial weights; the zero Init: the spec's
+	Start float64 // initial value of every element if FanIn is 0
 
-	Running bool // a running statistic: training estimates it and computes no gradient for it
-	Frozen  bool // training changes it in no way
+	Running bool // a running statistic: estimated in training, without a gradient
+	Frozen  bool // not changed by training
 
-	Value *tensor.Dense // the model's own tensor: to write into it changes the model
+	Value *tensor.Dense // the model's own tensor: writing into it changes the model
 }
 
-// Trained says whether training learns the parameter by its gradient.
+// Trained reports whether the parameter is trained by its gradient.
 func (p *Parameter) Trained() bool { return !p.Running && !p.Frozen }
 
-// Node is the name of the parameter's node: "conv1" for "conv1.weight".
+// Node returns the name of the parameter's node: "conv1" for "conv1.weight".
 func (p *Parameter) Node() string { return p.Name[:max(0, strings.LastIndexByte(p.Name, '.'))] }
 
-// A NamedTensor is a tensor under the name of a parameter: its gradient, say.
+// A NamedTensor is a tensor with the name of a parameter: its gradient, for example.
 type NamedTensor struct {
 	Name  string
 	Value *tensor.Dense
 }
 
-// initial draws a parameter's values from a generator of its own, so that adding a layer changes no
-// other layer's start.
-func (m *Model) initial(p *Parameter) *tensor.Dense {
-	value := zeros(m.dtype, p.Shape)
-	next := func() float64 { return p.Start }
-	if p.FanIn != 0 {
-		h := fnv.New64a()
-		h.Write([]byte(p.Name))
-		init := p.Init.orElse(m.spec.Init).orElse(He())
-		next = init.draw(p.FanIn, rand.New(rand.NewPCG(m.seed, h.Sum64())))
-	}
-	for i := range p.Shape.TotalSize() { // one by one: AlexNet's largest as float64 would be 300 MB
-		setAt(value, i, next())
-	}
-	return value
-}
-
-// Params are the parameters in the order of the nodes. Changing Value's elements changes the model.
-func (m *Model) Params() []*Parameter { return append([]*Parameter(nil), m.params...) }
-
-// Param is the value of the parameter of the given name.
-func (m *Model) Param(name string) (*tensor.Dense, error) {
-	for _, p := range m.params {
-		if p.Name == name {
-			return p.Value, nil
-		}
-	}
-	return nil, m.noParameter(name)
-}
-
-func (m *Model) noParameter(name string) error {
-	const most = 40
-	var names []string
-	for _, p := range m.params {
-		names = append(names, p.Name)
-	}
-	if more := len(names) - most; more > 0 {
-		names = append(names[:most], fmt.Sprintf("and %d more", more))
-	}
-	return fmt.Errorf("model %q has no parameter %.80q: it has %s", m.spec.Name, name, strings.Join(names, ", "))
-}
-
-// Freeze takes the parameters whose names match a pattern out of training: they keep their values,
-// and a BatchNorm whose running statistics are frozen uses them in training, too. The pattern is
-// that of [path.Match] for the whole name or for the layer's name ("conv*", "layer1.*"); a layer's
-// name also freezes every layer below it ("layer1" freezes "layer1.0.conv1.weight"). It returns the
-// names, and an error if there is none. Steps made before aren't changed.
-func (m *Model) Freeze(pattern string) (names []string, err error) {
-	if _, err := path.Match(pattern, ""); err != nil {
-		return nil, fmt.Errorf("pattern %q: %w", pattern, err)
-	}
-	for _, p := range m.params {
-		if p.matches(pattern) {
-			p.Frozen = true
-			names = append(names, p.Name)
-		}
-	}
-	if names == nil {
-		return nil, fmt.Errorf("model %q: no parameter's name matches %q", m.spec.Name, pattern)
-	}
-	return names, nil
-}
-
-// matches says whether a pattern matches the parameter's name or the beginning of it that ends before
-// a dot.
+// matches reports whether a pattern matches the parameter's name, or the beginning of it before a
+// dot.
 func (p *Parameter) matches(pattern string) bool {
 	for end, r := range p.Name {
 		if r != '.' {
@@ -113,4 +47,12 @@ func (p *Parameter) matches(pattern string) bool {
 	}
 	ok, _ := path.Match(pattern, p.Name)
 	return ok
+}
+
+// withBias returns a weight and, unless the layer has no biases, a bias for each output.
+func withBias(weight Parameter, none bool, start float64, outputs int) []Parameter {
+	if none {
+		return []Parameter{weight}
+	}
+	return []Parameter{weight, {Name: "bias", Shape: tensor.Shape{outputs}, Start: start}}
 }

@@ -8,9 +8,8 @@ import (
 	"convgraph/ops"
 )
 
-// This file holds every pass: what is rewritten between the declared layers and the graph that runs.
-// A pass makes one op of several nodes and changes no result by a bit; what is computed between
-// those nodes is then never in memory.
+// A pass fuses several nodes into one op. It changes no result by a bit, and the values between the
+// nodes are never in memory.
 
 // passes are tried in this order at each node; the first match wins.
 var passes = []pass{
@@ -20,31 +19,32 @@ var passes = []pass{
 	{"batchnorm-relu", fuseBatchNormReLU, false},
 }
 
-// A pass says how many nodes of a chain, from its first on, it makes one op of, and how; 0 if it
-// doesn't match. In a chain each node is the only reader of the one before it.
+// A pass fuses the first nodes of a chain into one op: fuse returns how many, and how to lower
+// them, or 0 if the pass doesn't match. In a chain each node is the only reader of the one before
+// it.
 type pass struct {
 	name string
 	fuse func(chain []*Node) (n int, lower lowerFunc)
-	once bool // the op can be differentiated once: graphs with second derivatives leave the pass out
+	once bool // the op can be differentiated only once: graphs with second derivatives skip the pass
 }
 
-// A lowerFunc adds ops to a symbolic graph, as [Layer.Lower] does. The parameters are those of the
-// group's first node.
+// A lowerFunc adds ops to a symbolic graph, like [Layer.Lower], with the parameters of the group's
+// first node.
 type lowerFunc func(l *Lowering) (*G.Node, error)
 
-// A group is one node, or a chain of nodes that a pass has made one op of.
+// A group is a chain of nodes fused by a pass, or a single node.
 type group struct {
 	nodes []*Node
-	pass  string // that fused them; empty for a node by itself
-	once  bool   // as the pass's
+	pass  string // that fused the nodes; empty for a single node
+	once  bool   // of the pass
 	lower lowerFunc
 }
 
-// longestChain is how many nodes a pass may look at.
+// longestChain is the number of nodes that a pass may look at.
 const longestChain = 3
 
-// fuse goes through the nodes up to the logits once and groups what a pass matches. If twice, the
-// graph is differentiated twice.
+// fuse groups the nodes up to the logits by the passes that match. Set twice if the graph will be
+// differentiated twice.
 func (m *Model) fuse(twice bool) (groups []group) {
 	grouped := map[*Node]bool{}
 	for _, n := range m.hidden() {
@@ -60,7 +60,7 @@ func (m *Model) fuse(twice bool) (groups []group) {
 	return groups
 }
 
-// chain is a node with those behind it that are its only readers. It ends at the logits.
+// chain returns a node and the following ones that are each other's only readers, up to the logits.
 func (m *Model) chain(n *Node) []*Node {
 	chain := []*Node{n}
 	for len(chain) < longestChain && n != m.head.logits && len(n.readers) == 1 {
@@ -87,7 +87,7 @@ func fuseFirst(chain []*Node, twice bool) group {
 
 func alone(n *Node) group { return group{nodes: []*Node{n}, lower: n.Layer.Lower} }
 
-// asDeclared leaves every node by itself.
+// asDeclared puts every node into a group of its own.
 func asDeclared(nodes []*Node) (groups []group) {
 	for _, n := range nodes {
 		groups = append(groups, alone(n))
@@ -95,7 +95,7 @@ func asDeclared(nodes []*Node) (groups []group) {
 	return groups
 }
 
-// name is the nodes' names: "conv1+relu1+pool1".
+// name joins the names of the nodes: "conv1+relu1+pool1".
 func (g group) name() string {
 	var names []string
 	for _, n := range g.nodes {
@@ -104,7 +104,7 @@ func (g group) name() string {
 	return strings.Join(names, "+")
 }
 
-// fuseConvReLUPool is for a convolution, a rectifier and a max pooling, worked image by image.
+// fuseConvReLUPool fuses a convolution, a rectifier and a max pooling, computed image by image.
 func fuseConvReLUPool(chain []*Node) (int, lowerFunc) {
 	n, _ := fuseConvReLU(chain)
 	if n == 0 || len(chain) == n {
@@ -120,7 +120,7 @@ func fuseConvReLUPool(chain []*Node) (int, lowerFunc) {
 	}
 }
 
-// fuseConvReLU is for a convolution whose filters see all channels of their group, and a rectifier.
+// fuseConvReLU fuses a rectifier into a convolution whose filters read all channels of their group.
 func fuseConvReLU(chain []*Node) (int, lowerFunc) {
 	conv, ok := chain[0].Layer.(Conv2D)
 	if !ok || conv.Connections != nil || !reluFollows(chain) {
@@ -131,7 +131,7 @@ func fuseConvReLU(chain []*Node) (int, lowerFunc) {
 	}
 }
 
-// fuseAffineReLU is for an affine layer and a rectifier.
+// fuseAffineReLU fuses a rectifier into an affine layer.
 func fuseAffineReLU(chain []*Node) (int, lowerFunc) {
 	if _, ok := chain[0].Layer.(Affine); !ok || !reluFollows(chain) {
 		return 0, nil
@@ -145,7 +145,7 @@ func fuseAffineReLU(chain []*Node) (int, lowerFunc) {
 	}
 }
 
-// fuseBatchNormReLU is for a batch normalisation and a rectifier.
+// fuseBatchNormReLU fuses a rectifier into a batch normalization.
 func fuseBatchNormReLU(chain []*Node) (int, lowerFunc) {
 	norm, ok := chain[0].Layer.(BatchNorm)
 	if !ok || !reluFollows(chain) {
@@ -160,4 +160,11 @@ func reluFollows(chain []*Node) bool {
 	}
 	_, ok := chain[1].Layer.(ReLU)
 	return ok
+}
+
+func (g group) multiplyAdds() (sum int64) {
+	for _, n := range g.nodes {
+		sum += n.MultiplyAdds()
+	}
+	return sum
 }

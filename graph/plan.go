@@ -10,36 +10,40 @@ import (
 	"convgraph/ops"
 )
 
-// A plan lays the results of a graph's ops out in one arena, where those that aren't needed at the same time share memory.
+// A plan puts the results of a graph's ops into one arena, where results that aren't needed at the
+// same time share memory.
 //
-// Ops run one after the other, so a result is needed from the op that writes it to the last one that reads it. Results are put together in
-// buffers: a view with what it shows, and the result of an op that may work in place with the operand, where nobody reads that later. Buffers
-// get their places largest first, each the lowest where no buffer lies that is needed at the same time (greedy by size: Pisarchyk and Lee
-// 2020, "Efficient Memory Management for Deep Neural Net Inference").
+// Ops run one after the other, so a result is needed from the op that writes it to the last op that
+// reads it. Results that may share memory are one buffer: a view and what it views, and the result
+// of an op that works in place and its operand, if no later op reads the operand. Buffers are
+// placed largest first, each at the lowest offset where no buffer lies that is needed at the same
+// time (greedy by size: Pisarchyk and Lee 2020, "Efficient Memory Management for Deep Neural Net
+// Inference").
 //
-// Scalars, the results of other people's ops and what such ops read have no part in it: gorgonia's own may write into their operands or hand
-// them on.
+// Scalars, results of gorgonia's own ops and what those read stay outside: gorgonia's ops may write
+// into their operands or return them.
 type plan struct {
 	buffers  []*buffer
 	of       map[*G.Node]*buffer
-	ops      int // that run
+	ops      int // number of ops that run
 	size     int // elements of the arena
-	separate int // elements if each result had memory of its own
+	separate int // elements if each result had its own memory
 	arena    *tensor.Dense
 }
 
-// A buffer is memory for results that may have the same.
+// A buffer is memory for results that may share it.
 type buffer struct {
 	results  []*G.Node
 	size     int // elements
-	from, to int // the first op that needs it and the last one, by their place in the order
+	from, to int // the first and the last op that need it, by index
 	offset   int // in the arena
 }
 
-// arenaAlign is the multiple of elements at which buffers begin: 64 bytes of float32, a cache line.
+// arenaAlign is the alignment of buffers in elements: 64 bytes of float32, a cache line.
 const arenaAlign = 16
 
-// newPlan plans for ops that run in the given order; the kept results are still needed when all have run.
+// newPlan plans for ops that run in the given order. The kept results can be read after the last
+// op.
 func newPlan(order, kept G.Nodes) *plan {
 	p := &plan{of: map[*G.Node]*buffer{}, ops: len(order)}
 	last, readByOthers := lastReads(order, kept)
@@ -61,7 +65,8 @@ func newPlan(order, kept G.Nodes) *plan {
 	return p
 }
 
-// lastReads is the place in the order of each result's last reader, and which results an op reads that isn't ours.
+// lastReads returns the index of each result's last reader, and the results that an op of gorgonia
+// reads.
 func lastReads(order, kept G.Nodes) (last map[*G.Node]int, byOthers map[*G.Node]bool) {
 	last, byOthers = map[*G.Node]int{}, map[*G.Node]bool{}
 	for at, n := range order {
@@ -81,7 +86,7 @@ func lastReads(order, kept G.Nodes) (last map[*G.Node]int, byOthers map[*G.Node]
 	return last, byOthers
 }
 
-// sharedBuffer is the buffer of the first operand whose memory the result may take, or nil.
+// sharedBuffer returns the buffer of the first operand whose memory the result may use, or nil.
 func (p *plan) sharedBuffer(n *G.Node, at int) *buffer {
 	memory, _ := ops.AliasingOf(n.Op())
 	operands := children(n)
@@ -97,7 +102,7 @@ func (p *plan) sharedBuffer(n *G.Node, at int) *buffer {
 	return nil
 }
 
-// readsTwice says whether another operand lies in the buffer of operand i.
+// readsTwice reports whether another operand is in the buffer of operand i.
 func (p *plan) readsTwice(operands G.Nodes, i int) bool {
 	for j, c := range operands {
 		if j != i && p.of[c] == p.of[operands[i]] {
@@ -107,7 +112,7 @@ func (p *plan) readsTwice(operands G.Nodes, i int) bool {
 	return false
 }
 
-// arrange gives every buffer its offset.
+// arrange sets the offset of every buffer.
 func (p *plan) arrange() {
 	bySize := slices.Clone(p.buffers)
 	slices.SortStableFunc(bySize, func(a, b *buffer) int { return cmp.Compare(b.size, a.size) })
@@ -122,7 +127,8 @@ func (p *plan) arrange() {
 			}
 			b.offset = max(b.offset, align(other.offset+other.size))
 		}
-		at, _ := slices.BinarySearchFunc(placed, b.offset, func(other *buffer, offset int) int { return cmp.Compare(other.offset, offset) })
+		at, _ := slices.BinarySearchFunc(placed, b.offset,
+			func(other *buffer, offset int) int { return cmp.Compare(other.offset, offset) })
 		placed = slices.Insert(placed, at, b)
 		p.size = max(p.size, b.offset+b.size)
 	}
@@ -130,7 +136,7 @@ func (p *plan) arrange() {
 
 func align(n int) int { return (n + arenaAlign - 1) / arenaAlign * arenaAlign }
 
-// give takes memory for the arena and gives every result its place there.
+// give allocates the arena and gives every result its slot.
 func (p *plan) give(dt tensor.Dtype) error {
 	if p.size == 0 {
 		return nil
@@ -147,20 +153,10 @@ func (p *plan) give(dt tensor.Dtype) error {
 	return nil
 }
 
-// part is n elements of a tensor from offset on, in the tensor's memory.
+// part returns n elements of a tensor from offset on, in the tensor's memory.
 func part(d *tensor.Dense, offset, n int) *tensor.Dense {
 	if d.Dtype() == tensor.Float64 {
 		return tensor.New(tensor.WithShape(n), tensor.WithBacking(d.Float64s()[offset:offset+n:offset+n]))
 	}
 	return tensor.New(tensor.WithShape(n), tensor.WithBacking(d.Float32s()[offset:offset+n:offset+n]))
-}
-
-// tapeOrder is the ops in the order in which the tape machine runs a compiled graph: gorgonia compiles it in this one.
-func tapeOrder(compiled *G.ExprGraph) (G.Nodes, error) {
-	sorted, err := G.Sort(compiled)
-	if err != nil {
-		return nil, err
-	}
-	slices.Reverse(sorted)
-	return slices.DeleteFunc(sorted, func(n *G.Node) bool { return n.Op() == nil }), nil
 }

@@ -12,78 +12,96 @@ type MaxPool struct {
 	Name     string `json:"name,omitempty"`
 	Kernel   Pair   `json:"kernel"`
 	Stride   Pair   `json:"stride,omitzero"`    // 0 is the kernel: windows side by side
-	Pad      Pair   `json:"pad,omitzero"`       // smaller than the window; never wins
-	PadBegin Pair   `json:"pad_begin,omitzero"` // further rows above, further columns left
-	PadEnd   Pair   `json:"pad_end,omitzero"`   // further rows below, further columns right
+	Pad      Pair   `json:"pad,omitzero"`       // smaller than the window; padding is never the maximum
+	PadBegin Pair   `json:"pad_begin,omitzero"` // additional rows above, additional columns left
+	PadEnd   Pair   `json:"pad_end,omitzero"`   // additional rows below, additional columns right
 	Dilation Pair   `json:"dilation,omitzero"`  // 0 is 1
 	Ceil     bool   `json:"ceil,omitempty"`     // the number of windows is rounded up
 	plain
 }
 
-// AvgPool takes the mean of each window of each channel of (C, H, W). Padding counts as zeros, unless
-// ExcludePad leaves it out of the mean.
+// Label returns the layer's own name.
+func (p MaxPool) Label() string { return p.Name }
+
+// Output returns (C, OH, OW).
+func (p MaxPool) Output(in ...tensor.Shape) (tensor.Shape, error) { return pooledShape(in[0], p.op()) }
+
+// Lower adds a MaxPool2D op.
+func (p MaxPool) Lower(l *Lowering) (*G.Node, error) { return ops.MaxPool2D(l.X(), p.op()) }
+
+func (p MaxPool) op() ops.Pool {
+	return ops.Pool{
+		Kernel: p.Kernel.op(), Stride: p.Stride.op(), Pad: p.Pad.op(), PadBegin: p.PadBegin.op(), PadEnd: p.PadEnd.op(),
+		Dilation: p.Dilation.op(), Ceil: p.Ceil,
+	}
+}
+
+// AvgPool takes the mean of each window of each channel of (C, H, W). Padding counts as zeros,
+// unless ExcludePad leaves it out of the mean.
 type AvgPool struct {
 	Name       string `json:"name,omitempty"`
 	Kernel     Pair   `json:"kernel"`
 	Stride     Pair   `json:"stride,omitzero"`    // 0 is the kernel: windows side by side
 	Pad        Pair   `json:"pad,omitzero"`       // smaller than the window
-	PadBegin   Pair   `json:"pad_begin,omitzero"` // further rows above, further columns left
-	PadEnd     Pair   `json:"pad_end,omitzero"`   // further rows below, further columns right
+	PadBegin   Pair   `json:"pad_begin,omitzero"` // additional rows above, additional columns left
+	PadEnd     Pair   `json:"pad_end,omitzero"`   // additional rows below, additional columns right
 	Dilation   Pair   `json:"dilation,omitzero"`  // 0 is 1
 	Ceil       bool   `json:"ceil,omitempty"`     // the number of windows is rounded up
 	ExcludePad bool   `json:"exclude_pad,omitempty"`
 	plain
 }
 
-// Subsample is the trainable pooling of LeCun et al. 1998: each window's sum times a coefficient plus a bias, one of each for a channel.
-// Its parameters are "coefficient" and "bias".
+// Label returns the layer's own name.
+func (p AvgPool) Label() string { return p.Name }
+
+// Output returns (C, OH, OW).
+func (p AvgPool) Output(in ...tensor.Shape) (tensor.Shape, error) { return pooledShape(in[0], p.op()) }
+
+// MultiplyAdds returns an addition for each value of each window.
+func (p AvgPool) MultiplyAdds(in ...tensor.Shape) int64 { return windowReads(p, p.Kernel, in[0]) }
+
+// Lower adds an AvgPool2D op.
+func (p AvgPool) Lower(l *Lowering) (*G.Node, error) { return ops.AvgPool2D(l.X(), p.op()) }
+
+func (p AvgPool) op() ops.Pool {
+	return ops.Pool{
+		Kernel: p.Kernel.op(), Stride: p.Stride.op(), Pad: p.Pad.op(), PadBegin: p.PadBegin.op(), PadEnd: p.PadEnd.op(),
+		Dilation: p.Dilation.op(), Ceil: p.Ceil, ExcludePad: p.ExcludePad,
+	}
+}
+
+// Subsample is the trainable pooling of LeCun et al. 1998: the sum of each window, times a
+// coefficient, plus a bias; each channel has one of both. Its parameters are "coefficient" and
+// "bias".
 type Subsample struct {
 	Name        string  `json:"name,omitempty"`
 	Kernel      Pair    `json:"kernel"`
 	Stride      Pair    `json:"stride,omitzero"`       // 0 is the kernel: windows side by side
-	Coefficient float64 `json:"coefficient,omitempty"` // where the coefficients start; 0 is 1/(kh·kw), the mean
+	Coefficient float64 `json:"coefficient,omitempty"` // initial value of the coefficients; 0 is 1/(kh·kw), the mean
 }
 
-// Label is the layer's own name.
-func (p MaxPool) Label() string { return p.Name }
-
-// Label is the layer's own name.
-func (p AvgPool) Label() string { return p.Name }
-
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (p Subsample) Label() string { return p.Name }
 
-// Output is (C, OH, OW).
-func (p MaxPool) Output(in ...tensor.Shape) (tensor.Shape, error) { return pooledShape(in[0], p.op()) }
-
-// Output is (C, OH, OW).
-func (p AvgPool) Output(in ...tensor.Shape) (tensor.Shape, error) { return pooledShape(in[0], p.op()) }
-
-// Output is (C, OH, OW).
+// Output returns (C, OH, OW).
 func (p Subsample) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	return pooledShape(in[0], p.op())
 }
 
-func pooledShape(in tensor.Shape, p ops.Pool) (tensor.Shape, error) {
-	if err := wantImage(in); err != nil {
-		return nil, err
-	}
-	if err := checkWindow(Pair(p.Kernel), Pair(p.Stride), Pair(p.Pad), Pair(p.PadBegin), Pair(p.PadEnd), Pair(p.Dilation)); err != nil {
-		return nil, err
-	}
-	plane, err := p.OutputSize(ops.Pair{in[1], in[2]})
-	if err != nil {
-		return nil, err
-	}
-	return tensor.Shape{in[0], plane[0], plane[1]}, nil
-}
-
-// Parameters are the coefficients and the biases.
+// Parameters returns the coefficients and the biases.
 func (p Subsample) Parameters(in ...tensor.Shape) []Parameter {
 	return []Parameter{
 		{Name: "coefficient", Shape: tensor.Shape{in[0][0]}, Start: p.coefficient()},
 		{Name: "bias", Shape: tensor.Shape{in[0][0]}},
 	}
+}
+
+// MultiplyAdds returns an addition for each value of each window.
+func (p Subsample) MultiplyAdds(in ...tensor.Shape) int64 { return windowReads(p, p.Kernel, in[0]) }
+
+// Lower adds a Subsample2D op.
+func (p Subsample) Lower(l *Lowering) (*G.Node, error) {
+	return ops.Subsample2D(l.X(), l.Param("coefficient"), l.Param("bias"), p.op())
 }
 
 func (p Subsample) coefficient() float64 {
@@ -93,11 +111,23 @@ func (p Subsample) coefficient() float64 {
 	return 1 / float64(p.Kernel[0]*p.Kernel[1])
 }
 
-// MultiplyAdds is an addition for each value of each window.
-func (p AvgPool) MultiplyAdds(in ...tensor.Shape) int64 { return windowReads(p, p.Kernel, in[0]) }
+func (p Subsample) op() ops.Pool { return ops.Pool{Kernel: p.Kernel.op(), Stride: p.Stride.op()} }
 
-// MultiplyAdds is an addition for each value of each window.
-func (p Subsample) MultiplyAdds(in ...tensor.Shape) int64 { return windowReads(p, p.Kernel, in[0]) }
+func pooledShape(in tensor.Shape, p ops.Pool) (tensor.Shape, error) {
+	if err := wantImage(in); err != nil {
+		return nil, err
+	}
+	for _, pair := range []ops.Pair{p.Kernel, p.Stride, p.Pad, p.PadBegin, p.PadEnd, p.Dilation} {
+		if err := checkWindow(Pair(pair)); err != nil {
+			return nil, err
+		}
+	}
+	plane, err := p.OutputSize(ops.Pair{in[1], in[2]})
+	if err != nil {
+		return nil, err
+	}
+	return tensor.Shape{in[0], plane[0], plane[1]}, nil
+}
 
 func windowReads(l Layer, kernel Pair, in tensor.Shape) int64 {
 	out, err := l.Output(in)
@@ -106,30 +136,3 @@ func windowReads(l Layer, kernel Pair, in tensor.Shape) int64 {
 	}
 	return int64(out.TotalSize()) * int64(kernel[0]) * int64(kernel[1])
 }
-
-// Lower adds a MaxPool2D op.
-func (p MaxPool) Lower(l *Lowering) (*G.Node, error) { return ops.MaxPool2D(l.X(), p.op()) }
-
-// Lower adds an AvgPool2D op.
-func (p AvgPool) Lower(l *Lowering) (*G.Node, error) { return ops.AvgPool2D(l.X(), p.op()) }
-
-// Lower adds a Subsample2D op.
-func (p Subsample) Lower(l *Lowering) (*G.Node, error) {
-	return ops.Subsample2D(l.X(), l.Param("coefficient"), l.Param("bias"), p.op())
-}
-
-func (p MaxPool) op() ops.Pool {
-	return ops.Pool{
-		Kernel: p.Kernel.op(), Stride: p.Stride.op(), Pad: p.Pad.op(), PadBegin: p.PadBegin.op(), PadEnd: p.PadEnd.op(),
-		Dilation: p.Dilation.op(), Ceil: p.Ceil,
-	}
-}
-
-func (p AvgPool) op() ops.Pool {
-	return ops.Pool{
-		Kernel: p.Kernel.op(), Stride: p.Stride.op(), Pad: p.Pad.op(), PadBegin: p.PadBegin.op(), PadEnd: p.PadEnd.op(),
-		Dilation: p.Dilation.op(), Ceil: p.Ceil, ExcludePad: p.ExcludePad,
-	}
-}
-
-func (p Subsample) op() ops.Pool { return ops.Pool{Kernel: p.Kernel.op(), Stride: p.Stride.op()} }

@@ -3,13 +3,12 @@ package graph
 import (
 	"fmt"
 	"math/bits"
-	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
 
-// predictor is the model's forward graph for one batch size, with its own buffers.
+// A predictor is the model's forward graph for one batch size, with its own buffers.
 type predictor struct {
 	predictorKind
 	net     *symbolic
@@ -17,21 +16,21 @@ type predictor struct {
 	x       *tensor.Dense
 }
 
-// predictorKind is what a predictor is made for.
+// A predictorKind is what a predictor is made for.
 type predictorKind struct {
 	batch  int
-	layers bool // every layer's output is wanted
+	layers bool // every layer's output is kept
 }
 
-// A predictor's memory is bounded.
+// Bounds of a predictor's memory.
 const (
 	maxPredictBatch  = 128
-	maxPredictValues = 8 << 20  // that lie in its arena: AlexNet's takes 580,800 an image
-	maxLayerValues   = 16 << 20 // if every layer's output is kept
+	maxPredictValues = 8 << 20  // elements of its arena; AlexNet needs 580,800 for an image
+	maxLayerValues   = 16 << 20 // elements, if every layer's output is kept
 )
 
-// Predict computes the logits (N, classes) of images (N, C, H, W), for any N: what a last Softmax or
-// Sigmoid reads, or else the output of the last layer.
+// Predict computes the logits (N, classes) of images (N, C, H, W), for any N: the input of a last
+// Softmax or Sigmoid, or else the output of the last layer.
 func (m *Model) Predict(images *tensor.Dense) (*tensor.Dense, error) {
 	n, err := m.checkImages(images)
 	if err != nil {
@@ -62,7 +61,7 @@ func (m *Model) Probabilities(images *tensor.Dense) (*tensor.Dense, error) {
 }
 
 func (m *Model) noProbabilities() error {
-	return fmt.Errorf("model %q has the loss %q: it has no probabilities", m.spec.Name, m.head.loss)
+	return fmt.Errorf("model %q has the loss %q: want one with probabilities", m.spec.Name, m.head.loss)
 }
 
 // An Activation is a node's output for a batch.
@@ -71,8 +70,8 @@ type Activation struct {
 	Value *tensor.Dense // (N, C, H, W) or (N, features)
 }
 
-// Activations computes every layer's output for images (N, C, H, W), in the order of the layers. Dropout isn't there in prediction: it
-// shows its input.
+// Activations computes every layer's output for images (N, C, H, W), in the order of the layers. A
+// dropout layer's output is its input.
 func (m *Model) Activations(images *tensor.Dense) ([]Activation, error) {
 	n, err := m.checkImages(images)
 	if err != nil {
@@ -85,7 +84,8 @@ func (m *Model) Activations(images *tensor.Dense) ([]Activation, error) {
 	}
 	err = m.forward(images, n, true, func(p *predictor, first int) error {
 		for i := range activations {
-			if err := copyRows(activations[i].Value, first, p.batch, p.program.value(p.net.values[nodes[i]])); err != nil {
+			value := p.program.value(p.net.values[nodes[i]])
+			if err := copyRows(activations[i].Value, first, p.batch, value); err != nil {
 				return err
 			}
 		}
@@ -94,13 +94,14 @@ func (m *Model) Activations(images *tensor.Dense) ([]Activation, error) {
 	return activations, err
 }
 
-// PredictInto writes the logits of n = len(images)/(C·H·W) images into logits, n·classes values. After the first call for a given n it
-// allocates nothing. The model must be of float32.
+// PredictInto writes the logits of n = len(images)/(C·H·W) images into logits, which holds
+// n·classes values. After the first call for a given n it allocates nothing. The model must be of
+// float32.
 func (m *Model) PredictInto(logits, images []float32) error {
 	return m.predictInto(logits, images, "logits", func(s *symbolic) *G.Node { return s.logits })
 }
 
-// ProbabilitiesInto is [Model.PredictInto] for the probabilities.
+// ProbabilitiesInto is [Model.PredictInto] for probabilities.
 func (m *Model) ProbabilitiesInto(probabilities, images []float32) error {
 	if !m.HasProbabilities() {
 		return m.noProbabilities()
@@ -108,7 +109,8 @@ func (m *Model) ProbabilitiesInto(probabilities, images []float32) error {
 	return m.predictInto(probabilities, images, "probabilities", (*symbolic).output)
 }
 
-// OutputsInto is [Model.ProbabilitiesInto], or [Model.PredictInto] for a model without probabilities.
+// OutputsInto is [Model.ProbabilitiesInto], or [Model.PredictInto] for a model without
+// probabilities.
 func (m *Model) OutputsInto(outputs, images []float32) error {
 	if m.HasProbabilities() {
 		return m.ProbabilitiesInto(outputs, images)
@@ -120,7 +122,9 @@ func (m *Model) predictInto(out, images []float32, what string, node func(*symbo
 	size := m.spec.Input.TotalSize()
 	n := len(images) / size
 	if m.dtype != tensor.Float32 || len(images) != n*size || len(out) != n*m.Classes() {
-		return fmt.Errorf("model %q (%v): got %d values of images and room for %d %s: want float32, a multiple of %d and %d for each image",
+		return fmt.Errorf(
+			"model %q (%v): got %d values of images and space for %d %s: "+
+				"want float32, a multiple of %d and %d for each image",
 			m.spec.Name, m.dtype, len(images), len(out), what, size, m.Classes())
 	}
 	for first := 0; first < n; {
@@ -142,8 +146,8 @@ func (m *Model) predictInto(out, images []float32, what string, node func(*symbo
 	return nil
 }
 
-// forward runs the images through predictors whose batches are powers of two, largest first, so that any number of images needs a few
-// compiled graphs and no image is computed for nothing.
+// forward runs the images through predictors whose batch sizes are powers of two, largest first: a
+// few compiled graphs are enough for any number of images, and no padding image is computed.
 func (m *Model) forward(images *tensor.Dense, n int, layers bool, use func(p *predictor, first int) error) error {
 	for first := 0; first < n; {
 		p, err := m.acquire(m.predictorKind(n-first, layers))
@@ -160,7 +164,9 @@ func (m *Model) forward(images *tensor.Dense, n int, layers bool, use func(p *pr
 	return nil
 }
 
-func (m *Model) forwardBatch(p *predictor, images *tensor.Dense, first int, use func(p *predictor, first int) error) error {
+func (m *Model) forwardBatch(
+	p *predictor, images *tensor.Dense, first int, use func(p *predictor, first int) error,
+) error {
 	copyValues(p.x, 0, images, first*m.spec.Input.TotalSize(), p.batch*m.spec.Input.TotalSize())
 	if err := p.program.run(); err != nil {
 		return fmt.Errorf("model %q: %w", m.spec.Name, err)
@@ -168,8 +174,8 @@ func (m *Model) forwardBatch(p *predictor, images *tensor.Dense, first int, use 
 	return use(p, first)
 }
 
-// predictorKind is for n images or fewer: the batch is the largest power of two that keeps the
-// predictor's memory in bounds.
+// predictorKind returns a kind for at most n images: its batch is the largest power of two that
+// keeps the predictor's memory within bounds.
 func (m *Model) predictorKind(n int, layers bool) predictorKind {
 	limit := min(n, maxPredictBatch)
 	switch {
@@ -182,7 +188,8 @@ func (m *Model) predictorKind(n int, layers bool) predictorKind {
 	return predictorKind{batch: 1 << (bits.Len(uint(max(limit, 1))) - 1), layers: layers}
 }
 
-// activations is how many numbers the input and every layer's output of one image are.
+// activations returns the number of elements of the input and of every layer's output, for one
+// image.
 func (m *Model) activations() (values int) {
 	for _, node := range m.nodes {
 		values += node.Shape.TotalSize()
@@ -190,8 +197,9 @@ func (m *Model) activations() (values int) {
 	return values
 }
 
-// planArenaOfOne is how many numbers the arena of a prediction of one image holds, at least 1. It is
-// too many for a second image if there is no such prediction, whose maker then says why.
+// planArenaOfOne returns the number of elements in the arena of a prediction of one image, at least
+// 1. If the model can't be lowered it returns the limit, and making the predictor returns the
+// error.
 func (m *Model) planArenaOfOne() int {
 	building.Lock()
 	defer building.Unlock()
@@ -244,50 +252,17 @@ func (m *Model) newPredictor(kind predictorKind) (*predictor, error) {
 	return p, nil
 }
 
-func (m *Model) checkImages(images *tensor.Dense) (n int, err error) {
-	if images == nil {
-		return 0, fmt.Errorf("model %q: images are nil: want (N, then %v)", m.spec.Name, m.spec.Input)
-	}
-	s := images.Shape()
-	if len(s) == 0 || !slices.Equal(s[1:], m.spec.Input) {
-		return 0, fmt.Errorf("model %q: images have shape %v: want (N, then %v)", m.spec.Name, s, m.spec.Input)
-	}
-	if images.Dtype() != m.dtype {
-		return 0, fmt.Errorf("model %q: images are %v: want %v, as the model is", m.spec.Name, images.Dtype(), m.dtype)
-	}
-	if err := checkDense(images); err != nil {
-		return 0, fmt.Errorf("model %q: images %w", m.spec.Name, err)
-	}
-	return s[0], nil
-}
-
-// checkDense sees that a tensor's elements can be read as they lie in memory.
-func checkDense(d *tensor.Dense) error {
-	if dt := d.Dtype(); dt != tensor.Float32 && dt != tensor.Float64 {
-		return fmt.Errorf("are %v: want float32 or float64", dt)
-	}
-	if d.Shape().TotalSize() > 0 && (d.RequiresIterator() || d.DataOrder().IsColMajor()) {
-		return fmt.Errorf("are a view or column-major: want them row-major in one piece (see Materialize)")
-	}
-	return nil
-}
-
-// copyRows writes a batch's value into the rows of dst from first on.
-func copyRows(dst *tensor.Dense, first, n int, v G.Value) error {
-	src, err := dense(v)
+// lowerPrediction builds the symbolic graph up to the probabilities.
+func (m *Model) lowerPrediction(kind predictorKind) (*symbolic, error) {
+	net, err := m.lower(kind.batch, lowering{fused: !m.unfused && !kind.layers})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	row := src.Shape().TotalSize() / n
-	copyValues(dst, first*row, src, 0, n*row)
-	return nil
+	return net, net.addProbabilities()
 }
 
-// copyValues copies n elements between tensors of one element type.
-func copyValues(dst *tensor.Dense, to int, src *tensor.Dense, from, n int) {
-	if dst.Dtype() == tensor.Float64 {
-		copy(dst.Float64s()[to:to+n], src.Float64s()[from:from+n])
-		return
-	}
-	copy(dst.Float32s()[to:to+n], src.Float32s()[from:from+n])
+// planPrediction plans the memory of a prediction's ops. The logits and the last layer's output can
+// be read after the run.
+func (s *symbolic) planPrediction(p *program) *plan {
+	return newPlan(p.order(), G.Nodes{s.logits, s.output()})
 }

@@ -147,18 +147,18 @@ func TestProbabilitiesInto(t *testing.T) {
 			t.Fatal(err)
 		}
 	}))
-	assert.ErrorContains(t, m.ProbabilitiesInto(make([]float32, 7), make([]float32, 128)), "room for 7 probabilities")
+	assert.ErrorContains(t, m.ProbabilitiesInto(make([]float32, 7), make([]float32, 128)), "space for 7 probabilities")
 	headless := newModel(t, graph.Sequential("headless", tensor.Shape{3}, graph.He(), graph.Affine{Units: 2}))
 	assert.EqualError(t, headless.ProbabilitiesInto(make([]float32, 2), make([]float32, 3)),
-		`model "headless" has the loss "mean_squared_error": it has no probabilities`)
+		`model "headless" has the loss "mean_squared_error": want one with probabilities`)
 }
 
 func TestPredictIntoErrors(t *testing.T) {
 	m := newModel(t, smallNet())
 	double := newModel(t, smallNet(), graph.WithDtype(tensor.Float64))
-	assert.EqualError(t, m.PredictInto(make([]float32, 4), make([]float32, 63)), `model "small" (float32): got 63 values of images and room for `+
+	assert.EqualError(t, m.PredictInto(make([]float32, 4), make([]float32, 63)), `model "small" (float32): got 63 values of images and space for `+
 		`4 logits: want float32, a multiple of 64 and 4 for each image`)
-	assert.ErrorContains(t, m.PredictInto(make([]float32, 7), make([]float32, 128)), "room for 7 logits")
+	assert.ErrorContains(t, m.PredictInto(make([]float32, 7), make([]float32, 128)), "space for 7 logits")
 	assert.ErrorContains(t, double.PredictInto(make([]float32, 4), make([]float32, 64)), `model "small" (float64)`)
 }
 
@@ -218,7 +218,7 @@ func TestProbabilities(t *testing.T) {
 	}
 	headless := newModel(t, graph.Sequential("headless", tensor.Shape{3}, graph.He(), graph.Affine{Units: 2}))
 	_, err = headless.Probabilities(images(headless, 1))
-	assert.EqualError(t, err, `model "headless" has the loss "mean_squared_error": it has no probabilities`)
+	assert.EqualError(t, err, `model "headless" has the loss "mean_squared_error": want one with probabilities`)
 }
 
 // TestModelsOfOneOfEverything has hardly a dimension that isn't 1, where gorgonia likes to see scalars and vectors.
@@ -258,7 +258,7 @@ func TestHeadlessModels(t *testing.T) {
 	assert.Equal(t, x.Data(), out.Data())
 	assert.Equal(t, graph.MeanSquaredError, m.TrainingLoss())
 	_, err = m.NewStep(2)
-	assert.EqualError(t, err, `model "headless": it has no parameters to train: there is nothing to differentiate`)
+	assert.EqualError(t, err, `model "headless": nothing to differentiate: want a trained parameter`)
 }
 
 // TestPredictingFromManyGoroutines is for the race detector, too.

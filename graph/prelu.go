@@ -7,22 +7,21 @@ import (
 	"convgraph/ops"
 )
 
-// PReLU is x where x > 0, else a·x with a learned slope a for each channel, or one for all if it is
-// Shared (He et al. 2015, "Delving Deep into Rectifiers"). Its parameter is "weight", which starts at
-// Start.
+// PReLU is x where x > 0, else a·x with a learned slope a for each channel, or one slope for all if
+// Shared (He et al. 2015, "Delving Deep into Rectifiers"). Its parameter is "weight".
 type PReLU struct {
 	Name   string  `json:"name,omitempty"`
 	Shared bool    `json:"shared,omitempty"`
-	Start  float64 `json:"start,omitempty"` // 0 is 0.25
+	Start  float64 `json:"start,omitempty"` // initial slope; 0 is 0.25
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (p PReLU) Label() string { return p.Name }
 
-// Output is the input's shape.
+// Output returns the input's shape.
 func (PReLU) Output(in ...tensor.Shape) (tensor.Shape, error) { return in[0], nil }
 
-// Parameters are the slopes.
+// Parameters returns the slopes.
 func (p PReLU) Parameters(in ...tensor.Shape) []Parameter {
 	slopes := in[0][0]
 	if p.Shared {
@@ -31,7 +30,7 @@ func (p PReLU) Parameters(in ...tensor.Shape) []Parameter {
 	return []Parameter{{Name: "weight", Shape: tensor.Shape{slopes}, Start: orDefault(p.Start, 0.25)}}
 }
 
-// MultiplyAdds is one for each value.
+// MultiplyAdds returns one for each value.
 func (PReLU) MultiplyAdds(in ...tensor.Shape) int64 { return elements(in[0]) }
 
 // Lower adds a PReLU op.

@@ -3,7 +3,6 @@ package graph
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -12,18 +11,18 @@ import (
 	"convgraph/ops"
 )
 
-// A Profile says where the time of a training step goes, or of a prediction if nothing is trained.
+// A Profile is the time of a training step, or of a prediction if nothing is trained, by layer.
 type Profile struct {
 	Model    string         `json:"model"`
 	Images   int            `json:"images"`
 	Training bool           `json:"training"`
-	Rounds   int            `json:"rounds"`  // that were measured; each time is the shortest of them
-	Seconds  float64        `json:"seconds"` // of all layers, the loss and the sums at forks; without the solver
+	Rounds   int            `json:"rounds"`  // number of measured rounds; each time is the shortest of them
+	Seconds  float64        `json:"seconds"` // of all layers, the loss and the sums at forks, without the solver
 	Layers   []LayerProfile `json:"layers"`
 }
 
-// A LayerProfile is one layer's share, or that of several layers which run as one op. Its last rows
-// of a training step are the loss and, in a network with branches, the sums of gradients at forks.
+// A LayerProfile is the share of one layer, or of a fused group. The last rows of a training step
+// are the loss and, in a network with branches, the sums of gradients at forks.
 type LayerProfile struct {
 	Name    string `json:"name"`    // "conv1+relu1+pool1"
 	Forward Work   `json:"forward"` // the result
@@ -31,11 +30,11 @@ type LayerProfile struct {
 	Weights Work   `json:"weights"` // the gradients of its parameters
 }
 
-// Work is the time of ops and what they do in it. The zero Work means that nothing is computed.
+// Work is the time of some ops, and what they compute in it. The zero Work means no ops.
 type Work struct {
 	Seconds      float64 `json:"seconds"`
 	MultiplyAdds int64   `json:"multiply_adds"`
-	Bytes        int64   `json:"bytes"` // of the operands and the results, each counted once for each op
+	Bytes        int64   `json:"bytes"` // of operands and results, each counted once for each op
 }
 
 // Add returns the sum of two Works.
@@ -43,7 +42,7 @@ func (w Work) Add(other Work) Work {
 	return Work{w.Seconds + other.Seconds, w.MultiplyAdds + other.MultiplyAdds, w.Bytes + other.Bytes}
 }
 
-// Total is the work of the three passes.
+// Total returns the sum of the three passes.
 func (l LayerProfile) Total() Work { return l.Forward.Add(l.Data).Add(l.Weights) }
 
 // Rows of a profile that belong to no layer.
@@ -52,8 +51,8 @@ const (
 	forksRow = "(sums at forks)"
 )
 
-// Profile runs steps on random images for about the given time, at least three, and measures each
-// op. It changes neither parameters nor running statistics.
+// Profile runs steps on random images for about the given time, at least three of them, and
+// measures each op. It changes neither parameters nor running statistics.
 func (m *Model) Profile(images int, atLeast time.Duration) (*Profile, error) {
 	if err := m.checkBatch(images); err != nil {
 		return nil, err
@@ -77,8 +76,8 @@ func (m *Model) Profile(images int, atLeast time.Duration) (*Profile, error) {
 	return profile, nil
 }
 
-// lowerProfile makes the symbolic graph of a step, or of a prediction of a model that can't be
-// trained, with random images and targets in it, and gives its ops in order.
+// lowerProfile builds the symbolic graph of a step, or of a prediction if the model can't be
+// trained, with random images and targets, and returns its ops in order.
 func (m *Model) lowerProfile(images int) (*symbolic, G.Nodes, error) {
 	var net *symbolic
 	var err error
@@ -97,24 +96,7 @@ func (m *Model) lowerProfile(images int) (*symbolic, G.Nodes, error) {
 	return net, order, err
 }
 
-// fill gives the graph random images and, if it has any, targets that say nothing: every class alike.
-func (s *symbolic) fill() error {
-	random := rand.New(rand.NewPCG(s.model.seed, 0))
-	x := zeros(s.model.dtype, s.x.Shape())
-	for i := range x.Shape().TotalSize() {
-		setAt(x, i, random.Float64())
-	}
-	if err := G.Let(s.x, x); err != nil || s.t == nil {
-		return err
-	}
-	t := zeros(s.model.dtype, s.t.Shape())
-	for i := range t.Shape().TotalSize() {
-		setAt(t, i, 1/float64(s.t.Shape()[1]))
-	}
-	return G.Let(s.t, t)
-}
-
-// programOf is the program that runs the ops in the given order.
+// programOf returns the program that runs the ops in the given order.
 func programOf(order G.Nodes) *program {
 	p := newProgram()
 	for _, n := range order {
@@ -123,9 +105,9 @@ func programOf(order G.Nodes) *program {
 	return p
 }
 
-// measure runs the program for about the given time and returns each step's shortest time, so that
-// what else the machine does counts least. The first round isn't measured: in it the kernels take
-// their scratch.
+// measure runs the program for about the given time and returns each op's shortest time, to exclude
+// interruptions by other processes. The first round isn't measured: the kernels allocate their
+// scratch memory in it.
 func (p *program) measure(atLeast time.Duration) (shortest []time.Duration, rounds int, err error) {
 	if err := p.run(); err != nil {
 		return nil, 0, err
@@ -166,9 +148,9 @@ func (s *symbolic) profile(p *program, times []time.Duration) *Profile {
 	return profile
 }
 
-// count gives each pass that was run its multiply-adds: every pass of a convolution or an affine
-// layer has as many as the first. The network's first layer doesn't pass the gradient back, though a
-// rectifier in the same op may have some work.
+// count sets the multiply-adds of the passes that ran. Both backward passes of a convolution or an
+// affine layer have as many as the forward pass. The network's first layer passes no gradient back,
+// though a rectifier in the same op may do some work.
 func (l *LayerProfile) count(multiplyAdds int64, passesBack bool) {
 	l.Forward.MultiplyAdds = multiplyAdds
 	if l.Data.Bytes > 0 && passesBack {
@@ -179,15 +161,8 @@ func (l *LayerProfile) count(multiplyAdds int64, passesBack bool) {
 	}
 }
 
-func (g group) multiplyAdds() (sum int64) {
-	for _, n := range g.nodes {
-		sum += n.MultiplyAdds()
-	}
-	return sum
-}
-
-// passesBack says whether the gradient of what a group reads is computed. If the group has a matrix
-// or filters, that gradient is the one that reads them.
+// passesBack reports whether the gradient of a group's input is computed. If the group has a matrix
+// or filters, it is the gradient that reads them.
 func (s *symbolic) passesBack(p *program, g group) bool {
 	var weights G.Nodes
 	for _, param := range g.nodes[0].Parameters {
@@ -200,16 +175,17 @@ func (s *symbolic) passesBack(p *program, g group) bool {
 	}
 	return slices.ContainsFunc(p.steps, func(i instruction) bool {
 		info, _ := ops.Describe(i.node.Op())
-		return info.GradientOf != 0 && slices.ContainsFunc(children(i.node), func(c *G.Node) bool { return slices.Contains(weights, c) })
+		readsWeights := func(c *G.Node) bool { return slices.Contains(weights, c) }
+		return info.GradientOf != 0 && slices.ContainsFunc(children(i.node), readsWeights)
 	})
 }
 
-// tally sorts ops into the rows of a profile.
+// A tally sorts ops into the rows of a profile.
 type tally struct {
 	layers    []LayerProfile
-	rows      map[string]int   // by the name of a layer, lossRow or forksRow
+	rows      map[string]int   // index by the name of a layer, lossRow or forksRow
 	owners    opOwners         // of the forward ops
-	ofWeights map[*G.Node]bool // the gradients that a step is run for
+	ofWeights map[*G.Node]bool // gradients that the step is run for
 }
 
 func (s *symbolic) newTally() *tally {
@@ -232,7 +208,7 @@ func (s *symbolic) newTally() *tally {
 	return t
 }
 
-// pass is where an op's work is counted.
+// pass returns where an op's work is counted.
 func (t *tally) pass(n *G.Node) *Work {
 	info, ours := ops.Describe(n.Op())
 	name, forward := t.owners[info.ID]
@@ -241,7 +217,7 @@ func (t *tally) pass(n *G.Node) *Work {
 		case name != "":
 		case ours:
 			name = forksRow
-		default: // gorgonia's own: the 1 that the loss's gradient begins with
+		default: // gorgonia's constant 1, the gradient of the loss
 			name = lossRow
 		}
 	}
@@ -260,7 +236,7 @@ func (t *tally) pass(n *G.Node) *Work {
 	return &t.layers[row].Data
 }
 
-// bytesOf is what an op reads and writes: nothing if its result is its operand as it is.
+// bytesOf returns the number of bytes that an op reads and writes, 0 for a view.
 func (s *symbolic) bytesOf(n *G.Node) int64 {
 	memory, _ := ops.AliasingOf(n.Op())
 	if memory.View {

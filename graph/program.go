@@ -6,11 +6,12 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// program runs the forward half of a graph: each op once, in order, on values in numbered places. The tape machine does the same, but
-// costs tens of microseconds and some allocations a run, which training doesn't notice and the prediction of one image does.
+// A program runs the forward pass of a graph: each op once, in order, on values in numbered slots.
+// The tape machine does the same with tens of microseconds and some allocations of overhead in each
+// run. Training doesn't notice them; predicting one image does.
 type program struct {
 	steps  []instruction
-	places map[*G.Node]int
+	slots  map[*G.Node]int
 	values []G.Value
 }
 
@@ -21,9 +22,10 @@ type instruction struct {
 	output int
 }
 
-// newProgram orders the ops that the outputs need. The inputs' values are those the nodes hold now.
+// newProgram orders the ops that the outputs need. The inputs have the values that their nodes hold
+// now.
 func newProgram(outputs ...*G.Node) *program {
-	p := &program{places: map[*G.Node]int{}}
+	p := &program{slots: map[*G.Node]int{}}
 	for _, n := range outputs {
 		p.add(n)
 	}
@@ -31,23 +33,24 @@ func newProgram(outputs ...*G.Node) *program {
 }
 
 func (p *program) add(n *G.Node) int {
-	if place, done := p.places[n]; done {
-		return place
+	if slot, done := p.slots[n]; done {
+		return slot
 	}
 	var inputs []int
 	for _, c := range children(n) {
 		inputs = append(inputs, p.add(c))
 	}
-	place := len(p.values)
-	p.places[n] = place
+	slot := len(p.values)
+	p.slots[n] = slot
 	p.values = append(p.values, n.Value())
 	if n.Op() != nil {
-		p.steps = append(p.steps, instruction{node: n, inputs: inputs, args: make([]G.Value, len(inputs)), output: place})
+		args := make([]G.Value, len(inputs))
+		p.steps = append(p.steps, instruction{node: n, inputs: inputs, args: args, output: slot})
 	}
-	return place
+	return slot
 }
 
-// order is the nodes of the ops as they run.
+// order returns the nodes of the ops in the order in which they run.
 func (p *program) order() (nodes G.Nodes) {
 	for _, s := range p.steps {
 		nodes = append(nodes, s.node)
@@ -55,7 +58,7 @@ func (p *program) order() (nodes G.Nodes) {
 	return nodes
 }
 
-// run computes every value, with those of the inputs as they are.
+// run computes every value from the current values of the inputs.
 func (p *program) run() error {
 	for i := range p.steps {
 		if err := p.step(&p.steps[i]); err != nil {
@@ -77,4 +80,4 @@ func (p *program) step(s *instruction) error {
 	return nil
 }
 
-func (p *program) value(n *G.Node) G.Value { return p.values[p.places[n]] }
+func (p *program) value(n *G.Node) G.Value { return p.values[p.slots[n]] }

@@ -7,10 +7,10 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// A Pullback computes a layer's values y for a batch of images, and the gradient of a weighted sum of
-// them with respect to the images and to other layers: for weights w the vector-Jacobian product
-// wᵀ·∂y/∂x. It works on the model's own parameters and changes none. A Pullback is for one goroutine at
-// a time.
+// A Pullback computes a layer's values y for a batch of images, and the gradient of their weighted
+// sum with respect to the images and to other layers: for weights w the vector-Jacobian product
+// wᵀ·∂y/∂x. It uses the model's parameters and doesn't change them. A Pullback is for one goroutine
+// at a time.
 type Pullback struct {
 	model   *Model
 	batch   int
@@ -19,11 +19,11 @@ type Pullback struct {
 	x, weights *tensor.Dense
 	y          *G.Node
 	grads      G.Nodes
-	between    G.Nodes // the layers that gradients are wanted for
+	between    G.Nodes // the layers whose gradients are wanted
 }
 
-// NewPullback builds the symbolic graph from n images to the layer's values, and back to the images and
-// to the layers between that are named.
+// NewPullback builds the symbolic graph from n images to the layer's values, and back to the images
+// and to the layers named in between.
 func (m *Model) NewPullback(n int, layer string, between ...string) (*Pullback, error) {
 	part, err := m.UpTo(layer)
 	if err != nil {
@@ -55,7 +55,8 @@ func (p *Pullback) build(between []string) error {
 		return err
 	}
 	p.y = net.output()
-	weights := G.NewTensor(net.graph, p.model.dtype, p.weights.Dims(), G.WithShape(p.weights.Shape()...), G.WithName("weights"))
+	weights := G.NewTensor(net.graph, p.model.dtype, p.weights.Dims(),
+		G.WithShape(p.weights.Shape()...), G.WithName("weights"))
 	wrt := G.Nodes{net.x}
 	for _, name := range between {
 		node, err := p.model.Node(name)
@@ -83,12 +84,12 @@ func (p *Pullback) build(between []string) error {
 	return G.Let(net.x, p.x)
 }
 
-// Weights are the weights of the layer's values, (N, then the layer's shape), zeros at first. They are
-// the caller's to set before [Pullback.Run].
+// Weights returns the weights of the layer's values, (N, then the layer's shape), initially 0, to
+// be filled before [Pullback.Run].
 func (p *Pullback) Weights() *tensor.Dense { return p.weights }
 
-// Run computes the layer's values for the images (N, C, H, W), and the gradient of their weighted sum
-// with respect to the images. Both are valid until the next Run.
+// Run computes the layer's values for the images (N, C, H, W), and the gradient of their weighted
+// sum with respect to the images. Both are valid until the next Run.
 func (p *Pullback) Run(images *tensor.Dense) (values, gradient *tensor.Dense, err error) {
 	n, err := p.model.checkImages(images)
 	if err != nil {
@@ -109,8 +110,8 @@ func (p *Pullback) Run(images *tensor.Dense) (values, gradient *tensor.Dense, er
 	return values, gradient, err
 }
 
-// Between gives the values of the i-th layer between that [Model.NewPullback] was asked for, and the
-// gradient with respect to them. They are valid until the next Run.
+// Between returns the values of the i-th layer that [Model.NewPullback] was given as between, and
+// the gradient with respect to them. Both are valid until the next Run.
 func (p *Pullback) Between(i int) (values, gradient *tensor.Dense, err error) {
 	if values, err = dense(p.between[i].Value()); err != nil {
 		return nil, nil, err
@@ -119,5 +120,5 @@ func (p *Pullback) Between(i int) (values, gradient *tensor.Dense, err error) {
 	return values, gradient, err
 }
 
-// Close ends the machine.
+// Close closes the machine.
 func (p *Pullback) Close() error { return p.machine.Close() }

@@ -118,7 +118,7 @@ func (s *sketch) add(l Layer, reads ...int) (fits bool) {
 		delete(s.unread, name)
 	}
 	name := fmt.Sprintf("%s-%d", Kind(l), len(s.names))
-	layer := named(l, name)
+	layer := Named(l, name)
 	if len(reads) != 1 || reads[0] != len(s.names)-1 {
 		layer = From(layer, from...)
 	}

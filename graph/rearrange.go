@@ -10,9 +10,9 @@ import (
 	"convgraph/ops"
 )
 
-// Rearrange moves numbers within each sample and computes nothing. It reads a sample as an array of
-// the sizes Dims, puts the axes in Order (none: as they are) and gives the result the shape Shape. A
-// transposition and a reshaping are special ones.
+// Rearrange moves the numbers within each sample. It reads a sample as an array of sizes Dims,
+// permutes the axes to Order (none: unchanged) and gives the result the shape Shape. Transposing
+// and reshaping are special cases.
 type Rearrange struct {
 	Name  string `json:"name,omitempty"`
 	Dims  []int  `json:"dims,omitempty"` // none: the input's own
@@ -21,40 +21,17 @@ type Rearrange struct {
 	plain
 }
 
-// Take is the slices of an axis at the listed indices, in their order; an index may be listed several
-// times. Axis 0 is the channels, or the features; 1 the height, 2 the width.
-type Take struct {
-	Name    string `json:"name,omitempty"`
-	Axis    int    `json:"axis,omitempty"`
-	Indices []int  `json:"indices"`
-	plain
-}
-
-// Pad adds rows above and below, columns left and right, filled with Value.
-type Pad struct {
-	Name  string  `json:"name,omitempty"`
-	Begin Pair    `json:"begin,omitzero"` // rows above, columns left
-	End   Pair    `json:"end,omitzero"`   // rows below, columns right
-	Value float64 `json:"value,omitempty"`
-	plain
-}
-
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (r Rearrange) Label() string { return r.Name }
 
-// Label is the layer's own name.
-func (t Take) Label() string { return t.Name }
-
-// Label is the layer's own name.
-func (p Pad) Label() string { return p.Name }
-
-// Output is Shape.
+// Output returns Shape.
 func (r Rearrange) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if len(r.Shape) != 1 && len(r.Shape) != 3 {
 		return nil, fmt.Errorf("shape is %v: want (channels, height, width) or (features)", r.Shape)
 	}
 	dims, order := r.axes(in[0])
-	if size := elements(in[0]); !positive(r.Shape) || !positive(dims) || elements(r.Shape) != size || elements(dims) != size {
+	size := elements(in[0])
+	if !positive(r.Shape) || !positive(dims) || elements(r.Shape) != size || elements(dims) != size {
 		return nil, fmt.Errorf("%v to %v: want as many numbers as the input %v has", dims, r.Shape, in[0])
 	}
 	sorted := slices.Sorted(slices.Values(order))
@@ -66,7 +43,13 @@ func (r Rearrange) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	return slices.Clone(r.Shape), nil
 }
 
-// axes are the sizes and the order with their defaults.
+// Lower adds a Rearrange op.
+func (r Rearrange) Lower(l *Lowering) (*G.Node, error) {
+	dims, order := r.axes(tensor.Shape(l.X().Shape()[1:]))
+	return ops.Rearrange(l.X(), dims, order, r.Shape)
+}
+
+// axes returns the sizes and the order, with defaults filled in.
 func (r Rearrange) axes(in tensor.Shape) (dims, order []int) {
 	dims, order = r.Dims, r.Order
 	if dims == nil {
@@ -80,11 +63,19 @@ func (r Rearrange) axes(in tensor.Shape) (dims, order []int) {
 	return dims, order
 }
 
-func positive(sizes []int) bool {
-	return !slices.ContainsFunc(sizes, func(n int) bool { return n < 1 })
+// Take selects the slices of an axis at the listed indices, in their order. An index may occur
+// several times. Axis 0 is the channels, or the features; 1 the height, 2 the width.
+type Take struct {
+	Name    string `json:"name,omitempty"`
+	Axis    int    `json:"axis,omitempty"`
+	Indices []int  `json:"indices"`
+	plain
 }
 
-// Output is the input's shape with as many slices of the axis as there are indices.
+// Label returns the layer's own name.
+func (t Take) Label() string { return t.Name }
+
+// Output returns the input's shape with one slice of the axis for each index.
 func (t Take) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if t.Axis < 0 || t.Axis >= len(in[0]) {
 		return nil, fmt.Errorf("axis is %d for the input %v: want 0 to %d", t.Axis, in[0], len(in[0])-1)
@@ -102,29 +93,37 @@ func (t Take) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	return out, nil
 }
 
-// Output is (C, H+rows, W+columns).
+// Lower adds a Take op.
+func (t Take) Lower(l *Lowering) (*G.Node, error) { return ops.Take(l.X(), t.Axis+1, t.Indices) }
+
+// Pad adds rows above and below and columns left and right, filled with Value.
+type Pad struct {
+	Name  string  `json:"name,omitempty"`
+	Begin Pair    `json:"begin,omitzero"` // rows above, columns left
+	End   Pair    `json:"end,omitzero"`   // rows below, columns right
+	Value float64 `json:"value,omitempty"`
+	plain
+}
+
+// Label returns the layer's own name.
+func (p Pad) Label() string { return p.Name }
+
+// Output returns (C, H+rows, W+columns).
 func (p Pad) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if err := wantImage(in[0]); err != nil {
 		return nil, err
 	}
-	for _, n := range []int{p.Begin[0], p.Begin[1], p.End[0], p.End[1]} {
-		if n < 0 || n > maxSide {
-			return nil, fmt.Errorf("padding is %v and %v: want 0 to %d", p.Begin, p.End, maxSide)
-		}
+	if err := checkPadding(p.Begin[0], p.Begin[1], p.End[0], p.End[1]); err != nil {
+		return nil, err
 	}
 	return tensor.Shape{in[0][0], in[0][1] + p.Begin[0] + p.End[0], in[0][2] + p.Begin[1] + p.End[1]}, nil
 }
 
-// Lower adds a Rearrange op.
-func (r Rearrange) Lower(l *Lowering) (*G.Node, error) {
-	dims, order := r.axes(tensor.Shape(l.X().Shape()[1:]))
-	return ops.Rearrange(l.X(), dims, order, r.Shape)
-}
-
-// Lower adds a Take op.
-func (t Take) Lower(l *Lowering) (*G.Node, error) { return ops.Take(l.X(), t.Axis+1, t.Indices) }
-
 // Lower adds a Pad op.
 func (p Pad) Lower(l *Lowering) (*G.Node, error) {
 	return ops.Pad(l.X(), p.Begin[0], p.End[0], p.Begin[1], p.End[1], p.Value)
+}
+
+func positive(sizes []int) bool {
+	return !slices.ContainsFunc(sizes, func(n int) bool { return n < 1 })
 }

@@ -1,9 +1,6 @@
 package graph
 
 import (
-	"cmp"
-	"fmt"
-	"path"
 	"slices"
 
 	G "gorgonia.org/gorgonia"
@@ -11,84 +8,38 @@ import (
 	"convgraph/ops"
 )
 
-// This file trades time for memory (Chen et al. 2016, "Training Deep Nets with Sublinear Memory
-// Cost"): what is only read inside a block isn't kept for the backward half, but computed again when
-// the gradient arrives at the block.
+// Recomputation trades time for memory (Chen et al. 2016, "Training Deep Nets with Sublinear Memory
+// Cost"). Values that are only read inside a block aren't kept for the backward pass. They are
+// computed a second time when the gradient arrives at the block.
 
-// checkRecompute is the error of a pattern that no layer matches.
-func (m *Model) checkRecompute() error {
-	for _, pattern := range m.recompute {
-		if _, err := path.Match(pattern, ""); err != nil {
-			return fmt.Errorf("model %q: recompute: pattern %q: %w", m.spec.Name, pattern, err)
-		}
-		if !slices.ContainsFunc(m.hidden(), func(n *Node) bool { return matchedPart(pattern, n.Name) != "" }) {
-			return fmt.Errorf("model %q: recompute: no layer's name matches %q", m.spec.Name, pattern)
-		}
-	}
-	return nil
-}
-
-// matchedPart is the shortest part of a layer's name that a pattern matches and that ends before a
-// dot or with the name; "" if there is none.
-func matchedPart(pattern, name string) string {
-	for end, r := range name + "." {
-		if ok, _ := path.Match(pattern, name[:end]); ok && r == '.' {
-			return name[:end]
-		}
-	}
-	return ""
-}
-
-// recomputedBlocks are the names of the blocks of the layers that the patterns match.
-func (m *Model) recomputedBlocks() map[*Node]string {
-	blocks, run := map[*Node]string{}, ""
-	for _, n := range m.hidden() {
-		var part string
-		for _, pattern := range m.recompute {
-			if part = matchedPart(pattern, n.Name); part != "" {
-				break
-			}
-		}
-		if part == n.Name { // a layer by itself joins those before it
-			run = cmp.Or(run, part)
-			part = run
-		} else {
-			run = ""
-		}
-		if part != "" {
-			blocks[n] = part
-		}
-	}
-	return blocks
-}
-
-// recomputation rewrites the gradients of a graph.
+// A recomputation rewrites the gradients of a graph.
 type recomputation struct {
 	forward map[*G.Node]bool   // what the loss and the running statistics are computed from
-	block   map[*G.Node]string // of the forward ops that are in one
+	block   map[*G.Node]string // of the forward ops inside a block
 	readers map[*G.Node]G.Nodes
-	last    map[string]*G.Node // the op of each block that was lowered last
-	arrives map[string]*G.Node // the gradient that comes to it
-	needed  map[*G.Node]bool   // what is computed again
-	again   map[*G.Node]*G.Node
+	last    map[string]*G.Node  // the op of each block that was lowered last
+	arrives map[string]*G.Node  // the gradient of that op's result
+	needed  map[*G.Node]bool    // values to compute a second time
+	again   map[*G.Node]*G.Node // their second nodes
 	rebuilt map[*G.Node]*G.Node
 }
 
-// recompute replaces, in the gradients, what was computed inside the blocks by what is computed
-// again.
+// recompute makes the gradients read values computed a second time instead of values inside the
+// blocks.
 func (s *symbolic) recompute() error {
 	if len(s.model.recompute) == 0 {
 		return nil
 	}
 	r := &recomputation{
-		forward: map[*G.Node]bool{}, block: s.opBlocks(), readers: map[*G.Node]G.Nodes{}, last: map[string]*G.Node{},
-		arrives: map[string]*G.Node{}, needed: map[*G.Node]bool{}, again: map[*G.Node]*G.Node{}, rebuilt: map[*G.Node]*G.Node{},
+		forward: map[*G.Node]bool{}, block: s.opBlocks(), readers: map[*G.Node]G.Nodes{},
+		last: map[string]*G.Node{}, arrives: map[string]*G.Node{},
+		needed: map[*G.Node]bool{}, again: map[*G.Node]*G.Node{}, rebuilt: map[*G.Node]*G.Node{},
 	}
 	r.lookForward(s.loss)
 	for _, e := range s.estimates {
 		r.lookForward(e.value)
 	}
-	r.readers[s.logits] = append(r.readers[s.logits], s.loss) // which can be read after the run
+	r.readers[s.logits] = append(r.readers[s.logits], s.loss) // the logits can be read after the run
 	seen := map[*G.Node]bool{}
 	for _, n := range s.grads {
 		r.lookBack(n, seen)
@@ -98,9 +49,10 @@ func (s *symbolic) recompute() error {
 	return err
 }
 
-// opBlocks are the blocks of the forward ops. An op of several layers is in one if all of them are.
+// opBlocks maps forward ops to their blocks. An op of a fused group is in a block if all its layers
+// are.
 func (s *symbolic) opBlocks() map[*G.Node]string {
-	ofLayer := s.model.recomputedBlocks()
+	ofLayer := recomputedBlocks(s.model.recompute, s.model.hidden())
 	named := map[string]string{}
 	for _, g := range s.groups {
 		block := ofLayer[g.nodes[0]]
@@ -127,13 +79,13 @@ func (s *symbolic) opBlocks() map[*G.Node]string {
 	return blocks
 }
 
-// lookForward notes a forward node, those it is computed from, and who reads what.
+// lookForward records a forward node, the nodes it is computed from, and their readers.
 func (r *recomputation) lookForward(n *G.Node) {
 	if r.forward[n] {
 		return
 	}
 	r.forward[n] = true
-	if block := r.block[n]; block != "" && (r.last[block] == nil || idOf(r.last[block]) < idOf(n)) && !isByProduct(n) {
+	if block := r.block[n]; block != "" && (r.last[block] == nil || idOf(r.last[block]) < idOf(n)) && !isSideOutput(n) {
 		r.last[block] = n
 	}
 	for _, c := range children(n) {
@@ -147,13 +99,14 @@ func idOf(n *G.Node) uint64 {
 	return info.ID
 }
 
-// isByProduct says whether a forward op reads nothing: it is given what another op left behind.
-func isByProduct(n *G.Node) bool {
+// isSideOutput reports whether a forward op reads nothing because another op computes its result.
+func isSideOutput(n *G.Node) bool {
 	memory, ours := ops.AliasingOf(n.Op())
 	return ours && memory.Reads == 0
 }
 
-// lookBack notes what the gradients read of the blocks, and the gradient that arrives at each.
+// lookBack records which values of the blocks the gradients read, and the gradient that arrives at
+// each block.
 func (r *recomputation) lookBack(n *G.Node, seen map[*G.Node]bool) {
 	if r.forward[n] || seen[n] {
 		return
@@ -171,9 +124,12 @@ func (r *recomputation) lookBack(n *G.Node, seen map[*G.Node]bool) {
 	if info.GradientOf == 0 || memory.Reads == 0 {
 		return
 	}
+	arriving := operands[memory.Reads-1]
+	if r.forward[arriving] || isGradientOf(arriving, info.GradientOf) {
+		return
+	}
 	for block, last := range r.last {
-		arriving := operands[memory.Reads-1]
-		if idOf(last) == info.GradientOf && !r.forward[arriving] && !isGradientOf(arriving, info.GradientOf) && arriving.Shape().Eq(last.Shape()) {
+		if idOf(last) == info.GradientOf && arriving.Shape().Eq(last.Shape()) {
 			r.arrives[block] = arriving
 		}
 	}
@@ -184,7 +140,7 @@ func isGradientOf(n *G.Node, id uint64) bool {
 	return ours && info.GradientOf == id
 }
 
-// inside says whether a forward value is computed in a block and read by its layers alone.
+// inside reports whether a forward value is computed in a block and read only there.
 func (r *recomputation) inside(n *G.Node) bool {
 	block := r.block[n]
 	if block == "" || n == r.last[block] {
@@ -193,7 +149,7 @@ func (r *recomputation) inside(n *G.Node) bool {
 	return !slices.ContainsFunc(r.readers[n], func(reader *G.Node) bool { return r.block[reader] != block })
 }
 
-// need notes a value that is computed again, and what it is computed from.
+// need marks a value, and those it is computed from, to be computed a second time.
 func (r *recomputation) need(n *G.Node) {
 	if r.needed[n] || !r.inside(n) {
 		return
@@ -204,7 +160,7 @@ func (r *recomputation) need(n *G.Node) {
 	}
 }
 
-// rebuild is a gradient on what is computed again.
+// rebuild returns a gradient that reads the values computed a second time.
 func (r *recomputation) rebuild(n *G.Node) (_ *G.Node, err error) {
 	if r.forward[n] {
 		return r.repeat(n)
@@ -227,8 +183,8 @@ func (r *recomputation) rebuild(n *G.Node) (_ *G.Node, err error) {
 	return result, err
 }
 
-// repeat is the node of a forward value that the gradients read: the one that is computed again, or
-// the forward one.
+// repeat returns the node of a forward value for the gradients: the second one, or the forward
+// node.
 func (r *recomputation) repeat(n *G.Node) (_ *G.Node, err error) {
 	if done, ok := r.again[n]; ok {
 		return done, nil
@@ -251,7 +207,8 @@ func (r *recomputation) repeat(n *G.Node) (_ *G.Node, err error) {
 	return r.again[n], err
 }
 
-// recomputedMultiplyAdds are those of the layers that are computed again, for one sample.
+// recomputedMultiplyAdds returns the multiply-adds of the layers computed a second time, for one
+// sample.
 func (s *symbolic) recomputedMultiplyAdds() (sum int64) {
 	again := map[string]bool{}
 	owners := s.layerOps()

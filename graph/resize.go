@@ -11,33 +11,40 @@ import (
 	"convgraph/ops"
 )
 
-// Resize interpolates each plane to the height and width of Size, as ONNX's operator of that name
-// defines it. Row i of the result lies at the place (i + 1/2)·H/OH - 1/2 of the input with
-// "half_pixel"; the other values of Coordinates place it otherwise.
+// Resize interpolates each plane to the height and width of Size, as ONNX's Resize operator does.
+// With "half_pixel", row i of the result is at row (i + 1/2)·H/OH - 1/2 of the input. Coordinates
+// has the other mappings.
 type Resize struct {
-	Name        string     `json:"name,omitempty"`
-	Size        Pair       `json:"size"`
-	Mode        string     `json:"mode,omitempty"`        // "nearest" (none), "linear" or "cubic"
-	Coordinates string     `json:"coordinates,omitempty"` // "half_pixel" (none), "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric" or "tf_crop_and_resize"
-	Rounding    string     `json:"rounding,omitempty"`    // of nearest: "round_prefer_floor" (none), "round_prefer_ceil", "floor" or "ceil"
-	Scale       [2]float64 `json:"scale,omitzero"`        // of height and width; 0 is Size divided by the input's size
-	Region      [4]float64 `json:"region,omitzero"`       // of tf_crop_and_resize: top, left, bottom, right as shares of the input
-	Cubic       float64    `json:"cubic,omitempty"`       // the cubic's coefficient a; 0 is -0.75
-	Antialias   bool       `json:"antialias,omitempty"`   // in shrinking, the window grows so that each number counts
-	NoOutside   bool       `json:"no_outside,omitempty"`  // rows and columns outside weigh nothing, instead of repeating the border
+	Name string `json:"name,omitempty"`
+	Size Pair   `json:"size"`
+	Mode string `json:"mode,omitempty"` // "nearest" (default), "linear" or "cubic"
+	// "half_pixel" (default), "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
+	// "asymmetric" or "tf_crop_and_resize"
+	Coordinates string `json:"coordinates,omitempty"`
+	// for nearest: "round_prefer_floor" (default), "round_prefer_ceil", "floor" or "ceil"
+	Rounding string     `json:"rounding,omitempty"`
+	Scale    [2]float64 `json:"scale,omitzero"` // of height and width; 0 is Size divided by the input's size
+	// for tf_crop_and_resize: top, left, bottom, right as fractions of the input
+	Region    [4]float64 `json:"region,omitzero"`
+	Cubic     float64    `json:"cubic,omitempty"`     // the cubic's coefficient a; 0 is -0.75
+	Antialias bool       `json:"antialias,omitempty"` // widens the window when shrinking: every value counts
+	// gives rows and columns outside no weight, instead of repeating the border
+	NoOutside bool `json:"no_outside,omitempty"`
 	plain
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (r Resize) Label() string { return r.Name }
 
 var (
 	resizeModes       = []string{"nearest", "linear", "cubic"}
-	resizeCoordinates = []string{"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_crop_and_resize"}
-	resizeRoundings   = []string{"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}
+	resizeCoordinates = []string{
+		"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_crop_and_resize",
+	}
+	resizeRoundings = []string{"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}
 )
 
-// Output is (C, the height of Size, its width).
+// Output returns (C, the height of Size, its width).
 func (r Resize) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if err := wantImage(in[0]); err != nil {
 		return nil, err
@@ -45,7 +52,11 @@ func (r Resize) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	for _, field := range []struct {
 		name, value string
 		known       []string
-	}{{"mode", r.Mode, resizeModes}, {"coordinates", r.Coordinates, resizeCoordinates}, {"rounding", r.Rounding, resizeRoundings}} {
+	}{
+		{"mode", r.Mode, resizeModes},
+		{"coordinates", r.Coordinates, resizeCoordinates},
+		{"rounding", r.Rounding, resizeRoundings},
+	} {
 		if field.value != "" && !slices.Contains(field.known, field.value) {
 			return nil, fmt.Errorf("%s is %.40q: want one of %q", field.name, field.value, field.known)
 		}
@@ -64,7 +75,7 @@ func (r Resize) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	return tensor.Shape{in[0][0], r.Size[0], r.Size[1]}, nil
 }
 
-// MultiplyAdds is that of the rows and columns read for each value.
+// MultiplyAdds returns one for each tap of each value: 4 for linear, 16 for cubic.
 func (r Resize) MultiplyAdds(in ...tensor.Shape) int64 {
 	taps := map[string]int64{"linear": 4, "cubic": 16}[r.Mode]
 	return taps * int64(in[0][0]) * int64(r.Size[0]) * int64(r.Size[1])
@@ -76,8 +87,8 @@ func (r Resize) Lower(l *Lowering) (*G.Node, error) {
 	return ops.Resample(l.X(), r.Taps(0, in[2]), r.Taps(1, in[3]))
 }
 
-// Taps are the rows (axis 0) or columns (axis 1) that each one of the result reads among the n of the
-// input, in order, and their weights. One that reads none is 0.
+// Taps returns, for each row (axis 0) or column (axis 1) of the result, the ones of the n of the
+// input that it reads, in order, with their weights. A row without taps is 0.
 func (r Resize) Taps(axis, n int) [][]ops.Tap {
 	scale := r.Scale[axis]
 	if scale == 0 {
@@ -85,9 +96,9 @@ func (r Resize) Taps(axis, n int) [][]ops.Tap {
 	}
 	lines := make([][]ops.Tap, r.Size[axis])
 	for i := range lines {
-		at := r.place(axis, float64(i), n, scale)
+		at := r.center(axis, float64(i), n, scale)
 		if r.Coordinates == "tf_crop_and_resize" && (at < 0 || at > float64(n-1)) {
-			continue // outside there are zeros
+			continue // outside the input: zeros
 		}
 		switch r.Mode {
 		case "linear":
@@ -101,8 +112,8 @@ func (r Resize) Taps(axis, n int) [][]ops.Tap {
 	return lines
 }
 
-// place is where row i of the result lies among the n of the input.
-func (r Resize) place(axis int, i float64, n int, scale float64) float64 {
+// center returns the position of row i of the result among the n rows of the input.
+func (r Resize) center(axis int, i float64, n int, scale float64) float64 {
 	out := float64(r.Size[axis])
 	switch r.Coordinates {
 	case "align_corners":
@@ -142,7 +153,8 @@ func (r Resize) round(at float64) int {
 	return int(math.Ceil(at - 0.5))
 }
 
-// window weighs the rows around a place by a function of their distance that is 0 from reach on.
+// window weights the rows around a position by a function of the distance, which is 0 from reach
+// on.
 func (r Resize) window(at float64, n int, scale, reach float64, weight func(distance float64) float64) []ops.Tap {
 	stretch := 1.0
 	if r.Antialias && scale < 1 {

@@ -5,13 +5,11 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-
-	"gorgonia.org/tensor"
 )
 
-// This file resolves a spec: the list of layers becomes the graph of nodes.
+// Resolving a spec turns its list of layers into a graph of nodes.
 
-// resolve names the layers, joins them and infers every shape. The error is a *SpecError that says
+// resolve names the layers, links them and infers every shape. The error is a *SpecError that says
 // which layer doesn't fit. The first node is the network's input.
 func (s *Spec) resolve() ([]*Node, error) {
 	if err := s.check(); err != nil {
@@ -33,16 +31,17 @@ func (s *Spec) resolve() ([]*Node, error) {
 	if n, out := len(s.ClassNames), r.last().Shape.TotalSize(); n > 0 && n != out {
 		layer := r.last().Name
 		if h, err := s.head(r.nodes); err == nil {
-			layer = h.logits.Name // the one with units: a Softmax behind it has none
+			layer = h.logits.Name // a Softmax has no width of its own
 		}
-		return nil, s.errorf("class_names", 0, "%d class names for %d outputs of layer %q: want one for each, or none", n, out, layer)
+		return nil, s.errorf("class_names",
+			0, "%d class names for %d outputs of layer %q: want one for each, or none", n, out, layer)
 	}
 	return r.nodes, nil
 }
 
 type resolver struct {
 	spec  *Spec
-	nodes []*Node // of the input and the layers up to here
+	nodes []*Node // the input and the layers so far
 	names namer
 
 	reads                   int
@@ -77,7 +76,7 @@ func (r *resolver) add(number int, declared Layer) error {
 	return nil
 }
 
-// join finds what a node reads.
+// join finds the nodes that a node reads.
 func (r *resolver) join(n *Node, from []string) error {
 	if from == nil {
 		n.Inputs = []*Node{r.last()}
@@ -95,7 +94,7 @@ func (r *resolver) join(n *Node, from []string) error {
 	return checkCount(n)
 }
 
-// checkCount sees that a node reads as many values as its layer wants.
+// checkCount checks the number of values that a node reads.
 func checkCount(n *Node) error {
 	least, most := 1, 1
 	if j, ok := n.Layer.(Join); ok {
@@ -115,13 +114,14 @@ func checkCount(n *Node) error {
 	return fmt.Errorf("reads %s: want %s", n.readsInWords(), want)
 }
 
-// named is the node that a layer reads by its name.
+// named returns the earlier node with the given name.
 func (r *resolver) named(name string) (*Node, error) {
 	i, taken := r.names.taken[name]
 	earlier := taken && i < len(r.nodes) // not the layer itself
 	switch {
 	case name == InputName && earlier:
-		return nil, fmt.Errorf("reads %q, which is the network's input and the name of layer %d: want another name for the layer", name, i)
+		return nil, fmt.Errorf(
+			"reads %q, which is the network's input and the name of layer %d: want another name for the layer", name, i)
 	case name == InputName:
 		return r.nodes[0], nil
 	case earlier:
@@ -130,7 +130,7 @@ func (r *resolver) named(name string) (*Node, error) {
 	return nil, fmt.Errorf("reads %.80q: want the name of an earlier layer, or %q%s", name, InputName, r.later(name))
 }
 
-// later says that a name is a later layer's, as far as layers are named in the spec.
+// later is an addition to an error: it says if a later layer of the spec has the name.
 func (r *resolver) later(name string) string {
 	for i, l := range r.spec.Layers[len(r.nodes)-1:] {
 		if l != nil && l.Label() == name {
@@ -155,11 +155,11 @@ func (r *resolver) fit(n *Node) error {
 	}
 	n.Shape = out
 	if r.activations += elements(out); r.activations > maxElements {
-		return fmt.Errorf("output is %v: the activations of one sample would be more than %d numbers", out, maxElements)
+		return fmt.Errorf("output is %v: want at most %d activations in one sample", out, maxElements)
 	}
 	for _, p := range n.Layer.Parameters(in...) {
 		if r.parameters += elements(p.Shape); r.parameters > maxElements {
-			return fmt.Errorf("%s is %v: the parameters would be more than %d numbers", p.Name, p.Shape, maxElements)
+			return fmt.Errorf("%s is %v: want at most %d elements in all parameters", p.Name, p.Shape, maxElements)
 		}
 		p.Name = n.Name + "." + p.Name
 		n.Parameters = append(n.Parameters, &p)
@@ -167,8 +167,8 @@ func (r *resolver) fit(n *Node) error {
 	return nil
 }
 
-// describeInputs is "input (1, 28, 28)", or with names where the layer doesn't read the one before it:
-// `reads "bn2" (64, 56, 56), "relu1" (64, 28, 28)`.
+// describeInputs returns "input (1, 28, 28)", or with names if the layer doesn't read the one
+// before it: `reads "bn2" (64, 56, 56), "relu1" (64, 28, 28)`.
 func (r *resolver) describeInputs(n *Node) string {
 	if len(n.Inputs) == 1 && n.Inputs[0] == r.last() {
 		return fmt.Sprintf("input %v", n.Inputs[0].Shape)
@@ -184,8 +184,8 @@ func (r *resolver) describeInputs(n *Node) string {
 	return "reads " + strings.Join(parts, ", ")
 }
 
-// checkReaders refuses a value that nobody reads and that isn't the output: it would be computed for
-// nothing, and most likely a name is wrong.
+// checkReaders refuses a layer whose output nothing reads, except the last one: most likely a name
+// is wrong.
 func (r *resolver) checkReaders() error {
 	for i, n := range r.nodes[:len(r.nodes)-1] {
 		if len(n.readers) == 0 {
@@ -195,26 +195,7 @@ func (r *resolver) checkReaders() error {
 	return nil
 }
 
-// checkValue refuses nil, and a pointer to a layer of this package: it would be one that nobody
-// knows, with no name of its own and no JSON.
-func checkValue(l Layer) error {
-	if r, ok := l.(reading); ok {
-		l = r.Layer
-	}
-	v := reflect.ValueOf(l)
-	switch {
-	case l == nil, v.Kind() == reflect.Pointer && v.IsNil():
-		return fmt.Errorf("is nil")
-	case v.Kind() != reflect.Pointer:
-		return nil
-	}
-	if value, ok := v.Elem().Interface().(Layer); ok && Kind(value) != "" {
-		return fmt.Errorf("is a %T: want a %T", l, value)
-	}
-	return nil
-}
-
-// checkNumbers refuses numbers that would make everything NaN. A Go program may have computed one.
+// checkNumbers refuses numbers in a layer's fields that would make every result NaN.
 func checkNumbers(l Layer) error {
 	v := reflect.Indirect(reflect.ValueOf(l))
 	if v.Kind() != reflect.Struct {
@@ -243,29 +224,4 @@ func checkNumbers(l Layer) error {
 		}
 	}
 	return nil
-}
-
-// namer gives every layer a name of its own: its label, or its kind's stem with a number.
-type namer struct {
-	taken map[string]int // the index of each name's layer
-	count map[string]int
-}
-
-func (n *namer) name(l Layer, index int) (string, error) {
-	name := l.Label()
-	if name == "" {
-		stem := kindOf(l).stem
-		n.count[stem]++
-		name = fmt.Sprintf("%s%d", stem, n.count[stem])
-	}
-	if _, taken := n.taken[name]; taken {
-		return "", fmt.Errorf("the name %q is taken by an earlier layer", name)
-	}
-	n.taken[name] = index
-	return name, nil
-}
-
-// batched is the shape of a batch of n samples.
-func batched(n int, sample tensor.Shape) tensor.Shape {
-	return append(tensor.Shape{n}, sample...)
 }

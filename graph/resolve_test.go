@@ -60,11 +60,11 @@ func TestNetworkErrors(t *testing.T) {
 			[]graph.Layer{graph.Slice{Begin: 1, End: 1}}},
 		{`layer 1 "slice1" (Slice{End: 3}, input (2, 8, 8)): channels 0 to 3: want a range within the input's 0 to 2`,
 			[]graph.Layer{graph.Slice{End: 3}}},
-		{`layer 1 "pad1" (PadChannels{Begin: -1}, input (2, 8, 8)): -1 channels before and 0 behind: want 0 to 1048576`,
+		{`layer 1 "pad1" (PadChannels{Begin: -1}, input (2, 8, 8)): got a padding of -1: want 0 to 1048576`,
 			[]graph.Layer{graph.PadChannels{Begin: -1}}},
-		{`layer 1 "shuffle1" (ChannelShuffle{Groups: 3}, input (2, 8, 8)): 2 channels don't divide into 3 groups`,
+		{`layer 1 "shuffle1" (ChannelShuffle{Groups: 3}, input (2, 8, 8)): got 2 channels for 3 groups: want a multiple`,
 			[]graph.Layer{graph.ChannelShuffle{Groups: 3}}},
-		{`layer 1 "gn1" (GroupNorm{}, input (2, 8, 8)): 2 channels don't divide into 0 groups`, []graph.Layer{graph.GroupNorm{}}},
+		{`layer 1 "gn1" (GroupNorm{}, input (2, 8, 8)): got 2 channels for 0 groups: want a multiple`, []graph.Layer{graph.GroupNorm{}}},
 		{`layer 1 "bn1" (BatchNorm{Momentum: 2}, input (2, 8, 8)): momentum is 2: want a number from 0 to 1`,
 			[]graph.Layer{graph.BatchNorm{Momentum: 2}}},
 		{`layer 1 "ln1" (LayerNorm{Eps: 1e-60}, input (2, 8, 8)): eps is 1e-60: want a number above 0 in float32`,
@@ -120,8 +120,8 @@ func hostile() map[string]string {
 	reads := func(n int) string { return `"from": [` + strings.Repeat(`"input",`, n-1) + `"input"]` }
 	return map[string]string{
 		"more than 1048576 channels in all": twice("concat"),
-		"it has more than 10000 layers":     repeat(1_000_000, func(int) string { return `{"kind": "relu"}` }),
-		"it has more than 100 fields": `{"name": "m"` + strings.Repeat(" ", 100) + func() string {
+		"got more than 10000 layers":     repeat(1_000_000, func(int) string { return `{"kind": "relu"}` }),
+		"got more than 100 fields": `{"name": "m"` + strings.Repeat(" ", 100) + func() string {
 			var b strings.Builder
 			for i := range 1_000_000 {
 				fmt.Fprintf(&b, `, "f%d": 0`, i)
@@ -130,7 +130,7 @@ func hostile() map[string]string {
 		}(),
 		"reads 60000 values: want at most 1024":          repeat(1, func(int) string { return `{"kind": "concat", ` + reads(60_000) + `}` }),
 		"the layers read more than 100000 values in all": repeat(101, func(int) string { return `{"kind": "add", ` + reads(1000) + `}` }),
-		"the activations of one sample would be more than": repeat(9_999, func(i int) string {
+		"want at most": repeat(9_999, func(i int) string {
 			return `{"kind": "pad_channels", "begin": 1000}`
 		}),
 	}

@@ -192,7 +192,7 @@ func TestFreeze(t *testing.T) {
 	_, err = m.Freeze("*")
 	require.NoError(t, err)
 	_, err = m.NewStep(3)
-	assert.EqualError(t, err, `model "normed": it has no parameters to train: there is nothing to differentiate`)
+	assert.EqualError(t, err, `model "normed": nothing to differentiate: want a trained parameter`)
 	gradients, err := m.Gradients(images(m, 2), labels(m, 2))
 	require.NoError(t, err)
 	assert.Empty(t, gradients.Params)

@@ -9,20 +9,21 @@ import (
 	"convgraph/ops"
 )
 
-// Scale multiplies the input by learned factors and adds learned terms. Shape is that of both, with as
-// many axes as the input; an axis of 1 shares them: [C, 1, 1] is a factor and a term for each channel,
-// as ConvNeXt's layer scale has it (Liu et al. 2022). Its parameters are "weight" and "bias".
+// Scale multiplies the input by learned factors and adds learned terms. Both have the shape Shape,
+// with as many axes as the input. An axis of size 1 is shared: [C, 1, 1] is one factor and one term
+// for each channel, like ConvNeXt's layer scale (Liu et al. 2022). Its parameters are "weight" and
+// "bias".
 type Scale struct {
 	Name     string `json:"name,omitempty"`
 	Shape    []int  `json:"shape"`
-	NoWeight bool   `json:"no_weight,omitempty"` // there are no factors
-	NoBias   bool   `json:"no_bias,omitempty"`   // there are no terms
+	NoWeight bool   `json:"no_weight,omitempty"` // leaves out the factors
+	NoBias   bool   `json:"no_bias,omitempty"`   // leaves out the terms
 }
 
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (s Scale) Label() string { return s.Name }
 
-// Output is the input's shape.
+// Output returns the input's shape.
 func (s Scale) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if s.NoWeight && s.NoBias {
 		return nil, fmt.Errorf("neither factors nor terms: want at least one of them")
@@ -38,7 +39,7 @@ func (s Scale) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	return in[0], nil
 }
 
-// Parameters are the factors and the terms.
+// Parameters returns the factors and the terms.
 func (s Scale) Parameters(...tensor.Shape) (params []Parameter) {
 	if !s.NoWeight {
 		params = append(params, Parameter{Name: "weight", Shape: s.Shape, Start: 1})
@@ -49,7 +50,7 @@ func (s Scale) Parameters(...tensor.Shape) (params []Parameter) {
 	return params
 }
 
-// MultiplyAdds is one for each value.
+// MultiplyAdds returns one for each value.
 func (Scale) MultiplyAdds(in ...tensor.Shape) int64 { return elements(in[0]) }
 
 // Lower adds a ScaleShift op.

@@ -32,6 +32,7 @@ func mixedNet() *graph.Spec {
 		graph.Dropout{Rate: 0.5}, graph.Dropout{Rate: 0.25, Classic: true}, graph.Flatten{}, graph.Affine{Units: 5}, graph.Softmax{})
 }
 
+// newModel returns a model of nodes whose parameters have no values yet.
 func newModel(t testing.TB, spec *graph.Spec, options ...graph.Option) *graph.Model {
 	t.Helper()
 	m, err := graph.New(spec, options...)

@@ -6,28 +6,28 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Sliding is how the windows of a convolution or a pooling lie on the layer's input: at
-// (row, column) of the output, a window's cells are Dilation apart and begin at
-// (row·Stride[0] - Before[0], column·Stride[1] - Before[1]) of the input.
+// Sliding is how the windows of a convolution or a pooling lie on the layer's input. The cells of
+// the window at (row, column) of the output are Dilation apart. The first one is at (row·Stride[0]
+// - Before[0], column·Stride[1] - Before[1]) of the input.
 type Sliding struct {
 	Kernel, Stride Pair
 	Before, After  Pair // padding above and left, below and right
 	Dilation       Pair
 }
 
-// SlidingOf returns how a layer's windows lie on an input of shape (channels, height, width); ok is
-// false if the layer has no windows.
+// SlidingOf returns how a layer's windows lie on an input of shape (C, H, W). It returns false for
+// a layer without windows.
 func SlidingOf(l Layer, in tensor.Shape) (s Sliding, ok bool) {
 	one := Square(1)
 	switch l := l.(type) {
 	case Conv2D:
-		return Sliding{l.Kernel, or(l.Stride, one), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
+		return sliding(l.Kernel, or(l.Stride, one), l.Pad, l.PadBegin, l.PadEnd, l.Dilation), true
 	case MaxPool:
-		return Sliding{l.Kernel, or(l.Stride, l.Kernel), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
+		return sliding(l.Kernel, or(l.Stride, l.Kernel), l.Pad, l.PadBegin, l.PadEnd, l.Dilation), true
 	case AvgPool:
-		return Sliding{l.Kernel, or(l.Stride, l.Kernel), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
+		return sliding(l.Kernel, or(l.Stride, l.Kernel), l.Pad, l.PadBegin, l.PadEnd, l.Dilation), true
 	case LpPool:
-		return Sliding{l.Kernel, or(l.Stride, l.Kernel), plus(l.Pad, l.PadBegin), plus(l.Pad, l.PadEnd), or(l.Dilation, one)}, true
+		return sliding(l.Kernel, or(l.Stride, l.Kernel), l.Pad, l.PadBegin, l.PadEnd, l.Dilation), true
 	case Subsample:
 		return Sliding{Kernel: l.Kernel, Stride: or(l.Stride, l.Kernel), Dilation: one}, true
 	case GlobalMaxPool, GlobalAvgPool:
@@ -40,8 +40,12 @@ func SlidingOf(l Layer, in tensor.Shape) (s Sliding, ok bool) {
 	return Sliding{}, false
 }
 
-// Reach returns the first and the last row (side 0) or column (side 1) of the input that outputs
-// first to last depend on. Both may lie in the padding.
+func sliding(kernel, stride, pad, begin, end, dilation Pair) Sliding {
+	return Sliding{kernel, stride, plus(pad, begin), plus(pad, end), or(dilation, Square(1))}
+}
+
+// Reach returns the first and the last row (side 0) or column (side 1) of the input that the
+// outputs from first to last depend on. Both may lie in the padding.
 func (s Sliding) Reach(side, first, last int) (low, high int) {
 	low = first*s.Stride[side] - s.Before[side]
 	return low, last*s.Stride[side] - s.Before[side] + (s.Kernel[side]-1)*s.Dilation[side]

@@ -9,13 +9,25 @@ import (
 	"convgraph/ops"
 )
 
-// Softmax turns logits (classes) into probabilities; of (C, H, W) it does so at each place, over the
-// channels, or along another axis. As a model's last layer it also declares the loss: see [Loss].
+// Softmax turns logits (classes) into probabilities. For (C, H, W) it does so at each position,
+// over the channels, or along another axis. As the last layer it also selects the default loss: see
+// [Loss].
 type Softmax struct {
 	elementwise
 	Name string `json:"name,omitempty"`
 	Axis int    `json:"axis,omitempty"` // 0 is the channels, 1 the height, 2 the width
 }
+
+// Label returns the layer's own name.
+func (s Softmax) Label() string { return s.Name }
+
+// Output returns the input's shape.
+func (s Softmax) Output(in ...tensor.Shape) (tensor.Shape, error) {
+	return in[0], checkAxis(s.Axis, in[0])
+}
+
+// Lower adds a Softmax op.
+func (s Softmax) Lower(l *Lowering) (*G.Node, error) { return alongAxis(l.X(), s.Axis, ops.Softmax) }
 
 // LogSoftmax is the logarithm of [Softmax].
 type LogSoftmax struct {
@@ -24,20 +36,17 @@ type LogSoftmax struct {
 	Axis int    `json:"axis,omitempty"` // 0 is the channels, 1 the height, 2 the width
 }
 
-// Label is the layer's own name.
-func (s Softmax) Label() string { return s.Name }
-
-// Label is the layer's own name.
+// Label returns the layer's own name.
 func (s LogSoftmax) Label() string { return s.Name }
 
-// Output is the input's shape.
-func (s Softmax) Output(in ...tensor.Shape) (tensor.Shape, error) {
+// Output returns the input's shape.
+func (s LogSoftmax) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	return in[0], checkAxis(s.Axis, in[0])
 }
 
-// Output is the input's shape.
-func (s LogSoftmax) Output(in ...tensor.Shape) (tensor.Shape, error) {
-	return in[0], checkAxis(s.Axis, in[0])
+// Lower adds a LogSoftmax op.
+func (s LogSoftmax) Lower(l *Lowering) (*G.Node, error) {
+	return alongAxis(l.X(), s.Axis, ops.LogSoftmax)
 }
 
 func checkAxis(axis int, in tensor.Shape) error {
@@ -47,16 +56,8 @@ func checkAxis(axis int, in tensor.Shape) error {
 	return nil
 }
 
-// Lower adds a Softmax op.
-func (s Softmax) Lower(l *Lowering) (*G.Node, error) { return alongAxis(l.X(), s.Axis, ops.Softmax) }
-
-// Lower adds a LogSoftmax op.
-func (s LogSoftmax) Lower(l *Lowering) (*G.Node, error) {
-	return alongAxis(l.X(), s.Axis, ops.LogSoftmax)
-}
-
-// alongAxis applies an op that works over the channels along another axis: the two change places
-// before it, and again behind it.
+// alongAxis applies an op over the channels to another axis, by swapping the two before and after
+// it.
 func alongAxis(x *G.Node, axis int, over func(*G.Node) (*G.Node, error)) (*G.Node, error) {
 	if axis == 0 {
 		return over(x)
@@ -72,7 +73,7 @@ func alongAxis(x *G.Node, axis int, over func(*G.Node) (*G.Node, error)) (*G.Nod
 	return exchange(y, axis)
 }
 
-// exchange is images with the channels and another axis in each other's place.
+// exchange swaps the channels of images with another axis.
 func exchange(x *G.Node, axis int) (*G.Node, error) {
 	dims := x.Shape()[1:].Clone()
 	order := []int{0, 1, 2}

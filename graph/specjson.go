@@ -14,9 +14,9 @@ import (
 	"convgraph/picture"
 )
 
-// header is a spec's JSON without its layers.
+// A header is a spec's JSON without its layers.
 type header struct {
-	Schema     string                 `json:"$schema,omitempty"` // for editors; it isn't kept
+	Schema     string                 `json:"$schema,omitempty"` // for editors; ignored
 	Name       string                 `json:"name"`
 	Input      tensor.Shape           `json:"input"`
 	Init       Init                   `json:"init,omitzero"`
@@ -25,7 +25,7 @@ type header struct {
 	ClassNames []string               `json:"class_names,omitempty"`
 }
 
-// MarshalJSON writes the spec in the form [ParseSpec] reads.
+// MarshalJSON writes the form that [ParseSpec] reads.
 func (s *Spec) MarshalJSON() ([]byte, error) {
 	if s == nil {
 		return nil, errNilSpec
@@ -38,10 +38,13 @@ func (s *Spec) MarshalJSON() ([]byte, error) {
 		}
 		layers[i] = object
 	}
+	h := header{
+		Name: s.Name, Input: s.Input, Init: s.Init, Loss: s.Loss, Preprocess: s.Preprocess, ClassNames: s.ClassNames,
+	}
 	return json.Marshal(struct {
 		header
 		Layers []json.RawMessage `json:"layers"`
-	}{header{Name: s.Name, Input: s.Input, Init: s.Init, Loss: s.Loss, Preprocess: s.Preprocess, ClassNames: s.ClassNames}, layers})
+	}{h, layers})
 }
 
 func marshalLayer(l Layer) (json.RawMessage, error) {
@@ -61,10 +64,10 @@ func marshalLayer(l Layer) (json.RawMessage, error) {
 	return withFields(fmt.Sprintf(`"kind":%q,"from":%s`, kind, reads), fields), err
 }
 
-// reads are the names of what a layer reads. In JSON it is a list, or one name by itself.
+// reads are the names of what a layer reads. In JSON they are a list, or a single name.
 type reads []string
 
-// MarshalJSON writes one name by itself.
+// MarshalJSON writes a single name without a list.
 func (r reads) MarshalJSON() ([]byte, error) {
 	if len(r) == 1 {
 		return json.Marshal(r[0])
@@ -87,7 +90,7 @@ func (r *reads) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// withFields puts more fields in front of an object's own.
+// withFields inserts fields before an object's own.
 func withFields(more string, object []byte) []byte {
 	head := "{" + more
 	if rest := bytes.TrimPrefix(object, []byte("{")); len(rest) > 1 {
@@ -109,17 +112,17 @@ func (s *Spec) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// ParseSpec reads a spec's JSON:
+// ParseSpec parses a spec's JSON:
 //
 //	{"name": "mine", "input": [1, 28, 28], "init": "he",
-//	 "layers": [{"kind": "conv2d", "filters": 8, "kernel": 5}, {"kind": "relu"}, …, {"kind": "softmax"}]}
+//	 "layers": [{"kind": "conv2d", "filters": 8, "kernel": 5}, {"kind": "relu"}, …]}
 //
-// A layer reads the one before it unless it says otherwise: "from": "relu1", or for a join
+// A layer reads the one before it, or the layers in its "from": "from": "relu1", or for a join
 // "from": ["bn2", "relu1"]; "input" is the network's input.
 //
-// A "$schema", by which an editor finds the JSON Schema, is passed over. An unknown kind or field, a field that stands there twice, or a
-// value of the wrong type is an error that names the line, and the layer if it is in one. Whether the shapes fit is for [New] to say, or for
-// [LoadSpec].
+// A "$schema", by which an editor finds the JSON Schema, is ignored. An unknown kind or field, a
+// repeated field, or a value of the wrong type is an error that names the line, and the layer if it
+// is in one. ParseSpec doesn't check that the shapes fit: [New] and [LoadSpec] do.
 func ParseSpec(data []byte) (*Spec, error) {
 	whole, err := parseJSON(data)
 	if err != nil {
@@ -133,7 +136,7 @@ func ParseSpec(data []byte) (*Spec, error) {
 	var layers []Layer
 	for _, f := range fields {
 		if f.key == "layers" {
-			layers, err = parseLayers(f.place)
+			layers, err = parseLayers(f.jsonValue)
 		} else {
 			err = f.decode(&h)
 		}
@@ -141,11 +144,14 @@ func ParseSpec(data []byte) (*Spec, error) {
 			return nil, err
 		}
 	}
-	return &Spec{Name: h.Name, Input: h.Input, Init: h.Init, Layers: layers, Loss: h.Loss, Preprocess: h.Preprocess, ClassNames: h.ClassNames}, nil
+	return &Spec{
+		Name: h.Name, Input: h.Input, Init: h.Init, Layers: layers,
+		Loss: h.Loss, Preprocess: h.Preprocess, ClassNames: h.ClassNames,
+	}, nil
 }
 
-// LoadSpec reads the spec in a JSON file as [ParseSpec] does, and wants a network that [New] can make. Errors begin with the file and the
-// line: `mine.json:12: layer 4 "fc1" (…): …`.
+// LoadSpec reads a spec from a JSON file like [ParseSpec], and checks that [New] accepts it. Errors
+// begin with the file and the line: `mine.json:12: layer 4 "fc1" (…): …`.
 func LoadSpec(path string) (*Spec, error) {
 	data, err := file.ReadText(path)
 	if err != nil {
@@ -158,24 +164,24 @@ func LoadSpec(path string) (*Spec, error) {
 	return spec, atLine(path, data, err)
 }
 
-// atLine puts a file's name and line in front of what is wrong with the spec in it.
+// atLine puts the file's name and the line in front of an error about a spec.
 func atLine(path string, data []byte, err error) error {
 	var syntax *lineError
-	var unfit *SpecError
+	var spec *SpecError
 	switch {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("%s:%d: %w", path, syntax.line, syntax.err)
-	case errors.As(err, &unfit):
-		return fmt.Errorf("%s:%d: %w", path, unfit.line(data), unfit.Err)
+	case errors.As(err, &spec):
+		return fmt.Errorf("%s:%d: %w", path, spec.line(data), spec.Err)
 	}
 	return err
 }
 
-// line is where the error is in the JSON of its spec; 1 for a field that the JSON leaves out.
+// line returns the line of the error in the spec's JSON, or 1 for a field that the JSON leaves out.
 func (e *SpecError) line(data []byte) int {
-	fields, _ := place{text: data, end: len(data)}.fields() // it has been parsed before
+	fields, _ := jsonValue{text: data, end: len(data)}.fields() // the text was parsed before
 	for _, f := range fields {
-		if !strings.EqualFold(f.key, e.Field) { // as encoding/json has it
+		if !strings.EqualFold(f.key, e.Field) { // like encoding/json
 			continue
 		}
 		if e.Layer == 0 {
@@ -187,7 +193,7 @@ func (e *SpecError) line(data []byte) int {
 	return 1
 }
 
-func parseLayers(list place) ([]Layer, error) {
+func parseLayers(list jsonValue) ([]Layer, error) {
 	elements, err := list.elements(maxLayers, "layers")
 	if err != nil {
 		return nil, err
@@ -204,7 +210,7 @@ func parseLayers(list place) ([]Layer, error) {
 	return layers, nil
 }
 
-func parseLayer(object place) (Layer, error) {
+func parseLayer(object jsonValue) (Layer, error) {
 	fields, err := object.fields()
 	if err != nil {
 		return nil, err
@@ -236,8 +242,8 @@ func parseLayer(object place) (Layer, error) {
 	return From(parsed, position.From...), nil
 }
 
-// layerOfKind points to a new layer of the kind that the object names.
-func layerOfKind(object place, fields []field) (reflect.Value, error) {
+// layerOfKind returns a pointer to a new layer of the object's kind.
+func layerOfKind(object jsonValue, fields []jsonField) (reflect.Value, error) {
 	want := strings.Join(Kinds(), ", ")
 	for _, f := range fields {
 		if f.key != "kind" {

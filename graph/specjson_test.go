@@ -197,7 +197,7 @@ func TestPairsAndInitialisationsHaveShortForms(t *testing.T) {
 		graph.Affine{Units: 2, Init: graph.Gaussian(0.5)}), spec)
 }
 
-const wantInit = "want a deviation of at least 0, or one of he, xavier, xavier-sigmoid, lecun-uniform"
+const wantInit = "want a std of at least 0, or one of he, xavier, xavier-sigmoid, lecun-uniform"
 
 var kindList = strings.Join(graph.Kinds(), ", ")
 
@@ -205,39 +205,39 @@ func TestParseSpecErrors(t *testing.T) {
 	deep := strings.Repeat("[", 20000)
 	for _, c := range []struct{ text, want string }{
 		{``, `line 1: unexpected end of JSON input`},
-		{`7`, `line 1: found 7: want an object`},
-		{`null`, `line 1: found null: want an object`},
-		{"\n[{}]", `line 1: found [{}]: want an object`},
+		{`7`, `line 1: got 7: want an object`},
+		{`null`, `line 1: got null: want an object`},
+		{"\n[{}]", `line 1: got [{}]: want an object`},
 		{"{\n\"name\": \"a\",\n}", `line 3: invalid character '}' looking for beginning of object key string`},
 		{"{\"name\": \"a\nb\"}", `line 1: invalid character '\n' in string literal`},
 		{"{\n\"input\": [1,\n", `line 2: unexpected end of JSON input`},
 		{"{\"name\": \"a\"}\n\n}", `line 3: invalid character '}' after top-level value`},
 		{"{}\n{}", `line 2: invalid character '{' after top-level value`},
 		{"{\"name\": \"a\",\n \"size\": 3}", `line 2: field "size" is unknown`},
-		{"{\"name\": \"a\",\n \"name\": \"b\"}", `line 2: field "name" stands there twice`},
-		{"{\n\n\"name\": 4}", `line 3: "name": found number, want a string`},
-		{"{\"input\":\n 28}", `line 2: "input": found number, want a list`},
-		{`{"input": [1, 28.5]}`, `line 1: "input": found number 28.5, want a whole number`},
-		{`{"input": [1, 1e99]}`, `line 1: "input": found number 1e99, want a whole number`},
+		{"{\"name\": \"a\",\n \"name\": \"b\"}", `line 2: field "name" is there twice`},
+		{"{\n\n\"name\": 4}", `line 3: "name": got number, want a string`},
+		{"{\"input\":\n 28}", `line 2: "input": got number, want a list`},
+		{`{"input": [1, 28.5]}`, `line 1: "input": got number 28.5, want a whole number`},
+		{`{"input": [1, 1e99]}`, `line 1: "input": got number 1e99, want a whole number`},
 		{`{"init": "ones"}`, `line 1: "init": initialisation "ones": ` + wantInit},
 		{`{"init": -1}`, `line 1: "init": initialisation "-1": ` + wantInit},
 		{`{"init": "0.01 he"}`, `line 1: "init": initialisation "0.01 he": ` + wantInit},
-		{`{"layers": null}`, `line 1: found null: want a list`},
-		{`{"layers": {"kind": "relu"}}`, `line 1: found {"kind": "relu"}: want a list`},
-		{layers(`5`), `line 4: layer 2: found 5: want an object`},
+		{`{"layers": null}`, `line 1: got null: want a list`},
+		{`{"layers": {"kind": "relu"}}`, `line 1: got {"kind": "relu"}: want a list`},
+		{layers(`5`), `line 4: layer 2: got 5: want an object`},
 		{layers(`{"filters": 3}`), `line 4: layer 2: it has no "kind": want one of ` + kindList},
 		{layers(`{"filters": 3,` + "\n" + `"kind": "convolution"}`), `line 5: layer 2: kind "convolution" is unknown: want one of ` + kindList},
 		{layers(`{"kind": 3}`), `line 4: layer 2: kind 3 is unknown: want one of ` + kindList},
 		{layers(`{"kind": "relu", "filters": 3}`), `line 4: layer 2: field "filters" is unknown`},
-		{layers(`{"kind": "relu", "kind": "tanh"}`), `line 4: layer 2: field "kind" stands there twice`},
-		{layers(`{"kind": "conv2d",` + "\n" + `"filters": "3"}`), `line 5: layer 2: "filters": found string, want a whole number`},
+		{layers(`{"kind": "relu", "kind": "tanh"}`), `line 4: layer 2: field "kind" is there twice`},
+		{layers(`{"kind": "conv2d",` + "\n" + `"filters": "3"}`), `line 5: layer 2: "filters": got string, want a whole number`},
 		{layers(`{"kind": "conv2d", "kernel": "3"}`), `line 4: layer 2: "kernel": "3": want a whole number or [height, width]`},
 		{layers(`{"kind": "conv2d", "kernel": [3]}`), `line 4: layer 2: "kernel": [3]: want a whole number or [height, width]`},
 		{layers(`{"kind": "conv2d", "kernel": 2.5}`), `line 4: layer 2: "kernel": 2.5: want a whole number or [height, width]`},
-		{layers(`{"kind": "conv2d", "connections": [[0], 1]}`), `line 4: layer 2: "connections": found number, want a list`},
-		{layers(`{"kind": "dropout", "rate": "half"}`), `line 4: layer 2: "rate": found string, want a number`},
-		{layers(`{"kind": "affine", "units": 1e400}`), `line 4: layer 2: "units": found number 1e400, want a whole number`},
-		{layers(`{"kind": "relu", "name": []}`), `line 4: layer 2: "name": found array, want a string`},
+		{layers(`{"kind": "conv2d", "connections": [[0], 1]}`), `line 4: layer 2: "connections": got number, want a list`},
+		{layers(`{"kind": "dropout", "rate": "half"}`), `line 4: layer 2: "rate": got string, want a number`},
+		{layers(`{"kind": "affine", "units": 1e400}`), `line 4: layer 2: "units": got number 1e400, want a whole number`},
+		{layers(`{"kind": "relu", "name": []}`), `line 4: layer 2: "name": got array, want a string`},
 		{deep, `line 1: invalid character '[' exceeded max depth`},
 	} {
 		_, err := graph.ParseSpec([]byte(c.text))
@@ -267,11 +267,11 @@ func TestLoadSpecErrors(t *testing.T) {
 			`:6: layer 2 "pool1" (MaxPool{Kernel: Square(9)}, input (5, 5, 5)): height: a window of 9 doesn't fit an input of 5 padded to 5`},
 		{layers(`{"kind": "tanh", "name": "relu"}, {"kind": "relu", "name": "relu"}`), `:4: layer 3 (ReLU{}): the name "relu" is taken by an earlier layer`},
 		{layers(`{"kind": "affine", "units": 2000000000}`), `:4: layer 2 "fc1" (Affine{Units: 2000000000}, input (5, 5, 5)): weight is (2000000000, 125): ` +
-			`the parameters would be more than 2147483648 numbers`},
+			`want at most 2147483648 elements in all parameters`},
 		{"{\"layers\": [{\"kind\": \"relu\"}],\n \"input\":\n [2, 3]}", `:3: input is (2, 3): want (channels, height, width) or (features)`},
 		{"{\n\"layers\": [{\"kind\": \"relu\"}],\n \"INPUT\": [0]}", `:3: input is (0): want sizes from 1 to 1048576`},
-		{"{\n\"input\": [2],\n\"layers\": []}", `:3: it has no layers`},
-		{"{\n\"input\": [2]}", `:1: it has no layers`},
+		{"{\n\"input\": [2],\n\"layers\": []}", `:3: got no layers: want at least one`},
+		{"{\n\"input\": [2]}", `:1: got no layers: want at least one`},
 		{"\n{}", `:1: input is (): want (channels, height, width) or (features)`},
 		{"{\"input\": [2],\n\"class_names\": [\"a\"],\"layers\": [{\"kind\": \"relu\"}]}", `:2: 1 class names for 2 outputs of layer "relu1": want one for each, or none`},
 	} {
@@ -291,7 +291,7 @@ func TestEditorsSchema(t *testing.T) {
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"name": "", "input": [1], "layers": [{"kind": "relu"}]}`, string(text))
 	_, err = graph.ParseSpec([]byte(`{"$schema": 7}`))
-	assert.EqualError(t, err, `line 1: "$schema": found number, want a string`)
+	assert.EqualError(t, err, `line 1: "$schema": got number, want a string`)
 	_, err = graph.ParseSpec([]byte(`{"layers": [{"kind": "relu", "$schema": "a"}]}`))
 	assert.EqualError(t, err, `line 1: layer 1: field "$schema" is unknown`)
 }

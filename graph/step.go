@@ -11,19 +11,20 @@ import (
 	"convgraph/ops"
 )
 
-// A Step is a model's loss and gradients for one batch size: the symbolic graph, differentiated by gorgonia and compiled for its tape
-// machine. It works on the model's own parameters and owns everything else, so running it allocates nothing that grows with the batch.
-// A Step is for one goroutine at a time.
+// A Step computes a model's loss and gradients for one batch size: a symbolic graph, differentiated
+// by gorgonia and compiled for its tape machine. It uses the model's parameters and owns all other
+// memory, so running it allocates nothing that grows with the batch. A Step is for one goroutine at
+// a time.
 type Step struct {
 	model   *Model
 	config  stepConfig
 	net     *symbolic
 	machine G.VM
 	x, t    *tensor.Dense
-	plan    *plan         // nil if nothing is shared
+	plan    *plan         // nil if no memory is shared
 	pairs   []G.ValueGrad // of the trained parameters
 
-	vector []*tensor.Dense // of a Hessian-vector product
+	vector []*tensor.Dense // the vector of a Hessian-vector product
 }
 
 // A StepOption changes how [Model.NewStep] makes a step; nil changes nothing.
@@ -31,8 +32,8 @@ type StepOption func(*stepConfig)
 
 type stepConfig struct {
 	inputGradient, noDropout bool
-	unfused                  bool // every layer by itself
-	unshared                 bool // every result in memory of its own, where it stays until the next run
+	unfused                  bool // no pass runs
+	unshared                 bool // every result has its own memory, where it stays until the next run
 	keepEstimates            bool // running statistics don't change
 	weighted                 bool // targets may be weighted
 
@@ -42,20 +43,21 @@ type stepConfig struct {
 	part *ops.Part
 }
 
-// WithInputGradient makes the step compute the gradient of the images, too.
+// WithInputGradient makes the step also compute the gradient of the images.
 func WithInputGradient() StepOption { return func(c *stepConfig) { c.inputGradient = true } }
 
-// WithWeightedTargets makes the step take targets that are multiplied by weights, such as those of
-// classes, and needn't sum to 1. The loss must be cross-entropy.
+// WithWeightedTargets lets targets be distributions multiplied by weights, those of classes for
+// example: they needn't sum to 1. The loss must be cross-entropy.
 func WithWeightedTargets() StepOption { return func(c *stepConfig) { c.weighted = true } }
 
-// WithoutDropout makes the step compute the loss of prediction: without dropout, and with the running
-// statistics in BatchNorm, which it doesn't change.
+// WithoutDropout makes the step compute the loss as in prediction: without dropout, and with the
+// running statistics in BatchNorm, which don't change.
 func WithoutDropout() StepOption { return func(c *stepConfig) { c.noDropout = true } }
 
-// WithPart makes the step compute a part of the batch: Images and Targets hold the part's images, and
-// the loss and the gradients are those of the whole batch, with the same bits as a step of all of it.
-// In a part of several turns, Run is called for each, and the last call has the result.
+// WithPart makes the step compute a part of a batch. Images and Targets hold the images of the
+// part; the loss and the gradients are those of the whole batch, with the same bits as a step of
+// the whole batch. A part of several turns needs a Run for each turn, and the last one returns the
+// result.
 func WithPart(p *ops.Part) StepOption { return func(c *stepConfig) { c.part = p } }
 
 // NewStep lowers the model for batches of the given size and compiles its loss and gradients.
@@ -70,11 +72,13 @@ func (m *Model) NewStep(batch int, options ...StepOption) (*Step, error) {
 		}
 	}
 	if !(config.penalty >= 0) || math.IsInf(config.penalty, 1) {
-		return nil, fmt.Errorf("model %q: weight of the gradient penalty is %g: want a finite number of at least 0", m.spec.Name, config.penalty)
+		return nil, fmt.Errorf("model %q: weight of the gradient penalty is %g: want a finite number of at least 0",
+			m.spec.Name, config.penalty)
 	}
 	if config.part != nil {
 		if config.penalty > 0 {
-			return nil, fmt.Errorf("model %q: a gradient penalty is computed of a part of a batch: want the whole batch at once", m.spec.Name)
+			return nil, fmt.Errorf("model %q: got a gradient penalty for a part of a batch: want the whole batch",
+				m.spec.Name)
 		}
 		if err := m.checkPart(batch, config.part); err != nil {
 			return nil, err
@@ -86,26 +90,20 @@ func (m *Model) NewStep(batch int, options ...StepOption) (*Step, error) {
 
 func (m *Model) checkPart(batch int, p *ops.Part) error {
 	if len(m.recompute) > 0 {
-		return fmt.Errorf("model %q: layers are computed again, and the step computes a part of a batch: want one of them", m.spec.Name)
+		return fmt.Errorf("model %q: got recomputed layers and a part of a batch: want only one of them", m.spec.Name)
 	}
 	if batch != p.Batch() {
-		return fmt.Errorf("model %q: batch is %d, the part is of one of %d", m.spec.Name, batch, p.Batch())
+		return fmt.Errorf("model %q: batch is %d: want %d, that of the part", m.spec.Name, batch, p.Batch())
 	}
 	if p.Turns() == 1 {
 		return nil
 	}
 	for _, n := range m.nodes {
 		if l, ok := n.Layer.(BatchNorm); ok && !l.Frozen {
-			return fmt.Errorf("model %q: layer %q (BatchNorm) normalises each image by the whole batch, which is computed in %d turns: want 1",
+			return fmt.Errorf(
+				"model %q: layer %q (BatchNorm) normalizes by the whole batch, which is computed in %d turns: want 1",
 				m.spec.Name, n.Name, p.Turns())
 		}
-	}
-	return nil
-}
-
-func (m *Model) checkBatch(batch int) error {
-	if batch < 1 || batch > maxSide {
-		return fmt.Errorf("model %q: batch is %d: want 1 to %d", m.spec.Name, batch, maxSide)
 	}
 	return nil
 }
@@ -131,7 +129,7 @@ func (m *Model) newStep(batch int, config stepConfig) (*Step, error) {
 	return s, nil
 }
 
-// lowerStep makes the symbolic graph of the loss and its gradients.
+// lowerStep builds the symbolic graph of the loss and its gradients.
 func (m *Model) lowerStep(batch int, config stepConfig) (*symbolic, error) {
 	twice := config.penalty != 0 || config.hessian
 	net, err := m.lower(batch, lowering{training: !config.noDropout, fused: !config.unfused, twice: twice})
@@ -155,13 +153,14 @@ func (m *Model) lowerStep(batch int, config stepConfig) (*symbolic, error) {
 	switch {
 	case config.hessian:
 		return net, net.differentiateGradients()
-	case twice: // what is computed again has no gradient of its own
+	case twice: // a recomputed op has no second gradient
 		return net, nil
 	}
 	return net, net.recompute()
 }
 
-// planStep lays out the results of a step's ops, in the order of the compiled graph; its outputs and the logits can be read after the run.
+// planStep plans the memory of a step's ops, in the order of the compiled graph. The outputs and
+// the logits can be read after the run.
 func (s *symbolic) planStep(compiled *G.ExprGraph) (*plan, error) {
 	order, err := tapeOrder(compiled)
 	if err != nil {
@@ -170,7 +169,8 @@ func (s *symbolic) planStep(compiled *G.ExprGraph) (*plan, error) {
 	return newPlan(order, append(s.outputs(), s.logits)), nil
 }
 
-// compile keeps only what the loss and the wanted gradients need: gorgonia's Grad also makes the gradient of the first layer's input.
+// compile keeps only what the loss and the wanted gradients need: gorgonia's Grad also adds the
+// gradient of the first layer's input.
 func (s *Step) compile() error {
 	program, locations, err := G.CompileFunction(s.net.graph, s.net.leaves(), s.net.outputs())
 	if err != nil {
@@ -201,7 +201,7 @@ func (s *Step) compile() error {
 	return nil
 }
 
-// split makes every op compute the step's part of the batch. Gradients share the state of their ops.
+// split makes every op compute the step's part of the batch. A gradient shares the state of its op.
 func (s *Step) split() error {
 	if s.config.part == nil {
 		return nil
@@ -219,27 +219,28 @@ func (s *Step) split() error {
 	return nil
 }
 
-// Images is the step's input (N, C, H, W), to be filled before [Step.Run].
+// Images returns the step's input (N, C, H, W), to be filled before [Step.Run].
 func (s *Step) Images() *tensor.Dense { return s.x }
 
-// SetImages makes x the step's input, of the same shape and element type, in the place of the tensor that Images was: a batch that lies in
-// memory already needs no copy.
+// SetImages makes x the step's input instead of the tensor that Images returned, without copying
+// it. It must have the same shape and element type.
 func (s *Step) SetImages(x *tensor.Dense) error {
 	if x == nil {
 		return fmt.Errorf("model %q: images are nil: want %v %v", s.model.spec.Name, s.x.Shape(), s.x.Dtype())
 	}
 	if err := G.Let(s.net.x, x); err != nil {
-		return fmt.Errorf("model %q: images of %v %v: want %v %v", s.model.spec.Name, x.Shape(), x.Dtype(), s.x.Shape(), s.x.Dtype())
+		return fmt.Errorf("model %q: images of %v %v: want %v %v",
+			s.model.spec.Name, x.Shape(), x.Dtype(), s.x.Shape(), s.x.Dtype())
 	}
 	s.x = x
 	return nil
 }
 
-// Targets is what the step's output should be (N, classes), a distribution for each image (one-hot for a label), to be filled before
-// [Step.Run].
+// Targets returns the targets (N, classes), to be filled before [Step.Run]: a distribution for each
+// image, one-hot for a label.
 func (s *Step) Targets() *tensor.Dense { return s.t }
 
-// load fills the images and the targets.
+// load copies images and targets into the step.
 func (s *Step) load(images *tensor.Dense, targets []float64) {
 	copyValues(s.x, 0, images, 0, images.Shape().TotalSize())
 	for i, t := range targets {
@@ -248,8 +249,8 @@ func (s *Step) load(images *tensor.Dense, targets []float64) {
 }
 
 // Run computes the loss and the gradients of the batch in Images and Targets with the model's
-// parameters as they are now, and moves the running statistics towards the batch's unless the loss
-// isn't finite. The number of the step decides, with the model's seed, what dropout drops.
+// current parameters. It updates the running statistics unless the loss isn't finite. The number of
+// the step and the model's seed determine the dropout masks.
 func (s *Step) Run(step uint64) (loss float64, err error) {
 	s.net.rng.Step = step
 	s.machine.Reset()
@@ -266,8 +267,8 @@ func (s *Step) Run(step uint64) (loss float64, err error) {
 	return loss, s.net.updateEstimates()
 }
 
-// updateEstimates moves the running statistics towards those of the last batch:
-// running = (1-momentum)·running + momentum·batch (Ioffe and Szegedy 2015, as PyTorch writes it).
+// updateEstimates updates the running statistics with those of the last batch: running =
+// (1-momentum)·running + momentum·batch (Ioffe and Szegedy 2015, as written by PyTorch).
 func (s *symbolic) updateEstimates() error {
 	for _, e := range s.estimates {
 		batch, err := dense(e.value.Value())
@@ -289,13 +290,12 @@ func moveTowards[T float32 | float64](running, batch []T, momentum T) {
 	}
 }
 
-// Gradients gives [gorgonia.Solver] the parameters with their gradients of the last Run, in the order of Params: of those
-// that are trained. The gradients are valid
-// until the next Run.
+// Gradients returns the trained parameters with their gradients of the last Run, in the order of
+// Params, for a [gorgonia.Solver]. The gradients are valid until the next Run.
 func (s *Step) Gradients() []G.ValueGrad { return s.pairs }
 
-// InputGradient is the gradient of the images in the last Run, (N, C, H, W). The step must have been made [WithInputGradient]. It is valid
-// until the next Run.
+// InputGradient returns the gradient of the images in the last Run, (N, C, H, W). It needs
+// [WithInputGradient], and is valid until the next Run.
 func (s *Step) InputGradient() (*tensor.Dense, error) {
 	if !s.config.inputGradient {
 		return nil, fmt.Errorf("the step was made without WithInputGradient")
@@ -303,36 +303,31 @@ func (s *Step) InputGradient() (*tensor.Dense, error) {
 	return dense(s.net.grads[len(s.net.grads)-1].Value())
 }
 
-// Logits are the outputs (N, classes) of the last Run, valid until the next.
+// Logits returns the logits (N, classes) of the last Run, valid until the next Run.
 func (s *Step) Logits() (*tensor.Dense, error) { return dense(s.net.logits.Value()) }
 
-// Close ends the step's machine.
+// Close closes the step's machine.
 func (s *Step) Close() error { return s.machine.Close() }
 
-// parameterGradient is a parameter with the node of its gradient.
+// A parameterGradient is a parameter with the node of its gradient.
 type parameterGradient struct {
 	parameter *Parameter
 	grad      *G.Node
 }
 
-func (p *parameterGradient) Name() string           { return p.parameter.Name }
-func (p *parameterGradient) Value() G.Value         { return p.parameter.Value }
+func (p *parameterGradient) Name() string { return p.parameter.Name }
+
+func (p *parameterGradient) Value() G.Value { return p.parameter.Value }
+
 func (p *parameterGradient) Grad() (G.Value, error) { return p.grad.Value(), nil }
 
-func scalar(v G.Value) (float64, error) {
-	switch v := v.(type) {
-	case *G.F32:
-		return float64(*v), nil
-	case *G.F64:
-		return float64(*v), nil
-	}
-	return 0, fmt.Errorf("the loss is a %T: want a float", v)
-}
-
-func dense(v G.Value) (*tensor.Dense, error) {
-	d, ok := v.(*tensor.Dense)
-	if !ok {
-		return nil, fmt.Errorf("the value is a %T: want a tensor; has the step been run?", v)
-	}
-	return d, nil
-}
+// GradientPenalty adds a penalty to the loss:
+//
+//	weight · 1/N Σn |∂L[n]/∂x[n]|²
+//
+// It is the mean over the batch of the squared norm of each image's gradient, with L[n] the loss of
+// image n (double backpropagation: Drucker and LeCun 1992). A network trained with it is less
+// sensitive to small changes of an image. [Step.Run] returns the sum of the loss and the penalty. A
+// step takes up to three times as long. Passes whose ops can be differentiated only once are
+// skipped.
+func GradientPenalty(weight float64) StepOption { return func(c *stepConfig) { c.penalty = weight } }

@@ -221,7 +221,7 @@ func TestStepErrors(t *testing.T) {
 	assert.EqualError(t, err, `model "small": batch is 1152921504606846976: want 1 to 1048576`)
 	bare := newModel(t, graph.Sequential("bare", tensor.Shape{3}, graph.He(), graph.Softmax{}))
 	_, err = bare.NewStep(1)
-	assert.EqualError(t, err, `model "bare": it has no parameters to train: there is nothing to differentiate`)
+	assert.EqualError(t, err, `model "bare": nothing to differentiate: want a trained parameter`)
 	s := newStep(t, m, 2)
 	assert.ErrorContains(t, s.SetImages(nil), `model "small": images are nil: want (2, `)
 	_, err = s.Logits()

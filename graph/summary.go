@@ -1,25 +1,18 @@
 package graph
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-	"unicode/utf8"
-
-	"gorgonia.org/tensor"
-)
+import "gorgonia.org/tensor"
 
 // A Summary describes a model layer by layer.
 type Summary struct {
 	Model  string         `json:"model"`
 	Input  tensor.Shape   `json:"input"`
 	Layers []LayerSummary `json:"layers"`
-	Fused  []FusedLayers  `json:"fused,omitempty"`  // by the passes, for training as for prediction
-	Memory []MemoryUse    `json:"memory,omitempty"` // of a batch, for whom PlanMemory has been asked
+	Fused  []FusedLayers  `json:"fused,omitempty"`  // by the passes, in training and in prediction
+	Memory []MemoryUse    `json:"memory,omitempty"` // from PlanMemory, if it was called
 
 	Parameters      int64 `json:"parameters"`
 	Trainable       int64 `json:"trainable"`        // of the parameters; the others are running statistics
-	MultiplyAdds    int64 `json:"multiply_adds"`    // of one sample going forward
+	MultiplyAdds    int64 `json:"multiply_adds"`    // of one sample's forward pass
 	ActivationBytes int64 `json:"activation_bytes"` // of one sample
 	ElementBytes    int64 `json:"element_bytes"`    // 4 for float32, 8 for float64
 }
@@ -35,18 +28,18 @@ type LayerSummary struct {
 	ActivationBytes int64        `json:"activation_bytes"`
 }
 
-// FusedLayers are layers that a pass makes one op of.
+// FusedLayers are layers that a pass fuses into one op.
 type FusedLayers struct {
 	Layers     []string `json:"layers"`
 	Pass       string   `json:"pass"`
-	SavedBytes int64    `json:"saved_bytes"` // of one sample's activations, which are then never in memory
+	SavedBytes int64    `json:"saved_bytes"` // of one sample's activations that are never in memory
 
-	// Once says that the op can be differentiated once: where second derivatives are wanted, the pass
-	// is left out.
+	// Once means that the op can be differentiated only once, so graphs with second derivatives
+	// skip the pass.
 	Once bool `json:"once,omitempty"`
 }
 
-// Summarize describes the model that [New] would make of a spec, without making its parameters.
+// Summarize describes the model that [New] would make of a spec, without creating its parameters.
 func Summarize(spec *Spec, options ...Option) (*Summary, error) {
 	m, err := declare(spec, options)
 	if err != nil {
@@ -55,7 +48,7 @@ func Summarize(spec *Spec, options ...Option) (*Summary, error) {
 	return m.Summary(), nil
 }
 
-// Summary describes the model.
+// Summary returns a description of the model.
 func (m *Model) Summary() *Summary {
 	s := &Summary{Model: m.spec.Name, Input: m.spec.Input, ElementBytes: int64(m.dtype.Size())}
 	for _, n := range m.nodes[1:] {
@@ -96,149 +89,4 @@ func (m *Model) fusedLayers() (all []FusedLayers) {
 		all = append(all, f)
 	}
 	return all
-}
-
-// String is a table.
-func (s *Summary) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: input %s\n", s.Model, shapeString(s.Input))
-	layers := s.layerTable()
-	layers.write(&b)
-	if len(s.Fused) > 0 {
-		t := table{left: 2}
-		t.row("fused into one op", "pass", "activation bytes saved")
-		for _, f := range s.Fused {
-			t.row(strings.Join(f.Layers, "+"), f.Pass, thousands(f.SavedBytes))
-		}
-		t.write(&b)
-		if once := s.fusedOnce(); len(once) > 0 {
-			fmt.Fprintf(&b, "not fused so where second derivatives are computed: %s\n", strings.Join(once, ", "))
-		}
-	}
-	if len(s.Memory) > 0 {
-		t := table{left: 1}
-		head := []string{"activations and gradients", "images", "bytes of their arena", "if none shared"}
-		measured := slices.ContainsFunc(s.Memory, func(m MemoryUse) bool { return m.ScratchBytes > 0 })
-		if measured {
-			head = append(head, "kernels' scratch")
-		}
-		t.row(head...)
-		for _, m := range s.Memory {
-			row := []string{m.Work, fmt.Sprint(m.Images), thousands(m.ArenaBytes), thousands(m.SeparateBytes)}
-			if m.ScratchBytes > 0 {
-				row = append(row, thousands(m.ScratchBytes))
-			}
-			t.row(row...)
-		}
-		t.write(&b)
-		for _, m := range s.Memory {
-			if m.RecomputedMultiplyAdds > 0 {
-				fmt.Fprintf(&b, "a %s computes %s multiply-adds of each image again, %.1f%% of those going forward\n",
-					m.Work, thousands(m.RecomputedMultiplyAdds), 100*float64(m.RecomputedMultiplyAdds)/float64(s.MultiplyAdds))
-			}
-		}
-		fmt.Fprintf(&b, "parameters: %s bytes; Adam keeps twice as many more, momentum once, SGD none\n", thousands(s.Parameters*s.ElementBytes))
-	}
-	return b.String()
-}
-
-// fusedOnce are the fused layers that second derivatives need apart.
-func (s *Summary) fusedOnce() (names []string) {
-	for _, f := range s.Fused {
-		if f.Once {
-			names = append(names, strings.Join(f.Layers, "+"))
-		}
-	}
-	return names
-}
-
-// layerTable has a row for each layer. What a layer reads has a column if a layer reads anything but
-// the one before it, and is shown where it does.
-func (s *Summary) layerTable() table {
-	reads := make([]string, len(s.Layers))
-	t, last := table{left: 2}, InputName
-	for i, l := range s.Layers {
-		if len(l.Reads) != 1 || l.Reads[0] != last {
-			reads[i], t.left = readsString(l.Reads), 3
-		}
-		last = l.Name
-	}
-	line := func(name, layer, reads string, cells ...string) {
-		head := []string{name, layer}
-		if t.left == 3 {
-			head = append(head, reads)
-		}
-		t.row(append(head, cells...)...)
-	}
-	line("layer", "code", "reads", "output", "parameters", "multiply-adds", "activation bytes")
-	for i, l := range s.Layers {
-		line(l.Name, l.Layer, reads[i], shapeString(l.Output), thousands(l.Parameters), thousands(l.MultiplyAdds), thousands(l.ActivationBytes))
-	}
-	line("total", "", "", "", thousands(s.Parameters), thousands(s.MultiplyAdds), thousands(s.ActivationBytes))
-	if s.Trainable != s.Parameters {
-		line("trained", "", "", "", thousands(s.Trainable), "", "")
-	}
-	return t
-}
-
-// mostReads is how many characters of names the table shows of what a layer reads.
-const mostReads = 40
-
-// readsString lists names, the last ones only counted if they are many: "a b and 2 more".
-func readsString(names []string) string {
-	text := names[0]
-	for i, name := range names[1:] {
-		if len(text)+1+len(name) > mostReads {
-			return fmt.Sprintf("%s and %d more", text, len(names)-1-i)
-		}
-		text += " " + name
-	}
-	return text
-}
-
-// A table has text in its left columns, aligned to the left, and numbers behind them, aligned to the
-// right.
-type table struct {
-	left int
-	rows [][]string
-}
-
-func (t *table) row(cells ...string) { t.rows = append(t.rows, cells) }
-
-func (t *table) write(b *strings.Builder) {
-	widths := map[int]int{}
-	for _, row := range t.rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	for _, row := range t.rows {
-		var line strings.Builder
-		for i, cell := range row {
-			space := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			if i < t.left {
-				line.WriteString("  " + cell + space)
-			} else {
-				line.WriteString("  " + space + cell)
-			}
-		}
-		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
-	}
-}
-
-func shapeString(s tensor.Shape) string {
-	parts := make([]string, len(s))
-	for i, n := range s {
-		parts[i] = fmt.Sprint(n)
-	}
-	return strings.Join(parts, "x")
-}
-
-// thousands groups a number's digits: 60,965,224.
-func thousands(n int64) string {
-	digits := fmt.Sprint(n)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
 }

@@ -87,20 +87,31 @@ func checkConnections(x, w tensor.Shape, connections [][]int, c Conv) error {
 	if c.Groups != 1 {
 		return fmt.Errorf("%d groups: connections say already what sees what, want 1", c.Groups)
 	}
+	if err := CheckConnections(connections, x[1]); err != nil {
+		return err
+	}
 	total := 0
+	for _, inputs := range connections {
+		total += len(inputs)
+	}
+	if w.Dims() != 3 || w[0] != total {
+		return fmt.Errorf("weight has shape %v: want (%d connections, height, width)", w, total)
+	}
+	return nil
+}
+
+// CheckConnections returns an error unless each output channel is connected to input channels below
+// the given number, in increasing order.
+func CheckConnections(connections [][]int, channels int) error {
 	for k, inputs := range connections {
 		if len(inputs) == 0 {
 			return fmt.Errorf("output channel %d is connected to no input", k)
 		}
 		for i, ch := range inputs {
-			if ch < 0 || ch >= x[1] || i > 0 && ch <= inputs[i-1] {
-				return fmt.Errorf("connections of output channel %d are %v: want channels 0 to %d in increasing order", k, inputs, x[1]-1)
+			if ch < 0 || ch >= channels || i > 0 && ch <= inputs[i-1] {
+				return fmt.Errorf("connections of output channel %d are %v: want channels 0 to %d in increasing order", k, inputs, channels-1)
 			}
 		}
-		total += len(inputs)
-	}
-	if w.Dims() != 3 || w[0] != total {
-		return fmt.Errorf("weight has shape %v: want (%d connections, height, width)", w, total)
 	}
 	return nil
 }

@@ -80,5 +80,5 @@ func TestWeightsThatMakeNoSense(t *testing.T) {
 	tr.ClassWeights = []float64{1, 1, 1}
 	require.ErrorContains(t, tr.Check(), `class weights are for the loss "cross_entropy": model "small" has "mean_squared_error"`)
 	_, err := tr.Model.NewStep(2, graph.WithWeightedTargets())
-	require.ErrorContains(t, err, `weighted targets are for the loss "cross_entropy": it has "mean_squared_error"`)
+	require.ErrorContains(t, err, `got weighted targets with the loss "mean_squared_error": want "cross_entropy"`)
 }

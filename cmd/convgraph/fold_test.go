@@ -30,6 +30,6 @@ func TestFold(t *testing.T) {
 	assert.NotContains(t, succeed(t, "summary", out), "BatchNorm")
 
 	nothing := filepath.Join(t.TempDir(), "nothing.safetensors")
-	fail(t, cli.Failed, `model "resnet20": there is nothing to fold: want a BatchNorm that is the only reader of a Conv2D or Affine layer`, "fold", out, "-o", nothing)
+	fail(t, cli.Failed, `model "resnet20": nothing to fold: want a BatchNorm that is the only reader of a Conv2D or Affine layer`, "fold", out, "-o", nothing)
 	assert.NoFileExists(t, nothing)
 }

@@ -29,7 +29,7 @@ func TestMicroBatchChangesNothing(t *testing.T) {
 func TestMicroBatchRefusesBatchNorm(t *testing.T) {
 	code, _, stderr := trainmnist(t, append(small, "-model", "resnet20", "-batch", "64", "-micro-batch", "32", "-quiet", "-out", t.TempDir())...)
 	assert.Equal(t, cli.Failed, code)
-	assert.Contains(t, stderr, "(BatchNorm) normalises each image by the whole batch, which is computed in 2 turns: want 1")
+	assert.Contains(t, stderr, "(BatchNorm) normalizes by the whole batch, which is computed in 2 turns: want 1")
 }
 
 func TestMPIIsAskedForBeforeTheFlagsAreRead(t *testing.T) {

@@ -1,6 +1,6 @@
-// Command specschema writes docs/spec.schema.json, the JSON Schema of a network's file, from package graph:
-// the table of layers says which kinds there are, their types which fields, and their comments what those
-// are. go generate ./graph runs it.
+// Command specschema writes docs/spec.schema.json, the JSON Schema of a network's file. It reads the
+// kinds from package graph's table of layers, the fields from their types, and the descriptions from
+// their comments. go generate ./graph runs it.
 package main
 
 import (
@@ -30,7 +30,7 @@ func main() {
 	}
 }
 
-// schema is the text of the schema, with the comments in a folder of package graph's source.
+// schema returns the text of the schema, with the comments of the Go files in a folder.
 func schema(source string) (string, error) {
 	comments, err := read(source)
 	if err != nil {
@@ -59,7 +59,7 @@ func schema(source string) (string, error) {
 	).Replace(frame), nil
 }
 
-// comments are what the source says about types and their fields: "Conv2D" and "Conv2D.Stride".
+// comments maps types and fields, "Conv2D" and "Conv2D.Stride", to their comments.
 type comments map[string]string
 
 func read(folder string) (comments, error) {
@@ -90,18 +90,18 @@ func (c comments) add(t *ast.TypeSpec, doc *ast.CommentGroup) {
 	}
 	for _, f := range s.Fields.List {
 		for _, name := range f.Names {
-			c[t.Name.Name+"."+name.Name] = line(f.Comment)
+			c[t.Name.Name+"."+name.Name] = strings.TrimSpace(line(f.Doc) + " " + line(f.Comment))
 		}
 	}
 }
 
-// line is the first paragraph of a comment as one line.
+// line returns the first paragraph of a comment as one line.
 func line(doc *ast.CommentGroup) string {
 	first, _, _ := strings.Cut(doc.Text(), "\n\n")
 	return strings.Join(strings.Fields(first), " ")
 }
 
-// definition is the object that describes a kind of layer.
+// definition returns the schema of a kind of layer.
 func definition(kind string, layer graph.Layer, comments comments) (string, error) {
 	t := reflect.TypeOf(layer)
 	_, isJoin := layer.(graph.Join)
@@ -141,7 +141,7 @@ func definition(kind string, layer graph.Layer, comments comments) (string, erro
 		kind, description, requires, strings.Join(properties, ",\n")), err
 }
 
-// bounds are what numbers of a name are limited to, wherever they are.
+// bounds limits numbers by their names, in every layer.
 var bounds = map[string]string{
 	"rate":      `"minimum": 0, "exclusiveMaximum": 1`,
 	"momentum":  `"minimum": 0, "maximum": 1`,
@@ -150,7 +150,7 @@ var bounds = map[string]string{
 	"deviation": `"exclusiveMinimum": 0`,
 }
 
-// property is the schema of a field, an object.
+// property returns the schema of a field, a JSON object.
 func property(f reflect.StructField, required bool) (string, error) {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 	number := `"type": "number"`
@@ -192,7 +192,7 @@ func property(f reflect.StructField, required bool) (string, error) {
 	return "", fmt.Errorf("got a field of type %v: want one that the schema knows", f.Type)
 }
 
-// quoted is a value as JSON on one line, with spaces between a list's elements.
+// quoted returns a value as JSON on one line, with spaces between a list's elements.
 func quoted(value any) (string, error) {
 	var b strings.Builder
 	e := json.NewEncoder(&b)
