@@ -72,7 +72,8 @@ func TestPredict(t *testing.T) {
 	assert.Regexp(t, `^x\.png: \d \(.*%\), then \d .*; light on dark$`, got.String())
 }
 
-// TestPredictForEachLoss: labels are those above 1/2, and a model without probabilities says its numbers.
+// TestPredictForEachLoss: labels are those above 1/2, and a model without probabilities says its
+// numbers.
 func TestPredictForEachLoss(t *testing.T) {
 	for _, c := range []struct {
 		last       []graph.Part

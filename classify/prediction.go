@@ -11,11 +11,11 @@ import (
 	"convgraph/picture"
 )
 
-// topCount is how many of the likeliest classes a prediction names.
+// topCount is the number of classes that a prediction names.
 const topCount = 3
 
-// A Prediction is what a model says about a picture: with cross-entropy its likeliest classes, with
-// binary cross-entropy the labels that it has, with the mean squared error numbers.
+// A Prediction is a model's output for a picture: with cross-entropy the top classes, with binary
+// cross-entropy the labels, with the mean squared error numbers.
 type Prediction struct {
 	Image string `json:"image,omitempty"` // its name
 	*Guess
@@ -33,7 +33,7 @@ type Guess struct {
 	Probability float32 `json:"probability"`
 }
 
-// Predict says what a model makes of a sample. An output that isn't finite is an error.
+// Predict runs a model on a sample. An output that isn't finite is an error.
 func Predict(m *graph.Model, image string, s *picture.Sample) (*Prediction, error) {
 	outputs := make([]float32, m.Classes())
 	if err := m.OutputsInto(outputs, s.Pixels); err != nil {
@@ -45,7 +45,7 @@ func Predict(m *graph.Model, image string, s *picture.Sample) (*Prediction, erro
 	return NewPrediction(m, image, s.Ink, outputs), nil
 }
 
-// CheckFinite is an error that names the first of a model's outputs that is a NaN or an infinity.
+// CheckFinite returns an error that names the first output that is NaN or infinite.
 func CheckFinite(outputs []float32) error {
 	for i, v := range outputs {
 		if !xmath.IsFinite(v) {
@@ -55,7 +55,8 @@ func CheckFinite(outputs []float32) error {
 	return nil
 }
 
-// NewPrediction puts a model's outputs for one picture into words; see [graph.Model.OutputsInto].
+// NewPrediction makes a prediction of a model's outputs for one picture; see
+// [graph.Model.OutputsInto].
 func NewPrediction(m *graph.Model, image string, ink picture.Ink, outputs []float32) *Prediction {
 	spec := m.Spec()
 	p := &Prediction{Image: image, Ink: ink.String()}
@@ -71,7 +72,7 @@ func NewPrediction(m *graph.Model, image string, ink picture.Ink, outputs []floa
 	return p
 }
 
-// LabelsAbove are the outputs above a probability, the likeliest first.
+// LabelsAbove returns the labels above a probability, the likeliest first.
 func LabelsAbove(spec *graph.Spec, probabilities []float32, least float32) []Guess {
 	all := Top(spec, probabilities, len(probabilities))
 	n, _ := slices.BinarySearchFunc(all, least, func(g Guess, least float32) int {
@@ -83,24 +84,25 @@ func LabelsAbove(spec *graph.Spec, probabilities []float32, least float32) []Gue
 	return all[:n]
 }
 
-// Top are the n likeliest classes, or all if there are fewer, the likeliest first and the lower number first of equals.
+// Top returns the n likeliest classes, or all if there are fewer, the likeliest first. Equal ones
+// are in the order of their indices.
 func Top(spec *graph.Spec, probabilities []float32, n int) []Guess {
 	top := make([]Guess, 0, min(n, len(probabilities))+1)
 	for class, p := range probabilities {
-		place := len(top)
-		for place > 0 && p > top[place-1].Probability {
-			place--
+		rank := len(top)
+		for rank > 0 && p > top[rank-1].Probability {
+			rank--
 		}
-		if place == n {
+		if rank == n {
 			continue
 		}
-		top = slices.Insert(top, place, Guess{Class: class, Name: ClassName(spec, class), Probability: p})
+		top = slices.Insert(top, rank, Guess{Class: class, Name: ClassName(spec, class), Probability: p})
 		top = top[:min(len(top), n)]
 	}
 	return top
 }
 
-// ClassName is a class's name, or its number.
+// ClassName returns a class's name, or its index if the spec has no names.
 func ClassName(spec *graph.Spec, class int) string {
 	if spec.ClassNames != nil {
 		return spec.ClassNames[class]
@@ -108,7 +110,7 @@ func ClassName(spec *graph.Spec, class int) string {
 	return strconv.Itoa(class)
 }
 
-// String is "seven.png: 7 (99.21%), then 9 (0.62%), 2 (0.11%); dark on light".
+// String returns a line such as "seven.png: 7 (99.21%), then 9 (0.62%), 2 (0.11%); dark on light".
 func (p Prediction) String() string {
 	line := fmt.Sprintf("%s: %s", p.Image, p.Answer())
 	if p.Labels == nil && len(p.Top) > 1 {
@@ -120,7 +122,7 @@ func (p Prediction) String() string {
 	return line
 }
 
-// Answer is the prediction in a few words: the likeliest class, the labels, or the numbers.
+// Answer returns the prediction in a few words: the top class, the labels, or the numbers.
 func (p Prediction) Answer() string {
 	switch {
 	case p.Guess == nil:
@@ -140,7 +142,7 @@ func (p Prediction) Answer() string {
 	return list(p.Labels, Guess.String)
 }
 
-// list is the first elements in words, and how many more there are.
+// list joins the first elements, and says how many more there are.
 func list[T any](elements []T, text func(T) string) string {
 	const most = 8
 	var parts []string
@@ -157,7 +159,7 @@ func (g Guess) String() string {
 	return fmt.Sprintf("%s (%s)", g.Name, Percent(float64(g.Probability)))
 }
 
-// Percent is a probability in words. It doesn't call certain what isn't.
+// Percent formats a probability. It never rounds to 0% or 100%.
 func Percent(p float64) string {
 	switch {
 	case p < 1 && p >= 0.99995:

@@ -1,5 +1,4 @@
-// Package classify turns any picture into what a network reads, and the network's output into the classes
-// it takes the picture for.
+// Package classify prepares pictures for a network and turns its outputs into classes.
 package classify
 
 import (
@@ -9,7 +8,7 @@ import (
 	"convgraph/picture"
 )
 
-// TakesPictures says why a network doesn't take pictures; nil if it does.
+// TakesPictures returns nil if a network takes pictures, else the reason why not.
 func TakesPictures(spec *graph.Spec) error {
 	if err := picture.TakesPictures(spec.Input); err != nil {
 		return fmt.Errorf("model %q takes no pictures: %w", spec.Name, err)
@@ -17,10 +16,9 @@ func TakesPictures(spec *graph.Spec) error {
 	return nil
 }
 
-// Preprocessing is what is done to a picture before the network reads it: what the spec declares. For a
-// spec that declares nothing, as files written before specs could, it is MNIST's treatment of digits
-// for inputs of (1, 28, 28), AlexNet's crop for networks that begin as a trained AlexNet does, and else
-// the picture in the input's size.
+// Preprocessing returns the preprocessing that the spec declares. Older files declare none: then it
+// is MNIST's for inputs of (1, 28, 28), AlexNet's crop for a trained AlexNet, and else a scaling to
+// the input's size.
 func Preprocessing(spec *graph.Spec) picture.Preprocessing {
 	switch {
 	case spec.Preprocess != nil:
@@ -31,8 +29,8 @@ func Preprocessing(spec *graph.Spec) picture.Preprocessing {
 	return picture.DefaultFor(spec.Input)
 }
 
-// FolderPreprocessing is what is done to the pictures of class folders: [Preprocessing], except that a
-// network whose spec declares nothing takes drawings in MNIST's size as they are.
+// FolderPreprocessing returns the preprocessing of pictures in class folders: [Preprocessing],
+// except that a network without a declaration doesn't treat pictures of MNIST's size as digits.
 func FolderPreprocessing(spec *graph.Spec) picture.Preprocessing {
 	p := Preprocessing(spec)
 	if spec.Preprocess == nil {
@@ -41,9 +39,9 @@ func FolderPreprocessing(spec *graph.Spec) picture.Preprocessing {
 	return p
 }
 
-// beginsAsAlexNet recognises the AlexNet of files without a declaration: it was trained on class
-// folders with a layer that subtracts their mean colour, and it is the only such network with local
-// response normalisation behind its first convolution.
+// beginsAsAlexNet recognises a trained AlexNet in a file without a declaration: it alone has both a
+// layer that subtracts the mean colour and local response normalisation after its first
+// convolution.
 func beginsAsAlexNet(layers []graph.Layer) bool {
 	if len(layers) < 4 {
 		return false
@@ -54,8 +52,8 @@ func beginsAsAlexNet(layers []graph.Layer) bool {
 	return mean && conv && lrn
 }
 
-// WithInk is p told what the ink of a digit's picture is. [picture.Detect] changes nothing; anything
-// else is for networks whose pictures are taken for digits.
+// WithInk returns p with a fixed ink of digits. [picture.Detect] changes nothing; another ink is an
+// error for a network whose pictures aren't digits.
 func WithInk(p picture.Preprocessing, ink picture.Ink) (picture.Preprocessing, error) {
 	if ink == picture.Detect {
 		return p, nil

@@ -6,10 +6,10 @@ import (
 	"gonum.org/v1/gonum/dsp/fourier"
 )
 
-// canvas is a picture that gradient ascent paints, by its frequencies: a change of one of them changes
-// the whole picture, so that what arises is made of shapes, not of pixels. Low frequencies count for
-// more, as they do in photographs, and the three colours vary together as theirs do (Olah, Mordvintsev
-// and Schubert 2017, "Preconditioning and parameterization").
+// canvas is a picture that gradient ascent paints by its frequencies: each changes the whole
+// picture, so that the ascent finds shapes and not noise. Low frequencies weigh more, and colours
+// are correlated, as in photographs (Olah, Mordvintsev and Schubert 2017, "Preconditioning and
+// parameterization").
 //
 // With spectrum z and scale s of each frequency, channels t and colours c of a pixel:
 //
@@ -30,8 +30,8 @@ type canvas struct {
 	line   []complex128
 }
 
-// colours are the principal directions of the colours of ImageNet's pixels, by their standard
-// deviations: what Lucid calls color_correlation_svd_sqrt, divided by the length of its longest column.
+// colours are the principal directions of ImageNet's colours, scaled by their stds: Lucid's
+// color_correlation_svd_sqrt, divided by the length of its longest column.
 var colours = func() (m [3][3]float64) {
 	m = [3][3]float64{{0.26, 0.09, 0.02}, {0.27, 0.00, -0.05}, {0.27, -0.09, 0.03}}
 	longest := 0.0
@@ -46,7 +46,7 @@ var colours = func() (m [3][3]float64) {
 	return m
 }()
 
-// newCanvas starts with faint noise.
+// newCanvas returns a canvas of faint noise.
 func newCanvas(side, channels int, offset float64, noise func() float64) *canvas {
 	n := side * side
 	c := &canvas{
@@ -65,7 +65,7 @@ func newCanvas(side, channels int, offset float64, noise func() float64) *canvas
 	return c
 }
 
-// foldedFrequency is that of the k-th of n coefficients, in periods a pixel.
+// foldedFrequency returns the frequency of the k-th of n coefficients, in periods a pixel.
 func foldedFrequency(k, n int) float64 { return float64(min(k, n-k)) / float64(n) }
 
 // paint computes the pixels from the spectrum.
@@ -87,7 +87,7 @@ func (c *canvas) paint() []float64 {
 	return c.pixels
 }
 
-// mixing is an element of M.
+// mixing returns an element of M.
 func (c *canvas) mixing(channel, other int) float64 {
 	if c.channels == 3 {
 		return colours[channel][other]
@@ -120,8 +120,7 @@ func (c *canvas) transform(along func(dst, src []complex128) []complex128) {
 	}
 }
 
-// climb moves the spectrum up along the gradient with respect to the pixels, by Adam's rule (Kingma and
-// Ba 2014).
+// climb takes a step of Adam (Kingma and Ba 2014) along the gradient with respect to the pixels.
 func (c *canvas) climb(gradient []float64, rate float64) {
 	n := c.side * c.side
 	for i := range n {

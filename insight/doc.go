@@ -1,3 +1,3 @@
-// Package insight shows what a trained network has learned: which parts of a picture a decision hangs
-// on ([Method]), and what a unit looks for ([Dream], [ReceptiveField]).
+// Package insight shows what a trained network has learned: which pixels a decision depends on
+// ([Method]), and what a unit looks for ([Dream], [Sees]).
 package insight

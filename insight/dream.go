@@ -12,7 +12,7 @@ import (
 	"convgraph/picture"
 )
 
-// DreamOptions are the settings of [Dream]. The zero value has usable ones.
+// DreamOptions are the settings of [Dream]. The zero value has usable defaults.
 type DreamOptions struct {
 	Steps int     // of gradient ascent; 0 is 160
 	Rate  float64 // of Adam; 0 is 0.05
@@ -29,11 +29,11 @@ type Picture struct {
 	Answer                  float64 // of the unit
 }
 
-// Dream paints a picture that excites a unit of a layer most, cut to what the unit sees of it: by
-// gradient ascent on the picture's frequencies, which moves the picture a little in each step (Olah,
-// Mordvintsev and Schubert 2017). A unit of a layer with maps is the middle cell of one, with those
-// around it if it sees much of the picture; a class is the mean of one, if that is what its score is.
-// The same options give the same picture.
+// Dream paints the picture that excites a unit most, cut to the unit's receptive field. It ascends
+// the gradient with respect to the picture's frequencies, and moves the picture a little in each
+// step (Olah, Mordvintsev and Schubert 2017). A unit of a layer with maps is the middle cell of a
+// map, with the cells around it if its receptive field is large; a class whose score is the mean of
+// a map is that mean. The same options give the same picture.
 func Dream(m *graph.Model, layer string, unit int, o DreamOptions) (*Picture, error) {
 	if m.Dtype() != tensor.Float32 {
 		return nil, fmt.Errorf("model %q is of %v, want float32", m.Spec().Name, m.Dtype())
@@ -69,15 +69,15 @@ func (o DreamOptions) withDefaults() DreamOptions {
 	return o
 }
 
-// A Source is the unit that a unit is made of: the one before rectifiers, which hide how far it is from
-// answering.
+// A Source is the unit that a unit is computed from, before rectifiers: where those give 0, their
+// gradient doesn't show the way up.
 type Source struct {
 	Node *graph.Node
 	Unit int
 	Mean bool // of the map, not its middle cell
 }
 
-// SourceOf goes back over activations, dropout, means of maps, and concatenations.
+// SourceOf returns the unit before activations, dropout, means of maps and concatenations.
 func SourceOf(n *graph.Node, unit int) Source {
 	s := Source{Node: n, Unit: unit}
 	for {
@@ -113,7 +113,7 @@ type dreamer struct {
 	around   int             // how many cells around the middle one count, too
 }
 
-// prepare chooses the picture's size: a little more than the unit sees, if the layers before it take
+// prepare chooses the picture's size: a little more than the receptive field, if the layers take
 // pictures of any size.
 func (d *dreamer) prepare(m *graph.Model) error {
 	part, err := m.UpTo(d.source.Node.Name)
@@ -148,7 +148,7 @@ func (d *dreamer) prepare(m *graph.Model) error {
 	return nil
 }
 
-// weigh says which of the layer's values count.
+// weigh sets the weights of the layer's values in the response.
 func (d *dreamer) weigh(out tensor.Shape) {
 	weights := d.pullback.Weights().Float32s()
 	plane := len(weights) / out[0]
@@ -170,8 +170,8 @@ func (d *dreamer) weigh(out tensor.Shape) {
 	}
 }
 
-// textured is how much a cell sees, in pixels, from where on its neighbours count, too: such units look
-// for textures and parts, of which one cell would show a spot in an empty picture.
+// textured is the receptive field in pixels from which a cell's neighbours count, too. Such units
+// look for textures and parts, of which one cell would show only a spot.
 const textured = 40
 
 func middleCell(s tensor.Shape) (row, column int) {
@@ -181,7 +181,7 @@ func middleCell(s tensor.Shape) (row, column int) {
 	return s[1] / 2, s[2] / 2
 }
 
-// sized is the same model for square pictures of another size, or nil if it can't take them.
+// sized returns the same model for square pictures of another size, or nil if it can't take them.
 func sized(part *graph.Model, side int) *graph.Model {
 	spec := *part.Spec()
 	if side >= spec.Input[1] && side >= spec.Input[2] {
@@ -202,7 +202,7 @@ func sized(part *graph.Model, side int) *graph.Model {
 	return m
 }
 
-// paint climbs.
+// paint runs the ascent.
 func (d *dreamer) paint() (*Picture, error) {
 	side := max(d.input[1], d.input[2])
 	offset := 0.0
@@ -239,7 +239,8 @@ func (d *dreamer) paint() (*Picture, error) {
 	return d.cut(c, values.Float32s()), nil
 }
 
-// read makes of a square picture what the model reads: its middle, less the mean, divided by the std.
+// read converts the middle of a square picture to the model's input: minus the mean, divided by the
+// std.
 func (d *dreamer) read(x *tensor.Dense, pixels []float64, side int) {
 	values, top, left := x.Float32s(), (side-d.input[1])/2, (side-d.input[2])/2
 	for i := range values {
@@ -249,7 +250,7 @@ func (d *dreamer) read(x *tensor.Dense, pixels []float64, side int) {
 	}
 }
 
-// unread carries a gradient back to the square picture.
+// unread is the transpose of read: it carries a gradient back to the square picture.
 func (d *dreamer) unread(pixels []float64, gradient []float32, side int) {
 	clear(pixels)
 	top, left := (side-d.input[1])/2, (side-d.input[2])/2
@@ -271,7 +272,7 @@ func (d *dreamer) meanStd(channel int) (mean, std float64) {
 	return mean, std
 }
 
-// cut takes out what the unit sees.
+// cut returns the receptive field's part of the picture.
 func (d *dreamer) cut(c *canvas, values []float32) *Picture {
 	p := &Picture{Channels: c.channels, Height: d.shown.Dy(), Width: d.shown.Dx()}
 	top, left := (c.side-d.input[1])/2, (c.side-d.input[2])/2

@@ -14,7 +14,8 @@ import (
 	"convgraph/picture"
 )
 
-// TestSees: a pixel outside what a cell sees changes nothing in it, and some pixel at each side inside does.
+// TestSees: a pixel outside what a cell sees changes nothing in it, and some pixel at each side
+// inside does.
 func TestSees(t *testing.T) {
 	m, err := graph.New(graph.Sequential("branched", tensor.Shape{1, 24, 22}, graph.He(),
 		graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Stride: graph.Square(2), Pad: graph.Square(1)}, graph.Sigmoid{},
@@ -82,7 +83,8 @@ func TestJiggle(t *testing.T) {
 	assert.InDeltaSlice(t, x, moved, 1e-9)
 }
 
-// TestCanvasClimbs compares the direction of the first step with differences of a weighted sum of pixels.
+// TestCanvasClimbs compares the direction of the first step with differences of a weighted sum of
+// pixels.
 func TestCanvasClimbs(t *testing.T) {
 	for _, channels := range []int{1, 3} {
 		r := rand.New(rand.NewPCG(1, uint64(channels)))
@@ -144,8 +146,8 @@ func edge(t *testing.T) *graph.Model {
 	return m
 }
 
-// TestDreamFindsTheEdge: the picture is nearly the best there is, as large as the filter, and the same
-// each time.
+// TestDreamFindsTheEdge: the picture is nearly the best there is, as large as the filter, and the
+// same each time.
 func TestDreamFindsTheEdge(t *testing.T) {
 	m := edge(t)
 	p, err := Dream(m, "relu", 0, DreamOptions{Seed: 3})
@@ -163,8 +165,8 @@ func TestDreamFindsTheEdge(t *testing.T) {
 	assert.Greater(t, dark.Answer, -2.0)
 }
 
-// TestDreamOfAffineLayers: the picture has the input's size, also where that isn't square, and mean and
-// std are the preprocessing's.
+// TestDreamOfAffineLayers: the picture has the input's size, also where that isn't square, and mean
+// and std are the preprocessing's.
 func TestDreamOfAffineLayers(t *testing.T) {
 	m, err := graph.New(graph.Sequential("flat", tensor.Shape{3, 8, 12}, graph.He(), graph.Affine{Name: "fc", Units: 3}, graph.Softmax{Name: "p"}))
 	require.NoError(t, err)

@@ -2,13 +2,13 @@ package insight
 
 import "math"
 
-// gaussLegendre gives the places and the weights of Gauss and Legendre's rule on [0, 1]: the places are
-// the roots of the Legendre polynomial of degree n, found by Newton's method.
+// gaussLegendre returns the nodes and the weights of Gauss-Legendre quadrature on [0, 1]. The nodes
+// are the roots of the Legendre polynomial of degree n, found by Newton's method.
 //
 //	P₀ = 1, P₁ = x, k·Pₖ = (2k-1)·x·Pₖ₋₁ - (k-1)·Pₖ₋₂
 //	P'ₙ = n·(x·Pₙ - Pₙ₋₁)/(x²-1), weight 2/((1-x²)·P'ₙ²), both on [-1, 1]
-func gaussLegendre(n int) (places, weights []float64) {
-	places, weights = make([]float64, n), make([]float64, n)
+func gaussLegendre(n int) (nodes, weights []float64) {
+	nodes, weights = make([]float64, n), make([]float64, n)
 	for i := range n {
 		x := -math.Cos(math.Pi * (float64(i) + 0.75) / (float64(n) + 0.5)) // near the root
 		var slope float64
@@ -21,12 +21,12 @@ func gaussLegendre(n int) (places, weights []float64) {
 				break
 			}
 		}
-		places[i], weights[i] = (x+1)/2, 1/((1-x*x)*slope*slope)
+		nodes[i], weights[i] = (x+1)/2, 1/((1-x*x)*slope*slope)
 	}
-	return places, weights
+	return nodes, weights
 }
 
-// legendre is the polynomial of degree n at x, and its slope there.
+// legendre returns the polynomial of degree n at x, and its derivative.
 func legendre(n int, x float64) (value, slope float64) {
 	before, value := 1.0, x
 	for k := 2; k <= n; k++ {

@@ -8,9 +8,9 @@ import (
 	"convgraph/graph"
 )
 
-// LastMaps is the layer that GradCAM weighs unless another is named: the last one with maps before the
-// classes are computed. It is the first layer with a plane on the way back from the last convolution or
-// affine layer, whose outputs are the classes.
+// LastMaps returns the layer that GradCAM uses by default, the last with maps before the classes:
+// on the way back from the last convolution or affine layer, whose outputs are the classes, the
+// first layer with maps of more than one cell.
 func LastMaps(m *graph.Model) (*graph.Node, error) {
 	n, classified := m.LogitsNode(), false
 	for !n.IsInput() {
@@ -28,8 +28,8 @@ func LastMaps(m *graph.Model) (*graph.Node, error) {
 
 func isMaps(s tensor.Shape) bool { return s.Dims() == 3 && s[1]*s[2] > 1 }
 
-// gradCAM computes relu(Σk wₖ·Aₖ) with wₖ = mean of ∂score/∂Aₖ over the plane of the map Aₖ, scaled to
-// the picture's size.
+// gradCAM computes relu(Σk wₖ·Aₖ) with wₖ = mean of ∂score/∂Aₖ over the plane of the map Aₖ, scaled
+// to the picture's size.
 func (q *question) gradCAM() (*Heat, error) {
 	maps, err := q.weighedMaps()
 	if err != nil {
@@ -90,7 +90,7 @@ func (q *question) camLayer() (*graph.Node, error) {
 	return n, nil
 }
 
-// resize fills dst from src by bilinear interpolation between the middles of its cells.
+// resize fills dst from src by bilinear interpolation between the centers of its cells.
 func resize(dst, src *Heat) {
 	rows, columns := between(dst.Height, src.Height), between(dst.Width, src.Width)
 	for y, r := range rows {
@@ -103,7 +103,7 @@ func resize(dst, src *Heat) {
 	}
 }
 
-// neighbours are the two cells that a place lies between, and how far it is from the first.
+// neighbours are the two cells around a position, and its distance from the first.
 type neighbours struct {
 	low, high int
 	share     float64
@@ -112,9 +112,9 @@ type neighbours struct {
 func between(out, in int) []neighbours {
 	all := make([]neighbours, out)
 	for i := range all {
-		place := min(max((float64(i)+0.5)*float64(in)/float64(out)-0.5, 0), float64(in-1))
-		low := int(place)
-		all[i] = neighbours{low, min(low+1, in-1), place - float64(low)}
+		position := min(max((float64(i)+0.5)*float64(in)/float64(out)-0.5, 0), float64(in-1))
+		low := int(position)
+		all[i] = neighbours{low, min(low+1, in-1), position - float64(low)}
 	}
 	return all
 }

@@ -5,22 +5,22 @@ import (
 	"math/rand/v2"
 )
 
-// A jiggle turns, scales and moves a picture a little. What stays exciting when the picture is moved is
-// a shape that pictures can have, not a pattern of pixels.
+// A jiggle turns, scales and moves a picture a little. A pattern that still excites the unit is a
+// shape that pictures can have, not noise.
 type jiggle struct {
 	side    int
 	outside float64 // the value of what comes in from outside
 	sources []source
 }
 
-// source is where a pixel comes from: between four pixels.
+// source is the position that a pixel is read from, between four pixels.
 type source struct {
 	x, y   int
 	dx, dy float64
 }
 
-// newJiggle draws one; amount 1 moves a picture by up to a sixteenth of its side, turns it by up to 5°
-// and scales it by up to 5%.
+// newJiggle returns a random jiggle. Amount 1 moves a picture by up to a sixteenth of its side,
+// turns it by up to 5° and scales it by up to 5%.
 func newJiggle(side int, amount, outside float64, r *rand.Rand) *jiggle {
 	uniform := func(most float64) float64 { return amount * most * (2*r.Float64() - 1) }
 	angle, scale := uniform(5*math.Pi/180), 1+uniform(0.05)
@@ -37,8 +37,8 @@ func newJiggle(side int, amount, outside float64, r *rand.Rand) *jiggle {
 	return j
 }
 
-// each gives the four pixels that a pixel comes from, with their shares; inside is false for those
-// outside the picture.
+// each calls use with the four pixels that a pixel is read from and their shares; inside is false
+// for those outside the picture.
 func (j *jiggle) each(s source, use func(pixel int, share float64, inside bool)) {
 	for _, n := range [4]struct {
 		x, y  int
@@ -52,7 +52,7 @@ func (j *jiggle) each(s source, use func(pixel int, share float64, inside bool))
 	}
 }
 
-// apply moves one plane.
+// apply moves a plane.
 func (j *jiggle) apply(dst, plane []float64) {
 	for i, s := range j.sources {
 		sum := 0.0
@@ -67,7 +67,7 @@ func (j *jiggle) apply(dst, plane []float64) {
 	}
 }
 
-// back carries a gradient back to the plane that was moved: it is added to dst.
+// back is the transpose of apply: it adds the moved plane's gradient to dst.
 func (j *jiggle) back(dst, gradient []float64) {
 	for i, s := range j.sources {
 		j.each(s, func(pixel int, share float64, inside bool) {

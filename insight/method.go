@@ -10,31 +10,33 @@ import (
 	"convgraph/graph"
 )
 
-// A Method computes heat: a number for each pixel of a picture that says how much a class's score,
-// before softmax or sigmoid, hangs on it.
+// A Method computes heat: how much a class's score, before softmax or sigmoid, depends on each
+// pixel of a picture.
 type Method string
 
 const (
-	// Gradient is the size of the score's gradient, of a colour picture the largest of the channels
-	// (Simonyan, Vedaldi and Zisserman 2013).
+	// Gradient is the absolute gradient of the score, the largest of the channels (Simonyan,
+	// Vedaldi and Zisserman 2013).
 	Gradient Method = "gradient"
-	// GradCAM is the weighted sum of a late layer's maps, where it is positive; a map's weight is the
-	// mean of the score's gradient with respect to it (Selvaraju et al. 2017, equations 1 and 2).
+	// GradCAM is the weighted sum of a late layer's maps, where it is positive; a map's weight is
+	// the mean of the score's gradient with respect to it (Selvaraju et al. 2017, equations 1 and
+	// 2).
 	GradCAM Method = "grad-cam"
-	// IntegratedGradients is the mean gradient on the way from a blank picture, times the difference
-	// from it (Sundararajan, Taly and Yan 2017, equation 1). All of it adds up to the score's difference.
+	// IntegratedGradients is the mean gradient on the line from a blank picture, times the
+	// difference from it (Sundararajan, Taly and Yan 2017, equation 1). Its sum is the difference
+	// of the scores.
 	IntegratedGradients Method = "integrated-gradients"
 	// SmoothGrad is the mean gradient of noisy copies of the picture (Smilkov et al. 2017).
 	SmoothGrad Method = "smoothgrad"
-	// Occlusion is how much the score falls when a square around the pixel is blank (Zeiler and Fergus
-	// 2014, section 4.2).
+	// Occlusion is how much the score falls when a square around the pixel is blank (Zeiler and
+	// Fergus 2014, section 4.2).
 	Occlusion Method = "occlusion"
 )
 
-// Methods are all methods.
+// Methods lists all methods.
 var Methods = []Method{Gradient, GradCAM, IntegratedGradients, SmoothGrad, Occlusion}
 
-// Options are the settings of the methods. The zero value has usable ones.
+// Options are the settings of the methods. The zero value has usable defaults.
 type Options struct {
 	Layer   string  // whose maps GradCAM weighs; "" is [LastMaps]
 	Steps   int     // of IntegratedGradients; 0 is 50
@@ -52,8 +54,8 @@ type Heat struct {
 	Signed        bool      // below 0 the pixel speaks against the class
 }
 
-// Heat computes the heat of a class for a picture as the model reads it. Blank is a picture of zeros,
-// which is the mean colour if the model's preprocessing subtracts one.
+// Heat computes the heat of a class for a prepared picture. A blank picture is all zeros: the mean
+// colour if the model's preprocessing subtracts one.
 func (method Method) Heat(m *graph.Model, pixels []float32, class int, o Options) (*Heat, error) {
 	input := m.Spec().Input
 	switch {
@@ -84,7 +86,7 @@ func (method Method) Heat(m *graph.Model, pixels []float32, class int, o Options
 	return nil, fmt.Errorf("method is %.40q, want one of %s", string(method), MethodNames())
 }
 
-// MethodNames are the methods' names, for help texts and errors.
+// MethodNames returns the methods' names, for help texts and errors.
 func MethodNames() string {
 	names := make([]string, len(Methods))
 	for i, m := range Methods {
@@ -109,7 +111,7 @@ func (o Options) withDefaults(input tensor.Shape) Options {
 	return o
 }
 
-// question is what heat is computed for.
+// question is a picture and a class to compute heat for.
 type question struct {
 	model  *graph.Model
 	pixels []float32
@@ -117,8 +119,8 @@ type question struct {
 	Options
 }
 
-// gradients computes the score's gradient with respect to n pictures, which fill writes, and gives each
-// to use.
+// gradients computes the score's gradient with respect to n pictures. fill writes each picture, use
+// gets each gradient.
 func (q *question) gradients(n int, fill func(i int, picture []float32), use func(i int, gradient []float32)) error {
 	const most = 4 // at a time: the memory of their activations is bounded
 	for first := 0; first < n; {
@@ -134,7 +136,7 @@ func (q *question) gradients(n int, fill func(i int, picture []float32), use fun
 	return nil
 }
 
-// gradientsOf is for a number of pictures from first on that batches of one size divide.
+// gradientsOf is gradients for n pictures from first, in batches of a size that divides n.
 func (q *question) gradientsOf(first, n, batch int, fill func(int, []float32), use func(int, []float32)) error {
 	p, err := q.model.NewPullback(batch, q.model.LogitsNode().Name)
 	if err != nil {
@@ -174,7 +176,7 @@ func (q *question) gradient() (*Heat, error) {
 	return q.largest(mean), nil
 }
 
-// meanGradient is the weighted sum of the gradients of n pictures.
+// meanGradient returns the weighted sum of the gradients of n pictures.
 func (q *question) meanGradient(n int, fill func(int, []float32), weight func(i int) float64) ([]float64, error) {
 	sum := make([]float64, len(q.pixels))
 	err := q.gradients(n, fill, func(i int, gradient []float32) {
@@ -186,7 +188,7 @@ func (q *question) meanGradient(n int, fill func(int, []float32), weight func(i 
 	return sum, err
 }
 
-// largest is the largest magnitude of a pixel's channels.
+// largest returns the largest magnitude of each pixel's channels.
 func (q *question) largest(values []float64) *Heat {
 	h := q.blank()
 	plane := len(h.Values)
@@ -201,13 +203,13 @@ func (q *question) blank() *Heat {
 	return &Heat{Height: input[1], Width: input[2], Values: make([]float32, input[1]*input[2])}
 }
 
-// integrated computes (x - 0) · ∫₀¹ ∂score(a·x)/∂x da, by Gauss and Legendre's rule. A pixel's heat is
-// the sum over its channels.
+// integrated computes (x - 0) · ∫₀¹ ∂score(a·x)/∂x da by Gauss-Legendre quadrature. A pixel's heat
+// is the sum over its channels.
 func (q *question) integrated() (*Heat, error) {
-	places, weights := gaussLegendre(q.Steps)
+	nodes, weights := gaussLegendre(q.Steps)
 	mean, err := q.meanGradient(q.Steps, func(i int, x []float32) {
 		for j, v := range q.pixels {
-			x[j] = float32(places[i] * float64(v))
+			x[j] = float32(nodes[i] * float64(v))
 		}
 	}, func(i int) float64 { return weights[i] })
 	if err != nil {
@@ -230,17 +232,17 @@ func (q *question) smooth() (*Heat, error) {
 	for _, v := range q.pixels {
 		least, greatest = min(least, v), max(greatest, v)
 	}
-	deviation := q.Noise * float64(greatest-least)
+	std := q.Noise * float64(greatest-least)
 	var r *rand.Rand
 	return q.smoothWith(func(sample, pixel int) float64 {
 		if pixel == 0 {
 			r = rand.New(rand.NewPCG(q.Seed, uint64(sample)))
 		}
-		return deviation * r.NormFloat64()
+		return std * r.NormFloat64()
 	})
 }
 
-// smoothWith takes the noise of each pixel of each copy, which it asks for in order.
+// smoothWith calls noise for each pixel of each copy, in order.
 func (q *question) smoothWith(noise func(sample, pixel int) float64) (*Heat, error) {
 	mean, err := q.meanGradient(q.Samples, func(i int, x []float32) {
 		for j, v := range q.pixels {

@@ -139,13 +139,13 @@ func TestSmoothGradDependsOnTheSeed(t *testing.T) {
 
 func TestGaussLegendre(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 20, 50} {
-		places, weights := gaussLegendre(n)
+		nodes, weights := gaussLegendre(n)
 		for power := range 2 * n { // exact up to degree 2n-1
 			sum := 0.0
-			for i, x := range places {
+			for i, x := range nodes {
 				sum += weights[i] * math.Pow(x, float64(power))
 			}
-			assert.InDelta(t, 1/float64(power+1), sum, 1e-12, "%d places, power %d", n, power)
+			assert.InDelta(t, 1/float64(power+1), sum, 1e-12, "%d nodes, power %d", n, power)
 		}
 	}
 }

@@ -1,7 +1,7 @@
 package insight
 
-// occlusion computes score(x) - score(x with a blank square), averaged over the squares that cover a
-// pixel. The squares lie a stride apart; those that reach over the edge are cut there.
+// occlusion computes score(x) - score(x with a blank square), averaged over the squares that cover
+// a pixel. The squares lie a stride apart; those that reach over the edge are cut there.
 func (q *question) occlusion() (*Heat, error) {
 	h := q.blank()
 	h.Signed = true
@@ -53,7 +53,7 @@ func (q *question) squares(height, width int) (all []square) {
 	return all
 }
 
-// starts are where windows begin so that they reach the end.
+// starts returns the first indices of windows that cover the whole length.
 func starts(length, window, stride int) (all []int) {
 	for at := 0; ; at += stride {
 		all = append(all, at)
@@ -63,7 +63,7 @@ func starts(length, window, stride int) (all []int) {
 	}
 }
 
-// scores are the class's for n copies of the picture, each of which change alters.
+// scores returns the class's scores for n copies of the picture, each altered by change.
 func (q *question) scores(n int, change func(i int, picture []float32)) ([]float32, error) {
 	const most = 16
 	size, classes := len(q.pixels), q.model.Classes()

@@ -6,9 +6,9 @@ import (
 	"convgraph/graph"
 )
 
-// Sees is the part of the picture that the cell at a row and a column of a layer's maps is computed
-// from, back over every branch: the cell's receptive field. It is without bounds where the field
-// reaches into the padding, and the whole picture if a layer between reads everything or is unknown.
+// Sees returns the receptive field of a cell of a layer's maps: the part of the picture that it is
+// computed from, over all branches. The field may reach into the padding, beyond the picture. It is
+// the whole picture if a layer between reads everything or isn't known.
 func Sees(m *graph.Model, n *graph.Node, row, column int) image.Rectangle {
 	input := m.Spec().Input
 	all := image.Rect(0, 0, input[len(input)-1], input[len(input)-2])
@@ -35,8 +35,8 @@ func Sees(m *graph.Model, n *graph.Node, row, column int) image.Rectangle {
 	return all
 }
 
-// reach is the part of a layer's input that a part of its output depends on; ok is false if that is all
-// of it, or not known.
+// reach returns the part of a layer's input that a part of its output depends on; ok is false if
+// that is all of it, or not known.
 func reach(n *graph.Node, field image.Rectangle) (reached image.Rectangle, ok bool) {
 	switch n.Layer.(type) {
 	case graph.GlobalAvgPool, graph.GlobalMaxPool:

@@ -40,8 +40,8 @@ func TestSqueezeNetThroughONNX(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-// TestEfficientNetLite0 holds the released weights to the float64 logits that come with them. They aren't
-// in the module: CONVGRAPH_PRETRAINED names a folder with efficientnet_lite0.safetensors and
+// TestEfficientNetLite0 holds the released weights to the float64 logits that come with them. They
+// aren't in the module: CONVGRAPH_PRETRAINED names a folder with efficientnet_lite0.safetensors and
 // efficientnet_lite0_samples.npz.
 func TestEfficientNetLite0(t *testing.T) {
 	dir := os.Getenv("CONVGRAPH_PRETRAINED")

@@ -1,5 +1,5 @@
-// Package pretrained holds a network with its weights: a picture's class with no file to download and
-// nothing to train, and a start for a network of one's own. README.md says where the weights come from.
+// Package pretrained embeds a trained network, to classify pictures without a download or a
+// training, and to fine-tune. README.md states the origin of the weights.
 package pretrained
 
 import (
@@ -20,8 +20,8 @@ var squeezeNet []byte
 //go:embed classes.txt
 var classNames string
 
-// SqueezeNet is SqueezeNet 1.0 (Iandola et al. 2016) with weights that know the 1000 classes of
-// ImageNet. Of 1000 pictures it is right about 652, and 859 times the class is among its likeliest five.
+// SqueezeNet returns SqueezeNet 1.0 (Iandola et al. 2016) with weights for the 1000 classes of
+// ImageNet. Of 1000 pictures, one a class, it names 652 correctly, and 859 within its top five.
 func SqueezeNet(options ...graph.Option) (*graph.Model, error) {
 	m, err := graph.New(squeezeNetSpec(), options...)
 	if err != nil {
@@ -43,8 +43,8 @@ func SqueezeNet(options ...graph.Option) (*graph.Model, error) {
 	return m, m.SetParams(arrays)
 }
 
-// squeezeNetSpec is the network as its authors have it in Caffe: a last convolution with padding, and
-// pictures of 256x256 whatever their proportions were, less the training set's mean colour.
+// squeezeNetSpec declares the authors' Caffe network: the last convolution is padded, and pictures
+// are stretched to 256x256, minus the training set's mean colour.
 func squeezeNetSpec() *graph.Spec {
 	spec := models.SqueezeNet{Size: 227, Paper: true}.Spec()
 	for i, l := range spec.Layers {

@@ -44,7 +44,8 @@ func drawn(level func(c, y, x int) int) image.Image {
 	return img
 }
 
-// TestSqueezeNetLogits holds everything from a picture on to PyTorch's float64: the crop, the colours, the network.
+// TestSqueezeNetLogits holds everything from a picture on to PyTorch's float64: the crop, the
+// colours, the network.
 func TestSqueezeNetLogits(t *testing.T) {
 	f, err := os.Open("testdata/logits.json.gz")
 	require.NoError(t, err)
@@ -99,7 +100,8 @@ func TestNothingCarriesTheWeights(t *testing.T) {
 	assert.NotContains(t, string(out), "convgraph/pretrained")
 }
 
-// TestSqueezeNetPictures counts the right answers on pictures whose licence keeps them out of the module.
+// TestSqueezeNetPictures counts the right answers on pictures whose licence keeps them out of the
+// module.
 func TestSqueezeNetPictures(t *testing.T) {
 	dir := os.Getenv("CONVGRAPH_PICTURES")
 	if dir == "" {

@@ -10,11 +10,11 @@ import (
 	"convgraph/picture"
 )
 
-// answer is what a model says about a picture: probabilities with a prediction, or numbers.
+// answer is a model's output for a picture: probabilities with a prediction, or numbers.
 type answer struct {
 	prediction    *classify.Prediction // nil without probabilities
 	probabilities []float32
-	values        []float32 // the outputs of a model without probabilities, unless they are maps
+	values        []float32 // the outputs without probabilities; nil if they are maps
 	text          string
 }
 
@@ -51,13 +51,12 @@ func newNumbers(m *graph.Model, image string, s *picture.Sample) (*answer, error
 	return a, nil
 }
 
-// independent says whether each probability is of a label by itself.
+// independent reports whether the model is multi-label.
 func (a *answer) independent(m *graph.Model) bool {
 	return a.probabilities != nil && m.TrainingLoss() == graph.BinaryCrossEntropy
 }
 
-// class is the output that the answer stands for: the likeliest class, or the number of the largest
-// magnitude.
+// class returns the index of the top class, or of the output with the largest magnitude.
 func (a *answer) class() int {
 	if a.prediction != nil {
 		return a.prediction.Class
@@ -73,7 +72,7 @@ func (a *answer) largest() (index int) {
 	return max(0, slices.Index(magnitudes, slices.Max(append([]float64{0}, magnitudes...))))
 }
 
-// before is the answer's text with a separator behind it, or nothing if there is none.
+// before returns the answer's text with a separator after it, or nothing for an empty text.
 func (a *answer) before(separator string) string {
 	if a.text == "" {
 		return ""

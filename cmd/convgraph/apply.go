@@ -19,22 +19,22 @@ import (
 
 // apply is convgraph apply.
 type apply struct {
-	Params string  `arg:"" help:"The params.safetensors of a model that begins with a convolution, or squeezenet, which comes with the program."`
-	Image  string  `arg:"" optional:"" help:"Picture to apply the filters to; without it a test image with edges of every kind."`
+	Params string  `arg:"" help:"The params.safetensors of a model that starts with a convolution, or squeezenet (built in)."`
+	Image  string  `arg:"" optional:"" help:"Picture to apply the filters to (default: a test image with edges of every direction)."`
 	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
-	Filter []int   `help:"Show these filters, separated by commas, in this order: 14,24." placeholder:"N,…"`
-	Most   int     `default:"64" help:"Show at most so many filters."`
-	Sort   string  `enum:"orientation,number" default:"orientation" help:"orientation: filters that answer to vertical edges first, then to horizontal ones, to diagonals, and blobs; number: as they come."`
+	Filter []int   `help:"Show only these filters, in this order: 14,24." placeholder:"N,…"`
+	Most   int     `default:"64" help:"Show at most this many filters."`
+	Sort   string  `enum:"orientation,number" default:"orientation" help:"orientation: vertical edges first, then horizontal, diagonal, and blobs; number: by index."`
 }
 
-// Help is the longer help.
+// Help returns the text below a command's usage.
 func (apply) Help() string {
-	return `Each filter of the model's first convolution beside what it answers to IMAGE: no bias, stride 1, no padding, no activation, as the book does. ` +
-		`White is where the picture is like the filter, black where it is like its opposite. Each filter has its number and the edges that it answers to most: vertical, ` +
-		`horizontal, diagonal, or blob if it prefers none, by its answers to waves of all directions. An image whose longer side is above 512 pixels is reduced to that.`
+	return `Shows each filter of the first convolution beside its response to IMAGE, as the book does: no bias, stride 1, no padding, no activation. White is where ` +
+		`the picture resembles the filter, black where it resembles its negative. Each filter has its number and the edges it responds to most: vertical, ` +
+		`horizontal, diagonal, or blob if it prefers none, by its response to waves of all directions. A picture with a side above 512 pixels is scaled down.`
 }
 
-// longestApplied bounds the work and the memory: the answers of 96 filters to 512x512 pixels are 100 MB.
+// longestApplied bounds time and memory: the responses of 96 filters to 512x512 pixels take 100 MB.
 const longestApplied = 512
 
 // Run draws the responses.
@@ -79,7 +79,7 @@ func (c *apply) Run(stdout io.Writer) error {
 	return viz.WritePNG(string(c.Out), viz.Responses{Title: title, Input: input, Filters: f, Maps: answers, Numbers: numbers, Named: true})
 }
 
-// numbers are the filters that are shown, in their order, and what the title says of that.
+// numbers returns the indices of the filters to show, in order, and a note for the title.
 func (c *apply) numbers(f viz.Filters) (numbers []int, note string, err error) {
 	for _, n := range c.Filter {
 		if n < 0 || n >= f.Out {
@@ -102,7 +102,7 @@ func (c *apply) numbers(f viz.Filters) (numbers []int, note string, err error) {
 	return numbers, note, nil
 }
 
-// picked are the filters of the given numbers.
+// picked returns the filters with these indices.
 func picked(f viz.Filters, numbers []int) viz.Filters {
 	some := viz.Filters{Out: len(numbers), In: f.In, Height: f.Height, Width: f.Width}
 	for _, n := range numbers {
@@ -119,7 +119,8 @@ func (c *apply) image() (name string, img image.Image, err error) {
 	return filepath.Base(c.Image), img, err
 }
 
-// firstConvolution is the model's first layer, or its second after one that normalizes the image.
+// firstConvolution returns the model's first convolution, and the layers that normalize the image
+// before it.
 func firstConvolution(m *graph.Model) (conv *convolution, normalize []graph.Part, err error) {
 	if conv, err = findConvolution(m, ""); err != nil {
 		return nil, nil, err
@@ -144,7 +145,7 @@ func channelsOf(img image.Image, channels int) viz.Planes {
 	return viz.RGBPlanes(img)
 }
 
-// respond convolves the image, through a network of nothing else.
+// respond convolves the image by a network of one convolution.
 func respond(f viz.Filters, normalize []graph.Part, img viz.Planes) (viz.Planes, error) {
 	layer := graph.Conv2D{Name: "filters", Filters: f.Out, Kernel: graph.Pair{f.Height, f.Width}}
 	input := tensor.Shape{img.Count, img.Height, img.Width}
@@ -166,7 +167,7 @@ func respond(f viz.Filters, normalize []graph.Part, img viz.Planes) (viz.Planes,
 	return viz.Planes{Count: f.Out, Height: img.Height - f.Height + 1, Width: img.Width - f.Width + 1, Data: answers.Float32s()}, nil
 }
 
-// reduced scales an image down whose longer side is longer than the given.
+// reduced scales an image down to the given length of the longer side.
 func reduced(img image.Image, longest int) image.Image {
 	b := img.Bounds()
 	longer := max(b.Dx(), b.Dy())

@@ -27,7 +27,8 @@ func TestApply(t *testing.T) {
 	requireGolden(t, "responses-colour.png", out)
 }
 
-// The answers are the plain correlation: no bias, no padding, stride 1, whatever the model's layer has.
+// The answers are the plain correlation: no bias, no padding, stride 1, whatever the model's layer
+// has.
 func TestRespond(t *testing.T) {
 	f := viz.Filters{Out: 2, In: 1, Height: 1, Width: 2, Data: []float32{1, -1, 0.5, 0.5}}
 	img := viz.Planes{Count: 1, Height: 2, Width: 3, Data: []float32{1, 2, 4, 0, 0, 8}}

@@ -87,7 +87,8 @@ func TestRunGivesLogitsOnly(t *testing.T) {
 	assert.Contains(t, arrays, "logits")
 }
 
-// TestGradients holds the command's numbers against PyTorch's, and its float64 ones against the package's to the bit.
+// TestGradients holds the command's numbers against PyTorch's, and its float64 ones against the
+// package's to the bit.
 func TestGradients(t *testing.T) {
 	params := small(t)
 	in := readArrays(t, "testdata/small_io.npz")

@@ -18,36 +18,36 @@ import (
 
 // atlas is convgraph atlas.
 type atlas struct {
-	Params string   `arg:"" help:"The params.safetensors of a model, or squeezenet, which comes with the program."`
+	Params string   `arg:"" help:"A model's params.safetensors, or squeezenet (built in)."`
 	Out    pngFile  `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
 	Data   string   `type:"given" want:"a folder or files" help:"Also show the parts of these images that excite each unit most: a folder of pictures with all its subfolders, or data in any other form that convgraph train -data takes. Without it a model of MNIST's digits is shown the embedded test images." placeholder:"PATH"`
 	Images int      `default:"1000" help:"Search this many images, spread evenly over all (0: all)."`
-	Layers []string `name:"layer" help:"The layers to show, separated by commas, as convgraph summary lists them (default: convolutions and affine layers, or what blocks give, at most 10)." placeholder:"NAME,…"`
-	Units  int      `default:"8" help:"Units of each layer, spread evenly over them."`
-	Pick   []int    `help:"Of the last layer these units, separated by commas: classes by their numbers." placeholder:"N,…"`
+	Layers []string `name:"layer" help:"Layers to show, as convgraph summary lists them (default: at most 10 convolutions, affine layers or blocks)." placeholder:"NAME,…"`
+	Units  int      `default:"8" help:"Units of each layer, spread evenly."`
+	Pick   []int    `help:"Units of the last layer: classes by their numbers." placeholder:"N,…"`
 	Steps  int      `default:"160" help:"Steps of gradient ascent."`
-	Seed   uint64   `default:"1" help:"Seed of the noise that the ascent begins with, and of its moves."`
-	JSON   bool     `name:"json" help:"The units, their answers and the images as JSON."`
+	Seed   uint64   `default:"1" help:"Seed of the noise that the ascent starts from, and of its random moves."`
+	JSON   bool     `name:"json" help:"Print the units, their responses and the images as JSON."`
 }
 
-// Help is the longer help.
+// Help returns the text below a command's usage.
 func (atlas) Help() string {
-	return `What a network's layers look for, from the first to the last: for some units of each layer the picture that excites the unit most, as large as what the ` +
-		`unit sees of the input. It is found by gradient ascent on the picture's frequencies in decorrelated colours, while the picture is moved, turned and ` +
-		`scaled a little in each step, so that shapes arise and not noise (Olah, Mordvintsev and Schubert 2017). With -data, below it the nine images that ` +
-		`excite the unit most, each cut to what the unit sees (Zeiler and Fergus 2014). The same arguments give the same picture.`
+	return `Draws what a network's layers look for, from the first to the last. For some units of each layer it shows the picture that excites the unit most, in the ` +
+		`size of the unit's receptive field. The picture is found by gradient ascent on its frequencies in decorrelated colours; each step moves, turns and ` +
+		`scales it a little, so that the ascent finds shapes and not noise (Olah, Mordvintsev and Schubert 2017). With -data it adds the nine images that ` +
+		`excite the unit most, each cut to the receptive field (Zeiler and Fergus 2014). The same arguments give the same picture.`
 }
 
-// atlasEntry is what atlas -json prints of a unit.
+// atlasEntry is what atlas -json prints for a unit.
 type atlasEntry struct {
 	Layer  string      `json:"layer"`
 	Unit   int         `json:"unit"`
-	Name   string      `json:"name,omitempty"` // of a class
-	Answer float64     `json:"answer"`         // to the picture that was found
+	Name   string      `json:"name,omitempty"` // if the unit is a class
+	Answer float64     `json:"answer"`         // to the painted picture
 	Images []atlasCrop `json:"images,omitempty"`
 }
 
-// Run paints, searches and draws.
+// Run paints the units' pictures, searches the images and draws the atlas.
 func (c *atlas) Run(stdout io.Writer) error {
 	if err := c.check(); err != nil {
 		return err
@@ -125,7 +125,7 @@ func (c *atlas) note(s *atlasSearch) string {
 	return note
 }
 
-// entries are the units that are shown, layer by layer.
+// entries returns the units to show, layer by layer.
 func (c *atlas) entries(m *graph.Model) (all []atlasEntry, err error) {
 	layers, err := c.layers(m)
 	if err != nil {
@@ -150,7 +150,7 @@ func (c *atlas) entries(m *graph.Model) (all []atlasEntry, err error) {
 	return all, nil
 }
 
-// spread are n numbers below count, evenly.
+// spread returns n numbers below count, evenly spaced.
 func spread(count, n int) (all []int) {
 	n = min(n, count)
 	for i := range n {
@@ -161,7 +161,7 @@ func spread(count, n int) (all []int) {
 
 const mostAtlasLayers = 10
 
-// layers are those that are shown.
+// layers returns the layers to show.
 func (c *atlas) layers(m *graph.Model) (all []*graph.Node, err error) {
 	for _, name := range c.Layers {
 		n, err := m.Node(name)
@@ -201,7 +201,8 @@ func hasWeights(n *graph.Node) bool {
 	return false
 }
 
-// withoutSources drops layers whose units are those of a later one: the maps that classes are the means of.
+// withoutSources drops the layer whose maps the classes are the means of: its units are the
+// classes.
 func withoutSources(nodes []*graph.Node) []*graph.Node {
 	last := insight.SourceOf(nodes[len(nodes)-1], 0).Node
 	return slices.DeleteFunc(nodes, func(n *graph.Node) bool { return n == last && n != nodes[len(nodes)-1] })
@@ -230,7 +231,7 @@ func rowAbout(m *graph.Model, n *graph.Node) []string {
 		fmt.Sprintf("a cell sees %d×%d pixels", min(field.Dy(), input[1]), min(field.Dx(), input[2]))}
 }
 
-// dream paints the units' pictures, on all processors.
+// dream paints the units' pictures on all processors.
 func (c *atlas) dream(m *graph.Model, entries []atlasEntry) ([]*insight.Picture, error) {
 	options := insight.DreamOptions{Steps: c.Steps, Seed: c.Seed, Preprocessing: classify.Preprocessing(m.Spec())}
 	pictures, errs := make([]*insight.Picture, len(entries)), make([]error, len(entries))

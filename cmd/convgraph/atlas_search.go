@@ -15,19 +15,19 @@ import (
 	"convgraph/train/dataset"
 )
 
-// mostCrops make a square.
+// mostCrops fills a square of 3×3.
 const mostCrops = 9
 
-// atlasCrop is a part of an image that excites a unit.
+// atlasCrop is the part of an image that excites a unit.
 type atlasCrop struct {
-	Image  string  `json:"image"` // its file, or its number in the set
+	Image  string  `json:"image"` // its file, or its index in the set
 	Answer float64 `json:"answer"`
 
 	row, column int
 	pixels      []float32
 }
 
-// atlasSearch finds the images that excite units most.
+// atlasSearch finds the images that excite each unit most.
 type atlasSearch struct {
 	model   *graph.Model
 	sources []insight.Source // of the units
@@ -35,7 +35,7 @@ type atlasSearch struct {
 	seen    int // images
 }
 
-// search looks at the images; nil if there are none to look at.
+// search runs the model on the images; it returns nil without images.
 func (c *atlas) search(m *graph.Model, entries []atlasEntry) (*atlasSearch, error) {
 	each, count, err := c.images(m)
 	if err != nil || each == nil {
@@ -62,7 +62,8 @@ func (c *atlas) search(m *graph.Model, entries []atlasEntry) (*atlasSearch, erro
 // eachImage calls use for one image after another, with its name.
 type eachImage func(use func(name string, pixels []float32) error) error
 
-// images opens the images to search; nil if there are none. A folder of pictures needs no classes here.
+// images opens the images to search; nil if there are none. A folder of pictures needs no classes
+// here.
 func (c *atlas) images(m *graph.Model) (each eachImage, count int, err error) {
 	if c.Data == "" || dataset.HasIDX(c.Data) {
 		return c.imagesOfIDX(m)
@@ -96,7 +97,8 @@ func (c *atlas) imagesOfFiles(m *graph.Model, paths []string) (each eachImage, c
 	}, len(paths)
 }
 
-// imagesOfSet takes the training images of Parquet or tar files or of a list, and then the test images.
+// imagesOfSet takes the training images of Parquet or tar files or of a list, and then the test
+// images.
 func (c *atlas) imagesOfSet(m *graph.Model) (each eachImage, count int, err error) {
 	input := m.Spec().Input
 	training, test, err := dataset.Open(c.Data, dataset.PictureOptions{
@@ -149,7 +151,7 @@ func (c *atlas) imagesOfIDX(m *graph.Model) (each eachImage, count int, err erro
 	}, len(indices), nil
 }
 
-// some are n elements, evenly.
+// some returns n elements, evenly spaced.
 func some[T any](all []T, n int) (picked []T) {
 	for _, i := range spread(len(all), n) {
 		picked = append(picked, all[i])
@@ -157,7 +159,7 @@ func some[T any](all []T, n int) (picked []T) {
 	return picked
 }
 
-// look remembers the image for the units that it excites more than others.
+// look keeps the image for each unit that it excites more than nine others.
 func (s *atlasSearch) look(name string, pixels []float32) error {
 	s.seen++
 	activations, err := s.model.Activations(asBatch(pixels, s.model.Spec().Input))
@@ -172,26 +174,26 @@ func (s *atlasSearch) look(name string, pixels []float32) error {
 	for i, source := range s.sources {
 		crop := answerOf(source, values[source.Node])
 		crop.Image = name
-		place, _ := slices.BinarySearchFunc(s.best[i], crop, func(a, b atlasCrop) int {
+		rank, _ := slices.BinarySearchFunc(s.best[i], crop, func(a, b atlasCrop) int {
 			if a.Answer >= b.Answer { // the earlier of equals first
 				return -1
 			}
 			return 1
 		})
-		if place == mostCrops {
+		if rank == mostCrops {
 			continue
 		}
 		if kept == nil {
 			kept = slices.Clone(pixels)
 		}
 		crop.pixels = kept
-		s.best[i] = slices.Insert(s.best[i], place, crop)
+		s.best[i] = slices.Insert(s.best[i], rank, crop)
 		s.best[i] = s.best[i][:min(len(s.best[i]), mostCrops)]
 	}
 	return nil
 }
 
-// answerOf is a unit's strongest answer and where it is, or the mean of its map.
+// answerOf returns a unit's strongest response and its cell, or the mean of its map.
 func answerOf(source insight.Source, values []float32) (crop atlasCrop) {
 	shape := source.Node.Shape
 	plane := shape.TotalSize() / shape[0]
@@ -215,7 +217,7 @@ func answerOf(source insight.Source, values []float32) (crop atlasCrop) {
 	return crop
 }
 
-// crops draws what the unit saw of the images that excite it most.
+// crops draws the unit's receptive field in the images that excite it most.
 func (s *atlasSearch) crops(unit int) (images []image.Image, crops []atlasCrop, err error) {
 	source := s.sources[unit]
 	for _, crop := range s.best[unit] {
@@ -234,7 +236,8 @@ func (s *atlasSearch) crops(unit int) (images []image.Image, crops []atlasCrop, 
 	return images, s.best[unit], nil
 }
 
-// cutTo keeps a field's size where the picture allows it: what reaches into the padding is moved in.
+// cutTo moves a receptive field that reaches into the padding back into the picture, and keeps its
+// size if it fits.
 func cutTo(field, picture image.Rectangle) image.Rectangle {
 	size := image.Pt(min(field.Dx(), picture.Dx()), min(field.Dy(), picture.Dy()))
 	at := image.Pt(

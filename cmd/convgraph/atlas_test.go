@@ -16,7 +16,8 @@ import (
 	"convgraph/internal/cli"
 )
 
-// TestAtlasOfDigits: a network of digits is shown MNIST's, and the same arguments give the same picture.
+// TestAtlasOfDigits: a network of digits is shown MNIST's, and the same arguments give the same
+// picture.
 func TestAtlasOfDigits(t *testing.T) {
 	params, out := saved(t, smallBuiltIn(t, "simpleconvnet")), filepath.Join(t.TempDir(), "a.png")
 	args := []string{"atlas", params, "-o", out, "-units", "2", "-steps", "3", "-images", "30", "-json"}
@@ -47,8 +48,8 @@ func TestAtlasOfDigits(t *testing.T) {
 	assert.NotEqual(t, first, other)
 }
 
-// TestAtlasSearchesEveryForm finds the same strongest answers in all forms of the same pictures, and
-// leaves out a damaged one.
+// TestAtlasSearchesEveryForm finds the same strongest answers in all forms of the same pictures,
+// and leaves out a damaged one.
 func TestAtlasSearchesEveryForm(t *testing.T) {
 	m := readModel(t, colours(t, "", graph.Softmax{}))
 	dir, _ := album(t)
@@ -82,7 +83,8 @@ func TestAtlasSearchesEveryForm(t *testing.T) {
 	assert.ErrorContains(t, err, "-data: ")
 }
 
-// TestAtlasSearchFindsTheStrongest compares the images and their answers with the layer's own values.
+// TestAtlasSearchFindsTheStrongest compares the images and their answers with the layer's own
+// values.
 func TestAtlasSearchFindsTheStrongest(t *testing.T) {
 	params := colours(t, "", graph.Softmax{})
 	dir, pictures := album(t)

@@ -10,10 +10,10 @@ import (
 	"convgraph/internal/cli"
 )
 
-// bar shows on a terminal how far a command is. Elsewhere it shows nothing.
+// bar is a progress bar on a terminal. Elsewhere it shows nothing.
 type bar struct{ drawn *progressbar.ProgressBar }
 
-// newBar is a bar of so many things on stderr.
+// newBar returns a bar that counts to total on stderr.
 func newBar(total int, what string) bar {
 	if total < 2 || !cli.IsTerminal(os.Stderr) {
 		return bar{}
@@ -38,7 +38,7 @@ func (b bar) describe(format string, args ...any) {
 
 func (b bar) add(n int) {
 	if b.drawn != nil {
-		_ = b.drawn.Add(n) // a terminal that is gone needs no bar
+		_ = b.drawn.Add(n) // a closed terminal needs no bar
 	}
 }
 

@@ -18,27 +18,27 @@ import (
 
 // confusion is convgraph confusion.
 type confusion struct {
-	Params string `arg:"" help:"The params.safetensors of a trained model, or squeezenet, which comes with the program."`
-	Out    string `short:"o" required:"" help:"Folder for the pictures; it is made if it isn't there." placeholder:"DIR"`
-	Most   int    `default:"100" help:"Show at most so many misclassified images, those first that the model is surest of."`
-	JSON   bool   `name:"json" help:"The figures as JSON."`
+	Params string `arg:"" help:"A trained model's params.safetensors, or squeezenet (built in)."`
+	Out    string `short:"o" required:"" help:"Folder for the pictures; created if missing." placeholder:"DIR"`
+	Most   int    `default:"100" help:"Show at most this many misclassified images, the surest first."`
+	JSON   bool   `name:"json" help:"Print the figures as JSON."`
 
 	evaluated `embed:""`
 }
 
-// Help is the longer help.
+// Help returns the text below a command's usage.
 func (confusion) Help() string {
-	return `Two pictures in DIR: confusion.png, how often each class was taken for which, and misclassified.png, the images that were taken for another ` +
-		`class, each with its true class, the predicted one, its number in the set and how sure the model was.`
+	return `Writes two pictures to DIR: confusion.png, how often each class was predicted as which, and misclassified.png, the misclassified images, each with ` +
+		`its true class, its predicted class, its index and the probability of the predicted class.`
 }
 
-// mistake is an image that was taken for another class.
+// mistake is a misclassified image.
 type mistake struct {
 	index, label, predicted int
 	probability             float64
 }
 
-// Run counts and draws.
+// Run counts the predictions and draws the pictures.
 func (c *confusion) Run(stdout io.Writer) error {
 	if c.Most < 0 {
 		return cli.Usagef("-most is %d: want at least 0", c.Most)
@@ -70,7 +70,7 @@ func (c *confusion) Run(stdout io.Writer) error {
 	return err
 }
 
-// confuse predicts every image and keeps what went wrong, the surest first.
+// confuse predicts every image and returns the counts and the mistakes, the surest first.
 func confuse(m *graph.Model, set dataset.Dataset) (*train.Confusion, []mistake, error) {
 	if m.Classes() < set.Classes() {
 		return nil, nil, fmt.Errorf("model %q has %d classes, the data %d: want a model of the data", m.Spec().Name, m.Classes(), set.Classes())
@@ -85,7 +85,7 @@ func confuse(m *graph.Model, set dataset.Dataset) (*train.Confusion, []mistake, 
 	return counts, mistakes, err
 }
 
-// sheet draws the mistakes; without any, an older sheet goes.
+// sheet draws the mistakes. Without mistakes it removes an older sheet.
 func (c *confusion) sheet(spec *graph.Spec, set dataset.Dataset, title string, names []string, mistakes []mistake) error {
 	path := filepath.Join(c.Out, "misclassified.png")
 	shown := mistakes[:min(c.Most, len(mistakes))]

@@ -15,8 +15,8 @@ import (
 	"convgraph/train/mnist"
 )
 
-// isParameterFile says whether a name is that of a parameter file, by its ending or by how the file begins: with the length of its header,
-// which is JSON. A spec is JSON from the first byte on.
+// isParameterFile reports whether a file holds parameters, by its extension or its first bytes: the
+// length of a header, then JSON. A spec is JSON from the first byte.
 func isParameterFile(name string) bool {
 	if filepath.Ext(name) == ".safetensors" {
 		return true
@@ -34,7 +34,7 @@ func isParameterFile(name string) bool {
 	return err == nil && head[8] == '{' && binary.LittleEndian.Uint64(head[:8]) < uint64(info.Size())
 }
 
-// loadFinite is the model of a parameter file. Parameters that hold a NaN or an infinity are an error.
+// loadFinite reads a model. A parameter that is NaN or infinite is an error.
 func loadFinite(path string) (*graph.Model, error) {
 	m, err := pretrained.Load(path)
 	if err != nil {
@@ -46,10 +46,10 @@ func loadFinite(path string) (*graph.Model, error) {
 	return m, nil
 }
 
-// pngFile is the name of a picture to write.
+// pngFile is the path of a picture to write.
 type pngFile string
 
-// Validate refuses a name that promises another format.
+// Validate refuses other extensions than .png.
 func (f pngFile) Validate() error {
 	if !strings.EqualFold(filepath.Ext(string(f)), ".png") {
 		return fmt.Errorf("%q: want a name that ends in .png", string(f))
@@ -57,7 +57,7 @@ func (f pngFile) Validate() error {
 	return nil
 }
 
-// openData is the data of a folder of IDX files, or the embedded MNIST if there is none.
+// openData opens a folder of IDX files, or the embedded MNIST for an empty path.
 func openData(dir string) (train, test dataset.Dataset, err error) {
 	if dir == "" {
 		return mnist.Load()
@@ -68,27 +68,27 @@ func openData(dir string) (train, test dataset.Dataset, err error) {
 	return dataset.OpenIDX(dir)
 }
 
-// evaluated is which images a model is measured on.
+// evaluated holds the flags that select the images to measure a model on.
 type evaluated struct {
-	Data  string `type:"given" want:"a folder or files" help:"Data in any form that convgraph train -data takes: IDX files, class folders of pictures, Parquet or tar files, a list of paths and labels. Without it the embedded MNIST." placeholder:"PATH"`
-	Train bool   `help:"The training images instead of the test images."`
-	Seed  uint64 `default:"1" help:"The training's -seed, which chose the test images if the folder of images doesn't keep them apart itself."`
+	Data  string `type:"given" want:"a folder or files" help:"Data in any form that convgraph train -data takes: IDX files, class folders of pictures, Parquet or tar files, or a list of paths and labels (default: the embedded MNIST)." placeholder:"PATH"`
+	Train bool   `help:"Use the training images, not the test images."`
+	Seed  uint64 `default:"1" help:"The training's -seed. It selects the test images if the data has no test part."`
 
-	LabelColumn string `help:"Column of the labels in Parquet files and lists (default: the one that they declare, or label)." placeholder:"NAME"`
-	AnyPath     bool   `help:"Let a list of pictures name files anywhere. Otherwise they lie in its folder."`
+	LabelColumn string `help:"Label column of Parquet files and lists (default: the declared one, or label)." placeholder:"NAME"`
+	AnyPath     bool   `help:"Let a list name files outside its folder."`
 
-	Strict bool `help:"Fail on a damaged or vanished image instead of leaving it out, and refuse class folders that hold anything that would be left out."`
+	Strict bool `help:"Fail if an image can't be read or a file in a class folder isn't an image, instead of skipping it."`
 }
 
-// evaluationSet is what evaluated has opened.
+// evaluationSet is an opened set of images.
 type evaluationSet struct {
 	dataset.Dataset
-	name     string              // of its images
-	pictures *dataset.Pictures   // that may hold damaged ones; nil if the data is none
-	all      []*dataset.Pictures // of the data, the set's own among them
+	name     string              // of its images, for titles
+	pictures *dataset.Pictures   // nil for IDX files, which hold no pictures that can be damaged
+	all      []*dataset.Pictures // training and test pictures
 }
 
-// load is the model of a parameter file, and the images that it is evaluated on.
+// load reads a model and opens the images to evaluate it on.
 func (e *evaluated) load(params string) (*graph.Model, *evaluationSet, error) {
 	m, err := loadFinite(params)
 	if err != nil {
@@ -125,7 +125,7 @@ func (e *evaluated) openIDX() (*evaluationSet, error) {
 	return &evaluationSet{Dataset: test}, nil
 }
 
-// openPictures reads images as trainmnist does when it measures a model.
+// openPictures opens pictures, prepared as the training prepares them for its accuracy.
 func (e *evaluated) openPictures(spec *graph.Spec) (*evaluationSet, error) {
 	if err := classify.TakesPictures(spec); err != nil {
 		return nil, err
@@ -146,8 +146,7 @@ func (e *evaluated) openPictures(spec *graph.Spec) (*evaluationSet, error) {
 	return &evaluationSet{Dataset: pictures, pictures: pictures, all: []*dataset.Pictures{training, test}}, nil
 }
 
-// reportDamage names what the data hold that isn't in the set, and the images that
-// couldn't be read.
+// reportDamage lists the files that aren't part of the set and the images that couldn't be read.
 func (s *evaluationSet) reportDamage(w io.Writer) {
 	for _, line := range dataset.LeftOutLines(s.all...) {
 		fmt.Fprintln(w, line)

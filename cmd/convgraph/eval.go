@@ -12,9 +12,9 @@ import (
 
 // eval is convgraph eval.
 type eval struct {
-	Params string `arg:"" help:"The params.safetensors of a trained model, or squeezenet, which comes with the program."`
-	Top    int    `default:"0" help:"Count the images, too, whose class is among the so many likeliest; 0 doesn't." placeholder:"K"`
-	JSON   bool   `name:"json" help:"The figures as JSON."`
+	Params string `arg:"" help:"A trained model's params.safetensors, or squeezenet (built in)."`
+	Top    int    `default:"0" help:"Also print the top-K accuracy (0: don't)." placeholder:"K"`
+	JSON   bool   `name:"json" help:"Print the figures as JSON."`
 
 	evaluated `embed:""`
 }
@@ -25,14 +25,14 @@ type report struct {
 	Top *topReport `json:"top,omitempty"`
 }
 
-// topReport is how often the right class is among the K likeliest.
+// topReport is the top-K accuracy.
 type topReport struct {
 	K        int     `json:"k"`
 	Right    int     `json:"right"`
 	Accuracy float64 `json:"accuracy"`
 }
 
-// Run prints the counts and the per-class table.
+// Run prints the accuracy and a table by class.
 func (c *eval) Run(stdout io.Writer) error {
 	if c.Top < 0 {
 		return cli.Usagef("-top is %d: want at least 0", c.Top)

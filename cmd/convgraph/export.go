@@ -13,7 +13,7 @@ import (
 
 // exportFile is convgraph export.
 type exportFile struct {
-	Params string `arg:"" help:"The params.safetensors of a model, or squeezenet, which comes with the program."`
+	Params string `arg:"" help:"A model's params.safetensors, or squeezenet (built in)."`
 	Out    string `short:"o" required:"" help:"File to write: .onnx, or .npz with the book's names and layout (W1, b1, …)." placeholder:"FILE"`
 }
 

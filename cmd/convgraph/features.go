@@ -15,25 +15,25 @@ import (
 
 // features is convgraph features.
 type features struct {
-	Params string `arg:"" help:"The params.safetensors of a model, or squeezenet, which comes with the program."`
-	Image  string `arg:"" help:"Picture to show the model."`
-	Out    string `short:"o" required:"" help:"Folder for the pictures; it is made if it isn't there." placeholder:"DIR"`
-	Scale  string `enum:"each,shared" default:"shared" help:"shared: one scale a layer; each: every map from its own least value (black) to its own greatest (white)."`
-	JSON   bool   `name:"json" help:"The prediction, and how many pages there are, as JSON."`
+	Params string `arg:"" help:"A model's params.safetensors, or squeezenet (built in)."`
+	Image  string `arg:"" help:"The picture."`
+	Out    string `short:"o" required:"" help:"Folder for the pictures; created if missing." placeholder:"DIR"`
+	Scale  string `enum:"each,shared" default:"shared" help:"shared: one grey scale for a layer; each: every map from its minimum (black) to its maximum (white)."`
+	JSON   bool   `name:"json" help:"Print the prediction and the number of pages as JSON."`
 	pictureFlags
 }
 
 // pages is what features -json prints.
 type pages struct {
-	*classify.Prediction           // nil if the model has no probabilities
-	Outputs              []float32 `json:"outputs,omitempty"` // of a model that gives numbers instead
+	*classify.Prediction           // nil without probabilities
+	Outputs              []float32 `json:"outputs,omitempty"` // without probabilities
 	Pages                int       `json:"pages"`
 }
 
-// Help is the longer help.
+// Help returns the text below a command's usage.
 func (features) Help() string {
-	return `What every layer makes of IMAGE: a page a layer (01-conv1.png, 02-relu1.png, …), and overview.png from the input to the class scores. ` +
-		`Of a network with many layers the overview shows what its blocks give.
+	return `Writes a picture of each layer's output for IMAGE (01-conv1.png, 02-relu1.png, …), and overview.png, from the input to the class scores. ` +
+		`For a network with many layers the overview shows the outputs of its blocks.
 
 ` + picturesHelp
 }
@@ -75,7 +75,7 @@ func (c *features) Run(stdout io.Writer) error {
 	return err
 }
 
-// stages are the layers with their names, kinds and outputs.
+// stages describes each layer: its name, its kind, its output.
 func stages(activations []graph.Activation) []viz.Stage {
 	all := make([]viz.Stage, len(activations))
 	for i, a := range activations {
@@ -87,7 +87,7 @@ func stages(activations []graph.Activation) []viz.Stage {
 	return all
 }
 
-// readsText is what a layer reads, in words.
+// readsText lists the layers that a layer reads.
 func readsText(n *graph.Node) string {
 	const most = 4
 	var names []string
@@ -100,14 +100,14 @@ func readsText(n *graph.Node) string {
 	return strings.Join(names, ", ")
 }
 
-// page is a page's file. The numbers have as many digits as the last one's, at least two, so that the
-// names are in the layers' order.
+// page returns a page's path. All numbers have the same count of digits, at least two, so that the
+// names sort in the order of the layers.
 func (c *features) page(i, pages int, stage viz.Stage) string {
 	digits := max(2, len(fmt.Sprint(pages)))
 	return filepath.Join(c.Out, fmt.Sprintf("%0*d-%s.png", digits, i+1, fileName(stage.Name)))
 }
 
-// fileName is a layer's name, which may be anything, as part of a file's name.
+// fileName returns a layer's name with _ for every character that isn't safe in a file name.
 func fileName(name string) string {
 	safe := []rune(name)
 	for i, r := range safe {
@@ -126,7 +126,7 @@ func (c *features) maps(m *graph.Model, stage viz.Stage) viz.FeatureMaps {
 	return f
 }
 
-// overview draws the input, the layers that change what they read, and the answer.
+// overview draws the input, the layers worth showing, and the prediction.
 func (c *features) overview(m *graph.Model, s *picture.Sample, stages []viz.Stage, a *answer) error {
 	input, err := pictureOf(m.Spec(), s.Pixels)
 	if err != nil {

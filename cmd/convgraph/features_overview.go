@@ -2,12 +2,12 @@ package main
 
 import "convgraph/graph"
 
-// mostStages is how many layers an overview shows one by one.
+// mostStages is the number of layers up to which an overview shows them one by one.
 const mostStages = 40
 
-// overviewNodes are the layers that an overview shows: those that change what they read; if they are
-// many, without those that only the normalisation or the activation behind them reads; and if they
-// still are many, of each block only what it gives.
+// overviewNodes selects the layers for an overview: those that change their input. If there are too
+// many, it leaves out those that only a normalisation or an activation reads, and if there are
+// still too many, all of a block but its output.
 func overviewNodes(m *graph.Model) map[*graph.Node]bool {
 	shown := changing(m)
 	if len(shown) <= mostStages {
@@ -30,8 +30,8 @@ func overviewNodes(m *graph.Model) map[*graph.Node]bool {
 	return shown
 }
 
-// changing are the layers whose output isn't their input in another form, without those that only turn
-// the logits into the answer.
+// changing returns the layers that change their input's values, without those that only turn the
+// logits into probabilities.
 func changing(m *graph.Model) map[*graph.Node]bool {
 	nodes := map[*graph.Node]bool{}
 	for _, n := range m.Nodes() {
@@ -47,7 +47,7 @@ func changing(m *graph.Model) map[*graph.Node]bool {
 	return nodes
 }
 
-// refines says whether a layer works on each map by itself.
+// refines reports whether a layer works on each map separately.
 func refines(n *graph.Node) bool {
 	switch n.Layer.(type) {
 	case graph.ActivationFunction, graph.PReLU, graph.BatchNorm, graph.GroupNorm, graph.LayerNorm, graph.LRN:
@@ -56,7 +56,8 @@ func refines(n *graph.Node) bool {
 	return false
 }
 
-// leaves says whether a layer of another block, or none, reads the node, or nothing does.
+// leaves reports whether the node is an output of its block: a layer outside the block reads it, or
+// none does.
 func leaves(n *graph.Node, block func(string) string) bool {
 	readers := n.Readers()
 	for _, r := range readers {

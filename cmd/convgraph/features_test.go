@@ -16,8 +16,8 @@ import (
 	"convgraph/internal/testutil"
 )
 
-// TestFeaturesOfNets draws the built-in nets that differ in kind, those of large pictures in small, and compares
-// LeNet's overview.
+// TestFeaturesOfNets draws the built-in nets that differ in kind, those of large pictures in small,
+// and compares LeNet's overview.
 func TestFeaturesOfNets(t *testing.T) {
 	path := page(t)
 	names := []string{"simpleconvnet", "lenet", "lenet-tanh", "lenet-modern", "lenet-wide", "alexnet", "squeezenet1_1", "resnet20"}
@@ -70,7 +70,8 @@ func branchedNet(head ...graph.Part) *graph.Spec {
 		graph.GlobalAvgPool{}, graph.Serial(head...))
 }
 
-// TestFeaturesOfBranches wants a page a layer in the layers' order, which says what it reads, and an answer for each loss.
+// TestFeaturesOfBranches wants a page a layer in the layers' order, which says what it reads, and
+// an answer for each loss.
 func TestFeaturesOfBranches(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -110,7 +111,8 @@ func TestFeaturesOfBranches(t *testing.T) {
 	}
 }
 
-// TestOverviewOfManyLayers wants a short list to be whole, and of a long network what its blocks give.
+// TestOverviewOfManyLayers wants a short list to be whole, and of a long network what its blocks
+// give.
 func TestOverviewOfManyLayers(t *testing.T) {
 	for name, want := range map[string]struct {
 		least, most int
@@ -140,5 +142,5 @@ func TestOverviewOfManyLayers(t *testing.T) {
 func TestFeaturesFailures(t *testing.T) {
 	params, path := saved(t, builtIn(t, "lenet")), page(t)
 	fail(t, cli.Failed, "-o: mkdir "+path, "features", params, path, "-o", path)
-	fail(t, cli.BadUsage, `missing flags: --out=DIR (see convgraph -help)`, "features", params, path)
+	fail(t, cli.BadUsage, `missing flags: --out=DIR (see convgraph features -help)`, "features", params, path)
 }

@@ -12,18 +12,18 @@ import (
 
 // filters is convgraph filters.
 type filters struct {
-	Params string  `arg:"" help:"The params.safetensors of a model, or squeezenet, which comes with the program."`
+	Params string  `arg:"" help:"A model's params.safetensors, or squeezenet (built in)."`
 	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
-	Layer  string  `help:"A convolution's name, as convgraph summary lists it; without it the first." placeholder:"NAME"`
-	Before string  `type:"given" want:"a parameter file" help:"Show beside them the same filters as this file of the same network has them: epochs/epoch-000.safetensors, which trainmnist -keep-epochs writes before learning." placeholder:"PARAMS"`
-	Init   *uint64 `help:"Show beside them the same filters before learning, drawn from this seed." placeholder:"SEED"`
-	Scale  string  `enum:"each,shared" default:"each" help:"each: every filter from its own least weight (black) to its own greatest (white); shared: one scale for all, which makes them comparable."`
+	Layer  string  `help:"The convolution's name, as convgraph summary lists it (default: the first)." placeholder:"NAME"`
+	Before string  `type:"given" want:"a parameter file" help:"Compare with the same filters in this file, such as epochs/epoch-000.safetensors, which convgraph train -keep-epochs writes before learning." placeholder:"PARAMS"`
+	Init   *uint64 `help:"Compare with the filters before learning, initialised from this seed." placeholder:"SEED"`
+	Scale  string  `enum:"each,shared" default:"each" help:"each: every filter from its smallest weight (black) to its largest (white); shared: one scale for all, to compare them."`
 }
 
-// Help is the longer help.
+// Help returns the text below a command's usage.
 func (filters) Help() string {
-	return `One input channel makes grey filters, three make coloured ones (red, green, blue); deeper layers get a row a filter and a column an input ` +
-		`channel, the first 32 of each. The note below the picture says what the greys stand for.`
+	return `Filters of one input channel are grey, filters of three are red, green and blue. For deeper layers each row is a filter and each column an input ` +
+		`channel, at most 32 of each. The note below the picture states the grey scale.`
 }
 
 // Run draws the filters.
@@ -57,7 +57,7 @@ func (c *filters) Run() error {
 	return viz.WritePNG(string(c.Out), viz.SideBySide{left, right})
 }
 
-// before is the network of the left picture, and what it is; nil if there is none.
+// before returns the network of the left picture and its caption; nil without -before and -init.
 func (c *filters) before(m *graph.Model) (earlier *graph.Model, when string, err error) {
 	switch {
 	case c.Before != "" && c.Init != nil:

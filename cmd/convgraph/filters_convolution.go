@@ -11,17 +11,17 @@ import (
 	"convgraph/viz"
 )
 
-// convolution is a convolution of a model.
+// convolution is a convolution layer with its weight.
 type convolution struct {
 	node   *graph.Node
 	layer  graph.Conv2D
 	weight *tensor.Dense
 }
 
-// channels are those of its input.
+// channels is the number of input channels.
 func (c *convolution) channels() int { return c.node.Inputs[0].Shape[0] }
 
-// findConvolution is the convolution of the given name, or the first if there is none.
+// findConvolution returns the convolution with this name, or the first for an empty name.
 func findConvolution(m *graph.Model, name string) (*convolution, error) {
 	var known []string
 	for _, n := range m.Nodes() {
@@ -39,7 +39,7 @@ func findConvolution(m *graph.Model, name string) (*convolution, error) {
 	return nil, cli.Usagef("-layer is %q: the convolutions of model %q are %s", name, m.Spec().Name, strings.Join(known, ", "))
 }
 
-// filters are the weights, those of missing connections 0.
+// filters returns the weights, with 0 for missing connections.
 func (c *convolution) filters() viz.Filters {
 	s, weights := c.weight.Shape(), c.weight.Float32s()
 	if c.layer.Connections == nil {

@@ -13,31 +13,31 @@ import (
 
 // fold is convgraph fold.
 type fold struct {
-	Params string `arg:"" help:"The params.safetensors of a trained model, or squeezenet, which comes with the program."`
-	Out    string `short:"o" required:"" help:"The params.safetensors to write." placeholder:"PARAMS"`
-	JSON   bool   `name:"json" help:"The figures as JSON."`
+	Params string `arg:"" help:"A trained model's params.safetensors, or squeezenet (built in)."`
+	Out    string `short:"o" required:"" help:"File to write, a params.safetensors." placeholder:"PARAMS"`
+	JSON   bool   `name:"json" help:"Print the figures as JSON."`
 }
 
-// foldedInputs is how many random inputs the logits are compared on.
+// foldedInputs is the number of random inputs for the comparison of the logits.
 const foldedInputs = 8
 
 // folding is what fold prints.
 type folding struct {
-	Folded     []string `json:"folded"` // the layers that are gone
+	Folded     []string `json:"folded"` // the removed layers
 	BatchNorms int      `json:"batch_norms"`
 	Inputs     int      `json:"inputs"`
 	Largest    float64  `json:"largest_logit"`
 	Difference float64  `json:"largest_difference"`
 }
 
-// Help is the longer help.
+// Help returns the text below a command's usage.
 func (fold) Help() string {
-	return `Each BatchNorm that is the only reader of a convolution or an affine layer goes into that layer's weight and bias. ` +
-		`The result predicts the same but for rounding; the largest difference of the logits, on random inputs from 0 to 1, is printed. ` +
-		`It is made for prediction: training it trains a network without these layers.`
+	return `Multiplies each BatchNorm that is the only reader of a convolution or an affine layer into that layer's weight and bias. ` +
+		`Predictions stay the same up to rounding; prints the largest difference of the logits on random inputs from 0 to 1. ` +
+		`The result is for prediction: trained further, it is a network without these layers.`
 }
 
-// Run folds, compares and writes.
+// Run folds the layers, compares the logits and writes the file.
 func (c *fold) Run(stdout io.Writer) error {
 	m, err := loadFinite(c.Params)
 	if err != nil {
@@ -71,7 +71,8 @@ func batchNorms(m *graph.Model) (n int) {
 	return n
 }
 
-// compare gives the largest logit of random inputs and the largest difference between two models' logits.
+// compare returns the largest logit of random inputs and the largest difference between the two
+// models' logits.
 func compare(m, other *graph.Model) (largest, difference float64, err error) {
 	r := rand.New(rand.NewPCG(1, 0))
 	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(append(tensor.Shape{foldedInputs}, m.Spec().Input...)...))

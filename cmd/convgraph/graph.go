@@ -14,17 +14,17 @@ import (
 
 // graphPicture is convgraph graph.
 type graphPicture struct {
-	Model string `arg:"" help:"A built-in's name, the path of a JSON spec, or a params.safetensors. The built-ins: ${models}."`
+	Model string `arg:"" help:"A built-in model, a JSON spec or a params.safetensors. Built in: ${models}."`
 	Out   string `short:"o" required:"" help:"Picture to write: .svg, or .dot for Graphviz." placeholder:"FILE"`
-	Batch int    `default:"1" help:"Batch size the shapes are shown for."`
-	Ops   bool   `help:"The symbolic graph, whatever the network."`
-	Grad  bool   `help:"The symbolic graph with the loss and its gradients."`
+	Batch int    `default:"1" help:"Batch size of the shapes."`
+	Ops   bool   `help:"Draw the symbolic graph of any network."`
+	Grad  bool   `help:"Draw the symbolic graph with the loss and its gradients."`
 }
 
-// Help is the longer help.
+// Help returns the text below a command's usage.
 func (graphPicture) Help() string {
-	return `The symbolic graph: every op with its parameters. Of a network with branches, or with more than 40 layers, that would be hard to read: ` +
-		`its picture shows the layers and what reads what, with a box around each block, unless -ops or -grad asks for the symbolic graph.`
+	return `Draws the symbolic graph: every op with its parameters. A network with branches, or with more than 40 layers, is drawn as layers with a box around ` +
+		`each block, which is easier to read; -ops or -grad draws its symbolic graph.`
 }
 
 // Run draws the graph.
@@ -61,7 +61,7 @@ var nodeKinds = map[graph.ValueKind]viz.NodeKind{
 	graph.GradientValue:  viz.KindGradient,
 }
 
-// drawn is a described graph as viz draws it.
+// drawn converts a description for viz.
 func drawn(d *graph.Description, gradients bool) viz.Graph {
 	g := viz.Graph{Title: d.Model}
 	if gradients {

@@ -9,11 +9,11 @@ import (
 	"convgraph/viz"
 )
 
-// mostOps is how many layers a network may have whose symbolic graph is still easy to read.
+// mostOps is the number of layers up to which a symbolic graph is easy to read.
 const mostOps = 40
 
-// showsLayers says whether a network is better shown by its layers than by its symbolic graph: it has
-// branches, or is long.
+// showsLayers reports whether to draw the layers instead of the symbolic graph: the network has
+// branches or many layers.
 func showsLayers(m *graph.Model) bool {
 	nodes := m.Nodes()
 	if len(nodes) > mostOps {
@@ -34,7 +34,7 @@ func writeLayers(path, ext string, g viz.LayerGraph) error {
 	return viz.WriteSVG(path, g)
 }
 
-// layerPicture is a network's layers as viz draws them.
+// layerPicture converts a network's layers for viz.
 func layerPicture(m *graph.Model, batch int) viz.LayerGraph {
 	g := viz.LayerGraph{Title: m.Spec().Name}
 	nodes := m.Nodes()
@@ -63,8 +63,8 @@ func layerPicture(m *graph.Model, batch int) viz.LayerGraph {
 	return g
 }
 
-// blockNames finds the blocks: what a join and its branches have in common is the part of its name
-// before the last dot. Of blocks within blocks the outermost count.
+// blockNames finds the blocks and returns a function from a layer's name to its block's. A join's
+// name up to the last dot is a block's name. Of nested blocks the outermost counts.
 func blockNames(nodes []*graph.Node) func(name string) string {
 	blocks := map[string]bool{}
 	for _, n := range nodes {
@@ -98,7 +98,7 @@ func layerKindOf(l graph.Layer) viz.LayerKind {
 	return viz.LayerOther
 }
 
-// layerText is what a layer does, in a few words: "Conv2D 3×3, 64 filters, stride 2, pad 1".
+// layerText describes a layer in a few words: "Conv2D 3×3, 64 filters, stride 2, pad 1".
 func layerText(n *graph.Node) string {
 	var words []string
 	switch l := n.Layer.(type) {
@@ -127,7 +127,7 @@ func layerText(n *graph.Node) string {
 
 func sizeText(p graph.Pair) string { return fmt.Sprintf("%d×%d", p[0], p[1]) }
 
-// windowText tells of how a window moves what isn't usual.
+// windowText lists the settings of a window that differ from the defaults.
 func windowText(stride, usual, pad, begin, end, dilation graph.Pair) (words []string) {
 	for _, part := range []struct {
 		name        string
@@ -145,7 +145,7 @@ func windowText(stride, usual, pad, begin, end, dilation graph.Pair) (words []st
 	return words
 }
 
-// inWords makes "Clip max 6" of "Clip{Max: 6}".
+// inWords turns "Clip{Max: 6}" into "Clip max 6".
 func inWords(code string) string {
 	kind, fields, _ := strings.Cut(strings.TrimSuffix(code, "}"), "{")
 	if fields == "" {
@@ -157,7 +157,7 @@ func inWords(code string) string {
 	return kind + " " + strings.ToLower(strings.ReplaceAll(fields, ": ", " "))
 }
 
-// pairs are sizes as code and in words.
+// pairs turns sizes from code into words.
 var pairs = []struct {
 	code  *regexp.Regexp
 	words string

@@ -12,8 +12,8 @@ import (
 	"convgraph/viz"
 )
 
-// TestGraphOfBranches wants the layers of a network with branches, its ops where they are asked for,
-// and a list's ops as ever.
+// TestGraphOfBranches wants the layers of a network with branches, its ops where they are asked
+// for, and a list's ops as ever.
 func TestGraphOfBranches(t *testing.T) {
 	dir := t.TempDir()
 	draw := func(args ...string) string {
@@ -55,7 +55,8 @@ func TestLayerTexts(t *testing.T) {
 	}
 }
 
-// TestLayerKindsInPictures wants a kind for each layer there is, and "other" only for the few that it is for.
+// TestLayerKindsInPictures wants a kind for each layer there is, and "other" only for the few that
+// it is for.
 func TestLayerKindsInPictures(t *testing.T) {
 	other := map[string]bool{
 		"flatten": true, "slice": true, "channel_shuffle": true, "pad_channels": true, "dropout": true, "dropout2d": true, "stochastic_depth": true,

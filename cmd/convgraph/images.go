@@ -10,14 +10,14 @@ import (
 // images is convgraph images.
 type images struct {
 	Out          string       `short:"o" required:"" help:"Folder to write, new or empty." placeholder:"DIR"`
-	As           dataset.Form `default:"folder" enum:"folder,parquet,tar,csv" help:"Form: class folders of pictures, Parquet files as Hugging Face's datasets have them, tar files as WebDataset has them, or class folders with a list of them, images.csv."`
-	Data         string       `type:"given" want:"a folder or files" help:"Data in any form that convgraph train -data takes; pictures are copied as they are. Without it the embedded MNIST." placeholder:"DIR"`
-	Seed         uint64       `default:"1" help:"Chooses the test images, if the data don't keep them apart themselves."`
-	TrainSamples int          `default:"0" help:"The first so many training images; 0 is all."`
-	TestSamples  int          `default:"0" help:"The first so many test images; 0 is all."`
+	As           dataset.Form `default:"folder" enum:"folder,parquet,tar,csv" help:"Format: folder, class folders of PNG pictures; parquet, as Hugging Face's datasets; tar, as WebDataset; csv, class folders and a list of them, images.csv."`
+	Data         string       `type:"given" want:"a folder or files" help:"Data in any form that convgraph train -data takes; pictures are copied unchanged (default: the embedded MNIST)." placeholder:"DIR"`
+	Seed         uint64       `default:"1" help:"Selects the test images if the data has no test part."`
+	TrainSamples int          `default:"0" help:"Write only this many training images (0: all)."`
+	TestSamples  int          `default:"0" help:"Write only this many test images (0: all)."`
 }
 
-// Run writes training and test images.
+// Run writes the training and the test images.
 func (c *images) Run(stdout io.Writer) error {
 	train, test, err := c.open()
 	if err != nil {
@@ -38,7 +38,7 @@ func (c *images) open() (train, test dataset.Dataset, err error) {
 	return dataset.Open(c.Data, dataset.PictureOptions{Seed: c.Seed})
 }
 
-// first is the first n samples, all of them if n is 0.
+// first returns the first n samples, or all if n is 0.
 func first(ds dataset.Dataset, n int) dataset.Dataset {
 	if n == 0 {
 		return ds

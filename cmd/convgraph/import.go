@@ -28,14 +28,14 @@ import (
 // importFile is convgraph import.
 type importFile struct {
 	File       string `arg:"" help:"Another program's file: .onnx, the book's .pkl, NumPy's .npz, PyTorch's .pt or .pth, .safetensors."`
-	Out        string `short:"o" required:"" help:"The params.safetensors to write." placeholder:"PARAMS"`
-	Model      string `default:"simpleconvnet" help:"The network the parameters are of: a built-in's name or the path of a JSON spec. An .onnx file says it itself."`
-	Input      string `help:"The shape of an image, for an .onnx file that leaves sizes open: 3x48x192." placeholder:"CxHxW"`
-	Output     string `help:"The value that the network ends with, for an .onnx file of several outputs." placeholder:"NAME"`
-	First      bool   `name:"channels-first" help:"Make a network of images (C, H, W) of an .onnx file whose input is (N, H, W, C), as TensorFlow's are: pictures can be given to it."`
-	Float64    bool   `name:"float64" help:"Keep the numbers of an .onnx file in float64."`
-	ClassNames string `name:"class-names" help:"File with the names of the classes, one a line in their order." placeholder:"FILE"`
-	Names      string `help:"JSON object of the model's names by the file's, {\"features.0.weight\": \"conv1.weight\", …}, or of prefixes, {\"ema.\": \"\"}; the file's other arrays are left out. Without it the names are the model's under any prefix, the book's, or modules in the order of the model's layers." placeholder:"FILE"`
+	Out        string `short:"o" required:"" help:"File to write, a params.safetensors." placeholder:"PARAMS"`
+	Model      string `default:"simpleconvnet" help:"The parameters' network: a built-in model or a JSON spec. An .onnx file declares it."`
+	Input      string `help:"Shape of an image, for an .onnx file with open sizes: 3x48x192." placeholder:"CxHxW"`
+	Output     string `help:"The output to use, for an .onnx file with several." placeholder:"NAME"`
+	First      bool   `name:"channels-first" help:"Convert an .onnx file with input (N, H, W, C), as TensorFlow's, to a network of images (C, H, W), so that it takes pictures."`
+	Float64    bool   `name:"float64" help:"Keep an .onnx file's float64 numbers."`
+	ClassNames string `name:"class-names" help:"File with the class names, one on each line." placeholder:"FILE"`
+	Names      string `help:"JSON object that maps the file's names to the model's, {\"features.0.weight\": \"conv1.weight\", …}, or prefixes, {\"ema.\": \"\"}; other arrays are ignored (default: the model's names with any prefix, the book's names, or modules in the order of the model's layers)." placeholder:"FILE"`
 }
 
 var readers = map[string]func(string) ([]formats.Array, error){
@@ -46,13 +46,13 @@ var readers = map[string]func(string) ([]formats.Array, error){
 	},
 }
 
-// Run reads the file and saves the model. Numbers of float64 stay float64.
+// Run reads the file and saves the model. float64 arrays stay float64.
 func (c *importFile) Run(stdout io.Writer) error {
 	m, err := c.read()
 	if err != nil {
 		return err
 	}
-	runtime.GC() // the file's bytes aren't needed any more: that halves the memory while the parameters are written
+	runtime.GC() // frees the file's bytes, which halves the memory while the parameters are written
 	if err := m.Save(c.Out); err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (c *importFile) dtype() graph.Option {
 	return nil
 }
 
-// parseShape reads sizes such as 3x48x192; nil if there are none.
+// parseShape parses sizes such as 3x48x192; it returns nil for an empty text.
 func parseShape(text string) (tensor.Shape, error) {
 	if text == "" {
 		return nil, nil
@@ -127,7 +127,7 @@ func parseShape(text string) (tensor.Shape, error) {
 	return shape, nil
 }
 
-// nameClasses gives the network's classes the names in a file, one a line, if a path is given.
+// nameClasses reads class names from a file, one on each line, unless the path is empty.
 func nameClasses(spec *graph.Spec, path string) error {
 	if path == "" {
 		return nil
@@ -145,7 +145,7 @@ func nameClasses(spec *graph.Spec, path string) error {
 	return nil
 }
 
-// readNames is the map of the model's names by the file's; nil if the path is empty.
+// readNames reads a map from a file's names to the model's; it returns nil for an empty path.
 func readNames(path string) (map[string]string, error) {
 	if path == "" {
 		return nil, nil
@@ -161,8 +161,8 @@ func readNames(path string) (map[string]string, error) {
 	return names, nil
 }
 
-// named is the spec's model with the arrays for its parameters; names may be nil. It is float64 if any
-// array that is taken is.
+// named returns the spec's model with the arrays as parameters; names may be nil. The model is
+// float64 if any of these arrays is.
 func named(spec *graph.Spec, arrays []formats.Array, names map[string]string) (*graph.Model, error) {
 	m, err := graph.New(spec)
 	if err != nil {

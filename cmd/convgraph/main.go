@@ -1,5 +1,5 @@
-// Command convgraph trains networks and looks into them: their layers, graphs, gradients, filters and
-// predictions.
+// Command convgraph trains networks and looks into them: their layers, graphs, gradients, filters
+// and predictions.
 //
 //	go run ./cmd/convgraph -help
 package main
@@ -19,29 +19,29 @@ import (
 
 // grammar is convgraph's subcommands.
 type grammar struct {
-	Train     training.Command `cmd:"" help:"Train a network on MNIST, or on other images: the same as trainmnist."`
-	Summary   summary          `cmd:"" help:"Layers, shapes, parameters, multiply-adds and memory of a model."`
-	Gradcheck gradCheck        `cmd:"" help:"Autodiff against numerical gradients."`
-	Profile   profile          `cmd:"" help:"Where the time of a training step goes, layer by layer, and what limits it."`
-	Graph     graphPicture     `cmd:"" help:"A picture of a model's symbolic graph."`
-	Filters   filters          `cmd:"" help:"A picture of a convolution's filters."`
-	Apply     apply            `cmd:"" help:"What the first filters answer to an image."`
-	Features  features         `cmd:"" help:"What every layer makes of an image, and an overview."`
-	Maximize  maximize         `cmd:"" help:"The input and the training images that excite a unit most."`
-	Atlas     atlas            `cmd:"" help:"What every layer looks for: pictures that excite its units most."`
-	Saliency  saliency         `cmd:"" help:"The pixels that a decision hangs on."`
-	Confusion confusion        `cmd:"" help:"The confusion matrix and the misclassified images."`
-	Mistakes  mistakes         `cmd:"" help:"A gallery of the mistakes that a model is surest of, with heat maps."`
-	Predict   predict          `cmd:"" help:"Recognise pictures."`
-	Eval      eval             `cmd:"" help:"Count the right answers of a trained model."`
-	RunArrays runArrays        `cmd:"" name:"run" help:"Logits and probabilities of the images in an .npz file."`
-	Gradients runGradients     `cmd:"" help:"Loss and gradients of the images and targets in an .npz file: labels, or a distribution over the classes for each image."`
-	Curvature curvature        `cmd:"" help:"The largest eigenvalues of the Hessian, and the loss along their directions."`
-	Serve     serve            `cmd:"" help:"Answer predictions over HTTP."`
+	Train     training.Command `cmd:"" help:"Train a network: the same as trainmnist."`
+	Summary   summary          `cmd:"" help:"Print a model's layers, shapes, parameters, multiply-adds and memory."`
+	Gradcheck gradCheck        `cmd:"" help:"Compare gradients with finite differences."`
+	Profile   profile          `cmd:"" help:"Time each layer of a training step, and show what limits it."`
+	Graph     graphPicture     `cmd:"" help:"Draw a model's symbolic graph, or its layers."`
+	Filters   filters          `cmd:"" help:"Draw a convolution's filters."`
+	Apply     apply            `cmd:"" help:"Draw the first filters' responses to an image."`
+	Features  features         `cmd:"" help:"Draw every layer's output for an image, and an overview."`
+	Maximize  maximize         `cmd:"" help:"Draw the input and the training images that excite a unit most."`
+	Atlas     atlas            `cmd:"" help:"Draw what every layer looks for: pictures that excite its units most."`
+	Saliency  saliency         `cmd:"" help:"Draw which pixels a decision depends on."`
+	Confusion confusion        `cmd:"" help:"Draw the confusion matrix and the misclassified images."`
+	Mistakes  mistakes         `cmd:"" help:"Make a gallery of a model's surest mistakes, with heat maps."`
+	Predict   predict          `cmd:"" help:"Classify pictures."`
+	Eval      eval             `cmd:"" help:"Measure a trained model's accuracy."`
+	RunArrays runArrays        `cmd:"" name:"run" help:"Compute logits and probabilities of the images in an .npz file."`
+	Gradients runGradients     `cmd:"" help:"Compute the loss and its gradients for the images and targets in an .npz file."`
+	Curvature curvature        `cmd:"" help:"Compute the largest eigenvalues of the Hessian, and draw the loss along their directions."`
+	Serve     serve            `cmd:"" help:"Serve predictions and a page over HTTP."`
 	Fold      fold             `cmd:"" help:"Fold BatchNorm layers into the layers before them, for prediction."`
-	Import    importFile       `cmd:"" help:"Take parameters from another program's file."`
-	Export    exportFile       `cmd:"" help:"Write parameters for another program."`
-	Images    images           `cmd:"" help:"Write MNIST, or data of its format, as class folders of RGB PNG images."`
+	Import    importFile       `cmd:"" help:"Convert another program's file to a params.safetensors."`
+	Export    exportFile       `cmd:"" help:"Convert a params.safetensors for another program."`
+	Images    images           `cmd:"" help:"Write MNIST or other data as class folders, Parquet or tar files, or a list."`
 }
 
 func main() {

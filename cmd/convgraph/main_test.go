@@ -21,7 +21,8 @@ func convgraph(args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), diagnostics.String()
 }
 
-// succeed runs the command, wants it to succeed without a word on stderr, and gives what it printed.
+// succeed runs the command, wants it to succeed without a word on stderr, and gives what it
+// printed.
 func succeed(t *testing.T, args ...string) string {
 	t.Helper()
 	code, stdout, stderr := convgraph(args...)
@@ -30,7 +31,8 @@ func succeed(t *testing.T, args ...string) string {
 	return stdout
 }
 
-// fail runs the command and wants the exit code, nothing on stdout and one line on stderr that has the text.
+// fail runs the command and wants the exit code, nothing on stdout and one line on stderr that has
+// the text.
 func fail(t *testing.T, want int, text string, args ...string) {
 	t.Helper()
 	code, stdout, stderr := convgraph(args...)

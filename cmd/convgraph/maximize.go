@@ -17,31 +17,31 @@ import (
 
 // maximize is convgraph maximize.
 type maximize struct {
-	Params string  `arg:"" help:"The params.safetensors of a model, or squeezenet, which comes with the program."`
+	Params string  `arg:"" help:"A model's params.safetensors, or squeezenet (built in)."`
 	Layer  string  `required:"" help:"The unit's layer, as convgraph summary lists it." placeholder:"NAME"`
-	Unit   int     `required:"" help:"The unit, from 0: a map of a layer with maps, an output of any other." placeholder:"K"`
+	Unit   int     `required:"" help:"The unit, from 0: a map, or an output of a layer without maps." placeholder:"K"`
 	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
-	Data   string  `type:"given" want:"a folder" help:"Whose training images are searched: a folder of IDX files, or of class folders of pictures; without it the embedded MNIST." placeholder:"DIR"`
-	Images int     `default:"0" help:"Search the first so many training images; 0 is all."`
-	Steps  int     `default:"200" help:"Steps up."`
-	Rate   float64 `default:"0.05" help:"How far the first step goes, as the root of the mean square of the pixels' changes; pixels go from 0 to 1."`
-	Blur   float64 `default:"0.1" help:"Share of a pixel that goes to its neighbours in the first step; more makes a smoother picture."`
-	Seed   uint64  `default:"1" help:"Seed of the noise it starts from; and the training's -seed, if the folder of images doesn't keep its test images apart itself."`
-	JSON   bool    `name:"json" help:"The answers as JSON."`
+	Data   string  `type:"given" want:"a folder or files" help:"Data whose training images are searched, in any form that convgraph train -data takes (default: the embedded MNIST)." placeholder:"PATH"`
+	Images int     `default:"0" help:"Search only this many training images, from the first (0: all)."`
+	Steps  int     `default:"200" help:"Steps of gradient ascent."`
+	Rate   float64 `default:"0.05" help:"Length of the first step: the root mean square change of the pixels, which range from 0 to 1."`
+	Blur   float64 `default:"0.1" help:"Blur of the first step: the share of a pixel that its neighbours get."`
+	Seed   uint64  `default:"1" help:"Seed of the noise that the ascent starts from. It also selects the test images if the data has no test part: give the training's -seed."`
+	JSON   bool    `name:"json" help:"Print the responses as JSON."`
 }
 
 // excitement is what maximize -json prints.
 type excitement struct {
 	Layer  string       `json:"layer"`
 	Unit   int          `json:"unit"`
-	Ascent float64      `json:"ascent"`           // the answer that gradient ascent reached
+	Ascent float64      `json:"ascent"`           // the response to the painted input
 	Images []excitation `json:"images,omitempty"` // the training images that excite the unit most
 }
 
-// Help is the longer help.
+// Help returns the text below a command's usage.
 func (maximize) Help() string {
-	return `The input that excites a unit most, found by gradient ascent through the symbolic graph, and the nine training images that do. A map's ` +
-		`answer is its value in the middle for the ascent, and its largest for a training image. The same arguments give the same picture.`
+	return `Draws the input that excites a unit most, found by gradient ascent, and the nine training images that excite it most. A map's response is its middle ` +
+		`value in the ascent, and its largest value for a training image. The same arguments give the same picture.`
 }
 
 func (c *maximize) check() error {
@@ -58,7 +58,7 @@ func (c *maximize) check() error {
 	return nil
 }
 
-// Run climbs, searches and draws.
+// Run ascends, searches the images and draws.
 func (c *maximize) Run(stdout io.Writer) error {
 	if err := c.check(); err != nil {
 		return err
@@ -95,7 +95,7 @@ func (c *maximize) Run(stdout io.Writer) error {
 	return err
 }
 
-// checkUnit sees that there is such a unit.
+// checkUnit returns an error if the model has no such unit.
 func checkUnit(m *graph.Model, layer string, unit int) error {
 	var names []string
 	for _, n := range m.Nodes() {
@@ -111,7 +111,8 @@ func checkUnit(m *graph.Model, layer string, unit int) error {
 	return cli.Usagef("-layer is %q: the layers of model %q are %v", layer, m.Spec().Name, names)
 }
 
-// addImages adds the training images that excite the unit most, and gives them. Without -data, a model that takes other images than MNIST's gets none.
+// addImages adds the training images that excite the unit most, and returns them. There are none
+// for a model of other images than MNIST's without -data.
 func (c *maximize) addImages(p *viz.Portrait, m *graph.Model) ([]excitation, error) {
 	opened, err := (&evaluated{Data: c.Data, Train: true, Seed: c.Seed}).open(m)
 	if err != nil {
@@ -150,13 +151,14 @@ func (c *maximize) addImages(p *viz.Portrait, m *graph.Model) ([]excitation, err
 	return best, nil
 }
 
-// excitation is a unit's answer to an image of a set.
+// excitation is a unit's response to an image of a set.
 type excitation struct {
 	Index  int     `json:"index"` // in the set, from 0
 	Answer float64 `json:"answer"`
 }
 
-// mostExciting are the nine images that a unit answers to most, the most exciting first; none if it answers to all alike.
+// mostExciting returns the nine images that excite a unit most, the most exciting first. There are
+// none if the unit's response is the same for all images.
 func mostExciting(m *graph.Model, layer string, unit int, set dataset.Dataset) ([]excitation, error) {
 	const most = 9
 	part, err := m.UpTo(layer)

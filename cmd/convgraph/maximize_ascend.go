@@ -12,27 +12,29 @@ import (
 	"convgraph/picture"
 )
 
-// ascent is gradient ascent on the input: from noise, many small steps along the gradient of a unit's answer (Simonyan, Vedaldi and
-// Zisserman 2013). A little blur after each step and bounds on the pixels keep it from patterns that no picture has (Yosinski et al. 2015,
-// section 4). Where it leads depends on where it starts, so it tries some starts and follows the one that gets farthest.
+// ascent is gradient ascent on the input: from noise, many small steps along the gradient of a
+// unit's response (Simonyan, Vedaldi and Zisserman 2013). Blur after each step and bounds on the
+// pixels prevent patterns that no picture has (Yosinski et al. 2015, section 4). The result depends
+// on the start, so it tries several starts and continues from the best.
 type ascent struct {
 	steps int
-	rate  float64 // root of the mean square of the first step's changes; the steps shrink to nothing
-	blur  float64 // share of a pixel that goes to its four neighbours in the first step; it shrinks to nothing before the steps do
+	rate  float64 // root mean square change of the pixels in the first step; it decays to 0
+	blur  float64 // share of a pixel that its four neighbours get in the first step; it decays to 0 earlier
 	seed  uint64  // of the noise
 }
 
-// starts are noises: their grounds, and their deviations. A ground of black is MNIST's; a unit that a rectifier has silenced there may speak in
-// stronger noise.
-var starts = []struct{ ground, deviation float64 }{{0.5, 0.02}, {0.5, 0.3}, {0, 0.02}, {0, 0.3}}
+// starts are the means and stds of the noise to start from. Mean 0 is MNIST's black. A unit that a
+// rectifier silences in weak noise may respond to stronger noise.
+var starts = []struct{ mean, std float64 }{{0.5, 0.02}, {0.5, 0.3}, {0, 0.02}, {0, 0.3}}
 
-// slope is an ascent over intensities from 0 to 1, whatever the model reads them as.
+// slope computes gradients with respect to intensities from 0 to 1, before the model's mean and
+// std.
 type slope struct {
 	*graph.ActivationMaximization
 	preprocess picture.Preprocessing
 }
 
-// Run computes the answer to intensities and its gradient with respect to them.
+// Run computes the response to the intensities and its gradient with respect to them.
 func (s *slope) Run(x *tensor.Dense) (answer float64, gradient *tensor.Dense, err error) {
 	if s.preprocess.Mean == nil && s.preprocess.Std == nil {
 		return s.ActivationMaximization.Run(x)
@@ -50,8 +52,8 @@ func (s *slope) Run(x *tensor.Dense) (answer float64, gradient *tensor.Dense, er
 	return answer, gradient, nil
 }
 
-// climb gives the input (1, C, H, W), from 0 to 1, and the unit's answer to it. A rectifier is silent to most noise and shows no way up; then
-// the way begins with the same unit of the layer before it.
+// climb returns the input (1, C, H, W), from 0 to 1, and the unit's response. A rectified unit may
+// have gradient 0 for all noise; then the ascent first excites the same unit of the layer before.
 func (a ascent) climb(m *graph.Model, layer string, unit int) (*tensor.Dense, float64, error) {
 	ascent, err := m.NewActivationMaximization(layer, unit)
 	if err != nil {
@@ -93,8 +95,9 @@ func deadUnit(layer string, unit int) error {
 	return fmt.Errorf("layer %q, unit %d is dead: it answers nothing to what was tried, and no small change makes it answer", layer, unit)
 }
 
-// sameUnitBefore is the unit that a rectifier or the like has made this one of: one of the layer that
-// is read, or of the first of several.
+// sameUnitBefore returns the unit of the previous layer that this unit is computed from, for a
+// layer that works on each unit separately. If the layer has several inputs, it is a unit of the
+// first.
 func sameUnitBefore(m *graph.Model, layer string, unit int) (name string, same int, ok bool) {
 	n, err := m.Node(layer)
 	if err != nil {
@@ -119,7 +122,8 @@ func sameUnitBefore(m *graph.Model, layer string, unit int) (name string, same i
 	return in.Name, unit, !in.IsInput() && unit >= 0 && unit < in.Shape[0]
 }
 
-// bestStart follows every start for a tenth of the way and gives the one that got farthest, or nil if none moved.
+// bestStart takes a tenth of the steps from every start and returns the best result, or nil if none
+// moved.
 func (a ascent) bestStart(up *slope, shape tensor.Shape) (best *tensor.Dense, err error) {
 	farthest := math.Inf(-1)
 	for i := range starts {
@@ -143,12 +147,13 @@ func (a ascent) noise(start int, shape tensor.Shape) *tensor.Dense {
 	r := rand.New(rand.NewPCG(a.seed, uint64(start)))
 	pixels := make([]float32, shape.TotalSize())
 	for i := range pixels {
-		pixels[i] = float32(min(max(starts[start].ground+starts[start].deviation*r.NormFloat64(), 0), 1))
+		pixels[i] = float32(min(max(starts[start].mean+starts[start].std*r.NormFloat64(), 0), 1))
 	}
 	return asBatch(pixels, shape)
 }
 
-// follow takes so many steps up, or fewer if there is no slope any more; it says whether it took any.
+// follow takes this many steps, or fewer if the gradient becomes 0, and reports whether it took
+// any.
 func (a ascent) follow(up *slope, x *tensor.Dense, steps int) (moved bool, err error) {
 	for step := range steps {
 		_, gradient, err := up.Run(x)
@@ -169,10 +174,11 @@ func (a ascent) follow(up *slope, x *tensor.Dense, steps int) (moved bool, err e
 	return moved, nil
 }
 
-// unblurred is the share of the steps, the last ones, that aren't blurred: what blur has taken from the answer comes back in them.
+// unblurred is the share of steps at the end without blur, which recover the response that blur
+// costs.
 const unblurred = 0.3
 
-// move goes along the gradient, within 0 to 1.
+// move changes the pixels along the gradient, within 0 to 1.
 func move(x, gradient []float32, rate float32) {
 	for i, g := range gradient {
 		x[i] = min(max(x[i]+rate*g, 0), 1)
@@ -187,7 +193,8 @@ func rootMeanSquare(values []float32) float64 {
 	return math.Sqrt(sum / float64(len(values)))
 }
 
-// soften gives a share of each pixel to its four neighbours; at the edges the pixel stands for what is missing.
+// soften blurs: each pixel gets a share from its four neighbours, of which the pixel itself
+// replaces those outside the picture.
 func soften(x *tensor.Dense, share float32) {
 	p := planes(x.Float32s(), x.Shape()[1:])
 	was := make([]float32, p.Height*p.Width)

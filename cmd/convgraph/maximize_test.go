@@ -43,7 +43,8 @@ func patch(t *testing.T, rest ...graph.Part) *graph.Model {
 	return m
 }
 
-// TestAscentFindsTheFilter: in the window of the middle unit, white where the weight is positive and black where it is negative.
+// TestAscentFindsTheFilter: in the window of the middle unit, white where the weight is positive
+// and black where it is negative.
 func TestAscentFindsTheFilter(t *testing.T) {
 	x, answer, err := ascent{steps: 100, rate: 0.05, seed: 1}.climb(patch(t), "conv1", 0)
 	require.NoError(t, err)
@@ -54,7 +55,8 @@ func TestAscentFindsTheFilter(t *testing.T) {
 	}
 }
 
-// TestAscentWakesARectifier: the unit is silent for the noise of every start, and the way to it begins before the rectifier.
+// TestAscentWakesARectifier: the unit is silent for the noise of every start, and the way to it
+// begins before the rectifier.
 func TestAscentWakesARectifier(t *testing.T) {
 	m := patch(t, graph.ReLU{})
 	bias, err := m.Param("conv1.bias")
@@ -127,7 +129,8 @@ func TestMaximizeOfFolders(t *testing.T) {
 		"maximize", params, "-layer", "conv1", "-unit", "2", "-o", filepath.Join(dir, "b.png"), "-data", t.TempDir(), "-steps", "1")
 }
 
-// TestBlurTakesNothingFromTheAnswer: the last steps, which aren't blurred, come to what the pixels' bounds allow.
+// TestBlurTakesNothingFromTheAnswer: the last steps, which aren't blurred, come to what the pixels'
+// bounds allow.
 func TestBlurTakesNothingFromTheAnswer(t *testing.T) {
 	_, answer, err := ascent{steps: 100, rate: 0.05, blur: 0.3, seed: 1}.climb(patch(t), "conv1", 0)
 	require.NoError(t, err)

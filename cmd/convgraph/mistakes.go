@@ -20,37 +20,37 @@ import (
 
 // mistakes is convgraph mistakes.
 type mistakes struct {
-	Params string `arg:"" help:"The params.safetensors of a trained model, or squeezenet, which comes with the program."`
-	Out    string `short:"o" required:"" help:"Folder for the gallery; it is made if it isn't there." placeholder:"DIR"`
-	Most   int    `default:"30" help:"Show at most so many images, those first that the model is surest of."`
-	Method string `default:"grad-cam" enum:"${methods}" help:"How the heat is computed: ${methods}; gradient for a model without maps."`
-	JSON   bool   `name:"json" help:"The mistakes as JSON."`
+	Params string `arg:"" help:"A trained model's params.safetensors, or squeezenet (built in)."`
+	Out    string `short:"o" required:"" help:"Folder for the gallery; created if missing." placeholder:"DIR"`
+	Most   int    `default:"30" help:"Show at most this many images, the surest first."`
+	Method string `default:"grad-cam" enum:"${methods}" help:"Method of the heat maps: ${methods}. A model without maps uses gradient."`
+	JSON   bool   `name:"json" help:"Print the mistakes as JSON."`
 
 	evaluated `embed:""`
 }
 
-// Help is the longer help.
+// Help returns the text below a command's usage.
 func (mistakes) Help() string {
-	return `A gallery of the images that the model took for another class and was surest of: index.html, a page to open in a browser, and mistakes.png, the same ` +
-		`in one picture. Each image has the name of its file, what it is, what the model said and how sure it was, and two heat maps: what speaks for ` +
-		`the class that it said, and what for the right one (convgraph saliency explains the methods).`
+	return `Shows the misclassified images that the model was surest of: index.html is a page for a browser, mistakes.png the same in one picture. Each image has ` +
+		`its file name, its class, the predicted class with its probability, and two heat maps: what speaks for the predicted class, and what speaks for ` +
+		`the right one. "convgraph saliency -help" explains the methods.`
 }
 
-// A shownMistake is one of the gallery.
+// shownMistake is a mistake in the gallery.
 type shownMistake struct {
-	Name        string  `json:"name"`  // the image's file, or its number in the set
+	Name        string  `json:"name"`  // the image's file, or its index in the set
 	Index       int     `json:"index"` // in the set, from 0
 	Class       string  `json:"class"`
 	Said        string  `json:"said"`
-	Probability float64 `json:"probability"`  // of the class that was said
-	OfClass     float64 `json:"of_its_class"` // the probability of the right class
+	Probability float64 `json:"probability"`  // of the predicted class
+	OfClass     float64 `json:"of_its_class"` // of the right class
 
-	Picture, HeatOfSaid, HeatOfClass string `json:"-"` // files in the gallery
+	Picture, HeatOfSaid, HeatOfClass string `json:"-"` // files, relative to the gallery
 
 	label, said int
 }
 
-// Run finds the mistakes and draws them.
+// Run finds the mistakes and writes the gallery.
 func (c *mistakes) Run(stdout io.Writer) error {
 	if c.Most < 1 {
 		return cli.Usagef("-most is %d: want at least 1", c.Most)
@@ -83,7 +83,7 @@ func (c *mistakes) Run(stdout io.Writer) error {
 	return err
 }
 
-// nameOf is the file of an image of class folders, or its number.
+// nameOf returns an image's file, or its index if it has no file.
 func (s *evaluationSet) nameOf(index int) string {
 	if s.pictures == nil {
 		return fmt.Sprintf("No. %d", index)
@@ -91,7 +91,7 @@ func (s *evaluationSet) nameOf(index int) string {
 	return s.pictures.Path(index)
 }
 
-// gallery writes the page and the picture. What an earlier gallery left goes.
+// gallery writes the page and the picture, in place of an earlier gallery.
 func (c *mistakes) gallery(m *graph.Model, set *evaluationSet, title string, shown []shownMistake, wrong int) error {
 	pictures := filepath.Join(c.Out, "pictures")
 	if err := os.RemoveAll(pictures); err != nil {
@@ -135,7 +135,7 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-// show draws a mistake's pictures into files and, beside each other, for the sheet.
+// show writes a mistake's pictures, and returns them side by side for the sheet.
 func (c *mistakes) show(m *graph.Model, set *evaluationSet, method insight.Method, number int, s *shownMistake) (item viz.Item, err error) {
 	pixels := make([]float32, set.Shape().TotalSize())
 	if _, err := set.Sample(s.Index, pixels); err != nil {
@@ -169,19 +169,19 @@ func (c *mistakes) show(m *graph.Model, set *evaluationSet, method insight.Metho
 		}
 	}
 	return viz.Item{
-		Image: besides(panels), Wrong: true,
+		Image: sideBySide(panels), Wrong: true,
 		Caption: fmt.Sprintf("%s, said %s\n%s, %s", s.Class, s.Said, shortened(filepath.Base(s.Name), 40), classify.Percent(s.Probability)),
 	}, nil
 }
 
-// finished is an image that is drawn already.
+// finished is an image as a viz picture.
 type finished struct{ image image.Image }
 
-// Image is the image.
+// Image returns the image.
 func (d finished) Image() (image.Image, error) { return d.image, nil }
 
-// besides puts images of one size in a row.
-func besides(images []image.Image) image.Image {
+// sideBySide draws images of the same size in a row.
+func sideBySide(images []image.Image) image.Image {
 	const gap = 2
 	size := images[0].Bounds().Size()
 	all := image.NewRGBA(image.Rect(0, 0, len(images)*(size.X+gap)-gap, size.Y))

@@ -46,7 +46,8 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-// TestSummaryWithoutFusion wants every layer by itself, which takes more memory, and another batch's memory.
+// TestSummaryWithoutFusion wants every layer by itself, which takes more memory, and another
+// batch's memory.
 func TestSummaryWithoutFusion(t *testing.T) {
 	var fused, alone graph.Summary
 	require.NoError(t, json.Unmarshal([]byte(succeed(t, "summary", "simpleconvnet", "-json", "-batch", "7")), &fused))
@@ -141,7 +142,8 @@ func wellFormed(t *testing.T, text string) {
 	}
 }
 
-// TestEval counts on a folder of IDX files, made of the embedded test images, and wants the package's figures.
+// TestEval counts on a folder of IDX files, made of the embedded test images, and wants the
+// package's figures.
 func TestEval(t *testing.T) {
 	m, err := graph.New(models.DefaultSimpleConvNet().Spec())
 	require.NoError(t, err)
@@ -189,13 +191,14 @@ func TestEvalTop(t *testing.T) {
 	fail(t, cli.BadUsage, "-top is -1: want at least 0", "eval", params, "-top=-1")
 }
 
-// TestEvalOfFolders: the figures of a folder of images are those of the IDX files it was made of, for AlexNet those that trainmnist counts;
-// a damaged image is left out.
+// TestEvalOfFolders: the figures of a folder of images are those of the IDX files it was made of,
+// for AlexNet those that trainmnist counts; a damaged image is left out.
 func TestEvalOfFolders(t *testing.T) {
 	params, idx := saved(t, builtIn(t, "lenet-modern")), idxFolder(t, 30, 20)
 	folder := filepath.Join(t.TempDir(), "images")
 	succeed(t, "images", "-data", idx, "-o", folder)
-	// Twenty images don't show every class: the folder's order of them is by class, the counts are the same.
+	// Twenty images don't show every class: the folder's order of them is by class, the counts are
+	// the same.
 	assert.Equal(t, succeed(t, "eval", params, "-data", idx), succeed(t, "eval", params, "-data", folder))
 	assert.Contains(t, succeed(t, "eval", params, "-data", folder, "-train"), "/30)\n")
 	out := t.TempDir()

@@ -66,8 +66,8 @@ func TestNonFiniteOutputs(t *testing.T) {
 	fail(t, cli.Failed, "page.png: the model's output", "features", params, page(t), "-o", filepath.Join(t.TempDir(), "c"))
 }
 
-// TestNonFiniteArrays: run and gradients write what they computed, say which number isn't finite and
-// fail.
+// TestNonFiniteArrays: run and gradients write what they computed, say which number isn't finite
+// and fail.
 func TestNonFiniteArrays(t *testing.T) {
 	x := tensor.New(tensor.WithShape(2, 1, 28, 28), tensor.Of(tensor.Float32))
 	in, out := filepath.Join(t.TempDir(), "in.npz"), filepath.Join(t.TempDir(), "out.npz")
@@ -111,7 +111,8 @@ func onStderr(t *testing.T, f func()) string {
 	return string(text)
 }
 
-// TestServeIsNotReady: a server with such parameters is there, but not ready, and refuses every prediction.
+// TestServeIsNotReady: a server with such parameters is there, but not ready, and refuses every
+// prediction.
 func TestServeIsNotReady(t *testing.T) {
 	params := spoilt(t, "c1.bias", 2, math.NaN())
 	url, end := serving(t, "lenet-modern", params)

@@ -12,34 +12,34 @@ import (
 
 // predict is convgraph predict.
 type predict struct {
-	Params string   `arg:"" help:"The params.safetensors of a trained model, or squeezenet, which comes with the program. A picture or a folder in its place is shown to squeezenet."`
-	Images []string `arg:"" optional:"" name:"image" help:"Pictures to recognise, and folders of pictures, searched to the bottom."`
-	Net    string   `type:"given" want:"squeezenet or a parameter file" help:"The model, instead of PARAMS: squeezenet, or a params.safetensors." placeholder:"NET"`
+	Params string   `arg:"" help:"A trained model's params.safetensors, or squeezenet (built in). If this is a picture or a folder, squeezenet classifies it."`
+	Images []string `arg:"" optional:"" name:"image" help:"Pictures to classify, and folders of pictures with all their subfolders."`
+	Net    string   `type:"given" want:"squeezenet or a parameter file" help:"The model, instead of PARAMS: squeezenet or a params.safetensors." placeholder:"NET"`
 	pictureFlags
 
-	Top       int      `default:"3" help:"Name so many of the likeliest classes."`
-	AtLeast   *float64 `help:"Only pictures whose likeliest class has at least this probability." placeholder:"P"`
-	Below     *float64 `help:"Only pictures whose likeliest class has less than this probability: those to look at oneself." placeholder:"P"`
-	Threshold *float64 `help:"The probability above which a picture has a label, for a model that answers for each label by itself (default 0.5)." placeholder:"P"`
+	Top       int      `default:"3" help:"Number of classes to print for each picture."`
+	AtLeast   *float64 `help:"Print only pictures whose top class has at least this probability." placeholder:"P"`
+	Below     *float64 `help:"Print only pictures whose top class has less than this probability, to review them." placeholder:"P"`
+	Threshold *float64 `help:"Print the labels with a higher probability than this, for a multi-label model (default 0.5)." placeholder:"P"`
 
-	JSON      bool `name:"json" xor:"form" help:"The predictions as a JSON array, one object an image that could be read."`
-	JSONLines bool `name:"json-lines" xor:"form" help:"The predictions as JSON, an object a line, each written as soon as it is known."`
-	CSV       bool `name:"csv" xor:"form" help:"The predictions as CSV: image, class, name, probability, then the next classes."`
+	JSON      bool `name:"json" xor:"form" help:"Print a JSON array with an object for each image that could be read."`
+	JSONLines bool `name:"json-lines" xor:"form" help:"Print a JSON object on each line, as soon as it is known."`
+	CSV       bool `name:"csv" xor:"form" help:"Print CSV: image, class, name, probability, then the next classes."`
 
-	Embed string `type:"given" want:"a layer" help:"Write this layer's values, too, an array with a row for each picture that is printed." placeholder:"LAYER"`
-	Out   string `short:"o" type:"given" want:"a file" help:"The NumPy .npy file of -embed." placeholder:"X.npy"`
+	Embed string `type:"given" want:"a layer" help:"Also write this layer's output to -o: an array with a row for each printed picture." placeholder:"LAYER"`
+	Out   string `short:"o" type:"given" want:"a file" help:"NumPy .npy file for -embed." placeholder:"X.npy"`
 }
 
-// Help is the longer help.
+// Help returns the text below a command's usage.
 func (predict) Help() string {
-	return `A line for each IMAGE: the class, its probability, the next two, and what the digit was written in. An IMAGE that can't be read has a line on ` +
-		`stderr instead, and the exit code is then 1. "convgraph predict photo.jpg" says which of ImageNet's 1000 classes a photograph shows: SqueezeNet 1.0 ` +
-		`comes with the program (S. Han et al., BSD licence; pretrained/README.md).
+	return `Prints a line for each IMAGE: the top class with its probability, the next two classes, and the ink of a digit. An IMAGE that can't be read is reported ` +
+		`on stderr, and the exit code is then 1. "convgraph predict photo.jpg" classifies a photograph into ImageNet's 1000 classes by the built-in ` +
+		`SqueezeNet 1.0 (S. Han et al., BSD licence; pretrained/README.md).
 
 ` + picturesHelp
 }
 
-// Run predicts the pictures in their order. Those that can't be read don't keep it from the others.
+// Run predicts the pictures in order. A picture that can't be read doesn't stop it.
 func (c *predict) Run(stdout io.Writer) error {
 	if err := c.check(); err != nil {
 		return err
@@ -85,7 +85,7 @@ func (c *predict) Run(stdout io.Writer) error {
 	return bad.OrNil()
 }
 
-// named are the network and the pictures that the arguments name.
+// named returns the network and the pictures that the arguments name.
 func (c *predict) named() (net string, images []string) {
 	switch {
 	case c.Net != "":
@@ -114,7 +114,7 @@ func (c *predict) check() error {
 	return nil
 }
 
-// checkModel finds flags that the model has no answer to.
+// checkModel refuses flags that don't suit the model.
 func (c *predict) checkModel(m *graph.Model) error {
 	if err := classify.TakesPictures(m.Spec()); err != nil {
 		return err
@@ -128,7 +128,7 @@ func (c *predict) checkModel(m *graph.Model) error {
 	return nil
 }
 
-// answer predicts a part of the pictures and writes what the flags want of it.
+// answer predicts some of the pictures and writes those that the flags select.
 func (c *predict) answer(m *graph.Model, w *predictionWriter, s samples) error {
 	outputs := make([]float32, len(s.paths)*m.Classes())
 	if err := m.OutputsInto(outputs, s.pixels); err != nil {
@@ -151,7 +151,7 @@ func (c *predict) answer(m *graph.Model, w *predictionWriter, s samples) error {
 	return w.embed(m, s, wanted)
 }
 
-// wants says whether a picture's likeliest class is as sure as the flags want.
+// wants reports whether the top class's probability is within -at-least and -below.
 func (c *predict) wants(m *graph.Model, outputs []float32) bool {
 	if !m.HasProbabilities() {
 		return true

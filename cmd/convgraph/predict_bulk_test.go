@@ -25,7 +25,8 @@ func writeText(t *testing.T, path, text string) {
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 }
 
-// album is a folder of pictures in folders, more of them than are prepared at a time, and of other files.
+// album is a folder of pictures in folders, more of them than are prepared at a time, and of other
+// files.
 func album(t *testing.T) (dir string, pictures []string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -48,8 +49,8 @@ func colours(t *testing.T, loss graph.Loss, last ...graph.Part) string {
 	return saved(t, spec)
 }
 
-// TestPredictFolder: every picture below the folder has its line, in the order of the names, and each
-// says what it says alone.
+// TestPredictFolder: every picture below the folder has its line, in the order of the names, and
+// each says what it says alone.
 func TestPredictFolder(t *testing.T) {
 	params := colours(t, "", graph.Softmax{})
 	dir, pictures := album(t)

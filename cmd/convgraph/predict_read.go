@@ -20,8 +20,7 @@ import (
 
 const squeezeNet = pretrained.SqueezeNetName
 
-// isPicture says whether a name is that of a picture or a folder: by its ending, or by how the file
-// begins.
+// isPicture reports whether a path is a picture or a folder, by its extension or its first bytes.
 func isPicture(name string) bool {
 	if name == squeezeNet {
 		return false
@@ -42,12 +41,12 @@ func isPicture(name string) bool {
 	return strings.HasPrefix(http.DetectContentType(head[:n]), "image/")
 }
 
-// picturePaths are the given files, and the pictures in the given folders and those below, in the
-// order of their names. Files and folders whose names begin with a dot are left out.
+// picturePaths returns the given files, and the pictures in the given folders and their subfolders,
+// in the order of their names. It skips hidden files and folders.
 func picturePaths(given []string) (paths []string, err error) {
 	for _, name := range given {
 		info, err := os.Stat(name)
-		if err != nil || !info.IsDir() { // a file that isn't there has its error when it is read
+		if err != nil || !info.IsDir() { // reading reports a missing file
 			paths = append(paths, name)
 			continue
 		}
@@ -79,7 +78,7 @@ func picturesIn(folder string) (paths []string, err error) {
 	return paths, err
 }
 
-// samples are pictures as a network reads them, one after the other, and what was wrong with others.
+// samples are prepared pictures, one after another, and the errors of those that couldn't be read.
 type samples struct {
 	paths  []string
 	inks   []picture.Ink
@@ -87,14 +86,14 @@ type samples struct {
 	bad    []error
 }
 
-// The pictures that are prepared together are bounded, in values and in pictures.
+// The size of a part, in values and in pictures.
 const (
 	maxSampleValues  = 8 << 20
 	maxSamplesAtOnce = 64
 )
 
-// readSamples prepares the pictures, on all processors and in their order, a part ahead of the one that
-// is used.
+// readSamples prepares the pictures in order, on all processors, and one part ahead of the
+// consumer.
 func readSamples(paths []string, preprocess picture.Preprocessing, input tensor.Shape) iter.Seq[samples] {
 	size := min(max(1, maxSampleValues/input.TotalSize()), maxSamplesAtOnce)
 	return func(yield func(samples) bool) {
@@ -119,7 +118,7 @@ func readSamples(paths []string, preprocess picture.Preprocessing, input tensor.
 	}
 }
 
-// readPart prepares some pictures at the same time.
+// readPart prepares some pictures in parallel.
 func readPart(paths []string, preprocess picture.Preprocessing, input tensor.Shape) samples {
 	read, errs := make([]*picture.Sample, len(paths)), make([]error, len(paths))
 	next := make(chan int)

@@ -12,19 +12,18 @@ import (
 	"convgraph/viz"
 )
 
-// pictureFlags say how a picture becomes what a model takes.
+// pictureFlags are the flags that change how a picture is prepared.
 type pictureFlags struct {
-	Ink string `enum:"detect,dark,light" default:"detect" help:"What the digit is: dark on light, light on dark, or found out by the picture's border."`
-	// Invert is the short form of -ink dark.
-	Invert bool `help:"The same as -ink dark: the digit is dark on light, MNIST's inverse."`
+	Ink    string `enum:"detect,dark,light" default:"detect" help:"The digit's ink: dark (on light), light (on dark), or detect (from the picture's border)."`
+	Invert bool   `help:"Short for -ink dark: the digit is dark on light, unlike MNIST's."`
 }
 
-// picturesHelp is the part of a command's help about pictures.
-const picturesHelp = `An IMAGE is a PNG, JPEG, GIF, WebP, BMP or TIFF of any size, grey or in colour. For a model of 1×28×28 images it becomes what MNIST holds: light ink on black, fitted ` +
-	`into 20×20, its centre of mass in the middle; dark ink on a light ground is detected and inverted. For any other model it is scaled to cover ` +
-	`the input and the middle is kept; transparent parts lie on black.`
+// picturesHelp is the paragraph about pictures in a command's help.
+const picturesHelp = `IMAGE is a PNG, JPEG, GIF, WebP, BMP or TIFF file of any size, grey or in colour. It is prepared as the model's file declares. A model of MNIST's ` +
+	`digits gets light ink on black, scaled to 20×20 and centred by its mass; dark ink on a light ground is detected and inverted. Without a declaration ` +
+	`a picture is scaled to cover the input, and the middle is kept. Transparent parts become black.`
 
-// read makes a sample of the picture in a file.
+// read prepares the picture in a file.
 func (f pictureFlags) read(m *graph.Model, path string) (*picture.Sample, error) {
 	preprocess, err := f.preprocessing(m.Spec())
 	if err != nil {
@@ -36,7 +35,7 @@ func (f pictureFlags) read(m *graph.Model, path string) (*picture.Sample, error)
 	return preprocess.Read(path, m.Spec().Input)
 }
 
-// preprocessing is the model's, with the ink that the flags name.
+// preprocessing returns the model's preprocessing with the ink that the flags name.
 func (f pictureFlags) preprocessing(spec *graph.Spec) (p picture.Preprocessing, err error) {
 	ink := picture.Ink(f.Ink)
 	if f.Invert {
@@ -51,18 +50,18 @@ func (f pictureFlags) preprocessing(spec *graph.Spec) (p picture.Preprocessing, 
 	return p, nil
 }
 
-// asBatch is one image as a batch of one.
+// asBatch returns an image as a batch of one.
 func asBatch(pixels []float32, shape tensor.Shape) *tensor.Dense {
 	return tensor.New(tensor.WithShape(append(tensor.Shape{1}, shape...)...), tensor.WithBacking(pixels))
 }
 
-// pictureOf draws what a model reads, as the picture that it was before its mean and std were taken out.
+// pictureOf draws a model's input with its mean and std undone.
 func pictureOf(spec *graph.Spec, pixels []float32) (image.Image, error) {
 	intensities := classify.Preprocessing(spec).Intensities(pixels, spec.Input[0])
 	return planes(intensities, spec.Input).Image(viz.Range{Min: 0, Max: 1})
 }
 
-// planes are the maps of a layer's output (C, H, W), or the units of one without maps.
+// planes returns the maps of an output (C, H, W), or the units of an output without maps.
 func planes(values []float32, shape tensor.Shape) viz.Planes {
 	if shape.Dims() != 3 {
 		return viz.Planes{Count: len(values), Height: 1, Width: 1, Data: values}

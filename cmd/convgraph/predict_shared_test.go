@@ -83,7 +83,8 @@ func readPNG(t *testing.T, path string) image.Image {
 	return img
 }
 
-// requireGolden compares a picture with the one in testdata. Sums in another order, on another instruction set, make a shade of difference.
+// requireGolden compares a picture with the one in testdata. Sums in another order, on another
+// instruction set, make a shade of difference.
 func requireGolden(t *testing.T, name, path string) {
 	t.Helper()
 	golden := filepath.Join("testdata", name)

@@ -20,7 +20,8 @@ import (
 	"convgraph/picture"
 )
 
-// TestPredictSaysWhatTheModelDoes compares the lines with the model's own probabilities of the prepared digit.
+// TestPredictSaysWhatTheModelDoes compares the lines with the model's own probabilities of the
+// prepared digit.
 func TestPredictSaysWhatTheModelDoes(t *testing.T) {
 	params, path := saved(t, builtIn(t, "lenet-modern")), page(t)
 	m, err := graph.Load(params)
@@ -96,7 +97,8 @@ func TestPredictFailures(t *testing.T) {
 	fail(t, cli.Failed, `model "vectors" takes no pictures: got input [9], want (channels, height, width)`, "predict", vectors, path)
 }
 
-// TestPredictOfSomeBadImages: the others are answered, each bad one has its line on stderr, and the exit code tells.
+// TestPredictOfSomeBadImages: the others are answered, each bad one has its line on stderr, and the
+// exit code tells.
 func TestPredictOfSomeBadImages(t *testing.T) {
 	params, path := saved(t, builtIn(t, "lenet-modern")), page(t)
 	missing, text := filepath.Join(t.TempDir(), "missing.png"), filepath.Join(t.TempDir(), "text.png")

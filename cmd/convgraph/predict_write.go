@@ -15,20 +15,20 @@ import (
 	"convgraph/graph"
 )
 
-// predictionWriter writes predictions in the form that the flags want, and collects embeddings.
+// predictionWriter writes predictions in the chosen format, and collects embeddings.
 type predictionWriter struct {
 	write func(p *classify.Prediction, outputs []float32) error
 	end   func() error
 
-	layer  *graph.Model // up to the layer of -embed; nil without
-	rows   []float32    // its values
-	pixels []float32    // of the pictures whose values are wanted, reused
+	layer  *graph.Model // the model up to the layer of -embed; nil without -embed
+	rows   []float32    // its outputs
+	pixels []float32    // a buffer for the pictures to embed
 }
 
 // maxEmbedValues bounds the memory of embeddings: 4 GB.
 const maxEmbedValues = 1 << 30
 
-// writer is for at most so many pictures.
+// writer returns a writer for at most this many pictures.
 func (c *predict) writer(stdout io.Writer, m *graph.Model, pictures int) (*predictionWriter, error) {
 	w := c.form(stdout, m)
 	if c.Embed == "" {
@@ -84,8 +84,8 @@ func (c *predict) form(stdout io.Writer, m *graph.Model) *predictionWriter {
 	}
 }
 
-// table writes CSV. A model of labels has the labels and every label's probability, a model without
-// probabilities its outputs.
+// table writes CSV: the top classes; for a multi-label model the labels and all probabilities; for
+// a model without probabilities its outputs.
 func (c *predict) table(stdout io.Writer, m *graph.Model) *predictionWriter {
 	w := csv.NewWriter(stdout)
 	record := c.ranked
@@ -149,7 +149,7 @@ func labelled(p *classify.Prediction, outputs []float32) []string {
 
 func decimal(v float32) string { return strconv.FormatFloat(float64(v), 'g', -1, 32) }
 
-// embed adds the layer's values for some of the pictures.
+// embed appends the layer's outputs for the wanted pictures.
 func (w *predictionWriter) embed(m *graph.Model, s samples, wanted []int) error {
 	if w.layer == nil || len(wanted) == 0 {
 		return nil

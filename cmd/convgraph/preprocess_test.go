@@ -20,8 +20,8 @@ import (
 	"convgraph/picture"
 )
 
-// sides is the parameter file of a network for grey 28x28 pictures that says on which side of the picture
-// the light is. MNIST's centring would take that away.
+// sides is the parameter file of a network for grey 28x28 pictures that says on which side of the
+// picture the light is. MNIST's centring would take that away.
 func sides(t *testing.T, preprocess *picture.Preprocessing) (params string) {
 	t.Helper()
 	spec := graph.Sequential("sides", tensor.Shape{1, 28, 28}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{})
@@ -61,8 +61,8 @@ func barFolder(t *testing.T) (dir string, files []string) {
 	return dir, files
 }
 
-// TestCommandsObeyThePreprocessing: eval, predict and serve prepare pictures as the file says, so that they
-// agree on every one of them.
+// TestCommandsObeyThePreprocessing: eval, predict and serve prepare pictures as the file says, so
+// that they agree on every one of them.
 func TestCommandsObeyThePreprocessing(t *testing.T) {
 	params := sides(t, &picture.Preprocessing{})
 	data, files := barFolder(t)
@@ -90,8 +90,8 @@ func TestCommandsObeyThePreprocessing(t *testing.T) {
 	assert.Equal(t, len(files), strings.Count(digits, "light on dark"))
 }
 
-// TestNamesDecideNothing: under another name a network prepares and recognises pictures as before. So does
-// one whose file is older than the declaration.
+// TestNamesDecideNothing: under another name a network prepares and recognises pictures as before.
+// So does one whose file is older than the declaration.
 func TestNamesDecideNothing(t *testing.T) {
 	spec := smallAlexNet()
 	spec.Layers = append([]graph.Layer{graph.Normalize{Mean: []float64{0.4, 0.5, 0.6}, Std: []float64{0.3, 0.3, 0.3}}}, spec.Layers...)

@@ -29,7 +29,8 @@ func stripes(t *testing.T, path string, width int) string {
 	return path
 }
 
-// TestPredictWithSqueezeNet: a picture in PARAMS' place, the network's name there, and -net say the same.
+// TestPredictWithSqueezeNet: a picture in PARAMS' place, the network's name there, and -net say the
+// same.
 func TestPredictWithSqueezeNet(t *testing.T) {
 	path := stripes(t, filepath.Join(t.TempDir(), "stripes.png"), 5)
 	m, err := pretrained.SqueezeNet()

@@ -12,13 +12,13 @@ import (
 
 // profile is convgraph profile.
 type profile struct {
-	Model   string  `arg:"" help:"A built-in's name, the path of a JSON spec, or a params.safetensors. The built-ins: ${models}."`
-	Batch   int     `default:"0" help:"Images of a step; 0 is 100, or fewer if the images are large."`
-	Workers int     `default:"0" help:"Threads that compute; 0 is all there are (GOMAXPROCS)."`
-	Seconds float64 `default:"2" help:"How long to measure, at least. There are never fewer than three steps."`
-	Top     int     `default:"0" help:"Print only the so many layers that take most time; 0 is all."`
-	Fusion  bool    `default:"true" negatable:"" help:"Make one op of neighbouring layers where a pass fits, as training does."`
-	JSON    bool    `name:"json" help:"The figures as JSON."`
+	Model   string  `arg:"" help:"A built-in model, a JSON spec or a params.safetensors. Built in: ${models}."`
+	Batch   int     `default:"0" help:"Images of a step (0: 100, or fewer if the images are large)."`
+	Workers int     `default:"0" help:"Threads that compute (0: GOMAXPROCS)."`
+	Seconds float64 `default:"2" help:"Time to measure, at least; never fewer than three steps."`
+	Top     int     `default:"0" help:"Print only the slowest layers, this many (0: all)."`
+	Fusion  bool    `default:"true" negatable:"" help:"Fuse neighbouring layers into one op, as training does."`
+	JSON    bool    `name:"json" help:"Print the figures as JSON."`
 }
 
 // Run measures the machine and the model, and prints both.
@@ -57,19 +57,19 @@ func (c *profile) Run(stdout io.Writer) error {
 	return r.print(stdout, c.Top)
 }
 
-// sensibleBatch is 100 images, or as many as have 5 million values, and at least 1.
+// sensibleBatch is 100 images, but at most 5 million values, and at least 1 image.
 func sensibleBatch(spec *graph.Spec) int {
 	return max(1, min(100, 5_000_000/spec.Input.TotalSize()))
 }
 
-// machine is what the workers of this machine can do together, at most.
+// machine holds the peak rates of all workers together.
 type machine struct {
 	Workers int        `json:"workers"`
 	Peak    float64    `json:"multiply_adds_per_second"`
 	Copies  []copyRate `json:"copies"`
 }
 
-// copyRate is how fast arrays of a size are copied.
+// copyRate is the rate of copying arrays of a size.
 type copyRate struct {
 	Bytes     int64   `json:"bytes"` // of the array and its copy
 	PerSecond float64 `json:"bytes_per_second"`
@@ -83,8 +83,8 @@ func measureMachine() machine {
 	return m
 }
 
-// limit is the time that work takes at least: its multiply-adds at the peak rate, or its bytes at the
-// rate of copies of as many.
+// limit returns the least time for the work: its multiply-adds at the peak rate, and its bytes at
+// the rate of copies of that size.
 func (m machine) limit(w graph.Work) (compute, memory float64) {
 	rate := m.Copies[len(m.Copies)-1].PerSecond
 	for i := len(m.Copies) - 1; i >= 0 && m.Copies[i].Bytes >= w.Bytes; i-- {
@@ -93,7 +93,7 @@ func (m machine) limit(w graph.Work) (compute, memory float64) {
 	return float64(w.MultiplyAdds) / m.Peak, float64(w.Bytes) / rate
 }
 
-// roofline sets a profile against what the machine can do (Williams, Waterman and Patterson 2009,
+// roofline compares a profile with the machine's peak rates (Williams, Waterman and Patterson 2009,
 // "Roofline").
 type roofline struct {
 	*graph.Profile
@@ -101,13 +101,12 @@ type roofline struct {
 	Machine machine     `json:"machine"`
 }
 
-// layerRoof is a layer with what limits it. Work that neither calculates nor moves anything has no
-// limit.
+// layerRoof is a layer with its limit. Work without multiply-adds and bytes has no limit.
 type layerRoof struct {
 	graph.LayerProfile
 	Limit        string  `json:"limit,omitempty"` // "compute" or "memory"
-	LimitSeconds float64 `json:"limit_seconds"`   // what the layer would take at its limits
-	OfPeak       float64 `json:"of_peak"`         // its multiply-adds a second as a share of the machine's
+	LimitSeconds float64 `json:"limit_seconds"`   // the least time at these rates
+	OfPeak       float64 `json:"of_peak"`         // its rate of multiply-adds relative to the peak
 }
 
 func newRoofline(p *graph.Profile, m machine) roofline {

@@ -12,8 +12,7 @@ import (
 	"convgraph/graph"
 )
 
-// print writes the table, of the layers that take most time only if top isn't 0, and says how it is
-// to be read.
+// print writes the table and its legend. If top isn't 0 it prints only the slowest layers.
 func (r roofline) print(stdout io.Writer, top int) error {
 	what, rounds := "a training step", "steps"
 	if !r.Training {
@@ -56,7 +55,7 @@ MB: what the layer's ops read and write. limit: what the layer can't do without 
 the rate above (compute), or of its MB at the rate of copies that large (memory). of limit: that time as a share of the measured one.
 `
 
-// all is the sum of the layers.
+// all sums the layers.
 func (r roofline) all() layerRoof {
 	var all layerRoof
 	for _, l := range r.Layers {
@@ -80,7 +79,7 @@ func (r roofline) cells(l layerRoof) []string {
 	return append(cells, fmt.Sprintf("%.1f", float64(total.Bytes)/1e6), percent(l.OfPeak, 1), l.Limit, percent(l.LimitSeconds, total.Seconds))
 }
 
-// milliseconds has three digits that count, or is empty if nothing is done.
+// milliseconds formats a time with about four digits; it is empty for no work.
 func milliseconds(w graph.Work) string {
 	ms := 1e3 * w.Seconds
 	switch {

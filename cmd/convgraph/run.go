@@ -13,15 +13,15 @@ import (
 	"convgraph/pretrained"
 )
 
-// arraysCommand is what run and gradients share: a model, arrays in, arrays out.
+// arraysCommand holds the arguments that run and gradients share.
 type arraysCommand struct {
-	Params  string `arg:"" help:"The params.safetensors of a model, or squeezenet, which comes with the program."`
-	In      string `arg:"" help:"NumPy .npz file of the arrays." placeholder:"IN.npz"`
+	Params  string `arg:"" help:"A model's params.safetensors, or squeezenet (built in)."`
+	In      string `arg:"" help:"NumPy .npz file: images x, and for gradients targets t." placeholder:"IN.npz"`
 	Out     string `short:"o" required:"" help:"NumPy .npz file to write." placeholder:"OUT.npz"`
-	Float64 bool   `name:"float64" help:"Compute in float64; without it in float32."`
+	Float64 bool   `name:"float64" help:"Compute in float64, not float32."`
 }
 
-// open reads the model, and the arrays of the given names that are there.
+// open reads the model, and those of the named arrays that the file has.
 func (c *arraysCommand) open(names ...string) (*graph.Model, []formats.Array, error) {
 	dt := tensor.Float32
 	if c.Float64 {
@@ -35,7 +35,7 @@ func (c *arraysCommand) open(names ...string) (*graph.Model, []formats.Array, er
 	return m, arrays, err
 }
 
-// array is the named array as the model's element type.
+// array returns the named array, converted to the model's element type.
 func (c *arraysCommand) array(m *graph.Model, arrays []formats.Array, name, what string) (*tensor.Dense, error) {
 	a, ok := formats.Find(arrays, name)
 	if !ok {
@@ -47,9 +47,9 @@ func (c *arraysCommand) array(m *graph.Model, arrays []formats.Array, name, what
 	return formats.Convert(a.Value, m.Dtype()), nil
 }
 
-// images are the array x as a batch. One image may come without the batch's axis. Where the images are
-// rows of features, their numbers may have any shape: a file of another program, whose input has more
-// axes than an image, gives such a network.
+// images returns the array x as a batch. A single image may lack the batch axis. For a network of
+// feature vectors each sample may have any shape of the right size: an imported network whose input
+// has more axes than an image takes vectors.
 func (c *arraysCommand) images(m *graph.Model, arrays []formats.Array) (*tensor.Dense, error) {
 	input := m.Spec().Input
 	x, err := c.array(m, arrays, "x", fmt.Sprintf("images (N, then %v)", input))
@@ -66,8 +66,8 @@ func (c *arraysCommand) images(m *graph.Model, arrays []formats.Array) (*tensor.
 	return x, err
 }
 
-// write writes the file. Numbers that aren't finite are an error all the same: whoever looks for their
-// origin wants the file, and whoever goes on with the numbers must not.
+// write writes the file, and then returns an error for numbers that aren't finite: the file helps
+// to find their origin, and the exit code stops a script that would use them.
 func (c *arraysCommand) write(arrays []formats.Array) error {
 	if err := npz.Write(c.Out, arrays); err != nil {
 		return err
@@ -82,7 +82,7 @@ func (c *arraysCommand) write(arrays []formats.Array) error {
 	return nil
 }
 
-// indices is where the i-th number of an array is.
+// indices returns the multi-dimensional index of an array's i-th number.
 func indices(shape tensor.Shape, i int) []int {
 	at := make([]int, len(shape))
 	for d, n := range slices.Backward(shape) {
@@ -94,7 +94,7 @@ func indices(shape tensor.Shape, i int) []int {
 // runArrays is convgraph run.
 type runArrays struct {
 	arraysCommand
-	All bool `help:"Every layer's output, too, by the layer's name."`
+	All bool `help:"Also write every layer's output, by the layer's name."`
 }
 
 // Run predicts the images x and writes logits and probabilities.
@@ -134,7 +134,7 @@ func (c *runArrays) Run() error {
 // runGradients is convgraph gradients.
 type runGradients struct{ arraysCommand }
 
-// Run computes the loss of the images x with the targets t, and its gradients. Dropout is off.
+// Run computes the loss of the images x with the targets t, and its gradients, without dropout.
 func (c *runGradients) Run() error {
 	m, arrays, err := c.open("x", "t")
 	if err != nil {

@@ -13,45 +13,46 @@ import (
 
 // saliency is convgraph saliency.
 type saliency struct {
-	Params string  `arg:"" help:"The params.safetensors of a model, or squeezenet, which comes with the program."`
-	Image  string  `arg:"" help:"Picture to show the model."`
+	Params string  `arg:"" help:"A model's params.safetensors, or squeezenet (built in)."`
+	Image  string  `arg:"" help:"The picture."`
 	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
 	Class  *int    `help:"Explain this class instead of the predicted one." placeholder:"N"`
 
-	Method  string  `default:"gradient" enum:"${methods}" help:"How the heat is computed: ${methods}."`
-	Layer   string  `type:"given" want:"a layer with maps" help:"The layer whose maps grad-cam weighs (default: the last before the classes)." placeholder:"NAME"`
-	Steps   int     `default:"50" help:"Steps of integrated-gradients from a blank picture."`
-	Samples int     `default:"30" help:"Noisy copies that smoothgrad averages over."`
-	Noise   float64 `default:"0.15" help:"Standard deviation of smoothgrad's noise, as a share of the range of the picture's values."`
+	Method  string  `default:"gradient" enum:"${methods}" help:"Method: ${methods}."`
+	Layer   string  `type:"given" want:"a layer with maps" help:"Layer whose maps grad-cam uses (default: the last maps before the classes)." placeholder:"NAME"`
+	Steps   int     `default:"50" help:"Steps of integrated-gradients."`
+	Samples int     `default:"30" help:"Noisy copies for smoothgrad."`
+	Noise   float64 `default:"0.15" help:"Standard deviation of smoothgrad's noise, relative to the range of the picture's values."`
 	Seed    uint64  `default:"1" help:"Seed of smoothgrad's noise."`
-	Window  int     `default:"0" help:"Side of occlusion's blank square in pixels (default: a sixth of the picture)."`
-	Stride  int     `default:"0" help:"Pixels between occlusion's squares (default: a third of the window)."`
+	Window  int     `default:"0" help:"Side of occlusion's blank square in pixels (0: a sixth of the picture)."`
+	Stride  int     `default:"0" help:"Pixels between occlusion's squares (0: a third of the window)."`
 
-	JSON bool `name:"json" help:"The prediction as JSON."`
+	JSON bool `name:"json" help:"Print the prediction as JSON."`
 	pictureFlags
 }
 
 // decision is what saliency -json prints.
 type decision struct {
-	*classify.Prediction           // nil if the model has no probabilities
-	Outputs              []float32 `json:"outputs,omitempty"` // of a model that gives numbers instead
-	HeatOf               int       `json:"heat_of"`           // the class that the picture explains
+	*classify.Prediction           // nil without probabilities
+	Outputs              []float32 `json:"outputs,omitempty"` // without probabilities
+	HeatOf               int       `json:"heat_of"`           // the explained class
 }
 
-// Help is the longer help.
+// Help returns the text below a command's usage.
 func (saliency) Help() string {
-	return `Which pixels the decision hangs on, as heat over the picture. The score is the class's before softmax or sigmoid.
+	return `Draws heat over the picture where the class's score, before softmax or sigmoid, depends on it.
 
-gradient: the size of the score's gradient with respect to every pixel; of a colour picture the largest of the three channels (Simonyan, Vedaldi and Zisserman 2013). ` +
-		`grad-cam: where the maps of a late layer lie that the score rises with: coarse, and easy to read (Selvaraju et al. 2017). ` +
-		`integrated-gradients: the mean gradient on the way from a blank picture, times the difference from it; red speaks for the class, blue against it (Sundararajan, Taly and Yan 2017). ` +
+gradient: the absolute gradient of the score with respect to each pixel, the largest of the colour channels (Simonyan, Vedaldi and Zisserman 2013). ` +
+		`grad-cam: a late layer's maps, weighted by the score's gradient; coarse, and easy to read (Selvaraju et al. 2017). ` +
+		`integrated-gradients: the mean gradient on the line from a blank picture, times the difference from it; red speaks for the class, blue against it ` +
+		`(Sundararajan, Taly and Yan 2017). ` +
 		`smoothgrad: the mean gradient of noisy copies (Smilkov et al. 2017). ` +
-		`occlusion: how much the score falls when a square is blank (Zeiler and Fergus 2014). Blank is 0 as the network reads it: the mean colour, if its preprocessing subtracts one.
+		`occlusion: how much the score falls when a square is blank (Zeiler and Fergus 2014). Blank is the mean colour if the preprocessing subtracts one, else black.
 
 ` + picturesHelp
 }
 
-// units say what each method's heat measures.
+// heatUnits name what each method's heat measures.
 var heatUnits = map[insight.Method]string{
 	insight.Gradient:            "|∂ score / ∂ pixel|",
 	insight.GradCAM:             "Grad-CAM",
@@ -60,8 +61,7 @@ var heatUnits = map[insight.Method]string{
 	insight.Occlusion:           "fall of the score",
 }
 
-// clips are the shares of hottest pixels that the pictures of the methods whose heat is scattered don't
-// tell apart.
+// clips are the shares of hottest pixels to draw in one colour, for methods with scattered heat.
 var clips = map[insight.Method]float64{
 	insight.Gradient: 0.005, insight.IntegratedGradients: 0.01, insight.SmoothGrad: 0.01,
 }

@@ -18,25 +18,26 @@ import (
 
 // serve is convgraph serve.
 type serve struct {
-	Params  string `arg:"" optional:"" help:"The params.safetensors of a trained model; without it a small SimpleConvNet that comes with the program. What trainmnist -keep-epochs has left beside it is shown, too. When the file changes, and on SIGHUP, it is read again."`
-	Net     string `enum:",squeezenet" default:"" help:"Instead of PARAMS: squeezenet, SqueezeNet 1.0 with weights for ImageNet's 1000 classes, which comes with the program (BSD licence)." placeholder:"squeezenet"`
+	Params  string `arg:"" optional:"" help:"A trained model's params.safetensors (default: a small built-in SimpleConvNet). The page also shows the epochs that convgraph train -keep-epochs left beside it. The file is read again when it changes, and on SIGHUP."`
+	Net     string `enum:",squeezenet" default:"" help:"Instead of PARAMS: squeezenet, the built-in SqueezeNet 1.0 for ImageNet's 1000 classes (BSD licence)." placeholder:"squeezenet"`
 	Static  string `type:"given" want:"a folder" help:"Instead of serving: write the page into a folder that any web host can serve. The network runs in the reader's browser. It is compiled by Go's toolchain, so run this in convgraph's source." placeholder:"DIR"`
-	Addr    string `default:"127.0.0.1:8080" help:"Where to listen, HOST:PORT. :PORT is this machine only, 0.0.0.0:PORT every network it is in, port 0 any free one."`
-	MaxBody int64  `default:"8388608" help:"The most bytes a request may carry."`
+	Addr    string `default:"127.0.0.1:8080" help:"Address to listen on. :PORT is this machine only, 0.0.0.0:PORT all its networks; port 0 is any free port."`
+	MaxBody int64  `default:"8388608" help:"Largest request body in bytes."`
 
-	MaxConnections       int `default:"1024" help:"The most connections at the same time; more are closed."`
-	MaxClientConnections int `default:"256" help:"The most connections from one address, or one /64 of IPv6. Behind a proxy every connection comes from the proxy's address."`
+	MaxConnections       int `default:"1024" help:"Most connections at a time; further ones are closed."`
+	MaxClientConnections int `default:"256" help:"Most connections from one address, or one /64 of IPv6. Behind a proxy all connections come from the proxy's address."`
 
-	Token   string `type:"given" want:"a token of at least 16 characters" env:"CONVGRAPH_TOKEN" help:"What a request must carry as Authorization: Bearer TOKEN, and a browser as password. Other users of this machine can see flags; they can't see the variable." placeholder:"TOKEN"`
+	Token   string `type:"given" want:"a token of at least 16 characters" env:"CONVGRAPH_TOKEN" help:"Token that requests must send as Authorization: Bearer TOKEN, and browsers as password. Other users of this machine can see flags but not the variable." placeholder:"TOKEN"`
 	Open    bool   `help:"Answer other machines without a token."`
-	TLSCert string `name:"tls-cert" type:"given" want:"a PEM file" help:"Certificate for HTTPS and HTTP/2, with those that it is signed by. Like the parameters it is read again when it changes." placeholder:"FILE"`
+	TLSCert string `name:"tls-cert" type:"given" want:"a PEM file" help:"Certificate chain for HTTPS and HTTP/2. It is read again when it changes." placeholder:"FILE"`
 	TLSKey  string `name:"tls-key" type:"given" want:"a PEM file" help:"The certificate's key." placeholder:"FILE"`
 }
 
-// Help is the longer help.
+// Help returns the text below a command's usage.
 func (serve) Help() string {
-	return `The page at / draws a digit and shows what every layer makes of it. POST /predict recognises a picture (PNG, JPEG, GIF, WebP, BMP, TIFF, or a form's) or numbers (JSON), GET /healthz says that the server is there, GET /readyz that it can ` +
-		`answer, GET /metrics gives Prometheus its figures. Interrupting the program lets requests under way finish. An address that other machines reach needs -token or -open.`
+	return `The page at / shows every layer's output for a drawn digit or a picture. POST /predict classifies a picture (PNG, JPEG, GIF, WebP, BMP, TIFF, or a ` +
+		`form with one) or numbers (JSON). GET /healthz reports that the server runs, GET /readyz that it can answer, GET /metrics has Prometheus metrics. ` +
+		`After an interrupt, running requests finish. An address that other machines can reach needs -token or -open.`
 }
 
 // Run serves until the program is interrupted.
@@ -85,7 +86,7 @@ func (c *serve) Run(stdout io.Writer) error {
 	return server.Serve(ctx, l)
 }
 
-// check finds flags that make no sense.
+// check refuses flags that contradict each other or are out of range.
 func (c *serve) check() error {
 	switch {
 	case c.Net != "" && c.Params != "":
@@ -111,7 +112,7 @@ func (c *serve) check() error {
 // named is the network that the arguments name; "" is the built-in one.
 func (c *serve) named() string { return cmp.Or(c.Net, c.Params) }
 
-// checkOpenness refuses to answer other machines unless that is meant.
+// checkOpenness refuses an address that other machines reach without -token or -open.
 func (c *serve) checkOpenness(l *web.Listener) error {
 	switch {
 	case l.Loopback():
@@ -125,7 +126,7 @@ func (c *serve) checkOpenness(l *web.Listener) error {
 	return nil
 }
 
-// loadCertificate is nil without -tls-cert.
+// loadCertificate returns nil without -tls-cert.
 func (c *serve) loadCertificate() (*web.Certificate, error) {
 	if c.TLSCert == "" {
 		return nil, nil
@@ -137,7 +138,7 @@ func (c *serve) loadCertificate() (*web.Certificate, error) {
 func newServed(c *serve, metrics *web.Metrics) (*served, error) {
 	n := &served{params: watched{path: c.named()}, cert: watched{path: c.TLSCert}, key: watched{path: c.TLSKey}, log: os.Stderr}
 	for _, f := range n.files() {
-		f.take() // before they are read: what changes meanwhile is read again
+		f.take() // before reading them, so that a change in the meantime is noticed
 	}
 	certificate, err := c.loadCertificate()
 	if err != nil {

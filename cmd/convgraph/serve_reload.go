@@ -16,7 +16,7 @@ import (
 	predicting "convgraph/web/predict"
 )
 
-// served is what the server answers with, which new files replace while it runs.
+// served is the state that requests are answered from. New files replace it while the server runs.
 type served struct {
 	name        string // of the network at the start
 	service     *predicting.Service
@@ -30,7 +30,7 @@ type served struct {
 // ServeHTTP answers with the page.
 func (n *served) ServeHTTP(w http.ResponseWriter, r *http.Request) { n.page.Load().ServeHTTP(w, r) }
 
-// open reads the network with its snapshots. The last one is the one that predicts.
+// open reads the network with its snapshots. The last snapshot predicts.
 func (n *served) open() (*graph.Model, *http.ServeMux, error) {
 	snapshots, err := n.snapshots()
 	if err != nil {
@@ -68,15 +68,14 @@ func (n *served) samples() ([]byte, error) {
 	return inspect.OpenSamples(n.params.path)
 }
 
-// files are those that are read again.
+// files lists the watched files.
 func (n *served) files() []*watched { return []*watched{&n.params, &n.cert, &n.key} }
 
-// pollInterval is how often files are looked at. Unlike the system's notifications this works on
-// every file system, and with Kubernetes's links.
+// pollInterval is the time between two looks at the files. Polling works on every file system and
+// with Kubernetes's links; notifications of the system don't.
 var pollInterval = 2 * time.Second
 
-// reloadOnChange reads files again that have changed, and all of them on a hangup, until the
-// context is done.
+// reloadOnChange reloads changed files, and all files on a hangup, until the context is done.
 func (n *served) reloadOnChange(ctx context.Context, hangups <-chan os.Signal) {
 	ticks := time.NewTicker(pollInterval)
 	defer ticks.Stop()
@@ -94,8 +93,8 @@ func (n *served) reloadOnChange(ctx context.Context, hangups <-chan os.Signal) {
 			if n.params.changed() {
 				n.reloadParams()
 			}
-			// A certificate and its key change one after the other; a pair that doesn't fit is
-			// refused, and the second change brings the right one.
+			// A certificate and its key change one after the other. The first reload fails because
+			// they don't match, the second succeeds.
 			if cert, key := n.cert.changed(), n.key.changed(); cert || key {
 				n.reloadCertificate()
 			}
@@ -103,7 +102,7 @@ func (n *served) reloadOnChange(ctx context.Context, hangups <-chan os.Signal) {
 	}
 }
 
-// reloadParams serves the parameter file's new content. If it can't be served the old one stays.
+// reloadParams serves the parameter file's new content, or on an error the old content.
 func (n *served) reloadParams() {
 	if n.params.path == "" {
 		return
@@ -131,14 +130,14 @@ func (n *served) reloadCertificate() {
 	fmt.Fprintf(n.log, "convgraph: using the new %s\n", n.cert.path)
 }
 
-// watched is a file that is read again when it changes; none if the path is "".
+// watched is a file to reload when it changes. An empty path never changes.
 type watched struct {
 	path  string
-	taken os.FileInfo // when it was read; nil if it wasn't there
-	seen  os.FileInfo // at the last look, if it was new then
+	taken os.FileInfo // when it was read; nil if it was missing
+	seen  os.FileInfo // at the last look, if it had changed
 }
 
-// take says that the file is read now.
+// take records the file's state before it is read.
 func (w *watched) take() {
 	w.taken, w.seen = w.stat(), nil
 }
@@ -154,8 +153,8 @@ func (w *watched) stat() os.FileInfo {
 	return info
 }
 
-// changed says whether to read the file now: when it differs from what was read, and hasn't changed
-// between two looks. Another program may be writing it.
+// changed reports whether to read the file: it differs from what was read, and stayed the same
+// between two looks, so that no program is still writing it.
 func (w *watched) changed() bool {
 	now := w.stat()
 	switch {

@@ -86,7 +86,8 @@ func hangup(t *testing.T) {
 	require.NoError(t, self.Signal(syscall.SIGHUP))
 }
 
-// TestServeReloads: a parameter file that changes is served without dropping a request, a bad one isn't, and SIGHUP reads it at once.
+// TestServeReloads: a parameter file that changes is served without dropping a request, a bad one
+// isn't, and SIGHUP reads it at once.
 func TestServeReloads(t *testing.T) {
 	polling(t, 5*time.Millisecond)
 	path := filepath.Join(t.TempDir(), "params.safetensors")

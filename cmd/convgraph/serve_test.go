@@ -21,7 +21,8 @@ import (
 	"convgraph/internal/cli"
 )
 
-// TestServe runs the command on a free port, wants of it what convgraph predict says of the same picture, and ends it by a signal.
+// TestServe runs the command on a free port, wants of it what convgraph predict says of the same
+// picture, and ends it by a signal.
 func TestServe(t *testing.T) {
 	params, path := saved(t, builtIn(t, "lenet-modern")), page(t)
 	url, end := serving(t, "lenet-modern", params)

@@ -13,13 +13,13 @@ import (
 
 // summary is convgraph summary.
 type summary struct {
-	Model     string   `arg:"" help:"A built-in's name, the path of a JSON spec, or a params.safetensors. The built-ins: ${models}."`
-	Batch     int      `default:"100" help:"Images of the training step whose memory is planned."`
-	Fusion    bool     `default:"true" negatable:"" help:"Make one op of neighbouring layers where a pass fits, as training and prediction do."`
-	Recompute []string `help:"Layers or blocks that the training step computes again in its backward half instead of keeping them, separated by commas: layer*.*, conv1." placeholder:"PATTERN,…"`
-	Measure   bool     `help:"Run a training step of -batch images, too, to measure the scratch memory of the kernels."`
-	JSON      bool     `name:"json" help:"The summary as JSON."`
-	JSONSpec  bool     `name:"json-spec" help:"The model's spec as JSON, to be edited and trained."`
+	Model     string   `arg:"" help:"A built-in model, a JSON spec or a params.safetensors. Built in: ${models}."`
+	Batch     int      `default:"100" help:"Images of the training step, for its memory."`
+	Fusion    bool     `default:"true" negatable:"" help:"Fuse neighbouring layers into one op, as training and prediction do."`
+	Recompute []string `help:"Layers or blocks that the backward pass recomputes instead of keeping them in memory: layer*.*,conv1." placeholder:"PATTERN,…"`
+	Measure   bool     `help:"Also run a training step of -batch images to measure the kernels' scratch memory."`
+	JSON      bool     `name:"json" help:"Print the summary as JSON."`
+	JSONSpec  bool     `name:"json-spec" help:"Print the model's spec as JSON, to edit and train it."`
 }
 
 // Run prints the summary.
@@ -65,7 +65,7 @@ func (c *summary) summarize(spec *graph.Spec) (*graph.Summary, error) {
 	return s, err
 }
 
-// openSpec is the spec of a built-in's name, a spec's path or a parameter file.
+// openSpec returns the spec of a built-in model, a JSON file or a parameter file.
 func openSpec(name string) (*graph.Spec, error) {
 	if name != pretrained.SqueezeNetName && !isParameterFile(name) {
 		return models.Find(name)
@@ -77,7 +77,7 @@ func openSpec(name string) (*graph.Spec, error) {
 	return m.Spec(), nil
 }
 
-// openModel is the model of a built-in's name, a spec's path or a parameter file.
+// openModel returns the model of a built-in name, a JSON file or a parameter file.
 func openModel(name string, options ...graph.Option) (*graph.Model, error) {
 	if name == pretrained.SqueezeNetName || isParameterFile(name) {
 		return pretrained.Load(name, options...)

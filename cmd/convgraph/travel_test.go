@@ -12,6 +12,8 @@ import (
 	"convgraph/formats"
 	"convgraph/graph"
 	"convgraph/internal/cli"
+	"convgraph/onnx/schema"
+	"convgraph/picture"
 )
 
 // answers are the logits of a parameter file for the images of an .npz file.
@@ -37,7 +39,8 @@ func TestImport(t *testing.T) {
 	})
 }
 
-// TestImportIgnoresWhatItLeavesOut: a checkpoint's float64 learning rate doesn't make a float64 model.
+// TestImportIgnoresWhatItLeavesOut: a checkpoint's float64 learning rate doesn't make a float64
+// model.
 func TestImportIgnoresWhatItLeavesOut(t *testing.T) {
 	spec := graph.Sequential("one", tensor.Shape{1}, graph.He(), graph.Affine{Units: 1})
 	arrays := []formats.Array{
@@ -65,7 +68,8 @@ func TestImportSaysWhatItTook(t *testing.T) {
 	assert.Equal(t, `testdata/small.pkl: 6 parameters of float64 as "small" in `+out+"\n", said)
 }
 
-// TestImportPartlyConnected takes a masked convolution with all its kernels, and a convolution that is a Linear in PyTorch.
+// TestImportPartlyConnected takes a masked convolution with all its kernels, and a convolution that
+// is a Linear in PyTorch.
 func TestImportPartlyConnected(t *testing.T) {
 	params := imported(t, "testdata/partial.pt", "testdata/partial.json")
 	want := readArrays(t, "testdata/partial_io.npz")["logits"]
@@ -108,7 +112,8 @@ func TestImportErrors(t *testing.T) {
 	assert.NoFileExists(t, out)
 }
 
-// TestExportAndBack writes a model for another program and reads it again: the same answers, to the bit but for ONNX's layout.
+// TestExportAndBack writes a model for another program and reads it again: the same answers, to the
+// bit but for ONNX's layout.
 func TestExportAndBack(t *testing.T) {
 	params := small(t)
 	want := answers(t, params, "testdata/small_io.npz")
@@ -128,6 +133,25 @@ func TestExportHasTheBooksNames(t *testing.T) {
 	for name := range want {
 		assertClose(t, want[name], got[name], 0, name)
 	}
+}
+
+// TestExportDescribesPictures holds the metadata by which docs/pictures.md uses a network in Python.
+func TestExportDescribesPictures(t *testing.T) {
+	spec := graph.Sequential("small", tensor.Shape{3, 4, 4}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{})
+	spec.ClassNames = []string{"cat", "dog"}
+	spec.Preprocess = &picture.Preprocessing{Fit: picture.Shorter, Resize: 5, Mean: []float64{0.5, 0.5, 0.5}}
+	path := filepath.Join(t.TempDir(), "small.onnx")
+	succeed(t, "export", saved(t, spec), "-o", path)
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	exported, err := schema.Decode(data)
+	require.NoError(t, err)
+	metadata := map[string]string{}
+	for _, e := range exported.Metadata {
+		metadata[e.Key] = e.Value
+	}
+	assert.JSONEq(t, `["cat", "dog"]`, metadata["class_names"])
+	assert.JSONEq(t, `{"fit": "shorter", "resize": 5, "mean": [0.5, 0.5, 0.5]}`, metadata["preprocess"])
 }
 
 func TestExportErrors(t *testing.T) {
