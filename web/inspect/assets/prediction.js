@@ -1,6 +1,6 @@
 // The prediction: the verdict, a bar for each of the likeliest classes, and a sentence for screen
-// readers. Softmax probabilities sum to 1; independent labels (binary
-// cross-entropy) each have their own; a network without probabilities has plain numbers.
+// readers. Softmax probabilities sum to 1; independent labels (binary cross-entropy) each have their
+// own; a network without probabilities has plain numbers.
 
 import { element } from "./layerview.js";
 import { percent, short } from "../ui/number.js";

@@ -1,4 +1,5 @@
-// Command makedefault makes the built-in network of web/inspect: snapshots of a training in half precision, and a sheet of ten test images. See web/inspect/default/README.md.
+// Command makedefault makes the built-in network of web/inspect: snapshots of a training in half
+// precision, and a sheet of ten test images. See web/inspect/default/README.md.
 //
 //	go run ./web/inspect/internal/makedefault -run DIR -o web/inspect
 package main
