@@ -6,13 +6,13 @@ import (
 	"image"
 )
 
-// Atlas shows what a network's layers look for: a row for each layer, from the first to the last, and in
-// it for each of some units the picture that excites it most, with the parts of images that do below it.
+// Atlas shows what a network's layers respond to: a row for each layer, with some of its units. A
+// unit is shown by the picture that excites it most, and below that by image crops.
 type Atlas struct {
 	Title string
 	Rows  []AtlasRow
 	Note  string
-	Tile  int // side of a picture, about; 0: 84
+	Tile  int // approximate side of a picture; 0: 84
 }
 
 // AtlasRow is a layer of an [Atlas].
@@ -20,14 +20,14 @@ type AtlasRow struct {
 	Name   string   // "conv1"
 	About  []string // lines below the name
 	Units  []AtlasUnit
-	Absent string // instead of units: why there are none
+	Absent string // why there are no units
 }
 
 // AtlasUnit is a unit of an [AtlasRow].
 type AtlasUnit struct {
 	Caption string
 	Ideal   image.Image   // the picture that excites it most
-	Crops   []image.Image // parts of images that do; nine make a square; may be empty
+	Crops   []image.Image // image crops that excite it most; nine fill a square; may be empty
 }
 
 const atlasNames = 150 // the column of names
@@ -55,7 +55,8 @@ func (a Atlas) Image() (image.Image, error) {
 		for _, line := range r.About {
 			names.blocks = append(names.blocks, paragraph(line, smallText, faintInk, atlasNames-12))
 		}
-		body.blocks = append(body.blocks, row(0, alignStart, sized{names, image.Pt(atlasNames, 0), alignStart, alignStart}, units))
+		body.blocks = append(body.blocks, row(0, alignStart,
+			sized{names, image.Pt(atlasNames, 0), alignStart, alignStart}, units))
 	}
 	return render(page(a.Title, body, nil, a.Note)), nil
 }
@@ -76,11 +77,12 @@ func (u AtlasUnit) block(side int) (block, error) {
 		}
 		cell.blocks = append(cell.blocks, grid(3, gap, crops))
 	}
-	cell.blocks = append(cell.blocks, sized{label{shortened(u.Caption, smallText, side), smallText, faintInk}, image.Pt(side, 0), alignStart, alignStart})
+	cell.blocks = append(cell.blocks, sized{label{shortened(u.Caption, smallText, side), smallText, faintInk},
+		image.Pt(side, 0), alignStart, alignStart})
 	return cell, nil
 }
 
-// square is an image scaled to a longer side of exactly so many pixels, smoothly, in a hairline.
+// square scales an image smoothly to a longer side of exactly side pixels, and frames it.
 func square(img image.Image, side int) block {
 	scaled := smooth(img, side)
 	b := scaled.Bounds()
@@ -95,7 +97,7 @@ func square(img image.Image, side int) block {
 	return bare{scaled}
 }
 
-// shortened is the text's beginning that is no wider than width.
+// shortened cuts the text to the width.
 func shortened(text string, face *typeface, width int) string {
 	if face.width(text) <= width {
 		return text

@@ -20,11 +20,13 @@ func TestAtlas(t *testing.T) {
 		return img.Bounds().Size()
 	}
 	one := size(viz.Atlas{Title: "t", Rows: []viz.AtlasRow{{Name: "conv1", Units: []viz.AtlasUnit{unit}}}})
-	two := size(viz.Atlas{Title: "t", Rows: []viz.AtlasRow{{Name: "conv1", Units: []viz.AtlasUnit{unit, unit}}, {Name: "conv2", Absent: "dead"}}})
+	two := size(viz.Atlas{Title: "t", Rows: []viz.AtlasRow{{Name: "conv1", Units: []viz.AtlasUnit{unit, unit}},
+		{Name: "conv2", Absent: "dead"}}})
 	assert.Greater(t, two.X, one.X)
 	assert.Greater(t, two.Y, one.Y)
 	unit.Crops = []image.Image{ideal, ideal, ideal, ideal}
-	assert.Greater(t, size(viz.Atlas{Title: "t", Rows: []viz.AtlasRow{{Name: "conv1", Units: []viz.AtlasUnit{unit}}}}).Y, one.Y)
+	assert.Greater(t,
+		size(viz.Atlas{Title: "t", Rows: []viz.AtlasRow{{Name: "conv1", Units: []viz.AtlasUnit{unit}}}}).Y, one.Y)
 
 	_, err := viz.Atlas{}.Image()
 	assert.EqualError(t, err, "atlas: no layers")

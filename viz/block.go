@@ -19,7 +19,7 @@ var (
 	red       = color.RGBA{200, 44, 44, 255}
 )
 
-// A block is a rectangle that knows its size and can draw itself; a picture is a block of blocks.
+// A block is a rectangle that knows its size and draws itself. Pictures are blocks of blocks.
 type block interface {
 	size() image.Point
 	draw(dst draw.Image, at image.Point)
@@ -46,7 +46,7 @@ func (l label) size() image.Point { return image.Pt(l.face.width(l.text), l.face
 
 func (l label) draw(dst draw.Image, at image.Point) { l.face.draw(dst, at, l.text, l.colour) }
 
-// paragraph breaks the text at spaces into lines no wider than width where words allow.
+// paragraph breaks the text at spaces into lines no wider than width, unless a word is wider.
 func paragraph(text string, face *typeface, c color.RGBA, width int) block {
 	lines := stack{vertical: true, gap: 2}
 	line := ""
@@ -64,7 +64,7 @@ func paragraph(text string, face *typeface, c color.RGBA, width int) block {
 	return lines
 }
 
-// align says where a stack puts a block that is smaller than the stack is wide (or, side by side, high).
+// align is the position of a block that is smaller than its stack across the stack's direction.
 type align int
 
 const (
@@ -120,7 +120,7 @@ func (s stack) draw(dst draw.Image, at image.Point) {
 	}
 }
 
-// turn exchanges along and across for a vertical stack.
+// turn swaps the axes for a vertical stack.
 func (s stack) turn(p image.Point) image.Point {
 	if s.vertical {
 		return image.Pt(p.Y, p.X)
@@ -128,7 +128,7 @@ func (s stack) turn(p image.Point) image.Point {
 	return p
 }
 
-// grid puts blocks in rows of cells of one size.
+// grid puts blocks into rows of equal cells.
 func grid(columns, gap int, blocks []block) block {
 	var cell image.Point
 	for _, b := range blocks {
@@ -147,7 +147,7 @@ func grid(columns, gap int, blocks []block) block {
 	return rows
 }
 
-// sized gives a block a size of at least min.
+// sized gives a block a minimum size.
 type sized struct {
 	block
 	min                  image.Point
@@ -180,11 +180,11 @@ func fill(dst draw.Image, r image.Rectangle, c color.Color) {
 	draw.Draw(dst, r, image.NewUniform(c), image.Point{}, draw.Src)
 }
 
-// tile is an image inside a hairline frame, which tells a white pixel from the white around it.
+// tile is an image in a hairline frame, which separates white pixels from the white page.
 type tile struct{ img image.Image }
 
-// fit makes a tile whose longer side is close to side pixels: a small image is magnified by a whole number so that its pixels stay squares,
-// a large one is averaged down.
+// fit makes a tile whose longer side is about side pixels: it magnifies a small image by a whole
+// number, so that its pixels stay squares, and averages a large one.
 func fit(img image.Image, side int) tile { return tile{resize(img, side)} }
 
 func resize(img image.Image, side int) image.Image {
@@ -224,7 +224,7 @@ func (b bare) draw(dst draw.Image, at image.Point) {
 	draw.Draw(dst, image.Rectangle{at, at.Add(b.size())}, b.img, b.img.Bounds().Min, draw.Over)
 }
 
-// legend is a colour ramp between what its ends mean.
+// legend is a colour ramp with the values of its ends.
 func legend(least, greatest string, colours ramp) block {
 	const width, height = 120, 12
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
@@ -234,8 +234,8 @@ func legend(least, greatest string, colours ramp) block {
 	return row(6, alignMiddle, label{least, bodyText, ink}, tile{img}, label{greatest, bodyText, ink})
 }
 
-// page is a picture's usual form: the title, the body, its legend, and notes wrapped to the body's width. Empty texts and a nil legend
-// are left out.
+// page is the usual layout of a picture: title, body, legend, and notes wrapped to the body's
+// width. It omits empty texts and a nil legend.
 func page(title string, body, key block, notes ...string) block {
 	const narrowest = 380
 	width := max(narrowest, body.size().X)
@@ -259,7 +259,7 @@ func page(title string, body, key block, notes ...string) block {
 	return p
 }
 
-// smooth scales an image so that its longer side has the given length, without showing its pixels.
+// smooth scales an image smoothly to a given longer side.
 func smooth(img image.Image, side int) *image.RGBA {
 	b := img.Bounds()
 	longer := max(b.Dx(), b.Dy())

@@ -7,13 +7,13 @@ import (
 	"image/draw"
 )
 
-// Confusion is a confusion matrix: a row for the true class, a column for the predicted one. Right answers are blue by their share of the
-// row; wrong ones red by their count, on a scale of their own, since a good network makes few. More than 32 classes are drawn without
-// counts.
+// Confusion is a confusion matrix with rows for true and columns for predicted classes. Correct
+// predictions are blue by their share of the row. Errors are red by their count, on a separate
+// scale, because they are few. More than 32 classes are drawn without counts.
 type Confusion struct {
 	Title  string
 	Counts [][]int  // [true][predicted]
-	Labels []string // the classes' names; nil: their numbers
+	Labels []string // class names; nil: numbers
 }
 
 // Image draws the matrix.
@@ -75,7 +75,7 @@ func (c Confusion) mostWrong() int {
 	return most
 }
 
-// cell is the side of a cell in pixels; counts need 44, and are left out below that.
+// cell returns the side of a cell in pixels. Counts need 44 and are omitted below that.
 func (c Confusion) cell() int {
 	if len(c.Counts) <= 32 {
 		return 44
@@ -91,11 +91,11 @@ func sum(counts []int) int {
 	return total
 }
 
-// matrix is the field of a confusion matrix with its labels.
+// matrix is the cells of a confusion matrix with their labels.
 type matrix struct {
 	Confusion
 	side int // of a cell
-	most int // errors in a cell
+	most int // the most errors in a cell
 }
 
 const matrixGap = 6
@@ -105,7 +105,8 @@ func (m matrix) size() image.Point {
 	return image.Pt(origin.X+m.field()+matrixGap+smallText.width("100.0% right"), origin.Y+m.field())
 }
 
-// origin is where the field begins: below the axis' name and the columns' labels, right of the rows'.
+// origin returns the top left of the cells: below the axis name and the column labels, right of the
+// row labels.
 func (m matrix) origin() image.Point {
 	line := boldText.height()
 	columns := line
@@ -117,7 +118,7 @@ func (m matrix) origin() image.Point {
 
 func (m matrix) field() int { return m.side*len(m.Counts) + 2 - m.gap() }
 
-// gap is the hairline between cells that are large enough for one.
+// gap is the hairline between cells, 0 for small cells.
 func (m matrix) gap() int {
 	if m.side < 8 {
 		return 0
@@ -133,10 +134,10 @@ func (m matrix) nameWidth() int {
 	return width
 }
 
-// upright says whether the columns' labels are too long to stand side by side.
+// upright reports whether the column labels are too long to be horizontal.
 func (m matrix) upright() bool { return m.nameWidth() > max(m.side, 24)-6 }
 
-// labelEvery thins the labels of a matrix with small cells.
+// labelEvery thins out the labels of small cells.
 func (m matrix) labelEvery() int {
 	room := boldText.height()
 	if !m.upright() {
@@ -149,7 +150,8 @@ func (m matrix) draw(dst draw.Image, at image.Point) {
 	origin := at.Add(m.origin())
 	const columns, rows = "predicted", "true"
 	boldText.draw(dst, image.Pt(origin.X+(m.field()-boldText.width(columns))/2, at.Y), columns, faintInk)
-	boldText.draw(dst, image.Pt(origin.X-matrixGap-boldText.width(rows), origin.Y-matrixGap-boldText.height()), rows, faintInk)
+	boldText.draw(dst, image.Pt(origin.X-matrixGap-boldText.width(rows), origin.Y-matrixGap-boldText.height()), rows,
+		faintInk)
 	fill(dst, image.Rectangle{origin, origin.Add(image.Pt(m.field(), m.field()))}, hairline)
 	for i := range m.Counts {
 		if i%m.labelEvery() == 0 {
@@ -173,7 +175,8 @@ func (m matrix) drawLabels(dst draw.Image, origin image.Point, i int) {
 	}
 	if total := sum(m.Counts[i]); total > 0 {
 		recall := fmt.Sprintf("%.1f%% right", 100*float64(m.Counts[i][i])/float64(total))
-		smallText.draw(dst, image.Pt(origin.X+m.field()+matrixGap, origin.Y+centre-smallText.height()/2), recall, faintInk)
+		smallText.draw(dst, image.Pt(origin.X+m.field()+matrixGap, origin.Y+centre-smallText.height()/2), recall,
+			faintInk)
 	}
 }
 
@@ -199,7 +202,7 @@ func (m matrix) colour(i, j int) color.RGBA {
 	return white
 }
 
-// inkOn is the ink that can be read on a colour.
+// inkOn returns black or white, whichever is readable on a colour.
 func inkOn(c color.RGBA) color.RGBA {
 	if color.GrayModel.Convert(c).(color.Gray).Y < 140 {
 		return white

@@ -11,7 +11,7 @@ type ContactSheet struct {
 	Title   string
 	Items   []Item
 	Columns int    // 0: 10
-	Tile    int    // an image's longer side in pixels, about; 0: 84
+	Tile    int    // approximate longer side of an image in pixels; 0: 84
 	Note    string // below the sheet
 }
 

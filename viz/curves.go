@@ -22,18 +22,18 @@ import (
 	"convgraph/internal/xmath"
 )
 
-// AccuracyCurve shows the accuracy on the train and the test set over the epochs, counted from 1. Accuracies are fractions; NaN stands for
-// an epoch without one.
+// AccuracyCurve shows the accuracy on the training and the test set by epoch, from 1. Accuracies
+// are fractions; NaN marks an epoch without one.
 type AccuracyCurve struct {
 	Title       string
 	Train, Test []float64
 
-	TestName                string // what Test is measured on; "" is test
-	TrainImages, TestImages int    // that the accuracies count; 0 isn't said
-	Kept                    int    // the epoch whose parameters are kept, which is marked; 0 marks none
+	TestName                string // the set of Test; "": test
+	TrainImages, TestImages int    // numbers of images, shown if not 0
+	Kept                    int    // marks the epoch whose parameters are kept; 0: none
 }
 
-// lineNames names both lines with what they count.
+// lineNames names both lines with their numbers of images.
 func (c AccuracyCurve) lineNames() (train, test string) {
 	with := func(name string, images int) string {
 		if images == 0 {
@@ -63,49 +63,19 @@ func (c AccuracyCurve) chart() chart {
 			}
 			return accuracyFloor(least), 1, nil
 		},
-		ticks:       percentTicks,
-		legendAbove: false,
+		ticks: percentTicks,
 	}
 }
 
-// LossCurve shows the loss over the epochs, counted from 1. NaN stands for an epoch without one.
-type LossCurve struct {
-	Title       string
-	Train, Test []float64 // either may be empty
-}
-
-// Image draws the curve in pixels.
-func (c LossCurve) Image() (image.Image, error) { return rasterise(c.chart()) }
-
-// SVG draws the curve as SVG.
-func (c LossCurve) SVG(w io.Writer) error { return vectorise(c.chart())(w) }
-
-func (c LossCurve) chart() chart {
-	return chart{
-		what: "loss curve", title: c.Title, vertical: "loss (mean cross-entropy)",
-		lines: []line{{"train", c.Train}, {"test", c.Test}},
-		say:   func(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) },
-		limit: func(values []float64) (lower, upper float64, err error) {
-			least, greatest := extent(values)
-			if greatest <= 0 {
-				greatest = 1
-			}
-			return min(least, 0), greatest * 1.05, nil
-		},
-		ticks:       plot.DefaultTicks{},
-		legendAbove: true,
-	}
-}
-
-// chart is what the two curves have in common.
+// chart is a curve over epochs.
 type chart struct {
 	what, title, vertical string
 	lines                 []line
-	say                   func(float64) string // a value in the legend
+	say                   func(float64) string // formats a value in the legend
 	limit                 func(values []float64) (lower, upper float64, err error)
 	ticks                 plot.Ticker
-	legendAbove           bool // where it has room
-	kept                  int  // epoch to mark with the last line's value; 0 marks none
+	legendAbove           bool // the legend is at the top
+	kept                  int  // marks this epoch on the last line; 0: none
 }
 
 type line struct {
@@ -118,11 +88,11 @@ const (
 	chartHeight = 10 * vg.Centimeter
 	chartDPI    = 120
 
-	// The chart is laid out with the widths of Liberation Sans, which few systems have; these are as wide or close.
+	// The chart is laid out with the widths of Liberation Sans. The fallbacks are about as wide.
 	chartFonts = "font-family:'Liberation Sans',Arial,Helvetica,sans-serif;"
 )
 
-// plotted is a curve as gonum's plot.
+// plotted is a picture made with gonum's plot.
 type plotted interface{ plot() (*plot.Plot, error) }
 
 func rasterise(c plotted) (image.Image, error) {
@@ -152,7 +122,7 @@ func vectorise(c plotted) func(io.Writer) error {
 	}
 }
 
-// inset whitens the canvas and keeps the title and the last tick's label off its edge.
+// inset fills the canvas with white and adds a margin for the title and the last tick's label.
 func inset(c draw.Canvas) draw.Canvas {
 	c.SetColor(white)
 	c.Fill(c.Rectangle.Path())
@@ -194,8 +164,8 @@ func (c chart) plot() (*plot.Plot, error) {
 	return p, c.markKept(p)
 }
 
-// markKept draws a vertical line from the last line's value in the epoch that is kept, away from the legend, and says the
-// value.
+// markKept draws a vertical line at the kept epoch, from the last line's value away from the
+// legend, with the value.
 func (c chart) markKept(p *plot.Plot) error {
 	values := c.lines[len(c.lines)-1].values
 	if c.kept < 1 || c.kept > len(values) || !xmath.IsFinite(values[c.kept-1]) {
@@ -215,12 +185,13 @@ func (c chart) markKept(p *plot.Plot) error {
 	return nil
 }
 
-// legendSide says whether the legend, which takes a good third of the width and a sixth of the height, goes above: where it usually is, unless
-// a line runs through it there and leaves more room on the other side.
+// legendSide reports whether the legend goes at the top. It keeps its usual side unless a line runs
+// through it there and the other side has more room. The legend takes a good third of the width and
+// a sixth of the height.
 func (c chart) legendSide(lower, upper float64) bool {
 	var end []float64
 	for _, l := range c.lines {
-		if len(l.values) == 1 { // a mark in the middle
+		if len(l.values) == 1 { // a single mark in the center
 			continue
 		}
 		for _, v := range l.values[int(0.6*float64(max(0, len(l.values)-1))):] {
@@ -278,7 +249,7 @@ var chartStyles = []struct {
 	{color.RGBA{34, 139, 84, 255}, []vg.Length{1.5, 2}, draw.TriangleGlyph{}},
 }
 
-// add draws a line with a mark an epoch while there is room for marks. A value that isn't finite leaves a gap.
+// add draws a line, with a mark for each epoch if there is room. A non-finite value leaves a gap.
 func (c chart) add(p *plot.Plot, l line, i, epochs int) error {
 	style := chartStyles[i%len(chartStyles)]
 	var marks *plotter.Scatter
@@ -309,7 +280,7 @@ func (c chart) add(p *plot.Plot, l line, i, epochs int) error {
 	return nil
 }
 
-// runs cuts the values where they aren't finite.
+// runs splits the values at non-finite ones.
 func runs(values []float64) []plotter.XYs {
 	var all []plotter.XYs
 	open := false
@@ -344,7 +315,8 @@ func extent(values []float64) (least, greatest float64) {
 	return least, greatest
 }
 
-// accuracyFloor is the highest of a few round numbers that leaves room below the least accuracy.
+// accuracyFloor returns the highest of a few round numbers that leaves space below the least
+// accuracy.
 func accuracyFloor(least float64) float64 {
 	for _, floor := range []float64{0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1} {
 		if least >= floor+0.05*(1-floor) {
@@ -375,7 +347,7 @@ var percentTicks = plot.TickerFunc(func(lower, upper float64) []plot.Tick {
 	return ticks
 })
 
-// epochTicks labels whole epochs only.
+// epochTicks labels only whole epochs.
 type epochTicks struct{ epochs int }
 
 // Ticks implements plot.Ticker.

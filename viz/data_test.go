@@ -10,7 +10,7 @@ import (
 	"convgraph/viz"
 )
 
-// gabors are filters as a network learns them: gratings of every direction under a bell.
+// gabors returns filters like learned ones: gratings of all directions under a Gaussian.
 func gabors(out, in, side int, amplitude float64) viz.Filters {
 	f := viz.Filters{Out: out, In: in, Height: side, Width: side}
 	middle := float64(side-1) / 2
@@ -32,11 +32,11 @@ func gabors(out, in, side int, amplitude float64) viz.Filters {
 	return f
 }
 
-func noise(out, in, side int, deviation float64) viz.Filters {
+func noise(out, in, side int, std float64) viz.Filters {
 	r := rand.New(rand.NewPCG(1, 2))
 	f := viz.Filters{Out: out, In: in, Height: side, Width: side, Data: make([]float32, out*in*side*side)}
 	for i := range f.Data {
-		f.Data[i] = float32(deviation * r.NormFloat64())
+		f.Data[i] = float32(std * r.NormFloat64())
 	}
 	return f
 }
@@ -89,7 +89,7 @@ func correlate(x viz.Planes, f viz.Filters) viz.Planes {
 	return y
 }
 
-// rectify is the ReLU; map 3 dies of it.
+// rectify applies ReLU, which makes map 3 all zeros.
 func rectify(p viz.Planes) viz.Planes {
 	q := p
 	q.Data = append([]float32(nil), p.Data...)
@@ -128,7 +128,7 @@ func overview() viz.Overview {
 	return viz.Overview{
 		Title: "SimpleConvNet reads a digit",
 		Input: input,
-		Stages: []viz.Stage{
+		Rows: []viz.OverviewRow{
 			{Name: "conv1", Detail: "Conv2D 30 filters 5×5", Maps: conv},
 			{Name: "relu1", Detail: "ReLU", Maps: relu},
 			{Name: "pool1", Detail: "MaxPool2D 2×2", Maps: pool(relu)},
@@ -141,7 +141,7 @@ func overview() viz.Overview {
 
 func manyClasses() viz.Overview {
 	o := overview()
-	o.Title, o.Stages = "1000 classes", []viz.Stage{{Name: "fc6", Maps: waves(4096)}}
+	o.Title, o.Rows = "1000 classes", []viz.OverviewRow{{Name: "fc6", Maps: waves(4096)}}
 	o.Probabilities = make([]float32, 1000)
 	for i := range o.Probabilities {
 		o.Probabilities[i] = 1. / 2000
@@ -151,19 +151,19 @@ func manyClasses() viz.Overview {
 	return o
 }
 
-// labelled is an answer of labels that are each true or false.
+// labelled is an output of independent labels.
 func labelled() viz.Overview {
 	o := overview()
-	o.Title, o.Stages, o.Independent = "four labels", o.Stages[4:], true
+	o.Title, o.Rows, o.Independent = "four labels", o.Rows[4:], true
 	o.Probabilities, o.Labels = []float32{0.93, 0.51, 0.2, 0.0001}, []string{"round", "slanted", "thick", "torn"}
 	o.Note = "1 of 60 layers: what the blocks give"
 	return o
 }
 
-// measured is an answer of numbers.
+// measured is an output of plain numbers.
 func measured() viz.Overview {
 	o := overview()
-	o.Title, o.Stages, o.Probabilities = "three numbers", o.Stages[4:], nil
+	o.Title, o.Rows, o.Probabilities = "three numbers", o.Rows[4:], nil
 	o.Values, o.Labels = []float32{-31.2, 7.5, 0}, []string{"angle", "width", "height"}
 	return o
 }
@@ -180,7 +180,8 @@ func contactSheet() viz.ContactSheet {
 }
 
 func portrait() viz.Portrait {
-	p := viz.Portrait{Title: "pool1, unit 12", Ideal: viz.TestPattern(), Caption: "by gradient ascent: 7.31", Note: "right: the nine training images that excite it most"}
+	p := viz.Portrait{Title: "pool1, unit 12", Ideal: viz.TestPattern(), Caption: "by gradient ascent: 7.31",
+		Note: "right: the nine training images that excite it most"}
 	for i := range 9 {
 		p.Items = append(p.Items, viz.Item{Image: digitImage(3 * i), Caption: fmt.Sprintf("%.2f", 4.2-0.1*float64(i))})
 	}
@@ -198,7 +199,7 @@ func confusions(classes, each int) [][]int {
 	return counts
 }
 
-// saliency has heat around the corner of the seven; with sign -1 of both signs.
+// saliency has heat around the corner of the seven, of both signs for sign -1.
 func saliency(sign float64) viz.Saliency {
 	input, _ := digit().Image(viz.Range{Min: 0, Max: 1})
 	heat := viz.Planes{Count: 1, Height: 28, Width: 28}
@@ -208,7 +209,8 @@ func saliency(sign float64) viz.Saliency {
 		v += sign * (1 - 0.4*sign) * math.Exp(-(math.Pow(x-9, 2)+math.Pow(y-14, 2))/12)
 		heat.Data = append(heat.Data, float32(0.8*v))
 	}
-	s := viz.Saliency{Title: "What the decision hangs on", Input: input, Heat: heat, Unit: "|∂ score / ∂ pixel|", Note: "predicted 7 (96.1%)"}
+	s := viz.Saliency{Title: "What the decision hangs on", Input: input, Heat: heat, Unit: "|∂ score / ∂ pixel|",
+		Note: "predicted 7 (96.1%)"}
 	if sign < 0 {
 		s.Unit = "∂ score / ∂ pixel"
 	}
@@ -224,7 +226,7 @@ func accuracy(epochs int) viz.AccuracyCurve {
 	return c
 }
 
-// kept is a training on few images that keeps an epoch before the last.
+// kept is a training on few images whose kept epoch isn't the last.
 func kept() viz.AccuracyCurve {
 	c := accuracy(12)
 	c.TestName, c.TrainImages, c.TestImages, c.Kept = "validation", 1000, 302, 8
@@ -240,12 +242,4 @@ func rates() viz.RateCurve {
 		c.Losses = append(c.Losses, 2.3/(1+math.Pow(rate/0.003, 0.8))+0.5*math.Pow(rate/0.3, 2))
 	}
 	return c
-}
-
-func losses(epochs int, rest float64) []float64 {
-	var l []float64
-	for e := range epochs {
-		l = append(l, rest+0.3*math.Exp(-float64(e)/3))
-	}
-	return l
 }

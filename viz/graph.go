@@ -6,44 +6,45 @@ import (
 	"strings"
 )
 
-// Graph is a computational graph to be drawn: forward from above to below and, where it has gradients, backward beside it from below to
-// above, a box around what belongs to one layer. The nodes' order settles what the edges leave open.
+// Graph is a drawing of a computational graph. The forward half runs downwards, the backward half,
+// if any, beside it upwards. A box surrounds the nodes of a layer. Where edges leave the order
+// open, the order of Nodes decides.
 type Graph struct {
 	Title string
 	Nodes []GraphNode
 	Edges []GraphEdge
 }
 
-// GraphNode is a value of the graph and what computes it.
+// GraphNode is a value of the graph and the op that computes it.
 type GraphNode struct {
-	ID     string // its name in the edges, unique
+	ID     string // unique name, used by edges
 	Label  string // "Conv2D", "conv1.weight"
 	Detail string // a second line: "30 filters 5×5"
 	Kind   NodeKind
-	Group  string // the layer it is drawn with; "" for none
+	Group  string // its layer; "" for none
 	Shape  string // of the value: "100×30×24×24"
 }
 
 // GraphEdge says that To reads From.
 type GraphEdge struct {
 	From, To string
-	Shape    string // of the value that flows; "": From's
+	Shape    string // of the value; "": From's
 }
 
-// NodeKind says what a node is.
+// NodeKind is the kind of a node.
 type NodeKind int
 
 const (
-	KindOp        NodeKind = iota // a step of the forward computation
-	KindInput                     // a value from outside: an image, a label
-	KindParameter                 // a value that is learned
-	KindOutput                    // a name for a result: the loss, the probabilities
-	KindGradient                  // a step of the backward computation
+	KindOp        NodeKind = iota // an op of the forward half
+	KindInput                     // an input: an image, a label
+	KindParameter                 // a learned value
+	KindOutput                    // a result: the loss, the probabilities
+	KindGradient                  // an op of the backward half
 )
 
 var kindNames = []string{"operation", "input", "parameter", "output", "gradient"}
 
-// String is the kind in a word, in SVG and DOT its class.
+// String returns the kind as a word, which is its class in SVG and DOT.
 func (k NodeKind) String() string {
 	if k < 0 || int(k) >= len(kindNames) {
 		return fmt.Sprintf("NodeKind(%d)", int(k))
@@ -51,19 +52,19 @@ func (k NodeKind) String() string {
 	return kindNames[k]
 }
 
-// EncodeDOT writes the graph in Graphviz' language, a cluster for each layer.
+// EncodeDOT writes the graph in Graphviz' language, with a cluster for each layer.
 func EncodeDOT(w io.Writer, g Graph) error { return g.DOT(w) }
 
 // WriteDOT writes the graph in Graphviz' language into a file, which it creates or replaces.
 func WriteDOT(path string, g Graph) error { return writeFile(path, g.DOT) }
 
-// network is a checked graph whose nodes are numbers.
+// network is a validated graph whose nodes are indices.
 type network struct {
 	Graph
 	from, to []int   // of each edge
 	in, out  [][]int // each node's edges
-	order    []int   // the nodes, each after what it reads
-	place    []int   // each node's place in order
+	order    []int   // the nodes in topological order
+	place    []int   // each node's index in order
 }
 
 func newNetwork(g Graph) (*network, error) {
@@ -96,7 +97,8 @@ func newNetwork(g Graph) (*network, error) {
 	return n, n.sort()
 }
 
-// sort orders the nodes by Kahn's algorithm, of those that are ready always the first in the caller's order.
+// sort orders the nodes topologically (Kahn's algorithm). Among ready nodes the first in the
+// caller's order comes next.
 func (n *network) sort() error {
 	missing := make([]int, len(n.Nodes))
 	n.place = make([]int, len(n.Nodes))
@@ -125,7 +127,7 @@ func (n *network) sort() error {
 	return nil
 }
 
-// cycle walks back through nodes that aren't done, each of which waits for another such, until it comes by one again.
+// cycle finds a cycle by walking back through unsorted nodes until it meets one again.
 func (n *network) cycle(done []bool) []string {
 	at := 0
 	for done[at] {
@@ -152,7 +154,7 @@ func (n *network) cycle(done []bool) []string {
 	}
 }
 
-// shape is what flows along an edge.
+// shape returns the shape of an edge's value.
 func (n *network) shape(edge int) string {
 	if s := n.Edges[edge].Shape; s != "" {
 		return s

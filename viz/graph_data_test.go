@@ -13,7 +13,7 @@ type builder struct {
 	steps []step
 }
 
-// step is a layer: what it computes, what its backward half reads.
+// step is a layer: what it computes, and what its backward half reads.
 type step struct {
 	name, op, detail, shape string
 	params                  map[string]string // name → shape
@@ -21,7 +21,8 @@ type step struct {
 }
 
 func (b *builder) node(id, label, detail string, kind viz.NodeKind, group, shape string) string {
-	b.g.Nodes = append(b.g.Nodes, viz.GraphNode{ID: id, Label: label, Detail: detail, Kind: kind, Group: group, Shape: shape})
+	b.g.Nodes = append(b.g.Nodes, viz.GraphNode{ID: id, Label: label, Detail: detail, Kind: kind, Group: group,
+		Shape: shape})
 	return id
 }
 
@@ -124,7 +125,7 @@ func leNet() viz.Graph {
 	return b.build("LeNet (LeCun et al. 1998)", "100×1×28×28", 10)
 }
 
-// residual is not a chain: a block with a shortcut, a weight used twice, and two heads.
+// residual is a graph with a shortcut, a weight used twice, and two heads.
 func residual() viz.Graph {
 	op := func(id, label, group string) viz.GraphNode {
 		return viz.GraphNode{ID: id, Label: label, Kind: viz.KindOp, Group: group, Shape: "8×16×7×7"}
@@ -142,14 +143,19 @@ func residual() viz.Graph {
 			op("a", "Conv2D", "first"), op("r", "ReLU", "first"), op("b", "Conv2D", "second"), op("sum", "Add", "join"),
 			{ID: "features", Label: "features", Kind: viz.KindOutput, Shape: "8×16×7×7"},
 			op("norm", "Norm", ""), {ID: "loss", Label: "Sum", Kind: viz.KindOp, Group: "loss", Shape: "scalar"},
-			grad("dsum", "dSum", "loss"), grad("db", "dConv2D", "second"), grad("dwb", "dConv2D", "second"), grad("dr", "dReLU", "first"),
+			grad("dsum", "dSum", "loss"), grad("db", "dConv2D", "second"), grad("dwb", "dConv2D", "second"),
+			grad("dr", "dReLU", "first"),
 			grad("dwa", "dConv2D", "first"), grad("dw", "Add", "first"),
 		},
 		Edges: []viz.GraphEdge{
-			{From: "x", To: "a"}, {From: "w", To: "a"}, {From: "a", To: "r"}, {From: "r", To: "b"}, {From: "w", To: "b"},
-			{From: "b", To: "sum"}, {From: "x", To: "sum"}, {From: "sum", To: "features"}, {From: "sum", To: "norm"}, {From: "norm", To: "loss"},
-			{From: "loss", To: "dsum"}, {From: "dsum", To: "db"}, {From: "w", To: "db"}, {From: "dsum", To: "dwb"}, {From: "r", To: "dwb"},
-			{From: "db", To: "dr"}, {From: "r", To: "dr"}, {From: "dr", To: "dwa"}, {From: "x", To: "dwa"}, {From: "dwa", To: "dw"}, {From: "dwb", To: "dw"},
+			{From: "x", To: "a"}, {From: "w", To: "a"}, {From: "a", To: "r"}, {From: "r", To: "b"},
+			{From: "w", To: "b"},
+			{From: "b", To: "sum"}, {From: "x", To: "sum"}, {From: "sum", To: "features"}, {From: "sum", To: "norm"},
+			{From: "norm", To: "loss"},
+			{From: "loss", To: "dsum"}, {From: "dsum", To: "db"}, {From: "w", To: "db"}, {From: "dsum", To: "dwb"},
+			{From: "r", To: "dwb"},
+			{From: "db", To: "dr"}, {From: "r", To: "dr"}, {From: "dr", To: "dwa"}, {From: "x", To: "dwa"},
+			{From: "dwa", To: "dw"}, {From: "dwb", To: "dw"},
 		},
 	}
 }

@@ -19,7 +19,8 @@ import (
 
 func TestGraphPictures(t *testing.T) {
 	for name, g := range map[string]viz.Graph{
-		"graph-forward": simpleConvNet(false), "graph": simpleConvNet(true), "graph-lenet": leNet(), "graph-residual": residual(),
+		"graph-forward": simpleConvNet(false), "graph": simpleConvNet(true), "graph-lenet": leNet(),
+		"graph-residual": residual(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var svg, again bytes.Buffer
@@ -65,7 +66,7 @@ func TestGraphSVGShowsEverything(t *testing.T) {
 	assert.Len(t, elements(t, svg.Bytes(), "path"), len(g.Edges)+3+1, "a wire an edge, three tips, one in the legend")
 }
 
-// elements returns what each element of a name holds as text.
+// elements returns the text of each element of a name.
 func elements(t *testing.T, document []byte, name string) []string {
 	t.Helper()
 	var found []string
@@ -87,7 +88,8 @@ func elements(t *testing.T, document []byte, name string) []string {
 }
 
 func TestGraphTextIsEscaped(t *testing.T) {
-	g := viz.Graph{Title: `a<b & "c"`, Nodes: []viz.GraphNode{{ID: `quo"te\`, Label: "x<y>&\"z\"", Group: `g"<`, Shape: "1×2"}, {ID: "second\nline"}},
+	g := viz.Graph{Title: `a<b & "c"`,
+		Nodes: []viz.GraphNode{{ID: `quo"te\`, Label: "x<y>&\"z\"", Group: `g"<`, Shape: "1×2"}, {ID: "second\nline"}},
 		Edges: []viz.GraphEdge{{From: `quo"te\`, To: "second\nline"}}}
 	var b bytes.Buffer
 	require.NoError(t, viz.EncodeSVG(&b, g))
@@ -98,7 +100,7 @@ func TestGraphTextIsEscaped(t *testing.T) {
 	require.NoError(t, err, b.String())
 }
 
-// The DOT text is the graph: as many nodes and edges, a cluster for each layer.
+// The DOT text has all nodes and edges, and a cluster for each layer.
 func TestGraphDOTParses(t *testing.T) {
 	g := leNet()
 	var b bytes.Buffer
@@ -132,11 +134,14 @@ func TestGraphsThatAreNone(t *testing.T) {
 		"graph: no nodes": {},
 		`graph: nodes 0 and 1 have the same ID "a"`: {Nodes: []viz.GraphNode{node("a"), node("a")}},
 		`graph: node "a" has the unknown kind 9`:    {Nodes: []viz.GraphNode{{ID: "a", Kind: 9}}},
-		`graph: edge 0 enters the unknown node "b"`: {Nodes: []viz.GraphNode{node("a")}, Edges: []viz.GraphEdge{{From: "a", To: "b"}}},
-		`graph: edge 0 leaves the unknown node "b"`: {Nodes: []viz.GraphNode{node("a")}, Edges: []viz.GraphEdge{{From: "b", To: "a"}}},
+		`graph: edge 0 enters the unknown node "b"`: {Nodes: []viz.GraphNode{node("a")},
+			Edges: []viz.GraphEdge{{From: "a", To: "b"}}},
+		`graph: edge 0 leaves the unknown node "b"`: {Nodes: []viz.GraphNode{node("a")},
+			Edges: []viz.GraphEdge{{From: "b", To: "a"}}},
 		"graph: a cycle runs through b → c → b": {
 			Nodes: []viz.GraphNode{node("a"), node("b"), node("c"), node("d")},
-			Edges: []viz.GraphEdge{{From: "a", To: "b"}, {From: "b", To: "c"}, {From: "c", To: "b"}, {From: "c", To: "d"}},
+			Edges: []viz.GraphEdge{{From: "a", To: "b"}, {From: "b", To: "c"}, {From: "c", To: "b"},
+				{From: "c", To: "d"}},
 		},
 	} {
 		assert.EqualError(t, viz.EncodeSVG(io.Discard, g), want)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// DOT writes the graph in Graphviz' language, a cluster for each layer.
+// DOT writes the graph in Graphviz' language, with a cluster for each layer.
 func (g Graph) DOT(w io.Writer) error {
 	n, err := newNetwork(g)
 	if err != nil {
@@ -17,7 +17,8 @@ func (g Graph) DOT(w io.Writer) error {
 	dotHead(&b, g.Title)
 	n.dotClusters(&b)
 	for i, e := range g.Edges {
-		fmt.Fprintf(&b, "\t%s -> %s [label=%s%s]\n", quoteDOT(e.From), quoteDOT(e.To), quoteDOT(n.shape(i)), n.dotStyle(i))
+		fmt.Fprintf(&b, "\t%s -> %s [label=%s%s]\n", quoteDOT(e.From), quoteDOT(e.To), quoteDOT(n.shape(i)),
+			n.dotStyle(i))
 	}
 	b.WriteString("}\n")
 	_, err = w.Write(b.Bytes())
@@ -64,7 +65,7 @@ func (n *network) dotNode(i int) string {
 	if node.Detail != "" {
 		text += "\n" + node.Detail
 	}
-	if node.Shape != "" && (len(n.in[i]) == 0 || len(n.out[i]) == 0) { // elsewhere its edges say it
+	if node.Shape != "" && (len(n.in[i]) == 0 || len(n.out[i]) == 0) { // otherwise its edges show it
 		text += "\n" + node.Shape
 	}
 	c := kindColours[node.Kind]
@@ -72,7 +73,8 @@ func (n *network) dotNode(i int) string {
 		quoteDOT(node.ID), quoteDOT(text), quoteDOT(node.Kind.String()), c.fill, c.line)
 }
 
-// dotStyle dashes what the backward half takes from the forward half, and keeps it from pulling the halves about.
+// dotStyle dashes edges from the forward to the backward half, and keeps them from affecting the
+// layout.
 func (n *network) dotStyle(edge int) string {
 	if n.Nodes[n.from[edge]].Kind != KindGradient && n.Nodes[n.to[edge]].Kind == KindGradient {
 		return " style=dashed constraint=false"

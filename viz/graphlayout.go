@@ -2,9 +2,10 @@ package viz
 
 import "math"
 
-// The layout is made for networks: one column runs forward, top to bottom, in the order of computation; what enters it from the side
-// (parameters, labels) stands right of it; right of that the backward half runs bottom to top, each layer's gradients in the same box as the
-// layer, and outermost the gradients that nothing reads, those of the parameters. Boxes are rows:
+// The layout suits networks. The chain is a column that runs forward, top to bottom, in the order
+// of computation. Right of it are the side inputs (parameters, labels). Then the spine: the
+// backward half, bottom to top, with a layer's gradients in the layer's box. Outermost are the
+// gradients that nothing reads, those of the parameters. Boxes are rows:
 //
 //	┌ conv1 ─────────────────────────────────────────────────────────────┐
 //	│  [ Conv2D ] ←── [ conv1.weight ] ╌╌→ [ dConv2D ]      [ dConv2D ]   │
@@ -12,8 +13,9 @@ import "math"
 //	└──────┼──────────────────────────────────────┼──────────────┼───────┘
 //	 chain    gutter 1      side      gutter 2   spine  gutter 3   outer
 //
-// Wires run in channels inside the rows, above and below their nodes, and in gutters between the columns; gutter 0, left of the chain,
-// takes forward edges that skip. Graphs that aren't chains come out with more wires, never with wrong ones.
+// Wires run in channels inside the rows, above and below their nodes, and in gutters between the
+// columns. Gutter 0, left of the chain, is for forward edges that skip nodes. Graphs that aren't
+// chains are drawn correctly, with more wires.
 
 type point struct{ x, y float64 }
 
@@ -34,7 +36,7 @@ const (
 	outerColumn
 )
 
-// spot is a node's place.
+// spot is the rectangle and text of a node.
 type spot struct {
 	rect
 	column columnKind
@@ -42,23 +44,23 @@ type spot struct {
 	lines  []string // the node's text
 }
 
-// layerRow is a layer, or a node without one, from side to side of the picture.
+// layerRow is a row of the picture: a layer, or a node without a layer.
 type layerRow struct {
 	rect
 	name                      string
 	boxed                     bool
 	chain, side, spine, outer []int // nodes; chain and side downwards, spine upwards, outer to the right
-	above, below              []int // sources that have a channel above, below the nodes
+	above, below              []int // sources with a channel above or below the nodes
 }
 
-// layout is a graph with places for everything.
+// layout is a graph with positions.
 type layout struct {
 	*network
 	spots        []spot
 	rows         []*layerRow
-	chain, spine []int // the columns through all rows, chain downwards, spine upwards
+	chain, spine []int // the columns, chain downwards, spine upwards
 	routes       []route
-	ports        map[port][]int // the sources whose wires meet there
+	ports        map[port][]int // the sources of the wires at a port
 	heights      map[end]float64
 	columns      [4]rect
 	gutters      [4]gutter
@@ -71,12 +73,12 @@ const (
 	titleHeight   = 34.
 	headingHeight = 26.
 	legendHeight  = 40.
-	rowGap        = 32. // between boxes, room for a shape
+	rowGap        = 32. // between boxes, with space for a shape
 	rowHeader     = 24. // a box's name
 	boxPad        = 14.
 	nodePad       = 10.
 	lineHeight    = 15.
-	chainGap      = 30. // between nodes of one box that follow one another
+	chainGap      = 30. // between consecutive nodes of a box
 	sideGap       = 10.
 	channelPitch  = 9.
 	gutterMargin  = 18.
@@ -101,7 +103,7 @@ func newLayout(g Graph) (*layout, error) {
 	return l, nil
 }
 
-// chooseColumns tells the halves apart and, within each, the run from what stands beside it.
+// chooseColumns separates the halves, and within each the main column from the nodes beside it.
 func (l *layout) chooseColumns() {
 	for _, i := range l.order {
 		l.spots[i].column = l.columnOf(i)
@@ -134,7 +136,8 @@ func (l *layout) readsBackward(i int) bool {
 	return false
 }
 
-// entersAlone says whether an input starts the computation: a step reads it and apart from it only parameters.
+// entersAlone reports whether an input starts the computation: its reader reads nothing else but
+// parameters.
 func (l *layout) entersAlone(input int) bool {
 	for _, e := range l.out[input] {
 		alone := l.Nodes[l.to[e]].Kind != KindGradient
@@ -150,7 +153,8 @@ func (l *layout) entersAlone(input int) bool {
 	return false
 }
 
-// chooseRows makes a row for each layer in the order of computation, and one for each node of the chain without a layer.
+// chooseRows makes a row for each layer in the order of computation, and one for each node of the
+// chain without a layer.
 func (l *layout) chooseRows() {
 	byGroup := map[string]int{}
 	for i := range l.spots {
@@ -188,8 +192,8 @@ func (l *layout) rowFor(i int, byGroup map[string]int) int {
 	return len(l.rows) - 1
 }
 
-// rowBeside finds a row for a node whose layer has none: a new one for the layer, else that of a neighbour, for what stands beside the
-// chain its first reader's.
+// rowBeside finds a row for a node without one: a new row for its layer, or else a neighbour's row,
+// which for side inputs is the first reader's.
 func (l *layout) rowBeside(i int, byGroup map[string]int) int {
 	if l.Nodes[i].Group != "" {
 		return l.rowFor(i, byGroup)
@@ -254,7 +258,7 @@ func (l *layout) measureNodes() {
 	}
 }
 
-// text is what a node says: its label, its detail, and its shape unless that stands at a wire that leaves it.
+// text returns a node's lines: label, detail, and the shape unless a wire shows it.
 func (l *layout) text(i int) []string {
 	n := l.Nodes[i]
 	lines := []string{n.Label}
@@ -279,14 +283,14 @@ func (l *layout) shapeOnWire(i int) bool {
 	return false
 }
 
-// The picture's font isn't known when it is drawn: the Go font's widths with a reserve for wider ones.
+// The viewer's font is unknown, so widths are the Go font's with a reserve.
 const fontReserve = 1.15
 
 func boldWidth(s string) float64 { return fontReserve * float64(boldText.width(s)) }
 
 func plainWidth(s string) float64 { return fontReserve * float64(smallText.width(s)) }
 
-// placeVertically gives rows and nodes their y and height.
+// placeVertically sets y and height of rows and nodes.
 func (l *layout) placeVertically() {
 	y := pictureMargin
 	if l.Title != "" {
@@ -317,7 +321,7 @@ func (l *layout) placeRow(r *layerRow) {
 		bottom += channelPitch
 	}
 	side := l.stackHeight(r.side, sideGap)
-	if len(r.chain) == 1 { // one step with parameters is as high as they are, so that their wires are straight
+	if len(r.chain) == 1 { // an op is as high as its parameters together, so that their wires are straight
 		only := &l.spots[r.chain[0]]
 		only.h = max(only.h, side)
 	}
@@ -360,7 +364,7 @@ func reversed(nodes []int) []int {
 	return r
 }
 
-// channelAbove is the y of a source's channel above the nodes of a row.
+// channelAbove returns the y of a source's channel above the nodes of a row.
 func (l *layout) channelAbove(row, source int) float64 {
 	r := l.rows[row]
 	y := r.y + channelPitch/2
@@ -370,7 +374,7 @@ func (l *layout) channelAbove(row, source int) float64 {
 	return y + channelPitch*float64(indexOf(r.above, source))
 }
 
-// channelBelow is the y of a source's channel below the nodes of a row.
+// channelBelow returns the y of a source's channel below the nodes of a row.
 func (l *layout) channelBelow(row, source int) float64 {
 	r := l.rows[row]
 	y := r.bottom() - channelPitch
@@ -389,7 +393,7 @@ func indexOf(list []int, v int) int {
 	return -1
 }
 
-// placeHorizontally gives columns, gutters, nodes and boxes their x and width.
+// placeHorizontally sets x and width of columns, gutters, nodes and boxes.
 func (l *layout) placeHorizontally() {
 	left := pictureMargin + l.gutters[0].width()
 	x := left + boxPad
@@ -423,7 +427,7 @@ func (l *layout) columnWidths() [4]float64 {
 			widths[s.column] = max(widths[s.column], s.w)
 		}
 	}
-	for e := range l.Edges { // half a column is room for the shape beside the wire
+	for e := range l.Edges { // half a column holds the shape beside the wire
 		if column := l.spots[l.from[e]].column; l.carriesShape(l.routeFor(e)) {
 			widths[column] = max(widths[column], 2*(plainWidth(l.shape(e))+12))
 		}

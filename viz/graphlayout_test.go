@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// What a picture of a graph owes its reader, whatever the graph: nodes apart from one another and inside their layer's box, wires that meet
-// no node but their own, and no two values on one line.
+// For random graphs: nodes don't overlap and are inside their layer's box, wires meet only their
+// own nodes, and different values don't share a line.
 func TestLayoutKeepsThingsApart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l, err := newLayout(randomGraph(t))
@@ -37,8 +37,8 @@ func TestLayoutOfLooseNodes(t *testing.T) {
 	}
 }
 
-// The last step of a layer of several, which takes the parameters, stands lower than them: their wires meet it in the parameters' order, so
-// that none crosses another.
+// In a layer of several ops the last, which reads the parameters, is below them: their wires meet
+// it in the parameters' order, without crossings.
 func TestWiresOfParametersDoNotCross(t *testing.T) {
 	for steps := 1; steps <= 3; steps++ {
 		l, err := newLayout(layerOf(steps))
@@ -56,7 +56,8 @@ func TestWiresOfParametersDoNotCross(t *testing.T) {
 	}
 }
 
-// layerOf is a network of one layer of so many steps; the last edges are those of the last step's weight and bias.
+// layerOf returns a network of one layer with the given number of ops; the last edges are those of
+// the last op's weight and bias.
 func layerOf(steps int) Graph {
 	g := Graph{Nodes: []GraphNode{{ID: "step 0", Kind: KindInput}}}
 	last := "step 0"
@@ -73,7 +74,7 @@ func layerOf(steps int) Graph {
 	return g
 }
 
-// cross says whether two paths of horizontal and vertical lines meet.
+// cross reports whether two paths of horizontal and vertical lines meet.
 func cross(a, b []point) bool {
 	for i := 1; i < len(a); i++ {
 		for k := 1; k < len(b); k++ {
@@ -134,17 +135,20 @@ func wireName(l *layout, w wire) string { return l.Edges[w.edge].From + " → " 
 
 func entersInside(a, b point, r rect) bool {
 	const skin = 0.01
-	return min(a.x, b.x) < r.right()-skin && max(a.x, b.x) > r.x+skin && min(a.y, b.y) < r.bottom()-skin && max(a.y, b.y) > r.y+skin
+	return min(a.x, b.x) < r.right()-skin && max(a.x, b.x) > r.x+skin && min(a.y, b.y) < r.bottom()-skin && max(a.y,
+		b.y) > r.y+skin
 }
 
-// runsAlong says whether the segment shares more than a point with the path.
+// runsAlong reports whether the segment shares more than a point with the path.
 func runsAlong(a, b point, path []point) bool {
 	for k := 1; k < len(path); k++ {
 		c, d := path[k-1], path[k]
-		if math.Abs(a.x-b.x) < 0.01 && math.Abs(c.x-d.x) < 0.01 && math.Abs(a.x-c.x) < 1 && overlap(a.y, b.y, c.y, d.y) > 1 {
+		if math.Abs(a.x-b.x) < 0.01 && math.Abs(c.x-d.x) < 0.01 && math.Abs(a.x-c.x) < 1 && overlap(a.y, b.y, c.y,
+			d.y) > 1 {
 			return true
 		}
-		if math.Abs(a.y-b.y) < 0.01 && math.Abs(c.y-d.y) < 0.01 && math.Abs(a.y-c.y) < 1 && overlap(a.x, b.x, c.x, d.x) > 1 {
+		if math.Abs(a.y-b.y) < 0.01 && math.Abs(c.y-d.y) < 0.01 && math.Abs(a.y-c.y) < 1 && overlap(a.x, b.x, c.x,
+			d.x) > 1 {
 			return true
 		}
 	}
@@ -155,7 +159,8 @@ func overlap(a, b, c, d float64) float64 {
 	return min(max(a, b), max(c, d)) - max(min(a, b), min(c, d))
 }
 
-// randomGraph is a network with layers of one to three steps, parameters, shortcuts and a backward half that reads what it likes.
+// randomGraph returns a network with layers of one to three ops, parameters, shortcuts and a
+// backward half with random inputs.
 func randomGraph(t *rapid.T) Graph {
 	var g Graph
 	node := func(id, group string, kind NodeKind) string {
@@ -191,13 +196,16 @@ func randomGraph(t *rapid.T) Graph {
 	return g
 }
 
-func randomBackward(t *rapid.T, saved [][]string, node func(string, string, NodeKind) string, edge func(string, string)) {
+func randomBackward(t *rapid.T, saved [][]string, node func(string, string, NodeKind) string,
+	edge func(string, string)) {
 	gradients := []string{node("seed", "", KindGradient)}
 	for i := len(saved) - 1; i >= 0; i-- {
 		for d := range rapid.IntRange(1, 4).Draw(t, "gradients") {
-			id := node(fmt.Sprintf("d%d.%d", i, d), rapid.SampledFrom([]string{fmt.Sprintf("layer%d", i), ""}).Draw(t, "group"), KindGradient)
+			id := node(fmt.Sprintf("d%d.%d", i, d),
+				rapid.SampledFrom([]string{fmt.Sprintf("layer%d", i), ""}).Draw(t, "group"), KindGradient)
 			edge(rapid.SampledFrom(gradients).Draw(t, "incoming"), id)
-			for _, s := range rapid.SliceOfNDistinct(rapid.SampledFrom(saved[i]), 0, 2, rapid.ID[string]).Draw(t, "reads") {
+			for _, s := range rapid.SliceOfNDistinct(rapid.SampledFrom(saved[i]), 0, 2, rapid.ID[string]).Draw(t,
+				"reads") {
 				edge(s, id)
 			}
 			if rapid.Bool().Draw(t, "goes on") {

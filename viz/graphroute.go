@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// wire is an edge as it is drawn.
+// wire is a drawn edge.
 type wire struct {
 	edge    int
 	kind    wireKind
@@ -32,8 +32,9 @@ const (
 	bottomSide
 )
 
-// route is an edge's way before anything has a place: out of a node, along a lane of a gutter, a channel of a row and a lane of another
-// gutter, each of which may be missing, into a node. Edges from one source share their lanes and channels.
+// route is an edge's path before positions are known: from a node along a lane of a gutter, a
+// channel of a row and a lane of a second gutter, each optional, to a node. Edges from one source
+// share lanes and channels.
 type route struct {
 	edge        int
 	exit, entry side
@@ -53,7 +54,8 @@ const (
 	channelBelow
 )
 
-// port is where wires meet a side of a node; source tells apart those that enter, and is the node itself for those that leave.
+// port is a side of a node where wires end. source is the origin of entering wires, and the node
+// itself for leaving ones.
 type port struct {
 	node int
 	side side
@@ -62,7 +64,7 @@ type port struct {
 // gutter is the space between two columns.
 type gutter struct {
 	x     float64
-	open  bool        // wide enough for arrows even without lanes
+	open  bool        // reserves the width of arrows even without lanes
 	lanes map[int]int // source → lane
 	count int
 }
@@ -80,7 +82,7 @@ func (g gutter) lane(source int) float64 {
 	return g.x + gutterMargin + lanePitch*float64(g.lanes[source])
 }
 
-// plan finds a route for every edge, and counts who needs ports and channels.
+// plan finds a route for every edge, and registers ports and channels.
 func (l *layout) plan() {
 	l.ports = map[port][]int{}
 	drawn := map[[2]int]bool{}
@@ -133,12 +135,12 @@ func (l *layout) routeFor(e int) route {
 	return r
 }
 
-// straight says whether an edge joins neighbours of the chain or the spine.
+// straight reports whether an edge joins neighbours in the chain or the spine.
 func (l *layout) straight(e int) bool {
 	return l.next(l.from[e]) == l.to[e]
 }
 
-// next is the following node of the chain or the spine, or none.
+// next returns the following node of the chain or the spine, or none.
 func (l *layout) next(i int) int {
 	column := l.chain
 	switch l.spots[i].column {
@@ -154,8 +156,8 @@ func (l *layout) next(i int) int {
 	return column[at+1]
 }
 
-// gradientRoute leads to a gradient that isn't next on the spine: off the line that runs up from the source where that line comes by,
-// else through the gutter beside the spine.
+// gradientRoute leads to a gradient that isn't next on the spine. It branches off the line that
+// runs up from the source if that passes by, or else uses the gutter beside the spine.
 func (l *layout) gradientRoute(r route, from, to spot) route {
 	if to.column == spineColumn {
 		r.exit, r.entry, r.first = rightSide, rightSide, 3
@@ -170,7 +172,7 @@ func (l *layout) gradientRoute(r route, from, to spot) route {
 	return r
 }
 
-// lineReaches says whether the line up from a node of the spine passes below the nodes of a row.
+// lineReaches reports whether the line up from a node of the spine passes below the nodes of a row.
 func (l *layout) lineReaches(i, row int) bool {
 	if row >= l.spots[i].row {
 		return false
@@ -179,8 +181,8 @@ func (l *layout) lineReaches(i, row int) bool {
 	return next == none || row >= l.spots[next].row
 }
 
-// savedRoute leads a forward value to the backward half: round the parameters that stand in the way, to the left of a node of the spine
-// or from above to one that stands outside.
+// savedRoute leads a forward value to the backward half, around the parameters, to the left side of
+// a node of the spine or from above to an outer one.
 func (l *layout) savedRoute(r route, from, to spot) route {
 	r.exit, r.first = rightSide, 2
 	blocked := from.column == chainColumn && len(l.rows[from.row].side) > 0
@@ -198,7 +200,7 @@ func (l *layout) savedRoute(r route, from, to spot) route {
 	return r
 }
 
-// at is where a port's wire of one source meets the node. Only the y means anything before columns have their places.
+// at returns where the wire of a source meets a port. Before columns are placed only y is valid.
 func (l *layout) at(p port, source int) point {
 	s := l.spots[p.node]
 	share := float64(indexOf(l.ports[p], source)+1) / float64(len(l.ports[p])+1)
@@ -213,21 +215,22 @@ func (l *layout) at(p port, source int) point {
 	return point{s.right(), l.heights[end{p, source}]}
 }
 
-// end is one of the wires at a port.
+// end is a wire's end at a port.
 type end struct {
 	port
 	source int
 }
 
-// settlePorts gives the wires at the left and right of nodes their heights, columns from left to right, so that a wire can aim at where
-// another column's leaves.
+// settlePorts sets the heights of wires at the left and right of nodes, column by column from the
+// left, so that a wire can align with the column before.
 func (l *layout) settlePorts() {
 	l.heights = map[end]float64{}
 	for _, c := range []struct {
 		column columnKind
 		side   side
 	}{
-		{sideColumn, leftSide}, {sideColumn, rightSide}, {chainColumn, leftSide}, {chainColumn, rightSide}, {spineColumn, leftSide}, {spineColumn, rightSide},
+		{sideColumn, leftSide}, {sideColumn, rightSide}, {chainColumn, leftSide}, {chainColumn, rightSide},
+		{spineColumn, leftSide}, {spineColumn, rightSide},
 	} {
 		for i, s := range l.spots {
 			if s.column == c.column {
@@ -237,8 +240,9 @@ func (l *layout) settlePorts() {
 	}
 }
 
-// settle keeps wires straight that come from right opposite, and spreads the others over the rest of the side, clear of lines that pass:
-// those that come from farther up or down in the row above or below the straight ones, which they would cross otherwise.
+// settle keeps wires straight that come from directly opposite, and spreads the others over the
+// rest of the side, clear of passing lines. Wires from farther up or down go above or below the
+// straight ones, so that they don't cross them.
 func (l *layout) settle(p port) {
 	s := l.spots[p.node]
 	var straight []float64
@@ -257,7 +261,8 @@ func (l *layout) settle(p port) {
 		}
 	}
 	taken := append(l.passing(p), straight...)
-	if len(straight) == 0 || !hasRoom(above, s.y, slices.Min(straight)) || !hasRoom(below, slices.Max(straight), s.bottom()) {
+	if len(straight) == 0 || !hasRoom(above, s.y, slices.Min(straight)) || !hasRoom(below, slices.Max(straight),
+		s.bottom()) {
 		l.spreadPorts(p, slices.Concat(free, above, below), s.y, s.bottom(), taken)
 		return
 	}
@@ -266,18 +271,20 @@ func (l *layout) settle(p port) {
 	l.spreadPorts(p, free, s.y, s.bottom(), taken)
 }
 
-// portMargin is how far wires at the left and right of a node stay from its corners, and at least from one another.
+// portMargin is the least distance of wires at a node's side from its corners and from each other.
 const portMargin = 4
 
-// hasRoom says whether the wires of some sources can meet a side between two heights.
+// hasRoom reports whether the wires of some sources fit on a side between two heights.
 func hasRoom(sources []int, low, high float64) bool {
 	return len(sources) == 0 || high-low >= portMargin*float64(len(sources)+1)
 }
 
-// spreadPorts gives the wires of some sources heights between low and high, in the order of the sources' own, and returns the heights.
+// spreadPorts assigns heights between low and high to the wires of some sources, in the order of
+// the sources' heights.
 func (l *layout) spreadPorts(p port, sources []int, low, high float64, taken []float64) []float64 {
 	slices.SortFunc(sources, func(a, b int) int {
-		return cmp.Or(cmp.Compare(l.spots[a].centre().y, l.spots[b].centre().y), cmp.Compare(indexOf(l.ports[p], a), indexOf(l.ports[p], b)))
+		return cmp.Or(cmp.Compare(l.spots[a].centre().y, l.spots[b].centre().y),
+			cmp.Compare(indexOf(l.ports[p], a), indexOf(l.ports[p], b)))
 	})
 	ys := spread(low, high, len(sources), taken)
 	for k, source := range sources {
@@ -286,14 +293,15 @@ func (l *layout) spreadPorts(p port, sources []int, low, high float64, taken []f
 	return ys
 }
 
-// opposite is the height at which a wire would come straight from its source in the same row.
+// opposite returns the height at which a wire is straight from its source in the same row.
 func (l *layout) opposite(p port, source int) (y float64, ok bool) {
 	s, from := l.spots[p.node], l.spots[source]
 	if source == p.node || from.row != s.row {
 		return 0, false
 	}
 	switch {
-	case s.column == chainColumn && p.side == rightSide, s.column == spineColumn && p.side == leftSide && from.column == sideColumn:
+	case s.column == chainColumn && p.side == rightSide,
+		s.column == spineColumn && p.side == leftSide && from.column == sideColumn:
 		return from.centre().y, true
 	case s.column == spineColumn && p.side == leftSide && len(l.rows[s.row].side) == 0:
 		y, ok = l.heights[end{port{source, rightSide}, source}]
@@ -302,7 +310,7 @@ func (l *layout) opposite(p port, source int) (y float64, ok bool) {
 	return 0, false
 }
 
-// passing are the heights at which wires of the row run towards the gutter that the port faces.
+// passing returns the heights of the row's wires towards the port's gutter.
 func (l *layout) passing(p port) []float64 {
 	var ys []float64
 	r, column := l.rows[l.spots[p.node].row], l.spots[p.node].column
@@ -323,7 +331,7 @@ func (l *layout) passing(p port) []float64 {
 	return ys
 }
 
-// spread finds n heights between low and high, evenly where that keeps clear of those taken.
+// spread finds n heights between low and high, even if possible, and clear of the taken ones.
 func spread(low, high float64, n int, taken []float64) []float64 {
 	const clear = 3
 	for parts := n; parts <= 4*n+12; parts++ {
@@ -341,13 +349,14 @@ func spread(low, high float64, n int, taken []float64) []float64 {
 	return spread(low, high, n, nil)
 }
 
-// span is the stretch of a lane that a source's wires use.
+// span is the part of a lane that a source's wires use.
 type span struct {
 	source    int
 	low, high float64
 }
 
-// assignLanes gives each source that needs one a lane of the gutter, one lane to several where they keep clear of one another.
+// assignLanes assigns lanes of the gutter to sources. Sources whose spans don't overlap share a
+// lane.
 func (l *layout) assignLanes() {
 	spans := [4]map[int]*span{{}, {}, {}, {}}
 	use := func(gutter, source int, ys ...float64) {
@@ -369,7 +378,7 @@ func (l *layout) assignLanes() {
 			turn = l.channelY(*r)
 		}
 		if r.first != none && math.Abs(from.y-turn) < 0.5 {
-			r.first = none // they face one another
+			r.first = none // they face each other
 		}
 		if r.first != none {
 			use(r.first, source, from.y, turn)
@@ -443,7 +452,8 @@ func (l *layout) wireKind(e int) wireKind {
 	return forwardWire
 }
 
-// carriesShape says whether there is room for a shape beside an edge: the vertical ones of chain and spine.
+// carriesShape reports whether an edge shows its shape: only the vertical ones of chain and spine
+// have space for it.
 func (l *layout) carriesShape(r route) bool { return r.exit == topSide || r.exit == bottomSide }
 
 func (l *layout) shapePlace(r route) point {
@@ -491,7 +501,7 @@ func (l *layout) points(r route) []point {
 	return simplify(append(path, to))
 }
 
-// simplify leaves out points at which the line doesn't turn.
+// simplify removes points at which the line doesn't turn.
 func simplify(path []point) []point {
 	var kept []point
 	for i, p := range path {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// colours of a kind of node: its field, its border and, on dark pages, both again.
+// colours of a kind of node: fill and border, on light and on dark pages.
 type colours struct{ fill, line, darkFill, darkLine string }
 
 var kindColours = map[NodeKind]colours{
@@ -18,7 +18,7 @@ var kindColours = map[NodeKind]colours{
 	KindGradient:  {"#fdeaf1", "#bd3f76", "#40182a", "#ee85b1"},
 }
 
-// Every rule is for what is inside a .graph, so that a page can take the picture in without its own text changing.
+// All rules are inside .graph, so that the picture doesn't restyle a page that embeds it.
 const graphStyle = `
   .graph text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; font-size: 11px; fill: #565c68; }
   .graph .page { fill: #ffffff; }
@@ -42,8 +42,8 @@ const graphDarkStyle = `
     #graph-tip path { fill: #a8b0be; } #graph-tip-backward path { fill: #ee85b1; } #graph-tip-saved path { fill: #78808e; }
 `
 
-// SVG draws the graph, in the colours of light or dark pages as the reader's system has it. Pointing at a node or wire tells its name, kind
-// and shape.
+// SVG draws the graph, in light or dark colours by the viewer's system. Nodes and wires have
+// tooltips with name, kind and shape.
 func (g Graph) SVG(w io.Writer) error {
 	l, err := newLayout(g)
 	if err != nil {
@@ -54,7 +54,7 @@ func (g Graph) SVG(w io.Writer) error {
 	for _, r := range l.rows {
 		d.box(r)
 	}
-	for _, kind := range []wireKind{savedWire, forwardWire, backwardWire} { // the run lies above what crosses it
+	for _, kind := range []wireKind{savedWire, forwardWire, backwardWire} { // main wires lie above crossing ones
 		for _, wire := range l.wires {
 			if wire.kind == kind {
 				d.wire(wire)
@@ -117,7 +117,8 @@ func (d *drawing) box(r *layerRow) {
 	if !r.boxed {
 		return
 	}
-	d.printf("<rect class=\"box\" x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\" rx=\"8\"/>\n", px(r.x), px(r.y), px(r.w), px(r.h))
+	d.printf("<rect class=\"box\" x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\" rx=\"8\"/>\n", px(r.x), px(r.y),
+		px(r.w), px(r.h))
 	d.label("head", "", r.x+10, r.y+17, r.name)
 }
 
@@ -129,13 +130,14 @@ func (d *drawing) wire(w wire) {
 	if s := d.network.shape(w.edge); s != "" {
 		about += ", " + s
 	}
-	d.printf("<path class=\"%s\" d=\"%s\"><title>%s</title></path>\n", wireClasses[w.kind], rounded(w.points), escape(about))
+	d.printf("<path class=\"%s\" d=\"%s\"><title>%s</title></path>\n", wireClasses[w.kind], rounded(w.points),
+		escape(about))
 	if w.shape != "" {
 		d.label("", "", w.shapeAt.x, w.shapeAt.y, w.shape)
 	}
 }
 
-// rounded is the line as SVG path data, its corners round.
+// rounded returns the line as SVG path data with round corners.
 func rounded(path []point) string {
 	const radius = 6
 	var b strings.Builder
@@ -172,7 +174,8 @@ func (d *drawing) node(i int) {
 		about += ", " + n.Shape
 	}
 	d.printf("<g class=\"node %s\"><title>%s</title>\n", n.Kind.String(), escape(about))
-	d.printf("<rect x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\" rx=\"%s\"/>\n", px(s.x), px(s.y), px(s.w), px(s.h), px(radius))
+	d.printf("<rect x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\" rx=\"%s\"/>\n", px(s.x), px(s.y), px(s.w), px(s.h),
+		px(radius))
 	y := s.centre().y - lineHeight*float64(len(s.lines))/2 + 11.5
 	class := "name"
 	for _, line := range s.lines {
@@ -185,7 +188,7 @@ func (d *drawing) node(i int) {
 
 const savedMeaning = "a forward value that the backward half reads"
 
-// caption explains the colours that occur, and the dashes.
+// caption explains the colours that occur, and dashes.
 func (d *drawing) caption() {
 	x, y := pictureMargin, d.size.y-pictureMargin-8
 	for _, kind := range d.kinds() {

@@ -8,7 +8,7 @@ import (
 	"convgraph/internal/flow"
 )
 
-// layerStack is a layer with those behind it that are drawn close to it.
+// layerStack is a layer with the layers drawn directly below it.
 type layerStack struct {
 	rect
 	layers []int
@@ -20,7 +20,7 @@ type layerBox struct {
 	name string
 }
 
-// layerLayout is a layer graph with places for everything.
+// layerLayout is a layer graph with positions.
 type layerLayout struct {
 	LayerGraph
 	stacks []layerStack
@@ -34,7 +34,7 @@ const (
 	layerHeight = 21. // the height of a layer
 	layerPad    = 10. // beside its text
 	nameGap     = 8.  // between its name and what it does
-	alongGap    = 62. // between stacks: room for a shape and a box's name
+	alongGap    = 62. // between stacks, with space for a shape and a box's name
 	acrossGap   = 38.
 	wireGap     = 26.
 	boxSide     = 13. // of a box, beyond its stacks
@@ -49,7 +49,7 @@ func (g LayerGraph) layout() (*layerLayout, error) {
 	}
 	g.Layers = slices.Clone(g.Layers)
 	for {
-		l, err := g.place()
+		l, err := g.layOut()
 		if err != nil {
 			return nil, err
 		}
@@ -57,7 +57,7 @@ func (g LayerGraph) layout() (*layerLayout, error) {
 		if len(mixed) == 0 {
 			return l, nil
 		}
-		for i := range g.Layers { // without the box their names are given in full
+		for i := range g.Layers { // without the box, names are given in full
 			if mixed[g.Layers[i].Block] {
 				g.Layers[i].Block = ""
 			}
@@ -65,7 +65,7 @@ func (g LayerGraph) layout() (*layerLayout, error) {
 	}
 }
 
-func (g LayerGraph) place() (*layerLayout, error) {
+func (g LayerGraph) layOut() (*layerLayout, error) {
 	l := &layerLayout{LayerGraph: g}
 	l.stack()
 	var f flow.Graph
@@ -87,7 +87,8 @@ func (g LayerGraph) place() (*layerLayout, error) {
 	}
 	for i, c := range placed.Centres {
 		size := f.Sizes[i]
-		l.stacks[i].rect = rect{layerMargin + c.Across - size.Across/2, top + c.Along - size.Along/2, size.Across, size.Along}
+		l.stacks[i].rect = rect{layerMargin + c.Across - size.Across/2, top + c.Along - size.Along/2, size.Across,
+			size.Along}
 	}
 	for _, w := range placed.Wires {
 		l.wires = append(l.wires, w.Shifted(top, layerMargin))
@@ -100,7 +101,7 @@ func (g LayerGraph) place() (*layerLayout, error) {
 	return l, nil
 }
 
-// stack puts every layer that follows one other close to it.
+// stack puts each layer that only follows one other directly below it.
 func (l *layerLayout) stack() {
 	readers := make([]int, len(l.Layers))
 	for _, layer := range l.Layers {
@@ -120,7 +121,7 @@ func (l *layerLayout) stack() {
 	}
 }
 
-// follows says whether a layer does no more than change the values of the one that it reads.
+// follows reports whether a layer only changes the values of the layer it reads.
 func (l *layerLayout) follows(layer LayerNode) bool {
 	if len(layer.Reads) != 1 || l.Layers[layer.Reads[0]].Kind == LayerInput || l.Layers[layer.Reads[0]].Block != layer.Block {
 		return false
@@ -135,7 +136,7 @@ func (l *layerLayout) width(s layerStack) (width float64) {
 	return width + 2*layerPad
 }
 
-// shortName is a layer's name within its box.
+// shortName returns a layer's name within its box.
 func (l *layerLayout) shortName(i int) string {
 	return strings.TrimPrefix(l.Layers[i].Name, l.Layers[i].Block+".")
 }
@@ -167,7 +168,7 @@ func (l *layerLayout) box() {
 	}
 }
 
-// mixed are the blocks whose boxes would hold layers of others.
+// mixed returns the blocks whose boxes would contain layers of others.
 func (l *layerLayout) mixed() map[string]bool {
 	mixed := map[string]bool{}
 	for _, b := range l.boxes {
@@ -189,7 +190,7 @@ func (r rect) holds(p point) bool {
 	return p.x > r.x && p.x < r.right() && p.y > r.y && p.y < r.bottom()
 }
 
-// kinds are those that occur, in their order.
+// kinds returns the kinds that occur, in order.
 func (l *layerLayout) kinds() (present []LayerKind) {
 	for kind := range layerKinds {
 		if slices.ContainsFunc(l.Layers, func(n LayerNode) bool { return n.Kind == LayerKind(kind) }) {

@@ -6,11 +6,11 @@ import (
 	"io"
 )
 
-// LayerGraph is a network's layers and what reads what, from above to below: branches side by side,
-// layers that only follow another one close to it in one stack, a box around each block.
+// LayerGraph is a drawing of a network's layers, top to bottom. Branches are side by side, layers
+// that only follow another are stacked below it, and each block has a box.
 type LayerGraph struct {
 	Title  string
-	Layers []LayerNode // each after what it reads; the first is the input, the last the output
+	Layers []LayerNode // in topological order; the first is the input, the last the output
 }
 
 // LayerNode is a layer.
@@ -18,21 +18,21 @@ type LayerNode struct {
 	Name  string // "layer1.0.conv1"
 	Text  string // what it does: "Conv2D 3×3, 64 filters"
 	Shape string // of its output: "64×56×56"
-	Block string // the box it is drawn in: "layer1.0"; "" for none
+	Block string // its box: "layer1.0"; "" for none
 	Kind  LayerKind
 	Reads []int // the indices of earlier layers; none for the input
 }
 
-// LayerKind says what sort of layer it is.
+// LayerKind is the kind of a layer, which has its own colour.
 type LayerKind int
 
-// The kinds of layers, which have a colour each.
+// The kinds of layers.
 const (
-	LayerOther      LayerKind = iota // it moves values, or works in training only
+	LayerOther      LayerKind = iota // moves values, or works only in training
 	LayerInput                       // the network's input
 	LayerWeights                     // a convolution or a fully connected layer
 	LayerNorm                        // a normalisation
-	LayerActivation                  // a function of each value
+	LayerActivation                  // an elementwise function
 	LayerPool                        // a pooling
 	LayerJoin                        // a sum, a product, a concatenation
 )
@@ -50,7 +50,7 @@ var layerKinds = []struct {
 	{"join", kindColours[KindParameter]},
 }
 
-// String is the kind in a word, in SVG and DOT its class.
+// String returns the kind as a word, which is its class in SVG and DOT.
 func (k LayerKind) String() string {
 	if k < 0 || int(k) >= len(layerKinds) {
 		return fmt.Sprintf("LayerKind(%d)", int(k))
@@ -75,7 +75,7 @@ func (g LayerGraph) check() error {
 	return nil
 }
 
-// DOT writes the layers in Graphviz' language, a cluster for each block.
+// DOT writes the layers in Graphviz' language, with a cluster for each block.
 func (g LayerGraph) DOT(w io.Writer) error {
 	if err := g.check(); err != nil {
 		return err
@@ -115,7 +115,8 @@ func (g LayerGraph) dotNode(i int) string {
 	if l.Text != "" {
 		text += "\n" + l.Text
 	}
-	return fmt.Sprintf("%d [label=%s class=%s fillcolor=\"%s\" color=\"%s\"]\n", i, quoteDOT(text), quoteDOT(l.Kind.String()), c.fill, c.line)
+	return fmt.Sprintf("%d [label=%s class=%s fillcolor=\"%s\" color=\"%s\"]\n", i, quoteDOT(text),
+		quoteDOT(l.Kind.String()), c.fill, c.line)
 }
 
 // WriteLayersDOT writes the layers in Graphviz' language into a file, which it creates or replaces.

@@ -78,11 +78,13 @@ func inceptionLayers() viz.LayerGraph {
 	g.conv(block, "branch2.1", "3×3, 128 filters, pad 1", "128×28×28")
 	g.add(viz.LayerPool, block, "branch3.0", "MaxPool 3×3, stride 1, pad 1", "192×28×28", "input")
 	g.conv(block, "branch3.1", "1×1, 32 filters", "32×28×28")
-	g.add(viz.LayerJoin, block, "concat1", "Concat", "224×28×28", block+".branch1.relu", block+".branch2.1.relu", block+".branch3.1.relu")
+	g.add(viz.LayerJoin, block, "concat1", "Concat", "224×28×28", block+".branch1.relu", block+".branch2.1.relu",
+		block+".branch3.1.relu")
 	return g.LayerGraph
 }
 
-// denseLayers can't be taken apart into branches, and blocks that interleave have no boxes.
+// denseLayers returns layers that don't decompose into branches, with interleaved blocks, which get
+// no boxes.
 func denseLayers() viz.LayerGraph {
 	g := newLayers("", "8×9×9")
 	g.add(viz.LayerWeights, "odd", "conv1", "Conv2D 3×3, 8 filters", "8×9×9")
@@ -106,19 +108,20 @@ func TestLayerPictures(t *testing.T) {
 	}
 }
 
-// Every layer, text and shape is in the picture, and every value that is read has its wire.
+// Every layer, text and shape is in the picture, and every edge has a wire.
 func TestLayerPicturesShowEverything(t *testing.T) {
 	g := residualLayers()
 	var svg bytes.Buffer
 	require.NoError(t, viz.EncodeSVG(&svg, g))
 	texts, titles := svgTexts(t, svg.Bytes()), elements(t, svg.Bytes(), "title")
-	assert.Subset(t, texts, []string{"residual blocks", "layer1", "layer2", "conv1", "downsample", "Conv2D 1×1, 32 filters, stride 2", "16×32×32", "weights"})
+	assert.Subset(t, texts, []string{"residual blocks", "layer1", "layer2", "conv1", "downsample",
+		"Conv2D 1×1, 32 filters, stride 2", "16×32×32", "weights"})
 	assert.Subset(t, titles, []string{"layer1.relu2 → layer2.downsample, 16×32×32", "layer2.add1, Add, 32×16×16"})
 	assert.Len(t, elements(t, svg.Bytes(), "path"), 12+1, "a wire for each stack's value, and the tip")
 	assert.NotContains(t, texts, "layer1.conv1", "in its box a layer goes by its short name")
 }
 
-// Blocks that lie in one another have no boxes: their layers' names are whole.
+// Interleaved blocks have no boxes, so their layers' names are complete.
 func TestLayersOfMixedBlocks(t *testing.T) {
 	var svg bytes.Buffer
 	require.NoError(t, viz.EncodeSVG(&svg, denseLayers()))
@@ -145,9 +148,10 @@ func TestLayersDOT(t *testing.T) {
 
 func TestLayerGraphsThatAreNone(t *testing.T) {
 	for want, layers := range map[string][]viz.LayerNode{
-		"layer graph: no layers":                                                           nil,
-		`layer graph: layer "a" has the unknown kind 9`:                                    {{Name: "a", Kind: 9}},
-		`layer graph: layer "b" reads layer 1: want one before it`:                         {{Name: "a"}, {Name: "b", Reads: []int{1}}},
+		"layer graph: no layers":                        nil,
+		`layer graph: layer "a" has the unknown kind 9`: {{Name: "a", Kind: 9}},
+		`layer graph: layer "b" reads layer 1: want one before it`: {{Name: "a"},
+			{Name: "b", Reads: []int{1}}},
 		"layer graph: flow: node 1 reads 0 nodes: want one or more for each but the first": {{Name: "a"}, {Name: "b"}},
 	} {
 		g := viz.LayerGraph{Layers: layers}

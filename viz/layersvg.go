@@ -34,8 +34,8 @@ const layerDarkStyle = `
     #graph-tip path { fill: #a8b0be; }
 `
 
-// SVG draws the layers, in the colours of light or dark pages as the reader's system has it. Pointing
-// at a layer or a wire tells its name and shape.
+// SVG draws the layers, in light or dark colours by the viewer's system. Layers and wires have
+// tooltips with name and shape.
 func (g LayerGraph) SVG(w io.Writer) error {
 	l, err := g.layout()
 	if err != nil {
@@ -44,7 +44,8 @@ func (g LayerGraph) SVG(w io.Writer) error {
 	d := layerDrawing{layerLayout: l}
 	d.open()
 	for _, b := range l.boxes {
-		d.printf("<rect class=\"box\" x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\" rx=\"8\"/>\n", px(b.x), px(b.y), px(b.w), px(b.h))
+		d.printf("<rect class=\"box\" x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\" rx=\"8\"/>\n", px(b.x), px(b.y),
+			px(b.w), px(b.h))
 		d.label("block", "", b.x+8, b.y+15, b.name)
 	}
 	for _, w := range l.wires {
@@ -86,7 +87,7 @@ func (d *layerDrawing) open() {
 	}
 }
 
-// stem is how far a wire runs straight below its stack, with the shape on it.
+// stem is the length of a wire's straight part below its stack, which carries the shape.
 const stem = 20.
 
 // wire is a line that bends into its lane and out of it.
@@ -112,7 +113,7 @@ func (d *layerDrawing) wire(w flow.Wire) {
 	d.printf("<path class=\"wire\" d=\"%s\"><title>%s</title></path>\n", path.String(), escape(about))
 }
 
-// bend draws a curve that leaves and arrives straight down.
+// bend draws a curve that starts and ends vertically.
 func bend(path *strings.Builder, from, to flow.Point) {
 	const same = 0.05
 	switch middle := (from.Along + to.Along) / 2; {
@@ -120,11 +121,12 @@ func bend(path *strings.Builder, from, to flow.Point) {
 	case math.Abs(to.Across-from.Across) < same:
 		fmt.Fprintf(path, " V%s", px(to.Along))
 	default:
-		fmt.Fprintf(path, " C%s %s %s %s %s %s", px(from.Across), px(middle), px(to.Across), px(middle), px(to.Across), px(to.Along))
+		fmt.Fprintf(path, " C%s %s %s %s %s %s", px(from.Across), px(middle), px(to.Across), px(middle),
+			px(to.Across), px(to.Along))
 	}
 }
 
-// result is the layer that a stack ends with.
+// result returns the last layer of a stack.
 func (d *layerDrawing) result(stack int) LayerNode {
 	layers := d.stacks[stack].layers
 	return d.Layers[layers[len(layers)-1]]

@@ -15,11 +15,11 @@ import (
 // LossLines shows the loss at points on straight lines through a network's parameters.
 type LossLines struct {
 	Title     string
-	Distances []float64 // from the parameters, rising
+	Distances []float64 // from the parameters, ascending
 	Lines     []LossLine
 }
 
-// A LossLine is the losses along one direction, one for each distance. NaN leaves a gap.
+// A LossLine has the losses along one direction, one for each distance. NaN leaves a gap.
 type LossLine struct {
 	Name   string
 	Losses []float64
@@ -38,7 +38,8 @@ func (l LossLines) plot() (*plot.Plot, error) {
 	var values []float64
 	for _, line := range l.Lines {
 		if len(line.Losses) != len(l.Distances) {
-			return nil, fmt.Errorf("loss lines: %q has %d losses, want %d", line.Name, len(line.Losses), len(l.Distances))
+			return nil, fmt.Errorf("loss lines: %q has %d losses, want %d", line.Name, len(line.Losses),
+				len(l.Distances))
 		}
 		for _, v := range line.Losses {
 			if xmath.IsFinite(v) {

@@ -7,16 +7,16 @@ import (
 	"slices"
 )
 
-// Orientation is which edges a filter answers to.
+// Orientation is the direction of the edges to which a filter responds.
 type Orientation int
 
-// The orientations, in the order in which they are shown.
+// The orientations, in display order.
 const (
 	Vertical Orientation = iota
 	Horizontal
 	Rising  // diagonal, from the lower left to the upper right
 	Falling // diagonal, from the upper left to the lower right
-	Blob    // no direction more than another
+	Blob    // no preferred direction
 )
 
 // String is "vertical".
@@ -24,12 +24,12 @@ func (o Orientation) String() string {
 	return [...]string{"vertical", "horizontal", "diagonal /", "diagonal \\", "blob"}[o]
 }
 
-// leastCoherence is how much more a filter must answer to one direction than to the others, from 0 to 1,
-// to be called by it.
+// leastCoherence is the coherence from which a filter has an orientation.
 const leastCoherence = 0.3
 
-// OrientationOf tells a filter's orientation by its answers to waves of all directions. coherence is how
-// clear it is, from 0 to 1. With the answer e(a) to waves whose brightness changes along the direction a,
+// OrientationOf returns a filter's orientation, from its responses to waves of all directions.
+// coherence says how clear it is, from 0 to 1. With the response e(a) to waves whose brightness
+// changes along direction a,
 //
 //	r = Σa e(a)·exp(2i·a) / Σa e(a)     coherence |r|, direction arg(r)/2
 //
@@ -63,8 +63,8 @@ func OrientationOf(f Planes) (o Orientation, coherence float64) {
 	return Falling, coherence
 }
 
-// waveEnergy is the sum of the squared answers to waves along a direction of about a period or less in
-// the filter's size, at any phase.
+// waveEnergy sums the squared responses, over all phases, to waves along a direction with about one
+// period or less in the filter.
 func (f Planes) waveEnergy(angle float64) (energy float64) {
 	sin, cos := math.Sincos(angle)
 	for _, periods := range []float64{0.5, 0.75, 1} {
@@ -81,7 +81,7 @@ func (f Planes) waveEnergy(angle float64) (energy float64) {
 	return energy
 }
 
-// ByOrientation orders filters, given by their numbers: by orientation, and the clearest of each first.
+// ByOrientation sorts filter numbers by orientation, the clearest of each first.
 func ByOrientation(f Filters, numbers []int) {
 	type rank struct {
 		orientation Orientation
@@ -96,6 +96,7 @@ func ByOrientation(f Filters, numbers []int) {
 		ranks[n] = rank{o, c}
 	}
 	slices.SortStableFunc(numbers, func(a, b int) int {
-		return cmp.Or(cmp.Compare(ranks[a].orientation, ranks[b].orientation), cmp.Compare(ranks[b].coherence, ranks[a].coherence))
+		return cmp.Or(cmp.Compare(ranks[a].orientation, ranks[b].orientation),
+			cmp.Compare(ranks[b].coherence, ranks[a].coherence))
 	})
 }

@@ -10,7 +10,7 @@ import (
 	"convgraph/viz"
 )
 
-// filterOf is a filter of n×n whose weights a function gives, from its middle.
+// filterOf returns an n×n filter whose weights are a function of the offset from its center.
 func filterOf(n int, at func(x, y float64) float64) viz.Planes {
 	p := viz.Planes{Count: 1, Height: n, Width: n}
 	for i := range n * n {
@@ -25,7 +25,8 @@ func TestOrientations(t *testing.T) {
 		for _, c := range []struct {
 			want  viz.Orientation
 			angle float64 // along which brightness changes
-		}{{viz.Vertical, 0}, {viz.Vertical, 180}, {viz.Vertical, 12}, {viz.Horizontal, 90}, {viz.Horizontal, -80}, {viz.Rising, 45}, {viz.Falling, -45}, {viz.Falling, 135}} {
+		}{{viz.Vertical, 0}, {viz.Vertical, 180}, {viz.Vertical, 12}, {viz.Horizontal, 90}, {viz.Horizontal, -80},
+			{viz.Rising, 45}, {viz.Falling, -45}, {viz.Falling, 135}} {
 			sin, cos := math.Sincos(c.angle * math.Pi / 180)
 			edge := filterOf(n, func(x, y float64) float64 { return math.Tanh(cos*x + sin*y) })
 			got, coherence := viz.OrientationOf(edge)

@@ -9,29 +9,29 @@ import (
 	"convgraph/internal/xmath"
 )
 
-// Overview shows one image's way through a network: the input, a row of small maps for each layer, and
-// what comes out as bars: class scores, labels that are each true or false, or numbers.
+// Overview shows one image in a network: the input, a row of small maps for each layer, and the
+// outputs as bars: class scores, independent labels, or numbers.
 type Overview struct {
 	Title         string
 	Input         image.Image
-	Stages        []Stage
-	Probabilities []float32 // one a class; the ten greatest are shown where there are more than twelve
-	Independent   bool      // each probability is of a label by itself: those above 1/2 stand out
-	Values        []float32 // instead of probabilities: numbers that are none; without both there are no bars
-	Labels        []string  // the classes' names; nil: their numbers
-	Note          string    // below the picture: what is left out, say
+	Rows          []OverviewRow
+	Probabilities []float32 // one per class; of more than twelve the ten greatest are shown
+	Independent   bool      // independent labels: those above 1/2 are highlighted
+	Values        []float32 // plain numbers instead of probabilities; without both there are no bars
+	Labels        []string  // class names; nil: numbers
+	Note          string    // below the picture
 }
 
-// Stage is a layer of an [Overview].
-type Stage struct {
+// OverviewRow is a layer of an [Overview].
+type OverviewRow struct {
 	Name   string // "conv1"
 	Detail string // "Conv2D 30 5×5"
 	Maps   Planes
 }
 
 const (
-	overviewSide  = 56  // a map's longer side, about
-	overviewWidth = 700 // of a row of maps, about
+	overviewSide  = 56  // approximate longer side of a map
+	overviewWidth = 700 // approximate width of a row of maps
 	overviewNames = 190 // the column of names
 )
 
@@ -41,35 +41,37 @@ func (o Overview) Image() (image.Image, error) {
 		return nil, err
 	}
 	b := o.Input.Bounds()
-	rows := []block{stageRow("input", fit(o.Input, 2*overviewSide), fmt.Sprintf("%d×%d", b.Dx(), b.Dy()))}
+	rows := []block{overviewRow("input", fit(o.Input, 2*overviewSide), fmt.Sprintf("%d×%d", b.Dx(), b.Dy()))}
 	bad := 0
-	for _, s := range o.Stages {
+	for _, s := range o.Rows {
 		rows = append(rows, s.row())
 		bad += countNotFinite(s.Maps.Data)
 	}
 	if len(o.outputs()) > 0 {
 		heading, what := o.heading()
-		rows = append(rows, stageRow(heading, o.bars(), fmt.Sprintf("%d %s", len(o.outputs()), what), o.shownNote()))
+		rows = append(rows, overviewRow(heading, o.bars(), fmt.Sprintf("%d %s", len(o.outputs()), what), o.shownNote()))
 	}
 	warning := ""
 	if bad > 0 {
 		warning = fmt.Sprintf("%s not finite numbers (magenta)", pluralIs(bad, "value"))
 	}
 	return render(page(o.Title, column(10, alignStart, rows...), legend("a layer's least value", "its greatest", grey),
-		"one scale a layer, given beside it; the input as it is; 1×1 layers as one field, a square a unit", o.Note, warning)), nil
+		"one scale a layer, given beside it; the input as it is; 1×1 layers as one field, a square a unit", o.Note,
+		warning)), nil
 }
 
 func (o Overview) check() error {
 	if o.Input == nil || o.Input.Bounds().Empty() {
 		return fmt.Errorf("overview: no input image")
 	}
-	for _, s := range o.Stages {
+	for _, s := range o.Rows {
 		if err := s.Maps.check("overview: layer " + s.Name); err != nil {
 			return err
 		}
 	}
 	if len(o.Probabilities) > 0 && len(o.Values) > 0 {
-		return fmt.Errorf("overview: %d class scores and %d values: want one or the other", len(o.Probabilities), len(o.Values))
+		return fmt.Errorf("overview: %d class scores and %d values: want one or the other", len(o.Probabilities),
+			len(o.Values))
 	}
 	if n := len(o.outputs()); o.Labels != nil && n > 0 && len(o.Labels) != n {
 		return fmt.Errorf("overview: %d labels for %d class scores: want one each", len(o.Labels), n)
@@ -77,7 +79,7 @@ func (o Overview) check() error {
 	return nil
 }
 
-// outputs are the probabilities or the values.
+// outputs returns the probabilities or the values.
 func (o Overview) outputs() []float32 {
 	if len(o.Values) > 0 {
 		return o.Values
@@ -85,7 +87,7 @@ func (o Overview) outputs() []float32 {
 	return o.Probabilities
 }
 
-// heading is what the bars are called, and what each of them is for.
+// heading returns the title of the bars and the word for what each one stands for.
 func (o Overview) heading() (heading, what string) {
 	switch {
 	case len(o.Values) > 0:
@@ -96,7 +98,7 @@ func (o Overview) heading() (heading, what string) {
 	return "class scores", "classes"
 }
 
-func stageRow(name string, body block, about ...string) block {
+func overviewRow(name string, body block, about ...string) block {
 	names := column(2, alignStart, label{name, boldText, ink})
 	for _, line := range about {
 		if line != "" {
@@ -106,21 +108,21 @@ func stageRow(name string, body block, about ...string) block {
 	return row(0, alignMiddle, sized{names, image.Pt(overviewNames, 0), alignStart, alignStart}, body)
 }
 
-func (s Stage) row() block {
+func (s OverviewRow) row() block {
 	r := RangeOf(s.Maps.Data)
-	return stageRow(s.Name, s.body(r), s.Detail, s.count(), "values "+r.String())
+	return overviewRow(s.Name, s.body(r), s.Detail, s.count(), "values "+r.String())
 }
 
-func (s Stage) count() string {
+func (s OverviewRow) count() string {
 	if s.isVector() {
 		return plural(s.Maps.Count, "unit")
 	}
 	return fmt.Sprintf("%s of %d×%d", plural(s.Maps.Count, "map"), s.Maps.Width, s.Maps.Height)
 }
 
-func (s Stage) isVector() bool { return s.Maps.Height == 1 && s.Maps.Width == 1 }
+func (s OverviewRow) isVector() bool { return s.Maps.Height == 1 && s.Maps.Width == 1 }
 
-func (s Stage) body(r Range) block {
+func (s OverviewRow) body(r Range) block {
 	if s.isVector() {
 		return unitField(s.Maps.Data, unitColumns(s.Maps.Count, 8), overviewWidth, r)
 	}
@@ -143,7 +145,7 @@ func (s Stage) body(r Range) block {
 
 const mostBars, fewestBars = 12, 10
 
-// order lists the classes to show: all, or the likeliest first where they are many.
+// order lists the classes to show: all, or of many the likeliest first.
 func (o Overview) order() []int {
 	values := o.outputs()
 	classes := make([]int, len(values))
@@ -181,15 +183,16 @@ func (o Overview) bars() block {
 			length = max(1, int(width*min(max(share, 0), 1)+0.5))
 		}
 		rows.blocks = append(rows.blocks, row(8, alignMiddle,
-			sized{label{classLabel(o.Labels, class), face, ink}, image.Pt(o.nameWidth(names), 0), alignEnd, alignMiddle},
+			sized{label{classLabel(o.Labels, class), face, ink}, image.Pt(o.nameWidth(names), 0), alignEnd,
+				alignMiddle},
 			bar{image.Pt(length, height), colour},
 			label{text, face, ink}))
 	}
 	return rows
 }
 
-// output is a bar's length as a share, its text, and whether it stands out: the likeliest class, or a
-// label that is likelier than not. The bars of values are as long as their magnitudes.
+// output returns a bar's relative length, its text, and whether it is highlighted: the likeliest
+// class, or a label above 1/2. Bars of values show magnitudes.
 func (o Overview) output(class int) (share float32, text string, stands bool) {
 	v := o.outputs()[class]
 	switch {
@@ -217,7 +220,7 @@ func classLabel(labels []string, class int) string {
 	return labels[class]
 }
 
-// percent prints a share so that what isn't certain doesn't read as 100%.
+// percent formats a fraction; only 1 itself gives 100%.
 func percent(p float32) string {
 	switch {
 	case !xmath.IsFinite(p):

@@ -29,30 +29,40 @@ func TestPicturesRefuseWhatDoesNotFit(t *testing.T) {
 		want    string
 	}{
 		{"no filters", viz.FilterGrid{}, "filters: size 0x0x0x0 (out, in, height, width): want each at least 1"},
-		{"weights missing", viz.FilterGrid{Filters: viz.Filters{Out: 2, In: 1, Height: 3, Width: 3, Data: make([]float32, 17)}},
+		{"weights missing",
+			viz.FilterGrid{Filters: viz.Filters{Out: 2, In: 1, Height: 3, Width: 3, Data: make([]float32, 17)}},
 			"filters: 17 weights for 2x1x3x3 (out, in, height, width): want 18"},
 		{"unknown scale", viz.FilterGrid{Filters: good, Scale: 7}, "scale 7: want ScaleEach or ScaleShared"},
-		{"range upside down", viz.FilterGrid{Filters: good, Scale: viz.ScaleShared, Range: &viz.Range{Min: 1, Max: 0}}, "range 1.00\u00a0…\u00a00: want finite numbers"},
+		{"range upside down", viz.FilterGrid{Filters: good, Scale: viz.ScaleShared,
+			Range: &viz.Range{Min: 1, Max: 0}}, "range 1.00\u00a0…\u00a00: want finite numbers"},
 		{"maps missing", viz.FeatureMaps{Maps: viz.Planes{Count: 1, Height: 2, Width: 2, Data: make([]float32, 3)}},
 			"feature maps: 3 values for 1x2x2 (count, height, width): want 4"},
-		{"a map too many", viz.Responses{Input: input, Filters: good, Maps: correlate(digit(), gabors(3, 1, 3, 1))}, "responses: 3 maps for 2 filters"},
+		{"a map too many", viz.Responses{Input: input, Filters: good, Maps: correlate(digit(), gabors(3, 1, 3, 1))},
+			"responses: 3 maps for 2 filters"},
 		{"responses without input", viz.Responses{Filters: good, Maps: correlate(digit(), good)}, "no input image"},
-		{"responses of deep filters", viz.Responses{Input: input, Filters: gabors(2, 2, 3, 1), Maps: correlate(digit(), good)}, "filters of 2 channels: want 1 (grey) or 3"},
-		{"overview of both", viz.Overview{Input: input, Probabilities: []float32{1}, Values: []float32{1}}, "overview: 1 class scores and 1 values: want one or the other"},
-		{"overview's layer", viz.Overview{Input: input, Stages: []viz.Stage{{Name: "conv1"}}, Probabilities: []float32{1}}, "overview: layer conv1: size 0x0x0"},
-		{"overview's labels", viz.Overview{Input: input, Probabilities: []float32{1}, Labels: []string{"a", "b"}}, "2 labels for 1 class scores"},
+		{"responses of deep filters", viz.Responses{Input: input, Filters: gabors(2, 2, 3, 1),
+			Maps: correlate(digit(), good)}, "filters of 2 channels: want 1 (grey) or 3"},
+		{"overview of both", viz.Overview{Input: input, Probabilities: []float32{1}, Values: []float32{1}},
+			"overview: 1 class scores and 1 values: want one or the other"},
+		{"overview's layer", viz.Overview{Input: input, Rows: []viz.OverviewRow{{Name: "conv1"}},
+			Probabilities: []float32{1}}, "overview: layer conv1: size 0x0x0"},
+		{"overview's labels", viz.Overview{Input: input, Probabilities: []float32{1}, Labels: []string{"a", "b"}},
+			"2 labels for 1 class scores"},
 		{"empty sheet", viz.ContactSheet{}, "contact sheet: no images"},
-		{"hole in the sheet", viz.ContactSheet{Items: []viz.Item{{Image: input}, {}}}, "contact sheet: image 1 is empty"},
+		{"hole in the sheet", viz.ContactSheet{Items: []viz.Item{{Image: input}, {}}},
+			"contact sheet: image 1 is empty"},
 		{"no portrait", viz.Portrait{}, "portrait: no ideal input"},
 		{"hole in the portrait", viz.Portrait{Ideal: input, Items: []viz.Item{{}}}, "portrait: image 0 is empty"},
 		{"no classes", viz.Confusion{}, "confusion matrix: no classes"},
 		{"ragged counts", viz.Confusion{Counts: [][]int{{1, 2}, {3}}}, "confusion matrix: row 1 has 1 counts: want 2"},
 		{"negative count", viz.Confusion{Counts: [][]int{{1, -2}, {3, 4}}}, "count -2 at row 0, column 1"},
-		{"labels of classes", viz.Confusion{Counts: [][]int{{1}}, Labels: []string{"a", "b"}}, "2 labels for 1 classes"},
-		{"heat of another size", viz.Saliency{Input: input, Heat: digit()}, "heat is 1 planes of 28x28 (width, height): want 1 of the image's 128x128"},
+		{"labels of classes", viz.Confusion{Counts: [][]int{{1}}, Labels: []string{"a", "b"}},
+			"2 labels for 1 classes"},
+		{"heat of another size", viz.Saliency{Input: input, Heat: digit()},
+			"heat is 1 planes of 28x28 (width, height): want 1 of the image's 128x128"},
 		{"no accuracies", viz.AccuracyCurve{Train: []float64{math.NaN()}}, "accuracy curve: no values to draw"},
-		{"percent for fractions", viz.AccuracyCurve{Train: []float64{98.9}}, "accuracy curve: accuracies 98.9 … 98.9: want fractions from 0 to 1"},
-		{"no losses", viz.LossCurve{}, "loss curve: no values to draw"},
+		{"percent for fractions", viz.AccuracyCurve{Train: []float64{98.9}},
+			"accuracy curve: accuracies 98.9 … 98.9: want fractions from 0 to 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			assert.ErrorContains(t, viz.EncodePNG(io.Discard, c.picture), c.want)
@@ -60,7 +70,7 @@ func TestPicturesRefuseWhatDoesNotFit(t *testing.T) {
 	}
 }
 
-// The greys are the weights: black the least, white the greatest, and in between by their place, whatever the scale.
+// The greys follow the weights linearly: black the least, white the greatest, for both scales.
 func TestFilterGridGreys(t *testing.T) {
 	f := viz.Filters{Out: 2, In: 1, Height: 1, Width: 3, Data: []float32{-1, 0, 1, 0, 1, 4}}
 	corner := image.Pt(17, 17) // the margin and the frame
@@ -71,7 +81,8 @@ func TestFilterGridGreys(t *testing.T) {
 	}{
 		{"each", viz.FilterGrid{}, []uint8{0, 128, 255, 0, 64, 255}},
 		{"shared", viz.FilterGrid{Scale: viz.ScaleShared}, []uint8{0, 51, 102, 51, 102, 255}},
-		{"given", viz.FilterGrid{Scale: viz.ScaleShared, Range: &viz.Range{Min: 0, Max: 2}}, []uint8{0, 0, 128, 0, 128, 255}},
+		{"given", viz.FilterGrid{Scale: viz.ScaleShared, Range: &viz.Range{Min: 0, Max: 2}},
+			[]uint8{0, 0, 128, 0, 128, 255}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.grid.Filters, c.grid.Columns, c.grid.Tile = f, 1, 30
@@ -89,10 +100,11 @@ func TestFilterGridGreys(t *testing.T) {
 	}
 }
 
-// Numbers that aren't finite are shown as such, not as a grey, and spoil no scale.
+// Non-finite values have their own colour and don't affect the scale.
 func TestNotFinite(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
-	img, err := viz.Planes{Count: 1, Height: 1, Width: 4, Data: []float32{0, 1, nan, inf}}.Image(viz.RangeOf([]float32{0, 1, nan, inf}))
+	img, err := viz.Planes{Count: 1, Height: 1, Width: 4,
+		Data: []float32{0, 1, nan, inf}}.Image(viz.RangeOf([]float32{0, 1, nan, inf}))
 	require.NoError(t, err)
 	assert.Equal(t, color.RGBA{0, 0, 0, 255}, img.At(0, 0))
 	assert.Equal(t, color.RGBA{255, 255, 255, 255}, img.At(1, 0))
@@ -101,7 +113,7 @@ func TestNotFinite(t *testing.T) {
 	assert.Equal(t, viz.Range{}, viz.RangeOf([]float32{nan, inf}))
 }
 
-// Any filters make a picture, constant ones and those without a finite weight too.
+// Constant filters and those without a finite weight can be drawn.
 func TestFilterGridNeverFailsOnWholeData(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := viz.Filters{
@@ -150,12 +162,13 @@ func TestAccuracyCurveAsSVG(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, viz.EncodeSVG(&b, accuracy(20)))
 	texts := svgTexts(t, b.Bytes())
-	for _, want := range []string{"SimpleConvNet on MNIST", "epoch", "accuracy", "train, last 99.63%", "test, last 98.66%", "100.0%", "95.0%", "20"} {
+	for _, want := range []string{"SimpleConvNet on MNIST", "epoch", "accuracy", "train, last 99.63%",
+		"test, last 98.66%", "100.0%", "95.0%", "20"} {
 		assert.Contains(t, texts, want)
 	}
 }
 
-// svgTexts reads the document as XML and returns what its text elements say.
+// svgTexts parses the document and returns the contents of its text elements.
 func svgTexts(t *testing.T, document []byte) []string {
 	t.Helper()
 	var texts []string
@@ -200,7 +213,7 @@ func TestWritersReplaceFilesOrLeaveThem(t *testing.T) {
 
 	vector := filepath.Join(dir, "accuracy.svg")
 	require.NoError(t, viz.WriteSVG(vector, accuracy(3)))
-	assert.ErrorContains(t, viz.WriteSVG(vector, viz.LossCurve{}), vector+": loss curve: no values to draw")
+	assert.ErrorContains(t, viz.WriteSVG(vector, viz.AccuracyCurve{}), vector+": accuracy curve: no values to draw")
 	assert.Error(t, viz.WritePNG(filepath.Join(dir, "missing", "p.png"), raw{viz.TestPattern()}))
 
 	entries, err := os.ReadDir(dir)

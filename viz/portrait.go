@@ -5,13 +5,13 @@ import (
 	"image"
 )
 
-// Portrait shows what a unit answers to most: the input found by ascent on the left, large, and the images that excite it most on the right.
-// Pixels are shown as they are, from 0 to 1.
+// Portrait shows what excites a unit most: the input found by activation maximization on the left,
+// large, and the best images on the right. Pixels are intensities from 0 to 1.
 type Portrait struct {
 	Title   string
 	Ideal   image.Image
-	Caption string // below the ideal input: its activation
-	Items   []Item // nine make a square; may be empty
+	Caption string // below the ideal input, for example its activation
+	Items   []Item // nine fill a square; may be empty
 	Note    string
 }
 

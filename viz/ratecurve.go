@@ -14,7 +14,8 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// RateCurve shows the loss over a learning rate that rises, on a logarithmic axis, and marks the rate that is suggested.
+// RateCurve shows the loss over a rising learning rate, on a logarithmic axis, and marks the
+// suggested rate.
 type RateCurve struct {
 	Title         string
 	Rates, Losses []float64
@@ -44,7 +45,7 @@ func (c RateCurve) plot() (*plot.Plot, error) {
 	curve.Color, curve.Width = blue, vg.Points(1.6)
 	p.Add(curve)
 	least, greatest := extent(c.Losses)
-	// The first loss is what an untrained network has: above twice that the curve only explodes.
+	// Losses above twice the first one, which is the untrained network's, only show the divergence.
 	p.Y.Min, p.Y.Max = max(0, least-0.1*(greatest-least)), min(greatest, 2*c.Losses[0])
 	if p.Y.Max <= p.Y.Min {
 		p.Y.Max = p.Y.Min + 1
@@ -62,7 +63,7 @@ func (c RateCurve) plot() (*plot.Plot, error) {
 	return p, nil
 }
 
-// points are rates and losses, which must be numbers that a logarithmic axis can show.
+// points checks that the rates fit a logarithmic axis and the losses are numbers.
 func (c RateCurve) points() (plotter.XYs, error) {
 	if len(c.Rates) < 2 || len(c.Losses) != len(c.Rates) {
 		return nil, fmt.Errorf("%d rates and %d losses: want as many, at least 2", len(c.Rates), len(c.Losses))
@@ -70,7 +71,8 @@ func (c RateCurve) points() (plotter.XYs, error) {
 	points := make(plotter.XYs, len(c.Rates))
 	for i, rate := range c.Rates {
 		if i > 0 && rate <= c.Rates[i-1] || !(rate > 0) || math.IsNaN(c.Losses[i]) || math.IsInf(c.Losses[i], 0) {
-			return nil, fmt.Errorf("rate %v with loss %v: want rising rates above 0 and finite losses", rate, c.Losses[i])
+			return nil, fmt.Errorf("rate %v with loss %v: want rising rates above 0 and finite losses", rate,
+				c.Losses[i])
 		}
 		points[i] = plotter.XY{X: rate, Y: c.Losses[i]}
 	}

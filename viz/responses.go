@@ -5,17 +5,17 @@ import (
 	"image"
 )
 
-// Responses shows each filter beside what it answers to an image, the image first. Filters and responses are each scaled to their own
-// min … max, which the caption of a response gives.
+// Responses shows the image, and each filter beside its response to the image. Each filter and each
+// response has its own scale; a response's caption gives the range.
 type Responses struct {
 	Title   string
 	Input   image.Image
 	Filters Filters // with 1 or 3 input channels
 	Maps    Planes  // a response for each filter
 	Numbers []int   // of the filters; nil: 0, 1, 2, …
-	Named   bool    // says which edges each filter answers to
-	Columns int     // pairs a row, 0: 4
-	Tile    int     // a response's longer side in pixels, about; 0: 130
+	Named   bool    // names each filter's orientation
+	Columns int     // pairs per row, 0: 4
+	Tile    int     // approximate longer side of a response in pixels; 0: 130
 }
 
 // Image draws the pairs.
@@ -28,7 +28,8 @@ func (r Responses) Image() (image.Image, error) {
 	for i := range pairs {
 		pairs[i] = r.pair(i, side)
 	}
-	input := column(3, alignStart, fit(r.Input, side*3/2), label{fmt.Sprintf("the image, %d×%d", r.Input.Bounds().Dx(), r.Input.Bounds().Dy()), smallText, faintInk})
+	input := column(3, alignStart, fit(r.Input, side*3/2),
+		label{fmt.Sprintf("the image, %d×%d", r.Input.Bounds().Dx(), r.Input.Bounds().Dy()), smallText, faintInk})
 	body := column(16, alignStart, input, grid(orDefault(r.Columns, 4), 14, pairs))
 	return render(page(r.Title, body, legend("its least value", "its greatest", grey),
 		fmt.Sprintf("every filter and every response (%d×%d) scaled to its own min … max, a response's range below it; weights %v",

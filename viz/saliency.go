@@ -9,17 +9,17 @@ import (
 	"convgraph/internal/xmath"
 )
 
-// Saliency shows which pixels a decision hangs on: the image, the heat, and the heat laid over the image in grey. Heat that takes both
-// signs gets a diverging scale with 0 in its middle.
+// Saliency shows on which pixels a decision depends: the image, the heat map, and the heat map over
+// the image in grey. Heat of both signs gets a diverging scale centered at 0.
 type Saliency struct {
 	Title string
 	Input image.Image
 	Heat  Planes // one plane of the image's size
-	Unit  string // what the heat measures: "|∂ score / ∂ pixel|"
+	Unit  string // of the heat: "|∂ score / ∂ pixel|"
 	Note  string // "predicted 7 (99.2%)"
-	Tile  int    // a panel's longer side in pixels, about; 0: 224
-	// Clip is the share of the pixels, those that are hottest, that all get the last colour. A few
-	// pixels are often so much hotter than the others that nothing else would be seen.
+	Tile  int    // approximate longer side of a panel in pixels; 0: 224
+	// Clip is the fraction of hottest pixels that share the last colour. Without it a few extreme
+	// pixels would hide all others.
 	Clip float64
 }
 
@@ -42,7 +42,7 @@ func (s Saliency) Image() (image.Image, error) {
 	return render(page(s.Title, panels, key, s.Note, warnNotFinite(s.Heat.Data))), nil
 }
 
-// Overlay is the heat over the image alone, a pixel for each of the image's.
+// Overlay returns only the heat over the image, in the image's size.
 func (s Saliency) Overlay() (image.Image, error) {
 	if err := s.check(); err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func (s Saliency) scale() (Range, ramp) {
 	return Range{0, far}, heat
 }
 
-// hottest is where the scale ends.
+// hottest returns the end of the scale.
 func (s Saliency) hottest() float32 {
 	var magnitudes []float32
 	for _, v := range s.Heat.Data {
@@ -92,7 +92,8 @@ func panel(name string, img image.Image, side int) block {
 	return column(4, alignStart, label{name, bodyText, ink}, fit(img, side))
 }
 
-// overlay lets the image through where the heat is at 0, and covers it the more the further the heat is from there.
+// overlay blends the heat over the image: transparent at 0, the more opaque the larger its
+// magnitude.
 func (s Saliency) overlay(r Range, colours ramp) image.Image {
 	const dim, cover = 0.55, 0.85
 	under := GreyPlane(s.Input)

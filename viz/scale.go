@@ -12,18 +12,19 @@ import (
 	"convgraph/internal/xmath"
 )
 
-// Scale says which values of a picture become black and which white.
+// Scale says which values become black and white.
 type Scale int
 
 const (
-	// ScaleEach scales every filter or map from its own least value (black) to its own greatest (white), as the book does: each can be
-	// seen, and they can't be compared with one another.
+	// ScaleEach scales every filter or map from its own least value (black) to its own greatest
+	// (white): all details are visible, but tiles can't be compared.
 	ScaleEach Scale = iota
-	// ScaleShared uses one range for the whole picture, so that they can be compared.
+	// ScaleShared uses one range for the whole picture, so that tiles can be compared.
 	ScaleShared
 )
 
-// ranges gives each of the slices its range under the scale; given, where it isn't nil, is the shared one.
+// ranges returns the range of each slice under the scale; given is the shared range, nil for the
+// slices' own.
 func (s Scale) ranges(slices [][]float32, given *Range) ([]Range, error) {
 	if s != ScaleEach && s != ScaleShared {
 		return nil, fmt.Errorf("scale %d: want ScaleEach or ScaleShared", s)
@@ -66,7 +67,7 @@ func morelandRamp(m palette.ColorMap) ramp {
 	for i := range table {
 		c, err := m.At(float64(i) / 255)
 		if err != nil {
-			panic(fmt.Sprintf("viz: colour %d of a library's map: %v", i, err)) // the map covers [0, 1], so this can't be
+			panic(fmt.Sprintf("viz: colour %d of a library's map: %v", i, err)) // can't happen: the map covers [0, 1]
 		}
 		table[i] = color.RGBAModel.Convert(c).(color.RGBA)
 	}
@@ -83,7 +84,7 @@ func mix(a, b color.RGBA, t float64) color.RGBA {
 	return color.RGBA{channel(a.R, b.R), channel(a.G, b.G), channel(a.B, b.B), 255}
 }
 
-// shade draws a plane of the given width; what isn't finite stands out.
+// shade draws a plane of the given width, with a special colour for non-finite values.
 func shade(plane []float32, width int, r Range, colours ramp) *image.RGBA {
 	img := image.NewRGBA(image.Rect(0, 0, width, len(plane)/width))
 	for i, v := range plane {
@@ -108,7 +109,7 @@ func shadeRGB(red, green, blue []float32, width int, r Range) *image.RGBA {
 	return img
 }
 
-// warnNotFinite is the sentence that a picture with NaN or infinities in it owes its reader; "" otherwise.
+// warnNotFinite returns a note for pictures with NaN or infinities, "" otherwise.
 func warnNotFinite(values []float32) string {
 	n := countNotFinite(values)
 	if n == 0 {

@@ -23,5 +23,6 @@ func TestSideBySide(t *testing.T) {
 	assert.Equal(t, white, img.At(4, 2), "below the lower picture")
 
 	assert.ErrorContains(t, viz.EncodePNG(io.Discard, viz.SideBySide{}), "side by side: no pictures")
-	assert.ErrorContains(t, viz.EncodePNG(io.Discard, viz.SideBySide{raw{left}, viz.ContactSheet{}}), "side by side: picture 1: contact sheet: no images")
+	assert.ErrorContains(t, viz.EncodePNG(io.Discard, viz.SideBySide{raw{left}, viz.ContactSheet{}}),
+		"side by side: picture 1: contact sheet: no images")
 }

@@ -6,8 +6,9 @@ import (
 	"math"
 )
 
-// TestPattern is a grey image of 128x128 pixels with an edge of every kind, to try filters on: above, vertical bars, horizontal bars and
-// diagonal stripes; in the middle, steps and a smooth ramp; below, a disc, rings, and a diamond on a cross.
+// TestPattern returns a grey image of 128x128 pixels with edges of every kind, to test filters: at
+// the top vertical bars, horizontal bars and diagonal stripes; in the center steps and a ramp; at
+// the bottom a disc, rings, and a diamond on a cross.
 func TestPattern() *image.Gray {
 	img := image.NewGray(image.Rect(0, 0, 128, 128))
 	for y := range 128 {

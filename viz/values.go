@@ -11,13 +11,14 @@ import (
 	"convgraph/internal/xmath"
 )
 
-// Planes is a stack of planes of the same size, row-major (count, height, width): the channels of an image or the maps of a layer.
+// Planes is a stack of planes of the same size, row-major (count, height, width): the channels of
+// an image or the maps of a layer.
 type Planes struct {
 	Count, Height, Width int
 	Data                 []float32
 }
 
-// Plane is the i-th plane, not a copy.
+// Plane returns the i-th plane, without a copy.
 func (p Planes) Plane(i int) []float32 {
 	n := p.Height * p.Width
 	return p.Data[i*n : (i+1)*n]
@@ -25,15 +26,18 @@ func (p Planes) Plane(i int) []float32 {
 
 func (p Planes) check(what string) error {
 	if p.Count <= 0 || p.Height <= 0 || p.Width <= 0 {
-		return fmt.Errorf("%s: size %dx%dx%d (count, height, width): want each at least 1", what, p.Count, p.Height, p.Width)
+		return fmt.Errorf("%s: size %dx%dx%d (count, height, width): want each at least 1", what, p.Count, p.Height,
+			p.Width)
 	}
 	if want := p.Count * p.Height * p.Width; len(p.Data) != want {
-		return fmt.Errorf("%s: %d values for %dx%dx%d (count, height, width): want %d", what, len(p.Data), p.Count, p.Height, p.Width, want)
+		return fmt.Errorf("%s: %d values for %dx%dx%d (count, height, width): want %d", what, len(p.Data), p.Count,
+			p.Height, p.Width, want)
 	}
 	return nil
 }
 
-// Image is the picture of one grey plane or of three (red, green, blue), r.Min black and r.Max full; Range{0, 1} for an image in [0, 1].
+// Image draws one grey plane or three (red, green, blue), from r.Min (black) to r.Max (full). An
+// image in [0, 1] has Range{0, 1}.
 func (p Planes) Image(r Range) (image.Image, error) {
 	if err := p.check("image"); err != nil {
 		return nil, err
@@ -47,7 +51,7 @@ func (p Planes) Image(r Range) (image.Image, error) {
 	return nil, fmt.Errorf("image: %d channels: want 1 (grey) or 3 (red, green, blue)", p.Count)
 }
 
-// GreyPlane is the luminance of an image as one plane in [0, 1].
+// GreyPlane returns the luminance of an image as one plane in [0, 1].
 func GreyPlane(img image.Image) Planes {
 	b := img.Bounds()
 	p := Planes{Count: 1, Height: b.Dy(), Width: b.Dx(), Data: make([]float32, 0, b.Dx()*b.Dy())}
@@ -59,7 +63,7 @@ func GreyPlane(img image.Image) Planes {
 	return p
 }
 
-// RGBPlanes is the red, green and blue of an image as three planes in [0, 1].
+// RGBPlanes returns the red, green and blue of an image as three planes in [0, 1].
 func RGBPlanes(img image.Image) Planes {
 	b := img.Bounds()
 	plane := b.Dx() * b.Dy()
@@ -73,13 +77,13 @@ func RGBPlanes(img image.Image) Planes {
 	return p
 }
 
-// Filters is the weight of a convolution, row-major (out channels, in channels, height, width).
+// Filters holds the weights of a convolution, row-major (out channels, in channels, height, width).
 type Filters struct {
 	Out, In, Height, Width int
 	Data                   []float32
 }
 
-// Filter is the i-th filter, one plane for each input channel; not a copy.
+// Filter returns the i-th filter, one plane for each input channel, without a copy.
 func (f Filters) Filter(i int) Planes {
 	n := f.In * f.Height * f.Width
 	return Planes{Count: f.In, Height: f.Height, Width: f.Width, Data: f.Data[i*n : (i+1)*n]}
@@ -87,18 +91,20 @@ func (f Filters) Filter(i int) Planes {
 
 func (f Filters) check() error {
 	if f.Out <= 0 || f.In <= 0 || f.Height <= 0 || f.Width <= 0 {
-		return fmt.Errorf("filters: size %dx%dx%dx%d (out, in, height, width): want each at least 1", f.Out, f.In, f.Height, f.Width)
+		return fmt.Errorf("filters: size %dx%dx%dx%d (out, in, height, width): want each at least 1", f.Out, f.In,
+			f.Height, f.Width)
 	}
 	if want := f.Out * f.In * f.Height * f.Width; len(f.Data) != want {
-		return fmt.Errorf("filters: %d weights for %dx%dx%dx%d (out, in, height, width): want %d", len(f.Data), f.Out, f.In, f.Height, f.Width, want)
+		return fmt.Errorf("filters: %d weights for %dx%dx%dx%d (out, in, height, width): want %d", len(f.Data), f.Out,
+			f.In, f.Height, f.Width, want)
 	}
 	return nil
 }
 
-// Range is what a scale spans, from black to white.
+// Range is the range of a scale, from black to white.
 type Range struct{ Min, Max float32 }
 
-// RangeOf spans the finite values of all the slices; the zero Range where there are none.
+// RangeOf returns the range of the finite values in all slices; zero if there are none.
 func RangeOf(slices ...[]float32) Range {
 	r := Range{float32(math.Inf(1)), float32(math.Inf(-1))}
 	for _, s := range slices {
@@ -114,7 +120,8 @@ func RangeOf(slices ...[]float32) Range {
 	return r
 }
 
-// String is "−0.420 … 0.391": three figures of the larger end, and as many decimals for the other. Its spaces don't break a line.
+// String formats the range as "−0.420 … 0.391", with non-breaking spaces: three digits of the
+// larger end, and as many decimals for the other.
 func (r Range) String() string { return r.least() + "\u00a0…\u00a0" + r.greatest() }
 
 func (r Range) least() string { return r.number(r.Min) }
@@ -132,7 +139,7 @@ func (r Range) number(v float32) string {
 	return strings.ReplaceAll(strconv.FormatFloat(float64(v), format, digits, 32), "-", "−")
 }
 
-// position is where v lies in the range, 0 to 1, clamped; the middle of a range without extent.
+// position returns where v lies in the range, from 0 to 1, clamped; 1/2 for an empty range.
 func (r Range) position(v float32) float64 {
 	if r.Max <= r.Min {
 		return 0.5

@@ -10,7 +10,7 @@ import (
 	"convgraph/internal/file"
 )
 
-// Raster is a picture in pixels. Image reports data that doesn't fit together as an error.
+// Raster is a picture in pixels. Image returns an error for inconsistent data.
 type Raster interface {
 	Image() (image.Image, error)
 }
@@ -40,7 +40,8 @@ func EncodeSVG(w io.Writer, picture Vector) error { return picture.SVG(w) }
 // WriteSVG draws the picture into a file, which it creates or replaces.
 func WriteSVG(path string, picture Vector) error { return writeFile(path, picture.SVG) }
 
-// writeFile draws into memory first, so that a picture that can't be drawn touches no file; then the file is replaced in one step.
+// writeFile draws into memory first, so that a failed drawing changes no file, and then replaces
+// the file in one step.
 func writeFile(path string, draw func(io.Writer) error) error {
 	var b bytes.Buffer
 	if err := draw(&b); err != nil {

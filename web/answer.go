@@ -14,7 +14,7 @@ func WriteJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(body, '\n')) // who went away needs no answer
+	_, _ = w.Write(append(body, '\n')) // a client that has gone needs no answer
 }
 
 // Error answers {"error": "…"}.

@@ -6,21 +6,20 @@ import (
 	"sync/atomic"
 )
 
-// A Certificate is a TLS certificate with its key, which can be loaded again while a server uses
-// it.
+// A Certificate is a TLS certificate with its key. It can be reloaded while a server uses it.
 type Certificate struct {
 	certFile, keyFile string
 	current           atomic.Pointer[tls.Certificate]
 }
 
-// LoadCertificate reads PEM files: the certificate with those that it is signed by, and its key.
+// LoadCertificate reads PEM files: a certificate with its chain, and its key.
 func LoadCertificate(certFile, keyFile string) (*Certificate, error) {
 	c := &Certificate{certFile: certFile, keyFile: keyFile}
 	return c, c.Reload()
 }
 
-// Reload reads the files again. Connections from now on get the new certificate; if there is an
-// error they get the one before.
+// Reload reads the files again. New connections get the new certificate; after an error they get
+// the old one.
 func (c *Certificate) Reload() error {
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {

@@ -24,7 +24,7 @@ import (
 	"convgraph/web"
 )
 
-// writeCertificate makes a certificate for 127.0.0.1 that signs itself.
+// writeCertificate writes a self-signed certificate for 127.0.0.1.
 func writeCertificate(t *testing.T, dir, name string) (certFile, keyFile string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -43,7 +43,8 @@ func writeCertificate(t *testing.T, dir, name string) (certFile, keyFile string)
 	return certFile, keyFile
 }
 
-// TestTLS: the server speaks HTTP/2 and 1.1 over TLS, and takes a new certificate without a restart.
+// TestTLS: the server speaks HTTP/2 and 1.1 over TLS, and takes a new certificate without a
+// restart.
 func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := writeCertificate(t, dir, "first")
@@ -59,7 +60,7 @@ func TestTLS(t *testing.T) {
 	go func() { ended <- s.Serve(ctx, l) }()
 
 	ask := func(http2 bool, want int) (name string) {
-		config := &tls.Config{InsecureSkipVerify: true, ServerName: "127.0.0.1"} // it is signed by itself
+		config := &tls.Config{InsecureSkipVerify: true, ServerName: "127.0.0.1"} // self-signed
 		transport := &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: http2}
 		defer transport.CloseIdleConnections()
 		r, err := http.NewRequest("POST", url+"echo", strings.NewReader("hello"))

@@ -1,4 +1,4 @@
 package web
 
-// ClientOf is for tests.
+// ClientOf exports clientOf to tests.
 var ClientOf = clientOf

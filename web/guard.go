@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// guard is what stands between the network and every handler: it counts the request, turns away what comes from a stranger's page, bounds the
-// body and answers for a handler that panics.
+// guard wraps a handler: it counts requests, refuses those from other sites' pages, bounds the body
+// and answers for a handler that panics.
 func (s *Server) guard(handler http.Handler, loopback bool) http.Handler {
 	h := s.boundBody(handler)
 	if s.options.Token != "" {
@@ -23,11 +23,13 @@ func (s *Server) guard(handler http.Handler, loopback bool) http.Handler {
 	return s.record(s.recoverPanics(h))
 }
 
-// boundBody refuses a body that says it is too large, and ends one that turns out to be.
+// boundBody refuses a body whose declared length is too large, and stops reading one that proves
+// too large.
 func (s *Server) boundBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if most := s.options.MaxBody; r.ContentLength > most {
-			Error(w, http.StatusRequestEntityTooLarge, fmt.Errorf("the body has %d bytes: want at most %d", r.ContentLength, most))
+			Error(w, http.StatusRequestEntityTooLarge,
+				fmt.Errorf("the body has %d bytes: want at most %d", r.ContentLength, most))
 			return
 		}
 		if r.Body != http.NoBody {
@@ -37,30 +39,33 @@ func (s *Server) boundBody(next http.Handler) http.Handler {
 	})
 }
 
-// refuseOtherSites keeps the pages of other sites from sending anything but GET and HEAD in the name of whoever looks at them. Programs other
-// than browsers say nothing of a page and go through.
+// refuseOtherSites refuses requests other than GET and HEAD from pages of other sites. Programs
+// that aren't browsers send no origin and pass.
 func refuseOtherSites(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		Error(w, http.StatusForbidden, errors.New("the request comes from a page of another site: only this server's own pages may send it"))
+		Error(w, http.StatusForbidden,
+			errors.New("the request comes from a page of another site: only this server's own pages may send it"))
 	}))
 	return protection.Handler(next)
 }
 
-// refuseOtherHosts keeps a site whose name was made to lead to this machine (DNS rebinding) from reading a server that is for this machine
-// alone: the browser still says the site's name.
+// refuseOtherHosts protects a loopback server from DNS rebinding, where a site's name resolves to
+// this machine: the browser still sends the site's name as Host.
 func refuseOtherHosts(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Host != "" && !isLocalHost(r.Host) {
-			Error(w, http.StatusMisdirectedRequest, fmt.Errorf("the request is for host %q: this server is bound to loopback and answers for localhost", r.Host))
+			Error(w, http.StatusMisdirectedRequest,
+				fmt.Errorf("the request is for host %q: this server is bound to loopback and answers for localhost",
+					r.Host))
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// recoverPanics answers 500 for a handler that panics, and writes the stack to the log. If the answer had begun the connection is closed, so
-// that nobody takes it for whole.
+// recoverPanics answers 500 for a handler that panics, and logs the stack. If the answer had begun,
+// it closes the connection, so that the client doesn't take the part for the whole.
 func (s *Server) recoverPanics(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -91,7 +96,7 @@ func (s *Server) record(next http.Handler) http.Handler {
 	})
 }
 
-// observedWriter remembers the status of the answer, 0 before it has one.
+// observedWriter records the answer's status, 0 before there is one.
 type observedWriter struct {
 	http.ResponseWriter
 	status int

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// The most connections at the same time, if nobody says otherwise.
+// The default limits of simultaneous connections.
 const (
 	DefaultMaxConnections       = 1024
 	DefaultMaxClientConnections = 256
 )
 
-// limitedListener closes connections beyond a number of all, or of one client's.
+// limitedListener closes connections beyond a total, or beyond a number per client.
 type limitedListener struct {
 	net.Listener
 	most, mostOfClient int
@@ -25,10 +25,11 @@ type limitedListener struct {
 }
 
 func limit(l net.Listener, most, mostOfClient int, refuse func(net.Conn)) *limitedListener {
-	return &limitedListener{Listener: l, most: most, mostOfClient: mostOfClient, refuse: refuse, clients: map[netip.Prefix]int{}}
+	return &limitedListener{Listener: l, most: most, mostOfClient: mostOfClient, refuse: refuse,
+		clients: map[netip.Prefix]int{}}
 }
 
-// Accept is the next connection within the limits.
+// Accept returns the next connection within the limits.
 func (l *limitedListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
@@ -44,8 +45,8 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 	}
 }
 
-// clientOf is the address that connections are counted by. A client has a whole /64 of IPv6, so
-// that is one.
+// clientOf returns the address by which connections are counted. A client owns a whole /64 of IPv6,
+// so a /64 counts as one client.
 func clientOf(addr net.Addr) netip.Prefix {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok {
@@ -80,14 +81,14 @@ func (l *limitedListener) free(client netip.Prefix) {
 	}
 }
 
-// connections is how many are open.
+// connections returns how many are open.
 func (l *limitedListener) connections() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.open
 }
 
-// limitedConn makes room when it is closed.
+// limitedConn releases its count when it is closed.
 type limitedConn struct {
 	net.Conn
 	free func()
@@ -98,8 +99,8 @@ func (c *limitedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// CloseWrite lets net/http end an answer before it closes the connection, so that the client sees
-// all of it.
+// CloseWrite lets net/http finish an answer before it closes the connection, so that the client
+// receives all of it.
 func (c *limitedConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -111,7 +112,7 @@ func (c *limitedConn) CloseWrite() error {
 const tooMany = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Type: application/json\r\n" +
 	"Content-Length: 50\r\n\r\n" + `{"error":"too many connections: try again later"}` + "\n"
 
-// sayTooMany answers without waiting for a request. Over TLS it can't: the connection is just
+// sayTooMany answers before any request. Over TLS that is impossible: the connection is just
 // closed.
 func sayTooMany(c net.Conn) {
 	_ = c.SetWriteDeadline(time.Now().Add(time.Second))

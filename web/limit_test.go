@@ -16,7 +16,8 @@ import (
 	"convgraph/web"
 )
 
-// connect opens a connection and asks for /healthz over it. It gives the status, and 0 if the server closes the connection without one.
+// connect opens a connection and requests /healthz. It returns the status, 0 if the server closes
+// the connection without an answer.
 func connect(t *testing.T, s running) (c net.Conn, status int) {
 	t.Helper()
 	c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
@@ -24,7 +25,7 @@ func connect(t *testing.T, s running) (c net.Conn, status int) {
 	t.Cleanup(func() { c.Close() })
 	_, _ = io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil { // closed with the request unread, which may take the answer with it
+	if err != nil { // closing with the request unread can lose the answer
 		return c, 0
 	}
 	defer answer.Body.Close()
@@ -32,7 +33,8 @@ func connect(t *testing.T, s running) (c net.Conn, status int) {
 	return c, answer.StatusCode
 }
 
-// TestConnectionsAreLimited in total and for each client: what is beyond is closed at once, and one that ends makes room.
+// TestConnectionsAreLimited: connections beyond the total or a client's limit are closed at once; a
+// closed connection makes room.
 func TestConnectionsAreLimited(t *testing.T) {
 	for _, o := range []web.Options{
 		{MaxConnections: 2, MaxClientConnections: 9},
@@ -54,7 +56,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 	}
 }
 
-// TestTooManyConnectionsSayWhy: a client that waits for what the server says sees a whole answer.
+// TestTooManyConnectionsSayWhy: a client that reads before it writes gets a complete 503.
 func TestTooManyConnectionsSayWhy(t *testing.T) {
 	s := serve(t, echo(), web.Options{MaxConnections: 1})
 	_, status := connect(t, s)
@@ -72,8 +74,8 @@ func TestTooManyConnectionsSayWhy(t *testing.T) {
 	assert.Equal(t, "too many connections: try again later", reason(t, string(body)))
 }
 
-// TestConnectionFigures: open and refused connections are counted, and none stays.
-func TestConnectionFigures(t *testing.T) {
+// TestConnectionMetrics: open and refused connections are counted, and the count returns to 0.
+func TestConnectionMetrics(t *testing.T) {
 	metrics := web.NewMetrics()
 	s := serve(t, echo(), web.Options{MaxConnections: 2, Metrics: metrics})
 	figures := func() string {
@@ -88,7 +90,8 @@ func TestConnectionFigures(t *testing.T) {
 	assert.Contains(t, figures(), "convgraph_http_connections_refused_total 1\n")
 	first.Close()
 	second.Close()
-	require.Eventually(t, func() bool { return strings.Contains(figures(), "convgraph_http_connections 0\n") }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(figures(), "convgraph_http_connections 0\n") },
+		10*time.Second, time.Millisecond)
 }
 
 func TestClientOf(t *testing.T) {

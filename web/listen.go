@@ -10,8 +10,8 @@ import (
 // A Listener is a TCP address that a [Server] answers at.
 type Listener struct{ net.Listener }
 
-// Listen takes an address such as 127.0.0.1:8080 or localhost:0 (any free port). A bare :8080 is this machine's loopback: whoever wants to be
-// reached from other machines says so, by 0.0.0.0:8080, [::]:8080 or an address of the network's.
+// Listen listens at an address such as 127.0.0.1:8080 or localhost:0 (any free port). A bare :8080
+// means loopback; 0.0.0.0:8080, [::]:8080 or a network address accept other machines.
 func Listen(addr string) (*Listener, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -27,13 +27,13 @@ func Listen(addr string) (*Listener, error) {
 	return &Listener{l}, nil
 }
 
-// Loopback says whether only programs on this machine reach the listener.
+// Loopback reports whether only programs on this machine can reach the listener.
 func (l *Listener) Loopback() bool {
 	tcp, ok := l.Addr().(*net.TCPAddr)
 	return ok && tcp.IP.IsLoopback()
 }
 
-// URL is where a browser on this machine finds the server.
+// URL returns the server's address for a browser on this machine.
 func (l *Listener) URL() string {
 	tcp, ok := l.Addr().(*net.TCPAddr)
 	if !ok || !tcp.IP.IsUnspecified() {
@@ -42,7 +42,8 @@ func (l *Listener) URL() string {
 	return fmt.Sprintf("http://localhost:%d/", tcp.Port)
 }
 
-// isLocalHost says whether a Host header names this machine: localhost, a name below it, or a loopback address, with any port or none.
+// isLocalHost reports whether a Host header names this machine: localhost, a subdomain of it, or a
+// loopback address, with or without a port.
 func isLocalHost(host string) bool {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {

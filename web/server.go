@@ -1,6 +1,6 @@
-// Package web answers HTTP for the commands: where they listen, how long a request may take and how large it may be, what a failing handler
-// and a stranger's page may not do, the figures of /metrics and the way a server ends. What there is to see and to ask lies in the packages
-// below it.
+// Package web is the HTTP server of the commands: addresses, limits of time and size, protection
+// from other sites' pages and from panics, metrics, and shutdown. Its subpackages hold the pages
+// and the API.
 package web
 
 import (
@@ -17,34 +17,34 @@ import (
 	"time"
 )
 
-// The limits of every server. A connection that keeps none of them is closed.
+// The limits of every server. A connection that exceeds one is closed.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 30 * time.Second // of a whole request
-	writeTimeout      = 60 * time.Second // from the request's header to the answer's end; streams set their own
+	writeTimeout      = 60 * time.Second // from the request's header to the end of the answer; streams set their own
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 16 << 10
-	drainTimeout      = 10 * time.Second // for requests under way when the server ends
+	drainTimeout      = 10 * time.Second // for running requests when the server shuts down
 )
 
-// DefaultMaxBody is the most bytes a request may carry: more than any photograph of a digit has.
+// DefaultMaxBody is the default limit of a request's body in bytes.
 const DefaultMaxBody = 8 << 20
 
-// Options are what a server may do without.
+// Options configure a server. The zero value is valid.
 type Options struct {
 	MaxBody int64     // bytes that a request may carry; 0 is DefaultMaxBody
-	Metrics *Metrics  // where requests are counted; nil is new ones
-	Log     io.Writer // for what handlers panic with; nil drops it
+	Metrics *Metrics  // counts requests; nil: new metrics
+	Log     io.Writer // receives panics of handlers; nil discards them
 
-	MaxConnections       int // at the same time; 0 is DefaultMaxConnections
-	MaxClientConnections int // of one address, or one /64 of IPv6; 0 is DefaultMaxClientConnections
+	MaxConnections       int // simultaneous connections; 0: DefaultMaxConnections
+	MaxClientConnections int // from one address, or one /64 of IPv6; 0: DefaultMaxClientConnections
 
-	Ready       func() error // nil, or why /readyz says 503
-	Token       string       // that requests must carry but for /healthz and /readyz; "" asks for none
-	Certificate *Certificate // for TLS; nil is plain HTTP
+	Ready       func() error // returns why /readyz answers 503, or nil
+	Token       string       // required of every request except /healthz and /readyz; "": none
+	Certificate *Certificate // for TLS; nil: plain HTTP
 }
 
-// A Server answers with a handler. It adds /healthz, /readyz and /metrics to it.
+// A Server serves a handler, and adds /healthz, /readyz and /metrics.
 type Server struct {
 	options    Options
 	handler    http.Handler
@@ -52,7 +52,7 @@ type Server struct {
 	ending     atomic.Bool
 }
 
-// NewServer serves handler.
+// NewServer returns a server of the handler.
 func NewServer(handler http.Handler, o Options) *Server {
 	if o.MaxBody == 0 {
 		o.MaxBody = DefaultMaxBody
@@ -75,15 +75,16 @@ func NewServer(handler http.Handler, o Options) *Server {
 	return s
 }
 
-// OnShutdown adds what is called when the server begins to end: streams, which no answer ends, must be told.
+// OnShutdown registers a function to call when shutdown begins, for example to end streams.
 func (s *Server) OnShutdown(f func()) { s.onShutdown = append(s.onShutdown, f) }
 
-// Serve answers until the context is done. Then it takes no more requests, lets those under way finish, and returns nil; it is an error if
-// they don't within ten seconds.
+// Serve serves until the context is done. Then it accepts no more requests, waits for running ones
+// and returns nil. It returns an error if they take more than ten seconds.
 func (s *Server) Serve(ctx context.Context, l *Listener) error {
 	server := &http.Server{
 		Handler: s.guard(s.handler, l.Loopback()), ErrorLog: log.New(s.options.Log, "", 0),
-		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout:    idleTimeout,
 		MaxHeaderBytes: maxHeaderBytes,
 	}
 	for _, f := range s.onShutdown {
@@ -100,7 +101,7 @@ func (s *Server) Serve(ctx context.Context, l *Listener) error {
 	return drain(server)
 }
 
-// listen answers connections within the limits.
+// listen serves connections within the limits.
 func (s *Server) listen(server *http.Server, l *Listener) error {
 	refused := s.options.Metrics.GetOrCreateCounter("convgraph_http_connections_refused_total")
 	limited := limit(l, s.options.MaxConnections, s.options.MaxClientConnections, func(c net.Conn) {
@@ -109,7 +110,8 @@ func (s *Server) listen(server *http.Server, l *Listener) error {
 			sayTooMany(c)
 		}
 	})
-	s.options.Metrics.GetOrCreateGauge("convgraph_http_connections", func() float64 { return float64(limited.connections()) })
+	s.options.Metrics.GetOrCreateGauge("convgraph_http_connections",
+		func() float64 { return float64(limited.connections()) })
 	if s.options.Certificate == nil {
 		return server.Serve(limited)
 	}
@@ -117,7 +119,7 @@ func (s *Server) listen(server *http.Server, l *Listener) error {
 	return server.ServeTLS(limited, "", "")
 }
 
-// URL is where a browser on this machine finds the server.
+// URL returns the server's address for a browser on this machine.
 func (s *Server) URL(l *Listener) string {
 	if s.options.Certificate == nil {
 		return l.URL()
@@ -130,18 +132,19 @@ func drain(server *http.Server) error {
 	defer cancel()
 	err := server.Shutdown(patience)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errors.Join(fmt.Errorf("requests were still under way after %v and were cut off", drainTimeout), server.Close())
+		return errors.Join(fmt.Errorf("requests were still under way after %v and were cut off", drainTimeout),
+			server.Close())
 	}
 	return err
 }
 
-// health says that the server is there.
+// health answers that the server runs.
 func health(w http.ResponseWriter, _ *http.Request) {
 	WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-// ready says whether the server is to be asked: it isn't when it ends, or when Options.Ready says
-// why.
+// ready answers whether the server can serve: not during shutdown, nor while Options.Ready returns
+// an error.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	var err error
 	switch {
@@ -157,7 +160,7 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	WriteJSON(w, http.StatusOK, map[string]string{"status": "ready"})
 }
 
-// onlyRead refuses what isn't GET or HEAD.
+// onlyRead refuses methods other than GET and HEAD.
 func onlyRead(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {

@@ -21,7 +21,7 @@ import (
 	"convgraph/web"
 )
 
-// running is a server on a port of its own, and what ends it.
+// running is a server on its own port.
 type running struct {
 	url  string
 	log  *lockedBuffer
@@ -64,7 +64,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// send sends a request and gives the answer's status and body.
+// send sends a request and returns the status and body.
 func send(t *testing.T, method, url string, body io.Reader, headers ...string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequest(method, url, body)
@@ -91,7 +91,7 @@ func reason(t *testing.T, body string) string {
 	return answer.Error
 }
 
-// echo answers with the body, and panics where it is told to.
+// echo answers with the body, and panics on some paths.
 func echo() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
@@ -125,7 +125,7 @@ func TestServe(t *testing.T) {
 	assert.Equal(t, 404, status)
 }
 
-// TestReady: a server is ready unless something says why not.
+// TestReady: a server is ready unless Options.Ready returns an error.
 func TestReady(t *testing.T) {
 	s := serve(t, echo(), web.Options{})
 	status, body := send(t, "GET", s.url+"/readyz", nil)
@@ -144,7 +144,8 @@ func TestReady(t *testing.T) {
 	assert.Equal(t, 200, status)
 }
 
-// TestMetrics: requests are counted by handler and code, those to nowhere together, and Go's figures are there.
+// TestMetrics: requests are counted by handler and code, those without a handler together, and Go's
+// own metrics are present.
 func TestMetrics(t *testing.T) {
 	s := serve(t, echo(), web.Options{})
 	for range 3 {
@@ -168,7 +169,8 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestPanics: a handler that panics is answered for, the log tells where, and the server goes on; half an answer isn't taken for whole.
+// TestPanics: a panic is answered with 500 and logged, and the server keeps running. A half-written
+// answer ends in a closed connection.
 func TestPanics(t *testing.T) {
 	s := serve(t, echo(), web.Options{})
 	status, body := send(t, "GET", s.url+"/panic", nil)
@@ -199,18 +201,20 @@ func TestBodiesAreBounded(t *testing.T) {
 	assert.Contains(t, body, "too large")
 }
 
-// TestHeadersAreBounded: a header of a megabyte isn't read.
+// TestHeadersAreBounded: a header of a megabyte is refused.
 func TestHeadersAreBounded(t *testing.T) {
 	s := serve(t, echo(), web.Options{})
 	status, _ := send(t, "GET", s.url+"/echo", nil, "X-Long", strings.Repeat("x", 100_000))
 	assert.Equal(t, 431, status)
 }
 
-// TestStrangers: a page of another site can't send, and a name that was made to lead here is not answered.
-func TestStrangers(t *testing.T) {
+// TestRefusesOtherSites: pages of other sites can't send, and requests for another host name are
+// refused.
+func TestRefusesOtherSites(t *testing.T) {
 	s := serve(t, echo(), web.Options{})
 	for _, headers := range [][]string{
-		{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "http://evil.example"}, {"Origin", "null"},
+		{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "http://evil.example"},
+		{"Origin", "null"},
 	} {
 		status, body := send(t, "POST", s.url+"/echo", nil, headers...)
 		assert.Equal(t, 403, status, headers)
@@ -221,15 +225,17 @@ func TestStrangers(t *testing.T) {
 		assert.Equal(t, 200, status, headers)
 	}
 	for host, want := range map[string]int{
-		"evil.example": 421, "evil.example:80": 421, "127.0.0.1.evil.example": 421, "10.0.0.1": 421, "localhost.evil.example": 421,
-		"localhost": 200, "LOCALHOST:99": 200, "net.localhost": 200, "127.0.0.9": 200, "[::1]:80": 200, "[::1]": 200, "localhost.": 200,
+		"evil.example": 421, "evil.example:80": 421, "127.0.0.1.evil.example": 421, "10.0.0.1": 421,
+		"localhost.evil.example": 421,
+		"localhost":              200, "LOCALHOST:99": 200, "net.localhost": 200, "127.0.0.9": 200, "[::1]:80": 200, "[::1]": 200,
+		"localhost.": 200,
 	} {
 		status, _ := send(t, "GET", s.url+"/echo", nil, "Host", host)
 		assert.Equal(t, want, status, host)
 	}
 }
 
-// TestDrains: a request under way is finished, streams are told to end, and whoever comes later is not answered.
+// TestDrains: shutdown finishes running requests, ends streams and refuses new connections.
 func TestDrains(t *testing.T) {
 	begun, proceed := make(chan struct{}), make(chan struct{})
 	s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -281,7 +287,8 @@ func TestOnShutdown(t *testing.T) {
 }
 
 func TestListen(t *testing.T) {
-	for addr, loopback := range map[string]bool{"127.0.0.1:0": true, ":0": true, "localhost:0": true, "0.0.0.0:0": false} {
+	for addr, loopback := range map[string]bool{"127.0.0.1:0": true, ":0": true, "localhost:0": true,
+		"0.0.0.0:0": false} {
 		l, err := web.Listen(addr)
 		require.NoError(t, err, addr)
 		assert.Equal(t, loopback, l.Loopback(), addr)

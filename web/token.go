@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// leastToken is the length from which a token can't be guessed over a network: 16 hexadecimal
-// digits are 64 bits.
+// leastToken is the least length of a token: 16 hexadecimal digits are 64 bits, too many to guess
+// over a network.
 const leastToken = 16
 
-// CheckToken says why a token won't do.
+// CheckToken returns an error for a token that is too short or can't be sent in a header.
 func CheckToken(token string) error {
 	if len(token) < leastToken {
 		return fmt.Errorf("the token has %d characters: want at least %d that nobody can guess, such as openssl rand -hex 16 prints", len(token), leastToken)
@@ -25,8 +25,7 @@ func CheckToken(token string) error {
 	return nil
 }
 
-// public are the paths that need no token: they tell a supervisor whether the server works, and
-// nothing else.
+// public lists the paths that need no token: they only tell a supervisor whether the server works.
 var public = []string{"/healthz", "/readyz"}
 
 // requireToken answers 401 to requests without the token. A program sends it as "Authorization:
@@ -34,7 +33,7 @@ var public = []string{"/healthz", "/readyz"}
 func requireToken(token string, next http.Handler) http.Handler {
 	want := sha256.Sum256([]byte(token))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// Hashes have one length, so the time to compare them says nothing about the token.
+		// Hashes have equal lengths, so the time of the comparison reveals nothing about the token.
 		got := sha256.Sum256([]byte(tokenOf(r)))
 		if subtle.ConstantTimeCompare(got[:], want[:]) == 1 || slices.Contains(public, r.URL.Path) {
 			next.ServeHTTP(w, r)
@@ -42,7 +41,8 @@ func requireToken(token string, next http.Handler) http.Handler {
 		}
 		w.Header().Add("WWW-Authenticate", `Bearer realm="convgraph"`)
 		w.Header().Add("WWW-Authenticate", `Basic realm="convgraph: the token is the password", charset="UTF-8"`)
-		Error(w, http.StatusUnauthorized, errors.New("want the header Authorization: Bearer TOKEN with this server's token"))
+		Error(w, http.StatusUnauthorized,
+			errors.New("want the header Authorization: Bearer TOKEN with this server's token"))
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 
 const token = "0123456789abcdef"
 
-// TestToken: without the token only the paths for supervisors answer.
+// TestToken: without the token only /healthz and /readyz answer.
 func TestToken(t *testing.T) {
 	s := serve(t, echo(), web.Options{Token: token})
 	basic := func(password string) string {
@@ -23,8 +23,9 @@ func TestToken(t *testing.T) {
 		return r.Header.Get("Authorization")
 	}
 	for value, want := range map[string]int{
-		"": 401, "Bearer": 401, "Bearer ": 401, "Bearer " + token[1:]: 401, "Bearer " + token + "0": 401, token: 401, "Digest " + token: 401,
-		basic(""): 401, basic(token[1:]): 401, "Basic " + token: 401,
+		"": 401, "Bearer": 401, "Bearer ": 401, "Bearer " + token[1:]: 401, "Bearer " + token + "0": 401, token: 401,
+		"Digest " + token: 401,
+		basic(""):         401, basic(token[1:]): 401, "Basic " + token: 401,
 		"Bearer " + token: 200, "bearer " + token: 200, basic(token): 200,
 	} {
 		status, body := send(t, "POST", s.url+"/echo", nil, "Authorization", value)
@@ -33,7 +34,8 @@ func TestToken(t *testing.T) {
 			assert.Contains(t, reason(t, body), "want the header Authorization: Bearer TOKEN")
 		}
 	}
-	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 401, "/": 401, "/healthz/": 401, "//healthz": 401} {
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 401, "/": 401,
+		"/healthz/": 401, "//healthz": 401} {
 		status, _ := send(t, "GET", s.url+path, nil)
 		assert.Equal(t, want, status, path)
 	}
@@ -45,13 +47,14 @@ func TestToken(t *testing.T) {
 
 func TestCheckToken(t *testing.T) {
 	assert.NoError(t, web.CheckToken(token))
-	assert.ErrorContains(t, web.CheckToken("short"), "the token has 5 characters: want at least 16 that nobody can guess")
+	assert.ErrorContains(t, web.CheckToken("short"),
+		"the token has 5 characters: want at least 16 that nobody can guess")
 	assert.ErrorContains(t, web.CheckToken(""), "the token has 0 characters")
 	assert.ErrorContains(t, web.CheckToken(token+"\n"), "the token holds a space or a character that isn't ASCII")
 	assert.ErrorContains(t, web.CheckToken("ğ"+token), "isn't ASCII")
 }
 
-// TestReadyChanges: /readyz follows what the options say; /healthz stays.
+// TestReadyChanges: /readyz follows Options.Ready; /healthz doesn't.
 func TestReadyChanges(t *testing.T) {
 	var broken atomic.Bool
 	s := serve(t, echo(), web.Options{Ready: func() error {

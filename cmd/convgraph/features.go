@@ -76,10 +76,10 @@ func (c *features) Run(stdout io.Writer) error {
 }
 
 // stages describes each layer: its name, its kind, its output.
-func stages(activations []graph.Activation) []viz.Stage {
-	all := make([]viz.Stage, len(activations))
+func stages(activations []graph.Activation) []viz.OverviewRow {
+	all := make([]viz.OverviewRow, len(activations))
 	for i, a := range activations {
-		all[i] = viz.Stage{Name: a.Node.Name, Detail: layerText(a.Node), Maps: planes(a.Value.Float32s(), a.Node.Shape)}
+		all[i] = viz.OverviewRow{Name: a.Node.Name, Detail: layerText(a.Node), Maps: planes(a.Value.Float32s(), a.Node.Shape)}
 		if i > 0 && (len(a.Node.Inputs) > 1 || a.Node.Inputs[0] != activations[i-1].Node) {
 			all[i].Detail += " of " + readsText(a.Node)
 		}
@@ -102,7 +102,7 @@ func readsText(n *graph.Node) string {
 
 // page returns a page's path. All numbers have the same count of digits, at least two, so that the
 // names sort in the order of the layers.
-func (c *features) page(i, pages int, stage viz.Stage) string {
+func (c *features) page(i, pages int, stage viz.OverviewRow) string {
 	digits := max(2, len(fmt.Sprint(pages)))
 	return filepath.Join(c.Out, fmt.Sprintf("%0*d-%s.png", digits, i+1, fileName(stage.Name)))
 }
@@ -118,7 +118,7 @@ func fileName(name string) string {
 	return string(safe)
 }
 
-func (c *features) maps(m *graph.Model, stage viz.Stage) viz.FeatureMaps {
+func (c *features) maps(m *graph.Model, stage viz.OverviewRow) viz.FeatureMaps {
 	f := viz.FeatureMaps{Title: fmt.Sprintf("%s, %s (%s): %s", m.Spec().Name, stage.Name, stage.Detail, filepath.Base(c.Image)), Maps: stage.Maps}
 	if c.Scale == "shared" {
 		f.Scale = viz.ScaleShared
@@ -127,7 +127,7 @@ func (c *features) maps(m *graph.Model, stage viz.Stage) viz.FeatureMaps {
 }
 
 // overview draws the input, the layers worth showing, and the prediction.
-func (c *features) overview(m *graph.Model, s *picture.Sample, stages []viz.Stage, a *answer) error {
+func (c *features) overview(m *graph.Model, s *picture.Sample, stages []viz.OverviewRow, a *answer) error {
 	input, err := pictureOf(m.Spec(), s.Pixels)
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ func (c *features) overview(m *graph.Model, s *picture.Sample, stages []viz.Stag
 	shown := overviewNodes(m)
 	for i, n := range m.Nodes() {
 		if shown[n] {
-			o.Stages = append(o.Stages, stages[i])
+			o.Rows = append(o.Rows, stages[i])
 		}
 	}
 	if len(shown) < len(changing(m)) {

@@ -2,15 +2,15 @@ package main
 
 import "convgraph/graph"
 
-// mostStages is the number of layers up to which an overview shows them one by one.
-const mostStages = 40
+// mostRows is the number of layers up to which an overview shows them one by one.
+const mostRows = 40
 
 // overviewNodes selects the layers for an overview: those that change their input. If there are too
 // many, it leaves out those that only a normalisation or an activation reads, and if there are
 // still too many, all of a block but its output.
 func overviewNodes(m *graph.Model) map[*graph.Node]bool {
 	shown := changing(m)
-	if len(shown) <= mostStages {
+	if len(shown) <= mostRows {
 		return shown
 	}
 	block := blockNames(m.Nodes())
@@ -19,7 +19,7 @@ func overviewNodes(m *graph.Model) map[*graph.Node]bool {
 			delete(shown, n)
 		}
 	}
-	if len(shown) <= mostStages {
+	if len(shown) <= mostRows {
 		return shown
 	}
 	for n := range shown {

@@ -51,7 +51,8 @@ func TestInBrowser(t *testing.T) {
 	tab.Wait(`Number(document.getElementById("pace").textContent.replaceAll(",", "")) > 0`)
 	tab.Wait(`document.getElementById("spoken").textContent.includes("test accuracy")`)
 	tab.Wait(`document.querySelectorAll("#rows tr").length >= 3`)
-	assert.Greater(t, browser.Eval[float64](tab, lastAccuracy), 0.6, "the accuracy's axis ends at the present epoch, not at the millionth")
+	assert.Greater(t, browser.Eval[float64](tab, lastAccuracy), 0.6,
+		"the accuracy's axis ends at the present epoch, not at the millionth")
 	for _, dark := range []bool{true, false} {
 		tab.Window(360, 740, dark)
 		tab.Wait(`document.documentElement.scrollWidth <= innerWidth`)
@@ -82,7 +83,8 @@ func TestInBrowser(t *testing.T) {
 	assert.Contains(t, browser.Eval[string](tab, `document.getElementById("message").textContent`), "Test accuracy ")
 }
 
-// lastAccuracy is where the last point of the accuracy's curve is, from 0 at the left end of the axis to 1 at its right end.
+// lastAccuracy is where the last point of the accuracy's curve is, from 0 at the left end of the
+// axis to 1 at its right end.
 const lastAccuracy = `(() => {
 	const [left, right] = [46, document.getElementById("accuracy-chart").clientWidth - 56];
 	const x = Number(document.querySelector("#accuracy-chart path.one").getAttribute("d").split("L").at(-1).split(" ")[0]);

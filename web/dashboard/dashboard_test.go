@@ -351,7 +351,8 @@ func TestReadersAreBounded(t *testing.T) {
 func TestAssets(t *testing.T) {
 	url, _ := served(t, New("small", nil))
 	for _, path := range []string{
-		"", "dashboard/dashboard.js", "dashboard/dashboard.css", "dashboard/chart.js", "dashboard/filters.js", "dashboard/icon.svg",
+		"", "dashboard/dashboard.js", "dashboard/dashboard.css", "dashboard/chart.js", "dashboard/filters.js",
+		"dashboard/icon.svg",
 		"ui/ui.css", "ui/number.js", "ui/grey.js",
 	} {
 		answer, err := http.Get(url + path)

@@ -1,5 +1,5 @@
-// Package dashboard shows a running training on a page: curves, filters, speed, and buttons to stop and
-// resume it.
+// Package dashboard shows a running training on a page: curves, filters, speed, and buttons to stop
+// and resume it.
 package dashboard
 
 import (

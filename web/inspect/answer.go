@@ -11,7 +11,7 @@ import (
 	"convgraph/web/ui"
 )
 
-// A requestError is the request's fault.
+// A requestError is an error of the client.
 type requestError struct {
 	status int
 	text   string
@@ -23,7 +23,7 @@ func badRequest(format string, args ...any) error {
 	return &requestError{http.StatusBadRequest, fmt.Sprintf(format, args...)}
 }
 
-// endpoint serves one method of a URL; what the handler returns as an error becomes {"error": "…"}.
+// endpoint serves one method of a URL. It answers a handler's error as {"error": "…"}.
 func endpoint(method string, handle func(w http.ResponseWriter, r *http.Request) error) http.Handler {
 	return ui.Secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
@@ -58,7 +58,8 @@ func writeError(w http.ResponseWriter, err error) {
 	web.Error(w, status, err)
 }
 
-// A number is a float32 in JSON, with every figure it has; JSON has none for NaN and the infinities, so they are strings.
+// A number is a float32 in JSON, with all its digits. NaN and the infinities, which JSON lacks, are
+// strings.
 type number float32
 
 // MarshalJSON writes the number.

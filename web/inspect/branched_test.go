@@ -6,8 +6,8 @@ import (
 	"convgraph/graph"
 )
 
-// residual is a small network with a branch of each sort that the page must make clear: a residual
-// block with BatchNorm, and two convolutions side by side.
+// residual is a small network with a residual block with BatchNorm, and two convolutions side by
+// side.
 func residual(input tensor.Shape) *graph.Spec {
 	conv := func(filters, kernel int) graph.Part {
 		return graph.Serial(
@@ -24,7 +24,8 @@ func residual(input tensor.Shape) *graph.Spec {
 		graph.GlobalAvgPool{}, graph.Affine{Units: 10}, graph.Softmax{})
 }
 
-// branched are networks whose layers read any earlier ones. Between them they have every kind of layer that the networks before didn't.
+// branched returns networks with branches. Together they have every kind of layer that the
+// sequential networks lack.
 func branched() map[string]*graph.Spec {
 	square, pair := graph.Square, func(h, w int) graph.Pair { return graph.Pair{h, w} }
 	spec := func(name string, input tensor.Shape, parts ...graph.Part) *graph.Spec {
@@ -33,15 +34,19 @@ func branched() map[string]*graph.Spec {
 	return map[string]*graph.Spec{
 		"residual": residual(tensor.Shape{1, 12, 10}),
 		"activations": spec("activations", tensor.Shape{2, 5, 4},
-			graph.BatchNorm{Frozen: true}, graph.LeakyReLU{}, graph.BatchNorm{}, graph.PReLU{}, graph.PReLU{Shared: true, Start: -0.1},
-			graph.BatchNorm{}, graph.ELU{}, graph.CELU{Alpha: 2}, graph.SELU{}, graph.BatchNorm{}, graph.SiLU{}, graph.GELU{},
-			graph.GELU{Approximate: true}, graph.BatchNorm{}, graph.Mish{}, graph.Softsign{}, graph.HardSwish{}, graph.BatchNorm{},
+			graph.BatchNorm{Frozen: true}, graph.LeakyReLU{}, graph.BatchNorm{}, graph.PReLU{},
+			graph.PReLU{Shared: true, Start: -0.1},
+			graph.BatchNorm{}, graph.ELU{}, graph.CELU{Alpha: 2}, graph.SELU{}, graph.BatchNorm{}, graph.SiLU{},
+			graph.GELU{},
+			graph.GELU{Approximate: true}, graph.BatchNorm{}, graph.Mish{}, graph.Softsign{}, graph.HardSwish{},
+			graph.BatchNorm{},
 			graph.HardSigmoid{}, graph.Softplus{}, graph.Clip{Max: 6}, graph.Dropout2D{Rate: 0.5}),
 		"gates": spec("gates", tensor.Shape{6, 7, 5},
 			graph.Gate(graph.GlobalAvgPool{}, graph.Conv2D{Filters: 6, Kernel: square(1)}, graph.Sigmoid{}),
 			graph.Gate(graph.GlobalMaxPool{}, graph.Affine{Units: 6, NoBias: true}, graph.Sigmoid{}),
 			graph.GroupNorm{Groups: 3},
-			graph.Branches(graph.Multiply{}, graph.Tanh{}, graph.Conv2D{Filters: 6, Kernel: square(3), Pad: square(1), Groups: 6, NoBias: true}),
+			graph.Branches(graph.Multiply{}, graph.Tanh{},
+				graph.Conv2D{Filters: 6, Kernel: square(3), Pad: square(1), Groups: 6, NoBias: true}),
 			graph.Residual(graph.Serial(graph.LayerNorm{Eps: 1e-3}, graph.StochasticDepth{Rate: 0.2})),
 			graph.Flatten{}, graph.LayerNorm{}),
 		"arithmetic": spec("arithmetic", tensor.Shape{4, 6, 5},
@@ -51,14 +56,17 @@ func branched() map[string]*graph.Spec {
 			graph.Branches(graph.Divide{}, graph.Conv2D{Filters: 4, Kernel: square(1)}, graph.Softplus{}),
 			graph.Branches(graph.Maximum{}, graph.Conv2D{Filters: 4, Kernel: square(3), Pad: square(1)}, graph.Tanh{}),
 			graph.Branches(graph.Minimum{}, graph.Tanh{}, graph.Conv2D{Filters: 4, Kernel: square(1)}),
-			graph.Softmax{Axis: 2}, graph.LogSoftmax{Axis: 1}, graph.Flatten{}, graph.Scale{Shape: []int{1}}, graph.LogSoftmax{}),
+			graph.Softmax{Axis: 2}, graph.LogSoftmax{Axis: 1}, graph.Flatten{}, graph.Scale{Shape: []int{1}},
+			graph.LogSoftmax{}),
 		"places": spec("places", tensor.Shape{4, 6, 5},
 			graph.Take{Indices: []int{3, 0, 2, 2}}, graph.Take{Axis: 1, Indices: []int{5, 0, 1, 4, 4, 2}},
 			graph.Rearrange{Order: []int{2, 0, 1}, Shape: []int{5, 4, 6}},
 			graph.Rearrange{Dims: []int{5, 2, 2, 3, 2}, Order: []int{1, 0, 3, 4, 2}, Shape: []int{10, 6, 2}},
 			graph.Pad{Begin: pair(1, 0), End: pair(0, 3), Value: 0.5},
-			graph.Resize{Size: pair(9, 4), Mode: "linear"}, graph.Resize{Size: pair(5, 7), Mode: "cubic", Antialias: true},
-			graph.Resize{Size: pair(6, 6), Mode: "linear", Coordinates: "tf_crop_and_resize", Region: [4]float64{-0.2, 0, 0.8, 1.1}},
+			graph.Resize{Size: pair(9, 4), Mode: "linear"},
+			graph.Resize{Size: pair(5, 7), Mode: "cubic", Antialias: true},
+			graph.Resize{Size: pair(6, 6), Mode: "linear", Coordinates: "tf_crop_and_resize",
+				Region: [4]float64{-0.2, 0, 0.8, 1.1}},
 			graph.Resize{Size: pair(8, 7)},
 			graph.LpPool{P: 3, Kernel: square(3), Stride: square(2), Pad: square(1)},
 			graph.LpPool{Kernel: square(2), Stride: square(2), PadBegin: pair(1, 0), Ceil: true},
@@ -66,10 +74,12 @@ func branched() map[string]*graph.Spec {
 		"channels": spec("channels", tensor.Shape{6, 9, 8},
 			graph.Branches(graph.Concat{}, graph.Slice{End: 2},
 				graph.Serial(graph.Slice{Begin: 2, End: 6}, graph.ChannelShuffle{Groups: 2})),
-			graph.Conv2D{Filters: 6, Kernel: pair(3, 2), PadBegin: pair(2, 0), PadEnd: pair(1, 1), Stride: pair(2, 1), Groups: 3},
+			graph.Conv2D{Filters: 6, Kernel: pair(3, 2), PadBegin: pair(2, 0), PadEnd: pair(1, 1), Stride: pair(2, 1),
+				Groups: 3},
 			graph.PadChannels{Begin: 1, End: 2},
 			graph.Branches(graph.Add{},
-				graph.MaxPool{Kernel: square(2), Stride: square(1), Dilation: square(2), PadBegin: square(1), PadEnd: square(1)},
+				graph.MaxPool{Kernel: square(2), Stride: square(1), Dilation: square(2), PadBegin: square(1),
+					PadEnd: square(1)},
 				graph.AvgPool{Kernel: square(3), Stride: square(1), Pad: square(1), ExcludePad: true},
 				graph.AvgPool{Kernel: square(3), Stride: square(1), PadBegin: pair(2, 2)}),
 			graph.AvgPool{Kernel: square(2), Stride: square(2), Ceil: true},

@@ -32,7 +32,7 @@ import (
 	"convgraph/web/ui"
 )
 
-// show opens the page of the snapshots and waits until it has shown something.
+// show opens the page of the snapshots and waits for its first update.
 func show(t *testing.T, snapshots []inspect.Snapshot) *browser.Tab {
 	p, err := inspect.New(snapshots, nil)
 	require.NoError(t, err)
@@ -52,7 +52,7 @@ func showDefault(t *testing.T) (*browser.Tab, []inspect.Snapshot) {
 	return show(t, snapshots), snapshots
 }
 
-// seven is the test image that the page shows in the beginning.
+// seven returns the test image that the page shows first.
 func seven(t *testing.T) []float32 {
 	_, test, err := mnist.Load()
 	require.NoError(t, err)
@@ -68,7 +68,7 @@ func seven(t *testing.T) []float32 {
 	return nil
 }
 
-// percentages are the probabilities as the page writes them.
+// percentages formats probabilities like the page.
 func percentages(probabilities []float32) (all []string) {
 	for _, p := range probabilities {
 		switch {
@@ -85,7 +85,7 @@ func percentages(probabilities []float32) (all []string) {
 
 const shares = `[...document.querySelectorAll(".bar-share")].map((e) => e.textContent)`
 
-// waitForShares waits until the bars say what the model says of x.
+// waitForShares waits until the bars show the model's probabilities for x.
 func waitForShares(t *testing.T, b *browser.Tab, m *graph.Model, x []float32) {
 	t.Helper()
 	a := activations(t, m, x)
@@ -95,7 +95,7 @@ func waitForShares(t *testing.T, b *browser.Tab, m *graph.Model, x []float32) {
 	assert.Equal(t, fmt.Sprint(best), browser.Eval[string](b, `document.getElementById("verdict").textContent`))
 }
 
-// drawn is the input that the ink on the pad makes.
+// drawn returns the input made from the ink on the pad.
 func drawn(t *testing.T, b *browser.Tab) []float32 {
 	ink := browser.Eval[[]int](b, `(() => {
 		const small = document.createElement("canvas");
@@ -113,9 +113,10 @@ func drawn(t *testing.T, b *browser.Tab) []float32 {
 	return d.Pixels
 }
 
-var sevenStroke = [][2]float64{{0.25, 0.2}, {0.4, 0.2}, {0.55, 0.2}, {0.72, 0.2}, {0.65, 0.35}, {0.58, 0.5}, {0.52, 0.65}, {0.46, 0.82}}
+var sevenStroke = [][2]float64{{0.25, 0.2}, {0.4, 0.2}, {0.55, 0.2}, {0.72, 0.2}, {0.65, 0.35}, {0.58, 0.5},
+	{0.52, 0.65}, {0.46, 0.82}}
 
-// A stroke is read as it is drawn, and what the page says is what the model says.
+// A stroke is read while it is drawn, and the page shows the model's own probabilities.
 func TestBrowserReadsAStroke(t *testing.T) {
 	b, snapshots := showDefault(t)
 	after := snapshots[len(snapshots)-1].Model
@@ -134,10 +135,12 @@ func TestBrowserReadsAStroke(t *testing.T) {
 		x := 0.3 + 0.02*float64(i)
 		b.Drag("#pad", [2]float64{x, 0.9})
 		b.Wait("document.documentElement.dataset.updates !== " + fmt.Sprintf("%q", before))
-		milliseconds = append(milliseconds, browser.Eval[float64](b, "Number(document.documentElement.dataset.milliseconds)"))
+		milliseconds = append(milliseconds, browser.Eval[float64](b,
+			"Number(document.documentElement.dataset.milliseconds)"))
 	}
 	slices.Sort(milliseconds)
-	t.Logf("from the hand to the last map: least %.1f ms, median %.1f ms", milliseconds[0], milliseconds[len(milliseconds)/2])
+	t.Logf("from the hand to the last map: least %.1f ms, median %.1f ms", milliseconds[0],
+		milliseconds[len(milliseconds)/2])
 }
 
 const gridValues = `[...document.querySelectorAll('[data-grid="%s"] span')].map((e) => Number(e.dataset.exact))`
@@ -147,10 +150,11 @@ func grid(b *browser.Tab, name string) []float32 {
 }
 
 func shown(b *browser.Tab, name string) float32 {
-	return browser.Eval[float32](b, fmt.Sprintf(`Number(document.querySelector('#explanation [data-number="%s"]').dataset.exact)`, name))
+	return browser.Eval[float32](b,
+		fmt.Sprintf(`Number(document.querySelector('#explanation [data-number="%s"]').dataset.exact)`, name))
 }
 
-// pointAt points at a place of a layer's maps, and says which cell that was when its explanation is there.
+// pointAt points at a layer's maps, waits for the explanation, and returns its cell.
 func pointAt(t *testing.T, b *browser.Tab, layer string, x, y float64) (m, row, column int) {
 	t.Helper()
 	b.Point(fmt.Sprintf(`[id="layer-%s"] canvas`, layer), x, y)
@@ -162,12 +166,13 @@ func pointAt(t *testing.T, b *browser.Tab, layer string, x, y float64) (m, row, 
 func explained(t *testing.T, b *browser.Tab, layer string) (m, row, column int) {
 	t.Helper()
 	b.Wait(`(document.getElementById("explanation").dataset.cell ?? "").startsWith(document.documentElement.dataset.selected + " ")`)
-	_, err := fmt.Sscanf(browser.Eval[string](b, "document.documentElement.dataset.selected"), layer+" %d %d %d", &m, &row, &column)
+	_, err := fmt.Sscanf(browser.Eval[string](b, "document.documentElement.dataset.selected"), layer+" %d %d %d", &m,
+		&row, &column)
 	require.NoError(t, err)
 	return m, row, column
 }
 
-// The numbers of a cell are the model's own: its parameters, its activations, its kernels' output.
+// An explanation's numbers are the model's own parameters, activations and outputs.
 func TestBrowserExplainsACell(t *testing.T) {
 	b, snapshots := showDefault(t)
 	model, x := snapshots[len(snapshots)-1].Model, seven(t)
@@ -227,7 +232,7 @@ func TestBrowserExplainsACell(t *testing.T) {
 	}
 }
 
-// The slider goes back to before learning: filters, maps and probabilities are those of that model.
+// The slider changes the model: filters, maps, probabilities and explanations follow.
 func TestBrowserSlidesThroughLearning(t *testing.T) {
 	b, snapshots := showDefault(t)
 	const picture = `document.querySelector("#layer-conv1 canvas").toDataURL()`
@@ -237,7 +242,8 @@ func TestBrowserSlidesThroughLearning(t *testing.T) {
 	b.Wait(`document.getElementById("moment").textContent === "before learning"`)
 	waitForShares(t, b, snapshots[0].Model, seven(t))
 	assert.NotEqual(t, learned, browser.Eval[string](b, picture))
-	assert.Equal(t, "before learning", browser.Eval[string](b, `document.getElementById("snapshot").getAttribute("aria-valuetext")`))
+	assert.Equal(t, "before learning", browser.Eval[string](b,
+		`document.getElementById("snapshot").getAttribute("aria-valuetext")`))
 
 	m, row, column := pointAt(t, b, "conv1", 0.3, 0.3)
 	assert.Equal(t, activations(t, snapshots[0].Model, seven(t))[0][(m*24+row)*24+column], shown(b, "value"))
@@ -245,10 +251,11 @@ func TestBrowserSlidesThroughLearning(t *testing.T) {
 	b.Wait(`document.getElementById("moment").textContent === "epoch 1"`)
 	waitForShares(t, b, snapshots[1].Model, seven(t))
 	b.Wait(fmt.Sprintf(`document.getElementById("explanation").dataset.cell === "conv1 %d %d %d 1"`, m, row, column))
-	assert.Equal(t, activations(t, snapshots[1].Model, seven(t))[0][(m*24+row)*24+column], shown(b, "value"), "the explanation follows")
+	assert.Equal(t, activations(t, snapshots[1].Model, seven(t))[0][(m*24+row)*24+column], shown(b, "value"),
+		"the explanation follows")
 }
 
-// All of it works from the keyboard.
+// The page works from the keyboard.
 func TestBrowserKeyboard(t *testing.T) {
 	b, snapshots := showDefault(t)
 	const selected = `document.documentElement.dataset.selected`
@@ -276,11 +283,12 @@ func TestBrowserKeyboard(t *testing.T) {
 	waitForShares(t, b, snapshots[len(snapshots)-1].Model, drawn(t, b))
 }
 
-// Who sees nothing is told of everything: what takes the focus has a name, and none of it is hidden from a screen reader.
+// For screen readers every focusable element has a name, and none is hidden.
 func TestBrowserIsSpoken(t *testing.T) {
 	b, _ := showDefault(t)
 	const focusable = `[...document.querySelectorAll("a[href], button, input:not([hidden]), [tabindex='0']")]`
-	assert.Empty(t, browser.Eval[[]string](b, focusable+`.filter((e) => e.closest('[aria-hidden="true"]')).map((e) => e.outerHTML)`))
+	assert.Empty(t, browser.Eval[[]string](b,
+		focusable+`.filter((e) => e.closest('[aria-hidden="true"]')).map((e) => e.outerHTML)`))
 	assert.Empty(t, browser.Eval[[]string](b, focusable+
 		`.filter((e) => !(e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.labels?.length || e.textContent.trim())).map((e) => e.outerHTML)`))
 	b.Focus("#snapshot")
@@ -313,7 +321,8 @@ func TestBrowserTakesPictures(t *testing.T) {
 	assert.Equal(t, picture, browser.Eval[string](b, pad))
 }
 
-// A picture that can't be read is told of, and the page goes on showing what it showed, for other parameters, too.
+// For an unreadable file the page shows an error and keeps the last picture, also when the
+// parameters change.
 func TestBrowserRefusesPictures(t *testing.T) {
 	b, snapshots := showDefault(t)
 	waitForShares(t, b, snapshots[len(snapshots)-1].Model, seven(t))
@@ -351,7 +360,8 @@ func photograph(t *testing.T) (path string) {
 	return path
 }
 
-// A pixel of a colour picture has three numbers; a normalised cell's are its neighbours, their squares, and what they come to.
+// The explanation of a colour pixel has three numbers, that of LRN the neighbours, their squares
+// and the result.
 func TestBrowserExplainsColourAndNormalisation(t *testing.T) {
 	m := newModel(t, models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec(), 1)
 	b := show(t, []inspect.Snapshot{{Label: "as it is", Model: m}})
@@ -381,7 +391,8 @@ func TestBrowserExplainsColourAndNormalisation(t *testing.T) {
 		sum += float64(v) * float64(v)
 	}
 	cells := func(column int) []float32 {
-		return browser.Eval[[]float32](b, fmt.Sprintf(`[...document.querySelectorAll("#explanation .contributions tr td:nth-child(%d)")].map((e) => Number(e.dataset.exact))`, column))
+		return browser.Eval[[]float32](b,
+			fmt.Sprintf(`[...document.querySelectorAll("#explanation .contributions tr td:nth-child(%d)")].map((e) => Number(e.dataset.exact))`, column))
 	}
 	assert.Equal(t, inputs, cells(2))
 	assert.Equal(t, squares, cells(3))
@@ -408,7 +419,8 @@ func TestBrowserStartsWithASampleInColour(t *testing.T) {
 		p := slices.Clone(a[len(a)-1])
 		slices.Sort(p)
 		slices.Reverse(p)
-		b.Wait(fmt.Sprintf("JSON.stringify([...%s].sort()) === JSON.stringify(%s.sort())", shares, `["`+strings.Join(percentages(p), `","`)+`"]`))
+		b.Wait(fmt.Sprintf("JSON.stringify([...%s].sort()) === JSON.stringify(%s.sort())", shares,
+			`["`+strings.Join(percentages(p), `","`)+`"]`))
 		b.Point("#layer-input canvas", 0.53, 0.56) // row 4, column 6
 		for c, colour := range []string{"red", "green", "blue"} {
 			b.Wait(fmt.Sprintf(`Number(document.querySelector('#explanation [data-number=%q]')?.dataset.exact) === %v`,
@@ -417,7 +429,8 @@ func TestBrowserStartsWithASampleInColour(t *testing.T) {
 	}
 	assert.NotRegexp(t, "(?i)digit|draw", browser.Eval[string](b, "document.body.innerText"))
 	assert.Equal(t, "It sees", browser.Eval[string](b, `document.getElementById("verdict-words").textContent`))
-	assert.True(t, browser.Eval[bool](b, `document.getElementById("tools").hidden && !document.getElementById("pad").hasAttribute("tabindex")`))
+	assert.True(t, browser.Eval[bool](b,
+		`document.getElementById("tools").hidden && !document.getElementById("pad").hasAttribute("tabindex")`))
 }
 
 // The page fits a phone, and is dark where the reader's system is.
@@ -436,7 +449,7 @@ func TestBrowserSizesAndColours(t *testing.T) {
 	b.Wait("document.documentElement.scrollWidth <= 375")
 }
 
-// A network that has learned nothing but NaN is shown as it is, too.
+// A network of NaN is shown with NaN.
 func TestBrowserShowsNaN(t *testing.T) {
 	m := newModel(t, models.DefaultSimpleConvNet().Spec(), 1)
 	m.Params()[0].Value.Float32s()[0] = float32(math.NaN())
@@ -447,11 +460,12 @@ func TestBrowserShowsNaN(t *testing.T) {
 		b.Keys(kb.ArrowDown, kb.ArrowUp)
 		b.Wait(fmt.Sprintf(`(document.documentElement.dataset.selected ?? "").startsWith("%s 0 ")`, l.Name))
 		explained(t, b, l.Name)
-		assert.Equal(t, "NaN", browser.Eval[string](b, `document.querySelector('#explanation [data-number="value"]').textContent`), l.Name)
+		assert.Equal(t, "NaN", browser.Eval[string](b,
+			`document.querySelector('#explanation [data-number="value"]').textContent`), l.Name)
 	}
 }
 
-// Every layer of every network can be pointed at; the console stays empty, too, which every test here checks.
+// Every layer of various networks can be pointed at, without errors on the console.
 func TestBrowserShowsOtherNetworks(t *testing.T) {
 	deep, err := os.ReadFile("../../examples/deepconvnet.json")
 	require.NoError(t, err)
@@ -459,7 +473,8 @@ func TestBrowserShowsOtherNetworks(t *testing.T) {
 	require.NoError(t, err)
 	lenet, err := models.LeNet{}.Spec()
 	require.NoError(t, err)
-	for _, spec := range []*graph.Spec{lenet, deepconvnet, models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec(), onnxLayers()} {
+	for _, spec := range []*graph.Spec{lenet, deepconvnet,
+		models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec(), onnxLayers()} {
 		t.Run(spec.Name, func(t *testing.T) {
 			m := newModel(t, spec, 1)
 			b := show(t, []inspect.Snapshot{{Label: "as it is", Model: m}})
@@ -474,7 +489,7 @@ func TestBrowserShowsOtherNetworks(t *testing.T) {
 	}
 }
 
-// onnxLayers is a network of the layers that files of ONNX need, for pictures.
+// onnxLayers is a network for pictures with the layers that only ONNX files use.
 func onnxLayers() *graph.Spec {
 	pair := func(j graph.Join) graph.Part {
 		return graph.Branches(j, graph.Tanh{}, graph.Conv2D{Filters: 4, Kernel: graph.Square(1), Bias: 0.5})
@@ -482,19 +497,20 @@ func onnxLayers() *graph.Spec {
 	return graph.Sequential("onnx", tensor.Shape{3, 24, 24}, graph.He(),
 		graph.Take{Axis: 2, Indices: []int{3, 2, 1, 0, 5, 6, 7, 8}}, graph.Pad{Begin: graph.Pair{1, 2}, Value: 0.5},
 		graph.Conv2D{Filters: 4, Kernel: graph.Square(3)}, graph.Scale{Shape: []int{4, 1, 1}}, graph.Erf{},
-		graph.Resize{Size: graph.Square(6), Mode: "linear"}, pair(graph.Subtract{}), pair(graph.Maximum{}), pair(graph.Minimum{}),
+		graph.Resize{Size: graph.Square(6), Mode: "linear"}, pair(graph.Subtract{}), pair(graph.Maximum{}),
+		pair(graph.Minimum{}),
 		pair(graph.Divide{}), graph.LpPool{Kernel: graph.Square(3), Stride: graph.Square(2), Pad: graph.Square(1)},
 		graph.Rearrange{Order: []int{1, 2, 0}, Shape: []int{36}}, graph.Affine{Units: 10}, graph.LogSoftmax{})
 }
 
-// settled is a residual network whose statistics and biases aren't where they start.
+// settled returns a model whose statistics and biases differ from their initial values.
 func settled(t *testing.T, spec *graph.Spec) *graph.Model {
 	m := newModel(t, spec, 1)
 	unsettle(m, rand.New(rand.NewPCG(8, 9)))
 	return m
 }
 
-// A block with a shortcut and branches side by side can be followed: what reads what, which numbers met, and where they came from.
+// Branches are explained: which layers read which, the joined values, and their sources.
 func TestBrowserExplainsBranches(t *testing.T) {
 	m := settled(t, residual(tensor.Shape{1, 28, 28}))
 	b := show(t, []inspect.Snapshot{{Label: "as it is", Model: m}})
@@ -506,7 +522,7 @@ func TestBrowserExplainsBranches(t *testing.T) {
 		size := m.Nodes()[i].Shape
 		return a[i][(c*size[1]+row)*size[2]+column]
 	}
-	marked := func(layer string) bool { // a blue mark on its maps
+	marked := func(layer string) bool { // reports a blue mark on its maps
 		return browser.Eval[bool](b, fmt.Sprintf(`(() => {
 			const c = document.getElementById("layer-%s").querySelector("canvas");
 			const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
@@ -520,7 +536,8 @@ func TestBrowserExplainsBranches(t *testing.T) {
 	assert.Equal(t, at("stem.pool1", c, row, column), shown(b, "term-1"))
 	assert.Equal(t, at("block1.add1", c, row, column), shown(b, "value"))
 	assert.InDelta(t, shown(b, "value"), shown(b, "term-0")+shown(b, "term-1"), 1e-5)
-	for layer, want := range map[string]bool{"block1.bn2": true, "stem.pool1": true, "input": true, "block1.conv1": false} {
+	for layer, want := range map[string]bool{"block1.bn2": true, "stem.pool1": true, "input": true,
+		"block1.conv1": false} {
 		assert.Equal(t, want, marked(layer), layer)
 	}
 
@@ -533,17 +550,21 @@ func TestBrowserExplainsBranches(t *testing.T) {
 	assert.InDelta(t, shown(b, "value"), shown(b, "weight")*shown(b, "standardized")+shown(b, "bias"), 1e-5)
 
 	c, row, column = pointAt(t, b, "block2.concat1", 0.03, 0.03)
-	assert.Contains(t, browser.Eval[string](b, `document.getElementById("explanation").textContent`), "It is the value of block2.relu1")
+	assert.Contains(t, browser.Eval[string](b, `document.getElementById("explanation").textContent`),
+		"It is the value of block2.relu1")
 	assert.Equal(t, at("block2.relu1", c, row, column), shown(b, "value"))
 	assert.True(t, marked("block2.relu1"))
 	assert.False(t, marked("block2.relu2"))
 
 	const reads = `[...document.getElementById("layer-%s").querySelectorAll(".layer-reads button")].map((e) => e.textContent)`
-	assert.Equal(t, []string{"block1.bn2", "stem.pool1", "block1.relu2"}, browser.Eval[[]string](b, fmt.Sprintf(reads, "block1.add1")))
-	assert.Equal(t, []string{"stem.relu1", "block1.conv1", "block1.add1"}, browser.Eval[[]string](b, fmt.Sprintf(reads, "stem.pool1")))
+	assert.Equal(t, []string{"block1.bn2", "stem.pool1", "block1.relu2"},
+		browser.Eval[[]string](b, fmt.Sprintf(reads, "block1.add1")))
+	assert.Equal(t, []string{"stem.relu1", "block1.conv1", "block1.add1"},
+		browser.Eval[[]string](b, fmt.Sprintf(reads, "stem.pool1")))
 }
 
-// In the picture of the graph no step lies on another, each value that is read has a line, and a step leads to its maps.
+// In the drawing of the graph no nodes overlap, each edge has a line, and a click on a node leads
+// to its maps.
 func TestBrowserDrawsBranches(t *testing.T) {
 	m := settled(t, residual(tensor.Shape{1, 28, 28}))
 	b := show(t, []inspect.Snapshot{{Label: "as it is", Model: m}})
@@ -564,12 +585,13 @@ func TestBrowserDrawsBranches(t *testing.T) {
 	}
 	assert.Equal(t, wires, browser.Eval[int](b, `document.querySelectorAll(".wires path[data-from]").length`))
 	const step = `.branched .node[title^="block1.add1"]`
-	browser.Eval[bool](b, fmt.Sprintf("document.querySelector(%q).scrollIntoView({ block: \"center\", inline: \"center\" }), true", step))
+	browser.Eval[bool](b,
+		fmt.Sprintf("document.querySelector(%q).scrollIntoView({ block: \"center\", inline: \"center\" }), true", step))
 	b.Click(step, 0.5, 0.5)
 	b.Wait(`document.activeElement === document.getElementById("layer-block1.add1").querySelector("canvas")`)
 }
 
-// Labels that are each true or false have probabilities of their own, also where the network ends in logits; numbers are numbers.
+// The prediction suits the loss: independent labels, classes, or plain numbers.
 func TestBrowserPredictsForEachLoss(t *testing.T) {
 	for loss, want := range map[graph.Loss]string{
 		graph.BinaryCrossEntropy: "labels", graph.CrossEntropy: "%", graph.MeanSquaredError: "3 numbers",
@@ -599,14 +621,17 @@ func TestBrowserPredictsForEachLoss(t *testing.T) {
 			}
 		}
 		if shares != nil {
-			b.Wait(fmt.Sprintf("JSON.stringify(%s) === %q", `[...document.querySelectorAll(".bar-share")].map((e) => e.textContent)`, `["`+strings.Join(shares, `","`)+`"]`))
+			b.Wait(fmt.Sprintf("JSON.stringify(%s) === %q",
+				`[...document.querySelectorAll(".bar-share")].map((e) => e.textContent)`,
+				`["`+strings.Join(shares, `","`)+`"]`))
 		}
 		b.Wait(fmt.Sprintf(`document.getElementById("verdict-share").textContent.includes(%q)`, want))
 		assert.Equal(t, best, browser.Eval[int](b, `document.querySelectorAll(".bars .best").length`), loss)
 	}
 }
 
-// TestBrowserShowsWhy: heat over the picture, by the method that is chosen, for the class that is read.
+// TestBrowserShowsWhy: the heat map of the chosen method for the predicted class lies over the
+// picture.
 func TestBrowserShowsWhy(t *testing.T) {
 	b, _ := showDefault(t)
 	for _, method := range []string{"grad-cam", "occlusion"} {

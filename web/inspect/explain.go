@@ -15,16 +15,16 @@ type cell struct {
 	Column int `json:"column"`
 }
 
-// An explanation says how one cell of a layer was computed. One of the parts is there, or a note that
-// says why none is.
+// An explanation says how one cell of a layer was computed. It has one of the parts below, or a
+// note why there is none.
 type explanation struct {
 	Layer  string   `json:"layer"`
 	Kind   string   `json:"kind"`
 	Cell   cell     `json:"cell"`
-	Value  number   `json:"value"`  // what the model's own kernel gave
+	Value  number   `json:"value"`  // the model's own output
 	Reads  string   `json:"reads"`  // the first of Inputs
-	Inputs []string `json:"inputs"` // the layers whose values it was computed from, or "input"
-	Sees   *area    `json:"sees"`   // the part of the picture that it depends on; null for none
+	Inputs []string `json:"inputs"` // names of the layers that were read, or "input"
+	Sees   *area    `json:"sees"`   // the receptive field in the picture; null if it depends on nothing
 	Note   string   `json:"note,omitempty"`
 
 	Convolution     *convolution     `json:"convolution,omitempty"`
@@ -37,23 +37,23 @@ type explanation struct {
 	Softmax         *softmax         `json:"softmax,omitempty"`
 }
 
-// A working is what an explainer has to go by.
+// A working holds what an explainer needs: the layer with its inputs, outputs and parameters.
 type working struct {
 	layer
-	sources []source  // the values that the layer read
-	x, y    []float32 // the first of them, and what the layer gave
+	sources []source  // the layer's inputs
+	x, y    []float32 // the first input, and the output
 	model   *graph.Model
 	classes []string
 }
 
-// A source is a value that a layer read.
+// A source is an input of a layer.
 type source struct {
 	name   string
 	extent extent
 	x      []float32
 }
 
-// param is a parameter of the layer.
+// param returns a parameter of the layer.
 func (k working) param(name string) ([]float32, error) {
 	p, err := k.model.Param(k.Name + "." + name)
 	if err != nil {
@@ -62,7 +62,7 @@ func (k working) param(name string) ([]float32, error) {
 	return p.Float32s(), nil
 }
 
-// optional is the value at an index of a parameter that the layer may lack.
+// optional returns one value of a parameter that the layer may lack.
 func (k working) optional(name string, at int) (value float32, has bool) {
 	values, err := k.param(name)
 	if err != nil {
@@ -71,10 +71,10 @@ func (k working) optional(name string, at int) (value float32, has bool) {
 	return values[at], true
 }
 
-// An explainer fills in the part of the explanation that is for its kind of layer.
+// An explainer fills in the explanation's part for its kind of layer.
 type explainer func(k working, e *explanation) error
 
-// explainerOf is nil for a layer that isn't one of package graph's.
+// explainerOf returns nil for a layer that isn't from package graph.
 func explainerOf(l graph.Layer) explainer {
 	switch l.(type) {
 	case graph.Conv2D:
@@ -91,7 +91,8 @@ func explainerOf(l graph.Layer) explainer {
 		return explainScale
 	case graph.Dropout, graph.Dropout2D, graph.StochasticDepth, graph.Normalize:
 		return explainElementwise
-	case graph.Flatten, graph.Slice, graph.ChannelShuffle, graph.PadChannels, graph.Concat, graph.Take, graph.Rearrange, graph.Pad:
+	case graph.Flatten, graph.Slice, graph.ChannelShuffle, graph.PadChannels, graph.Concat, graph.Take,
+		graph.Rearrange, graph.Pad:
 		return explainMove
 	case graph.Add, graph.Subtract, graph.Multiply, graph.Divide, graph.Maximum, graph.Minimum:
 		return explainJoin
@@ -107,7 +108,7 @@ func explainerOf(l graph.Layer) explainer {
 	return nil
 }
 
-// serveExplain computes the network for the values in the body again and answers with how one cell of it came about.
+// serveExplain runs the network on the values in the body and answers how one cell was computed.
 func (p *Page) serveExplain(w http.ResponseWriter, r *http.Request) error {
 	s, err := p.snapshot(r)
 	if err != nil {
@@ -182,7 +183,7 @@ func (p *Page) explain(m *graph.Model, x []float32, i int, c cell) (*explanation
 	return e, explain(k, e)
 }
 
-// working is what layer i read and gave.
+// working collects the inputs and the output of layer i.
 func (p *Page) working(m *graph.Model, x []float32, activations [][]float32, i int) working {
 	k := working{layer: p.network.Layers[i], model: m, y: activations[i], classes: p.network.Classes}
 	for _, in := range k.node.Inputs {

@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// affine is a unit's sum over all the inputs, of which the page shows those that count most.
+// affine is a unit's sum over all inputs. It lists the largest products.
 type affine struct {
-	Largest []contribution `json:"largest"` // the largest magnitude first
+	Largest []contribution `json:"largest"` // by magnitude, largest first
 	More    rest           `json:"more"`    // all others
 	Sum     number         `json:"sum"`     // of all products
 	Bias    number         `json:"bias"`
@@ -16,7 +16,7 @@ type affine struct {
 	Total   number         `json:"total"` // Sum + Bias
 }
 
-// A contribution is one input's share.
+// A contribution is one input's product.
 type contribution struct {
 	From    cell   `json:"from"` // of the layer's input
 	Input   number `json:"input"`
@@ -41,10 +41,12 @@ func explainAffine(k working, e *explanation) error {
 		sum += product(i)
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(math.Abs(product(b)), math.Abs(product(a))) })
-	part := &affine{Sum: number(sum), Bias: number(b), NoBias: !has, Total: number(sum + float64(b)), Largest: []contribution{}}
+	part := &affine{Sum: number(sum), Bias: number(b), NoBias: !has, Total: number(sum + float64(b)),
+		Largest: []contribution{}}
 	for _, i := range order[:min(mostContributions, len(order))] {
 		largest += product(i)
-		part.Largest = append(part.Largest, contribution{k.in.cell(i), number(k.x[i]), number(weights[i]), number(product(i))})
+		part.Largest = append(part.Largest, contribution{k.in.cell(i), number(k.x[i]), number(weights[i]),
+			number(product(i))})
 	}
 	part.More = rest{len(order) - len(part.Largest), number(sum - largest)}
 	e.Affine = part

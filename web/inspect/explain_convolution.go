@@ -2,34 +2,35 @@ package inspect
 
 import "convgraph/graph"
 
-// A convolution is a cell's sum: over the input maps that its filter sees, and over the window in each, of input times weight, and the bias.
+// A convolution is a cell's sum of input times weight, over the window in each input map that the
+// filter reads, plus the bias.
 type convolution struct {
 	Window window `json:"window"`
 	Taps   []tap  `json:"taps"` // of the first maps
-	More   rest   `json:"more"` // the maps that aren't in Taps
+	More   rest   `json:"more"` // the maps that Taps leaves out
 	Sum    number `json:"sum"`  // of all products
 	Bias   number `json:"bias"`
 	NoBias bool   `json:"no_bias,omitempty"`
 	Total  number `json:"total"` // Sum + Bias
 }
 
-// A tap is what one input map contributes, its numbers in reading order.
+// A tap is the contribution of one input map, in reading order.
 type tap struct {
 	Map      int      `json:"map"` // of the layer's input
 	Inputs   []number `json:"inputs"`
-	Inside   []bool   `json:"inside"` // false where the window lies in the padding, whose input is 0
+	Inside   []bool   `json:"inside"` // false in the padding, where the input is 0
 	Weights  []number `json:"weights"`
 	Products []number `json:"products"`
 	Subtotal number   `json:"subtotal"`
 }
 
-// rest is what a list leaves out: how many entries, and their sum.
+// rest is the number and the sum of the entries that a list leaves out.
 type rest struct {
 	Count int    `json:"count"`
 	Sum   number `json:"sum"`
 }
 
-// An explanation has at most so many maps' numbers, and so many numbers of each sort.
+// Limits of an explanation: maps with all their numbers, and numbers of each kind.
 const (
 	mostTaps    = 16
 	mostNumbers = 4096
@@ -64,7 +65,8 @@ func explainConvolution(k working, e *explanation) error {
 	return nil
 }
 
-// filterMaps are the input maps that a filter sees, and the place of its first plane of weights among all.
+// filterMaps returns the input maps that a filter reads, and the index of its first plane of
+// weights.
 func filterMaps(c graph.Conv2D, filter, channels int) (maps []int, first int) {
 	if c.Connections != nil {
 		for _, inputs := range c.Connections[:filter] {
@@ -80,7 +82,8 @@ func filterMaps(c graph.Conv2D, filter, channels int) (maps []int, first int) {
 	return maps, filter * each
 }
 
-// newTap multiplies; the subtotal is of float64, so that only the kernel's rounding is between it and the kernel's sum.
+// newTap multiplies a window by its weights. The subtotal is in float64, so it differs from the
+// kernel's sum only by the kernel's rounding.
 func newTap(w window, k working, m int, weights []float32) (t tap, subtotal float64) {
 	inputs, inside := w.read(k.x, k.in, m)
 	products := make([]float32, len(inputs))
@@ -89,6 +92,7 @@ func newTap(w window, k working, m int, weights []float32) (t tap, subtotal floa
 		subtotal += float64(v) * float64(weights[i])
 	}
 	return tap{
-		Map: m, Inputs: numbers(inputs), Inside: inside, Weights: numbers(weights), Products: numbers(products), Subtotal: number(subtotal),
+		Map: m, Inputs: numbers(inputs), Inside: inside, Weights: numbers(weights), Products: numbers(products),
+		Subtotal: number(subtotal),
 	}, subtotal
 }

@@ -9,24 +9,24 @@ import (
 	"convgraph/ops"
 )
 
-// elementwise is a value that was computed from one other.
+// elementwise is a value computed from one other value.
 type elementwise struct {
-	Layer     string     `json:"layer"` // whose value it was computed from, or "input"
+	Layer     string     `json:"layer"` // the layer that was read, or "input"
 	From      cell       `json:"from"`  // of that layer
 	In        number     `json:"in"`
 	Formula   string     `json:"formula"` // of x
 	Constants []constant `json:"constants,omitempty"`
 	Curve     *curve     `json:"curve,omitempty"`
-	Total     number     `json:"total"` // the formula's value, computed again
+	Total     number     `json:"total"` // the formula's value in float64
 }
 
-// A constant is a letter of a formula with its value.
+// A constant is a letter in a formula with its value.
 type constant struct {
 	Name  string `json:"name"`
 	Value number `json:"value"`
 }
 
-// A curve is a function's values at equal distances from Low to High.
+// A curve is a function's values at equal steps from Low to High.
 type curve struct {
 	Low    number   `json:"low"`
 	High   number   `json:"high"`
@@ -35,8 +35,8 @@ type curve struct {
 
 const curvePoints = 161
 
-// newCurve draws a function around 0, as far as x and a little beyond. There is none for an x that
-// isn't finite.
+// newCurve samples a function around 0, a little beyond ±x. It returns nil for an x that isn't
+// finite.
 func newCurve(f func(float64) float64, x float32) *curve {
 	if v := float64(x); !xmath.IsFinite(v) {
 		return nil
@@ -49,7 +49,7 @@ func newCurve(f func(float64) float64, x float32) *curve {
 	return c
 }
 
-// same is the part for a layer that computes each value from the one at the same place.
+// same is the part for a layer that computes each value from the one at the same position.
 func (k working) same(e *explanation) *elementwise {
 	x := k.x[k.in.at(e.Cell)]
 	return &elementwise{Layer: k.Reads[0], From: e.Cell, In: number(x)}
@@ -93,7 +93,8 @@ func explainPReLU(k working, e *explanation) error {
 
 func explainScale(k working, e *explanation) error {
 	shape := extentOf(k.layer.layer.(graph.Scale).Shape)
-	at := shape.at(cell{min(e.Cell.Map, shape.Maps-1), min(e.Cell.Row, shape.Height-1), min(e.Cell.Column, shape.Width-1)})
+	at := shape.at(cell{min(e.Cell.Map, shape.Maps-1), min(e.Cell.Row, shape.Height-1),
+		min(e.Cell.Column, shape.Width-1)})
 	f := ops.Function{}
 	w, weighted := k.optional("weight", at)
 	b, shifted := k.optional("bias", at)
@@ -127,7 +128,8 @@ func explainElementwise(k working, e *explanation) error {
 	case graph.Dropout:
 		part.Formula = "x: dropout is for training only"
 		if l.Classic {
-			part.Formula, part.Total = fmt.Sprintf("%.4g · x, for all that training dropped", 1-l.Rate), number((1-l.Rate)*x)
+			part.Formula, part.Total = fmt.Sprintf("%.4g · x, for all that training dropped", 1-l.Rate),
+				number((1-l.Rate)*x)
 		}
 	case graph.Dropout2D:
 		part.Formula = "x: training drops whole maps, prediction none"

@@ -6,15 +6,15 @@ import (
 	"convgraph/graph"
 )
 
-// A join is computed from values of several layers.
+// A join is a value computed from values of several layers.
 type join struct {
 	How   string `json:"how"`   // sum, difference, product, quotient, maximum or minimum
-	Terms []term `json:"terms"` // of the first layers
-	More  rest   `json:"more"`  // the terms that aren't in Terms
-	Total number `json:"total"` // the value, computed again
+	Terms []term `json:"terms"` // of the first mostTerms layers
+	More  rest   `json:"more"`  // the terms that Terms leaves out
+	Total number `json:"total"` // the value in float64
 }
 
-// A term is one layer's share.
+// A term is one layer's value.
 type term struct {
 	Layer string `json:"layer"`
 	From  cell   `json:"from"`
@@ -57,7 +57,8 @@ func explainJoin(k working, e *explanation) error {
 	return nil
 }
 
-// gateCell is the cell of a value that is joined at a cell: the same, or the gate's of the map.
+// gateCell returns the cell that is read at c: c itself, or the single cell of the map if the value
+// is a gate.
 func gateCell(c cell, e extent) cell {
 	if e.plane() == 1 {
 		return cell{Map: c.Map}

@@ -6,21 +6,22 @@ import (
 	"convgraph/graph"
 )
 
-// normalization is a value divided by the strength of the maps beside it, at the same place: x / (K + Alpha·Sum)^Beta.
+// normalization is local response normalisation: x / (K + Alpha·Sum)^Beta, where Sum is over the
+// squares at the same position of neighbouring maps.
 type normalization struct {
 	In         number      `json:"in"`
-	Neighbours []neighbour `json:"neighbours"` // in the order of the maps; the value's own map is among them
-	More       rest        `json:"more"`       // the neighbours that aren't in Neighbours, and the sum of their squares
+	Neighbours []neighbour `json:"neighbours"` // by map, including the value's own
+	More       rest        `json:"more"`       // the neighbours left out, and the sum of their squares
 	Sum        number      `json:"sum"`        // of all squares
 	K          number      `json:"k"`
 	Alpha      number      `json:"alpha"`
 	Beta       number      `json:"beta"`
 	Base       number      `json:"base"`    // K + Alpha·Sum
 	Divisor    number      `json:"divisor"` // Base to the power of Beta
-	Total      number      `json:"total"`   // In / Divisor: the value, computed again
+	Total      number      `json:"total"`   // In / Divisor in float64
 }
 
-// A neighbour is what one map has at the cell's place.
+// A neighbour is one map's value at the cell's position.
 type neighbour struct {
 	From   cell   `json:"from"` // of the layer's input
 	Input  number `json:"input"`
@@ -53,7 +54,8 @@ func explainLRN(k working, e *explanation) error {
 
 func square(v number) float64 { return float64(v) * float64(v) }
 
-// neighbours are the maps that a cell is normalised by: size of them, its own in the middle, fewer at the first and the last map.
+// neighbours returns the values of the size maps around a cell's own, fewer at the first and the
+// last map.
 func neighbours(k working, size int, c cell) (all []neighbour) {
 	for m := max(0, c.Map-size/2); m <= min(k.in.Maps-1, c.Map+(size-1)/2); m++ {
 		from := cell{m, c.Row, c.Column}
@@ -63,7 +65,7 @@ func neighbours(k working, size int, c cell) (all []neighbour) {
 	return all
 }
 
-// nearest are the neighbours to show: those around the value's own map.
+// nearest returns the neighbours to show: those around the value's own map.
 func nearest(all []neighbour, own int) []neighbour {
 	middle := own - all[0].From.Map
 	from := min(max(0, middle-mostNeighbours/2), max(0, len(all)-mostNeighbours))

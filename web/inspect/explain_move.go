@@ -2,7 +2,7 @@ package inspect
 
 import "convgraph/graph"
 
-// explainMove is for layers that compute nothing: each value is one that was read, in another place.
+// explainMove is for layers that only move values.
 func explainMove(k working, e *explanation) error {
 	from, c, ok := k.layer.origin(e.Cell)
 	if !ok {
@@ -18,8 +18,8 @@ func explainMove(k working, e *explanation) error {
 	return nil
 }
 
-// origin is where a value of a layer that only moves values comes from: which of the values that it
-// reads, and the cell of it. ok is false for a value that comes from nowhere.
+// origin returns where a value of a layer that only moves values comes from: which input, and which
+// cell of it. ok is false for padding.
 func (l layer) origin(c cell) (input int, from cell, ok bool) {
 	switch kind := l.layer.(type) {
 	case graph.Slice:
@@ -52,7 +52,7 @@ func (l layer) origin(c cell) (input int, from cell, ok bool) {
 	return 0, c, true
 }
 
-// rearranged is the index in the input of the number that a Rearrange puts at index i.
+// rearranged returns the index in the input of the value that a Rearrange puts at index i.
 func rearranged(r graph.Rearrange, in []int, i int) int {
 	dims := r.Dims
 	if dims == nil {

@@ -7,21 +7,21 @@ import (
 	"convgraph/graph"
 )
 
-// A pooling is what a cell's window held, and how one value was made of it.
+// A pooling is the content of a cell's window, and how it became one value.
 type pooling struct {
 	How    string   `json:"how"` // max, mean, lp or subsample
 	Window window   `json:"window"`
-	Inputs []number `json:"inputs"` // empty if they are too many to show
-	Inside []bool   `json:"inside"` // false where the window lies in the padding
-	Winner int      `json:"winner"` // which of them max pooling took; -1 for the others
+	Inputs []number `json:"inputs"` // empty if too many to show
+	Inside []bool   `json:"inside"` // false in the padding
+	Winner int      `json:"winner"` // index of the input that max pooling took; -1 for other poolings
 
-	Sum         number `json:"sum"`         // of lp: of the magnitudes, each to the power P
-	Count       int    `json:"count"`       // what the mean divides by
-	P           number `json:"p"`           // of lp: the power, and the root's degree
-	Factor      number `json:"factor"`      // of lp: what the sum is multiplied by, 1 unless the window reaches beyond the padding
-	Coefficient number `json:"coefficient"` // what subsampling multiplies the sum by
-	Bias        number `json:"bias"`        // and adds
-	Total       number `json:"total"`       // the value, computed again
+	Sum         number `json:"sum"`         // of the inputs; for lp of |x|^P
+	Count       int    `json:"count"`       // divisor of the mean
+	P           number `json:"p"`           // for lp: the power, and the degree of the root
+	Factor      number `json:"factor"`      // for lp: multiplies the sum; 1 unless the window extends beyond the padding
+	Coefficient number `json:"coefficient"` // for subsample: multiplies the sum
+	Bias        number `json:"bias"`        // for subsample: is added
+	Total       number `json:"total"`       // the value in float64
 }
 
 func explainPooling(k working, e *explanation) error {
@@ -54,8 +54,7 @@ func explainPooling(k working, e *explanation) error {
 	return nil
 }
 
-// lp fills in the part for LpPool. As many values count as the window has: those beyond the padding
-// are taken to be like the mean of the others.
+// lp fills in the part for LpPool. Cells beyond the padding count as the mean of the others.
 func (p *pooling) lp(power float64, inputs []float32, counted int) {
 	var sum float64
 	for _, v := range inputs {
@@ -80,7 +79,8 @@ func (k working) subsample(p *pooling, m int, sum float64) error {
 	return nil
 }
 
-// winner is the first of the largest, as the kernel has it: padding never wins, and a NaN wins over every number.
+// winner returns the index of the first largest input, like the kernel: padding never wins, and NaN
+// wins over every number.
 func winner(values []float32, inside []bool) int {
 	best := -1
 	for i, v := range values {

@@ -5,8 +5,8 @@ import (
 	"convgraph/ops"
 )
 
-// explainResize shows an interpolation as a sum over a window of the cell's map: the weights are the
-// products of those of the rows and those of the columns.
+// explainResize shows an interpolation as a weighted sum over a window. Each weight is the product
+// of a row's and a column's weight.
 func explainResize(k working, e *explanation) error {
 	r := k.layer.layer.(graph.Resize)
 	rows, columns := r.Taps(0, k.in.Height)[e.Cell.Row], r.Taps(1, k.in.Width)[e.Cell.Column]
@@ -32,17 +32,18 @@ func explainResize(k working, e *explanation) error {
 	return nil
 }
 
-// span is the first and the last row or column of a list that has some.
+// span returns the first and the last row or column of a non-empty list.
 func span(taps []ops.Tap) (first, last int) { return taps[0].Index, taps[len(taps)-1].Index }
 
-// resized is the area of the input that an area of the output reads; ok is false if it reads nothing.
+// resized returns the area of the input that an area of the output reads; ok is false if it reads
+// nothing.
 func resized(r graph.Resize, a area, in extent) (read area, ok bool) {
 	top, bottom, rows := spans(r.Taps(0, in.Height)[a.Top : a.Bottom+1])
 	left, right, columns := spans(r.Taps(1, in.Width)[a.Left : a.Right+1])
 	return area{top, left, bottom, right}, rows && columns
 }
 
-// spans is the first and the last row or column of several lists.
+// spans returns the first and the last row or column of several lists.
 func spans(lines [][]ops.Tap) (first, last int, ok bool) {
 	for _, taps := range lines {
 		if len(taps) == 0 {

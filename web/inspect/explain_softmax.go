@@ -9,16 +9,17 @@ import (
 	"convgraph/graph"
 )
 
-// softmax is how logits became probabilities: the exponential of each, less the largest so that none overflows, divided by their sum.
+// softmax is how logits become probabilities: exp(logit − largest), divided by the sum of these
+// exponentials.
 type softmax struct {
 	Largest number  `json:"largest"`       // of the logits
 	Sum     number  `json:"sum"`           // of the exponentials
-	Classes []share `json:"classes"`       // the likeliest in the order of the network, the one in question always among them
-	More    int     `json:"more"`          // classes that aren't in Classes
+	Classes []share `json:"classes"`       // the likeliest and the class in question, in the network's order
+	More    int     `json:"more"`          // how many Classes leaves out
 	Log     bool    `json:"log,omitempty"` // the values are the logarithms of the probabilities
 }
 
-// A share is one class, or one place of the axis that the probabilities add up along.
+// A share is one class, or one index of the axis along which the probabilities sum to 1.
 type share struct {
 	Class       int    `json:"class"`
 	From        cell   `json:"from"`
@@ -62,7 +63,7 @@ func explainSoftmax(k working, e *explanation) error {
 	return nil
 }
 
-// className is what the place i of an axis is called: by its class where there is one for each.
+// className names index i of an axis: its class, if each index has one.
 func (k working) className(axis, i int) string {
 	if axis == 0 && k.in.Maps == len(k.classes) {
 		return k.classes[i]
@@ -70,10 +71,10 @@ func (k working) className(axis, i int) string {
 	return fmt.Sprintf("%s %d", [3]string{"map", "row", "column"}[axis], i)
 }
 
-// along is a cell's place on an axis: 0 is the maps, 1 the rows, 2 the columns.
+// along returns a cell's index on an axis: 0 is the maps, 1 the rows, 2 the columns.
 func (c cell) along(axis int) int { return [3]int{c.Map, c.Row, c.Column}[axis] }
 
-// line are the cells along an axis through one of them.
+// line returns the cells along an axis through one cell.
 func line(through cell, e extent, axis int) []cell {
 	cells := make([]cell, [3]int{e.Maps, e.Height, e.Width}[axis])
 	for i := range cells {
@@ -84,7 +85,7 @@ func line(through cell, e extent, axis int) []cell {
 	return cells
 }
 
-// pick takes the values of cells.
+// pick returns the values of cells.
 func pick(x []float32, e extent, cells []cell) []float32 {
 	values := make([]float32, len(cells))
 	for i, c := range cells {
@@ -93,13 +94,13 @@ func pick(x []float32, e extent, cells []cell) []float32 {
 	return values
 }
 
-// likeliest are the classes to show, in their own order.
+// likeliest returns the classes to show, in the network's order.
 func likeliest(probabilities []float32, asked int) []int {
 	order := make([]int, len(probabilities))
 	for i := range order {
 		order[i] = i
 	}
-	rank := func(i int) float32 { // the one in question comes before all
+	rank := func(i int) float32 { // the class in question ranks first
 		if i == asked {
 			return 2
 		}

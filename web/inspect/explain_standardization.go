@@ -11,12 +11,12 @@ import (
 //
 //	weight · (x - mean) / sqrt(variance + eps) + bias
 type standardization struct {
-	// How says what mean and variance are of: running, the map's values in training; group, the maps
-	// First to Last of this picture; place, all maps at the cell's place.
+	// How says over what mean and variance are: running, the map's values in training; group, the
+	// maps First to Last of this picture; place, all maps at the cell's position.
 	How          string `json:"how"`
 	First        int    `json:"first"`
 	Last         int    `json:"last"`
-	Count        int    `json:"count"` // of the values that mean and variance are of; 0 if they are of the training
+	Count        int    `json:"count"` // of values in mean and variance; 0 for running ones
 	In           number `json:"in"`
 	Mean         number `json:"mean"`
 	Variance     number `json:"variance"`
@@ -25,7 +25,7 @@ type standardization struct {
 	Standardized number `json:"standardized"` // (In - Mean) / Std
 	Weight       number `json:"weight"`
 	Bias         number `json:"bias"`
-	Total        number `json:"total"` // the value, computed again
+	Total        number `json:"total"` // the value in float64
 }
 
 // defaultEps is the constant under the root of a layer that declares none.
@@ -71,7 +71,7 @@ func explainStandardization(k working, e *explanation) error {
 	return nil
 }
 
-// running are the statistics of a map that training left behind.
+// running returns a map's running mean and variance.
 func (k working) running(m int) (mean, variance float64, err error) {
 	means, err := k.param("running_mean")
 	if err != nil {
@@ -84,7 +84,7 @@ func (k working) running(m int) (mean, variance float64, err error) {
 	return float64(means[m]), float64(variances[m]), nil
 }
 
-// moments are the mean and the variance of values.
+// moments returns the mean and the variance of values.
 func moments(values []float32) (mean, variance float64) {
 	for _, v := range values {
 		mean += float64(v)

@@ -123,16 +123,18 @@ func explain(t *testing.T, h http.Handler, layer string, m, row, column int, x [
 	return decode[explanation](t, request(h, http.MethodPost, url, asBytes(x)))
 }
 
-// networks have every kind of layer between them.
+// networks returns networks that together have every kind of layer.
 func networks(t *testing.T) map[string]*graph.Spec {
 	specs := map[string]*graph.Spec{
 		"padded": graph.Sequential("padded", tensor.Shape{4, 9, 8}, graph.He(),
 			graph.Normalize{Mean: []float64{0.5, 0.4, 0.3, 0.2}, Std: []float64{0.2, 0.3, 0.4, 0.5}},
 			graph.Conv2D{
-				Filters: 6, Kernel: graph.Pair{3, 2}, Stride: graph.Pair{1, 2}, Pad: graph.Pair{2, 1}, Dilation: graph.Pair{2, 1}, Groups: 2,
+				Filters: 6, Kernel: graph.Pair{3, 2}, Stride: graph.Pair{1, 2}, Pad: graph.Pair{2, 1},
+				Dilation: graph.Pair{2, 1}, Groups: 2,
 			},
 			graph.Sigmoid{}, graph.AvgPool{Kernel: graph.Square(3), Stride: graph.Square(2), Pad: graph.Square(1)},
-			graph.Dropout{Rate: 0.5, Classic: true}, graph.MaxPool{Kernel: graph.Square(2), Stride: graph.Square(1), Pad: graph.Square(1)},
+			graph.Dropout{Rate: 0.5, Classic: true},
+			graph.MaxPool{Kernel: graph.Square(2), Stride: graph.Square(1), Pad: graph.Square(1)},
 			graph.LRN{Size: 4, K: 1, Alpha: 0.5, Beta: 0.6},
 			graph.Flatten{}, graph.Tanh{A: 1.7, B: 0.6}, graph.Affine{Units: 12}, graph.Softmax{}),
 		"many maps": graph.Sequential("many", tensor.Shape{20, 6, 6}, graph.He(),
@@ -154,7 +156,8 @@ func networks(t *testing.T) map[string]*graph.Spec {
 	return specs
 }
 
-// Whatever cell of whatever layer is pointed at: the value is the kernel's own, and what the explanation adds up comes to it.
+// For random cells of every layer the value is the kernel's own, and the explanation's parts add up
+// to it.
 func TestExplanationsAddUp(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for name, spec := range networks(t) {
@@ -164,7 +167,8 @@ func TestExplanationsAddUp(t *testing.T) {
 		all := activations(t, m, x)
 		for i, l := range decode[network](t, request(h, http.MethodGet, "/api/network", nil)).Layers {
 			for range 4 {
-				channel, row, column := random.IntN(l.Output.Maps), random.IntN(l.Output.Height), random.IntN(l.Output.Width)
+				channel, row, column := random.IntN(l.Output.Maps), random.IntN(l.Output.Height),
+					random.IntN(l.Output.Width)
 				e := explain(t, h, l.Name, channel, row, column, x)
 				at := (channel*l.Output.Height+row)*l.Output.Width + column
 				assert.Equal(t, all[i][at], e.Value, "%s, %s", name, l.Name)
@@ -181,7 +185,7 @@ func TestExplanationsAddUp(t *testing.T) {
 	}
 }
 
-// unsettle gives every parameter that starts at 0 another value.
+// unsettle gives random values to parameters that start at 0.
 func unsettle(m *graph.Model, random *rand.Rand) {
 	for _, p := range m.Params() {
 		for i, v := range p.Value.Float32s() {
@@ -275,7 +279,7 @@ func assertAddsUp(t *testing.T, e explanation, where string) {
 	}
 }
 
-// No kind of layer is without an explanation, and none without a network that tests it.
+// Every kind of layer has an explanation and occurs in a test network.
 func TestEveryKindIsExplained(t *testing.T) {
 	seen := map[string]bool{}
 	for _, spec := range networks(t) {
@@ -288,7 +292,7 @@ func TestEveryKindIsExplained(t *testing.T) {
 	}
 }
 
-// By hand: a window that stands out of its input, with a filter of known weights.
+// By hand: a window that extends beyond its input, with known weights.
 func TestConvolutionByHand(t *testing.T) {
 	m := newModel(t, graph.Sequential("tiny", tensor.Shape{1, 2, 2}, graph.He(),
 		graph.Conv2D{Filters: 1, Kernel: graph.Square(2), Pad: graph.Square(1)}), 1)
@@ -306,7 +310,7 @@ func TestConvolutionByHand(t *testing.T) {
 	assert.Equal(t, area{0, 0, 0, 1}, e.Sees)
 }
 
-// As the kernel has it: of equal values the first wins, padding never does, and NaN does always.
+// As in the kernel: the first of equal values wins, padding never wins, NaN always wins.
 func TestPoolingByHand(t *testing.T) {
 	m := newModel(t, graph.Sequential("tiny", tensor.Shape{1, 2, 2}, graph.He(),
 		graph.Conv2D{Filters: 1, Kernel: graph.Square(1)},
@@ -329,9 +333,11 @@ func TestPoolingByHand(t *testing.T) {
 	}
 }
 
-// By hand: the first, a middle and the last of four maps of one cell, normalised over four maps: two below, itself, one above.
+// By hand: the first, a middle and the last of four maps of one cell, normalised over four maps:
+// two below, itself, one above.
 func TestNormalizationByHand(t *testing.T) {
-	m := newModel(t, graph.Sequential("tiny", tensor.Shape{4, 1, 1}, graph.He(), graph.LRN{Size: 4, K: 2, Alpha: 0.5, Beta: 0.5}), 1)
+	m := newModel(t, graph.Sequential("tiny", tensor.Shape{4, 1, 1}, graph.He(),
+		graph.LRN{Size: 4, K: 2, Alpha: 0.5, Beta: 0.5}), 1)
 	h, x := serve(t, m), []float32{1, 2, 3, 5}
 	for own, want := range map[int]struct {
 		maps      []int
@@ -357,9 +363,10 @@ func TestNormalizationByHand(t *testing.T) {
 	}
 }
 
-// Of many neighbours the 16 around the value's own map are there; of the others there is the sum of their squares.
+// Of many neighbours the 16 nearest are listed, and the others' squares are summed.
 func TestNormalizationByManyMaps(t *testing.T) {
-	m := newModel(t, graph.Sequential("wide", tensor.Shape{40, 1, 2}, graph.He(), graph.LRN{Size: 100, K: 1, Alpha: 0.1, Beta: 0.75}), 1)
+	m := newModel(t, graph.Sequential("wide", tensor.Shape{40, 1, 2}, graph.He(),
+		graph.LRN{Size: 100, K: 1, Alpha: 0.1, Beta: 0.75}), 1)
 	h, x := serve(t, m), noise(m)
 	for own, first := range map[int]int{0: 0, 20: 12, 39: 24} {
 		e := explain(t, h, "lrn1", own, 0, 1, x)
@@ -370,7 +377,7 @@ func TestNormalizationByManyMaps(t *testing.T) {
 	}
 }
 
-// Flatten's unit 17 is a place of a map.
+// A unit of Flatten comes from a cell of a map.
 func TestElementwiseFrom(t *testing.T) {
 	m := newModel(t, graph.Sequential("tiny", tensor.Shape{3, 2, 4}, graph.He(), graph.Flatten{}), 1)
 	x := noise(m)
@@ -379,7 +386,7 @@ func TestElementwiseFrom(t *testing.T) {
 	assert.Equal(t, x[13], e.In)
 }
 
-// Of many classes the likeliest ten are there, and the one in question, in the network's order.
+// Of many classes the likeliest ten and the one in question are listed, in the network's order.
 func TestSoftmaxOfManyClasses(t *testing.T) {
 	m := newModel(t, graph.Sequential("classes", tensor.Shape{30}, graph.He(), graph.Softmax{}), 1)
 	x := make([]float32, 30)
@@ -409,7 +416,7 @@ func TestPartialConnections(t *testing.T) {
 	assert.Equal(t, []int{3, 4, 5}, maps)
 }
 
-// Numbers are for the first 16 maps; of the others there is the sum.
+// The first 16 maps are listed, the others summed.
 func TestManyMapsAreSummed(t *testing.T) {
 	m := newModel(t, networks(t)["many maps"], 1)
 	c := explain(t, serve(t, m), "conv1", 1, 2, 3, noise(m)).Convolution
@@ -417,7 +424,7 @@ func TestManyMapsAreSummed(t *testing.T) {
 	assert.Equal(t, 4, c.More.Count)
 }
 
-// By hand: two branches and what comes of their sum, their product and the two side by side.
+// By hand: the sum, the product and the concatenation of branches.
 func TestJoinsByHand(t *testing.T) {
 	spec := graph.Sequential("tiny", tensor.Shape{2, 1, 2}, graph.He(),
 		graph.Branches(graph.Concat{}, graph.Slice{Begin: 1, End: 2}, graph.Residual(graph.Clip{Max: 6}),
@@ -477,7 +484,7 @@ func TestStandardizationByHand(t *testing.T) {
 	}
 }
 
-// A mean over a window that reaches beyond its input divides by what counts.
+// A mean over a window that extends beyond its input divides by the cells that count.
 func TestMeanByHand(t *testing.T) {
 	pool := graph.AvgPool{Kernel: graph.Square(2), PadEnd: graph.Square(1), Stride: graph.Square(2), Ceil: true}
 	for _, c := range []struct {
@@ -508,7 +515,7 @@ func TestActivationsCurve(t *testing.T) {
 	assert.Equal(t, []float32{0, 5}, []float32{e.Curve.Values[last/2], e.Curve.Values[last]})
 }
 
-// Whatever layer is asked about, over whatever branches: a pixel that its cell doesn't see changes nothing.
+// Through branches: pixels outside of a cell's receptive field don't change its value.
 func TestSeesOverBranches(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for name, spec := range branched() {
@@ -530,7 +537,7 @@ func TestSeesOverBranches(t *testing.T) {
 	}
 }
 
-// Of two branches the larger counts; of a concatenation the one that the map came from.
+// A sum's receptive field is its widest branch's; a concatenated map's is its own branch's.
 func TestSeesTheWidestBranch(t *testing.T) {
 	conv := func(name string, k int) graph.Layer {
 		return graph.Conv2D{Name: name, Filters: 2, Kernel: graph.Square(k), Pad: graph.Square(k / 2)}
@@ -543,7 +550,7 @@ func TestSeesTheWidestBranch(t *testing.T) {
 	assert.Equal(t, area{2, 2, 6, 6}, explain(t, h, "concat1", 2, 4, 4, x).Sees)
 }
 
-// What a cell sees is what it depends on: to change any other pixel changes nothing.
+// Pixels outside of a cell's receptive field don't change its value.
 func TestSees(t *testing.T) {
 	spec := models.DefaultSimpleConvNet().Spec()
 	m := newModel(t, spec, 1)
@@ -566,7 +573,7 @@ func TestSees(t *testing.T) {
 	}
 }
 
-// A model that has learned nothing but NaN is shown as it is.
+// A model of NaN is explained with NaN.
 func TestNaN(t *testing.T) {
 	m := newModel(t, models.DefaultSimpleConvNet().Spec(), 1)
 	m.Params()[0].Value.Float32s()[0] = float32(math.NaN())
@@ -580,7 +587,8 @@ func TestNaN(t *testing.T) {
 	assert.Contains(t, request(h, http.MethodGet, "/api/filters?snapshot=0", nil).Body.String(), `"NaN"`)
 }
 
-// The page has words for every kind of layer: a title and a sentence, unless an activation's function has them.
+// The page has a title and a sentence for every kind of layer, except activations, whose function
+// has them.
 func TestEveryKindHasWords(t *testing.T) {
 	text, err := os.ReadFile("assets/words.js")
 	require.NoError(t, err)
@@ -613,7 +621,7 @@ func TestPairsByHand(t *testing.T) {
 	}
 }
 
-// By hand: a matrix of 2×3, cut out, turned and framed.
+// By hand: a matrix of 2×3 is indexed, transposed, reshaped and padded.
 func TestMovesByHand(t *testing.T) {
 	for name, c := range map[string]struct {
 		layer             graph.Layer
@@ -637,21 +645,23 @@ func TestMovesByHand(t *testing.T) {
 // By hand: a cell between four others, and the root of a sum of squares.
 func TestResizeAndLpPoolByHand(t *testing.T) {
 	image, x := tensor.Shape{1, 2, 2}, []float32{3, -4, 0, 8}
-	m := newModel(t, graph.Sequential("tiny", image, graph.He(), graph.Resize{Size: graph.Square(3), Mode: "linear"}), 1)
+	m := newModel(t, graph.Sequential("tiny", image, graph.He(), graph.Resize{Size: graph.Square(3), Mode: "linear"}),
+		1)
 	e := explain(t, serve(t, m), "resize1", 0, 1, 1, x)
 	assert.Equal(t, window{Height: 2, Width: 2, Dilation: [2]int{1, 1}}, e.Convolution.Window)
 	assert.Equal(t, []float32{0.25, 0.25, 0.25, 0.25}, e.Convolution.Taps[0].Weights)
 	assert.Equal(t, []float32{1.75, 1.75}, []float32{e.Value, e.Convolution.Total})
 	assert.Equal(t, area{0, 0, 1, 1}, e.Sees)
 
-	m = newModel(t, graph.Sequential("tiny", image, graph.He(), graph.LpPool{Kernel: graph.Pair{1, 2}, Stride: graph.Square(1)}), 1)
+	m = newModel(t, graph.Sequential("tiny", image, graph.He(),
+		graph.LpPool{Kernel: graph.Pair{1, 2}, Stride: graph.Square(1)}), 1)
 	e = explain(t, serve(t, m), "pool1", 0, 0, 0, x)
 	assert.Equal(t, "lp", e.Pooling.How)
 	assert.Equal(t, []float32{25, 5, 5}, []float32{e.Pooling.Sum, e.Pooling.Total, e.Value})
 	assert.Equal(t, area{0, 0, 0, 1}, e.Sees)
 }
 
-// By hand: probabilities along the columns of an image, whose places go by their numbers.
+// By hand: probabilities along an image's columns, which are named by their indices.
 func TestSoftmaxAlongAnAxis(t *testing.T) {
 	layers := []graph.Layer{graph.Softmax{Name: "p", Axis: 2}, graph.LogSoftmax{Name: "p", Axis: 2}}
 	for i, l := range layers {

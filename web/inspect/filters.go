@@ -7,7 +7,8 @@ import (
 	"convgraph/web"
 )
 
-// filters are the weights of the network's first convolution, (filters, maps, height, width), of those filters that are shown.
+// filters are the shown filters of the network's first convolution, weights as (filters, maps,
+// height, width).
 type filters struct {
 	Layer   string   `json:"layer"`
 	Count   int      `json:"count"`
@@ -17,7 +18,8 @@ type filters struct {
 	Weights []number `json:"weights"`
 }
 
-// serveFilters answers with the first convolution's filters, or with none if the network doesn't begin with one (normalising aside).
+// serveFilters answers with the first convolution's filters, or with none if another layer than
+// Normalize comes before it.
 func (p *Page) serveFilters(w http.ResponseWriter, r *http.Request) error {
 	s, err := p.snapshot(r)
 	if err != nil {
@@ -48,7 +50,7 @@ func firstFilters(m *graph.Model, l layer, c graph.Conv2D) (*filters, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Connections != nil { // filters of different depths: no grid of pictures
+	if c.Connections != nil { // filters of different depths fit no grid
 		return f, nil
 	}
 	f.Count, f.Maps = l.Shown, weight.Shape()[1]

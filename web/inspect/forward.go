@@ -13,7 +13,7 @@ import (
 	"convgraph/graph"
 )
 
-// serveForward answers with the input and what each layer makes of it, the maps that are shown, one after the other in float32.
+// serveForward answers with the input and each layer's shown maps, one after another in float32.
 func (p *Page) serveForward(w http.ResponseWriter, r *http.Request) error {
 	s, err := p.snapshot(r)
 	if err != nil {
@@ -43,11 +43,11 @@ func (p *Page) serveForward(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Length", strconv.Itoa(len(out)))
 	w.Header().Set("Server-Timing", fmt.Sprintf("forward;dur=%.3f", time.Since(began).Seconds()*1000))
-	_, _ = w.Write(out) // who went away needs no answer
+	_, _ = w.Write(out) // a client that has gone needs no answer
 	return nil
 }
 
-// activations are each layer's values for one input.
+// activations returns each layer's output for one input.
 func activations(m *graph.Model, x []float32) ([][]float32, error) {
 	batch := tensor.New(tensor.WithShape(append(tensor.Shape{1}, m.Spec().Input...)...), tensor.WithBacking(x))
 	all, err := m.Activations(batch)

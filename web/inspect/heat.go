@@ -9,7 +9,7 @@ import (
 	"convgraph/insight"
 )
 
-// methods are the methods of heat that suit a network.
+// methods lists the methods of heat maps that suit a network.
 func methods(m *graph.Model) (names []string) {
 	if m.LogitsNode().Shape.Dims() != 1 {
 		return nil
@@ -23,13 +23,13 @@ func methods(m *graph.Model) (names []string) {
 	return names
 }
 
-// onPage are settings that answer within seconds.
+// onPage returns settings that answer within seconds.
 func onPage(input []int) insight.Options {
 	window := max(1, min(input[1], input[2])/5)
 	return insight.Options{Steps: 20, Samples: 12, Window: window, Stride: max(1, window/2)}
 }
 
-// serveHeat answers with a number for each pixel: how much the score of a class hangs on it.
+// serveHeat answers with a number for each pixel: how much a class's score depends on it.
 func (p *Page) serveHeat(w http.ResponseWriter, r *http.Request) error {
 	s, err := p.snapshot(r)
 	if err != nil {
@@ -64,6 +64,6 @@ func (p *Page) serveHeat(w http.ResponseWriter, r *http.Request) error {
 	out := appendFloats(nil, heat.Values)
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Length", strconv.Itoa(len(out)))
-	_, _ = w.Write(out) // who went away needs no answer
+	_, _ = w.Write(out) // a client that has gone needs no answer
 	return nil
 }

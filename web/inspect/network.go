@@ -12,12 +12,12 @@ import (
 	"convgraph/web"
 )
 
-// A network is what the page must know before it can show anything.
+// network is the JSON description of the network that the page loads first.
 type network struct {
 	Name       string      `json:"name"`
 	Input      extent      `json:"input"`
 	Digits     bool        `json:"digits"`   // pictures are prepared as MNIST's are
-	Pictures   string      `json:"pictures"` // why it doesn't take pictures; empty if it does
+	Pictures   string      `json:"pictures"` // why it takes no pictures; empty if it does
 	Samples    int         `json:"samples"`  // how many sample pictures /api/samples has
 	Classes    []string    `json:"classes"`
 	Snapshots  []string    `json:"snapshots"`
@@ -26,33 +26,33 @@ type network struct {
 	Parameters int64       `json:"parameters"`
 	Wires      []wire      `json:"wires"`
 	HasOutput  bool        `json:"probabilities"` // its outputs are probabilities
-	Logits     bool        `json:"logits"`        // the last layer gives what they are computed from
-	Mean       []float64   `json:"mean"`          // that is subtracted from a picture's intensities, if any
-	Std        []float64   `json:"std"`           // that they are divided by, if any
-	Methods    []string    `json:"methods"`       // of heat that says what a decision hangs on; none for a network of maps
+	Logits     bool        `json:"logits"`        // its outputs are logits: the page computes the probabilities
+	Mean       []float64   `json:"mean"`          // subtracted from a picture's intensities, if any
+	Std        []float64   `json:"std"`           // divides them, if any
+	Methods    []string    `json:"methods"`       // of heat maps; none for a network whose output is maps
 	Loss       graph.Loss  `json:"loss"`
 
-	index map[*graph.Node]int // of each layer; the network's input has none
+	index map[*graph.Node]int // position of each layer; the input has none
 }
 
-// A layer is one of the network's, in its place.
+// A layer is one layer of the network.
 type layer struct {
 	Name         string   `json:"name"`
 	Kind         string   `json:"kind"`  // as in a spec's JSON
 	Text         string   `json:"text"`  // as code: "Conv2D{Filters: 16, Kernel: Square(5)}"
-	Reads        []string `json:"reads"` // the layers whose values it takes, or "input"
+	Reads        []string `json:"reads"` // names of its inputs: layers, or "input"
 	Output       extent   `json:"output"`
-	Shown        int      `json:"shown"` // the maps that /api/forward sends: the first so many
+	Shown        int      `json:"shown"` // how many maps /api/forward sends, from the first on
 	Parameters   int64    `json:"parameters"`
 	MultiplyAdds int64    `json:"multiply_adds"`
-	Function     *formula `json:"function,omitempty"` // of a layer that applies one to each value
+	Function     *formula `json:"function,omitempty"` // of an elementwise layer
 
 	layer graph.Layer
 	node  *graph.Node
-	in    extent // of the first value it reads
+	in    extent // size of its first input
 }
 
-// A formula is an activation's function, by its name.
+// A formula is an activation's function.
 type formula struct {
 	Name    string `json:"name"`
 	Formula string `json:"formula"`
@@ -67,7 +67,7 @@ func formulaOf(l graph.Layer) *formula {
 	return &formula{f.Name, f.Formula}
 }
 
-// An extent is the size of one sample's values. A vector of n has n maps of 1×1.
+// An extent is the size of a layer's output for one image. A vector of n has n maps of 1×1.
 type extent struct {
 	Maps   int `json:"maps"`
 	Height int `json:"height"`
@@ -83,7 +83,7 @@ func extentOf(s tensor.Shape) extent {
 
 func (e extent) plane() int { return e.Height * e.Width }
 
-// at is where a cell's value stands in a layer's values.
+// at returns the index of a cell in a layer's values.
 func (e extent) at(c cell) int { return (c.Map*e.Height+c.Row)*e.Width + c.Column }
 
 // cell is the inverse of at.
@@ -91,8 +91,8 @@ func (e extent) cell(i int) cell {
 	return cell{Map: i / e.plane(), Row: i / e.Width % e.Height, Column: i % e.Width}
 }
 
-// Of a large layer the page gets the first maps only: so many maps, or units if they are 1×1, and no
-// more values than this but for one map. Of a network with many layers it gets fewer of each.
+// Limits of what the page gets of a large layer: maps (units if they are 1×1) and values, except
+// that one map is always sent. A network with many layers shares mostAllValues between them.
 const (
 	mostMaps      = 64
 	mostUnits     = 4096
@@ -118,7 +118,7 @@ type graphNode struct {
 	Shape  []int  `json:"shape"`
 	Inputs []int  `json:"inputs"`
 
-	Along  float64 `json:"along"` // the node's place, see wire; parameters have none
+	Along  float64 `json:"along"` // center of the node's square, see wire; parameters have none
 	Across float64 `json:"across"`
 }
 
@@ -126,7 +126,8 @@ func describe(snapshots []Snapshot) (*network, error) {
 	m := snapshots[0].Model
 	spec, summary := m.Spec(), m.Summary()
 	n := &network{
-		Name: spec.Name, Input: extentOf(spec.Input), Digits: classify.Preprocessing(spec).Digit != picture.NoInk, Classes: spec.ClassNames,
+		Name: spec.Name, Input: extentOf(spec.Input), Digits: classify.Preprocessing(spec).Digit != picture.NoInk,
+		Classes:    spec.ClassNames,
 		Parameters: summary.Parameters, HasOutput: m.HasProbabilities(), Loss: m.TrainingLoss(),
 		Logits: m.HasProbabilities() && m.LogitsNode() == m.Output(),
 		index:  map[*graph.Node]int{},
@@ -150,7 +151,8 @@ func describe(snapshots []Snapshot) (*network, error) {
 		out := extentOf(node.Shape)
 		n.index[node] = i
 		n.Layers = append(n.Layers, layer{
-			Name: node.Name, Kind: graph.Kind(node.Layer), Text: s.Layer, Reads: s.Reads, Output: out, Shown: shown(out, len(summary.Layers)),
+			Name: node.Name, Kind: graph.Kind(node.Layer), Text: s.Layer, Reads: s.Reads, Output: out,
+			Shown:      shown(out, len(summary.Layers)),
 			Parameters: s.Parameters, MultiplyAdds: s.MultiplyAdds,
 			Function: formulaOf(node.Layer), layer: node.Layer, node: node, in: extentOf(node.Inputs[0].Shape),
 		})
@@ -160,7 +162,7 @@ func describe(snapshots []Snapshot) (*network, error) {
 		return nil, err
 	}
 	n.Nodes = nodes
-	n.Wires, err = place(nodes)
+	n.Wires, err = layOut(nodes)
 	return n, err
 }
 
@@ -183,7 +185,7 @@ func (p *Page) serveNetwork(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// snapshot is the one that a request asks for.
+// snapshot returns the snapshot that a request names.
 func (p *Page) snapshot(r *http.Request) (Snapshot, error) {
 	i, err := whole(r, "snapshot", 0, len(p.snapshots)-1)
 	if err != nil {

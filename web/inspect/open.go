@@ -14,7 +14,7 @@ import (
 	"convgraph/internal/file"
 )
 
-// Snapshots of a training are kept as long as they are few and small enough; else some of them, evenly.
+// Limits of the snapshots that are loaded; beyond them some are left out, evenly.
 const (
 	mostSnapshots      = 40
 	mostSnapshotBytes  = 1 << 30
@@ -26,7 +26,7 @@ const (
 
 var epochFile = regexp.MustCompile(`^epoch-(\d{3,6})\.safetensors$`)
 
-// An epochPath is a snapshot's file.
+// An epochPath is the file of a snapshot.
 type epochPath struct {
 	epoch int
 	path  string
@@ -39,9 +39,10 @@ func (p epochPath) label() string {
 	return fmt.Sprintf("epoch %d", p.epoch)
 }
 
-// Open reads a parameter file and, where trainmnist -keep-epochs has left them beside it, the snapshots of its training:
-// epochs/epoch-000.safetensors (before learning), epoch-001.safetensors, … At most 40 snapshots of 1 GB in all are read, spread evenly over
-// the training, the first and the parameter file itself always among them.
+// Open reads a parameter file and the snapshots of its training, if the training left any beside
+// it: epochs/epoch-000.safetensors (before learning), epoch-001.safetensors, … It reads at most 40
+// snapshots and 1 GB, spread evenly over the training, always with the first and the parameter file
+// itself.
 func Open(paramsPath string) ([]Snapshot, error) {
 	final, err := file.Read(paramsPath)
 	if err != nil {
@@ -58,7 +59,7 @@ func Open(paramsPath string) ([]Snapshot, error) {
 		if err != nil {
 			return nil, err
 		}
-		if i == min(len(paths), room)-1 && bytes.Equal(data, final) { // the training ended with its last epoch's parameters
+		if i == min(len(paths), room)-1 && bytes.Equal(data, final) { // the parameter file is the last epoch
 			break
 		}
 		if snapshots, err = appendSnapshot(snapshots, p.label(), p.path, data); err != nil {
@@ -76,7 +77,8 @@ func appendSnapshot(all []Snapshot, label, path string, data []byte) ([]Snapshot
 	return append(all, Snapshot{label, m}), nil
 }
 
-// epochPaths lists a training's snapshots in their order. That there is no folder is no error: most trainings keep none.
+// epochPaths lists a training's snapshots in order. A missing folder is no error: most trainings
+// keep no snapshots.
 func epochPaths(dir string) (paths []epochPath, err error) {
 	entries, err := os.ReadDir(dir)
 	if os.IsNotExist(err) {
@@ -95,7 +97,7 @@ func epochPaths(dir string) (paths []epochPath, err error) {
 	return paths, nil
 }
 
-// evenly picks at most n, the first and the last among them.
+// evenly picks at most n elements, including the first and the last.
 func evenly[T any](all []T, n int) []T {
 	if len(all) <= n {
 		return all
@@ -113,8 +115,8 @@ func evenly[T any](all []T, n int) []T {
 //go:embed default/*.safetensors
 var trained embed.FS
 
-// Default is a SimpleConvNet of 16 filters and 50 hidden units, trained on MNIST, with snapshots of its training. The README of the folder
-// default says how it was made.
+// Default returns a SimpleConvNet with 16 filters and 50 hidden units, trained on MNIST, with
+// snapshots of its training. default/README.md says how it was made.
 func Default() ([]Snapshot, error) {
 	entries, err := trained.ReadDir("default")
 	if err != nil {

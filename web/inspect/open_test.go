@@ -17,7 +17,7 @@ import (
 	"convgraph/web/inspect"
 )
 
-// run is a folder as trainmnist -keep-epochs leaves it, with params.safetensors like the snapshot of epoch final.
+// run writes a folder like trainmnist -keep-epochs, whose params.safetensors equals epoch final.
 func run(t *testing.T, epochs, final int) string {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "epochs"), 0o755))
@@ -80,11 +80,12 @@ func TestOpenErrors(t *testing.T) {
 	assert.ErrorContains(t, err, damaged+": ")
 }
 
-// The network that comes with the program reads digits, and had to learn it.
+// The built-in network reads digits after training and not before.
 func TestDefault(t *testing.T) {
 	snapshots, err := inspect.Default()
 	require.NoError(t, err)
-	assert.Equal(t, []string{"before learning", "epoch 1", "epoch 2", "epoch 4", "epoch 7", "after learning"}, labels(snapshots))
+	assert.Equal(t, []string{"before learning", "epoch 1", "epoch 2", "epoch 4", "epoch 7", "after learning"},
+		labels(snapshots))
 	_, err = inspect.New(snapshots, nil)
 	require.NoError(t, err)
 
@@ -101,7 +102,7 @@ func accuracy(t *testing.T, m *graph.Model, set dataset.Dataset) float64 {
 	return score.Accuracy()
 }
 
-// What is embedded is small.
+// The embedded snapshots are small.
 func TestDefaultSize(t *testing.T) {
 	files, err := filepath.Glob("default/*.safetensors")
 	require.NoError(t, err)

@@ -1,8 +1,9 @@
-// Package inspect is the page that shows what a network sees: a drawn digit or any picture goes in, every layer's maps and the
-// probabilities come out, and each number says which others it was computed from.
+// Package inspect is a page that shows what a network computes: for a drawn digit or any picture it
+// shows every layer's maps and the probabilities, and explains how each number was computed.
 //
-// The page itself is plain HTML, CSS and JavaScript in the binary; what it shows is computed here, by the model's own kernels, for each
-// request. Nothing is kept between requests, so any number of readers can look at once.
+// The page is plain HTML, CSS and JavaScript in the binary. The model's own kernels compute its
+// numbers for each request. Nothing is kept between requests, so any number of readers can use it
+// at once.
 package inspect
 
 import (
@@ -25,25 +26,27 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// A Snapshot is a model as it was at one moment of its training.
+// A Snapshot is a model at one moment of its training.
 type Snapshot struct {
 	Label string // "before learning", "epoch 3", "after learning"
 	Model *graph.Model
 }
 
-// A Page shows snapshots of one network. It is safe from many goroutines.
+// A Page shows snapshots of one network. It is safe for concurrent use.
 type Page struct {
 	snapshots []Snapshot
 	network   *network
 	samples   []byte        // a PNG with sample pictures side by side; nil if the network takes no pictures
-	heats     chan struct{} // one heat at a time: it can take seconds
-	slots     chan struct{} // one for each request that may compute at a time: it bounds the memory of activations
+	heats     chan struct{} // a semaphore: one heat map at a time, since it can take seconds
+	slots     chan struct{} // a semaphore of computing requests: it bounds the memory of activations
 	pictures  *pictures.Lanes
 }
 
-// New makes the page of a network's snapshots, in the order of its training. They must have the same spec and float32 parameters.
+// New makes the page of a network's snapshots, in the order of its training. They must have the
+// same spec and float32 parameters.
 //
-// samples is a sheet of sample pictures, as [OpenSamples] reads it. With nil a network that takes pictures gets built-in ones.
+// samples is a sheet of sample pictures, as [OpenSamples] reads it. With nil a network that takes
+// pictures gets built-in ones.
 func New(snapshots []Snapshot, samples []byte) (*Page, error) {
 	if len(snapshots) == 0 {
 		return nil, errors.New("inspect: no snapshots: want at least one")
@@ -61,7 +64,8 @@ func New(snapshots []Snapshot, samples []byte) (*Page, error) {
 			first = spec
 		}
 		if !bytes.Equal(spec, first) {
-			return nil, fmt.Errorf("inspect: snapshot %q is of another network than %q: want snapshots of one", s.Label, snapshots[0].Label)
+			return nil, fmt.Errorf("inspect: snapshot %q is of another network than %q: want snapshots of one",
+				s.Label, snapshots[0].Label)
 		}
 	}
 	n, err := describe(snapshots)
@@ -86,16 +90,16 @@ func Files() fs.FS {
 	return files
 }
 
-// Register serves the page at /, its files under /inspect/ and what it computes under /api/:
+// Register serves the page at /, its files under /inspect/ and its data under /api/:
 //
 //	GET  /api/network   the layers, the graph and the snapshots' labels, as JSON
 //	GET  /api/samples   sample pictures side by side, as PNG
 //	GET  /api/filters   the first convolution's weights
 //	POST /api/forward   every layer's maps for a picture, as little-endian float32
 //	POST /api/explain   how one cell of a layer was computed, as JSON
-//	POST /api/heat      how much a class's score hangs on each pixel, as little-endian float32
+//	POST /api/heat      how much a class's score depends on each pixel, as little-endian float32
 //
-// The shared files of package ui are the caller's to register.
+// The caller registers the shared files of package ui.
 func (p *Page) Register(mux *http.ServeMux) {
 	files := Files()
 	mux.Handle("GET /{$}", ui.File(files, "index.html"))
@@ -108,7 +112,7 @@ func (p *Page) Register(mux *http.ServeMux) {
 	mux.Handle("/api/heat", endpoint(http.MethodPost, p.serveHeat))
 }
 
-// compute runs f when a slot is free, unless the reader has gone by then.
+// compute runs f once a slot is free, unless the client has gone by then.
 func (p *Page) compute(r *http.Request, f func() error) error {
 	select {
 	case p.slots <- struct{}{}:

@@ -30,7 +30,8 @@ func TestNewRefuses(t *testing.T) {
 	_, err := inspect.New(nil, nil)
 	assert.EqualError(t, err, "inspect: no snapshots: want at least one")
 
-	small, check := newModel(t, models.DefaultSimpleConvNet().Spec(), 1), newModel(t, models.GradientCheckNet().Spec(), 1)
+	small, check := newModel(t, models.DefaultSimpleConvNet().Spec(), 1),
+		newModel(t, models.GradientCheckNet().Spec(), 1)
 	_, err = inspect.New([]inspect.Snapshot{{Label: "a", Model: small}, {Label: "b", Model: check}}, nil)
 	assert.EqualError(t, err, `inspect: snapshot "b" is of another network than "a": want snapshots of one`)
 
@@ -84,7 +85,8 @@ type network struct {
 
 func TestNetwork(t *testing.T) {
 	spec := models.DefaultSimpleConvNet().Spec()
-	n := decode[network](t, request(serve(t, newModel(t, spec, 1), newModel(t, spec, 2)), http.MethodGet, "/api/network", nil))
+	n := decode[network](t, request(serve(t, newModel(t, spec, 1), newModel(t, spec, 2)), http.MethodGet,
+		"/api/network", nil))
 	assert.Equal(t, "simpleconvnet", n.Name)
 	assert.True(t, n.Digits)
 	assert.Empty(t, n.Pictures)
@@ -103,21 +105,23 @@ func TestNetwork(t *testing.T) {
 	assert.Equal(t, spec.ClassNames, n.Classes)
 }
 
-// Of a large layer the first maps are shown, and a network that takes no pictures says so.
+// Large layers show their first maps, and a network that takes no pictures says so.
 func TestNetworkLimits(t *testing.T) {
 	spec := graph.Sequential("large", tensor.Shape{2, 6, 6}, graph.He(),
-		graph.Conv2D{Filters: 100, Kernel: graph.Square(3)}, graph.LRN{Size: 5, K: 2, Alpha: 1e-4, Beta: 0.75}, graph.Affine{Units: 5000})
+		graph.Conv2D{Filters: 100, Kernel: graph.Square(3)}, graph.LRN{Size: 5, K: 2, Alpha: 1e-4, Beta: 0.75},
+		graph.Affine{Units: 5000})
 	n := decode[network](t, request(serve(t, newModel(t, spec, 1)), http.MethodGet, "/api/network", nil))
 	assert.Equal(t, []int{64, 64, 4096}, []int{n.Layers[0].Shown, n.Layers[1].Shown, n.Layers[2].Shown})
 	assert.NotEmpty(t, n.Pictures)
 	assert.False(t, n.Digits)
 
-	vast := graph.Sequential("vast", tensor.Shape{1, 600, 600}, graph.He(), graph.Conv2D{Filters: 2, Kernel: graph.Square(1)})
+	vast := graph.Sequential("vast", tensor.Shape{1, 600, 600}, graph.He(),
+		graph.Conv2D{Filters: 2, Kernel: graph.Square(1)})
 	n = decode[network](t, request(serve(t, newModel(t, vast, 1)), http.MethodGet, "/api/network", nil))
 	assert.Equal(t, 1, n.Layers[0].Shown)
 }
 
-// What comes back are the kernels' own numbers, bit for bit.
+// The answer has the kernels' own numbers, bit for bit.
 func TestForward(t *testing.T) {
 	spec := models.DefaultSimpleConvNet().Spec()
 	all := []*graph.Model{newModel(t, spec, 1), newModel(t, spec, 2)}
@@ -136,12 +140,13 @@ func TestForwardSendsTheFirstMaps(t *testing.T) {
 	m := newModel(t, graph.Sequential("wide", tensor.Shape{1, 6, 6}, graph.He(),
 		graph.Conv2D{Filters: 70, Kernel: graph.Square(3)}, graph.Affine{Units: 3}), 1)
 	x := noise(m)
-	got := asFloats(t, request(serve(t, m), http.MethodPost, "/api/forward?form=values&snapshot=0", asBytes(x)).Body.Bytes())
+	got := asFloats(t, request(serve(t, m), http.MethodPost, "/api/forward?form=values&snapshot=0",
+		asBytes(x)).Body.Bytes())
 	a := activations(t, m, x)
 	assert.Equal(t, slices.Concat(x, a[0][:64*16], a[1]), got)
 }
 
-// A drawing and a picture become what package digit makes of them.
+// Drawings and pictures are prepared by picture.Digit.
 func TestForwardOfDrawings(t *testing.T) {
 	h := serve(t, newModel(t, models.DefaultSimpleConvNet().Spec(), 1))
 	ink := image.NewGray(image.Rect(0, 0, 112, 112))
@@ -168,7 +173,8 @@ func TestForwardOfDrawings(t *testing.T) {
 		got := asFloats(t, request(h, http.MethodPost, "/api/forward?snapshot=0&form="+form, sent.body).Body.Bytes())
 		assert.Equal(t, want.Pixels, got[:28*28], form)
 	}
-	blank := asFloats(t, request(h, http.MethodPost, "/api/forward?snapshot=0&form=ink", make([]byte, 112*112)).Body.Bytes())
+	blank := asFloats(t, request(h, http.MethodPost, "/api/forward?snapshot=0&form=ink",
+		make([]byte, 112*112)).Body.Bytes())
 	assert.Equal(t, make([]float32, 28*28), blank[:28*28], "nothing drawn is nothing, not an error")
 }
 
@@ -184,11 +190,14 @@ func TestFilters(t *testing.T) {
 	for i, url := range []string{"/api/filters?snapshot=0", "/api/filters?snapshot=1"} {
 		weight, err := all[i].Param("conv1.weight")
 		require.NoError(t, err)
-		assert.Equal(t, filters{"conv1", 30, 1, 5, 5, weight.Float32s()}, decode[filters](t, request(h, http.MethodGet, url, nil)))
+		assert.Equal(t, filters{"conv1", 30, 1, 5, 5, weight.Float32s()},
+			decode[filters](t, request(h, http.MethodGet, url, nil)))
 	}
 	normalized := newModel(t, graph.Sequential("normalized", tensor.Shape{1, 6, 6}, graph.He(),
-		graph.Normalize{Mean: []float64{0.5}, Std: []float64{0.3}}, graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}), 1)
-	assert.Equal(t, 2, decode[filters](t, request(serve(t, normalized), http.MethodGet, "/api/filters?snapshot=0", nil)).Count)
+		graph.Normalize{Mean: []float64{0.5}, Std: []float64{0.3}},
+		graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}), 1)
+	assert.Equal(t, 2, decode[filters](t,
+		request(serve(t, normalized), http.MethodGet, "/api/filters?snapshot=0", nil)).Count)
 	plain := newModel(t, graph.Sequential("plain", tensor.Shape{4}, graph.He(), graph.Affine{Units: 2}), 1)
 	assert.Zero(t, decode[filters](t, request(serve(t, plain), http.MethodGet, "/api/filters?snapshot=0", nil)).Count)
 }
@@ -210,26 +219,38 @@ func TestBadRequests(t *testing.T) {
 	}{
 		{"wrong method", http.MethodGet, forward + "values", nil, 405, "GET /api/forward: want POST"},
 		{"wrong method", http.MethodPost, "/api/network", nil, 405, "POST /api/network: want GET"},
-		{"no snapshot", http.MethodPost, "/api/forward?form=values", good, 400, `snapshot is "": want a whole number from 0 to 0`},
-		{"snapshot beyond", http.MethodGet, "/api/filters?snapshot=1", nil, 400, `snapshot is "1": want a whole number from 0 to 0`},
+		{"no snapshot", http.MethodPost, "/api/forward?form=values", good, 400,
+			`snapshot is "": want a whole number from 0 to 0`},
+		{"snapshot beyond", http.MethodGet, "/api/filters?snapshot=1", nil, 400,
+			`snapshot is "1": want a whole number from 0 to 0`},
 		{"snapshot below", http.MethodPost, "/api/forward?form=values&snapshot=-1", good, 400, `snapshot is "-1"`},
 		{"unknown form", http.MethodPost, forward + "words", good, 400, `form is "words": want values, ink or picture`},
-		{"too few values", http.MethodPost, forward + "values", good[:40], 400, "the body has 40 bytes: want 3136, a little-endian float32 for each value of (1, 28, 28)"},
-		{"too many values", http.MethodPost, forward + "values", append(slices.Clone(good), 0), 413, "the body is larger than 3136 bytes"},
-		{"huge body", http.MethodPost, forward + "picture", make([]byte, 8<<20+1), 413, "the body is larger than 8388608 bytes"},
-		{"huge drawing", http.MethodPost, forward + "ink", make([]byte, 513*513), 413, "the body is larger than 262144 bytes"},
+		{"too few values", http.MethodPost, forward + "values", good[:40], 400,
+			"the body has 40 bytes: want 3136, a little-endian float32 for each value of (1, 28, 28)"},
+		{"too many values", http.MethodPost, forward + "values", append(slices.Clone(good), 0), 413,
+			"the body is larger than 3136 bytes"},
+		{"huge body", http.MethodPost, forward + "picture", make([]byte, 8<<20+1), 413,
+			"the body is larger than 8388608 bytes"},
+		{"huge drawing", http.MethodPost, forward + "ink", make([]byte, 513*513), 413,
+			"the body is larger than 262144 bytes"},
 		{"NaN", http.MethodPost, forward + "values", nan, 400, "value 5 is NaN: want finite numbers"},
 		{"infinity", http.MethodPost, forward + "values", infinite, 400, "value 5 is -Inf: want finite numbers"},
-		{"no square", http.MethodPost, forward + "ink", make([]byte, 112*111), 400, "the drawing has 12432 bytes: want a square of at most 512×512, a byte a pixel"},
+		{"no square", http.MethodPost, forward + "ink", make([]byte, 112*111), 400,
+			"the drawing has 12432 bytes: want a square of at most 512×512, a byte a pixel"},
 		{"no drawing", http.MethodPost, forward + "ink", nil, 400, "the drawing has 0 bytes"},
-		{"no picture", http.MethodPost, forward + "picture", []byte("hello"), 400, "picture: got a file that starts with 68 65 6c 6c, want PNG, JPEG, GIF, WebP, BMP or TIFF"},
-		{"unknown layer", http.MethodPost, explain + "layer=conv9&map=0&row=0&column=0", good, 400, `no layer is called "conv9": see /api/network`},
-		{"map beyond", http.MethodPost, explain + "layer=conv1&map=30&row=0&column=0", good, 400, `map is "30": want a whole number from 0 to 29`},
-		{"row beyond", http.MethodPost, explain + "layer=conv1&map=0&row=24&column=0", good, 400, `row is "24": want a whole number from 0 to 23`},
+		{"no picture", http.MethodPost, forward + "picture", []byte("hello"), 400,
+			"picture: got a file that starts with 68 65 6c 6c, want PNG, JPEG, GIF, WebP, BMP or TIFF"},
+		{"unknown layer", http.MethodPost, explain + "layer=conv9&map=0&row=0&column=0", good, 400,
+			`no layer is called "conv9": see /api/network`},
+		{"map beyond", http.MethodPost, explain + "layer=conv1&map=30&row=0&column=0", good, 400,
+			`map is "30": want a whole number from 0 to 29`},
+		{"row beyond", http.MethodPost, explain + "layer=conv1&map=0&row=24&column=0", good, 400,
+			`row is "24": want a whole number from 0 to 23`},
 		{"column below", http.MethodPost, explain + "layer=conv1&map=0&row=0&column=-1", good, 400, `column is "-1"`},
 		{"no cell", http.MethodPost, explain + "layer=conv1", good, 400, `map is ""`},
 		{"explain NaN", http.MethodPost, explain + "layer=conv1&map=0&row=0&column=0", nan, 400, "value 5 is NaN"},
-		{"explain nothing", http.MethodPost, explain + "layer=conv1&map=0&row=0&column=0", nil, 400, "the body has 0 bytes"},
+		{"explain nothing", http.MethodPost, explain + "layer=conv1&map=0&row=0&column=0", nil, 400,
+			"the body has 0 bytes"},
 	} {
 		w := request(h, c.method, c.url, c.body)
 		assert.Equal(t, c.status, w.Code, c.name)
@@ -239,13 +260,15 @@ func TestBadRequests(t *testing.T) {
 	assert.Equal(t, http.MethodPost, request(h, http.MethodGet, forward+"values", nil).Header().Get("Allow"))
 }
 
-// Many readers at once get what one gets.
+// Concurrent requests get the same answers as single ones.
 func TestManyReaders(t *testing.T) {
 	m := newModel(t, models.DefaultSimpleConvNet().Spec(), 1)
 	h := serve(t, m)
 	body := asBytes(noise(m))
-	const forward, explain = "/api/forward?form=values&snapshot=0", "/api/explain?snapshot=0&layer=conv1&map=3&row=4&column=5"
-	wantForward, wantExplain := request(h, http.MethodPost, forward, body).Body.Bytes(), request(h, http.MethodPost, explain, body).Body.Bytes()
+	const forward, explain = "/api/forward?form=values&snapshot=0",
+		"/api/explain?snapshot=0&layer=conv1&map=3&row=4&column=5"
+	wantForward, wantExplain := request(h, http.MethodPost, forward, body).Body.Bytes(),
+		request(h, http.MethodPost, explain, body).Body.Bytes()
 	var readers sync.WaitGroup
 	for range 24 {
 		readers.Go(func() {
@@ -256,7 +279,7 @@ func TestManyReaders(t *testing.T) {
 	readers.Wait()
 }
 
-// Whoever sends slowly keeps nobody else waiting.
+// Slow senders don't block other requests.
 func TestSlowSenders(t *testing.T) {
 	m := newModel(t, models.GradientCheckNet().Spec(), 1)
 	h := serve(t, m)
@@ -287,7 +310,7 @@ func TestSlowSenders(t *testing.T) {
 	slow.Wait()
 }
 
-// TestHeat: the page gets what package insight computes, and refuses what makes no sense.
+// TestHeat: the answer is package insight's heat map, and bad parameters are refused.
 func TestHeat(t *testing.T) {
 	spec := models.DefaultSimpleConvNet().Spec()
 	m := newModel(t, spec, 1)
@@ -311,9 +334,13 @@ func TestHeat(t *testing.T) {
 		assert.Contains(t, w.Body.String(), text)
 	}
 	flat := graph.Sequential("flat", tensor.Shape{1, 2, 2}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{})
-	got := decode[struct{ Methods []string }](t, request(serve(t, newModel(t, flat, 1)), http.MethodGet, "/api/network", nil))
-	assert.Equal(t, []string{"gradient", "integrated-gradients", "smoothgrad", "occlusion"}, got.Methods, "no maps to weigh")
-	maps := graph.Sequential("maps", tensor.Shape{1, 4, 4}, graph.He(), graph.Conv2D{Filters: 2, Kernel: graph.Square(3)})
-	got = decode[struct{ Methods []string }](t, request(serve(t, newModel(t, maps, 1)), http.MethodGet, "/api/network", nil))
+	got := decode[struct{ Methods []string }](t,
+		request(serve(t, newModel(t, flat, 1)), http.MethodGet, "/api/network", nil))
+	assert.Equal(t, []string{"gradient", "integrated-gradients", "smoothgrad", "occlusion"}, got.Methods,
+		"no maps to weigh")
+	maps := graph.Sequential("maps", tensor.Shape{1, 4, 4}, graph.He(),
+		graph.Conv2D{Filters: 2, Kernel: graph.Square(3)})
+	got = decode[struct{ Methods []string }](t,
+		request(serve(t, newModel(t, maps, 1)), http.MethodGet, "/api/network", nil))
 	assert.Empty(t, got.Methods)
 }

@@ -18,13 +18,13 @@ import (
 	"convgraph/web/internal/pictures"
 )
 
-// maxPicture bounds the bytes of a picture that is sent; maxInk the side of a drawing.
+// maxPicture is the most bytes of a picture; maxInk the longest side of a drawing.
 const (
 	maxPicture = web.DefaultMaxBody
 	maxInk     = 512
 )
 
-// whole reads a whole number from the URL.
+// whole reads an integer from the URL's query.
 func whole(r *http.Request, name string, least, most int) (int, error) {
 	text := r.URL.Query().Get(name)
 	n, err := strconv.Atoi(text)
@@ -34,7 +34,7 @@ func whole(r *http.Request, name string, least, most int) (int, error) {
 	return n, nil
 }
 
-// body reads what a request sends, or stops early at what is too much.
+// body reads a request's body up to a limit.
 func body(w http.ResponseWriter, r *http.Request, most int) ([]byte, error) {
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(most)))
 	if err != nil && r.Context().Err() == nil {
@@ -45,12 +45,13 @@ func body(w http.ResponseWriter, r *http.Request, most int) ([]byte, error) {
 
 func bodyError(err error, most int) error {
 	if _, tooLarge := err.(*http.MaxBytesError); tooLarge {
-		return &requestError{http.StatusRequestEntityTooLarge, "the body is larger than " + strconv.Itoa(most) + " bytes"}
+		return &requestError{http.StatusRequestEntityTooLarge,
+			"the body is larger than " + strconv.Itoa(most) + " bytes"}
 	}
 	return badRequest("the body can't be read: %v", err)
 }
 
-// A message is what a request sends; its form says which of three things that is:
+// A message is a request's body in one of three forms:
 //
 //	values   the network's input itself: C·H·W little-endian float32
 //	ink      a square drawing, a byte a pixel, from 0 (paper) to 255 (ink)
@@ -60,9 +61,10 @@ type message struct {
 	data []byte
 }
 
-// receive reads a message. It takes as long as the reader's line does, so nobody waits for it.
+// receive reads a message. A slow client takes long here, so no lock or slot is held.
 func (p *Page) receive(w http.ResponseWriter, r *http.Request, form string) (message, error) {
-	most := map[string]int{"values": 4 * p.spec().Input.TotalSize(), "ink": maxInk * maxInk, "picture": maxPicture}[form]
+	most := map[string]int{"values": 4 * p.spec().Input.TotalSize(), "ink": maxInk * maxInk,
+		"picture": maxPicture}[form]
 	if most == 0 {
 		return message{}, badRequest("form is %.20q: want values, ink or picture", form)
 	}
@@ -70,8 +72,8 @@ func (p *Page) receive(w http.ResponseWriter, r *http.Request, form string) (mes
 	return message{form, data}, err
 }
 
-// input makes the values that the network takes of a message. It waits until pictures of about the
-// same size leave memory for this one.
+// input converts a message into the network's input, after waiting for memory in the lane of its
+// size.
 func (p *Page) input(ctx context.Context, m message) ([]float32, error) {
 	if m.form == "values" {
 		return values(p.spec(), m.data)
@@ -95,12 +97,14 @@ func (p *Page) input(ctx context.Context, m message) ([]float32, error) {
 	return prepared(classify.Preprocessing(p.spec()), p.spec(), img)
 }
 
-// size is that of a drawing or a picture, in pixels.
+// size returns the size of a drawing or a picture in pixels.
 func (m message) size() (image.Point, error) {
 	if m.form == "ink" {
 		side := int(math.Sqrt(float64(len(m.data))))
 		if side < 1 || side*side != len(m.data) {
-			return image.Point{}, badRequest("the drawing has %d bytes: want a square of at most %d×%d, a byte a pixel", len(m.data), maxInk, maxInk)
+			return image.Point{},
+				badRequest("the drawing has %d bytes: want a square of at most %d×%d, a byte a pixel", len(m.data),
+					maxInk, maxInk)
 		}
 		return image.Pt(side, side), nil
 	}
@@ -109,18 +113,20 @@ func (m message) size() (image.Point, error) {
 	case err != nil:
 		return size, badRequest("picture: %v", err)
 	case size.X*size.Y > pictures.MostPixels:
-		return size, &requestError{http.StatusRequestEntityTooLarge, fmt.Sprintf("%d×%d pixels: want at most %d", size.X, size.Y, pictures.MostPixels)}
+		return size, &requestError{http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("%d×%d pixels: want at most %d", size.X, size.Y, pictures.MostPixels)}
 	}
 	return size, nil
 }
 
 func (p *Page) spec() *graph.Spec { return p.snapshots[0].Model.Spec() }
 
-// values are the values themselves.
+// values decodes the form "values".
 func values(spec *graph.Spec, data []byte) ([]float32, error) {
 	n := spec.Input.TotalSize()
 	if len(data) != 4*n {
-		return nil, badRequest("the body has %d bytes: want %d, a little-endian float32 for each value of %v", len(data), 4*n, spec.Input)
+		return nil, badRequest("the body has %d bytes: want %d, a little-endian float32 for each value of %v",
+			len(data), 4*n, spec.Input)
 	}
 	x := make([]float32, n)
 	for i := range x {
@@ -132,7 +138,7 @@ func values(spec *graph.Spec, data []byte) ([]float32, error) {
 	return x, nil
 }
 
-// drawing makes an input of a square of ink. A blank one is a blank input.
+// drawing prepares a square of ink. A blank drawing gives an input of zeros.
 func drawing(spec *graph.Spec, ink []byte, side int) ([]float32, error) {
 	img := &image.Gray{Pix: ink, Stride: side, Rect: image.Rect(0, 0, side, side)}
 	if !drawnOn(ink) {
@@ -145,7 +151,7 @@ func drawing(spec *graph.Spec, ink []byte, side int) ([]float32, error) {
 	return prepared(preprocess, spec, img)
 }
 
-// drawnOn says whether there is anything that would take for ink.
+// drawnOn reports whether a drawing has a pixel that counts as ink.
 func drawnOn(ink []byte) bool {
 	for _, v := range ink {
 		if v >= 32 {

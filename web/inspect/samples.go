@@ -23,13 +23,13 @@ const samplesFile = "samples.png"
 // mostSamples bounds the sample pictures of a sheet.
 const mostSamples = 64
 
-// photographs are shown to networks that have no sample pictures of their own. The README of the folder names their authors.
+// photographs are for networks without sample pictures of their own. The folder's README names their authors.
 //
 //go:embed photographs/*.jpg
 var photographs embed.FS
 
-// OpenSamples reads the sample pictures that a training left beside its parameters: samples.png, pictures side by side, each in the size of
-// the network's input. It returns nil if there are none.
+// OpenSamples reads the sample pictures that a training left beside its parameters: samples.png,
+// pictures side by side, each in the size of the network's input. It returns nil if there are none.
 func OpenSamples(paramsPath string) ([]byte, error) {
 	sheet, err := file.Read(filepath.Join(filepath.Dir(paramsPath), samplesFile))
 	if errors.Is(err, os.ErrNotExist) {
@@ -38,8 +38,9 @@ func OpenSamples(paramsPath string) ([]byte, error) {
 	return sheet, err
 }
 
-// samplesOf returns the sheet of sample pictures for a network, and how many it has. Without a sheet of its own a network of digits gets
-// MNIST's, one of each digit, and any other network that takes pictures gets photographs.
+// samplesOf returns the sheet of sample pictures for a network, and how many it has. Without a
+// sheet of its own a network of digits gets MNIST's, one of each digit, and any other network that
+// takes pictures gets photographs.
 func samplesOf(spec *graph.Spec, own []byte) (sheet []byte, count int, err error) {
 	preprocess := classify.Preprocessing(spec)
 	switch {

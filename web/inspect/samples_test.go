@@ -49,7 +49,8 @@ func samples(t *testing.T, spec *graph.Spec, own []byte) (count int, sheet []byt
 	return count, w.Body.Bytes()
 }
 
-// TestSamples: digits for a network of digits, photographs for others that take pictures, and a training's own where there are some.
+// TestSamples: digits for a network of digits, photographs for others that take pictures, and a
+// training's own where there are some.
 func TestSamples(t *testing.T) {
 	count, sheet := samples(t, models.DefaultSimpleConvNet().Spec(), nil)
 	digits, err := os.ReadFile("assets/samples.png")
@@ -80,10 +81,13 @@ func TestSamples(t *testing.T) {
 
 func TestBadSamples(t *testing.T) {
 	for text, sheet := range map[string][]byte{
-		"samples.png: png: invalid format: not a PNG file":                          []byte("not a picture"),
-		"samples.png: got 24×9 pixels, want 1 to 64 pictures of 12×8 side by side":  encoded(t, image.NewGray(image.Rect(0, 0, 24, 9))),
-		"samples.png: got 25×8 pixels, want 1 to 64 pictures of 12×8 side by side":  encoded(t, image.NewGray(image.Rect(0, 0, 25, 8))),
-		"samples.png: got 780×8 pixels, want 1 to 64 pictures of 12×8 side by side": encoded(t, image.NewGray(image.Rect(0, 0, 780, 8))),
+		"samples.png: png: invalid format: not a PNG file": []byte("not a picture"),
+		"samples.png: got 24×9 pixels, want 1 to 64 pictures of 12×8 side by side": encoded(t,
+			image.NewGray(image.Rect(0, 0, 24, 9))),
+		"samples.png: got 25×8 pixels, want 1 to 64 pictures of 12×8 side by side": encoded(t,
+			image.NewGray(image.Rect(0, 0, 25, 8))),
+		"samples.png: got 780×8 pixels, want 1 to 64 pictures of 12×8 side by side": encoded(t,
+			image.NewGray(image.Rect(0, 0, 780, 8))),
 	} {
 		_, err := inspect.New([]inspect.Snapshot{{Label: "on", Model: newModel(t, colours(), 1)}}, sheet)
 		assert.EqualError(t, err, "inspect: "+text)

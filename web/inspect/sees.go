@@ -2,9 +2,9 @@ package inspect
 
 import "convgraph/graph"
 
-// This file follows a cell back to the picture, over every branch.
+// This file finds a cell's receptive field in the picture, through every branch.
 
-// An area is a rectangle of a map, its last row and column included.
+// An area is a rectangle of a map, including its last row and column.
 type area struct {
 	Top    int `json:"top"`
 	Left   int `json:"left"`
@@ -12,44 +12,44 @@ type area struct {
 	Right  int `json:"right"`
 }
 
-// all is the area of every cell of a map.
+// all returns the area of a whole map.
 func (e extent) all() area { return area{0, 0, e.Height - 1, e.Width - 1} }
 
-// within is the part of an area that lies on a map.
+// within returns the part of an area that lies on a map.
 func (a area) within(e extent) area {
 	return area{max(a.Top, 0), max(a.Left, 0), min(a.Bottom, e.Height-1), min(a.Right, e.Width-1)}
 }
 
-// with is the smallest area that holds both.
+// with returns the smallest area that contains both.
 func (a area) with(b area) area {
 	return area{min(a.Top, b.Top), min(a.Left, b.Left), max(a.Bottom, b.Bottom), max(a.Right, b.Right)}
 }
 
-// A field is a part of a value: an area of some of its maps.
-type field struct {
+// A region is a part of a value: an area of some of its maps.
+type region struct {
 	area area
 	maps []bool
 }
 
-// fieldOf is a field without maps.
-func fieldOf(e extent, a area) field { return field{a, make([]bool, e.Maps)} }
+// regionOf returns a region without maps.
+func regionOf(e extent, a area) region { return region{a, make([]bool, e.Maps)} }
 
-// everything is the whole value.
-func everything(e extent) field {
-	f := fieldOf(e, e.all())
+// everything returns the region of a whole value.
+func everything(e extent) region {
+	f := regionOf(e, e.all())
 	f.add(0, e.Maps)
 	return f
 }
 
-// add adds the maps from first up to end, as far as there are such maps.
-func (f field) add(first, end int) {
+// add adds the existing maps from first up to end.
+func (f region) add(first, end int) {
 	for m := max(first, 0); m < min(end, len(f.maps)); m++ {
 		f.maps[m] = true
 	}
 }
 
-// each calls use for every map of the field.
-func (f field) each(use func(m int)) {
+// each calls use for every map of the region.
+func (f region) each(use func(m int)) {
 	for m, in := range f.maps {
 		if in {
 			use(m)
@@ -57,28 +57,28 @@ func (f field) each(use func(m int)) {
 	}
 }
 
-func (f field) isEmpty() bool {
+func (f region) isEmpty() bool {
 	empty := true
 	f.each(func(int) { empty = false })
 	return empty
 }
 
-// with is a field that holds both.
-func (f field) with(g field) field {
+// with returns a region that contains both.
+func (f region) with(g region) region {
 	f.each(func(m int) { g.maps[m] = true })
-	return field{f.area.with(g.area), g.maps}
+	return region{f.area.with(g.area), g.maps}
 }
 
-// sees is the part of the picture that a cell of layer i depends on, or nil if it depends on nothing:
-// back from layer to layer, over every branch.
+// sees returns the part of the picture on which a cell of layer i depends, or nil if it depends on
+// nothing. It goes back from layer to layer, through every branch.
 func (n *network) sees(i int, c cell) *area {
 	l := n.Layers[i]
-	start := fieldOf(l.Output, area{c.Row, c.Column, c.Row, c.Column})
+	start := regionOf(l.Output, area{c.Row, c.Column, c.Row, c.Column})
 	start.add(c.Map, c.Map+1)
-	fields := map[*graph.Node]field{l.node: start}
+	regions := map[*graph.Node]region{l.node: start}
 	for ; i >= 0; i-- {
 		l := n.Layers[i]
-		f, read := fields[l.node]
+		f, read := regions[l.node]
 		if !read {
 			continue
 		}
@@ -88,13 +88,13 @@ func (n *network) sees(i int, c cell) *area {
 				continue
 			}
 			g.area = g.area.within(extentOf(in.Shape))
-			if other, twice := fields[in]; twice {
+			if other, twice := regions[in]; twice {
 				g = g.with(other)
 			}
-			fields[in] = g
+			regions[in] = g
 		}
 	}
-	for node, f := range fields {
+	for node, f := range regions {
 		if node.IsInput() {
 			return &f.area
 		}
@@ -102,10 +102,10 @@ func (n *network) sees(i int, c cell) *area {
 	return nil
 }
 
-// reach is the part of the layer's input j that a part of its output depends on.
-func (l layer) reach(f field, j int) field {
+// reach returns the part of the layer's input j on which a part of its output depends.
+func (l layer) reach(f region, j int) region {
 	in := extentOf(l.node.Inputs[j].Shape)
-	g := fieldOf(in, f.area)
+	g := regionOf(in, f.area)
 	if s, ok := slidingOf(l.layer, in); ok {
 		g.area = s.reach(f.area)
 	}
@@ -146,7 +146,7 @@ func (l layer) reach(f field, j int) field {
 			f.each(func(m int) { g.maps[m] = true })
 		}
 	default:
-		if graph.Kind(l.layer) == "" { // a layer from elsewhere may read anything
+		if graph.Kind(l.layer) == "" { // a layer from another package may read anything
 			return everything(in)
 		}
 		f.each(func(m int) { g.maps[m] = true })
@@ -154,9 +154,9 @@ func (l layer) reach(f field, j int) field {
 	return g
 }
 
-// along is the reach of a layer whose values depend on all others along an axis.
-func along(axis int, f field, in extent) field {
-	g := fieldOf(in, f.area)
+// along is reach for a layer whose values depend on all others along an axis.
+func along(axis int, f region, in extent) region {
+	g := regionOf(in, f.area)
 	f.each(func(m int) { g.maps[m] = true })
 	switch axis {
 	case 0:
@@ -169,9 +169,9 @@ func along(axis int, f field, in extent) field {
 	return g
 }
 
-// moved is the reach of a layer that moves whole maps.
-func (l layer) moved(f field, j int, in extent) field {
-	g := fieldOf(in, f.area)
+// moved is reach for a layer that moves whole maps.
+func (l layer) moved(f region, j int, in extent) region {
+	g := regionOf(in, f.area)
 	f.each(func(m int) {
 		if input, from, ok := l.origin(cell{Map: m}); ok && input == j {
 			g.maps[from.Map] = true
@@ -180,9 +180,9 @@ func (l layer) moved(f field, j int, in extent) field {
 	return g
 }
 
-// movedCells is the reach of a layer that moves the values of one input to other rows and columns.
-func (l layer) movedCells(f field, in extent) field {
-	g := fieldOf(in, f.area)
+// movedCells is reach for a layer that moves the values of one input to other rows and columns.
+func (l layer) movedCells(f region, in extent) region {
+	g := regionOf(in, f.area)
 	first := true
 	f.each(func(m int) {
 		for row := f.area.Top; row <= f.area.Bottom; row++ {
@@ -191,11 +191,11 @@ func (l layer) movedCells(f field, in extent) field {
 				if !ok {
 					continue
 				}
-				place := area{from.Row, from.Column, from.Row, from.Column}
+				single := area{from.Row, from.Column, from.Row, from.Column}
 				if !first {
-					place = g.area.with(place)
+					single = g.area.with(single)
 				}
-				g.area, first = place, false
+				g.area, first = single, false
 				g.maps[from.Map] = true
 			}
 		}

@@ -24,7 +24,7 @@ func newModel(t *testing.T, spec *graph.Spec, seed uint64) *graph.Model {
 	return m
 }
 
-// serve is a page of the models, in the order of a training.
+// serve returns the page of the models as snapshots.
 func serve(t *testing.T, models ...*graph.Model) http.Handler {
 	var snapshots []inspect.Snapshot
 	for i, m := range models {
@@ -43,7 +43,7 @@ func request(h http.Handler, method, url string, body []byte) *httptest.Response
 	return w
 }
 
-// noise is an input of values from 0 to 1.
+// noise returns an input of random values from 0 to 1.
 func noise(m *graph.Model) []float32 {
 	random := rand.New(rand.NewPCG(1, 2))
 	x := make([]float32, m.Spec().Input.TotalSize())

@@ -6,8 +6,8 @@ import (
 	"convgraph/graph"
 )
 
-// A window is where a convolution or a pooling looks: its cells stand dilation apart, from the top left one on, which may lie in the
-// padding, outside its input.
+// A window is the part of an input that a convolution or a pooling reads for one cell. Its cells
+// are dilation apart. It may begin in the padding, outside the input.
 type window struct {
 	Top      int    `json:"top"`
 	Left     int    `json:"left"`
@@ -16,16 +16,17 @@ type window struct {
 	Dilation [2]int `json:"dilation"` // down and to the right
 }
 
-// sliding is how a layer's windows lie on its input.
+// sliding is the geometry of a layer's windows.
 type sliding struct{ graph.Sliding }
 
-// slidingOf says how a layer's windows lie on an input; ok is false if it has none.
+// slidingOf returns the geometry of a layer's windows on an input; ok is false if the layer has no
+// windows.
 func slidingOf(l graph.Layer, in extent) (s sliding, ok bool) {
 	s.Sliding, ok = graph.SlidingOf(l, tensor.Shape{in.Maps, in.Height, in.Width})
 	return s, ok
 }
 
-// window is the one that a cell was computed from.
+// window returns the window from which a cell was computed.
 func (s sliding) window(c cell) window {
 	return window{
 		Top: c.Row*s.Stride[0] - s.Before[0], Left: c.Column*s.Stride[1] - s.Before[1],
@@ -33,24 +34,25 @@ func (s sliding) window(c cell) window {
 	}
 }
 
-// reach is the area of the input that an area of the output depends on; it may reach out of the input.
+// reach returns the area of the input on which an area of the output depends. It may extend beyond
+// the input.
 func (s sliding) reach(a area) (reached area) {
 	reached.Top, reached.Bottom = s.Reach(0, a.Top, a.Bottom)
 	reached.Left, reached.Right = s.Reach(1, a.Left, a.Right)
 	return reached
 }
 
-// row and column are the place of the window's cell k, in reading order.
-func (w window) place(k int) (row, column int) {
+// cellAt returns the row and column of the window's cell k, in reading order.
+func (w window) cellAt(k int) (row, column int) {
 	return w.Top + k/w.Width*w.Dilation[0], w.Left + k%w.Width*w.Dilation[1]
 }
 
-// read takes the window's values of one map of x; inside is false where it lies in the padding.
+// read returns the window's values in one map of x; inside is false for padding.
 func (w window) read(x []float32, e extent, m int) (values []float32, inside []bool) {
 	n := w.Height * w.Width
 	values, inside = make([]float32, n), make([]bool, n)
 	for k := range n {
-		row, column := w.place(k)
+		row, column := w.cellAt(k)
 		if row >= 0 && row < e.Height && column >= 0 && column < e.Width {
 			values[k], inside[k] = x[e.at(cell{m, row, column})], true
 		}
@@ -58,12 +60,13 @@ func (w window) read(x []float32, e extent, m int) (values []float32, inside []b
 	return values, inside
 }
 
-// counted is how many of a window's cells a mean divides by: those in the input and the padding, or
-// in the input alone. What lies beyond the padding never counts.
+// counted returns by how many cells a mean divides: those in the input and the padding, or in the
+// input alone. Cells beyond the padding never count.
 func (s sliding) counted(c cell, in extent, excludePad bool) int {
 	w := s.window(c)
 	count := 1
-	for i, side := range [2]struct{ first, cells, size int }{{w.Top, w.Height, in.Height}, {w.Left, w.Width, in.Width}} {
+	for i, side := range [2]struct{ first, cells, size int }{{w.Top, w.Height, in.Height},
+		{w.Left, w.Width, in.Width}} {
 		n := 0
 		for k := range side.cells {
 			at := side.first + k*s.Dilation[i]

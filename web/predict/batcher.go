@@ -10,14 +10,15 @@ import (
 	"convgraph/graph"
 )
 
-// Why a batcher turns images away.
+// Reasons for which a batcher refuses images.
 var (
 	ErrFull   = errors.New("too many images are waiting: try again in a moment")
 	ErrClosed = errors.New("the server is ending")
 )
 
-// A Batcher computes probabilities for many goroutines at once. Images that come while a batch is computed wait for the next one together;
-// one that comes to an idle batcher is computed at once, so that nobody waits for company.
+// A Batcher computes outputs for many goroutines. Images that arrive during a batch form the next
+// one. An image that arrives at an idle batcher is computed at once: the batcher never waits for a
+// batch to fill.
 type Batcher struct {
 	model    *graph.Model
 	limits   limits
@@ -25,13 +26,13 @@ type Batcher struct {
 	finished chan struct{}
 
 	mu      sync.Mutex
-	changed sync.Cond // of waiting or closed
+	changed sync.Cond // signals a change of waiting or closed
 	waiting []*job
-	images  int // of those waiting
+	images  int // in waiting
 	closed  bool
 }
 
-// limits are in images.
+// limits are numbers of images.
 type limits struct {
 	batch int // computed together
 	queue int // waiting
@@ -41,10 +42,10 @@ type limits struct {
 type job struct {
 	images, probabilities []float32
 	count                 int
-	done                  chan error // has room for one
+	done                  chan error // buffered: one result
 }
 
-// newBatcher starts a batcher, which [Batcher.Close] ends. observe is told of each batch's size.
+// newBatcher starts a batcher; [Batcher.Close] stops it. observe is called with each batch's size.
 func newBatcher(m *graph.Model, l limits, observe func(batch int)) *Batcher {
 	b := &Batcher{model: m, limits: l, observe: observe, finished: make(chan struct{})}
 	b.changed.L = &b.mu
@@ -52,8 +53,9 @@ func newBatcher(m *graph.Model, l limits, observe func(batch int)) *Batcher {
 	return b
 }
 
-// Predict writes the probabilities of all classes of count images into probabilities. It returns [ErrFull] at once if the images would have to
-// wait behind too many others, and the context's error if it ends while they wait. The slices are the caller's again when it returns.
+// Predict writes the probabilities of count images into probabilities. It returns [ErrFull] at once
+// if the queue is full, and the context's error if that ends while the images wait. It doesn't keep
+// the slices.
 func (b *Batcher) Predict(ctx context.Context, probabilities, images []float32, count int) error {
 	return b.do(ctx, &job{images: images, probabilities: probabilities, count: count, done: make(chan error, 1)})
 }
@@ -70,7 +72,7 @@ func (b *Batcher) do(ctx context.Context, j *job) error {
 	if b.withdraw(j) {
 		return ctx.Err()
 	}
-	return <-j.done // being computed, which doesn't take long
+	return <-j.done // the batch is running and ends soon
 }
 
 func (b *Batcher) enqueue(j *job) error {
@@ -88,7 +90,7 @@ func (b *Batcher) enqueue(j *job) error {
 	return nil
 }
 
-// withdraw takes a job back, unless it is being computed.
+// withdraw removes a job from the queue. It returns false if the job is being computed.
 func (b *Batcher) withdraw(j *job) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -101,14 +103,14 @@ func (b *Batcher) withdraw(j *job) bool {
 	return true
 }
 
-// Waiting is how many images wait.
+// Waiting returns the number of queued images.
 func (b *Batcher) Waiting() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.images
 }
 
-// Close takes no more images, computes those that wait and ends the batcher.
+// Close refuses further images, computes the queued ones and stops the batcher.
 func (b *Batcher) Close() {
 	b.mu.Lock()
 	b.closed = true
@@ -133,7 +135,8 @@ func (b *Batcher) work() {
 	}
 }
 
-// take waits for jobs and takes as many as a batch has room for, the oldest first and at least one; none if the batcher is to end.
+// take waits for jobs and returns as many as fit in a batch, oldest first, at least one. It returns
+// none when the batcher is closed.
 func (b *Batcher) take(jobs []*job) []*job {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -156,10 +159,11 @@ func (b *Batcher) take(jobs []*job) []*job {
 	return jobs
 }
 
-// scratch is memory for one batch.
+// scratch is the memory of one batch.
 type scratch struct{ images, probabilities []float32 }
 
-// compute fills in the jobs' probabilities. Nothing it might panic with may end the server.
+// compute fills in the jobs' probabilities. It turns a panic into an error, so that the server
+// survives.
 func (b *Batcher) compute(s *scratch, jobs []*job) (err error) {
 	defer func() {
 		if what := recover(); what != nil {

@@ -17,10 +17,10 @@ import (
 	"convgraph/internal/testutil"
 )
 
-// gate lets a test hold a batcher before each batch that it computes.
+// gate lets a test hold a batcher before each batch.
 type gate struct {
 	begun   chan int      // the size of the batch
-	proceed chan struct{} // it may be computed
+	proceed chan struct{} // receives when it may be computed
 }
 
 func held(t *testing.T, m *graph.Model, l limits) (*Batcher, gate) {
@@ -33,7 +33,7 @@ func held(t *testing.T, m *graph.Model, l limits) (*Batcher, gate) {
 	return b, g
 }
 
-// ask asks for count images' probabilities, in a goroutine of its own.
+// ask requests count images' probabilities in a goroutine.
 func ask(ctx context.Context, b *Batcher, count int) <-chan error {
 	done := make(chan error, 1)
 	size := b.model.Spec().Input.TotalSize()
@@ -43,14 +43,14 @@ func ask(ctx context.Context, b *Batcher, count int) <-chan error {
 	return done
 }
 
-// waitFor waits until so many images are in the queue.
+// waitFor waits until the queue has the given number of images.
 func waitFor(b *Batcher, images int) {
 	for b.Waiting() != images {
 		time.Sleep(time.Millisecond)
 	}
 }
 
-// TestBatches: what waits while a batch is computed makes up the next ones, the oldest first, as many as there is room for.
+// TestBatches: images that arrive during a batch form the next ones, oldest first, up to the limit.
 func TestBatches(t *testing.T) {
 	b, g := held(t, model(t, colours()), limits{batch: 5, queue: 100})
 	var answers []<-chan error
@@ -64,7 +64,7 @@ func TestBatches(t *testing.T) {
 		waiting += count
 		waitFor(b, waiting)
 	}
-	for _, want := range []int{5, 2, 7, 1} { // 2+3, 1+1, the 7 that no batch has room for, 1
+	for _, want := range []int{5, 2, 7, 1} { // 2+3, 1+1, 7 alone though above the limit, 1
 		g.proceed <- struct{}{}
 		assert.Equal(t, want, <-g.begun)
 	}
@@ -75,7 +75,8 @@ func TestBatches(t *testing.T) {
 	b.Close()
 }
 
-// TestFull: an image that would wait behind too many others is turned away at once; a request larger than the queue isn't if nobody waits.
+// TestFull: a full queue refuses an image at once; an empty one accepts even a request larger than
+// itself.
 func TestFull(t *testing.T) {
 	b, g := held(t, model(t, colours()), limits{batch: 9, queue: 3})
 	first := ask(context.Background(), b, 1)
@@ -100,7 +101,7 @@ func TestFull(t *testing.T) {
 	b.Close()
 }
 
-// TestFullService answers 503 and when to come again.
+// TestFullService: a full service answers 503 with Retry-After.
 func TestFullService(t *testing.T) {
 	s := service(t, colours(), Options{MaxQueue: 1})
 	b, g := held(t, s.current.model, limits{batch: 1, queue: 1})
@@ -120,7 +121,7 @@ func TestFullService(t *testing.T) {
 	assert.NoError(t, <-second)
 }
 
-// TestWithdrawn: who doesn't wait any longer leaves the queue; what is being computed is waited for.
+// TestWithdrawn: a canceled request leaves the queue, unless it is being computed.
 func TestWithdrawn(t *testing.T) {
 	b, g := held(t, model(t, colours()), limits{batch: 9, queue: 9})
 	computing, stop := context.WithCancel(context.Background())
@@ -142,7 +143,7 @@ func TestWithdrawn(t *testing.T) {
 	b.Close()
 }
 
-// TestCloseDrains: what waits is computed, what comes later is turned away.
+// TestCloseDrains: queued images are computed, later ones refused.
 func TestCloseDrains(t *testing.T) {
 	b, g := held(t, model(t, colours()), limits{batch: 1, queue: 9})
 	first := ask(context.Background(), b, 1)
@@ -160,7 +161,8 @@ func TestCloseDrains(t *testing.T) {
 	assert.ErrorIs(t, <-ask(context.Background(), b, 1), ErrClosed)
 }
 
-// TestPanicIsAnError: whatever a batch panics with is its callers' error, and the next batch is computed.
+// TestPanicIsAnError: a panic in a batch becomes its callers' error, and the next batch is
+// computed.
 func TestPanicIsAnError(t *testing.T) {
 	panics := true
 	b := newBatcher(model(t, colours()), limits{batch: 1, queue: 9}, func(int) {
@@ -174,7 +176,7 @@ func TestPanicIsAnError(t *testing.T) {
 	b.Close()
 }
 
-// TestSameAloneAndTogether: many goroutines get, for images of their own, what each image gets alone.
+// TestSameAloneAndTogether: batched images get the same outputs as single ones.
 func TestSameAloneAndTogether(t *testing.T) {
 	m := model(t, digits())
 	sizes := map[int]int{}
@@ -198,7 +200,8 @@ func TestSameAloneAndTogether(t *testing.T) {
 					alone := make([]float32, 10)
 					assert.NoError(t, m.ProbabilitiesInto(alone, images[i*784:(i+1)*784]))
 					assert.InDeltaSlice(t, alone, together[i*10:(i+1)*10], 1e-5)
-					assert.Equal(t, classify.Top(m.Spec(), alone, 1)[0].Class, classify.Top(m.Spec(), together[i*10:(i+1)*10], 1)[0].Class)
+					assert.Equal(t, classify.Top(m.Spec(), alone, 1)[0].Class,
+						classify.Top(m.Spec(), together[i*10:(i+1)*10], 1)[0].Class)
 				}
 			}
 		})
@@ -213,8 +216,8 @@ func TestSameAloneAndTogether(t *testing.T) {
 	assert.GreaterOrEqual(t, images, askers*rounds)
 }
 
-// TestNoGoroutineStays: a thousand requests leave as many goroutines as one.
-func TestNoGoroutineStays(t *testing.T) {
+// TestNoGoroutineLeaks: a thousand requests leave no goroutines.
+func TestNoGoroutineLeaks(t *testing.T) {
 	s, err := New(model(t, colours()), Options{})
 	require.NoError(t, err)
 	ask := func() { assert.Equal(t, 200, postJSON(s, map[string]any{"image": values(12, 1)}).Code) }

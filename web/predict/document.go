@@ -10,10 +10,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// readDocument takes up {"image": …} or {"images": […]}. An image is an array of numbers, row by row and channel by channel, either flat or
-// nested as (height, width), for one channel, or (channels, height, width). "max" is the number that stands for 1: 1, or 255.
+// readDocument reads {"image": …} or {"images": […]}. An image is an array of numbers, row by row
+// and channel by channel, either flat or nested as (height, width), for one channel, or (channels,
+// height, width). "max" is the number that means full intensity: 1 (the default) or 255.
 //
-// Nothing is skipped and nothing is nested deeper than an image, so that the work is in proportion to the body's length.
+// Unknown keys and deeper nesting are errors, so the work is proportional to the body's length.
 func (q *request) readDocument(body io.Reader, mostImages int) error {
 	q.decoder.Reset(body)
 	most := float32(1)
@@ -29,14 +30,16 @@ func (q *request) readDocument(body io.Reader, mostImages int) error {
 		switch key := token.String(); key {
 		case "image", "images":
 			if given != "" {
-				return refusef(http.StatusUnprocessableEntity, "the document has %q and %q: want one of them", given, key)
+				return refusef(http.StatusUnprocessableEntity, "the document has %q and %q: want one of them", given,
+					key)
 			}
 			given = key
 			err = q.readImages(key == "images", mostImages)
 		case "max":
 			most, err = q.readMax()
 		default:
-			err = refusef(http.StatusUnprocessableEntity, `the document has %.40q: want "image" or "images", and "max" if the numbers go to 255`, key)
+			err = refusef(http.StatusUnprocessableEntity,
+				`the document has %.40q: want "image" or "images", and "max" if the numbers go to 255`, key)
 		}
 		if err != nil {
 			return err
@@ -90,19 +93,19 @@ func (q *request) readImages(several bool, most int) error {
 	return nil
 }
 
-// deepest is how many levels of arrays an image may have.
+// deepest is the most levels of nested arrays.
 const deepest = 3
 
-// nest is how far the reading of an image's nested arrays has come.
+// nest is the reader's position in an image's nested arrays.
 type nest struct {
-	shape  []int        // the lengths of the arrays, the outermost first
-	counts [deepest]int // of the elements begun in the array that is open on each level
-	level  int          // the innermost array that is open
+	shape  []int        // lengths of the arrays, outermost first
+	counts [deepest]int // elements begun in the open array of each level
+	level  int          // of the innermost open array
 }
 
 func (n *nest) innermost() bool { return n.level == len(n.shape)-1 }
 
-// readImage reads one image, flat or nested as its first brackets say.
+// readImage reads one image. Its opening brackets say how deeply it is nested.
 func (q *request) readImage() error {
 	q.samples = append(q.samples, sample{})
 	n, err := q.open()
@@ -112,7 +115,7 @@ func (q *request) readImage() error {
 	return err
 }
 
-// open reads the brackets that an image begins with.
+// open reads an image's opening brackets.
 func (q *request) open() (*nest, error) {
 	n := &q.nest
 	*n = nest{level: -1}
@@ -124,7 +127,7 @@ func (q *request) open() (*nest, error) {
 		n.counts[n.level] = 1 // the array that opens next
 	}
 	if n.level < 0 {
-		return nil, q.unexpected(q.place(), "an array of numbers")
+		return nil, q.unexpected(q.position(), "an array of numbers")
 	}
 	n.counts[n.level] = 0
 	in := q.spec.Input
@@ -136,13 +139,14 @@ func (q *request) open() (*nest, error) {
 	case depth == 2 && in.Dims() == 3 && in[0] == 1:
 		n.shape = in[1:]
 	default:
-		return nil, refusef(http.StatusUnprocessableEntity, "%s: %d levels of arrays: want %d numbers, flat or nested as %v",
-			q.place(), depth, in.TotalSize(), in)
+		return nil, refusef(http.StatusUnprocessableEntity,
+			"%s: %d levels of arrays: want %d numbers, flat or nested as %v",
+			q.position(), depth, in.TotalSize(), in)
 	}
 	return n, nil
 }
 
-// readElement reads a number, or the begin or the end of an array.
+// readElement reads a number, or the start or end of an array.
 func (q *request) readElement(n *nest) error {
 	kind := q.decoder.PeekKind()
 	switch {
@@ -151,9 +155,11 @@ func (q *request) readElement(n *nest) error {
 		_, err := q.decoder.ReadToken()
 		return syntax(err)
 	case kind == ']':
-		return refusef(http.StatusUnprocessableEntity, "%s: has %d elements: want %d", q.place(), n.counts[n.level], n.shape[n.level])
+		return refusef(http.StatusUnprocessableEntity, "%s: has %d elements: want %d", q.position(),
+			n.counts[n.level], n.shape[n.level])
 	case n.counts[n.level] == n.shape[n.level] && (kind == '0' || kind == '['):
-		return refusef(http.StatusUnprocessableEntity, "%s: has more than %d elements: want %d", q.place(), n.shape[n.level], n.shape[n.level])
+		return refusef(http.StatusUnprocessableEntity, "%s: has more than %d elements: want %d", q.position(),
+			n.shape[n.level], n.shape[n.level])
 	case kind == '0' && n.innermost():
 		n.counts[n.level]++
 		v, err := q.number()
@@ -166,24 +172,25 @@ func (q *request) readElement(n *nest) error {
 		_, err := q.decoder.ReadToken()
 		return syntax(err)
 	case n.innermost():
-		return q.unexpected(q.place(), "a number")
+		return q.unexpected(q.position(), "a number")
 	}
-	return q.unexpected(q.place(), "an array")
+	return q.unexpected(q.position(), "an array")
 }
 
-// place is where the reading is, such as images[2][27].
-func (q *request) place() string {
-	place := "image"
+// position returns the reader's position, for example images[2][27].
+func (q *request) position() string {
+	position := "image"
 	if q.list {
-		place = fmt.Sprintf("images[%d]", q.count()-1)
+		position = fmt.Sprintf("images[%d]", q.count()-1)
 	}
 	for level := range max(q.nest.level, 0) {
-		place += fmt.Sprintf("[%d]", q.nest.counts[level]-1)
+		position += fmt.Sprintf("[%d]", q.nest.counts[level]-1)
 	}
-	return place
+	return position
 }
 
-// number reads a number. One that is too large for a float32 is infinite, and refused for it with the others that are out of range.
+// number reads a number. One too large for float32 becomes infinite, which scale refuses as out of
+// range.
 func (q *request) number() (float32, error) {
 	text, err := q.decoder.ReadValue()
 	if err != nil {
@@ -199,7 +206,8 @@ func (q *request) number() (float32, error) {
 	return float32(v), nil
 }
 
-// smallNumber reads what most pixels are, a whole number of up to three digits. The text is a JSON number.
+// smallNumber is a fast path for the usual pixel, an integer of up to three digits. text is a valid
+// JSON number.
 func smallNumber(text []byte) (v float32, ok bool) {
 	if len(text) > 3 {
 		return 0, false
@@ -214,7 +222,7 @@ func smallNumber(text []byte) (v float32, ok bool) {
 	return float32(whole), true
 }
 
-// scale brings the numbers from 0 to most to 0 to 1.
+// scale maps the numbers from [0, most] to [0, 1].
 func (q *request) scale(most float32) error {
 	size := q.spec.Input.TotalSize()
 	for i, v := range q.images {
@@ -227,36 +235,38 @@ func (q *request) scale(most float32) error {
 }
 
 func (q *request) outOfRange(image, number int, v, most float32) error {
-	place := "image"
+	position := "image"
 	if q.list {
-		place = fmt.Sprintf("images[%d]", image)
+		position = fmt.Sprintf("images[%d]", image)
 	}
 	hint := ""
 	if most == 1 {
 		hint = `, or "max": 255 in the document if the numbers go to that`
 	}
-	return refusef(http.StatusUnprocessableEntity, "%s: number %d is %g: want 0 to %g%s", place, number, v, most, hint)
+	return refusef(http.StatusUnprocessableEntity, "%s: number %d is %g: want 0 to %g%s", position, number, v, most,
+		hint)
 }
 
 // expect reads a bracket or brace.
-func (q *request) expect(kind jsontext.Kind, place string) error {
+func (q *request) expect(kind jsontext.Kind, position string) error {
 	if q.decoder.PeekKind() != kind {
-		return q.unexpected(place, fmt.Sprintf("%q", byte(kind)))
+		return q.unexpected(position, fmt.Sprintf("%q", byte(kind)))
 	}
 	_, err := q.decoder.ReadToken()
 	return syntax(err)
 }
 
-// unexpected is what is wrong with the next token, which may not be one at all.
-func (q *request) unexpected(place, want string) error {
+// unexpected returns the error for the next token, which may be malformed.
+func (q *request) unexpected(position, want string) error {
 	token, err := q.decoder.ReadToken()
 	if err != nil {
 		return syntax(err)
 	}
-	return refusef(http.StatusUnprocessableEntity, "%s: byte %d: found %v: want %s", place, q.decoder.InputOffset(), token.Kind(), want)
+	return refusef(http.StatusUnprocessableEntity, "%s: byte %d: found %v: want %s", position,
+		q.decoder.InputOffset(), token.Kind(), want)
 }
 
-// syntax is an error of the document's form, unless reading itself failed.
+// syntax marks a JSON syntax error as the client's, and passes errors of reading through.
 func syntax(err error) error {
 	if err == nil {
 		return nil

@@ -9,19 +9,19 @@ import (
 	"convgraph/graph"
 )
 
-// An engine is a model with what computes its answers. A service has one at a time; requests that
-// began with an older one end with it.
+// An engine is a model with its batcher. A service has one at a time; a request finishes with the
+// engine it began with.
 type engine struct {
 	model      *graph.Model
 	limits     limits
 	batcher    *Batcher
 	requests   sync.Pool // of *request
 	users      sync.WaitGroup
-	unfit      error                 // nil, or why it can't answer
-	overflowed atomic.Pointer[error] // nil, or why an answer of it wasn't given
+	unfit      error                 // why it can't answer, or nil
+	overflowed atomic.Pointer[error] // a non-finite output that it once computed, or nil
 }
 
-// newEngine starts an engine, which close ends.
+// newEngine starts an engine; close stops it.
 func newEngine(m *graph.Model, l limits, observe func(batch int)) (*engine, error) {
 	unfit, err := probe(m)
 	if err != nil {
@@ -32,8 +32,8 @@ func newEngine(m *graph.Model, l limits, observe func(batch int)) (*engine, erro
 	return e, nil
 }
 
-// probe predicts once, which builds the graph: a model that can't predict is found out now, and no
-// request waits for it later. unfit says what isn't finite.
+// probe predicts once. This builds the graph, so no request waits for that, and finds a model that
+// can't predict. unfit reports parameters or outputs that aren't finite.
 func probe(m *graph.Model) (unfit, err error) {
 	answer := make([]float32, m.Classes())
 	if err := m.OutputsInto(answer, make([]float32, m.Spec().Input.TotalSize())); err != nil {
@@ -45,7 +45,7 @@ func probe(m *graph.Model) (unfit, err error) {
 	return checkFinite(answer), nil
 }
 
-// checkFinite is an error if an answer isn't finite.
+// checkFinite returns an error if an answer isn't finite.
 func checkFinite(answer []float32) error {
 	if err := classify.CheckFinite(answer); err != nil {
 		return refusal{http.StatusServiceUnavailable, err}
@@ -53,7 +53,7 @@ func checkFinite(answer []float32) error {
 	return nil
 }
 
-// ready is nil, or why the engine isn't to be asked.
+// ready returns why the engine can't answer, or nil.
 func (e *engine) ready() error {
 	if err := e.overflowed.Load(); err != nil {
 		return *err
@@ -61,7 +61,7 @@ func (e *engine) ready() error {
 	return e.unfit
 }
 
-// check is an error if the answer to a request isn't finite.
+// check returns an error if an answer isn't finite, and marks the engine as not ready.
 func (e *engine) check(probabilities []float32) error {
 	err := checkFinite(probabilities)
 	if err != nil {
@@ -70,13 +70,13 @@ func (e *engine) check(probabilities []float32) error {
 	return err
 }
 
-// close waits for the requests that have begun, and ends the engine.
+// close waits for running requests and stops the engine.
 func (e *engine) close() {
 	e.users.Wait()
 	e.batcher.Close()
 }
 
-// engine is the service's engine for one request, which calls its users.Done.
+// engine returns the current engine for one request, which must call users.Done.
 func (s *Service) engine() *engine {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -84,17 +84,17 @@ func (s *Service) engine() *engine {
 	return s.current
 }
 
-// Ready is nil if the service can answer: its model's parameters are finite, and so were its
-// answers.
+// Ready returns nil if the service can answer: the model's parameters are finite, and so were all
+// its answers.
 func (s *Service) Ready() error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.current.ready()
 }
 
-// Replace answers with another model from now on. Requests that have begun are answered by the one
-// before. If the new model can't be served, or its parameters or answers aren't finite, the error
-// says so and the service stays as it is.
+// Replace switches to another model. Running requests finish with the old one. If the new model
+// can't be served, or its parameters or answers aren't finite, Replace returns an error and changes
+// nothing.
 func (s *Service) Replace(m *graph.Model) error {
 	next, err := s.start(m)
 	if err != nil {
@@ -116,7 +116,7 @@ func (s *Service) Replace(m *graph.Model) error {
 	return nil
 }
 
-// start makes an engine with the service's limits.
+// start starts an engine with the service's limits.
 func (s *Service) start(m *graph.Model) (*engine, error) {
 	return newEngine(m, s.options.limits(m.Spec().Input.TotalSize()), s.observe)
 }

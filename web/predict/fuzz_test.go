@@ -10,7 +10,8 @@ import (
 	"convgraph/classify"
 )
 
-// FuzzPredict sends anything: it is refused with a status and a reason, or every image gets probabilities.
+// FuzzPredict: any body is either refused with a status and a reason, or every image gets a
+// prediction.
 func FuzzPredict(f *testing.F) {
 	s, err := New(model(f, colours()), Options{MaxBatch: 4, maxPixels: 1 << 16})
 	if err != nil {
@@ -19,7 +20,8 @@ func FuzzPredict(f *testing.F) {
 	f.Cleanup(s.Close)
 	flat := "[0,1,0.5,0,0,0,0,0,1e-3,0,0,1]"
 	for _, document := range []string{
-		`{"image": ` + flat + `}`, `{"images": [` + flat + `,[[[0,0],[0,0]],[[1,0],[0,0]],[[0,0],[0,1]]]]}`, `{"max": 255, "image": ` + flat + `}`,
+		`{"image": ` + flat + `}`, `{"images": [` + flat + `,[[[0,0],[0,0]],[[1,0],[0,0]],[[0,0],[0,1]]]]}`,
+		`{"max": 255, "image": ` + flat + `}`,
 		`{"image": [[[[`, `{"image": 1e999}`, `{"images": [` + strings.Repeat("[],", 9), `null`,
 	} {
 		f.Add("application/json", []byte(document))
@@ -27,8 +29,9 @@ func FuzzPredict(f *testing.F) {
 	picture := encoded(f, drawn())
 	f.Add("image/png", picture)
 	f.Add("image/jpeg", picture[:len(picture)/2])
-	f.Add("multipart/form-data; boundary=x", append([]byte("--x\r\nContent-Disposition: form-data; name=\"image\"; filename=\"a\"\r\n\r\n"),
-		append(picture, "\r\n--x--\r\n"...)...))
+	f.Add("multipart/form-data; boundary=x",
+		append([]byte("--x\r\nContent-Disposition: form-data; name=\"image\"; filename=\"a\"\r\n\r\n"),
+			append(picture, "\r\n--x--\r\n"...)...))
 	f.Fuzz(func(t *testing.T, kind string, body []byte) {
 		w := post(s, kind, bytes.NewReader(body))
 		switch w.Code {
@@ -45,7 +48,7 @@ func FuzzPredict(f *testing.F) {
 	})
 }
 
-// wellFormed wants one prediction or several, each with probabilities that fall.
+// wellFormed checks one or several predictions, each with descending probabilities.
 func wellFormed(t *testing.T, body []byte) {
 	if body[0] != '[' {
 		body = append(append([]byte("["), body...), ']')

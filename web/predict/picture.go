@@ -12,10 +12,10 @@ import (
 	"convgraph/picture"
 )
 
-// formField is the name of a form's field that holds a picture.
+// formField is the name of the form field that holds a picture.
 const formField = "image"
 
-// readForm takes up the pictures of a form, in their order.
+// readForm reads the pictures of a form in order.
 func (s *Service) readForm(ctx context.Context, q *request, body io.Reader, boundary string, ink picture.Ink) error {
 	if boundary == "" {
 		return refusef(http.StatusBadRequest, "Content-Type is multipart/form-data without a boundary")
@@ -30,23 +30,26 @@ func (s *Service) readForm(ctx context.Context, q *request, body io.Reader, boun
 			return err
 		}
 		if name := part.FormName(); name != formField {
-			return refusef(http.StatusUnprocessableEntity, "form field %q: want %q only, a picture file", name, formField)
+			return refusef(http.StatusUnprocessableEntity, "form field %q: want %q only, a picture file", name,
+				formField)
 		}
 		if most := q.engine.limits.batch; q.count() == most {
-			return refusef(http.StatusUnprocessableEntity, "the form has more than %d pictures, the most that a request may have", most)
+			return refusef(http.StatusUnprocessableEntity,
+				"the form has more than %d pictures, the most that a request may have", most)
 		}
 		if err := s.readPicture(ctx, q, part, part.FileName(), ink); err != nil {
 			return err
 		}
 	}
 	if q.count() == 0 {
-		return refusef(http.StatusUnprocessableEntity, "the form has no field %q: want at least one, a picture file", formField)
+		return refusef(http.StatusUnprocessableEntity, "the form has no field %q: want at least one, a picture file",
+			formField)
 	}
 	q.list = q.count() > 1
 	return nil
 }
 
-// readPicture takes up one picture. Errors name it.
+// readPicture reads one picture. Errors name it.
 func (s *Service) readPicture(ctx context.Context, q *request, body io.Reader, name string, ink picture.Ink) error {
 	q.picture.Reset()
 	if _, err := q.picture.ReadFrom(body); err != nil {
@@ -72,8 +75,10 @@ func inPicture(name string, err error) error {
 	return err
 }
 
-// prepare makes what the model takes of a picture's bytes. It waits until the pictures of about its size leave memory for this one.
-func (s *Service) prepare(ctx context.Context, spec *graph.Spec, data []byte, ink picture.Ink) (*picture.Sample, error) {
+// prepare decodes and preprocesses a picture for the model, after waiting for memory in the lane of
+// its size.
+func (s *Service) prepare(ctx context.Context, spec *graph.Spec, data []byte, ink picture.Ink) (*picture.Sample,
+	error) {
 	if err := classify.TakesPictures(spec); err != nil {
 		return nil, refusal{http.StatusUnprocessableEntity, err}
 	}
@@ -86,7 +91,8 @@ func (s *Service) prepare(ctx context.Context, spec *graph.Spec, data []byte, in
 		return nil, refusal{http.StatusBadRequest, err}
 	}
 	if size.X*size.Y > s.options.maxPixels {
-		return nil, refusef(http.StatusRequestEntityTooLarge, "%d×%d pixels: want at most %d", size.X, size.Y, s.options.maxPixels)
+		return nil, refusef(http.StatusRequestEntityTooLarge, "%d×%d pixels: want at most %d", size.X, size.Y,
+			s.options.maxPixels)
 	}
 	release, err := s.pictures.Acquire(ctx, size)
 	if err != nil {

@@ -1,4 +1,5 @@
-// Package predict answers POST /predict: pictures or numbers in, the likeliest classes out. Requests that come together are computed together.
+// Package predict answers POST /predict: it takes pictures or numbers and returns the likeliest
+// classes. Simultaneous requests are computed in batches.
 package predict
 
 import (
@@ -18,30 +19,31 @@ import (
 	"convgraph/web/internal/pictures"
 )
 
-// Options bound what a service takes on. What is 0 takes the value said.
+// Options bound a service's work. A zero field has the default in its comment.
 type Options struct {
 	MaxBatch  int           // images computed together, and images a request may carry; 64, fewer if they are large
-	MaxQueue  int           // images waiting before more are turned away; 1024, fewer if they are large
-	Timeout   time.Duration // for a request's picture and its place in the queue; 10 s
-	Metrics   *web.Metrics  // where batches are counted; nil is new ones
+	MaxQueue  int           // queued images before more are refused; 1024, fewer if they are large
+	Timeout   time.Duration // to prepare a request's picture and to wait in the queue; 10 s
+	Metrics   *web.Metrics  // counts batches; nil: new metrics
 	maxPixels int           // of a picture
 }
 
-// Memory that requests take together, in bytes. What would be beyond it waits or is turned away.
-// Pictures have memory of their own, see package pictures.
+// The memory of all requests together, in bytes. Requests beyond it wait or are refused. Decoding
+// has its own limits, see package pictures.
 const (
 	batchMemory = 16 << 20  // of the images of a batch
 	queueMemory = 64 << 20  // of the images in the queue
 	bodyMemory  = 256 << 20 // of bodies
 )
 
-// retrySeconds is when whoever was turned away may try again.
+// retrySeconds is the Retry-After of refused requests.
 const retrySeconds = 1
 
-// statusGone is what a request is counted as whose sender didn't wait. Nobody reads it.
+// statusGone is the status under which a request is counted whose client has gone. It is never sent
+// to anyone.
 const statusGone = 499
 
-// Service answers POST /predict with what a model says.
+// A Service answers POST /predict with a model's predictions.
 type Service struct {
 	options  Options
 	bodies   *semaphore.Weighted
@@ -51,15 +53,17 @@ type Service struct {
 	mu      sync.RWMutex
 	current *engine
 	closed  bool
-	retired sync.WaitGroup // engines before the current one that are ending
+	retired sync.WaitGroup // earlier engines that are stopping
 }
 
-// New starts a service for a model; [Service.Close] ends it. Until then the model's parameters must not change. A model
-// whose parameters or answers aren't finite is served as well, with status 503: see [Service.Ready] and [Service.Replace].
+// New starts a service for a model; [Service.Close] stops it. Until then the model's parameters
+// must not change. For a model whose parameters or answers aren't finite it answers 503: see
+// [Service.Ready] and [Service.Replace].
 func New(m *graph.Model, o Options) (*Service, error) {
 	o = o.orDefaults()
 	s := &Service{options: o, bodies: semaphore.NewWeighted(bodyMemory), pictures: pictures.NewLanes()}
-	batches := o.Metrics.NewPrometheusHistogramExt("convgraph_predict_batch_images", []float64{1, 2, 4, 8, 16, 32, 64, 128, 256})
+	batches := o.Metrics.NewPrometheusHistogramExt("convgraph_predict_batch_images",
+		[]float64{1, 2, 4, 8, 16, 32, 64, 128, 256})
 	images := o.Metrics.NewCounter("convgraph_predict_images_total")
 	s.observe = func(batch int) {
 		batches.Update(float64(batch))
@@ -73,7 +77,7 @@ func New(m *graph.Model, o Options) (*Service, error) {
 	return s, nil
 }
 
-// waiting is how many images wait.
+// waiting returns the number of queued images.
 func (s *Service) waiting() int {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -93,7 +97,7 @@ func (o Options) orDefaults() Options {
 	return o
 }
 
-// limits are those for images of a size in numbers.
+// limits returns the limits for images of size numbers each.
 func (o Options) limits(imageSize int) limits {
 	const valueBytes = 4
 	l := limits{batch: o.MaxBatch, queue: o.MaxQueue}
@@ -106,19 +110,19 @@ func (o Options) limits(imageSize int) limits {
 	return l
 }
 
-// Register adds /predict to the routes.
+// Register serves /predict on the mux.
 func (s *Service) Register(mux *http.ServeMux) { mux.Handle("/predict", s) }
 
-// Close computes what waits, and ends the service. Requests that come later are turned away.
+// Close finishes the queue and stops the service. Later requests are refused.
 func (s *Service) Close() {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
-	s.current.batcher.Close() // no other takes its place any more
+	s.current.batcher.Close() // it isn't replaced any more
 	s.retired.Wait()
 }
 
-// ServeHTTP answers a request with a prediction, or an array of them, as convgraph predict -json has them.
+// ServeHTTP answers with a prediction, or an array of them, in the form of [classify.Prediction].
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -143,7 +147,7 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request, q *request) err
 	if err := s.read(ctx, r, q); err != nil {
 		return err
 	}
-	if err := q.engine.batcher.Predict(ctx, q.room(), q.images, q.count()); err != nil {
+	if err := q.engine.batcher.Predict(ctx, q.outputs(), q.images, q.count()); err != nil {
 		return err
 	}
 	if err := q.engine.check(q.probabilities); err != nil {
@@ -161,7 +165,7 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request, q *request) err
 	return nil
 }
 
-// A refusal is an error with the status it is answered with.
+// A refusal is an error with its HTTP status.
 type refusal struct {
 	status int
 	err    error

@@ -31,7 +31,7 @@ import (
 	"convgraph/picture"
 )
 
-// digits is a small network for MNIST's images, colours one for others.
+// digits is a small network for MNIST's images, colours one for colour images.
 func digits() *graph.Spec {
 	return graph.Sequential("digits", tensor.Shape{1, 28, 28}, graph.He(),
 		graph.MaxPool{Kernel: graph.Square(4)}, graph.Affine{Units: 10}, graph.Softmax{})
@@ -56,7 +56,7 @@ func service(t testing.TB, spec *graph.Spec, o Options) *Service {
 	return s
 }
 
-// post sends a body and gives the answer.
+// post sends a body and returns the answer.
 func post(s *Service, kind string, body io.Reader) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodPost, "/predict", body)
 	r.Header.Set("Content-Type", kind)
@@ -73,7 +73,7 @@ func postJSON(s *Service, v any) *httptest.ResponseRecorder {
 	return post(s, "application/json", bytes.NewReader(body))
 }
 
-// refused wants a status and a JSON error that says what.
+// refused checks the status and the text of a JSON error.
 func refused(t *testing.T, w *httptest.ResponseRecorder, status int, what string) {
 	t.Helper()
 	assert.Equal(t, status, w.Code, w.Body.String())
@@ -91,7 +91,7 @@ func decoded[T any](t *testing.T, w *httptest.ResponseRecorder) (v T) {
 	return v
 }
 
-// values are the numbers of an image, each different, from 0 to most.
+// values returns the numbers of an image, all different, from 0 to most.
 func values(n int, most float64) []float64 {
 	v := make([]float64, n)
 	for i := range v {
@@ -100,7 +100,7 @@ func values(n int, most float64) []float64 {
 	return v
 }
 
-// nested is flat numbers as arrays of arrays.
+// nested returns flat numbers as nested arrays.
 func nested(v []float64, shape ...int) any {
 	if len(shape) == 1 {
 		return v
@@ -113,7 +113,7 @@ func nested(v []float64, shape ...int) any {
 	return all
 }
 
-// want is what the model itself says of numbers from 0 to 1.
+// want returns the model's own prediction for numbers from 0 to 1.
 func want(t *testing.T, m *graph.Model, v []float64) classify.Prediction {
 	t.Helper()
 	pixels := make([]float32, len(v))
@@ -125,7 +125,7 @@ func want(t *testing.T, m *graph.Model, v []float64) classify.Prediction {
 	return *p
 }
 
-// TestDocuments: an image's numbers mean the same flat and nested, from 0 to 1 and to 255.
+// TestDocuments: an image is the same flat or nested, from 0 to 1 or to 255.
 func TestDocuments(t *testing.T) {
 	s := service(t, digits(), Options{})
 	v := values(784, 1)
@@ -139,7 +139,8 @@ func TestDocuments(t *testing.T) {
 		whole[i] = float64(i % 256)
 		v[i] = float64(float32(i%256) / 255)
 	}
-	for _, document := range []string{`{"image": %s, "max": 255}`, `{"max": 255.0, "image": %s}`, "\n {\"max\":\t2.55e2,\r\n\"image\": %s }\n"} {
+	for _, document := range []string{`{"image": %s, "max": 255}`, `{"max": 255.0, "image": %s}`,
+		"\n {\"max\":\t2.55e2,\r\n\"image\": %s }\n"} {
 		text, err := json.Marshal(nested(whole, 28, 28))
 		require.NoError(t, err)
 		w := post(s, "application/json; charset=utf-8", strings.NewReader(fmt.Sprintf(document, text)))
@@ -159,10 +160,11 @@ func TestSeveralImages(t *testing.T) {
 			assert.InDelta(t, expected.Top[j].Probability, got[i].Top[j].Probability, 1e-5)
 		}
 	}
-	assert.Len(t, decoded[[]classify.Prediction](t, postJSON(s, map[string]any{"images": []any{a}})), 1, "a list of one is a list")
+	assert.Len(t, decoded[[]classify.Prediction](t, postJSON(s, map[string]any{"images": []any{a}})), 1,
+		"a list of one is a list")
 }
 
-// TestBadDocuments wants the status and the place of everything that can be wrong with a document.
+// TestBadDocuments: each mistake in a document gets its status and position.
 func TestBadDocuments(t *testing.T) {
 	s := service(t, colours(), Options{MaxBatch: 2})
 	flat := "0,0,0,0,0,0,0,0,0,0,0,0"
@@ -190,24 +192,30 @@ func TestBadDocuments(t *testing.T) {
 		`{"images": {}}`:                    {422, "images: byte 12: found {: want '['"},
 		`{"images": [[` + flat + `], 7]}`:   {422, "images[1]: byte"},
 		`{"images": [[` + flat + `], [0]]}`: {422, "images[1]: has 1 elements: want 12"},
-		`{"images": [[` + flat + `], [` + flat + `], [` + flat + `]]}`: {422, "images: more than 2: want at most so many a request"},
-		`{"image": 7}`:                                          {422, "image: byte 11: found number: want an array of numbers"},
-		`{"image": null}`:                                       {422, "image: byte 14: found null: want an array of numbers"},
-		`{"image": []}`:                                         {422, "image: has 0 elements: want 12"},
-		`{"image": [` + flat + `,0]}`:                           {422, "image: has more than 12 elements: want 12"},
-		`{"image": [` + flat[2:] + `]}`:                         {422, "image: has 11 elements: want 12"},
-		`{"image": [0, "0"]}`:                                   {422, "image: byte 17: found string: want a number"},
-		`{"image": [0, true]}`:                                  {422, "image: byte 18: found true: want a number"},
-		`{"image": [0, [0]]}`:                                   {422, "image: byte 15: found [: want a number"},
-		`{"image": [[0,0],[0,0]]}`:                              {422, "image[0]: 2 levels of arrays: want 12 numbers, flat or nested as (3, 2, 2)"},
-		`{"image": [[[[0]]]]}`:                                  {422, "image[0][0]: byte 14: found [: want a number"},
-		`{"image": [[[0,0],[0,0]],[[0,0],[0]]]}`:                {422, "image[1][1]: has 1 elements: want 2"},
-		`{"image": [[[0,0],[0,0]],[[0,0],[0,0,0]]]}`:            {422, "image[1][1]: has more than 2 elements: want 2"},
-		`{"image": [[[0,0],[0,0]],[[0,0]]]}`:                    {422, "image[1]: has 1 elements: want 2"},
-		`{"image": [[[0,0],[0,0]],[[0,0],7]]}`:                  {422, "image[1]: byte 33: found number: want an array"},
-		`{"image": [[[0,0],[0,0]],[[0,0],[0,0]]]}`:              {422, "image: has 2 elements: want 3"},
-		`{"image": [[[0,0],[0,0],[0,0]]]}`:                      {422, "image[0]: has more than 2 elements: want 2"},
-		`{"image": [2` + flat[1:] + `]}`:                        {422, `image: number 0 is 2: want 0 to 1, or "max": 255 in the document`},
+		`{"images": [[` + flat + `], [` + flat + `], [` + flat + `]]}`: {422,
+			"images: more than 2: want at most so many a request"},
+		`{"image": 7}`: {422,
+			"image: byte 11: found number: want an array of numbers"},
+		`{"image": null}`: {422,
+			"image: byte 14: found null: want an array of numbers"},
+		`{"image": []}`:                 {422, "image: has 0 elements: want 12"},
+		`{"image": [` + flat + `,0]}`:   {422, "image: has more than 12 elements: want 12"},
+		`{"image": [` + flat[2:] + `]}`: {422, "image: has 11 elements: want 12"},
+		`{"image": [0, "0"]}`:           {422, "image: byte 17: found string: want a number"},
+		`{"image": [0, true]}`:          {422, "image: byte 18: found true: want a number"},
+		`{"image": [0, [0]]}`:           {422, "image: byte 15: found [: want a number"},
+		`{"image": [[0,0],[0,0]]}`: {422,
+			"image[0]: 2 levels of arrays: want 12 numbers, flat or nested as (3, 2, 2)"},
+		`{"image": [[[[0]]]]}`:                       {422, "image[0][0]: byte 14: found [: want a number"},
+		`{"image": [[[0,0],[0,0]],[[0,0],[0]]]}`:     {422, "image[1][1]: has 1 elements: want 2"},
+		`{"image": [[[0,0],[0,0]],[[0,0],[0,0,0]]]}`: {422, "image[1][1]: has more than 2 elements: want 2"},
+		`{"image": [[[0,0],[0,0]],[[0,0]]]}`:         {422, "image[1]: has 1 elements: want 2"},
+		`{"image": [[[0,0],[0,0]],[[0,0],7]]}`: {422,
+			"image[1]: byte 33: found number: want an array"},
+		`{"image": [[[0,0],[0,0]],[[0,0],[0,0]]]}`: {422, "image: has 2 elements: want 3"},
+		`{"image": [[[0,0],[0,0],[0,0]]]}`:         {422, "image[0]: has more than 2 elements: want 2"},
+		`{"image": [2` + flat[1:] + `]}`: {422,
+			`image: number 0 is 2: want 0 to 1, or "max": 255 in the document`},
 		`{"image": [` + flat[1:] + `]}`:                         {400, "the body isn't JSON"},
 		`{"images": [[` + flat + `],[` + flat[:21] + `,-0.5]]}`: {422, "images[1]: number 11 is -0.5: want 0 to 1"},
 		`{"image": [1e999` + flat[1:] + `], "max": 255}`:        {422, "image: number 0 is +Inf: want 0 to 255"},
@@ -244,7 +252,7 @@ func encoded(t testing.TB, img image.Image) []byte {
 	return b.Bytes()
 }
 
-// TestPictures: an uploaded picture is prepared and named as convgraph predict does, as a body and in a form.
+// TestPictures: an uploaded picture is prepared as convgraph predict does, as a body and in a form.
 func TestPictures(t *testing.T) {
 	s := service(t, digits(), Options{})
 	sampled, err := picture.Digit(drawn(), picture.Detect)
@@ -252,7 +260,8 @@ func TestPictures(t *testing.T) {
 	expected, err := classify.Predict(s.current.model, "", sampled)
 	require.NoError(t, err)
 	assert.Equal(t, "dark on light", expected.Ink)
-	assert.Equal(t, *expected, decoded[classify.Prediction](t, post(s, "image/png", bytes.NewReader(encoded(t, drawn())))))
+	assert.Equal(t, *expected, decoded[classify.Prediction](t,
+		post(s, "image/png", bytes.NewReader(encoded(t, drawn())))))
 
 	var photo bytes.Buffer
 	require.NoError(t, jpeg.Encode(&photo, drawn(), &jpeg.Options{Quality: 100}))
@@ -297,7 +306,7 @@ func TestInk(t *testing.T) {
 	refused(t, ask("blue"), 400, `ink is "blue": want detect, dark or light`)
 }
 
-// TestOtherImages: a network of other images takes the middle of a picture.
+// TestOtherImages: a network of other images reads the center of a picture.
 func TestOtherImages(t *testing.T) {
 	s := service(t, colours(), Options{})
 	img := image.NewRGBA(image.Rect(0, 0, 6, 2))
@@ -310,25 +319,33 @@ func TestOtherImages(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, *expected, decoded[classify.Prediction](t, post(s, "image/png", bytes.NewReader(encoded(t, img)))))
 
-	vectors := service(t, graph.Sequential("vectors", tensor.Shape{4}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}), Options{})
-	refused(t, post(vectors, "image/png", bytes.NewReader(encoded(t, img))), 422, `model "vectors" takes no pictures: got input [4], want (channels, height, width)`)
-	assert.Equal(t, want(t, vectors.current.model, values(4, 1)), decoded[classify.Prediction](t, postJSON(vectors, map[string]any{"image": values(4, 1)})))
+	vectors := service(t, graph.Sequential("vectors", tensor.Shape{4}, graph.He(), graph.Affine{Units: 2},
+		graph.Softmax{}), Options{})
+	refused(t, post(vectors, "image/png", bytes.NewReader(encoded(t, img))), 422,
+		`model "vectors" takes no pictures: got input [4], want (channels, height, width)`)
+	assert.Equal(t, want(t, vectors.current.model, values(4, 1)),
+		decoded[classify.Prediction](t, postJSON(vectors, map[string]any{"image": values(4, 1)})))
 }
 
 func TestBadRequests(t *testing.T) {
 	s := service(t, digits(), Options{maxPixels: 3000, MaxBatch: 2})
 	whole := encoded(t, drawn())
 	refused(t, post(s, "image/png", bytes.NewReader(nil)), 400, "the picture: the file is empty")
-	refused(t, post(s, "image/png", strings.NewReader("hello")), 400, "the picture: got a file that starts with 68 65 6c 6c, want PNG, JPEG, GIF, WebP, BMP or TIFF")
+	refused(t, post(s, "image/png", strings.NewReader("hello")), 400,
+		"the picture: got a file that starts with 68 65 6c 6c, want PNG, JPEG, GIF, WebP, BMP or TIFF")
 	refused(t, post(s, "image/png", bytes.NewReader(whole[:30])), 400, "the picture: PNG cut off")
-	refused(t, post(s, "image/png", bytes.NewReader(encoded(t, image.NewGray(image.Rect(0, 0, 9, 9))))), 422, "the picture: nothing is drawn in the picture")
-	refused(t, post(s, "image/png", bytes.NewReader(encoded(t, image.NewGray(image.Rect(0, 0, 31, 100))))), 413, "the picture: 31×100 pixels: want at most 3000")
+	refused(t, post(s, "image/png", bytes.NewReader(encoded(t, image.NewGray(image.Rect(0, 0, 9, 9))))), 422,
+		"the picture: nothing is drawn in the picture")
+	refused(t, post(s, "image/png", bytes.NewReader(encoded(t, image.NewGray(image.Rect(0, 0, 31, 100))))), 413,
+		"the picture: 31×100 pixels: want at most 3000")
 	bomb := append([]byte(nil), whole...)
 	copy(bomb[16:], []byte{0, 16, 0, 0, 0, 16, 0, 0}) // 2^20 × 2^20
 	refused(t, post(s, "image/png", bytes.NewReader(bomb)), 400, "the picture: PNG")
 
-	refused(t, post(s, "", nil), 415, `Content-Type is "": want application/json, image/png, image/jpeg, image/gif, image/webp, image/bmp, image/tiff or multipart/form-data`)
-	refused(t, post(s, "application/x-www-form-urlencoded", nil), 415, `Content-Type is "application/x-www-form-urlencoded"`)
+	refused(t, post(s, "",
+		nil), 415, `Content-Type is "": want application/json, image/png, image/jpeg, image/gif, image/webp, image/bmp, image/tiff or multipart/form-data`)
+	refused(t, post(s, "application/x-www-form-urlencoded", nil), 415,
+		`Content-Type is "application/x-www-form-urlencoded"`)
 	r := httptest.NewRequest(http.MethodPost, "/predict", bytes.NewReader(whole))
 	r.Header.Set("Content-Type", "image/png")
 	r.Header.Set("Content-Encoding", "gzip")
@@ -337,8 +354,10 @@ func TestBadRequests(t *testing.T) {
 	refused(t, w, 415, `Content-Encoding is "gzip"`)
 
 	refused(t, post(s, "multipart/form-data", nil), 400, "without a boundary")
-	refused(t, post(s, "multipart/form-data; boundary=x", strings.NewReader("--x\r\nContent-Disposition: form-data; name=image\r\n\r\n")), 400, "the body is cut off")
-	refused(t, post(s, "multipart/form-data; boundary=x", strings.NewReader("--x--\r\n")), 422, `the form has no field "image"`)
+	refused(t, post(s, "multipart/form-data; boundary=x",
+		strings.NewReader("--x\r\nContent-Disposition: form-data; name=image\r\n\r\n")), 400, "the body is cut off")
+	refused(t, post(s, "multipart/form-data; boundary=x", strings.NewReader("--x--\r\n")), 422,
+		`the form has no field "image"`)
 	kind, form := pictureForm(t, "file", "a.png")
 	refused(t, post(s, kind, form), 422, `form field "file": want "image" only`)
 	kind, form = pictureForm(t, "image", "a", "b", "c")
@@ -350,7 +369,7 @@ func TestBadRequests(t *testing.T) {
 	assert.Equal(t, "POST", w.Header().Get("Allow"))
 }
 
-// TestTooLarge: a body that a server has bounded is too large, not damaged.
+// TestTooLarge: a body cut off by the server's limit is reported as too large, not as corrupt.
 func TestTooLarge(t *testing.T) {
 	s := service(t, digits(), Options{})
 	for _, kind := range []string{"application/json", "image/png", "multipart/form-data; boundary=x"} {
@@ -364,7 +383,7 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
-// TestMemoryIsBounded: bodies that together are more than the service holds are turned away, pictures wait until others have gone.
+// TestMemoryIsBounded: bodies beyond the total limit are refused; pictures wait for memory.
 func TestMemoryIsBounded(t *testing.T) {
 	s := service(t, digits(), Options{Timeout: time.Millisecond})
 	require.True(t, s.bodies.TryAcquire(bodyMemory))
@@ -386,7 +405,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	release()
 }
 
-// flat is a PNG of a square that is white but for its middle.
+// flat returns a PNG of a white square with a mark in its center.
 func flat(t testing.TB, side int) []byte {
 	t.Helper()
 	img := image.NewGray(image.Rect(0, 0, side, side))
@@ -401,7 +420,7 @@ func flat(t testing.TB, side int) []byte {
 	return encoded(t, img)
 }
 
-// TestMeter: memory is taken as a body comes, in steps, and given back.
+// TestMeter: memory is reserved in steps as a body arrives, and released.
 func TestMeter(t *testing.T) {
 	budget := semaphore.NewWeighted(3 * meterStep)
 	m := meter{body: strings.NewReader(strings.Repeat("x", 4*meterStep)), budget: budget}
@@ -446,8 +465,8 @@ func TestNumbers(t *testing.T) {
 	assert.JSONEq(t, `{"outputs": [1.5, -2]}`, w.Body.String())
 }
 
-// TestMetrics wants batches and images counted.
-// TestNonFinite: a model of bad parameters or outputs predicts nothing, and an image whose outputs are bad has no answer.
+// TestMetrics: batches and images are counted. TestNonFinite: a model with non-finite parameters or
+// outputs is refused, and so is an image with such outputs.
 func TestNonFinite(t *testing.T) {
 	m := model(t, digits())
 	bias := m.Params()[len(m.Params())-1]
@@ -456,7 +475,8 @@ func TestNonFinite(t *testing.T) {
 	require.NoError(t, err)
 	defer s.Close()
 	assert.ErrorContains(t, s.Ready(), bias.Name)
-	refused(t, postJSON(s, map[string]any{"image": values(784, 1)}), http.StatusServiceUnavailable, "is NaN at [1]: want finite numbers")
+	refused(t, postJSON(s, map[string]any{"image": values(784, 1)}), http.StatusServiceUnavailable,
+		"is NaN at [1]: want finite numbers")
 
 	m = model(t, graph.Sequential("huge", tensor.Shape{2}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
 	copy(m.Params()[0].Value.Float32s(), []float32{math.MaxFloat32, math.MaxFloat32, math.MaxFloat32, math.MaxFloat32})
@@ -464,12 +484,14 @@ func TestNonFinite(t *testing.T) {
 	require.NoError(t, err)
 	defer s.Close()
 	assert.NoError(t, s.Ready())
-	refused(t, postJSON(s, map[string]any{"image": []float64{1, 1}}), http.StatusServiceUnavailable, "the model's output 0 is NaN: want finite numbers")
+	refused(t, postJSON(s, map[string]any{"image": []float64{1, 1}}), http.StatusServiceUnavailable,
+		"the model's output 0 is NaN: want finite numbers")
 }
 
 func TestMetrics(t *testing.T) {
 	s := service(t, colours(), Options{})
-	require.Equal(t, 200, postJSON(s, map[string]any{"images": []any{values(12, 1), values(12, 1), values(12, 1)}}).Code)
+	require.Equal(t, 200, postJSON(s,
+		map[string]any{"images": []any{values(12, 1), values(12, 1), values(12, 1)}}).Code)
 	w := httptest.NewRecorder()
 	s.options.Metrics.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for _, line := range []string{
@@ -481,7 +503,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestAllocations bounds what a request allocates besides what net/http does.
+// TestAllocations bounds a request's allocations, without net/http's.
 func TestAllocations(t *testing.T) {
 	s := service(t, digits(), Options{})
 	body, err := json.Marshal(map[string]any{"image": nested(values(784, 1), 28, 28)})
@@ -499,7 +521,7 @@ func TestAllocations(t *testing.T) {
 	assert.Less(t, allocations, 40., "allocations a request")
 }
 
-// discarded is an answer that nobody keeps.
+// discarded is a ResponseWriter that discards the answer.
 type discarded struct {
 	header http.Header
 	status int
@@ -522,7 +544,8 @@ func BenchmarkPredict(b *testing.B) {
 	for _, c := range []struct {
 		name, kind string
 		body       []byte
-	}{{"pixels", "application/json", pixels}, {"fractions", "application/json", fractions}, {"png", "image/png", encoded(b, drawn())}} {
+	}{{"pixels", "application/json", pixels}, {"fractions", "application/json", fractions},
+		{"png", "image/png", encoded(b, drawn())}} {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			r := httptest.NewRequest(http.MethodPost, "/predict", nil)
@@ -547,9 +570,11 @@ var errBroken = errors.New("broken")
 func TestBrokenBody(t *testing.T) {
 	s := service(t, digits(), Options{})
 	for _, kind := range []string{"application/json", "image/png", "multipart/form-data; boundary=x"} {
-		refused(t, post(s, kind, io.MultiReader(strings.NewReader("{"), failing{errBroken})), 400, "the body can't be read: ")
+		refused(t, post(s, kind, io.MultiReader(strings.NewReader("{"), failing{errBroken})), 400,
+			"the body can't be read: ")
 		late := &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}
-		refused(t, post(s, kind, io.MultiReader(strings.NewReader("{"), failing{late})), 408, "the body didn't come in time")
+		refused(t, post(s, kind, io.MultiReader(strings.NewReader("{"), failing{late})), 408,
+			"the body didn't come in time")
 	}
 }
 

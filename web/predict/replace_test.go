@@ -22,7 +22,7 @@ import (
 	"convgraph/internal/testutil"
 )
 
-// other is a model of the same network with other parameters.
+// other returns a model of the same network with other parameters.
 func other(t *testing.T, spec *graph.Spec) *graph.Model {
 	t.Helper()
 	m, err := graph.New(spec, graph.WithSeed(4))
@@ -30,25 +30,25 @@ func other(t *testing.T, spec *graph.Spec) *graph.Model {
 	return m
 }
 
-// TestReplace: requests are answered by the new model, one under way by the old.
+// TestReplace: new requests get the new model, running ones the old.
 func TestReplace(t *testing.T) {
 	s := service(t, colours(), Options{})
 	v := values(12, 1)
 	before, after := want(t, s.current.model, v), want(t, other(t, colours()), v)
 	require.NotEqual(t, before, after)
-	e := s.engine() // of a request under way
+	e := s.engine() // of a running request
 	require.NoError(t, s.Replace(other(t, colours())))
 	assert.Equal(t, after, decoded[classify.Prediction](t, postJSON(s, map[string]any{"image": v})))
 	assert.NoError(t, <-ask(context.Background(), e.batcher, 1), "the old one still computes")
 	e.users.Done()
 
 	larger := graph.Sequential("larger", []int{1, 2, 2}, graph.He(), graph.Affine{Units: 3}, graph.Softmax{})
-	require.NoError(t, s.Replace(other(t, larger)), "any network may take the place")
+	require.NoError(t, s.Replace(other(t, larger)), "another network may replace it")
 	refused(t, postJSON(s, map[string]any{"image": v}), 422, "want 4")
 	require.Equal(t, 200, postJSON(s, map[string]any{"image": values(4, 1)}).Code)
 }
 
-// TestReplaceRefuses what couldn't be served, and goes on with what it has.
+// TestReplaceRefuses: models that can't be served are refused, and the old one stays.
 func TestReplaceRefuses(t *testing.T) {
 	s := service(t, colours(), Options{})
 	v := values(12, 1)
@@ -56,14 +56,15 @@ func TestReplaceRefuses(t *testing.T) {
 	double, err := graph.New(colours(), graph.WithDtype(tensor.Float64))
 	require.NoError(t, err)
 	assert.ErrorContains(t, s.Replace(double), "want float32")
-	assert.EqualError(t, s.Replace(spoiled(t, float32(math.NaN()))), `model "colours": parameter "fc1.weight" is NaN at [0 1]: want finite numbers`)
+	assert.EqualError(t, s.Replace(spoiled(t, float32(math.NaN()))),
+		`model "colours": parameter "fc1.weight" is NaN at [0 1]: want finite numbers`)
 	assert.NoError(t, s.Ready())
 	assert.Equal(t, before, decoded[classify.Prediction](t, postJSON(s, map[string]any{"image": v})))
 	s.Close()
 	assert.ErrorIs(t, s.Replace(other(t, colours())), ErrClosed)
 }
 
-// spoiled is a model one of whose weights has a bad value.
+// spoiled returns a model with one bad weight.
 func spoiled(t *testing.T, v float32) *graph.Model {
 	t.Helper()
 	m := model(t, colours())
@@ -71,7 +72,7 @@ func spoiled(t *testing.T, v float32) *graph.Model {
 	return m
 }
 
-// TestNotFinite: parameters or answers that aren't finite are 503, never a number.
+// TestNotFinite: non-finite parameters or answers give 503, never a number.
 func TestNotFinite(t *testing.T) {
 	for _, v := range []float32{float32(math.NaN()), float32(math.Inf(-1))} {
 		s, err := New(spoiled(t, v), Options{})
@@ -100,12 +101,14 @@ func TestNotFinite(t *testing.T) {
 	for i := range white {
 		white[i] = 1
 	}
-	refused(t, postJSON(s, map[string]any{"image": white}), http.StatusServiceUnavailable, "the model's output 0 is NaN: want finite numbers")
+	refused(t, postJSON(s, map[string]any{"image": white}), http.StatusServiceUnavailable,
+		"the model's output 0 is NaN: want finite numbers")
 	assert.ErrorContains(t, s.Ready(), "the model's output 0 is NaN")
 	assert.Equal(t, 200, postJSON(s, map[string]any{"image": make([]float64, 12)}).Code, "a finite answer is given")
 }
 
-// TestReplaceUnderLoad: no request is dropped while models come and go, each answer is of one model, and no engine stays.
+// TestReplaceUnderLoad: while models are replaced no request is dropped, each answer is from one
+// model, and old engines stop.
 func TestReplaceUnderLoad(t *testing.T) {
 	models := []*graph.Model{model(t, colours()), other(t, colours())}
 	v := values(12, 1)
@@ -140,8 +143,8 @@ func TestReplaceUnderLoad(t *testing.T) {
 	s.Close()
 }
 
-// TestSmallPicturesDoNotWait: with eight pictures of 4096x4096 under way, which are decoded one at a time, one of 28x28 is answered before
-// half of them are.
+// TestSmallPicturesDoNotWait: a picture of 28x28 is answered before half of eight pictures of
+// 4096x4096 that came first, which are decoded one at a time.
 func TestSmallPicturesDoNotWait(t *testing.T) {
 	s := service(t, digits(), Options{Timeout: time.Minute})
 	large, small := flat(t, 4096), flat(t, 28)
@@ -154,7 +157,7 @@ func TestSmallPicturesDoNotWait(t *testing.T) {
 			done.Add(1)
 		})
 	}
-	full := func() bool { // the largest pictures' memory is taken
+	full := func() bool { // reports whether the large lane's memory is taken
 		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 		defer cancel()
 		release, err := s.pictures.Acquire(ctx, image.Pt(4096, 4096))

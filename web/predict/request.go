@@ -20,11 +20,11 @@ import (
 	"convgraph/picture"
 )
 
-// request is what one request carries, in memory that later ones use again.
+// request holds the content of one request. Its memory is reused by later requests.
 type request struct {
 	engine        *engine
 	spec          *graph.Spec
-	images        []float32 // those of the samples, one after the other
+	images        []float32 // values of all samples, one image after another
 	samples       []sample
 	probabilities []float32
 	list          bool // the answer is an array
@@ -36,7 +36,7 @@ type request struct {
 	picture bytes.Buffer
 }
 
-// sample is what is known of an image besides its values.
+// sample describes an image apart from its values.
 type sample struct {
 	name string
 	ink  picture.Ink
@@ -46,19 +46,21 @@ func newRequest(e *engine) *request {
 	return &request{engine: e, spec: e.model.Spec(), decoder: new(jsontext.Decoder)}
 }
 
-// release gives the request back for later ones.
+// release returns the request to the pool.
 func (q *request) release() {
 	q.reset()
 	q.engine.requests.Put(q)
 }
 
-// prediction is what the model says of image i.
+// prediction returns the model's prediction for image i.
 func (q *request) prediction(i int) *classify.Prediction {
 	classes := q.engine.model.Classes()
-	return classify.NewPrediction(q.engine.model, q.samples[i].name, q.samples[i].ink, q.probabilities[i*classes:(i+1)*classes])
+	return classify.NewPrediction(q.engine.model, q.samples[i].name, q.samples[i].ink,
+		q.probabilities[i*classes:(i+1)*classes])
 }
 
-// keptMemory is the most of a picture's bytes that later requests use again: a single large one shouldn't keep its memory for good.
+// keptMemory bounds the buffer kept for reuse, so that a single large picture doesn't hold its
+// memory forever.
 const keptMemory = 1 << 20
 
 func (q *request) reset() {
@@ -70,22 +72,22 @@ func (q *request) reset() {
 
 func (q *request) count() int { return len(q.samples) }
 
-// room is where the probabilities of the images go.
-func (q *request) room() []float32 {
+// outputs returns the memory for the images' probabilities.
+func (q *request) outputs() []float32 {
 	n := q.count() * q.engine.model.Classes()
 	q.probabilities = slices.Grow(q.probabilities[:0], n)[:n]
 	return q.probabilities
 }
 
-// meter reads a body as long as the bodies under way leave memory for it. It takes memory for what has come, not for what was promised: who
-// promises much and sends slowly keeps nobody out.
+// meter reads a body within the memory limit of all bodies. It reserves memory as bytes arrive, not
+// by the declared length, so a client that declares much and sends slowly blocks nobody.
 type meter struct {
 	body        io.Reader
 	budget      *semaphore.Weighted
-	taken, free int64 // of what was taken, what the next bytes may have
+	taken, free int64 // reserved bytes, and those of them not yet used
 }
 
-// meterStep is how much a meter takes at once, in bytes.
+// meterStep is how many bytes a meter reserves at once.
 const meterStep = 64 << 10
 
 func (m *meter) Read(p []byte) (int, error) {
@@ -106,10 +108,10 @@ func (m *meter) release() {
 	*m = meter{}
 }
 
-// contentTypes are what a body may be.
+// contentTypes lists the accepted types of a body, for errors.
 var contentTypes = "application/json, " + strings.Join(picture.MediaTypes, ", ") + " or multipart/form-data"
 
-// read takes up the images of a request's body.
+// read reads the images of a request's body.
 func (s *Service) read(ctx context.Context, r *http.Request, q *request) error {
 	q.meter = meter{body: r.Body, budget: s.bodies}
 	defer q.meter.release()
@@ -118,7 +120,8 @@ func (s *Service) read(ctx context.Context, r *http.Request, q *request) error {
 	}
 	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
-		return refusef(http.StatusUnsupportedMediaType, "Content-Type is %q: want %s", r.Header.Get("Content-Type"), contentTypes)
+		return refusef(http.StatusUnsupportedMediaType, "Content-Type is %q: want %s", r.Header.Get("Content-Type"),
+			contentTypes)
 	}
 	switch {
 	case kind == "application/json":
@@ -139,7 +142,7 @@ func (s *Service) read(ctx context.Context, r *http.Request, q *request) error {
 	return refusef(http.StatusUnsupportedMediaType, "Content-Type is %q: want %s", kind, contentTypes)
 }
 
-// inkOf is what the URL says of the pictures' ink.
+// inkOf returns the pictures' ink from the URL's query.
 func inkOf(r *http.Request) (picture.Ink, error) {
 	switch ink := r.URL.Query().Get("ink"); ink {
 	case "", "detect":
@@ -153,7 +156,7 @@ func inkOf(r *http.Request) (picture.Ink, error) {
 	}
 }
 
-// bodyError tells a body that ends too early, or can't be read, from other errors.
+// bodyError gives errors of reading the body their HTTP status.
 func bodyError(err error) error {
 	if err == nil {
 		return nil
@@ -165,7 +168,7 @@ func bodyError(err error) error {
 		return err
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
-	case errors.Is(err, os.ErrDeadlineExceeded): // the connection's, see package web
+	case errors.Is(err, os.ErrDeadlineExceeded): // the connection's deadline, set by package web
 		return refusal{http.StatusRequestTimeout, errors.New("the body didn't come in time")}
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return refusal{http.StatusBadRequest, fmt.Errorf("the body is cut off: %w", err)}

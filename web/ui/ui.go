@@ -1,6 +1,6 @@
-// Package ui is shared by the pages in web: the style sheet with its light and dark colours, small
-// JavaScript modules, and the server of embedded files. Everything comes from the binary; no page
-// loads anything from another host.
+// Package ui has what the pages in web share: the style sheet with its light and dark colours,
+// small JavaScript modules, and a server of embedded files. Everything comes from the binary; no
+// page loads anything from another host.
 package ui
 
 import (
@@ -78,8 +78,7 @@ func etag(content []byte) string {
 }
 
 // policy lets a page load scripts, styles, fonts and data from its own host only; the HTML itself
-// contains no script or style. An image may also be one that the reader has chosen or the page has
-// drawn.
+// contains no script or style. Images may also be chosen by the reader or drawn by the page.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; " +
 	"img-src 'self' blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 

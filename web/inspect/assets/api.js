@@ -1,4 +1,4 @@
-// What the page asks the server for.
+// The page's requests.
 
 import { ask } from "./ask.js";
 
@@ -39,7 +39,7 @@ export async function explain(snapshot, layer, cell, input) {
   return (await request(`api/explain?${query}`, { method: "POST", body: input })).json();
 }
 
-/** How much a class's score hangs on each pixel, by a method. */
+/** How much a class's score depends on each pixel, by a method. */
 export async function heat(snapshot, method, label, input) {
   const query = new URLSearchParams({ snapshot, method, class: label });
   const response = await request(`api/heat?${query}`, { method: "POST", body: input });
@@ -54,8 +54,8 @@ function duration(response) {
 const size = ({ maps, height, width }) => maps * height * width;
 
 /**
- * A function that runs one call of work at a time. What is asked while one runs waits, and only the newest of what waits is run: a slow
- * server makes the page coarser, never late.
+ * Wraps work so that one call runs at a time. Of the calls made meanwhile only the newest runs afterwards: a slow
+ * server makes the page update less often, never late.
  */
 export function newest(work) {
   let running = false, waiting = null;

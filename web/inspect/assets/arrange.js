@@ -1,4 +1,4 @@
-// Where a layer's maps or units stand on their canvas, in CSS pixels.
+// Lays out a layer's maps or units on their canvas, in CSS pixels.
 
 const gap = 10, rowGap = 14; // between maps
 const tileLeast = 56, tileTarget = 76, tileMost = 112; // a map's longer side
@@ -9,7 +9,7 @@ const filterTarget = 32, filterGap = 6; // the filter above a map
 export const labelHeight = 17;
 
 /**
- * Maps in rows. A place has unit (the side of a cell), columns, rows, tileWidth, tileHeight, top (where in its tile a map begins: its filter
+ * Lays out maps in rows. A layout has unit (the side of a cell), columns, rows, tileWidth, tileHeight, top (the y of a map in its tile: its filter
  * stands above it), between, and corner(i), the tile's top left.
  */
 export function arrangeMaps(count, { height, width }, filters, isInput, available) {
@@ -22,7 +22,7 @@ export function arrangeMaps(count, { height, width }, filters, isInput, availabl
   return place({ unit, filterUnit, top, columns, count, between: gap, tileWidth: unit * width, tileHeight: top + unit * height }, rowGap);
 }
 
-/** Units in rows; those of an output are large and have their class above and their value below. */
+/** Lays out units in rows; those of an output are large, with their class above and their value below. */
 export function arrangeUnits(count, isOutput, available) {
   if (isOutput) {
     const between = 6, unit = Math.min(54, Math.floor((available + between) / count) - between);
@@ -39,7 +39,7 @@ function place(p, betweenRows) {
   return { ...p, rows: Math.ceil(p.count / p.columns), corner };
 }
 
-/** How many maps stand in a row: full rows look calm, and the tiles are near their target. */
+/** The number of maps in a row: prefers full rows, then tiles near their target size. */
 function columnsFor(count, available) {
   const tile = (columns) => (available - (columns - 1) * gap) / columns;
   const off = (columns) => Math.abs(tile(columns) - tileTarget);

@@ -1,4 +1,5 @@
-// How one cell came about, in numbers: everything here is what the server computed with the model's own parameters and activations.
+// Shows how one cell was computed. All numbers come from the model's own parameters and
+// activations.
 
 import { grey, signedScale } from "../ui/grey.js";
 import { short, exact } from "../ui/number.js";
@@ -25,7 +26,7 @@ export function showExplanation(root, e, { network, layer, sourceScale, pinned, 
   root.replaceChildren(head, ...parts);
 }
 
-/** What stands in the panel before anything is pointed at. */
+/** Shows help in the panel before a cell is selected. */
 export function showHelp(root, network) {
   const list = element("ol", "help");
   for (const [what, how] of [
@@ -43,7 +44,7 @@ export function showHelp(root, network) {
   root.replaceChildren(element("h2", "", "How to look"), list, element("p", "small soft", note));
 }
 
-/** What a cell of the picture is: nothing computed it. */
+/** Explains a cell of the picture, which isn't computed. */
 export function showPixel(root, { network, layer, cell, values, pinned, actions }) {
   const head = element("header", "why-head");
   head.append(
@@ -87,14 +88,14 @@ function button(text, label, act) {
   return b;
 }
 
-let shownTap = 0; // stays while one walks from cell to cell
+let shownTap = 0; // kept from cell to cell
 
 function convolution(e, c, sourceScale) {
   const many = c.taps.length > 1 || c.more.count > 0;
   if (shownTap >= c.taps.length) shownTap = 0;
   const body = element("div", "why-body");
   const draw = () => {
-    const parts = [element("p", "sentence", e.kind === "resize" ? "Each cell around the place counts by its distance. Input times weight, pair by pair:"
+    const parts = [element("p", "sentence", e.kind === "resize" ? "Each cell of the window counts by its distance. Input times weight, pair by pair:"
       : "The filter lies on the window. Input times weight, pair by pair:")];
     if (many && c.taps.length > 0) parts.push(tapChooser(c, (i) => { shownTap = i; draw(); }));
     const total = sums([
@@ -138,7 +139,7 @@ function tapGrids(e, tap, window, sourceScale, total) {
   return wrap;
 }
 
-/** Numbers on their greys, with what black and white stand for: −m and m, or 0 and m. */
+/** A grid of numbers on their greys, with the scale: −m to m, or 0 to m. */
 function grid(title, values, width, scale, { inside, winner = -1, name, large = false } = {}) {
   const figure = element("figure", "grid-figure");
   const cells = element("div", "cells");
@@ -192,7 +193,7 @@ function sums(rows) {
 /** The row of the bias, where there is one. */
 const bias = (part) => part.no_bias ? [] : [["bias", part.bias, "bias"]];
 
-/** The last row: the kernel's own output, beside what the rows above come to. */
+/** The last row: the result of the rows above, shown as the kernel's own output. */
 function output(e, part) {
   return ["output", part.total, "total", e.value];
 }

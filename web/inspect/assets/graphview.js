@@ -1,5 +1,6 @@
-// The graph of the computation: a step for each op, its parameters above it, and in each step what it gives out right now. A network that is
-// a list is a row of steps; one with branches has them one below the other, with a line for each value that is read.
+// The graph of the computation: a node for each op, with its parameters above it and its present
+// output in it. A sequential network is a row of nodes; branches lie below each other, with a line
+// for each edge.
 
 import { element } from "./layerview.js";
 
@@ -7,7 +8,7 @@ const thumb = 60;
 const stepWidth = 112, stepHeight = 176; // of a step among branches
 const chipsHeight = 34; // above a step
 
-/** Draws the graph into its element; open(layerIndex) is called when a step is chosen. */
+/** Draws the graph into its element; open(layerIndex) is called when a node is clicked. */
 export function newGraph(root, network, open) {
   const byID = new Map(network.nodes.map((n) => [n.id, n]));
   const indexOf = new Map(network.layers.map((l, i) => [l.name, i]));
@@ -53,7 +54,7 @@ export function newGraph(root, network, open) {
   root.replaceChildren(list);
 
   return {
-    /** Draws what each step gives out; views are the layers' own, the input's at -1. */
+    /** Draws each node's output; viewAt(i) is the view of layer i, of the input for -1. */
     update(viewAt) {
       for (const { canvas, index } of pictures) drawThumb(canvas, viewAt(index));
     },

@@ -1,11 +1,11 @@
-// Why the network decides as it does: heat over the picture, by a method that the reader chooses.
+// Heat maps over the picture, by a method that the reader chooses.
 
 import * as api from "./api.js";
 import { element } from "./layerview.js";
 
 const words = {
   gradient: ["the gradient", "The brighter, the more the score changes with the pixel."],
-  "grad-cam": ["Grad-CAM", "The brighter, the more of what a late layer found there speaks for the class."],
+  "grad-cam": ["Grad-CAM", "The brighter, the more the features of a late layer there speak for the class."],
   "integrated-gradients": ["integrated gradients", "Red speaks for the class, blue against it."],
   smoothgrad: ["SmoothGrad", "The brighter, the more the score changes with the pixel, on average over noisy copies."],
   occlusion: ["occlusion", "Red: the score falls when a square there is blank; blue: it rises."],

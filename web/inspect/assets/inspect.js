@@ -1,4 +1,4 @@
-// The page: what is drawn goes to the server, what comes back is shown, and what is pointed at is explained.
+// The page: sends drawings and pictures, shows the answers, and explains the selected cell.
 
 import * as api from "./api.js";
 import { newPad } from "./pad.js";
@@ -17,24 +17,24 @@ const byId = (id) => document.getElementById(id);
 const state = {
   network: null,
   snapshot: 0,
-  message: null, // {form, body, taken}: what is drawn or chosen, as the server takes it
-  taken: null, // the last message that the server took
-  input: null, values: null, // what it became, and what each layer made of it
-  views: [], // the input's first, then a layer each
+  message: null, // {form, body, taken}: the present picture as a request
+  taken: null, // the last message that was answered
+  input: null, values: null, // the network's input, and each layer's output
+  views: [], // the input's first, then each layer's
   selected: null, // {view, cell}
   pinned: false,
 };
 
 const viewAt = (layerIndex) => state.views[layerIndex + 1];
 
-/** The view of a layer, or of the picture, by the name that others read it by. */
+/** The view of a layer or of the input, by name. */
 const viewOf = (name) => state.views.find((v) => v.layer.name === name);
 
 // ---- from a picture to the maps ----
 
 /**
- * Shows what the network makes of a picture. since is when the hand moved; finished is false in the middle of a stroke; taken is called when
- * the server has taken the picture.
+ * Sends a picture. since is when the hand moved; finished is false in the middle of a stroke; taken is called when
+ * the answer is there.
  */
 function send(form, body, { since = performance.now(), finished = true, taken = () => {} } = {}) {
   state.message = { form, body, taken };
@@ -54,7 +54,7 @@ const forward = api.newest(async (since, finished) => {
     showTiming(performance.now() - since, result.milliseconds);
     say("");
   } catch (error) {
-    if (state.message === message) state.message = state.taken; // what the page shows goes on being what is asked about
+    if (state.message === message) state.message = state.taken; // later requests are about the picture that is shown
     say(error.message);
   }
 });
@@ -73,10 +73,10 @@ function showValues(finished) {
   explainSelected();
 }
 
-/** Where the largest magnitude is: the likeliest class, or of numbers the largest. */
+/** The index of the largest magnitude: the likeliest class, or the largest number. */
 const largest = (values) => values.reduce((best, v, i) => (Math.abs(v) > Math.abs(values[best]) ? i : best), 0);
 
-/** Says how long an update took; tests wait for the count. */
+/** Shows how long an update took; tests wait for the count. */
 function showTiming(milliseconds, computing) {
   byId("timing").textContent =
     `The last update took ${milliseconds.toFixed(0)} ms from the hand to the last map, ${computing.toFixed(1)} ms of it for the network.`;
@@ -102,7 +102,7 @@ const changeSnapshot = api.newest(async (index) => {
   }
 });
 
-// ---- what is pointed at ----
+// ---- the selected cell ----
 
 function point(view, cell, how) {
   if (how === "touch") return; // a finger that moves scrolls; one that taps clicks
@@ -158,14 +158,14 @@ function explainSelected(aloud = false) {
   if (state.selected) explain(aloud);
 }
 
-/** Scrolls a cell that was tapped or walked to out from under the panel, where that lies over the page. */
+/** Scrolls a selected cell out from under the panel where that covers the page. */
 function keepInSight({ view, how }) {
   const panel = byId("why").getBoundingClientRect(), cell = view.cellInWindow();
   const covered = cell.x > panel.left && cell.y > panel.top - 24 && cell.y < panel.bottom;
   if (how !== "hover" && covered && getComputedStyle(byId("why")).position === "fixed") window.scrollBy({ top: cell.y - panel.top + 96 });
 }
 
-/** Changes the panel without taking the focus from the button that was pressed in it. */
+/** Changes the panel and keeps the focus on the pressed button. */
 function replacePanel(change) {
   const panel = byId("explanation");
   const focused = panel.contains(document.activeElement) ? [...panel.querySelectorAll("button")].indexOf(document.activeElement) : -1;
@@ -179,7 +179,7 @@ function speak(view, cell, ...values) {
   byId("explanation-spoken").textContent = `${view.layer.name}, ${cellText(view.layer, cell, state.network)}: ${numbers}`;
 }
 
-/** Shows in the layers that were read, and in the picture, where the cell's value came from. */
+/** Marks the cells and windows that were read, and the receptive field in the picture. */
 function mark(e) {
   clearMarks(state.selected?.view);
   if (!e) return;
@@ -203,7 +203,7 @@ function mark(e) {
   }
 }
 
-/** The cells that a cell was computed from, where they aren't a window, and their layers. */
+/** The cells from which a cell was computed, if they aren't a window, with their layers. */
 function sourceCells(e) {
   const inFirst = (cells) => cells.map((cell) => ({ layer: e.reads, cell }));
   if (e.join) return e.join.terms.map((t) => ({ layer: t.layer, cell: t.from }));
@@ -245,7 +245,7 @@ function makeViews() {
   };
   network.layers.forEach((l, i) => {
     l.index = i;
-    l.last = network.layers.slice(i + 1).every((next) => ["softmax", "log_softmax", "sigmoid"].includes(next.kind)); // the scores and the probabilities
+    l.last = network.layers.slice(i + 1).every((next) => ["softmax", "log_softmax", "sigmoid"].includes(next.kind)); // scores and probabilities
   });
   const all = [input, ...network.layers];
   for (const l of all) l.readers = network.layers.filter((reader) => reader.reads.includes(l.name)).map((reader) => reader.name);
@@ -265,7 +265,7 @@ function makeGraph() {
   state.graph = newGraph(byId("graph"), state.network, (index) => open(viewAt(index)));
 }
 
-/** Leads to a layer's maps. */
+/** Scrolls to a layer's maps. */
 function open(view) {
   view.section.scrollIntoView({ block: "start" });
   view.canvas.focus({ preventScroll: true });
@@ -297,7 +297,7 @@ function writeTitles() {
   const { network } = state;
   byId("network").textContent = `${network.name}, ${network.layers.length} layers, ${thousands(network.parameters)} parameters`;
   const { output } = network.layers.at(-1);
-  byId("reading").hidden = !network.probabilities && output.height * output.width > 1; // maps are no answer
+  byId("reading").hidden = !network.probabilities && output.height * output.width > 1; // an output of maps is no prediction
   if (!network.probabilities) byId("verdict-words").textContent = "It gives";
   byId("tools").hidden = !network.digits;
   if (network.pictures) {

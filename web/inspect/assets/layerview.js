@@ -1,4 +1,4 @@
-// One layer's maps on a canvas: drawn to scale, pointed at with mouse or finger, walked through with keys.
+// One layer's maps on a canvas, with cells that can be selected by mouse, finger or keys.
 
 import { scaleOf, signedScale, pixels, colourPixels, stack, writeLegend } from "../ui/grey.js";
 import { short } from "../ui/number.js";
@@ -16,11 +16,11 @@ export function readColours() {
 
 readColours();
 
-/** A section with a layer's title, its sentence, its maps and their legend. point(cell, how) is called when a cell is pointed at, open(name) when a layer is asked for. */
+/** A section with a layer's title, sentence, maps and legend. point(view, cell, how) is called when a cell is selected, open(name) when a link to a layer is clicked. */
 export class LayerView {
   constructor(layer, network, point, open) {
     Object.assign(this, { layer, network, point, open, filters: null, values: null, available: 0, count: 0 });
-    Object.assign(this, { cell: null, marks: [], window: null }); // what is pointed at, and what that was computed from
+    Object.assign(this, { cell: null, marks: [], window: null }); // the selected cell, and the cells it was computed from
     this.maps = document.createElement("canvas"); // all maps, one below the other
     this.filterMaps = document.createElement("canvas");
     this.section = this.#section();
@@ -63,7 +63,7 @@ export class LayerView {
     return section;
   }
 
-  /** What the layer reads, and what reads it, as links. */
+  /** The layer's inputs and readers as links. */
   #neighbours() {
     const line = element("span", "layer-reads small soft");
     const { reads = [], readers } = this.layer;
@@ -111,7 +111,7 @@ export class LayerView {
     this.move(...move);
   }
 
-  /** Moves the cell that is pointed at. Units have no rows and columns: they follow each other. */
+  /** Moves the selected cell. Units have no rows and columns: all directions step through them. */
   move(maps, rows, columns) {
     const from = this.cell ?? { map: 0, row: 0, column: 0 };
     if (this.isVector) [maps, rows, columns] = [maps + columns + rows * (this.place?.columns ?? 1), 0, 0];
@@ -138,7 +138,7 @@ export class LayerView {
   setValues(values) {
     this.values = values;
     const { height, width } = this.extent;
-    this.seen = this.layer.index < 0 ? intensities(values, this.network) : values; // what is drawn of it
+    this.seen = this.layer.index < 0 ? intensities(values, this.network) : values; // the values that are drawn
     this.scale = this.layer.index < 0 || this.layer.kind === "softmax" ? { black: 0, white: 1 } : scaleOf(values);
     this.count = this.colour ? 1 : this.layer.shown;
     if (!this.isVector) stack(this.maps, this.seen, this.count, height, width, this.scale, this.colour ? colourPixels : pixels);
@@ -153,7 +153,7 @@ export class LayerView {
     return maps.map((m) => this.values[(m * height + cell.row) * width + cell.column]);
   }
 
-  /** Draws anew if the width of the column has changed. */
+  /** Redraws if the width of the column has changed. */
   fit(width) {
     if (width - 2 === this.available) return;
     this.available = width - 2;
@@ -288,7 +288,7 @@ export class LayerView {
   }
 }
 
-/** A picture as it was before its mean and std were taken out. */
+/** A picture's intensities before normalisation. */
 function intensities(values, { input, mean, std }) {
   if (!mean && !std) return values;
   const plane = input.height * input.width;

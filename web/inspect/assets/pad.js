@@ -1,6 +1,6 @@
-// The drawing pad: mouse, finger, pen or keys leave white ink on black.
+// The drawing pad: mouse, finger, pen or keys draw white ink on black.
 
-const inkSide = 112; // of what is sent: four times MNIST's pixels
+const inkSide = 112; // of the sent drawing: four times MNIST's
 
 /**
  * Sets up the pad; changed(since, finished) is called while there is drawing, began() before the first ink. A pad that isn't drawable only
@@ -13,7 +13,7 @@ export function newPad(canvas, brush, { drawable, changed, began }) {
   const smallContext = small.getContext("2d", { willReadFrequently: true });
   const pen = { x: canvas.width / 2, y: canvas.height / 2, down: false, foreign: false, marked: false };
   const keys = { drawing: false };
-  let kept = null; // what lies under the mark of the keyboard's pen
+  let kept = null; // the pixels under the keyboard pen's mark
 
   function clear() {
     kept = null;
@@ -36,7 +36,7 @@ export function newPad(canvas, brush, { drawable, changed, began }) {
 
   function begin() {
     unmark();
-    if (pen.foreign) clear(); // a picture isn't drawn upon
+    if (pen.foreign) clear(); // the first stroke clears a picture
     began();
   }
 
@@ -96,7 +96,7 @@ export function newPad(canvas, brush, { drawable, changed, began }) {
     });
   }
 
-  // The keyboard's pen shows where it is: full while it draws.
+  // Marks the keyboard pen's position: filled while it draws.
   function mark() {
     unmark();
     kept = { image: context.getImageData(pen.x - 16, pen.y - 16, 32, 32), x: pen.x - 16, y: pen.y - 16 };
@@ -123,7 +123,7 @@ export function newPad(canvas, brush, { drawable, changed, began }) {
     return Uint8Array.from({ length: inkSide * inkSide }, (_, i) => data[4 * i]);
   }
 
-  /** Shows a picture instead of ink; the next stroke clears it away. */
+  /** Shows a picture instead of ink; the next stroke clears it. */
   function show(bitmap) {
     clear();
     pen.foreign = true;

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { element } from "./layerview.js";
 
-/** Puts a button for each sample picture into its group; take(bitmap, values) is called when one is pressed. */
+/** Adds a button for each sample picture to the group; take(bitmap, values) is called when one is pressed. */
 export async function loadSamples(group, network, take) {
   const sheet = await api.samples();
   const { height, width } = network.input;
@@ -37,7 +37,7 @@ function sample(name, image, network, take) {
   return button;
 }
 
-/** What the network reads: levels from 0 to 1, less the mean, divided by the std, in float32 as the network's preprocessing does it. */
+/** The network's input: intensities from 0 to 1, less the mean, divided by the std, in float32 like the network's preprocessing. */
 function valuesOf({ data, width, height }, { input, mean, std }) {
   const plane = width * height, values = new Float32Array(input.maps * plane), { fround } = Math;
   for (let c = 0; c < input.maps; c++) {
@@ -47,7 +47,7 @@ function valuesOf({ data, width, height }, { input, mean, std }) {
   return values;
 }
 
-/** Lets files be chosen with a button and dropped anywhere on the page; take(bitmap, file) gets null for a bitmap the browser can't make. */
+/** Accepts files by a button or dropped anywhere on the page. take(bitmap, file) gets a null bitmap if the browser can't decode the file. */
 export function acceptFiles({ button, input, target }, take) {
   const accept = async (file) => {
     if (file) take(await createImageBitmap(file).catch(() => null), file);

@@ -1,12 +1,13 @@
-// What the network reads: the verdict, a bar for each of the likeliest classes, and a sentence for who listens. With one class a picture
-// the probabilities share 1; with labels of their own (binary cross-entropy) each has its own; a network without probabilities has numbers.
+// The prediction: the verdict, a bar for each of the likeliest classes, and a sentence for screen
+// readers. Softmax probabilities sum to 1; independent labels (binary cross-entropy) each have their
+// own; a network without probabilities has plain numbers.
 
 import { element } from "./layerview.js";
 import { percent, short } from "../ui/number.js";
 
 const mostBars = 10;
 
-/** What the network says, of what its last layer gives: those values, or the probabilities of logits. */
+/** The network's outputs: the last layer's values, or the probabilities of its logits. */
 export function outputs(network, values) {
   if (!network.logits) return values;
   if (network.loss === "binary_cross_entropy") return values.map((v) => 1 / (1 + Math.exp(-v)));
@@ -24,7 +25,7 @@ export function newPrediction(network, { verdict, share, bars, spoken }) {
   bars.replaceChildren(...rows.map((row) => row.item));
   let speech;
 
-  /** Shows probabilities. moment says which parameters gave them; while a stroke isn't finished the sentence waits. */
+  /** Shows probabilities. moment names the parameters; during a stroke the spoken sentence waits. */
   function show(probabilities, { blank, moment, finished }) {
     const { name, certainty, isBest } = say(probabilities);
     verdict.textContent = blank ? "–" : name;
@@ -42,7 +43,7 @@ export function newPrediction(network, { verdict, share, bars, spoken }) {
     }, finished ? 100 : 900);
   }
 
-  /** The verdict: the likeliest class, the labels that are likelier than not, or a single number. */
+  /** The verdict: the likeliest class, the labels above 1/2, or a single number. */
   function say(probabilities) {
     if (!network.probabilities) {
       const single = probabilities.length === 1;
@@ -53,11 +54,11 @@ export function newPrediction(network, { verdict, share, bars, spoken }) {
       const names = labels.slice(0, 3).map((k) => network.classes[k]).join(", ") + (labels.length > 3 ? ", …" : "");
       return { name: names || "–", certainty: `${labels.length} of ${probabilities.length} labels`, isBest: (k) => labels.includes(k) };
     }
-    const best = probabilities.indexOf(Math.max(...probabilities)); // -1 if the network gives NaN
+    const best = probabilities.indexOf(Math.max(...probabilities)); // -1 if the outputs are NaN
     return { name: network.classes[best] ?? "–", certainty: percent(probabilities[best] ?? NaN), isBest: (k) => k === best };
   }
 
-  /** All classes if they are few, else the likeliest. */
+  /** All classes if few, else the likeliest. */
   function shownClasses(probabilities) {
     const all = [...probabilities.keys()];
     return all.length <= count ? all : all.sort((a, b) => probabilities[b] - probabilities[a]).slice(0, count);

@@ -1,4 +1,4 @@
-// The slider from before learning to after it, and the button that plays it.
+// The slider through the snapshots of the training, and the button that plays them.
 
 const playMilliseconds = 900;
 

@@ -1,5 +1,5 @@
-// What each kind of layer is called, and what it does, in the words of Deep Learning from Scratch (Saitoh), chapter 7. An activation that isn't
-// here goes by its function's name and formula.
+// Titles and sentences for each kind of layer, in the words of Deep Learning from Scratch (Saitoh),
+// chapter 7. An activation that isn't here goes by its function's name and formula.
 
 const titles = {
   input: "The picture", conv2d: "Convolution", relu: "ReLU", sigmoid: "Sigmoid", tanh: "Hyperbolic tangent", max_pool: "Max pooling",
@@ -24,39 +24,39 @@ const sentences = {
   affine: "Every unit reads all values before it, each through a weight of its own, and sums them up with its bias.",
   softmax: "Scores become probabilities: the exponential of each, divided by the sum of all.",
   dropout: "Training drops values here at random; prediction lets them pass.",
-  lrn: "Each value is divided by a power of the sum of squares of its neighbours, the values at the same place of the maps beside it: " +
+  lrn: "Each value is divided by a power of the sum of squares of its neighbours, the values at the same position of neighbouring maps: " +
     "where many filters answer, each counts for less.",
   normalize: "The training set’s mean is subtracted and the result divided by its std.",
   flatten: "The maps are laid out in one row, number after number.",
   prelu: "What is above 0 passes as it is; everything else is multiplied by a learned slope.",
   batch_norm: "Each map less its mean, divided by its std, as training measured them; then times a learned weight, plus a learned bias.",
   group_norm: "Each map less the mean of its group of maps, divided by their std, both of this picture; then times a learned weight, plus a learned bias.",
-  layer_norm: "Each value less the mean of all maps at its place, divided by their std; then times a learned weight, plus a learned bias.",
+  layer_norm: "Each value less the mean of all maps at its position, divided by their std; then times a learned weight, plus a learned bias.",
   global_avg_pool: "Each map becomes one number, its mean.",
   global_max_pool: "Each map becomes one number, its largest value.",
   slice: "Some of the maps, as they are.",
   channel_shuffle: "The maps in another order: one of each group, then the next of each.",
-  pad_channels: "The maps as they are, and maps of zeros before and behind them.",
+  pad_channels: "The maps as they are, with maps of zeros before and after them.",
   dropout2d: "Training drops whole maps here at random; prediction lets them pass.",
   stochastic_depth: "Training skips this branch at random; prediction lets it pass.",
-  add: "Branches meet: the values at the same place are added.",
-  multiply: "Branches meet: the values at the same place are multiplied. Where one branch has a single number for each map, it is a gate: " +
+  add: "Branches meet: the values at the same position are added.",
+  multiply: "Branches meet: the values at the same position are multiplied. Where one branch has a single number for each map, it is a gate: " +
     "it says how much of the map passes.",
-  concat: "Branches meet: their maps are put one behind the other.",
-  subtract: "Branches meet: from each value of the first the one at the same place of the second is subtracted.",
-  divide: "Branches meet: each value of the first is divided by the one at the same place of the second.",
-  maximum: "Branches meet: of the two values at the same place the larger passes.",
-  minimum: "Branches meet: of the two values at the same place the smaller passes.",
+  concat: "Branches meet: their maps are concatenated.",
+  subtract: "Branches meet: the second's values are subtracted from the first's, position by position.",
+  divide: "Branches meet: the first's values are divided by the second's, position by position.",
+  maximum: "Branches meet: the larger of the two values at each position passes.",
+  minimum: "Branches meet: the smaller of the two values at each position passes.",
   scale: "Each value is multiplied by a learned factor, and a learned term is added.",
   take: "Some of the maps, rows or columns, in the order of a list.",
-  rearrange: "The values as they are, at other places.",
+  rearrange: "The same values at other positions.",
   pad: "The maps as they are, with rows and columns of one value around them.",
-  resize: "The maps in another size: each cell is a weighted sum of the cells around its place in the input.",
+  resize: "The maps in another size: each cell is a weighted sum of the cells around its position in the input.",
   lp_pool: "Each window becomes the root of the sum of its values’ powers: between a sum and the largest value.",
   log_softmax: "Scores become logarithms of probabilities: each score, less the logarithm of the sum of all exponentials.",
 };
 
-/** What a layer is called. */
+/** A layer's title. */
 export const titleOf = (layer) => titles[layer.kind] ?? layer.function?.name ?? layer.kind;
 
 /** What a layer does, in a sentence or two. */
@@ -70,14 +70,14 @@ const inputSentences = {
   any: "The middle of the picture, scaled to the network’s input. 0 is black, 1 is full.",
 };
 
-/** What the picture that the network reads is. */
+/** A sentence about the network's input. */
 export function inputSentence({ digits, mean, std }) {
   const sentence = inputSentences[digits ? "digits" : "any"];
   return mean || std ? `${sentence} The network reads each value less its channel’s mean, divided by its std.` : sentence;
 }
 
-export const filterSentence = "Above each map stands its filter: white weights add, black ones subtract, mid grey is 0. " +
-  "Before learning they have no order; after learning they answer to edges, where brightness changes, and to blobs.";
+export const filterSentence = "Above each map is its filter: white weights add, black ones subtract, mid grey is 0. " +
+  "Before learning they have no order; after learning they respond to edges, where brightness changes, and to blobs.";
 
 /** “16 maps of 24×24”, “50 units”. */
 export function sizeText({ maps, height, width }) {

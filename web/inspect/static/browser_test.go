@@ -26,7 +26,8 @@ import (
 	"convgraph/web/internal/browser"
 )
 
-// Limits of a page without a server: what a reader loads, and how long the first answer of the built-in network takes.
+// Limits of a page without a server: what a reader loads, and how long the first answer of the
+// built-in network takes.
 const (
 	mostBytes = 8_000_000
 	mostTime  = 3 * time.Second
@@ -43,7 +44,8 @@ func host(t *testing.T, snapshots []inspect.Snapshot) (address string) {
 	return server.URL + "/some/where/"
 }
 
-// open shows the page, and says how long its first answer took: by the clock, and in processor time.
+// open shows the page, and says how long its first answer took: by the clock, and in processor
+// time.
 func open(t *testing.T, address string) (b *browser.Tab, clock, processor time.Duration) {
 	b = browser.Open(t, address)
 	b.Wait("document.documentElement.dataset.updates > 0")
@@ -51,7 +53,8 @@ func open(t *testing.T, address string) (b *browser.Tab, clock, processor time.D
 	return b, time.Duration(milliseconds * float64(time.Millisecond)), b.ProcessorTime()
 }
 
-// TestBrowserAnswersSoon counts processor time, which bounds the clock's time where no other program computes.
+// TestBrowserAnswersSoon counts processor time, which bounds the clock's time where no other
+// program computes.
 func TestBrowserAnswersSoon(t *testing.T) {
 	snapshots, err := inspect.Default()
 	require.NoError(t, err)
@@ -88,8 +91,9 @@ func ask(b *browser.Tab, url, body string) []byte {
 	return data
 }
 
-// TestBrowserAnswersLikeTheServer: the program in the browser answers what the server answers. Its portable kernels add in another order than
-// a server's, so numbers agree to a tolerance, and everything else exactly.
+// TestBrowserAnswersLikeTheServer: the program in the browser answers what the server answers. Its
+// portable kernels add in another order than a server's, so numbers agree to a tolerance, and
+// everything else exactly.
 func TestBrowserAnswersLikeTheServer(t *testing.T) {
 	snapshots, err := inspect.Default()
 	require.NoError(t, err)
@@ -114,7 +118,8 @@ func TestBrowserAnswersLikeTheServer(t *testing.T) {
 				mux.ServeHTTP(w, httptest.NewRequest(method, "/"+url, bytes.NewReader(body)))
 				return w.Body.Bytes()
 			}
-			for _, url := range []string{"api/network", "api/samples", "api/filters?snapshot=0", "api/nothing", "api/filters?snapshot=99"} {
+			for _, url := range []string{"api/network", "api/samples", "api/filters?snapshot=0", "api/nothing",
+				"api/filters?snapshot=99"} {
 				assert.Equal(t, string(server("GET", url, nil)), string(ask(b, url, "")), url)
 			}
 			x := input(c.snapshots[0].Model)
@@ -140,7 +145,8 @@ func input(m *graph.Model) (data []byte) {
 func largestDifference(a, b []byte) float64 {
 	difference, largest := 0.0, 0.0
 	for i := 0; i < len(a); i += 4 {
-		x, y := math.Float32frombits(binary.LittleEndian.Uint32(a[i:])), math.Float32frombits(binary.LittleEndian.Uint32(b[i:]))
+		x, y := math.Float32frombits(binary.LittleEndian.Uint32(a[i:])),
+			math.Float32frombits(binary.LittleEndian.Uint32(b[i:]))
 		difference = max(difference, math.Abs(float64(x-y)))
 		largest = max(largest, math.Abs(float64(x)))
 	}

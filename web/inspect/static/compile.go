@@ -13,7 +13,8 @@ import (
 // programPackage is the program that answers the page's requests in a browser.
 const programPackage = "convgraph/web/inspect/internal/wasm"
 
-// compile builds the program, and reads the script of the same toolchain that lets a browser run it.
+// compile builds the program, and reads the script from the same toolchain that a browser needs to
+// run it.
 func compile(ctx context.Context) (program, support []byte, err error) {
 	if _, err := exec.LookPath("go"); err != nil {
 		return nil, nil, fmt.Errorf("the network is compiled for browsers: want Go's toolchain in PATH: %w", err)
@@ -24,8 +25,10 @@ func compile(ctx context.Context) (program, support []byte, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	output := filepath.Join(folder, "convgraph.wasm")
-	if _, err := goTool(ctx, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", output, programPackage); err != nil {
-		return nil, nil, fmt.Errorf("%w\nwant a working directory in convgraph's source, or in a module that requires it", err)
+	if _, err := goTool(ctx, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", output,
+		programPackage); err != nil {
+		return nil, nil,
+			fmt.Errorf("%w\nwant a working directory in convgraph's source, or in a module that requires it", err)
 	}
 	if program, err = os.ReadFile(output); err != nil {
 		return nil, nil, err

@@ -1,4 +1,5 @@
-// Package static writes the inspect page as files for any web host: the network runs in the reader's browser, as WebAssembly.
+// Package static writes the inspect page as files for any web host: the network runs in the
+// reader's browser, as WebAssembly.
 package static
 
 import (
@@ -24,8 +25,9 @@ var assets embed.FS
 
 const indexFile = "index.html"
 
-// Write compiles the network for browsers and writes the page of the snapshots into a folder, index.html last. Other files in the folder stay.
-// samples is as for [inspect.New]. It returns how many bytes it wrote.
+// Write compiles the network for browsers and writes the page of the snapshots into a folder,
+// index.html last. Other files in the folder stay. samples is as for [inspect.New]. It returns how
+// many bytes it wrote.
 //
 // It needs Go's toolchain, and a working directory in which this module's packages can be built.
 func Write(ctx context.Context, folder string, snapshots []inspect.Snapshot, samples []byte) (size int, err error) {
@@ -84,11 +86,13 @@ func (f folderFiles) addAll(folder string, files fs.FS) error {
 	})
 }
 
-// withPolicy declares in the page what a server declares in a header: everything comes from the page's own host, and WebAssembly may run.
+// withPolicy declares in the page what a server declares in a header: everything comes from the
+// page's own host, and WebAssembly may run.
 func withPolicy(index []byte) ([]byte, error) {
-	const before, policy = "<meta charset=\"utf-8\">\n", `  <meta http-equiv="Content-Security-Policy" content="default-src 'none'; ` +
-		`script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; ` +
-		`img-src 'self' blob: data:; base-uri 'none'; form-action 'none'">` + "\n"
+	const before, policy = "<meta charset=\"utf-8\">\n",
+		`  <meta http-equiv="Content-Security-Policy" content="default-src 'none'; ` +
+			`script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; ` +
+			`img-src 'self' blob: data:; base-uri 'none'; form-action 'none'">` + "\n"
 	if bytes.Count(index, []byte(before)) != 1 {
 		return nil, fmt.Errorf("%s: got no line %q, want one", indexFile, strings.TrimSpace(before))
 	}

@@ -24,7 +24,8 @@ func TestNeedsTheToolchain(t *testing.T) {
 	assert.NoDirExists(t, folder)
 }
 
-// TestNeedsTheSource: outside of a module that has the program's package the error says where to go.
+// TestNeedsTheSource: outside of a module that has the program's package the error says where to
+// go.
 func TestNeedsTheSource(t *testing.T) {
 	t.Chdir(t.TempDir())
 	_, _, err := compile(t.Context())

@@ -1,7 +1,8 @@
 //go:build browser
 
-// Package browser drives a headless Chromium for the tests of pages, which have the build tag browser: who runs them needs Chromium or
-// Chrome. A page that writes an error to its console, or asks another host for anything, fails its test.
+// Package browser drives a headless Chromium in tests of pages, which have the build tag browser
+// and need Chromium or Chrome. A page that logs an error or requests anything from another host
+// fails its test.
 package browser
 
 import (
@@ -24,7 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Nothing here waits for a time, only for what is to happen; a machine under load may take this long.
+// patience is how long a test waits for an event. Tests wait for events, never for a fixed time.
 const patience = 2 * time.Minute
 
 // A Tab shows one page.
@@ -35,7 +36,7 @@ type Tab struct {
 
 	mu       sync.Mutex
 	problems []string
-	expected []string // problems that are none
+	expected []string // texts of harmless problems
 }
 
 // Open starts a browser and shows a page, in a window of 1440×900.
@@ -43,7 +44,8 @@ func Open(t testing.TB, address string) *Tab {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*patience)
 	t.Cleanup(cancel)
 	ctx, stop := chromedp.NewContext(ctx, chromedp.WithAllocatorOptions(
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("headless", "new"), chromedp.Flag("hide-scrollbars", true)))
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("headless", "new"),
+		chromedp.Flag("hide-scrollbars", true)))
 	t.Cleanup(stop)
 	u, err := url.Parse(address)
 	require.NoError(t, err)
@@ -54,7 +56,7 @@ func Open(t testing.TB, address string) *Tab {
 	return b
 }
 
-// watch collects what must not happen, and tells of it when the test ends.
+// watch collects problems, and fails the test with them at its end.
 func (b *Tab) watch() {
 	require.NoError(b.t, chromedp.Listen(b.ctx, func(event any) {
 		if sent, ok := event.(*network.EventRequestWillBeSent); ok {
@@ -84,7 +86,7 @@ func (b *Tab) checkRequest(address string) {
 	}
 }
 
-// Expect lets messages pass on the console that hold a text.
+// Expect allows console messages that contain a text.
 func (b *Tab) Expect(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -114,8 +116,8 @@ func Eval[T any](b *Tab, expression string) T {
 	return v
 }
 
-// ProcessorTime returns the time that the page's processes have computed for, on all threads together. Unlike a clock's time it hardly depends
-// on what else the machine does.
+// ProcessorTime returns the time that the page's processes have computed for, on all threads
+// together. Unlike a clock's time it hardly depends on what else the machine does.
 func (b *Tab) ProcessorTime() (sum time.Duration) {
 	b.t.Helper()
 	info, err := chromedp.CallBrowser(b.ctx, systeminfo.GetProcessInfo, cdp.Empty{})
@@ -133,12 +135,14 @@ func (b *Tab) Wait(expression string) {
 	b.t.Helper()
 	for began := time.Now(); !Eval[bool](b, "Boolean("+expression+")"); time.Sleep(20 * time.Millisecond) {
 		if time.Since(began) > patience {
-			require.Fail(b.t, "the page didn't come to this", "%s\nits text: %.2000s", expression, Eval[string](b, "document.body.innerText"))
+			require.Fail(b.t, "the page didn't come to this", "%s\nits text: %.2000s", expression,
+				Eval[string](b, "document.body.innerText"))
 		}
 	}
 }
 
-// Window sets the size of the page in CSS pixels and its colour scheme, for a reader who wants no motion: what scrolls is there at once.
+// Window sets the size of the page in CSS pixels and its colour scheme, and asks for reduced
+// motion, so that scrolling is immediate.
 func (b *Tab) Window(width, height int64, dark bool) {
 	b.t.Helper()
 	scheme := "light"
@@ -155,8 +159,9 @@ func (b *Tab) Window(width, height int64, dark bool) {
 	require.NoError(b.t, err)
 }
 
-// At scrolls an element into view and says where a place of it is, given in shares of its width and height, once the element has stood
-// still for a frame and nothing lies over the place.
+// At scrolls an element into view and returns the position of a point in it, given as fractions of
+// its width and height. It waits until the element hasn't moved for a frame and nothing covers the
+// point.
 func (b *Tab) At(selector string, x, y float64) (left, top float64) {
 	b.t.Helper()
 	find := fmt.Sprintf(`(async () => {
@@ -179,19 +184,20 @@ func (b *Tab) At(selector string, x, y float64) (left, top float64) {
 			return place[0], place[1]
 		}
 	}
-	require.Fail(b.t, "the mouse can't get there", "%s, at %g of its width and %g of its height, moves or is covered", selector, x, y)
+	require.Fail(b.t, "the mouse can't get there", "%s, at %g of its width and %g of its height, moves or is covered",
+		selector, x, y)
 	return 0, 0
 }
 
-// Point moves the mouse to a place of an element.
+// Point moves the mouse to a point of an element.
 func (b *Tab) Point(selector string, x, y float64) {
 	b.t.Helper()
 	left, top := b.At(selector, x, y)
 	b.do(chromedp.MouseEvent("mouseMoved", left, top))
 }
 
-// Click clicks on a place of an element. A page that changes at this very moment can take the element away from under the mouse, as it
-// could from a person, who would click again.
+// Click clicks on a point of an element. If the page changes at that moment and the click misses,
+// it clicks again.
 func (b *Tab) Click(selector string, x, y float64) {
 	b.t.Helper()
 	for began := time.Now(); time.Since(began) < patience; {
@@ -206,7 +212,7 @@ func (b *Tab) Click(selector string, x, y float64) {
 	require.Fail(b.t, "no click arrives", selector)
 }
 
-// Drag draws a line through places of an element, with the mouse button down.
+// Drag draws a line through points of an element, with the mouse button down.
 func (b *Tab) Drag(selector string, places ...[2]float64) {
 	b.t.Helper()
 	for i, p := range places {
@@ -221,19 +227,19 @@ func (b *Tab) Drag(selector string, places ...[2]float64) {
 	}
 }
 
-// Keys presses keys, those of package kb among them, where the focus is.
+// Keys types keys, such as those of package kb, into the focused element.
 func (b *Tab) Keys(keys ...string) {
 	b.t.Helper()
 	b.do(chromedp.KeyEvent(strings.Join(keys, "")))
 }
 
-// Focus puts the focus on an element, as the Tab key would.
+// Focus focuses an element, as the Tab key would.
 func (b *Tab) Focus(selector string) {
 	b.t.Helper()
 	b.do(chromedp.Focus(chromedp.CSS(selector)))
 }
 
-// DropFile lets a file fall on the middle of an element, as if it came from the system's desktop.
+// DropFile drops a file on the center of an element, as from the desktop.
 func (b *Tab) DropFile(selector, path string) {
 	b.t.Helper()
 	left, top := b.At(selector, 0.5, 0.5)
@@ -241,7 +247,8 @@ func (b *Tab) DropFile(selector, path string) {
 	for _, step := range []input.DispatchDragEventType{
 		input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver, input.DispatchDragEventTypeDrop,
 	} {
-		_, err := chromedp.Call(b.ctx, input.DispatchDragEvent, input.DispatchDragEventParams{Type: step, X: left, Y: top, Data: data})
+		_, err := chromedp.Call(b.ctx, input.DispatchDragEvent,
+			input.DispatchDragEventParams{Type: step, X: left, Y: top, Data: data})
 		require.NoError(b.t, err)
 	}
 }

@@ -1,5 +1,5 @@
-// Package pictures bounds the memory of pictures that are decoded at the same time, and keeps small
-// ones from waiting behind large ones.
+// Package pictures bounds the memory of pictures that are decoded at the same time, without making
+// small pictures wait for large ones.
 package pictures
 
 import (
@@ -9,12 +9,11 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// MostPixels of a picture: what a good telephone takes.
+// MostPixels is the limit of a picture's pixels, about those of a good phone's camera.
 const MostPixels = 1 << 24
 
-// lanes are the sizes of pictures, the smallest first, each with memory of its own. A picture waits
-// only for others of its lane. A small one takes a few milliseconds to decode, and those that are
-// under way share the processors with the large ones by Go's scheduler.
+// lanes are classes of picture sizes, the smallest first, each with its own memory. A picture waits
+// only for others in its lane.
 var lanes = [...]struct {
 	pixels int   // of the largest picture
 	memory int64 // bytes of all together, enough for one of the largest
@@ -24,12 +23,12 @@ var lanes = [...]struct {
 	{MostPixels, 320 << 20},
 }
 
-// Lanes share out the memory.
+// Lanes hand out memory for decoding.
 type Lanes struct {
 	memory [len(lanes)]*semaphore.Weighted
 }
 
-// NewLanes are lanes without a picture.
+// NewLanes returns lanes with all memory free.
 func NewLanes() *Lanes {
 	l := new(Lanes)
 	for i, lane := range lanes {
@@ -38,8 +37,8 @@ func NewLanes() *Lanes {
 	return l
 }
 
-// Acquire waits until there is memory for a picture of at most [MostPixels]; release gives it back.
-// The error is the context's.
+// Acquire waits for memory for a picture of at most [MostPixels]; release returns it. An error is
+// the context's.
 func (l *Lanes) Acquire(ctx context.Context, size image.Point) (release func(), err error) {
 	pixels := size.X * size.Y
 	memory, lane := memoryOf(pixels), l.memory[laneOf(pixels)]
@@ -58,6 +57,6 @@ func laneOf(pixels int) int {
 	return len(lanes) - 1
 }
 
-// memoryOf is what a picture takes while it is decoded, up to 8 bytes a pixel, turned upright, 4
-// more, and prepared, up to 100 a pixel of the 2^20 that a digit's is reduced to.
+// memoryOf is an upper bound in bytes: per pixel 8 to decode and 4 to rotate, and 100 to prepare a
+// digit, which is first reduced to 2^20 pixels.
 func memoryOf(pixels int) int64 { return 12*int64(pixels) + 100*int64(min(pixels, 1<<20)) }

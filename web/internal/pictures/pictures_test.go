@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLanes: a picture waits for others of its size only, until they have gone.
+// TestLanes: a picture waits only for others in its lane.
 func TestLanes(t *testing.T) {
 	l := NewLanes()
 	acquire := func(side int) (func(), error) {
@@ -37,7 +37,8 @@ func TestLanes(t *testing.T) {
 	}
 }
 
-// TestEveryLaneTakesItsLargest, or such a picture would wait for ever.
+// TestEveryLaneTakesItsLargest: a lane's largest picture fits its memory; otherwise it would wait
+// forever.
 func TestEveryLaneTakesItsLargest(t *testing.T) {
 	total := int64(0)
 	for i, lane := range lanes {

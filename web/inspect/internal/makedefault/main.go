@@ -1,5 +1,5 @@
-// Command makedefault makes what web/inspect shows without a parameter file: some snapshots of a training in half precision, and a picture
-// of ten test images. See web/inspect/default/README.md.
+// Command makedefault makes the built-in network of web/inspect: snapshots of a training in half
+// precision, and a sheet of ten test images. See web/inspect/default/README.md.
 //
 //	go run ./web/inspect/internal/makedefault -run DIR -o web/inspect
 package main
@@ -28,7 +28,7 @@ import (
 	"convgraph/viz"
 )
 
-// epochs are the snapshots that are kept: most happens in the beginning.
+// epochs are the kept snapshots, denser at the start, where most changes happen.
 var epochs = []int{0, 1, 2, 4, 7, 10}
 
 func main() {
@@ -74,7 +74,7 @@ func writeHalves(path string, arrays []formats.Array, metadata map[string]string
 	return file.Write(path, func(w io.Writer) error { return safetensors.SerializeToWriter(halves, metadata, w) })
 }
 
-// half is an array of float16.
+// half writes an array as float16.
 type half struct {
 	shape []uint64
 	data  []byte

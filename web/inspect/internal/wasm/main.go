@@ -1,7 +1,8 @@
 //go:build js
 
-// Command wasm answers the inspect page's requests inside a browser, with the handler that answers them on a server. It defines two functions
-// for the page's worker, which calls openNetwork once and then answer for each request.
+// Command wasm answers the inspect page's requests inside a browser, with the handler that answers
+// them on a server. It defines two functions for the page's worker, which calls openNetwork once
+// and then answer for each request.
 package main
 
 import (
@@ -30,7 +31,8 @@ func main() {
 	select {}
 }
 
-// open makes the page of snapshots, an array of {label, data}, and of the sheet of sample pictures, which is null for a network without any.
+// open makes the page of snapshots, an array of {label, data}, and of the sheet of sample pictures,
+// which is null for a network without any.
 func open(snapshots, samples js.Value) (*inspect.Page, error) {
 	all := make([]inspect.Snapshot, snapshots.Length())
 	for i := range all {

@@ -1,4 +1,4 @@
-// Where answers come from on a page without a server: a worker that runs the network as WebAssembly.
+// Gets answers from a worker that runs the network as WebAssembly, on a page without a server.
 
 const worker = new Worker(new URL("../network/worker.js", import.meta.url));
 const waiting = new Map(); // requests without an answer yet, by their numbers

@@ -1,5 +1,5 @@
-// Runs the network and answers the page's requests, one after the other. The files beside this one are compressed, so that a host that doesn't
-// compress sends as little as one that does.
+// Runs the network and answers the page's requests, one after the other. The files beside this one
+// are compressed, so that a host that doesn't compress sends as little as one that does.
 
 importScripts("wasm_exec.js");
 
@@ -24,7 +24,7 @@ async function load(name) {
 
 const bytes = async (name) => new Uint8Array(await (await load(name)).arrayBuffer());
 
-/** A file's content. A host may have said that the file is an encoding, which the browser has then undone already. */
+/** A file's content. Some hosts declare .gz files as an encoding; then the browser has already unpacked them. */
 async function unpacked(name) {
   const content = await bytes(name);
   if (content[0] !== 0x1f || content[1] !== 0x8b) return content;

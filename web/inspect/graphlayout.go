@@ -2,8 +2,9 @@ package inspect
 
 import "convgraph/internal/flow"
 
-// A wire leads from node to node in the picture of the graph: along the direction of the computation
-// from Start to End, across on a lane of its own from Bend to Unbend. A node is a square of side 1.
+// A wire connects two nodes in the drawing of the graph. Along is the direction of the computation.
+// The wire runs from Start to End, and keeps to the lane Across between Bend and Unbend. A node is
+// a square of side 1.
 type wire struct {
 	From   int        `json:"from"`
 	To     int        `json:"to"`
@@ -14,13 +15,13 @@ type wire struct {
 	Unbend float64    `json:"unbend"`
 }
 
-// gaps are shares of a node's side.
+// gaps are fractions of a node's side.
 var gaps = flow.Gaps{Along: 0.4, Across: 0.1, Wire: 0.14}
 
-// place gives the nodes that aren't parameters their places, and joins them with wires.
-func place(nodes []graphNode) ([]wire, error) {
+// layOut sets the centers of the nodes that aren't parameters, and returns the wires between them.
+func layOut(nodes []graphNode) ([]wire, error) {
 	var g flow.Graph
-	var steps []int // the nodes that have places
+	var steps []int // indices of the nodes that are laid out
 	step := map[int]int{}
 	for i, n := range nodes {
 		if n.Kind == "parameter" {
