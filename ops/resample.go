@@ -2,12 +2,12 @@ package ops
 
 import (
 	"fmt"
-	"math"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"convgraph/internal/kernel"
+	"convgraph/internal/xmath"
 )
 
 // A Tap is a row or column that an interpolation reads, with its weight.
@@ -96,7 +96,7 @@ func checkTaps(what string, lines [][]Tap, size int) error {
 			if t.Index < 0 || t.Index >= size {
 				return fmt.Errorf("%s %d reads %s %d: want 0 to %d", what, i, what, t.Index, size-1)
 			}
-			if math.IsNaN(t.Weight) || math.IsInf(t.Weight, 0) {
+			if !xmath.IsFinite(t.Weight) {
 				return fmt.Errorf("%s %d has a weight of %g: want a finite number", what, i, t.Weight)
 			}
 		}

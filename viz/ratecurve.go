@@ -12,6 +12,8 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
+
+	"convgraph/internal/xmath"
 )
 
 // RateCurve shows the loss over a rising learning rate, on a logarithmic axis, and marks the
@@ -70,9 +72,8 @@ func (c RateCurve) points() (plotter.XYs, error) {
 	}
 	points := make(plotter.XYs, len(c.Rates))
 	for i, rate := range c.Rates {
-		if i > 0 && rate <= c.Rates[i-1] || !(rate > 0) || math.IsNaN(c.Losses[i]) || math.IsInf(c.Losses[i], 0) {
-			return nil, fmt.Errorf("rate %v with loss %v: want rising rates above 0 and finite losses", rate,
-				c.Losses[i])
+		if i > 0 && rate <= c.Rates[i-1] || !(rate > 0) || !xmath.IsFinite(c.Losses[i]) {
+			return nil, fmt.Errorf("rate %v with loss %v: want rising rates above 0 and finite losses", rate, c.Losses[i])
 		}
 		points[i] = plotter.XY{X: rate, Y: c.Losses[i]}
 	}

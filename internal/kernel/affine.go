@@ -34,8 +34,8 @@ func NewAffine[T Float](batch, in, out int) *Affine[T] {
 	return a
 }
 
-// plan chooses how the forward pass is computed. The whole batch's size decides, because the two ways
-// have different bits.
+// plan chooses how the forward pass is computed. The whole batch's size decides, because the two
+// ways have different bits.
 func (a *Affine[T]) plan() {
 	e, batch := a.forward.e, a.part.Total(a.batch)
 	a.dots = nil

@@ -174,8 +174,8 @@ func packPatches[T Float](e *engine[T], l *im2col, n int, src, split, dst []T) {
 	e.im2col(l, n, src, dst)
 }
 
-// splitColumns sorts the columns of n channels by those phases that a tap needs: split[c][phase][h][q]
-// = src[c][h][q·strideW + phase].
+// splitColumns sorts the columns of n channels by those phases that a tap needs:
+// split[c][phase][h][q] = src[c][h][q·strideW + phase].
 func splitColumns[T Float](l *im2col, n int, src, split []T) {
 	for c := range n {
 		for _, phase := range l.splitPhase {

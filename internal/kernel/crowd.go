@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// crowd finds out whether a pool's workers help its caller or are in its way. On a machine with other
-// busy processes they may be: a worker that isn't running holds up the others, and those that wait
-// for it use up the time that the system grants the process.
+// crowd finds out whether a pool's workers help its caller or are in its way. On a machine with
+// other busy processes they may be: a worker that isn't running holds up the others, and those that
+// wait for it use up the time that the system grants the process.
 //
-// It compares windows in which all workers computed with windows in which the caller computed alone,
-// by the processor time that was used and not spent waiting, for each second of Parallel calls. As
-// long as the workers do well it tries nothing else, so that a quiet machine pays for two readings of
-// the clock a call.
+// It compares windows in which all workers computed with windows in which the caller computed
+// alone, by the processor time that was used and not spent waiting, for each second of Parallel
+// calls. As long as the workers do well it tries nothing else, so that a quiet machine pays for two
+// readings of the clock a call.
 type crowd struct {
 	alone bool // the caller computes by itself
 

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// processorMeter reads the processor time that the process has used. It holds what the system writes,
-// so that reading allocates nothing.
+// processorMeter reads the processor time that the process has used. It holds what the system
+// writes, so that reading allocates nothing.
 type processorMeter struct{ usage syscall.Rusage }
 
 func (m *processorMeter) read() (used time.Duration, known bool) {

@@ -23,7 +23,8 @@ type mask[T Float] struct {
 }
 
 func newMask[T Float](o operands[T]) mask[T] {
-	return mask[T]{splitmix.Mix(o.key) + uint64(o.first)*splitmix.Gamma, uint64(o.rate * (1 << 53)), T(1 / (1 - o.rate))}
+	state := splitmix.Mix(o.key) + uint64(o.first)*splitmix.Gamma
+	return mask[T]{state, uint64(o.rate * (1 << 53)), T(1 / (1 - o.rate))}
 }
 
 func dropout[T Float](o operands[T]) {

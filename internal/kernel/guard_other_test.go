@@ -8,13 +8,13 @@ import "testing"
 // checked when the test ends.
 func guarded(t testing.TB, s []float32, atEnd bool) []float32 {
 	t.Helper()
-	const canary, room = -12345.5, 64
-	first := room
+	const canary, margin = -12345.5, 64
+	first := margin
 	if atEnd {
 		first++
 	}
 	end := first + len(s)
-	words := make([]float32, end+room)
+	words := make([]float32, end+margin)
 	for i := range words {
 		words[i] = canary
 	}

@@ -14,8 +14,8 @@ const (
 
 var isaNames = [...]string{isaGeneric: "generic", isaNEON: "neon", isaAVX2: "avx2", isaAVX512: "avx512"}
 
-// InstructionSet returns the name of the instruction set that the float32 kernels use. Results of two
-// sets differ in their last bits.
+// InstructionSet returns the name of the instruction set that the float32 kernels use. Results of
+// two sets differ in their last bits.
 func InstructionSet() string { return active.String() }
 
 func (i isa) String() string { return isaNames[i] }

@@ -3,14 +3,14 @@ package kernel
 import "math/bits"
 
 // A sum over the images of a batch that float32 rounds, such as the gradient of a convolution's
-// weights, is made leaf by leaf. A leaf is a stretch of images; the sums of the leaves are added as a
+// weights, is made leaf by leaf. A leaf is a run of images; the sums of the leaves are added as a
 // binary tree, neighbours first:
 //
 //	((l0 + l1) + (l2 + l3)) + ((l4 + l5) + (l6 + l7))
 //
 // The batch's size alone decides the leaves. So the bits of the sum don't depend on who sums which
-// leaves: the workers of one process, several processes, or one process part by part. Whoever has
-// the leaves of a subtree can add them without the others.
+// leaves: the workers of one process, several processes, or one process part by part. A process
+// that has all leaves of a subtree can add them without the others.
 
 const (
 	minLeaves     = 8  // of a batch with as many images
@@ -36,7 +36,7 @@ func Leaf(images, leaf int) (from, to int) {
 // subtree is the leaves [from, to) of a batch. Their number is a power of two that divides from.
 type subtree struct{ from, to int }
 
-// subtrees cuts leaves [from, to) into the fewest subtrees of at most so many leaves.
+// subtrees cuts leaves [from, to) into the fewest subtrees of at most `most` leaves.
 func subtrees(from, to, most int) []subtree {
 	var cut []subtree
 	for from < to {
@@ -76,8 +76,8 @@ func (t subtree) joins(next subtree) bool {
 
 // levels returns the number of sums that exist at once while the leaves are added one after the
 // other, each as soon as its left neighbour is complete: leaf i of the subtree is summed at level
-// leafLevel(i), and then joinsAfter(i) times the top level is added to the one below. The sum of the
-// subtree is then at level 0.
+// leafLevel(i), and then joinsAfter(i) times the top level is added to the one below. The sum of
+// the subtree is then at level 0.
 func (t subtree) levels() int { return bits.Len(uint(t.to - t.from)) }
 
 func leafLevel(i int) int { return bits.OnesCount(uint(i)) }

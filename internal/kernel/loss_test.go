@@ -13,7 +13,7 @@ func TestLosses(t *testing.T) {
 }
 
 func testLosses[T Float](t *testing.T) {
-	for _, n := range []int{1, 2, 17, sumStretch, sumStretch + 1, 9*sumStretch + 5} {
+	for _, n := range []int{1, 2, 17, sumBlock, sumBlock + 1, 9*sumBlock + 5} {
 		x, target := gaussian[T](1, n), make([]T, n)
 		Sigmoid(gaussian[T](2, n), target)
 		binary, squared := 0.0, 0.0

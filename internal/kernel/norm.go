@@ -72,8 +72,8 @@ func (s NormShape) sets() int {
 	return s.Batch * s.Groups
 }
 
-// Split makes the normalisation compute a part of a batch. Sets that are channels of the whole batch
-// need all of the batch in one turn, unless their mean and variance are given.
+// Split makes the normalisation compute a part of a batch. Sets that are channels of the whole
+// batch need all of the batch in one turn, unless their mean and variance are given.
 func (n *Norm[T]) Split(p *Part) { n.part = p }
 
 // setOf returns the index of a plane's set.
@@ -272,130 +272,5 @@ func (n *Norm[T]) UnbiasedVariance(variance []T) {
 	size := n.setSize()
 	for s, v := range n.variance {
 		variance[s] = T(v * size / (size - 1))
-	}
-}
-
-// BackwardWeights is dweight[c] = Σ dy·(x - m)/√(v + Eps) over the batch and the plane of channel
-// c, with the mean and variance of the last Forward. It keeps the sums that BackwardBias and
-// BackwardData read.
-func (n *Norm[T]) BackwardWeights(x, dy, dweight []T) {
-	n.x, n.dy = x, dy
-	n.eachPlane(n.dleafShard)
-	n.setDsums, n.setProducts = n.dsums, n.products
-	if n.Groups == 0 {
-		n.setDsums, n.setProducts = n.wholeDsums.Of(n.part, n.dsums), n.wholeProducts.Of(n.part, n.products)
-	}
-	n.weighted = grow(n.weighted, len(n.setProducts))
-	for i, p := range n.setProducts {
-		n.weighted[i] = p * n.inverse[n.setOf(i)]
-	}
-	n.sumChannels(&n.wholeProducts, n.weighted, dweight)
-}
-
-// sumChannels sums a table with a row for each image: the whole batch's in batch normalisation, else
-// the part's own.
-func (n *Norm[T]) sumChannels(whole *Whole[float64], table []float64, sum []T) {
-	if n.Groups == 0 {
-		AddRows(len(table)/n.Channels, n.Channels, table, sum)
-		return
-	}
-	sumImages(n.part, whole, n.Channels, table, sum)
-}
-
-// BackwardWeightsFrozen is BackwardWeights after ForwardFrozen with the same mean and variance.
-func (n *Norm[T]) BackwardWeightsFrozen(x, mean, variance, dy, dweight []T) {
-	n.freeze(mean, variance)
-	n.BackwardWeights(x, dy, dweight)
-}
-
-// BackwardBias is dbias[c] = Σ dy over the batch and the plane of channel c, with the dy of the
-// last BackwardWeights.
-func (n *Norm[T]) BackwardBias(dbias []T) { n.sumChannels(&n.wholeDsums, n.setDsums, dbias) }
-
-func (n *Norm[T]) dleaves(worker, shard int) {
-	from, to := n.planesOf(shard)
-	k, s := n.passes(), n.workers.of(worker)
-	k.rowSums(operands[T]{a: n.dy[from*n.Plane : to*n.Plane], sums: n.dsums[from:to], unit: n.Plane})
-	for i := from; i < to; i++ {
-		n.products[i] = k.productsAbout(n.plane(n.dy, i), n.plane(n.x, i), n.mean[n.setOf(i)], &s.lanes)
-	}
-}
-
-// productsAbout is Σdy·(x - mean) in the lanes of sumOf.
-func productsAbout[T Float](dy, x []T, mean float64, lanes *[sumLanes]float64) float64 {
-	clear(lanes[:])
-	for ; len(x) >= sumLanes; dy, x = dy[sumLanes:], x[sumLanes:] {
-		for i, v := range x[:sumLanes] {
-			lanes[i] += float64(float64(dy[i]) * (float64(v) - mean))
-		}
-	}
-	return productsInLanes(dy, x, mean, lanes)
-}
-
-// productsInLanes adds the terms of productsAbout of fewer elements than lanes, and then the lanes.
-func productsInLanes[T Float](dy, x []T, mean float64, lanes *[sumLanes]float64) float64 {
-	for i, v := range x {
-		lanes[i] += float64(float64(dy[i]) * (float64(v) - mean))
-	}
-	return fold(lanes)
-}
-
-// BackwardData is dx for the x and dy of the last BackwardWeights. m and v depend on x too. With r
-// = 1/√(v + Eps), h = (x - m)·r, M the size of a set and all sums over the set,
-//
-//	dx = r·(w·dy - Σ(w·dy)/M - h·Σ(w·dy·h)/M)
-//
-// (Ioffe and Szegedy 2015, section 3). For a plane that is a·dy + (b·(x - m) + c) with a = r·w, b =
-// -r³·Σ(w·dy·(x - m))/M, c = -r·Σ(w·dy)/M. dx may be dy.
-func (n *Norm[T]) BackwardData(x, weight, dy, dx []T) {
-	clear(n.first)
-	clear(n.second)
-	for i, sum := range n.setDsums {
-		s, w := n.setOf(i), float64(weight[i%n.Channels])
-		n.first[s] += float64(w * sum)
-		n.second[s] += float64(w * n.setProducts[i])
-	}
-	n.x, n.weight, n.dy, n.dx = x, weight, dy, dx
-	n.eachPlane(n.dataShard)
-}
-
-func (n *Norm[T]) data(worker, shard int) {
-	size := n.setSize()
-	from, to := n.planesOf(shard)
-	apply, k := n.passes().normPlaneBackward, &n.workers.of(worker).constants
-	for i := from; i < to; i++ {
-		s := n.setOf(i)
-		r, mean := n.inverse[s], T(n.mean[s])
-		slope := -r * r * r * n.second[s] / size
-		level := float64(slope*(float64(mean)-n.mean[s])) - r*n.first[s]/size
-		k[0], k[1], k[2], k[3] = T(r*float64(n.weight[i%n.Channels])), T(slope), mean, T(level)
-		apply(operands[T]{a: n.plane(n.dy, i), b: n.plane(n.x, i), c: n.plane(n.dx, i), k: k})
-	}
-}
-
-func normPlaneBackward[T Float](o operands[T]) {
-	a, b, mean, level := o.k[0], o.k[1], o.k[2], o.k[3]
-	x, dx := o.b[:len(o.a)], o.c[:len(o.a)]
-	for i, dy := range o.a {
-		dx[i] = T(a*dy) + (T(b*(x[i]-mean)) + level)
-	}
-}
-
-// BackwardDataFrozen is dx = dy·weight/√(variance + Eps), because a given mean and variance don't
-// depend on x. dx may be dy.
-func (n *Norm[T]) BackwardDataFrozen(weight, variance, dy, dx []T) {
-	for s, v := range variance {
-		n.inverse[s] = 1 / math.Sqrt(float64(v)+n.Eps)
-	}
-	n.weight, n.dy, n.dx = weight, dy, dx
-	n.eachPlane(n.frozenShard)
-}
-
-func (n *Norm[T]) frozen(worker, shard int) {
-	from, to := n.planesOf(shard)
-	apply, factor := n.passes().scaleRows, n.workers.of(worker).constants[:1]
-	for i := from; i < to; i++ {
-		factor[0] = T(float64(n.weight[i%n.Channels]) * n.inverse[n.setOf(i)])
-		apply(operands[T]{a: n.plane(n.dy, i), b: n.plane(n.dx, i), ofRow: factor, unit: n.Plane})
 	}
 }

@@ -1,7 +1,7 @@
 package kernel
 
-// Twin returns a normalisation that shares n's means and variances and has backward sums of its own.
-// It computes a second gradient of the same forward pass.
+// Twin returns a normalisation that shares n's means and variances and has backward sums of its
+// own. It computes a second gradient of the same forward pass.
 func (n *Norm[T]) Twin() *Norm[T] {
 	t := NewNorm[T](n.NormShape)
 	t.mean, t.variance, t.inverse, t.part = n.mean, n.variance, n.inverse, n.part

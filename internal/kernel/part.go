@@ -3,7 +3,6 @@ package kernel
 import (
 	"fmt"
 	"slices"
-	"unsafe"
 )
 
 // Part says which images of a batch a process computes: those of some of its leaves, at once or in
@@ -22,7 +21,7 @@ type Part struct {
 	err    error
 }
 
-// Peers is how a process reaches those that compute the other parts of a batch. Peer r of n has the
+// Peers connects a process with those that compute the other parts of a batch. Peer r of n has the
 // leaves from r·leaves/n to (r+1)·leaves/n. All peers call the same methods in the same order.
 type Peers interface {
 	// Rank returns the process's own number, and the number of processes.
@@ -39,8 +38,11 @@ type Peers interface {
 func NewPart(batch, turns int, peers Peers) (*Part, error) {
 	p := &Part{batch: batch, leaves: Leaves(batch), turns: turns, peers: peers}
 	_, ranks := p.rank()
-	if least := leastBatch(ranks * turns); p.leaves < ranks*turns {
-		return nil, fmt.Errorf("batch of %d images for %d processes and %d turns: want at least %d", batch, ranks, turns, least)
+	if p.leaves < ranks*turns {
+		least := leastBatch(ranks * turns)
+		return nil, fmt.Errorf(
+			"batch of %d images for %d processes and %d turns: want at least %d", batch, ranks, turns, least,
+		)
 	}
 	for r := range ranks {
 		if err := p.checkTurns(r); err != nil {
@@ -63,7 +65,7 @@ func (p *Part) checkTurns(rank int) error {
 	return nil
 }
 
-// leastBatch returns the smallest batch with so many leaves.
+// leastBatch returns the smallest batch with that many leaves.
 func leastBatch(leaves int) int {
 	batch := leaves
 	for Leaves(batch) < leaves {
@@ -119,8 +121,8 @@ func (p *Part) Batch() int { return p.batch }
 // Turns returns how many turns the part is computed in.
 func (p *Part) Turns() int { return p.turns }
 
-// Take says which turn is computed next, from 0. The turns of a batch are taken in order. The sums
-// over the batch exist after the last one.
+// Take sets which turn is computed next, from 0, in order. The sums over the batch exist after the
+// last one.
 func (p *Part) Take(turn int) { p.turn = turn }
 
 // Err returns the first error of a call to the peers.
@@ -197,136 +199,4 @@ func (p *Part) exchange(send []byte, sendAt []int, receive []byte, receiveAt []i
 	if p.err == nil {
 		p.err = p.peers.Exchange(send, sendAt, receive, receiveAt)
 	}
-}
-
-// Whole is a table with a row for each image of a batch, or each leaf, of which a part computes its
-// own rows.
-type Whole[E any] struct {
-	rows []E
-	at   []int
-}
-
-// Of returns the rows of the whole batch from those of a part's images, or nil before its last turn.
-// It returns its argument for the nil part.
-func (w *Whole[E]) Of(p *Part, images []E) []E {
-	if p == nil {
-		return images
-	}
-	first, n := p.Images()
-	return w.of(p, images, first, n, p.batch, p.firstImage)
-}
-
-// OfLeaves is Of for a table with a row for each leaf.
-func (w *Whole[E]) OfLeaves(p *Part, leaves []E) []E {
-	if p == nil {
-		return leaves
-	}
-	from, to := p.Leaves(0)
-	return w.of(p, leaves, from, to-from, p.leaves, func(leaf int) int { return leaf })
-}
-
-func (w *Whole[E]) of(p *Part, rows []E, first, n, all int, firstRow func(leaf int) int) []E {
-	size := len(rows) / n
-	w.rows = grow(w.rows, size*all)
-	copy(w.rows[first*size:], rows)
-	if !p.last() {
-		return nil
-	}
-	_, ranks := p.rank()
-	w.at = w.at[:0]
-	for r := range ranks {
-		from, _ := p.leavesOf(r)
-		w.at = append(w.at, firstRow(from)*size*sizeOf[E]())
-	}
-	p.gather(bytesOf(w.rows), append(w.at, len(w.rows)*sizeOf[E]()))
-	return w.rows
-}
-
-// treeSum adds the sums of subtrees that a part computes to the sum over the batch.
-type treeSum[T Float] struct {
-	trees         []subtree // of the turns so far, joined
-	sums          [][]T     // theirs, but not in the last turn
-	free          [][]T
-	send, receive []T
-}
-
-// complete sets dw to the sum over the batch, if this is the last turn, from the sums of the fewest
-// subtrees of the turn's leaves. That of the first may be dw itself.
-func (s *treeSum[T]) complete(p *Part, sums func(tree int) []T, dw []T) {
-	from, to := p.Leaves(0)
-	for i, t := range subtrees(from, to, p.leaves) {
-		s.add(t, sums(i))
-	}
-	if !p.last() {
-		return
-	}
-	if p.alone() {
-		copy(dw, s.sums[0])
-	} else {
-		s.exchange(p, dw)
-	}
-	s.free, s.trees, s.sums = append(s.free, s.sums...), s.trees[:0], s.sums[:0]
-}
-
-// add takes a subtree to the right of those before it.
-func (s *treeSum[T]) add(t subtree, sum []T) {
-	if n := len(s.trees); n > 0 && s.trees[n-1].joins(t) {
-		Add(s.sums[n-1], sum, s.sums[n-1])
-		s.trees[n-1].to = t.to
-	} else {
-		s.trees, s.sums = append(s.trees, t), append(s.sums, s.copyOf(sum))
-	}
-	for n := len(s.trees); n > 1 && s.trees[n-2].joins(s.trees[n-1]); n-- {
-		Add(s.sums[n-2], s.sums[n-1], s.sums[n-2])
-		s.trees[n-2].to = s.trees[n-1].to
-		s.free = append(s.free, s.sums[n-1])
-		s.trees, s.sums = s.trees[:n-1], s.sums[:n-1]
-	}
-}
-
-func (s *treeSum[T]) copyOf(x []T) []T {
-	var to []T
-	if n := len(s.free); n > 0 {
-		to, s.free = s.free[n-1], s.free[:n-1]
-	}
-	to = grow(to, len(x))
-	copy(to, x)
-	return to
-}
-
-// exchange makes the sum with the peers. Each adds up its share of the elements: one Exchange brings
-// the other peers' subtrees of them, one Gather spreads the result.
-func (s *treeSum[T]) exchange(p *Part, dw []T) {
-	_, ranks := p.rank()
-	from, to := p.share(len(dw))
-	width, size := to-from, sizeOf[T]()
-
-	s.send = grow(s.send, len(s.sums)*len(dw))[:0]
-	var all []subtree
-	sendAt, receiveAt := []int{0}, []int{0}
-	for r := range ranks {
-		f, t := r*len(dw)/ranks, (r+1)*len(dw)/ranks
-		for _, sum := range s.sums {
-			s.send = append(s.send, sum[f:t]...)
-		}
-		first, end := p.leavesOf(r)
-		all = append(all, subtrees(first, end, p.leaves)...)
-		sendAt, receiveAt = append(sendAt, len(s.send)*size), append(receiveAt, len(all)*width*size)
-	}
-	s.receive = grow(s.receive, len(all)*width)
-	p.exchange(bytesOf(s.send), sendAt, bytesOf(s.receive), receiveAt)
-	joins, _ := additions(all)
-	for _, j := range joins {
-		sum := s.receive[j.to*width:][:width]
-		Add(sum, s.receive[j.from*width:][:width], sum)
-	}
-	copy(dw[from:to], s.receive[:width])
-	p.gatherShares(bytesOf(dw), size)
-}
-
-func sizeOf[E any]() int { var e E; return int(unsafe.Sizeof(e)) }
-
-// bytesOf returns the memory of a slice.
-func bytesOf[E any](x []E) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x)*sizeOf[E]())
 }

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// PeakRate measures how many multiply-adds a second the workers can do: each runs the micro-kernel of
-// matrix products on operands that stay in its first-level cache. The result is the best of several
-// short runs.
+// PeakRate measures how many multiply-adds a second the workers can do: each runs the micro-kernel
+// of matrix products on operands that stay in its first-level cache. The result is the best of
+// several short runs.
 func PeakRate[T Float]() float64 {
 	const depth = 256
 	e := engineFor[T]()
@@ -16,7 +16,8 @@ func PeakRate[T Float]() float64 {
 	for range Workers() {
 		panels = append(panels, &panel[T]{
 			tiles: tileRows(e.rows, e.rows), a: filled[T](e.rows*depth + slack), k: depth, kc: depth,
-			b: filled[T](e.cols*depth + slack), width: e.cols, c: make([]T, e.rows*e.cols+slack), ldc: e.cols, cols: e.cols,
+			b: filled[T](e.cols*depth + slack), width: e.cols,
+			c: make([]T, e.rows*e.cols+slack), ldc: e.cols, cols: e.cols,
 		})
 	}
 	work := float64(e.rows * e.cols * depth * len(panels))
@@ -24,7 +25,8 @@ func PeakRate[T Float]() float64 {
 }
 
 // CopyRate measures how many bytes a second the workers read and write together when they copy an
-// array again and again that has, with its copy, about the given size. A small one stays in a cache.
+// array again and again that has, with its copy, about the given size. A small one stays in a
+// cache.
 func CopyRate(bytes int) float64 {
 	n := max(1, bytes/8/Workers())
 	var from, to [][]float32
@@ -34,8 +36,8 @@ func CopyRate(bytes int) float64 {
 	return float64(8*n*Workers()) * fastest(func(worker int) { copy(to[worker], from[worker]) })
 }
 
-// fastest returns how many times a second all workers can call f at once: the best of some runs of a
-// few milliseconds.
+// fastest returns how many times a second all workers can call f at once: the best of some runs of
+// a few milliseconds.
 func fastest(f func(worker int)) (perSecond float64) {
 	const runs, lasts = 9, 4 * time.Millisecond
 	calls := 1

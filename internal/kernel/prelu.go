@@ -4,7 +4,7 @@ package kernel
 // each channel (He et al. 2015).
 type PReLU[T Float] struct {
 	channels, plane, rows      int
-	length, perPlane           int // of a row, which is a plane or a stretch of one; rows in a plane
+	length, perPlane           int // of a row, which is a plane or a part of one; rows in a plane
 	x, dy, to                  []T
 	slopes                     [][9]T    // constants of each channel
 	sums                       []float64 // one for each row
@@ -17,7 +17,7 @@ type PReLU[T Float] struct {
 func NewPReLU[T Float](batch, channels, plane int) *PReLU[T] {
 	p := &PReLU[T]{channels: channels, plane: plane, length: plane, perPlane: 1}
 	if channels == 1 {
-		p.length, p.perPlane = min(plane, sumStretch), ceilDiv(plane, sumStretch)
+		p.length, p.perPlane = min(plane, sumBlock), ceilDiv(plane, sumBlock)
 	}
 	p.rows = batch * channels * p.perPlane
 	p.forward, p.backward, p.sumRows = p.forwardShard, p.backwardShard, p.sumShard

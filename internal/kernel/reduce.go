@@ -65,15 +65,15 @@ func AddRows[T Float](rows, columns int, table []float64, sum []T) {
 	}
 }
 
-// SumSquares is Σ x² in float64. It sums stretches of fixed length, then adds these sums in order.
+// SumSquares is Σ x² in float64. It sums blocks of fixed length, then adds these sums in order.
 func SumSquares[T Float](x []T) float64 {
-	stretches := (len(x) + sumStretch - 1) / sumStretch
+	blocks := (len(x) + sumBlock - 1) / sumBlock
 	s, apply := takeSweep[T](), kernels[T]().squareSums
-	parts := s.sumWorkspace(stretches)
-	full := len(x) / sumStretch
-	s.do(full, apply, operands[T]{a: cut(x, 0, full, sumStretch), sums: parts[:full], unit: sumStretch})
-	if full < stretches {
-		from, to := full*sumStretch, len(x)
+	parts := s.sumWorkspace(blocks)
+	full := len(x) / sumBlock
+	s.do(full, apply, operands[T]{a: cut(x, 0, full, sumBlock), sums: parts[:full], unit: sumBlock})
+	if full < blocks {
+		from, to := full*sumBlock, len(x)
 		apply(operands[T]{a: x[from:to], sums: parts[full:], unit: to - from})
 	}
 	total := 0.0
@@ -84,8 +84,8 @@ func SumSquares[T Float](x []T) float64 {
 	return total
 }
 
-// sumStretch is the number of elements in a stretch.
-const sumStretch = 4096
+// sumBlock is the number of elements in a block.
+const sumBlock = 4096
 
 func squareSums[T Float](o operands[T]) {
 	for row := range o.sums {

@@ -28,7 +28,7 @@ func TestChannelSum(t *testing.T) {
 }
 
 func TestSumSquares(t *testing.T) {
-	for _, n := range []int{0, 1, sumStretch - 1, sumStretch, sumStretch + 1, 9*sumStretch + 7} {
+	for _, n := range []int{0, 1, sumBlock - 1, sumBlock, sumBlock + 1, 9*sumBlock + 7} {
 		x := gaussian[float32](1, n)
 		want := 0.0
 		for _, v := range x {

@@ -143,8 +143,8 @@ func logSoftmaxBackward[T Float](o operands[T]) {
 
 // CrossEntropy is the mean over the rows of -Σc target[c]·log softmax(logits)[c], computed as Σc
 // target[c]·((m - x[c]) + log Σk e^(x[k]-m)) with m the row's largest logit. A class with target 0
-// adds nothing, whatever its logit. It writes the softmax to p. The rows may be a part of a batch, the
-// mean is then that of the batch; losses is the caller's, one for each network.
+// adds nothing, whatever its logit. It writes the softmax to p. The rows may be a part of a batch,
+// the mean is then that of the batch; losses is the caller's, one for each network.
 func CrossEntropy[T Float](part *Part, losses *Whole[float64], rows, classes int, logits, target, p []T) T {
 	s, k := takeSweep[T](), kernels[T]()
 	sums := s.sumWorkspace(rows)

@@ -28,7 +28,7 @@ func TestSumAddsFromLeftToRight(t *testing.T) {
 			}
 			second := append([]float32(nil), terms[1]...)
 			NewSum[float32]().Of([][]float32{terms[0], second, terms[2], terms[3]}, second)
-			require.Equal(t, bitsOf(want), bitsOf(second), "in the place of the second term")
+			require.Equal(t, bitsOf(want), bitsOf(second), "over the second term")
 		}
 	})
 }

@@ -49,9 +49,9 @@ type winograd[T Float] struct {
 	rowTiles        [2][]rowTile // of a shard, and of a group's last one
 
 	sourcePitch int
-	direct      bool         // tiles are written to y itself; else to a workspace, because they hang over y's edges
-	offsets     []int32      // of a channel's transformed input
-	places      []tilePlaces // by block
+	direct      bool        // tiles are written to y itself; else to a workspace, because they hang over y's edges
+	offsets     []int32     // of a channel's transformed input
+	tables      []tileTable // by block
 
 	packed  []T // transformed input of the current blocks; borrowed
 	workers perWorker[winogradScratch[T]]
@@ -63,7 +63,7 @@ type winograd[T Float] struct {
 
 	prologue, epilogue planesFunc[T]
 
-	pack, multiply, block, before, after func(worker, shard int)
+	pack, multiply, block, runPrologue, runEpilogue func(worker, shard int)
 }
 
 type winogradScratch[T Float] struct {
@@ -81,8 +81,8 @@ func winogradFits(s ConvShape) bool {
 		s.DilationW == 1 && max(s.PadTop, s.PadBottom, s.PadLeft, s.PadRight) <= 2
 }
 
-// winogradSuits says whether tiles are worth considering: the element type is float32, and the tiles
-// don't hang over the edges by much.
+// winogradSuits says whether tiles are worth considering: the element type is float32, and the
+// tiles don't hang over the edges by much.
 func winogradSuits[T Float](s ConvShape) bool {
 	_, single := any(T(0)).(float32)
 	return single && winogradFits(s) && 5*s.OutHeight()*s.OutWidth() >= 3*s.tiles()*winogradOut*winogradOut
@@ -141,14 +141,14 @@ func (c *winograd[T]) plan() {
 	}
 	c.sourcePitch = winogradOut*c.tilesW + winogradIn - winogradOut
 	c.direct = c.outH%winogradOut == 0 && c.outW%winogradOut == 0
-	c.placeTiles()
+	c.planTables()
 	c.planShards()
 	c.byBlock = c.groups*c.shards == 1 && c.blocks >= imageShards && winogradPoints*c.point <= winogradCached
 	if c.byBlock {
 		c.together = 0
 	}
 	c.pack, c.multiply, c.block = c.packShard, c.multiplyShard, c.blockShard
-	c.before, c.after = c.prologueShard, c.epilogueShard
+	c.runPrologue, c.runEpilogue = c.prologueShard, c.epilogueShard
 }
 
 // planShards cuts the filters of a group into parts that fit the cache and, with few blocks, occupy
@@ -185,34 +185,34 @@ func rowsOfTiles(tilesW, cols int) int {
 	return best
 }
 
-// tilePlaces says where the tiles of a block begin in a channel's source and target, and how many
-// elements these have. Behind the last tile come copies of it, up to a whole vector.
-type tilePlaces struct {
+// tileTable says where the tiles of a block begin in a channel's source and target, and how many
+// elements these have. Copies of the last tile fill a vector.
+type tileTable struct {
 	first, rows            int // rows of tiles, numbered through the batch
 	source, target         []int32
 	sourceSize, targetSize int
 }
 
-// placeTiles sets c.places. Blocks that begin at the same row of an image share their tables.
-func (c *winograd[T]) placeTiles() {
+// planTables sets c.tables. Blocks that begin at the same row of an image share their tables.
+func (c *winograd[T]) planTables() {
 	rows := c.batch * c.tilesH
-	known := map[[2]int]tilePlaces{}
+	known := map[[2]int]tileTable{}
 	for first := 0; first < rows; first += c.rows {
 		n := min(c.rows, rows-first)
 		key := [2]int{first % c.tilesH, n}
 		p, ok := known[key]
 		if !ok {
-			p = c.placeRows(key[0], n)
+			p = c.newTable(key[0], n)
 			known[key] = p
 		}
 		p.first = first
-		c.places = append(c.places, p)
+		c.tables = append(c.tables, p)
 	}
 }
 
-// placeRows places n rows of tiles from row first of an image on.
-func (c *winograd[T]) placeRows(first, n int) tilePlaces {
-	p := tilePlaces{rows: n}
+// newTable is the table of n rows of tiles from row first of an image on.
+func (c *winograd[T]) newTable(first, n int) tileTable {
+	p := tileTable{rows: n}
 	line := 0 // of the source
 	for i := range n {
 		row := first + i
@@ -253,7 +253,7 @@ func (c *winograd[T]) run(x, w, bias, y []T, relu bool, prologue, epilogue plane
 		planes := borrow[T](c.batch * c.groups * c.in * c.height * c.width)
 		defer giveBack(planes)
 		c.x = *planes
-		parallelAbove(parallelWork, work, c.batch*ceilDiv(c.groups*c.in, passBlock), c.before)
+		parallelAbove(parallelWork, work, c.batch*ceilDiv(c.groups*c.in, passBlock), c.runPrologue)
 	}
 	if epilogue != nil {
 		planes := borrow[T](c.batch * c.groups * c.out * c.outH * c.outW)
@@ -269,7 +269,7 @@ func (c *winograd[T]) run(x, w, bias, y []T, relu bool, prologue, epilogue plane
 		parallelAbove(parallelWork, work, n*c.groups*c.shards, c.multiply)
 	}
 	if epilogue != nil {
-		parallelAbove(parallelWork, work, c.batch*ceilDiv(c.groups*c.out, passBlock), c.after)
+		parallelAbove(parallelWork, work, c.batch*ceilDiv(c.groups*c.out, passBlock), c.runEpilogue)
 	}
 	c.x, c.w, c.bias, c.y, c.packed, c.prologue, c.epilogue = nil, nil, nil, nil, nil, nil, nil
 }
@@ -293,7 +293,7 @@ func (c *winograd[T]) eachPass(worker, shard, channels, plane int, planes []T, f
 
 // blockShard computes a whole block.
 func (c *winograd[T]) blockShard(worker, block int) {
-	s, p := c.workers.of(worker), &c.places[block]
+	s, p := c.workers.of(worker), &c.tables[block]
 	packed := borrow[T](winogradPoints * c.point)
 	defer giveBack(packed)
 	for channel := range c.in {
@@ -305,20 +305,21 @@ func (c *winograd[T]) blockShard(worker, block int) {
 // packShard transforms the tiles of one channel in one of the current blocks.
 func (c *winograd[T]) packShard(worker, shard int) {
 	block, channel := shard/(c.groups*c.in), shard%(c.groups*c.in)
-	c.transformInput(c.workers.of(worker), &c.places[c.first+block], channel, c.packed[block*winogradPoints*c.point:])
+	c.transformInput(c.workers.of(worker), &c.tables[c.first+block], channel, c.packed[block*winogradPoints*c.point:])
 }
 
 // transformInput transforms the tiles of one channel in a block; packed is the block's.
-func (c *winograd[T]) transformInput(s *winogradScratch[T], p *tilePlaces, channel int, packed []T) {
+func (c *winograd[T]) transformInput(s *winogradScratch[T], p *tileTable, channel int, packed []T) {
 	s.source = grow(s.source, p.sourceSize)
 	c.copySource(p, channel, s.source)
 	c.e.winograd.input(tileInput[T]{
-		src: s.source, pitch: c.sourcePitch, at: p.source, dst: packed[channel*c.pitch:], point: c.point, temp: s.temp[:],
+		src: s.source, pitch: c.sourcePitch, at: p.source, dst: packed[channel*c.pitch:], point: c.point,
+		temp: s.temp[:],
 	})
 }
 
 // copySource copies the input of a block's tiles, with its padding, one image after the other.
-func (c *winograd[T]) copySource(p *tilePlaces, channel int, dst []T) {
+func (c *winograd[T]) copySource(p *tileTable, channel int, dst []T) {
 	plane := paddedPlane{height: c.height, width: c.width, left: c.left, pitch: c.sourcePitch}
 	size := c.height * c.width
 	for row, end := p.first, p.first+p.rows; row < end; {
@@ -353,13 +354,12 @@ func copyPadded[T Float](e *engine[T], p paddedPlane, src []T, start, lines int,
 func (c *winograd[T]) multiplyShard(worker, shard int) {
 	blocks := min(c.together, c.blocks-c.first)
 	block, part := shard%blocks, shard/blocks
-	c.multiplyBlock(
-		c.workers.of(worker), &c.places[c.first+block], part/c.shards, part%c.shards, c.packed[block*winogradPoints*c.point:],
-	)
+	packed := c.packed[block*winogradPoints*c.point:]
+	c.multiplyBlock(c.workers.of(worker), &c.tables[c.first+block], part/c.shards, part%c.shards, packed)
 }
 
 // multiplyBlock computes the results of a shard of the filters in a block; packed is the block's.
-func (c *winograd[T]) multiplyBlock(s *winogradScratch[T], p *tilePlaces, group, shard int, packed []T) {
+func (c *winograd[T]) multiplyBlock(s *winogradScratch[T], p *tileTable, group, shard int, packed []T) {
 	row, filters, tiles := c.filtersOf(shard)
 	c.transformFilters(s, group, row, tiles)
 	cols := len(p.source)
@@ -392,7 +392,8 @@ func (c *winograd[T]) transformFilters(s *winogradScratch[T], group, row int, ti
 		s.taps = grow(s.taps, winogradTaps*t.rows*c.in)
 		c.packTaps(group, rowTile{row + t.row, t.rows}, s.taps)
 		c.e.winograd.filters(tileFilters[T]{
-			n: c.in, rows: t.rows, src: s.taps, turned: c.data, dst: s.weights[t.row*c.in:], point: point, temp: s.temp[:],
+			n: c.in, rows: t.rows, src: s.taps, turned: c.data, dst: s.weights[t.row*c.in:], point: point,
+			temp: s.temp[:],
 		})
 	}
 }
@@ -403,7 +404,8 @@ func (c *winograd[T]) packTaps(group int, t rowTile, dst []T) {
 	if !c.data {
 		w := c.w[(group*c.out+t.row)*c.in*winogradTaps:]
 		c.e.transpose(transpose[T]{
-			rows: t.rows, cols: c.in * winogradTaps, src: w, srcStride: c.in * winogradTaps, dst: dst, dstStride: t.rows,
+			rows: t.rows, cols: c.in * winogradTaps, src: w, srcStride: c.in * winogradTaps, dst: dst,
+			dstStride: t.rows,
 		})
 		return
 	}
@@ -417,7 +419,7 @@ func (c *winograd[T]) packTaps(group int, t rowTile, dst []T) {
 }
 
 // writeTarget transforms a block's products of one channel back and writes them to y.
-func (c *winograd[T]) writeTarget(s *winogradScratch[T], p *tilePlaces, channel int, products []T, point int) {
+func (c *winograd[T]) writeTarget(s *winogradScratch[T], p *tileTable, channel int, products []T, point int) {
 	plane := c.outH * c.outW
 	t := tileOutput[T]{src: products, point: point, at: p.target, least: c.least, temp: s.temp[:]}
 	if c.bias != nil {
@@ -438,134 +440,4 @@ func (c *winograd[T]) writeTarget(s *winogradScratch[T], p *tilePlaces, channel 
 			dst: c.y[(image*c.groups*c.out+channel)*plane+row*c.outW:], dstStride: c.outW,
 		})
 	}
-}
-
-// winogradTransforms are the transforms of one instruction set. The number of tiles is a multiple
-// of the engine's lanes.
-type winogradTransforms[T Float] struct {
-	input    func(tileInput[T])
-	output   func(tileOutput[T])
-	filters  func(tileFilters[T])
-	gradient func(tileInput[T]) // A·dy·Aᵀ of tiles of 4x4
-	taps     func(tileTaps[T])
-}
-
-// tileInput transforms tiles: dst[(6i+j)·point + t] = (Bᵀ·d·B)[i,j] of tile t, whose six rows d begin
-// at src[at[t]], pitch apart. Eight columns of each row may be read. temp is workspace.
-type tileInput[T Float] struct {
-	src   []T
-	pitch int
-	at    []int32
-	dst   []T
-	point int
-	temp  []T
-}
-
-// tileOutput is the larger of least and bias + Aᵀ·m·A for each tile t, with m[i,j] =
-// src[(6i+j)·point + t]. Its four rows begin at dst[at[t]], pitch apart.
-type tileOutput[T Float] struct {
-	src         []T
-	point       int
-	dst         []T
-	pitch       int
-	at          []int32
-	bias, least T
-	temp        []T
-}
-
-// tileFilters transforms the filters of n channels: dst[(6i+j)·point + c·rows + f] = (G·g·Gᵀ)[i,j],
-// with g[k] = src[(9c+k)·rows + f], or g[8-k] if turned. It may write up to slack elements behind.
-type tileFilters[T Float] struct {
-	n, rows int
-	src     []T
-	turned  bool
-	dst     []T
-	point   int
-	temp    []T
-}
-
-func portableWinograd[T Float]() winogradTransforms[T] {
-	return winogradTransforms[T]{
-		tileInputGeneric[T], tileOutputGeneric[T], tileFiltersGeneric[T], tileGradientGeneric[T], tileTapsGeneric[T],
-	}
-}
-
-func tileInputGeneric[T Float](t tileInput[T]) {
-	for i, at := range t.at {
-		var d [winogradIn][winogradIn]T
-		for r := range d {
-			x := t.src[int(at)+r*t.pitch:][:winogradIn]
-			d[r] = inputPoints(x[0], x[1], x[2], x[3], x[4], x[5])
-		}
-		for col := range winogradIn {
-			v := inputPoints(d[0][col], d[1][col], d[2][col], d[3][col], d[4][col], d[5][col])
-			for r := range v {
-				t.dst[(r*winogradIn+col)*t.point+i] = v[r]
-			}
-		}
-	}
-}
-
-// inputPoints is Bᵀ·x.
-func inputPoints[T Float](x0, x1, x2, x3, x4, x5 T) [winogradIn]T {
-	near, nearOdd := x4-2*x2, math.Sqrt2/2*(x3-2*x1)
-	far, farOdd := x4-0.5*x2, math.Sqrt2*(x3-0.5*x1)
-	return [winogradIn]T{
-		x0 + x4 - 2.5*x2, near + nearOdd, near - nearOdd, far + farOdd, far - farOdd, x1 + x5 - 2.5*x3,
-	}
-}
-
-func tileOutputGeneric[T Float](t tileOutput[T]) {
-	for i, at := range t.at {
-		var m [winogradIn][winogradOut]T
-		for col := range m {
-			var v [winogradIn]T
-			for r := range v {
-				v[r] = t.src[(r*winogradIn+col)*t.point+i]
-			}
-			m[col] = outputPoints(v)
-		}
-		for r := range winogradOut {
-			y := outputPoints([winogradIn]T{m[0][r], m[1][r], m[2][r], m[3][r], m[4][r], m[5][r]})
-			for j, v := range y {
-				t.dst[int(at)+r*t.pitch+j] = max(t.least, v+t.bias)
-			}
-		}
-	}
-}
-
-// outputPoints is Aᵀ·m.
-func outputPoints[T Float](m [winogradIn]T) [winogradOut]T {
-	near, far := m[1]+m[2], m[3]+m[4]
-	nearOdd, farOdd := math.Sqrt2/2*(m[1]-m[2]), math.Sqrt2*(m[3]-m[4])
-	return [winogradOut]T{
-		m[0] + near + far, nearOdd + farOdd, 0.5*near + 2*far, m[5] + 0.5*nearOdd + 2*farOdd,
-	}
-}
-
-func tileFiltersGeneric[T Float](t tileFilters[T]) {
-	for i := range t.n * t.rows {
-		first, step := i/t.rows*winogradTaps*t.rows+i%t.rows, t.rows
-		if t.turned {
-			first, step = first+(winogradTaps-1)*step, -step
-		}
-		tap := func(k int) T { return t.src[first+k*step] }
-		var g [3][winogradIn]T
-		for r := range g {
-			g[r] = filterPoints(tap(3*r), tap(3*r+1), tap(3*r+2))
-		}
-		for col := range winogradIn {
-			u := filterPoints(g[0][col], g[1][col], g[2][col])
-			for r := range u {
-				t.dst[(r*winogradIn+col)*t.point+i] = u[r]
-			}
-		}
-	}
-}
-
-// filterPoints is G·g.
-func filterPoints[T Float](g0, g1, g2 T) [winogradIn]T {
-	near, nearOdd := (2*g0+g2)*(-1./3), math.Sqrt2/3*g1
-	far, farOdd := (g0+2*g2)*(1./6), math.Sqrt2/6*g1
-	return [winogradIn]T{g0, near - nearOdd, near + nearOdd, far + farOdd, far - farOdd, g2}
 }

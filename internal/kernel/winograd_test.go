@@ -142,7 +142,9 @@ func TestWinogradProperties(t *testing.T) {
 func TestWinogradErrors(t *testing.T) {
 	const most = 5 // times the root mean square error of the general passes
 	forEachISA(t, func(t *testing.T) {
-		for _, s := range []ConvShape{threeByThree(1, 16, 16, 16, 1), threeByThree(1, 64, 14, 64, 1), threeByThree(1, 256, 7, 64, 1)} {
+		for _, s := range []ConvShape{
+			threeByThree(1, 16, 16, 16, 1), threeByThree(1, 64, 14, 64, 1), threeByThree(1, 256, 7, 64, 1),
+		} {
 			r := newRand(22)
 			nx, nw, ny := s.sizes()
 			x, w := make([]float32, nx), make([]float32, nw)
@@ -220,7 +222,8 @@ func TestWinogradBits(t *testing.T) {
 			s = s.withDefaults()
 			r := newRand(23)
 			nx, nw, ny := s.sizes()
-			x, w, bias, dy := random[float32](r, nx), random[float32](r, nw), random[float32](r, s.OutChannels), random[float32](r, ny)
+			x, w, bias := random[float32](r, nx), random[float32](r, nw), random[float32](r, s.OutChannels)
+			dy := random[float32](r, ny)
 			passes := func(s ConvShape, x, dy []float32) (y, dx []float32) {
 				y, dx = make([]float32, len(dy)), make([]float32, len(x))
 				newWinogradForward(engineFor[float32](), s).run(x, w, bias, y, false, nil, nil)
@@ -254,7 +257,7 @@ func TestWinogradBits(t *testing.T) {
 }
 
 // TestWinogradTransforms compares the assembly of the transforms with the portable code, on memory
-// that ends at a protected page where the contract allows no reading behind.
+// that ends at a protected page where the contract allows no reading past the end.
 func TestWinogradTransforms(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		e, portable := engineFor[float32](), portableWinograd[float32]()

@@ -1,7 +1,5 @@
 package kernel
 
-import "math"
-
 const (
 	weightTiles    = 64      // about as many tiles in one block of the sum
 	tiledChannels  = 128     // most input channels of a shard
@@ -9,13 +7,14 @@ const (
 )
 
 // tiledWeights is the gradient of the weights of a 3x3 convolution at stride 1 by F(4x4, 3x3). The
-// forward pass (see winograd) is linear in the filter g, and the gradient is its transpose. With d the
-// 6x6 input of a tile of channel c, and dy the gradient of the tile's output of channel o,
+// forward pass (see winograd) is linear in the filter g, and the gradient is its transpose. With d
+// the 6x6 input of a tile of channel c, and dy the gradient of the tile's output of channel o,
 //
 //	y = Aᵀ·((G·g·Gᵀ) ⊙ (Bᵀ·d·B))·A      dg = Gᵀ·(Σ_tiles (A·dy·Aᵀ) ⊙ (Bᵀ·d·B))·G
 //
-// which takes 36 multiplications for each tile where the definition takes 144. Each of the 36 points
-// is a matrix product of depth tiles, of the gradients of channels o and the inputs of channels c.
+// which takes 36 multiplications for each tile where the definition takes 144. Each of the 36
+// points is a matrix product of depth tiles, of the gradients of channels o and the inputs of
+// channels c.
 //
 // The transforms write their results in the order in which the product reads them, because a vector
 // of tiles may hold any tiles of any channels. A leaf's sum over its tiles is made in blocks, which
@@ -32,13 +31,13 @@ type tiledWeights[T Float] struct {
 	offsets  []int32 // of the tiles' transformed input
 
 	gradient tileLayout
-	packed   [2][]int32 // where the gradient's tiles begin, in the order of a packed tile of blocks[0]'s first's rows, and of one less
-	blocks   []rowGroup
+	packed   [2][]int32 // see packedOrder; for the rows of the first row tile, and for one row less
+	runs     []rowRun
 	ldc      int // elements of a row of the products
 }
 
-// rowGroup is a run of row tiles, whose rows count from row first.
-type rowGroup struct {
+// rowRun is a run of row tiles, whose rows count from row first.
+type rowRun struct {
 	first, rows int
 	tiles       []rowTile
 }
@@ -46,8 +45,8 @@ type rowGroup struct {
 // tileBlock is a block of the sum: rows rows of tiles, from row first on, of each of n images.
 type tileBlock struct{ n, first, rows, tiles int }
 
-// tileLayout is where the rows of tiles of a block lie in memory: channel after channel, image after
-// image, with the padding.
+// tileLayout is where the rows of tiles of a block lie in memory: channel after channel, image
+// after image, with the padding.
 type tileLayout struct {
 	paddedPlane
 	top     int // rows of padding
@@ -115,17 +114,17 @@ func (c *tiledWeights[T]) planGradient() {
 	c.packed[0], c.packed[1] = c.packedOrder(tiles[0].rows), c.packedOrder(tiles[0].rows-1)
 	most := max(1, tiledGradients/(winogradPoints*len(c.offsets)*c.e.rows))
 	for len(tiles) > 0 {
-		b := rowGroup{first: tiles[0].row}
+		b := rowRun{first: tiles[0].row}
 		for _, t := range tiles[:min(most, len(tiles))] {
 			b.tiles = append(b.tiles, rowTile{row: t.row - b.first, rows: t.rows})
 			b.rows += t.rows
 		}
-		c.blocks, tiles = append(c.blocks, b), tiles[len(b.tiles):]
+		c.runs, tiles = append(c.runs, b), tiles[len(b.tiles):]
 	}
 }
 
-// packedOrder lists where the tiles of n channels of the gradient begin, in the order of A in panel:
-// the first tile of every channel, the second, and so on.
+// packedOrder lists where the tiles of n channels of the gradient begin, in the order of A in
+// panel: the first tile of every channel, the second, and so on.
 func (c *tiledWeights[T]) packedOrder(n int) []int32 {
 	var at []int32
 	for image := range c.images {
@@ -174,7 +173,7 @@ func (c *tiledWeights[T]) addImages(w *convWeights[T], worker int, b weightBlock
 			rows := min(c.rows, c.tilesH-first)
 			k := tileBlock{n: n, first: first, rows: rows, tiles: n * rows * c.tilesW}
 			c.transformInput(&s.tiled, k, b.n, x, w.shape.InChannels*c.input.height*c.input.width)
-			for _, r := range c.blocks {
+			for _, r := range c.runs {
 				c.transformGradient(&s.tiled, k, r, dy, stride)
 				products, point := c.productsOf(&s.tiled, r, whole)
 				c.multiply(s, k, r, b.n, products, point, image > b.image || first > 0)
@@ -197,8 +196,9 @@ func (c *tiledWeights[T]) transformInput(s *tiledScratch[T], k tileBlock, channe
 			for col := range c.tilesW {
 				t := (i*k.rows+row)*c.tilesW + col
 				c.e.winograd.input(tileInput[T]{
-					src: s.input[c.input.tile(i, row, col):], pitch: c.input.pitch, at: c.channels[:c.e.width(channels)],
-					dst: s.pointsOfInput[t*c.pitch:], point: point, temp: s.temp[:],
+					src: s.input[c.input.tile(i, row, col):], pitch: c.input.pitch,
+					at: c.channels[:c.e.width(channels)], dst: s.pointsOfInput[t*c.pitch:], point: point,
+					temp: s.temp[:],
 				})
 			}
 		}
@@ -208,16 +208,16 @@ func (c *tiledWeights[T]) transformInput(s *tiledScratch[T], k tileBlock, channe
 // inputPoint returns the elements of each point of the transformed input.
 func (c *tiledWeights[T]) inputPoint() int { return len(c.offsets)*c.pitch + 16 }
 
-// transformGradient packs and transforms the gradient of some rows: point after point, row tile after
-// row tile. What fills the last vector of a row tile, the next overwrites.
-func (c *tiledWeights[T]) transformGradient(s *tiledScratch[T], k tileBlock, r rowGroup, dy []T, stride int) {
+// transformGradient packs and transforms the gradient of some rows: point after point, row tile
+// after row tile. What fills the last vector of a row tile, the next overwrites.
+func (c *tiledWeights[T]) transformGradient(s *tiledScratch[T], k tileBlock, r rowRun, dy []T, stride int) {
 	plane := c.gradient.height * c.gradient.width
 	point := gradientPoint(k, r)
 	s.gradient = grow(s.gradient, r.tiles[0].rows*c.gradient.channel)
 	s.pointsOfGradient = grow(s.pointsOfGradient, winogradPoints*point)
 	for _, t := range r.tiles {
 		copyTiles(c.e, c.gradient, k, t.rows, dy[(r.first+t.row)*plane:], stride, s.gradient)
-		at := c.packed[c.blocks[0].tiles[0].rows-t.rows]
+		at := c.packed[c.runs[0].tiles[0].rows-t.rows]
 		c.e.winograd.gradient(tileInput[T]{
 			src: s.gradient, pitch: c.gradient.pitch, at: at[:c.e.width(t.rows*k.tiles)],
 			dst: s.pointsOfGradient[t.row*k.tiles:], point: point, temp: s.temp[:],
@@ -226,14 +226,14 @@ func (c *tiledWeights[T]) transformGradient(s *tiledScratch[T], k tileBlock, r r
 }
 
 // gradientPoint returns the elements of each point of the transformed gradient.
-func gradientPoint(k tileBlock, r rowGroup) int { return r.rows*k.tiles + 16 }
+func gradientPoint(k tileBlock, r rowRun) int { return r.rows*k.tiles + 16 }
 
 // productsOf returns the products of some rows and the distance between their points. If a leaf is
 // one block, all rows share memory.
-func (c *tiledWeights[T]) productsOf(s *tiledScratch[T], r rowGroup, whole bool) (products []T, point int) {
+func (c *tiledWeights[T]) productsOf(s *tiledScratch[T], r rowRun, whole bool) (products []T, point int) {
 	rows, first := c.out, r.first
 	if whole {
-		rows, first = c.blocks[0].rows, 0
+		rows, first = c.runs[0].rows, 0
 	}
 	point = rows*c.ldc + 16
 	s.products = grow(s.products, winogradPoints*point)
@@ -242,7 +242,7 @@ func (c *tiledWeights[T]) productsOf(s *tiledScratch[T], r rowGroup, whole bool)
 
 // multiply computes the products of some rows, or adds to them.
 func (c *tiledWeights[T]) multiply(
-	s *weightScratch[T], k tileBlock, r rowGroup, channels int, products []T, point int, accumulate bool,
+	s *weightScratch[T], k tileBlock, r rowRun, channels int, products []T, point int, accumulate bool,
 ) {
 	for i := range winogradPoints {
 		s.p = panel[T]{
@@ -255,7 +255,7 @@ func (c *tiledWeights[T]) multiply(
 }
 
 // transformBack writes dw of some rows from their products.
-func (c *tiledWeights[T]) transformBack(s *tiledScratch[T], r rowGroup, b weightBlock[T], products []T, point int) {
+func (c *tiledWeights[T]) transformBack(s *tiledScratch[T], r rowRun, b weightBlock[T], products []T, point int) {
 	s.taps = grow(s.taps, winogradTaps*c.ldc)
 	for row := range r.rows {
 		c.e.winograd.taps(tileTaps[T]{
@@ -263,70 +263,11 @@ func (c *tiledWeights[T]) transformBack(s *tiledScratch[T], r rowGroup, b weight
 		})
 		dw := b.dw[(r.first+row)*b.stride:][:b.n*winogradTaps]
 		const most = winogradTaps - 1 // a vector of AVX2
-		c.e.transpose(transpose[T]{rows: most, cols: b.n, src: s.taps, srcStride: c.ldc, dst: dw, dstStride: winogradTaps})
+		c.e.transpose(transpose[T]{
+			rows: most, cols: b.n, src: s.taps, srcStride: c.ldc, dst: dw, dstStride: winogradTaps,
+		})
 		for i, v := range s.taps[most*c.ldc:][:b.n] {
 			dw[i*winogradTaps+most] = v
 		}
 	}
-}
-
-// tileTaps transforms n filters back: dst[k·tap + f] is element k of Gᵀ·m·G of filter f, with m[i,j] =
-// src[(6i+j)·point + f].
-type tileTaps[T Float] struct {
-	n     int
-	src   []T
-	point int
-	dst   []T
-	tap   int
-	temp  []T
-}
-
-func tileGradientGeneric[T Float](t tileInput[T]) {
-	for i, at := range t.at {
-		var d [winogradOut][winogradIn]T
-		for r := range d {
-			y := t.src[int(at)+r*t.pitch:][:winogradOut]
-			d[r] = gradientPoints(y[0], y[1], y[2], y[3])
-		}
-		for col := range winogradIn {
-			v := gradientPoints(d[0][col], d[1][col], d[2][col], d[3][col])
-			for r := range v {
-				t.dst[(r*winogradIn+col)*t.point+i] = v[r]
-			}
-		}
-	}
-}
-
-// gradientPoints is A·y.
-func gradientPoints[T Float](y0, y1, y2, y3 T) [winogradIn]T {
-	near, nearOdd := y0+0.5*y2, math.Sqrt2/2*(y1+0.5*y3)
-	far, farOdd := y0+2*y2, math.Sqrt2*(y1+2*y3)
-	return [winogradIn]T{y0, near + nearOdd, near - nearOdd, far + farOdd, far - farOdd, y3}
-}
-
-func tileTapsGeneric[T Float](t tileTaps[T]) {
-	for i := range t.n {
-		var g [3][winogradIn]T
-		for col := range winogradIn {
-			var m [winogradIn]T
-			for r := range m {
-				m[r] = t.src[(r*winogradIn+col)*t.point+i]
-			}
-			for r, v := range tapPoints(m) {
-				g[r][col] = v
-			}
-		}
-		for r := range g {
-			for j, v := range tapPoints(g[r]) {
-				t.dst[(3*r+j)*t.tap+i] = v
-			}
-		}
-	}
-}
-
-// tapPoints is Gᵀ·m.
-func tapPoints[T Float](m [winogradIn]T) [3]T {
-	near, far := m[1]+m[2], m[3]+m[4]
-	nearOdd, farOdd := math.Sqrt2/3*(m[2]-m[1]), math.Sqrt2/6*(m[3]-m[4])
-	return [3]T{m[0] - 2./3*near + 1./6*far, nearOdd + farOdd, m[5] + 1./3*(far-near)}
 }

@@ -62,7 +62,9 @@ func TestTiledWeightsInBlocks(t *testing.T) {
 func TestTiledWeightsErrors(t *testing.T) {
 	const most = 5 // times the root mean square error of the general passes
 	forEachISA(t, func(t *testing.T) {
-		for _, s := range []ConvShape{threeByThree(8, 16, 32, 16, 1), threeByThree(4, 64, 14, 32, 1), threeByThree(16, 64, 8, 64, 1)} {
+		for _, s := range []ConvShape{
+			threeByThree(8, 16, 32, 16, 1), threeByThree(4, 64, 14, 32, 1), threeByThree(16, 64, 8, 64, 1),
+		} {
 			s = s.withDefaults()
 			r := newRand(32)
 			nx, nw, ny := s.sizes()

@@ -174,8 +174,8 @@ type tileTransform struct {
 	points func(x []reg.VecVirtual) []reg.VecVirtual
 }
 
-// transformTiles emits the body of a transform of tiles of the given rows to 6 × 6 points: first the
-// rows, into temp, then the columns.
+// transformTiles emits the body of a transform of tiles of the given rows to 6 × 6 points: first
+// the rows, into temp, then the columns.
 func (s *simd) transformTiles(rows int, prepare func() tileTransform) {
 	n := Load(Param("n"), GP64())
 	at := Load(Param("at"), GP64())

@@ -1,0 +1,194 @@
+package kernel
+
+import "math"
+
+// winogradTransforms are the transforms of one instruction set. The number of tiles is a multiple
+// of the engine's lanes.
+type winogradTransforms[T Float] struct {
+	input    func(tileInput[T])
+	output   func(tileOutput[T])
+	filters  func(tileFilters[T])
+	gradient func(tileInput[T]) // A·dy·Aᵀ of tiles of 4x4
+	taps     func(tileTaps[T])
+}
+
+// tileInput transforms tiles: dst[(6i+j)·point + t] = (Bᵀ·d·B)[i,j] of tile t, whose six rows d
+// begin at src[at[t]], pitch apart. Eight columns of each row may be read. temp is workspace.
+type tileInput[T Float] struct {
+	src   []T
+	pitch int
+	at    []int32
+	dst   []T
+	point int
+	temp  []T
+}
+
+// tileOutput is the larger of least and bias + Aᵀ·m·A for each tile t, with m[i,j] =
+// src[(6i+j)·point + t]. Its four rows begin at dst[at[t]], pitch apart.
+type tileOutput[T Float] struct {
+	src         []T
+	point       int
+	dst         []T
+	pitch       int
+	at          []int32
+	bias, least T
+	temp        []T
+}
+
+// tileFilters transforms the filters of n channels: dst[(6i+j)·point + c·rows + f] = (G·g·Gᵀ)[i,j],
+// with g[k] = src[(9c+k)·rows + f], or g[8-k] if turned. It may write up to slack elements past the end.
+type tileFilters[T Float] struct {
+	n, rows int
+	src     []T
+	turned  bool
+	dst     []T
+	point   int
+	temp    []T
+}
+
+// tileTaps transforms n filters back: dst[k·tap + f] is element k of Gᵀ·m·G of filter f, with
+// m[i,j] = src[(6i+j)·point + f].
+type tileTaps[T Float] struct {
+	n     int
+	src   []T
+	point int
+	dst   []T
+	tap   int
+	temp  []T
+}
+
+func portableWinograd[T Float]() winogradTransforms[T] {
+	return winogradTransforms[T]{
+		tileInputGeneric[T], tileOutputGeneric[T], tileFiltersGeneric[T], tileGradientGeneric[T], tileTapsGeneric[T],
+	}
+}
+
+func tileInputGeneric[T Float](t tileInput[T]) {
+	for i, at := range t.at {
+		var d [winogradIn][winogradIn]T
+		for r := range d {
+			x := t.src[int(at)+r*t.pitch:][:winogradIn]
+			d[r] = inputPoints(x[0], x[1], x[2], x[3], x[4], x[5])
+		}
+		for col := range winogradIn {
+			v := inputPoints(d[0][col], d[1][col], d[2][col], d[3][col], d[4][col], d[5][col])
+			for r := range v {
+				t.dst[(r*winogradIn+col)*t.point+i] = v[r]
+			}
+		}
+	}
+}
+
+// inputPoints is Bᵀ·x.
+func inputPoints[T Float](x0, x1, x2, x3, x4, x5 T) [winogradIn]T {
+	near, nearOdd := x4-2*x2, math.Sqrt2/2*(x3-2*x1)
+	far, farOdd := x4-0.5*x2, math.Sqrt2*(x3-0.5*x1)
+	return [winogradIn]T{
+		x0 + x4 - 2.5*x2, near + nearOdd, near - nearOdd, far + farOdd, far - farOdd, x1 + x5 - 2.5*x3,
+	}
+}
+
+func tileOutputGeneric[T Float](t tileOutput[T]) {
+	for i, at := range t.at {
+		var m [winogradIn][winogradOut]T
+		for col := range m {
+			var v [winogradIn]T
+			for r := range v {
+				v[r] = t.src[(r*winogradIn+col)*t.point+i]
+			}
+			m[col] = outputPoints(v)
+		}
+		for r := range winogradOut {
+			y := outputPoints([winogradIn]T{m[0][r], m[1][r], m[2][r], m[3][r], m[4][r], m[5][r]})
+			for j, v := range y {
+				t.dst[int(at)+r*t.pitch+j] = max(t.least, v+t.bias)
+			}
+		}
+	}
+}
+
+// outputPoints is Aᵀ·m.
+func outputPoints[T Float](m [winogradIn]T) [winogradOut]T {
+	near, far := m[1]+m[2], m[3]+m[4]
+	nearOdd, farOdd := math.Sqrt2/2*(m[1]-m[2]), math.Sqrt2*(m[3]-m[4])
+	return [winogradOut]T{
+		m[0] + near + far, nearOdd + farOdd, 0.5*near + 2*far, m[5] + 0.5*nearOdd + 2*farOdd,
+	}
+}
+
+func tileFiltersGeneric[T Float](t tileFilters[T]) {
+	for i := range t.n * t.rows {
+		first, step := i/t.rows*winogradTaps*t.rows+i%t.rows, t.rows
+		if t.turned {
+			first, step = first+(winogradTaps-1)*step, -step
+		}
+		tap := func(k int) T { return t.src[first+k*step] }
+		var g [3][winogradIn]T
+		for r := range g {
+			g[r] = filterPoints(tap(3*r), tap(3*r+1), tap(3*r+2))
+		}
+		for col := range winogradIn {
+			u := filterPoints(g[0][col], g[1][col], g[2][col])
+			for r := range u {
+				t.dst[(r*winogradIn+col)*t.point+i] = u[r]
+			}
+		}
+	}
+}
+
+// filterPoints is G·g.
+func filterPoints[T Float](g0, g1, g2 T) [winogradIn]T {
+	near, nearOdd := (2*g0+g2)*(-1./3), math.Sqrt2/3*g1
+	far, farOdd := (g0+2*g2)*(1./6), math.Sqrt2/6*g1
+	return [winogradIn]T{g0, near - nearOdd, near + nearOdd, far + farOdd, far - farOdd, g2}
+}
+
+func tileGradientGeneric[T Float](t tileInput[T]) {
+	for i, at := range t.at {
+		var d [winogradOut][winogradIn]T
+		for r := range d {
+			y := t.src[int(at)+r*t.pitch:][:winogradOut]
+			d[r] = gradientPoints(y[0], y[1], y[2], y[3])
+		}
+		for col := range winogradIn {
+			v := gradientPoints(d[0][col], d[1][col], d[2][col], d[3][col])
+			for r := range v {
+				t.dst[(r*winogradIn+col)*t.point+i] = v[r]
+			}
+		}
+	}
+}
+
+// gradientPoints is A·y.
+func gradientPoints[T Float](y0, y1, y2, y3 T) [winogradIn]T {
+	near, nearOdd := y0+0.5*y2, math.Sqrt2/2*(y1+0.5*y3)
+	far, farOdd := y0+2*y2, math.Sqrt2*(y1+2*y3)
+	return [winogradIn]T{y0, near + nearOdd, near - nearOdd, far + farOdd, far - farOdd, y3}
+}
+
+func tileTapsGeneric[T Float](t tileTaps[T]) {
+	for i := range t.n {
+		var g [3][winogradIn]T
+		for col := range winogradIn {
+			var m [winogradIn]T
+			for r := range m {
+				m[r] = t.src[(r*winogradIn+col)*t.point+i]
+			}
+			for r, v := range tapPoints(m) {
+				g[r][col] = v
+			}
+		}
+		for r := range g {
+			for j, v := range tapPoints(g[r]) {
+				t.dst[(3*r+j)*t.tap+i] = v
+			}
+		}
+	}
+}
+
+// tapPoints is Gᵀ·m.
+func tapPoints[T Float](m [winogradIn]T) [3]T {
+	near, far := m[1]+m[2], m[3]+m[4]
+	nearOdd, farOdd := math.Sqrt2/3*(m[2]-m[1]), math.Sqrt2/6*(m[3]-m[4])
+	return [3]T{m[0] - 2./3*near + 1./6*far, nearOdd + farOdd, m[5] + 1./3*(far-near)}
+}
