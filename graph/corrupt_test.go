@@ -52,7 +52,7 @@ func specDamages(t *testing.T) []testutil.ErrorCase {
 		{What: "a layer's misspelt field", Err: layer(`{"kind": "conv2d", "filter": 8}`)},
 		{What: "text for a number", Err: layer(`{"kind": "affine", "units": "ten"}`)},
 		{What: "a fraction for a whole number", Err: layer(`{"kind": "conv2d", "filters": 8, "kernel": 2.5}`)},
-		{What: "an unknown initialisation", Err: layer(`{"kind": "affine", "units": 10, "init": "ones"}`)},
+		{What: "an unknown initialization", Err: layer(`{"kind": "affine", "units": 10, "init": "ones"}`)},
 		{What: "a window larger than its input", Err: layer("{\"kind\": \"relu\"},\n{\"kind\": \"max_pool\", \"kernel\": 9}")},
 		{What: "two layers of one name", Err: layer("{\"kind\": \"relu\", \"name\": \"a\"},\n{\"kind\": \"tanh\", \"name\": \"a\"}")},
 		{What: "more memory than there is", Err: layer(`{"kind": "affine", "units": 2000000000}`)},

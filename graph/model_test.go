@@ -117,7 +117,7 @@ func TestModelErrors(t *testing.T) {
 			image, []graph.Part{graph.Normalize{Mean: []float64{math.NaN()}, Std: []float64{1}}}},
 		{`model "m": layer 1 "fc1" (Affine{Units: 2, Bias: NaN}, input (1, 28, 28)): Bias is NaN: want a finite number of float32`,
 			image, []graph.Part{graph.Affine{Units: 2, Bias: math.NaN()}}},
-		{`model "m": layer 1 "fc1" (Affine{Units: 2, Init: Gaussian(-1)}, input (1, 28, 28)): initialisation gaussian -1: want a std of at least 0`,
+		{`model "m": layer 1 "fc1" (Affine{Units: 2, Init: Gaussian(-1)}, input (1, 28, 28)): initialization gaussian -1: want a std of at least 0`,
 			image, []graph.Part{graph.Affine{Units: 2, Init: graph.Gaussian(-1)}}},
 		{`model "m": got no layers: want at least one`, image, nil},
 		{`model "m": input is (28, 28): want (channels, height, width) or (features)`, tensor.Shape{28, 28}, []graph.Part{graph.ReLU{}}},
@@ -129,7 +129,7 @@ func TestModelErrors(t *testing.T) {
 	_, err := graph.New(nil)
 	assert.EqualError(t, err, "the model's spec is nil")
 	_, err = graph.New(graph.Sequential("m", image, graph.Gaussian(math.NaN()), graph.ReLU{}))
-	assert.EqualError(t, err, `model "m": initialisation gaussian NaN: want a std of at least 0`)
+	assert.EqualError(t, err, `model "m": initialization gaussian NaN: want a std of at least 0`)
 	named := smallNet()
 	named.ClassNames = []string{"a", "b", "c"}
 	_, err = graph.New(named)
@@ -212,8 +212,8 @@ func TestAddedLayersLeaveOthersAlone(t *testing.T) {
 	assert.NotEqual(t, long.Params()[0].Value.Float32s()[:3], long.Params()[4].Value.Float32s()[:3], "layers of one shape start apart")
 }
 
-// TestInitialisations measures the deviation of many weights.
-func TestInitialisations(t *testing.T) {
+// TestInitializations measures the deviation of many weights.
+func TestInitializations(t *testing.T) {
 	const in, units = 300, 400 // of 120,000 values the deviation is known to 0.2%
 	for _, c := range []struct {
 		name  string

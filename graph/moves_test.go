@@ -26,7 +26,7 @@ func TestMovingLayersRefuse(t *testing.T) {
 		"axis is 3 for the input (3, 4, 5): want 0 to 2":  {graph.Take{Axis: 3, Indices: []int{0}}, image},
 		"0 indices: want 1 to 1048576":                    {graph.Take{}, image},
 		"index 4 of axis 1: want 0 to 3":                  {graph.Take{Axis: 1, Indices: []int{4}}, image},
-		"got a padding of -1: want 0 to":                         {graph.Pad{Begin: graph.Pair{0, -1}}, image},
+		"got a padding of -1: want 0 to":                  {graph.Pad{Begin: graph.Pair{0, -1}}, image},
 		"input is (6): want (channels, height, width)":    {graph.Pad{}, row},
 		"neither factors nor terms":                       {graph.Scale{NoWeight: true, NoBias: true}, row},
 		"shape is [3] for the input (3, 4, 5)":            {graph.Scale{Shape: []int{3}}, image},

@@ -13,7 +13,7 @@ import (
 	"convgraph/models"
 )
 
-// fusibleNet has every pattern that a pass looks for, and neighbours that look like one and aren't.
+// fusibleNet has every pattern that a pass looks for, and neighbors that look like one and aren't.
 func fusibleNet() *graph.Spec {
 	square := graph.Square
 	return graph.Sequential("fusible", tensor.Shape{2, 17, 15}, graph.He(),
@@ -26,7 +26,7 @@ func fusibleNet() *graph.Spec {
 		graph.Softmax{})
 }
 
-// normNet has batch normalisations with a rectifier behind, frozen and not, and others.
+// normNet has batch normalizations with a rectifier behind, frozen and not, and others.
 func normNet() *graph.Spec {
 	conv := graph.Conv2D{Filters: 16, Kernel: graph.Square(3), Pad: graph.Square(1), NoBias: true}
 	wide := conv

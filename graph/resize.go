@@ -129,8 +129,8 @@ func (r Resize) center(axis int, i float64, n int, scale float64) float64 {
 		}
 	case "half_pixel_symmetric":
 		adjustment := out / (scale * float64(n))
-		centre := float64(n) / 2
-		return centre*(1-adjustment) + (i+0.5)/scale - 0.5
+		center := float64(n) / 2
+		return center*(1-adjustment) + (i+0.5)/scale - 0.5
 	case "tf_crop_and_resize":
 		begin, end := r.Region[axis], r.Region[2+axis]
 		if out == 1 {

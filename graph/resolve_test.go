@@ -120,7 +120,7 @@ func hostile() map[string]string {
 	reads := func(n int) string { return `"from": [` + strings.Repeat(`"input",`, n-1) + `"input"]` }
 	return map[string]string{
 		"more than 1048576 channels in all": twice("concat"),
-		"got more than 10000 layers":     repeat(1_000_000, func(int) string { return `{"kind": "relu"}` }),
+		"got more than 10000 layers":        repeat(1_000_000, func(int) string { return `{"kind": "relu"}` }),
 		"got more than 100 fields": `{"name": "m"` + strings.Repeat(" ", 100) + func() string {
 			var b strings.Builder
 			for i := range 1_000_000 {

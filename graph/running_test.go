@@ -12,7 +12,7 @@ import (
 	"convgraph/graph"
 )
 
-// normed is a network with two batch normalisations.
+// normed is a network with two batch normalizations.
 func normed() *graph.Spec {
 	return graph.Sequential("normed", tensor.Shape{2, 4, 4}, graph.He(),
 		graph.Block("layer1", graph.Conv2D{Filters: 3, Kernel: graph.Square(3), NoBias: true}, graph.BatchNorm{}, graph.ReLU{}),

@@ -11,7 +11,7 @@ import (
 	"convgraph/ops/gradcheck"
 )
 
-// curvedNets are networks of many kinds of layers, with fused ones, forks and normalisations.
+// curvedNets are networks of many kinds of layers, with fused ones, forks and normalizations.
 func curvedNets() []*Spec {
 	conv := func() Part { return Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)} }
 	return append(plannedNets(),

@@ -187,7 +187,7 @@ func TestConvolutionsTravelThroughJSON(t *testing.T) {
 	})
 }
 
-func TestPairsAndInitialisationsHaveShortForms(t *testing.T) {
+func TestPairsAndInitializationsHaveShortForms(t *testing.T) {
 	spec, err := graph.ParseSpec([]byte(`{"input": [1, 8, 8], "init": "relu", "layers": [
 		{"filters": 1, "kernel": [3, 3], "stride": 2, "init": "sigmoid", "kind": "conv2d"},
 		{"kind": "affine", "units": 2, "init": "0.5"}]}`))
@@ -219,9 +219,9 @@ func TestParseSpecErrors(t *testing.T) {
 		{"{\"input\":\n 28}", `line 2: "input": got number, want a list`},
 		{`{"input": [1, 28.5]}`, `line 1: "input": got number 28.5, want a whole number`},
 		{`{"input": [1, 1e99]}`, `line 1: "input": got number 1e99, want a whole number`},
-		{`{"init": "ones"}`, `line 1: "init": initialisation "ones": ` + wantInit},
-		{`{"init": -1}`, `line 1: "init": initialisation "-1": ` + wantInit},
-		{`{"init": "0.01 he"}`, `line 1: "init": initialisation "0.01 he": ` + wantInit},
+		{`{"init": "ones"}`, `line 1: "init": initialization "ones": ` + wantInit},
+		{`{"init": -1}`, `line 1: "init": initialization "-1": ` + wantInit},
+		{`{"init": "0.01 he"}`, `line 1: "init": initialization "0.01 he": ` + wantInit},
 		{`{"layers": null}`, `line 1: got null: want a list`},
 		{`{"layers": {"kind": "relu"}}`, `line 1: got {"kind": "relu"}: want a list`},
 		{layers(`5`), `line 4: layer 2: got 5: want an object`},

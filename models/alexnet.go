@@ -10,19 +10,23 @@ import (
 	"convgraph/picture"
 )
 
-// AlexNet is the network of Krizhevsky, Sutskever and Hinton 2012, section 3.5, with its two halves as two groups. The zero value is the
-// paper's: 227x227 images of 1000 classes, 60,965,224 parameters. (The paper's figure says 224; 227 is what its strides take.)
+// AlexNet is the network of Krizhevsky, Sutskever and Hinton 2012, section 3.5, with its two halves
+// as two groups. The zero value is the paper's network: 227x227 images of 1000 classes, 60,965,224
+// parameters. (The paper's figure says 224, but its strides need 227.)
 type AlexNet struct {
-	Size    int     // height and width of the images; 0 is 227, the least is 67
+	Size    int     // height and width of the images; 0 is 227, the minimum 67
 	Classes int     // 0 is 1000
-	Width   float64 // share of the paper's filters and units; 0 is 1
+	Width   float64 // fraction of the paper's filters and units; 0 is 1
 
-	Mean []float64 // colour of the training set, from 0 to 1, which is subtracted from the image; nil: there is no such layer
+	// Mean is the mean color of the training set, with values from 0 to 1. If set, a first layer
+	// subtracts it from the image.
+	Mean []float64
 }
 
-// Spec declares the network, with the paper's initialisation (section 5): weights from a Gaussian of deviation 0.01; biases 1 in the
-// second, fourth and fifth convolution and the hidden fully connected layers, else 0. With a mean, the network makes of values from 0 to 1
-// those from 0 to 255, less the mean, that the paper's initialisation and learning rate are made for.
+// Spec declares the network with the paper's initial parameters (section 5): weights from a
+// Gaussian of std 0.01; biases 1 in the second, fourth and fifth convolution and in the hidden
+// fully connected layers, otherwise 0. With a Mean, the first layer maps values from 0 to 1 to the
+// range that the paper's initial weights and learning rate assume: 0 to 255, minus the mean.
 func (n AlexNet) Spec() *graph.Spec {
 	norm := graph.LRN{Size: 5, K: 2, Alpha: 1e-4, Beta: 0.75}
 	pool := graph.MaxPool{Kernel: graph.Square(3), Stride: graph.Square(2)}
@@ -45,7 +49,8 @@ func (n AlexNet) Spec() *graph.Spec {
 	preprocess := picture.AlexNet(n.input())
 	spec.Preprocess = &preprocess
 	if n.Mean != nil {
-		spec.Layers = slices.Insert(spec.Layers, 0, graph.Layer(graph.Normalize{Mean: n.Mean, Std: []float64{1. / 255, 1. / 255, 1. / 255}}))
+		scale := graph.Normalize{Mean: n.Mean, Std: []float64{1. / 255, 1. / 255, 1. / 255}}
+		spec.Layers = slices.Insert(spec.Layers, 0, graph.Layer(scale))
 	}
 	return spec
 }
@@ -55,7 +60,8 @@ func (n AlexNet) input() tensor.Shape {
 	return tensor.Shape{3, size, size}
 }
 
-// width scales a number of filters or units, keeping it even for the two groups. Of a width that can't be it makes 0, which graph.New refuses.
+// width scales a number of filters or units and keeps it even for the two groups. For an invalid
+// width it returns 0, which graph.New refuses.
 func (n AlexNet) width(full int) int {
 	switch {
 	case n.Width == 0:

@@ -13,7 +13,7 @@ import (
 	"convgraph/train/solver"
 )
 
-// workload is a network with the settings it is timed at, the same as PyTorch's side of bench/.
+// A workload is a network with its benchmark settings, the same as on PyTorch's side of bench/.
 type workload struct {
 	name      string
 	spec      *graph.Spec
@@ -39,7 +39,8 @@ func workloads(tb testing.TB) []workload {
 	}
 }
 
-// averagePoolLeNet is LeNet as PyTorch programs usually write it: every map connected, plain average pooling.
+// averagePoolLeNet is LeNet as PyTorch programs usually write it: all maps connected, plain average
+// pooling.
 func averagePoolLeNet() *graph.Spec {
 	return graph.Sequential("lenet-average", tensor.Shape{1, 28, 28}, graph.Xavier(),
 		graph.Conv2D{Filters: 6, Kernel: graph.Square(5), Pad: graph.Square(2)}, graph.Sigmoid{}, graph.AvgPool{Kernel: graph.Square(2)},
@@ -47,8 +48,9 @@ func averagePoolLeNet() *graph.Spec {
 		graph.Affine{Units: 120}, graph.Sigmoid{}, graph.Affine{Units: 84}, graph.Sigmoid{}, graph.Affine{Units: 10}, graph.Softmax{})
 }
 
-// BenchmarkTrainStep times forward, backward and the optimizer's update, and reports what the heap holds then: parameters, what the optimizer
-// keeps, the arena of activations and gradients, the batch, and the kernels' scratch.
+// BenchmarkTrainStep times forward, backward and the optimizer's update, and reports the heap in
+// use: parameters, the optimizer's state, the arena of activations and gradients, the batch, and
+// the kernels' scratch memory.
 func BenchmarkTrainStep(b *testing.B) {
 	for _, w := range workloads(b) {
 		b.Run(w.name, func(b *testing.B) {
@@ -79,7 +81,7 @@ func BenchmarkTrainStep(b *testing.B) {
 	}
 }
 
-// heapMB is what is in use, in 10⁶ bytes.
+// heapMB returns the heap in use, in 10⁶ bytes.
 func heapMB() float64 {
 	runtime.GC()
 	runtime.GC() // what the first has left in pools

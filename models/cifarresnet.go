@@ -9,15 +9,15 @@ import (
 )
 
 // CIFARResNet is the residual network for small images of He et al. 2015, section 4.2, with 6n+2
-// layers and shortcuts without parameters (option A): where a block halves the sides and doubles the
-// channels, its shortcut takes every second row and column and adds channels of zeros.
+// layers and shortcuts without parameters (option A): where a block halves the sides and doubles
+// the channels, its shortcut takes every second row and column and adds channels of zeros.
 type CIFARResNet struct {
 	Input   tensor.Shape // (C, H, W); nil is MNIST's (1, 28, 28)
 	Blocks  int          // n; 0 is 3, for 20 layers
 	Classes int          // 0 is 10
 }
 
-// Spec declares the network: 269,722 trained parameters for n = 3, colour images and ten classes.
+// Spec declares the network: 269,722 trained parameters for n = 3, color images and ten classes.
 func (n CIFARResNet) Spec() *graph.Spec {
 	input, blocks := n.Input, orElse(n.Blocks, 3)
 	if input == nil {

@@ -12,8 +12,8 @@ import (
 	"convgraph/ops"
 )
 
-// BenchmarkFusion runs each work with the graph's passes and without in turn, so that both see the same machine, on one worker, and reports the
-// medians of the CPU times and of the ratios of neighbours.
+// BenchmarkFusion alternates between runs with and without the graph's passes on one worker, and
+// reports the medians of the CPU times and of the ratios of neighboring runs.
 func BenchmarkFusion(b *testing.B) {
 	ops.SetWorkers(1) // more would spin while they wait, which is CPU time, too
 	defer ops.SetWorkers(0)

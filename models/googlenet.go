@@ -6,10 +6,10 @@ import (
 	"convgraph/graph"
 )
 
-// GoogLeNet is the network of Szegedy et al. 2014, table 1, with BatchNorm behind each convolution and
-// without the auxiliary classifiers, under torchvision's names. As in torchvision the branch of 5x5
-// convolutions has 3x3 ones. torchvision's pretrained weights want values from -1 to 1 (its
-// transform_input): a mean and a standard deviation of 0.5 in the spec's preprocessing.
+// GoogLeNet is the network of Szegedy et al. 2014, table 1, with a BatchNorm after each convolution
+// and without the auxiliary classifiers, with torchvision's names. As in torchvision, the branch of
+// 5x5 convolutions has 3x3 ones. torchvision's pretrained weights need inputs from -1 to 1 (its
+// transform_input): a mean and a std of 0.5 in the spec's preprocessing.
 type GoogLeNet struct {
 	Classes int // 0 is 1000
 	Size    int // height and width of the images; 0 is 224
@@ -39,7 +39,7 @@ func (n GoogLeNet) Spec() *graph.Spec {
 	))
 }
 
-// inception is the paper's figure 2b with the widths in the order of its table 1.
+// inception is the paper's figure 2b, with the widths in the order of its table 1.
 func inception(name string, one, reduce3, three, reduce5, five, project int) graph.Part {
 	pool := graph.MaxPool{Kernel: graph.Square(3), Stride: graph.Square(1), Pad: graph.Square(1), Ceil: true}
 	return graph.Block(name, graph.Branches(graph.Concat{},

@@ -10,9 +10,8 @@ import (
 	"convgraph/graph"
 )
 
-// BenchmarkHessianVector times a Hessian-vector product, and beside it the gradient of the same batch
-// with the same loss; times-gradient is the ratio. Both take turns, so that a busy machine slows both
-// down.
+// BenchmarkHessianVector times a Hessian-vector product and the gradient of the same batch;
+// times-gradient is the ratio. They alternate, so that a busy machine slows both down.
 func BenchmarkHessianVector(b *testing.B) {
 	for _, w := range workloads(b) {
 		b.Run(w.name, func(b *testing.B) {

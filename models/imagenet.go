@@ -7,8 +7,8 @@ import (
 	"convgraph/picture"
 )
 
-// forImageNet declares what torchvision's networks are trained on: the middle of a picture whose
-// shorter side is 256 for an input of 224, in ImageNet's mean and standard deviation.
+// forImageNet sets the preprocessing that torchvision's networks are trained with: the center of a
+// picture whose shorter side is 256 for an input of 224, normalized by ImageNet's mean and std.
 func forImageNet(spec *graph.Spec) *graph.Spec {
 	spec.Preprocess = &picture.Preprocessing{
 		Fit:    picture.Shorter,
@@ -19,5 +19,6 @@ func forImageNet(spec *graph.Spec) *graph.Spec {
 	return spec
 }
 
-// resized is what a picture's shorter side is scaled to for an input of this size: 256 for 224.
+// resized returns the length of a picture's shorter side for an input of the given size: 256 for
+// 224.
 func resized(size int) int { return int(math.Round(float64(size) * 256 / 224)) }

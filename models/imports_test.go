@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestImportsStaySmall holds that a program which only predicts doesn't carry MNIST, training, pictures or a command line with it.
+// TestImportsStaySmall checks that a program which only predicts doesn't import MNIST, training,
+// pictures or a command line.
 func TestImportsStaySmall(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", "convgraph/graph", "convgraph/models").Output()
 	require.NoError(t, err)

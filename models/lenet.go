@@ -8,15 +8,16 @@ import (
 	"convgraph/graph"
 )
 
-// LeNet is LeNet-5 (LeCun, Bottou, Bengio and Haffner 1998, section II.B), with an affine layer and softmax in place of the paper's ten
-// radial basis units. The paper's 32x32 input is the 28x28 image with two rows and columns of zeros around it, here the padding of C1.
+// LeNet is LeNet-5 (LeCun, Bottou, Bengio and Haffner 1998, section II.B), with an affine layer and
+// softmax instead of the paper's ten radial basis units. The paper's 32x32 input is the 28x28 image
+// with two rows and columns of zeros around it, here the padding of C1.
 type LeNet struct {
-	Activation string // "sigmoid", or "tanh" for the paper's 1.7159·tanh(2x/3); empty is sigmoid
-	Modern     bool   // the same skeleton as one would build it today: every C3 map sees every S2 map, ReLU, max pooling
-	Wide       bool   // the modern one with more maps, for the accuracy
+	Activation string // "sigmoid" (default), or "tanh" for the paper's 1.7159·tanh(2x/3)
+	Modern     bool   // today's version: C3 reads all maps of S2, with ReLU and max pooling
+	Wide       bool   // the modern network with more maps, for higher accuracy
 }
 
-// tableI is the paper's Table I by rows of C3: which of the six maps of S2 each of its sixteen maps sees.
+// tableI is the paper's Table I, by maps of C3: the maps of S2 that each of its sixteen maps reads.
 var tableI = [][]int{
 	{0, 1, 2}, {1, 2, 3}, {2, 3, 4}, {3, 4, 5}, {0, 4, 5}, {0, 1, 5},
 	{0, 1, 2, 3}, {1, 2, 3, 4}, {2, 3, 4, 5}, {0, 3, 4, 5}, {0, 1, 4, 5}, {0, 1, 2, 5},
@@ -24,13 +25,15 @@ var tableI = [][]int{
 	{0, 1, 2, 3, 4, 5},
 }
 
-// Spec declares the network: 60,850 parameters, 61,706 if modern, 117,066 if wide. Fields that contradict one another are an error.
+// Spec declares the network: 60,850 parameters, 61,706 if modern, 117,066 if wide. Contradictory
+// fields are an error.
 func (n LeNet) Spec() (*graph.Spec, error) {
 	switch {
 	case n.Modern && n.Wide:
 		return nil, fmt.Errorf("lenet: both Modern and Wide are set: want one of them")
 	case (n.Modern || n.Wide) && n.Activation != "":
-		return nil, fmt.Errorf("lenet: activation is %q: want none for the modern and the wide network, which have ReLU", n.Activation)
+		return nil, fmt.Errorf(
+			"lenet: activation is %q: want none for the modern and the wide network, which have ReLU", n.Activation)
 	case n.Wide:
 		return wideLeNet(), nil
 	case n.Modern:
@@ -45,8 +48,8 @@ func (n LeNet) Spec() (*graph.Spec, error) {
 	return nil, fmt.Errorf("lenet: activation is %q: want sigmoid or tanh", n.Activation)
 }
 
-// classicLeNet has the squashing function f, weights that start as init says, and subsampling coefficients that start at coefficient: the
-// sigmoid's quarter of a slope wants more than the mean.
+// classicLeNet has the activation f, initial weights from init, and the given initial subsampling
+// coefficients. With the sigmoid they are larger than the mean's, because its slope is only 1/4.
 //
 //	layer   maps@size  parameters
 //	c1      6@28x28           156
@@ -92,7 +95,7 @@ func modernLeNet() *graph.Spec {
 	)
 }
 
-// wideLeNet is the network of the recipe best: of those tried the smallest that gets there.
+// wideLeNet is the network of the recipe best: the smallest tried that reaches its accuracy.
 func wideLeNet() *graph.Spec {
 	return graph.Sequential("lenet-wide", tensor.Shape{1, 28, 28}, graph.He(),
 		graph.Conv2D{Name: "c1", Filters: 16, Kernel: graph.Square(5), Pad: graph.Square(2)},

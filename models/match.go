@@ -10,12 +10,14 @@ import (
 	"convgraph/graph"
 )
 
-// Match finds out which arrays of another program's file are a model's parameters, and returns the
-// parameters' names by the arrays'. Names decide: if under some prefix ("module.", "state_dict.") there
-// is an array for every parameter, these are taken, in any order, and all others are passed over. Only
-// if the names are others does the place count: the file's modules are then the model's layers in
-// their order, and within a module "weight" is the weight. Match refuses to go by place where a name
-// says otherwise, and where layers of the same shapes could change places.
+// Match matches the arrays of another program's file with a model's parameters, and returns the
+// parameters' names by the arrays' names.
+//
+// Names come first: if some prefix ("module.", "state_dict.") has an array for every parameter,
+// Match takes these, in any order, and ignores the others. Only if names differ does it match by
+// position: the file's modules are the model's layers in order, and within a module "weight" is the
+// weight. Match refuses to match by position if a name contradicts it, or if layers of the same
+// shapes could be swapped.
 func Match(m *graph.Model, arrays []formats.Array) (map[string]string, error) {
 	if err := formats.CheckUnique(arrays); err != nil {
 		return nil, err
@@ -30,34 +32,34 @@ func Match(m *graph.Model, arrays []formats.Array) (map[string]string, error) {
 		}
 		return names, nil
 	}
-	names, err := byPlace(params, parameterArrays(arrays, len(params)), best(under))
+	names, err := byPosition(params, parameterArrays(arrays, len(params)), best(under))
 	if err != nil {
 		return nil, fmt.Errorf("model %q %w%s", m.Spec().Name, err, unreadable(arrays))
 	}
 	return names, nil
 }
 
-// unreadable ends a message with the first array that can't be read, if there is one.
+// unreadable returns the end of a message about the first array that can't be read, or "".
 func unreadable(arrays []formats.Array) string {
 	for _, a := range arrays {
 		if a.Err != nil {
-			return fmt.Sprintf("; array %.80q isn't read: %v", a.Name, a.Err)
+			return fmt.Sprintf("; array %.80q can't be read: %v", a.Name, a.Err)
 		}
 	}
 	return ""
 }
 
-// prefixed is what a file has under a prefix.
+// A prefixed is the set of parameters that a file has under a prefix.
 type prefixed struct {
-	prefix string            // "" or with a dot at its end
-	files  map[string]string // the arrays' names by the parameters'
-	twice  string            // a parameter that two arrays have the name of
+	prefix string            // "" or with a dot at the end
+	files  map[string]string // the arrays' names by the parameters' names
+	twice  string            // a parameter with two arrays
 }
 
-// names are the parameters' names by the arrays'.
+// names returns the parameters' names by the arrays' names.
 func (p prefixed) names() (map[string]string, error) {
 	if p.twice != "" {
-		return nil, fmt.Errorf("two arrays under the prefix %q are %q: want a map of the names", p.prefix, p.twice)
+		return nil, fmt.Errorf("two arrays under the prefix %q match %q: want a map of the names", p.prefix, p.twice)
 	}
 	names := make(map[string]string, len(p.files))
 	for name, file := range p.files {
@@ -66,7 +68,7 @@ func (p prefixed) names() (map[string]string, error) {
 	return names, nil
 }
 
-// byPrefix lists the prefixes under which parameters' names are found, in the file's order.
+// byPrefix returns the prefixes under which the file has parameters, in the file's order.
 func byPrefix(params []*graph.Parameter, arrays []formats.Array) []prefixed {
 	known, mostDots := map[string]bool{}, 0
 	for _, p := range params {
@@ -97,7 +99,7 @@ func byPrefix(params []*graph.Parameter, arrays []formats.Array) []prefixed {
 	return found
 }
 
-// starts are where a name's ends begin that have at most so many dots, the longest first.
+// starts returns the offsets of a name's suffixes with at most mostDots dots, longest first.
 func starts(name string, mostDots int) []int {
 	var at []int
 	dots := 0
@@ -114,7 +116,7 @@ func starts(name string, mostDots int) []int {
 	return at
 }
 
-// wrappers are what PyTorch puts into the names of modules that it wraps, at any depth.
+// wrappers are what PyTorch adds to the names of wrapped modules, at any depth.
 var wrappers = []string{"_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."}
 
 func withoutWrappers(name string) string {
@@ -124,12 +126,12 @@ func withoutWrappers(name string) string {
 	return name
 }
 
-// containers are the names by which checkpoints and wrappers hold the network itself. An average of its
-// parameters beside it has another.
+// containers are the names under which checkpoints and wrappers store the network itself. A moving
+// average of its parameters has another name.
 var containers = []string{"state_dict", "model_state_dict", "model", "module", "net", "network"}
 
-// choose takes the network itself out of several sets of parameters, and returns the parameters' names
-// by the arrays'.
+// choose selects the network itself among several sets of parameters, and returns the parameters'
+// names by the arrays' names.
 func choose(complete []prefixed) (map[string]string, error) {
 	isNetwork := func(p prefixed) bool {
 		for _, part := range strings.Split(strings.TrimSuffix(p.prefix, "."), ".") {
@@ -150,10 +152,11 @@ func choose(complete []prefixed) (map[string]string, error) {
 	for _, p := range complete {
 		prefixes = append(prefixes, fmt.Sprintf("%.80q", p.prefix))
 	}
-	return nil, fmt.Errorf("the file has all parameters under each of the prefixes %s: want a map of the names", strings.Join(prefixes, ", "))
+	return nil, fmt.Errorf("the file has all parameters under each of the prefixes %s: want a map of the names",
+		strings.Join(prefixes, ", "))
 }
 
-// best is the prefix under which most parameters are found.
+// best returns the prefix with the most parameters.
 func best(under []prefixed) prefixed {
 	var most prefixed
 	for _, p := range under {
@@ -164,16 +167,18 @@ func best(under []prefixed) prefixed {
 	return most
 }
 
-// parameterArrays are the arrays that can be a network's parameters by their place: no counters, nothing
-// unreadable, and of a checkpoint those of the network, if without the others there is one for each
+// parameterArrays returns the arrays that may be a network's parameters: no counters and nothing
+// unreadable, and of a checkpoint only those of the network, if it has one array for each
 // parameter.
 func parameterArrays(arrays []formats.Array, want int) []formats.Array {
-	candidates := slices.DeleteFunc(slices.Clone(arrays), func(a formats.Array) bool { return a.Value == nil || a.Value.Dims() == 0 })
+	candidates := slices.DeleteFunc(slices.Clone(arrays),
+		func(a formats.Array) bool { return a.Value == nil || a.Value.Dims() == 0 })
 	if len(candidates) == want || want == 0 {
 		return candidates
 	}
 	for _, c := range containers {
-		inside := slices.DeleteFunc(slices.Clone(candidates), func(a formats.Array) bool { return !strings.HasPrefix(a.Name, c+".") })
+		inside := slices.DeleteFunc(slices.Clone(candidates),
+			func(a formats.Array) bool { return !strings.HasPrefix(a.Name, c+".") })
 		if len(inside) == want {
 			return inside
 		}
@@ -181,9 +186,9 @@ func parameterArrays(arrays []formats.Array, want int) []formats.Array {
 	return candidates
 }
 
-// byPlace takes arrays for parameters in their order. Those whose names are the parameters' must come
-// out as them.
-func byPlace(params []*graph.Parameter, arrays []formats.Array, named prefixed) (map[string]string, error) {
+// byPosition matches arrays and parameters in order. Arrays with the names of parameters must match
+// those.
+func byPosition(params []*graph.Parameter, arrays []formats.Array, named prefixed) (map[string]string, error) {
 	if len(params) != len(arrays) {
 		return nil, count(params, arrays, named)
 	}
@@ -201,18 +206,21 @@ func byPlace(params []*graph.Parameter, arrays []formats.Array, named prefixed) 
 	for _, p := range params {
 		file, ok := named.files[p.Name]
 		if ok && names[file] != p.Name {
-			return nil, fmt.Errorf("has a parameter %q, and by its place array %q would be %q: want a map of the names", p.Name, file, names[file])
+			return nil, fmt.Errorf("has a parameter %q, but by its position array %q is %q: want a map of the names",
+				p.Name, file, names[file])
 		}
 	}
 	return names, checkOrder(modules, names, named)
 }
 
-// count says that the numbers of arrays and parameters differ; if names match, which is missing.
+// count returns the error for different numbers of arrays and parameters. If names match, it says
+// which one is missing.
 func count(params []*graph.Parameter, arrays []formats.Array, named prefixed) error {
 	if len(named.files) > 0 {
 		for _, p := range params {
 			if _, ok := named.files[p.Name]; !ok {
-				return fmt.Errorf("has %d parameters, of which the file has %d under the prefix %.80q: %q is missing; the file has %s",
+				return fmt.Errorf(
+					"has %d parameters, of which the file has %d under the prefix %.80q: %q is missing; the file has %s",
 					len(params), len(named.files), named.prefix, p.Name, arrayNames(arrays))
 			}
 		}
@@ -229,11 +237,11 @@ type unit struct {
 // A member is a parameter or an array.
 type member struct {
 	name  string
-	role  string // "weight", "bias", "running_mean", "running_var"; empty: the name doesn't say
+	role  string // "weight", "bias", "running_mean", "running_var"; "" if the name doesn't say
 	shape []int
 }
 
-// roles are what the ends of names mean.
+// roles maps the last parts of names to roles.
 var roles = map[string]string{
 	"weight": "weight", "coefficient": "weight", "kernel": "weight", "gamma": "weight", "bias": "bias", "beta": "bias",
 	"running_mean": "running_mean", "moving_mean": "running_mean",
@@ -253,7 +261,7 @@ func unitsOf(params []*graph.Parameter) (units []unit) {
 	return units
 }
 
-// modulesOf groups arrays by modules if all names end in a role.
+// modulesOf groups arrays by modules, if their names end in a role.
 func modulesOf(arrays []formats.Array) (units []unit) {
 	for _, a := range arrays {
 		name, m := newMember(a.Name, a.Value.Shape())
@@ -265,7 +273,7 @@ func modulesOf(arrays []formats.Array) (units []unit) {
 	return units
 }
 
-// grouped adds a member to the last unit if that has the name.
+// grouped adds a member to the last unit if it has that name, or to a new one.
 func grouped(units []unit, name string, m member) []unit {
 	if last := len(units) - 1; last >= 0 && units[last].name == name {
 		units[last].members = append(units[last].members, m)
@@ -284,11 +292,11 @@ func single(units []unit) (singles []unit) {
 	return singles
 }
 
-// take gives the layer's parameters the module's arrays: by their roles, or by their place where names
+// take maps the module's arrays to the layer's parameters: by their roles, or by position if names
 // don't say.
 func (layer unit) take(module unit, names map[string]string) error {
 	if len(layer.members) != len(module.members) {
-		return fmt.Errorf("has %d parameters in layer %q, the file %d arrays in %.80q in its place: want a map of the names",
+		return fmt.Errorf("has %d parameters in layer %q, but the file has %d arrays in %.80q: want a map of the names",
 			len(layer.members), layer.name, len(module.members), module.name)
 	}
 	left := slices.Clone(module.members)
@@ -298,7 +306,8 @@ func (layer unit) take(module unit, names map[string]string) error {
 			i = 0
 		}
 		if i < 0 {
-			return fmt.Errorf("has no place for array %.80q: by its place it would be %q: want a map of the names", left[0].name, p.name)
+			return fmt.Errorf("can't match array %.80q: by its position it is %q: want a map of the names",
+				left[0].name, p.name)
 		}
 		names[left[i].name] = p.name
 		left = slices.Delete(left, i, i+1)
@@ -306,8 +315,8 @@ func (layer unit) take(module unit, names map[string]string) error {
 	return nil
 }
 
-// sortByNumbers puts modules into the order of their numbers if nothing else in their names differs:
-// a file that is sorted by name has "10" before "2".
+// sortByNumbers sorts modules by the numbers in their names if nothing else in the names differs: a
+// file sorted by name has "10" before "2".
 func sortByNumbers(modules []unit) {
 	for _, u := range modules {
 		if !sameWords(modules[0].name, u.name) {
@@ -317,7 +326,7 @@ func sortByNumbers(modules []unit) {
 	slices.SortStableFunc(modules, func(a, b unit) int { return slices.Compare(numbers(a.name), numbers(b.name)) })
 }
 
-// checkOrder refuses modules of the same shapes in places that their names don't confirm.
+// checkOrder refuses modules of the same shapes whose order isn't confirmed by their names.
 func checkOrder(modules []unit, names map[string]string, named prefixed) error {
 	last := map[string]unit{}
 	for _, u := range modules {
@@ -328,14 +337,15 @@ func checkOrder(modules []unit, names map[string]string, named prefixed) error {
 		before, same := last[shapes]
 		last[shapes] = u
 		if same && !(sameWords(before.name, u.name) && slices.Compare(numbers(before.name), numbers(u.name)) < 0) {
-			return fmt.Errorf("has two layers of the same shapes, %.80q and %.80q in the file, whose names don't say which is which: want a map of the names",
+			return fmt.Errorf("has two layers of the same shapes, %.80q and %.80q in the file, "+
+				"whose names don't tell them apart: want a map of the names",
 				before.name, u.name)
 		}
 	}
 	return nil
 }
 
-// confirmed says whether the names of all arrays are those of their parameters.
+// confirmed reports whether all arrays have the names of their parameters.
 func (u unit) confirmed(names map[string]string, named prefixed) bool {
 	return !slices.ContainsFunc(u.members, func(m member) bool { return named.files[names[m.name]] != m.name })
 }
@@ -348,18 +358,18 @@ func (u unit) shapes() (shapes [][]int) {
 	return shapes
 }
 
-// sameWords says whether names differ in nothing but numbers.
+// sameWords reports whether names differ only in numbers.
 func sameWords(a, b string) bool { return slices.Equal(words(a), words(b)) }
 
 func isDigit(r rune) bool     { return r >= '0' && r <= '9' }
 func noDigit(r rune) bool     { return !isDigit(r) }
 func words(s string) []string { return strings.FieldsFunc(s, isDigit) }
 
-// numbers are the numbers in a name.
+// numbers returns the numbers in a name.
 func numbers(name string) (all []int) {
 	for _, digits := range strings.FieldsFunc(name, noDigit) {
 		n, err := strconv.Atoi(digits)
-		if err != nil { // past int: as large as can be
+		if err != nil { // overflows int
 			n = int(^uint(0) >> 1)
 		}
 		all = append(all, n)

@@ -61,7 +61,7 @@ func under(prefix string, names []string) (all []string) {
 	return all
 }
 
-// TestMatchByNames: under whatever prefix and in whatever order, names decide.
+// TestMatchByNames: names decide, with any prefix and in any order.
 func TestMatchByNames(t *testing.T) {
 	for _, prefix := range []string{"", "module.", "model.", "_orig_mod.", "net.", "state_dict.", "state_dict.module._orig_mod.", "model_state_dict.", "a.b."} {
 		arrays := first(mlpArrays(under(prefix, registered)...), prefix+"fc1.weight")
@@ -77,7 +77,7 @@ func TestMatchByNames(t *testing.T) {
 	}
 }
 
-// TestMatchInsideWrappers: PyTorch's wrappers may be around any module.
+// TestMatchInsideWrappers: PyTorch may wrap any module.
 func TestMatchInsideWrappers(t *testing.T) {
 	arrays := first(mlpArrays("module.fc1.weight", "module.fc1.bias", "module.fc3._orig_mod.weight", "module.fc3._orig_mod.bias",
 		"module.fc2._fsdp_wrapped_module._checkpoint_wrapped_module.weight", "module.fc2.bias"), "module.fc1.weight")
@@ -130,32 +130,32 @@ func TestMatchPlainPlaces(t *testing.T) {
 	}
 }
 
-// TestMatchRefuses: a place is no reason to put an array where its name doesn't belong.
+// TestMatchRefuses: position isn't enough if a name contradicts it.
 func TestMatchRefuses(t *testing.T) {
 	for want, arrays := range map[string][]formats.Array{
-		`model "mlp" has two layers of the same shapes, "second" and "third" in the file, whose names don't say which is which: want a map of the names`: first(mlpArrays(
+		`model "mlp" has two layers of the same shapes, "second" and "third" in the file, whose names don't tell them apart: want a map of the names`: first(mlpArrays(
 			"first.weight", "first.bias", "second.weight", "second.bias", "third.weight", "third.bias"), "first.weight"),
-		`model "mlp" has two layers of the same shapes, "b3" and "b2" in the file, whose names don't say which is which: want a map of the names`: first(mlpArrays(
+		`model "mlp" has two layers of the same shapes, "b3" and "b2" in the file, whose names don't tell them apart: want a map of the names`: first(mlpArrays(
 			"a1.weight", "a1.bias", "b3.weight", "b3.bias", "b2.weight", "b2.bias"), "a1.weight"),
-		`model "mlp" has a parameter "fc2.weight", and by its place array "module.fc2.weight" would be "fc3.weight": want a map of the names`: first(mlpArrays(
+		`model "mlp" has a parameter "fc2.weight", but by its position array "module.fc2.weight" is "fc3.weight": want a map of the names`: first(mlpArrays(
 			"module.fc1.weight", "module.fc1.bias", "module.head.weight", "module.head.bias", "module.fc2.weight", "module.fc2.bias"), "module.fc1.weight"),
 		`model "mlp" has 6 parameters, of which the file has 5 under the prefix "module.": "fc3.bias" is missing; the file has ` +
 			`"module.fc1.weight", "module.fc1.bias", "module.fc2.weight", "module.fc2.bias", "module.fc3.weight"`: first(mlpArrays(under("module.", mlpNames[:5])...), "module.fc1.weight"),
-		`model "mlp" has no place for array "b.running_mean": by its place it would be "fc2.bias": want a map of the names`: {
+		`model "mlp" can't match array "b.running_mean": by its position it is "fc2.bias": want a map of the names`: {
 			extra("a.weight", 3, 4), extra("a.bias", 3), extra("b.weight", 3, 3), extra("b.running_mean", 3), extra("c.weight", 3, 3), extra("c.bias", 3)},
-		`model "mlp" has 2 parameters in layer "fc1", the file 1 arrays in "a" in its place: want a map of the names`: {
+		`model "mlp" has 2 parameters in layer "fc1", but the file has 1 arrays in "a": want a map of the names`: {
 			extra("a.weight", 3, 4), extra("b.bias", 3), extra("b.weight", 3, 3), extra("b.running_mean", 3), extra("c.weight", 3, 3), extra("c.bias", 3)},
 		`model "mlp": the file has all parameters under each of the prefixes "a.", "b.": want a map of the names`: append(
 			first(mlpArrays(under("a.", mlpNames)...), "a.fc1.weight"), first(mlpArrays(under("b.", mlpNames)...), "b.fc1.weight")...),
-		`model "mlp": two arrays under the prefix "" are "fc1.bias": want a map of the names`: append(first(mlpArrays(mlpNames...), "fc1.weight"), extra("_orig_mod.fc1.bias", 3)),
-		`arrays 0 and 1 are both called "a": names must be unique`:                            {extra("a", 3), extra("a", 3)},
+		`model "mlp": two arrays under the prefix "" match "fc1.bias": want a map of the names`: append(first(mlpArrays(mlpNames...), "fc1.weight"), extra("_orig_mod.fc1.bias", 3)),
+		`arrays 0 and 1 are both called "a": names must be unique`:                              {extra("a", 3), extra("a", 3)},
 	} {
 		_, err := models.Match(mlp(t), arrays)
 		assert.EqualError(t, err, want)
 	}
 }
 
-// TestMatchWithoutParameters: there is nothing to find.
+// TestMatchWithoutParameters matches a model without parameters.
 func TestMatchWithoutParameters(t *testing.T) {
 	m, err := graph.New(graph.Sequential("none", tensor.Shape{4}, graph.He(), graph.ReLU{}))
 	require.NoError(t, err)
@@ -166,7 +166,7 @@ func TestMatchWithoutParameters(t *testing.T) {
 	assert.EqualError(t, err, `model "none" has 0 parameters, the file 1 arrays: "a"`)
 }
 
-// TestMatchCoefficients: LeNet's subsampling is a weight and a bias in PyTorch, in whichever order.
+// TestMatchCoefficients: LeNet's subsampling is a weight and a bias in PyTorch, in either order.
 func TestMatchCoefficients(t *testing.T) {
 	spec, err := models.ByName("lenet")
 	require.NoError(t, err)
@@ -191,15 +191,15 @@ func TestMatchCoefficients(t *testing.T) {
 	assert.Equal(t, "output.weight", names["net.out.weight"])
 }
 
-// TestMatchLongNames: a name of a million dots takes no time.
+// TestMatchLongNames: a name of a million dots is matched quickly.
 func TestMatchLongNames(t *testing.T) {
 	_, err := models.Match(mlp(t), []formats.Array{extra(strings.Repeat("a.", 1<<20)+"weight", 3)})
 	require.Error(t, err)
 	assert.Less(t, len(err.Error()), 1000)
 }
 
-// TestTorchvisionStateDicts loads torchvision's own state dicts without a map: all parameters and running statistics,
-// whatever else they hold.
+// TestTorchvisionStateDicts loads torchvision's own state dicts without a map: all parameters and
+// running statistics, ignoring the rest.
 func TestTorchvisionStateDicts(t *testing.T) {
 	for _, n := range readModelReference(t).Networks {
 		for _, prefix := range []string{"", "state_dict.module."} {

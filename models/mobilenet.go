@@ -6,15 +6,15 @@ import (
 	"convgraph/graph"
 )
 
-// MobileNetV2 is the network of Sandler, Howard, Zhu, Zhmoginov and Chen 2018, table 2, under
+// MobileNetV2 is the network of Sandler, Howard, Zhu, Zhmoginov and Chen 2018, table 2, with
 // torchvision's names.
 type MobileNetV2 struct {
 	Classes int // 0 is 1000
 	Size    int // height and width of the images; 0 is 224
 }
 
-// invertedResiduals are the rows of the paper's table: the expansion t, the channels c, the number of
-// blocks n and the stride s of the first.
+// invertedResiduals are the rows of the paper's table: the expansion t, the channels c, the number
+// of blocks n and the stride s of the first.
 var invertedResiduals = []struct{ t, c, n, s int }{
 	{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1},
 }
@@ -38,13 +38,15 @@ func (n MobileNetV2) Spec() *graph.Spec {
 	return forImageNet(graph.Sequential("mobilenet_v2", tensor.Shape{3, size, size}, graph.He(),
 		graph.Numbered("features", features...),
 		graph.GlobalAvgPool{},
-		graph.Numbered("classifier", graph.Dropout{Rate: 0.2}, graph.Affine{Units: orElse(n.Classes, 1000), Init: graph.Gaussian(0.01)}),
+		graph.Numbered("classifier",
+			graph.Dropout{Rate: 0.2},
+			graph.Affine{Units: orElse(n.Classes, 1000), Init: graph.Gaussian(0.01)}),
 		graph.Softmax{},
 	))
 }
 
-// invertedResidual is the paper's figure 4d: expansion, depthwise convolution, linear projection, and
-// a shortcut where the shape stays.
+// invertedResidual is the paper's figure 4d: expansion, depthwise convolution, linear projection,
+// and a shortcut if the shape doesn't change.
 func invertedResidual(in, expansion, channels, stride int) graph.Part {
 	hidden := in * expansion
 	var parts []graph.Part

@@ -9,16 +9,16 @@ import (
 	"convgraph/graph"
 )
 
-// Options are arguments of a built-in network. A zero field is the network's default; a field that a
-// network doesn't take is an error of [Build].
+// Options are arguments of a built-in network. A zero field means the network's default; [Build]
+// refuses a field that the network doesn't take.
 type Options struct {
-	Classes int       // outputs
+	Classes int       // number of outputs
 	Size    int       // height and width of the images
-	Width   float64   // share of the filters and units
-	Mean    []float64 // colour of the training set, from 0 to 1, which the network subtracts
+	Width   float64   // fraction of the filters and units
+	Mean    []float64 // mean color of the training set, from 0 to 1, subtracted by the network
 }
 
-// builtIn are the networks that go by a name, each with the options that it takes.
+// builtIn lists the named networks, each with the options it takes.
 var builtIn = []struct {
 	name  string
 	takes string // "classes size width mean"
@@ -46,20 +46,24 @@ var builtIn = []struct {
 	{"resnet18", "classes size", func(o Options) (*graph.Spec, error) { return ResNet{18, o.Classes, o.Size}.Spec() }},
 	{"resnet34", "classes size", func(o Options) (*graph.Spec, error) { return ResNet{34, o.Classes, o.Size}.Spec() }},
 	{"resnet50", "classes size", func(o Options) (*graph.Spec, error) { return ResNet{50, o.Classes, o.Size}.Spec() }},
-	{"googlenet", "classes size", func(o Options) (*graph.Spec, error) { return GoogLeNet{o.Classes, o.Size}.Spec(), nil }},
+	{"googlenet", "classes size", func(o Options) (*graph.Spec, error) {
+		return GoogLeNet{o.Classes, o.Size}.Spec(), nil
+	}},
 	{"squeezenet1_0", "classes size", func(o Options) (*graph.Spec, error) {
 		return SqueezeNet{Classes: o.Classes, Size: o.Size, Paper: true}.Spec(), nil
 	}},
 	{"squeezenet1_1", "classes size", func(o Options) (*graph.Spec, error) {
 		return SqueezeNet{Classes: o.Classes, Size: o.Size}.Spec(), nil
 	}},
-	{"mobilenet_v2", "classes size", func(o Options) (*graph.Spec, error) { return MobileNetV2{o.Classes, o.Size}.Spec(), nil }},
+	{"mobilenet_v2", "classes size", func(o Options) (*graph.Spec, error) {
+		return MobileNetV2{o.Classes, o.Size}.Spec(), nil
+	}},
 	{"efficientnet_lite0", "classes size", func(o Options) (*graph.Spec, error) {
 		return EfficientNetLite0{o.Classes, o.Size}.Spec(), nil
 	}},
 }
 
-// Names are the built-in networks.
+// Names returns the names of the built-in networks.
 func Names() []string {
 	var names []string
 	for _, b := range builtIn {
@@ -68,10 +72,10 @@ func Names() []string {
 	return names
 }
 
-// ByName is the spec of a built-in network with its default arguments.
+// ByName returns the spec of a built-in network with default options.
 func ByName(name string) (*graph.Spec, error) { return Build(name, Options{}) }
 
-// Takes says whether a built-in network takes an option: "classes", "size", "width" or "mean".
+// Takes reports whether a built-in network takes an option: "classes", "size", "width" or "mean".
 func Takes(name, option string) bool {
 	for _, b := range builtIn {
 		if b.name == name {
@@ -81,7 +85,7 @@ func Takes(name, option string) bool {
 	return false
 }
 
-// Build is the spec of a built-in network with the given arguments.
+// Build returns the spec of a built-in network with the given options.
 func Build(name string, o Options) (*graph.Spec, error) {
 	for _, b := range builtIn {
 		if b.name != name {
@@ -99,13 +103,14 @@ func Build(name string, o Options) (*graph.Spec, error) {
 	return nil, fmt.Errorf("model %q is unknown: want one of %s", name, strings.Join(Names(), ", "))
 }
 
-// IsFile says whether a model's name is the path of a JSON file: it ends in .json or has a path
+// IsFile reports whether a model's name is the path of a JSON file: it ends in .json or has a path
 // separator.
 func IsFile(nameOrPath string) bool {
 	return strings.HasSuffix(nameOrPath, ".json") || strings.ContainsAny(nameOrPath, `/\`)
 }
 
-// Find is the spec of a built-in network, or the one in a JSON file (see [graph.LoadSpec] and [IsFile]).
+// Find returns the spec of a built-in network, or of a JSON file (see [graph.LoadSpec] and
+// [IsFile]).
 func Find(nameOrPath string) (*graph.Spec, error) {
 	if IsFile(nameOrPath) {
 		return graph.LoadSpec(nameOrPath)

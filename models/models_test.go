@@ -21,7 +21,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files of testdata anew")
 
-// TestGoldens holds every built-in network's summary and JSON, whole.
+// TestGoldens compares every built-in network's summary and JSON with the golden files.
 func TestGoldens(t *testing.T) {
 	for _, name := range models.Names() {
 		spec, err := models.ByName(name)
@@ -56,7 +56,8 @@ func golden(t *testing.T, name string, got []byte) {
 	assert.Equal(t, string(want), string(got))
 }
 
-// TestTrainedParameters are torchvision's counts, and the sum of He et al. 2015, section 4.2.
+// TestTrainedParameters compares with torchvision's counts, and with the sum of He et al. 2015,
+// section 4.2.
 func TestTrainedParameters(t *testing.T) {
 	for name, want := range map[string]int64{
 		"resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "squeezenet1_1": 1_235_496,
@@ -70,7 +71,7 @@ func TestTrainedParameters(t *testing.T) {
 	}
 }
 
-// TestParameterCounts are those of the papers and of the book.
+// TestParameterCounts compares with the counts of the papers and of the book.
 func TestParameterCounts(t *testing.T) {
 	lenet := map[string]int64{"c1": 156, "s2": 12, "c3": 1516, "s4": 32, "c5": 48_120, "f6": 10_164, "output": 850}
 	for name, want := range map[string]struct {
@@ -102,7 +103,8 @@ func TestParameterCounts(t *testing.T) {
 	}
 }
 
-// TestC3SeesWhatTableISays holds C3's connections against Table I as the paper prints it: a row for each map of S2, a column for each of C3.
+// TestC3SeesWhatTableISays compares C3's connections with Table I as printed in the paper: a row
+// for each map of S2, a column for each map of C3.
 func TestC3SeesWhatTableISays(t *testing.T) {
 	const paper = `
 		X . . . X X X . . X X X X . X X
@@ -216,7 +218,7 @@ func TestModelErrors(t *testing.T) {
 	}
 }
 
-// TestAlexNetScales builds it at its least size and other widths.
+// TestAlexNetScales builds the network at its smallest size and with other widths.
 func TestAlexNetScales(t *testing.T) {
 	for width, parameters := range map[float64]int64{1. / 16: 300_000, 1. / 32: 80_000, 1e-9: 2000} {
 		m, err := graph.New(models.AlexNet{Size: 67, Classes: 10, Width: width}.Spec())
@@ -231,14 +233,14 @@ func TestAlexNetScales(t *testing.T) {
 	assert.Equal(t, tensor.Shape{16, 3, 5, 5}, weight.Shape())
 }
 
-// TestAlexNetSubtractsAColour gives it the mean of a training set: a layer in front that takes values from 0 to 1 to the paper's, up to 255,
-// less the mean; nothing else changes.
-func TestAlexNetSubtractsAColour(t *testing.T) {
+// TestAlexNetSubtractsAColor gives the network the mean of a training set: a first layer maps
+// values from 0 to 1 to the paper's range, up to 255, minus the mean; nothing else changes.
+func TestAlexNetSubtractsAColor(t *testing.T) {
 	small := models.AlexNet{Size: 67, Classes: 10, Width: 1. / 16}
 	plain, err := graph.New(small.Spec())
 	require.NoError(t, err)
 	small.Mean = []float64{0.5, 0.25, 0.75}
-	centred, err := graph.New(small.Spec())
+	centered, err := graph.New(small.Spec())
 	require.NoError(t, err)
 	assert.Equal(t, "normalize", graph.Kind(small.Spec().Layers[0]))
 
@@ -251,7 +253,7 @@ func TestAlexNetSubtractsAColour(t *testing.T) {
 	}
 	want, err := plain.Predict(x)
 	require.NoError(t, err)
-	got, err := centred.Predict(shifted)
+	got, err := centered.Predict(shifted)
 	require.NoError(t, err)
 	assert.Equal(t, want.Data(), got.Data())
 }
@@ -265,12 +267,12 @@ func TestRecipes(t *testing.T) {
 		assert.Equal(t, want, r, model)
 	}
 	_, err := models.RecipeFor("fast", "mine.json")
-	assert.EqualError(t, err, `model "mine.json" has no recipe "fast", only simpleconvnet has: give its settings yourself, or take the recipe book`)
+	assert.EqualError(t, err, `model "mine.json" has no recipe "fast": want "book", or one of the models simpleconvnet`)
 	_, err = models.RecipeFor("slow", "simpleconvnet")
 	assert.EqualError(t, err, `recipe "slow" is unknown: want one of book, fast, best`)
 }
 
-// TestModelFor: a recipe trains a network that it is for.
+// TestModelFor: a recipe's default network has that recipe.
 func TestModelFor(t *testing.T) {
 	assert.Equal(t, "simpleconvnet", models.ModelFor("book"))
 	assert.Equal(t, "simpleconvnet", models.ModelFor("slow"))
@@ -299,7 +301,8 @@ func TestFind(t *testing.T) {
 	assert.ErrorContains(t, err, path+`:4: layer 2: kind "reluu" is unknown: want one of conv2d, `)
 }
 
-// TestEveryModelLearns takes a few steps of plain gradient descent on one batch: the loss must fall, for each model.
+// TestEveryModelLearns takes a few steps of plain gradient descent on one batch: the loss of each
+// model must decrease.
 func TestEveryModelLearns(t *testing.T) {
 	const batch = 8
 	for _, c := range []struct {
@@ -331,7 +334,7 @@ func TestEveryModelLearns(t *testing.T) {
 	}
 }
 
-// fillBatch makes images of which each class has its own brightness and stripes, and returns their labels.
+// fillBatch makes images with a brightness and stripes for each class, and returns their labels.
 func fillBatch(step *graph.Step, batch int) (labels *tensor.Dense) {
 	x := step.Images().Float32s()
 	numbers := make([]float32, batch)

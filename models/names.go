@@ -11,12 +11,14 @@ import (
 	"convgraph/graph"
 )
 
-// Rename gives arrays of another program's file the names and the layout of a model's parameters. It knows two forms:
+// Rename gives arrays of another program's file the names and the layout of a model's parameters.
+// It accepts two forms:
 //
-//   - the book's, W1, b1, W2, … by layers, whose affine weights are (in, out);
-//   - a PyTorch state dict or a checkpoint that holds one, as [Match] reads its names; its layout is ours.
+// - the book's: W1, b1, W2, … by layers, with affine weights of (in, out);
+// - a PyTorch state dict, or a checkpoint with one, with names as in [Match] and our layout.
 //
-// Two more shapes fit: see [RenameBy], which takes every other form. An error names what is missing, too much, or of another shape.
+// Two other shapes fit too: see [RenameBy], which handles every other form. An error names an array
+// that is missing, superfluous, or of the wrong shape.
 func Rename(m *graph.Model, arrays []formats.Array) ([]formats.Array, error) {
 	if _, book := formats.Find(arrays, "W1"); book {
 		return renameBook(m, arrays)
@@ -28,12 +30,15 @@ func Rename(m *graph.Model, arrays []formats.Array) ([]formats.Array, error) {
 	return RenameBy(m, arrays, names)
 }
 
-// RenameBy gives arrays the names and the layout of a model's parameters: names has the model's by the file's, for every parameter; arrays
-// that it doesn't hold are left out, and so needn't be readable. A name of the file's that ends in a dot is a prefix: {"ema.": ""} takes
-// "ema.conv1.weight" for "conv1.weight". Besides a parameter's own shape these fit:
+// RenameBy gives arrays the names and the layout of a model's parameters. names maps the file's
+// names to the model's, for every parameter. Arrays that it doesn't contain are ignored and needn't
+// be readable. A file's name that ends in a dot is a prefix: {"ema.": ""} maps "ema.conv1.weight"
+// to "conv1.weight". Besides a parameter's own shape two others fit:
 //
-//   - all kernels (filters, channels, kh, kw) of a partly connected convolution, if those that it doesn't have are 0;
-//   - (filters, channels·kh·kw), the affine layer that a convolution as large as its input is.
+// - (filters, channels, kh, kw) for a convolution with Connections, if the kernels without a
+// connection are 0;
+// - (filters, channels·kh·kw), an affine layer, for a convolution with a kernel as large as its
+// input.
 func RenameBy(m *graph.Model, arrays []formats.Array, names map[string]string) ([]formats.Array, error) {
 	if err := formats.CheckUnique(arrays); err != nil {
 		return nil, err
@@ -41,10 +46,11 @@ func RenameBy(m *graph.Model, arrays []formats.Array, names map[string]string) (
 	theirs := map[string]string{}
 	for file, name := range withoutPrefixes(m, arrays, names) {
 		if _, err := m.Param(name); err != nil {
-			return nil, fmt.Errorf("%q is to be %q: %w", file, name, err)
+			return nil, fmt.Errorf("%q maps to %q: %w", file, name, err)
 		}
 		if first, taken := theirs[name]; taken {
-			return nil, fmt.Errorf("%q and %q are both to be %q", min(first, file), max(first, file), name)
+			return nil, fmt.Errorf("%q and %q both map to %q: want one of them",
+				min(first, file), max(first, file), name)
 		}
 		theirs[name] = file
 	}
@@ -53,17 +59,18 @@ func RenameBy(m *graph.Model, arrays []formats.Array, names map[string]string) (
 	for _, p := range m.Params() {
 		file, ok := theirs[p.Name]
 		if !ok {
-			return nil, fmt.Errorf("model %q: no array is to be its parameter %q", m.Spec().Name, p.Name)
+			return nil, fmt.Errorf("model %q: no array maps to parameter %q", m.Spec().Name, p.Name)
 		}
 		a, ok := formats.Find(arrays, file)
 		if !ok {
-			return nil, fmt.Errorf("array %q is missing: it is to be %q; the file has %s", file, p.Name, arrayNames(arrays))
+			return nil, fmt.Errorf("array %q is missing: it maps to %q; the file has %s",
+				file, p.Name, arrayNames(arrays))
 		}
 		if a.Err != nil {
-			return nil, fmt.Errorf("array %q, which is to be %q: %w", file, p.Name, a.Err)
+			return nil, fmt.Errorf("array %q, which maps to %q: %w", file, p.Name, a.Err)
 		}
 		if a.Value == nil {
-			return nil, fmt.Errorf("array %q, which is to be %q, has no value", file, p.Name)
+			return nil, fmt.Errorf("array %q, which maps to %q, has no value", file, p.Name)
 		}
 		value, err := fit(a, p, layers[strings.TrimSuffix(p.Name, ".weight")])
 		if err != nil {
@@ -74,7 +81,7 @@ func RenameBy(m *graph.Model, arrays []formats.Array, names map[string]string) (
 	return renamed, nil
 }
 
-// withoutPrefixes are the names with every prefix replaced by the names of the parameters that the file has under it.
+// withoutPrefixes replaces every prefix by the names of the parameters that the file has under it.
 func withoutPrefixes(m *graph.Model, arrays []formats.Array, names map[string]string) map[string]string {
 	all := map[string]string{}
 	for file, name := range names {
@@ -100,7 +107,7 @@ func layersByName(m *graph.Model) map[string]graph.Layer {
 	return layers
 }
 
-// fit is the array as the parameter of the layer.
+// fit returns the array in the shape of the layer's parameter.
 func fit(a formats.Array, p *graph.Parameter, layer graph.Layer) (*tensor.Dense, error) {
 	got, want := a.Value.Shape(), p.Value.Shape()
 	if got.Eq(want) {
@@ -108,16 +115,18 @@ func fit(a formats.Array, p *graph.Parameter, layer graph.Layer) (*tensor.Dense,
 	}
 	conv, isWeight := layer.(graph.Conv2D)
 	switch {
-	case isWeight && conv.Connections != nil && got.Dims() == 4 && got[0] == conv.Filters && got[2] == want[1] && got[3] == want[2]:
+	case isWeight && conv.Connections != nil &&
+		got.Dims() == 4 && got[0] == conv.Filters && got[2] == want[1] && got[3] == want[2]:
 		return connected(a, p.Name, conv.Connections)
 	case isWeight && conv.Connections == nil && got.Dims() == 2 && got[0] == want[0] && got[1] == want[1:].TotalSize():
 		v := a.Value.Clone().(*tensor.Dense)
 		return v, v.Reshape(want...)
 	}
-	return nil, fmt.Errorf("array %q has shape %v: the model's parameter %q has %v", a.Name, got, p.Name, want)
+	return nil, fmt.Errorf("array %q has shape %v: want %v for parameter %q", a.Name, got, want, p.Name)
 }
 
-// connected gathers the kernels of a partly connected convolution, (connections, kh, kw), from all of them, (filters, channels, kh, kw).
+// connected selects from all kernels, (filters, channels, kh, kw), those of a convolution with
+// connections, (connections, kh, kw).
 func connected(a formats.Array, name string, connections [][]int) (*tensor.Dense, error) {
 	shape := a.Value.Shape()
 	all := formats.Convert(a.Value, tensor.Float64).Float64s()
@@ -125,7 +134,8 @@ func connected(a formats.Array, name string, connections [][]int) (*tensor.Dense
 	var kernels []float64
 	for filter, inputs := range connections {
 		if last := inputs[len(inputs)-1]; last >= shape[1] {
-			return nil, fmt.Errorf("array %q has %d channels: filter %d of the model's %q sees channel %d", a.Name, shape[1], filter, name, last)
+			return nil, fmt.Errorf("array %q has %d channels: filter %d of the model's %q reads channel %d",
+				a.Name, shape[1], filter, name, last)
 		}
 		for channel := range shape[1] {
 			at := (filter*shape[1] + channel) * taps
@@ -135,7 +145,8 @@ func connected(a formats.Array, name string, connections [][]int) (*tensor.Dense
 				continue
 			}
 			if tap := slices.IndexFunc(kernel, func(v float64) bool { return v != 0 }); tap >= 0 {
-				return nil, fmt.Errorf("array %q is %g at %v: the model's %q has no connection from channel %d to filter %d, so want 0",
+				return nil, fmt.Errorf(
+					"array %q is %g at %v: the model's %q has no connection from channel %d to filter %d: want 0",
 					a.Name, kernel[tap], []int{filter, channel, tap / shape[3], tap % shape[3]}, name, channel, filter)
 			}
 		}
@@ -144,7 +155,7 @@ func connected(a formats.Array, name string, connections [][]int) (*tensor.Dense
 	return formats.Convert(v, floatOf(a.Value)), nil
 }
 
-// floatOf is the array's element type if it is a float, else float64.
+// floatOf returns the array's element type if it is a float, otherwise float64.
 func floatOf(d *tensor.Dense) tensor.Dtype {
 	if d.Dtype() == tensor.Float32 {
 		return tensor.Float32
@@ -152,40 +163,43 @@ func floatOf(d *tensor.Dense) tensor.Dtype {
 	return tensor.Float64
 }
 
-// renameBook takes the book's Wn and bn for the n-th layer that has a weight.
+// renameBook maps the book's Wn and bn to the n-th layer with a weight.
 func renameBook(m *graph.Model, arrays []formats.Array) ([]formats.Array, error) {
 	if err := formats.CheckNames(arrays); err != nil {
 		return nil, err
 	}
 	params := m.Params()
 	if len(arrays) != len(params) {
-		return nil, fmt.Errorf("model %q has %d parameters, the file %d arrays: %s", m.Spec().Name, len(params), len(arrays), arrayNames(arrays))
+		return nil, fmt.Errorf("model %q has %d parameters, the file %d arrays: %s",
+			m.Spec().Name, len(params), len(arrays), arrayNames(arrays))
 	}
 	renamed := make([]formats.Array, len(params))
 	for i, name := range bookNames(params) {
 		a, ok := formats.Find(arrays, name.Book)
 		if !ok {
-			return nil, fmt.Errorf("array %q is missing: it is the model's %q; the file has %s", name.Book, name.Name, arrayNames(arrays))
+			return nil, fmt.Errorf("array %q is missing: it is the model's %q; the file has %s",
+				name.Book, name.Name, arrayNames(arrays))
 		}
 		value, err := name.ours(a.Value)
 		if err != nil {
 			return nil, err
 		}
 		if want := params[i].Value.Shape(); !value.Shape().Eq(want) {
-			return nil, fmt.Errorf("array %q has shape %v: the model's %q has %v", name.Book, a.Value.Shape(), name.Name, want)
+			return nil, fmt.Errorf("array %q has shape %v: want %v for %q", name.Book, a.Value.Shape(), want, name.Name)
 		}
 		renamed[i] = formats.Array{Name: name.Name, Value: value}
 	}
 	return renamed, nil
 }
 
-// A BookName is a parameter's name in the book's code beside its name here.
+// A BookName is a parameter's name in the book's code and its name here.
 type BookName struct {
 	Book, Name string
 	Transposed bool // the book's matrix is the transpose of ours
 }
 
-// BookNames are the book's names for a model's parameters: W1, b1, … by layers. The book's affine weights are (in, out), ours (out, in).
+// BookNames returns the book's names of a model's parameters: W1, b1, … by layers. The book's
+// affine weights are (in, out), ours (out, in).
 func BookNames(m *graph.Model) []BookName { return bookNames(m.Params()) }
 
 func bookNames(params []*graph.Parameter) []BookName {
@@ -204,7 +218,7 @@ func bookNames(params []*graph.Parameter) []BookName {
 	return names
 }
 
-// ToBook gives a model's parameters the book's names and layout.
+// ToBook returns a model's parameters with the book's names and layout.
 func ToBook(m *graph.Model) ([]formats.Array, error) {
 	var arrays []formats.Array
 	for i, name := range BookNames(m) {
@@ -217,7 +231,7 @@ func ToBook(m *graph.Model) ([]formats.Array, error) {
 	return arrays, nil
 }
 
-// ours is an array of the book's in our layout.
+// ours returns an array of the book in our layout.
 func (n BookName) ours(a *tensor.Dense) (*tensor.Dense, error) {
 	if !n.Transposed {
 		return a, nil
@@ -232,7 +246,7 @@ func (n BookName) ours(a *tensor.Dense) (*tensor.Dense, error) {
 	return t.(*tensor.Dense), nil
 }
 
-// arrayNames lists what a file holds, as far as a person would read it.
+// arrayNames lists the names in a file, up to a readable number.
 func arrayNames(arrays []formats.Array) string {
 	const most = 40
 	var names []string

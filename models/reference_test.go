@@ -63,7 +63,7 @@ type referenceTraining struct {
 	Gradients, After []digest
 }
 
-// A digest holds a few numbers that a tensor is recognised by.
+// A digest holds a few numbers that a tensor is recognized by.
 type digest struct {
 	Name                string
 	Sum, Squares, Probe float64
@@ -111,7 +111,7 @@ func resNet(depth int) func(tensor.Shape, int) (*graph.Spec, error) {
 	}
 }
 
-// plainNet is a chain of layers, without branches or normalisation.
+// plainNet is a chain of layers, without branches or normalization.
 func plainNet(input tensor.Shape, classes int) (*graph.Spec, error) {
 	return graph.Sequential("plain", input, graph.He(),
 		graph.Conv2D{Filters: 8, Kernel: graph.Square(5), Stride: graph.Square(2), Pad: graph.Square(2)},
@@ -164,7 +164,7 @@ func referenceValues(name string, shape tensor.Shape) []float64 {
 	return values
 }
 
-// TestReferenceNumbers holds the formula to the numbers that the script made by it.
+// TestReferenceNumbers compares the formula's numbers with those of the script.
 func TestReferenceNumbers(t *testing.T) {
 	for _, n := range readModelReference(t).Numbers {
 		for i, w := range n.Words {
@@ -176,7 +176,8 @@ func TestReferenceNumbers(t *testing.T) {
 	}
 }
 
-// TestReferenceParameters holds the networks' parameters to PyTorch's: their names, shapes and order.
+// TestReferenceParameters compares the networks' parameters with PyTorch's: names, shapes and
+// order.
 func TestReferenceParameters(t *testing.T) {
 	networks := readModelReference(t).Networks
 	require.Len(t, networks, len(referenceNets))
@@ -250,7 +251,7 @@ var precisions = []struct {
 	tolerance, gradient float64
 }{{tensor.Float64, 1e-9, 1e-9}, {tensor.Float32, 1e-4, 1e-2}}
 
-// TestReferenceLogits holds what the networks answer to PyTorch's.
+// TestReferenceLogits compares the networks' logits with PyTorch's.
 func TestReferenceLogits(t *testing.T) {
 	for _, want := range readModelReference(t).Logits {
 		for _, p := range precisions {
@@ -330,7 +331,7 @@ func gradientsOf(t *testing.T, step *graph.Step) map[string][]float64 {
 	return gradients
 }
 
-// compareDigests wants exactly the tensors that have a digest.
+// compareDigests checks that exactly the tensors with a digest are present.
 func compareDigests(t *testing.T, what string, tolerance float64, want []digest, got map[string][]float64) {
 	t.Helper()
 	require.Len(t, got, len(want), what)
@@ -369,7 +370,7 @@ type failures struct{ count int }
 
 func (f *failures) Errorf(string, ...any) { f.count++ }
 
-// TestDigestSeesMistakes wants a digest to refuse tensors that are nearly right.
+// TestDigestSeesMistakes checks that a digest refuses tensors that are slightly wrong.
 func TestDigestSeesMistakes(t *testing.T) {
 	const rows, columns = 24, 30
 	right := uniform("tensor", rows*columns)

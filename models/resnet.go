@@ -8,9 +8,9 @@ import (
 	"convgraph/graph"
 )
 
-// ResNet is a residual network for ImageNet (He, Zhang, Ren and Sun 2015, table 1), under torchvision's
-// names. Where the paper's bottleneck moves in steps of two in its first convolution, this one does in
-// its second, as torchvision's ("ResNet V1.5").
+// ResNet is a residual network for ImageNet (He, Zhang, Ren and Sun 2015, table 1), with
+// torchvision's names. As in torchvision ("ResNet V1.5"), a bottleneck has its stride of two in the
+// second convolution; in the paper it is in the first.
 type ResNet struct {
 	Depth   int // 18, 34 or 50
 	Classes int // 0 is 1000
@@ -20,7 +20,8 @@ type ResNet struct {
 // resNetStages are the numbers of blocks with 64, 128, 256 and 512 channels.
 var resNetStages = map[int][4]int{18: {2, 2, 2, 2}, 34: {3, 4, 6, 3}, 50: {3, 4, 6, 3}}
 
-// Spec declares the network: 11,689,512, 21,797,672 or 25,557,032 trained parameters with 1000 classes.
+// Spec declares the network: 11,689,512, 21,797,672 or 25,557,032 trained parameters with 1000
+// classes.
 func (n ResNet) Spec() (*graph.Spec, error) {
 	blocks, ok := resNetStages[n.Depth]
 	if !ok {
@@ -44,8 +45,8 @@ func (n ResNet) Spec() (*graph.Spec, error) {
 	)), nil
 }
 
-// resNetStage is a row of the paper's table: blocks of one width, of which the first takes the stride
-// and has a projection for its shortcut if it changes the shape.
+// resNetStage is a row of the paper's table: blocks of one width. The first one has the stride, and
+// a projection as its shortcut if it changes the shape.
 func resNetStage(name string, block residualBlock, expansion, blocks, channels, stride int) graph.Part {
 	var parts []graph.Part
 	for i := range blocks {
@@ -55,7 +56,8 @@ func resNetStage(name string, block residualBlock, expansion, blocks, channels, 
 		}
 		var shortcut []graph.Part
 		if stride != 1 || expansion != 1 {
-			shortcut = append(shortcut, graph.Numbered("downsample", convolution(channels*expansion, 1, stride), graph.BatchNorm{}))
+			projection := convolution(channels*expansion, 1, stride)
+			shortcut = append(shortcut, graph.Numbered("downsample", projection, graph.BatchNorm{}))
 		}
 		parts = append(parts, block(channels, stride, shortcut...))
 	}
@@ -81,9 +83,11 @@ func bottleneck(channels, stride int, shortcut ...graph.Part) graph.Part {
 	return graph.Serial(graph.Residual(body, shortcut...), graph.ReLU{})
 }
 
-// convolution keeps the plane, but for the stride. It has no bias: a BatchNorm follows it.
+// convolution keeps the size of the plane, except for the stride. It has no bias because a
+// BatchNorm follows.
 func convolution(filters, kernel, stride int) graph.Conv2D {
 	return graph.Conv2D{
-		Filters: filters, Kernel: graph.Square(kernel), Stride: graph.Square(stride), Pad: graph.Square(kernel / 2), NoBias: true,
+		Filters: filters, NoBias: true,
+		Kernel: graph.Square(kernel), Stride: graph.Square(stride), Pad: graph.Square(kernel / 2),
 	}
 }

@@ -37,7 +37,7 @@ func validate(t *testing.T, schema *jsonschema.Schema, text string) error {
 	return schema.Validate(value)
 }
 
-// TestSchemaTakesOurSpecs: the built-in networks, and every example, which a model can be made of.
+// TestSchemaTakesOurSpecs validates the built-in networks and all examples.
 func TestSchemaTakesOurSpecs(t *testing.T) {
 	schema := compileSchema(t)
 	for _, name := range models.Names() {
@@ -100,8 +100,8 @@ func fieldsOf(l graph.Layer) []reflect.StructField {
 	return slices.DeleteFunc(reflect.VisibleFields(reflect.TypeOf(l)), func(f reflect.StructField) bool { return f.Tag.Get("json") == "" })
 }
 
-// TestSchemaHasEveryKindAndField wants the kinds, the fields and the required fields of the package, no more and no less: those without
-// omitempty or omitzero are required.
+// TestSchemaHasEveryKindAndField compares the schema's kinds, fields and required fields with the
+// package's. Fields without omitempty or omitzero are required.
 func TestSchemaHasEveryKindAndField(t *testing.T) {
 	text, err := os.ReadFile(schemaFile)
 	require.NoError(t, err)
@@ -142,7 +142,8 @@ func TestSchemaHasEveryKindAndField(t *testing.T) {
 	}
 }
 
-// TestSchemaAndReaderAgree gives both every kind with every field, and then each field with a value that is of no field's type.
+// TestSchemaAndReaderAgree gives both every kind with every field, and then each field with a value
+// of a type that no field has.
 func TestSchemaAndReaderAgree(t *testing.T) {
 	schema := compileSchema(t)
 	for _, k := range graph.Kinds() {

@@ -6,20 +6,23 @@ import (
 	"convgraph/graph"
 )
 
-// SimpleConvNet is the network of Deep Learning from Scratch, section 7.5, with its constructor's arguments:
+// SimpleConvNet is the network of Deep Learning from Scratch, section 7.5, with its constructor's
+// arguments:
 //
 //	conv - relu - pool - affine - relu - affine - softmax
 type SimpleConvNet struct {
-	Input         tensor.Shape // (C, H, W)
-	FilterNum     int
-	FilterSize    int
-	Pad, Stride   int
-	HiddenSize    int
-	OutputSize    int
-	WeightInitStd graph.Init // graph.Gaussian(0.01); He for the book's "he" or "relu", Xavier for its "xavier" or "sigmoid"
+	Input       tensor.Shape // (C, H, W)
+	FilterNum   int
+	FilterSize  int
+	Pad, Stride int
+	HiddenSize  int
+	OutputSize  int
+	// WeightInitStd is graph.Gaussian(0.01) by default, He for the book's "he" or "relu", Xavier
+	// for its "xavier" or "sigmoid".
+	WeightInitStd graph.Init
 }
 
-// DefaultSimpleConvNet has the book's arguments for MNIST.
+// DefaultSimpleConvNet returns the network with the book's arguments for MNIST.
 func DefaultSimpleConvNet() SimpleConvNet {
 	return SimpleConvNet{
 		Input:     tensor.Shape{1, 28, 28},
@@ -32,7 +35,10 @@ func DefaultSimpleConvNet() SimpleConvNet {
 // Spec declares the network.
 func (n SimpleConvNet) Spec() *graph.Spec {
 	return graph.Sequential("simpleconvnet", n.Input, n.WeightInitStd,
-		graph.Conv2D{Filters: n.FilterNum, Kernel: graph.Square(n.FilterSize), Stride: graph.Square(n.Stride), Pad: graph.Square(n.Pad)},
+		graph.Conv2D{
+			Filters: n.FilterNum, Kernel: graph.Square(n.FilterSize),
+			Stride: graph.Square(n.Stride), Pad: graph.Square(n.Pad),
+		},
 		graph.ReLU{},
 		graph.MaxPool{Kernel: graph.Square(2)},
 		graph.Affine{Units: n.HiddenSize},
@@ -42,8 +48,8 @@ func (n SimpleConvNet) Spec() *graph.Spec {
 	)
 }
 
-// GradientCheckNet is the small network the book checks its gradients on (ch07/gradient_check.py): 1x10x10 images, ten 3x3 filters, ten
-// hidden units.
+// GradientCheckNet returns the small network of the book's gradient check (ch07/gradient_check.py):
+// 1x10x10 images, ten 3x3 filters, ten hidden units.
 func GradientCheckNet() SimpleConvNet {
 	n := DefaultSimpleConvNet()
 	n.Input, n.FilterNum, n.FilterSize, n.HiddenSize = tensor.Shape{1, 10, 10}, 10, 3, 10

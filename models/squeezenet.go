@@ -6,15 +6,16 @@ import (
 	"convgraph/graph"
 )
 
-// SqueezeNet is the network of Iandola et al. 2016, table 1, under torchvision's names: version 1.1 of
-// its authors' repository, which needs 2.4 times less arithmetic, or the paper's own.
+// SqueezeNet is the network of Iandola et al. 2016, table 1, with torchvision's names: version 1.1
+// of the authors' repository, which needs 2.4 times less arithmetic, or the paper's version.
 type SqueezeNet struct {
 	Classes int  // 0 is 1000
 	Size    int  // height and width of the images; 0 is 224
-	Paper   bool // version 1.0: larger filters in the first layer, and poolings that come later
+	Paper   bool // version 1.0: larger filters in the first layer, and later poolings
 }
 
-// Spec declares the network: with 1000 classes 1,235,496 parameters, 1,248,424 of version 1.0.
+// Spec declares the network. It has 1,235,496 parameters with 1000 classes; version 1.0 has
+// 1,248,424.
 func (n SqueezeNet) Spec() *graph.Spec {
 	name, features := "squeezenet1_1", squeezeNet11
 	if n.Paper {
@@ -25,7 +26,8 @@ func (n SqueezeNet) Spec() *graph.Spec {
 		graph.Numbered("features", features...),
 		graph.Numbered("classifier",
 			graph.Dropout{Rate: 0.5},
-			graph.Conv2D{Filters: orElse(n.Classes, 1000), Kernel: graph.Square(1), Init: graph.Gaussian(0.01)}, graph.ReLU{},
+			graph.Conv2D{Filters: orElse(n.Classes, 1000), Kernel: graph.Square(1), Init: graph.Gaussian(0.01)},
+			graph.ReLU{},
 			graph.GlobalAvgPool{}),
 		graph.Flatten{},
 		graph.Softmax{},
@@ -48,12 +50,14 @@ var (
 	}
 )
 
-// fire is the paper's figure 1: a 1x1 convolution squeezes the channels, then 1x1 and 3x3 convolutions
-// expand them side by side.
+// fire is the paper's figure 1: a 1x1 convolution squeezes the channels, then parallel 1x1 and 3x3
+// convolutions expand them.
 func fire(squeeze, expand int) graph.Part {
 	return graph.Serial(
 		graph.Conv2D{Name: "squeeze", Filters: squeeze, Kernel: graph.Square(1)}, graph.ReLU{},
 		graph.Branches(graph.Concat{},
 			graph.Serial(graph.Conv2D{Name: "expand1x1", Filters: expand, Kernel: graph.Square(1)}, graph.ReLU{}),
-			graph.Serial(graph.Conv2D{Name: "expand3x3", Filters: expand, Kernel: graph.Square(3), Pad: graph.Square(1)}, graph.ReLU{})))
+			graph.Serial(
+				graph.Conv2D{Name: "expand3x3", Filters: expand, Kernel: graph.Square(3), Pad: graph.Square(1)},
+				graph.ReLU{})))
 }

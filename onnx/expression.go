@@ -53,9 +53,9 @@ func alike(f, g func(float64) float64) bool {
 	return true
 }
 
-// recognised is the layer that an expression of several nodes is, if there is one; identity says that
+// recognized is the layer that an expression of several nodes is, if there is one; identity says that
 // it changes nothing.
-func (e *expression) recognised() (layer graph.Layer, identity bool) {
+func (e *expression) recognized() (layer graph.Layer, identity bool) {
 	if alike(e.at, func(x float64) float64 { return x }) {
 		return nil, true
 	}
@@ -105,7 +105,7 @@ func (im *importer) settle(v value) (value, error) {
 
 func (im *importer) emit(base value, e *expression) (value, error) {
 	if e.size > 1 {
-		layer, identity := e.recognised()
+		layer, identity := e.recognized()
 		if identity {
 			return base, nil
 		}

@@ -7,11 +7,11 @@ import (
 	"convgraph/graph"
 )
 
-// A form is a part of a normalisation that is spelled out in many nodes. Each node takes the form one
+// A form is a part of a normalization that is spelled out in many nodes. Each node takes the form one
 // step on, by the tables below; the last one makes the layer:
 //
 //	layer norm:      x - mean(x), its square, the mean of that + eps, its root, the quotient
-//	local response:  x², its mean over neighbouring channels, · alpha + k, its power, x divided by that
+//	local response:  x², its mean over neighboring channels, · alpha + k, its power, x divided by that
 //
 // Most of these values can't be computed by themselves; whatever else reads them gets an error.
 type form struct {
@@ -28,8 +28,8 @@ type formKind int
 const (
 	square formKind = iota
 	mean
-	centred
-	centredSquare
+	centered
+	centeredSquare
 	variance
 	std
 	inverseStd
@@ -39,15 +39,15 @@ const (
 )
 
 var partOf = map[formKind]string{
-	square: "a square", mean: "a mean", centred: "a value less its mean", centredSquare: "the square of a value less its mean",
+	square: "a square", mean: "a mean", centered: "a value less its mean", centeredSquare: "the square of a value less its mean",
 	variance: "a variance", std: "a std", inverseStd: "a std",
-	paddedSquare: "squares for a local response normalisation", windowMean: "means over channels", response: "a local response",
+	paddedSquare: "squares for a local response normalization", windowMean: "means over channels", response: "a local response",
 }
 
 // becomes is the value that a node makes of v where that is the next form.
 func becomes(v value, f form) value {
 	v.expr, v.form = nil, &f
-	v.pending = fmt.Errorf("reads %s, which is supported only as a part of a normalisation", partOf[f.kind])
+	v.pending = fmt.Errorf("reads %s, which is supported only as a part of a normalization", partOf[f.kind])
 	return v
 }
 
@@ -67,7 +67,7 @@ func (im *importer) reducedForm(v value, axes []int, keep, sum bool) *form {
 	switch {
 	case !keep || sum:
 		return nil
-	case v.form != nil && v.form.kind == centredSquare:
+	case v.form != nil && v.form.kind == centeredSquare:
 		if slices.Equal(v.form.axes, axes) && v.layout.same(v.form.of.layout) {
 			f := *v.form
 			f.kind = variance
@@ -86,14 +86,14 @@ func (im *importer) pairForm(s sort, u, v value) (out value, ok bool, err error)
 	switch {
 	case s == difference && v.is(mean) && v.form.of.isSame(u):
 		f := *v.form
-		f.kind = centred
+		f.kind = centered
 		f.of.single = false
 		return becomes(u, f), true, nil
-	case s == times && u.is(centred) && v.is(centred) && u.form.of.isSame(v.form.of):
+	case s == times && u.is(centered) && v.is(centered) && u.form.of.isSame(v.form.of):
 		return u.squared(), true, nil
-	case s == quotient && u.is(centred) && v.is(std), s == times && u.is(centred) && v.is(inverseStd):
+	case s == quotient && u.is(centered) && v.is(std), s == times && u.is(centered) && v.is(inverseStd):
 		return im.spelledLayerNorm(u, v)
-	case s == times && u.is(inverseStd) && v.is(centred):
+	case s == times && u.is(inverseStd) && v.is(centered):
 		return im.spelledLayerNorm(v, u)
 	case s == quotient && v.is(response) && v.form.of.isSame(u) && v.layout.same(u.layout):
 		x, err := im.settle(u)
@@ -110,7 +110,7 @@ func (v value) is(k formKind) bool { return v.form != nil && v.form.kind == k }
 
 func (v value) squared() value {
 	f := *v.form
-	f.kind = centredSquare
+	f.kind = centeredSquare
 	return becomes(v, f)
 }
 
@@ -122,7 +122,7 @@ func (im *importer) spelledLayerNorm(u, v value) (value, bool, error) {
 		return value{}, false, nil
 	}
 	if !slices.Equal(f.axes, span(f.axes[0], x.rank()-f.axes[0])) && len(f.axes) != 1 {
-		return value{}, true, fmt.Errorf("a normalisation over the axes %v of %s is not supported", f.axes, x.text())
+		return value{}, true, fmt.Errorf("a normalization over the axes %v of %s is not supported", f.axes, x.text())
 	}
 	x, err := im.settle(x)
 	if err != nil {
@@ -168,7 +168,7 @@ func (im *importer) poweredForm(v value, p float64) (value, bool) {
 	}
 	f := *v.form
 	switch {
-	case f.kind == centred && p == 2:
+	case f.kind == centered && p == 2:
 		return v.squared(), true
 	case f.kind == variance && p == 0.5 && f.eps > 0:
 		f.kind = std

@@ -62,7 +62,7 @@ type value struct {
 	expr   *expression
 	single bool // nothing else reads the step's output, as far as is known
 
-	form    *form // a part of a normalisation that is spelled out
+	form    *form // a part of a normalization that is spelled out
 	pending error // why the value can't be computed by itself
 	broken  []int // indices of unsupported nodes that it depends on
 

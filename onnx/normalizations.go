@@ -74,7 +74,7 @@ func batchNormalization(c *call) ([]value, error) {
 	return one(c.im.add(layer, []value{v}, c.node.Inputs[1], params...))
 }
 
-// scaleAndShift are the two last inputs of a normalisation, over n channels.
+// scaleAndShift are the two last inputs of a normalization, over n channels.
 func (c *call) scaleAndShift(n int, spread func(d *tensor.Dense) *tensor.Dense) ([]param, error) {
 	var params []param
 	for i, name := range []string{"weight", "bias"} {
@@ -148,7 +148,7 @@ func instanceNormalization(c *call) ([]value, error) {
 	return c.im.grouped(c, v, groups, c.float("epsilon", 1e-5), spread)
 }
 
-// instances normalises each channel of each of several images that one image here holds.
+// instances normalizes each channel of each of several images that one image here holds.
 func (c *call) instances(v value) (value, error) {
 	v, err := c.im.together(v, []int{0, 1})
 	if err != nil {
@@ -230,7 +230,7 @@ func layerNormalization(c *call) ([]value, error) {
 	return one(out, err)
 }
 
-// layerNorm normalises over the axes from one on.
+// layerNorm normalizes over the axes from one on.
 func (im *importer) layerNorm(v value, axis int, eps float64, params func(n int) ([]param, error), weight string) (value, error) {
 	if v.isBatch(axis) {
 		return value{}, fmt.Errorf("over the batch is not supported")

@@ -452,25 +452,25 @@ func TestImportRefuses(t *testing.T) {
 		{"a constant times the input", with(net(flat, node("MatMul", "y", []string{"w", "f"})), filled("w", 2, 32)), "of a constant of shape [2 32] and (N, 32) is not supported"},
 		{"an add of nothing's bias", with(net(node("Add", "y", []string{"x", "b"})), filled("b", 2)), "a constant of shape [2] doesn't broadcast to (N, 2, 4, 4)"},
 		{"means along the width", with(net(node("Sub", "y", []string{"x", "m"})), filled("m", 2)), "doesn't broadcast"},
-		{"half a normalisation", net(normalisation(func(n []schema.Node) []schema.Node { return n[:3] })...), `takes "volume", which no node before it makes`},
-		{"a normalisation of another kernel", with(net(normalisation(func(n []schema.Node) []schema.Node {
+		{"half a normalization", net(normalization(func(n []schema.Node) []schema.Node { return n[:3] })...), `takes "volume", which no node before it makes`},
+		{"a normalization of another kernel", with(net(normalization(func(n []schema.Node) []schema.Node {
 			n[3].Attributes[0].Ints[0] = 5
 			return n
-		})...), normalisationConstants()...), "of 5 channels with 1 zeros before and 1 behind them"},
-		{"a normalisation that loses its thread", with(net(normalisation(func(n []schema.Node) []schema.Node {
+		})...), normalizationConstants()...), "of 5 channels with 1 zeros before and 1 behind them"},
+		{"a normalization that loses its thread", with(net(normalization(func(n []schema.Node) []schema.Node {
 			n[6].Inputs[0] = "a"
 			return n
-		})...), normalisationConstants()...), "a power of 0.5 is supported only as a part of an activation"},
-		{"a reshape in a normalisation", with(net(normalisation(func(n []schema.Node) []schema.Node { return n })...),
-			append(normalisationConstants()[1:], integers("volume", -1, 2, 1, 4, 4))...), "of 3 channels with 1 zeros before and 1 behind them"},
+		})...), normalizationConstants()...), "a power of 0.5 is supported only as a part of an activation"},
+		{"a reshape in a normalization", with(net(normalization(func(n []schema.Node) []schema.Node { return n })...),
+			append(normalizationConstants()[1:], integers("volume", -1, 2, 1, 4, 4))...), "of 3 channels with 1 zeros before and 1 behind them"},
 		{"a squeeze of another axis", with(net(branching(1, node("Squeeze", "s", []string{"d", "other"}))...),
-			append(normalisationConstants(), integers("other", 2))...), "axis 2 of (N, 1, 2, 4, 4): want one of size 1"},
-		{"a branch that is not taken", with(net(branching(2, node("Squeeze", "s", []string{"d", "one"}))...), normalisationConstants()...),
+			append(normalizationConstants(), integers("other", 2))...), "axis 2 of (N, 1, 2, 4, 4): want one of size 1"},
+		{"a branch that is not taken", with(net(branching(2, node("Squeeze", "s", []string{"d", "one"}))...), normalizationConstants()...),
 			"else_branch has no graph with 1 outputs"},
-		{"another branch", with(net(branching(1, node("Relu", "s", []string{"d"}))...), normalisationConstants()...),
+		{"another branch", with(net(branching(1, node("Relu", "s", []string{"d"}))...), normalizationConstants()...),
 			`node "the Relu" (Relu): reads means over channels`},
-		{"a branch of something else", with(net(branching(1, node("Squeeze", "s", []string{"c", "one"}))...), normalisationConstants()...),
-			"reads squares for a local response normalisation"},
+		{"a branch of something else", with(net(branching(1, node("Squeeze", "s", []string{"c", "one"}))...), normalizationConstants()...),
+			"reads squares for a local response normalization"},
 		{"a branch elsewhere", net(node("If", "y", x)), "its condition depends on the images"},
 		{"two depths", with(net(node("Equal", "e", []string{"p", "p"}), node("If", "y", []string{"e"})), integers("p", 1, 2)), "its condition has shape [2]"},
 	}
@@ -482,8 +482,8 @@ func TestImportRefuses(t *testing.T) {
 	}
 }
 
-// normalisation is LRN of size 3 as PyTorch spells it out.
-func normalisation(edit func([]schema.Node) []schema.Node) []schema.Node {
+// normalization is LRN of size 3 as PyTorch spells it out.
+func normalization(edit func([]schema.Node) []schema.Node) []schema.Node {
 	return edit([]schema.Node{
 		node("Mul", "a", []string{"x", "x"}), node("Reshape", "b", []string{"a", "volume"}), node("Pad", "c", []string{"b", "pads"}),
 		node("AveragePool", "d", []string{"c"}, "kernel_shape", []int64{3, 1, 1}), node("Squeeze", "e", []string{"d", "one"}),
@@ -492,9 +492,9 @@ func normalisation(edit func([]schema.Node) []schema.Node) []schema.Node {
 	})
 }
 
-// branching is a normalisation as PyTorch's older exporter writes it: the depth is squeezed away in a branch, if it is as large as said.
+// branching is a normalization as PyTorch's older exporter writes it: the depth is squeezed away in a branch, if it is as large as said.
 func branching(depth int64, branch schema.Node) []schema.Node {
-	return normalisation(func(n []schema.Node) []schema.Node {
+	return normalization(func(n []schema.Node) []schema.Node {
 		then := &schema.Graph{Nodes: []schema.Node{branch}, Outputs: []schema.ValueInfo{{Name: "s"}}}
 		value := func(name string, v int64) schema.Node { return node("Constant", name, nil, "value_int", int(v)) }
 		return slices.Concat(n[:4], []schema.Node{
@@ -506,16 +506,16 @@ func branching(depth int64, branch schema.Node) []schema.Node {
 	})
 }
 
-func normalisationConstants() []schema.Tensor {
+func normalizationConstants() []schema.Tensor {
 	return []schema.Tensor{
 		integers("volume", -1, 1, 2, 4, 4), integers("pads", 0, 0, 1, 0, 0, 0, 0, 1, 0, 0), integers("one", 1), integers("images", 0, 2, 4, 4),
 		floats("alpha", nil, 0.3), floats("k", nil, 2), floats("beta", nil, 0.5),
 	}
 }
 
-func TestImportSpelledOutNormalisation(t *testing.T) {
-	nodes := normalisation(func(n []schema.Node) []schema.Node { return n })
-	m, err := decode(t, with(net(nodes...), normalisationConstants()...))
+func TestImportSpelledOutNormalization(t *testing.T) {
+	nodes := normalization(func(n []schema.Node) []schema.Node { return n })
+	m, err := decode(t, with(net(nodes...), normalizationConstants()...))
 	require.NoError(t, err)
 	require.Len(t, m.Spec().Layers, 1)
 	got := m.Spec().Layers[0].(graph.LRN)

@@ -102,7 +102,7 @@ func reduce(layer graph.Layer, sum bool) func(c *call) ([]value, error) {
 }
 
 // reduced is a layout with some axes of size 1, or without them. It is that of a value that only a
-// spelled-out normalisation reads.
+// spelled-out normalization reads.
 func (l layout) reduced(over []int, keep bool) layout {
 	var axes [][]int
 	for i, atoms := range l.axes {

@@ -339,7 +339,7 @@ func writeGroupNorm(e *exporter, n *graph.Node) error {
 	return nil
 }
 
-// writeLayerNorm normalises the last axis, which is made the channels' for images.
+// writeLayerNorm normalizes the last axis, which is made the channels' for images.
 func writeLayerNorm(e *exporter, n *graph.Node) error {
 	l := n.Layer.(graph.LayerNorm)
 	params, err := e.params("weight", "bias")

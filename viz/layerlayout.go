@@ -85,7 +85,7 @@ func (g LayerGraph) layOut() (*layerLayout, error) {
 	if g.Title != "" {
 		top += titleHeight
 	}
-	for i, c := range placed.Centres {
+	for i, c := range placed.Centers {
 		size := f.Sizes[i]
 		l.stacks[i].rect = rect{layerMargin + c.Across - size.Across/2, top + c.Along - size.Along/2, size.Across,
 			size.Along}

@@ -37,7 +37,7 @@ type Point struct{ Along, Across float64 }
 
 // A Layout is a network with places for everything. The places begin at 0 in both directions.
 type Layout struct {
-	Centres []Point // of the nodes
+	Centers []Point // of the nodes
 	Wires   []Wire
 	Size    Size
 }
@@ -67,7 +67,7 @@ func Place(g Graph, gaps Gaps) (*Layout, error) {
 		return nil, err
 	}
 	n := len(g.Sizes)
-	l := &layouter{Graph: g, gaps: gaps, centres: make([]Point, n), lanes: map[[2]int]float64{}}
+	l := &layouter{Graph: g, gaps: gaps, centers: make([]Point, n), lanes: map[[2]int]float64{}}
 	whole := series{leaf(0)}
 	if n > 1 {
 		inner := make([]int, n-2)
@@ -79,7 +79,7 @@ func Place(g Graph, gaps Gaps) (*Layout, error) {
 	}
 	e := whole.extent(l)
 	whole.place(l, 0, e.before)
-	return &Layout{Centres: l.centres, Wires: l.wires(), Size: Size{e.along, e.before + e.after}}, nil
+	return &Layout{Centers: l.centers, Wires: l.wires(), Size: Size{e.along, e.before + e.after}}, nil
 }
 
 func (g Graph) check() error {
@@ -107,7 +107,7 @@ func (g Graph) check() error {
 type layouter struct {
 	Graph
 	gaps    Gaps
-	centres []Point
+	centers []Point
 	lanes   map[[2]int]float64 // of wires that have a lane of their own
 }
 
@@ -236,7 +236,7 @@ func (l *layouter) wires() (all []Wire) {
 
 // edge is the middle of a node's side, behind it or before it.
 func (l *layouter) edge(n int, side float64) Point {
-	c := l.centres[n]
+	c := l.centers[n]
 	return Point{c.Along + side*l.Sizes[n].Along/2, c.Across}
 }
 

@@ -31,7 +31,7 @@ func place(t *testing.T, g Graph) *Layout {
 // A list of layers is a column.
 func TestChain(t *testing.T) {
 	l := place(t, square(nil, []int{0}, []int{1}))
-	assert.Equal(t, []Point{{0.5, 0.5}, {2.5, 0.5}, {4.5, 0.5}}, l.Centres)
+	assert.Equal(t, []Point{{0.5, 0.5}, {2.5, 0.5}, {4.5, 0.5}}, l.Centers)
 	assert.Equal(t, Size{5, 1}, l.Size)
 	assert.Equal(t, Wire{From: 0, To: 1, Start: Point{1, 0.5}, End: Point{2, 0.5}, Across: 0.5, Bend: 1, Unbend: 1}, l.Wires[0])
 }
@@ -39,7 +39,7 @@ func TestChain(t *testing.T) {
 // A shortcut is a lane beside the block; the block keeps its axis.
 func TestShortcut(t *testing.T) {
 	l := place(t, square(nil, []int{0}, []int{1}, []int{2, 0}))
-	for _, c := range l.Centres {
+	for _, c := range l.Centers {
 		assert.Equal(t, 0.5, c.Across)
 	}
 	body, shortcut := l.Wires[2], l.Wires[3]
@@ -52,17 +52,17 @@ func TestShortcut(t *testing.T) {
 // Branches lie side by side in the order in which their join reads them, whatever the order of the nodes.
 func TestBranches(t *testing.T) {
 	l := place(t, square(nil, []int{0}, []int{0}, []int{2}, []int{3, 1}))
-	assert.Less(t, l.Centres[2].Across, l.Centres[1].Across)
-	assert.Equal(t, l.Centres[2].Across, l.Centres[3].Across, "one branch is one column")
-	assert.Equal(t, l.Centres[1].Along, l.Centres[2].Along, "what reads the same node begins at one height")
-	assert.Equal(t, (l.Centres[1].Across+l.Centres[2].Across)/2, l.Centres[0].Across, "the fork is in the middle")
-	assert.Equal(t, l.Centres[0].Across, l.Centres[4].Across)
+	assert.Less(t, l.Centers[2].Across, l.Centers[1].Across)
+	assert.Equal(t, l.Centers[2].Across, l.Centers[3].Across, "one branch is one column")
+	assert.Equal(t, l.Centers[1].Along, l.Centers[2].Along, "what reads the same node begins at one height")
+	assert.Equal(t, (l.Centers[1].Across+l.Centers[2].Across)/2, l.Centers[0].Across, "the fork is in the middle")
+	assert.Equal(t, l.Centers[0].Across, l.Centers[4].Across)
 }
 
 // What can't be taken apart is a column with lanes: 1 and 2 read 0, 3 reads both, 4 reads 1 and 3.
 func TestTangle(t *testing.T) {
 	l := place(t, square(nil, []int{0}, []int{0, 1}, []int{1, 2}, []int{2, 3}))
-	for i, c := range l.Centres {
+	for i, c := range l.Centers {
 		assert.Equal(t, 0.5, c.Across, i)
 	}
 	checkApart(t, square(nil, []int{0}, []int{0, 1}, []int{1, 2}, []int{2, 3}), l)
@@ -203,15 +203,15 @@ type failer interface{ Errorf(string, ...any) }
 
 func checkApart(t failer, g Graph, l *Layout) {
 	const skin = 1e-9
-	for i, c := range l.Centres {
+	for i, c := range l.Centers {
 		s := g.Sizes[i]
 		assert.GreaterOrEqual(t, c.Along-s.Along/2, -skin)
 		assert.LessOrEqual(t, c.Along+s.Along/2, l.Size.Along+skin)
 		assert.GreaterOrEqual(t, c.Across-s.Across/2, -skin)
 		assert.LessOrEqual(t, c.Across+s.Across/2, l.Size.Across+skin)
 		for j := range i {
-			along := (s.Along+g.Sizes[j].Along)/2 - math.Abs(c.Along-l.Centres[j].Along)
-			across := (s.Across+g.Sizes[j].Across)/2 - math.Abs(c.Across-l.Centres[j].Across)
+			along := (s.Along+g.Sizes[j].Along)/2 - math.Abs(c.Along-l.Centers[j].Along)
+			across := (s.Across+g.Sizes[j].Across)/2 - math.Abs(c.Across-l.Centers[j].Across)
 			assert.False(t, along > skin && across > skin, "nodes %d and %d overlap", i, j)
 		}
 	}
@@ -227,8 +227,8 @@ func checkApart(t failer, g Graph, l *Layout) {
 		assert.LessOrEqual(t, w.Start.Along, w.Bend+skin, name)
 		assert.LessOrEqual(t, w.Bend, w.Unbend+skin, name)
 		assert.LessOrEqual(t, w.Unbend, w.End.Along-unit.Along+skin, name)
-		assert.LessOrEqual(t, math.Abs(w.End.Across-l.Centres[w.To].Across), g.Sizes[w.To].Across/2, name)
-		for i, c := range l.Centres {
+		assert.LessOrEqual(t, math.Abs(w.End.Across-l.Centers[w.To].Across), g.Sizes[w.To].Across/2, name)
+		for i, c := range l.Centers {
 			s := g.Sizes[i]
 			inside := math.Abs(w.Across-c.Across) < s.Across/2-skin
 			beside := w.Bend < c.Along+s.Along/2-skin && w.Unbend > c.Along-s.Along/2+skin

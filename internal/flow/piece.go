@@ -19,10 +19,10 @@ func (n leaf) extent(l *layouter) extent {
 }
 
 func (n leaf) place(l *layouter, along, axis float64) {
-	l.centres[n] = Point{along + l.Sizes[n].Along/2, axis}
+	l.centers[n] = Point{along + l.Sizes[n].Along/2, axis}
 }
 
-// A gap is a wire between neighbours.
+// A gap is a wire between neighbors.
 type gap struct{}
 
 func (gap) extent(l *layouter) extent { return extent{along: l.gaps.Along} }

@@ -104,7 +104,7 @@ func (t AttributeType) String() string {
 }
 
 // Attribute is AttributeProto. Type says which of the other fields holds the
-// value; types from Tensors on are recognised and not read. In a function's node
+// value; types from Tensors on are recognized and not read. In a function's node
 // Reference names the attribute of the function that gives the value.
 type Attribute struct {
 	Name      string

@@ -42,7 +42,7 @@ func layOut(nodes []graphNode) ([]wire, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i, c := range l.Centres {
+	for i, c := range l.Centers {
 		nodes[steps[i]].Along, nodes[steps[i]].Across = c.Along, c.Across
 	}
 	wires := make([]wire, len(l.Wires))
