@@ -29,7 +29,7 @@ type network struct {
 	Logits     bool        `json:"logits"`        // the last layer gives what they are computed from
 	Mean       []float64   `json:"mean"`          // that is subtracted from a picture's intensities, if any
 	Std        []float64   `json:"std"`           // that they are divided by, if any
-	Methods    []string    `json:"methods"`       // of heat that says what a decision hangs on; none for a network of maps
+	Methods    []string    `json:"methods"`       // of heat that says what a decision depends on; none for a network of maps
 	Loss       graph.Loss  `json:"loss"`
 
 	index map[*graph.Node]int // of each layer; the network's input has none
