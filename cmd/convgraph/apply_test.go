@@ -27,8 +27,7 @@ func TestApply(t *testing.T) {
 	requireGolden(t, "responses-colour.png", out)
 }
 
-// The answers are the plain correlation: no bias, no padding, stride 1, whatever the model's layer
-// has.
+// TestRespond expects the plain correlation: no bias, no padding, stride 1, whatever the layer has.
 func TestRespond(t *testing.T) {
 	f := viz.Filters{Out: 2, In: 1, Height: 1, Width: 2, Data: []float32{1, -1, 0.5, 0.5}}
 	img := viz.Planes{Count: 1, Height: 2, Width: 3, Data: []float32{1, 2, 4, 0, 0, 8}}
@@ -66,7 +65,7 @@ func TestApplyFailures(t *testing.T) {
 	assert.NoFileExists(t, out)
 }
 
-// TestApplyPicksFilters: the filters that are named, in their order; others are refused.
+// TestApplyPicksFilters draws the given filters in their order, and refuses others.
 func TestApplyPicksFilters(t *testing.T) {
 	params, out := saved(t, builtIn(t, "lenet")), filepath.Join(t.TempDir(), "a.png")
 	drawn := map[string]bool{}
@@ -80,7 +79,7 @@ func TestApplyPicksFilters(t *testing.T) {
 	fail(t, cli.BadUsage, "-filter has 6: there are filters 0 to 5", "apply", params, "-o", out, "-filter", "1,6")
 }
 
-// TestApplySortsByOrientation: vertical edges come first; by number they come as they are.
+// TestApplySortsByOrientation puts vertical edges first; -sort number keeps the order.
 func TestApplySortsByOrientation(t *testing.T) {
 	f := viz.Filters{Out: 3, In: 1, Height: 3, Width: 3, Data: []float32{
 		0, 0, 0, 0, 1, 0, 0, 0, 0,

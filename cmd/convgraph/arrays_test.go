@@ -31,7 +31,7 @@ func TestRunAll(t *testing.T) {
 	assert.Equal(t, arrays["probabilities"].Data(), arrays["softmax1"].Data())
 }
 
-// One image may come without the batch's axis, and the features of a row in any shape.
+// TestRunTakesOneImage takes one image without the batch axis, and feature vectors of any shape.
 func TestRunTakesOneImage(t *testing.T) {
 	dir := t.TempDir()
 	params, out := filepath.Join(dir, "net.safetensors"), filepath.Join(dir, "out.npz")
@@ -65,7 +65,7 @@ func TestRunTakesOneImage(t *testing.T) {
 	}
 }
 
-// TestRunFloat64 wants float64 out, and the float32 answer near it but not the same.
+// TestRunFloat64 expects float64 logits, near the float32 ones but not equal.
 func TestRunFloat64(t *testing.T) {
 	params := small(t)
 	single, double := answers(t, params, "testdata/small_io.npz"), answers(t, params, "testdata/small_io.npz", "-float64")
@@ -74,8 +74,8 @@ func TestRunFloat64(t *testing.T) {
 	assert.NotEqual(t, formats.Convert(single, tensor.Float64).Data(), double.Data())
 }
 
-// TestRunGivesLogitsOnly of a network without softmax.
-func TestRunGivesLogitsOnly(t *testing.T) {
+// TestRunWithoutSoftmax expects logits and no probabilities.
+func TestRunWithoutSoftmax(t *testing.T) {
 	m, err := graph.New(graph.Sequential("plain", tensor.Shape{1, 8, 8}, graph.He(), graph.Affine{Units: 2}))
 	require.NoError(t, err)
 	dir := t.TempDir()
@@ -87,8 +87,7 @@ func TestRunGivesLogitsOnly(t *testing.T) {
 	assert.Contains(t, arrays, "logits")
 }
 
-// TestGradients holds the command's numbers against PyTorch's, and its float64 ones against the
-// package's to the bit.
+// TestGradients compares the numbers with PyTorch's, and in float64 bit by bit with the package's.
 func TestGradients(t *testing.T) {
 	params := small(t)
 	in := readArrays(t, "testdata/small_io.npz")

@@ -16,7 +16,7 @@ import (
 	"convgraph/internal/cli"
 )
 
-// TestAtlasOfDigits: a network of digits is shown MNIST's, and the same arguments give the same
+// TestAtlasOfDigits: a network of digits gets MNIST's images, and the same arguments give the same
 // picture.
 func TestAtlasOfDigits(t *testing.T) {
 	params, out := saved(t, smallBuiltIn(t, "simpleconvnet")), filepath.Join(t.TempDir(), "a.png")
@@ -48,8 +48,8 @@ func TestAtlasOfDigits(t *testing.T) {
 	assert.NotEqual(t, first, other)
 }
 
-// TestAtlasSearchesEveryForm finds the same strongest answers in all forms of the same pictures,
-// and leaves out a damaged one.
+// TestAtlasSearchesEveryForm finds the same strongest responses in all forms of the same pictures,
+// and skips a corrupt one.
 func TestAtlasSearchesEveryForm(t *testing.T) {
 	m := readModel(t, colours(t, "", graph.Softmax{}))
 	dir, _ := album(t)
@@ -83,8 +83,8 @@ func TestAtlasSearchesEveryForm(t *testing.T) {
 	assert.ErrorContains(t, err, "-data: ")
 }
 
-// TestAtlasSearchFindsTheStrongest compares the images and their answers with the layer's own
-// values.
+// TestAtlasSearchFindsTheStrongest compares the found images with the layer's values for all
+// images.
 func TestAtlasSearchFindsTheStrongest(t *testing.T) {
 	params := colours(t, "", graph.Softmax{})
 	dir, pictures := album(t)
@@ -131,7 +131,7 @@ func TestAtlasSearchFindsTheStrongest(t *testing.T) {
 	}
 }
 
-// TestAtlasLayers: what blocks give, the layers outside them, and the classes.
+// TestAtlasLayers expects the outputs of blocks, the layers outside blocks, and the classes.
 func TestAtlasLayers(t *testing.T) {
 	names := func(spec *graph.Spec, c atlas) (names []string) {
 		m, err := graph.New(spec)
@@ -161,7 +161,7 @@ func TestAtlasFailures(t *testing.T) {
 	assert.NoFileExists(t, out)
 }
 
-// TestCutTo: a field keeps its size where the picture is large enough.
+// TestCutTo: a receptive field keeps its size if the picture is large enough.
 func TestCutTo(t *testing.T) {
 	picture := image.Rect(0, 0, 10, 8)
 	assert.Equal(t, image.Rect(0, 2, 4, 6), cutTo(image.Rect(-2, 2, 2, 6), picture))

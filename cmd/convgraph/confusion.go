@@ -92,9 +92,9 @@ func (c *confusion) sheet(spec *graph.Spec, set dataset.Dataset, title string, n
 	if len(shown) == 0 {
 		return removeIfThere(path)
 	}
-	s := viz.ContactSheet{Title: "Misclassified: " + title, Note: fmt.Sprintf("%d are wrong", len(mistakes))}
+	s := viz.ContactSheet{Title: "Misclassified: " + title, Note: count(len(mistakes), "mistake")}
 	if len(shown) < len(mistakes) {
-		s.Note += fmt.Sprintf("; the %d that the model is surest of", len(shown))
+		s.Note += fmt.Sprintf(", the %d surest", len(shown))
 	}
 	pixels := make([]float32, set.Shape().TotalSize())
 	for _, mk := range shown {
@@ -107,7 +107,7 @@ func (c *confusion) sheet(spec *graph.Spec, set dataset.Dataset, title string, n
 		}
 		s.Items = append(s.Items, viz.Item{
 			Image: img, Wrong: true,
-			Caption: fmt.Sprintf("%s, said %s\nNo. %d, %s", names[mk.label], names[mk.predicted], mk.index, classify.Percent(mk.probability)),
+			Caption: fmt.Sprintf("%s, predicted %s\nNo. %d, %s", names[mk.label], names[mk.predicted], mk.index, classify.Percent(mk.probability)),
 		})
 	}
 	return viz.WritePNG(path, s)

@@ -23,7 +23,7 @@ func TestConfusion(t *testing.T) {
 	requireGolden(t, "confusion.png", filepath.Join(dir, "confusion.png"))
 	requireGolden(t, "misclassified.png", filepath.Join(dir, "misclassified.png"))
 
-	// The figures are those of train.Confuse.
+	// The figures are train.Confuse's.
 	m, err := graph.Load(params)
 	require.NoError(t, err)
 	_, set, err := dataset.OpenIDX(data)
@@ -59,8 +59,8 @@ func TestMistakesAreInOrder(t *testing.T) {
 	}
 }
 
-// With nothing to show, a sheet of an earlier run doesn't stay behind.
-func TestConfusionWithoutMistakesToShow(t *testing.T) {
+// TestConfusionRemovesAnOldSheet: without mistakes to show, the sheet of an earlier run is removed.
+func TestConfusionRemovesAnOldSheet(t *testing.T) {
 	params, data, dir := saved(t, builtIn(t, "lenet-modern")), digitsFolder(t, 5), t.TempDir()
 	sheet := filepath.Join(dir, "misclassified.png")
 	require.NoError(t, os.WriteFile(sheet, nil, 0o644))

@@ -16,8 +16,8 @@ import (
 	"convgraph/internal/testutil"
 )
 
-// TestFeaturesOfNets draws the built-in nets that differ in kind, those of large pictures in small,
-// and compares LeNet's overview.
+// TestFeaturesOfNets draws built-in networks of different kinds at small sizes, and compares
+// LeNet's overview.
 func TestFeaturesOfNets(t *testing.T) {
 	path := page(t)
 	names := []string{"simpleconvnet", "lenet", "lenet-tanh", "lenet-modern", "lenet-wide", "alexnet", "squeezenet1_1", "resnet20"}
@@ -70,8 +70,8 @@ func branchedNet(head ...graph.Part) *graph.Spec {
 		graph.GlobalAvgPool{}, graph.Serial(head...))
 }
 
-// TestFeaturesOfBranches wants a page a layer in the layers' order, which says what it reads, and
-// an answer for each loss.
+// TestFeaturesOfBranches expects a page for each layer, in order, with what it reads, and a
+// prediction for each loss.
 func TestFeaturesOfBranches(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -111,8 +111,8 @@ func TestFeaturesOfBranches(t *testing.T) {
 	}
 }
 
-// TestOverviewOfManyLayers wants a short list to be whole, and of a long network what its blocks
-// give.
+// TestOverviewOfManyLayers shows all layers of a short network, and the outputs of blocks of a long
+// one.
 func TestOverviewOfManyLayers(t *testing.T) {
 	for name, want := range map[string]struct {
 		least, most int

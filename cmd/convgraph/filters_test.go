@@ -29,7 +29,7 @@ func TestFilters(t *testing.T) {
 	requireGolden(t, "filters-colour.png", colour)
 }
 
-// A filter over some of the channels has zeros for the others, and its weights where they belong.
+// TestFiltersOfPartialConnections expects zeros for channels that a filter doesn't read.
 func TestFiltersOfPartialConnections(t *testing.T) {
 	spec := graph.Sequential("partial", tensor.Shape{3, 4, 4}, graph.He(),
 		graph.Conv2D{Filters: 2, Kernel: graph.Square(1), Connections: [][]int{{0, 2}, {1}}})
@@ -52,7 +52,7 @@ func TestFiltersFailures(t *testing.T) {
 	assert.NoFileExists(t, out)
 }
 
-// TestPicturesArePNG: a name that promises another format is refused before anything is computed.
+// TestPicturesArePNG: other extensions than .png are refused before anything is computed.
 func TestPicturesArePNG(t *testing.T) {
 	for _, command := range [][]string{
 		{"filters", "p.safetensors"}, {"apply", "p.safetensors"}, {"saliency", "p.safetensors", "x.png"},
@@ -64,7 +64,7 @@ func TestPicturesArePNG(t *testing.T) {
 	}
 }
 
-// TestFiltersBefore: the left picture is that of the earlier file.
+// TestFiltersBefore: the left picture shows the earlier file.
 func TestFiltersBefore(t *testing.T) {
 	params, out := saved(t, builtIn(t, "lenet")), filepath.Join(t.TempDir(), "f.png")
 	succeed(t, "filters", params, "-o", out)

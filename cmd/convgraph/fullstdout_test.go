@@ -14,7 +14,7 @@ type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
 
-// TestWriteErrorsOfStdout: whatever prints figures fails if they can't be written.
+// TestWriteErrorsOfStdout: every command that prints figures fails if stdout can't be written.
 func TestWriteErrorsOfStdout(t *testing.T) {
 	params, picture, data, dir := saved(t, builtIn(t, "simpleconvnet")), page(t), digitsFolder(t, 20), t.TempDir()
 	for _, args := range [][]string{

@@ -12,8 +12,8 @@ import (
 	"convgraph/viz"
 )
 
-// TestGraphOfBranches wants the layers of a network with branches, its ops where they are asked
-// for, and a list's ops as ever.
+// TestGraphOfBranches expects the layers of a network with branches, its ops with -ops, and the ops
+// of a network without branches.
 func TestGraphOfBranches(t *testing.T) {
 	dir := t.TempDir()
 	draw := func(args ...string) string {
@@ -35,7 +35,7 @@ func TestGraphOfBranches(t *testing.T) {
 	assert.Contains(t, draw("simpleconvnet", ".svg"), "conv1.weight")
 }
 
-// TestLayerTexts wants what isn't usual about a layer in a few words.
+// TestLayerTexts expects the settings of a layer that differ from the defaults.
 func TestLayerTexts(t *testing.T) {
 	square := graph.Square
 	for want, l := range map[string]graph.Layer{
@@ -55,8 +55,7 @@ func TestLayerTexts(t *testing.T) {
 	}
 }
 
-// TestLayerKindsInPictures wants a kind for each layer there is, and "other" only for the few that
-// it is for.
+// TestLayerKindsInPictures expects a kind for every layer, and "other" only for a few.
 func TestLayerKindsInPictures(t *testing.T) {
 	other := map[string]bool{
 		"flatten": true, "slice": true, "channel_shuffle": true, "pad_channels": true, "dropout": true, "dropout2d": true, "stochastic_depth": true,

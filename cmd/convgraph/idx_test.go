@@ -12,7 +12,7 @@ import (
 	"convgraph/train/mnist"
 )
 
-// idxFolder is a folder of IDX files with the first images of MNIST.
+// idxFolder writes a folder of IDX files with MNIST's first images.
 func idxFolder(t *testing.T, training, test int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -23,7 +23,7 @@ func idxFolder(t *testing.T, training, test int) string {
 	return dir
 }
 
-// digitsFolder holds the first so many of MNIST's test images as training and as test set.
+// digitsFolder writes the first of MNIST's test images as training and as test set.
 func digitsFolder(t *testing.T, n int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -53,7 +53,7 @@ func writeIDX(t *testing.T, prefix string, ds dataset.Dataset) {
 	require.NoError(t, os.WriteFile(prefix+"-labels-idx1-ubyte", labels, 0o644))
 }
 
-// idxHeader says bytes (type 8), and their shape.
+// idxHeader returns the header of an IDX file of bytes (type 8).
 func idxHeader(dimensions byte, sizes ...int) []byte {
 	header := []byte{0, 0, 8, dimensions}
 	for _, n := range sizes {

@@ -14,15 +14,14 @@ import (
 	"convgraph/internal/cli"
 )
 
-// convgraph runs the command as main does.
+// convgraph runs the command like main.
 func convgraph(args ...string) (code int, stdout, stderr string) {
 	var out, diagnostics bytes.Buffer
 	code = run(args, &out, &diagnostics)
 	return code, out.String(), diagnostics.String()
 }
 
-// succeed runs the command, wants it to succeed without a word on stderr, and gives what it
-// printed.
+// succeed runs the command, requires success and an empty stderr, and returns stdout.
 func succeed(t *testing.T, args ...string) string {
 	t.Helper()
 	code, stdout, stderr := convgraph(args...)
@@ -31,7 +30,7 @@ func succeed(t *testing.T, args ...string) string {
 	return stdout
 }
 
-// fail runs the command and wants the exit code, nothing on stdout and one line on stderr that has
+// fail runs the command and requires the exit code, an empty stdout, and one line on stderr with
 // the text.
 func fail(t *testing.T, want int, text string, args ...string) {
 	t.Helper()
@@ -42,13 +41,13 @@ func fail(t *testing.T, want int, text string, args ...string) {
 	assert.Contains(t, stderr, text)
 }
 
-// small is the parameter file of testdata's small network.
+// small returns the parameter file of testdata's small network.
 func small(t *testing.T) string {
 	t.Helper()
 	return imported(t, "testdata/small.safetensors", "testdata/small.json")
 }
 
-// imported is the parameter file of another program's file.
+// imported imports another program's file and returns the parameter file.
 func imported(t *testing.T, file, model string, more ...string) string {
 	t.Helper()
 	params := filepath.Join(t.TempDir(), "params.safetensors")
@@ -56,7 +55,7 @@ func imported(t *testing.T, file, model string, more ...string) string {
 	return params
 }
 
-// readArrays is an .npz file by names.
+// readArrays reads an .npz file.
 func readArrays(t *testing.T, path string) map[string]*tensor.Dense {
 	t.Helper()
 	arrays, err := npz.ReadFile(path)
@@ -68,7 +67,7 @@ func readArrays(t *testing.T, path string) map[string]*tensor.Dense {
 	return byName
 }
 
-// assertClose wants two arrays of any float type to agree in shape and, up to delta, in values.
+// assertClose asserts that two arrays have the same shape and, up to delta, the same values.
 func assertClose(t *testing.T, want, got *tensor.Dense, delta float64, what string) {
 	t.Helper()
 	require.NotNil(t, want, what)

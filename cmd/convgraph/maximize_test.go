@@ -31,7 +31,7 @@ func TestMaximize(t *testing.T) {
 	assert.Equal(t, readPNG(t, filepath.Join(dir, "a.png")), readPNG(t, filepath.Join(dir, "b.png")))
 }
 
-// patch is a network of one filter: what excites it most is known.
+// patch is a network of one filter, whose most exciting input is known.
 func patch(t *testing.T, rest ...graph.Part) *graph.Model {
 	t.Helper()
 	filter := graph.Conv2D{Filters: 1, Kernel: graph.Square(3)}
@@ -43,8 +43,8 @@ func patch(t *testing.T, rest ...graph.Part) *graph.Model {
 	return m
 }
 
-// TestAscentFindsTheFilter: in the window of the middle unit, white where the weight is positive
-// and black where it is negative.
+// TestAscentFindsTheFilter expects, in the middle unit's window, white for positive weights and
+// black for negative ones.
 func TestAscentFindsTheFilter(t *testing.T) {
 	x, answer, err := ascent{steps: 100, rate: 0.05, seed: 1}.climb(patch(t), "conv1", 0)
 	require.NoError(t, err)
@@ -55,8 +55,8 @@ func TestAscentFindsTheFilter(t *testing.T) {
 	}
 }
 
-// TestAscentWakesARectifier: the unit is silent for the noise of every start, and the way to it
-// begins before the rectifier.
+// TestAscentWakesARectifier: the unit responds to no start, so the ascent begins before the
+// rectifier.
 func TestAscentWakesARectifier(t *testing.T) {
 	m := patch(t, graph.ReLU{})
 	bias, err := m.Param("conv1.bias")
@@ -71,7 +71,7 @@ func TestAscentWakesARectifier(t *testing.T) {
 	assert.EqualError(t, err, `layer "relu1", unit 0 is dead: it answers nothing to what was tried, and no small change makes it answer`)
 }
 
-// Blur moves values to their neighbours and loses none.
+// TestSoften: blur moves values to their neighbours and keeps their sum.
 func TestSoften(t *testing.T) {
 	x := tensor.New(tensor.WithShape(1, 1, 3, 3), tensor.WithBacking([]float32{0, 0, 0, 0, 1, 0, 0, 0, 0}))
 	soften(x, 0.4)
@@ -118,7 +118,7 @@ func TestMaximizeWithoutImages(t *testing.T) {
 	fail(t, cli.Failed, `model "patch" takes 1×9×9, the images in `+data+` are 1×28×28`, "maximize", params, "-layer", "conv1", "-unit", "0", "-o", out, "-data", data)
 }
 
-// TestMaximizeOfFolders: the nine training images come from class folders as well.
+// TestMaximizeOfFolders finds the nine training images in class folders, too.
 func TestMaximizeOfFolders(t *testing.T) {
 	params, folder, dir := saved(t, smallAlexNet()), filepath.Join(t.TempDir(), "images"), t.TempDir()
 	succeed(t, "images", "-data", idxFolder(t, 30, 20), "-o", folder)
@@ -129,9 +129,9 @@ func TestMaximizeOfFolders(t *testing.T) {
 		"maximize", params, "-layer", "conv1", "-unit", "2", "-o", filepath.Join(dir, "b.png"), "-data", t.TempDir(), "-steps", "1")
 }
 
-// TestBlurTakesNothingFromTheAnswer: the last steps, which aren't blurred, come to what the pixels'
-// bounds allow.
-func TestBlurTakesNothingFromTheAnswer(t *testing.T) {
+// TestBlurCostsNoResponse: the last steps, without blur, reach the largest response within the
+// pixels' bounds.
+func TestBlurCostsNoResponse(t *testing.T) {
 	_, answer, err := ascent{steps: 100, rate: 0.05, blur: 0.3, seed: 1}.climb(patch(t), "conv1", 0)
 	require.NoError(t, err)
 	assert.InDelta(t, 5, answer, 1e-3)
@@ -151,7 +151,7 @@ func TestMaximizeFailures(t *testing.T) {
 	assert.NoFileExists(t, out)
 }
 
-// TestSameUnitBefore follows a unit through the layers that move maps.
+// TestSameUnitBefore follows a unit back through layers that reorder maps.
 func TestSameUnitBefore(t *testing.T) {
 	m, err := graph.New(graph.Sequential("moves", tensor.Shape{1, 8, 8}, graph.He(),
 		graph.Conv2D{Name: "a", Filters: 4, Kernel: graph.Square(1)},
@@ -180,7 +180,7 @@ func TestSameUnitBefore(t *testing.T) {
 	assert.False(t, ok)
 }
 
-// TestMaximizeOnBranches climbs to units of a join, of a normalisation and of what follows them.
+// TestMaximizeOnBranches excites units of a join, of a normalisation, and of the layers after them.
 func TestMaximizeOnBranches(t *testing.T) {
 	params, dir := saved(t, branchedNet(graph.Affine{Units: 3}, graph.Softmax{})), t.TempDir()
 	for _, layer := range []string{"block1.bn1", "block1.add1", "block2.concat1", "block2.multiply1"} {

@@ -79,7 +79,8 @@ func (c *mistakes) Run(stdout io.Writer) error {
 	if c.JSON {
 		return writeJSON(stdout, shown)
 	}
-	_, err = fmt.Fprintf(stdout, "%d of %d are wrong; the %d surest: %s\n", len(wrong), counts.Score().Total, len(shown), filepath.Join(c.Out, "index.html"))
+	_, err = fmt.Fprintf(stdout, "%s in %d images, the %d surest: %s\n",
+		count(len(wrong), "mistake"), counts.Score().Total, len(shown), filepath.Join(c.Out, "index.html"))
 	return err
 }
 
@@ -106,7 +107,8 @@ func (c *mistakes) gallery(m *graph.Model, set *evaluationSet, title string, sho
 	}
 	sheet := viz.ContactSheet{
 		Title: "The surest mistakes: " + title, Columns: 3, Tile: 360,
-		Note: fmt.Sprintf("%d are wrong; each image, then the heat of the class that was said, then that of the right one (%s)", wrong, method),
+		Note: fmt.Sprintf("%s; each image, then the heat for the predicted class, then for the right class (%s)",
+			count(wrong, "mistake"), method),
 	}
 	bar := newBar(len(shown), "images")
 	for i := range shown {
@@ -170,7 +172,7 @@ func (c *mistakes) show(m *graph.Model, set *evaluationSet, method insight.Metho
 	}
 	return viz.Item{
 		Image: sideBySide(panels), Wrong: true,
-		Caption: fmt.Sprintf("%s, said %s\n%s, %s", s.Class, s.Said, shortened(filepath.Base(s.Name), 40), classify.Percent(s.Probability)),
+		Caption: fmt.Sprintf("%s, predicted %s\n%s, %s", s.Class, s.Said, shortened(filepath.Base(s.Name), 40), classify.Percent(s.Probability)),
 	}, nil
 }
 
@@ -208,6 +210,8 @@ var mistakesPage = template.Must(template.New("mistakes").Funcs(template.FuncMap
 
 func (c *mistakes) page(title string, method insight.Method, shown []shownMistake, wrong int) error {
 	return file.Write(filepath.Join(c.Out, "index.html"), func(w io.Writer) error {
-		return mistakesPage.Execute(w, map[string]any{"Title": title, "Method": method, "Shown": shown, "Wrong": wrong})
+		return mistakesPage.Execute(w, map[string]any{
+			"Title": title, "Method": method, "Shown": shown, "Wrong": count(wrong, "mistake"),
+		})
 	})
 }

@@ -15,7 +15,7 @@ import (
 	"convgraph/internal/cli"
 )
 
-// TestMistakesOfFolders: the page names the files, and its pictures are there.
+// TestMistakesOfFolders: the page names the files, and its pictures exist.
 func TestMistakesOfFolders(t *testing.T) {
 	spec := graph.Sequential("halves", tensor.Shape{3, 9, 9}, graph.He(),
 		graph.Conv2D{Filters: 3, Kernel: graph.Square(3)}, graph.ReLU{}, graph.Affine{Units: 2}, graph.Softmax{})
@@ -29,7 +29,7 @@ func TestMistakesOfFolders(t *testing.T) {
 			}
 		}
 	}
-	assert.Regexp(t, `^6 of 12 are wrong; the 4 surest: .*index.html\n$`, succeed(t, "mistakes", params, "-o", dir, "-data", data, "-most", "4"))
+	assert.Regexp(t, `^6 mistakes in 12 images, the 4 surest: .*index.html\n$`, succeed(t, "mistakes", params, "-o", dir, "-data", data, "-most", "4"))
 	var all []shownMistake
 	require.NoError(t, json.Unmarshal([]byte(succeed(t, "mistakes", params, "-o", dir, "-data", data, "-json")), &all))
 	require.Len(t, all, 6, "the same pictures are in both classes")

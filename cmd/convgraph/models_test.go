@@ -22,7 +22,7 @@ import (
 	"convgraph/train/mnist"
 )
 
-// TestSummary wants the same summary by name, of the spec that -json-spec prints, and as JSON.
+// TestSummary expects the same summary by name, of the spec that -json-spec prints, and as JSON.
 func TestSummary(t *testing.T) {
 	for _, name := range models.Names() {
 		spec, err := models.ByName(name)
@@ -46,8 +46,7 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-// TestSummaryWithoutFusion wants every layer by itself, which takes more memory, and another
-// batch's memory.
+// TestSummaryWithoutFusion expects more memory without fusion, and other memory for another batch.
 func TestSummaryWithoutFusion(t *testing.T) {
 	var fused, alone graph.Summary
 	require.NoError(t, json.Unmarshal([]byte(succeed(t, "summary", "simpleconvnet", "-json", "-batch", "7")), &fused))
@@ -60,7 +59,7 @@ func TestSummaryWithoutFusion(t *testing.T) {
 	assert.Equal(t, 7, fused.Memory[0].Images)
 }
 
-// TestSummaryOfRecomputation: the smaller arena and what it costs.
+// TestSummaryOfRecomputation expects a smaller arena and its cost.
 func TestSummaryOfRecomputation(t *testing.T) {
 	var keeps, again graph.Summary
 	require.NoError(t, json.Unmarshal([]byte(succeed(t, "summary", "resnet20", "-json", "-batch", "2")), &keeps))
@@ -100,7 +99,7 @@ func TestSummaryErrors(t *testing.T) {
 	fail(t, cli.BadUsage, "-batch is 0", "summary", "lenet", "-batch", "0")
 }
 
-// TestGraphPictures wants every layer in a picture that is well formed, and more of it with -grad.
+// TestGraphPictures expects every layer in a well-formed picture, and more nodes with -grad.
 func TestGraphPictures(t *testing.T) {
 	dir := t.TempDir()
 	sizes := map[string]int{}
@@ -142,8 +141,7 @@ func wellFormed(t *testing.T, text string) {
 	}
 }
 
-// TestEval counts on a folder of IDX files, made of the embedded test images, and wants the
-// package's figures.
+// TestEval compares the figures for a folder of IDX files with the package's.
 func TestEval(t *testing.T) {
 	m, err := graph.New(models.DefaultSimpleConvNet().Spec())
 	require.NoError(t, err)
@@ -165,7 +163,7 @@ func TestEval(t *testing.T) {
 	assert.Contains(t, succeed(t, "eval", params, "-data", data, "-train"), "/30)")
 }
 
-// TestEvalTop counts the images whose class is among the likeliest, and shows them in either form.
+// TestEvalTop prints the top-K accuracy as text and as JSON.
 func TestEvalTop(t *testing.T) {
 	params, data := saved(t, builtIn(t, "lenet-modern")), idxFolder(t, 1, 40)
 	m, err := graph.Load(params)
@@ -191,14 +189,13 @@ func TestEvalTop(t *testing.T) {
 	fail(t, cli.BadUsage, "-top is -1: want at least 0", "eval", params, "-top=-1")
 }
 
-// TestEvalOfFolders: the figures of a folder of images are those of the IDX files it was made of,
-// for AlexNet those that trainmnist counts; a damaged image is left out.
+// TestEvalOfFolders: class folders give the figures of the IDX files they were made of; a corrupt
+// image is skipped.
 func TestEvalOfFolders(t *testing.T) {
 	params, idx := saved(t, builtIn(t, "lenet-modern")), idxFolder(t, 30, 20)
 	folder := filepath.Join(t.TempDir(), "images")
 	succeed(t, "images", "-data", idx, "-o", folder)
-	// Twenty images don't show every class: the folder's order of them is by class, the counts are
-	// the same.
+	// Class folders sort the images by class; the counts are the same.
 	assert.Equal(t, succeed(t, "eval", params, "-data", idx), succeed(t, "eval", params, "-data", folder))
 	assert.Contains(t, succeed(t, "eval", params, "-data", folder, "-train"), "/30)\n")
 	out := t.TempDir()
@@ -222,7 +219,7 @@ func TestEvalOfFolders(t *testing.T) {
 	fail(t, cli.Failed, "no IDX files: train-images-idx3-ubyte", "eval", params, "-data", t.TempDir())
 }
 
-// TestEvalOfAlexNet sees the middle of each image, as training measures it.
+// TestEvalOfAlexNet reads the middle of each image, as training does for its accuracy.
 func TestEvalOfAlexNet(t *testing.T) {
 	spec := smallAlexNet()
 	folder := filepath.Join(t.TempDir(), "images")
@@ -250,7 +247,7 @@ func TestEvalErrors(t *testing.T) {
 	fail(t, cli.BadUsage, "--data: got nothing, want a folder", "eval", params, "-data", "")
 }
 
-// TestImages wants a picture of every image, with its pixels, in its class's folder.
+// TestImages expects a picture of every image, with its pixels, in its class's folder.
 func TestImages(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "images")
 	said := succeed(t, "images", "-o", out, "-train-samples", "12", "-test-samples", "5")
@@ -272,7 +269,7 @@ func TestImages(t *testing.T) {
 	fail(t, cli.BadUsage, "missing flags: --out", "images")
 }
 
-// The commands that take a built-in say which there are.
+// TestHelpListsTheBuiltIns: the commands that take a built-in model list them.
 func TestHelpListsTheBuiltIns(t *testing.T) {
 	for _, command := range []string{"summary", "graph", "gradcheck"} {
 		help := strings.Join(strings.Fields(succeed(t, command, "-help")), " ")

@@ -19,7 +19,7 @@ import (
 	"convgraph/internal/cli"
 )
 
-// spoilt is the parameter file of a LeNet one of whose numbers is another.
+// spoilt saves a LeNet with one number replaced.
 func spoilt(t *testing.T, parameter string, at int, value float64) string {
 	t.Helper()
 	m, err := graph.New(builtIn(t, "lenet-modern"))
@@ -32,7 +32,7 @@ func spoilt(t *testing.T, parameter string, at int, value float64) string {
 	return path
 }
 
-// TestNonFiniteParameters: no command answers with parameters that aren't numbers.
+// TestNonFiniteParameters: every command refuses parameters that aren't finite.
 func TestNonFiniteParameters(t *testing.T) {
 	params, image := spoilt(t, "output.weight", 84*3+5, math.NaN()), page(t)
 	const want = `params.safetensors: model "lenet-modern": parameter "output.weight" is NaN at [3 5]: want finite numbers`
@@ -51,7 +51,7 @@ func TestNonFiniteParameters(t *testing.T) {
 	fail(t, cli.Failed, `parameter "c1.bias" is -Inf at [2]: want finite numbers`, "eval", infinite)
 }
 
-// TestNonFiniteOutputs: finite parameters may have outputs that aren't.
+// TestNonFiniteOutputs: finite parameters can give outputs that aren't finite.
 func TestNonFiniteOutputs(t *testing.T) {
 	params := spoilt(t, "f6.bias", 0, math.MaxFloat32)
 	m, err := graph.Load(params)
@@ -66,8 +66,8 @@ func TestNonFiniteOutputs(t *testing.T) {
 	fail(t, cli.Failed, "page.png: the model's output", "features", params, page(t), "-o", filepath.Join(t.TempDir(), "c"))
 }
 
-// TestNonFiniteArrays: run and gradients write what they computed, say which number isn't finite
-// and fail.
+// TestNonFiniteArrays: run and gradients write their file, name the number that isn't finite, and
+// fail.
 func TestNonFiniteArrays(t *testing.T) {
 	x := tensor.New(tensor.WithShape(2, 1, 28, 28), tensor.Of(tensor.Float32))
 	in, out := filepath.Join(t.TempDir(), "in.npz"), filepath.Join(t.TempDir(), "out.npz")
@@ -86,8 +86,9 @@ func TestNonFiniteArrays(t *testing.T) {
 	fail(t, cli.Failed, `array "logits" is NaN at [1 0]`, "run", saved(t, builtIn(t, "lenet-modern")), in, "-o", out)
 }
 
-// TestImportSaysWhatIsNotFinite takes the parameters all the same: they can be looked into.
-func TestImportSaysWhatIsNotFinite(t *testing.T) {
+// TestImportWarnsOfNonFinite imports the parameters, so that they can be inspected, with a
+// warning.
+func TestImportWarnsOfNonFinite(t *testing.T) {
 	params, out := spoilt(t, "c1.bias", 2, math.NaN()), filepath.Join(t.TempDir(), "p.safetensors")
 	said := onStderr(t, func() { succeed(t, "import", params, "-model", "lenet-modern", "-o", out) })
 	assert.Contains(t, said, `parameter "c1.bias" is NaN at [2]: want finite numbers: nothing can be predicted with it`)
@@ -95,7 +96,7 @@ func TestImportSaysWhatIsNotFinite(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// onStderr is what a function writes there.
+// onStderr returns what a function writes to stderr.
 func onStderr(t *testing.T, f func()) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "stderr")
@@ -111,8 +112,8 @@ func onStderr(t *testing.T, f func()) string {
 	return string(text)
 }
 
-// TestServeIsNotReady: a server with such parameters is there, but not ready, and refuses every
-// prediction.
+// TestServeIsNotReady: a server with such parameters runs, but it isn't ready and refuses
+// predictions.
 func TestServeIsNotReady(t *testing.T) {
 	params := spoilt(t, "c1.bias", 2, math.NaN())
 	url, end := serving(t, "lenet-modern", params)
@@ -136,7 +137,7 @@ func TestServeIsNotReady(t *testing.T) {
 	end()
 }
 
-// TestRunReadsWhatItNeeds: arrays that aren't numbers lie beside x.
+// TestRunReadsWhatItNeeds ignores arrays beside x that aren't numbers.
 func TestRunReadsWhatItNeeds(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out.npz")
 	succeed(t, "run", saved(t, builtIn(t, "lenet-modern")), "testdata/strings.npz", "-o", out)
@@ -146,8 +147,8 @@ func TestRunReadsWhatItNeeds(t *testing.T) {
 		"gradients", saved(t, builtIn(t, "lenet-modern")), "testdata/strings.npz", "-o", out)
 }
 
-// TestImportLeavesOutWhatNobodyNeeds: objects of any class lie beside the state dict.
-func TestImportLeavesOutWhatNobodyNeeds(t *testing.T) {
+// TestImportIgnoresOtherObjects ignores objects of any class beside the state dict.
+func TestImportIgnoresOtherObjects(t *testing.T) {
 	spec := filepath.Join(t.TempDir(), "net.json")
 	require.NoError(t, os.WriteFile(spec, []byte(`{"name": "net", "input": [1, 3, 4], "layers": [{"kind": "conv2d", "name": "conv1", "filters": 2, "kernel": 3},
 		{"kind": "batch_norm", "name": "norm"}, {"kind": "affine", "name": "fc1", "units": 3}, {"kind": "softmax"}]}`), 0o600))

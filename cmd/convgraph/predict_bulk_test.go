@@ -25,8 +25,7 @@ func writeText(t *testing.T, path, text string) {
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 }
 
-// album is a folder of pictures in folders, more of them than are prepared at a time, and of other
-// files.
+// album writes pictures in subfolders, more than one part of them, and other files.
 func album(t *testing.T) (dir string, pictures []string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -49,8 +48,8 @@ func colours(t *testing.T, loss graph.Loss, last ...graph.Part) string {
 	return saved(t, spec)
 }
 
-// TestPredictFolder: every picture below the folder has its line, in the order of the names, and
-// each says what it says alone.
+// TestPredictFolder prints a line for every picture below the folder, in the order of the names,
+// the same as for the picture alone.
 func TestPredictFolder(t *testing.T) {
 	params := colours(t, "", graph.Softmax{})
 	dir, pictures := album(t)
@@ -95,7 +94,7 @@ func TestPredictForms(t *testing.T) {
 	fail(t, cli.BadUsage, "-top is 0: want at least 1", "predict", params, dir, "-top", "0")
 }
 
-// TestPredictThresholds: what isn't as sure as asked for is left out, and the two sides are all.
+// TestPredictThresholds: -at-least and -below split the pictures into two parts.
 func TestPredictThresholds(t *testing.T) {
 	params := colours(t, "", graph.Softmax{})
 	dir, pictures := album(t)
@@ -113,7 +112,7 @@ func TestPredictThresholds(t *testing.T) {
 	fail(t, cli.BadUsage, "-at-least and -below are for models that give probabilities", "predict", numbers, dir, "-below", "0.2")
 }
 
-// TestPredictTables: models of labels and of numbers have columns of their own.
+// TestPredictTables: multi-label models and models of numbers have other columns.
 func TestPredictTables(t *testing.T) {
 	dir, pictures := album(t)
 	labels := colours(t, graph.BinaryCrossEntropy, graph.Sigmoid{})
@@ -133,7 +132,7 @@ func TestPredictTables(t *testing.T) {
 	assert.Len(t, rows[1], 6)
 }
 
-// TestPredictEmbeds compares the rows with the layer's values of each picture.
+// TestPredictEmbeds compares the rows with the layer's output for each picture.
 func TestPredictEmbeds(t *testing.T) {
 	params := colours(t, "", graph.Softmax{})
 	dir, pictures := album(t)

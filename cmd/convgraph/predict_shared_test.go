@@ -20,9 +20,9 @@ import (
 	"convgraph/picture"
 )
 
-var update = flag.Bool("update", false, "write the golden pictures anew")
+var update = flag.Bool("update", false, "rewrite the golden pictures")
 
-// saved is the parameter file of a fresh model.
+// saved saves a new model and returns the parameter file.
 func saved(t *testing.T, spec *graph.Spec) string {
 	t.Helper()
 	m, err := graph.New(spec, graph.WithSeed(3))
@@ -39,7 +39,8 @@ func builtIn(t *testing.T, name string) *graph.Spec {
 	return spec
 }
 
-// smallBuiltIn is a built-in network for ten classes, with small pictures where it takes any size.
+// smallBuiltIn returns a built-in network for ten classes, with small pictures if it takes any
+// size.
 func smallBuiltIn(t *testing.T, name string) *graph.Spec {
 	t.Helper()
 	switch {
@@ -56,7 +57,7 @@ func smallBuiltIn(t *testing.T, name string) *graph.Spec {
 // smallAlexNet has all of AlexNet's layers.
 func smallAlexNet() *graph.Spec { return models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec() }
 
-// page is a dark cross on light paper, larger than high.
+// page writes a dark cross on light paper, wider than high.
 func page(t *testing.T) string {
 	t.Helper()
 	img := image.NewRGBA(image.Rect(0, 0, 120, 90))
@@ -83,8 +84,8 @@ func readPNG(t *testing.T, path string) image.Image {
 	return img
 }
 
-// requireGolden compares a picture with the one in testdata. Sums in another order, on another
-// instruction set, make a shade of difference.
+// requireGolden compares a picture with the one in testdata. Another instruction set sums in
+// another order, so shades may differ a little.
 func requireGolden(t *testing.T, name, path string) {
 	t.Helper()
 	golden := filepath.Join("testdata", name)
@@ -111,7 +112,7 @@ func requireGolden(t *testing.T, name, path string) {
 	assert.LessOrEqual(t, far, 6, "%s: pixels that are far apart", name)
 }
 
-// apart is the largest difference of two colours' channels, 0 to 255.
+// apart returns the largest difference of two colours' channels, 0 to 255.
 func apart(a, b color.Color) float64 {
 	r1, g1, b1, _ := a.RGBA()
 	r2, g2, b2, _ := b.RGBA()

@@ -20,9 +20,9 @@ import (
 	"convgraph/picture"
 )
 
-// TestPredictSaysWhatTheModelDoes compares the lines with the model's own probabilities of the
-// prepared digit.
-func TestPredictSaysWhatTheModelDoes(t *testing.T) {
+// TestPredictPrintsProbabilities compares the lines with the model's probabilities of the prepared
+// digit.
+func TestPredictPrintsProbabilities(t *testing.T) {
 	params, path := saved(t, builtIn(t, "lenet-modern")), page(t)
 	m, err := graph.Load(params)
 	require.NoError(t, err)
@@ -51,7 +51,7 @@ func TestPredictSaysWhatTheModelDoes(t *testing.T) {
 	assert.Equal(t, "dark on light", all[0].Ink)
 }
 
-func TestPredictTakesTheInkThatItIsTold(t *testing.T) {
+func TestPredictWithGivenInk(t *testing.T) {
 	params, path := saved(t, builtIn(t, "lenet-modern")), page(t)
 	detected := succeed(t, "predict", params, path)
 	assert.Equal(t, detected, succeed(t, "predict", params, path, "-invert"))
@@ -60,7 +60,8 @@ func TestPredictTakesTheInkThatItIsTold(t *testing.T) {
 	fail(t, cli.BadUsage, "-invert contradicts -ink light", "predict", params, path, "-ink", "light", "-invert")
 }
 
-// A model of other images gets the middle of the picture; its classes have names.
+// TestPredictOfOtherImages: a model of other images gets the middle of the picture; its classes
+// have names.
 func TestPredictOfOtherImages(t *testing.T) {
 	spec := graph.Sequential("colours", tensor.Shape{3, 1, 1}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{})
 	spec.ClassNames = []string{"red", "blue"}
@@ -97,8 +98,8 @@ func TestPredictFailures(t *testing.T) {
 	fail(t, cli.Failed, `model "vectors" takes no pictures: got input [9], want (channels, height, width)`, "predict", vectors, path)
 }
 
-// TestPredictOfSomeBadImages: the others are answered, each bad one has its line on stderr, and the
-// exit code tells.
+// TestPredictOfSomeBadImages predicts the good images, prints a line on stderr for each bad one,
+// and fails at the end.
 func TestPredictOfSomeBadImages(t *testing.T) {
 	params, path := saved(t, builtIn(t, "lenet-modern")), page(t)
 	missing, text := filepath.Join(t.TempDir(), "missing.png"), filepath.Join(t.TempDir(), "text.png")

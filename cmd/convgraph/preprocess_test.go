@@ -20,8 +20,8 @@ import (
 	"convgraph/picture"
 )
 
-// sides is the parameter file of a network for grey 28x28 pictures that says on which side of the
-// picture the light is. MNIST's centring would take that away.
+// sides saves a network for grey 28x28 pictures that tells on which side the light is. MNIST's
+// centring would remove that.
 func sides(t *testing.T, preprocess *picture.Preprocessing) (params string) {
 	t.Helper()
 	spec := graph.Sequential("sides", tensor.Shape{1, 28, 28}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{})
@@ -38,7 +38,7 @@ func sides(t *testing.T, preprocess *picture.Preprocessing) (params string) {
 	return params
 }
 
-// barFolder holds class folders of pictures with a light bar on the left and on the right.
+// barFolder writes class folders of pictures with a light bar on the left and on the right.
 func barFolder(t *testing.T) (dir string, files []string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -61,8 +61,8 @@ func barFolder(t *testing.T) (dir string, files []string) {
 	return dir, files
 }
 
-// TestCommandsObeyThePreprocessing: eval, predict and serve prepare pictures as the file says, so
-// that they agree on every one of them.
+// TestCommandsObeyThePreprocessing: eval, predict and serve prepare pictures as the file declares,
+// so they agree on each.
 func TestCommandsObeyThePreprocessing(t *testing.T) {
 	params := sides(t, &picture.Preprocessing{})
 	data, files := barFolder(t)
@@ -85,13 +85,13 @@ func TestCommandsObeyThePreprocessing(t *testing.T) {
 	}
 	end()
 
-	// A file that asks for MNIST's centring has it.
+	// A file that declares MNIST's centring gets it.
 	digits := succeed(t, append([]string{"predict", sides(t, &picture.Preprocessing{Digit: picture.Detect})}, files...)...)
 	assert.Equal(t, len(files), strings.Count(digits, "light on dark"))
 }
 
-// TestNamesDecideNothing: under another name a network prepares and recognises pictures as before.
-// So does one whose file is older than the declaration.
+// TestNamesDecideNothing: a renamed network prepares pictures as before, and so does an older file
+// without a declaration.
 func TestNamesDecideNothing(t *testing.T) {
 	spec := smallAlexNet()
 	spec.Layers = append([]graph.Layer{graph.Normalize{Mean: []float64{0.4, 0.5, 0.6}, Std: []float64{0.3, 0.3, 0.3}}}, spec.Layers...)

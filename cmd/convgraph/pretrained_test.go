@@ -16,7 +16,7 @@ import (
 	"convgraph/pretrained"
 )
 
-// stripes is a colour picture under a name.
+// stripes writes a colour picture.
 func stripes(t *testing.T, path string, width int) string {
 	t.Helper()
 	img := image.NewRGBA(image.Rect(0, 0, 90, 60))
@@ -29,8 +29,8 @@ func stripes(t *testing.T, path string, width int) string {
 	return path
 }
 
-// TestPredictWithSqueezeNet: a picture in PARAMS' place, the network's name there, and -net say the
-// same.
+// TestPredictWithSqueezeNet: a picture in PARAMS' position, the name squeezenet there, and -net
+// give the same result.
 func TestPredictWithSqueezeNet(t *testing.T) {
 	path := stripes(t, filepath.Join(t.TempDir(), "stripes.png"), 5)
 	m, err := pretrained.SqueezeNet()
@@ -60,7 +60,7 @@ func TestSqueezeNetFailures(t *testing.T) {
 	fail(t, cli.Failed, empty+" holds no pictures", "predict", empty)
 }
 
-// TestServedSqueezeNet: the server has the network that comes with the program.
+// TestServedSqueezeNet: the server has the built-in network.
 func TestServedSqueezeNet(t *testing.T) {
 	n := &served{params: watched{path: "squeezenet"}}
 	m, page, err := n.open()
@@ -70,7 +70,7 @@ func TestServedSqueezeNet(t *testing.T) {
 	assert.Len(t, m.Spec().ClassNames, 1000)
 }
 
-// TestImportNamesClasses: names of classes travel with imported parameters.
+// TestImportNamesClasses: class names are saved with imported parameters.
 func TestImportNamesClasses(t *testing.T) {
 	names := filepath.Join(t.TempDir(), "names.txt")
 	lines, m := "", readModel(t, small(t))

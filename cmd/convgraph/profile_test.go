@@ -51,7 +51,7 @@ func TestProfileAsJSON(t *testing.T) {
 	assert.Contains(t, []string{"compute", "memory"}, r.Layers[0].Limit)
 }
 
-// TestRoof: a layer's limit is the larger of its two, pass by pass.
+// TestRoof: a layer's limit is the sum over its passes of the larger of the two limits.
 func TestRoof(t *testing.T) {
 	m := machine{Workers: 1, Peak: 100, Copies: []copyRate{{64, 50}, {256, 20}, {1024, 10}}}
 	l := m.roof(graph.LayerProfile{

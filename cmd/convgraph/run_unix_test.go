@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRunWritesThroughLinksAndPipes: a link stays and its file is replaced; the reader of a pipe
-// gets the bytes that a file would have.
+// TestRunWritesThroughLinksAndPipes: a link stays and its target is replaced; the reader of a pipe
+// gets the bytes of a file.
 func TestRunWritesThroughLinksAndPipes(t *testing.T) {
 	params, dir := small(t), t.TempDir()
 	plain, real := filepath.Join(dir, "plain.npz"), filepath.Join(dir, "real.npz")

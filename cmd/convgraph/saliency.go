@@ -101,7 +101,7 @@ func (c *saliency) Run(stdout io.Writer) error {
 		return cli.Usagef("-class is %d: model %q has classes 0 to %d", *c.Class, m.Spec().Name, m.Classes()-1)
 	}
 	if shape := m.LogitsNode().Shape; shape.Dims() != 1 {
-		return fmt.Errorf("model %q gives maps (%s): a picture of what it hangs on needs single outputs", m.Spec().Name, shapeText(shape))
+		return fmt.Errorf("model %q gives maps (%s): want single outputs to explain", m.Spec().Name, shapeText(shape))
 	}
 	s, err := c.read(m, c.Image)
 	if err != nil {
@@ -126,10 +126,10 @@ func (c *saliency) Run(stdout io.Writer) error {
 	}
 	note := "predicted " + a.text
 	if class != a.class() || a.independent(m) {
-		note += fmt.Sprintf("; the heat is for %s", classify.ClassName(m.Spec(), class))
+		note += fmt.Sprintf("; heat for %s", classify.ClassName(m.Spec(), class))
 	}
 	err = viz.WritePNG(string(c.Out), viz.Saliency{
-		Title: fmt.Sprintf("%s on %s: what it hangs on (%s)", m.Spec().Name, filepath.Base(c.Image), c.Method),
+		Title: fmt.Sprintf("%s on %s: the pixels that decide (%s)", m.Spec().Name, filepath.Base(c.Image), c.Method),
 		Input: input, Heat: heatPlanes(heat), Unit: heatUnits[method], Note: note, Clip: clips[method],
 	})
 	if err != nil {

@@ -18,7 +18,7 @@ func TestSaliency(t *testing.T) {
 	assert.Regexp(t, `^predicted \d \(\d+\.\d\d%\)\n$`, succeed(t, "saliency", params, path, "-o", out))
 	requireGolden(t, "saliency.png", out)
 	succeed(t, "saliency", saved(t, smallAlexNet()), path, "-o", out)
-	assert.Regexp(t, `^predicted \d \(.*\); the heat is for 9\n$`, succeed(t, "saliency", params, path, "-o", out, "-class", "9"))
+	assert.Regexp(t, `^predicted \d \(.*\); heat for 9\n$`, succeed(t, "saliency", params, path, "-o", out, "-class", "9"))
 	var said decision
 	require.NoError(t, json.Unmarshal([]byte(succeed(t, "saliency", params, path, "-o", out, "-class", "9", "-json")), &said))
 	assert.Equal(t, path, said.Image)
@@ -26,7 +26,7 @@ func TestSaliency(t *testing.T) {
 	assert.Equal(t, 9, said.HeatOf)
 }
 
-// TestSaliencyMethods draws every method's picture and tells them apart.
+// TestSaliencyMethods draws a different picture for every method.
 func TestSaliencyMethods(t *testing.T) {
 	params, path, dir := saved(t, builtIn(t, "lenet-modern")), page(t), t.TempDir()
 	drawn := map[string]string{}

@@ -24,7 +24,7 @@ import (
 	"convgraph/web"
 )
 
-// three is a network of three inputs. With bias c it is sure of class c.
+// three saves a network of three inputs that predicts class c with certainty.
 func three(t *testing.T, class int) *graph.Model {
 	t.Helper()
 	m, err := graph.New(graph.Sequential("three", tensor.Shape{3}, graph.He(), graph.Affine{Units: 4}, graph.Softmax{}))
@@ -39,7 +39,7 @@ func three(t *testing.T, class int) *graph.Model {
 	return m
 }
 
-// class asks the server for three zeros' class; the status is 200 if it has one.
+// class requests the class of three zeros; the status is 200 if the server answers.
 func class(t *testing.T, url string) (class, status int) {
 	t.Helper()
 	answer, err := http.Post(url+"predict", "application/json", strings.NewReader(`{"image":[0,0,0]}`))
@@ -70,7 +70,7 @@ func eventually(t *testing.T, what func() bool) {
 	require.Eventually(t, what, 30*time.Second, 2*time.Millisecond)
 }
 
-// polling sets how often files are looked at, for a test.
+// polling sets the interval of polling for a test.
 func polling(t *testing.T, every time.Duration) {
 	t.Helper()
 	was := pollInterval
@@ -78,7 +78,7 @@ func polling(t *testing.T, every time.Duration) {
 	t.Cleanup(func() { pollInterval = was })
 }
 
-// hangup sends SIGHUP to the program.
+// hangup sends SIGHUP to this process.
 func hangup(t *testing.T) {
 	t.Helper()
 	self, err := os.FindProcess(os.Getpid())
@@ -86,8 +86,8 @@ func hangup(t *testing.T) {
 	require.NoError(t, self.Signal(syscall.SIGHUP))
 }
 
-// TestServeReloads: a parameter file that changes is served without dropping a request, a bad one
-// isn't, and SIGHUP reads it at once.
+// TestServeReloads serves a changed parameter file without dropping a request, but not a bad one,
+// and reads it at once on SIGHUP.
 func TestServeReloads(t *testing.T) {
 	polling(t, 5*time.Millisecond)
 	path := filepath.Join(t.TempDir(), "params.safetensors")
@@ -149,7 +149,8 @@ func TestServeReloadsOnHangup(t *testing.T) {
 	assert.Contains(t, diagnostics, "convgraph: the parameters stay as they are: open "+path+": no such file")
 }
 
-// TestServeNotFinite: parameters that aren't finite are never asked; new ones heal the server.
+// TestServeNotFinite: parameters that aren't finite never predict; new parameters make the server
+// ready.
 func TestServeNotFinite(t *testing.T) {
 	polling(t, 5*time.Millisecond)
 	path := filepath.Join(t.TempDir(), "params.safetensors")
@@ -171,7 +172,7 @@ func TestServeNotFinite(t *testing.T) {
 	assert.Contains(t, diagnostics, `parameter "fc1.bias" is +Inf at [2]: want finite numbers: /predict and /readyz answer 503 until the file is replaced`)
 }
 
-// TestWatched: a change counts when it has stayed for two looks.
+// TestWatched: a file has changed when it stays the same for two looks.
 func TestWatched(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	write := func(text string) {
@@ -232,7 +233,7 @@ func TestServeOpenness(t *testing.T) {
 	}
 }
 
-// TestServeAsksForTheToken, which a variable of the environment may give.
+// TestServeAsksForTheToken takes the token from a flag or from the environment.
 func TestServeAsksForTheToken(t *testing.T) {
 	const token = "0123456789abcdef"
 	ask := func(url, token string) int {
@@ -264,7 +265,7 @@ func TestServeAsksForTheToken(t *testing.T) {
 	fail(t, cli.Failed, "-tls-cert: TLS certificate cert.pem with key key.pem: ", "serve", "-open", "-tls-cert", "cert.pem", "-tls-key", "key.pem")
 }
 
-// captureStderr gives what is written to os.Stderr meanwhile; said is that until now.
+// captureStderr captures os.Stderr; said returns what has been written so far.
 func captureStderr(t *testing.T, during func(said func() string)) string {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "stderr"))

@@ -21,8 +21,8 @@ import (
 	"convgraph/internal/cli"
 )
 
-// TestServe runs the command on a free port, wants of it what convgraph predict says of the same
-// picture, and ends it by a signal.
+// TestServe runs the command on a free port, compares its answer with convgraph predict's, and
+// stops it by a signal.
 func TestServe(t *testing.T) {
 	params, path := saved(t, builtIn(t, "lenet-modern")), page(t)
 	url, end := serving(t, "lenet-modern", params)
@@ -40,7 +40,7 @@ func TestServe(t *testing.T) {
 	end()
 }
 
-// TestServeWithoutParameters: a newcomer needs nothing, and finds the page.
+// TestServeWithoutParameters serves the page without arguments.
 func TestServeWithoutParameters(t *testing.T) {
 	url, end := serving(t, "simpleconvnet")
 	for path, want := range map[string]string{"": "<!doctype html>", "ui/ui.css": "--paper", "api/network": "conv1", "metrics": "convgraph_predict_images_total 0\n"} {
@@ -55,7 +55,7 @@ func TestServeWithoutParameters(t *testing.T) {
 	end()
 }
 
-// serving runs the command until end, which wants it to end well.
+// serving runs the command until end, which requires a clean exit.
 func serving(t *testing.T, name string, args ...string) (url string, end func()) {
 	t.Helper()
 	if runtime.GOOS == "windows" {

@@ -34,7 +34,7 @@ func matrix(rows, columns int, values ...float64) *tensor.Dense {
 }
 
 // TestGradientsOfSoftTargets: the loss and the gradients of a mixture of labels are the mixture of
-// the labels' own, because the cross-entropy is linear in its target.
+// the labels' losses and gradients, because the cross-entropy is linear in its target.
 func TestGradientsOfSoftTargets(t *testing.T) {
 	params := small(t)
 	labels := func(a, b, c float64) *tensor.Dense {
@@ -53,7 +53,7 @@ func TestGradientsOfSoftTargets(t *testing.T) {
 	}
 }
 
-// mixed is share·a + (1-share)·b.
+// mixed returns share·a + (1-share)·b.
 func mixed(a, b *tensor.Dense, share float64) *tensor.Dense {
 	if a.IsScalar() {
 		return tensor.New(tensor.FromScalar(share*a.ScalarValue().(float64) + (1-share)*b.ScalarValue().(float64)))
@@ -65,7 +65,7 @@ func mixed(a, b *tensor.Dense, share float64) *tensor.Dense {
 	return sum
 }
 
-func TestGradientsRefusesWhatIsNoDistribution(t *testing.T) {
+func TestGradientsRejectsInvalidDistributions(t *testing.T) {
 	params, out := small(t), filepath.Join(t.TempDir(), "out.npz")
 	for want, last := range map[string][]float64{
 		`the target of image 2 sums to 0.5: want a distribution`: {.25, .25, 0, 0},

@@ -10,7 +10,8 @@ import (
 	"convgraph/internal/cli"
 )
 
-// TestTrainIsTheMainJob trains, resumes and refuses as trainmnist does, under convgraph's name.
+// TestTrainIsTheMainJob trains, resumes and refuses like trainmnist, with convgraph's name in its
+// messages.
 func TestTrainIsTheMainJob(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	short := []string{"train", "-quiet", "-train-samples", "100", "-test-samples", "50", "-out", dir}

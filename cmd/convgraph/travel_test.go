@@ -16,7 +16,7 @@ import (
 	"convgraph/picture"
 )
 
-// answers are the logits of a parameter file for the images of an .npz file.
+// answers returns the logits of a parameter file for the images of an .npz file.
 func answers(t *testing.T, params, in string, more ...string) *tensor.Dense {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "out.npz")
@@ -24,7 +24,8 @@ func answers(t *testing.T, params, in string, more ...string) *tensor.Dense {
 	return readArrays(t, out)["logits"]
 }
 
-// TestImport takes one network's parameters from every form, and wants PyTorch's answers.
+// TestImport reads one network's parameters in every format, and compares the logits with
+// PyTorch's.
 func TestImport(t *testing.T) {
 	want := readArrays(t, "testdata/small_io.npz")["logits"]
 	for _, file := range []string{"small.pt", "small_named.pt", "small.npz", "small.pkl", "small.safetensors"} {
@@ -39,9 +40,8 @@ func TestImport(t *testing.T) {
 	})
 }
 
-// TestImportIgnoresWhatItLeavesOut: a checkpoint's float64 learning rate doesn't make a float64
-// model.
-func TestImportIgnoresWhatItLeavesOut(t *testing.T) {
+// TestImportIgnoresUnusedArrays: a checkpoint's float64 learning rate doesn't make a float64 model.
+func TestImportIgnoresUnusedArrays(t *testing.T) {
 	spec := graph.Sequential("one", tensor.Shape{1}, graph.He(), graph.Affine{Units: 1})
 	arrays := []formats.Array{
 		{Name: "fc1.weight", Value: tensor.New(tensor.WithShape(1, 1), tensor.WithBacking([]float32{1}))},
@@ -62,14 +62,14 @@ func TestImportIgnoresWhatItLeavesOut(t *testing.T) {
 	assert.Equal(t, tensor.Float32, m.Dtype())
 }
 
-func TestImportSaysWhatItTook(t *testing.T) {
+func TestImportPrintsWhatItRead(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "p.safetensors")
 	said := succeed(t, "import", "testdata/small.pkl", "-model", "testdata/small.json", "-o", out)
 	assert.Equal(t, `testdata/small.pkl: 6 parameters of float64 as "small" in `+out+"\n", said)
 }
 
-// TestImportPartlyConnected takes a masked convolution with all its kernels, and a convolution that
-// is a Linear in PyTorch.
+// TestImportPartlyConnected imports a masked convolution with all its kernels, and a convolution
+// from PyTorch's Linear.
 func TestImportPartlyConnected(t *testing.T) {
 	params := imported(t, "testdata/partial.pt", "testdata/partial.json")
 	want := readArrays(t, "testdata/partial_io.npz")["logits"]
@@ -78,7 +78,7 @@ func TestImportPartlyConnected(t *testing.T) {
 		"import", "testdata/unmasked.pt", "-model", "testdata/partial.json", "-o", filepath.Join(t.TempDir(), "p.safetensors"))
 }
 
-// TestImportONNX wants what PyTorch answers from what its exporter wrote.
+// TestImportONNX compares the logits of an exporter's file with PyTorch's.
 func TestImportONNX(t *testing.T) {
 	const folder = "../../onnx/testdata/"
 	params := filepath.Join(t.TempDir(), "params.safetensors")
@@ -112,8 +112,7 @@ func TestImportErrors(t *testing.T) {
 	assert.NoFileExists(t, out)
 }
 
-// TestExportAndBack writes a model for another program and reads it again: the same answers, to the
-// bit but for ONNX's layout.
+// TestExportAndBack exports a model and imports it: the logits are the same to the bit.
 func TestExportAndBack(t *testing.T) {
 	params := small(t)
 	want := answers(t, params, "testdata/small_io.npz")
@@ -135,7 +134,8 @@ func TestExportHasTheBooksNames(t *testing.T) {
 	}
 }
 
-// TestExportDescribesPictures holds the metadata by which docs/pictures.md uses a network in Python.
+// TestExportDescribesPictures expects the metadata that the Python program of docs/pictures.md
+// reads.
 func TestExportDescribesPictures(t *testing.T) {
 	spec := graph.Sequential("small", tensor.Shape{3, 4, 4}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{})
 	spec.ClassNames = []string{"cat", "dog"}
@@ -159,7 +159,7 @@ func TestExportErrors(t *testing.T) {
 	fail(t, cli.Failed, `its metadata has no "convgraph.spec"`, "export", "testdata/small.safetensors", "-o", filepath.Join(t.TempDir(), "x.npz"))
 }
 
-// TestImportKeepsTheSpec holds that a file describes itself with the spec it was imported for.
+// TestImportKeepsTheSpec: an imported file holds the spec that it was imported for.
 func TestImportKeepsTheSpec(t *testing.T) {
 	m, err := graph.Load(small(t))
 	require.NoError(t, err)
