@@ -289,7 +289,7 @@ func TestBadInputLeavesWhatWasThere(t *testing.T) {
 		`model "simpleconvnet" takes images of (1, 28, 28), the training set has (1, 6, 6)`: {"-data", other},
 		`model "alexnet" takes images of (3, 227, 227)`:                                     {"-model", "alexnet"},
 		`loss is "binary_cross_entropy": want a last layer Sigmoid, or logits, got Softmax`: {"-loss", "binary_cross_entropy"},
-		`model "b" has no parameters that aren't frozen: there is nothing to learn`:         {"-model", bare},
+		`model "b" has only frozen parameters: there is nothing to train`:                   {"-model", bare},
 	} {
 		code, _, stderr := trainmnist(t, slices.Concat(small, args, []string{"-quiet", "-out", trained})...)
 		assert.Equal(t, cli.Failed, code)
