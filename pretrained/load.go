@@ -1,6 +1,15 @@
 package pretrained
 
-import "convgraph/graph"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"convgraph/graph"
+)
 
 // SqueezeNetName is the name by which [Load] knows [SqueezeNet].
 const SqueezeNetName = "squeezenet"
@@ -11,5 +20,13 @@ func Load(name string, options ...graph.Option) (*graph.Model, error) {
 	if name == SqueezeNetName {
 		return SqueezeNet(options...)
 	}
-	return graph.Load(name, options...)
+	m, err := graph.Load(name, options...)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && slices.Contains(foreign, strings.ToLower(filepath.Ext(name))) {
+		return nil, fmt.Errorf("%s: got another program's file, want a parameter file of convgraph: \"convgraph import %s -o params.safetensors\" makes one",
+			name, name)
+	}
+	return m, err
 }
+
+// foreign are the extensions of the files that convgraph import reads, but for .safetensors.
+var foreign = []string{".onnx", ".pt", ".pth", ".npz", ".pkl"}

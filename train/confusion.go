@@ -14,8 +14,9 @@ type Confusion struct {
 	Counts [][]int // [true][predicted]
 }
 
-// Confuse predicts every image of a set but the damaged ones, and tells those who listen of each answer. The names are the model's, or the
-// set's if the model has none. An output that is a NaN or an infinity is an error.
+// Confuse predicts every image of a set, skipping corrupt ones, and calls listen with each prediction.
+// The names are the model's, or the set's if the model has none. A NaN or an infinity among the outputs
+// is an error.
 func Confuse(m *graph.Model, ds dataset.Dataset, listen ...func(Prediction)) (*Confusion, error) {
 	spec := m.Spec()
 	if !ds.Shape().Eq(spec.Input) {
@@ -26,20 +27,20 @@ func Confuse(m *graph.Model, ds dataset.Dataset, listen ...func(Prediction)) (*C
 		names = dataset.ClassNames(ds)
 	}
 	c := newConfusion(names, max(ds.Classes(), m.Classes()))
-	err := eachAnswer(m, ds, func(a Prediction) error {
-		if err := a.checkFinite(); err != nil {
+	err := eachPrediction(m, ds, func(p Prediction) error {
+		if err := p.checkFinite(); err != nil {
 			return err
 		}
-		c.Counts[a.Label][a.Predicted]++
-		for _, tell := range listen {
-			tell(a)
+		c.Counts[p.Label][p.Predicted]++
+		for _, notify := range listen {
+			notify(p)
 		}
 		return nil
 	})
 	return c, err
 }
 
-// newConfusion has no counts yet; classes without a name go by their number.
+// newConfusion returns a matrix of zeros. A class without a name is named by its number.
 func newConfusion(names []string, classes int) *Confusion {
 	c := &Confusion{Names: slices.Clone(names), Counts: make([][]int, classes)}
 	for i := range c.Counts {
@@ -51,7 +52,7 @@ func newConfusion(names []string, classes int) *Confusion {
 	return c
 }
 
-// Score is the count of right answers.
+// Score counts the right answers.
 func (c *Confusion) Score() (s Score) {
 	for i, row := range c.Counts {
 		s.Right += row[i]
@@ -62,7 +63,7 @@ func (c *Confusion) Score() (s Score) {
 	return s
 }
 
-// A Report is a confusion in figures.
+// A Report holds the figures of a confusion matrix.
 type Report struct {
 	Right    int           `json:"right"`
 	Total    int           `json:"total"`
@@ -71,17 +72,17 @@ type Report struct {
 	Counts   [][]int       `json:"confusion"` // [true][predicted]
 }
 
-// A ClassReport is one class's figures; a share of nothing is 0.
+// A ClassReport holds the figures of a class. A share of nothing is 0.
 type ClassReport struct {
 	Name      string  `json:"name"`
 	Right     int     `json:"right"`
 	Images    int     `json:"images"`
-	Predicted int     `json:"predicted"` // how many images were taken for this class
+	Predicted int     `json:"predicted"` // images taken for this class
 	Precision float64 `json:"precision"` // right / predicted
 	Recall    float64 `json:"recall"`    // right / images
 }
 
-// Report gives the figures.
+// Report computes the figures.
 func (c *Confusion) Report() *Report {
 	score := c.Score()
 	r := &Report{Right: score.Right, Total: score.Total, Accuracy: score.Accuracy(), Counts: c.Counts}

@@ -1,5 +1,5 @@
-// Package train teaches a graph.Model: the book's Trainer, grown up. The loop itself only draws batches, runs the step and the solver, and
-// measures; everything else (progress, history, checkpoints, early stopping) is a [Callback].
+// Package train trains a graph.Model. The loop draws batches, runs the step and the solver, and measures
+// accuracies; everything else is a [Callback]: progress, history, checkpoints, early stopping.
 //
-// Same seed, same data and same settings give the same bits.
+// The same seed, data and settings give the same bits.
 package train

@@ -11,15 +11,15 @@ import (
 
 const epochPattern = "epoch-*.safetensors"
 
-// KeepEpochs is the callback that keeps the parameters of every epoch in the folder Dir: epoch-000.safetensors before learning,
-// epoch-001.safetensors after the first epoch and so on, each written whole or not at all. It comes before [Checkpoints], so that whoever goes
-// on from an epoch's checkpoint has the epoch's file.
+// KeepEpochs keeps the parameters of every epoch in a folder: epoch-000.safetensors before training,
+// epoch-001.safetensors after the first epoch, and so on. Each file is written whole or not at all. It
+// must come before [Checkpoints], so that an epoch's checkpoint implies the epoch's file.
 type KeepEpochs struct {
 	Base
 	Dir string
 }
 
-// TrainBegin keeps the parameters if nothing has been learned yet.
+// TrainBegin keeps the initial parameters.
 func (k KeepEpochs) TrainBegin(s *State) error {
 	if err := file.MkdirAll(k.Dir); err != nil {
 		return err
@@ -37,10 +37,10 @@ func (k KeepEpochs) keep(s *State, epoch int) error {
 	return s.Model.Save(filepath.Join(k.Dir, fmt.Sprintf("epoch-%03d.safetensors", epoch)))
 }
 
-// RemoveEpochs removes what [KeepEpochs] kept in a folder: the epochs of an earlier run, before a new one begins.
+// RemoveEpochs removes the files of [KeepEpochs] in a folder, before another run begins there.
 func RemoveEpochs(dir string) error { return removeAll(dir, epochPattern) }
 
-// removeAll removes a folder's files of a pattern.
+// removeAll removes a folder's files that match a pattern.
 func removeAll(dir, pattern string) error {
 	paths, err := pathsIn(dir, pattern)
 	if err != nil {
@@ -54,8 +54,8 @@ func removeAll(dir, pattern string) error {
 	return nil
 }
 
-// pathsIn are a folder's files of a pattern, in the order of their names; none if there is no folder. Unlike filepath.Glob it doesn't take a
-// bracket in the folder's own name for a pattern.
+// pathsIn returns a folder's files that match a pattern, sorted by name; none if there is no folder.
+// Unlike filepath.Glob it doesn't interpret brackets in the folder's own name.
 func pathsIn(dir, pattern string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

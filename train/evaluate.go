@@ -9,10 +9,10 @@ import (
 	"convgraph/train/dataset"
 )
 
-// Score is how many of how many images a model gets right.
+// Score counts the images that a model gets right.
 type Score struct{ Right, Total int }
 
-// Accuracy is the share of right answers.
+// Accuracy returns the share of right answers, 0 of none.
 func (s Score) Accuracy() float64 {
 	if s.Total == 0 {
 		return 0
@@ -20,30 +20,16 @@ func (s Score) Accuracy() float64 {
 	return float64(s.Right) / float64(s.Total)
 }
 
-// String is "98.97% (9897/10000)".
+// String formats the score as "98.97% (9897/10000)".
 func (s Score) String() string {
 	return fmt.Sprintf("%.2f%% (%d/%d)", 100*s.Accuracy(), s.Right, s.Total)
 }
 
-// Evaluate counts the right answers of a model on a whole set. Damaged images are left out of the total.
+// Evaluate counts the right answers of a model on a whole set. Corrupt images don't count.
 func Evaluate(m *graph.Model, ds dataset.Dataset) (Score, error) {
 	var score Score
-	err := eachAnswer(m, ds, func(a Prediction) error {
-		score.Count(a.Label == a.Predicted)
-		return nil
-	})
-	return score, err
-}
-
-// TopK counts the images of a set whose label is among the k classes a model finds likeliest; of equals those with the smaller numbers.
-// TopK of 1 is [Evaluate].
-func TopK(m *graph.Model, ds dataset.Dataset, k int) (Score, error) {
-	if k < 1 {
-		return Score{}, fmt.Errorf("top %d: want at least 1", k)
-	}
-	var score Score
-	err := eachAnswer(m, ds, func(a Prediction) error {
-		score.Count(a.Rank() < k)
+	err := eachPrediction(m, ds, func(p Prediction) error {
+		score.Count(p.Label == p.Predicted)
 		return nil
 	})
 	return score, err
@@ -57,50 +43,51 @@ func (s *Score) Count(right bool) {
 	}
 }
 
-// An Prediction is what a model says about one sample of a set.
+// A Prediction is a model's answer for one sample.
 type Prediction struct {
 	Index, Label, Predicted int
-	Logits                  []float32 // valid until the next answer
+	Logits                  []float32 // valid until the next prediction
 }
 
-// Rank is how many classes the model finds likelier than the label: those with a greater logit, and those before it with an equal one. A
-// label that the model has no class for comes after all of them.
-func (a Prediction) Rank() (before int) {
-	if a.Label >= len(a.Logits) {
-		return len(a.Logits)
+// Rank returns how many classes the model finds likelier than the label: those with a greater logit, and
+// of equal logits those with a smaller index. A label that the model has no class for ranks last.
+func (p Prediction) Rank() (before int) {
+	if p.Label >= len(p.Logits) {
+		return len(p.Logits)
 	}
-	for i, v := range a.Logits {
-		if v > a.Logits[a.Label] || v == a.Logits[a.Label] && i < a.Label {
+	for i, v := range p.Logits {
+		if v > p.Logits[p.Label] || v == p.Logits[p.Label] && i < p.Label {
 			before++
 		}
 	}
 	return before
 }
 
-// Probability is the softmax of the predicted class.
-func (a Prediction) Probability() float64 {
+// Probability returns the softmax of the predicted class.
+func (p Prediction) Probability() float64 {
 	sum := 0.0
-	for _, v := range a.Logits {
-		sum += math.Exp(float64(v) - float64(a.Logits[a.Predicted]))
+	for _, v := range p.Logits {
+		sum += math.Exp(float64(v) - float64(p.Logits[p.Predicted]))
 	}
 	return 1 / sum
 }
 
-// evaluationBatch is how many images are held in memory at once while evaluating.
+// evaluationBatch is the number of images in memory at once.
 const evaluationBatch = 256
 
-// checkFinite is an error that names the first logit that is a NaN or an infinity.
-func (a Prediction) checkFinite() error {
-	for class, v := range a.Logits {
+// checkFinite rejects logits with a NaN or an infinity.
+func (p Prediction) checkFinite() error {
+	for class, v := range p.Logits {
 		if !xmath.IsFinite(float64(v)) {
-			return fmt.Errorf("the model's output %d for image %d is %v: want finite numbers", class, a.Index, v)
+			return fmt.Errorf("the model's output %d for image %d is %v: want finite numbers", class, p.Index, v)
 		}
 	}
 	return nil
 }
 
-// eachAnswer tells use the model's answers, in the order of the samples, but for damaged images. It ends with the first error of use.
-func eachAnswer(m *graph.Model, ds dataset.Dataset, use func(Prediction) error) error {
+// eachPrediction calls use with the model's prediction for each sample, in their order, skipping corrupt
+// images. It returns the first error of use.
+func eachPrediction(m *graph.Model, ds dataset.Dataset, use func(Prediction) error) error {
 	classes := m.Classes()
 	logits := make([]float32, evaluationBatch*classes)
 	for batch, err := range dataset.InOrder(ds, evaluationBatch) {
@@ -121,11 +108,11 @@ func eachAnswer(m *graph.Model, ds dataset.Dataset, use func(Prediction) error) 
 	return nil
 }
 
-func argMax(row []float32) (place int) {
+func argMax(row []float32) (index int) {
 	for i, v := range row {
-		if v > row[place] {
-			place = i
+		if v > row[index] {
+			index = i
 		}
 	}
-	return place
+	return index
 }

@@ -19,7 +19,8 @@ import (
 	"convgraph/train/dataset"
 )
 
-// brightest is a model whose class is the brightest of an image's three pixels, and nine images of whose labels it gets six right.
+// brightest returns a model whose class is the brightest of an image's three pixels, and nine images of
+// which it gets six right.
 func brightest(t *testing.T) (*graph.Model, dataset.Dataset) {
 	t.Helper()
 	m, err := graph.New(graph.Sequential("brightest", tensor.Shape{1, 1, 3}, graph.He(), graph.Affine{Units: 3}, graph.Softmax{}))
@@ -45,23 +46,9 @@ func TestEvaluate(t *testing.T) {
 	assert.Zero(t, Score{}.Accuracy())
 }
 
-// TestTopK: images are black but for one pixel, so that a class that isn't the brightest is second, or third if two come before it.
-func TestTopK(t *testing.T) {
-	m, ds := brightest(t)
-	for k, right := range []int{1: 6, 2: 8, 3: 9, 4: 9} {
-		if k == 0 {
-			continue
-		}
-		s, err := TopK(m, ds, k)
-		require.NoError(t, err)
-		assert.Equal(t, Score{Right: right, Total: 9}, s, "top %d", k)
-	}
-	_, err := TopK(m, ds, 0)
-	assert.EqualError(t, err, "top 0: want at least 1")
-}
-
-// TestAnswers: each sample's, in their order, with ranks of labels and the probability of what was predicted.
-func TestAnswers(t *testing.T) {
+// TestPredictions checks the order, the ranks of the labels and the probabilities. All pixels but the
+// brightest are equal, so the other classes rank by their index.
+func TestPredictions(t *testing.T) {
 	m, ds := brightest(t)
 	i, want := 0, []int{0, 0, 1, 0, 0, 0, 0, 2, 1}
 	counts, err := Confuse(m, ds, func(a Prediction) {

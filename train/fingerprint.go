@@ -7,7 +7,7 @@ import (
 	"convgraph/train/dataset"
 )
 
-// Fingerprint is a short text that tells data sets apart: their size, and a hash of what [dataset.Digest] sees of them.
+// Fingerprint returns a short text that identifies a data set: its size, and a hash of [dataset.Digest].
 func Fingerprint(ds dataset.Dataset) (string, error) {
 	h := sha256.New()
 	if err := dataset.Digest(ds, h); err != nil {

@@ -9,7 +9,7 @@ import (
 	"convgraph/internal/file"
 )
 
-// HistoryFile keeps a CSV file of the training's history up to date, a row an epoch, written whole each time.
+// HistoryFile keeps a CSV file of the history up to date, with a row for each epoch.
 type HistoryFile struct {
 	Base
 	Path string
@@ -20,8 +20,8 @@ func (h HistoryFile) EpochEnd(s *State) error {
 	return file.Write(h.Path, func(w io.Writer) error { return WriteHistory(w, s.History) })
 }
 
-// WriteHistory writes rows as CSV; accuracies are fractions. The column test_acc is called validation_acc, and holds that, in a training with a
-// validation set. The numbers are the shortest that read back as the same.
+// WriteHistory writes rows as CSV, with accuracies as fractions. With a validation set, the column
+// validation_acc replaces test_acc. Numbers are the shortest that read back as the same.
 func WriteHistory(w io.Writer, rows []Row) error {
 	out, set := csv.NewWriter(w), "test"
 	if len(rows) > 0 {

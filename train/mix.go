@@ -10,23 +10,23 @@ import (
 	"convgraph/train/dataset"
 )
 
-// mixer mixes the images of a batch in pairs, the first with the last, the second with the last but one,
-// and their targets with them. The order of a batch is random, so the pairs are.
+// mixer mixes the images of a batch in pairs, and their targets: the first with the last, the second with
+// the last but one. A batch's order is random, so the pairs are, too.
 //
-// Mixup (Zhang et al. 2018) makes of images a and b with targets s and t
+// Mixup (Zhang et al. 2018) replaces images a and b with targets s and t by
 //
 //	λ·a + (1-λ)·b with target λ·s + (1-λ)·t,   and the same with a and b exchanged,
 //
-// for λ from Beta(α, α). CutMix (Yun et al. 2019) exchanges a rectangle of 1-λ of the area, λ uniform for
-// α = 1, and mixes the targets by the area that is exchanged. With both, each pair has one of them,
-// as likely as the other. What a batch becomes depends on the seed and the step alone.
+// for λ from Beta(α, α). CutMix (Yun et al. 2019) exchanges a rectangle of 1-λ of the area, and mixes the
+// targets by that area. With both, each pair gets one of the two with equal probability. The result
+// depends on the seed and the step alone.
 type mixer struct {
-	mixup, cutmix float64 // α of each, 0 if it isn't wanted
+	mixup, cutmix float64 // α of each; 0: off
 	seed          uint64
 	source        rand.PCG
 }
 
-// mix changes the images, of a shape (C,H,W), and the targets of a batch.
+// mix mixes a batch whose images have shape (C,H,W).
 func (m *mixer) mix(batch *dataset.Minibatch, shape []int, step int) {
 	if m.mixup == 0 && m.cutmix == 0 {
 		return
@@ -43,16 +43,16 @@ func (m *mixer) mix(batch *dataset.Minibatch, shape []int, step int) {
 	}
 }
 
-// minAlpha and maxAlpha bound the α of mixing. Below, nearly all shares are 0 or 1, and Beta's numbers
-// underflow; above, all are a half.
+// minAlpha and maxAlpha bound α. Below, nearly all shares are 0 or 1, and Beta underflows; above, all are
+// a half.
 const minAlpha, maxAlpha = 0.05, 1000
 
 func isAlpha(v float64) bool { return v == 0 || v >= minAlpha && v <= maxAlpha }
 
-// mixStream keeps the draws apart from others of the same seed.
+// mixStream separates these draws from others of the same seed.
 const mixStream = 0x6d6978
 
-// mixPair mixes two images, and gives the share of its own that each of them keeps.
+// mixPair mixes two images, and returns the share that each keeps of itself.
 func (m *mixer) mixPair(a, b []float32, shape []int, rng *rand.Rand) float32 {
 	alpha, cut := m.mixup, false
 	if m.mixup == 0 || m.cutmix > 0 && rng.Uint64()&1 == 0 {
@@ -66,15 +66,15 @@ func (m *mixer) mixPair(a, b []float32, shape []int, rng *rand.Rand) float32 {
 	return float32(share)
 }
 
-// blend makes each of a and b so much of itself and the rest of the other.
+// blend replaces a by share·a + (1-share)·b, and b by share·b + (1-share)·a.
 func blend(a, b []float32, share float32) {
 	for i, v := range a {
 		a[i], b[i] = share*v+(1-share)*b[i], share*b[i]+(1-share)*v
 	}
 }
 
-// exchange swaps a rectangle with a random middle, whose sides are √(1-share) of the image's before it is
-// clipped, and gives the share of the area outside of it.
+// exchange swaps a rectangle with a random center, whose sides are √(1-share) of the image's before
+// clipping. It returns the share of the area outside.
 func exchange(a, b []float32, shape []int, share float64, rng *rand.Rand) float32 {
 	channels, height, width := shape[0], shape[1], shape[2]
 	side := math.Sqrt(1 - share)
@@ -91,8 +91,8 @@ func exchange(a, b []float32, shape []int, share float64, rng *rand.Rand) float3
 	return 1 - float32((bottom-top)*(right-left))/float32(height*width)
 }
 
-// span is a part of n places of about so much of them around a random one.
+// span returns a share of n indices around a random center, clipped.
 func span(n int, share float64, rng *rand.Rand) (from, to int) {
-	length, middle := int(float64(n)*share), rng.IntN(n)
-	return max(middle-length/2, 0), min(middle-length/2+length, n)
+	length, center := int(float64(n)*share), rng.IntN(n)
+	return max(center-length/2, 0), min(center-length/2+length, n)
 }

@@ -102,7 +102,7 @@ func (r *run) count(ds dataset.Dataset, answers []int) (score Score, err error) 
 		rank, n := r.Peers.Rank()
 		ds = dataset.Range(ds, rank*ds.Len()/n, (rank+1)*ds.Len()/n)
 	}
-	err = eachAnswer(r.Model, ds, func(a Prediction) error {
+	err = eachPrediction(r.Model, ds, func(a Prediction) error {
 		score.Count(a.Label == a.Predicted)
 		answers[a.Predicted]++
 		return nil

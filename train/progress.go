@@ -8,7 +8,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// ProgressBar draws a bar on a terminal: loss, accuracy, images a second and the time left.
+// ProgressBar draws a bar on a terminal, with loss, accuracy, images per second and the time left.
 type ProgressBar struct {
 	Base
 	W io.Writer
@@ -31,31 +31,30 @@ func (p *ProgressBar) TrainBegin(s *State) error {
 	return p.bar.Set(s.Step * s.Batch)
 }
 
-// StepEnd moves the bar on.
+// StepEnd advances the bar.
 func (p *ProgressBar) StepEnd(s *State) error {
 	p.bar.Describe(fmt.Sprintf("epoch %d/%d  loss %.4f%s%s", s.Epoch, s.Trainer.Epochs, s.MeanLoss, p.accuracy, skipped(s)))
 	return p.bar.Add(s.Batch)
 }
 
-// EpochEnd takes up the new accuracy.
+// EpochEnd shows the new accuracy.
 func (p *ProgressBar) EpochEnd(s *State) error {
 	set, accuracy := s.History[len(s.History)-1].HeldOut()
 	p.accuracy = fmt.Sprintf("  %s %.2f%%", set, 100*accuracy)
 	if s.Diverging != "" {
-		return p.bar.Clear() // for a warning's line
+		return p.bar.Clear() // the next line is a warning
 	}
 	return nil
 }
 
-// ProgressLines writes a line after each epoch, for logs and pipes. Within an epoch it writes the
-// first line after three seconds, so that a training shows soon that it runs, and one every half
-// minute.
+// ProgressLines writes a line after each epoch, for logs and pipes. Within an epoch it writes a line
+// every half minute, the first one after three seconds.
 type ProgressLines struct {
 	Base
 	W io.Writer
 
-	began  int           // the step this run began at
-	before time.Duration // what earlier runs took, if the training was resumed
+	began  int           // step at the beginning of this run
+	before time.Duration // duration of earlier runs, if the training was resumed
 	next   time.Duration // when a line within an epoch is due
 }
 
@@ -64,7 +63,7 @@ const (
 	linesEvery     = 30 * time.Second
 )
 
-// TrainBegin remembers where the run began.
+// TrainBegin records where the run begins.
 func (p *ProgressLines) TrainBegin(s *State) error {
 	p.began, p.before, p.next = s.Step, s.Elapsed, s.Elapsed+firstLineAfter
 	return nil
@@ -91,7 +90,7 @@ func (p *ProgressLines) EpochEnd(s *State) error {
 	return err
 }
 
-// skipped says how many of the epoch's steps were, if any.
+// skipped formats the number of skipped steps in this epoch, if any.
 func skipped(s *State) string {
 	if s.Skipped == 0 {
 		return ""

@@ -10,36 +10,36 @@ import (
 	"convgraph/train/dataset"
 )
 
-// A RateTest is what [FindRate] finds.
+// A RateTest is the result of [FindRate].
 type RateTest struct {
-	Rates  []float64 // of each step, rising by the same factor
-	Losses []float64 // of each step's batch, smoothed over the steps before
-	// Suggested is the rate at which the loss has fallen half way, and Lowest the one with the lowest
-	// loss, which is too high for a training of any length.
+	Rates  []float64 // of each step, rising by a constant factor
+	Losses []float64 // of each step, smoothed over the steps before
+	// Suggested is the rate at which the loss has fallen half way. Lowest is the rate with the lowest
+	// loss; it is too high to train with.
 	Suggested, Lowest float64
 }
 
 const (
-	// The rates of a test.
+	// The first and the last rate of a test.
 	leastRate, mostRate = 1e-7, 10
-	// rateSteps is how many steps a test has at most.
+	// rateSteps is the largest number of steps in a test.
 	rateSteps = 120
-	// rateMemory is the share of the steps before in the smoothed loss.
+	// rateMemory is the decay of the smoothed loss.
 	rateMemory = 0.85
-	// tooHigh ends a test: the smoothed loss is so many times the lowest.
+	// tooHigh is the rise of the smoothed loss over its lowest value that ends a test.
 	tooHigh = 4
-	// stillSteps are the first steps, whose rates up to 1e-5 change nothing.
+	// stillSteps is the number of first steps, whose rates up to 1e-5 change nothing.
 	stillSteps = 30
-	// halfReach is how many steps must be half way down on the average.
+	// halfReach is the number of steps whose mean must be half way down.
 	halfReach = 5
-	// leastFall is the share of the loss that it has to fall by.
+	// leastFall is the smallest relative fall of the loss.
 	leastFall = 0.05
 )
 
-// FindRate trains for some steps with a learning rate that rises from 1e-7 to 10, or until the loss is four
-// times its lowest, and looks at where it fell (Smith 2017, Cyclical learning rates). It changes the
-// parameters of the trainer's model and its solver's state, so both are of no use afterwards; its
-// callbacks and its checkpoint play no part.
+// FindRate trains for up to 120 steps with a learning rate that rises from 1e-7 to 10, until the loss is
+// four times its lowest value (Smith 2017, Cyclical learning rates), and suggests a rate. It ignores the
+// trainer's callbacks and checkpoint. The model's parameters and the solver's state are useless
+// afterwards.
 func FindRate(ctx context.Context, t *Trainer) (*RateTest, error) {
 	tr := *t
 	tr.Callbacks, tr.Resume, tr.Schedule, tr.OnNaN = nil, nil, rising{}, StopOnNaN
@@ -64,16 +64,16 @@ func FindRate(ctx context.Context, t *Trainer) (*RateTest, error) {
 	return test, test.judge()
 }
 
-// rising is the schedule of a test.
+// rising is a test's schedule.
 type rising struct{}
 
-// At rises by the same factor each step.
+// At rises by a constant factor.
 func (rising) At(step int) float64 {
 	return leastRate * math.Pow(mostRate/leastRate, float64(step)/(rateSteps-1))
 }
 
-// steps trains for so many steps, over several epochs if need be, while goOn wants to.
-func (r *run) steps(ctx context.Context, n int, goOn func(loss float64) bool) error {
+// steps trains for n steps, over several epochs if necessary, or until more returns false.
+func (r *run) steps(ctx context.Context, n int, more func(loss float64) bool) error {
 	for epoch := 1; ; epoch++ {
 		r.state.Epoch = epoch
 		order, err := r.Sampling.order(r.Train, r.Seed, epoch, r.state.StepsPerEpoch*r.state.Batch)
@@ -99,16 +99,16 @@ func (r *run) steps(ctx context.Context, n int, goOn func(loss float64) bool) er
 			if err != nil {
 				return err
 			}
-			if !goOn(r.state.Loss) || r.state.Step == n {
+			if !more(r.state.Loss) || r.state.Step == n {
 				return nil
 			}
 		}
 	}
 }
 
-// judge finds the rates to suggest. Single batches of few images go up and down by chance, so it looks where the
-// loss, on the average of some steps, is half way between its level at the lowest rates, which change
-// nothing, and its lowest.
+// judge finds the rates to suggest. The loss of single small batches is noisy, so it searches where the
+// mean over some steps is half way between the level at the lowest rates, which change nothing, and the
+// lowest loss.
 func (r *RateTest) judge() error {
 	lowest := 0
 	for i, loss := range r.Losses {

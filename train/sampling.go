@@ -11,14 +11,15 @@ import (
 type Sampling string
 
 const (
-	// Shuffle visits every sample once an epoch, in a new order each; what doesn't fill a last batch is left out.
+	// Shuffle visits every sample once an epoch, in a new order each time. Samples that don't fill a last
+	// batch are left out.
 	Shuffle Sampling = "shuffle"
 	// Replace draws every sample of every batch from the whole set, as the book does.
 	Replace Sampling = "replace"
 )
 
-// order gives the sample indices of one epoch, batch after batch. It depends on nothing but its arguments, so a resumed training draws
-// what it would have drawn.
+// order returns the sample indices of an epoch, batch after batch. It depends on its arguments alone, so
+// a resumed training draws the same samples.
 func (s Sampling) order(ds dataset.Dataset, seed uint64, epoch, count int) ([]int, error) {
 	r := rand.New(rand.NewPCG(seed, uint64(epoch)))
 	switch s {

@@ -107,6 +107,10 @@ func (e *evaluated) open(m *graph.Model) (*evaluationSet, error) {
 	if err != nil {
 		return nil, err
 	}
+	if set.Classes() > m.Classes() {
+		fmt.Fprintf(os.Stderr, "the images have %d classes, model %q has %d: images of the others count as wrong\n",
+			set.Classes(), m.Spec().Name, m.Classes())
+	}
 	set.name = "test images"
 	if e.Train {
 		set.name = "training images"

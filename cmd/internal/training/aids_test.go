@@ -37,15 +37,15 @@ func TestTrainingAids(t *testing.T) {
 
 func TestAidsThatMakeNoSense(t *testing.T) {
 	for want, flags := range map[string][]string{
-		"-mixup is -1: want 0, or 0.05 to 1000":                                                                     {"-mixup=-1"},
-		"-cutmix is 0.01: want 0, or 0.05 to 1000":                                                                  {"-cutmix", "0.01"},
-		"-cutout is -3: want at least 0":                                                                            {"-cutout=-3"},
-		"-cutout: training: cutout: got a side of 99999 pixels, want 1 to 8192":                                     {"-cutout", "99999"},
-		"-augment: training: resized crop: got a share of 2, want more than 0 and at most 1":                        {"-augment", "resized-crop=2"},
-		"-augment: training: colour: got 3, want 0 to 1":                                                            {"-augment", "colour=3"},
-		`-augment: "colour=-1": want colour or colour=AMOUNT, such as colour=0.2`:                                   {"-augment", "colour=-1"},
-		`-augment: "edge=1": want edge`:                                                                             {"-augment", "edge=1"},
-		`-augment: no "blur": want some of crop, shift, rotate, scale, elastic, resized-crop, colour, mirror, edge`: {"-augment", "blur"},
+		"-mixup is -1: want 0, or 0.05 to 1000":                                                                      {"-mixup=-1"},
+		"-cutmix is 0.01: want 0, or 0.05 to 1000":                                                                   {"-cutmix", "0.01"},
+		"-cutout is -3: want at least 0":                                                                             {"-cutout=-3"},
+		"-cutout: training: cutout: got a side of 99999 pixels, want 1 to 8192":                                      {"-cutout", "99999"},
+		"-augment: training: resized crop: got a share of 2, want more than 0 and at most 1":                         {"-augment", "resized-crop=2"},
+		"-augment: training: colour: got 3, want 0 to 1":                                                             {"-augment", "colour=3"},
+		`-augment: got "colour=-1", want colour or colour=AMOUNT, such as colour=0.2`:                                {"-augment", "colour=-1"},
+		`-augment: got "edge=1", want edge`:                                                                          {"-augment", "edge=1"},
+		`-augment: got "blur", want some of crop, shift, rotate, scale, elastic, resized-crop, colour, mirror, edge`: {"-augment", "blur"},
 	} {
 		code, _, stderr := trainmnist(t, append([]string{"-quiet", "-out", t.TempDir()}, flags...)...)
 		assert.Equal(t, cli.BadUsage, code, flags)
@@ -67,7 +67,7 @@ func TestFindsALearningRate(t *testing.T) {
 	assert.Equal(t, stdout, again)
 	code, _, stderr = trainmnist(t, append(args, "-resume")...)
 	assert.Equal(t, cli.BadUsage, code)
-	assert.Contains(t, stderr, "-lr-find looks for a rate to begin with")
+	assert.Contains(t, stderr, "-lr-find suggests a rate for a new run")
 }
 
 // TestNonSquareInput trains a network of wide images with all that changes their geometry.

@@ -12,7 +12,7 @@ import (
 	"convgraph/viz"
 )
 
-// augmentations are what -augment knows.
+// augmentations lists the changes that -augment knows.
 var augmentations = []augmentation{
 	{"crop", 2, func(a *augmented, v float64) { a.crop = int(v) }},
 	{"shift", 2, func(a *augmented, v float64) { a.distort.Shift = v }},
@@ -25,34 +25,34 @@ var augmentations = []augmentation{
 	{"edge", 1, func(a *augmented, _ float64) { a.edge = true }},
 }
 
-// switches are augmentations without an amount.
+// switches lists the augmentations without an amount.
 var switches = []string{"mirror", "edge"}
 
-// augmentation is one by its name, with how much of it there is unless told otherwise.
+// augmentation is a named change with its default amount.
 type augmentation struct {
 	name   string
 	amount float64
 	set    func(a *augmented, amount float64)
 }
 
-// augmented is what happens to training images.
+// augmented is how training images change.
 type augmented struct {
-	crop    int // margin of zeros, in whole pixels, that a crop of the image's own size moves in
+	crop    int // margin of zeros, in pixels, within which a crop of the image's size moves
 	distort dataset.Distort
-	area    float64 // least share of the image that a part of it has, which is scaled to its size; 0 is none
-	colour  float64 // what brightness, contrast and saturation change by at most
+	area    float64 // smallest share of the image in a crop that is scaled to its size; 0: off
+	colour  float64 // largest change of brightness, contrast and saturation
 	mirror  bool
-	edge    bool // what comes from outside is the image's edge, not zero
-	cutout  int  // side of a square that is covered
+	edge    bool // fill the outside with the image's edge, not zeros
+	cutout  int  // side of the covered square
 }
 
-// vary makes the training images vary as -augment, or the recipe, says.
+// vary changes the training images as -augment or the recipe says.
 func (c *Command) vary(s *source, augment string) error {
 	a, err := parseAugment(augment)
 	if err != nil {
 		return err
 	}
-	if !c.crops() { // where it comes after the crop
+	if !c.crops() { // which cover the square after the crop
 		a.cutout = c.Cutout
 	}
 	return a.apply(s, c.Seed)
@@ -67,12 +67,12 @@ func parseAugment(text string) (a augmented, err error) {
 		name, amount, given := strings.Cut(item, "=")
 		i := slices.IndexFunc(augmentations, func(known augmentation) bool { return known.name == name })
 		if i < 0 {
-			return a, cli.Usagef("-augment: no %q: want some of %s", name, augmentationNames())
+			return a, cli.Usagef("-augment: got %q, want some of %s", name, augmentationNames())
 		}
 		v := augmentations[i].amount
 		if given {
 			if v, err = strconv.ParseFloat(amount, 64); err != nil || !(v >= 0) || slices.Contains(switches, name) {
-				return a, cli.Usagef("-augment: %q: want %s", item, augmentations[i].usage())
+				return a, cli.Usagef("-augment: got %q, want %s", item, augmentations[i].usage())
 			}
 		}
 		augmentations[i].set(&a, v)
@@ -95,7 +95,7 @@ func augmentationNames() string {
 	return strings.Join(names, ", ")
 }
 
-// transforms are what happens, in this order, to images of the given height and width that are normalised so.
+// transforms returns the transforms, in order, for images of the given size and normalisation.
 func (a augmented) transforms(height, width int, normalised picture.Preprocessing) (transforms []dataset.Transform) {
 	if a.area > 0 {
 		transforms = append(transforms, dataset.ResizedCrop{Height: height, Width: width, Area: a.area})
@@ -120,7 +120,7 @@ func (a augmented) transforms(height, width int, normalised picture.Preprocessin
 	return transforms
 }
 
-// apply makes the source's training images vary.
+// apply augments the source's training images.
 func (a augmented) apply(s *source, seed uint64) error {
 	shape := s.train.Shape()
 	var normalised picture.Preprocessing
@@ -139,7 +139,7 @@ func (a augmented) apply(s *source, seed uint64) error {
 	return nil
 }
 
-// flags are those that ask for something.
+// flags returns the flags that asked for a change.
 func (a augmented) flags() string {
 	cutout := a.cutout
 	a.cutout = 0
@@ -152,11 +152,12 @@ func (a augmented) flags() string {
 	return "-augment, -cutout"
 }
 
-// The sheet of augmented images shows so many of them, each as it is and as this many epochs see it.
+// The sheet of augmented images has a row for each of this many images, and a column for each of
+// this many epochs.
 const sheetImages, sheetEpochs = 6, 9
 
-// sheet shows what training images look like, leaving out those that can't be read. ok is false if there is nothing to show: no picture is
-// made of channels other than grey or colour.
+// sheet shows augmented training images, skipping unreadable ones. ok is false if there is nothing
+// to show, such as images of neither one nor three channels.
 func (s *source) sheet() (sheet viz.ContactSheet, ok bool) {
 	sheet = viz.ContactSheet{Title: "training images", Columns: 1 + sheetEpochs}
 	for i := range min(sheetImages, s.train.Len()) {

@@ -25,7 +25,7 @@ import (
 	"convgraph/train/tensorboard"
 )
 
-// runAlone trains, or does one rank's part.
+// runAlone trains in one process, or as one rank.
 func (c *Command) runAlone(stdout io.Writer, line *kong.Context) error {
 	folder, err := c.loadCheckpoint(line)
 	if err != nil {
@@ -48,7 +48,7 @@ func (c *Command) runAlone(stdout io.Writer, line *kong.Context) error {
 		return err
 	}
 	if !c.Quiet {
-		source.reportLeftOut(os.Stderr) // before hours of training; at its end again
+		source.reportLeftOut(os.Stderr) // now, before hours of training, and again at the end
 	}
 	if err := c.vary(source, recipe.Augment); err != nil {
 		return err
@@ -110,8 +110,8 @@ func (c *Command) runAlone(stdout io.Writer, line *kong.Context) error {
 	return err
 }
 
-// prepare begins the results, or finds that the checkpoint to go on from is of this training, and sets up the callbacks. It gives the settings
-// that checkpoints hold.
+// prepare checks that the checkpoint to resume is of this training, or starts the results, and sets
+// up the callbacks. It returns the settings for checkpoints.
 func (c *Command) prepare(t *train.Trainer, r models.Recipe, s *source, f *folder, page *livePage) ([]train.Setting, error) {
 	settings, err := c.settings(r, t, f.checkpoint)
 	if err != nil {
@@ -133,9 +133,10 @@ func (c *Command) prepare(t *train.Trainer, r models.Recipe, s *source, f *folde
 		return nil, err
 	}
 	f.begun = true
-	t.Callbacks = slices.Concat([]train.Callback{guard{out: f.output}}, c.progress(), t.Callbacks, c.watchers(r, f.output), boards, c.keepers(f.output), []train.Callback{
-		&train.Warnings{W: cli.BestEffort(os.Stderr)}, f.history(), c.checkpoints(f, settings),
-	}, page.callbacks())
+	t.Callbacks = slices.Concat(
+		[]train.Callback{guard{out: f.output}}, c.progress(), t.Callbacks, c.watchers(r, f.output), boards, c.keepers(f.output),
+		[]train.Callback{&train.Warnings{W: cli.BestEffort(os.Stderr)}, f.history(), c.checkpoints(f, settings)},
+		page.callbacks())
 	if f.checkpoint != nil {
 		return settings, nil
 	}
@@ -149,28 +150,29 @@ func (c *Command) checkpoints(f *folder, settings []train.Setting) train.Checkpo
 	}
 }
 
-// train trains until the end or a signal: the step under way is finished and a checkpoint written. A second signal ends the program as it
-// would any other.
+// train trains to the end or until a signal. After a signal it finishes the step and writes a
+// checkpoint. A second signal ends the program at once.
 func (c *Command) train(t *train.Trainer, out *output, page *livePage, settings []train.Setting) (*train.Result, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	result, err := c.runTogether(ctx, t, page, func() (*train.Checkpoint, error) { return c.latest(out, settings) })
 	if err != nil && c.first() {
-		if lost := out.stillOurs(); lost != nil { // which explains any error of writing
+		if lost := out.stillOurs(); lost != nil { // the cause of any write error
 			return nil, lost
 		}
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
-		return nil, fmt.Errorf("%w; -resume goes on from here", cli.ErrInterrupted)
+		return nil, fmt.Errorf("%w; -resume continues from here", cli.ErrInterrupted)
 	case errors.Is(err, train.ErrDiverged):
 		return nil, cli.Exit{Code: cli.Diverged, Err: err}
 	}
 	return result, err
 }
 
-// endings are the signals that end a training well. A hangup is none where it was ignored from the beginning, as nohup does.
+// endings returns the signals that interrupt a training. It leaves out a hangup that was ignored
+// from the beginning, as nohup does.
 func endings() []os.Signal {
 	if signal.Ignored(syscall.SIGHUP) {
 		return []os.Signal{os.Interrupt, syscall.SIGTERM}
@@ -219,7 +221,7 @@ func (c *Command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
 	t := train.NewTrainer(model, optimizer, s.train, s.test)
 	t.Validation = s.validation
 	t.Epochs, t.Batch, t.Sampling, t.Seed, t.EvalSamples = r.Epochs, r.Batch, train.Sampling(c.Sampling), c.Seed, c.EvalSamples
-	t.EvalFirst = c.Data == "" // the book's images; other data may be sorted by class
+	t.EvalFirst = c.Data == "" // as in the book; other data may be sorted by class
 	t.MicroBatch = c.MicroBatch
 	t.OnNaN, t.LabelSmoothing, t.Mixup, t.CutMix = train.OnNaN(c.OnNaN), r.LabelSmoothing, c.Mixup, c.CutMix
 	if c.Weights != "" {
@@ -247,7 +249,8 @@ func (c *Command) keepers(out *output) []train.Callback {
 	return []train.Callback{train.KeepEpochs{Dir: out.path(epochsFolder)}}
 }
 
-// boards makes TensorBoard's folder already now: where that fails, what an earlier training left stays as it is.
+// boards creates TensorBoard's folder. If that fails, an earlier training's results are still
+// untouched.
 func (c *Command) boards() ([]train.Callback, error) {
 	if c.Tensorboard == "" {
 		return nil, nil

@@ -8,7 +8,7 @@ import (
 	"convgraph/train"
 )
 
-// keptEpoch is the epoch whose parameters a training ends with.
+// keptEpoch returns the epoch whose parameters a training ends with.
 func keptEpoch(t *train.Trainer, r *train.Result) int {
 	for _, callback := range t.Callbacks {
 		if best, ok := callback.(*train.KeepBest); ok && best.Epoch() > 0 {
@@ -18,7 +18,7 @@ func keptEpoch(t *train.Trainer, r *train.Result) int {
 	return len(r.History)
 }
 
-// conclude says which epoch is kept, why the training ended, and what to run next.
+// conclude prints which epoch is kept, why the training ended, and a next command.
 func (c *Command) conclude(w io.Writer, t *train.Trainer, r *train.Result, out *output) error {
 	epoch := keptEpoch(t, r)
 	if epoch == 0 {
@@ -40,7 +40,7 @@ func (c *Command) conclude(w io.Writer, t *train.Trainer, r *train.Result, out *
 	return err
 }
 
-// averaged says that the parameters aren't those of an epoch alone.
+// averaged notes that the final parameters are an average, if they are.
 func averaged(t *train.Trainer) string {
 	for _, callback := range t.Callbacks {
 		if average, ok := callback.(*train.Average); ok {
@@ -50,7 +50,7 @@ func averaged(t *train.Trainer) string {
 	return ""
 }
 
-// ending is why the training ended.
+// ending explains why the training ended.
 func (c *Command) ending(t *train.Trainer, r *train.Result) string {
 	if n := len(r.History); n < t.Epochs {
 		return fmt.Sprintf("-early-stop: no better validation accuracy in %d epochs, %d of %d epochs done", c.EarlyStop, n, t.Epochs)
@@ -58,12 +58,13 @@ func (c *Command) ending(t *train.Trainer, r *train.Result) string {
 	return fmt.Sprintf("all %d epochs are done", t.Epochs)
 }
 
-// next is a command for the trained network.
+// next suggests commands for the trained network.
 func (c *Command) next(out *output) string {
-	return "convgraph predict " + quoted(out.path("params.safetensors")) + " PICTURE, or convgraph serve " + quoted(out.path("params.safetensors"))
+	params := quoted(out.path("params.safetensors"))
+	return "convgraph predict " + params + " PICTURE, or convgraph serve " + params
 }
 
-// quoted is a path as a shell takes it.
+// quoted quotes a path for a shell, if necessary.
 func quoted(path string) string {
 	if strings.ContainsAny(path, " \t'\"$&;()*?[]<>|`") {
 		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"

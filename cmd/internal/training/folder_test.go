@@ -31,7 +31,7 @@ func TestDamagedImagesAreSkippedOrFail(t *testing.T) {
 	})
 	assert.Contains(t, errors, filepath.Join(dir, "train", "0"))
 	assert.Contains(t, errors, filepath.Join(dir, "test", "0"))
-	assert.Contains(t, errors, "2 damaged images were skipped; -strict fails on the first")
+	assert.Contains(t, errors, "2 corrupt images were skipped; -strict fails on the first")
 
 	code, _, stderr := trainmnist(t, append(args, "-out", t.TempDir(), "-strict")...)
 	assert.Equal(t, cli.Failed, code)
@@ -61,7 +61,7 @@ func TestVanishedAndLeftOutImages(t *testing.T) {
 	assert.Equal(t, "left out: "+filepath.Join(dir, "train", "0")+": 1 files that aren't named as a picture of a known format: photo.heic\n"+
 		"left out: 1 folders beside the training and the test set: val\nleft out: 1 hidden or system files: __MACOSX\n"+
 		"skipped: damaged image "+images[0]+": cannot be read: no such file or directory\n"+
-		"1 damaged images were skipped; -strict fails on the first\n", text.String())
+		"1 corrupt images were skipped; -strict fails on the first\n", text.String())
 
 	code, _, stderr := trainmnist(t, "-model", "simpleconvnet", "-data", dir, "-epochs", "1", "-batch", "4", "-quiet", "-out", t.TempDir(), "-strict")
 	assert.Equal(t, cli.Failed, code)

@@ -77,5 +77,5 @@ func TestFreezeFailures(t *testing.T) {
 	}
 	code, _, stderr := trainmnist(t, append(args, "-freeze", "*")...)
 	assert.Equal(t, cli.Failed, code)
-	assert.Contains(t, stderr, `model "normalized" has no parameters that aren't frozen: there is nothing to learn`)
+	assert.Contains(t, stderr, `model "normalized" has only frozen parameters: there is nothing to train`)
 }

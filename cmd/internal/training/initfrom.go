@@ -13,7 +13,7 @@ import (
 	"convgraph/train"
 )
 
-// loadBase reads the file that -init-from names. Without -model its network is the one that is trained.
+// loadBase reads -init-from's file. Without -model its network is the one to train.
 func (c *Command) loadBase() error {
 	if c.InitFrom == "" || c.base != nil {
 		return nil
@@ -26,8 +26,8 @@ func (c *Command) loadBase() error {
 	return nil
 }
 
-// fineTuned is the network of -init-from's file: with a head for the data's classes if -head asks for one.
-// That of a run that is resumed has it.
+// fineTuned returns the network in -init-from's file, with -head with a new last layer for the
+// data's classes. A resumed run's network has it already.
 func (c *Command) fineTuned(classes int) (*graph.Spec, error) {
 	if c.resumed != nil {
 		spec := *c.resumed
@@ -45,8 +45,8 @@ func (c *Command) fineTuned(classes int) (*graph.Spec, error) {
 	return headed, nil
 }
 
-// loadMatching starts the model from the parameters of the file that -init-from names, and says on w which
-// layers it found there.
+// loadMatching gives the model the matching parameters of -init-from's file, and writes the names
+// of the layers to w.
 func (c *Command) loadMatching(m *graph.Model, w io.Writer) error {
 	if c.base == nil {
 		return nil
@@ -60,7 +60,7 @@ func (c *Command) loadMatching(m *graph.Model, w io.Writer) error {
 		}
 	}
 	if len(taken) == 0 {
-		return fmt.Errorf("-init-from: %s has nothing for model %q, layers must have the same names and shapes: %s; "+
+		return fmt.Errorf("-init-from: %s has nothing for model %q, whose layers need the same names and shapes: %s; "+
 			"\"convgraph summary %s -json-spec\" prints the file's own network", c.InitFrom, m.Spec().Name, shortList(fresh), c.InitFrom)
 	}
 	if c.Quiet {
@@ -82,7 +82,7 @@ func shortList(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
 }
 
-// freeze takes the parameters that -freeze names out of the training.
+// freeze freezes the parameters that -freeze names.
 func (c *Command) freeze(m *graph.Model, w io.Writer) error {
 	frozen := 0
 	for _, pattern := range c.Freeze {
@@ -100,7 +100,7 @@ func (c *Command) freeze(m *graph.Model, w io.Writer) error {
 
 const initFrom = "-init-from"
 
-// start is the setting of what a training from a file's parameters begins with.
+// start returns the setting of the parameters that a fine-tuning begins with.
 func start(m *graph.Model) (train.Setting, error) {
 	h := sha256.New()
 	if err := m.Write(h); err != nil {

@@ -101,7 +101,7 @@ func TestInterruptedExits130(t *testing.T) {
 	require.Error(t, p.end(syscall.SIGTERM))
 	require.Equal(t, cli.Interrupted, p.ProcessState.ExitCode(), "%v: %s", p.ProcessState, &p.stderr)
 	assert.Empty(t, p.stdout.String())
-	assert.Equal(t, "trainmnist: interrupted; -resume goes on from here\n", p.stderr.String())
+	assert.Equal(t, "trainmnist: interrupted; -resume continues from here\n", p.stderr.String())
 	c, err := train.LatestCheckpoint(dir, func(damage error) { t.Error(damage) })
 	require.NoError(t, err)
 	assert.NotZero(t, c.Step)

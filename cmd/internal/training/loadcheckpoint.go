@@ -16,7 +16,7 @@ import (
 	"convgraph/train"
 )
 
-// resumption is what -resume says: nothing, to go on, or to go on if there is something.
+// resumption is the value of -resume: no, yes, or yes if there is something to resume.
 type resumption string
 
 const (
@@ -39,23 +39,24 @@ func (r *resumption) Decode(line *kong.DecodeContext) error {
 	case "true", "false":
 		*r = map[any]resumption{"true": mustResume, "false": noResume}[next.Value]
 	default:
-		return fmt.Errorf("it is %q: want nothing or auto", next.Value)
+		return fmt.Errorf("got %q, want nothing or auto", next.Value)
 	}
 	return nil
 }
 
-// IsBool says that the flag needs no value.
+// IsBool tells kong that the flag needs no value.
 func (resumption) IsBool() bool { return true }
 
-// folder is the folder of results with what it says about the run.
+// folder is the folder of results, with the run in it.
 type folder struct {
 	*output                      // nil before a new run's flags are checked
-	checkpoint *train.Checkpoint // to go on from, nil for a new run
+	checkpoint *train.Checkpoint // to resume, or nil
 	given      []train.Setting   // flags on this command line
-	flags      []train.Setting   // of the run's, for the next checkpoint
+	flags      []train.Setting   // for the next checkpoint
 }
 
-// loadCheckpoint finds the run to go on with, if there is one, and gives the flags that the command line leaves out that run's values.
+// loadCheckpoint finds the run to resume, if there is one, and gives flags that aren't on the
+// command line that run's values.
 func (c *Command) loadCheckpoint(line *kong.Context) (*folder, error) {
 	f := &folder{given: storedFlags(line)}
 	f.flags = slices.Clone(f.given)
@@ -63,10 +64,10 @@ func (c *Command) loadCheckpoint(line *kong.Context) (*folder, error) {
 		return f, nil
 	}
 	if c.LRFind {
-		return nil, cli.Usagef("-lr-find looks for a rate to begin with: want it without -resume")
+		return nil, cli.Usagef("-lr-find suggests a rate for a new run: want no -resume")
 	}
 	if c.Overwrite {
-		return nil, cli.Usagef("-resume goes on with a run, -overwrite deletes it: want one of them")
+		return nil, cli.Usagef("-resume continues a run, -overwrite deletes it: want one of them")
 	}
 	if err := f.open(c); err != nil {
 		return nil, err
@@ -77,7 +78,7 @@ func (c *Command) loadCheckpoint(line *kong.Context) (*folder, error) {
 	return f, nil
 }
 
-// open makes the folder and takes it.
+// open creates the folder and locks it.
 func (f *folder) open(c *Command) (err error) {
 	if !c.first() {
 		f.output = &output{dir: c.out()}
@@ -87,7 +88,7 @@ func (f *folder) open(c *Command) (err error) {
 	return err
 }
 
-// find finds the newest checkpoint, which must be there unless -resume is auto.
+// find reads the newest checkpoint, which must exist unless -resume is auto.
 func (f *folder) find(c *Command, line *kong.Context) (err error) {
 	f.checkpoint, err = c.newest(f.dir)
 	switch {
@@ -107,14 +108,14 @@ func (f *folder) find(c *Command, line *kong.Context) (err error) {
 	if err := c.resumeFineTuning(f.checkpoint); err != nil {
 		return err
 	}
-	c.Out = f.dir // -model may be another now, after which a folder without -out is called
+	c.Out = f.dir // the default depends on -model, which may come from the checkpoint now
 	if c.Epochs != nil && *c.Epochs < f.checkpoint.Epochs {
 		return refuse("-epochs is %d: the run in %s has %d, want at least as many", *c.Epochs, f.dir, f.checkpoint.Epochs)
 	}
 	return nil
 }
 
-// checkNetwork refuses another network than the run's by its name, before anything is read for it.
+// checkNetwork refuses another network than the run's by its name, before it reads anything for it.
 func (c *Command) checkNetwork(f *folder) error {
 	spec, err := graph.ParseSpec([]byte(setting(f.checkpoint, "model")))
 	switch {
@@ -128,7 +129,8 @@ func (c *Command) checkNetwork(f *folder) error {
 	return nil
 }
 
-// ready opens the folder of a new run. That of an unfinished one is refused, unless -overwrite gives it up.
+// ready opens the folder of a new run. It refuses a folder with an unfinished run, unless
+// -overwrite is given.
 func (f *folder) ready(c *Command) error {
 	if f.output == nil {
 		if err := f.open(c); err != nil {
@@ -145,12 +147,12 @@ func (f *folder) ready(c *Command) error {
 	case err != nil:
 		return refuse("-out: %w; -overwrite deletes them and starts over", err)
 	}
-	return refuse("-out: %s holds an unfinished run, of which %d of %d epochs are done: -resume goes on with it, -overwrite deletes it and starts over",
+	return refuse("-out: %s has an unfinished run with %d of %d epochs done: -resume continues it, -overwrite deletes it and starts over",
 		f.dir, len(checkpoint.History), checkpoint.Epochs)
 }
 
-// resumeFineTuning takes the network of -init-from's file from the checkpoint, if the run has trained it: its
-// parameters are there, too, and the file isn't needed again.
+// resumeFineTuning takes the network of a fine-tuning from the checkpoint, which has its
+// parameters, too: the file of -init-from isn't needed again.
 func (c *Command) resumeFineTuning(from *train.Checkpoint) error {
 	if c.Model != "" || c.InitFrom != "" || setting(from, initFrom) == "" {
 		return nil
@@ -163,7 +165,7 @@ func (c *Command) resumeFineTuning(from *train.Checkpoint) error {
 	return nil
 }
 
-// setting is the value of a checkpoint's setting; empty if it has none of the name.
+// setting returns the value of a checkpoint's setting, or "".
 func setting(from *train.Checkpoint, name string) string {
 	for _, s := range from.Settings {
 		if s.Name == name {
@@ -180,10 +182,14 @@ func (f *folder) close() error {
 	return f.output.close()
 }
 
-// passing are the flags that no run keeps: they say how a program runs, and where.
-var passing = []string{"help", "resume", "overwrite", "out", "quiet", "workers", "mpi", "micro-batch", "fusion", "serve", "serve-token", "cpuprofile", "init-from"}
+// passing lists the flags that checkpoints don't store: they say where and how a program runs.
+var passing = []string{
+	"help", "resume", "overwrite", "out", "quiet", "workers", "mpi", "micro-batch", "fusion", "serve", "serve-token",
+	"cpuprofile", "init-from",
+}
 
-// storedFlags are the flags on the command line that a run keeps. Paths are made absolute: the run may be resumed from another folder.
+// storedFlags returns the flags on the command line that checkpoints store. It makes paths
+// absolute: the run may be resumed from another folder.
 func storedFlags(line *kong.Context) (flags []train.Setting) {
 	for _, part := range line.Path {
 		if part.Flag == nil || part.Resolved || slices.Contains(passing, part.Flag.Name) {
@@ -203,7 +209,7 @@ func storedFlags(line *kong.Context) (flags []train.Setting) {
 	return flags
 }
 
-// text is a flag's value as the command line has it.
+// text formats a flag's value as on a command line.
 func text(value reflect.Value) string {
 	value = reflect.Indirect(value)
 	if list, ok := value.Interface().([]string); ok {
@@ -216,7 +222,7 @@ func isPath(flag, value string) bool {
 	return flag == "data" || flag == "tensorboard" || flag == "model" && !slices.Contains(models.Names(), value)
 }
 
-// restoreFlags gives the flags that aren't on the command line the values of the checkpoint's run.
+// restoreFlags gives flags that aren't on the command line the values of the checkpoint's run.
 func (f *folder) restoreFlags(line *kong.Context) error {
 	for _, then := range f.checkpoint.Flags {
 		if slices.ContainsFunc(f.given, func(now train.Setting) bool { return now.Name == then.Name }) {
@@ -224,7 +230,7 @@ func (f *folder) restoreFlags(line *kong.Context) error {
 		}
 		i := slices.IndexFunc(line.Flags(), func(flag *kong.Flag) bool { return "-"+flag.Name == then.Name })
 		if i < 0 {
-			return refuse("the run in %s has %s %s, a flag that this program doesn't know", f.dir, then.Name, then.Value)
+			return refuse("the run in %s has the unknown flag %s %s", f.dir, then.Name, then.Value)
 		}
 		flag := line.Flags()[i]
 		if err := flag.Parse(kong.ScanFromTokens(kong.Token{Type: kong.FlagValueToken, Value: then.Value}), flag.Target); err != nil {

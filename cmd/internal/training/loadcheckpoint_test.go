@@ -37,13 +37,13 @@ func TestUnfinishedRunsAreKept(t *testing.T) {
 	code, stdout, stderr := trainmnist(t, append(args, "-out", dir)...)
 	assert.Equal(t, cli.Refused, code)
 	assert.Empty(t, stdout)
-	assert.Equal(t, "trainmnist: -out: "+dir+" holds an unfinished run, of which 1 of 3 epochs are done: "+
-		"-resume goes on with it, -overwrite deletes it and starts over\n", stderr)
+	assert.Equal(t, "trainmnist: -out: "+dir+" has an unfinished run with 1 of 3 epochs done: "+
+		"-resume continues it, -overwrite deletes it and starts over\n", stderr)
 	assert.Equal(t, was, contents(t, dir))
 
 	code, _, stderr = trainmnist(t, append(args, "-out", dir, "-resume", "-overwrite")...)
 	assert.Equal(t, cli.BadUsage, code)
-	assert.Equal(t, "trainmnist: -resume goes on with a run, -overwrite deletes it: want one of them\n", stderr)
+	assert.Equal(t, "trainmnist: -resume continues a run, -overwrite deletes it: want one of them\n", stderr)
 	assert.Equal(t, was, contents(t, dir))
 
 	code, _, stderr = trainmnist(t, append(args, "-out", dir, "-overwrite")...)
@@ -105,7 +105,7 @@ func TestResumeAutoOutcomes(t *testing.T) {
 		{"-model lenet", cli.Refused, "-model is lenet: the run in DIR trains tiny", 0},
 		{"-model squeezenet1_0 -data nowhere", cli.Refused, "-model is squeezenet1_0: the run in DIR trains tiny", 0},
 		{"-init-from nowhere", cli.Refused, "-init-from is nowhere: the run in DIR began without it", 0},
-		{"-overwrite", cli.BadUsage, "-resume goes on with a run, -overwrite deletes it: want one of them", 0},
+		{"-overwrite", cli.BadUsage, "-resume continues a run, -overwrite deletes it: want one of them", 0},
 	} {
 		for _, run := range []string{finished, unfinished} {
 			dir := filepath.Join(t.TempDir(), "copy")
@@ -202,7 +202,7 @@ func TestResumeNoticesChangedData(t *testing.T) {
 func TestResumeWantsNothingOrAuto(t *testing.T) {
 	code, _, stderr := trainmnist(t, "-resume=maybe", "-out", t.TempDir())
 	assert.Equal(t, cli.BadUsage, code)
-	assert.Contains(t, stderr, `it is "maybe": want nothing or auto`)
+	assert.Contains(t, stderr, `got "maybe", want nothing or auto`)
 }
 
 // TestDivergedHasItsOwnCode, so that nobody starts it again.

@@ -13,10 +13,10 @@ import (
 	"convgraph/viz"
 )
 
-// rateCurve is the picture that -lr-find leaves.
+// rateCurve is the file of -lr-find's plot.
 const rateCurve = "lr-find.png"
 
-// findRate looks for a learning rate instead of training.
+// findRate suggests a learning rate instead of training.
 func (c *Command) findRate(stdout io.Writer, t *train.Trainer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
@@ -31,10 +31,13 @@ func (c *Command) findRate(stdout io.Writer, t *train.Trainer) error {
 		return fmt.Errorf("-out: %w", err)
 	}
 	path := filepath.Join(c.out(), rateCurve)
-	picture := viz.RateCurve{Title: t.Model.Spec().Name + ", learning rates", Rates: test.Rates, Losses: test.Losses, Suggested: test.Suggested}
+	picture := viz.RateCurve{
+		Title: t.Model.Spec().Name + ", learning rates", Rates: test.Rates, Losses: test.Losses, Suggested: test.Suggested,
+	}
 	if err := viz.WritePNG(path, picture); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "learning rate: -lr %.2g, where the loss has fallen half way; it is lowest at %.2g (%s)\n", test.Suggested, test.Lowest, path)
+	_, err = fmt.Fprintf(stdout, "learning rate: -lr %.2g, where the loss has fallen half way; it is lowest at %.2g (%s)\n",
+		test.Suggested, test.Lowest, path)
 	return err
 }

@@ -246,9 +246,9 @@ func TestBadInputIsOneLine(t *testing.T) {
 		{[]string{"-width", "2", "-model", "alexnet"}, cli.BadUsage, "-width is 2: want more than 0 and at most 1"},
 		{[]string{"-pca", "-model", "resnet20"}, cli.BadUsage, "-pca is for -model alexnet"},
 		{[]string{"-keep", "all"}, cli.BadUsage, `--keep must be one of "last","best"`},
-		{[]string{"-augment", "blur"}, cli.BadUsage, `-augment: no "blur": want some of crop, shift, rotate, scale, elastic, resized-crop, colour, mirror, edge`},
-		{[]string{"-augment", "rotate=x"}, cli.BadUsage, `-augment: "rotate=x": want rotate or rotate=AMOUNT, such as rotate=10`},
-		{[]string{"-augment", "mirror=1"}, cli.BadUsage, `-augment: "mirror=1": want mirror`},
+		{[]string{"-augment", "blur"}, cli.BadUsage, `-augment: got "blur", want some of crop, shift, rotate, scale, elastic, resized-crop, colour, mirror, edge`},
+		{[]string{"-augment", "rotate=x"}, cli.BadUsage, `-augment: got "rotate=x", want rotate or rotate=AMOUNT, such as rotate=10`},
+		{[]string{"-augment", "mirror=1"}, cli.BadUsage, `-augment: got "mirror=1", want mirror`},
 		{[]string{"-augment", "scale=2"}, cli.BadUsage, "-augment: training: distort: scale 2: expected 0 to 0.99"},
 		{[]string{"-model", "alexnet", "-augment", "crop"}, cli.BadUsage, "-augment is not for -model alexnet"},
 		{[]string{"-model", ""}, cli.BadUsage, "--model: got nothing, want the name of a network or the path of a JSON spec"},
@@ -289,7 +289,7 @@ func TestBadInputLeavesWhatWasThere(t *testing.T) {
 		`model "simpleconvnet" takes images of (1, 28, 28), the training set has (1, 6, 6)`: {"-data", other},
 		`model "alexnet" takes images of (3, 227, 227)`:                                     {"-model", "alexnet"},
 		`loss is "binary_cross_entropy": want a last layer Sigmoid, or logits, got Softmax`: {"-loss", "binary_cross_entropy"},
-		`model "b" has no parameters that aren't frozen: there is nothing to learn`:         {"-model", bare},
+		`model "b" has only frozen parameters: there is nothing to train`:                   {"-model", bare},
 	} {
 		code, _, stderr := trainmnist(t, slices.Concat(small, args, []string{"-quiet", "-out", trained})...)
 		assert.Equal(t, cli.Failed, code)

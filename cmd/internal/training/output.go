@@ -19,20 +19,20 @@ import (
 	"convgraph/viz"
 )
 
-// output is the folder that a training leaves its results in. It belongs to one program at a time.
+// output is a training's folder of results. One program at a time may use it.
 //
-// Two locks say so. The file .lock in it works on every file system, but whoever deletes it opens
-// the folder to a second program. The lock of the folder itself can't be deleted; Windows and NFS
-// have none.
+// Two locks hold it. The file .lock works on every file system, but deleting it lets a second
+// program in. The lock of the folder itself can't be deleted, but Windows and NFS have none.
 type output struct {
 	dir    string
 	lock   *flock.Flock // nil in a rank that writes nothing
 	folder *flock.Flock // nil where the system can't lock folders
-	made   []string     // the folders that weren't there and the lock's file if it wasn't, the deepest first
-	begun  bool         // the training has something to leave
+	made   []string     // what newOutput created, the deepest first
+	begun  bool         // the training has begun to write
 }
 
-// newOutput makes the folder, takes it, and sees that the results can be written, before an hour of training rather than after.
+// newOutput creates the folder, locks it, and checks that the results can be written, before an
+// hour of training rather than after.
 func newOutput(dir string) (*output, error) {
 	o := &output{dir: dir, lock: flock.New(filepath.Join(dir, ".lock"))}
 	o.made = missing(o.lock.Path())
@@ -47,8 +47,8 @@ func newOutput(dir string) (*output, error) {
 	case err != nil:
 		return nil, fmt.Errorf("-out: %w", err)
 	case !free:
-		return nil, errors.Join(cli.Exit{Code: cli.Taken, Err: fmt.Errorf("-out: another program is training into %s: wait for it, or name another folder", dir)},
-			o.lock.Close())
+		taken := fmt.Errorf("-out: another program is training into %s: wait for it, or name another folder", dir)
+		return nil, errors.Join(cli.Exit{Code: cli.Taken, Err: taken}, o.lock.Close())
 	}
 	for _, step := range []func() error{o.findObstacles, o.removeLeftovers, o.probe} {
 		if err := step(); err != nil {
@@ -58,7 +58,7 @@ func newOutput(dir string) (*output, error) {
 	return o, nil
 }
 
-// missing are the path and the folders above it that aren't there, the deepest first.
+// missing returns a path and the folders above it that don't exist, the deepest first.
 func missing(path string) (paths []string) {
 	for path = filepath.Clean(path); ; path = filepath.Dir(path) {
 		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
@@ -68,7 +68,8 @@ func missing(path string) (paths []string) {
 	}
 }
 
-// take takes the lock, of the file that has its name: one that was opened just before another program removed it locks nothing.
+// take locks the file that has the lock's name now: a lock on a file that another program has just
+// removed is worth nothing.
 func (o *output) take() (free bool, err error) {
 	for {
 		if free, err := o.lock.TryLock(); !free || err != nil {
@@ -87,7 +88,7 @@ func (o *output) take() (free bool, err error) {
 	}
 }
 
-// takeFolder takes the folder's own lock. free is false only if another program has it.
+// takeFolder locks the folder itself. free is false only if another program has the lock.
 func (o *output) takeFolder() (free bool) {
 	if runtime.GOOS == "windows" {
 		return true
@@ -95,7 +96,7 @@ func (o *output) takeFolder() (free bool) {
 	lock := flock.New(o.dir, flock.SetFlag(os.O_RDONLY))
 	free, err := lock.TryLock()
 	if err != nil {
-		return true // the file's lock must do
+		return true // the lock of the file must suffice
 	}
 	if free {
 		o.folder = lock
@@ -103,8 +104,8 @@ func (o *output) takeFolder() (free bool) {
 	return free
 }
 
-// stillOurs is an error if another program may have taken the folder: the folder was replaced, or
-// .lock was deleted where nothing else keeps others out.
+// stillOurs returns an error if another program may use the folder: it was replaced, or .lock was
+// deleted where there is no other lock.
 func (o *output) stillOurs() error {
 	held, path := o.folder, o.dir
 	if held == nil {
@@ -117,10 +118,11 @@ func (o *output) stillOurs() error {
 	if is, err := os.Stat(path); err == nil && os.SameFile(was, is) {
 		return nil
 	}
-	return cli.Exit{Code: cli.Taken, Err: fmt.Errorf("-out: %s was deleted or replaced while this program held it: another may be training there; stopped without writing", path)}
+	return cli.Exit{Code: cli.Taken, Err: fmt.Errorf(
+		"-out: %s was deleted or replaced while this program held it: another may be training there; stopped without writing", path)}
 }
 
-// guard ends a training before it writes into a folder that isn't its own any more.
+// guard stops a training before it writes into a folder that it has lost.
 type guard struct {
 	train.Base
 	out *output
@@ -131,7 +133,8 @@ func (g guard) EpochEnd(*train.State) error    { return g.out.stillOurs() }
 func (g guard) TrainEnd(*train.State) error    { return g.out.stillOurs() }
 func (g guard) Interrupted(*train.State) error { return g.out.stillOurs() }
 
-// resultFiles are what a training writes into the folder, by their patterns; files are these and its checkpoints.
+// resultFiles are patterns of the files that a training writes into the folder; files includes its
+// checkpoints.
 var (
 	resultFiles = []string{
 		"params.safetensors", "params-best.safetensors", "history.csv",
@@ -141,22 +144,22 @@ var (
 	files = append([]string{"checkpoint-*.safetensors"}, resultFiles...)
 )
 
-// epochsFolder is where -keep-epochs leaves parameters.
+// epochsFolder is -keep-epochs' folder of parameters.
 const epochsFolder = "epochs"
 
-// probes are the names of the files that probe writes.
+// probes matches the files that probe writes.
 const probes = ".probe-*"
 
-// findObstacles finds what no result could replace. Of checkpoints it isn't known which there will be.
+// findObstacles finds files that a result can't replace. The names of checkpoints aren't known yet.
 func (o *output) findObstacles() error {
 	return o.each(func(name string, _ os.DirEntry) error {
 		if !slices.ContainsFunc(resultFiles, func(pattern string) bool { return matches(pattern, name) }) {
 			return nil
 		}
-		info, err := os.Stat(o.path(name)) // a link's file is what is written
+		info, err := os.Stat(o.path(name)) // follows a link, as writing does
 		switch {
 		case err != nil:
-			return nil // a link to a file that isn't there yet
+			return nil // a link to a file that doesn't exist yet
 		case info.IsDir():
 			return fmt.Errorf("%s is a folder: want a file there, or nothing", o.path(name))
 		case info.Mode().IsRegular():
@@ -166,8 +169,8 @@ func (o *output) findObstacles() error {
 	})
 }
 
-// replaceable says whether another file may take a file's name. What forbids it is no permission bit of the file but its being immutable, with
-// which it can't be opened for writing either.
+// replaceable rejects an immutable file, which can't be replaced. It can't be opened for writing
+// either; permission bits don't matter.
 func replaceable(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if errors.Is(err, syscall.EPERM) {
@@ -179,8 +182,8 @@ func replaceable(path string) error {
 	return f.Close()
 }
 
-// removeLeftovers removes what a program left that was killed as it wrote: its probe, and temporary files, which are hidden and named after
-// the one to be.
+// removeLeftovers removes what a program left that was killed while it wrote: its probe, and
+// temporary files, which are hidden and named after the final one.
 func (o *output) removeLeftovers() error {
 	return o.each(func(name string, _ os.DirEntry) error {
 		if !isLeftover(name) {
@@ -190,10 +193,11 @@ func (o *output) removeLeftovers() error {
 	})
 }
 
-// each gives what stands in the folder and in that of the epochs, by names from the folder on, until there is an error.
+// each calls do with everything in the folder and in that of the epochs, by its name relative to
+// the folder, until an error.
 func (o *output) each(do func(name string, e os.DirEntry) error) error {
 	for _, folder := range []string{"", epochsFolder} {
-		entries, err := os.ReadDir(o.path(folder)) // filepath.Glob would take a [ in the folder's name for its own
+		entries, err := os.ReadDir(o.path(folder)) // filepath.Glob would interpret a [ in the folder's name
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
@@ -227,8 +231,8 @@ func (o *output) probe() error {
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
-// close lets the folder go. After a training the lock's file stays: it is how the next program finds the folder taken or free. Before one,
-// what newOutput made goes, the lock's file while it is still held.
+// close unlocks the folder. The lock's file stays after a training, for the next program. Before
+// one, close removes what newOutput created, the lock's file while it is still locked.
 func (o *output) close() error {
 	if o.lock == nil {
 		return nil
@@ -241,19 +245,19 @@ func (o *output) close() error {
 		err = errors.Join(err, o.folder.Close())
 	}
 	if !o.begun {
-		o.unmake() // Windows removes no file that is open
+		o.unmake() // Windows can't remove an open file
 	}
 	return err
 }
 
-// unmake removes what newOutput made and is still there, folders only if they are empty.
+// unmake removes what newOutput created; folders only if they are empty.
 func (o *output) unmake() {
 	o.made = slices.DeleteFunc(o.made, func(path string) bool { return os.Remove(path) == nil })
 }
 
 func (o *output) path(name string) string { return filepath.Join(o.dir, filepath.FromSlash(name)) }
 
-// before leaves the model's filters before training, sample pictures, and what augmentation does to the training images.
+// before draws the untrained network's filters, sample pictures, and augmented training images.
 func (o *output) before(m *graph.Model, s *source) error {
 	if sheet, ok := s.sheet(); ok {
 		if err := viz.WritePNG(o.path("augmentation.png"), sheet); err != nil {
@@ -268,7 +272,7 @@ func (o *output) before(m *graph.Model, s *source) error {
 
 func (o *output) history() train.Callback { return train.HistoryFile{Path: o.path("history.csv")} }
 
-// after leaves the parameters and the pictures of a finished training, of which it keeps an epoch.
+// after writes the parameters and the pictures of a finished training.
 func (o *output) after(m *graph.Model, r *train.Result, kept int) error {
 	if err := o.stillOurs(); err != nil {
 		return err
@@ -292,7 +296,7 @@ func (o *output) after(m *graph.Model, r *train.Result, kept int) error {
 	return viz.WriteSVG(o.path("accuracy.svg"), curve)
 }
 
-// filters draws the first layer's filters. A model without a convolution has none to show.
+// filters draws the filters of the first convolution, if there is one.
 func (o *output) filters(m *graph.Model, name, when string) error {
 	for _, p := range m.Params() {
 		if s := p.Value.Shape(); s.Dims() == 4 {

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processors tells the processors that this process may use from those of others on the machine:
-// launchers may bind each rank to some of them.
+// processors identifies the processors that this process may use: launchers may bind each rank to
+// some of the machine's.
 func processors() string {
 	var set unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &set); err != nil {

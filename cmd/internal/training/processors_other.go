@@ -2,5 +2,5 @@
 
 package training
 
-// processors is the same for all processes: they share all processors of the machine.
+// processors returns the same for all processes, which share the machine's processors.
 func processors() string { return "" }

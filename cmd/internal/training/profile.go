@@ -7,8 +7,8 @@ import (
 	"runtime/pprof"
 )
 
-// profile is the file of -cpuprofile, for go tool pprof; nil without the flag. It is made before anything of an earlier training goes, and
-// filled while the new one runs.
+// profile is the file of -cpuprofile, or nil without the flag. It is created before an earlier
+// training's results are removed.
 type profile struct{ file *os.File }
 
 func newProfile(path string) (*profile, error) {
@@ -40,7 +40,7 @@ func (p *profile) stop() error {
 	return p.file.Close()
 }
 
-// abandon is for a profile that wasn't started.
+// abandon closes a profile that wasn't started.
 func (p *profile) abandon() error {
 	if p == nil {
 		return nil

@@ -8,8 +8,8 @@ import (
 	"convgraph/models"
 )
 
-// recipe is the one that -recipe names, with what other flags say otherwise. Flags that make no sense are found here, before anything is
-// read or written.
+// recipe returns the recipe of -recipe, changed by other flags. It finds invalid flags before
+// anything is read or written.
 func (c *Command) recipe() (models.Recipe, error) {
 	if err := c.findNetwork(); err != nil {
 		return models.Recipe{}, err
@@ -19,11 +19,12 @@ func (c *Command) recipe() (models.Recipe, error) {
 	if err != nil {
 		return r, cli.Usage{Err: fmt.Errorf("-recipe: %w", err)}
 	}
-	r.Epochs, r.Batch, r.LR, r.WeightDecay = or(c.Epochs, r.Epochs), or(c.Batch, r.Batch), or(c.LR, r.LR), or(c.WeightDecay, r.WeightDecay)
+	r.Epochs, r.Batch = or(c.Epochs, r.Epochs), or(c.Batch, r.Batch)
+	r.LR, r.WeightDecay = or(c.LR, r.LR), or(c.WeightDecay, r.WeightDecay)
 	r.Optimizer, r.Schedule, r.Init = cmp.Or(c.Optimizer, r.Optimizer), cmp.Or(c.Schedule, r.Schedule), cmp.Or(c.Init, r.Init)
-	c.Init = r.Init // the network is declared by the flags
+	c.Init = r.Init // which declares the network
 	if c.Schedule == oneCycle {
-		r.Warmup = 0 // which is for the recipe's schedule
+		r.Warmup = 0 // it belongs to the recipe's schedule
 	}
 	r.Warmup, r.Augment = or(c.Warmup, r.Warmup), or(c.Augment, r.Augment)
 	r.LabelSmoothing, r.Average = or(c.Smoothing, r.LabelSmoothing), or(c.Average, r.Average)
@@ -33,7 +34,7 @@ func (c *Command) recipe() (models.Recipe, error) {
 	return r, c.checkFlags()
 }
 
-// findNetwork finds the network of a fine-tuning without -model: that of -init-from's file.
+// findNetwork finds the network of a fine-tuning without -model: the one in -init-from's file.
 func (c *Command) findNetwork() error {
 	switch {
 	case c.resumed != nil:
@@ -58,7 +59,7 @@ func or[T any](given *T, fallback T) T {
 	return *given
 }
 
-// checkRecipe finds settings of the recipe that make no sense, or not together.
+// checkRecipe rejects invalid settings of the recipe, and combinations.
 func (c *Command) checkRecipe(r models.Recipe) error {
 	switch {
 	case r.Epochs < 1:
@@ -100,14 +101,15 @@ func (c *Command) checkRecipe(r models.Recipe) error {
 	return nil
 }
 
-// checkFlags finds flags that no recipe has and that make no sense.
+// checkFlags rejects invalid flags that aren't part of a recipe.
 func (c *Command) checkFlags() error {
 	for _, f := range []struct {
 		name  string
 		value int
 	}{
 		{"workers", c.Workers}, {"train-samples", c.TrainSamples}, {"test-samples", c.TestSamples},
-		{"eval-samples", c.EvalSamples}, {"checkpoint-every", c.CheckpointEvery}, {"size", c.Size}, {"early-stop", c.EarlyStop}, {"cutout", c.Cutout},
+		{"eval-samples", c.EvalSamples}, {"checkpoint-every", c.CheckpointEvery}, {"size", c.Size},
+		{"early-stop", c.EarlyStop}, {"cutout", c.Cutout},
 	} {
 		if f.value < 0 {
 			return cli.Usagef("-%s is %d: want at least 0", f.name, f.value)
@@ -138,10 +140,10 @@ func (c *Command) checkFlags() error {
 	return nil
 }
 
-// flags writes a recipe as the flags that say the same.
+// flags formats a recipe as flags.
 func flags(r models.Recipe) string {
-	text := fmt.Sprintf("-epochs %d -batch %d -optimizer %s -lr %g -schedule %s -warmup %d -weight-decay %g -label-smoothing %g -average %g",
-		r.Epochs, r.Batch, r.Optimizer, r.LR, r.Schedule, r.Warmup, r.WeightDecay, r.LabelSmoothing, r.Average)
+	text := fmt.Sprintf("-epochs %d -batch %d -optimizer %s -lr %g -schedule %s -warmup %d", r.Epochs, r.Batch, r.Optimizer, r.LR, r.Schedule, r.Warmup) +
+		fmt.Sprintf(" -weight-decay %g -label-smoothing %g -average %g", r.WeightDecay, r.LabelSmoothing, r.Average)
 	if r.Init != "" {
 		text += " -init " + r.Init
 	}

@@ -13,8 +13,9 @@ import (
 	"convgraph/train"
 )
 
-// settings are what the result depends on; a resumed run must agree in them. The number of epochs is only where the schedule depends on
-// it, so that a training at a constant rate may be resumed for more.
+// settings returns what the result depends on; a resumed run must agree. The number of epochs is a
+// setting only if the schedule depends on it, so that a training at a constant rate may be resumed
+// for more.
 func (c *Command) settings(r models.Recipe, t *train.Trainer, resumed *train.Checkpoint) ([]train.Setting, error) {
 	spec, err := json.Marshal(t.Model.Spec())
 	if err != nil {
@@ -80,7 +81,7 @@ func (c *Command) settings(r models.Recipe, t *train.Trainer, resumed *train.Che
 	return settings, nil
 }
 
-// aids are the settings of what isn't used unless it is asked for. Older checkpoints don't have them.
+// aids returns the settings of optional features that are used. Older checkpoints don't have them.
 func (c *Command) aids() (settings []train.Setting) {
 	for _, s := range []train.Setting{
 		{Name: "-fold", Value: c.Fold},
@@ -103,7 +104,8 @@ func unlessZero(v float64) string {
 	return fmt.Sprint(v)
 }
 
-// start is the setting of the parameters that -init-from names. A run that is resumed without the flag has them in its checkpoint.
+// start returns the setting of -init-from's parameters. A run that is resumed without the flag
+// takes it from its checkpoint.
 func (c *Command) start(t *train.Trainer, resumed *train.Checkpoint) (from train.Setting, ok bool, err error) {
 	if c.InitFrom != "" {
 		from, err = start(t.Model)
@@ -115,7 +117,7 @@ func (c *Command) start(t *train.Trainer, resumed *train.Checkpoint) (from train
 	return train.Setting{Name: initFrom, Value: setting(resumed, initFrom)}, true, nil
 }
 
-// begin starts anew: an earlier training's checkpoints go.
+// begin removes an earlier training's checkpoints and draws the untrained network.
 func begin(t *train.Trainer, s *source, out *output) error {
 	if err := errors.Join(train.RemoveCheckpoints(out.dir), train.RemoveEpochs(out.path(epochsFolder))); err != nil {
 		return err
@@ -123,7 +125,7 @@ func begin(t *train.Trainer, s *source, out *output) error {
 	return out.before(t.Model, s)
 }
 
-// latest is the newest checkpoint of a training with these settings.
+// latest returns the newest checkpoint of this training.
 func (c *Command) latest(out *output, settings []train.Setting) (*train.Checkpoint, error) {
 	checkpoint, err := c.newestCheckpoint(out.dir)
 	if err != nil {
@@ -138,8 +140,8 @@ func (c *Command) newestCheckpoint(dir string) (*train.Checkpoint, error) {
 	})
 }
 
-// check is an error if a checkpoint is of a training with other settings. If one of the given flags differs, the error is about the given
-// flags alone: other settings may follow from them.
+// check compares a checkpoint's settings. If flags on the command line differ, the error names
+// these alone: other settings may follow from them.
 func check(c *train.Checkpoint, dir string, settings []train.Setting, given ...train.Setting) error {
 	was := c.Settings
 	if differ(was, settings, given) {
@@ -151,14 +153,14 @@ func check(c *train.Checkpoint, dir string, settings []train.Setting, given ...t
 	return nil
 }
 
-// differ says whether a setting of a given flag's name has two values.
+// differ reports whether any of the given flags has two values.
 func differ(was, now, given []train.Setting) bool {
 	return slices.ContainsFunc(called(was, given), func(then train.Setting) bool {
 		return slices.ContainsFunc(now, func(s train.Setting) bool { return s.Name == then.Name && s.Value != then.Value })
 	})
 }
 
-// called are the settings with the names of others.
+// called returns the settings that have the names of others.
 func called(settings, names []train.Setting) (some []train.Setting) {
 	for _, s := range settings {
 		if slices.ContainsFunc(names, func(n train.Setting) bool { return n.Name == s.Name }) {
@@ -168,7 +170,8 @@ func called(settings, names []train.Setting) (some []train.Setting) {
 	return some
 }
 
-// refuse is the error of a folder that isn't in the state that the flags ask for: the same command line is refused again.
+// refuse returns the error of a folder in another state than the flags ask for. The same command
+// line is refused again.
 func refuse(format string, args ...any) error {
 	return cli.Exit{Code: cli.Refused, Err: fmt.Errorf(format, args...)}
 }

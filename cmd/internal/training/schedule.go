@@ -10,13 +10,13 @@ import (
 	"convgraph/train/solver"
 )
 
-// scheduleNames are what -schedule takes.
+// scheduleNames are the values of -schedule.
 var scheduleNames = []string{"constant", "cosine", "one-cycle", "step", "plateau"}
 
-// oneCycle is the schedule that knows how long the training is, as cosine does.
+// oneCycle is the schedule that, like cosine, depends on the training's length.
 const oneCycle = "one-cycle"
 
-// checkSchedule finds flags that make no sense.
+// checkSchedule rejects invalid flags.
 func (c *Command) checkSchedule(r models.Recipe) error {
 	switch {
 	case !slices.Contains(scheduleNames, r.Schedule):
@@ -31,7 +31,7 @@ func (c *Command) checkSchedule(r models.Recipe) error {
 	return nil
 }
 
-// schedule gives the trainer the learning rate's schedule, and the callback that a plateau needs.
+// schedule sets the trainer's schedule, and adds the callback that a plateau needs.
 func (c *Command) schedule(t *train.Trainer, r models.Recipe) {
 	switch r.Schedule {
 	case "constant":
@@ -53,7 +53,7 @@ func (c *Command) schedule(t *train.Trainer, r models.Recipe) {
 	}
 }
 
-// watchers are the callbacks that say when to end and with which parameters.
+// watchers returns the callbacks that decide when to end and with which parameters.
 func (c *Command) watchers(r models.Recipe, out *output) (callbacks []train.Callback) {
 	if c.EarlyStop > 0 {
 		callbacks = append(callbacks, &train.EarlyStop{Patience: c.EarlyStop})

@@ -13,13 +13,13 @@ import (
 	"convgraph/web/dashboard"
 )
 
-// livePage is the page of -serve with its server.
+// livePage is the page of -serve and its server.
 type livePage struct {
 	*dashboard.Page
 	end func() error
 }
 
-// servePage serves the page of a training that hasn't begun, or is nil without -serve.
+// servePage serves the page before the training begins. It returns nil without -serve.
 func (c *Command) servePage(r models.Recipe, t *train.Trainer) (*livePage, error) {
 	if c.Serve == "" {
 		return nil, nil
@@ -43,12 +43,14 @@ func (c *Command) servePage(r models.Recipe, t *train.Trainer) (*livePage, error
 	go func() { ended <- server.Serve(ctx, l) }()
 	fmt.Fprintf(os.Stderr, "watch the training at %s\n", l.URL())
 	if !l.Loopback() && c.ServeToken == "" {
-		fmt.Fprintf(os.Stderr, "%s: %v is open to every machine that reaches this one, and so are its buttons: -serve-token asks who it is\n", c.program, l.Addr())
+		fmt.Fprintf(os.Stderr,
+			"%s: %v is open to every machine that reaches this one, and so are its buttons: -serve-token protects them\n",
+			c.program, l.Addr())
 	}
 	return &livePage{Page: page, end: func() error { cancel(); return <-ended }}, nil
 }
 
-// pageSettings are what a reader of the page wants to know of the training.
+// pageSettings lists the training's settings for the page.
 func (c *Command) pageSettings(r models.Recipe, t *train.Trainer) []dashboard.Setting {
 	text := func(v any) string { return fmt.Sprint(v) }
 	validation := 0
@@ -72,7 +74,7 @@ func (c *Command) pageSettings(r models.Recipe, t *train.Trainer) []dashboard.Se
 	}
 }
 
-// close ends the page, after its readers have the last state.
+// close ends the page after its readers got the last state.
 func (p *livePage) close() error {
 	if p == nil {
 		return nil
@@ -80,7 +82,7 @@ func (p *livePage) close() error {
 	return p.end()
 }
 
-// callbacks are the page, if there is one.
+// callbacks returns the page, if there is one.
 func (p *livePage) callbacks() []train.Callback {
 	if p == nil {
 		return nil
@@ -88,10 +90,10 @@ func (p *livePage) callbacks() []train.Callback {
 	return []train.Callback{p.Page}
 }
 
-// run trains: with a page through its stops, without one to the end.
-func (p *livePage) run(ctx context.Context, t *train.Trainer, goOn func() (*train.Checkpoint, error)) (*train.Result, error) {
+// run trains to the end. With a page, the training may be stopped and continued there.
+func (p *livePage) run(ctx context.Context, t *train.Trainer, latest func() (*train.Checkpoint, error)) (*train.Result, error) {
 	if p == nil {
 		return t.Run(ctx)
 	}
-	return p.Page.Run(ctx, t, goOn)
+	return p.Page.Run(ctx, t, latest)
 }

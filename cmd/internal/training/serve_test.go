@@ -60,7 +60,7 @@ func TestServe(t *testing.T) {
 	require.NoError(t, err)
 	assert.Error(t, command.Wait())
 	assert.Equal(t, cli.Interrupted, command.ProcessState.ExitCode())
-	assert.Equal(t, "trainmnist: interrupted; -resume goes on from here\n", string(rest))
+	assert.Equal(t, "trainmnist: interrupted; -resume continues from here\n", string(rest))
 }
 
 // TestServeToken: the page asks for the token, and no checkpoint keeps it.

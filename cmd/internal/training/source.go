@@ -15,16 +15,16 @@ import (
 	"convgraph/train/mnist"
 )
 
-// source is the data, and the network that takes it.
+// source is the data and the network for them.
 type source struct {
 	spec        *graph.Spec
 	train, test dataset.Dataset
-	validation  dataset.Dataset     // nil, or what epochs are judged by
-	varies      bool                // training images look different each epoch
-	pictures    []*dataset.Pictures // what there is to say about damaged images
+	validation  dataset.Dataset     // held out of the training set, or nil
+	varies      bool                // training images change with each epoch
+	pictures    []*dataset.Pictures // the sets that may contain corrupt images
 }
 
-// open opens the data that -data names and declares the network for it.
+// open opens the data of -data and declares the network for them.
 func (c *Command) open(r models.Recipe) (*source, error) {
 	s := &source{}
 	if err := c.loadBase(); err != nil {
@@ -65,8 +65,8 @@ func (c *Command) openIDX(s *source, r models.Recipe) (err error) {
 	return c.setApart(s, r)
 }
 
-// declarePreprocess writes into the spec what has to be done to a picture so that it is like the set's
-// images: MNIST's treatment of digits if the set is MNIST, and nothing but scaling otherwise.
+// declarePreprocess declares in the spec how a picture becomes like the set's images: as a digit of
+// MNIST if the set is MNIST, and by scaling alone otherwise.
 func (c *Command) declarePreprocess(s *source) error {
 	if s.spec.Preprocess != nil || classify.TakesPictures(s.spec) != nil {
 		return nil
@@ -86,7 +86,7 @@ func (c *Command) declarePreprocess(s *source) error {
 	return nil
 }
 
-// isMNIST compares a training set with the embedded one.
+// isMNIST reports whether a training set is the embedded one.
 func isMNIST(set dataset.Dataset) (bool, error) {
 	mnist, _, err := mnist.Load()
 	if err != nil || set.Len() != mnist.Len() || !set.Shape().Eq(mnist.Shape()) {
@@ -100,7 +100,7 @@ func isMNIST(set dataset.Dataset) (bool, error) {
 	return ours == theirs, err
 }
 
-// openPictures opens pictures, in class folders or in another form, in the size the network takes.
+// openPictures opens pictures in any form, in the size that the network takes.
 func (c *Command) openPictures(s *source, r models.Recipe) error {
 	spec, err := c.spec(0, nil)
 	if err != nil {
@@ -137,11 +137,12 @@ func (c *Command) openPictures(s *source, r models.Recipe) error {
 	return nil
 }
 
-// crops says whether training images are crops of larger ones, as AlexNet's are.
+// crops reports whether training images are crops of larger ones, as AlexNet's are.
 func (c *Command) crops() bool { return !c.fineTunes && models.Takes(c.Model, "mean") }
 
-// augment is AlexNet's way with images (Krizhevsky et al. 2012, sections 2 and 4.1): random crops and mirror images of a larger image to
-// train on, its centre to test on, the mean colour of the training set subtracted (by the network, so that it knows it).
+// augment trains as AlexNet's authors did (Krizhevsky et al. 2012, sections 2 and 4.1): on random
+// crops and mirror images of a larger image, tested on its center. The network subtracts the
+// training set's mean colour, which its spec holds.
 func (c *Command) augment(s *source, side int) error {
 	if !c.Quiet {
 		fmt.Fprintf(os.Stderr, "measuring the colours of %d images\n", s.train.Len())
@@ -173,8 +174,8 @@ func (c *Command) augment(s *source, side int) error {
 	return err
 }
 
-// spec declares the network with the initialisation that -init names: for alexnet with the flags' size and width, the data's classes and its
-// mean colour.
+// spec declares the network with the initialisation of -init. For alexnet it uses the flags' size
+// and width, the number of classes and the mean colour of the data.
 func (c *Command) spec(classes int, statistics *dataset.Statistics) (*graph.Spec, error) {
 	spec, err := c.network(classes, statistics)
 	if err != nil {
@@ -209,7 +210,7 @@ func (c *Command) network(classes int, statistics *dataset.Statistics) (*graph.S
 	return models.Build(c.Model, options)
 }
 
-// first is the first n samples, all of them if n is 0.
+// first returns the first n samples, or all if n is 0.
 func first(ds dataset.Dataset, n int) dataset.Dataset {
 	if n == 0 {
 		return ds
@@ -217,14 +218,14 @@ func first(ds dataset.Dataset, n int) dataset.Dataset {
 	return dataset.Take(ds, n)
 }
 
-// reportLeftOut names what the data hold that isn't in the set.
+// reportLeftOut names what the data contain besides the set.
 func (s *source) reportLeftOut(w io.Writer) {
 	for _, line := range dataset.LeftOutLines(s.pictures...) {
 		fmt.Fprintln(w, line)
 	}
 }
 
-// reportDamage names the images that couldn't be read, and what was left out from the beginning.
+// reportDamage names the images that couldn't be read, and what was left out.
 func (s *source) reportDamage(w io.Writer) {
 	s.reportLeftOut(w)
 	total := 0
@@ -235,6 +236,6 @@ func (s *source) reportDamage(w io.Writer) {
 		}
 	}
 	if total > 0 {
-		fmt.Fprintf(w, "%d damaged images were skipped; -strict fails on the first\n", total)
+		fmt.Fprintf(w, "%d corrupt images were skipped; -strict fails on the first\n", total)
 	}
 }

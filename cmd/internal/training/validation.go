@@ -11,10 +11,10 @@ import (
 	"convgraph/train/dataset"
 )
 
-// defaultValidation is the share of the training images that a choice by accuracy goes by.
+// defaultValidation is the share of the training images held out for a choice by accuracy.
 const defaultValidation = 0.1
 
-// chooser is the flag that chooses something by the accuracy after each epoch, empty if none does.
+// chooser returns the flag that chooses by the accuracy after each epoch, or "".
 func (c *Command) chooser(r models.Recipe) string {
 	switch {
 	case c.Keep == "best":
@@ -27,8 +27,8 @@ func (c *Command) chooser(r models.Recipe) string {
 	return ""
 }
 
-// validation is the share of the training images that are set apart. Where something is chosen by the accuracy after each epoch they are
-// needed: the test images, by which it would be chosen, no longer say how well the network does on images it has never met.
+// validation returns the share of the training images to hold out. A choice by accuracy needs them:
+// test images that were chosen by don't measure how well the network does on new images.
 func (c *Command) validation(r models.Recipe) (float64, error) {
 	chooser := c.chooser(r)
 	if c.Fold != "" {
@@ -50,10 +50,10 @@ func (c *Command) validation(r models.Recipe) (float64, error) {
 	return share, nil
 }
 
-// fold is what -fold says: part of parts. No flag is no parts.
+// fold is -fold's K/N: part of parts. It is zero without the flag.
 type fold struct{ part, parts int }
 
-// maxParts bounds -fold: more trainings than anybody runs.
+// maxParts bounds N of -fold.
 const maxParts = 1000
 
 // parseFold reads K/N.
@@ -71,7 +71,7 @@ func parseFold(text string) (f fold, err error) {
 	return f, nil
 }
 
-// setApart takes the validation images off the source's training images.
+// setApart holds the validation images out of the training set.
 func (c *Command) setApart(s *source, r models.Recipe) error {
 	share, err := c.validation(r)
 	if err != nil || share == 0 && c.Fold == "" {
@@ -92,14 +92,15 @@ func (c *Command) setApart(s *source, r models.Recipe) error {
 		return err
 	}
 	if s.validation.Len() == 0 {
-		return fmt.Errorf("-validation: %d training images in %d classes leave none to set apart: want at least two of a class", all, s.train.Classes())
+		return fmt.Errorf("-validation: %d training images in %d classes leave none to hold out: want at least two of a class",
+			all, s.train.Classes())
 	}
 	if c.Quiet {
 		return nil
 	}
-	fmt.Fprintf(os.Stderr, "validation: %d of %d training images are set apart", s.validation.Len(), all)
+	fmt.Fprintf(os.Stderr, "validation: %d of %d training images are held out", s.validation.Len(), all)
 	if chooser := c.chooser(r); chooser != "" {
-		fmt.Fprintf(os.Stderr, "; %s goes by them", chooser)
+		fmt.Fprintf(os.Stderr, "; %s uses them", chooser)
 	}
 	fmt.Fprintf(os.Stderr, " (%s)\n", flag)
 	return nil

@@ -16,10 +16,10 @@ import (
 // TestValidation sets a tenth of the training images apart, by themselves where something goes by them.
 func TestValidation(t *testing.T) {
 	for _, c := range []struct{ flags, said string }{
-		{"-validation 0.25", "validation: 50 of 200 training images are set apart (-validation 0.25)\n"},
-		{"-keep best", "validation: 20 of 200 training images are set apart; -keep best goes by them (-validation 0.1)\n"},
-		{"-early-stop 2", "validation: 20 of 200 training images are set apart; -early-stop goes by them (-validation 0.1)\n"},
-		{"-schedule plateau -validation 0.2", "validation: 40 of 200 training images are set apart; -schedule plateau goes by them (-validation 0.2)\n"},
+		{"-validation 0.25", "validation: 50 of 200 training images are held out (-validation 0.25)\n"},
+		{"-keep best", "validation: 20 of 200 training images are held out; -keep best uses them (-validation 0.1)\n"},
+		{"-early-stop 2", "validation: 20 of 200 training images are held out; -early-stop uses them (-validation 0.1)\n"},
+		{"-schedule plateau -validation 0.2", "validation: 40 of 200 training images are held out; -schedule plateau uses them (-validation 0.2)\n"},
 		{"-validation 0", ""},
 		{"", ""},
 	} {
@@ -69,7 +69,7 @@ func TestValidationOfTooFewImages(t *testing.T) {
 	args := append(tinyTraining(t, 8), "-out", t.TempDir(), "-train-samples", "5", "-validation", "0.1")
 	code, _, stderr := trainmnist(t, args...)
 	assert.Equal(t, cli.Failed, code)
-	assert.Contains(t, stderr, "-validation: 5 training images in 10 classes leave none to set apart")
+	assert.Contains(t, stderr, "-validation: 5 training images in 10 classes leave none to hold out")
 }
 
 // TestValidationOfAFolder: validation images get what test images get, for alexnet the middle of each.
