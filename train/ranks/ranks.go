@@ -1,6 +1,6 @@
-// Package ranks is what processes that train one network together, called ranks, tell each other
-// besides sums: settings, counts, decisions. Every function is called by all ranks, in the same
-// order, and gives all of them the same answer.
+// Package ranks exchanges settings, counts and decisions between the processes that train one network
+// together, called ranks. All ranks call the same functions in the same order, and all get the same
+// results.
 package ranks
 
 import (
@@ -12,7 +12,7 @@ import (
 	"convgraph/ops"
 )
 
-// All returns what each rank gives, in the order of the ranks.
+// All returns the data of each rank, in the order of the ranks.
 func All(p ops.Peers, own []byte) ([][]byte, error) {
 	rank, ranks := p.Rank()
 	sizes, at := make([]byte, 8*ranks), make([]int, ranks+1)
@@ -41,7 +41,7 @@ func All(p ops.Peers, own []byte) ([][]byte, error) {
 	return all, nil
 }
 
-// FromFirst returns what rank 0 gives; the others' argument is ignored.
+// FromFirst returns the data of rank 0. The argument of the others is ignored.
 func FromFirst(p ops.Peers, data []byte) ([]byte, error) {
 	if rank, _ := p.Rank(); rank > 0 {
 		data = nil
@@ -72,7 +72,7 @@ func Sum(p ops.Peers, counts []int) error {
 	return nil
 }
 
-// Most returns the largest vote of the ranks. It takes one message, for use after every step.
+// Most returns the largest vote of the ranks. It takes one message, so it may be called after every step.
 func Most(p ops.Peers, vote byte) (byte, error) {
 	rank, ranks := p.Rank()
 	votes, at := make([]byte, ranks), make([]int, ranks+1)
@@ -86,11 +86,11 @@ func Most(p ops.Peers, vote byte) (byte, error) {
 	return slices.Max(votes), nil
 }
 
-// A Fact is something that all ranks must agree in.
+// A Fact must have the same value in all ranks.
 type Fact struct{ Name, Value string }
 
-// Agree returns an error if the facts of a rank aren't those of rank 0. It names the rank and the
-// first difference.
+// Agree returns an error if the facts of a rank differ from those of rank 0. It names the rank and
+// the first difference.
 func Agree(p ops.Peers, facts []Fact) error {
 	own, err := json.Marshal(facts)
 	if err != nil {
@@ -127,8 +127,33 @@ func compare(rank int, got, want []Fact) error {
 	}
 	for _, f := range append(want, got...) {
 		if g, w := value(got, f.Name), value(want, f.Name); g != w {
+			g, w = excerpts(g, w)
 			return fmt.Errorf("rank %d: %s: got %s, rank 0 has %s", rank, f.Name, g, w)
 		}
 	}
 	return nil
+}
+
+// excerptLength is the most bytes of a value that an error shows.
+const excerptLength = 80
+
+// excerpts shortens two values, such as a network's JSON, to where they differ.
+func excerpts(a, b string) (string, string) {
+	same := 0
+	for same < min(len(a), len(b)) && a[same] == b[same] {
+		same++
+	}
+	from := max(0, same-excerptLength/4)
+	cut := func(text string) string {
+		switch {
+		case len(text) <= excerptLength:
+			return text
+		case len(text) <= from+excerptLength:
+			return "…" + text[from:]
+		case from == 0:
+			return text[:excerptLength] + "…"
+		}
+		return "…" + text[from:from+excerptLength] + "…"
+	}
+	return cut(a), cut(b)
 }
