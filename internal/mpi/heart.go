@@ -16,7 +16,7 @@ const beatEvery = 250 * time.Millisecond
 
 // silence is how long a rank may send no heartbeats before it counts as hung. With the second that
 // the launcher takes to end the others, all have ended within 10 s.
-var silence = durationOf("CONVGRAPH_MPI_SILENCE", 5*time.Second)
+var silence = durationOf("CONVGRAPH_MPI_SILENCE", 7*time.Second)
 
 // heart sends heartbeats to the next rank and receives those of the one before, so the ranks are a
 // ring. It works on MPI's thread.

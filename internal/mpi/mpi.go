@@ -32,6 +32,7 @@ type World struct {
 // Start opens the library and joins the run. Call it before anything that may fail: the other
 // processes wait in it until all have joined. Without a launcher the world has one process.
 func Start() (*World, error) {
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1) // MPI's thread never waits for those that compute
 	w := &World{calls: make(chan func() int32), codes: make(chan int32), aborts: make(chan int32)}
 	started := make(chan error)
 	go func() {

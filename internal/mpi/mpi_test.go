@@ -303,10 +303,10 @@ func TestFaults(t *testing.T) {
 	names := map[string]string{
 		"mpirun.openmpi kill":  `process rank 1 with PID \d+ on node \S+ exited on signal 9`,
 		"mpirun.openmpi panic": `panic: a bug(.|\n)*Process name: \[\[\d+,1\],1\]`,
-		"mpirun.openmpi stop":  `rank 1 of 3 hangs: it has sent no heartbeat for 5(\.\d)?s, want less than 5s \(CONVGRAPH_MPI_SILENCE\); rank 2 waits in MPI_Iallgatherv, its call 2`,
+		"mpirun.openmpi stop":  `rank 1 of 3 hangs: it has sent no heartbeat for 7(\.\d)?s, want less than 7s \(CONVGRAPH_MPI_SILENCE\); rank 2 waits in MPI_Iallgatherv, its call 2`,
 		"mpirun.mpich kill":    `PID %d RUNNING AT`,
 		"mpirun.mpich panic":   `rank 1 of 3 panics(.|\n)*panic: a bug`,
-		"mpirun.mpich stop":    `rank 1 of 3 hangs: it has sent no heartbeat for 5(\.\d)?s, want less than 5s`,
+		"mpirun.mpich stop":    `rank 1 of 3 hangs: it has sent no heartbeat for 7(\.\d)?s, want less than 7s`,
 	}
 	eachLauncher(t, func(t *testing.T, l launcher) {
 		for _, fault := range []string{"kill", "panic", "stop"} {
