@@ -4,6 +4,7 @@
 package ranks
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -72,18 +73,32 @@ func Sum(p ops.Peers, counts []int) error {
 	return nil
 }
 
-// Most returns the largest vote of the ranks. It takes one message, so it may be called after every step.
-func Most(p ops.Peers, vote byte) (byte, error) {
+// Each returns the data of each rank, which has the same length in all of them. It takes one message,
+// so it may be called after every step.
+func Each(p ops.Peers, own []byte) ([][]byte, error) {
 	rank, ranks := p.Rank()
-	votes, at := make([]byte, ranks), make([]int, ranks+1)
+	data, at := make([]byte, ranks*len(own)), make([]int, ranks+1)
 	for r := range at {
-		at[r] = r
+		at[r] = r * len(own)
 	}
-	votes[rank] = vote
-	if err := p.Gather(votes, at); err != nil {
+	copy(data[at[rank]:], own)
+	if err := p.Gather(data, at); err != nil {
+		return nil, err
+	}
+	all := make([][]byte, ranks)
+	for r := range all {
+		all[r] = data[at[r]:at[r+1]]
+	}
+	return all, nil
+}
+
+// Most returns the largest vote of the ranks.
+func Most(p ops.Peers, vote byte) (byte, error) {
+	all, err := Each(p, []byte{vote})
+	if err != nil {
 		return 0, err
 	}
-	return slices.Max(votes), nil
+	return slices.MaxFunc(all, bytes.Compare)[0], nil
 }
 
 // A Fact must have the same value in all ranks.

@@ -37,6 +37,11 @@ func TestExchanges(t *testing.T) {
 			assert.NoError(t, Sum(p, counts))
 			assert.Equal(t, []int{n, n * (n - 1) / 2, n << 40}, counts)
 
+			each, err := Each(p, []byte{byte(rank), 9})
+			assert.NoError(t, err)
+			assert.Len(t, each, n)
+			assert.Equal(t, []byte{byte(n - 1), 9}, each[n-1])
+
 			most, err := Most(p, byte(rank))
 			assert.NoError(t, err)
 			assert.Equal(t, byte(n-1), most)
