@@ -155,7 +155,7 @@ func inTurns(t *testing.T, spec *Spec, batch, turns int, options []StepOption) (
 	whole := filledStep(t, m, batch, configOf(options))
 	s, err := m.NewStep(batch, append(slices.Clone(options), WithPart(part))...)
 	if err != nil {
-		require.ErrorContains(t, err, "(BatchNorm) normalizes by the whole batch")
+		require.ErrorContains(t, err, "(BatchNorm) needs the mean of the whole batch")
 		return nil, true
 	}
 	defer s.Close()
@@ -195,7 +195,9 @@ func TestPartsThatCannotBe(t *testing.T) {
 	part, err := ops.NewPart(8, 2, nil)
 	require.NoError(t, err)
 	_, err = m.NewStep(8, WithPart(part))
-	require.EqualError(t, err, `model "normed": layer "bn7" (BatchNorm) normalizes by the whole batch, which is computed in 2 turns: want 1`)
+	require.EqualError(t, err, `model "normed": layer "bn7" (BatchNorm) needs the mean of the whole batch before it can normalize an image, `+
+		`so every turn would keep its activations until the last one: got 2 turns, want 1; `+
+		`recomputed layers or more processes take less memory`)
 	_, err = m.NewStep(9, WithPart(part))
 	require.EqualError(t, err, `model "normed": batch is 9: want 8, that of the part`)
 }

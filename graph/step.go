@@ -100,9 +100,9 @@ func (m *Model) checkPart(batch int, p *ops.Part) error {
 	}
 	for _, n := range m.nodes {
 		if l, ok := n.Layer.(BatchNorm); ok && !l.Frozen {
-			return fmt.Errorf(
-				"model %q: layer %q (BatchNorm) normalizes by the whole batch, which is computed in %d turns: want 1",
-				m.spec.Name, n.Name, p.Turns())
+			return fmt.Errorf("model %q: layer %q (BatchNorm) needs the mean of the whole batch before it can normalize an image, "+
+				"so every turn would keep its activations until the last one: got %d turns, want 1; "+
+				"recomputed layers or more processes take less memory", m.spec.Name, n.Name, p.Turns())
 		}
 	}
 	return nil

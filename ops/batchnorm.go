@@ -77,7 +77,8 @@ func (b *batchNorm[T]) normalize(in []tensor.Shape) (rule[T], error) {
 // can be normalised.
 func (b *batchNorm[T]) split(p *Part) error {
 	if p.Turns() > 1 {
-		return fmt.Errorf("the batch is computed in %d turns: want 1, because each image is normalised by the whole batch", p.Turns())
+		return fmt.Errorf("the batch is computed in %d turns: want 1, because an image is normalised by the mean of the whole batch",
+			p.Turns())
 	}
 	b.kernel().Split(p)
 	return nil

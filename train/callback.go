@@ -56,6 +56,10 @@ type State struct {
 	Diverging string
 	Elapsed   time.Duration // over all runs, if the training was resumed
 
+	// Ranks are the speeds of the processes that train together, over the last second; nil if there is
+	// only one process.
+	Ranks []RankSpeed
+
 	snapshot func([]Setting) (*Checkpoint, error)
 	saved    time.Duration // Elapsed at the newest checkpoint
 }

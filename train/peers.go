@@ -12,8 +12,8 @@ import (
 	"convgraph/train/ranks"
 )
 
-// newPart is the part of each batch that this process computes, or nil for all of it at once.
-func (t *Trainer) newPart() (*ops.Part, error) {
+// newPart returns the part of each batch that this process computes, or nil for all of it at once.
+func (t *Trainer) newPart(peers *timedPeers) (*ops.Part, error) {
 	ofPeers, turns := t.batch(), 1
 	if t.Peers != nil {
 		_, n := t.Peers.Rank()
@@ -25,10 +25,13 @@ func (t *Trainer) newPart() (*ops.Part, error) {
 	if t.Peers == nil && turns == 1 {
 		return nil, nil
 	}
-	return ops.NewPart(t.batch(), turns, t.Peers)
+	if t.Peers == nil {
+		return ops.NewPart(t.batch(), turns, nil)
+	}
+	return ops.NewPart(t.batch(), turns, peers)
 }
 
-// first says whether this process is the only one, or the first of several.
+// first reports whether this process is the only one, or the first of several.
 func (s *State) first() bool {
 	if s.Trainer.Peers == nil {
 		return true
@@ -44,7 +47,8 @@ func (r *run) turns() int {
 	return r.part.Turns()
 }
 
-// ownImages are those of an order of whole batches that this process computes, turn after turn.
+// ownImages returns the images of an order of whole batches that this process computes, turn after
+// turn.
 func (r *run) ownImages(order []int) []int {
 	if r.part == nil {
 		return order
@@ -59,14 +63,14 @@ func (r *run) ownImages(order []int) []int {
 	return own
 }
 
-// Votes on whether the training goes on, the strongest last.
+// Votes on whether to continue the training, the strongest last.
 const (
 	goOn byte = iota
 	interrupt
 	stop
 )
 
-// together is err, unless another process ends the training: where the context is done or a callback
+// together returns err, unless another process ends the training: if the context is done or a callback
 // stops the training in one of them, it ends in all after the same step.
 func (r *run) together(ctx context.Context, err error) error {
 	if r.Peers == nil || err != nil && !errors.Is(err, ErrStop) {
@@ -79,7 +83,7 @@ func (r *run) together(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		vote = interrupt
 	}
-	most, failed := ranks.Most(r.Peers, vote)
+	most, failed := r.vote(vote)
 	switch {
 	case failed != nil:
 		return failed
@@ -91,12 +95,27 @@ func (r *run) together(ctx context.Context, err error) error {
 	return nil
 }
 
-// evaluate is [Evaluate], of which each process does its share.
+// vote returns the strongest vote of the processes. They exchange their speeds with it.
+func (r *run) vote(vote byte) (most byte, err error) {
+	all, err := ranks.Each(r.peers, r.speed.speed.append([]byte{vote}))
+	if err != nil {
+		return 0, err
+	}
+	speeds := make([]RankSpeed, len(all))
+	for rank, of := range all {
+		most = max(most, of[0])
+		speeds[rank] = decodeSpeed(of[1:])
+	}
+	r.state.Ranks = speeds
+	return most, nil
+}
+
+// evaluate is [Evaluate], shared by the processes.
 func (r *run) evaluate(ds dataset.Dataset) (Score, error) {
 	return r.count(ds, make([]int, r.Model.Classes()))
 }
 
-// count also counts the answers by class.
+// count also counts the predictions by class.
 func (r *run) count(ds dataset.Dataset, answers []int) (score Score, err error) {
 	if r.Peers != nil {
 		rank, n := r.Peers.Rank()
@@ -116,7 +135,8 @@ func (r *run) count(ds dataset.Dataset, answers []int) (score Score, err error) 
 	return Score{Right: counts[0], Total: counts[1]}, err
 }
 
-// sameParameters is an error if the parameters of a process have other bits than those of the first.
+// sameParameters returns an error if the parameters of a process have other bits than those of the
+// first.
 func (r *run) sameParameters() error {
 	if r.Peers == nil {
 		return nil

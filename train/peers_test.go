@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -87,7 +88,7 @@ func TestMicroBatches(t *testing.T) {
 	tr := batchTrainer(t, resNet(), 16)
 	tr.MicroBatch = 8
 	_, err := tr.Run(context.Background())
-	require.ErrorContains(t, err, "(BatchNorm) normalizes by the whole batch, which is computed in 2 turns: want 1")
+	require.ErrorContains(t, err, "(BatchNorm) needs the mean of the whole batch before it can normalize an image")
 	tr.MicroBatch = -1
 	_, err = tr.Run(context.Background())
 	require.EqualError(t, err, "micro-batch is -1: want at least 1, or 0 for the whole batch")
@@ -141,6 +142,51 @@ func TestOneProcessEndsAll(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRankSpeeds: each process knows the speed of all, and how long each waits for the slowest.
+func TestRankSpeeds(t *testing.T) {
+	const slow = 20 * time.Millisecond
+	all := peers.New(3)
+	speeds := make([][]RankSpeed, len(all))
+	var running sync.WaitGroup
+	for rank, peer := range all {
+		running.Go(func() {
+			tr := batchTrainer(t, withDropout(), 16)
+			tr.Peers = peer
+			tr.Callbacks = append(tr.Callbacks, endAfter{step: 1, end: func() error {
+				if rank == 1 {
+					time.Sleep(slow)
+				}
+				return nil
+			}}, watchSpeeds{speeds: &speeds[rank]})
+			_, err := tr.Run(context.Background())
+			assert.NoError(t, err)
+		})
+	}
+	running.Wait()
+	require.Len(t, speeds[0], 3)
+	for rank, s := range speeds[0] {
+		assert.Equal(t, speeds[0], speeds[rank])
+		assert.Positive(t, s.ImagesPerSecond)
+		assert.GreaterOrEqual(t, s.Waiting, 0.)
+		assert.LessOrEqual(t, s.Waiting, 1.)
+	}
+	assert.Less(t, speeds[0][1].Waiting, speeds[0][0].Waiting, "the slowest waits least")
+	assert.Less(t, speeds[0][1].Waiting, speeds[0][2].Waiting, "the slowest waits least")
+}
+
+// watchSpeeds keeps the speeds at the end of the first epoch.
+type watchSpeeds struct {
+	Base
+	speeds *[]RankSpeed
+}
+
+func (w watchSpeeds) EpochEnd(s *State) error {
+	if s.Epoch == 1 {
+		*w.speeds = s.Ranks
+	}
+	return nil
 }
 
 type countSteps struct {

@@ -46,6 +46,8 @@ type run struct {
 	state  State
 	step   *graph.Step
 	part   *ops.Part // this process's part of each batch; nil: all of it
+	peers  *timedPeers
+	speed  speedometer
 	loader *dataset.Loader
 	mixer  mixer
 	began  time.Time
@@ -60,7 +62,8 @@ func (t *Trainer) start() (*run, error) {
 		return nil, err
 	}
 	batch := t.batch()
-	part, err := t.newPart()
+	peers := &timedPeers{Peers: t.Peers}
+	part, err := t.newPart(peers)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +83,7 @@ func (t *Trainer) start() (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{Trainer: t, step: step, part: part, loader: loader, began: time.Now()}
+	r := &run{Trainer: t, step: step, part: part, peers: peers, loader: loader, began: time.Now()}
 	r.mixer = mixer{mixup: t.Mixup, cutmix: t.CutMix, seed: t.Seed}
 	r.state = State{Trainer: t, Model: t.Model, Batch: batch, StepsPerEpoch: t.StepsPerEpoch(), snapshot: r.snapshot}
 	if t.Resume != nil {
@@ -121,6 +124,7 @@ func (r *run) epoch(ctx context.Context, epoch int) error {
 		return err
 	}
 	i, turn := done, 0
+	r.speed.begin(time.Now(), r.peers.spent)
 	for batch, err := range r.loader.Epoch(dataset.ForEpoch(r.Train, epoch), r.ownImages(order[done*r.state.Batch:])) {
 		if err != nil {
 			return err
@@ -136,6 +140,7 @@ func (r *run) epoch(ctx context.Context, epoch int) error {
 			continue
 		}
 		i, turn = i+1, 0
+		r.speed.step(r.turns()*len(batch.Labels), time.Now(), r.peers.spent)
 		if err := r.together(ctx, r.learn(loss, i)); err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ func busy(processes, most, rounds int) error {
 	defer stop()
 	defer kernel.SetWorkers(0)
 	for _, w := range workloads[:2] {
-		step, err := newStep(w)
+		step, err := newStep(w, nil)
 		if err != nil {
 			return fmt.Errorf("%s: %w", w.model, err)
 		}

@@ -12,6 +12,15 @@
 //	go run ./bench/scaling -busy 2
 //
 // measures one worker against as many as cores while two other processes use the processor.
+//
+//	go run -tags mpi ./bench/scaling -ranks
+//
+// measures two ranks of one worker, started by mpirun, against one process of two workers, in turn,
+// and compares the ranks with what the model of [network] predicts.
+//
+//	go run ./bench/scaling -cluster -draw docs/images/cluster.svg
+//
+// computes the model's steps on up to 64 machines of 16 cores.
 package main
 
 import (
@@ -27,6 +36,7 @@ import (
 	"convgraph/graph"
 	"convgraph/internal/kernel"
 	"convgraph/models"
+	"convgraph/ops"
 	"convgraph/train/solver"
 )
 
@@ -51,11 +61,22 @@ var workers = []int{1, 2, 4, 8, 16, 32, 64}
 func main() {
 	processes := flag.Int("busy", 0, "measure one worker against -workers while so many other processes are busy")
 	most := flag.Int("workers", runtime.NumCPU(), "workers to compare with one under -busy")
-	rounds := flag.Int("rounds", 5, "rounds under -busy")
+	rounds := flag.Int("rounds", 5, "rounds under -busy and -ranks")
 	spinning := flag.Bool("spin", false, "be such a process")
+	ranks := flag.Bool("ranks", false, "measure two ranks of one worker against one process of two workers, -rounds times")
+	launcher := flag.String("launcher", "mpirun --bind-to none", "what starts ranks under -ranks")
+	child := flag.String("child", "", "be a process that -ranks compares: a model's name")
+	cluster := flag.Bool("cluster", false, "compute a step on up to 64 machines by the model")
+	picture := flag.String("draw", "", "SVG file to draw the curve of -cluster in")
 	flag.Parse()
 	var err error
 	switch {
+	case *child != "":
+		err = measureChild(*child)
+	case *ranks:
+		err = compareRanks(*launcher, *rounds)
+	case *cluster:
+		err = estimateCluster(*picture)
 	case *spinning:
 		spin()
 	case *processes > 0:
@@ -92,7 +113,7 @@ func run() error {
 func measured() []int { return []int{runtime.NumCPU(), 16 * runtime.NumCPU()} }
 
 func row(out *tabwriter.Writer, w workload) error {
-	step, err := newStep(w)
+	step, err := newStep(w, nil)
 	if err != nil {
 		return err
 	}
@@ -118,39 +139,60 @@ func row(out *tabwriter.Writer, w workload) error {
 	return nil
 }
 
-// newStep returns a training step, with the update, on random images. It runs the step once, which
-// allocates the buffers of all later ones.
-func newStep(w workload) (step func() error, err error) {
-	spec, err := models.ByName(w.model)
+// newStep returns a training step, with the update, on random images: of the whole batch, or of the
+// part that one of several peers computes. It runs the step once, which allocates the buffers of all
+// later ones.
+func newStep(w workload, peers ops.Peers) (step func() error, err error) {
+	gradients, update, err := newHalves(w, peers)
 	if err != nil {
 		return nil, err
+	}
+	step = func() error {
+		if err := gradients(); err != nil {
+			return err
+		}
+		return update()
+	}
+	return step, step()
+}
+
+// newHalves returns a training step's two halves.
+func newHalves(w workload, peers ops.Peers) (gradients, update func() error, err error) {
+	spec, err := models.ByName(w.model)
+	if err != nil {
+		return nil, nil, err
 	}
 	m, err := graph.New(spec)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	rule, err := solver.New(w.optimizer, solver.Config{LR: 1e-4})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	s, err := m.NewStep(w.batch)
+	images, options := w.batch, []graph.StepOption(nil)
+	if peers != nil {
+		part, err := ops.NewPart(w.batch, 1, peers)
+		if err != nil {
+			return nil, nil, err
+		}
+		_, images = part.Images()
+		options = append(options, graph.WithPart(part))
+	}
+	s, err := m.NewStep(w.batch, options...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	for i := range s.Images().Float32s() {
 		s.Images().Float32s()[i] = r.Float32()
 	}
-	for i := range w.batch {
+	for i := range images {
 		s.Targets().Float32s()[i*m.Classes()+i%m.Classes()] = 1
 	}
-	step = func() error {
-		if _, err := s.Run(0); err != nil {
-			return err
-		}
-		return rule.Step(s.Gradients())
-	}
-	return step, step()
+	gradients = func() error { _, err := s.Run(0); return err }
+	update = func() error { return rule.Step(s.Gradients()) }
+	return gradients, update, nil
 }
 
 // trace is a step on one worker: the shards that more workers could share, and the time of the

@@ -46,8 +46,18 @@ type library struct {
 	setErrhandler func(comm, errhandler handle) int32
 	errorString   func(code int32, text *byte, length *int32) int32
 	version       func(text *byte, length *int32) int32
-	allgatherv    func(send unsafe.Pointer, count int32, t handle, receive unsafe.Pointer, counts, at *int32, rt, comm handle) int32
-	alltoallv     func(send unsafe.Pointer, counts, at *int32, t handle, receive unsafe.Pointer, rcounts, rat *int32, rt, comm handle) int32
+	usleep        func(microseconds uint32) int32
+
+	isend       func(data unsafe.Pointer, count int32, t handle, to, tag int32, comm handle, request *uint64) int32
+	irecv       func(data unsafe.Pointer, count int32, t handle, from, tag int32, comm handle, request *uint64) int32
+	testAddress uintptr // of MPI_Test, which is called too often for a function made by reflection
+	done        int32
+	status      [64]byte // larger than that of any implementation
+
+	iallgatherv func(send unsafe.Pointer, count int32, t handle, receive unsafe.Pointer, counts, at *int32,
+		rt, comm handle, request *uint64) int32
+	ialltoallv func(send unsafe.Pointer, counts, at *int32, t handle, receive unsafe.Pointer, rcounts, rat *int32,
+		rt, comm handle, request *uint64) int32
 }
 
 // open opens the library that belongs to the launcher, or the first that it finds.
@@ -123,13 +133,17 @@ func (l *library) bind() error {
 		"MPI_Init_thread": &l.initThread, "MPI_Finalize": &l.finalize, "MPI_Abort": &l.abort, "exit": &l.exit,
 		"MPI_Comm_rank": &l.commRank, "MPI_Comm_size": &l.commSize, "MPI_Comm_set_errhandler": &l.setErrhandler,
 		"MPI_Error_string": &l.errorString, "MPI_Get_library_version": &l.version,
-		"MPI_Allgatherv": &l.allgatherv, "MPI_Alltoallv": &l.alltoallv,
+		"MPI_Iallgatherv": &l.iallgatherv, "MPI_Ialltoallv": &l.ialltoallv,
+		"MPI_Isend": &l.isend, "MPI_Irecv": &l.irecv, "usleep": &l.usleep,
 	} {
 		symbol, err := purego.Dlsym(l.so, name)
 		if err != nil {
 			return fmt.Errorf("not an MPI library: %w", err)
 		}
 		purego.RegisterFunc(f, symbol)
+	}
+	if l.testAddress = uintptr(l.symbol("MPI_Test")); l.testAddress == 0 {
+		return errors.New("not an MPI library: no MPI_Test")
 	}
 	switch {
 	case l.isStandard():
@@ -166,6 +180,13 @@ func (l *library) isMPICH() bool {
 		}
 	}
 	return false
+}
+
+// test reports whether an operation is complete.
+func (l *library) test(request *uint64) (done bool, code int32) {
+	r, _, _ := purego.SyscallN(l.testAddress, uintptr(unsafe.Pointer(request)),
+		uintptr(unsafe.Pointer(&l.done)), uintptr(unsafe.Pointer(&l.status)))
+	return l.done != 0, int32(r)
 }
 
 func (l *library) symbol(name string) handle {

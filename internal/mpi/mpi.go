@@ -7,36 +7,38 @@ import (
 	"math"
 	"os"
 	"runtime"
-	"sync"
 	"time"
 	"unsafe"
 )
 
 // A World is all processes that the launcher has started. Its methods are called by one goroutine;
 // Abort by any.
+//
+// All calls of MPI are made by one goroutine on a thread of its own, as MPI_THREAD_FUNNELED
+// requires. Its operations don't block: it polls them, so that it can send heartbeats meanwhile.
 type World struct {
 	lib         *library
 	rank, ranks int
 	calls       chan func() int32
 	codes       chan int32
+	aborts      chan int32
 	watch       watch
+	heart       *heart
+	request     uint64 // the operation that the thread polls
 
 	counts, at, receiveCounts, receiveAt []int32
 }
 
-// Start opens the library and joins the run. It comes before anything that may fail: the other
+// Start opens the library and joins the run. Call it before anything that may fail: the other
 // processes wait in it until all have joined. Without a launcher the world has one process.
-//
-// All calls of MPI are made by one goroutine on a thread of its own, as MPI_THREAD_FUNNELED wants.
 func Start() (*World, error) {
-	w := &World{calls: make(chan func() int32), codes: make(chan int32)}
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1) // MPI's thread never waits for those that compute
+	w := &World{calls: make(chan func() int32), codes: make(chan int32), aborts: make(chan int32)}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
 		started <- w.start()
-		for call := range w.calls {
-			w.codes <- call()
-		}
+		w.serve()
 	}()
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("mpi: %w", err)
@@ -56,7 +58,8 @@ func (w *World) start() error {
 		return fmt.Errorf("MPI_Init_thread of %s: error %d", lib.path, code)
 	}
 	if provided < lib.funneled {
-		return fmt.Errorf("thread level of %s: got %d, want at least %d (MPI_THREAD_FUNNELED)", lib.path, provided, lib.funneled)
+		return fmt.Errorf("thread level of %s: got %d, want at least %d (MPI_THREAD_FUNNELED)",
+			lib.path, provided, lib.funneled)
 	}
 	lib.setErrhandler(lib.world, lib.errorsReturn) // errors are return values
 	lib.commRank(lib.world, &rank)
@@ -65,13 +68,29 @@ func (w *World) start() error {
 	for _, s := range []*[]int32{&w.counts, &w.at, &w.receiveCounts, &w.receiveAt} {
 		*s = make([]int32, w.ranks)
 	}
+	w.heart = newHeart(w)
 	return lib.checkLaunch(w.ranks)
 }
 
-// Rank returns the number of this process, from 0, and how many there are.
+// serve makes the calls of MPI, and sends heartbeats when there are none to make.
+func (w *World) serve() {
+	ticks := time.Tick(beatEvery)
+	for {
+		select {
+		case call := <-w.calls:
+			w.codes <- call()
+		case code := <-w.aborts:
+			w.abort(code)
+		case <-ticks:
+			w.heart.tick(time.Now())
+		}
+	}
+}
+
+// Rank returns the number of this process, from 0, and the number of processes.
 func (w *World) Rank() (rank, ranks int) { return w.rank, w.ranks }
 
-// Library is what the MPI library says of itself, and its file.
+// Library returns the name and version of the MPI library, and its file.
 func (w *World) Library() string { return fmt.Sprintf("%s (%s)", w.lib.name(), w.lib.path) }
 
 // Gather completes data, of which process r has filled in data[at[r]:at[r+1]].
@@ -79,12 +98,13 @@ func (w *World) Gather(data []byte, at []int) error {
 	if err := split(at, w.counts, w.at); err != nil {
 		return err
 	}
-	return w.call("MPI_Allgatherv", func() int32 {
-		return w.lib.allgatherv(w.lib.inPlace, 0, w.lib.byte, address(data), &w.counts[0], &w.at[0], w.lib.byte, w.lib.world)
+	return w.collective("MPI_Iallgatherv", func() int32 {
+		return w.lib.iallgatherv(w.lib.inPlace, 0, w.lib.byte,
+			address(data), &w.counts[0], &w.at[0], w.lib.byte, w.lib.world, &w.request)
 	})
 }
 
-// Exchange sends send[sendAt[r]:sendAt[r+1]] to process r, and receives from it what belongs in
+// Exchange sends send[sendAt[r]:sendAt[r+1]] to process r, and receives from it
 // receive[receiveAt[r]:receiveAt[r+1]].
 func (w *World) Exchange(send []byte, sendAt []int, receive []byte, receiveAt []int) error {
 	if err := split(sendAt, w.counts, w.at); err != nil {
@@ -93,9 +113,9 @@ func (w *World) Exchange(send []byte, sendAt []int, receive []byte, receiveAt []
 	if err := split(receiveAt, w.receiveCounts, w.receiveAt); err != nil {
 		return err
 	}
-	return w.call("MPI_Alltoallv", func() int32 {
-		return w.lib.alltoallv(address(send), &w.counts[0], &w.at[0], w.lib.byte,
-			address(receive), &w.receiveCounts[0], &w.receiveAt[0], w.lib.byte, w.lib.world)
+	return w.collective("MPI_Ialltoallv", func() int32 {
+		return w.lib.ialltoallv(address(send), &w.counts[0], &w.at[0], w.lib.byte,
+			address(receive), &w.receiveCounts[0], &w.receiveAt[0], w.lib.byte, w.lib.world, &w.request)
 	})
 }
 
@@ -113,6 +133,41 @@ func split(offsets []int, counts, at []int32) error {
 	return nil
 }
 
+// collective starts an operation of all processes and waits until it is complete.
+func (w *World) collective(name string, begin func() int32) error {
+	return w.call(name, func() int32 {
+		if code := begin(); code != 0 {
+			return code
+		}
+		return w.complete()
+	})
+}
+
+// The thread polls an operation without a pause for spinFor, and then every pollEvery: a rank that
+// waits for a slower one leaves the processor to others.
+const (
+	spinFor   = 2 * time.Millisecond
+	pollEvery = 20 // microseconds
+)
+
+func (w *World) complete() int32 {
+	for began := time.Now(); ; {
+		if done, code := w.lib.test(&w.request); done || code != 0 {
+			return code
+		}
+		now := time.Now()
+		w.heart.tick(now)
+		if now.Sub(began) > spinFor {
+			w.lib.usleep(pollEvery)
+		}
+		select {
+		case code := <-w.aborts:
+			w.abort(code)
+		default:
+		}
+	}
+}
+
 // call runs a function of MPI on its thread.
 func (w *World) call(name string, f func() int32) error {
 	w.watch.enter(name)
@@ -125,10 +180,11 @@ func (w *World) call(name string, f func() int32) error {
 	return nil
 }
 
-// Exit leaves the run in order and ends the process, by C's exit: there MPICH 5 tells its launcher
-// that all is well. It passes by os.Exit, after which the launcher would kill the other processes.
+// Exit leaves the run in order and ends the process with C's exit, in which MPICH 5 tells its
+// launcher that all is well. After os.Exit, which skips that, the launcher would kill the other
+// processes.
 func (w *World) Exit(code int) {
-	if err := w.call("MPI_Finalize", w.lib.finalize); err != nil {
+	if err := w.call("MPI_Finalize", w.finalize); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}
@@ -136,15 +192,23 @@ func (w *World) Exit(code int) {
 	select {} // exit ends the process
 }
 
-// Abort ends all processes of the run. It may be called while another call waits; then MPI_Abort isn't
-// allowed, and the launcher ends the others when this process ends with an error.
+// finalize ends the heartbeats first: MPI_Finalize doesn't allow operations that aren't complete.
+func (w *World) finalize() int32 {
+	for w.heart.leave(); !w.heart.left(); w.lib.usleep(pollEvery) {
+		w.heart.tick(time.Now())
+	}
+	return w.lib.finalize()
+}
+
+// Abort ends all processes of the run. If MPI's thread is inside a call that doesn't return, the
+// launcher ends the others when this process ends with an error.
 func (w *World) Abort(code int) {
 	if code == 0 {
 		code = 1
 	}
 	select {
-	case w.calls <- func() int32 { return w.lib.abort(w.lib.world, int32(code)) }:
-		<-w.codes
+	case w.aborts <- int32(code):
+		time.Sleep(abortPatience) // MPI_Abort ends the process
 	case <-time.After(abortPatience):
 	}
 	os.Exit(code)
@@ -153,65 +217,20 @@ func (w *World) Abort(code int) {
 // abortPatience is how long Abort waits for MPI's thread.
 const abortPatience = time.Second
 
-// address is where a slice is, for MPI, which takes no memory of Go's for longer than a call.
+// abort is Abort on MPI's thread.
+func (w *World) abort(code int32) {
+	w.lib.abort(w.lib.world, code)
+	os.Exit(int(code))
+}
+
+// NamePanic is to be deferred: it says which rank panics, which not every launcher does.
+func (w *World) NamePanic() {
+	if p := recover(); p != nil {
+		fmt.Fprintf(os.Stderr, "rank %d of %d panics\n", w.rank, w.ranks)
+		panic(p)
+	}
+}
+
+// address returns the address of a slice for MPI, which uses it only until the operation is
+// complete.
 func address(b []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(b)) }
-
-// watch ends the run where a call waits too long for the other processes.
-type watch struct {
-	mu     sync.Mutex
-	name   string // of the call that waits, or empty
-	since  time.Time
-	calls  int
-	paused bool // of the watch, until the next call has returned
-}
-
-// patience is how long a call may wait. A step of another process, its part of an evaluation, and a
-// checkpoint that the first one writes must fit into it.
-var patience = patienceOf(os.Getenv("CONVGRAPH_MPI_PATIENCE"))
-
-func patienceOf(text string) time.Duration {
-	if d, err := time.ParseDuration(text); err == nil && d > 0 {
-		return d
-	}
-	return 10 * time.Minute
-}
-
-func (t *watch) begin(w *World) {
-	go func() {
-		for range time.Tick(min(time.Second, patience/4)) {
-			if name, call, waited := t.waiting(); waited > patience {
-				fmt.Fprintf(os.Stderr, "rank %d of %d has waited %v for the others in %s, its call %d: want less than %v (CONVGRAPH_MPI_PATIENCE); a rank that doesn't say so hangs\n",
-					w.rank, w.ranks, waited.Round(time.Second/10), name, call, patience)
-				w.Abort(1)
-			}
-		}
-	}()
-}
-
-func (t *watch) enter(name string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.name, t.since = name, time.Now()
-	t.calls++
-}
-
-func (t *watch) leave() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.name, t.paused = "", false
-}
-
-func (t *watch) pause() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.paused = true
-}
-
-func (t *watch) waiting() (name string, call int, waited time.Duration) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.name == "" || t.paused {
-		return "", t.calls, 0
-	}
-	return t.name, t.calls, time.Since(t.since)
-}

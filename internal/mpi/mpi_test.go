@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,7 +23,8 @@ import (
 const scenario = "CONVGRAPH_MPI_SCENARIO"
 
 var scenarios = map[string]func(){
-	"exchange": exchange, "exit": exit, "abort": abort, "nil": followNil, "panic": crash, "late": late, "hang": hang, "collect": collect,
+	"exchange": exchange, "exit": exit, "abort": abort, "nil": followNil, "late": late, "hang": hang, "collect": collect,
+	"slow": slow, "kill": kill, "panic": crash, "stop": stop, "stop all": stopAll,
 }
 
 func TestMain(m *testing.M) {
@@ -239,25 +241,6 @@ func TestNilPointerIsAPanic(t *testing.T) {
 	})
 }
 
-func crash() {
-	w := start()
-	if rank, _ := w.Rank(); rank == 1 {
-		panic("a bug")
-	}
-	_ = w.Gather(make([]byte, 8), []int{0, 4, 8})
-	time.Sleep(time.Hour)
-}
-
-func TestPanicEndsAll(t *testing.T) {
-	eachLauncher(t, func(t *testing.T, l launcher) {
-		began := time.Now()
-		out, code := l.run(t, 2, "panic")
-		assert.NotZero(t, code)
-		assert.Contains(t, out, "panic: a bug")
-		assert.Less(t, time.Since(began), 30*time.Second, out)
-	})
-}
-
 // What fails in one rank fails after Start: a rank that ended before would leave the others waiting.
 func late() {
 	w := start()
@@ -290,8 +273,97 @@ func TestWatchdog(t *testing.T) {
 		began := time.Now()
 		out, code := l.run(t, 2, "hang", "CONVGRAPH_MPI_PATIENCE=2s")
 		assert.NotZero(t, code)
-		assert.Regexp(t, `rank 0 of 2 has waited 2(\.\d)?s for the others in MPI_Allgatherv, its call 1`, out)
+		assert.Regexp(t, `rank 0 of 2 has waited 2(\.\d)?s in MPI_Iallgatherv, its call 1, for rank 1 \(it has made 0\): want less than 2s`, out)
 		assert.Less(t, time.Since(began), 30*time.Second)
+	})
+}
+
+// The faults happen to rank 1 while the others wait for it in their second call.
+func faulty(fault func()) {
+	w := start()
+	defer w.NamePanic()
+	must(w, w.Gather(make([]byte, 12), []int{0, 4, 8, 12}))
+	if rank, _ := w.Rank(); rank == 1 {
+		fmt.Printf("process %d: fault at %d ms\n", os.Getpid(), time.Now().UnixMilli())
+		fault()
+	}
+	_ = w.Gather(make([]byte, 12), []int{0, 4, 8, 12})
+	time.Sleep(time.Hour)
+}
+
+func signalSelf(signal syscall.Signal) { _ = syscall.Kill(os.Getpid(), signal) }
+
+func kill()  { faulty(func() { signalSelf(syscall.SIGKILL) }) }
+func stop()  { faulty(func() { signalSelf(syscall.SIGSTOP) }) }
+func crash() { faulty(func() { panic("a bug") }) }
+
+// TestFaults: when a rank is killed, panics or hangs, all end within 10 s, and the output says which
+// rank it was: Open MPI by its number, MPICH by its process.
+func TestFaults(t *testing.T) {
+	names := map[string]string{
+		"mpirun.openmpi kill":  `process rank 1 with PID \d+ on node \S+ exited on signal 9`,
+		"mpirun.openmpi panic": `panic: a bug(.|\n)*Process name: \[\[\d+,1\],1\]`,
+		"mpirun.openmpi stop":  `rank 1 of 3 hangs: it has sent no heartbeat for 7(\.\d)?s, want less than 7s \(CONVGRAPH_MPI_SILENCE\); rank 2 waits in MPI_Iallgatherv, its call 2`,
+		"mpirun.mpich kill":    `PID %d RUNNING AT`,
+		"mpirun.mpich panic":   `rank 1 of 3 panics(.|\n)*panic: a bug`,
+		"mpirun.mpich stop":    `rank 1 of 3 hangs: it has sent no heartbeat for 7(\.\d)?s, want less than 7s`,
+	}
+	eachLauncher(t, func(t *testing.T, l launcher) {
+		for _, fault := range []string{"kill", "panic", "stop"} {
+			out, code := l.run(t, 3, fault)
+			ended := time.Now()
+			assert.NotZero(t, code, fault)
+			var pid int
+			var at int64
+			_, line, _ := strings.Cut(out, "process ")
+			_, err := fmt.Sscanf(line, "%d: fault at %d ms", &pid, &at)
+			require.NoError(t, err, out)
+			want := names[l.name+" "+fault]
+			if strings.Contains(want, "%d") {
+				want = fmt.Sprintf(want, pid)
+			}
+			assert.Regexp(t, want, out, fault)
+			took := ended.Sub(time.UnixMilli(at))
+			assert.Less(t, took, 10*time.Second, fault)
+			fmt.Printf("%s, %s: all ended after %.1f s\n", l.name, fault, took.Seconds())
+		}
+	})
+}
+
+// slow computes for longer than a rank may be silent.
+func slow() {
+	w := start()
+	if rank, _ := w.Rank(); rank == 1 {
+		for began := time.Now(); time.Since(began) < 3*silence; {
+			continue // the compiler keeps the loop
+		}
+	}
+	must(w, w.Gather(make([]byte, 8), []int{0, 4, 8}))
+	w.Exit(0)
+}
+
+func TestSlowIsNotHung(t *testing.T) {
+	eachLauncher(t, func(t *testing.T, l launcher) {
+		out, code := l.run(t, 2, "slow", "CONVGRAPH_MPI_SILENCE=1s")
+		assert.Zero(t, code, out)
+	})
+}
+
+// stopAll stops both ranks, as Ctrl-Z does, for longer than a rank may be silent.
+func stopAll() {
+	w := start()
+	must(w, w.Gather(make([]byte, 8), []int{0, 4, 8}))
+	wake := exec.Command("sh", "-c", fmt.Sprintf("sleep 2.5; kill -CONT %d", os.Getpid()))
+	must(w, wake.Start())
+	signalSelf(syscall.SIGSTOP)
+	must(w, w.Gather(make([]byte, 8), []int{0, 4, 8}))
+	w.Exit(0)
+}
+
+func TestAllRanksMayBeStoppedTogether(t *testing.T) {
+	eachLauncher(t, func(t *testing.T, l launcher) {
+		out, code := l.run(t, 2, "stop all", "CONVGRAPH_MPI_SILENCE=1s")
+		assert.Zero(t, code, out)
 	})
 }
 

@@ -4,7 +4,7 @@ package mpi
 
 import "errors"
 
-// World is all processes of the run. There is none without the tag mpi.
+// World is all processes of the run. Without the tag mpi there is none, and its methods aren't called.
 type World struct{}
 
 // ErrNotBuilt is what Start returns in a program without MPI.
@@ -13,7 +13,7 @@ var ErrNotBuilt = errors.New("this program is built without MPI: want one of CGO
 // Start fails.
 func Start() (*World, error) { return nil, ErrNotBuilt }
 
-// Rank isn't reached, like all methods.
+// Rank returns the only process.
 func (*World) Rank() (rank, ranks int) { return 0, 1 }
 
 // Gather returns an error.
@@ -22,11 +22,14 @@ func (*World) Gather([]byte, []int) error { return ErrNotBuilt }
 // Exchange returns an error.
 func (*World) Exchange([]byte, []int, []byte, []int) error { return ErrNotBuilt }
 
-// Library is empty.
+// Library returns nothing.
 func (*World) Library() string { return "" }
 
 // AllowLongWait does nothing.
 func (*World) AllowLongWait() {}
+
+// NamePanic does nothing.
+func (*World) NamePanic() {}
 
 // Exit does nothing.
 func (*World) Exit(int) {}

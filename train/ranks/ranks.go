@@ -1,9 +1,10 @@
-// Package ranks is what processes that train one network together, called ranks, tell each other
-// besides sums: settings, counts, decisions. Every function is called by all ranks, in the same
-// order, and gives all of them the same answer.
+// Package ranks exchanges settings, counts and decisions between the processes that train one network
+// together, called ranks. All ranks call the same functions in the same order, and all get the same
+// results.
 package ranks
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -12,7 +13,7 @@ import (
 	"convgraph/ops"
 )
 
-// All returns what each rank gives, in the order of the ranks.
+// All returns the data of each rank, in the order of the ranks.
 func All(p ops.Peers, own []byte) ([][]byte, error) {
 	rank, ranks := p.Rank()
 	sizes, at := make([]byte, 8*ranks), make([]int, ranks+1)
@@ -41,7 +42,7 @@ func All(p ops.Peers, own []byte) ([][]byte, error) {
 	return all, nil
 }
 
-// FromFirst returns what rank 0 gives; the others' argument is ignored.
+// FromFirst returns the data of rank 0. The argument of the others is ignored.
 func FromFirst(p ops.Peers, data []byte) ([]byte, error) {
 	if rank, _ := p.Rank(); rank > 0 {
 		data = nil
@@ -72,25 +73,39 @@ func Sum(p ops.Peers, counts []int) error {
 	return nil
 }
 
-// Most returns the largest vote of the ranks. It takes one message, for use after every step.
-func Most(p ops.Peers, vote byte) (byte, error) {
+// Each returns the data of each rank, which has the same length in all of them. It takes one message,
+// so it may be called after every step.
+func Each(p ops.Peers, own []byte) ([][]byte, error) {
 	rank, ranks := p.Rank()
-	votes, at := make([]byte, ranks), make([]int, ranks+1)
+	data, at := make([]byte, ranks*len(own)), make([]int, ranks+1)
 	for r := range at {
-		at[r] = r
+		at[r] = r * len(own)
 	}
-	votes[rank] = vote
-	if err := p.Gather(votes, at); err != nil {
-		return 0, err
+	copy(data[at[rank]:], own)
+	if err := p.Gather(data, at); err != nil {
+		return nil, err
 	}
-	return slices.Max(votes), nil
+	all := make([][]byte, ranks)
+	for r := range all {
+		all[r] = data[at[r]:at[r+1]]
+	}
+	return all, nil
 }
 
-// A Fact is something that all ranks must agree in.
+// Most returns the largest vote of the ranks.
+func Most(p ops.Peers, vote byte) (byte, error) {
+	all, err := Each(p, []byte{vote})
+	if err != nil {
+		return 0, err
+	}
+	return slices.MaxFunc(all, bytes.Compare)[0], nil
+}
+
+// A Fact must have the same value in all ranks.
 type Fact struct{ Name, Value string }
 
-// Agree returns an error if the facts of a rank aren't those of rank 0. It names the rank and the
-// first difference.
+// Agree returns an error if the facts of a rank differ from those of rank 0. It names the rank and
+// the first difference.
 func Agree(p ops.Peers, facts []Fact) error {
 	own, err := json.Marshal(facts)
 	if err != nil {
@@ -127,8 +142,33 @@ func compare(rank int, got, want []Fact) error {
 	}
 	for _, f := range append(want, got...) {
 		if g, w := value(got, f.Name), value(want, f.Name); g != w {
+			g, w = excerpts(g, w)
 			return fmt.Errorf("rank %d: %s: got %s, rank 0 has %s", rank, f.Name, g, w)
 		}
 	}
 	return nil
+}
+
+// excerptLength is the most bytes of a value that an error shows.
+const excerptLength = 80
+
+// excerpts shortens two values, such as a network's JSON, to where they differ.
+func excerpts(a, b string) (string, string) {
+	same := 0
+	for same < min(len(a), len(b)) && a[same] == b[same] {
+		same++
+	}
+	from := max(0, same-excerptLength/4)
+	cut := func(text string) string {
+		switch {
+		case len(text) <= excerptLength:
+			return text
+		case len(text) <= from+excerptLength:
+			return "…" + text[from:]
+		case from == 0:
+			return text[:excerptLength] + "…"
+		}
+		return "…" + text[from:from+excerptLength] + "…"
+	}
+	return cut(a), cut(b)
 }

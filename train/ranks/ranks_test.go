@@ -2,6 +2,7 @@ package ranks
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -20,7 +21,7 @@ func each(n int, f func(p ops.Peers, rank int)) {
 	running.Wait()
 }
 
-func TestWhatRanksTellEachOther(t *testing.T) {
+func TestExchanges(t *testing.T) {
 	for _, n := range []int{1, 2, 5} {
 		each(n, func(p ops.Peers, rank int) {
 			all, err := All(p, []byte(fmt.Sprint("rank ", rank))[:4+rank%2])
@@ -35,6 +36,11 @@ func TestWhatRanksTellEachOther(t *testing.T) {
 			counts := []int{1, rank, 1 << 40}
 			assert.NoError(t, Sum(p, counts))
 			assert.Equal(t, []int{n, n * (n - 1) / 2, n << 40}, counts)
+
+			each, err := Each(p, []byte{byte(rank), 9})
+			assert.NoError(t, err)
+			assert.Len(t, each, n)
+			assert.Equal(t, []byte{byte(n - 1), 9}, each[n-1])
 
 			most, err := Most(p, byte(rank))
 			assert.NoError(t, err)
@@ -53,5 +59,20 @@ func TestAgree(t *testing.T) {
 			facts = append(facts, Fact{"-lr", "0.1"})
 		}
 		assert.EqualError(t, Agree(p, facts), "rank 1: -lr: got 0.1, rank 0 has not given")
+	})
+}
+
+// TestAgreeShortensValues: the error shows where two long values differ.
+func TestAgreeShortensValues(t *testing.T) {
+	each(2, func(p ops.Peers, rank int) {
+		middle := strings.Repeat("a", 200) + fmt.Sprint(rank) + strings.Repeat("b", 200)
+		assert.EqualError(t, Agree(p, []Fact{{"model", middle}}), fmt.Sprintf("rank 1: model: got …%s1%s…, rank 0 has …%s0%s…",
+			strings.Repeat("a", 20), strings.Repeat("b", 59), strings.Repeat("a", 20), strings.Repeat("b", 59)))
+		start := fmt.Sprint(rank) + strings.Repeat("b", 100)
+		assert.EqualError(t, Agree(p, []Fact{{"model", start}}), fmt.Sprintf("rank 1: model: got 1%s…, rank 0 has 0%s…",
+			strings.Repeat("b", 79), strings.Repeat("b", 79)))
+		end := strings.Repeat("b", 100) + fmt.Sprint(rank)
+		assert.EqualError(t, Agree(p, []Fact{{"model", end}}), fmt.Sprintf("rank 1: model: got …%s1, rank 0 has …%s0",
+			strings.Repeat("b", 20), strings.Repeat("b", 20)))
 	})
 }

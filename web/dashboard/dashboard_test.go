@@ -417,6 +417,22 @@ func TestManyEpochs(t *testing.T) {
 	assert.Equal(t, []int{2, 4, maxRows + 2}, []int{e.History[0].Epoch, e.History[1].Epoch, e.History[maxRows/2].Epoch})
 }
 
+// TestRanks: the page shows the speed of each process, and nothing if there is only one.
+func TestRanks(t *testing.T) {
+	tr := trainer(t)
+	s := &train.State{Trainer: tr, Model: tr.Model, StepsPerEpoch: 10, Batch: 10}
+	p := New("small", nil)
+	require.NoError(t, p.TrainBegin(s))
+	text, _, err := p.latest()
+	require.NoError(t, err)
+	assert.NotContains(t, string(text), "ranks")
+	s.Ranks = []train.RankSpeed{{ImagesPerSecond: 400, Waiting: 0.25}, {ImagesPerSecond: 300, Waiting: 0}}
+	require.NoError(t, p.EpochEnd(s))
+	text, _, err = p.latest()
+	require.NoError(t, err)
+	assert.Contains(t, string(text), `"ranks":[{"imagesPerSecond":400,"waiting":0.25},{"imagesPerSecond":300,"waiting":0}]`)
+}
+
 func TestPace(t *testing.T) {
 	var p pace
 	assert.Zero(t, p.lately())

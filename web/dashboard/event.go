@@ -26,6 +26,13 @@ type event struct {
 	History         []row    `json:"history"`
 	HeldOut         string   `json:"heldOut"` // the set of the rows' held-out accuracies: test or validation
 	Filters         *filters `json:"filters,omitempty"`
+	Ranks           []rank   `json:"ranks,omitempty"` // the processes, if there are several
+}
+
+// rank is one of the processes that train together.
+type rank struct {
+	ImagesPerSecond float64 `json:"imagesPerSecond"`
+	Waiting         float64 `json:"waiting"` // share of its time
 }
 
 // points is a curve: point i is the mean over the steps from First + i·Every on.
@@ -97,6 +104,9 @@ func (p *Page) event() (event, int) {
 		Seconds: g.elapsed.Seconds(),
 		Curve:   points{First: g.curve.first, Every: g.curve.every, Losses: slices.Clone(g.curve.points)},
 		History: []row{}, HeldOut: "test", Filters: g.filters,
+	}
+	for _, r := range g.ranks {
+		e.Ranks = append(e.Ranks, rank(r))
 	}
 	if pace := g.pace.overall(); pace > 0 {
 		e.SecondsLeft = number(float64(g.steps-g.step) / pace)

@@ -21,6 +21,7 @@ type progress struct {
 	history        []train.Row
 	start, filters *filters // at the first step of the page, and now
 	pace           pace
+	ranks          []train.RankSpeed
 	shown          time.Duration // time of the last update of the figures
 }
 
@@ -86,6 +87,7 @@ func (g *progress) update(s *train.State) {
 	g.history = s.History // its rows don't change any more
 	g.filters = filtersOf(s.Model, s.Step)
 	g.pace.add(s.Step, s.Elapsed)
+	g.ranks = s.Ranks
 	if schedule := s.Trainer.Schedule; schedule != nil {
 		g.rate = schedule.At(s.Step)
 	}

@@ -20,7 +20,7 @@ const Description = "Train a network on MNIST, or on other images, and write its
 
 // Main runs a program whose arguments choose the training command c, which is the grammar itself or
 // one of its subcommands, and returns the exit code. With -mpi it joins the other ranks before it
-// looks at anything that may be wrong: they wait until all have joined.
+// checks anything: they wait until all have joined.
 func Main(program string, grammar any, c *Command, args []string, stdout, stderr io.Writer, options ...kong.Option) int {
 	options = append(options, kong.Name(program), Vars())
 	if !asksForMPI(args) {
@@ -31,10 +31,12 @@ func Main(program string, grammar any, c *Command, args []string, stdout, stderr
 		fmt.Fprintf(stderr, "%s: -mpi: %v\n", program, err)
 		return cli.Failed
 	}
+	defer world.NamePanic()
 	rank, _ := world.Rank()
 	if rank > 0 {
-		stdout, stderr = io.Discard, &rankWriter{w: stderr, rank: rank}
+		stdout = io.Discard
 	}
+	stderr = &rankWriter{w: stderr, rank: rank}
 	c.world = world
 	code := cli.Main(grammar, args, stdout, stderr, options...)
 	if c.settled || code == cli.OK {

@@ -3,6 +3,7 @@ package training
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -33,21 +34,21 @@ func asksForMPI(args []string) bool {
 	})
 }
 
-// rankWriter writes the errors of a rank behind its number. It waits before the first one: what is
-// wrong in all ranks, such as a flag, rank 0 says, and ends them all.
+// rankWriter writes the errors of a rank after its number. The ranks after the first wait before their
+// first error: an error of all ranks, such as a wrong flag, is printed by rank 0, which ends them all.
 type rankWriter struct {
 	w       io.Writer
 	rank    int
 	started bool
 }
 
-const sayAfter = 500 * time.Millisecond
+const writeAfter = 500 * time.Millisecond
 
 func (w *rankWriter) Write(p []byte) (int, error) {
-	if !w.started {
-		time.Sleep(sayAfter)
-		w.started = true
+	if !w.started && w.rank > 0 {
+		time.Sleep(writeAfter)
 	}
+	w.started = true
 	if _, err := fmt.Fprintf(w.w, "rank %d: %s", w.rank, p); err != nil {
 		return 0, err
 	}
@@ -68,6 +69,9 @@ func (c *Command) Run(stdout io.Writer, line *kong.Context) error {
 	c.program = line.Model.Name
 	if c.world == nil {
 		return c.runAlone(stdout, line)
+	}
+	if err := c.greet(); err != nil {
+		return err
 	}
 	err := c.runAlone(stdout, line)
 	var exit cli.Exit
@@ -108,7 +112,8 @@ func (c *Command) joinRanks() error {
 }
 
 func (c *Command) printRanks(host string) error {
-	all, err := ranks.All(c.world, fmt.Appendf(nil, "rank %d on %s, %d of %d processors", rankOf(c.world), host, c.Workers, runtime.NumCPU()))
+	all, err := ranks.All(c.world, fmt.Appendf(nil, "rank %d on %s, process %d, %d of %d processors",
+		rankOf(c.world), host, os.Getpid(), c.Workers, runtime.NumCPU()))
 	if err != nil || c.Quiet {
 		return err
 	}
@@ -121,7 +126,41 @@ func (c *Command) printRanks(host string) error {
 
 func rankOf(w *mpi.World) int { rank, _ := w.Rank(); return rank }
 
-// handshake wants the same program, settings and data in all ranks.
+// greet compares what the ranks must agree in before their first other exchange.
+func (c *Command) greet() error {
+	digest, err := executableDigest()
+	if err != nil {
+		return err
+	}
+	return ranks.Agree(c.world, []ranks.Fact{
+		{Name: "version", Value: version()},
+		{Name: "executable", Value: digest},
+		{Name: "instruction set", Value: runtime.GOARCH + " " + kernel.InstructionSet()},
+		{Name: "-resume", Value: cmp.Or(string(c.Resume), "false")},
+		{Name: "-lr-find", Value: fmt.Sprint(c.LRFind)},
+	})
+}
+
+// executableDigest returns a hash of the program's file: the same version may be built differently.
+func executableDigest() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("sha256 %x", h.Sum(nil)[:8]), nil
+}
+
+// handshake returns an error if the ranks have different settings or data. Fusion and recomputing
+// don't change the result, but the order in which the ranks exchange sums.
 func (c *Command) handshake(r models.Recipe, t *train.Trainer, f *folder) error {
 	if c.world == nil {
 		return nil
@@ -131,12 +170,12 @@ func (c *Command) handshake(r models.Recipe, t *train.Trainer, f *folder) error 
 		return err
 	}
 	facts := []ranks.Fact{
-		{Name: "version", Value: version()},
-		{Name: "instruction set", Value: runtime.GOARCH + " " + kernel.InstructionSet()},
 		{Name: "-epochs", Value: fmt.Sprint(r.Epochs)},
 		{Name: "-on-nan", Value: c.OnNaN},
 		{Name: "-early-stop", Value: fmt.Sprint(c.EarlyStop)},
 		{Name: "-micro-batch", Value: fmt.Sprint(c.MicroBatch)},
+		{Name: "-fusion", Value: fmt.Sprint(c.Fusion)},
+		{Name: "-recompute", Value: cmp.Or(strings.Join(c.Recompute, ","), "nothing")},
 	}
 	for _, s := range settings {
 		facts = append(facts, ranks.Fact(s))

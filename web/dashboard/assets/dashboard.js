@@ -47,6 +47,7 @@ function take(next) {
   const before = state;
   state = next;
   showFigures();
+  showRanks();
   showButtons();
   showCharts();
   if (!before || before.history.length !== state.history.length) showRows();
@@ -89,6 +90,16 @@ function showFigures() {
   $("pace").textContent = running && state.imagesPerSecond ? thousands(Math.round(state.imagesPerSecond)) : "–";
   $("left").textContent = running && state.secondsLeft !== null ? duration(state.secondsLeft) : state.phase === "finished" ? duration(0) : "–";
   document.title = `${state.steps ? Math.floor(100 * share) + "% · " : ""}${phases[state.phase]} · convgraph`;
+}
+
+function showRanks() {
+  const ranks = state.ranks ?? [];
+  $("ranks").hidden = ranks.length === 0;
+  $("rank-rows").replaceChildren(...ranks.map((r, i) => {
+    const row = document.createElement("tr");
+    for (const words of [i, thousands(Math.round(r.imagesPerSecond)), percent(r.waiting)]) row.append(cell("td", words));
+    return row;
+  }));
 }
 
 function outOf(id, done, all) {

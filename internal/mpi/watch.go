@@ -1,0 +1,93 @@
+//go:build mpi && (linux || darwin)
+
+package mpi
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"time"
+)
+
+// watch ends the run if a call waits too long for the other processes, although all of them send
+// heartbeats: one of them computes without end.
+type watch struct {
+	mu     sync.Mutex
+	name   string // of the call that waits, or empty
+	calls  uint64 // made so far, with that one
+	waited time.Duration
+	paused bool // until the next call has returned
+}
+
+// patience is how long a call may wait. A step of another process, its part of an evaluation, and a
+// checkpoint that the first one writes must fit into it.
+var patience = durationOf("CONVGRAPH_MPI_PATIENCE", 10*time.Minute)
+
+// durationOf returns the duration that an environment variable holds, or another if it holds none.
+func durationOf(variable string, otherwise time.Duration) time.Duration {
+	if d, err := time.ParseDuration(os.Getenv(variable)); err == nil && d > 0 {
+		return d
+	}
+	return otherwise
+}
+
+func (t *watch) begin(w *World) {
+	every := min(time.Second, patience/4)
+	go func() {
+		last := time.Now()
+		for now := range time.Tick(every) {
+			passed := min(now.Sub(last), 2*every) // a process that was stopped itself didn't wait
+			last = now
+			if name, call, waited := t.wait(passed); waited > patience {
+				fmt.Fprintf(os.Stderr, "rank %d of %d has waited %v in %s, its call %d, for %s: want less than %v (CONVGRAPH_MPI_PATIENCE)\n",
+					w.rank, w.ranks, waited.Round(time.Second/10), name, call, w.heart.behind(call), patience)
+				w.Abort(1)
+			}
+		}
+	}()
+}
+
+func (t *watch) enter(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.name, t.waited = name, 0
+	t.calls++
+}
+
+func (t *watch) leave() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.name, t.paused = "", false
+}
+
+func (t *watch) pause() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.paused = true
+}
+
+// wait adds to the time that the current call has waited, if there is one.
+func (t *watch) wait(passed time.Duration) (name string, call uint64, waited time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.name != "" && !t.paused {
+		t.waited += passed
+	}
+	return t.name, t.calls, t.waited
+}
+
+// doing says what the process does now.
+func (t *watch) doing() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.name == "" {
+		return fmt.Sprintf("computes after call %d", t.calls)
+	}
+	return fmt.Sprintf("waits in %s, its call %d", t.name, t.calls)
+}
+
+func (t *watch) made() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.calls
+}
