@@ -121,7 +121,7 @@ func TestLibraryPage(t *testing.T) {
 	t.Setenv("GOFLAGS", "-mod=mod "+os.Getenv("GOFLAGS"))
 	folder := t.TempDir()
 	require.NoError(t, os.Symlink(repository, filepath.Join(folder, "convgraph")))
-	shell(t, folder, "cd convgraph && go run ./cmd/convgraph images -train-samples 3000 -test-samples 500 -o "+folder+"/digits")
+	shell(t, repository, "go run ./cmd/convgraph images -train-samples 3000 -test-samples 500 -o "+folder+"/digits")
 
 	module := func(name string, commands ...string) {
 		dir := filepath.Join(folder, name)
