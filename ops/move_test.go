@@ -282,7 +282,7 @@ func TestMovesRefuse(t *testing.T) {
 		"Resample: column 0 has a weight of NaN":                                 func() (*G.Node, error) { return ops.Resample(x, [][]ops.Tap{tap}, [][]ops.Tap{{{Weight: math.NaN()}}}) },
 		"ScaleShift: got neither factors nor terms":                              func() (*G.Node, error) { return ops.ScaleShift(x, nil, nil) },
 		"Scale: factors or terms have shape (2, 1, 1): want (3, 2, 4)":           func() (*G.Node, error) { return ops.ScaleShift(x, f32(2, 1, 1), nil) },
-		"Shift: factors have shape (3), terms have (3): want one shape of 3":          func() (*G.Node, error) { return ops.ScaleShift(x, nil, f32(3)) },
+		"Shift: factors have shape (3), terms have (3): want one shape of 3":     func() (*G.Node, error) { return ops.ScaleShift(x, nil, f32(3)) },
 		"Subtract: inputs have shapes (2, 3, 2, 4) and (3)":                      func() (*G.Node, error) { return ops.Subtract(x, f32(3)) },
 	} {
 		var n *G.Node

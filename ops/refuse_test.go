@@ -119,7 +119,7 @@ func TestOpsRefuse(t *testing.T) {
 		"Subsample2D: bias has shape (5): want (4)":        func() (*G.Node, error) { return ops.Subsample2D(x, f32(4), f32(5), pairs) },
 		"LRN: size 0, k 2":                                      func() (*G.Node, error) { return ops.LRN(x, ops.Norm{K: 2}) },
 		"LRN: size 3, k NaN":                                    func() (*G.Node, error) { return ops.LRN(x, ops.Norm{Size: 3, K: math.NaN()}) },
-		"beta NaN: want size at least 1":                   func() (*G.Node, error) { return ops.LRN(x, ops.Norm{Size: 3, K: 1, Beta: math.NaN()}) },
+		"beta NaN: want size at least 1":                        func() (*G.Node, error) { return ops.LRN(x, ops.Norm{Size: 3, K: 1, Beta: math.NaN()}) },
 		"LogSoftmax: input has shape (3, 0): want (N, classes)": func() (*G.Node, error) { return ops.LogSoftmax(f32(3, 0)) },
 		"BatchNorm: input has shape (4, 5, 5): want (N, C, H, W) or (N, C)": func() (*G.Node, error) {
 			return batchNorm(f32(4, 5, 5), f32(5), f32(5), 1e-5)
