@@ -8,9 +8,9 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Functions are the built-in activations, those with constants at their usual ones. In float32
-// their values are off by at most 10·2^-24 of themselves or of 1/16, whichever is larger; their
-// slopes by at most 5·2^-24, or that times the steepest slope where it is above 1.
+// Functions returns the built-in activations with their usual constants. In float32 their values
+// are off by at most 10·2^-24 of themselves or of 1/16, whichever is larger; their slopes by at
+// most 5·2^-24, times the steepest slope if it is above 1.
 func Functions() []Function {
 	return []Function{
 		ReLUFunction(), LeakyReLUFunction(0.01), ClipFunction(0, 6),
@@ -49,7 +49,8 @@ func LeakyReLUFunction(alpha float64) Function {
 		SlopeFromResult: func(y float64) float64 { return either(y > 0, 1, alpha) },
 		PiecewiseLinear: true,
 		single:          kernel.LeakyReLU(float32(alpha)),
-		refusal:         unless(finite32(alpha) && alpha >= 0, "alpha is %g: want a finite number of at least 0", alpha),
+		refusal: unless(finite32(alpha) && alpha >= 0,
+			"alpha is %g: want a finite number of at least 0", alpha),
 	}
 }
 
@@ -87,7 +88,7 @@ func ELUFunction(alpha float64) Function {
 // (Klambauer et al. 2017).
 func SELU(x *G.Node) (*G.Node, error) { return SELUFunction().Apply(x) }
 
-// SELUFunction is the scaled exponential linear unit with the constants of its paper's section 2.
+// SELUFunction is the scaled exponential linear unit with the constants of the paper's section 2.
 func SELUFunction() Function {
 	const lambda, alpha = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 	return expLinear(lambda, lambda*alpha, 1, Function{

@@ -10,7 +10,8 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Add is the sum of two or more tensors of one shape, element by element. It adds from left to right: ((a + b) + c) + …
+// Add is the sum of two or more tensors of one shape, element by element, added from left to right:
+// ((a + b) + c) + …
 func Add(inputs ...*G.Node) (*G.Node, error) {
 	if err := checkCount("Add", inputs); err != nil {
 		return nil, err
@@ -20,8 +21,8 @@ func Add(inputs ...*G.Node) (*G.Node, error) {
 
 // add: ∂y/∂xi = 1, so dxi = dy.
 //
-// The result may replace either of the first two terms, because a + b = b + a to the bit. It may not replace a later term: the first sum
-// would overwrite it.
+// The result may replace either of the first two terms. It may not replace a later one, which the
+// first sum would overwrite.
 func add[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	for i, s := range in {
 		if !slices.Equal(s, in[0]) {
@@ -41,7 +42,7 @@ func add[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	}, nil
 }
 
-// checkCount wants something to join.
+// checkCount wants two inputs at least.
 func checkCount(name string, inputs []*G.Node) error {
 	if len(inputs) < 2 {
 		return fmt.Errorf("%s: got %d inputs, want at least 2", name, len(inputs))

@@ -9,8 +9,8 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Affine is the fully connected layer y = x·Wᵀ + b: x is (N, in) or any (N, d1, d2, …) with d1·d2·… = in, w is (out, in), b is (out), y is
-// (N, out). b may be nil: then there is no bias.
+// Affine is the fully connected layer y = x·Wᵀ + b: x is (N, in) or any (N, d1, d2, …) with
+// d1·d2·… = in, w is (out, in), b is (out), y is (N, out). A nil b means no bias.
 func Affine(x, w, b *G.Node) (*G.Node, error) {
 	return apply("Affine", affine[float32], affine[float64], withBias(x, w, b)...)
 }
@@ -34,7 +34,7 @@ func affine[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	}, nil
 }
 
-// affineVJPs are those of the affine layer with regard to x, w and b.
+// affineVJPs are the gradients of x, w and b.
 func affineVJPs[T kernel.Float](k *kernel.Affine[T], x, w tensor.Shape) []vjp[T] {
 	y := tensor.Shape{x[0], w[0]}
 	f := form[T]{name: "Affine", slots: []tensor.Shape{x, w, y}, partials: []partial[T]{ // ⟨dy, x·Wᵀ⟩
@@ -60,7 +60,7 @@ func affineVJPs[T kernel.Float](k *kernel.Affine[T], x, w tensor.Shape) []vjp[T]
 	}
 }
 
-// checkAffine checks the operands' shapes, that of the bias if there is one.
+// checkAffine checks the operands' shapes. The bias is optional.
 func checkAffine(in []tensor.Shape) error {
 	x, w := in[0], in[1]
 	if x.Dims() < 2 || x.TotalSize() == 0 {

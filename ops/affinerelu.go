@@ -7,14 +7,14 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// AffineReLU is [Affine] and [ReLU] in one: the rectifier works on the sums before they go to memory. The results are the same to the bit,
-// and so are the gradients.
+// AffineReLU is [Affine] followed by [ReLU] in one pass: the rectifier is applied before the sums
+// go to memory. Results and gradients are the same to the bit.
 func AffineReLU(x, w, b *G.Node) (*G.Node, error) {
 	return apply("AffineReLU", affineReLU[float32], affineReLU[float64], withBias(x, w, b)...)
 }
 
-// affineReLU: y = max(a, 0) with a = x·Wᵀ + b, so first da = dy·1[y > 0] (see relu), and then the affine layer's gradients of da (see
-// affine). a itself is nowhere kept.
+// affineReLU: y = max(a, 0) with a = x·Wᵀ + b, so first da = dy·1[y > 0] (see reluVJP), then the
+// affine layer's gradients of da (see affine). a isn't stored.
 func affineReLU[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	if err := checkAffine(in); err != nil {
 		return rule[T]{}, err
@@ -22,10 +22,10 @@ func affineReLU[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	x, w := in[0], in[1]
 	k := kernel.NewAffine[T](x[0], w[1], w[0])
 	return rule[T]{
-		output:  tensor.Shape{x[0], w[0]},
-		forward: func(in [][]T, y []T) error { k.ForwardReLU(in[0], in[1], biasOf(in), y); return nil },
-		split:   splits(k.Split),
-		vjps:    affineVJPs(k, x, w)[:len(in)],
-		outer:   reluVJP[T](tensor.Shape{x[0], w[0]}),
+		output:   tensor.Shape{x[0], w[0]},
+		forward:  func(in [][]T, y []T) error { k.ForwardReLU(in[0], in[1], biasOf(in), y); return nil },
+		split:    splits(k.Split),
+		vjps:     affineVJPs(k, x, w)[:len(in)],
+		epilogue: reluVJP[T](tensor.Shape{x[0], w[0]}),
 	}, nil
 }

@@ -8,10 +8,10 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// Again adds an op that computes once more what the op of node n, one of this package, computes from
-// the same values: inputs are n's operands, or nodes with the same values. It runs after the node
-// after, so that n's result needs no memory between its last reader and then. What an op leaves
-// behind for its gradients is the same, and so is what is random. The result has no gradient.
+// Again adds an op that computes node n once more, from inputs with the values of n's operands; n's
+// op must be of this package. It runs after the node after, so n's result needs no memory between
+// its last reader and then. State that an op stores for its gradients and random numbers are the
+// same. The result has no gradient.
 func Again(n *G.Node, inputs G.Nodes, after *G.Node) (*G.Node, error) {
 	op, ok := n.Op().(interface {
 		again(inputs G.Nodes, after *G.Node) (*G.Node, error)

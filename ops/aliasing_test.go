@@ -12,8 +12,8 @@ import (
 	"convgraph/ops"
 )
 
-// TestInPlace runs every op over each operand whose memory it may take: the bits must be those of a result in memory of its own. Operands
-// that the op doesn't read are cleared first.
+// TestInPlace runs every op over each operand whose memory it may take: the bits must be those of a
+// result in memory of its own. Operands that the op doesn't read are cleared first.
 func TestInPlace(t *testing.T) {
 	tried := map[string]int{}
 	for _, c := range allCases() {
@@ -37,7 +37,8 @@ func TestInPlace(t *testing.T) {
 	}
 }
 
-// differentiated is the case's graph with its gradients, after a run in which every op had memory of its own.
+// differentiated is the case's graph with its gradients, after a run in which every op had memory
+// of its own.
 func (c opCase) differentiated(t *testing.T, dt tensor.Dtype) G.Nodes {
 	g := G.NewGraph()
 	var inputs []*G.Node
@@ -99,14 +100,14 @@ func TestPlaceRefuses(t *testing.T) {
 		return tensor.New(tensor.Of(dt), tensor.WithShape(shape...))
 	}
 	assert.NoError(t, ops.SetBuffer(y.Op(), of(tensor.Float64, 6)))
-	assert.EqualError(t, ops.SetBuffer(y.Op(), of(tensor.Float32, 6)), "ReLU: memory of the result: value is float32, want float64")
-	assert.EqualError(t, ops.SetBuffer(y.Op(), of(tensor.Float64, 7)), "ReLU: memory of 7 elements for a result of shape (2, 3)")
-	assert.EqualError(t, ops.SetBuffer(y.Op(), nil), "ReLU: memory of the result: value is nil: want a dense tensor")
+	assert.EqualError(t, ops.SetBuffer(y.Op(), of(tensor.Float32, 6)), "ReLU: buffer: value is float32, want float64")
+	assert.EqualError(t, ops.SetBuffer(y.Op(), of(tensor.Float64, 7)), "ReLU: buffer has 7 elements, want (2, 3)")
+	assert.EqualError(t, ops.SetBuffer(y.Op(), nil), "ReLU: buffer: value is nil: want a dense tensor")
 	column, err := of(tensor.Float64, 6, 2).Slice(nil, G.S(0))
 	require.NoError(t, err)
-	assert.ErrorContains(t, ops.SetBuffer(y.Op(), column.(*tensor.Dense)), "ReLU: memory of the result is a view or column-major")
+	assert.ErrorContains(t, ops.SetBuffer(y.Op(), column.(*tensor.Dense)), "ReLU: buffer is a view or column-major")
 	loss := G.Must(ops.SoftmaxCrossEntropy(x, node(g, "t", tensor.Shape{2}, 0, 1)))
-	assert.ErrorContains(t, ops.SetBuffer(loss.Op(), of(tensor.Float64, 1)), "for a result of shape ()")
+	assert.ErrorContains(t, ops.SetBuffer(loss.Op(), of(tensor.Float64, 1)), "want ()")
 	square := G.Must(G.Square(x))
 	assert.ErrorContains(t, ops.SetBuffer(square.Op(), of(tensor.Float64, 6)), "is not an op of this package")
 	_, ours := ops.AliasingOf(square.Op())

@@ -20,14 +20,14 @@ func Divide(a, b *G.Node) (*G.Node, error) {
 	return apply("Divide", divide[float32], divide[float64], a, b)
 }
 
-// Maximum is the larger of a and b, element by element, of tensors of one shape. Where they are equal
-// each takes half of the gradient.
+// Maximum is the larger of a and b, element by element, of tensors of one shape. Where they are
+// equal each takes half of the gradient.
 func Maximum(a, b *G.Node) (*G.Node, error) {
 	return apply("Maximum", maximum[float32], maximum[float64], a, b)
 }
 
-// Minimum is the smaller of a and b, element by element, of tensors of one shape. Where they are equal
-// each takes half of the gradient.
+// Minimum is the smaller of a and b, element by element, of tensors of one shape. Where they are
+// equal each takes half of the gradient.
 func Minimum(a, b *G.Node) (*G.Node, error) {
 	return apply("Minimum", minimum[float32], minimum[float64], a, b)
 }
@@ -91,14 +91,14 @@ func minimum[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 		choice("Minimum", in[0], func(a, b, dy T) T { return share(b < a, a == b, dy) }))
 }
 
-// choice is a pairGradient f·dy whose factor f changes with a and b at kinks only.
+// choice is a pairGradient f·dy whose factor f is constant except at kinks.
 func choice[T kernel.Float](name string, shape tensor.Shape, of func(a, b, dy T) T) vjp[T] {
 	d := pairGradient(of)
-	d.second = symmetric(name, shape, func(saved [][]T, v, out []T) error { return d.apply(saved, v, out) }).second(0, 1)
+	d.second = symmetric(name, shape, d.apply).second(0, 1)
 	return d
 }
 
-// share is the part of a gradient that goes to the winner, or to one of two equals.
+// share returns the part of a gradient that goes to a winner, or to one of two equals.
 func share[T kernel.Float](wins, equal bool, dy T) T {
 	switch {
 	case wins:

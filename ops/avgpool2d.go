@@ -9,17 +9,16 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// AvgPool2D takes the mean of each window of each channel: x is (N, C, H, W), the result (N, C, OH,
-// OW). Padding counts as zeros, so that every window of kh·kw elements is divided by kh·kw, unless
-// p.ExcludePad says otherwise.
+// AvgPool2D is the mean of each window of each channel: x is (N, C, H, W), the result (N, C, OH,
+// OW). Padding counts as zeros, so every sum is divided by kh·kw, unless p.ExcludePad is set.
 func AvgPool2D(x *G.Node, p Pool) (*G.Node, error) {
 	p = p.withDefaults()
 	return apply("AvgPool2D", avgPool2D[float32](p), avgPool2D[float64](p), x)
 }
 
 // avgPool2D: y[o] = 1/n[o] · Σ x over the window o, so dx[h] = Σ dy[o]/n[o] over the windows o that
-// see h. n[o] is how many of the window's elements count: those in the input and the padding, kh·kw
-// of them unless p.Ceil lets the window reach further, or those in the input alone.
+// contain h. n[o] is the number of the window's elements in the input and its padding (kh·kw,
+// unless p.Ceil lets the window reach beyond), or with p.ExcludePad in the input alone.
 func avgPool2D[T kernel.Float](p Pool) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		shape, err := poolShape(in[0], p)

@@ -14,18 +14,18 @@ import (
 // (N, C, H, W) or (N, C): each channel is normalised by its mean and its biased variance over the
 // batch and the plane, multiplied by weight (C), and bias (C) is added.
 //
-// mean and variance (C) are what a running estimate is made of, as in PyTorch:
+// mean and variance (C) are for a running estimate, as in PyTorch:
 //
 //	running = (1 - momentum)·running + momentum·batch
 //
-// so the variance is the unbiased one, M/(M-1) times the one that y is made with, M = N·H·W. They are
-// computed after y in every run, and no gradient flows through them.
+// so the variance is unbiased: M/(M-1) times the variance that normalises x, M = N·H·W. Both are
+// computed after y in every run, and have no gradient.
 func BatchNorm(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
 	return batchNormOps("BatchNorm", false, x, weight, bias, eps)
 }
 
-// BatchNormReLU is [BatchNorm] and [ReLU] in one: the rectifier works on the normalised values before
-// they go to memory. The results are the same to the bit, and so are the gradients.
+// BatchNormReLU is [BatchNorm] followed by [ReLU] in one pass: the rectifier is applied before the
+// normalised values go to memory. Results and gradients are the same to the bit.
 func BatchNormReLU(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
 	return batchNormOps("BatchNormReLU", true, x, weight, bias, eps)
 }
@@ -52,14 +52,14 @@ type batchNorm[T kernel.Float] struct {
 }
 
 // normalize is a normRule whose sets are the channels: M = N·H·W. With the rectifier, y = max(a, 0)
-// of the normRule's a, so first da = dy·1[y > 0] (see relu).
+// of the normRule's a, so first da = dy·1[y > 0] (see reluVJP).
 func (b *batchNorm[T]) normalize(in []tensor.Shape) (rule[T], error) {
 	if err := checkNorm(in, b.eps); err != nil {
 		return rule[T]{}, err
 	}
 	x := in[0]
 	if x[0]*planeOf(x) == 1 {
-		return rule[T]{}, fmt.Errorf("input has shape %v: want more than one value for each channel, to have a variance", x)
+		return rule[T]{}, fmt.Errorf("input has shape %v: want more than one value for each channel", x)
 	}
 	b.kernel = sync.OnceValue(func() *kernel.Norm[T] {
 		return kernel.NewNorm[T](kernel.NormShape{Batch: x[0], Channels: x[1], Plane: planeOf(x), Eps: b.eps})
@@ -68,17 +68,16 @@ func (b *batchNorm[T]) normalize(in []tensor.Shape) (rule[T], error) {
 	r.split = b.split
 	if b.relu {
 		r.forward = func(in [][]T, y []T) error { b.kernel().ForwardReLU(in[0], in[1], in[2], y); return nil }
-		r.outer = reluVJP[T](x)
+		r.epilogue = reluVJP[T](x)
 	}
 	return r, nil
 }
 
-// split refuses turns: the mean and the variance of the whole batch are needed before any image of it
-// can be normalised.
+// split refuses several turns: each image is normalised by the mean and the variance of the whole
+// batch.
 func (b *batchNorm[T]) split(p *Part) error {
 	if p.Turns() > 1 {
-		return fmt.Errorf("the batch is computed in %d turns: want 1, because an image is normalised by the mean of the whole batch",
-			p.Turns())
+		return fmt.Errorf("batch in %d turns, want 1: each image is normalised by the whole batch", p.Turns())
 	}
 	b.kernel().Split(p)
 	return nil
@@ -92,7 +91,7 @@ func (b *batchNorm[T]) variance(in []tensor.Shape) (rule[T], error) {
 	return b.statistic(in[0], func(variance []T) { b.kernel().UnbiasedVariance(variance) }), nil
 }
 
-// statistic is one number for each channel that the forward pass left in the kernel.
+// statistic is a number for each channel that the forward pass stored in the kernel.
 func (b *batchNorm[T]) statistic(y tensor.Shape, read func([]T)) rule[T] {
 	return rule[T]{
 		output:     tensor.Shape{y[1]},

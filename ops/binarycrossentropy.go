@@ -10,9 +10,9 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// BinaryCrossEntropy is the mean over all elements of -t·log p - (1-t)·log(1-p) with p = sigmoid(logits), a scalar: each output is a
-// yes-or-no question of its own. Logits are (N, …) and the target has their shape; its elements are 0 to 1. Large logits neither overflow
-// nor lose the loss. The target has no gradient.
+// BinaryCrossEntropy is the mean over all elements of -t·log p - (1-t)·log(1-p) with p =
+// sigmoid(logits), a scalar: each output answers a yes-or-no question. Logits are (N, …); the
+// target has their shape, elements from 0 to 1, and no gradient. Large logits don't overflow.
 func BinaryCrossEntropy(logits, target *G.Node) (*G.Node, error) {
 	return apply("BinaryCrossEntropy", binaryCrossEntropy[float32], binaryCrossEntropy[float64], logits, target)
 }
@@ -34,7 +34,9 @@ func binaryCrossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 		forward: func(in [][]T, loss []T) error {
 			for i, t := range in[1] {
 				if !(t >= 0 && t <= 1) {
-					return fmt.Errorf("target of row %d is %v in place %d: want 0 to 1", i/features(x), t, i%features(x))
+					return fmt.Errorf(
+						"target of row %d is %v at index %d: want 0 to 1", i/features(x), t, i%features(x),
+					)
 				}
 			}
 			loss[0] = kernel.BinaryCrossEntropy(part, &losses, x[0], in[0], in[1])
@@ -66,7 +68,7 @@ func binaryCrossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	}, nil
 }
 
-// checkSameTarget wants a target for each element of x, which errors call what.
+// checkSameTarget wants a target for each element of x. what names x in errors.
 func checkSameTarget(what string, x, target tensor.Shape) error {
 	if x.Dims() < 1 || x.TotalSize() == 0 {
 		return fmt.Errorf("%s have shape %v: want (N, …)", what, x)

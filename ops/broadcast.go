@@ -9,13 +9,13 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// ScaleShift is y = x·w + b for x (N, …), with w and b of the shape of a sample, in which any size may
-// be 1: the numbers are then the same along that axis. (C, 1, 1) is a factor and a term for each
-// channel. Either w or b may be nil.
+// ScaleShift is y = x·w + b for x (N, …). w and b have the shape of a sample, in which any size may
+// be 1 to broadcast along that axis: (C, 1, 1) is a factor and a term for each channel. Either w or
+// b may be nil.
 func ScaleShift(x, w, b *G.Node) (*G.Node, error) {
 	switch {
 	case w == nil && b == nil:
-		return nil, fmt.Errorf("ScaleShift: neither a factor nor a term: want at least one")
+		return nil, fmt.Errorf("ScaleShift: got neither factors nor terms, want at least one of them")
 	case b == nil:
 		return apply("Scale", scaleOnly[float32], scaleOnly[float64], x, w)
 	case w == nil:
@@ -24,8 +24,8 @@ func ScaleShift(x, w, b *G.Node) (*G.Node, error) {
 	return apply("ScaleShift", scaleShift[float32], scaleShift[float64], x, w, b)
 }
 
-// scaleShift: dx = dy·w, dw = Σ dy·x and db = Σ dy over the samples and over the axes along which w
-// and b are the same.
+// scaleShift: dx = dy·w, dw = Σ dy·x and db = Σ dy, summed over the samples and over the axes along
+// which w and b are broadcast.
 func scaleShift[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	at, err := broadcastIndices(in[0], in[1], in[2])
 	if err != nil {
@@ -83,7 +83,7 @@ func shiftOnly[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	}, nil
 }
 
-// scaleVJPs are those of x·w with regard to x and w.
+// scaleVJPs are the gradients of x and w of x·w.
 func scaleVJPs[T kernel.Float](at *broadcast, x, w tensor.Shape) []vjp[T] {
 	times := func(v, w, out []T) { at.each(func(i, j int) { out[i] = v[i] * w[j] }) }
 	sum := batchSums[T](at)
@@ -107,7 +107,7 @@ func scaleVJPs[T kernel.Float](at *broadcast, x, w tensor.Shape) []vjp[T] {
 	}
 }
 
-// shiftVJP is that of x + b with regard to b.
+// shiftVJP is the gradient of b of x + b.
 func shiftVJP[T kernel.Float](at *broadcast, x, b tensor.Shape) vjp[T] {
 	sum := batchSums[T](at)
 	return transposed("Shift", b, x,
@@ -115,9 +115,9 @@ func shiftVJP[T kernel.Float](at *broadcast, x, b tensor.Shape) vjp[T] {
 		func(dy, db []T) { sum(db, func(i int) float64 { return float64(dy[i]) }) })
 }
 
-// batchSums returns a function that adds up a term of every element of a batch for the element of
-// the operand that serves it. The sums run in float64: over each leaf of the batch (see
-// [kernel.Leaves]), and then over the leaves, all in order. One goroutine makes them.
+// batchSums returns a function that sums a term of each element of a batch into the operand's
+// element that it is paired with. The sums are in float64, on one goroutine: first over each leaf
+// of the batch (see [kernel.Leaves]), then over the leaves, in order.
 func batchSums[T kernel.Float](at *broadcast) func(out []T, term func(i int) float64) {
 	var sums []float64
 	var whole kernel.Whole[float64]
@@ -138,7 +138,7 @@ func batchSums[T kernel.Float](at *broadcast) func(out []T, term func(i int) flo
 	}
 }
 
-// broadcast pairs each element of a batch with the element of an operand that serves it.
+// broadcast pairs each element of a batch with the operand's element that is broadcast to it.
 type broadcast struct {
 	part    *Part
 	images  int
@@ -155,11 +155,13 @@ func broadcastIndices(x, w, b tensor.Shape) (*broadcast, error) {
 	}
 	sample := x[1:]
 	if !w.Eq(b) || len(w) != len(sample) {
-		return nil, fmt.Errorf("factors have shape %v, terms %v: want one shape of %d axes", w, b, len(sample))
+		return nil, fmt.Errorf("factors have shape %v, terms have %v: want one shape of %d axes", w, b, len(sample))
 	}
 	for axis, n := range w {
 		if n != 1 && n != sample[axis] {
-			return nil, fmt.Errorf("factors or terms have shape %v: want %v, or 1 for any size", w, tensor.Shape(sample))
+			return nil, fmt.Errorf(
+				"factors or terms have shape %v: want %v, or 1 for any size", w, tensor.Shape(sample),
+			)
 		}
 	}
 	last := len(sample) - 1

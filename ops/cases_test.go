@@ -11,7 +11,8 @@ import (
 	"convgraph/ops"
 )
 
-// An opCase is one op on one geometry: how to build it, and the same function as plain loops over float64.
+// An opCase is one op on one geometry: how to build it, and the same function as plain loops over
+// float64.
 type opCase struct {
 	name   string
 	inputs []tensor.Shape
@@ -22,7 +23,8 @@ type opCase struct {
 	naive  func(in []array) array
 }
 
-// allCases are the geometries that every test of this file's kind goes through: small, because each element is differentiated numerically.
+// allCases are the geometries that every test of this file's kind goes through: small, because each
+// element is differentiated numerically.
 func allCases() []opCase {
 	var all []opCase
 	for _, group := range [][]opCase{convCases(), fusedCases(), partialConvCases(), maxPoolCases(), avgPoolCases(), subsampleCases(), lrnCases(), normalizeCases(),
@@ -102,7 +104,8 @@ func (c opCase) withoutBias() opCase {
 	return c
 }
 
-// fusedCases are some of the convolutions' geometries with a rectifier behind, and with a pooling behind that; fused_test.go has all.
+// fusedCases are some of the convolutions' geometries with a rectifier behind, and with a pooling
+// behind that; fused_test.go has all.
 func fusedCases() []opCase {
 	var cases []opCase
 	pool := ops.Pool{Kernel: ops.Pair{2, 1}, Stride: ops.Pair{1, 2}, Pad: ops.Pair{1, 0}}
@@ -158,7 +161,8 @@ func partialConvCases() []opCase {
 	return append(cases, cases[0].withoutBias())
 }
 
-// poolGeometries are windows side by side, overlapping, with gaps, over the whole image, of one element, and with padding.
+// poolGeometries are windows side by side, overlapping, with gaps, over the whole image, of one
+// element, and with padding.
 func poolGeometries() []poolGeometry {
 	return []poolGeometry{
 		{tensor.Shape{2, 2, 4, 4}, ops.Pool{Kernel: ops.Pair{2, 2}}},
@@ -176,7 +180,8 @@ func poolGeometries() []poolGeometry {
 	}
 }
 
-// furtherPoolGeometries are padded on one side or unevenly, rounded up, dilated; and averages that don't count the padding.
+// furtherPoolGeometries are padded on one side or unevenly, rounded up, dilated; and averages that
+// don't count the padding.
 func furtherPoolGeometries() []poolGeometry {
 	one, two, three := ops.Pair{1, 1}, ops.Pair{2, 2}, ops.Pair{3, 3}
 	return []poolGeometry{
@@ -441,8 +446,8 @@ func dropoutCases() []opCase {
 	return cases
 }
 
-// normCases are the normalisations with weight and bias. They have planes of one element, odd planes,
-// one channel, one image, and no plane at all.
+// normCases are the normalisations with weight and bias. They have planes of one element, odd
+// planes, one channel, one image, and no plane at all.
 func normCases() []opCase {
 	var cases []opCase
 	for _, c := range []struct {

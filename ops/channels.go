@@ -6,7 +6,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// checkChannels wants a batch of images or of vectors.
+// checkChannels wants a batch of images or vectors.
 func checkChannels(x tensor.Shape) error {
 	if x.Dims() != 4 && x.Dims() != 2 || x.TotalSize() == 0 {
 		return fmt.Errorf("input has shape %v: want (N, C, H, W) or (N, C)", x)
@@ -24,5 +24,6 @@ func withChannels(x tensor.Shape, channels int) tensor.Shape {
 	return x
 }
 
-// every is the index of the first element of block i, where blocks begin at first and then every step elements.
+// every returns a function that gives the first index of block i; block 0 begins at first, and each
+// further one step elements later.
 func every(step, first int) func(i int) int { return func(i int) int { return i*step + first } }

@@ -9,13 +9,15 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// ChannelShuffle mixes the channels of groups (Zhang et al. 2018, "ShuffleNet", section 3.1): it views the channels of x, (N, C, H, W) or
-// (N, C), as a table of groups rows and transposes it. The first channels of all groups come first, then all second ones, …
+// ChannelShuffle mixes the channels of groups (Zhang et al. 2018, "ShuffleNet", section 3.1): it
+// views the channels of x, (N, C, H, W) or (N, C), as a table with a row for each group and
+// transposes it. The first channels of all groups come first, then the second ones, …
 func ChannelShuffle(x *G.Node, groups int) (*G.Node, error) {
 	return apply("ChannelShuffle", shuffle[float32](groups), shuffle[float64](groups), x)
 }
 
-// shuffle: with m channels a group, y[n, j·groups + i] = x[n, i·m + j], so dx[n, i·m + j] = dy[n, j·groups + i].
+// shuffle: with m channels a group, y[n, j·groups + i] = x[n, i·m + j], so dx[n, i·m + j] = dy[n,
+// j·groups + i].
 func shuffle[T kernel.Float](groups int) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		x := in[0]
@@ -24,7 +26,9 @@ func shuffle[T kernel.Float](groups int) builder[T] {
 		}
 		channels, plane := x[1], planeSize(x)
 		if groups < 1 || channels%groups != 0 {
-			return rule[T]{}, fmt.Errorf("%d groups: want a divisor of the %d channels of input %v", groups, channels, x)
+			return rule[T]{}, fmt.Errorf(
+				"%d groups: want a divisor of the %d channels of input %v", groups, channels, x,
+			)
 		}
 		from := func(i int) int {
 			n, c := i/channels, i%channels

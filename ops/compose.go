@@ -7,18 +7,17 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// bent adds an op that computes a bend of its inputs. It is where differentiation ends: its own
-// gradients, third derivatives of a function, aren't declared.
-func bent[T kernel.Float](name string, output tensor.Shape, compute func(in [][]T, out []T) error, inputs ...*G.Node) (*G.Node, error) {
-	vjps := make([]vjp[T], len(inputs))
-	for i := range vjps {
-		vjps[i].undeclared = true
-	}
-	return applyRule("d"+name, rule[T]{output: output, forward: compute, vjps: vjps}, inputs)
+// bent adds an op without declared gradients: they would be third derivatives of a function.
+func bent[T kernel.Float](
+	name string, output tensor.Shape, compute func(in [][]T, out []T) error, inputs ...*G.Node,
+) (*G.Node, error) {
+	return bentAfter(name, output, compute, nil, inputs...)
 }
 
-// bentAfter is bent, where the last inputs aren't read: they only have to be computed before.
-func bentAfter[T kernel.Float](name string, output tensor.Shape, compute func(in [][]T, out []T) error, after G.Nodes, inputs ...*G.Node) (*G.Node, error) {
+// bentAfter is bent with further inputs that aren't read; they only have to be computed before.
+func bentAfter[T kernel.Float](
+	name string, output tensor.Shape, compute func(in [][]T, out []T) error, after G.Nodes, inputs ...*G.Node,
+) (*G.Node, error) {
 	vjps := make([]vjp[T], len(inputs)+len(after))
 	for i := range vjps {
 		vjps[i].undeclared = true
@@ -27,8 +26,7 @@ func bentAfter[T kernel.Float](name string, output tensor.Shape, compute func(in
 	return applyRule("d"+name, r, append(inputs, after...))
 }
 
-// A composer adds ops to a graph one after the other. It keeps the first error, and what is made
-// after it is nil.
+// A composer adds ops to a graph. It keeps the first error; nodes after that are nil.
 type composer struct{ err error }
 
 func (c *composer) node(n *G.Node, err error) *G.Node {

@@ -11,8 +11,8 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Concat puts the channels of two or more tensors one after the other: (N, C1, H, W), (N, C2, H, W), … give (N, C1+C2+…, H, W). Inputs
-// of two dimensions, (N, C1), (N, C2), …, give (N, C1+C2+…).
+// Concat joins the channels of two or more tensors: (N, C1, H, W), (N, C2, H, W), … give
+// (N, C1+C2+…, H, W); (N, C1), (N, C2), … give (N, C1+C2+…).
 func Concat(inputs ...*G.Node) (*G.Node, error) {
 	if err := checkCount("Concat", inputs); err != nil {
 		return nil, err
@@ -48,14 +48,16 @@ func concat[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	}, nil
 }
 
-// joinedChannels is the number of channels of all inputs, which have to agree in everything else.
+// joinedChannels returns the sum of the inputs' channels. All other sizes must agree.
 func joinedChannels(in []tensor.Shape) (channels int, err error) {
 	for i, x := range in {
 		if err := checkChannels(x); err != nil {
 			return 0, fmt.Errorf("input %d: %w", i, err)
 		}
 		if !slices.Equal(withChannels(x, 0), withChannels(in[0], 0)) {
-			return 0, fmt.Errorf("input %d has shape %v, input 0 has %v: want one shape but for the channels", i, x, in[0])
+			return 0, fmt.Errorf(
+				"input %d has shape %v, input 0 has %v: want shapes that differ only in channels", i, x, in[0],
+			)
 		}
 		if x[1] > math.MaxInt-channels {
 			return 0, fmt.Errorf("input %d has shape %v: the channels of all inputs overflow int", i, x)

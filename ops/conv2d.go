@@ -9,8 +9,9 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Conv2D is the 2-D convolution of the field (a cross-correlation) with a bias: x is (N, C, H, W), w is (K, C/groups, kh, kw), b is (K), the
-// result (N, K, OH, OW) with [Conv.OutputSize] for OH and OW. b may be nil: then there is no bias.
+// Conv2D is the 2-D convolution of deep learning (a cross-correlation) with a bias: x is (N, C, H,
+// W), w is (K, C/groups, kh, kw), b is (K), the result (N, K, OH, OW), see [Conv.OutputSize]. A nil
+// b means no bias.
 func Conv2D(x, w, b *G.Node, c Conv) (*G.Node, error) {
 	c = c.withDefaults()
 	return apply("Conv2D", conv2D[float32](c), conv2D[float64](c), withBias(x, w, b)...)
@@ -20,9 +21,9 @@ func Conv2D(x, w, b *G.Node, c Conv) (*G.Node, error) {
 //
 //	y[n,k,i,j] = b[k] + Σ(c,r,q) w[k,c,r,q] · x[n, c, s·i + d·r - p, s·j + d·q - p]
 //
-// and each y reads x linearly in w and the other way round, so
+// which is linear in x and in w, so
 //
-//	dx[n,c,h,w]  = Σ(k,r,q) w[k,c,r,q] · dy[n,k,i,j]        over the (i,j) with s·i + d·r - p = h, s·j + d·q - p = w
+//	dx[n,c,h,w]  = Σ(k,r,q) w[k,c,r,q] · dy[n,k,i,j]        s·i + d·r - p = h, s·j + d·q - p = w
 //	dw[k,c,r,q]  = Σ(n,i,j) dy[n,k,i,j] · x[n, c, s·i + d·r - p, s·j + d·q - p]
 //	db[k]        = Σ(n,i,j) dy[n,k,i,j]
 func conv2D[T kernel.Float](c Conv) builder[T] {
@@ -46,7 +47,7 @@ func convOutput(s kernel.ConvShape) tensor.Shape {
 	return tensor.Shape{s.Batch, s.OutChannels, s.OutHeight(), s.OutWidth()}
 }
 
-// convVJPs are those of the convolution with regard to x, w and b.
+// convVJPs are the gradients of x, w and b.
 func convVJPs[T kernel.Float](k *kernel.Conv[T], shape kernel.ConvShape) []vjp[T] {
 	f := convForm(k, shape)
 	return []vjp[T]{
@@ -67,7 +68,7 @@ func convVJPs[T kernel.Float](k *kernel.Conv[T], shape kernel.ConvShape) []vjp[T
 	}
 }
 
-// convForm is F(x, w, dy) = ⟨dy, x∗w⟩ of the convolution x∗w without its bias.
+// convForm is F(x, w, dy) = ⟨dy, x∗w⟩ of the convolution x∗w without bias.
 func convForm[T kernel.Float](k *kernel.Conv[T], s kernel.ConvShape) form[T] {
 	x := tensor.Shape{s.Batch, s.InChannels, s.InHeight, s.InWidth}
 	w := tensor.Shape{s.OutChannels, s.InChannels / s.Groups, s.KernelH, s.KernelW}
@@ -91,23 +92,29 @@ func biasForm[T kernel.Float](y tensor.Shape) form[T] {
 		func(_ [][]T, dy, db []T) error { kernel.ChannelSum(batch, channels, plane, dy, db); return nil })
 }
 
-// convShape checks the operands' shapes, that of the bias if there is one.
+// convShape checks the operands' shapes. The bias is optional.
 func convShape(in []tensor.Shape, c Conv) (kernel.ConvShape, error) {
 	x, w := in[0], in[1]
 	if err := checkImages(x); err != nil {
 		return kernel.ConvShape{}, err
 	}
 	if w.Dims() != 4 || w.TotalSize() == 0 {
-		return kernel.ConvShape{}, fmt.Errorf("weight has shape %v: want (out channels, in channels / groups, height, width)", w)
+		return kernel.ConvShape{}, fmt.Errorf(
+			"weight has shape %v: want (out channels, in channels / groups, height, width)", w,
+		)
 	}
 	if c.Groups < 1 {
 		return kernel.ConvShape{}, fmt.Errorf("%d groups: want at least 1", c.Groups)
 	}
 	if x[1]%c.Groups != 0 || w[0]%c.Groups != 0 {
-		return kernel.ConvShape{}, fmt.Errorf("%d input and %d output channels don't divide into %d groups", x[1], w[0], c.Groups)
+		return kernel.ConvShape{}, fmt.Errorf(
+			"%d input and %d output channels don't divide into %d groups", x[1], w[0], c.Groups,
+		)
 	}
 	if w[1]*c.Groups != x[1] {
-		return kernel.ConvShape{}, fmt.Errorf("input %v has %d channels, the weight %v in %d groups takes %d", x, x[1], w, c.Groups, w[1]*c.Groups)
+		return kernel.ConvShape{}, fmt.Errorf(
+			"input %v has %d channels, the weight %v in %d groups takes %d", x, x[1], w, c.Groups, w[1]*c.Groups,
+		)
 	}
 	if len(in) > 2 && (in[2].Dims() != 1 || in[2][0] != w[0]) {
 		return kernel.ConvShape{}, fmt.Errorf("bias has shape %v: want (%d), one for each output channel", in[2], w[0])
@@ -120,12 +127,13 @@ func convShape(in []tensor.Shape, c Conv) (kernel.ConvShape, error) {
 		Batch: x[0], InChannels: x[1], InHeight: x[2], InWidth: x[3],
 		OutChannels: w[0], KernelH: w[2], KernelW: w[3],
 		StrideH: c.Stride[0], StrideW: c.Stride[1],
-		PadTop: axes[0].pad.before(), PadBottom: axes[0].pad.after(), PadLeft: axes[1].pad.before(), PadRight: axes[1].pad.after(),
+		PadTop: axes[0].pad.before(), PadBottom: axes[0].pad.after(),
+		PadLeft: axes[1].pad.before(), PadRight: axes[1].pad.after(),
 		DilationH: c.Dilation[0], DilationW: c.Dilation[1], Groups: c.Groups,
 	}, nil
 }
 
-// withBias gives the inputs of an op whose bias may be nil.
+// withBias returns the inputs of an op whose bias may be nil.
 func withBias(x, w, b *G.Node) []*G.Node {
 	if b == nil {
 		return []*G.Node{x, w}
@@ -133,7 +141,7 @@ func withBias(x, w, b *G.Node) []*G.Node {
 	return []*G.Node{x, w, b}
 }
 
-// biasOf gives the bias of such an op's operands, or nil.
+// biasOf returns the bias among such an op's operands, or nil.
 func biasOf[T kernel.Float](in [][]T) []T {
 	if len(in) < 3 {
 		return nil

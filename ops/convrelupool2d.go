@@ -10,20 +10,21 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// ConvReLUPool2D is [Conv2D], [ReLU] and [MaxPool2D] in one, worked image by image: of the convolution's result, and of its gradient, only
-// one image for each worker exists at a time, in its cache. The results are the same to the bit, and so are the gradients.
+// ConvReLUPool2D is [Conv2D], [ReLU] and [MaxPool2D] in one op that works image by image: each
+// worker holds the convolution's result, or its gradient, of one image, in its cache. Results and
+// gradients are the same to the bit.
 func ConvReLUPool2D(x, w, b *G.Node, c Conv, p Pool) (*G.Node, error) {
 	c, p = c.withDefaults(), p.withDefaults()
 	return apply("ConvReLUPool2D", convReLUPool2D[float32](c, p), convReLUPool2D[float64](c, p), withBias(x, w, b)...)
 }
 
-// convReLUPool2D: y = r[a] with r = max(conv(x, w) + b, 0) and a the place of the window's largest value. Backwards a window's dy goes to
-// its place if r[a] = y > 0,
+// convReLUPool2D: y = r[a] with r = max(conv(x, w) + b, 0) and a the index of the window's largest
+// value. Backwards a window's dy goes to its a if r[a] = y > 0,
 //
 //	dconv[h] = Σ dy·1[y > 0] over the windows whose a is h
 //
-// and from there on it is the convolution (see conv2D). Whoever needs dconv makes an image's part of it anew, which is cheaper than to keep
-// it. db sums what dw is made of, so it is a by-product of dw.
+// and then through the convolution (see conv2D). dx and dw each compute dconv again, image by
+// image, which is cheaper than storing it. db is a side output of dw, which sums the same dconv.
 func convReLUPool2D[T kernel.Float](c Conv, p Pool) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		conv, err := convShape(in, c)
@@ -35,7 +36,7 @@ func convReLUPool2D[T kernel.Float](c Conv, p Pool) builder[T] {
 			return rule[T]{}, err
 		}
 		k := sync.OnceValue(func() *kernel.ConvReLUPool[T] { return kernel.NewConvReLUPool[T](conv, pool) })
-		var dbias []T // nil: none is asked for
+		var dbias []T // nil without a bias
 		if len(in) > 2 {
 			dbias = make([]T, conv.OutChannels)
 		}
@@ -53,7 +54,10 @@ func convReLUPool2D[T kernel.Float](c Conv, p Pool) builder[T] {
 					k().BackwardWeights(saved[0], saved[1], dy, dw, dbias)
 					return nil
 				}},
-				{after: []operand{gradientOf(1)}, sideOutput: true, apply: func(_ [][]T, _, db []T) error { copy(db, dbias); return nil }},
+				{after: []operand{gradientOf(1)}, sideOutput: true, apply: func(_ [][]T, _, db []T) error {
+					copy(db, dbias)
+					return nil
+				}},
 			}[:len(in)],
 		}, nil
 	}

@@ -11,19 +11,21 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// SoftmaxCrossEntropy is the mean over the batch of -Σc t[c]·log softmax(x)[c], a scalar. The logits x are (N, classes); the target is (N),
-// the class of each row as a whole number from 0, or (N, classes), a distribution a row: numbers of at least 0 that sum to 1 (to 1e-3).
-// It is computed by log-sum-exp, so large logits neither overflow nor lose the loss. The target has no gradient.
+// SoftmaxCrossEntropy is the mean over the batch of -Σc t[c]·log softmax(x)[c], a scalar. The
+// logits x are (N, classes). The target is (N), the class of each row as a whole number from 0, or
+// (N, classes), a distribution in each row: numbers of at least 0 that sum to 1 (to 1e-3). It has
+// no gradient. Large logits don't overflow, because the loss is a log-sum-exp.
 func SoftmaxCrossEntropy(x, target *G.Node) (*G.Node, error) {
 	return apply("SoftmaxCrossEntropy", crossEntropy[float32], crossEntropy[float64], x, target)
 }
 
-// crossEntropy: each row of the target sums to 1, so with p = softmax(x) and L = 1/N · Σn (log Σk e^x[k] - Σc t[c]·x[c]),
+// crossEntropy: each row of the target sums to 1, so with p = softmax(x) and
+// L = 1/N · Σn (log Σk e^x[k] - Σc t[c]·x[c]),
 //
 //	∂L/∂x[c] = (p[c] - t[c]) / N        ∂²L/∂x[c]∂x[k] = p[c]·(1[c=k] - p[k]) / N
 //
-// The forward pass leaves p and the target's rows behind for both. They come after x too: it is what p
-// was made of, so it is what the second derivatives are with respect to.
+// The forward pass stores p and the target's rows for both. The gradient also comes after x, which
+// it doesn't read: the second derivatives are with respect to x.
 func crossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	x, t := in[0], in[1]
 	if err := checkTarget(x, t); err != nil {
@@ -83,10 +85,10 @@ func checkTarget(x, t tensor.Shape) error {
 	if t.Dims() == 2 && t.Eq(x) {
 		return nil
 	}
-	return fmt.Errorf("target has shape %v: want (%d) class numbers or %v, a distribution a row", t, x[0], x)
+	return fmt.Errorf("target has shape %v: want (%d), class numbers, or %v, distributions", t, x[0], x)
 }
 
-// oneHotRows writes one row a class number.
+// oneHotRows writes a row for each class number.
 func oneHotRows[T kernel.Float](rows, numbers []T, classes int) error {
 	clear(rows)
 	for i, t := range numbers {
@@ -99,16 +101,20 @@ func oneHotRows[T kernel.Float](rows, numbers []T, classes int) error {
 	return nil
 }
 
-// sumTolerance is how far the sum of a distribution may be from 1: float32 rounds each of many classes.
+// sumTolerance is how far the sum of a distribution may be from 1, for the rounding of many
+// classes.
 const sumTolerance = 1e-3
 
-// distributionRows copies the target's rows. It refuses one whose numbers are negative, aren't finite or don't sum to 1.
+// distributionRows copies the target's rows. It refuses numbers that are negative or not finite,
+// and rows that don't sum to 1.
 func distributionRows[T kernel.Float](rows, target []T, classes int) error {
 	for at := 0; at < len(target); at += classes {
 		sum := 0.0
 		for c, t := range target[at : at+classes] {
 			if !(t >= 0) || !finite(float64(t)) {
-				return fmt.Errorf("target of row %d is %v for class %d: want finite numbers of at least 0", at/classes, t, c)
+				return fmt.Errorf(
+					"target of row %d is %v for class %d: want finite numbers of at least 0", at/classes, t, c,
+				)
 			}
 			sum += float64(t)
 		}

@@ -1,9 +1,11 @@
-// Package ops holds the operations of convolutional networks as gorgonia nodes: convolution, pooling, normalisation, activation and loss,
-// each with a gradient of its own.
+// Package ops holds the operations of convolutional networks as gorgonia nodes: convolution,
+// pooling, normalisation, activation and loss, with their gradients.
 //
-// Every op is declared in one file as mathematics: a shape rule, a forward function and one vector-Jacobian product per input (see [rule]
-// in rule.go); node.go is the one adapter that turns a rule into a gorgonia Op. An op works on any *gorgonia.Node of float32 or float64, next
-// to gorgonia's own ops, is differentiated by gorgonia.Grad and run by gorgonia's tape machine.
+// Each op is declared in one file as mathematics: a shape rule, a forward function and one
+// vector-Jacobian product per input (see rule.go). One adapter, in node.go, turns a rule into a
+// gorgonia Op. An op takes nodes of float32 or float64 and mixes with gorgonia's own ops;
+// gorgonia.Grad differentiates it and gorgonia's tape machine runs it. Gradients are ops with rules
+// of their own (see second.go), so gorgonia.Grad differentiates them, too.
 //
 // Tensors are row-major and images are NCHW: batch, channels, height, width.
 //

@@ -10,9 +10,9 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Dot is Σ a·b over all elements of two tensors of one shape, a scalar. Dot(g, v) of a gradient g and
-// a vector v is what a Hessian-vector product is the gradient of, Dot(g, g) a gradient's squared
-// length.
+// Dot is Σ a·b over all elements of two tensors of one shape, a scalar. With a gradient g and a
+// vector v, the gradient of Dot(g, v) is the Hessian times v, and Dot(g, g) is the squared length
+// of g.
 func Dot(a, b *G.Node) (*G.Node, error) { return apply("Dot", dot[float32], dot[float64], a, b) }
 
 // dot: y = Σ a·b, so da = dy·b and db = dy·a.

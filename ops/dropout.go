@@ -10,31 +10,33 @@ import (
 	"convgraph/internal/splitmix"
 )
 
-// RNG is where the random ops of one training graph get their randomness: the run's seed and the number of the step. Whoever runs the
-// graph sets Step before each run; the same seed and step give the same masks on every machine, so a resumed run goes on as it would have.
+// RNG is the source of randomness of a training graph: the run's seed and the number of the step.
+// Set Step before each run of the graph. The same seed and step give the same masks on every
+// machine, so a resumed run gives the same results.
 type RNG struct {
 	Seed uint64
 	Step uint64
 	ops  uint64
 }
 
-// key tells the random ops of a graph apart; it is called once by each, in building order.
+// key returns a function for one random op. Its values differ by op, in the order of building, and
+// by step.
 func (n *RNG) key() (at func() uint64) {
 	op := n.ops
 	n.ops++
 	return func() uint64 { return splitmix.Mix(splitmix.Mix(splitmix.Mix(n.Seed)+op) + n.Step) }
 }
 
-// rngKey is the key of a random op of the given name.
+// rngKey is rng's key for the op called name.
 func rngKey(name string, rng *RNG) (func() uint64, error) {
 	if rng == nil {
-		return nil, fmt.Errorf("%s: rng is nil: want the seed and the step of the run", name)
+		return nil, fmt.Errorf("%s: rng is nil, want a seed and a step", name)
 	}
 	return rng.key(), nil
 }
 
-// Dropout sets each value to 0 with probability rate and divides the others by 1-rate (inverted dropout: nothing is to be scaled when
-// predicting, where the op is left out of the graph). x may have any shape.
+// Dropout sets each value to 0 with probability rate and divides the others by 1-rate. x may have
+// any shape. This is inverted dropout: a graph for prediction leaves the op out and scales nothing.
 func Dropout(x *G.Node, rate float64, rng *RNG) (*G.Node, error) {
 	key, err := rngKey("Dropout", rng)
 	if err != nil {
@@ -43,8 +45,8 @@ func Dropout(x *G.Node, rate float64, rng *RNG) (*G.Node, error) {
 	return apply("Dropout", dropout[float32](rate, key), dropout[float64](rate, key), x)
 }
 
-// dropout: y = x·m with the mask m in {0, 1/(1-rate)}, so dx = dy·m. The mask is a function of (seed, op, step, place), made again for
-// the gradient instead of being kept.
+// dropout: y = x·m with the mask m in {0, 1/(1-rate)}, so dx = dy·m. The mask is a function of
+// seed, op, step and index, so the gradient computes it again instead of storing it.
 func dropout[T kernel.Float](rate float64, key func() uint64) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		if err := checkRate(rate); err != nil {

@@ -10,8 +10,9 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Dropout2D sets each channel of each image to 0 with probability rate and divides the others by 1-rate (Tompson et al. 2015,
-// "SpatialDropout"). x is (N, C, H, W). Predictions leave the op out of the graph.
+// Dropout2D sets each channel of each image to 0 with probability rate and divides the others by
+// 1-rate (Tompson et al. 2015, "SpatialDropout"). x is (N, C, H, W). A graph for prediction leaves
+// the op out.
 func Dropout2D(x *G.Node, rate float64, rng *RNG) (*G.Node, error) {
 	key, err := rngKey("Dropout2D", rng)
 	if err != nil {
@@ -29,8 +30,8 @@ func dropChannels[T kernel.Float](rate float64, key func() uint64) builder[T] {
 	}
 }
 
-// dropRows: x is rows of equal length, row r with a factor m[r] in {0, 1/(1-rate)}: y = x·m, so dx = dy·m. Whether a row is kept depends
-// on (seed, op, step, r) alone; the gradient draws the factors again.
+// dropRows: y = x·m with one factor m[r] in {0, 1/(1-rate)} for each row r of x, so dx = dy·m. The
+// factors are a function of seed, op, step and row, so the gradient computes them again.
 func dropRows[T kernel.Float](x tensor.Shape, rows int, rate float64, key func() uint64) (rule[T], error) {
 	if err := checkRate(rate); err != nil {
 		return rule[T]{}, err

@@ -9,8 +9,9 @@ import (
 	"convgraph/ops"
 )
 
-// The ops stand beside gorgonia's own in any graph: here a stock Square and Sum end a graph of a convolution and a rectifier, gorgonia's
-// Grad differentiates all of it and its tape machine runs it.
+// The ops stand beside gorgonia's own in any graph: here a stock Square and Sum end a graph of a
+// convolution and a rectifier, gorgonia's Grad differentiates all of it and its tape machine runs
+// it.
 func Example() {
 	g := G.NewGraph()
 	x := node(g, "x", tensor.Shape{1, 1, 2, 3}, 1, -2, 3, 4, 5, -6)
@@ -47,7 +48,8 @@ func node(g *G.ExprGraph, name string, shape tensor.Shape, values ...float64) *G
 	return G.NewTensor(g, tensor.Float64, shape.Dims(), G.WithShape(shape...), G.WithName(name), G.WithValue(v))
 }
 
-// show runs the graph of a node and prints the node's value and the gradient of its elements' sum with regard to others.
+// show runs the graph of a node and prints the node's value and the gradient of its elements' sum
+// with respect to others.
 func show(y *G.Node, wrt ...*G.Node) {
 	grads, err := G.Grad(G.Must(G.Sum(y)), wrt...)
 	if err != nil {
@@ -283,7 +285,8 @@ func ExampleDropout2D() {
 	// dx: [0 0 2 2 2 2 0 0]
 }
 
-// Four samples of two values each: the residual branch of a sample is kept and doubled, or dropped as a whole.
+// Four samples of two values each: the residual branch of a sample is kept and doubled, or dropped
+// as a whole.
 func ExampleStochasticDepth() {
 	x := node(G.NewGraph(), "x", tensor.Shape{4, 2}, 1, 2, 3, 4, 5, 6, 7, 8)
 	show(G.Must(ops.StochasticDepth(x, 0.5, &ops.RNG{Seed: 1})), x)

@@ -9,16 +9,16 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Flatten turns (N, d1, d2, …) into (N, d1·d2·…). It copies, unless [SetBuffer] has put both into one memory: gorgonia's
-// stock Reshape shares memory that its liveness analysis doesn't know of.
+// Flatten turns (N, d1, d2, …) into (N, d1·d2·…). It copies, unless [SetBuffer] has given both the
+// same memory. Gorgonia's own Reshape shares memory that its liveness analysis doesn't know of.
 func Flatten(x *G.Node) (*G.Node, error) {
 	return apply("Flatten", flatten[float32], flatten[float64], x)
 }
 
-// flatten: y has x's elements in x's order, so dx has dy's.
+// flatten: y has x's elements in the same order, so dx has dy's.
 func flatten[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	if in[0].Dims() < 2 {
-		return rule[T]{}, fmt.Errorf("input has shape %v: want a batch of at least one more dimension", in[0])
+		return rule[T]{}, fmt.Errorf("input has shape %v: want (N, …) with at least two dimensions", in[0])
 	}
 	y := tensor.Shape{in[0][0], features(in[0])}
 	return rule[T]{
@@ -29,7 +29,7 @@ func flatten[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	}, nil
 }
 
-// features is the number of values of one sample of a batch.
+// features returns the number of values in a sample.
 func features(s tensor.Shape) int {
 	n := 1
 	for _, size := range s[1:] {

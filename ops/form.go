@@ -7,22 +7,22 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// A form is a scalar function F of tensors, its slots, that is linear in each of them. It gives an op
-// for every slot i: ∂F/∂x[i], as a function of the other slots. The gradients of these ops are these
-// ops: because F is linear in x[i],
+// A form is a scalar function F of tensors, its slots, that is linear in each of them. It defines
+// an op for each slot i: ∂F/∂x[i], as a function of the other slots. The gradients of these ops are
+// again these ops: because F is linear in x[i],
 //
 //	⟨u, ∂F/∂x[i]⟩ = F with u in slot i
 //
-// so the gradient of op i with respect to x[j] is op j, with u in slot i. The convolution is
-// F(x, w, dy) = ⟨dy, x∗w⟩: op 2 is the convolution, and ops 0 and 1 are its gradients. A linear map A
-// is F(x, dy) = ⟨dy, A·x⟩: op 1 is A, and op 0 is its transpose.
+// so the gradient of op i with respect to x[j] is op j, with u in slot i. The convolution is F(x,
+// w, dy) = ⟨dy, x∗w⟩: op 2 is the convolution, and ops 0 and 1 are its gradients. A linear map A is
+// F(x, dy) = ⟨dy, A·x⟩: op 1 is A, and op 0 is its transpose.
 //
 // F may also depend on further values, the context, in any way.
 type form[T kernel.Float] struct {
 	name     string
 	slots    []tensor.Shape
 	partials []partial[T] // one for each slot
-	curved   bool         // F has a derivative with respect to the context, which isn't declared
+	curved   bool         // F's derivative with respect to the context isn't 0; it isn't declared
 }
 
 // A partial overwrites out with ∂F/∂x[i]. x[i] itself is nil.
@@ -30,20 +30,22 @@ type partial[T kernel.Float] func(x, context [][]T, out []T) error
 
 // linear is the form ⟨y, A·x⟩ of x and y of the given shapes. forward overwrites out with A·v,
 // transposed with Aᵀ·v.
-func linear[T kernel.Float](name string, x, y tensor.Shape, forward, transposed func(context [][]T, v, out []T) error) form[T] {
+func linear[T kernel.Float](
+	name string, x, y tensor.Shape, forward, transposed func(context [][]T, v, out []T) error,
+) form[T] {
 	return form[T]{name: name, slots: []tensor.Shape{x, y}, partials: []partial[T]{
 		func(x, context [][]T, out []T) error { return transposed(context, x[1], out) },
 		func(x, context [][]T, out []T) error { return forward(context, x[0], out) },
 	}}
 }
 
-// symmetric is linear with an A that is its own transpose.
+// symmetric is linear with a symmetric A.
 func symmetric[T kernel.Float](name string, shape tensor.Shape, forward func(context [][]T, v, out []T) error) form[T] {
 	return linear(name, shape, shape, forward, forward)
 }
 
-// transposed is the gradient of an input x of which y is a linear function alone: forward overwrites
-// its second argument with A·v, transposed with Aᵀ·v.
+// transposed is the gradient of the input x of y = A·x, where A depends on no other input: forward
+// overwrites out with A·v, transposed with Aᵀ·v.
 func transposed[T kernel.Float](name string, x, y tensor.Shape, forward, transposed func(v, out []T)) vjp[T] {
 	f := linear(name, x, y,
 		func(_ [][]T, v, out []T) error { forward(v, out); return nil },
@@ -51,15 +53,14 @@ func transposed[T kernel.Float](name string, x, y tensor.Shape, forward, transpo
 	return vjp[T]{apply: func(_ [][]T, dy, dx []T) error { transposed(dy, dx); return nil }, second: f.second(0, 1)}
 }
 
-// multiplied is the gradient of an input that y multiplies element by element: A is its own
-// transpose.
+// multiplied is transposed with a diagonal A, which is its own transpose.
 func multiplied[T kernel.Float](name string, x tensor.Shape, forward func(v, out []T)) vjp[T] {
 	v := transposed(name, x, x, forward, forward)
 	v.inPlace = true
 	return v
 }
 
-// unchanged is the gradient of an input whose numbers are the result's, in their order.
+// unchanged is the gradient of an input that has the result's elements, in the same order.
 func unchanged[T kernel.Float](name string, x, y tensor.Shape) vjp[T] {
 	copied := func(v, out []T) { move(out, v) }
 	v := transposed(name, x, y, copied, copied)
@@ -67,10 +68,10 @@ func unchanged[T kernel.Float](name string, x, y tensor.Shape) vjp[T] {
 	return v
 }
 
-// second is the rule of a gradient that computes op i of the form. Slot dout is what comes back. The
-// gradient's reads are the given slots, then the context.
+// second is the rule of a gradient that computes op i of the form. Slot dout is the incoming
+// gradient. The gradient's reads are the given slots, then the context.
 func (f form[T]) second(i, dout int, reads ...int) second {
-	place := func(n around) formNodes {
+	operands := func(n around) formNodes {
 		at := formNodes{make(G.Nodes, len(f.slots)), n.saved[len(reads):], n.after}
 		at.slots[i], at.slots[dout] = n.u, n.dout
 		for k, slot := range reads {
@@ -78,14 +79,14 @@ func (f form[T]) second(i, dout int, reads ...int) second {
 		}
 		return at
 	}
-	s := second{transposed: func(n around) (*G.Node, error) { return f.node(dout, place(n)) }}
+	s := second{transposed: func(n around) (*G.Node, error) { return f.node(dout, operands(n)) }}
 	for k, slot := range reads {
-		s.bends = append(s.bends, bend{k, func(n around) (*G.Node, error) { return f.node(slot, place(n)) }})
+		s.bends = append(s.bends, bend{k, func(n around) (*G.Node, error) { return f.node(slot, operands(n)) }})
 	}
 	return s
 }
 
-// formNodes are the operands of a form's ops. What a node comes after isn't read.
+// formNodes are the operands of a form's op. The op doesn't read after; it only runs after it.
 type formNodes struct{ slots, context, after G.Nodes }
 
 // node adds op i to the graph.
@@ -101,10 +102,10 @@ func (f form[T]) node(i int, at formNodes) (*G.Node, error) {
 	return applyRule("d"+f.name, f.rule(i, slots, len(at.context), len(at.after)), inputs)
 }
 
-// of adds op i of the slots to the graph: at[i] is nil.
+// of adds op i without context to the graph: at[i] is nil.
 func (f form[T]) of(i int, at ...*G.Node) (*G.Node, error) { return f.node(i, formNodes{slots: at}) }
 
-// rule is op i as a rule. Its inputs are the other slots, the context, and what it comes after.
+// rule is op i as a rule. Its inputs are the other slots, the context, and the nodes it runs after.
 func (f form[T]) rule(i int, slots []int, context, after int) rule[T] {
 	x, read := make([][]T, len(f.slots)), len(slots)+context
 	r := rule[T]{
@@ -128,7 +129,7 @@ func (f form[T]) rule(i int, slots []int, context, after int) rule[T] {
 	return r
 }
 
-// vjp is the gradient of op i with respect to input k: the op of that input's slot.
+// vjp is the gradient of input k of op i: the op of that input's slot.
 func (f form[T]) vjp(i, k int, slots []int, context, after int) vjp[T] {
 	var v vjp[T]
 	var others []int

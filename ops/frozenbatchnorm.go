@@ -11,21 +11,22 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// FrozenBatchNorm is batch normalisation with a given mean and variance (C), as a network predicts
-// with its running estimates: y = (x - mean[c])/√(variance[c] + eps)·weight[c] + bias[c] for x
-// (N, C, H, W) or (N, C). The mean and the variance have no gradient.
+// FrozenBatchNorm is batch normalisation with a given mean and variance (C), as in prediction with
+// the running statistics: y = (x - mean[c])/√(variance[c] + eps)·weight[c] + bias[c] for x (N, C,
+// H, W) or (N, C). The mean and the variance have no gradient.
 func FrozenBatchNorm(x, weight, bias, mean, variance *G.Node, eps float64) (*G.Node, error) {
 	f32, f64 := frozenBatchNorm[float32](eps), frozenBatchNorm[float64](eps)
 	return apply("FrozenBatchNorm", f32, f64, x, weight, bias, mean, variance)
 }
 
-// FrozenBatchNormReLU is [FrozenBatchNorm] and [ReLU] in one, as [BatchNormReLU] is.
+// FrozenBatchNormReLU is [FrozenBatchNorm] followed by [ReLU] in one pass; see [BatchNormReLU].
 func FrozenBatchNormReLU(x, weight, bias, mean, variance *G.Node, eps float64) (*G.Node, error) {
 	f32, f64 := frozenBatchNormReLU[float32](eps), frozenBatchNormReLU[float64](eps)
 	return apply("FrozenBatchNormReLU", f32, f64, x, weight, bias, mean, variance)
 }
 
-// frozenBatchNormReLU: y = max(a, 0) of frozenBatchNorm's a, so first da = dy·1[y > 0] (see relu).
+// frozenBatchNormReLU: y = max(a, 0) of frozenBatchNorm's a, so first da = dy·1[y > 0] (see
+// reluVJP).
 func frozenBatchNormReLU[T kernel.Float](eps float64) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		r, k, err := frozenNormRule[T](in, eps)
@@ -36,7 +37,7 @@ func frozenBatchNormReLU[T kernel.Float](eps float64) builder[T] {
 			k().ForwardFrozenReLU(in[0], in[1], in[2], in[3], in[4], y)
 			return nil
 		}
-		r.outer = reluVJP[T](in[0])
+		r.epilogue = reluVJP[T](in[0])
 		return r, nil
 	}
 }
@@ -47,8 +48,8 @@ func frozenBatchNormReLU[T kernel.Float](eps float64) builder[T] {
 //	dw[c] = Σ dy·(x - mean)·r
 //	db[c] = Σ dy
 //
-// with the sums over the batch and the plane. db is a side output of dw. The gradients of dx are those
-// of the form F(x, w, dy) = Σ r·x·w·dy. With q for dw,
+// with the sums over the batch and the plane. db is a side output of dw. The gradients of dx are
+// those of the form F(x, w, dy) = Σ r·x·w·dy. With q for dw,
 //
 //	⟨q, dw⟩ = Σ q·dy·(x - mean)·r       d(dy) = q·(x - mean)·r       d(x) = r·q·dy
 func frozenBatchNorm[T kernel.Float](eps float64) builder[T] {
@@ -120,7 +121,8 @@ func (n frozenNorm[T]) form() form[T] {
 	k, eps := n.kernel(), n.eps
 	scaled := func(w, variance, v, out []T) error { k().BackwardDataFrozen(w, variance, v, out); return nil }
 	sums := channelSums[T](n.x)
-	return form[T]{name: "FrozenBatchNorm", slots: []tensor.Shape{n.x, {n.x[1]}, n.x}, curved: true, partials: []partial[T]{
+	slots := []tensor.Shape{n.x, {n.x[1]}, n.x}
+	return form[T]{name: "FrozenBatchNorm", slots: slots, curved: true, partials: []partial[T]{
 		func(in, context [][]T, dx []T) error { return scaled(in[1], context[0], in[2], dx) },
 		func(in, context [][]T, dw []T) error {
 			sums(in[0], in[2], dw)

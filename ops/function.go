@@ -11,8 +11,8 @@ import (
 	"convgraph/internal/xmath"
 )
 
-// A Function is an activation: y = f(x), element by element, on any shape. Name, Value and Slope
-// make one:
+// A Function is an activation: y = f(x), element by element, on any shape. It needs a Name, a Value
+// and a Slope:
 //
 //	square := ops.Function{Name: "Square", Formula: "x²",
 //		Value: func(x float64) float64 { return x * x },
@@ -23,34 +23,32 @@ import (
 type Function struct {
 	Name      string     // "ELU"
 	Formula   string     // as papers write it: "x if x > 0, else α·(e^x - 1)"
-	Constants []Constant // what the formula's letters are
+	Constants []Constant // the values of the formula's letters
 
 	Value func(x float64) float64 // f
-	Slope func(x float64) float64 // f'; at a kink, the one that PyTorch takes
+	Slope func(x float64) float64 // f'; at a kink, PyTorch's choice
 
-	// SlopeFromResult is the slope by y = f(x), for a function that has one. The gradient then
-	// reads y, which the next op keeps anyway, and nothing keeps x. Without it the gradient reads
-	// x.
+	// SlopeFromResult is the slope in terms of y = f(x), if there is such a formula. Then the
+	// gradient reads y, which the next op keeps anyway, instead of x.
 	SlopeFromResult func(y float64) float64
 
-	// Curvature is what second derivatives need: f''(x), or, of a function with a SlopeFromResult, the
-	// slope of that by y. Without it the function can be differentiated once, unless it is piecewise
-	// linear, with an f'' of 0.
+	// Curvature is f''(x), or with a SlopeFromResult the derivative of that with respect to y.
+	// Second derivatives need it, unless the function is piecewise linear: then f'' is 0.
 	Curvature       func(v float64) float64
 	PiecewiseLinear bool
 
-	single  kernel.Curve[float32] // the zero Curve: Value and the slope, computed in float64
+	single  kernel.Curve[float32] // vector kernels; zero: Value and the slope, computed in float64
 	double  kernel.Curve[float64]
-	refusal error // of constants that can't be
+	refusal error // why the constants are invalid
 }
 
-// A Constant is a letter of a formula with its value.
+// A Constant is the value of a letter in a formula.
 type Constant struct {
 	Name  string
 	Value float64
 }
 
-// Attributes are the constants as errors and pictures show them: "alpha 0.2, beta 0.5".
+// Attributes returns the constants as errors and pictures show them: "alpha 0.2, beta 0.5".
 func (f Function) Attributes() string {
 	var parts []string
 	for _, c := range f.Constants {
@@ -59,7 +57,7 @@ func (f Function) Attributes() string {
 	return strings.Join(parts, ", ")
 }
 
-// String is the name with the constants: "ELU(alpha 0.5)".
+// String returns the name with the constants: "ELU(alpha 0.5)".
 func (f Function) String() string {
 	if len(f.Constants) == 0 {
 		return f.Name
@@ -67,20 +65,20 @@ func (f Function) String() string {
 	return f.Name + "(" + f.Attributes() + ")"
 }
 
-// Check says what is missing or which constant doesn't do. Apply returns the same error with the
-// function's name before it.
+// Check reports a missing part or an invalid constant. Apply returns the same error with the
+// function's name in front.
 func (f Function) Check() error {
 	if f.Name == "" {
-		return fmt.Errorf("function has no name: want one")
+		return fmt.Errorf("function has no name")
 	}
 	if f.Value == nil || f.Slope == nil {
-		return fmt.Errorf("function lacks its value or its slope: want both")
+		return fmt.Errorf("function has no value or no slope, want both")
 	}
 	return f.refusal
 }
 
 // Apply adds y = f(x) to x's graph. In float32 the built-in functions have vector kernels (see
-// [Functions]); others are computed in float64 and rounded, which takes some 5 to 50 ns an element.
+// [Functions]); others are computed in float64 and rounded, at 5 to 50 ns an element.
 func (f Function) Apply(x *G.Node) (*G.Node, error) {
 	name := f.Name
 	if name == "" {
@@ -89,8 +87,8 @@ func (f Function) Apply(x *G.Node) (*G.Node, error) {
 	return apply(name, elementwise[float32](f), elementwise[float64](f), x)
 }
 
-// elementwise: y[i] = f(x[i]), so dx[i] = dy[i]·f'(x[i]). With s the slope as a function of what is
-// saved, x or y, and u for dx, dy gets u·s and the saved value u·dy·s'.
+// elementwise: y[i] = f(x[i]), so dx[i] = dy[i]·f'(x[i]). Let s be the slope as a function of the
+// saved value, x or y. With u for dx, d(dy) = u·s, and the saved value gets u·dy·s'.
 func elementwise[T kernel.Float](f Function) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		if err := f.Check(); err != nil {
@@ -116,7 +114,7 @@ func elementwise[T kernel.Float](f Function) builder[T] {
 	}
 }
 
-// curvature is the second derivatives of an activation.
+// curvature is the rule of an activation's gradient.
 func curvature[T kernel.Float](f Function, x tensor.Shape, curve kernel.Curve[T]) second {
 	slope := symmetric(f.Name, x, func(saved [][]T, v, out []T) error { curve.Backward(saved[0], v, out); return nil })
 	if f.PiecewiseLinear {
@@ -136,7 +134,7 @@ func curvature[T kernel.Float](f Function, x tensor.Shape, curve kernel.Curve[T]
 	}})
 }
 
-// curveOf is the function's own kernel, or one made of its value and slope.
+// curveOf returns the function's own kernel, or one made from its value and slope.
 func curveOf[T kernel.Float](f Function) kernel.Curve[T] {
 	var own kernel.Curve[T]
 	switch p := any(&own).(type) {
@@ -154,15 +152,15 @@ func curveOf[T kernel.Float](f Function) kernel.Curve[T] {
 	return kernel.CurveOf[T](f.Value, f.Slope)
 }
 
-// unless is nil if the constants are right.
-func unless(right bool, format string, constants ...any) error {
-	if right {
+// unless returns an error unless the constants are valid.
+func unless(valid bool, format string, constants ...any) error {
+	if valid {
 		return nil
 	}
 	return fmt.Errorf(format, constants...)
 }
 
-// finite32 says whether all numbers are finite in float32.
+// finite32 reports whether all numbers are finite in float32.
 func finite32(numbers ...float64) bool {
 	for _, v := range numbers {
 		if r := float64(float32(v)); !xmath.IsFinite(r) {

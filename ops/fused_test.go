@@ -15,12 +15,14 @@ import (
 	"convgraph/ops/gradcheck"
 )
 
-// This file holds the ops that are several in one to their parts, which the other tests hold to PyTorch: bit by bit, gradients too.
+// This file holds the ops that are several in one to their parts, which the other tests hold to
+// PyTorch: bit by bit, gradients too.
 
 type assembly = func(G.Nodes) (*G.Node, error)
 
-// compareWithParts runs both on the same numbers, NaN, infinities and -0 among them if they are bad. All NaN count as one (a sum of several
-// has the bits of any of them), and -0 as 0: a sum of nothing but -0 stays one where the rectifier works on vector registers.
+// compareWithParts runs both on the same numbers, NaN, infinities and -0 among them if they are
+// bad. All NaN count as one (a sum of several has the bits of any of them), and -0 as 0: a sum of
+// nothing but -0 stays one where the rectifier works on vector registers.
 func compareWithParts(t require.TestingT, shapes []tensor.Shape, bad bool, fused, parts assembly) {
 	compareAs[float32](t, shapes, bad, fused, parts)
 	compareAs[float64](t, shapes, bad, fused, parts)
@@ -93,7 +95,8 @@ func affineThenReLU(in G.Nodes) (*G.Node, error) {
 	return ReLU(a)
 }
 
-// TestFusedConvolutionsAreTheirParts goes through the geometries of the convolutions that PyTorch's numbers are for.
+// TestFusedConvolutionsAreTheirParts goes through the geometries of the convolutions that PyTorch's
+// numbers are for.
 func TestFusedConvolutionsAreTheirParts(t *testing.T) {
 	compared := 0
 	for _, c := range readReference(t) {
@@ -120,7 +123,8 @@ func TestFusedConvolutionsAreTheirParts(t *testing.T) {
 	require.Greater(t, compared, 30)
 }
 
-// TestAnyFusedConvolutionIsItsParts draws geometries, with batches and channels large enough for every way the kernels share the work out.
+// TestAnyFusedConvolutionIsItsParts draws geometries, with batches and channels large enough for
+// every way the kernels share the work out.
 func TestAnyFusedConvolutionIsItsParts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		small := func(label string, from, to int) int { return rapid.IntRange(from, to).Draw(t, label) }
@@ -208,7 +212,8 @@ func TestBatchNormReLUIsItsParts(t *testing.T) {
 	}
 }
 
-// TestAForgottenReLUIsCaught leaves out what the fused ops do to the gradient before their parts get it.
+// TestAForgottenReLUIsCaught leaves out what the fused ops do to the gradient before their parts
+// get it.
 func TestAForgottenReLUIsCaught(t *testing.T) {
 	for _, s := range subjects {
 		if s.name != "ConvReLU2D" && s.name != "AffineReLU" && s.name != "BatchNormReLU" {
@@ -216,7 +221,7 @@ func TestAForgottenReLUIsCaught(t *testing.T) {
 		}
 		err := s.check(t, func(in []tensor.Shape) (rule[float64], error) {
 			r, err := s.build(in)
-			r.outer = vjp[float64]{}
+			r.epilogue = vjp[float64]{}
 			return r, err
 		}, gradcheck.Options{})
 		for i := range s.inputs {

@@ -7,8 +7,8 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// GlobalAvgPool is the mean of each channel of each image (Lin et al. 2014, "Network in Network", section 3.2): x is (N, C, H, W), the
-// result (N, C, 1, 1).
+// GlobalAvgPool is the mean of each channel of each image (Lin et al. 2014, "Network in Network",
+// section 3.2): x is (N, C, H, W), the result (N, C, 1, 1).
 func GlobalAvgPool(x *G.Node) (*G.Node, error) {
 	return apply("GlobalAvgPool", globalAvgPool[float32], globalAvgPool[float64], x)
 }

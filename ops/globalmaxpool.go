@@ -9,14 +9,14 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// GlobalMaxPool is the largest value of each channel of each image: x is (N, C, H, W), the result (N, C, 1, 1). Of equal values the first
-// in reading order gets the gradient.
+// GlobalMaxPool is the largest value of each channel of each image: x is (N, C, H, W), the result
+// (N, C, 1, 1). Among equal values the first in row-major order gets the gradient.
 func GlobalMaxPool(x *G.Node) (*G.Node, error) {
 	return apply("GlobalMaxPool", globalMaxPool[float32], globalMaxPool[float64], x)
 }
 
-// globalMaxPool: y[n,c] = x[n,c,a] with a the index of the plane's largest value, so dx[n,c,a] = dy[n,c], and 0 elsewhere. The forward
-// pass leaves a behind.
+// globalMaxPool: y[n,c] = x[n,c,a] with a the index of the plane's largest value, so
+// dx[n,c,a] = dy[n,c], and 0 elsewhere. The forward pass stores a.
 func globalMaxPool[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	x := in[0]
 	if err := checkImages(x); err != nil {
@@ -28,7 +28,7 @@ func globalMaxPool[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 		output:  tensor.Shape{x[0], x[1], 1, 1},
 		forward: func(in [][]T, y []T) error { kernel.MaxRows(rows, plane, in[0], y, at()); return nil },
 		vjps: []vjp[T]{{
-			after: []operand{result}, // it finds the indices
+			after: []operand{result}, // the forward pass finds the indices
 			apply: func(_ [][]T, dy, dx []T) error { kernel.MaxRowsBackward(rows, plane, dy, at(), dx); return nil },
 			second: linear("GlobalMaxPool", x, tensor.Shape{x[0], x[1], 1, 1},
 				func(_ [][]T, v, out []T) error {

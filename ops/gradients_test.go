@@ -50,7 +50,7 @@ func TestGradients(t *testing.T) {
 	}
 }
 
-// Geometries that nobody thought of.
+// Random geometries.
 func TestGradientsOfAnyConvolution(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		small := func(label string, from, to int) int { return rapid.IntRange(from, to).Draw(t, label) }
@@ -121,7 +121,8 @@ func (c opCase) requireGradients(t require.TestingT) {
 	require.NoError(t, r.Err())
 }
 
-// A value is kept, divided by 1-rate, or 0; about rate of them are 0; which they are changes with the step and the seed and nothing else.
+// A value is kept, divided by 1-rate, or 0; about rate of them are 0; which they are changes with
+// the step and the seed and nothing else.
 func TestDropoutForward(t *testing.T) {
 	x := normal(rand.New(rand.NewPCG(1, 0)), tensor.Shape{20, 500})
 	for _, rate := range []float64{0, 0.3, 0.5} {

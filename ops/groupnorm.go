@@ -11,9 +11,9 @@ import (
 )
 
 // GroupNorm is group normalisation (Wu and He 2018) of x (N, C, H, W) or (N, C): each sample's
-// channels are divided into groups, one after the other, and each group is normalised by its own mean
-// and biased variance; then each channel is multiplied by weight (C), and bias (C) is added. With
-// groups = C it is instance normalisation (Ulyanov, Vedaldi and Lempitsky 2016).
+// channels are divided into groups of consecutive channels, and each group is normalised by its own
+// mean and biased variance; then each channel is multiplied by weight (C), and bias (C) is added.
+// With groups = C it is instance normalisation (Ulyanov, Vedaldi and Lempitsky 2016).
 func GroupNorm(x, weight, bias *G.Node, groups int, eps float64) (*G.Node, error) {
 	return apply("GroupNorm", groupNorm[float32](groups, eps), groupNorm[float64](groups, eps), x, weight, bias)
 }
@@ -27,7 +27,8 @@ func groupNorm[T kernel.Float](groups int, eps float64) builder[T] {
 		if channels := in[0][1]; groups < 1 || channels%groups != 0 {
 			return rule[T]{}, fmt.Errorf("%d groups: want a number that divides the %d channels", groups, channels)
 		}
-		return normRule(in[0], groupSets(in[0], groups), eps, fmt.Sprintf("groups %d, eps %g", groups, eps), groupKernel[T](in[0], groups, eps)), nil
+		x, attributes := in[0], fmt.Sprintf("groups %d, eps %g", groups, eps)
+		return normRule(x, groupSets(x, groups), eps, attributes, groupKernel[T](x, groups, eps)), nil
 	}
 }
 

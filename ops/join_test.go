@@ -178,7 +178,8 @@ func shuffleCases() []opCase {
 	return cases
 }
 
-// naiveShuffle deals out the channels: the first one of each group, the second one of each group, and so on.
+// naiveShuffle deals out the channels: the first one of each group, the second one of each group,
+// and so on.
 func naiveShuffle(x array, groups int) array {
 	var order []int
 	perGroup := x.shape[1] / groups
@@ -348,7 +349,8 @@ func TestGlobalMaxPoolOfTies(t *testing.T) {
 	assert.Equal(t, []float64{0, 1, 0, 0, 1, 0, 0, 0}, grads[0].Value().Data())
 }
 
-// A row is kept, divided by 1-rate, or 0 as a whole. About rate of the rows are 0. Which ones depends on the step and the seed.
+// A row is kept, divided by 1-rate, or 0 as a whole. About rate of the rows are 0. Which ones
+// depends on the step and the seed.
 func TestRowsAreDropped(t *testing.T) {
 	x := normal(rand.New(rand.NewPCG(1, 0)), tensor.Shape{500, 8, 2, 3})
 	for _, op := range []struct {
@@ -384,7 +386,8 @@ func TestRowsAreDropped(t *testing.T) {
 	}
 }
 
-// A batch draws the masks of its first rows as a smaller batch does: they depend on the row's index alone.
+// A batch draws the masks of its first rows as a smaller batch does: they depend on the row's index
+// alone.
 func TestDroppedRowsDependOnTheirIndex(t *testing.T) {
 	for _, build := range []func(*G.Node, float64, *ops.RNG) (*G.Node, error){ops.Dropout2D, ops.StochasticDepth} {
 		drop := func(n int) []float64 {
@@ -405,11 +408,11 @@ func TestLossesRefuseTargets(t *testing.T) {
 		target []float64
 		want   string
 	}{
-		{ops.BinaryCrossEntropy, []float64{0, 1, 0.5, 1.01}, "BinaryCrossEntropy: target of row 1 is 1.01 in place 1: want 0 to 1"},
-		{ops.BinaryCrossEntropy, []float64{-0.1, 0, 0, 0}, "BinaryCrossEntropy: target of row 0 is -0.1 in place 0: want 0 to 1"},
-		{ops.BinaryCrossEntropy, []float64{0, 0, nan, 0}, "BinaryCrossEntropy: target of row 1 is NaN in place 0: want 0 to 1"},
-		{ops.MeanSquaredError, []float64{0, nan, 0, 0}, "MeanSquaredError: target of row 0 is NaN in place 1: want a finite number"},
-		{ops.MeanSquaredError, []float64{0, 0, inf, 0}, "MeanSquaredError: target of row 1 is +Inf in place 0: want a finite number"},
+		{ops.BinaryCrossEntropy, []float64{0, 1, 0.5, 1.01}, "BinaryCrossEntropy: target of row 1 is 1.01 at index 1: want 0 to 1"},
+		{ops.BinaryCrossEntropy, []float64{-0.1, 0, 0, 0}, "BinaryCrossEntropy: target of row 0 is -0.1 at index 0: want 0 to 1"},
+		{ops.BinaryCrossEntropy, []float64{0, 0, nan, 0}, "BinaryCrossEntropy: target of row 1 is NaN at index 0: want 0 to 1"},
+		{ops.MeanSquaredError, []float64{0, nan, 0, 0}, "MeanSquaredError: target of row 0 is NaN at index 1: want a finite number"},
+		{ops.MeanSquaredError, []float64{0, 0, inf, 0}, "MeanSquaredError: target of row 1 is +Inf at index 0: want a finite number"},
 		{ops.WeightedCrossEntropy, []float64{1, 0, -0.5, 3}, "WeightedCrossEntropy: target of row 1 is -0.5 for class 0: want finite numbers of at least 0"},
 		{ops.WeightedCrossEntropy, []float64{1, nan, 0, 3}, "WeightedCrossEntropy: target of row 0 is NaN for class 1: want finite numbers of at least 0"},
 		{ops.WeightedCrossEntropy, []float64{1, 0, 0, inf}, "WeightedCrossEntropy: target of row 1 is +Inf for class 1: want finite numbers of at least 0"},
@@ -449,24 +452,24 @@ func TestJoinsRefuse(t *testing.T) {
 	x, b, scalar := f32(2, 4, 5, 5), f32(6), G.NewScalar(g, tensor.Float32, G.WithName("s"))
 	rng := &ops.RNG{}
 	for want, build := range map[string]func() (*G.Node, error){
-		"Add: got 0 inputs, want at least 2":                                                           func() (*G.Node, error) { return ops.Add() },
-		"Add: got 1 inputs, want at least 2":                                                           func() (*G.Node, error) { return ops.Add(x) },
-		"Add: input 2 is nil":                                                                          func() (*G.Node, error) { return ops.Add(x, x, nil) },
-		"Add: input 1 has shape (5, 1), input 0 has (5): want one shape":                               func() (*G.Node, error) { return ops.Add(f32(5), f32(5, 1)) },
-		"Add: input 2 has shape (2, 4, 5, 6), input 0 has (2, 4, 5, 5): want one shape":                func() (*G.Node, error) { return ops.Add(x, x, f32(2, 4, 5, 6)) },
-		"Add: input 1 has shape (), input 0 has (6): want one shape":                                   func() (*G.Node, error) { return ops.Add(b, scalar) },
-		"Multiply: input 1 is nil":                                                                     func() (*G.Node, error) { return ops.Multiply(x, nil) },
-		"Multiply: gate has shape (3), input has (2, 3): want one shape, or an input (N, C, H, W)":     func() (*G.Node, error) { return ops.Multiply(f32(2, 3), f32(3)) },
-		"Multiply: gate has shape (2, 5): want (2, 4, 5, 5) like the input, or (2, 4) or (2, 4, 1, 1)": func() (*G.Node, error) { return ops.Multiply(x, f32(2, 5)) },
-		"Multiply: gate has shape (1, 4, 1, 1): want (2, 4, 5, 5)":                                     func() (*G.Node, error) { return ops.Multiply(x, f32(1, 4, 1, 1)) },
-		"Multiply: gate has shape (4): want (2, 4, 5, 5)":                                              func() (*G.Node, error) { return ops.Multiply(x, f32(4)) },
-		"Multiply: gate has shape (0, 4), input has (0, 4, 5, 5)":                                      func() (*G.Node, error) { return ops.Multiply(f32(0, 4, 5, 5), f32(0, 4)) },
-		"Concat: got 1 inputs, want at least 2":                                                        func() (*G.Node, error) { return ops.Concat(x) },
-		"Concat: input 1: input has shape (2, 4, 5): want (N, C, H, W) or (N, C)":                      func() (*G.Node, error) { return ops.Concat(x, f32(2, 4, 5)) },
-		"Concat: input 1: input has shape (2, 0, 5, 5)":                                                func() (*G.Node, error) { return ops.Concat(x, f32(2, 0, 5, 5)) },
-		"Concat: input 1 has shape (2, 4, 5, 6), input 0 has (2, 4, 5, 5): want one shape but":         func() (*G.Node, error) { return ops.Concat(x, f32(2, 4, 5, 6)) },
-		"Concat: input 1 has shape (3, 4, 5, 5), input 0 has (2, 4, 5, 5): want one shape but":         func() (*G.Node, error) { return ops.Concat(x, f32(3, 4, 5, 5)) },
-		"Concat: input 1 has shape (2, 4), input 0 has (2, 4, 5, 5)":                                   func() (*G.Node, error) { return ops.Concat(x, f32(2, 4)) },
+		"Add: got 0 inputs, want at least 2":                                                             func() (*G.Node, error) { return ops.Add() },
+		"Add: got 1 inputs, want at least 2":                                                             func() (*G.Node, error) { return ops.Add(x) },
+		"Add: input 2 is nil":                                                                            func() (*G.Node, error) { return ops.Add(x, x, nil) },
+		"Add: input 1 has shape (5, 1), input 0 has (5): want one shape":                                 func() (*G.Node, error) { return ops.Add(f32(5), f32(5, 1)) },
+		"Add: input 2 has shape (2, 4, 5, 6), input 0 has (2, 4, 5, 5): want one shape":                  func() (*G.Node, error) { return ops.Add(x, x, f32(2, 4, 5, 6)) },
+		"Add: input 1 has shape (), input 0 has (6): want one shape":                                     func() (*G.Node, error) { return ops.Add(b, scalar) },
+		"Multiply: input 1 is nil":                                                                       func() (*G.Node, error) { return ops.Multiply(x, nil) },
+		"Multiply: gate has shape (3), input has (2, 3): want one shape, or an input (N, C, H, W)":       func() (*G.Node, error) { return ops.Multiply(f32(2, 3), f32(3)) },
+		"Multiply: gate has shape (2, 5): want (2, 4, 5, 5) like the input, or (2, 4) or (2, 4, 1, 1)":   func() (*G.Node, error) { return ops.Multiply(x, f32(2, 5)) },
+		"Multiply: gate has shape (1, 4, 1, 1): want (2, 4, 5, 5)":                                       func() (*G.Node, error) { return ops.Multiply(x, f32(1, 4, 1, 1)) },
+		"Multiply: gate has shape (4): want (2, 4, 5, 5)":                                                func() (*G.Node, error) { return ops.Multiply(x, f32(4)) },
+		"Multiply: gate has shape (0, 4), input has (0, 4, 5, 5)":                                        func() (*G.Node, error) { return ops.Multiply(f32(0, 4, 5, 5), f32(0, 4)) },
+		"Concat: got 1 inputs, want at least 2":                                                          func() (*G.Node, error) { return ops.Concat(x) },
+		"Concat: input 1: input has shape (2, 4, 5): want (N, C, H, W) or (N, C)":                        func() (*G.Node, error) { return ops.Concat(x, f32(2, 4, 5)) },
+		"Concat: input 1: input has shape (2, 0, 5, 5)":                                                  func() (*G.Node, error) { return ops.Concat(x, f32(2, 0, 5, 5)) },
+		"Concat: input 1 has shape (2, 4, 5, 6), input 0 has (2, 4, 5, 5): want shapes that differ only": func() (*G.Node, error) { return ops.Concat(x, f32(2, 4, 5, 6)) },
+		"Concat: input 1 has shape (3, 4, 5, 5), input 0 has (2, 4, 5, 5): want shapes that differ only": func() (*G.Node, error) { return ops.Concat(x, f32(3, 4, 5, 5)) },
+		"Concat: input 1 has shape (2, 4), input 0 has (2, 4, 5, 5)":                                     func() (*G.Node, error) { return ops.Concat(x, f32(2, 4)) },
 		"Concat: input 1 has shape (1, 9223372036854775807): the channels of all inputs overflow int": func() (*G.Node, error) {
 			return ops.Concat(f32(1, 5), f32(1, math.MaxInt))
 		},

@@ -10,15 +10,15 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// LayerNorm is layer normalisation (Ba, Kiros and Hinton 2016) over the features of x (N, F), or over
-// the channels at each place of x (N, C, H, W), as in ConvNeXt (Liu et al. 2022). The values of a
-// sample, or of a place, are normalised by their mean and biased variance; then each feature is
-// multiplied by its own weight, and its own bias is added.
+// LayerNorm is layer normalisation (Ba, Kiros and Hinton 2016) over the features of x (N, F), or
+// over the channels of each pixel of x (N, C, H, W), as in ConvNeXt (Liu et al. 2022). The values
+// of a sample, or of a pixel, are normalised by their mean and biased variance; then each feature
+// is multiplied by its own weight, and its own bias is added.
 func LayerNorm(x, weight, bias *G.Node, eps float64) (*G.Node, error) {
 	return apply("LayerNorm", layerNorm[float32](eps), layerNorm[float64](eps), x, weight, bias)
 }
 
-// layerNorm is a normRule whose sets are the samples, M = F, or the places of each sample, M = C.
+// layerNorm is a normRule whose sets are the samples, M = F, or the pixels of each sample, M = C.
 func layerNorm[T kernel.Float](eps float64) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		if err := checkNorm(in, eps); err != nil {
@@ -33,6 +33,6 @@ func layerNorm[T kernel.Float](eps float64) builder[T] {
 				})
 			})
 		}
-		return normRule(x, placeSets(x), eps, fmt.Sprintf("eps %g", eps), k), nil
+		return normRule(x, pixelSets(x), eps, fmt.Sprintf("eps %g", eps), k), nil
 	}
 }

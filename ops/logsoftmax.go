@@ -10,10 +10,9 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// LogSoftmax is the logarithm of [Softmax], row by row of logits (N, classes):
-// y[c] = x[c] - log Σk e^x[k]. Large logits don't overflow, and a probability too small for the
-// element type still has its logarithm. Of images (N, C, H, W) it does so at each place, over the
-// channels.
+// LogSoftmax is the logarithm of [Softmax], row by row of logits (N, classes): y[c] = x[c] - log Σk
+// e^x[k]. Large logits don't overflow, and a probability too small for the element type still has a
+// finite logarithm. For images (N, C, H, W) it works on each pixel, over the channels.
 func LogSoftmax(x *G.Node) (*G.Node, error) {
 	return apply("LogSoftmax", logSoftmax[float32], logSoftmax[float64], x)
 }
@@ -48,7 +47,7 @@ func logSoftmax[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 
 func channelLogSoftmax[T kernel.Float](x tensor.Shape) rule[T] {
 	channels, plane := x[1], planeOf(x)
-	// each calls f for each place of each image, with the index of its first channel.
+	// each calls f for each pixel of each image, with the index of its first channel.
 	each := func(f func(first int)) {
 		for i := range x[0] * plane {
 			f(i/plane*channels*plane + i%plane)

@@ -7,8 +7,8 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// A lossGradient is the gradient dx = dL·r of a loss L, with r its slope, and dL what comes back to
-// it. With H the derivative of r, a symmetric matrix, and u for dx,
+// A lossGradient is the gradient dx = dL·r of a loss L, where r = ∂L/∂x and dL is the incoming
+// gradient. With H the derivative of r, a symmetric matrix, and u for dx,
 //
 //	⟨u, dx⟩ = dL·⟨u, r⟩
 //	d(dL)   = ⟨u, r⟩
@@ -20,7 +20,7 @@ type lossGradient[T kernel.Float] struct {
 	bend  func(saved [][]T, scale T, v, out []T) // scale·H·v
 }
 
-// second is the rule of the gradient. child is x among the children of its node.
+// second is the rule of the gradient. child is x's index among the children of the gradient's node.
 func (l lossGradient[T]) second(child int) second {
 	r := make([]T, 0)
 	return second{

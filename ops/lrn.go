@@ -14,27 +14,29 @@ import (
 type Norm struct {
 	Size  int     // n, the number of neighbouring channels in the sum
 	K     float64 // k
-	Alpha float64 // α, of the plain sum: PyTorch, Caffe and ONNX divide theirs by n, so theirs is n times this one
+	Alpha float64 // α, a factor of the plain sum; PyTorch, Caffe and ONNX divide by n: theirs is n·α
 	Beta  float64 // β
 }
 
 // AlexNetNorm are the constants of Krizhevsky et al. 2012, section 3.3.
 var AlexNetNorm = Norm{Size: 5, K: 2, Alpha: 1e-4, Beta: 0.75}
 
-// LRN is local response normalisation across channels (Krizhevsky et al. 2012, section 3.3) of x (N, C, H, W): each value divided by
-// (k + α·Σ squares of its Size neighbouring channels at the same place)^β.
+// LRN is local response normalisation across channels (Krizhevsky et al. 2012, section 3.3) of x
+// (N, C, H, W): each value is divided by (k + α·Σ squares of the pixel's Size neighbouring
+// channels)^β.
 func LRN(x *G.Node, n Norm) (*G.Node, error) {
 	return apply("LRN", lrn[float32](n), lrn[float64](n), x)
 }
 
-// lrn: with s[c] = k + α·Σ(j in N(c)) x[j]², N(c) the channels from c-⌊n/2⌋ to c+⌊(n-1)/2⌋ that exist, y[c] = x[c]·s[c]^-β. x[c] stands
-// in its own numerator and in the sums of all j with c in N(j), so
+// lrn: let s[c] = k + α·Σ(j in N(c)) x[j]², N(c) the channels from c-⌊n/2⌋ to c+⌊(n-1)/2⌋ that
+// exist. Then y[c] = x[c]·s[c]^-β. x[c] is in its own numerator and in the sums s[j] of all j with
+// c in N(j), so
 //
 //	dx[c] = dy[c]·s[c]^-β - 2αβ·x[c] · Σ(j: c in N(j)) dy[j]·x[j]·s[j]^(-β-1)
 //	      = dy[c]·s[c]^-β - 2αβ·x[c] · Σ(j: c in N(j)) dy[j]·y[j]/s[j]
 //
-// y is x's function, so dx is one of x and dy alone. Let W·a be the sum of a over N(c), Wᵀ·a the one
-// over the j with c in N(j), and p = s^(-β-1). With u for dx,
+// Because y depends on x alone, dx is a function of x and dy. Let W(a) be the sum of a over N(c),
+// Wᵀ(a) the sum over the j with c in N(j), and p = s^(-β-1). With u for dx,
 //
 //	⟨u, dx⟩ = Σ u·dy·s^-β - 2αβ·Σ W(u·x)·dy·x·p
 //	d(dy)   = u·s^-β - 2αβ·x·p·W(u·x)
@@ -47,8 +49,10 @@ func lrn[T kernel.Float](n Norm) builder[T] {
 			return rule[T]{}, err
 		}
 		if n.Size < 1 || !(n.K > 0) || !(n.Alpha >= 0) || !finite(n.K, n.Alpha, n.Beta) {
-			return rule[T]{}, fmt.Errorf("size %d, k %g, alpha %g, beta %g: want a size of at least 1, k above 0, alpha of at least 0, all finite",
-				n.Size, n.K, n.Alpha, n.Beta)
+			return rule[T]{}, fmt.Errorf(
+				"size %d, k %g, alpha %g, beta %g: want size at least 1, k above 0, alpha at least 0, all finite",
+				n.Size, n.K, n.Alpha, n.Beta,
+			)
 		}
 		shape := kernel.LRNShape{
 			Batch: x[0], Channels: x[1], Plane: x[2] * x[3], Size: n.Size, K: n.K, Alpha: n.Alpha, Beta: n.Beta,

@@ -9,12 +9,14 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// MeanSquaredError is the mean over all elements of (x - target)², a scalar. x is (N, …) and the target has its shape and no gradient.
+// MeanSquaredError is the mean over all elements of (x - target)², a scalar. x is (N, …); the
+// target has the same shape, and no gradient.
 func MeanSquaredError(x, target *G.Node) (*G.Node, error) {
 	return apply("MeanSquaredError", meanSquaredError[float32], meanSquaredError[float64], x, target)
 }
 
-// meanSquaredError: with M elements, L = 1/M · Σ (x - t)², so ∂L/∂x = 2·(x - t) / M, and the second derivative is 2/M.
+// meanSquaredError: with M elements, L = 1/M · Σ (x - t)², so ∂L/∂x = 2·(x - t) / M, and the second
+// derivative is 2/M.
 func meanSquaredError[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	x := in[0]
 	if err := checkSameTarget("predictions", x, in[1]); err != nil {
@@ -29,7 +31,9 @@ func meanSquaredError[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 		forward: func(in [][]T, loss []T) error {
 			for i, t := range in[1] {
 				if !finite(float64(t)) {
-					return fmt.Errorf("target of row %d is %v in place %d: want a finite number", i/features(x), t, i%features(x))
+					return fmt.Errorf(
+						"target of row %d is %v at index %d: want a finite number", i/features(x), t, i%features(x),
+					)
 				}
 			}
 			loss[0] = kernel.MeanSquaredError(part, &losses, x[0], in[0], in[1])

@@ -230,7 +230,8 @@ func channelLogSoftmaxCase(x tensor.Shape) opCase {
 	}
 }
 
-// A quotient of numbers around 0 has no gradient to check, so its denominators are kept away from it.
+// A quotient of numbers around 0 has no gradient to check, so its denominators are kept away from
+// it.
 func TestDivide(t *testing.T) {
 	g := G.NewGraph()
 	a, b := node(g, "a", tensor.Shape{2, 2}, 1, -6, 0, 5), node(g, "b", tensor.Shape{2, 2}, 2, 3, -4, -0.5)
@@ -279,9 +280,9 @@ func TestMovesRefuse(t *testing.T) {
 		"Resample: row 0 reads row 2: want 0 to 1":                               func() (*G.Node, error) { return ops.Resample(x, [][]ops.Tap{{{Index: 2}}}, [][]ops.Tap{tap}) },
 		"Resample: the result has no column":                                     func() (*G.Node, error) { return ops.Resample(x, [][]ops.Tap{tap}, nil) },
 		"Resample: column 0 has a weight of NaN":                                 func() (*G.Node, error) { return ops.Resample(x, [][]ops.Tap{tap}, [][]ops.Tap{{{Weight: math.NaN()}}}) },
-		"ScaleShift: neither a factor nor a term":                                func() (*G.Node, error) { return ops.ScaleShift(x, nil, nil) },
+		"ScaleShift: got neither factors nor terms":                              func() (*G.Node, error) { return ops.ScaleShift(x, nil, nil) },
 		"Scale: factors or terms have shape (2, 1, 1): want (3, 2, 4)":           func() (*G.Node, error) { return ops.ScaleShift(x, f32(2, 1, 1), nil) },
-		"Shift: factors have shape (3), terms (3): want one shape of 3":          func() (*G.Node, error) { return ops.ScaleShift(x, nil, f32(3)) },
+		"Shift: factors have shape (3), terms have (3): want one shape of 3":     func() (*G.Node, error) { return ops.ScaleShift(x, nil, f32(3)) },
 		"Subtract: inputs have shapes (2, 3, 2, 4) and (3)":                      func() (*G.Node, error) { return ops.Subtract(x, f32(3)) },
 	} {
 		var n *G.Node

@@ -10,8 +10,9 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Multiply is y = x·gate. The gate has the shape of x, and multiplies element by element; or x is (N, C, H, W) and the gate (N, C) or
-// (N, C, 1, 1), one factor for each channel of each image, as in squeeze-and-excitation (Hu et al. 2018, equation 4).
+// Multiply is y = x·gate. Either the gate has the shape of x and multiplies element by element, or
+// x is (N, C, H, W) and the gate (N, C) or (N, C, 1, 1), a factor for each channel of each image,
+// as in squeeze-and-excitation (Hu et al. 2018, equation 4).
 func Multiply(x, gate *G.Node) (*G.Node, error) {
 	return apply("Multiply", product[float32], product[float64], x, gate)
 }
@@ -80,5 +81,8 @@ func checkGate(x, gate tensor.Shape) error {
 	if slices.Equal(gate, perChannel) || slices.Equal(gate, tensor.Shape{x[0], x[1], 1, 1}) {
 		return nil
 	}
-	return fmt.Errorf("gate has shape %v: want %v like the input, or %v or (%d, %d, 1, 1), a factor for each channel", gate, x, perChannel, x[0], x[1])
+	return fmt.Errorf(
+		"gate has shape %v: want %v like the input, or %v or (%d, %d, 1, 1), a factor for each channel",
+		gate, x, perChannel, x[0], x[1],
+	)
 }

@@ -16,8 +16,8 @@ import (
 	"convgraph/ops/gradcheck"
 )
 
-// The tests of this file test the tests: an op whose gradient is spoilt in a way that real mistakes have must not pass the check that the
-// op itself passes.
+// The tests of this file test the tests: an op whose gradient is spoilt in a way that real mistakes
+// have must not pass the check that the op itself passes.
 
 // A subject is an op whose gradients get spoilt.
 type subject struct {
@@ -626,7 +626,8 @@ func flipped(w []float64, taps int) []float64 {
 	return out
 }
 
-// withoutFirstRows clears the first row of each image: those outputs of a padded convolution that read the padding above.
+// withoutFirstRows clears the first row of each image: those outputs of a padded convolution that
+// read the padding above.
 func withoutFirstRows(images []float64, height, width int) []float64 {
 	out := slices.Clone(images)
 	for i := 0; i < len(out); i += height * width {

@@ -60,7 +60,8 @@ func (a array) inside(h, w int) bool { return h >= 0 && h < a.shape[2] && w >= 0
 
 func (a array) place(n, c, h, w int) int { return ((n*a.shape[1]+c)*a.shape[2]+h)*a.shape[3] + w }
 
-// each calls f with every place of an array of four dimensions and sets the element to what it returns.
+// each calls f with every place of an array of four dimensions and sets the element to what it
+// returns.
 func (a array) each(f func(n, c, h, w int) float64) array {
 	for n := range a.shape[0] {
 		for c := range a.shape[1] {
@@ -91,8 +92,9 @@ func windows(size, kernel, stride, before, after, dilation int) int {
 	return n
 }
 
-// poolWindows is how many windows a pooling has along an axis. With ceil one more counts where the last one leaves elements of the padded
-// input over, unless it would begin in the padding at the end.
+// poolWindows is how many windows a pooling has along an axis. With ceil one more counts where the
+// last one leaves elements of the padded input over, unless it would begin in the padding at the
+// end.
 func poolWindows(x array, p ops.Pool, axis int) int {
 	size, before, after := x.shape[2+axis], p.Pad[axis]+p.PadBegin[axis], p.Pad[axis]+p.PadEnd[axis]
 	stride, dilation := orElse(p.Stride, p.Kernel)[axis], orOne(p.Dilation)[axis]
@@ -168,7 +170,8 @@ func naivePool(x array, p ops.Pool, f func(c int, window []float64) float64) arr
 	})
 }
 
-// naiveAvgPool divides the sums of the windows of x by those of the windows of a plane of ones: in the input alone, or in the padding too.
+// naiveAvgPool divides the sums of the windows of x by those of the windows of a plane of ones: in
+// the input alone, or in the padding too.
 func naiveAvgPool(x array, p ops.Pool) array {
 	total := func(_ int, window []float64) float64 { return sum(window) }
 	counted, windows := x.shape.Clone(), p
@@ -280,8 +283,9 @@ func naivePReLU(x, slope array) array {
 	return y
 }
 
-// naiveNorm normalises each set of values by its mean and biased variance; setOf numbers the set of a
-// value by its sample, channel and place in the plane. Then each channel gets its weight and bias.
+// naiveNorm normalises each set of values by its mean and biased variance; setOf numbers the set of
+// a value by its sample, channel and place in the plane. Then each channel gets its weight and
+// bias.
 func naiveNorm(x, weight, bias array, eps float64, setOf func(n, c, place int) int) array {
 	sets := map[int][]float64{}
 	for i, v := range x.data {

@@ -15,7 +15,8 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// apply adds the op called name to the graph of its inputs. The builders are the same mathematics in the two element types.
+// apply adds an op to the graph of its inputs. The builders are the same mathematics in both
+// element types: Go has no way to pass a generic function that isn't instantiated.
 func apply(name string, f32 builder[float32], f64 builder[float64], inputs ...*G.Node) (*G.Node, error) {
 	if err := checkInputs(name, inputs); err != nil {
 		return nil, err
@@ -36,7 +37,10 @@ func checkInputs(name string, inputs []*G.Node) error {
 			return fmt.Errorf("%s: input %d (%s) is %v: want float32 or float64", name, i, n.Name(), dt)
 		}
 		if dt != inputs[0].Dtype() {
-			return fmt.Errorf("%s: input %d (%s) is %v, input 0 is %v: want one element type", name, i, n.Name(), dt, inputs[0].Dtype())
+			return fmt.Errorf(
+				"%s: input %d (%s) is %v, input 0 is %v: want one element type",
+				name, i, n.Name(), dt, inputs[0].Dtype(),
+			)
 		}
 		if n.Dims() > 0 && n.Shape().IsScalar() {
 			return fmt.Errorf("%s: input %d (%s) has no shape yet: want one (gorgonia.WithShape)", name, i, n.Name())
@@ -53,7 +57,7 @@ func applyAs[T kernel.Float](name string, build builder[T], inputs []*G.Node) (*
 	return addOp(name, r, inputs)
 }
 
-// applyRule adds an op whose rule is made for its inputs.
+// applyRule adds an op whose rule has been made for its inputs.
 func applyRule[T kernel.Float](name string, r rule[T], inputs G.Nodes) (*G.Node, error) {
 	if err := checkInputs(name, inputs); err != nil {
 		return nil, err
@@ -63,7 +67,7 @@ func applyRule[T kernel.Float](name string, r rule[T], inputs G.Nodes) (*G.Node,
 
 func addOp[T kernel.Float](name string, r rule[T], inputs G.Nodes) (*G.Node, error) {
 	if !addressable(r.output) {
-		return nil, fmt.Errorf("%s: the result would have shape %v: that is more than any memory holds", name, r.output)
+		return nil, fmt.Errorf("%s: the result would have shape %v: its size overflows int", name, r.output)
 	}
 	f := &function[T]{rule: r}
 	f.adapter = newAdapter[T](name, r.attributes, shapesOf(inputs), r.output, r.forward)
@@ -79,7 +83,7 @@ func shapesOf(nodes G.Nodes) []tensor.Shape {
 	return shapes
 }
 
-// addressable says whether a tensor of the shape could be in memory at all; the plain product of its sizes may overflow.
+// addressable reports whether the size in bytes of a tensor of this shape fits an int.
 func addressable(s tensor.Shape) bool {
 	most := math.MaxInt / 8
 	for _, n := range s {
@@ -90,11 +94,12 @@ func addressable(s tensor.Shape) bool {
 	return most > 0
 }
 
-// adapter is everything gorgonia asks of an op that doesn't depend on whether it goes forward or backward. Its result lives in a buffer
-// that the op owns, or was given by [Place]: a training step allocates none, and no stock op can be handed the memory of another node.
+// adapter implements gorgonia's Op, except differentiation, for forward ops and gradients. The
+// result is in a buffer of the op's own, or in the one set by [SetBuffer]. So a training step
+// allocates nothing, and gorgonia's own ops can't overwrite the result of another node.
 type adapter[T kernel.Float] struct {
 	name, attributes string
-	id               uint64 // gorgonia merges nodes of equal hash, so each instance has its own
+	id               uint64 // gorgonia merges nodes of equal hash, so each instance has a different one
 	inputs           []tensor.Shape
 	output           tensor.Shape
 	compute          func(in [][]T, out []T) error
@@ -107,7 +112,9 @@ type adapter[T kernel.Float] struct {
 
 var instances atomic.Uint64
 
-func newAdapter[T kernel.Float](name, attributes string, in []tensor.Shape, out tensor.Shape, compute func([][]T, []T) error) adapter[T] {
+func newAdapter[T kernel.Float](
+	name, attributes string, in []tensor.Shape, out tensor.Shape, compute func(in [][]T, out []T) error,
+) adapter[T] {
 	return adapter[T]{
 		name: name, attributes: attributes, id: instances.Add(1),
 		inputs: in, output: out, compute: compute, operands: make([][]T, len(in)),
@@ -117,7 +124,7 @@ func newAdapter[T kernel.Float](name, attributes string, in []tensor.Shape, out 
 // Arity is the number of inputs.
 func (a *adapter[T]) Arity() int { return len(a.inputs) }
 
-// Type is made anew at every call, because gorgonia returns it to a pool.
+// Type makes a new type at every call, because gorgonia returns it to a pool.
 func (a *adapter[T]) Type() hm.Type {
 	types := make([]hm.Type, 0, len(a.inputs)+1)
 	for _, s := range a.inputs {
@@ -140,11 +147,11 @@ func dtypeOf[T kernel.Float]() tensor.Dtype {
 	return tensor.Float32
 }
 
-// InferShape gives the shape that the rule has already settled.
+// InferShape returns the rule's output shape.
 func (a *adapter[T]) InferShape(...G.DimSizer) (tensor.Shape, error) { return a.output.Clone(), nil }
 
-// Do computes the result into the op's own buffer. A panic would end the process, because the tape machine runs ops on a goroutine of its
-// own; it becomes an error that names the op.
+// Do computes the result into the op's buffer. It turns a panic into an error that names the op:
+// the tape machine runs ops on a goroutine of its own, where a panic would end the process.
 func (a *adapter[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -182,7 +189,7 @@ func (a *adapter[T]) CallsExtern() bool { return false }
 // OverwritesInput is -1: no op writes into its inputs.
 func (a *adapter[T]) OverwritesInput() int { return -1 }
 
-// WriteHash sets this instance apart from every other.
+// WriteHash writes what differs between any two instances.
 func (a *adapter[T]) WriteHash(h hash.Hash) { fmt.Fprintf(h, "convgraph/%s/%d", a.name, a.id) }
 
 // Hashcode is the hash of WriteHash.
@@ -205,10 +212,10 @@ type function[T kernel.Float] struct {
 	adapter[T]
 	rule           rule[T]
 	differentiated bool
-	repeats        uint64 // the id of the op that it computes again
+	repeats        uint64 // id of the op that this one computes again
 }
 
-// DiffWRT says for which inputs the rule declares a gradient.
+// DiffWRT reports which inputs have a gradient.
 func (f *function[T]) DiffWRT(int) []bool {
 	differentiable := make([]bool, len(f.rule.vjps))
 	for i, v := range f.rule.vjps {
@@ -217,13 +224,13 @@ func (f *function[T]) DiffWRT(int) []bool {
 	return differentiable
 }
 
-// SymDiff adds one gradient node per differentiable input. Those that nobody asks for are dropped when the graph is compiled for its
-// outputs (gorgonia.CompileFunction), which is why the gradients of one op are nodes of their own.
+// SymDiff adds a gradient node for each differentiable input. Each is a node of its own, so that
+// compiling the graph for its outputs (gorgonia.CompileFunction) drops those that aren't needed.
 func (f *function[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, error) {
 	forget(G.Nodes{output})
 	d := differentiation[T]{inputs: inputs, output: output, dout: grad, grads: make(G.Nodes, len(inputs))}
-	if f.rule.outer.apply != nil {
-		node, err := f.gradient(f.rule.outer, d, output.Shape())
+	if f.rule.epilogue.apply != nil {
+		node, err := f.gradient(f.rule.epilogue, d, output.Shape())
 		if err != nil {
 			return nil, fmt.Errorf("%s: gradient of the result: %w", f, err)
 		}
@@ -242,8 +249,8 @@ func (f *function[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, er
 	return d.grads, nil
 }
 
-// differentiate makes the gradient node of an input, after those that it needs. Where there is one
-// already, or the input has no gradient, nothing is made.
+// differentiate makes the gradient node of an input, and first those that it depends on. It does
+// nothing if the node exists or the input has no gradient.
 func (f *function[T]) differentiate(input int, d differentiation[T]) error {
 	v := d.vjps[input]
 	if v.undeclared {
@@ -267,12 +274,12 @@ func (f *function[T]) differentiate(input int, d differentiation[T]) error {
 	return nil
 }
 
-// differentiation is the nodes around an op that is being differentiated.
+// differentiation is the state of differentiating one op.
 type differentiation[T kernel.Float] struct {
 	inputs       G.Nodes
 	output, dout *G.Node
 	vjps         []vjp[T]
-	grads        G.Nodes // as far as they have been made
+	grads        G.Nodes // those made so far
 }
 
 func (d differentiation[T]) node(o operand) *G.Node {
@@ -285,8 +292,8 @@ func (d differentiation[T]) node(o operand) *G.Node {
 	return d.inputs[o]
 }
 
-// gradient adds a vjp's node to the graph: its children are the values it reads, the incoming gradient, and what it must come after. As
-// children they stay alive until it has been computed.
+// gradient adds a vjp's node to the graph. Its children are the values it reads, the incoming
+// gradient, and the nodes it must run after. As children, their values stay alive until it has run.
 func (f *function[T]) gradient(v vjp[T], d differentiation[T], output tensor.Shape) (*G.Node, error) {
 	var children G.Nodes
 	for _, o := range v.reads {
@@ -309,16 +316,16 @@ func (v vjp[T]) compute() func(in [][]T, out []T) error {
 	return func(in [][]T, out []T) error { return v.apply(in[:n], in[n], out) }
 }
 
-// Info is what an op of this package says of itself.
+// Info describes an op of this package.
 type Info struct {
 	Name       string // "Conv2D"; its gradients are "dConv2D"
 	Attributes string // "stride 2, pad 1"
-	ID         uint64 // tells instances apart
+	ID         uint64 // different for each instance
 	GradientOf uint64 // the ID of the op whose gradient this is; 0 for a forward op
-	Repeats    uint64 // the ID of the op that this one computes [Again]; 0 for any other
+	Repeats    uint64 // the ID of the op that this one computes [Again]; otherwise 0
 }
 
-// Describe gives the Info of an op of this package, or false for another's.
+// Describe returns the Info of an op of this package, or false for any other op.
 func Describe(op G.Op) (Info, bool) {
 	d, ok := op.(interface{ info() Info })
 	if !ok {

@@ -9,8 +9,8 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// normalizer is a kernel that normalises x by a mean and a variance that it takes from x.
-// BackwardWeights comes first of the backward functions: it leaves the sums that the others use.
+// normalizer is a kernel that normalises x by the mean and the variance of sets of its values.
+// BackwardWeights must run before the other backward functions: it stores the sums that they use.
 type normalizer[T kernel.Float] interface {
 	Forward(x, weight, bias, y []T)
 	BackwardWeights(x, dy, dweight []T)
@@ -20,8 +20,8 @@ type normalizer[T kernel.Float] interface {
 }
 
 // normRule: y = w[c]·h + b[c] with h = (x - m)·r, r = 1/√(v + eps), m and v the mean and the biased
-// variance of the set of M values that x is normalised with. All sums are over such a set, except
-// those of dw and db, which are over all values of channel c:
+// variance of the set of M values that x belongs to. The sums of dw and db are over all values of
+// channel c, all others over the set:
 //
 //	dw[c] = Σ dy·h
 //	db[c] = Σ dy
@@ -30,10 +30,12 @@ type normalizer[T kernel.Float] interface {
 //	dx    = r·w·dy + dv·2(x - m)/M + dm/M
 //	      = r·(w·dy - Σ(w·dy)/M - h·Σ(w·dy·h)/M)
 //
-// m and r stay in the kernel from the forward pass. The sums of dw and db are the only ones that dx
-// needs, so dx comes after dw, and db is a side output of dw. A second differentiation of the same
-// node has sums of its own. The gradients of the gradients are made of the ops in normsecond.go.
-func normRule[T kernel.Float](x tensor.Shape, sets normSets, eps float64, attributes string, k func() normalizer[T]) rule[T] {
+// The kernel keeps m and r from the forward pass. dx needs no other sums than those of dw and db,
+// so dx comes after dw, and db is a side output of dw. A second differentiation of the same node
+// has sums of its own. The gradients of the gradients are made of the ops in normsecond.go.
+func normRule[T kernel.Float](
+	x tensor.Shape, sets normSets, eps float64, attributes string, k func() normalizer[T],
+) rule[T] {
 	return rule[T]{
 		attributes: attributes,
 		output:     x,
@@ -47,7 +49,7 @@ func normRule[T kernel.Float](x tensor.Shape, sets normSets, eps float64, attrib
 	}
 }
 
-// twin is a kernel with the same statistics and sums of its own.
+// twin returns a kernel that shares k's statistics and has sums of its own.
 func twin[T kernel.Float](k normalizer[T]) normalizer[T] {
 	switch k := k.(type) {
 	case *kernel.Norm[T]:
@@ -73,8 +75,8 @@ func normVJPs[T kernel.Float](x tensor.Shape, sets normSets, eps float64, k func
 	}
 }
 
-// checkNorm checks the operands of a normalisation, x first: (N, C, H, W) or (N, C), and then vectors
-// of one number for each channel.
+// checkNorm checks the operands of a normalisation, x first: (N, C, H, W) or (N, C), and then
+// vectors with one number for each channel.
 func checkNorm(in []tensor.Shape, eps float64) error {
 	x := in[0]
 	if x.Dims() != 4 && x.Dims() != 2 || x.TotalSize() == 0 {

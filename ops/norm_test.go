@@ -118,7 +118,8 @@ var norms = map[string]func(in G.Nodes) (*G.Node, error){
 }
 
 // In float32 a mean of 10000 beside a std of 1 costs no digits: the results are those of float64 on
-// the same numbers. A variance of float32 sums, or a y of x·scale + shift, would be off by 1e-3 and more.
+// the same numbers. A variance of float32 sums, or a y of x·scale + shift, would be off by 1e-3 and
+// more.
 func TestNormOfLargeMean(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 0))
 	for _, shape := range []tensor.Shape{{8, 4, 7, 9}, {1, 32, 8, 9}, {64, 32}} {

@@ -9,13 +9,13 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// normSecond makes the second derivatives of a normalisation (see normRule) of small ops. With E the
-// mean over a set, g = w·dy, and
+// normSecond composes the second derivatives of a normalisation (see normRule) from small ops. With
+// E the mean over a set, g = w·dy, and
 //
 //	h(x) = (x - E x)·r        r = 1/√(v + eps)        P(a) = a - E a - h·E(a·h)
 //
-// dx is r·P(g). P is symmetric, x gets r·P(dh) of any gradient dh of h, and ∂r/∂x = -r²·h/M. So with u
-// for dx, and z = r·P(u),
+// dx is r·P(g). P is symmetric. A gradient dh of h gives x the gradient r·P(dh), and ∂r/∂x =
+// -r²·h/M. So with u for dx, and z = r·P(u),
 //
 //	⟨u, dx⟩ = Σ r·(u·g - E u·E g - E(u·h)·E(g·h))
 //	d(dy)   = w·z
@@ -156,7 +156,7 @@ func (n normSecond[T]) bend(x, g, u *G.Node) (*G.Node, error) {
 	}, x, g, u)
 }
 
-// A normSet is one set with its statistics.
+// A normSet is a set with its statistics.
 type normSet[T kernel.Float] struct {
 	normSets
 	set           int
@@ -186,16 +186,16 @@ func (s normSet[T]) means(a []T) (mean, along float64) {
 	return mean / s.size(), along / s.size()
 }
 
-// normSets are the sets of values that are normalised together. A set is runs of values: each of the
-// given length, with a step from one value to the next.
+// normSets are the sets of values that are normalised together. A set consists of runs, each of
+// length values that are step elements apart.
 type normSets struct {
 	count        int
 	first        func(set int) int
-	runs, stride int // of a set, and from the first value of one to that of the next
+	runs, stride int // number of a set's runs; elements between the starts of two runs
 	length, step int
 }
 
-// channelSets are the channels, each over the batch and the plane.
+// channelSets are the channels, over the batch and the plane.
 func channelSets(x tensor.Shape) normSets {
 	plane := planeOf(x)
 	return normSets{x[1], every(plane, 0), x[0], x[1] * plane, plane, 1}
@@ -207,8 +207,8 @@ func groupSets(x tensor.Shape, groups int) normSets {
 	return normSets{x[0] * groups, every(size, 0), 1, 0, size, 1}
 }
 
-// placeSets are the channels at each place of each sample.
-func placeSets(x tensor.Shape) normSets {
+// pixelSets are the pixels of each sample, over the channels.
+func pixelSets(x tensor.Shape) normSets {
 	plane := planeOf(x)
 	first := func(set int) int { return set/plane*x[1]*plane + set%plane }
 	return normSets{x[0] * plane, first, 1, 0, x[1], plane}

@@ -10,14 +10,14 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Pad adds rows above and below and columns left and right of each plane of x (N, C, H, W), filled with a constant. The value may be
-// infinite, as in front of a max pooling.
+// Pad adds rows above and below and columns left and right of each plane of x (N, C, H, W), filled
+// with a constant, which may be infinite: minus infinity suits a max pooling.
 func Pad(x *G.Node, top, bottom, left, right int, value float64) (*G.Node, error) {
 	b := border{top, bottom, left, right, value}
 	return apply("Pad", pad[float32](b), pad[float64](b), x)
 }
 
-// border is what Pad puts around a plane.
+// border is what Pad adds around a plane.
 type border struct {
 	top, bottom, left, right int
 	value                    float64
@@ -39,8 +39,8 @@ func pad[T kernel.Float](b border) builder[T] {
 		if value != value || math.IsInf(float64(value), 0) && !math.IsInf(b.value, 0) {
 			return rule[T]{}, fmt.Errorf("value is %g: want a number in the range of %v", b.value, dtypeOf[T]())
 		}
-		rows, place := x[2], func(i int) int { return (i/x[2]*height+b.top+i%x[2])*width + b.left }
-		inside := kernel.NewCopy[T](x[0]*x[1]*rows, x[3], every(x[3], 0), place)
+		rows, start := x[2], func(i int) int { return (i/x[2]*height+b.top+i%x[2])*width + b.left }
+		inside := kernel.NewCopy[T](x[0]*x[1]*rows, x[3], every(x[3], 0), start)
 		back := inside.Reversed()
 		return rule[T]{
 			attributes: b.String(),
@@ -58,7 +58,7 @@ func pad[T kernel.Float](b border) builder[T] {
 	}
 }
 
-// around is the height and width of the planes of x within the border.
+// around returns the height and width of the planes of x with the border.
 func (b border) around(x tensor.Shape) (height, width int, err error) {
 	if err := checkImages(x); err != nil {
 		return 0, 0, err

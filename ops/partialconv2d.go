@@ -10,16 +10,19 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// PartialConv2D is a convolution whose output channels each see only some of the input channels: connections[k] lists, in increasing order,
-// the inputs of output channel k (LeCun et al. 1998, Table I). The weight is (total connections, kh, kw), output channel by output channel,
-// so every weight there is is used; x, b and the result are as in [Conv2D]; b may be nil. Groups must be 0 or 1.
+// PartialConv2D is a convolution whose output channels each read only some of the input channels:
+// connections[k] lists, in increasing order, the inputs of output channel k (LeCun et al. 1998,
+// Table I). The weight is (total connections, kh, kw), ordered by output channel. x, b and the
+// result are those of [Conv2D]; b may be nil. Groups must be 0 or 1.
 func PartialConv2D(x, w, b *G.Node, connections [][]int, c Conv) (*G.Node, error) {
 	c = c.withDefaults()
-	return apply("PartialConv2D", partialConv2D[float32](connections, c), partialConv2D[float64](connections, c), withBias(x, w, b)...)
+	f32, f64 := partialConv2D[float32](connections, c), partialConv2D[float64](connections, c)
+	return apply("PartialConv2D", f32, f64, withBias(x, w, b)...)
 }
 
-// partialConv2D is the full convolution whose weight W is zero where nothing is connected: W = scatter(w), a linear map whose adjoint is
-// gather. So dx comes from W, and dw = gather(dW).
+// partialConv2D is the full convolution with a weight W that is zero where nothing is connected: W
+// = scatter(w), a linear map whose transpose is gather. So dx is computed from W, and dw =
+// gather(dW).
 func partialConv2D[T kernel.Float](connections [][]int, c Conv) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		x, w := in[0], in[1]
@@ -34,19 +37,19 @@ func partialConv2D[T kernel.Float](connections [][]int, c Conv) builder[T] {
 		k := kernel.NewConv[T](shape)
 		weight := sync.OnceValue(func() []T { return make([]T, full.TotalSize()) })
 		dweight := sync.OnceValue(func() []T { return make([]T, full.TotalSize()) })
-		places := connectionPlaces(connections, x[1], w[1]*w[2])
+		starts := connectionStarts(connections, x[1], w[1]*w[2])
 		data := func(w, dy, dx []T) error {
-			scatter(weight(), w, places)
+			scatter(weight(), w, starts)
 			k.BackwardData(weight(), dy, dx)
 			return nil
 		}
 		weights := func(x, dy, dw []T) error {
 			k.BackwardWeights(x, dy, dweight())
-			gather(dw, dweight(), places)
+			gather(dw, dweight(), starts)
 			return nil
 		}
 		convolve := func(x, w, b, y []T) error {
-			scatter(weight(), w, places)
+			scatter(weight(), w, starts)
 			k.Forward(x, weight(), b, y)
 			return nil
 		}
@@ -85,7 +88,7 @@ func checkConnections(x, w tensor.Shape, connections [][]int, c Conv) error {
 		return err
 	}
 	if c.Groups != 1 {
-		return fmt.Errorf("%d groups: connections say already what sees what, want 1", c.Groups)
+		return fmt.Errorf("%d groups: want 1, because the connections replace groups", c.Groups)
 	}
 	if err := CheckConnections(connections, x[1]); err != nil {
 		return err
@@ -109,33 +112,36 @@ func CheckConnections(connections [][]int, channels int) error {
 		}
 		for i, ch := range inputs {
 			if ch < 0 || ch >= channels || i > 0 && ch <= inputs[i-1] {
-				return fmt.Errorf("connections of output channel %d are %v: want channels 0 to %d in increasing order", k, inputs, channels-1)
+				return fmt.Errorf(
+					"connections of output channel %d are %v: want channels 0 to %d in increasing order",
+					k, inputs, channels-1,
+				)
 			}
 		}
 	}
 	return nil
 }
 
-// connectionPlaces gives, for each connection's kernel, where it starts in the full weight.
-func connectionPlaces(connections [][]int, channels, taps int) (places []int) {
+// connectionStarts returns the index in the full weight at which each connection's kernel starts.
+func connectionStarts(connections [][]int, channels, taps int) (starts []int) {
 	for k, inputs := range connections {
 		for _, ch := range inputs {
-			places = append(places, (k*channels+ch)*taps)
+			starts = append(starts, (k*channels+ch)*taps)
 		}
 	}
-	return places
+	return starts
 }
 
-func scatter[T kernel.Float](full, compact []T, places []int) {
-	taps := len(compact) / len(places)
-	for i, p := range places {
+func scatter[T kernel.Float](full, compact []T, starts []int) {
+	taps := len(compact) / len(starts)
+	for i, p := range starts {
 		copy(full[p:p+taps], compact[i*taps:])
 	}
 }
 
-func gather[T kernel.Float](compact, full []T, places []int) {
-	taps := len(compact) / len(places)
-	for i, p := range places {
+func gather[T kernel.Float](compact, full []T, starts []int) {
+	taps := len(compact) / len(starts)
+	for i, p := range starts {
 		copy(compact[i*taps:(i+1)*taps], full[p:])
 	}
 }

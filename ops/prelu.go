@@ -9,8 +9,8 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// PReLU is y = x above 0, slope·x elsewhere, with slopes that are learnt (He et al. 2015): slope is
-// (C) for x (N, C, …), or (1) for x of any shape. The gradient of x at 0 is the slope.
+// PReLU is y = x above 0, slope·x elsewhere, with learned slopes (He et al. 2015): slope is (C) for
+// x (N, C, …), or (1) for x of any shape. The gradient of x at 0 is the slope.
 func PReLU(x, slope *G.Node) (*G.Node, error) {
 	return apply("PReLU", prelu[float32], prelu[float64], x, slope)
 }
@@ -20,8 +20,8 @@ func PReLU(x, slope *G.Node) (*G.Node, error) {
 //	dx[n,c,i] = dy[n,c,i]·(1 if x > 0, else a[c])
 //	da[c]     = Σn,i dy[n,c,i]·x[n,c,i]·1[x <= 0]
 //
-// x is read for both: slopes may be negative, so y doesn't tell its sign. Where x isn't 0, a moves dx
-// and x moves da through the one form
+// Both read x, not y: slopes may be negative, so y doesn't determine the sign of x. Where x isn't
+// 0, dx depends on a, and da on x, through one form
 //
 //	F(a, v, dy) = Σ a[c]·v·dy·1[x <= 0]
 //
@@ -108,7 +108,7 @@ func preluShape(x, slope tensor.Shape) (batch, channels, plane int, err error) {
 	return x[0], x[1], x.TotalSize() / (x[0] * x[1]), nil
 }
 
-// samples is the size of the batch; a scalar is one sample.
+// samples returns the size of the batch; a scalar is one sample.
 func samples(x tensor.Shape) int {
 	if x.Dims() == 0 {
 		return 1

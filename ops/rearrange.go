@@ -10,9 +10,9 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Rearrange moves the numbers of each sample of x (N, …) and computes nothing. It reads a sample as
-// an array of the sizes dims, puts the axes in the given order, so that axis k of the result is axis
-// order[k] of dims, and gives the sample the new shape.
+// Rearrange permutes the elements of each sample of x (N, …). It reads a sample as an array of the
+// sizes dims, permutes the axes, so that axis k of the result is axis order[k] of dims, and gives
+// the sample the new shape.
 //
 //	Rearrange(x, []int{C, H, W}, []int{1, 2, 0}, tensor.Shape{H, W, C}) // NCHW to NHWC
 func Rearrange(x *G.Node, dims, order []int, shape tensor.Shape) (*G.Node, error) {
@@ -67,7 +67,7 @@ func checkRearrange(x tensor.Shape, dims, order []int, shape tensor.Shape) error
 	return nil
 }
 
-// sampleSize is the product of sizes, or -1 for sizes below 1 and for products that overflow.
+// sampleSize returns the product of sizes, or -1 if a size is below 1 or the product overflows.
 func sampleSize(sizes []int) int {
 	total := 1
 	for _, n := range sizes {
@@ -81,9 +81,9 @@ func sampleSize(sizes []int) int {
 
 const maxElements = 1 << 48
 
-// permutedBlocks says how a permuted sample is copied: in blocks of one size, which lie one after the
-// other in the result, and where each begins in the source. The last axes that stay last, in their
-// order, make up a block.
+// permutedBlocks describes how a permuted sample is copied: in contiguous blocks of one size. from
+// returns the source index of a block of the result. A block is made of the last axes that stay
+// last, in their order.
 func permutedBlocks(dims, order []int) (size int, from func(block int) int) {
 	strides := make([]int, len(dims))
 	for axis, stride := len(dims)-1, 1; axis >= 0; axis-- {

@@ -16,7 +16,8 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// A referenceCase is one op on one geometry as testdata/make_reference.py writes it, every number computed by PyTorch in float64.
+// A referenceCase is one op on one geometry as testdata/make_reference.py writes it, every number
+// computed by PyTorch in float64.
 type referenceCase struct {
 	Op                            string
 	Kernel, Stride, Pad, Dilation Pair
@@ -202,7 +203,8 @@ func readReference(t *testing.T) []referenceCase {
 	return file.Cases
 }
 
-// Every op agrees with PyTorch, output and gradients, when gorgonia differentiates it and its tape machine runs it.
+// Every op agrees with PyTorch, output and gradients, when gorgonia differentiates it and its tape
+// machine runs it.
 func TestReference(t *testing.T) {
 	cases := readReference(t)
 	require.GreaterOrEqual(t, len(cases), 300)
@@ -262,7 +264,8 @@ func TestMaxPool2DAgreesWithGorgonia(t *testing.T) {
 	assert.Greater(t, compared, 20)
 }
 
-// compareWithStock compares our op with the stock one: the outputs, and the gradients of the inputs that the stock op reads.
+// compareWithStock compares our op with the stock one: the outputs, and the gradients of the inputs
+// that the stock op reads.
 func compareWithStock(t *testing.T, c referenceCase, stock func(G.Nodes) (*G.Node, error)) {
 	t.Helper()
 	y, grads := differentiate[float64](t, c, c.build)
@@ -274,8 +277,8 @@ func compareWithStock(t *testing.T, c referenceCase, stock func(G.Nodes) (*G.Nod
 	}
 }
 
-// differentiate gives y = build(inputs) and, for each input that the case has a gradient for, the gradient of the cost Σ y·dy: what comes
-// back to y is then dy.
+// differentiate gives y = build(inputs) and, for each input that the case has a gradient for, the
+// gradient of the cost Σ y·dy: what comes back to y is then dy.
 func differentiate[T kernel.Float](t require.TestingT, c referenceCase, build func(G.Nodes) (*G.Node, error)) (y []float64, grads [][]float64) {
 	g := G.NewGraph()
 	inputs := leaves[T](g, c.Inputs)
@@ -326,8 +329,9 @@ func float64s[T kernel.Float](t require.TestingT, n *G.Node) []float64 {
 	return out
 }
 
-// requireClose fails at the first number that is off by more than the tolerance, relative to the number wanted or, where that is small, to
-// the root mean square of them all: a sum that cancels can't be better than its terms.
+// requireClose fails at the first number that is off by more than the tolerance, relative to the
+// number wanted or, where that is small, to the root mean square of them all: a sum that cancels
+// can't be better than its terms.
 func requireClose(t *testing.T, what string, tolerance float64, got, want []float64) {
 	t.Helper()
 	require.Len(t, got, len(want), what)

@@ -11,7 +11,8 @@ import (
 	"convgraph/ops"
 )
 
-// What doesn't fit is an error that names the op, what came and what it wants; no input makes an op panic.
+// What doesn't fit is an error that names the op, what came and what it wants; no input makes an op
+// panic.
 func TestOpsRefuse(t *testing.T) {
 	g := G.NewGraph()
 	of := func(dt tensor.Dtype, shape ...int) *G.Node {
@@ -52,10 +53,10 @@ func TestOpsRefuse(t *testing.T) {
 		"Conv2D: width: kernel 3, stride -1":                                                     func() (*G.Node, error) { return ops.Conv2D(x, w, b, ops.Conv{Stride: ops.Pair{1, -1}}) },
 		"Conv2D: height: kernel 3, stride 1, dilation 1, pad -1":                                 func() (*G.Node, error) { return ops.Conv2D(x, w, b, ops.Conv{Pad: ops.Pair{-1, 0}}) },
 		"Conv2D: height: a window of 7 doesn't fit an input of 5":                                func() (*G.Node, error) { return ops.Conv2D(x, w, b, ops.Conv{Dilation: ops.Pair{3, 1}}) },
-		"Conv2D: height: size 5, kernel 3, dilation 9223372036854775807, pad 0: want sizes that can be": func() (*G.Node, error) {
+		"Conv2D: height: size 5, kernel 3, dilation 9223372036854775807, pad 0: sizes overflow int": func() (*G.Node, error) {
 			return ops.Conv2D(x, w, b, ops.Conv{Dilation: ops.Pair{math.MaxInt, 1}})
 		},
-		"Conv2D: height: size 5, kernel 3, dilation 1, pad 4611686018427387903: want sizes that can be": func() (*G.Node, error) {
+		"Conv2D: height: size 5, kernel 3, dilation 1, pad 4611686018427387903: sizes overflow int": func() (*G.Node, error) {
 			return ops.Conv2D(x, w, b, ops.Conv{Pad: ops.Pair{math.MaxInt / 2, 0}})
 		},
 		"Conv2D: the result would have shape (2, 6, 2199023255555, 2199023255555)": func() (*G.Node, error) {
@@ -68,7 +69,7 @@ func TestOpsRefuse(t *testing.T) {
 		"Conv2D: width: kernel 3, stride 1, dilation 1, pad 1 before and 0 after: want": func() (*G.Node, error) {
 			return ops.Conv2D(x, w, nil, ops.Conv{Pad: ops.Pair{0, 1}, PadEnd: ops.Pair{0, -1}}) // less than nothing, though the sum isn't
 		},
-		"Conv2D: height: size 5, kernel 3, dilation 1, pad 0 before and 9223372036854775807 after: want sizes that can be": func() (*G.Node, error) {
+		"Conv2D: height: size 5, kernel 3, dilation 1, pad 0 before and 9223372036854775807 after: sizes overflow int": func() (*G.Node, error) {
 			return ops.Conv2D(x, w, nil, ops.Conv{PadEnd: ops.Pair{math.MaxInt, 0}})
 		},
 		"Conv2D: height: size 5, kernel 3, dilation 1, pad 4611686018427387900 before": func() (*G.Node, error) {
@@ -110,7 +111,7 @@ func TestOpsRefuse(t *testing.T) {
 		"AvgPool2D: height: a window of 9 doesn't fit an input of 5 padded to 5": func() (*G.Node, error) {
 			return ops.AvgPool2D(x, ops.Pool{Kernel: ops.Pair{9, 1}, Stride: ops.Pair{4, 1}, Ceil: true}) // one of stride 5 would
 		},
-		"Subsample2D: windows are kernel 2, stride 2, ceil: want plain ones, kernel 2, stride 2": func() (*G.Node, error) {
+		"Subsample2D: windows: got kernel 2, stride 2, ceil, want only kernel, stride and pad: kernel 2, stride 2": func() (*G.Node, error) {
 			return ops.Subsample2D(x, f32(4), f32(4), ops.Pool{Kernel: ops.Pair{2, 2}, Ceil: true})
 		},
 		"AvgPool2D: input has shape (): want (N, C, H, W)": func() (*G.Node, error) { return ops.AvgPool2D(scalar, pairs) },
@@ -118,7 +119,7 @@ func TestOpsRefuse(t *testing.T) {
 		"Subsample2D: bias has shape (5): want (4)":        func() (*G.Node, error) { return ops.Subsample2D(x, f32(4), f32(5), pairs) },
 		"LRN: size 0, k 2":                                      func() (*G.Node, error) { return ops.LRN(x, ops.Norm{K: 2}) },
 		"LRN: size 3, k NaN":                                    func() (*G.Node, error) { return ops.LRN(x, ops.Norm{Size: 3, K: math.NaN()}) },
-		"beta NaN: want a size of at least 1":                   func() (*G.Node, error) { return ops.LRN(x, ops.Norm{Size: 3, K: 1, Beta: math.NaN()}) },
+		"beta NaN: want size at least 1":                        func() (*G.Node, error) { return ops.LRN(x, ops.Norm{Size: 3, K: 1, Beta: math.NaN()}) },
 		"LogSoftmax: input has shape (3, 0): want (N, classes)": func() (*G.Node, error) { return ops.LogSoftmax(f32(3, 0)) },
 		"BatchNorm: input has shape (4, 5, 5): want (N, C, H, W) or (N, C)": func() (*G.Node, error) {
 			return batchNorm(f32(4, 5, 5), f32(5), f32(5), 1e-5)
@@ -175,7 +176,7 @@ func TestOpsRefuse(t *testing.T) {
 		"SiLU: input 0 (n) is int":                                     func() (*G.Node, error) { return ops.SiLU(of(tensor.Int, 2)) },
 		"GELU: input 0 is nil":                                         func() (*G.Node, error) { return ops.GELU(nil) },
 		"Function: function has no name":                               func() (*G.Node, error) { return ops.Function{}.Apply(x) },
-		"Half: function lacks its value or its slope":                  func() (*G.Node, error) { return ops.Function{Name: "Half", Value: math.Abs}.Apply(x) },
+		"Half: function has no value or no slope":                      func() (*G.Node, error) { return ops.Function{Name: "Half", Value: math.Abs}.Apply(x) },
 		"PReLU: slope has shape (3): want (1) or (4), one for each channel of (2, 4, 5, 5)": func() (*G.Node, error) { return ops.PReLU(x, f32(3)) },
 		"PReLU: slope has shape (4, 1): want (1) or (4)":                                    func() (*G.Node, error) { return ops.PReLU(x, f32(4, 1)) },
 		"PReLU: input has shape (4), slope (4): want (N, C, …)":                             func() (*G.Node, error) { return ops.PReLU(f32(4), f32(4)) },
@@ -203,7 +204,7 @@ func TestOpsRefuse(t *testing.T) {
 	}
 }
 
-// The operands of a run may be anybody's, too.
+// Wrong operands of a run are errors, too.
 func TestDoRefuses(t *testing.T) {
 	op := G.Must(ops.ReLU(node(G.NewGraph(), "x", tensor.Shape{2}, 1, 2))).Op()
 	for want, operands := range map[string][]G.Value{

@@ -10,7 +10,7 @@ func reluCurve[T kernel.Float]() kernel.Curve[T] {
 	return kernel.Curve[T]{Forward: kernel.ReLU[T], Backward: kernel.ReLUBackward[T]}
 }
 
-// reluVJP is the rectifier's part in the ops that end with one: dx = dy·1[y > 0].
+// reluVJP is the gradient of the rectifier at the end of a fused op: dx = dy·1[y > 0].
 func reluVJP[T kernel.Float](y tensor.Shape) vjp[T] {
 	return vjp[T]{
 		reads:   []operand{result},

@@ -10,15 +10,15 @@ import (
 	"convgraph/internal/xmath"
 )
 
-// A Tap is a row or column that an interpolation reads, with its weight.
+// A Tap is the index of a row or column that an interpolation reads, and its weight.
 type Tap struct {
 	Index  int
 	Weight float64
 }
 
-// Resample interpolates each plane of x (N, C, H, W): row i of the result is the sum of the rows of x
-// in rows[i], times their weights, and column j likewise that of columns[j]. Any resizing that works
-// on rows and columns by themselves is one: nearest, linear, cubic, with antialiasing or without.
+// Resample interpolates each plane of x (N, C, H, W): row i of the result is the weighted sum of
+// the rows of x in rows[i], and column j that of the columns in columns[j]. Every separable
+// resizing has this form: nearest, linear, cubic, with antialiasing or without.
 func Resample(x *G.Node, rows, columns [][]Tap) (*G.Node, error) {
 	return apply("Resample", resample[float32](rows, columns), resample[float64](rows, columns), x)
 }

@@ -10,45 +10,45 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// A second is the rule of a gradient: it makes the gradient differentiable in its turn.
+// A second is the rule of a gradient, which makes the gradient differentiable.
 //
-// A gradient is a function of the values s that its op saved and of what comes back, and it is
-// linear in that:
+// A gradient is a function of the values s that its op saved, and a linear function of the incoming
+// gradient dy:
 //
 //	dx = J(s)ᵀ·dy        J = ∂y/∂x
 //
-// Let u be the gradient of a scalar with respect to dx. The gradient with respect to dy is then J·u,
-// and the one with respect to a saved value is ∂⟨u, J(s)ᵀ·dy⟩/∂s. Both are declared as nodes that
-// are added to the graph, so that they may be made of any ops. The zero second says that the
-// gradient can't be differentiated.
+// Let u be the gradient of a scalar with respect to dx. Then the gradient with respect to dy is
+// J·u, and the one with respect to a saved value is ∂⟨u, J(s)ᵀ·dy⟩/∂s. Both are functions that add
+// nodes to the graph, so they can be composed of any ops. The zero second: the gradient can't be
+// differentiated.
 type second struct {
 	transposed nodeFunc // J·u
-	bends      []bend   // for the values that J depends on; none if the op is linear
+	bends      []bend   // for the values that J depends on; empty if the op is linear
 }
 
-// A bend is the gradient of ⟨u, dx⟩ with respect to one of the nodes that dx is computed from.
+// A bend is the gradient of ⟨u, dx⟩ with respect to a node that dx is computed from.
 type bend struct {
-	child int // of the gradient's node: first its reads, then dy, then what it comes after
+	child int // index among the gradient's children: its reads, then dy, then the nodes it runs after
 	node  nodeFunc
 }
 
-// A nodeFunc adds ops to the graph that a gradient is part of.
+// A nodeFunc adds ops to a gradient's graph.
 type nodeFunc func(n around) (*G.Node, error)
 
-// around is the nodes around a gradient that is differentiated.
+// around is the nodes around a gradient that is being differentiated.
 type around struct {
 	saved, after G.Nodes
 	dout         *G.Node // dy
 	u            *G.Node
 }
 
-// with is the second with further bends.
+// with returns the second with further bends.
 func (s second) with(bends ...bend) second {
 	s.bends = append(s.bends[:len(s.bends):len(s.bends)], bends...)
 	return s
 }
 
-// wrt says for which children of its node the gradient has a gradient.
+// wrt reports which children of the gradient's node have a gradient.
 func (s second) wrt(reads, children int) []bool {
 	differentiable := make([]bool, children)
 	differentiable[reads] = true
@@ -58,7 +58,7 @@ func (s second) wrt(reads, children int) []bool {
 	return differentiable
 }
 
-// gradient is one vjp of a rule as an op.
+// gradient is a vjp as an op.
 type gradient[T kernel.Float] struct {
 	adapter[T]
 	of    uint64 // the forward op's id
@@ -66,7 +66,7 @@ type gradient[T kernel.Float] struct {
 	rule  second
 }
 
-// DiffWRT says with respect to which children the gradient is a smooth function.
+// DiffWRT reports which children have a gradient.
 func (g *gradient[T]) DiffWRT(children int) []bool { return g.rule.wrt(g.reads, children) }
 
 // SymDiff adds the gradients of the gradient.
@@ -89,9 +89,9 @@ func (g *gradient[T]) SymDiff(children G.Nodes, output, u *G.Node) (G.Nodes, err
 	return grads, nil
 }
 
-// forget makes gorgonia differentiate nodes that it has differentiated before. Its Backpropagate
-// notes each node's gradient in the node, and when it is called again it takes that one for the
-// gradient that is asked for and goes no further. It has no function that takes the note away.
+// forget makes gorgonia differentiate nodes again. Its Backpropagate stores each node's gradient in
+// the node; when it is called again, it takes the stored gradient for the new one and stops there.
+// Gorgonia has no function to clear it.
 func forget(nodes G.Nodes) {
 	for _, n := range nodes {
 		if n.Deriv() != nil {
@@ -103,7 +103,7 @@ func forget(nodes G.Nodes) {
 var derivOffset = func() uintptr {
 	field, ok := reflect.TypeFor[G.Node]().FieldByName("deriv")
 	if !ok || field.Type != reflect.TypeFor[*G.Node]() {
-		panic("gorgonia.Node has no field deriv: second derivatives need another way to clear it")
+		panic("gorgonia.Node has no field deriv, which second derivatives clear")
 	}
 	return field.Offset
 }()

@@ -135,8 +135,8 @@ func TestSecondDerivativesAreRefused(t *testing.T) {
 	}
 }
 
-// Third derivatives that aren't declared are refused, too, and those of a convolution are right: the
-// op and its gradients are a closed family.
+// Third derivatives that aren't declared are refused, too, and those of a convolution are right:
+// the op and its gradients are a closed family.
 func TestThirdDerivatives(t *testing.T) {
 	third := func(build func(x *G.Node) (*G.Node, error)) (*G.Node, error) {
 		g := G.NewGraph()

@@ -12,8 +12,8 @@ import (
 	"convgraph/ops/gradcheck"
 )
 
-// The tests of this file spoil second derivatives in ways that real mistakes have. The check that the
-// op passes must find them.
+// The tests of this file spoil second derivatives in ways that real mistakes have. The check that
+// the op passes must find them.
 
 // spoiltSeconds are the ways in which a rule of a gradient is spoilt.
 var spoiltSeconds = map[string]func(s second) []second{

@@ -44,8 +44,8 @@ func readSecondReference(t *testing.T) [][][]float64 {
 // pattern is the script's: quarters that repeat.
 func pattern(j, step, shift, period int) float64 { return float64((j*step+shift)%period-period/2) / 4 }
 
-// differentiateTwice gives the gradients of S = Σ ⟨g[i], u[i]⟩ with respect to each input that has a
-// gradient, and to dy; nil where S doesn't depend on one.
+// differentiateTwice gives the gradients of S = Σ ⟨g[i], u[i]⟩ with respect to each input that has
+// a gradient, and to dy; nil where S doesn't depend on one.
 func differentiateTwice(t *testing.T, c referenceCase) (results [][]float64) {
 	t.Helper()
 	g := G.NewGraph()

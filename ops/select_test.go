@@ -29,7 +29,9 @@ func TestSelectRefuses(t *testing.T) {
 	images := G.NewTensor(g, tensor.Float64, 4, G.WithShape(1, 2, 3, 3), G.WithName("images"))
 	for _, at := range [][2]int{{-1, 0}, {2, 0}, {0, -1}, {0, 9}} {
 		_, err := ops.Select(images, at[0], at[1])
-		require.EqualError(t, err, fmt.Sprintf("Select: channel is %d, place %d: input (1, 2, 3, 3) has channels 0 to 1, places 0 to 8", at[0], at[1]))
+		require.EqualError(t, err, fmt.Sprintf(
+			"Select: got channel %d, index %d, want channels 0 to 1, indices 0 to 8 of input (1, 2, 3, 3)", at[0], at[1],
+		))
 	}
 	_, err := ops.Select(G.NewTensor(g, tensor.Float64, 3, G.WithShape(1, 2, 3), G.WithName("x")), 0, 0)
 	require.EqualError(t, err, "Select: input has shape (1, 2, 3): want (N, C, H, W) or (N, C)")

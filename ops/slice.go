@@ -9,7 +9,7 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Slice is the channels from, from+1, …, to-1 of x, which is (N, C, H, W) or (N, C).
+// Slice returns the channels from, from+1, …, to-1 of x, which is (N, C, H, W) or (N, C).
 func Slice(x *G.Node, from, to int) (*G.Node, error) {
 	return apply("Slice", channelSlice[float32](from, to), channelSlice[float64](from, to), x)
 }

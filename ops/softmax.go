@@ -9,14 +9,14 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Softmax turns each row of logits (N, classes) into probabilities: y[c] = e^x[c] / Σk e^x[k]. Of
-// images (N, C, H, W) it does so at each place, over the channels.
+// Softmax turns each row of logits (N, classes) into probabilities: y[c] = e^x[c] / Σk e^x[k]. For
+// images (N, C, H, W) it works on each pixel, over the channels.
 func Softmax(x *G.Node) (*G.Node, error) {
 	return apply("Softmax", softmax[float32], softmax[float64], x)
 }
 
-// softmax: ∂y[c]/∂x[k] = y[c]·(1[c=k] - y[k]), so dx[k] = y[k]·(dy[k] - Σc dy[c]·y[c]). The Jacobian
-// is symmetric. With u for dx,
+// softmax: ∂y[c]/∂x[k] = y[c]·(1[c=k] - y[k]), so dx[k] = y[k]·(dy[k] - Σc dy[c]·y[c]). The
+// Jacobian is symmetric. With u for dx,
 //
 //	⟨u, dx⟩ = Σ u·dy·y - (Σ u·y)·(Σ dy·y)
 //	d(dy)   = y·(u - Σ u·y)
@@ -83,7 +83,7 @@ func softmaxSecond[T kernel.Float](x tensor.Shape, back func(saved [][]T, dy, dx
 	}})
 }
 
-// eachRow calls f for each place of each sample of x (N, C, …), with the index of its first channel
+// eachRow calls f for each pixel of each sample of x (N, C, …), with the index of its first channel
 // and the step to the next one.
 func eachRow(x tensor.Shape, f func(first, step int)) {
 	plane := planeOf(x)

@@ -8,23 +8,22 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Part says which images of a batch a process computes. See [Split].
+// Part is the images of a batch that a process computes. See [Split].
 type Part = kernel.Part
 
-// Peers is how a process reaches those that compute the other parts of a batch.
+// Peers connects a process with those that compute the other parts of a batch.
 type Peers = kernel.Peers
 
-// NewPart returns the part of a batch that a process computes in turns, one of peers. Peers are nil
-// if there are no others.
+// NewPart returns the part of a batch that one of the peers computes, in turns. Nil peers: the
+// process is the only one.
 func NewPart(batch, turns int, peers Peers) (*Part, error) {
 	return kernel.NewPart(batch, turns, peers)
 }
 
-// Split makes an op of this package compute a part of a batch: the op and its gradients take the
-// part's images, and the sums over the batch, such as a weight's gradient, a loss or the statistics
-// of BatchNorm, are those of the whole batch, with the same bits as in one process. Every op that a
-// loss is computed with must be split, before its first run, by the same part; its gradients are
-// split with it.
+// Split makes an op of this package, with its gradients, compute a part of a batch. Sums over the
+// batch, such as a weight's gradient, a loss or the statistics of BatchNorm, are still those of the
+// whole batch, with the same bits as in one process. Every op between the parameters and the loss
+// must be split by the same part, before its first run.
 func Split(op G.Op, p *Part) error {
 	s, ok := op.(interface{ split(*Part) error })
 	if !ok {
@@ -46,7 +45,7 @@ func (f *function[T]) split(p *Part) error {
 	return nil
 }
 
-// splits returns the split of a rule whose kernel takes a part.
+// splits adapts a kernel's Split, which can't fail, to a rule's.
 func splits(take func(*Part)) func(*Part) error {
 	return func(p *Part) error { take(p); return nil }
 }

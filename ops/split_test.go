@@ -9,13 +9,13 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// TestSplitRefuses: BatchNorm needs the statistics of the whole batch before any image is normalised,
-// and parts of a batch are float32.
+// TestSplitRefuses: BatchNorm needs the statistics of the whole batch before any image is
+// normalised, and parts of a batch are float32.
 func TestSplitRefuses(t *testing.T) {
 	turns, err := NewPart(4, 2, nil)
 	require.NoError(t, err)
 	y := normalized(t, tensor.Float32)
-	assert.ErrorContains(t, Split(y.Op(), turns), "the batch is computed in 2 turns: want 1")
+	assert.ErrorContains(t, Split(y.Op(), turns), "batch in 2 turns, want 1")
 	whole, err := NewPart(4, 1, nil)
 	require.NoError(t, err)
 	assert.NoError(t, Split(y.Op(), whole))

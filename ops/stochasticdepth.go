@@ -9,9 +9,10 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// StochasticDepth sets each sample of a batch to 0 with probability rate and divides the others by 1-rate: put behind a residual branch
-// it trains networks of random depth (Huang et al. 2016, divided as in torchvision's "row" mode). x is (N, …). Predictions leave the op
-// out of the graph.
+// StochasticDepth sets each sample of a batch to 0 with probability rate and divides the others by
+// 1-rate. After a residual branch it trains networks of random depth (Huang et al. 2016; the
+// division is that of torchvision's "row" mode). x is (N, …). A graph for prediction leaves the op
+// out.
 func StochasticDepth(x *G.Node, rate float64, rng *RNG) (*G.Node, error) {
 	key, err := rngKey("StochasticDepth", rng)
 	if err != nil {

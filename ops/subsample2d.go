@@ -10,9 +10,10 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Subsample2D is the trainable pooling of LeCun et al. 1998 (layers S2 and S4), without the squashing function that follows it there: the
-// sum of each window times a coefficient plus a bias, one of each for a channel. x is (N, C, H, W), coefficient and bias are (C), the
-// result (N, C, OH, OW). The windows are plain ones: of p only Kernel, Stride and Pad may be set.
+// Subsample2D is the trainable pooling of LeCun et al. 1998 (layers S2 and S4), without the
+// activation that follows it there: the sum of each window times the channel's coefficient plus its
+// bias. x is (N, C, H, W), coefficient and bias are (C), the result is (N, C, OH, OW). Only Kernel,
+// Stride and Pad of p may be set.
 func Subsample2D(x, coefficient, bias *G.Node, p Pool) (*G.Node, error) {
 	p = p.withDefaults()
 	return apply("Subsample2D", subsample2D[float32](p), subsample2D[float64](p), x, coefficient, bias)
@@ -20,15 +21,16 @@ func Subsample2D(x, coefficient, bias *G.Node, p Pool) (*G.Node, error) {
 
 // subsample2D: y[n,c,i,j] = a[c]·s[n,c,i,j] + b[c] with s the sum of x over the window, so
 //
-//	dx[n,c,h]  = a[c] · Σ dy over the windows that see h
+//	dx[n,c,h]  = a[c] · Σ dy over the windows that contain h
 //	da[c]      = Σ(n,i,j) dy[n,c,i,j] · s[n,c,i,j]
 //	db[c]      = Σ(n,i,j) dy[n,c,i,j]
 //
-// Without b, ⟨dy, y⟩ is linear in each of x, a and dy: these gradients are a [form]'s.
+// Without b, ⟨dy, y⟩ is linear in each of x, a and dy: a [form], which gives the gradients'
+// gradients.
 func subsample2D[T kernel.Float](p Pool) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		if plain := (Pool{Kernel: p.Kernel, Stride: p.Stride, Pad: p.Pad}).withDefaults(); p != plain {
-			return rule[T]{}, fmt.Errorf("windows are %v: want plain ones, %v", p, plain)
+			return rule[T]{}, fmt.Errorf("windows: got %v, want only kernel, stride and pad: %v", p, plain)
 		}
 		shape, err := poolShape(in[0], p)
 		if err != nil {
@@ -36,12 +38,15 @@ func subsample2D[T kernel.Float](p Pool) builder[T] {
 		}
 		for i, name := range []string{"coefficient", "bias"} {
 			if s := in[1+i]; s.Dims() != 1 || s[0] != shape.Channels {
-				return rule[T]{}, fmt.Errorf("%s has shape %v: want (%d), one for each channel", name, s, shape.Channels)
+				return rule[T]{}, fmt.Errorf(
+					"%s has shape %v: want (%d), one for each channel", name, s, shape.Channels,
+				)
 			}
 		}
 		k := sync.OnceValue(func() *kernel.Subsample[T] { return kernel.NewSubsample[T](shape) })
 		zero := make([]T, shape.Channels)
-		f := form[T]{name: "Subsample2D", slots: []tensor.Shape{in[0], in[1], pooled(shape)}, partials: []partial[T]{ // Σ dy·a·s
+		slots := []tensor.Shape{in[0], in[1], pooled(shape)}
+		f := form[T]{name: "Subsample2D", slots: slots, partials: []partial[T]{ // Σ dy·a·s
 			func(in, _ [][]T, dx []T) error { k().BackwardData(in[1], in[2], dx); return nil },
 			func(in, _ [][]T, da []T) error { k().BackwardCoefficient(in[0], in[2], da); return nil },
 			func(in, _ [][]T, y []T) error { k().Forward(in[0], in[1], zero, y); return nil },
@@ -58,8 +63,11 @@ func subsample2D[T kernel.Float](p Pool) builder[T] {
 					second: f.second(0, 2, 1),
 				},
 				{
-					reads:  []operand{0},
-					apply:  func(saved [][]T, dy, da []T) error { k().BackwardCoefficient(saved[0], dy, da); return nil },
+					reads: []operand{0},
+					apply: func(saved [][]T, dy, da []T) error {
+						k().BackwardCoefficient(saved[0], dy, da)
+						return nil
+					},
 					second: f.second(1, 2, 0),
 				},
 				{

@@ -9,9 +9,9 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Take gives the slices of x (N, …) at the listed indices of an axis, in their order. An index may be
-// listed several times. Axis 1 is the channels. Cropping, reversing, repeating the border and every
-// second row are such lists.
+// Take returns the slices of x (N, …) at the listed indices of an axis, in that order. An index may
+// be listed several times. Axis 1 is the channels. It can crop, reverse, repeat the border, or take
+// every second row.
 func Take(x *G.Node, axis int, indices []int) (*G.Node, error) {
 	return apply("Take", take[float32](axis, indices), take[float64](axis, indices), x)
 }
@@ -21,7 +21,10 @@ func take[T kernel.Float](axis int, indices []int) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		x := in[0]
 		if axis < 1 || axis >= x.Dims() || x.TotalSize() == 0 || len(indices) == 0 {
-			return rule[T]{}, fmt.Errorf("input has shape %v, axis is %d, %d indices: want an axis from 1 to %d and an index", x, axis, len(indices), x.Dims()-1)
+			return rule[T]{}, fmt.Errorf(
+				"input has shape %v, axis is %d, %d indices: want an axis from 1 to %d and an index",
+				x, axis, len(indices), x.Dims()-1,
+			)
 		}
 		for _, i := range indices {
 			if i < 0 || i >= x[axis] {

@@ -10,7 +10,8 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// elements gives the numbers behind a value in row-major order. It copies only when a stock op left a view (a transpose, a slice).
+// elements returns the elements of a value in row-major order. It copies only views, which
+// gorgonia's own ops return (a transpose, a slice).
 func elements[T kernel.Float](v G.Value) ([]T, error) {
 	switch v := v.(type) {
 	case *tensor.Dense:

@@ -10,10 +10,10 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// WeightedCrossEntropy is the mean over the batch of -Σc t[c]·log softmax(x)[c], a scalar, for targets (N, classes) of
-// any weights: numbers of at least 0, which need not sum to 1. A distribution times the weights of the
-// classes makes rare classes count as much as others. [SoftmaxCrossEntropy] is for targets without
-// weights. The target has no gradient.
+// WeightedCrossEntropy is the mean over the batch of -Σc t[c]·log softmax(x)[c], a scalar, for
+// targets (N, classes) of numbers of at least 0 that needn't sum to 1: a distribution times the
+// weights of the classes, for example, so that rare classes count as much as others. The target has
+// no gradient. [SoftmaxCrossEntropy] is for targets without weights.
 func WeightedCrossEntropy(x, target *G.Node) (*G.Node, error) {
 	return apply("WeightedCrossEntropy", weightedCrossEntropy[float32], weightedCrossEntropy[float64], x, target)
 }
@@ -23,14 +23,14 @@ func WeightedCrossEntropy(x, target *G.Node) (*G.Node, error) {
 //
 //	∂L/∂x[c] = (s·p[c] - t[c]) / N        ∂²L/∂x[c]∂x[k] = s·p[c]·(1[c=k] - p[k]) / N
 //
-// The forward pass leaves p, s·p, s and the target behind for both, which come after x too.
+// The forward pass stores p, s·p, s and the target for both, which also come after x.
 func weightedCrossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	x, t := in[0], in[1]
 	if x.Dims() != 2 || x.TotalSize() == 0 {
 		return rule[T]{}, fmt.Errorf("logits have shape %v: want (N, classes)", x)
 	}
 	if !t.Eq(x) {
-		return rule[T]{}, fmt.Errorf("target has shape %v: want %v, weights of the classes a row", t, x)
+		return rule[T]{}, fmt.Errorf("target has shape %v: want %v, the classes' weights in each row", t, x)
 	}
 	n, classes := x[0], x[1]
 	w := sync.OnceValue(func() *weightedSoftmax[T] {
@@ -75,10 +75,10 @@ func weightedCrossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	}, nil
 }
 
-// weightedSoftmax is what the forward pass leaves behind.
+// weightedSoftmax is what the forward pass stores.
 type weightedSoftmax[T kernel.Float] struct{ p, scaled, target, sums []T }
 
-// weigh copies the target and sums its rows. It refuses weights that are negative or aren't finite.
+// weigh copies the target and sums its rows. It refuses weights that are negative or not finite.
 func (w *weightedSoftmax[T]) weigh(target []T, classes int) error {
 	for row := range w.sums {
 		sum := 0.0

@@ -15,16 +15,16 @@ type Pair = [2]int
 // Conv is how a convolution's kernel moves over the input. The zero value is stride 1, no padding,
 // no dilation, one group.
 //
-// Padding that differs by side adds to Pad. ONNX's pads top, left, bottom, right are PadBegin {top,
-// left} and PadEnd {bottom, right}; of its automatic padding of n rows in all, SAME_UPPER is Pad
-// n/2 and PadEnd n%2, SAME_LOWER is Pad n/2 and PadBegin n%2.
+// PadBegin and PadEnd add to Pad where padding differs by side. ONNX's pads top, left, bottom,
+// right are PadBegin {top, left} and PadEnd {bottom, right}. For its automatic padding of n rows in
+// total, SAME_UPPER is Pad n/2 and PadEnd n%2, SAME_LOWER is Pad n/2 and PadBegin n%2.
 type Conv struct {
 	Stride   Pair // 0 is 1
 	Pad      Pair // rows of zeros above and below, columns of zeros left and right
 	PadBegin Pair // further rows above, further columns left
 	PadEnd   Pair // further rows below, further columns right
 	Dilation Pair // distance of the kernel's taps; 0 is 1
-	Groups   int  // input and output channels are split into this many independent convolutions; 0 is 1
+	Groups   int  // number of independent convolutions the channels are split into; 0 is 1
 }
 
 func (c Conv) withDefaults() Conv {
@@ -35,7 +35,7 @@ func (c Conv) withDefaults() Conv {
 	return c
 }
 
-// OutputSize is the height and width of the result for an input and a kernel of the given sizes;
+// OutputSize returns the height and width of the result for an input and a kernel of the given sizes;
 // see [OutputSize].
 func (c Conv) OutputSize(size, kernel Pair) (Pair, error) {
 	return outputPlane(c.withDefaults().axes(size, kernel))
@@ -68,12 +68,12 @@ type Pool struct {
 	Dilation Pair // distance of the window's elements; 0 is 1
 
 	// Ceil rounds the number of windows up: a last window may reach beyond the padding, if it
-	// begins in the input or in the padding before it (ceil_mode of PyTorch and ONNX). What lies
-	// beyond the padding is never counted in an average.
+	// begins in the input or in the padding before it (ceil_mode of PyTorch and ONNX). Elements
+	// beyond the padding never count in an average.
 	Ceil bool
 
 	// ExcludePad divides an average by the number of the window's elements that lie in the input
-	// (count_include_pad = false of PyTorch and ONNX). Other poolings have no use for it.
+	// (count_include_pad = false of PyTorch and ONNX). Other poolings ignore it.
 	ExcludePad bool
 }
 
@@ -82,8 +82,8 @@ func (p Pool) withDefaults() Pool {
 	return p
 }
 
-// OutputSize is the height and width of the result for an input of the given size; see
-// [OutputSize]. It is an error if a window would see nothing but padding.
+// OutputSize returns the height and width of the result for an input of the given size; see
+// [OutputSize]. A window that contains only padding is an error.
 func (p Pool) OutputSize(size Pair) (Pair, error) {
 	p = p.withDefaults()
 	axes := p.axes(size)
@@ -152,20 +152,23 @@ func orElse(p, fallback Pair) Pair {
 	return p
 }
 
-// OutputSize is the number of places a window has along one axis: floor((size + 2·pad -
-// dilation·(kernel-1) - 1) / stride) + 1. It is an error if the window doesn't fit once.
+// OutputSize returns the number of windows along one axis,
+//
+//	⌊(size + 2·pad - dilation·(kernel-1) - 1) / stride⌋ + 1
+//
+// No window at all is an error.
 func OutputSize(size, kernel, stride, pad, dilation int) (int, error) {
 	return axis{size, kernel, stride, dilation, padding{both: pad}, false}.windows()
 }
 
-// axis is how windows lie along one axis of an input.
+// axis is the geometry of windows along one axis of an input.
 type axis struct {
 	size, kernel, stride, dilation int
 	pad                            padding
 	ceil                           bool
 }
 
-// padding is what stands before and after an axis: both on both sides, and more on each.
+// padding is the padding of an axis: both is added on both sides, begin and end on one.
 type padding struct{ both, begin, end int }
 
 func (p padding) before() int { return p.both + p.begin }
@@ -180,14 +183,16 @@ func (p padding) String() string {
 
 func (a axis) extent() int { return a.dilation*(a.kernel-1) + 1 }
 
-// windows is how many windows there are; see [OutputSize] and [Pool].
+// windows returns the number of windows; see [OutputSize] and [Pool].
 func (a axis) windows() (int, error) {
 	if err := a.check(); err != nil {
 		return 0, err
 	}
 	free := a.size + a.pad.before() + a.pad.after() - a.extent()
 	if free < 0 && !(a.ceil && free > -a.stride) {
-		return 0, fmt.Errorf("a window of %d doesn't fit an input of %d padded to %d", a.extent(), a.size, free+a.extent())
+		return 0, fmt.Errorf(
+			"a window of %d doesn't fit an input of %d padded to %d", a.extent(), a.size, free+a.extent(),
+		)
 	}
 	last := free / a.stride
 	if a.ceil && free > 0 && free%a.stride > 0 && last < (a.size+a.pad.before()-1)/a.stride {
@@ -198,32 +203,41 @@ func (a axis) windows() (int, error) {
 
 func (a axis) check() error {
 	if a.kernel < 1 || a.stride < 1 || a.dilation < 1 || min(a.pad.both, a.pad.begin, a.pad.end) < 0 {
-		return fmt.Errorf("kernel %d, stride %d, dilation %d, pad %v: want kernel, stride and dilation of at least 1, pad of at least 0",
-			a.kernel, a.stride, a.dilation, a.pad)
+		return fmt.Errorf(
+			"kernel %d, stride %d, dilation %d, pad %v: want kernel, stride and dilation of at least 1, pad of at least 0",
+			a.kernel, a.stride, a.dilation, a.pad,
+		)
 	}
 	most := (math.MaxInt - a.size) / 2 // so that the padded size fits an int
-	if a.size < 0 || a.pad.both > most || max(a.pad.begin, a.pad.end) > most-a.pad.both || a.kernel-1 > (math.MaxInt-1)/a.dilation {
-		return fmt.Errorf("size %d, kernel %d, dilation %d, pad %v: want sizes that can be", a.size, a.kernel, a.dilation, a.pad)
+	tooMuch := a.pad.both > most || max(a.pad.begin, a.pad.end) > most-a.pad.both
+	if a.size < 0 || tooMuch || a.kernel-1 > (math.MaxInt-1)/a.dilation {
+		return fmt.Errorf(
+			"size %d, kernel %d, dilation %d, pad %v: sizes overflow int", a.size, a.kernel, a.dilation, a.pad,
+		)
 	}
 	return nil
 }
 
-// checkSeen refuses windows of which one has no element in the input. With padding below the
-// extent, a window misses the input only where its elements are further apart than the input is
-// long. Of a window that begins b elements before the input, the first element that isn't before it
-// is at -b mod dilation. Among more windows than the input has elements, either one such place lies
-// beyond the input, or the places repeat.
+// checkSeen returns an error if a window has no element in the input. With padding below the
+// extent, a window can miss the input only if its elements are further apart than the input is
+// long. For a window that begins b elements before the input, the first element that isn't before
+// the input has the index -b mod dilation. It is enough to check one window more than the input has
+// elements: by then an index lies beyond the input, or the indices repeat.
 func (a axis) checkSeen(windows int) error {
 	before, after, extent := a.pad.before(), a.pad.after(), a.extent()
 	if most := max(before, after); most > 0 && most >= extent {
-		return fmt.Errorf("pad %v isn't smaller than the kernel %s: a window would see only padding", a.pad, a.kernelString())
+		return fmt.Errorf(
+			"pad %v isn't smaller than the kernel %s: a window would see only padding", a.pad, a.kernelString(),
+		)
 	}
 	for range min(windows, a.size+1) {
 		if before <= 0 || a.size >= a.dilation {
 			break
 		}
 		if (a.dilation-before%a.dilation)%a.dilation >= a.size {
-			return fmt.Errorf("a window of dilation %d would step over an input of %d with pad %v", a.dilation, a.size, a.pad)
+			return fmt.Errorf(
+				"a window of dilation %d would step over an input of %d with pad %v", a.dilation, a.size, a.pad,
+			)
 		}
 		before -= a.stride
 	}
@@ -255,7 +269,7 @@ func checkImages(x tensor.Shape) error {
 	return nil
 }
 
-// finite says that no number is NaN or infinite.
+// finite reports whether no number is NaN or infinite.
 func finite(numbers ...float64) bool {
 	for _, v := range numbers {
 		if !xmath.IsFinite(v) {

@@ -16,19 +16,22 @@ import (
 // curvature is convgraph curvature.
 type curvature struct {
 	Params   string  `arg:"" help:"The params.safetensors of a trained model."`
-	Images   int     `default:"100" help:"Images of the batch whose loss is looked at, from the first on."`
-	Top      int     `default:"3" help:"Eigenvalues to find."`
-	Steps    int     `default:"30" help:"Lanczos steps; each takes one Hessian-vector product and holds a vector of all parameters."`
-	Distance float64 `default:"1" help:"How far the picture goes to both sides of the parameters."`
-	Out      pngFile `short:"o" help:"The picture of the loss along the eigenvectors. Without it none is made." placeholder:"PNG"`
-	JSON     bool    `name:"json" help:"The figures as JSON."`
+	Images   int     `default:"100" help:"Number of images, the first ones of the set."`
+	Top      int     `default:"3" help:"Number of eigenvalues."`
+	Steps    int     `default:"30" help:"Lanczos steps; each takes a Hessian-vector product and memory of all parameters' size."`
+	Distance float64 `default:"1" help:"Range of the picture, to both sides of the parameters."`
+	Out      pngFile `short:"o" help:"Draw the loss along the eigenvectors." placeholder:"PNG"`
+	JSON     bool    `name:"json" help:"Print the figures as JSON."`
 
 	evaluated `embed:""`
 }
 
 // Help is the longer help.
 func (curvature) Help() string {
-	return `The largest eigenvalues of the Hessian: how sharply the loss of a batch bends around the parameters, and along which directions. They are found by Lanczos' method on products of the Hessian with vectors; the Hessian itself is never made. A bound says how far the next eigenvalue of the Hessian may be from a figure. The loss is that of prediction: without dropout, with the running statistics.`
+	return "Finds the largest eigenvalues of the Hessian of a batch's loss, its curvature along the eigenvectors, " +
+		"by Lanczos' method on Hessian-vector products; the Hessian itself is never computed. " +
+		"The bound is the largest distance from a figure to the nearest eigenvalue. " +
+		"The loss is that of prediction: without dropout, with the running statistics."
 }
 
 // curvatureReport is what curvature -json prints.
@@ -45,7 +48,7 @@ type curvatureFigure struct {
 	Losses []float64 `json:"losses"` // along the eigenvector, at the distances
 }
 
-// points is how many points the picture has on each side.
+// points is the number of points on each side of the picture.
 const points = 20
 
 func (c *curvature) check() error {
@@ -60,7 +63,7 @@ func (c *curvature) check() error {
 	return nil
 }
 
-// Run finds the eigenvalues, and draws.
+// Run finds the eigenvalues and draws the picture.
 func (c *curvature) Run(stdout io.Writer) error {
 	if err := c.check(); err != nil {
 		return err
@@ -119,7 +122,8 @@ func (c *curvature) measure(m *graph.Model, set dataset.Dataset) (*curvatureRepo
 }
 
 func (r *curvatureReport) picture(name string) viz.LossLines {
-	lines := viz.LossLines{Title: fmt.Sprintf("%s: loss along the directions of largest curvature", name), Distances: r.Distances}
+	title := fmt.Sprintf("%s: loss along the directions of largest curvature", name)
+	lines := viz.LossLines{Title: title, Distances: r.Distances}
 	for _, e := range r.Eigenvalues {
 		lines.Lines = append(lines.Lines, viz.LossLine{Name: fmt.Sprintf("curvature %.4g", e.Value), Losses: e.Losses})
 	}

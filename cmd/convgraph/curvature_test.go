@@ -21,7 +21,8 @@ func TestCurvature(t *testing.T) {
 	assert.FileExists(t, picture)
 
 	var r curvatureReport
-	require.NoError(t, json.Unmarshal([]byte(succeed(t, "curvature", params, "-images", "20", "-top", "2", "-steps", "12", "-json")), &r))
+	said = succeed(t, "curvature", params, "-images", "20", "-top", "2", "-steps", "12", "-json")
+	require.NoError(t, json.Unmarshal([]byte(said), &r))
 	require.Len(t, r.Eigenvalues, 2)
 	assert.Greater(t, r.Eigenvalues[0].Value, r.Eigenvalues[1].Value)
 	for _, e := range r.Eigenvalues {

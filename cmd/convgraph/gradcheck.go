@@ -16,12 +16,12 @@ import (
 
 // gradCheck is convgraph gradcheck.
 type gradCheck struct {
-	Model      string `arg:"" help:"A built-in's name, the path of a JSON spec, a params.safetensors, or all for every built-in: ${models}."`
-	Batch      int    `default:"0" help:"Images in the batch that is differentiated; 0 is 1, or 2 with BatchNorm: normalising few values bends the loss too sharply to be measured."`
-	Seed       uint64 `default:"0" help:"Seed of the parameters, the images and the directions."`
-	Directions int    `default:"-1" help:"Random directions per parameter, instead of every element; 0 is every element, -1 is what suits the model's size."`
+	Model      string `arg:"" help:"Name of a built-in model, JSON spec, params.safetensors, or all for every built-in: ${models}."`
+	Batch      int    `default:"0" help:"Images in the batch; 0 is 1, or 2 with BatchNorm (fewer values make the loss too curved)."`
+	Seed       uint64 `default:"0" help:"Seed of the parameters, images and directions."`
+	Directions int    `default:"-1" help:"Random directions per parameter; 0 checks every element, -1 chooses by the model's size."`
 	Second     bool   `help:"Check second derivatives: Hessian-vector products against differences of gradients."`
-	JSON       bool   `name:"json" help:"The reports as JSON."`
+	JSON       bool   `name:"json" help:"Print the reports as JSON."`
 }
 
 // fullParameters is the size up to which every element is checked.
@@ -29,11 +29,11 @@ const (
 	fullParameters    = 5_000
 	defaultDirections = 8
 	manyParameters    = 30 // weights and biases of all layers
-	smallSide         = 33 // of the images of built-ins that take any size, where it is enough
-	thinning          = 8  // of their filters one stays
+	smallSide         = 33 // side of the images of built-ins that take any size, where it is enough
+	thinning          = 8  // factor by which their filters are reduced
 )
 
-// Run checks and prints; a wrong gradient is an error.
+// Run checks the models and prints the reports. It returns an error if a gradient is wrong.
 func (c *gradCheck) Run(stdout io.Writer) error {
 	names := []string{c.Model}
 	if c.Model == "all" {
@@ -81,7 +81,7 @@ func (c *gradCheck) check(name string) (*gradcheck.Report, error) {
 	return f.Check(c.options(m, len(f.Inputs)))
 }
 
-// batch is the number of images that is asked for, or that suits the model.
+// batch returns the number of images.
 func (c *gradCheck) batch(m *graph.Model) int {
 	if c.Batch == 0 && slices.ContainsFunc(m.Nodes(), normalises) {
 		return 2
@@ -119,7 +119,7 @@ func (c *gradCheck) checkSecond(m *graph.Model, batch int) (*gradcheck.Report, e
 	return f.Check(c.options(m, len(f.Inputs)))
 }
 
-// model is the named one in float64; of the built-ins with more parameters than anybody wants to wait for, a small relative.
+// model returns the named model in float64. Large built-ins are replaced by small relatives.
 func (c *gradCheck) model(name string) (*graph.Model, error) {
 	options := []graph.Option{graph.WithDtype(tensor.Float64), graph.WithSeed(c.Seed)}
 	switch name {
@@ -144,8 +144,8 @@ func (c *gradCheck) model(name string) (*graph.Model, error) {
 	return m, err
 }
 
-// scatter moves parameters that start as a constant a little apart. Biases of 0 behind rectifiers
-// that are all off put the next rectifier at exactly 0, its kink.
+// scatter adds a little noise to parameters that start as a constant. With biases of 0, a rectifier
+// whose inputs are all 0 would be exactly at its kink.
 func (c *gradCheck) scatter(m *graph.Model) {
 	r := rand.New(rand.NewPCG(c.Seed, 1))
 	for _, p := range m.Params() {
@@ -159,8 +159,8 @@ func (c *gradCheck) scatter(m *graph.Model) {
 	}
 }
 
-// relative is a thinned built-in for the smallest images at which every BatchNorm has a variance, even
-// in a batch of one.
+// relative returns a thinned built-in for the smallest images at which every BatchNorm has a
+// variance, even in a batch of one.
 func relative(name string, options ...graph.Option) (*graph.Model, error) {
 	for side := smallSide; ; side += smallSide - 1 {
 		spec, err := models.Build(name, models.Options{Size: side, Classes: 10})
@@ -174,12 +174,12 @@ func relative(name string, options ...graph.Option) (*graph.Model, error) {
 	}
 }
 
-// lacksVariance says whether a node normalises one value for each channel of an image.
+// lacksVariance reports whether a node normalises only one value for each channel of an image.
 func lacksVariance(n *graph.Node) bool {
 	return normalises(n) && n.Shape.TotalSize() == n.Shape[0]
 }
 
-// thinned is a convolutional network with an eighth of its filters, whose layers and branches are the same.
+// thinned returns a network with the same layers and branches, but an eighth of the filters.
 func thinned(spec *graph.Spec) *graph.Spec {
 	thin := *spec
 	thin.Layers = nil
@@ -206,8 +206,8 @@ func thinned(spec *graph.Spec) *graph.Spec {
 	return &thin
 }
 
-// options are what suits the model's size: every element of a small one, less of each parameter where there
-// are many.
+// options suit the model's size: every element of a small model, fewer comparisons for each
+// parameter if there are many.
 func (c *gradCheck) options(m *graph.Model, parameters int) gradcheck.Options {
 	o := gradcheck.Options{Directions: c.Directions, Seed: c.Seed}
 	switch {
@@ -235,7 +235,7 @@ func (c *gradCheck) fill(x, t *tensor.Dense, batch int) {
 	}
 }
 
-// function is the loss of a step as gradcheck wants it. The step's number stays the same, and with it what dropout drops.
+// function is the loss of a step. The step's number is constant, so dropout drops the same values.
 func function(m *graph.Model, step *graph.Step) gradcheck.Func {
 	f := gradcheck.Func{Loss: func() (float64, error) { return step.Run(0) }}
 	for _, p := range m.Params() {

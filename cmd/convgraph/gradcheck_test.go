@@ -13,11 +13,11 @@ import (
 	"convgraph/models"
 )
 
-// TestGradcheckOfBranches checks built-in networks with branches and BatchNorm: relatives with an eighth of
-// their filters. Running statistics have no gradients.
+// TestGradcheckOfBranches checks small relatives of built-in networks with branches and BatchNorm.
+// Running statistics have no gradients.
 func TestGradcheckOfBranches(t *testing.T) {
 	if testutil.RaceEnabled {
-		t.Skip("arithmetic in float64, which the detector makes many times as slow; package models is left out for the same reason")
+		t.Skip("float64 arithmetic is too slow with the race detector, which leaves out package models, too")
 	}
 	for _, name := range []string{"resnet20", "squeezenet1_1"} {
 		said := succeed(t, "gradcheck", name)
@@ -31,7 +31,7 @@ func TestGradcheckOfBranches(t *testing.T) {
 // TestGradcheckOfSecondDerivatives checks Hessian-vector products of small built-in networks.
 func TestGradcheckOfSecondDerivatives(t *testing.T) {
 	if testutil.RaceEnabled {
-		t.Skip("arithmetic in float64, which the detector makes many times as slow")
+		t.Skip("float64 arithmetic is too slow with the race detector")
 	}
 	said := succeed(t, "gradcheck", "-second", "-directions", "1", "simpleconvnet")
 	assert.Contains(t, said, "second derivatives in the other order: ")
@@ -49,8 +49,8 @@ func TestGradcheckTakesEveryBuiltIn(t *testing.T) {
 	}
 }
 
-// TestGradcheckOfTiedWindows: filters of zeros make every window of the pooling tie. Reverse mode's
-// gradients equal PyTorch's there, so none may be called wrong.
+// TestGradcheckOfTiedWindows: with filters of zeros, all values of each pooling window are equal.
+// Reverse mode's gradients equal PyTorch's there, so none may be reported as wrong.
 func TestGradcheckOfTiedWindows(t *testing.T) {
 	spec := filepath.Join(t.TempDir(), "ties.json")
 	require.NoError(t, os.WriteFile(spec, []byte(`{"name": "ties", "input": [1, 8, 8], "layers": [

@@ -25,9 +25,9 @@
 // that doesn't reach the kink, it compares the element as usual and the report counts it as
 // retried. If the element is at the kink, its gradient must lie between the one-sided derivatives,
 // and the report counts it as a kink. More than a tenth of kinks in one input is an error, because
-// such a report shows too little. The projected mode takes the next element or direction in place of
-// one at a kink; it is an error if it finds fewer comparisons away from kinks than directions were
-// asked for.
+// such a report shows too little. The projected mode takes the next element or direction in place
+// of one at a kink; it is an error if it finds fewer comparisons away from kinks than directions
+// were asked for.
 //
 // Where several kinks meet, the one-sided derivatives don't bound a valid gradient. Let u be the
 // gradients that arrive at the windows w of a max pooling whose elements k tie, and d the elements'

@@ -20,7 +20,8 @@ type Report struct {
 	Evaluations int           `json:"evaluations"` // of the loss
 	Inputs      []InputReport `json:"inputs"`
 
-	// Asymmetry of second derivatives is |u'·H·v - v'·H·u| relative to |u|·|H·v|; nil of first ones.
+	// Asymmetry of second derivatives is |u'·H·v - v'·H·u| relative to |u|·|H·v|; nil of first
+	// ones.
 	Asymmetry *float64 `json:"asymmetry,omitempty"`
 }
 

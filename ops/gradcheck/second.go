@@ -20,8 +20,8 @@ type SecondFunc struct {
 	Inputs []Input
 	// Gradients are those of [Func].
 	Gradients func() ([]*tensor.Dense, error)
-	// Product returns the function's Hessian at the inputs' current values times a vector, which has
-	// one part for each input, of its shape: ∂⟨g, v⟩/∂x of the gradients g.
+	// Product returns the function's Hessian at the inputs' current values times a vector, which
+	// has one part for each input, of its shape: ∂⟨g, v⟩/∂x of the gradients g.
 	Product func(v []*tensor.Dense) ([]*tensor.Dense, error)
 }
 
@@ -31,10 +31,10 @@ const (
 	symmetryTolerance32 = 1e-4
 )
 
-// Check compares H·v, of a random vector v and the function's Hessian H, with central differences of
-// ⟨g, v⟩, where g is the gradients: the derivative of ⟨g, v⟩ is H·v. It also compares u'·H·v with
-// v'·H·u of a second random vector u, because H is symmetric. The report is that of [Func.Check],
-// with ⟨g, v⟩ as the loss.
+// Check compares H·v, of a random vector v and the function's Hessian H, with central differences
+// of ⟨g, v⟩, where g is the gradients: the derivative of ⟨g, v⟩ is H·v. It also compares u'·H·v
+// with v'·H·u of a second random vector u, because H is symmetric. The report is that of
+// [Func.Check], with ⟨g, v⟩ as the loss.
 func (f SecondFunc) Check(o Options) (*Report, error) {
 	r, err := f.check(o)
 	if err != nil {
