@@ -40,7 +40,7 @@ export function showHelp(root, network) {
     item.append(element("strong", "", what), document.createTextNode(` ${how}`));
     list.append(item);
   }
-  const note = "All greys are honest: each legend says what its black and its white stand for; where a scale has both signs, 0 is mid grey.";
+  const note = "Each legend gives the values of black and white. Where a scale has both signs, 0 is mid grey.";
   root.replaceChildren(element("h2", "", "How to look"), list, element("p", "small soft", note));
 }
 
@@ -96,7 +96,7 @@ function convolution(e, c, sourceScale) {
   const body = element("div", "why-body");
   const draw = () => {
     const parts = [element("p", "sentence", e.kind === "resize" ? "Each cell of the window counts by its distance. Input times weight, pair by pair:"
-      : "The filter lies on the window. Input times weight, pair by pair:")];
+      : "Input times weight, pair by pair:")];
     if (many && c.taps.length > 0) parts.push(tapChooser(c, (i) => { shownTap = i; draw(); }));
     const total = sums([
       ...(many ? [["of this map", c.taps[shownTap]?.subtotal, "subtotal"]] : []),
@@ -208,7 +208,7 @@ function agreement(e, total, what = "the sum") {
 function pooling(e, p, scale) {
   const body = element("div", "why-body");
   const sentence = {
-    max: "Of the window’s values the largest goes on:", mean: "The mean of the window’s values goes on:",
+    max: "The window’s largest value passes:", mean: "The window’s mean passes:",
     lp: "The values’ magnitudes to a power, summed, and the root of the sum:",
     subsample: "The window’s sum, times the map’s coefficient, plus its bias:",
   }[p.how];
@@ -250,7 +250,7 @@ const sameCell = (a, b) => a.map === b.map && a.row === b.row && a.column === b.
 const place = (c) => `map ${c.map}, row ${c.row}, column ${c.column}`;
 
 const joins = {
-  sum: ["+", "The values at the same place are added:"], difference: ["−", "The second value is subtracted from the first:"],
+  sum: ["+", "The values at the same position are added:"], difference: ["−", "The second value is subtracted from the first:"],
   product: ["×", "The values are multiplied:"], quotient: ["÷", "The first value is divided by the second:"],
   maximum: ["or", "The larger of the values passes:"], minimum: ["or", "The smaller of the values passes:"],
 };
@@ -307,7 +307,7 @@ function normalization(e, n) {
   const more = n.more.count > 0 ? [[`squares of ${n.more.count} more maps`, n.more.sum, "more"]] : [];
   const power = `b^${exact(n.beta)}`;
   body.append(
-    element("p", "sentence", "The value’s own map and its neighbours, at the same place:"), table,
+    element("p", "sentence", "The value’s own map and its neighbours, at the same position:"), table,
     sums([
       ...more, ["sum of squares (s)", n.sum, "sum"], [`b = ${exact(n.k)} + ${exact(n.alpha)} · s`, n.base, "base"], [power, n.divisor, "divisor"],
       ["in (x)", n.in, "in"], [`output: x / ${power}`, n.total, "total", e.value],
@@ -355,7 +355,7 @@ function affine(e, a, network) {
     table.append(row);
   }
   body.append(
-    element("p", "sentence", "Every value before it counts through a weight of its own. The largest products:"), table,
+    element("p", "sentence", "Each input is multiplied by its own weight. The largest products:"), table,
     sums([
       [`${a.more.count} others together`, a.more.sum, "more"], ["sum of all products", a.sum, "sum"], ...bias(a), output(e, a),
     ]),
@@ -380,7 +380,7 @@ function softmax(e, s) {
     : [["probability", e.value, "total"]];
   const more = s.more > 0 ? [element("p", "small soft", `and ${s.more} more classes`)] : [];
   body.append(
-    element("p", "sentence", "The exponential of each score (less the largest, so that none grows too big), divided by the sum of all:"),
+    element("p", "sentence", "The exponential of each score (less the largest score, so that none overflows), divided by the sum of all:"),
     table, ...more,
     sums([["exponential", asked.exponential, "exponential"], ["sum of all exponentials", s.sum, "sum"], ...result]),
   );

@@ -302,10 +302,10 @@ function writeTitles() {
   byId("tools").hidden = !network.digits;
   if (network.pictures) {
     for (const id of ["drop", "pad-help"]) byId(id).hidden = true;
-    byId("lede").textContent = `It takes no pictures (${network.pictures}); here is what it makes of zeros. Point at any number to see what it was made of.`;
+    byId("lede").textContent = `It takes no pictures (${network.pictures}); here are its values for zeros. Point at any number to see how it was computed.`;
   } else if (!network.digits) {
     byId("lede").textContent =
-      "Take a sample picture, or choose one of your own. The network computes every number on this page from it. Point at any of them to see what it was made of.";
+      "Take a sample picture, or choose one of your own. The network computes every number on this page from it. Point at any of them to see how it was computed.";
     byId("pad-title").textContent = "The picture";
     byId("pad-hint").textContent = "drop a picture here";
     byId("verdict-words").textContent = network.probabilities ? "It sees" : "It gives";

@@ -125,7 +125,7 @@ export class LayerView {
   setFilters(f) {
     if (f.maps !== 1 && f.maps !== 3) return; // no picture has other channels
     this.filters = f;
-    this.sentence.textContent = `${sentenceOf(this.layer)} ${filterSentence}`;
+    this.sentence.textContent = `${sentenceOf(this.layer)} ${filterSentence(f.maps === 3)}`;
     const scale = signedScale(f.weights);
     stack(this.filterMaps, f.weights, f.count, f.height, f.width, scale, f.maps === 3 ? colourPixels : pixels);
     if (!this.filterLegend) {

@@ -13,22 +13,22 @@ const titles = {
 };
 
 const sentences = {
-  conv2d: "Each filter slides over its input. Where it lies, inputs and weights are multiplied pair by pair and summed, and the bias is added: " +
+  conv2d: "Each filter slides over its input. At each position inputs and weights are multiplied pair by pair and summed, and the bias is added: " +
     "that is one cell of the filter’s map.",
-  relu: "What is above 0 passes as it is; everything else becomes 0.",
+  relu: "Values above 0 pass unchanged; all others become 0.",
   sigmoid: "Every value is squeezed between 0 and 1, smoothly.",
   tanh: "Every value is squeezed between two bounds, smoothly, and 0 stays 0.",
   max_pool: "Each window keeps only its largest value. The maps shrink, and a small shift of the picture changes little.",
   avg_pool: "Each window becomes its mean. The maps shrink, and a small shift of the picture changes little.",
-  subsample: "Each window’s sum is multiplied by a coefficient, and a bias is added; both are learned, one of each for a map.",
-  affine: "Every unit reads all values before it, each through a weight of its own, and sums them up with its bias.",
+  subsample: "Each window’s sum is multiplied by a coefficient, and a bias is added; both are learned, one of each per map.",
+  affine: "Every unit multiplies each input by its own weight, and adds the products and its bias.",
   softmax: "Scores become probabilities: the exponential of each, divided by the sum of all.",
   dropout: "Training drops values here at random; prediction lets them pass.",
   lrn: "Each value is divided by a power of the sum of squares of its neighbours, the values at the same position of neighbouring maps: " +
     "where many filters answer, each counts for less.",
   normalize: "The training set’s mean is subtracted and the result divided by its std.",
   flatten: "The maps are laid out in one row, number after number.",
-  prelu: "What is above 0 passes as it is; everything else is multiplied by a learned slope.",
+  prelu: "Values above 0 pass unchanged; all others are multiplied by a learned slope.",
   batch_norm: "Each map less its mean, divided by its std, as training measured them; then times a learned weight, plus a learned bias.",
   group_norm: "Each map less the mean of its group of maps, divided by their std, both of this picture; then times a learned weight, plus a learned bias.",
   layer_norm: "Each value less the mean of all maps at its position, divided by their std; then times a learned weight, plus a learned bias.",
@@ -66,8 +66,8 @@ export function sentenceOf(layer) {
 }
 
 const inputSentences = {
-  digits: "Your drawing as MNIST holds its digits: fitted into 20×20 of 28×28 pixels, its centre of mass in the middle. 0 is paper, 1 is ink.",
-  any: "The middle of the picture, scaled to the network’s input. 0 is black, 1 is full.",
+  digits: "Your drawing in MNIST’s form: fitted into 20×20 of 28×28 pixels, with its center of mass in the center. 0 is paper, 1 is ink.",
+  any: "The picture, scaled to the network’s input. 0 is black, 1 is full intensity.",
 };
 
 /** A sentence about the network's input. */
@@ -76,8 +76,12 @@ export function inputSentence({ digits, mean, std }) {
   return mean || std ? `${sentence} The network reads each value less its channel’s mean, divided by its std.` : sentence;
 }
 
-export const filterSentence = "Above each map is its filter: white weights add, black ones subtract, mid grey is 0. " +
-  "Before learning they have no order; after learning they respond to edges, where brightness changes, and to blobs.";
+/** A sentence about the filters of a first layer. In colour each pixel holds the weights of red, green and blue. */
+export const filterSentence = (inColour) => "Above each map is its filter: " +
+  (inColour ? "its colours are the weights of red, green and blue, bright ones add, dark ones subtract, mid grey is 0. "
+    : "white weights add, black ones subtract, mid grey is 0. ") +
+  "Before learning filters have no order; after learning they respond to edges, " +
+  `where ${inColour ? "brightness or colour" : "brightness"} changes, and to blobs.`;
 
 /** “16 maps of 24×24”, “50 units”. */
 export function sizeText({ maps, height, width }) {

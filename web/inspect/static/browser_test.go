@@ -34,14 +34,15 @@ const (
 )
 
 // host writes the page and serves it below a path of a plain file server.
-func host(t *testing.T, snapshots []inspect.Snapshot) (address string) {
+func host(t *testing.T, snapshots []inspect.Snapshot) (address, folder string) {
 	root := t.TempDir()
-	_, err := static.Write(t.Context(), filepath.Join(root, "some", "where"), snapshots, nil)
+	folder = filepath.Join(root, "some", "where")
+	_, err := static.Write(t.Context(), folder, snapshots, nil)
 	require.NoError(t, err)
 	assert.Less(t, sizeOf(t, root), int64(mostBytes))
 	server := httptest.NewServer(http.FileServer(http.Dir(root)))
 	t.Cleanup(server.Close)
-	return server.URL + "/some/where/"
+	return server.URL + "/some/where/", folder
 }
 
 // open shows the page, and says how long its first answer took: by the clock, and in processor
@@ -54,14 +55,20 @@ func open(t *testing.T, address string) (b *browser.Tab, clock, processor time.D
 }
 
 // TestBrowserAnswersSoon counts processor time, which bounds the clock's time where no other
-// program computes.
+// program computes. A page without all its files says what is missing.
 func TestBrowserAnswersSoon(t *testing.T) {
 	snapshots, err := inspect.Default()
 	require.NoError(t, err)
-	_, clock, processor := open(t, host(t, snapshots))
+	address, folder := host(t, snapshots)
+	b, clock, processor := open(t, address)
 	t.Logf("first answer after %v, %v of processor time", clock, processor)
 	assert.Positive(t, processor)
 	assert.Less(t, processor, mostTime)
+
+	require.NoError(t, os.Remove(filepath.Join(folder, "network", "02.safetensors.gz")))
+	b.Expect("404 (Not Found)")
+	browser.Eval[bool](b, "location.reload(), true")
+	b.Wait(`document.getElementById("message").textContent === "02.safetensors.gz: 404 Not Found"`)
 }
 
 func sizeOf(t *testing.T, root string) (size int64) {
@@ -107,7 +114,8 @@ func TestBrowserAnswersLikeTheServer(t *testing.T) {
 		{"photographs", []inspect.Snapshot{{Label: "as it comes", Model: squeezeNet}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b, clock, processor := open(t, host(t, c.snapshots))
+			address, _ := host(t, c.snapshots)
+			b, clock, processor := open(t, address)
 			t.Logf("first answer after %v, %v of processor time", clock, processor)
 			page, err := inspect.New(c.snapshots, nil)
 			require.NoError(t, err)
