@@ -18,7 +18,7 @@ func elementwise(layer func(c *call) graph.ActivationFunction) func(c *call) ([]
 	}
 }
 
-// absolute is the larger of x and -x.
+// absolute is max(x, -x).
 func absolute(c *call) ([]value, error) {
 	v, err := c.lazy(0)
 	if err != nil {
@@ -33,7 +33,7 @@ func absolute(c *call) ([]value, error) {
 	}))
 }
 
-// scalarFunction is a function that has no layer by itself, but may be a part of one.
+// scalarFunction is a function without a layer of its own. It may be a part of an activation.
 func scalarFunction(name string, f func(float64) float64) func(c *call) ([]value, error) {
 	return func(c *call) ([]value, error) {
 		v, err := c.lazy(0)
@@ -71,7 +71,7 @@ func gelu(c *call) graph.ActivationFunction {
 	}
 }
 
-// selu is SELU, or gamma times an ELU where the constants are others.
+// selu is SELU, or for other constants gamma times an ELU.
 func selu(c *call) ([]value, error) {
 	const alpha, gamma = 1.67326319217681884765625, 1.05070102214813232421875
 	a, g := c.float("alpha", alpha), c.float("gamma", gamma)
@@ -133,7 +133,8 @@ func neg(c *call) ([]value, error) {
 	return one(c.im.linear(v, -1, 0))
 }
 
-// power is x^p: a square as x·x; any other only as a part of something that is spelled out.
+// power is x^p: a square as x·x, any other power only as a part of an activation or a
+// normalization.
 func power(c *call) ([]value, error) {
 	v, err := c.lazyForm(0)
 	if err != nil {
@@ -170,7 +171,7 @@ func power(c *call) ([]value, error) {
 	return one(out, err)
 }
 
-// reciprocal is 1/x, or that of a std.
+// reciprocal is 1/x, or 1/std in a normalization.
 func reciprocal(c *call) ([]value, error) {
 	v, err := c.lazyForm(0)
 	if err != nil {

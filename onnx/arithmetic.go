@@ -45,7 +45,7 @@ var pairLayers = map[sort]graph.Layer{
 	sum: graph.Add{}, difference: graph.Subtract{}, times: graph.Multiply{}, quotient: graph.Divide{}, largest: graph.Maximum{}, smallest: graph.Minimum{},
 }
 
-// arithmetic is an operator of two inputs, or of several that are taken from left to right.
+// arithmetic is an operator of two inputs, or of several evaluated from left to right.
 func arithmetic(s sort) func(c *call) ([]value, error) {
 	return func(c *call) ([]value, error) {
 		c.int("broadcast", 0)
@@ -193,7 +193,7 @@ func (im *importer) gated(x, gate value) (out value, ok bool, err error) {
 	return out, true, err
 }
 
-// gateShape is (C), or (C, 1, 1) where it is that already.
+// gateShape returns (C), or (C, 1, 1) if the value has that shape already.
 func gateShape(l layout) []int {
 	if n := l.shape.TotalSize(); l.inOrder() && l.shape.Eq(tensor.Shape{n, 1, 1}) {
 		return l.shape
@@ -261,7 +261,7 @@ func (im *importer) withConstant(s sort, v value, c *constant, swapped bool, axi
 	return im.shifted(v, shape, numbers)
 }
 
-// alignedAt puts 1s behind a constant's sizes so that they begin at an axis: how addition said it
+// alignedAt appends 1s to a constant's sizes so that they begin at an axis: the rule of addition
 // before operator set 7.
 func alignedAt(c *constant, axis int64, rank int) *constant {
 	if axis < 0 || axis >= int64(rank) || int(axis)+len(c.dims) > rank {
@@ -417,7 +417,7 @@ func (im *importer) openStep(v value) *step {
 	return &im.steps[v.source]
 }
 
-// isPerChannel says that numbers of the first shape are one for each channel of the second.
+// isPerChannel reports whether numbers of the first shape are one for each channel of the second.
 func isPerChannel(shape []int, of tensor.Shape) bool {
 	return shape[0] == of[0] && count(shape) == of[0]
 }

@@ -10,7 +10,7 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// model makes the model of the layers that the output depends on.
+// model returns the model of the layers that the output depends on.
 func (im *importer) model(file *schema.Model, input tensor.Shape, end value, options []graph.Option) (*graph.Model, error) {
 	if end.source == inputStep { // nothing is computed: one layer that moves nothing
 		if im.nothing {
@@ -45,8 +45,8 @@ func (im *importer) model(file *schema.Model, input tensor.Shape, end value, opt
 	return m, err
 }
 
-// loss is that of classes, unless the last layer says it or there are no classes: a row that holds
-// several images' answers has none.
+// loss returns the cross-entropy, unless the last layer decides the loss or the output has no
+// classes. A row with the outputs of several images has none.
 func (im *importer) loss(end value) graph.Loss {
 	several := im.whole && im.batch != 1 && len(im.picture) == 1
 	switch im.steps[end.source].layer.(type) {
@@ -106,7 +106,7 @@ func (im *importer) reached(end int) (order []int) {
 	return order
 }
 
-// A stepName is a layer's name: one that its parameters give, or the one that the model gives it.
+// A stepName is a layer's name, from its parameters or automatic.
 type stepName struct {
 	full  string
 	given bool

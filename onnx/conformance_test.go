@@ -63,7 +63,7 @@ func readTensor(t *testing.T, dir, what string, i int) *schema.Tensor {
 	return value
 }
 
-// elementwise operators do not care how their numbers are arranged.
+// elementwise is an activation.
 var elementwise = []string{"Relu", "Sigmoid", "Tanh", "Dropout"}
 
 // padRank gives the input of an elementwise test, mostly (3, 4, 5), dimensions of 1 up to those of a

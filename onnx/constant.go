@@ -9,8 +9,8 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// A constant is an array that doesn't depend on the images. It stays in the file's own bytes until
-// something reads its numbers.
+// A constant is an array that doesn't depend on the images. It stays in the file's bytes until its
+// numbers are read.
 type constant struct {
 	name   string
 	dims   []int
@@ -20,6 +20,7 @@ type constant struct {
 	filled bool           // values is one number, which every element has
 }
 
+// count returns the number of elements, or maxElements+1 if there are more.
 func (c *constant) count() int { return count(c.dims) }
 
 // count is the number of elements, or maxElements+1 for more.
@@ -36,7 +37,7 @@ func count(dims []int) int {
 
 const maxElements = 1 << 31
 
-// isFloat says that the numbers are floats.
+// isFloat reports whether the elements are floats.
 func (c *constant) isFloat() bool {
 	switch c.kind {
 	case schema.Float32, schema.Float64, schema.Float16, schema.BFloat16:
@@ -283,7 +284,7 @@ func (im *importer) spend(bytes int) error {
 	return nil
 }
 
-// broadcast is ONNX's rule: shapes are aligned at their last axes, and an axis of 1 is repeated.
+// broadcast is ONNX's rule: shapes are aligned at their last axes, and axes of size 1 are repeated.
 func broadcast(a, b []int) ([]int, error) {
 	rank := max(len(a), len(b))
 	out := make([]int, rank)
@@ -299,7 +300,7 @@ func broadcast(a, b []int) ([]int, error) {
 	return out, nil
 }
 
-// sizeFromEnd is the size of the axis that is k-th from the end; 1 where there is none.
+// sizeFromEnd returns the size of the k-th axis from the end, or 1 if there is none.
 func sizeFromEnd(dims []int, k int) int {
 	if k > len(dims) {
 		return 1
@@ -307,8 +308,8 @@ func sizeFromEnd(dims []int, k int) int {
 	return dims[len(dims)-k]
 }
 
-// broadcastIndex is the element of an array of the given shape that belongs to element i of the
-// shape it is broadcast to.
+// broadcastIndex returns the index into an array of the given shape for element i of the shape it
+// is broadcast to.
 func broadcastIndex(i int, to, dims []int) (index int) {
 	stride := 1
 	for k := 1; k <= len(to); k++ {

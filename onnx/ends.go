@@ -11,7 +11,7 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// input finds the one input that is not an initializer (older files list those as inputs too).
+// input returns the input that is not an initializer. Older files list initializers as inputs too.
 func (im *importer) input(inputs []schema.ValueInfo) (tensor.Shape, error) {
 	var found []schema.ValueInfo
 	var names []string
@@ -42,7 +42,7 @@ func (im *importer) input(inputs []schema.ValueInfo) (tensor.Shape, error) {
 	return l.shape, nil
 }
 
-// inputSizes are the input's sizes behind the batch, those that are open as the reader says them.
+// inputSizes returns the input's sizes after the batch. Open ones are the reader's.
 func (im *importer) inputSizes(v schema.ValueInfo) ([]int, error) {
 	if !v.HasShape || len(v.Shape) == 0 {
 		return nil, dimensions(v)
@@ -70,7 +70,7 @@ func (im *importer) inputSizes(v schema.ValueInfo) ([]int, error) {
 	return sizes, nil
 }
 
-// inputLayout is how the network's input is in memory.
+// inputLayout returns the memory layout of the network's input.
 func (im *importer) inputLayout(v schema.ValueInfo, sizes []int) (layout, error) {
 	im.batch = v.Shape[0].Size
 	if im.whole {
@@ -133,8 +133,8 @@ func wholeLayout(v schema.ValueInfo, sizes []int) (layout, error) {
 	return l, nil
 }
 
-// output is the value that the network ends with. A file with several outputs has the logits and
-// their probabilities, or the reader says which one counts.
+// output returns the network's output. A file with several outputs has logits and their
+// probabilities, or the reader chooses one.
 func (im *importer) output(outputs []schema.ValueInfo) (value, error) {
 	var names []string
 	for _, v := range outputs {
@@ -186,7 +186,7 @@ func (im *importer) complaint(broken []int) error {
 	return errors.New(fmt.Sprintf("%d nodes are not supported: ", len(broken)) + strings.Join(all, "; "))
 }
 
-// finish settles the last value and gives it the file's order and shape.
+// finish settles the last value and restores the file's order and shape.
 func (im *importer) finish(v value) (value, error) {
 	v, err := im.settle(v)
 	if err != nil {
@@ -201,8 +201,8 @@ func (im *importer) finish(v value) (value, error) {
 	return im.inOrder(v)
 }
 
-// probabilities accepts a second output if it is the Softmax or Sigmoid of the first, or the other way
-// round: one network with its logits and its probabilities.
+// probabilities accepts two outputs if one is the Softmax or Sigmoid of the other: a network with
+// its logits and its probabilities.
 func (im *importer) probabilities(first value, names []string) (value, error) {
 	refusal := fmt.Errorf("the graph has %d outputs (%.200q): choose one", len(names), names)
 	if len(names) != 2 || im.values[names[1]] == nil {

@@ -20,10 +20,10 @@ const (
 	outputName  = "output"
 )
 
-// irVersions are the versions of the file format that operator sets come with.
+// irVersions are the format versions of the operator sets.
 var irVersions = map[int64]int64{17: 8, 18: 8, 19: 9, 20: 9, 21: 10}
 
-// exporter builds the graph from the input on.
+// An exporter builds the graph from the input on.
 type exporter struct {
 	graph      schema.Graph
 	element    schema.ElementType
@@ -94,7 +94,7 @@ func exported(m *graph.Model, outline bool) (*exporter, error) {
 	return e, nil
 }
 
-// layer adds a layer's operators. The last one makes its value.
+// layer adds a layer's operators. The last one computes its value.
 func (e *exporter) layer(m *graph.Model, n *graph.Node) error {
 	write := writers[graph.Kind(n.Layer)]
 	if write == nil {
@@ -137,12 +137,12 @@ func (e *exporter) outputs(m *graph.Model) {
 	e.graph.Outputs = append(e.graph.Outputs, e.info(valueName(m, m.Output()), m.Output().Shape))
 }
 
-// x is the value that the layer reads first.
+// x returns the first value that the layer reads.
 func (e *exporter) x() string { return e.input(0) }
 
 func (e *exporter) input(i int) string { return e.values[e.node.Inputs[i]] }
 
-// op adds an operator and returns the name of what it makes.
+// op adds an operator and returns the name of its output.
 func (e *exporter) op(name string, inputs ...string) string { return e.opWith(name, inputs) }
 
 func (e *exporter) opWith(name string, inputs []string, attributes ...schema.Attribute) string {
@@ -152,10 +152,11 @@ func (e *exporter) opWith(name string, inputs []string, attributes ...schema.Att
 	return made
 }
 
-// need raises the operator set to the one that an operator came with.
+// need raises the operator set to the one that introduced an operator.
 func (e *exporter) need(opset int64) { e.opset = max(e.opset, opset) }
 
-// parameter is the layer's parameter as an initializer; "" if the layer has none of that name.
+// parameter returns the layer's parameter as an initializer, or "" if the layer has none of that
+// name.
 func (e *exporter) parameter(name string) (string, error) {
 	p := e.node.Param(name)
 	if p == nil {
@@ -176,7 +177,7 @@ func (e *exporter) parameter(name string) (string, error) {
 	return p.Name, nil
 }
 
-// params are several of the layer's parameters, without those that it doesn't have.
+// params returns several of the layer's parameters, without those it doesn't have.
 func (e *exporter) params(names ...string) (found []string, err error) {
 	for _, name := range names {
 		p, err := e.parameter(name)

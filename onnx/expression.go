@@ -7,10 +7,10 @@ import (
 	"convgraph/graph"
 )
 
-// An expression is a function of each number of a layer's output by itself, as the file's nodes put
-// it together. Exporters spell one activation in many ways: x·σ(x) may be two nodes or one, and
-// x·Φ(x) five in any order. So an expression is known by its values, not by its nodes: where they are
-// those of an activation here, it is that activation; else each of its nodes becomes a layer.
+// An expression is a function of each element of a layer's output, built from the file's nodes.
+// Exporters write an activation in many ways: x·σ(x) may be two nodes or one, and x·Φ(x) five in
+// any order. So expressions are recognized by their values, not by their nodes: if they equal those
+// of an activation, the expression is that activation; otherwise each of its nodes becomes a layer.
 type expression struct {
 	at   func(x float64) float64
 	args []*expression // nil is x itself
@@ -18,16 +18,16 @@ type expression struct {
 	size int // nodes
 }
 
-// maxExpression bounds the expressions that are looked at as a whole.
+// maxExpression bounds the size of expressions that are recognized as a whole.
 const maxExpression = 24
 
-// known are the activations that exporters spell out.
+// known are the activations that exporters write as several nodes.
 var known = []graph.ActivationFunction{
 	graph.SiLU{}, graph.GELU{}, graph.GELU{Approximate: true}, graph.HardSwish{}, graph.Mish{}, graph.HardSigmoid{},
 	graph.Sigmoid{}, graph.Tanh{}, graph.ReLU{}, graph.Clip{Max: 6}, graph.Softplus{}, graph.Softsign{}, graph.SELU{}, graph.ELU{},
 }
 
-// samples are where an expression is compared: around the kinks and the bends, and far out.
+// samples are the arguments at which expressions are compared: near kinks and bends, and far out.
 var samples = func() (xs []float64) {
 	for x := -9.97; x < 10; x += 0.31 {
 		xs = append(xs, x)
@@ -37,8 +37,8 @@ var samples = func() (xs []float64) {
 
 const farthest = 1e5
 
-// alike says that an expression is a function, as far as float32 constants let it be. Far out, where
-// an expression overflows, it need not be.
+// alike reports whether an expression equals a function, up to the precision of float32 constants.
+// Far out, where an expression overflows, they may differ.
 func alike(f, g func(float64) float64) bool {
 	const tolerance, far = 2e-6, 40
 	for _, x := range samples {
@@ -84,7 +84,7 @@ func (e *expression) line() (a, b float64, ok bool) {
 	return a, b, alike(e.at, func(x float64) float64 { return a*x + b })
 }
 
-// settle makes layers of a value's expression, once.
+// settle turns a value's expression into layers, once.
 func (im *importer) settle(v value) (value, error) {
 	if v.pending != nil || v.expr == nil {
 		return v, v.pending

@@ -10,9 +10,9 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// external reads the numbers of a tensor that are in another file. PyTorch's exporter writes one
-// beside the model. Only a file in the model's own folder is read, and of it only what the tensor's
-// shape says.
+// external reads a tensor's elements from another file, as PyTorch's exporter writes them beside
+// the model. It reads only files in the model's folder, and only the bytes that the tensor's shape
+// needs.
 func (im *importer) external(t *schema.Tensor) ([]byte, error) {
 	location, offset, length, err := externalPlace(t)
 	if err != nil {

@@ -28,7 +28,7 @@ func (c *call) shapeOf(dims []number) ([]*constant, error) {
 	return []*constant{integers(c.output(0), dims[begin:max(begin, end)]...)}, nil
 }
 
-// clip brings an index that may count from the end into a list's bounds.
+// clip is min(max(x, low), high). A bound beyond float32's range is no bound.
 func clip(i int64, length int) int64 {
 	if i < 0 {
 		i += int64(length)

@@ -7,13 +7,13 @@ import (
 	"convgraph/graph"
 )
 
-// A form is a part of a normalization that is spelled out in many nodes. Each node takes the form one
-// step on, by the tables below; the last one makes the layer:
+// A form is a part of a normalization that an exporter wrote as many nodes. Each node advances the
+// form by the tables below; the last one makes the layer:
 //
 //	layer norm:      x - mean(x), its square, the mean of that + eps, its root, the quotient
 //	local response:  x², its mean over neighboring channels, · alpha + k, its power, x divided by that
 //
-// Most of these values can't be computed by themselves; whatever else reads them gets an error.
+// Most of these values can't be computed on their own; any other reader of them gets an error.
 type form struct {
 	kind       formKind
 	of         value // x

@@ -15,8 +15,8 @@ const (
 	maxNames = 1 << 26
 )
 
-// An inliner puts the nodes of functions in the place of the nodes that call them, as PyTorch's
-// exporter leaves modules.
+// An inliner replaces calls of functions by the functions' nodes. PyTorch's exporter writes modules
+// as functions.
 type inliner struct {
 	functions map[functionName]*schema.Function
 	opset     int64
@@ -27,7 +27,7 @@ type inliner struct {
 
 type functionName struct{ domain, name, overload string }
 
-// maxCalls bounds how deep functions call each other.
+// maxCalls bounds the nesting of function calls.
 const maxCalls = 64
 
 // inlined is the nodes of a model without calls of its functions.
@@ -89,7 +89,7 @@ func (in *inliner) subgraphs(n schema.Node, depth int) (schema.Node, error) {
 	return n, nil
 }
 
-// call is a function's nodes with the names and the attributes of a node that calls it.
+// call returns a function's nodes with the names and attributes of the calling node.
 func (in *inliner) call(n schema.Node, f *schema.Function) ([]schema.Node, error) {
 	for _, o := range f.Opsets {
 		if (o.Domain == "" || o.Domain == "ai.onnx") && o.Version != in.opset {
@@ -120,7 +120,7 @@ func (in *inliner) call(n schema.Node, f *schema.Function) ([]schema.Node, error
 	return body, nil
 }
 
-// A renaming gives nodes other names: those of a map, and the others a prefix, if there is one.
+// A renaming gives nodes other names: those of a map, and a prefix for the others.
 type renaming struct {
 	names  map[string]string
 	prefix string

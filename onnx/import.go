@@ -27,7 +27,7 @@ const (
 	maxFilled = 1 << 28
 )
 
-// importer goes through the nodes of a file and makes layers of them.
+// An importer turns the nodes of a file into layers.
 type importer struct {
 	reader  Reader
 	opset   int64
@@ -54,8 +54,8 @@ type importer struct {
 	unsupported []error // of nodes, in their order
 }
 
-// A value is what a node makes for each image: an output of a layer, in a layout, with an expression
-// that isn't a layer yet.
+// A value is the output of a node for each image: an output of a layer, in a layout, with an
+// expression that isn't a layer yet.
 type value struct {
 	source int // the step; inputStep is the network's input
 	layout
@@ -77,7 +77,7 @@ func (v value) with(e *expression) value {
 	return v
 }
 
-// step is a layer with what it reads and its parameters.
+// A step is a layer with the steps it reads and its parameters.
 type step struct {
 	layer  graph.Layer
 	inputs []int
@@ -103,9 +103,9 @@ func imported(file *schema.Model, size int, r Reader, options []graph.Option) (*
 	return nil, err
 }
 
-// importedAs makes a model of a file. A file is taken as one for a batch of any size, even if it
-// says how many images it has. Where that isn't possible, because a node moves or mixes the images, the
-// file's whole batch is taken as the one image of a network.
+// importedAs returns the model of a file. A file is read as one for any batch size, even if its
+// batch is fixed. If that isn't possible because a node moves or mixes images, the whole batch
+// becomes one image of the network.
 func importedAs(file *schema.Model, size int, r Reader, options []graph.Option, whole bool) (*graph.Model, error) {
 	im, err := newImporter(file, size, r)
 	if err != nil {
@@ -183,7 +183,7 @@ func (im *importer) countUses(nodes []schema.Node, outputs []schema.ValueInfo) {
 	}
 }
 
-// describe is how errors name a node; many exporters leave the name empty.
+// describe returns how errors name a node; many exporters leave its name empty.
 func describe(n *schema.Node) string {
 	switch {
 	case n.Name != "":
@@ -194,8 +194,8 @@ func describe(n *schema.Node) string {
 	return fmt.Sprintf("a %s node without outputs", n.Op)
 }
 
-// take makes constants or layers of a node. What isn't supported is kept for the end, where all of it
-// is named that the output depends on.
+// take turns a node into constants or layers. Unsupported nodes are collected, so that the error
+// names all that the output depends on.
 func (im *importer) take(n *schema.Node) error {
 	c, broken, err := im.call(n)
 	if err != nil {
@@ -229,13 +229,13 @@ func isKnown(op string) bool {
 	return operators[op] != nil || folds[op] != nil || sequenceOperators[op] != nil || op == "If" || op == "Loop" || op == "Shape"
 }
 
-// refuse remembers why a node isn't supported.
+// refuse records why a node isn't supported.
 func (im *importer) refuse(n *schema.Node, err error) int {
 	im.unsupported = append(im.unsupported, fmt.Errorf("%s: %w", describe(n), err))
 	return len(im.unsupported) - 1
 }
 
-// breakOutputs says of what a node makes that it depends on unsupported nodes.
+// breakOutputs marks a node's outputs as depending on unsupported nodes.
 func (im *importer) breakOutputs(n *schema.Node, broken []int) {
 	slices.Sort(broken)
 	for _, name := range n.Outputs {
@@ -419,7 +419,7 @@ func (im *importer) shapeOf(source int) tensor.Shape {
 	return im.steps[source].shape
 }
 
-// layerName is the layer that a parameter's name speaks of: "conv1" of "conv1.weight", the form of
+// layerName returns the layer in a parameter's name: "conv1" of "conv1.weight", the form of
 // PyTorch's exporters and of our own.
 func layerName(weight string) string {
 	name, ok := strings.CutSuffix(weight, ".weight")

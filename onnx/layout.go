@@ -7,12 +7,12 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// A layout says how a value of the file is in memory. Exporters transpose, split and merge axes
-// freely; layers here give (C, H, W) or (features). So a value is a layer's output and the way its
-// axes come out of it, and nothing is moved until an operator needs the numbers in another order.
+// A layout is how a value of the file is stored in memory. Exporters transpose, split and merge
+// axes freely; layers return (C, H, W) or (features). So a value is a layer's output with a mapping
+// of axes, and nothing is moved until an operator needs another order.
 //
-// The output is seen as an array of small axes, the atoms, which refine its own axes. Each axis of the
-// file's value is some of these atoms, in an order.
+// The output is seen as an array of small axes, the atoms, which refine its own axes. Each axis of
+// the file's value is a sequence of atoms.
 type layout struct {
 	shape tensor.Shape // of the layer's output, for one sample
 	atoms []int        // sizes above 1, row-major
@@ -20,7 +20,7 @@ type layout struct {
 	whole bool         // the file's batch is a part of the one image: the first axis is as any other
 }
 
-// newLayout is the layout of a layer's output as it is.
+// newLayout returns the layout of a layer's unchanged output.
 func newLayout(shape tensor.Shape, whole bool) layout {
 	l := layout{shape: shape.Clone(), axes: [][]int{nil}, whole: whole}
 	for _, n := range shape {
@@ -36,7 +36,7 @@ func newLayout(shape tensor.Shape, whole bool) layout {
 
 func (l layout) rank() int { return len(l.axes) }
 
-// isBatch says that an axis is that of the images, which no operator may mix.
+// isBatch reports whether an axis is that of the images, which no operator may mix.
 func (l layout) isBatch(axis int) bool { return axis == 0 && !l.whole }
 
 // size is that of an axis, for the first without the batch.
@@ -66,10 +66,10 @@ func (l layout) dims() []number {
 // sequence is the atoms in the order of the value's axes.
 func (l layout) sequence() []int { return slices.Concat(l.axes...) }
 
-// inOrder says that the value's numbers are in memory as they are in the file.
+// inOrder reports whether the value's elements are in memory in the file's order.
 func (l layout) inOrder() bool { return slices.IsSorted(l.sequence()) }
 
-// isPlain says that the value is the layer's output, axis by axis.
+// isPlain reports whether the value is the layer's output, axis by axis.
 func (l layout) isPlain() bool {
 	plain := newLayout(l.shape, l.whole)
 	return l.inOrder() && slices.EqualFunc(l.dims(), plain.dims(), func(a, b number) bool { return a == b })

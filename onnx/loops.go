@@ -10,7 +10,7 @@ import (
 // This file puts the nodes of branches and loops in the place of an If and a Loop that constants
 // decide.
 
-// branch is the taken branch of an If.
+// branch inlines the taken branch of an If.
 func (im *importer) branch(c *call) error {
 	condition, err := c.constant(0)
 	if err != nil {
@@ -106,8 +106,8 @@ func (im *importer) give(name string, o operand, inner string) error {
 	return nil
 }
 
-// loop takes a Loop's body as often as it says. Values are carried from one to the next; lists of what
-// each makes are supported as far as they are constants.
+// loop inlines a Loop's body as often as it runs. Values are carried from iteration to iteration;
+// lists of results are supported if they are constant.
 func (im *importer) loop(c *call) error {
 	times, err := c.trips()
 	if err != nil {

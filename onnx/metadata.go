@@ -64,7 +64,8 @@ func described(file *schema.Model, options []graph.Option) (*graph.Model, error)
 	return m, nil
 }
 
-// isWrittenAs says that a file's graph is the exported one, parameters and element types aside.
+// isWrittenAs reports whether a file's graph is the exported one, except for parameters and element
+// types.
 func isWrittenAs(file *schema.Model, e *exporter) bool {
 	a, b := &file.Graph, &e.graph
 	if len(a.Nodes) != len(b.Nodes) || len(a.Outputs) != len(b.Outputs) || len(a.Initializers) != len(b.Initializers) {

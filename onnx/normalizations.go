@@ -250,8 +250,8 @@ func (im *importer) layerNorm(v value, axis int, eps float64, params func(n int)
 	return out, err
 }
 
-// lrn: ONNX divides alpha by the size. Of an even size it takes the longer half behind the channel,
-// where ours is before it: the channels are turned round.
+// lrn: ONNX divides alpha by the size. For an even size ONNX's window extends further after the
+// channel, ours further before it, so the channels are reversed.
 func lrn(c *call) ([]value, error) {
 	size := c.size("size", c.int("size", 0))
 	layer := graph.LRN{Size: size, K: c.float("bias", 1), Alpha: c.float("alpha", 1e-4) / float64(max(size, 1)), Beta: c.float("beta", 0.75)}

@@ -64,7 +64,7 @@ func (c *call) parts() ([]value, error) {
 	return parts, nil
 }
 
-// joins says that two values have the axis as their channels and are alike otherwise.
+// joins are the layers of two values.
 func joins(v, w value, axis int) bool {
 	if v.ownAxis(axis) != 0 || w.ownAxis(axis) != 0 || !v.shape[1:].Eq(w.shape[1:]) {
 		return false

@@ -47,7 +47,7 @@ func (im *importer) rearrange(v value, order, shape []int) (value, error) {
 	return out, nil
 }
 
-// isShuffle says that an order exchanges the two atoms of the channels.
+// isShuffle reports whether an order swaps the two atoms of the channels.
 func isShuffle(l layout, order, shape []int) bool {
 	return len(l.shape) == 3 && l.shape.Eq(shape) && slices.Equal(l.own(0), []int{0, 1}) &&
 		order[0] == 1 && order[1] == 0 && slices.IsSorted(order[2:])

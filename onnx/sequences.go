@@ -11,7 +11,7 @@ import (
 // read; nothing is left of it in the network.
 type sequence struct{ items []operand }
 
-// sequenceOperators are those that take or make a sequence.
+// sequenceOperators are those that read or make a sequence.
 var sequenceOperators map[string]func(c *call) (operand, error)
 
 func init() {

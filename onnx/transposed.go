@@ -8,9 +8,9 @@ import (
 	"convgraph/graph"
 )
 
-// convTranspose is a convolution of the image with zeros between its pixels, by the kernels turned
-// round (Dumoulin and Visin 2016, section 4). The zeros come as further channels, which are moved
-// between the pixels.
+// convTranspose is a convolution of the image, with zeros between its pixels, by the flipped
+// kernels (Dumoulin and Visin 2016, section 4). The zeros are added as channels and moved between
+// the pixels.
 func convTranspose(c *call) ([]value, error) {
 	v, err := c.x(0)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"convgraph/graph"
 )
 
-// A window is what a convolution and a pooling have in common.
+// A window is the common part of a convolution and a pooling.
 type window struct {
 	kernel, stride, dilation graph.Pair
 	begin, end               graph.Pair // padding

@@ -11,7 +11,7 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// writers are the layers, by kind, and the operators that compute them.
+// writers are the layers, by kind, with the functions that export them.
 var writers = map[string]func(e *exporter, n *graph.Node) error{
 	"conv2d":           writeConv,
 	"max_pool":         writeMaxPool,
@@ -160,7 +160,7 @@ func writeAvgPool(e *exporter, n *graph.Node) error {
 	return nil
 }
 
-// writeLpPool refuses what ONNX's operator has no words for.
+// writeLpPool refuses what ONNX's operator can't express.
 func writeLpPool(e *exporter, n *graph.Node) error {
 	l := n.Layer.(graph.LpPool)
 	power := cmp.Or(l.P, 2)
@@ -225,7 +225,7 @@ func writeNormalize(e *exporter, n *graph.Node) error {
 	return nil
 }
 
-// writeTanh writes A·tanh(B·x), with the multiplications only where they do something.
+// writeTanh writes A·tanh(B·x), without multiplications by 1.
 func writeTanh(e *exporter, n *graph.Node) error {
 	l := n.Layer.(graph.Tanh)
 	e.last = e.x()
@@ -284,8 +284,8 @@ func writeHardSigmoid(e *exporter, n *graph.Node) error {
 	return nil
 }
 
-// writeLRN: ONNX divides alpha by the size. Of an even size it takes the longer half behind the
-// channel, where ours is before it; such a one is spelled out.
+// writeLRN: ONNX divides alpha by the size. For an even size ONNX's window extends further after
+// the channel, ours further before it; such a layer is written as several operators.
 func writeLRN(e *exporter, n *graph.Node) error {
 	l := n.Layer.(graph.LRN)
 	if l.Size%2 == 1 {
@@ -459,7 +459,7 @@ func writeShuffle(e *exporter, n *graph.Node) error {
 	return nil
 }
 
-// writeDropout: it does nothing in prediction, but the classic one multiplies.
+// writeDropout writes nothing, except for the factor of a classic one.
 func writeDropout(e *exporter, n *graph.Node) error {
 	l := n.Layer.(graph.Dropout)
 	if l.Classic {
@@ -529,7 +529,7 @@ func ceilAttribute(ceil bool) schema.Attribute { return intAttribute("ceil_mode"
 
 func orOnes(p graph.Pair) graph.Pair { return orKernel(p, graph.Square(1)) }
 
-// orKernel has another pair's sizes where one is 0.
+// orKernel replaces sizes of 0 by those of another pair.
 func orKernel(p, other graph.Pair) graph.Pair {
 	for axis := range p {
 		if p[axis] == 0 {

@@ -70,8 +70,8 @@ func TestTangle(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	for want, g := range map[string]Graph{
-		"flow: 0 nodes with 0 lists of what they read: want one for each":     {},
-		"flow: node 1 reads 0 nodes: want one or more for each but the first": square(nil, nil),
+		"flow: got 0 nodes and 0 lists of what they read: want one for each":  {},
+		"flow: node 1 reads 0 nodes: want at least one for all but the first": square(nil, nil),
 		"flow: node 1 reads node 1: want an earlier one":                      square(nil, []int{1}),
 		"flow: no node reads node 1":                                          square(nil, []int{0}, []int{0}),
 	} {
