@@ -109,7 +109,7 @@ func clipped(c *call) ([]value, error) {
 	return one(c.im.clip(v, low, high))
 }
 
-// clip is min(max(x, low), high); a bound past the range of float32 is no bound.
+// clip is min(max(x, low), high). A bound beyond float32's range is no bound.
 func (im *importer) clip(v value, low, high float64) (value, error) {
 	low, high = max(low, -math.MaxFloat32), min(high, math.MaxFloat32)
 	switch {
@@ -244,7 +244,7 @@ func prelu(c *call) ([]value, error) {
 	return one(c.im.add(graph.PReLU{Shared: slope.count() == 1}, []value{v}, c.node.Inputs[1], param{"weight", weight}))
 }
 
-// slopeAxis is the one axis of a value that slopes are along.
+// slopeAxis returns the only axis along which slopes differ.
 func (c *call) slopeAxis(slope *constant, l layout) (axis int, ok bool) {
 	if c.im.opset < 7 && l.rank() > 1 && slope.count() == l.size(1) {
 		return 1, slope.count() > 1 // one for each channel, before broadcasting was a rule
@@ -261,7 +261,7 @@ func (c *call) slopeAxis(slope *constant, l layout) (axis int, ok bool) {
 	return axis, axis >= 0
 }
 
-// slopes is a PReLU of a row of features, each with a slope of its own.
+// slopes is a PReLU of a row of features, each with its own slope.
 func (im *importer) slopes(v value, slope *constant, name string) (value, error) {
 	v, err := im.rearrange(v, span(0, len(v.atoms)), []int{v.shape.TotalSize()})
 	if err != nil {

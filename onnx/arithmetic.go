@@ -40,7 +40,7 @@ func (s sort) of(a, b float64) float64 {
 	return min(a, b)
 }
 
-// joins are the layers of two values.
+// pairLayers maps operators to layers of two values.
 var pairLayers = map[sort]graph.Layer{
 	sum: graph.Add{}, difference: graph.Subtract{}, times: graph.Multiply{}, quotient: graph.Divide{}, largest: graph.Maximum{}, smallest: graph.Minimum{},
 }
@@ -158,7 +158,7 @@ func fixed(dims []number) []int {
 	return out
 }
 
-// gated multiplies the channels of a value by a factor each, if that is what two values are.
+// gated multiplies each channel of a value by a factor, if two values have such shapes.
 func (im *importer) gated(x, gate value) (out value, ok bool, err error) {
 	if count(fixed(x.dims())) < count(fixed(gate.dims())) {
 		x, gate = gate, x
@@ -357,7 +357,7 @@ func (im *importer) scaleBy(v value, a, b float64) (value, error) {
 	return im.add(layer, []value{v}, "", params...)
 }
 
-// scaled multiplies by numbers that are spread over the layer's output.
+// scaled multiplies by numbers spread over the layer's output.
 func (im *importer) scaled(v value, shape []int, numbers any) (value, error) {
 	if s := im.openStep(v); s != nil && s.open["weight"] && isPerChannel(shape, v.shape) && numbersFit(numbers, s.params["weight"]) {
 		s.params["weight"] = dense(numbers, []int{v.shape[0]})
@@ -371,8 +371,8 @@ func (im *importer) scaled(v value, shape []int, numbers any) (value, error) {
 	return out, err
 }
 
-// shifted adds numbers that are spread over the layer's output. Where the layer has no bias yet they
-// are its.
+// shifted adds numbers spread over the layer's output. If the layer has no bias yet, they become
+// its bias.
 func (im *importer) shifted(v value, shape []int, numbers any) (value, error) {
 	if s := im.openStep(v); s != nil && s.open["bias"] {
 		own := []int{v.shape[0]}
@@ -409,7 +409,7 @@ func numbersFit(numbers any, weight *tensor.Dense) bool {
 	return double == (weight.Dtype() == tensor.Float64)
 }
 
-// openStep is the step that made a value, if only this value is read of it.
+// openStep returns the step that computed a value, if nothing else reads its output.
 func (im *importer) openStep(v value) *step {
 	if v.source == inputStep || !v.single {
 		return nil
@@ -422,8 +422,8 @@ func isPerChannel(shape []int, of tensor.Shape) bool {
 	return shape[0] == of[0] && count(shape) == of[0]
 }
 
-// normalized makes a Normalize of means that are taken from the network's input, and of the
-// stds that it is divided by.
+// normalized makes a Normalize of the means subtracted from the network's input and the stds it is
+// divided by.
 func (im *importer) normalized(s sort, v value, shape []int, numbers any, swapped bool) (value, bool, error) {
 	if swapped || len(v.shape) != 3 || !isPerChannel(shape, v.shape) {
 		return value{}, false, nil

@@ -112,7 +112,7 @@ type stepName struct {
 	given bool
 }
 
-// names names the layers after their parameters; the others are numbered, past the names that are
+// names names the layers after their parameters. The others are numbered, skipping names that are
 // taken.
 func (im *importer) names(order []int) map[int]stepName {
 	names, taken := map[int]stepName{}, map[string]bool{graph.InputName: true}

@@ -69,7 +69,8 @@ func (c *call) lazy(i int) (value, error) {
 	}
 	v := c.inputs[i].value
 	if v == nil {
-		return value{}, fmt.Errorf("input %d, %q, is constant: want one that depends on the images", i, c.node.Inputs[i])
+		return value{}, fmt.Errorf("input %d, %q, is constant: want one that depends on the images",
+			i, c.node.Inputs[i])
 	}
 	if v.pending != nil {
 		return value{}, v.pending
@@ -256,7 +257,8 @@ func (c *call) slices(rank int) ([]sliceRange, error) {
 	starts, ends, axes, steps := lists[0], lists[1], lists[2], lists[3]
 	ranges := make([]sliceRange, len(starts))
 	if len(ends) != len(starts) || axes != nil && len(axes) != len(starts) || steps != nil && len(steps) != len(starts) || len(starts) > rank {
-		return nil, fmt.Errorf("%d starts, %d ends, %d axes, %d steps: want as many of each", len(starts), len(ends), len(axes), len(steps))
+		return nil, fmt.Errorf("%d starts, %d ends, %d axes, %d steps: want as many of each",
+			len(starts), len(ends), len(axes), len(steps))
 	}
 	for i := range ranges {
 		r := sliceRange{axis: i, start: starts[i], end: ends[i], step: 1}

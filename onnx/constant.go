@@ -142,7 +142,7 @@ func picked[T any](values []T, n int, index func(i int) int) []T {
 	return out
 }
 
-// ints are a constant's integers.
+// ints returns a constant's integers.
 func (im *importer) ints(c *constant) ([]number, error) {
 	if c == nil {
 		return nil, fmt.Errorf("a list of integers is missing")
@@ -164,7 +164,7 @@ func (im *importer) ints(c *constant) ([]number, error) {
 // maxList bounds what is read as a list of integers.
 const maxList = 1 << 20
 
-// fixedInts are integers that don't depend on the batch.
+// fixedInts returns integers that don't depend on the batch.
 func (im *importer) fixedInts(c *constant) ([]int64, error) {
 	list, err := im.ints(c)
 	if err != nil {
@@ -180,7 +180,7 @@ func (im *importer) fixedInts(c *constant) ([]int64, error) {
 	return out, nil
 }
 
-// floats are a constant's numbers as float64, integers too.
+// floats returns a constant's elements as float64, also integers.
 func (im *importer) floats(c *constant) ([]float64, error) {
 	if c == nil {
 		return nil, fmt.Errorf("a constant is missing")
@@ -207,7 +207,8 @@ func (im *importer) floats(c *constant) ([]float64, error) {
 	return out, err
 }
 
-// scalar is a constant of one number; a float32 as it reads, 1e-4 and not 9.999999747378752e-05.
+// scalar returns the number of a constant of one element; a float32 as it prints, 1e-4 and not
+// 9.999999747378752e-05.
 func (im *importer) scalar(c *constant) (float64, error) {
 	if c == nil {
 		return 0, fmt.Errorf("a number is missing")
@@ -229,7 +230,7 @@ func (im *importer) scalar(c *constant) (float64, error) {
 	return list[0], nil
 }
 
-// parameter is a constant as a parameter of the given shape, in memory of its own.
+// parameter returns a constant as a parameter of the given shape, in its own memory.
 func (im *importer) parameter(c *constant, shape ...int) (*tensor.Dense, error) {
 	if c == nil {
 		return nil, fmt.Errorf("a parameter is missing or not constant")
@@ -259,7 +260,8 @@ func (im *importer) parameter(c *constant, shape ...int) (*tensor.Dense, error) 
 	}
 	if c.filled {
 		if im.fill -= c.count(); im.fill < 0 {
-			return nil, fmt.Errorf("parameter %q: parameters of one number each have more than %d elements in all", c.name, maxFilled)
+			return nil, fmt.Errorf("parameter %q: parameters of one number each have more than %d elements in all",
+				c.name, maxFilled)
 		}
 		return dense(pick(c.values, c.count(), func(int) int { return 0 }), shape), nil
 	}
@@ -279,7 +281,8 @@ func dense(values any, shape []int) *tensor.Dense {
 // spend takes memory from what the file may cost.
 func (im *importer) spend(bytes int) error {
 	if im.budget -= bytes; im.budget < 0 {
-		return fmt.Errorf("constants and parameters take more than %d times the file's size: nodes share them again and again", sharing)
+		return fmt.Errorf("constants and parameters take more than %d times the file's size: too many nodes share them",
+			sharing)
 	}
 	return nil
 }

@@ -49,14 +49,16 @@ func (im *importer) inputSizes(v schema.ValueInfo) ([]int, error) {
 	}
 	given := im.reader.Input
 	if given != nil && len(given) != len(v.Shape)-1 {
-		return nil, fmt.Errorf("input %q has %d dimensions behind the batch: want an input of as many, got %v", v.Name, len(v.Shape)-1, given)
+		return nil, fmt.Errorf("input %q has %d dimensions behind the batch: want an input of as many, got %v",
+			v.Name, len(v.Shape)-1, given)
 	}
 	var sizes []int
 	for i, d := range v.Shape[1:] {
 		size := d.Size
 		switch {
 		case given == nil && size == 0:
-			return nil, fmt.Errorf("input %q: dimension %d, %q, is open: say the shape of an image, such as 3x224x224", v.Name, i+1, d.Param)
+			return nil, fmt.Errorf("input %q: dimension %d, %q, is open: want the shape of an image, such as 3x224x224",
+				v.Name, i+1, d.Param)
 		case given != nil && size > 0 && size != int64(given[i]):
 			return nil, fmt.Errorf("input %q: dimension %d is %d: got %d of %v", v.Name, i+1, size, given[i], given)
 		case given != nil:
@@ -85,10 +87,11 @@ func (im *importer) inputLayout(v schema.ValueInfo, sizes []int) (layout, error)
 	return newLayout(sizes, false), nil
 }
 
-// channelsFirst is the layout of an input (N, H, W, C) of a network that reads (C, H, W).
+// channelsFirst returns the layout of an input (N, H, W, C) of a network that reads (C, H, W).
 func channelsFirst(v schema.ValueInfo, sizes []int) (layout, error) {
 	if len(sizes) != 3 {
-		return layout{}, fmt.Errorf("input %q has %d dimensions: want (N, H, W, C) for channels first", v.Name, len(v.Shape))
+		return layout{}, fmt.Errorf("input %q has %d dimensions: want (N, H, W, C) for channels first",
+			v.Name, len(v.Shape))
 	}
 	l := newLayout(tensor.Shape{sizes[2], sizes[0], sizes[1]}, false)
 	return l.withAxes([][]int{nil, l.axes[2], l.axes[3], l.axes[1]}), nil
@@ -101,8 +104,8 @@ func dimensions(v schema.ValueInfo) error {
 	return fmt.Errorf("input %q has %d dimensions: %w", v.Name, len(v.Shape), errDimensions)
 }
 
-// wholeLayout is that of an input whose batch is a part of the image. A batch of 1 leaves the image
-// as it is; three axes are an image's own; anything else is a row.
+// wholeLayout returns the layout of an input whose batch is part of the image. With a batch of 1
+// the image is unchanged; three axes are an image; anything else is a row.
 func wholeLayout(v schema.ValueInfo, sizes []int) (layout, error) {
 	batch := v.Shape[0].Size
 	if batch == 0 {

@@ -98,7 +98,7 @@ func exported(m *graph.Model, outline bool) (*exporter, error) {
 func (e *exporter) layer(m *graph.Model, n *graph.Node) error {
 	write := writers[graph.Kind(n.Layer)]
 	if write == nil {
-		return fmt.Errorf("a layer of type %T has no counterpart in ONNX", n.Layer)
+		return fmt.Errorf("a layer of type %T has no ONNX operator", n.Layer)
 	}
 	e.node, e.last = n, ""
 	if err := write(e, n); err != nil {
@@ -114,7 +114,7 @@ func (e *exporter) layer(m *graph.Model, n *graph.Node) error {
 	return nil
 }
 
-// valueName is what callers know a node's value by, or its layer's.
+// valueName returns the public name of a node's value.
 func valueName(m *graph.Model, n *graph.Node) string {
 	output, logits := m.Output(), m.LogitsNode()
 	_, softmax := output.Layer.(graph.Softmax)
@@ -191,7 +191,7 @@ func (e *exporter) params(names ...string) (found []string, err error) {
 	return found, nil
 }
 
-// floats is a constant of the model's element type.
+// floats returns a constant of the model's element type.
 func (e *exporter) floats(shape []int, values ...float64) string {
 	t := schema.Tensor{Name: e.constantName(), Type: e.element, Dims: dims64(shape), Raw: []byte{}}
 	if e.element == schema.Float64 {
@@ -206,7 +206,7 @@ func (e *exporter) floats(shape []int, values ...float64) string {
 	return t.Name
 }
 
-// ints is a constant list of integers.
+// ints returns a constant list of integers.
 func (e *exporter) ints(values ...int) string {
 	t := schema.Tensor{Name: e.constantName(), Type: schema.Int64, Dims: []int64{int64(len(values))}, Int64s: dims64(values)}
 	e.graph.Initializers = append(e.graph.Initializers, t)

@@ -53,8 +53,8 @@ func alike(f, g func(float64) float64) bool {
 	return true
 }
 
-// recognized is the layer that an expression of several nodes is, if there is one; identity says that
-// it changes nothing.
+// recognized returns the layer that equals an expression of several nodes, if there is one;
+// identity means that the expression is x.
 func (e *expression) recognized() (layer graph.Layer, identity bool) {
 	if alike(e.at, func(x float64) float64 { return x }) {
 		return nil, true
@@ -67,7 +67,8 @@ func (e *expression) recognized() (layer graph.Layer, identity bool) {
 	return nil, false
 }
 
-// parametric are activations with the parameters that an expression would have if it were one of them.
+// parametric are activations with the parameters that an expression would have if it were one of
+// them.
 func (e *expression) parametric() []graph.ActivationFunction {
 	number := func(x float64) float64 { return shortest(float32(e.at(x))) }
 	all := []graph.ActivationFunction{graph.LeakyReLU{Alpha: -number(-1)}, graph.ELU{Alpha: -number(-40)}}
@@ -127,7 +128,7 @@ func (im *importer) emit(base value, e *expression) (value, error) {
 	return e.emit(im, args)
 }
 
-// apply is a value with a function put on its expression.
+// apply appends a function to a value's expression.
 func (im *importer) apply(v value, f func(float64) float64, emit func(im *importer, args []value) (value, error)) (value, error) {
 	if v.expr != nil && v.expr.size >= maxExpression {
 		var err error
@@ -144,7 +145,7 @@ func (im *importer) apply(v value, f func(float64) float64, emit func(im *import
 	return out, nil
 }
 
-// activation is a value with an activation put on its expression.
+// activation appends an activation to a value's expression.
 func (im *importer) activation(v value, l graph.ActivationFunction) (value, error) {
 	if err := l.Function().Check(); err != nil {
 		return value{}, err
@@ -152,7 +153,7 @@ func (im *importer) activation(v value, l graph.ActivationFunction) (value, erro
 	return im.apply(v, l.Function().Value, func(im *importer, args []value) (value, error) { return im.add(l, args, "") })
 }
 
-// linear is a value with a·x + b put on its expression.
+// linear appends a·x + b to a value's expression.
 func (im *importer) linear(v value, a, b float64) (value, error) {
 	return im.apply(v, func(x float64) float64 { return a*x + b }, func(im *importer, args []value) (value, error) {
 		return im.scaleBy(args[0], a, b)

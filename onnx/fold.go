@@ -66,7 +66,7 @@ func (c *call) made(like *constant, dims []int, values any) ([]*constant, error)
 func (c *call) taken(from *constant, dims []int, index func(i int) int) (*constant, error) {
 	n := count(dims)
 	if n > maxFolded && !from.filled {
-		return nil, fmt.Errorf("makes a constant of %d elements: want at most %d", n, maxFolded)
+		return nil, fmt.Errorf("got a constant of %d elements: want at most %d", n, maxFolded)
 	}
 	if from.filled {
 		out := *from

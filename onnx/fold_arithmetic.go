@@ -61,7 +61,7 @@ func (c *call) pairs(f func(i, left, right int) error) (left, right *constant, d
 	}
 	n := count(dims)
 	if n > maxFolded {
-		return nil, nil, nil, fmt.Errorf("makes a constant of %d elements: want at most %d", n, maxFolded)
+		return nil, nil, nil, fmt.Errorf("got a constant of %d elements: want at most %d", n, maxFolded)
 	}
 	if err := c.im.spend(16 * n); err != nil {
 		return nil, nil, nil, err
@@ -212,7 +212,8 @@ func foldWhere(c *call) ([]*constant, error) {
 		return []*constant{no}, nil
 	}
 	if !slices.Equal(yes.dims, condition.dims) || !slices.Equal(no.dims, condition.dims) {
-		return nil, fmt.Errorf("of shapes %v, %v and %v is not supported: want one shape", condition.dims, yes.dims, no.dims)
+		return nil, fmt.Errorf("of shapes %v, %v and %v is not supported: want one shape",
+			condition.dims, yes.dims, no.dims)
 	}
 	a, err := c.im.ints(yes)
 	if err != nil {

@@ -28,7 +28,7 @@ func (c *call) shapeOf(dims []number) ([]*constant, error) {
 	return []*constant{integers(c.output(0), dims[begin:max(begin, end)]...)}, nil
 }
 
-// clip is min(max(x, low), high). A bound beyond float32's range is no bound.
+// clip limits an index that may count from the end to a list's bounds.
 func clip(i int64, length int) int64 {
 	if i < 0 {
 		i += int64(length)
@@ -223,14 +223,15 @@ func foldConcat(c *call) ([]*constant, error) {
 		}
 		for k, n := range own {
 			if k != axis && n != dims[k] {
-				return nil, fmt.Errorf("of shapes %v and %v along axis %d: want the other sizes alike", first.dims, own, axis)
+				return nil, fmt.Errorf("of shapes %v and %v along axis %d: want the other sizes alike",
+					first.dims, own, axis)
 			}
 		}
 		dims[axis] += own[axis]
 	}
 	n := count(dims)
 	if n > maxFolded {
-		return nil, fmt.Errorf("makes a constant of %d elements: want at most %d", n, maxFolded)
+		return nil, fmt.Errorf("got a constant of %d elements: want at most %d", n, maxFolded)
 	}
 	if err := c.im.spend(16 * n); err != nil {
 		return nil, err

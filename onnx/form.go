@@ -81,7 +81,7 @@ func (im *importer) reducedForm(v value, axes []int, keep, sum bool) *form {
 	return &form{kind: mean, of: v, axes: axes}
 }
 
-// pairForm is arithmetic between two values where one is a form.
+// pairForm is arithmetic between two values, one of them a form.
 func (im *importer) pairForm(s sort, u, v value) (out value, ok bool, err error) {
 	switch {
 	case s == difference && v.is(mean) && v.form.of.isSame(u):
@@ -229,7 +229,8 @@ func (c *call) windowForm() (value, bool, error) {
 	}
 	n := int(kernel[0])
 	if f.begin != n/2 || f.end != (n-1)/2 || !slices.Equal(v.axes[2], v.own(0)) || len(v.shape) != 3 || !v.inOrder() {
-		return value{}, true, fmt.Errorf("of %d channels with %d zeros before and %d behind them is not supported", n, f.begin, f.end)
+		return value{}, true, fmt.Errorf("of %d channels with %d zeros before and %d behind them is not supported",
+			n, f.begin, f.end)
 	}
 	f.kind, f.layer = windowMean, graph.LRN{Size: n, Alpha: 1 / float64(n)}
 	return becomes(*v, f), true, nil

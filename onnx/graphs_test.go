@@ -123,8 +123,8 @@ func TestFunctionsRefused(t *testing.T) {
 	}
 	doubling = append(doubling, f("f40", relu))
 	for want, functions := range map[string][]schema.Function{
-		"more than 64 deep":               {f("f", call("f", "a", "r"))},
-		"functions become more than":      doubling,
+		"function calls nest deeper than 64":               {f("f", call("f", "a", "r"))},
+		"functions expand to more than":      doubling,
 		"its function is of operator set": {old},
 		"has 1 inputs and 1 outputs":      {narrow},
 		"is an input, too":                {through},
@@ -183,7 +183,7 @@ func TestLoopWithoutEnd(t *testing.T) {
 	loop.Attributes = []schema.Attribute{{Name: "body", Type: schema.Subgraph, Graph: body}}
 	m := with(net(loop), schema.Tensor{Name: "yes", Type: schema.Bool, Int32s: []int32{1}})
 	_, err := onnx.Decode(encode(t, m))
-	assert.ErrorContains(t, err, "branches, loops and sequences have more than 16384 nodes in all")
+	assert.ErrorContains(t, err, "got more than 16384 nodes in branches, loops and sequences")
 	m.Graph.Initializers[0].Int32s[0] = 0
 	_, err = onnx.Decode(encode(t, m))
 	require.NoError(t, err)

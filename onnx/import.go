@@ -71,7 +71,7 @@ type value struct {
 
 const inputStep = -1
 
-// with is the value with another expression of the same layer's output.
+// with returns the value with another expression of the same layer's output.
 func (v value) with(e *expression) value {
 	v.expr, v.form = e, nil
 	return v
@@ -148,7 +148,7 @@ func newImporter(file *schema.Model, size int, r Reader) (*importer, error) {
 	for i := range g.Initializers {
 		t := &g.Initializers[i]
 		if im.constants[t.Name] != nil {
-			return nil, fmt.Errorf("two initializers are called %q", t.Name)
+			return nil, fmt.Errorf("got two initializers called %q", t.Name)
 		}
 		c, err := im.stored(t)
 		if err != nil {
@@ -260,7 +260,7 @@ func (im *importer) call(n *schema.Node) (c *call, broken []int, err error) {
 	}
 	for _, name := range n.Outputs {
 		if name != "" && im.exists(name) {
-			return nil, nil, fmt.Errorf("makes %q, which is there already", name)
+			return nil, nil, fmt.Errorf("makes %q, which already exists", name)
 		}
 	}
 	c = &call{im: im, node: n, attributes: newAttributes(n), inputs: make([]operand, len(n.Inputs))}
@@ -358,7 +358,7 @@ func (im *importer) convert(c *call) error {
 	return nil
 }
 
-// allConstant says that a node doesn't depend on the images.
+// allConstant reports whether a node doesn't depend on the images.
 func (c *call) allConstant() bool {
 	return !slices.ContainsFunc(c.inputs, func(o operand) bool { return o.value != nil })
 }
@@ -387,7 +387,8 @@ func (im *importer) add(l graph.Layer, inputs []value, weight string, params ...
 			return value{}, fmt.Errorf("%s is missing", p.Name)
 		}
 		if !got.Shape().Eq(p.Shape) {
-			return value{}, fmt.Errorf("%s has shape %v: want %v for an input %v", p.Name, got.Shape(), p.Shape, shapes[0])
+			return value{}, fmt.Errorf("%s has shape %v: want %v for an input %v",
+				p.Name, got.Shape(), p.Shape, shapes[0])
 		}
 	}
 	s.shape = out

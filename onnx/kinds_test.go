@@ -330,7 +330,7 @@ func TestReaderGivesOpenSizes(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, tensor.Shape{2, 48, 192}, m.Spec().Input)
 	for want, shape := range map[string]tensor.Shape{
-		`dimension 2, "H", is open: say the shape of an image`: nil,
+		`dimension 2, "H", is open: want the shape of an image`: nil,
 		"dimension 1 is 2: got 3 of (3, 4, 4)":                 {3, 4, 4},
 		"want an input of as many, got (2, 4)":                 {2, 4},
 		"dimension 2 is 0: want 1 to 1048576":                  {2, 0, 4},
@@ -378,7 +378,7 @@ func TestExternalData(t *testing.T) {
 	data, err := os.ReadFile(write(location("m.data")))
 	require.NoError(t, err)
 	_, err = onnx.Decode(data)
-	assert.ErrorContains(t, err, "want one file, or a path to the model")
+	assert.ErrorContains(t, err, "want a single file, or a path to the model")
 }
 
 // Everything that isn't supported is named at once, but not what the output doesn't depend on.

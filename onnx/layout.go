@@ -39,7 +39,7 @@ func (l layout) rank() int { return len(l.axes) }
 // isBatch reports whether an axis is that of the images, which no operator may mix.
 func (l layout) isBatch(axis int) bool { return axis == 0 && !l.whole }
 
-// size is that of an axis, for the first without the batch.
+// size returns the size of an axis; for the first one without the batch.
 func (l layout) size(axis int) int { return l.product(l.axes[axis]) }
 
 func (l layout) product(atoms []int) int {
@@ -50,7 +50,7 @@ func (l layout) product(atoms []int) int {
 	return n
 }
 
-// dims are the sizes of all axes.
+// dims returns the sizes of all axes.
 func (l layout) dims() []number {
 	dims := make([]number, l.rank())
 	for axis := range dims {
@@ -63,7 +63,7 @@ func (l layout) dims() []number {
 	return dims
 }
 
-// sequence is the atoms in the order of the value's axes.
+// sequence returns the atoms in the order of the value's axes.
 func (l layout) sequence() []int { return slices.Concat(l.axes...) }
 
 // inOrder reports whether the value's elements are in memory in the file's order.
@@ -75,7 +75,7 @@ func (l layout) isPlain() bool {
 	return l.inOrder() && slices.EqualFunc(l.dims(), plain.dims(), func(a, b number) bool { return a == b })
 }
 
-// own is the atoms that make up an axis of the layer's output.
+// own returns the atoms of an axis of the layer's output.
 func (l layout) own(axis int) (atoms []int) {
 	before, behind := 1, 1
 	for i, n := range l.shape {
@@ -96,7 +96,7 @@ func (l layout) own(axis int) (atoms []int) {
 	return atoms
 }
 
-// ownAxis is the axis of the layer's output that an axis of the value is, or -1.
+// ownAxis returns the axis of the layer's output that equals an axis of the value, or -1.
 func (l layout) ownAxis(axis int) int {
 	for own := range l.shape {
 		if slices.Equal(l.own(own), l.axes[axis]) && (len(l.axes[axis]) > 0 || l.shape[own] == 1) {
@@ -106,19 +106,18 @@ func (l layout) ownAxis(axis int) int {
 	return -1
 }
 
-// same says that two values of one layer's shape have their axes in the same way.
+// same reports whether two values of one layer's shape have the same axes.
 func (l layout) same(other layout) bool {
 	return l.shape.Eq(other.shape) && slices.Equal(l.atoms, other.atoms) && slices.EqualFunc(l.axes, other.axes, slices.Equal[[]int])
 }
 
-// withAxes is the layout with other axes of the same atoms.
+// withAxes returns the layout with other axes of the same atoms.
 func (l layout) withAxes(axes [][]int) layout {
 	l.axes = axes
 	return l
 }
 
-// reshaped is the layout with the axes of the given sizes, or false if that isn't possible without
-// moving numbers.
+// reshaped returns the layout with axes of the given sizes, or false if that needs moving elements.
 func (l layout) reshaped(dims []number) (layout, bool) {
 	l.atoms = slices.Clone(l.atoms)
 	rest := l.sequence()
@@ -146,7 +145,7 @@ func (l layout) reshaped(dims []number) (layout, bool) {
 	return l.withAxes(axes), len(rest) == 0
 }
 
-// split makes two atoms of one; those behind it get new numbers in all lists.
+// split divides an atom into two; those after it get new numbers in all lists.
 func (l *layout) split(atom, first int, lists ...any) {
 	l.atoms = slices.Insert(l.atoms, atom+1, l.atoms[atom]/first)
 	l.atoms[atom] = first
@@ -169,8 +168,8 @@ func (l *layout) split(atom, first int, lists ...any) {
 	}
 }
 
-// replaced is the layout of the result of an operator that changes the size of one axis, which must
-// be an axis of the layer's output.
+// replaced returns the layout after an operator changes the size of one axis, which must be an axis
+// of the layer's output.
 func (l layout) replaced(axis, own, size int) layout {
 	gone := l.own(own)
 	out := layout{shape: l.shape.Clone(), axes: make([][]int, l.rank()), whole: l.whole}

@@ -17,9 +17,9 @@ import (
 // specKey is where a file's metadata_props hold the spec of a model that this package wrote.
 const specKey = "convgraph.spec"
 
-// described is the model that the metadata of a file of this package describes, with the file's
-// parameters; nil if there is none, or if the graph isn't the one that the spec is written as: another
-// program has changed it, and the graph is what counts.
+// described returns the model that the metadata of a file of this package describes, with the
+// file's parameters. It returns nil if there is none, or if the graph isn't the one that the spec
+// is exported as: another program has changed it, and the graph is valid.
 func described(file *schema.Model, options []graph.Option) (*graph.Model, error) {
 	text := metadata(file, specKey)
 	if text == "" {

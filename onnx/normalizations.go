@@ -303,7 +303,7 @@ func softmax(layer func(axis int) graph.Layer) func(c *call) ([]value, error) {
 	}
 }
 
-// along puts a softmax on the numbers of some axes.
+// along applies a softmax to the elements of some axes.
 func (im *importer) along(v value, axes []int, layer func(axis int) graph.Layer) (value, error) {
 	if len(axes) == 1 && len(v.shape) == 3 && v.product(v.axes[axes[0]]) != v.shape.TotalSize() {
 		if own := v.ownAxis(axes[0]); own >= 0 {

@@ -421,7 +421,7 @@ func TestImportRefuses(t *testing.T) {
 		{"an attribute's type", net(node("LRN", "y", x, "size", "five")), `attribute "size" is text: want an integer`},
 		{"an attribute twice", net(node("LRN", "y", x, "size", 3, "size", 5)), `attribute "size" is there twice`},
 		{"a value from nowhere", net(node("Relu", "y", []string{"z"})), `takes "z", which no node before it makes`},
-		{"a value made twice", net(node("Relu", "a", x), node("Relu", "x", []string{"a"})), `makes "x", which is there already`},
+		{"a value made twice", net(node("Relu", "a", x), node("Relu", "x", []string{"a"})), `makes "x", which already exists`},
 		{"a node without outputs", edit(relu(), func(m *schema.Model) { m.Graph.Nodes[0].Outputs = nil }), "has no output"},
 		{"an old operator set", edit(relu(), func(m *schema.Model) { m.Opsets[0].Version = 5 }), "operator set 5"},
 		{"two inputs", edit(relu(), func(m *schema.Model) { m.Graph.Inputs = append(m.Graph.Inputs, schema.ValueInfo{Name: "z"}) }), "got 2 inputs (x, z), want one"},
@@ -429,7 +429,7 @@ func TestImportRefuses(t *testing.T) {
 		{"three dimensions", edit(relu(), func(m *schema.Model) { m.Graph.Inputs[0].Shape = m.Graph.Inputs[0].Shape[:3] }), "has 3 dimensions"},
 		{"integers", edit(relu(), func(m *schema.Model) { m.Graph.Inputs[0].Type = schema.Int64 }), "want a tensor of floats"},
 		{"an output from elsewhere", edit(relu(), func(m *schema.Model) { m.Graph.Outputs[0].Name = "z" }), `output "z"`},
-		{"an initializer twice", with(relu(), weight, weight), `two initializers are called "w"`},
+		{"an initializer twice", with(relu(), weight, weight), `got two initializers called "w"`},
 		{"data elsewhere", with(net(conv), schema.Tensor{Name: "w", Type: schema.Float32, Dims: []int64{3, 2, 2, 2}, External: true}), "want a file's name"},
 		{"a missing weight", net(node("Conv", "y", x)), "input 1 is missing"},
 		{"a weight of integers", with(net(conv), schema.Tensor{Name: "w", Type: schema.Int64, Dims: []int64{1, 2, 1, 1}, Int64s: []int64{1, 2}}), "holds integers: want floats"},
@@ -536,7 +536,7 @@ func TestImportBoundsSharedParameters(t *testing.T) {
 	m := with(net(nodes...), filled("w", 100, 100))
 	m.Graph.Inputs[0].Shape = []schema.Dim{{Param: "N"}, {Size: 100}}
 	_, err := decode(t, m)
-	assert.ErrorContains(t, err, "share them again and again")
+	assert.ErrorContains(t, err, "too many nodes share them")
 }
 
 func TestReadFileNamesTheFile(t *testing.T) {

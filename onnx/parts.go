@@ -33,7 +33,8 @@ func concat(c *call) ([]value, error) {
 			return nil, err
 		}
 		if !joins(parts[i], parts[0], axis) {
-			return nil, fmt.Errorf("of %s and %s along axis %d: want the other sizes alike", first.text(), parts[i].text(), axis)
+			return nil, fmt.Errorf("of %s and %s along axis %d: want the other sizes alike",
+				first.text(), parts[i].text(), axis)
 		}
 	}
 	return one(c.im.joined(parts, axis))
@@ -64,7 +65,7 @@ func (c *call) parts() ([]value, error) {
 	return parts, nil
 }
 
-// joins are the layers of two values.
+// joins reports whether two values have the axis as their channels and are alike otherwise.
 func joins(v, w value, axis int) bool {
 	if v.ownAxis(axis) != 0 || w.ownAxis(axis) != 0 || !v.shape[1:].Eq(w.shape[1:]) {
 		return false

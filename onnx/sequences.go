@@ -7,8 +7,8 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// A sequence is a list of tensors: PyTorch's exporter writes lists so. It is known while a file is
-// read; nothing is left of it in the network.
+// A sequence is a list of tensors, as written by PyTorch's exporter. It exists only while a file is
+// read; the network has none.
 type sequence struct{ items []operand }
 
 // sequenceOperators are those that read or make a sequence.
@@ -37,8 +37,8 @@ func (c *call) items() ([]operand, error) {
 	return c.inputs[0].sequence.items, nil
 }
 
-// place reads an index of a sequence, which may count from the end, of n.
-func (c *call) place(input, n int, fallback int64) (int, error) {
+// position resolves an index into a sequence of n that may count from the end.
+func (c *call) position(input, n int, fallback int64) (int, error) {
 	at, err := c.optional(input)
 	if err != nil {
 		return 0, err
@@ -66,7 +66,7 @@ func sequenceAt(c *call) (operand, error) {
 	if err != nil {
 		return operand{}, err
 	}
-	at, err := c.place(1, len(items), 0)
+	at, err := c.position(1, len(items), 0)
 	if err != nil {
 		return operand{}, err
 	}
@@ -84,7 +84,7 @@ func sequenceInsert(c *call) (operand, error) {
 	if err := c.im.inside(len(items)); err != nil {
 		return operand{}, err
 	}
-	at, err := c.place(2, len(items)+1, int64(len(items)))
+	at, err := c.position(2, len(items)+1, int64(len(items)))
 	if err != nil {
 		return operand{}, err
 	}
@@ -96,7 +96,7 @@ func sequenceErase(c *call) (operand, error) {
 	if err != nil {
 		return operand{}, err
 	}
-	at, err := c.place(1, len(items), -1)
+	at, err := c.position(1, len(items), -1)
 	if err != nil {
 		return operand{}, err
 	}
@@ -129,7 +129,7 @@ func concatFromSequence(c *call) (operand, error) {
 // stacked is one tensor of several: a Concat, along a new axis if there is one to be.
 func (im *importer) stacked(items []operand, axis int64, isNew bool) (operand, error) {
 	if len(items) == 0 {
-		return operand{}, fmt.Errorf("puts together a sequence without items")
+		return operand{}, fmt.Errorf("concatenates an empty sequence")
 	}
 	if isNew {
 		var err error
@@ -247,7 +247,7 @@ func (c *call) part(v *value, list *constant, axis int, indices []int, drop bool
 	return operand{value: &made}, nil
 }
 
-// partSizes are the sizes of a sequence's parts of n; drop says that the axis goes.
+// partSizes returns the sizes of a sequence's parts of n; drop means that the axis is removed.
 func (c *call) partSizes(n int) (sizes []int, drop bool, err error) {
 	keep := c.int("keepdims", 1) != 0
 	given, err := c.optional(1)

@@ -25,7 +25,8 @@ func convTranspose(c *call) ([]value, error) {
 	}
 	groups := c.count("group", 1)
 	if len(kernels.dims) != 4 || kernels.dims[0] != v.shape[0] || c.attributes.err != nil || v.shape[0]%groups != 0 {
-		return nil, fmt.Errorf("weight has shape %v for %s: want a 2-D convolution's, of 4 axes", kernels.dims, v.text())
+		return nil, fmt.Errorf("weight has shape %v for %s: want a 2-D convolution's, of 4 axes",
+			kernels.dims, v.text())
 	}
 	kernel := graph.Pair{kernels.dims[2], kernels.dims[3]}
 	if given := c.pair("kernel_shape", kernel); given != kernel {
@@ -105,8 +106,8 @@ func (c *call) transposedPads(w *window, in tensor.Shape, extra, wanted []int64)
 	return c.attributes.err
 }
 
-// turned is the weight (channels, filters/groups, kh, kw) of a transposed convolution as that of a
-// convolution: (filters, channels/groups, kh, kw), each kernel turned round.
+// turned returns the weight (channels, filters/groups, kh, kw) of a transposed convolution as that
+// of a convolution, (filters, channels/groups, kh, kw), with flipped kernels.
 func (im *importer) turned(kernels *constant, groups int) (*tensor.Dense, error) {
 	weight, err := im.parameter(kernels, kernels.dims...)
 	if err != nil {

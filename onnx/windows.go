@@ -52,7 +52,7 @@ func (c *call) window(kernel graph.Pair, in tensor.Shape) (window, error) {
 	return w, c.attributes.err
 }
 
-// samePad is the padding in all that gives ceil(size/stride) places.
+// samePad returns the total padding that gives ceil(size/stride) windows.
 func samePad(size, kernel, stride, dilation int) int {
 	places := (size + stride - 1) / stride
 	return max(0, (places-1)*stride+(kernel-1)*dilation+1-size)

@@ -177,7 +177,7 @@ func writeLpPool(e *exporter, n *graph.Node) error {
 	return nil
 }
 
-// reachesBeyond says whether the last windows begin in the input but end behind its padding.
+// reachesBeyond reports whether the last windows begin in the input but end beyond its padding.
 func reachesBeyond(l graph.LpPool, in, out tensor.Shape) bool {
 	stride, dilation := orKernel(l.Stride, l.Kernel), orOnes(l.Dilation)
 	for axis, kernel := range l.Kernel {
@@ -514,7 +514,7 @@ func writeConcat(e *exporter, _ *graph.Node) error {
 	return nil
 }
 
-// windowAttributes are the geometry that convolutions and poolings share.
+// windowAttributes writes the geometry of convolutions and poolings.
 func windowAttributes(kernel, stride, pad, begin, end, dilation graph.Pair) []schema.Attribute {
 	return []schema.Attribute{
 		intsAttribute("kernel_shape", kernel[:]...), intsAttribute("strides", stride[:]...),

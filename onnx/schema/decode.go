@@ -51,7 +51,7 @@ func Decode(data []byte) (*Model, error) {
 		return nil, fmt.Errorf("onnx: %w", err)
 	}
 	if graphs != 1 {
-		return nil, fmt.Errorf("onnx: expected one graph, found %d: not a model", graphs)
+		return nil, fmt.Errorf("onnx: got %d graphs, want one: not a model", graphs)
 	}
 	return m, nil
 }
@@ -327,7 +327,7 @@ type field struct {
 // sub reads a message inside a field.
 func (d *decoder) sub(what string, f field, read func(field) error) error {
 	if f.kind != protowire.BytesType {
-		return fmt.Errorf("%s: expected a message, found wire type %d", what, f.kind)
+		return fmt.Errorf("%s: got wire type %d, want a message", what, f.kind)
 	}
 	return d.message(what, f.body, read)
 }
@@ -383,7 +383,7 @@ func next(data []byte) (f field, length int) {
 
 func (f field) want(kind protowire.Type) error {
 	if f.kind != kind {
-		return fmt.Errorf("field %d: expected wire type %d, found %d", f.number, kind, f.kind)
+		return fmt.Errorf("field %d: got wire type %d, want %d", f.number, f.kind, kind)
 	}
 	return nil
 }

@@ -101,11 +101,11 @@ func TestDenseListsOfEveryType(t *testing.T) {
 func TestDenseRefuses(t *testing.T) {
 	for want, in := range map[string]schema.Tensor{
 		"element type 8 is not supported":  {Type: 8},
-		"expected 2 elements of float32":   {Type: schema.Float32, Dims: []int64{2}, Floats: []float32{1}},
+		"got 1 elements of float32":   {Type: schema.Float32, Dims: []int64{2}, Floats: []float32{1}},
 		"got 4 bytes, want 8":              {Type: schema.Float32, Dims: []int64{2}, Raw: make([]byte, 4)},
 		"dimension 0 is negative":          {Type: schema.Float32, Dims: []int64{-2}},
 		"does not fit in memory":           {Type: schema.Float32, Dims: []int64{math.MaxInt64, math.MaxInt64}},
-		"expected 1000000000 elements of ": {Type: schema.Float32, Dims: []int64{1e9}},
+		"got 0 elements of ": {Type: schema.Float32, Dims: []int64{1e9}},
 	} {
 		_, err := in.Dense()
 		assert.ErrorContains(t, err, want)
@@ -184,13 +184,13 @@ func TestDecodeRefuses(t *testing.T) {
 		data []byte
 		want string
 	}{
-		{"nothing", nil, "expected one graph, found 0"},
-		{"two graphs", append(message(7), message(7)...), "expected one graph, found 2"},
+		{"nothing", nil, "got 0 graphs, want one"},
+		{"two graphs", append(message(7), message(7)...), "got 2 graphs, want one"},
 		{"text", []byte("hello world"), "model: byte"},
 		{"a length past the end", []byte{0x3a, 0xff, 0xff, 0xff, 0xff, 0x0f}, "unexpected EOF"},
-		{"the graph as a number", []byte{0x38, 1}, "graph: expected a message, found wire type 0"},
+		{"the graph as a number", []byte{0x38, 1}, "graph: got wire type 0, want a message"},
 		{"a name that is not UTF-8", message(7, message(2, 0xff)...), "text is not UTF-8"},
-		{"a name as a number", message(7, 0x10, 1), "expected wire type 2, found 0"},
+		{"a name as a number", message(7, 0x10, 1), "got wire type 0, want 2"},
 		{"floats cut short", message(7, message(5, message(4, 1, 2, 3)...)...), "field 4"},
 		{"doubles cut short", message(7, message(5, message(10, 1, 2, 3)...)...), "field 10"},
 		{"integers cut short", message(7, message(5, message(7, 0x80)...)...), "field 7"},

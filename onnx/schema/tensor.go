@@ -97,7 +97,7 @@ func (t *Tensor) listed(kind raw.Kind, count int) ([]byte, error) {
 
 func pack[T any](values []T, kind raw.Kind, count int, bits func(T) uint64) ([]byte, error) {
 	if len(values) != count {
-		return nil, fmt.Errorf("expected %d elements of %s, found %d", count, kind, len(values))
+		return nil, fmt.Errorf("got %d elements of %s, want %d", len(values), kind, count)
 	}
 	size := kind.Size()
 	data := make([]byte, 0, count*size)
