@@ -42,7 +42,8 @@ func (s sort) of(a, b float64) float64 {
 
 // pairLayers maps operators to layers of two values.
 var pairLayers = map[sort]graph.Layer{
-	sum: graph.Add{}, difference: graph.Subtract{}, times: graph.Multiply{}, quotient: graph.Divide{}, largest: graph.Maximum{}, smallest: graph.Minimum{},
+	sum: graph.Add{}, difference: graph.Subtract{}, times: graph.Multiply{}, quotient: graph.Divide{},
+	largest: graph.Maximum{}, smallest: graph.Minimum{},
 }
 
 // arithmetic is an operator of two inputs, or of several evaluated from left to right.
@@ -359,7 +360,8 @@ func (im *importer) scaleBy(v value, a, b float64) (value, error) {
 
 // scaled multiplies by numbers spread over the layer's output.
 func (im *importer) scaled(v value, shape []int, numbers any) (value, error) {
-	if s := im.openStep(v); s != nil && s.open["weight"] && isPerChannel(shape, v.shape) && numbersFit(numbers, s.params["weight"]) {
+	if s := im.openStep(v); s != nil && s.open["weight"] && isPerChannel(shape, v.shape) &&
+		numbersFit(numbers, s.params["weight"]) {
 		s.params["weight"] = dense(numbers, []int{v.shape[0]})
 		s.open["weight"] = false
 		return v, nil

@@ -193,7 +193,8 @@ func depthToSpace(c *call) ([]value, error) {
 		return nil, fmt.Errorf("of %d channels in blocks of %d is not supported", channels, b)
 	}
 	depth := channels / (b * b)
-	layer := graph.Rearrange{Dims: []int{b, b, depth, height, width}, Order: []int{2, 3, 0, 4, 1}, Shape: []int{depth, height * b, width * b}}
+	layer := graph.Rearrange{Dims: []int{b, b, depth, height, width}, Order: []int{2, 3, 0, 4, 1},
+		Shape: []int{depth, height * b, width * b}}
 	if mode == "CRD" {
 		layer.Dims, layer.Order = []int{depth, b, b, height, width}, []int{0, 3, 1, 4, 2}
 	}
@@ -218,7 +219,8 @@ func spaceToDepth(c *call) ([]value, error) {
 		return nil, fmt.Errorf("of %d rows and %d columns in blocks of %d is not supported", height, width, b)
 	}
 	layer := graph.Rearrange{
-		Dims: []int{channels, height / b, b, width / b, b}, Order: []int{2, 4, 0, 1, 3}, Shape: []int{channels * b * b, height / b, width / b},
+		Dims: []int{channels, height / b, b, width / b, b}, Order: []int{2, 4, 0, 1, 3},
+		Shape: []int{channels * b * b, height / b, width / b},
 	}
 	if mode == "CRD" {
 		layer.Order = []int{0, 2, 4, 1, 3}

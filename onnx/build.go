@@ -11,7 +11,8 @@ import (
 )
 
 // model returns the model of the layers that the output depends on.
-func (im *importer) model(file *schema.Model, input tensor.Shape, end value, options []graph.Option) (*graph.Model, error) {
+func (im *importer) model(file *schema.Model, input tensor.Shape, end value, options []graph.Option) (*graph.Model,
+	error) {
 	if end.source == inputStep { // nothing is computed: one layer that moves nothing
 		if im.nothing {
 			return nil, fmt.Errorf("the graph has no operator that computes anything")

@@ -256,7 +256,8 @@ func (c *call) slices(rank int) ([]sliceRange, error) {
 	}
 	starts, ends, axes, steps := lists[0], lists[1], lists[2], lists[3]
 	ranges := make([]sliceRange, len(starts))
-	if len(ends) != len(starts) || axes != nil && len(axes) != len(starts) || steps != nil && len(steps) != len(starts) || len(starts) > rank {
+	if len(ends) != len(starts) || axes != nil && len(axes) != len(starts) || steps != nil &&
+		len(steps) != len(starts) || len(starts) > rank {
 		return nil, fmt.Errorf("%d starts, %d ends, %d axes, %d steps: want as many of each",
 			len(starts), len(ends), len(axes), len(steps))
 	}

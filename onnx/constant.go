@@ -365,7 +365,8 @@ func (im *importer) transposed(c *constant, order []int) (*constant, error) {
 		}
 		values = slice(value)
 	}
-	return &constant{name: c.name, dims: dims, kind: c.kind, values: pick(values, c.count(), permutedIndex(c.dims, order))}, nil
+	return &constant{name: c.name, dims: dims, kind: c.kind,
+		values: pick(values, c.count(), permutedIndex(c.dims, order))}, nil
 }
 
 // integers is a constant of a list of integers.

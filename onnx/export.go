@@ -42,7 +42,8 @@ func export(m *graph.Model) (*schema.Model, error) {
 		return nil, err
 	}
 	file := &schema.Model{
-		IRVersion: irVersions[e.opset], Opsets: []schema.Opset{{Version: e.opset}}, ProducerName: "convgraph", Graph: e.graph,
+		IRVersion: irVersions[e.opset], Opsets: []schema.Opset{{Version: e.opset}}, ProducerName: "convgraph",
+		Graph: e.graph,
 	}
 	spec, err := json.Marshal(m.Spec())
 	if err != nil {
@@ -72,7 +73,8 @@ func addMetadata(file *schema.Model, key string, value any) error {
 // exported is the model as a graph; an outline has the parameters' shapes without their numbers.
 func exported(m *graph.Model, outline bool) (*exporter, error) {
 	e := &exporter{
-		element: schema.Float32, opset: leastOpset, values: map[*graph.Node]string{}, parameters: map[string]bool{}, outline: outline,
+		element: schema.Float32, opset: leastOpset, values: map[*graph.Node]string{}, parameters: map[string]bool{},
+		outline: outline,
 	}
 	if m.Dtype() == tensor.Float64 {
 		e.element = schema.Float64
@@ -147,7 +149,8 @@ func (e *exporter) op(name string, inputs ...string) string { return e.opWith(na
 
 func (e *exporter) opWith(name string, inputs []string, attributes ...schema.Attribute) string {
 	made := fmt.Sprintf("%s.%d", e.node.Name, len(e.graph.Nodes))
-	e.graph.Nodes = append(e.graph.Nodes, schema.Node{Name: made, Op: name, Inputs: inputs, Outputs: []string{made}, Attributes: attributes})
+	e.graph.Nodes = append(e.graph.Nodes,
+		schema.Node{Name: made, Op: name, Inputs: inputs, Outputs: []string{made}, Attributes: attributes})
 	e.last = made
 	return made
 }
@@ -208,7 +211,8 @@ func (e *exporter) floats(shape []int, values ...float64) string {
 
 // ints returns a constant list of integers.
 func (e *exporter) ints(values ...int) string {
-	t := schema.Tensor{Name: e.constantName(), Type: schema.Int64, Dims: []int64{int64(len(values))}, Int64s: dims64(values)}
+	t := schema.Tensor{Name: e.constantName(), Type: schema.Int64, Dims: []int64{int64(len(values))},
+		Int64s: dims64(values)}
 	e.graph.Initializers = append(e.graph.Initializers, t)
 	return t.Name
 }

@@ -24,7 +24,8 @@ const maxExpression = 24
 // known are the activations that exporters write as several nodes.
 var known = []graph.ActivationFunction{
 	graph.SiLU{}, graph.GELU{}, graph.GELU{Approximate: true}, graph.HardSwish{}, graph.Mish{}, graph.HardSigmoid{},
-	graph.Sigmoid{}, graph.Tanh{}, graph.ReLU{}, graph.Clip{Max: 6}, graph.Softplus{}, graph.Softsign{}, graph.SELU{}, graph.ELU{},
+	graph.Sigmoid{}, graph.Tanh{}, graph.ReLU{}, graph.Clip{Max: 6}, graph.Softplus{}, graph.Softsign{}, graph.SELU{},
+	graph.ELU{},
 }
 
 // samples are the arguments at which expressions are compared: near kinks and bends, and far out.
@@ -72,7 +73,8 @@ func (e *expression) recognized() (layer graph.Layer, identity bool) {
 func (e *expression) parametric() []graph.ActivationFunction {
 	number := func(x float64) float64 { return shortest(float32(e.at(x))) }
 	all := []graph.ActivationFunction{graph.LeakyReLU{Alpha: -number(-1)}, graph.ELU{Alpha: -number(-40)}}
-	if clip := (graph.Clip{Min: number(-farthest), Max: number(farthest)}); -farthest < clip.Min && clip.Max < farthest {
+	if clip := (graph.Clip{Min: number(-farthest), Max: number(farthest)}); -farthest < clip.Min &&
+		clip.Max < farthest {
 		all = append(all, clip)
 	}
 	return all
@@ -129,7 +131,8 @@ func (im *importer) emit(base value, e *expression) (value, error) {
 }
 
 // apply appends a function to a value's expression.
-func (im *importer) apply(v value, f func(float64) float64, emit func(im *importer, args []value) (value, error)) (value, error) {
+func (im *importer) apply(v value, f func(float64) float64,
+	emit func(im *importer, args []value) (value, error)) (value, error) {
 	if v.expr != nil && v.expr.size >= maxExpression {
 		var err error
 		if v, err = im.settle(v); err != nil {
@@ -150,7 +153,8 @@ func (im *importer) activation(v value, l graph.ActivationFunction) (value, erro
 	if err := l.Function().Check(); err != nil {
 		return value{}, err
 	}
-	return im.apply(v, l.Function().Value, func(im *importer, args []value) (value, error) { return im.add(l, args, "") })
+	return im.apply(v, l.Function().Value,
+		func(im *importer, args []value) (value, error) { return im.add(l, args, "") })
 }
 
 // linear appends a·x + b to a value's expression.
@@ -160,9 +164,10 @@ func (im *importer) linear(v value, a, b float64) (value, error) {
 	})
 }
 
-// combined is a function of two values that are functions of one layer's output; ok is false if they
-// aren't.
-func combined(u, v value, f func(a, b float64) float64, emit func(im *importer, args []value) (value, error)) (value, bool) {
+// combined is a function of two values that are functions of one layer's output; ok is false if
+// they aren't.
+func combined(u, v value, f func(a, b float64) float64, emit func(im *importer, args []value) (value, error)) (value,
+	bool) {
 	if u.source != v.source || !u.same(v.layout) {
 		return value{}, false
 	}

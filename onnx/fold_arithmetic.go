@@ -127,11 +127,13 @@ func (c *call) binary(whole func(a, b number) (number, bool), f func(a, b float6
 }
 
 func foldAdd(c *call) ([]*constant, error) {
-	return c.binary(func(a, b number) (number, bool) { return a.plus(b, 1) }, func(a, b float64) float64 { return a + b })
+	return c.binary(func(a, b number) (number, bool) { return a.plus(b, 1) },
+		func(a, b float64) float64 { return a + b })
 }
 
 func foldSub(c *call) ([]*constant, error) {
-	return c.binary(func(a, b number) (number, bool) { return a.plus(b, -1) }, func(a, b float64) float64 { return a - b })
+	return c.binary(func(a, b number) (number, bool) { return a.plus(b, -1) },
+		func(a, b float64) float64 { return a - b })
 }
 
 func foldMul(c *call) ([]*constant, error) {

@@ -12,7 +12,8 @@ func foldShape(c *call) ([]*constant, error) {
 	if err != nil {
 		return nil, err
 	}
-	if list, ok := from.values.([]number); ok && slices.ContainsFunc(list, func(n number) bool { return n.image != 0 }) {
+	if list, ok := from.values.([]number); ok &&
+		slices.ContainsFunc(list, func(n number) bool { return n.image != 0 }) {
 		return nil, fmt.Errorf("of numbers for each image is not supported")
 	}
 	dims := make([]number, len(from.dims))

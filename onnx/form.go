@@ -39,9 +39,11 @@ const (
 )
 
 var partOf = map[formKind]string{
-	square: "a square", mean: "a mean", centered: "a value less its mean", centeredSquare: "the square of a value less its mean",
-	variance: "a variance", std: "a std", inverseStd: "a std",
-	paddedSquare: "squares for a local response normalization", windowMean: "means over channels", response: "a local response",
+	square: "a square", mean: "a mean", centered: "a value less its mean",
+	centeredSquare: "the square of a value less its mean",
+	variance:       "a variance", std: "a std", inverseStd: "a std",
+	paddedSquare: "squares for a local response normalization", windowMean: "means over channels",
+	response: "a local response",
 }
 
 // becomes is the value that a node makes of v where that is the next form.
@@ -118,7 +120,8 @@ func (v value) squared() value {
 func (im *importer) spelledLayerNorm(u, v value) (value, bool, error) {
 	f := v.form
 	x := f.of
-	if !u.form.of.isSame(x) || !u.layout.same(x.layout) || !v.layout.same(x.reduced(f.axes, true)) || !slices.Equal(u.form.axes, f.axes) {
+	if !u.form.of.isSame(x) || !u.layout.same(x.layout) || !v.layout.same(x.reduced(f.axes, true)) ||
+		!slices.Equal(u.form.axes, f.axes) {
 		return value{}, false, nil
 	}
 	if !slices.Equal(f.axes, span(f.axes[0], x.rank()-f.axes[0])) && len(f.axes) != 1 {
@@ -223,7 +226,8 @@ func (c *call) windowForm() (value, bool, error) {
 		f.begin, f.end = f.begin+c.size("pads", pads[0]), f.end+c.size("pads", pads[3])
 		pads[0], pads[3] = 0, 0
 	}
-	plain := !slices.ContainsFunc(pads, func(n int64) bool { return n != 0 }) && !slices.ContainsFunc(strides, func(n int64) bool { return n != 1 })
+	plain := !slices.ContainsFunc(pads, func(n int64) bool { return n != 0 }) &&
+		!slices.ContainsFunc(strides, func(n int64) bool { return n != 1 })
 	if len(kernel) != 3 || kernel[1] != 1 || kernel[2] != 1 || !plain || kernel[0] < 1 || kernel[0] > maxSize {
 		return value{}, true, fmt.Errorf("kernel_shape is %v: want channels, one by one", kernel)
 	}

@@ -7,8 +7,8 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// Functions become at most maxNodes nodes, with maxNames bytes of names; branches, loops and sequences
-// at most maxInner.
+// Functions become at most maxNodes nodes, with maxNames bytes of names; branches, loops and
+// sequences at most maxInner.
 const (
 	maxNodes = 1 << 17
 	maxInner = 1 << 14

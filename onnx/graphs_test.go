@@ -123,11 +123,11 @@ func TestFunctionsRefused(t *testing.T) {
 	}
 	doubling = append(doubling, f("f40", relu))
 	for want, functions := range map[string][]schema.Function{
-		"function calls nest deeper than 64":               {f("f", call("f", "a", "r"))},
+		"function calls nest deeper than 64": {f("f", call("f", "a", "r"))},
 		"functions expand to more than":      doubling,
-		"its function is of operator set": {old},
-		"has 1 inputs and 1 outputs":      {narrow},
-		"is an input, too":                {through},
+		"its function is of operator set":    {old},
+		"has 1 inputs and 1 outputs":         {narrow},
+		"is an input, too":                   {through},
 	} {
 		_, err := onnx.Decode(encode(t, functionModel(functions...)))
 		assert.ErrorContains(t, err, want)
@@ -141,8 +141,8 @@ func encode(t *testing.T, m *schema.Model) []byte {
 	return data
 }
 
-// TestRandomGraphs wants no wrong answer for the graphs of testdata/random_graphs.py in the folder that
-// ONNX_RANDOM names. Some are refused.
+// TestRandomGraphs wants no wrong answer for the graphs of testdata/random_graphs.py in the folder
+// that ONNX_RANDOM names. Some are refused.
 func TestRandomGraphs(t *testing.T) {
 	folder := os.Getenv("ONNX_RANDOM")
 	if folder == "" {
@@ -165,7 +165,8 @@ func TestRandomGraphs(t *testing.T) {
 		y, _ := formats.Find(answers, name+".y")
 		activations, err := m.Activations(asImages(t, m, x.Value))
 		require.NoError(t, err, name)
-		assert.Empty(t, differ(activations[len(activations)-1].Value, y.Value, 1e-4, 1e-4*float64(slices.Max(y.Value.Float32s()))+1e-4), name)
+		assert.Empty(t, differ(activations[len(activations)-1].Value, y.Value, 1e-4,
+			1e-4*float64(slices.Max(y.Value.Float32s()))+1e-4), name)
 	}
 	for why, n := range refused {
 		t.Logf("%d: %s", n, why)

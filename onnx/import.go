@@ -135,7 +135,8 @@ func newImporter(file *schema.Model, size int, r Reader) (*importer, error) {
 	}
 	im := &importer{
 		reader: r, budget: freeBytes + sharing*size, fill: maxFilled, settled: map[*expression]int{},
-		constants: map[string]*constant{}, values: map[string]*value{}, sequences: map[string]*sequence{}, uses: map[string]int{},
+		constants: map[string]*constant{}, values: map[string]*value{}, sequences: map[string]*sequence{},
+		uses: map[string]int{},
 	}
 	for _, o := range file.Opsets {
 		if o.Domain == "" || o.Domain == "ai.onnx" {
@@ -226,7 +227,8 @@ func unsupportedOperator(n *schema.Node) error {
 }
 
 func isKnown(op string) bool {
-	return operators[op] != nil || folds[op] != nil || sequenceOperators[op] != nil || op == "If" || op == "Loop" || op == "Shape"
+	return operators[op] != nil || folds[op] != nil || sequenceOperators[op] != nil || op == "If" || op == "Loop" ||
+		op == "Shape"
 }
 
 // refuse records why a node isn't supported.
@@ -363,8 +365,8 @@ func (c *call) allConstant() bool {
 	return !slices.ContainsFunc(c.inputs, func(o operand) bool { return o.value != nil })
 }
 
-// add appends a layer, if its inputs fit. Parameters come by their names in the layer. The result has
-// the layout of the first input if the layer keeps the shape, else its own.
+// add appends a layer, if its inputs fit. Parameters come by their names in the layer. The result
+// has the layout of the first input if the layer keeps the shape, else its own.
 func (im *importer) add(l graph.Layer, inputs []value, weight string, params ...param) (value, error) {
 	s := step{layer: l, params: map[string]*tensor.Dense{}, open: map[string]bool{}, name: layerName(weight)}
 	var shapes []tensor.Shape

@@ -108,7 +108,8 @@ func (l layout) ownAxis(axis int) int {
 
 // same reports whether two values of one layer's shape have the same axes.
 func (l layout) same(other layout) bool {
-	return l.shape.Eq(other.shape) && slices.Equal(l.atoms, other.atoms) && slices.EqualFunc(l.axes, other.axes, slices.Equal[[]int])
+	return l.shape.Eq(other.shape) && slices.Equal(l.atoms, other.atoms) &&
+		slices.EqualFunc(l.axes, other.axes, slices.Equal[[]int])
 }
 
 // withAxes returns the layout with other axes of the same atoms.
@@ -218,8 +219,8 @@ func dimsText(dims []number) string {
 	return text + ")"
 }
 
-// A number is an integer of the file: a fixed one, a multiple of the batch, which isn't known, and a
-// multiple of an image's index in the batch. Numbers of the last sort are one for each image: a
+// A number is an integer of the file: a fixed one, a multiple of the batch, which isn't known, and
+// a multiple of an image's index in the batch. Numbers of the last sort are one for each image: a
 // constant has them as one, along its first axis.
 type number struct{ fixed, batch, image int64 }
 
@@ -265,5 +266,6 @@ func (n number) isFixed() bool { return n.batch == 0 && n.image == 0 }
 // inRange bounds numbers, so that no product overflows.
 func inRange(n number) bool {
 	const most = 1 << 31
-	return n.fixed >= -most && n.fixed <= most && n.batch >= -most && n.batch <= most && n.image >= -most && n.image <= most
+	return n.fixed >= -most && n.fixed <= most && n.batch >= -most && n.batch <= most && n.image >= -most &&
+		n.image <= most
 }

@@ -115,7 +115,8 @@ func (im *importer) loop(c *call) error {
 	attribute, _ := c.attributes.take("body", schema.Subgraph)
 	g := attribute.Graph
 	carried := len(c.inputs) - 2
-	if g == nil || carried < 0 || len(g.Inputs) != 2+carried || len(g.Outputs) < 1+carried || len(c.node.Outputs) > len(g.Outputs)-1 {
+	if g == nil || carried < 0 || len(g.Inputs) != 2+carried || len(g.Outputs) < 1+carried ||
+		len(c.node.Outputs) > len(g.Outputs)-1 {
 		return fmt.Errorf("its body doesn't have %d inputs and outputs", carried)
 	}
 	for _, v := range im.values { // the body may read it again and again
@@ -209,7 +210,8 @@ func (im *importer) iteration(c *call, g *schema.Graph, i int, state []operand) 
 	}
 	one := []number{{fixed: int64(i)}}
 	im.constants[own(g.Inputs[0].Name)] = &constant{name: g.Inputs[0].Name, kind: schema.Int64, values: one}
-	im.constants[own(g.Inputs[1].Name)] = &constant{name: g.Inputs[1].Name, kind: schema.Bool, values: []number{{fixed: 1}}}
+	im.constants[own(g.Inputs[1].Name)] = &constant{name: g.Inputs[1].Name, kind: schema.Bool,
+		values: []number{{fixed: 1}}}
 	for k, o := range state {
 		if err := im.give(own(g.Inputs[2+k].Name), o, ""); err != nil {
 			return nil, false, err

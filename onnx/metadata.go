@@ -41,7 +41,8 @@ func described(file *schema.Model, options []graph.Option) (*graph.Model, error)
 	var arrays []formats.Array
 	for _, p := range shapes {
 		t := stored[p.Name]
-		if t == nil || t.External || !slices.EqualFunc(t.Dims, p.Shape, func(a int64, b int) bool { return a == int64(b) }) {
+		if t == nil || t.External ||
+			!slices.EqualFunc(t.Dims, p.Shape, func(a int64, b int) bool { return a == int64(b) }) {
 			return nil, nil
 		}
 		value, err := t.Dense()
@@ -73,7 +74,8 @@ func isWrittenAs(file *schema.Model, e *exporter) bool {
 	}
 	for i := range a.Nodes {
 		m, n := a.Nodes[i], b.Nodes[i]
-		if m.Op != n.Op || m.Domain != n.Domain || !slices.Equal(m.Inputs, n.Inputs) || !slices.Equal(m.Outputs, n.Outputs) || !sameAttributes(m, n) {
+		if m.Op != n.Op || m.Domain != n.Domain || !slices.Equal(m.Inputs, n.Inputs) ||
+			!slices.Equal(m.Outputs, n.Outputs) || !sameAttributes(m, n) {
 			return false
 		}
 	}
@@ -117,8 +119,8 @@ func metadata(file *schema.Model, key string) string {
 	return ""
 }
 
-// takeMetadata takes the class names from a file's metadata: ours, or those that other programs write
-// as a JSON list or an object by index ("classes", "labels", "names").
+// takeMetadata takes the class names from a file's metadata: ours, or those that other programs
+// write as a JSON list or an object by index ("classes", "labels", "names").
 func (im *importer) takeMetadata(file *schema.Model, spec *graph.Spec) error {
 	if text := metadata(file, specKey); text != "" {
 		if own, err := graph.ParseSpec([]byte(text)); err == nil {

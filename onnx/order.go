@@ -18,7 +18,8 @@ func (im *importer) rearrange(v value, order, shape []int) (value, error) {
 	if inOrder && v.shape.Eq(shape) {
 		return v, nil
 	}
-	var layer graph.Layer = graph.Rearrange{Dims: slices.Clone(v.atoms), Order: slices.Clone(order), Shape: slices.Clone(shape)}
+	var layer graph.Layer = graph.Rearrange{Dims: slices.Clone(v.atoms), Order: slices.Clone(order),
+		Shape: slices.Clone(shape)}
 	switch {
 	case inOrder && len(shape) == 1:
 		layer = graph.Flatten{}
@@ -183,8 +184,8 @@ func (im *importer) spread(c *constant, l layout) ([]int, any, error) {
 	return shape, pick(values, count(shape), func(i int) int { return l.constantIndex(i, shape, dims) }), nil
 }
 
-// constantIndex is the element of a constant of the given sizes that belongs to element i of an array
-// that the constant is spread to.
+// constantIndex is the element of a constant of the given sizes that belongs to element i of an
+// array that the constant is spread to.
 func (l layout) constantIndex(i int, shape, dims []int) (index int) {
 	places := make([]int, len(l.atoms))
 	for own := len(shape) - 1; own >= 0; own-- {

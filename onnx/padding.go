@@ -76,8 +76,8 @@ func pad(c *call) ([]value, error) {
 	return one(c.im.bordered(v, begin, end, max(min(fill, math.MaxFloat32), -math.MaxFloat32)))
 }
 
-// bordered puts constant padding around a value: around the plane with one layer, behind and before an
-// axis outside of it with another one.
+// bordered puts constant padding around a value: around the plane with one layer, behind and before
+// an axis outside of it with another one.
 func (im *importer) bordered(v value, begin, end []int, fill float64) (value, error) {
 	padded := func(axis int) bool { return begin[axis] != 0 || end[axis] != 0 }
 	axes := slices.DeleteFunc(span(0, v.rank()), func(axis int) bool { return !padded(axis) })

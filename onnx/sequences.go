@@ -111,7 +111,8 @@ func sequenceLength(c *call) (operand, error) {
 	if err != nil {
 		return operand{}, err
 	}
-	return operand{constant: &constant{name: c.output(0), kind: schema.Int64, values: []number{{fixed: int64(len(items))}}}}, nil
+	return operand{constant: &constant{name: c.output(0), kind: schema.Int64,
+		values: []number{{fixed: int64(len(items))}}}}, nil
 }
 
 func concatFromSequence(c *call) (operand, error) {
@@ -137,7 +138,8 @@ func (im *importer) stacked(items []operand, axis int64, isNew bool) (operand, e
 			return operand{}, err
 		}
 	}
-	n := &schema.Node{Op: "Concat", Inputs: make([]string, len(items)), Attributes: []schema.Attribute{{Name: "axis", Type: schema.Int, Int: axis}}}
+	n := &schema.Node{Op: "Concat", Inputs: make([]string, len(items)),
+		Attributes: []schema.Attribute{{Name: "axis", Type: schema.Int, Int: axis}}}
 	c := &call{im: im, node: n, attributes: newAttributes(n), inputs: items}
 	if slices.ContainsFunc(items, func(o operand) bool { return o.sequence != nil }) {
 		return operand{}, fmt.Errorf("of sequences is not supported")
@@ -162,7 +164,8 @@ func (im *importer) unsqueezed(items []operand, axis int64) ([]operand, error) {
 	out := make([]operand, len(items))
 	for i, o := range items {
 		at := integers("axes", number{fixed: axis})
-		n := &schema.Node{Op: "Unsqueeze", Inputs: []string{"", ""}, Attributes: []schema.Attribute{{Name: "axes", Type: schema.Ints, Ints: []int64{axis}}}}
+		n := &schema.Node{Op: "Unsqueeze", Inputs: []string{"", ""},
+			Attributes: []schema.Attribute{{Name: "axes", Type: schema.Ints, Ints: []int64{axis}}}}
 		c := &call{im: im, node: n, attributes: newAttributes(n), inputs: []operand{o, {constant: at}}}
 		if o.constant != nil {
 			made, err := foldUnsqueeze(c)

@@ -73,8 +73,8 @@ func convTranspose(c *call) ([]value, error) {
 	return one(c.im.add(layer, []value{v}, c.node.Inputs[1], param{"weight", weight}, param{"bias", bias}))
 }
 
-// transposedPads works out what is cut off of each side: a padding of the convolution that is turned
-// round. The end may be negative, for rows that are added.
+// transposedPads works out what is cut off of each side: a padding of the convolution that is
+// turned round. The end may be negative, for rows that are added.
 func (c *call) transposedPads(w *window, in tensor.Shape, extra, wanted []int64) error {
 	auto := w.auto
 	if extra != nil && len(extra) != 2 || wanted != nil && len(wanted) != 2 {

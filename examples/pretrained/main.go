@@ -1,5 +1,5 @@
-// Command pretrained writes SqueezeNet 1.0 with weights for ImageNet's classes to a parameter file, for
-// predicting or for fine-tuning:
+// Command pretrained writes SqueezeNet 1.0 with weights for ImageNet's classes to a parameter file,
+// for predicting or for fine-tuning:
 //
 //	go run ./examples/pretrained squeezenet.safetensors
 package main

@@ -13,8 +13,8 @@ const (
 	encrypted = "PARE"
 	// maxFooter bounds the footer of a file; that of a terabyte of pictures has some megabytes.
 	maxFooter = 256 << 20
-	// leastRow is the smallest accepted average size of a row in the file, in bytes. A few bytes can
-	// claim any number of empty rows; the header of a picture is larger than leastRow.
+	// leastRow is the smallest accepted average size of a row in the file, in bytes. A few bytes
+	// can claim any number of empty rows; the header of a picture is larger than leastRow.
 	leastRow = 8
 )
 

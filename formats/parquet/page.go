@@ -47,8 +47,8 @@ type pageHeader struct {
 }
 
 const (
-	// firstHeader is the number of bytes read to decode a page's header. Statistics may make it longer,
-	// up to maxHeader.
+	// firstHeader is the number of bytes read to decode a page's header. Statistics may make it
+	// longer, up to maxHeader.
 	firstHeader = 256
 	maxHeader   = 16 << 20
 	// maxPage is the largest page read. Writers aim at 1 MiB; a page has at least one value.

@@ -230,7 +230,8 @@ func (d *decoder) subgraph(f field, a *Attribute) error {
 }
 
 var attributeFields = map[protowire.Number]AttributeType{
-	2: Float, 3: Int, 4: String, 5: TensorValue, 6: Subgraph, 7: Floats, 8: Ints, 9: Strings, 10: Tensors, 11: Subgraphs,
+	2: Float, 3: Int, 4: String, 5: TensorValue, 6: Subgraph, 7: Floats, 8: Ints, 9: Strings, 10: Tensors,
+	11: Subgraphs,
 	14: TypeValue, 15: TypeValues, 22: SparseTensor, 23: SparseTensors,
 }
 
