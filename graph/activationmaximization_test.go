@@ -26,7 +26,8 @@ func answer(t *testing.T, m *graph.Model, x *tensor.Dense, layer, unit int) floa
 	return get(out, unit*height*width+height/2*width+width/2)
 }
 
-// TestAscentAgreesWithNumbers climbs to a unit of every layer of a network that has every kind of them.
+// TestAscentAgreesWithNumbers climbs to a unit of every layer of a network that has every kind of
+// them.
 func TestAscentAgreesWithNumbers(t *testing.T) {
 	for _, spec := range []*graph.Spec{mixedNet(), models.GradientCheckNet().Spec(), branchedNet()} {
 		m := newModel(t, spec, graph.WithDtype(tensor.Float64))
@@ -57,10 +58,13 @@ func TestAscentAgreesWithNumbers(t *testing.T) {
 func branchedNet() *graph.Spec {
 	conv := graph.Conv2D{Filters: 4, Kernel: graph.Square(3), Pad: graph.Square(1)}
 	return graph.Sequential("branched", tensor.Shape{2, 5, 6}, graph.He(), conv, graph.Tanh{},
-		graph.Block("residual", graph.Residual(graph.Serial(conv, graph.BatchNorm{}, graph.SiLU{}, conv)), graph.Tanh{}),
-		graph.Block("inception", graph.Branches(graph.Concat{}, conv, graph.Serial(conv, graph.Sigmoid{}), graph.AvgPool{
-			Kernel: graph.Square(3), Stride: graph.Square(1), Pad: graph.Square(1)})),
-		graph.Block("se", graph.Gate(graph.GlobalAvgPool{}, graph.Affine{Units: 3}, graph.Tanh{}, graph.Affine{Units: 12}, graph.Sigmoid{})),
+		graph.Block("residual", graph.Residual(graph.Serial(conv, graph.BatchNorm{}, graph.SiLU{}, conv)),
+			graph.Tanh{}),
+		graph.Block("inception",
+			graph.Branches(graph.Concat{}, conv, graph.Serial(conv, graph.Sigmoid{}), graph.AvgPool{
+				Kernel: graph.Square(3), Stride: graph.Square(1), Pad: graph.Square(1)})),
+		graph.Block("se", graph.Gate(graph.GlobalAvgPool{}, graph.Affine{Units: 3}, graph.Tanh{},
+			graph.Affine{Units: 12}, graph.Sigmoid{})),
 		graph.Affine{Units: 3}, graph.Softmax{})
 }
 

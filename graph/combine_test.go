@@ -37,7 +37,8 @@ func printLayers(spec *graph.Spec) {
 // A ResNet's basic block (He et al. 2015, figure 2), which halves the plane.
 func ExampleResidual() {
 	conv := func(kernel, stride, pad int) graph.Part {
-		return graph.Conv2D{Filters: 128, Kernel: graph.Square(kernel), Stride: graph.Square(stride), Pad: graph.Square(pad), NoBias: true}
+		return graph.Conv2D{Filters: 128, Kernel: graph.Square(kernel), Stride: graph.Square(stride),
+			Pad: graph.Square(pad), NoBias: true}
 	}
 	block := graph.Serial(
 		graph.Residual(
@@ -60,13 +61,15 @@ func ExampleResidual() {
 // An inception module (Szegedy et al. 2014, figure 2b).
 func ExampleBranches() {
 	conv := func(filters, kernel int) graph.Part {
-		return graph.Serial(graph.Conv2D{Filters: filters, Kernel: graph.Square(kernel), Pad: graph.Square(kernel / 2)}, graph.ReLU{})
+		return graph.Serial(graph.Conv2D{Filters: filters, Kernel: graph.Square(kernel), Pad: graph.Square(kernel / 2)},
+			graph.ReLU{})
 	}
 	module := graph.Branches(graph.Concat{},
 		conv(64, 1),
 		graph.Serial(conv(96, 1), conv(128, 3)),
 		graph.Serial(conv(16, 1), conv(32, 5)),
-		graph.Serial(graph.MaxPool{Kernel: graph.Square(3), Stride: graph.Square(1), Pad: graph.Square(1)}, conv(32, 1)))
+		graph.Serial(graph.MaxPool{Kernel: graph.Square(3), Stride: graph.Square(1), Pad: graph.Square(1)},
+			conv(32, 1)))
 	printLayers(graph.Sequential("inception", tensor.Shape{192, 28, 28}, graph.He(), module))
 	// Output:
 	// {"kind":"conv2d","filters":64,"kernel":1}
@@ -154,7 +157,8 @@ func ExampleFrom() {
 
 // Code prints a layer as the Go code that makes it.
 func ExampleCode() {
-	fmt.Println(graph.Code(graph.Conv2D{Name: "conv1", Filters: 64, Kernel: graph.Square(7), Stride: graph.Pair{2, 1}, NoBias: true}))
+	fmt.Println(graph.Code(graph.Conv2D{Name: "conv1", Filters: 64, Kernel: graph.Square(7), Stride: graph.Pair{2, 1},
+		NoBias: true}))
 	fmt.Println(graph.Code(graph.Affine{Units: 10, Init: graph.Gaussian(0.01)}))
 	fmt.Println(graph.Code(graph.From(graph.Add{}, "a", "b")))
 	// Output:
@@ -199,7 +203,8 @@ func TestBadPartsAreErrors(t *testing.T) {
 		{"layer 2 is a *graph_test.pointed: want a struct with a field Name", graph.Block("b", &pointed{})},
 		{"layer 2 is a graph_test.counted: want a struct with a field Name", graph.Block("b", counted(1))},
 		{"layer 2 is a graph_test.label: want a layer, or what a combinator such as Serial makes", label("x")},
-		{"layer 2 is a graph_test.label: want a layer, or what a combinator such as Serial makes", graph.Numbered("n", label("x"))},
+		{"layer 2 is a graph_test.label: want a layer, or what a combinator such as Serial makes",
+			graph.Numbered("n", label("x"))},
 		{`layer 2 "add1" (Add{}): reads 1 value (relu1): want at least 2`, graph.Branches(graph.Add{}, graph.Serial())},
 		{`layer 2 "add1" (Add{}): reads 0 values (): want at least 2`, graph.Branches(graph.Add{})},
 		{`layer 2 "multiply1" (Multiply{}): reads 3 values (relu1, relu1, relu1): want 2`,
@@ -219,7 +224,8 @@ func (l label) Label() string { return string(l) }
 
 // TestEmptyPartsAreTheIdentity: a Serial of nothing passes on what it reads.
 func TestEmptyPartsAreTheIdentity(t *testing.T) {
-	spec := graph.Sequential("m", tensor.Shape{2}, graph.He(), graph.Serial(), graph.Residual(graph.Serial()), graph.Block("b"), graph.Numbered("n"),
+	spec := graph.Sequential("m", tensor.Shape{2}, graph.He(), graph.Serial(), graph.Residual(graph.Serial()),
+		graph.Block("b"), graph.Numbered("n"),
 		graph.Affine{Units: 2}, graph.Residual(graph.Serial(graph.Serial()), graph.Serial()))
 	m := newModel(t, spec)
 	require.Len(t, m.Nodes(), 3)

@@ -37,8 +37,8 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// TestDescribeBranches: the sum of the gradients that meet at a fork belongs to the layer whose output
-// forks, and is ours like every op.
+// TestDescribeBranches: the sum of the gradients that meet at a fork belongs to the layer whose
+// output forks, and is ours like every op.
 func TestDescribeBranches(t *testing.T) {
 	m := newModel(t, branchedNet())
 	d, err := m.Describe(2, true)

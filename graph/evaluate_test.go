@@ -13,7 +13,8 @@ import (
 
 // identity is a model of three classes whose logits are its input.
 func identity(t *testing.T, dt tensor.Dtype) *graph.Model {
-	m := newModel(t, graph.Sequential("identity", tensor.Shape{3}, graph.Gaussian(0), graph.Affine{Units: 3}, graph.Softmax{}), graph.WithDtype(dt))
+	m := newModel(t, graph.Sequential("identity", tensor.Shape{3}, graph.Gaussian(0), graph.Affine{Units: 3},
+		graph.Softmax{}), graph.WithDtype(dt))
 	for i := range 3 {
 		set(m.Params()[0].Value, 4*i, 1)
 	}
@@ -82,16 +83,20 @@ func TestLabelErrors(t *testing.T) {
 		labels *tensor.Dense
 		want   string
 	}{
-		{vectors(tensor.Float32, 1, 0, 1, 2), `model "small": targets have shape (3) for 2 images: want (2) class numbers or (2, 4)`},
-		{vectors(tensor.Float32, 3, 0, 1, 0, 1, 0, 0), `model "small": targets have shape (2, 3) for 2 images: want (2) class numbers or (2, 4)`},
+		{vectors(tensor.Float32, 1, 0, 1, 2),
+			`model "small": targets have shape (3) for 2 images: want (2) class numbers or (2, 4)`},
+		{vectors(tensor.Float32, 3, 0, 1, 0, 1, 0, 0),
+			`model "small": targets have shape (2, 3) for 2 images: want (2) class numbers or (2, 4)`},
 		{vectors(tensor.Float32, 1, 0, 4), `model "small": label 1 is 4: want a whole number from 0 to 3`},
 		{vectors(tensor.Float32, 1, -1, 0), `model "small": label 0 is -1: want a whole number from 0 to 3`},
 		{vectors(tensor.Float32, 1, 0, 1.5), `model "small": label 1 is 1.5: want a whole number from 0 to 3`},
 		{vectors(tensor.Float64, 1, 0, math.NaN()), `model "small": label 1 is NaN: want a whole number from 0 to 3`},
 		{vectors(tensor.Float64, 1, math.Inf(1), 0), `model "small": label 0 is +Inf: want a whole number from 0 to 3`},
-		{tensor.New(tensor.Of(tensor.Int), tensor.WithShape(2)), `model "small": targets are int: want float32 or float64`},
+		{tensor.New(tensor.Of(tensor.Int), tensor.WithShape(2)),
+			`model "small": targets are int: want float32 or float64`},
 		{nil, `model "small": targets are nil: want one for each of 2 images`},
-		{strided.(*tensor.Dense), `model "small": targets are a view or column-major: want them row-major in one piece (see Materialize)`},
+		{strided.(*tensor.Dense),
+			`model "small": targets are a view or column-major: want them row-major in one piece (see Materialize)`},
 	} {
 		_, err := m.Accuracy(x, c.labels)
 		assert.EqualError(t, err, c.want)
@@ -103,7 +108,8 @@ func TestLabelErrors(t *testing.T) {
 }
 
 func TestArgMax(t *testing.T) {
-	assert.Equal(t, []int{1, 0}, graph.ArgMax(tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{1, 3, 2, 5, 5, 4}))))
+	assert.Equal(t, []int{1, 0},
+		graph.ArgMax(tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{1, 3, 2, 5, 5, 4}))))
 	assert.Nil(t, graph.ArgMax(nil))
 	assert.Nil(t, graph.ArgMax(vectors(tensor.Float32, 1, 1, 2)))
 	assert.Nil(t, graph.ArgMax(tensor.New(tensor.Of(tensor.Int), tensor.WithShape(2, 2))))

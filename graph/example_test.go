@@ -95,8 +95,8 @@ func ExampleParseSpec_mistake() {
 	// line 5: layer 2: field "unit" is unknown
 }
 
-// A parameter file describes itself: whoever loads it needs to know nothing of the network but its input. The buffer makes predicting
-// allocate nothing.
+// A parameter file describes itself: whoever loads it needs to know nothing of the network but its
+// input. The buffer makes predicting allocate nothing.
 func ExampleLoad() {
 	dir, err := os.MkdirTemp("", "convgraph")
 	if err != nil {
@@ -172,9 +172,11 @@ func saveBrighter(path string) error {
 	return m.Save(path)
 }
 
-// A Step is the model's loss and gradients for one batch size; here plain gradient descent learns which half is brighter.
+// A Step is the model's loss and gradients for one batch size; here plain gradient descent learns
+// which half is brighter.
 func ExampleModel_NewStep() {
-	m, err := graph.New(graph.Sequential("brighter", tensor.Shape{1, 2, 2}, graph.Gaussian(0), graph.Affine{Units: 2}, graph.Softmax{}),
+	m, err := graph.New(graph.Sequential("brighter", tensor.Shape{1, 2, 2}, graph.Gaussian(0), graph.Affine{Units: 2},
+		graph.Softmax{}),
 		graph.WithDtype(tensor.Float64))
 	if err != nil {
 		fmt.Println(err)
@@ -215,7 +217,8 @@ func ExampleModel_NewStep() {
 
 // The gradient by autodiff beside that by numbers, for a model that computes nothing but a softmax.
 func ExampleModel_Gradient() {
-	m, err := graph.New(graph.Sequential("tiny", tensor.Shape{1}, graph.Gaussian(0), graph.Affine{Units: 2}, graph.Softmax{}),
+	m, err := graph.New(graph.Sequential("tiny", tensor.Shape{1}, graph.Gaussian(0), graph.Affine{Units: 2},
+		graph.Softmax{}),
 		graph.WithDtype(tensor.Float64))
 	if err != nil {
 		fmt.Println(err)

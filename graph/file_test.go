@@ -73,7 +73,8 @@ func TestLoadConverts(t *testing.T) {
 	}
 }
 
-// TestReadAndWrite: bytes that never were a file, and the embedded file of the example, which is what saveBrighter saves.
+// TestReadAndWrite: bytes that never were a file, and the embedded file of the example, which is
+// what saveBrighter saves.
 func TestReadAndWrite(t *testing.T) {
 	m := newModel(t, mixedNet(), graph.WithSeed(4))
 	var written bytes.Buffer
@@ -108,7 +109,8 @@ func TestReadAndWriteErrors(t *testing.T) {
 	plain, err := safetensors.Marshal(nil, nil)
 	require.NoError(t, err)
 	_, err = graph.Read(bytes.NewReader(plain))
-	assert.EqualError(t, err, `parameter file: its metadata has no "convgraph.spec": want a parameter file written by convgraph`)
+	assert.EqualError(t, err,
+		`parameter file: its metadata has no "convgraph.spec": want a parameter file written by convgraph`)
 
 	odd := newModel(t, graph.Sequential("odd", tensor.Shape{3}, graph.He(), foreign{}))
 	assert.ErrorContains(t, odd.Write(io.Discard), `model "odd": `)
@@ -143,8 +145,10 @@ func TestLoadErrors(t *testing.T) {
 		{`model "two" has no parameter "fc2.bias": it has fc1.weight, fc1.bias`, string(text),
 			[]formats.Array{array("fc1.weight", weight), array("fc1.bias", bias), array("fc2.bias", bias)}},
 		{`model "two": elements of parameter "fc1.bias" are int64: want float32 or float64`, string(text),
-			[]formats.Array{array("fc1.weight", weight), array("fc1.bias", tensor.New(tensor.WithBacking([]int64{1, 2})))}},
-		{`metadata "convgraph.spec": line 2: layer 1: kind "afine" is unknown`, "{\"input\": [3],\n\"layers\": [{\"kind\": \"afine\"}]}", nil},
+			[]formats.Array{array("fc1.weight", weight),
+				array("fc1.bias", tensor.New(tensor.WithBacking([]int64{1, 2})))}},
+		{`metadata "convgraph.spec": line 2: layer 1: kind "afine" is unknown`,
+			"{\"input\": [3],\n\"layers\": [{\"kind\": \"afine\"}]}", nil},
 		{`metadata "convgraph.spec": line 1: unexpected end of JSON input`, string(text[:20]), nil},
 		{`model "huge": parameter "fc1.weight" is missing`,
 			`{"name": "huge", "input": [2000], "layers": [{"kind": "affine", "units": 1000000}]}`, nil},
@@ -193,12 +197,14 @@ func TestSetParamsIsWholeOrNothing(t *testing.T) {
 
 	assert.EqualError(t, m.SetParams(append(arraysOf(other), arraysOf(other)[0])),
 		`model "small": arrays 0 and 6 are both called "conv1.weight": names must be unique`)
-	assert.EqualError(t, m.SetParams([]formats.Array{{Name: "conv1.weight"}}), `model "small": array "conv1.weight" (number 0) has no value`)
+	assert.EqualError(t, m.SetParams([]formats.Array{{Name: "conv1.weight"}}),
+		`model "small": array "conv1.weight" (number 0) has no value`)
 	column, err := vectors(tensor.Float32, 2, 0, 1, 2, 3, 4, 5, 6, 7).Slice(nil, tensor.S(0))
 	require.NoError(t, err)
 	arrays[len(arrays)-1].Value = column.(*tensor.Dense)
-	assert.EqualError(t, m.SetParams(arrays), `model "small": elements of parameter "fc2.bias" are a view or column-major: `+
-		`want them row-major in one piece (see Materialize)`)
+	assert.EqualError(t, m.SetParams(arrays),
+		`model "small": elements of parameter "fc2.bias" are a view or column-major: `+
+			`want them row-major in one piece (see Materialize)`)
 	requireSameParams(t, newModel(t, smallNet()), m)
 
 	require.NoError(t, m.SetParams(arraysOf(other)))

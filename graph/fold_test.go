@@ -28,7 +28,8 @@ func foldNet() *graph.Spec {
 		conv(4), graph.BatchNorm{}, graph.ReLU{},
 		grouped, graph.BatchNorm{Eps: 0.1}, graph.BatchNorm{},
 		depthwise, graph.BatchNorm{Frozen: true},
-		graph.Residual(graph.Serial(conv(8), graph.BatchNorm{}), graph.Conv2D{Filters: 8, Kernel: graph.Square(1)}, graph.BatchNorm{}),
+		graph.Residual(graph.Serial(conv(8), graph.BatchNorm{}), graph.Conv2D{Filters: 8, Kernel: graph.Square(1)},
+			graph.BatchNorm{}),
 		graph.ReLU{}, partial, graph.BatchNorm{},
 		graph.Affine{Units: 6, NoBias: true}, graph.BatchNorm{}, graph.ReLU{}, graph.Affine{Units: 3}, graph.Softmax{})
 }
@@ -91,8 +92,8 @@ func at(d *tensor.Dense, i int) float64 {
 	return float64(d.Float32s()[i])
 }
 
-// A BatchNorm stays where it doesn't directly follow a convolution, or isn't its only reader. Names stay
-// as they are.
+// A BatchNorm stays where it doesn't directly follow a convolution, or isn't its only reader. Names
+// stay as they are.
 func TestFoldedLeavesOthers(t *testing.T) {
 	conv := graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Pad: graph.Square(1)}
 	shared := graph.Conv2D{Name: "shared", Filters: 2, Kernel: graph.Square(1)}
@@ -126,7 +127,8 @@ func TestFoldedLeavesOthers(t *testing.T) {
 	assert.Equal(t, got.Float64s(), read.Float64s())
 
 	_, _, err = folded.Folded()
-	assert.EqualError(t, err, `model "partly": nothing to fold: want a BatchNorm that is the only reader of a Conv2D or Affine layer`)
+	assert.EqualError(t, err,
+		`model "partly": nothing to fold: want a BatchNorm that is the only reader of a Conv2D or Affine layer`)
 }
 
 // The model itself doesn't change.

@@ -9,8 +9,8 @@ import (
 	"convgraph/ops"
 )
 
-// manyReaders is a network in which one value has five readers, behind chains of different lengths, of
-// which passes fuse some.
+// manyReaders is a network in which one value has five readers, behind chains of different lengths,
+// of which passes fuse some.
 func manyReaders() *Spec {
 	conv := func() Part { return Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)} }
 	pool := MaxPool{Kernel: Square(3), Stride: Square(1), Pad: Square(1)}

@@ -16,8 +16,8 @@ import (
 	"convgraph/models"
 )
 
-// FuzzParseSpec wants of whatever is no error that it comes back the same from its own JSON, and that New takes or refuses it without
-// taking much memory.
+// FuzzParseSpec wants of whatever is no error that it comes back the same from its own JSON, and
+// that New takes or refuses it without taking much memory.
 func FuzzParseSpec(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "spec.json")
 	for _, name := range models.Names() {
@@ -26,7 +26,8 @@ func FuzzParseSpec(f *testing.F) {
 		f.Add(mustMarshal(f, spec))
 	}
 	for _, l := range everyLayer {
-		f.Add(mustMarshal(f, graph.Sequential("one", tensor.Shape{4, 9, 8}, graph.He(), l, graph.Affine{Units: 2}, graph.Softmax{})))
+		f.Add(mustMarshal(f, graph.Sequential("one", tensor.Shape{4, 9, 8}, graph.He(), l, graph.Affine{Units: 2},
+			graph.Softmax{})))
 	}
 	f.Add([]byte("{\"$schema\": \"spec.schema.json\",\n\"input\": [1, 2, 2],\n\"layers\": [{\"kind\": \"relu\"},\n{\"kind\": \"max_pool\", \"kernel\": 3}]}"))
 	f.Add([]byte(`{"input":[1,1048576,1048576],"layers":[{"kind":"affine","units":1099511627776}]}`))
@@ -49,7 +50,8 @@ func FuzzParseSpec(f *testing.F) {
 	})
 }
 
-// requireLine: if no network can be made of the spec, LoadSpec of its text says so with a line that the text has.
+// requireLine: if no network can be made of the spec, LoadSpec of its text says so with a line that
+// the text has.
 func requireLine(t *testing.T, path string, text []byte, spec *graph.Spec) {
 	_, misfit := graph.Summarize(spec)
 	if misfit == nil {
@@ -69,7 +71,8 @@ func requireLine(t *testing.T, path string, text []byte, spec *graph.Spec) {
 // FuzzLoad reads whatever a parameter file's bytes may become.
 func FuzzLoad(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "params.safetensors")
-	for _, spec := range []*graph.Spec{smallNet(), mixedNet(), graph.Sequential("one", tensor.Shape{1}, graph.He(), graph.Affine{Units: 1})} {
+	for _, spec := range []*graph.Spec{smallNet(), mixedNet(),
+		graph.Sequential("one", tensor.Shape{1}, graph.He(), graph.Affine{Units: 1})} {
 		require.NoError(f, newModel(f, spec).Save(path))
 		data, err := os.ReadFile(path)
 		require.NoError(f, err)

@@ -29,8 +29,8 @@ func scale(m *graph.Model, by float64) {
 	}
 }
 
-// requireGradientsAgree wants relative errors under 1e-6; gradients are small beside a thousandth of their parameter's largest, where the
-// differences' own rounding shows.
+// requireGradientsAgree wants relative errors under 1e-6; gradients are small beside a thousandth
+// of their parameter's largest, where the differences' own rounding shows.
 func requireGradientsAgree(t *testing.T, m *graph.Model, x, labels *tensor.Dense) {
 	t.Helper()
 	was := m.Params()[0].Value.Clone().(*tensor.Dense)
@@ -52,7 +52,8 @@ func requireGradientsAgree(t *testing.T, m *graph.Model, x, labels *tensor.Dense
 		require.NotZero(t, largest, p.Name)
 		for j := range a {
 			size := max(math.Abs(a[j]), math.Abs(b[j]), largest/1000)
-			require.Less(t, math.Abs(a[j]-b[j])/size, 1e-6, "%s %s[%d]: %g, by differences %g", m.Spec().Name, p.Name, j, a[j], b[j])
+			require.Less(t, math.Abs(a[j]-b[j])/size, 1e-6, "%s %s[%d]: %g, by differences %g", m.Spec().Name, p.Name,
+				j, a[j], b[j])
 		}
 	}
 }

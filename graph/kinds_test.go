@@ -17,7 +17,8 @@ var variants = map[string][]Layer{
 		Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)},
 		Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1), Groups: 2, NoBias: true},
 		Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1), Groups: 4},
-		Conv2D{Filters: 2, Kernel: Pair{2, 3}, Stride: Pair{2, 1}, PadBegin: Pair{1, 0}, PadEnd: Pair{0, 2}, Dilation: Pair{1, 2}, Bias: 0.1},
+		Conv2D{Filters: 2, Kernel: Pair{2, 3}, Stride: Pair{2, 1}, PadBegin: Pair{1, 0}, PadEnd: Pair{0, 2},
+			Dilation: Pair{1, 2}, Bias: 0.1},
 		Conv2D{Filters: 3, Kernel: Square(2), Connections: [][]int{{0, 1}, {2}, {0, 3}}},
 		Conv2D{Filters: 3, Kernel: Square(2), Connections: [][]int{{0, 1}, {2}, {0, 3}}, NoBias: true},
 	},
@@ -33,7 +34,8 @@ var variants = map[string][]Layer{
 		AvgPool{Kernel: Square(2), Stride: Square(1), Dilation: Square(2), PadBegin: Pair{1, 0}},
 		AvgPool{Kernel: Square(3), Stride: Square(1), Pad: Square(1)},
 	},
-	"subsample":        {Subsample{Kernel: Square(2)}, Subsample{Kernel: Square(2), Stride: Square(1), Coefficient: 0.5}},
+	"subsample": {Subsample{Kernel: Square(2)},
+		Subsample{Kernel: Square(2), Stride: Square(1), Coefficient: 0.5}},
 	"affine":           {Affine{Units: 5}, Affine{Units: 4, NoBias: true}},
 	"flatten":          {Flatten{}},
 	"normalize":        {Normalize{Mean: []float64{0.1, 0.2, 0.3, 0.4}, Std: []float64{0.5, 1, 2, 3}}},
@@ -69,18 +71,20 @@ var variants = map[string][]Layer{
 	"log_softmax":      {LogSoftmax{}, LogSoftmax{Axis: 1}},
 	"erf":              {Erf{}},
 	"lp_pool":          {LpPool{Kernel: Square(2)}, LpPool{P: 3, Kernel: Square(3), Stride: Square(2), Pad: Square(1)}},
-	"scale":            {Scale{Shape: []int{4, 1, 1}}, Scale{Shape: []int{1, 6, 1}, NoBias: true}, Scale{Shape: []int{4}, NoWeight: true}},
-	"take":             {Take{Indices: []int{3, 0, 0}}, Take{Axis: 2, Indices: []int{1, 0}}},
-	"rearrange":        {Rearrange{Order: []int{1, 2, 0}, Shape: []int{6, 7, 4}}, Rearrange{Shape: []int{4}}},
-	"pad":              {Pad{Begin: Pair{1, 0}, End: Pair{0, 2}, Value: 0.5}},
-	"resize":           {Resize{Size: Pair{9, 3}, Mode: "linear"}, Resize{Size: Square(4), Mode: "cubic", Antialias: true}, Resize{Size: Square(5)}},
-	"subtract":         {Subtract{}},
-	"divide":           {Divide{}},
-	"maximum":          {Maximum{}},
-	"minimum":          {Minimum{}},
-	"add":              {Add{}},
-	"multiply":         {Multiply{}},
-	"concat":           {Concat{}},
+	"scale": {Scale{Shape: []int{4, 1, 1}}, Scale{Shape: []int{1, 6, 1}, NoBias: true},
+		Scale{Shape: []int{4}, NoWeight: true}},
+	"take":      {Take{Indices: []int{3, 0, 0}}, Take{Axis: 2, Indices: []int{1, 0}}},
+	"rearrange": {Rearrange{Order: []int{1, 2, 0}, Shape: []int{6, 7, 4}}, Rearrange{Shape: []int{4}}},
+	"pad":       {Pad{Begin: Pair{1, 0}, End: Pair{0, 2}, Value: 0.5}},
+	"resize": {Resize{Size: Pair{9, 3}, Mode: "linear"},
+		Resize{Size: Square(4), Mode: "cubic", Antialias: true}, Resize{Size: Square(5)}},
+	"subtract": {Subtract{}},
+	"divide":   {Divide{}},
+	"maximum":  {Maximum{}},
+	"minimum":  {Minimum{}},
+	"add":      {Add{}},
+	"multiply": {Multiply{}},
+	"concat":   {Concat{}},
 }
 
 // TestEveryKindHasVariants wants no kind left out of the tests that go over the variants.
@@ -94,8 +98,8 @@ func TestEveryKindHasVariants(t *testing.T) {
 	require.Len(t, variants, len(Kinds()))
 }
 
-// TestEveryKindsGradients checks a network around each variant against central differences, with what
-// is random in training and BatchNorm's statistics of the batch.
+// TestEveryKindsGradients checks a network around each variant against central differences, with
+// what is random in training and BatchNorm's statistics of the batch.
 func TestEveryKindsGradients(t *testing.T) {
 	for _, kind := range Kinds() {
 		for i, l := range variants[kind] {
@@ -132,8 +136,8 @@ func around(l Layer, input tensor.Shape) (_ *Spec, fits bool) {
 	return spec, err == nil
 }
 
-// requireSlopes compares a training step's gradients, along directions, with the slopes of its loss.
-// Where a kink lies between the points of the difference, another place is tried.
+// requireSlopes compares a training step's gradients, along directions, with the slopes of its
+// loss. Where a kink lies between the points of the difference, another place is tried.
 func requireSlopes(t *testing.T, m *Model) {
 	t.Helper()
 	const tries = 4

@@ -11,7 +11,8 @@ import (
 
 // TestLargestCurvatures compares Lanczos with the whole Hessian, one column at a time.
 func TestLargestCurvatures(t *testing.T) {
-	spec := Sequential("curved", tensor.Shape{2, 3, 3}, He(), Conv2D{Filters: 2, Kernel: Square(2)}, Tanh{}, Affine{Units: 3}, Softmax{})
+	spec := Sequential("curved", tensor.Shape{2, 3, 3}, He(), Conv2D{Filters: 2, Kernel: Square(2)}, Tanh{},
+		Affine{Units: 3}, Softmax{})
 	m, err := New(spec, WithDtype(tensor.Float64), WithSeed(3))
 	require.NoError(t, err)
 	h, err := m.NewHessian(4)

@@ -41,8 +41,8 @@ func (Snake) MultiplyAdds(...tensor.Shape) int64 { return 0 }
 // Lower adds the function's op.
 func (s Snake) Lower(l *graph.Lowering) (*G.Node, error) { return s.Function().Apply(l.X()) }
 
-// A layer of one's own is a type with five methods. This one is an activation; its gradient is checked
-// against central differences.
+// A layer of one's own is a type with five methods. This one is an activation; its gradient is
+// checked against central differences.
 func Example_layer() {
 	spec := graph.Sequential("periodic", tensor.Shape{1, 6, 6}, graph.Xavier(),
 		graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}, Snake{Alpha: 0.5}, graph.Affine{Units: 3}, graph.Softmax{})

@@ -10,13 +10,16 @@ import (
 	"convgraph/graph"
 )
 
-// classifier is a network for (1,6,6) images in so many classes, of which the last layer alone depends on them.
+// classifier is a network for (1,6,6) images in so many classes, of which the last layer alone
+// depends on them.
 func classifier(classes int, last string) *graph.Spec {
-	return graph.Sequential("classifier", tensor.Shape{1, 6, 6}, graph.He(), graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}, graph.ReLU{},
+	return graph.Sequential("classifier", tensor.Shape{1, 6, 6}, graph.He(),
+		graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}, graph.ReLU{},
 		graph.Affine{Units: 5}, graph.Affine{Name: last, Units: classes}, graph.Softmax{})
 }
 
-// TestInherit takes over the layers that agree, from either element type, and leaves the others as they were.
+// TestInherit takes over the layers that agree, from either element type, and leaves the others as
+// they were.
 func TestInherit(t *testing.T) {
 	for _, c := range []struct {
 		classes int
@@ -33,7 +36,8 @@ func TestInherit(t *testing.T) {
 			p.Value.Float64s()[0] = 0.5 // biases, too, are others than at the start
 		}
 		m, untouched := newModel(t, classifier(c.classes, c.last)), newModel(t, classifier(c.classes, c.last))
-		assert.Equal(t, []graph.Matched{{Layer: "conv1"}, {Layer: "fc1"}, {Layer: c.last, Missing: c.missing}}, m.LoadMatching(from))
+		assert.Equal(t, []graph.Matched{{Layer: "conv1"}, {Layer: "fc1"}, {Layer: c.last, Missing: c.missing}},
+			m.LoadMatching(from))
 		taken := len(m.Params()) - c.fresh
 		for i, p := range m.Params()[:taken] {
 			for j, v := range from.Params()[i].Value.Float64s() {
@@ -53,6 +57,7 @@ func TestInheritIsByLayer(t *testing.T) {
 	}
 	from, m := newModel(t, spec(3)), newModel(t, spec(4))
 	from.Params()[1].Value.Float32s()[0] = 7
-	assert.Equal(t, []graph.Matched{{Layer: "fc1", Missing: "fc1.weight is (2, 4) here, (2, 3) there"}}, m.LoadMatching(from))
+	assert.Equal(t, []graph.Matched{{Layer: "fc1", Missing: "fc1.weight is (2, 4) here, (2, 3) there"}},
+		m.LoadMatching(from))
 	requireSameParams(t, newModel(t, spec(4)), m)
 }

@@ -36,7 +36,8 @@ func TestLossFollowsFromTheLastLayer(t *testing.T) {
 		{last: graph.Tanh{}, loss: graph.CrossEntropy,
 			error: `model "m": loss is "cross_entropy" and the logits are (3, 2, 2): want (classes) or (classes, 1, 1)`},
 	} {
-		spec := graph.Sequential("m", tensor.Shape{3, 2, 2}, graph.He(), graph.Conv2D{Filters: 3, Kernel: graph.Square(1)}, c.last)
+		spec := graph.Sequential("m", tensor.Shape{3, 2, 2}, graph.He(),
+			graph.Conv2D{Filters: 3, Kernel: graph.Square(1)}, c.last)
 		if _, linear := c.last.(graph.Affine); !linear && c.error == "" {
 			spec = graph.Sequential("m", tensor.Shape{3}, graph.He(), graph.Affine{Units: 3}, c.last)
 		}
@@ -74,7 +75,8 @@ func TestSoftmaxOverAnotherAxisIsNotOfClasses(t *testing.T) {
 // lossNets are a network for each loss, with its logits for an image of three numbers.
 func lossNets() []*graph.Spec {
 	net := func(loss graph.Loss, last ...graph.Part) *graph.Spec {
-		spec := graph.Sequential(string(loss), tensor.Shape{3}, graph.Gaussian(0), append([]graph.Part{graph.Affine{Units: 3}}, last...)...)
+		spec := graph.Sequential(string(loss), tensor.Shape{3}, graph.Gaussian(0),
+			append([]graph.Part{graph.Affine{Units: 3}}, last...)...)
 		spec.Loss = loss
 		return spec
 	}
@@ -85,8 +87,8 @@ func lossNets() []*graph.Spec {
 	}
 }
 
-// TestEachLoss compares the loss, the step's, the accuracy and the gradients with their definitions, for
-// soft targets.
+// TestEachLoss compares the loss, the step's, the accuracy and the gradients with their
+// definitions, for soft targets.
 func TestEachLoss(t *testing.T) {
 	x := []float64{0.5, -1, 2, -3, 0.25, 0.125}
 	targets := []float64{0.2, 0.3, 0.5, 0.7, 0.1, 0.2}
@@ -138,12 +140,14 @@ func TestTargetsMustFitTheLoss(t *testing.T) {
 		targets []float64
 		want    string
 	}{
-		{graph.CrossEntropy, []float64{0.5, 0.4, 0}, "target of image 0 sums to 0.9: want a distribution with the sum 1"},
+		{graph.CrossEntropy, []float64{0.5, 0.4, 0},
+			"target of image 0 sums to 0.9: want a distribution with the sum 1"},
 		{graph.CrossEntropy, []float64{1.5, -0.5, 0}, "target 0 of image 0 is 1.5: want a number from 0 to 1"},
 		{graph.CrossEntropy, []float64{math.NaN(), 0, 1}, "target 0 of image 0 is NaN: want a number from 0 to 1"},
 		{graph.BinaryCrossEntropy, []float64{1, 1, 1.01}, "target 2 of image 0 is 1.01: want a number from 0 to 1"},
 		{graph.BinaryCrossEntropy, []float64{1, -1, 0}, "target 1 of image 0 is -1: want a number from 0 to 1"},
-		{graph.MeanSquaredError, []float64{1, math.Inf(-1), 0}, "target 1 of image 0 is -Inf: want a number that is finite"},
+		{graph.MeanSquaredError, []float64{1, math.Inf(-1), 0},
+			"target 1 of image 0 is -Inf: want a number that is finite"},
 		{graph.BinaryCrossEntropy, []float64{1, 1, 1}, ""},
 		{graph.MeanSquaredError, []float64{-100, 1e9, 0}, ""},
 	} {
@@ -153,7 +157,8 @@ func TestTargetsMustFitTheLoss(t *testing.T) {
 			}
 			m := newModel(t, spec)
 			x, targets := images(m, 1), vectors(tensor.Float64, 3, c.targets...)
-			for _, err := range []error{second(m.Loss(x, targets)), second(m.Accuracy(x, targets)), second(m.Gradients(x, targets))} {
+			for _, err := range []error{second(m.Loss(x, targets)), second(m.Accuracy(x, targets)),
+				second(m.Gradients(x, targets))} {
 				if c.want == "" {
 					assert.NoError(t, err)
 					continue
@@ -166,13 +171,15 @@ func TestTargetsMustFitTheLoss(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// TestSoftmaxOverChannels: (classes, 1, 1) is classified as (classes) is, and a softmax in the middle
-// works at each place.
+// TestSoftmaxOverChannels: (classes, 1, 1) is classified as (classes) is, and a softmax in the
+// middle works at each place.
 func TestSoftmaxOverChannels(t *testing.T) {
 	plane := newModel(t, graph.Sequential("plane", tensor.Shape{2, 3, 3}, graph.He(),
-		graph.Conv2D{Name: "last", Filters: 4, Kernel: graph.Square(3)}, graph.Softmax{}), graph.WithDtype(tensor.Float64))
+		graph.Conv2D{Name: "last", Filters: 4, Kernel: graph.Square(3)}, graph.Softmax{}),
+		graph.WithDtype(tensor.Float64))
 	flat := newModel(t, graph.Sequential("plane", tensor.Shape{2, 3, 3}, graph.He(),
-		graph.Conv2D{Name: "last", Filters: 4, Kernel: graph.Square(3)}, graph.Flatten{}, graph.Softmax{}), graph.WithDtype(tensor.Float64))
+		graph.Conv2D{Name: "last", Filters: 4, Kernel: graph.Square(3)}, graph.Flatten{}, graph.Softmax{}),
+		graph.WithDtype(tensor.Float64))
 	x, l := images(plane, 3), labels(plane, 3)
 	want, err := flat.Gradients(x, l)
 	require.NoError(t, err)
@@ -190,7 +197,8 @@ func TestSoftmaxOverChannels(t *testing.T) {
 	assert.Equal(t, tensor.Shape{3, 4, 1, 1}, probabilities.Shape())
 
 	inner := newModel(t, graph.Sequential("inner", tensor.Shape{2, 3, 3}, graph.He(),
-		graph.Conv2D{Filters: 4, Kernel: graph.Square(1)}, graph.Softmax{}, graph.Affine{Units: 3}, graph.Softmax{}), graph.WithDtype(tensor.Float64))
+		graph.Conv2D{Filters: 4, Kernel: graph.Square(1)}, graph.Softmax{}, graph.Affine{Units: 3}, graph.Softmax{}),
+		graph.WithDtype(tensor.Float64))
 	activations, err := inner.Activations(images(inner, 1))
 	require.NoError(t, err)
 	p := activations[1].Value.Float64s()

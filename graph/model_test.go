@@ -14,8 +14,10 @@ import (
 
 func TestLayersAreNamed(t *testing.T) {
 	m := newModel(t, graph.Sequential("names", tensor.Shape{1, 8, 8}, graph.He(),
-		graph.Conv2D{Filters: 1, Kernel: graph.Square(1)}, graph.Conv2D{Name: "mine", Filters: 1, Kernel: graph.Square(1)},
-		graph.Conv2D{Filters: 1, Kernel: graph.Square(1)}, graph.Subsample{Kernel: graph.Square(2)}, graph.AvgPool{Kernel: graph.Square(2)},
+		graph.Conv2D{Filters: 1, Kernel: graph.Square(1)},
+		graph.Conv2D{Name: "mine", Filters: 1, Kernel: graph.Square(1)},
+		graph.Conv2D{Filters: 1, Kernel: graph.Square(1)}, graph.Subsample{Kernel: graph.Square(2)},
+		graph.AvgPool{Kernel: graph.Square(2)},
 		graph.Affine{Units: 2}))
 	var names []string
 	for _, p := range m.Params() {
@@ -79,7 +81,8 @@ func TestModelErrors(t *testing.T) {
 		{`model "m": layer 1 "pool1" (AvgPool{Kernel: Square(2), Pad: Square(2)}, input (1, 28, 28)): height: pad 2 isn't smaller than the kernel 2: a window would see only padding`,
 			image, []graph.Part{graph.AvgPool{Kernel: graph.Square(2), Pad: graph.Square(2)}}},
 		{`model "m": layer 1 "pool1" (MaxPool{Kernel: Pair{2, 3}, Stride: Square(3), Pad: Pair{2, 0}}, input (1, 28, 28)): height: pad 2 isn't smaller than the kernel 2: a window would see only padding`,
-			image, []graph.Part{graph.MaxPool{Kernel: graph.Pair{2, 3}, Stride: graph.Square(3), Pad: graph.Pair{2, 0}}}},
+			image, []graph.Part{graph.MaxPool{Kernel: graph.Pair{2, 3}, Stride: graph.Square(3),
+				Pad: graph.Pair{2, 0}}}},
 		{`model "m": layer 1 "pool1" (Subsample{}, input (1, 28, 28)): height: kernel 0, stride 0, dilation 1, pad 0: ` +
 			`want kernel, stride and dilation of at least 1, pad of at least 0`,
 			image, []graph.Part{graph.Subsample{}}},
@@ -91,7 +94,8 @@ func TestModelErrors(t *testing.T) {
 			image, []graph.Part{graph.Dropout{Rate: 1}}},
 		{`model "m": layer 1 "dropout1" (Dropout{Rate: NaN}, input (1, 28, 28)): rate is NaN: want at least 0 and less than 1`,
 			image, []graph.Part{graph.Dropout{Rate: math.NaN()}}},
-		{`model "m": layer 1 "tanh1" (Tanh{A: 1e+60}, input (1, 28, 28)): A is 1e+60: want a finite number of float32`, image, []graph.Part{graph.Tanh{A: 1e60}}},
+		{`model "m": layer 1 "tanh1" (Tanh{A: 1e+60}, input (1, 28, 28)): A is 1e+60: want a finite number of float32`,
+			image, []graph.Part{graph.Tanh{A: 1e60}}},
 		{`model "m": layer 1 "tanh1" (Tanh{A: 1e-60}, input (1, 28, 28)): a is 1e-60, b 1: want finite numbers, and an a that isn't 0`,
 			image, []graph.Part{graph.Tanh{A: 1e-60}}},
 		{`model "m": layer 1 "normalize1" (Normalize{Mean: []float64{0}, Std: []float64{1e-60}}, input (1, 28, 28)): std of channel 0 is 1e-60: 1/std overflows float32`,
@@ -106,7 +110,8 @@ func TestModelErrors(t *testing.T) {
 		{`model "m": layer 2 is nil`, image, []graph.Part{graph.ReLU{}, (*graph.Conv2D)(nil)}},
 		{`model "m": layer 1 is a *graph.Softmax: want a graph.Softmax`, image, []graph.Part{&graph.Softmax{}}},
 		{`model "m": layer 1 "tanh1" (Tanh{A: NaN}, input (1, 28, 28)): a is NaN, b 1: want finite numbers, and an a that isn't 0`, image, []graph.Part{graph.Tanh{A: math.NaN()}}},
-		{`model "m": layer 1 "tanh1" (Tanh{A: 1e+60}, input (1, 28, 28)): A is 1e+60: want a finite number of float32`, image, []graph.Part{graph.Tanh{A: 1e60}}},
+		{`model "m": layer 1 "tanh1" (Tanh{A: 1e+60}, input (1, 28, 28)): A is 1e+60: want a finite number of float32`,
+			image, []graph.Part{graph.Tanh{A: 1e60}}},
 		{`model "m": layer 1 "tanh1" (Tanh{A: 1e-60}, input (1, 28, 28)): a is 1e-60, b 1: want finite numbers, and an a that isn't 0`,
 			image, []graph.Part{graph.Tanh{A: 1e-60}}},
 		{`model "m": layer 1 "normalize1" (Normalize{Mean: []float64{0}, Std: []float64{1e-60}}, input (1, 28, 28)): std of channel 0 is 1e-60: 1/std overflows float32`,
@@ -120,8 +125,10 @@ func TestModelErrors(t *testing.T) {
 		{`model "m": layer 1 "fc1" (Affine{Units: 2, Init: Gaussian(-1)}, input (1, 28, 28)): initialization gaussian -1: want a std of at least 0`,
 			image, []graph.Part{graph.Affine{Units: 2, Init: graph.Gaussian(-1)}}},
 		{`model "m": got no layers: want at least one`, image, nil},
-		{`model "m": input is (28, 28): want (channels, height, width) or (features)`, tensor.Shape{28, 28}, []graph.Part{graph.ReLU{}}},
-		{`model "m": input is (1, 0, 28): want sizes from 1 to 1048576`, tensor.Shape{1, 0, 28}, []graph.Part{graph.ReLU{}}},
+		{`model "m": input is (28, 28): want (channels, height, width) or (features)`, tensor.Shape{28, 28},
+			[]graph.Part{graph.ReLU{}}},
+		{`model "m": input is (1, 0, 28): want sizes from 1 to 1048576`, tensor.Shape{1, 0, 28},
+			[]graph.Part{graph.ReLU{}}},
 	} {
 		_, err := graph.New(graph.Sequential("m", c.input, graph.He(), c.layers...))
 		assert.EqualError(t, err, c.want)
@@ -138,7 +145,8 @@ func TestModelErrors(t *testing.T) {
 	assert.EqualError(t, err, `model "small": element type is int: want float32 or float64`)
 }
 
-// TestAbsurdSizesAreRefused gives New what would take all memory, or whose size overflows to something harmless.
+// TestAbsurdSizesAreRefused gives New what would take all memory, or whose size overflows to
+// something harmless.
 func TestAbsurdSizesAreRefused(t *testing.T) {
 	image, plain := tensor.Shape{1, 28, 28}, tensor.Shape{1 << 10}
 	for _, c := range []struct {
@@ -158,7 +166,8 @@ func TestAbsurdSizesAreRefused(t *testing.T) {
 		{`layer 1 "conv1" (Conv2D{Filters: 1, Kernel: Square(1), Pad: Square(4611686018427387904)}, input (1, 28, 28)): got 4611686018427387904 in a window's sizes: want at most 1048576`,
 			image, []graph.Part{graph.Conv2D{Filters: 1, Kernel: graph.Square(1), Pad: graph.Square(1 << 62)}}},
 		{`layer 1 "conv1" (Conv2D{Filters: 1, Kernel: Square(2), Dilation: Square(9223372036854775807)}, input (1, 28, 28)): got 9223372036854775807 in a window's sizes: want at most 1048576`,
-			image, []graph.Part{graph.Conv2D{Filters: 1, Kernel: graph.Square(2), Dilation: graph.Square(math.MaxInt)}}},
+			image, []graph.Part{graph.Conv2D{Filters: 1, Kernel: graph.Square(2),
+				Dilation: graph.Square(math.MaxInt)}}},
 		{`layer 1 "conv1" (Conv2D{Filters: 1, Kernel: Square(1), Pad: Square(1048576)}, input (1, 28, 28)): output is (1, 2097180, 2097180): want at most`,
 			image, []graph.Part{graph.Conv2D{Filters: 1, Kernel: graph.Square(1), Pad: graph.Square(1 << 20)}}},
 		{`layer 1 "pool1" (MaxPool{Kernel: Square(4611686018427387904), Stride: Square(1)}, input (1, 28, 28)): ` +
@@ -180,7 +189,8 @@ func TestAbsurdSizesAreRefused(t *testing.T) {
 
 func TestSeedDecidesTheParameters(t *testing.T) {
 	single, again := newModel(t, mixedNet(), graph.WithSeed(5)), newModel(t, mixedNet(), graph.WithSeed(5))
-	double, other := newModel(t, mixedNet(), graph.WithSeed(5), graph.WithDtype(tensor.Float64)), newModel(t, mixedNet(), graph.WithSeed(6))
+	double, other := newModel(t, mixedNet(), graph.WithSeed(5), graph.WithDtype(tensor.Float64)), newModel(t,
+		mixedNet(), graph.WithSeed(6))
 	first := newModel(t, mixedNet(), graph.WithSeed(1))
 	for i, p := range newModel(t, mixedNet()).Params() {
 		assert.Equal(t, p.Value.Data(), first.Params()[i].Value.Data(), "without WithSeed the seed is 1")
@@ -197,19 +207,23 @@ func TestSeedDecidesTheParameters(t *testing.T) {
 	}
 }
 
-// TestAddedLayersLeaveOthersAlone puts layers between those of a net and looks for their parameters.
+// TestAddedLayersLeaveOthersAlone puts layers between those of a net and looks for their
+// parameters.
 func TestAddedLayersLeaveOthersAlone(t *testing.T) {
-	first, last := graph.Conv2D{Name: "first", Filters: 3, Kernel: graph.Square(3)}, graph.Affine{Name: "last", Units: 4}
+	first, last := graph.Conv2D{Name: "first", Filters: 3, Kernel: graph.Square(3)}, graph.Affine{Name: "last",
+		Units: 4}
 	input := tensor.Shape{2, 8, 8}
 	short := newModel(t, graph.Sequential("short", input, graph.He(), first, last))
 	long := newModel(t, graph.Sequential("long", input, graph.He(),
-		graph.Conv2D{Filters: 2, Kernel: graph.Square(1)}, first, graph.Conv2D{Filters: 3, Kernel: graph.Square(1)}, graph.ReLU{}, last))
+		graph.Conv2D{Filters: 2, Kernel: graph.Square(1)}, first, graph.Conv2D{Filters: 3, Kernel: graph.Square(1)},
+		graph.ReLU{}, last))
 	for _, p := range short.Params() {
 		same, err := long.Param(p.Name)
 		require.NoError(t, err)
 		assert.Equal(t, p.Value.Data(), same.Data(), p.Name)
 	}
-	assert.NotEqual(t, long.Params()[0].Value.Float32s()[:3], long.Params()[4].Value.Float32s()[:3], "layers of one shape start apart")
+	assert.NotEqual(t, long.Params()[0].Value.Float32s()[:3], long.Params()[4].Value.Float32s()[:3],
+		"layers of one shape start apart")
 }
 
 // TestInitializations measures the deviation of many weights.
@@ -231,7 +245,8 @@ func TestInitializations(t *testing.T) {
 		{"the model's", graph.Init{}, graph.Xavier(), math.Sqrt(1. / in), math.Inf(1)},
 		{"nobody's: he", graph.Init{}, graph.Init{}, math.Sqrt(2. / in), math.Inf(1)},
 	} {
-		m := newModel(t, graph.Sequential("init", tensor.Shape{in}, c.model, graph.Affine{Units: units, Init: c.init, Bias: 0.25}),
+		m := newModel(t, graph.Sequential("init", tensor.Shape{in}, c.model,
+			graph.Affine{Units: units, Init: c.init, Bias: 0.25}),
 			graph.WithDtype(tensor.Float64))
 		values := m.Params()[0].Value.Float64s()
 		mean, deviation, largest := moments(values)
@@ -272,7 +287,8 @@ func TestConstantStarts(t *testing.T) {
 		graph.Conv2D{Filters: 2, Kernel: graph.Square(1), Bias: 0.25}, graph.Subsample{Kernel: graph.Pair{2, 1}},
 		graph.Subsample{Kernel: graph.Square(2), Coefficient: 3}, graph.Affine{Units: 2, Bias: -1}))
 	for name, want := range map[string][]float32{
-		"conv1.bias": {0.25, 0.25}, "pool1.coefficient": {0.5, 0.5}, "pool1.bias": {0, 0}, "pool2.coefficient": {3, 3}, "fc1.bias": {-1, -1},
+		"conv1.bias": {0.25, 0.25}, "pool1.coefficient": {0.5, 0.5}, "pool1.bias": {0, 0}, "pool2.coefficient": {3,
+			3}, "fc1.bias": {-1, -1},
 	} {
 		p, err := m.Param(name)
 		require.NoError(t, err)

@@ -20,21 +20,26 @@ func TestMovingLayersRefuse(t *testing.T) {
 	}{
 		"shape is [3 20]: want (channels, height, width)": {graph.Rearrange{Shape: []int{3, 20}}, image},
 		"[3 4 5] to [61]: want as many numbers":           {graph.Rearrange{Shape: []int{61}}, image},
-		"[-3 -20] to [60]: want as many numbers":          {graph.Rearrange{Dims: []int{-3, -20}, Shape: []int{60}}, image},
-		"order is [0 0 1] for 3 axes":                     {graph.Rearrange{Order: []int{0, 0, 1}, Shape: []int{60}}, image},
-		"order is [0 1] for 3 axes":                       {graph.Rearrange{Order: []int{0, 1}, Shape: []int{60}}, image},
-		"axis is 3 for the input (3, 4, 5): want 0 to 2":  {graph.Take{Axis: 3, Indices: []int{0}}, image},
-		"0 indices: want 1 to 1048576":                    {graph.Take{}, image},
-		"index 4 of axis 1: want 0 to 3":                  {graph.Take{Axis: 1, Indices: []int{4}}, image},
-		"got a padding of -1: want 0 to":                  {graph.Pad{Begin: graph.Pair{0, -1}}, image},
-		"input is (6): want (channels, height, width)":    {graph.Pad{}, row},
-		"neither factors nor terms":                       {graph.Scale{NoWeight: true, NoBias: true}, row},
-		"shape is [3] for the input (3, 4, 5)":            {graph.Scale{Shape: []int{3}}, image},
-		"shape is [4 1 1] for the input (3, 4, 5)":        {graph.Scale{Shape: []int{4, 1, 1}}, image},
-		`mode is "area": want one of`:                     {graph.Resize{Size: graph.Square(2), Mode: "area"}, image},
-		"size is 0x2: want 1 to 1048576":                  {graph.Resize{Size: graph.Pair{0, 2}}, image},
-		"scale is [1e+300 0]":                             {graph.Resize{Size: graph.Square(2), Scale: [2]float64{1e300}}, image},
-		"region is [NaN 0 0 0]":                           {graph.Resize{Size: graph.Square(2), Region: [4]float64{math.NaN()}}, image},
+		"[-3 -20] to [60]: want as many numbers": {graph.Rearrange{Dims: []int{-3, -20}, Shape: []int{60}},
+			image},
+		"order is [0 0 1] for 3 axes": {graph.Rearrange{Order: []int{0, 0, 1}, Shape: []int{60}},
+			image},
+		"order is [0 1] for 3 axes": {graph.Rearrange{Order: []int{0, 1}, Shape: []int{60}},
+			image},
+		"axis is 3 for the input (3, 4, 5): want 0 to 2": {graph.Take{Axis: 3, Indices: []int{0}}, image},
+		"0 indices: want 1 to 1048576":                   {graph.Take{}, image},
+		"index 4 of axis 1: want 0 to 3":                 {graph.Take{Axis: 1, Indices: []int{4}}, image},
+		"got a padding of -1: want 0 to":                 {graph.Pad{Begin: graph.Pair{0, -1}}, image},
+		"input is (6): want (channels, height, width)":   {graph.Pad{}, row},
+		"neither factors nor terms":                      {graph.Scale{NoWeight: true, NoBias: true}, row},
+		"shape is [3] for the input (3, 4, 5)":           {graph.Scale{Shape: []int{3}}, image},
+		"shape is [4 1 1] for the input (3, 4, 5)":       {graph.Scale{Shape: []int{4, 1, 1}}, image},
+		`mode is "area": want one of`:                    {graph.Resize{Size: graph.Square(2), Mode: "area"}, image},
+		"size is 0x2: want 1 to 1048576":                 {graph.Resize{Size: graph.Pair{0, 2}}, image},
+		"scale is [1e+300 0]": {graph.Resize{Size: graph.Square(2),
+			Scale: [2]float64{1e300}}, image},
+		"region is [NaN 0 0 0]": {graph.Resize{Size: graph.Square(2),
+			Region: [4]float64{math.NaN()}}, image},
 		"p is 0.5: want a number from 1 to 64":            {graph.LpPool{P: 0.5, Kernel: graph.Square(2)}, image},
 		"axis is 1 for the input (6): want 0 to 0":        {graph.Softmax{Axis: 1}, row},
 		"axis is -1 for the input (3, 4, 5): want 0 to 2": {graph.LogSoftmax{Axis: -1}, image},
@@ -51,7 +56,8 @@ func TestSoftmaxAlongAnAxis(t *testing.T) {
 	m, err := graph.New(graph.Sequential("rows", tensor.Shape{1, 1, 3}, graph.Init{}, graph.Softmax{Axis: 2}))
 	require.NoError(t, err)
 	assert.True(t, m.HasProbabilities())
-	p, err := m.Probabilities(tensor.New(tensor.WithShape(1, 1, 1, 3), tensor.WithBacking([]float32{0, float32(math.Log(2)), 0})))
+	p, err := m.Probabilities(tensor.New(tensor.WithShape(1, 1, 1, 3),
+		tensor.WithBacking([]float32{0, float32(math.Log(2)), 0})))
 	require.NoError(t, err)
 	assert.InDeltaSlice(t, []float32{0.25, 0.5, 0.25}, p.Data(), 1e-6)
 }

@@ -12,7 +12,8 @@ import (
 	"convgraph/graph"
 )
 
-// TestFirstNonFinite plants bad numbers and wants the place where they first show named, not where they end up.
+// TestFirstNonFinite plants bad numbers and wants the place where they first show named, not where
+// they end up.
 func TestFirstNonFinite(t *testing.T) {
 	run := func(spoil func(m *graph.Model, s *graph.Step)) string {
 		m, err := graph.New(graph.Sequential("tiny", tensor.Shape{1, 6, 6}, graph.He(),
@@ -52,17 +53,21 @@ func TestFirstNonFinite(t *testing.T) {
 func TestCheckFinite(t *testing.T) {
 	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
 		m, err := graph.New(graph.Sequential("tiny", tensor.Shape{1, 6, 6}, graph.He(),
-			graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}, graph.BatchNorm{}, graph.Affine{Units: 3}), graph.WithDtype(dt))
+			graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}, graph.BatchNorm{}, graph.Affine{Units: 3}),
+			graph.WithDtype(dt))
 		require.NoError(t, err)
 		require.NoError(t, m.CheckFinite())
-		for parameter, bad := range map[string]float64{"conv1.weight": math.NaN(), "bn1.running_var": math.Inf(1), "fc1.bias": math.Inf(-1)} {
+		for parameter, bad := range map[string]float64{"conv1.weight": math.NaN(), "bn1.running_var": math.Inf(1),
+			"fc1.bias": math.Inf(-1)} {
 			p, err := m.Param(parameter)
 			require.NoError(t, err, parameter)
 			last := p.Shape().TotalSize() - 1
 			was, err := p.At(lastPlace(p.Shape())...)
 			require.NoError(t, err)
 			setElement(p, last, bad)
-			assert.ErrorContains(t, m.CheckFinite(), fmt.Sprintf(`model "tiny": parameter %q is %v at %v: want finite numbers`, parameter, bad, lastPlace(p.Shape())))
+			assert.ErrorContains(t, m.CheckFinite(),
+				fmt.Sprintf(`model "tiny": parameter %q is %v at %v: want finite numbers`, parameter, bad,
+					lastPlace(p.Shape())))
 			if dt == tensor.Float64 {
 				p.Float64s()[last] = was.(float64)
 			} else {

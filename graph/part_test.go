@@ -14,8 +14,8 @@ import (
 	"convgraph/ops"
 )
 
-// TestParts: of every kind of layer, any number of processes, and any number of turns, make the loss,
-// the gradients and the running statistics of the whole batch, to the bit.
+// TestParts: of every kind of layer, any number of processes, and any number of turns, make the
+// loss, the gradients and the running statistics of the whole batch, to the bit.
 func TestParts(t *testing.T) {
 	for _, kind := range Kinds() {
 		for i, l := range variants[kind] {
@@ -38,11 +38,13 @@ func TestParts(t *testing.T) {
 // TestPartsOfLosses: the same of the losses that the layers above don't end with.
 func TestPartsOfLosses(t *testing.T) {
 	for _, loss := range []Loss{MeanSquaredError, BinaryCrossEntropy} {
-		spec := Sequential("loss", tensor.Shape{3, 5, 5}, Gaussian(0.7), Conv2D{Filters: 4, Kernel: Square(3)}, Affine{Units: 5})
+		spec := Sequential("loss", tensor.Shape{3, 5, 5}, Gaussian(0.7), Conv2D{Filters: 4, Kernel: Square(3)},
+			Affine{Units: 5})
 		spec.Loss = loss
 		requireParts(t, spec, 21)
 	}
-	spec := Sequential("weighted", tensor.Shape{3, 5, 5}, Gaussian(0.7), Conv2D{Filters: 4, Kernel: Square(3)}, Affine{Units: 5}, Softmax{})
+	spec := Sequential("weighted", tensor.Shape{3, 5, 5}, Gaussian(0.7), Conv2D{Filters: 4, Kernel: Square(3)},
+		Affine{Units: 5}, Softmax{})
 	requireParts(t, spec, 21, WithWeightedTargets())
 }
 
@@ -75,7 +77,8 @@ func requireSameBits(t *testing.T, want, got outcome, format string, args ...any
 	t.Helper()
 	require.Equal(t, len(want), len(got), format, args)
 	for i := range want {
-		require.True(t, slices.Equal(want[i], got[i]), "%s: values %d: got %v, want %v", fmt.Sprintf(format, args...), i, got[i], want[i])
+		require.True(t, slices.Equal(want[i], got[i]), "%s: values %d: got %v, want %v", fmt.Sprintf(format, args...),
+			i, got[i], want[i])
 	}
 }
 
@@ -141,8 +144,8 @@ func inParts(t *testing.T, spec *Spec, batch, ranks int, options []StepOption) [
 	return outcomes
 }
 
-// inTurns is the outcome of one process that computes the batch in turns, unless the network can't be
-// computed so.
+// inTurns is the outcome of one process that computes the batch in turns, unless the network can't
+// be computed so.
 func inTurns(t *testing.T, spec *Spec, batch, turns int, options []StepOption) (_ outcome, refused bool) {
 	t.Helper()
 	part, err := ops.NewPart(batch, turns, nil)
@@ -187,17 +190,20 @@ func TestPartsThatCannotBe(t *testing.T) {
 	_, err = ops.NewPart(63, 16, nil)
 	require.EqualError(t, err, "batch of 63 images for 1 processes and 16 turns: want at least 64")
 	_, err = ops.NewPart(10, 4, nil)
-	require.EqualError(t, err, "batch of 10 images for 1 processes and 4 turns: turns have 2 and 3 images: want as many in each")
+	require.EqualError(t, err,
+		"batch of 10 images for 1 processes and 4 turns: turns have 2 and 3 images: want as many in each")
 
-	spec := Sequential("normed", tensor.Shape{2, 4, 4}, Gaussian(1), Conv2D{Filters: 2, Kernel: Square(3)}, BatchNorm{Name: "bn7"}, Affine{Units: 2})
+	spec := Sequential("normed", tensor.Shape{2, 4, 4}, Gaussian(1), Conv2D{Filters: 2, Kernel: Square(3)},
+		BatchNorm{Name: "bn7"}, Affine{Units: 2})
 	m, err := New(spec)
 	require.NoError(t, err)
 	part, err := ops.NewPart(8, 2, nil)
 	require.NoError(t, err)
 	_, err = m.NewStep(8, WithPart(part))
-	require.EqualError(t, err, `model "normed": layer "bn7" (BatchNorm) needs the mean of the whole batch before it can normalize an image, `+
-		`so every turn would keep its activations until the last one: got 2 turns, want 1; `+
-		`recomputed layers or more processes take less memory`)
+	require.EqualError(t, err,
+		`model "normed": layer "bn7" (BatchNorm) needs the mean of the whole batch before it can normalize an image, `+
+			`so every turn would keep its activations until the last one: got 2 turns, want 1; `+
+			`recomputed layers or more processes take less memory`)
 	_, err = m.NewStep(9, WithPart(part))
 	require.EqualError(t, err, `model "normed": batch is 9: want 8, that of the part`)
 }

@@ -17,12 +17,17 @@ import (
 func fusibleNet() *graph.Spec {
 	square := graph.Square
 	return graph.Sequential("fusible", tensor.Shape{2, 17, 15}, graph.He(),
-		graph.Conv2D{Filters: 4, Kernel: graph.Pair{3, 2}, Pad: square(1), Bias: 0.1}, graph.ReLU{}, graph.MaxPool{Kernel: square(3), Stride: square(2), Pad: square(1)},
-		graph.Conv2D{Filters: 6, Kernel: square(3), Groups: 2}, graph.ReLU{}, graph.LRN{Size: 3, K: 2, Alpha: 0.1, Beta: 0.75},
-		graph.Conv2D{Filters: 3, Kernel: square(2), Connections: [][]int{{0, 1}, {2, 5}, {3, 4}}}, graph.ReLU{}, graph.MaxPool{Kernel: square(2)},
+		graph.Conv2D{Filters: 4, Kernel: graph.Pair{3, 2}, Pad: square(1), Bias: 0.1}, graph.ReLU{},
+		graph.MaxPool{Kernel: square(3), Stride: square(2), Pad: square(1)},
+		graph.Conv2D{Filters: 6, Kernel: square(3), Groups: 2}, graph.ReLU{},
+		graph.LRN{Size: 3, K: 2, Alpha: 0.1, Beta: 0.75},
+		graph.Conv2D{Filters: 3, Kernel: square(2), Connections: [][]int{{0, 1}, {2, 5}, {3, 4}}}, graph.ReLU{},
+		graph.MaxPool{Kernel: square(2)},
 		graph.Conv2D{Filters: 4, Kernel: square(1)}, graph.MaxPool{Kernel: square(1)}, graph.ReLU{},
-		graph.Conv2D{Filters: 4, Kernel: square(2), Pad: square(1), Stride: square(2)}, graph.ReLU{}, graph.AvgPool{Kernel: square(2)},
-		graph.Affine{Units: 9, Bias: 0.2}, graph.ReLU{}, graph.Dropout{Rate: 0.5}, graph.Affine{Units: 8}, graph.Sigmoid{}, graph.Affine{Units: 6}, graph.ReLU{},
+		graph.Conv2D{Filters: 4, Kernel: square(2), Pad: square(1), Stride: square(2)}, graph.ReLU{},
+		graph.AvgPool{Kernel: square(2)},
+		graph.Affine{Units: 9, Bias: 0.2}, graph.ReLU{}, graph.Dropout{Rate: 0.5}, graph.Affine{Units: 8},
+		graph.Sigmoid{}, graph.Affine{Units: 6}, graph.ReLU{},
 		graph.Softmax{})
 }
 
@@ -50,7 +55,8 @@ func TestPassesFuse(t *testing.T) {
 		return all
 	}
 	assert.Equal(t, []string{
-		"conv1+relu1+pool1 conv-relu-pool", "conv2+relu2 conv-relu", "conv5+relu5 conv-relu", "fc1+relu6 affine-relu", "fc3+relu7 affine-relu",
+		"conv1+relu1+pool1 conv-relu-pool", "conv2+relu2 conv-relu", "conv5+relu5 conv-relu", "fc1+relu6 affine-relu",
+		"fc3+relu7 affine-relu",
 	}, fused(fusibleNet()))
 	assert.Empty(t, fused(fusibleNet(), graph.WithoutFusion()))
 	assert.Empty(t, fused(mixedNet()))
@@ -67,16 +73,20 @@ func TestPassesFuse(t *testing.T) {
 	s, err := graph.Summarize(models.DefaultSimpleConvNet().Spec())
 	require.NoError(t, err)
 	assert.Equal(t, []graph.FusedLayers{
-		{Layers: []string{"conv1", "relu1", "pool1"}, Pass: "conv-relu-pool", SavedBytes: 2 * 30 * 24 * 24 * 4, Once: true},
+		{Layers: []string{"conv1", "relu1", "pool1"}, Pass: "conv-relu-pool", SavedBytes: 2 * 30 * 24 * 24 * 4,
+			Once: true},
 		{Layers: []string{"fc1", "relu2"}, Pass: "affine-relu", SavedBytes: 100 * 4},
 	}, s.Fused)
 }
 
-// TestFusionChangesNoBit trains twins, one with the passes and one without, and compares all that comes out on the way.
+// TestFusionChangesNoBit trains twins, one with the passes and one without, and compares all that
+// comes out on the way.
 func TestFusionChangesNoBit(t *testing.T) {
-	for _, spec := range []*graph.Spec{fusibleNet(), normNet(), smallNet(), models.GradientCheckNet().Spec(), tinyAlexNet()} {
+	for _, spec := range []*graph.Spec{fusibleNet(), normNet(), smallNet(), models.GradientCheckNet().Spec(),
+		tinyAlexNet()} {
 		for _, dt := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
-			requireTwins(t, spec, 20, []graph.Option{graph.WithDtype(dt)}, []graph.Option{graph.WithDtype(dt), graph.WithoutFusion()})
+			requireTwins(t, spec, 20, []graph.Option{graph.WithDtype(dt)},
+				[]graph.Option{graph.WithDtype(dt), graph.WithoutFusion()})
 		}
 	}
 }
@@ -87,7 +97,8 @@ func tinyAlexNet() *graph.Spec {
 	return spec
 }
 
-// requireTwins makes two models of one spec, differing in their options, and takes both through as many steps of gradient descent.
+// requireTwins makes two models of one spec, differing in their options, and takes both through as
+// many steps of gradient descent.
 func requireTwins(t *testing.T, spec *graph.Spec, steps int, options, others []graph.Option) {
 	t.Helper()
 	const batch = 5
@@ -100,14 +111,16 @@ func requireTwins(t *testing.T, spec *graph.Spec, steps int, options, others []g
 		loss, _ := run(t, a, uint64(i))
 		other, _ := run(t, b, uint64(i))
 		require.Equal(t, math.Float64bits(other), math.Float64bits(loss), "%s: loss of step %d", spec.Name, i)
-		requireSame(t, value(t)(b.InputGradient()), value(t)(a.InputGradient()), "%s: gradient of x in step %d", spec.Name, i)
+		requireSame(t, value(t)(b.InputGradient()), value(t)(a.InputGradient()), "%s: gradient of x in step %d",
+			spec.Name, i)
 		requireSame(t, value(t)(b.Logits()), value(t)(a.Logits()), "%s: logits of step %d", spec.Name, i)
 		for j, p := range a.Gradients() {
 			g, err := p.Grad()
 			require.NoError(t, err)
 			h, err := b.Gradients()[j].Grad()
 			require.NoError(t, err)
-			requireSame(t, h.(*tensor.Dense), g.(*tensor.Dense), "%s: gradient of %s in step %d", spec.Name, m.Params()[j].Name, i)
+			requireSame(t, h.(*tensor.Dense), g.(*tensor.Dense), "%s: gradient of %s in step %d", spec.Name,
+				m.Params()[j].Name, i)
 		}
 		descend(t, a)
 		descend(t, b)
@@ -115,7 +128,8 @@ func requireTwins(t *testing.T, spec *graph.Spec, steps int, options, others []g
 	for _, count := range []int{1, 2, 19} {
 		x := images(m, count)
 		requireSame(t, value(t)(n.Predict(x)), value(t)(m.Predict(x)), "%s: logits of %d images", spec.Name, count)
-		requireSame(t, value(t)(n.Probabilities(x)), value(t)(m.Probabilities(x)), "%s: probabilities of %d images", spec.Name, count)
+		requireSame(t, value(t)(n.Probabilities(x)), value(t)(m.Probabilities(x)), "%s: probabilities of %d images",
+			spec.Name, count)
 	}
 	activations, err := m.Activations(x)
 	require.NoError(t, err)
@@ -158,7 +172,8 @@ func descend(t *testing.T, s *graph.Step) {
 	}
 }
 
-// TestFusionKeepsUnits looks for what excites a unit, of a layer that is fused and of one that stands inside of a fused one.
+// TestFusionKeepsUnits looks for what excites a unit, of a layer that is fused and of one that
+// stands inside of a fused one.
 func TestFusionKeepsUnits(t *testing.T) {
 	for _, layer := range []string{"conv1", "relu1", "pool1", "relu5", "fc2"} {
 		var answers [2]float64

@@ -26,21 +26,28 @@ import (
 func plannedNets() []*Spec {
 	return []*Spec{
 		Sequential("fusible", tensor.Shape{2, 12, 11}, He(),
-			Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)}, ReLU{}, MaxPool{Kernel: Square(3), Stride: Square(2)},
-			Conv2D{Filters: 6, Kernel: Square(3), Groups: 2, Pad: Square(1)}, ReLU{}, LRN{Size: 3, K: 2, Alpha: 0.1, Beta: 0.75}, MaxPool{Kernel: Square(2)},
-			Affine{Units: 9}, ReLU{}, Dropout{Rate: 0.5}, Affine{Units: 8}, ReLU{}, Dropout{Rate: 0.25, Classic: true}, Affine{Units: 6}, Softmax{}),
+			Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)}, ReLU{},
+			MaxPool{Kernel: Square(3), Stride: Square(2)},
+			Conv2D{Filters: 6, Kernel: Square(3), Groups: 2, Pad: Square(1)}, ReLU{},
+			LRN{Size: 3, K: 2, Alpha: 0.1, Beta: 0.75}, MaxPool{Kernel: Square(2)},
+			Affine{Units: 9}, ReLU{}, Dropout{Rate: 0.5}, Affine{Units: 8}, ReLU{}, Dropout{Rate: 0.25, Classic: true},
+			Affine{Units: 6}, Softmax{}),
 		Sequential("other", tensor.Shape{3, 9, 10}, Xavier(),
 			Normalize{Mean: []float64{0.5, 0.4, 0.1}, Std: []float64{0.3, 0.5, 1}}, Dropout{Rate: 0.1},
-			Conv2D{Filters: 2, Kernel: Square(2), Connections: [][]int{{0, 2}, {1}}}, Tanh{A: 1.7159, B: 2. / 3}, Subsample{Kernel: Square(2)}, Sigmoid{},
-			Dropout{Rate: 0.3}, AvgPool{Kernel: Square(2)}, Flatten{}, Flatten{}, ReLU{}, ReLU{}, Affine{Units: 3}, Softmax{}),
+			Conv2D{Filters: 2, Kernel: Square(2), Connections: [][]int{{0, 2}, {1}}}, Tanh{A: 1.7159, B: 2. / 3},
+			Subsample{Kernel: Square(2)}, Sigmoid{},
+			Dropout{Rate: 0.3}, AvgPool{Kernel: Square(2)}, Flatten{}, Flatten{}, ReLU{}, ReLU{}, Affine{Units: 3},
+			Softmax{}),
 	}
 }
 
-// eachPlannedStep calls f with models of all plannedNets, in both element types, with the passes and without.
+// eachPlannedStep calls f with models of all plannedNets, in both element types, with the passes
+// and without.
 func eachPlannedStep(t *testing.T, f func(t *testing.T, m *Model)) {
 	for _, spec := range plannedNets() {
 		for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
-			for name, options := range map[string][]Option{"fused": {WithDtype(dt)}, "unfused": {WithDtype(dt), WithoutFusion()}} {
+			for name, options := range map[string][]Option{"fused": {WithDtype(dt)},
+				"unfused": {WithDtype(dt), WithoutFusion()}} {
 				t.Run(fmt.Sprintf("%s/%v/%s", spec.Name, dt, name), func(t *testing.T) {
 					m, err := New(spec, options...)
 					require.NoError(t, err)
@@ -85,8 +92,8 @@ func valuesOf(t *testing.T, v G.Value) []float64 {
 	return []float64{x}
 }
 
-// TestPlanChangesNoBit compares steps whose results share memory with steps where each has its own. What lies in the arena before a run is
-// rubbish.
+// TestPlanChangesNoBit compares steps whose results share memory with steps where each has its own.
+// What lies in the arena before a run is rubbish.
 func TestPlanChangesNoBit(t *testing.T) {
 	eachPlannedStep(t, func(t *testing.T, m *Model) {
 		for _, config := range []stepConfig{{}, {inputGradient: true}, {noDropout: true}} {
@@ -112,11 +119,13 @@ func fillWith(d *tensor.Dense, from, n int, v float64) {
 	}
 }
 
-// poisons are what is left where nobody is to read. A NaN gets through nearly everything, but not through a rectifier's gradient: what it
-// lets pass there is what it lets pass for a positive number.
+// poisons are what is left where nobody is to read. A NaN gets through nearly everything, but not
+// through a rectifier's gradient: what it lets pass there is what it lets pass for a positive
+// number.
 var poisons = []float64{math.NaN(), math.Inf(-1)}
 
-// TestFreedMemoryIsFree spoils every buffer as soon as its last reader has run, and where nothing lies at first.
+// TestFreedMemoryIsFree spoils every buffer as soon as its last reader has run, and where nothing
+// lies at first.
 func TestFreedMemoryIsFree(t *testing.T) {
 	eachPlannedStep(t, func(t *testing.T, m *Model) {
 		s := testStep(t, m, stepConfig{inputGradient: true})
@@ -148,7 +157,8 @@ func runStepPoisoned(t *testing.T, s *Step, poison float64) [][]float64 {
 	return runPoisoned(t, s.plan, order, append(s.net.outputs(), s.net.logits), poison)
 }
 
-// runPoisoned runs the ops in the plan's order, without the tape machine, and spoils what the plan says is free.
+// runPoisoned runs the ops in the plan's order, without the tape machine, and spoils what the plan
+// says is free.
 func runPoisoned(t *testing.T, p *plan, order, outputs G.Nodes, poison float64) (all [][]float64) {
 	t.Helper()
 	var err error
@@ -179,7 +189,8 @@ func runPoisoned(t *testing.T, p *plan, order, outputs G.Nodes, poison float64) 
 	return all
 }
 
-// TestAWrongPlanIsCaught frees each buffer one op too early, one after the other: the poison must show.
+// TestAWrongPlanIsCaught frees each buffer one op too early, one after the other: the poison must
+// show.
 func TestAWrongPlanIsCaught(t *testing.T) {
 	for _, spec := range plannedNets() {
 		m, err := New(spec)
@@ -199,7 +210,8 @@ func TestAWrongPlanIsCaught(t *testing.T) {
 			for _, poison := range poisons {
 				seen = seen || !reflect.DeepEqual(want, runStepPoisoned(t, s, poison))
 			}
-			assert.True(t, seen, "%s: the buffer of %v, needed from op %d to %d, is free one op too early", spec.Name, b.results, b.from, b.to+1)
+			assert.True(t, seen, "%s: the buffer of %v, needed from op %d to %d, is free one op too early", spec.Name,
+				b.results, b.from, b.to+1)
 			b.to++
 			caught++
 		}
@@ -221,14 +233,16 @@ func rearranged(s *Step) *plan {
 
 var executing = regexp.MustCompile(`Executing .* Node is: ([0-9a-f]+)`)
 
-// TestTapeOrder has the tape machine log what it runs, and wants the order that the plan was made for.
+// TestTapeOrder has the tape machine log what it runs, and wants the order that the plan was made
+// for.
 func TestTapeOrder(t *testing.T) {
 	eachPlannedStep(t, func(t *testing.T, m *Model) {
 		s := testStep(t, m, stepConfig{inputGradient: true})
 		program, locations, err := G.CompileFunction(s.net.graph, s.net.leaves(), s.net.outputs())
 		require.NoError(t, err)
 		var text bytes.Buffer
-		machine := G.NewTapeMachine(s.net.graph, G.WithPrecompiled(program, locations), G.WithLogger(log.New(&text, "", 0)), G.WithWatchlist())
+		machine := G.NewTapeMachine(s.net.graph, G.WithPrecompiled(program, locations),
+			G.WithLogger(log.New(&text, "", 0)), G.WithWatchlist())
 		defer machine.Close()
 		require.NoError(t, machine.RunAll())
 		var ran []int64
@@ -249,7 +263,8 @@ func TestTapeOrder(t *testing.T) {
 	})
 }
 
-// TestPlanIsMet looks at where every op's result really lies, and at the memory that sharing really saves.
+// TestPlanIsMet looks at where every op's result really lies, and at the memory that sharing really
+// saves.
 func TestPlanIsMet(t *testing.T) {
 	eachPlannedStep(t, func(t *testing.T, m *Model) {
 		s := testStep(t, m, stepConfig{})
@@ -270,7 +285,8 @@ func TestPlanIsMet(t *testing.T) {
 		assert.Less(t, s.plan.size, s.plan.separate)
 	})
 
-	m, err := New(Sequential("large", tensor.Shape{4, 64, 64}, He(), Conv2D{Filters: 8, Kernel: Square(3)}, ReLU{}, LRN{Size: 3, K: 2, Alpha: 0.1, Beta: 0.75},
+	m, err := New(Sequential("large", tensor.Shape{4, 64, 64}, He(), Conv2D{Filters: 8, Kernel: Square(3)}, ReLU{},
+		LRN{Size: 3, K: 2, Alpha: 0.1, Beta: 0.75},
 		AvgPool{Kernel: Square(2)}, Affine{Units: 4}, Softmax{}))
 	require.NoError(t, err)
 	ops.SetWorkers(1) // each has scratch of its own
@@ -308,7 +324,8 @@ func TestPlanMemory(t *testing.T) {
 	untrained := Sequential("untrained", tensor.Shape{2}, He(), Tanh{})
 	uses, err := PlanMemory(untrained, 100)
 	require.NoError(t, err)
-	assert.Equal(t, []MemoryUse{{Work: "prediction", Images: 128, ArenaBytes: 128 * 2 * 4, SeparateBytes: 128 * 2 * 4}}, uses)
+	assert.Equal(t, []MemoryUse{{Work: "prediction", Images: 128, ArenaBytes: 128 * 2 * 4, SeparateBytes: 128 * 2 * 4}},
+		uses)
 }
 
 // TestMeasureScratch compares what a step takes with what is foretold and measured for it.
@@ -355,14 +372,16 @@ func heapInUse() uint64 {
 	return stats.HeapAlloc
 }
 
-// TestArrange draws buffers and wants no two in one place at one time, and no more memory than a plan without gaps could do with, many times.
+// TestArrange draws buffers and wants no two in one place at one time, and no more memory than a
+// plan without gaps could do with, many times.
 func TestArrange(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := &plan{}
 		total := 0
 		for range rapid.IntRange(1, 40).Draw(t, "buffers") {
 			from := rapid.IntRange(0, 30).Draw(t, "from")
-			b := &buffer{size: rapid.IntRange(1, 500).Draw(t, "size"), from: from, to: rapid.IntRange(from, 31).Draw(t, "to")}
+			b := &buffer{size: rapid.IntRange(1, 500).Draw(t, "size"), from: from,
+				to: rapid.IntRange(from, 31).Draw(t, "to")}
 			p.buffers = append(p.buffers, b)
 			total += align(b.size)
 		}
@@ -370,7 +389,8 @@ func TestArrange(t *testing.T) {
 		for i, b := range p.buffers {
 			require.LessOrEqual(t, b.offset+b.size, p.size)
 			for _, other := range p.buffers[:i] {
-				apart := b.to < other.from || other.to < b.from || b.offset+b.size <= other.offset || other.offset+other.size <= b.offset
+				apart := b.to < other.from || other.to < b.from || b.offset+b.size <= other.offset ||
+					other.offset+other.size <= b.offset
 				require.True(t, apart, "%+v and %+v", b, other)
 			}
 		}
@@ -379,7 +399,8 @@ func TestArrange(t *testing.T) {
 	})
 }
 
-// leastSize is what is needed at once, at the worst moment: no plan of the same buffers does with less.
+// leastSize is what is needed at once, at the worst moment: no plan of the same buffers does with
+// less.
 func (p *plan) leastSize() (least int) {
 	for _, at := range p.buffers {
 		needed := 0
@@ -393,7 +414,8 @@ func (p *plan) leastSize() (least int) {
 	return least
 }
 
-// TestPlanTakesTheFirstFreeOperand adds results of which some are read later: a sum lies where its first free term did.
+// TestPlanTakesTheFirstFreeOperand adds results of which some are read later: a sum lies where its
+// first free term did.
 func TestPlanTakesTheFirstFreeOperand(t *testing.T) {
 	g := G.NewGraph()
 	x := G.NodeFromAny(g, denseOf(tensor.Float64, tensor.Shape{2, 3}, []float64{-1, 2, -3, 4, 5, -6}), G.WithName("x"))
@@ -427,7 +449,8 @@ func (stock) Lower(l *Lowering) (*G.Node, error) {
 
 // TestOtherPeoplesOps stand between ours: what they read isn't shared.
 func TestOtherPeoplesOps(t *testing.T) {
-	m, err := New(Sequential("strange", tensor.Shape{1, 6, 6}, He(), Conv2D{Filters: 3, Kernel: Square(3)}, ReLU{}, stock{}, Affine{Units: 5}, ReLU{}, stock{},
+	m, err := New(Sequential("strange", tensor.Shape{1, 6, 6}, He(), Conv2D{Filters: 3, Kernel: Square(3)}, ReLU{},
+		stock{}, Affine{Units: 5}, ReLU{}, stock{},
 		Affine{Units: 3}, Softmax{}))
 	require.NoError(t, err)
 	shared, apart := testStep(t, m, stepConfig{}), testStep(t, m, stepConfig{unshared: true})

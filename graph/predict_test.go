@@ -15,8 +15,9 @@ import (
 	"convgraph/models"
 )
 
-// TestPredictTakesAnyNumber compares N images at once with each of them by itself: bit for bit in float64; in float32 the affine layer's
-// sums may run in another order for a few rows than for many.
+// TestPredictTakesAnyNumber compares N images at once with each of them by itself: bit for bit in
+// float64; in float32 the affine layer's sums may run in another order for a few rows than for
+// many.
 func TestPredictTakesAnyNumber(t *testing.T) {
 	for _, spec := range []*graph.Spec{smallNet(), mixedNet(), models.GradientCheckNet().Spec()} {
 		for dt, tolerance := range map[tensor.Dtype]float64{tensor.Float32: 1e-5, tensor.Float64: 0} {
@@ -36,7 +37,8 @@ func TestPredictTakesAnyNumber(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, tensor.Shape{n, m.Classes()}, logits.Shape())
 				for i, want := range alone[:n*m.Classes()] {
-					require.InDelta(t, want, get(logits, i), tolerance, "%s, %v: logit %d of %d images", spec.Name, dt, i, n)
+					require.InDelta(t, want, get(logits, i), tolerance, "%s, %v: logit %d of %d images", spec.Name, dt,
+						i, n)
 				}
 			}
 		}
@@ -72,9 +74,11 @@ func rows(t *testing.T, x *tensor.Dense, first, last int) *tensor.Dense {
 	size := x.Shape().TotalSize() / x.Shape()[0]
 	shape := append(tensor.Shape{last - first}, x.Shape()[1:]...)
 	if x.Dtype() == tensor.Float64 {
-		return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(append([]float64{}, x.Float64s()[first*size:last*size]...)))
+		return tensor.New(tensor.WithShape(shape...),
+			tensor.WithBacking(append([]float64{}, x.Float64s()[first*size:last*size]...)))
 	}
-	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(append([]float32{}, x.Float32s()[first*size:last*size]...)))
+	return tensor.New(tensor.WithShape(shape...),
+		tensor.WithBacking(append([]float32{}, x.Float32s()[first*size:last*size]...)))
 }
 
 func bits(values []float32) []uint32 {
@@ -96,13 +100,18 @@ func TestPredictErrors(t *testing.T) {
 		images *tensor.Dense
 		want   string
 	}{
-		{image(tensor.Float32, 1, 1, 20, 20), `model "simpleconvnet": images have shape (1, 1, 20, 20): want (N, then (1, 28, 28))`},
-		{image(tensor.Float32, 1, 28, 28), `model "simpleconvnet": images have shape (1, 28, 28): want (N, then (1, 28, 28))`},
-		{image(tensor.Float32, 2, 784), `model "simpleconvnet": images have shape (2, 784): want (N, then (1, 28, 28))`},
-		{image(tensor.Float64, 1, 1, 28, 28), `model "simpleconvnet": images are float64: want float32, as the model is`},
+		{image(tensor.Float32, 1, 1, 20, 20),
+			`model "simpleconvnet": images have shape (1, 1, 20, 20): want (N, then (1, 28, 28))`},
+		{image(tensor.Float32, 1, 28, 28),
+			`model "simpleconvnet": images have shape (1, 28, 28): want (N, then (1, 28, 28))`},
+		{image(tensor.Float32, 2, 784),
+			`model "simpleconvnet": images have shape (2, 784): want (N, then (1, 28, 28))`},
+		{image(tensor.Float64, 1, 1, 28, 28),
+			`model "simpleconvnet": images are float64: want float32, as the model is`},
 		{image(tensor.Int, 1, 1, 28, 28), `model "simpleconvnet": images are int: want float32, as the model is`},
 		{nil, `model "simpleconvnet": images are nil: want (N, then (1, 28, 28))`},
-		{view.(*tensor.Dense), `model "simpleconvnet": images are a view or column-major: want them row-major in one piece (see Materialize)`},
+		{view.(*tensor.Dense),
+			`model "simpleconvnet": images are a view or column-major: want them row-major in one piece (see Materialize)`},
 	} {
 		_, err := m.Predict(c.images)
 		assert.EqualError(t, err, c.want)
@@ -156,8 +165,9 @@ func TestProbabilitiesInto(t *testing.T) {
 func TestPredictIntoErrors(t *testing.T) {
 	m := newModel(t, smallNet())
 	double := newModel(t, smallNet(), graph.WithDtype(tensor.Float64))
-	assert.EqualError(t, m.PredictInto(make([]float32, 4), make([]float32, 63)), `model "small" (float32): got 63 values of images and space for `+
-		`4 logits: want float32, a multiple of 64 and 4 for each image`)
+	assert.EqualError(t, m.PredictInto(make([]float32, 4), make([]float32, 63)),
+		`model "small" (float32): got 63 values of images and space for `+
+			`4 logits: want float32, a multiple of 64 and 4 for each image`)
 	assert.ErrorContains(t, m.PredictInto(make([]float32, 7), make([]float32, 128)), "space for 7 logits")
 	assert.ErrorContains(t, double.PredictInto(make([]float32, 4), make([]float32, 64)), `model "small" (float64)`)
 }
@@ -221,12 +231,14 @@ func TestProbabilities(t *testing.T) {
 	assert.EqualError(t, err, `model "headless" has the loss "mean_squared_error": want one with probabilities`)
 }
 
-// TestModelsOfOneOfEverything has hardly a dimension that isn't 1, where gorgonia likes to see scalars and vectors.
+// TestModelsOfOneOfEverything has hardly a dimension that isn't 1, where gorgonia likes to see
+// scalars and vectors.
 func TestModelsOfOneOfEverything(t *testing.T) {
 	m := newModel(t, graph.Sequential("one", tensor.Shape{1, 1, 1}, graph.Gaussian(1),
 		graph.Conv2D{Filters: 1, Kernel: graph.Square(1)},
 		graph.Subsample{Kernel: graph.Square(1)}, graph.LRN{Size: 1, K: 1, Alpha: 1, Beta: 1},
-		graph.MaxPool{Kernel: graph.Square(1)}, graph.AvgPool{Kernel: graph.Square(1)}, graph.Tanh{}, graph.Affine{Units: 1},
+		graph.MaxPool{Kernel: graph.Square(1)}, graph.AvgPool{Kernel: graph.Square(1)}, graph.Tanh{},
+		graph.Affine{Units: 1},
 		graph.Affine{Units: 2}, graph.Softmax{}), graph.WithDtype(tensor.Float64))
 	for _, n := range []int{1, 3} {
 		requireGradientsAgree(t, m, images(m, n), labels(m, n))
@@ -237,7 +249,8 @@ func TestModelsOfOneOfEverything(t *testing.T) {
 func TestOneClass(t *testing.T) {
 	m := newModel(t, graph.Sequential("one", tensor.Shape{2}, graph.He(), graph.Affine{Units: 1}, graph.Softmax{}))
 	x := images(m, 3)
-	for _, labels := range []*tensor.Dense{vectors(tensor.Float32, 1, 0, 0, 0), tensor.New(tensor.WithShape(3, 1), tensor.WithBacking([]float32{1, 1, 1}))} {
+	for _, labels := range []*tensor.Dense{vectors(tensor.Float32, 1, 0, 0, 0),
+		tensor.New(tensor.WithShape(3, 1), tensor.WithBacking([]float32{1, 1, 1}))} {
 		accuracy, err := m.Accuracy(x, labels)
 		require.NoError(t, err)
 		assert.Equal(t, 1.0, accuracy)
@@ -247,10 +260,11 @@ func TestOneClass(t *testing.T) {
 	}
 }
 
-// TestHeadlessModels end in a layer that says nothing of a loss: they give out what it does, be it an
-// image, and train by the mean squared error.
+// TestHeadlessModels end in a layer that says nothing of a loss: they give out what it does, be it
+// an image, and train by the mean squared error.
 func TestHeadlessModels(t *testing.T) {
-	m := newModel(t, graph.Sequential("headless", tensor.Shape{1, 3, 3}, graph.He(), graph.ReLU{}, graph.Dropout{Rate: 0.5}))
+	m := newModel(t, graph.Sequential("headless", tensor.Shape{1, 3, 3}, graph.He(), graph.ReLU{},
+		graph.Dropout{Rate: 0.5}))
 	x := images(m, 2)
 	out, err := m.Predict(x)
 	require.NoError(t, err)
@@ -290,7 +304,8 @@ func TestPredictingFromManyGoroutines(t *testing.T) {
 	wait.Wait()
 }
 
-// TestBuildingFromManyGoroutines makes, trains and uses models at the same time, for the race detector: gorgonia's graphs share state.
+// TestBuildingFromManyGoroutines makes, trains and uses models at the same time, for the race
+// detector: gorgonia's graphs share state.
 func TestBuildingFromManyGoroutines(t *testing.T) {
 	results := make([]string, 6)
 	var wait sync.WaitGroup

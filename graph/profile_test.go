@@ -13,7 +13,8 @@ import (
 func TestProfileOfATrainingStep(t *testing.T) {
 	m := newModel(t, graph.Sequential("branched", tensor.Shape{2, 9, 9}, graph.He(),
 		graph.Conv2D{Filters: 4, Kernel: graph.Square(3)}, graph.BatchNorm{}, graph.ReLU{},
-		graph.Residual(graph.Serial(graph.Conv2D{Filters: 4, Kernel: graph.Square(3), Pad: graph.Square(1)}, graph.ReLU{})),
+		graph.Residual(graph.Serial(graph.Conv2D{Filters: 4, Kernel: graph.Square(3), Pad: graph.Square(1)},
+			graph.ReLU{})),
 		graph.Flatten{}, graph.Affine{Units: 3}, graph.Softmax{}))
 	before := values(m)
 	p, err := m.Profile(5, 0)
@@ -30,7 +31,8 @@ func TestProfileOfATrainingStep(t *testing.T) {
 	}
 	assert.InDelta(t, p.Seconds, seconds, 1e-12)
 	require.Len(t, rows, 8)
-	for _, name := range []string{"conv1", "bn1+relu1", "conv2+relu2", "add1", "flatten1", "fc1", "(loss)", "(sums at forks)"} {
+	for _, name := range []string{"conv1", "bn1+relu1", "conv2+relu2", "add1", "flatten1", "fc1", "(loss)",
+		"(sums at forks)"} {
 		require.Contains(t, rows, name)
 	}
 
@@ -39,7 +41,8 @@ func TestProfileOfATrainingStep(t *testing.T) {
 	assert.EqualValues(t, 5*7*7*4*4*9, rows["conv2+relu2"].Data.MultiplyAdds)
 	assert.EqualValues(t, 5*7*7*4*2*9, rows["conv1"].Weights.MultiplyAdds)
 	assert.EqualValues(t, 4*(2*9*9*5+4*2*9+4+5*4*7*7), rows["conv1"].Forward.Bytes)
-	for _, work := range []graph.Work{rows["bn1+relu1"].Weights, rows["conv2+relu2"].Data, rows["fc1"].Weights, rows["(loss)"].Data} {
+	for _, work := range []graph.Work{rows["bn1+relu1"].Weights, rows["conv2+relu2"].Data, rows["fc1"].Weights,
+		rows["(loss)"].Data} {
 		assert.Positive(t, work.Seconds)
 		assert.Positive(t, work.Bytes)
 	}
@@ -50,7 +53,8 @@ func TestProfileOfATrainingStep(t *testing.T) {
 func TestProfileOfForks(t *testing.T) {
 	m := newModel(t, graph.Sequential("fork", tensor.Shape{2, 6, 6}, graph.He(),
 		graph.Conv2D{Filters: 4, Kernel: graph.Square(3)}, graph.ReLU{},
-		graph.Branches(graph.Concat{}, graph.Conv2D{Filters: 4, Kernel: graph.Square(1)}, graph.Conv2D{Filters: 2, Kernel: graph.Square(1)}),
+		graph.Branches(graph.Concat{}, graph.Conv2D{Filters: 4, Kernel: graph.Square(1)},
+			graph.Conv2D{Filters: 2, Kernel: graph.Square(1)}),
 		graph.Affine{Units: 3}, graph.Softmax{}))
 	p, err := m.Profile(2, 0)
 	require.NoError(t, err)
@@ -62,7 +66,8 @@ func TestProfileOfForks(t *testing.T) {
 
 // TestProfileOfAPrediction: of a model with nothing to train only the forward half is run.
 func TestProfileOfAPrediction(t *testing.T) {
-	m := newModel(t, graph.Sequential("fixed", tensor.Shape{1, 6, 6}, graph.He(), graph.MaxPool{Kernel: graph.Square(2)}, graph.Flatten{}, graph.Softmax{}))
+	m := newModel(t, graph.Sequential("fixed", tensor.Shape{1, 6, 6}, graph.He(),
+		graph.MaxPool{Kernel: graph.Square(2)}, graph.Flatten{}, graph.Softmax{}))
 	p, err := m.Profile(3, 0)
 	require.NoError(t, err)
 	assert.False(t, p.Training)

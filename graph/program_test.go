@@ -8,13 +8,17 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// TestProgramIsTheTapeMachine runs one graph both ways: every layer's output must be the same, bit for bit.
+// TestProgramIsTheTapeMachine runs one graph both ways: every layer's output must be the same, bit
+// for bit.
 func TestProgramIsTheTapeMachine(t *testing.T) {
 	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
 		m, err := New(Sequential("both", tensor.Shape{2, 7, 8}, He(),
-			Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1), Groups: 2}, LRN{Size: 3, K: 2, Alpha: 0.1, Beta: 0.75}, ReLU{},
-			MaxPool{Kernel: Square(3), Stride: Square(1)}, Conv2D{Filters: 2, Kernel: Square(2), Connections: [][]int{{0, 3}, {1, 2}}},
-			Sigmoid{}, Subsample{Kernel: Square(2)}, Dropout{Rate: 0.5}, Tanh{}, Affine{Units: 3}, Softmax{}), WithDtype(dt))
+			Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1), Groups: 2},
+			LRN{Size: 3, K: 2, Alpha: 0.1, Beta: 0.75}, ReLU{},
+			MaxPool{Kernel: Square(3), Stride: Square(1)},
+			Conv2D{Filters: 2, Kernel: Square(2), Connections: [][]int{{0, 3}, {1, 2}}},
+			Sigmoid{}, Subsample{Kernel: Square(2)}, Dropout{Rate: 0.5}, Tanh{}, Affine{Units: 3}, Softmax{}),
+			WithDtype(dt))
 		require.NoError(t, err)
 		net, err := m.lower(5, lowering{})
 		require.NoError(t, err)

@@ -35,9 +35,11 @@ func TestRandomNetworks(t *testing.T) {
 	})
 }
 
-var networks = flag.String("networks", "", "folder into which TestWriteRandomNetworks writes parameter files for onnx/testdata/check_export.py")
+var networks = flag.String("networks", "",
+	"folder into which TestWriteRandomNetworks writes parameter files for onnx/testdata/check_export.py")
 
-// TestWriteRandomNetworks writes 300 networks, each time the same, for a comparison with another program.
+// TestWriteRandomNetworks writes 300 networks, each time the same, for a comparison with another
+// program.
 func TestWriteRandomNetworks(t *testing.T) {
 	if *networks == "" {
 		t.Skip("-networks says no folder")
@@ -63,7 +65,8 @@ func randomNetwork(r *rapid.T) *Spec {
 	if rapid.IntRange(0, 5).Draw(r, "flat") == 0 {
 		input = input[:1]
 	}
-	s := &sketch{names: []string{InputName}, shapes: []tensor.Shape{input}, unread: map[string]bool{InputName: true}, largest: 600}
+	s := &sketch{names: []string{InputName}, shapes: []tensor.Shape{input}, unread: map[string]bool{InputName: true},
+		largest: 600}
 	for range rapid.IntRange(2, 12).Draw(r, "layers") {
 		s.addAny(r)
 	}
@@ -253,8 +256,8 @@ func requireNoForeignOps(t *testing.T, s *Step) {
 	}
 }
 
-// requireSamePredictions compares predictions in the arena, with rubbish in it, with those of layers
-// by themselves in memory of their own.
+// requireSamePredictions compares predictions in the arena, with rubbish in it, with those of
+// layers by themselves in memory of their own.
 func requireSamePredictions(t *testing.T, spec *Spec, dt tensor.Dtype) {
 	t.Helper()
 	fused, unfused := randomModel(t, spec, dt), randomModel(t, spec, dt, WithoutFusion())
@@ -274,7 +277,8 @@ func requireSamePredictions(t *testing.T, spec *Spec, dt tensor.Dtype) {
 	got, err := fused.Activations(s.x)
 	require.NoError(t, err)
 	for i, w := range want {
-		require.Equal(t, positiveZeros(valuesOf(t, w.Value)), positiveZeros(valuesOf(t, got[i].Value)), "%s", w.Node.Name)
+		require.Equal(t, positiveZeros(valuesOf(t, w.Value)), positiveZeros(valuesOf(t, got[i].Value)), "%s",
+			w.Node.Name)
 	}
 	for _, m := range []*Model{fused, unfused} {
 		logits, err := m.Predict(s.x)
@@ -287,7 +291,8 @@ func requireSamePredictions(t *testing.T, spec *Spec, dt tensor.Dtype) {
 			require.NoError(t, err)
 			out, err := part.Predict(s.x)
 			require.NoError(t, err)
-			require.Equal(t, positiveZeros(valuesOf(t, want[i].Value)), positiveZeros(valuesOf(t, out)), "up to %s", node.Name)
+			require.Equal(t, positiveZeros(valuesOf(t, want[i].Value)), positiveZeros(valuesOf(t, out)), "up to %s",
+				node.Name)
 			requireSameJSON(t, part.spec)
 		}
 		_, err = m.Describe(2, true)

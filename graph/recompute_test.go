@@ -18,15 +18,18 @@ func residualNet() *Spec {
 		return Serial(Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)}, BatchNorm{}, ReLU{}, Dropout{Rate: 0.3},
 			Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)}, BatchNorm{})
 	}
-	shrink := Serial(Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)}, ReLU{}, LRN{Size: 3, K: 2, Alpha: 0.1, Beta: 0.75},
+	shrink := Serial(Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)}, ReLU{},
+		LRN{Size: 3, K: 2, Alpha: 0.1, Beta: 0.75},
 		MaxPool{Kernel: Square(3), Stride: Square(1), Pad: Square(1)}, Sigmoid{}, AvgPool{Kernel: Square(2)})
 	return Sequential("residual", tensor.Shape{4, 12, 12}, He(),
 		Block("layer1.0", Residual(body()), ReLU{}), Block("layer1.1", Residual(body()), ReLU{}),
-		Block("layer2", shrink), Block("layer3", Residual(body()), ReLU{}), Affine{Units: 7}, ReLU{}, Dropout{Rate: 0.5}, Affine{Units: 3}, Softmax{})
+		Block("layer2", shrink), Block("layer3", Residual(body()), ReLU{}), Affine{Units: 7}, ReLU{},
+		Dropout{Rate: 0.5}, Affine{Units: 3}, Softmax{})
 }
 
 // recomputed are patterns that cut residualNet in different ways.
-var recomputed = [][]string{{"layer*.*"}, {"layer1.*", "layer2", "layer3"}, {"layer?"}, {"*"}, {"layer1.0.bn1", "layer1.0.relu1", "layer1.0.dropout1"}, {"*.conv*"}}
+var recomputed = [][]string{{"layer*.*"}, {"layer1.*", "layer2", "layer3"}, {"layer?"}, {"*"},
+	{"layer1.0.bn1", "layer1.0.relu1", "layer1.0.dropout1"}, {"*.conv*"}}
 
 // TestRecomputeChangesNoBit compares the results and the running statistics of steps that compute
 // blocks again with those of steps that keep everything.
@@ -60,7 +63,8 @@ func TestRecomputeChangesNoBit(t *testing.T) {
 						require.Equal(t, want[i], results(t, s), "%v", patterns)
 					}
 					for i, p := range m.params {
-						assert.Equal(t, valuesOf(t, keeps.params[i].Value), valuesOf(t, p.Value), "%s after %v", p.Name, patterns)
+						assert.Equal(t, valuesOf(t, keeps.params[i].Value), valuesOf(t, p.Value), "%s after %v", p.Name,
+							patterns)
 					}
 				}
 			}
@@ -115,7 +119,8 @@ func TestRecomputeSavesMemory(t *testing.T) {
 		var parts []Part
 		for i := range blocks {
 			parts = append(parts, Block(fmt.Sprint("layer", i), Residual(Serial(
-				Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)}, BatchNorm{}, Tanh{}, Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)}, BatchNorm{}, Tanh{}))))
+				Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)}, BatchNorm{}, Tanh{},
+				Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)}, BatchNorm{}, Tanh{}))))
 		}
 		return Sequential("deep", tensor.Shape{4, 10, 10}, He(), append(parts, Affine{Units: 3}, Softmax{})...)
 	}
@@ -139,10 +144,12 @@ func TestRecomputeSavesMemory(t *testing.T) {
 	assert.Equal(t, all+last, again.RecomputedMultiplyAdds)
 }
 
-// TestRecomputeLeavesSecondGradients: what differentiates gradients keeps everything, because what is computed again has no gradient.
+// TestRecomputeLeavesSecondGradients: what differentiates gradients keeps everything, because what
+// is computed again has no gradient.
 func TestRecomputeLeavesSecondGradients(t *testing.T) {
 	spec := Sequential("second", tensor.Shape{2, 6, 6}, He(),
-		Block("layer1", Conv2D{Filters: 3, Kernel: Square(3)}, Tanh{}, Conv2D{Filters: 3, Kernel: Square(3)}, Tanh{}), Affine{Units: 3}, Softmax{})
+		Block("layer1", Conv2D{Filters: 3, Kernel: Square(3)}, Tanh{}, Conv2D{Filters: 3, Kernel: Square(3)}, Tanh{}),
+		Affine{Units: 3}, Softmax{})
 	for _, config := range []stepConfig{{hessian: true, noDropout: true}, {penalty: 0.5}} {
 		var all [][][]float64
 		for _, o := range []Option{nil, WithRecompute("layer1")} {
@@ -164,14 +171,16 @@ func TestRecomputeLeavesSecondGradients(t *testing.T) {
 func TestGradientWithoutParameters(t *testing.T) {
 	m, err := New(Sequential("bare", tensor.Shape{3}, He(), Softmax{}))
 	require.NoError(t, err)
-	g, err := m.Gradients(tensor.New(tensor.WithBacking([]float32{1, 2, 3}), tensor.WithShape(1, 3)), tensor.New(tensor.WithBacking([]float32{2}), tensor.WithShape(1)))
+	g, err := m.Gradients(tensor.New(tensor.WithBacking([]float32{1, 2, 3}), tensor.WithShape(1, 3)),
+		tensor.New(tensor.WithBacking([]float32{2}), tensor.WithShape(1)))
 	require.NoError(t, err)
 	assert.Empty(t, g.Params)
 	assert.Equal(t, tensor.Shape{1, 3}, g.Images.Shape())
 }
 
 func TestRecomputeRefusesWhatMatchesNothing(t *testing.T) {
-	for pattern, want := range map[string]string{"layer9": `no layer's name matches "layer9"`, "[": "syntax error", "softmax1": "no layer's name"} {
+	for pattern, want := range map[string]string{"layer9": `no layer's name matches "layer9"`, "[": "syntax error",
+		"softmax1": "no layer's name"} {
 		_, err := New(residualNet(), WithRecompute("layer1.*", pattern))
 		assert.ErrorContains(t, err, want)
 	}

@@ -13,9 +13,9 @@ import (
 	"convgraph/ops"
 )
 
-// TestResNetsStep bounds what a training step of a ResNet-18 allocates, where one copy of a value would
-// be 16 KB to 1 MB, and the memory it takes: what the plan says, and the kernels' scratch, which all
-// layers share. A copy of the weights for each pass would be 140 MB.
+// TestResNetsStep bounds what a training step of a ResNet-18 allocates, where one copy of a value
+// would be 16 KB to 1 MB, and the memory it takes: what the plan says, and the kernels' scratch,
+// which all layers share. A copy of the weights for each pass would be 140 MB.
 func TestResNetsStep(t *testing.T) {
 	spec, err := models.ByName("resnet18")
 	require.NoError(t, err)
@@ -37,10 +37,11 @@ func TestResNetsStep(t *testing.T) {
 	runtime.KeepAlive(m)
 }
 
-// TestPredictionBatches: as many images are predicted at once as fit the arena, whatever all layers'
-// outputs together are.
+// TestPredictionBatches: as many images are predicted at once as fit the arena, whatever all
+// layers' outputs together are.
 func TestPredictionBatches(t *testing.T) {
-	for name, want := range map[string]int{"simpleconvnet": 128, "lenet": 128, "alexnet": 8, "resnet20": 128, "resnet18": 8} {
+	for name, want := range map[string]int{"simpleconvnet": 128, "lenet": 128, "alexnet": 8, "resnet20": 128,
+		"resnet18": 8} {
 		spec, err := models.ByName(name)
 		require.NoError(t, err)
 		uses, err := graph.PlanMemory(spec, 2)

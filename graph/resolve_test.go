@@ -64,18 +64,21 @@ func TestNetworkErrors(t *testing.T) {
 			[]graph.Layer{graph.PadChannels{Begin: -1}}},
 		{`layer 1 "shuffle1" (ChannelShuffle{Groups: 3}, input (2, 8, 8)): got 2 channels for 3 groups: want a multiple`,
 			[]graph.Layer{graph.ChannelShuffle{Groups: 3}}},
-		{`layer 1 "gn1" (GroupNorm{}, input (2, 8, 8)): got 2 channels for 0 groups: want a multiple`, []graph.Layer{graph.GroupNorm{}}},
+		{`layer 1 "gn1" (GroupNorm{}, input (2, 8, 8)): got 2 channels for 0 groups: want a multiple`,
+			[]graph.Layer{graph.GroupNorm{}}},
 		{`layer 1 "bn1" (BatchNorm{Momentum: 2}, input (2, 8, 8)): momentum is 2: want a number from 0 to 1`,
 			[]graph.Layer{graph.BatchNorm{Momentum: 2}}},
 		{`layer 1 "ln1" (LayerNorm{Eps: 1e-60}, input (2, 8, 8)): eps is 1e-60: want a number above 0 in float32`,
 			[]graph.Layer{graph.LayerNorm{Eps: 1e-60}}},
-		{`layer 1 "clip1" (Clip{}, input (2, 8, 8)): min is 0, max is 0: want min below max`, []graph.Layer{graph.Clip{}}},
+		{`layer 1 "clip1" (Clip{}, input (2, 8, 8)): min is 0, max is 0: want min below max`,
+			[]graph.Layer{graph.Clip{}}},
 		{`layer 1 "depth1" (StochasticDepth{Rate: 1}, input (2, 8, 8)): rate is 1: want at least 0 and less than 1`,
 			[]graph.Layer{graph.StochasticDepth{Rate: 1}}},
 		{`layer 1 "conv1" (Conv2D{Filters: 1, Kernel: Square(1), Bias: 1, NoBias: true}, input (2, 8, 8)): ` +
 			`bias is 1: want 0 for a convolution without biases`,
 			[]graph.Layer{graph.Conv2D{Filters: 1, Kernel: graph.Square(1), Bias: 1, NoBias: true}}},
-		{`layer 1 "odd" (broken{}, input (2, 8, 8)): output is (8, 8): want (channels, height, width) or (features)`, []graph.Layer{broken{}}},
+		{`layer 1 "odd" (broken{}, input (2, 8, 8)): output is (8, 8): want (channels, height, width) or (features)`,
+			[]graph.Layer{broken{}}},
 	} {
 		_, err := graph.New(&graph.Spec{Name: "m", Input: tensor.Shape{2, 8, 8}, Layers: c.layers})
 		assert.EqualError(t, err, `model "m": `+c.want)
@@ -91,7 +94,8 @@ func (broken) Output(in ...tensor.Shape) (tensor.Shape, error) { return in[0][1:
 
 // TestALayerMayBeCalledInput, as before layers could read others by name.
 func TestALayerMayBeCalledInput(t *testing.T) {
-	m := newModel(t, graph.Sequential("m", tensor.Shape{2}, graph.He(), graph.ReLU{Name: "input"}, graph.Affine{Units: 2}))
+	m := newModel(t, graph.Sequential("m", tensor.Shape{2}, graph.He(), graph.ReLU{Name: "input"},
+		graph.Affine{Units: 2}))
 	assert.Equal(t, "input", m.Nodes()[0].Name)
 	part, err := m.UpTo("fc1")
 	require.NoError(t, err)
@@ -128,16 +132,18 @@ func hostile() map[string]string {
 			}
 			return b.String() + "}"
 		}(),
-		"reads 60000 values: want at most 1024":          repeat(1, func(int) string { return `{"kind": "concat", ` + reads(60_000) + `}` }),
-		"the layers read more than 100000 values in all": repeat(101, func(int) string { return `{"kind": "add", ` + reads(1000) + `}` }),
+		"reads 60000 values: want at most 1024": repeat(1,
+			func(int) string { return `{"kind": "concat", ` + reads(60_000) + `}` }),
+		"the layers read more than 100000 values in all": repeat(101,
+			func(int) string { return `{"kind": "add", ` + reads(1000) + `}` }),
 		"want at most": repeat(9_999, func(i int) string {
 			return `{"kind": "pad_channels", "begin": 1000}`
 		}),
 	}
 }
 
-// TestHostileSpecsAreRefused wants little memory for each, and an end: the time is a guard against hanging
-// on the slowest machine, not a claim of speed.
+// TestHostileSpecsAreRefused wants little memory for each, and an end: the time is a guard against
+// hanging on the slowest machine, not a claim of speed.
 func TestHostileSpecsAreRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hostile.json")
 	for want, text := range hostile() {

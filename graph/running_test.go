@@ -15,8 +15,10 @@ import (
 // normed is a network with two batch normalizations.
 func normed() *graph.Spec {
 	return graph.Sequential("normed", tensor.Shape{2, 4, 4}, graph.He(),
-		graph.Block("layer1", graph.Conv2D{Filters: 3, Kernel: graph.Square(3), NoBias: true}, graph.BatchNorm{}, graph.ReLU{}),
-		graph.Block("layer10", graph.Affine{Units: 3}, graph.BatchNorm{Momentum: 0.25}), graph.Affine{Units: 2}, graph.Softmax{})
+		graph.Block("layer1", graph.Conv2D{Filters: 3, Kernel: graph.Square(3), NoBias: true}, graph.BatchNorm{},
+			graph.ReLU{}),
+		graph.Block("layer10", graph.Affine{Units: 3}, graph.BatchNorm{Momentum: 0.25}), graph.Affine{Units: 2},
+		graph.Softmax{})
 }
 
 func TestParametersOfBatchNorm(t *testing.T) {
@@ -30,9 +32,12 @@ func TestParametersOfBatchNorm(t *testing.T) {
 		assert.Contains(t, []string{"layer1.conv1", "layer1.bn1", "layer10.fc1", "layer10.bn1", "fc1"}, p.Node())
 	}
 	assert.Equal(t, []string{"layer1.conv1.weight",
-		"layer1.bn1.weight", "layer1.bn1.bias", "layer1.bn1.running_mean", "layer1.bn1.running_var", "layer10.fc1.weight", "layer10.fc1.bias",
-		"layer10.bn1.weight", "layer10.bn1.bias", "layer10.bn1.running_mean", "layer10.bn1.running_var", "fc1.weight", "fc1.bias"}, names)
-	assert.Equal(t, []string{"layer1.conv1.weight", "layer1.bn1.weight", "layer1.bn1.bias", "layer10.fc1.weight", "layer10.fc1.bias",
+		"layer1.bn1.weight", "layer1.bn1.bias", "layer1.bn1.running_mean", "layer1.bn1.running_var",
+		"layer10.fc1.weight", "layer10.fc1.bias",
+		"layer10.bn1.weight", "layer10.bn1.bias", "layer10.bn1.running_mean", "layer10.bn1.running_var", "fc1.weight",
+		"fc1.bias"}, names)
+	assert.Equal(t, []string{"layer1.conv1.weight", "layer1.bn1.weight", "layer1.bn1.bias", "layer10.fc1.weight",
+		"layer10.fc1.bias",
 		"layer10.bn1.weight", "layer10.bn1.bias", "fc1.weight", "fc1.bias"}, trained)
 	assert.Equal(t, trained, gradientNames(newStep(t, m, 3)))
 	s := m.Summary()
@@ -49,7 +54,8 @@ func gradientNames(s *graph.Step) (names []string) {
 
 // TestRunningStatisticsFollowTheBatches computes them by their definition.
 func TestRunningStatisticsFollowTheBatches(t *testing.T) {
-	m := newModel(t, graph.Sequential("bn", tensor.Shape{2}, graph.He(), graph.BatchNorm{Momentum: 0.25}, graph.Affine{Units: 2}, graph.Softmax{}),
+	m := newModel(t, graph.Sequential("bn", tensor.Shape{2}, graph.He(), graph.BatchNorm{Momentum: 0.25},
+		graph.Affine{Units: 2}, graph.Softmax{}),
 		graph.WithDtype(tensor.Float64))
 	s := newStep(t, m, 3)
 	mean, variance := []float64{0, 0}, []float64{1, 1}
@@ -76,7 +82,8 @@ func TestRunningStatisticsFollowTheBatches(t *testing.T) {
 	activations, err := m.Activations(x)
 	require.NoError(t, err)
 	for i, v := range x.Float64s() {
-		assert.InDelta(t, (v-mean[i%2])/math.Sqrt(variance[i%2]+1e-5), activations[0].Value.Float64s()[i], 1e-14, "prediction uses them")
+		assert.InDelta(t, (v-mean[i%2])/math.Sqrt(variance[i%2]+1e-5), activations[0].Value.Float64s()[i], 1e-14,
+			"prediction uses them")
 	}
 }
 
@@ -97,8 +104,8 @@ func running(m *graph.Model) (all [][]float32) {
 	return all
 }
 
-// TestOnlyTrainingMovesRunningStatistics: looking at a model or a batch doesn't, nor does a step whose
-// loss is no number.
+// TestOnlyTrainingMovesRunningStatistics: looking at a model or a batch doesn't, nor does a step
+// whose loss is no number.
 func TestOnlyTrainingMovesRunningStatistics(t *testing.T) {
 	m := newModel(t, normed())
 	x, l := images(m, 4), labels(m, 4)
@@ -153,13 +160,15 @@ func TestRunningStatisticsTravel(t *testing.T) {
 // TestFreeze takes parameters out of training by their names.
 func TestFreeze(t *testing.T) {
 	for pattern, want := range map[string][]string{
-		"layer1":         {"layer1.conv1.weight", "layer1.bn1.weight", "layer1.bn1.bias", "layer1.bn1.running_mean", "layer1.bn1.running_var"},
+		"layer1": {"layer1.conv1.weight", "layer1.bn1.weight", "layer1.bn1.bias", "layer1.bn1.running_mean",
+			"layer1.bn1.running_var"},
 		"layer1.*.bias":  {"layer1.bn1.bias"},
 		"*.running_mean": {"layer1.bn1.running_mean", "layer10.bn1.running_mean"},
 		"fc1":            {"fc1.weight", "fc1.bias"},
 		"*.fc1":          {"layer10.fc1.weight", "layer10.fc1.bias"},
 		"fc1.weight":     {"fc1.weight"},
-		"layer10.bn?":    {"layer10.bn1.weight", "layer10.bn1.bias", "layer10.bn1.running_mean", "layer10.bn1.running_var"},
+		"layer10.bn?": {"layer10.bn1.weight", "layer10.bn1.bias", "layer10.bn1.running_mean",
+			"layer10.bn1.running_var"},
 	} {
 		m := newModel(t, normed())
 		got, err := m.Freeze(pattern)
@@ -199,18 +208,20 @@ func TestFreeze(t *testing.T) {
 	assert.NotZero(t, gradients.Images.Float32s()[0])
 }
 
-// TestFrozenBatchNormUsesItsStatistics: training computes what prediction does, whichever of the two
-// statistics is frozen, or if the layer says so.
+// TestFrozenBatchNormUsesItsStatistics: training computes what prediction does, whichever of the
+// two statistics is frozen, or if the layer says so.
 func TestFrozenBatchNormUsesItsStatistics(t *testing.T) {
 	net := func(bn graph.BatchNorm) *graph.Model {
-		m := newModel(t, graph.Sequential("frozen", tensor.Shape{3}, graph.He(), bn, graph.Affine{Units: 2}, graph.Softmax{}))
+		m := newModel(t, graph.Sequential("frozen", tensor.Shape{3}, graph.He(), bn, graph.Affine{Units: 2},
+			graph.Softmax{}))
 		copy(param(t, m, "bn1.running_mean").Float32s(), []float32{0.5, -1, 2})
 		copy(param(t, m, "bn1.running_var").Float32s(), []float32{0.25, 3, 1})
 		return m
 	}
 	declared, plain := net(graph.BatchNorm{Frozen: true}), net(graph.BatchNorm{})
 	byMean, byVariance, byLayer := net(graph.BatchNorm{}), net(graph.BatchNorm{}), net(graph.BatchNorm{})
-	for pattern, m := range map[string]*graph.Model{"*.running_mean": byMean, "*.running_var": byVariance, "bn1": byLayer} {
+	for pattern, m := range map[string]*graph.Model{"*.running_mean": byMean, "*.running_var": byVariance,
+		"bn1": byLayer} {
 		_, err := m.Freeze(pattern)
 		require.NoError(t, err)
 	}

@@ -15,11 +15,14 @@ import (
 func curvedNets() []*Spec {
 	conv := func() Part { return Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)} }
 	return append(plannedNets(),
-		Sequential("smooth", tensor.Shape{2, 7, 6}, He(), conv(), BatchNorm{}, SiLU{}, conv(), GroupNorm{Groups: 2}, GELU{},
+		Sequential("smooth", tensor.Shape{2, 7, 6}, He(), conv(), BatchNorm{}, SiLU{}, conv(), GroupNorm{Groups: 2},
+			GELU{},
 			AvgPool{Kernel: Square(2)}, Affine{Units: 5}, LayerNorm{}, Mish{}, Affine{Units: 3}, Softmax{}),
-		Sequential("labels", tensor.Shape{2, 6, 6}, He(), conv(), LRN{Size: 3, K: 2, Alpha: 0.1, Beta: 0.75}, Tanh{}, MaxPool{Kernel: Square(2)},
+		Sequential("labels", tensor.Shape{2, 6, 6}, He(), conv(), LRN{Size: 3, K: 2, Alpha: 0.1, Beta: 0.75}, Tanh{},
+			MaxPool{Kernel: Square(2)},
 			Affine{Units: 3}, Sigmoid{}),
-		Sequential("distances", tensor.Shape{2, 6, 6}, He(), conv(), PReLU{}, GlobalAvgPool{}, Affine{Units: 2}, ELU{Alpha: 1}),
+		Sequential("distances", tensor.Shape{2, 6, 6}, He(), conv(), PReLU{}, GlobalAvgPool{}, Affine{Units: 2},
+			ELU{Alpha: 1}),
 		manyReaders())
 }
 
@@ -75,8 +78,8 @@ func gradientsOf(s *Step) ([]*tensor.Dense, error) {
 	return grads, nil
 }
 
-// TestGradientPenalty checks the gradients of a loss that has a gradient in it, with dropout and with
-// the batch's own statistics.
+// TestGradientPenalty checks the gradients of a loss that has a gradient in it, with dropout and
+// with the batch's own statistics.
 func TestGradientPenalty(t *testing.T) {
 	for _, spec := range curvedNets() {
 		t.Run(spec.Name, func(t *testing.T) {
@@ -117,7 +120,8 @@ func TestGradientPenaltyIsThePenalty(t *testing.T) {
 func TestSharedMemoryChangesNoSecondDerivative(t *testing.T) {
 	for _, spec := range curvedNets() {
 		for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
-			for name, config := range map[string]stepConfig{"penalty": {penalty: 0.7}, "Hessian": {hessian: true, noDropout: true}} {
+			for name, config := range map[string]stepConfig{"penalty": {penalty: 0.7},
+				"Hessian": {hessian: true, noDropout: true}} {
 				t.Run(fmt.Sprintf("%s/%v/%s", spec.Name, dt, name), func(t *testing.T) {
 					m, err := New(spec, WithDtype(dt), WithSeed(3))
 					require.NoError(t, err)

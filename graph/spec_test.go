@@ -11,8 +11,8 @@ import (
 	"convgraph/graph"
 )
 
-// TestWhatNewTakesRuns draws networks from anything a Go program or a file may say: New must refuse them with an error, or they must
-// predict and have gradients.
+// TestWhatNewTakesRuns draws networks from anything a Go program or a file may say: New must refuse
+// them with an error, or they must predict and have gradients.
 func TestWhatNewTakesRuns(t *testing.T) {
 	taken := 0
 	rapid.Check(t, func(r *rapid.T) {
@@ -41,11 +41,14 @@ func anyLayer(r *rapid.T) graph.Layer {
 	any64 := rapid.OneOf(rapid.Float64Range(-2, 2), rapid.Float64())
 	switch rapid.IntRange(0, 24).Draw(r, "kind") {
 	case 0:
-		return graph.Conv2D{Filters: size(r, "filters"), Kernel: pair("kernel"), Stride: optional("stride"), Pad: optional("pad"),
+		return graph.Conv2D{Filters: size(r, "filters"), Kernel: pair("kernel"), Stride: optional("stride"),
+			Pad:      optional("pad"),
 			Dilation: optional("dilation"), Groups: size(r, "groups")}
 	case 1:
-		connections := rapid.SliceOfN(rapid.SliceOfNDistinct(rapid.IntRange(0, 3), 1, 3, rapid.ID), 1, 3).Draw(r, "connections")
-		return graph.Conv2D{Filters: len(connections), Kernel: pair("kernel"), Pad: optional("pad"), Connections: connections}
+		connections := rapid.SliceOfN(rapid.SliceOfNDistinct(rapid.IntRange(0, 3), 1, 3, rapid.ID), 1, 3).Draw(r,
+			"connections")
+		return graph.Conv2D{Filters: len(connections), Kernel: pair("kernel"), Pad: optional("pad"),
+			Connections: connections}
 	case 2:
 		return graph.MaxPool{Kernel: pair("kernel"), Stride: optional("stride"), Pad: optional("pad")}
 	case 3:
@@ -53,7 +56,8 @@ func anyLayer(r *rapid.T) graph.Layer {
 	case 4:
 		return graph.Subsample{Kernel: pair("kernel"), Stride: optional("stride")}
 	case 5:
-		return graph.LRN{Size: size(r, "size"), K: rapid.Float64().Draw(r, "k"), Alpha: rapid.Float64().Draw(r, "alpha"), Beta: rapid.Float64().Draw(r, "beta")}
+		return graph.LRN{Size: size(r, "size"), K: rapid.Float64().Draw(r, "k"),
+			Alpha: rapid.Float64().Draw(r, "alpha"), Beta: rapid.Float64().Draw(r, "beta")}
 	case 6:
 		return graph.Affine{Units: size(r, "units")}
 	case 7:
@@ -64,7 +68,8 @@ func anyLayer(r *rapid.T) graph.Layer {
 	case 9:
 		return graph.Dropout{Rate: rapid.Float64Range(0, 1).Draw(r, "rate")}
 	case 10:
-		return graph.BatchNorm{Momentum: any64.Draw(r, "momentum"), Eps: any64.Draw(r, "eps"), Frozen: rapid.Bool().Draw(r, "frozen")}
+		return graph.BatchNorm{Momentum: any64.Draw(r, "momentum"), Eps: any64.Draw(r, "eps"),
+			Frozen: rapid.Bool().Draw(r, "frozen")}
 	case 11:
 		return graph.GroupNorm{Groups: size(r, "groups"), Eps: any64.Draw(r, "eps")}
 	case 12:
@@ -81,20 +86,25 @@ func anyLayer(r *rapid.T) graph.Layer {
 		return graph.HardSigmoid{Alpha: any64.Draw(r, "alpha"), Beta: any64.Draw(r, "beta")}
 	case 18:
 		alpha := any64.Draw(r, "alpha")
-		return rapid.SampledFrom([]graph.Layer{graph.LeakyReLU{Alpha: alpha}, graph.ELU{Alpha: alpha}, graph.CELU{Alpha: alpha}}).Draw(r, "unit")
+		return rapid.SampledFrom([]graph.Layer{graph.LeakyReLU{Alpha: alpha}, graph.ELU{Alpha: alpha},
+			graph.CELU{Alpha: alpha}}).Draw(r, "unit")
 	case 19:
 		return graph.PReLU{Shared: rapid.Bool().Draw(r, "shared"), Start: any64.Draw(r, "start")}
 	case 20:
 		rate := any64.Draw(r, "rate")
-		return rapid.SampledFrom([]graph.Layer{graph.Dropout2D{Rate: rate}, graph.StochasticDepth{Rate: rate}}).Draw(r, "drop")
+		return rapid.SampledFrom([]graph.Layer{graph.Dropout2D{Rate: rate}, graph.StochasticDepth{Rate: rate}}).Draw(r,
+			"drop")
 	case 21:
-		return graph.MaxPool{Kernel: pair("kernel"), Stride: optional("stride"), PadBegin: optional("begin"), PadEnd: optional("end"),
+		return graph.MaxPool{Kernel: pair("kernel"), Stride: optional("stride"), PadBegin: optional("begin"),
+			PadEnd:   optional("end"),
 			Dilation: optional("dilation"), Ceil: true}
 	case 22:
-		return graph.AvgPool{Kernel: pair("kernel"), Stride: optional("stride"), PadBegin: optional("begin"), PadEnd: optional("end"),
+		return graph.AvgPool{Kernel: pair("kernel"), Stride: optional("stride"), PadBegin: optional("begin"),
+			PadEnd:   optional("end"),
 			Dilation: optional("dilation"), Ceil: true, ExcludePad: rapid.Bool().Draw(r, "exclude")}
 	case 23:
-		return graph.Conv2D{Filters: size(r, "filters"), Kernel: pair("kernel"), PadBegin: optional("begin"), PadEnd: optional("end"), NoBias: true}
+		return graph.Conv2D{Filters: size(r, "filters"), Kernel: pair("kernel"), PadBegin: optional("begin"),
+			PadEnd: optional("end"), NoBias: true}
 	}
 	return graph.Tanh{A: any64.Draw(r, "a"), B: any64.Draw(r, "b")}
 }
@@ -104,7 +114,8 @@ func size(r *rapid.T, name string) int {
 	if rapid.IntRange(0, 19).Draw(r, name+" sane") > 0 {
 		return rapid.IntRange(1, 6).Draw(r, name)
 	}
-	return rapid.SampledFrom([]int{-1, 0, 1 << 10, 1 << 20, 1<<20 + 1, 1 << 31, 1 << 32, 1 << 40, 1 << 62, math.MaxInt, math.MinInt}).Draw(r, name)
+	return rapid.SampledFrom([]int{-1, 0, 1 << 10, 1 << 20, 1<<20 + 1, 1 << 31, 1 << 32, 1 << 40, 1 << 62, math.MaxInt,
+		math.MinInt}).Draw(r, name)
 }
 
 func anyPart(r *rapid.T) graph.Part { return anyLayer(r) }

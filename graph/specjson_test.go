@@ -21,11 +21,13 @@ import (
 // everyLayer has layers with fields set and left out, as files have them.
 var everyLayer = []graph.Layer{
 	graph.Conv2D{
-		Name: "c", Filters: 4, Kernel: graph.Pair{3, 5}, Stride: graph.Pair{1, 2}, Pad: graph.Square(2), Dilation: graph.Pair{2, 1}, Groups: 2,
+		Name: "c", Filters: 4, Kernel: graph.Pair{3, 5}, Stride: graph.Pair{1, 2}, Pad: graph.Square(2),
+		Dilation: graph.Pair{2, 1}, Groups: 2,
 		PadBegin: graph.Pair{1, 0}, PadEnd: graph.Square(1), Init: graph.Gaussian(0.25), Bias: -0.5,
 	},
 	graph.Conv2D{Filters: 1, Kernel: graph.Square(1), NoBias: true},
-	graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Connections: [][]int{{0}, {0, 2, 3}}, Init: graph.XavierSigmoid()},
+	graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Connections: [][]int{{0}, {0, 2, 3}},
+		Init: graph.XavierSigmoid()},
 	graph.Conv2D{Filters: 1, Kernel: graph.Square(1)},
 	graph.MaxPool{Name: "m", Kernel: graph.Pair{2, 3}, Stride: graph.Pair{1, 2}, Pad: graph.Pair{1, 2},
 		PadBegin: graph.Pair{0, 1}, PadEnd: graph.Pair{1, 0}, Dilation: graph.Pair{2, 1}, Ceil: true},
@@ -65,7 +67,8 @@ var everyLayer = []graph.Layer{
 	graph.LRN{Name: "l", Size: 5, K: 2, Alpha: 1e-4, Beta: 0.75},
 	graph.Dropout{Name: "d", Rate: 0.5, Classic: true}, graph.Dropout{},
 	graph.Flatten{Name: "f"}, graph.Flatten{},
-	graph.Affine{Name: "w", Units: 3, Init: graph.Xavier(), Bias: 1}, graph.Affine{Units: 1, Init: graph.Gaussian(0)}, graph.Affine{Units: 1, NoBias: true},
+	graph.Affine{Name: "w", Units: 3, Init: graph.Xavier(), Bias: 1}, graph.Affine{Units: 1, Init: graph.Gaussian(0)},
+	graph.Affine{Units: 1, NoBias: true},
 	graph.Softmax{Name: "p", Axis: 1}, graph.Softmax{},
 	graph.LogSoftmax{Name: "lp", Axis: 2}, graph.LogSoftmax{},
 	graph.Erf{Name: "er"}, graph.Erf{},
@@ -74,9 +77,11 @@ var everyLayer = []graph.Layer{
 	graph.LpPool{Kernel: graph.Square(2)},
 	graph.Scale{Name: "sc", Shape: []int{2, 1, 1}, NoBias: true}, graph.Scale{Shape: []int{1}, NoWeight: true},
 	graph.Take{Name: "ta", Axis: 1, Indices: []int{1, 0, 1}}, graph.Take{Indices: []int{0}},
-	graph.Rearrange{Name: "re", Dims: []int{2, 3}, Order: []int{1, 0}, Shape: []int{6}}, graph.Rearrange{Shape: []int{1, 2, 3}},
+	graph.Rearrange{Name: "re", Dims: []int{2, 3}, Order: []int{1, 0}, Shape: []int{6}},
+	graph.Rearrange{Shape: []int{1, 2, 3}},
 	graph.Pad{Name: "pa", Begin: graph.Pair{0, 1}, End: graph.Square(2), Value: 0.5}, graph.Pad{},
-	graph.Resize{Name: "rs", Size: graph.Pair{3, 4}, Mode: "cubic", Coordinates: "asymmetric", Rounding: "floor", Scale: [2]float64{1.5, 2},
+	graph.Resize{Name: "rs", Size: graph.Pair{3, 4}, Mode: "cubic", Coordinates: "asymmetric", Rounding: "floor",
+		Scale:  [2]float64{1.5, 2},
 		Region: [4]float64{0, 0, 1, 0.5}, Cubic: -0.5, Antialias: true, NoOutside: true},
 	graph.Resize{Size: graph.Square(2)},
 	graph.From(graph.Subtract{Name: "-"}, "c", "r"), graph.Subtract{},
@@ -112,7 +117,8 @@ func TestEveryLayerTravelsThroughJSON(t *testing.T) {
 	named := graph.Sequential("named", tensor.Shape{2}, graph.He(), graph.Softmax{})
 	named.ClassNames = []string{"T-shirt", "Hose \"kurz\""}
 	roundTrip(t, named)
-	roundTrip(t, graph.Sequential("", tensor.Shape{3, 1, 2}, graph.LeCunUniform(), graph.ReLU{Name: "ünï \"quoted\"\n"}))
+	roundTrip(t, graph.Sequential("", tensor.Shape{3, 1, 2}, graph.LeCunUniform(),
+		graph.ReLU{Name: "ünï \"quoted\"\n"}))
 }
 
 // filled is a layer of the kind with each of its fields set.
@@ -126,7 +132,8 @@ func filled(t *testing.T, kind string) graph.Layer {
 			continue
 		}
 		value := reflect.ValueOf(fieldSamples[f.Type])
-		require.True(t, value.IsValid(), "%s: field %s is of type %v, of which this test has no sample", kind, f.Name, f.Type)
+		require.True(t, value.IsValid(), "%s: field %s is of type %v, of which this test has no sample", kind, f.Name,
+			f.Type)
 		layer.FieldByIndex(f.Index).Set(value)
 	}
 	return layer.Interface().(graph.Layer)
@@ -169,16 +176,19 @@ func roundTrip(t *testing.T, spec *graph.Spec) {
 	require.Equal(t, *spec, unmarshalled)
 }
 
-// TestConvolutionsTravelThroughJSON is for the fields that have a short form and are left out when they are zero.
+// TestConvolutionsTravelThroughJSON is for the fields that have a short form and are left out when
+// they are zero.
 func TestConvolutionsTravelThroughJSON(t *testing.T) {
 	pair := rapid.Custom(func(t *rapid.T) graph.Pair {
 		return graph.Pair{rapid.IntRange(-1, 3).Draw(t, "h"), rapid.IntRange(-1, 3).Draw(t, "w")}
 	})
 	rapid.Check(t, func(r *rapid.T) {
 		conv := graph.Conv2D{
-			Filters: rapid.Int().Draw(r, "filters"), Groups: rapid.Int().Draw(r, "groups"), Bias: rapid.Float64().Draw(r, "bias"),
-			Kernel: pair.Draw(r, "kernel"), Stride: pair.Draw(r, "stride"), Pad: pair.Draw(r, "pad"), Dilation: pair.Draw(r, "dilation"),
-			Init: graph.Gaussian(rapid.Float64Min(0).Draw(r, "deviation")),
+			Filters: rapid.Int().Draw(r, "filters"), Groups: rapid.Int().Draw(r, "groups"),
+			Bias:   rapid.Float64().Draw(r, "bias"),
+			Kernel: pair.Draw(r, "kernel"), Stride: pair.Draw(r, "stride"), Pad: pair.Draw(r, "pad"),
+			Dilation: pair.Draw(r, "dilation"),
+			Init:     graph.Gaussian(rapid.Float64Min(0).Draw(r, "deviation")),
 		}
 		if rapid.Bool().Draw(r, "connected") {
 			conv.Connections = rapid.SliceOf(rapid.SliceOf(rapid.Int())).Draw(r, "connections")
@@ -226,17 +236,24 @@ func TestParseSpecErrors(t *testing.T) {
 		{`{"layers": {"kind": "relu"}}`, `line 1: got {"kind": "relu"}: want a list`},
 		{layers(`5`), `line 4: layer 2: got 5: want an object`},
 		{layers(`{"filters": 3}`), `line 4: layer 2: it has no "kind": want one of ` + kindList},
-		{layers(`{"filters": 3,` + "\n" + `"kind": "convolution"}`), `line 5: layer 2: kind "convolution" is unknown: want one of ` + kindList},
+		{layers(`{"filters": 3,` + "\n" + `"kind": "convolution"}`),
+			`line 5: layer 2: kind "convolution" is unknown: want one of ` + kindList},
 		{layers(`{"kind": 3}`), `line 4: layer 2: kind 3 is unknown: want one of ` + kindList},
 		{layers(`{"kind": "relu", "filters": 3}`), `line 4: layer 2: field "filters" is unknown`},
 		{layers(`{"kind": "relu", "kind": "tanh"}`), `line 4: layer 2: field "kind" is there twice`},
-		{layers(`{"kind": "conv2d",` + "\n" + `"filters": "3"}`), `line 5: layer 2: "filters": got string, want a whole number`},
-		{layers(`{"kind": "conv2d", "kernel": "3"}`), `line 4: layer 2: "kernel": "3": want a whole number or [height, width]`},
-		{layers(`{"kind": "conv2d", "kernel": [3]}`), `line 4: layer 2: "kernel": [3]: want a whole number or [height, width]`},
-		{layers(`{"kind": "conv2d", "kernel": 2.5}`), `line 4: layer 2: "kernel": 2.5: want a whole number or [height, width]`},
-		{layers(`{"kind": "conv2d", "connections": [[0], 1]}`), `line 4: layer 2: "connections": got number, want a list`},
+		{layers(`{"kind": "conv2d",` + "\n" + `"filters": "3"}`),
+			`line 5: layer 2: "filters": got string, want a whole number`},
+		{layers(`{"kind": "conv2d", "kernel": "3"}`),
+			`line 4: layer 2: "kernel": "3": want a whole number or [height, width]`},
+		{layers(`{"kind": "conv2d", "kernel": [3]}`),
+			`line 4: layer 2: "kernel": [3]: want a whole number or [height, width]`},
+		{layers(`{"kind": "conv2d", "kernel": 2.5}`),
+			`line 4: layer 2: "kernel": 2.5: want a whole number or [height, width]`},
+		{layers(`{"kind": "conv2d", "connections": [[0], 1]}`),
+			`line 4: layer 2: "connections": got number, want a list`},
 		{layers(`{"kind": "dropout", "rate": "half"}`), `line 4: layer 2: "rate": got string, want a number`},
-		{layers(`{"kind": "affine", "units": 1e400}`), `line 4: layer 2: "units": got number 1e400, want a whole number`},
+		{layers(`{"kind": "affine", "units": 1e400}`),
+			`line 4: layer 2: "units": got number 1e400, want a whole number`},
 		{layers(`{"kind": "relu", "name": []}`), `line 4: layer 2: "name": got array, want a string`},
 		{deep, `line 1: invalid character '[' exceeded max depth`},
 	} {
@@ -255,7 +272,8 @@ func TestLoadSpecSkipsByteOrderMark(t *testing.T) {
 	assert.Equal(t, "net", spec.Name)
 }
 
-// TestLoadSpecErrors: what is wrong with the JSON and what doesn't fit are said with the file and the line.
+// TestLoadSpecErrors: what is wrong with the JSON and what doesn't fit are said with the file and
+// the line.
 func TestLoadSpecErrors(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mine.json")
 	_, err := graph.LoadSpec(path)
@@ -265,15 +283,19 @@ func TestLoadSpecErrors(t *testing.T) {
 		{layers(`{"kind": "relu", "filters": 3}`), `:4: layer 2: field "filters" is unknown`},
 		{layers("\n\n{\"kind\": \"max_pool\",\n\"kernel\": 9}"),
 			`:6: layer 2 "pool1" (MaxPool{Kernel: Square(9)}, input (5, 5, 5)): height: a window of 9 doesn't fit an input of 5 padded to 5`},
-		{layers(`{"kind": "tanh", "name": "relu"}, {"kind": "relu", "name": "relu"}`), `:4: layer 3 (ReLU{}): the name "relu" is taken by an earlier layer`},
-		{layers(`{"kind": "affine", "units": 2000000000}`), `:4: layer 2 "fc1" (Affine{Units: 2000000000}, input (5, 5, 5)): weight is (2000000000, 125): ` +
-			`want at most 2147483648 elements in all parameters`},
-		{"{\"layers\": [{\"kind\": \"relu\"}],\n \"input\":\n [2, 3]}", `:3: input is (2, 3): want (channels, height, width) or (features)`},
+		{layers(`{"kind": "tanh", "name": "relu"}, {"kind": "relu", "name": "relu"}`),
+			`:4: layer 3 (ReLU{}): the name "relu" is taken by an earlier layer`},
+		{layers(`{"kind": "affine", "units": 2000000000}`),
+			`:4: layer 2 "fc1" (Affine{Units: 2000000000}, input (5, 5, 5)): weight is (2000000000, 125): ` +
+				`want at most 2147483648 elements in all parameters`},
+		{"{\"layers\": [{\"kind\": \"relu\"}],\n \"input\":\n [2, 3]}",
+			`:3: input is (2, 3): want (channels, height, width) or (features)`},
 		{"{\n\"layers\": [{\"kind\": \"relu\"}],\n \"INPUT\": [0]}", `:3: input is (0): want sizes from 1 to 1048576`},
 		{"{\n\"input\": [2],\n\"layers\": []}", `:3: got no layers: want at least one`},
 		{"{\n\"input\": [2]}", `:1: got no layers: want at least one`},
 		{"\n{}", `:1: input is (): want (channels, height, width) or (features)`},
-		{"{\"input\": [2],\n\"class_names\": [\"a\"],\"layers\": [{\"kind\": \"relu\"}]}", `:2: 1 class names for 2 outputs of layer "relu1": want one for each, or none`},
+		{"{\"input\": [2],\n\"class_names\": [\"a\"],\"layers\": [{\"kind\": \"relu\"}]}",
+			`:2: 1 class names for 2 outputs of layer "relu1": want one for each, or none`},
 	} {
 		require.NoError(t, os.WriteFile(path, []byte(c.text), 0o600))
 		_, err := graph.LoadSpec(path)
@@ -284,7 +306,8 @@ func TestLoadSpecErrors(t *testing.T) {
 // TestEditorsSchema: an editor's key is taken in a spec, and is no part of it.
 func TestEditorsSchema(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mine.json")
-	require.NoError(t, os.WriteFile(path, []byte(`{"$schema": "spec.schema.json", "input": [1], "layers": [{"kind": "relu"}]}`), 0o600))
+	require.NoError(t, os.WriteFile(path,
+		[]byte(`{"$schema": "spec.schema.json", "input": [1], "layers": [{"kind": "relu"}]}`), 0o600))
 	spec, err := graph.LoadSpec(path)
 	require.NoError(t, err)
 	text, err := json.Marshal(spec)
@@ -296,7 +319,8 @@ func TestEditorsSchema(t *testing.T) {
 	assert.EqualError(t, err, `line 1: layer 1: field "$schema" is unknown`)
 }
 
-// layers is a spec whose second layer, on its fourth line, is the given text. What stands before it looks like it, to lead a search astray.
+// layers is a spec whose second layer, on its fourth line, is the given text. What stands before it
+// looks like it, to lead a search astray.
 func layers(second string) string {
 	return fmt.Sprintf("{\"name\": %q,\n \"input\": [5, 5, 5], \"layers\": [\n  {\"kind\": \"relu\", \"name\": %q},\n  %s\n]}", second, second, second)
 }

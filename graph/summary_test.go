@@ -8,7 +8,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Text stands at the left of its column, numbers at the right; of many names the last ones are counted.
+// Text stands at the left of its column, numbers at the right; of many names the last ones are
+// counted.
 func TestSummaryOfManyBranches(t *testing.T) {
 	branch := func(name string) Part { return Conv2D{Name: name, Filters: 1, Kernel: Square(1)} }
 	s, err := Summarize(Sequential("wide", tensor.Shape{1, 2, 2}, He(), Branches(Concat{},

@@ -43,9 +43,11 @@ func workloads(tb testing.TB) []workload {
 // pooling.
 func averagePoolLeNet() *graph.Spec {
 	return graph.Sequential("lenet-average", tensor.Shape{1, 28, 28}, graph.Xavier(),
-		graph.Conv2D{Filters: 6, Kernel: graph.Square(5), Pad: graph.Square(2)}, graph.Sigmoid{}, graph.AvgPool{Kernel: graph.Square(2)},
+		graph.Conv2D{Filters: 6, Kernel: graph.Square(5), Pad: graph.Square(2)}, graph.Sigmoid{},
+		graph.AvgPool{Kernel: graph.Square(2)},
 		graph.Conv2D{Filters: 16, Kernel: graph.Square(5)}, graph.Sigmoid{}, graph.AvgPool{Kernel: graph.Square(2)},
-		graph.Affine{Units: 120}, graph.Sigmoid{}, graph.Affine{Units: 84}, graph.Sigmoid{}, graph.Affine{Units: 10}, graph.Softmax{})
+		graph.Affine{Units: 120}, graph.Sigmoid{}, graph.Affine{Units: 84}, graph.Sigmoid{}, graph.Affine{Units: 10},
+		graph.Softmax{})
 }
 
 // BenchmarkTrainStep times forward, backward and the optimizer's update, and reports the heap in

@@ -22,7 +22,8 @@ type bookArray struct {
 	Data  []float64    `json:"data"`
 }
 
-// TestGradientsAreTheBooks holds the book's gradient-check network against ours: the logits and all gradients to 1e-12.
+// TestGradientsAreTheBooks holds the book's gradient-check network against ours: the logits and all
+// gradients to 1e-12.
 func TestGradientsAreTheBooks(t *testing.T) {
 	var book struct {
 		Params, Backprop map[string]bookArray

@@ -24,9 +24,11 @@ func BenchmarkFusion(b *testing.B) {
 		require.NoError(b, err)
 		unfused, err := graph.New(w.spec, graph.WithoutFusion())
 		require.NoError(b, err)
-		b.Run("TrainStep/"+w.name, func(b *testing.B) { inTurn(b, gradients(b, fused, w.batch), gradients(b, unfused, w.batch)) })
+		b.Run("TrainStep/"+w.name,
+			func(b *testing.B) { inTurn(b, gradients(b, fused, w.batch), gradients(b, unfused, w.batch)) })
 		b.Run("Predict1/"+w.name, func(b *testing.B) { inTurn(b, prediction(b, fused, 1), prediction(b, unfused, 1)) })
-		b.Run("PredictBatch/"+w.name, func(b *testing.B) { inTurn(b, prediction(b, fused, w.many), prediction(b, unfused, w.many)) })
+		b.Run("PredictBatch/"+w.name,
+			func(b *testing.B) { inTurn(b, prediction(b, fused, w.many), prediction(b, unfused, w.many)) })
 	}
 }
 
@@ -67,7 +69,8 @@ func inTurn(b *testing.B, fused, unfused func()) {
 			}
 			seconds[side] = (cpuTime() - before).Seconds() / float64(repeat)
 		}
-		with, without, ratios = append(with, seconds[0]), append(without, seconds[1]), append(ratios, seconds[0]/seconds[1])
+		with, without, ratios = append(with, seconds[0]), append(without, seconds[1]), append(ratios,
+			seconds[0]/seconds[1])
 	}
 	b.ReportMetric(1e3*median(with), "fused-ms")
 	b.ReportMetric(1e3*median(without), "unfused-ms")

@@ -20,13 +20,14 @@ import (
 func mlp(t *testing.T) *graph.Model {
 	t.Helper()
 	m, err := graph.New(graph.Sequential("mlp", tensor.Shape{4}, graph.He(),
-		graph.Affine{Units: 3}, graph.ReLU{}, graph.Affine{Units: 3}, graph.ReLU{}, graph.Affine{Units: 3}, graph.Softmax{}))
+		graph.Affine{Units: 3}, graph.ReLU{}, graph.Affine{Units: 3}, graph.ReLU{}, graph.Affine{Units: 3},
+		graph.Softmax{}))
 	require.NoError(t, err)
 	return m
 }
 
-// mlpArrays are parameters of mlp in a file's order and under its names: each holds the index of its layer, and half
-// of one more if it is a bias.
+// mlpArrays are parameters of mlp in a file's order and under its names: each holds the index of
+// its layer, and half of one more if it is a bias.
 func mlpArrays(names ...string) []formats.Array {
 	arrays := make([]formats.Array, len(names))
 	for i, name := range names {
@@ -63,10 +64,13 @@ func under(prefix string, names []string) (all []string) {
 
 // TestMatchByNames: names decide, with any prefix and in any order.
 func TestMatchByNames(t *testing.T) {
-	for _, prefix := range []string{"", "module.", "model.", "_orig_mod.", "net.", "state_dict.", "state_dict.module._orig_mod.", "model_state_dict.", "a.b."} {
+	for _, prefix := range []string{"", "module.", "model.", "_orig_mod.", "net.", "state_dict.",
+		"state_dict.module._orig_mod.", "model_state_dict.", "a.b."} {
 		arrays := first(mlpArrays(under(prefix, registered)...), prefix+"fc1.weight")
-		arrays = append(arrays, array("epoch", []int64{7}), formats.Array{Name: "args", Err: errors.New("it is an object")},
-			extra("optimizer.state.0.exp_avg", 3, 4), extra(prefix+"head.weight", 3, 3), array(prefix+"fc1.num_batches_tracked", []int64{7}))
+		arrays = append(arrays, array("epoch", []int64{7}),
+			formats.Array{Name: "args", Err: errors.New("it is an object")},
+			extra("optimizer.state.0.exp_avg", 3, 4), extra(prefix+"head.weight", 3, 3),
+			array(prefix+"fc1.num_batches_tracked", []int64{7}))
 		names, err := models.Match(mlp(t), arrays)
 		require.NoError(t, err, prefix)
 		want := map[string]string{}
@@ -79,7 +83,8 @@ func TestMatchByNames(t *testing.T) {
 
 // TestMatchInsideWrappers: PyTorch may wrap any module.
 func TestMatchInsideWrappers(t *testing.T) {
-	arrays := first(mlpArrays("module.fc1.weight", "module.fc1.bias", "module.fc3._orig_mod.weight", "module.fc3._orig_mod.bias",
+	arrays := first(mlpArrays("module.fc1.weight", "module.fc1.bias", "module.fc3._orig_mod.weight",
+		"module.fc3._orig_mod.bias",
 		"module.fc2._fsdp_wrapped_module._checkpoint_wrapped_module.weight", "module.fc2.bias"), "module.fc1.weight")
 	names, err := models.Match(mlp(t), arrays)
 	require.NoError(t, err)
@@ -87,17 +92,20 @@ func TestMatchInsideWrappers(t *testing.T) {
 	assert.Equal(t, "fc2.weight", names["module.fc2._fsdp_wrapped_module._checkpoint_wrapped_module.weight"])
 }
 
-// TestMatchByPlace: modules are layers in their order; within one a weight is the weight, wherever it is.
+// TestMatchByPlace: modules are layers in their order; within one a weight is the weight, wherever
+// it is.
 func TestMatchByPlace(t *testing.T) {
 	for what, names := range map[string][]string{
-		"a sequence":               {"0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias"},
-		"biases first":             {"0.bias", "0.weight", "2.bias", "2.weight", "4.bias", "4.weight"},
-		"sorted by name":           {"0.bias", "0.weight", "10.bias", "10.weight", "2.bias", "2.weight"},
-		"within a checkpoint":      {"model.0.weight", "model.0.bias", "model.2.weight", "model.2.bias", "model.4.weight", "model.4.bias"},
+		"a sequence":     {"0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias"},
+		"biases first":   {"0.bias", "0.weight", "2.bias", "2.weight", "4.bias", "4.weight"},
+		"sorted by name": {"0.bias", "0.weight", "10.bias", "10.weight", "2.bias", "2.weight"},
+		"within a checkpoint": {"model.0.weight", "model.0.bias", "model.2.weight", "model.2.bias",
+			"model.4.weight", "model.4.bias"},
 		"some of our names":        {"fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias", "head.weight", "head.bias"},
 		"names that say only this": {"l1.weight", "l1.bias", "l2.weight", "l2.bias", "l3.weight", "l3.bias"},
 	} {
-		arrays := first(mlpArrays(names...), names[slices.IndexFunc(names, func(n string) bool { return strings.HasSuffix(n, "weight") })])
+		arrays := first(mlpArrays(names...),
+			names[slices.IndexFunc(names, func(n string) bool { return strings.HasSuffix(n, "weight") })])
 		if what == "within a checkpoint" {
 			arrays = append(arrays, extra("optimizer.state.0.exp_avg", 3, 4), array("epoch", []int64{1}))
 		}
@@ -122,7 +130,8 @@ func TestMatchByPlace(t *testing.T) {
 
 // TestMatchPlainPlaces takes arrays without any words one by one.
 func TestMatchPlainPlaces(t *testing.T) {
-	arrays := []formats.Array{extra("arr_0", 3, 4), extra("arr_1", 3), extra("arr_2", 3, 3), extra("arr_3", 3), extra("arr_4", 3, 3), extra("arr_5", 3)}
+	arrays := []formats.Array{extra("arr_0", 3, 4), extra("arr_1", 3), extra("arr_2", 3, 3), extra("arr_3", 3),
+		extra("arr_4", 3, 3), extra("arr_5", 3)}
 	names, err := models.Match(mlp(t), arrays)
 	require.NoError(t, err)
 	for i, name := range mlpNames {
@@ -134,21 +143,27 @@ func TestMatchPlainPlaces(t *testing.T) {
 func TestMatchRefuses(t *testing.T) {
 	for want, arrays := range map[string][]formats.Array{
 		`model "mlp" has two layers of the same shapes, "second" and "third" in the file, whose names don't tell them apart: want a map of the names`: first(mlpArrays(
-			"first.weight", "first.bias", "second.weight", "second.bias", "third.weight", "third.bias"), "first.weight"),
+			"first.weight", "first.bias", "second.weight", "second.bias", "third.weight", "third.bias"),
+			"first.weight"),
 		`model "mlp" has two layers of the same shapes, "b3" and "b2" in the file, whose names don't tell them apart: want a map of the names`: first(mlpArrays(
 			"a1.weight", "a1.bias", "b3.weight", "b3.bias", "b2.weight", "b2.bias"), "a1.weight"),
 		`model "mlp" has a parameter "fc2.weight", but by its position array "module.fc2.weight" is "fc3.weight": want a map of the names`: first(mlpArrays(
-			"module.fc1.weight", "module.fc1.bias", "module.head.weight", "module.head.bias", "module.fc2.weight", "module.fc2.bias"), "module.fc1.weight"),
+			"module.fc1.weight", "module.fc1.bias", "module.head.weight", "module.head.bias", "module.fc2.weight",
+			"module.fc2.bias"), "module.fc1.weight"),
 		`model "mlp" has 6 parameters, of which the file has 5 under the prefix "module.": "fc3.bias" is missing; the file has ` +
 			`"module.fc1.weight", "module.fc1.bias", "module.fc2.weight", "module.fc2.bias", "module.fc3.weight"`: first(mlpArrays(under("module.", mlpNames[:5])...), "module.fc1.weight"),
 		`model "mlp" can't match array "b.running_mean": by its position it is "fc2.bias": want a map of the names`: {
-			extra("a.weight", 3, 4), extra("a.bias", 3), extra("b.weight", 3, 3), extra("b.running_mean", 3), extra("c.weight", 3, 3), extra("c.bias", 3)},
+			extra("a.weight", 3, 4), extra("a.bias", 3), extra("b.weight", 3, 3), extra("b.running_mean", 3),
+			extra("c.weight", 3, 3), extra("c.bias", 3)},
 		`model "mlp" has 2 parameters in layer "fc1", but the file has 1 arrays in "a": want a map of the names`: {
-			extra("a.weight", 3, 4), extra("b.bias", 3), extra("b.weight", 3, 3), extra("b.running_mean", 3), extra("c.weight", 3, 3), extra("c.bias", 3)},
+			extra("a.weight", 3, 4), extra("b.bias", 3), extra("b.weight", 3, 3), extra("b.running_mean", 3),
+			extra("c.weight", 3, 3), extra("c.bias", 3)},
 		`model "mlp": the file has all parameters under each of the prefixes "a.", "b.": want a map of the names`: append(
-			first(mlpArrays(under("a.", mlpNames)...), "a.fc1.weight"), first(mlpArrays(under("b.", mlpNames)...), "b.fc1.weight")...),
+			first(mlpArrays(under("a.", mlpNames)...), "a.fc1.weight"),
+			first(mlpArrays(under("b.", mlpNames)...), "b.fc1.weight")...),
 		`model "mlp": two arrays under the prefix "" match "fc1.bias": want a map of the names`: append(first(mlpArrays(mlpNames...), "fc1.weight"), extra("_orig_mod.fc1.bias", 3)),
-		`arrays 0 and 1 are both called "a": names must be unique`:                              {extra("a", 3), extra("a", 3)},
+		`arrays 0 and 1 are both called "a": names must be unique`: {extra("a", 3),
+			extra("a", 3)},
 	} {
 		_, err := models.Match(mlp(t), arrays)
 		assert.EqualError(t, err, want)
@@ -174,7 +189,8 @@ func TestMatchCoefficients(t *testing.T) {
 	require.NoError(t, err)
 	var arrays []formats.Array
 	for _, p := range m.Params() {
-		arrays = append(arrays, extra("net."+strings.NewReplacer("output", "out", "coefficient", "weight").Replace(p.Name), p.Shape...))
+		arrays = append(arrays,
+			extra("net."+strings.NewReplacer("output", "out", "coefficient", "weight").Replace(p.Name), p.Shape...))
 	}
 	for i, a := range arrays {
 		if strings.HasPrefix(a.Name, "net.s") && strings.HasSuffix(a.Name, ".weight") && i%2 == 0 {
@@ -242,13 +258,15 @@ func stateDict(n referenceNetwork, prefix string) (arrays []formats.Array) {
 }
 
 func ExampleMatch() {
-	m, err := graph.New(graph.Sequential("net", tensor.Shape{1, 4, 4}, graph.He(), graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}))
+	m, err := graph.New(graph.Sequential("net", tensor.Shape{1, 4, 4}, graph.He(),
+		graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	names, err := models.Match(m, []formats.Array{
-		extra("module.conv1.bias", 2), extra("module.conv1.weight", 2, 1, 3, 3), extra("module.conv1.weight_average", 2, 1, 3, 3)})
+		extra("module.conv1.bias", 2), extra("module.conv1.weight", 2, 1, 3, 3),
+		extra("module.conv1.weight_average", 2, 1, 3, 3)})
 	fmt.Println(names, err)
 	// Output: map[module.conv1.bias:conv1.bias module.conv1.weight:conv1.weight] <nil>
 }

@@ -61,7 +61,8 @@ func golden(t *testing.T, name string, got []byte) {
 func TestTrainedParameters(t *testing.T) {
 	for name, want := range map[string]int64{
 		"resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "squeezenet1_1": 1_235_496,
-		"mobilenet_v2": 3_504_872, "squeezenet1_0": 1_248_424, "efficientnet_lite0": 4_652_008, "googlenet": 6_624_904, "resnet20": 269_434,
+		"mobilenet_v2": 3_504_872, "squeezenet1_0": 1_248_424, "efficientnet_lite0": 4_652_008, "googlenet": 6_624_904,
+		"resnet20": 269_434,
 	} {
 		spec, err := models.ByName(name)
 		require.NoError(t, err)
@@ -116,7 +117,8 @@ func TestC3SeesWhatTableISays(t *testing.T) {
 	for _, name := range []string{"lenet", "lenet-tanh"} {
 		spec, err := models.ByName(name)
 		require.NoError(t, err)
-		at := slices.IndexFunc(spec.Layers, func(l graph.Layer) bool { c, ok := l.(graph.Conv2D); return ok && c.Name == "c3" })
+		at := slices.IndexFunc(spec.Layers,
+			func(l graph.Layer) bool { c, ok := l.(graph.Conv2D); return ok && c.Name == "c3" })
 		c3 := spec.Layers[at].(graph.Conv2D)
 		require.Len(t, c3.Connections, 16)
 		var table strings.Builder
@@ -135,14 +137,16 @@ func TestC3SeesWhatTableISays(t *testing.T) {
 	}
 }
 
-// TestAlexNetStartsAsThePaperSays, section 5: "We initialized the neuron biases in the second, fourth, and fifth convolutional layers, as well
-// as in the fully-connected hidden layers, with the constant 1. […] We initialized the neuron biases in the remaining layers with the constant
-// 0"; the weights are from a Gaussian around 0 of deviation 0.01.
+// TestAlexNetStartsAsThePaperSays, section 5: "We initialized the neuron biases in the second,
+// fourth, and fifth convolutional layers, as well as in the fully-connected hidden layers, with the
+// constant 1. […] We initialized the neuron biases in the remaining layers with the constant 0";
+// the weights are from a Gaussian around 0 of deviation 0.01.
 func TestAlexNetStartsAsThePaperSays(t *testing.T) {
 	m, err := graph.New(models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec())
 	require.NoError(t, err)
 	biases := map[string]float32{
-		"conv1.bias": 0, "conv2.bias": 1, "conv3.bias": 0, "conv4.bias": 1, "conv5.bias": 1, "fc1.bias": 1, "fc2.bias": 1, "fc3.bias": 0,
+		"conv1.bias": 0, "conv2.bias": 1, "conv3.bias": 0, "conv4.bias": 1, "conv5.bias": 1, "fc1.bias": 1,
+		"fc2.bias": 1, "fc3.bias": 0,
 	}
 	require.Len(t, m.Params(), 2*len(biases))
 	for _, p := range m.Params() {
@@ -160,18 +164,21 @@ func TestAlexNetStartsAsThePaperSays(t *testing.T) {
 		}
 		n := float64(len(values))
 		assert.InDelta(t, 0, sum/n, 0.05/math.Sqrt(n), "%s: five deviations of the mean", p.Name)
-		assert.InDelta(t, 0.01, math.Sqrt(squares/n), 0.05/math.Sqrt(2*n), "%s: five deviations of the deviation", p.Name)
+		assert.InDelta(t, 0.01, math.Sqrt(squares/n), 0.05/math.Sqrt(2*n), "%s: five deviations of the deviation",
+			p.Name)
 	}
 }
 
 // TestSimpleConvNetTakesTheBooksArguments changes every argument.
 func TestSimpleConvNetTakesTheBooksArguments(t *testing.T) {
 	m, err := graph.New(models.SimpleConvNet{
-		Input: tensor.Shape{3, 20, 24}, FilterNum: 4, FilterSize: 3, Pad: 1, Stride: 2, HiddenSize: 9, OutputSize: 7, WeightInitStd: graph.Xavier(),
+		Input: tensor.Shape{3, 20, 24}, FilterNum: 4, FilterSize: 3, Pad: 1, Stride: 2, HiddenSize: 9, OutputSize: 7,
+		WeightInitStd: graph.Xavier(),
 	}.Spec())
 	require.NoError(t, err)
 	want := map[string]tensor.Shape{
-		"conv1.weight": {4, 3, 3, 3}, "conv1.bias": {4}, "fc1.weight": {9, 4 * 5 * 6}, "fc1.bias": {9}, "fc2.weight": {7, 9}, "fc2.bias": {7},
+		"conv1.weight": {4, 3, 3, 3}, "conv1.bias": {4}, "fc1.weight": {9, 4 * 5 * 6}, "fc1.bias": {9},
+		"fc2.weight": {7, 9}, "fc2.bias": {7},
 	}
 	for _, p := range m.Params() {
 		assert.Equal(t, want[p.Name], p.Value.Shape(), p.Name)
@@ -193,13 +200,18 @@ func TestModelErrors(t *testing.T) {
 			`height: a window of 31 doesn't fit an input of 28 padded to 30`},
 		{pooled.Spec(), `model "simpleconvnet": layer 3 "pool1" (MaxPool{Kernel: Square(2)}, input (30, 1, 1)): ` +
 			`height: a window of 2 doesn't fit an input of 1 padded to 1`},
-		{models.AlexNet{Size: 66}.Spec(), `model "alexnet": layer 15 "pool3" (MaxPool{Kernel: Square(3), Stride: Square(2)}, input (256, 2, 2)): ` +
-			`height: a window of 3 doesn't fit an input of 2 padded to 2`},
-		{models.AlexNet{Width: -1}.Spec(), `model "alexnet": layer 1 "conv1" (Conv2D{Kernel: Square(11), Stride: Square(4)}, input (3, 227, 227)): 0 filters: want at least 1`},
-		{models.AlexNet{Width: math.NaN()}.Spec(), `model "alexnet": layer 1 "conv1" (Conv2D{Kernel: Square(11), Stride: Square(4)}, input (3, 227, 227)): 0 filters: want at least 1`},
-		{models.AlexNet{Width: math.Inf(1)}.Spec(), `model "alexnet": layer 1 "conv1" (Conv2D{Kernel: Square(11), Stride: Square(4)}, input (3, 227, 227)): 0 filters: want at least 1`},
-		{models.AlexNet{Size: 67, Width: 1. / 1024, Classes: -1}.Spec(), `model "alexnet": layer 22 "fc3" (Affine{Units: -1}, input (4)): ` +
-			`-1 units: want at least 1`},
+		{models.AlexNet{Size: 66}.Spec(),
+			`model "alexnet": layer 15 "pool3" (MaxPool{Kernel: Square(3), Stride: Square(2)}, input (256, 2, 2)): ` +
+				`height: a window of 3 doesn't fit an input of 2 padded to 2`},
+		{models.AlexNet{Width: -1}.Spec(),
+			`model "alexnet": layer 1 "conv1" (Conv2D{Kernel: Square(11), Stride: Square(4)}, input (3, 227, 227)): 0 filters: want at least 1`},
+		{models.AlexNet{Width: math.NaN()}.Spec(),
+			`model "alexnet": layer 1 "conv1" (Conv2D{Kernel: Square(11), Stride: Square(4)}, input (3, 227, 227)): 0 filters: want at least 1`},
+		{models.AlexNet{Width: math.Inf(1)}.Spec(),
+			`model "alexnet": layer 1 "conv1" (Conv2D{Kernel: Square(11), Stride: Square(4)}, input (3, 227, 227)): 0 filters: want at least 1`},
+		{models.AlexNet{Size: 67, Width: 1. / 1024, Classes: -1}.Spec(),
+			`model "alexnet": layer 22 "fc3" (Affine{Units: -1}, input (4)): ` +
+				`-1 units: want at least 1`},
 	} {
 		_, err := graph.New(c.spec)
 		assert.EqualError(t, err, c.want)
@@ -209,8 +221,10 @@ func TestModelErrors(t *testing.T) {
 		want string
 	}{
 		{models.LeNet{Activation: "relu"}, `lenet: activation is "relu": want sigmoid or tanh`},
-		{models.LeNet{Activation: "relu", Modern: true}, `lenet: activation is "relu": want none for the modern and the wide network, which have ReLU`},
-		{models.LeNet{Activation: "tanh", Wide: true}, `lenet: activation is "tanh": want none for the modern and the wide network, which have ReLU`},
+		{models.LeNet{Activation: "relu", Modern: true},
+			`lenet: activation is "relu": want none for the modern and the wide network, which have ReLU`},
+		{models.LeNet{Activation: "tanh", Wide: true},
+			`lenet: activation is "tanh": want none for the modern and the wide network, which have ReLU`},
 		{models.LeNet{Modern: true, Wide: true}, "lenet: both Modern and Wide are set: want one of them"},
 	} {
 		_, err := c.net.Spec()
@@ -260,7 +274,8 @@ func TestAlexNetSubtractsAColor(t *testing.T) {
 
 func TestRecipes(t *testing.T) {
 	book := models.Recipe{Epochs: 20, Batch: 100, Optimizer: "adam", LR: 0.001, Schedule: "constant"}
-	paper := models.Recipe{Epochs: 90, Batch: 128, Optimizer: "momentum", LR: 0.01, Schedule: "cosine", WeightDecay: 0.0005}
+	paper := models.Recipe{Epochs: 90, Batch: 128, Optimizer: "momentum", LR: 0.01, Schedule: "cosine",
+		WeightDecay: 0.0005}
 	for model, want := range map[string]models.Recipe{"simpleconvnet": book, "mine.json": book, "alexnet": paper} {
 		r, err := models.RecipeFor("book", model)
 		require.NoError(t, err)
@@ -296,7 +311,8 @@ func TestFind(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mine.json")
 	_, err = models.Find(path)
 	assert.ErrorIs(t, err, os.ErrNotExist)
-	require.NoError(t, os.WriteFile(path, []byte("{\"name\": \"mine\",\n\"layers\": [\n{\"kind\": \"relu\"},\n{\"kind\": \"reluu\"}]}"), 0o600))
+	require.NoError(t, os.WriteFile(path,
+		[]byte("{\"name\": \"mine\",\n\"layers\": [\n{\"kind\": \"relu\"},\n{\"kind\": \"reluu\"}]}"), 0o600))
 	_, err = models.Find(path)
 	assert.ErrorContains(t, err, path+`:4: layer 2: kind "reluu" is unknown: want one of conv2d, `)
 }
@@ -308,7 +324,8 @@ func TestEveryModelLearns(t *testing.T) {
 	for _, c := range []struct {
 		model string
 		lr    float32
-	}{{"simpleconvnet", 0.1}, {"lenet", 0.1}, {"lenet-tanh", 0.02}, {"lenet-modern", 0.02}, {"lenet-wide", 0.02}, {"alexnet", 0.05}} {
+	}{{"simpleconvnet", 0.1}, {"lenet", 0.1}, {"lenet-tanh", 0.02}, {"lenet-modern", 0.02}, {"lenet-wide",
+		0.02}, {"alexnet", 0.05}} {
 		spec, err := models.ByName(c.model)
 		require.NoError(t, err)
 		if c.model == "alexnet" {

@@ -16,7 +16,8 @@ import (
 	"convgraph/models"
 )
 
-// partlyConnected has a convolution that sees one channel, the other, both; and one that is as large as its input.
+// partlyConnected has a convolution that sees one channel, the other, both; and one that is as
+// large as its input.
 func partlyConnected(t *testing.T) *graph.Model {
 	t.Helper()
 	m, err := graph.New(graph.Sequential("partial", tensor.Shape{2, 3, 3}, graph.He(),
@@ -31,7 +32,8 @@ func array[E float32 | float64 | int64](name string, values []E, shape ...int) f
 	return formats.Array{Name: name, Value: tensor.New(tensor.WithShape(shape...), tensor.WithBacking(values))}
 }
 
-// torchArrays are parameters of partlyConnected as PyTorch has them: all kernels of c1, c2 an affine layer.
+// torchArrays are parameters of partlyConnected as PyTorch has them: all kernels of c1, c2 an
+// affine layer.
 func torchArrays() []formats.Array {
 	second := make([]float64, 36)
 	for i := range second {
@@ -148,7 +150,8 @@ func TestRenameSaysNotTooMuch(t *testing.T) {
 func TestRenameBy(t *testing.T) {
 	arrays := append(torchArrays(), array("steps", []int64{7}, 1))
 	arrays[1], arrays[3] = arrays[3], arrays[1]
-	names := map[string]string{"0.weight": "c1.weight", "0.bias": "c1.bias", "2.weight": "c2.weight", "2.bias": "c2.bias"}
+	names := map[string]string{"0.weight": "c1.weight", "0.bias": "c1.bias", "2.weight": "c2.weight",
+		"2.bias": "c2.bias"}
 	m := partlyConnected(t)
 	renamed, err := models.RenameBy(m, arrays, names)
 	require.NoError(t, err)
@@ -191,7 +194,8 @@ func TestRenameByRefuses(t *testing.T) {
 			n["3.bias"] = "c2.bias"
 		},
 	} {
-		names := map[string]string{"0.weight": "c1.weight", "0.bias": "c1.bias", "2.weight": "c2.weight", "2.bias": "c2.bias"}
+		names := map[string]string{"0.weight": "c1.weight", "0.bias": "c1.bias", "2.weight": "c2.weight",
+			"2.bias": "c2.bias"}
 		change(names)
 		_, err := models.RenameBy(partlyConnected(t), torchArrays(), names)
 		assert.EqualError(t, err, want)

@@ -2,8 +2,9 @@ package models_test
 
 import "math"
 
-// mersenneTwister is NumPy's legacy generator (np.random.seed, np.random.randn), so that the book's initial weights needn't be stored:
-// MT19937 (Matsumoto and Nishimura 1998) and the polar method of Marsaglia.
+// mersenneTwister is NumPy's legacy generator (np.random.seed, np.random.randn), so that the book's
+// initial weights needn't be stored: MT19937 (Matsumoto and Nishimura 1998) and the polar method of
+// Marsaglia.
 type mersenneTwister struct {
 	state [624]uint32
 	next  int

@@ -11,8 +11,9 @@ import (
 	"convgraph/train/solver"
 )
 
-// BenchmarkOverfit trains the full-size AlexNet, dropout and all, on 16 images of noise until its loss in prediction is below 0.05, and
-// reports the steps that took. It is too long for a test; run it with -benchtime 1x.
+// BenchmarkOverfit trains the full-size AlexNet, dropout and all, on 16 images of noise until its
+// loss in prediction is below 0.05, and reports the steps that took. It is too long for a test; run
+// it with -benchtime 1x.
 func BenchmarkOverfit(b *testing.B) {
 	for b.Loop() {
 		b.ReportMetric(float64(learnByHeart(b)), "steps")

@@ -17,8 +17,8 @@ import (
 	"convgraph/train/solver"
 )
 
-// A referenceFile is what testdata/make_reference.py writes: numbers of PyTorch's. The script says how its tensors are
-// made.
+// A referenceFile is what testdata/make_reference.py writes: numbers of PyTorch's. The script says
+// how its tensors are made.
 type referenceFile struct {
 	Torch    string
 	Numbers  []referenceNumbers
@@ -244,8 +244,9 @@ func valuesOf(d *tensor.Dense) []float64 {
 	return values
 }
 
-// precisions are the element types, each with how near to PyTorch's float64 it must come. In float32 a ReLU's input
-// near 0 may round to the other side, which changes a gradient by some thousandths; a step is a small part of that.
+// precisions are the element types, each with how near to PyTorch's float64 it must come. In
+// float32 a ReLU's input near 0 may round to the other side, which changes a gradient by some
+// thousandths; a step is a small part of that.
 var precisions = []struct {
 	dtype               tensor.Dtype
 	tolerance, gradient float64
@@ -272,8 +273,9 @@ func TestReferenceLogits(t *testing.T) {
 	}
 }
 
-// TestReferenceTraining takes SGD's steps from the same parameters on the same batches as PyTorch did, and compares
-// every loss, the gradients of the first step, and what all parameters and running statistics are in the end.
+// TestReferenceTraining takes SGD's steps from the same parameters on the same batches as PyTorch
+// did, and compares every loss, the gradients of the first step, and what all parameters and
+// running statistics are in the end.
 func TestReferenceTraining(t *testing.T) {
 	for _, want := range readModelReference(t).Training {
 		for _, p := range precisions {
@@ -352,8 +354,9 @@ func newDigest(name string, x []float64) digest {
 	return d
 }
 
-// check holds a tensor x to the digest: |difference|₂ may be tolerance·|wanted|₂. By Cauchy and Schwarz that bounds
-// the difference of the sums. The probe gets no √n: an error follows no pattern of the probe's.
+// check holds a tensor x to the digest: |difference|₂ may be tolerance·|wanted|₂. By Cauchy and
+// Schwarz that bounds the difference of the sums. The probe gets no √n: an error follows no pattern
+// of the probe's.
 func (d digest) check(t assert.TestingT, what string, tolerance float64, x []float64) {
 	got, n, norm := newDigest(d.Name, x), float64(len(x)), math.Sqrt(d.Squares)
 	assert.InDelta(t, d.Sum, got.Sum, tolerance*math.Sqrt(n)*norm, "%s: sum", what)
@@ -410,8 +413,8 @@ func transpose(dst, src []float64, rows, columns int) {
 	}
 }
 
-// compareValues fails at a number that is off by more than the tolerance, relative to itself or, where it is small, to
-// the root mean square of them all.
+// compareValues fails at a number that is off by more than the tolerance, relative to itself or,
+// where it is small, to the root mean square of them all.
 func compareValues(t *testing.T, what string, tolerance float64, want, got []float64) {
 	t.Helper()
 	require.Len(t, got, len(want), what)

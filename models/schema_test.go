@@ -74,7 +74,8 @@ func full(t *testing.T, kind string) graph.Layer {
 	layer := reflect.New(reflect.TypeOf(spec.Layers[0])).Elem()
 	for _, f := range fieldsOf(spec.Layers[0]) {
 		sample := reflect.ValueOf(samples[f.Type])
-		require.True(t, sample.IsValid(), "%s: field %s is of type %v, of which this test has no sample", kind, f.Name, f.Type)
+		require.True(t, sample.IsValid(), "%s: field %s is of type %v, of which this test has no sample", kind, f.Name,
+			f.Type)
 		layer.FieldByIndex(f.Index).Set(sample)
 	}
 	return layer.Interface().(graph.Layer)
@@ -97,7 +98,8 @@ var samples = map[reflect.Type]any{
 
 // fieldsOf are a layer's fields that JSON has.
 func fieldsOf(l graph.Layer) []reflect.StructField {
-	return slices.DeleteFunc(reflect.VisibleFields(reflect.TypeOf(l)), func(f reflect.StructField) bool { return f.Tag.Get("json") == "" })
+	return slices.DeleteFunc(reflect.VisibleFields(reflect.TypeOf(l)),
+		func(f reflect.StructField) bool { return f.Tag.Get("json") == "" })
 }
 
 // TestSchemaHasEveryKindAndField compares the schema's kinds, fields and required fields with the
@@ -115,12 +117,14 @@ func TestSchemaHasEveryKindAndField(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(text, &schema))
 
-	whole, err := json.Marshal(&graph.Spec{Name: "n", Input: tensor.Shape{1}, Init: graph.He(), ClassNames: []string{"a"},
-		Loss: graph.CrossEntropy, Preprocess: &picture.Preprocessing{}})
+	whole, err := json.Marshal(&graph.Spec{Name: "n", Input: tensor.Shape{1}, Init: graph.He(),
+		ClassNames: []string{"a"},
+		Loss:       graph.CrossEntropy, Preprocess: &picture.Preprocessing{}})
 	require.NoError(t, err)
 	var top map[string]any
 	require.NoError(t, json.Unmarshal(whole, &top))
-	assert.ElementsMatch(t, append(slices.Collect(maps.Keys(top)), "$schema"), slices.Collect(maps.Keys(schema.Properties)))
+	assert.ElementsMatch(t, append(slices.Collect(maps.Keys(top)), "$schema"),
+		slices.Collect(maps.Keys(schema.Properties)))
 
 	var kind struct{ Enum []string }
 	require.NoError(t, json.Unmarshal(schema.Defs["layer"].Properties["kind"], &kind))
@@ -151,8 +155,10 @@ func TestSchemaAndReaderAgree(t *testing.T) {
 		if isJoin(full(t, k)) {
 			layer = graph.From(layer, "input", "input")
 		}
-		spec := &graph.Spec{Name: "n", Input: tensor.Shape{2, 9, 9}, Layers: []graph.Layer{layer}, Loss: graph.CrossEntropy,
-			Preprocess: &picture.Preprocessing{Fit: picture.Shorter, Resize: 9, Interpolation: picture.Bicubic, Mean: []float64{1}, Std: []float64{2}}}
+		spec := &graph.Spec{Name: "n", Input: tensor.Shape{2, 9, 9}, Layers: []graph.Layer{layer},
+			Loss: graph.CrossEntropy,
+			Preprocess: &picture.Preprocessing{Fit: picture.Shorter, Resize: 9, Interpolation: picture.Bicubic,
+				Mean: []float64{1}, Std: []float64{2}}}
 		text, err := json.Marshal(spec)
 		require.NoError(t, err)
 		assert.NoError(t, validate(t, schema, string(text)), k)

@@ -14,8 +14,9 @@ import (
 	"convgraph/train/solver"
 )
 
-// TestTrainingIsTheBooks takes 50 steps of Adam on real MNIST, from the book's initial weights on the book's batches, in float64: every
-// loss and the final parameters agree with the book's own to 1e-9.
+// TestTrainingIsTheBooks takes 50 steps of Adam on real MNIST, from the book's initial weights on
+// the book's batches, in float64: every loss and the final parameters agree with the book's own to
+// 1e-9.
 func TestTrainingIsTheBooks(t *testing.T) {
 	var book struct {
 		BatchIndex       [][]int   `json:"batch_index"`
@@ -67,7 +68,8 @@ func TestTrainingIsTheBooks(t *testing.T) {
 	}
 }
 
-// bookLoss is the book's cross_entropy_error of softmax(logits): -log(p + 1e-7), where ours has no 1e-7.
+// bookLoss is the book's cross_entropy_error of softmax(logits): -log(p + 1e-7), where ours has no
+// 1e-7.
 func bookLoss(logits, targets []float64) (loss float64) {
 	const classes = 10
 	for row := 0; row < len(logits); row += classes {

@@ -18,7 +18,7 @@ func elementwise(layer func(c *call) graph.ActivationFunction) func(c *call) ([]
 	}
 }
 
-// absolute is the larger of x and -x.
+// absolute is max(x, -x).
 func absolute(c *call) ([]value, error) {
 	v, err := c.lazy(0)
 	if err != nil {
@@ -33,7 +33,7 @@ func absolute(c *call) ([]value, error) {
 	}))
 }
 
-// scalarFunction is a function that has no layer by itself, but may be a part of one.
+// scalarFunction is a function without a layer of its own. It may be a part of an activation.
 func scalarFunction(name string, f func(float64) float64) func(c *call) ([]value, error) {
 	return func(c *call) ([]value, error) {
 		v, err := c.lazy(0)
@@ -71,7 +71,7 @@ func gelu(c *call) graph.ActivationFunction {
 	}
 }
 
-// selu is SELU, or gamma times an ELU where the constants are others.
+// selu is SELU, or for other constants gamma times an ELU.
 func selu(c *call) ([]value, error) {
 	const alpha, gamma = 1.67326319217681884765625, 1.05070102214813232421875
 	a, g := c.float("alpha", alpha), c.float("gamma", gamma)
@@ -109,7 +109,7 @@ func clipped(c *call) ([]value, error) {
 	return one(c.im.clip(v, low, high))
 }
 
-// clip is min(max(x, low), high); a bound past the range of float32 is no bound.
+// clip is min(max(x, low), high). A bound beyond float32's range is no bound.
 func (im *importer) clip(v value, low, high float64) (value, error) {
 	low, high = max(low, -math.MaxFloat32), min(high, math.MaxFloat32)
 	switch {
@@ -133,7 +133,8 @@ func neg(c *call) ([]value, error) {
 	return one(c.im.linear(v, -1, 0))
 }
 
-// power is x^p: a square as x·x; any other only as a part of something that is spelled out.
+// power is x^p: a square as x·x, any other power only as a part of an activation or a
+// normalization.
 func power(c *call) ([]value, error) {
 	v, err := c.lazyForm(0)
 	if err != nil {
@@ -170,7 +171,7 @@ func power(c *call) ([]value, error) {
 	return one(out, err)
 }
 
-// reciprocal is 1/x, or that of a std.
+// reciprocal is 1/x, or 1/std in a normalization.
 func reciprocal(c *call) ([]value, error) {
 	v, err := c.lazyForm(0)
 	if err != nil {
@@ -243,7 +244,7 @@ func prelu(c *call) ([]value, error) {
 	return one(c.im.add(graph.PReLU{Shared: slope.count() == 1}, []value{v}, c.node.Inputs[1], param{"weight", weight}))
 }
 
-// slopeAxis is the one axis of a value that slopes are along.
+// slopeAxis returns the only axis along which slopes differ.
 func (c *call) slopeAxis(slope *constant, l layout) (axis int, ok bool) {
 	if c.im.opset < 7 && l.rank() > 1 && slope.count() == l.size(1) {
 		return 1, slope.count() > 1 // one for each channel, before broadcasting was a rule
@@ -260,7 +261,7 @@ func (c *call) slopeAxis(slope *constant, l layout) (axis int, ok bool) {
 	return axis, axis >= 0
 }
 
-// slopes is a PReLU of a row of features, each with a slope of its own.
+// slopes is a PReLU of a row of features, each with its own slope.
 func (im *importer) slopes(v value, slope *constant, name string) (value, error) {
 	v, err := im.rearrange(v, span(0, len(v.atoms)), []int{v.shape.TotalSize()})
 	if err != nil {

@@ -40,12 +40,13 @@ func (s sort) of(a, b float64) float64 {
 	return min(a, b)
 }
 
-// joins are the layers of two values.
+// pairLayers maps operators to layers of two values.
 var pairLayers = map[sort]graph.Layer{
-	sum: graph.Add{}, difference: graph.Subtract{}, times: graph.Multiply{}, quotient: graph.Divide{}, largest: graph.Maximum{}, smallest: graph.Minimum{},
+	sum: graph.Add{}, difference: graph.Subtract{}, times: graph.Multiply{}, quotient: graph.Divide{},
+	largest: graph.Maximum{}, smallest: graph.Minimum{},
 }
 
-// arithmetic is an operator of two inputs, or of several that are taken from left to right.
+// arithmetic is an operator of two inputs, or of several evaluated from left to right.
 func arithmetic(s sort) func(c *call) ([]value, error) {
 	return func(c *call) ([]value, error) {
 		c.int("broadcast", 0)
@@ -158,7 +159,7 @@ func fixed(dims []number) []int {
 	return out
 }
 
-// gated multiplies the channels of a value by a factor each, if that is what two values are.
+// gated multiplies each channel of a value by a factor, if two values have such shapes.
 func (im *importer) gated(x, gate value) (out value, ok bool, err error) {
 	if count(fixed(x.dims())) < count(fixed(gate.dims())) {
 		x, gate = gate, x
@@ -193,7 +194,7 @@ func (im *importer) gated(x, gate value) (out value, ok bool, err error) {
 	return out, true, err
 }
 
-// gateShape is (C), or (C, 1, 1) where it is that already.
+// gateShape returns (C), or (C, 1, 1) if the value has that shape already.
 func gateShape(l layout) []int {
 	if n := l.shape.TotalSize(); l.inOrder() && l.shape.Eq(tensor.Shape{n, 1, 1}) {
 		return l.shape
@@ -261,7 +262,7 @@ func (im *importer) withConstant(s sort, v value, c *constant, swapped bool, axi
 	return im.shifted(v, shape, numbers)
 }
 
-// alignedAt puts 1s behind a constant's sizes so that they begin at an axis: how addition said it
+// alignedAt appends 1s to a constant's sizes so that they begin at an axis: the rule of addition
 // before operator set 7.
 func alignedAt(c *constant, axis int64, rank int) *constant {
 	if axis < 0 || axis >= int64(rank) || int(axis)+len(c.dims) > rank {
@@ -357,9 +358,10 @@ func (im *importer) scaleBy(v value, a, b float64) (value, error) {
 	return im.add(layer, []value{v}, "", params...)
 }
 
-// scaled multiplies by numbers that are spread over the layer's output.
+// scaled multiplies by numbers spread over the layer's output.
 func (im *importer) scaled(v value, shape []int, numbers any) (value, error) {
-	if s := im.openStep(v); s != nil && s.open["weight"] && isPerChannel(shape, v.shape) && numbersFit(numbers, s.params["weight"]) {
+	if s := im.openStep(v); s != nil && s.open["weight"] && isPerChannel(shape, v.shape) &&
+		numbersFit(numbers, s.params["weight"]) {
 		s.params["weight"] = dense(numbers, []int{v.shape[0]})
 		s.open["weight"] = false
 		return v, nil
@@ -371,8 +373,8 @@ func (im *importer) scaled(v value, shape []int, numbers any) (value, error) {
 	return out, err
 }
 
-// shifted adds numbers that are spread over the layer's output. Where the layer has no bias yet they
-// are its.
+// shifted adds numbers spread over the layer's output. If the layer has no bias yet, they become
+// its bias.
 func (im *importer) shifted(v value, shape []int, numbers any) (value, error) {
 	if s := im.openStep(v); s != nil && s.open["bias"] {
 		own := []int{v.shape[0]}
@@ -409,7 +411,7 @@ func numbersFit(numbers any, weight *tensor.Dense) bool {
 	return double == (weight.Dtype() == tensor.Float64)
 }
 
-// openStep is the step that made a value, if only this value is read of it.
+// openStep returns the step that computed a value, if nothing else reads its output.
 func (im *importer) openStep(v value) *step {
 	if v.source == inputStep || !v.single {
 		return nil
@@ -417,13 +419,13 @@ func (im *importer) openStep(v value) *step {
 	return &im.steps[v.source]
 }
 
-// isPerChannel says that numbers of the first shape are one for each channel of the second.
+// isPerChannel reports whether numbers of the first shape are one for each channel of the second.
 func isPerChannel(shape []int, of tensor.Shape) bool {
 	return shape[0] == of[0] && count(shape) == of[0]
 }
 
-// normalized makes a Normalize of means that are taken from the network's input, and of the
-// stds that it is divided by.
+// normalized makes a Normalize of the means subtracted from the network's input and the stds it is
+// divided by.
 func (im *importer) normalized(s sort, v value, shape []int, numbers any, swapped bool) (value, bool, error) {
 	if swapped || len(v.shape) != 3 || !isPerChannel(shape, v.shape) {
 		return value{}, false, nil

@@ -10,8 +10,8 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// attributes reads a node's attributes and remembers which of them were read, so that one that nothing
-// has read is refused: it would change what the node does.
+// attributes reads a node's attributes and records which were read. An attribute that isn't read is
+// refused because it would change the node's meaning.
 type attributes struct {
 	byName map[string]schema.Attribute
 	err    error
@@ -34,7 +34,7 @@ func (a *attributes) fail(format string, arguments ...any) {
 	}
 }
 
-// take returns an attribute if it is there, and checks its type.
+// take returns an attribute if it is present, and checks its type.
 func (a *attributes) take(name string, want schema.AttributeType) (schema.Attribute, bool) {
 	attribute, ok := a.byName[name]
 	if !ok {
@@ -73,7 +73,7 @@ func (a *attributes) ints(name string) []int64 {
 	return attribute.Ints
 }
 
-// only refuses every value but one: for another one there is no layer.
+// only refuses all values but one, because no layer implements the others.
 func (a *attributes) only(name string, want int64) {
 	if got := a.int(name, want); got != want {
 		a.fail("attribute %q is %d: only %d is supported", name, got, want)
@@ -98,7 +98,7 @@ func (a *attributes) pair(name string, fallback graph.Pair) graph.Pair {
 	return graph.Pair{a.size(name, values[0]), a.size(name, values[1])}
 }
 
-// maxSize bounds the sizes that are added and multiplied here; graph.Spec has bounds of its own.
+// maxSize bounds sizes that are added and multiplied here; graph.Spec has its own bounds.
 const maxSize = 1 << 20
 
 func (a *attributes) size(name string, v int64) int {
@@ -109,7 +109,7 @@ func (a *attributes) size(name string, v int64) int {
 	return int(v)
 }
 
-// count is an attribute of at least 1.
+// count reads an attribute of at least 1.
 func (a *attributes) count(name string, fallback int64) int {
 	v := a.int(name, fallback)
 	if v == 0 {
@@ -118,7 +118,7 @@ func (a *attributes) count(name string, fallback int64) int {
 	return a.size(name, v)
 }
 
-// done returns the first complaint, or names an attribute that was not read.
+// done returns the first error, or an error that names an attribute that wasn't read.
 func (a *attributes) done() error {
 	if a.err != nil {
 		return a.err
@@ -129,7 +129,7 @@ func (a *attributes) done() error {
 	return fmt.Errorf("attribute %q is not supported", slices.Sorted(maps.Keys(a.byName))[0])
 }
 
-// shortest is the float64 that reads as the float32 does: 1e-4, not 9.999999747378752e-05.
+// shortest returns the float64 that prints like the float32: 1e-4, not 9.999999747378752e-05.
 func shortest(f float32) float64 {
 	v, err := strconv.ParseFloat(strconv.FormatFloat(float64(f), 'g', -1, 32), 64)
 	if err != nil {

@@ -46,7 +46,8 @@ func reshape(c *call) ([]value, error) {
 	return one(c.im.reshaped(v, target))
 }
 
-// reshaped gives a value other axes. A fixed first size that is the file's fixed batch is the batch.
+// reshaped gives a value other axes. A fixed first size that equals the file's fixed batch is the
+// batch.
 func (im *importer) reshaped(v value, target []number) (value, error) {
 	target = slices.Clone(target)
 	if im.batch > 0 && !im.whole && target[0].batch == 0 && target[0].fixed > 0 {
@@ -108,7 +109,7 @@ func flatten(c *call) ([]value, error) {
 		return nil, err
 	}
 	if v.isBatch(axis) {
-		return nil, fmt.Errorf("from axis 0 on puts the images of a batch together: that is not supported")
+		return nil, fmt.Errorf("from axis 0 on merges the images of a batch: that is not supported")
 	}
 	v.layout = v.withAxes([][]int{slices.Concat(v.axes[:axis]...), slices.Concat(v.axes[axis:]...)})
 	return one(v, nil)
@@ -132,7 +133,7 @@ func squeeze(c *call) ([]value, error) {
 		drop := slices.Contains(gone, i)
 		if drop && (len(atoms) > 0 || v.isBatch(i)) {
 			if v.isBatch(i) && c.im.batch == 1 && len(atoms) == 0 {
-				return nil, fmt.Errorf("takes the batch away: that is not supported")
+				return nil, fmt.Errorf("removes the batch: that is not supported")
 			}
 			return nil, fmt.Errorf("axis %d of %s: want one of size 1", i, v.text())
 		}
@@ -192,7 +193,8 @@ func depthToSpace(c *call) ([]value, error) {
 		return nil, fmt.Errorf("of %d channels in blocks of %d is not supported", channels, b)
 	}
 	depth := channels / (b * b)
-	layer := graph.Rearrange{Dims: []int{b, b, depth, height, width}, Order: []int{2, 3, 0, 4, 1}, Shape: []int{depth, height * b, width * b}}
+	layer := graph.Rearrange{Dims: []int{b, b, depth, height, width}, Order: []int{2, 3, 0, 4, 1},
+		Shape: []int{depth, height * b, width * b}}
 	if mode == "CRD" {
 		layer.Dims, layer.Order = []int{depth, b, b, height, width}, []int{0, 3, 1, 4, 2}
 	}
@@ -217,7 +219,8 @@ func spaceToDepth(c *call) ([]value, error) {
 		return nil, fmt.Errorf("of %d rows and %d columns in blocks of %d is not supported", height, width, b)
 	}
 	layer := graph.Rearrange{
-		Dims: []int{channels, height / b, b, width / b, b}, Order: []int{2, 4, 0, 1, 3}, Shape: []int{channels * b * b, height / b, width / b},
+		Dims: []int{channels, height / b, b, width / b, b}, Order: []int{2, 4, 0, 1, 3},
+		Shape: []int{channels * b * b, height / b, width / b},
 	}
 	if mode == "CRD" {
 		layer.Order = []int{0, 2, 4, 1, 3}

@@ -9,11 +9,10 @@ import (
 	"convgraph/graph"
 )
 
-// This file repeats values, and makes values of constants, where an operator needs two inputs of one
-// shape.
+// Values are repeated, and constants become values, if an operator needs two inputs of equal shape.
 
-// widened repeats a value along its axes of 1 where sizes that are aligned with its last axes are
-// larger.
+// widened repeats a value along its axes of size 1 to larger sizes, which are aligned with its last
+// axes.
 func (im *importer) widened(v value, dims []int) (value, error) {
 	for len(dims) > v.rank() && dims[0] == 1 {
 		dims = dims[1:]
@@ -40,13 +39,13 @@ func (im *importer) widened(v value, dims []int) (value, error) {
 	return v, nil
 }
 
-// ranked is the layout with axes of 1 before its own, up to a number of axes.
+// ranked prepends axes of size 1 to the layout, up to a number of axes.
 func (l layout) ranked(rank int) layout {
 	return l.withAxes(append(make([][]int, rank-l.rank()), l.axes...))
 }
 
-// zeros makes zeros of the given shape. No layer gives numbers without an input, so they are the
-// channels that pad some value's.
+// zeros makes zeros of the given shape. A layer needs an input, so they are the padding channels of
+// some value.
 func (im *importer) zeros(v value, shape tensor.Shape) (value, error) {
 	n := shape[0]
 	if len(shape) != 3 || !v.shape.Eq(shape) {
@@ -66,7 +65,7 @@ func (im *importer) zeros(v value, shape tensor.Shape) (value, error) {
 	return im.rearrange(out, span(0, len(out.atoms)), shape)
 }
 
-// alongside makes a constant a value in the layout of another, to which it is broadcast.
+// alongside makes a constant a value in the layout of another value, to which it is broadcast.
 func (im *importer) alongside(v value, c *constant) (value, error) {
 	shape, numbers, err := im.spread(c, v.layout)
 	if err != nil {
@@ -80,7 +79,7 @@ func (im *importer) alongside(v value, c *constant) (value, error) {
 	return im.add(graph.Scale{Shape: shape, NoWeight: true}, []value{out}, "", param{"bias", dense(numbers, shape)})
 }
 
-// asValue makes a constant a value of its own shape, in a network whose batch is a part of its image.
+// asValue makes a constant a value of its own shape, in a network whose batch is part of its image.
 func (im *importer) asValue(c *constant, near value) (value, error) {
 	bias, err := im.parameter(c, c.count())
 	if err != nil {
@@ -106,7 +105,7 @@ func (im *importer) asValue(c *constant, near value) (value, error) {
 	return out, nil
 }
 
-// merged is the layout with one atom for those that stay side by side.
+// merged returns the layout with one atom for those that stay adjacent.
 func (l layout) merged() layout {
 	for a := len(l.atoms) - 1; a > 0; a-- {
 		if !l.adjacent(a-1, a) {
@@ -129,7 +128,7 @@ func (l layout) merged() layout {
 	return l
 }
 
-// adjacent says that an atom follows another one in one axis of the value and of the layer's output.
+// adjacent reports whether an atom follows another one in an axis of the value and in memory.
 func (l layout) adjacent(first, second int) bool {
 	inOne := func(atoms []int) bool {
 		at := slices.Index(atoms, first)

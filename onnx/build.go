@@ -10,8 +10,9 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// model makes the model of the layers that the output depends on.
-func (im *importer) model(file *schema.Model, input tensor.Shape, end value, options []graph.Option) (*graph.Model, error) {
+// model returns the model of the layers that the output depends on.
+func (im *importer) model(file *schema.Model, input tensor.Shape, end value, options []graph.Option) (*graph.Model,
+	error) {
 	if end.source == inputStep { // nothing is computed: one layer that moves nothing
 		if im.nothing {
 			return nil, fmt.Errorf("the graph has no operator that computes anything")
@@ -45,8 +46,8 @@ func (im *importer) model(file *schema.Model, input tensor.Shape, end value, opt
 	return m, err
 }
 
-// loss is that of classes, unless the last layer says it or there are no classes: a row that holds
-// several images' answers has none.
+// loss returns the cross-entropy, unless the last layer decides the loss or the output has no
+// classes. A row with the outputs of several images has none.
 func (im *importer) loss(end value) graph.Loss {
 	several := im.whole && im.batch != 1 && len(im.picture) == 1
 	switch im.steps[end.source].layer.(type) {
@@ -106,13 +107,13 @@ func (im *importer) reached(end int) (order []int) {
 	return order
 }
 
-// A stepName is a layer's name: one that its parameters give, or the one that the model gives it.
+// A stepName is a layer's name, from its parameters or automatic.
 type stepName struct {
 	full  string
 	given bool
 }
 
-// names names the layers after their parameters; the others are numbered, past the names that are
+// names names the layers after their parameters. The others are numbered, skipping names that are
 // taken.
 func (im *importer) names(order []int) map[int]stepName {
 	names, taken := map[int]stepName{}, map[string]bool{graph.InputName: true}

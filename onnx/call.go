@@ -7,7 +7,7 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// A call is a node with what it reads.
+// A call is a node with its operands.
 type call struct {
 	im   *importer
 	node *schema.Node
@@ -15,7 +15,7 @@ type call struct {
 	inputs []operand
 }
 
-// An operand is an input of a node: a constant, a value, a sequence, or none of them if it is left out.
+// An operand is an input of a node: a constant, a value, a sequence, or nothing if it is omitted.
 type operand struct {
 	constant *constant
 	value    *value
@@ -29,12 +29,12 @@ func (c *call) output(i int) string {
 	return ""
 }
 
-// has says that an optional input is there.
+// has reports whether an optional input is present.
 func (c *call) has(i int) bool {
 	return i < len(c.inputs) && c.inputs[i] != operand{}
 }
 
-// constant is an input that must be constant.
+// constant returns an input that must be constant.
 func (c *call) constant(i int) (*constant, error) {
 	if !c.has(i) {
 		return nil, fmt.Errorf("input %d is missing", i)
@@ -45,7 +45,7 @@ func (c *call) constant(i int) (*constant, error) {
 	return c.inputs[i].constant, nil
 }
 
-// optional is a constant input, or nil if it is left out.
+// optional returns a constant input, or nil if it is omitted.
 func (c *call) optional(i int) (*constant, error) {
 	if !c.has(i) {
 		return nil, nil
@@ -53,7 +53,7 @@ func (c *call) optional(i int) (*constant, error) {
 	return c.constant(i)
 }
 
-// x is an input that must be a value, computed up to here.
+// x returns an input that must be a value, with its expression as a layer.
 func (c *call) x(i int) (value, error) {
 	v, err := c.lazy(i)
 	if err != nil {
@@ -62,14 +62,15 @@ func (c *call) x(i int) (value, error) {
 	return c.im.settle(v)
 }
 
-// lazy is an input that must be a value, with an expression that isn't a layer yet.
+// lazy returns an input that must be a value. Its expression may not be a layer yet.
 func (c *call) lazy(i int) (value, error) {
 	if !c.has(i) {
 		return value{}, fmt.Errorf("input %d is missing", i)
 	}
 	v := c.inputs[i].value
 	if v == nil {
-		return value{}, fmt.Errorf("input %d, %q, is constant: want one that depends on the images", i, c.node.Inputs[i])
+		return value{}, fmt.Errorf("input %d, %q, is constant: want one that depends on the images",
+			i, c.node.Inputs[i])
 	}
 	if v.pending != nil {
 		return value{}, v.pending
@@ -77,7 +78,7 @@ func (c *call) lazy(i int) (value, error) {
 	return *v, nil
 }
 
-// lazyForm is an input that may be a part of something spelled out.
+// lazyForm returns an input that may be part of a normalization.
 func (c *call) lazyForm(i int) (value, error) {
 	if c.has(i) && c.inputs[i].value != nil && c.inputs[i].value.form != nil {
 		return *c.inputs[i].value, nil
@@ -85,8 +86,7 @@ func (c *call) lazyForm(i int) (value, error) {
 	return c.lazy(i)
 }
 
-// axes reads axes from an attribute or, from an operator set on, from an input; nil if they are left
-// out.
+// axes reads axes from an attribute or, from an operator set on, from an input; nil if omitted.
 func (c *call) axes(input int, asInputFrom int64) ([]int64, error) {
 	if c.im.opset < asInputFrom {
 		return c.ints("axes"), nil
@@ -98,7 +98,7 @@ func (c *call) axes(input int, asInputFrom int64) ([]int64, error) {
 	return c.im.fixedInts(list)
 }
 
-// within is an index that may count from the end, of n.
+// within resolves an index into n elements that may count from the end.
 func within(i int64, n int) (int, error) {
 	at := i
 	if at < 0 {
@@ -140,7 +140,7 @@ func (c *call) order(rank int) ([]int, error) {
 	return order, err
 }
 
-// target reads the shape that a Reshape asks for.
+// target reads the target shape of a Reshape.
 func (c *call) target() ([]number, error) {
 	if c.im.opset < 5 {
 		var target []number
@@ -166,7 +166,7 @@ func (c *call) target() ([]number, error) {
 	return target, nil
 }
 
-// resolve works out a Reshape's 0 (as it was) and -1 (what is left).
+// resolve replaces a Reshape's 0 (unchanged) and -1 (inferred).
 func resolve(target, dims []number) ([]number, error) {
 	fail := fmt.Errorf("can't reshape %s to %s", dimsText(dims), dimsText(target))
 	total, product, open, ok := number{fixed: 1}, number{fixed: 1}, -1, true
@@ -256,8 +256,10 @@ func (c *call) slices(rank int) ([]sliceRange, error) {
 	}
 	starts, ends, axes, steps := lists[0], lists[1], lists[2], lists[3]
 	ranges := make([]sliceRange, len(starts))
-	if len(ends) != len(starts) || axes != nil && len(axes) != len(starts) || steps != nil && len(steps) != len(starts) || len(starts) > rank {
-		return nil, fmt.Errorf("%d starts, %d ends, %d axes, %d steps: want as many of each", len(starts), len(ends), len(axes), len(steps))
+	if len(ends) != len(starts) || axes != nil && len(axes) != len(starts) || steps != nil &&
+		len(steps) != len(starts) || len(starts) > rank {
+		return nil, fmt.Errorf("%d starts, %d ends, %d axes, %d steps: want as many of each",
+			len(starts), len(ends), len(axes), len(steps))
 	}
 	for i := range ranges {
 		r := sliceRange{axis: i, start: starts[i], end: ends[i], step: 1}

@@ -63,11 +63,11 @@ func readTensor(t *testing.T, dir, what string, i int) *schema.Tensor {
 	return value
 }
 
-// elementwise operators do not care how their numbers are arranged.
+// elementwise is an activation.
 var elementwise = []string{"Relu", "Sigmoid", "Tanh", "Dropout"}
 
-// padRank gives the input of an elementwise test, mostly (3, 4, 5), dimensions of 1 up to those of a
-// batch of images; no number moves.
+// padRank gives the input of an elementwise test, mostly (3, 4, 5), dimensions of 1 up to those of
+// a batch of images; no number moves.
 func padRank(g *schema.Graph) {
 	if len(g.Nodes) != 1 || !slices.Contains(elementwise, g.Nodes[0].Op) {
 		return
@@ -80,7 +80,8 @@ func padRank(g *schema.Graph) {
 // casesDir names a folder that testdata/make_cases.py has filled.
 const casesDir = "ONNX_CASES"
 
-// A preparedTest is one of ONNX's backend tests, in variants of which the first that imports counts.
+// A preparedTest is one of ONNX's backend tests, in variants of which the first that imports
+// counts.
 type preparedTest struct {
 	Test       string
 	Ops, Tags  []string
@@ -92,14 +93,16 @@ type preparedTest struct {
 
 // core says that a test is of what a 2-D network on float32 could contain.
 func (p preparedTest) core() bool {
-	prefixes := []string{"in:", "out:", "training", "sequence", "outputs", "1-D", "3-D", "0-D", "-1-D", "-2-D", "domain", "no input"}
+	prefixes := []string{"in:", "out:", "training", "sequence", "outputs", "1-D", "3-D", "0-D", "-1-D", "-2-D",
+		"domain", "no input"}
 	for _, tag := range p.Tags {
 		if slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(tag, prefix) }) {
 			return false
 		}
 	}
 	ranked := slices.ContainsFunc(p.Tags, func(tag string) bool { return strings.HasPrefix(tag, "rank") })
-	return !ranked || slices.ContainsFunc(p.Variants, func(v struct{ Name string }) bool { return strings.Contains(v.Name, "rank4") })
+	return !ranked || slices.ContainsFunc(p.Variants,
+		func(v struct{ Name string }) bool { return strings.Contains(v.Name, "rank4") })
 }
 
 // TestConformanceInFull runs all prepared tests and takes no wrong answer. With -update it writes
@@ -229,7 +232,8 @@ those of what a 2-D network could contain: float32 in and out, one output, no tr
 				counts["core "+p.outcome]++
 			}
 		}
-		fmt.Fprintf(&page, "| %s | %d | %d | %d | %d |\n", kind, counts["pass"], counts["refused"], counts["core pass"], counts["core"])
+		fmt.Fprintf(&page, "| %s | %d | %d | %d | %d |\n", kind, counts["pass"], counts["refused"], counts["core pass"],
+			counts["core"])
 	}
 	page.WriteString("\n## Core tests that are refused\n\n" + refusals(all))
 	page.WriteString("\n## Passed\n\n")
@@ -248,7 +252,8 @@ func refusals(all []preparedTest) string {
 	var rows strings.Builder
 	for _, p := range all {
 		if p.core() && p.outcome != "pass" {
-			fmt.Fprintf(&rows, "| %s | %s |\n", strings.TrimPrefix(p.Test, "test_"), strings.ReplaceAll(p.message, "|", `\|`))
+			fmt.Fprintf(&rows, "| %s | %s |\n", strings.TrimPrefix(p.Test, "test_"),
+				strings.ReplaceAll(p.message, "|", `\|`))
 		}
 	}
 	if rows.Len() == 0 {

@@ -9,8 +9,8 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// A constant is an array that doesn't depend on the images. It stays in the file's own bytes until
-// something reads its numbers.
+// A constant is an array that doesn't depend on the images. It stays in the file's bytes until its
+// numbers are read.
 type constant struct {
 	name   string
 	dims   []int
@@ -20,6 +20,7 @@ type constant struct {
 	filled bool           // values is one number, which every element has
 }
 
+// count returns the number of elements, or maxElements+1 if there are more.
 func (c *constant) count() int { return count(c.dims) }
 
 // count is the number of elements, or maxElements+1 for more.
@@ -36,7 +37,7 @@ func count(dims []int) int {
 
 const maxElements = 1 << 31
 
-// isFloat says that the numbers are floats.
+// isFloat reports whether the elements are floats.
 func (c *constant) isFloat() bool {
 	switch c.kind {
 	case schema.Float32, schema.Float64, schema.Float16, schema.BFloat16:
@@ -141,7 +142,7 @@ func picked[T any](values []T, n int, index func(i int) int) []T {
 	return out
 }
 
-// ints are a constant's integers.
+// ints returns a constant's integers.
 func (im *importer) ints(c *constant) ([]number, error) {
 	if c == nil {
 		return nil, fmt.Errorf("a list of integers is missing")
@@ -163,7 +164,7 @@ func (im *importer) ints(c *constant) ([]number, error) {
 // maxList bounds what is read as a list of integers.
 const maxList = 1 << 20
 
-// fixedInts are integers that don't depend on the batch.
+// fixedInts returns integers that don't depend on the batch.
 func (im *importer) fixedInts(c *constant) ([]int64, error) {
 	list, err := im.ints(c)
 	if err != nil {
@@ -179,7 +180,7 @@ func (im *importer) fixedInts(c *constant) ([]int64, error) {
 	return out, nil
 }
 
-// floats are a constant's numbers as float64, integers too.
+// floats returns a constant's elements as float64, also integers.
 func (im *importer) floats(c *constant) ([]float64, error) {
 	if c == nil {
 		return nil, fmt.Errorf("a constant is missing")
@@ -206,7 +207,8 @@ func (im *importer) floats(c *constant) ([]float64, error) {
 	return out, err
 }
 
-// scalar is a constant of one number; a float32 as it reads, 1e-4 and not 9.999999747378752e-05.
+// scalar returns the number of a constant of one element; a float32 as it prints, 1e-4 and not
+// 9.999999747378752e-05.
 func (im *importer) scalar(c *constant) (float64, error) {
 	if c == nil {
 		return 0, fmt.Errorf("a number is missing")
@@ -228,7 +230,7 @@ func (im *importer) scalar(c *constant) (float64, error) {
 	return list[0], nil
 }
 
-// parameter is a constant as a parameter of the given shape, in memory of its own.
+// parameter returns a constant as a parameter of the given shape, in its own memory.
 func (im *importer) parameter(c *constant, shape ...int) (*tensor.Dense, error) {
 	if c == nil {
 		return nil, fmt.Errorf("a parameter is missing or not constant")
@@ -258,7 +260,8 @@ func (im *importer) parameter(c *constant, shape ...int) (*tensor.Dense, error) 
 	}
 	if c.filled {
 		if im.fill -= c.count(); im.fill < 0 {
-			return nil, fmt.Errorf("parameter %q: parameters of one number each have more than %d elements in all", c.name, maxFilled)
+			return nil, fmt.Errorf("parameter %q: parameters of one number each have more than %d elements in all",
+				c.name, maxFilled)
 		}
 		return dense(pick(c.values, c.count(), func(int) int { return 0 }), shape), nil
 	}
@@ -278,12 +281,13 @@ func dense(values any, shape []int) *tensor.Dense {
 // spend takes memory from what the file may cost.
 func (im *importer) spend(bytes int) error {
 	if im.budget -= bytes; im.budget < 0 {
-		return fmt.Errorf("constants and parameters take more than %d times the file's size: nodes share them again and again", sharing)
+		return fmt.Errorf("constants and parameters take more than %d times the file's size: too many nodes share them",
+			sharing)
 	}
 	return nil
 }
 
-// broadcast is ONNX's rule: shapes are aligned at their last axes, and an axis of 1 is repeated.
+// broadcast is ONNX's rule: shapes are aligned at their last axes, and axes of size 1 are repeated.
 func broadcast(a, b []int) ([]int, error) {
 	rank := max(len(a), len(b))
 	out := make([]int, rank)
@@ -299,7 +303,7 @@ func broadcast(a, b []int) ([]int, error) {
 	return out, nil
 }
 
-// sizeFromEnd is the size of the axis that is k-th from the end; 1 where there is none.
+// sizeFromEnd returns the size of the k-th axis from the end, or 1 if there is none.
 func sizeFromEnd(dims []int, k int) int {
 	if k > len(dims) {
 		return 1
@@ -307,8 +311,8 @@ func sizeFromEnd(dims []int, k int) int {
 	return dims[len(dims)-k]
 }
 
-// broadcastIndex is the element of an array of the given shape that belongs to element i of the
-// shape it is broadcast to.
+// broadcastIndex returns the index into an array of the given shape for element i of the shape it
+// is broadcast to.
 func broadcastIndex(i int, to, dims []int) (index int) {
 	stride := 1
 	for k := 1; k <= len(to); k++ {
@@ -361,7 +365,8 @@ func (im *importer) transposed(c *constant, order []int) (*constant, error) {
 		}
 		values = slice(value)
 	}
-	return &constant{name: c.name, dims: dims, kind: c.kind, values: pick(values, c.count(), permutedIndex(c.dims, order))}, nil
+	return &constant{name: c.name, dims: dims, kind: c.kind,
+		values: pick(values, c.count(), permutedIndex(c.dims, order))}, nil
 }
 
 // integers is a constant of a list of integers.

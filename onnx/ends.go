@@ -11,7 +11,7 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// input finds the one input that is not an initializer (older files list those as inputs too).
+// input returns the input that is not an initializer. Older files list initializers as inputs too.
 func (im *importer) input(inputs []schema.ValueInfo) (tensor.Shape, error) {
 	var found []schema.ValueInfo
 	var names []string
@@ -42,21 +42,23 @@ func (im *importer) input(inputs []schema.ValueInfo) (tensor.Shape, error) {
 	return l.shape, nil
 }
 
-// inputSizes are the input's sizes behind the batch, those that are open as the reader says them.
+// inputSizes returns the input's sizes after the batch. Open ones are the reader's.
 func (im *importer) inputSizes(v schema.ValueInfo) ([]int, error) {
 	if !v.HasShape || len(v.Shape) == 0 {
 		return nil, dimensions(v)
 	}
 	given := im.reader.Input
 	if given != nil && len(given) != len(v.Shape)-1 {
-		return nil, fmt.Errorf("input %q has %d dimensions behind the batch: want an input of as many, got %v", v.Name, len(v.Shape)-1, given)
+		return nil, fmt.Errorf("input %q has %d dimensions behind the batch: want an input of as many, got %v",
+			v.Name, len(v.Shape)-1, given)
 	}
 	var sizes []int
 	for i, d := range v.Shape[1:] {
 		size := d.Size
 		switch {
 		case given == nil && size == 0:
-			return nil, fmt.Errorf("input %q: dimension %d, %q, is open: say the shape of an image, such as 3x224x224", v.Name, i+1, d.Param)
+			return nil, fmt.Errorf("input %q: dimension %d, %q, is open: want the shape of an image, such as 3x224x224",
+				v.Name, i+1, d.Param)
 		case given != nil && size > 0 && size != int64(given[i]):
 			return nil, fmt.Errorf("input %q: dimension %d is %d: got %d of %v", v.Name, i+1, size, given[i], given)
 		case given != nil:
@@ -70,7 +72,7 @@ func (im *importer) inputSizes(v schema.ValueInfo) ([]int, error) {
 	return sizes, nil
 }
 
-// inputLayout is how the network's input is in memory.
+// inputLayout returns the memory layout of the network's input.
 func (im *importer) inputLayout(v schema.ValueInfo, sizes []int) (layout, error) {
 	im.batch = v.Shape[0].Size
 	if im.whole {
@@ -85,10 +87,11 @@ func (im *importer) inputLayout(v schema.ValueInfo, sizes []int) (layout, error)
 	return newLayout(sizes, false), nil
 }
 
-// channelsFirst is the layout of an input (N, H, W, C) of a network that reads (C, H, W).
+// channelsFirst returns the layout of an input (N, H, W, C) of a network that reads (C, H, W).
 func channelsFirst(v schema.ValueInfo, sizes []int) (layout, error) {
 	if len(sizes) != 3 {
-		return layout{}, fmt.Errorf("input %q has %d dimensions: want (N, H, W, C) for channels first", v.Name, len(v.Shape))
+		return layout{}, fmt.Errorf("input %q has %d dimensions: want (N, H, W, C) for channels first",
+			v.Name, len(v.Shape))
 	}
 	l := newLayout(tensor.Shape{sizes[2], sizes[0], sizes[1]}, false)
 	return l.withAxes([][]int{nil, l.axes[2], l.axes[3], l.axes[1]}), nil
@@ -101,8 +104,8 @@ func dimensions(v schema.ValueInfo) error {
 	return fmt.Errorf("input %q has %d dimensions: %w", v.Name, len(v.Shape), errDimensions)
 }
 
-// wholeLayout is that of an input whose batch is a part of the image. A batch of 1 leaves the image
-// as it is; three axes are an image's own; anything else is a row.
+// wholeLayout returns the layout of an input whose batch is part of the image. With a batch of 1
+// the image is unchanged; three axes are an image; anything else is a row.
 func wholeLayout(v schema.ValueInfo, sizes []int) (layout, error) {
 	batch := v.Shape[0].Size
 	if batch == 0 {
@@ -133,8 +136,8 @@ func wholeLayout(v schema.ValueInfo, sizes []int) (layout, error) {
 	return l, nil
 }
 
-// output is the value that the network ends with. A file with several outputs has the logits and
-// their probabilities, or the reader says which one counts.
+// output returns the network's output. A file with several outputs has logits and their
+// probabilities, or the reader chooses one.
 func (im *importer) output(outputs []schema.ValueInfo) (value, error) {
 	var names []string
 	for _, v := range outputs {
@@ -186,7 +189,7 @@ func (im *importer) complaint(broken []int) error {
 	return errors.New(fmt.Sprintf("%d nodes are not supported: ", len(broken)) + strings.Join(all, "; "))
 }
 
-// finish settles the last value and gives it the file's order and shape.
+// finish settles the last value and restores the file's order and shape.
 func (im *importer) finish(v value) (value, error) {
 	v, err := im.settle(v)
 	if err != nil {
@@ -201,8 +204,8 @@ func (im *importer) finish(v value) (value, error) {
 	return im.inOrder(v)
 }
 
-// probabilities accepts a second output if it is the Softmax or Sigmoid of the first, or the other way
-// round: one network with its logits and its probabilities.
+// probabilities accepts two outputs if one is the Softmax or Sigmoid of the other: a network with
+// its logits and its probabilities.
 func (im *importer) probabilities(first value, names []string) (value, error) {
 	refusal := fmt.Errorf("the graph has %d outputs (%.200q): choose one", len(names), names)
 	if len(names) != 2 || im.values[names[1]] == nil {

@@ -20,10 +20,10 @@ const (
 	outputName  = "output"
 )
 
-// irVersions are the versions of the file format that operator sets come with.
+// irVersions are the format versions of the operator sets.
 var irVersions = map[int64]int64{17: 8, 18: 8, 19: 9, 20: 9, 21: 10}
 
-// exporter builds the graph from the input on.
+// An exporter builds the graph from the input on.
 type exporter struct {
 	graph      schema.Graph
 	element    schema.ElementType
@@ -42,7 +42,8 @@ func export(m *graph.Model) (*schema.Model, error) {
 		return nil, err
 	}
 	file := &schema.Model{
-		IRVersion: irVersions[e.opset], Opsets: []schema.Opset{{Version: e.opset}}, ProducerName: "convgraph", Graph: e.graph,
+		IRVersion: irVersions[e.opset], Opsets: []schema.Opset{{Version: e.opset}}, ProducerName: "convgraph",
+		Graph: e.graph,
 	}
 	spec, err := json.Marshal(m.Spec())
 	if err != nil {
@@ -72,7 +73,8 @@ func addMetadata(file *schema.Model, key string, value any) error {
 // exported is the model as a graph; an outline has the parameters' shapes without their numbers.
 func exported(m *graph.Model, outline bool) (*exporter, error) {
 	e := &exporter{
-		element: schema.Float32, opset: leastOpset, values: map[*graph.Node]string{}, parameters: map[string]bool{}, outline: outline,
+		element: schema.Float32, opset: leastOpset, values: map[*graph.Node]string{}, parameters: map[string]bool{},
+		outline: outline,
 	}
 	if m.Dtype() == tensor.Float64 {
 		e.element = schema.Float64
@@ -94,11 +96,11 @@ func exported(m *graph.Model, outline bool) (*exporter, error) {
 	return e, nil
 }
 
-// layer adds a layer's operators. The last one makes its value.
+// layer adds a layer's operators. The last one computes its value.
 func (e *exporter) layer(m *graph.Model, n *graph.Node) error {
 	write := writers[graph.Kind(n.Layer)]
 	if write == nil {
-		return fmt.Errorf("a layer of type %T has no counterpart in ONNX", n.Layer)
+		return fmt.Errorf("a layer of type %T has no ONNX operator", n.Layer)
 	}
 	e.node, e.last = n, ""
 	if err := write(e, n); err != nil {
@@ -114,7 +116,7 @@ func (e *exporter) layer(m *graph.Model, n *graph.Node) error {
 	return nil
 }
 
-// valueName is what callers know a node's value by, or its layer's.
+// valueName returns the public name of a node's value.
 func valueName(m *graph.Model, n *graph.Node) string {
 	output, logits := m.Output(), m.LogitsNode()
 	_, softmax := output.Layer.(graph.Softmax)
@@ -137,25 +139,27 @@ func (e *exporter) outputs(m *graph.Model) {
 	e.graph.Outputs = append(e.graph.Outputs, e.info(valueName(m, m.Output()), m.Output().Shape))
 }
 
-// x is the value that the layer reads first.
+// x returns the first value that the layer reads.
 func (e *exporter) x() string { return e.input(0) }
 
 func (e *exporter) input(i int) string { return e.values[e.node.Inputs[i]] }
 
-// op adds an operator and returns the name of what it makes.
+// op adds an operator and returns the name of its output.
 func (e *exporter) op(name string, inputs ...string) string { return e.opWith(name, inputs) }
 
 func (e *exporter) opWith(name string, inputs []string, attributes ...schema.Attribute) string {
 	made := fmt.Sprintf("%s.%d", e.node.Name, len(e.graph.Nodes))
-	e.graph.Nodes = append(e.graph.Nodes, schema.Node{Name: made, Op: name, Inputs: inputs, Outputs: []string{made}, Attributes: attributes})
+	e.graph.Nodes = append(e.graph.Nodes,
+		schema.Node{Name: made, Op: name, Inputs: inputs, Outputs: []string{made}, Attributes: attributes})
 	e.last = made
 	return made
 }
 
-// need raises the operator set to the one that an operator came with.
+// need raises the operator set to the one that introduced an operator.
 func (e *exporter) need(opset int64) { e.opset = max(e.opset, opset) }
 
-// parameter is the layer's parameter as an initializer; "" if the layer has none of that name.
+// parameter returns the layer's parameter as an initializer, or "" if the layer has none of that
+// name.
 func (e *exporter) parameter(name string) (string, error) {
 	p := e.node.Param(name)
 	if p == nil {
@@ -176,7 +180,7 @@ func (e *exporter) parameter(name string) (string, error) {
 	return p.Name, nil
 }
 
-// params are several of the layer's parameters, without those that it doesn't have.
+// params returns several of the layer's parameters, without those it doesn't have.
 func (e *exporter) params(names ...string) (found []string, err error) {
 	for _, name := range names {
 		p, err := e.parameter(name)
@@ -190,7 +194,7 @@ func (e *exporter) params(names ...string) (found []string, err error) {
 	return found, nil
 }
 
-// floats is a constant of the model's element type.
+// floats returns a constant of the model's element type.
 func (e *exporter) floats(shape []int, values ...float64) string {
 	t := schema.Tensor{Name: e.constantName(), Type: e.element, Dims: dims64(shape), Raw: []byte{}}
 	if e.element == schema.Float64 {
@@ -205,9 +209,10 @@ func (e *exporter) floats(shape []int, values ...float64) string {
 	return t.Name
 }
 
-// ints is a constant list of integers.
+// ints returns a constant list of integers.
 func (e *exporter) ints(values ...int) string {
-	t := schema.Tensor{Name: e.constantName(), Type: schema.Int64, Dims: []int64{int64(len(values))}, Int64s: dims64(values)}
+	t := schema.Tensor{Name: e.constantName(), Type: schema.Int64, Dims: []int64{int64(len(values))},
+		Int64s: dims64(values)}
 	e.graph.Initializers = append(e.graph.Initializers, t)
 	return t.Name
 }

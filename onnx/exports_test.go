@@ -19,9 +19,11 @@ import (
 	"convgraph/onnx"
 )
 
-var exports = flag.String("exports", "", "folder of parameter files, beside which TestWriteExports writes what testdata/check_export.py reads")
+var exports = flag.String("exports", "",
+	"folder of parameter files, beside which TestWriteExports writes what testdata/check_export.py reads")
 
-// TestEveryBuiltInComesBack exports every built-in network, small where it can be, and reads it again.
+// TestEveryBuiltInComesBack exports every built-in network, small where it can be, and reads it
+// again.
 func TestEveryBuiltInComesBack(t *testing.T) {
 	for _, name := range models.Names() {
 		requireComesBack(t, builtIn(t, name), name)
@@ -74,7 +76,8 @@ func writeExport(t *testing.T, m *graph.Model, path string) {
 	data, x := requireComesBack(t, m, path)
 	require.NoError(t, os.WriteFile(path+".onnx", data, 0o644))
 	logits, output := answers(t, m, x)
-	require.NoError(t, npz.Write(path+".npz", []formats.Array{{Name: "x", Value: x}, {Name: "logits", Value: logits}, {Name: "output", Value: output}}))
+	require.NoError(t, npz.Write(path+".npz",
+		[]formats.Array{{Name: "x", Value: x}, {Name: "logits", Value: logits}, {Name: "output", Value: output}}))
 }
 
 // requireComesBack wants the export to be the same model when it is read, to the bit.

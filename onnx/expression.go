@@ -7,10 +7,10 @@ import (
 	"convgraph/graph"
 )
 
-// An expression is a function of each number of a layer's output by itself, as the file's nodes put
-// it together. Exporters spell one activation in many ways: x·σ(x) may be two nodes or one, and
-// x·Φ(x) five in any order. So an expression is known by its values, not by its nodes: where they are
-// those of an activation here, it is that activation; else each of its nodes becomes a layer.
+// An expression is a function of each element of a layer's output, built from the file's nodes.
+// Exporters write an activation in many ways: x·σ(x) may be two nodes or one, and x·Φ(x) five in
+// any order. So expressions are recognized by their values, not by their nodes: if they equal those
+// of an activation, the expression is that activation; otherwise each of its nodes becomes a layer.
 type expression struct {
 	at   func(x float64) float64
 	args []*expression // nil is x itself
@@ -18,16 +18,17 @@ type expression struct {
 	size int // nodes
 }
 
-// maxExpression bounds the expressions that are looked at as a whole.
+// maxExpression bounds the size of expressions that are recognized as a whole.
 const maxExpression = 24
 
-// known are the activations that exporters spell out.
+// known are the activations that exporters write as several nodes.
 var known = []graph.ActivationFunction{
 	graph.SiLU{}, graph.GELU{}, graph.GELU{Approximate: true}, graph.HardSwish{}, graph.Mish{}, graph.HardSigmoid{},
-	graph.Sigmoid{}, graph.Tanh{}, graph.ReLU{}, graph.Clip{Max: 6}, graph.Softplus{}, graph.Softsign{}, graph.SELU{}, graph.ELU{},
+	graph.Sigmoid{}, graph.Tanh{}, graph.ReLU{}, graph.Clip{Max: 6}, graph.Softplus{}, graph.Softsign{}, graph.SELU{},
+	graph.ELU{},
 }
 
-// samples are where an expression is compared: around the kinks and the bends, and far out.
+// samples are the arguments at which expressions are compared: near kinks and bends, and far out.
 var samples = func() (xs []float64) {
 	for x := -9.97; x < 10; x += 0.31 {
 		xs = append(xs, x)
@@ -37,8 +38,8 @@ var samples = func() (xs []float64) {
 
 const farthest = 1e5
 
-// alike says that an expression is a function, as far as float32 constants let it be. Far out, where
-// an expression overflows, it need not be.
+// alike reports whether an expression equals a function, up to the precision of float32 constants.
+// Far out, where an expression overflows, they may differ.
 func alike(f, g func(float64) float64) bool {
 	const tolerance, far = 2e-6, 40
 	for _, x := range samples {
@@ -53,8 +54,8 @@ func alike(f, g func(float64) float64) bool {
 	return true
 }
 
-// recognized is the layer that an expression of several nodes is, if there is one; identity says that
-// it changes nothing.
+// recognized returns the layer that equals an expression of several nodes, if there is one;
+// identity means that the expression is x.
 func (e *expression) recognized() (layer graph.Layer, identity bool) {
 	if alike(e.at, func(x float64) float64 { return x }) {
 		return nil, true
@@ -67,11 +68,13 @@ func (e *expression) recognized() (layer graph.Layer, identity bool) {
 	return nil, false
 }
 
-// parametric are activations with the parameters that an expression would have if it were one of them.
+// parametric are activations with the parameters that an expression would have if it were one of
+// them.
 func (e *expression) parametric() []graph.ActivationFunction {
 	number := func(x float64) float64 { return shortest(float32(e.at(x))) }
 	all := []graph.ActivationFunction{graph.LeakyReLU{Alpha: -number(-1)}, graph.ELU{Alpha: -number(-40)}}
-	if clip := (graph.Clip{Min: number(-farthest), Max: number(farthest)}); -farthest < clip.Min && clip.Max < farthest {
+	if clip := (graph.Clip{Min: number(-farthest), Max: number(farthest)}); -farthest < clip.Min &&
+		clip.Max < farthest {
 		all = append(all, clip)
 	}
 	return all
@@ -84,7 +87,7 @@ func (e *expression) line() (a, b float64, ok bool) {
 	return a, b, alike(e.at, func(x float64) float64 { return a*x + b })
 }
 
-// settle makes layers of a value's expression, once.
+// settle turns a value's expression into layers, once.
 func (im *importer) settle(v value) (value, error) {
 	if v.pending != nil || v.expr == nil {
 		return v, v.pending
@@ -127,8 +130,9 @@ func (im *importer) emit(base value, e *expression) (value, error) {
 	return e.emit(im, args)
 }
 
-// apply is a value with a function put on its expression.
-func (im *importer) apply(v value, f func(float64) float64, emit func(im *importer, args []value) (value, error)) (value, error) {
+// apply appends a function to a value's expression.
+func (im *importer) apply(v value, f func(float64) float64,
+	emit func(im *importer, args []value) (value, error)) (value, error) {
 	if v.expr != nil && v.expr.size >= maxExpression {
 		var err error
 		if v, err = im.settle(v); err != nil {
@@ -144,24 +148,26 @@ func (im *importer) apply(v value, f func(float64) float64, emit func(im *import
 	return out, nil
 }
 
-// activation is a value with an activation put on its expression.
+// activation appends an activation to a value's expression.
 func (im *importer) activation(v value, l graph.ActivationFunction) (value, error) {
 	if err := l.Function().Check(); err != nil {
 		return value{}, err
 	}
-	return im.apply(v, l.Function().Value, func(im *importer, args []value) (value, error) { return im.add(l, args, "") })
+	return im.apply(v, l.Function().Value,
+		func(im *importer, args []value) (value, error) { return im.add(l, args, "") })
 }
 
-// linear is a value with a·x + b put on its expression.
+// linear appends a·x + b to a value's expression.
 func (im *importer) linear(v value, a, b float64) (value, error) {
 	return im.apply(v, func(x float64) float64 { return a*x + b }, func(im *importer, args []value) (value, error) {
 		return im.scaleBy(args[0], a, b)
 	})
 }
 
-// combined is a function of two values that are functions of one layer's output; ok is false if they
-// aren't.
-func combined(u, v value, f func(a, b float64) float64, emit func(im *importer, args []value) (value, error)) (value, bool) {
+// combined is a function of two values that are functions of one layer's output; ok is false if
+// they aren't.
+func combined(u, v value, f func(a, b float64) float64, emit func(im *importer, args []value) (value, error)) (value,
+	bool) {
 	if u.source != v.source || !u.same(v.layout) {
 		return value{}, false
 	}

@@ -10,16 +10,17 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// external reads the numbers of a tensor that are in another file. PyTorch's exporter writes one
-// beside the model. Only a file in the model's own folder is read, and of it only what the tensor's
-// shape says.
+// external reads a tensor's elements from another file, as PyTorch's exporter writes them beside
+// the model. It reads only files in the model's folder, and only the bytes that the tensor's shape
+// needs.
 func (im *importer) external(t *schema.Tensor) ([]byte, error) {
 	location, offset, length, err := externalPlace(t)
 	if err != nil {
 		return nil, err
 	}
 	if im.reader.folder == "" {
-		return nil, fmt.Errorf("its numbers are in another file, %.80q: want one file, or a path to the model", location)
+		return nil, fmt.Errorf("its numbers are in another file, %.80q: want a single file, or a path to the model",
+			location)
 	}
 	if location != filepath.Base(location) || !filepath.IsLocal(location) {
 		return nil, fmt.Errorf("its numbers are in %.80q: want a file in the model's folder", location)
@@ -46,7 +47,8 @@ func (im *importer) external(t *schema.Tensor) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || offset > info.Size() || size > info.Size()-offset {
-		return nil, fmt.Errorf("its numbers are bytes %d to %d of %.80q, which has %d", offset, offset+size, location, info.Size())
+		return nil, fmt.Errorf("its numbers are bytes %d to %d of %.80q, which has %d",
+			offset, offset+size, location, info.Size())
 	}
 	data := make([]byte, size)
 	_, err = io.ReadFull(io.NewSectionReader(file, offset, size), data)
@@ -70,7 +72,8 @@ func externalPlace(t *schema.Tensor) (location string, offset, length int64, err
 		}
 	}
 	if location == "" || offset < 0 {
-		return "", 0, 0, fmt.Errorf("its numbers are at %d of %q: want a file's name and an offset of at least 0", offset, location)
+		return "", 0, 0, fmt.Errorf("its numbers are at %d of %q: want a file's name and an offset of at least 0",
+			offset, location)
 	}
 	return location, offset, length, nil
 }

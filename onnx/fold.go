@@ -8,8 +8,8 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// folds are the operators that are computed when all of their inputs are constants: exporters write
-// the arithmetic of shapes and the making of weights as nodes.
+// folds are the operators that are evaluated if all their inputs are constants: exporters write
+// shape arithmetic and the construction of weights as nodes.
 var folds = map[string]func(c *call) ([]*constant, error){
 	"Add":             foldAdd,
 	"And":             foldCompare(func(a, b float64) bool { return a != 0 && b != 0 }),
@@ -66,7 +66,7 @@ func (c *call) made(like *constant, dims []int, values any) ([]*constant, error)
 func (c *call) taken(from *constant, dims []int, index func(i int) int) (*constant, error) {
 	n := count(dims)
 	if n > maxFolded && !from.filled {
-		return nil, fmt.Errorf("makes a constant of %d elements: want at most %d", n, maxFolded)
+		return nil, fmt.Errorf("got a constant of %d elements: want at most %d", n, maxFolded)
 	}
 	if from.filled {
 		out := *from
@@ -83,7 +83,7 @@ func (c *call) taken(from *constant, dims []int, index func(i int) int) (*consta
 	return &constant{name: c.output(0), dims: dims, kind: from.kind, values: pick(values, n, index)}, nil
 }
 
-// maxFolded bounds the results of arithmetic; weights that only change their shape have no bound.
+// maxFolded bounds the results of arithmetic; weights that only change their shape aren't bounded.
 const maxFolded = 1 << 26
 
 // moved is a constant with another shape for the same elements.
@@ -247,7 +247,7 @@ func (c *call) castTo(to schema.ElementType) ([]*constant, error) {
 	return c.made(out, from.dims, list)
 }
 
-// rounded is numbers as the constants of an element type hold them.
+// rounded returns numbers rounded to an element type.
 func rounded(values []float64, kind schema.ElementType) any {
 	if kind == schema.Float64 {
 		return values

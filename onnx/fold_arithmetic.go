@@ -61,7 +61,7 @@ func (c *call) pairs(f func(i, left, right int) error) (left, right *constant, d
 	}
 	n := count(dims)
 	if n > maxFolded {
-		return nil, nil, nil, fmt.Errorf("makes a constant of %d elements: want at most %d", n, maxFolded)
+		return nil, nil, nil, fmt.Errorf("got a constant of %d elements: want at most %d", n, maxFolded)
 	}
 	if err := c.im.spend(16 * n); err != nil {
 		return nil, nil, nil, err
@@ -127,11 +127,13 @@ func (c *call) binary(whole func(a, b number) (number, bool), f func(a, b float6
 }
 
 func foldAdd(c *call) ([]*constant, error) {
-	return c.binary(func(a, b number) (number, bool) { return a.plus(b, 1) }, func(a, b float64) float64 { return a + b })
+	return c.binary(func(a, b number) (number, bool) { return a.plus(b, 1) },
+		func(a, b float64) float64 { return a + b })
 }
 
 func foldSub(c *call) ([]*constant, error) {
-	return c.binary(func(a, b number) (number, bool) { return a.plus(b, -1) }, func(a, b float64) float64 { return a - b })
+	return c.binary(func(a, b number) (number, bool) { return a.plus(b, -1) },
+		func(a, b float64) float64 { return a - b })
 }
 
 func foldMul(c *call) ([]*constant, error) {
@@ -212,7 +214,8 @@ func foldWhere(c *call) ([]*constant, error) {
 		return []*constant{no}, nil
 	}
 	if !slices.Equal(yes.dims, condition.dims) || !slices.Equal(no.dims, condition.dims) {
-		return nil, fmt.Errorf("of shapes %v, %v and %v is not supported: want one shape", condition.dims, yes.dims, no.dims)
+		return nil, fmt.Errorf("of shapes %v, %v and %v is not supported: want one shape",
+			condition.dims, yes.dims, no.dims)
 	}
 	a, err := c.im.ints(yes)
 	if err != nil {

@@ -12,7 +12,8 @@ func foldShape(c *call) ([]*constant, error) {
 	if err != nil {
 		return nil, err
 	}
-	if list, ok := from.values.([]number); ok && slices.ContainsFunc(list, func(n number) bool { return n.image != 0 }) {
+	if list, ok := from.values.([]number); ok &&
+		slices.ContainsFunc(list, func(n number) bool { return n.image != 0 }) {
 		return nil, fmt.Errorf("of numbers for each image is not supported")
 	}
 	dims := make([]number, len(from.dims))
@@ -28,7 +29,7 @@ func (c *call) shapeOf(dims []number) ([]*constant, error) {
 	return []*constant{integers(c.output(0), dims[begin:max(begin, end)]...)}, nil
 }
 
-// clip brings an index that may count from the end into a list's bounds.
+// clip limits an index that may count from the end to a list's bounds.
 func clip(i int64, length int) int64 {
 	if i < 0 {
 		i += int64(length)
@@ -223,14 +224,15 @@ func foldConcat(c *call) ([]*constant, error) {
 		}
 		for k, n := range own {
 			if k != axis && n != dims[k] {
-				return nil, fmt.Errorf("of shapes %v and %v along axis %d: want the other sizes alike", first.dims, own, axis)
+				return nil, fmt.Errorf("of shapes %v and %v along axis %d: want the other sizes alike",
+					first.dims, own, axis)
 			}
 		}
 		dims[axis] += own[axis]
 	}
 	n := count(dims)
 	if n > maxFolded {
-		return nil, fmt.Errorf("makes a constant of %d elements: want at most %d", n, maxFolded)
+		return nil, fmt.Errorf("got a constant of %d elements: want at most %d", n, maxFolded)
 	}
 	if err := c.im.spend(16 * n); err != nil {
 		return nil, err

@@ -7,13 +7,13 @@ import (
 	"convgraph/graph"
 )
 
-// A form is a part of a normalization that is spelled out in many nodes. Each node takes the form one
-// step on, by the tables below; the last one makes the layer:
+// A form is a part of a normalization that an exporter wrote as many nodes. Each node advances the
+// form by the tables below; the last one makes the layer:
 //
 //	layer norm:      x - mean(x), its square, the mean of that + eps, its root, the quotient
 //	local response:  x², its mean over neighboring channels, · alpha + k, its power, x divided by that
 //
-// Most of these values can't be computed by themselves; whatever else reads them gets an error.
+// Most of these values can't be computed on their own; any other reader of them gets an error.
 type form struct {
 	kind       formKind
 	of         value // x
@@ -39,9 +39,11 @@ const (
 )
 
 var partOf = map[formKind]string{
-	square: "a square", mean: "a mean", centered: "a value less its mean", centeredSquare: "the square of a value less its mean",
-	variance: "a variance", std: "a std", inverseStd: "a std",
-	paddedSquare: "squares for a local response normalization", windowMean: "means over channels", response: "a local response",
+	square: "a square", mean: "a mean", centered: "a value less its mean",
+	centeredSquare: "the square of a value less its mean",
+	variance:       "a variance", std: "a std", inverseStd: "a std",
+	paddedSquare: "squares for a local response normalization", windowMean: "means over channels",
+	response: "a local response",
 }
 
 // becomes is the value that a node makes of v where that is the next form.
@@ -81,7 +83,7 @@ func (im *importer) reducedForm(v value, axes []int, keep, sum bool) *form {
 	return &form{kind: mean, of: v, axes: axes}
 }
 
-// pairForm is arithmetic between two values where one is a form.
+// pairForm is arithmetic between two values, one of them a form.
 func (im *importer) pairForm(s sort, u, v value) (out value, ok bool, err error) {
 	switch {
 	case s == difference && v.is(mean) && v.form.of.isSame(u):
@@ -118,7 +120,8 @@ func (v value) squared() value {
 func (im *importer) spelledLayerNorm(u, v value) (value, bool, error) {
 	f := v.form
 	x := f.of
-	if !u.form.of.isSame(x) || !u.layout.same(x.layout) || !v.layout.same(x.reduced(f.axes, true)) || !slices.Equal(u.form.axes, f.axes) {
+	if !u.form.of.isSame(x) || !u.layout.same(x.layout) || !v.layout.same(x.reduced(f.axes, true)) ||
+		!slices.Equal(u.form.axes, f.axes) {
 		return value{}, false, nil
 	}
 	if !slices.Equal(f.axes, span(f.axes[0], x.rank()-f.axes[0])) && len(f.axes) != 1 {
@@ -223,13 +226,15 @@ func (c *call) windowForm() (value, bool, error) {
 		f.begin, f.end = f.begin+c.size("pads", pads[0]), f.end+c.size("pads", pads[3])
 		pads[0], pads[3] = 0, 0
 	}
-	plain := !slices.ContainsFunc(pads, func(n int64) bool { return n != 0 }) && !slices.ContainsFunc(strides, func(n int64) bool { return n != 1 })
+	plain := !slices.ContainsFunc(pads, func(n int64) bool { return n != 0 }) &&
+		!slices.ContainsFunc(strides, func(n int64) bool { return n != 1 })
 	if len(kernel) != 3 || kernel[1] != 1 || kernel[2] != 1 || !plain || kernel[0] < 1 || kernel[0] > maxSize {
 		return value{}, true, fmt.Errorf("kernel_shape is %v: want channels, one by one", kernel)
 	}
 	n := int(kernel[0])
 	if f.begin != n/2 || f.end != (n-1)/2 || !slices.Equal(v.axes[2], v.own(0)) || len(v.shape) != 3 || !v.inOrder() {
-		return value{}, true, fmt.Errorf("of %d channels with %d zeros before and %d behind them is not supported", n, f.begin, f.end)
+		return value{}, true, fmt.Errorf("of %d channels with %d zeros before and %d behind them is not supported",
+			n, f.begin, f.end)
 	}
 	f.kind, f.layer = windowMean, graph.LRN{Size: n, Alpha: 1 / float64(n)}
 	return becomes(*v, f), true, nil

@@ -7,16 +7,16 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// Functions become at most maxNodes nodes, with maxNames bytes of names; branches, loops and sequences
-// at most maxInner.
+// Functions become at most maxNodes nodes, with maxNames bytes of names; branches, loops and
+// sequences at most maxInner.
 const (
 	maxNodes = 1 << 17
 	maxInner = 1 << 14
 	maxNames = 1 << 26
 )
 
-// An inliner puts the nodes of functions in the place of the nodes that call them, as PyTorch's
-// exporter leaves modules.
+// An inliner replaces calls of functions by the functions' nodes. PyTorch's exporter writes modules
+// as functions.
 type inliner struct {
 	functions map[functionName]*schema.Function
 	opset     int64
@@ -27,7 +27,7 @@ type inliner struct {
 
 type functionName struct{ domain, name, overload string }
 
-// maxCalls bounds how deep functions call each other.
+// maxCalls bounds the nesting of function calls.
 const maxCalls = 64
 
 // inlined is the nodes of a model without calls of its functions.
@@ -46,7 +46,7 @@ func inlined(file *schema.Model, opset int64) ([]schema.Node, error) {
 func (in *inliner) list(nodes []schema.Node, depth int) (out []schema.Node, err error) {
 	for _, n := range nodes {
 		if in.nodes++; in.nodes > maxNodes || in.names > maxNames {
-			return nil, fmt.Errorf("functions become more than %d nodes", maxNodes)
+			return nil, fmt.Errorf("functions expand to more than %d nodes", maxNodes)
 		}
 		f := in.functions[functionName{n.Domain, n.Op, n.Overload}]
 		if f == nil {
@@ -61,7 +61,7 @@ func (in *inliner) list(nodes []schema.Node, depth int) (out []schema.Node, err 
 			return nil, fmt.Errorf("%s: %w", describe(&n), err)
 		}
 		if depth == maxCalls {
-			return nil, fmt.Errorf("%s: functions call each other more than %d deep", describe(&n), maxCalls)
+			return nil, fmt.Errorf("%s: function calls nest deeper than %d", describe(&n), maxCalls)
 		}
 		inner, err := in.list(body, depth+1)
 		if err != nil {
@@ -89,15 +89,17 @@ func (in *inliner) subgraphs(n schema.Node, depth int) (schema.Node, error) {
 	return n, nil
 }
 
-// call is a function's nodes with the names and the attributes of a node that calls it.
+// call returns a function's nodes with the names and attributes of the calling node.
 func (in *inliner) call(n schema.Node, f *schema.Function) ([]schema.Node, error) {
 	for _, o := range f.Opsets {
 		if (o.Domain == "" || o.Domain == "ai.onnx") && o.Version != in.opset {
-			return nil, fmt.Errorf("its function is of operator set %d, the model of %d: want one for both", o.Version, in.opset)
+			return nil, fmt.Errorf("its function is of operator set %d, the model of %d: want one for both",
+				o.Version, in.opset)
 		}
 	}
 	if len(n.Inputs) > len(f.Inputs) || len(n.Outputs) > len(f.Outputs) {
-		return nil, fmt.Errorf("has %d inputs and %d outputs: want at most %d and %d", len(n.Inputs), len(n.Outputs), len(f.Inputs), len(f.Outputs))
+		return nil, fmt.Errorf("has %d inputs and %d outputs: want at most %d and %d",
+			len(n.Inputs), len(n.Outputs), len(f.Inputs), len(f.Outputs))
 	}
 	names := map[string]string{"": ""}
 	for i, name := range f.Inputs {
@@ -114,13 +116,14 @@ func (in *inliner) call(n schema.Node, f *schema.Function) ([]schema.Node, error
 		}
 	}
 	in.calls++
-	r := renaming{names: names, prefix: fmt.Sprintf("call#%d/", in.calls), attributes: n.Attributes, defaults: f.Defaults}
+	r := renaming{names: names, prefix: fmt.Sprintf("call#%d/",
+		in.calls), attributes: n.Attributes, defaults: f.Defaults}
 	body := r.nodes(f.Nodes)
 	in.names += r.bytes
 	return body, nil
 }
 
-// A renaming gives nodes other names: those of a map, and the others a prefix, if there is one.
+// A renaming gives nodes other names: those of a map, and a prefix for the others.
 type renaming struct {
 	names  map[string]string
 	prefix string

@@ -123,11 +123,11 @@ func TestFunctionsRefused(t *testing.T) {
 	}
 	doubling = append(doubling, f("f40", relu))
 	for want, functions := range map[string][]schema.Function{
-		"more than 64 deep":               {f("f", call("f", "a", "r"))},
-		"functions become more than":      doubling,
-		"its function is of operator set": {old},
-		"has 1 inputs and 1 outputs":      {narrow},
-		"is an input, too":                {through},
+		"function calls nest deeper than 64": {f("f", call("f", "a", "r"))},
+		"functions expand to more than":      doubling,
+		"its function is of operator set":    {old},
+		"has 1 inputs and 1 outputs":         {narrow},
+		"is an input, too":                   {through},
 	} {
 		_, err := onnx.Decode(encode(t, functionModel(functions...)))
 		assert.ErrorContains(t, err, want)
@@ -141,8 +141,8 @@ func encode(t *testing.T, m *schema.Model) []byte {
 	return data
 }
 
-// TestRandomGraphs wants no wrong answer for the graphs of testdata/random_graphs.py in the folder that
-// ONNX_RANDOM names. Some are refused.
+// TestRandomGraphs wants no wrong answer for the graphs of testdata/random_graphs.py in the folder
+// that ONNX_RANDOM names. Some are refused.
 func TestRandomGraphs(t *testing.T) {
 	folder := os.Getenv("ONNX_RANDOM")
 	if folder == "" {
@@ -165,7 +165,8 @@ func TestRandomGraphs(t *testing.T) {
 		y, _ := formats.Find(answers, name+".y")
 		activations, err := m.Activations(asImages(t, m, x.Value))
 		require.NoError(t, err, name)
-		assert.Empty(t, differ(activations[len(activations)-1].Value, y.Value, 1e-4, 1e-4*float64(slices.Max(y.Value.Float32s()))+1e-4), name)
+		assert.Empty(t, differ(activations[len(activations)-1].Value, y.Value, 1e-4,
+			1e-4*float64(slices.Max(y.Value.Float32s()))+1e-4), name)
 	}
 	for why, n := range refused {
 		t.Logf("%d: %s", n, why)
@@ -183,7 +184,7 @@ func TestLoopWithoutEnd(t *testing.T) {
 	loop.Attributes = []schema.Attribute{{Name: "body", Type: schema.Subgraph, Graph: body}}
 	m := with(net(loop), schema.Tensor{Name: "yes", Type: schema.Bool, Int32s: []int32{1}})
 	_, err := onnx.Decode(encode(t, m))
-	assert.ErrorContains(t, err, "branches, loops and sequences have more than 16384 nodes in all")
+	assert.ErrorContains(t, err, "got more than 16384 nodes in branches, loops and sequences")
 	m.Graph.Initializers[0].Int32s[0] = 0
 	_, err = onnx.Decode(encode(t, m))
 	require.NoError(t, err)

@@ -27,7 +27,7 @@ const (
 	maxFilled = 1 << 28
 )
 
-// importer goes through the nodes of a file and makes layers of them.
+// An importer turns the nodes of a file into layers.
 type importer struct {
 	reader  Reader
 	opset   int64
@@ -54,8 +54,8 @@ type importer struct {
 	unsupported []error // of nodes, in their order
 }
 
-// A value is what a node makes for each image: an output of a layer, in a layout, with an expression
-// that isn't a layer yet.
+// A value is the output of a node for each image: an output of a layer, in a layout, with an
+// expression that isn't a layer yet.
 type value struct {
 	source int // the step; inputStep is the network's input
 	layout
@@ -71,13 +71,13 @@ type value struct {
 
 const inputStep = -1
 
-// with is the value with another expression of the same layer's output.
+// with returns the value with another expression of the same layer's output.
 func (v value) with(e *expression) value {
 	v.expr, v.form = e, nil
 	return v
 }
 
-// step is a layer with what it reads and its parameters.
+// A step is a layer with the steps it reads and its parameters.
 type step struct {
 	layer  graph.Layer
 	inputs []int
@@ -103,9 +103,9 @@ func imported(file *schema.Model, size int, r Reader, options []graph.Option) (*
 	return nil, err
 }
 
-// importedAs makes a model of a file. A file is taken as one for a batch of any size, even if it
-// says how many images it has. Where that isn't possible, because a node moves or mixes the images, the
-// file's whole batch is taken as the one image of a network.
+// importedAs returns the model of a file. A file is read as one for any batch size, even if its
+// batch is fixed. If that isn't possible because a node moves or mixes images, the whole batch
+// becomes one image of the network.
 func importedAs(file *schema.Model, size int, r Reader, options []graph.Option, whole bool) (*graph.Model, error) {
 	im, err := newImporter(file, size, r)
 	if err != nil {
@@ -135,7 +135,8 @@ func newImporter(file *schema.Model, size int, r Reader) (*importer, error) {
 	}
 	im := &importer{
 		reader: r, budget: freeBytes + sharing*size, fill: maxFilled, settled: map[*expression]int{},
-		constants: map[string]*constant{}, values: map[string]*value{}, sequences: map[string]*sequence{}, uses: map[string]int{},
+		constants: map[string]*constant{}, values: map[string]*value{}, sequences: map[string]*sequence{},
+		uses: map[string]int{},
 	}
 	for _, o := range file.Opsets {
 		if o.Domain == "" || o.Domain == "ai.onnx" {
@@ -148,7 +149,7 @@ func newImporter(file *schema.Model, size int, r Reader) (*importer, error) {
 	for i := range g.Initializers {
 		t := &g.Initializers[i]
 		if im.constants[t.Name] != nil {
-			return nil, fmt.Errorf("two initializers are called %q", t.Name)
+			return nil, fmt.Errorf("got two initializers called %q", t.Name)
 		}
 		c, err := im.stored(t)
 		if err != nil {
@@ -183,7 +184,7 @@ func (im *importer) countUses(nodes []schema.Node, outputs []schema.ValueInfo) {
 	}
 }
 
-// describe is how errors name a node; many exporters leave the name empty.
+// describe returns how errors name a node; many exporters leave its name empty.
 func describe(n *schema.Node) string {
 	switch {
 	case n.Name != "":
@@ -194,8 +195,8 @@ func describe(n *schema.Node) string {
 	return fmt.Sprintf("a %s node without outputs", n.Op)
 }
 
-// take makes constants or layers of a node. What isn't supported is kept for the end, where all of it
-// is named that the output depends on.
+// take turns a node into constants or layers. Unsupported nodes are collected, so that the error
+// names all that the output depends on.
 func (im *importer) take(n *schema.Node) error {
 	c, broken, err := im.call(n)
 	if err != nil {
@@ -226,16 +227,17 @@ func unsupportedOperator(n *schema.Node) error {
 }
 
 func isKnown(op string) bool {
-	return operators[op] != nil || folds[op] != nil || sequenceOperators[op] != nil || op == "If" || op == "Loop" || op == "Shape"
+	return operators[op] != nil || folds[op] != nil || sequenceOperators[op] != nil || op == "If" || op == "Loop" ||
+		op == "Shape"
 }
 
-// refuse remembers why a node isn't supported.
+// refuse records why a node isn't supported.
 func (im *importer) refuse(n *schema.Node, err error) int {
 	im.unsupported = append(im.unsupported, fmt.Errorf("%s: %w", describe(n), err))
 	return len(im.unsupported) - 1
 }
 
-// breakOutputs says of what a node makes that it depends on unsupported nodes.
+// breakOutputs marks a node's outputs as depending on unsupported nodes.
 func (im *importer) breakOutputs(n *schema.Node, broken []int) {
 	slices.Sort(broken)
 	for _, name := range n.Outputs {
@@ -260,7 +262,7 @@ func (im *importer) call(n *schema.Node) (c *call, broken []int, err error) {
 	}
 	for _, name := range n.Outputs {
 		if name != "" && im.exists(name) {
-			return nil, nil, fmt.Errorf("makes %q, which is there already", name)
+			return nil, nil, fmt.Errorf("makes %q, which already exists", name)
 		}
 	}
 	c = &call{im: im, node: n, attributes: newAttributes(n), inputs: make([]operand, len(n.Inputs))}
@@ -358,13 +360,13 @@ func (im *importer) convert(c *call) error {
 	return nil
 }
 
-// allConstant says that a node doesn't depend on the images.
+// allConstant reports whether a node doesn't depend on the images.
 func (c *call) allConstant() bool {
 	return !slices.ContainsFunc(c.inputs, func(o operand) bool { return o.value != nil })
 }
 
-// add appends a layer, if its inputs fit. Parameters come by their names in the layer. The result has
-// the layout of the first input if the layer keeps the shape, else its own.
+// add appends a layer, if its inputs fit. Parameters come by their names in the layer. The result
+// has the layout of the first input if the layer keeps the shape, else its own.
 func (im *importer) add(l graph.Layer, inputs []value, weight string, params ...param) (value, error) {
 	s := step{layer: l, params: map[string]*tensor.Dense{}, open: map[string]bool{}, name: layerName(weight)}
 	var shapes []tensor.Shape
@@ -387,7 +389,8 @@ func (im *importer) add(l graph.Layer, inputs []value, weight string, params ...
 			return value{}, fmt.Errorf("%s is missing", p.Name)
 		}
 		if !got.Shape().Eq(p.Shape) {
-			return value{}, fmt.Errorf("%s has shape %v: want %v for an input %v", p.Name, got.Shape(), p.Shape, shapes[0])
+			return value{}, fmt.Errorf("%s has shape %v: want %v for an input %v",
+				p.Name, got.Shape(), p.Shape, shapes[0])
 		}
 	}
 	s.shape = out
@@ -419,7 +422,7 @@ func (im *importer) shapeOf(source int) tensor.Shape {
 	return im.steps[source].shape
 }
 
-// layerName is the layer that a parameter's name speaks of: "conv1" of "conv1.weight", the form of
+// layerName returns the layer in a parameter's name: "conv1" of "conv1.weight", the form of
 // PyTorch's exporters and of our own.
 func layerName(weight string) string {
 	name, ok := strings.CutSuffix(weight, ".weight")

@@ -27,43 +27,62 @@ var (
 // kindSpecs are a small network around every kind of layer, on images (4, 6, 5) or features (6).
 var kindSpecs = map[string]*graph.Spec{
 	"conv2d": around(image,
-		graph.Conv2D{Filters: 6, Kernel: graph.Pair{3, 2}, Stride: graph.Pair{2, 1}, Pad: graph.Square(1), PadEnd: graph.Pair{1, 0}, Groups: 2, NoBias: true},
+		graph.Conv2D{Filters: 6, Kernel: graph.Pair{3, 2}, Stride: graph.Pair{2, 1}, Pad: graph.Square(1),
+			PadEnd: graph.Pair{1, 0}, Groups: 2, NoBias: true},
 		graph.Conv2D{Name: "partial", Filters: 3, Kernel: two, Connections: [][]int{{0, 2}, {1}, {0, 1, 3}}},
 		graph.Conv2D{Filters: 2, Kernel: two, Pad: graph.Square(1), Dilation: two}),
-	"max_pool":  around(image, graph.MaxPool{Kernel: two}, graph.MaxPool{Kernel: two, Stride: graph.Square(1), PadBegin: graph.Square(1), Dilation: two, Ceil: true}),
-	"avg_pool":  around(image, graph.AvgPool{Kernel: two, Stride: graph.Square(1), Pad: graph.Square(1)}, graph.AvgPool{Kernel: graph.Square(3), Stride: two, PadEnd: graph.Square(1), ExcludePad: true, Ceil: true}),
+	"max_pool": around(image, graph.MaxPool{Kernel: two},
+		graph.MaxPool{Kernel: two, Stride: graph.Square(1), PadBegin: graph.Square(1), Dilation: two, Ceil: true}),
+	"avg_pool": around(image, graph.AvgPool{Kernel: two, Stride: graph.Square(1), Pad: graph.Square(1)},
+		graph.AvgPool{Kernel: graph.Square(3), Stride: two, PadEnd: graph.Square(1), ExcludePad: true, Ceil: true}),
 	"lp_pool":   around(image, graph.LpPool{P: 3, Kernel: two, PadBegin: graph.Square(1)}),
 	"subsample": around(image, graph.Subsample{Kernel: two, Stride: graph.Square(1)}),
 	"affine":    around(image, graph.Affine{Units: 5, NoBias: true}, graph.Affine{Units: 3}),
 	"flatten":   around(image, graph.Flatten{}, graph.Affine{Units: 3}),
 	"normalize": around(image, graph.Normalize{Mean: []float64{0.25, -0.5, 0, 1}, Std: []float64{0.5, 2, 1, 3}}),
-	"relu":      around(image, graph.ReLU{}), "sigmoid": around(image, graph.Sigmoid{}), "tanh": around(image, graph.Tanh{A: 1.7159, B: 2. / 3}),
+	"relu":      around(image, graph.ReLU{}), "sigmoid": around(image, graph.Sigmoid{}),
+	"tanh":       around(image, graph.Tanh{A: 1.7159, B: 2. / 3}),
 	"leaky_relu": around(image, graph.LeakyReLU{}, graph.LeakyReLU{Alpha: 0.3}),
 	"prelu":      around(image, graph.PReLU{}, graph.PReLU{Shared: true}, graph.Affine{Units: 3}, graph.PReLU{}),
-	"elu":        around(image, graph.ELU{Alpha: 1.5}), "celu": around(image, graph.CELU{Alpha: 0.7}), "selu": around(image, graph.SELU{}),
-	"silu": around(image, graph.SiLU{}), "gelu": around(image, graph.GELU{}, graph.GELU{Approximate: true}), "mish": around(image, graph.Mish{}),
-	"softplus": around(image, graph.Softplus{}), "softsign": around(image, graph.Softsign{}), "clip": around(image, graph.Clip{Min: -0.5, Max: 0.75}),
-	"hard_sigmoid": around(image, graph.HardSigmoid{}, graph.HardSigmoid{Alpha: 0.3, Beta: 0.4}), "hard_swish": around(image, graph.HardSwish{}), "erf": around(image, graph.Erf{}),
-	"lrn":             around(image, graph.LRN{Size: 3, K: 2, Alpha: 0.1, Beta: 0.75}, graph.LRN{Size: 2, K: 1, Alpha: 0.2, Beta: 0.5}),
-	"batch_norm":      around(image, graph.BatchNorm{Momentum: 0.2, Eps: 1e-3}, graph.Affine{Units: 3}, graph.BatchNorm{Frozen: true}),
+	"elu":        around(image, graph.ELU{Alpha: 1.5}), "celu": around(image, graph.CELU{Alpha: 0.7}),
+	"selu": around(image, graph.SELU{}),
+	"silu": around(image, graph.SiLU{}), "gelu": around(image, graph.GELU{}, graph.GELU{Approximate: true}),
+	"mish":     around(image, graph.Mish{}),
+	"softplus": around(image, graph.Softplus{}), "softsign": around(image, graph.Softsign{}),
+	"clip":         around(image, graph.Clip{Min: -0.5, Max: 0.75}),
+	"hard_sigmoid": around(image, graph.HardSigmoid{}, graph.HardSigmoid{Alpha: 0.3, Beta: 0.4}),
+	"hard_swish":   around(image, graph.HardSwish{}), "erf": around(image, graph.Erf{}),
+	"lrn": around(image, graph.LRN{Size: 3, K: 2, Alpha: 0.1, Beta: 0.75},
+		graph.LRN{Size: 2, K: 1, Alpha: 0.2, Beta: 0.5}),
+	"batch_norm": around(image, graph.BatchNorm{Momentum: 0.2, Eps: 1e-3}, graph.Affine{Units: 3},
+		graph.BatchNorm{Frozen: true}),
 	"group_norm":      around(image, graph.GroupNorm{Groups: 2}, graph.GroupNorm{Groups: 4, Eps: 1e-3}),
 	"layer_norm":      around(image, graph.LayerNorm{}, graph.Affine{Units: 5}, graph.LayerNorm{Eps: 1e-3}),
 	"global_avg_pool": around(image, graph.GlobalAvgPool{}), "global_max_pool": around(image, graph.GlobalMaxPool{}),
-	"scale":           around(image, graph.Scale{Shape: []int{4, 1, 1}}, graph.Scale{Shape: []int{1, 6, 1}, NoBias: true}, graph.Scale{Shape: []int{4, 6, 5}, NoWeight: true}),
-	"slice":           around(image, graph.Slice{Begin: 1, End: 3}),
-	"take":            around(image, graph.Take{Indices: []int{3, 0, 0}}, graph.Take{Axis: 2, Indices: []int{4, 3, 2, 1, 0}}),
-	"rearrange":       around(image, graph.Rearrange{Dims: []int{2, 2, 6, 5}, Order: []int{2, 1, 3, 0}, Shape: []int{6, 10, 2}}, graph.Rearrange{Shape: []int{120}}),
-	"pad":             around(image, graph.Pad{Begin: graph.Pair{1, 0}, End: graph.Pair{0, 2}, Value: 1.5}),
-	"resize":          around(image, graph.Resize{Size: graph.Pair{9, 3}, Mode: "linear"}, graph.Resize{Size: graph.Pair{4, 7}}, graph.Resize{Size: graph.Square(8), Mode: "cubic", Coordinates: "asymmetric"}),
-	"channel_shuffle": around(image, graph.ChannelShuffle{Groups: 2}),
-	"pad_channels":    around(image, graph.PadChannels{Begin: 1, End: 2}),
-	"dropout":         around(image, graph.Dropout{Rate: 0.25}, graph.Dropout{Rate: 0.5, Classic: true}),
-	"dropout2d":       around(image, graph.Dropout2D{Rate: 0.25}), "stochastic_depth": around(image, graph.StochasticDepth{Rate: 0.25}),
-	"softmax":     around(image, graph.Softmax{}, graph.Softmax{Axis: 2}, graph.Affine{Units: 3}, graph.Softmax{}),
-	"log_softmax": around(image, graph.LogSoftmax{Axis: 1}, graph.Affine{Units: 3}, graph.LogSoftmax{}),
-	"add":         joined(graph.Add{}), "subtract": joined(graph.Subtract{}), "divide": joined(graph.Divide{}), "maximum": joined(graph.Maximum{}), "minimum": joined(graph.Minimum{}),
-	"multiply": around(image, graph.Gate(graph.GlobalAvgPool{}, graph.Sigmoid{}), graph.Gate(graph.Affine{Units: 4}), graph.Residual(graph.Tanh{})),
-	"concat":   around(image, graph.Branches(graph.Concat{}, graph.Serial(), graph.Tanh{}, graph.Slice{End: 1})),
+	"scale": around(image, graph.Scale{Shape: []int{4, 1, 1}},
+		graph.Scale{Shape: []int{1, 6, 1}, NoBias: true}, graph.Scale{Shape: []int{4, 6, 5}, NoWeight: true}),
+	"slice": around(image, graph.Slice{Begin: 1, End: 3}),
+	"take": around(image, graph.Take{Indices: []int{3, 0, 0}},
+		graph.Take{Axis: 2, Indices: []int{4, 3, 2, 1, 0}}),
+	"rearrange": around(image,
+		graph.Rearrange{Dims: []int{2, 2, 6, 5}, Order: []int{2, 1, 3, 0}, Shape: []int{6, 10, 2}},
+		graph.Rearrange{Shape: []int{120}}),
+	"pad": around(image, graph.Pad{Begin: graph.Pair{1, 0}, End: graph.Pair{0, 2}, Value: 1.5}),
+	"resize": around(image, graph.Resize{Size: graph.Pair{9, 3}, Mode: "linear"},
+		graph.Resize{Size: graph.Pair{4, 7}},
+		graph.Resize{Size: graph.Square(8), Mode: "cubic", Coordinates: "asymmetric"}),
+	"channel_shuffle":  around(image, graph.ChannelShuffle{Groups: 2}),
+	"pad_channels":     around(image, graph.PadChannels{Begin: 1, End: 2}),
+	"dropout":          around(image, graph.Dropout{Rate: 0.25}, graph.Dropout{Rate: 0.5, Classic: true}),
+	"dropout2d":        around(image, graph.Dropout2D{Rate: 0.25}),
+	"stochastic_depth": around(image, graph.StochasticDepth{Rate: 0.25}),
+	"softmax":          around(image, graph.Softmax{}, graph.Softmax{Axis: 2}, graph.Affine{Units: 3}, graph.Softmax{}),
+	"log_softmax":      around(image, graph.LogSoftmax{Axis: 1}, graph.Affine{Units: 3}, graph.LogSoftmax{}),
+	"add":              joined(graph.Add{}), "subtract": joined(graph.Subtract{}), "divide": joined(graph.Divide{}),
+	"maximum": joined(graph.Maximum{}), "minimum": joined(graph.Minimum{}),
+	"multiply": around(image, graph.Gate(graph.GlobalAvgPool{}, graph.Sigmoid{}), graph.Gate(graph.Affine{Units: 4}),
+		graph.Residual(graph.Tanh{})),
+	"concat": around(image, graph.Branches(graph.Concat{}, graph.Serial(), graph.Tanh{}, graph.Slice{End: 1})),
 }
 
 func around(input tensor.Shape, parts ...graph.Part) *graph.Spec {
@@ -72,11 +91,12 @@ func around(input tensor.Shape, parts ...graph.Part) *graph.Spec {
 
 // joined is two branches, of which the second has no number near 0.
 func joined(join graph.Join) *graph.Spec {
-	return around(image, graph.Branches(join, graph.Tanh{}, graph.Serial(graph.Sigmoid{}, graph.Scale{Shape: []int{1, 1, 1}, NoWeight: true}, graph.Softplus{})))
+	return around(image, graph.Branches(join, graph.Tanh{},
+		graph.Serial(graph.Sigmoid{}, graph.Scale{Shape: []int{1, 1, 1}, NoWeight: true}, graph.Softplus{})))
 }
 
-// Every kind of layer goes out and comes back: as itself, to the bit, by the spec in the metadata; and
-// as layers that compute the same where another program has left only the graph. The answers in
+// Every kind of layer goes out and comes back: as itself, to the bit, by the spec in the metadata;
+// and as layers that compute the same where another program has left only the graph. The answers in
 // testdata/kinds.npz are onnxruntime's, for the bytes that the test writes with -update.
 func TestEveryKindTravels(t *testing.T) {
 	answers := map[string]*tensor.Dense{}
@@ -227,8 +247,8 @@ func TestChangedConstantsCount(t *testing.T) {
 	assert.Equal(t, 5., back.Output().Layer.(graph.Clip).Max)
 }
 
-// TestMoreNodesThanTheMetadataSays: the graph is another program's then, even if the node is read by
-// nothing.
+// TestMoreNodesThanTheMetadataSays: the graph is another program's then, even if the node is read
+// by nothing.
 func TestMoreNodesThanTheMetadataSays(t *testing.T) {
 	m := newModel(t, around(tensor.Shape{3}, graph.Affine{Units: 2}, graph.Tanh{}))
 	data, err := onnx.Marshal(m)
@@ -236,7 +256,8 @@ func TestMoreNodesThanTheMetadataSays(t *testing.T) {
 	file, err := schema.Decode(data)
 	require.NoError(t, err)
 	last := file.Graph.Nodes[len(file.Graph.Nodes)-1]
-	file.Graph.Nodes = append(file.Graph.Nodes, schema.Node{Op: "Relu", Inputs: last.Outputs, Outputs: []string{"unread"}})
+	file.Graph.Nodes = append(file.Graph.Nodes,
+		schema.Node{Op: "Relu", Inputs: last.Outputs, Outputs: []string{"unread"}})
 	back, err := decode(t, file)
 	require.NoError(t, err)
 	assert.IsType(t, graph.Tanh{}, back.Output().Layer)
@@ -330,10 +351,10 @@ func TestReaderGivesOpenSizes(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, tensor.Shape{2, 48, 192}, m.Spec().Input)
 	for want, shape := range map[string]tensor.Shape{
-		`dimension 2, "H", is open: say the shape of an image`: nil,
-		"dimension 1 is 2: got 3 of (3, 4, 4)":                 {3, 4, 4},
-		"want an input of as many, got (2, 4)":                 {2, 4},
-		"dimension 2 is 0: want 1 to 1048576":                  {2, 0, 4},
+		`dimension 2, "H", is open: want the shape of an image`: nil,
+		"dimension 1 is 2: got 3 of (3, 4, 4)":                  {3, 4, 4},
+		"want an input of as many, got (2, 4)":                  {2, 4},
+		"dimension 2 is 0: want 1 to 1048576":                   {2, 0, 4},
 	} {
 		_, err := onnx.Reader{Input: shape}.Decode(data)
 		assert.ErrorContains(t, err, want)
@@ -353,12 +374,14 @@ func TestExternalData(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, data, 0o600))
 		return path
 	}
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "m.data"), []byte{9, 9, 9, 9, 0, 0, 128, 63, 0, 0, 0, 64}, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "m.data"), []byte{9, 9, 9, 9, 0, 0, 128, 63, 0, 0, 0, 64},
+		0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(dir), "secret"), make([]byte, 64), 0o600))
 	require.NoError(t, os.Symlink(filepath.Join(filepath.Dir(dir), "secret"), filepath.Join(dir, "link")))
 	location := func(name string) schema.Entry { return schema.Entry{Key: "location", Value: name} }
 
-	m, err := onnx.ReadFile(write(location("m.data"), schema.Entry{Key: "offset", Value: "4"}, schema.Entry{Key: "length", Value: "8"}))
+	m, err := onnx.ReadFile(write(location("m.data"), schema.Entry{Key: "offset", Value: "4"},
+		schema.Entry{Key: "length", Value: "8"}))
 	require.NoError(t, err)
 	assert.Equal(t, []float32{1, 2}, m.Params()[0].Value.Data())
 
@@ -378,7 +401,7 @@ func TestExternalData(t *testing.T) {
 	data, err := os.ReadFile(write(location("m.data")))
 	require.NoError(t, err)
 	_, err = onnx.Decode(data)
-	assert.ErrorContains(t, err, "want one file, or a path to the model")
+	assert.ErrorContains(t, err, "want a single file, or a path to the model")
 }
 
 // Everything that isn't supported is named at once, but not what the output doesn't depend on.
@@ -386,7 +409,8 @@ func TestImportNamesAllThatIsUnsupported(t *testing.T) {
 	file := net(node("NonZero", "a", x), node("Relu", "b", []string{"a"}), node("Hardmax", "c", x), node("Mod", "d", x),
 		node("Add", "y", []string{"b", "c"}))
 	_, err := decode(t, file)
-	require.ErrorContains(t, err, `2 nodes are not supported: node "the NonZero" (NonZero): operator "NonZero" is not supported; node "the Hardmax" (Hardmax): operator "Hardmax"`)
+	require.ErrorContains(t, err,
+		`2 nodes are not supported: node "the NonZero" (NonZero): operator "NonZero" is not supported; node "the Hardmax" (Hardmax): operator "Hardmax"`)
 	assert.NotContains(t, err.Error(), "Mod")
 	file.Graph.Nodes[4].Inputs = []string{"x", "x"}
 	_, err = decode(t, file)

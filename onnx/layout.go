@@ -7,12 +7,12 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// A layout says how a value of the file is in memory. Exporters transpose, split and merge axes
-// freely; layers here give (C, H, W) or (features). So a value is a layer's output and the way its
-// axes come out of it, and nothing is moved until an operator needs the numbers in another order.
+// A layout is how a value of the file is stored in memory. Exporters transpose, split and merge
+// axes freely; layers return (C, H, W) or (features). So a value is a layer's output with a mapping
+// of axes, and nothing is moved until an operator needs another order.
 //
-// The output is seen as an array of small axes, the atoms, which refine its own axes. Each axis of the
-// file's value is some of these atoms, in an order.
+// The output is seen as an array of small axes, the atoms, which refine its own axes. Each axis of
+// the file's value is a sequence of atoms.
 type layout struct {
 	shape tensor.Shape // of the layer's output, for one sample
 	atoms []int        // sizes above 1, row-major
@@ -20,7 +20,7 @@ type layout struct {
 	whole bool         // the file's batch is a part of the one image: the first axis is as any other
 }
 
-// newLayout is the layout of a layer's output as it is.
+// newLayout returns the layout of a layer's unchanged output.
 func newLayout(shape tensor.Shape, whole bool) layout {
 	l := layout{shape: shape.Clone(), axes: [][]int{nil}, whole: whole}
 	for _, n := range shape {
@@ -36,10 +36,10 @@ func newLayout(shape tensor.Shape, whole bool) layout {
 
 func (l layout) rank() int { return len(l.axes) }
 
-// isBatch says that an axis is that of the images, which no operator may mix.
+// isBatch reports whether an axis is that of the images, which no operator may mix.
 func (l layout) isBatch(axis int) bool { return axis == 0 && !l.whole }
 
-// size is that of an axis, for the first without the batch.
+// size returns the size of an axis; for the first one without the batch.
 func (l layout) size(axis int) int { return l.product(l.axes[axis]) }
 
 func (l layout) product(atoms []int) int {
@@ -50,7 +50,7 @@ func (l layout) product(atoms []int) int {
 	return n
 }
 
-// dims are the sizes of all axes.
+// dims returns the sizes of all axes.
 func (l layout) dims() []number {
 	dims := make([]number, l.rank())
 	for axis := range dims {
@@ -63,19 +63,19 @@ func (l layout) dims() []number {
 	return dims
 }
 
-// sequence is the atoms in the order of the value's axes.
+// sequence returns the atoms in the order of the value's axes.
 func (l layout) sequence() []int { return slices.Concat(l.axes...) }
 
-// inOrder says that the value's numbers are in memory as they are in the file.
+// inOrder reports whether the value's elements are in memory in the file's order.
 func (l layout) inOrder() bool { return slices.IsSorted(l.sequence()) }
 
-// isPlain says that the value is the layer's output, axis by axis.
+// isPlain reports whether the value is the layer's output, axis by axis.
 func (l layout) isPlain() bool {
 	plain := newLayout(l.shape, l.whole)
 	return l.inOrder() && slices.EqualFunc(l.dims(), plain.dims(), func(a, b number) bool { return a == b })
 }
 
-// own is the atoms that make up an axis of the layer's output.
+// own returns the atoms of an axis of the layer's output.
 func (l layout) own(axis int) (atoms []int) {
 	before, behind := 1, 1
 	for i, n := range l.shape {
@@ -96,7 +96,7 @@ func (l layout) own(axis int) (atoms []int) {
 	return atoms
 }
 
-// ownAxis is the axis of the layer's output that an axis of the value is, or -1.
+// ownAxis returns the axis of the layer's output that equals an axis of the value, or -1.
 func (l layout) ownAxis(axis int) int {
 	for own := range l.shape {
 		if slices.Equal(l.own(own), l.axes[axis]) && (len(l.axes[axis]) > 0 || l.shape[own] == 1) {
@@ -106,19 +106,19 @@ func (l layout) ownAxis(axis int) int {
 	return -1
 }
 
-// same says that two values of one layer's shape have their axes in the same way.
+// same reports whether two values of one layer's shape have the same axes.
 func (l layout) same(other layout) bool {
-	return l.shape.Eq(other.shape) && slices.Equal(l.atoms, other.atoms) && slices.EqualFunc(l.axes, other.axes, slices.Equal[[]int])
+	return l.shape.Eq(other.shape) && slices.Equal(l.atoms, other.atoms) &&
+		slices.EqualFunc(l.axes, other.axes, slices.Equal[[]int])
 }
 
-// withAxes is the layout with other axes of the same atoms.
+// withAxes returns the layout with other axes of the same atoms.
 func (l layout) withAxes(axes [][]int) layout {
 	l.axes = axes
 	return l
 }
 
-// reshaped is the layout with the axes of the given sizes, or false if that isn't possible without
-// moving numbers.
+// reshaped returns the layout with axes of the given sizes, or false if that needs moving elements.
 func (l layout) reshaped(dims []number) (layout, bool) {
 	l.atoms = slices.Clone(l.atoms)
 	rest := l.sequence()
@@ -146,7 +146,7 @@ func (l layout) reshaped(dims []number) (layout, bool) {
 	return l.withAxes(axes), len(rest) == 0
 }
 
-// split makes two atoms of one; those behind it get new numbers in all lists.
+// split divides an atom into two; those after it get new numbers in all lists.
 func (l *layout) split(atom, first int, lists ...any) {
 	l.atoms = slices.Insert(l.atoms, atom+1, l.atoms[atom]/first)
 	l.atoms[atom] = first
@@ -169,8 +169,8 @@ func (l *layout) split(atom, first int, lists ...any) {
 	}
 }
 
-// replaced is the layout of the result of an operator that changes the size of one axis, which must
-// be an axis of the layer's output.
+// replaced returns the layout after an operator changes the size of one axis, which must be an axis
+// of the layer's output.
 func (l layout) replaced(axis, own, size int) layout {
 	gone := l.own(own)
 	out := layout{shape: l.shape.Clone(), axes: make([][]int, l.rank()), whole: l.whole}
@@ -219,8 +219,8 @@ func dimsText(dims []number) string {
 	return text + ")"
 }
 
-// A number is an integer of the file: a fixed one, a multiple of the batch, which isn't known, and a
-// multiple of an image's index in the batch. Numbers of the last sort are one for each image: a
+// A number is an integer of the file: a fixed one, a multiple of the batch, which isn't known, and
+// a multiple of an image's index in the batch. Numbers of the last sort are one for each image: a
 // constant has them as one, along its first axis.
 type number struct{ fixed, batch, image int64 }
 
@@ -266,5 +266,6 @@ func (n number) isFixed() bool { return n.batch == 0 && n.image == 0 }
 // inRange bounds numbers, so that no product overflows.
 func inRange(n number) bool {
 	const most = 1 << 31
-	return n.fixed >= -most && n.fixed <= most && n.batch >= -most && n.batch <= most && n.image >= -most && n.image <= most
+	return n.fixed >= -most && n.fixed <= most && n.batch >= -most && n.batch <= most && n.image >= -most &&
+		n.image <= most
 }

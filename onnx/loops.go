@@ -7,10 +7,9 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// This file puts the nodes of branches and loops in the place of an If and a Loop that constants
-// decide.
+// An If and a Loop that are controlled by constants are replaced by the nodes of their graphs.
 
-// branch is the taken branch of an If.
+// branch inlines the taken branch of an If.
 func (im *importer) branch(c *call) error {
 	condition, err := c.constant(0)
 	if err != nil {
@@ -40,7 +39,7 @@ func (im *importer) branch(c *call) error {
 	return nil
 }
 
-// truth is a constant that says yes or no.
+// truth returns a constant boolean.
 func (im *importer) truth(c *constant) (bool, error) {
 	list, err := im.fixedInts(c)
 	if err != nil {
@@ -75,20 +74,20 @@ func (im *importer) body(g *schema.Graph) error {
 	return nil
 }
 
-// inside counts nodes of branches and loops, and items of sequences.
+// inside counts nodes of branches and loops, and elements of sequences.
 func (im *importer) inside(n int) error {
 	if im.inner += n; im.inner > maxInner {
-		return fmt.Errorf("branches, loops and sequences have more than %d nodes in all", maxInner)
+		return fmt.Errorf("got more than %d nodes in branches, loops and sequences", maxInner)
 	}
 	return nil
 }
 
-// operand is what a name means.
+// operand returns what a name refers to.
 func (im *importer) operand(name string) operand {
 	return operand{im.constants[name], im.values[name], im.sequences[name]}
 }
 
-// give makes a name mean what another one does.
+// give makes a name refer to what another one refers to.
 func (im *importer) give(name string, o operand, inner string) error {
 	switch {
 	case name == "":
@@ -106,8 +105,8 @@ func (im *importer) give(name string, o operand, inner string) error {
 	return nil
 }
 
-// loop takes a Loop's body as often as it says. Values are carried from one to the next; lists of what
-// each makes are supported as far as they are constants.
+// loop inlines a Loop's body as often as it runs. Values are carried from iteration to iteration;
+// lists of results are supported if they are constant.
 func (im *importer) loop(c *call) error {
 	times, err := c.trips()
 	if err != nil {
@@ -116,8 +115,9 @@ func (im *importer) loop(c *call) error {
 	attribute, _ := c.attributes.take("body", schema.Subgraph)
 	g := attribute.Graph
 	carried := len(c.inputs) - 2
-	if g == nil || carried < 0 || len(g.Inputs) != 2+carried || len(g.Outputs) < 1+carried || len(c.node.Outputs) > len(g.Outputs)-1 {
-		return fmt.Errorf("its body doesn't take and give %d values", carried)
+	if g == nil || carried < 0 || len(g.Inputs) != 2+carried || len(g.Outputs) < 1+carried ||
+		len(c.node.Outputs) > len(g.Outputs)-1 {
+		return fmt.Errorf("its body doesn't have %d inputs and outputs", carried)
 	}
 	for _, v := range im.values { // the body may read it again and again
 		v.single = false
@@ -155,7 +155,7 @@ func (im *importer) loop(c *call) error {
 	return nil
 }
 
-// trips is how often a loop runs at most; -1 is as long as its condition holds.
+// trips returns how often a loop runs at most, or -1 for as long as its condition holds.
 func (c *call) trips() (int, error) {
 	times := -1
 	if limit, err := c.optional(0); err != nil {
@@ -166,7 +166,7 @@ func (c *call) trips() (int, error) {
 			return 0, err
 		}
 		if len(list) != 1 || list[0] < 0 || list[0] > maxInner {
-			return 0, fmt.Errorf("runs %v times: want one number from 0 to %d", list, maxInner)
+			return 0, fmt.Errorf("got %v iterations: want one number from 0 to %d", list, maxInner)
 		}
 		times = int(list[0])
 	}
@@ -180,8 +180,8 @@ func (c *call) trips() (int, error) {
 	return 0, nil
 }
 
-// iteration takes a loop's body once, under names of its own, and returns what it makes and whether
-// there is another one.
+// iteration inlines a loop's body once, with its own names. It returns the body's outputs, and
+// whether another iteration follows.
 func (im *importer) iteration(c *call, g *schema.Graph, i int, state []operand) (out []operand, again bool, err error) {
 	names := 0
 	for _, n := range g.Nodes {
@@ -210,7 +210,8 @@ func (im *importer) iteration(c *call, g *schema.Graph, i int, state []operand) 
 	}
 	one := []number{{fixed: int64(i)}}
 	im.constants[own(g.Inputs[0].Name)] = &constant{name: g.Inputs[0].Name, kind: schema.Int64, values: one}
-	im.constants[own(g.Inputs[1].Name)] = &constant{name: g.Inputs[1].Name, kind: schema.Bool, values: []number{{fixed: 1}}}
+	im.constants[own(g.Inputs[1].Name)] = &constant{name: g.Inputs[1].Name, kind: schema.Bool,
+		values: []number{{fixed: 1}}}
 	for k, o := range state {
 		if err := im.give(own(g.Inputs[2+k].Name), o, ""); err != nil {
 			return nil, false, err

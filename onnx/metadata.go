@@ -17,9 +17,9 @@ import (
 // specKey is where a file's metadata_props hold the spec of a model that this package wrote.
 const specKey = "convgraph.spec"
 
-// described is the model that the metadata of a file of this package describes, with the file's
-// parameters; nil if there is none, or if the graph isn't the one that the spec is written as: another
-// program has changed it, and the graph is what counts.
+// described returns the model that the metadata of a file of this package describes, with the
+// file's parameters. It returns nil if there is none, or if the graph isn't the one that the spec
+// is exported as: another program has changed it, and the graph is valid.
 func described(file *schema.Model, options []graph.Option) (*graph.Model, error) {
 	text := metadata(file, specKey)
 	if text == "" {
@@ -41,7 +41,8 @@ func described(file *schema.Model, options []graph.Option) (*graph.Model, error)
 	var arrays []formats.Array
 	for _, p := range shapes {
 		t := stored[p.Name]
-		if t == nil || t.External || !slices.EqualFunc(t.Dims, p.Shape, func(a int64, b int) bool { return a == int64(b) }) {
+		if t == nil || t.External ||
+			!slices.EqualFunc(t.Dims, p.Shape, func(a int64, b int) bool { return a == int64(b) }) {
 			return nil, nil
 		}
 		value, err := t.Dense()
@@ -64,7 +65,8 @@ func described(file *schema.Model, options []graph.Option) (*graph.Model, error)
 	return m, nil
 }
 
-// isWrittenAs says that a file's graph is the exported one, parameters and element types aside.
+// isWrittenAs reports whether a file's graph is the exported one, except for parameters and element
+// types.
 func isWrittenAs(file *schema.Model, e *exporter) bool {
 	a, b := &file.Graph, &e.graph
 	if len(a.Nodes) != len(b.Nodes) || len(a.Outputs) != len(b.Outputs) || len(a.Initializers) != len(b.Initializers) {
@@ -72,7 +74,8 @@ func isWrittenAs(file *schema.Model, e *exporter) bool {
 	}
 	for i := range a.Nodes {
 		m, n := a.Nodes[i], b.Nodes[i]
-		if m.Op != n.Op || m.Domain != n.Domain || !slices.Equal(m.Inputs, n.Inputs) || !slices.Equal(m.Outputs, n.Outputs) || !sameAttributes(m, n) {
+		if m.Op != n.Op || m.Domain != n.Domain || !slices.Equal(m.Inputs, n.Inputs) ||
+			!slices.Equal(m.Outputs, n.Outputs) || !sameAttributes(m, n) {
 			return false
 		}
 	}
@@ -116,8 +119,8 @@ func metadata(file *schema.Model, key string) string {
 	return ""
 }
 
-// takeMetadata takes the class names from a file's metadata: ours, or those that other programs write
-// as a JSON list or an object by index ("classes", "labels", "names").
+// takeMetadata takes the class names from a file's metadata: ours, or those that other programs
+// write as a JSON list or an object by index ("classes", "labels", "names").
 func (im *importer) takeMetadata(file *schema.Model, spec *graph.Spec) error {
 	if text := metadata(file, specKey); text != "" {
 		if own, err := graph.ParseSpec([]byte(text)); err == nil {

@@ -140,7 +140,8 @@ func instanceNormalization(c *call) ([]value, error) {
 	}
 	each := v.shape[0] / groups
 	spread := func(d *tensor.Dense) *tensor.Dense {
-		return dense(pick(d.Data(), d.Shape().TotalSize()*each, func(i int) int { return i / each }), []int{d.Shape().TotalSize() * each})
+		return dense(pick(d.Data(), d.Shape().TotalSize()*each, func(i int) int { return i / each }),
+			[]int{d.Shape().TotalSize() * each})
 	}
 	if each == 1 {
 		spread = nil
@@ -165,7 +166,8 @@ func (c *call) instances(v value) (value, error) {
 	return out[0], nil
 }
 
-func (im *importer) grouped(c *call, v value, groups int, eps float64, spread func(d *tensor.Dense) *tensor.Dense) ([]value, error) {
+func (im *importer) grouped(c *call, v value, groups int, eps float64,
+	spread func(d *tensor.Dense) *tensor.Dense) ([]value, error) {
 	params, err := c.scaleAndShift(v.shape[0], spread)
 	if err != nil {
 		return nil, err
@@ -226,12 +228,14 @@ func layerNormalization(c *call) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := c.im.layerNorm(v, axis, eps, func(n int) ([]param, error) { return c.scaleAndShift(n, nil) }, inputName(c, 1))
+	out, err := c.im.layerNorm(v, axis, eps, func(n int) ([]param, error) { return c.scaleAndShift(n, nil) },
+		inputName(c, 1))
 	return one(out, err)
 }
 
 // layerNorm normalizes over the axes from one on.
-func (im *importer) layerNorm(v value, axis int, eps float64, params func(n int) ([]param, error), weight string) (value, error) {
+func (im *importer) layerNorm(v value, axis int, eps float64, params func(n int) ([]param, error),
+	weight string) (value, error) {
 	if v.isBatch(axis) {
 		return value{}, fmt.Errorf("over the batch is not supported")
 	}
@@ -250,11 +254,12 @@ func (im *importer) layerNorm(v value, axis int, eps float64, params func(n int)
 	return out, err
 }
 
-// lrn: ONNX divides alpha by the size. Of an even size it takes the longer half behind the channel,
-// where ours is before it: the channels are turned round.
+// lrn: ONNX divides alpha by the size. For an even size ONNX's window extends further after the
+// channel, ours further before it, so the channels are reversed.
 func lrn(c *call) ([]value, error) {
 	size := c.size("size", c.int("size", 0))
-	layer := graph.LRN{Size: size, K: c.float("bias", 1), Alpha: c.float("alpha", 1e-4) / float64(max(size, 1)), Beta: c.float("beta", 0.75)}
+	layer := graph.LRN{Size: size, K: c.float("bias", 1), Alpha: c.float("alpha", 1e-4) / float64(max(size, 1)),
+		Beta: c.float("beta", 0.75)}
 	v, err := c.x(0)
 	if err != nil {
 		return nil, err
@@ -303,7 +308,7 @@ func softmax(layer func(axis int) graph.Layer) func(c *call) ([]value, error) {
 	}
 }
 
-// along puts a softmax on the numbers of some axes.
+// along applies a softmax to the elements of some axes.
 func (im *importer) along(v value, axes []int, layer func(axis int) graph.Layer) (value, error) {
 	if len(axes) == 1 && len(v.shape) == 3 && v.product(v.axes[axes[0]]) != v.shape.TotalSize() {
 		if own := v.ownAxis(axes[0]); own >= 0 {

@@ -1,11 +1,10 @@
-// Package onnx carries models to and from .onnx files, the form in which networks travel between
+// Package onnx reads and writes models as .onnx files, the exchange format of neural network
 // frameworks (https://onnx.ai).
 //
-// A file is a graph of operators, and so is a network here: each operator becomes a layer, or a
-// constant, or only the way in which the next layer reads its input. What exporters spell out in many
-// nodes, such as an activation, comes back as the one layer that it was. An operator, an attribute or
-// a use of one that has no counterpart here is refused, by name and with its node, and never taken for
-// something near it.
+// A file is a graph of operators. An operator becomes a layer, a constant, or only a change of the
+// layout in which the next layer reads its input. Activations and normalizations that exporters
+// write as many nodes become one layer again. An operator, an attribute or a use of one without a
+// counterpart here is refused with its name and node, and never approximated.
 package onnx
 
 import (
@@ -32,13 +31,13 @@ func Write(path string, m *graph.Model) error {
 	})
 }
 
-// Marshal returns a model as the bytes of a .onnx file: one input "input" (N, C, H, W), N left open;
-// the outputs "logits" and "probabilities" of a model whose last layer makes probabilities, "output"
-// of any other. Parameters keep their names, their shapes and the model's element type. Layers that
-// ONNX has no operator for are written with several that compute the same. The operator set is 17, or
-// a later one where a layer needs it. The metadata hold the model's spec, so that [Decode] returns the
-// same model, and for other programs its class names and its preprocessing as JSON, "class_names" and
-// "preprocess". The same model gives the same bytes.
+// Marshal returns a model as the bytes of a .onnx file. It has one input, "input" (N, C, H, W) with
+// open N, and the outputs "logits" and "probabilities" if the model's last layer computes
+// probabilities, or else "output". Parameters keep their names, their shapes and the model's
+// element type. Layers without an ONNX operator are written as several operators that compute the
+// same. The operator set is 17, or a later one if a layer needs it. The metadata contain the
+// model's spec, so that [Decode] returns the same model, and for other programs its class names and
+// its preprocessing as JSON, "class_names" and "preprocess". The same model gives the same bytes.
 func Marshal(m *graph.Model) ([]byte, error) {
 	model, err := export(m)
 	if err != nil {
@@ -47,22 +46,21 @@ func Marshal(m *graph.Model) ([]byte, error) {
 	return schema.Encode(model)
 }
 
-// A Reader reads .onnx files. The zero Reader does for files that say everything themselves.
+// A Reader reads .onnx files. The zero Reader is enough for files with fixed sizes and one output.
 type Reader struct {
-	// Input is the shape of an image, (C, H, W) or (features), for a file that leaves sizes open.
+	// Input is the shape of an image, (C, H, W) or (features), for a file with open sizes.
 	Input tensor.Shape
-	// Output is the name of the value that the network ends with, for a file of several outputs. It
-	// may be any value of the graph.
+	// Output is the name of the network's output, for a file with several. It may be any value of
+	// the graph.
 	Output string
-	// ChannelsFirst makes of a file whose input is (N, H, W, C), as TensorFlow's are, a network of images
-	// (C, H, W), which pictures can be given to.
+	// ChannelsFirst converts a network with the input (N, H, W, C), like TensorFlow's, to one that
+	// reads (N, C, H, W), so that it can read pictures.
 	ChannelsFirst bool
 
 	folder string // of the model's file
 }
 
-// ReadFile reads a file. See [Reader.Decode]. Numbers that the model keeps in another file are read
-// from the same folder.
+// ReadFile reads a file. See [Reader.Decode]. External data are read from files in the same folder.
 func (r Reader) ReadFile(path string, options ...graph.Option) (*graph.Model, error) {
 	data, err := file.Read(path)
 	if err != nil {
@@ -76,10 +74,11 @@ func (r Reader) ReadFile(path string, options ...graph.Option) (*graph.Model, er
 	return m, nil
 }
 
-// Decode makes a model, which predicts and trains as any other, of the bytes of a .onnx file. The
-// batch may be open or of any fixed size. A parameter that several nodes share becomes each layer's
-// own. A model that ends in logits (N, classes) has the loss of classes, so that it can be trained and
-// gives probabilities. A file that [Marshal] wrote gives back the model that it was, to the bit.
+// Decode returns the model in the bytes of a .onnx file. It predicts and trains like any other
+// model. The batch may be open or of any fixed size. A parameter shared by several nodes is copied
+// for each layer. A model that ends in logits (N, classes) has the cross-entropy as its loss, so
+// that it can be trained and has probabilities. A file that [Marshal] wrote returns the identical
+// model.
 func (r Reader) Decode(data []byte, options ...graph.Option) (*graph.Model, error) {
 	decoded, err := schema.Decode(data)
 	if err != nil {

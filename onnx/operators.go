@@ -7,7 +7,7 @@ import (
 	"convgraph/graph"
 )
 
-// operators are the operators that depend on the images, and what makes layers of them.
+// operators are the operators on images, with the functions that import them.
 var operators = map[string]func(c *call) ([]value, error){
 	"Abs":                   absolute,
 	"Add":                   arithmetic(sum),

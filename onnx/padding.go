@@ -17,8 +17,8 @@ func (w window) pad() (both, begin, end graph.Pair) {
 	return both, begin, end
 }
 
-// unpadded looks for a Pad layer that a window's own padding can do the work of: the value that it
-// reads, and the window with more padding.
+// unpadded looks for a Pad layer that can be merged into a window's padding. It returns the value
+// that the Pad reads, and the window with more padding.
 func (im *importer) unpadded(v value, w window, fits func(value float64) bool) (value, window) {
 	s := im.openStep(v)
 	if s == nil || w.ceil || !v.isPlain() {
@@ -76,8 +76,8 @@ func pad(c *call) ([]value, error) {
 	return one(c.im.bordered(v, begin, end, max(min(fill, math.MaxFloat32), -math.MaxFloat32)))
 }
 
-// bordered puts constant padding around a value: around the plane with one layer, behind and before an
-// axis outside of it with another one.
+// bordered puts constant padding around a value: around the plane with one layer, behind and before
+// an axis outside of it with another one.
 func (im *importer) bordered(v value, begin, end []int, fill float64) (value, error) {
 	padded := func(axis int) bool { return begin[axis] != 0 || end[axis] != 0 }
 	axes := slices.DeleteFunc(span(0, v.rank()), func(axis int) bool { return !padded(axis) })
@@ -198,7 +198,7 @@ func (c *call) pads(rank int) (begin, end []int, fill float64, err error) {
 	return begin, end, fill, nil
 }
 
-// borderIndices are the indices of an axis with its border continued.
+// borderIndices returns the indices of an axis with its border continued.
 func borderIndices(mode string, n, begin, end int) ([]int, error) {
 	var out []int
 	if n+begin+end < 1 || n+begin+end > maxSize {

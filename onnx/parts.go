@@ -33,7 +33,8 @@ func concat(c *call) ([]value, error) {
 			return nil, err
 		}
 		if !joins(parts[i], parts[0], axis) {
-			return nil, fmt.Errorf("of %s and %s along axis %d: want the other sizes alike", first.text(), parts[i].text(), axis)
+			return nil, fmt.Errorf("of %s and %s along axis %d: want the other sizes alike",
+				first.text(), parts[i].text(), axis)
 		}
 	}
 	return one(c.im.joined(parts, axis))
@@ -64,7 +65,7 @@ func (c *call) parts() ([]value, error) {
 	return parts, nil
 }
 
-// joins says that two values have the axis as their channels and are alike otherwise.
+// joins reports whether two values have the axis as their channels and are alike otherwise.
 func joins(v, w value, axis int) bool {
 	if v.ownAxis(axis) != 0 || w.ownAxis(axis) != 0 || !v.shape[1:].Eq(w.shape[1:]) {
 		return false
@@ -172,7 +173,8 @@ func expand(c *call) ([]value, error) {
 		if dims[i] = int(n.fixed); axis == 0 && v.isBatch(0) && n == v.dims()[0] {
 			dims[i] = 1 // the batch as it is
 		}
-		if n.batch != 0 && dims[i] != 1 || n.image != 0 || n.fixed < 0 || n.fixed > maxSize || axis == 0 && v.isBatch(0) && dims[i] != 1 {
+		if n.batch != 0 && dims[i] != 1 || n.image != 0 || n.fixed < 0 || n.fixed > maxSize || axis == 0 &&
+			v.isBatch(0) && dims[i] != 1 {
 			return nil, fmt.Errorf("of %s to %s is not supported", v.text(), dimsText(target))
 		}
 	}
@@ -247,8 +249,8 @@ func gather(c *call) ([]value, error) {
 	return one(c.im.reshaped(v, slices.Concat(dims[:axis], target, dims[axis+1:])))
 }
 
-// gatherByImage takes numbers from a batch that lies flat, (N·k, …), where each image takes its own:
-// n·k + i for the image n. PyTorch's exporter writes some views so.
+// gatherByImage takes numbers from a batch that lies flat, (N·k, …), where each image takes its
+// own: n·k + i for the image n. PyTorch's exporter writes some views so.
 func (im *importer) gatherByImage(v value, list *constant) (value, error) {
 	numbers, err := im.ints(list)
 	if err != nil {

@@ -53,7 +53,8 @@ func gemm(c *call) ([]value, error) {
 		return nil, err
 	}
 	multiply(weight, alpha)
-	if c.has(2) && (c.inputs[2].value != nil || len(c.inputs[2].constant.dims) == 2 && c.inputs[2].constant.dims[0] > 1) {
+	if c.has(2) && (c.inputs[2].value != nil || len(c.inputs[2].constant.dims) == 2 &&
+		c.inputs[2].constant.dims[0] > 1) {
 		return one(c.plusTerm(v, weight, beta))
 	}
 	bias, err := c.bias(2, weight.Shape()[0])
@@ -76,7 +77,8 @@ func (c *call) plusTerm(v value, weight *tensor.Dense, beta float64) (value, err
 			return value{}, err
 		}
 		multiply(term, beta)
-		scaled := &constant{name: c.node.Inputs[2], dims: c.inputs[2].constant.dims, kind: c.inputs[2].constant.kind, values: slice(term)}
+		scaled := &constant{name: c.node.Inputs[2], dims: c.inputs[2].constant.dims, kind: c.inputs[2].constant.kind,
+			values: slice(term)}
 		return c.im.withConstant(sum, out, scaled, false, -1)
 	}
 	term, err := c.lazy(2)
@@ -101,7 +103,8 @@ func matMul(c *call) ([]value, error) {
 	}
 	if c.has(1) && c.inputs[1].constant != nil {
 		weight := c.inputs[1].constant
-		if first := slices.IndexFunc(weight.dims, func(n int) bool { return n != 1 }); first >= 0 && first < len(weight.dims)-2 {
+		if first := slices.IndexFunc(weight.dims, func(n int) bool { return n != 1 }); first >= 0 &&
+			first < len(weight.dims)-2 {
 			return one(c.im.manyProducts(v, weight, c.node.Inputs[1]))
 		}
 	}
@@ -144,8 +147,9 @@ func (l layout) swapped() layout {
 	return l.withAxes(axes)
 }
 
-// manyProducts multiplies the last axis of a value by a matrix for each index of an axis: a convolution of
-// one pixel, with a group for each matrix. Where the value's axis is 1, each matrix has all of it.
+// manyProducts multiplies the last axis of a value by a matrix for each index of an axis: a
+// convolution of one pixel, with a group for each matrix. Where the value's axis is 1, each matrix
+// has all of it.
 func (im *importer) manyProducts(v value, weight *constant, name string) (value, error) {
 	dims := weight.dims
 	for dims[0] == 1 {
@@ -193,9 +197,11 @@ func (im *importer) manyProducts(v value, weight *constant, name string) (value,
 	return out, nil
 }
 
-// multiplied is the layout of a product: the atoms of the channels become those of an axis and the last.
+// multiplied is the layout of a product: the atoms of the channels become those of an axis and the
+// last.
 func (l layout) multiplied(axis, many, units int) layout {
-	out := layout{shape: tensor.Shape{many * units, l.shape[1], l.shape[2]}, axes: make([][]int, l.rank()), whole: l.whole}
+	out := layout{shape: tensor.Shape{many * units, l.shape[1], l.shape[2]}, axes: make([][]int, l.rank()),
+		whole: l.whole}
 	if many > 1 {
 		out.axes[axis] = []int{0}
 		out.atoms = append(out.atoms, many)
@@ -245,8 +251,8 @@ func (c *call) matrix(unitsFirst bool) (*tensor.Dense, error) {
 	return c.im.parameter(&matrix, matrix.dims...)
 }
 
-// product multiplies the last axis of a value by a matrix (units, features): an affine layer where it
-// is all there is, else a convolution of one pixel.
+// product multiplies the last axis of a value by a matrix (units, features): an affine layer where
+// it is all there is, else a convolution of one pixel.
 func (im *importer) product(v value, weight, bias *tensor.Dense, name string) (value, error) {
 	units, features := weight.Shape()[0], weight.Shape()[1]
 	last := v.rank() - 1
@@ -288,7 +294,8 @@ func (im *importer) product(v value, weight, bias *tensor.Dense, name string) (v
 	if err := weight.Reshape(units, features, 1, 1); err != nil {
 		return value{}, err
 	}
-	out, err := open(im.add(graph.Conv2D{Filters: units, Kernel: graph.Square(1), NoBias: bias == nil}, []value{v}, name, params...))
+	out, err := open(im.add(graph.Conv2D{Filters: units, Kernel: graph.Square(1), NoBias: bias == nil}, []value{v},
+		name, params...))
 	if err != nil {
 		return value{}, err
 	}

@@ -103,7 +103,8 @@ func (c *call) resizedTo(layer *graph.Resize, in tensor.Shape) error {
 			}
 		}
 	default:
-		return fmt.Errorf("%d factors and %d sizes for %d axes: want one or the other", len(factors), len(sizes), len(axes))
+		return fmt.Errorf("%d factors and %d sizes for %d axes: want one or the other",
+			len(factors), len(sizes), len(axes))
 	}
 	if scales[0] != 1 || scales[1] != 1 {
 		return fmt.Errorf("by %v is not supported: want only height and width", scales)

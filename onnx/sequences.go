@@ -7,11 +7,11 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// A sequence is a list of tensors: PyTorch's exporter writes lists so. It is known while a file is
-// read; nothing is left of it in the network.
+// A sequence is a list of tensors, as written by PyTorch's exporter. It exists only while a file is
+// read; the network has none.
 type sequence struct{ items []operand }
 
-// sequenceOperators are those that take or make a sequence.
+// sequenceOperators are those that read or make a sequence.
 var sequenceOperators map[string]func(c *call) (operand, error)
 
 func init() {
@@ -37,8 +37,8 @@ func (c *call) items() ([]operand, error) {
 	return c.inputs[0].sequence.items, nil
 }
 
-// place reads an index of a sequence, which may count from the end, of n.
-func (c *call) place(input, n int, fallback int64) (int, error) {
+// position resolves an index into a sequence of n that may count from the end.
+func (c *call) position(input, n int, fallback int64) (int, error) {
 	at, err := c.optional(input)
 	if err != nil {
 		return 0, err
@@ -66,7 +66,7 @@ func sequenceAt(c *call) (operand, error) {
 	if err != nil {
 		return operand{}, err
 	}
-	at, err := c.place(1, len(items), 0)
+	at, err := c.position(1, len(items), 0)
 	if err != nil {
 		return operand{}, err
 	}
@@ -84,7 +84,7 @@ func sequenceInsert(c *call) (operand, error) {
 	if err := c.im.inside(len(items)); err != nil {
 		return operand{}, err
 	}
-	at, err := c.place(2, len(items)+1, int64(len(items)))
+	at, err := c.position(2, len(items)+1, int64(len(items)))
 	if err != nil {
 		return operand{}, err
 	}
@@ -96,7 +96,7 @@ func sequenceErase(c *call) (operand, error) {
 	if err != nil {
 		return operand{}, err
 	}
-	at, err := c.place(1, len(items), -1)
+	at, err := c.position(1, len(items), -1)
 	if err != nil {
 		return operand{}, err
 	}
@@ -111,7 +111,8 @@ func sequenceLength(c *call) (operand, error) {
 	if err != nil {
 		return operand{}, err
 	}
-	return operand{constant: &constant{name: c.output(0), kind: schema.Int64, values: []number{{fixed: int64(len(items))}}}}, nil
+	return operand{constant: &constant{name: c.output(0), kind: schema.Int64,
+		values: []number{{fixed: int64(len(items))}}}}, nil
 }
 
 func concatFromSequence(c *call) (operand, error) {
@@ -129,7 +130,7 @@ func concatFromSequence(c *call) (operand, error) {
 // stacked is one tensor of several: a Concat, along a new axis if there is one to be.
 func (im *importer) stacked(items []operand, axis int64, isNew bool) (operand, error) {
 	if len(items) == 0 {
-		return operand{}, fmt.Errorf("puts together a sequence without items")
+		return operand{}, fmt.Errorf("concatenates an empty sequence")
 	}
 	if isNew {
 		var err error
@@ -137,7 +138,8 @@ func (im *importer) stacked(items []operand, axis int64, isNew bool) (operand, e
 			return operand{}, err
 		}
 	}
-	n := &schema.Node{Op: "Concat", Inputs: make([]string, len(items)), Attributes: []schema.Attribute{{Name: "axis", Type: schema.Int, Int: axis}}}
+	n := &schema.Node{Op: "Concat", Inputs: make([]string, len(items)),
+		Attributes: []schema.Attribute{{Name: "axis", Type: schema.Int, Int: axis}}}
 	c := &call{im: im, node: n, attributes: newAttributes(n), inputs: items}
 	if slices.ContainsFunc(items, func(o operand) bool { return o.sequence != nil }) {
 		return operand{}, fmt.Errorf("of sequences is not supported")
@@ -162,7 +164,8 @@ func (im *importer) unsqueezed(items []operand, axis int64) ([]operand, error) {
 	out := make([]operand, len(items))
 	for i, o := range items {
 		at := integers("axes", number{fixed: axis})
-		n := &schema.Node{Op: "Unsqueeze", Inputs: []string{"", ""}, Attributes: []schema.Attribute{{Name: "axes", Type: schema.Ints, Ints: []int64{axis}}}}
+		n := &schema.Node{Op: "Unsqueeze", Inputs: []string{"", ""},
+			Attributes: []schema.Attribute{{Name: "axes", Type: schema.Ints, Ints: []int64{axis}}}}
 		c := &call{im: im, node: n, attributes: newAttributes(n), inputs: []operand{o, {constant: at}}}
 		if o.constant != nil {
 			made, err := foldUnsqueeze(c)
@@ -247,7 +250,7 @@ func (c *call) part(v *value, list *constant, axis int, indices []int, drop bool
 	return operand{value: &made}, nil
 }
 
-// partSizes are the sizes of a sequence's parts of n; drop says that the axis goes.
+// partSizes returns the sizes of a sequence's parts of n; drop means that the axis is removed.
 func (c *call) partSizes(n int) (sizes []int, drop bool, err error) {
 	keep := c.int("keepdims", 1) != 0
 	given, err := c.optional(1)

@@ -8,9 +8,9 @@ import (
 	"convgraph/graph"
 )
 
-// convTranspose is a convolution of the image with zeros between its pixels, by the kernels turned
-// round (Dumoulin and Visin 2016, section 4). The zeros come as further channels, which are moved
-// between the pixels.
+// convTranspose is a convolution of the image, with zeros between its pixels, by the flipped
+// kernels (Dumoulin and Visin 2016, section 4). The zeros are added as channels and moved between
+// the pixels.
 func convTranspose(c *call) ([]value, error) {
 	v, err := c.x(0)
 	if err != nil {
@@ -25,7 +25,8 @@ func convTranspose(c *call) ([]value, error) {
 	}
 	groups := c.count("group", 1)
 	if len(kernels.dims) != 4 || kernels.dims[0] != v.shape[0] || c.attributes.err != nil || v.shape[0]%groups != 0 {
-		return nil, fmt.Errorf("weight has shape %v for %s: want a 2-D convolution's, of 4 axes", kernels.dims, v.text())
+		return nil, fmt.Errorf("weight has shape %v for %s: want a 2-D convolution's, of 4 axes",
+			kernels.dims, v.text())
 	}
 	kernel := graph.Pair{kernels.dims[2], kernels.dims[3]}
 	if given := c.pair("kernel_shape", kernel); given != kernel {
@@ -72,8 +73,8 @@ func convTranspose(c *call) ([]value, error) {
 	return one(c.im.add(layer, []value{v}, c.node.Inputs[1], param{"weight", weight}, param{"bias", bias}))
 }
 
-// transposedPads works out what is cut off of each side: a padding of the convolution that is turned
-// round. The end may be negative, for rows that are added.
+// transposedPads works out what is cut off of each side: a padding of the convolution that is
+// turned round. The end may be negative, for rows that are added.
 func (c *call) transposedPads(w *window, in tensor.Shape, extra, wanted []int64) error {
 	auto := w.auto
 	if extra != nil && len(extra) != 2 || wanted != nil && len(wanted) != 2 {
@@ -105,8 +106,8 @@ func (c *call) transposedPads(w *window, in tensor.Shape, extra, wanted []int64)
 	return c.attributes.err
 }
 
-// turned is the weight (channels, filters/groups, kh, kw) of a transposed convolution as that of a
-// convolution: (filters, channels/groups, kh, kw), each kernel turned round.
+// turned returns the weight (channels, filters/groups, kh, kw) of a transposed convolution as that
+// of a convolution, (filters, channels/groups, kh, kw), with flipped kernels.
 func (im *importer) turned(kernels *constant, groups int) (*tensor.Dense, error) {
 	weight, err := im.parameter(kernels, kernels.dims...)
 	if err != nil {

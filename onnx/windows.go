@@ -10,7 +10,7 @@ import (
 	"convgraph/graph"
 )
 
-// A window is what a convolution and a pooling have in common.
+// A window is the common part of a convolution and a pooling.
 type window struct {
 	kernel, stride, dilation graph.Pair
 	begin, end               graph.Pair // padding
@@ -21,7 +21,8 @@ type window struct {
 // window reads a window's attributes, for an input (C, H, W).
 func (c *call) window(kernel graph.Pair, in tensor.Shape) (window, error) {
 	one := graph.Square(1)
-	w := window{kernel: kernel, stride: c.pair("strides", one), dilation: c.pair("dilations", one), ceil: c.int("ceil_mode", 0) != 0}
+	w := window{kernel: kernel, stride: c.pair("strides", one), dilation: c.pair("dilations", one),
+		ceil: c.int("ceil_mode", 0) != 0}
 	if c.attributes.err != nil {
 		return w, c.attributes.err
 	}
@@ -52,14 +53,16 @@ func (c *call) window(kernel graph.Pair, in tensor.Shape) (window, error) {
 	return w, c.attributes.err
 }
 
-// samePad is the padding in all that gives ceil(size/stride) places.
+// samePad returns the total padding that gives ceil(size/stride) windows.
 func samePad(size, kernel, stride, dilation int) int {
 	places := (size + stride - 1) / stride
 	return max(0, (places-1)*stride+(kernel-1)*dilation+1-size)
 }
 
-// windowed adds a layer with a window, without the Pad before it where the layer takes its padding in.
-func (im *importer) windowed(v value, w window, fits func(value float64) bool, layer func(w window) graph.Layer, weight string, params ...param) (value, error) {
+// windowed adds a layer with a window, without the Pad before it where the layer takes its padding
+// in.
+func (im *importer) windowed(v value, w window, fits func(value float64) bool, layer func(w window) graph.Layer,
+	weight string, params ...param) (value, error) {
 	if before, wider := im.unpadded(v, w, fits); before.source != v.source {
 		if out, err := im.add(layer(wider), []value{before}, weight, params...); err == nil {
 			return out, nil
@@ -104,7 +107,8 @@ func conv(c *call) ([]value, error) {
 		return nil, err
 	}
 	layer := func(w window) graph.Layer {
-		l := graph.Conv2D{Filters: filters, Kernel: kernel, Stride: unlessOne(w.stride), Dilation: unlessOne(w.dilation), NoBias: bias == nil}
+		l := graph.Conv2D{Filters: filters, Kernel: kernel, Stride: unlessOne(w.stride),
+			Dilation: unlessOne(w.dilation), NoBias: bias == nil}
 		if l.Pad, l.PadBegin, l.PadEnd = w.pad(); groups > 1 {
 			l.Groups = groups
 		}
@@ -167,7 +171,8 @@ func averagePool(c *call) ([]value, error) {
 	}
 	padded := w.begin != graph.Pair{} || w.end != graph.Pair{}
 	layer := func(w window) graph.Layer {
-		l := graph.AvgPool{Kernel: w.kernel, Stride: w.stride, Dilation: unlessOne(w.dilation), Ceil: w.ceil, ExcludePad: !counted && padded}
+		l := graph.AvgPool{Kernel: w.kernel, Stride: w.stride, Dilation: unlessOne(w.dilation), Ceil: w.ceil,
+			ExcludePad: !counted && padded}
 		l.Pad, l.PadBegin, l.PadEnd = w.pad()
 		return l
 	}
@@ -181,7 +186,8 @@ func lpPool(c *call) ([]value, error) {
 		return nil, err
 	}
 	layer := func(w window) graph.Layer {
-		l := graph.LpPool{P: float64(p), Kernel: w.kernel, Stride: w.stride, Dilation: unlessOne(w.dilation), Ceil: w.ceil}
+		l := graph.LpPool{P: float64(p), Kernel: w.kernel, Stride: w.stride, Dilation: unlessOne(w.dilation),
+			Ceil: w.ceil}
 		l.Pad, l.PadBegin, l.PadEnd = w.pad()
 		return l
 	}

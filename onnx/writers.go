@@ -11,7 +11,7 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// writers are the layers, by kind, and the operators that compute them.
+// writers are the layers, by kind, with the functions that export them.
 var writers = map[string]func(e *exporter, n *graph.Node) error{
 	"conv2d":           writeConv,
 	"max_pool":         writeMaxPool,
@@ -108,7 +108,8 @@ func writeConv(e *exporter, n *graph.Node) error {
 	if l.Connections != nil {
 		params[0] = e.fullWeight(l, params[0], n.Inputs[0].Shape[0])
 	}
-	attributes := append(windowAttributes(l.Kernel, orOnes(l.Stride), l.Pad, l.PadBegin, l.PadEnd, l.Dilation), intAttribute("group", int64(max(l.Groups, 1))))
+	attributes := append(windowAttributes(l.Kernel, orOnes(l.Stride), l.Pad, l.PadBegin, l.PadEnd, l.Dilation),
+		intAttribute("group", int64(max(l.Groups, 1))))
 	e.opWith("Conv", append([]string{e.x()}, params...), attributes...)
 	return nil
 }
@@ -150,7 +151,8 @@ func writeAvgPool(e *exporter, n *graph.Node) error {
 	if l.ExcludePad {
 		counted = 0
 	}
-	attributes := append(windowAttributes(l.Kernel, orKernel(l.Stride, l.Kernel), l.Pad, l.PadBegin, l.PadEnd, l.Dilation), ceilAttribute(l.Ceil))
+	attributes := append(windowAttributes(l.Kernel, orKernel(l.Stride, l.Kernel), l.Pad, l.PadBegin, l.PadEnd,
+		l.Dilation), ceilAttribute(l.Ceil))
 	if orOnes(l.Dilation) == graph.Square(1) {
 		attributes = slices.DeleteFunc(attributes, func(a schema.Attribute) bool { return a.Name == "dilations" })
 	} else {
@@ -160,7 +162,7 @@ func writeAvgPool(e *exporter, n *graph.Node) error {
 	return nil
 }
 
-// writeLpPool refuses what ONNX's operator has no words for.
+// writeLpPool refuses what ONNX's operator can't express.
 func writeLpPool(e *exporter, n *graph.Node) error {
 	l := n.Layer.(graph.LpPool)
 	power := cmp.Or(l.P, 2)
@@ -172,12 +174,13 @@ func writeLpPool(e *exporter, n *graph.Node) error {
 		return fmt.Errorf("windows reach beyond the padding: runtimes differ in what they sum there")
 	}
 	e.need(18)
-	attributes := append(windowAttributes(l.Kernel, orKernel(l.Stride, l.Kernel), l.Pad, l.PadBegin, l.PadEnd, l.Dilation), ceilAttribute(l.Ceil), intAttribute("p", p))
+	attributes := append(windowAttributes(l.Kernel, orKernel(l.Stride, l.Kernel), l.Pad, l.PadBegin, l.PadEnd,
+		l.Dilation), ceilAttribute(l.Ceil), intAttribute("p", p))
 	e.opWith("LpPool", []string{e.x()}, attributes...)
 	return nil
 }
 
-// reachesBeyond says whether the last windows begin in the input but end behind its padding.
+// reachesBeyond reports whether the last windows begin in the input but end beyond its padding.
 func reachesBeyond(l graph.LpPool, in, out tensor.Shape) bool {
 	stride, dilation := orKernel(l.Stride, l.Kernel), orOnes(l.Dilation)
 	for axis, kernel := range l.Kernel {
@@ -189,8 +192,8 @@ func reachesBeyond(l graph.LpPool, in, out tensor.Shape) bool {
 	return false
 }
 
-// writeSubsample writes a depthwise convolution: y = coefficient·Σ window + bias has the coefficient
-// as every weight of its channel's kernel.
+// writeSubsample writes a depthwise convolution: y = coefficient·Σ window + bias has the
+// coefficient as every weight of its channel's kernel.
 func writeSubsample(e *exporter, n *graph.Node) error {
 	l, channels := n.Layer.(graph.Subsample), n.Inputs[0].Shape[0]
 	params, err := e.params("coefficient", "bias")
@@ -200,7 +203,8 @@ func writeSubsample(e *exporter, n *graph.Node) error {
 	column := e.op("Reshape", params[0], e.ints(channels, 1, 1, 1))
 	weight := e.op("Expand", column, e.ints(channels, 1, l.Kernel[0], l.Kernel[1]))
 	zero := graph.Pair{}
-	attributes := append(windowAttributes(l.Kernel, orKernel(l.Stride, l.Kernel), zero, zero, zero, zero), intAttribute("group", int64(channels)))
+	attributes := append(windowAttributes(l.Kernel, orKernel(l.Stride, l.Kernel), zero, zero, zero, zero),
+		intAttribute("group", int64(channels)))
 	e.opWith("Conv", []string{e.x(), weight, params[1]}, attributes...)
 	return nil
 }
@@ -225,7 +229,7 @@ func writeNormalize(e *exporter, n *graph.Node) error {
 	return nil
 }
 
-// writeTanh writes A·tanh(B·x), with the multiplications only where they do something.
+// writeTanh writes A·tanh(B·x), without multiplications by 1.
 func writeTanh(e *exporter, n *graph.Node) error {
 	l := n.Layer.(graph.Tanh)
 	e.last = e.x()
@@ -284,19 +288,21 @@ func writeHardSigmoid(e *exporter, n *graph.Node) error {
 	return nil
 }
 
-// writeLRN: ONNX divides alpha by the size. Of an even size it takes the longer half behind the
-// channel, where ours is before it; such a one is spelled out.
+// writeLRN: ONNX divides alpha by the size. For an even size ONNX's window extends further after
+// the channel, ours further before it; such a layer is written as several operators.
 func writeLRN(e *exporter, n *graph.Node) error {
 	l := n.Layer.(graph.LRN)
 	if l.Size%2 == 1 {
-		e.opWith("LRN", []string{e.x()}, intAttribute("size", int64(l.Size)), floatAttribute("alpha", l.Alpha*float64(l.Size)),
+		e.opWith("LRN", []string{e.x()}, intAttribute("size", int64(l.Size)),
+			floatAttribute("alpha", l.Alpha*float64(l.Size)),
 			floatAttribute("beta", l.Beta), floatAttribute("bias", l.K))
 		return nil
 	}
 	depth := e.ints(1)
 	squares := e.op("Unsqueeze", e.op("Mul", e.x(), e.x()), depth)
 	padded := e.op("Pad", squares, e.ints(0, 0, l.Size/2, 0, 0, 0, 0, (l.Size-1)/2, 0, 0))
-	means := e.op("Squeeze", e.opWith("AveragePool", []string{padded}, intsAttribute("kernel_shape", l.Size, 1, 1)), depth)
+	means := e.op("Squeeze", e.opWith("AveragePool", []string{padded}, intsAttribute("kernel_shape", l.Size, 1, 1)),
+		depth)
 	scaled := e.op("Add", e.op("Mul", means, e.floats(nil, l.Alpha*float64(l.Size))), e.floats(nil, l.K))
 	e.op("Div", e.x(), e.op("Pow", scaled, e.floats(nil, l.Beta)))
 	return nil
@@ -312,7 +318,8 @@ func writeBatchNorm(e *exporter, n *graph.Node) error {
 	if momentum == 0 {
 		momentum = 0.1
 	}
-	e.opWith("BatchNormalization", append([]string{e.x()}, params...), floatAttribute("epsilon", orEps(l.Eps)), floatAttribute("momentum", 1-momentum))
+	e.opWith("BatchNormalization", append([]string{e.x()}, params...), floatAttribute("epsilon", orEps(l.Eps)),
+		floatAttribute("momentum", 1-momentum))
 	return nil
 }
 
@@ -350,7 +357,8 @@ func writeLayerNorm(e *exporter, n *graph.Node) error {
 	if image {
 		x = e.transpose(x, 1, 2, 0)
 	}
-	y := e.opWith("LayerNormalization", append([]string{x}, params...), intAttribute("axis", -1), floatAttribute("epsilon", orEps(l.Eps)))
+	y := e.opWith("LayerNormalization", append([]string{x}, params...), intAttribute("axis", -1),
+		floatAttribute("epsilon", orEps(l.Eps)))
 	if image {
 		e.transpose(y, 2, 0, 1)
 	}
@@ -427,9 +435,11 @@ func writeResize(e *exporter, n *graph.Node) error {
 		cubic = -0.75
 	}
 	attributes := []schema.Attribute{
-		textAttribute("mode", or(l.Mode, "nearest")), textAttribute("coordinate_transformation_mode", or(l.Coordinates, "half_pixel")),
+		textAttribute("mode", or(l.Mode, "nearest")),
+		textAttribute("coordinate_transformation_mode", or(l.Coordinates, "half_pixel")),
 		textAttribute("nearest_mode", or(l.Rounding, "round_prefer_floor")), floatAttribute("cubic_coeff_a", cubic),
-		intAttribute("antialias", asInt(l.Antialias)), intAttribute("exclude_outside", asInt(l.NoOutside)), intsAttribute("axes", 2, 3),
+		intAttribute("antialias", asInt(l.Antialias)), intAttribute("exclude_outside", asInt(l.NoOutside)),
+		intsAttribute("axes", 2, 3),
 	}
 	region := ""
 	if l.Coordinates == "tf_crop_and_resize" {
@@ -459,7 +469,7 @@ func writeShuffle(e *exporter, n *graph.Node) error {
 	return nil
 }
 
-// writeDropout: it does nothing in prediction, but the classic one multiplies.
+// writeDropout writes nothing, except for the factor of a classic one.
 func writeDropout(e *exporter, n *graph.Node) error {
 	l := n.Layer.(graph.Dropout)
 	if l.Classic {
@@ -514,7 +524,7 @@ func writeConcat(e *exporter, _ *graph.Node) error {
 	return nil
 }
 
-// windowAttributes are the geometry that convolutions and poolings share.
+// windowAttributes writes the geometry of convolutions and poolings.
 func windowAttributes(kernel, stride, pad, begin, end, dilation graph.Pair) []schema.Attribute {
 	return []schema.Attribute{
 		intsAttribute("kernel_shape", kernel[:]...), intsAttribute("strides", stride[:]...),
@@ -529,7 +539,7 @@ func ceilAttribute(ceil bool) schema.Attribute { return intAttribute("ceil_mode"
 
 func orOnes(p graph.Pair) graph.Pair { return orKernel(p, graph.Square(1)) }
 
-// orKernel has another pair's sizes where one is 0.
+// orKernel replaces sizes of 0 by those of another pair.
 func orKernel(p, other graph.Pair) graph.Pair {
 	for axis := range p {
 		if p[axis] == 0 {

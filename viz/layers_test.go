@@ -152,7 +152,7 @@ func TestLayerGraphsThatAreNone(t *testing.T) {
 		`layer graph: layer "a" has the unknown kind 9`: {{Name: "a", Kind: 9}},
 		`layer graph: layer "b" reads layer 1: want one before it`: {{Name: "a"},
 			{Name: "b", Reads: []int{1}}},
-		"layer graph: flow: node 1 reads 0 nodes: want one or more for each but the first": {{Name: "a"}, {Name: "b"}},
+		"layer graph: flow: node 1 reads 0 nodes: want at least one for all but the first": {{Name: "a"}, {Name: "b"}},
 	} {
 		g := viz.LayerGraph{Layers: layers}
 		assert.EqualError(t, viz.EncodeSVG(io.Discard, g), want)

@@ -1,4 +1,5 @@
-// Command classify is the least a Go program needs to use a trained network: load its parameters, read a picture, say what it shows.
+// Command classify is a minimal program that uses a trained network: it loads the parameters, reads
+// a picture and prints its class.
 //
 //	go run ./examples/classify runs/simpleconvnet/params.safetensors seven.png
 package main
@@ -19,7 +20,7 @@ func main() {
 		log.Fatal(err)
 	}
 	input := model.Spec().Input
-	sample, err := classify.Preprocessing(model.Spec()).Read(os.Args[2], input) // any picture file, as the network wants it
+	sample, err := classify.Preprocessing(model.Spec()).Read(os.Args[2], input) // any picture file
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-// Command finetune goes on training a network that came from elsewhere:
+// Command finetune continues the training of an imported network:
 //
 //	go run ./cmd/convgraph import net.onnx -o net.safetensors
 //	go run ./examples/finetune net.safetensors tuned.safetensors
@@ -36,7 +36,7 @@ func finetune(from, to string) error {
 	if err != nil {
 		return err
 	}
-	adam, err := solver.New("adam", solver.Config{LR: 0.0003}) // gently: the parameters are good already
+	adam, err := solver.New("adam", solver.Config{LR: 0.0003}) // a small rate: the parameters are already good
 	if err != nil {
 		return err
 	}

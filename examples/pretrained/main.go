@@ -1,5 +1,5 @@
-// Pretrained writes SqueezeNet 1.0 with weights for ImageNet's classes to a file of parameters, to
-// predict with or to start a training from:
+// Command pretrained writes SqueezeNet 1.0 with weights for ImageNet's classes to a parameter file,
+// for predicting or for fine-tuning:
 //
 //	go run ./examples/pretrained squeezenet.safetensors
 package main

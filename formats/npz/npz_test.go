@@ -206,7 +206,8 @@ func TestNPYRefusesHostileFiles(t *testing.T) {
 		},
 		{"fewer elements than bytes", npyFile(good, make([]byte, 9)...), "got 9 bytes, want 8"},
 		{"no elements", npyFile("{'descr': '<f4', 'fortran_order': False, 'shape': (0,), }"), "dimension 0 is 0"},
-		{"a bool of 2", npyFile("{'descr': '|b1', 'fortran_order': False, 'shape': (1,), }", 2), "got bool 2, want 0 or 1"},
+		{"a bool of 2", npyFile("{'descr': '|b1', 'fortran_order': False, 'shape': (1,), }", 2),
+			"got bool 2, want 0 or 1"},
 		{
 			"byte order", npyFile("{'descr': '!f4', 'fortran_order': False, 'shape': (2,), }", make([]byte, 8)...),
 			"byte order: got '!'",

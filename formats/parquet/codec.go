@@ -12,7 +12,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// codec is how pages are compressed.
+// A codec is the compression of a column's pages.
 type codec int
 
 const (
@@ -31,8 +31,8 @@ const (
 	maxExpansion  = 100
 )
 
-// unpack decompresses a page to size bytes, which the page's header has claimed and [pageHeader.check]
-// has bounded.
+// unpack decompresses a page to size bytes. The page's header claims the size, and
+// [pageHeader.check] bounds it.
 func (c codec) unpack(data []byte, size int) ([]byte, error) {
 	unpacked, err := c.decompress(data, size)
 	if err != nil {
@@ -47,7 +47,7 @@ func (c codec) unpack(data []byte, size int) ([]byte, error) {
 func (c codec) decompress(data []byte, size int) ([]byte, error) {
 	switch {
 	case size < 0:
-		return nil, errors.New("its levels are longer than the page")
+		return nil, errors.New("its levels exceed the page")
 	case c == uncompressed:
 		return data, nil
 	case len(data) == 0 && size == 0:
@@ -74,8 +74,8 @@ func (c codec) decompress(data []byte, size int) ([]byte, error) {
 	return nil, errors.New("want none, SNAPPY, GZIP or ZSTD")
 }
 
-// readUpTo reads all of r, which is an error if it is more than size bytes. Memory grows with what
-// has come.
+// readUpTo reads all of r, and fails if it has more than size bytes. Memory grows with the bytes
+// read.
 func readUpTo(r io.Reader, size int) ([]byte, error) {
 	var b bytes.Buffer
 	n, err := b.ReadFrom(io.LimitReader(r, int64(size)+1))
@@ -85,7 +85,7 @@ func readUpTo(r io.Reader, size int) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// readers keeps decompressors, which are large.
+// readers keeps decompressors for reuse because they are large.
 type readers struct{ sync.Pool }
 
 var zstdReaders readers

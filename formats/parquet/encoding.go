@@ -26,7 +26,7 @@ func encodingName(e int) string { return nameOf(encodingNames, e) }
 
 var errValuesCutOff = errors.New("the values are cut off")
 
-// decode decodes n values. n is bounded by the rows of the file, whose number its size bounds.
+// decode decodes n values. n is at most the file's number of rows, which its size bounds.
 func decode(t Type, encoding int, data []byte, n int) (v Values, err error) {
 	switch {
 	case t == ByteArray && encoding == encodingPlain:
@@ -42,12 +42,12 @@ func decode(t Type, encoding int, data []byte, n int) (v Values, err error) {
 	case (t == Int32 || t == Int64) && encoding == encodingDeltaBinaryPacked:
 		v.Ints, _, err = deltas(data, n)
 	default:
-		err = fmt.Errorf("got type %v encoded as %s, which isn't read", t, encodingName(encoding))
+		err = fmt.Errorf("got type %v encoded as %s, which is not supported", t, encodingName(encoding))
 	}
 	return v, err
 }
 
-// plainBytes are byte arrays, each after its length.
+// plainBytes decodes byte arrays, each preceded by its length.
 func plainBytes(data []byte, n int) ([][]byte, error) {
 	if len(data)/4 < n {
 		return nil, errValuesCutOff
@@ -82,8 +82,8 @@ func plainInts(data []byte, n, size int) ([]int64, error) {
 	return values, nil
 }
 
-// hybrid decodes n numbers of the given width in bits: runs of one value, and groups of eight packed
-// from the lowest bit on.
+// hybrid decodes n numbers of the given width in bits: runs of one value, and groups of eight
+// numbers packed from the lowest bit up.
 func hybrid(data []byte, width, n int) ([]uint32, error) {
 	if width > 32 {
 		return nil, fmt.Errorf("got numbers of %d bits, want at most 32", width)
@@ -130,7 +130,7 @@ func hybrid(data []byte, width, n int) ([]uint32, error) {
 	return values, nil
 }
 
-// bitsAt is the number of the given width whose lowest bit is bit at of data, which holds it.
+// bitsAt returns the number of the given width whose lowest bit is bit at of data.
 func bitsAt(data []byte, at, width int) (v uint64) {
 	for got := 0; got < width; {
 		use := min(8-at%8, width-got)
@@ -140,8 +140,9 @@ func bitsAt(data []byte, at, width int) (v uint64) {
 	return v
 }
 
-// deltas decodes n whole numbers, each as the difference from the one before: blocks of miniblocks,
-// each of which packs what its differences are above the least of the block. It returns what follows.
+// deltas decodes n whole numbers, each the difference from the one before. They are in blocks of
+// miniblocks; each miniblock packs the amounts by which its differences exceed the block's
+// smallest. It returns the rest of the data.
 func deltas(data []byte, n int) (values []int64, rest []byte, err error) {
 	d := &decoder{data: data}
 	block, miniblocks, total, value := d.uvarint(), d.uvarint(), d.uvarint(), d.varint()
@@ -182,7 +183,7 @@ func deltas(data []byte, n int) (values []int64, rest []byte, err error) {
 	return values, d.data, nil
 }
 
-// deltaLengths are byte arrays after all of their lengths.
+// deltaLengths decodes byte arrays that follow all their lengths.
 func deltaLengths(data []byte, n int) (values [][]byte, rest []byte, err error) {
 	lengths, data, err := deltas(data, n)
 	if err != nil {
@@ -198,7 +199,7 @@ func deltaLengths(data []byte, n int) (values [][]byte, rest []byte, err error) 
 	return values, data, nil
 }
 
-// deltaStrings are byte arrays that share their beginning with the one before.
+// deltaStrings decodes byte arrays that share a prefix with the one before.
 func deltaStrings(data []byte, n int) ([][]byte, error) {
 	prefixes, rest, err := deltas(data, n)
 	if err != nil {
@@ -218,7 +219,7 @@ func deltaStrings(data []byte, n int) ([][]byte, error) {
 		}
 		total += int(prefix) + len(values[i])
 		if total > freeExpansion && total > maxExpansion*len(data) {
-			return nil, fmt.Errorf("%d bytes hold more than %d times as many: refused as made to exhaust memory", len(data), maxExpansion)
+			return nil, fmt.Errorf("got %d bytes that unpack to more than %d times as many: refused as made to exhaust memory", len(data), maxExpansion)
 		}
 		values[i] = append(append(make([]byte, 0, int(prefix)+len(values[i])), values[i-1][:prefix]...), values[i]...)
 	}

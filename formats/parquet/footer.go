@@ -13,12 +13,12 @@ const (
 	encrypted = "PARE"
 	// maxFooter bounds the footer of a file; that of a terabyte of pictures has some megabytes.
 	maxFooter = 256 << 20
-	// leastRow is how many bytes of the file a row has at least, on average. A few bytes may claim any
-	// number of rows, all empty, while a picture's header alone is larger.
+	// leastRow is the smallest accepted average size of a row in the file, in bytes. A few bytes
+	// can claim any number of empty rows; the header of a picture is larger than leastRow.
 	leastRow = 8
 )
 
-// Type is how a column's values are stored.
+// A Type is how a column's values are stored.
 type Type int
 
 // The types.
@@ -46,18 +46,18 @@ func nameOf(names []string, i int) string {
 	return names[i]
 }
 
-// Column is a leaf of the table's schema.
+// A Column is a leaf of the table's schema.
 type Column struct {
-	Path string // the names from the root on, with dots between: image.bytes
+	Path string // the names from the root on, separated by dots: image.bytes
 	Type Type
-	Text bool // its byte arrays are declared to be UTF-8
+	Text bool // its byte arrays are declared as UTF-8
 
 	index    int // among the leaves
-	levels   int // how many of its nodes are optional: the definition level of a value
+	levels   int // the number of optional nodes on its path: the definition level of a value
 	repeated bool
 }
 
-// File is an open Parquet file.
+// A File is an open Parquet file.
 type File struct {
 	Columns  []Column
 	Metadata map[string]string // key and value
@@ -68,13 +68,13 @@ type File struct {
 	groups []group
 }
 
-// group is a row group.
+// A group is a row group.
 type group struct {
 	rows   int64
 	chunks []chunk
 }
 
-// chunk is a column of a row group.
+// A chunk is a column of a row group.
 type chunk struct {
 	file         string // "" is this file
 	kind         Type
@@ -125,7 +125,7 @@ func readFooter(r io.ReaderAt, size int64) ([]byte, error) {
 	return footer, readAt(r, footer, size-int64(tail)-length)
 }
 
-// readAt fills p. A file that ends too early is an error of its content.
+// readAt fills p. If the file ends too early, the error says so.
 func readAt(r io.ReaderAt, p []byte, offset int64) error {
 	n, err := r.ReadAt(p, offset)
 	if n == len(p) {
@@ -137,7 +137,7 @@ func readAt(r io.ReaderAt, p []byte, offset int64) error {
 	return err
 }
 
-// node is an element of the schema.
+// A node is an element of the schema.
 type node struct {
 	name                       string
 	kind, repetition, children int
@@ -262,8 +262,8 @@ func (d *decoder) description(c *chunk) {
 	})
 }
 
-// flatten makes columns of the schema's leaves. The nodes are in the order in which a walk meets
-// them, each before its children.
+// flatten returns the schema's leaves as columns. The nodes are in depth-first order, parents
+// first.
 func (f *File) flatten(nodes []node) error {
 	if len(nodes) == 0 {
 		return errors.New("got nothing, want columns")
@@ -276,7 +276,7 @@ func (f *File) flatten(nodes []node) error {
 		}
 		for range children {
 			if len(rest) == 0 {
-				return errors.New("it has fewer nodes than it claims")
+				return errors.New("got fewer nodes than claimed")
 			}
 			n := rest[0]
 			rest = rest[1:]
@@ -307,12 +307,12 @@ func (f *File) flatten(nodes []node) error {
 		return err
 	}
 	if len(rest) > 0 {
-		return fmt.Errorf("it has %d nodes that belong to nothing", len(rest))
+		return fmt.Errorf("got %d nodes without a parent", len(rest))
 	}
 	return nil
 }
 
-// check compares what the footer claims with the file's size and with itself.
+// check compares the footer with the file's size and with itself.
 func (f *File) check() error {
 	total := int64(0)
 	for i := range f.groups {
@@ -323,7 +323,8 @@ func (f *File) check() error {
 		}
 		total += g.rows
 		if total > f.size/leastRow {
-			return fmt.Errorf("got %d rows or more in a file of %d bytes, want at most %d", total, f.size, f.size/leastRow)
+			return fmt.Errorf("got %d rows or more in a file of %d bytes, want at most %d",
+				total, f.size, f.size/leastRow)
 		}
 		for c := range g.chunks {
 			if err := g.chunks[c].locate(f.size, f.Columns[c]); err != nil {
@@ -358,13 +359,13 @@ func (c *chunk) locate(size int64, column Column) error {
 	return nil
 }
 
-// Rows is the number of rows.
+// Rows returns the number of rows.
 func (f *File) Rows() int { return int(f.rows) }
 
-// Groups is the number of row groups.
+// Groups returns the number of row groups.
 func (f *File) Groups() int { return len(f.groups) }
 
-// Column finds a column by its path.
+// Column returns the column with the given path.
 func (f *File) Column(path string) (Column, bool) {
 	for _, c := range f.Columns {
 		if c.Path == path {

@@ -7,21 +7,21 @@ import (
 	"math/bits"
 )
 
-// Page is a run of rows of one column that lie, compressed, in one place.
+// A Page is a range of rows of one column, stored together.
 type Page struct {
 	Rows int
-	Size int // bytes once unpacked, its dictionary included
+	Size int // unpacked bytes, including its dictionary
 
 	column Column
 	codec  codec
-	data   place
-	dict   place // empty without a dictionary
+	data   span
+	dict   span // empty without a dictionary
 	header pageHeader
 	values int // of the dictionary
 }
 
-// place is where the bytes of a page lie.
-type place struct {
+// A span is the position of a page's bytes in the file.
+type span struct {
 	offset       int64
 	packed, size int
 }
@@ -33,13 +33,13 @@ const (
 	dataPageV2     = 3
 )
 
-// pageHeader is what stands before a page.
+// A pageHeader precedes a page in the file.
 type pageHeader struct {
 	kind             int
 	size, packed     int
 	values           int
 	encoding, levels int  // of values and of definition levels
-	hasHeader        bool // of its kind
+	hasHeader        bool // the header of its kind is present
 	// version 2
 	nulls, rows                      int
 	definitionBytes, repetitionBytes int
@@ -47,7 +47,7 @@ type pageHeader struct {
 }
 
 const (
-	// firstHeader is how much of a file is read to decode a page's header; statistics may make it
+	// firstHeader is the number of bytes read to decode a page's header. Statistics may make it
 	// longer, up to maxHeader.
 	firstHeader = 256
 	maxHeader   = 16 << 20
@@ -55,8 +55,8 @@ const (
 	maxPage = 1 << 30
 )
 
-// Pages lists the pages of a column in a row group, in the order of the rows. It reads their headers
-// alone.
+// Pages returns the pages of a column in a row group, in the order of the rows. It reads only their
+// headers.
 func (f *File) Pages(groupIndex int, column Column) ([]Page, error) {
 	if column.repeated {
 		return nil, fmt.Errorf("column %q has any number of values in a row, want one", column.Path)
@@ -77,7 +77,8 @@ func (f *File) pages(g group, c chunk, column Column) (pages []Page, err error) 
 		if err != nil {
 			return nil, fmt.Errorf("page at byte %d: %w", at, err)
 		}
-		p := Page{column: column, codec: c.codec, header: h, data: place{offset: at + int64(length), packed: h.packed, size: h.size}}
+		data := span{offset: at + int64(length), packed: h.packed, size: h.size}
+		p := Page{column: column, codec: c.codec, header: h, data: data}
 		at += int64(length) + int64(h.packed)
 		switch h.kind {
 		case dictionaryPage:
@@ -94,7 +95,7 @@ func (f *File) pages(g group, c chunk, column Column) (pages []Page, err error) 
 	return pages, nil
 }
 
-// header decodes the header at an offset, and gives its length.
+// header decodes the header at an offset, and returns its length.
 func (f *File) header(at, end int64) (h pageHeader, length int, err error) {
 	for room := int64(firstHeader); ; room *= 16 {
 		data := make([]byte, min(room, end-at, maxHeader))
@@ -175,13 +176,14 @@ func (d *decoder) version2(h *pageHeader) {
 	h.plain = !packed
 }
 
-// check compares a header with the bytes that are left for its page.
+// check compares a header with the number of bytes left for its page.
 func (h pageHeader) check(left int64) error {
 	switch {
 	case h.packed < 0 || int64(h.packed) > left:
 		return fmt.Errorf("got %d bytes, want at most %d, which are left", h.packed, left)
 	case h.size < 0 || h.size > maxPage || h.size > freeExpansion && h.size > maxExpansion*h.packed:
-		return fmt.Errorf("%d bytes claim to be %d once unpacked: refused as made to exhaust memory", h.packed, h.size)
+		return fmt.Errorf("got %d bytes that claim to unpack to %d: refused as made to exhaust memory",
+			h.packed, h.size)
 	case h.kind == indexPage:
 		return nil
 	case !h.hasHeader:
@@ -191,20 +193,22 @@ func (h pageHeader) check(left int64) error {
 	case h.kind == dictionaryPage && h.values > h.size: // a value of a dictionary has at least a byte
 		return fmt.Errorf("got a dictionary of %d values in %d bytes", h.values, h.size)
 	case h.definitionBytes < 0 || h.repetitionBytes < 0 || h.definitionBytes+h.repetitionBytes > min(h.packed, h.size):
-		return fmt.Errorf("got levels of %d and %d bytes in a page of %d", h.definitionBytes, h.repetitionBytes, h.packed)
+		return fmt.Errorf("got levels of %d and %d bytes in a page of %d",
+			h.definitionBytes, h.repetitionBytes, h.packed)
 	}
 	return nil
 }
 
-// Values are the values of some rows: Bytes of a column of byte arrays, Ints of one of whole numbers.
-// Bytes and Ints have the null value at null rows. All Bytes lie in a few blocks of memory.
+// Values are the values of some rows: Bytes for a column of byte arrays, Ints for one of whole
+// numbers. Rows without a value have the zero value in Bytes or Ints. All Bytes share a few blocks
+// of memory.
 type Values struct {
 	Bytes [][]byte
 	Ints  []int64
 	Null  []bool // nil if no row is null
 }
 
-// Read reads the values of a page. Only columns of byte arrays and whole numbers can be read.
+// Read reads the values of a page of a column of byte arrays or whole numbers.
 func (f *File) Read(p Page) (Values, error) {
 	v, err := f.read(p)
 	if err != nil {
@@ -229,7 +233,7 @@ func (f *File) read(p Page) (v Values, err error) {
 	return spread(p.column.Type, dense, null), nil
 }
 
-// split reads a data page and divides it into its definition levels and its values.
+// split reads a data page and separates its definition levels from its values.
 func (f *File) split(p Page) (levels, body []byte, err error) {
 	raw := make([]byte, p.data.packed)
 	if err := readAt(f.r, raw, p.data.offset); err != nil {
@@ -250,13 +254,13 @@ func (f *File) split(p Page) (levels, body []byte, err error) {
 		return nil, body, err
 	}
 	if len(body) < 4 || uint64(binary.LittleEndian.Uint32(body)) > uint64(len(body)-4) {
-		return nil, nil, errors.New("its definition levels are longer than the page")
+		return nil, nil, errors.New("its definition levels exceed the page")
 	}
 	n := 4 + int(binary.LittleEndian.Uint32(body))
 	return body[4:n], body[n:], nil
 }
 
-// nulls finds the rows without a value: those of a definition level below the column's.
+// nulls finds the rows without a value: those whose definition level is below the column's.
 func (p Page) nulls(levels []byte) (null []bool, present int, err error) {
 	if p.column.levels == 0 {
 		return nil, p.Rows, nil
@@ -281,7 +285,7 @@ func (p Page) nulls(levels []byte) (null []bool, present int, err error) {
 	return null, present, nil
 }
 
-// dense decodes the values that aren't null.
+// dense decodes the values of the rows that have one.
 func (f *File) dense(p Page, body []byte, n int) (Values, error) {
 	encoding := p.header.encoding
 	if encoding != encodingPlainDictionary && encoding != encodingRLEDictionary {
@@ -309,7 +313,7 @@ func (f *File) dictionary(p Page) (Values, error) {
 	return decode(p.column.Type, encodingPlain, body, p.values)
 }
 
-// lookup takes the values at indices: a byte with their width in bits, then a hybrid.
+// lookup decodes indices into a dictionary: a byte with their width in bits, then a hybrid.
 func lookup(t Type, dictionary Values, size int, body []byte, n int) (v Values, err error) {
 	if n == 0 {
 		return newValues(t, 0), nil
@@ -340,7 +344,7 @@ func newValues(t Type, n int) (v Values) {
 	return v
 }
 
-// set makes value i value k of another column's of the same type.
+// set copies value k of another column of the same type to value i.
 func (v Values) set(i int, from Values, k int) {
 	if v.Bytes != nil {
 		v.Bytes[i] = from.Bytes[k]
@@ -349,7 +353,7 @@ func (v Values) set(i int, from Values, k int) {
 	}
 }
 
-// spread puts values where rows aren't null.
+// spread distributes values to the rows that aren't null.
 func spread(t Type, dense Values, null []bool) Values {
 	if null == nil {
 		return dense

@@ -104,7 +104,8 @@ func TestMetadata(t *testing.T) {
 	assert.Equal(t, []string{"image.bytes BYTE_ARRAY", "image.path BYTE_ARRAY", "label INT64"}, paths)
 }
 
-var written = []Column{{Path: "image.bytes", Type: ByteArray}, {Path: "image.path", Type: ByteArray, Text: true}, {Path: "label", Type: Int64}}
+var written = []Column{{Path: "image.bytes", Type: ByteArray}, {Path: "image.path", Type: ByteArray, Text: true},
+	{Path: "label", Type: Int64}}
 
 func write(t testing.TB, groups ...[]Values) []byte {
 	t.Helper()
@@ -161,7 +162,8 @@ func TestWriterRefuses(t *testing.T) {
 	w, err := NewWriter(&bytes.Buffer{}, written, nil)
 	require.NoError(t, err)
 	require.ErrorContains(t, w.WriteGroup(nil), "got 0 columns, want 3")
-	require.ErrorContains(t, w.WriteGroup([]Values{{Bytes: make([][]byte, 2)}, {Bytes: make([][]byte, 1)}, {Ints: make([]int64, 2)}}),
+	require.ErrorContains(t,
+		w.WriteGroup([]Values{{Bytes: make([][]byte, 2)}, {Bytes: make([][]byte, 1)}, {Ints: make([]int64, 2)}}),
 		`column "image.path": got 1 rows, want 2`)
 }
 
@@ -265,9 +267,12 @@ func single(p []byte, rows int64, c codec) []byte {
 func liars() map[string][]byte {
 	many := binaryUvarint(1 << 31)
 	return map[string][]byte{
-		"a list of 2^31 nodes":    claim(nil, func(f *fieldEncoder) { f.head(2, list); f.data = append(append(f.data, 0xfc), many...) }),
-		"a name of 2^31 bytes":    claim(nil, func(f *fieldEncoder) { f.head(6, binaryKind); f.data = append(f.data, many...) }),
-		"2^40 rows":               claim(nil, func(f *fieldEncoder) { schemaOf(f); f.integer(3, 1<<40); oneGroup(f, 1<<40, 0, 0) }),
+		"a list of 2^31 nodes": claim(nil,
+			func(f *fieldEncoder) { f.head(2, list); f.data = append(append(f.data, 0xfc), many...) }),
+		"a name of 2^31 bytes": claim(nil,
+			func(f *fieldEncoder) { f.head(6, binaryKind); f.data = append(f.data, many...) }),
+		"2^40 rows": claim(nil,
+			func(f *fieldEncoder) { schemaOf(f); f.integer(3, 1<<40); oneGroup(f, 1<<40, 0, 0) }),
 		"a footer larger than it": append([]byte(magic+"xxxx"), "\xff\xff\xff\x0fPAR1"...),
 		"a page of 1 GiB":         single(page(make([]byte, 100), 1<<30, 100, 4, 0), 4, snappyCodec),
 		"a page beyond the chunk": single(page(make([]byte, 100), 1<<30, 1<<30, 4, 0), 4, 0),

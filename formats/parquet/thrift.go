@@ -28,14 +28,14 @@ const (
 	uuid
 )
 
-// maxDepth is how deep structures may nest; Parquet's own nest 6 deep.
+// maxDepth is the largest nesting of structures; Parquet's own have a depth of 6.
 const maxDepth = 32
 
-// errCutOff is the error of metadata that end too early. More bytes may help.
+// errCutOff is the error of truncated metadata. More bytes may fix it.
 var errCutOff = errors.New("metadata cut off")
 
-// decoder reads Thrift's compact protocol. After the first error it reads nothing more. It allocates
-// nothing but what it returns, so a length is checked against the bytes that are left.
+// A decoder reads Thrift's compact protocol. After the first error it reads nothing. It allocates
+// only its results, so lengths are checked against the bytes left.
 type decoder struct {
 	data  []byte
 	depth int
@@ -210,7 +210,7 @@ func (d *decoder) skip(k kind) {
 	}
 }
 
-// skipElement reads an element of a list or a map, where a boolean has a byte.
+// skipElement skips an element of a list or a map, where a boolean takes a byte.
 func (d *decoder) skipElement(k kind) {
 	switch {
 	case d.err != nil:
@@ -250,7 +250,7 @@ func (d *decoder) skipMap() {
 // encoder writes Thrift's compact protocol.
 type encoder struct{ data []byte }
 
-// fields writes a structure: those of its fields that write.
+// fields writes a structure with the fields that write adds.
 func (e *encoder) fields(write func(f *fieldEncoder)) {
 	write(&fieldEncoder{encoder: e})
 	e.data = append(e.data, byte(stop))

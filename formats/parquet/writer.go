@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// pageBytes is the size at which a page of the writer ends.
+// pageBytes is the size at which the writer starts a new page.
 const pageBytes = 1 << 20
 
-// Writer writes a Parquet file of optional columns of byte arrays and whole numbers of 64 bits,
+// A Writer writes a Parquet file of optional columns of byte arrays and 64-bit whole numbers,
 // uncompressed. The same rows give the same bytes.
 type Writer struct {
 	w        io.Writer
@@ -34,15 +34,16 @@ type writtenChunk struct {
 	start, length int64
 }
 
-// NewWriter begins a file. Of a column, whose path has one or two names, Path, Type and Text count.
-// Columns of one group follow each other.
+// NewWriter begins a file. Of a column it uses Path, of one or two names, Type and Text. Columns of
+// the same group must be consecutive.
 func NewWriter(w io.Writer, columns []Column, metadata map[string]string) (*Writer, error) {
 	out := &Writer{w: w, columns: slices.Clone(columns), metadata: maps.Clone(metadata)}
 	for i := range out.columns {
 		c := &out.columns[i]
 		c.levels = 1 + strings.Count(c.Path, ".")
 		if c.levels > 2 || c.Type != ByteArray && c.Type != Int64 {
-			return nil, fmt.Errorf("column %q of type %v: want a path of one or two names, BYTE_ARRAY or INT64", c.Path, c.Type)
+			return nil, fmt.Errorf("column %q of type %v: want a path of one or two names, BYTE_ARRAY or INT64",
+				c.Path, c.Type)
 		}
 	}
 	out.write([]byte(magic))
@@ -58,7 +59,7 @@ func (w *Writer) write(p []byte) {
 	w.err = err
 }
 
-// WriteGroup writes a row group: the values of each column, of as many rows.
+// WriteGroup writes a row group: the values of all columns, for the same number of rows.
 func (w *Writer) WriteGroup(columns []Values) error {
 	if len(columns) != len(w.columns) {
 		return fmt.Errorf("got %d columns, want %d", len(columns), len(w.columns))
@@ -92,7 +93,7 @@ func (w *Writer) writePages(c Column, values Values, rows int) {
 	}
 }
 
-// writePage writes rows from and on up to to: the definition levels after their length, then the
+// writePage writes the rows from from up to to: the definition levels with their length, then the
 // values.
 func (w *Writer) writePage(c Column, values Values, from, to int) {
 	null := func(i int) bool { return values.Null != nil && values.Null[i] }
@@ -138,7 +139,7 @@ func (w *Writer) writePage(c Column, values Values, from, to int) {
 	w.write(page)
 }
 
-// Close writes the footer. It doesn't close the writer beneath.
+// Close writes the footer. It doesn't close the underlying writer.
 func (w *Writer) Close() error {
 	var footer encoder
 	footer.fields(func(f *fieldEncoder) {
@@ -162,8 +163,8 @@ func (w *Writer) Close() error {
 	return w.err
 }
 
-// schema writes the nodes of the schema: the root, then the columns, those of two names after their
-// group.
+// schema writes the nodes of the schema: the root, then the columns, those with two names after
+// their group.
 func (w *Writer) schema() (nodes []func(f *fieldEncoder)) {
 	group := func(name string, optionally bool, children int) {
 		nodes = append(nodes, func(f *fieldEncoder) {

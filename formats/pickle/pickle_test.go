@@ -234,7 +234,8 @@ func TestUnreadableBesideArrays(t *testing.T) {
 		strings.Replace(one, "numpy\nndarray", "numpy\nm",
 			1): `class "numpy.m" is not allowed: only arrays and plain containers are read`,
 	} {
-		arrays, err := pickle.Decode([]byte("\x80\x02}(U\x01a" + one + "U\x01b" + other + "U\x01c" + one + "K\x01\x85K\x02u."))
+		arrays, err := pickle.Decode([]byte("\x80\x02}(U\x01a" + one + "U\x01b" + other + "U\x01c" + one +
+			"K\x01\x85K\x02u."))
 		require.NoError(t, err, want)
 		require.Len(t, arrays, 3)
 		assert.EqualError(t, arrays[1].Err, want)

@@ -216,7 +216,8 @@ func TestReadRefuses(t *testing.T) {
 			"an empty array", file(`{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`),
 			`array "a": shape [0]: dimension 0 is 0`,
 		},
-		{"the first of two empty arrays", file(`{"b":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"c":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`), `array "a": shape [0]`},
+		{"the first of two empty arrays",
+			file(`{"b":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"c":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`), `array "a": shape [0]`},
 		{"a gap", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 0, 0, 0, 0, 0, 0, 0, 0), `"a"`},
 		{
 			"bytes after the last array", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 0, 0, 0, 0, 0),
@@ -248,7 +249,8 @@ func TestReadRefuses(t *testing.T) {
 			`{"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,0]}}`,
 			0,
 		), `array "a": its data_offsets are [1, 0]`},
-		{"overlapping arrays", file(`{"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 0, 0), `array "a": its data_offsets are [1, 2], want them to begin at 2`},
+		{"overlapping arrays",
+			file(`{"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 0, 0), `array "a": its data_offsets are [1, 2], want them to begin at 2`},
 		{"no dtype", file(`{"a":{"shape":[1],"data_offsets":[0,1]}}`, 0), "dtype is missing"},
 		{"a dtype of numbers", file(`{"a":{"dtype":3,"shape":[1],"data_offsets":[0,1]}}`, 0), "want a string"},
 		{
@@ -323,7 +325,8 @@ func TestManyNames(t *testing.T) {
 		fmt.Fprintf(&strs, `,"%d":""`, i)
 	}
 	_, _, err = safetensors.Decode(file(`{"__metadata__":{` + strs.String()[1:] + `}}`))
-	assert.EqualError(t, err, "safetensors: header: got more than 65536 strings in __metadata__, the largest supported number")
+	assert.EqualError(t, err,
+		"safetensors: header: got more than 65536 strings in __metadata__, the largest supported number")
 }
 
 func TestErrorsNameTheFile(t *testing.T) {

@@ -1,12 +1,12 @@
-// Package flow places the nodes of a network for a picture: in the order of the computation, branches
-// side by side, wires clear of the nodes.
+// Package flow lays out the nodes of a network for a picture: in the order of the computation,
+// branches side by side, and wires that don't cross nodes.
 //
-// It takes the network apart. Where every path runs through one node, the picture has that node alone
-// on its axis. Between two such nodes lie branches, which are networks again; an empty branch, as the
-// shortcut of a residual block, is a lane for a wire. What can't be taken apart stands in one column,
-// with a lane beside it for each value that skips a node.
+// It decomposes the network. A node on every path has the picture's axis to itself. Between two
+// such nodes are branches, which are networks again; an empty branch, such as the shortcut of a
+// residual block, is a lane for a wire. What can't be decomposed is a column of nodes, with a lane
+// beside it for each value that skips a node.
 //
-// Along is the direction of the flow and across the other one; a picture may turn them as it likes.
+// Along is the direction of the flow and across the other one; a picture may orient them freely.
 package flow
 
 import (
@@ -16,35 +16,35 @@ import (
 	"slices"
 )
 
-// A Graph is a network. Its first node is the input, its last the output.
+// A Graph is a network. Its first node is the input, its last node the output.
 type Graph struct {
 	Sizes []Size  // of the nodes
-	Reads [][]int // of each node the earlier nodes that it reads, in order
+	Reads [][]int // for each node the earlier nodes that it reads, in order
 }
 
-// Size is a node's.
+// A Size is the size of a node.
 type Size struct{ Along, Across float64 }
 
-// Gaps are distances.
+// Gaps are distances in the picture.
 type Gaps struct {
-	Along  float64 // between nodes that follow one another: room for a wire's bends
+	Along  float64 // between consecutive nodes: space for a wire's bends
 	Across float64 // between branches
 	Wire   float64 // between wires at one node, and between a node and a lane beside it
 }
 
-// A Point is a place in the picture.
+// A Point is a position in the picture.
 type Point struct{ Along, Across float64 }
 
-// A Layout is a network with places for everything. The places begin at 0 in both directions.
+// A Layout has the positions of a network's nodes and wires. They begin at 0 in both directions.
 type Layout struct {
 	Centers []Point // of the nodes
 	Wires   []Wire
 	Size    Size
 }
 
-// A Wire leads from a node to one that reads it: from the node's edge at Start to the lane at Across,
-// which it keeps from Bend to Unbend, and from there to the reader's edge at End. It moves across only
-// before Bend and behind Unbend.
+// A Wire leads from a node to a reader: from the node's edge at Start to the lane at Across, where
+// it stays from Bend to Unbend, and from there to the reader's edge at End. It moves across only
+// before Bend and after Unbend.
 type Wire struct {
 	From, To     int
 	Start, End   Point
@@ -52,7 +52,7 @@ type Wire struct {
 	Bend, Unbend float64
 }
 
-// Shifted is the wire in another place.
+// Shifted returns the wire moved by a distance.
 func (w Wire) Shifted(along, across float64) Wire {
 	w.Start = Point{w.Start.Along + along, w.Start.Across + across}
 	w.End = Point{w.End.Along + along, w.End.Across + across}
@@ -60,8 +60,8 @@ func (w Wire) Shifted(along, across float64) Wire {
 	return w
 }
 
-// Place lays a network out. It is an error if a node reads a later one, if a node but the first reads
-// nothing, or if a node but the last isn't read.
+// Place lays out a network. It returns an error if a node reads a later one, if a node other than
+// the first reads nothing, or if a node other than the last has no reader.
 func Place(g Graph, gaps Gaps) (*Layout, error) {
 	if err := g.check(); err != nil {
 		return nil, err
@@ -84,12 +84,13 @@ func Place(g Graph, gaps Gaps) (*Layout, error) {
 
 func (g Graph) check() error {
 	if len(g.Sizes) == 0 || len(g.Reads) != len(g.Sizes) {
-		return fmt.Errorf("flow: %d nodes with %d lists of what they read: want one for each", len(g.Sizes), len(g.Reads))
+		return fmt.Errorf("flow: got %d nodes and %d lists of what they read: want one for each",
+			len(g.Sizes), len(g.Reads))
 	}
 	read := make([]bool, len(g.Sizes))
 	for i, reads := range g.Reads {
 		if (len(reads) == 0) != (i == 0) {
-			return fmt.Errorf("flow: node %d reads %d nodes: want one or more for each but the first", i, len(reads))
+			return fmt.Errorf("flow: node %d reads %d nodes: want at least one for all but the first", i, len(reads))
 		}
 		for _, from := range reads {
 			if from < 0 || from >= i {
@@ -111,8 +112,8 @@ type layouter struct {
 	lanes   map[[2]int]float64 // of wires that have a lane of their own
 }
 
-// between takes apart what lies between two nodes: the inner nodes, on paths from one to the other,
-// and, if there is a direct wire, that.
+// between decomposes the part between two nodes: the inner nodes on paths between them and, if
+// direct, a wire between the two.
 func (l *layouter) between(u, v int, inner []int, direct bool) piece {
 	var s series
 	first, from := 0, u
@@ -130,10 +131,10 @@ func (l *layouter) between(u, v int, inner []int, direct bool) piece {
 	return append(s, l.branches(from, v, inner[first:], direct))
 }
 
-// jumped says of each inner node whether a wire leads past it. Every path runs through the others.
+// jumped reports for each inner node whether a wire skips it. All paths run through the others.
 func (l *layouter) jumped(u, v int, inner []int, direct bool) []bool {
 	change := make([]int, len(inner)+1)
-	jump := func(from, to int) { // both places among the inner nodes
+	jump := func(from, to int) { // both indices among the inner nodes
 		change[from]++
 		change[to]--
 	}
@@ -158,7 +159,7 @@ func (l *layouter) jumped(u, v int, inner []int, direct bool) []bool {
 	return jumped
 }
 
-// branches sets side by side what isn't joined by a wire.
+// branches puts parts that no wire connects side by side.
 func (l *layouter) branches(u, v int, inner []int, direct bool) piece {
 	if len(inner) == 0 {
 		return gap{}
@@ -178,12 +179,12 @@ func (l *layouter) branches(u, v int, inner []int, direct bool) piece {
 	return p
 }
 
-// order is where a node first reads one of the others.
+// order returns the index of the first of the nodes among what a node reads.
 func (l *layouter) order(v int, nodes []int) int {
 	return slices.IndexFunc(l.Reads[v], func(r int) bool { return slices.Contains(nodes, r) })
 }
 
-// components are the nodes that wires join.
+// components returns the sets of nodes connected by wires.
 func (l *layouter) components(inner []int) [][]int {
 	root := make([]int, len(inner))
 	find := func(i int) int {
@@ -214,7 +215,7 @@ func (l *layouter) components(inner []int) [][]int {
 	return all
 }
 
-// wires are the lines from node to node, when all nodes have their places.
+// wires returns the wires between nodes, after all nodes have their positions.
 func (l *layouter) wires() (all []Wire) {
 	for to, reads := range l.Reads {
 		first := len(all)
@@ -234,13 +235,13 @@ func (l *layouter) wires() (all []Wire) {
 	return all
 }
 
-// edge is the middle of a node's side, behind it or before it.
+// edge returns the middle of a node's side, after or before it.
 func (l *layouter) edge(n int, side float64) Point {
 	c := l.centers[n]
 	return Point{c.Along + side*l.Sizes[n].Along/2, c.Across}
 }
 
-// spread lets the wires that enter a node end side by side, one that comes straight in the middle.
+// spread separates the ends of the wires that enter a node; a straight one stays in the middle.
 func (l *layouter) spread(wires []Wire, width float64) {
 	order := make([]int, len(wires))
 	for i := range order {

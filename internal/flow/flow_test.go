@@ -33,7 +33,8 @@ func TestChain(t *testing.T) {
 	l := place(t, square(nil, []int{0}, []int{1}))
 	assert.Equal(t, []Point{{0.5, 0.5}, {2.5, 0.5}, {4.5, 0.5}}, l.Centers)
 	assert.Equal(t, Size{5, 1}, l.Size)
-	assert.Equal(t, Wire{From: 0, To: 1, Start: Point{1, 0.5}, End: Point{2, 0.5}, Across: 0.5, Bend: 1, Unbend: 1}, l.Wires[0])
+	assert.Equal(t, Wire{From: 0, To: 1, Start: Point{1, 0.5}, End: Point{2, 0.5}, Across: 0.5, Bend: 1, Unbend: 1},
+		l.Wires[0])
 }
 
 // A shortcut is a lane beside the block; the block keeps its axis.
@@ -49,7 +50,8 @@ func TestShortcut(t *testing.T) {
 	assert.Equal(t, []float64{2, 5}, []float64{shortcut.Bend, shortcut.Unbend})
 }
 
-// Branches lie side by side in the order in which their join reads them, whatever the order of the nodes.
+// Branches lie side by side in the order in which their join reads them, whatever the order of the
+// nodes.
 func TestBranches(t *testing.T) {
 	l := place(t, square(nil, []int{0}, []int{0}, []int{2}, []int{3, 1}))
 	assert.Less(t, l.Centers[2].Across, l.Centers[1].Across)
@@ -70,8 +72,8 @@ func TestTangle(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	for want, g := range map[string]Graph{
-		"flow: 0 nodes with 0 lists of what they read: want one for each":     {},
-		"flow: node 1 reads 0 nodes: want one or more for each but the first": square(nil, nil),
+		"flow: got 0 nodes and 0 lists of what they read: want one for each":  {},
+		"flow: node 1 reads 0 nodes: want at least one for all but the first": square(nil, nil),
 		"flow: node 1 reads node 1: want an earlier one":                      square(nil, []int{1}),
 		"flow: no node reads node 1":                                          square(nil, []int{0}, []int{0}),
 	} {
@@ -80,7 +82,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// Whatever the network: no node lies on another, no lane runs through a node, and each wire joins its nodes.
+// Whatever the network: no node lies on another, no lane runs through a node, and each wire joins
+// its nodes.
 func TestThingsAreApart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := randomGraph(t)
@@ -98,7 +101,8 @@ func TestBranchesDoNotCross(t *testing.T) {
 		g := Graph{Reads: [][]int{nil}}
 		grow(t, &g, 0, 3)
 		for range g.Reads {
-			g.Sizes = append(g.Sizes, Size{rapid.Float64Range(0.5, 2).Draw(t, "along"), rapid.Float64Range(0.5, 3).Draw(t, "across")})
+			g.Sizes = append(g.Sizes,
+				Size{rapid.Float64Range(0.5, 2).Draw(t, "along"), rapid.Float64Range(0.5, 3).Draw(t, "across")})
 		}
 		l, err := Place(g, unit)
 		if err != nil {
@@ -194,7 +198,8 @@ func randomGraph(t *rapid.T) Graph {
 		g.Reads = append(g.Reads, reads)
 	}
 	for range n {
-		g.Sizes = append(g.Sizes, Size{rapid.Float64Range(0.5, 2).Draw(t, "along"), rapid.Float64Range(0.5, 3).Draw(t, "across")})
+		g.Sizes = append(g.Sizes,
+			Size{rapid.Float64Range(0.5, 2).Draw(t, "along"), rapid.Float64Range(0.5, 3).Draw(t, "across")})
 	}
 	return g
 }

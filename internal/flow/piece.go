@@ -1,13 +1,13 @@
 package flow
 
-// A piece is what lies between two nodes, or a node.
+// A piece is a node, or the part between two nodes.
 type piece interface {
 	extent(l *layouter) extent
-	// place gives the piece's nodes their places, from along on, around an axis.
+	// place sets the positions of the piece's nodes, beginning at along, around an axis.
 	place(l *layouter, along, axis float64)
 }
 
-// An extent is the size of a piece: along, and to either side of its axis.
+// An extent is the size of a piece: along, and across to both sides of its axis.
 type extent struct{ along, before, after float64 }
 
 // A leaf is a node.
@@ -22,7 +22,7 @@ func (n leaf) place(l *layouter, along, axis float64) {
 	l.centers[n] = Point{along + l.Sizes[n].Along/2, axis}
 }
 
-// A gap is a wire between neighbors.
+// A gap is a wire between consecutive nodes.
 type gap struct{}
 
 func (gap) extent(l *layouter) extent { return extent{along: l.gaps.Along} }
@@ -36,7 +36,7 @@ func (lane) extent(l *layouter) extent { return extent{along: 2 * l.gaps.Along} 
 
 func (w lane) place(l *layouter, _, axis float64) { l.lanes[[2]int{w.from, w.to}] = axis }
 
-// A series is pieces one behind the other, on one axis.
+// A series is a sequence of pieces on one axis.
 type series []piece
 
 func (s series) extent(l *layouter) (e extent) {
@@ -54,7 +54,7 @@ func (s series) place(l *layouter, along, axis float64) {
 	}
 }
 
-// Parallel is branches side by side.
+// A parallel is a set of branches side by side.
 type parallel []branch
 
 type branch struct {
@@ -79,8 +79,8 @@ func (p parallel) place(l *layouter, along, axis float64) {
 	}
 }
 
-// arrange sets the branches side by side. Their own axis is that of the only one with nodes, else the
-// middle.
+// arrange positions the branches side by side. The common axis is that of the only branch with
+// nodes, or the middle.
 func (p parallel) arrange(l *layouter) (extents []extent, axes []float64, axis float64) {
 	x, nodes := 0., 0
 	for i, b := range p {
@@ -100,7 +100,7 @@ func (p parallel) arrange(l *layouter) (extents []extent, axes []float64, axis f
 	return extents, axes, axis
 }
 
-// between is the distance of a branch from the one before it.
+// between returns the distance of a branch from the previous one.
 func (p parallel) between(l *layouter, i int) float64 {
 	for _, b := range p[i-1 : i+1] {
 		if _, wire := b.piece.(lane); wire {
@@ -110,7 +110,7 @@ func (p parallel) between(l *layouter, i int) float64 {
 	return l.gaps.Across
 }
 
-// A tangle is inner nodes in a column, and beside it a lane for each value that skips one of them.
+// A tangle is a column of inner nodes, and beside it a lane for each value that skips one of them.
 type tangle struct {
 	from, to int
 	inner    []int
@@ -142,7 +142,7 @@ func (t tangle) place(l *layouter, along, axis float64) {
 }
 
 // lanes gives each value that skips a node the first lane that is free from its node to its last
-// reader. It returns the lanes of the wires, and how many there are.
+// reader. It returns the lanes of the wires, and their number.
 func (t tangle) lanes(l *layouter) (lanes map[[2]int]int, count int) {
 	place := map[int]int{t.from: 0, t.to: len(t.inner) + 1}
 	for i, n := range t.inner {
@@ -158,7 +158,7 @@ func (t tangle) lanes(l *layouter) (lanes map[[2]int]int, count int) {
 		}
 	}
 	lanes = map[[2]int]int{}
-	var ends []int // of the values in each lane: the place of the last reader
+	var ends []int // of the values in each lane: index of the last reader
 	for _, r := range append([]int{t.from}, t.inner...) {
 		if len(skips[r]) == 0 {
 			continue

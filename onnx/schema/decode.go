@@ -51,7 +51,7 @@ func Decode(data []byte) (*Model, error) {
 		return nil, fmt.Errorf("onnx: %w", err)
 	}
 	if graphs != 1 {
-		return nil, fmt.Errorf("onnx: expected one graph, found %d: not a model", graphs)
+		return nil, fmt.Errorf("onnx: got %d graphs, want one: not a model", graphs)
 	}
 	return m, nil
 }
@@ -230,7 +230,8 @@ func (d *decoder) subgraph(f field, a *Attribute) error {
 }
 
 var attributeFields = map[protowire.Number]AttributeType{
-	2: Float, 3: Int, 4: String, 5: TensorValue, 6: Subgraph, 7: Floats, 8: Ints, 9: Strings, 10: Tensors, 11: Subgraphs,
+	2: Float, 3: Int, 4: String, 5: TensorValue, 6: Subgraph, 7: Floats, 8: Ints, 9: Strings, 10: Tensors,
+	11: Subgraphs,
 	14: TypeValue, 15: TypeValues, 22: SparseTensor, 23: SparseTensors,
 }
 
@@ -327,7 +328,7 @@ type field struct {
 // sub reads a message inside a field.
 func (d *decoder) sub(what string, f field, read func(field) error) error {
 	if f.kind != protowire.BytesType {
-		return fmt.Errorf("%s: expected a message, found wire type %d", what, f.kind)
+		return fmt.Errorf("%s: got wire type %d, want a message", what, f.kind)
 	}
 	return d.message(what, f.body, read)
 }
@@ -383,7 +384,7 @@ func next(data []byte) (f field, length int) {
 
 func (f field) want(kind protowire.Type) error {
 	if f.kind != kind {
-		return fmt.Errorf("field %d: expected wire type %d, found %d", f.number, kind, f.kind)
+		return fmt.Errorf("field %d: got wire type %d, want %d", f.number, f.kind, kind)
 	}
 	return nil
 }

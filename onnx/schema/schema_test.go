@@ -35,7 +35,9 @@ func everything() *schema.Model {
 					{Name: "fs", Type: schema.Floats, Floats: []float32{1, 2}},
 					{Name: "is", Type: schema.Ints, Ints: []int64{3, -4}},
 					{Name: "ss", Type: schema.Strings, Strings: []string{"a", ""}},
-					{Name: "g", Type: schema.Subgraph, Graph: &schema.Graph{Name: "inner", Nodes: []schema.Node{{Op: "Identity", Outputs: []string{"y"}}}}},
+					{Name: "g", Type: schema.Subgraph,
+						Graph: &schema.Graph{Name: "inner",
+							Nodes: []schema.Node{{Op: "Identity", Outputs: []string{"y"}}}}},
 				},
 			}},
 			Initializers: []schema.Tensor{
@@ -47,7 +49,8 @@ func everything() *schema.Model {
 				{Name: "u", Dims: []int64{2}, Type: schema.Uint64, Uint64s: []uint64{1, 1 << 62}},
 				{Name: "e", Dims: []int64{2}, Type: schema.Float32, External: true},
 			},
-			Inputs:  []schema.ValueInfo{{Name: "x", Type: schema.Float32, HasShape: true, Shape: []schema.Dim{{Param: "N"}, {Size: 3}, {}}}, {Name: "untyped"}},
+			Inputs: []schema.ValueInfo{{Name: "x", Type: schema.Float32, HasShape: true,
+				Shape: []schema.Dim{{Param: "N"}, {Size: 3}, {}}}, {Name: "untyped"}},
 			Outputs: []schema.ValueInfo{{Name: "y", Type: schema.Float32}},
 		},
 	}
@@ -63,7 +66,8 @@ func TestRoundTrip(t *testing.T) {
 
 func TestDense(t *testing.T) {
 	want := map[string]any{
-		"w": []float32{1, 2}, "f": []float32{1, -2}, "d": []float64{1, -2}, "i": []int64{1, -2}, "h": []float32{1, -2}, "u": []int64{1, 1 << 62},
+		"w": []float32{1, 2}, "f": []float32{1, -2}, "d": []float64{1, -2}, "i": []int64{1, -2}, "h": []float32{1, -2},
+		"u": []int64{1, 1 << 62},
 	}
 	for _, init := range everything().Graph.Initializers {
 		value, err := init.Dense()
@@ -100,12 +104,12 @@ func TestDenseListsOfEveryType(t *testing.T) {
 
 func TestDenseRefuses(t *testing.T) {
 	for want, in := range map[string]schema.Tensor{
-		"element type 8 is not supported":  {Type: 8},
-		"expected 2 elements of float32":   {Type: schema.Float32, Dims: []int64{2}, Floats: []float32{1}},
-		"got 4 bytes, want 8":              {Type: schema.Float32, Dims: []int64{2}, Raw: make([]byte, 4)},
-		"dimension 0 is negative":          {Type: schema.Float32, Dims: []int64{-2}},
-		"does not fit in memory":           {Type: schema.Float32, Dims: []int64{math.MaxInt64, math.MaxInt64}},
-		"expected 1000000000 elements of ": {Type: schema.Float32, Dims: []int64{1e9}},
+		"element type 8 is not supported": {Type: 8},
+		"got 1 elements of float32":       {Type: schema.Float32, Dims: []int64{2}, Floats: []float32{1}},
+		"got 4 bytes, want 8":             {Type: schema.Float32, Dims: []int64{2}, Raw: make([]byte, 4)},
+		"dimension 0 is negative":         {Type: schema.Float32, Dims: []int64{-2}},
+		"does not fit in memory":          {Type: schema.Float32, Dims: []int64{math.MaxInt64, math.MaxInt64}},
+		"got 0 elements of ":              {Type: schema.Float32, Dims: []int64{1e9}},
 	} {
 		_, err := in.Dense()
 		assert.ErrorContains(t, err, want)
@@ -184,13 +188,13 @@ func TestDecodeRefuses(t *testing.T) {
 		data []byte
 		want string
 	}{
-		{"nothing", nil, "expected one graph, found 0"},
-		{"two graphs", append(message(7), message(7)...), "expected one graph, found 2"},
+		{"nothing", nil, "got 0 graphs, want one"},
+		{"two graphs", append(message(7), message(7)...), "got 2 graphs, want one"},
 		{"text", []byte("hello world"), "model: byte"},
 		{"a length past the end", []byte{0x3a, 0xff, 0xff, 0xff, 0xff, 0x0f}, "unexpected EOF"},
-		{"the graph as a number", []byte{0x38, 1}, "graph: expected a message, found wire type 0"},
+		{"the graph as a number", []byte{0x38, 1}, "graph: got wire type 0, want a message"},
 		{"a name that is not UTF-8", message(7, message(2, 0xff)...), "text is not UTF-8"},
-		{"a name as a number", message(7, 0x10, 1), "expected wire type 2, found 0"},
+		{"a name as a number", message(7, 0x10, 1), "got wire type 0, want 2"},
 		{"floats cut short", message(7, message(5, message(4, 1, 2, 3)...)...), "field 4"},
 		{"doubles cut short", message(7, message(5, message(10, 1, 2, 3)...)...), "field 10"},
 		{"integers cut short", message(7, message(5, message(7, 0x80)...)...), "field 7"},

@@ -12,7 +12,8 @@ import (
 
 var kinds = map[ElementType]raw.Kind{
 	Float32: raw.F32, Float64: raw.F64, Float16: raw.F16, BFloat16: raw.BF16, Bool: raw.Bool,
-	Int8: raw.I8, Uint8: raw.U8, Int16: raw.I16, Uint16: raw.U16, Int32: raw.I32, Uint32: raw.U32, Int64: raw.I64, Uint64: raw.U64,
+	Int8: raw.I8, Uint8: raw.U8, Int16: raw.I16, Uint16: raw.U16, Int32: raw.I32, Uint32: raw.U32, Int64: raw.I64,
+	Uint64: raw.U64,
 }
 
 // NewTensor returns a float32, float64 or int64 tensor of any memory layout as
@@ -26,7 +27,8 @@ func NewTensor(name string, value *tensor.Dense) (Tensor, error) {
 	if err != nil {
 		return Tensor{}, fmt.Errorf("tensor %q: %w", name, err)
 	}
-	t := Tensor{Name: name, Raw: data, Type: map[raw.Kind]ElementType{raw.F32: Float32, raw.F64: Float64, raw.I64: Int64}[kind]}
+	t := Tensor{Name: name, Raw: data,
+		Type: map[raw.Kind]ElementType{raw.F32: Float32, raw.F64: Float64, raw.I64: Int64}[kind]}
 	for _, dim := range value.Shape() {
 		t.Dims = append(t.Dims, int64(dim))
 	}
@@ -97,7 +99,7 @@ func (t *Tensor) listed(kind raw.Kind, count int) ([]byte, error) {
 
 func pack[T any](values []T, kind raw.Kind, count int, bits func(T) uint64) ([]byte, error) {
 	if len(values) != count {
-		return nil, fmt.Errorf("expected %d elements of %s, found %d", count, kind, len(values))
+		return nil, fmt.Errorf("got %d elements of %s, want %d", len(values), kind, count)
 	}
 	size := kind.Size()
 	data := make([]byte, 0, count*size)

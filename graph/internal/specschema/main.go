@@ -1,6 +1,6 @@
-// Command specschema writes docs/spec.schema.json, the JSON Schema of a network's file. It reads the
-// kinds from package graph's table of layers, the fields from their types, and the descriptions from
-// their comments. go generate ./graph runs it.
+// Command specschema writes docs/spec.schema.json, the JSON Schema of a network's file. It reads
+// the kinds from package graph's table of layers, the fields from their types, and the descriptions
+// from their comments. go generate ./graph runs it.
 package main
 
 import (
@@ -39,7 +39,9 @@ func schema(source string) (string, error) {
 	var cases, definitions []string
 	for _, kind := range graph.Kinds() {
 		layer, _ := graph.LayerOfKind(kind)
-		cases = append(cases, fmt.Sprintf(`        {"if": {"properties": {"kind": {"const": %q}}}, "then": {"$ref": "#/$defs/%s"}}`, kind, kind))
+		cases = append(cases,
+			fmt.Sprintf(`        {"if": {"properties": {"kind": {"const": %q}}}, "then": {"$ref": "#/$defs/%s"}}`, kind,
+				kind))
 		text, err := definition(kind, layer, comments)
 		if err != nil {
 			return "", err
@@ -55,7 +57,8 @@ func schema(source string) (string, error) {
 		return "", err
 	}
 	return strings.NewReplacer(
-		"LOSSES", losses, "KINDS", kinds, "CASES", strings.Join(cases, ",\n"), "LAYERS", strings.Join(definitions, ",\n"),
+		"LOSSES", losses, "KINDS", kinds, "CASES", strings.Join(cases, ",\n"), "LAYERS",
+		strings.Join(definitions, ",\n"),
 	).Replace(frame), nil
 }
 
@@ -176,7 +179,8 @@ func property(f reflect.StructField, required bool) (string, error) {
 	case reflect.TypeFor[[]float64]():
 		return `{"type": "array", "minItems": 1, "items": {` + number + `}}`, nil
 	case reflect.TypeFor[[2]float64](), reflect.TypeFor[[4]float64]():
-		return fmt.Sprintf(`{"type": "array", "minItems": %[1]d, "maxItems": %[1]d, "items": {%[2]s}}`, f.Type.Len(), number), nil
+		return fmt.Sprintf(`{"type": "array", "minItems": %[1]d, "maxItems": %[1]d, "items": {%[2]s}}`, f.Type.Len(),
+			number), nil
 	case reflect.TypeFor[graph.Init]():
 		return `{"$ref": "#/$defs/init"}`, nil
 	case reflect.TypeFor[graph.Pair]():

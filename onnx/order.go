@@ -9,17 +9,17 @@ import (
 	"convgraph/graph"
 )
 
-// This file moves the numbers of values into the order in which an operator needs them, where they
-// aren't in it already.
+// Values are moved into the order that an operator needs, if they aren't in it already.
 
-// rearrange puts a value's atoms into an order and gives the layer's output a shape. The value stays
-// the same, in another layout.
+// rearrange permutes a value's atoms and gives the layer's output a shape. The value is the same,
+// in another layout.
 func (im *importer) rearrange(v value, order, shape []int) (value, error) {
 	inOrder := slices.IsSorted(order)
 	if inOrder && v.shape.Eq(shape) {
 		return v, nil
 	}
-	var layer graph.Layer = graph.Rearrange{Dims: slices.Clone(v.atoms), Order: slices.Clone(order), Shape: slices.Clone(shape)}
+	var layer graph.Layer = graph.Rearrange{Dims: slices.Clone(v.atoms), Order: slices.Clone(order),
+		Shape: slices.Clone(shape)}
 	switch {
 	case inOrder && len(shape) == 1:
 		layer = graph.Flatten{}
@@ -47,13 +47,13 @@ func (im *importer) rearrange(v value, order, shape []int) (value, error) {
 	return out, nil
 }
 
-// isShuffle says that an order exchanges the two atoms of the channels.
+// isShuffle reports whether an order swaps the two atoms of the channels.
 func isShuffle(l layout, order, shape []int) bool {
 	return len(l.shape) == 3 && l.shape.Eq(shape) && slices.Equal(l.own(0), []int{0, 1}) &&
 		order[0] == 1 && order[1] == 0 && slices.IsSorted(order[2:])
 }
 
-// collapsed makes a layer's shape of any number of sizes.
+// collapsed returns a layer's shape for any number of sizes.
 func collapsed(sizes []int) []int {
 	switch len(sizes) {
 	case 0:
@@ -66,7 +66,7 @@ func collapsed(sizes []int) []int {
 	return []int{sizes[0], sizes[1], count(sizes[2:])}
 }
 
-// inOrder puts a value's numbers into the file's order.
+// inOrder moves a value's elements into the file's order.
 func (im *importer) inOrder(v value) (value, error) {
 	var sizes []int
 	for axis := range v.axes {
@@ -77,7 +77,7 @@ func (im *importer) inOrder(v value) (value, error) {
 	return im.rearrange(v, v.sequence(), collapsed(sizes))
 }
 
-// image is a value (N, C, H, W) as a layer's output (C, H, W).
+// image returns a value (N, C, H, W) as a layer's output (C, H, W).
 func (im *importer) image(v value) (value, error) {
 	if v.rank() != 4 || v.size(0) != 1 {
 		return value{}, fmt.Errorf("of %s is not supported: want (N, C, H, W)", v.text())
@@ -85,7 +85,7 @@ func (im *importer) image(v value) (value, error) {
 	return im.rearrange(v, v.sequence(), []int{v.size(1), v.size(2), v.size(3)})
 }
 
-// row is a value (N, features) as a layer's output (features).
+// row returns a value (N, features) as a layer's output (features).
 func (im *importer) row(v value) (value, error) {
 	return im.rearrange(v, v.sequence(), []int{v.shape.TotalSize()})
 }
@@ -109,7 +109,7 @@ func (im *importer) separate(v value, axis int) (value, error) {
 	return im.canonical(v, axis)
 }
 
-// canonical makes an axis of the value the channels, and the others in their order the plane.
+// canonical makes an axis of the value the channels, and the others, in order, the plane.
 func (im *importer) canonical(v value, axis int) (value, error) {
 	order, sizes := slices.Clone(v.axes[axis]), []int{v.size(axis)}
 	for i, atoms := range v.axes {
@@ -122,8 +122,7 @@ func (im *importer) canonical(v value, axis int) (value, error) {
 	return im.rearrange(v, order, collapsed(sizes))
 }
 
-// together makes some axes the channels, one behind the other. Where nothing else is left they are
-// the features.
+// together makes some axes the channels, in order. If no other axes are left they are the features.
 func (im *importer) together(v value, axes []int) (value, error) {
 	var order, sizes []int
 	for _, axis := range axes {
@@ -142,8 +141,8 @@ func (im *importer) together(v value, axes []int) (value, error) {
 	return im.rearrange(v, order, collapsed(append([]int{first}, sizes...)))
 }
 
-// spread is a constant as numbers for a layer's output: its shape, in which an axis along which they
-// are the same is 1, and the numbers. The constant is broadcast to the value by ONNX's rule.
+// spread returns a constant's numbers in the layout of a layer's output, with the shape: axes along
+// which they are equal have size 1. The constant is broadcast to the value by ONNX's rule.
 func (im *importer) spread(c *constant, l layout) ([]int, any, error) {
 	dims := c.dims
 	for len(dims) > l.rank() && dims[0] == 1 {
@@ -185,8 +184,8 @@ func (im *importer) spread(c *constant, l layout) ([]int, any, error) {
 	return shape, pick(values, count(shape), func(i int) int { return l.constantIndex(i, shape, dims) }), nil
 }
 
-// constantIndex is the element of a constant of the given sizes that belongs to element i of an array
-// that the constant is spread to.
+// constantIndex is the element of a constant of the given sizes that belongs to element i of an
+// array that the constant is spread to.
 func (l layout) constantIndex(i int, shape, dims []int) (index int) {
 	places := make([]int, len(l.atoms))
 	for own := len(shape) - 1; own >= 0; own-- {
