@@ -18,7 +18,8 @@ import (
 // inside does.
 func TestSees(t *testing.T) {
 	m, err := graph.New(graph.Sequential("branched", tensor.Shape{1, 24, 22}, graph.He(),
-		graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Stride: graph.Square(2), Pad: graph.Square(1)}, graph.Sigmoid{},
+		graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Stride: graph.Square(2),
+			Pad: graph.Square(1)}, graph.Sigmoid{},
 		graph.Branches(graph.Concat{},
 			graph.Conv2D{Filters: 2, Kernel: graph.Square(1)},
 			graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Dilation: graph.Square(2), Pad: graph.Square(2)}),
@@ -168,7 +169,8 @@ func TestDreamFindsTheEdge(t *testing.T) {
 // TestDreamOfAffineLayers: the picture has the input's size, also where that isn't square, and mean
 // and std are the preprocessing's.
 func TestDreamOfAffineLayers(t *testing.T) {
-	m, err := graph.New(graph.Sequential("flat", tensor.Shape{3, 8, 12}, graph.He(), graph.Affine{Name: "fc", Units: 3}, graph.Softmax{Name: "p"}))
+	m, err := graph.New(graph.Sequential("flat", tensor.Shape{3, 8, 12}, graph.He(), graph.Affine{Name: "fc", Units: 3},
+		graph.Softmax{Name: "p"}))
 	require.NoError(t, err)
 	p := picture.Preprocessing{Mean: []float64{0.5, 0.4, 0.3}, Std: []float64{0.2, 0.3, 0.4}}
 	found, err := Dream(m, "p", 1, DreamOptions{Preprocessing: p, Steps: 60})
@@ -210,14 +212,16 @@ func TestDreamRefuses(t *testing.T) {
 	require.NoError(t, err)
 	_, err = Dream(double, "relu", 0, DreamOptions{})
 	assert.ErrorContains(t, err, "is of float64, want float32")
-	maps, err := graph.New(graph.Sequential("maps", tensor.Shape{2, 6, 6}, graph.He(), graph.Conv2D{Name: "c", Filters: 2, Kernel: graph.Square(1)}))
+	maps, err := graph.New(graph.Sequential("maps", tensor.Shape{2, 6, 6}, graph.He(),
+		graph.Conv2D{Name: "c", Filters: 2, Kernel: graph.Square(1)}))
 	require.NoError(t, err)
 	_, err = Dream(maps, "c", 0, DreamOptions{})
 	assert.ErrorContains(t, err, `model "maps" takes no pictures`)
 }
 
 func ExampleDream() {
-	m, _ := graph.New(graph.Sequential("light", tensor.Shape{1, 8, 8}, graph.He(), graph.Conv2D{Name: "conv", Filters: 1, Kernel: graph.Square(1)}))
+	m, _ := graph.New(graph.Sequential("light", tensor.Shape{1, 8, 8}, graph.He(),
+		graph.Conv2D{Name: "conv", Filters: 1, Kernel: graph.Square(1)}))
 	weight, _ := m.Param("conv.weight")
 	weight.Float32s()[0] = 2
 	p, _ := Dream(m, "conv", 0, DreamOptions{})

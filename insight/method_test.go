@@ -48,7 +48,8 @@ func readReference(t *testing.T) (*graph.Model, *reference) {
 		if p.Name == "6.weight" && p.Shape[0] != 3 {
 			values = transposed(values, 3)
 		}
-		arrays = append(arrays, formats.Array{Name: p.Name, Value: tensor.New(tensor.WithShape(p.Shape...), tensor.WithBacking(values))})
+		arrays = append(arrays, formats.Array{Name: p.Name,
+			Value: tensor.New(tensor.WithShape(p.Shape...), tensor.WithBacking(values))})
 	}
 	require.NoError(t, m.SetParams(arrays))
 	return m, r
@@ -152,9 +153,11 @@ func TestGaussLegendre(t *testing.T) {
 
 func TestHeatRefuses(t *testing.T) {
 	m, r := readReference(t)
-	maps, err := graph.New(graph.Sequential("maps", tensor.Shape{1, 4, 4}, graph.He(), graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}))
+	maps, err := graph.New(graph.Sequential("maps", tensor.Shape{1, 4, 4}, graph.He(),
+		graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}))
 	require.NoError(t, err)
-	flat, err := graph.New(graph.Sequential("flat", tensor.Shape{1, 2, 2}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
+	flat, err := graph.New(graph.Sequential("flat", tensor.Shape{1, 2, 2}, graph.He(), graph.Affine{Units: 2},
+		graph.Softmax{}))
 	require.NoError(t, err)
 	for want, ask := range map[string]func() (*Heat, error){
 		"class is 3, want 0 to 2": func() (*Heat, error) { return Gradient.Heat(m, r.X, 3, Options{}) },

@@ -38,7 +38,8 @@ func drawn(level func(c, y, x int) int) image.Image {
 	img := image.NewNRGBA(image.Rect(0, 0, 256, 256))
 	for y := range 256 {
 		for x := range 256 {
-			img.SetNRGBA(x, y, color.NRGBA{R: uint8(level(0, y, x)), G: uint8(level(1, y, x)), B: uint8(level(2, y, x)), A: 255})
+			img.SetNRGBA(x, y, color.NRGBA{R: uint8(level(0, y, x)), G: uint8(level(1, y, x)), B: uint8(level(2, y, x)),
+				A: 255})
 		}
 	}
 	return img
@@ -93,7 +94,8 @@ func TestSqueezeNetDescribesItself(t *testing.T) {
 
 // TestNothingCarriesTheWeights: a program that doesn't ask for them has none.
 func TestNothingCarriesTheWeights(t *testing.T) {
-	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{.Imports}}", "convgraph/graph", "convgraph/models", "convgraph/train/...",
+	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{.Imports}}", "convgraph/graph", "convgraph/models",
+		"convgraph/train/...",
 		"convgraph/classify", "convgraph/onnx").Output()
 	require.NoError(t, err)
 	require.Contains(t, string(out), "convgraph/models ")

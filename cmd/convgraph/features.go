@@ -32,8 +32,9 @@ type pages struct {
 
 // Help returns the text below a command's usage.
 func (features) Help() string {
-	return `Writes a picture of each layer's output for IMAGE (01-conv1.png, 02-relu1.png, …), and overview.png, from the input to the class scores. ` +
-		`For a network with many layers the overview shows the outputs of its blocks.
+	return `Writes a picture of each layer's output for IMAGE (01-conv1.png, 02-relu1.png, …), and overview.png, ` +
+		`from the input to the class scores. For a network with many layers the overview shows the outputs of its ` +
+		`blocks.
 
 ` + picturesHelp
 }
@@ -119,7 +120,8 @@ func fileName(name string) string {
 }
 
 func (c *features) maps(m *graph.Model, stage viz.OverviewRow) viz.FeatureMaps {
-	f := viz.FeatureMaps{Title: fmt.Sprintf("%s, %s (%s): %s", m.Spec().Name, stage.Name, stage.Detail, filepath.Base(c.Image)), Maps: stage.Maps}
+	f := viz.FeatureMaps{Title: fmt.Sprintf("%s, %s (%s): %s", m.Spec().Name, stage.Name, stage.Detail,
+		filepath.Base(c.Image)), Maps: stage.Maps}
 	if c.Scale == "shared" {
 		f.Scale = viz.ScaleShared
 	}
@@ -133,7 +135,8 @@ func (c *features) overview(m *graph.Model, s *picture.Sample, stages []viz.Over
 		return err
 	}
 	o := viz.Overview{
-		Title: fmt.Sprintf("%s reads %s", m.Spec().Name, filepath.Base(c.Image)), Input: input, Labels: m.Spec().ClassNames,
+		Title: fmt.Sprintf("%s reads %s", m.Spec().Name,
+			filepath.Base(c.Image)), Input: input, Labels: m.Spec().ClassNames,
 		Probabilities: a.probabilities, Independent: a.independent(m), Values: a.values,
 	}
 	shown := overviewNodes(m)

@@ -59,7 +59,8 @@ func (c *importFile) Run(stdout io.Writer) error {
 	if err := m.CheckFinite(); err != nil {
 		fmt.Fprintf(os.Stderr, "convgraph: %s: %v: nothing can be predicted with it\n", c.File, err)
 	}
-	_, err = fmt.Fprintf(stdout, "%s: %d parameters of %v as %q in %s\n", c.File, len(m.Params()), m.Dtype(), m.Spec().Name, c.Out)
+	_, err = fmt.Fprintf(stdout, "%s: %d parameters of %v as %q in %s\n", c.File, len(m.Params()), m.Dtype(),
+		m.Spec().Name, c.Out)
 	return err
 }
 

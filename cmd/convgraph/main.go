@@ -63,6 +63,7 @@ func options() []kong.Option {
 		kong.Name(program),
 		kong.Description("Train convolutional networks and look into them: layers, graphs, gradients, filters, predictions."),
 		training.Vars(),
-		kong.Vars{"models": strings.Join(models.Names(), ", "), "methods": strings.ReplaceAll(insight.MethodNames(), " ", "")},
+		kong.Vars{"models": strings.Join(models.Names(), ", "),
+			"methods": strings.ReplaceAll(insight.MethodNames(), " ", "")},
 	}
 }

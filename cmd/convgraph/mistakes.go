@@ -31,9 +31,10 @@ type mistakes struct {
 
 // Help returns the text below a command's usage.
 func (mistakes) Help() string {
-	return `Shows the misclassified images that the model was surest of: index.html is a page for a browser, mistakes.png the same in one picture. Each image has ` +
-		`its file name, its class, the predicted class with its probability, and two heat maps: what speaks for the predicted class, and what speaks for ` +
-		`the right one. "convgraph saliency -help" explains the methods.`
+	return `Shows the misclassified images that the model was surest of: index.html is a page for a browser, ` +
+		`mistakes.png the same in one picture. Each image has its file name, its class, the predicted class with its ` +
+		`probability, and two heat maps: what speaks for the predicted class, and what speaks for the right one. ` +
+		`"convgraph saliency -help" explains the methods.`
 }
 
 // shownMistake is a mistake in the gallery.
@@ -172,7 +173,8 @@ func (c *mistakes) show(m *graph.Model, set *evaluationSet, method insight.Metho
 	}
 	return viz.Item{
 		Image: sideBySide(panels), Wrong: true,
-		Caption: fmt.Sprintf("%s, predicted %s\n%s, %s", s.Class, s.Said, shortened(filepath.Base(s.Name), 40), classify.Percent(s.Probability)),
+		Caption: fmt.Sprintf("%s, predicted %s\n%s, %s", s.Class, s.Said, shortened(filepath.Base(s.Name), 40),
+			classify.Percent(s.Probability)),
 	}, nil
 }
 

@@ -35,9 +35,10 @@ type serve struct {
 
 // Help returns the text below a command's usage.
 func (serve) Help() string {
-	return `The page at / shows every layer's output for a drawn digit or a picture. POST /predict classifies a picture (PNG, JPEG, GIF, WebP, BMP, TIFF, or a ` +
-		`form with one) or numbers (JSON). GET /healthz reports that the server runs, GET /readyz that it can answer, GET /metrics has Prometheus metrics. ` +
-		`After an interrupt, running requests finish. An address that other machines can reach needs -token or -open.`
+	return `The page at / shows every layer's output for a drawn digit or a picture. POST /predict classifies a ` +
+		`picture (PNG, JPEG, GIF, WebP, BMP, TIFF, or a form with one) or numbers (JSON). GET /healthz reports that ` +
+		`the server runs, GET /readyz that it can answer, GET /metrics has Prometheus metrics. After an interrupt, ` +
+		`running requests finish. An address that other machines can reach needs -token or -open.`
 }
 
 // Run serves until the program is interrupted.
@@ -136,7 +137,8 @@ func (c *serve) loadCertificate() (*web.Certificate, error) {
 
 // newServed opens the files that the flags name.
 func newServed(c *serve, metrics *web.Metrics) (*served, error) {
-	n := &served{params: watched{path: c.named()}, cert: watched{path: c.TLSCert}, key: watched{path: c.TLSKey}, log: os.Stderr}
+	n := &served{params: watched{path: c.named()}, cert: watched{path: c.TLSCert}, key: watched{path: c.TLSKey},
+		log: os.Stderr}
 	for _, f := range n.files() {
 		f.take() // before reading them, so that a change in the meantime is noticed
 	}

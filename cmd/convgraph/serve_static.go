@@ -37,6 +37,7 @@ func (c *serve) writeStatic(stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("-static: %w", err)
 	}
-	_, err = fmt.Fprintf(stdout, "wrote %s (%.1f MB): put it on any web host and open its index.html there\n", c.Static, float64(size)/1e6)
+	_, err = fmt.Fprintf(stdout, "wrote %s (%.1f MB): put it on any web host and open its index.html there\n", c.Static,
+		float64(size)/1e6)
 	return err
 }
