@@ -12,7 +12,7 @@ import (
 	"convgraph/web/inspect/static"
 )
 
-// checkStatic refuses flags of a server where there will be none.
+// checkStatic refuses flags of a server beside -static.
 func (c *serve) checkStatic() error {
 	if c.Static != "" && (c.Token != "" || c.Open || c.TLSCert != "") {
 		return cli.Usagef("got -static with -token, -open or -tls-cert: want those flags only for a server, -static starts none")
