@@ -89,7 +89,9 @@ func confuse(m *graph.Model, set dataset.Dataset) (*train.Confusion, []mistake, 
 }
 
 // sheet draws the mistakes. Without mistakes it removes an older sheet.
-func (c *confusion) sheet(spec *graph.Spec, set dataset.Dataset, title string, names []string, mistakes []mistake) error {
+func (c *confusion) sheet(
+	spec *graph.Spec, set dataset.Dataset, title string, names []string, mistakes []mistake,
+) error {
 	path := filepath.Join(c.Out, "misclassified.png")
 	shown := mistakes[:min(c.Most, len(mistakes))]
 	if len(shown) == 0 {

@@ -80,7 +80,9 @@ func (c *features) Run(stdout io.Writer) error {
 func stages(activations []graph.Activation) []viz.OverviewRow {
 	all := make([]viz.OverviewRow, len(activations))
 	for i, a := range activations {
-		all[i] = viz.OverviewRow{Name: a.Node.Name, Detail: layerText(a.Node), Maps: planes(a.Value.Float32s(), a.Node.Shape)}
+		all[i] = viz.OverviewRow{
+			Name: a.Node.Name, Detail: layerText(a.Node), Maps: planes(a.Value.Float32s(), a.Node.Shape),
+		}
 		if i > 0 && (len(a.Node.Inputs) > 1 || a.Node.Inputs[0] != activations[i-1].Node) {
 			all[i].Detail += " of " + readsText(a.Node)
 		}

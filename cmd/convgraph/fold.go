@@ -58,7 +58,8 @@ func (c *fold) Run(stdout io.Writer) error {
 	if c.JSON {
 		return writeJSON(stdout, result)
 	}
-	_, err = fmt.Fprintf(stdout, "%d of %d BatchNorm layers are folded; the logits of %d random inputs differ by at most %.2g, the largest is %.3g\n",
+	_, err = fmt.Fprintf(stdout, "%d of %d BatchNorm layers are folded; "+
+		"the logits of %d random inputs differ by at most %.2g, the largest is %.3g\n",
 		len(names), result.BatchNorms, result.Inputs, result.Difference, result.Largest)
 	return err
 }

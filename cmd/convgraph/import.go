@@ -67,7 +67,8 @@ func (c *importFile) Run(stdout io.Writer) error {
 func (c *importFile) read() (*graph.Model, error) {
 	ending := strings.ToLower(filepath.Ext(c.File))
 	if ending == ".onnx" && (c.Names != "" || c.ClassNames != "") {
-		return nil, cli.Usagef("-names and -class-names are for the other files: an .onnx file holds the network, not only its parameters")
+		return nil, cli.Usagef("-names and -class-names are for the other files: " +
+			"an .onnx file holds the network, not only its parameters")
 	}
 	if ending == ".onnx" {
 		input, err := parseShape(c.Input)

@@ -69,7 +69,7 @@ func TestAscentWakesARectifier(t *testing.T) {
 
 	bias.Float32s()[0] = -6
 	_, _, err = ascent{steps: 100, rate: 0.05, seed: 1}.climb(m, "relu1", 0)
-	assert.EqualError(t, err, `layer "relu1", unit 0 is dead: it answers nothing to what was tried, and no small change makes it answer`)
+	assert.EqualError(t, err, `layer "relu1", unit 0 is dead: it responds to none of the inputs that were tried, and has no gradient there`)
 }
 
 // TestSoften: blur moves values to their neighbours and keeps their sum.

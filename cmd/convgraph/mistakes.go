@@ -139,7 +139,9 @@ func removeIfThere(path string) error {
 }
 
 // show writes a mistake's pictures, and returns them side by side for the sheet.
-func (c *mistakes) show(m *graph.Model, set *evaluationSet, method insight.Method, number int, s *shownMistake) (item viz.Item, err error) {
+func (c *mistakes) show(
+	m *graph.Model, set *evaluationSet, method insight.Method, number int, s *shownMistake,
+) (item viz.Item, err error) {
 	pixels := make([]float32, set.Shape().TotalSize())
 	if _, err := set.Sample(s.Index, pixels); err != nil {
 		return item, err
@@ -208,7 +210,8 @@ func shortened(text string, most int) string {
 //go:embed mistakes.html
 var mistakesHTML string
 
-var mistakesPage = template.Must(template.New("mistakes").Funcs(template.FuncMap{"percent": classify.Percent}).Parse(mistakesHTML))
+var mistakesPage = template.Must(
+	template.New("mistakes").Funcs(template.FuncMap{"percent": classify.Percent}).Parse(mistakesHTML))
 
 func (c *mistakes) page(title string, method insight.Method, shown []shownMistake, wrong int) error {
 	return file.Write(filepath.Join(c.Out, "index.html"), func(w io.Writer) error {

@@ -125,7 +125,8 @@ func (c *predict) checkModel(m *graph.Model) error {
 			m.Spec().Name)
 	}
 	if c.Threshold != nil && !(m.HasProbabilities() && m.TrainingLoss() == graph.BinaryCrossEntropy) {
-		return cli.Usagef("-threshold is for models that answer for each label by itself: %q doesn't; -at-least and -below choose pictures", m.Spec().Name)
+		return cli.Usagef("-threshold is for multi-label models: %q isn't one; -at-least and -below choose pictures",
+			m.Spec().Name)
 	}
 	return nil
 }

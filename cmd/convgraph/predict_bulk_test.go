@@ -107,7 +107,7 @@ func TestPredictThresholds(t *testing.T) {
 	assert.Positive(t, above)
 	assert.Positive(t, below)
 	fail(t, cli.BadUsage, "-at-least is 2: want 0 to 1", "predict", params, dir, "-at-least", "2")
-	fail(t, cli.BadUsage, "-threshold is for models that answer for each label by itself", "predict", params, dir,
+	fail(t, cli.BadUsage, "-threshold is for multi-label models", "predict", params, dir,
 		"-threshold", "0.2")
 	numbers := colours(t, graph.MeanSquaredError)
 	fail(t, cli.BadUsage, "-at-least and -below are for models that give probabilities", "predict", numbers, dir,

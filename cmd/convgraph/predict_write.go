@@ -40,7 +40,8 @@ func (c *predict) writer(stdout io.Writer, m *graph.Model, pictures int) (*predi
 	}
 	size := layer.Output().Shape.TotalSize()
 	if most := maxEmbedValues / size; pictures > most {
-		return nil, fmt.Errorf("-embed: layer %q has %d values for each picture: got %d pictures, want at most %d, or a layer with fewer values",
+		return nil, fmt.Errorf("-embed: layer %q has %d values for each picture: "+
+			"got %d pictures, want at most %d, or a layer with fewer values",
 			c.Embed, size, pictures, most)
 	}
 	w.layer = layer

@@ -85,7 +85,8 @@ func (c *saliency) check() error {
 
 func (c *saliency) options() insight.Options {
 	return insight.Options{
-		Layer: c.Layer, Steps: c.Steps, Samples: c.Samples, Noise: c.Noise, Seed: c.Seed, Window: c.Window, Stride: c.Stride,
+		Layer: c.Layer, Steps: c.Steps, Samples: c.Samples, Noise: c.Noise, Seed: c.Seed,
+		Window: c.Window, Stride: c.Stride,
 	}
 }
 

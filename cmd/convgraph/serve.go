@@ -120,9 +120,11 @@ func (c *serve) checkOpenness(l *web.Listener) error {
 	case c.Open:
 		fmt.Fprintf(os.Stderr, "convgraph: %v is open to every machine that reaches this one\n", l.Addr())
 	case c.Token == "":
-		return cli.Usagef("-addr %s can be reached from other machines: want -token, which requests must carry, or -open to answer anyone", c.Addr)
+		return cli.Usagef("-addr %s can be reached from other machines: "+
+			"want -token, which requests must carry, or -open to answer anyone", c.Addr)
 	case c.TLSCert == "":
-		fmt.Fprintln(os.Stderr, "convgraph: the token crosses the network unencrypted: -tls-cert and -tls-key, or a proxy in front that has TLS, keep it secret")
+		fmt.Fprintln(os.Stderr, "convgraph: the token crosses the network unencrypted: "+
+			"-tls-cert and -tls-key, or a proxy in front that has TLS, keep it secret")
 	}
 	return nil
 }
