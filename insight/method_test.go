@@ -16,7 +16,7 @@ import (
 	"convgraph/graph"
 )
 
-// reference is what Captum says; testdata/make_reference.py writes it.
+// reference holds Captum's numbers; testdata/make_reference.py writes them.
 type reference struct {
 	Parameters map[string][]float32
 	X, Noise   []float32
@@ -112,7 +112,8 @@ func TestMethodsAgreeWithCaptum(t *testing.T) {
 	requireHeat(t, r.Smooth, heat)
 }
 
-// TestIntegratedGradientsAddUp: the heat's sum is the score's difference from a blank picture's.
+// TestIntegratedGradientsAddUp: the heat sums to the difference of the picture's and a blank
+// picture's scores.
 func TestIntegratedGradientsAddUp(t *testing.T) {
 	m, r := readReference(t)
 	heat, err := IntegratedGradients.Heat(m, r.X, target, Options{Steps: 400})
@@ -126,7 +127,7 @@ func TestIntegratedGradientsAddUp(t *testing.T) {
 	assert.InDelta(t, logits[target]-logits[m.Classes()+target], sum, 5e-3)
 }
 
-// TestSmoothGradDependsOnTheSeed: the same seed gives the same heat, another one another.
+// TestSmoothGradDependsOnTheSeed: equal seeds give equal heat, other seeds other heat.
 func TestSmoothGradDependsOnTheSeed(t *testing.T) {
 	m, r := readReference(t)
 	heat := func(seed uint64) []float32 {
@@ -175,7 +176,7 @@ func TestHeatRefuses(t *testing.T) {
 	}
 }
 
-// TestOcclusionOfEveryStride: a stride longer than the window leaves gaps of no heat.
+// TestOcclusionOfEveryStride: a stride longer than the window leaves gaps without heat.
 func TestOcclusionOfEveryStride(t *testing.T) {
 	assert.Equal(t, []int{0, 3, 6, 9}, starts(12, 4, 3))
 	assert.Equal(t, []int{0}, starts(5, 9, 2))
