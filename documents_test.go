@@ -117,7 +117,7 @@ func TestLibraryPage(t *testing.T) {
 	require.NoError(t, err)
 	sums, err := os.ReadFile("go.sum")
 	require.NoError(t, err)
-	t.Setenv("GOPROXY", "off") // the modules are there, or this test hadn't been compiled
+	t.Setenv("GOPROXY", "off") // compiling this test has downloaded the modules
 	t.Setenv("GOFLAGS", "-mod=mod "+os.Getenv("GOFLAGS"))
 	folder := t.TempDir()
 	require.NoError(t, os.Symlink(repository, filepath.Join(folder, "convgraph")))

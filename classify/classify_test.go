@@ -21,7 +21,7 @@ func spec(input ...int) *graph.Spec {
 	return graph.Sequential("mine", input, graph.He(), graph.Affine{Units: 4}, graph.Softmax{})
 }
 
-// What is done to pictures follows from the input, and the ink is the caller's to say.
+// TestPreprocessing: the input decides the default preprocessing, and the caller can set the ink.
 func TestPreprocessing(t *testing.T) {
 	digits, colours := spec(1, 28, 28), spec(3, 8, 8)
 	assert.Equal(t, picture.Preprocessing{Digit: picture.Detect}, classify.Preprocessing(digits))
@@ -56,7 +56,7 @@ func TestTop(t *testing.T) {
 	assert.Equal(t, classify.Guess{Class: 3, Name: "d", Probability: 1}, classify.Top(s, []float32{0, 0, 0, 1}, 3)[0])
 }
 
-// A prediction says what the model's probabilities say.
+// TestPredict compares a prediction with the model's probabilities.
 func TestPredict(t *testing.T) {
 	m, err := graph.New(spec(1, 2, 2))
 	require.NoError(t, err)
@@ -72,7 +72,7 @@ func TestPredict(t *testing.T) {
 	assert.Regexp(t, `^x\.png: \d \(.*%\), then \d .*; light on dark$`, got.String())
 }
 
-// TestPredictForEachLoss: labels are those above 1/2, and a model without probabilities says its
+// TestPredictForEachLoss: labels are outputs above 1/2, and a model without probabilities gives
 // numbers.
 func TestPredictForEachLoss(t *testing.T) {
 	for _, c := range []struct {
@@ -104,7 +104,7 @@ func TestPredictForEachLoss(t *testing.T) {
 
 var longNumber = regexp.MustCompile(`\d\.\d{7,}`)
 
-// rounded is a JSON text with six digits of each number.
+// rounded returns a JSON text with each number cut to six digits.
 func rounded(t *testing.T, text []byte) string {
 	t.Helper()
 	return longNumber.ReplaceAllStringFunc(string(text), func(s string) string {

@@ -46,9 +46,11 @@ func Dream(m *graph.Model, layer string, unit int, o DreamOptions) (*Picture, er
 		return nil, err
 	}
 	if unit < 0 || unit >= n.Shape[0] {
-		return nil, fmt.Errorf("model %q: layer %q has units 0 to %d, there is no %d", m.Spec().Name, layer, n.Shape[0]-1, unit)
+		return nil, fmt.Errorf("model %q: layer %q has units 0 to %d, there is no %d", m.Spec().Name, layer,
+			n.Shape[0]-1, unit)
 	}
-	d := &dreamer{DreamOptions: o.withDefaults(), source: SourceOf(n, unit), random: rand.New(rand.NewPCG(o.Seed, uint64(unit)))}
+	d := &dreamer{DreamOptions: o.withDefaults(), source: SourceOf(n, unit),
+		random: rand.New(rand.NewPCG(o.Seed, uint64(unit)))}
 	if err := d.prepare(m); err != nil {
 		return nil, err
 	}

@@ -14,11 +14,12 @@ import (
 	"convgraph/picture"
 )
 
-// TestSees: a pixel outside what a cell sees changes nothing in it, and some pixel at each side
-// inside does.
+// TestSees: pixels outside a cell's receptive field don't change the cell, and at each side some
+// pixel inside does.
 func TestSees(t *testing.T) {
 	m, err := graph.New(graph.Sequential("branched", tensor.Shape{1, 24, 22}, graph.He(),
-		graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Stride: graph.Square(2), Pad: graph.Square(1)}, graph.Sigmoid{},
+		graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Stride: graph.Square(2),
+			Pad: graph.Square(1)}, graph.Sigmoid{},
 		graph.Branches(graph.Concat{},
 			graph.Conv2D{Filters: 2, Kernel: graph.Square(1)},
 			graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Dilation: graph.Square(2), Pad: graph.Square(2)}),
@@ -57,7 +58,7 @@ func TestSees(t *testing.T) {
 	assert.Equal(t, image.Rect(0, 0, 22, 24), Sees(m, all, 0, 0))
 }
 
-// TestJiggle: back is the transpose of apply, and an amount of 0 moves nothing.
+// TestJiggle: back is the transpose of apply, and amount 0 moves nothing.
 func TestJiggle(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	const side = 9
@@ -83,7 +84,7 @@ func TestJiggle(t *testing.T) {
 	assert.InDeltaSlice(t, x, moved, 1e-9)
 }
 
-// TestCanvasClimbs compares the direction of the first step with differences of a weighted sum of
+// TestCanvasClimbs compares the first step's direction with finite differences of a weighted sum of
 // pixels.
 func TestCanvasClimbs(t *testing.T) {
 	for _, channels := range []int{1, 3} {
@@ -131,7 +132,7 @@ func TestCanvasClimbs(t *testing.T) {
 	}
 }
 
-// edge is a network with one filter that is light on the left and dark on the right.
+// edge is a network of one filter, light on the left and dark on the right.
 func edge(t *testing.T) *graph.Model {
 	t.Helper()
 	m, err := graph.New(graph.Sequential("edge", tensor.Shape{1, 30, 30}, graph.He(),
@@ -146,8 +147,8 @@ func edge(t *testing.T) *graph.Model {
 	return m
 }
 
-// TestDreamFindsTheEdge: the picture is nearly the best there is, as large as the filter, and the
-// same each time.
+// TestDreamFindsTheEdge: the picture nearly maximizes the response, has the filter's size, and is
+// the same each time.
 func TestDreamFindsTheEdge(t *testing.T) {
 	m := edge(t)
 	p, err := Dream(m, "relu", 0, DreamOptions{Seed: 3})
@@ -165,10 +166,11 @@ func TestDreamFindsTheEdge(t *testing.T) {
 	assert.Greater(t, dark.Answer, -2.0)
 }
 
-// TestDreamOfAffineLayers: the picture has the input's size, also where that isn't square, and mean
-// and std are the preprocessing's.
+// TestDreamOfAffineLayers: the picture has the input's size, square or not, and the preprocessing's
+// mean and std are applied.
 func TestDreamOfAffineLayers(t *testing.T) {
-	m, err := graph.New(graph.Sequential("flat", tensor.Shape{3, 8, 12}, graph.He(), graph.Affine{Name: "fc", Units: 3}, graph.Softmax{Name: "p"}))
+	m, err := graph.New(graph.Sequential("flat", tensor.Shape{3, 8, 12}, graph.He(), graph.Affine{Name: "fc", Units: 3},
+		graph.Softmax{Name: "p"}))
 	require.NoError(t, err)
 	p := picture.Preprocessing{Mean: []float64{0.5, 0.4, 0.3}, Std: []float64{0.2, 0.3, 0.4}}
 	found, err := Dream(m, "p", 1, DreamOptions{Preprocessing: p, Steps: 60})
@@ -210,14 +212,16 @@ func TestDreamRefuses(t *testing.T) {
 	require.NoError(t, err)
 	_, err = Dream(double, "relu", 0, DreamOptions{})
 	assert.ErrorContains(t, err, "is of float64, want float32")
-	maps, err := graph.New(graph.Sequential("maps", tensor.Shape{2, 6, 6}, graph.He(), graph.Conv2D{Name: "c", Filters: 2, Kernel: graph.Square(1)}))
+	maps, err := graph.New(graph.Sequential("maps", tensor.Shape{2, 6, 6}, graph.He(),
+		graph.Conv2D{Name: "c", Filters: 2, Kernel: graph.Square(1)}))
 	require.NoError(t, err)
 	_, err = Dream(maps, "c", 0, DreamOptions{})
 	assert.ErrorContains(t, err, `model "maps" takes no pictures`)
 }
 
 func ExampleDream() {
-	m, _ := graph.New(graph.Sequential("light", tensor.Shape{1, 8, 8}, graph.He(), graph.Conv2D{Name: "conv", Filters: 1, Kernel: graph.Square(1)}))
+	m, _ := graph.New(graph.Sequential("light", tensor.Shape{1, 8, 8}, graph.He(),
+		graph.Conv2D{Name: "conv", Filters: 1, Kernel: graph.Square(1)}))
 	weight, _ := m.Param("conv.weight")
 	weight.Float32s()[0] = 2
 	p, _ := Dream(m, "conv", 0, DreamOptions{})

@@ -16,7 +16,7 @@ import (
 	"convgraph/graph"
 )
 
-// reference is what Captum says; testdata/make_reference.py writes it.
+// reference holds Captum's numbers; testdata/make_reference.py writes them.
 type reference struct {
 	Parameters map[string][]float32
 	X, Noise   []float32
@@ -48,7 +48,8 @@ func readReference(t *testing.T) (*graph.Model, *reference) {
 		if p.Name == "6.weight" && p.Shape[0] != 3 {
 			values = transposed(values, 3)
 		}
-		arrays = append(arrays, formats.Array{Name: p.Name, Value: tensor.New(tensor.WithShape(p.Shape...), tensor.WithBacking(values))})
+		arrays = append(arrays, formats.Array{Name: p.Name,
+			Value: tensor.New(tensor.WithShape(p.Shape...), tensor.WithBacking(values))})
 	}
 	require.NoError(t, m.SetParams(arrays))
 	return m, r
@@ -111,7 +112,8 @@ func TestMethodsAgreeWithCaptum(t *testing.T) {
 	requireHeat(t, r.Smooth, heat)
 }
 
-// TestIntegratedGradientsAddUp: the heat's sum is the score's difference from a blank picture's.
+// TestIntegratedGradientsAddUp: the heat sums to the difference of the picture's and a blank
+// picture's scores.
 func TestIntegratedGradientsAddUp(t *testing.T) {
 	m, r := readReference(t)
 	heat, err := IntegratedGradients.Heat(m, r.X, target, Options{Steps: 400})
@@ -125,7 +127,7 @@ func TestIntegratedGradientsAddUp(t *testing.T) {
 	assert.InDelta(t, logits[target]-logits[m.Classes()+target], sum, 5e-3)
 }
 
-// TestSmoothGradDependsOnTheSeed: the same seed gives the same heat, another one another.
+// TestSmoothGradDependsOnTheSeed: equal seeds give equal heat, other seeds other heat.
 func TestSmoothGradDependsOnTheSeed(t *testing.T) {
 	m, r := readReference(t)
 	heat := func(seed uint64) []float32 {
@@ -152,9 +154,11 @@ func TestGaussLegendre(t *testing.T) {
 
 func TestHeatRefuses(t *testing.T) {
 	m, r := readReference(t)
-	maps, err := graph.New(graph.Sequential("maps", tensor.Shape{1, 4, 4}, graph.He(), graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}))
+	maps, err := graph.New(graph.Sequential("maps", tensor.Shape{1, 4, 4}, graph.He(),
+		graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}))
 	require.NoError(t, err)
-	flat, err := graph.New(graph.Sequential("flat", tensor.Shape{1, 2, 2}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
+	flat, err := graph.New(graph.Sequential("flat", tensor.Shape{1, 2, 2}, graph.He(), graph.Affine{Units: 2},
+		graph.Softmax{}))
 	require.NoError(t, err)
 	for want, ask := range map[string]func() (*Heat, error){
 		"class is 3, want 0 to 2": func() (*Heat, error) { return Gradient.Heat(m, r.X, 3, Options{}) },
@@ -172,7 +176,7 @@ func TestHeatRefuses(t *testing.T) {
 	}
 }
 
-// TestOcclusionOfEveryStride: a stride longer than the window leaves gaps of no heat.
+// TestOcclusionOfEveryStride: a stride longer than the window leaves gaps without heat.
 func TestOcclusionOfEveryStride(t *testing.T) {
 	assert.Equal(t, []int{0, 3, 6, 9}, starts(12, 4, 3))
 	assert.Equal(t, []int{0}, starts(5, 9, 2))

@@ -22,7 +22,8 @@ func Load(name string, options ...graph.Option) (*graph.Model, error) {
 	}
 	m, err := graph.Load(name, options...)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && slices.Contains(foreign, strings.ToLower(filepath.Ext(name))) {
-		return nil, fmt.Errorf("%s: got another program's file, want a parameter file of convgraph: \"convgraph import %s -o params.safetensors\" makes one",
+		return nil, fmt.Errorf("%s: got another program's file, want a parameter file of convgraph: "+
+			"\"convgraph import %s -o params.safetensors\" makes one",
 			name, name)
 	}
 	return m, err

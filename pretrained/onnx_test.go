@@ -18,7 +18,7 @@ import (
 	"convgraph/onnx"
 )
 
-// throughONNX is a model as its ONNX file gives it back.
+// throughONNX exports a model to ONNX and imports it.
 func throughONNX(t *testing.T, m *graph.Model) *graph.Model {
 	t.Helper()
 	data, err := onnx.Marshal(m)
@@ -40,9 +40,9 @@ func TestSqueezeNetThroughONNX(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-// TestEfficientNetLite0 holds the released weights to the float64 logits that come with them. They
-// aren't in the module: CONVGRAPH_PRETRAINED names a folder with efficientnet_lite0.safetensors and
-// efficientnet_lite0_samples.npz.
+// TestEfficientNetLite0 compares logits of the released weights with the float64 logits that come
+// with them. They aren't in the module: CONVGRAPH_PRETRAINED names a folder with
+// efficientnet_lite0.safetensors and efficientnet_lite0_samples.npz.
 func TestEfficientNetLite0(t *testing.T) {
 	dir := os.Getenv("CONVGRAPH_PRETRAINED")
 	if dir == "" {

@@ -28,7 +28,7 @@ func squeezeNet(t testing.TB) *graph.Model {
 	return m
 }
 
-// formulas are the levels of testdata/make_reference.py's pictures.
+// formulas compute the levels of testdata/make_reference.py's pictures.
 var formulas = []func(c, y, x int) int{
 	func(c, y, x int) int { return x*(c+1) + y*(3-c) + x*y/8 },
 	func(c, y, x int) int { return (x ^ y) * (c + 2) },
@@ -38,14 +38,15 @@ func drawn(level func(c, y, x int) int) image.Image {
 	img := image.NewNRGBA(image.Rect(0, 0, 256, 256))
 	for y := range 256 {
 		for x := range 256 {
-			img.SetNRGBA(x, y, color.NRGBA{R: uint8(level(0, y, x)), G: uint8(level(1, y, x)), B: uint8(level(2, y, x)), A: 255})
+			img.SetNRGBA(x, y, color.NRGBA{R: uint8(level(0, y, x)), G: uint8(level(1, y, x)), B: uint8(level(2, y, x)),
+				A: 255})
 		}
 	}
 	return img
 }
 
-// TestSqueezeNetLogits holds everything from a picture on to PyTorch's float64: the crop, the
-// colours, the network.
+// TestSqueezeNetLogits compares the logits with PyTorch's in float64, which covers the crop, the
+// colours and the network.
 func TestSqueezeNetLogits(t *testing.T) {
 	f, err := os.Open("testdata/logits.json.gz")
 	require.NoError(t, err)
@@ -69,7 +70,7 @@ func TestSqueezeNetLogits(t *testing.T) {
 	}
 }
 
-// TestSqueezeNetDescribesItself holds what a file of the model says.
+// TestSqueezeNetDescribesItself: a saved file has the class names and the preprocessing.
 func TestSqueezeNetDescribesItself(t *testing.T) {
 	m := squeezeNet(t)
 	spec := m.Spec()
@@ -91,16 +92,17 @@ func TestSqueezeNetDescribesItself(t *testing.T) {
 	assert.Equal(t, 1_248_424, numbers)
 }
 
-// TestNothingCarriesTheWeights: a program that doesn't ask for them has none.
+// TestNothingCarriesTheWeights: the libraries don't import this package, so a program that doesn't
+// import it doesn't carry the weights.
 func TestNothingCarriesTheWeights(t *testing.T) {
-	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{.Imports}}", "convgraph/graph", "convgraph/models", "convgraph/train/...",
-		"convgraph/classify", "convgraph/onnx").Output()
+	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{.Imports}}", "convgraph/graph", "convgraph/models",
+		"convgraph/train/...", "convgraph/classify", "convgraph/onnx").Output()
 	require.NoError(t, err)
 	require.Contains(t, string(out), "convgraph/models ")
 	assert.NotContains(t, string(out), "convgraph/pretrained")
 }
 
-// TestSqueezeNetPictures counts the right answers on pictures whose licence keeps them out of the
+// TestSqueezeNetPictures measures the accuracy on pictures whose licences keep them out of the
 // module.
 func TestSqueezeNetPictures(t *testing.T) {
 	dir := os.Getenv("CONVGRAPH_PICTURES")

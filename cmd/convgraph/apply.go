@@ -29,9 +29,11 @@ type apply struct {
 
 // Help returns the text below a command's usage.
 func (apply) Help() string {
-	return `Shows each filter of the first convolution beside its response to IMAGE, as the book does: no bias, stride 1, no padding, no activation. White is where ` +
-		`the picture resembles the filter, black where it resembles its negative. Each filter has its number and the edges it responds to most: vertical, ` +
-		`horizontal, diagonal, or blob if it prefers none, by its response to waves of all directions. A picture with a side above 512 pixels is scaled down.`
+	return `Shows each filter of the first convolution beside its response to IMAGE, as the book does: no bias, ` +
+		`stride 1, no padding, no activation. White is where the picture resembles the filter, black where it ` +
+		`resembles its negative. Each filter has its number and the edges it responds to most: vertical, horizontal, ` +
+		`diagonal, or blob if it prefers none, by its response to waves of all directions. A picture with a side ` +
+		`above 512 pixels is scaled down.`
 }
 
 // longestApplied bounds time and memory: the responses of 96 filters to 512x512 pixels take 100 MB.
@@ -76,7 +78,8 @@ func (c *apply) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return viz.WritePNG(string(c.Out), viz.Responses{Title: title, Input: input, Filters: f, Maps: answers, Numbers: numbers, Named: true})
+	return viz.WritePNG(string(c.Out), viz.Responses{Title: title, Input: input, Filters: f, Maps: answers,
+		Numbers: numbers, Named: true})
 }
 
 // numbers returns the indices of the filters to show, in order, and a note for the title.
@@ -127,13 +130,15 @@ func firstConvolution(m *graph.Model) (conv *convolution, normalize []graph.Part
 	}
 	for n := conv.node.Inputs[0]; !n.IsInput(); n = n.Inputs[0] {
 		if _, ok := n.Layer.(graph.Normalize); !ok {
-			return nil, nil, fmt.Errorf("model %q has %s before its first convolution: its filters don't see the image", m.Spec().Name, layerText(n))
+			return nil, nil, fmt.Errorf("model %q has %s before its first convolution: its filters don't see the image",
+				m.Spec().Name, layerText(n))
 		}
 		normalize = append(normalize, n.Layer)
 	}
 	slices.Reverse(normalize)
 	if conv.channels() != 1 && conv.channels() != 3 {
-		return nil, nil, fmt.Errorf("model %q: filters of %d channels: want 1 (grey) or 3 (colour) to apply them to an image", m.Spec().Name, conv.channels())
+		return nil, nil, fmt.Errorf("model %q: filters of %d channels: want 1 (grey) or 3 (colour) to apply them to an image",
+			m.Spec().Name, conv.channels())
 	}
 	return conv, normalize, nil
 }
@@ -154,7 +159,8 @@ func respond(f viz.Filters, normalize []graph.Part, img viz.Planes) (viz.Planes,
 		return viz.Planes{}, err
 	}
 	err = m.SetParams([]formats.Array{
-		{Name: "filters.weight", Value: tensor.New(tensor.WithShape(f.Out, f.In, f.Height, f.Width), tensor.WithBacking(f.Data))},
+		{Name: "filters.weight", Value: tensor.New(tensor.WithShape(f.Out, f.In, f.Height, f.Width),
+			tensor.WithBacking(f.Data))},
 		{Name: "filters.bias", Value: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(f.Out))},
 	})
 	if err != nil {
@@ -164,7 +170,8 @@ func respond(f viz.Filters, normalize []graph.Part, img viz.Planes) (viz.Planes,
 	if err != nil {
 		return viz.Planes{}, err
 	}
-	return viz.Planes{Count: f.Out, Height: img.Height - f.Height + 1, Width: img.Width - f.Width + 1, Data: answers.Float32s()}, nil
+	return viz.Planes{Count: f.Out, Height: img.Height - f.Height + 1, Width: img.Width - f.Width + 1,
+		Data: answers.Float32s()}, nil
 }
 
 // reduced scales an image down to the given length of the longer side.

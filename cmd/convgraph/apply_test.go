@@ -47,7 +47,8 @@ func TestApplyReducesLargeImages(t *testing.T) {
 	img := image.NewGray(image.Rect(0, 0, 1100, 40))
 	img.SetGray(500, 20, color.Gray{Y: 255})
 	writePNG(t, path, img)
-	assert.Equal(t, "wide.png: 1100×40 pixels reduced to 512×18\n", succeed(t, "apply", saved(t, builtIn(t, "lenet")), path, "-o", out))
+	assert.Equal(t, "wide.png: 1100×40 pixels reduced to 512×18\n",
+		succeed(t, "apply", saved(t, builtIn(t, "lenet")), path, "-o", out))
 }
 
 func TestApplyFailures(t *testing.T) {
@@ -57,9 +58,11 @@ func TestApplyFailures(t *testing.T) {
 	writePNG(t, small, image.NewGray(image.Rect(0, 0, 3, 30)))
 	fail(t, cli.Failed, `small.png: model "apply": layer 1 "filters" (Conv2D{Filters: 6, Kernel: Square(5)}, input (1, 30, 3)): width: a window of 5 doesn't fit an input of 3 padded to 3`,
 		"apply", params, small, "-o", out)
-	late := saved(t, graph.Sequential("late", tensor.Shape{1, 8, 8}, graph.He(), graph.ReLU{}, graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}))
+	late := saved(t, graph.Sequential("late", tensor.Shape{1, 8, 8}, graph.He(), graph.ReLU{},
+		graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}))
 	fail(t, cli.Failed, `model "late" has ReLU before its first convolution: its filters don't see the image`, "apply", late, "-o", out)
-	deep := saved(t, graph.Sequential("deep", tensor.Shape{2, 8, 8}, graph.He(), graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}))
+	deep := saved(t, graph.Sequential("deep", tensor.Shape{2, 8, 8}, graph.He(),
+		graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}))
 	fail(t, cli.Failed, `model "deep": filters of 2 channels: want 1 (grey) or 3 (colour) to apply them to an image`, "apply", deep, "-o", out)
 	fail(t, cli.BadUsage, "-most is 0: want at least 1", "apply", params, "-o", out, "-most", "0")
 	assert.NoFileExists(t, out)

@@ -19,7 +19,8 @@ func TestRunAll(t *testing.T) {
 	succeed(t, "run", small(t), "testdata/small_io.npz", "-o", out, "-all")
 	arrays := readArrays(t, out)
 	for name, shape := range map[string]tensor.Shape{
-		"conv1": {3, 3, 6, 6}, "relu1": {3, 3, 6, 6}, "pool1": {3, 3, 3, 3}, "fc1": {3, 5}, "relu2": {3, 5}, "fc2": {3, 4}, "softmax1": {3, 4},
+		"conv1": {3, 3, 6, 6}, "relu1": {3, 3, 6, 6}, "pool1": {3, 3, 3, 3}, "fc1": {3, 5}, "relu2": {3, 5},
+		"fc2": {3, 4}, "softmax1": {3, 4},
 		"logits": {3, 4}, "probabilities": {3, 4},
 	} {
 		require.Contains(t, arrays, name)
@@ -68,7 +69,8 @@ func TestRunTakesOneImage(t *testing.T) {
 // TestRunFloat64 expects float64 logits, near the float32 ones but not equal.
 func TestRunFloat64(t *testing.T) {
 	params := small(t)
-	single, double := answers(t, params, "testdata/small_io.npz"), answers(t, params, "testdata/small_io.npz", "-float64")
+	single, double := answers(t, params, "testdata/small_io.npz"), answers(t, params, "testdata/small_io.npz",
+		"-float64")
 	assert.Equal(t, tensor.Float64, double.Dtype())
 	assertClose(t, double, single, 1e-6, "logits")
 	assert.NotEqual(t, formats.Convert(single, tensor.Float64).Data(), double.Data())

@@ -144,7 +144,8 @@ func TestAtlasLayers(t *testing.T) {
 		return names
 	}
 	assert.Equal(t, []string{"conv1", "fc1", "classes"}, names(builtIn(t, "simpleconvnet"), atlas{}))
-	assert.Equal(t, []string{"features.0", "features.3", "features.4", "features.5", "features.7", "features.8", "features.9", "features.10", "features.12", "classes"},
+	assert.Equal(t, []string{"features.0", "features.3", "features.4", "features.5", "features.7", "features.8",
+		"features.9", "features.10", "features.12", "classes"},
 		names(builtIn(t, "squeezenet1_0"), atlas{}))
 	assert.Len(t, names(builtIn(t, "resnet34"), atlas{}), mostAtlasLayers)
 }
@@ -156,7 +157,8 @@ func TestAtlasFailures(t *testing.T) {
 	fail(t, cli.BadUsage, "-images is -1: want at least 0", "atlas", params, "-o", out, "-images=-1")
 	fail(t, cli.BadUsage, `has no layer "nothing"`, "atlas", params, "-o", out, "-layer", "nothing")
 	fail(t, cli.BadUsage, "-pick has 10: layer ", "atlas", params, "-o", out, "-pick", "10")
-	vectors := saved(t, graph.Sequential("vectors", tensor.Shape{9}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
+	vectors := saved(t, graph.Sequential("vectors", tensor.Shape{9}, graph.He(), graph.Affine{Units: 2},
+		graph.Softmax{}))
 	fail(t, cli.Failed, `model "vectors" takes no pictures`, "atlas", vectors, "-o", out)
 	assert.NoFileExists(t, out)
 }

@@ -28,8 +28,9 @@ type confusion struct {
 
 // Help returns the text below a command's usage.
 func (confusion) Help() string {
-	return `Writes two pictures to DIR: confusion.png, how often each class was predicted as which, and misclassified.png, the misclassified images, each with ` +
-		`its true class, its predicted class, its index and the probability of the predicted class.`
+	return `Writes two pictures to DIR: confusion.png, how often each class was predicted as which, and ` +
+		`misclassified.png, the misclassified images, each with its true class, its predicted class, its index and ` +
+		`the probability of the predicted class.`
 }
 
 // mistake is a misclassified image.
@@ -66,14 +67,16 @@ func (c *confusion) Run(stdout io.Writer) error {
 	if c.JSON {
 		return writeJSON(stdout, counts.Report())
 	}
-	_, err = fmt.Fprintf(stdout, "accuracy %v, %d misclassified; pictures in %s\n", counts.Score(), len(mistakes), c.Out)
+	_, err = fmt.Fprintf(stdout, "accuracy %v, %d misclassified; pictures in %s\n", counts.Score(), len(mistakes),
+		c.Out)
 	return err
 }
 
 // confuse predicts every image and returns the counts and the mistakes, the surest first.
 func confuse(m *graph.Model, set dataset.Dataset) (*train.Confusion, []mistake, error) {
 	if m.Classes() < set.Classes() {
-		return nil, nil, fmt.Errorf("model %q has %d classes, the data %d: want a model of the data", m.Spec().Name, m.Classes(), set.Classes())
+		return nil, nil, fmt.Errorf("model %q has %d classes, the data %d: want a model of the data", m.Spec().Name,
+			m.Classes(), set.Classes())
 	}
 	var mistakes []mistake
 	counts, err := train.Confuse(m, set, func(a train.Prediction) {
@@ -86,7 +89,9 @@ func confuse(m *graph.Model, set dataset.Dataset) (*train.Confusion, []mistake, 
 }
 
 // sheet draws the mistakes. Without mistakes it removes an older sheet.
-func (c *confusion) sheet(spec *graph.Spec, set dataset.Dataset, title string, names []string, mistakes []mistake) error {
+func (c *confusion) sheet(
+	spec *graph.Spec, set dataset.Dataset, title string, names []string, mistakes []mistake,
+) error {
 	path := filepath.Join(c.Out, "misclassified.png")
 	shown := mistakes[:min(c.Most, len(mistakes))]
 	if len(shown) == 0 {
@@ -107,7 +112,8 @@ func (c *confusion) sheet(spec *graph.Spec, set dataset.Dataset, title string, n
 		}
 		s.Items = append(s.Items, viz.Item{
 			Image: img, Wrong: true,
-			Caption: fmt.Sprintf("%s, predicted %s\nNo. %d, %s", names[mk.label], names[mk.predicted], mk.index, classify.Percent(mk.probability)),
+			Caption: fmt.Sprintf("%s, predicted %s\nNo. %d, %s", names[mk.label], names[mk.predicted], mk.index,
+				classify.Percent(mk.probability)),
 		})
 	}
 	return viz.WritePNG(path, s)

@@ -31,7 +31,8 @@ func TestConfusion(t *testing.T) {
 	want, err := train.Confuse(m, set)
 	require.NoError(t, err)
 	var report train.Report
-	require.NoError(t, json.Unmarshal([]byte(succeed(t, "confusion", params, "-o", dir, "-data", data, "-train", "-json")), &report))
+	require.NoError(t, json.Unmarshal([]byte(succeed(t, "confusion", params, "-o", dir, "-data", data, "-train",
+		"-json")), &report))
 	assert.Equal(t, *want.Report(), report)
 }
 
@@ -70,9 +71,11 @@ func TestConfusionRemovesAnOldSheet(t *testing.T) {
 
 func TestConfusionFailures(t *testing.T) {
 	dir := t.TempDir()
-	other := saved(t, graph.Sequential("other", tensor.Shape{1, 8, 8}, graph.He(), graph.Affine{Units: 10}, graph.Softmax{}))
+	other := saved(t, graph.Sequential("other", tensor.Shape{1, 8, 8}, graph.He(), graph.Affine{Units: 10},
+		graph.Softmax{}))
 	fail(t, cli.Failed, `model "other" takes images of (1, 8, 8), the set has (1, 28, 28)`, "confusion", other, "-o", dir)
-	few := saved(t, graph.Sequential("few", tensor.Shape{1, 28, 28}, graph.He(), graph.Affine{Units: 3}, graph.Softmax{}))
+	few := saved(t, graph.Sequential("few", tensor.Shape{1, 28, 28}, graph.He(), graph.Affine{Units: 3},
+		graph.Softmax{}))
 	fail(t, cli.Failed, `model "few" has 3 classes, the data 10: want a model of the data`, "confusion", few, "-o", dir)
 	fail(t, cli.BadUsage, "-most is -1: want at least 0", "confusion", few, "-o", dir, "-most=-1")
 }

@@ -141,7 +141,8 @@ func (e *evaluated) openPictures(spec *graph.Spec) (*evaluationSet, error) {
 		return nil, fmt.Errorf("-data: %w", err)
 	}
 	if names := training.ClassNames(); len(spec.ClassNames) > 0 && !dataset.SameClasses(spec.ClassNames, names) {
-		return nil, fmt.Errorf("model %q knows the classes %q, those of %s are %q: want the same", spec.Name, spec.ClassNames, e.Data, names)
+		return nil, fmt.Errorf("model %q knows the classes %q, those of %s are %q: want the same", spec.Name,
+			spec.ClassNames, e.Data, names)
 	}
 	pictures := test
 	if e.Train {

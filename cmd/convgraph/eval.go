@@ -69,7 +69,8 @@ func (c *eval) print(stdout io.Writer, confusion *train.Confusion, top train.Sco
 	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "class\tright\timages\tprecision\trecall\t")
 	for _, class := range confusion.Report().Classes {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%.2f%%\t%.2f%%\t\n", class.Name, class.Right, class.Images, 100*class.Precision, 100*class.Recall)
+		fmt.Fprintf(w, "%s\t%d\t%d\t%.2f%%\t%.2f%%\t\n", class.Name, class.Right, class.Images, 100*class.Precision,
+			100*class.Recall)
 	}
 	return w.Flush()
 }

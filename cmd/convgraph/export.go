@@ -17,7 +17,7 @@ type exportFile struct {
 	Out    string `short:"o" required:"" help:"File to write: .onnx, or .npz with the book's names and layout (W1, b1, …)." placeholder:"FILE"`
 }
 
-// writers are the forms by the ending of the file's name.
+// writers are the formats by the file's extension.
 var writers = map[string]func(path string, m *graph.Model) error{
 	".onnx": onnx.Write,
 	".npz": func(path string, m *graph.Model) error {
@@ -29,7 +29,7 @@ var writers = map[string]func(path string, m *graph.Model) error{
 	},
 }
 
-// Run writes the parameters in the other form.
+// Run writes the file.
 func (c *exportFile) Run() error {
 	write := writers[strings.ToLower(filepath.Ext(c.Out))]
 	if write == nil {

@@ -32,8 +32,9 @@ type pages struct {
 
 // Help returns the text below a command's usage.
 func (features) Help() string {
-	return `Writes a picture of each layer's output for IMAGE (01-conv1.png, 02-relu1.png, …), and overview.png, from the input to the class scores. ` +
-		`For a network with many layers the overview shows the outputs of its blocks.
+	return `Writes a picture of each layer's output for IMAGE (01-conv1.png, 02-relu1.png, …), and overview.png, ` +
+		`from the input to the class scores. For a network with many layers the overview shows the outputs of its ` +
+		`blocks.
 
 ` + picturesHelp
 }
@@ -79,7 +80,9 @@ func (c *features) Run(stdout io.Writer) error {
 func stages(activations []graph.Activation) []viz.OverviewRow {
 	all := make([]viz.OverviewRow, len(activations))
 	for i, a := range activations {
-		all[i] = viz.OverviewRow{Name: a.Node.Name, Detail: layerText(a.Node), Maps: planes(a.Value.Float32s(), a.Node.Shape)}
+		all[i] = viz.OverviewRow{
+			Name: a.Node.Name, Detail: layerText(a.Node), Maps: planes(a.Value.Float32s(), a.Node.Shape),
+		}
 		if i > 0 && (len(a.Node.Inputs) > 1 || a.Node.Inputs[0] != activations[i-1].Node) {
 			all[i].Detail += " of " + readsText(a.Node)
 		}
@@ -119,7 +122,8 @@ func fileName(name string) string {
 }
 
 func (c *features) maps(m *graph.Model, stage viz.OverviewRow) viz.FeatureMaps {
-	f := viz.FeatureMaps{Title: fmt.Sprintf("%s, %s (%s): %s", m.Spec().Name, stage.Name, stage.Detail, filepath.Base(c.Image)), Maps: stage.Maps}
+	f := viz.FeatureMaps{Title: fmt.Sprintf("%s, %s (%s): %s", m.Spec().Name, stage.Name, stage.Detail,
+		filepath.Base(c.Image)), Maps: stage.Maps}
 	if c.Scale == "shared" {
 		f.Scale = viz.ScaleShared
 	}
@@ -133,7 +137,8 @@ func (c *features) overview(m *graph.Model, s *picture.Sample, stages []viz.Over
 		return err
 	}
 	o := viz.Overview{
-		Title: fmt.Sprintf("%s reads %s", m.Spec().Name, filepath.Base(c.Image)), Input: input, Labels: m.Spec().ClassNames,
+		Title: fmt.Sprintf("%s reads %s", m.Spec().Name,
+			filepath.Base(c.Image)), Input: input, Labels: m.Spec().ClassNames,
 		Probabilities: a.probabilities, Independent: a.independent(m), Values: a.values,
 	}
 	shown := overviewNodes(m)

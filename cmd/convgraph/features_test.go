@@ -20,7 +20,8 @@ import (
 // LeNet's overview.
 func TestFeaturesOfNets(t *testing.T) {
 	path := page(t)
-	names := []string{"simpleconvnet", "lenet", "lenet-tanh", "lenet-modern", "lenet-wide", "alexnet", "squeezenet1_1", "resnet20"}
+	names := []string{"simpleconvnet", "lenet", "lenet-tanh", "lenet-modern", "lenet-wide", "alexnet", "squeezenet1_1",
+		"resnet20"}
 	if testutil.RaceEnabled { // drawing hundreds of pages takes the detector many minutes, and runs nothing at once
 		names = names[:2]
 	}
@@ -31,7 +32,8 @@ func TestFeaturesOfNets(t *testing.T) {
 			out := succeed(t, "features", saved(t, spec), path, "-o", dir)
 			assert.Regexp(t, `^\d \([^)]+%\); \d+ pages and overview\.png in `, out)
 			var said pages
-			require.NoError(t, json.Unmarshal([]byte(succeed(t, "features", saved(t, spec), path, "-o", dir, "-json")), &said))
+			require.NoError(t, json.Unmarshal([]byte(succeed(t, "features", saved(t, spec), path, "-o", dir, "-json")),
+				&said))
 			assert.Equal(t, len(spec.Layers), said.Pages)
 			assert.True(t, strings.HasPrefix(out, said.Guess.String()+";"), "%s: %v", out, said.Guess)
 			entries, err := os.ReadDir(dir)
@@ -49,9 +51,11 @@ func TestFeaturesOfNets(t *testing.T) {
 }
 
 func TestFeaturesWithoutProbabilities(t *testing.T) {
-	params := saved(t, graph.Sequential("headless", tensor.Shape{1, 28, 28}, graph.He(), graph.Conv2D{Name: "a/b é", Filters: 2, Kernel: graph.Square(3)}))
+	params := saved(t, graph.Sequential("headless", tensor.Shape{1, 28, 28}, graph.He(),
+		graph.Conv2D{Name: "a/b é", Filters: 2, Kernel: graph.Square(3)}))
 	dir := t.TempDir()
-	assert.Equal(t, "1 pages and overview.png in "+dir+"\n", succeed(t, "features", params, page(t), "-o", dir, "-scale", "each"))
+	assert.Equal(t, "1 pages and overview.png in "+dir+"\n",
+		succeed(t, "features", params, page(t), "-o", dir, "-scale", "each"))
 	assert.JSONEq(t, `{"pages": 1}`, succeed(t, "features", params, page(t), "-o", dir, "-json"))
 	assert.FileExists(t, filepath.Join(dir, "01-a_b__.png"))
 	assert.Greater(t, readPNG(t, filepath.Join(dir, "overview.png")).Bounds().Dx(), 100)
@@ -60,7 +64,8 @@ func TestFeaturesWithoutProbabilities(t *testing.T) {
 // branchedNet is a small network with a shortcut, a concatenation and a gate.
 func branchedNet(head ...graph.Part) *graph.Spec {
 	conv := func(filters int) graph.Part {
-		return graph.Serial(graph.Conv2D{Filters: filters, Kernel: graph.Square(3), Pad: graph.Square(1), NoBias: true}, graph.BatchNorm{})
+		return graph.Serial(graph.Conv2D{Filters: filters, Kernel: graph.Square(3), Pad: graph.Square(1), NoBias: true},
+			graph.BatchNorm{})
 	}
 	return graph.Sequential("branched", tensor.Shape{1, 28, 28}, graph.He(),
 		graph.Block("stem", conv(4), graph.ReLU{}, graph.MaxPool{Kernel: graph.Square(2)}),
@@ -103,7 +108,8 @@ func TestFeaturesOfBranches(t *testing.T) {
 				Class   *int
 			}
 			out := filepath.Join(dir, "saliency.png")
-			require.NoError(t, json.Unmarshal([]byte(succeed(t, "saliency", params, page(t), "-o", out, "-json")), &said))
+			require.NoError(t, json.Unmarshal([]byte(succeed(t, "saliency", params, page(t), "-o", out, "-json")),
+				&said))
 			assert.Equal(t, c.name == "numbers", said.Class == nil)
 			assert.Len(t, said.Outputs, map[string]int{"numbers": 3}[c.name])
 			assert.Contains(t, succeed(t, "saliency", params, page(t), "-o", out, "-class", "1"), "predicted ")
@@ -118,9 +124,11 @@ func TestOverviewOfManyLayers(t *testing.T) {
 		least, most int
 		among, not  []string
 	}{
-		"lenet":     {13, 13, []string{"c1", "s2"}, nil},
-		"resnet18":  {25, 40, []string{"relu1", "pool1", "layer1.0.relu1", "layer1.0.relu2", "fc"}, []string{"conv1", "layer1.0.bn1", "softmax1"}},
-		"googlenet": {12, 25, []string{"conv1.relu1", "inception3a.concat1", "inception5b.concat1"}, []string{"inception3a.branch1.relu1"}},
+		"lenet": {13, 13, []string{"c1", "s2"}, nil},
+		"resnet18": {25, 40, []string{"relu1", "pool1", "layer1.0.relu1", "layer1.0.relu2", "fc"},
+			[]string{"conv1", "layer1.0.bn1", "softmax1"}},
+		"googlenet": {12, 25, []string{"conv1.relu1", "inception3a.concat1", "inception5b.concat1"},
+			[]string{"inception3a.branch1.relu1"}},
 	} {
 		m, err := graph.New(builtIn(t, name))
 		require.NoError(t, err)

@@ -22,8 +22,9 @@ type filters struct {
 
 // Help returns the text below a command's usage.
 func (filters) Help() string {
-	return `Filters of one input channel are grey, filters of three are red, green and blue. For deeper layers each row is a filter and each column an input ` +
-		`channel, at most 32 of each. The note below the picture states the grey scale.`
+	return `Filters of one input channel are grey, filters of three are red, green and blue. For deeper layers each ` +
+		`row is a filter and each column an input channel, at most 32 of each. The note below the picture states the ` +
+		`grey scale.`
 }
 
 // Run draws the filters.
@@ -49,7 +50,8 @@ func (c *filters) Run() error {
 		return err
 	}
 	if !before.weight.Shape().Eq(after.weight.Shape()) {
-		return fmt.Errorf("-before: filters of %v, want %v as in %s", before.weight.Shape(), after.weight.Shape(), c.Params)
+		return fmt.Errorf("-before: filters of %v, want %v as in %s", before.weight.Shape(), after.weight.Shape(),
+			c.Params)
 	}
 	left := c.grid(before, fmt.Sprintf("%s, %s %s", m.Spec().Name, after.node.Name, when))
 	both := viz.RangeOf(left.Filters.Data, right.Filters.Data)

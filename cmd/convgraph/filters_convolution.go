@@ -36,7 +36,8 @@ func findConvolution(m *graph.Model, name string) (*convolution, error) {
 	if len(known) == 0 {
 		return nil, fmt.Errorf("model %q has no convolution, so it has no filters", m.Spec().Name)
 	}
-	return nil, cli.Usagef("-layer is %q: the convolutions of model %q are %s", name, m.Spec().Name, strings.Join(known, ", "))
+	return nil, cli.Usagef("-layer is %q: the convolutions of model %q are %s", name, m.Spec().Name,
+		strings.Join(known, ", "))
 }
 
 // filters returns the weights, with 0 for missing connections.

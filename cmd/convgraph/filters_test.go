@@ -47,7 +47,8 @@ func TestFiltersFailures(t *testing.T) {
 	params, out := saved(t, builtIn(t, "lenet")), filepath.Join(t.TempDir(), "x.png")
 	fail(t, cli.BadUsage, `-layer is "f6": the convolutions of model "lenet" are c1, c3, c5`, "filters", params, "-o", out, "-layer", "f6")
 	fail(t, cli.BadUsage, "missing flags: --out=PNG (see convgraph filters -help)", "filters", params)
-	flat := saved(t, graph.Sequential("flat", tensor.Shape{1, 2, 2}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
+	flat := saved(t, graph.Sequential("flat", tensor.Shape{1, 2, 2}, graph.He(), graph.Affine{Units: 2},
+		graph.Softmax{}))
 	fail(t, cli.Failed, `model "flat" has no convolution, so it has no filters`, "filters", flat, "-o", out)
 	assert.NoFileExists(t, out)
 }
@@ -71,7 +72,8 @@ func TestFiltersBefore(t *testing.T) {
 	alone := readPNG(t, out).Bounds().Dx()
 	succeed(t, "filters", params, "-o", out, "-before", params)
 	assert.Greater(t, readPNG(t, out).Bounds().Dx(), alone*3/2)
-	fail(t, cli.BadUsage, "got -before and -init: want one of them", "filters", params, "-o", out, "-before", params, "-init", "1")
+	fail(t, cli.BadUsage, "got -before and -init: want one of them", "filters", params, "-o", out, "-before", params,
+		"-init", "1")
 	other := saved(t, builtIn(t, "simpleconvnet"))
 	fail(t, cli.BadUsage, `-layer is "c1"`, "filters", params, "-o", out, "-before", other)
 }

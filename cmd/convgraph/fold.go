@@ -32,9 +32,10 @@ type folding struct {
 
 // Help returns the text below a command's usage.
 func (fold) Help() string {
-	return `Multiplies each BatchNorm that is the only reader of a convolution or an affine layer into that layer's weight and bias. ` +
-		`Predictions stay the same up to rounding; prints the largest difference of the logits on random inputs from 0 to 1. ` +
-		`The result is for prediction: trained further, it is a network without these layers.`
+	return `Multiplies each BatchNorm that is the only reader of a convolution or an affine layer into that layer's ` +
+		`weight and bias. Predictions stay the same up to rounding; prints the largest difference of the logits on ` +
+		`random inputs from 0 to 1. The result is for prediction: trained further, it is a network without these ` +
+		`layers.`
 }
 
 // Run folds the layers, compares the logits and writes the file.
@@ -57,7 +58,8 @@ func (c *fold) Run(stdout io.Writer) error {
 	if c.JSON {
 		return writeJSON(stdout, result)
 	}
-	_, err = fmt.Fprintf(stdout, "%d of %d BatchNorm layers are folded; the logits of %d random inputs differ by at most %.2g, the largest is %.3g\n",
+	_, err = fmt.Fprintf(stdout, "%d of %d BatchNorm layers are folded; "+
+		"the logits of %d random inputs differ by at most %.2g, the largest is %.3g\n",
 		len(names), result.BatchNorms, result.Inputs, result.Difference, result.Largest)
 	return err
 }
@@ -75,7 +77,8 @@ func batchNorms(m *graph.Model) (n int) {
 // models' logits.
 func compare(m, other *graph.Model) (largest, difference float64, err error) {
 	r := rand.New(rand.NewPCG(1, 0))
-	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(append(tensor.Shape{foldedInputs}, m.Spec().Input...)...))
+	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(append(tensor.Shape{foldedInputs},
+		m.Spec().Input...)...))
 	for i := range x.Float32s() {
 		x.Float32s()[i] = r.Float32()
 	}

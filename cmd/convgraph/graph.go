@@ -23,8 +23,9 @@ type graphPicture struct {
 
 // Help returns the text below a command's usage.
 func (graphPicture) Help() string {
-	return `Draws the symbolic graph: every op with its parameters. A network with branches, or with more than 40 layers, is drawn as layers with a box around ` +
-		`each block, which is easier to read; -ops or -grad draws its symbolic graph.`
+	return `Draws the symbolic graph: every op with its parameters. A network with branches, or with more than 40 ` +
+		`layers, is drawn as layers with a box around each block, which is easier to read; -ops or -grad draws its ` +
+		`symbolic graph.`
 }
 
 // Run draws the graph.

@@ -132,7 +132,8 @@ func windowText(stride, usual, pad, begin, end, dilation graph.Pair) (words []st
 	for _, part := range []struct {
 		name        string
 		value, none graph.Pair
-	}{{"stride", stride, usual}, {"pad", pad, graph.Pair{}}, {"pad begin", begin, graph.Pair{}}, {"pad end", end, graph.Pair{}},
+	}{{"stride", stride, usual}, {"pad", pad, graph.Pair{}}, {"pad begin", begin, graph.Pair{}}, {"pad end", end,
+		graph.Pair{}},
 		{"dilation", dilation, graph.Square(1)}} {
 		switch v := part.value; {
 		case v == part.none, v == graph.Pair{}:

@@ -59,14 +59,16 @@ func (c *importFile) Run(stdout io.Writer) error {
 	if err := m.CheckFinite(); err != nil {
 		fmt.Fprintf(os.Stderr, "convgraph: %s: %v: nothing can be predicted with it\n", c.File, err)
 	}
-	_, err = fmt.Fprintf(stdout, "%s: %d parameters of %v as %q in %s\n", c.File, len(m.Params()), m.Dtype(), m.Spec().Name, c.Out)
+	_, err = fmt.Fprintf(stdout, "%s: %d parameters of %v as %q in %s\n", c.File, len(m.Params()), m.Dtype(),
+		m.Spec().Name, c.Out)
 	return err
 }
 
 func (c *importFile) read() (*graph.Model, error) {
 	ending := strings.ToLower(filepath.Ext(c.File))
 	if ending == ".onnx" && (c.Names != "" || c.ClassNames != "") {
-		return nil, cli.Usagef("-names and -class-names are for the other files: an .onnx file holds the network, not only its parameters")
+		return nil, cli.Usagef("-names and -class-names are for the other files: " +
+			"an .onnx file holds the network, not only its parameters")
 	}
 	if ending == ".onnx" {
 		input, err := parseShape(c.Input)

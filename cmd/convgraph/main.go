@@ -61,8 +61,10 @@ const program = "convgraph"
 func options() []kong.Option {
 	return []kong.Option{
 		kong.Name(program),
-		kong.Description("Train convolutional networks and look into them: layers, graphs, gradients, filters, predictions."),
+		kong.Description("Train convolutional networks and look into them: " +
+			"layers, graphs, gradients, filters, predictions."),
 		training.Vars(),
-		kong.Vars{"models": strings.Join(models.Names(), ", "), "methods": strings.ReplaceAll(insight.MethodNames(), " ", "")},
+		kong.Vars{"models": strings.Join(models.Names(), ", "),
+			"methods": strings.ReplaceAll(insight.MethodNames(), " ", "")},
 	}
 }

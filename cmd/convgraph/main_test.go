@@ -77,5 +77,6 @@ func assertClose(t *testing.T, want, got *tensor.Dense, delta float64, what stri
 		assert.InDelta(t, want.ScalarValue(), got.ScalarValue(), delta, what)
 		return
 	}
-	assert.InDeltaSlice(t, formats.Convert(want, tensor.Float64).Float64s(), formats.Convert(got, tensor.Float64).Float64s(), delta, what)
+	assert.InDeltaSlice(t, formats.Convert(want, tensor.Float64).Float64s(),
+		formats.Convert(got, tensor.Float64).Float64s(), delta, what)
 }

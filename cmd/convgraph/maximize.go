@@ -40,8 +40,9 @@ type excitement struct {
 
 // Help returns the text below a command's usage.
 func (maximize) Help() string {
-	return `Draws the input that excites a unit most, found by gradient ascent, and the nine training images that excite it most. A map's response is its middle ` +
-		`value in the ascent, and its largest value for a training image. The same arguments give the same picture.`
+	return `Draws the input that excites a unit most, found by gradient ascent, and the nine training images that ` +
+		`excite it most. A map's response is its middle value in the ascent, and its largest value for a training ` +
+		`image. The same arguments give the same picture.`
 }
 
 func (c *maximize) check() error {
@@ -104,7 +105,8 @@ func checkUnit(m *graph.Model, layer string, unit int) error {
 			continue
 		}
 		if unit < 0 || unit >= n.Shape[0] {
-			return cli.Usagef("-unit is %d: layer %q of model %q has units 0 to %d", unit, layer, m.Spec().Name, n.Shape[0]-1)
+			return cli.Usagef("-unit is %d: layer %q of model %q has units 0 to %d", unit, layer, m.Spec().Name,
+				n.Shape[0]-1)
 		}
 		return nil
 	}
@@ -122,7 +124,8 @@ func (c *maximize) addImages(p *viz.Portrait, m *graph.Model) ([]excitation, err
 	set := opened.Dataset
 	if input := m.Spec().Input; !set.Shape().Eq(input) {
 		if c.Data != "" {
-			return nil, fmt.Errorf("model %q takes %s, the images in %s are %s", m.Spec().Name, shapeText(input), c.Data, shapeText(set.Shape()))
+			return nil, fmt.Errorf("model %q takes %s, the images in %s are %s", m.Spec().Name, shapeText(input),
+				c.Data, shapeText(set.Shape()))
 		}
 		p.Note = "no training images: give -data for a model of other images than MNIST's"
 		return nil, nil
@@ -147,7 +150,8 @@ func (c *maximize) addImages(p *viz.Portrait, m *graph.Model) ([]excitation, err
 		}
 		p.Items = append(p.Items, viz.Item{Image: img, Caption: fmt.Sprintf("%.4g\nNo. %d", e.Answer, e.Index)})
 	}
-	p.Note = fmt.Sprintf("the %d of %d training images that excite it most: %.4g to %.4g", len(best), set.Len(), best[0].Answer, best[len(best)-1].Answer)
+	p.Note = fmt.Sprintf("the %d of %d training images that excite it most: %.4g to %.4g", len(best), set.Len(),
+		best[0].Answer, best[len(best)-1].Answer)
 	return best, nil
 }
 
@@ -178,7 +182,8 @@ func mostExciting(m *graph.Model, layer string, unit int, set dataset.Dataset) (
 		}
 		values := output.Float32s()
 		for i, index := range b.Indices {
-			all = append(all, excitation{index, largest(planes(values[i*shape.TotalSize():][:shape.TotalSize()], shape).Plane(unit))})
+			all = append(all, excitation{index, largest(planes(values[i*shape.TotalSize():][:shape.TotalSize()],
+				shape).Plane(unit))})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b excitation) int { return cmp.Compare(b.Answer, a.Answer) })

@@ -41,7 +41,8 @@ func (s *slope) Run(x *tensor.Dense) (answer float64, gradient *tensor.Dense, er
 	}
 	shape := x.Shape()
 	values := s.preprocess.Normalized(x.Float32s(), shape[1])
-	answer, gradient, err = s.ActivationMaximization.Run(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(values)))
+	answer, gradient, err = s.ActivationMaximization.Run(tensor.New(tensor.WithShape(shape...),
+		tensor.WithBacking(values)))
 	if err != nil || s.preprocess.Std == nil {
 		return answer, gradient, err
 	}
@@ -92,7 +93,8 @@ func (a ascent) climbBefore(m *graph.Model, layer string, unit int) (*tensor.Den
 }
 
 func deadUnit(layer string, unit int) error {
-	return fmt.Errorf("layer %q, unit %d is dead: it answers nothing to what was tried, and no small change makes it answer", layer, unit)
+	return fmt.Errorf("layer %q, unit %d is dead: it responds to none of the inputs that were tried, and has no gradient there",
+		layer, unit)
 }
 
 // sameUnitBefore returns the unit of the previous layer that this unit is computed from, for a
@@ -204,7 +206,8 @@ func soften(x *tensor.Dense, share float32) {
 		for y := range p.Height {
 			for x := range p.Width {
 				i := y*p.Width + x
-				around := was[max(y-1, 0)*p.Width+x] + was[min(y+1, p.Height-1)*p.Width+x] + was[y*p.Width+max(x-1, 0)] + was[y*p.Width+min(x+1, p.Width-1)]
+				around := was[max(y-1, 0)*p.Width+x] + was[min(y+1, p.Height-1)*p.Width+x] + was[y*p.Width+max(x-1,
+					0)] + was[y*p.Width+min(x+1, p.Width-1)]
 				plane[i] = (1-share)*was[i] + share*around/4
 			}
 		}

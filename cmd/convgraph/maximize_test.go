@@ -18,7 +18,8 @@ import (
 func TestMaximize(t *testing.T) {
 	params, data, dir := saved(t, builtIn(t, "lenet-modern")), digitsFolder(t, 60), t.TempDir()
 	args := func(out string) []string {
-		return []string{"maximize", params, "-layer", "s2", "-unit", "2", "-o", filepath.Join(dir, out), "-data", data, "-images", "50", "-steps", "40"}
+		return []string{"maximize", params, "-layer", "s2", "-unit", "2", "-o", filepath.Join(dir, out), "-data", data,
+			"-images", "50", "-steps", "40"}
 	}
 	assert.Regexp(t, `^s2, unit 2: [\d.]+ by gradient ascent; the 9 of 50 training images that excite it most: [\d.]+ to [\d.]+\n$`, succeed(t, args("a.png")...))
 	var said excitement
@@ -68,7 +69,7 @@ func TestAscentWakesARectifier(t *testing.T) {
 
 	bias.Float32s()[0] = -6
 	_, _, err = ascent{steps: 100, rate: 0.05, seed: 1}.climb(m, "relu1", 0)
-	assert.EqualError(t, err, `layer "relu1", unit 0 is dead: it answers nothing to what was tried, and no small change makes it answer`)
+	assert.EqualError(t, err, `layer "relu1", unit 0 is dead: it responds to none of the inputs that were tried, and has no gradient there`)
 }
 
 // TestSoften: blur moves values to their neighbours and keeps their sum.
@@ -123,10 +124,12 @@ func TestMaximizeOfFolders(t *testing.T) {
 	params, folder, dir := saved(t, smallAlexNet()), filepath.Join(t.TempDir(), "images"), t.TempDir()
 	succeed(t, "images", "-data", idxFolder(t, 30, 20), "-o", folder)
 	assert.Regexp(t, `^conv1, unit 2: [\d.]+ by gradient ascent; the 9 of 30 training images that excite it most: [\d.]+ to [\d.]+\n$`,
-		succeed(t, "maximize", params, "-layer", "conv1", "-unit", "2", "-o", filepath.Join(dir, "a.png"), "-data", folder, "-steps", "20"))
+		succeed(t, "maximize", params, "-layer", "conv1", "-unit", "2", "-o", filepath.Join(dir, "a.png"), "-data",
+			folder, "-steps", "20"))
 	assert.Positive(t, readPNG(t, filepath.Join(dir, "a.png")).Bounds().Dx())
 	fail(t, cli.Failed, "no IDX files: train-images-idx3-ubyte",
-		"maximize", params, "-layer", "conv1", "-unit", "2", "-o", filepath.Join(dir, "b.png"), "-data", t.TempDir(), "-steps", "1")
+		"maximize", params, "-layer", "conv1", "-unit", "2", "-o",
+		filepath.Join(dir, "b.png"), "-data", t.TempDir(), "-steps", "1")
 }
 
 // TestBlurCostsNoResponse: the last steps, without blur, reach the largest response within the
@@ -155,7 +158,8 @@ func TestMaximizeFailures(t *testing.T) {
 func TestSameUnitBefore(t *testing.T) {
 	m, err := graph.New(graph.Sequential("moves", tensor.Shape{1, 8, 8}, graph.He(),
 		graph.Conv2D{Name: "a", Filters: 4, Kernel: graph.Square(1)},
-		graph.Branches(graph.Concat{Name: "both"}, graph.Slice{Name: "part", Begin: 1, End: 3}, graph.PadChannels{Name: "padded", Begin: 1}),
+		graph.Branches(graph.Concat{Name: "both"}, graph.Slice{Name: "part", Begin: 1, End: 3},
+			graph.PadChannels{Name: "padded", Begin: 1}),
 		graph.BatchNorm{Name: "norm"},
 		graph.Slice{Name: "six", End: 6}, graph.ChannelShuffle{Name: "mixed", Groups: 3},
 		graph.Residual(graph.Tanh{Name: "f"}), graph.GlobalAvgPool{}))
@@ -166,7 +170,8 @@ func TestSameUnitBefore(t *testing.T) {
 		before string
 		same   int
 	}{
-		{"part", 1, "a", 2}, {"padded", 3, "a", 2}, {"padded", 0, "", 0}, {"both", 1, "part", 1}, {"both", 4, "padded", 2},
+		{"part", 1, "a", 2}, {"padded", 3, "a", 2}, {"padded", 0, "", 0}, {"both", 1, "part", 1},
+		{"both", 4, "padded", 2},
 		{"norm", 5, "both", 5}, {"mixed", 4, "six", 3}, {"add1", 2, "f", 2}, {"a", 0, "", 0},
 	} {
 		before, same, ok := sameUnitBefore(m, c.layer, c.unit)
@@ -185,7 +190,8 @@ func TestMaximizeOnBranches(t *testing.T) {
 	params, dir := saved(t, branchedNet(graph.Affine{Units: 3}, graph.Softmax{})), t.TempDir()
 	for _, layer := range []string{"block1.bn1", "block1.add1", "block2.concat1", "block2.multiply1"} {
 		out := filepath.Join(dir, layer+".png")
-		text := succeed(t, "maximize", params, "-layer", layer, "-unit", "1", "-o", out, "-steps", "10", "-images", "30")
+		text := succeed(t, "maximize", params, "-layer", layer, "-unit", "1", "-o", out, "-steps", "10", "-images",
+			"30")
 		assert.Contains(t, text, layer+", unit 1: ")
 		assert.Greater(t, readPNG(t, out).Bounds().Dx(), 100)
 	}

@@ -31,9 +31,10 @@ type mistakes struct {
 
 // Help returns the text below a command's usage.
 func (mistakes) Help() string {
-	return `Shows the misclassified images that the model was surest of: index.html is a page for a browser, mistakes.png the same in one picture. Each image has ` +
-		`its file name, its class, the predicted class with its probability, and two heat maps: what speaks for the predicted class, and what speaks for ` +
-		`the right one. "convgraph saliency -help" explains the methods.`
+	return `Shows the misclassified images that the model was surest of: index.html is a page for a browser, ` +
+		`mistakes.png the same in one picture. Each image has its file name, its class, the predicted class with its ` +
+		`probability, and two heat maps: what speaks for the predicted class, and what speaks for the right one. ` +
+		`"convgraph saliency -help" explains the methods.`
 }
 
 // shownMistake is a mistake in the gallery.
@@ -138,7 +139,9 @@ func removeIfThere(path string) error {
 }
 
 // show writes a mistake's pictures, and returns them side by side for the sheet.
-func (c *mistakes) show(m *graph.Model, set *evaluationSet, method insight.Method, number int, s *shownMistake) (item viz.Item, err error) {
+func (c *mistakes) show(
+	m *graph.Model, set *evaluationSet, method insight.Method, number int, s *shownMistake,
+) (item viz.Item, err error) {
 	pixels := make([]float32, set.Shape().TotalSize())
 	if _, err := set.Sample(s.Index, pixels); err != nil {
 		return item, err
@@ -172,7 +175,8 @@ func (c *mistakes) show(m *graph.Model, set *evaluationSet, method insight.Metho
 	}
 	return viz.Item{
 		Image: sideBySide(panels), Wrong: true,
-		Caption: fmt.Sprintf("%s, predicted %s\n%s, %s", s.Class, s.Said, shortened(filepath.Base(s.Name), 40), classify.Percent(s.Probability)),
+		Caption: fmt.Sprintf("%s, predicted %s\n%s, %s", s.Class, s.Said, shortened(filepath.Base(s.Name), 40),
+			classify.Percent(s.Probability)),
 	}, nil
 }
 
@@ -206,7 +210,8 @@ func shortened(text string, most int) string {
 //go:embed mistakes.html
 var mistakesHTML string
 
-var mistakesPage = template.Must(template.New("mistakes").Funcs(template.FuncMap{"percent": classify.Percent}).Parse(mistakesHTML))
+var mistakesPage = template.Must(
+	template.New("mistakes").Funcs(template.FuncMap{"percent": classify.Percent}).Parse(mistakesHTML))
 
 func (c *mistakes) page(title string, method insight.Method, shown []shownMistake, wrong int) error {
 	return file.Write(filepath.Join(c.Out, "index.html"), func(w io.Writer) error {

@@ -50,7 +50,8 @@ func TestSummary(t *testing.T) {
 func TestSummaryWithoutFusion(t *testing.T) {
 	var fused, alone graph.Summary
 	require.NoError(t, json.Unmarshal([]byte(succeed(t, "summary", "simpleconvnet", "-json", "-batch", "7")), &fused))
-	require.NoError(t, json.Unmarshal([]byte(succeed(t, "summary", "simpleconvnet", "-json", "-batch", "7", "-no-fusion")), &alone))
+	require.NoError(t, json.Unmarshal([]byte(succeed(t, "summary", "simpleconvnet", "-json", "-batch", "7",
+		"-no-fusion")), &alone))
 	assert.Len(t, fused.Fused, 2)
 	assert.Empty(t, alone.Fused)
 	for i, m := range fused.Memory {
@@ -63,7 +64,8 @@ func TestSummaryWithoutFusion(t *testing.T) {
 func TestSummaryOfRecomputation(t *testing.T) {
 	var keeps, again graph.Summary
 	require.NoError(t, json.Unmarshal([]byte(succeed(t, "summary", "resnet20", "-json", "-batch", "2")), &keeps))
-	require.NoError(t, json.Unmarshal([]byte(succeed(t, "summary", "resnet20", "-json", "-batch", "2", "-recompute", "layer*.*")), &again))
+	require.NoError(t, json.Unmarshal([]byte(succeed(t, "summary", "resnet20", "-json", "-batch", "2", "-recompute",
+		"layer*.*")), &again))
 	assert.Less(t, again.Memory[0].ArenaBytes, keeps.Memory[0].ArenaBytes)
 	assert.Zero(t, keeps.Memory[0].RecomputedMultiplyAdds)
 	assert.Positive(t, again.Memory[0].RecomputedMultiplyAdds)
@@ -124,7 +126,8 @@ func TestGraphPictures(t *testing.T) {
 	}
 	assert.Greater(t, sizes["grad.svg"], sizes["plain.svg"])
 	assert.Greater(t, sizes["grad.dot"], sizes["plain.dot"])
-	fail(t, cli.BadUsage, "-batch is 0: want at least 1", "graph", "testdata/small.json", "-o", "graph.svg", "-batch", "0")
+	fail(t, cli.BadUsage, "-batch is 0: want at least 1", "graph", "testdata/small.json", "-o", "graph.svg", "-batch",
+		"0")
 	fail(t, cli.BadUsage, "want a name that ends in .svg or .dot", "graph", "testdata/small.json", "-o", "graph.png")
 	fail(t, cli.Failed, "missing.json", "graph", "missing.json", "-o", filepath.Join(dir, "x.svg"))
 }
@@ -173,7 +176,8 @@ func TestEvalTop(t *testing.T) {
 	var want train.Score
 	_, err = train.Confuse(m, set, func(p train.Prediction) { want.Count(p.Rank() < 3) })
 	require.NoError(t, err)
-	assert.Contains(t, succeed(t, "eval", params, "-data", data, "-top", "3"), "\namong the 3 likeliest "+want.String()+"\n")
+	assert.Contains(t, succeed(t, "eval", params, "-data", data, "-top", "3"),
+		"\namong the 3 likeliest "+want.String()+"\n")
 
 	var figures struct {
 		Right int
@@ -182,7 +186,8 @@ func TestEvalTop(t *testing.T) {
 			Accuracy float64
 		}
 	}
-	require.NoError(t, json.Unmarshal([]byte(succeed(t, "eval", params, "-data", data, "-top", "3", "-json")), &figures))
+	require.NoError(t, json.Unmarshal([]byte(succeed(t, "eval", params, "-data", data, "-top", "3", "-json")),
+		&figures))
 	assert.Equal(t, 3, figures.Top.K)
 	assert.Equal(t, want.Right, figures.Top.Right)
 	assert.Equal(t, want.Accuracy(), figures.Top.Accuracy)
@@ -213,7 +218,8 @@ func TestEvalOfFolders(t *testing.T) {
 	fail(t, cli.Failed, "want class folders of pictures only", "eval", params, "-data", folder, "-strict")
 
 	fail(t, cli.Failed, "takes no pictures: got input [3]", "eval",
-		saved(t, graph.Sequential("row", tensor.Shape{3}, graph.He(), graph.Affine{Units: 10}, graph.Softmax{})), "-data", folder)
+		saved(t, graph.Sequential("row", tensor.Shape{3}, graph.He(), graph.Affine{Units: 10},
+			graph.Softmax{})), "-data", folder)
 	named := builtIn(t, "lenet-modern")
 	named.ClassNames = []string{"ten", "names", "that", "are", "no", "folder's", "of", "those", "of", "digits"}
 	fail(t, cli.Failed, `model "lenet-modern" knows the classes ["ten"`, "eval", saved(t, named), "-data", folder)

@@ -43,7 +43,8 @@ func TestNonFiniteParameters(t *testing.T) {
 	for _, command := range []string{"apply", "features", "saliency"} {
 		fail(t, cli.Failed, want, command, params, image, "-o", filepath.Join(t.TempDir(), "c.png"))
 	}
-	fail(t, cli.Failed, want, "maximize", params, "-layer", "output", "-unit", "1", "-o", filepath.Join(t.TempDir(), "c.png"))
+	fail(t, cli.Failed, want, "maximize", params, "-layer", "output", "-unit", "1", "-o",
+		filepath.Join(t.TempDir(), "c.png"))
 	fail(t, cli.Failed, want, "export", params, "-o", filepath.Join(t.TempDir(), "net.onnx"))
 	fail(t, cli.Failed, want, "fold", params, "-o", filepath.Join(t.TempDir(), "folded.safetensors"))
 	fail(t, cli.Failed, want, "atlas", params, "-o", filepath.Join(t.TempDir(), "atlas.png"))
@@ -62,8 +63,10 @@ func TestNonFiniteOutputs(t *testing.T) {
 	require.NoError(t, m.Save(params))
 	fail(t, cli.Failed, "the model's output 3 for image 0 is +Inf: want finite numbers", "eval", params)
 	fail(t, cli.Failed, "page.png: the model's output", "predict", params, page(t))
-	fail(t, cli.Failed, "page.png: the model's output", "saliency", params, page(t), "-o", filepath.Join(t.TempDir(), "c.png"))
-	fail(t, cli.Failed, "page.png: the model's output", "features", params, page(t), "-o", filepath.Join(t.TempDir(), "c"))
+	fail(t, cli.Failed, "page.png: the model's output", "saliency", params, page(t), "-o",
+		filepath.Join(t.TempDir(), "c.png"))
+	fail(t, cli.Failed, "page.png: the model's output", "features", params, page(t), "-o",
+		filepath.Join(t.TempDir(), "c"))
 }
 
 // TestNonFiniteArrays: run and gradients write their file, name the number that isn't finite, and

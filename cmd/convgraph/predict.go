@@ -32,9 +32,10 @@ type predict struct {
 
 // Help returns the text below a command's usage.
 func (predict) Help() string {
-	return `Prints a line for each IMAGE: the top class with its probability, the next two classes, and the ink of a digit. An IMAGE that can't be read is reported ` +
-		`on stderr, and the exit code is then 1. "convgraph predict photo.jpg" classifies a photograph into ImageNet's 1000 classes by the built-in ` +
-		`SqueezeNet 1.0 (S. Han et al., BSD licence; pretrained/README.md).
+	return `Prints a line for each IMAGE: the top class with its probability, the next two classes, and the ink of a ` +
+		`digit. An IMAGE that can't be read is reported on stderr, and the exit code is then 1. "convgraph predict ` +
+		`photo.jpg" classifies a photograph into ImageNet's 1000 classes by the built-in SqueezeNet 1.0 (S. Han et ` +
+		`al., BSD licence; pretrained/README.md).
 
 ` + picturesHelp
 }
@@ -120,10 +121,12 @@ func (c *predict) checkModel(m *graph.Model) error {
 		return err
 	}
 	if (c.AtLeast != nil || c.Below != nil) && !m.HasProbabilities() {
-		return cli.Usagef("-at-least and -below are for models that give probabilities: %q gives numbers", m.Spec().Name)
+		return cli.Usagef("-at-least and -below are for models that give probabilities: %q gives numbers",
+			m.Spec().Name)
 	}
 	if c.Threshold != nil && !(m.HasProbabilities() && m.TrainingLoss() == graph.BinaryCrossEntropy) {
-		return cli.Usagef("-threshold is for models that answer for each label by itself: %q doesn't; -at-least and -below choose pictures", m.Spec().Name)
+		return cli.Usagef("-threshold is for multi-label models: %q isn't one; -at-least and -below choose pictures",
+			m.Spec().Name)
 	}
 	return nil
 }

@@ -107,21 +107,25 @@ func TestPredictThresholds(t *testing.T) {
 	assert.Positive(t, above)
 	assert.Positive(t, below)
 	fail(t, cli.BadUsage, "-at-least is 2: want 0 to 1", "predict", params, dir, "-at-least", "2")
-	fail(t, cli.BadUsage, "-threshold is for models that answer for each label by itself", "predict", params, dir, "-threshold", "0.2")
+	fail(t, cli.BadUsage, "-threshold is for multi-label models", "predict", params, dir,
+		"-threshold", "0.2")
 	numbers := colours(t, graph.MeanSquaredError)
-	fail(t, cli.BadUsage, "-at-least and -below are for models that give probabilities", "predict", numbers, dir, "-below", "0.2")
+	fail(t, cli.BadUsage, "-at-least and -below are for models that give probabilities", "predict", numbers, dir,
+		"-below", "0.2")
 }
 
 // TestPredictTables: multi-label models and models of numbers have other columns.
 func TestPredictTables(t *testing.T) {
 	dir, pictures := album(t)
 	labels := colours(t, graph.BinaryCrossEntropy, graph.Sigmoid{})
-	rows, err := csv.NewReader(strings.NewReader(succeed(t, "predict", labels, dir, "-csv", "-threshold", "0"))).ReadAll()
+	rows, err := csv.NewReader(strings.NewReader(succeed(t, "predict", labels, dir, "-csv", "-threshold",
+		"0"))).ReadAll()
 	require.NoError(t, err)
 	require.Len(t, rows, len(pictures)+1)
 	assert.Equal(t, []string{"image", "labels", "a", "b", "c, d", "e", "f"}, rows[0])
 	assert.Len(t, strings.Split(rows[1][1], ";"), 5, "every label is above 0")
-	rows, err = csv.NewReader(strings.NewReader(succeed(t, "predict", labels, dir, "-csv", "-threshold", "1"))).ReadAll()
+	rows, err = csv.NewReader(strings.NewReader(succeed(t, "predict", labels, dir, "-csv", "-threshold",
+		"1"))).ReadAll()
 	require.NoError(t, err)
 	assert.Empty(t, rows[1][1])
 

@@ -135,7 +135,7 @@ func readPart(paths []string, preprocess picture.Preprocessing, input tensor.Sha
 	}
 	close(next)
 	workers.Wait()
-	var s samples
+	s := samples{pixels: make([]float32, 0, len(paths)*input.TotalSize())}
 	for i, sample := range read {
 		if errs[i] != nil {
 			s.bad = append(s.bad, errs[i])

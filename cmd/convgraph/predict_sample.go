@@ -19,9 +19,10 @@ type pictureFlags struct {
 }
 
 // picturesHelp is the paragraph about pictures in a command's help.
-const picturesHelp = `IMAGE is a PNG, JPEG, GIF, WebP, BMP or TIFF file of any size, grey or in colour. It is prepared as the model's file declares. A model of MNIST's ` +
-	`digits gets light ink on black, scaled to 20×20 and centred by its mass; dark ink on a light ground is detected and inverted. Without a declaration ` +
-	`a picture is scaled to cover the input, and the middle is kept. Transparent parts become black.`
+const picturesHelp = `IMAGE is a PNG, JPEG, GIF, WebP, BMP or TIFF file of any size, grey or in colour. It is ` +
+	`prepared as the model's file declares. A model of MNIST's digits gets light ink on black, scaled to 20×20 and ` +
+	`centred by its mass; dark ink on a light ground is detected and inverted. Without a declaration a picture is ` +
+	`scaled to cover the input, and the middle is kept. Transparent parts become black.`
 
 // read prepares the picture in a file.
 func (f pictureFlags) read(m *graph.Model, path string) (*picture.Sample, error) {
@@ -45,7 +46,8 @@ func (f pictureFlags) preprocessing(spec *graph.Spec) (p picture.Preprocessing, 
 		ink = picture.Dark
 	}
 	if p, err = classify.WithInk(classify.Preprocessing(spec), ink); err != nil {
-		return p, cli.Usagef("-ink and -invert are for models whose pictures are taken for digits: %q takes %s", spec.Name, shapeText(spec.Input))
+		return p, cli.Usagef("-ink and -invert are for models whose pictures are taken for digits: %q takes %s",
+			spec.Name, shapeText(spec.Input))
 	}
 	return p, nil
 }

@@ -108,7 +108,8 @@ func requireGolden(t *testing.T, name, path string) {
 			}
 		}
 	}
-	assert.LessOrEqual(t, total/float64(want.Bounds().Dx()*want.Bounds().Dy()), 0.3, "%s: mean difference of a pixel (0 to 255)", name)
+	assert.LessOrEqual(t, total/float64(want.Bounds().Dx()*want.Bounds().Dy()), 0.3,
+		"%s: mean difference of a pixel (0 to 255)", name)
 	assert.LessOrEqual(t, far, 6, "%s: pixels that are far apart", name)
 }
 

@@ -56,7 +56,8 @@ func TestPredictWithGivenInk(t *testing.T) {
 	detected := succeed(t, "predict", params, path)
 	assert.Equal(t, detected, succeed(t, "predict", params, path, "-invert"))
 	assert.Equal(t, detected, succeed(t, "predict", params, path, "-ink", "dark"))
-	fail(t, cli.Failed, path+": nothing is drawn in the picture that is light on dark", "predict", params, path, "-ink", "light")
+	fail(t, cli.Failed, path+": nothing is drawn in the picture that is light on dark", "predict", params, path, "-ink",
+		"light")
 	fail(t, cli.BadUsage, "-invert contradicts -ink light", "predict", params, path, "-ink", "light", "-invert")
 }
 
@@ -94,7 +95,8 @@ func TestPredictFailures(t *testing.T) {
 	fail(t, cli.BadUsage, "no pictures: want at least one, or a folder", "predict", params)
 	headless := saved(t, graph.Sequential("headless", tensor.Shape{1, 28, 28}, graph.He(), graph.Affine{Units: 2}))
 	assert.Regexp(t, `: -?[\d.]+, -?[\d.]+; dark on light\n$`, succeed(t, "predict", headless, path), "a model without probabilities says its numbers")
-	vectors := saved(t, graph.Sequential("vectors", tensor.Shape{9}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
+	vectors := saved(t, graph.Sequential("vectors", tensor.Shape{9}, graph.He(), graph.Affine{Units: 2},
+		graph.Softmax{}))
 	fail(t, cli.Failed, `model "vectors" takes no pictures: got input [9], want (channels, height, width)`, "predict", vectors, path)
 }
 

@@ -40,7 +40,8 @@ func (c *predict) writer(stdout io.Writer, m *graph.Model, pictures int) (*predi
 	}
 	size := layer.Output().Shape.TotalSize()
 	if most := maxEmbedValues / size; pictures > most {
-		return nil, fmt.Errorf("-embed: layer %q has %d values for each picture: got %d pictures, want at most %d, or a layer with fewer values",
+		return nil, fmt.Errorf("-embed: layer %q has %d values for each picture: "+
+			"got %d pictures, want at most %d, or a layer with fewer values",
 			c.Embed, size, pictures, most)
 	}
 	w.layer = layer
@@ -98,7 +99,8 @@ func (c *predict) table(stdout io.Writer, m *graph.Model) *predictionWriter {
 	default:
 		header = append(header, "class", "name", "probability")
 		for i := 2; i <= min(c.Top, m.Classes()); i++ {
-			header = append(header, fmt.Sprintf("class_%d", i), fmt.Sprintf("name_%d", i), fmt.Sprintf("probability_%d", i))
+			header = append(header, fmt.Sprintf("class_%d", i), fmt.Sprintf("name_%d", i),
+				fmt.Sprintf("probability_%d", i))
 		}
 	}
 	flush := func() error { w.Flush(); return w.Error() }
@@ -159,7 +161,8 @@ func (w *predictionWriter) embed(m *graph.Model, s samples, wanted []int) error 
 	for _, i := range wanted {
 		w.pixels = append(w.pixels, s.pixels[i*size:][:size]...)
 	}
-	x := tensor.New(tensor.WithShape(append(tensor.Shape{len(wanted)}, m.Spec().Input...)...), tensor.WithBacking(w.pixels))
+	x := tensor.New(tensor.WithShape(append(tensor.Shape{len(wanted)}, m.Spec().Input...)...),
+		tensor.WithBacking(w.pixels))
 	values, err := w.layer.Predict(x)
 	if err != nil {
 		return err

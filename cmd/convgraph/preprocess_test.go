@@ -69,7 +69,8 @@ func TestCommandsObeyThePreprocessing(t *testing.T) {
 	assert.Contains(t, succeed(t, "eval", params, "-data", data), "accuracy 100.00% (10/10)\n")
 
 	var predicted []classify.Prediction
-	require.NoError(t, json.Unmarshal([]byte(succeed(t, append([]string{"predict", params, "-json"}, files...)...)), &predicted))
+	require.NoError(t, json.Unmarshal([]byte(succeed(t, append([]string{"predict", params, "-json"}, files...)...)),
+		&predicted))
 	require.Len(t, predicted, len(files))
 	url, end := serving(t, "sides", params)
 	for i, path := range files {
@@ -86,7 +87,8 @@ func TestCommandsObeyThePreprocessing(t *testing.T) {
 	end()
 
 	// A file that declares MNIST's centring gets it.
-	digits := succeed(t, append([]string{"predict", sides(t, &picture.Preprocessing{Digit: picture.Detect})}, files...)...)
+	digits := succeed(t, append([]string{"predict", sides(t, &picture.Preprocessing{Digit: picture.Detect})},
+		files...)...)
 	assert.Equal(t, len(files), strings.Count(digits, "light on dark"))
 }
 
@@ -94,7 +96,8 @@ func TestCommandsObeyThePreprocessing(t *testing.T) {
 // without a declaration.
 func TestNamesDecideNothing(t *testing.T) {
 	spec := smallAlexNet()
-	spec.Layers = append([]graph.Layer{graph.Normalize{Mean: []float64{0.4, 0.5, 0.6}, Std: []float64{0.3, 0.3, 0.3}}}, spec.Layers...)
+	spec.Layers = append([]graph.Layer{graph.Normalize{Mean: []float64{0.4, 0.5, 0.6}, Std: []float64{0.3, 0.3, 0.3}}},
+		spec.Layers...)
 	path := page(t)
 	want := succeed(t, "predict", saved(t, spec), path)
 	spec.Name = "mine"

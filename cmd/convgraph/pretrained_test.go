@@ -46,7 +46,8 @@ func TestPredictWithSqueezeNet(t *testing.T) {
 	assert.Equal(t, want, succeed(t, "predict", "-net", "squeezenet", path))
 	assert.Equal(t, want, succeed(t, "predict", filepath.Dir(path)), "a folder in PARAMS' place")
 	out := filepath.Join(t.TempDir(), "s.png")
-	assert.Equal(t, "predicted "+p.Answer()+"\n", succeed(t, "saliency", "squeezenet", path, "-o", out, "-method", "grad-cam"))
+	assert.Equal(t, "predicted "+p.Answer()+"\n", succeed(t, "saliency", "squeezenet", path, "-o", out, "-method",
+		"grad-cam"))
 	assert.Contains(t, succeed(t, "summary", "squeezenet"), "1,248,424")
 }
 
@@ -55,7 +56,8 @@ func TestSqueezeNetFailures(t *testing.T) {
 	fail(t, cli.Failed, "cannot be read: open "+missing, "predict", missing)
 	fail(t, cli.BadUsage, "-net: got nothing, want squeezenet or a parameter file", "predict", "-net", "", "x.png")
 	fail(t, cli.BadUsage, "no pictures: want at least one, or a folder", "predict", "squeezenet")
-	fail(t, cli.BadUsage, "got -net squeezenet and p.safetensors: want one of them", "serve", "p.safetensors", "-net", "squeezenet")
+	fail(t, cli.BadUsage, "got -net squeezenet and p.safetensors: want one of them", "serve", "p.safetensors", "-net",
+		"squeezenet")
 	empty := t.TempDir()
 	fail(t, cli.Failed, empty+" holds no pictures", "predict", empty)
 }
@@ -81,9 +83,12 @@ func TestImportNamesClasses(t *testing.T) {
 	named := imported(t, "testdata/small.safetensors", "testdata/small.json", "-class-names", names)
 	assert.Equal(t, "class number 1", readModel(t, named).Spec().ClassNames[1])
 	writeText(t, names, "one\n")
-	fail(t, cli.Failed, "-class-names: "+names, "import", "testdata/small.safetensors", "-model", "testdata/small.json", "-o", named, "-class-names", names)
-	fail(t, cli.Failed, "-class-names: ", "import", "testdata/small.safetensors", "-model", "testdata/small.json", "-o", named, "-class-names", names+"x")
-	fail(t, cli.BadUsage, "-names and -class-names are for the other files", "import", "x.onnx", "-o", named, "-class-names", names)
+	fail(t, cli.Failed, "-class-names: "+names, "import", "testdata/small.safetensors", "-model", "testdata/small.json",
+		"-o", named, "-class-names", names)
+	fail(t, cli.Failed, "-class-names: ", "import", "testdata/small.safetensors", "-model", "testdata/small.json", "-o",
+		named, "-class-names", names+"x")
+	fail(t, cli.BadUsage, "-names and -class-names are for the other files", "import", "x.onnx", "-o", named,
+		"-class-names", names)
 }
 
 func readModel(t *testing.T, path string) *graph.Model {

@@ -19,13 +19,17 @@ func (r roofline) print(stdout io.Writer, top int) error {
 		what, rounds = "a prediction", "predictions"
 	}
 	smallest, largest := r.Machine.Copies[0], r.Machine.Copies[len(r.Machine.Copies)-1]
-	fmt.Fprintf(stdout, "%s: %s of %s on %s, fastest of %d %s\n", r.Model, what, count(r.Images, "image"), count(r.Machine.Workers, "worker"), r.Rounds, rounds)
-	fmt.Fprintf(stdout, "this machine, measured before it: %.0f GFLOP/s; copies in the cache %.0f GB/s, in memory %.0f GB/s\n\n",
+	fmt.Fprintf(stdout, "%s: %s of %s on %s, fastest of %d %s\n", r.Model, what, count(r.Images, "image"),
+		count(r.Machine.Workers, "worker"), r.Rounds, rounds)
+	fmt.Fprintf(stdout, "this machine, measured before it: %.0f GFLOP/s; "+
+		"copies in the cache %.0f GB/s, in memory %.0f GB/s\n\n",
 		gflops(r.Machine.Peak), smallest.PerSecond/1e9, largest.PerSecond/1e9)
 
 	layers := slices.Clone(r.Layers)
 	if top > 0 && top < len(layers) {
-		slices.SortStableFunc(layers, func(a, b layerRoof) int { return cmp.Compare(b.Total().Seconds, a.Total().Seconds) })
+		slices.SortStableFunc(layers, func(a, b layerRoof) int {
+			return cmp.Compare(b.Total().Seconds, a.Total().Seconds)
+		})
 		layers = layers[:top]
 	}
 	names := len("layer")
@@ -37,7 +41,8 @@ func (r roofline) print(stdout io.Writer, top int) error {
 		name += strings.Repeat(" ", names-utf8.RuneCountInString(name))
 		fmt.Fprintln(w, name+"\t"+strings.Join(cells, "\t")+"\t")
 	}
-	line("layer", "ms", "share", "forward", "GFLOP/s", "data", "GFLOP/s", "weights", "GFLOP/s", "MB", "of peak", "limit", "of limit")
+	line("layer", "ms", "share", "forward", "GFLOP/s", "data", "GFLOP/s", "weights", "GFLOP/s", "MB", "of peak",
+		"limit", "of limit")
 	for _, l := range layers {
 		line(l.Name, r.cells(l)...)
 	}
@@ -50,9 +55,10 @@ func (r roofline) print(stdout io.Writer, top int) error {
 }
 
 const legend = `
-forward, data and weights: ms for the result, for the gradient of what the layer reads and for the gradients of its parameters.
-MB: what the layer's ops read and write. limit: what the layer can't do without on this machine: the time of its multiply-adds at
-the rate above (compute), or of its MB at the rate of copies that large (memory). of limit: that time as a share of the measured one.
+forward, data and weights: ms for the result, for the gradient of the input, and for the gradients of the parameters.
+MB: what the layer's ops read and write. limit: what bounds the layer on this machine, its multiply-adds at the rate
+above (compute) or its MB at the rate of copies of that size (memory). of limit: the time at that bound as a share of
+the measured time.
 `
 
 // all sums the layers.
@@ -76,7 +82,8 @@ func (r roofline) cells(l layerRoof) []string {
 	for _, w := range []graph.Work{l.Forward, l.Data, l.Weights} {
 		cells = append(cells, milliseconds(w), rate(w))
 	}
-	return append(cells, fmt.Sprintf("%.1f", float64(total.Bytes)/1e6), percent(l.OfPeak, 1), l.Limit, percent(l.LimitSeconds, total.Seconds))
+	return append(cells, fmt.Sprintf("%.1f", float64(total.Bytes)/1e6), percent(l.OfPeak, 1), l.Limit,
+		percent(l.LimitSeconds, total.Seconds))
 }
 
 // milliseconds formats a time with about four digits; it is empty for no work.

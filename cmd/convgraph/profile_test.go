@@ -64,7 +64,8 @@ func TestRoof(t *testing.T) {
 
 	assert.Equal(t, "memory", m.roof(graph.LayerProfile{Data: graph.Work{Bytes: 300}}).Limit)
 	assert.InDelta(t, 30, m.roof(graph.LayerProfile{Data: graph.Work{Bytes: 300}}).LimitSeconds, 1e-12)
-	assert.InDelta(t, 500, m.roof(graph.LayerProfile{Data: graph.Work{Bytes: 5000}}).LimitSeconds, 1e-12, "more than was measured")
+	assert.InDelta(t, 500, m.roof(graph.LayerProfile{Data: graph.Work{Bytes: 5000}}).LimitSeconds, 1e-12,
+		"more than was measured")
 	assert.Empty(t, m.roof(graph.LayerProfile{}).Limit)
 }
 

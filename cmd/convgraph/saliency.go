@@ -42,12 +42,13 @@ type decision struct {
 func (saliency) Help() string {
 	return `Draws heat over the picture where the class's score, before softmax or sigmoid, depends on it.
 
-gradient: the absolute gradient of the score with respect to each pixel, the largest of the colour channels (Simonyan, Vedaldi and Zisserman 2013). ` +
-		`grad-cam: a late layer's maps, weighted by the score's gradient; coarse, and easy to read (Selvaraju et al. 2017). ` +
-		`integrated-gradients: the mean gradient on the line from a blank picture, times the difference from it; red speaks for the class, blue against it ` +
-		`(Sundararajan, Taly and Yan 2017). ` +
-		`smoothgrad: the mean gradient of noisy copies (Smilkov et al. 2017). ` +
-		`occlusion: how much the score falls when a square is blank (Zeiler and Fergus 2014). Blank is the mean colour if the preprocessing subtracts one, else black.
+gradient: the absolute gradient of the score with respect to each pixel, the largest of the colour channels ` +
+		`(Simonyan, Vedaldi and Zisserman 2013). grad-cam: a late layer's maps, weighted by the score's gradient; ` +
+		`coarse, and easy to read (Selvaraju et al. 2017). integrated-gradients: the mean gradient on the line from ` +
+		`a blank picture, times the difference from it; red speaks for the class, blue against it (Sundararajan, ` +
+		`Taly and Yan 2017). smoothgrad: the mean gradient of noisy copies (Smilkov et al. 2017). occlusion: how ` +
+		`much the score falls when a square is blank (Zeiler and Fergus 2014). Blank is the mean colour if the ` +
+		`preprocessing subtracts one, else black.
 
 ` + picturesHelp
 }
@@ -84,7 +85,8 @@ func (c *saliency) check() error {
 
 func (c *saliency) options() insight.Options {
 	return insight.Options{
-		Layer: c.Layer, Steps: c.Steps, Samples: c.Samples, Noise: c.Noise, Seed: c.Seed, Window: c.Window, Stride: c.Stride,
+		Layer: c.Layer, Steps: c.Steps, Samples: c.Samples, Noise: c.Noise, Seed: c.Seed,
+		Window: c.Window, Stride: c.Stride,
 	}
 }
 

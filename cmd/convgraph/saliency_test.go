@@ -20,7 +20,8 @@ func TestSaliency(t *testing.T) {
 	succeed(t, "saliency", saved(t, smallAlexNet()), path, "-o", out)
 	assert.Regexp(t, `^predicted \d \(.*\); heat for 9\n$`, succeed(t, "saliency", params, path, "-o", out, "-class", "9"))
 	var said decision
-	require.NoError(t, json.Unmarshal([]byte(succeed(t, "saliency", params, path, "-o", out, "-class", "9", "-json")), &said))
+	require.NoError(t, json.Unmarshal([]byte(succeed(t, "saliency", params, path, "-o", out, "-class", "9", "-json")),
+		&said))
 	assert.Equal(t, path, said.Image)
 	assert.Len(t, said.Top, 3)
 	assert.Equal(t, 9, said.HeatOf)
@@ -45,7 +46,8 @@ func TestSaliencyMethods(t *testing.T) {
 func TestSaliencyFailures(t *testing.T) {
 	params := saved(t, builtIn(t, "lenet-modern"))
 	fail(t, cli.BadUsage, `-class is 10: model "lenet-modern" has classes 0 to 9`, "saliency", params, page(t), "-o", "x.png", "-class", "10")
-	fail(t, cli.BadUsage, "-layer is for -method grad-cam, got gradient", "saliency", params, page(t), "-o", "x.png", "-layer", "conv1")
+	fail(t, cli.BadUsage, "-layer is for -method grad-cam, got gradient", "saliency", params, page(t), "-o", "x.png",
+		"-layer", "conv1")
 	fail(t, cli.BadUsage, "-steps is 0: want at least 1", "saliency", params, page(t), "-o", "x.png", "-steps", "0")
 	fail(t, cli.BadUsage, "-samples is 0: want at least 1", "saliency", params, page(t), "-o", "x.png", "-samples", "0")
 	fail(t, cli.BadUsage, "-noise is 0: want more than 0", "saliency", params, page(t), "-o", "x.png", "-noise", "0")

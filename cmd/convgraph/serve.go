@@ -20,7 +20,7 @@ import (
 type serve struct {
 	Params  string `arg:"" optional:"" help:"A trained model's params.safetensors (default: a small built-in SimpleConvNet). The page also shows the epochs that convgraph train -keep-epochs left beside it. The file is read again when it changes, and on SIGHUP."`
 	Net     string `enum:",squeezenet" default:"" help:"Instead of PARAMS: squeezenet, the built-in SqueezeNet 1.0 for ImageNet's 1000 classes (BSD licence)." placeholder:"squeezenet"`
-	Static  string `type:"given" want:"a folder" help:"Instead of serving: write the page into a folder that any web host can serve. The network runs in the reader's browser. It is compiled by Go's toolchain, so run this in convgraph's source." placeholder:"DIR"`
+	Static  string `type:"given" want:"a folder" help:"Don't serve: write the page to a folder for any web host. The network then runs in the browser, compiled by Go's toolchain, so run this in convgraph's source." placeholder:"DIR"`
 	Addr    string `default:"127.0.0.1:8080" help:"Address to listen on. :PORT is this machine only, 0.0.0.0:PORT all its networks; port 0 is any free port."`
 	MaxBody int64  `default:"8388608" help:"Largest request body in bytes."`
 
@@ -35,9 +35,10 @@ type serve struct {
 
 // Help returns the text below a command's usage.
 func (serve) Help() string {
-	return `The page at / shows every layer's output for a drawn digit or a picture. POST /predict classifies a picture (PNG, JPEG, GIF, WebP, BMP, TIFF, or a ` +
-		`form with one) or numbers (JSON). GET /healthz reports that the server runs, GET /readyz that it can answer, GET /metrics has Prometheus metrics. ` +
-		`After an interrupt, running requests finish. An address that other machines can reach needs -token or -open.`
+	return `The page at / shows every layer's output for a drawn digit or a picture. POST /predict classifies a ` +
+		`picture (PNG, JPEG, GIF, WebP, BMP, TIFF, or a form with one) or numbers (JSON). GET /healthz reports that ` +
+		`the server runs, GET /readyz that it can answer, GET /metrics has Prometheus metrics. After an interrupt, ` +
+		`running requests finish. An address that other machines can reach needs -token or -open.`
 }
 
 // Run serves until the program is interrupted.
@@ -109,7 +110,7 @@ func (c *serve) check() error {
 	return c.checkStatic()
 }
 
-// named is the network that the arguments name; "" is the built-in one.
+// named returns the network that the arguments name; "" is the built-in one.
 func (c *serve) named() string { return cmp.Or(c.Net, c.Params) }
 
 // checkOpenness refuses an address that other machines reach without -token or -open.
@@ -119,9 +120,11 @@ func (c *serve) checkOpenness(l *web.Listener) error {
 	case c.Open:
 		fmt.Fprintf(os.Stderr, "convgraph: %v is open to every machine that reaches this one\n", l.Addr())
 	case c.Token == "":
-		return cli.Usagef("-addr %s can be reached from other machines: want -token, which requests must carry, or -open to answer anyone", c.Addr)
+		return cli.Usagef("-addr %s can be reached from other machines: "+
+			"want -token, which requests must carry, or -open to answer anyone", c.Addr)
 	case c.TLSCert == "":
-		fmt.Fprintln(os.Stderr, "convgraph: the token crosses the network unencrypted: -tls-cert and -tls-key, or a proxy in front that has TLS, keep it secret")
+		fmt.Fprintln(os.Stderr, "convgraph: the token crosses the network unencrypted: "+
+			"-tls-cert and -tls-key, or a proxy in front that has TLS, keep it secret")
 	}
 	return nil
 }
@@ -136,7 +139,8 @@ func (c *serve) loadCertificate() (*web.Certificate, error) {
 
 // newServed opens the files that the flags name.
 func newServed(c *serve, metrics *web.Metrics) (*served, error) {
-	n := &served{params: watched{path: c.named()}, cert: watched{path: c.TLSCert}, key: watched{path: c.TLSKey}, log: os.Stderr}
+	n := &served{params: watched{path: c.named()}, cert: watched{path: c.TLSCert}, key: watched{path: c.TLSKey},
+		log: os.Stderr}
 	for _, f := range n.files() {
 		f.take() // before reading them, so that a change in the meantime is noticed
 	}

@@ -60,7 +60,7 @@ func (n *served) snapshots() ([]inspect.Snapshot, error) {
 	return inspect.Open(n.params.path)
 }
 
-// samples is the sheet of sample pictures beside a parameter file, or nil for the built-in pictures.
+// samples reads the sheet of sample pictures beside a parameter file; nil means the built-in ones.
 func (n *served) samples() ([]byte, error) {
 	if n.params.path == "" || n.params.path == pretrained.SqueezeNetName {
 		return nil, nil

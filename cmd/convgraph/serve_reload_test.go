@@ -261,8 +261,10 @@ func TestServeAsksForTheToken(t *testing.T) {
 	require.NoError(t, os.Unsetenv("CONVGRAPH_TOKEN"))
 	fail(t, cli.BadUsage, "want both, or neither", "serve", "-open", "-tls-cert", "cert.pem")
 	fail(t, cli.BadUsage, "-max-connections is 0: want at least 1", "serve", "-open", "-max-connections", "0")
-	fail(t, cli.BadUsage, "-max-client-connections is 0: want at least 1", "serve", "-open", "-max-client-connections", "0")
-	fail(t, cli.Failed, "-tls-cert: TLS certificate cert.pem with key key.pem: ", "serve", "-open", "-tls-cert", "cert.pem", "-tls-key", "key.pem")
+	fail(t, cli.BadUsage, "-max-client-connections is 0: want at least 1", "serve", "-open", "-max-client-connections",
+		"0")
+	fail(t, cli.Failed, "-tls-cert: TLS certificate cert.pem with key key.pem: ", "serve", "-open", "-tls-cert",
+		"cert.pem", "-tls-key", "key.pem")
 }
 
 // captureStderr captures os.Stderr; said returns what has been written so far.

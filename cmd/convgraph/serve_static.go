@@ -12,10 +12,10 @@ import (
 	"convgraph/web/inspect/static"
 )
 
-// checkStatic refuses flags of a server where there will be none.
+// checkStatic refuses flags of a server beside -static.
 func (c *serve) checkStatic() error {
 	if c.Static != "" && (c.Token != "" || c.Open || c.TLSCert != "") {
-		return cli.Usagef("got -static with -token, -open or -tls-cert: want those flags only for a server, -static starts none")
+		return cli.Usagef("got -static with -token, -open or -tls-cert: want those flags only for a server")
 	}
 	return nil
 }
@@ -37,6 +37,7 @@ func (c *serve) writeStatic(stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("-static: %w", err)
 	}
-	_, err = fmt.Fprintf(stdout, "wrote %s (%.1f MB): put it on any web host and open its index.html there\n", c.Static, float64(size)/1e6)
+	_, err = fmt.Fprintf(stdout, "wrote %s (%.1f MB): put it on any web host and open its index.html there\n", c.Static,
+		float64(size)/1e6)
 	return err
 }

@@ -75,7 +75,8 @@ func TestImportPartlyConnected(t *testing.T) {
 	want := readArrays(t, "testdata/partial_io.npz")["logits"]
 	assertClose(t, want, answers(t, params, "testdata/partial_io.npz"), 1e-6, "logits")
 	fail(t, cli.Failed, `testdata/unmasked.pt: array "2.weight" is 0.5 at [1 0 1 1]`,
-		"import", "testdata/unmasked.pt", "-model", "testdata/partial.json", "-o", filepath.Join(t.TempDir(), "p.safetensors"))
+		"import", "testdata/unmasked.pt", "-model", "testdata/partial.json", "-o", filepath.Join(t.TempDir(),
+			"p.safetensors"))
 }
 
 // TestImportONNX compares the logits of an exporter's file with PyTorch's.
@@ -98,7 +99,8 @@ func TestImportErrors(t *testing.T) {
 		args []string
 	}{
 		{cli.BadUsage, "want a .onnx, .pkl", []string{"small.h5"}},
-		{cli.BadUsage, "-names and -class-names are for the other files", []string{"net.onnx", "-names", "testdata/names.json"}},
+		{cli.BadUsage, "-names and -class-names are for the other files",
+			[]string{"net.onnx", "-names", "testdata/names.json"}},
 		{cli.BadUsage, "unknown flag", []string{"testdata/small.pt", "-nonsense"}},
 		{cli.Failed, `model "nonsense" is unknown`, []string{"testdata/small.pt", "-model", "nonsense"}},
 		{cli.Failed, "missing.pt", []string{"testdata/missing.pt"}},
@@ -155,7 +157,8 @@ func TestExportDescribesPictures(t *testing.T) {
 }
 
 func TestExportErrors(t *testing.T) {
-	fail(t, cli.BadUsage, "want a name that ends in .onnx or .npz", "export", "testdata/small.safetensors", "-o", "x.pkl")
+	fail(t, cli.BadUsage, "want a name that ends in .onnx or .npz", "export", "testdata/small.safetensors", "-o",
+		"x.pkl")
 	fail(t, cli.Failed, `its metadata has no "convgraph.spec"`, "export", "testdata/small.safetensors", "-o", filepath.Join(t.TempDir(), "x.npz"))
 }
 

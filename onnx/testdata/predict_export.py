@@ -5,7 +5,7 @@ from PIL import Image
 
 net = onnxruntime.InferenceSession(sys.argv[1])
 about = net.get_modelmeta().custom_metadata_map
-names, how = json.loads(about["class_names"]), json.loads(about["preprocess"])
+names, how = json.loads(about["class_names"]), json.loads(about.get("preprocess", "{}"))
 inside = np.array(net.get_inputs()[0].shape[:1:-1])  # width and height
 outside = inside * max(how.get("resize", 0) / min(inside), 1)
 smooth = Image.BICUBIC if how.get("interpolation") == "bicubic" else Image.BILINEAR
