@@ -95,7 +95,7 @@ func TestSummaryErrors(t *testing.T) {
 	require.NoError(t, os.WriteFile(bad, []byte("{\"name\": \"bad\",\n\"layers\": [{\"kind\": \"conv3d\"}]}"), 0o644))
 	fail(t, cli.Failed, "bad.json:2: layer 1: kind \"conv3d\" is unknown", "summary", bad)
 	fail(t, cli.Failed, `model "nonsense" is unknown`, "summary", "nonsense")
-	fail(t, cli.BadUsage, `expected "<model>"`, "summary")
+	fail(t, cli.BadUsage, `want "<model>"`, "summary")
 	fail(t, cli.BadUsage, "-batch is 0", "summary", "lenet", "-batch", "0")
 }
 
@@ -207,7 +207,7 @@ func TestEvalOfFolders(t *testing.T) {
 	require.NoError(t, os.Truncate(images[0], 60))
 	assert.Contains(t, succeed(t, "eval", params, "-data", folder), "/19)\n")
 	require.NoError(t, os.Remove(filepath.Join(folder, "test", "8"))) // which is empty
-	fail(t, cli.Failed, "damaged image "+images[0], "eval", params, "-data", folder, "-strict")
+	fail(t, cli.Failed, "corrupt image "+images[0], "eval", params, "-data", folder, "-strict")
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "test", "7", "photo.heic"), nil, 0o644))
 	assert.Contains(t, succeed(t, "eval", params, "-data", folder), "/19)\n")
 	fail(t, cli.Failed, "want class folders of pictures only", "eval", params, "-data", folder, "-strict")

@@ -20,7 +20,7 @@ func (t SubtractMean) Output(in tensor.Shape) (tensor.Shape, error) {
 		return nil, fmt.Errorf("subtract mean: %w", err)
 	}
 	if len(t.Mean) != in[0] && len(t.Mean) != size {
-		return nil, fmt.Errorf("subtract mean: found a mean of %d values, expected %d (one a channel) or %d (an image %v)", len(t.Mean), in[0], size, in)
+		return nil, fmt.Errorf("subtract mean: got a mean of %d values, want %d (one a channel) or %d (an image %v)", len(t.Mean), in[0], size, in)
 	}
 	return in.Clone(), nil
 }
@@ -59,10 +59,10 @@ func (t PCAColour) Output(in tensor.Shape) (tensor.Shape, error) {
 		return nil, fmt.Errorf("PCA colour: %w", err)
 	}
 	if in[0] != 3 {
-		return nil, fmt.Errorf("PCA colour: images %v have %d channels, expected 3", in, in[0])
+		return nil, fmt.Errorf("PCA colour: images %v have %d channels, want 3", in, in[0])
 	}
 	if !(t.Std >= 0) {
-		return nil, fmt.Errorf("PCA colour: deviation %v: expected 0 or more", t.Std)
+		return nil, fmt.Errorf("PCA colour: std %v: want 0 or more", t.Std)
 	}
 	return in.Clone(), nil
 }

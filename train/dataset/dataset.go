@@ -77,10 +77,10 @@ func (h head) Sample(i int, dst []float32) (int, error) {
 func Batch(ds Dataset, indices []int, x, t []float32) error {
 	size, classes := ds.Shape().TotalSize(), ds.Classes()
 	if len(x) != len(indices)*size {
-		return fmt.Errorf("batch of %d samples %v: x holds %d values, expected %d", len(indices), ds.Shape(), len(x), len(indices)*size)
+		return fmt.Errorf("batch of %d samples %v: x holds %d values, want %d", len(indices), ds.Shape(), len(x), len(indices)*size)
 	}
 	if t != nil && len(t) != len(indices)*classes {
-		return fmt.Errorf("batch of %d samples, %d classes: t holds %d values, expected %d", len(indices), classes, len(t), len(indices)*classes)
+		return fmt.Errorf("batch of %d samples, %d classes: t holds %d values, want %d", len(indices), classes, len(t), len(indices)*classes)
 	}
 	for row, i := range indices {
 		label, err := ds.Sample(i, x[row*size:(row+1)*size])

@@ -93,7 +93,7 @@ func checkTarget(dir string) error {
 		return fmt.Errorf("export: %w", err)
 	}
 	if len(entries) > 0 {
-		return fmt.Errorf("export: %s is not empty: expected a new folder, found %s in it", dir, entries[0].Name())
+		return fmt.Errorf("export: %s is not empty: want a new folder, got %s in it", dir, entries[0].Name())
 	}
 	return nil
 }
@@ -249,7 +249,7 @@ func checkExportable(ds Dataset) error {
 		return err
 	}
 	if shape[0] != 1 && shape[0] != 3 {
-		return fmt.Errorf("samples %v have %d channels: expected 1 (grey) or 3 (red, green, blue)", shape, shape[0])
+		return fmt.Errorf("samples %v have %d channels: want 1 (grey) or 3 (red, green, blue)", shape, shape[0])
 	}
 	return nil
 }

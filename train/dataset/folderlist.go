@@ -80,7 +80,7 @@ func splitFolders(dir string) (train, test string, beside []LeftOut, err error) 
 		}
 		return train, path, others.list, err
 	}
-	return "", "", nil, fmt.Errorf("%s holds class folders: expected %s or val beside it, or give %s itself to divide its images",
+	return "", "", nil, fmt.Errorf("%s holds class folders: want %s or val beside it, or give %s itself to divide its images",
 		train, filepath.Join(dir, "test"), train)
 }
 
@@ -151,7 +151,7 @@ func listClasses(dir string) (*listing, error) {
 		}
 	}
 	if len(l.files) == 0 {
-		return nil, fmt.Errorf("%s: %w in %d class folders: expected files such as %s",
+		return nil, fmt.Errorf("%s: %w in %d class folders: want files such as %s",
 			dir, errNoPictures, len(folders), filepath.Join(dir, "CLASS", "IMAGE.png"))
 	}
 	return l, nil

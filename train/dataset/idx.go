@@ -45,7 +45,7 @@ func OpenIDX(dir string) (train, test Dataset, err error) {
 		return nil, nil, err
 	}
 	if !first.shape.Eq(second.shape) {
-		return nil, nil, fmt.Errorf("%s: test images are %dx%d, expected %dx%d as in %s",
+		return nil, nil, fmt.Errorf("%s: test images are %dx%d, want %dx%d as in %s",
 			paths[2], second.shape[1], second.shape[2], first.shape[1], first.shape[2], paths[0])
 	}
 	classes := max(first.classes, second.classes)
@@ -89,7 +89,7 @@ func readIDXFiles(images, labels string) (*Images, error) {
 // of the images.
 func ReadIDX(images, labels Source, classes int) (*Images, error) {
 	if classes < 0 || classes > 256 {
-		return nil, fmt.Errorf("%d classes: expected 1 to 256, or 0 for as many as the labels say", classes)
+		return nil, fmt.Errorf("%d classes: want 1 to 256, or 0 for as many as the labels say", classes)
 	}
 	labelBytes, err := readLabels(labels)
 	if err != nil {
@@ -107,7 +107,7 @@ func ReadIDX(images, labels Source, classes int) (*Images, error) {
 		return nil, err
 	}
 	if dims[0] != len(labelBytes) {
-		return nil, fmt.Errorf("%s: byte 4 (count): found %d images, expected %d as %s has labels", images.Name, dims[0], len(labelBytes), labels.Name)
+		return nil, fmt.Errorf("%s: byte 4 (count): got %d images, want %d as %s has labels", images.Name, dims[0], len(labelBytes), labels.Name)
 	}
 	pixels, err := stream.body(dims)
 	if err != nil {
@@ -137,7 +137,7 @@ func countClasses(name string, labels []uint8, classes int) (int, error) {
 	largest, occurring := 0, 0
 	for i, label := range labels {
 		if classes > 0 && int(label) >= classes {
-			return 0, fmt.Errorf("%s: byte %d (label of image %d): found %d, expected 0 to %d", name, labelsHeader+i, i, label, classes-1)
+			return 0, fmt.Errorf("%s: byte %d (label of image %d): got %d, want 0 to %d", name, labelsHeader+i, i, label, classes-1)
 		}
 		if label > labels[largest] {
 			largest = i
@@ -154,7 +154,7 @@ func countClasses(name string, labels []uint8, classes int) (int, error) {
 	// don't, the labels are corrupt.
 	classes = int(labels[largest]) + 1
 	if len(labels) >= 10*classes && 2*occurring <= classes {
-		return 0, fmt.Errorf("%s: byte %d (label of image %d): found %d, but only %d of the labels 0 to %d occur: damaged, or not numbered from 0",
+		return 0, fmt.Errorf("%s: byte %d (label of image %d): got %d, but only %d of the labels 0 to %d occur: corrupt, or not numbered from 0",
 			name, labelsHeader+largest, largest, labels[largest], occurring, classes-1)
 	}
 	return classes, nil
@@ -177,7 +177,7 @@ func (s *idxStream) header(want uint32) ([]int, error) {
 		return nil, err
 	}
 	if magic != want {
-		return nil, s.errorAt(0, "magic number", "found %s, expected %s", describeMagic(magic), describeMagic(want))
+		return nil, s.errorAt(0, "magic number", "got %s, want %s", describeMagic(magic), describeMagic(want))
 	}
 	names := []string{"count", "height", "width"}[:magic&0xff]
 	dims := make([]int, len(names))
@@ -188,11 +188,11 @@ func (s *idxStream) header(want uint32) ([]int, error) {
 			return nil, err
 		}
 		if v == 0 {
-			return nil, s.errorAt(s.offset-4, name, "found 0, expected at least 1")
+			return nil, s.errorAt(s.offset-4, name, "got 0, want at least 1")
 		}
 		// product fits 62 bits before and v 32, so the comparison is made by division.
 		if product > maxBody/uint64(v) {
-			return nil, s.errorAt(s.offset-4, name, "found %d: so many bytes cannot be addressed", v)
+			return nil, s.errorAt(s.offset-4, name, "got %d: so many bytes cannot be addressed", v)
 		}
 		dims[i], product = int(v), product*uint64(v)
 	}
@@ -217,14 +217,14 @@ func (s *idxStream) body(dims []int) ([]uint8, error) {
 	}
 	data, err := s.read(want)
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return nil, s.errorAt(s.offset, "data", "truncated: the header promises %s = %d bytes, found %d", joinDims(dims), want, len(data))
+		return nil, s.errorAt(s.offset, "data", "truncated: the header promises %s = %d bytes, got %d", joinDims(dims), want, len(data))
 	}
 	if err != nil {
 		return nil, s.damaged(err)
 	}
 	switch err := s.end(); {
 	case errors.Is(err, errTrailing):
-		return nil, s.errorAt(s.offset, "end", "found trailing bytes: the header promises %s = %d bytes", joinDims(dims), want)
+		return nil, s.errorAt(s.offset, "end", "got trailing bytes: the header promises %s = %d bytes", joinDims(dims), want)
 	case err != nil:
 		return nil, s.damaged(err)
 	}

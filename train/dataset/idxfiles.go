@@ -61,7 +61,7 @@ func findIDX(dir string) (*idxSet, error) {
 			return nil, fmt.Errorf("data folder: %w", err)
 		}
 		if !info.IsDir() {
-			return nil, fmt.Errorf("%s is a file: expected a folder that holds the four IDX files", dir)
+			return nil, fmt.Errorf("%s is a file: want a folder that holds the four IDX files", dir)
 		}
 		sets = []*idxSet{{folder: dir}}
 	}
@@ -76,7 +76,7 @@ func findIDX(dir string) (*idxSet, error) {
 	for _, s := range whole {
 		names = append(names, s.name())
 	}
-	return nil, fmt.Errorf("%s: found %d sets of IDX files: expected one, or one of their names: %s", dir, len(whole), strings.Join(names, ", "))
+	return nil, fmt.Errorf("%s: got %d sets of IDX files: want one, or one of their names: %s", dir, len(whole), strings.Join(names, ", "))
 }
 
 // mostFolders bounds the folders that are searched in a folder: data sets have few, and ImageNet

@@ -26,14 +26,14 @@ func NewImages(shape tensor.Shape, pixels, labels []uint8, classes int) (*Images
 		return nil, err
 	}
 	if len(pixels)/size != len(labels) || len(pixels)%size != 0 {
-		return nil, fmt.Errorf("%d labels and %d pixels: expected %d pixels an image %v", len(labels), len(pixels), size, shape)
+		return nil, fmt.Errorf("%d labels and %d pixels: want %d pixels an image %v", len(labels), len(pixels), size, shape)
 	}
 	if classes < 1 || classes > 256 {
-		return nil, fmt.Errorf("%d classes: expected 1 to 256", classes)
+		return nil, fmt.Errorf("%d classes: want 1 to 256", classes)
 	}
 	for i, label := range labels {
 		if int(label) >= classes {
-			return nil, fmt.Errorf("label %d of image %d is out of range: expected 0 to %d", label, i, classes-1)
+			return nil, fmt.Errorf("label %d of image %d is out of range: want 0 to %d", label, i, classes-1)
 		}
 	}
 	return &Images{shape: shape.Clone(), size: size, classes: classes, pixels: pixels, labels: labels}, nil
@@ -42,7 +42,7 @@ func NewImages(shape tensor.Shape, pixels, labels []uint8, classes int) (*Images
 // sampleSize returns C·H·W of an image's shape, or an error for any other shape.
 func sampleSize(shape tensor.Shape) (int, error) {
 	if len(shape) != 3 || shape[0] < 1 || shape[1] < 1 || shape[2] < 1 {
-		return 0, fmt.Errorf("shape %v: expected channels, height and width, each at least 1", shape)
+		return 0, fmt.Errorf("shape %v: want channels, height and width, each at least 1", shape)
 	}
 	return shape.TotalSize(), nil
 }

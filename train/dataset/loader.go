@@ -67,11 +67,11 @@ func NewLoader(options LoaderOptions) (*Loader, error) {
 	options.Ahead = cmp.Or(options.Ahead, options.Workers)
 	switch {
 	case options.Batch < 1:
-		return nil, fmt.Errorf("loader: batch of %d samples: expected at least 1", options.Batch)
+		return nil, fmt.Errorf("loader: batch of %d samples: want at least 1", options.Batch)
 	case options.Workers < 1:
-		return nil, fmt.Errorf("loader: %d workers: expected at least 1, or 0 for as many as processors", options.Workers)
+		return nil, fmt.Errorf("loader: %d workers: want at least 1, or 0 for as many as processors", options.Workers)
 	case options.Ahead < 1:
-		return nil, fmt.Errorf("loader: %d batches ahead: expected at least 1, or 0 for as many as workers", options.Ahead)
+		return nil, fmt.Errorf("loader: %d batches ahead: want at least 1, or 0 for as many as workers", options.Ahead)
 	case options.Damage < FailOnDamage || options.Damage > ReplaceDamaged:
 		return nil, fmt.Errorf("loader: unknown choice %d about damage", options.Damage)
 	}
@@ -90,7 +90,7 @@ func NewLoader(options LoaderOptions) (*Loader, error) {
 func (l *Loader) Epoch(ds Dataset, order []int) iter.Seq2[*Minibatch, error] {
 	return func(yield func(*Minibatch, error) bool) {
 		if !l.busy.CompareAndSwap(false, true) {
-			yield(nil, errors.New("loader: an epoch is in progress already: expected one at a time"))
+			yield(nil, errors.New("loader: an epoch is in progress already: want one at a time"))
 			return
 		}
 		defer l.busy.Store(false)
@@ -232,7 +232,7 @@ func (a *assembly) add(m *Minibatch, i int) error {
 		}
 		i = (i + 1) % a.ds.Len()
 	}
-	return fmt.Errorf("all %d images are damaged", a.ds.Len())
+	return fmt.Errorf("all %d images are corrupt", a.ds.Len())
 }
 
 // InOrder iterates over a set in batches of the given size; the last batch has the rest. It skips

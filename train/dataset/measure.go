@@ -108,7 +108,7 @@ func (s *sums) statistics(shape tensor.Shape) *Statistics {
 // channels.
 func (st *Statistics) PCAColour(deviation float64) (PCAColour, error) {
 	if len(st.Covariance) != 3 {
-		return PCAColour{}, fmt.Errorf("PCA colour: the set has %d channels, expected 3", len(st.Covariance))
+		return PCAColour{}, fmt.Errorf("PCA colour: the set has %d channels, want 3", len(st.Covariance))
 	}
 	symmetric := mat.NewSymDense(3, nil)
 	for a, row := range st.Covariance {
@@ -118,7 +118,7 @@ func (st *Statistics) PCAColour(deviation float64) (PCAColour, error) {
 	}
 	var eigen mat.EigenSym
 	if !eigen.Factorize(symmetric, true) {
-		return PCAColour{}, errors.New("PCA colour: the eigenvalues of the colours' covariance were not found: expected finite values")
+		return PCAColour{}, errors.New("PCA colour: the eigenvalues of the colours' covariance were not found: want finite values")
 	}
 	var vectors mat.Dense
 	eigen.VectorsTo(&vectors)

@@ -92,7 +92,7 @@ type DamagedError struct {
 	Err  error  // what is wrong with it
 }
 
-func (e *DamagedError) Error() string { return fmt.Sprintf("damaged image %s: %v", e.Path, e.Err) }
+func (e *DamagedError) Error() string { return fmt.Sprintf("corrupt image %s: %v", e.Path, e.Err) }
 func (e *DamagedError) Unwrap() error { return e.Err }
 
 // newPictures makes a training and a test set of two stores.
@@ -208,7 +208,7 @@ func (p *Pictures) knownDamage(i int) *DamagedError {
 // damage returns Sample's error for d. Strict hides the type, so that nothing skips it.
 func (p *Pictures) damage(d *DamagedError) error {
 	if p.options.Strict {
-		return fmt.Errorf("damaged image %s: %w", d.Path, d.Err)
+		return fmt.Errorf("corrupt image %s: %w", d.Path, d.Err)
 	}
 	return d
 }

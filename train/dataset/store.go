@@ -64,7 +64,7 @@ func divide(place string, s store, options PictureOptions) (train, test []int, e
 		}
 	}
 	if len(test) == 0 {
-		return nil, nil, fmt.Errorf("%s: %d images leave none for testing at fraction %v: expected more images, a larger fraction, or folders train and test",
+		return nil, nil, fmt.Errorf("%s: %d images leave none for testing at fraction %v: want more images, a larger fraction, or folders train and test",
 			place, s.Len(), options.TestFraction)
 	}
 	return train, test, nil

@@ -42,7 +42,7 @@ type RandomCrop struct {
 // Output returns (C,Height,Width); the image and its padding must be at least that large.
 func (t RandomCrop) Output(in tensor.Shape) (tensor.Shape, error) {
 	if t.Padding < 0 {
-		return nil, fmt.Errorf("random crop: padding %d: expected 0 or more", t.Padding)
+		return nil, fmt.Errorf("random crop: padding %d: want 0 or more", t.Padding)
 	}
 	return cropped("random crop", in, t.Height, t.Width, t.Padding)
 }
@@ -59,7 +59,7 @@ func cropped(name string, in tensor.Shape, height, width, padding int) (tensor.S
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if height < 1 || width < 1 || height > in[1]+2*padding || width > in[2]+2*padding {
-		return nil, fmt.Errorf("%s to %dx%d: expected 1x1 to %dx%d, the image with its padding",
+		return nil, fmt.Errorf("%s to %dx%d: want 1x1 to %dx%d, the image with its padding",
 			name, height, width, in[1]+2*padding, in[2]+2*padding)
 	}
 	return tensor.Shape{in[0], height, width}, nil
@@ -108,7 +108,7 @@ func (t Resize) Output(in tensor.Shape) (tensor.Shape, error) {
 		return nil, fmt.Errorf("resize: %w", err)
 	}
 	if t.Height < 1 || t.Width < 1 || t.Height > maxSide || t.Width > maxSide {
-		return nil, fmt.Errorf("resize to %dx%d: expected 1x1 to %dx%d", t.Height, t.Width, maxSide, maxSide)
+		return nil, fmt.Errorf("resize to %dx%d: want 1x1 to %dx%d", t.Height, t.Width, maxSide, maxSide)
 	}
 	return tensor.Shape{in[0], t.Height, t.Width}, nil
 }
