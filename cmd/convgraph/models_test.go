@@ -95,7 +95,7 @@ func TestSummaryErrors(t *testing.T) {
 	require.NoError(t, os.WriteFile(bad, []byte("{\"name\": \"bad\",\n\"layers\": [{\"kind\": \"conv3d\"}]}"), 0o644))
 	fail(t, cli.Failed, "bad.json:2: layer 1: kind \"conv3d\" is unknown", "summary", bad)
 	fail(t, cli.Failed, `model "nonsense" is unknown`, "summary", "nonsense")
-	fail(t, cli.BadUsage, `want "<model>"`, "summary")
+	fail(t, cli.BadUsage, `expected "<model>"`, "summary")
 	fail(t, cli.BadUsage, "-batch is 0", "summary", "lenet", "-batch", "0")
 }
 
