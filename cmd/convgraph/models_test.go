@@ -212,7 +212,7 @@ func TestEvalOfFolders(t *testing.T) {
 	require.NoError(t, os.Truncate(images[0], 60))
 	assert.Contains(t, succeed(t, "eval", params, "-data", folder), "/19)\n")
 	require.NoError(t, os.Remove(filepath.Join(folder, "test", "8"))) // which is empty
-	fail(t, cli.Failed, "damaged image "+images[0], "eval", params, "-data", folder, "-strict")
+	fail(t, cli.Failed, "corrupt image "+images[0], "eval", params, "-data", folder, "-strict")
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "test", "7", "photo.heic"), nil, 0o644))
 	assert.Contains(t, succeed(t, "eval", params, "-data", folder), "/19)\n")
 	fail(t, cli.Failed, "want class folders of pictures only", "eval", params, "-data", folder, "-strict")

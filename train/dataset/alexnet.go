@@ -1,14 +1,14 @@
 package dataset
 
-// AlexNetOptions say which of the paper's augmentations are wanted besides the random crop.
+// AlexNetOptions select the paper's augmentations besides the random crop.
 type AlexNetOptions struct {
 	Mirror bool // half of the images mirrored
 	PCA    bool // colours shifted along the principal components of the training set's
 }
 
-// AlexNetTraining is the augmentation of Krizhevsky et al. 2012, section 4.1, for images of the measured set, with a random
-// crop of size x size. The mean that the paper subtracts (section 2) is for the network's first layer, which then knows it
-// when it predicts.
+// AlexNetTraining returns the augmentation of Krizhevsky et al. 2012, section 4.1, for images of
+// the measured set, with a random crop of size x size. The network's first layer subtracts the mean
+// (section 2), so that prediction does, too.
 func (st *Statistics) AlexNetTraining(size int, options AlexNetOptions) ([]Transform, error) {
 	transforms := []Transform{RandomCrop{Height: size, Width: size}}
 	if options.Mirror {
@@ -24,7 +24,7 @@ func (st *Statistics) AlexNetTraining(size int, options AlexNetOptions) ([]Trans
 	return append(transforms, colour), nil
 }
 
-// AlexNetEvaluation prepares images for evaluation: the middle of the image for the crop.
+// AlexNetEvaluation returns the center crop for evaluation.
 func AlexNetEvaluation(size int) []Transform {
 	return []Transform{CentreCrop{Height: size, Width: size}}
 }

@@ -12,18 +12,18 @@ import (
 	"convgraph/picture"
 )
 
-// Augmented is a training set that looks different each epoch. As a Dataset it shows its samples as they are evaluated;
-// [Augmented.Epoch] shows them as they are trained on.
+// Augmented is a training set whose images change with each epoch. Its own samples are those for
+// evaluation; [Augmented.Epoch] returns those for training.
 type Augmented struct {
 	Dataset
 	training *transformed
 }
 
-// Augment makes ds a set whose samples go through the training transforms for training and through the evaluation
-// transforms otherwise. Both must end in the same shape; either list may be empty.
+// Augment returns ds with the training transforms for training and the evaluation transforms
+// otherwise. Both must end in the same shape; either list may be empty.
 //
-// What a training sample becomes depends on seed, epoch and index alone: not on the order in which samples are asked
-// for, nor on how many goroutines ask.
+// A training sample depends on seed, epoch and index alone, whatever the order and the number of
+// goroutines.
 func Augment(ds Dataset, seed uint64, training, evaluation []Transform) (*Augmented, error) {
 	plain, err := transform(ds, seed, evaluation)
 	if err != nil {
@@ -34,22 +34,22 @@ func Augment(ds Dataset, seed uint64, training, evaluation []Transform) (*Augmen
 		return nil, fmt.Errorf("training: %w", err)
 	}
 	if !plain.shape.Eq(changing.shape) {
-		return nil, fmt.Errorf("training transforms make images of %v, evaluation transforms %v: expected the same", changing.shape, plain.shape)
+		return nil, fmt.Errorf("training transforms give images of %v, evaluation transforms %v: want the same", changing.shape, plain.shape)
 	}
 	return &Augmented{Dataset: plain, training: changing}, nil
 }
 
-// Epoch returns the set as it is trained on in the given epoch.
+// Epoch returns the set for training in the given epoch.
 func (a *Augmented) Epoch(epoch int) Dataset {
 	view := *a.training
 	view.epoch = epoch
 	return &view
 }
 
-// ClassNames are those of the set beneath.
+// ClassNames returns the names in the wrapped set.
 func (a *Augmented) ClassNames() []string { return ClassNames(a.Dataset) }
 
-// ForEpoch returns what an epoch of training on ds sees: ds itself, unless it is [Augmented].
+// ForEpoch returns ds for an epoch of training: ds itself, unless it is [Augmented].
 func ForEpoch(ds Dataset, epoch int) Dataset {
 	if varying, ok := ds.(interface{ Epoch(int) Dataset }); ok {
 		return varying.Epoch(epoch)
@@ -57,7 +57,8 @@ func ForEpoch(ds Dataset, epoch int) Dataset {
 	return ds
 }
 
-// Transformed is ds with the transforms applied to every sample. Random ones draw the same for a sample each time.
+// Transformed applies transforms to every sample of ds. Random ones draw the same for a sample each
+// time.
 func Transformed(ds Dataset, seed uint64, transforms ...Transform) (Dataset, error) {
 	return transform(ds, seed, transforms)
 }
@@ -73,7 +74,8 @@ type transformed struct {
 	workspaces *sync.Pool // *workspace
 }
 
-// workspace is the memory one Sample needs: the image before and after a transform, and the random source.
+// workspace is the memory of one Sample: the image before and after a transform, and the random
+// source.
 type workspace struct {
 	before, after []float32
 	source        *rand.PCG
@@ -125,7 +127,8 @@ func (t *transformed) Sample(i int, dst []float32) (int, error) {
 	return label, nil
 }
 
-// apply runs the chain from src, which lies in w.before, to dst; the images between lie in w.after and w.before in turn.
+// apply runs the chain from src, which is in w.before, to dst. Images in between alternate between
+// w.after and w.before.
 func (t *transformed) apply(dst, src picture.Image, w *workspace) {
 	last := len(t.transforms) - 1
 	used, free := w.before, w.after
@@ -137,13 +140,13 @@ func (t *transformed) apply(dst, src picture.Image, w *workspace) {
 	t.transforms[last].Apply(dst, src, w.rng)
 }
 
-// imageOf is an image of the given shape in the first of the values.
+// imageOf returns an image of the given shape in the first of the values.
 func imageOf(shape tensor.Shape, values []float32) picture.Image {
 	return picture.Image{Channels: shape[0], Height: shape[1], Width: shape[2], Pixels: values[:shape[0]*shape[1]*shape[2]]}
 }
 
-// sampleSeeds starts a sample's random source. Neighbouring seeds, epochs and indices must not start related ones, so
-// that each goes through a mixer of its own.
+// sampleSeeds seeds a sample's random source. Seed, epoch and index are mixed separately, so that
+// neighbours are unrelated.
 func sampleSeeds(seed uint64, epoch, index int) (uint64, uint64) {
 	stream := splitmix.Mix(splitmix.Mix(seed) + uint64(epoch))
 	return stream, splitmix.Mix(stream + uint64(index))

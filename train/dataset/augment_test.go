@@ -147,7 +147,7 @@ func TestForEpoch(t *testing.T) {
 func TestAugmentRefuses(t *testing.T) {
 	set := counting(t, 3, 1, 10, 10)
 	_, err := dataset.Augment(set, 1, []dataset.Transform{dataset.CentreCrop{Height: 8, Width: 8}}, nil)
-	assert.EqualError(t, err, "training transforms make images of (1, 8, 8), evaluation transforms (1, 10, 10): expected the same")
+	assert.EqualError(t, err, "training transforms give images of (1, 8, 8), evaluation transforms (1, 10, 10): want the same")
 	_, err = dataset.Augment(set, 1, []dataset.Transform{dataset.CentreCrop{Height: 11, Width: 8}}, nil)
 	assert.ErrorContains(t, err, "training: centre crop to 11x8")
 	_, err = dataset.Augment(set, 1, nil, []dataset.Transform{dataset.PCAColour{}})

@@ -69,7 +69,7 @@ func idxDamages(t *testing.T) []testutil.ErrorCase {
 		{What: "label out of range (of 7 classes)", Err: outside},
 		{What: "stray label", Err: with(images, stray)},
 		{What: "gzip data cut off", Err: with(small[:len(small)/2], labels)},
-		{What: "gzip data damaged", Err: with(damaged, labels)},
+		{What: "gzip data corrupt", Err: with(damaged, labels)},
 		{What: "gzip data without their checksum", Err: with(small[:len(small)-3], labels)},
 		{What: "bytes behind the gzip data", Err: with(append(bytes.Clone(small), "and other bytes"...), labels)},
 		{What: "gzip data made to exhaust memory", Err: with(bomb, labels)},
@@ -116,7 +116,7 @@ func archiveDamages(t *testing.T) []testutil.ErrorCase {
 		{What: "compressed tar file", Err: open("data.tar.gz", shard)},
 		{What: "Parquet file cut off", Err: open("data.parquet", whole[:len(whole)-1])},
 		{What: "Parquet file without labels", Err: open("data.parquet", unnamed)},
-		{What: "Parquet page damaged", Err: open("data.parquet", damaged)},
+		{What: "Parquet page corrupt", Err: open("data.parquet", damaged)},
 		{What: "list without the columns", Err: open("data.csv", []byte("name,kind\n"))},
 		{What: "list with a path outside of its folder", Err: open("data.csv", []byte("path,label\n../cat.png,0\n"))},
 		{What: "list with a stray label", Err: open("data.csv", []byte("path,label\ncat.png,123456789\n"))},
@@ -144,8 +144,8 @@ func imageDamages(t *testing.T) []testutil.ErrorCase {
 		{What: "JPEG cut off in its data", Err: sample("a.jpg", photo[:len(photo)-60])},
 		{What: "header of a huge PNG", Err: sample("a.png", hugePNG(1<<20, 1<<20))},
 		{What: "header of a huge JPEG", Err: sample("a.jpg", sizedJPEG(1<<16-1))},
-		{What: "damaged image in a batch that must not have one", Err: epochError(t, hole, dataset.FailOnDamage)},
-		{What: "nothing but damaged images", Err: epochError(t, all, dataset.ReplaceDamaged)},
+		{What: "corrupt image in a batch that must not have one", Err: epochError(t, hole, dataset.FailOnDamage)},
+		{What: "nothing but corrupt images", Err: epochError(t, all, dataset.ReplaceDamaged)},
 	}
 }
 

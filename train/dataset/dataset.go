@@ -1,8 +1,9 @@
-// Package dataset feeds labelled images to training: IDX files (MNIST's format), pictures in class folders, in tar and
-// Parquet files and in lists, deterministic augmentation, and a loader that assembles batches ahead of the step.
+// Package dataset provides labelled images for training: IDX files (MNIST's format), pictures in
+// class folders, in tar and Parquet files and in lists, deterministic augmentation, and a loader
+// that assembles batches ahead of the step.
 //
-// Everything is a [Dataset]: a fixed number of samples of one shape, each filled on demand into memory the caller owns.
-// Wrappers ([Take], [Augment]) are Datasets too, so they nest.
+// Everything is a [Dataset]: a fixed number of samples of one shape, each written on demand into
+// memory that the caller owns. Wrappers ([Take], [Augment]) are Datasets, too, so they nest.
 package dataset
 
 import (
@@ -20,8 +21,9 @@ type Dataset interface {
 	Shape() tensor.Shape
 	// Classes is the number of classes; a label is in [0, Classes).
 	Classes() int
-	// Sample writes sample i, C·H·W values row-major with the intensities in [0, 1] unless a transform says otherwise,
-	// to dst and returns its label. It is safe for concurrent use. An image that cannot be decoded is a *[DamagedError].
+	// Sample writes sample i to dst, C·H·W values in row-major order, and returns its label. Intensities
+	// are in [0, 1] unless a transform changes them. Sample is safe for concurrent use. The error of an
+	// image that can't be decoded is a *[DamagedError].
 	Sample(i int, dst []float32) (label int, err error)
 }
 
@@ -60,7 +62,7 @@ type head struct {
 func (h head) Len() int             { return h.n }
 func (h head) ClassNames() []string { return ClassNames(h.Dataset) }
 
-// Epoch lets the first samples of an [Augmented] set vary as the whole set does.
+// Epoch changes the first samples of an [Augmented] set with the epoch.
 func (h head) Epoch(epoch int) Dataset { return Take(ForEpoch(h.Dataset, epoch), h.n) }
 
 func (h head) Sample(i int, dst []float32) (int, error) {
@@ -70,15 +72,15 @@ func (h head) Sample(i int, dst []float32) (int, error) {
 	return h.Dataset.Sample(i, dst)
 }
 
-// Batch fills x with the samples at indices, one after the other (N,C,H,W), and t with their one-hot labels
-// (N,classes). A nil t is left out. The lengths must be exactly N·C·H·W and N·classes.
+// Batch writes the samples at indices to x, one after the other (N,C,H,W), and their one-hot labels
+// to t (N,classes), which may be nil. The lengths must be N·C·H·W and N·classes.
 func Batch(ds Dataset, indices []int, x, t []float32) error {
 	size, classes := ds.Shape().TotalSize(), ds.Classes()
 	if len(x) != len(indices)*size {
-		return fmt.Errorf("batch of %d samples %v: x holds %d values, expected %d", len(indices), ds.Shape(), len(x), len(indices)*size)
+		return fmt.Errorf("batch of %d samples %v: x holds %d values, want %d", len(indices), ds.Shape(), len(x), len(indices)*size)
 	}
 	if t != nil && len(t) != len(indices)*classes {
-		return fmt.Errorf("batch of %d samples, %d classes: t holds %d values, expected %d", len(indices), classes, len(t), len(indices)*classes)
+		return fmt.Errorf("batch of %d samples, %d classes: t holds %d values, want %d", len(indices), classes, len(t), len(indices)*classes)
 	}
 	for row, i := range indices {
 		label, err := ds.Sample(i, x[row*size:(row+1)*size])
@@ -95,7 +97,7 @@ func Batch(ds Dataset, indices []int, x, t []float32) error {
 	return nil
 }
 
-// oneHot writes the distribution that is certain of label.
+// oneHot writes the distribution with probability 1 for label.
 func oneHot(row []float32, label int) error {
 	if label < 0 || label >= len(row) {
 		return fmt.Errorf("label %d is out of range: the set has classes 0 to %d", label, len(row)-1)

@@ -67,11 +67,11 @@ func TestNewImagesRefuses(t *testing.T) {
 		want           string
 	}{
 		"no height":       {tensor.Shape{1, 0, 2}, 4, 1, 0, 10, "each at least 1"},
-		"two dimensions":  {tensor.Shape{2, 2}, 4, 1, 0, 10, "expected channels, height and width"},
-		"a pixel short":   {shape, 7, 2, 0, 10, "2 labels and 7 pixels: expected 4 pixels an image (1, 2, 2)"},
+		"two dimensions":  {tensor.Shape{2, 2}, 4, 1, 0, 10, "want channels, height and width"},
+		"a pixel short":   {shape, 7, 2, 0, 10, "2 labels and 7 pixels: want 4 pixels an image (1, 2, 2)"},
 		"an image short":  {shape, 4, 2, 0, 10, "2 labels and 4 pixels"},
-		"a label too big": {shape, 4, 1, 10, 10, "label 10 of image 0 is out of range: expected 0 to 9"},
-		"no classes":      {shape, 4, 1, 0, 0, "0 classes: expected 1 to 256"},
+		"a label too big": {shape, 4, 1, 10, 10, "label 10 of image 0 is out of range: want 0 to 9"},
+		"no classes":      {shape, 4, 1, 0, 0, "0 classes: want 1 to 256"},
 	} {
 		labels := make([]uint8, c.labels)
 		labels[0] = c.label
@@ -102,8 +102,8 @@ func TestTakeCountsNegativeAsNone(t *testing.T) {
 
 func TestBatchRefuses(t *testing.T) {
 	set := counting(t, 3, 1, 2, 2)
-	assert.ErrorContains(t, dataset.Batch(set, []int{0}, make([]float32, 3), nil), "x holds 3 values, expected 4")
-	assert.ErrorContains(t, dataset.Batch(set, []int{0}, make([]float32, 4), make([]float32, 9)), "t holds 9 values, expected 10")
+	assert.ErrorContains(t, dataset.Batch(set, []int{0}, make([]float32, 3), nil), "x holds 3 values, want 4")
+	assert.ErrorContains(t, dataset.Batch(set, []int{0}, make([]float32, 4), make([]float32, 9)), "t holds 9 values, want 10")
 	assert.ErrorContains(t, dataset.Batch(set, []int{0, 3}, make([]float32, 8), nil), "sample 3: index 3 is out of range")
 	assert.ErrorContains(t, dataset.Batch(faulty{set}, []int{2}, make([]float32, 4), make([]float32, 10)),
 		"sample 2: label 12 is out of range: the set has classes 0 to 9")

@@ -9,17 +9,17 @@ import (
 )
 
 const (
-	// digested is the number of samples that a digest reads where it can't read them all.
+	// digested is the number of samples in the digest of a set that is too large to read whole.
 	digested = 256
-	// wholeFiles is the total size of image files up to which a digest reads all of them: 1 GiB, some
-	// seconds from a disk.
+	// wholeFiles is the total size up to which a digest reads all image files: 1 GiB, seconds from a
+	// disk.
 	wholeFiles = 1 << 30
 )
 
-// Digest writes to w what tells the samples of ds from others. For a set in memory that is every pixel
-// and label. For pictures it is each one's class, name and size, and its encoded content, or 256 decoded
-// samples where there is more than 1 GiB. For any other set it is 256 of the samples. Whatever
-// wraps a set in this package shows through; what transforms do to its samples is left out.
+// Digest writes to w what distinguishes the samples of ds from others: for a set in memory, every
+// pixel and label; for pictures, the class, name, size and encoded content of each, or 256 decoded
+// samples if there is more than 1 GiB; for any other set, 256 samples. It sees through the wrappers
+// of this package, and ignores transforms.
 func Digest(ds Dataset, w io.Writer) error {
 	base, indices := root(ds)
 	switch base := base.(type) {
@@ -65,7 +65,7 @@ func (p *Pictures) digest(w io.Writer, indices []int) error {
 	return nil
 }
 
-// digestSamples writes samples spread over the given ones, a damaged one as zeros with label -1.
+// digestSamples writes samples spread over the given ones, a corrupt one as zeros with label -1.
 func digestSamples(ds Dataset, w io.Writer, indices []int) error {
 	sample := make([]float32, ds.Shape().TotalSize())
 	n := min(digested, len(indices))
@@ -84,7 +84,7 @@ func digestSamples(ds Dataset, w io.Writer, indices []int) error {
 	return nil
 }
 
-// isDamaged says whether a sample couldn't be decoded.
+// isDamaged reports whether a sample couldn't be decoded.
 func isDamaged(err error) bool {
 	_, damaged := errors.AsType[*DamagedError](err)
 	return damaged

@@ -11,21 +11,22 @@ import (
 	"convgraph/picture"
 )
 
-// Distort moves the pixels of an image: a random shift, rotation and scale around its middle, and the elastic distortion
-// of Simard, Steinkraus and Platt 2003, "Best practices for convolutional neural networks applied to visual document
-// analysis", all in one bilinear interpolation. What comes from outside is zero, or with Edge the nearest pixel. The zero
-// value changes nothing.
+// Distort moves the pixels of an image in one bilinear interpolation: a random shift, rotation and
+// scale around its center, and the elastic distortion of Simard, Steinkraus and Platt 2003, "Best
+// practices for convolutional neural networks applied to visual document analysis". Outside pixels
+// are zero, or with Edge the nearest pixel. The zero value changes nothing.
 type Distort struct {
 	Shift  float64 // pixels: each direction's shift is uniform in [-Shift, Shift]
 	Rotate float64 // degrees: the angle is uniform in [-Rotate, Rotate]
 	Scale  float64 // the factor is uniform in [1-Scale, 1+Scale]
 	// ElasticAlpha scales displacements that are uniform in [-1, 1] for every pixel and direction and then blurred by a
-	// Gaussian of deviation ElasticSigma pixels. The paper uses 34 and 4 for digits of 29x29.
+	// Gaussian with a standard deviation of ElasticSigma pixels. The paper uses 34 and 4 for digits of
+	// 29x29.
 	ElasticAlpha, ElasticSigma float64
 	Edge                       bool
 }
 
-// Output is the shape of the image.
+// Output returns the shape of the image.
 func (t Distort) Output(in tensor.Shape) (tensor.Shape, error) {
 	const most = 1 << 10 // beyond it the image is gone, and the blur's window no longer small
 	for _, f := range []struct {
@@ -33,11 +34,11 @@ func (t Distort) Output(in tensor.Shape) (tensor.Shape, error) {
 		value, limit float64
 	}{{"shift", t.Shift, most}, {"rotation", t.Rotate, 180}, {"scale", t.Scale, 0.99}, {"elastic alpha", t.ElasticAlpha, most}, {"elastic sigma", t.ElasticSigma, most}} {
 		if !(f.value >= 0 && f.value <= f.limit) {
-			return nil, fmt.Errorf("distort: %s %v: expected 0 to %v", f.name, f.value, f.limit)
+			return nil, fmt.Errorf("distort: %s %v: want 0 to %v", f.name, f.value, f.limit)
 		}
 	}
 	if t.ElasticAlpha > 0 && t.ElasticSigma == 0 {
-		return nil, fmt.Errorf("distort: elastic sigma 0: expected more than 0 with an elastic alpha of %v", t.ElasticAlpha)
+		return nil, fmt.Errorf("distort: elastic sigma 0: want more than 0 with an elastic alpha of %v", t.ElasticAlpha)
 	}
 	return sameShape("distort", in)
 }
@@ -73,10 +74,11 @@ func (t Distort) Apply(dst, src picture.Image, rng *rand.Rand) {
 	}
 }
 
-// between is uniform in [-limit, limit).
+// between draws a uniform number in [-limit, limit).
 func between(rng *rand.Rand, limit float64) float64 { return (2*rng.Float64() - 1) * limit }
 
-// interpolate sets pixel i of dst in every channel to src at column px and row py, by the four pixels around it.
+// interpolate sets pixel i of dst in every channel to src at column px and row py, from the four
+// pixels around it.
 func interpolate(dst picture.Image, i int, src picture.Image, px, py float64) {
 	left, top := math.Floor(px), math.Floor(py)
 	if left < -1 || top < -1 || left >= float64(src.Width) || top >= float64(src.Height) {
@@ -102,12 +104,14 @@ func at(plane []float32, m picture.Image, y, x int) float32 {
 	return plane[y*m.Width+x]
 }
 
-// fields is the memory of the elastic displacements, one field a direction and one for the blur between its two passes.
+// fields is the memory of the elastic displacements: one field for each direction, and one between
+// the two passes of the blur.
 type fields struct{ x, y, half, window []float32 }
 
 var distortScratch = sync.Pool{New: func() any { return new(fields) }}
 
-// displacements draws the elastic displacement of every pixel, in pixels; nil without elastic distortion.
+// displacements draws the elastic displacement of every pixel, in pixels. It returns nil without
+// elastic distortion.
 func (s *fields) displacements(t Distort, height, width int, rng *rand.Rand) (x, y []float32) {
 	if t.ElasticAlpha == 0 {
 		return nil, nil
@@ -127,7 +131,8 @@ func (s *fields) displacements(t Distort, height, width int, rng *rand.Rand) (x,
 	return x, y
 }
 
-// gaussian is one half of the blur's window, from its middle to three deviations; the whole sums to 1.
+// gaussian returns half of the blur's window, from its center to three standard deviations. The
+// whole window sums to 1.
 func (s *fields) gaussian(sigma float64) []float32 {
 	window := resized(&s.window, int(math.Ceil(3*sigma))+1)
 	sum := 0.0
@@ -145,8 +150,8 @@ func (s *fields) gaussian(sigma float64) []float32 {
 	return window
 }
 
-// blur convolves the columns of src with the symmetric window, zeros lying outside. Rows are width values long; a single
-// row is blurred along itself as columns of one value.
+// blur convolves the columns of src with the symmetric window, padded with zeros. Rows have width
+// values; a single row is blurred along itself, as columns of one value.
 func blur(dst, src []float32, width int, window []float32) {
 	for i, v := range src {
 		dst[i] = window[0] * v
@@ -158,7 +163,7 @@ func blur(dst, src []float32, width int, window []float32) {
 	}
 }
 
-// addScaled adds w·src to dst, which is as long.
+// addScaled adds w·src to dst, which has the same length.
 func addScaled(dst, src []float32, w float32) {
 	dst = dst[:len(src)]
 	for i, v := range src {

@@ -19,12 +19,13 @@ import (
 	"convgraph/picture"
 )
 
-// Export writes ds to the folder dir as DIR/CLASS/NUMBER.png, which [OpenFolder] reads back in the order of class and
-// index. Classes bear their [ClassNames]. [Pictures] are copied as they are; other samples become 8-bit RGB images: they
-// have one channel (written as grey) or three, and intensities in [0, 1].
+// Export writes ds to the folder dir as DIR/CLASS/NUMBER.png, which [OpenFolder] reads back in the
+// order of class and index. Folders are named by [ClassNames]. [Pictures] are copied unchanged;
+// other samples become 8-bit RGB images: they need one channel (written as grey) or three, with
+// intensities in [0, 1].
 //
-// The folder appears whole or not at all: the images go to a temporary folder beside it, which is renamed at the end and
-// removed after an error. dir must not exist, or be empty.
+// The folder appears whole or not at all: the images go to a temporary folder beside it, which is
+// renamed at the end, or removed after an error. dir must not exist, or be empty.
 func Export(ds Dataset, dir string) error {
 	return exportWhole(dir, func(temporary string) error { return writeClasses(ds, temporary) })
 }
@@ -34,8 +35,9 @@ func ExportSplit(train, test Dataset, dir string) error {
 	return ExportAs(ClassFolders, train, test, dir)
 }
 
-// ExportAs is [ExportSplit] in any of the forms that [Open] reads. The pictures are in the order of class and index, as
-// class folders are listed, so that training from each form ends with the same parameters.
+// ExportAs is [ExportSplit] in any of the forms that [Open] reads. The pictures are in the order of
+// class and index, as class folders are listed, so that training from each form ends with the same
+// parameters.
 func ExportAs(form Form, train, test Dataset, dir string) error {
 	write, known := forms[form]
 	if !known {
@@ -91,12 +93,13 @@ func checkTarget(dir string) error {
 		return fmt.Errorf("export: %w", err)
 	}
 	if len(entries) > 0 {
-		return fmt.Errorf("export: %s is not empty: expected a new folder, found %s in it", dir, entries[0].Name())
+		return fmt.Errorf("export: %s is not empty: want a new folder, got %s in it", dir, entries[0].Name())
 	}
 	return nil
 }
 
-// writeClasses writes the class folders of ds to dir, with as many images at a time as there are processors.
+// writeClasses writes the class folders of ds to dir, as many images at a time as there are
+// processors.
 func writeClasses(ds Dataset, dir string) error {
 	if err := checkExportable(ds); err != nil {
 		return err
@@ -140,7 +143,7 @@ func makeClassFolders(ds Dataset, dir string) ([]string, error) {
 	return names, nil
 }
 
-// imageEncoder encodes single samples and owns the memory that takes.
+// imageEncoder encodes single samples and owns the memory for that.
 type imageEncoder struct {
 	ds       Dataset
 	digits   int
@@ -166,7 +169,8 @@ func newImageEncoder(ds Dataset) *imageEncoder {
 	return e
 }
 
-// beneathViews are the pictures that ds shows some of, in its order. untouched is false if ds is no such set.
+// beneathViews returns the pictures that ds wraps, in its order. untouched is false if ds is
+// another set.
 func beneathViews(ds Dataset) (pictures *Pictures, indices []int, untouched bool) {
 	for view := ds; ; {
 		switch v := view.(type) {
@@ -183,7 +187,7 @@ func beneathViews(ds Dataset) (pictures *Pictures, indices []int, untouched bool
 	}
 }
 
-// encoded is a sample as it is exported.
+// encoded is an exported sample.
 type encoded struct {
 	number    string // its index, with as many digits as the set's last
 	extension string // of its format
@@ -209,7 +213,7 @@ func (e *imageEncoder) encode(i int) (s encoded, err error) {
 	return s, nil
 }
 
-// copy copies encoded picture i of the pictures.
+// copy copies the encoded picture i.
 func (e *imageEncoder) copy(i int) (label int, extension string, err error) {
 	if err = e.pictures.store.copyTo(&e.buffer, i); err == nil {
 		extension, err = picture.Extension(e.buffer.Bytes())
@@ -238,19 +242,19 @@ func (e *imageEncoder) write(i int, dir string, classes []string) error {
 	return os.WriteFile(filepath.Join(dir, classes[s.label], s.number+s.extension), s.data, 0o644)
 }
 
-// checkExportable says why samples can't be pictures.
+// checkExportable rejects samples that can't be pictures.
 func checkExportable(ds Dataset) error {
 	shape := ds.Shape()
 	if _, err := sampleSize(shape); err != nil {
 		return err
 	}
 	if shape[0] != 1 && shape[0] != 3 {
-		return fmt.Errorf("samples %v have %d channels: expected 1 (grey) or 3 (red, green, blue)", shape, shape[0])
+		return fmt.Errorf("samples %v have %d channels: want 1 (grey) or 3 (red, green, blue)", shape, shape[0])
 	}
 	return nil
 }
 
-// singleBuffer keeps the encoder's buffer from one image to the next.
+// singleBuffer keeps the encoder's buffer between images.
 type singleBuffer struct{ buffer *png.EncoderBuffer }
 
 func (s *singleBuffer) Get() *png.EncoderBuffer  { return s.buffer }
@@ -269,7 +273,7 @@ func paint(picture *image.NRGBA, sample []float32) {
 	}
 }
 
-// level is the 8-bit level nearest to an intensity; what is outside [0, 1] is clipped, and NaN is black.
+// level returns the 8-bit level nearest to an intensity, clipped to [0, 1]. NaN is black.
 func level(v float32) uint8 {
 	if !(v > 0) {
 		return 0

@@ -123,12 +123,12 @@ func TestExportIsWholeOrNotThere(t *testing.T) {
 func TestExportRefuses(t *testing.T) {
 	set := counting(t, 2, 1, 4, 4)
 	taken := writeFiles(t, map[string][]byte{"thesis.txt": []byte("dear")})
-	assert.ErrorContains(t, dataset.Export(set, taken), "is not empty: expected a new folder, found thesis.txt in it")
+	assert.ErrorContains(t, dataset.Export(set, taken), "is not empty: want a new folder, got thesis.txt in it")
 	assert.FileExists(t, filepath.Join(taken, "thesis.txt"))
 	assert.Error(t, dataset.Export(set, filepath.Join(taken, "thesis.txt")))
 
 	fresh := filepath.Join(t.TempDir(), "set")
-	assert.ErrorContains(t, dataset.Export(counting(t, 2, 2, 4, 4), fresh), "have 2 channels: expected 1 (grey) or 3")
+	assert.ErrorContains(t, dataset.Export(counting(t, 2, 2, 4, 4), fresh), "have 2 channels: want 1 (grey) or 3")
 	assert.ErrorContains(t, dataset.Export(faulty{set}, fresh), "label 1")
 	assert.ErrorContains(t, dataset.Export(hostileNames{set}, fresh), `class "../up" cannot be the name of a folder`)
 	assert.NoDirExists(t, fresh)

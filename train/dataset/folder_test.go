@@ -177,7 +177,7 @@ func TestOpenFolderRefuses(t *testing.T) {
 		options dataset.PictureOptions
 		want    string
 	}{
-		"empty":           {map[string][]byte{"x.txt": nil}, dataset.PictureOptions{}, "found no image in 0 class folders: expected files such as"},
+		"empty":           {map[string][]byte{"x.txt": nil}, dataset.PictureOptions{}, "found no image in 0 class folders: want files such as"},
 		"no test":         {map[string][]byte{"train/a/1.png": one}, dataset.PictureOptions{}, "val beside it"},
 		"unknown class":   {map[string][]byte{"train/a/1.png": one, "test/b/1.png": one}, dataset.PictureOptions{}, `class "b" is not in`},
 		"too few to test": {map[string][]byte{"a/1.png": one, "b/1.png": one}, dataset.PictureOptions{}, "2 images leave none for testing at fraction 0.1"},
@@ -304,7 +304,7 @@ func TestDamagedImagesAreNamed(t *testing.T) {
 		var damaged *dataset.DamagedError
 		require.ErrorAs(t, err, &damaged, name)
 		assert.Equal(t, set.Path(0), damaged.Path)
-		assert.ErrorContains(t, err, "damaged image "+set.Path(0)+": ")
+		assert.ErrorContains(t, err, "corrupt image "+set.Path(0)+": ")
 		assert.ErrorContains(t, err, c.want, name)
 		_, again := set.Sample(0, make([]float32, 3*64))
 		assert.Same(t, err, again, "found once, remembered")
@@ -329,7 +329,7 @@ func TestStrictDamageIsAnOrdinaryError(t *testing.T) {
 	_, err := set.Sample(0, make([]float32, 3*64))
 	var damaged *dataset.DamagedError
 	assert.False(t, errors.As(err, &damaged))
-	assert.ErrorContains(t, err, "damaged image "+set.Path(0)+": the file is empty")
+	assert.ErrorContains(t, err, "corrupt image "+set.Path(0)+": the file is empty")
 }
 
 // An image that vanishes is one damaged image, however it was found; a folder that vanishes is an

@@ -16,13 +16,13 @@ import (
 )
 
 // OpenFolder lists a folder of class folders of pictures: DIR/CLASS/IMAGE.png. The classes are the
-// folders sorted by name; an empty one is a class without images. If the class folders lie in
+// folders, sorted by name; an empty one is a class without images. If the class folders are in
 // DIR/train and DIR/test (or DIR/val), those are the training and the test set; otherwise
 // options.TestFraction of each class is for testing.
 //
-// Only the names are read here; images are decoded, and damage is found, by Sample. What isn't
-// named as a picture, lies in a folder within a class folder, or is hidden is left out:
-// [Pictures.LeftOut] lists it. A class whose name isn't UTF-8, or looks like another's, is an error.
+// It reads only the names; Sample decodes images, and finds corrupt ones. [Pictures.LeftOut] lists
+// what isn't used: files that aren't named as a picture, folders within a class folder, hidden
+// files. A class whose name isn't UTF-8, or looks like another's, is an error.
 func OpenFolder(dir string, options PictureOptions) (train, test *Pictures, err error) {
 	options, err = options.withDefaults()
 	if err != nil {
@@ -57,8 +57,8 @@ func OpenFolder(dir string, options PictureOptions) (train, test *Pictures, err 
 	return train, test, nil
 }
 
-// splitFolders finds DIR/train and DIR/test (or val); without them the training folder is dir and
-// the other is "". A folder train that holds no folders is a class of that name. Other folders
+// splitFolders finds DIR/train and DIR/test (or val). Without them the training folder is dir and
+// the other is "". A folder train without folders in it is a class of that name. Other folders
 // beside the two are left out.
 func splitFolders(dir string) (train, test string, beside []LeftOut, err error) {
 	train = filepath.Join(dir, "train")
@@ -80,12 +80,12 @@ func splitFolders(dir string) (train, test string, beside []LeftOut, err error) 
 		}
 		return train, path, others.list, err
 	}
-	return "", "", nil, fmt.Errorf("%s holds class folders: expected %s or val beside it, or give %s itself to divide its images",
+	return "", "", nil, fmt.Errorf("%s holds class folders: want %s or val beside it, or give %s itself to divide its images",
 		train, filepath.Join(dir, "test"), train)
 }
 
-// subfolders are the names of the folders in dir, sorted. What else is there is left out: system
-// files and pictures; other files, such as a README, are no part of a set anyway.
+// subfolders returns the names of the folders in dir, sorted. System files and pictures are left
+// out; other files, such as a README, are ignored.
 func subfolders(dir string, leftOut *leftOuts) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -105,12 +105,12 @@ func subfolders(dir string, leftOut *leftOuts) ([]string, error) {
 	return names, nil
 }
 
-// isSystem says whether a name is hidden or one that macOS, Windows or a NAS leaves behind.
+// isSystem reports whether a name is hidden, or left by macOS, Windows or a NAS.
 func isSystem(name string) bool {
 	return strings.HasPrefix(name, ".") || slices.Contains([]string{"__MACOSX", "Thumbs.db", "desktop.ini", "@eaDir"}, name)
 }
 
-// kindOf is the type of what entry is or links to.
+// kindOf returns the type of an entry, or of the file that it links to.
 func kindOf(dir string, entry fs.DirEntry) fs.FileMode {
 	if entry.Type()&fs.ModeSymlink == 0 {
 		return entry.Type()
@@ -151,14 +151,14 @@ func listClasses(dir string) (*listing, error) {
 		}
 	}
 	if len(l.files) == 0 {
-		return nil, fmt.Errorf("%s: %w in %d class folders: expected files such as %s",
+		return nil, fmt.Errorf("%s: %w in %d class folders: want files such as %s",
 			dir, errNoPictures, len(folders), filepath.Join(dir, "CLASS", "IMAGE.png"))
 	}
 	return l, nil
 }
 
-// name makes classes of folders, which it sorts in their order. The same name may be stored in two
-// normal forms, by macOS and by others: a set is the same in both.
+// name makes classes of folders, and sorts both. macOS and other systems may store the same name in
+// two Unicode normal forms; the set is the same in both.
 func (l *listing) name(dir string, folders []string) ([]string, error) {
 	for _, folder := range folders {
 		if !utf8.ValidString(folder) {
@@ -177,8 +177,7 @@ func (l *listing) name(dir string, folders []string) ([]string, error) {
 	return folders, nil
 }
 
-// SameClasses says whether two lists of class names are the same, in whichever Unicode normal form
-// they are.
+// SameClasses reports whether two lists of class names are equal in Unicode's normal form C.
 func SameClasses(a, b []string) bool {
 	return slices.EqualFunc(a, b, func(a, b string) bool { return norm.NFC.String(a) == norm.NFC.String(b) })
 }

@@ -21,7 +21,7 @@ import (
 	"convgraph/formats/parquet"
 )
 
-// Form is how pictures are stored.
+// Form is a form of storage for pictures.
 type Form string
 
 // The forms that [Open] reads and [ExportAs] writes.
@@ -32,7 +32,7 @@ const (
 	PathList     Form = "csv"
 )
 
-// forms write one part of a set, called train or test, to a folder.
+// forms are functions that write a part of a set, train or test, to a folder.
 var forms = map[Form]func(ds Dataset, dir, part string) error{
 	ClassFolders: func(ds Dataset, dir, part string) error { return writeClasses(ds, filepath.Join(dir, part)) },
 	ParquetFiles: writeTables,
@@ -40,7 +40,7 @@ var forms = map[Form]func(ds Dataset, dir, part string) error{
 	PathList:     writeList,
 }
 
-// Forms names the forms, for messages.
+// Forms joins the names of the forms, for messages.
 func Forms() string {
 	var names []string
 	for _, form := range slices.Sorted(maps.Keys(forms)) {
@@ -50,14 +50,14 @@ func Forms() string {
 }
 
 const (
-	// A tar file has so many pictures, a Parquet file so many, and its row groups end at either limit.
+	// Pictures in a tar file and in a Parquet file, and the limits of its row groups.
 	tarPictures    = 10_000
 	filePictures   = 100_000
 	groupPictures  = 1000
 	groupFullBytes = 32 << 20
 )
 
-// byClass are the indices of a set in the order of class and index. Damaged pictures are left out.
+// byClass returns a set's indices in the order of class and index, without corrupt pictures.
 func byClass(ds Dataset) ([]int, error) {
 	if err := checkExportable(ds); err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func create(path string, write func(w io.Writer) error) error {
 	return cmp.Or(write(buffered), buffered.Flush(), file.Close())
 }
 
-// shards divides indices into files of so many pictures; the last one has what is left.
+// shards divides indices into files of n pictures; the last one has the rest.
 func shards(indices []int, most int) [][]int {
 	return slices.Collect(slices.Chunk(indices, most))
 }

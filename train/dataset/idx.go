@@ -11,23 +11,25 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Source is one IDX file to read, plain or gzip-compressed (told by its content), and the name its errors give.
+// Source is an IDX file, plain or gzip-compressed (its content tells), and its name for errors.
 type Source struct {
 	Name   string
 	Reader io.Reader
 }
 
-// OpenIDX reads a training and a test set from the four files of MNIST's distribution in dir: train-images-idx3-ubyte,
-// train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each also with a dot for the second
-// hyphen (train-images.idx3-ubyte) and with .gz appended. A plain file wins over a compressed one. The names may have a
-// prefix, and test in place of t10k, as EMNIST's do. The files may lie up to two folders below dir, as torchvision's do in
-// MNIST/raw. Of several sets dir chooses one by its folder and its prefix: EMNIST/raw/emnist-letters.
+// OpenIDX reads a training and a test set from the four files of MNIST's distribution in dir:
+// train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and
+// t10k-labels-idx1-ubyte, each also with a dot for the second hyphen (train-images.idx3-ubyte) and
+// with .gz appended. A plain file wins over a compressed one. The names may have a prefix, and test
+// instead of t10k, as EMNIST's do. The files may be up to two folders below dir, as torchvision's
+// are in MNIST/raw. Of several sets dir chooses one by its folder and its prefix:
+// EMNIST/raw/emnist-letters.
 //
-// EMNIST's files hold every image transposed; they are recognised by the prefix emnist, and their images turned
-// upright. [IDXNote] says so.
+// EMNIST's files, which have the prefix emnist, hold every image transposed: OpenIDX turns them
+// upright, and [IDXNote] says so.
 //
-// Both sets have as many classes as the largest label of either says. The errors name the file and the byte; the
-// package's README lists them.
+// Both sets have as many classes as the largest label of either implies. Errors name the file and
+// the byte.
 func OpenIDX(dir string) (train, test Dataset, err error) {
 	set, err := findIDX(dir)
 	if err != nil {
@@ -43,7 +45,7 @@ func OpenIDX(dir string) (train, test Dataset, err error) {
 		return nil, nil, err
 	}
 	if !first.shape.Eq(second.shape) {
-		return nil, nil, fmt.Errorf("%s: test images are %dx%d, expected %dx%d as in %s",
+		return nil, nil, fmt.Errorf("%s: test images are %dx%d, want %dx%d as in %s",
 			paths[2], second.shape[1], second.shape[2], first.shape[1], first.shape[2], paths[0])
 	}
 	classes := max(first.classes, second.classes)
@@ -55,7 +57,7 @@ func OpenIDX(dir string) (train, test Dataset, err error) {
 	return first, second, nil
 }
 
-// IDXNote returns what a user should know of how [OpenIDX] reads a folder; usually nothing.
+// IDXNote returns a remark for users on how [OpenIDX] reads a folder, usually "".
 func IDXNote(dir string) string {
 	set, err := findIDX(dir)
 	if err != nil || !set.transposed() {
@@ -78,15 +80,16 @@ func readIDXFiles(images, labels string) (*Images, error) {
 	return ReadIDX(Source{images, imagesFile}, Source{labels, labelsFile}, 0)
 }
 
-// ReadIDX reads a set of images and their labels: the IDX formats of three dimensions (count, height, width) and of
-// one, both of unsigned bytes. A classes of zero means as many as the largest label says.
+// ReadIDX reads a set of images and their labels: IDX files of three dimensions (count, height,
+// width) and of one, both of unsigned bytes. With classes 0 the largest label determines the number
+// of classes.
 //
-// It reads no more than the headers claim and one byte, and holds no more memory than a small multiple of what really
-// came, whatever the headers claim: the labels come first, so that the images' count is checked against bytes that
-// were there.
+// It reads at most one byte more than the headers claim. Its memory is a small multiple of the
+// bytes that were there, whatever the headers claim: it reads the labels first, to check the count
+// of the images.
 func ReadIDX(images, labels Source, classes int) (*Images, error) {
 	if classes < 0 || classes > 256 {
-		return nil, fmt.Errorf("%d classes: expected 1 to 256, or 0 for as many as the labels say", classes)
+		return nil, fmt.Errorf("%d classes: want 1 to 256, or 0 for as many as the labels say", classes)
 	}
 	labelBytes, err := readLabels(labels)
 	if err != nil {
@@ -104,7 +107,7 @@ func ReadIDX(images, labels Source, classes int) (*Images, error) {
 		return nil, err
 	}
 	if dims[0] != len(labelBytes) {
-		return nil, fmt.Errorf("%s: byte 4 (count): found %d images, expected %d as %s has labels", images.Name, dims[0], len(labelBytes), labels.Name)
+		return nil, fmt.Errorf("%s: byte 4 (count): got %d images, want %d as %s has labels", images.Name, dims[0], len(labelBytes), labels.Name)
 	}
 	pixels, err := stream.body(dims)
 	if err != nil {
@@ -128,13 +131,13 @@ func readLabels(labels Source) ([]uint8, error) {
 // labelsHeader is the size of a label file's header: label i is the byte labelsHeader+i.
 const labelsHeader = 8
 
-// countClasses checks the labels against the number of classes, or finds that number when it is 0.
+// countClasses checks the labels against the number of classes, or determines it if it is 0.
 func countClasses(name string, labels []uint8, classes int) (int, error) {
 	var seen [256]bool
 	largest, occurring := 0, 0
 	for i, label := range labels {
 		if classes > 0 && int(label) >= classes {
-			return 0, fmt.Errorf("%s: byte %d (label of image %d): found %d, expected 0 to %d", name, labelsHeader+i, i, label, classes-1)
+			return 0, fmt.Errorf("%s: byte %d (label of image %d): got %d, want 0 to %d", name, labelsHeader+i, i, label, classes-1)
 		}
 		if label > labels[largest] {
 			largest = i
@@ -147,17 +150,18 @@ func countClasses(name string, labels []uint8, classes int) (int, error) {
 	if classes > 0 {
 		return classes, nil
 	}
-	// A stray byte makes a class far above the others. In a set of some size most classes occur, so that one in which
-	// half of them do not is taken for damaged, and a small one for small.
+	// A stray byte makes a class far above the others. In a large set most classes occur: if half of them
+	// don't, the labels are corrupt.
 	classes = int(labels[largest]) + 1
 	if len(labels) >= 10*classes && 2*occurring <= classes {
-		return 0, fmt.Errorf("%s: byte %d (label of image %d): found %d, but only %d of the labels 0 to %d occur: damaged, or not numbered from 0",
+		return 0, fmt.Errorf("%s: byte %d (label of image %d): got %d, but only %d of the labels 0 to %d occur: corrupt, or not numbered from 0",
 			name, labelsHeader+largest, largest, labels[largest], occurring, classes-1)
 	}
 	return classes, nil
 }
 
-// The magic number is two zero bytes, the element type (8: unsigned byte) and the number of dimensions.
+// The magic number is two zero bytes, the element type (8: unsigned byte) and the number of
+// dimensions.
 const (
 	imagesMagic = 0x00000803
 	labelsMagic = 0x00000801
@@ -165,14 +169,15 @@ const (
 
 var magicNames = map[uint32]string{imagesMagic: "images", labelsMagic: "labels"}
 
-// header reads the magic number, which must be want, and the dimensions: each at least 1, their product an int.
+// header reads the magic number, which must be want, and the dimensions: each at least 1, their
+// product an int.
 func (s *idxStream) header(want uint32) ([]int, error) {
 	magic, err := s.uint32("magic number")
 	if err != nil {
 		return nil, err
 	}
 	if magic != want {
-		return nil, s.errorAt(0, "magic number", "found %s, expected %s", describeMagic(magic), describeMagic(want))
+		return nil, s.errorAt(0, "magic number", "got %s, want %s", describeMagic(magic), describeMagic(want))
 	}
 	names := []string{"count", "height", "width"}[:magic&0xff]
 	dims := make([]int, len(names))
@@ -183,18 +188,18 @@ func (s *idxStream) header(want uint32) ([]int, error) {
 			return nil, err
 		}
 		if v == 0 {
-			return nil, s.errorAt(s.offset-4, name, "found 0, expected at least 1")
+			return nil, s.errorAt(s.offset-4, name, "got 0, want at least 1")
 		}
 		// product fits 62 bits before and v 32, so the comparison is made by division.
 		if product > maxBody/uint64(v) {
-			return nil, s.errorAt(s.offset-4, name, "found %d: so many bytes cannot be addressed", v)
+			return nil, s.errorAt(s.offset-4, name, "got %d: so many bytes cannot be addressed", v)
 		}
 		dims[i], product = int(v), product*uint64(v)
 	}
 	return dims, nil
 }
 
-// maxBody leaves room to double a length without overflow.
+// maxBody lets a length double without overflow.
 const maxBody = math.MaxInt / 2
 
 func describeMagic(magic uint32) string {
@@ -204,7 +209,7 @@ func describeMagic(magic uint32) string {
 	return fmt.Sprintf("0x%08x", magic)
 }
 
-// body reads the elements that dims promise, which must be all that is left.
+// body reads the elements of the dimensions, which must be the rest of the file.
 func (s *idxStream) body(dims []int) ([]uint8, error) {
 	want := 1
 	for _, d := range dims {
@@ -212,14 +217,14 @@ func (s *idxStream) body(dims []int) ([]uint8, error) {
 	}
 	data, err := s.read(want)
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return nil, s.errorAt(s.offset, "data", "truncated: the header promises %s = %d bytes, found %d", joinDims(dims), want, len(data))
+		return nil, s.errorAt(s.offset, "data", "truncated: the header promises %s = %d bytes, got %d", joinDims(dims), want, len(data))
 	}
 	if err != nil {
 		return nil, s.damaged(err)
 	}
 	switch err := s.end(); {
 	case errors.Is(err, errTrailing):
-		return nil, s.errorAt(s.offset, "end", "found trailing bytes: the header promises %s = %d bytes", joinDims(dims), want)
+		return nil, s.errorAt(s.offset, "end", "got trailing bytes: the header promises %s = %d bytes", joinDims(dims), want)
 	case err != nil:
 		return nil, s.damaged(err)
 	}

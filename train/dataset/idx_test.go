@@ -118,9 +118,9 @@ func TestReadIDXWithClasses(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 12, set.Classes())
 	_, err = read(7)
-	assert.EqualError(t, err, "labels: byte 15 (label of image 7): found 7, expected 0 to 6")
+	assert.EqualError(t, err, "labels: byte 15 (label of image 7): got 7, want 0 to 6")
 	_, err = read(257)
-	assert.ErrorContains(t, err, "257 classes: expected 1 to 256")
+	assert.ErrorContains(t, err, "257 classes: want 1 to 256")
 }
 
 // Every cut of a small pair of files is an error that says it, and none of them is taken for the whole.
@@ -189,7 +189,7 @@ func TestSparseLabelsAreRefusedOnlyInALargeSet(t *testing.T) {
 	images, labels := pair(3000, 1, 1)
 	labels[8+1234] = 200
 	_, err := readIDX(images, labels)
-	assert.EqualError(t, err, "labels: byte 1242 (label of image 1234): found 200, but only 11 of the labels 0 to 200 occur: damaged, or not numbered from 0")
+	assert.EqualError(t, err, "labels: byte 1242 (label of image 1234): got 200, but only 11 of the labels 0 to 200 occur: corrupt, or not numbered from 0")
 
 	images, labels = pair(30, 1, 1)
 	labels[8+12] = 200
@@ -259,7 +259,7 @@ func TestOpenIDXLayouts(t *testing.T) {
 	dir := writeFiles(t, several)
 	_, _, err := dataset.OpenIDX(dir)
 	raw := filepath.Join(dir, "EMNIST", "raw")
-	assert.EqualError(t, err, fmt.Sprintf("%s: found 2 sets of IDX files: expected one, or one of their names: %s, %s",
+	assert.EqualError(t, err, fmt.Sprintf("%s: got 2 sets of IDX files: want one, or one of their names: %s, %s",
 		dir, filepath.Join(raw, "emnist-digits"), filepath.Join(raw, "emnist-letters")))
 	open(filepath.Join(raw, "emnist-letters"))
 	assert.False(t, dataset.HasIDX(filepath.Join(raw, "emnist-let")))
@@ -315,7 +315,7 @@ func TestOpenIDXRefuses(t *testing.T) {
 	assert.EqualError(t, err, dir+": found no train-labels-idx1-ubyte, no t10k-images-idx3-ubyte (with or without .gz)")
 
 	_, _, err = dataset.OpenIDX(filepath.Join(dir, "train-images-idx3-ubyte"))
-	assert.ErrorContains(t, err, "is a file: expected a folder that holds the four IDX files")
+	assert.ErrorContains(t, err, "is a file: want a folder that holds the four IDX files")
 
 	_, _, err = dataset.OpenIDX(filepath.Join(dir, "absent"))
 	assert.ErrorIs(t, err, os.ErrNotExist)
@@ -323,7 +323,7 @@ func TestOpenIDXRefuses(t *testing.T) {
 	dir = writeFiles(t, map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels,
 		"t10k-images-idx3-ubyte": other, "t10k-labels-idx1-ubyte": otherLabels})
 	_, _, err = dataset.OpenIDX(dir)
-	assert.ErrorContains(t, err, "test images are 5x5, expected 4x5 as in")
+	assert.ErrorContains(t, err, "test images are 5x5, want 4x5 as in")
 }
 
 // FuzzReadIDX: whatever comes is a set that can be read or an error, and no panic.

@@ -10,15 +10,16 @@ import (
 	"strings"
 )
 
-// idxFiles are the files of MNIST's distribution: training images and labels, test images and labels.
+// idxFiles are the files of MNIST's distribution: training images and labels, test images and
+// labels.
 var idxFiles = [4]string{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}
 
-// idxName takes the name of such a file apart. EMNIST's have a prefix, and test for t10k:
+// idxName parses the name of such a file. EMNIST's have a prefix, and test for t10k:
 // emnist-letters-test-images-idx3-ubyte.gz.
 var idxName = regexp.MustCompile(`(?i)^(?:(.+)-)?(train|t10k|test)-(images[-.]idx3|labels[-.]idx1)-ubyte(\.gz)?$`)
 
-// HasIDX says whether dir holds or names any of the files that [OpenIDX] reads, and so is meant for it
-// and not for [OpenFolder].
+// HasIDX reports whether dir contains or names any of the files that [OpenIDX] reads. If not, dir
+// is for [Open].
 func HasIDX(dir string) bool { return len(findSets(dir)) > 0 }
 
 // idxSet is the files of one training and test set.
@@ -27,7 +28,7 @@ type idxSet struct {
 	paths          [4]string // in the order of idxFiles; "" is missing
 }
 
-// name is what the caller of OpenIDX gives to choose the set.
+// name is the path with which OpenIDX chooses the set.
 func (s *idxSet) name() string { return filepath.Join(s.folder, s.prefix) }
 
 // transposed reports whether the files hold each image with rows and columns exchanged, as EMNIST's do
@@ -37,7 +38,7 @@ func (s *idxSet) transposed() bool {
 	return name == "emnist"
 }
 
-// missing are the names of the files that aren't there.
+// missing returns the names of the missing files.
 func (s *idxSet) missing() (names []string) {
 	for i, name := range idxFiles {
 		if s.paths[i] != "" {
@@ -60,7 +61,7 @@ func findIDX(dir string) (*idxSet, error) {
 			return nil, fmt.Errorf("data folder: %w", err)
 		}
 		if !info.IsDir() {
-			return nil, fmt.Errorf("%s is a file: expected a folder that holds the four IDX files", dir)
+			return nil, fmt.Errorf("%s is a file: want a folder that holds the four IDX files", dir)
 		}
 		sets = []*idxSet{{folder: dir}}
 	}
@@ -75,16 +76,16 @@ func findIDX(dir string) (*idxSet, error) {
 	for _, s := range whole {
 		names = append(names, s.name())
 	}
-	return nil, fmt.Errorf("%s: found %d sets of IDX files: expected one, or one of their names: %s", dir, len(whole), strings.Join(names, ", "))
+	return nil, fmt.Errorf("%s: got %d sets of IDX files: want one, or one of their names: %s", dir, len(whole), strings.Join(names, ", "))
 }
 
-// mostFolders is how many folders of a folder are searched: data sets have few, and ImageNet has a
-// thousand classes.
+// mostFolders bounds the folders that are searched in a folder: data sets have few, and ImageNet
+// has a thousand classes.
 const mostFolders = 64
 
-// findSets finds the sets, whole or not, in dir; without any, in the folders below it that
-// torchvision and EMNIST use: MNIST/raw, gzip. If dir isn't there, it is a folder and a set's prefix:
-// raw/emnist-letters.
+// findSets finds the sets in dir, whole or not. Without any it searches the folders below that
+// torchvision and EMNIST use: MNIST/raw, gzip. If dir doesn't exist, it is a folder and a set's
+// prefix: raw/emnist-letters.
 func findSets(dir string) []*idxSet {
 	if _, err := os.Stat(dir); err != nil {
 		prefix := filepath.Base(dir)
@@ -105,12 +106,12 @@ func findSets(dir string) []*idxSet {
 	return nil
 }
 
-// foldersIn are the folders in others; none if there are too many.
+// foldersIn returns the folders in others, or nil if there are too many.
 func foldersIn(folders []string) (inner []string) {
 	for _, folder := range folders {
 		entries, err := os.ReadDir(folder)
 		if err != nil {
-			continue // OpenFolder says so
+			continue // OpenFolder reports it
 		}
 		for _, e := range entries {
 			path := filepath.Join(folder, e.Name())
@@ -125,7 +126,7 @@ func foldersIn(folders []string) (inner []string) {
 	return inner
 }
 
-// setsIn are the sets in one folder, sorted by their prefixes. Of several spellings of a file a plain
+// setsIn returns the sets in a folder, sorted by prefix. Of several spellings of a file, a plain
 // one wins over a compressed one, then a hyphen over a dot, then t10k over test.
 func setsIn(folder string) (sets []*idxSet) {
 	entries, err := os.ReadDir(folder)

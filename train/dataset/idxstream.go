@@ -9,8 +9,7 @@ import (
 	"io"
 )
 
-// idxStream reads the bytes of one IDX file and knows where it is, so that an error can say so. Bytes are counted after
-// decompression.
+// idxStream reads an IDX file and tracks its offset for errors. Offsets count decompressed bytes.
 type idxStream struct {
 	name   string
 	r      io.Reader
@@ -18,7 +17,7 @@ type idxStream struct {
 	packed *countingReader // the compressed bytes, nil in a plain file
 }
 
-// newIDXStream looks at the first two bytes: 1f 8b start a gzip file, and no IDX file, whose first two are zero.
+// newIDXStream checks the first two bytes: 1f 8b start a gzip file; those of an IDX file are zero.
 func newIDXStream(src Source) (*idxStream, error) {
 	counted := &countingReader{r: src.Reader}
 	buffered := bufio.NewReaderSize(counted, 1<<16)
@@ -55,7 +54,7 @@ func (s *idxStream) uint32(field string) (uint32, error) {
 	n, err := io.ReadFull(s.r, word[:])
 	s.offset += int64(n)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return 0, s.errorAt(start, field, "truncated: expected 4 bytes, found %d", n)
+		return 0, s.errorAt(start, field, "truncated: want 4 bytes, got %d", n)
 	}
 	if err != nil {
 		return 0, s.damaged(err)
@@ -65,13 +64,14 @@ func (s *idxStream) uint32(field string) (uint32, error) {
 
 const (
 	firstChunk = 1 << 16
-	// Beyond freeExpansion bytes a compressed file may not be more than maxExpansion times smaller than its content.
-	// MNIST's images are at 5, and a file of zeros, as in an archive made to exhaust memory, is at 1000.
+	// Beyond freeExpansion bytes, the content may be at most maxExpansion times the compressed size.
+	// MNIST's images expand 5 times; a file of zeros, made to exhaust memory, 1000 times.
 	freeExpansion = 64 << 20
 	maxExpansion  = 100
 )
 
-// read returns the next want bytes, or fewer with an error. The buffer grows with what came, to want at most.
+// read returns the next want bytes, or fewer with an error. The buffer grows with what was read, up
+// to want.
 func (s *idxStream) read(want int) ([]uint8, error) {
 	buf := make([]uint8, 0, min(want, firstChunk))
 	for {
@@ -100,7 +100,7 @@ var (
 	errTail = errors.New("the compressed data lack their checksum, or other bytes follow them")
 )
 
-// end is nil when nothing is left. In a compressed file this is where its checksum is verified.
+// end returns nil at the end of the file. In a compressed file it verifies the checksum.
 func (s *idxStream) end() error {
 	var one [1]byte
 	_, err := io.ReadFull(s.r, one[:])
@@ -116,7 +116,7 @@ func (s *idxStream) end() error {
 	return err
 }
 
-// damaged is the error of bytes that could not be had: reading failed, or the compressed data are broken.
+// damaged returns the error of a failed read, or of broken compressed data.
 func (s *idxStream) damaged(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("%s: reading after byte %d: the compressed data are cut off", s.name, s.offset)

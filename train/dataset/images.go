@@ -17,42 +17,43 @@ type Images struct {
 	labels  []uint8
 }
 
-// NewImages makes a set of len(labels) images of shape (C,H,W) from their pixels, one image after the other, each
-// row-major and channel by channel. It keeps both slices. Every label must be below classes, at most 256.
+// NewImages returns a set of len(labels) images of shape (C,H,W). pixels has the images one after
+// the other, each channel by channel in row-major order. NewImages keeps both slices. Every label
+// must be below classes, which is at most 256.
 func NewImages(shape tensor.Shape, pixels, labels []uint8, classes int) (*Images, error) {
 	size, err := sampleSize(shape)
 	if err != nil {
 		return nil, err
 	}
 	if len(pixels)/size != len(labels) || len(pixels)%size != 0 {
-		return nil, fmt.Errorf("%d labels and %d pixels: expected %d pixels an image %v", len(labels), len(pixels), size, shape)
+		return nil, fmt.Errorf("%d labels and %d pixels: want %d pixels an image %v", len(labels), len(pixels), size, shape)
 	}
 	if classes < 1 || classes > 256 {
-		return nil, fmt.Errorf("%d classes: expected 1 to 256", classes)
+		return nil, fmt.Errorf("%d classes: want 1 to 256", classes)
 	}
 	for i, label := range labels {
 		if int(label) >= classes {
-			return nil, fmt.Errorf("label %d of image %d is out of range: expected 0 to %d", label, i, classes-1)
+			return nil, fmt.Errorf("label %d of image %d is out of range: want 0 to %d", label, i, classes-1)
 		}
 	}
 	return &Images{shape: shape.Clone(), size: size, classes: classes, pixels: pixels, labels: labels}, nil
 }
 
-// sampleSize is C·H·W of a sample's shape, or says why that is no shape of an image.
+// sampleSize returns C·H·W of an image's shape, or an error for any other shape.
 func sampleSize(shape tensor.Shape) (int, error) {
 	if len(shape) != 3 || shape[0] < 1 || shape[1] < 1 || shape[2] < 1 {
-		return 0, fmt.Errorf("shape %v: expected channels, height and width, each at least 1", shape)
+		return 0, fmt.Errorf("shape %v: want channels, height and width, each at least 1", shape)
 	}
 	return shape.TotalSize(), nil
 }
 
-// Len is the number of images.
+// Len returns the number of images.
 func (m *Images) Len() int { return len(m.labels) }
 
-// Shape is (C,H,W) of one image.
+// Shape returns the shape (C,H,W) of an image.
 func (m *Images) Shape() tensor.Shape { return m.shape.Clone() }
 
-// Classes is the number of classes.
+// Classes returns the number of classes.
 func (m *Images) Classes() int { return m.classes }
 
 // Sample writes image i, its pixels divided by 255, to dst.
@@ -67,7 +68,7 @@ func (m *Images) Sample(i int, dst []float32) (int, error) {
 	return int(m.labels[i]), nil
 }
 
-// take returns the first n images, of the same memory.
+// take returns the first n images, in the same memory.
 func (m *Images) take(n int) *Images {
 	first := *m
 	first.pixels, first.labels = m.pixels[:n*m.size], m.labels[:n]

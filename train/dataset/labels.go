@@ -11,12 +11,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxClasses bounds the classes of a set, because a batch has a target for each of them, so that a
-// stray label can't exhaust memory.
+// maxClasses bounds the classes of a set, so that a stray label can't exhaust memory: a batch has a
+// target for each.
 const maxClasses = 1 << 16
 
-// labelTexts collects the labels of a set's samples as the data have them: numbers or names. Each text
-// is kept once.
+// labelTexts collects the labels of a set's samples, numbers or names. It keeps each text once.
 type labelTexts struct {
 	ids   map[string]int32
 	texts []string
@@ -36,9 +35,9 @@ func (l *labelTexts) add(text string) {
 	l.of = append(l.of, id)
 }
 
-// number gives each sample its label and each class its name. With declared names a label is one of
-// them or its number from 0. Without, labels that are all whole numbers are taken as they are, and
-// others are numbered in their order.
+// number assigns each sample its label and each class its name. With declared names a label is one
+// of them or its number from 0. Without, labels that are all whole numbers are used as they are,
+// and others are numbered in sorted order.
 func (l *labelTexts) number(declared []string) (labels []int32, classes []string, err error) {
 	if len(l.texts) > maxClasses || len(declared) > maxClasses {
 		return nil, nil, fmt.Errorf("got %d different labels, want at most %d", max(len(l.texts), len(declared)), maxClasses)
@@ -81,7 +80,8 @@ func (l *labelTexts) number(declared []string) (labels []int32, classes []string
 	return labels, classes, nil
 }
 
-// numbers are the texts as whole numbers from 0 on, -1 for others. numeric says that all are.
+// numbers parses the texts as whole numbers from 0, with -1 for others. numeric reports whether all
+// are.
 func (l *labelTexts) numbers() (numbers []int32, numeric bool) {
 	numbers, numeric = make([]int32, len(l.texts)), true
 	for id, text := range l.texts {
@@ -95,8 +95,8 @@ func (l *labelTexts) numbers() (numbers []int32, numeric bool) {
 	return numbers, numeric
 }
 
-// numberedClasses are as many as the largest label says. A stray label is far above the others: where
-// most of the numbers below it don't occur the labels are taken for damaged, unless there are few.
+// numberedClasses returns the number of classes that the largest label implies. If most of the
+// numbers below it don't occur, the labels are corrupt, unless there are few.
 func (l *labelTexts) numberedClasses(numbers []int32) ([]string, error) {
 	if len(numbers) == 0 {
 		return nil, nil
@@ -128,7 +128,7 @@ func indexed(names []string) map[string]int32 {
 // jsonLabel is a label in JSON: a text or a number.
 type jsonLabel string
 
-// UnmarshalJSON reads it.
+// UnmarshalJSON reads a text or a number.
 func (l *jsonLabel) UnmarshalJSON(data []byte) error {
 	text := string(data)
 	if strings.HasPrefix(text, `"`) {

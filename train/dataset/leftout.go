@@ -9,15 +9,13 @@ import (
 	"convgraph/picture"
 )
 
-// LeftOut is what lies in a folder of images and isn't part of the set: things of one kind in one
-// folder.
+// LeftOut describes things of one kind in a folder of images that aren't part of the set.
 type LeftOut struct {
 	Folder string   // where they lie
 	Kind   string   // what they are, in the plural
 	Count  int      // how many
 	Names  []string // of the first few
-	// Expected says that nobody misses them: system files, or folders beside a training and a test
-	// set.
+	// Expected is true of system files, and of folders beside a training and a test set.
 	Expected bool
 }
 
@@ -33,10 +31,10 @@ const (
 	besideTheParts  = "pictures beside the training and the test set"
 )
 
-// shownNames is how many names are kept.
+// shownNames bounds the names that are kept.
 const shownNames = 3
 
-// String is "data/cat: 3 folders within a class folder: a, b, c".
+// String formats the things as "data/cat: 3 folders within a class folder: a, b, c".
 func (l LeftOut) String() string {
 	return l.Folder + ": " + l.what()
 }
@@ -49,8 +47,8 @@ func (l LeftOut) what() string {
 	return fmt.Sprintf("%d %s: %s", l.Count, l.Kind, names)
 }
 
-// LeftOutLines are the lines that tell a user what folders leave out: one for each folder and kind
-// that somebody may miss, up to twenty, and one for each kind that nobody misses.
+// LeftOutLines returns lines for users: one for each folder and unexpected kind, up to twenty, and
+// one for each expected kind.
 func LeftOutLines(sets ...*Pictures) (lines []string) {
 	const most = 20
 	expected, more := map[string]LeftOut{}, 0
@@ -78,7 +76,7 @@ func LeftOutLines(sets ...*Pictures) (lines []string) {
 	return lines
 }
 
-// leftOuts collects what is left out, in the order in which it is found. nil collects nothing.
+// leftOuts collects what is left out, in the order found. A nil leftOuts collects nothing.
 type leftOuts struct {
 	list  []LeftOut
 	index map[[2]string]int // by folder and kind
@@ -104,7 +102,7 @@ func (l *leftOuts) add(folder, kind, name string) {
 	}
 }
 
-// addAll takes up what is counted already.
+// addAll adds what is counted already.
 func (l *leftOuts) addAll(o LeftOut) { l.list = append(l.list, o) }
 
 // printable quotes a name that a terminal can't show.
@@ -115,7 +113,7 @@ func printable(name string) string {
 	return name
 }
 
-// refuse is an error that names all that somebody may miss.
+// refuse returns an error that names everything unexpected.
 func refuse(all []LeftOut) error {
 	var missed []string
 	for _, o := range all {

@@ -17,7 +17,7 @@ import (
 	"convgraph/picture"
 )
 
-// listedFile is a picture file that a list names.
+// listedFile is a picture file in a list.
 type listedFile struct {
 	root  string // the list's folder
 	name  string // as the list has it
@@ -43,8 +43,8 @@ func (f listedFiles) decode(i int) (image.Image, error) { return picture.Open(f.
 
 func (f listedFiles) copyTo(w io.Writer, i int) error { return copyFile(w, f.path(i)) }
 
-// isAboutOne: a list may name a folder that isn't there, so only the loss of the list's own folder, or of
-// an absolute one, is taken for the loss of all.
+// isAboutOne: a list may name a folder that doesn't exist, so only the loss of the list's own
+// folder, or of the one of an absolute path, is the loss of all.
 func (f listedFiles) isAboutOne(i int, err error) bool {
 	if filepath.IsAbs(f[i].name) {
 		return isAboutFile(filepath.Dir(f[i].name), err)
@@ -54,10 +54,10 @@ func (f listedFiles) isAboutOne(i int, err error) bool {
 
 func (f listedFiles) pick(indices []int) store { return pickFrom(f, indices) }
 
-// maxLine bounds a line of a list, so that a file without an end of line isn't held in memory.
+// maxLine bounds a line of a list, so that a file without line ends isn't held in memory.
 const maxLine = 1 << 20
 
-// The names of columns, of which a list has one of each kind; the split may be missing.
+// The names of columns. A list has a path and a label, and may have a split.
 var (
 	pathColumns  = []string{"path", "file_name", "filename", "file", "image"}
 	labelColumns = []string{"label", "class", "labels"}
@@ -74,7 +74,7 @@ type listReader struct {
 	splits  []split
 }
 
-// isList says whether a name is that of a list, and of which form.
+// isList reports whether a name is a list's, and returns its reader.
 func isList(name string) (read func(*listReader, io.Reader) error, ok bool) {
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".csv":
@@ -148,7 +148,7 @@ func (l *listReader) labelColumns() []string {
 	return labelColumns
 }
 
-// columnOf is the column of the first of the names that there is, or -1.
+// columnOf returns the column of the first name that occurs, or -1.
 func columnOf(header, names []string) int {
 	for _, name := range names {
 		for i, title := range header {
@@ -218,7 +218,7 @@ func (l *listReader) add(path, label, part string) error {
 	return nil
 }
 
-// lineLimit reads a text, and is an error if a line is too long.
+// lineLimit reads a text, and rejects lines that are too long.
 type lineLimit struct {
 	r    io.Reader
 	line int // bytes since the last end of line

@@ -12,20 +12,19 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// OnDamage is what a [Loader] does about a sample whose error is a [DamagedError].
+// OnDamage is what a [Loader] does with a sample whose error is a [DamagedError].
 type OnDamage int
 
 const (
 	// FailOnDamage ends the epoch with the error.
 	FailOnDamage OnDamage = iota
-	// SkipDamaged leaves the sample out: its batch is smaller. This suits evaluation.
+	// SkipDamaged skips the sample, for evaluation: its batch is smaller.
 	SkipDamaged
-	// ReplaceDamaged takes the next sample of the set that is whole, going on at the first after the last. The batches
-	// stay full, which suits training.
+	// ReplaceDamaged takes the next whole sample of the set, cyclically, for training: batches stay full.
 	ReplaceDamaged
 )
 
-// LoaderOptions say how a [Loader] works.
+// LoaderOptions configure a [Loader].
 type LoaderOptions struct {
 	Batch   int // samples a batch, at least 1
 	Workers int // goroutines that assemble batches; 0 means GOMAXPROCS
@@ -45,8 +44,8 @@ type Minibatch struct {
 	images *tensor.Dense // over X
 }
 
-// Images returns X as a tensor over the same memory. A batch that is written into another's memory has its tensor, too, so that asking for it
-// allocates nothing in the long run.
+// Images returns X as a tensor over the same memory. A reused batch keeps its tensor, so that this
+// doesn't allocate in the steady state.
 func (m *Minibatch) Images() *tensor.Dense {
 	if old := m.images; old == nil || old.Shape()[0] != len(m.Labels) || &old.Float32s()[0] != &m.X[0] {
 		m.images = tensor.New(tensor.WithShape(append(tensor.Shape{len(m.Labels)}, m.sample...)...), tensor.WithBacking(m.X))
@@ -54,25 +53,25 @@ func (m *Minibatch) Images() *tensor.Dense {
 	return m.images
 }
 
-// Loader assembles batches in the background, ahead of the training step that uses them. It keeps its memory from batch
-// to batch and from epoch to epoch. One epoch at a time may be in progress.
+// Loader assembles batches in the background, ahead of the training step. It reuses its memory.
+// Only one epoch may be in progress.
 type Loader struct {
 	options LoaderOptions
 	buffers []*Minibatch
 	busy    atomic.Bool
 }
 
-// NewLoader makes a loader. It starts no goroutine and needs no closing.
+// NewLoader returns a loader. It starts no goroutine and needs no closing.
 func NewLoader(options LoaderOptions) (*Loader, error) {
 	options.Workers = cmp.Or(options.Workers, runtime.GOMAXPROCS(0))
 	options.Ahead = cmp.Or(options.Ahead, options.Workers)
 	switch {
 	case options.Batch < 1:
-		return nil, fmt.Errorf("loader: batch of %d samples: expected at least 1", options.Batch)
+		return nil, fmt.Errorf("loader: batch of %d samples: want at least 1", options.Batch)
 	case options.Workers < 1:
-		return nil, fmt.Errorf("loader: %d workers: expected at least 1, or 0 for as many as processors", options.Workers)
+		return nil, fmt.Errorf("loader: %d workers: want at least 1, or 0 for as many as processors", options.Workers)
 	case options.Ahead < 1:
-		return nil, fmt.Errorf("loader: %d batches ahead: expected at least 1, or 0 for as many as workers", options.Ahead)
+		return nil, fmt.Errorf("loader: %d batches ahead: want at least 1, or 0 for as many as workers", options.Ahead)
 	case options.Damage < FailOnDamage || options.Damage > ReplaceDamaged:
 		return nil, fmt.Errorf("loader: unknown choice %d about damage", options.Damage)
 	}
@@ -83,15 +82,15 @@ func NewLoader(options LoaderOptions) (*Loader, error) {
 	return l, nil
 }
 
-// Epoch iterates over the batches of the samples at the indices in order, the last one holding what is left. The
-// batches are the same for every number of workers. A batch is valid until the next one is asked for; order must not
-// change meanwhile. The first error, by the order of the batches, ends the iteration.
+// Epoch iterates over batches of the samples at the indices, in order; the last batch has the rest.
+// The batches are the same for any number of workers. A batch is valid until the next one; order
+// must not change meanwhile. The first error, by the order of the batches, ends the iteration.
 //
-// When the iteration ends, at its end or before, every goroutine it started has ended.
+// Every goroutine has ended when the iteration ends, early or not.
 func (l *Loader) Epoch(ds Dataset, order []int) iter.Seq2[*Minibatch, error] {
 	return func(yield func(*Minibatch, error) bool) {
 		if !l.busy.CompareAndSwap(false, true) {
-			yield(nil, errors.New("loader: an epoch is in progress already: expected one at a time"))
+			yield(nil, errors.New("loader: an epoch is in progress already: want one at a time"))
 			return
 		}
 		defer l.busy.Store(false)
@@ -117,10 +116,10 @@ func (l *Loader) Epoch(ds Dataset, order []int) iter.Seq2[*Minibatch, error] {
 	}
 }
 
-// assembly is one epoch in progress.
+// assembly is an epoch in progress.
 //
-// A worker takes a free buffer and the next batch's number together. The buffers are returned in the order of the
-// batches, so that the numbers in flight are consecutive and no two of them share a place in ready.
+// A worker takes a free buffer and the next batch's number together. Buffers are returned in the
+// order of the batches, so the numbers in flight are consecutive and no two share a slot in ready.
 type assembly struct {
 	ds            Dataset
 	order         []int
@@ -167,7 +166,7 @@ func (a *assembly) work() {
 	}
 }
 
-// take returns a free buffer and the number of the batch to put there; nil when there is nothing left to do.
+// take returns a free buffer and the number of its batch, or nil when nothing is left to do.
 func (a *assembly) take() (*Minibatch, int) {
 	a.turn.Lock()
 	defer a.turn.Unlock()
@@ -202,7 +201,7 @@ func (a *assembly) fill(m *Minibatch, b int) error {
 	return nil
 }
 
-// reserve empties the batch and makes room for n samples.
+// reserve empties the batch and makes space for n samples.
 func (m *Minibatch) reserve(n, size, classes int) {
 	m.X, m.T = resized(&m.X, n*size), resized(&m.T, n*classes)
 	if cap(m.Labels) < n {
@@ -211,7 +210,7 @@ func (m *Minibatch) reserve(n, size, classes int) {
 	m.Labels, m.Indices = m.Labels[:0], m.Indices[:0]
 }
 
-// add appends sample i, or what is to be done when it is damaged.
+// add appends sample i, or handles its damage.
 func (a *assembly) add(m *Minibatch, i int) error {
 	row := len(m.Labels)
 	x, t := m.X[row*a.size:(row+1)*a.size], m.T[row*a.classes:(row+1)*a.classes]
@@ -233,11 +232,11 @@ func (a *assembly) add(m *Minibatch, i int) error {
 		}
 		i = (i + 1) % a.ds.Len()
 	}
-	return fmt.Errorf("all %d images are damaged", a.ds.Len())
+	return fmt.Errorf("all %d images are corrupt", a.ds.Len())
 }
 
-// InOrder iterates over a set from its first sample to its last in batches of the given size, the last one holding what is left. Damaged
-// images are left out. A batch is valid until the next one is asked for.
+// InOrder iterates over a set in batches of the given size; the last batch has the rest. It skips
+// corrupt images. A batch is valid until the next one.
 func InOrder(ds Dataset, batch int) iter.Seq2[*Minibatch, error] {
 	return func(yield func(*Minibatch, error) bool) {
 		l, err := NewLoader(LoaderOptions{Batch: batch, Damage: SkipDamaged})
@@ -253,7 +252,7 @@ func InOrder(ds Dataset, batch int) iter.Seq2[*Minibatch, error] {
 	}
 }
 
-// resized returns buffer's memory as n values, and makes it larger where needed.
+// resized returns n values in buffer's memory, which it enlarges if necessary.
 func resized(buffer *[]float32, n int) []float32 {
 	if cap(*buffer) < n {
 		*buffer = make([]float32, n)

@@ -235,11 +235,11 @@ func TestLoaderAndDamage(t *testing.T) {
 	assert.Equal(t, [][]int{{5, 5}, {0, 1}, {0, 0}, {5, 5}}, indices(dataset.ReplaceDamaged))
 
 	for _, err := range newLoader(t, dataset.LoaderOptions{Batch: 2}).Epoch(set, order) {
-		assert.EqualError(t, err, "sample 3: damaged image 3.png: broken")
+		assert.EqualError(t, err, "sample 3: corrupt image 3.png: broken")
 	}
 	set.damaged = func(int) bool { return true }
 	for _, err := range newLoader(t, dataset.LoaderOptions{Batch: 2, Damage: dataset.ReplaceDamaged}).Epoch(set, order) {
-		assert.EqualError(t, err, "all 10 images are damaged")
+		assert.EqualError(t, err, "all 10 images are corrupt")
 	}
 }
 
@@ -249,7 +249,7 @@ func TestLoaderRefuses(t *testing.T) {
 		"-1 workers":                 {Batch: 1, Workers: -1},
 		"-1 batches ahead":           {Batch: 1, Ahead: -1},
 		"unknown choice 3 about":     {Batch: 1, Damage: 3},
-		"batch of -5 samples: expec": {Batch: -5},
+		"batch of -5 samples: want": {Batch: -5},
 	} {
 		_, err := dataset.NewLoader(options)
 		assert.ErrorContains(t, err, want)

@@ -8,7 +8,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Statistics are those of the values of a set.
+// Statistics describe the values of a set.
 type Statistics struct {
 	Shape       tensor.Shape // of a sample, (C,H,W)
 	Samples     int          // measured; damaged images are left out
@@ -17,8 +17,8 @@ type Statistics struct {
 	Covariance  [][]float64  // (C,C), of a pixel's channels over all pixels
 }
 
-// Measure reads the whole set once, with the given number of goroutines (0 means GOMAXPROCS). The result is the same for
-// every number.
+// Measure reads the whole set once with the given number of goroutines (0: GOMAXPROCS). The result
+// is the same for any number.
 func Measure(ds Dataset, workers int) (*Statistics, error) {
 	loader, err := NewLoader(LoaderOptions{Batch: 16, Workers: workers, Damage: SkipDamaged})
 	if err != nil {
@@ -104,10 +104,11 @@ func (s *sums) statistics(shape tensor.Shape) *Statistics {
 	return st
 }
 
-// PCAColour is the colour augmentation of the measured set, whose images must have three channels.
+// PCAColour returns the colour augmentation of the measured set, whose images must have three
+// channels.
 func (st *Statistics) PCAColour(deviation float64) (PCAColour, error) {
 	if len(st.Covariance) != 3 {
-		return PCAColour{}, fmt.Errorf("PCA colour: the set has %d channels, expected 3", len(st.Covariance))
+		return PCAColour{}, fmt.Errorf("PCA colour: the set has %d channels, want 3", len(st.Covariance))
 	}
 	symmetric := mat.NewSymDense(3, nil)
 	for a, row := range st.Covariance {
@@ -117,7 +118,7 @@ func (st *Statistics) PCAColour(deviation float64) (PCAColour, error) {
 	}
 	var eigen mat.EigenSym
 	if !eigen.Factorize(symmetric, true) {
-		return PCAColour{}, errors.New("PCA colour: the eigenvalues of the colours' covariance were not found: expected finite values")
+		return PCAColour{}, errors.New("PCA colour: the eigenvalues of the colours' covariance were not found: want finite values")
 	}
 	var vectors mat.Dense
 	eigen.VectorsTo(&vectors)

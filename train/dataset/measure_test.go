@@ -25,7 +25,7 @@ func TestMeasureSmallByHand(t *testing.T) {
 	assert.InDelta(t, 0.125, st.Covariance[0][1], 1e-12)
 	assert.Equal(t, st.Covariance[0][1], st.Covariance[1][0])
 	_, err = st.PCAColour(0.1)
-	assert.ErrorContains(t, err, "the set has 2 channels, expected 3")
+	assert.ErrorContains(t, err, "the set has 2 channels, want 3")
 }
 
 func TestMeasureIsTheSameForEveryNumberOfWorkersAndSkipsDamage(t *testing.T) {
@@ -101,5 +101,5 @@ func TestAlexNetPipeline(t *testing.T) {
 	grey, err := dataset.Measure(counting(t, 2, 1, 10, 10), 0)
 	require.NoError(t, err)
 	_, err = grey.AlexNetTraining(7, dataset.AlexNetOptions{PCA: true})
-	assert.ErrorContains(t, err, "the set has 1 channels, expected 3")
+	assert.ErrorContains(t, err, "the set has 1 channels, want 3")
 }

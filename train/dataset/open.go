@@ -13,17 +13,17 @@ import (
 	"convgraph/internal/file"
 )
 
-// Open opens pictures in any of these forms, which what path names tells:
+// Open opens pictures in any of these forms:
 //
 //   - a folder of class folders, as [OpenFolder] does;
 //   - Parquet files as Hugging Face's datasets are stored;
 //   - tar files as WebDataset writes them;
 //   - a list, a CSV or JSON Lines file of paths and labels.
 //
-// path is a folder, a file, or a pattern of files such as "shards/train-*.tar". Parquet and tar files lie
-// in the folder itself or one folder below it. Files and rows are divided into a training and a test
-// set by the names train, test and validation (or val) of folders and files, or in a list's column
-// split; test goes before validation. Without such names options.TestFraction of each class is for
+// path is a folder, a file, or a pattern of files such as "shards/train-*.tar". Parquet and tar files are
+// in the folder itself or one folder below it. The names train, test and validation (or val), of
+// folders and files or in a list's column split, divide them into a training and a test set; test
+// takes precedence over validation. Without such names options.TestFraction of each class is for
 // testing.
 func Open(path string, options PictureOptions) (train, test *Pictures, err error) {
 	options, err = options.withDefaults()
@@ -51,7 +51,7 @@ func Open(path string, options PictureOptions) (train, test *Pictures, err error
 // archive is a file of pictures, and its path within the data.
 type archive struct{ path, within string }
 
-// findFiles finds the archives that path names; none in a folder that has none.
+// findFiles finds the archives that path names. A folder may have none.
 func findFiles(path string) (files []archive, err error) {
 	info, err := os.Stat(path)
 	switch {
@@ -76,8 +76,8 @@ func findFiles(path string) (files []archive, err error) {
 	return files, nil
 }
 
-// findArchives lists the Parquet and tar files in a folder and in the folders in it, sorted by path. A
-// system file is none.
+// findArchives lists the Parquet and tar files in a folder and in the folders in it, sorted by
+// path, without system files.
 func findArchives(dir string) (files []archive, err error) {
 	top, err := os.ReadDir(dir)
 	if err != nil {
@@ -96,7 +96,7 @@ func findArchives(dir string) (files []archive, err error) {
 		}
 		inside, err := os.ReadDir(filepath.Join(dir, name))
 		if err != nil {
-			continue // not ours to read; a class folder says so when it is listed
+			continue // unreadable; OpenFolder reports class folders
 		}
 		for _, entry := range inside {
 			if !kindOf(filepath.Join(dir, name), entry).IsDir() {
@@ -120,13 +120,13 @@ type archives struct {
 	store relabelled
 }
 
-// relabelled is a store whose samples are labelled once the classes are known.
+// relabelled is a store whose samples get their labels once the classes are known.
 type relabelled interface {
 	store
 	setLabels(labels []int32)
 }
 
-// read reads what there is to know about each sample but its picture.
+// read reads everything about each sample but its picture.
 func (a *archives) read(files []archive) error {
 	form := strings.ToLower(filepath.Ext(files[0].path))
 	for _, f := range files {
@@ -146,7 +146,7 @@ func (a *archives) read(files []archive) error {
 	return fmt.Errorf("%s: want a folder, or a file that ends in .parquet, .tar, .csv or .jsonl%s", files[0].path, packedHint(files[0].path))
 }
 
-// packedHint says what to do with a tar file that is compressed.
+// packedHint suggests what to do with a compressed tar file.
 func packedHint(path string) string {
 	if name := strings.ToLower(path); strings.HasSuffix(name, ".tgz") || strings.Contains(name, ".tar.") {
 		return "; a compressed tar file can't be read at any place: unpack it to .tar"
@@ -187,7 +187,7 @@ func (a *archives) divide() (train, test *Pictures, err error) {
 	return train, test, nil
 }
 
-// addSplit says the split of n samples.
+// addSplit records the split of n samples.
 func (a *archives) addSplit(s split, n int) {
 	for range n {
 		a.splits = append(a.splits, s)
@@ -241,10 +241,11 @@ func (f *listedFiles) setLabels(labels []int32) {
 	}
 }
 
-// classNamesFile holds the classes' names, one a line, beside tar files, whose labels are numbers.
+// classNamesFile has the classes' names, one a line, for tar files with numbers as labels.
 const classNamesFile = "classnames.txt"
 
-// readClassNames reads the file in the folder of the tar files, or in that of the data; nil without one.
+// readClassNames reads the file in the folder of the tar files, or in that of the data. It returns
+// nil without one.
 func readClassNames(dirs ...string) ([]string, error) {
 	for _, dir := range dirs {
 		path := filepath.Join(dir, classNamesFile)

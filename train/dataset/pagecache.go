@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// pageCache holds the pages used last, up to a number of bytes. It reads a page once, however many
-// goroutines ask for it at the same time.
+// pageCache holds the most recently used pages, up to a number of bytes. It reads a page once,
+// however many goroutines want it at the same time.
 type pageCache struct {
 	limit int64
 	load  func(page int) (pictures [][]byte, bytes int64, err error)
@@ -29,7 +29,7 @@ func newPageCache(limit int64, load func(page int) ([][]byte, int64, error)) *pa
 	return &pageCache{limit: limit, load: load, order: list.New(), pages: map[int]*list.Element{}}
 }
 
-// get is a page's pictures.
+// get returns a page's pictures.
 func (c *pageCache) get(number int) ([][]byte, error) {
 	c.mu.Lock()
 	if element, found := c.pages[number]; found {
@@ -57,7 +57,7 @@ func (c *pageCache) get(number int) ([][]byte, error) {
 	return page.pictures, page.err
 }
 
-// evict drops the pages used least lately until the rest, or the last one, fits.
+// evict drops the least recently used pages until the rest fits. It keeps the last one.
 func (c *pageCache) evict() {
 	for element := c.order.Back(); element != nil && c.used > c.limit && c.order.Len() > 1; {
 		before := element.Prev()

@@ -14,31 +14,28 @@ import (
 	"convgraph/picture"
 )
 
-// PictureOptions say how [Open] and [OpenFolder] read pictures. The zero value reads RGB images of 256x256, as
+// PictureOptions configure [Open] and [OpenFolder]. The zero value reads RGB images of 256x256, as
 // AlexNet's training does.
 type PictureOptions struct {
-	// Shape is (C,H,W) of a sample, with 3 channels (red, green, blue) or 1 (brightness). nil means
-	// (3,256,256).
+	// Shape returns the shape (C,H,W) of a sample.
 	Shape tensor.Shape
-	// Preprocess makes a sample of a picture. With the zero value an image of the size of Shape
-	// isn't touched.
+	// Preprocess makes a sample of a picture. The zero value leaves an image of Shape's size unchanged.
 	Preprocess picture.Preprocessing
-	// TestFraction of each class's images, rounded to the nearest number, is for testing, when the
-	// data don't separate them themselves. Which ones depends on their names and on Seed alone. 0
-	// means 0.1; a negative fraction keeps all for training.
+	// TestFraction of each class's images, rounded to the nearest number, is for testing, if the data
+	// don't separate them. The choice depends on their names and on Seed alone. 0 means 0.1; a negative
+	// fraction keeps all for training.
 	TestFraction float64
 	Seed         uint64
-	// Strict refuses data of which anything but system files is left out (see [Pictures.LeftOut]),
-	// and makes a damaged image an ordinary error, which nothing skips.
+	// Strict refuses data with anything left out but system files (see [Pictures.LeftOut]), and makes
+	// a corrupt image an ordinary error, which nothing skips.
 	Strict bool
 	// CacheBytes bounds the memory that keeps samples (4·C·H·W bytes each) for the next epoch. The
 	// first images read stay. 0 keeps none.
 	CacheBytes int64
-	// Window is how many bytes of a Parquet set of pictures are in memory at once to be shuffled; see
+	// Window is the number of bytes of a Parquet set that are in memory at once to be shuffled; see
 	// [Shuffle]. 0 means 256 MiB.
 	Window int64
-	// AnyPath lets a list name files anywhere, by absolute paths or with "..". Otherwise they lie in the
-	// list's folder.
+	// AnyPath lets a list name files outside of its folder, by absolute paths or with "..".
 	AnyPath bool
 	// LabelColumn is the column of the labels, in Parquet files and lists. "" is the one that the
 	// data declare, or one of a usual name.
@@ -73,9 +70,9 @@ func (o PictureOptions) withDefaults() (PictureOptions, error) {
 	return o, nil
 }
 
-// Pictures is a set of encoded pictures, which are decoded when a sample is asked for: those of class
-// folders, tar files, Parquet files, or a list of files. Its memory is that of the names, of the
-// pictures being decoded, of the cache, and of a window of a Parquet file.
+// Pictures is a set of encoded pictures, in class folders, tar files, Parquet files, or a list of
+// files. Sample decodes them. In memory are their names, the pictures being decoded, the cache, and
+// a window of a Parquet file.
 type Pictures struct {
 	options PictureOptions
 	classes []string
@@ -88,14 +85,14 @@ type Pictures struct {
 	damaged map[int]*DamagedError
 }
 
-// DamagedError is a picture that can't be decoded or prepared, or whose file isn't there any more or
-// may not be read. A [Loader] can skip it.
+// DamagedError is a picture that can't be decoded or prepared, or whose file vanished or may not be
+// read. A [Loader] can skip it.
 type DamagedError struct {
 	Path string // of its file, with the place in it if it holds several
 	Err  error  // what is wrong with it
 }
 
-func (e *DamagedError) Error() string { return fmt.Sprintf("damaged image %s: %v", e.Path, e.Err) }
+func (e *DamagedError) Error() string { return fmt.Sprintf("corrupt image %s: %v", e.Path, e.Err) }
 func (e *DamagedError) Unwrap() error { return e.Err }
 
 // newPictures makes a training and a test set of two stores.
@@ -113,25 +110,25 @@ func newPictures(options PictureOptions, classes []string, training, testing sto
 	return of(training, leftOut), of(testing, leftOutOfTest)
 }
 
-// Len is the number of pictures, damaged ones included.
+// Len returns the number of pictures, with corrupt ones.
 func (p *Pictures) Len() int { return p.store.Len() }
 
 // Shape is (C,H,W) of one sample.
 func (p *Pictures) Shape() tensor.Shape { return p.options.Shape.Clone() }
 
-// Classes is the number of classes.
+// Classes returns the number of classes.
 func (p *Pictures) Classes() int { return len(p.classes) }
 
-// ClassNames are the classes' names by label: those of class folders in Unicode's normal form C,
+// ClassNames returns the classes' names by label: of class folders in Unicode's normal form C,
 // sorted.
 func (p *Pictures) ClassNames() []string { return slices.Clone(p.classes) }
 
-// LeftOut lists what lies beside the set's pictures and isn't in it, by folder or file. What is
-// divided into a training and a test set is reported by the training set alone.
+// LeftOut lists what is beside the set's pictures and not part of it, by folder or file. If the
+// data are divided into a training and a test set, the training set alone reports it.
 func (p *Pictures) LeftOut() []LeftOut { return slices.Clone(p.leftOut) }
 
-// Path is the file of sample i, with the place in it if it holds several, or "" when there is no such
-// sample.
+// Path returns the file of sample i, with the place in it if it has several samples. It returns ""
+// if there is no such sample.
 func (p *Pictures) Path(i int) string {
 	if checkIndex(i, p.Len()) != nil {
 		return ""
@@ -139,7 +136,7 @@ func (p *Pictures) Path(i int) string {
 	return p.store.path(i)
 }
 
-// Damaged lists the images that Sample has found damaged so far, by path.
+// Damaged lists the images that Sample has found corrupt so far, by path.
 func (p *Pictures) Damaged() []*DamagedError {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -151,10 +148,10 @@ func (p *Pictures) Damaged() []*DamagedError {
 	return list
 }
 
-// Sample decodes image i and writes it to dst, prepared as the options say. If the image is damaged, or
-// its own file has vanished or may not be read, the error is a *[DamagedError], or with Strict one
-// that merely says so. Any other error of the file system, and the loss of the whole class folder, is
-// neither: it isn't about one image.
+// Sample decodes image i and writes it to dst, prepared as the options say. If the image is
+// corrupt, or its own file vanished or may not be read, the error is a *[DamagedError], or with
+// Strict an ordinary error. Other errors of the file system, and the loss of the whole class
+// folder, are ordinary errors: they don't concern a single image.
 func (p *Pictures) Sample(i int, dst []float32) (int, error) {
 	if err := checkIndex(i, p.Len()); err != nil {
 		return 0, err
@@ -208,11 +205,10 @@ func (p *Pictures) knownDamage(i int) *DamagedError {
 	return p.damaged[i]
 }
 
-// damage is the error Sample returns for d. Strict hides the type, by which others know what may be
-// skipped.
+// damage returns Sample's error for d. Strict hides the type, so that nothing skips it.
 func (p *Pictures) damage(d *DamagedError) error {
 	if p.options.Strict {
-		return fmt.Errorf("damaged image %s: %w", d.Path, d.Err)
+		return fmt.Errorf("corrupt image %s: %w", d.Path, d.Err)
 	}
 	return d
 }
@@ -227,8 +223,8 @@ func (p *Pictures) cached(i int) []float32 {
 	return nil
 }
 
-// keep puts a copy of image i into the cache if there is room. Nothing is ever thrown out: an epoch
-// visits every image once, so that whatever stays is as good as what would replace it.
+// keep caches a copy of image i if there is space. Nothing is ever evicted: an epoch visits every
+// image once, so one image is as good as another.
 func (p *Pictures) keep(i int, values []float32) {
 	if p.cache == nil {
 		return

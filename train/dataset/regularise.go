@@ -11,11 +11,11 @@ import (
 	"convgraph/picture"
 )
 
-// Cutout covers a square of Size x Size pixels with zeros (DeVries, Taylor 2017). Its middle is any pixel, each as likely,
-// so it may stick out of the image.
+// Cutout covers a square of Size x Size pixels with zeros (DeVries, Taylor 2017). Its center is any
+// pixel with equal probability, so part of the square may be outside of the image.
 type Cutout struct{ Size int }
 
-// Output is the shape of the image.
+// Output returns the shape of the image.
 func (t Cutout) Output(in tensor.Shape) (tensor.Shape, error) {
 	if t.Size < 1 || t.Size > maxSide {
 		return nil, fmt.Errorf("cutout: got a side of %d pixels, want 1 to %d", t.Size, maxSide)
@@ -23,7 +23,7 @@ func (t Cutout) Output(in tensor.Shape) (tensor.Shape, error) {
 	return sameShape("cutout", in)
 }
 
-// Apply draws the row, then the column, of the square's middle.
+// Apply draws the row, then the column, of the square's center.
 func (t Cutout) Apply(dst, src picture.Image, rng *rand.Rand) {
 	copy(dst.Pixels, src.Pixels)
 	top, left := rng.IntN(src.Height)-t.Size/2, rng.IntN(src.Width)-t.Size/2
@@ -35,7 +35,7 @@ func (t Cutout) Apply(dst, src picture.Image, rng *rand.Rand) {
 	}
 }
 
-// maxSide keeps sizes far from overflow.
+// maxSide prevents overflow.
 const maxSide = 1 << 13
 
 // ColourJitter multiplies brightness, contrast and saturation, in this order, each by a factor that is uniform in
@@ -104,7 +104,7 @@ func (t ColourJitter) Apply(dst, src picture.Image, rng *rand.Rand) {
 	}
 }
 
-// scale is what channel c was normalised by.
+// scale returns the mean and std of channel c.
 func (t ColourJitter) scale(c int) (mean, std float32) {
 	mean, std = 0, 1
 	if t.Mean != nil {
@@ -116,7 +116,7 @@ func (t ColourJitter) scale(c int) (mean, std float32) {
 	return mean, std
 }
 
-// luma is the brightness of pixel i (ITU-R BT.601).
+// luma returns the brightness of pixel i (ITU-R BT.601).
 func luma(m picture.Image, i int) float32 {
 	if m.Channels == 1 {
 		return m.Pixels[i]
@@ -126,14 +126,15 @@ func luma(m picture.Image, i int) float32 {
 
 func clip(v float32) float32 { return min(max(v, 0), 1) }
 
-// ResizedCrop scales a random part of the image to Height x Width: its area is uniform in [Area, 1] of the image's and the
-// logarithm of its proportions uniform from 3:4 to 4:3 (Szegedy et al. 2015; torchvision's RandomResizedCrop).
+// ResizedCrop scales a random part of the image to Height x Width. Its area is uniform in [Area, 1]
+// of the image's, and the logarithm of its aspect ratio uniform from 3:4 to 4:3 (Szegedy et al.
+// 2015; torchvision's RandomResizedCrop).
 type ResizedCrop struct {
 	Height, Width int
 	Area          float64
 }
 
-// Output is (C,Height,Width).
+// Output returns (C,Height,Width).
 func (t ResizedCrop) Output(in tensor.Shape) (tensor.Shape, error) {
 	if !(t.Area > 0 && t.Area <= 1) {
 		return nil, fmt.Errorf("resized crop: got a share of %v, want more than 0 and at most 1", t.Area)
@@ -141,10 +142,10 @@ func (t ResizedCrop) Output(in tensor.Shape) (tensor.Shape, error) {
 	return Resize{Height: t.Height, Width: t.Width}.Output(in)
 }
 
-// resizedTries is how often a part is drawn that doesn't fit, before all of the image is taken.
+// resizedTries bounds the draws of a part that doesn't fit. After them the whole image is used.
 const resizedTries = 10
 
-// Apply draws area and proportions until the part fits, then its row and column.
+// Apply draws area and aspect ratio until the part fits, then its row and column.
 func (t ResizedCrop) Apply(dst, src picture.Image, rng *rand.Rand) {
 	height, width := src.Height, src.Width
 	for range resizedTries {

@@ -2,14 +2,14 @@ package dataset
 
 import "math/rand/v2"
 
-// windowed is a store of which a chunk of pictures is read at once, so that random access would read
-// much of it for each picture.
+// windowed is a store that reads a chunk of pictures at once, so that random access reads much of
+// it for each picture.
 type windowed interface {
 	chunkOf(i int) int
 	chunkBytes(chunk int) int64
 }
 
-// windowed is the store if random access to it would be slow: if its chunks don't fit in the window.
+// windowed returns the store if random access to it is slow: if its chunks don't fit in the window.
 func (p *Pictures) windowed() (windowed, bool) {
 	w, ok := p.store.(windowed)
 	if !ok {
@@ -25,8 +25,8 @@ func (p *Pictures) windowed() (windowed, bool) {
 	return w, bytes > p.options.Window
 }
 
-// Windowed reports whether the samples of a set can't be read in any order at the same speed: it shows
-// Parquet files that are larger than [PictureOptions]' Window.
+// Windowed reports whether random access to a set is slow: it contains Parquet files larger than
+// [PictureOptions]' Window.
 func Windowed(ds Dataset) bool {
 	base, _ := root(ds)
 	p, ok := base.(*Pictures)
@@ -37,13 +37,12 @@ func Windowed(ds Dataset) bool {
 	return ok
 }
 
-// Shuffle returns a random order of all samples of a set, each order as likely.
+// Shuffle returns a random order of all samples of a set; all orders have equal probability.
 //
-// The pages of a [Windowed] set, of about 1 MiB each, come in a random order; as many of them as fit in
-// the window follow each other, and the samples in them come in a random order. So samples that lie
-// next to each other in a file are as far apart as in a full shuffle if they are in different pages,
-// and at most a window apart if they are in the same. The order depends on the set, the window and rng
-// alone.
+// The pages of a [Windowed] set, of about 1 MiB each, come in a random order. As many as fit in the
+// window follow each other, with their samples in a random order. Neighbours in a file are as far
+// apart as in a full shuffle if they are in different pages, and at most a window apart otherwise.
+// The order depends on the set, the window and rng alone.
 func Shuffle(ds Dataset, rng *rand.Rand) []int {
 	base, at := root(ds)
 	p, ok := base.(*Pictures)
@@ -73,8 +72,8 @@ func Shuffle(ds Dataset, rng *rand.Rand) []int {
 	return order
 }
 
-// chunksOf lists the chunks that hold samples, in the order in which these meet them, and each one's
-// samples.
+// chunksOf lists the chunks that contain samples, in the order of their first sample, with the
+// samples of each.
 func chunksOf(w windowed, at []int) (numbers []int, members [][]int) {
 	places := map[int]int{}
 	for i, k := range at {
@@ -90,9 +89,9 @@ func chunksOf(w windowed, at []int) (numbers []int, members [][]int) {
 	return numbers, members
 }
 
-// Some returns n samples of ds chosen by the seed alone, all if n is 0 or ds has no more. They are in a
-// random order, so that the first of them represent all of a set that is sorted by class; those of a
-// [Windowed] set are in the order of the set.
+// Some returns n samples of ds chosen by the seed alone, or all if n is 0 or ds has no more. They
+// are in a random order, so that the first ones represent a set that is sorted by class; those of a
+// [Windowed] set keep the set's order.
 func Some(ds Dataset, n int, seed uint64) Dataset {
 	switch {
 	case !Windowed(ds):

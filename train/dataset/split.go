@@ -22,14 +22,14 @@ var splitNames = map[string]split{
 	"test": testSplit, "testing": testSplit,
 }
 
-// splitCalled is the split of a name. known is false for other names.
+// splitCalled returns the split of a name. known is false for other names.
 func splitCalled(name string) (s split, known bool) {
 	s, known = splitNames[strings.ToLower(strings.TrimSpace(name))]
 	return s, known
 }
 
-// splitOf is the split that a path within the data names, by a folder or by the first word of the
-// file's name: data/train-00000-of-00002.parquet, test/0.tar.
+// splitOf returns the split that a path within the data names, by a folder or by the first word of
+// the file's name: data/train-00000-of-00002.parquet, test/0.tar.
 func splitOf(path string) split {
 	for _, part := range strings.Split(filepath.ToSlash(path), "/") {
 		end := strings.IndexFunc(part, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') })
@@ -43,8 +43,8 @@ func splitOf(path string) split {
 	return noSplit
 }
 
-// divideBySplit sorts the samples by their splits. What names none is for training. Test samples are those
-// of test, or else of validation; the other's are left out.
+// divideBySplit sorts the samples by their splits. Those without a name are for training. Test
+// samples are those of test, or else of validation; the other's are left out.
 func divideBySplit(splits []split) (train, test []int, beside int) {
 	held := validationSplit
 	if slices.Contains(splits, testSplit) {

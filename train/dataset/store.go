@@ -17,29 +17,29 @@ import (
 	"convgraph/picture"
 )
 
-// store is where the encoded pictures of a set lie: the files of a folder or of a list, the members of
-// tar files, the rows of Parquet files. All that isn't about one form of storage is in [Pictures].
-// Its methods are safe for concurrent use.
+// store holds the encoded pictures of a set: the files of a folder or a list, members of tar files,
+// rows of Parquet files. [Pictures] has everything that doesn't depend on the form of storage. Its
+// methods are safe for concurrent use.
 type store interface {
 	Len() int
 	label(i int) int
-	// path is what messages call picture i.
+	// path names picture i in messages.
 	path(i int) string
-	// key names picture i wherever the data lie. With the label it chooses the pictures for testing.
+	// key names picture i independently of where the data are. With the label it selects the test pictures.
 	key(i int) string
-	// size is the number of bytes of encoded picture i, or about that; -1 if its file has gone.
+	// size is the approximate number of bytes of the encoded picture i, or -1 if its file is gone.
 	size(i int) int64
-	// decode decodes picture i. An error of the file system is picture.ErrFile.
+	// decode decodes picture i. Errors of the file system are picture.ErrFile.
 	decode(i int) (image.Image, error)
-	// copyTo writes encoded picture i; nothing if its file has gone.
+	// copyTo writes the encoded picture i, or nothing if its file is gone.
 	copyTo(w io.Writer, i int) error
 	// isAboutOne reports whether an error of the file system concerns picture i alone.
 	isAboutOne(i int, err error) bool
-	// pick is a store of some of the pictures.
+	// pick returns a store of some of the pictures.
 	pick(indices []int) store
 }
 
-// divide keeps a fraction of each class for testing: those that come first by the hash of their key.
+// divide reserves a fraction of each class for testing: the first ones by the hash of their key.
 // Both parts keep the order. At least one image of a class stays for training.
 func divide(place string, s store, options PictureOptions) (train, test []int, err error) {
 	all := make([]int, s.Len())
@@ -64,14 +64,14 @@ func divide(place string, s store, options PictureOptions) (train, test []int, e
 		}
 	}
 	if len(test) == 0 {
-		return nil, nil, fmt.Errorf("%s: %d images leave none for testing at fraction %v: expected more images, a larger fraction, or folders train and test",
+		return nil, nil, fmt.Errorf("%s: %d images leave none for testing at fraction %v: want more images, a larger fraction, or folders train and test",
 			place, s.Len(), options.TestFraction)
 	}
 	return train, test, nil
 }
 
-// testLimit is the hash up to which the images of a class are for testing; 0 if none is. It sorts the
-// hashes.
+// testLimit returns the largest hash of a class's images for testing, or 0 if there are none. It
+// sorts the hashes.
 func testLimit(hashes []uint64, fraction float64) uint64 {
 	count := min(int(math.Round(fraction*float64(len(hashes)))), len(hashes)-1)
 	if count < 1 {
@@ -87,7 +87,7 @@ func keyHash(key string, seed uint64) uint64 {
 	return binary.LittleEndian.Uint64(sum[:])
 }
 
-// imageFile is one image, by the folder it lies in (shared by all of a class) and its name.
+// imageFile is an image file: its folder (a string shared by the class) and its name.
 type imageFile struct {
 	dir, name string
 	label     int
@@ -113,7 +113,7 @@ func (f imageFiles) some(indices []int) imageFiles { return pickFrom(f, indices)
 
 func (f imageFiles) pick(indices []int) store { return f.some(indices) }
 
-// pickFrom is those of a slice that have the given indices.
+// pickFrom returns the elements at the given indices.
 func pickFrom[S ~[]E, E any](all S, indices []int) S {
 	some := make(S, len(indices))
 	for k, i := range indices {
@@ -140,7 +140,8 @@ func isAboutFile(folder string, err error) bool {
 	return err == nil && dir.Close() == nil
 }
 
-// isAboutName reports whether no regular file can be read under a name. A list may hold any name.
+// isAboutName reports whether no regular file can be read under a name. A list may contain any
+// name.
 func isAboutName(err error) bool {
 	for _, cause := range []error{
 		fs.ErrNotExist, fs.ErrPermission, syscall.EISDIR, syscall.ENOTDIR, syscall.ENAMETOOLONG, syscall.ELOOP,
@@ -152,7 +153,7 @@ func isAboutName(err error) bool {
 	return false
 }
 
-// copyFile writes a file's contents. It writes nothing for a name under which no file can be read.
+// copyFile writes a file's contents, or nothing for a name that can't be read.
 func copyFile(w io.Writer, path string) error {
 	file, err := os.Open(path)
 	if err == nil {

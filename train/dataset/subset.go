@@ -12,13 +12,13 @@ type subset struct {
 	indices []int
 }
 
-// Mixed returns ds in a random order that depends on the seed alone, so that the first samples of a
-// set that is sorted by class, as a folder of class folders is, represent all of it.
+// Mixed returns ds in a random order that depends on the seed alone, so that the first samples
+// represent a set that is sorted by class, such as class folders.
 func Mixed(ds Dataset, seed uint64) Dataset {
 	return subset{Dataset: ds, indices: permutation(ds.Len(), seed, 0)}
 }
 
-// Draw returns n samples of ds chosen by the seed alone, in the order of ds, or all of ds when it has
+// Draw returns n samples of ds chosen by the seed alone, in the order of ds, or all of ds if it has
 // no more. A negative n counts as zero.
 func Draw(ds Dataset, n int, seed uint64) Dataset {
 	if n >= ds.Len() {
@@ -39,8 +39,8 @@ func Range(ds Dataset, from, to int) Dataset {
 }
 
 // Split divides ds into a share of each class, rounded to the nearest number of samples, and the
-// rest. Which samples are in the share depends on the seed alone; both parts keep the order of ds. A
-// class of two samples or more has at least one on either side. Damaged images stay in the rest.
+// rest. The seed alone chooses the samples; both parts keep the order of ds. A class of two samples
+// or more has at least one in either part. Corrupt images stay in the rest.
 func Split(ds Dataset, share float64, seed uint64) (rest, part Dataset, err error) {
 	byClass, err := indicesByClass(ds)
 	if err != nil {
@@ -61,9 +61,9 @@ func Split(ds Dataset, share float64, seed uint64) (rest, part Dataset, err erro
 	return rest, part, nil
 }
 
-// Fold divides ds into part number part of so many equal parts, counted from 1, and the rest. Every whole
-// sample is in one of the parts. Each class is divided by itself, in an order that depends on the
-// seed alone. Damaged images stay in the rest.
+// Fold divides ds into one of a number of equal parts, counted from 1, and the rest. Every whole
+// sample is in one of the parts. Each class is divided separately, in an order that depends on the
+// seed alone. Corrupt images stay in the rest.
 func Fold(ds Dataset, part, parts int, seed uint64) (rest, held Dataset, err error) {
 	byClass, err := indicesByClass(ds)
 	if err != nil {
@@ -81,7 +81,7 @@ func Fold(ds Dataset, part, parts int, seed uint64) (rest, held Dataset, err err
 	return rest, held, nil
 }
 
-// separate divides a set in two, which keep its order.
+// separate divides a set in two that keep its order.
 func separate(ds Dataset, inPart []bool) (rest, part Dataset) {
 	var some, others []int
 	for i, in := range inPart {
@@ -94,7 +94,7 @@ func separate(ds Dataset, inPart []bool) (rest, part Dataset) {
 	return subset{Dataset: ds, indices: others}, subset{Dataset: ds, indices: some}
 }
 
-// The streams of one seed keep its random orders independent of each other; [Mixed] has stream 0.
+// The streams make a seed's random orders independent of each other; [Mixed] has stream 0.
 const (
 	drawStream  = 1
 	splitStream = 1 << 32 // and those after it, one for each class
@@ -104,7 +104,7 @@ func permutation(n int, seed, stream uint64) []int {
 	return rand.New(rand.NewPCG(seed, stream)).Perm(n)
 }
 
-// indicesByClass lists the samples of each class, without damaged ones.
+// indicesByClass lists the samples of each class, without corrupt ones.
 func indicesByClass(ds Dataset) ([][]int, error) {
 	base, at := root(ds)
 	label, err := labels(base)
@@ -124,7 +124,7 @@ func indicesByClass(ds Dataset) ([][]int, error) {
 	return byClass, nil
 }
 
-// Counts is how many samples each class of ds has, without damaged ones whose label isn't known.
+// Counts returns the number of samples of each class, without corrupt ones whose label isn't known.
 func Counts(ds Dataset) ([]int, error) {
 	byClass, err := indicesByClass(ds)
 	counts := make([]int, len(byClass))
@@ -134,7 +134,8 @@ func Counts(ds Dataset) ([]int, error) {
 	return counts, err
 }
 
-// labels tells the label of a sample, -1 for a damaged one. A set that knows its labels isn't decoded.
+// labels returns the labels of a set's samples, -1 for corrupt ones. It doesn't decode a set that
+// knows its labels.
 func labels(ds Dataset) (func(i int) (int, error), error) {
 	switch ds := ds.(type) {
 	case *Images:
@@ -149,7 +150,7 @@ func labels(ds Dataset) (func(i int) (int, error), error) {
 	return func(i int) (int, error) { return labelOf(ds, i, sample) }, nil
 }
 
-// labelOf is the label of a sample, which it reads into sample. A damaged one has label -1 and zeros.
+// labelOf reads a sample and returns its label. A corrupt one is zeros with label -1.
 func labelOf(ds Dataset, i int, sample []float32) (int, error) {
 	label, err := ds.Sample(i, sample)
 	if isDamaged(err) {
@@ -162,7 +163,7 @@ func labelOf(ds Dataset, i int, sample []float32) (int, error) {
 func (s subset) Len() int             { return len(s.indices) }
 func (s subset) ClassNames() []string { return ClassNames(s.Dataset) }
 
-// Epoch lets the samples of an [Augmented] set vary as they do there.
+// Epoch changes the samples of an [Augmented] set with the epoch.
 func (s subset) Epoch(epoch int) Dataset {
 	return subset{Dataset: ForEpoch(s.Dataset, epoch), indices: s.indices}
 }

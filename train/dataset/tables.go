@@ -47,15 +47,15 @@ func (t *tableRows) key(i int) string {
 	return filepath.Base(t.page(i).table.path) + "/" + strconv.Itoa(t.row(i))
 }
 
-// size is the row's share of its page.
+// size returns the row's share of its page.
 func (t *tableRows) size(i int) int64 { return int64(t.page(i).Size / t.page(i).Rows) }
 
 func (t *tableRows) page(i int) *tablePage { return &t.pages[t.rows[i].page] }
 
-// row is the number in its file of picture i's row.
+// row returns picture i's row in its file.
 func (t *tableRows) row(i int) int { return t.page(i).first + int(t.rows[i].row) }
 
-// encoded is the content of picture i.
+// encoded returns the content of picture i.
 func (t *tableRows) encoded(i int) ([]byte, error) {
 	values, err := t.cache.get(int(t.rows[i].page))
 	if err != nil {
@@ -76,7 +76,7 @@ func (t *tableRows) decode(i int) (image.Image, error) {
 	return picture.Decode(data)
 }
 
-// copyTo writes nothing of a damaged page.
+// copyTo writes nothing for a corrupt page.
 func (t *tableRows) copyTo(w io.Writer, i int) error {
 	data, err := t.encoded(i)
 	if errors.Is(err, picture.ErrFile) {
@@ -110,7 +110,7 @@ type table struct {
 	file *parquet.File
 }
 
-// reopened reads a file that is open only while it is read, because a set may have thousands.
+// reopened reads a file that is open only while it is read: a set may have thousands of files.
 type reopened struct {
 	path string
 	open *os.File // while it is read for the first time
@@ -128,7 +128,7 @@ func (r *reopened) ReadAt(p []byte, offset int64) (int, error) {
 	return file.ReadAt(p, offset)
 }
 
-// tableReader reads all of a file but the pictures.
+// tableReader reads everything in a file but the pictures.
 type tableReader struct {
 	*archives
 	table         *table
@@ -183,7 +183,7 @@ func (r *tableReader) read(path string) error {
 	return nil
 }
 
-// readGroup lists the rows of a row group, without those that have no label.
+// readGroup lists the rows of a row group that have a label.
 func (r *tableReader) readGroup(group int) error {
 	labels, err := r.readLabels(group)
 	if err != nil {
@@ -211,7 +211,7 @@ func (r *tableReader) readGroup(group int) error {
 	return nil
 }
 
-// readLabels are the labels of a row group's rows as texts, "" for none.
+// readLabels returns the labels of a row group's rows as texts, "" for none.
 func (r *tableReader) readLabels(group int) (texts []string, err error) {
 	pages, err := r.table.file.Pages(group, r.labels)
 	if err != nil {
@@ -236,7 +236,7 @@ func (r *tableReader) readLabels(group int) (texts []string, err error) {
 	return texts, nil
 }
 
-// read reads the encoded pictures of a page. An error of the file system is picture.ErrFile.
+// read reads the encoded pictures of a page. Errors of the file system are picture.ErrFile.
 func (p *tablePage) read() (pictures [][]byte, bytes int64, err error) {
 	values, err := p.table.file.Read(p.Page)
 	var failed *os.PathError
@@ -252,7 +252,7 @@ type feature struct {
 	Names []string `json:"names"`
 }
 
-// features are those of a file's metadata; none if it has none.
+// features parses a file's metadata. There may be none.
 func features(f *parquet.File) map[string]feature {
 	var metadata struct {
 		Info struct {
@@ -272,7 +272,7 @@ func features(f *parquet.File) map[string]feature {
 	return all
 }
 
-// The names of columns where the metadata don't say which are which.
+// The usual names of columns, for files whose metadata don't declare them.
 var (
 	imageColumns      = []string{"image", "img", "picture", "jpg", "png"}
 	tableLabelColumns = []string{"label", "labels", "class", "fine_label"}
@@ -305,8 +305,7 @@ func (r *tableReader) chooseColumns() (err error) {
 	return nil
 }
 
-// namesOf are the columns of a declared type, of which the usual names come first, and then the usual
-// names.
+// namesOf returns the columns of a declared type, the usual names first, and then the usual names.
 func namesOf(declared map[string]feature, kind string, usual []string) (names []string) {
 	for name, f := range declared {
 		if f.Type == kind {
@@ -328,7 +327,7 @@ func namesOf(declared map[string]feature, kind string, usual []string) (names []
 	return append(names, usual...)
 }
 
-// oneOf is the first column of the names that can be read.
+// oneOf returns the first of the named columns that can be read.
 func (r *tableReader) oneOf(what string, names []string, find func(name string) (parquet.Column, bool)) (parquet.Column, error) {
 	for _, name := range names {
 		if c, found := find(name); found {

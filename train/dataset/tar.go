@@ -23,8 +23,8 @@ type tarMember struct {
 	class        int32
 }
 
-// tarMembers is the store of WebDataset's tar files. Headers are read once; a picture is then read from
-// where it lies.
+// tarMembers is the store of WebDataset's tar files. Headers are read once; a picture is then read
+// at its offset.
 type tarMembers []tarMember
 
 func (m tarMembers) Len() int          { return len(m) }
@@ -37,7 +37,7 @@ func (tarMembers) isAboutOne(int, error) bool { return false }
 
 func (m tarMembers) pick(indices []int) store { return pickFrom(m, indices) }
 
-// open gives use the bytes of picture i.
+// open calls use with the bytes of picture i.
 func (m tarMembers) open(i int, use func(*io.SectionReader) error) error {
 	file, err := os.Open(*m[i].file)
 	if err != nil {
@@ -62,7 +62,7 @@ func (m tarMembers) copyTo(w io.Writer, i int) error {
 	})
 }
 
-// Kinds of what tar files hold and a set doesn't.
+// Kinds of members that aren't part of the set.
 const (
 	unlabelled     = "pictures without a label"
 	otherMembers   = "members that aren't named as a picture of a known format"
@@ -76,8 +76,8 @@ const (
 	maxLabelJSON = 1 << 20
 )
 
-// tarReader lists a tar file. Of a sample, whose members follow each other and have their names up to
-// the first dot in common, it takes the picture and the label: a number or name in NAME.cls, or
+// tarReader lists a tar file. The members of a sample follow each other and have their names up to
+// the first dot in common. It takes the picture and the label: a number or name in NAME.cls, or
 // "label" or "cls" in NAME.json.
 type tarReader struct {
 	path    string
@@ -112,8 +112,8 @@ func readTar(file string, labels *labelTexts, leftOut *leftOuts) (tarMembers, er
 	return r.members, nil
 }
 
-// checkEnd is an error if the block of zeros is missing that ends a tar file. Without it the file was cut
-// off, perhaps between two members, which the reader takes for the end.
+// checkEnd returns an error if the block of zeros at the end of a tar file is missing: the file was
+// cut off, perhaps between two members, which the tar reader takes for the end.
 func checkEnd(f io.ReaderAt, size int64) error {
 	var end [512]byte
 	if _, err := f.ReadAt(end[:], size-int64(len(end))); err != nil || end != [512]byte{} {
@@ -139,7 +139,7 @@ func (r *tarReader) read(f io.ReadSeeker) error {
 	}
 }
 
-// member takes up one member. Its content begins where the reader of the file is.
+// member adds a member. Its content begins at the file reader's offset.
 func (r *tarReader) member(archive *tar.Reader, f io.Seeker, header *tar.Header) error {
 	switch {
 	case header.Typeflag == tar.TypeDir:
@@ -176,7 +176,7 @@ func (r *tarReader) member(archive *tar.Reader, f io.Seeker, header *tar.Header)
 	return nil
 }
 
-// isSparse says whether a member's bytes aren't those of its content.
+// isSparse reports whether a member's bytes aren't those of its content.
 func isSparse(header *tar.Header) bool {
 	for key := range header.PAXRecords {
 		if strings.HasPrefix(key, "GNU.sparse") {
@@ -208,7 +208,7 @@ func (r *tarReader) readLabel(archive io.Reader, size, most int64, use func(data
 	return nil
 }
 
-// labelOfJSON takes the label of a sample that has no .cls file.
+// labelOfJSON reads the label of a sample without a .cls file.
 func (r *tarReader) labelOfJSON(data []byte) {
 	var fields struct{ Label, Cls jsonLabel }
 	if json.Unmarshal(data, &fields) != nil || r.label != "" {
@@ -220,7 +220,7 @@ func (r *tarReader) labelOfJSON(data []byte) {
 	}
 }
 
-// finish takes up the sample whose members have been read.
+// finish adds the sample whose members have been read.
 func (r *tarReader) finish() {
 	switch {
 	case r.picture == nil:

@@ -9,40 +9,40 @@ import (
 	"convgraph/picture"
 )
 
-// Transform changes an image. A value is configuration only: it may be used by many goroutines at once.
+// Transform changes an image. A value is configuration only: many goroutines may use it at once.
 type Transform interface {
-	// Output is the shape (C,H,W) the transform makes of images of shape in, or why it cannot.
+	// Output returns the shape (C,H,W) of transformed images of shape in, or an error.
 	Output(in tensor.Shape) (tensor.Shape, error)
-	// Apply writes the transformed src to dst, which has the shape Output says and shares no memory with src. All it
-	// does by chance it draws from rng.
+	// Apply writes the transformed src to dst, which has Output's shape and shares no memory with src. It
+	// draws random numbers from rng alone.
 	Apply(dst, src picture.Image, rng *rand.Rand)
 }
 
-// CentreCrop keeps the middle Height x Width pixels.
+// CentreCrop keeps the center Height x Width pixels.
 type CentreCrop struct{ Height, Width int }
 
-// Output is (C,Height,Width); the image must be at least that large.
+// Output returns (C,Height,Width); the image must be at least that large.
 func (t CentreCrop) Output(in tensor.Shape) (tensor.Shape, error) {
 	return cropped("centre crop", in, t.Height, t.Width, 0)
 }
 
-// Apply copies the middle. Where the margins cannot be equal, the upper and the left one are smaller.
+// Apply copies the center. Where margins can't be equal, the upper and the left one are smaller.
 func (t CentreCrop) Apply(dst, src picture.Image, _ *rand.Rand) {
 	crop(dst, src, (src.Height-t.Height)/2, (src.Width-t.Width)/2, false)
 }
 
-// RandomCrop keeps Height x Width pixels from a random place, each place as likely, of the image with a margin of
-// Padding zeros around it (Krizhevsky et al. 2012, section 4.1, crops without padding). With Edge the margin repeats the
-// image's edge.
+// RandomCrop keeps Height x Width pixels at a random place, with equal probability, of the image
+// with a margin of Padding zeros around it (Krizhevsky et al. 2012, section 4.1, crops without
+// padding). With Edge the margin repeats the image's edge.
 type RandomCrop struct {
 	Height, Width, Padding int
 	Edge                   bool
 }
 
-// Output is (C,Height,Width); the image and its padding must be at least that large.
+// Output returns (C,Height,Width); the image and its padding must be at least that large.
 func (t RandomCrop) Output(in tensor.Shape) (tensor.Shape, error) {
 	if t.Padding < 0 {
-		return nil, fmt.Errorf("random crop: padding %d: expected 0 or more", t.Padding)
+		return nil, fmt.Errorf("random crop: padding %d: want 0 or more", t.Padding)
 	}
 	return cropped("random crop", in, t.Height, t.Width, t.Padding)
 }
@@ -59,13 +59,14 @@ func cropped(name string, in tensor.Shape, height, width, padding int) (tensor.S
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if height < 1 || width < 1 || height > in[1]+2*padding || width > in[2]+2*padding {
-		return nil, fmt.Errorf("%s to %dx%d: expected 1x1 to %dx%d, the image with its padding",
+		return nil, fmt.Errorf("%s to %dx%d: want 1x1 to %dx%d, the image with its padding",
 			name, height, width, in[1]+2*padding, in[2]+2*padding)
 	}
 	return tensor.Shape{in[0], height, width}, nil
 }
 
-// crop copies the window of src whose upper left corner is (top,left) to dst; outside src it is zero, or src's edge.
+// crop copies the window of src whose upper left corner is (top,left) to dst. Outside of src it
+// is zero, or with edge src's edge.
 func crop(dst, src picture.Image, top, left int, edge bool) {
 	if edge {
 		cropEdge(dst, src, top, left)
@@ -86,7 +87,7 @@ func crop(dst, src picture.Image, top, left int, edge bool) {
 	}
 }
 
-// cropEdge is crop that takes from outside the nearest pixel of src.
+// cropEdge is crop with the nearest pixel of src outside.
 func cropEdge(dst, src picture.Image, top, left int) {
 	for c := range dst.Channels {
 		for y := range dst.Height {
@@ -101,13 +102,13 @@ func cropEdge(dst, src picture.Image, top, left int) {
 // Resize scales the image to Height x Width as [picture.Resize] does.
 type Resize struct{ Height, Width int }
 
-// Output is (C,Height,Width).
+// Output returns (C,Height,Width).
 func (t Resize) Output(in tensor.Shape) (tensor.Shape, error) {
 	if _, err := sampleSize(in); err != nil {
 		return nil, fmt.Errorf("resize: %w", err)
 	}
 	if t.Height < 1 || t.Width < 1 || t.Height > maxSide || t.Width > maxSide {
-		return nil, fmt.Errorf("resize to %dx%d: expected 1x1 to %dx%d", t.Height, t.Width, maxSide, maxSide)
+		return nil, fmt.Errorf("resize to %dx%d: want 1x1 to %dx%d", t.Height, t.Width, maxSide, maxSide)
 	}
 	return tensor.Shape{in[0], t.Height, t.Width}, nil
 }
@@ -118,10 +119,10 @@ func (t Resize) Apply(dst, src picture.Image, _ *rand.Rand) { picture.Resize(dst
 // Mirror swaps left and right in half of the images.
 type Mirror struct{}
 
-// Output is the shape of the image.
+// Output returns the shape of the image.
 func (Mirror) Output(in tensor.Shape) (tensor.Shape, error) { return sameShape("mirror", in) }
 
-// Apply draws one bit: whether this image is mirrored.
+// Apply draws one bit, which decides whether this image is mirrored.
 func (Mirror) Apply(dst, src picture.Image, rng *rand.Rand) {
 	if rng.Uint64()&1 == 0 {
 		copy(dst.Pixels, src.Pixels)

@@ -240,17 +240,17 @@ func TestPCAColourShiftsAlongTheComponents(t *testing.T) {
 func TestTransformsRefuse(t *testing.T) {
 	in := tensor.Shape{1, 5, 6}
 	for want, step := range map[string]dataset.Transform{
-		"centre crop to 6x6: expected 1x1 to 5x6, the image with its padding": dataset.CentreCrop{Height: 6, Width: 6},
-		"centre crop to 0x6":                            dataset.CentreCrop{Height: 0, Width: 6},
-		"random crop to 8x6: expected 1x1 to 7x8":       dataset.RandomCrop{Height: 8, Width: 6, Padding: 1},
-		"random crop: padding -1":                       dataset.RandomCrop{Height: 1, Width: 1, Padding: -1},
-		"resize to 0x3: expected 1x1 to 8192x8192":      dataset.Resize{Width: 3},
-		"distort: shift -1: expected 0 to 1024":         dataset.Distort{Shift: -1},
-		"distort: rotation NaN: expected 0 to 180":      dataset.Distort{Rotate: math.NaN()},
-		"distort: scale 1: expected 0 to 0.99":          dataset.Distort{Scale: 1},
-		"distort: elastic sigma 0: expected more":       dataset.Distort{ElasticAlpha: 34},
-		"a mean of 2 values, expected 1 (one a channel": dataset.SubtractMean{Mean: ramp(2)},
-		"have 1 channels, expected 3":                   dataset.PCAColour{},
+		"centre crop to 6x6: want 1x1 to 5x6, the image with its padding": dataset.CentreCrop{Height: 6, Width: 6},
+		"centre crop to 0x6":                        dataset.CentreCrop{Height: 0, Width: 6},
+		"random crop to 8x6: want 1x1 to 7x8":       dataset.RandomCrop{Height: 8, Width: 6, Padding: 1},
+		"random crop: padding -1":                   dataset.RandomCrop{Height: 1, Width: 1, Padding: -1},
+		"resize to 0x3: want 1x1 to 8192x8192":      dataset.Resize{Width: 3},
+		"distort: shift -1: want 0 to 1024":         dataset.Distort{Shift: -1},
+		"distort: rotation NaN: want 0 to 180":      dataset.Distort{Rotate: math.NaN()},
+		"distort: scale 1: want 0 to 0.99":          dataset.Distort{Scale: 1},
+		"distort: elastic sigma 0: want more":       dataset.Distort{ElasticAlpha: 34},
+		"a mean of 2 values, want 1 (one a channel": dataset.SubtractMean{Mean: ramp(2)},
+		"have 1 channels, want 3":                   dataset.PCAColour{},
 	} {
 		_, err := step.Output(in)
 		assert.ErrorContains(t, err, want)
@@ -258,10 +258,10 @@ func TestTransformsRefuse(t *testing.T) {
 	for _, step := range []dataset.Transform{dataset.CentreCrop{Height: 1, Width: 1}, dataset.Resize{Height: 1, Width: 1}, dataset.Mirror{},
 		dataset.Distort{}, dataset.SubtractMean{}, dataset.PCAColour{}} {
 		_, err := step.Output(tensor.Shape{3, 3})
-		assert.ErrorContains(t, err, "expected channels, height and width")
+		assert.ErrorContains(t, err, "want channels, height and width")
 	}
 	_, err := dataset.PCAColour{Std: -1}.Output(tensor.Shape{3, 1, 1})
-	assert.ErrorContains(t, err, "deviation -1")
+	assert.ErrorContains(t, err, "std -1")
 }
 
 func BenchmarkTransform(b *testing.B) {

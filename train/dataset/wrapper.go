@@ -1,7 +1,7 @@
 package dataset
 
 // wrapper is a set that shows another set's samples. Every Dataset of this package that wraps
-// another implements it: through it [Digest] and [Split] reach the files or the memory beneath.
+// another implements it: it lets [Digest] and [Split] reach the files or the memory.
 type wrapper interface {
 	beneath() Dataset
 	// index is where sample i lies in the set beneath.
@@ -20,7 +20,7 @@ func (*transformed) index(i int) int    { return i }
 func (a *Augmented) beneath() Dataset { return a.Dataset }
 func (*Augmented) index(i int) int    { return i }
 
-// root is the set beneath all wrappers of ds, and which of its samples ds shows, in ds's order.
+// root returns the set inside all wrappers of ds, and which of its samples ds shows, in ds's order.
 func root(ds Dataset) (Dataset, []int) {
 	indices := make([]int, ds.Len())
 	for i := range indices {

@@ -35,7 +35,7 @@ func TestDamagedImagesAreSkippedOrFail(t *testing.T) {
 
 	code, _, stderr := trainmnist(t, append(args, "-out", t.TempDir(), "-strict")...)
 	assert.Equal(t, cli.Failed, code)
-	assert.Contains(t, stderr, "damaged image "+filepath.Join(dir, "train", "0"))
+	assert.Contains(t, stderr, "corrupt image "+filepath.Join(dir, "train", "0"))
 }
 
 // TestVanishedAndLeftOutImages: an image that vanishes during the training is named and skipped, and what class folders hold besides images is
@@ -60,7 +60,7 @@ func TestVanishedAndLeftOutImages(t *testing.T) {
 	s.reportDamage(&text)
 	assert.Equal(t, "left out: "+filepath.Join(dir, "train", "0")+": 1 files that aren't named as a picture of a known format: photo.heic\n"+
 		"left out: 1 folders beside the training and the test set: val\nleft out: 1 hidden or system files: __MACOSX\n"+
-		"skipped: damaged image "+images[0]+": cannot be read: no such file or directory\n"+
+		"skipped: corrupt image "+images[0]+": cannot be read: no such file or directory\n"+
 		"1 corrupt images were skipped; -strict fails on the first\n", text.String())
 
 	code, _, stderr := trainmnist(t, "-model", "simpleconvnet", "-data", dir, "-epochs", "1", "-batch", "4", "-quiet", "-out", t.TempDir(), "-strict")
