@@ -113,7 +113,8 @@ func drawCurves(curves []curve, path string) error {
 		ticks = append(ticks, plot.Tick{Value: float64(m), Label: fmt.Sprint(m)})
 	}
 	p.X.Tick.Marker, p.Y.Tick.Marker = ticks, ticks
-	p.Y.Min, p.Y.Max = 0.5, float64(machines[len(machines)-1])
+	most := float64(machines[len(machines)-1])
+	p.X.Max, p.Y.Min, p.Y.Max = 1.1*most, 0.5, most
 	ideal := curve{name: "ideal"}
 	for _, m := range machines {
 		ideal.speedups = append(ideal.speedups, float64(m))
