@@ -40,7 +40,8 @@ type curve struct {
 // whatever their number: its part of the batch stays the same.
 func estimateCluster(picture string) error {
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(out, "model\tnetwork\tmachines\tMB a step\tcompute, ms\texchanges, ms\tspeed, times one machine's\tif all overlapped\n")
+	fmt.Fprintf(out, "model\tnetwork\tmachines\tMB a step\tcompute, ms\texchanges, ms\t"+
+		"speed, times one machine's\tif all overlapped\n")
 	var curves []curve
 	for _, w := range clusterWorkloads {
 		fmt.Fprintln(os.Stderr, w.model)

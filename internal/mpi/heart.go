@@ -16,7 +16,9 @@ const beatEvery = 250 * time.Millisecond
 
 // silence is how long a rank may send no heartbeats before it counts as hung. With the second that
 // the launcher takes to end the others, all have ended within 10 s.
-var silence = durationOf("CONVGRAPH_MPI_SILENCE", 7*time.Second)
+var silence = durationOf(silenceVariable, 7*time.Second)
+
+const silenceVariable = "CONVGRAPH_MPI_SILENCE"
 
 // heart sends heartbeats to the next rank and receives those of the one before, so the ranks are a
 // ring. It works on MPI's thread.
@@ -63,8 +65,8 @@ func (h *heart) tick(now time.Time) {
 		h.heard = 0
 	}
 	if h.heard > silence && !h.beforeLeft {
-		fmt.Fprintf(os.Stderr, "rank %d of %d hangs: it has sent no heartbeat for %v, want less than %v (CONVGRAPH_MPI_SILENCE); rank %d %s\n",
-			h.before, h.w.ranks, h.heard.Round(time.Second/10), silence, h.w.rank, h.w.watch.doing())
+		fmt.Fprintf(os.Stderr, "rank %d of %d hangs: it has sent no heartbeat for %v, want less than %v (%s); rank %d %s\n",
+			h.before, h.w.ranks, h.heard.Round(time.Second/10), silence, silenceVariable, h.w.rank, h.w.watch.doing())
 		h.w.abort(1)
 	}
 	h.send()
@@ -110,7 +112,8 @@ func (h *heart) send() {
 	}
 	h.busy = true
 	l := h.w.lib
-	h.check("MPI_Isend", l.isend(unsafe.Pointer(&h.out[0]), int32(8*len(h.out)), l.byte, int32(h.next), beatTag, l.world, &h.sending))
+	h.check("MPI_Isend", l.isend(unsafe.Pointer(&h.out[0]), int32(8*len(h.out)), l.byte,
+		int32(h.next), beatTag, l.world, &h.sending))
 }
 
 // beatTag marks heartbeats. There are no other messages between two ranks.
@@ -118,7 +121,8 @@ const beatTag = 1
 
 func (h *heart) receive() int32 {
 	l := h.w.lib
-	return l.irecv(unsafe.Pointer(&h.in[0]), int32(8*len(h.in)), l.byte, int32(h.before), beatTag, l.world, &h.receiving)
+	return l.irecv(unsafe.Pointer(&h.in[0]), int32(8*len(h.in)), l.byte,
+		int32(h.before), beatTag, l.world, &h.receiving)
 }
 
 // check ends the run if a call failed.
