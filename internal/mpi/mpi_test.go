@@ -286,7 +286,7 @@ func faulty(fault func()) {
 	defer w.NamePanic()
 	must(w, w.Gather(make([]byte, 12), []int{0, 4, 8, 12}))
 	if rank, _ := w.Rank(); rank == 1 {
-		fmt.Printf("process %d: fault at %d ms\n", os.Getpid(), time.Now().UnixMilli())
+		fmt.Printf("fault at %d ms\n", time.Now().UnixMilli())
 		fault()
 	}
 	_ = w.Gather(make([]byte, 12), []int{0, 4, 8, 12})
@@ -300,14 +300,15 @@ func stop()  { faulty(func() { signalSelf(syscall.SIGSTOP) }) }
 func crash() { faulty(func() { panic("a bug") }) }
 
 // TestFaults: when a rank is killed, panics or hangs, all end within 10 s, and the output says which
-// rank it was: Open MPI by its number, MPICH by its process.
+// rank it was. For a killed rank MPICH's launcher names a process, sometimes another one that it ended
+// itself.
 func TestFaults(t *testing.T) {
 	names := map[string]string{
 		"mpirun.openmpi kill":  `process rank 1 with PID \d+ on node \S+ exited on signal 9`,
 		"mpirun.openmpi panic": `panic: a bug(.|\n)*Process name: \[\[\d+,1\],1\]`,
 		"mpirun.openmpi stop": `rank 1 of 3 hangs: it has sent no heartbeat for 7(\.\d)?s, want less than 7s ` +
 			`\(CONVGRAPH_MPI_SILENCE\); rank 2 waits in MPI_Iallgatherv, its call 2`,
-		"mpirun.mpich kill":  `PID %d RUNNING AT`,
+		"mpirun.mpich kill":  `PID \d+ RUNNING AT`,
 		"mpirun.mpich panic": `rank 1 of 3 panics(.|\n)*panic: a bug`,
 		"mpirun.mpich stop":  `rank 1 of 3 hangs: it has sent no heartbeat for 7(\.\d)?s, want less than 7s`,
 	}
@@ -316,16 +317,11 @@ func TestFaults(t *testing.T) {
 			out, code := l.run(t, 3, fault)
 			ended := time.Now()
 			assert.NotZero(t, code, fault)
-			var pid int
 			var at int64
-			_, line, _ := strings.Cut(out, "process ")
-			_, err := fmt.Sscanf(line, "%d: fault at %d ms", &pid, &at)
+			_, line, _ := strings.Cut(out, "fault at")
+			_, err := fmt.Sscanf(line, "%d ms", &at)
 			require.NoError(t, err, out)
-			want := names[l.name+" "+fault]
-			if strings.Contains(want, "%d") {
-				want = fmt.Sprintf(want, pid)
-			}
-			assert.Regexp(t, want, out, fault)
+			assert.Regexp(t, names[l.name+" "+fault], out, fault)
 			took := ended.Sub(time.UnixMilli(at))
 			assert.Less(t, took, 10*time.Second, fault)
 			fmt.Printf("%s, %s: all ended after %.1f s\n", l.name, fault, took.Seconds())
