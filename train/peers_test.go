@@ -15,7 +15,7 @@ import (
 	"convgraph/internal/peers"
 )
 
-// batchTrainer is a trainer with batches that several processes can divide.
+// batchTrainer returns a trainer whose batches several processes can share.
 func batchTrainer(t testing.TB, spec *graph.Spec, batch int) *Trainer {
 	t.Helper()
 	tr := trainer(t, spec)
@@ -25,7 +25,7 @@ func batchTrainer(t testing.TB, spec *graph.Spec, batch int) *Trainer {
 	return tr
 }
 
-// finishTogether runs the trainers as processes of one training and gives what each ends with.
+// finishTogether runs the trainers as processes of one training and returns what each ends with.
 func finishTogether(t *testing.T, all []*Trainer) []ending {
 	t.Helper()
 	endings := make([]ending, len(all))
@@ -44,8 +44,7 @@ func finishTogether(t *testing.T, all []*Trainer) []ending {
 	return endings
 }
 
-// TestAnyNumberOfProcesses: a training by any number of processes, or in turns, ends with the bits of
-// one process.
+// TestAnyNumberOfProcesses: a training by any number of processes ends with the bits of one process.
 func TestAnyNumberOfProcesses(t *testing.T) {
 	for name, spec := range map[string]func() *graph.Spec{
 		"simpleconvnet": simpleConvNet, "lenet": leNet, "alexnet": alexNet, "resnet": resNet, "dropout": withDropout,
@@ -67,7 +66,9 @@ func TestAnyNumberOfProcesses(t *testing.T) {
 }
 
 func TestMicroBatches(t *testing.T) {
-	for name, spec := range map[string]func() *graph.Spec{"simpleconvnet": simpleConvNet, "lenet": leNet, "alexnet": alexNet} {
+	for name, spec := range map[string]func() *graph.Spec{
+		"simpleconvnet": simpleConvNet, "lenet": leNet, "alexnet": alexNet,
+	} {
 		t.Run(name, func(t *testing.T) {
 			const batch = 16
 			want := finish(t, batchTrainer(t, spec(), batch))
@@ -94,7 +95,7 @@ func TestMicroBatches(t *testing.T) {
 	require.EqualError(t, err, "micro-batch is -1: want at least 1, or 0 for the whole batch")
 }
 
-// endAfter ends a training, one way or another, after a step.
+// endAfter calls a function after a step, which may end the training.
 type endAfter struct {
 	Base
 	step int
@@ -108,7 +109,7 @@ func (s endAfter) StepEnd(state *State) error {
 	return s.end()
 }
 
-// TestOneProcessEndsAll: what ends the training in one process ends it in all, after the same step.
+// TestOneProcessEndsAll: when one process ends its training, all end after the same step.
 func TestOneProcessEndsAll(t *testing.T) {
 	for name, how := range map[string]func(cancel func()) error{
 		"stopped":     func(func()) error { return ErrStop },
@@ -196,8 +197,8 @@ type countSteps struct {
 
 func (c countSteps) StepEnd(s *State) error { *c.steps = s.Step; return nil }
 
-// TestCheckpointsGoOnWithAnyNumber: a training of three processes goes on with one, and with two.
-func TestCheckpointsGoOnWithAnyNumber(t *testing.T) {
+// TestAnyNumberOfProcessesResumes: one process, or two, resume a training of three.
+func TestAnyNumberOfProcessesResumes(t *testing.T) {
 	want := finish(t, batchTrainer(t, simpleConvNet(), 16))
 	dir := t.TempDir()
 	broken := errors.New("out of order")
@@ -231,8 +232,8 @@ func TestCheckpointsGoOnWithAnyNumber(t *testing.T) {
 	}
 }
 
-// TestParametersThatPartWays: a process whose parameters differ is found after the epoch, and named.
-func TestParametersThatPartWays(t *testing.T) {
+// TestNamesProcessWithOtherParameters: the error after the epoch names the process.
+func TestNamesProcessWithOtherParameters(t *testing.T) {
 	all := peers.New(3)
 	errs := make([]error, len(all))
 	var running sync.WaitGroup
@@ -251,7 +252,8 @@ func TestParametersThatPartWays(t *testing.T) {
 	}
 	running.Wait()
 	for _, err := range errs {
-		assert.Regexp(t, "^rank [12]: hash of the parameters after epoch 1: got [0-9a-f]{16}, rank 0 has [0-9a-f]{16}$", fmt.Sprint(err))
+		assert.Regexp(t, "^rank [12]: hash of the parameters after epoch 1: got [0-9a-f]{16}, rank 0 has [0-9a-f]{16}$",
+			fmt.Sprint(err))
 	}
 }
 

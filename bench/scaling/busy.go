@@ -39,13 +39,14 @@ func busy(processes, most, rounds int) error {
 			}
 			one, more, ratios = append(one, a), append(more, b), append(ratios, b/a)
 		}
-		fmt.Printf("%s with %d busy processes: a step takes %.2f ms on 1 worker, %.2f ms on %d; ratio %.2f (%.2f to %.2f), medians of %d rounds\n",
+		fmt.Printf("%s with %d busy processes: a step takes %.2f ms on 1 worker, %.2f ms on %d; "+
+			"ratio %.2f (%.2f to %.2f), medians of %d rounds\n",
 			w.model, processes, median(one), median(more), most, median(ratios), slices.Min(ratios), slices.Max(ratios), rounds)
 	}
 	return nil
 }
 
-// meanStep runs steps on as many workers for a phase and returns the mean time in milliseconds.
+// meanStep runs steps on some workers for a phase and returns the mean time in milliseconds.
 func meanStep(step func() error, workers int) (float64, error) {
 	kernel.SetWorkers(workers)
 	steps, began := 0, time.Now()
@@ -57,7 +58,7 @@ func meanStep(step func() error, workers int) (float64, error) {
 	return milliseconds(time.Since(began)) / float64(steps), nil
 }
 
-// startBusy starts processes of this program that only count, and returns what ends them.
+// startBusy starts n processes of this program that only count. stop ends them.
 func startBusy(n int) (stop func(), err error) {
 	var started []*exec.Cmd
 	stop = func() {

@@ -40,7 +40,8 @@ type curve struct {
 // whatever their number: its part of the batch stays the same.
 func estimateCluster(picture string) error {
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(out, "model\tnetwork\tmachines\tMB a step\tcompute, ms\texchanges, ms\tspeed, times one machine's\tif all overlapped\n")
+	fmt.Fprintf(out, "model\tnetwork\tmachines\tMB a step\tcompute, ms\texchanges, ms\t"+
+		"speed, times one machine's\tif all overlapped\n")
 	var curves []curve
 	for _, w := range clusterWorkloads {
 		fmt.Fprintln(os.Stderr, w.model)
@@ -113,7 +114,8 @@ func drawCurves(curves []curve, path string) error {
 		ticks = append(ticks, plot.Tick{Value: float64(m), Label: fmt.Sprint(m)})
 	}
 	p.X.Tick.Marker, p.Y.Tick.Marker = ticks, ticks
-	p.Y.Min, p.Y.Max = 0.5, float64(machines[len(machines)-1])
+	most := float64(machines[len(machines)-1])
+	p.X.Max, p.Y.Min, p.Y.Max = 1.1*most, 0.5, most
 	ideal := curve{name: "ideal"}
 	for _, m := range machines {
 		ideal.speedups = append(ideal.speedups, float64(m))

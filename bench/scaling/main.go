@@ -59,7 +59,7 @@ var workloads = []workload{
 var workers = []int{1, 2, 4, 8, 16, 32, 64}
 
 func main() {
-	processes := flag.Int("busy", 0, "measure one worker against -workers while so many other processes are busy")
+	processes := flag.Int("busy", 0, "measure one worker against -workers while this number of other processes is busy")
 	most := flag.Int("workers", runtime.NumCPU(), "workers to compare with one under -busy")
 	rounds := flag.Int("rounds", 5, "rounds under -busy and -ranks")
 	spinning := flag.Bool("spin", false, "be such a process")

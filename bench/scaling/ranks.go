@@ -83,10 +83,12 @@ func report(w workload, alone, together []measurement, ratios []float64) error {
 		return 100 * medianOf(together, func(m measurement) float64 { return float64(part(m)) / float64(m.Step) })
 	}
 	fmt.Printf("%s, batch %d, medians of %d rounds:\n", w.model, w.batch, len(ratios))
-	fmt.Printf("  one process of 2 workers %.2f ms a step, 2 ranks of 1 worker %.2f ms; speed of the ranks %.3f (%.3f to %.3f)\n",
+	fmt.Printf("  one process of 2 workers %.2f ms a step, 2 ranks of 1 worker %.2f ms; "+
+		"speed of the ranks %.3f (%.3f to %.3f)\n",
 		medianOf(alone, step), medianOf(together, step), median(ratios), slices.Min(ratios), slices.Max(ratios))
 	fmt.Printf("  of a rank's step, exchanges %.1f%%, the update %.1f%%\n",
-		shareOf(func(m measurement) time.Duration { return m.Exchanges }), shareOf(func(m measurement) time.Duration { return m.Update }))
+		shareOf(func(m measurement) time.Duration { return m.Exchanges }),
+		shareOf(func(m measurement) time.Duration { return m.Update }))
 	here := network{
 		latency:   time.Duration(medianOf(together, func(m measurement) float64 { return float64(m.Latency) })),
 		bandwidth: medianOf(together, func(m measurement) float64 { return m.Bandwidth }),
@@ -104,8 +106,10 @@ func report(w workload, alone, together []measurement, ratios []float64) error {
 		return err
 	}
 	predicted := t.on(1) + here.time(calls, 2)
-	fmt.Printf("  the model predicts %.2f ms for the ranks: %.2f ms of computation, %.2f ms of %d exchanges at %v and %.1f GB/s\n",
-		milliseconds(predicted), milliseconds(t.on(1)), milliseconds(here.time(calls, 2)), len(calls), here.latency, here.bandwidth/1e9)
+	fmt.Printf("  the model predicts %.2f ms for the ranks: %.2f ms of computation, "+
+		"%.2f ms of %d exchanges at %v and %.1f GB/s\n",
+		milliseconds(predicted), milliseconds(t.on(1)), milliseconds(here.time(calls, 2)), len(calls),
+		here.latency, here.bandwidth/1e9)
 	return nil
 }
 
@@ -218,14 +222,14 @@ type timedPeers struct {
 	spent time.Duration
 }
 
-// Gather is that of the peers.
+// Gather adds its time to the time spent.
 func (p *timedPeers) Gather(data []byte, at []int) error {
 	began := time.Now()
 	defer func() { p.spent += time.Since(began) }()
 	return p.Peers.Gather(data, at)
 }
 
-// Exchange is that of the peers.
+// Exchange adds its time to the time spent.
 func (p *timedPeers) Exchange(send []byte, sendAt []int, receive []byte, receiveAt []int) error {
 	began := time.Now()
 	defer func() { p.spent += time.Since(began) }()

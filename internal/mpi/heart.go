@@ -16,7 +16,9 @@ const beatEvery = 250 * time.Millisecond
 
 // silence is how long a rank may send no heartbeats before it counts as hung. With the second that
 // the launcher takes to end the others, all have ended within 10 s.
-var silence = durationOf("CONVGRAPH_MPI_SILENCE", 7*time.Second)
+var silence = durationOf(silenceVariable, 7*time.Second)
+
+const silenceVariable = "CONVGRAPH_MPI_SILENCE"
 
 // heart sends heartbeats to the next rank and receives those of the one before, so the ranks are a
 // ring. It works on MPI's thread.
@@ -24,15 +26,18 @@ var silence = durationOf("CONVGRAPH_MPI_SILENCE", 7*time.Second)
 // A heartbeat holds the number of calls that each rank has made, as far as the sender knows, and
 // then whether the sender is leaving.
 type heart struct {
-	w                     *World
-	before, next          int
-	sending, receiving    uint64 // MPI's requests
-	out, in               []uint64
-	due                   time.Time
-	heard                 time.Duration // since the last heartbeat of the rank before
-	last                  time.Time     // of tick's work
-	busy, leaving, ending bool          // out is being sent; this rank leaves; out says so
-	beforeLeft            bool
+	w            *World
+	before, next int
+
+	out, in            []uint64
+	sending, receiving uint64 // MPI's requests
+
+	last, due  time.Time     // when tick worked, and when it works again
+	quiet      time.Duration // time since the last heartbeat of the rank before
+	busy       bool          // out is being sent
+	leaving    bool          // the next heartbeat is the last one
+	ending     bool          // out is the last heartbeat
+	beforeLeft bool          // in is the last heartbeat of the rank before
 
 	mu    sync.Mutex
 	calls []uint64 // that each rank has made
@@ -57,14 +62,14 @@ func (h *heart) tick(now time.Time) {
 	if h.last.IsZero() {
 		h.last = now
 	}
-	h.heard += min(now.Sub(h.last), 2*beatEvery) // a process that was stopped itself heard nobody
+	h.quiet += min(now.Sub(h.last), 2*beatEvery) // a process that was stopped itself heard nobody
 	h.last, h.due = now, now.Add(beatEvery)
 	for h.take() {
-		h.heard = 0
+		h.quiet = 0
 	}
-	if h.heard > silence && !h.beforeLeft {
-		fmt.Fprintf(os.Stderr, "rank %d of %d hangs: it has sent no heartbeat for %v, want less than %v (CONVGRAPH_MPI_SILENCE); rank %d %s\n",
-			h.before, h.w.ranks, h.heard.Round(time.Second/10), silence, h.w.rank, h.w.watch.doing())
+	if h.quiet > silence && !h.beforeLeft {
+		fmt.Fprintf(os.Stderr, "rank %d of %d hangs: it has sent no heartbeat for %v, want less than %v (%s); rank %d %s\n",
+			h.before, h.w.ranks, h.quiet.Round(time.Second/10), silence, silenceVariable, h.w.rank, h.w.watch.doing())
 		h.w.abort(1)
 	}
 	h.send()
@@ -110,7 +115,8 @@ func (h *heart) send() {
 	}
 	h.busy = true
 	l := h.w.lib
-	h.check("MPI_Isend", l.isend(unsafe.Pointer(&h.out[0]), int32(8*len(h.out)), l.byte, int32(h.next), beatTag, l.world, &h.sending))
+	h.check("MPI_Isend", l.isend(unsafe.Pointer(&h.out[0]), int32(8*len(h.out)), l.byte,
+		int32(h.next), beatTag, l.world, &h.sending))
 }
 
 // beatTag marks heartbeats. There are no other messages between two ranks.
@@ -118,7 +124,8 @@ const beatTag = 1
 
 func (h *heart) receive() int32 {
 	l := h.w.lib
-	return l.irecv(unsafe.Pointer(&h.in[0]), int32(8*len(h.in)), l.byte, int32(h.before), beatTag, l.world, &h.receiving)
+	return l.irecv(unsafe.Pointer(&h.in[0]), int32(8*len(h.in)), l.byte,
+		int32(h.before), beatTag, l.world, &h.receiving)
 }
 
 // check ends the run if a call failed.

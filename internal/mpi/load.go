@@ -17,16 +17,17 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-// pathVariable names the library to open, where the usual names don't find the right one.
+// pathVariable is the environment variable that names the library to open, if the usual names don't
+// find the right one.
 const pathVariable = "CONVGRAPH_LIBMPI"
 
-// Sizes of the buffers that MPI writes texts into: those of the largest implementation.
+// Sizes of the buffers that MPI writes text into: those of the largest implementation.
 const (
 	errorText   = 512
 	libraryText = 8192
 )
 
-// handle is an MPI handle: a pointer in Open MPI and MPI 5, an int in MPICH. Either fits a register.
+// handle is an MPI handle: a pointer in Open MPI and MPI 5, an int in MPICH. Both fit a register.
 type handle uintptr
 
 // library is an open MPI library.
@@ -60,7 +61,7 @@ type library struct {
 		rt, comm handle, request *uint64) int32
 }
 
-// open opens the library that belongs to the launcher, or the first that it finds.
+// open opens the launcher's library, or the first one that it finds.
 func open() (*library, error) {
 	keepSignals()
 	var failures []error
@@ -76,20 +77,20 @@ func open() (*library, error) {
 		}
 		return l, nil
 	}
-	return nil, fmt.Errorf("no MPI library found: install Open MPI or MPICH (Debian: apt install openmpi-bin, or mpich; without root: pip install mpich) or set %s to the path of libmpi.so: %w",
-		pathVariable, errors.Join(failures...))
+	return nil, fmt.Errorf("no MPI library found: install Open MPI or MPICH (Debian: apt install openmpi-bin, or mpich; "+
+		"without root: pip install mpich) or set %s to the path of libmpi.so: %w", pathVariable, errors.Join(failures...))
 }
 
-// keepSignals leaves SIGSEGV to Go, where a nil pointer is a panic. UCX, which MPICH and Open MPI may
-// load, would end the process.
+// keepSignals leaves SIGSEGV to Go, which turns a nil pointer into a panic. UCX, which MPICH and Open
+// MPI may load, would end the process.
 func keepSignals() {
 	if _, set := os.LookupEnv("UCX_ERROR_SIGNALS"); !set {
 		os.Setenv("UCX_ERROR_SIGNALS", "")
 	}
 }
 
-// candidates are the files to try. A library of another launcher than the one that started this
-// process would make every process a world of one rank, so the launcher's own comes first.
+// candidates returns the files to try. With another launcher's library, every process would be a
+// world of one rank, so the libraries of the launcher that started this process come first.
 func candidates() []string {
 	if path := os.Getenv(pathVariable); path != "" {
 		return []string{path}
@@ -106,8 +107,8 @@ func candidates() []string {
 	return append(besideLauncher(names), names...)
 }
 
-// besideLauncher are the libraries of the installation that mpiexec belongs to, such as a module's or
-// a Python environment's, unless it is the system's.
+// besideLauncher returns the libraries of mpiexec's installation, such as an environment module or a
+// Python environment. It returns none for the system's.
 func besideLauncher(names []string) (paths []string) {
 	launcher, err := exec.LookPath("mpiexec")
 	if err != nil {
@@ -149,18 +150,18 @@ func (l *library) bind() error {
 	case l.isStandard():
 		l.world, l.errorsReturn, l.byte, l.inPlace, l.funneled = 0x101, 0x143, 0x247, pointer(1), 1024
 	case l.symbol("ompi_mpi_comm_world") != 0:
-		l.world, l.errorsReturn, l.byte = l.symbol("ompi_mpi_comm_world"), l.symbol("ompi_mpi_errors_return"), l.symbol("ompi_mpi_byte")
-		l.inPlace, l.funneled = pointer(1), 1
+		l.world, l.byte = l.symbol("ompi_mpi_comm_world"), l.symbol("ompi_mpi_byte")
+		l.errorsReturn, l.inPlace, l.funneled = l.symbol("ompi_mpi_errors_return"), pointer(1), 1
 	case l.isMPICH():
 		l.world, l.errorsReturn, l.byte, l.inPlace, l.funneled = 0x44000000, 0x54000001, 0x4c00010d, pointer(^uintptr(0)), 1
 	default:
-		return fmt.Errorf("the library is %q: want Open MPI, one of MPICH's family, or one with the interface of MPI 5", l.name())
+		return fmt.Errorf("got %q, want Open MPI, one of MPICH's family, or a library with the interface of MPI 5", l.name())
 	}
 	return nil
 }
 
-// isStandard asks the library whether its handles are MPI 5's. MPICH 5 has the function in both of its
-// libraries.
+// isStandard reports whether the library has the handles of MPI 5. MPICH 5 has the function in both of
+// its libraries.
 func (l *library) isStandard() bool {
 	symbol := l.symbol("MPI_Abi_get_version")
 	if symbol == 0 {
@@ -197,26 +198,27 @@ func (l *library) symbol(name string) handle {
 	return handle(symbol)
 }
 
-// checkLaunch returns an error where the launcher has started more processes than the library sees:
-// each of them would train alone.
+// checkLaunch returns an error if the launcher has started more processes than the library sees: each
+// of them would train alone.
 func (l *library) checkLaunch(size int) error {
 	for _, name := range []string{"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"} {
 		if n, err := strconv.Atoi(os.Getenv(name)); err == nil && n > 1 && size == 1 {
-			return fmt.Errorf("the launcher started %d processes (%s), but %s (%s) sees one: it belongs to another launcher; set %s to the path of the right library",
-				n, name, l.path, l.name(), pathVariable)
+			return fmt.Errorf("the launcher started %d processes (%s), but %s (%s) sees one: it belongs to another launcher; "+
+				"set %s to the path of the right library", n, name, l.path, l.name(), pathVariable)
 		}
 	}
 	return nil
 }
 
-// name is the first line of what the library says of itself.
+// name returns the first line of the library's description of itself.
 func (l *library) name() string { return text(libraryText, l.version) }
 
 func (l *library) errorOf(code int32) string {
-	return cmp.Or(text(errorText, func(at *byte, n *int32) int32 { return l.errorString(code, at, n) }), fmt.Sprint("error ", code))
+	write := func(at *byte, n *int32) int32 { return l.errorString(code, at, n) }
+	return cmp.Or(text(errorText, write), fmt.Sprint("error ", code))
 }
 
-// text is the first line of what f writes into a buffer of a size.
+// text returns the first line that f writes into a buffer.
 func text(size int, f func(*byte, *int32) int32) string {
 	buffer := make([]byte, size)
 	var n int32
@@ -225,5 +227,5 @@ func text(size int, f func(*byte, *int32) int32) string {
 	return line
 }
 
-// pointer is an address that MPI compares and never follows.
+// pointer returns an address that MPI compares and never follows.
 func pointer(v uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&v)) }

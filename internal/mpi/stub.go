@@ -8,7 +8,8 @@ import "errors"
 type World struct{}
 
 // ErrNotBuilt is what Start returns in a program without MPI.
-var ErrNotBuilt = errors.New("this program is built without MPI: want one of CGO_ENABLED=0 go build -tags mpi ./cmd/trainmnist, on Linux or macOS")
+var ErrNotBuilt = errors.New("this program is built without MPI: " +
+	"want one of CGO_ENABLED=0 go build -tags mpi ./cmd/trainmnist, on Linux or macOS")
 
 // Start fails.
 func Start() (*World, error) { return nil, ErrNotBuilt }

@@ -14,14 +14,16 @@ import (
 type watch struct {
 	mu     sync.Mutex
 	name   string // of the call that waits, or empty
-	calls  uint64 // made so far, with that one
+	calls  uint64 // number of calls so far, including this one
 	waited time.Duration
 	paused bool // until the next call has returned
 }
 
 // patience is how long a call may wait. A step of another process, its part of an evaluation, and a
 // checkpoint that the first one writes must fit into it.
-var patience = durationOf("CONVGRAPH_MPI_PATIENCE", 10*time.Minute)
+var patience = durationOf(patienceVariable, 10*time.Minute)
+
+const patienceVariable = "CONVGRAPH_MPI_PATIENCE"
 
 // durationOf returns the duration that an environment variable holds, or another if it holds none.
 func durationOf(variable string, otherwise time.Duration) time.Duration {
@@ -39,8 +41,8 @@ func (t *watch) begin(w *World) {
 			passed := min(now.Sub(last), 2*every) // a process that was stopped itself didn't wait
 			last = now
 			if name, call, waited := t.wait(passed); waited > patience {
-				fmt.Fprintf(os.Stderr, "rank %d of %d has waited %v in %s, its call %d, for %s: want less than %v (CONVGRAPH_MPI_PATIENCE)\n",
-					w.rank, w.ranks, waited.Round(time.Second/10), name, call, w.heart.behind(call), patience)
+				fmt.Fprintf(os.Stderr, "rank %d of %d has waited %v in %s, its call %d, for %s: want less than %v (%s)\n", w.rank,
+					w.ranks, waited.Round(time.Second/10), name, call, w.heart.behind(call), patience, patienceVariable)
 				w.Abort(1)
 			}
 		}
@@ -66,7 +68,7 @@ func (t *watch) pause() {
 	t.paused = true
 }
 
-// wait adds to the time that the current call has waited, if there is one.
+// wait adds to the time that the current call has waited, if there is such a call.
 func (t *watch) wait(passed time.Duration) (name string, call uint64, waited time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package peers connects goroutines of one process as [convgraph/ops.Peers]: ranks without a network,
-// for tests.
+// Package peers connects goroutines of one process as [convgraph/ops.Peers], so that tests need no
+// network.
 package peers
 
 import (
@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// ErrStopped is what calls return after one of the peers has stopped.
+// ErrStopped is the error of calls after one of the peers has stopped.
 var ErrStopped = errors.New("a peer has stopped")
 
 // A Peer is one of a group of goroutines. It is used by one goroutine.
@@ -25,7 +25,7 @@ type group struct {
 	stopped bool
 }
 
-// call is what a peer brings to a call: what it sends, and where each part of it begins.
+// call holds what a peer sends, and the offset of each part of it.
 type call struct {
 	data []byte
 	at   []int
@@ -42,7 +42,7 @@ func New(n int) []*Peer {
 	return peers
 }
 
-// Rank returns the peer's number, and how many there are.
+// Rank returns the peer's number, from 0, and the number of peers.
 func (p *Peer) Rank() (rank, ranks int) { return p.rank, len(p.group.calls) }
 
 // Gather completes data, of which peer r has filled in data[at[r]:at[r+1]].
@@ -54,7 +54,7 @@ func (p *Peer) Gather(data []byte, at []int) error {
 	})
 }
 
-// Exchange sends send[sendAt[r]:sendAt[r+1]] to peer r and receives from it what belongs in
+// Exchange sends send[sendAt[r]:sendAt[r+1]] to peer r and receives from it
 // receive[receiveAt[r]:receiveAt[r+1]].
 func (p *Peer) Exchange(send []byte, sendAt []int, receive []byte, receiveAt []int) error {
 	return p.together(call{send, sendAt}, func(from int, c call) {
@@ -62,7 +62,7 @@ func (p *Peer) Exchange(send []byte, sendAt []int, receive []byte, receiveAt []i
 	})
 }
 
-// Stop makes the calls of all peers fail, those that wait and those to come.
+// Stop makes the calls of all peers fail: those that wait and all later ones.
 func (p *Peer) Stop() {
 	p.group.mu.Lock()
 	defer p.group.mu.Unlock()
@@ -70,7 +70,7 @@ func (p *Peer) Stop() {
 	p.group.turned.Broadcast()
 }
 
-// together takes from every peer's call once all have made theirs, and returns when all have taken.
+// together waits until all peers have made their calls, takes from each, and waits until all have taken.
 func (p *Peer) together(c call, take func(from int, c call)) error {
 	p.group.calls[p.rank] = c
 	if err := p.group.wait(); err != nil {

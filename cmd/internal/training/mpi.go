@@ -55,7 +55,7 @@ func (w *rankWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// first says whether this process writes the results: the only one, or rank 0.
+// first reports whether this process writes the results: it is the only one, or rank 0.
 func (c *Command) first() bool {
 	if c.world == nil {
 		return true
@@ -84,7 +84,7 @@ func (c *Command) Run(stdout io.Writer, line *kong.Context) error {
 	return errors.Join(err, failed)
 }
 
-// joinRanks prepares one of several ranks: rank 0 alone prints and writes.
+// joinRanks prepares one of several ranks. Only rank 0 prints and writes.
 func (c *Command) joinRanks() error {
 	if c.world == nil {
 		return nil
@@ -183,7 +183,7 @@ func (c *Command) handshake(r models.Recipe, t *train.Trainer, f *folder) error 
 	return ranks.Agree(c.world, facts)
 }
 
-// version is what the program was built from, as far as Go knows.
+// version returns the versions of Go and of the program's source, and its build tags.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -198,7 +198,7 @@ func version() string {
 	return version
 }
 
-// newest is the newest checkpoint of a folder: with several ranks, of rank 0's.
+// newest returns the newest checkpoint of a folder. With several ranks it is that of rank 0's folder.
 func (c *Command) newest(dir string) (*train.Checkpoint, error) {
 	if c.world == nil {
 		return c.newestCheckpoint(dir)
@@ -227,7 +227,7 @@ func (c *Command) newest(dir string) (*train.Checkpoint, error) {
 }
 
 // runTogether trains in all ranks, through the stops of rank 0's page. After a stop, the others wait
-// for what rank 0 says: the checkpoint to go on from, or nothing at the end.
+// for rank 0 to send the checkpoint to resume from, or nothing if the training ends.
 func (c *Command) runTogether(
 	ctx context.Context, t *train.Trainer, page *livePage, latest func() (*train.Checkpoint, error),
 ) (*train.Result, error) {
@@ -260,7 +260,7 @@ func (c *Command) runTogether(
 	}
 }
 
-// send gives the other ranks the checkpoint to go on from.
+// send sends the other ranks the checkpoint to resume from.
 func (c *Command) send(latest func() (*train.Checkpoint, error)) (*train.Checkpoint, error) {
 	checkpoint, err := latest()
 	if err != nil {

@@ -27,7 +27,8 @@ func TestMicroBatchChangesNothing(t *testing.T) {
 }
 
 func TestMicroBatchRefusesBatchNorm(t *testing.T) {
-	code, _, stderr := trainmnist(t, append(small, "-model", "resnet20", "-batch", "64", "-micro-batch", "32", "-quiet", "-out", t.TempDir())...)
+	args := append(small, "-model", "resnet20", "-batch", "64", "-micro-batch", "32", "-quiet", "-out", t.TempDir())
+	code, _, stderr := trainmnist(t, args...)
 	assert.Equal(t, cli.Failed, code)
 	assert.Contains(t, stderr, "(BatchNorm) needs the mean of the whole batch before it can normalize an image")
 }
