@@ -235,7 +235,7 @@ func TestBadInputIsOneLine(t *testing.T) {
 		{[]string{"-average", "1"}, cli.BadUsage, "-average is 1: want at least 0 and less than 1"},
 		{[]string{"-average", "0.9", "-keep", "best"}, cli.BadUsage, "-average and -keep best both say which parameters to end with"},
 		{[]string{"-recipe", "slow"}, cli.BadUsage, `--recipe must be one of "book","fast","best"`},
-		{[]string{"-recipe", "fast", "-model", "lenet"}, cli.BadUsage, `-recipe: model "lenet" has no recipe "fast", only simpleconvnet has`},
+		{[]string{"-recipe", "fast", "-model", "lenet"}, cli.BadUsage, `-recipe: model "lenet" has no recipe "fast": want "book", or one of the models simpleconvnet`},
 		{[]string{"-loss", "hinge"}, cli.BadUsage, "--loss must be one of "},
 		{[]string{"-head"}, cli.BadUsage, "-head is for the network of -init-from's file: want -init-from, and no -model"},
 		{[]string{"-head", "-init-from", "x", "-model", "lenet"}, cli.BadUsage, "-head is for the network of -init-from's file: want -init-from, and no -model"},
