@@ -2,6 +2,7 @@ package inspect_test
 
 import (
 	"bytes"
+	"html"
 	"image"
 	"image/color"
 	"image/png"
@@ -9,8 +10,10 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +28,17 @@ import (
 	"convgraph/picture"
 	"convgraph/web/inspect"
 )
+
+// TestPageShowsThePythonProgram: the page and docs/pictures.md show the same program.
+func TestPageShowsThePythonProgram(t *testing.T) {
+	page, err := os.ReadFile("assets/index.html")
+	require.NoError(t, err)
+	_, after, _ := strings.Cut(string(page), "<pre>")
+	shown, _, _ := strings.Cut(after, "</pre>")
+	program, err := os.ReadFile("../../onnx/testdata/predict_export.py")
+	require.NoError(t, err)
+	assert.Equal(t, string(program), html.UnescapeString(shown))
+}
 
 func TestNewRefuses(t *testing.T) {
 	_, err := inspect.New(nil, nil)

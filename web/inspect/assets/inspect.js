@@ -300,6 +300,7 @@ function writeTitles() {
   byId("reading").hidden = !network.probabilities && output.height * output.width > 1; // an output of maps is no prediction
   if (!network.probabilities) byId("verdict-words").textContent = "It gives";
   byId("tools").hidden = !network.digits;
+  byId("python").hidden = network.digits || Boolean(network.pictures) || !network.probabilities;
   if (network.pictures) {
     for (const id of ["drop", "pad-help"]) byId(id).hidden = true;
     byId("lede").textContent = `It takes no pictures (${network.pictures}); here are its values for zeros. Point at any number to see how it was computed.`;
