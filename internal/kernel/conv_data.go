@@ -115,15 +115,17 @@ func (d *convData[T]) run(w, dy, dx []T) {
 func (d *convData[T]) scatterPlane(_, plane int) {
 	rows, cols := d.phase.rows, d.phase.cols
 	dst := d.dx[plane*d.shape.InHeight*d.shape.InWidth:][:d.shape.InHeight*d.shape.InWidth]
-	src := d.part[plane*rows.n*cols.n:][:rows.n*cols.n]
 	for i := range rows.n {
-		at := (rows.first+i*d.shape.StrideH)*d.shape.InWidth + cols.first
-		for j := range cols.n {
-			v := T(0)
-			if d.phase.c != nil {
-				v = src[i*cols.n+j]
+		row := dst[(rows.first+i*d.shape.StrideH)*d.shape.InWidth:][:d.shape.InWidth]
+		if d.phase.c == nil {
+			for at := cols.first; at < len(row); at += d.shape.StrideW {
+				row[at] = 0
 			}
-			dst[at] = v
+			continue
+		}
+		at := cols.first
+		for _, v := range d.part[(plane*rows.n+i)*cols.n:][:cols.n] {
+			row[at] = v
 			at += d.shape.StrideW
 		}
 	}

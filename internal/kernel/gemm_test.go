@@ -213,11 +213,11 @@ func TestAffineProperties(t *testing.T) {
 
 func TestAffineBitsDoNotDependOnBatchIndex(t *testing.T) {
 	for _, in := range []int{70, 3000} {
-		forEachISA(t, func(t *testing.T) { checkAffinePlaces(t, in) })
+		forEachISA(t, func(t *testing.T) { checkAffineRows(t, in) })
 	}
 }
 
-func checkAffinePlaces(t *testing.T, in int) {
+func checkAffineRows(t *testing.T, in int) {
 	const out = 37
 	for _, batch := range []int{2, 3, 7, 33, 100} {
 		r := newRand(9)

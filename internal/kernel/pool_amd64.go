@@ -14,7 +14,7 @@ type vectorPool struct {
 	lanes      int
 	max2, max3 maxPlaneFunc
 	maxTaps    func(
-		rows, cols, step int, x *float32, n int, taps, starts, firsts *int32, origin, placeStep int, y *float32,
+		rows, cols, step int, x *float32, n int, taps, starts, firsts *int32, origin, originStep int, y *float32,
 		at *int32,
 	)
 	maxRows   func(rows, cols, step, n int, x *float32, indices *int32, y *float32, at *int32)

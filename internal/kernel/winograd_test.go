@@ -48,6 +48,10 @@ var winogradShapes = map[string]ConvShape{
 		Batch: 2, InChannels: 40, InHeight: 13, InWidth: 9, OutChannels: 36, KernelH: 3, KernelW: 3, PadTop: 1,
 		PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2,
 	},
+	"many blocks of groups": {
+		Batch: 18, InChannels: 4, InHeight: 32, InWidth: 32, OutChannels: 6, KernelH: 3, KernelW: 3, PadTop: 1,
+		PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2,
+	},
 	"flat": {
 		Batch: 2, InChannels: 4, InHeight: 3, InWidth: 70, OutChannels: 5, KernelH: 3, KernelW: 3, PadBottom: 1,
 		PadLeft: 2,

@@ -12,10 +12,10 @@ import (
 // tiledWeightShapes are geometries whose sums are made in several blocks.
 var tiledWeightShapes = map[string]ConvShape{
 	"images in turn": threeByThree(43, 3, 8, 4, 1),
-	"rows in turn":   threeByThree(2, 4, 37, 3, 1),
+	"rows in turn":   threeByThree(2, 2, 37, 67, 1),
 	"row by row":     threeByThree(1, 2, 300, 2, 0),
 	"shards":         threeByThree(2, 130, 8, 7, 1),
-	"row groups":     threeByThree(5, 3, 16, 67, 1),
+	"row runs":       threeByThree(5, 3, 16, 67, 1),
 }
 
 func eachTiledWeightShape(f func(name string, s ConvShape)) {
