@@ -245,10 +245,10 @@ func TestLoaderAndDamage(t *testing.T) {
 
 func TestLoaderRefuses(t *testing.T) {
 	for want, options := range map[string]dataset.LoaderOptions{
-		"batch of 0 samples":         {},
-		"-1 workers":                 {Batch: 1, Workers: -1},
-		"-1 batches ahead":           {Batch: 1, Ahead: -1},
-		"unknown choice 3 about":     {Batch: 1, Damage: 3},
+		"batch of 0 samples":        {},
+		"-1 workers":                {Batch: 1, Workers: -1},
+		"-1 batches ahead":          {Batch: 1, Ahead: -1},
+		"unknown choice 3 about":    {Batch: 1, Damage: 3},
 		"batch of -5 samples: want": {Batch: -5},
 	} {
 		_, err := dataset.NewLoader(options)
