@@ -12,7 +12,7 @@ import (
 	"convgraph/ops"
 )
 
-// A value that is needed twice, with much in between, can be computed twice instead of being kept.
+// A value that is needed again much later can be computed again instead of being stored.
 func ExampleAgain() {
 	g := G.NewGraph()
 	x := G.NewVector(g, tensor.Float32, G.WithShape(3), G.WithName("x"),

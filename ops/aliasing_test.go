@@ -12,8 +12,8 @@ import (
 	"convgraph/ops"
 )
 
-// TestInPlace runs every op over each operand whose memory it may take: the bits must be those of a
-// result in memory of its own. Operands that the op doesn't read are cleared first.
+// TestInPlace runs every op in the memory of each operand that it may overwrite: the bits must be
+// those of a result in separate memory. Operands that the op doesn't read are cleared first.
 func TestInPlace(t *testing.T) {
 	tried := map[string]int{}
 	for _, c := range allCases() {
@@ -37,8 +37,8 @@ func TestInPlace(t *testing.T) {
 	}
 }
 
-// differentiated is the case's graph with its gradients, after a run in which every op had memory
-// of its own.
+// differentiated returns the case's graph with its gradients, after a run in which every op had its
+// own memory.
 func (c opCase) differentiated(t *testing.T, dt tensor.Dtype) G.Nodes {
 	g := G.NewGraph()
 	var inputs []*G.Node
@@ -83,7 +83,7 @@ func requireInPlace(t *testing.T, name string, n *G.Node, reads, operand int) {
 	require.Same(t, data(operands[operand]), data(there), "%s: %v", name, n.Op())
 }
 
-// data is where a tensor's elements begin.
+// data returns the address of a tensor's first element.
 func data(v G.Value) any {
 	d := v.(*tensor.Dense)
 	if d.Dtype() == tensor.Float64 {
@@ -92,7 +92,7 @@ func data(v G.Value) any {
 	return &d.Float32s()[0]
 }
 
-func TestPlaceRefuses(t *testing.T) {
+func TestSetBufferRefuses(t *testing.T) {
 	g := G.NewGraph()
 	x := node(g, "x", tensor.Shape{2, 3}, 1, 2, 3, 4, 5, 6)
 	y := G.Must(ops.ReLU(x))
@@ -114,7 +114,7 @@ func TestPlaceRefuses(t *testing.T) {
 	assert.False(t, ours)
 }
 
-// Two rectifiers in a row work in one piece of memory.
+// Two rectifiers, one after the other, work in the same memory.
 func ExampleSetBuffer() {
 	g := G.NewGraph()
 	x := node(g, "x", tensor.Shape{3}, -1, 0, 2)

@@ -23,8 +23,7 @@ type opCase struct {
 	naive  func(in []array) array
 }
 
-// allCases are the geometries that every test of this file's kind goes through: small, because each
-// element is differentiated numerically.
+// allCases are small geometries of every op, because each element is differentiated numerically.
 func allCases() []opCase {
 	var all []opCase
 	for _, group := range [][]opCase{convCases(), fusedCases(), partialConvCases(), maxPoolCases(), avgPoolCases(), subsampleCases(), lrnCases(), normalizeCases(),
@@ -90,7 +89,7 @@ func convCases() []opCase {
 	return cases
 }
 
-// third is the bias of the operands, or none.
+// third returns the bias among the operands, or nil.
 func third[E any](in []E) (bias E) {
 	if len(in) > 2 {
 		bias = in[2]
@@ -104,8 +103,8 @@ func (c opCase) withoutBias() opCase {
 	return c
 }
 
-// fusedCases are some of the convolutions' geometries with a rectifier behind, and with a pooling
-// behind that; fused_test.go has all.
+// fusedCases are some of the convolutions' geometries, followed by a rectifier, and by a pooling.
+// fused_test.go has all of them.
 func fusedCases() []opCase {
 	var cases []opCase
 	pool := ops.Pool{Kernel: ops.Pair{2, 1}, Stride: ops.Pair{1, 2}, Pad: ops.Pair{1, 0}}
@@ -180,8 +179,8 @@ func poolGeometries() []poolGeometry {
 	}
 }
 
-// furtherPoolGeometries are padded on one side or unevenly, rounded up, dilated; and averages that
-// don't count the padding.
+// furtherPoolGeometries have padding on one side or unevenly, rounding up, or dilation; or are
+// averages that don't count the padding.
 func furtherPoolGeometries() []poolGeometry {
 	one, two, three := ops.Pair{1, 1}, ops.Pair{2, 2}, ops.Pair{3, 3}
 	return []poolGeometry{
@@ -248,7 +247,9 @@ func subsampleCases() []opCase {
 				return ops.Subsample2D(in[0], in[1], in[2], p.pool)
 			},
 			naive: func(in []array) array {
-				return naivePool(in[0], p.pool, func(c int, window []float64) float64 { return in[1].data[c]*sum(window) + in[2].data[c] })
+				return naivePool(in[0], p.pool, func(c int, window []float64) float64 {
+					return in[1].data[c]*sum(window) + in[2].data[c]
+				})
 			},
 		})
 	}
@@ -286,7 +287,9 @@ func normalizeCases() []opCase {
 		inputs: []tensor.Shape{{2, 3, 2, 3}},
 		build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Normalize(in[0], mean, deviation) },
 		naive: func(in []array) array {
-			return newArray(in[0].shape...).each(func(n, c, h, w int) float64 { return (in[0].at(n, c, h, w) - mean[c]) / deviation[c] })
+			return newArray(in[0].shape...).each(func(n, c, h, w int) float64 {
+				return (in[0].at(n, c, h, w) - mean[c]) / deviation[c]
+			})
 		},
 	}}
 }
@@ -373,7 +376,7 @@ func crossEntropyCase(x tensor.Shape, kind string, target array) opCase {
 	}
 }
 
-// weightedCrossEntropyCase has targets of several sums, one row of them 0.
+// weightedCrossEntropyCase has targets with different sums; one row sums to 0.
 func weightedCrossEntropyCase(x tensor.Shape) opCase {
 	target := newArray(x...)
 	for i := range target.data {
@@ -411,7 +414,9 @@ func affineCases() []opCase {
 		}, opCase{
 			name:   fmt.Sprintf("AffineReLU/%v to %d", c.x, c.out),
 			inputs: []tensor.Shape{c.x, {c.out, features}, {c.out}},
-			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.AffineReLU(in[0], in[1], third(in)) },
+			build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+				return ops.AffineReLU(in[0], in[1], third(in))
+			},
 			naive: func(in []array) array {
 				return naiveAffine(in[0], in[1], third(in)).apply(func(x float64) float64 { return math.Max(x, 0) })
 			},
@@ -429,7 +434,7 @@ func affineCases() []opCase {
 	return cases
 }
 
-// Dropout's mask is random, so its forward has a test of its own.
+// Dropout's mask is random, so TestDropoutForward checks its forward pass.
 func dropoutCases() []opCase {
 	var cases []opCase
 	for _, rate := range []float64{0, 0.25, 0.5, 0.9} {
@@ -526,7 +531,7 @@ func frozenBatchNormCase(
 		naive: func(in []array) array {
 			y := newArray(x...)
 			for i := range y.data {
-				_, c, _ := placeIn(x, i)
+				_, c, _ := coordinatesIn(x, i)
 				h := (in[0].data[i] - mean.data[c]) / math.Sqrt(variance.data[c]+eps)
 				y.data[i] = h*in[1].data[c] + in[2].data[c]
 			}

@@ -524,7 +524,7 @@ func ExampleSoftplus() {
 	// dx: [0.2689 0.5 0.8808]
 }
 
-// Each of the two channels has a slope of its own.
+// Each of the two channels has its own slope.
 func ExamplePReLU() {
 	g := G.NewGraph()
 	x := node(g, "x", tensor.Shape{1, 2, 1, 2}, -1, 2, -3, 4)
@@ -669,7 +669,7 @@ func ExampleGroupNorm() {
 	// dweight: [-1.789 1.789 -2 2]
 }
 
-// Each place of the plane is normalised over its channels.
+// Each pixel is normalised over its channels.
 func ExampleLayerNorm() {
 	g := G.NewGraph()
 	x := node(g, "x", tensor.Shape{1, 2, 1, 2}, 0, 10, 4, 20)
@@ -690,7 +690,7 @@ func ExampleLogSoftmax() {
 	// dx: [0 0 -1 1]
 }
 
-// Of an image, each place gets a distribution over the channels.
+// For an image, each pixel gets a distribution over the channels.
 func ExampleSoftmax_channels() {
 	g := G.NewGraph()
 	x := node(g, "x", tensor.Shape{1, 2, 1, 2}, 0, 1000, 0, 1001)

@@ -12,8 +12,8 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Every built-in function agrees with PyTorch in float64, and in float32 with itself to the digits
-// that Functions promises: at its kinks, beside them, where powers overflow, and between.
+// Every built-in function agrees with PyTorch in float64, and its float32 kernel with float64 to
+// the accuracy that Functions states: at kinks and near them, where powers overflow, and between.
 func TestFunctionsAgreeWithPyTorch(t *testing.T) {
 	compared := map[string]int{}
 	for i, c := range readReference(t) {
@@ -60,13 +60,13 @@ func requireDigits(t *testing.T, c referenceCase, f Function) {
 	}
 }
 
-// variants are the built-in functions with other constants than the usual.
+// variants are the built-in functions with other constants.
 func variants() []Function {
 	return append(Functions(), LeakyReLUFunction(0.3), ClipFunction(-1, 1), ClipFunction(math.Inf(-1), 2), ELUFunction(0.5),
 		ELUFunction(0), CELUFunction(0.25), CELUFunction(3), HardSigmoidFunction(0.2, 0.5), TanhFunction(1.7159, 2.0/3))
 }
 
-// Slope is the derivative of Value, and SlopeFromResult the same of the result.
+// Slope is the derivative of Value, and SlopeFromResult is Slope in terms of the result.
 func TestSlopesAreOfTheirValues(t *testing.T) {
 	const h = 1e-6
 	for _, f := range variants() {
@@ -106,7 +106,7 @@ func valuesAs(t *testing.T, f Function, dt string, x []float64) []float64 {
 	return y
 }
 
-// In float32 a result that has reached a limit as float32 rounds it has a slope of 0, too.
+// In float32, a result at the rounded limit has slope 0.
 func TestClipKnowsItsRoundedLimits(t *testing.T) {
 	x := &referenceTensor{Shape: []int{4}, Data: []float64{-5, -0.5, 0.5, 5}}
 	one := &referenceTensor{Shape: []int{4}, Data: ones(4)}

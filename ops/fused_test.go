@@ -15,14 +15,14 @@ import (
 	"convgraph/ops/gradcheck"
 )
 
-// This file holds the ops that are several in one to their parts, which the other tests hold to
-// PyTorch: bit by bit, gradients too.
+// This file compares fused ops with their parts, bit by bit, gradients included. Other tests
+// compare the parts with PyTorch.
 
 type assembly = func(G.Nodes) (*G.Node, error)
 
-// compareWithParts runs both on the same numbers, NaN, infinities and -0 among them if they are
-// bad. All NaN count as one (a sum of several has the bits of any of them), and -0 as 0: a sum of
-// nothing but -0 stays one where the rectifier works on vector registers.
+// compareWithParts runs both on the same numbers; bad numbers include NaN, infinities and -0. All
+// NaN count as equal (a sum of several has the bits of any of them), and so do -0 and 0: a sum of
+// -0 alone stays -0 if the rectifier works on vector registers.
 func compareWithParts(t require.TestingT, shapes []tensor.Shape, bad bool, fused, parts assembly) {
 	compareAs[float32](t, shapes, bad, fused, parts)
 	compareAs[float64](t, shapes, bad, fused, parts)
@@ -48,7 +48,8 @@ func compareAs[T kernel.Float](t require.TestingT, shapes []tensor.Shape, bad bo
 	}
 }
 
-// randomTensor has multiples of 1/4, so that windows have equal values and sums are 0 now and then.
+// randomTensor returns multiples of 1/4, so that some windows have equal values and some sums are
+// 0.
 func randomTensor(r *rand.Rand, s tensor.Shape, bad bool) *referenceTensor {
 	x := &referenceTensor{Shape: s, Data: make([]float64, s.TotalSize())}
 	for i := range x.Data {
@@ -95,8 +96,8 @@ func affineThenReLU(in G.Nodes) (*G.Node, error) {
 	return ReLU(a)
 }
 
-// TestFusedConvolutionsAreTheirParts goes through the geometries of the convolutions that PyTorch's
-// numbers are for.
+// TestFusedConvolutionsAreTheirParts uses the geometries of the convolutions with PyTorch's
+// numbers.
 func TestFusedConvolutionsAreTheirParts(t *testing.T) {
 	compared := 0
 	for _, c := range readReference(t) {
@@ -124,7 +125,7 @@ func TestFusedConvolutionsAreTheirParts(t *testing.T) {
 }
 
 // TestAnyFusedConvolutionIsItsParts draws geometries, with batches and channels large enough for
-// every way the kernels share the work out.
+// each way in which the kernels divide the work.
 func TestAnyFusedConvolutionIsItsParts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		small := func(label string, from, to int) int { return rapid.IntRange(from, to).Draw(t, label) }
@@ -212,8 +213,7 @@ func TestBatchNormReLUIsItsParts(t *testing.T) {
 	}
 }
 
-// TestAForgottenReLUIsCaught leaves out what the fused ops do to the gradient before their parts
-// get it.
+// TestAForgottenReLUIsCaught leaves out the epilogue of the fused ops' gradients.
 func TestAForgottenReLUIsCaught(t *testing.T) {
 	for _, s := range subjects {
 		if s.name != "ConvReLU2D" && s.name != "AffineReLU" && s.name != "BatchNormReLU" {

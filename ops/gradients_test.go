@@ -71,7 +71,9 @@ func TestGradientsOfAnyConvolution(t *testing.T) {
 				{small("batch", 1, 2), perGroup * conv.Groups, size[0], size[1]},
 				{filters * conv.Groups, perGroup, kernel[0], kernel[1]}, {filters * conv.Groups},
 			},
-			build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Conv2D(in[0], in[1], third(in), conv) },
+			build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+				return ops.Conv2D(in[0], in[1], third(in), conv)
+			},
 		}
 		if rapid.Bool().Draw(t, "without bias") {
 			c = c.withoutBias()
@@ -103,8 +105,12 @@ func TestGradientsOfAnyPooling(t *testing.T) {
 		channels := small("channels", 1, 3)
 		x := tensor.Shape{small("batch", 1, 2), channels, size[0], size[1]}
 		for _, c := range []opCase{
-			{inputs: []tensor.Shape{x}, build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.MaxPool2D(in[0], pool) }},
-			{inputs: []tensor.Shape{x}, build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.AvgPool2D(in[0], pool) }},
+			{inputs: []tensor.Shape{x}, build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+				return ops.MaxPool2D(in[0], pool)
+			}},
+			{inputs: []tensor.Shape{x}, build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+				return ops.AvgPool2D(in[0], pool)
+			}},
 			{inputs: []tensor.Shape{x, {channels}, {channels}}, build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
 				return ops.Subsample2D(in[0], in[1], in[2], plain)
 			}},
@@ -114,20 +120,22 @@ func TestGradientsOfAnyPooling(t *testing.T) {
 	})
 }
 
-// requireGradients checks along a direction, which costs little.
+// requireGradients checks gradients along a direction, which is cheap.
 func (c opCase) requireGradients(t require.TestingT) {
 	r, err := gradcheck.Check(c.named(tensor.Float64), c.build, gradcheck.Options{Directions: 1, Samples: 1})
 	require.NoError(t, err)
 	require.NoError(t, r.Err())
 }
 
-// A value is kept, divided by 1-rate, or 0; about rate of them are 0; which they are changes with
-// the step and the seed and nothing else.
+// A value is divided by 1-rate, or 0 with probability rate. The mask depends on the step and the
+// seed alone.
 func TestDropoutForward(t *testing.T) {
 	x := normal(rand.New(rand.NewPCG(1, 0)), tensor.Shape{20, 500})
 	for _, rate := range []float64{0, 0.3, 0.5} {
 		drop := func(rng ops.RNG) []float64 {
-			c := opCase{build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Dropout(in[0], rate, &rng) }}
+			c := opCase{build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+				return ops.Dropout(in[0], rate, &rng)
+			}}
 			return c.run(t, []array{x}, tensor.Float64).data
 		}
 		y := drop(ops.RNG{Seed: 1, Step: 1})
@@ -139,7 +147,7 @@ func TestDropoutForward(t *testing.T) {
 			}
 			require.InEpsilon(t, x.data[i]/(1-rate), v, 1e-15)
 		}
-		// Five deviations of a binomial distribution.
+		// Five standard deviations of a binomial distribution.
 		n := float64(len(y))
 		assert.InDelta(t, rate, float64(dropped)/n, 5*math.Sqrt(rate*(1-rate)/n))
 		assert.Equal(t, y, drop(ops.RNG{Seed: 1, Step: 1}))
@@ -150,7 +158,7 @@ func TestDropoutForward(t *testing.T) {
 	}
 }
 
-// random are inputs that are the same in every run.
+// random returns inputs that are the same in every run.
 func (c opCase) random() []array {
 	r := rand.New(rand.NewPCG(uint64(len(c.inputs)), uint64(c.inputs[0].TotalSize())))
 	var in []array

@@ -12,7 +12,7 @@ import (
 	"convgraph/ops"
 )
 
-// moveCases are the ops that move, repeat and interpolate numbers.
+// moveCases are the ops that move, repeat or interpolate elements.
 func moveCases() []opCase {
 	return append(rearrangeCases(), append(takeCases(), resampleCases()...)...)
 }
@@ -44,7 +44,7 @@ func rearrangeCases() []opCase {
 	return cases
 }
 
-// naiveRearrange counts through the places of the source, axis by axis.
+// naiveRearrange goes through the indices of the source, axis by axis.
 func naiveRearrange(x array, dims, order []int, shape tensor.Shape) array {
 	y := newArray(append(tensor.Shape{x.shape[0]}, shape...)...)
 	sample := tensor.Shape(dims).TotalSize()
@@ -111,7 +111,9 @@ func resampleCases() []opCase {
 		cases = append(cases, opCase{
 			name:   fmt.Sprintf("Resample/%v to %dx%d", c.x, len(c.rows), len(c.columns)),
 			inputs: []tensor.Shape{c.x},
-			build:  func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) { return ops.Resample(in[0], c.rows, c.columns) },
+			build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+				return ops.Resample(in[0], c.rows, c.columns)
+			},
 			naive: func(in []array) array {
 				return newArray(c.x[0], c.x[1], len(c.rows), len(c.columns)).each(func(n, channel, h, w int) (sum float64) {
 					for _, r := range c.rows[h] {
@@ -127,7 +129,7 @@ func resampleCases() []opCase {
 	return cases
 }
 
-// arithmeticCases are what is computed of two values, or of a value and numbers that it shares.
+// arithmeticCases are ops of two values, or of a value and broadcast factors and terms.
 func arithmeticCases() []opCase {
 	var cases []opCase
 	for name, op := range map[string]struct {
@@ -230,7 +232,7 @@ func channelLogSoftmaxCase(x tensor.Shape) opCase {
 	}
 }
 
-// A quotient of numbers around 0 has no gradient to check, so its denominators are kept away from
+// Near a denominator of 0, differences can't measure the gradient, so denominators stay away from
 // it.
 func TestDivide(t *testing.T) {
 	g := G.NewGraph()
@@ -270,20 +272,48 @@ func TestMovesRefuse(t *testing.T) {
 	}
 	x, tap := f32(2, 3, 2, 4), []ops.Tap{{Index: 0, Weight: 1}}
 	for want, build := range map[string]func() (*G.Node, error){
-		"Rearrange: samples of (2, 3, 2, 4) as [3 2], then (6): want 24 numbers": func() (*G.Node, error) { return ops.Rearrange(x, []int{3, 2}, []int{0, 1}, tensor.Shape{6}) },
-		"Rearrange: order is [0 0] for 2 axes: want each axis once":              func() (*G.Node, error) { return ops.Rearrange(x, []int{3, 8}, []int{0, 0}, tensor.Shape{24}) },
-		"Rearrange: order is [0] for 2 axes: want each axis once":                func() (*G.Node, error) { return ops.Rearrange(x, []int{3, 8}, []int{0}, tensor.Shape{24}) },
-		"Rearrange: input has shape (3): want (N, …)":                            func() (*G.Node, error) { return ops.Rearrange(f32(3), []int{1}, []int{0}, tensor.Shape{1}) },
-		"Take: index 3 on axis 1 of (2, 3, 2, 4): want 0 to 2":                   func() (*G.Node, error) { return ops.Take(x, 1, []int{3}) },
-		"Take: input has shape (2, 3, 2, 4), axis is 4, 1 indices":               func() (*G.Node, error) { return ops.Take(x, 4, []int{0}) },
-		"Take: input has shape (2, 3, 2, 4), axis is 1, 0 indices":               func() (*G.Node, error) { return ops.Take(x, 1, nil) },
-		"Resample: row 0 reads row 2: want 0 to 1":                               func() (*G.Node, error) { return ops.Resample(x, [][]ops.Tap{{{Index: 2}}}, [][]ops.Tap{tap}) },
-		"Resample: the result has no column":                                     func() (*G.Node, error) { return ops.Resample(x, [][]ops.Tap{tap}, nil) },
-		"Resample: column 0 has a weight of NaN":                                 func() (*G.Node, error) { return ops.Resample(x, [][]ops.Tap{tap}, [][]ops.Tap{{{Weight: math.NaN()}}}) },
-		"ScaleShift: got neither factors nor terms":                              func() (*G.Node, error) { return ops.ScaleShift(x, nil, nil) },
-		"Scale: factors or terms have shape (2, 1, 1): want (3, 2, 4)":           func() (*G.Node, error) { return ops.ScaleShift(x, f32(2, 1, 1), nil) },
-		"Shift: factors have shape (3), terms have (3): want one shape of 3":     func() (*G.Node, error) { return ops.ScaleShift(x, nil, f32(3)) },
-		"Subtract: inputs have shapes (2, 3, 2, 4) and (3)":                      func() (*G.Node, error) { return ops.Subtract(x, f32(3)) },
+		"Rearrange: samples of (2, 3, 2, 4) as [3 2], then (6): want 24 numbers": func() (*G.Node, error) {
+			return ops.Rearrange(x, []int{3, 2}, []int{0, 1}, tensor.Shape{6})
+		},
+		"Rearrange: order is [0 0] for 2 axes: want each axis once": func() (*G.Node, error) {
+			return ops.Rearrange(x, []int{3, 8}, []int{0, 0}, tensor.Shape{24})
+		},
+		"Rearrange: order is [0] for 2 axes: want each axis once": func() (*G.Node, error) {
+			return ops.Rearrange(x, []int{3, 8}, []int{0}, tensor.Shape{24})
+		},
+		"Rearrange: input has shape (3): want (N, …)": func() (*G.Node, error) {
+			return ops.Rearrange(f32(3), []int{1}, []int{0}, tensor.Shape{1})
+		},
+		"Take: index 3 on axis 1 of (2, 3, 2, 4): want 0 to 2": func() (*G.Node, error) {
+			return ops.Take(x, 1, []int{3})
+		},
+		"Take: input has shape (2, 3, 2, 4), axis is 4, 1 indices": func() (*G.Node, error) {
+			return ops.Take(x, 4, []int{0})
+		},
+		"Take: input has shape (2, 3, 2, 4), axis is 1, 0 indices": func() (*G.Node, error) {
+			return ops.Take(x, 1, nil)
+		},
+		"Resample: row 0 reads row 2: want 0 to 1": func() (*G.Node, error) {
+			return ops.Resample(x, [][]ops.Tap{{{Index: 2}}}, [][]ops.Tap{tap})
+		},
+		"Resample: the result has no column": func() (*G.Node, error) {
+			return ops.Resample(x, [][]ops.Tap{tap}, nil)
+		},
+		"Resample: column 0 has a weight of NaN": func() (*G.Node, error) {
+			return ops.Resample(x, [][]ops.Tap{tap}, [][]ops.Tap{{{Weight: math.NaN()}}})
+		},
+		"ScaleShift: got neither factors nor terms": func() (*G.Node, error) {
+			return ops.ScaleShift(x, nil, nil)
+		},
+		"Scale: factors or terms have shape (2, 1, 1): want (3, 2, 4)": func() (*G.Node, error) {
+			return ops.ScaleShift(x, f32(2, 1, 1), nil)
+		},
+		"Shift: factors have shape (3), terms have (3): want one shape of 3": func() (*G.Node, error) {
+			return ops.ScaleShift(x, nil, f32(3))
+		},
+		"Subtract: inputs have shapes (2, 3, 2, 4) and (3)": func() (*G.Node, error) {
+			return ops.Subtract(x, f32(3))
+		},
 	} {
 		var n *G.Node
 		var err error

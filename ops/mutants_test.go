@@ -16,10 +16,10 @@ import (
 	"convgraph/ops/gradcheck"
 )
 
-// The tests of this file test the tests: an op whose gradient is spoilt in a way that real mistakes
-// have must not pass the check that the op itself passes.
+// This file tests the tests: with a realistic mistake in its gradient, an op must fail the check
+// that it passes without.
 
-// A subject is an op whose gradients get spoilt.
+// A subject is an op whose gradients are spoilt.
 type subject struct {
 	name   string
 	build  builder[float64]
@@ -120,7 +120,7 @@ var (
 	strongNorm  = Norm{Size: 3, K: 2, Alpha: 0.5, Beta: 0.75}
 )
 
-// frozen is FrozenBatchNorm with a mean and a variance that are no inputs.
+// frozen is FrozenBatchNorm with a constant mean and variance instead of inputs.
 func frozen(in []tensor.Shape) (rule[float64], error) {
 	r, err := frozenBatchNorm[float64](1e-3)(append(slices.Clone(in), in[1], in[1]))
 	if err != nil {
@@ -157,7 +157,7 @@ func constantNodes(g *G.ExprGraph, constants ...[]float64) (nodes G.Nodes) {
 	return nodes
 }
 
-// withSaved gives the rule of a gradient further saved values, which are constants.
+// withSaved adds constants to the saved values of a gradient's rule.
 func withSaved(s second, constants ...[]float64) second {
 	given := func(right nodeFunc) nodeFunc {
 		return func(n around) (*G.Node, error) {
@@ -173,12 +173,12 @@ func withSaved(s second, constants ...[]float64) second {
 	return s
 }
 
-// A mutation spoils one gradient: right computes it, and the mutation leaves something else in din.
+// A mutation spoils one gradient: right computes it, and the mutation writes something else to din.
 type mutation func(in []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error
 
 type gradientFunc = func(saved [][]float64, dout, din []float64) error
 
-// after makes a mutation that spoils the right gradient.
+// after returns a mutation that changes the right gradient.
 func after(spoil func(in []tensor.Shape, din []float64)) mutation {
 	return func(in []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
 		err := right(saved, dout, din)
@@ -187,7 +187,7 @@ func after(spoil func(in []tensor.Shape, din []float64)) mutation {
 	}
 }
 
-// general mutations fit every gradient.
+// general mutations apply to every gradient.
 var general = map[string]mutation{
 	"scaled by 1.001": after(func(_ []tensor.Shape, din []float64) { multiply(din, 1.001) }),
 	"zero":            after(func(_ []tensor.Shape, din []float64) { clear(din) }),
@@ -242,7 +242,9 @@ var special = []struct {
 		swap(w[:9], w[9:18])
 		return right([][]float64{w}, dout, din)
 	}},
-	{"Conv2D, depthwise", 1, "channels swapped", after(func(_ []tensor.Shape, dw []float64) { swap(dw[:18], dw[18:]) })},
+	{"Conv2D, depthwise", 1, "channels swapped", after(func(_ []tensor.Shape, dw []float64) {
+		swap(dw[:18], dw[18:])
+	})},
 	{"PartialConv2D", 1, "connections swapped", after(func(_ []tensor.Shape, dw []float64) { swap(dw[:4], dw[4:8]) })},
 	{"ConvReLUPool2D", 0, "ReLU forgotten", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
 		return right([][]float64{saved[0], ones(len(dout))}, dout, din)
@@ -400,9 +402,15 @@ var special = []struct {
 		return right([][]float64{saved[0], ones(4)}, dout, din)
 	}},
 	{"LayerNorm", 2, "off by one", after(func(_ []tensor.Shape, db []float64) { shift(db) })},
-	{"SoftmaxCrossEntropy", 0, "sum for mean", after(func(in []tensor.Shape, dx []float64) { multiply(dx, float64(in[0][0])) })},
-	{"WeightedCrossEntropy", 0, "sum for mean", after(func(in []tensor.Shape, dx []float64) { multiply(dx, float64(in[0][0])) })},
-	{"WeightedCrossEntropy", 0, "weight of the second row forgotten", after(func(_ []tensor.Shape, dx []float64) { multiply(dx[3:], 2.5) })},
+	{"SoftmaxCrossEntropy", 0, "sum for mean", after(func(in []tensor.Shape, dx []float64) {
+		multiply(dx, float64(in[0][0]))
+	})},
+	{"WeightedCrossEntropy", 0, "sum for mean", after(func(in []tensor.Shape, dx []float64) {
+		multiply(dx, float64(in[0][0]))
+	})},
+	{"WeightedCrossEntropy", 0, "weight of the second row forgotten", after(func(_ []tensor.Shape, dx []float64) {
+		multiply(dx[3:], 2.5)
+	})},
 	{"Affine", 1, "row dropped", after(func(in []tensor.Shape, dw []float64) { clear(dw[:in[1][1]]) })},
 	{"Affine", 2, "off by one", after(func(_ []tensor.Shape, db []float64) { shift(db) })},
 	{"Flatten", 0, "two elements swapped", after(func(_ []tensor.Shape, dx []float64) { swap(dx[1:2], dx[2:3]) })},
@@ -420,7 +428,9 @@ var special = []struct {
 		shift(dout)
 		return right(saved, dout, din)
 	}},
-	{"Slice", 0, "one channel early", after(func(_ []tensor.Shape, dx []float64) { copy(dx, append(dx[6:len(dx):len(dx)], dx[:6]...)) })},
+	{"Slice", 0, "one channel early", after(func(_ []tensor.Shape, dx []float64) {
+		copy(dx, append(dx[6:len(dx):len(dx)], dx[:6]...))
+	})},
 	{"Slice", 0, "other channels not cleared", after(func(_ []tensor.Shape, dx []float64) { dx[0] = 0.01 })},
 	{"ChannelShuffle", 0, "shuffled again instead of back", func(in []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
 		r, err := shuffle[float64](2)(in)
@@ -450,7 +460,9 @@ var special = []struct {
 		}
 		return nil
 	}},
-	{"BinaryCrossEntropy", 0, "mean over rows alone", after(func(in []tensor.Shape, dx []float64) { multiply(dx, float64(in[0][1])) })},
+	{"BinaryCrossEntropy", 0, "mean over rows alone", after(func(in []tensor.Shape, dx []float64) {
+		multiply(dx, float64(in[0][1]))
+	})},
 	{"BinaryCrossEntropy", 0, "hard target", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
 		return right([][]float64{saved[0], {0, 1, 0, 1, 1, 0}}, dout, din)
 	}},
@@ -467,7 +479,7 @@ var special = []struct {
 	{"Dropout", 0, "not scaled", after(func(_ []tensor.Shape, dx []float64) { multiply(dx, 0.5) })},
 }
 
-// slope makes a mutation that takes another slope of what the gradient reads.
+// slope returns a mutation with another slope of the value that the gradient reads.
 func slope(of func(float64) float64) mutation {
 	return func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
 		for i, v := range saved[0] {
@@ -477,7 +489,7 @@ func slope(of func(float64) float64) mutation {
 	}
 }
 
-// constantStatistics is BatchNorm's dx without what flows through the mean and the variance.
+// constantStatistics is BatchNorm's dx without the terms of the mean and the variance.
 func constantStatistics(in []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
 	x, w := saved[0], saved[1]
 	for c := range in[0][1] {
@@ -489,7 +501,7 @@ func constantStatistics(in []tensor.Shape, _ gradientFunc, saved [][]float64, do
 	return nil
 }
 
-// eachOfChannel calls f with the places of the elements of one channel.
+// eachOfChannel calls f with the indices of the elements of one channel.
 func eachOfChannel(x tensor.Shape, channel int, f func(i int)) {
 	for i := range x.TotalSize() {
 		if i/planeOf(x)%x[1] == channel {
@@ -528,7 +540,7 @@ func TestMistakesOfEachOpAreCaught(t *testing.T) {
 	}
 }
 
-// requireCaught wants the spoilt input's gradient to be called wrong, and no other.
+// requireCaught wants the report to call the spoilt input's gradient wrong, and no other.
 func (s subject) requireCaught(t *testing.T, input int, name string, m mutation, o gradcheck.Options) {
 	t.Helper()
 	err := s.check(t, mutant(s.build, input, m), o)
@@ -554,7 +566,7 @@ func (s subject) check(t *testing.T, build builder[float64], o gradcheck.Options
 	return report.Err()
 }
 
-// random are the subject's inputs, the same in every check.
+// random returns the subject's inputs, the same in every check.
 func (s subject) random() (inputs []gradcheck.Input) {
 	r := rand.New(rand.NewPCG(5, 0))
 	for i, shape := range s.inputs {
@@ -577,12 +589,14 @@ func mutant(build builder[float64], input int, m mutation) builder[float64] {
 			return r, err
 		}
 		right := r.vjps[input].apply
-		r.vjps[input].apply = func(saved [][]float64, dout, din []float64) error { return m(in, right, saved, dout, din) }
+		r.vjps[input].apply = func(saved [][]float64, dout, din []float64) error {
+			return m(in, right, saved, dout, din)
+		}
 		return r, nil
 	}
 }
 
-// mirrored is the uneven convolution with its padding on the other sides.
+// mirrored is the uneven convolution with its padding on the opposite sides.
 func mirrored(in []tensor.Shape) (*kernel.Conv[float64], error) {
 	s, err := convShape(in, uneven)
 	s.PadTop, s.PadBottom, s.PadLeft, s.PadRight = s.PadBottom, s.PadTop, s.PadRight, s.PadLeft
@@ -606,7 +620,7 @@ func multiply(xs []float64, by float64) {
 	}
 }
 
-// shift moves every element to the next place.
+// shift moves every element to the next index.
 func shift(xs []float64) { copy(xs, append(xs[len(xs)-1:len(xs):len(xs)], xs[:len(xs)-1]...)) }
 
 func swap(a, b []float64) {
@@ -626,7 +640,7 @@ func flipped(w []float64, taps int) []float64 {
 	return out
 }
 
-// withoutFirstRows clears the first row of each image: those outputs of a padded convolution that
+// withoutFirstRows clears the first row of each image: the outputs of a padded convolution that
 // read the padding above.
 func withoutFirstRows(images []float64, height, width int) []float64 {
 	out := slices.Clone(images)

@@ -10,7 +10,7 @@ import (
 	"convgraph/ops"
 )
 
-// This file has every op as loops that follow its definition and nothing else.
+// This file implements every op by plain loops that follow its definition.
 
 // array is a row-major tensor.
 type array struct {
@@ -22,7 +22,7 @@ func newArray(shape ...int) array {
 	return array{shape, make([]float64, tensor.Shape(shape).TotalSize())}
 }
 
-// normal has normally distributed elements.
+// normal returns normally distributed elements.
 func normal(r *rand.Rand, shape tensor.Shape) array {
 	a := newArray(shape...)
 	return a.apply(func(float64) float64 { return r.NormFloat64() })
@@ -60,8 +60,7 @@ func (a array) inside(h, w int) bool { return h >= 0 && h < a.shape[2] && w >= 0
 
 func (a array) place(n, c, h, w int) int { return ((n*a.shape[1]+c)*a.shape[2]+h)*a.shape[3] + w }
 
-// each calls f with every place of an array of four dimensions and sets the element to what it
-// returns.
+// each calls f with each index of a four-dimensional array and sets the element to the result.
 func (a array) each(f func(n, c, h, w int) float64) array {
 	for n := range a.shape[0] {
 		for c := range a.shape[1] {
@@ -83,7 +82,7 @@ func sum(xs []float64) float64 {
 	return total
 }
 
-// windows is how many windows fit along an axis: it counts them.
+// windows counts the windows along an axis.
 func windows(size, kernel, stride, before, after, dilation int) int {
 	n := 0
 	for first := -before; first+dilation*(kernel-1) < size+after; first += stride {
@@ -92,8 +91,8 @@ func windows(size, kernel, stride, before, after, dilation int) int {
 	return n
 }
 
-// poolWindows is how many windows a pooling has along an axis. With ceil one more counts where the
-// last one leaves elements of the padded input over, unless it would begin in the padding at the
+// poolWindows counts the windows of a pooling along an axis. With ceil there is one more if the
+// last window leaves out elements of the padded input, unless it would begin in the padding at the
 // end.
 func poolWindows(x array, p ops.Pool, axis int) int {
 	size, before, after := x.shape[2+axis], p.Pad[axis]+p.PadBegin[axis], p.Pad[axis]+p.PadEnd[axis]
@@ -152,7 +151,7 @@ func naivePartialConv2D(x, w, b array, connections [][]int, c ops.Conv) array {
 	return naiveConv2D(x, full, b, c)
 }
 
-// naivePool hands each window of channel c to f, as a list without what lies in the padding.
+// naivePool calls f with each window of channel c, as a list without the padding.
 func naivePool(x array, p ops.Pool, f func(c int, window []float64) float64) array {
 	stride, dilation := orElse(p.Stride, p.Kernel), orOne(p.Dilation)
 	y := newArray(x.shape[0], x.shape[1], poolWindows(x, p, 0), poolWindows(x, p, 1))
@@ -170,8 +169,8 @@ func naivePool(x array, p ops.Pool, f func(c int, window []float64) float64) arr
 	})
 }
 
-// naiveAvgPool divides the sums of the windows of x by those of the windows of a plane of ones: in
-// the input alone, or in the padding too.
+// naiveAvgPool divides the sums of the windows of x by the sums of the same windows over a plane of
+// ones, which covers the input alone or the padding, too.
 func naiveAvgPool(x array, p ops.Pool) array {
 	total := func(_ int, window []float64) float64 { return sum(window) }
 	counted, windows := x.shape.Clone(), p
@@ -260,7 +259,7 @@ var elementwise = map[string]struct {
 	"own":      {cube.Apply, func(x float64) float64 { return math.Pow(x, 3) }},
 }
 
-// cube is a function that this package doesn't have.
+// cube is a function that package ops lacks.
 var cube = ops.Function{
 	Name: "Cube", Formula: "x³",
 	Value: func(x float64) float64 { return x * x * x },
@@ -283,25 +282,25 @@ func naivePReLU(x, slope array) array {
 	return y
 }
 
-// naiveNorm normalises each set of values by its mean and biased variance; setOf numbers the set of
-// a value by its sample, channel and place in the plane. Then each channel gets its weight and
+// naiveNorm normalises each set of values by its mean and biased variance. setOf returns the set of
+// a value from its sample, channel and index in the plane. Then each channel gets its weight and
 // bias.
 func naiveNorm(x, weight, bias array, eps float64, setOf func(n, c, place int) int) array {
 	sets := map[int][]float64{}
 	for i, v := range x.data {
-		s := setOf(placeIn(x.shape, i))
+		s := setOf(coordinatesIn(x.shape, i))
 		sets[s] = append(sets[s], v)
 	}
 	y := newArray(x.shape...)
 	for i, v := range x.data {
-		n, c, place := placeIn(x.shape, i)
+		n, c, place := coordinatesIn(x.shape, i)
 		mean, variance := moments(sets[setOf(n, c, place)])
 		y.data[i] = (v-mean)/math.Sqrt(variance+eps)*weight.data[c] + bias.data[c]
 	}
 	return y
 }
 
-// moments are the mean and the biased variance.
+// moments returns the mean and the biased variance.
 func moments(xs []float64) (mean, variance float64) {
 	mean = sum(xs) / float64(len(xs))
 	for _, x := range xs {
@@ -310,23 +309,24 @@ func moments(xs []float64) (mean, variance float64) {
 	return mean, variance
 }
 
-// placeIn is the sample, the channel and the place in the plane of element i of an array (N, C, …).
-func placeIn(shape tensor.Shape, i int) (n, c, place int) {
+// coordinatesIn returns the sample, the channel and the index in the plane of element i of an array
+// (N, C, …).
+func coordinatesIn(shape tensor.Shape, i int) (n, c, place int) {
 	sample := shape.TotalSize() / shape[0]
 	plane := sample / shape[1]
 	return i / sample, i % sample / plane, i % plane
 }
 
-// naiveSoftmax is over axis 1.
+// naiveSoftmax works along axis 1.
 func naiveSoftmax(x array) array {
 	y := x.apply(math.Exp)
 	totals := map[[2]int]float64{}
 	for i, power := range y.data {
-		n, _, place := placeIn(x.shape, i)
+		n, _, place := coordinatesIn(x.shape, i)
 		totals[[2]int{n, place}] += power
 	}
 	for i := range y.data {
-		n, _, place := placeIn(x.shape, i)
+		n, _, place := coordinatesIn(x.shape, i)
 		y.data[i] /= totals[[2]int{n, place}]
 	}
 	return y

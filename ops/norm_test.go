@@ -13,7 +13,7 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// BatchNorm's mean and variance are the ones that PyTorch's running estimates take.
+// BatchNorm's mean and variance are those of PyTorch's running estimates.
 func TestBatchStatisticsReference(t *testing.T) {
 	compared := 0
 	for i, c := range readReference(t) {
@@ -44,8 +44,8 @@ func compareStatistics[T kernel.Float](t *testing.T, c referenceCase, tolerance 
 	requireClose(t, "variance", tolerance, float64s[T](t, variance), c.Statistics[1].Data)
 }
 
-// A compiled step asks for the statistics beside the gradients. In every run they are those of the
-// batch that the run normalised.
+// The statistics are outputs of a compiled step, beside the gradients. In every run they are those
+// of that run's batch.
 func TestBatchStatisticsFollowTheBatch(t *testing.T) {
 	g := G.NewGraph()
 	x := leaf[float64](g, "x", &referenceTensor{tensor.Shape{2, 2, 1, 2}, []float64{1, 2, 3, 4, 5, 6, 7, 8}})
@@ -91,7 +91,7 @@ func TestBatchStatisticsHaveNoGradient(t *testing.T) {
 	}
 }
 
-// Gradients of a part of the inputs: dx needs the sums of dw, whether or not dw is asked for.
+// dx needs the sums of dw, even if dw isn't an output.
 func TestNormGradientsOfOneInput(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 0))
 	inputs := []*referenceTensor{drawn(r, 3, 4, 2, 2), drawn(r, 4), drawn(r, 4)}
@@ -107,7 +107,7 @@ func TestNormGradientsOfOneInput(t *testing.T) {
 	}
 }
 
-// norms are the normalisations of x, weight and bias that take their statistics from x.
+// norms are the normalisations by statistics of x.
 var norms = map[string]func(in G.Nodes) (*G.Node, error){
 	"BatchNorm": func(in G.Nodes) (*G.Node, error) {
 		y, _, _, err := BatchNorm(in[0], in[1], in[2], 1e-5)

@@ -16,8 +16,8 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// A referenceCase is one op on one geometry as testdata/make_reference.py writes it, every number
-// computed by PyTorch in float64.
+// A referenceCase is an op on one geometry, written by testdata/make_reference.py with PyTorch's
+// numbers in float64.
 type referenceCase struct {
 	Op                            string
 	Kernel, Stride, Pad, Dilation Pair
@@ -69,12 +69,12 @@ func (c referenceCase) pool() Pool {
 	}
 }
 
-// plain says that the case has no window that only we and PyTorch know.
+// plain reports whether gorgonia's own op has all of the case's window options.
 func (c referenceCase) plain() bool {
 	return c.PadBegin == Pair{} && c.PadEnd == Pair{} && !c.Ceil && (c.Op == "Conv2D" || c.Dilation == Pair{})
 }
 
-// third is the case's bias among its operands, or nil.
+// third returns the case's bias among its operands, or nil.
 func third(in G.Nodes) *G.Node {
 	if len(in) < 3 {
 		return nil
@@ -163,7 +163,7 @@ func (c referenceCase) build(in G.Nodes) (*G.Node, error) {
 	return nil, fmt.Errorf("reference case for an unknown op %q", c.Op)
 }
 
-// function is the case's activation, if it is of one.
+// function returns the case's activation, if it is one.
 func (c referenceCase) function() (Function, bool) {
 	switch c.Op {
 	case "Tanh":
@@ -264,8 +264,8 @@ func TestMaxPool2DAgreesWithGorgonia(t *testing.T) {
 	assert.Greater(t, compared, 20)
 }
 
-// compareWithStock compares our op with the stock one: the outputs, and the gradients of the inputs
-// that the stock op reads.
+// compareWithStock compares our op with gorgonia's: the outputs, and the gradients of the inputs
+// that gorgonia's op reads.
 func compareWithStock(t *testing.T, c referenceCase, stock func(G.Nodes) (*G.Node, error)) {
 	t.Helper()
 	y, grads := differentiate[float64](t, c, c.build)
@@ -277,8 +277,8 @@ func compareWithStock(t *testing.T, c referenceCase, stock func(G.Nodes) (*G.Nod
 	}
 }
 
-// differentiate gives y = build(inputs) and, for each input that the case has a gradient for, the
-// gradient of the cost Σ y·dy: what comes back to y is then dy.
+// differentiate returns y = build(inputs) and the gradients of the cost Σ y·dy for the inputs that
+// the case has gradients of: the incoming gradient of y is dy.
 func differentiate[T kernel.Float](t require.TestingT, c referenceCase, build func(G.Nodes) (*G.Node, error)) (y []float64, grads [][]float64) {
 	g := G.NewGraph()
 	inputs := leaves[T](g, c.Inputs)
@@ -329,9 +329,9 @@ func float64s[T kernel.Float](t require.TestingT, n *G.Node) []float64 {
 	return out
 }
 
-// requireClose fails at the first number that is off by more than the tolerance, relative to the
-// number wanted or, where that is small, to the root mean square of them all: a sum that cancels
-// can't be better than its terms.
+// requireClose fails at the first number whose error exceeds the tolerance, relative to the wanted
+// number or, if that is smaller, to the root mean square of all: a sum that cancels is no more
+// accurate than its terms.
 func requireClose(t *testing.T, what string, tolerance float64, got, want []float64) {
 	t.Helper()
 	require.Len(t, got, len(want), what)

@@ -11,8 +11,7 @@ import (
 	"convgraph/ops"
 )
 
-// What doesn't fit is an error that names the op, what came and what it wants; no input makes an op
-// panic.
+// Invalid inputs are errors that name the op, got and want; none makes an op panic.
 func TestOpsRefuse(t *testing.T) {
 	g := G.NewGraph()
 	of := func(dt tensor.Dtype, shape ...int) *G.Node {
@@ -42,17 +41,39 @@ func TestOpsRefuse(t *testing.T) {
 		"Conv2D: input 1 (n) is float64, input 0 is float32: want one element type": func() (*G.Node, error) {
 			return ops.Conv2D(x, of(tensor.Float64, 6, 4, 3, 3), b, ops.Conv{})
 		},
-		"Conv2D: input has shape (4, 5, 5): want (N, C, H, W)":                                   func() (*G.Node, error) { return ops.Conv2D(f32(4, 5, 5), w, b, ops.Conv{}) },
-		"Conv2D: input has shape (0, 4, 5, 5): want (N, C, H, W)":                                func() (*G.Node, error) { return ops.Conv2D(f32(0, 4, 5, 5), w, b, ops.Conv{}) },
-		"Conv2D: weight has shape (6, 4, 3)":                                                     func() (*G.Node, error) { return ops.Conv2D(x, f32(6, 4, 3), b, ops.Conv{}) },
-		"Conv2D: input (2, 4, 5, 5) has 4 channels, the weight (6, 3, 3, 3) in 1 groups takes 3": func() (*G.Node, error) { return ops.Conv2D(x, f32(6, 3, 3, 3), b, ops.Conv{}) },
-		"Conv2D: 4 input and 6 output channels don't divide into 4 groups":                       func() (*G.Node, error) { return ops.Conv2D(x, w, b, ops.Conv{Groups: 4}) },
-		"Conv2D: -2 groups: want at least 1":                                                     func() (*G.Node, error) { return ops.Conv2D(x, w, b, ops.Conv{Groups: -2}) },
-		"Conv2D: bias has shape (6, 1): want (6)":                                                func() (*G.Node, error) { return ops.Conv2D(x, w, f32(6, 1), ops.Conv{}) },
-		"Conv2D: bias has shape (): want (6)":                                                    func() (*G.Node, error) { return ops.Conv2D(x, w, scalar, ops.Conv{}) },
-		"Conv2D: width: kernel 3, stride -1":                                                     func() (*G.Node, error) { return ops.Conv2D(x, w, b, ops.Conv{Stride: ops.Pair{1, -1}}) },
-		"Conv2D: height: kernel 3, stride 1, dilation 1, pad -1":                                 func() (*G.Node, error) { return ops.Conv2D(x, w, b, ops.Conv{Pad: ops.Pair{-1, 0}}) },
-		"Conv2D: height: a window of 7 doesn't fit an input of 5":                                func() (*G.Node, error) { return ops.Conv2D(x, w, b, ops.Conv{Dilation: ops.Pair{3, 1}}) },
+		"Conv2D: input has shape (4, 5, 5): want (N, C, H, W)": func() (*G.Node, error) {
+			return ops.Conv2D(f32(4, 5, 5), w, b, ops.Conv{})
+		},
+		"Conv2D: input has shape (0, 4, 5, 5): want (N, C, H, W)": func() (*G.Node, error) {
+			return ops.Conv2D(f32(0, 4, 5, 5), w, b, ops.Conv{})
+		},
+		"Conv2D: weight has shape (6, 4, 3)": func() (*G.Node, error) {
+			return ops.Conv2D(x, f32(6, 4, 3), b, ops.Conv{})
+		},
+		"Conv2D: input (2, 4, 5, 5) has 4 channels, the weight (6, 3, 3, 3) in 1 groups takes 3": func() (*G.Node, error) {
+			return ops.Conv2D(x, f32(6, 3, 3, 3), b, ops.Conv{})
+		},
+		"Conv2D: 4 input and 6 output channels don't divide into 4 groups": func() (*G.Node, error) {
+			return ops.Conv2D(x, w, b, ops.Conv{Groups: 4})
+		},
+		"Conv2D: -2 groups: want at least 1": func() (*G.Node, error) {
+			return ops.Conv2D(x, w, b, ops.Conv{Groups: -2})
+		},
+		"Conv2D: bias has shape (6, 1): want (6)": func() (*G.Node, error) {
+			return ops.Conv2D(x, w, f32(6, 1), ops.Conv{})
+		},
+		"Conv2D: bias has shape (): want (6)": func() (*G.Node, error) {
+			return ops.Conv2D(x, w, scalar, ops.Conv{})
+		},
+		"Conv2D: width: kernel 3, stride -1": func() (*G.Node, error) {
+			return ops.Conv2D(x, w, b, ops.Conv{Stride: ops.Pair{1, -1}})
+		},
+		"Conv2D: height: kernel 3, stride 1, dilation 1, pad -1": func() (*G.Node, error) {
+			return ops.Conv2D(x, w, b, ops.Conv{Pad: ops.Pair{-1, 0}})
+		},
+		"Conv2D: height: a window of 7 doesn't fit an input of 5": func() (*G.Node, error) {
+			return ops.Conv2D(x, w, b, ops.Conv{Dilation: ops.Pair{3, 1}})
+		},
 		"Conv2D: height: size 5, kernel 3, dilation 9223372036854775807, pad 0: sizes overflow int": func() (*G.Node, error) {
 			return ops.Conv2D(x, w, b, ops.Conv{Dilation: ops.Pair{math.MaxInt, 1}})
 		},
@@ -75,7 +96,9 @@ func TestOpsRefuse(t *testing.T) {
 		"Conv2D: height: size 5, kernel 3, dilation 1, pad 4611686018427387900 before": func() (*G.Node, error) {
 			return ops.Conv2D(x, w, nil, ops.Conv{Pad: ops.Pair{math.MaxInt/2 - 3, 0}, PadEnd: ops.Pair{math.MaxInt/2 - 3, 0}})
 		},
-		"ConvReLUPool2D: height: kernel 0": func() (*G.Node, error) { return ops.ConvReLUPool2D(x, w, b, ops.Conv{}, ops.Pool{}) },
+		"ConvReLUPool2D: height: kernel 0": func() (*G.Node, error) {
+			return ops.ConvReLUPool2D(x, w, b, ops.Conv{}, ops.Pool{})
+		},
 		"PartialConv2D: weight has shape (6, 4, 3, 3): want (0 connections, height, width)": func() (*G.Node, error) {
 			return ops.PartialConv2D(x, w, b, nil, ops.Conv{})
 		},
@@ -114,26 +137,54 @@ func TestOpsRefuse(t *testing.T) {
 		"Subsample2D: windows: got kernel 2, stride 2, ceil, want only kernel, stride and pad: kernel 2, stride 2": func() (*G.Node, error) {
 			return ops.Subsample2D(x, f32(4), f32(4), ops.Pool{Kernel: ops.Pair{2, 2}, Ceil: true})
 		},
-		"AvgPool2D: input has shape (): want (N, C, H, W)": func() (*G.Node, error) { return ops.AvgPool2D(scalar, pairs) },
-		"AvgPool2D: height: a window of 6 doesn't fit":     func() (*G.Node, error) { return ops.AvgPool2D(x, ops.Pool{Kernel: ops.Pair{6, 1}}) },
-		"Subsample2D: bias has shape (5): want (4)":        func() (*G.Node, error) { return ops.Subsample2D(x, f32(4), f32(5), pairs) },
-		"LRN: size 0, k 2":                                      func() (*G.Node, error) { return ops.LRN(x, ops.Norm{K: 2}) },
-		"LRN: size 3, k NaN":                                    func() (*G.Node, error) { return ops.LRN(x, ops.Norm{Size: 3, K: math.NaN()}) },
-		"beta NaN: want size at least 1":                        func() (*G.Node, error) { return ops.LRN(x, ops.Norm{Size: 3, K: 1, Beta: math.NaN()}) },
-		"LogSoftmax: input has shape (3, 0): want (N, classes)": func() (*G.Node, error) { return ops.LogSoftmax(f32(3, 0)) },
+		"AvgPool2D: input has shape (): want (N, C, H, W)": func() (*G.Node, error) {
+			return ops.AvgPool2D(scalar, pairs)
+		},
+		"AvgPool2D: height: a window of 6 doesn't fit": func() (*G.Node, error) {
+			return ops.AvgPool2D(x, ops.Pool{Kernel: ops.Pair{6, 1}})
+		},
+		"Subsample2D: bias has shape (5): want (4)": func() (*G.Node, error) {
+			return ops.Subsample2D(x, f32(4), f32(5), pairs)
+		},
+		"LRN: size 0, k 2": func() (*G.Node, error) {
+			return ops.LRN(x, ops.Norm{K: 2})
+		},
+		"LRN: size 3, k NaN": func() (*G.Node, error) {
+			return ops.LRN(x, ops.Norm{Size: 3, K: math.NaN()})
+		},
+		"beta NaN: want size at least 1": func() (*G.Node, error) {
+			return ops.LRN(x, ops.Norm{Size: 3, K: 1, Beta: math.NaN()})
+		},
+		"LogSoftmax: input has shape (3, 0): want (N, classes)": func() (*G.Node, error) {
+			return ops.LogSoftmax(f32(3, 0))
+		},
 		"BatchNorm: input has shape (4, 5, 5): want (N, C, H, W) or (N, C)": func() (*G.Node, error) {
 			return batchNorm(f32(4, 5, 5), f32(5), f32(5), 1e-5)
 		},
 		"BatchNorm: input has shape (0, 4): want (N, C, H, W) or (N, C)": func() (*G.Node, error) {
 			return batchNorm(f32(0, 4), f32(4), f32(4), 1e-5)
 		},
-		"BatchNorm: weight has shape (5): want (4), one for each channel": func() (*G.Node, error) { return batchNorm(x, f32(5), f32(4), 1e-5) },
-		"BatchNorm: bias has shape (): want (4), one for each channel":    func() (*G.Node, error) { return batchNorm(x, f32(4), scalar, 1e-5) },
-		"BatchNorm: input 1 is nil":                                       func() (*G.Node, error) { return batchNorm(x, nil, f32(4), 1e-5) },
-		"BatchNorm: eps is 0: want a finite number above 0":               func() (*G.Node, error) { return batchNorm(x, f32(4), f32(4), 0) },
-		"BatchNorm: eps is NaN: want a finite number above 0":             func() (*G.Node, error) { return batchNorm(x, f32(4), f32(4), math.NaN()) },
-		"BatchNorm: input has shape (1, 4, 1, 1): want more than one":     func() (*G.Node, error) { return batchNorm(f32(1, 4, 1, 1), f32(4), f32(4), 1e-5) },
-		"BatchNorm: input has shape (1, 4): want more than one":           func() (*G.Node, error) { return batchNorm(f32(1, 4), f32(4), f32(4), 1e-5) },
+		"BatchNorm: weight has shape (5): want (4), one for each channel": func() (*G.Node, error) {
+			return batchNorm(x, f32(5), f32(4), 1e-5)
+		},
+		"BatchNorm: bias has shape (): want (4), one for each channel": func() (*G.Node, error) {
+			return batchNorm(x, f32(4), scalar, 1e-5)
+		},
+		"BatchNorm: input 1 is nil": func() (*G.Node, error) {
+			return batchNorm(x, nil, f32(4), 1e-5)
+		},
+		"BatchNorm: eps is 0: want a finite number above 0": func() (*G.Node, error) {
+			return batchNorm(x, f32(4), f32(4), 0)
+		},
+		"BatchNorm: eps is NaN: want a finite number above 0": func() (*G.Node, error) {
+			return batchNorm(x, f32(4), f32(4), math.NaN())
+		},
+		"BatchNorm: input has shape (1, 4, 1, 1): want more than one": func() (*G.Node, error) {
+			return batchNorm(f32(1, 4, 1, 1), f32(4), f32(4), 1e-5)
+		},
+		"BatchNorm: input has shape (1, 4): want more than one": func() (*G.Node, error) {
+			return batchNorm(f32(1, 4), f32(4), f32(4), 1e-5)
+		},
 		"BatchNormReLU: eps is 0: want a finite number above 0": func() (*G.Node, error) {
 			y, _, _, err := ops.BatchNormReLU(x, f32(4), f32(4), 0)
 			return y, err
@@ -150,13 +201,27 @@ func TestOpsRefuse(t *testing.T) {
 		"FrozenBatchNorm: eps is -1": func() (*G.Node, error) {
 			return ops.FrozenBatchNorm(x, f32(4), f32(4), f32(4), f32(4), -1)
 		},
-		"GroupNorm: 3 groups: want a number that divides the 4 channels": func() (*G.Node, error) { return ops.GroupNorm(x, f32(4), f32(4), 3, 1e-5) },
-		"GroupNorm: 0 groups: want a number that divides":                func() (*G.Node, error) { return ops.GroupNorm(x, f32(4), f32(4), 0, 1e-5) },
-		"GroupNorm: 8 groups: want a number that divides":                func() (*G.Node, error) { return ops.GroupNorm(x, f32(4), f32(4), 8, 1e-5) },
-		"GroupNorm: eps is +Inf":                                         func() (*G.Node, error) { return ops.GroupNorm(x, f32(4), f32(4), 2, math.Inf(1)) },
-		"LayerNorm: bias has shape (5): want (4), one for each channel":  func() (*G.Node, error) { return ops.LayerNorm(x, f32(4), f32(5), 1e-5) },
-		"LayerNorm: input has shape (3): want (N, C, H, W) or (N, C)":    func() (*G.Node, error) { return ops.LayerNorm(f32(3), f32(3), f32(3), 1e-5) },
-		"LayerNorm: eps is 0":                                            func() (*G.Node, error) { return ops.LayerNorm(x, f32(4), f32(4), 0) },
+		"GroupNorm: 3 groups: want a number that divides the 4 channels": func() (*G.Node, error) {
+			return ops.GroupNorm(x, f32(4), f32(4), 3, 1e-5)
+		},
+		"GroupNorm: 0 groups: want a number that divides": func() (*G.Node, error) {
+			return ops.GroupNorm(x, f32(4), f32(4), 0, 1e-5)
+		},
+		"GroupNorm: 8 groups: want a number that divides": func() (*G.Node, error) {
+			return ops.GroupNorm(x, f32(4), f32(4), 8, 1e-5)
+		},
+		"GroupNorm: eps is +Inf": func() (*G.Node, error) {
+			return ops.GroupNorm(x, f32(4), f32(4), 2, math.Inf(1))
+		},
+		"LayerNorm: bias has shape (5): want (4), one for each channel": func() (*G.Node, error) {
+			return ops.LayerNorm(x, f32(4), f32(5), 1e-5)
+		},
+		"LayerNorm: input has shape (3): want (N, C, H, W) or (N, C)": func() (*G.Node, error) {
+			return ops.LayerNorm(f32(3), f32(3), f32(3), 1e-5)
+		},
+		"LayerNorm: eps is 0": func() (*G.Node, error) {
+			return ops.LayerNorm(x, f32(4), f32(4), 0)
+		},
 
 		"Dropout: rate is NaN":  func() (*G.Node, error) { return ops.Dropout(x, math.NaN(), rng) },
 		"Dropout: rng is nil":   func() (*G.Node, error) { return ops.Dropout(x, 0.5, nil) },
@@ -164,39 +229,95 @@ func TestOpsRefuse(t *testing.T) {
 		"Tanh: a is 1e-60, b 1": func() (*G.Node, error) { return ops.ScaledTanh(x, 1e-60, 1) }, // 0 in float32
 		"Tanh: a is 1, b NaN":   func() (*G.Node, error) { return ops.ScaledTanh(x, 1, math.NaN()) },
 
-		"LeakyReLU: alpha is -0.1: want a finite number of at least 0": func() (*G.Node, error) { return ops.LeakyReLU(x, -0.1) },
-		"LeakyReLU: alpha is 1e+300":                                   func() (*G.Node, error) { return ops.LeakyReLU(x, 1e300) }, // +Inf in float32
-		"Clip: low is 1, high 1: want a low below high":                func() (*G.Node, error) { return ops.Clip(x, 1, 1) },
-		"Clip: low is NaN, high 6":                                     func() (*G.Node, error) { return ops.Clip(x, math.NaN(), 6) },
-		"ELU: alpha is -1":                                             func() (*G.Node, error) { return ops.ELU(x, -1) },
-		"ELU: alpha is NaN":                                            func() (*G.Node, error) { return ops.ELU(x, math.NaN()) },
-		"CELU: alpha is 0: want a number above 0":                      func() (*G.Node, error) { return ops.CELU(x, 0) },
-		"CELU: alpha is 1e-40":                                         func() (*G.Node, error) { return ops.CELU(x, 1e-40) },
-		"HardSigmoid: alpha is 0.2, beta +Inf: want finite numbers":    func() (*G.Node, error) { return ops.HardSigmoid(x, 0.2, math.Inf(1)) },
-		"SiLU: input 0 (n) is int":                                     func() (*G.Node, error) { return ops.SiLU(of(tensor.Int, 2)) },
-		"GELU: input 0 is nil":                                         func() (*G.Node, error) { return ops.GELU(nil) },
-		"Function: function has no name":                               func() (*G.Node, error) { return ops.Function{}.Apply(x) },
-		"Half: function has no value or no slope":                      func() (*G.Node, error) { return ops.Function{Name: "Half", Value: math.Abs}.Apply(x) },
-		"PReLU: slope has shape (3): want (1) or (4), one for each channel of (2, 4, 5, 5)": func() (*G.Node, error) { return ops.PReLU(x, f32(3)) },
-		"PReLU: slope has shape (4, 1): want (1) or (4)":                                    func() (*G.Node, error) { return ops.PReLU(x, f32(4, 1)) },
-		"PReLU: input has shape (4), slope (4): want (N, C, …)":                             func() (*G.Node, error) { return ops.PReLU(f32(4), f32(4)) },
-		"PReLU: input has shape (), slope (2)":                                              func() (*G.Node, error) { return ops.PReLU(scalar, f32(2)) },
-		"PReLU: input 1 is nil":                                                             func() (*G.Node, error) { return ops.PReLU(x, nil) },
+		"LeakyReLU: alpha is -0.1: want a finite number of at least 0": func() (*G.Node, error) {
+			return ops.LeakyReLU(x, -0.1)
+		},
+		"LeakyReLU: alpha is 1e+300": func() (*G.Node, error) { return ops.LeakyReLU(x, 1e300) }, // +Inf in float32
+		"Clip: low is 1, high 1: want a low below high": func() (*G.Node, error) {
+			return ops.Clip(x, 1, 1)
+		},
+		"Clip: low is NaN, high 6": func() (*G.Node, error) {
+			return ops.Clip(x, math.NaN(), 6)
+		},
+		"ELU: alpha is -1": func() (*G.Node, error) {
+			return ops.ELU(x, -1)
+		},
+		"ELU: alpha is NaN": func() (*G.Node, error) {
+			return ops.ELU(x, math.NaN())
+		},
+		"CELU: alpha is 0: want a number above 0": func() (*G.Node, error) {
+			return ops.CELU(x, 0)
+		},
+		"CELU: alpha is 1e-40": func() (*G.Node, error) {
+			return ops.CELU(x, 1e-40)
+		},
+		"HardSigmoid: alpha is 0.2, beta +Inf: want finite numbers": func() (*G.Node, error) {
+			return ops.HardSigmoid(x, 0.2, math.Inf(1))
+		},
+		"SiLU: input 0 (n) is int": func() (*G.Node, error) {
+			return ops.SiLU(of(tensor.Int, 2))
+		},
+		"GELU: input 0 is nil": func() (*G.Node, error) {
+			return ops.GELU(nil)
+		},
+		"Function: function has no name": func() (*G.Node, error) {
+			return ops.Function{}.Apply(x)
+		},
+		"Half: function has no value or no slope": func() (*G.Node, error) {
+			return ops.Function{Name: "Half", Value: math.Abs}.Apply(x)
+		},
+		"PReLU: slope has shape (3): want (1) or (4), one for each channel of (2, 4, 5, 5)": func() (*G.Node, error) {
+			return ops.PReLU(x, f32(3))
+		},
+		"PReLU: slope has shape (4, 1): want (1) or (4)": func() (*G.Node, error) {
+			return ops.PReLU(x, f32(4, 1))
+		},
+		"PReLU: input has shape (4), slope (4): want (N, C, …)": func() (*G.Node, error) {
+			return ops.PReLU(f32(4), f32(4))
+		},
+		"PReLU: input has shape (), slope (2)": func() (*G.Node, error) {
+			return ops.PReLU(scalar, f32(2))
+		},
+		"PReLU: input 1 is nil": func() (*G.Node, error) {
+			return ops.PReLU(x, nil)
+		},
 
-		"Affine: input has shape (3): want (N, features)": func() (*G.Node, error) { return ops.Affine(f32(3), f32(4, 3), f32(4)) },
+		"Affine: input has shape (3): want (N, features)": func() (*G.Node, error) {
+			return ops.Affine(f32(3), f32(4, 3), f32(4))
+		},
 		"Affine: input has 100 features (shape (2, 4, 5, 5)), the weight (4, 99) takes 99": func() (*G.Node, error) {
 			return ops.Affine(x, f32(4, 99), f32(4))
 		},
-		"Affine: weight has shape (4, 0): want (out, in)":         func() (*G.Node, error) { return ops.Affine(f32(2, 3), f32(4, 0), f32(4)) },
-		"Affine: input has shape (2, 0): want (N, features)":      func() (*G.Node, error) { return ops.Affine(f32(2, 0), f32(4, 0), f32(4)) },
-		"Softmax: input has shape (3, 0): want (N, classes)":      func() (*G.Node, error) { return ops.Softmax(f32(3, 0)) },
-		"SoftmaxCrossEntropy: logits have shape (0, 3)":           func() (*G.Node, error) { return ops.SoftmaxCrossEntropy(f32(0, 3), f32(0)) },
-		"AffineReLU: bias has shape (3): want (4)":                func() (*G.Node, error) { return ops.AffineReLU(f32(2, 3), f32(4, 3), f32(3)) },
-		"WeightedCrossEntropy: logits have shape (0, 3)":          func() (*G.Node, error) { return ops.WeightedCrossEntropy(f32(0, 3), f32(0, 3)) },
-		"WeightedCrossEntropy: target has shape (3): want (3, 4)": func() (*G.Node, error) { return ops.WeightedCrossEntropy(f32(3, 4), f32(3)) },
-		"SoftmaxCrossEntropy: input 1 is nil":                     func() (*G.Node, error) { return ops.SoftmaxCrossEntropy(f32(3, 4), nil) },
-		"SoftmaxCrossEntropy: target has shape (4): want (3)":     func() (*G.Node, error) { return ops.SoftmaxCrossEntropy(f32(3, 4), f32(4)) },
-		"SoftmaxCrossEntropy: input 1 (n) is int":                 func() (*G.Node, error) { return ops.SoftmaxCrossEntropy(f32(3, 4), of(tensor.Int, 3)) },
+		"Affine: weight has shape (4, 0): want (out, in)": func() (*G.Node, error) {
+			return ops.Affine(f32(2, 3), f32(4, 0), f32(4))
+		},
+		"Affine: input has shape (2, 0): want (N, features)": func() (*G.Node, error) {
+			return ops.Affine(f32(2, 0), f32(4, 0), f32(4))
+		},
+		"Softmax: input has shape (3, 0): want (N, classes)": func() (*G.Node, error) {
+			return ops.Softmax(f32(3, 0))
+		},
+		"SoftmaxCrossEntropy: logits have shape (0, 3)": func() (*G.Node, error) {
+			return ops.SoftmaxCrossEntropy(f32(0, 3), f32(0))
+		},
+		"AffineReLU: bias has shape (3): want (4)": func() (*G.Node, error) {
+			return ops.AffineReLU(f32(2, 3), f32(4, 3), f32(3))
+		},
+		"WeightedCrossEntropy: logits have shape (0, 3)": func() (*G.Node, error) {
+			return ops.WeightedCrossEntropy(f32(0, 3), f32(0, 3))
+		},
+		"WeightedCrossEntropy: target has shape (3): want (3, 4)": func() (*G.Node, error) {
+			return ops.WeightedCrossEntropy(f32(3, 4), f32(3))
+		},
+		"SoftmaxCrossEntropy: input 1 is nil": func() (*G.Node, error) {
+			return ops.SoftmaxCrossEntropy(f32(3, 4), nil)
+		},
+		"SoftmaxCrossEntropy: target has shape (4): want (3)": func() (*G.Node, error) {
+			return ops.SoftmaxCrossEntropy(f32(3, 4), f32(4))
+		},
+		"SoftmaxCrossEntropy: input 1 (n) is int": func() (*G.Node, error) {
+			return ops.SoftmaxCrossEntropy(f32(3, 4), of(tensor.Int, 3))
+		},
 	} {
 		n, err := build()
 		assert.Nil(t, n, want)
@@ -220,7 +341,7 @@ func TestDoRefuses(t *testing.T) {
 	}
 }
 
-// A batch of no images is still one of images of a size.
+// An empty batch keeps its images' size.
 func TestFlattenOfNothing(t *testing.T) {
 	y := G.Must(ops.Flatten(G.NewTensor(G.NewGraph(), tensor.Float32, 3, G.WithShape(0, 3, 2), G.WithName("x"))))
 	assert.Equal(t, tensor.Shape{0, 6}, y.Shape())

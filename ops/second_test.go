@@ -17,7 +17,7 @@ import (
 )
 
 // Every op's second derivatives agree with differences of its gradients, at every element, and are
-// symmetric. The op's result is squared: a linear op alone has none.
+// symmetric. The op's result is squared, because a linear op alone has none.
 func TestSecondDerivatives(t *testing.T) {
 	for _, c := range append(allCases(), secondCases()...) {
 		t.Run(c.name, func(t *testing.T) {
@@ -39,7 +39,7 @@ func TestSecondDerivatives(t *testing.T) {
 	}
 }
 
-// TestSecondDerivatives has every op of the package.
+// TestSecondDerivatives covers every op of the package.
 func TestNoOpIsLeftOut(t *testing.T) {
 	checked := map[string]bool{"BatchMean": true, "BatchVariance": true} // nothing flows through them
 	for _, c := range append(allCases(), secondCases()...) {
@@ -59,8 +59,8 @@ func TestNoOpIsLeftOut(t *testing.T) {
 	}
 }
 
-// opNames are the names of all ops of the package, as its source gives them to apply, and of the
-// built-in functions.
+// opNames returns the names of all ops of the package, found as arguments of apply in its source,
+// and of the built-in functions.
 func opNames(t *testing.T) (names []string) {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
@@ -83,7 +83,7 @@ func opNames(t *testing.T) (names []string) {
 	return names
 }
 
-// secondCases are the ops that allCases has no case of.
+// secondCases are the ops that allCases lacks.
 func secondCases() []opCase {
 	images := []tensor.Shape{{3, 2, 2, 3}}
 	rng := func() *ops.RNG { return &ops.RNG{Seed: 3, Step: 7} }
@@ -115,7 +115,9 @@ func secondCases() []opCase {
 // An op without second derivatives is an error that names it, when the graph is built.
 func TestSecondDerivativesAreRefused(t *testing.T) {
 	own := ops.Function{
-		Name: "Cube", Value: func(x float64) float64 { return x * x * x }, Slope: func(x float64) float64 { return 3 * x * x },
+		Name: "Cube", Value: func(x float64) float64 { return x * x * x }, Slope: func(x float64) float64 {
+			return 3 * x * x
+		},
 	}
 	for want, build := range map[string]func(x, w *G.Node) (*G.Node, error){
 		"dConvReLUPool2D(stride 1; pool kernel 2, stride 2): it has no declared gradient": func(x, w *G.Node) (*G.Node, error) {
@@ -135,8 +137,8 @@ func TestSecondDerivativesAreRefused(t *testing.T) {
 	}
 }
 
-// Third derivatives that aren't declared are refused, too, and those of a convolution are right:
-// the op and its gradients are a closed family.
+// Undeclared third derivatives are refused. Those of a convolution are right: the op and its
+// gradients are a closed family.
 func TestThirdDerivatives(t *testing.T) {
 	third := func(build func(x *G.Node) (*G.Node, error)) (*G.Node, error) {
 		g := G.NewGraph()

@@ -12,10 +12,10 @@ import (
 	"convgraph/ops/gradcheck"
 )
 
-// The tests of this file spoil second derivatives in ways that real mistakes have. The check that
-// the op passes must find them.
+// This file spoils second derivatives by realistic mistakes. The check that the op passes must find
+// them.
 
-// spoiltSeconds are the ways in which a rule of a gradient is spoilt.
+// spoiltSeconds are ways to spoil a gradient's rule.
 var spoiltSeconds = map[string]func(s second) []second{
 	"without the transpose": func(s second) []second {
 		s.transposed = spoilt(s.transposed, 0)
@@ -103,7 +103,7 @@ func (s subject) checkSecond(t *testing.T, build builder[float64]) error {
 	return report.Err()
 }
 
-// A curvature of the wrong argument is caught: of f(v) or, where that has the same one, another.
+// A curvature at the wrong argument is caught.
 func TestCurvatureOfWrongArgumentIsCaught(t *testing.T) {
 	for _, f := range Functions() {
 		if f.PiecewiseLinear {

@@ -44,8 +44,8 @@ func readSecondReference(t *testing.T) [][][]float64 {
 // pattern is the script's: quarters that repeat.
 func pattern(j, step, shift, period int) float64 { return float64((j*step+shift)%period-period/2) / 4 }
 
-// differentiateTwice gives the gradients of S = Σ ⟨g[i], u[i]⟩ with respect to each input that has
-// a gradient, and to dy; nil where S doesn't depend on one.
+// differentiateTwice returns the gradients of S = Σ ⟨g[i], u[i]⟩ with respect to dy and each input
+// that has a gradient; nil where S doesn't depend on it.
 func differentiateTwice(t *testing.T, c referenceCase) (results [][]float64) {
 	t.Helper()
 	g := G.NewGraph()
@@ -115,7 +115,8 @@ func reach(n *G.Node, reached map[*G.Node]bool) {
 	}
 }
 
-// requireDigest compares the sums and elements that the script stores. None is as good as zeros.
+// requireDigest compares the sums and elements that the script stores. A missing gradient counts as
+// zeros.
 func requireDigest(t *testing.T, what string, want, got []float64) {
 	t.Helper()
 	if want == nil {

@@ -9,8 +9,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// TestSplitRefuses: BatchNorm needs the statistics of the whole batch before any image is
-// normalised, and parts of a batch are float32.
+// TestSplitRefuses: BatchNorm needs the statistics of the whole batch, and parts of a batch are
+// float32.
 func TestSplitRefuses(t *testing.T) {
 	turns, err := NewPart(4, 2, nil)
 	require.NoError(t, err)

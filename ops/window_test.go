@@ -16,7 +16,7 @@ func TestWindowsPrintWhatIsNotTheDefault(t *testing.T) {
 		ops.Pool{Kernel: ops.Pair{3, 2}, Stride: ops.Pair{2, 2}, PadEnd: ops.Pair{1, 1}, Dilation: ops.Pair{1, 2}, Ceil: true, ExcludePad: true}.String())
 }
 
-// Sizes near the largest integer neither overflow nor make work.
+// Sizes near the largest int neither overflow nor take time.
 func TestOutputSizeOfHugeWindows(t *testing.T) {
 	const huge = 1 << 62
 	for _, c := range []struct {

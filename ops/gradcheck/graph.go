@@ -56,7 +56,9 @@ func compile(inputs []Input, build Build, seed uint64) (Func, error) {
 }
 
 // assemble builds the graph of a function of the inputs and adds its derivatives.
-func assemble(inputs []Input, build Build, differentiate func(e *expression, y *G.Node, nodes G.Nodes) error) (e *expression, err error) {
+func assemble(
+	inputs []Input, build Build, differentiate func(e *expression, y *G.Node, nodes G.Nodes) error,
+) (e *expression, err error) {
 	building.Lock()
 	defer building.Unlock()
 	defer func() {

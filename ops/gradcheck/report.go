@@ -96,8 +96,10 @@ func (r *Report) Err() error {
 		}
 	}
 	if r.asymmetric() {
-		all = append(all, fmt.Errorf("gradcheck: second derivatives differ by %.2g in the other order, want at most %.2g",
-			*r.Asymmetry, r.symmetryTolerance()))
+		all = append(all, fmt.Errorf(
+			"gradcheck: second derivatives differ by %.2g in the other order, want at most %.2g",
+			*r.Asymmetry, r.symmetryTolerance(),
+		))
 	}
 	return errors.Join(all...)
 }
@@ -121,9 +123,11 @@ func (in InputReport) err(tolerance float64) error {
 		)
 	}
 	if in.tooManyKinks() {
-		return fmt.Errorf("%d of %d comparisons are at kinks (a rectifier at 0, two equal maxima), which shows too little: "+
-			"want inputs away from them",
-			in.Kinks, in.Compared)
+		return fmt.Errorf(
+			"%d of %d comparisons are at kinks (a rectifier at 0, two equal maxima), which shows too little: "+
+				"want inputs away from them",
+			in.Kinks, in.Compared,
+		)
 	}
 	return nil
 }
