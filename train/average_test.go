@@ -20,7 +20,7 @@ func averagedBy(t *testing.T, decay float64, dir string) *Trainer {
 	return tr
 }
 
-// TestAverageByHand shows the callback parameters that are all 1, then 2, then 4, at steps 10, 20 and 30.
+// TestAverageByHand averages parameters that are all 1, then 2, then 4, at steps 10, 20 and 30.
 func TestAverageByHand(t *testing.T) {
 	for _, c := range []struct{ decay, want float64 }{
 		{0.99, 7. / 3},     // 1-0.99^10 is 0.0956, less than a third: the plain mean
@@ -52,8 +52,9 @@ func fill(values []float32, v float32) {
 	}
 }
 
-// TestAverageIsTheResultOnly: the training is the same with an average and without; what it ends with isn't, and is the same each time.
-func TestAverageIsTheResultOnly(t *testing.T) {
+// TestAverageChangesOnlyTheResult: with an average the history is the same; the final parameters
+// differ, and are the same each time.
+func TestAverageChangesOnlyTheResult(t *testing.T) {
 	plain := averagedBy(t, 0.9, t.TempDir())
 	plain.Callbacks = nil
 	last := finish(t, plain)
@@ -68,7 +69,7 @@ func TestAverageIsTheResultOnly(t *testing.T) {
 	assert.Equal(t, finish(t, shortPlain).params, finish(t, short).params, "eight steps: nothing was averaged")
 }
 
-// TestAverageResumes stops a training before, at and after the steps that the average looks at.
+// TestAverageResumes stops a training before, at and after the steps that update the average.
 func TestAverageResumes(t *testing.T) {
 	want := finish(t, averagedBy(t, 0.9, t.TempDir()))
 	for _, step := range []int{1, 9, 10, 11, 19, 20, 22, 24} {

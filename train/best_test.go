@@ -50,8 +50,8 @@ func wayward(t *testing.T, dir string) *Trainer {
 	return tr
 }
 
-// TestBestIsKept: the training ends with the parameters of its best epoch, early.
-func TestBestIsKept(t *testing.T) {
+// TestKeepsBest ends the training early, with the parameters of its best epoch.
+func TestKeepsBest(t *testing.T) {
 	dir := t.TempDir()
 	tr := wayward(t, dir)
 	byEpoch := map[int]string{}
@@ -74,7 +74,8 @@ func (c epochCallback) EpochEnd(s *State) error {
 	return nil
 }
 
-// TestCallbacksResume stops a training at places all along it: what callbacks remember goes on, too.
+// TestCallbacksResume stops a training at many steps, and expects the callbacks to continue with
+// their states.
 func TestCallbacksResume(t *testing.T) {
 	want := finish(t, wayward(t, t.TempDir()))
 	last := len(want.history) * 4
@@ -101,8 +102,8 @@ func resume(t *testing.T, dir string) ending {
 	return finish(t, tr)
 }
 
-// TestBestIsGone: a training whose kept parameters somebody took away says so.
-func TestBestIsGone(t *testing.T) {
+// TestKeepBestRefusesAnotherFile.
+func TestKeepBestRefusesAnotherFile(t *testing.T) {
 	tr := trainer(t, small())
 	path := filepath.Join(t.TempDir(), "best.safetensors")
 	tr.Callbacks = []Callback{&KeepBest{Path: path}, epochCallback{what: func(s *State) {

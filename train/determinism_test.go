@@ -11,9 +11,9 @@ import (
 	"convgraph/ops"
 )
 
-// TestSameBitsFromAnyMachine wants the same parameters and history, to the last bit, from any number of workers and processors, with
-// augmentation and dropout.
-func TestSameBitsFromAnyMachine(t *testing.T) {
+// TestSameBitsOnAnyMachine expects the same parameters and history, to the last bit, for any number
+// of workers and processors, with augmentation and dropout.
+func TestSameBitsOnAnyMachine(t *testing.T) {
 	procs := runtime.GOMAXPROCS(0)
 	t.Cleanup(func() {
 		runtime.GOMAXPROCS(procs)
@@ -37,7 +37,7 @@ func TestSameBitsFromAnyMachine(t *testing.T) {
 	}
 }
 
-// TestSeedDecidesTheResult: what a training is told to draw from changes its result.
+// TestSeedDecidesTheResult expects other parameters from another seed, sampling or schedule.
 func TestSeedDecidesTheResult(t *testing.T) {
 	want := finish(t, trainer(t, withDropout()))
 	require.NotEqual(t, paramBytes(t, trainer(t, withDropout()).Model), want.params)

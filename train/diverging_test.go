@@ -22,7 +22,8 @@ func (d *seen) EpochEnd(s *State) error {
 	return nil
 }
 
-// TestDivergedButFinite: a learning rate of 1000 leaves every number finite, and is warned of once.
+// TestDivergedButFinite trains at a learning rate of 1000: every number stays finite, and one
+// warning is written.
 func TestDivergedButFinite(t *testing.T) {
 	for rate, want := range map[float64]bool{1e3: true, 0.01: false} {
 		tr := trainer(t, small())

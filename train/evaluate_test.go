@@ -103,7 +103,7 @@ func TestConfusion(t *testing.T) {
 	assert.EqualError(t, err, `model "brightest" takes images of (1, 1, 3), the set has (1, 2, 4)`)
 }
 
-func TestFingerprintTellsSetsApart(t *testing.T) {
+func TestFingerprintDistinguishesSets(t *testing.T) {
 	prints := map[string]bool{}
 	for _, n := range []int{300, 301} {
 		for _, seed := range []uint64{1, 2} {
@@ -115,7 +115,7 @@ func TestFingerprintTellsSetsApart(t *testing.T) {
 	assert.Len(t, prints, 4)
 }
 
-// TestHistoryFile holds the text of history.csv.
+// TestHistoryFile checks the text of history.csv.
 func TestHistoryFile(t *testing.T) {
 	rows := []Row{
 		{Epoch: 1, Step: 600, TrainLoss: 0.25, TrainAccuracy: 0.9375, TestAccuracy: 0.1, Seconds: 1.23456},

@@ -25,7 +25,8 @@ func pairs(n int) *dataset.Minibatch {
 	return b
 }
 
-// TestMixupBlendsPairs: images and targets have the same shares, of an image and its partner.
+// TestMixupBlendsPairs expects images and targets to have the same shares of an image and its
+// partner.
 func TestMixupBlendsPairs(t *testing.T) {
 	const n = 5
 	shares := 0.0
@@ -51,8 +52,9 @@ func TestMixupBlendsPairs(t *testing.T) {
 	assert.InDelta(t, 0.4/(2*1.8), shares/400, 0.012)
 }
 
-// TestCutMixExchangesARectangle: the same in all channels, whose area is the share of the partner's target.
-func TestCutMixExchangesARectangle(t *testing.T) {
+// TestCutMixExchangesRectangles: the rectangle is the same in all channels, and its area is the
+// share of the partner's target.
+func TestCutMixExchangesRectangles(t *testing.T) {
 	const n = 4
 	mean := 0.0
 	for step := range 400 {
@@ -105,8 +107,8 @@ func TestMixingGivesTheSameBits(t *testing.T) {
 	require.True(t, whole.equals(finish(t, rest)))
 }
 
-// TestMixingThatMakesNoSense is refused.
-func TestMixingThatMakesNoSense(t *testing.T) {
+// TestRefusesInvalidMixing.
+func TestRefusesInvalidMixing(t *testing.T) {
 	for _, alpha := range []float64{-1, 0.01, 1001, math.NaN()} {
 		for _, set := range []func(*Trainer){func(tr *Trainer) { tr.Mixup = alpha }, func(tr *Trainer) { tr.CutMix = alpha }} {
 			tr := trainer(t, small())

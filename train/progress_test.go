@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestProgressOfAResumedTraining: the speed is this run's, not that of all runs' time.
-func TestProgressOfAResumedTraining(t *testing.T) {
+// TestProgressOfResumedTraining shows the speed of this run, not of all runs.
+func TestProgressOfResumedTraining(t *testing.T) {
 	var out strings.Builder
 	p := &ProgressLines{W: &out}
 	tr := trainer(t, small())
@@ -26,8 +26,8 @@ func TestProgressOfAResumedTraining(t *testing.T) {
 	assert.Equal(t, "epoch 2/3  loss 0.5000  train 25.00%  test 12.50%  100 images/s  ETA 2s\n", out.String())
 }
 
-// TestProgressShowsSoon: a training speaks within its first seconds, then every half minute.
-func TestProgressShowsSoon(t *testing.T) {
+// TestProgressStartsSoon writes a line within the first seconds, then every half minute.
+func TestProgressStartsSoon(t *testing.T) {
 	var out strings.Builder
 	p := &ProgressLines{W: &out}
 	tr := trainer(t, small())

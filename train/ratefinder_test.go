@@ -34,7 +34,8 @@ func TestFindRate(t *testing.T) {
 	}
 }
 
-// TestRatesToSuggest judges curves whose loss falls around a known rate, some with the noise of small batches.
+// TestRatesToSuggest judges curves whose loss falls around a known rate, some with the noise of
+// small batches.
 func TestRatesToSuggest(t *testing.T) {
 	for _, middle := range []float64{1e-4, 3e-3, 0.1} {
 		for _, noise := range []float64{0, 0.1} {

@@ -20,8 +20,9 @@ import (
 	"convgraph/train/solver"
 )
 
-// TestResumeFromEveryStep stops a training after each of its steps, within epochs and at their ends, goes on from the newest checkpoint and
-// wants the bits of a training that was never stopped.
+// TestResumeFromEveryStep stops a training after each of its steps, within epochs and at their
+// ends, resumes from the newest checkpoint, and expects the bits of a training that was never
+// stopped.
 func TestResumeFromEveryStep(t *testing.T) {
 	whole := finish(t, trainer(t, withDropout()))
 	for step := 1; step <= 8; step++ {
@@ -48,7 +49,8 @@ func stopAt(t *testing.T, dir string, step int) {
 	require.ErrorIs(t, err, killed)
 }
 
-// TestResumeAtTheEndOfAnEpoch has checkpoints at epochs' ends only, and a second training that is longer than the first.
+// TestResumeAtTheEndOfAnEpoch has checkpoints only at the ends of epochs, and a second training
+// that is longer than the first.
 func TestResumeAtTheEndOfAnEpoch(t *testing.T) {
 	whole := trainer(t, withDropout())
 	whole.Schedule = nil
@@ -66,8 +68,8 @@ func TestResumeAtTheEndOfAnEpoch(t *testing.T) {
 	require.True(t, want.equals(finish(t, second)))
 }
 
-// TestInterruptedWritesACheckpoint: a done context ends the training after the step it came in.
-func TestInterruptedWritesACheckpoint(t *testing.T) {
+// TestInterruptedWritesCheckpoint after the step in which the context is done.
+func TestInterruptedWritesCheckpoint(t *testing.T) {
 	dir := t.TempDir()
 	ctx, interrupt := context.WithCancel(context.Background())
 	tr := trainer(t, withDropout())
@@ -85,7 +87,8 @@ func TestInterruptedWritesACheckpoint(t *testing.T) {
 	assert.True(t, whole.equals(finish(t, rest)))
 }
 
-// TestInterruptedBeforeTheFirstStep leaves a checkpoint that the whole training goes on from, in a folder whose name is no pattern.
+// TestInterruptedBeforeTheFirstStep writes a checkpoint that the whole training continues from, in
+// a folder whose name has brackets.
 func TestInterruptedBeforeTheFirstStep(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "lr[0.1]")
 	require.NoError(t, os.Mkdir(dir, 0o755))
@@ -108,8 +111,8 @@ func TestInterruptedBeforeTheFirstStep(t *testing.T) {
 	assert.ErrorIs(t, err, ErrNoCheckpoint)
 }
 
-// TestInterruptedWithoutACheckpoint: if none can be written that is the error, and not that all is well.
-func TestInterruptedWithoutACheckpoint(t *testing.T) {
+// TestInterruptedWithoutCheckpoint returns the error of a checkpoint that can't be written.
+func TestInterruptedWithoutCheckpoint(t *testing.T) {
 	ctx, interrupt := context.WithCancel(context.Background())
 	tr := trainer(t, small())
 	tr.Callbacks = []Callback{Checkpoints{Dir: filepath.Join(t.TempDir(), "missing")}, at{Step: 2, What: func() error { interrupt(); return nil }}}
@@ -118,8 +121,9 @@ func TestInterruptedWithoutACheckpoint(t *testing.T) {
 	require.NotErrorIs(t, err, context.Canceled)
 }
 
-// TestStopEndsWell: ErrStop ends a training with its result so far, and as no error; callbacks after the one that says so hear of the step.
-func TestStopEndsWell(t *testing.T) {
+// TestStopEndsWithoutError: ErrStop ends a training with its result so far. Callbacks after the one
+// that returns it are notified of the step.
+func TestStopEndsWithoutError(t *testing.T) {
 	tr := trainer(t, small())
 	steps := 0
 	tr.Callbacks = []Callback{at{Step: 5, What: func() error { return ErrStop }}, eachStep(func(*State) { steps++ })}
@@ -154,8 +158,8 @@ func sgd(t *testing.T, lr float64) solver.Solver {
 	return s
 }
 
-// TestNaNStopsBeforeTheParameters: the step that goes bad changes nothing, is told with the node it came from, and the checkpoint before it
-// stands.
+// TestNaNStopsBeforeTheParameters: the bad step changes nothing, the error names the node where the
+// NaN came from, and the checkpoint before it stays.
 func TestNaNStopsBeforeTheParameters(t *testing.T) {
 	dir := t.TempDir()
 	tr := trainer(t, small())
@@ -180,8 +184,9 @@ func TestNaNStopsBeforeTheParameters(t *testing.T) {
 	}
 }
 
-// TestSkipGoesOn: with SkipNaN the bad step isn't made nor counted in the mean loss, and the next one is.
-func TestSkipGoesOn(t *testing.T) {
+// TestSkipNaNContinues: the bad step is neither made nor counted in the mean loss, and the next one
+// is.
+func TestSkipNaNContinues(t *testing.T) {
 	tr := trainer(t, small())
 	tr.OnNaN, tr.Epochs = SkipNaN, 1
 	weights := tr.Model.Params()[0].Value.Float32s()
@@ -202,9 +207,9 @@ func TestSkipGoesOn(t *testing.T) {
 	assert.Contains(t, lines.String(), "%  skipped for NaN 1  ")
 }
 
-// TestInfiniteParametersAreNotKept: an update can be too large for float32 though its gradient isn't. Whoever would write the parameters then
-// says so and leaves the checkpoint before.
-func TestInfiniteParametersAreNotKept(t *testing.T) {
+// TestInfiniteParametersAreNotSaved: an update may overflow float32 though its gradient doesn't.
+// Checkpoints and the end of the epoch fail then.
+func TestInfiniteParametersAreNotSaved(t *testing.T) {
 	const want = `parameter "fc1.weight" has been NaN or infinite since step %d (epoch 1) or before: a smaller learning rate, or clipping the gradients, may help`
 	overflow := func(tr *Trainer) func() error {
 		return func() error { tr.Model.Params()[0].Value.Float32s()[0] = float32(math.Inf(1)); return nil }
@@ -225,8 +230,8 @@ func TestInfiniteParametersAreNotKept(t *testing.T) {
 	assert.EqualError(t, err, fmt.Sprintf(want, 4), "after the epoch's last step")
 }
 
-// TestNothingButSkippedSteps: an epoch without a single good step ends the training; it has no mean loss.
-func TestNothingButSkippedSteps(t *testing.T) {
+// TestAllStepsSkipped: an epoch without a good step ends the training. It has no mean loss.
+func TestAllStepsSkipped(t *testing.T) {
 	tr := trainer(t, small())
 	tr.OnNaN, tr.Epochs, tr.Train = SkipNaN, 3, spoiltAfterOne{tr.Train}
 	_, err := tr.Run(context.Background())
@@ -261,8 +266,8 @@ func (c stepCallback) StepEnd(s *State) error {
 	return nil
 }
 
-// TestNoRoomForACheckpoint: a checkpoint that can't be written ends the training, and the one before it stands.
-func TestNoRoomForACheckpoint(t *testing.T) {
+// TestFullDisk: a checkpoint that can't be written ends the training, and the one before it stays.
+func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(checkpointPath(dir, 3), "in the way"), 0o755))
 	tr := trainer(t, small())
@@ -275,7 +280,7 @@ func TestNoRoomForACheckpoint(t *testing.T) {
 	assert.Equal(t, 2, c.Step)
 }
 
-// TestReadOnlyFolder: the folder can't be written from the second step on.
+// TestReadOnlyFolder: the folder is read-only from the second step on.
 func TestReadOnlyFolder(t *testing.T) {
 	if os.Getuid() <= 0 {
 		t.Skip("every folder can be written: the user is root, or the system is Windows")
@@ -291,8 +296,9 @@ func TestReadOnlyDisk(t *testing.T) {
 		func() error { return testutil.SetReadOnly(disk, false) }, syscall.EROFS)
 }
 
-// failsAtStep3 protects dir after the second step: the checkpoint of the third is an error with its cause, that of the second is there, and
-// once dir isn't protected any more the training goes on from it to the end of one that was never stopped.
+// failsAtStep3 protects dir after the second step. The third step's checkpoint fails with the
+// cause, the second's stays, and without the protection the training resumes from it to the end of
+// one that was never stopped.
 func failsAtStep3(t *testing.T, dir string, protect, release func() error, cause error) {
 	t.Helper()
 	tr := trainer(t, small())

@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLabelSmoothing: with a share of 0.3 and three classes the right one's target is 0.8, the others' 0.1.
+// TestLabelSmoothing: with a share of 0.3 and three classes the right one's target is 0.8, the
+// others' 0.1.
 func TestLabelSmoothing(t *testing.T) {
 	tr := trainer(t, small())
 	tr.LabelSmoothing = 0.3
@@ -24,7 +25,7 @@ func TestLabelSmoothing(t *testing.T) {
 	assert.Equal(t, oneHot, r.step.Targets().Float32s())
 }
 
-// TestLabelSmoothingTrains: what the network learns from is smoothed.
+// TestLabelSmoothingTrains on smoothed targets.
 func TestLabelSmoothingTrains(t *testing.T) {
 	smoothed := trainer(t, small())
 	smoothed.LabelSmoothing = 0.3

@@ -10,7 +10,7 @@ import (
 	"convgraph/internal/testutil"
 )
 
-// TestTwoAtOnce trains two networks at the same time: each ends as it does alone.
+// TestTwoAtOnce trains two networks at the same time. Each ends as it does alone.
 func TestTwoAtOnce(t *testing.T) {
 	trainers := []*Trainer{trainer(t, withDropout()), trainer(t, leNet())}
 	want := []ending{finish(t, trainer(t, withDropout())), finish(t, trainer(t, leNet()))}
@@ -25,7 +25,8 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 }
 
-// TestThousandTrainings builds, trains and drops a thousand models: neither goroutines nor memory grow with them.
+// TestThousandTrainings builds, trains and drops a thousand models. Neither goroutines nor memory
+// grow.
 func TestThousandTrainings(t *testing.T) {
 	cycle := func() {
 		tr := trainer(t, small())

@@ -37,9 +37,9 @@ func (o opener) TrainEnd(*State) error {
 	return nil
 }
 
-// TestValidationLeavesTheTestSetAlone: epochs are measured on the validation set, and the best is chosen by
-// it; the test set is read once, at the end.
-func TestValidationLeavesTheTestSetAlone(t *testing.T) {
+// TestValidationReplacesTheTestSet: epochs are measured on the validation set, and the best is
+// chosen by it. The test set is used once, at the end.
+func TestValidationReplacesTheTestSet(t *testing.T) {
 	dir := t.TempDir()
 	tr := wayward(t, dir)
 	open := false

@@ -12,7 +12,7 @@ import (
 	"convgraph/train/dataset"
 )
 
-// TestBalancedWeights: with them each class that has samples counts the same.
+// TestBalancedWeights expects each class with samples to count the same.
 func TestBalancedWeights(t *testing.T) {
 	labels := []uint8{0, 0, 0, 0, 0, 0, 2, 2, 2}
 	set, err := dataset.NewImages(tensor.Shape{1, 1, 1}, make([]uint8, 9), labels, 3)
@@ -65,7 +65,7 @@ func TestWeightsGoWithTheTargets(t *testing.T) {
 	assert.InDeltaSlice(t, []float32{0.1, 1.6, 0, 0.8, 0.2, 0, 0.1, 0.2, 0}, r.step.Targets().Float32s(), 1e-6)
 }
 
-func TestWeightsThatMakeNoSense(t *testing.T) {
+func TestRefusesInvalidWeights(t *testing.T) {
 	for want, weights := range map[string][]float64{
 		"got 2 class weights, want 3":              {1, 2},
 		"the weight of class 1 is -1: want 0 to 1": {1, -1, 1},

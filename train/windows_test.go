@@ -54,7 +54,7 @@ func TestWindowsGiveTheSameBits(t *testing.T) {
 	require.True(t, whole.equals(finish(t, rest)))
 }
 
-// TestWindowsRefuseReplacement: drawing from everywhere would read a page for each picture.
+// TestWindowsRefuseReplacement: drawing from the whole set would read a page for each picture.
 func TestWindowsRefuseReplacement(t *testing.T) {
 	tr := windows(t, noise(t))
 	tr.Sampling = Replace

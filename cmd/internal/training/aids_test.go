@@ -13,7 +13,8 @@ import (
 	"convgraph/internal/cli"
 )
 
-// TestTrainingAids: each changes the training, is the same with any number of workers, and is kept by -resume.
+// TestTrainingAids checks that each aid changes the training, gives the same result for any number
+// of workers, and survives -resume.
 func TestTrainingAids(t *testing.T) {
 	args := []string{"-quiet", "-train-samples", "100", "-test-samples", "20", "-batch", "50"}
 	plain := t.TempDir()
@@ -35,7 +36,7 @@ func TestTrainingAids(t *testing.T) {
 	}
 }
 
-func TestAidsThatMakeNoSense(t *testing.T) {
+func TestRefusesInvalidAids(t *testing.T) {
 	for want, flags := range map[string][]string{
 		"-mixup is -1: want 0, or 0.05 to 1000":                                                                      {"-mixup=-1"},
 		"-cutmix is 0.01: want 0, or 0.05 to 1000":                                                                   {"-cutmix", "0.01"},
@@ -53,7 +54,7 @@ func TestAidsThatMakeNoSense(t *testing.T) {
 	}
 }
 
-// TestFindsALearningRate: a suggestion and a picture, and nothing of a training.
+// TestFindsALearningRate expects a suggestion and a plot, and no results of a training.
 func TestFindsALearningRate(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
 	args := []string{"-quiet", "-train-samples", "500", "-test-samples", "20", "-batch", "25", "-lr-find", "-out", out}
@@ -70,7 +71,7 @@ func TestFindsALearningRate(t *testing.T) {
 	assert.Contains(t, stderr, "-lr-find suggests a rate for a new run")
 }
 
-// TestNonSquareInput trains a network of wide images with all that changes their geometry.
+// TestNonSquareInput trains a network of wide images with every change of geometry.
 func TestNonSquareInput(t *testing.T) {
 	spec := filepath.Join(t.TempDir(), "wide.json")
 	require.NoError(t, os.WriteFile(spec, []byte(`{"name": "wide", "input": [3, 12, 20], "init": "he", "layers": [

@@ -31,7 +31,7 @@ func TestParseAugment(t *testing.T) {
 	assert.Empty(t, a.transforms(28, 28, picture.Preprocessing{}))
 }
 
-// TestAugmentedTraining: there is a sheet of the images, the same ones each time, and they make another training.
+// TestAugmentedTraining writes a sheet of the images, the same each time, and changes the training.
 func TestAugmentedTraining(t *testing.T) {
 	plain, first, second := t.TempDir(), t.TempDir(), t.TempDir()
 	args := []string{"-quiet", "-epochs", "1", "-train-samples", "100", "-test-samples", "20"}

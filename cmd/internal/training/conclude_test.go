@@ -25,8 +25,8 @@ func loud(t *testing.T, out string, flags ...string) (lines []string) {
 	return strings.Split(strings.TrimSpace(stdout), "\n")
 }
 
-// TestLastLines say which epoch is kept, with its accuracy, why the training ended and what to run next; accuracy.svg
-// says the same of the epoch, and how many images are counted.
+// TestLastLines checks the lines at the end: the kept epoch with its accuracy, why the training
+// ended, and what to run next. accuracy.svg shows the same.
 func TestLastLines(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "my run")
 	lines := loud(t, out, "-lr", "1e-9", "-epochs", "9", "-early-stop", "2", "-keep", "best")
@@ -49,7 +49,8 @@ func TestLastLines(t *testing.T) {
 	assert.Equal(t, "ended: all 2 epochs are done", lines[1])
 }
 
-// TestFolds: each part is validated once, the test images at the end; a run is resumed with its own part only.
+// TestFolds validates each part once, and the test images at the end. A run is resumed with its own
+// part only.
 func TestFolds(t *testing.T) {
 	out := t.TempDir()
 	lines := loud(t, out, "-epochs", "1", "-fold", "2/5")
@@ -71,7 +72,7 @@ func TestFolds(t *testing.T) {
 	assert.Equal(t, filepath.Join("runs", "lenet-fold-1-of-5"), (&Command{Model: "lenet", Fold: "1/5"}).out())
 }
 
-// TestOneCycleTrains and is refused with a warmup, or with other epochs when it is resumed.
+// TestOneCycleTrains, and is refused with a warm-up, or when it is resumed with other epochs.
 func TestOneCycleTrains(t *testing.T) {
 	out := t.TempDir()
 	args := []string{"-quiet", "-train-samples", "100", "-test-samples", "20", "-batch", "50", "-schedule", "one-cycle"}

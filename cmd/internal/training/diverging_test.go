@@ -11,7 +11,7 @@ import (
 	"convgraph/internal/cli"
 )
 
-// TestDivergedButFiniteWarns on stderr, even with -quiet; a training that goes well doesn't.
+// TestDivergedButFiniteWarns on stderr, even with -quiet. A healthy training doesn't.
 func TestDivergedButFiniteWarns(t *testing.T) {
 	spec := filepath.Join(t.TempDir(), "flat.json")
 	require.NoError(t, os.WriteFile(spec, []byte(`{"name":"flat","input":[1,6,6],"layers":[{"kind":"affine","units":10},{"kind":"softmax"}]}`), 0o644))

@@ -12,8 +12,8 @@ import (
 	"convgraph/internal/cli"
 )
 
-// TestKeepEpochs wants the parameters before learning and after each epoch, the same ones if the training is resumed, and none of an earlier
-// run's.
+// TestKeepEpochs expects the initial parameters and those of each epoch, the same if the training
+// is resumed, and none of an earlier training.
 func TestKeepEpochs(t *testing.T) {
 	whole, parts := t.TempDir(), t.TempDir()
 	run := func(args ...string) {

@@ -59,10 +59,10 @@ func waysOf(c syscalls.Call) []way {
 	return ways[:min(*faults, len(ways))]
 }
 
-// TestFaults lets each call that changes a file fail in turn: the disk is full or broken, takes half
-// of the bytes, or the program is killed there. Every file is an old or a new whole one, the program
-// names the cause and exits with 1, and the same command ends with the bits of a training that
-// nothing stopped. The folder holds a finished run of one epoch, so that there is something to lose.
+// TestFaults lets each call that changes a file fail in turn: the disk is full or broken, writes
+// half of the bytes, or the program is killed there. Every file is an old or a new whole one, the
+// program names the cause and exits with 1, and the same command ends with the bits of an
+// undisturbed training. The folder has a finished run of one epoch to lose.
 func TestFaults(t *testing.T) {
 	if *faults == 0 {
 		t.Skip("-faults 1 runs this")
@@ -133,9 +133,9 @@ func mayFail(c syscalls.Call) bool {
 	return c.Name == "fchown" || c.Name == "openat" && !strings.HasPrefix(filepath.Base(c.Path), ".")
 }
 
-// TestPowerCut cuts the power after each call of a training and drops what wasn't synced: of the
-// names, too, or of their bytes alone. Every file is an old or a new whole one, and the same command
-// ends with the bits of a training that nothing stopped.
+// TestPowerCut cuts the power after each call of a training and drops what wasn't synced: bytes
+// alone, or names, too. Every file is an old or a new whole one, and the same command ends with the
+// bits of an undisturbed training.
 func TestPowerCut(t *testing.T) {
 	if *faults == 0 {
 		t.Skip("-faults 1 runs this")

@@ -14,8 +14,9 @@ import (
 	"convgraph/train/dataset"
 )
 
-// TestDamagedImagesAreSkippedOrFail trains a small AlexNet on a folder with a damaged image in either set.
-func TestDamagedImagesAreSkippedOrFail(t *testing.T) {
+// TestSkipsCorruptImages trains a small AlexNet on a folder with a corrupt image in either set.
+// -strict fails.
+func TestSkipsCorruptImages(t *testing.T) {
 	dir := imageFolder(t)
 	for _, half := range []string{"train", "test"} {
 		images, err := filepath.Glob(filepath.Join(dir, half, "0", "*.png"))
@@ -38,9 +39,9 @@ func TestDamagedImagesAreSkippedOrFail(t *testing.T) {
 	assert.Contains(t, stderr, "corrupt image "+filepath.Join(dir, "train", "0"))
 }
 
-// TestVanishedAndLeftOutImages: an image that vanishes during the training is named and skipped, and what class folders hold besides images is
-// named; -strict refuses both.
-func TestVanishedAndLeftOutImages(t *testing.T) {
+// TestNamesVanishedAndLeftOutImages skips and names an image that vanishes during the training, and
+// names what class folders contain besides images. -strict fails.
+func TestNamesVanishedAndLeftOutImages(t *testing.T) {
 	dir := imageFolder(t)
 	images, err := filepath.Glob(filepath.Join(dir, "train", "1", "*.png"))
 	require.NoError(t, err)

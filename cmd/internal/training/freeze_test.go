@@ -35,8 +35,8 @@ func parameters(t *testing.T, path string) map[string][]float32 {
 	return values
 }
 
-// TestFreeze: frozen parameters keep their bits, and the running statistics of a BatchNorm that is frozen as
-// a whole; everything else is trained. That holds with weight decay and averaging, and after -resume.
+// TestFreeze keeps the bits of frozen parameters, and the running statistics of a BatchNorm that is
+// frozen as a whole.
 func TestFreeze(t *testing.T) {
 	dir := t.TempDir()
 	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")

@@ -41,8 +41,8 @@ func failsAt(t *testing.T, dir string, step int, failed, cause string, args []st
 	requireNoLeftovers(t, dir)
 }
 
-// TestFullDisk trains on a disk with room for two checkpoints and a half: the third fails, those before it stand, and with space made the
-// training ends as if nothing had happened.
+// TestFullDisk trains on a disk with space for two and a half checkpoints. The third fails and the
+// ones before it stay. With more space the training ends as if nothing had happened.
 func TestFullDisk(t *testing.T) {
 	disk := testutil.NewDisk(t, 512<<10)
 	args := tinyTraining(t, 60)
@@ -58,9 +58,9 @@ func TestFullDisk(t *testing.T) {
 	assert.Equal(t, want, results(t, dir))
 }
 
-// TestCheckpointThatCannotBeWritten is the same on any system: a folder stands where the checkpoint of step 30 would, once the first epoch
-// of 20 steps is done.
-func TestCheckpointThatCannotBeWritten(t *testing.T) {
+// TestUnwritableCheckpoint is TestFullDisk on any system: after the first epoch of 20 steps, a
+// folder has the name of step 30's checkpoint.
+func TestUnwritableCheckpoint(t *testing.T) {
 	args, dir := append(tinyTraining(t, 8), "-checkpoint-every", "5"), t.TempDir()
 	want, _ := whole(t, args)
 	code, _, stderr := trainmnist(t, append(args, "-out", dir, "-epochs", "1")...)

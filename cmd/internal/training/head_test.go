@@ -64,7 +64,7 @@ func TestHead(t *testing.T) {
 	assert.NotEqual(t, now["head.weight"], parameters(t, tuned)["head.weight"])
 }
 
-// TestHeadOfIDX is the same for images of MNIST's format.
+// TestHeadOfIDX is TestHead for images of MNIST's format.
 func TestHeadOfIDX(t *testing.T) {
 	m, err := graph.New(graph.Sequential("five", tensor.Shape{1, 28, 28}, graph.He(),
 		graph.MaxPool{Kernel: graph.Square(4)}, graph.Affine{Units: 6}, graph.ReLU{}, graph.Affine{Units: 5}, graph.Softmax{}))
@@ -82,7 +82,7 @@ func TestHeadOfIDX(t *testing.T) {
 	assert.Equal(t, "five", tuned.Spec().Name)
 }
 
-// TestWithoutHead: the file's classes must be the data's.
+// TestWithoutHead wants the file's classes to be the data's.
 func TestWithoutHead(t *testing.T) {
 	code, _, stderr := trainmnist(t, "-quiet", "-init-from", based(t), "-data", imageFolder(t), "-out", filepath.Join(t.TempDir(), "run"))
 	assert.Equal(t, cli.Failed, code)
@@ -103,7 +103,8 @@ func someClasses(t *testing.T, n, training, test int) (dir string) {
 	return dir
 }
 
-// TestFewerClassesThanOutputs: a network of ten outputs learns five classes as well as one of five.
+// TestFewerClassesThanOutputs trains a network of ten outputs on five classes, as well as one of
+// five outputs.
 func TestFewerClassesThanOutputs(t *testing.T) {
 	data, dir := someClasses(t, 5, 1000, 500), t.TempDir()
 	for outputs, name := range map[int]string{5: "five.json", 10: "ten.json"} {

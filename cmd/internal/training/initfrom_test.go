@@ -22,8 +22,8 @@ func writeSpec(t *testing.T, path string, hidden, outputs int) {
 		{"kind": "affine", "units": %d}, {"kind": "relu"}, {"kind": "affine", "units": %d}, {"kind": "softmax"}]}`, hidden, outputs), 0o644))
 }
 
-// TestInitFrom fine-tunes: with a learning rate of next to nothing the layers that were taken stay as the file has them, and the training is
-// another one than without the file, to -resume too.
+// TestInitFrom fine-tunes with a tiny learning rate: layers from the file keep its values, and the
+// training is resumed only with the same file.
 func TestInitFrom(t *testing.T) {
 	dir := t.TempDir()
 	spec, wider := filepath.Join(dir, "mine.json"), filepath.Join(dir, "wider.json")

@@ -26,10 +26,11 @@ import (
 
 var kills = flag.Int("kills", 50, "how often TestKilledAtAnyMoment kills the program")
 
-// TestKilledAtAnyMoment ends the real program at random moments, -kills times by SIGKILL and some more by SIGTERM. Each time the same command
-// goes on with what is left. Every training ends with the bytes of one that was never stopped. A moment is a number of steps after those that
-// are done, up to past the last one, and a bit of time, so that it depends little on how busy the machine is. There are kills until enough of
-// them had a checkpoint to go on from.
+// TestKilledAtAnyMoment kills the real program at random moments, -kills times by SIGKILL and some
+// more by SIGTERM. Each time the same command resumes. Every training ends with the bytes of one
+// that was never stopped. A moment is a number of steps after the finished ones, up to past the
+// last, and a fraction of a step's time, so that it depends little on the machine's load. The test
+// kills until enough kills had a checkpoint to resume from.
 func TestKilledAtAnyMoment(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there are no signals")
@@ -90,7 +91,8 @@ func endAtRandom(t *testing.T, args []string, times int, r *rand.Rand) {
 	requireNoLeftovers(t, dir)
 }
 
-// TestInterruptedExits130 ends a training by SIGTERM after its first checkpoint: there is a newer one, and -resume is told of.
+// TestInterruptedExits130 sends SIGTERM after the first checkpoint, and expects a newer one and a
+// message that names -resume.
 func TestInterruptedExits130(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there is no SIGTERM")

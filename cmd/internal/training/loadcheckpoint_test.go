@@ -28,8 +28,9 @@ func interrupted(t *testing.T, dir string, args []string) {
 	require.Equal(t, 25, newest(t, dir))
 }
 
-// TestUnfinishedRunsAreKept: a start without -resume is refused and touches nothing; -overwrite starts over.
-func TestUnfinishedRunsAreKept(t *testing.T) {
+// TestKeepsUnfinishedRuns refuses a start without -resume, and changes nothing. -overwrite starts
+// over.
+func TestKeepsUnfinishedRuns(t *testing.T) {
 	args, dir := tinyTraining(t, 8), t.TempDir()
 	want, _ := whole(t, args)
 	interrupted(t, dir, args)
@@ -53,8 +54,9 @@ func TestUnfinishedRunsAreKept(t *testing.T) {
 	require.Equal(t, cli.OK, code, "a finished run may be followed by another: %s", stderr)
 }
 
-// TestDamagedRunsAreKept: where no checkpoint can be read, neither a start nor -resume auto deletes them.
-func TestDamagedRunsAreKept(t *testing.T) {
+// TestKeepsCorruptRuns refuses to start and to resume where no checkpoint can be read, and deletes
+// none.
+func TestKeepsCorruptRuns(t *testing.T) {
 	args, dir := tinyTraining(t, 8), t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "checkpoint-000000003.safetensors"), nil, 0o644))
 	for _, flags := range [][]string{{}, {"-resume"}, {"-resume", "auto"}} {
@@ -65,7 +67,8 @@ func TestDamagedRunsAreKept(t *testing.T) {
 	}
 }
 
-// TestResumeAuto begins, goes on, and ends again when it is done, all by the same command line.
+// TestResumeAuto begins, resumes, and ends at once when the run is finished, with the same command
+// line.
 func TestResumeAuto(t *testing.T) {
 	args, dir := tinyTraining(t, 8), filepath.Join(t.TempDir(), "new")
 	want, _ := whole(t, args)
@@ -126,7 +129,7 @@ func TestResumeAutoOutcomes(t *testing.T) {
 	}
 }
 
-// TestResumeAutoBegins where there is no run: without the folder, and in one that other files are in.
+// TestResumeAutoBegins where there is no run: without the folder, and in one with other files.
 func TestResumeAutoBegins(t *testing.T) {
 	args := tinyTraining(t, 8)
 	want, _ := whole(t, args)
@@ -140,8 +143,8 @@ func TestResumeAutoBegins(t *testing.T) {
 	}
 }
 
-// TestResumeTakesTheRunsSettings: -resume alone, in another folder, ends as the run that was never
-// stopped; a flag that differs is refused by its name alone.
+// TestResumeTakesTheRunsSettings resumes in another folder without flags, and ends as a run that
+// was never stopped. A flag that differs is refused by its name alone.
 func TestResumeTakesTheRunsSettings(t *testing.T) {
 	args, dir := append(tinyTraining(t, 8), "-optimizer", "momentum", "-lr", "0.02", "-no-mirror"), t.TempDir()
 	spec := args[2]
@@ -174,7 +177,7 @@ func TestResumeTakesTheRunsSettings(t *testing.T) {
 	require.Equal(t, cli.OK, code, "the run has 4 epochs now: %s", stderr)
 }
 
-// TestResumeNoticesChangedData: one replaced image of a folder is enough.
+// TestResumeNoticesChangedData refuses a folder with one replaced image.
 func TestResumeNoticesChangedData(t *testing.T) {
 	data, dir := imageFolder(t), t.TempDir()
 	code, _, stderr := trainmnist(t, "-quiet", "-model", "alexnet", "-data", data, "-size", "67", "-width", "0.1", "-batch", "4", "-epochs", "1", "-out", dir)
@@ -205,7 +208,7 @@ func TestResumeWantsNothingOrAuto(t *testing.T) {
 	assert.Contains(t, stderr, `got "maybe", want nothing or auto`)
 }
 
-// TestDivergedHasItsOwnCode, so that nobody starts it again.
+// TestDivergedHasItsOwnCode, so that nothing restarts it.
 func TestDivergedHasItsOwnCode(t *testing.T) {
 	args, linear := tinyTraining(t, 8), filepath.Join(t.TempDir(), "linear.json")
 	require.NoError(t, os.WriteFile(linear, []byte(`{"name":"linear","input":[1,6,6],"layers":[{"kind":"affine","units":10},{"kind":"softmax"}]}`), 0o644))
@@ -213,7 +216,7 @@ func TestDivergedHasItsOwnCode(t *testing.T) {
 	assert.Equal(t, cli.Diverged, code, stderr)
 }
 
-// TestHangupInterrupts as SIGTERM does, unless it was ignored from the beginning.
+// TestHangupInterrupts like SIGTERM.
 func TestHangupInterrupts(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there is no SIGHUP")
@@ -228,7 +231,7 @@ func TestHangupInterrupts(t *testing.T) {
 	require.Equal(t, cli.Interrupted, p.ProcessState.ExitCode(), "%v: %s", p.ProcessState, &p.stderr)
 }
 
-// TestClosedStderr: nobody reads the progress any more, and the training ends all the same.
+// TestClosedStderr trains to the end when nobody reads the progress.
 func TestClosedStderr(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("pipes break in another way")

@@ -45,8 +45,8 @@ func TestHelpGroupsEveryFlag(t *testing.T) {
 	}
 }
 
-// TestTrainingLeavesItsResults holds a run against the command contract.
-func TestTrainingLeavesItsResults(t *testing.T) {
+// TestTrainingWritesResults checks a run against the command contract.
+func TestTrainingWritesResults(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	code, stdout, _ := trainmnist(t, append(small, "-quiet", "-out", dir)...)
 	require.Equal(t, cli.OK, code)
@@ -82,9 +82,10 @@ type machine struct {
 	flags []string
 }
 
-// TestSpeedDoesNotChangeTheResult wants the same parameters and history from any number of workers and processors, without fusion, and from a
-// second run, of the three networks and of one with dropout, on images that vary.
-func TestSpeedDoesNotChangeTheResult(t *testing.T) {
+// TestSameBitsOnAnyMachine expects the same parameters and history for any number of workers and
+// processors, without fusion, and in a second run: for three networks and one with dropout, on
+// augmented images.
+func TestSameBitsOnAnyMachine(t *testing.T) {
 	procs := runtime.GOMAXPROCS(0)
 	t.Cleanup(func() { runtime.GOMAXPROCS(procs) })
 	machines := []machine{
@@ -117,7 +118,8 @@ func TestSpeedDoesNotChangeTheResult(t *testing.T) {
 	}
 }
 
-// TestResumeEndsAsAnUninterruptedRun stops after the first epoch, goes on, and wants the bytes of a run that was never stopped.
+// TestResumeEndsAsAnUninterruptedRun stops after the first epoch, resumes, and expects the bytes of
+// a run that was never stopped.
 func TestResumeEndsAsAnUninterruptedRun(t *testing.T) {
 	whole, parts := t.TempDir(), t.TempDir()
 	code, _, stderr := trainmnist(t, append(small, "-quiet", "-out", whole)...)
@@ -144,7 +146,8 @@ func TestResumeEndsAsAnUninterruptedRun(t *testing.T) {
 	assert.Contains(t, stderr, "-batch: 100 then, 50 now; -lr: 0.001 then, 0.002 now")
 }
 
-// TestResumeRefusesAnotherTraining: with another model, other data or another flag that matters, the difference is shown.
+// TestResumeRefusesAnotherTraining shows the difference of another model, other data and every
+// other flag that matters.
 func TestResumeRefusesAnotherTraining(t *testing.T) {
 	args, other, dir := tinyTraining(t, 8), tinyTraining(t, 9), t.TempDir()
 	otherModel, otherData := other[2], t.TempDir()
@@ -187,8 +190,9 @@ func TestResumeRefusesAnotherTraining(t *testing.T) {
 	assert.Equal(t, cli.OK, code, "what doesn't matter: %s", stderr)
 }
 
-// TestOneProgramAFolder: while a program trains into a folder another one stops before it touches anything there.
-func TestOneProgramAFolder(t *testing.T) {
+// TestOneProgramPerFolder starts a second program in the folder of a training. It stops before it
+// touches anything.
+func TestOneProgramPerFolder(t *testing.T) {
 	dir := t.TempDir()
 	first, err := newOutput(dir)
 	require.NoError(t, err)
@@ -270,9 +274,9 @@ func TestBadInputIsOneLine(t *testing.T) {
 	}
 }
 
-// TestBadInputLeavesWhatWasThere: what can be known to be wrong before the training begins writes nothing, and takes nothing away of an
-// earlier training in the same folder.
-func TestBadInputLeavesWhatWasThere(t *testing.T) {
+// TestBadInputKeepsEarlierResults fails before the training begins, writes nothing, and removes
+// nothing of an earlier training.
+func TestBadInputKeepsEarlierResults(t *testing.T) {
 	dir := t.TempDir()
 	occupied, bare := filepath.Join(dir, "file"), filepath.Join(dir, "bare.json")
 	require.NoError(t, os.WriteFile(occupied, nil, 0o644))

@@ -13,7 +13,7 @@ import (
 	"convgraph/internal/mpi"
 )
 
-// TestMicroBatchChangesNothing: a batch in turns ends with the parameters of the whole batch.
+// TestMicroBatchChangesNothing computes batches in turns, to the bits of whole batches.
 func TestMicroBatchChangesNothing(t *testing.T) {
 	params := func(args ...string) []byte {
 		dir := filepath.Join(t.TempDir(), "run")
@@ -33,7 +33,7 @@ func TestMicroBatchRefusesBatchNorm(t *testing.T) {
 	assert.Contains(t, stderr, "(BatchNorm) needs the mean of the whole batch before it can normalize an image")
 }
 
-func TestMPIIsAskedForBeforeTheFlagsAreRead(t *testing.T) {
+func TestDetectsMPIBeforeParsing(t *testing.T) {
 	for _, args := range [][]string{{"-mpi"}, {"-epochs", "1", "--mpi"}, {"-mpi=true"}} {
 		assert.True(t, asksForMPI(args), args)
 	}

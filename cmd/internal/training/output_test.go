@@ -14,7 +14,7 @@ import (
 	"convgraph/internal/testutil"
 )
 
-// TestOutputRemovesLeftovers: what a killed program left half-written goes, everything else stays.
+// TestOutputRemovesLeftovers removes the temporary files of a killed program, and nothing else.
 func TestOutputRemovesLeftovers(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "lr[0.1]*") // a name that is no pattern
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, epochsFolder), 0o755))
@@ -36,8 +36,8 @@ func TestOutputRemovesLeftovers(t *testing.T) {
 	assert.FileExists(t, filepath.Join(dir, ".lock"))
 }
 
-// TestResultsThatCannotBeWritten: a folder where a result would go is found before anything of the earlier training is removed.
-func TestResultsThatCannotBeWritten(t *testing.T) {
+// TestRefusesFoldersInPlaceOfResults before it removes anything of an earlier training.
+func TestRefusesFoldersInPlaceOfResults(t *testing.T) {
 	for _, name := range []string{
 		"params.safetensors", "params-best.safetensors", "history.csv", "accuracy.png", "accuracy.svg", "augmentation.png", "filters-before.png",
 		"filters-after.png", "samples.png", "epochs/epoch-001.safetensors",
@@ -60,8 +60,8 @@ func TestResultsThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// TestImmutableResult is the same of a file that not even its owner may replace.
-func TestImmutableResult(t *testing.T) {
+// TestRefusesImmutableResult, which not even its owner may replace.
+func TestRefusesImmutableResult(t *testing.T) {
 	dir := t.TempDir()
 	was, history := earlier(t, dir), filepath.Join(dir, "history.csv")
 	require.NoError(t, os.WriteFile(history, []byte("mine"), 0o644))
@@ -72,8 +72,8 @@ func TestImmutableResult(t *testing.T) {
 	requireFiles(t, append(was, history))
 }
 
-// TestProtectedResultIsReplaced: a file without a permission to write it is no obstacle, it isn't written but replaced.
-func TestProtectedResultIsReplaced(t *testing.T) {
+// TestReplacesReadOnlyResult: a file is replaced, not written, so its permissions don't matter.
+func TestReplacesReadOnlyResult(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "history.csv"), nil, 0o444))
 	o, err := newOutput(dir)
@@ -99,8 +99,9 @@ func requireFiles(t *testing.T, paths []string) {
 	}
 }
 
-// TestFailureBeforeTheTrainingLeavesNothing: not the folders it made, nor the lock's file in one that was there.
-func TestFailureBeforeTheTrainingLeavesNothing(t *testing.T) {
+// TestEarlyFailureLeavesNothing: neither the folders that it created nor the lock's file in an
+// existing one.
+func TestEarlyFailureLeavesNothing(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()

@@ -16,8 +16,8 @@ import (
 	"convgraph/train"
 )
 
-// TestLockThatWasRemoved: deleting .lock lets no second program in, and the first goes on.
-func TestLockThatWasRemoved(t *testing.T) {
+// TestRemovedLock: deleting .lock lets no second program in, and the first continues.
+func TestRemovedLock(t *testing.T) {
 	dir := t.TempDir()
 	first, err := newOutput(dir)
 	require.NoError(t, err)
@@ -38,9 +38,9 @@ func TestLockThatWasRemoved(t *testing.T) {
 	require.NoError(t, third.close())
 }
 
-// TestLockThatWasRemovedWithoutFolderLocks: where folders have no locks, as on NFS, the second program gets in, and the first stops before it
-// writes.
-func TestLockThatWasRemovedWithoutFolderLocks(t *testing.T) {
+// TestRemovedLockWithoutFolderLocks: without folder locks, as on NFS, the second program gets in,
+// and the first stops before it writes.
+func TestRemovedLockWithoutFolderLocks(t *testing.T) {
 	dir := t.TempDir()
 	first, err := newOutput(dir)
 	require.NoError(t, err)
@@ -68,8 +68,8 @@ func (o *output) letGoOfFolder(t *testing.T) {
 	}
 }
 
-// TestFolderThatWasReplaced: the first program doesn't write into the folder of the second.
-func TestFolderThatWasReplaced(t *testing.T) {
+// TestReplacedFolder: the first program doesn't write into the folder of the second.
+func TestReplacedFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	first, err := newOutput(dir)
 	require.NoError(t, err)
@@ -91,7 +91,7 @@ func requireTaken(t *testing.T, o *output) {
 	assert.Equal(t, cli.Taken, exit.Code)
 }
 
-// TestReplacedFolderEndsTheTraining with the exit code of a folder that is taken, and leaves nothing in it.
+// TestReplacedFolderEndsTheTraining with the exit code of a taken folder, and writes nothing there.
 func TestReplacedFolderEndsTheTraining(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	command := program(t, append(tinyTraining(t, 8), "-quiet", "-epochs", "10000000", "-out", dir)...)

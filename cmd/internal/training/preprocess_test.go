@@ -50,8 +50,8 @@ func writeDigits(t *testing.T, dir, name string, set dataset.Dataset, below, mos
 	require.NoError(t, os.WriteFile(filepath.Join(dir, name+"-labels-idx1-ubyte"), append(append([]byte{0, 0, 8, 1}, n...), labels...), 0o644))
 }
 
-// TestPreprocessIsWritten: a parameter file says what is done to pictures so that they are like those of
-// the training.
+// TestPreprocessIsWritten expects parameter files to declare how pictures become like the training
+// images.
 func TestPreprocessIsWritten(t *testing.T) {
 	dir := t.TempDir()
 	spec, three, declared := filepath.Join(dir, "mine.json"), filepath.Join(dir, "three.json"), filepath.Join(dir, "declared.json")
@@ -103,8 +103,8 @@ func drawings(t *testing.T) (dir string) {
 	return dir
 }
 
-// TestPredictionsAgreeWithTheTest: the pictures that a network was tested on are recognised as the test
-// says, one by one.
+// TestPredictionsAgreeWithTheTest predicts the pictures that a network was tested on, and expects
+// the test's accuracy.
 func TestPredictionsAgreeWithTheTest(t *testing.T) {
 	data, out := drawings(t), t.TempDir()
 	spec := filepath.Join(out, "where.json")

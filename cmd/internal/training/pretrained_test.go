@@ -9,7 +9,7 @@ import (
 	"convgraph/graph"
 )
 
-// TestInitFromSqueezeNet: the network that comes with the program is a base like any file.
+// TestInitFromSqueezeNet fine-tunes the network that comes with the program.
 func TestInitFromSqueezeNet(t *testing.T) {
 	c := &Command{InitFrom: "squeezenet", Head: true, Quiet: true}
 	require.NoError(t, c.loadBase())

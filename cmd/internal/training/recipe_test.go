@@ -29,7 +29,8 @@ func parsed(t *testing.T, args ...string) *Command {
 	return c
 }
 
-// TestRecipesAreFlags: what a recipe prints makes a run without it the same, and stands in testdata.
+// TestRecipesAreFlags passes what a recipe prints as flags, and expects the same run. testdata has
+// the recipes.
 func TestRecipesAreFlags(t *testing.T) {
 	var all strings.Builder
 	for _, name := range models.RecipeNames() {
@@ -59,8 +60,8 @@ func TestRecipesAreFlags(t *testing.T) {
 	assert.Equal(t, string(golden), all.String())
 }
 
-// TestFlagsWin: every setting of a recipe can be given.
-func TestFlagsWin(t *testing.T) {
+// TestFlagsOverrideRecipes, every setting of them.
+func TestFlagsOverrideRecipes(t *testing.T) {
 	given := []string{"--epochs", "2", "--batch", "7", "--optimizer", "sgd", "--lr", "0.5", "--schedule", "step", "--warmup", "0", "--weight-decay", "0.25",
 		"--init", "xavier", "--augment", "", "--average", "0.75", "--label-smoothing", "0.125"}
 	want := models.Recipe{Epochs: 2, Batch: 7, Optimizer: "sgd", LR: 0.5, Schedule: "step", WeightDecay: 0.25, Init: "xavier", Average: 0.75, LabelSmoothing: 0.125}
@@ -71,7 +72,7 @@ func TestFlagsWin(t *testing.T) {
 	}
 }
 
-// TestRecipeChoosesTheModel: best without -model is another network than the others.
+// TestRecipeChoosesTheModel: best without -model trains another network than the others.
 func TestRecipeChoosesTheModel(t *testing.T) {
 	for recipe, want := range map[string]string{"book": "simpleconvnet", "fast": "simpleconvnet", "best": "lenet-wide"} {
 		c := parsed(t, "--recipe", recipe)
@@ -82,7 +83,7 @@ func TestRecipeChoosesTheModel(t *testing.T) {
 	}
 }
 
-// TestResumeRefusesAnotherRecipe: what a recipe says is compared as if flags had said it.
+// TestResumeRefusesAnotherRecipe compares a recipe's settings as if flags had set them.
 func TestResumeRefusesAnotherRecipe(t *testing.T) {
 	dir := t.TempDir()
 	args := []string{"-quiet", "-out", dir, "-epochs", "1", "-train-samples", "200", "-test-samples", "20"}
@@ -100,7 +101,7 @@ func TestResumeRefusesAnotherRecipe(t *testing.T) {
 	assert.Contains(t, stderr, "-label-smoothing: 0.1 then, 0 now; -average: 0 then, 0.9 now; -augment:  then, shift now")
 }
 
-// TestSettingsReachTheTraining: each of them makes another network of the same seed.
+// TestSettingsReachTheTraining checks that each setting changes the network of the same seed.
 func TestSettingsReachTheTraining(t *testing.T) {
 	made := map[string]string{}
 	for name, setting := range map[string][]string{

@@ -11,8 +11,8 @@ import (
 	"convgraph/internal/cli"
 )
 
-// TestRecompute: a training that computes layers again ends with the same parameters and running
-// statistics, and -resume remembers it.
+// TestRecompute expects the same parameters and running statistics from a training that computes
+// layers again.
 func TestRecompute(t *testing.T) {
 	dir := t.TempDir()
 	train := func(name string, flags ...string) map[string][]float32 {

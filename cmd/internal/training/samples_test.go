@@ -13,7 +13,8 @@ import (
 	"convgraph/web/inspect"
 )
 
-// TestSamplePictures: a training on pictures leaves some test images for the page, as the network reads them. Digits come with the page.
+// TestSamplePictures expects some test images for the page from a training on pictures, as the
+// network reads them. Digits come with the page.
 func TestSamplePictures(t *testing.T) {
 	out := t.TempDir()
 	code, _, stderr := trainmnist(t, "-model", "alexnet", "-data", imageFolder(t), "-size", "67", "-width", "0.1", "-batch", "4",

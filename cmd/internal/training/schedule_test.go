@@ -40,7 +40,7 @@ func TestSchedules(t *testing.T) {
 	assert.Equal(t, []float64{1. / 3, 2. / 3, 1}, rates(t, Command{DecayEvery: 1, DecayFactor: 0.5}, plateau, 0, 1, 2))
 }
 
-// TestStopsEarlyWithTheBest trains without learning anything (-lr is tiny), so that the first epoch stays the best.
+// TestStopsEarlyWithTheBest trains at a tiny rate, so that the first epoch stays the best.
 func TestStopsEarlyWithTheBest(t *testing.T) {
 	dir := t.TempDir()
 	code, stdout, stderr := trainmnist(t, "-quiet", "-out", dir, "-train-samples", "100", "-test-samples", "50", "-batch", "50", "-lr", "1e-9",

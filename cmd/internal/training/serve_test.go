@@ -19,8 +19,8 @@ import (
 	"convgraph/internal/cli"
 )
 
-// TestServe runs the real program: its page tells of steps, Stop leaves a checkpoint and the program up, Resume goes on from there, and a signal
-// ends it as always.
+// TestServe runs the real program: its page shows steps, Stop writes a checkpoint, Resume continues
+// from it, and a signal ends the program.
 func TestServe(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there is no SIGTERM")
@@ -63,7 +63,7 @@ func TestServe(t *testing.T) {
 	assert.Equal(t, "trainmnist: interrupted; -resume continues from here\n", string(rest))
 }
 
-// TestServeToken: the page asks for the token, and no checkpoint keeps it.
+// TestServeToken: the page asks for the token, and no checkpoint stores it.
 func TestServeToken(t *testing.T) {
 	const token = "0123456789abcdef"
 	command := program(t, append(tinyTraining(t, 8), "-epochs", "10000000", "-out", t.TempDir(), "-serve", ":0", "-serve-token", token)...)
@@ -132,7 +132,8 @@ func press(t *testing.T, url string) {
 	require.Equal(t, http.StatusOK, answer.StatusCode, string(body))
 }
 
-// TestServedTrainingIsTheSame: a page changes neither the bytes nor the last line, and the program ends when the training does.
+// TestServedTrainingIsTheSame: a page changes neither the bytes nor the last line, and the program
+// ends with the training.
 func TestServedTrainingIsTheSame(t *testing.T) {
 	plain, served := t.TempDir(), t.TempDir()
 	code, want, stderr := trainmnist(t, append(small, "-quiet", "-out", plain)...)
@@ -144,7 +145,7 @@ func TestServedTrainingIsTheSame(t *testing.T) {
 	assert.Equal(t, seconds.ReplaceAllString(want, ""), seconds.ReplaceAllString(got, ""))
 }
 
-func TestServeWhereAnotherServes(t *testing.T) {
+func TestServeRefusesTakenAddress(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()

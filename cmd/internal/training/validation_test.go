@@ -13,7 +13,7 @@ import (
 	"convgraph/internal/cli"
 )
 
-// TestValidation sets a tenth of the training images apart, by themselves where something goes by them.
+// TestValidation holds out a tenth of the training images, by default where a flag chooses by them.
 func TestValidation(t *testing.T) {
 	for _, c := range []struct{ flags, said string }{
 		{"-validation 0.25", "validation: 50 of 200 training images are held out (-validation 0.25)\n"},
@@ -50,7 +50,7 @@ func TestValidation(t *testing.T) {
 	}
 }
 
-func TestValidationThatMakesNoSense(t *testing.T) {
+func TestRefusesInvalidValidation(t *testing.T) {
 	for flags, want := range map[string]string{
 		"-validation 1":               "-validation is 1: want at least 0 and less than 1",
 		"-validation=-0.1":            "-validation is -0.1: want at least 0 and less than 1",
@@ -64,7 +64,7 @@ func TestValidationThatMakesNoSense(t *testing.T) {
 	}
 }
 
-// TestValidationOfTooFewImages: one image of a class can't be divided.
+// TestValidationOfTooFewImages refuses classes of one image.
 func TestValidationOfTooFewImages(t *testing.T) {
 	args := append(tinyTraining(t, 8), "-out", t.TempDir(), "-train-samples", "5", "-validation", "0.1")
 	code, _, stderr := trainmnist(t, args...)
@@ -72,7 +72,7 @@ func TestValidationOfTooFewImages(t *testing.T) {
 	assert.Contains(t, stderr, "-validation: 5 training images in 10 classes leave none to hold out")
 }
 
-// TestValidationOfAFolder: validation images get what test images get, for alexnet the middle of each.
+// TestValidationOfAFolder treats validation images as test images; alexnet's are center crops.
 func TestValidationOfAFolder(t *testing.T) {
 	dir := t.TempDir()
 	code, _, stderr := trainmnist(t, "-quiet", "-model", "alexnet", "-data", imageFolder(t), "-size", "67", "-width", "0.1", "-batch", "4",
