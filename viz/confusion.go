@@ -40,15 +40,15 @@ func (c Confusion) check() error {
 		return fmt.Errorf("confusion matrix: no classes")
 	}
 	if c.Labels != nil && len(c.Labels) != n {
-		return fmt.Errorf("confusion matrix: %d labels for %d classes: want one each", len(c.Labels), n)
+		return fmt.Errorf("confusion matrix: got %d labels for %d classes, want one each", len(c.Labels), n)
 	}
 	for i, r := range c.Counts {
 		if len(r) != n {
-			return fmt.Errorf("confusion matrix: row %d has %d counts: want %d, one a class", i, len(r), n)
+			return fmt.Errorf("confusion matrix: row %d: got %d counts, want %d, one a class", i, len(r), n)
 		}
 		for j, count := range r {
 			if count < 0 {
-				return fmt.Errorf("confusion matrix: count %d at row %d, column %d: want at least 0", count, i, j)
+				return fmt.Errorf("confusion matrix: row %d, column %d: got count %d, want at least 0", i, j, count)
 			}
 		}
 	}

@@ -59,7 +59,7 @@ func (c AccuracyCurve) chart() chart {
 		limit: func(values []float64) (lower, upper float64, err error) {
 			least, greatest := extent(values)
 			if least < 0 || greatest > 1 {
-				return 0, 0, fmt.Errorf("accuracies %v … %v: want fractions from 0 to 1", least, greatest)
+				return 0, 0, fmt.Errorf("got accuracies %v … %v, want fractions from 0 to 1", least, greatest)
 			}
 			return accuracyFloor(least), 1, nil
 		},

@@ -43,7 +43,7 @@ func ExampleFeatureMaps() {
 	maps := viz.Planes{Count: 2, Height: 2, Width: 3, Data: make([]float32, 11)}
 	_, err := viz.FeatureMaps{Title: "pool1", Maps: maps}.Image()
 	fmt.Println(err)
-	// Output: feature maps: 11 values for 2x2x3 (count, height, width): want 12
+	// Output: feature maps: got 11 values for 2x2x3 (count, height, width), want 12
 }
 
 func ExampleTestPattern() {
@@ -55,7 +55,7 @@ func ExampleTestPattern() {
 func ExampleConfusion() {
 	_, err := viz.Confusion{Counts: [][]int{{9, 1}, {0}}}.Image()
 	fmt.Println(err)
-	// Output: confusion matrix: row 1 has 1 counts: want 2, one a class
+	// Output: confusion matrix: row 1: got 1 counts, want 2, one a class
 }
 
 func ExampleRangeOf() {

@@ -70,11 +70,11 @@ func (o Overview) check() error {
 		}
 	}
 	if len(o.Probabilities) > 0 && len(o.Values) > 0 {
-		return fmt.Errorf("overview: %d class scores and %d values: want one or the other", len(o.Probabilities),
+		return fmt.Errorf("overview: got %d class scores and %d values, want one or the other", len(o.Probabilities),
 			len(o.Values))
 	}
 	if n := len(o.outputs()); o.Labels != nil && n > 0 && len(o.Labels) != n {
-		return fmt.Errorf("overview: %d labels for %d class scores: want one each", len(o.Labels), n)
+		return fmt.Errorf("overview: got %d labels for %d class scores, want one each", len(o.Labels), n)
 	}
 	return nil
 }

@@ -28,24 +28,24 @@ func TestPicturesRefuseWhatDoesNotFit(t *testing.T) {
 		picture viz.Raster
 		want    string
 	}{
-		{"no filters", viz.FilterGrid{}, "filters: size 0x0x0x0 (out, in, height, width): want each at least 1"},
+		{"no filters", viz.FilterGrid{}, "filters: got size 0x0x0x0 (out, in, height, width), want each at least 1"},
 		{"weights missing",
 			viz.FilterGrid{Filters: viz.Filters{Out: 2, In: 1, Height: 3, Width: 3, Data: make([]float32, 17)}},
-			"filters: 17 weights for 2x1x3x3 (out, in, height, width): want 18"},
-		{"unknown scale", viz.FilterGrid{Filters: good, Scale: 7}, "scale 7: want ScaleEach or ScaleShared"},
+			"filters: got 17 weights for 2x1x3x3 (out, in, height, width), want 18"},
+		{"unknown scale", viz.FilterGrid{Filters: good, Scale: 7}, "got scale 7, want ScaleEach or ScaleShared"},
 		{"range upside down", viz.FilterGrid{Filters: good, Scale: viz.ScaleShared,
-			Range: &viz.Range{Min: 1, Max: 0}}, "range 1.00\u00a0…\u00a00: want finite numbers"},
+			Range: &viz.Range{Min: 1, Max: 0}}, "range 1.00\u00a0…\u00a00, want finite numbers"},
 		{"maps missing", viz.FeatureMaps{Maps: viz.Planes{Count: 1, Height: 2, Width: 2, Data: make([]float32, 3)}},
-			"feature maps: 3 values for 1x2x2 (count, height, width): want 4"},
+			"feature maps: got 3 values for 1x2x2 (count, height, width), want 4"},
 		{"a map too many", viz.Responses{Input: input, Filters: good, Maps: correlate(digit(), gabors(3, 1, 3, 1))},
-			"responses: 3 maps for 2 filters"},
+			"responses: got 3 maps for 2 filters"},
 		{"responses without input", viz.Responses{Filters: good, Maps: correlate(digit(), good)}, "no input image"},
 		{"responses of deep filters", viz.Responses{Input: input, Filters: gabors(2, 2, 3, 1),
-			Maps: correlate(digit(), good)}, "filters of 2 channels: want 1 (grey) or 3"},
+			Maps: correlate(digit(), good)}, "got filters of 2 channels, want 1 (grey) or 3"},
 		{"overview of both", viz.Overview{Input: input, Probabilities: []float32{1}, Values: []float32{1}},
-			"overview: 1 class scores and 1 values: want one or the other"},
+			"overview: got 1 class scores and 1 values, want one or the other"},
 		{"overview's layer", viz.Overview{Input: input, Rows: []viz.OverviewRow{{Name: "conv1"}},
-			Probabilities: []float32{1}}, "overview: layer conv1: size 0x0x0"},
+			Probabilities: []float32{1}}, "overview: layer conv1: got size 0x0x0"},
 		{"overview's labels", viz.Overview{Input: input, Probabilities: []float32{1}, Labels: []string{"a", "b"}},
 			"2 labels for 1 class scores"},
 		{"empty sheet", viz.ContactSheet{}, "contact sheet: no images"},
@@ -54,15 +54,15 @@ func TestPicturesRefuseWhatDoesNotFit(t *testing.T) {
 		{"no portrait", viz.Portrait{}, "portrait: no ideal input"},
 		{"hole in the portrait", viz.Portrait{Ideal: input, Items: []viz.Item{{}}}, "portrait: image 0 is empty"},
 		{"no classes", viz.Confusion{}, "confusion matrix: no classes"},
-		{"ragged counts", viz.Confusion{Counts: [][]int{{1, 2}, {3}}}, "confusion matrix: row 1 has 1 counts: want 2"},
-		{"negative count", viz.Confusion{Counts: [][]int{{1, -2}, {3, 4}}}, "count -2 at row 0, column 1"},
+		{"ragged counts", viz.Confusion{Counts: [][]int{{1, 2}, {3}}}, "confusion matrix: row 1: got 1 counts, want 2"},
+		{"negative count", viz.Confusion{Counts: [][]int{{1, -2}, {3, 4}}}, "row 0, column 1: got count -2"},
 		{"labels of classes", viz.Confusion{Counts: [][]int{{1}}, Labels: []string{"a", "b"}},
 			"2 labels for 1 classes"},
 		{"heat of another size", viz.Saliency{Input: input, Heat: digit()},
-			"heat is 1 planes of 28x28 (width, height): want 1 of the image's 128x128"},
+			"got heat of 1 planes of 28x28 (width, height), want 1 of the image's 128x128"},
 		{"no accuracies", viz.AccuracyCurve{Train: []float64{math.NaN()}}, "accuracy curve: no values to draw"},
 		{"percent for fractions", viz.AccuracyCurve{Train: []float64{98.9}},
-			"accuracy curve: accuracies 98.9 … 98.9: want fractions from 0 to 1"},
+			"accuracy curve: got accuracies 98.9 … 98.9, want fractions from 0 to 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			assert.ErrorContains(t, viz.EncodePNG(io.Discard, c.picture), c.want)
@@ -143,7 +143,7 @@ func TestPlanesOfImages(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, color.RGBA{255, 0, 0, 255}, back.At(0, 0))
 	_, err = viz.Planes{Count: 2, Height: 1, Width: 1, Data: []float32{0, 0}}.Image(viz.Range{})
-	assert.ErrorContains(t, err, "2 channels: want 1 (grey) or 3")
+	assert.ErrorContains(t, err, "image: got 2 channels, want 1 (grey) or 3")
 }
 
 func TestRangeReads(t *testing.T) {
@@ -206,7 +206,7 @@ func TestWritersReplaceFilesOrLeaveThem(t *testing.T) {
 	assert.Equal(t, image.Rect(0, 0, 128, 128), decode(t, before).Bounds())
 
 	err = viz.WritePNG(path, viz.FilterGrid{})
-	assert.ErrorContains(t, err, path+": filters: size 0x0x0x0")
+	assert.ErrorContains(t, err, path+": filters: got size 0x0x0x0")
 	after, err := os.ReadFile(path)
 	require.NoError(t, err)
 	assert.Equal(t, before, after)

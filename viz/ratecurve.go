@@ -68,7 +68,7 @@ func (c RateCurve) plot() (*plot.Plot, error) {
 // points checks that the rates fit a logarithmic axis and the losses are numbers.
 func (c RateCurve) points() (plotter.XYs, error) {
 	if len(c.Rates) < 2 || len(c.Losses) != len(c.Rates) {
-		return nil, fmt.Errorf("%d rates and %d losses: want as many, at least 2", len(c.Rates), len(c.Losses))
+		return nil, fmt.Errorf("got %d rates and %d losses, want equal numbers, at least 2", len(c.Rates), len(c.Losses))
 	}
 	points := make(plotter.XYs, len(c.Rates))
 	for i, rate := range c.Rates {

@@ -48,13 +48,13 @@ func (r Responses) check() error {
 		return err
 	}
 	if r.Filters.In != 1 && r.Filters.In != 3 {
-		return fmt.Errorf("responses: filters of %d channels: want 1 (grey) or 3 (red, green, blue)", r.Filters.In)
+		return fmt.Errorf("responses: got filters of %d channels, want 1 (grey) or 3 (red, green, blue)", r.Filters.In)
 	}
 	if r.Numbers != nil && len(r.Numbers) != r.Filters.Out {
-		return fmt.Errorf("responses: %d numbers for %d filters: want one each", len(r.Numbers), r.Filters.Out)
+		return fmt.Errorf("responses: got %d numbers for %d filters, want one each", len(r.Numbers), r.Filters.Out)
 	}
 	if r.Maps.Count != r.Filters.Out {
-		return fmt.Errorf("responses: %d maps for %d filters: want one each", r.Maps.Count, r.Filters.Out)
+		return fmt.Errorf("responses: got %d maps for %d filters, want one each", r.Maps.Count, r.Filters.Out)
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ func (s Saliency) check() error {
 		return err
 	}
 	if b := s.Input.Bounds(); s.Heat.Count != 1 || s.Heat.Height != b.Dy() || s.Heat.Width != b.Dx() {
-		return fmt.Errorf("saliency: heat is %d planes of %dx%d (width, height): want 1 of the image's %dx%d",
+		return fmt.Errorf("saliency: got heat of %d planes of %dx%d (width, height), want 1 of the image's %dx%d",
 			s.Heat.Count, s.Heat.Width, s.Heat.Height, b.Dx(), b.Dy())
 	}
 	return nil

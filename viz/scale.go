@@ -27,14 +27,14 @@ const (
 // slices' own.
 func (s Scale) ranges(slices [][]float32, given *Range) ([]Range, error) {
 	if s != ScaleEach && s != ScaleShared {
-		return nil, fmt.Errorf("scale %d: want ScaleEach or ScaleShared", s)
+		return nil, fmt.Errorf("got scale %d, want ScaleEach or ScaleShared", s)
 	}
 	shared := RangeOf(slices...)
 	if given != nil {
 		shared = *given
 	}
 	if !xmath.IsFinite(shared.Min) || !xmath.IsFinite(shared.Max) || shared.Min > shared.Max {
-		return nil, fmt.Errorf("range %v: want finite numbers, the least first", shared)
+		return nil, fmt.Errorf("got range %v, want finite numbers, the least first", shared)
 	}
 	ranges := make([]Range, len(slices))
 	for i := range ranges {

@@ -26,11 +26,11 @@ func (p Planes) Plane(i int) []float32 {
 
 func (p Planes) check(what string) error {
 	if p.Count <= 0 || p.Height <= 0 || p.Width <= 0 {
-		return fmt.Errorf("%s: size %dx%dx%d (count, height, width): want each at least 1", what, p.Count, p.Height,
+		return fmt.Errorf("%s: got size %dx%dx%d (count, height, width), want each at least 1", what, p.Count, p.Height,
 			p.Width)
 	}
 	if want := p.Count * p.Height * p.Width; len(p.Data) != want {
-		return fmt.Errorf("%s: %d values for %dx%dx%d (count, height, width): want %d", what, len(p.Data), p.Count,
+		return fmt.Errorf("%s: got %d values for %dx%dx%d (count, height, width), want %d", what, len(p.Data), p.Count,
 			p.Height, p.Width, want)
 	}
 	return nil
@@ -48,7 +48,7 @@ func (p Planes) Image(r Range) (image.Image, error) {
 	case 3:
 		return shadeRGB(p.Plane(0), p.Plane(1), p.Plane(2), p.Width, r), nil
 	}
-	return nil, fmt.Errorf("image: %d channels: want 1 (grey) or 3 (red, green, blue)", p.Count)
+	return nil, fmt.Errorf("image: got %d channels, want 1 (grey) or 3 (red, green, blue)", p.Count)
 }
 
 // GreyPlane returns the luminance of an image as one plane in [0, 1].
@@ -91,11 +91,11 @@ func (f Filters) Filter(i int) Planes {
 
 func (f Filters) check() error {
 	if f.Out <= 0 || f.In <= 0 || f.Height <= 0 || f.Width <= 0 {
-		return fmt.Errorf("filters: size %dx%dx%dx%d (out, in, height, width): want each at least 1", f.Out, f.In,
+		return fmt.Errorf("filters: got size %dx%dx%dx%d (out, in, height, width), want each at least 1", f.Out, f.In,
 			f.Height, f.Width)
 	}
 	if want := f.Out * f.In * f.Height * f.Width; len(f.Data) != want {
-		return fmt.Errorf("filters: %d weights for %dx%dx%dx%d (out, in, height, width): want %d", len(f.Data), f.Out,
+		return fmt.Errorf("filters: got %d weights for %dx%dx%dx%d (out, in, height, width), want %d", len(f.Data), f.Out,
 			f.In, f.Height, f.Width, want)
 	}
 	return nil

@@ -29,7 +29,7 @@ func (s *Server) boundBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if most := s.options.MaxBody; r.ContentLength > most {
 			Error(w, http.StatusRequestEntityTooLarge,
-				fmt.Errorf("the body has %d bytes: want at most %d", r.ContentLength, most))
+				fmt.Errorf("the body: got %d bytes, want at most %d", r.ContentLength, most))
 			return
 		}
 		if r.Body != http.NoBody {

@@ -165,7 +165,7 @@ func onlyRead(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
-			Error(w, http.StatusMethodNotAllowed, fmt.Errorf("method is %s: want GET", r.Method))
+			Error(w, http.StatusMethodNotAllowed, fmt.Errorf("method: got %s, want GET", r.Method))
 			return
 		}
 		next.ServeHTTP(w, r)

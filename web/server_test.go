@@ -120,7 +120,7 @@ func TestServe(t *testing.T) {
 	assert.Equal(t, `{"status":"ok"}`+"\n", body)
 	status, body = send(t, "POST", s.url+"/healthz", nil)
 	assert.Equal(t, 405, status)
-	assert.Equal(t, "method is POST: want GET", reason(t, body))
+	assert.Equal(t, "method: got POST, want GET", reason(t, body))
 	status, _ = send(t, "GET", s.url+"/nowhere", nil)
 	assert.Equal(t, 404, status)
 }
@@ -195,7 +195,7 @@ func TestBodiesAreBounded(t *testing.T) {
 	assert.Equal(t, 200, status, body)
 	status, body = send(t, "POST", s.url+"/echo", strings.NewReader(strings.Repeat("x", 101)))
 	assert.Equal(t, 413, status)
-	assert.Equal(t, "the body has 101 bytes: want at most 100", reason(t, body))
+	assert.Equal(t, "the body: got 101 bytes, want at most 100", reason(t, body))
 	status, body = send(t, "POST", s.url+"/echo", struct{ io.Reader }{strings.NewReader(strings.Repeat("x", 101))}) // of unknown length
 	assert.Equal(t, 413, status)
 	assert.Contains(t, body, "too large")

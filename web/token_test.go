@@ -48,8 +48,8 @@ func TestToken(t *testing.T) {
 func TestCheckToken(t *testing.T) {
 	assert.NoError(t, web.CheckToken(token))
 	assert.ErrorContains(t, web.CheckToken("short"),
-		"the token has 5 characters: want at least 16 that nobody can guess")
-	assert.ErrorContains(t, web.CheckToken(""), "the token has 0 characters")
+		"got a token of 5 characters, want at least 16 that nobody can guess")
+	assert.ErrorContains(t, web.CheckToken(""), "got a token of 0 characters")
 	assert.ErrorContains(t, web.CheckToken(token+"\n"), "the token holds a space or a character that isn't ASCII")
 	assert.ErrorContains(t, web.CheckToken("ğ"+token), "isn't ASCII")
 }

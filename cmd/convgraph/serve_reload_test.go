@@ -255,7 +255,7 @@ func TestServeAsksForTheToken(t *testing.T) {
 	assert.Equal(t, []int{200, 401, 200}, []int{ask(url, token+"1"), ask(url, token), statusOf(t, url+"healthz")})
 	end()
 
-	fail(t, cli.BadUsage, "-token: the token has 5 characters", "serve", "-token", "short")
+	fail(t, cli.BadUsage, "-token: got a token of 5 characters", "serve", "-token", "short")
 	fail(t, cli.BadUsage, "--token: got nothing, want a token of at least 16 characters", "serve", "-token", "")
 	fail(t, cli.BadUsage, "want one of them", "serve", "-token", token, "-open")
 	require.NoError(t, os.Unsetenv("CONVGRAPH_TOKEN"))

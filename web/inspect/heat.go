@@ -41,7 +41,7 @@ func (p *Page) serveHeat(w http.ResponseWriter, r *http.Request) error {
 	}
 	method := r.URL.Query().Get("method")
 	if !slices.Contains(p.network.Methods, method) {
-		return badRequest("method is %.40q: want one of %v", method, p.network.Methods)
+		return badRequest("method: got %.40q, want one of %v", method, p.network.Methods)
 	}
 	m, err := p.receive(w, r, "values")
 	if err != nil {

@@ -49,12 +49,12 @@ type Page struct {
 // pictures gets built-in ones.
 func New(snapshots []Snapshot, samples []byte) (*Page, error) {
 	if len(snapshots) == 0 {
-		return nil, errors.New("inspect: no snapshots: want at least one")
+		return nil, errors.New("inspect: got no snapshots, want at least one")
 	}
 	var first []byte
 	for i, s := range snapshots {
 		if s.Model.Dtype() != tensor.Float32 {
-			return nil, fmt.Errorf("inspect: snapshot %q is of %v: want float32", s.Label, s.Model.Dtype())
+			return nil, fmt.Errorf("inspect: snapshot %q: got %v, want float32", s.Label, s.Model.Dtype())
 		}
 		spec, err := json.Marshal(s.Model.Spec())
 		if err != nil {

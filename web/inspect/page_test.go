@@ -42,7 +42,7 @@ func TestPageShowsThePythonProgram(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	_, err := inspect.New(nil, nil)
-	assert.EqualError(t, err, "inspect: no snapshots: want at least one")
+	assert.EqualError(t, err, "inspect: got no snapshots, want at least one")
 
 	small, check := newModel(t, models.DefaultSimpleConvNet().Spec(), 1),
 		newModel(t, models.GradientCheckNet().Spec(), 1)
@@ -52,7 +52,7 @@ func TestNewRefuses(t *testing.T) {
 	double, err := graph.New(models.GradientCheckNet().Spec(), graph.WithDtype(tensor.Float64))
 	require.NoError(t, err)
 	_, err = inspect.New([]inspect.Snapshot{{Label: "a", Model: double}}, nil)
-	assert.EqualError(t, err, `inspect: snapshot "a" is of float64: want float32`)
+	assert.EqualError(t, err, `inspect: snapshot "a": got float64, want float32`)
 }
 
 func TestFiles(t *testing.T) {
@@ -234,37 +234,37 @@ func TestBadRequests(t *testing.T) {
 		{"wrong method", http.MethodGet, forward + "values", nil, 405, "GET /api/forward: want POST"},
 		{"wrong method", http.MethodPost, "/api/network", nil, 405, "POST /api/network: want GET"},
 		{"no snapshot", http.MethodPost, "/api/forward?form=values", good, 400,
-			`snapshot is "": want a whole number from 0 to 0`},
+			`snapshot: got "", want a whole number from 0 to 0`},
 		{"snapshot beyond", http.MethodGet, "/api/filters?snapshot=1", nil, 400,
-			`snapshot is "1": want a whole number from 0 to 0`},
-		{"snapshot below", http.MethodPost, "/api/forward?form=values&snapshot=-1", good, 400, `snapshot is "-1"`},
-		{"unknown form", http.MethodPost, forward + "words", good, 400, `form is "words": want values, ink or picture`},
+			`snapshot: got "1", want a whole number from 0 to 0`},
+		{"snapshot below", http.MethodPost, "/api/forward?form=values&snapshot=-1", good, 400, `snapshot: got "-1"`},
+		{"unknown form", http.MethodPost, forward + "words", good, 400, `form: got "words", want values, ink or picture`},
 		{"too few values", http.MethodPost, forward + "values", good[:40], 400,
-			"the body has 40 bytes: want 3136, a little-endian float32 for each value of (1, 28, 28)"},
+			"the body: got 40 bytes, want 3136, a little-endian float32 for each value of (1, 28, 28)"},
 		{"too many values", http.MethodPost, forward + "values", append(slices.Clone(good), 0), 413,
 			"the body is larger than 3136 bytes"},
 		{"huge body", http.MethodPost, forward + "picture", make([]byte, 8<<20+1), 413,
 			"the body is larger than 8388608 bytes"},
 		{"huge drawing", http.MethodPost, forward + "ink", make([]byte, 513*513), 413,
 			"the body is larger than 262144 bytes"},
-		{"NaN", http.MethodPost, forward + "values", nan, 400, "value 5 is NaN: want finite numbers"},
-		{"infinity", http.MethodPost, forward + "values", infinite, 400, "value 5 is -Inf: want finite numbers"},
+		{"NaN", http.MethodPost, forward + "values", nan, 400, "value 5: got NaN, want finite numbers"},
+		{"infinity", http.MethodPost, forward + "values", infinite, 400, "value 5: got -Inf, want finite numbers"},
 		{"no square", http.MethodPost, forward + "ink", make([]byte, 112*111), 400,
-			"the drawing has 12432 bytes: want a square of at most 512×512, a byte a pixel"},
-		{"no drawing", http.MethodPost, forward + "ink", nil, 400, "the drawing has 0 bytes"},
+			"the drawing: got 12432 bytes, want a square of at most 512×512, a byte a pixel"},
+		{"no drawing", http.MethodPost, forward + "ink", nil, 400, "the drawing: got 0 bytes"},
 		{"no picture", http.MethodPost, forward + "picture", []byte("hello"), 400,
 			"picture: got a file that starts with 68 65 6c 6c, want PNG, JPEG, GIF, WebP, BMP or TIFF"},
 		{"unknown layer", http.MethodPost, explain + "layer=conv9&map=0&row=0&column=0", good, 400,
 			`no layer is called "conv9": see /api/network`},
 		{"map beyond", http.MethodPost, explain + "layer=conv1&map=30&row=0&column=0", good, 400,
-			`map is "30": want a whole number from 0 to 29`},
+			`map: got "30", want a whole number from 0 to 29`},
 		{"row beyond", http.MethodPost, explain + "layer=conv1&map=0&row=24&column=0", good, 400,
-			`row is "24": want a whole number from 0 to 23`},
-		{"column below", http.MethodPost, explain + "layer=conv1&map=0&row=0&column=-1", good, 400, `column is "-1"`},
-		{"no cell", http.MethodPost, explain + "layer=conv1", good, 400, `map is ""`},
-		{"explain NaN", http.MethodPost, explain + "layer=conv1&map=0&row=0&column=0", nan, 400, "value 5 is NaN"},
+			`row: got "24", want a whole number from 0 to 23`},
+		{"column below", http.MethodPost, explain + "layer=conv1&map=0&row=0&column=-1", good, 400, `column: got "-1"`},
+		{"no cell", http.MethodPost, explain + "layer=conv1", good, 400, `map: got ""`},
+		{"explain NaN", http.MethodPost, explain + "layer=conv1&map=0&row=0&column=0", nan, 400, "value 5: got NaN"},
 		{"explain nothing", http.MethodPost, explain + "layer=conv1&map=0&row=0&column=0", nil, 400,
-			"the body has 0 bytes"},
+			"the body: got 0 bytes"},
 	} {
 		w := request(h, c.method, c.url, c.body)
 		assert.Equal(t, c.status, w.Code, c.name)
@@ -339,9 +339,9 @@ func TestHeat(t *testing.T) {
 	require.Equal(t, http.StatusOK, w.Code, w.Body)
 	assert.Equal(t, want.Values, asFloats(t, w.Body.Bytes()))
 	for query, text := range map[string]string{
-		"snapshot=0&method=guess&class=3":     "method is \\\"guess\\\": want one of",
-		"snapshot=0&method=grad-cam&class=10": "class is",
-		"snapshot=1&method=grad-cam&class=1":  "snapshot is",
+		"snapshot=0&method=guess&class=3":     "method: got \\\"guess\\\", want one of",
+		"snapshot=0&method=grad-cam&class=10": "class: got",
+		"snapshot=1&method=grad-cam&class=1":  "snapshot: got",
 	} {
 		w := request(h, http.MethodPost, "/api/heat?"+query, asBytes(x))
 		assert.Equal(t, http.StatusBadRequest, w.Code, query)

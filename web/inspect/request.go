@@ -29,7 +29,7 @@ func whole(r *http.Request, name string, least, most int) (int, error) {
 	text := r.URL.Query().Get(name)
 	n, err := strconv.Atoi(text)
 	if err != nil || n < least || n > most {
-		return 0, badRequest("%s is %.20q: want a whole number from %d to %d", name, text, least, most)
+		return 0, badRequest("%s: got %.20q, want a whole number from %d to %d", name, text, least, most)
 	}
 	return n, nil
 }
@@ -66,7 +66,7 @@ func (p *Page) receive(w http.ResponseWriter, r *http.Request, form string) (mes
 	most := map[string]int{"values": 4 * p.spec().Input.TotalSize(), "ink": maxInk * maxInk,
 		"picture": maxPicture}[form]
 	if most == 0 {
-		return message{}, badRequest("form is %.20q: want values, ink or picture", form)
+		return message{}, badRequest("form: got %.20q, want values, ink or picture", form)
 	}
 	data, err := body(w, r, most)
 	return message{form, data}, err
@@ -103,7 +103,7 @@ func (m message) size() (image.Point, error) {
 		side := int(math.Sqrt(float64(len(m.data))))
 		if side < 1 || side*side != len(m.data) {
 			return image.Point{},
-				badRequest("the drawing has %d bytes: want a square of at most %d×%d, a byte a pixel", len(m.data),
+				badRequest("the drawing: got %d bytes, want a square of at most %d×%d, a byte a pixel", len(m.data),
 					maxInk, maxInk)
 		}
 		return image.Pt(side, side), nil
@@ -114,7 +114,7 @@ func (m message) size() (image.Point, error) {
 		return size, badRequest("picture: %v", err)
 	case size.X*size.Y > pictures.MostPixels:
 		return size, &requestError{http.StatusRequestEntityTooLarge,
-			fmt.Sprintf("%d×%d pixels: want at most %d", size.X, size.Y, pictures.MostPixels)}
+			fmt.Sprintf("got %d×%d pixels, want at most %d", size.X, size.Y, pictures.MostPixels)}
 	}
 	return size, nil
 }
@@ -125,14 +125,14 @@ func (p *Page) spec() *graph.Spec { return p.snapshots[0].Model.Spec() }
 func values(spec *graph.Spec, data []byte) ([]float32, error) {
 	n := spec.Input.TotalSize()
 	if len(data) != 4*n {
-		return nil, badRequest("the body has %d bytes: want %d, a little-endian float32 for each value of %v",
+		return nil, badRequest("the body: got %d bytes, want %d, a little-endian float32 for each value of %v",
 			len(data), 4*n, spec.Input)
 	}
 	x := make([]float32, n)
 	for i := range x {
 		x[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
 		if v := float64(x[i]); !xmath.IsFinite(v) {
-			return nil, badRequest("value %d is %v: want finite numbers", i, x[i])
+			return nil, badRequest("value %d: got %v, want finite numbers", i, x[i])
 		}
 	}
 	return x, nil

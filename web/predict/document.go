@@ -63,7 +63,7 @@ func (q *request) readMax() (float32, error) {
 	}
 	v, err := q.number()
 	if err == nil && v != 1 && v != 255 {
-		err = refusef(http.StatusUnprocessableEntity, `"max" is %g: want 1 or 255`, v)
+		err = refusef(http.StatusUnprocessableEntity, `"max": got %g, want 1 or 255`, v)
 	}
 	return v, err
 }
@@ -78,7 +78,7 @@ func (q *request) readImages(several bool, most int) error {
 	}
 	for q.decoder.PeekKind() != ']' {
 		if q.count() == most {
-			return refusef(http.StatusUnprocessableEntity, "images: more than %d: want at most so many a request", most)
+			return refusef(http.StatusUnprocessableEntity, "images: got more than %[1]d, want at most %[1]d", most)
 		}
 		if err := q.readImage(); err != nil {
 			return err
@@ -88,7 +88,7 @@ func (q *request) readImages(several bool, most int) error {
 		return err
 	}
 	if q.count() == 0 {
-		return refusef(http.StatusUnprocessableEntity, "images: none: want at least one")
+		return refusef(http.StatusUnprocessableEntity, "images: got none, want at least one")
 	}
 	return nil
 }
@@ -140,7 +140,7 @@ func (q *request) open() (*nest, error) {
 		n.shape = in[1:]
 	default:
 		return nil, refusef(http.StatusUnprocessableEntity,
-			"%s: %d levels of arrays: want %d numbers, flat or nested as %v",
+			"%s: got %d levels of arrays, want %d numbers, flat or nested as %v",
 			q.position(), depth, in.TotalSize(), in)
 	}
 	return n, nil
@@ -155,10 +155,10 @@ func (q *request) readElement(n *nest) error {
 		_, err := q.decoder.ReadToken()
 		return syntax(err)
 	case kind == ']':
-		return refusef(http.StatusUnprocessableEntity, "%s: has %d elements: want %d", q.position(),
+		return refusef(http.StatusUnprocessableEntity, "%s: got %d elements, want %d", q.position(),
 			n.counts[n.level], n.shape[n.level])
 	case n.counts[n.level] == n.shape[n.level] && (kind == '0' || kind == '['):
-		return refusef(http.StatusUnprocessableEntity, "%s: has more than %d elements: want %d", q.position(),
+		return refusef(http.StatusUnprocessableEntity, "%s: got more than %d elements, want %d", q.position(),
 			n.shape[n.level], n.shape[n.level])
 	case kind == '0' && n.innermost():
 		n.counts[n.level]++
@@ -243,7 +243,7 @@ func (q *request) outOfRange(image, number int, v, most float32) error {
 	if most == 1 {
 		hint = `, or "max": 255 in the document if the numbers go to that`
 	}
-	return refusef(http.StatusUnprocessableEntity, "%s: number %d is %g: want 0 to %g%s", position, number, v, most,
+	return refusef(http.StatusUnprocessableEntity, "%s: number %d: got %g, want 0 to %g%s", position, number, v, most,
 		hint)
 }
 
@@ -262,7 +262,7 @@ func (q *request) unexpected(position, want string) error {
 	if err != nil {
 		return syntax(err)
 	}
-	return refusef(http.StatusUnprocessableEntity, "%s: byte %d: found %v: want %s", position,
+	return refusef(http.StatusUnprocessableEntity, "%s: byte %d: got %v, want %s", position,
 		q.decoder.InputOffset(), token.Kind(), want)
 }
 

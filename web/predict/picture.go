@@ -91,7 +91,7 @@ func (s *Service) prepare(ctx context.Context, spec *graph.Spec, data []byte, in
 		return nil, refusal{http.StatusBadRequest, err}
 	}
 	if size.X*size.Y > s.options.maxPixels {
-		return nil, refusef(http.StatusRequestEntityTooLarge, "%d×%d pixels: want at most %d", size.X, size.Y,
+		return nil, refusef(http.StatusRequestEntityTooLarge, "got %d×%d pixels, want at most %d", size.X, size.Y,
 			s.options.maxPixels)
 	}
 	release, err := s.pictures.Acquire(ctx, size)

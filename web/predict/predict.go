@@ -126,7 +126,7 @@ func (s *Service) Close() {
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		web.Error(w, http.StatusMethodNotAllowed, fmt.Errorf("method is %s: want POST", r.Method))
+		web.Error(w, http.StatusMethodNotAllowed, fmt.Errorf("method: got %s, want POST", r.Method))
 		return
 	}
 	e := s.engine()

@@ -183,46 +183,46 @@ func TestBadDocuments(t *testing.T) {
 		`{"image": [` + flat + `], "image": [` + flat + `]}`: {400, "duplicate"},
 		"{\"ima\xffge\": 1}": {400, "the body isn't JSON"},
 
-		`[1]`:            {422, `the document: byte 1: found [: want '{'`},
+		`[1]`:            {422, `the document: byte 1: got [, want '{'`},
 		`{}`:             {422, `the document has no images: want "image" or "images"`},
-		`"up"`:           {422, "the document: byte 4: found string"},
+		`"up"`:           {422, "the document: byte 4: got string"},
 		`{"picture": 1}`: {422, `the document has "picture": want "image" or "images"`},
 		`{"image": [` + flat + `], "images": []}`: {422, `the document has "image" and "images": want one of them`},
-		`{"images": []}`:                    {422, "images: none: want at least one"},
-		`{"images": {}}`:                    {422, "images: byte 12: found {: want '['"},
+		`{"images": []}`:                    {422, "images: got none, want at least one"},
+		`{"images": {}}`:                    {422, "images: byte 12: got {, want '['"},
 		`{"images": [[` + flat + `], 7]}`:   {422, "images[1]: byte"},
-		`{"images": [[` + flat + `], [0]]}`: {422, "images[1]: has 1 elements: want 12"},
+		`{"images": [[` + flat + `], [0]]}`: {422, "images[1]: got 1 elements, want 12"},
 		`{"images": [[` + flat + `], [` + flat + `], [` + flat + `]]}`: {422,
-			"images: more than 2: want at most so many a request"},
+			"images: got more than 2, want at most 2"},
 		`{"image": 7}`: {422,
-			"image: byte 11: found number: want an array of numbers"},
+			"image: byte 11: got number, want an array of numbers"},
 		`{"image": null}`: {422,
-			"image: byte 14: found null: want an array of numbers"},
-		`{"image": []}`:                 {422, "image: has 0 elements: want 12"},
-		`{"image": [` + flat + `,0]}`:   {422, "image: has more than 12 elements: want 12"},
-		`{"image": [` + flat[2:] + `]}`: {422, "image: has 11 elements: want 12"},
-		`{"image": [0, "0"]}`:           {422, "image: byte 17: found string: want a number"},
-		`{"image": [0, true]}`:          {422, "image: byte 18: found true: want a number"},
-		`{"image": [0, [0]]}`:           {422, "image: byte 15: found [: want a number"},
+			"image: byte 14: got null, want an array of numbers"},
+		`{"image": []}`:                 {422, "image: got 0 elements, want 12"},
+		`{"image": [` + flat + `,0]}`:   {422, "image: got more than 12 elements, want 12"},
+		`{"image": [` + flat[2:] + `]}`: {422, "image: got 11 elements, want 12"},
+		`{"image": [0, "0"]}`:           {422, "image: byte 17: got string, want a number"},
+		`{"image": [0, true]}`:          {422, "image: byte 18: got true, want a number"},
+		`{"image": [0, [0]]}`:           {422, "image: byte 15: got [, want a number"},
 		`{"image": [[0,0],[0,0]]}`: {422,
-			"image[0]: 2 levels of arrays: want 12 numbers, flat or nested as (3, 2, 2)"},
-		`{"image": [[[[0]]]]}`:                       {422, "image[0][0]: byte 14: found [: want a number"},
-		`{"image": [[[0,0],[0,0]],[[0,0],[0]]]}`:     {422, "image[1][1]: has 1 elements: want 2"},
-		`{"image": [[[0,0],[0,0]],[[0,0],[0,0,0]]]}`: {422, "image[1][1]: has more than 2 elements: want 2"},
-		`{"image": [[[0,0],[0,0]],[[0,0]]]}`:         {422, "image[1]: has 1 elements: want 2"},
+			"image[0]: got 2 levels of arrays, want 12 numbers, flat or nested as (3, 2, 2)"},
+		`{"image": [[[[0]]]]}`:                       {422, "image[0][0]: byte 14: got [, want a number"},
+		`{"image": [[[0,0],[0,0]],[[0,0],[0]]]}`:     {422, "image[1][1]: got 1 elements, want 2"},
+		`{"image": [[[0,0],[0,0]],[[0,0],[0,0,0]]]}`: {422, "image[1][1]: got more than 2 elements, want 2"},
+		`{"image": [[[0,0],[0,0]],[[0,0]]]}`:         {422, "image[1]: got 1 elements, want 2"},
 		`{"image": [[[0,0],[0,0]],[[0,0],7]]}`: {422,
-			"image[1]: byte 33: found number: want an array"},
-		`{"image": [[[0,0],[0,0]],[[0,0],[0,0]]]}`: {422, "image: has 2 elements: want 3"},
-		`{"image": [[[0,0],[0,0],[0,0]]]}`:         {422, "image[0]: has more than 2 elements: want 2"},
+			"image[1]: byte 33: got number, want an array"},
+		`{"image": [[[0,0],[0,0]],[[0,0],[0,0]]]}`: {422, "image: got 2 elements, want 3"},
+		`{"image": [[[0,0],[0,0],[0,0]]]}`:         {422, "image[0]: got more than 2 elements, want 2"},
 		`{"image": [2` + flat[1:] + `]}`: {422,
-			`image: number 0 is 2: want 0 to 1, or "max": 255 in the document`},
+			`image: number 0: got 2, want 0 to 1, or "max": 255 in the document`},
 		`{"image": [` + flat[1:] + `]}`:                         {400, "the body isn't JSON"},
-		`{"images": [[` + flat + `],[` + flat[:21] + `,-0.5]]}`: {422, "images[1]: number 11 is -0.5: want 0 to 1"},
-		`{"image": [1e999` + flat[1:] + `], "max": 255}`:        {422, "image: number 0 is +Inf: want 0 to 255"},
-		`{"image": [` + flat + `], "max": 2}`:                   {422, `"max" is 2: want 1 or 255`},
-		`{"image": [` + flat + `], "max": "1"}`:                 {422, "max: byte 47: found string: want 1 or 255"},
-		strings.Repeat("[", 100000):                             {422, "the document: byte 1: found ["},
-		`{"image": ` + strings.Repeat("[", 100000):              {422, "image[0][0]: byte 14: found ["},
+		`{"images": [[` + flat + `],[` + flat[:21] + `,-0.5]]}`: {422, "images[1]: number 11: got -0.5, want 0 to 1"},
+		`{"image": [1e999` + flat[1:] + `], "max": 255}`:        {422, "image: number 0: got +Inf, want 0 to 255"},
+		`{"image": [` + flat + `], "max": 2}`:                   {422, `"max": got 2, want 1 or 255`},
+		`{"image": [` + flat + `], "max": "1"}`:                 {422, "max: byte 47: got string, want 1 or 255"},
+		strings.Repeat("[", 100000):                             {422, "the document: byte 1: got ["},
+		`{"image": ` + strings.Repeat("[", 100000):              {422, "image[0][0]: byte 14: got ["},
 		`{"x": ` + strings.Repeat(`{"x":`, 100000):              {422, `the document has "x"`},
 	} {
 		t.Run("", func(t *testing.T) {
@@ -303,7 +303,7 @@ func TestInk(t *testing.T) {
 	assert.Equal(t, "dark on light", decoded[classify.Prediction](t, ask("dark")).Ink)
 	assert.Equal(t, decoded[classify.Prediction](t, ask("dark")), decoded[classify.Prediction](t, ask("detect")))
 	assert.Equal(t, "light on dark", decoded[classify.Prediction](t, ask("light")).Ink)
-	refused(t, ask("blue"), 400, `ink is "blue": want detect, dark or light`)
+	refused(t, ask("blue"), 400, `ink: got "blue", want detect, dark or light`)
 }
 
 // TestOtherImages: a network of other images reads the center of a picture.
@@ -337,21 +337,21 @@ func TestBadRequests(t *testing.T) {
 	refused(t, post(s, "image/png", bytes.NewReader(encoded(t, image.NewGray(image.Rect(0, 0, 9, 9))))), 422,
 		"the picture: nothing is drawn in the picture")
 	refused(t, post(s, "image/png", bytes.NewReader(encoded(t, image.NewGray(image.Rect(0, 0, 31, 100))))), 413,
-		"the picture: 31×100 pixels: want at most 3000")
+		"the picture: got 31×100 pixels, want at most 3000")
 	bomb := append([]byte(nil), whole...)
 	copy(bomb[16:], []byte{0, 16, 0, 0, 0, 16, 0, 0}) // 2^20 × 2^20
 	refused(t, post(s, "image/png", bytes.NewReader(bomb)), 400, "the picture: PNG")
 
 	refused(t, post(s, "",
-		nil), 415, `Content-Type is "": want application/json, image/png, image/jpeg, image/gif, image/webp, image/bmp, image/tiff or multipart/form-data`)
+		nil), 415, `Content-Type: got "", want application/json, image/png, image/jpeg, image/gif, image/webp, image/bmp, image/tiff or multipart/form-data`)
 	refused(t, post(s, "application/x-www-form-urlencoded", nil), 415,
-		`Content-Type is "application/x-www-form-urlencoded"`)
+		`Content-Type: got "application/x-www-form-urlencoded"`)
 	r := httptest.NewRequest(http.MethodPost, "/predict", bytes.NewReader(whole))
 	r.Header.Set("Content-Type", "image/png")
 	r.Header.Set("Content-Encoding", "gzip")
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
-	refused(t, w, 415, `Content-Encoding is "gzip"`)
+	refused(t, w, 415, `Content-Encoding: got "gzip"`)
 
 	refused(t, post(s, "multipart/form-data", nil), 400, "without a boundary")
 	refused(t, post(s, "multipart/form-data; boundary=x",
@@ -365,7 +365,7 @@ func TestBadRequests(t *testing.T) {
 
 	w = httptest.NewRecorder()
 	s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/predict", nil))
-	refused(t, w, 405, "method is GET: want POST")
+	refused(t, w, 405, "method: got GET, want POST")
 	assert.Equal(t, "POST", w.Header().Get("Allow"))
 }
 

@@ -116,11 +116,11 @@ func (s *Service) read(ctx context.Context, r *http.Request, q *request) error {
 	q.meter = meter{body: r.Body, budget: s.bodies}
 	defer q.meter.release()
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
-		return refusef(http.StatusUnsupportedMediaType, "Content-Encoding is %q: want none", coding)
+		return refusef(http.StatusUnsupportedMediaType, "Content-Encoding: got %q, want none", coding)
 	}
 	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
-		return refusef(http.StatusUnsupportedMediaType, "Content-Type is %q: want %s", r.Header.Get("Content-Type"),
+		return refusef(http.StatusUnsupportedMediaType, "Content-Type: got %q, want %s", r.Header.Get("Content-Type"),
 			contentTypes)
 	}
 	switch {
@@ -139,7 +139,7 @@ func (s *Service) read(ctx context.Context, r *http.Request, q *request) error {
 		}
 		return bodyError(s.readForm(ctx, q, &q.meter, parameters["boundary"], ink))
 	}
-	return refusef(http.StatusUnsupportedMediaType, "Content-Type is %q: want %s", kind, contentTypes)
+	return refusef(http.StatusUnsupportedMediaType, "Content-Type: got %q, want %s", kind, contentTypes)
 }
 
 // inkOf returns the pictures' ink from the URL's query.
@@ -152,7 +152,7 @@ func inkOf(r *http.Request) (picture.Ink, error) {
 	case "light":
 		return picture.Light, nil
 	default:
-		return "", refusef(http.StatusBadRequest, "ink is %q: want detect, dark or light", ink)
+		return "", refusef(http.StatusBadRequest, "ink: got %q, want detect, dark or light", ink)
 	}
 }
 

@@ -89,7 +89,7 @@ func TestServeToken(t *testing.T) {
 	assert.Contains(t, passing, "serve-token")
 	code, _, said := trainmnist(t, append(small, "-quiet", "-out", t.TempDir(), "-serve", ":0", "-serve-token", "short")...)
 	assert.Equal(t, cli.BadUsage, code)
-	assert.Contains(t, said, "-serve-token: the token has 5 characters")
+	assert.Contains(t, said, "-serve-token: got a token of 5 characters")
 }
 
 // pageState is what the test reads of a state.
