@@ -13,7 +13,7 @@ import (
 	"convgraph/ops/gradcheck"
 )
 
-// answer is a unit's answer by prediction, which knows no gradients.
+// answer computes a unit's activation by prediction, without gradients.
 func answer(t *testing.T, m *graph.Model, x *tensor.Dense, layer, unit int) float64 {
 	t.Helper()
 	all, err := m.Activations(x)
@@ -26,8 +26,8 @@ func answer(t *testing.T, m *graph.Model, x *tensor.Dense, layer, unit int) floa
 	return get(out, unit*height*width+height/2*width+width/2)
 }
 
-// TestAscentAgreesWithNumbers climbs to a unit of every layer of a network that has every kind of
-// them.
+// TestAscentAgreesWithNumbers checks the gradient of a unit of every layer, in a network with every
+// kind of layer.
 func TestAscentAgreesWithNumbers(t *testing.T) {
 	for _, spec := range []*graph.Spec{mixedNet(), models.GradientCheckNet().Spec(), branchedNet()} {
 		m := newModel(t, spec, graph.WithDtype(tensor.Float64))
@@ -54,7 +54,7 @@ func TestAscentAgreesWithNumbers(t *testing.T) {
 	}
 }
 
-// branchedNet forks and joins in every way.
+// branchedNet forks and joins in several ways.
 func branchedNet() *graph.Spec {
 	conv := graph.Conv2D{Filters: 4, Kernel: graph.Square(3), Pad: graph.Square(1)}
 	return graph.Sequential("branched", tensor.Shape{2, 5, 6}, graph.He(), conv, graph.Tanh{},

@@ -14,7 +14,7 @@ import (
 	"convgraph/graph"
 )
 
-// printLayers prints a spec's layers as its JSON holds them, one a line.
+// printLayers prints a spec's layers as in its JSON, one on a line.
 func printLayers(spec *graph.Spec) {
 	text, err := json.Marshal(spec)
 	if err != nil {
@@ -88,7 +88,8 @@ func ExampleBranches() {
 	// {"kind":"concat","from":["relu1","relu3","relu5","relu6"]}
 }
 
-// A squeeze-and-excitation (Hu et al. 2018, figure 3): the gate weighs each channel by all of them.
+// A squeeze-and-excitation (Hu et al. 2018, figure 3): the gate computes a factor for each channel
+// from all of them.
 func ExampleGate() {
 	squeeze := graph.Gate(
 		graph.GlobalAvgPool{},
@@ -105,7 +106,7 @@ func ExampleGate() {
 	// {"kind":"multiply","from":["relu1","sigmoid1"]}
 }
 
-// A Block's names begin with its own, and its numbers at 1.
+// The names inside a Block have its name as a prefix, and are numbered from 1.
 func ExampleBlock() {
 	block := graph.Serial(graph.Affine{Units: 3}, graph.ReLU{})
 	printLayers(graph.Sequential("blocks", tensor.Shape{3}, graph.He(),
@@ -134,7 +135,7 @@ func ExampleNumbered() {
 	// {"kind":"add","from":["features.3.fc1","features.2.1"],"name":"features.3.add1"}
 }
 
-// From makes a layer read another than the one before it.
+// From makes a layer read another layer than the one before it.
 func ExampleFrom() {
 	spec := graph.Sequential("gated", tensor.Shape{3}, graph.He(),
 		graph.Affine{Name: "values", Units: 3}, graph.From(graph.Affine{Units: 3}, "input"), graph.Sigmoid{},
@@ -177,8 +178,8 @@ func (counted) Parameters(...tensor.Shape) []graph.Parameter    { return nil }
 func (counted) MultiplyAdds(...tensor.Shape) int64              { return 0 }
 func (counted) Lower(l *graph.Lowering) (*G.Node, error)        { return l.X(), nil }
 
-// TestBadPartsAreErrors: whatever a combinator is given, New says what is wrong with it.
-func TestBadPartsAreErrors(t *testing.T) {
+// TestRejectsInvalidParts checks New's errors for invalid arguments of combinators.
+func TestRejectsInvalidParts(t *testing.T) {
 	relu := graph.ReLU{}
 	var nilAdd *graph.Add
 	for _, c := range []struct {
@@ -222,7 +223,7 @@ type label string
 
 func (l label) Label() string { return string(l) }
 
-// TestEmptyPartsAreTheIdentity: a Serial of nothing passes on what it reads.
+// TestEmptyPartsAreTheIdentity: an empty Serial passes on its input.
 func TestEmptyPartsAreTheIdentity(t *testing.T) {
 	spec := graph.Sequential("m", tensor.Shape{2}, graph.He(), graph.Serial(), graph.Residual(graph.Serial()),
 		graph.Block("b"), graph.Numbered("n"),
@@ -245,7 +246,7 @@ func names(nodes []*graph.Node) string {
 	return strings.Join(all, " ")
 }
 
-// TestLayersInBlocksKeepWhatTheyRead: names that From gives are whole names.
+// TestLayersInBlocksKeepWhatTheyRead: From takes full names, also in blocks.
 func TestLayersInBlocksKeepWhatTheyRead(t *testing.T) {
 	m := newModel(t, graph.Sequential("m", tensor.Shape{2}, graph.He(), graph.Affine{Name: "a", Units: 2},
 		graph.Block("b", graph.Affine{Units: 2}, graph.From(graph.Add{Name: "sum"}, "a", "b.fc1")), graph.Softmax{}))

@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the tables of damage in docs/damage.md")
 
-// TestErrorTable does the damage of docs/damage.md's tables of specs and parameter files.
+// TestErrorTable makes the corrupt specs and parameter files of docs/damage.md.
 func TestErrorTable(t *testing.T) {
 	testutil.CheckErrorTable(t, "specs", *update, specDamages(t))
 	testutil.CheckErrorTable(t, "parameter files", *update, parameterDamages(t))

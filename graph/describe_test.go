@@ -10,7 +10,8 @@ import (
 	"convgraph/graph"
 )
 
-// TestDescribe sees that every node is named, belongs to its layer and comes after what it reads.
+// TestDescribe checks that every node has a name, belongs to its layer and comes after the nodes it
+// reads.
 func TestDescribe(t *testing.T) {
 	m, err := graph.New(graph.Sequential("tiny", tensor.Shape{1, 6, 6}, graph.He(),
 		graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}, graph.ReLU{}, graph.Affine{Units: 3}, graph.Softmax{}))
@@ -37,8 +38,8 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// TestDescribeBranches: the sum of the gradients that meet at a fork belongs to the layer whose
-// output forks, and is ours like every op.
+// TestDescribeBranches: the sum of the gradients at a fork belongs to the layer whose output forks,
+// and is an op of ours.
 func TestDescribeBranches(t *testing.T) {
 	m := newModel(t, branchedNet())
 	d, err := m.Describe(2, true)

@@ -57,7 +57,7 @@ func TestAccuracyAndLoss(t *testing.T) {
 	}
 }
 
-func TestLossOfTheWorstIsFinite(t *testing.T) {
+func TestLossOfConfidentMistakesIsFinite(t *testing.T) {
 	m := identity(t, tensor.Float32)
 	loss, err := m.Loss(vectors(tensor.Float32, 3, 1e30, 0, -1e30), vectors(tensor.Float32, 1, 2))
 	require.NoError(t, err)

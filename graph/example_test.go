@@ -12,7 +12,7 @@ import (
 	"convgraph/graph"
 )
 
-// A network is a list of layers; the sizes in between follow.
+// A network is a list of layers; sizes are inferred.
 func ExampleNew() {
 	spec := graph.Sequential("digits", tensor.Shape{1, 28, 28}, graph.He(),
 		graph.Conv2D{Filters: 8, Kernel: graph.Square(5)}, graph.ReLU{}, graph.MaxPool{Kernel: graph.Square(2)},
@@ -38,7 +38,7 @@ func ExampleNew() {
 	// not fused so where second derivatives are computed: conv1+relu1+pool1
 }
 
-// What doesn't fit is an error that says where.
+// If a layer doesn't fit, the error names it.
 func ExampleNew_doesNotFit() {
 	_, err := graph.New(graph.Sequential("digits", tensor.Shape{1, 28, 28}, graph.He(),
 		graph.Conv2D{Filters: 8, Kernel: graph.Square(31), Pad: graph.Square(1)}, graph.Softmax{}))
@@ -47,7 +47,7 @@ func ExampleNew_doesNotFit() {
 	// model "digits": layer 1 "conv1" (Conv2D{Filters: 8, Kernel: Square(31), Pad: Square(1)}, input (1, 28, 28)): height: a window of 31 doesn't fit an input of 28 padded to 30
 }
 
-// A user's own network is a JSON file.
+// A network in a JSON file.
 func ExampleParseSpec() {
 	spec, err := graph.ParseSpec([]byte(`{
 	  "name": "mine",
@@ -81,7 +81,7 @@ func ExampleParseSpec() {
 	// softmax1 (10)
 }
 
-// A mistake in the file is named with its line.
+// An error in the file names its line.
 func ExampleParseSpec_mistake() {
 	_, err := graph.ParseSpec([]byte(`{
 	  "input": [1, 28, 28],
@@ -95,8 +95,8 @@ func ExampleParseSpec_mistake() {
 	// line 5: layer 2: field "unit" is unknown
 }
 
-// A parameter file describes itself: whoever loads it needs to know nothing of the network but its
-// input. The buffer makes predicting allocate nothing.
+// A parameter file describes itself: loading it needs no knowledge of the network. With its own
+// buffer, predicting allocates nothing.
 func ExampleLoad() {
 	dir, err := os.MkdirTemp("", "convgraph")
 	if err != nil {
@@ -136,7 +136,7 @@ func ExampleLoad() {
 //go:embed testdata/brighter.safetensors
 var brighter []byte
 
-// A program can hold the parameters itself.
+// A program can embed the parameters.
 func ExampleRead() {
 	m, err := graph.Read(bytes.NewReader(brighter)) // var brighter []byte, with //go:embed brighter.safetensors above it
 	if err != nil {
@@ -153,7 +153,7 @@ func ExampleRead() {
 	// [upper lower] [1.7 0.3]
 }
 
-// saveBrighter saves a model that tells which half of a 2x2 image is brighter.
+// saveBrighter saves a model that decides which half of a 2x2 image is brighter.
 func saveBrighter(path string) error {
 	spec := graph.Sequential("brighter", tensor.Shape{1, 2, 2}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{})
 	spec.ClassNames = []string{"upper", "lower"}
@@ -172,7 +172,7 @@ func saveBrighter(path string) error {
 	return m.Save(path)
 }
 
-// A Step is the model's loss and gradients for one batch size; here plain gradient descent learns
+// A Step computes the model's loss and gradients for one batch size. Plain gradient descent learns
 // which half is brighter.
 func ExampleModel_NewStep() {
 	m, err := graph.New(graph.Sequential("brighter", tensor.Shape{1, 2, 2}, graph.Gaussian(0), graph.Affine{Units: 2},
@@ -215,7 +215,7 @@ func ExampleModel_NewStep() {
 	// loss 0.348
 }
 
-// The gradient by autodiff beside that by numbers, for a model that computes nothing but a softmax.
+// The gradient by differentiation and by central differences, for a model that is only a softmax.
 func ExampleModel_Gradient() {
 	m, err := graph.New(graph.Sequential("tiny", tensor.Shape{1}, graph.Gaussian(0), graph.Affine{Units: 2},
 		graph.Softmax{}),

@@ -54,7 +54,7 @@ func requireSameParams(t *testing.T, want, got *graph.Model) {
 	}
 }
 
-// TestLoadConverts reads the file of a float64 model into float32 and the other way round.
+// TestLoadConverts loads the file of a float64 model into float32 and vice versa.
 func TestLoadConverts(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "params.safetensors")
 	single, double := newModel(t, mixedNet()), newModel(t, mixedNet(), graph.WithDtype(tensor.Float64))
@@ -73,8 +73,8 @@ func TestLoadConverts(t *testing.T) {
 	}
 }
 
-// TestReadAndWrite: bytes that never were a file, and the embedded file of the example, which is
-// what saveBrighter saves.
+// TestReadAndWrite reads bytes that were never in a file, and the example's embedded file, which
+// saveBrighter writes.
 func TestReadAndWrite(t *testing.T) {
 	m := newModel(t, mixedNet(), graph.WithSeed(4))
 	var written bytes.Buffer
@@ -100,7 +100,7 @@ func TestReadAndWrite(t *testing.T) {
 	assert.Equal(t, tensor.Float64, double.Dtype())
 }
 
-// TestReadAndWriteErrors has no file to name.
+// TestReadAndWriteErrors checks errors without a file name.
 func TestReadAndWriteErrors(t *testing.T) {
 	_, err := graph.Read(bytes.NewReader(brighter[:100]))
 	assert.ErrorContains(t, err, "safetensors: header length: got 328, want at most 92")
@@ -127,7 +127,7 @@ func TestSaveErrors(t *testing.T) {
 	assert.ErrorIs(t, newModel(t, smallNet()).Save(filepath.Join(t.TempDir(), "none", "p")), os.ErrNotExist)
 }
 
-// TestLoadErrors damages a file in every way that its format allows.
+// TestLoadErrors corrupts a file in every way that its format allows.
 func TestLoadErrors(t *testing.T) {
 	m := newModel(t, graph.Sequential("two", tensor.Shape{3}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
 	text, err := json.Marshal(m.Spec())
@@ -187,7 +187,7 @@ func TestLoadOfOtherFiles(t *testing.T) {
 	}
 }
 
-// TestSetParamsIsWholeOrNothing gives a set with one bad array at its end.
+// TestSetParamsIsWholeOrNothing sets parameters whose last array is invalid.
 func TestSetParamsIsWholeOrNothing(t *testing.T) {
 	m, other := newModel(t, smallNet()), newModel(t, smallNet(), graph.WithSeed(2))
 	arrays := arraysOf(other)

@@ -13,9 +13,9 @@ import (
 	"convgraph/graph"
 )
 
-// foldNet has each BatchNorm that can be folded, among others: behind convolutions with a bias and
-// without one, grouped, depthwise and partly connected, behind an affine layer, behind another
-// BatchNorm, in a branch, and read by name.
+// foldNet has each BatchNorm that can be folded: after convolutions with and without a bias,
+// grouped, depthwise and partly connected, after an affine layer, after another BatchNorm, in a
+// branch, and read by name; and others that can't.
 func foldNet() *graph.Spec {
 	conv := func(filters int) graph.Conv2D {
 		return graph.Conv2D{Filters: filters, Kernel: graph.Square(3), Pad: graph.Square(1), NoBias: true}
@@ -34,7 +34,7 @@ func foldNet() *graph.Spec {
 		graph.Affine{Units: 6, NoBias: true}, graph.BatchNorm{}, graph.ReLU{}, graph.Affine{Units: 3}, graph.Softmax{})
 }
 
-// scatter gives every parameter of a model values of no pattern, and variances that are positive.
+// scatter gives every parameter of a model irregular values, and positive variances.
 func scatter(m *graph.Model) {
 	r := rand.New(rand.NewPCG(3, 9))
 	for _, p := range m.Params() {
@@ -48,7 +48,7 @@ func scatter(m *graph.Model) {
 	}
 }
 
-// A folded network computes what the network computes.
+// TestFolded checks that a folded network computes the same as the network.
 func TestFolded(t *testing.T) {
 	for dtype, tolerance := range map[tensor.Dtype]float64{tensor.Float64: 1e-12, tensor.Float32: 1e-5} {
 		m := newModel(t, foldNet(), graph.WithDtype(dtype))
@@ -71,7 +71,7 @@ func TestFolded(t *testing.T) {
 	}
 }
 
-// assertNear wants two tensors to differ by less than a share of the largest value.
+// assertNear checks that two tensors differ by at most a fraction of the largest value.
 func assertNear(t *testing.T, want, got *tensor.Dense, tolerance float64) {
 	t.Helper()
 	require.Equal(t, want.Shape(), got.Shape())
@@ -92,8 +92,8 @@ func at(d *tensor.Dense, i int) float64 {
 	return float64(d.Float32s()[i])
 }
 
-// A BatchNorm stays where it doesn't directly follow a convolution, or isn't its only reader. Names
-// stay as they are.
+// TestFoldedLeavesOthers: a BatchNorm that doesn't directly follow a convolution, or isn't its only
+// reader, stays. Names don't change.
 func TestFoldedLeavesOthers(t *testing.T) {
 	conv := graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Pad: graph.Square(1)}
 	shared := graph.Conv2D{Name: "shared", Filters: 2, Kernel: graph.Square(1)}
@@ -131,7 +131,7 @@ func TestFoldedLeavesOthers(t *testing.T) {
 		`model "partly": nothing to fold: want a BatchNorm that is the only reader of a Conv2D or Affine layer`)
 }
 
-// The model itself doesn't change.
+// TestFoldedLeavesTheModel checks that the model itself doesn't change.
 func TestFoldedLeavesTheModel(t *testing.T) {
 	m := newModel(t, foldNet(), graph.WithDtype(tensor.Float64))
 	scatter(m)
@@ -150,7 +150,8 @@ func TestFoldedLeavesTheModel(t *testing.T) {
 	assert.Equal(t, graph.Code(foldNet().Layers[0]), graph.Code(m.Spec().Layers[0]))
 }
 
-// A file's statistics may be anybody's: what would make a weight or a bias infinite is an error.
+// TestFoldedRefusesWhatIsNotFinite: statistics that would make a weight or a bias infinite are an
+// error.
 func TestFoldedRefusesWhatIsNotFinite(t *testing.T) {
 	for want, spoil := range map[string]func(p *graph.Parameter){
 		`model "broken": layer "bn1" (BatchNorm{}): channel 1 scales the weights of "conv1" by NaN: want finite products`: func(p *graph.Parameter) {

@@ -9,8 +9,8 @@ import (
 	"convgraph/ops"
 )
 
-// manyReaders is a network in which one value has five readers, behind chains of different lengths,
-// of which passes fuse some.
+// manyReaders is a network in which one value has five readers, through chains of different
+// lengths, some of them fused.
 func manyReaders() *Spec {
 	conv := func() Part { return Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)} }
 	pool := MaxPool{Kernel: Square(3), Stride: Square(1), Pad: Square(1)}
@@ -24,7 +24,8 @@ func manyReaders() *Spec {
 		Affine{Units: 3}, Softmax{})
 }
 
-// TestForksSumInTheOrderOfTheReaders looks at the terms of the sum of a value's gradients.
+// TestForksSumInTheOrderOfTheReaders checks the order of the terms in the sum of a value's
+// gradients.
 func TestForksSumInTheOrderOfTheReaders(t *testing.T) {
 	for _, options := range [][]Option{nil, {WithoutFusion()}} {
 		m, err := New(manyReaders(), options...)

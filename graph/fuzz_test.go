@@ -16,8 +16,8 @@ import (
 	"convgraph/models"
 )
 
-// FuzzParseSpec wants of whatever is no error that it comes back the same from its own JSON, and
-// that New takes or refuses it without taking much memory.
+// FuzzParseSpec checks that a spec that parses is the same after a round trip through its JSON, and
+// that New accepts or refuses it with little memory.
 func FuzzParseSpec(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "spec.json")
 	for _, name := range models.Names() {
@@ -50,8 +50,8 @@ func FuzzParseSpec(f *testing.F) {
 	})
 }
 
-// requireLine: if no network can be made of the spec, LoadSpec of its text says so with a line that
-// the text has.
+// requireLine checks that LoadSpec of an invalid spec's text returns an error with a line of the
+// text.
 func requireLine(t *testing.T, path string, text []byte, spec *graph.Spec) {
 	_, misfit := graph.Summarize(spec)
 	if misfit == nil {
@@ -68,7 +68,7 @@ func requireLine(t *testing.T, path string, text []byte, spec *graph.Spec) {
 	require.LessOrEqual(t, line, 1+bytes.Count(text, []byte("\n")))
 }
 
-// FuzzLoad reads whatever a parameter file's bytes may become.
+// FuzzLoad loads mutated parameter files.
 func FuzzLoad(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "params.safetensors")
 	for _, spec := range []*graph.Spec{smallNet(), mixedNet(),
@@ -94,13 +94,14 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// small says whether New takes the spec and a model of it costs a fuzzer nothing.
+// small reports whether New accepts the spec and its model is cheap enough for fuzzing.
 func small(spec *graph.Spec) bool {
 	sizes, err := graph.Summarize(spec)
 	return err == nil && sizes.Parameters < 1<<16 && sizes.MultiplyAdds < 1<<20 && sizes.ActivationBytes < 1<<16
 }
 
-// useModel predicts, and differentiates what can be trained: whatever New takes must run.
+// useModel predicts, and differentiates a model that can be trained: a model that New accepts must
+// run.
 func useModel(t *testing.T, m *graph.Model) {
 	_, err := graph.PlanMemory(m.Spec(), 2)
 	require.NoError(t, err)

@@ -12,7 +12,7 @@ import (
 	"convgraph/models"
 )
 
-// TestGradientsAgreeWithNumbers compares autodiff with central differences over every parameter.
+// TestGradientsAgreeWithNumbers compares the gradients of every parameter with central differences.
 func TestGradientsAgreeWithNumbers(t *testing.T) {
 	for _, spec := range []*graph.Spec{smallNet(), mixedNet(), models.GradientCheckNet().Spec()} {
 		m := newModel(t, spec, graph.WithDtype(tensor.Float64), graph.WithSeed(3))
@@ -29,8 +29,8 @@ func scale(m *graph.Model, by float64) {
 	}
 }
 
-// requireGradientsAgree wants relative errors under 1e-6; gradients are small beside a thousandth
-// of their parameter's largest, where the differences' own rounding shows.
+// requireGradientsAgree checks relative errors of at most 1e-6, except for gradients below a
+// thousandth of their parameter's largest, where the rounding of the differences dominates.
 func requireGradientsAgree(t *testing.T, m *graph.Model, x, labels *tensor.Dense) {
 	t.Helper()
 	was := m.Params()[0].Value.Clone().(*tensor.Dense)

@@ -113,7 +113,7 @@ func (v jsonValue) elements(most int, what string) ([]jsonValue, error) {
 	return elements, nil
 }
 
-// open returns a decoder behind the opening bracket of an object or a list. It accepts what
+// open returns a decoder after the opening bracket of an object or a list. It accepts what
 // encoding/json accepts; [jsonValue.fields] itself reports a key that is there twice.
 func (v jsonValue) open(bracket jsontext.Kind, want string) (*jsontext.Decoder, error) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(v.raw()),

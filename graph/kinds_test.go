@@ -87,7 +87,7 @@ var variants = map[string][]Layer{
 	"concat":   {Concat{}},
 }
 
-// TestEveryKindHasVariants wants no kind left out of the tests that go over the variants.
+// TestEveryKindHasVariants checks that the tests over the variants cover every kind.
 func TestEveryKindHasVariants(t *testing.T) {
 	for _, kind := range Kinds() {
 		require.NotEmpty(t, variants[kind], kind)
@@ -98,8 +98,8 @@ func TestEveryKindHasVariants(t *testing.T) {
 	require.Len(t, variants, len(Kinds()))
 }
 
-// TestEveryKindsGradients checks a network around each variant against central differences, with
-// what is random in training and BatchNorm's statistics of the batch.
+// TestEveryKindsGradients checks a network around each variant against central differences, in
+// training: with dropout, and with the batch's statistics in BatchNorm.
 func TestEveryKindsGradients(t *testing.T) {
 	for _, kind := range Kinds() {
 		for i, l := range variants[kind] {
@@ -121,7 +121,7 @@ func TestEveryKindsGradients(t *testing.T) {
 	}
 }
 
-// around is a network whose second layer, or whose join, is l; it fits if l takes the shape.
+// around is a network with l as its second layer or as its join, and whether l accepts the shape.
 func around(l Layer, input tensor.Shape) (_ *Spec, fits bool) {
 	before := Part(Affine{Units: input[0]})
 	if len(input) == 3 {
@@ -137,7 +137,7 @@ func around(l Layer, input tensor.Shape) (_ *Spec, fits bool) {
 }
 
 // requireSlopes compares a training step's gradients, along directions, with the slopes of its
-// loss. Where a kink lies between the points of the difference, another place is tried.
+// loss. If there is a kink between the points of a difference, it tries another point.
 func requireSlopes(t *testing.T, m *Model) {
 	t.Helper()
 	const tries = 4
@@ -157,8 +157,7 @@ func requireSlopes(t *testing.T, m *Model) {
 	require.Less(t, worst, 1e-5, "%v", m.spec.Layers)
 }
 
-// slopeError is how far the worst of some directions' derivatives is from its difference quotient,
-// beside the sizes of both.
+// slopeError returns the largest relative error of several directional derivatives.
 func slopeError(t *testing.T, m *Model, s *Step, r *rand.Rand) (worst float64) {
 	t.Helper()
 	const h = 1e-6
@@ -192,7 +191,7 @@ func slopeError(t *testing.T, m *Model, s *Step, r *rand.Rand) (worst float64) {
 	return worst
 }
 
-// filledStep is a step with images and valid targets in it.
+// filledStep is a step with images and valid targets.
 func filledStep(t *testing.T, m *Model, batch int, config stepConfig) *Step {
 	t.Helper()
 	config.unfused = config.unfused || m.unfused

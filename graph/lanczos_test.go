@@ -9,7 +9,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// TestLargestCurvatures compares Lanczos with the whole Hessian, one column at a time.
+// TestLargestCurvatures compares the Lanczos eigenvalues with those of the whole Hessian, computed
+// column by column.
 func TestLargestCurvatures(t *testing.T) {
 	spec := Sequential("curved", tensor.Shape{2, 3, 3}, He(), Conv2D{Filters: 2, Kernel: Square(2)}, Tanh{},
 		Affine{Units: 3}, Softmax{})

@@ -41,7 +41,7 @@ func (Snake) MultiplyAdds(...tensor.Shape) int64 { return 0 }
 // Lower adds the function's op.
 func (s Snake) Lower(l *graph.Lowering) (*G.Node, error) { return s.Function().Apply(l.X()) }
 
-// A layer of one's own is a type with five methods. This one is an activation; its gradient is
+// A layer of your own is a type with five methods. This one is an activation, whose gradient is
 // checked against central differences.
 func Example_layer() {
 	spec := graph.Sequential("periodic", tensor.Shape{1, 6, 6}, graph.Xavier(),

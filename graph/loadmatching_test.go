@@ -10,17 +10,17 @@ import (
 	"convgraph/graph"
 )
 
-// classifier is a network for (1,6,6) images in so many classes, of which the last layer alone
-// depends on them.
+// classifier is a network for (1,6,6) images with the given number of classes, on which only the
+// last layer depends.
 func classifier(classes int, last string) *graph.Spec {
 	return graph.Sequential("classifier", tensor.Shape{1, 6, 6}, graph.He(),
 		graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}, graph.ReLU{},
 		graph.Affine{Units: 5}, graph.Affine{Name: last, Units: classes}, graph.Softmax{})
 }
 
-// TestInherit takes over the layers that agree, from either element type, and leaves the others as
-// they were.
-func TestInherit(t *testing.T) {
+// TestLoadMatching copies the layers that match, from either element type, and leaves the others
+// unchanged.
+func TestLoadMatching(t *testing.T) {
 	for _, c := range []struct {
 		classes int
 		last    string
@@ -50,8 +50,8 @@ func TestInherit(t *testing.T) {
 	}
 }
 
-// TestInheritIsByLayer: a bias that fits isn't taken without its weight, which doesn't.
-func TestInheritIsByLayer(t *testing.T) {
+// TestLoadMatchingIsByLayer: a bias that fits isn't copied if its weight doesn't fit.
+func TestLoadMatchingIsByLayer(t *testing.T) {
 	spec := func(features int) *graph.Spec {
 		return graph.Sequential("one", tensor.Shape{features}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{})
 	}

@@ -53,7 +53,7 @@ func TestLossFollowsFromTheLastLayer(t *testing.T) {
 	}
 }
 
-// TestSoftmaxOfAPlaneHasTheSquaredError: cross-entropy is for one answer an image.
+// TestSoftmaxOfAPlaneHasTheSquaredError: the cross-entropy needs one class for each image.
 func TestSoftmaxOfAPlaneHasTheSquaredError(t *testing.T) {
 	m, err := graph.New(graph.Sequential("m", tensor.Shape{3, 2, 2}, graph.He(), graph.Softmax{}))
 	require.NoError(t, err)
@@ -61,7 +61,7 @@ func TestSoftmaxOfAPlaneHasTheSquaredError(t *testing.T) {
 	assert.True(t, m.HasProbabilities())
 }
 
-// A softmax over an axis of one number is 1, whatever the channels are.
+// TestSoftmaxOverAnotherAxisIsNotOfClasses: a softmax over an axis of size 1 is always 1.
 func TestSoftmaxOverAnotherAxisIsNotOfClasses(t *testing.T) {
 	m, err := graph.New(graph.Sequential("m", tensor.Shape{3, 1, 1}, graph.He(), graph.Softmax{Axis: 1}))
 	require.NoError(t, err)
@@ -72,7 +72,7 @@ func TestSoftmaxOverAnotherAxisIsNotOfClasses(t *testing.T) {
 	assert.Equal(t, []float32{1, 1, 1}, p.Data())
 }
 
-// lossNets are a network for each loss, with its logits for an image of three numbers.
+// lossNets returns a network for each loss, with its logits for an image of three numbers.
 func lossNets() []*graph.Spec {
 	net := func(loss graph.Loss, last ...graph.Part) *graph.Spec {
 		spec := graph.Sequential(string(loss), tensor.Shape{3}, graph.Gaussian(0),
@@ -87,7 +87,7 @@ func lossNets() []*graph.Spec {
 	}
 }
 
-// TestEachLoss compares the loss, the step's, the accuracy and the gradients with their
+// TestEachLoss compares the loss, the step's loss, the accuracy and the gradients with their
 // definitions, for soft targets.
 func TestEachLoss(t *testing.T) {
 	x := []float64{0.5, -1, 2, -3, 0.25, 0.125}
@@ -133,7 +133,7 @@ func TestEachLoss(t *testing.T) {
 	}
 }
 
-// TestTargetsMustFitTheLoss gives each loss what it isn't defined for.
+// TestTargetsMustFitTheLoss gives each loss targets for which it isn't defined.
 func TestTargetsMustFitTheLoss(t *testing.T) {
 	for _, c := range []struct {
 		loss    graph.Loss
@@ -171,8 +171,8 @@ func TestTargetsMustFitTheLoss(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// TestSoftmaxOverChannels: (classes, 1, 1) is classified as (classes) is, and a softmax in the
-// middle works at each place.
+// TestSoftmaxOverChannels: (classes, 1, 1) is classified like (classes), and a softmax in the
+// middle normalizes each position.
 func TestSoftmaxOverChannels(t *testing.T) {
 	plane := newModel(t, graph.Sequential("plane", tensor.Shape{2, 3, 3}, graph.He(),
 		graph.Conv2D{Name: "last", Filters: 4, Kernel: graph.Square(3)}, graph.Softmax{}),

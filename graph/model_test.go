@@ -38,7 +38,7 @@ func TestLayersAreNamed(t *testing.T) {
 	assert.EqualError(t, err, `model "names" has no parameter "mine.weights": it has `+strings.Join(names, ", "))
 }
 
-// TestModelErrors holds the whole text of what somebody sees whose model doesn't fit.
+// TestModelErrors compares the whole error of models that don't fit.
 func TestModelErrors(t *testing.T) {
 	image, wide := tensor.Shape{1, 28, 28}, tensor.Shape{6, 28, 28}
 	conv := func(c graph.Conv2D) []graph.Part { return []graph.Part{graph.ReLU{}, c} }
@@ -145,8 +145,8 @@ func TestModelErrors(t *testing.T) {
 	assert.EqualError(t, err, `model "small": element type is int: want float32 or float64`)
 }
 
-// TestAbsurdSizesAreRefused gives New what would take all memory, or whose size overflows to
-// something harmless.
+// TestAbsurdSizesAreRefused gives New sizes that would need too much memory, or whose product
+// overflows to a small number.
 func TestAbsurdSizesAreRefused(t *testing.T) {
 	image, plain := tensor.Shape{1, 28, 28}, tensor.Shape{1 << 10}
 	for _, c := range []struct {
@@ -207,8 +207,8 @@ func TestSeedDecidesTheParameters(t *testing.T) {
 	}
 }
 
-// TestAddedLayersLeaveOthersAlone puts layers between those of a net and looks for their
-// parameters.
+// TestAddedLayersLeaveOthersAlone inserts layers into a network and compares the parameters of the
+// others.
 func TestAddedLayersLeaveOthersAlone(t *testing.T) {
 	first, last := graph.Conv2D{Name: "first", Filters: 3, Kernel: graph.Square(3)}, graph.Affine{Name: "last",
 		Units: 4}
@@ -226,9 +226,9 @@ func TestAddedLayersLeaveOthersAlone(t *testing.T) {
 		"layers of one shape start apart")
 }
 
-// TestInitializations measures the deviation of many weights.
+// TestInitializations measures the std of many weights.
 func TestInitializations(t *testing.T) {
-	const in, units = 300, 400 // of 120,000 values the deviation is known to 0.2%
+	const in, units = 300, 400 // of 120,000 values the std is known to 0.2%
 	for _, c := range []struct {
 		name  string
 		init  graph.Init
@@ -249,8 +249,8 @@ func TestInitializations(t *testing.T) {
 			graph.Affine{Units: units, Init: c.init, Bias: 0.25}),
 			graph.WithDtype(tensor.Float64))
 		values := m.Params()[0].Value.Float64s()
-		mean, deviation, largest := moments(values)
-		assert.InDelta(t, c.want, deviation, 0.01*c.want, c.name)
+		mean, std, largest := moments(values)
+		assert.InDelta(t, c.want, std, 0.01*c.want, c.name)
 		assert.InDelta(t, 0, mean, 5*c.want/math.Sqrt(in*units), c.name)
 		assert.LessOrEqual(t, largest, c.limit, c.name)
 		for _, b := range m.Params()[1].Value.Float64s() {
@@ -259,7 +259,7 @@ func TestInitializations(t *testing.T) {
 	}
 }
 
-// TestFanIn sees that a weight's deviation is that of the inputs its layer really sums over.
+// TestFanIn checks that a weight's std is that of the number of inputs its layer sums over.
 func TestFanIn(t *testing.T) {
 	input := tensor.Shape{32, 12, 12}
 	two := make([][]int, 512)
@@ -276,12 +276,12 @@ func TestFanIn(t *testing.T) {
 		{graph.Affine{Units: 20}, 32 * 144},
 	} {
 		m := newModel(t, graph.Sequential("fan", input, graph.Xavier(), c.layer), graph.WithDtype(tensor.Float64))
-		_, deviation, _ := moments(m.Params()[0].Value.Float64s())
-		assert.InEpsilon(t, 1/math.Sqrt(c.fanIn), deviation, 0.03, "%v", c.layer)
+		_, std, _ := moments(m.Params()[0].Value.Float64s())
+		assert.InEpsilon(t, 1/math.Sqrt(c.fanIn), std, 0.03, "%v", c.layer)
 	}
 }
 
-// TestConstantStarts are those of what doesn't start at random.
+// TestConstantStarts checks the initial values that aren't random.
 func TestConstantStarts(t *testing.T) {
 	m := newModel(t, graph.Sequential("constant", tensor.Shape{2, 8, 8}, graph.He(),
 		graph.Conv2D{Filters: 2, Kernel: graph.Square(1), Bias: 0.25}, graph.Subsample{Kernel: graph.Pair{2, 1}},
@@ -296,15 +296,16 @@ func TestConstantStarts(t *testing.T) {
 	}
 }
 
-func moments(values []float64) (mean, deviation, largest float64) {
+func moments(values []float64) (mean, std, largest float64) {
+	variance := 0.0
 	for _, v := range values {
 		mean += v / float64(len(values))
 		largest = max(largest, math.Abs(v))
 	}
 	for _, v := range values {
-		deviation += (v - mean) * (v - mean) / float64(len(values))
+		variance += (v - mean) * (v - mean) / float64(len(values))
 	}
-	return mean, math.Sqrt(deviation), largest
+	return mean, math.Sqrt(variance), largest
 }
 
 func TestParseInit(t *testing.T) {
@@ -325,7 +326,7 @@ func TestParseInit(t *testing.T) {
 	assert.Equal(t, "he", graph.He().String())
 }
 
-// TestNilOptions change nothing.
+// TestNilOptions checks that nil options change nothing.
 func TestNilOptions(t *testing.T) {
 	spec := graph.Sequential("m", tensor.Shape{3}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{})
 	want, err := graph.New(spec, graph.WithSeed(4))

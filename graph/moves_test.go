@@ -12,7 +12,7 @@ import (
 	"convgraph/graph"
 )
 
-func TestMovingLayersRefuse(t *testing.T) {
+func TestMovingLayersRefuseInvalidShapes(t *testing.T) {
 	image, row := tensor.Shape{3, 4, 5}, tensor.Shape{6}
 	for want, c := range map[string]struct {
 		layer graph.Layer
@@ -51,7 +51,8 @@ func TestMovingLayersRefuse(t *testing.T) {
 	assert.ErrorContains(t, err, "value 2 is (6): want (3, 4, 5)")
 }
 
-// A softmax along the width is one over the channels of the image with both exchanged.
+// TestSoftmaxAlongAnAxis: a softmax along the width is one over the channels with the two axes
+// swapped.
 func TestSoftmaxAlongAnAxis(t *testing.T) {
 	m, err := graph.New(graph.Sequential("rows", tensor.Shape{1, 1, 3}, graph.Init{}, graph.Softmax{Axis: 2}))
 	require.NoError(t, err)
@@ -62,7 +63,7 @@ func TestSoftmaxAlongAnAxis(t *testing.T) {
 	assert.InDeltaSlice(t, []float32{0.25, 0.5, 0.25}, p.Data(), 1e-6)
 }
 
-// NewOf takes arrays of the model's element type as they are.
+// TestNewOfTakesArrays: arrays of the model's element type aren't copied.
 func TestNewOfTakesArrays(t *testing.T) {
 	spec := graph.Sequential("row", tensor.Shape{2}, graph.Init{}, graph.Scale{Shape: []int{2}, NoBias: true})
 	shapes, err := graph.ParameterShapes(spec)

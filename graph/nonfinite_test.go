@@ -12,8 +12,8 @@ import (
 	"convgraph/graph"
 )
 
-// TestFirstNonFinite plants bad numbers and wants the place where they first show named, not where
-// they end up.
+// TestFirstNonFinite inserts bad numbers and checks that their origin is named, not their
+// consequences.
 func TestFirstNonFinite(t *testing.T) {
 	run := func(spoil func(m *graph.Model, s *graph.Step)) string {
 		m, err := graph.New(graph.Sequential("tiny", tensor.Shape{1, 6, 6}, graph.He(),
@@ -49,7 +49,7 @@ func TestFirstNonFinite(t *testing.T) {
 	}))
 }
 
-// TestCheckFinite names the parameter and the place of its first bad number.
+// TestCheckFinite checks that the parameter and the index of its first bad number are named.
 func TestCheckFinite(t *testing.T) {
 	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
 		m, err := graph.New(graph.Sequential("tiny", tensor.Shape{1, 6, 6}, graph.He(),

@@ -14,8 +14,8 @@ import (
 	"convgraph/ops"
 )
 
-// TestParts: of every kind of layer, any number of processes, and any number of turns, make the
-// loss, the gradients and the running statistics of the whole batch, to the bit.
+// TestParts checks every kind of layer: any number of processes and any number of turns give the
+// loss, the gradients and the running statistics of the whole batch, with the same bits.
 func TestParts(t *testing.T) {
 	for _, kind := range Kinds() {
 		for i, l := range variants[kind] {
@@ -35,7 +35,7 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// TestPartsOfLosses: the same of the losses that the layers above don't end with.
+// TestPartsOfLosses checks the same for the losses that TestParts doesn't use.
 func TestPartsOfLosses(t *testing.T) {
 	for _, loss := range []Loss{MeanSquaredError, BinaryCrossEntropy} {
 		spec := Sequential("loss", tensor.Shape{3, 5, 5}, Gaussian(0.7), Conv2D{Filters: 4, Kernel: Square(3)},
@@ -70,7 +70,7 @@ func configOf(options []StepOption) (config stepConfig) {
 	return config
 }
 
-// outcome is what a step ends with: the loss, then every gradient and every parameter.
+// outcome returns the results of a step: the loss, then every gradient and every parameter.
 type outcome [][]float32
 
 func requireSameBits(t *testing.T, want, got outcome, format string, args ...any) {
@@ -106,7 +106,7 @@ func outcomeOf(t *testing.T, s *Step, loss float64) outcome {
 	return o
 }
 
-// inParts is the outcome of each of some processes.
+// inParts returns the outcome of each of several processes.
 func inParts(t *testing.T, spec *Spec, batch, ranks int, options []StepOption) []outcome {
 	t.Helper()
 	outcomes, all := make([]outcome, ranks), peers.New(ranks)
@@ -144,8 +144,8 @@ func inParts(t *testing.T, spec *Spec, batch, ranks int, options []StepOption) [
 	return outcomes
 }
 
-// inTurns is the outcome of one process that computes the batch in turns, unless the network can't
-// be computed so.
+// inTurns returns the outcome of one process that computes the batch in turns, unless the network
+// doesn't support it.
 func inTurns(t *testing.T, spec *Spec, batch, turns int, options []StepOption) (_ outcome, refused bool) {
 	t.Helper()
 	part, err := ops.NewPart(batch, turns, nil)
@@ -171,7 +171,7 @@ func inTurns(t *testing.T, spec *Spec, batch, turns int, options []StepOption) (
 	return outcomeOf(t, s, loss), false
 }
 
-// runPart runs a step on its part of another one's batch.
+// runPart runs a step on its part of another step's batch.
 func runPart(s, whole *Step, p *ops.Part) (float64, error) {
 	first, n := p.Images()
 	for _, v := range [][2]*tensor.Dense{{s.x, whole.x}, {s.t, whole.t}} {
@@ -181,7 +181,7 @@ func runPart(s, whole *Step, p *ops.Part) (float64, error) {
 	return s.Run(7)
 }
 
-func TestPartsThatCannotBe(t *testing.T) {
+func TestPartErrors(t *testing.T) {
 	all := peers.New(4)
 	_, err := ops.NewPart(7, 1, all[0])
 	require.NoError(t, err)

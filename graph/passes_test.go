@@ -13,7 +13,7 @@ import (
 	"convgraph/models"
 )
 
-// fusibleNet has every pattern that a pass looks for, and neighbors that look like one and aren't.
+// fusibleNet has every pattern that a pass matches, and similar ones that none matches.
 func fusibleNet() *graph.Spec {
 	square := graph.Square
 	return graph.Sequential("fusible", tensor.Shape{2, 17, 15}, graph.He(),
@@ -31,7 +31,7 @@ func fusibleNet() *graph.Spec {
 		graph.Softmax{})
 }
 
-// normNet has batch normalizations with a rectifier behind, frozen and not, and others.
+// normNet has batch normalizations before a rectifier, frozen and not, and others.
 func normNet() *graph.Spec {
 	conv := graph.Conv2D{Filters: 16, Kernel: graph.Square(3), Pad: graph.Square(1), NoBias: true}
 	wide := conv
@@ -79,8 +79,7 @@ func TestPassesFuse(t *testing.T) {
 	}, s.Fused)
 }
 
-// TestFusionChangesNoBit trains twins, one with the passes and one without, and compares all that
-// comes out on the way.
+// TestFusionChangesNoBit trains a model with and without passes, and compares all results.
 func TestFusionChangesNoBit(t *testing.T) {
 	for _, spec := range []*graph.Spec{fusibleNet(), normNet(), smallNet(), models.GradientCheckNet().Spec(),
 		tinyAlexNet()} {
@@ -97,8 +96,8 @@ func tinyAlexNet() *graph.Spec {
 	return spec
 }
 
-// requireTwins makes two models of one spec, differing in their options, and takes both through as
-// many steps of gradient descent.
+// requireTwins makes two models of one spec with different options, and compares several steps of
+// gradient descent.
 func requireTwins(t *testing.T, spec *graph.Spec, steps int, options, others []graph.Option) {
 	t.Helper()
 	const batch = 5
@@ -149,7 +148,7 @@ func value(t *testing.T) func(*tensor.Dense, error) *tensor.Dense {
 	}
 }
 
-// requireSame compares bits; all that is 0 is the same.
+// requireSame compares bits, except that 0 equals -0.
 func requireSame(t *testing.T, want, got *tensor.Dense, format string, args ...any) {
 	t.Helper()
 	require.Equal(t, want.Shape(), got.Shape())
@@ -172,8 +171,7 @@ func descend(t *testing.T, s *graph.Step) {
 	}
 }
 
-// TestFusionKeepsUnits looks for what excites a unit, of a layer that is fused and of one that
-// stands inside of a fused one.
+// TestFusionKeepsUnits maximizes a unit of a fused layer, and one of a layer inside a fused group.
 func TestFusionKeepsUnits(t *testing.T) {
 	for _, layer := range []string{"conv1", "relu1", "pool1", "relu5", "fc2"} {
 		var answers [2]float64

@@ -22,7 +22,7 @@ import (
 	"convgraph/ops"
 )
 
-// plannedNets have between them every kind of op, with whatever can share memory.
+// plannedNets cover every kind of op and everything that can share memory.
 func plannedNets() []*Spec {
 	return []*Spec{
 		Sequential("fusible", tensor.Shape{2, 12, 11}, He(),
@@ -41,8 +41,8 @@ func plannedNets() []*Spec {
 	}
 }
 
-// eachPlannedStep calls f with models of all plannedNets, in both element types, with the passes
-// and without.
+// eachPlannedStep calls f with models of all plannedNets, in both element types, with and without
+// passes.
 func eachPlannedStep(t *testing.T, f func(t *testing.T, m *Model)) {
 	for _, spec := range plannedNets() {
 		for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
@@ -73,7 +73,7 @@ func testStep(t *testing.T, m *Model, config stepConfig) *Step {
 	return s
 }
 
-// results are the numbers that a step is run for.
+// results returns the numbers that a step is run for.
 func results(t *testing.T, s *Step) (all [][]float64) {
 	t.Helper()
 	for _, n := range append(s.net.outputs(), s.net.logits) {
@@ -92,8 +92,8 @@ func valuesOf(t *testing.T, v G.Value) []float64 {
 	return []float64{x}
 }
 
-// TestPlanChangesNoBit compares steps whose results share memory with steps where each has its own.
-// What lies in the arena before a run is rubbish.
+// TestPlanChangesNoBit compares steps with shared memory with steps without. The arena holds
+// garbage before each run.
 func TestPlanChangesNoBit(t *testing.T) {
 	eachPlannedStep(t, func(t *testing.T, m *Model) {
 		for _, config := range []stepConfig{{}, {inputGradient: true}, {noDropout: true}} {
@@ -119,13 +119,12 @@ func fillWith(d *tensor.Dense, from, n int, v float64) {
 	}
 }
 
-// poisons are what is left where nobody is to read. A NaN gets through nearly everything, but not
-// through a rectifier's gradient: what it lets pass there is what it lets pass for a positive
-// number.
+// poisons are the values written to freed memory. A NaN propagates through almost everything, but
+// not through a rectifier's gradient; a positive number does.
 var poisons = []float64{math.NaN(), math.Inf(-1)}
 
-// TestFreedMemoryIsFree spoils every buffer as soon as its last reader has run, and where nothing
-// lies at first.
+// TestFreedMemoryIsFree poisons every buffer after its last reader has run, and before its first
+// writer.
 func TestFreedMemoryIsFree(t *testing.T) {
 	eachPlannedStep(t, func(t *testing.T, m *Model) {
 		s := testStep(t, m, stepConfig{inputGradient: true})
@@ -157,8 +156,8 @@ func runStepPoisoned(t *testing.T, s *Step, poison float64) [][]float64 {
 	return runPoisoned(t, s.plan, order, append(s.net.outputs(), s.net.logits), poison)
 }
 
-// runPoisoned runs the ops in the plan's order, without the tape machine, and spoils what the plan
-// says is free.
+// runPoisoned runs the ops in the plan's order, without the tape machine, and poisons the memory
+// that the plan says is free.
 func runPoisoned(t *testing.T, p *plan, order, outputs G.Nodes, poison float64) (all [][]float64) {
 	t.Helper()
 	var err error
@@ -189,8 +188,7 @@ func runPoisoned(t *testing.T, p *plan, order, outputs G.Nodes, poison float64) 
 	return all
 }
 
-// TestAWrongPlanIsCaught frees each buffer one op too early, one after the other: the poison must
-// show.
+// TestAWrongPlanIsCaught frees each buffer one op too early: the poison must change the results.
 func TestAWrongPlanIsCaught(t *testing.T) {
 	for _, spec := range plannedNets() {
 		m, err := New(spec)
@@ -221,7 +219,7 @@ func TestAWrongPlanIsCaught(t *testing.T) {
 	}
 }
 
-// rearranged is the step's plan with its buffers placed anew.
+// rearranged is the step's plan with its buffers placed again.
 func rearranged(s *Step) *plan {
 	for _, b := range s.plan.buffers {
 		b.offset = 0
@@ -233,8 +231,7 @@ func rearranged(s *Step) *plan {
 
 var executing = regexp.MustCompile(`Executing .* Node is: ([0-9a-f]+)`)
 
-// TestTapeOrder has the tape machine log what it runs, and wants the order that the plan was made
-// for.
+// TestTapeOrder logs what the tape machine runs, and compares the order with the plan's.
 func TestTapeOrder(t *testing.T) {
 	eachPlannedStep(t, func(t *testing.T, m *Model) {
 		s := testStep(t, m, stepConfig{inputGradient: true})
@@ -263,8 +260,7 @@ func TestTapeOrder(t *testing.T) {
 	})
 }
 
-// TestPlanIsMet looks at where every op's result really lies, and at the memory that sharing really
-// saves.
+// TestPlanIsMet checks where the result of every op is stored, and how much memory sharing saves.
 func TestPlanIsMet(t *testing.T) {
 	eachPlannedStep(t, func(t *testing.T, m *Model) {
 		s := testStep(t, m, stepConfig{})
@@ -304,7 +300,7 @@ func TestPlanIsMet(t *testing.T) {
 	runtime.KeepAlive(other)
 }
 
-// TestPlanMemory compares what is foretold with what is then done.
+// TestPlanMemory compares the planned memory with that of a step.
 func TestPlanMemory(t *testing.T) {
 	eachPlannedStep(t, func(t *testing.T, m *Model) {
 		options := []Option{WithDtype(m.dtype)}
@@ -328,7 +324,7 @@ func TestPlanMemory(t *testing.T) {
 		uses)
 }
 
-// TestMeasureScratch compares what a step takes with what is foretold and measured for it.
+// TestMeasureScratch compares the memory of a step with the planned and measured memory.
 func TestMeasureScratch(t *testing.T) {
 	if os.Getenv("CONVGRAPH_TEST_ALONE") == "" { // what other tests left on the heap would be measured, too
 		alone := exec.Command(os.Args[0], "-test.run", "^TestMeasureScratch$")
@@ -372,8 +368,8 @@ func heapInUse() uint64 {
 	return stats.HeapAlloc
 }
 
-// TestArrange draws buffers and wants no two in one place at one time, and no more memory than a
-// plan without gaps could do with, many times.
+// TestArrange places random buffers: no two overlap in memory and time, and the arena is rarely
+// larger than the lower bound.
 func TestArrange(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := &plan{}
@@ -414,8 +410,8 @@ func (p *plan) leastSize() (least int) {
 	return least
 }
 
-// TestPlanTakesTheFirstFreeOperand adds results of which some are read later: a sum lies where its
-// first free term did.
+// TestPlanTakesTheFirstFreeOperand adds results, some of which are read later: the sum has the
+// buffer of the first term that isn't.
 func TestPlanTakesTheFirstFreeOperand(t *testing.T) {
 	g := G.NewGraph()
 	x := G.NodeFromAny(g, denseOf(tensor.Float64, tensor.Shape{2, 3}, []float64{-1, 2, -3, 4, 5, -6}), G.WithName("x"))
@@ -439,7 +435,7 @@ func TestPlanTakesTheFirstFreeOperand(t *testing.T) {
 	}
 }
 
-// stock is a layer of gorgonia's own ops, which may hand memory on or write where they read.
+// stock is a layer of gorgonia's own ops, which may return their operands or write into them.
 type stock struct{ elementwise }
 
 func (stock) Label() string { return "" }
@@ -447,8 +443,8 @@ func (stock) Lower(l *Lowering) (*G.Node, error) {
 	return G.Tanh(l.X())
 }
 
-// TestOtherPeoplesOps stand between ours: what they read isn't shared.
-func TestOtherPeoplesOps(t *testing.T) {
+// TestPlanWithGorgoniasOps: the operands of gorgonia's ops don't share memory.
+func TestPlanWithGorgoniasOps(t *testing.T) {
 	m, err := New(Sequential("strange", tensor.Shape{1, 6, 6}, He(), Conv2D{Filters: 3, Kernel: Square(3)}, ReLU{},
 		stock{}, Affine{Units: 5}, ReLU{}, stock{},
 		Affine{Units: 3}, Softmax{}))

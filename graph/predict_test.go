@@ -15,9 +15,8 @@ import (
 	"convgraph/models"
 )
 
-// TestPredictTakesAnyNumber compares N images at once with each of them by itself: bit for bit in
-// float64; in float32 the affine layer's sums may run in another order for a few rows than for
-// many.
+// TestPredictTakesAnyNumber compares N images at once with one at a time: the same bits in float64;
+// in float32 the affine layer's sums may have another order for few rows.
 func TestPredictTakesAnyNumber(t *testing.T) {
 	for _, spec := range []*graph.Spec{smallNet(), mixedNet(), models.GradientCheckNet().Spec()} {
 		for dt, tolerance := range map[tensor.Dtype]float64{tensor.Float32: 1e-5, tensor.Float64: 0} {
@@ -45,8 +44,8 @@ func TestPredictTakesAnyNumber(t *testing.T) {
 	}
 }
 
-// TestPlaceInTheBatchDoesntMatter gives a model the same image in every place, among others.
-func TestPlaceInTheBatchDoesntMatter(t *testing.T) {
+// TestIndexInTheBatchDoesntMatter predicts the same image at every index of a batch.
+func TestIndexInTheBatchDoesntMatter(t *testing.T) {
 	for _, spec := range []*graph.Spec{smallNet(), mixedNet(), models.GradientCheckNet().Spec()} {
 		m := newModel(t, spec)
 		const n = 64
@@ -68,7 +67,7 @@ func TestPlaceInTheBatchDoesntMatter(t *testing.T) {
 	}
 }
 
-// rows are the images from first to last, excluded, in memory of their own.
+// rows copies the images from first to last, excluding last.
 func rows(t *testing.T, x *tensor.Dense, first, last int) *tensor.Dense {
 	t.Helper()
 	size := x.Shape().TotalSize() / x.Shape()[0]
@@ -172,7 +171,7 @@ func TestPredictIntoErrors(t *testing.T) {
 	assert.ErrorContains(t, double.PredictInto(make([]float32, 4), make([]float32, 64)), `model "small" (float64)`)
 }
 
-// TestActivations sees that what each layer shows is what the next one works on.
+// TestActivations checks that each layer's output is the next one's input.
 func TestActivations(t *testing.T) {
 	m := newModel(t, mixedNet())
 	x := images(m, 7)
@@ -188,11 +187,11 @@ func TestActivations(t *testing.T) {
 		strings.Join(names, " "))
 
 	for i, v := range x.Float32s() {
-		mean, deviation := 0.5, 0.3
+		mean, std := 0.5, 0.3
 		if i/90%2 == 1 {
-			mean, deviation = 0.4, 0.5
+			mean, std = 0.4, 0.5
 		}
-		assert.InDelta(t, (float64(v)-mean)/deviation, value["normalize1"].Float32s()[i], 1e-6)
+		assert.InDelta(t, (float64(v)-mean)/std, value["normalize1"].Float32s()[i], 1e-6)
 	}
 	for i, v := range value["conv1"].Float32s() {
 		assert.InDelta(t, 1.7159*math.Tanh(2./3*float64(v)), value["tanh1"].Float32s()[i], 1e-6)
@@ -231,9 +230,8 @@ func TestProbabilities(t *testing.T) {
 	assert.EqualError(t, err, `model "headless" has the loss "mean_squared_error": want one with probabilities`)
 }
 
-// TestModelsOfOneOfEverything has hardly a dimension that isn't 1, where gorgonia likes to see
-// scalars and vectors.
-func TestModelsOfOneOfEverything(t *testing.T) {
+// TestModelsOfSizeOne has mostly dimensions of 1, which gorgonia may treat as scalars and vectors.
+func TestModelsOfSizeOne(t *testing.T) {
 	m := newModel(t, graph.Sequential("one", tensor.Shape{1, 1, 1}, graph.Gaussian(1),
 		graph.Conv2D{Filters: 1, Kernel: graph.Square(1)},
 		graph.Subsample{Kernel: graph.Square(1)}, graph.LRN{Size: 1, K: 1, Alpha: 1, Beta: 1},
@@ -245,7 +243,7 @@ func TestModelsOfOneOfEverything(t *testing.T) {
 	}
 }
 
-// TestOneClass has nothing to learn: its one probability is 1, its gradients are 0.
+// TestOneClass: the only probability is 1, and the gradients are 0.
 func TestOneClass(t *testing.T) {
 	m := newModel(t, graph.Sequential("one", tensor.Shape{2}, graph.He(), graph.Affine{Units: 1}, graph.Softmax{}))
 	x := images(m, 3)
@@ -260,7 +258,7 @@ func TestOneClass(t *testing.T) {
 	}
 }
 
-// TestHeadlessModels end in a layer that says nothing of a loss: they give out what it does, be it
+// TestHeadlessModels end in a layer without a loss of its own. They return its output, which may be
 // an image, and train by the mean squared error.
 func TestHeadlessModels(t *testing.T) {
 	m := newModel(t, graph.Sequential("headless", tensor.Shape{1, 3, 3}, graph.He(), graph.ReLU{},
@@ -275,7 +273,7 @@ func TestHeadlessModels(t *testing.T) {
 	assert.EqualError(t, err, `model "headless": nothing to differentiate: want a trained parameter`)
 }
 
-// TestPredictingFromManyGoroutines is for the race detector, too.
+// TestPredictingFromManyGoroutines is also for the race detector.
 func TestPredictingFromManyGoroutines(t *testing.T) {
 	m := newModel(t, mixedNet())
 	x := images(m, 40)
@@ -304,8 +302,8 @@ func TestPredictingFromManyGoroutines(t *testing.T) {
 	wait.Wait()
 }
 
-// TestBuildingFromManyGoroutines makes, trains and uses models at the same time, for the race
-// detector: gorgonia's graphs share state.
+// TestBuildingFromManyGoroutines makes, trains and uses models concurrently, for the race detector:
+// gorgonia's graphs share state.
 func TestBuildingFromManyGoroutines(t *testing.T) {
 	results := make([]string, 6)
 	var wait sync.WaitGroup

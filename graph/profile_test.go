@@ -49,7 +49,7 @@ func TestProfileOfATrainingStep(t *testing.T) {
 	assert.Zero(t, rows["flatten1"].Total().Bytes, "it only names the same memory differently")
 }
 
-// TestProfileOfForks: the sums of gradients where a network forks are a row of their own.
+// TestProfileOfForks: the sums of gradients at forks have their own row.
 func TestProfileOfForks(t *testing.T) {
 	m := newModel(t, graph.Sequential("fork", tensor.Shape{2, 6, 6}, graph.He(),
 		graph.Conv2D{Filters: 4, Kernel: graph.Square(3)}, graph.ReLU{},
@@ -64,7 +64,7 @@ func TestProfileOfForks(t *testing.T) {
 	assert.Equal(t, graph.Work{Seconds: last.Data.Seconds, Bytes: 4 * 3 * 2 * 4 * 4 * 4}, last.Data)
 }
 
-// TestProfileOfAPrediction: of a model with nothing to train only the forward half is run.
+// TestProfileOfAPrediction: a model with nothing to train only runs forward.
 func TestProfileOfAPrediction(t *testing.T) {
 	m := newModel(t, graph.Sequential("fixed", tensor.Shape{1, 6, 6}, graph.He(),
 		graph.MaxPool{Kernel: graph.Square(2)}, graph.Flatten{}, graph.Softmax{}))
@@ -79,7 +79,7 @@ func TestProfileOfAPrediction(t *testing.T) {
 	assert.ErrorContains(t, err, "batch is 0")
 }
 
-// values are copies of all parameters' values.
+// values copies the values of all parameters.
 func values(m *graph.Model) (all []any) {
 	for _, p := range m.Params() {
 		all = append(all, p.Value.Clone().(*tensor.Dense).Data())

@@ -8,8 +8,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// TestProgramIsTheTapeMachine runs one graph both ways: every layer's output must be the same, bit
-// for bit.
+// TestProgramIsTheTapeMachine runs one graph both ways: the outputs of all layers must have the
+// same bits.
 func TestProgramIsTheTapeMachine(t *testing.T) {
 	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
 		m, err := New(Sequential("both", tensor.Shape{2, 7, 8}, He(),

@@ -17,8 +17,8 @@ import (
 	"convgraph/ops"
 )
 
-// TestRandomNetworks draws networks that fork and join, of every kind of layer. Whatever New takes
-// must run, and in every way that promises the same bits it must give them.
+// TestRandomNetworks draws networks with forks and joins, of every kind of layer. A network that
+// New accepts must run, with the same bits in every way that promises them.
 func TestRandomNetworks(t *testing.T) {
 	defer ops.SetWorkers(0)
 	rapid.Check(t, func(r *rapid.T) {
@@ -38,7 +38,7 @@ func TestRandomNetworks(t *testing.T) {
 var networks = flag.String("networks", "",
 	"folder into which TestWriteRandomNetworks writes parameter files for onnx/testdata/check_export.py")
 
-// TestWriteRandomNetworks writes 300 networks, each time the same, for a comparison with another
+// TestWriteRandomNetworks writes 300 networks, always the same, for a comparison with another
 // program.
 func TestWriteRandomNetworks(t *testing.T) {
 	if *networks == "" {
@@ -50,7 +50,7 @@ func TestWriteRandomNetworks(t *testing.T) {
 	}
 }
 
-// A sketch is a network in the making: layers, and the values that may be read.
+// A sketch is an unfinished network: layers, and the values that may be read.
 type sketch struct {
 	layers []Layer
 	names  []string
@@ -158,7 +158,7 @@ func (s *sketch) finish(r *rapid.T) {
 	}
 }
 
-// randomModel starts every parameter, a bias too, somewhere of its own.
+// randomModel gives every parameter, also biases, random values.
 func randomModel(t *testing.T, spec *Spec, dt tensor.Dtype, options ...Option) *Model {
 	t.Helper()
 	m, err := New(spec, append(options, WithDtype(dt))...)
@@ -181,9 +181,8 @@ func requireSameJSON(t *testing.T, spec *Spec) {
 	require.Equal(t, spec, parsed)
 }
 
-// requireSameSteps compares two training steps with another build of the same, without passes, with
-// memory of its own for each result, and with other numbers of workers. The shared memory holds
-// rubbish before each run.
+// requireSameSteps compares two training steps: with and without passes, with and without shared
+// memory, and with different numbers of workers. Shared memory holds garbage before each run.
 func requireSameSteps(t *testing.T, spec *Spec, dt tensor.Dtype) {
 	t.Helper()
 	var want [][][]float64
@@ -222,7 +221,7 @@ func requireSameSteps(t *testing.T, spec *Spec, dt tensor.Dtype) {
 	}
 }
 
-// stepResults are the loss, the logits, every gradient and the running statistics.
+// stepResults returns the loss, the logits, every gradient and the running statistics.
 func stepResults(t *testing.T, s *Step) (all [][]float64) {
 	t.Helper()
 	for _, n := range append(G.Nodes{s.net.loss, s.net.logits}, s.net.grads...) {
@@ -236,7 +235,7 @@ func stepResults(t *testing.T, s *Step) (all [][]float64) {
 	return all
 }
 
-// positiveZeros has no -0: passes may change a zero's sign.
+// positiveZeros replaces -0 by 0: passes may change a zero's sign.
 func positiveZeros(values []float64) []float64 {
 	for i, v := range values {
 		values[i] = v + 0
@@ -244,8 +243,8 @@ func positiveZeros(values []float64) []float64 {
 	return values
 }
 
-// requireNoForeignOps wants a compiled step to be made of ops of ours: others have no place in the
-// arena and allocate at every run.
+// requireNoForeignOps checks that a compiled step consists of our ops: others aren't in the arena
+// and allocate in every run.
 func requireNoForeignOps(t *testing.T, s *Step) {
 	t.Helper()
 	order, err := tapeOrder(s.net.graph.ExactSubgraphRoots(s.net.outputs()...))
@@ -256,8 +255,8 @@ func requireNoForeignOps(t *testing.T, s *Step) {
 	}
 }
 
-// requireSamePredictions compares predictions in the arena, with rubbish in it, with those of
-// layers by themselves in memory of their own.
+// requireSamePredictions compares predictions in an arena full of garbage with those of single
+// layers in their own memory.
 func requireSamePredictions(t *testing.T, spec *Spec, dt tensor.Dtype) {
 	t.Helper()
 	fused, unfused := randomModel(t, spec, dt), randomModel(t, spec, dt, WithoutFusion())
@@ -301,8 +300,8 @@ func requireSamePredictions(t *testing.T, spec *Spec, dt tensor.Dtype) {
 	require.NoError(t, s.Close())
 }
 
-// requireTypesAgree compares losses of prediction in float32 and float64. How far they may be apart
-// follows from what a small change of the images does.
+// requireTypesAgree compares the losses in float32 and float64. The tolerance is derived from the
+// effect of a small change of the images.
 func requireTypesAgree(t *testing.T, spec *Spec) {
 	t.Helper()
 	single, double := randomModel(t, spec, tensor.Float32), randomModel(t, spec, tensor.Float64)

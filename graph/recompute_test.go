@@ -12,7 +12,7 @@ import (
 	"convgraph/ops"
 )
 
-// residualNet has blocks with everything that is random, estimated or left behind for a gradient.
+// residualNet has blocks with random ops, running statistics and side outputs.
 func residualNet() *Spec {
 	body := func() Part {
 		return Serial(Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)}, BatchNorm{}, ReLU{}, Dropout{Rate: 0.3},
@@ -27,12 +27,12 @@ func residualNet() *Spec {
 		Dropout{Rate: 0.5}, Affine{Units: 3}, Softmax{})
 }
 
-// recomputed are patterns that cut residualNet in different ways.
+// recomputed are patterns that divide residualNet differently.
 var recomputed = [][]string{{"layer*.*"}, {"layer1.*", "layer2", "layer3"}, {"layer?"}, {"*"},
 	{"layer1.0.bn1", "layer1.0.relu1", "layer1.0.dropout1"}, {"*.conv*"}}
 
-// TestRecomputeChangesNoBit compares the results and the running statistics of steps that compute
-// blocks again with those of steps that keep everything.
+// TestRecomputeChangesNoBit compares the results and the running statistics of steps with and
+// without recomputed blocks.
 func TestRecomputeChangesNoBit(t *testing.T) {
 	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
 		for _, options := range [][]Option{{WithDtype(dt)}, {WithDtype(dt), WithoutFusion()}} {
@@ -72,7 +72,7 @@ func TestRecomputeChangesNoBit(t *testing.T) {
 	}
 }
 
-// TestRecomputedMemoryIsFree spoils every buffer as soon as its last reader has run.
+// TestRecomputedMemoryIsFree poisons every buffer after its last reader has run.
 func TestRecomputedMemoryIsFree(t *testing.T) {
 	for _, patterns := range recomputed {
 		m, err := New(residualNet(), WithRecompute(patterns...))
@@ -87,8 +87,8 @@ func TestRecomputedMemoryIsFree(t *testing.T) {
 	}
 }
 
-// TestRecomputeIsInTheBackwardHalf: what is computed again comes after the loss, and only what the
-// blocks don't hand on is.
+// TestRecomputeIsInTheBackwardHalf: recomputed ops come after the loss, and outputs of blocks
+// aren't recomputed.
 func TestRecomputeIsInTheBackwardHalf(t *testing.T) {
 	m, err := New(residualNet(), WithRecompute("layer1.*"), WithoutFusion())
 	require.NoError(t, err)
@@ -144,8 +144,8 @@ func TestRecomputeSavesMemory(t *testing.T) {
 	assert.Equal(t, all+last, again.RecomputedMultiplyAdds)
 }
 
-// TestRecomputeLeavesSecondGradients: what differentiates gradients keeps everything, because what
-// is computed again has no gradient.
+// TestRecomputeLeavesSecondGradients: graphs with second derivatives keep everything, because
+// recomputed ops have no gradient.
 func TestRecomputeLeavesSecondGradients(t *testing.T) {
 	spec := Sequential("second", tensor.Shape{2, 6, 6}, He(),
 		Block("layer1", Conv2D{Filters: 3, Kernel: Square(3)}, Tanh{}, Conv2D{Filters: 3, Kernel: Square(3)}, Tanh{}),
@@ -167,7 +167,7 @@ func TestRecomputeLeavesSecondGradients(t *testing.T) {
 	}
 }
 
-// TestGradientWithoutParameters: the images have a gradient even if there is nothing to train.
+// TestGradientWithoutParameters: images have a gradient even if nothing is trained.
 func TestGradientWithoutParameters(t *testing.T) {
 	m, err := New(Sequential("bare", tensor.Shape{3}, He(), Softmax{}))
 	require.NoError(t, err)

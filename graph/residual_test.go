@@ -37,8 +37,8 @@ func TestResNetsStep(t *testing.T) {
 	runtime.KeepAlive(m)
 }
 
-// TestPredictionBatches: as many images are predicted at once as fit the arena, whatever all
-// layers' outputs together are.
+// TestPredictionBatches: the batch of a prediction depends on its arena, not on the outputs of all
+// layers.
 func TestPredictionBatches(t *testing.T) {
 	for name, want := range map[string]int{"simpleconvnet": 128, "lenet": 128, "alexnet": 8, "resnet20": 128,
 		"resnet18": 8} {

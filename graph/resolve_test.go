@@ -18,7 +18,7 @@ import (
 	"convgraph/graph"
 )
 
-// TestNetworkErrors holds what somebody sees whose layers read what they can't.
+// TestNetworkErrors checks the errors of layers with invalid inputs.
 func TestNetworkErrors(t *testing.T) {
 	conv := func(name string, filters int) graph.Layer {
 		return graph.Conv2D{Name: name, Filters: filters, Kernel: graph.Square(3), Pad: graph.Square(1)}
@@ -85,14 +85,14 @@ func TestNetworkErrors(t *testing.T) {
 	}
 }
 
-// broken is somebody's layer whose output is no image.
+// broken is a layer of another package whose output isn't an image.
 type broken struct{ graph.ReLU }
 
 func (broken) Label() string { return "odd" }
 
 func (broken) Output(in ...tensor.Shape) (tensor.Shape, error) { return in[0][1:], nil }
 
-// TestALayerMayBeCalledInput, as before layers could read others by name.
+// TestALayerMayBeCalledInput, as it could before layers had named inputs.
 func TestALayerMayBeCalledInput(t *testing.T) {
 	m := newModel(t, graph.Sequential("m", tensor.Shape{2}, graph.He(), graph.ReLU{Name: "input"},
 		graph.Affine{Units: 2}))
@@ -103,7 +103,7 @@ func TestALayerMayBeCalledInput(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// hostile are specs that would take all memory or time.
+// hostile are specs that would use all memory or time.
 func hostile() map[string]string {
 	repeat := func(n int, layer func(i int) string) string {
 		layers := make([]string, n)
@@ -142,8 +142,8 @@ func hostile() map[string]string {
 	}
 }
 
-// TestHostileSpecsAreRefused wants little memory for each, and an end: the time is a guard against
-// hanging on the slowest machine, not a claim of speed.
+// TestHostileSpecsAreRefused bounds the memory for each spec. The bound on time only detects a
+// hang, also on the slowest machine.
 func TestHostileSpecsAreRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hostile.json")
 	for want, text := range hostile() {

@@ -52,7 +52,7 @@ func gradientNames(s *graph.Step) (names []string) {
 	return names
 }
 
-// TestRunningStatisticsFollowTheBatches computes them by their definition.
+// TestRunningStatisticsFollowTheBatches compares with their definition.
 func TestRunningStatisticsFollowTheBatches(t *testing.T) {
 	m := newModel(t, graph.Sequential("bn", tensor.Shape{2}, graph.He(), graph.BatchNorm{Momentum: 0.25},
 		graph.Affine{Units: 2}, graph.Softmax{}),
@@ -94,7 +94,7 @@ func param(t *testing.T, m *graph.Model, name string) *tensor.Dense {
 	return p
 }
 
-// running are copies of all running statistics.
+// running copies all running statistics.
 func running(m *graph.Model) (all [][]float32) {
 	for _, p := range m.Params() {
 		if p.Running {

@@ -7,9 +7,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// A spec may be anybody's file, so its sizes are bounded before memory is taken for it.
+// A spec may come from anyone, so its sizes are bounded before memory is allocated for it.
 const (
-	// A spec may come from anyone, so its sizes are bounded before memory is allocated for it.
 	maxSide     = 1 << 20 // of an input, a window, a stride, a padding, a neighborhood; and of a batch
 	maxLayers   = 10_000  // a graph takes kilobytes for each layer, and gorgonia's time grows faster than linearly
 	maxReads    = 100_000 // of all layers together

@@ -65,8 +65,8 @@ func run(t testing.TB, s *graph.Step, number uint64) (loss float64, gradient []f
 	return loss, gradient
 }
 
-// TestStepsLossIsTheModels compares training's loss with prediction's, which is computed another
-// way.
+// TestStepsLossIsTheModels compares the loss of training with that of prediction, which is computed
+// differently.
 func TestStepsLossIsTheModels(t *testing.T) {
 	for dt, tolerance := range map[tensor.Dtype]float64{tensor.Float32: 1e-6, tensor.Float64: 1e-14} {
 		for _, spec := range []*graph.Spec{smallNet(), mixedNet()} {
@@ -90,8 +90,7 @@ func TestStepsLossIsTheModels(t *testing.T) {
 	}
 }
 
-// TestStepReadsOthersImages: a tensor that the step is given counts as one that it had and was
-// filled.
+// TestStepReadsOthersImages: SetImages has the same effect as filling Images.
 func TestStepReadsOthersImages(t *testing.T) {
 	m := newModel(t, mixedNet())
 	first, second, l := images(m, 5), images(m, 5), labels(m, 5)
@@ -124,8 +123,8 @@ func TestStepTakesDistributions(t *testing.T) {
 	assert.InDelta(t, math.Log(math.Exp(1)+math.Exp(2)+math.Exp(3))-(0.5+0.5+0.75), loss, 1e-15)
 }
 
-// TestDropoutDependsOnSeedAndStep runs steps in another order, on other objects, on a model that
-// came by its parameters otherwise.
+// TestDropoutDependsOnSeedAndStep runs steps in another order, on other objects, and on a model
+// with loaded parameters.
 func TestDropoutDependsOnSeedAndStep(t *testing.T) {
 	m := newModel(t, mixedNet(), graph.WithSeed(9))
 	x, l := images(m, 4), labels(m, 4)
@@ -164,8 +163,8 @@ func TestDropoutDependsOnSeedAndStep(t *testing.T) {
 	assert.NotEqual(t, plain, first)
 }
 
-// TestDropoutDropsAndScales looks at what reaches the logits: either kind drops its share; one
-// scales the rest up, the other doesn't.
+// TestDropoutDropsAndScales checks the inputs of the logits: both kinds drop the given fraction;
+// only one scales the others.
 func TestDropoutDropsAndScales(t *testing.T) {
 	const features, rate = 2000, 0.25
 	for classic, scaled := range map[bool]float64{false: 1 / (1 - rate), true: 1} {
@@ -235,8 +234,8 @@ func TestStepErrors(t *testing.T) {
 	assert.EqualError(t, err, "the step was made without WithInputGradient")
 }
 
-// TestStepAllocatesLittle bounds what a run allocates, gorgonia's tape machine included, and sees
-// that it doesn't grow with the batch.
+// TestStepAllocatesLittle bounds the allocations of a run, including gorgonia's tape machine, and
+// checks that they don't grow with the batch.
 func TestStepAllocatesLittle(t *testing.T) {
 	for _, spec := range []*graph.Spec{models.GradientCheckNet().Spec(), mixedNet()} {
 		m := newModel(t, spec)

@@ -49,7 +49,7 @@ func (im *importer) inputSizes(v schema.ValueInfo) ([]int, error) {
 	}
 	given := im.reader.Input
 	if given != nil && len(given) != len(v.Shape)-1 {
-		return nil, fmt.Errorf("input %q has %d dimensions behind the batch: want an input of as many, got %v",
+		return nil, fmt.Errorf("input %q has %d dimensions after the batch: got an input of %v, want as many",
 			v.Name, len(v.Shape)-1, given)
 	}
 	var sizes []int

@@ -233,7 +233,7 @@ func (c *call) windowForm() (value, bool, error) {
 	}
 	n := int(kernel[0])
 	if f.begin != n/2 || f.end != (n-1)/2 || !slices.Equal(v.axes[2], v.own(0)) || len(v.shape) != 3 || !v.inOrder() {
-		return value{}, true, fmt.Errorf("of %d channels with %d zeros before and %d behind them is not supported",
+		return value{}, true, fmt.Errorf("of %d channels with %d zeros before and %d after them is not supported",
 			n, f.begin, f.end)
 	}
 	f.kind, f.layer = windowMean, graph.LRN{Size: n, Alpha: 1 / float64(n)}

@@ -16,7 +16,7 @@ import (
 type layout struct {
 	shape tensor.Shape // of the layer's output, for one sample
 	atoms []int        // sizes above 1, row-major
-	axes  [][]int      // the atoms of each axis; those of the first come behind the batch
+	axes  [][]int      // the atoms of each axis; those of the first follow the batch
 	whole bool         // the file's batch is a part of the one image: the first axis is as any other
 }
 
@@ -77,18 +77,18 @@ func (l layout) isPlain() bool {
 
 // own returns the atoms of an axis of the layer's output.
 func (l layout) own(axis int) (atoms []int) {
-	before, behind := 1, 1
+	before, after := 1, 1
 	for i, n := range l.shape {
 		if i < axis {
 			before *= n
 		}
 		if i <= axis {
-			behind *= n
+			after *= n
 		}
 	}
 	at := 1
 	for a, n := range l.atoms {
-		if at >= before && at < behind {
+		if at >= before && at < after {
 			atoms = append(atoms, a)
 		}
 		at *= n

@@ -120,7 +120,7 @@ func isUniform(d *tensor.Dense, v float64) bool {
 }
 
 // instanceNormalization is a GroupNorm of as many groups as channels. PyTorch's exporters write a
-// GroupNorm as one of (N, groups, rest), with the scale and the shift behind it.
+// GroupNorm as one of (N, groups, rest), followed by the scale and the shift.
 func instanceNormalization(c *call) ([]value, error) {
 	v, err := c.x(0)
 	if err != nil {

@@ -76,8 +76,8 @@ func pad(c *call) ([]value, error) {
 	return one(c.im.bordered(v, begin, end, max(min(fill, math.MaxFloat32), -math.MaxFloat32)))
 }
 
-// bordered puts constant padding around a value: around the plane with one layer, behind and before
-// an axis outside of it with another one.
+// bordered adds constant padding to a value: to the plane with one layer, to another axis with
+// another one.
 func (im *importer) bordered(v value, begin, end []int, fill float64) (value, error) {
 	padded := func(axis int) bool { return begin[axis] != 0 || end[axis] != 0 }
 	axes := slices.DeleteFunc(span(0, v.rank()), func(axis int) bool { return !padded(axis) })
@@ -151,7 +151,7 @@ func (im *importer) borderedPlane(v value, begin, end []int, fill float64) (valu
 	return out, err
 }
 
-// pads reads how much is added before and behind each axis, and what.
+// pads reads the padding before and after each axis, and its value.
 func (c *call) pads(rank int) (begin, end []int, fill float64, err error) {
 	list, fill := c.ints("pads"), 0.0
 	axes := span(0, rank)

@@ -40,7 +40,7 @@ func resize(c *call) ([]value, error) {
 		return nil, err
 	}
 	layer = plainResize(layer, v.shape)
-	// Points outside of the image are 0: what lies around it is taken off before, and added behind.
+	// Points outside the image are 0: its surroundings are cropped before, and added afterwards.
 	if v, err = c.im.scaleBy(v, 1, -fill); err != nil {
 		return nil, err
 	}

@@ -123,7 +123,7 @@ func (im *importer) turned(kernels *constant, groups int) (*tensor.Dense, error)
 	return dense(values, []int{filters * groups, channels, kernels.dims[2], kernels.dims[3]}), nil
 }
 
-// stretched puts stride-1 rows and columns of zeros behind each.
+// stretched inserts stride-1 rows and columns of zeros after each.
 func (im *importer) stretched(v value, stride graph.Pair) (value, error) {
 	channels, height, width := v.shape[0], v.shape[1], v.shape[2]
 	if stride == graph.Square(1) {

@@ -115,7 +115,7 @@ func writeConv(e *exporter, n *graph.Node) error {
 }
 
 // fullWeight spreads the kernels of a partly connected layer (connections, kh, kw) over (filters,
-// channels, kh, kw): a kernel of zeros is put behind them and taken where nothing is connected.
+// channels, kh, kw): a kernel of zeros is appended and used where nothing is connected.
 func (e *exporter) fullWeight(l graph.Conv2D, weight string, channels int) string {
 	zeros := e.floats([]int{1, l.Kernel[0], l.Kernel[1]}, make([]float64, l.Kernel[0]*l.Kernel[1])...)
 	all := e.opWith("Concat", []string{weight, zeros}, intAttribute("axis", 0))
