@@ -100,7 +100,8 @@ func (m *Model) checkPart(batch int, p *ops.Part) error {
 	}
 	for _, n := range m.nodes {
 		if l, ok := n.Layer.(BatchNorm); ok && !l.Frozen {
-			return fmt.Errorf("model %q: layer %q (BatchNorm) needs the mean of the whole batch before it can normalize an image, "+
+			return fmt.Errorf("model %q: layer %q (BatchNorm) needs the mean of the whole batch "+
+				"before it can normalize an image, "+
 				"so every turn would keep its activations until the last one: got %d turns, want 1; "+
 				"recomputed layers or more processes take less memory", m.spec.Name, n.Name, p.Turns())
 		}
