@@ -11,7 +11,8 @@ import (
 	"convgraph/formats"
 )
 
-// averagedBy trains for six epochs of four steps with an average of the parameters; dir gets a checkpoint after each step.
+// averagedBy trains for six epochs of four steps with an average of the parameters, and writes a
+// checkpoint into dir after each step.
 func averagedBy(t *testing.T, decay float64, dir string) *Trainer {
 	t.Helper()
 	tr := trainer(t, withDropout())
@@ -86,7 +87,7 @@ func TestAverageResumes(t *testing.T) {
 	require.True(t, want.equals(finish(t, averagedFrom(t, dir))), "resumed when it was done")
 }
 
-// averagedFrom goes on from a folder's newest checkpoint.
+// averagedFrom resumes from a folder's newest checkpoint.
 func averagedFrom(t *testing.T, dir string) *Trainer {
 	t.Helper()
 	tr := averagedBy(t, 0.9, dir)

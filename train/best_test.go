@@ -36,7 +36,8 @@ func TestEarlyStop(t *testing.T) {
 	assert.ErrorContains(t, e.TrainBegin(ups()), "patience is 0 epochs: want at least 1")
 }
 
-// wayward trains for eight epochs at a rate that makes the accuracy go up and down, with all that remembers something.
+// wayward trains for eight epochs at a rate that makes the accuracy rise and fall, with every stateful
+// callback.
 func wayward(t *testing.T, dir string) *Trainer {
 	t.Helper()
 	tr := trainer(t, withDropout())

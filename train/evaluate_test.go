@@ -187,7 +187,7 @@ func TestEpochsAreMeasuredOnAllClasses(t *testing.T) {
 	assert.Equal(t, [3]int{40}, measured())
 }
 
-// sortedSet has three classes of so many blank images each.
+// sortedSet has three classes of equally many blank images.
 func sortedSet(t *testing.T, each int) dataset.Dataset {
 	t.Helper()
 	labels := slices.Concat(make([]uint8, each), slices.Repeat([]uint8{1}, each), slices.Repeat([]uint8{2}, each))

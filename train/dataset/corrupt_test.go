@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the table in docs/damage.md")
 
-// TestErrorTable does the damage of docs/damage.md's table and compares each message with the one that stands there.
+// TestErrorTable corrupts files as in docs/damage.md's table, and compares the messages.
 func TestErrorTable(t *testing.T) {
 	testutil.CheckErrorTable(t, "data sets", *update, slices.Concat(idxDamages(t), folderDamages(t), archiveDamages(t), imageDamages(t), exportDamages(t)))
 }

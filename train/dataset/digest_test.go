@@ -86,7 +86,7 @@ func TestDigestOfFolders(t *testing.T) {
 }
 
 // TestDigestSeesEveryReplacedImage replaces forty images of a folder, each by another of the same size
-// in bytes, as trainmnist reads them: mixed, of which the first are taken.
+// in bytes, as trainmnist reads them: mixed, and then cut to the first.
 func TestDigestSeesEveryReplacedImage(t *testing.T) {
 	const n = 600
 	files := map[string][]byte{}
@@ -124,7 +124,7 @@ func TestDigestOfLargeFolders(t *testing.T) {
 	assert.NotEqual(t, before, digest(t, folder))
 }
 
-// ofLength is a PNG of so many bytes that isn't the stripes.
+// ofLength returns a PNG of the given size in bytes that isn't the stripes.
 func ofLength(t *testing.T, n int) []byte {
 	t.Helper()
 	for v := range uint8(255) {

@@ -192,7 +192,7 @@ func (s *idxStream) header(want uint32) ([]int, error) {
 		}
 		// product fits 62 bits before and v 32, so the comparison is made by division.
 		if product > maxBody/uint64(v) {
-			return nil, s.errorAt(s.offset-4, name, "got %d: so many bytes cannot be addressed", v)
+			return nil, s.errorAt(s.offset-4, name, "got %d: the size overflows int", v)
 		}
 		dims[i], product = int(v), product*uint64(v)
 	}

@@ -168,7 +168,7 @@ func TestLoaderStopsCleanly(t *testing.T) {
 		}
 	}()
 	assert.LessOrEqual(t, testutil.WaitGoroutines(before), before) // other tests' may have ended meanwhile
-	assert.Len(t, collect(t, loader, set, make([]int, 50)), 10, "and can go on")
+	assert.Len(t, collect(t, loader, set, make([]int, 50)), 10, "and works again")
 }
 
 func TestLoaderReportsTheFirstErrorByOrder(t *testing.T) {

@@ -106,7 +106,7 @@ func (s *sums) statistics(shape tensor.Shape) *Statistics {
 
 // PCAColour returns the colour augmentation of the measured set, whose images must have three
 // channels.
-func (st *Statistics) PCAColour(deviation float64) (PCAColour, error) {
+func (st *Statistics) PCAColour(std float64) (PCAColour, error) {
 	if len(st.Covariance) != 3 {
 		return PCAColour{}, fmt.Errorf("PCA colour: the set has %d channels, want 3", len(st.Covariance))
 	}
@@ -122,7 +122,7 @@ func (st *Statistics) PCAColour(deviation float64) (PCAColour, error) {
 	}
 	var vectors mat.Dense
 	eigen.VectorsTo(&vectors)
-	result := PCAColour{Std: deviation}
+	result := PCAColour{Std: std}
 	for k, value := range eigen.Values(nil) {
 		for c := range 3 {
 			result.Components[k][c] = float32(value * vectors.At(c, k))

@@ -11,7 +11,7 @@ import (
 	"convgraph/train/dataset"
 )
 
-// numbered is a set of n images of one pixel, their index, in classes of so many.
+// numbered returns n images of one pixel, which is their index, in classes of equal size.
 func numbered(t *testing.T, n, each int) *dataset.Images {
 	t.Helper()
 	pixels, labels := make([]uint8, n), make([]uint8, n)

@@ -106,7 +106,7 @@ type Plateau struct {
 }
 
 // NewPlateau returns the schedule with PyTorch's other settings: a tenth of the rate after more
-// than 10 measures none of which is 0.01% better than the best before.
+// than 10 measures, none of them 0.01% better than the best before.
 func NewPlateau(lr float64) *Plateau {
 	return &Plateau{LR: lr, Factor: 0.1, Patience: 10, Margin: 1e-4}
 }

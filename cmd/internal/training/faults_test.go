@@ -197,7 +197,7 @@ func overwrite(args []string, dir string) []string {
 	return append([]string{"-out", dir, "-overwrite"}, args...)
 }
 
-// requireEnd goes on to the end, which is that of a training that nothing stopped.
+// requireEnd resumes to the end, and expects the result of an undisturbed training.
 func requireEnd(t *testing.T, dir string, args []string, want [2]string) {
 	t.Helper()
 	output, err := program(t, goOn(args, dir)...).CombinedOutput()

@@ -53,7 +53,7 @@ func TestHead(t *testing.T) {
 	}
 	assert.Len(t, now["head.bias"], 2)
 
-	// The run goes on without the file, and without its flags.
+	// The run is resumed without the file and its flags.
 	require.NoError(t, os.Remove(base))
 	code, _, stderr := trainmnist(t, "-quiet", "-out", out, "-resume", "-epochs", "2")
 	require.Equal(t, cli.OK, code, stderr)

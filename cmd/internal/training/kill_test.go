@@ -47,7 +47,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 }
 
-// killedTrainings are trainings that remember as much as possible from one step to the next.
+// killedTrainings are trainings with as much state as possible.
 func killedTrainings(t *testing.T) map[string][]string {
 	t.Helper()
 	pictures := append(shortTraining(t), "-epochs", "12", "-checkpoint-every", "3")
@@ -171,8 +171,8 @@ func (p *process) end(s syscall.Signal) error {
 	return p.err
 }
 
-// tinyTraining makes the data and the network, with so many hidden units, of a training that writes a checkpoint after each of its 60 steps,
-// and gives its flags.
+// tinyTraining creates data and a network with the given number of hidden units, and returns the flags
+// of a training that writes a checkpoint after each of its 60 steps.
 func tinyTraining(t *testing.T, hidden int) (args []string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -235,7 +235,7 @@ func end(t *testing.T, dir string, m moment, args ...string) (ended bool) {
 	return err != nil
 }
 
-// goOn are the arguments that begin a training or go on with it, the same each time, as a service's are.
+// goOn returns the arguments that begin or resume a training, the same each time, like a service's.
 func goOn(args []string, dir string) []string {
 	return append([]string{"-out", dir, "-resume", "auto"}, args...)
 }

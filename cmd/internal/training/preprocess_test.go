@@ -28,7 +28,7 @@ func embedded(t *testing.T) (training, test dataset.Dataset) {
 	return training, test
 }
 
-// writeDigits writes the first images of a set, up to so many, whose class is below the given one.
+// writeDigits writes the first images of a set whose class is below the given one.
 func writeDigits(t *testing.T, dir, name string, set dataset.Dataset, below, most int) {
 	t.Helper()
 	var images, labels []byte

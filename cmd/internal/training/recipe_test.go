@@ -16,7 +16,7 @@ import (
 	"convgraph/models"
 )
 
-var update = flag.Bool("update", false, "write the golden file of the recipes anew")
+var update = flag.Bool("update", false, "rewrite the golden file of the recipes")
 
 // parsed is the command of the arguments, each flag with two dashes.
 func parsed(t *testing.T, args ...string) *Command {

@@ -17,7 +17,7 @@ const samplesFile = "samples.png"
 const sampleCount = 10
 
 // samples draws test images that lie evenly over the set, leaving out those that can't be read. ok is false for networks that take no
-// pictures, and for digits, of which the page has its own.
+// pictures, and for digits: the page has its own.
 func (s *source) samples() (sheet image.Image, ok bool) {
 	if classify.TakesPictures(s.spec) != nil || classify.Preprocessing(s.spec).Digit != picture.NoInk || !s.spec.Input.Eq(s.test.Shape()) {
 		return nil, false
