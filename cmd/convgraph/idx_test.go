@@ -6,8 +6,12 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
+	"convgraph/graph"
+	"convgraph/internal/cli"
 	"convgraph/train/dataset"
 	"convgraph/train/mnist"
 )
@@ -60,4 +64,12 @@ func idxHeader(dimensions byte, sizes ...int) []byte {
 		header = binary.BigEndian.AppendUint32(header, uint32(n))
 	}
 	return header
+}
+
+// TestEvalWarnsOfClassesWithoutOutputs evaluates a network of five outputs on ten classes.
+func TestEvalWarnsOfClassesWithoutOutputs(t *testing.T) {
+	five := graph.Sequential("five", tensor.Shape{1, 28, 28}, graph.He(), graph.Affine{Units: 5}, graph.Softmax{})
+	code, _, stderr := convgraph("eval", saved(t, five), "-data", idxFolder(t, 20, 20))
+	require.Equal(t, cli.OK, code)
+	assert.Equal(t, "the images have 10 classes, model \"five\" has 5: images of the others count as wrong\n", stderr)
 }
