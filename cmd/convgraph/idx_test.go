@@ -6,8 +6,12 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
+	"convgraph/graph"
+	"convgraph/internal/cli"
 	"convgraph/train/dataset"
 	"convgraph/train/mnist"
 )
@@ -60,4 +64,22 @@ func idxHeader(dimensions byte, sizes ...int) []byte {
 		header = binary.BigEndian.AppendUint32(header, uint32(n))
 	}
 	return header
+}
+
+// TestEvalWarnsOfClassesWithoutOutputs evaluates a network of five outputs on ten classes.
+func TestEvalWarnsOfClassesWithoutOutputs(t *testing.T) {
+	five := graph.Sequential("five", tensor.Shape{1, 28, 28}, graph.He(), graph.Affine{Units: 5}, graph.Softmax{})
+	params, data := saved(t, five), idxFolder(t, 20, 20)
+	warnings := filepath.Join(t.TempDir(), "stderr")
+	file, err := os.Create(warnings)
+	require.NoError(t, err)
+	stderr := os.Stderr
+	os.Stderr = file
+	code, _, _ := convgraph("eval", params, "-data", data)
+	os.Stderr = stderr
+	require.NoError(t, file.Close())
+	require.Equal(t, cli.OK, code)
+	text, err := os.ReadFile(warnings)
+	require.NoError(t, err)
+	assert.Equal(t, "the images have 10 classes, model \"five\" has 5: images of the others count as wrong\n", string(text))
 }

@@ -69,7 +69,7 @@ func TestFaults(t *testing.T) {
 	}
 	args := append(shortTraining(t), remembering...)
 	before := t.TempDir()
-	output, err := program(t, append(goOn(args, before), "-epochs", "1")...).CombinedOutput()
+	output, err := program(t, append(sameCommand(args, before), "-epochs", "1")...).CombinedOutput()
 	require.NoError(t, err, string(output))
 
 	dir := copyOf(t, before)
@@ -144,7 +144,7 @@ func TestPowerCut(t *testing.T) {
 	const run = "runs/short"
 	disk, err := syscalls.NewDisk(base)
 	require.NoError(t, err)
-	status, stderr := traced(t, base, syscalls.Watcher{After: disk.Record}, goOn(args, filepath.Join(base, run))...)
+	status, stderr := traced(t, base, syscalls.Watcher{After: disk.Record}, sameCommand(args, filepath.Join(base, run))...)
 	require.Zero(t, status.ExitStatus(), stderr)
 	want := results(t, filepath.Join(base, run))
 
@@ -200,7 +200,7 @@ func overwrite(args []string, dir string) []string {
 // requireEnd resumes to the end, and expects the result of an undisturbed training.
 func requireEnd(t *testing.T, dir string, args []string, want [2]string) {
 	t.Helper()
-	output, err := program(t, goOn(args, dir)...).CombinedOutput()
+	output, err := program(t, sameCommand(args, dir)...).CombinedOutput()
 	require.NoError(t, err, string(output))
 	require.Equal(t, want, results(t, dir))
 	requireWhole(t, dir)

@@ -75,7 +75,7 @@ func endAtRandom(t *testing.T, args []string, times int, r *rand.Rand) {
 		if newest(t, dir) > 0 {
 			resumed++
 		}
-		if end(t, dir, m, goOn(args, dir)...) {
+		if end(t, dir, m, sameCommand(args, dir)...) {
 			if m.signal == syscall.SIGKILL {
 				killed++
 			}
@@ -85,7 +85,7 @@ func endAtRandom(t *testing.T, args []string, times int, r *rand.Rand) {
 		requireNoLeftovers(t, dir)
 		dir = t.TempDir()
 	}
-	output, err = program(t, goOn(args, dir)...).CombinedOutput()
+	output, err = program(t, sameCommand(args, dir)...).CombinedOutput()
 	require.NoError(t, err, string(output))
 	require.Equal(t, want, results(t, dir))
 	requireNoLeftovers(t, dir)
@@ -235,8 +235,8 @@ func end(t *testing.T, dir string, m moment, args ...string) (ended bool) {
 	return err != nil
 }
 
-// goOn returns the arguments that begin or resume a training, the same each time, like a service's.
-func goOn(args []string, dir string) []string {
+// sameCommand returns the arguments that begin or resume a training, the same each time, like a service's.
+func sameCommand(args []string, dir string) []string {
 	return append([]string{"-out", dir, "-resume", "auto"}, args...)
 }
 
