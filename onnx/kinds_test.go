@@ -353,7 +353,7 @@ func TestReaderGivesOpenSizes(t *testing.T) {
 	for want, shape := range map[string]tensor.Shape{
 		`dimension 2, "H", is open: want the shape of an image`: nil,
 		"dimension 1 is 2: got 3 of (3, 4, 4)":                  {3, 4, 4},
-		"want an input of as many, got (2, 4)":                  {2, 4},
+		"got an input of (2, 4), want as many":                  {2, 4},
 		"dimension 2 is 0: want 1 to 1048576":                   {2, 0, 4},
 	} {
 		_, err := onnx.Reader{Input: shape}.Decode(data)

@@ -532,14 +532,14 @@ func TestImportRefuses(t *testing.T) {
 		{"a normalization of another kernel", with(net(normalization(func(n []schema.Node) []schema.Node {
 			n[3].Attributes[0].Ints[0] = 5
 			return n
-		})...), normalizationConstants()...), "of 5 channels with 1 zeros before and 1 behind them"},
+		})...), normalizationConstants()...), "of 5 channels with 1 zeros before and 1 after them"},
 		{"a normalization that loses its thread", with(net(normalization(func(n []schema.Node) []schema.Node {
 			n[6].Inputs[0] = "a"
 			return n
 		})...), normalizationConstants()...), "a power of 0.5 is supported only as a part of an activation"},
 		{"a reshape in a normalization", with(net(normalization(func(n []schema.Node) []schema.Node { return n })...),
 			append(normalizationConstants()[1:], integers("volume", -1, 2, 1, 4, 4))...),
-			"of 3 channels with 1 zeros before and 1 behind them"},
+			"of 3 channels with 1 zeros before and 1 after them"},
 		{"a squeeze of another axis", with(net(branching(1, node("Squeeze", "s", []string{"d", "other"}))...),
 			append(normalizationConstants(), integers("other", 2))...),
 			"axis 2 of (N, 1, 2, 4, 4): want one of size 1"},

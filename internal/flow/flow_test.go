@@ -232,7 +232,7 @@ func checkApart(t failer, g Graph, l *Layout) {
 		assert.LessOrEqual(t, w.Start.Along, w.Bend+skin, name)
 		assert.LessOrEqual(t, w.Bend, w.Unbend+skin, name)
 		assert.LessOrEqual(t, w.Unbend, w.End.Along-unit.Along+skin, name)
-		assert.LessOrEqual(t, math.Abs(w.End.Across-l.Centers[w.To].Across), g.Sizes[w.To].Across/2, name)
+		assert.LessOrEqual(t, math.Abs(w.End.Across-l.Centers[w.To].Across), g.Sizes[w.To].Across/2+skin, name)
 		for i, c := range l.Centers {
 			s := g.Sizes[i]
 			inside := math.Abs(w.Across-c.Across) < s.Across/2-skin

@@ -253,7 +253,7 @@ func TestBadInputIsOneLine(t *testing.T) {
 		{[]string{"-augment", "blur"}, cli.BadUsage, `-augment: got "blur", want some of crop, shift, rotate, scale, elastic, resized-crop, colour, mirror, edge`},
 		{[]string{"-augment", "rotate=x"}, cli.BadUsage, `-augment: got "rotate=x", want rotate or rotate=AMOUNT, such as rotate=10`},
 		{[]string{"-augment", "mirror=1"}, cli.BadUsage, `-augment: got "mirror=1", want mirror`},
-		{[]string{"-augment", "scale=2"}, cli.BadUsage, "-augment: training: distort: scale 2: expected 0 to 0.99"},
+		{[]string{"-augment", "scale=2"}, cli.BadUsage, "-augment: training: distort: scale 2: want 0 to 0.99"},
 		{[]string{"-model", "alexnet", "-augment", "crop"}, cli.BadUsage, "-augment is not for -model alexnet"},
 		{[]string{"-model", ""}, cli.BadUsage, "--model: got nothing, want the name of a network or the path of a JSON spec"},
 		{[]string{"-data", ""}, cli.BadUsage, "--data: got nothing, want a folder"},
