@@ -146,7 +146,7 @@ func TestReplaceUnderLoad(t *testing.T) {
 // TestSmallPicturesDoNotWait: a picture of 28x28 is answered before half of eight pictures of
 // 4096x4096 that came first, which are decoded one at a time.
 func TestSmallPicturesDoNotWait(t *testing.T) {
-	s := service(t, digits(), Options{Timeout: time.Minute})
+	s := service(t, digits(), Options{Timeout: time.Hour})
 	large, small := flat(t, 4096), flat(t, 28)
 	var done atomic.Int64
 	var all sync.WaitGroup
