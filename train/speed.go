@@ -64,9 +64,6 @@ func (s *speedometer) step(images int, now time.Time, spent time.Duration) {
 	}
 }
 
-// speedBytes is the length of an encoded speed.
-const speedBytes = 16
-
 func (s RankSpeed) append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(s.ImagesPerSecond))
 	return binary.LittleEndian.AppendUint64(b, math.Float64bits(s.Waiting))
