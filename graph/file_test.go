@@ -156,7 +156,7 @@ func TestLoadErrors(t *testing.T) {
 			`{"name": "absurd", "input": [2000], "layers": [{"kind": "affine", "units": 2000000}]}`, nil},
 		{`model "": input is (): want (channels, height, width) or (features)`, `{}`, nil},
 	} {
-		path := filepath.Join(t.TempDir(), "damaged.safetensors")
+		path := filepath.Join(t.TempDir(), "corrupt.safetensors")
 		require.NoError(t, safetensors.Write(path, c.arrays, map[string]string{"convgraph.spec": c.spec}))
 		_, err := graph.Load(path)
 		assert.ErrorContains(t, err, path+": "+c.want)

@@ -13,9 +13,9 @@ import (
 	"convgraph/train/solver"
 )
 
-var update = flag.Bool("update", false, "rewrite the table in docs/damage.md")
+var update = flag.Bool("update", false, "rewrite the table in docs/corrupt.md")
 
-// TestErrorTable makes the table of corrupt checkpoints in docs/damage.md.
+// TestErrorTable makes the table of corrupt checkpoints in docs/corrupt.md.
 func TestErrorTable(t *testing.T) {
 	_, data := written(t, t.TempDir())
 	read := func(data []byte) error {

@@ -79,7 +79,7 @@ func (t *Trainer) start() (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	loader, err := dataset.NewLoader(dataset.LoaderOptions{Batch: images, Damage: dataset.ReplaceDamaged})
+	loader, err := dataset.NewLoader(dataset.LoaderOptions{Batch: images, OnCorrupt: dataset.ReplaceCorrupt})
 	if err != nil {
 		return nil, err
 	}

@@ -116,8 +116,8 @@ func (c *atlas) imagesOfSet(m *graph.Model) (each eachImage, count int, err erro
 			}
 			pixels := make([]float32, input.TotalSize())
 			_, err := set.Sample(i, pixels)
-			if damaged, ok := errors.AsType[*dataset.DamagedError](err); ok {
-				fmt.Fprintln(os.Stderr, "left out:", damaged)
+			if corrupt, ok := errors.AsType[*dataset.CorruptError](err); ok {
+				fmt.Fprintln(os.Stderr, "left out:", corrupt)
 				continue
 			}
 			if err != nil {

@@ -84,7 +84,7 @@ type evaluated struct {
 type evaluationSet struct {
 	dataset.Dataset
 	name     string              // of its images, for titles
-	pictures *dataset.Pictures   // nil for IDX files, which hold no pictures that can be damaged
+	pictures *dataset.Pictures   // nil for IDX files, which hold no pictures that can be corrupt
 	all      []*dataset.Pictures // training and test pictures
 }
 
@@ -151,15 +151,15 @@ func (e *evaluated) openPictures(spec *graph.Spec) (*evaluationSet, error) {
 	return &evaluationSet{Dataset: pictures, pictures: pictures, all: []*dataset.Pictures{training, test}}, nil
 }
 
-// reportDamage lists the files that aren't part of the set and the images that couldn't be read.
-func (s *evaluationSet) reportDamage(w io.Writer) {
+// reportCorrupt lists the files that aren't part of the set and the images that couldn't be read.
+func (s *evaluationSet) reportCorrupt(w io.Writer) {
 	for _, line := range dataset.LeftOutLines(s.all...) {
 		fmt.Fprintln(w, line)
 	}
 	if s.pictures == nil {
 		return
 	}
-	for _, d := range s.pictures.Damaged() {
+	for _, d := range s.pictures.CorruptImages() {
 		fmt.Fprintf(w, "left out: %v\n", d)
 	}
 }

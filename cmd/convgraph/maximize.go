@@ -120,7 +120,7 @@ func (c *maximize) addImages(p *viz.Portrait, m *graph.Model) ([]excitation, err
 	if err != nil {
 		return nil, err
 	}
-	defer opened.reportDamage(os.Stderr)
+	defer opened.reportCorrupt(os.Stderr)
 	set := opened.Dataset
 	if input := m.Spec().Input; !set.Shape().Eq(input) {
 		if c.Data != "" {

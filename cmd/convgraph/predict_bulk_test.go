@@ -61,12 +61,12 @@ func TestPredictFolder(t *testing.T) {
 	for _, i := range []int{0, 1, len(pictures) - 1} {
 		assert.Equal(t, lines[i]+"\n", succeed(t, "predict", params, pictures[i]))
 	}
-	damaged := filepath.Join(dir, "folder 0", "0000.png")
-	writeText(t, damaged, "no picture")
+	corrupt := filepath.Join(dir, "folder 0", "0000.png")
+	writeText(t, corrupt, "no picture")
 	code, stdout, stderr := convgraph("predict", params, dir)
 	assert.Equal(t, cli.Failed, code)
 	assert.Equal(t, strings.Join(lines, "\n")+"\n", stdout)
-	assert.Contains(t, stderr, damaged)
+	assert.Contains(t, stderr, corrupt)
 }
 
 func TestPredictForms(t *testing.T) {

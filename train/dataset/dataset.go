@@ -23,7 +23,7 @@ type Dataset interface {
 	Classes() int
 	// Sample writes sample i to dst, C·H·W values in row-major order, and returns its label. Intensities
 	// are in [0, 1] unless a transform changes them. Sample is safe for concurrent use. The error of an
-	// image that can't be decoded is a *[DamagedError].
+	// image that can't be decoded is a *[CorruptError].
 	Sample(i int, dst []float32) (label int, err error)
 }
 

@@ -84,8 +84,8 @@ func digestSamples(ds Dataset, w io.Writer, indices []int) error {
 	return nil
 }
 
-// isDamaged reports whether a sample couldn't be decoded.
-func isDamaged(err error) bool {
-	_, damaged := errors.AsType[*DamagedError](err)
-	return damaged
+// isCorrupt reports whether a sample couldn't be decoded.
+func isCorrupt(err error) bool {
+	_, corrupt := errors.AsType[*CorruptError](err)
+	return corrupt
 }

@@ -77,7 +77,7 @@ func TestDigestOfFolders(t *testing.T) {
 			img.Pix[0] ^= 255
 			files["a/000.png"] = pngOf(t, img)
 		},
-		"damage": func(files map[string][]byte) { files["a/000.png"] = make([]byte, len(files["a/000.png"])) },
+		"corruption": func(files map[string][]byte) { files["a/000.png"] = make([]byte, len(files["a/000.png"])) },
 	} {
 		changed := maps.Clone(files)
 		change(changed)

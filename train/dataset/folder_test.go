@@ -281,7 +281,7 @@ func sizedJPEG(side uint16) []byte {
 	return append(file, 1, 1, 0x11, 0)
 }
 
-func TestDamagedImagesAreNamed(t *testing.T) {
+func TestCorruptImagesAreNamed(t *testing.T) {
 	whole, photo := pngOf(t, stripes(30, 30)), jpegOf(t, stripes(30, 30))
 	wrongSum := bytes.Clone(whole)
 	wrongSum[len(wrongSum)-20] ^= 1
@@ -301,65 +301,65 @@ func TestDamagedImagesAreNamed(t *testing.T) {
 	} {
 		set := only(t, name, c.data, dataset.PictureOptions{Shape: square(8)})
 		_, err := set.Sample(0, make([]float32, 3*64))
-		var damaged *dataset.DamagedError
-		require.ErrorAs(t, err, &damaged, name)
-		assert.Equal(t, set.Path(0), damaged.Path)
+		var corrupt *dataset.CorruptError
+		require.ErrorAs(t, err, &corrupt, name)
+		assert.Equal(t, set.Path(0), corrupt.Path)
 		assert.ErrorContains(t, err, "corrupt image "+set.Path(0)+": ")
 		assert.ErrorContains(t, err, c.want, name)
 		_, again := set.Sample(0, make([]float32, 3*64))
 		assert.Same(t, err, again, "found once, remembered")
-		assert.Equal(t, []*dataset.DamagedError{damaged}, set.Damaged())
+		assert.Equal(t, []*dataset.CorruptError{corrupt}, set.CorruptImages())
 	}
 }
 
-// Every cut of a PNG is damage; a JPEG may lose its end marker and no more.
-func TestEveryTruncationIsDamage(t *testing.T) {
+// Every cut PNG is corrupt; a JPEG may lose its end marker and no more.
+func TestEveryTruncationIsCorrupt(t *testing.T) {
 	for name, whole := range map[string][]byte{"a.png": pngOf(t, stripes(6, 6)), "a.jpg": jpegOf(t, stripes(6, 6))} {
 		for cut := 0; cut < len(whole)-2; cut += 3 {
 			set := only(t, name, whole[:cut], dataset.PictureOptions{Shape: square(6)})
 			_, err := set.Sample(0, make([]float32, 3*36))
-			var damaged *dataset.DamagedError
-			assert.ErrorAs(t, err, &damaged, "%s cut to %d bytes", name, cut)
+			var corrupt *dataset.CorruptError
+			assert.ErrorAs(t, err, &corrupt, "%s cut to %d bytes", name, cut)
 		}
 	}
 }
 
-func TestStrictDamageIsAnOrdinaryError(t *testing.T) {
+func TestStrictErrorIsOrdinary(t *testing.T) {
 	set := only(t, "a.png", nil, dataset.PictureOptions{Shape: square(8), Strict: true})
 	_, err := set.Sample(0, make([]float32, 3*64))
-	var damaged *dataset.DamagedError
-	assert.False(t, errors.As(err, &damaged))
+	var corrupt *dataset.CorruptError
+	assert.False(t, errors.As(err, &corrupt))
 	assert.ErrorContains(t, err, "corrupt image "+set.Path(0)+": the file is empty")
 }
 
-// An image that vanishes is one damaged image, however it was found; a folder that vanishes is an
+// An image that vanishes is one corrupt image, however it was found; a folder that vanishes is an
 // error of its own.
-func TestVanishedImageIsDamaged(t *testing.T) {
+func TestVanishedImageIsCorrupt(t *testing.T) {
 	one := pngOf(t, stripes(8, 8))
 	dir := tree(t, map[string][]byte{"cat/1.png": one, "cat/2.png": one, "cat/3.png": one})
 	set, _, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(8), TestFraction: -1})
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(set.Path(1)))
 	images := 0
-	for batch, err := range newLoader(t, dataset.LoaderOptions{Batch: 3, Damage: dataset.ReplaceDamaged}).Epoch(set, []int{0, 1, 2}) {
+	for batch, err := range newLoader(t, dataset.LoaderOptions{Batch: 3, OnCorrupt: dataset.ReplaceCorrupt}).Epoch(set, []int{0, 1, 2}) {
 		require.NoError(t, err)
 		assert.Equal(t, []int{0, 2, 2}, batch.Indices)
 		images += len(batch.Labels)
 	}
 	assert.Equal(t, 3, images)
-	require.Len(t, set.Damaged(), 1)
-	assert.Equal(t, set.Path(1), set.Damaged()[0].Path)
-	assert.ErrorIs(t, set.Damaged()[0], os.ErrNotExist)
+	require.Len(t, set.CorruptImages(), 1)
+	assert.Equal(t, set.Path(1), set.CorruptImages()[0].Path)
+	assert.ErrorIs(t, set.CorruptImages()[0], os.ErrNotExist)
 	assert.NoError(t, dataset.Digest(set, io.Discard))
 
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "cat")))
 	_, err = set.Sample(0, make([]float32, 3*64))
-	var damaged *dataset.DamagedError
+	var corrupt *dataset.CorruptError
 	assert.ErrorIs(t, err, os.ErrNotExist)
-	assert.False(t, errors.As(err, &damaged))
+	assert.False(t, errors.As(err, &corrupt))
 }
 
-func TestUnreadableImageIsDamaged(t *testing.T) {
+func TestUnreadableImageIsCorrupt(t *testing.T) {
 	set := only(t, "a.png", pngOf(t, stripes(8, 8)), dataset.PictureOptions{Shape: square(8)})
 	require.NoError(t, os.Chmod(set.Path(0), 0))
 	if f, err := os.Open(set.Path(0)); err == nil {
@@ -367,8 +367,8 @@ func TestUnreadableImageIsDamaged(t *testing.T) {
 		t.Skip("this user may read any file")
 	}
 	_, err := set.Sample(0, make([]float32, 3*64))
-	var damaged *dataset.DamagedError
-	require.ErrorAs(t, err, &damaged)
+	var corrupt *dataset.CorruptError
+	require.ErrorAs(t, err, &corrupt)
 	assert.ErrorIs(t, err, os.ErrPermission)
 }
 
@@ -399,7 +399,7 @@ func TestFolderCacheIsBoundedAndReturnsTheSame(t *testing.T) {
 }
 
 func TestFolderSamplesConcurrently(t *testing.T) {
-	files := map[string][]byte{"a/damaged.png": nil}
+	files := map[string][]byte{"a/corrupt.png": nil}
 	for i := range 8 {
 		files[fmt.Sprintf("a/%d.png", i)] = pngOf(t, stripes(5+i, 9))
 	}
@@ -422,5 +422,5 @@ func TestFolderSamplesConcurrently(t *testing.T) {
 		})
 	}
 	group.Wait()
-	assert.Len(t, set.Damaged(), 1)
+	assert.Len(t, set.CorruptImages(), 1)
 }

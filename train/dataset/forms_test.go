@@ -138,8 +138,8 @@ func TestDigestOfEveryForm(t *testing.T) {
 	}
 }
 
-// TestDamageInEveryForm damages one picture: it is named and skipped, and with Strict an error.
-func TestDamageInEveryForm(t *testing.T) {
+// TestCorruptImageInEveryForm corrupts one picture: it is named and skipped, and with Strict an error.
+func TestCorruptImageInEveryForm(t *testing.T) {
 	whole := pngOf(t, stripes(3, 3))
 	cut := bytes.Clone(whole)
 	copy(cut[len(cut)-30:], make([]byte, 20))
@@ -147,14 +147,14 @@ func TestDamageInEveryForm(t *testing.T) {
 	train, test := opened(t, dir, dataset.PictureOptions{})
 	for form := range forms {
 		path := exported(t, form, train, test)
-		damageAll(t, path, whole, cut)
+		corruptSecond(t, path, whole, cut)
 		options := dataset.PictureOptions{Shape: square(3)}
 		set, _ := opened(t, path, options)
 		_, err := set.Sample(1, make([]float32, 27))
-		var damaged *dataset.DamagedError
-		require.ErrorAs(t, err, &damaged, form)
-		require.Len(t, set.Damaged(), 1)
-		assert.Equal(t, set.Path(1), set.Damaged()[0].Path)
+		var corrupt *dataset.CorruptError
+		require.ErrorAs(t, err, &corrupt, form)
+		require.Len(t, set.CorruptImages(), 1)
+		assert.Equal(t, set.Path(1), set.CorruptImages()[0].Path)
 		n := 0
 		for batch, err := range dataset.InOrder(set, 10) {
 			require.NoError(t, err)
@@ -165,12 +165,12 @@ func TestDamageInEveryForm(t *testing.T) {
 		set, _ = opened(t, path, options)
 		_, err = set.Sample(1, make([]float32, 27))
 		require.Error(t, err)
-		assert.NotErrorAs(t, err, &damaged)
+		assert.NotErrorAs(t, err, &corrupt)
 	}
 }
 
-// damageAll replaces the second picture of the training set, in whichever file it lies.
-func damageAll(t *testing.T, path string, whole, broken []byte) {
+// corruptSecond replaces the second picture of the training set, in whichever file it lies.
+func corruptSecond(t *testing.T, path string, whole, broken []byte) {
 	t.Helper()
 	dir := path
 	if info, err := os.Stat(path); err == nil && !info.IsDir() {
@@ -289,8 +289,8 @@ func TestLists(t *testing.T) {
 
 	require.NoError(t, os.Remove(filepath.Join(dir, "p", "1.png")))
 	_, err := train.Sample(0, make([]float32, 27))
-	var damaged *dataset.DamagedError
-	require.ErrorAs(t, err, &damaged)
+	var corrupt *dataset.CorruptError
+	require.ErrorAs(t, err, &corrupt)
 }
 
 // TestListsStayInTheirFolder: other paths are an error, unless the options allow them.
@@ -528,7 +528,7 @@ func TestHostileTars(t *testing.T) {
 	}
 }
 
-// TestListedNamesWithoutAFile: each listed name that isn't a file's is a damaged image. The digest and
+// TestListedNamesWithoutAFile: each listed name that isn't a file's is a corrupt image. The digest and
 // the other images are read.
 func TestListedNamesWithoutAFile(t *testing.T) {
 	dir := tree(t, map[string][]byte{"a.png": pngOf(t, stripes(2, 2)), "sub/b.png": nil})
@@ -539,8 +539,8 @@ func TestListedNamesWithoutAFile(t *testing.T) {
 	x := make([]float32, train.Shape().TotalSize())
 	for i := range train.Len() {
 		_, err := train.Sample(i, x)
-		_, damaged := errors.AsType[*dataset.DamagedError](err)
-		assert.Equal(t, i > 0, damaged, "%s: %v", train.Path(i), err)
+		_, corrupt := errors.AsType[*dataset.CorruptError](err)
+		assert.Equal(t, i > 0, corrupt, "%s: %v", train.Path(i), err)
 	}
 	require.NoError(t, dataset.Digest(train, new(bytes.Buffer)))
 }

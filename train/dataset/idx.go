@@ -220,13 +220,13 @@ func (s *idxStream) body(dims []int) ([]uint8, error) {
 		return nil, s.errorAt(s.offset, "data", "truncated: the header promises %s = %d bytes, got %d", joinDims(dims), want, len(data))
 	}
 	if err != nil {
-		return nil, s.damaged(err)
+		return nil, s.readError(err)
 	}
 	switch err := s.end(); {
 	case errors.Is(err, errTrailing):
 		return nil, s.errorAt(s.offset, "end", "got trailing bytes: the header promises %s = %d bytes", joinDims(dims), want)
 	case err != nil:
-		return nil, s.damaged(err)
+		return nil, s.readError(err)
 	}
 	return data, nil
 }

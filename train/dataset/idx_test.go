@@ -143,14 +143,14 @@ func TestReadIDXNoticesEveryTruncation(t *testing.T) {
 	}
 }
 
-func TestReadIDXNoticesEveryDamagedCompressedByte(t *testing.T) {
+func TestReadIDXDetectsEveryCorruptCompressedByte(t *testing.T) {
 	images, labels := pair(3, 2, 3)
 	whole, err := readIDX(images, labels)
 	require.NoError(t, err)
 	for i := range packed(t, images) {
-		damaged := packed(t, images)
-		damaged[i] ^= 0xff
-		set, err := readIDX(damaged, labels)
+		corrupt := packed(t, images)
+		corrupt[i] ^= 0xff
+		set, err := readIDX(corrupt, labels)
 		if err == nil {
 			assert.Equal(t, whole, set, "byte %d is of no consequence (time, system), or it is an error", i)
 		}

@@ -144,7 +144,7 @@ func TestFolderPreprocesses(t *testing.T) {
 	}
 	blank := only(t, "a.png", pngOf(t, stripes(1, 1)), dataset.PictureOptions{Shape: tensor.Shape{1, 28, 28}, Preprocess: picture.Preprocessing{Digit: picture.Detect}})
 	_, err := blank.Sample(0, make([]float32, 28*28))
-	var damaged *dataset.DamagedError
-	require.ErrorAs(t, err, &damaged)
+	var corrupt *dataset.CorruptError
+	require.ErrorAs(t, err, &corrupt)
 	assert.ErrorContains(t, err, "nothing is drawn in the picture")
 }

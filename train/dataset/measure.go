@@ -11,7 +11,7 @@ import (
 // Statistics describe the values of a set.
 type Statistics struct {
 	Shape       tensor.Shape // of a sample, (C,H,W)
-	Samples     int          // measured; damaged images are left out
+	Samples     int          // measured; corrupt images are left out
 	MeanImage   []float32    // (C,H,W)
 	ChannelMean []float32    // (C)
 	Covariance  [][]float64  // (C,C), of a pixel's channels over all pixels
@@ -20,7 +20,7 @@ type Statistics struct {
 // Measure reads the whole set once with the given number of goroutines (0: GOMAXPROCS). The result
 // is the same for any number.
 func Measure(ds Dataset, workers int) (*Statistics, error) {
-	loader, err := NewLoader(LoaderOptions{Batch: 16, Workers: workers, Damage: SkipDamaged})
+	loader, err := NewLoader(LoaderOptions{Batch: 16, Workers: workers, OnCorrupt: SkipCorrupt})
 	if err != nil {
 		return nil, err
 	}

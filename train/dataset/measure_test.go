@@ -28,7 +28,7 @@ func TestMeasureSmallByHand(t *testing.T) {
 	assert.ErrorContains(t, err, "the set has 2 channels, want 3")
 }
 
-func TestMeasureIsTheSameForEveryNumberOfWorkersAndSkipsDamage(t *testing.T) {
+func TestMeasureIsTheSameForEveryNumberOfWorkersAndSkipsCorruptImages(t *testing.T) {
 	set := holes{counting(t, 61, 3, 4, 5), func(i int) bool { return i%7 == 2 }}
 	want, err := dataset.Measure(set, 1)
 	require.NoError(t, err)

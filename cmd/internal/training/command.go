@@ -93,7 +93,7 @@ func (c *Command) runAlone(stdout io.Writer, line *kong.Context) error {
 	if !c.first() {
 		return nil
 	}
-	source.reportDamage(os.Stderr)
+	source.reportCorrupt(os.Stderr)
 	if err := out.after(trainer.Model, result, keptEpoch(trainer, result)); err != nil {
 		return err
 	}

@@ -207,7 +207,7 @@ func requireEnd(t *testing.T, dir string, args []string, want [2]string) {
 	requireNoLeftovers(t, dir)
 }
 
-// requireWhole wants no file in a training's folder to be damaged. Hidden ones are not finished.
+// requireWhole wants no file in a training's folder to be corrupt. Hidden ones are not finished.
 func requireWhole(t *testing.T, dir string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {

@@ -58,7 +58,7 @@ func TestNamesVanishedAndLeftOutImages(t *testing.T) {
 		_, _ = s.train.Sample(i, make([]float32, s.train.Shape().TotalSize()))
 	}
 	var text strings.Builder
-	s.reportDamage(&text)
+	s.reportCorrupt(&text)
 	assert.Equal(t, "left out: "+filepath.Join(dir, "train", "0")+": 1 files that aren't named as a picture of a known format: photo.heic\n"+
 		"left out: 1 folders beside the training and the test set: val\nleft out: 1 hidden or system files: __MACOSX\n"+
 		"skipped: corrupt image "+images[0]+": cannot be read: no such file or directory\n"+

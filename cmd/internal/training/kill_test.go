@@ -104,7 +104,7 @@ func TestInterruptedExits130(t *testing.T) {
 	require.Equal(t, cli.Interrupted, p.ProcessState.ExitCode(), "%v: %s", p.ProcessState, &p.stderr)
 	assert.Empty(t, p.stdout.String())
 	assert.Equal(t, "trainmnist: interrupted; -resume continues from here\n", p.stderr.String())
-	c, err := train.LatestCheckpoint(dir, func(damage error) { t.Error(damage) })
+	c, err := train.LatestCheckpoint(dir, func(corrupt error) { t.Error(corrupt) })
 	require.NoError(t, err)
 	assert.NotZero(t, c.Step)
 	assert.NoFileExists(t, filepath.Join(dir, "params.safetensors"))

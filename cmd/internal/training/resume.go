@@ -135,8 +135,8 @@ func (c *Command) latest(out *output, settings []train.Setting) (*train.Checkpoi
 }
 
 func (c *Command) newestCheckpoint(dir string) (*train.Checkpoint, error) {
-	return train.LatestCheckpoint(dir, func(damage error) {
-		fmt.Fprintf(os.Stderr, "%s: %v; trying the checkpoint before it\n", c.program, damage)
+	return train.LatestCheckpoint(dir, func(corrupt error) {
+		fmt.Fprintf(os.Stderr, "%s: %v; trying the checkpoint before it\n", c.program, corrupt)
 	})
 }
 

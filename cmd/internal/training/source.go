@@ -225,12 +225,12 @@ func (s *source) reportLeftOut(w io.Writer) {
 	}
 }
 
-// reportDamage names the images that couldn't be read, and what was left out.
-func (s *source) reportDamage(w io.Writer) {
+// reportCorrupt names the images that couldn't be read, and what was left out.
+func (s *source) reportCorrupt(w io.Writer) {
 	s.reportLeftOut(w)
 	total := 0
 	for _, f := range s.pictures {
-		for _, d := range f.Damaged() {
+		for _, d := range f.CorruptImages() {
 			total++
 			fmt.Fprintf(w, "skipped: %v\n", d)
 		}
