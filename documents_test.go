@@ -32,7 +32,8 @@ func TestPicturesPage(t *testing.T) {
 	for _, command := range commands[1:9] {
 		shell(t, folder, command)
 	}
-	for _, made := range []string{"tuned/accuracy.png", "confusion/confusion.png", "mistakes/index.html", "why.png", "tuned.onnx"} {
+	for _, made := range []string{"tuned/accuracy.png", "confusion/confusion.png", "mistakes/index.html", "why.png",
+		"tuned.onnx"} {
 		assert.FileExists(t, filepath.Join(folder, made))
 	}
 	predictions, err := os.ReadFile(filepath.Join(folder, "predictions.csv"))
@@ -130,6 +131,8 @@ func TestLibraryPage(t *testing.T) {
 		shell(t, dir, strings.Join(commands, "\n"))
 	}
 	module("mine", append(append([]string{"set -e"}, shellCommands(t, "docs/library.md")...),
-		"go run . ../digits ../digits/test/7/000.png >out", "grep -qx '../digits/test/7/000.png 7' out", "test -s mine.safetensors")...)
-	module("work", "set -e", "go mod init example.com/mine", "go work init . ../convgraph", "GOFLAGS=${GOFLAGS#-mod=mod} go build .")
+		"go run . ../digits ../digits/test/7/000.png >out", "grep -qx '../digits/test/7/000.png 7' out",
+		"test -s mine.safetensors")...)
+	module("work", "set -e", "go mod init example.com/mine", "go work init . ../convgraph",
+		"GOFLAGS=${GOFLAGS#-mod=mod} go build .")
 }

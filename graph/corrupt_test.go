@@ -60,7 +60,8 @@ func corruptSpecs(t *testing.T) []testutil.ErrorCase {
 			Err: layer("{\"kind\": \"relu\", \"name\": \"a\"},\n{\"kind\": \"tanh\", \"name\": \"a\"}")},
 		{What: "more memory than there is", Err: layer(`{"kind": "affine", "units": 2000000000}`)},
 		{What: "class names for other outputs",
-			Err: load("{\"input\": [1, 5, 5],\n\"class_names\": [\"cat\", \"dog\"],\n\"layers\": [{\"kind\": \"affine\", \"units\": 3}]}")},
+			Err: load("{\"input\": [1, 5, 5],\n\"class_names\": [\"cat\", \"dog\"],\n\"layers\": [{\"kind\": " +
+				"\"affine\", \"units\": 3}]}")},
 	}
 }
 

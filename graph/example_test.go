@@ -138,7 +138,8 @@ var brighter []byte
 
 // A program can embed the parameters.
 func ExampleRead() {
-	m, err := graph.Read(bytes.NewReader(brighter)) // var brighter []byte, with //go:embed brighter.safetensors above it
+	// var brighter []byte, with //go:embed brighter.safetensors above it
+	m, err := graph.Read(bytes.NewReader(brighter))
 	if err != nil {
 		fmt.Println(err)
 		return

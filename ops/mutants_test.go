@@ -31,10 +31,13 @@ type subject struct {
 var subjects = []subject{
 	{name: "Conv2D", build: conv2D[float64](padded), inputs: []tensor.Shape{{2, 2, 5, 5}, {3, 2, 3, 3}, {3}}},
 	{name: "Conv2D, uneven", build: conv2D[float64](uneven), inputs: []tensor.Shape{{2, 2, 5, 5}, {3, 2, 3, 3}, {3}}},
-	{name: "Conv2D, depthwise", build: conv2D[float64](Conv{Groups: 2}.withDefaults()), inputs: []tensor.Shape{{2, 2, 5, 5}, {4, 1, 3, 3}}},
-	{name: "PartialConv2D", build: partialConv2D[float64]([][]int{{0, 1}, {1, 2}}, Conv{}.withDefaults()), inputs: []tensor.Shape{{2, 3, 4, 4}, {4, 2, 2}, {2}}},
+	{name: "Conv2D, depthwise", build: conv2D[float64](Conv{Groups: 2}.withDefaults()),
+		inputs: []tensor.Shape{{2, 2, 5, 5}, {4, 1, 3, 3}}},
+	{name: "PartialConv2D", build: partialConv2D[float64]([][]int{{0, 1}, {1, 2}}, Conv{}.withDefaults()),
+		inputs: []tensor.Shape{{2, 3, 4, 4}, {4, 2, 2}, {2}}},
 	{name: "ConvReLU2D", build: convReLU2D[float64](padded), inputs: []tensor.Shape{{2, 2, 5, 5}, {3, 2, 3, 3}, {3}}},
-	{name: "ConvReLUPool2D", build: convReLUPool2D[float64](padded, pairs), inputs: []tensor.Shape{{2, 2, 6, 6}, {3, 2, 3, 3}, {3}}},
+	{name: "ConvReLUPool2D", build: convReLUPool2D[float64](padded, pairs),
+		inputs: []tensor.Shape{{2, 2, 6, 6}, {3, 2, 3, 3}, {3}}},
 	{name: "AffineReLU", build: affineReLU[float64], inputs: []tensor.Shape{{4, 5}, {3, 5}, {3}}},
 	{name: "MaxPool2D", build: maxPool2D[float64](overlapping), inputs: []tensor.Shape{{2, 2, 6, 6}}},
 	{name: "AvgPool2D", build: avgPool2D[float64](overlapping), inputs: []tensor.Shape{{2, 2, 6, 6}}},
@@ -43,7 +46,8 @@ var subjects = []subject{
 	{name: "AvgPool2D, dilated", build: avgPool2D[float64](dilated), inputs: []tensor.Shape{{2, 2, 6, 6}}},
 	{name: "Subsample2D", build: subsample2D[float64](overlapping), inputs: []tensor.Shape{{2, 3, 5, 5}, {3}, {3}}},
 	{name: "LRN", build: lrn[float64](strongNorm), inputs: []tensor.Shape{{2, 5, 2, 3}}},
-	{name: "Normalize", build: normalize[float64]([]float64{0.5, -1}, []float64{2, 3}), inputs: []tensor.Shape{{2, 2, 3, 3}}},
+	{name: "Normalize", build: normalize[float64]([]float64{0.5, -1}, []float64{2, 3}),
+		inputs: []tensor.Shape{{2, 2, 3, 3}}},
 	{name: "Select", build: selectValue[float64](1, 2), inputs: []tensor.Shape{{3, 2, 2, 2}}},
 	{name: "Scale", build: scale[float64](3), inputs: []tensor.Shape{{4, 5}}},
 	functionSubject(ReLUFunction()),
@@ -67,12 +71,15 @@ var subjects = []subject{
 	{name: "Softmax", build: softmax[float64], inputs: []tensor.Shape{{4, 5}}},
 	{name: "Softmax over channels", build: softmax[float64], inputs: []tensor.Shape{{2, 3, 2, 2}}},
 	{name: "LogSoftmax", build: logSoftmax[float64], inputs: []tensor.Shape{{4, 5}}},
-	{name: "BatchNorm", build: (&batchNorm[float64]{eps: 1e-3}).normalize, inputs: []tensor.Shape{{3, 2, 2, 3}, {2}, {2}}},
-	{name: "BatchNormReLU", build: (&batchNorm[float64]{eps: 1e-3, relu: true}).normalize, inputs: []tensor.Shape{{3, 2, 2, 3}, {2}, {2}}},
+	{name: "BatchNorm", build: (&batchNorm[float64]{eps: 1e-3}).normalize,
+		inputs: []tensor.Shape{{3, 2, 2, 3}, {2}, {2}}},
+	{name: "BatchNormReLU", build: (&batchNorm[float64]{eps: 1e-3, relu: true}).normalize,
+		inputs: []tensor.Shape{{3, 2, 2, 3}, {2}, {2}}},
 	{name: "FrozenBatchNorm", build: frozen, inputs: []tensor.Shape{{3, 2, 2, 3}, {2}, {2}}},
 	{name: "GroupNorm", build: groupNorm[float64](2, 1e-3), inputs: []tensor.Shape{{2, 4, 2, 2}, {4}, {4}}},
 	{name: "LayerNorm", build: layerNorm[float64](1e-3), inputs: []tensor.Shape{{2, 4, 2, 3}, {4}, {4}}},
-	{name: "SoftmaxCrossEntropy", build: crossEntropy[float64], inputs: []tensor.Shape{{4, 5}}, target: tensor.New(tensor.WithBacking([]float64{3, 0, 4, 1}))},
+	{name: "SoftmaxCrossEntropy", build: crossEntropy[float64], inputs: []tensor.Shape{{4, 5}},
+		target: tensor.New(tensor.WithBacking([]float64{3, 0, 4, 1}))},
 	{name: "Affine", build: affine[float64], inputs: []tensor.Shape{{4, 5}, {3, 5}, {3}}},
 	{name: "Affine, no bias", build: affine[float64], inputs: []tensor.Shape{{4, 5}, {3, 5}}},
 	{name: "Add", build: add[float64], inputs: []tensor.Shape{{4, 5}, {4, 5}, {4, 5}}},
@@ -85,9 +92,11 @@ var subjects = []subject{
 	{name: "ScaleShift", build: scaleShift[float64], inputs: []tensor.Shape{{2, 3, 2, 4}, {3, 1, 4}, {3, 1, 4}}},
 	{name: "Scale by channel", build: scaleOnly[float64], inputs: []tensor.Shape{{2, 3, 2, 4}, {3, 1, 1}}},
 	{name: "Shift", build: shiftOnly[float64], inputs: []tensor.Shape{{2, 3, 2, 4}, {1, 2, 1}}},
-	{name: "Rearrange", build: rearrange[float64]([]int{3, 2, 4}, []int{1, 2, 0}, tensor.Shape{2, 4, 3}), inputs: []tensor.Shape{{2, 3, 2, 4}}},
+	{name: "Rearrange", build: rearrange[float64]([]int{3, 2, 4}, []int{1, 2, 0}, tensor.Shape{2, 4, 3}),
+		inputs: []tensor.Shape{{2, 3, 2, 4}}},
 	{name: "Take", build: take[float64](2, []int{1, 0, 1}), inputs: []tensor.Shape{{2, 3, 2, 4}}},
-	{name: "Resample", build: resample[float64]([][]Tap{{{0, 0.25}, {1, 0.75}}, {{2, 1}}}, [][]Tap{{{3, 2}}, {{1, -0.5}, {0, 1}}}), inputs: []tensor.Shape{{2, 2, 3, 4}}},
+	{name: "Resample", build: resample[float64]([][]Tap{{{0, 0.25}, {1, 0.75}}, {{2, 1}}},
+		[][]Tap{{{3, 2}}, {{1, -0.5}, {0, 1}}}), inputs: []tensor.Shape{{2, 2, 3, 4}}},
 	{name: "LogSoftmax over channels", build: logSoftmax[float64], inputs: []tensor.Shape{{2, 3, 2, 2}}},
 	{name: "Concat", build: concat[float64], inputs: []tensor.Shape{{2, 3, 2, 3}, {2, 2, 2, 3}}},
 	{name: "Slice", build: channelSlice[float64](1, 3), inputs: []tensor.Shape{{2, 4, 2, 3}}},
@@ -95,12 +104,18 @@ var subjects = []subject{
 	{name: "Pad", build: pad[float64](border{1, 2, 0, 1, 0.5}), inputs: []tensor.Shape{{2, 2, 3, 4}}},
 	{name: "GlobalAvgPool", build: globalAvgPool[float64], inputs: []tensor.Shape{{2, 3, 4, 5}}},
 	{name: "GlobalMaxPool", build: globalMaxPool[float64], inputs: []tensor.Shape{{2, 3, 4, 5}}},
-	{name: "Dropout2D", build: dropChannels[float64](0.5, func() uint64 { return 42 }), inputs: []tensor.Shape{{4, 5, 2, 3}}},
-	{name: "StochasticDepth", build: dropSamples[float64](0.5, func() uint64 { return 42 }), inputs: []tensor.Shape{{12, 4}}},
-	{name: "BinaryCrossEntropy", build: binaryCrossEntropy[float64], inputs: []tensor.Shape{{2, 3}}, target: tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{0, 1, 0.3, 1, 0.5, 0}))},
-	{name: "MeanSquaredError", build: meanSquaredError[float64], inputs: []tensor.Shape{{2, 3}}, target: tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{3, -1, 0.3, 1, 0.5, 2}))},
-	{name: "SoftmaxCrossEntropy of distributions", build: crossEntropy[float64], inputs: []tensor.Shape{{2, 3}}, target: tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{0.5, 0.25, 0.25, 0, 0.9, 0.1}))},
-	{name: "WeightedCrossEntropy", build: weightedCrossEntropy[float64], inputs: []tensor.Shape{{2, 3}}, target: tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{0.5, 0, 2, 0, 0.3, 0.1}))},
+	{name: "Dropout2D", build: dropChannels[float64](0.5, func() uint64 { return 42 }),
+		inputs: []tensor.Shape{{4, 5, 2, 3}}},
+	{name: "StochasticDepth", build: dropSamples[float64](0.5, func() uint64 { return 42 }),
+		inputs: []tensor.Shape{{12, 4}}},
+	{name: "BinaryCrossEntropy", build: binaryCrossEntropy[float64], inputs: []tensor.Shape{{2, 3}},
+		target: tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{0, 1, 0.3, 1, 0.5, 0}))},
+	{name: "MeanSquaredError", build: meanSquaredError[float64], inputs: []tensor.Shape{{2, 3}},
+		target: tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{3, -1, 0.3, 1, 0.5, 2}))},
+	{name: "SoftmaxCrossEntropy of distributions", build: crossEntropy[float64], inputs: []tensor.Shape{{2, 3}},
+		target: tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{0.5, 0.25, 0.25, 0, 0.9, 0.1}))},
+	{name: "WeightedCrossEntropy", build: weightedCrossEntropy[float64], inputs: []tensor.Shape{{2, 3}},
+		target: tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{0.5, 0, 2, 0, 0.3, 0.1}))},
 	{name: "Flatten", build: flatten[float64], inputs: []tensor.Shape{{4, 3, 2}}},
 	{name: "Dropout", build: dropout[float64](0.5, func() uint64 { return 42 }), inputs: []tensor.Shape{{6, 6}}},
 }
@@ -115,9 +130,10 @@ var (
 	uneven      = Conv{Stride: Pair{1, 2}, PadBegin: Pair{1, 0}, PadEnd: Pair{0, 2}}.withDefaults()
 	overlapping = Pool{Kernel: Pair{3, 3}, Stride: Pair{2, 2}, Pad: Pair{1, 1}}.withDefaults()
 	roundedUp   = Pool{Kernel: Pair{3, 3}, Stride: Pair{2, 2}, Pad: Pair{1, 1}, Ceil: true}.withDefaults()
-	dilated     = Pool{Kernel: Pair{2, 2}, Stride: Pair{1, 1}, PadBegin: Pair{1, 0}, Dilation: Pair{2, 2}, ExcludePad: true}.withDefaults()
-	pairs       = Pool{Kernel: Pair{1, 2}}.withDefaults()
-	strongNorm  = Norm{Size: 3, K: 2, Alpha: 0.5, Beta: 0.75}
+	dilated     = Pool{Kernel: Pair{2, 2}, Stride: Pair{1, 1}, PadBegin: Pair{1, 0}, Dilation: Pair{2, 2},
+		ExcludePad: true}.withDefaults()
+	pairs      = Pool{Kernel: Pair{1, 2}}.withDefaults()
+	strongNorm = Norm{Size: 3, K: 2, Alpha: 0.5, Beta: 0.75}
 )
 
 // frozen is FrozenBatchNorm with a constant mean and variance instead of inputs.
@@ -210,114 +226,132 @@ var special = []struct {
 	name  string
 	spoil mutation
 }{
-	{"Conv2D", 0, "kernel flipped", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		return right([][]float64{flipped(saved[0], 9)}, dout, din)
-	}},
+	{"Conv2D", 0, "kernel flipped",
+		func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			return right([][]float64{flipped(saved[0], 9)}, dout, din)
+		}},
 	{"Conv2D", 1, "kernel flipped", after(func(_ []tensor.Shape, dw []float64) { copy(dw, flipped(dw, 9)) })},
-	{"Conv2D", 0, "padding row dropped", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		return right(saved, withoutFirstRows(dout, 5, 5), din)
-	}},
-	{"Conv2D", 1, "padding row dropped", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		return right(saved, withoutFirstRows(dout, 5, 5), din)
-	}},
+	{"Conv2D", 0, "padding row dropped",
+		func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			return right(saved, withoutFirstRows(dout, 5, 5), din)
+		}},
+	{"Conv2D", 1, "padding row dropped",
+		func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			return right(saved, withoutFirstRows(dout, 5, 5), din)
+		}},
 	{"Conv2D", 1, "channels swapped", after(func(_ []tensor.Shape, dw []float64) { swap(dw[:9], dw[9:18]) })},
-	{"Conv2D", 1, "last image forgotten", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		return right(saved, withoutSecondHalf(dout), din)
-	}},
-	{"Conv2D", 2, "last image forgotten", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		return right(saved, withoutSecondHalf(dout), din)
-	}},
-	{"Conv2D, uneven", 0, "padding on the wrong side", func(in []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
-		k, err := mirrored(in)
-		k.BackwardData(saved[0], dout, din)
-		return err
-	}},
-	{"Conv2D, uneven", 1, "padding on the wrong side", func(in []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
-		k, err := mirrored(in)
-		k.BackwardWeights(saved[0], dout, din)
-		return err
-	}},
-	{"Conv2D, depthwise", 0, "filters of a channel swapped", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		w := slices.Clone(saved[0])
-		swap(w[:9], w[9:18])
-		return right([][]float64{w}, dout, din)
-	}},
+	{"Conv2D", 1, "last image forgotten",
+		func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			return right(saved, withoutSecondHalf(dout), din)
+		}},
+	{"Conv2D", 2, "last image forgotten",
+		func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			return right(saved, withoutSecondHalf(dout), din)
+		}},
+	{"Conv2D, uneven", 0, "padding on the wrong side",
+		func(in []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+			k, err := mirrored(in)
+			k.BackwardData(saved[0], dout, din)
+			return err
+		}},
+	{"Conv2D, uneven", 1, "padding on the wrong side",
+		func(in []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+			k, err := mirrored(in)
+			k.BackwardWeights(saved[0], dout, din)
+			return err
+		}},
+	{"Conv2D, depthwise", 0, "filters of a channel swapped",
+		func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			w := slices.Clone(saved[0])
+			swap(w[:9], w[9:18])
+			return right([][]float64{w}, dout, din)
+		}},
 	{"Conv2D, depthwise", 1, "channels swapped", after(func(_ []tensor.Shape, dw []float64) {
 		swap(dw[:18], dw[18:])
 	})},
 	{"PartialConv2D", 1, "connections swapped", after(func(_ []tensor.Shape, dw []float64) { swap(dw[:4], dw[4:8]) })},
-	{"ConvReLUPool2D", 0, "ReLU forgotten", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		return right([][]float64{saved[0], ones(len(dout))}, dout, din)
-	}},
+	{"ConvReLUPool2D", 0, "ReLU forgotten",
+		func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			return right([][]float64{saved[0], ones(len(dout))}, dout, din)
+		}},
 	{"ConvReLUPool2D", 1, "channels swapped", after(func(_ []tensor.Shape, dw []float64) { swap(dw[:9], dw[9:18]) })},
 	{"ConvReLUPool2D", 2, "off by one", after(func(_ []tensor.Shape, db []float64) { shift(db) })},
 	{"MaxPool2D", 0, "argmax off by one", after(func(_ []tensor.Shape, dx []float64) { shift(dx) })},
-	{"MaxPool2D", 0, "spread over the window", func(in []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
-		shape, err := poolShape(in[0], overlapping)
-		kernel.NewAvgPool[float64](shape).Backward(dout, din)
-		return err
-	}},
-	{"AvgPool2D", 0, "padding not counted", func(in []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		dout = slices.Clone(dout)
-		for i := range dout {
-			if row, column := i/3%3, i%3; row == 0 || column == 0 {
-				dout[i] *= 1.5
+	{"MaxPool2D", 0, "spread over the window",
+		func(in []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
+			shape, err := poolShape(in[0], overlapping)
+			kernel.NewAvgPool[float64](shape).Backward(dout, din)
+			return err
+		}},
+	{"AvgPool2D", 0, "padding not counted",
+		func(in []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			dout = slices.Clone(dout)
+			for i := range dout {
+				if row, column := i/3%3, i%3; row == 0 || column == 0 {
+					dout[i] *= 1.5
+				}
 			}
-		}
-		return right(saved, dout, din)
-	}},
-	{"AvgPool2D, rounded up", 0, "divided by the full window", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		dout = slices.Clone(dout)
-		for i := range dout { // 4x4 windows, of the last of each axis a row or a column lies beyond the padding
-			if i/4%4 == 3 {
-				dout[i] *= 2. / 3
+			return right(saved, dout, din)
+		}},
+	{"AvgPool2D, rounded up", 0, "divided by the full window",
+		func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			dout = slices.Clone(dout)
+			for i := range dout { // 4x4 windows, of the last of each axis a row or a column lies beyond the padding
+				if i/4%4 == 3 {
+					dout[i] *= 2. / 3
+				}
+				if i%4 == 3 {
+					dout[i] *= 2. / 3
+				}
 			}
-			if i%4 == 3 {
-				dout[i] *= 2. / 3
-			}
-		}
-		return right(saved, dout, din)
-	}},
+			return right(saved, dout, din)
+		}},
 	{"AvgPool2D, rounded up", 0, "last window dropped", withoutLastWindows},
 	{"MaxPool2D, rounded up", 0, "last window dropped", withoutLastWindows},
-	{"AvgPool2D, dilated", 0, "padding counted", func(in []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
-		p := dilated
-		p.ExcludePad = false
-		shape, err := poolShape(in[0], p)
-		kernel.NewAvgPool[float64](shape).Backward(dout, din)
-		return err
-	}},
-	{"AvgPool2D, dilated", 0, "dilation forgotten", func(in []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
-		shape, err := poolShape(in[0], dilated)
-		shape.DilationH, shape.PadBottom = 1, shape.PadBottom-1
-		kernel.NewAvgPool[float64](shape).Backward(dout, din)
-		return err
-	}},
-	{"Subsample2D", 0, "coefficient forgotten", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		return right([][]float64{{1, 1, 1}}, dout, din)
-	}},
+	{"AvgPool2D, dilated", 0, "padding counted",
+		func(in []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
+			p := dilated
+			p.ExcludePad = false
+			shape, err := poolShape(in[0], p)
+			kernel.NewAvgPool[float64](shape).Backward(dout, din)
+			return err
+		}},
+	{"AvgPool2D, dilated", 0, "dilation forgotten",
+		func(in []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
+			shape, err := poolShape(in[0], dilated)
+			shape.DilationH, shape.PadBottom = 1, shape.PadBottom-1
+			kernel.NewAvgPool[float64](shape).Backward(dout, din)
+			return err
+		}},
+	{"Subsample2D", 0, "coefficient forgotten",
+		func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			return right([][]float64{{1, 1, 1}}, dout, din)
+		}},
 	{"Subsample2D", 1, "mean for sum", after(func(_ []tensor.Shape, da []float64) { multiply(da, 1.0/9) })},
-	{"LRN", 0, "neighbours forgotten", func(in []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
-		x, y := saved[0], saved[1]
-		for i := range din {
-			din[i] = dout[i] * y[i] / x[i]
-		}
-		return nil
-	}},
+	{"LRN", 0, "neighbours forgotten",
+		func(in []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+			x, y := saved[0], saved[1]
+			for i := range din {
+				din[i] = dout[i] * y[i] / x[i]
+			}
+			return nil
+		}},
 	{"ReLU", 0, "passes everything", func(_ []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
 		copy(din, dout)
 		return nil
 	}},
-	{"Sigmoid", 0, "y for y(1-y)", func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
-		for i, y := range saved[0] {
-			din[i] = dout[i] * y
-		}
-		return nil
-	}},
-	{"Tanh", 0, "a and b forgotten", func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
-		kernel.TanhBackward(1, 1, saved[0], dout, din)
-		return nil
-	}},
+	{"Sigmoid", 0, "y for y(1-y)",
+		func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+			for i, y := range saved[0] {
+				din[i] = dout[i] * y
+			}
+			return nil
+		}},
+	{"Tanh", 0, "a and b forgotten",
+		func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+			kernel.TanhBackward(1, 1, saved[0], dout, din)
+			return nil
+		}},
 	{"LeakyReLU", 0, "0 below 0", slope(func(y float64) float64 { return either(y > 0, 1, 0) })},
 	{"Clip", 0, "beyond the limits too", slope(func(float64) float64 { return 1 })},
 	{"ELU", 0, "y for y+alpha", slope(func(y float64) float64 { return either(y > 0, 1, y) })},
@@ -332,11 +366,12 @@ var special = []struct {
 	{"GELU", 0, "of GELUTanh", slope(GELUTanhFunction().Slope)},
 	{"GELUTanh", 0, "of GELU", slope(GELUFunction().Slope)},
 	{"Softplus", 0, "read from x", slope(logistic)},
-	{"PReLU", 0, "of wrong channel", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		slopes := slices.Clone(saved[1])
-		shift(slopes)
-		return right([][]float64{saved[0], slopes}, dout, din)
-	}},
+	{"PReLU", 0, "of wrong channel",
+		func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			slopes := slices.Clone(saved[1])
+			shift(slopes)
+			return right([][]float64{saved[0], slopes}, dout, din)
+		}},
 	{"PReLU", 1, "above 0 too", func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, da []float64) error {
 		clear(da)
 		for i, x := range saved[0] {
@@ -344,63 +379,73 @@ var special = []struct {
 		}
 		return nil
 	}},
-	{"PReLU", 1, "last image forgotten", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, da []float64) error {
-		return right(saved, withoutSecondHalf(dout), da)
-	}},
-	{"Softmax", 0, "only the diagonal", func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
-		for i, y := range saved[0] {
-			din[i] = dout[i] * y * (1 - y)
-		}
-		return nil
-	}},
-	{"Softmax over channels", 0, "over the rows of the plane", func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
-		kernel.SoftmaxBackward(12, 2, saved[0], dout, din)
-		return nil
-	}},
-	{"LogSoftmax", 0, "sum forgotten", func(_ []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
-		copy(din, dout)
-		return nil
-	}},
+	{"PReLU", 1, "last image forgotten",
+		func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, da []float64) error {
+			return right(saved, withoutSecondHalf(dout), da)
+		}},
+	{"Softmax", 0, "only the diagonal",
+		func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+			for i, y := range saved[0] {
+				din[i] = dout[i] * y * (1 - y)
+			}
+			return nil
+		}},
+	{"Softmax over channels", 0, "over the rows of the plane",
+		func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+			kernel.SoftmaxBackward(12, 2, saved[0], dout, din)
+			return nil
+		}},
+	{"LogSoftmax", 0, "sum forgotten",
+		func(_ []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
+			copy(din, dout)
+			return nil
+		}},
 	{"BatchNorm", 0, "mean and variance taken as constants", constantStatistics},
-	{"BatchNorm", 0, "variance taken as a constant", func(in []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		err := constantStatistics(in, right, saved, dout, din)
-		for c := range in[0][1] {
-			mean := 0.0
-			eachOfChannel(in[0], c, func(i int) { mean += din[i] / 18 })
-			eachOfChannel(in[0], c, func(i int) { din[i] -= mean })
-		}
-		return err
-	}},
-	{"BatchNorm", 0, "weight forgotten", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		return right([][]float64{saved[0], {1, 1}}, dout, din)
-	}},
-	{"BatchNorm", 1, "x for its normalised value", func(in []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		err := right(saved, dout, din) // the other gradients use its sums
-		for c := range din {
-			din[c] = 0
-			eachOfChannel(in[0], c, func(i int) { din[c] += dout[i] * saved[0][i] })
-		}
-		return err
-	}},
+	{"BatchNorm", 0, "variance taken as a constant",
+		func(in []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			err := constantStatistics(in, right, saved, dout, din)
+			for c := range in[0][1] {
+				mean := 0.0
+				eachOfChannel(in[0], c, func(i int) { mean += din[i] / 18 })
+				eachOfChannel(in[0], c, func(i int) { din[i] -= mean })
+			}
+			return err
+		}},
+	{"BatchNorm", 0, "weight forgotten",
+		func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			return right([][]float64{saved[0], {1, 1}}, dout, din)
+		}},
+	{"BatchNorm", 1, "x for its normalised value",
+		func(in []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			err := right(saved, dout, din) // the other gradients use its sums
+			for c := range din {
+				din[c] = 0
+				eachOfChannel(in[0], c, func(i int) { din[c] += dout[i] * saved[0][i] })
+			}
+			return err
+		}},
 	{"BatchNorm", 1, "last image forgotten", after(func(in []tensor.Shape, dw []float64) { multiply(dw, 2.0/3) })},
-	{"FrozenBatchNorm", 0, "variance for std", func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
-		variance := []float64{0.5, 2}
-		for i, d := range dout {
-			c := i / 6 % 2
-			din[i] = d * saved[0][c] / (variance[c] + 1e-3)
-		}
-		return nil
-	}},
+	{"FrozenBatchNorm", 0, "variance for std",
+		func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+			variance := []float64{0.5, 2}
+			for i, d := range dout {
+				c := i / 6 % 2
+				din[i] = d * saved[0][c] / (variance[c] + 1e-3)
+			}
+			return nil
+		}},
 	{"FrozenBatchNorm", 1, "channels swapped", after(func(_ []tensor.Shape, dw []float64) { swap(dw[:1], dw[1:]) })},
-	{"GroupNorm", 0, "weights of another channel", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		w := slices.Clone(saved[1])
-		shift(w)
-		return right([][]float64{saved[0], w}, dout, din)
-	}},
+	{"GroupNorm", 0, "weights of another channel",
+		func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			w := slices.Clone(saved[1])
+			shift(w)
+			return right([][]float64{saved[0], w}, dout, din)
+		}},
 	{"GroupNorm", 1, "off by one", after(func(_ []tensor.Shape, dw []float64) { shift(dw) })},
-	{"LayerNorm", 0, "weight forgotten", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		return right([][]float64{saved[0], ones(4)}, dout, din)
-	}},
+	{"LayerNorm", 0, "weight forgotten",
+		func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			return right([][]float64{saved[0], ones(4)}, dout, din)
+		}},
 	{"LayerNorm", 2, "off by one", after(func(_ []tensor.Shape, db []float64) { shift(db) })},
 	{"SoftmaxCrossEntropy", 0, "sum for mean", after(func(in []tensor.Shape, dx []float64) {
 		multiply(dx, float64(in[0][0]))
@@ -414,62 +459,72 @@ var special = []struct {
 	{"Affine", 1, "row dropped", after(func(in []tensor.Shape, dw []float64) { clear(dw[:in[1][1]]) })},
 	{"Affine", 2, "off by one", after(func(_ []tensor.Shape, db []float64) { shift(db) })},
 	{"Flatten", 0, "two elements swapped", after(func(_ []tensor.Shape, dx []float64) { swap(dx[1:2], dx[2:3]) })},
-	{"Multiply", 0, "own value for the other's", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		return right([][]float64{ones(len(dout))}, dout, din)
-	}},
+	{"Multiply", 0, "own value for the other's",
+		func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			return right([][]float64{ones(len(dout))}, dout, din)
+		}},
 	{"Multiply by channel", 1, "mean for sum", after(func(_ []tensor.Shape, dg []float64) { multiply(dg, 1.0/6) })},
 	{"Multiply by channel", 1, "channel off by one", after(func(_ []tensor.Shape, dg []float64) { shift(dg) })},
-	{"Multiply by channel", 0, "gate forgotten", func(_ []tensor.Shape, right gradientFunc, _ [][]float64, dout, din []float64) error {
-		return right([][]float64{ones(6)}, dout, din)
-	}},
+	{"Multiply by channel", 0, "gate forgotten",
+		func(_ []tensor.Shape, right gradientFunc, _ [][]float64, dout, din []float64) error {
+			return right([][]float64{ones(6)}, dout, din)
+		}},
 	{"Concat", 0, "second image shifted", after(func(_ []tensor.Shape, dx []float64) { shift(dx[18:]) })},
-	{"Concat", 1, "another input's part", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		dout = slices.Clone(dout)
-		shift(dout)
-		return right(saved, dout, din)
-	}},
+	{"Concat", 1, "another input's part",
+		func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			dout = slices.Clone(dout)
+			shift(dout)
+			return right(saved, dout, din)
+		}},
 	{"Slice", 0, "one channel early", after(func(_ []tensor.Shape, dx []float64) {
 		copy(dx, append(dx[6:len(dx):len(dx)], dx[:6]...))
 	})},
 	{"Slice", 0, "other channels not cleared", after(func(_ []tensor.Shape, dx []float64) { dx[0] = 0.01 })},
-	{"ChannelShuffle", 0, "shuffled again instead of back", func(in []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
-		r, err := shuffle[float64](2)(in)
-		if err != nil {
-			return err
-		}
-		return r.forward([][]float64{dout}, din)
-	}},
-	{"Pad", 0, "one row late", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		return right(saved, append(dout[5:len(dout):len(dout)], dout[:5]...), din)
-	}},
+	{"ChannelShuffle", 0, "shuffled again instead of back",
+		func(in []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
+			r, err := shuffle[float64](2)(in)
+			if err != nil {
+				return err
+			}
+			return r.forward([][]float64{dout}, din)
+		}},
+	{"Pad", 0, "one row late",
+		func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			return right(saved, append(dout[5:len(dout):len(dout)], dout[:5]...), din)
+		}},
 	{"GlobalAvgPool", 0, "sum for mean", after(func(_ []tensor.Shape, dx []float64) { multiply(dx, 20) })},
 	{"GlobalMaxPool", 0, "argmax off by one", after(func(_ []tensor.Shape, dx []float64) { shift(dx) })},
-	{"GlobalMaxPool", 0, "spread over the plane", func(_ []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
-		kernel.FillRows(6, 20, dout, 1.0/20, din)
-		return nil
-	}},
-	{"Dropout2D", 0, "a mask for each element", func(_ []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
-		kernel.DropoutBackward(dout, din, 0.5, 42, 0)
-		return nil
-	}},
+	{"GlobalMaxPool", 0, "spread over the plane",
+		func(_ []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
+			kernel.FillRows(6, 20, dout, 1.0/20, din)
+			return nil
+		}},
+	{"Dropout2D", 0, "a mask for each element",
+		func(_ []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
+			kernel.DropoutBackward(dout, din, 0.5, 42, 0)
+			return nil
+		}},
 	{"Dropout2D", 0, "not scaled", after(func(_ []tensor.Shape, dx []float64) { multiply(dx, 0.5) })},
 	{"StochasticDepth", 0, "not scaled", after(func(_ []tensor.Shape, dx []float64) { multiply(dx, 0.5) })},
-	{"StochasticDepth", 0, "nothing dropped", func(_ []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
-		for i, d := range dout {
-			din[i] = 2 * d
-		}
-		return nil
-	}},
+	{"StochasticDepth", 0, "nothing dropped",
+		func(_ []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {
+			for i, d := range dout {
+				din[i] = 2 * d
+			}
+			return nil
+		}},
 	{"BinaryCrossEntropy", 0, "mean over rows alone", after(func(in []tensor.Shape, dx []float64) {
 		multiply(dx, float64(in[0][1]))
 	})},
-	{"BinaryCrossEntropy", 0, "hard target", func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
-		return right([][]float64{saved[0], {0, 1, 0, 1, 1, 0}}, dout, din)
-	}},
-	{"BinaryCrossEntropy", 0, "logits for probabilities", func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
-		kernel.ScaledDifference(saved[0], saved[1], dout[0]/6, din)
-		return nil
-	}},
+	{"BinaryCrossEntropy", 0, "hard target",
+		func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
+			return right([][]float64{saved[0], {0, 1, 0, 1, 1, 0}}, dout, din)
+		}},
+	{"BinaryCrossEntropy", 0, "logits for probabilities",
+		func(_ []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
+			kernel.ScaledDifference(saved[0], saved[1], dout[0]/6, din)
+			return nil
+		}},
 	{"MeanSquaredError", 0, "factor 2 forgotten", after(func(_ []tensor.Shape, dx []float64) { multiply(dx, 0.5) })},
 	{"MeanSquaredError", 0, "sum for mean", after(func(_ []tensor.Shape, dx []float64) { multiply(dx, 6) })},
 	{"Dropout", 0, "another mask", func(_ []tensor.Shape, _ gradientFunc, _ [][]float64, dout, din []float64) error {

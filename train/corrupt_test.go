@@ -46,6 +46,7 @@ func TestErrorTable(t *testing.T) {
 		{What: "no whole checkpoint", Err: all},
 		{What: "another network's", Err: resumed(func(tr *Trainer) { tr.Model = trainer(t, withDropout()).Model })},
 		{What: "of another batch or data", Err: resumed(func(tr *Trainer) { tr.Batch = 9 })},
-		{What: "of another optimizer", Err: resumed(func(tr *Trainer) { tr.Solver, _ = solver.New("sgd", solver.Config{LR: 1}) })},
+		{What: "of another optimizer",
+			Err: resumed(func(tr *Trainer) { tr.Solver, _ = solver.New("sgd", solver.Config{LR: 1}) })},
 	})
 }

@@ -93,7 +93,8 @@ func TestFeaturesOfBranches(t *testing.T) {
 			spec := branchedNet(c.head...)
 			spec.Loss, spec.ClassNames = c.loss, []string{"tall", "round", "slanted"}
 			params, dir := saved(t, spec), t.TempDir()
-			assert.Regexp(t, c.want+`\d+ pages and overview\.png in `, succeed(t, "features", params, page(t), "-o", dir))
+			assert.Regexp(t, c.want+`\d+ pages and overview\.png in `,
+				succeed(t, "features", params, page(t), "-o", dir))
 			assert.FileExists(t, filepath.Join(dir, "10-block1_add1.png"))
 			entries, err := os.ReadDir(dir)
 			require.NoError(t, err)

@@ -81,5 +81,6 @@ func TestEvalWarnsOfClassesWithoutOutputs(t *testing.T) {
 	require.Equal(t, cli.OK, code)
 	text, err := os.ReadFile(warnings)
 	require.NoError(t, err)
-	assert.Equal(t, "the images have 10 classes, model \"five\" has 5: images of the others count as wrong\n", string(text))
+	assert.Equal(t, "the images have 10 classes, model \"five\" has 5: images of the others count as wrong\n",
+		string(text))
 }

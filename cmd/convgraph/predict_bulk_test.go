@@ -43,7 +43,8 @@ func album(t *testing.T) (dir string, pictures []string) {
 func colours(t *testing.T, loss graph.Loss, last ...graph.Part) string {
 	t.Helper()
 	spec := graph.Sequential("colours", tensor.Shape{3, 8, 8}, graph.He(), append([]graph.Part{
-		graph.Conv2D{Name: "conv", Filters: 4, Kernel: graph.Square(3)}, graph.ReLU{}, graph.GlobalAvgPool{Name: "mean"}, graph.Affine{Name: "fc", Units: 5}}, last...)...)
+		graph.Conv2D{Name: "conv", Filters: 4, Kernel: graph.Square(3)}, graph.ReLU{},
+		graph.GlobalAvgPool{Name: "mean"}, graph.Affine{Name: "fc", Units: 5}}, last...)...)
 	spec.Loss, spec.ClassNames = loss, []string{"a", "b", "c, d", "e", "f"}
 	return saved(t, spec)
 }
@@ -157,7 +158,8 @@ func TestPredictEmbeds(t *testing.T) {
 		assert.InDeltaSlice(t, want.Float32s(), rows.Float32s()[66*size:][:size], 1e-6)
 	}
 	fail(t, cli.BadUsage, "got one of -embed and -o: want both, or neither", "predict", params, dir, "-o", out)
-	fail(t, cli.Failed, `-embed: model "colours" has no layer "nothing"`, "predict", params, dir, "-o", out, "-embed", "nothing")
+	fail(t, cli.Failed, `-embed: model "colours" has no layer "nothing"`,
+		"predict", params, dir, "-o", out, "-embed", "nothing")
 	code, _, stderr := convgraph("predict", params, dir, "-o", out, "-embed", "mean", "-at-least", "1")
 	assert.Equal(t, cli.Failed, code)
 	assert.Contains(t, stderr, "no picture is left")

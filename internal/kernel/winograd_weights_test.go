@@ -58,8 +58,8 @@ func TestTiledWeightsInBlocks(t *testing.T) {
 }
 
 // TestTiledWeightsErrors holds the typical error to that of the general passes, on rectified inputs
-// and normal gradients. The wider the vectors, the more partial sums the general passes have and the less
-// they err; the error of the tiles is the same on all instruction sets.
+// and normal gradients. The wider the vectors, the more partial sums the general passes have and
+// the less they err; the error of the tiles is the same on all instruction sets.
 func TestTiledWeightsErrors(t *testing.T) {
 	const most = 6 // times the root mean square error of the general passes; 5.6 on AVX-512
 	forEachISA(t, func(t *testing.T) {

@@ -70,7 +70,8 @@ func (p *Peer) Stop() {
 	p.group.turned.Broadcast()
 }
 
-// together waits until all peers have made their calls, takes from each, and waits until all have taken.
+// together waits until all peers have made their calls, takes from each, and waits until all have
+// taken.
 func (p *Peer) together(c call, take func(from int, c call)) error {
 	p.group.calls[p.rank] = c
 	if err := p.group.wait(); err != nil {

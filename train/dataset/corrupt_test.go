@@ -19,15 +19,17 @@ var update = flag.Bool("update", false, "rewrite the table in docs/corrupt.md")
 
 // TestErrorTable corrupts files as in docs/corrupt.md's table, and compares the messages.
 func TestErrorTable(t *testing.T) {
-	testutil.CheckErrorTable(t, "data sets", *update, slices.Concat(corruptIDX(t), corruptFolders(t), corruptArchives(t), corruptImages(t), corruptExports(t)))
+	testutil.CheckErrorTable(t, "data sets", *update,
+		slices.Concat(corruptIDX(t), corruptFolders(t), corruptArchives(t), corruptImages(t), corruptExports(t)))
 }
 
 // corruptIDX corrupts a pair of files, named train-images-idx3-ubyte and train-labels-idx1-ubyte.
 func corruptIDX(t *testing.T) []testutil.ErrorCase {
 	images, labels := pair(3000, 2, 2)
 	with := func(images, labels []byte) error {
-		_, _, err := dataset.OpenIDX(writeFiles(t, map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels,
-			"t10k-images-idx3-ubyte": images, "t10k-labels-idx1-ubyte": labels}))
+		_, _, err := dataset.OpenIDX(writeFiles(t,
+			map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels,
+				"t10k-images-idx3-ubyte": images, "t10k-labels-idx1-ubyte": labels}))
 		return err
 	}
 	size := func(n, height, width uint32) error {
@@ -37,18 +39,21 @@ func corruptIDX(t *testing.T) []testutil.ErrorCase {
 	stray[8+500] = 200
 	corrupt := bytes.Clone(small)
 	corrupt[len(corrupt)-6] ^= 1
-	bomb := append(packed(t, idx(0x803, []uint32{3000, 1 << 10, 1 << 10}, nil)), bytes.Repeat(packed(t, make([]byte, 1<<20)), 130)...)
+	bomb := append(packed(t, idx(0x803, []uint32{3000, 1 << 10, 1 << 10}, nil)),
+		bytes.Repeat(packed(t, make([]byte, 1<<20)), 130)...)
 	larger, _ := pair(3000, 3, 2)
 	_, _, absent := dataset.OpenIDX(filepath.Join(t.TempDir(), "absent"))
 	_, _, file := dataset.OpenIDX(filepath.Join(writeFiles(t, map[string][]byte{"file": nil}), "file"))
-	_, _, missing := dataset.OpenIDX(writeFiles(t, map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels}))
+	_, _, missing := dataset.OpenIDX(writeFiles(t,
+		map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels}))
 	two := map[string][]byte{}
 	for _, name := range []string{"train-images-idx3", "train-labels-idx1", "test-images-idx3", "test-labels-idx1"} {
 		two["emnist-digits-"+name+"-ubyte"], two["emnist-letters-"+name+"-ubyte"] = images, images
 	}
 	_, _, several := dataset.OpenIDX(writeFiles(t, two))
-	_, _, mixed := dataset.OpenIDX(writeFiles(t, map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels,
-		"t10k-images-idx3-ubyte": larger, "t10k-labels-idx1-ubyte": labels}))
+	_, _, mixed := dataset.OpenIDX(writeFiles(t,
+		map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels,
+			"t10k-images-idx3-ubyte": larger, "t10k-labels-idx1-ubyte": labels}))
 	_, outside := dataset.ReadIDX(dataset.Source{Name: "images", Reader: bytes.NewReader(images)},
 		dataset.Source{Name: "labels", Reader: bytes.NewReader(labels)}, 7)
 	return []testutil.ErrorCase{
@@ -89,7 +94,8 @@ func corruptFolders(t *testing.T) []testutil.ErrorCase {
 	return []testutil.ErrorCase{
 		{What: "folder without images", Err: open(map[string][]byte{"cat/notes.txt": nil})},
 		{What: "`train` without `test` or `val`", Err: open(map[string][]byte{"train/cat/1.png": one})},
-		{What: "a test class that training lacks", Err: open(map[string][]byte{"train/cat/1.png": one, "test/dog/1.png": one})},
+		{What: "a test class that training lacks",
+			Err: open(map[string][]byte{"train/cat/1.png": one, "test/dog/1.png": one})},
 		{What: "too few images to divide", Err: open(map[string][]byte{"cat/1.png": one, "dog/1.png": one})},
 		{What: "image file removed meanwhile", Err: vanished},
 	}
@@ -103,8 +109,10 @@ func corruptArchives(t *testing.T) []testutil.ErrorCase {
 	}
 	column := func(path string, kind parquet.Type) parquet.Column { return parquet.Column{Path: path, Type: kind} }
 	rows := []parquet.Values{{Bytes: [][]byte{[]byte(one)}}, {Ints: []int64{0}}}
-	whole := table(t, "", []parquet.Column{column("image.bytes", parquet.ByteArray), column("label", parquet.Int64)}, rows)
-	unnamed := table(t, "", []parquet.Column{column("image.bytes", parquet.ByteArray), column("kind", parquet.Int64)}, rows)
+	whole := table(t, "", []parquet.Column{column("image.bytes", parquet.ByteArray), column("label", parquet.Int64)},
+		rows)
+	unnamed := table(t, "", []parquet.Column{column("image.bytes", parquet.ByteArray), column("kind", parquet.Int64)},
+		rows)
 	corrupt := bytes.Clone(whole)
 	corrupt[5] ^= 0x40
 	shard := tarOf(t, "1.png", one, "1.cls", "0")
@@ -150,7 +158,8 @@ func corruptImages(t *testing.T) []testutil.ErrorCase {
 }
 
 func epochError(t *testing.T, ds dataset.Dataset, onCorrupt dataset.OnCorrupt) error {
-	for _, err := range newLoader(t, dataset.LoaderOptions{Batch: 10, OnCorrupt: onCorrupt}).Epoch(ds, []int{0, 1, 2, 3, 4}) {
+	loader := newLoader(t, dataset.LoaderOptions{Batch: 10, OnCorrupt: onCorrupt})
+	for _, err := range loader.Epoch(ds, []int{0, 1, 2, 3, 4}) {
 		return err
 	}
 	return nil
@@ -160,7 +169,8 @@ func corruptExports(t *testing.T) []testutil.ErrorCase {
 	set := counting(t, 2, 1, 4, 4)
 	fresh := filepath.Join(t.TempDir(), "set")
 	return []testutil.ErrorCase{
-		{What: "export to a folder in use", Err: dataset.Export(set, writeFiles(t, map[string][]byte{"thesis.txt": nil}))},
+		{What: "export to a folder in use",
+			Err: dataset.Export(set, writeFiles(t, map[string][]byte{"thesis.txt": nil}))},
 		{What: "export of two channels", Err: dataset.Export(counting(t, 2, 2, 4, 4), fresh)},
 		{What: "export of a class whose name is a path", Err: dataset.Export(hostileNames{set}, fresh)},
 	}

@@ -11,8 +11,8 @@ import (
 const (
 	// digested is the number of samples in the digest of a set that is too large to read whole.
 	digested = 256
-	// wholeFiles is the total size up to which a digest reads all image files: 1 GiB, seconds from a
-	// disk.
+	// wholeFiles is the total size up to which a digest reads all image files: 1 GiB, seconds from
+	// a disk.
 	wholeFiles = 1 << 30
 )
 

@@ -23,7 +23,8 @@ func digest(t *testing.T, ds dataset.Dataset) string {
 	return b.String()
 }
 
-// One pixel or label of many is enough to tell sets in memory apart, whatever is done to them; what isn't taken doesn't count.
+// One pixel or label of many is enough to tell sets in memory apart, whatever is done to them; what
+// isn't taken doesn't count.
 func TestDigestSeesEveryPixelInMemory(t *testing.T) {
 	const n, size = 1000, 6
 	pixels, labels := make([]uint8, n*size), make([]uint8, n)
@@ -70,7 +71,10 @@ func TestDigestOfFolders(t *testing.T) {
 	before := set(files)
 	assert.Equal(t, before, set(files), "wherever it lies")
 	for what, change := range map[string]func(files map[string][]byte){
-		"a name": func(files map[string][]byte) { files["a/002b.png"] = files["a/002.png"]; delete(files, "a/002.png") },
+		"a name": func(files map[string][]byte) {
+			files["a/002b.png"] = files["a/002.png"]
+			delete(files, "a/002.png")
+		},
 		"a size": func(files map[string][]byte) { files["a/002.png"] = append(slices.Clone(files["a/002.png"]), 0) },
 		"a pixel of the first": func(files map[string][]byte) {
 			img := stripes(2, 2)
@@ -85,8 +89,8 @@ func TestDigestOfFolders(t *testing.T) {
 	}
 }
 
-// TestDigestSeesEveryReplacedImage replaces forty images of a folder, each by another of the same size
-// in bytes, as trainmnist reads them: mixed, and then cut to the first.
+// TestDigestSeesEveryReplacedImage replaces forty images of a folder, each by another of the same
+// size in bytes, as trainmnist reads them: mixed, and then cut to the first.
 func TestDigestSeesEveryReplacedImage(t *testing.T) {
 	const n = 600
 	files := map[string][]byte{}

@@ -81,7 +81,8 @@ func TestExportRoundsAndClips(t *testing.T) {
 	black, err := dataset.NewImages(tensor.Shape{3, 1, 2}, make([]uint8, 6), []uint8{0}, 1)
 	require.NoError(t, err)
 	nan := float32(math.NaN())
-	shifted, err := dataset.Transformed(black, 1, dataset.SubtractMean{Mean: []float32{-0.4 / 255, -7, -1.6 / 255, -254.5 / 255, nan, 3}})
+	shifted, err := dataset.Transformed(black, 1,
+		dataset.SubtractMean{Mean: []float32{-0.4 / 255, -7, -1.6 / 255, -254.5 / 255, nan, 3}})
 	require.NoError(t, err)
 	dir := filepath.Join(t.TempDir(), "set")
 	require.NoError(t, dataset.Export(shifted, dir))

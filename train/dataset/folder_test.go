@@ -62,7 +62,8 @@ func stripes(width, height int) *image.NRGBA {
 	return img
 }
 
-// tree writes files, given by slash-separated paths, to a new folder. A path that ends in a slash is a folder.
+// tree writes files, given by slash-separated paths, to a new folder. A path that ends in a slash
+// is a folder.
 func tree(t testing.TB, files map[string][]byte) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -90,7 +91,8 @@ func TestOpenFolderListsClassesSorted(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	dir := tree(t, map[string][]byte{
 		"zebra/2.png": one, "zebra/1.PNG": one, "ant/a.jpeg": jpegOf(t, stripes(3, 3)), "cat/": nil,
-		"ant/notes.txt": []byte("no image"), "ant/.hidden.png": one, "ant/deeper/x.png": one, ".git/x.png": one, "README.md": nil,
+		"ant/notes.txt": []byte("no image"), "ant/.hidden.png": one, "ant/deeper/x.png": one, ".git/x.png": one,
+		"README.md": nil,
 	})
 	train, test, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3), TestFraction: -1})
 	require.NoError(t, err)
@@ -111,7 +113,8 @@ func TestOpenFolderListsClassesSorted(t *testing.T) {
 func TestOpenFolderSplitBySubfolders(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	for _, name := range []string{"test", "val"} {
-		dir := tree(t, map[string][]byte{"train/a/1.png": one, "train/b/1.png": one, "train/c/1.png": one, name + "/c/1.png": one, name + "/a/1.png": one})
+		dir := tree(t, map[string][]byte{"train/a/1.png": one, "train/b/1.png": one, "train/c/1.png": one,
+			name + "/c/1.png": one, name + "/a/1.png": one})
 		train, test, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3)})
 		require.NoError(t, err)
 		assert.Equal(t, 3, train.Len())
@@ -137,7 +140,8 @@ func TestOpenFolderDividesTheSameWayAnywhere(t *testing.T) {
 		files[fmt.Sprintf("b/%02d.png", i)] = one
 	}
 	divide := func(seed uint64) (names []string) {
-		train, test, err := dataset.OpenFolder(tree(t, files), dataset.PictureOptions{Shape: square(3), TestFraction: 0.25, Seed: seed})
+		train, test, err := dataset.OpenFolder(tree(t, files),
+			dataset.PictureOptions{Shape: square(3), TestFraction: 0.25, Seed: seed})
 		require.NoError(t, err)
 		assert.Equal(t, 31, train.Len(), "15 of a, 15 of b, and the only one of few")
 		assert.Equal(t, 10, test.Len())
@@ -177,15 +181,21 @@ func TestOpenFolderRefuses(t *testing.T) {
 		options dataset.PictureOptions
 		want    string
 	}{
-		"empty":           {map[string][]byte{"x.txt": nil}, dataset.PictureOptions{}, "found no image in 0 class folders: want files such as"},
-		"no test":         {map[string][]byte{"train/a/1.png": one}, dataset.PictureOptions{}, "val beside it"},
-		"unknown class":   {map[string][]byte{"train/a/1.png": one, "test/b/1.png": one}, dataset.PictureOptions{}, `class "b" is not in`},
-		"too few to test": {map[string][]byte{"a/1.png": one, "b/1.png": one}, dataset.PictureOptions{}, "2 images leave none for testing at fraction 0.1"},
-		"size":            {nil, dataset.PictureOptions{Shape: square(0)}, "got input [3 0 0], want a height and a width from 1 to 8192"},
-		"channels":        {nil, dataset.PictureOptions{Shape: tensor.Shape{4, 8, 8}}, "got input [4 8 8], want (channels, height, width)"},
-		"preprocessing":   {nil, dataset.PictureOptions{Preprocess: picture.Preprocessing{Fit: "crop"}}, `preprocessing: fit: got "crop"`},
-		"fraction":        {nil, dataset.PictureOptions{TestFraction: 1}, "got test fraction 1, want less than 1"},
-		"cache":           {nil, dataset.PictureOptions{CacheBytes: -1}, "got a cache of -1 bytes"},
+		"empty": {map[string][]byte{"x.txt": nil}, dataset.PictureOptions{},
+			"found no image in 0 class folders: want files such as"},
+		"no test": {map[string][]byte{"train/a/1.png": one}, dataset.PictureOptions{}, "val beside it"},
+		"unknown class": {map[string][]byte{"train/a/1.png": one, "test/b/1.png": one}, dataset.PictureOptions{},
+			`class "b" is not in`},
+		"too few to test": {map[string][]byte{"a/1.png": one, "b/1.png": one}, dataset.PictureOptions{},
+			"2 images leave none for testing at fraction 0.1"},
+		"size": {nil, dataset.PictureOptions{Shape: square(0)},
+			"got input [3 0 0], want a height and a width from 1 to 8192"},
+		"channels": {nil, dataset.PictureOptions{Shape: tensor.Shape{4, 8, 8}},
+			"got input [4 8 8], want (channels, height, width)"},
+		"preprocessing": {nil, dataset.PictureOptions{Preprocess: picture.Preprocessing{Fit: "crop"}},
+			`preprocessing: fit: got "crop"`},
+		"fraction": {nil, dataset.PictureOptions{TestFraction: 1}, "got test fraction 1, want less than 1"},
+		"cache":    {nil, dataset.PictureOptions{CacheBytes: -1}, "got a cache of -1 bytes"},
 	} {
 		_, _, err := dataset.OpenFolder(tree(t, c.files), c.options)
 		assert.ErrorContains(t, err, c.want, name)
@@ -225,7 +235,8 @@ func TestGreyStaysGrey(t *testing.T) {
 		img.Pix[i] = uint8(i)
 	}
 	for channels := 1; channels <= 3; channels += 2 {
-		_, x := sampleOf(t, only(t, "a.png", pngOf(t, img), dataset.PictureOptions{Shape: tensor.Shape{channels, 16, 16}}), 0)
+		_, x := sampleOf(t,
+			only(t, "a.png", pngOf(t, img), dataset.PictureOptions{Shape: tensor.Shape{channels, 16, 16}}), 0)
 		for i, v := range x {
 			require.Equal(t, float32(i%256)/255, v, "%d channels, value %d", channels, i)
 		}
@@ -235,7 +246,8 @@ func TestGreyStaysGrey(t *testing.T) {
 // A wide picture keeps its middle, the green stripe; a tall one is scaled to the same.
 func TestTheMiddleIsKeptAndTheShorterSideScaled(t *testing.T) {
 	for name, data := range map[string][]byte{
-		"a.png": pngOf(t, stripes(90, 30)), "b.jpg": jpegOf(t, stripes(96, 32)), "narrow.png": pngOf(t, stripes(60000, 7)),
+		"a.png": pngOf(t, stripes(90, 30)), "b.jpg": jpegOf(t, stripes(96, 32)),
+		"narrow.png": pngOf(t, stripes(60000, 7)),
 	} {
 		_, x := sampleOf(t, only(t, name, data, dataset.PictureOptions{Shape: square(8)}), 0)
 		for i, v := range x {
@@ -260,7 +272,8 @@ func TestTransparentIsOverBlack(t *testing.T) {
 }
 
 func TestTheContentCountsNotTheName(t *testing.T) {
-	_, x := sampleOf(t, only(t, "really-a-jpeg.png", jpegOf(t, image.NewGray(image.Rect(0, 0, 4, 4))), dataset.PictureOptions{Shape: square(4)}), 0)
+	_, x := sampleOf(t, only(t, "really-a-jpeg.png", jpegOf(t, image.NewGray(image.Rect(0, 0, 4, 4))),
+		dataset.PictureOptions{Shape: square(4)}), 0)
 	assert.InDeltaSlice(t, make([]float32, 48), x, 0.01)
 }
 
@@ -273,7 +286,8 @@ func hugePNG(width, height uint32) []byte {
 	return append(file, "\x00\x00\x00\x00IDAT\x35\xaf\x06\x1e"...)
 }
 
-// sizedJPEG is the start of a progressive JPEG of one channel, whose header claims side x side pixels.
+// sizedJPEG is the start of a progressive JPEG of one channel, whose header claims side x side
+// pixels.
 func sizedJPEG(side uint16) []byte {
 	file := []byte("\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00\xff\xc2\x00\x0b\x08")
 	file = binary.BigEndian.AppendUint16(file, side)
@@ -289,8 +303,9 @@ func TestCorruptImagesAreNamed(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"empty.png":   {nil, "the file is empty"},
-		"text.jpg":    {[]byte("PK\x03\x04"), "got a file that starts with 50 4b 03 04, want PNG, JPEG, GIF, WebP, BMP or TIFF"},
+		"empty.png": {nil, "the file is empty"},
+		"text.jpg": {[]byte("PK\x03\x04"),
+			"got a file that starts with 50 4b 03 04, want PNG, JPEG, GIF, WebP, BMP or TIFF"},
 		"cut.png":     {whole[:len(whole)-30], "PNG: not enough pixel data"},
 		"header.png":  {whole[:20], "PNG cut off"},
 		"cut.jpg":     {photo[:len(photo)-60], "JPEG: short Huffman data"},
@@ -341,7 +356,8 @@ func TestVanishedImageIsCorrupt(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(set.Path(1)))
 	images := 0
-	for batch, err := range newLoader(t, dataset.LoaderOptions{Batch: 3, OnCorrupt: dataset.ReplaceCorrupt}).Epoch(set, []int{0, 1, 2}) {
+	loader := newLoader(t, dataset.LoaderOptions{Batch: 3, OnCorrupt: dataset.ReplaceCorrupt})
+	for batch, err := range loader.Epoch(set, []int{0, 1, 2}) {
 		require.NoError(t, err)
 		assert.Equal(t, []int{0, 2, 2}, batch.Indices)
 		images += len(batch.Labels)
@@ -379,7 +395,8 @@ func TestFolderCacheIsBoundedAndReturnsTheSame(t *testing.T) {
 	}
 	dir := tree(t, files)
 	const sample = 4 * 3 * 16 // bytes
-	set, _, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(4), TestFraction: -1, CacheBytes: 2*sample + sample/2})
+	set, _, err := dataset.OpenFolder(dir,
+		dataset.PictureOptions{Shape: square(4), TestFraction: -1, CacheBytes: 2*sample + sample/2})
 	require.NoError(t, err)
 	var want [6][]float32
 	for i := range want {
@@ -403,7 +420,8 @@ func TestFolderSamplesConcurrently(t *testing.T) {
 	for i := range 8 {
 		files[fmt.Sprintf("a/%d.png", i)] = pngOf(t, stripes(5+i, 9))
 	}
-	set, _, err := dataset.OpenFolder(tree(t, files), dataset.PictureOptions{Shape: square(5), TestFraction: -1, CacheBytes: 1200})
+	set, _, err := dataset.OpenFolder(tree(t, files),
+		dataset.PictureOptions{Shape: square(5), TestFraction: -1, CacheBytes: 1200})
 	require.NoError(t, err)
 	var want [8][]float32
 	for i := range want {

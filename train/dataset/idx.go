@@ -107,7 +107,8 @@ func ReadIDX(images, labels Source, classes int) (*Images, error) {
 		return nil, err
 	}
 	if dims[0] != len(labelBytes) {
-		return nil, fmt.Errorf("%s: byte 4 (count): got %d images, want %d as %s has labels", images.Name, dims[0], len(labelBytes), labels.Name)
+		return nil, fmt.Errorf("%s: byte 4 (count): got %d images, want %d as %s has labels",
+			images.Name, dims[0], len(labelBytes), labels.Name)
 	}
 	pixels, err := stream.body(dims)
 	if err != nil {
@@ -137,7 +138,8 @@ func countClasses(name string, labels []uint8, classes int) (int, error) {
 	largest, occurring := 0, 0
 	for i, label := range labels {
 		if classes > 0 && int(label) >= classes {
-			return 0, fmt.Errorf("%s: byte %d (label of image %d): got %d, want 0 to %d", name, labelsHeader+i, i, label, classes-1)
+			return 0, fmt.Errorf("%s: byte %d (label of image %d): got %d, want 0 to %d",
+				name, labelsHeader+i, i, label, classes-1)
 		}
 		if label > labels[largest] {
 			largest = i
@@ -150,11 +152,12 @@ func countClasses(name string, labels []uint8, classes int) (int, error) {
 	if classes > 0 {
 		return classes, nil
 	}
-	// A stray byte makes a class far above the others. In a large set most classes occur: if half of them
-	// don't, the labels are corrupt.
+	// A stray byte makes a class far above the others. In a large set most classes occur: if half
+	// of them don't, the labels are corrupt.
 	classes = int(labels[largest]) + 1
 	if len(labels) >= 10*classes && 2*occurring <= classes {
-		return 0, fmt.Errorf("%s: byte %d (label of image %d): got %d, but only %d of the labels 0 to %d occur: corrupt, or not numbered from 0",
+		return 0, fmt.Errorf("%s: byte %d (label of image %d): got %d, but only %d of the labels 0 to %d occur: "+
+			"corrupt, or not numbered from 0",
 			name, labelsHeader+largest, largest, labels[largest], occurring, classes-1)
 	}
 	return classes, nil
@@ -217,14 +220,16 @@ func (s *idxStream) body(dims []int) ([]uint8, error) {
 	}
 	data, err := s.read(want)
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return nil, s.errorAt(s.offset, "data", "truncated: the header promises %s = %d bytes, got %d", joinDims(dims), want, len(data))
+		return nil, s.errorAt(s.offset, "data", "truncated: the header promises %s = %d bytes, got %d",
+			joinDims(dims), want, len(data))
 	}
 	if err != nil {
 		return nil, s.readError(err)
 	}
 	switch err := s.end(); {
 	case errors.Is(err, errTrailing):
-		return nil, s.errorAt(s.offset, "end", "got trailing bytes: the header promises %s = %d bytes", joinDims(dims), want)
+		return nil, s.errorAt(s.offset, "end", "got trailing bytes: the header promises %s = %d bytes",
+			joinDims(dims), want)
 	case err != nil:
 		return nil, s.readError(err)
 	}

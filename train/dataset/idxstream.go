@@ -64,8 +64,8 @@ func (s *idxStream) uint32(field string) (uint32, error) {
 
 const (
 	firstChunk = 1 << 16
-	// Beyond freeExpansion bytes, the content may be at most maxExpansion times the compressed size.
-	// MNIST's images expand 5 times; a file of zeros, made to exhaust memory, 1000 times.
+	// Beyond freeExpansion bytes, the content may be at most maxExpansion times the compressed
+	// size. MNIST's images expand 5 times; a file of zeros, made to exhaust memory, 1000 times.
 	freeExpansion = 64 << 20
 	maxExpansion  = 100
 )
@@ -86,7 +86,8 @@ func (s *idxStream) read(want int) ([]uint8, error) {
 			return buf, nil
 		}
 		if s.packed != nil && s.offset > freeExpansion && s.offset > maxExpansion*s.packed.n {
-			return nil, fmt.Errorf("%d compressed bytes hold more than %d times as many: refused as made to exhaust memory", s.packed.n, maxExpansion)
+			return nil, fmt.Errorf("%d compressed bytes hold more than %d times as many: "+
+				"refused as made to exhaust memory", s.packed.n, maxExpansion)
 		}
 		grown := make([]uint8, len(buf), min(want, 2*cap(buf)))
 		copy(grown, buf)

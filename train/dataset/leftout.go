@@ -93,7 +93,8 @@ func (l *leftOuts) add(folder, kind, name string) {
 	if !found {
 		i = len(l.list)
 		l.index[[2]string{folder, kind}] = i
-		l.list = append(l.list, LeftOut{Folder: folder, Kind: kind, Expected: kind == systemFiles || kind == besidesTheSplit})
+		l.list = append(l.list,
+			LeftOut{Folder: folder, Kind: kind, Expected: kind == systemFiles || kind == besidesTheSplit})
 	}
 	o := &l.list[i]
 	o.Count++

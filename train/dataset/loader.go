@@ -20,7 +20,8 @@ const (
 	FailOnCorrupt OnCorrupt = iota
 	// SkipCorrupt skips the sample, for evaluation: its batch is smaller.
 	SkipCorrupt
-	// ReplaceCorrupt takes the next whole sample of the set, cyclically, for training: batches stay full.
+	// ReplaceCorrupt takes the next whole sample of the set, cyclically, for training: batches stay
+	// full.
 	ReplaceCorrupt
 )
 
@@ -48,7 +49,8 @@ type Minibatch struct {
 // doesn't allocate in the steady state.
 func (m *Minibatch) Images() *tensor.Dense {
 	if old := m.images; old == nil || old.Shape()[0] != len(m.Labels) || &old.Float32s()[0] != &m.X[0] {
-		m.images = tensor.New(tensor.WithShape(append(tensor.Shape{len(m.Labels)}, m.sample...)...), tensor.WithBacking(m.X))
+		m.images = tensor.New(tensor.WithShape(append(tensor.Shape{len(m.Labels)}, m.sample...)...),
+			tensor.WithBacking(m.X))
 	}
 	return m.images
 }
@@ -137,9 +139,14 @@ type assembly struct {
 }
 
 func (l *Loader) assemble(ds Dataset, order []int) *assembly {
-	a := &assembly{ds: ds, order: order, sample: ds.Shape(), size: ds.Shape().TotalSize(), classes: ds.Classes(), options: l.options,
+	a := &assembly{
+		ds: ds, order: order, sample: ds.Shape(), size: ds.Shape().TotalSize(), classes: ds.Classes(),
+		options: l.options,
 		batches: (len(order) + l.options.Batch - 1) / l.options.Batch,
-		free:    make(chan *Minibatch, len(l.buffers)), ready: make([]chan *Minibatch, len(l.buffers)), quit: make(chan struct{})}
+		free:    make(chan *Minibatch, len(l.buffers)),
+		ready:   make([]chan *Minibatch, len(l.buffers)),
+		quit:    make(chan struct{}),
+	}
 	for i, m := range l.buffers {
 		a.free <- m
 		a.ready[i] = make(chan *Minibatch, 1)

@@ -104,7 +104,8 @@ func TestLoaderGivesTheSameBatchesWhateverTheWorkers(t *testing.T) {
 	}
 	for _, workers := range []int{1, 2, 3, 8} {
 		for _, ahead := range []int{0, 1, 5} {
-			got := collect(t, newLoader(t, dataset.LoaderOptions{Batch: 4, Workers: workers, Ahead: ahead}), slow{set.Epoch(2)}, order)
+			got := collect(t, newLoader(t, dataset.LoaderOptions{Batch: 4, Workers: workers, Ahead: ahead}),
+				slow{set.Epoch(2)}, order)
 			assert.Equal(t, want, got, "%d workers, %d ahead", workers, ahead)
 		}
 	}
@@ -180,7 +181,8 @@ func TestLoaderReportsTheFirstErrorByOrder(t *testing.T) {
 	for _, workers := range []int{1, 4} {
 		seen := 0
 		var failure error
-		for batch, err := range newLoader(t, dataset.LoaderOptions{Batch: 5, Workers: workers}).Epoch(brokenFrom{set, 23}, order) {
+		loader := newLoader(t, dataset.LoaderOptions{Batch: 5, Workers: workers})
+		for batch, err := range loader.Epoch(brokenFrom{set, 23}, order) {
 			if failure = err; err == nil {
 				seen += len(batch.Labels)
 			} else {
@@ -223,7 +225,8 @@ func TestLoaderAndCorruptSamples(t *testing.T) {
 	set := holes{counting(t, 10, 1, 1, 1), func(i int) bool { return i == 3 || i == 4 || i == 9 }}
 	order := []int{3, 4, 9, 1, 9, 9, 5, 3}
 	indices := func(onCorrupt dataset.OnCorrupt) (all [][]int) {
-		for _, b := range collect(t, newLoader(t, dataset.LoaderOptions{Batch: 2, Workers: 3, OnCorrupt: onCorrupt}), set, order) {
+		for _, b := range collect(t, newLoader(t, dataset.LoaderOptions{Batch: 2, Workers: 3, OnCorrupt: onCorrupt}),
+			set, order) {
 			assert.Equal(t, b.Indices, b.Labels, "counting's labels are its indices")
 			assert.Len(t, b.X, len(b.Indices))
 			assert.Len(t, b.T, 10*len(b.Indices))
@@ -238,7 +241,8 @@ func TestLoaderAndCorruptSamples(t *testing.T) {
 		assert.EqualError(t, err, "sample 3: corrupt image 3.png: broken")
 	}
 	set.corrupt = func(int) bool { return true }
-	for _, err := range newLoader(t, dataset.LoaderOptions{Batch: 2, OnCorrupt: dataset.ReplaceCorrupt}).Epoch(set, order) {
+	loader := newLoader(t, dataset.LoaderOptions{Batch: 2, OnCorrupt: dataset.ReplaceCorrupt})
+	for _, err := range loader.Epoch(set, order) {
 		assert.EqualError(t, err, "all 10 images are corrupt")
 	}
 }
@@ -290,7 +294,8 @@ func TestMinibatchImages(t *testing.T) {
 
 // An epoch allocates for itself, not for its batches.
 func TestLoaderAllocatesNothingPerBatch(t *testing.T) {
-	for name, set := range map[string]dataset.Dataset{"plain": counting(t, 12, 1, 10, 10), "augmented": augmentedSet(t, 1).Epoch(1)} {
+	for name, set := range map[string]dataset.Dataset{"plain": counting(t, 12, 1, 10, 10),
+		"augmented": augmentedSet(t, 1).Epoch(1)} {
 		if testutil.RaceEnabled && name == "augmented" {
 			continue // the race detector makes sync.Pool forget on purpose
 		}

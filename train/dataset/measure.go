@@ -54,7 +54,8 @@ type sums struct {
 }
 
 func newSums(channels, plane int) *sums {
-	s := &sums{channels: channels, plane: plane, values: make([]float64, channels*plane), products: make([][]float64, channels)}
+	s := &sums{channels: channels, plane: plane, values: make([]float64, channels*plane),
+		products: make([][]float64, channels)}
 	for c := range s.products {
 		s.products[c] = make([]float64, channels)
 	}
@@ -118,7 +119,8 @@ func (st *Statistics) PCAColour(std float64) (PCAColour, error) {
 	}
 	var eigen mat.EigenSym
 	if !eigen.Factorize(symmetric, true) {
-		return PCAColour{}, errors.New("PCA colour: the eigenvalues of the colours' covariance were not found: want finite values")
+		return PCAColour{},
+			errors.New("PCA colour: the eigenvalues of the colours' covariance were not found: want finite values")
 	}
 	var vectors mat.Dense
 	eigen.VectorsTo(&vectors)

@@ -47,7 +47,8 @@ func TestMeasureErrors(t *testing.T) {
 	assert.ErrorContains(t, err, "none of 0 samples could be read")
 }
 
-// The components are the covariance's: C·p = λ·p, the eigenvalues sum to the trace, and the p are perpendicular.
+// The components are the covariance's: C·p = λ·p, the eigenvalues sum to the trace, and the p are
+// perpendicular.
 func TestPCAColourComponents(t *testing.T) {
 	st, err := dataset.Measure(counting(t, 40, 3, 3, 7), 1)
 	require.NoError(t, err)

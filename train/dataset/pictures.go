@@ -19,15 +19,16 @@ import (
 type PictureOptions struct {
 	// Shape returns the shape (C,H,W) of a sample.
 	Shape tensor.Shape
-	// Preprocess makes a sample of a picture. The zero value leaves an image of Shape's size unchanged.
+	// Preprocess makes a sample of a picture. The zero value leaves an image of Shape's size
+	// unchanged.
 	Preprocess picture.Preprocessing
-	// TestFraction of each class's images, rounded to the nearest number, is for testing, if the data
-	// don't separate them. The choice depends on their names and on Seed alone. 0 means 0.1; a negative
-	// fraction keeps all for training.
+	// TestFraction of each class's images, rounded to the nearest number, is for testing, if the
+	// data don't separate them. The choice depends on their names and on Seed alone. 0 means 0.1; a
+	// negative fraction keeps all for training.
 	TestFraction float64
 	Seed         uint64
-	// Strict refuses data with anything left out but system files (see [Pictures.LeftOut]), and makes
-	// a corrupt image an ordinary error, which nothing skips.
+	// Strict refuses data with anything left out but system files (see [Pictures.LeftOut]), and
+	// makes a corrupt image an ordinary error, which nothing skips.
 	Strict bool
 	// CacheBytes bounds the memory that keeps samples (4·C·H·W bytes each) for the next epoch. The
 	// first images read stay. 0 keeps none.
@@ -96,7 +97,8 @@ func (e *CorruptError) Error() string { return fmt.Sprintf("corrupt image %s: %v
 func (e *CorruptError) Unwrap() error { return e.Err }
 
 // newPictures makes a training and a test set of two stores.
-func newPictures(options PictureOptions, classes []string, training, testing store, leftOut, leftOutOfTest []LeftOut) (train, test *Pictures) {
+func newPictures(options PictureOptions, classes []string, training, testing store,
+	leftOut, leftOutOfTest []LeftOut) (train, test *Pictures) {
 	budget := new(atomic.Int64)
 	budget.Store(options.CacheBytes)
 	of := func(s store, leftOut []LeftOut) *Pictures {

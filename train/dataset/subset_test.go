@@ -105,8 +105,8 @@ func ExampleSplit() {
 	// Output: 8 2 <nil>
 }
 
-// TestFold: each sample is in one of the parts, which are as large and have as many of each class but for
-// one, and a part depends on the seed alone.
+// TestFold: each sample is in one of the parts, which are as large and have as many of each class
+// but for one, and a part depends on the seed alone.
 func TestFold(t *testing.T) {
 	set := random(t, 103, 2, 1)
 	labels, _ := samplesOf(t, set)

@@ -36,8 +36,8 @@ var wrappers = map[string]func(t *testing.T, ds Dataset) Dataset{
 // roots hold their samples themselves.
 var roots = []string{"Images", "Pictures"}
 
-// TestEveryWrapperIsTested finds the types in the package's files that have a method Sample or embed
-// a Dataset.
+// TestEveryWrapperIsTested finds the types in the package's files that have a method Sample or
+// embed a Dataset.
 func TestEveryWrapperIsTested(t *testing.T) {
 	paths, err := filepath.Glob("*.go")
 	require.NoError(t, err)
@@ -96,8 +96,8 @@ func digestOf(t *testing.T, ds Dataset) string {
 	return b.String()
 }
 
-// TestWrappersPassTheDigestOn changes each pixel of a set behind every wrapper, and behind every two
-// of them.
+// TestWrappersPassTheDigestOn changes each pixel of a set behind every wrapper, and behind every
+// two of them.
 func TestWrappersPassTheDigestOn(t *testing.T) {
 	const n, size = 1000, 4 // more samples than a digest that doesn't see the memory would read
 	pixels, labels := make([]uint8, n*size), make([]uint8, n)

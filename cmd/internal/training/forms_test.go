@@ -12,22 +12,24 @@ import (
 	"convgraph/train/dataset"
 )
 
-// TestEveryFormTrainsToTheSameBits trains on the same digits in class folders, Parquet files, tar files and
-// a list, and goes on with a run from another form's copy only if it is given the same form: a digest
-// tells them apart.
+// TestEveryFormTrainsToTheSameBits trains on the same digits in class folders, Parquet files, tar
+// files and a list, and goes on with a run from another form's copy only if it is given the same
+// form: a digest tells them apart.
 func TestEveryFormTrainsToTheSameBits(t *testing.T) {
 	folder := imageFolder(t)
 	train, test, err := dataset.Open(folder, dataset.PictureOptions{})
 	require.NoError(t, err)
 	var want []byte
-	for _, form := range []dataset.Form{dataset.ClassFolders, dataset.ParquetFiles, dataset.TarFiles, dataset.PathList} {
+	for _, form := range []dataset.Form{dataset.ClassFolders, dataset.ParquetFiles, dataset.TarFiles,
+		dataset.PathList} {
 		data := filepath.Join(t.TempDir(), "set")
 		require.NoError(t, dataset.ExportAs(form, train, test, data))
 		if form == dataset.PathList {
 			data = filepath.Join(data, "images.csv")
 		}
 		out := t.TempDir()
-		args := []string{"-model", "simpleconvnet", "-data", data, "-batch", "4", "-quiet", "-augment", "shift", "-validation", "0.2", "-out", out}
+		args := []string{"-model", "simpleconvnet", "-data", data, "-batch", "4", "-quiet", "-augment", "shift",
+			"-validation", "0.2", "-out", out}
 		code, _, stderr := trainmnist(t, append(args, "-epochs", "2")...)
 		require.Equal(t, cli.OK, code, stderr)
 		got, err := os.ReadFile(filepath.Join(out, "params.safetensors"))

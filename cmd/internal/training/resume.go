@@ -156,7 +156,8 @@ func check(c *train.Checkpoint, dir string, settings []train.Setting, given ...t
 // differ reports whether any of the given flags has two values.
 func differ(was, now, given []train.Setting) bool {
 	return slices.ContainsFunc(called(was, given), func(then train.Setting) bool {
-		return slices.ContainsFunc(now, func(s train.Setting) bool { return s.Name == then.Name && s.Value != then.Value })
+		return slices.ContainsFunc(now,
+			func(s train.Setting) bool { return s.Name == then.Name && s.Value != then.Value })
 	})
 }
 

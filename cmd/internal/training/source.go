@@ -120,7 +120,8 @@ func (c *Command) openPictures(s *source, r models.Recipe) error {
 		return fmt.Errorf("-data: %w", err)
 	}
 	s.pictures = []*dataset.Pictures{training, test}
-	s.spec, s.train, s.test = spec, dataset.Some(training, c.TrainSamples, c.Seed), dataset.Some(test, c.TestSamples, c.Seed)
+	s.spec, s.train, s.test = spec, dataset.Some(training, c.TrainSamples, c.Seed),
+		dataset.Some(test, c.TestSamples, c.Seed)
 	if err := c.setApart(s, r); err != nil {
 		return err
 	}
@@ -166,7 +167,8 @@ func (c *Command) augment(s *source, side int) error {
 		return err
 	}
 	if s.validation != nil {
-		if s.validation, err = dataset.Transformed(s.validation, c.Seed, dataset.AlexNetEvaluation(side)...); err != nil {
+		if s.validation, err = dataset.Transformed(s.validation, c.Seed,
+			dataset.AlexNetEvaluation(side)...); err != nil {
 			return err
 		}
 	}
