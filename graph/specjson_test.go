@@ -320,8 +320,8 @@ func TestEditorsSchema(t *testing.T) {
 	assert.EqualError(t, err, `line 1: layer 1: field "$schema" is unknown`)
 }
 
-// layers is a spec whose second layer, on its fourth line, is the given text. What stands before it
-// looks like it, to lead a search astray.
+// layers is a spec whose second layer, on its fourth line, is the given text. What comes before it
+// resembles it, to mislead a text search.
 func layers(second string) string {
 	return fmt.Sprintf("{\"name\": %q,\n \"input\": [5, 5, 5], \"layers\": [\n  {\"kind\": \"relu\", \"name\": "+
 		"%q},\n  %s\n]}", second, second, second)

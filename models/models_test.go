@@ -19,7 +19,7 @@ import (
 	"convgraph/models"
 )
 
-var update = flag.Bool("update", false, "write the golden files of testdata anew")
+var update = flag.Bool("update", false, "rewrite the golden files of testdata")
 
 // TestGoldens compares every built-in network's summary and JSON with the golden files.
 func TestGoldens(t *testing.T) {

@@ -144,7 +144,9 @@ func TestPredictEmbeds(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "x.npy")
 	for layer, size := range map[string]int{"mean": 4, "conv": 4 * 6 * 6} {
 		succeed(t, "predict", params, dir, "-embed", layer, "-o", out)
-		rows, err := npz.ReadNPYFile(out)
+		data, err := os.ReadFile(out)
+		require.NoError(t, err)
+		rows, err := npz.DecodeNPY(data)
 		require.NoError(t, err)
 		require.Equal(t, len(pictures)*size, rows.Shape().TotalSize())
 		require.Equal(t, len(pictures), rows.Shape()[0])

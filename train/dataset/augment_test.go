@@ -50,7 +50,7 @@ func augmentedSet(t testing.TB, seed uint64) *dataset.Augmented {
 	return set
 }
 
-func TestAugmentedDependsOnSeedEpochAndIndexAlone(t *testing.T) {
+func TestAugmentedDependsOnlyOnSeedEpochAndIndex(t *testing.T) {
 	want := map[string][]float32{}
 	key := func(seed uint64, epoch, i int) string { return fmt.Sprint(seed, epoch, i) }
 	for seed := range uint64(2) {
@@ -96,7 +96,7 @@ func TestEqualImagesAreDistortedDifferently(t *testing.T) {
 	assert.NotEqual(t, first, second)
 }
 
-func TestAugmentedShowsTheEvaluationView(t *testing.T) {
+func TestAugmentedEvaluationView(t *testing.T) {
 	set := augmentedSet(t, 1)
 	plain, err := dataset.Transformed(counting(t, 12, 1, 10, 10), 5, dataset.CentreCrop{Height: 8, Width: 8})
 	require.NoError(t, err)

@@ -97,7 +97,7 @@ func TestShapeIsACopy(t *testing.T) {
 	assert.Equal(t, tensor.Shape{1, 2, 2}, set.Shape())
 }
 
-func TestTakeCountsNegativeAsNone(t *testing.T) {
+func TestTakeNegativeIsEmpty(t *testing.T) {
 	assert.Zero(t, dataset.Take(counting(t, 3, 1, 1, 1), -1).Len())
 }
 

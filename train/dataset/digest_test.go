@@ -25,7 +25,7 @@ func digest(t *testing.T, ds dataset.Dataset) string {
 
 // One pixel or label of many is enough to tell sets in memory apart, whatever is done to them; what
 // isn't taken doesn't count.
-func TestDigestSeesEveryPixelInMemory(t *testing.T) {
+func TestDigestCoversEveryPixel(t *testing.T) {
 	const n, size = 1000, 6
 	pixels, labels := make([]uint8, n*size), make([]uint8, n)
 	set := func() dataset.Dataset {
@@ -89,9 +89,9 @@ func TestDigestOfFolders(t *testing.T) {
 	}
 }
 
-// TestDigestSeesEveryReplacedImage replaces forty images of a folder, each by another of the same
+// TestDigestDetectsReplacedImages replaces forty images of a folder, each by another of the same
 // size in bytes, as trainmnist reads them: mixed, and then cut to the first.
-func TestDigestSeesEveryReplacedImage(t *testing.T) {
+func TestDigestDetectsReplacedImages(t *testing.T) {
 	const n = 600
 	files := map[string][]byte{}
 	name := func(i int) string { return fmt.Sprintf("%c/%03d.png", 'a'+i%2, i) }

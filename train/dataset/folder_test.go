@@ -124,7 +124,7 @@ func TestOpenFolderSplitBySubfolders(t *testing.T) {
 	}
 }
 
-func TestAClassMayBeCalledTrain(t *testing.T) {
+func TestClassNamedTrain(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	dir := tree(t, map[string][]byte{"train/1.png": one, "test/1.png": one, "ship/1.png": one})
 	train, _, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3), TestFraction: -1})
@@ -132,7 +132,7 @@ func TestAClassMayBeCalledTrain(t *testing.T) {
 	assert.Equal(t, []string{"ship", "test", "train"}, train.ClassNames())
 }
 
-func TestOpenFolderDividesTheSameWayAnywhere(t *testing.T) {
+func TestOpenFolderSplitIsDeterministic(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	files := map[string][]byte{"few/1.png": one}
 	for i := range 20 {
@@ -165,7 +165,7 @@ func TestOpenFolderDividesTheSameWayAnywhere(t *testing.T) {
 	assert.NotEqual(t, first, divide(2))
 }
 
-func TestOneImageOfAClassStaysForTraining(t *testing.T) {
+func TestSplitKeepsATrainingImageOfEachClass(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	dir := tree(t, map[string][]byte{"a/1.png": one, "b/1.png": one, "b/2.png": one})
 	train, test, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3), TestFraction: 0.9})
@@ -213,7 +213,7 @@ func only(t testing.TB, name string, data []byte, options dataset.PictureOptions
 	return set
 }
 
-func TestImagesOfTheRightSizeAreNotTouched(t *testing.T) {
+func TestImagesOfTheRightSizeAreUnchanged(t *testing.T) {
 	img := image.NewNRGBA(image.Rect(0, 0, 5, 5))
 	for i := range img.Pix {
 		img.Pix[i] = uint8(i * 11)
@@ -229,7 +229,7 @@ func TestImagesOfTheRightSizeAreNotTouched(t *testing.T) {
 	}
 }
 
-func TestGreyStaysGrey(t *testing.T) {
+func TestGrayImages(t *testing.T) {
 	img := image.NewGray(image.Rect(0, 0, 16, 16))
 	for i := range img.Pix {
 		img.Pix[i] = uint8(i)
@@ -244,7 +244,7 @@ func TestGreyStaysGrey(t *testing.T) {
 }
 
 // A wide picture keeps its middle, the green stripe; a tall one is scaled to the same.
-func TestTheMiddleIsKeptAndTheShorterSideScaled(t *testing.T) {
+func TestScalesShorterSideAndCropsCenter(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"a.png": pngOf(t, stripes(90, 30)), "b.jpg": jpegOf(t, stripes(96, 32)),
 		"narrow.png": pngOf(t, stripes(60000, 7)),
@@ -264,14 +264,14 @@ func TestTheMiddleIsKeptAndTheShorterSideScaled(t *testing.T) {
 	}
 }
 
-func TestTransparentIsOverBlack(t *testing.T) {
+func TestTransparencyOverBlack(t *testing.T) {
 	img := image.NewNRGBA(image.Rect(0, 0, 1, 1))
 	img.SetNRGBA(0, 0, color.NRGBA{R: 255, G: 255, B: 255, A: 51})
 	_, x := sampleOf(t, only(t, "a.png", pngOf(t, img), dataset.PictureOptions{Shape: square(1)}), 0)
 	assert.Equal(t, []float32{0.2, 0.2, 0.2}, x)
 }
 
-func TestTheContentCountsNotTheName(t *testing.T) {
+func TestFormatComesFromContent(t *testing.T) {
 	_, x := sampleOf(t, only(t, "really-a-jpeg.png", jpegOf(t, image.NewGray(image.Rect(0, 0, 4, 4))),
 		dataset.PictureOptions{Shape: square(4)}), 0)
 	assert.InDeltaSlice(t, make([]float32, 48), x, 0.01)
@@ -388,7 +388,7 @@ func TestUnreadableImageIsCorrupt(t *testing.T) {
 	assert.ErrorIs(t, err, os.ErrPermission)
 }
 
-func TestFolderCacheIsBoundedAndReturnsTheSame(t *testing.T) {
+func TestFolderCacheIsBounded(t *testing.T) {
 	files := map[string][]byte{}
 	for i := range 6 {
 		files[fmt.Sprintf("a/%d.png", i)] = pngOf(t, stripes(4+i, 4))

@@ -67,9 +67,9 @@ func samplesOf(t testing.TB, ds dataset.Dataset) (labels []int, samples [][]floa
 	return labels, samples
 }
 
-// TestEveryFormHoldsTheSame exports a set in each form, and each of those in each form again: the
+// TestEveryFormHasTheSameSamples exports a set in each form, and each of those in each form again: the
 // samples, their order and the classes are the same, so training is.
-func TestEveryFormHoldsTheSame(t *testing.T) {
+func TestEveryFormHasTheSameSamples(t *testing.T) {
 	options := dataset.PictureOptions{Shape: tensor.Shape{1, 7, 7}}
 	train, test := random(t, 40, 7, 1), random(t, 10, 7, 2)
 	folder, folderTest := opened(t, exported(t, dataset.ClassFolders, train, test), options)
@@ -309,8 +309,8 @@ func TestLists(t *testing.T) {
 	require.ErrorAs(t, err, &corrupt)
 }
 
-// TestListsStayInTheirFolder: other paths are an error, unless the options allow them.
-func TestListsStayInTheirFolder(t *testing.T) {
+// TestListsRejectPathsOutsideTheirFolder: other paths are an error, unless the options allow them.
+func TestListsRejectPathsOutsideTheirFolder(t *testing.T) {
 	outside := filepath.Join(tree(t, map[string][]byte{"x.png": pngOf(t, stripes(3, 3))}), "x.png")
 	for _, path := range []string{"../x.png", "a/../../x.png", outside} {
 		dir := tree(t, map[string][]byte{"l.csv": []byte("path,label\n" + path + ",1\n")})
@@ -420,9 +420,9 @@ func TestShuffleInWindows(t *testing.T) {
 		dataset.Shuffle(dataset.Mixed(whole, 3), rand.New(rand.NewPCG(1, 0))))
 }
 
-// TestWindowsChangeNoSample: batches of a set in windows are the same for any number of workers,
+// TestWindowsKeepSamples: batches of a set in windows are the same for any number of workers,
 // and its samples are those of the whole set.
-func TestWindowsChangeNoSample(t *testing.T) {
+func TestWindowsKeepSamples(t *testing.T) {
 	const n = 60
 	train, whole := large(t, n, 1<<20), large(t, n, 1<<30)
 	order := dataset.Shuffle(train, rand.New(rand.NewPCG(1, 0)))
@@ -462,8 +462,8 @@ func TestSome(t *testing.T) {
 	assert.Len(t, labels(dataset.Some(whole, 0, 1)), 60)
 }
 
-// TestLargeFilesTakeLittleMemory reads a set of 18 MB in windows of 1 MiB.
-func TestLargeFilesTakeLittleMemory(t *testing.T) {
+// TestMemoryOfLargeFiles reads a set of 18 MB in windows of 1 MiB.
+func TestMemoryOfLargeFiles(t *testing.T) {
 	train := large(t, 200, 1<<20)
 	live := func() uint64 {
 		runtime.GC()
@@ -558,9 +558,9 @@ func TestHostileTars(t *testing.T) {
 	}
 }
 
-// TestListedNamesWithoutAFile: each listed name that isn't a file's is a corrupt image. The digest
+// TestListWithMissingFiles: each listed name that isn't a file's is a corrupt image. The digest
 // and the other images are read.
-func TestListedNamesWithoutAFile(t *testing.T) {
+func TestListWithMissingFiles(t *testing.T) {
 	dir := tree(t, map[string][]byte{"a.png": pngOf(t, stripes(2, 2)), "sub/b.png": nil})
 	list := fmt.Sprintf("path,label\na.png,0\nmissing.png,0\nsub,0\na.png/b.png,0\n%s.png,0\n",
 		strings.Repeat("x", 5000))

@@ -61,7 +61,7 @@ func readIDX(images, labels []byte) (*dataset.Images, error) {
 		dataset.Source{Name: "labels", Reader: bytes.NewReader(labels)}, 0)
 }
 
-func TestReadIDXGivesThePixels(t *testing.T) {
+func TestReadIDX(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n, h, w := rapid.IntRange(1, 12).Draw(t, "n"), rapid.IntRange(1, 9).Draw(t, "h"),
 			rapid.IntRange(1, 9).Draw(t, "w")
@@ -84,7 +84,7 @@ func TestReadIDXGivesThePixels(t *testing.T) {
 	})
 }
 
-func TestReadIDXSameFromAnyReader(t *testing.T) {
+func TestReadIDXFromAnyReader(t *testing.T) {
 	images, labels := pair(200, 28, 28) // larger than the first chunk, so that the buffer grows
 	want, err := readIDX(images, labels)
 	require.NoError(t, err)
@@ -131,7 +131,7 @@ func TestReadIDXWithClasses(t *testing.T) {
 
 // Every cut of a small pair of files is an error that says it, and none of them is taken for the
 // whole.
-func TestReadIDXNoticesEveryTruncation(t *testing.T) {
+func TestReadIDXDetectsEveryTruncation(t *testing.T) {
 	images, labels := pair(3, 2, 3)
 	for cut := range len(images) {
 		_, err := readIDX(images[:cut], labels)
@@ -185,7 +185,7 @@ func TestReadIDXMemoryIsBoundedByTheInput(t *testing.T) {
 
 // A gzip file whose header is honest about gigabytes of zeros is refused once it is clear what it
 // is.
-func TestReadIDXRefusesAnArchiveMadeToExhaustMemory(t *testing.T) {
+func TestReadIDXRejectsGzipBombs(t *testing.T) {
 	mebibyte := packed(t, make([]byte, 1<<20))
 	bomb := append(packed(t, idx(0x803, []uint32{10, 1 << 13, 1 << 13}, nil)), bytes.Repeat(mebibyte, 130)...)
 	_, labels := pair(10, 1, 1)
@@ -193,7 +193,7 @@ func TestReadIDXRefusesAnArchiveMadeToExhaustMemory(t *testing.T) {
 	assert.ErrorContains(t, err, "refused as made to exhaust memory")
 }
 
-func TestSparseLabelsAreRefusedOnlyInALargeSet(t *testing.T) {
+func TestSparseLabelsInLargeSets(t *testing.T) {
 	images, labels := pair(3000, 1, 1)
 	labels[8+1234] = 200
 	_, err := readIDX(images, labels)
@@ -284,9 +284,9 @@ func TestOpenIDXLayouts(t *testing.T) {
 	assert.EqualError(t, err, dir+": found no emnist-letters-test-labels-idx1-ubyte (with or without .gz)")
 }
 
-// TestOpenIDXTurnsEMNISTUpright transposes the images of sets that are called emnist, and no
+// TestOpenIDXTransposesEMNIST transposes the images of sets that are called emnist, and no
 // others.
-func TestOpenIDXTurnsEMNISTUpright(t *testing.T) {
+func TestOpenIDXTransposesEMNIST(t *testing.T) {
 	images, labels := pair(3, 2, 3)
 	open := func(prefix string) (set dataset.Dataset, note string) {
 		dir := writeFiles(t, map[string][]byte{

@@ -62,7 +62,7 @@ func TestLeftOut(t *testing.T) {
 }
 
 // A thousand class folders with stray files are not a thousand lines.
-func TestLeftOutLinesAreFew(t *testing.T) {
+func TestLeftOutIsSummarized(t *testing.T) {
 	files := map[string][]byte{}
 	for i := range 30 {
 		files[fmt.Sprintf("%02d/1.png", i)] = pngOf(t, stripes(3, 3))

@@ -88,7 +88,7 @@ func (s slow) Sample(i int, dst []float32) (int, error) {
 	return s.Dataset.Sample(i, dst)
 }
 
-func TestLoaderGivesTheSameBatchesWhateverTheWorkers(t *testing.T) {
+func TestLoaderBatchesDontDependOnWorkers(t *testing.T) {
 	set := augmentedSet(t, 1)
 	order := rand.New(rand.NewPCG(1, 1)).Perm(12)
 	order = append(order, order...)
@@ -135,7 +135,7 @@ func (c counter) Sample(i int, dst []float32) (int, error) {
 	return c.Dataset.Sample(i, dst)
 }
 
-func TestLoaderReadsNoFurtherAheadThanAsked(t *testing.T) {
+func TestLoaderLimitsReadAhead(t *testing.T) {
 	var n atomic.Int64
 	loader := newLoader(t, dataset.LoaderOptions{Batch: 5, Workers: 4, Ahead: 3})
 	seen := 0
@@ -172,7 +172,7 @@ func TestLoaderStopsCleanly(t *testing.T) {
 	assert.Len(t, collect(t, loader, set, make([]int, 50)), 10, "and works again")
 }
 
-func TestLoaderReportsTheFirstErrorByOrder(t *testing.T) {
+func TestLoaderReportsFirstErrorInOrder(t *testing.T) {
 	set := counting(t, 50, 1, 1, 1)
 	order := make([]int, 50)
 	for i := range order {

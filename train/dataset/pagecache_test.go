@@ -57,8 +57,8 @@ func TestPageCache(t *testing.T) {
 	assert.Equal(t, before, loads.Load(), "three pages fit")
 }
 
-// TestLargePageStays: a page above the limit is used, and goes when another comes.
-func TestLargePageStays(t *testing.T) {
+// TestCacheKeepsLargePage: a page above the limit is used, and goes when another comes.
+func TestCacheKeepsLargePage(t *testing.T) {
 	loads := 0
 	cache := newPageCache(5,
 		func(page int) ([][]byte, int64, error) { loads++; return [][]byte{{byte(page)}}, 10, nil })

@@ -57,7 +57,7 @@ func TestCentreCropOfEveryChannel(t *testing.T) {
 	assert.Equal(t, []float32{6, 7, 10, 11, 22, 23, 26, 27}, got)
 }
 
-func TestRandomCropReachesEveryPlaceEquallyOften(t *testing.T) {
+func TestRandomCropIsUniform(t *testing.T) {
 	rng := newRand(1)
 	counts := map[float32]int{}
 	for range 6000 {
@@ -160,7 +160,7 @@ func centreOfMass(v []float32, width int) (y, x float64) {
 }
 
 // The middle of a 41x41 image is (20,20).
-func TestDistortMovesWhereItShould(t *testing.T) {
+func TestDistortDirections(t *testing.T) {
 	const side = 41
 	rng := newRand(5)
 	var lowest, highest float64
@@ -195,7 +195,7 @@ func TestDistortMovesWhereItShould(t *testing.T) {
 
 // The displacements of Simard's field: a uniform variable's variance is alpha²/3, and the blur,
 // whose weights are a Gaussian's in two dimensions, divides it by 4π·sigma².
-func TestElasticDisplacementsHaveTheRightSize(t *testing.T) {
+func TestElasticDisplacementSize(t *testing.T) {
 	const side, alpha, sigma = 61, 40.0, 3.0
 	want := alpha / math.Sqrt(3*4*math.Pi*sigma*sigma)
 	// On an image whose value is its column, what a pixel becomes less its own column is the

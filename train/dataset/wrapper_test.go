@@ -96,9 +96,9 @@ func digestOf(t *testing.T, ds Dataset) string {
 	return b.String()
 }
 
-// TestWrappersPassTheDigestOn changes each pixel of a set behind every wrapper, and behind every
+// TestWrappersKeepTheDigest changes each pixel of a set behind every wrapper, and behind every
 // two of them.
-func TestWrappersPassTheDigestOn(t *testing.T) {
+func TestWrappersKeepTheDigest(t *testing.T) {
 	const n, size = 1000, 4 // more samples than a digest that doesn't see the memory would read
 	pixels, labels := make([]uint8, n*size), make([]uint8, n)
 	set, err := NewImages(tensor.Shape{1, 2, 2}, pixels, labels, 2)

@@ -13,8 +13,7 @@ import (
 )
 
 // TestEveryFormTrainsToTheSameBits trains on the same digits in class folders, Parquet files, tar
-// files and a list, and goes on with a run from another form's copy only if it is given the same
-// form: a digest tells them apart.
+// files and a list, and resumes a run only on data of the same form: a digest tells them apart.
 func TestEveryFormTrainsToTheSameBits(t *testing.T) {
 	folder := imageFolder(t)
 	train, test, err := dataset.Open(folder, dataset.PictureOptions{})
