@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"convgraph/classify"
+	"convgraph/cmd/internal/training"
 	"convgraph/graph"
 	"convgraph/pretrained"
 	"convgraph/train/dataset"
@@ -58,14 +59,11 @@ func (f pngFile) Validate() error {
 }
 
 // openData opens a folder of IDX files, or the embedded MNIST for an empty path.
-func openData(dir string) (train, test dataset.Dataset, err error) {
+func openData(dir string, flags training.IDXFlags) (train, test dataset.Dataset, err error) {
 	if dir == "" {
 		return mnist.Load()
 	}
-	if note := dataset.IDXNote(dir); note != "" {
-		fmt.Fprintln(os.Stderr, note)
-	}
-	return dataset.OpenIDX(dir)
+	return flags.Open(dir, os.Stderr)
 }
 
 // evaluated holds the flags that select the images to measure a model on.
@@ -74,6 +72,7 @@ type evaluated struct {
 	Train bool   `help:"Use the training images, not the test images."`
 	Seed  uint64 `default:"1" help:"The training's -seed. It selects the test images if the data has no test part."`
 
+	training.IDXFlags
 	LabelColumn string `help:"Label column of Parquet files and lists (default: the declared one, or label)." placeholder:"NAME"`
 	AnyPath     bool   `help:"Let a list name files outside its folder."`
 
@@ -119,7 +118,7 @@ func (e *evaluated) open(m *graph.Model) (*evaluationSet, error) {
 }
 
 func (e *evaluated) openIDX() (*evaluationSet, error) {
-	training, test, err := openData(e.Data)
+	training, test, err := openData(e.Data, e.IDXFlags)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/iotest"
 
@@ -288,21 +289,28 @@ func TestOpenIDXLayouts(t *testing.T) {
 // others.
 func TestOpenIDXTransposesEMNIST(t *testing.T) {
 	images, labels := pair(3, 2, 3)
-	open := func(prefix string) (set dataset.Dataset, note string) {
-		dir := writeFiles(t, map[string][]byte{
+	folder := func(prefix string) string {
+		return writeFiles(t, map[string][]byte{
 			prefix + "train-images-idx3-ubyte": images, prefix + "train-labels-idx1-ubyte": labels,
 			prefix + "test-images-idx3-ubyte": images, prefix + "test-labels-idx1-ubyte": labels,
 		})
-		train, test, err := dataset.OpenIDX(dir)
-		require.NoError(t, err)
-		require.Equal(t, test, train)
-		return train, dataset.IDXNote(dir)
 	}
-	stored, note := open("qmnist-")
-	assert.Empty(t, note)
+	stored, _, err := dataset.OpenIDX(folder("qmnist-"))
+	require.NoError(t, err)
 	for _, prefix := range []string{"emnist-letters-", "EMNIST-"} {
-		upright, note := open(prefix)
-		assert.Contains(t, note, "EMNIST stores images transposed: they are turned upright")
+		dir := folder(prefix)
+		upright, test, err := dataset.OpenIDX(dir)
+		require.NoError(t, err)
+		require.Equal(t, test, upright)
+		files, err := dataset.FindIDX(dir)
+		require.NoError(t, err)
+		assert.Equal(t, filepath.Join(dir, strings.TrimSuffix(prefix, "-")), files.Name)
+		assert.True(t, files.Transpose)
+		files.Transpose = false
+		left, test, err := files.Open()
+		require.NoError(t, err)
+		assert.Equal(t, stored, left)
+		assert.Equal(t, stored, test)
 		require.Equal(t, tensor.Shape{1, 3, 2}, upright.Shape())
 		for i := range 3 {
 			x, y := make([]float32, 6), make([]float32, 6)

@@ -32,9 +32,8 @@ type idxSet struct {
 // name is the path with which OpenIDX chooses the set.
 func (s *idxSet) name() string { return filepath.Join(s.folder, s.prefix) }
 
-// transposed reports whether the files hold each image with rows and columns exchanged, as EMNIST's
-// do (Cohen et al. 2017 converted them from Matlab's column-major arrays).
-func (s *idxSet) transposed() bool {
+// isEMNIST reports whether the files are called as EMNIST's are.
+func (s *idxSet) isEMNIST() bool {
 	name, _, _ := strings.Cut(strings.ToLower(s.prefix), "-")
 	return name == "emnist"
 }

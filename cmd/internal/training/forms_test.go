@@ -60,3 +60,27 @@ func changedCopy(t *testing.T, form dataset.Form) string {
 	}
 	return dir
 }
+
+// TestAsStoredIsRemembered: a run on EMNIST's files as they are stored goes on with -resume alone,
+// and one on upright images isn't resumed with others.
+func TestAsStoredIsRemembered(t *testing.T) {
+	data, dir := t.TempDir(), t.TempDir()
+	writeIDX(t, data, "emnist-letters-train", 200)
+	writeIDX(t, data, "emnist-letters-test", 50)
+	args := []string{"-model", tinyTraining(t, 8)[2], "-data", data, "-batch", "50", "-out", dir}
+	train := func(more ...string) (code int, stderr string) {
+		said := captureStderr(t, func() { code, _, stderr = trainmnist(t, append(args, more...)...) })
+		return code, said + stderr
+	}
+	code, stderr := train("-as-stored", "-epochs", "1")
+	require.Equal(t, cli.OK, code, stderr)
+	assert.NotContains(t, stderr, "upright")
+	args = []string{"-out", dir}
+	code, stderr = train("-resume", "-epochs", "2")
+	assert.Equal(t, cli.OK, code, stderr)
+	assert.NotContains(t, stderr, "upright")
+	code, stderr = train("-resume", "-epochs", "3", "-as-stored=false")
+	assert.Equal(t, cli.Refused, code)
+	assert.Contains(t, stderr, "upright; -as-stored leaves them")
+	assert.Contains(t, stderr, "is of another training: training images: ")
+}

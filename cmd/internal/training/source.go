@@ -43,15 +43,10 @@ func (c *Command) openIDX(s *source, r models.Recipe) (err error) {
 	if c.Data == "" {
 		s.train, s.test, err = mnist.Load()
 	} else {
-		s.train, s.test, err = dataset.OpenIDX(c.Data)
+		s.train, s.test, err = c.IDXFlags.Open(c.Data, c.notes())
 	}
 	if err != nil {
 		return err
-	}
-	if c.Data != "" && !c.Quiet {
-		if note := dataset.IDXNote(c.Data); note != "" {
-			fmt.Fprintln(os.Stderr, note)
-		}
 	}
 	if c.Head {
 		if s.spec, err = c.spec(s.train.Classes(), nil); err != nil {
@@ -63,6 +58,14 @@ func (c *Command) openIDX(s *source, r models.Recipe) (err error) {
 	}
 	s.train, s.test = first(s.train, c.TrainSamples), first(s.test, c.TestSamples)
 	return c.setApart(s, r)
+}
+
+// notes returns where remarks on the data go.
+func (c *Command) notes() io.Writer {
+	if c.Quiet {
+		return io.Discard
+	}
+	return os.Stderr
 }
 
 // declarePreprocess declares in the spec how a picture becomes like the set's images: as a digit of
