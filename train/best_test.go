@@ -32,6 +32,7 @@ func TestEarlyStop(t *testing.T) {
 	assert.Equal(t, ErrStop, e.TrainBegin(ups(accuracies...)), "resumed where it stopped")
 	e.Patience = 3
 	assert.NoError(t, e.TrainBegin(ups(accuracies...)), "resumed with more patience")
+	assert.NoError(t, (&EarlyStop{Patience: 2}).TrainBegin(ups(accuracies...)), "resumed from a run without early stopping")
 	e.Patience = 0
 	assert.ErrorContains(t, e.TrainBegin(ups()), "patience is 0 epochs: want at least 1")
 }

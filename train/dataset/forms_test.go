@@ -281,8 +281,8 @@ func TestTarFilesLeaveOut(t *testing.T) {
 func TestLists(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	files := map[string][]byte{"p/1.png": one, "p/2.png": one, "p/3.png": one, "p/4.png": one,
-		"a.csv": []byte("\xef\xbb\xbf\"path\",label,split\np/1.png,dog,train\np/2.png,cat,\n" +
-			"\"p/3.png\",dog,test\np/4.png,cat,validation\n"),
+		"a.csv": []byte("\xef\xbb\xbf\"path\",label,split\np/1.png,dog, Train\np/2.png,cat,\n" +
+			"\"p/3.png\",dog,TEST \np/4.png,cat,validation\np/4.png,dog,dev\n"),
 		"b.jsonl": []byte("\xef\xbb\xbf" + `{"file_name": "p/1.png", "label": "dog"}` + "\n\n" +
 			`{"file_name": "p/2.png", "label": "cat", "split": "train"}` + "\n" +
 			`{"file_name": "p/3.png", "label": "dog", "split": "test"}`),
@@ -296,6 +296,11 @@ func TestLists(t *testing.T) {
 		assert.Equal(t, []string{"cat", "dog"}, train.ClassNames())
 		assert.Equal(t, 1, test.Len(), name)
 		assert.Equal(t, filepath.Join(dir, "p", "3.png"), test.Path(0))
+		if name == "a.csv" {
+			assert.Equal(t, []string{"a.csv: 2 validation pictures beside the training and the test set true"}, leftOut(t, train, dir))
+		} else {
+			assert.Empty(t, train.LeftOut())
+		}
 	}
 	train, _ := opened(t, filepath.Join(dir, "c.csv"),
 		dataset.PictureOptions{Shape: square(3), LabelColumn: "fine", TestFraction: -1})

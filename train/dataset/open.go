@@ -169,8 +169,7 @@ func (a *archives) divide() (train, test *Pictures, err error) {
 	a.store.setLabels(labels)
 	first, second, beside := divideBySplit(a.splits)
 	if beside > 0 {
-		a.leftOut.addAll(LeftOut{Folder: a.place, Kind: besideTheParts, Count: beside, Names: []string{"validation"},
-			Expected: true})
+		a.leftOut.addAll(LeftOut{Folder: a.place, Kind: besideTheParts, Count: beside, Expected: true})
 	}
 	if a.options.Strict {
 		if err := refuse(a.leftOut.list); err != nil {
