@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"slices"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -12,7 +14,8 @@ import (
 //	d(dL)   = ⟨u, r⟩
 //	d(x)    = dL·H·u
 //
-// x is input 0. bent overwrites out with dL·H·u; it gets the operands that H reads.
+// x is input 0. bent overwrites out with dL·H·u; it gets the operands that H reads. Its op comes
+// after the gradient's other operands, because gorgonia refuses a function that leaves an input out.
 func (v vjp[T]) ofLoss(x tensor.Shape, reads []operand, bent func(in [][]T, dL T, u, out []T)) vjp[T] {
 	v.second = second{
 		transposed: func(n around) (*G.Node, error) {
@@ -31,11 +34,12 @@ func (v vjp[T]) ofLoss(x tensor.Shape, reads []operand, bent func(in [][]T, dL T
 			}, n.after, append(G.Nodes{n.u}, n.get(v.reads)...)...)
 		},
 		bends: []bend{{0, func(n around) (*G.Node, error) {
-			at := operands[[]T]{in: make([][]T, len(n.in))}
+			at, others := operands[[]T]{in: make([][]T, len(n.in))}, slices.Clone(v.reads)
+			others = slices.DeleteFunc(others, func(o operand) bool { return slices.Contains(reads, o) })
 			return bentAfter(n.name, x, func(in [][]T, out []T) {
 				at.set(reads, in[2:])
 				bent(at.in, in[1][0], in[0], out)
-			}, n.after, append(G.Nodes{n.u, n.dy}, n.get(reads)...)...)
+			}, append(n.get(others), n.after...), append(G.Nodes{n.u, n.dy}, n.get(reads)...)...)
 		}}},
 	}
 	return v
