@@ -27,8 +27,8 @@ type form[T kernel.Float] struct {
 	curved   bool         // F's derivative with respect to the context isn't 0; it isn't declared
 }
 
-// A partial overwrites out with ∂F/∂x[i]. x[i] itself is nil.
-type partial[T kernel.Float] func(x, in [][]T, y, out []T)
+// A partial overwrites out with ∂F/∂x[i] for the slots' values s. s[i] itself is nil.
+type partial[T kernel.Float] func(s, in [][]T, y, out []T)
 
 // bilinear are the gradients of x and w, inputs 0 and 1, of y = f(x, w), where f is linear in x and
 // in w: dx overwrites the gradient of x, which depends on w and dy, and dw the one of w. Their own
@@ -57,8 +57,8 @@ func bilinearForm[T kernel.Float](
 // with Aᵀ·v.
 func linear[T kernel.Float](x, y tensor.Shape, forward, back func(v, out []T)) form[T] {
 	return form[T]{slots: []tensor.Shape{x, y}, partials: []partial[T]{
-		func(x, _ [][]T, _, out []T) { back(x[1], out) },
-		func(x, _ [][]T, _, out []T) { forward(x[0], out) },
+		func(s, _ [][]T, _, out []T) { back(s[1], out) },
+		func(s, _ [][]T, _, out []T) { forward(s[0], out) },
 	}}
 }
 
@@ -90,8 +90,8 @@ func unchanged[T kernel.Float](x, y tensor.Shape) vjp[T] {
 // for dy. The bends are for the operands that J depends on, except at kinks.
 func (v vjp[T]) symmetric(x tensor.Shape, bends ...bend) vjp[T] {
 	f := form[T]{slots: []tensor.Shape{x, x}, context: v.reads, curved: len(bends) > 0, partials: []partial[T]{
-		func(x, in [][]T, y, out []T) { v.apply(in, y, x[1], out) },
-		func(x, in [][]T, y, out []T) { v.apply(in, y, x[0], out) },
+		func(s, in [][]T, y, out []T) { v.apply(in, y, s[1], out) },
+		func(s, in [][]T, y, out []T) { v.apply(in, y, s[0], out) },
 	}}
 	v.second = f.second(0)
 	v.second.bends = bends

@@ -114,7 +114,7 @@ func (n frozenNorm[T]) vjps(k func() *kernel.Norm[T]) []vjp[T] {
 	return []vjp[T]{dx, dw, db, {}, {}}
 }
 
-// form is F(x, w, dy) of frozenBatchNorm, with the variance as context.
+// form is F(x, w, dy) of frozenBatchNorm, with the variance, input 4 of the op, as context.
 func (n frozenNorm[T]) form() form[T] {
 	k, eps := n.kernel(), n.eps
 	scaled := func(w, variance, v, out []T) { k().BackwardDataFrozen(w, variance, v, out) }

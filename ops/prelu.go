@@ -58,7 +58,7 @@ func prelu[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	}, nil
 }
 
-// belowForm is F(a, v, dy) of prelu, with x as context.
+// belowForm is F(a, v, dy) of prelu, with x, input 0 of the op, as context.
 func belowForm[T kernel.Float](x, slope tensor.Shape, channels, plane int) form[T] {
 	sums := make([]float64, channels)
 	scaled := func(a, v, x, out []T) {
