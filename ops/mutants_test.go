@@ -328,7 +328,7 @@ var special = []struct {
 			return right([][]float64{{1, 1, 1}}, dout, din)
 		}},
 	{"Subsample2D", 1, "mean for sum", after(func(_ []tensor.Shape, da []float64) { multiply(da, 1.0/9) })},
-	{"LRN", 0, "neighbours forgotten",
+	{"LRN", 0, "neighbors forgotten",
 		func(in []tensor.Shape, _ gradientFunc, saved [][]float64, dout, din []float64) error {
 			x, y := saved[0], saved[1]
 			for i := range din {
@@ -415,7 +415,7 @@ var special = []struct {
 		func(_ []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
 			return right([][]float64{saved[0], {1, 1}}, dout, din)
 		}},
-	{"BatchNorm", 1, "x for its normalised value",
+	{"BatchNorm", 1, "x for its normalized value",
 		func(in []tensor.Shape, right gradientFunc, saved [][]float64, dout, din []float64) error {
 			err := right(saved, dout, din) // the other gradients use its sums
 			for c := range din {

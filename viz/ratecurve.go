@@ -28,7 +28,7 @@ type RateCurve struct {
 func (c RateCurve) Image() (image.Image, error) { return rasterise(c) }
 
 // SVG draws the curve as SVG.
-func (c RateCurve) SVG(w io.Writer) error { return vectorise(c)(w) }
+func (c RateCurve) SVG(w io.Writer) error { return vectorize(c)(w) }
 
 func (c RateCurve) plot() (*plot.Plot, error) {
 	points, err := c.points()

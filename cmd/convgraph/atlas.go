@@ -36,7 +36,7 @@ type atlas struct {
 func (atlas) Help() string {
 	return `Draws what a network's layers look for, from the first to the last. For some units of each layer it ` +
 		`shows the picture that excites the unit most, in the size of the unit's receptive field. The picture is ` +
-		`found by gradient ascent on its frequencies in decorrelated colours; each step moves, turns and scales it a ` +
+		`found by gradient ascent on its frequencies in decorrelated colors; each step moves, turns and scales it a ` +
 		`little, so that the ascent finds shapes and not noise (Olah, Mordvintsev and Schubert 2017). With -data it ` +
 		`adds the nine images that excite the unit most, each cut to the receptive field (Zeiler and Fergus 2014). ` +
 		`The same arguments give the same picture.`

@@ -51,7 +51,7 @@ func TestAtlasOfDigits(t *testing.T) {
 // TestAtlasSearchesEveryForm finds the same strongest responses in all forms of the same pictures,
 // and skips a corrupt one.
 func TestAtlasSearchesEveryForm(t *testing.T) {
-	m := readModel(t, colours(t, "", graph.Softmax{}))
+	m := readModel(t, colors(t, "", graph.Softmax{}))
 	dir, _ := album(t)
 	answers := func(data string) (all []float64) {
 		s, err := (&atlas{Data: data}).search(m, []atlasEntry{{Layer: "conv", Unit: 1}, {Layer: "fc", Unit: 3}})
@@ -86,7 +86,7 @@ func TestAtlasSearchesEveryForm(t *testing.T) {
 // TestAtlasSearchFindsTheStrongest compares the found images with the layer's values for all
 // images.
 func TestAtlasSearchFindsTheStrongest(t *testing.T) {
-	params := colours(t, "", graph.Softmax{})
+	params := colors(t, "", graph.Softmax{})
 	dir, pictures := album(t)
 	m := readModel(t, params)
 	c := &atlas{Data: dir}

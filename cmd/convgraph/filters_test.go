@@ -24,9 +24,9 @@ func TestFilters(t *testing.T) {
 		assert.Empty(t, succeed(t, append([]string{"filters", params, "-o", out}, args...)...))
 		requireGolden(t, name, out)
 	}
-	colour := filepath.Join(t.TempDir(), "filters-colour.png")
-	succeed(t, "filters", saved(t, smallAlexNet()), "-o", colour)
-	requireGolden(t, "filters-colour.png", colour)
+	color := filepath.Join(t.TempDir(), "filters-color.png")
+	succeed(t, "filters", saved(t, smallAlexNet()), "-o", color)
+	requireGolden(t, "filters-color.png", color)
 }
 
 // TestFiltersOfPartialConnections expects zeros for channels that a filter doesn't read.

@@ -74,7 +74,7 @@ func TestAscentWakesARectifier(t *testing.T) {
 		`layer "relu1", unit 0 is dead: it responds to none of the inputs that were tried, and has no gradient there`)
 }
 
-// TestSoften: blur moves values to their neighbours and keeps their sum.
+// TestSoften: blur moves values to their neighbors and keeps their sum.
 func TestSoften(t *testing.T) {
 	x := tensor.New(tensor.WithShape(1, 1, 3, 3), tensor.WithBacking([]float32{0, 0, 0, 0, 1, 0, 0, 0, 0}))
 	soften(x, 0.4)
@@ -194,7 +194,7 @@ func TestSameUnitBefore(t *testing.T) {
 	assert.False(t, ok)
 }
 
-// TestMaximizeOnBranches excites units of a join, of a normalisation, and of the layers after them.
+// TestMaximizeOnBranches excites units of a join, of a normalization, and of the layers after them.
 func TestMaximizeOnBranches(t *testing.T) {
 	params, dir := saved(t, branchedNet(graph.Affine{Units: 3}, graph.Softmax{})), t.TempDir()
 	for _, layer := range []string{"block1.bn1", "block1.add1", "block2.concat1", "block2.multiply1"} {

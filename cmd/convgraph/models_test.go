@@ -237,7 +237,7 @@ func TestEvalOfAlexNet(t *testing.T) {
 	require.NoError(t, err)
 	_, test, err := dataset.OpenFolder(folder, dataset.PictureOptions{Shape: tensor.Shape{3, 76, 76}}) // 256/227 of 67
 	require.NoError(t, err)
-	middle, err := dataset.Transformed(test, 0, dataset.CentreCrop{Height: 67, Width: 67})
+	middle, err := dataset.Transformed(test, 0, dataset.CenterCrop{Height: 67, Width: 67})
 	require.NoError(t, err)
 	want, err := train.Confuse(m, middle)
 	require.NoError(t, err)

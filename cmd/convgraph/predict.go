@@ -35,7 +35,7 @@ func (predict) Help() string {
 	return `Prints a line for each IMAGE: the top class with its probability, the next two classes, and the ink of a ` +
 		`digit. An IMAGE that can't be read is reported on stderr, and the exit code is then 1. "convgraph predict ` +
 		`photo.jpg" classifies a photograph into ImageNet's 1000 classes by the built-in SqueezeNet 1.0 (S. Han et ` +
-		`al., BSD licence; pretrained/README.md).
+		`al., BSD license; pretrained/README.md).
 
 ` + picturesHelp
 }

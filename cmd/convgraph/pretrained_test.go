@@ -16,7 +16,7 @@ import (
 	"convgraph/pretrained"
 )
 
-// stripes writes a colour picture.
+// stripes writes a color picture.
 func stripes(t *testing.T, path string, width int) string {
 	t.Helper()
 	img := image.NewRGBA(image.Rect(0, 0, 90, 60))

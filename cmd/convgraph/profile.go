@@ -17,7 +17,7 @@ type profile struct {
 	Workers int     `default:"0" help:"Threads that compute (0: GOMAXPROCS)."`
 	Seconds float64 `default:"2" help:"Time to measure, at least; never fewer than three steps."`
 	Top     int     `default:"0" help:"Print only the slowest layers, this many (0: all)."`
-	Fusion  bool    `default:"true" negatable:"" help:"Fuse neighbouring layers into one op, as training does."`
+	Fusion  bool    `default:"true" negatable:"" help:"Fuse neighboring layers into one op, as training does."`
 	JSON    bool    `name:"json" help:"Print the figures as JSON."`
 }
 

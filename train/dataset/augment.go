@@ -149,7 +149,7 @@ func imageOf(shape tensor.Shape, values []float32) picture.Image {
 }
 
 // sampleSeeds seeds a sample's random source. Seed, epoch and index are mixed separately, so that
-// neighbours are unrelated.
+// neighbors are unrelated.
 func sampleSeeds(seed uint64, epoch, index int) (uint64, uint64) {
 	stream := splitmix.Mix(splitmix.Mix(seed) + uint64(epoch))
 	return stream, splitmix.Mix(stream + uint64(index))

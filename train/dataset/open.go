@@ -119,11 +119,11 @@ type archives struct {
 	leftOut leftOuts
 	splits  []split // of each sample
 
-	store relabelled
+	store relabeled
 }
 
-// relabelled is a store whose samples get their labels once the classes are known.
-type relabelled interface {
+// relabeled is a store whose samples get their labels once the classes are known.
+type relabeled interface {
 	store
 	setLabels(labels []int32)
 }

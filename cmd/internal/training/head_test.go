@@ -14,7 +14,7 @@ import (
 	"convgraph/picture"
 )
 
-// based is a parameter file for colour pictures of 8x8 in five classes that are prepared in a way
+// based is a parameter file for color pictures of 8x8 in five classes that are prepared in a way
 // of their own.
 func based(t *testing.T) (path string) {
 	t.Helper()

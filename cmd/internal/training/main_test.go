@@ -263,7 +263,7 @@ func TestBadInputIsOneLine(t *testing.T) {
 		{[]string{"-pca", "-model", "resnet20"}, cli.BadUsage, "-pca is for -model alexnet"},
 		{[]string{"-keep", "all"}, cli.BadUsage, `--keep must be one of "last","best"`},
 		{[]string{"-augment", "blur"}, cli.BadUsage,
-			`-augment: got "blur", want some of crop, shift, rotate, scale, elastic, resized-crop, colour, ` +
+			`-augment: got "blur", want some of crop, shift, rotate, scale, elastic, resized-crop, color, ` +
 				`mirror, edge`},
 		{[]string{"-augment", "rotate=x"}, cli.BadUsage,
 			`-augment: got "rotate=x", want rotate or rotate=AMOUNT, such as rotate=10`},
