@@ -112,11 +112,11 @@ func (c *atlas) Run(stdout io.Writer) error {
 func (c *atlas) check() error {
 	switch {
 	case c.Units < 1:
-		return cli.Usagef("-units is %d: want at least 1", c.Units)
+		return cli.Usagef("-units: got %d, want at least 1", c.Units)
 	case c.Steps < 1:
-		return cli.Usagef("-steps is %d: want at least 1", c.Steps)
+		return cli.Usagef("-steps: got %d, want at least 1", c.Steps)
 	case c.Images < 0:
-		return cli.Usagef("-images is %d: want at least 0", c.Images)
+		return cli.Usagef("-images: got %d, want at least 0", c.Images)
 	}
 	return nil
 }

@@ -152,9 +152,9 @@ func TestAtlasLayers(t *testing.T) {
 
 func TestAtlasFailures(t *testing.T) {
 	params, out := saved(t, smallBuiltIn(t, "simpleconvnet")), filepath.Join(t.TempDir(), "a.png")
-	fail(t, cli.BadUsage, "-units is 0: want at least 1", "atlas", params, "-o", out, "-units", "0")
-	fail(t, cli.BadUsage, "-steps is 0: want at least 1", "atlas", params, "-o", out, "-steps", "0")
-	fail(t, cli.BadUsage, "-images is -1: want at least 0", "atlas", params, "-o", out, "-images=-1")
+	fail(t, cli.BadUsage, "-units: got 0, want at least 1", "atlas", params, "-o", out, "-units", "0")
+	fail(t, cli.BadUsage, "-steps: got 0, want at least 1", "atlas", params, "-o", out, "-steps", "0")
+	fail(t, cli.BadUsage, "-images: got -1, want at least 0", "atlas", params, "-o", out, "-images=-1")
 	fail(t, cli.BadUsage, `has no layer "nothing"`, "atlas", params, "-o", out, "-layer", "nothing")
 	fail(t, cli.BadUsage, "-pick has 10: layer ", "atlas", params, "-o", out, "-pick", "10")
 	vectors := saved(t, graph.Sequential("vectors", tensor.Shape{9}, graph.He(), graph.Affine{Units: 2},

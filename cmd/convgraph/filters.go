@@ -63,7 +63,7 @@ func (c *filters) Run() error {
 func (c *filters) before(m *graph.Model) (earlier *graph.Model, when string, err error) {
 	switch {
 	case c.Before != "" && c.Init != nil:
-		return nil, "", cli.Usagef("got -before and -init: want one of them")
+		return nil, "", cli.Usagef("got -before and -init, want one of them")
 	case c.Before != "":
 		earlier, err = pretrained.Load(c.Before)
 		return earlier, "of " + filepath.Base(c.Before), err

@@ -61,7 +61,8 @@ func TestPicturesArePNG(t *testing.T) {
 		{"maximize", "p.safetensors", "-layer", "conv1", "-unit", "0"},
 	} {
 		for _, out := range []string{"x.jpg", "x", "png"} {
-			fail(t, cli.BadUsage, fmt.Sprintf("%q: want a name that ends in .png", out), append(command, "-o", out)...)
+			fail(t, cli.BadUsage, fmt.Sprintf("got %q, want a name that ends in .png", out),
+				append(command, "-o", out)...)
 		}
 	}
 }
@@ -73,7 +74,7 @@ func TestFiltersBefore(t *testing.T) {
 	alone := readPNG(t, out).Bounds().Dx()
 	succeed(t, "filters", params, "-o", out, "-before", params)
 	assert.Greater(t, readPNG(t, out).Bounds().Dx(), alone*3/2)
-	fail(t, cli.BadUsage, "got -before and -init: want one of them", "filters", params, "-o", out, "-before", params,
+	fail(t, cli.BadUsage, "got -before and -init, want one of them", "filters", params, "-o", out, "-before", params,
 		"-init", "1")
 	other := saved(t, builtIn(t, "simpleconvnet"))
 	fail(t, cli.BadUsage, `-layer is "c1"`, "filters", params, "-o", out, "-before", other)

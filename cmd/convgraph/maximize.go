@@ -50,13 +50,13 @@ func (maximize) Help() string {
 func (c *maximize) check() error {
 	switch {
 	case c.Steps < 1:
-		return cli.Usagef("-steps is %d: want at least 1", c.Steps)
+		return cli.Usagef("-steps: got %d, want at least 1", c.Steps)
 	case !(c.Rate > 0):
-		return cli.Usagef("-rate is %g: want more than 0", c.Rate)
+		return cli.Usagef("-rate: got %g, want more than 0", c.Rate)
 	case !(c.Blur >= 0 && c.Blur <= 1):
-		return cli.Usagef("-blur is %g: want 0 to 1", c.Blur)
+		return cli.Usagef("-blur: got %g, want 0 to 1", c.Blur)
 	case c.Images < 0:
-		return cli.Usagef("-images is %d: want at least 0", c.Images)
+		return cli.Usagef("-images: got %d, want at least 0", c.Images)
 	}
 	return nil
 }

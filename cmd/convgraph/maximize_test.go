@@ -155,8 +155,8 @@ func TestMaximizeFailures(t *testing.T) {
 	fail(t, cli.BadUsage, `-unit is 6: layer "c1" of model "lenet-modern" has units 0 to 5`,
 		"maximize", params, "-layer", "c1", "-unit", "6", "-o", out)
 	for flag, line := range map[string]string{
-		"-steps=0": "-steps is 0: want at least 1", "-rate=0": "-rate is 0: want more than 0",
-		"-blur=2": "-blur is 2: want 0 to 1", "-images=-1": "-images is -1: want at least 0",
+		"-steps=0": "-steps: got 0, want at least 1", "-rate=0": "-rate: got 0, want more than 0",
+		"-blur=2": "-blur: got 2, want 0 to 1", "-images=-1": "-images: got -1, want at least 0",
 	} {
 		fail(t, cli.BadUsage, line, "maximize", params, "-layer", "c1", "-unit", "0", "-o", out, flag)
 	}

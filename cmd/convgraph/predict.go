@@ -99,18 +99,18 @@ func (c *predict) named() (net string, images []string) {
 
 func (c *predict) check() error {
 	if c.Top < 1 {
-		return cli.Usagef("-top is %d: want at least 1", c.Top)
+		return cli.Usagef("-top: got %d, want at least 1", c.Top)
 	}
 	for _, share := range []struct {
 		flag string
 		p    *float64
 	}{{"at-least", c.AtLeast}, {"below", c.Below}, {"threshold", c.Threshold}} {
 		if share.p != nil && !(*share.p >= 0 && *share.p <= 1) {
-			return cli.Usagef("-%s is %g: want 0 to 1", share.flag, *share.p)
+			return cli.Usagef("-%s: got %g, want 0 to 1", share.flag, *share.p)
 		}
 	}
 	if (c.Embed == "") != (c.Out == "") {
-		return cli.Usagef("got one of -embed and -o: want both, or neither")
+		return cli.Usagef("got one of -embed and -o, want both, or neither")
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func TestPredictForms(t *testing.T) {
 	assert.Equal(t, one.Top[1].Name, rows[4][5])
 
 	fail(t, cli.BadUsage, "can't be used together", "predict", params, dir, "-csv", "-json")
-	fail(t, cli.BadUsage, "-top is 0: want at least 1", "predict", params, dir, "-top", "0")
+	fail(t, cli.BadUsage, "-top: got 0, want at least 1", "predict", params, dir, "-top", "0")
 }
 
 // TestPredictThresholds: -at-least and -below split the pictures into two parts.
@@ -107,7 +107,7 @@ func TestPredictThresholds(t *testing.T) {
 	assert.Equal(t, len(pictures), above+below)
 	assert.Positive(t, above)
 	assert.Positive(t, below)
-	fail(t, cli.BadUsage, "-at-least is 2: want 0 to 1", "predict", params, dir, "-at-least", "2")
+	fail(t, cli.BadUsage, "-at-least: got 2, want 0 to 1", "predict", params, dir, "-at-least", "2")
 	fail(t, cli.BadUsage, "-threshold is for multi-label models", "predict", params, dir,
 		"-threshold", "0.2")
 	numbers := colors(t, graph.MeanSquaredError)
@@ -159,7 +159,7 @@ func TestPredictEmbeds(t *testing.T) {
 		require.NoError(t, err)
 		assert.InDeltaSlice(t, want.Float32s(), rows.Float32s()[66*size:][:size], 1e-6)
 	}
-	fail(t, cli.BadUsage, "got one of -embed and -o: want both, or neither", "predict", params, dir, "-o", out)
+	fail(t, cli.BadUsage, "got one of -embed and -o, want both, or neither", "predict", params, dir, "-o", out)
 	fail(t, cli.Failed, `-embed: model "colors" has no layer "nothing"`,
 		"predict", params, dir, "-o", out, "-embed", "nothing")
 	code, _, stderr := convgraph("predict", params, dir, "-o", out, "-embed", "mean", "-at-least", "1")

@@ -70,13 +70,13 @@ var clips = map[insight.Method]float64{
 func (c *saliency) check() error {
 	switch {
 	case c.Steps < 1:
-		return cli.Usagef("-steps is %d: want at least 1", c.Steps)
+		return cli.Usagef("-steps: got %d, want at least 1", c.Steps)
 	case c.Samples < 1:
-		return cli.Usagef("-samples is %d: want at least 1", c.Samples)
+		return cli.Usagef("-samples: got %d, want at least 1", c.Samples)
 	case !(c.Noise > 0):
-		return cli.Usagef("-noise is %g: want more than 0", c.Noise)
+		return cli.Usagef("-noise: got %g, want more than 0", c.Noise)
 	case c.Window < 0 || c.Stride < 0:
-		return cli.Usagef("-window is %d and -stride %d: want at least 0", c.Window, c.Stride)
+		return cli.Usagef("-window and -stride: got %d and %d, want at least 0", c.Window, c.Stride)
 	case c.Layer != "" && insight.Method(c.Method) != insight.GradCAM:
 		return cli.Usagef("-layer is for -method %s, got %s", insight.GradCAM, c.Method)
 	}

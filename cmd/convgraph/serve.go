@@ -91,15 +91,15 @@ func (c *serve) Run(stdout io.Writer) error {
 func (c *serve) check() error {
 	switch {
 	case c.Net != "" && c.Params != "":
-		return cli.Usagef("got -net %s and %s: want one of them", c.Net, c.Params)
+		return cli.Usagef("got -net %s and %s, want one of them", c.Net, c.Params)
 	case c.MaxBody < 1:
-		return cli.Usagef("-max-body is %d: want at least 1", c.MaxBody)
+		return cli.Usagef("-max-body: got %d, want at least 1", c.MaxBody)
 	case c.MaxConnections < 1:
-		return cli.Usagef("-max-connections is %d: want at least 1", c.MaxConnections)
+		return cli.Usagef("-max-connections: got %d, want at least 1", c.MaxConnections)
 	case c.MaxClientConnections < 1:
-		return cli.Usagef("-max-client-connections is %d: want at least 1", c.MaxClientConnections)
+		return cli.Usagef("-max-client-connections: got %d, want at least 1", c.MaxClientConnections)
 	case (c.TLSCert == "") != (c.TLSKey == ""):
-		return cli.Usagef("got one of -tls-cert and -tls-key: want both, or neither")
+		return cli.Usagef("got one of -tls-cert and -tls-key, want both, or neither")
 	case c.Token != "" && c.Open:
 		return cli.Usagef("-token asks who it is, -open answers anyone: want one of them")
 	case c.Token != "":

@@ -29,7 +29,7 @@ func (c *summary) Run(stdout io.Writer) error {
 		return err
 	}
 	if c.Batch < 1 {
-		return cli.Usagef("-batch is %d: want at least 1", c.Batch)
+		return cli.Usagef("-batch: got %d, want at least 1", c.Batch)
 	}
 	s, err := c.summarize(spec)
 	if err != nil {

@@ -34,8 +34,9 @@ func Augment(ds Dataset, seed uint64, training, evaluation []Transform) (*Augmen
 		return nil, fmt.Errorf("training: %w", err)
 	}
 	if !plain.shape.Eq(changing.shape) {
-		return nil, fmt.Errorf("training transforms give images of %v, evaluation transforms %v: want the same",
-			changing.shape, plain.shape)
+		return nil,
+			fmt.Errorf("got images of %v from training transforms and %v from evaluation transforms, want the same",
+				changing.shape, plain.shape)
 	}
 	return &Augmented{Dataset: plain, training: changing}, nil
 }

@@ -151,7 +151,7 @@ func TestAugmentRefuses(t *testing.T) {
 	set := counting(t, 3, 1, 10, 10)
 	_, err := dataset.Augment(set, 1, []dataset.Transform{dataset.CenterCrop{Height: 8, Width: 8}}, nil)
 	assert.EqualError(t, err,
-		"training transforms give images of (1, 8, 8), evaluation transforms (1, 10, 10): want the same")
+		"got images of (1, 8, 8) from training transforms and (1, 10, 10) from evaluation transforms, want the same")
 	_, err = dataset.Augment(set, 1, []dataset.Transform{dataset.CenterCrop{Height: 11, Width: 8}}, nil)
 	assert.ErrorContains(t, err, "training: center crop to 11x8")
 	_, err = dataset.Augment(set, 1, nil, []dataset.Transform{dataset.PCAColor{}})

@@ -63,7 +63,7 @@ func (t PCAColor) Output(in tensor.Shape) (tensor.Shape, error) {
 		return nil, fmt.Errorf("PCA color: images %v have %d channels, want 3", in, in[0])
 	}
 	if !(t.Std >= 0) {
-		return nil, fmt.Errorf("PCA color: std %v: want 0 or more", t.Std)
+		return nil, fmt.Errorf("PCA color: got std %v, want at least 0", t.Std)
 	}
 	return in.Clone(), nil
 }

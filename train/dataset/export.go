@@ -251,7 +251,7 @@ func checkExportable(ds Dataset) error {
 		return err
 	}
 	if shape[0] != 1 && shape[0] != 3 {
-		return fmt.Errorf("samples %v have %d channels: want 1 (gray) or 3 (red, green, blue)", shape, shape[0])
+		return fmt.Errorf("got samples %v of %d channels, want 1 (gray) or 3 (red, green, blue)", shape, shape[0])
 	}
 	return nil
 }

@@ -129,7 +129,7 @@ func TestExportRefuses(t *testing.T) {
 	assert.Error(t, dataset.Export(set, filepath.Join(taken, "thesis.txt")))
 
 	fresh := filepath.Join(t.TempDir(), "set")
-	assert.ErrorContains(t, dataset.Export(counting(t, 2, 2, 4, 4), fresh), "have 2 channels: want 1 (gray) or 3")
+	assert.ErrorContains(t, dataset.Export(counting(t, 2, 2, 4, 4), fresh), "of 2 channels, want 1 (gray) or 3")
 	assert.ErrorContains(t, dataset.Export(faulty{set}, fresh), "label 1")
 	assert.ErrorContains(t, dataset.Export(hostileNames{set}, fresh), `class "../up" cannot be the name of a folder`)
 	assert.NoDirExists(t, fresh)

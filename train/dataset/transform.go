@@ -42,7 +42,7 @@ type RandomCrop struct {
 // Output returns (C,Height,Width); the image and its padding must be at least that large.
 func (t RandomCrop) Output(in tensor.Shape) (tensor.Shape, error) {
 	if t.Padding < 0 {
-		return nil, fmt.Errorf("random crop: padding %d: want 0 or more", t.Padding)
+		return nil, fmt.Errorf("random crop: got padding %d, want at least 0", t.Padding)
 	}
 	return cropped("random crop", in, t.Height, t.Width, t.Padding)
 }

@@ -477,7 +477,7 @@ func TestNonFinite(t *testing.T) {
 	defer s.Close()
 	assert.ErrorContains(t, s.Ready(), bias.Name)
 	refused(t, postJSON(s, map[string]any{"image": values(784, 1)}), http.StatusServiceUnavailable,
-		"is NaN at [1]: want finite numbers")
+		"got NaN at [1], want finite numbers")
 
 	m = model(t, graph.Sequential("huge", tensor.Shape{2}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
 	copy(m.Params()[0].Value.Float32s(), []float32{math.MaxFloat32, math.MaxFloat32, math.MaxFloat32, math.MaxFloat32})
@@ -486,7 +486,7 @@ func TestNonFinite(t *testing.T) {
 	defer s.Close()
 	assert.NoError(t, s.Ready())
 	refused(t, postJSON(s, map[string]any{"image": []float64{1, 1}}), http.StatusServiceUnavailable,
-		"the model's output 0 is NaN: want finite numbers")
+		"the model's output 0: got NaN, want finite numbers")
 }
 
 func TestMetrics(t *testing.T) {

@@ -57,7 +57,7 @@ func TestReplaceRefuses(t *testing.T) {
 	require.NoError(t, err)
 	assert.ErrorContains(t, s.Replace(double), "want float32")
 	assert.EqualError(t, s.Replace(spoiled(t, float32(math.NaN()))),
-		`model "colors": parameter "fc1.weight" is NaN at [0 1]: want finite numbers`)
+		`model "colors": parameter "fc1.weight": got NaN at [0 1], want finite numbers`)
 	assert.NoError(t, s.Ready())
 	assert.Equal(t, before, decoded[classify.Prediction](t, postJSON(s, map[string]any{"image": v})))
 	s.Close()
@@ -102,7 +102,7 @@ func TestNotFinite(t *testing.T) {
 		white[i] = 1
 	}
 	refused(t, postJSON(s, map[string]any{"image": white}), http.StatusServiceUnavailable,
-		"the model's output 0 is NaN: want finite numbers")
+		"the model's output 0: got NaN, want finite numbers")
 	assert.ErrorContains(t, s.Ready(), "the model's output 0 is NaN")
 	assert.Equal(t, 200, postJSON(s, map[string]any{"image": make([]float64, 12)}).Code, "a finite answer is given")
 }

@@ -43,9 +43,9 @@ func TestTrainingAids(t *testing.T) {
 
 func TestRefusesInvalidAids(t *testing.T) {
 	for _, c := range []struct{ flags, want string }{
-		{"-mixup=-1", "-mixup is -1: want 0, or 0.05 to 1000"},
-		{"-cutmix 0.01", "-cutmix is 0.01: want 0, or 0.05 to 1000"},
-		{"-cutout=-3", "-cutout is -3: want at least 0"},
+		{"-mixup=-1", "-mixup: got -1, want 0, or 0.05 to 1000"},
+		{"-cutmix 0.01", "-cutmix: got 0.01, want 0, or 0.05 to 1000"},
+		{"-cutout=-3", "-cutout: got -3, want at least 0"},
 		{"-cutout 99999", "-cutout: training: cutout: got a side of 99999 pixels, want 1 to 8192"},
 		{"-augment resized-crop=2",
 			"-augment: training: resized crop: got a share of 2, want more than 0 and at most 1"},
