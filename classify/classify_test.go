@@ -23,10 +23,10 @@ func spec(input ...int) *graph.Spec {
 
 // TestPreprocessing: the input decides the default preprocessing, and the caller can set the ink.
 func TestPreprocessing(t *testing.T) {
-	digits, colours := spec(1, 28, 28), spec(3, 8, 8)
+	digits, colors := spec(1, 28, 28), spec(3, 8, 8)
 	assert.Equal(t, picture.Preprocessing{Digit: picture.Detect}, classify.Preprocessing(digits))
 	assert.True(t, classify.FolderPreprocessing(digits).IsZero(), "drawings in class folders are taken as they are")
-	assert.True(t, classify.Preprocessing(colours).IsZero())
+	assert.True(t, classify.Preprocessing(colors).IsZero())
 	alexnet := models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec()
 	assert.Equal(t, picture.Preprocessing{Resize: 76}, classify.Preprocessing(alexnet)) // 67·256/227
 	assert.Equal(t, picture.Preprocessing{Resize: 76}, classify.FolderPreprocessing(alexnet))
@@ -34,7 +34,7 @@ func TestPreprocessing(t *testing.T) {
 	dark, err := classify.WithInk(classify.Preprocessing(digits), picture.Dark)
 	require.NoError(t, err)
 	assert.Equal(t, picture.Preprocessing{Digit: picture.Dark}, dark)
-	same, err := classify.WithInk(classify.Preprocessing(colours), picture.Detect)
+	same, err := classify.WithInk(classify.Preprocessing(colors), picture.Detect)
 	require.NoError(t, err)
 	assert.True(t, same.IsZero())
 	_, err = classify.WithInk(same, picture.Light)

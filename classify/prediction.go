@@ -49,7 +49,7 @@ func Predict(m *graph.Model, image string, s *picture.Sample) (*Prediction, erro
 func CheckFinite(outputs []float32) error {
 	for i, v := range outputs {
 		if !xmath.IsFinite(v) {
-			return fmt.Errorf("the model's output %d is %v: want finite numbers", i, v)
+			return fmt.Errorf("the model's output %d: got %v, want finite numbers", i, v)
 		}
 	}
 	return nil

@@ -39,8 +39,8 @@ func FolderPreprocessing(spec *graph.Spec) picture.Preprocessing {
 	return p
 }
 
-// beginsAsAlexNet recognises a trained AlexNet in a file without a declaration: it alone has both a
-// layer that subtracts the mean colour and local response normalisation after its first
+// beginsAsAlexNet recognizes a trained AlexNet in a file without a declaration: it alone has both a
+// layer that subtracts the mean color and local response normalization after its first
 // convolution.
 func beginsAsAlexNet(layers []graph.Layer) bool {
 	if len(layers) < 4 {

@@ -297,7 +297,7 @@ func (c Clip) Function() ops.Function { return ops.ClipFunction(c.Min, c.Max) }
 // Output returns the input's shape.
 func (c Clip) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if !(c.Min < c.Max) {
-		return nil, fmt.Errorf("min is %g, max is %g: want min below max", c.Min, c.Max)
+		return nil, fmt.Errorf("min and max: got %g and %g, want min below max", c.Min, c.Max)
 	}
 	return in[0], c.Function().Check()
 }

@@ -29,7 +29,7 @@ func (m *Model) NewActivationMaximization(layer string, unit int) (*ActivationMa
 		return nil, err
 	}
 	if units := part.head.output.Shape[0]; unit < 0 || unit >= units {
-		return nil, fmt.Errorf("model %q: unit %d of layer %q: want 0 to %d", m.spec.Name, unit, layer, units-1)
+		return nil, fmt.Errorf("model %q: got unit %d of layer %q, want 0 to %d", m.spec.Name, unit, layer, units-1)
 	}
 	building.Lock()
 	defer building.Unlock()
@@ -85,7 +85,7 @@ func (a *ActivationMaximization) Run(image *tensor.Dense) (answer float64, gradi
 		return 0, nil, err
 	}
 	if n != 1 {
-		return 0, nil, fmt.Errorf("model %q: got %d images: want 1 at a time", a.model.spec.Name, n)
+		return 0, nil, fmt.Errorf("model %q: got %d images, want 1 at a time", a.model.spec.Name, n)
 	}
 	copyValues(a.x, 0, image, 0, image.Shape().TotalSize())
 	a.machine.Reset()

@@ -107,13 +107,13 @@ func TestAscentErrors(t *testing.T) {
 	assert.EqualError(t, err, `model "small" has no layer "conv2": it has [conv1 relu1 pool1 fc1 relu2 fc2 softmax1]`)
 	for _, unit := range []int{-1, 3} {
 		_, err = m.NewActivationMaximization("conv1", unit)
-		assert.EqualError(t, err, fmt.Sprintf(`model "small": unit %d of layer "conv1": want 0 to 2`, unit))
+		assert.EqualError(t, err, fmt.Sprintf(`model "small": got unit %d of layer "conv1", want 0 to 2`, unit))
 	}
 	a, err := m.NewActivationMaximization("fc2", 3)
 	require.NoError(t, err)
 	defer a.Close()
 	_, _, err = a.Run(images(m, 2))
-	assert.EqualError(t, err, `model "small": got 2 images: want 1 at a time`)
+	assert.EqualError(t, err, `model "small": got 2 images, want 1 at a time`)
 	_, _, err = a.Run(tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(1, 1, 8, 7)))
-	assert.ErrorContains(t, err, "images have shape (1, 1, 8, 7)")
+	assert.ErrorContains(t, err, "images: got shape (1, 1, 8, 7)")
 }

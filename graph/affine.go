@@ -25,10 +25,10 @@ func (a Affine) Label() string { return a.Name }
 // Output returns (units).
 func (a Affine) Output(...tensor.Shape) (tensor.Shape, error) {
 	if a.Units < 1 {
-		return nil, fmt.Errorf("%d units: want at least 1", a.Units)
+		return nil, fmt.Errorf("got %d units, want at least 1", a.Units)
 	}
 	if a.NoBias && a.Bias != 0 {
-		return nil, fmt.Errorf("bias is %g: want 0 for a layer without biases", a.Bias)
+		return nil, fmt.Errorf("bias: got %g, want 0 for a layer without biases", a.Bias)
 	}
 	return tensor.Shape{a.Units}, nil
 }

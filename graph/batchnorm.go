@@ -34,7 +34,7 @@ func (b BatchNorm) Label() string { return b.Name }
 // Output returns the input's shape.
 func (b BatchNorm) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if !(b.Momentum >= 0 && b.Momentum <= 1) {
-		return nil, fmt.Errorf("momentum is %g: want a number from 0 to 1", b.Momentum)
+		return nil, fmt.Errorf("momentum: got %g, want a number from 0 to 1", b.Momentum)
 	}
 	return in[0], checkEps(b.Eps)
 }
@@ -87,7 +87,7 @@ func (b BatchNorm) eps() float64      { return orDefault(b.Eps, 1e-5) }
 // checkEps refuses an eps that is 0 or less in float32; 0 itself is the default.
 func checkEps(eps float64) error {
 	if eps != 0 && !(eps > 0 && float32(eps) > 0) {
-		return fmt.Errorf("eps is %g: want a number above 0 in float32", eps)
+		return fmt.Errorf("eps: got %g, want a number above 0 in float32", eps)
 	}
 	return nil
 }

@@ -57,7 +57,8 @@ func (s Slice) Label() string { return s.Name }
 // Output returns (End-Begin, H, W), or (End-Begin).
 func (s Slice) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if s.Begin < 0 || s.End <= s.Begin || s.End > in[0][0] {
-		return nil, fmt.Errorf("channels %d to %d: want a range within the input's 0 to %d", s.Begin, s.End, in[0][0])
+		return nil, fmt.Errorf("got channels %d to %d, want a range within the input's 0 to %d", s.Begin,
+			s.End, in[0][0])
 	}
 	out := in[0].Clone()
 	out[0] = s.End - s.Begin

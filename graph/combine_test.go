@@ -235,7 +235,7 @@ func TestEmptyPartsAreTheIdentity(t *testing.T) {
 	assert.Equal(t, "add2 add2", names(m.Nodes()[1].Readers()))
 
 	_, err := graph.New(graph.Sequential("m", tensor.Shape{2}, graph.He(), graph.Serial()))
-	assert.EqualError(t, err, `model "m": got no layers: want at least one`)
+	assert.EqualError(t, err, `model "m": got no layers, want at least one`)
 }
 
 func names(nodes []*graph.Node) string {

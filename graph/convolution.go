@@ -37,13 +37,13 @@ func (c Conv2D) Output(in ...tensor.Shape) (tensor.Shape, error) {
 		return nil, err
 	}
 	if c.Filters < 1 {
-		return nil, fmt.Errorf("%d filters: want at least 1", c.Filters)
+		return nil, fmt.Errorf("got %d filters, want at least 1", c.Filters)
 	}
 	if err := c.checkChannels(in[0][0]); err != nil {
 		return nil, err
 	}
 	if c.NoBias && c.Bias != 0 {
-		return nil, fmt.Errorf("bias is %g: want 0 for a convolution without biases", c.Bias)
+		return nil, fmt.Errorf("bias: got %g, want 0 for a convolution without biases", c.Bias)
 	}
 	if err := checkWindow(c.Kernel, c.Stride, c.Pad, c.PadBegin, c.PadEnd, c.Dilation); err != nil {
 		return nil, err
@@ -57,14 +57,14 @@ func (c Conv2D) Output(in ...tensor.Shape) (tensor.Shape, error) {
 
 func (c Conv2D) checkChannels(channels int) error {
 	if c.Groups < 0 || channels%c.groups() != 0 || c.Filters%c.groups() != 0 {
-		return fmt.Errorf("got %d input channels and %d filters for %d groups: want multiples",
+		return fmt.Errorf("got %d input channels and %d filters for %d groups, want multiples",
 			channels, c.Filters, c.Groups)
 	}
 	if c.Connections == nil {
 		return nil
 	}
 	if c.groups() != 1 || len(c.Connections) != c.Filters {
-		return fmt.Errorf("connections for %d filters in %d groups: want %d filters in 1 group",
+		return fmt.Errorf("got connections for %d filters in %d groups, want %d filters in 1 group",
 			len(c.Connections), c.groups(), c.Filters)
 	}
 	return ops.CheckConnections(c.Connections, channels)

@@ -17,7 +17,7 @@ func TestDescribe(t *testing.T) {
 		graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}, graph.ReLU{}, graph.Affine{Units: 3}, graph.Softmax{}))
 	require.NoError(t, err)
 	_, err = m.Describe(-1, false)
-	require.EqualError(t, err, `model "tiny": batch is -1: want 1 to 1048576`)
+	require.EqualError(t, err, `model "tiny": batch: got -1, want 1 to 1048576`)
 	for _, gradients := range []bool{false, true} {
 		d, err := m.Describe(4, gradients)
 		require.NoError(t, err)

@@ -95,7 +95,7 @@ func (s StochasticDepth) Lower(l *Lowering) (*G.Node, error) {
 
 func checkRate(rate float64) error {
 	if !(rate >= 0 && rate < 1) {
-		return fmt.Errorf("rate is %g: want at least 0 and less than 1", rate)
+		return fmt.Errorf("rate: got %g, want at least 0 and less than 1", rate)
 	}
 	return nil
 }

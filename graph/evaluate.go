@@ -33,7 +33,7 @@ func (m *Model) Accuracy(images, targets *tensor.Dense) (float64, error) {
 		return float64(right) / float64(len(rows)), nil
 	}
 	if size == 1 && m.head.loss == MeanSquaredError {
-		return 0, fmt.Errorf("model %q: got one output with the loss %q, which has no accuracy: want classes",
+		return 0, fmt.Errorf("model %q: got one output with the loss %q, which has no accuracy, want classes",
 			m.spec.Name, m.head.loss)
 	}
 	right, n := 0, len(rows)/size
@@ -73,7 +73,7 @@ func (m *Model) answers(images, targets *tensor.Dense) (rows, logits []float64, 
 // targetRows converts targets of either form into one row for each image.
 func (m *Model) targetRows(targets *tensor.Dense, n int) ([]float64, error) {
 	if targets == nil {
-		return nil, fmt.Errorf("model %q: targets are nil: want one for each of %d images", m.spec.Name, n)
+		return nil, fmt.Errorf("model %q: targets: got nil, want one for each of %d images", m.spec.Name, n)
 	}
 	if err := checkDense(targets); err != nil {
 		return nil, fmt.Errorf("model %q: targets %w", m.spec.Name, err)
@@ -87,7 +87,7 @@ func (m *Model) targetRows(targets *tensor.Dense, n int) ([]float64, error) {
 	case shape.TotalSize() == n:
 		return m.oneHot(float64s(targets))
 	}
-	return nil, fmt.Errorf("model %q: targets have shape %v for %d images: want (%d) class numbers or %v",
+	return nil, fmt.Errorf("model %q: targets: got shape %v for %d images, want (%d) class numbers or %v",
 		m.spec.Name, shape, n, n, want)
 }
 
@@ -98,7 +98,7 @@ func (m *Model) oneHot(numbers []float64) ([]float64, error) {
 	for i, v := range numbers {
 		c := int(v)
 		if float64(c) != v || v < 0 || c >= classes {
-			return nil, fmt.Errorf("model %q: label %d is %v: want a whole number from 0 to %d",
+			return nil, fmt.Errorf("model %q: label %d: got %v, want a whole number from 0 to %d",
 				m.spec.Name, i, v, classes-1)
 		}
 		rows[i*classes+c] = 1
@@ -117,13 +117,13 @@ func (m *Model) checkTargets(rows []float64) error {
 		sum := 0.0
 		for j, t := range row {
 			if !xmath.IsFinite(t) || m.head.loss != MeanSquaredError && (t < 0 || t > 1) {
-				return fmt.Errorf("model %q: target %d of image %d is %v: want a number %s",
+				return fmt.Errorf("model %q: target %d of image %d: got %v, want a number %s",
 					m.spec.Name, j, i, t, m.head.loss.targetRange())
 			}
 			sum += t
 		}
 		if m.head.loss == CrossEntropy && math.Abs(sum-1) > distributionTolerance {
-			return fmt.Errorf("model %q: target of image %d sums to %v: want a distribution with the sum 1",
+			return fmt.Errorf("model %q: target of image %d: got the sum %v, want a distribution with the sum 1",
 				m.spec.Name, i, sum)
 		}
 	}
@@ -161,13 +161,13 @@ func (m *Model) LossAlong(
 ) ([]float64, error) {
 	trained := m.trained()
 	if len(direction) != len(trained) {
-		return nil, fmt.Errorf("model %q: direction has %d tensors: want %d, one for each trained parameter",
+		return nil, fmt.Errorf("model %q: direction: got %d tensors, want %d, one for each trained parameter",
 			m.spec.Name, len(direction), len(trained))
 	}
 	was := make([]*tensor.Dense, len(trained))
 	for i, p := range trained {
 		if direction[i] == nil || !direction[i].Shape().Eq(p.Shape) {
-			return nil, fmt.Errorf("model %q: tensor %d of the direction is %v: want %v",
+			return nil, fmt.Errorf("model %q: tensor %d of the direction: got %v, want %v",
 				m.spec.Name, i, describeTensor(direction[i]), p.Shape)
 		}
 		was[i] = p.Value.Clone().(*tensor.Dense)

@@ -137,7 +137,7 @@ func NewOf(spec *Spec, arrays []formats.Array, options ...Option) (*Model, error
 		}
 		for j, v := range float64s(values[i]) {
 			if m.dtype == tensor.Float32 && xmath.IsFinite(v) && !inFloat32(v) {
-				return nil, fmt.Errorf("model %q: element %d of parameter %q is %g: want a number of float32",
+				return nil, fmt.Errorf("model %q: element %d of parameter %q: got %g, want a number of float32",
 					spec.Name, j, p.Name, v)
 			}
 		}
@@ -183,7 +183,7 @@ func (m *Model) match(arrays []formats.Array) ([]*tensor.Dense, error) {
 			return nil, fmt.Errorf("model %q: parameter %q is missing", m.spec.Name, p.Name)
 		}
 		if !slices.Equal(v.Shape(), p.Shape) {
-			return nil, fmt.Errorf("model %q: parameter %q has shape %v: want %v",
+			return nil, fmt.Errorf("model %q: parameter %q: got shape %v, want %v",
 				m.spec.Name, p.Name, v.Shape(), p.Shape)
 		}
 		if err := checkDense(v); err != nil {

@@ -140,7 +140,7 @@ func TestLoadErrors(t *testing.T) {
 		arrays []formats.Array
 	}{
 		{`model "two": parameter "fc1.bias" is missing`, string(text), []formats.Array{array("fc1.weight", weight)}},
-		{`model "two": parameter "fc1.weight" has shape (2): want (2, 3)`, string(text),
+		{`model "two": parameter "fc1.weight": got shape (2), want (2, 3)`, string(text),
 			[]formats.Array{array("fc1.weight", bias), array("fc1.bias", bias)}},
 		{`model "two" has no parameter "fc2.bias": it has fc1.weight, fc1.bias`, string(text),
 			[]formats.Array{array("fc1.weight", weight), array("fc1.bias", bias), array("fc2.bias", bias)}},
@@ -152,10 +152,10 @@ func TestLoadErrors(t *testing.T) {
 		{`metadata "convgraph.spec": line 1: unexpected end of JSON input`, string(text[:20]), nil},
 		{`model "huge": parameter "fc1.weight" is missing`,
 			`{"name": "huge", "input": [2000], "layers": [{"kind": "affine", "units": 1000000}]}`, nil},
-		{`model "absurd": layer 1 "fc1" (Affine{Units: 2000000}, input (2000)): weight is (2000000, 2000): ` +
+		{`model "absurd": layer 1 "fc1" (Affine{Units: 2000000}, input (2000)): weight: got (2000000, 2000), ` +
 			`want at most`,
 			`{"name": "absurd", "input": [2000], "layers": [{"kind": "affine", "units": 2000000}]}`, nil},
-		{`model "": input is (): want (channels, height, width) or (features)`, `{}`, nil},
+		{`model "": input: got (), want (channels, height, width) or (features)`, `{}`, nil},
 	} {
 		path := filepath.Join(t.TempDir(), "corrupt.safetensors")
 		require.NoError(t, safetensors.Write(path, c.arrays, map[string]string{"convgraph.spec": c.spec}))
@@ -193,7 +193,7 @@ func TestSetParamsIsWholeOrNothing(t *testing.T) {
 	m, other := newModel(t, smallNet()), newModel(t, smallNet(), graph.WithSeed(2))
 	arrays := arraysOf(other)
 	arrays[len(arrays)-1].Value = vectors(tensor.Float32, 1, 1, 2, 3)
-	assert.EqualError(t, m.SetParams(arrays), `model "small": parameter "fc2.bias" has shape (3): want (4)`)
+	assert.EqualError(t, m.SetParams(arrays), `model "small": parameter "fc2.bias": got shape (3), want (4)`)
 	requireSameParams(t, newModel(t, smallNet()), m)
 
 	assert.EqualError(t, m.SetParams(append(arraysOf(other), arraysOf(other)[0])),

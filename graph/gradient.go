@@ -55,7 +55,7 @@ func (m *Model) Gradient(images, targets *tensor.Dense) ([]NamedTensor, error) {
 // h = 1e-4; the model should be of float64.
 func (m *Model) NumericalGradient(images, targets *tensor.Dense, h float64) ([]NamedTensor, error) {
 	if !(h > 0) || math.IsInf(h, 1) {
-		return nil, fmt.Errorf("model %q: step h is %g: want a finite number above 0", m.spec.Name, h)
+		return nil, fmt.Errorf("model %q: step h: got %g, want a finite number above 0", m.spec.Name, h)
 	}
 	trained := m.trained()
 	grads := make([]NamedTensor, len(trained))

@@ -30,14 +30,14 @@ func (s *Spec) head(nodes []*Node) (head, error) {
 	case CrossEntropy:
 		if aside {
 			return head{}, s.errorf("loss",
-				0, "loss is %q: want a last layer Softmax of axis 0, got axis %d", h.loss, over.Axis)
+				0, "loss %q: got a last layer Softmax of axis %d, want axis 0", h.loss, over.Axis)
 		}
 		if sigmoid {
-			return head{}, s.errorf("loss", 0, "loss is %q: want a last layer Softmax, or logits, got Sigmoid", h.loss)
+			return head{}, s.errorf("loss", 0, "loss %q: got a last layer Sigmoid, want Softmax, or logits", h.loss)
 		}
 	case BinaryCrossEntropy:
 		if softmax {
-			return head{}, s.errorf("loss", 0, "loss is %q: want a last layer Sigmoid, or logits, got Softmax", h.loss)
+			return head{}, s.errorf("loss", 0, "loss %q: got a last layer Softmax, want Sigmoid, or logits", h.loss)
 		}
 	case MeanSquaredError:
 		return h, nil
@@ -49,7 +49,7 @@ func (s *Spec) head(nodes []*Node) (head, error) {
 	}
 	if got := h.logits.Shape; h.loss == CrossEntropy && got[0] != got.TotalSize() {
 		return head{}, s.errorf("loss",
-			0, "loss is %q and the logits are %v: want (classes) or (classes, 1, 1)", h.loss, got)
+			0, "loss %q: got logits %v, want (classes) or (classes, 1, 1)", h.loss, got)
 	}
 	return h, nil
 }

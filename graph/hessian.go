@@ -93,16 +93,17 @@ func (m *Model) HessianVector(images, targets *tensor.Dense, v []NamedTensor) ([
 
 func (m *Model) checkVector(v []NamedTensor, trained []*Parameter) error {
 	if len(v) != len(trained) {
-		return fmt.Errorf("model %q: vector has %d tensors: want %d, one for each trained parameter",
+		return fmt.Errorf("model %q: vector: got %d tensors, want %d, one for each trained parameter",
 			m.spec.Name, len(v), len(trained))
 	}
 	for i, p := range trained {
 		part := v[i]
 		if part.Name != p.Name {
-			return fmt.Errorf("model %q: tensor %d of the vector is %.80q: want %q", m.spec.Name, i, part.Name, p.Name)
+			return fmt.Errorf("model %q: tensor %d of the vector: got %.80q, want %q", m.spec.Name, i,
+				part.Name, p.Name)
 		}
 		if part.Value == nil || part.Value.Dtype() != m.dtype || !part.Value.Shape().Eq(p.Shape) {
-			return fmt.Errorf("model %q: tensor %q of the vector is %v: want %v %v",
+			return fmt.Errorf("model %q: tensor %q of the vector: got %v, want %v %v",
 				m.spec.Name, p.Name, describeTensor(part.Value), p.Shape, m.dtype)
 		}
 	}

@@ -55,7 +55,7 @@ func ParseInit(s string) (Init, error) {
 	}
 	std, err := strconv.ParseFloat(s, 64)
 	if err != nil || Gaussian(std).check() != nil {
-		return Init{}, fmt.Errorf("initialization %q: want a std of at least 0, or one of %s",
+		return Init{}, fmt.Errorf("initialization: got %q, want a std of at least 0, or one of %s",
 			s, strings.Join(initNames, ", "))
 	}
 	return Gaussian(std), nil
@@ -113,7 +113,7 @@ func (i Init) code() string {
 // check returns an error for a Gaussian of a negative or infinite std.
 func (i Init) check() error {
 	if !(i.std >= 0) || math.IsInf(i.std, 0) {
-		return fmt.Errorf("initialization %v: want a std of at least 0", i)
+		return fmt.Errorf("initialization: got %v, want a std of at least 0", i)
 	}
 	return nil
 }

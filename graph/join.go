@@ -26,7 +26,7 @@ func (Add) Reads() (least, most int) { return 2, maxJoin }
 func (Add) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	for i, s := range in[1:] {
 		if !slices.Equal(s, in[0]) {
-			return nil, fmt.Errorf("value %d is %v: want %v, the first one's shape", i+2, s, in[0])
+			return nil, fmt.Errorf("value %d: got %v, want %v, the first one's shape", i+2, s, in[0])
 		}
 	}
 	return in[0], nil
@@ -61,12 +61,13 @@ func (Multiply) Output(in ...tensor.Shape) (tensor.Shape, error) {
 		return nil, fmt.Errorf("value 1 is %v, a gate for value 2, %v: want the gate second", x, gate)
 	}
 	if x.Dims() != 3 {
-		return nil, fmt.Errorf("value 2 is %v: want %v, the first one's shape", gate, x)
+		return nil, fmt.Errorf("value 2: got %v, want %v, the first one's shape", gate, x)
 	}
 	if isGate(gate, x) {
 		return x, nil
 	}
-	return nil, fmt.Errorf("value 2 is %v: want %v, or a gate (%d) or (%d, 1, 1) for the channels", gate, x, x[0], x[0])
+	return nil, fmt.Errorf("value 2: got %v, want %v, or a gate (%d) or (%d, 1, 1) for the channels", gate,
+		x, x[0], x[0])
 }
 
 // MultiplyAdds returns one for each value.
@@ -93,7 +94,7 @@ func (Concat) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	out := in[0].Clone()
 	for i, s := range in[1:] {
 		if !slices.Equal(s[1:], out[1:]) {
-			return nil, fmt.Errorf("value %d is %v: want height and width of the first one, %v", i+2, s, in[0])
+			return nil, fmt.Errorf("value %d: got %v, want height and width of the first one, %v", i+2, s, in[0])
 		}
 		if out[0] += s[0]; out[0] > maxSide {
 			return nil, fmt.Errorf("more than %d channels in all", maxSide)
@@ -167,7 +168,7 @@ func (pairwise) Reads() (least, most int) { return 2, 2 }
 // Output returns the values' shape.
 func (pairwise) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if !in[1].Eq(in[0]) {
-		return nil, fmt.Errorf("value 2 is %v: want %v, the first one's shape", in[1], in[0])
+		return nil, fmt.Errorf("value 2: got %v, want %v, the first one's shape", in[1], in[0])
 	}
 	return in[0], nil
 }

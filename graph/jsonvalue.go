@@ -119,7 +119,7 @@ func (v jsonValue) open(bracket jsontext.Kind, want string) (*jsontext.Decoder, 
 	d := jsontext.NewDecoder(bytes.NewBuffer(v.raw()),
 		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if token, err := d.ReadToken(); err != nil || token.Kind() != bracket {
-		return nil, v.errorf("got %.20s: want %s", bytes.TrimSpace(v.raw()), want)
+		return nil, v.errorf("got %.20s, want %s", bytes.TrimSpace(v.raw()), want)
 	}
 	return d, nil
 }

@@ -28,7 +28,7 @@ func (h *Hessian) Largest(count, steps int, seed uint64) ([]Curvature, error) {
 	}
 	steps = min(steps, size)
 	if count < 1 || steps < count {
-		return nil, fmt.Errorf("got %d eigenvalues in %d steps: want at least 1 eigenvalue and a step for each",
+		return nil, fmt.Errorf("got %d eigenvalues in %d steps, want at least 1 eigenvalue and a step for each",
 			count, steps)
 	}
 	basis, diagonal, beside, err := h.lanczos(size, steps, seed)

@@ -55,7 +55,7 @@ func TestLargestCurvatures(t *testing.T) {
 	assert.InEpsilon(t, top[0].Value, (losses[0]-2*losses[1]+losses[2])/(step*step), 1e-4)
 
 	_, err = h.Largest(3, 2, 1)
-	assert.ErrorContains(t, err, "got 3 eigenvalues in 2 steps: want at least 1 eigenvalue and a step for each")
+	assert.ErrorContains(t, err, "got 3 eigenvalues in 2 steps, want at least 1 eigenvalue and a step for each")
 	_, err = m.LossAlong(h.Images(), h.Targets(), nil, nil)
-	assert.ErrorContains(t, err, "direction has 0 tensors: want 4")
+	assert.ErrorContains(t, err, "direction: got 0 tensors, want 4")
 }

@@ -26,16 +26,16 @@ func TestLossFollowsFromTheLastLayer(t *testing.T) {
 		{last: graph.Softmax{}, loss: graph.MeanSquaredError, want: graph.MeanSquaredError},
 		{last: graph.Sigmoid{}, loss: graph.MeanSquaredError, want: graph.MeanSquaredError},
 		{last: graph.Sigmoid{}, loss: graph.CrossEntropy,
-			error: `model "m": loss is "cross_entropy": want a last layer Softmax, or logits, got Sigmoid`},
+			error: `model "m": loss "cross_entropy": got a last layer Sigmoid, want Softmax, or logits`},
 		{last: graph.Softmax{}, loss: graph.BinaryCrossEntropy,
-			error: `model "m": loss is "binary_cross_entropy": want a last layer Sigmoid, or logits, got Softmax`},
+			error: `model "m": loss "binary_cross_entropy": got a last layer Softmax, want Sigmoid, or logits`},
 		{last: graph.Softmax{Axis: 1}, loss: graph.CrossEntropy,
-			error: `model "m": loss is "cross_entropy": want a last layer Softmax of axis 0, got axis 1`},
+			error: `model "m": loss "cross_entropy": got a last layer Softmax of axis 1, want axis 0`},
 		{last: graph.ReLU{}, loss: "hinge",
 			error: `model "m": loss "hinge" is unknown: ` +
 				`want one of ["cross_entropy" "binary_cross_entropy" "mean_squared_error"]`},
 		{last: graph.Tanh{}, loss: graph.CrossEntropy,
-			error: `model "m": loss is "cross_entropy" and the logits are (3, 2, 2): ` +
+			error: `model "m": loss "cross_entropy": got logits (3, 2, 2), ` +
 				`want (classes) or (classes, 1, 1)`},
 	} {
 		spec := graph.Sequential("m", tensor.Shape{3, 2, 2}, graph.He(),
@@ -143,13 +143,13 @@ func TestTargetsMustFitTheLoss(t *testing.T) {
 		want    string
 	}{
 		{graph.CrossEntropy, []float64{0.5, 0.4, 0},
-			"target of image 0 sums to 0.9: want a distribution with the sum 1"},
-		{graph.CrossEntropy, []float64{1.5, -0.5, 0}, "target 0 of image 0 is 1.5: want a number from 0 to 1"},
-		{graph.CrossEntropy, []float64{math.NaN(), 0, 1}, "target 0 of image 0 is NaN: want a number from 0 to 1"},
-		{graph.BinaryCrossEntropy, []float64{1, 1, 1.01}, "target 2 of image 0 is 1.01: want a number from 0 to 1"},
-		{graph.BinaryCrossEntropy, []float64{1, -1, 0}, "target 1 of image 0 is -1: want a number from 0 to 1"},
+			"target of image 0: got the sum 0.9, want a distribution with the sum 1"},
+		{graph.CrossEntropy, []float64{1.5, -0.5, 0}, "target 0 of image 0: got 1.5, want a number from 0 to 1"},
+		{graph.CrossEntropy, []float64{math.NaN(), 0, 1}, "target 0 of image 0: got NaN, want a number from 0 to 1"},
+		{graph.BinaryCrossEntropy, []float64{1, 1, 1.01}, "target 2 of image 0: got 1.01, want a number from 0 to 1"},
+		{graph.BinaryCrossEntropy, []float64{1, -1, 0}, "target 1 of image 0: got -1, want a number from 0 to 1"},
 		{graph.MeanSquaredError, []float64{1, math.Inf(-1), 0},
-			"target 1 of image 0 is -Inf: want a number that is finite"},
+			"target 1 of image 0: got -Inf, want a number that is finite"},
 		{graph.BinaryCrossEntropy, []float64{1, 1, 1}, ""},
 		{graph.MeanSquaredError, []float64{-100, 1e9, 0}, ""},
 	} {

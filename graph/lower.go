@@ -116,7 +116,7 @@ func (s *symbolic) addLoss() (err error) {
 // addWeightedLoss adds the targets and the cross-entropy for targets that may be weighted.
 func (s *symbolic) addWeightedLoss() (err error) {
 	if loss := s.model.head.loss; loss != CrossEntropy {
-		return fmt.Errorf("model %q: got weighted targets with the loss %q: want %q",
+		return fmt.Errorf("model %q: got weighted targets with the loss %q, want %q",
 			s.model.spec.Name, loss, CrossEntropy)
 	}
 	s.addTargets()

@@ -32,7 +32,7 @@ func (p LpPool) Label() string { return p.Name }
 // Output returns (C, OH, OW).
 func (p LpPool) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if p.P != 0 && !(p.P >= 1 && p.P <= 64) {
-		return nil, fmt.Errorf("p is %g: want a number from 1 to 64", p.P)
+		return nil, fmt.Errorf("p: got %g, want a number from 1 to 64", p.P)
 	}
 	return p.mean().Output(in...)
 }

@@ -90,7 +90,7 @@ func declare(spec *Spec, options []Option) (*Model, error) {
 		}
 	}
 	if m.dtype != tensor.Float32 && m.dtype != tensor.Float64 {
-		return nil, fmt.Errorf("model %q: element type is %v: want float32 or float64", spec.Name, m.dtype)
+		return nil, fmt.Errorf("model %q: element type: got %v, want float32 or float64", spec.Name, m.dtype)
 	}
 	if err := checkRecompute(m.recompute, m.hidden()); err != nil {
 		return nil, fmt.Errorf("model %q: %w", spec.Name, err)
@@ -175,21 +175,21 @@ func (m *Model) TrainingLoss() Loss { return m.head.loss }
 
 func (m *Model) checkBatch(batch int) error {
 	if batch < 1 || batch > maxSide {
-		return fmt.Errorf("model %q: batch is %d: want 1 to %d", m.spec.Name, batch, maxSide)
+		return fmt.Errorf("model %q: batch: got %d, want 1 to %d", m.spec.Name, batch, maxSide)
 	}
 	return nil
 }
 
 func (m *Model) checkImages(images *tensor.Dense) (n int, err error) {
 	if images == nil {
-		return 0, fmt.Errorf("model %q: images are nil: want (N, then %v)", m.spec.Name, m.spec.Input)
+		return 0, fmt.Errorf("model %q: images: got nil, want (N, then %v)", m.spec.Name, m.spec.Input)
 	}
 	s := images.Shape()
 	if len(s) == 0 || !slices.Equal(s[1:], m.spec.Input) {
-		return 0, fmt.Errorf("model %q: images have shape %v: want (N, then %v)", m.spec.Name, s, m.spec.Input)
+		return 0, fmt.Errorf("model %q: images: got shape %v, want (N, then %v)", m.spec.Name, s, m.spec.Input)
 	}
 	if images.Dtype() != m.dtype {
-		return 0, fmt.Errorf("model %q: images are %v: want %v, as the model is", m.spec.Name, images.Dtype(), m.dtype)
+		return 0, fmt.Errorf("model %q: images: got %v, want %v, as the model is", m.spec.Name, images.Dtype(), m.dtype)
 	}
 	if err := checkDense(images); err != nil {
 		return 0, fmt.Errorf("model %q: images %w", m.spec.Name, err)

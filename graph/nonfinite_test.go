@@ -66,7 +66,7 @@ func TestCheckFinite(t *testing.T) {
 			require.NoError(t, err)
 			setElement(p, last, bad)
 			assert.ErrorContains(t, m.CheckFinite(),
-				fmt.Sprintf(`model "tiny": parameter %q is %v at %v: want finite numbers`, parameter, bad,
+				fmt.Sprintf(`model "tiny": parameter %q: got %v at %v, want finite numbers`, parameter, bad,
 					lastPlace(p.Shape())))
 			if dt == tensor.Float64 {
 				p.Float64s()[last] = was.(float64)

@@ -28,12 +28,12 @@ func (n Normalize) Output(in ...tensor.Shape) (tensor.Shape, error) {
 		return nil, err
 	}
 	if len(n.Mean) != in[0][0] || len(n.Std) != in[0][0] {
-		return nil, fmt.Errorf("%d means and %d stds: want %d of each, one for each channel",
+		return nil, fmt.Errorf("got %d means and %d stds, want %d of each, one for each channel",
 			len(n.Mean), len(n.Std), in[0][0])
 	}
 	for c, std := range n.Std {
 		if !(std > 0) {
-			return nil, fmt.Errorf("std of channel %d is %g: want more than 0", c, std)
+			return nil, fmt.Errorf("std of channel %d: got %g, want more than 0", c, std)
 		}
 		if !inFloat32(1 / std) {
 			return nil, fmt.Errorf("std of channel %d is %g: 1/std overflows float32", c, std)

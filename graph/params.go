@@ -100,7 +100,7 @@ func (m *Model) CheckFinite() error {
 		}
 		for i, v := range float64s(p.Value) {
 			if !xmath.IsFinite(v) {
-				return fmt.Errorf("model %q: parameter %q is %v at %v: want finite numbers",
+				return fmt.Errorf("model %q: parameter %q: got %v at %v, want finite numbers",
 					m.spec.Name, p.Name, v, indices(p.Shape, i))
 			}
 		}

@@ -205,5 +205,5 @@ func TestPartErrors(t *testing.T) {
 			`so every turn would keep its activations until the last one: got 2 turns, want 1; `+
 			`recomputed layers or more processes take less memory`)
 	_, err = m.NewStep(9, WithPart(part))
-	require.EqualError(t, err, `model "normed": batch is 9: want 8, that of the part`)
+	require.EqualError(t, err, `model "normed": batch: got 9, want 8, that of the part`)
 }

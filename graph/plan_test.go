@@ -316,7 +316,7 @@ func TestPlanMemory(t *testing.T) {
 		assert.Less(t, uses[1].ArenaBytes, uses[1].SeparateBytes)
 	})
 	_, err := PlanMemory(plannedNets()[0], 0)
-	assert.EqualError(t, err, `model "fusible": batch is 0: want 1 to 1048576`)
+	assert.EqualError(t, err, `model "fusible": batch: got 0, want 1 to 1048576`)
 	untrained := Sequential("untrained", tensor.Shape{2}, He(), Tanh{})
 	uses, err := PlanMemory(untrained, 100)
 	require.NoError(t, err)
@@ -355,7 +355,7 @@ func TestMeasureScratch(t *testing.T) {
 	runtime.KeepAlive(s)
 
 	_, err = MeasureScratch(m.spec, 0)
-	assert.ErrorContains(t, err, "batch is 0")
+	assert.ErrorContains(t, err, "batch: got 0")
 	_, err = MeasureScratch(nil, 1)
 	assert.Error(t, err)
 }

@@ -123,7 +123,7 @@ func (m *Model) predictInto(out, images []float32, what string, node func(*symbo
 	n := len(images) / size
 	if m.dtype != tensor.Float32 || len(images) != n*size || len(out) != n*m.Classes() {
 		return fmt.Errorf(
-			"model %q (%v): got %d values of images and space for %d %s: "+
+			"model %q (%v): got %d values of images and space for %d %s, "+
 				"want float32, a multiple of %d and %d for each image",
 			m.spec.Name, m.dtype, len(images), len(out), what, size, m.Classes())
 	}

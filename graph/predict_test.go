@@ -100,15 +100,15 @@ func TestPredictErrors(t *testing.T) {
 		want   string
 	}{
 		{image(tensor.Float32, 1, 1, 20, 20),
-			`model "simpleconvnet": images have shape (1, 1, 20, 20): want (N, then (1, 28, 28))`},
+			`model "simpleconvnet": images: got shape (1, 1, 20, 20), want (N, then (1, 28, 28))`},
 		{image(tensor.Float32, 1, 28, 28),
-			`model "simpleconvnet": images have shape (1, 28, 28): want (N, then (1, 28, 28))`},
+			`model "simpleconvnet": images: got shape (1, 28, 28), want (N, then (1, 28, 28))`},
 		{image(tensor.Float32, 2, 784),
-			`model "simpleconvnet": images have shape (2, 784): want (N, then (1, 28, 28))`},
+			`model "simpleconvnet": images: got shape (2, 784), want (N, then (1, 28, 28))`},
 		{image(tensor.Float64, 1, 1, 28, 28),
-			`model "simpleconvnet": images are float64: want float32, as the model is`},
-		{image(tensor.Int, 1, 1, 28, 28), `model "simpleconvnet": images are int: want float32, as the model is`},
-		{nil, `model "simpleconvnet": images are nil: want (N, then (1, 28, 28))`},
+			`model "simpleconvnet": images: got float64, want float32, as the model is`},
+		{image(tensor.Int, 1, 1, 28, 28), `model "simpleconvnet": images: got int, want float32, as the model is`},
+		{nil, `model "simpleconvnet": images: got nil, want (N, then (1, 28, 28))`},
 		{view.(*tensor.Dense),
 			`model "simpleconvnet": images are a view or column-major: ` +
 				`want them row-major in one piece (see Materialize)`},
@@ -167,7 +167,7 @@ func TestPredictIntoErrors(t *testing.T) {
 	double := newModel(t, smallNet(), graph.WithDtype(tensor.Float64))
 	assert.EqualError(t, m.PredictInto(make([]float32, 4), make([]float32, 63)),
 		`model "small" (float32): got 63 values of images and space for `+
-			`4 logits: want float32, a multiple of 64 and 4 for each image`)
+			`4 logits, want float32, a multiple of 64 and 4 for each image`)
 	assert.ErrorContains(t, m.PredictInto(make([]float32, 7), make([]float32, 128)), "space for 7 logits")
 	assert.ErrorContains(t, double.PredictInto(make([]float32, 4), make([]float32, 64)), `model "small" (float64)`)
 }

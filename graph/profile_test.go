@@ -76,7 +76,7 @@ func TestProfileOfAPrediction(t *testing.T) {
 	assert.Zero(t, p.Layers[0].Data)
 
 	_, err = m.Profile(0, 0)
-	assert.ErrorContains(t, err, "batch is 0")
+	assert.ErrorContains(t, err, "batch: got 0")
 }
 
 // values copies the values of all parameters.

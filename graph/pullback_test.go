@@ -95,5 +95,5 @@ func TestPullbackRefuses(t *testing.T) {
 	_, _, err = p.Run(randomDense(r, 1, 2, 5, 5))
 	assert.ErrorContains(t, err, "got 1 images, want 2")
 	_, _, err = p.Run(randomDense(r, 2, 2, 5, 4))
-	assert.ErrorContains(t, err, "images have shape")
+	assert.ErrorContains(t, err, "images: got shape")
 }

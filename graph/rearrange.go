@@ -27,7 +27,7 @@ func (r Rearrange) Label() string { return r.Name }
 // Output returns Shape.
 func (r Rearrange) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if len(r.Shape) != 1 && len(r.Shape) != 3 {
-		return nil, fmt.Errorf("shape is %v: want (channels, height, width) or (features)", r.Shape)
+		return nil, fmt.Errorf("shape: got %v, want (channels, height, width) or (features)", r.Shape)
 	}
 	dims, order := r.axes(in[0])
 	size := elements(in[0])
@@ -37,7 +37,7 @@ func (r Rearrange) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	sorted := slices.Sorted(slices.Values(order))
 	for i, axis := range sorted {
 		if i != axis || len(order) != len(dims) {
-			return nil, fmt.Errorf("order is %v for %d axes: want each axis once", order, len(dims))
+			return nil, fmt.Errorf("order: got %v for %d axes, want each axis once", order, len(dims))
 		}
 	}
 	return slices.Clone(r.Shape), nil
@@ -78,10 +78,10 @@ func (t Take) Label() string { return t.Name }
 // Output returns the input's shape with one slice of the axis for each index.
 func (t Take) Output(in ...tensor.Shape) (tensor.Shape, error) {
 	if t.Axis < 0 || t.Axis >= len(in[0]) {
-		return nil, fmt.Errorf("axis is %d for the input %v: want 0 to %d", t.Axis, in[0], len(in[0])-1)
+		return nil, fmt.Errorf("axis: got %d for the input %v, want 0 to %d", t.Axis, in[0], len(in[0])-1)
 	}
 	if len(t.Indices) < 1 || len(t.Indices) > maxSide {
-		return nil, fmt.Errorf("%d indices: want 1 to %d", len(t.Indices), maxSide)
+		return nil, fmt.Errorf("got %d indices, want 1 to %d", len(t.Indices), maxSide)
 	}
 	for _, i := range t.Indices {
 		if i < 0 || i >= in[0][t.Axis] {

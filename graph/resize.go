@@ -58,18 +58,18 @@ func (r Resize) Output(in ...tensor.Shape) (tensor.Shape, error) {
 		{"rounding", r.Rounding, resizeRoundings},
 	} {
 		if field.value != "" && !slices.Contains(field.known, field.value) {
-			return nil, fmt.Errorf("%s is %.40q: want one of %q", field.name, field.value, field.known)
+			return nil, fmt.Errorf("%s: got %.40q, want one of %q", field.name, field.value, field.known)
 		}
 	}
 	for axis, n := range r.Size {
 		if n < 1 || n > maxSide {
-			return nil, fmt.Errorf("size is %v: want 1 to %d", r.Size, maxSide)
+			return nil, fmt.Errorf("size: got %v, want 1 to %d", r.Size, maxSide)
 		}
 		if s := r.Scale[axis]; s != 0 && !(s >= 1./maxSide && s <= maxSide) {
-			return nil, fmt.Errorf("scale is %v: want numbers from 1/%d to %d", r.Scale, maxSide, maxSide)
+			return nil, fmt.Errorf("scale: got %v, want numbers from 1/%d to %d", r.Scale, maxSide, maxSide)
 		}
 		if !(math.Abs(r.Region[axis]) <= maxSide) || !(math.Abs(r.Region[2+axis]) <= maxSide) {
-			return nil, fmt.Errorf("region is %v: want shares of the input", r.Region)
+			return nil, fmt.Errorf("region: got %v, want shares of the input", r.Region)
 		}
 	}
 	return tensor.Shape{in[0][0], r.Size[0], r.Size[1]}, nil

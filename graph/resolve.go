@@ -34,7 +34,7 @@ func (s *Spec) resolve() ([]*Node, error) {
 			layer = h.logits.Name // a Softmax has no width of its own
 		}
 		return nil, s.errorf("class_names",
-			0, "%d class names for %d outputs of layer %q: want one for each, or none", n, out, layer)
+			0, "got %d class names for %d outputs of layer %q, want one for each, or none", n, out, layer)
 	}
 	return r.nodes, nil
 }
@@ -151,15 +151,15 @@ func (r *resolver) fit(n *Node) error {
 		return err
 	}
 	if out.Dims() != 1 && out.Dims() != 3 || slices.Min(out) < 1 {
-		return fmt.Errorf("output is %v: want (channels, height, width) or (features)", out)
+		return fmt.Errorf("output: got %v, want (channels, height, width) or (features)", out)
 	}
 	n.Shape = out
 	if r.activations += elements(out); r.activations > maxElements {
-		return fmt.Errorf("output is %v: want at most %d activations in one sample", out, maxElements)
+		return fmt.Errorf("output: got %v, want at most %d activations in one sample", out, maxElements)
 	}
 	for _, p := range n.Layer.Parameters(in...) {
 		if r.parameters += elements(p.Shape); r.parameters > maxElements {
-			return fmt.Errorf("%s is %v: want at most %d elements in all parameters", p.Name, p.Shape, maxElements)
+			return fmt.Errorf("%s: got %v, want at most %d elements in all parameters", p.Name, p.Shape, maxElements)
 		}
 		p.Name = n.Name + "." + p.Name
 		n.Parameters = append(n.Parameters, &p)
@@ -209,12 +209,12 @@ func checkNumbers(l Layer) error {
 		switch value := v.Field(i).Interface().(type) {
 		case float64:
 			if !inFloat32(value) {
-				return fmt.Errorf("%s is %g: want a finite number of float32", field.Name, value)
+				return fmt.Errorf("%s: got %g, want a finite number of float32", field.Name, value)
 			}
 		case []float64:
 			for c, x := range value {
 				if !inFloat32(x) {
-					return fmt.Errorf("%s of channel %d is %g: want a finite number of float32", field.Name, c, x)
+					return fmt.Errorf("%s of channel %d: got %g, want a finite number of float32", field.Name, c, x)
 				}
 			}
 		case Init:

@@ -36,20 +36,21 @@ func TestNetworkErrors(t *testing.T) {
 		{`layer 1 "me" (ReLU{}): reads "me": want the name of an earlier layer, or "input"; ` +
 			`layer 1 of that name comes later`,
 			[]graph.Layer{graph.From(graph.ReLU{Name: "me"}, "me")}},
-		{`layer 2 "add1" (Add{}, reads "conv1" (3, 8, 8), "input" (2, 8, 8)): value 2 is (2, 8, 8): want (3, 8, 8), ` +
+		{`layer 2 "add1" (Add{}, reads "conv1" (3, 8, 8), "input" (2, 8, 8)): value 2: got (2, 8, 8), ` +
+			`want (3, 8, 8), ` +
 			`the first one's shape`,
 			[]graph.Layer{conv("conv1", 3), graph.From(graph.Add{}, "conv1", "input")}},
 		{`layer 2 "concat1" (Concat{}, reads "pool1" (2, 4, 4), "input" (2, 8, 8)): ` +
-			`value 2 is (2, 8, 8): want height and width of the first one, (2, 4, 4)`,
+			`value 2: got (2, 8, 8), want height and width of the first one, (2, 4, 4)`,
 			[]graph.Layer{pool, graph.From(graph.Concat{}, "pool1", "input")}},
 		{`layer 3 "multiply1" (Multiply{}, reads "input" (2, 8, 8), "fc1" (3)): ` +
-			`value 2 is (3): want (2, 8, 8), or a gate (2) or (2, 1, 1) for the channels`,
+			`value 2: got (3), want (2, 8, 8), or a gate (2) or (2, 1, 1) for the channels`,
 			[]graph.Layer{graph.GlobalAvgPool{}, graph.Affine{Units: 3}, graph.From(graph.Multiply{}, "input", "fc1")}},
 		{`layer 3 "multiply1" (Multiply{}, reads "fc1" (2), "input" (2, 8, 8)): ` +
 			`value 1 is (2), a gate for value 2, (2, 8, 8): want the gate second`,
 			[]graph.Layer{graph.GlobalAvgPool{}, graph.Affine{Units: 2}, graph.From(graph.Multiply{}, "fc1", "input")}},
 		{`layer 2 "multiply1" (Multiply{}, reads "input" (2, 8, 8), "pool1" (2, 4, 4)): ` +
-			`value 2 is (2, 4, 4): want (2, 8, 8), or a gate (2) or (2, 1, 1) for the channels`,
+			`value 2: got (2, 4, 4), want (2, 8, 8), or a gate (2) or (2, 1, 1) for the channels`,
 			[]graph.Layer{pool, graph.From(graph.Multiply{}, "input", "pool1")}},
 		{`layer 1 "add1" (Add{}): reads 1025 values: want at most 1024`,
 			[]graph.Layer{graph.From(graph.Add{}, slices.Repeat([]string{"input"}, 1025)...)}},
@@ -58,33 +59,34 @@ func TestNetworkErrors(t *testing.T) {
 		{`layer 2 "relu1" (ReLU{}): reads "input", which is the network's input and the name of layer 1: ` +
 			`want another name for the layer`,
 			[]graph.Layer{graph.Sigmoid{Name: "input"}, graph.From(graph.ReLU{}, "input")}},
-		{`layer 2 "gn1" (GroupNorm{Groups: 2, Eps: -1}, reads "input" (2, 8, 8)): eps is -1: ` +
+		{`layer 2 "gn1" (GroupNorm{Groups: 2, Eps: -1}, reads "input" (2, 8, 8)): eps: got -1, ` +
 			`want a number above 0 in float32`,
 			[]graph.Layer{graph.ReLU{}, graph.From(graph.GroupNorm{Groups: 2, Eps: -1}, "input")}},
-		{`layer 1 "slice1" (Slice{Begin: 1, End: 1}, input (2, 8, 8)): channels 1 to 1: ` +
+		{`layer 1 "slice1" (Slice{Begin: 1, End: 1}, input (2, 8, 8)): got channels 1 to 1, ` +
 			`want a range within the input's 0 to 2`,
 			[]graph.Layer{graph.Slice{Begin: 1, End: 1}}},
-		{`layer 1 "slice1" (Slice{End: 3}, input (2, 8, 8)): channels 0 to 3: want a range within the input's 0 to 2`,
+		{`layer 1 "slice1" (Slice{End: 3}, input (2, 8, 8)): got channels 0 to 3, ` +
+			`want a range within the input's 0 to 2`,
 			[]graph.Layer{graph.Slice{End: 3}}},
-		{`layer 1 "pad1" (PadChannels{Begin: -1}, input (2, 8, 8)): got a padding of -1: want 0 to 1048576`,
+		{`layer 1 "pad1" (PadChannels{Begin: -1}, input (2, 8, 8)): got a padding of -1, want 0 to 1048576`,
 			[]graph.Layer{graph.PadChannels{Begin: -1}}},
-		{`layer 1 "shuffle1" (ChannelShuffle{Groups: 3}, input (2, 8, 8)): got 2 channels for 3 groups: ` +
+		{`layer 1 "shuffle1" (ChannelShuffle{Groups: 3}, input (2, 8, 8)): got 2 channels for 3 groups, ` +
 			`want a multiple`,
 			[]graph.Layer{graph.ChannelShuffle{Groups: 3}}},
-		{`layer 1 "gn1" (GroupNorm{}, input (2, 8, 8)): got 2 channels for 0 groups: want a multiple`,
+		{`layer 1 "gn1" (GroupNorm{}, input (2, 8, 8)): got 2 channels for 0 groups, want a multiple`,
 			[]graph.Layer{graph.GroupNorm{}}},
-		{`layer 1 "bn1" (BatchNorm{Momentum: 2}, input (2, 8, 8)): momentum is 2: want a number from 0 to 1`,
+		{`layer 1 "bn1" (BatchNorm{Momentum: 2}, input (2, 8, 8)): momentum: got 2, want a number from 0 to 1`,
 			[]graph.Layer{graph.BatchNorm{Momentum: 2}}},
-		{`layer 1 "ln1" (LayerNorm{Eps: 1e-60}, input (2, 8, 8)): eps is 1e-60: want a number above 0 in float32`,
+		{`layer 1 "ln1" (LayerNorm{Eps: 1e-60}, input (2, 8, 8)): eps: got 1e-60, want a number above 0 in float32`,
 			[]graph.Layer{graph.LayerNorm{Eps: 1e-60}}},
-		{`layer 1 "clip1" (Clip{}, input (2, 8, 8)): min is 0, max is 0: want min below max`,
+		{`layer 1 "clip1" (Clip{}, input (2, 8, 8)): min and max: got 0 and 0, want min below max`,
 			[]graph.Layer{graph.Clip{}}},
-		{`layer 1 "depth1" (StochasticDepth{Rate: 1}, input (2, 8, 8)): rate is 1: want at least 0 and less than 1`,
+		{`layer 1 "depth1" (StochasticDepth{Rate: 1}, input (2, 8, 8)): rate: got 1, want at least 0 and less than 1`,
 			[]graph.Layer{graph.StochasticDepth{Rate: 1}}},
 		{`layer 1 "conv1" (Conv2D{Filters: 1, Kernel: Square(1), Bias: 1, NoBias: true}, input (2, 8, 8)): ` +
-			`bias is 1: want 0 for a convolution without biases`,
+			`bias: got 1, want 0 for a convolution without biases`,
 			[]graph.Layer{graph.Conv2D{Filters: 1, Kernel: graph.Square(1), Bias: 1, NoBias: true}}},
-		{`layer 1 "odd" (broken{}, input (2, 8, 8)): output is (8, 8): want (channels, height, width) or (features)`,
+		{`layer 1 "odd" (broken{}, input (2, 8, 8)): output: got (8, 8), want (channels, height, width) or (features)`,
 			[]graph.Layer{broken{}}},
 	} {
 		_, err := graph.New(&graph.Spec{Name: "m", Input: tensor.Shape{2, 8, 8}, Layers: c.layers})

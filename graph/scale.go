@@ -29,11 +29,11 @@ func (s Scale) Output(in ...tensor.Shape) (tensor.Shape, error) {
 		return nil, fmt.Errorf("neither factors nor terms: want at least one of them")
 	}
 	if len(s.Shape) != len(in[0]) {
-		return nil, fmt.Errorf("shape is %v for the input %v: want as many sizes", s.Shape, in[0])
+		return nil, fmt.Errorf("shape: got %v for the input %v, want as many sizes", s.Shape, in[0])
 	}
 	for i, n := range s.Shape {
 		if n != 1 && n != in[0][i] {
-			return nil, fmt.Errorf("shape is %v for the input %v: want the same sizes, or 1", s.Shape, in[0])
+			return nil, fmt.Errorf("shape: got %v for the input %v, want the same sizes, or 1", s.Shape, in[0])
 		}
 	}
 	return in[0], nil

@@ -112,7 +112,7 @@ func TestGradientPenaltyIsThePenalty(t *testing.T) {
 	require.NoError(t, err)
 	assert.InEpsilon(t, want, got, 1e-12)
 	_, err = m.NewStep(3, GradientPenalty(-1))
-	assert.ErrorContains(t, err, "weight of the gradient penalty is -1: want a finite number of at least 0")
+	assert.ErrorContains(t, err, "weight of the gradient penalty: got -1, want a finite number of at least 0")
 }
 
 // TestSharedMemoryChangesNoSecondDerivative compares with runs in which every op has memory of its

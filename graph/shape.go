@@ -40,7 +40,7 @@ func batched(n int, sample tensor.Shape) tensor.Shape {
 // wantImage returns an error unless the shape is (C, H, W).
 func wantImage(in tensor.Shape) error {
 	if in.Dims() != 3 {
-		return fmt.Errorf("input is %v: want (channels, height, width)", in)
+		return fmt.Errorf("input: got %v, want (channels, height, width)", in)
 	}
 	return nil
 }
@@ -48,7 +48,7 @@ func wantImage(in tensor.Shape) error {
 // checkGroups returns an error unless channels divide into groups of one size.
 func checkGroups(channels, groups int) error {
 	if groups < 1 || channels%groups != 0 {
-		return fmt.Errorf("got %d channels for %d groups: want a multiple", channels, groups)
+		return fmt.Errorf("got %d channels for %d groups, want a multiple", channels, groups)
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func checkGroups(channels, groups int) error {
 func checkPadding(sizes ...int) error {
 	for _, n := range sizes {
 		if n < 0 || n > maxSide {
-			return fmt.Errorf("got a padding of %d: want 0 to %d", n, maxSide)
+			return fmt.Errorf("got a padding of %d, want 0 to %d", n, maxSide)
 		}
 	}
 	return nil
@@ -68,7 +68,7 @@ func checkWindow(pairs ...Pair) error {
 	for _, p := range pairs {
 		for _, n := range p {
 			if n > maxSide || n < -maxSide {
-				return fmt.Errorf("got %d in a window's sizes: want at most %d", n, maxSide)
+				return fmt.Errorf("got %d in a window's sizes, want at most %d", n, maxSide)
 			}
 		}
 	}

@@ -51,7 +51,7 @@ func (s LogSoftmax) Lower(l *Lowering) (*G.Node, error) {
 
 func checkAxis(axis int, in tensor.Shape) error {
 	if axis < 0 || axis >= len(in) {
-		return fmt.Errorf("axis is %d for the input %v: want 0 to %d", axis, in, len(in)-1)
+		return fmt.Errorf("axis: got %d for the input %v, want 0 to %d", axis, in, len(in)-1)
 	}
 	return nil
 }

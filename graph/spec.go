@@ -48,21 +48,21 @@ func (s *Spec) errorf(field string, layer int, format string, args ...any) error
 
 func (s *Spec) check() error {
 	if s.Input.Dims() != 3 && s.Input.Dims() != 1 {
-		return s.errorf("input", 0, "input is %v: want (channels, height, width) or (features)", s.Input)
+		return s.errorf("input", 0, "input: got %v, want (channels, height, width) or (features)", s.Input)
 	}
 	for _, n := range s.Input {
 		if n < 1 || n > maxSide {
-			return s.errorf("input", 0, "input is %v: want sizes from 1 to %d", s.Input, maxSide)
+			return s.errorf("input", 0, "input: got %v, want sizes from 1 to %d", s.Input, maxSide)
 		}
 	}
 	if elements(s.Input) > maxElements {
-		return s.errorf("input", 0, "input is %v: want at most %d numbers", s.Input, maxElements)
+		return s.errorf("input", 0, "input: got %v, want at most %d numbers", s.Input, maxElements)
 	}
 	if len(s.Layers) == 0 {
-		return s.errorf("layers", 0, "got no layers: want at least one")
+		return s.errorf("layers", 0, "got no layers, want at least one")
 	}
 	if len(s.Layers) > maxLayers {
-		return s.errorf("layers", 0, "got %d layers: want at most %d", len(s.Layers), maxLayers)
+		return s.errorf("layers", 0, "got %d layers, want at most %d", len(s.Layers), maxLayers)
 	}
 	if err := s.Init.check(); err != nil {
 		return s.errorf("init", 0, "%w", err)

@@ -72,12 +72,12 @@ func (m *Model) NewStep(batch int, options ...StepOption) (*Step, error) {
 		}
 	}
 	if !(config.penalty >= 0) || math.IsInf(config.penalty, 1) {
-		return nil, fmt.Errorf("model %q: weight of the gradient penalty is %g: want a finite number of at least 0",
+		return nil, fmt.Errorf("model %q: weight of the gradient penalty: got %g, want a finite number of at least 0",
 			m.spec.Name, config.penalty)
 	}
 	if config.part != nil {
 		if config.penalty > 0 {
-			return nil, fmt.Errorf("model %q: got a gradient penalty for a part of a batch: want the whole batch",
+			return nil, fmt.Errorf("model %q: got a gradient penalty for a part of a batch, want the whole batch",
 				m.spec.Name)
 		}
 		if err := m.checkPart(batch, config.part); err != nil {
@@ -90,10 +90,10 @@ func (m *Model) NewStep(batch int, options ...StepOption) (*Step, error) {
 
 func (m *Model) checkPart(batch int, p *ops.Part) error {
 	if len(m.recompute) > 0 {
-		return fmt.Errorf("model %q: got recomputed layers and a part of a batch: want only one of them", m.spec.Name)
+		return fmt.Errorf("model %q: got recomputed layers and a part of a batch, want only one of them", m.spec.Name)
 	}
 	if batch != p.Batch() {
-		return fmt.Errorf("model %q: batch is %d: want %d, that of the part", m.spec.Name, batch, p.Batch())
+		return fmt.Errorf("model %q: batch: got %d, want %d, that of the part", m.spec.Name, batch, p.Batch())
 	}
 	if p.Turns() == 1 {
 		return nil
@@ -227,10 +227,10 @@ func (s *Step) Images() *tensor.Dense { return s.x }
 // it. It must have the same shape and element type.
 func (s *Step) SetImages(x *tensor.Dense) error {
 	if x == nil {
-		return fmt.Errorf("model %q: images are nil: want %v %v", s.model.spec.Name, s.x.Shape(), s.x.Dtype())
+		return fmt.Errorf("model %q: images: got nil, want %v %v", s.model.spec.Name, s.x.Shape(), s.x.Dtype())
 	}
 	if err := G.Let(s.net.x, x); err != nil {
-		return fmt.Errorf("model %q: images of %v %v: want %v %v",
+		return fmt.Errorf("model %q: got images of %v %v, want %v %v",
 			s.model.spec.Name, x.Shape(), x.Dtype(), s.x.Shape(), s.x.Dtype())
 	}
 	s.x = x

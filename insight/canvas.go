@@ -7,11 +7,11 @@ import (
 )
 
 // canvas is a picture that gradient ascent paints by its frequencies: each changes the whole
-// picture, so that the ascent finds shapes and not noise. Low frequencies weigh more, and colours
+// picture, so that the ascent finds shapes and not noise. Low frequencies weigh more, and colors
 // are correlated, as in photographs (Olah, Mordvintsev and Schubert 2017, "Preconditioning and
 // parameterization").
 //
-// With spectrum z and scale s of each frequency, channels t and colours c of a pixel:
+// With spectrum z and scale s of each frequency, channels t and colors c of a pixel:
 //
 //	t = Re(F⁻¹(s·z))/4,  c = sigmoid(M·t + offset)
 //	∂L/∂z = s/(4N) · F(Mᵀ·(∂L/∂c · c·(1-c)))    its real and imaginary parts, of N pixels
@@ -30,9 +30,9 @@ type canvas struct {
 	line   []complex128
 }
 
-// colours are the principal directions of ImageNet's colours, scaled by their stds: Lucid's
+// colors are the principal directions of ImageNet's colors, scaled by their stds: Lucid's
 // color_correlation_svd_sqrt, divided by the length of its longest column.
-var colours = func() (m [3][3]float64) {
+var colors = func() (m [3][3]float64) {
 	m = [3][3]float64{{0.26, 0.09, 0.02}, {0.27, 0.00, -0.05}, {0.27, -0.09, 0.03}}
 	longest := 0.0
 	for j := range 3 {
@@ -90,7 +90,7 @@ func (c *canvas) paint() []float64 {
 // mixing returns an element of M.
 func (c *canvas) mixing(channel, other int) float64 {
 	if c.channels == 3 {
-		return colours[channel][other]
+		return colors[channel][other]
 	}
 	if channel == other {
 		return 1

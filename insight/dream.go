@@ -22,7 +22,7 @@ type DreamOptions struct {
 	Preprocessing picture.Preprocessing // of the model's pictures
 }
 
-// A Picture has intensities from 0 to 1 in planes: 1 is grey, 3 are red, green and blue.
+// A Picture has intensities from 0 to 1 in planes: 1 is gray, 3 are red, green and blue.
 type Picture struct {
 	Channels, Height, Width int
 	Values                  []float32
@@ -172,7 +172,7 @@ func (d *dreamer) weigh(out tensor.Shape) {
 	}
 }
 
-// textured is the receptive field in pixels from which a cell's neighbours count, too. Such units
+// textured is the receptive field in pixels from which a cell's neighbors count, too. Such units
 // look for textures and parts, of which one cell would show only a spot.
 const textured = 40
 

@@ -103,18 +103,18 @@ func resize(dst, src *Heat) {
 	}
 }
 
-// neighbours are the two cells around a position, and its distance from the first.
-type neighbours struct {
+// neighbors are the two cells around a position, and its distance from the first.
+type neighbors struct {
 	low, high int
 	share     float64
 }
 
-func between(out, in int) []neighbours {
-	all := make([]neighbours, out)
+func between(out, in int) []neighbors {
+	all := make([]neighbors, out)
 	for i := range all {
 		position := min(max((float64(i)+0.5)*float64(in)/float64(out)-0.5, 0), float64(in-1))
 		low := int(position)
-		all[i] = neighbours{low, min(low+1, in-1), position - float64(low)}
+		all[i] = neighbors{low, min(low+1, in-1), position - float64(low)}
 	}
 	return all
 }

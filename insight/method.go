@@ -55,7 +55,7 @@ type Heat struct {
 }
 
 // Heat computes the heat of a class for a prepared picture. A blank picture is all zeros: the mean
-// colour if the model's preprocessing subtracts one.
+// color if the model's preprocessing subtracts one.
 func (method Method) Heat(m *graph.Model, pixels []float32, class int, o Options) (*Heat, error) {
 	input := m.Spec().Input
 	switch {

@@ -33,7 +33,7 @@ func (n LeNet) Spec() (*graph.Spec, error) {
 		return nil, fmt.Errorf("lenet: both Modern and Wide are set: want one of them")
 	case (n.Modern || n.Wide) && n.Activation != "":
 		return nil, fmt.Errorf(
-			"lenet: activation is %q: want none for the modern and the wide network, which have ReLU", n.Activation)
+			"lenet: activation: got %q, want none for the modern and the wide network, which have ReLU", n.Activation)
 	case n.Wide:
 		return wideLeNet(), nil
 	case n.Modern:
@@ -45,7 +45,7 @@ func (n LeNet) Spec() (*graph.Spec, error) {
 	case "tanh":
 		return classicLeNet("lenet-tanh", graph.Tanh{A: 1.7159, B: 2. / 3}, graph.Xavier(), 0.25), nil
 	}
-	return nil, fmt.Errorf("lenet: activation is %q: want sigmoid or tanh", n.Activation)
+	return nil, fmt.Errorf("lenet: activation: got %q, want sigmoid or tanh", n.Activation)
 }
 
 // classicLeNet has the activation f, initial weights from init, and the given initial subsampling

@@ -197,7 +197,7 @@ func TestModelErrors(t *testing.T) {
 		want string
 	}{
 		{hidden.Spec(),
-			`model "simpleconvnet": layer 4 "fc1" (Affine{}, input (30, 12, 12)): 0 units: want at least 1`},
+			`model "simpleconvnet": layer 4 "fc1" (Affine{}, input (30, 12, 12)): got 0 units, want at least 1`},
 		{filter.Spec(),
 			`model "simpleconvnet": layer 1 "conv1" (Conv2D{Filters: 30, Kernel: Square(31), ` +
 				`Stride: Square(1), Pad: Square(1)}, input (1, 28, 28)): ` +
@@ -209,16 +209,16 @@ func TestModelErrors(t *testing.T) {
 				`height: a window of 3 doesn't fit an input of 2 padded to 2`},
 		{models.AlexNet{Width: -1}.Spec(),
 			`model "alexnet": layer 1 "conv1" (Conv2D{Kernel: Square(11), Stride: Square(4)}, input (3, 227, 227)): ` +
-				`0 filters: want at least 1`},
+				`got 0 filters, want at least 1`},
 		{models.AlexNet{Width: math.NaN()}.Spec(),
 			`model "alexnet": layer 1 "conv1" (Conv2D{Kernel: Square(11), Stride: Square(4)}, input (3, 227, 227)): ` +
-				`0 filters: want at least 1`},
+				`got 0 filters, want at least 1`},
 		{models.AlexNet{Width: math.Inf(1)}.Spec(),
 			`model "alexnet": layer 1 "conv1" (Conv2D{Kernel: Square(11), Stride: Square(4)}, input (3, 227, 227)): ` +
-				`0 filters: want at least 1`},
+				`got 0 filters, want at least 1`},
 		{models.AlexNet{Size: 67, Width: 1. / 1024, Classes: -1}.Spec(),
 			`model "alexnet": layer 22 "fc3" (Affine{Units: -1}, input (4)): ` +
-				`-1 units: want at least 1`},
+				`got -1 units, want at least 1`},
 	} {
 		_, err := graph.New(c.spec)
 		assert.EqualError(t, err, c.want)
@@ -227,11 +227,11 @@ func TestModelErrors(t *testing.T) {
 		net  models.LeNet
 		want string
 	}{
-		{models.LeNet{Activation: "relu"}, `lenet: activation is "relu": want sigmoid or tanh`},
+		{models.LeNet{Activation: "relu"}, `lenet: activation: got "relu", want sigmoid or tanh`},
 		{models.LeNet{Activation: "relu", Modern: true},
-			`lenet: activation is "relu": want none for the modern and the wide network, which have ReLU`},
+			`lenet: activation: got "relu", want none for the modern and the wide network, which have ReLU`},
 		{models.LeNet{Activation: "tanh", Wide: true},
-			`lenet: activation is "tanh": want none for the modern and the wide network, which have ReLU`},
+			`lenet: activation: got "tanh", want none for the modern and the wide network, which have ReLU`},
 		{models.LeNet{Modern: true, Wide: true}, "lenet: both Modern and Wide are set: want one of them"},
 	} {
 		_, err := c.net.Spec()

@@ -122,7 +122,7 @@ func fit(a formats.Array, p *graph.Parameter, layer graph.Layer) (*tensor.Dense,
 		v := a.Value.Clone().(*tensor.Dense)
 		return v, v.Reshape(want...)
 	}
-	return nil, fmt.Errorf("array %q has shape %v: want %v for parameter %q", a.Name, got, want, p.Name)
+	return nil, fmt.Errorf("array %q: got shape %v, want %v for parameter %q", a.Name, got, want, p.Name)
 }
 
 // connected selects from all kernels, (filters, channels, kh, kw), those of a convolution with
@@ -185,7 +185,8 @@ func renameBook(m *graph.Model, arrays []formats.Array) ([]formats.Array, error)
 			return nil, err
 		}
 		if want := params[i].Value.Shape(); !value.Shape().Eq(want) {
-			return nil, fmt.Errorf("array %q has shape %v: want %v for %q", name.Book, a.Value.Shape(), want, name.Name)
+			return nil, fmt.Errorf("array %q: got shape %v, want %v for %q", name.Book, a.Value.Shape(),
+				want, name.Name)
 		}
 		renamed[i] = formats.Array{Name: name.Name, Value: value}
 	}
@@ -237,7 +238,7 @@ func (n BookName) ours(a *tensor.Dense) (*tensor.Dense, error) {
 		return a, nil
 	}
 	if a.Dims() != 2 {
-		return nil, fmt.Errorf("array %q has shape %v: want (in, out)", n.Book, a.Shape())
+		return nil, fmt.Errorf("array %q: got shape %v, want (in, out)", n.Book, a.Shape())
 	}
 	t, err := tensor.Transpose(a, 1, 0)
 	if err != nil {

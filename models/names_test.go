@@ -107,17 +107,17 @@ func TestRenameRefuses(t *testing.T) {
 			a[0] = array("0.weight", make([]float64, 6), 3, 1, 1, 2)
 			return a
 		},
-		`array "0.weight" has shape (3, 2, 2, 1): ` +
+		`array "0.weight": got shape (3, 2, 2, 1), ` +
 			`want (4, 1, 2) for parameter "c1.weight"`: func(a []formats.Array) []formats.Array {
 			a[0] = array("0.weight", make([]float64, 12), 3, 2, 2, 1)
 			return a
 		},
-		`array "2.weight" has shape (18, 2): ` +
+		`array "2.weight": got shape (18, 2), ` +
 			`want (2, 3, 3, 2) for parameter "c2.weight"`: func(a []formats.Array) []formats.Array {
 			a[2] = array("2.weight", make([]float64, 36), 18, 2)
 			return a
 		},
-		`array "2.weight" has shape (3, 18): ` +
+		`array "2.weight": got shape (3, 18), ` +
 			`want (2, 3, 3, 2) for parameter "c2.weight"`: func(a []formats.Array) []formats.Array {
 			a[2] = array("2.weight", make([]float64, 54), 3, 18)
 			return a

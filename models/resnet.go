@@ -25,7 +25,7 @@ var resNetStages = map[int][4]int{18: {2, 2, 2, 2}, 34: {3, 4, 6, 3}, 50: {3, 4,
 func (n ResNet) Spec() (*graph.Spec, error) {
 	blocks, ok := resNetStages[n.Depth]
 	if !ok {
-		return nil, fmt.Errorf("resnet: depth is %d: want 18, 34 or 50", n.Depth)
+		return nil, fmt.Errorf("resnet: depth: got %d, want 18, 34 or 50", n.Depth)
 	}
 	block, expansion := basicBlock, 1
 	if n.Depth == 50 {

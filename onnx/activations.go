@@ -66,7 +66,7 @@ func gelu(c *call) graph.ActivationFunction {
 	case "tanh":
 		return graph.GELU{Approximate: true}
 	default:
-		c.fail("attribute \"approximate\" is %q: want \"none\" or \"tanh\"", approximate)
+		c.fail("attribute \"approximate\": got %q, want \"none\" or \"tanh\"", approximate)
 		return graph.GELU{}
 	}
 }

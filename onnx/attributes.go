@@ -42,7 +42,7 @@ func (a *attributes) take(name string, want schema.AttributeType) (schema.Attrib
 	}
 	delete(a.byName, name)
 	if attribute.Type != want {
-		a.fail("attribute %q is %v: want %v", name, attribute.Type, want)
+		a.fail("attribute %q: got %v, want %v", name, attribute.Type, want)
 	}
 	return attribute, true
 }
@@ -92,7 +92,7 @@ func (a *attributes) pair(name string, fallback graph.Pair) graph.Pair {
 	}
 	for _, v := range values {
 		if v == 0 {
-			a.fail("attribute %q is %v: want sizes of at least 1", name, values)
+			a.fail("attribute %q: got %v, want sizes of at least 1", name, values)
 		}
 	}
 	return graph.Pair{a.size(name, values[0]), a.size(name, values[1])}
@@ -103,7 +103,7 @@ const maxSize = 1 << 20
 
 func (a *attributes) size(name string, v int64) int {
 	if v < 0 || v > maxSize {
-		a.fail("attribute %q is %d: want a size from 0 to %d", name, v, maxSize)
+		a.fail("attribute %q: got %d, want a size from 0 to %d", name, v, maxSize)
 		return 0
 	}
 	return int(v)
@@ -113,7 +113,7 @@ func (a *attributes) size(name string, v int64) int {
 func (a *attributes) count(name string, fallback int64) int {
 	v := a.int(name, fallback)
 	if v == 0 {
-		a.fail("attribute %q is 0: want at least 1", name)
+		a.fail("attribute %q: got 0, want at least 1", name)
 	}
 	return a.size(name, v)
 }

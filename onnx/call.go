@@ -105,7 +105,7 @@ func within(i int64, n int) (int, error) {
 		at += int64(n)
 	}
 	if at < 0 || at >= int64(n) {
-		return 0, fmt.Errorf("axis or index is %d: want one of %d", i, n)
+		return 0, fmt.Errorf("axis or index: got %d, want one of %d", i, n)
 	}
 	return int(at), nil
 }
@@ -118,7 +118,7 @@ func withinAll(list []int64, n int) ([]int, error) {
 			return nil, err
 		}
 		if slices.Contains(out[:i], at) {
-			return nil, fmt.Errorf("axes are %v: want each once", list)
+			return nil, fmt.Errorf("axes: got %v, want each once", list)
 		}
 		out[i] = at
 	}
@@ -135,7 +135,7 @@ func (c *call) order(rank int) ([]int, error) {
 	}
 	order, err := withinAll(perm, rank)
 	if err == nil && len(order) != rank {
-		err = fmt.Errorf("perm is %v for %d axes: want each once", perm, rank)
+		err = fmt.Errorf("perm: got %v for %d axes, want each once", perm, rank)
 	}
 	return order, err
 }
@@ -258,7 +258,7 @@ func (c *call) slices(rank int) ([]sliceRange, error) {
 	ranges := make([]sliceRange, len(starts))
 	if len(ends) != len(starts) || axes != nil && len(axes) != len(starts) || steps != nil &&
 		len(steps) != len(starts) || len(starts) > rank {
-		return nil, fmt.Errorf("%d starts, %d ends, %d axes, %d steps: want as many of each",
+		return nil, fmt.Errorf("got %d starts, %d ends, %d axes, %d steps, want as many of each",
 			len(starts), len(ends), len(axes), len(steps))
 	}
 	for i := range ranges {
@@ -274,7 +274,7 @@ func (c *call) slices(rank int) ([]sliceRange, error) {
 		}
 		const most = 1 << 31
 		if r.step == 0 || r.step > most || r.step < -most {
-			return nil, fmt.Errorf("step is %d: want one that isn't 0, up to %d", r.step, most)
+			return nil, fmt.Errorf("step: got %d, want one that isn't 0, up to %d", r.step, most)
 		}
 		ranges[i] = r
 	}

@@ -51,12 +51,12 @@ func (im *importer) stored(t *schema.Tensor) (*constant, error) {
 	c := &constant{name: t.Name, kind: t.Type, stored: t, dims: make([]int, len(t.Dims))}
 	for i, n := range t.Dims {
 		if n < 0 || n > maxElements {
-			return nil, fmt.Errorf("tensor %q: its shape is %v: want sizes from 0 to %d", t.Name, t.Dims, maxElements)
+			return nil, fmt.Errorf("tensor %q: its shape: got %v, want sizes from 0 to %d", t.Name, t.Dims, maxElements)
 		}
 		c.dims[i] = int(n)
 	}
 	if c.count() > maxElements {
-		return nil, fmt.Errorf("tensor %q: its shape is %v: want at most %d elements", t.Name, t.Dims, maxElements)
+		return nil, fmt.Errorf("tensor %q: its shape: got %v, want at most %d elements", t.Name, t.Dims, maxElements)
 	}
 	return c, nil
 }
@@ -148,7 +148,7 @@ func (im *importer) ints(c *constant) ([]number, error) {
 		return nil, fmt.Errorf("a list of integers is missing")
 	}
 	if c.count() > maxList {
-		return nil, fmt.Errorf("%q has %d integers: want at most %d", c.name, c.count(), maxList)
+		return nil, fmt.Errorf("%q: got %d integers, want at most %d", c.name, c.count(), maxList)
 	}
 	values, err := im.numbers(c)
 	if err != nil {
@@ -214,7 +214,7 @@ func (im *importer) scalar(c *constant) (float64, error) {
 		return 0, fmt.Errorf("a number is missing")
 	}
 	if c.count() != 1 {
-		return 0, fmt.Errorf("%q has shape %v: want one number", c.name, c.dims)
+		return 0, fmt.Errorf("%q: got shape %v, want one number", c.name, c.dims)
 	}
 	values, err := im.numbers(c)
 	if err != nil {
@@ -239,7 +239,7 @@ func (im *importer) parameter(c *constant, shape ...int) (*tensor.Dense, error) 
 		return nil, fmt.Errorf("parameter %q holds integers: want floats", c.name)
 	}
 	if count(shape) != c.count() {
-		return nil, fmt.Errorf("parameter %q has shape %v: want %v", c.name, c.dims, shape)
+		return nil, fmt.Errorf("parameter %q: got shape %v, want %v", c.name, c.dims, shape)
 	}
 	if c.stored != nil {
 		size := 4

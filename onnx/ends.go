@@ -65,7 +65,7 @@ func (im *importer) inputSizes(v schema.ValueInfo) ([]int, error) {
 			size = int64(given[i])
 		}
 		if size < 1 || size > maxSize {
-			return nil, fmt.Errorf("input %q: dimension %d is %d: want 1 to %d", v.Name, i+1, size, maxSize)
+			return nil, fmt.Errorf("input %q: dimension %d: got %d, want 1 to %d", v.Name, i+1, size, maxSize)
 		}
 		sizes = append(sizes, int(size))
 	}
@@ -90,7 +90,7 @@ func (im *importer) inputLayout(v schema.ValueInfo, sizes []int) (layout, error)
 // channelsFirst returns the layout of an input (N, H, W, C) of a network that reads (C, H, W).
 func channelsFirst(v schema.ValueInfo, sizes []int) (layout, error) {
 	if len(sizes) != 3 {
-		return layout{}, fmt.Errorf("input %q has %d dimensions: want (N, H, W, C) for channels first",
+		return layout{}, fmt.Errorf("input %q: got %d dimensions, want (N, H, W, C) for channels first",
 			v.Name, len(v.Shape))
 	}
 	l := newLayout(tensor.Shape{sizes[2], sizes[0], sizes[1]}, false)
@@ -112,7 +112,7 @@ func wholeLayout(v schema.ValueInfo, sizes []int) (layout, error) {
 		return layout{}, dimensions(v)
 	}
 	if batch < 1 || batch > maxSize {
-		return layout{}, fmt.Errorf("input %q: the number of images is %d: want 1 to %d", v.Name, batch, maxSize)
+		return layout{}, fmt.Errorf("input %q: the number of images: got %d, want 1 to %d", v.Name, batch, maxSize)
 	}
 	dims := []number{{fixed: batch}}
 	for _, n := range sizes {
@@ -127,7 +127,7 @@ func wholeLayout(v schema.ValueInfo, sizes []int) (layout, error) {
 		shape = sizes
 	}
 	if count(all) > maxElements {
-		return layout{}, fmt.Errorf("input %q has shape %v: want at most %d numbers", v.Name, all, maxElements)
+		return layout{}, fmt.Errorf("input %q: got shape %v, want at most %d numbers", v.Name, all, maxElements)
 	}
 	l, ok := newLayout(shape, true).reshaped(dims)
 	if !ok {

@@ -30,7 +30,7 @@ func (im *importer) external(t *schema.Tensor) ([]byte, error) {
 		return nil, err
 	}
 	if length >= 0 && length != size {
-		return nil, fmt.Errorf("its numbers are %d bytes of %.80q: want %d", length, location, size)
+		return nil, fmt.Errorf("its numbers: got %d bytes of %.80q, want %d", length, location, size)
 	}
 	root, err := os.OpenRoot(im.reader.folder)
 	if err != nil {

@@ -66,7 +66,7 @@ func (c *call) made(like *constant, dims []int, values any) ([]*constant, error)
 func (c *call) taken(from *constant, dims []int, index func(i int) int) (*constant, error) {
 	n := count(dims)
 	if n > maxFolded && !from.filled {
-		return nil, fmt.Errorf("got a constant of %d elements: want at most %d", n, maxFolded)
+		return nil, fmt.Errorf("got a constant of %d elements, want at most %d", n, maxFolded)
 	}
 	if from.filled {
 		out := *from
@@ -159,7 +159,7 @@ func foldConstantOfShape(c *call) ([]*constant, error) {
 			return nil, err
 		}
 		if value.count() != 1 {
-			return nil, fmt.Errorf("its value has shape %v: want one number", value.dims)
+			return nil, fmt.Errorf("its value: got shape %v, want one number", value.dims)
 		}
 		if out.values, err = c.im.numbers(value); err != nil {
 			return nil, err
@@ -178,12 +178,12 @@ func (im *importer) sizes(c *constant) ([]int, error) {
 	dims := make([]int, len(list))
 	for i, n := range list {
 		if n < 0 || n > maxElements {
-			return nil, fmt.Errorf("shape is %v: want sizes from 0 to %d", list, maxElements)
+			return nil, fmt.Errorf("shape: got %v, want sizes from 0 to %d", list, maxElements)
 		}
 		dims[i] = int(n)
 	}
 	if len(dims) > maxRank || count(dims) > maxElements {
-		return nil, fmt.Errorf("shape is %.100v: want at most %d axes and %d elements", list, maxRank, maxElements)
+		return nil, fmt.Errorf("shape: got %.100v, want at most %d axes and %d elements", list, maxRank, maxElements)
 	}
 	return dims, nil
 }

@@ -61,7 +61,7 @@ func (c *call) pairs(f func(i, left, right int) error) (left, right *constant, d
 	}
 	n := count(dims)
 	if n > maxFolded {
-		return nil, nil, nil, fmt.Errorf("got a constant of %d elements: want at most %d", n, maxFolded)
+		return nil, nil, nil, fmt.Errorf("got a constant of %d elements, want at most %d", n, maxFolded)
 	}
 	if err := c.im.spend(16 * n); err != nil {
 		return nil, nil, nil, err
@@ -280,7 +280,7 @@ func foldRange(c *call) ([]*constant, error) {
 			return nil, err
 		}
 		if len(list) != 1 {
-			return nil, fmt.Errorf("input %d has shape %v: want one integer", i, from.dims)
+			return nil, fmt.Errorf("input %d: got shape %v, want one integer", i, from.dims)
 		}
 		bounds[i] = list[0]
 	}

@@ -142,7 +142,7 @@ func foldUnsqueeze(c *call) ([]*constant, error) {
 			continue
 		}
 		if len(rest) == 0 {
-			return nil, fmt.Errorf("axes are %v: want each once", axes)
+			return nil, fmt.Errorf("axes: got %v, want each once", axes)
 		}
 		dims, rest = append(dims, rest[0]), rest[1:]
 	}
@@ -184,7 +184,7 @@ func foldTile(c *call) ([]*constant, error) {
 		return nil, err
 	}
 	if len(repeats) != len(from.dims) {
-		return nil, fmt.Errorf("repeats are %v for shape %v: want one for each axis", repeats, from.dims)
+		return nil, fmt.Errorf("repeats: got %v for shape %v, want one for each axis", repeats, from.dims)
 	}
 	dims := make([]int, len(repeats))
 	for i, n := range from.dims {
@@ -232,7 +232,7 @@ func foldConcat(c *call) ([]*constant, error) {
 	}
 	n := count(dims)
 	if n > maxFolded {
-		return nil, fmt.Errorf("got a constant of %d elements: want at most %d", n, maxFolded)
+		return nil, fmt.Errorf("got a constant of %d elements, want at most %d", n, maxFolded)
 	}
 	if err := c.im.spend(16 * n); err != nil {
 		return nil, err

@@ -229,7 +229,7 @@ func (c *call) windowForm() (value, bool, error) {
 	plain := !slices.ContainsFunc(pads, func(n int64) bool { return n != 0 }) &&
 		!slices.ContainsFunc(strides, func(n int64) bool { return n != 1 })
 	if len(kernel) != 3 || kernel[1] != 1 || kernel[2] != 1 || !plain || kernel[0] < 1 || kernel[0] > maxSize {
-		return value{}, true, fmt.Errorf("kernel_shape is %v: want channels, one by one", kernel)
+		return value{}, true, fmt.Errorf("kernel_shape: got %v, want channels, one by one", kernel)
 	}
 	n := int(kernel[0])
 	if f.begin != n/2 || f.end != (n-1)/2 || !slices.Equal(v.axes[2], v.own(0)) || len(v.shape) != 3 || !v.inOrder() {

@@ -98,7 +98,7 @@ func (in *inliner) call(n schema.Node, f *schema.Function) ([]schema.Node, error
 		}
 	}
 	if len(n.Inputs) > len(f.Inputs) || len(n.Outputs) > len(f.Outputs) {
-		return nil, fmt.Errorf("has %d inputs and %d outputs: want at most %d and %d",
+		return nil, fmt.Errorf("got %d inputs and %d outputs, want at most %d and %d",
 			len(n.Inputs), len(n.Outputs), len(f.Inputs), len(f.Outputs))
 	}
 	names := map[string]string{"": ""}

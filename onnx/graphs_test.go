@@ -92,7 +92,7 @@ func TestReaderPutsChannelsFirst(t *testing.T) {
 	flat := net(node("Relu", "y", []string{"x"}))
 	flat.Graph.Inputs[0].Shape = flat.Graph.Inputs[0].Shape[:2]
 	_, err = onnx.Reader{ChannelsFirst: true}.Decode(encode(t, flat))
-	assert.ErrorContains(t, err, "has 2 dimensions: want (N, H, W, C)")
+	assert.ErrorContains(t, err, "got 2 dimensions, want (N, H, W, C)")
 }
 
 // functionModel calls a function of the given nodes.
@@ -126,7 +126,7 @@ func TestFunctionsRefused(t *testing.T) {
 		"function calls nest deeper than 64": {f("f", call("f", "a", "r"))},
 		"functions expand to more than":      doubling,
 		"its function is of operator set":    {old},
-		"has 1 inputs and 1 outputs":         {narrow},
+		"got 1 inputs and 1 outputs":         {narrow},
 		"is an input, too":                   {through},
 	} {
 		_, err := onnx.Decode(encode(t, functionModel(functions...)))

@@ -389,7 +389,7 @@ func (im *importer) add(l graph.Layer, inputs []value, weight string, params ...
 			return value{}, fmt.Errorf("%s is missing", p.Name)
 		}
 		if !got.Shape().Eq(p.Shape) {
-			return value{}, fmt.Errorf("%s has shape %v: want %v for an input %v",
+			return value{}, fmt.Errorf("%s: got shape %v, want %v for an input %v",
 				p.Name, got.Shape(), p.Shape, shapes[0])
 		}
 	}

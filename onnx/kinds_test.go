@@ -267,9 +267,9 @@ func TestMoreNodesThanTheMetadataSays(t *testing.T) {
 var refusedCases = map[string]string{
 	"add_bias_per_sample":     "a constant of shape [4 1 1 1] has other numbers for each image of a batch",
 	"argmax_end":              "no operator that computes anything",
-	"panic_AveragePool_-1_1":  `attribute "strides" is -1`,
-	"panic_MaxPool_2_0":       `attribute "strides" is [2 0]`,
-	"panic_MaxPool_2097152_1": `attribute "strides" is 2097152`,
+	"panic_AveragePool_-1_1":  `attribute "strides": got -1`,
+	"panic_MaxPool_2_0":       `attribute "strides": got [2 0]`,
+	"panic_MaxPool_2097152_1": `attribute "strides": got 2097152`,
 	"two_outputs_first_inner": `the graph has 2 outputs (["a" "y2"]): choose one`,
 }
 
@@ -354,7 +354,7 @@ func TestReaderGivesOpenSizes(t *testing.T) {
 		`dimension 2, "H", is open: want the shape of an image`: nil,
 		"dimension 1 is 2: got 3 of (3, 4, 4)":                  {3, 4, 4},
 		"got an input of (2, 4), want as many":                  {2, 4},
-		"dimension 2 is 0: want 1 to 1048576":                   {2, 0, 4},
+		"dimension 2: got 0, want 1 to 1048576":                 {2, 0, 4},
 	} {
 		_, err := onnx.Reader{Input: shape}.Decode(data)
 		assert.ErrorContains(t, err, want)
@@ -390,7 +390,7 @@ func TestExternalData(t *testing.T) {
 		"path escapes from parent":                  {location("link")},
 		"no such file":                              {location("n.data")},
 		"bytes 8 to 16 of \"m.data\", which has 12": {location("m.data"), {Key: "offset", Value: "8"}},
-		"are 9 bytes of \"m.data\": want 8":         {location("m.data"), {Key: "length", Value: "9"}},
+		"got 9 bytes of \"m.data\", want 8":         {location("m.data"), {Key: "length", Value: "9"}},
 		"want a file's name":                        {{Key: "offset", Value: "0"}},
 		"invalid syntax":                            {location("m.data"), {Key: "offset", Value: "x"}},
 		"an offset of at least 0":                   {location("m.data"), {Key: "offset", Value: "-4"}},

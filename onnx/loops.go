@@ -46,7 +46,7 @@ func (im *importer) truth(c *constant) (bool, error) {
 		return false, err
 	}
 	if len(list) != 1 {
-		return false, fmt.Errorf("its condition has shape %v: want one truth value", c.dims)
+		return false, fmt.Errorf("its condition: got shape %v, want one truth value", c.dims)
 	}
 	return list[0] != 0, nil
 }
@@ -166,7 +166,7 @@ func (c *call) trips() (int, error) {
 			return 0, err
 		}
 		if len(list) != 1 || list[0] < 0 || list[0] > maxInner {
-			return 0, fmt.Errorf("got %v iterations: want one number from 0 to %d", list, maxInner)
+			return 0, fmt.Errorf("got %v iterations, want one number from 0 to %d", list, maxInner)
 		}
 		times = int(list[0])
 	}

@@ -185,13 +185,13 @@ func (c *call) pads(rank int) (begin, end []int, fill float64, err error) {
 		}
 	}
 	if len(list) != 2*len(axes) {
-		return nil, nil, 0, fmt.Errorf("%d pads for %d axes: want 2 for each", len(list), len(axes))
+		return nil, nil, 0, fmt.Errorf("got %d pads for %d axes, want 2 for each", len(list), len(axes))
 	}
 	begin, end = make([]int, rank), make([]int, rank)
 	for i, axis := range axes {
 		b, e := list[i], list[len(axes)+i]
 		if max(b, e) > maxSize || min(b, e) < -maxSize {
-			return nil, nil, 0, fmt.Errorf("pads are %v: want at most %d", list, maxSize)
+			return nil, nil, 0, fmt.Errorf("pads: got %v, want at most %d", list, maxSize)
 		}
 		begin[axis], end[axis] = int(b), int(e)
 	}
@@ -202,7 +202,7 @@ func (c *call) pads(rank int) (begin, end []int, fill float64, err error) {
 func borderIndices(mode string, n, begin, end int) ([]int, error) {
 	var out []int
 	if n+begin+end < 1 || n+begin+end > maxSize {
-		return nil, fmt.Errorf("pads %d by %d and %d: want a size from 1 to %d", n, begin, end, maxSize)
+		return nil, fmt.Errorf("got %d padded by %d and %d, want a size from 1 to %d", n, begin, end, maxSize)
 	}
 	for i := -begin; i < n+end; i++ {
 		at := i

@@ -199,7 +199,7 @@ func tile(c *call) ([]value, error) {
 		return nil, err
 	}
 	if len(repeats) != v.rank() {
-		return nil, fmt.Errorf("repeats are %v for %s: want one for each axis", repeats, v.text())
+		return nil, fmt.Errorf("repeats: got %v for %s, want one for each axis", repeats, v.text())
 	}
 	for axis, times := range repeats {
 		n := v.size(axis)
@@ -209,7 +209,7 @@ func tile(c *call) ([]value, error) {
 		case v.isBatch(axis):
 			return nil, fmt.Errorf("repeats the batch: that is not supported")
 		case times < 1 || times > maxSize/int64(n):
-			return nil, fmt.Errorf("repeats are %v for %s: want sizes from 1 to %d", repeats, v.text(), maxSize)
+			return nil, fmt.Errorf("repeats: got %v for %s, want sizes from 1 to %d", repeats, v.text(), maxSize)
 		}
 		if v, err = c.im.taken(v, axis, slices.Repeat(span(0, n), int(times))); err != nil {
 			return nil, err

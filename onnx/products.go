@@ -21,12 +21,12 @@ func (c *call) bias(input, n int) (*tensor.Dense, error) {
 			return nil, err
 		}
 		if n > maxSize {
-			return nil, fmt.Errorf("bias for %d outputs: want at most %d", n, maxSize)
+			return nil, fmt.Errorf("got a bias for %d outputs, want at most %d", n, maxSize)
 		}
 		return dense(pick(slice(one), n, func(int) int { return 0 }), []int{n}), nil
 	}
 	if b.count() != n || len(b.dims) > 0 && b.dims[len(b.dims)-1] != n {
-		return nil, fmt.Errorf("bias has shape %v: want (%d), or one number", b.dims, n)
+		return nil, fmt.Errorf("bias: got shape %v, want (%d), or one number", b.dims, n)
 	}
 	return c.im.parameter(b, n)
 }
@@ -239,7 +239,7 @@ func (c *call) matrix(unitsFirst bool) (*tensor.Dense, error) {
 		dims = []int{dims[0], 1}
 	}
 	if len(dims) != 2 || len(weight.dims) == 1 && unitsFirst {
-		return nil, fmt.Errorf("weight has shape %v: want a matrix", weight.dims)
+		return nil, fmt.Errorf("weight: got shape %v, want a matrix", weight.dims)
 	}
 	matrix := *weight
 	matrix.dims = dims

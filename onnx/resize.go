@@ -103,7 +103,7 @@ func (c *call) resizedTo(layer *graph.Resize, in tensor.Shape) error {
 			}
 		}
 	default:
-		return fmt.Errorf("%d factors and %d sizes for %d axes: want one or the other",
+		return fmt.Errorf("got %d factors and %d sizes for %d axes, want one or the other",
 			len(factors), len(sizes), len(axes))
 	}
 	if scales[0] != 1 || scales[1] != 1 {
@@ -149,7 +149,7 @@ func (c *call) resizeInputs() (factors, sizes, region []float64, err error) {
 			return nil, err
 		}
 		if list.count() > maxRank {
-			return nil, fmt.Errorf("%d sizes: want one for each axis", list.count())
+			return nil, fmt.Errorf("got %d sizes, want one for each axis", list.count())
 		}
 		return c.im.floats(list)
 	}
@@ -173,7 +173,7 @@ func (c *call) resizeSizes() ([]float64, error) {
 		return nil, err
 	}
 	if list.count() > maxRank {
-		return nil, fmt.Errorf("%d sizes: want one for each axis", list.count())
+		return nil, fmt.Errorf("got %d sizes, want one for each axis", list.count())
 	}
 	numbers, err := c.im.ints(list)
 	if err != nil {

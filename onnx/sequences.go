@@ -51,7 +51,7 @@ func (c *call) position(input, n int, fallback int64) (int, error) {
 		return 0, err
 	}
 	if len(list) != 1 {
-		return 0, fmt.Errorf("an index has shape %v: want one number", at.dims)
+		return 0, fmt.Errorf("an index: got shape %v, want one number", at.dims)
 	}
 	return within(list[0], n)
 }

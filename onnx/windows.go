@@ -34,10 +34,10 @@ func (c *call) window(kernel graph.Pair, in tensor.Shape) (window, error) {
 		w.end = graph.Pair{c.size("pads", given[2]), c.size("pads", given[3])}
 	case auto == "VALID":
 		if slices.ContainsFunc(given, func(n int64) bool { return n != 0 }) {
-			return w, fmt.Errorf("auto_pad %q with pads %v: want auto_pad alone, or 4 pads", auto, given)
+			return w, fmt.Errorf("got auto_pad %q with pads %v, want auto_pad alone, or 4 pads", auto, given)
 		}
 	case len(given) != 0:
-		return w, fmt.Errorf("auto_pad %q with pads %v: want auto_pad alone, or 4 pads", auto, given)
+		return w, fmt.Errorf("got auto_pad %q with pads %v, want auto_pad alone, or 4 pads", auto, given)
 	case auto == "SAME_UPPER" || auto == "SAME_LOWER":
 		for axis := range w.begin {
 			total := samePad(in[1+axis], kernel[axis], w.stride[axis], w.dilation[axis])
@@ -86,7 +86,7 @@ func conv(c *call) ([]value, error) {
 		return nil, err
 	}
 	if len(kernels.dims) != 4 {
-		return nil, fmt.Errorf("weight has shape %v: want a 2-D convolution's, of 4 axes", kernels.dims)
+		return nil, fmt.Errorf("weight: got shape %v, want a 2-D convolution's, of 4 axes", kernels.dims)
 	}
 	kernel := graph.Pair{kernels.dims[2], kernels.dims[3]}
 	if given := c.pair("kernel_shape", kernel); given != kernel {

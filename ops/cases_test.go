@@ -17,7 +17,7 @@ type opCase struct {
 	name   string
 	inputs []tensor.Shape
 	conv   ops.Conv // of a convolution
-	single bool     // normalises sets of one value each, to 0
+	single bool     // normalizes sets of one value each, to 0
 	kinked bool     // float32's steps are so long that they cross a rectifier's 0 too often
 	build  func(g *G.ExprGraph, in []*G.Node) (*G.Node, error)
 	naive  func(in []array) array
@@ -467,7 +467,7 @@ func dropoutCases() []opCase {
 	return cases
 }
 
-// normCases are the normalisations with weight and bias. They have planes of one element, odd
+// normCases are the normalizations with weight and bias. They have planes of one element, odd
 // planes, one channel, one image, and no plane at all.
 func normCases() []opCase {
 	var cases []opCase

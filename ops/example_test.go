@@ -9,8 +9,9 @@ import (
 	"convgraph/ops"
 )
 
-// The ops combine with gorgonia's own in any graph: here a stock Square and Sum follow a convolution
-// and a rectifier. gorgonia's Grad differentiates the graph and its tape machine runs it.
+// The ops combine with gorgonia's own in any graph: here a stock Square and Sum follow a
+// convolution and a rectifier. gorgonia's Grad differentiates the graph and its tape machine runs
+// it.
 func Example() {
 	g := G.NewGraph()
 	x := node(g, "x", tensor.Shape{1, 1, 2, 3}, 1, -2, 3, 4, 5, -6)
@@ -668,7 +669,7 @@ func ExampleGroupNorm() {
 	// dweight: [-1.789 1.789 -2 2]
 }
 
-// Each pixel is normalised over its channels.
+// Each pixel is normalized over its channels.
 func ExampleLayerNorm() {
 	g := G.NewGraph()
 	x := node(g, "x", tensor.Shape{1, 2, 1, 2}, 0, 10, 4, 20)

@@ -325,7 +325,7 @@ var special = []struct {
 			right(with(in, 1, []float64{1, 1, 1}), y, dy, dx)
 		}},
 	{"Subsample2D", 1, "mean for sum", after(func(_ []tensor.Shape, da []float64) { multiply(da, 1.0/9) })},
-	{"LRN", 0, "neighbours forgotten",
+	{"LRN", 0, "neighbors forgotten",
 		func(shapes []tensor.Shape, _ gradientFunc, in [][]float64, y, dy, dx []float64) {
 			x := in[0]
 			for i := range dx {

@@ -284,7 +284,7 @@ func naivePReLU(x, slope array) array {
 	return y
 }
 
-// naiveNorm normalises each set of values by its mean and biased variance. setOf returns the set of
+// naiveNorm normalizes each set of values by its mean and biased variance. setOf returns the set of
 // a value from its sample, channel and index in the plane. Then each channel gets its weight and
 // bias.
 func naiveNorm(x, weight, bias array, eps float64, setOf func(n, c, place int) int) array {

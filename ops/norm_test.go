@@ -107,7 +107,7 @@ func TestNormGradientsOfOneInput(t *testing.T) {
 	}
 }
 
-// norms are the normalisations by statistics of x.
+// norms are the normalizations by statistics of x.
 var norms = map[string]func(in G.Nodes) (*G.Node, error){
 	"BatchNorm": func(in G.Nodes) (*G.Node, error) {
 		y, _, _, err := BatchNorm(in[0], in[1], in[2], 1e-5)

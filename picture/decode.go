@@ -33,7 +33,7 @@ type codec struct {
 	config func(io.Reader) (image.Config, error)
 	decode func(io.Reader) (image.Image, error)
 	// pixelsPerByte bounds the format's compression: deflate compresses to 1/1032 at best, LZW to
-	// 1/2560 of a byte for each pixel, a JPEG of one flat colour to about 1/170 of its pixels. WebP
+	// 1/2560 of a byte for each pixel, a JPEG of one flat color to about 1/170 of its pixels. WebP
 	// has no such bound; photographs are far below this one.
 	pixelsPerByte int64
 	orientation   func(io.ReaderAt) int // nil if the format has none

@@ -33,10 +33,10 @@ func (k Ink) String() string {
 }
 
 // Digit converts any picture of a digit to MNIST's form: light ink on black in 28x28 pixels, the
-// digit fitted into 20x20 with its proportions, and its centre of mass in the middle
+// digit fitted into 20x20 with its proportions, and its center of mass in the middle
 // (yann.lecun.com/exdb/mnist; LeCun et al. 1998, section III.A).
 //
-// The picture may have any size and any two colours. Transparent parts count as background. A
+// The picture may have any size and any two colors. Transparent parts count as background. A
 // picture without ink is an error. The sample's Ink is the picture's, Dark or Light.
 func Digit(img image.Image, ink Ink) (*Sample, error) {
 	if ink != Detect && ink != Dark && ink != Light {
@@ -59,7 +59,7 @@ var errEmpty = errors.New("the picture is empty: it has no pixels")
 
 func noInk(wanted Ink) error {
 	if wanted == Detect {
-		return errors.New("nothing is drawn in the picture: all of it has about one colour")
+		return errors.New("nothing is drawn in the picture: all of it has about one color")
 	}
 	return fmt.Errorf("nothing is drawn in the picture that is %v", wanted)
 }

@@ -5,20 +5,20 @@ import (
 	"image/draw"
 )
 
-// colour is red, green and blue from 0 to 1.
-type colour [3]float32
+// color is red, green and blue from 0 to 1.
+type color [3]float32
 
-func (a colour) minus(b colour) colour { return colour{a[0] - b[0], a[1] - b[1], a[2] - b[2]} }
+func (a color) minus(b color) color { return color{a[0] - b[0], a[1] - b[1], a[2] - b[2]} }
 
-func (a colour) dot(b colour) float32 { return a[0]*b[0] + a[1]*b[1] + a[2]*b[2] }
+func (a color) dot(b color) float32 { return a[0]*b[0] + a[1]*b[1] + a[2]*b[2] }
 
 // luma is JFIF's brightness.
-func (a colour) luma() float32 { return a.dot(colour{0.299, 0.587, 0.114}) }
+func (a color) luma() float32 { return a.dot(color{0.299, 0.587, 0.114}) }
 
-// canvas holds a picture's colours at a bounded size.
+// canvas holds a picture's colors at a bounded size.
 type canvas struct {
 	width, height int
-	pixels        []colour
+	pixels        []color
 }
 
 // longestSide is the longest side of a canvas, fifty times that of the ink in the result.
@@ -28,7 +28,7 @@ const longestSide = 1024
 // it on an opaque background.
 func newCanvas(img image.Image) *canvas {
 	cells := newCells(img)
-	c := &canvas{width: cells.width, height: cells.height, pixels: make([]colour, len(cells.sums))}
+	c := &canvas{width: cells.width, height: cells.height, pixels: make([]color, len(cells.sums))}
 	ground := cells.ground()
 	for i, s := range cells.sums {
 		for k := range c.pixels[i] {
@@ -38,7 +38,7 @@ func newCanvas(img image.Image) *canvas {
 	return c
 }
 
-// cells are squares of pixels, each with the sums of their colours, which are multiplied by alpha
+// cells are squares of pixels, each with the sums of their colors, which are multiplied by alpha
 // as in [image/color].
 type cells struct {
 	width, height int

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// center scales the ink to fit 20x20 and puts it into 28x28 with its centre of mass in the middle,
+// center scales the ink to fit 20x20 and puts it into 28x28 with its center of mass in the middle,
 // unless it would stick out.
 func center(p *plane) []float32 {
 	p = p.fit(fittedSide)
@@ -40,7 +40,7 @@ func (p *plane) image() Image {
 	return Image{Channels: 1, Height: p.height, Width: p.width, Pixels: p.ink}
 }
 
-// corner returns the plane's top left corner for which its centre of mass is in pixel 14, 14: in
+// corner returns the plane's top left corner for which its center of mass is in pixel 14, 14: in
 // MNIST it is from 13.5 to 14.5, with pixels counted from 0, in every image.
 func (p *plane) corner() (left, top int) {
 	var mass, x, y float64

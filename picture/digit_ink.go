@@ -8,9 +8,9 @@ import (
 // leastContrast is the least distance between ink and background; black and white are 1 apart.
 const leastContrast = 0.04
 
-// scale runs from a background's colour, which is no ink, to full ink.
+// scale runs from a background's color, which is no ink, to full ink.
 type scale struct {
-	background, full colour
+	background, full color
 	noise            float32 // ink level of the background's own variation
 }
 
@@ -23,21 +23,21 @@ func (s scale) ink() Ink {
 	return Light
 }
 
-// at returns the ink level of a colour: its position between the background and full ink, which may
+// at returns the ink level of a color: its position between the background and full ink, which may
 // be below 0 or above 1.
-func (s scale) at(c colour) float32 {
+func (s scale) at(c color) float32 {
 	way := s.full.minus(s.background)
 	return c.minus(s.background).dot(way) / way.dot(way)
 }
 
-// distance returns the distance of two colours, 1 between black and white.
-func distance(a, b colour) float64 {
+// distance returns the distance of two colors, 1 between black and white.
+func distance(a, b color) float64 {
 	d := a.minus(b)
 	return math.Sqrt(float64(d.dot(d)) / 3)
 }
 
 // scale finds background and ink. If the border contradicts the wanted ink, the background is not
-// the border's colour but that of the lightest tenth of the picture (the darkest, for light ink).
+// the border's color but that of the lightest tenth of the picture (the darkest, for light ink).
 func (c *canvas) scale(want Ink) scale {
 	border := c.border()
 	s := c.scaleFrom(median(border), border)
@@ -52,7 +52,7 @@ func (c *canvas) scale(want Ink) scale {
 	return s
 }
 
-func (c *canvas) scaleFrom(background colour, sample []colour) scale {
+func (c *canvas) scaleFrom(background color, sample []color) scale {
 	s := scale{background: background, full: c.farthest(background)}
 	if s.contrast() < leastContrast {
 		return s
@@ -68,7 +68,7 @@ func (c *canvas) scaleFrom(background colour, sample []colour) scale {
 }
 
 // border returns a ring around the picture.
-func (c *canvas) border() (ring []colour) {
+func (c *canvas) border() (ring []color) {
 	thickness := max(1, min(c.width, c.height)/40)
 	for y := range c.height {
 		for x := range c.width {
@@ -80,11 +80,11 @@ func (c *canvas) border() (ring []colour) {
 	return ring
 }
 
-// farthest returns the colour farthest from the background: the mean of the pixels about as far as
+// farthest returns the color farthest from the background: the mean of the pixels about as far as
 // the farthest thousandth.
-func (c *canvas) farthest(background colour) colour {
+func (c *canvas) farthest(background color) color {
 	const bins, share = 256, 1000
-	bin := func(p colour) int { return min(int(bins*distance(p, background)), bins-1) }
+	bin := func(p color) int { return min(int(bins*distance(p, background)), bins-1) }
 	var counts [bins]int
 	for _, p := range c.pixels {
 		counts[bin(p)]++
@@ -94,7 +94,7 @@ func (c *canvas) farthest(background colour) colour {
 		limit--
 		above += counts[limit]
 	}
-	var far []colour
+	var far []color
 	for _, p := range c.pixels {
 		if bin(p) >= limit {
 			far = append(far, p)
@@ -104,9 +104,9 @@ func (c *canvas) farthest(background colour) colour {
 }
 
 // extreme returns the lightest tenth of the pixels for dark ink, the darkest for light ink.
-func (c *canvas) extreme(ink Ink) []colour {
+func (c *canvas) extreme(ink Ink) []color {
 	sorted := slices.Clone(c.pixels)
-	slices.SortFunc(sorted, func(a, b colour) int {
+	slices.SortFunc(sorted, func(a, b color) int {
 		switch x, y := a.luma(), b.luma(); {
 		case x < y:
 			return -1
@@ -123,10 +123,10 @@ func (c *canvas) extreme(ink Ink) []colour {
 }
 
 // median returns the median of each channel, which some ink on the border doesn't change.
-func median(colours []colour) (m colour) {
-	values := make([]float32, len(colours))
+func median(colors []color) (m color) {
+	values := make([]float32, len(colors))
 	for k := range m {
-		for i, c := range colours {
+		for i, c := range colors {
 			values[i] = c[k]
 		}
 		slices.Sort(values)
@@ -135,15 +135,15 @@ func median(colours []colour) (m colour) {
 	return m
 }
 
-func mean(colours []colour) (m colour) {
+func mean(colors []color) (m color) {
 	var sums [3]float64
-	for _, c := range colours {
+	for _, c := range colors {
 		for k := range sums {
 			sums[k] += float64(c[k])
 		}
 	}
 	for k := range m {
-		m[k] = float32(sums[k] / float64(len(colours)))
+		m[k] = float32(sums[k] / float64(len(colors)))
 	}
 	return m
 }

@@ -28,7 +28,7 @@ func (p *plane) dropSpecks() {
 	}
 }
 
-// strokes numbers the connected pieces of ink, including diagonal neighbours, from 1, and weighs
+// strokes numbers the connected pieces of ink, including diagonal neighbors, from 1, and weighs
 // them; number 0 is no ink.
 func (p *plane) strokes() (numbers []int, masses []float64) {
 	numbers, masses = make([]int, len(p.ink)), []float64{0}
@@ -46,7 +46,7 @@ func (p *plane) strokes() (numbers []int, masses []float64) {
 			if p.ink[i] > rim {
 				masses[number] += float64(p.ink[i])
 			}
-			p.eachNeighbour(i, func(j int) {
+			p.eachNeighbor(i, func(j int) {
 				if p.ink[j] > 0 && numbers[j] == 0 {
 					numbers[j] = number
 					open = append(open, j)
@@ -57,7 +57,7 @@ func (p *plane) strokes() (numbers []int, masses []float64) {
 	return numbers, masses
 }
 
-func (p *plane) eachNeighbour(i int, visit func(j int)) {
+func (p *plane) eachNeighbor(i int, visit func(j int)) {
 	x, y := i%p.width, i/p.width
 	for ny := max(y-1, 0); ny <= min(y+1, p.height-1); ny++ {
 		for nx := max(x-1, 0); nx <= min(x+1, p.width-1); nx++ {

@@ -71,9 +71,9 @@ func class(t *testing.T, m *graph.Model, pixels []float32) int {
 	return best
 }
 
-// TestAnyPictureOfADigitIsRecognised shows a network MNIST's own images in other colours, sizes and
+// TestAnyPictureOfADigitIsRecognized shows a network MNIST's own images in other colors, sizes and
 // positions.
-func TestAnyPictureOfADigitIsRecognised(t *testing.T) {
+func TestAnyPictureOfADigitIsRecognized(t *testing.T) {
 	n := 40
 	if testutil.RaceEnabled {
 		n = 10
@@ -83,7 +83,7 @@ func TestAnyPictureOfADigitIsRecognised(t *testing.T) {
 		t.Run(v.name, func(t *testing.T) {
 			agree := 0
 			for i, pixels := range images {
-				d, err := picture.Digit(v.make(grey(pixels)), picture.Detect)
+				d, err := picture.Digit(v.make(gray(pixels)), picture.Detect)
 				require.NoError(t, err)
 				assert.Equal(t, v.dark, d.Ink == picture.Dark, "ink of image %d", i)
 				requireForm(t, d.Pixels)
@@ -124,12 +124,12 @@ func meanDifference(a, b []float32) (mean float64) {
 }
 
 // TestMNISTStaysAsItIs: an image in MNIST's form doesn't change, except for a faint rim, a speck,
-// and the rounding of a few centres.
+// and the rounding of a few centers.
 func TestMNISTStaysAsItIs(t *testing.T) {
 	same := 0
 	images := samples(t, 200)
 	for _, pixels := range images {
-		d, err := picture.Digit(grey(pixels), picture.Detect)
+		d, err := picture.Digit(gray(pixels), picture.Detect)
 		require.NoError(t, err)
 		if meanDifference(pixels, d.Pixels) < 0.002 {
 			same++
@@ -145,9 +145,9 @@ func TestLargePicturesAreReduced(t *testing.T) {
 		n = 1
 	}
 	for _, pixels := range samples(t, n) {
-		small, err := picture.Digit(enlarged(grey(pixels), 280), picture.Detect)
+		small, err := picture.Digit(enlarged(gray(pixels), 280), picture.Detect)
 		require.NoError(t, err)
-		large, err := picture.Digit(painted(enlarged(grey(pixels), 2240), black, red), picture.Detect)
+		large, err := picture.Digit(painted(enlarged(gray(pixels), 2240), black, red), picture.Detect)
 		require.NoError(t, err)
 		assert.Less(t, meanDifference(small.Pixels, large.Pixels), 0.01)
 	}
@@ -252,7 +252,7 @@ func TestRejectsPicturesWithoutDigit(t *testing.T) {
 		for _, ink := range []picture.Ink{picture.Detect, picture.Dark, picture.Light} {
 			_, err := picture.Digit(img, ink)
 			assert.EqualError(t, err, map[picture.Ink]string{
-				picture.Detect: "nothing is drawn in the picture: all of it has about one colour",
+				picture.Detect: "nothing is drawn in the picture: all of it has about one color",
 				picture.Dark:   "nothing is drawn in the picture that is dark on light",
 				picture.Light:  "nothing is drawn in the picture that is light on dark",
 			}[ink])
@@ -290,7 +290,7 @@ func TestReadDigit(t *testing.T) {
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// Any picture of two colours has MNIST's form afterwards.
+// Any picture of two colors has MNIST's form afterwards.
 func TestAnyPicture(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		width, height := rapid.IntRange(1, 40).Draw(r, "width"), rapid.IntRange(1, 40).Draw(r, "height")

@@ -12,8 +12,8 @@ import (
 	xdraw "golang.org/x/image/draw"
 )
 
-// grey returns an MNIST sample as an image.
-func grey(pixels []float32) *image.Gray {
+// gray returns an MNIST sample as an image.
+func gray(pixels []float32) *image.Gray {
 	img := image.NewGray(image.Rect(0, 0, 28, 28))
 	for i, v := range pixels {
 		img.Pix[i] = uint8(math.Round(255 * float64(v)))
@@ -27,7 +27,7 @@ func enlarged(img image.Image, side int) *image.RGBA {
 	return out
 }
 
-// painted has the colour ink where img is white, background where it is black, and mixtures
+// painted has the color ink where img is white, background where it is black, and mixtures
 // between.
 func painted(img image.Image, background, ink color.RGBA) *image.RGBA {
 	b := img.Bounds()
@@ -44,7 +44,7 @@ func painted(img image.Image, background, ink color.RGBA) *image.RGBA {
 	return out
 }
 
-// moved puts a picture at an offset in a larger picture of one colour.
+// moved puts a picture at an offset in a larger picture of one color.
 func moved(img image.Image, size, at image.Point, background color.Color) *image.RGBA {
 	out := image.NewRGBA(image.Rectangle{Max: size})
 	draw.Draw(out, out.Rect, image.NewUniform(background), image.Point{}, draw.Src)
@@ -85,7 +85,7 @@ func throughJPEG(img image.Image, quality int) image.Image {
 	return out
 }
 
-// transparent is like a drawing program's picture: ink of one colour, as opaque as img is light, on
+// transparent is like a drawing program's picture: ink of one color, as opaque as img is light, on
 // a transparent background.
 func transparent(img image.Image, ink color.RGBA) *image.NRGBA {
 	b := img.Bounds()
@@ -125,7 +125,7 @@ var variants = []struct {
 	{"small in a large page", func(img image.Image) image.Image {
 		return moved(painted(enlarged(img, 56), paper, pen), image.Pt(300, 400), image.Pt(60, 310), paper)
 	}, true},
-	{"coloured, equally bright", func(img image.Image) image.Image {
+	{"colored, equally bright", func(img image.Image) image.Image {
 		return painted(
 			enlarged(img, 100), green, red,
 		)

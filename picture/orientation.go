@@ -153,7 +153,7 @@ func tiffOrientation(r io.ReaderAt) int {
 	return unchanged
 }
 
-// upright applies the orientation: grey stays grey, everything else becomes RGBA.
+// upright applies the orientation: gray stays gray, everything else becomes RGBA.
 func upright(img image.Image, orientation int) image.Image {
 	if orientation == unchanged {
 		return img
@@ -165,10 +165,10 @@ func upright(img image.Image, orientation int) image.Image {
 		size = image.Pt(height, width)
 	}
 	t := turnOf(orientation, width, height)
-	if grey, ok := img.(*image.Gray); ok {
+	if gray, ok := img.(*image.Gray); ok {
 		turned := image.NewGray(image.Rectangle{Max: size})
 		for y := range height {
-			t.scatter(turned.Pix, grey.Pix[y*grey.Stride:][:width], 1, y)
+			t.scatter(turned.Pix, gray.Pix[y*gray.Stride:][:width], 1, y)
 		}
 		return turned
 	}

@@ -1,6 +1,6 @@
 // Package picture converts picture files to a network's input values: it decodes PNG, JPEG, GIF,
 // WebP, BMP and TIFF in bounded memory, applies the EXIF orientation, and prepares the picture as a
-// [Preprocessing] declares: scale, crop, normalize, or centre a digit in MNIST's form.
+// [Preprocessing] declares: scale, crop, normalize, or center a digit in MNIST's form.
 //
 // All code that reads pictures, for training or for prediction, uses [Preprocessing.Apply], so that
 // a network sees pictures in the form in which it was trained.

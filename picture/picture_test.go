@@ -42,11 +42,11 @@ func TestCoverKeepsTheMiddle(t *testing.T) {
 	rgb, err := fit(striped(4), []int{3, 2, 2})
 	require.NoError(t, err)
 	assert.Equal(t, []float32{0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0}, rgb)
-	grey, err := fit(striped(4), []int{1, 2, 2})
+	gray, err := fit(striped(4), []int{1, 2, 2})
 	require.NoError(t, err)
-	assert.InDeltaSlice(t, []float32{0.587, 0.587, 0.587, 0.587}, grey, 0.003)
+	assert.InDeltaSlice(t, []float32{0.587, 0.587, 0.587, 0.587}, gray, 0.003)
 
-	// A wide target of a high image: one row of each colour, unchanged.
+	// A wide target of a high image: one row of each color, unchanged.
 	wide, err := fit(striped(30), []int{3, 1, 12})
 	require.NoError(t, err)
 	assert.Equal(t, []float32{1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0}, wide[:12])
@@ -61,11 +61,11 @@ func TestCoverRefuses(t *testing.T) {
 	}{
 		{
 			[]int{2, 3, 3}, striped(3),
-			"got input [2 3 3], want (channels, height, width) with 1 channel (grey) or 3 (red, green, blue)",
+			"got input [2 3 3], want (channels, height, width) with 1 channel (gray) or 3 (red, green, blue)",
 		},
 		{
 			[]int{784}, striped(3),
-			"got input [784], want (channels, height, width) with 1 channel (grey) or 3 (red, green, blue)",
+			"got input [784], want (channels, height, width) with 1 channel (gray) or 3 (red, green, blue)",
 		},
 		{[]int{1, 1, 1 << 20}, striped(3), "got input [1 1 1048576], want a height and a width from 1 to 8192"},
 		{[]int{1, 2, 2}, image.NewGray(image.Rectangle{}), "the picture is empty: it has no pixels"},

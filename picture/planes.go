@@ -49,18 +49,18 @@ func grown[T any](buffer *[]T, n int) []T {
 
 // resample scales the middle axis of src (outer,in,inner) to that of dst (outer,out,inner).
 //
-// Output o has its centre at (o+1/2)·in/out of the input's axis, and input i has weight 1 - |i+1/2
-// - centre|/radius, where the radius is in/out but at least 1. The weights are divided by their
+// Output o has its center at (o+1/2)·in/out of the input's axis, and input i has weight 1 - |i+1/2
+// - center|/radius, where the radius is in/out but at least 1. The weights are divided by their
 // sum, so that the edges keep their brightness.
 func resample(dst, src []float32, outer, in, out, inner int) {
 	step := float64(in) / float64(out)
 	radius := max(step, 1)
 	clear(dst)
 	for o := range out {
-		centre := (float64(o) + 0.5) * step
-		first := max(int(math.Floor(centre-radius)), 0)
-		last := min(int(math.Ceil(centre+radius)), in)
-		weight := func(i int) float64 { return max(1-math.Abs(float64(i)+0.5-centre)/radius, 0) }
+		center := (float64(o) + 0.5) * step
+		first := max(int(math.Floor(center-radius)), 0)
+		last := min(int(math.Ceil(center+radius)), in)
+		weight := func(i int) float64 { return max(1-math.Abs(float64(i)+0.5-center)/radius, 0) }
 		total := 0.0
 		for i := first; i < last; i++ {
 			total += weight(i)
@@ -128,7 +128,7 @@ func planes(dst []uint8, src *image.RGBA, corner image.Point, channels, height, 
 	}
 }
 
-// luma is JFIF's brightness; the weights sum to 2^16, so that grey values don't change.
+// luma is JFIF's brightness; the weights sum to 2^16, so that gray values don't change.
 func luma(r, g, b uint8) uint8 {
 	return uint8((19595*uint32(r) + 38470*uint32(g) + 7471*uint32(b) + 1<<15) >> 16)
 }

@@ -21,7 +21,7 @@ import (
 //	{"resize": 256}                                                AlexNet's, input (3,227,227)
 //	{"digit": "detect"}                                            MNIST's, input (1,28,28)
 //
-// The input's channels decide between colour and grey: 3 are red, green and blue, 1 is the luma.
+// The input's channels decide between color and gray: 3 are red, green and blue, 1 is the luma.
 // Transparent parts are over black.
 type Preprocessing struct {
 	Fit Fit `json:"fit,omitzero"`
@@ -86,7 +86,7 @@ func AlexNet(input []int) Preprocessing {
 func TakesPictures(input []int) error {
 	if len(input) != 3 || input[0] != 1 && input[0] != 3 {
 		return fmt.Errorf(
-			"got input %v, want (channels, height, width) with 1 channel (grey) or 3 (red, green, blue)", input,
+			"got input %v, want (channels, height, width) with 1 channel (gray) or 3 (red, green, blue)", input,
 		)
 	}
 	if min(input[1], input[2]) < 1 || max(input[1], input[2]) > maxSide {

@@ -42,51 +42,51 @@ func apply(t testing.TB, p picture.Preprocessing, img image.Image, input ...int)
 }
 
 func TestCheckNamesTheField(t *testing.T) {
-	colour, grey, digits := []int{3, 224, 200}, []int{1, 32, 32}, []int{1, 28, 28}
+	rgb, gray, digits := []int{3, 224, 200}, []int{1, 32, 32}, []int{1, 28, 28}
 	for _, c := range []struct {
 		p     picture.Preprocessing
 		input []int
 		want  string
 	}{
-		{picture.Preprocessing{Fit: "crop"}, colour, `fit: got "crop", want "stretch", "shorter" or none`},
+		{picture.Preprocessing{Fit: "crop"}, rgb, `fit: got "crop", want "stretch", "shorter" or none`},
 		{
-			picture.Preprocessing{Interpolation: "nearest"}, colour,
+			picture.Preprocessing{Interpolation: "nearest"}, rgb,
 			`interpolation: got "nearest", want "bilinear", "bicubic" or none`,
 		},
-		{picture.Preprocessing{Resize: 199}, colour, "resize: got 199, want 200 to 8192 for an input of 224x200"},
-		{picture.Preprocessing{Resize: -1}, colour, "resize: got -1, want 200 to 8192 for an input of 224x200"},
+		{picture.Preprocessing{Resize: 199}, rgb, "resize: got 199, want 200 to 8192 for an input of 224x200"},
+		{picture.Preprocessing{Resize: -1}, rgb, "resize: got -1, want 200 to 8192 for an input of 224x200"},
 		{
-			picture.Preprocessing{Resize: 1 << 40}, colour,
+			picture.Preprocessing{Resize: 1 << 40}, rgb,
 			"resize: got 1099511627776, want 200 to 8192 for an input of 224x200",
 		},
 		{
-			picture.Preprocessing{Fit: picture.Shorter, Resize: 223}, colour,
+			picture.Preprocessing{Fit: picture.Shorter, Resize: 223}, rgb,
 			"resize: got 223, want 224 to 8192 for an input of 224x200",
 		},
 		{
 			picture.Preprocessing{Resize: 100}, []int{1, 1, 100},
 			"resize: got 100, which scales an input of 1x100 to 100x10000, want sides of at most 8192",
 		},
-		{picture.Preprocessing{Mean: []float64{1, 2}}, colour, "mean: got 2 values, want 3, one for each channel"},
-		{picture.Preprocessing{Mean: []float64{}}, colour, "mean: got 0 values, want 3, one for each channel"},
-		{picture.Preprocessing{Std: []float64{1, 2, 3}}, grey, "std: got 3 values, want 1, one for each channel"},
-		{picture.Preprocessing{Std: []float64{1, 0, 1}}, colour, "std: got 0 for channel 1, want more than 0"},
-		{picture.Preprocessing{Std: []float64{1e-60}}, grey, "std: got 1e-60 for channel 0, want more than 0"},
-		{picture.Preprocessing{Std: []float64{-1}}, grey, "std: got -1 for channel 0, want more than 0"},
+		{picture.Preprocessing{Mean: []float64{1, 2}}, rgb, "mean: got 2 values, want 3, one for each channel"},
+		{picture.Preprocessing{Mean: []float64{}}, rgb, "mean: got 0 values, want 3, one for each channel"},
+		{picture.Preprocessing{Std: []float64{1, 2, 3}}, gray, "std: got 3 values, want 1, one for each channel"},
+		{picture.Preprocessing{Std: []float64{1, 0, 1}}, rgb, "std: got 0 for channel 1, want more than 0"},
+		{picture.Preprocessing{Std: []float64{1e-60}}, gray, "std: got 1e-60 for channel 0, want more than 0"},
+		{picture.Preprocessing{Std: []float64{-1}}, gray, "std: got -1 for channel 0, want more than 0"},
 		{
-			picture.Preprocessing{Mean: []float64{math.NaN()}}, grey,
+			picture.Preprocessing{Mean: []float64{math.NaN()}}, gray,
 			"mean: got NaN for channel 0, want a finite float32",
 		},
-		{picture.Preprocessing{Mean: []float64{1e300}}, grey, "mean: got 1e+300 for channel 0, want a finite float32"},
+		{picture.Preprocessing{Mean: []float64{1e300}}, gray, "mean: got 1e+300 for channel 0, want a finite float32"},
 		{picture.Preprocessing{Digit: "red"}, digits, `digit: got "red", want "detect", "dark", "light" or none`},
-		{picture.Preprocessing{Digit: picture.Detect}, grey, "digit: got input [1 32 32], want [1 28 28]"},
+		{picture.Preprocessing{Digit: picture.Detect}, gray, "digit: got input [1 32 32], want [1 28 28]"},
 		{
 			picture.Preprocessing{Digit: picture.Dark, Resize: 30}, digits,
 			`digit: got fit "", resize 30 and interpolation "" with it, want none`,
 		},
 		{
 			picture.Preprocessing{Resize: 300}, []int{10},
-			"got input [10], want (channels, height, width) with 1 channel (grey) or 3 (red, green, blue)",
+			"got input [10], want (channels, height, width) with 1 channel (gray) or 3 (red, green, blue)",
 		},
 		{
 			picture.Preprocessing{Resize: 300}, []int{1, 0, 3},
@@ -99,7 +99,7 @@ func TestCheckNamesTheField(t *testing.T) {
 	}
 	assert.NoError(t, picture.Preprocessing{}.Check([]int{784}), "the zero value suits a network of vectors")
 	assert.NoError(
-		t, picture.Preprocessing{Fit: picture.Shorter, Resize: 256, Mean: []float64{0.5, 0.5, 0.5}}.Check(colour),
+		t, picture.Preprocessing{Fit: picture.Shorter, Resize: 256, Mean: []float64{0.5, 0.5, 0.5}}.Check(rgb),
 	)
 	assert.NoError(t, picture.Preprocessing{Digit: picture.Light, Std: []float64{0.3}}.Check(digits))
 	err := picture.Preprocessing{}.ApplyTo(make([]float32, 5), noise(3, 3), []int{1, 2, 2})
@@ -135,7 +135,7 @@ func TestDefaults(t *testing.T) {
 	assert.True(t, picture.AlexNet([]int{4096}).IsZero())
 }
 
-// A grey drawing of the input's size doesn't change with any filter.
+// A gray drawing of the input's size doesn't change with any filter.
 func TestPicturesOfTheInputsSizeStay(t *testing.T) {
 	img := image.NewGray(image.Rect(0, 0, 28, 28))
 	for i := range img.Pix {

@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// filter is the weight of a pixel as a function of its distance from an output's centre, up to a
+// filter is the weight of a pixel as a function of its distance from an output's center, up to a
 // radius.
 type filter struct {
 	radius float64
@@ -42,7 +42,7 @@ type axis struct {
 
 // newAxis returns the axis of n outputs from corner on, where in pixels are scaled to out.
 //
-// Output o has its centre at (o+1/2)·s of the input's axis, s = in/out. Scaling down (s > 1)
+// Output o has its center at (o+1/2)·s of the input's axis, s = in/out. Scaling down (s > 1)
 // stretches the filter by s, so that it averages all the pixels of an output. The weights are
 // divided by their sum. All rounding is Pillow's (src/libImaging/Resample.c).
 func newAxis(f filter, in, out, corner, n int) axis {
@@ -52,13 +52,13 @@ func newAxis(f filter, in, out, corner, n int) axis {
 	radius := f.radius * stretch
 	values := make([]float64, 0, 2*int(math.Ceil(radius))+1)
 	for o := range n {
-		centre := (float64(corner+o) + 0.5) * step
-		first := max(int(centre-radius+0.5), 0)
-		last := min(int(centre+radius+0.5), in)
+		center := (float64(corner+o) + 0.5) * step
+		first := max(int(center-radius+0.5), 0)
+		last := min(int(center+radius+0.5), in)
 		values = values[:0]
 		total := 0.0
 		for i := first; i < last; i++ {
-			w := f.weight((float64(i) - centre + 0.5) * (1 / stretch))
+			w := f.weight((float64(i) - center + 0.5) * (1 / stretch))
 			values = append(values, w)
 			total += w
 		}
@@ -147,27 +147,27 @@ type rows struct {
 	origin image.Point
 	left   int
 	stride int
-	colour *image.RGBA
-	grey   []uint8 // nil for colour
+	color  *image.RGBA
+	gray   []uint8 // nil for color
 }
 
 func newRows(img image.Image, part image.Rectangle, channels, left, right int) *rows {
 	r := &rows{img: img, origin: part.Min.Add(image.Pt(left, 0)), left: left, stride: 4}
-	r.colour = image.NewRGBA(image.Rect(0, 0, right-left, 1))
+	r.color = image.NewRGBA(image.Rect(0, 0, right-left, 1))
 	if channels == 1 {
-		r.stride, r.grey = 1, make([]uint8, right-left)
+		r.stride, r.gray = 1, make([]uint8, right-left)
 	}
 	return r
 }
 
 func (r *rows) read(y int) []uint8 {
-	draw.Draw(r.colour, r.colour.Rect, r.img, r.origin.Add(image.Pt(0, y)), draw.Src)
-	if r.grey == nil {
-		return r.colour.Pix
+	draw.Draw(r.color, r.color.Rect, r.img, r.origin.Add(image.Pt(0, y)), draw.Src)
+	if r.gray == nil {
+		return r.color.Pix
 	}
-	for x := range r.grey {
-		p := r.colour.Pix[4*x : 4*x+3 : 4*x+3]
-		r.grey[x] = luma(p[0], p[1], p[2])
+	for x := range r.gray {
+		p := r.color.Pix[4*x : 4*x+3 : 4*x+3]
+		r.gray[x] = luma(p[0], p[1], p[2])
 	}
-	return r.grey
+	return r.gray
 }

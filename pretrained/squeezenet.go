@@ -44,7 +44,7 @@ func SqueezeNet(options ...graph.Option) (*graph.Model, error) {
 }
 
 // squeezeNetSpec declares the authors' Caffe network: the last convolution is padded, and pictures
-// are stretched to 256x256, minus the training set's mean colour.
+// are stretched to 256x256, minus the training set's mean color.
 func squeezeNetSpec() *graph.Spec {
 	spec := models.SqueezeNet{Size: 227, Paper: true}.Spec()
 	for i, l := range spec.Layers {

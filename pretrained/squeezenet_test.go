@@ -46,7 +46,7 @@ func drawn(level func(c, y, x int) int) image.Image {
 }
 
 // TestSqueezeNetLogits compares the logits with PyTorch's in float64, which covers the crop, the
-// colours and the network.
+// colors and the network.
 func TestSqueezeNetLogits(t *testing.T) {
 	f, err := os.Open("testdata/logits.json.gz")
 	require.NoError(t, err)
@@ -102,7 +102,7 @@ func TestNothingCarriesTheWeights(t *testing.T) {
 	assert.NotContains(t, string(out), "convgraph/pretrained")
 }
 
-// TestSqueezeNetPictures measures the accuracy on pictures whose licences keep them out of the
+// TestSqueezeNetPictures measures the accuracy on pictures whose licenses keep them out of the
 // module.
 func TestSqueezeNetPictures(t *testing.T) {
 	dir := os.Getenv("CONVGRAPH_PICTURES")

@@ -49,7 +49,7 @@ func (a *Average) SetArrays(means []formats.Array) { a.means = means }
 // TrainBegin allocates the averages, or checks that those of a checkpoint fit the model.
 func (a *Average) TrainBegin(s *State) error {
 	if !(a.Decay > 0 && a.Decay < 1) {
-		return fmt.Errorf("average: decay is %g: want more than 0 and less than 1", a.Decay)
+		return fmt.Errorf("average: decay: got %g, want more than 0 and less than 1", a.Decay)
 	}
 	var means []formats.Array
 	for _, p := range s.Model.Params() {

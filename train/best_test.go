@@ -34,7 +34,7 @@ func TestEarlyStop(t *testing.T) {
 	assert.NoError(t, e.TrainBegin(ups(accuracies...)), "resumed with more patience")
 	assert.NoError(t, (&EarlyStop{Patience: 2}).TrainBegin(ups(accuracies...)), "resumed from a run without early stopping")
 	e.Patience = 0
-	assert.ErrorContains(t, e.TrainBegin(ups()), "patience is 0 epochs: want at least 1")
+	assert.ErrorContains(t, e.TrainBegin(ups()), "patience: got 0 epochs, want at least 1")
 }
 
 // wayward trains for eight epochs at a rate that makes the accuracy rise and fall, with every

@@ -28,7 +28,7 @@ func (e *EarlyStop) EpochEnd(s *State) error {
 
 func (e *EarlyStop) check(s *State) error {
 	if e.Patience < 1 {
-		return fmt.Errorf("early stop: patience is %d epochs: want at least 1", e.Patience)
+		return fmt.Errorf("early stop: patience: got %d epochs, want at least 1", e.Patience)
 	}
 	if e.best.Epoch > 0 && len(s.History)-e.best.Epoch >= e.Patience {
 		return ErrStop

@@ -80,7 +80,7 @@ const evaluationBatch = 256
 func (p Prediction) checkFinite() error {
 	for class, v := range p.Logits {
 		if !xmath.IsFinite(float64(v)) {
-			return fmt.Errorf("the model's output %d for image %d is %v: want finite numbers", class, p.Index, v)
+			return fmt.Errorf("the model's output %d for image %d: got %v, want finite numbers", class, p.Index, v)
 		}
 	}
 	return nil

@@ -77,7 +77,7 @@ func TestConfusionRefusesNonFinite(t *testing.T) {
 		m, ds := brightest(t)
 		m.Params()[1].Value.Float32s()[2] = float32(bad)
 		_, err := Confuse(m, ds)
-		assert.EqualError(t, err, fmt.Sprintf("the model's output 2 for image 0 is %v: want finite numbers", bad))
+		assert.EqualError(t, err, fmt.Sprintf("the model's output 2 for image 0: got %v, want finite numbers", bad))
 	}
 }
 
@@ -146,9 +146,9 @@ func TestHistoryFile(t *testing.T) {
 
 func TestTrainerRefuses(t *testing.T) {
 	for want, change := range map[string]func(*Trainer){
-		"epochs is 0: want at least 1": func(tr *Trainer) { tr.Epochs = 0 },
-		"batch is 0: want at least 1":  func(tr *Trainer) { tr.Batch = 0 },
-		"the test set is empty":        func(tr *Trainer) { tr.Test = images(t, tensor.Shape{1, 2, 4}, 0, 3, 1) },
+		"epochs: got 0, want at least 1": func(tr *Trainer) { tr.Epochs = 0 },
+		"batch: got 0, want at least 1":  func(tr *Trainer) { tr.Batch = 0 },
+		"the test set is empty":          func(tr *Trainer) { tr.Test = images(t, tensor.Shape{1, 2, 4}, 0, 3, 1) },
 		`model "small" takes images of (1, 2, 4), the training set has (1, 2, 3)`: func(tr *Trainer) {
 			tr.Train = images(t, tensor.Shape{1, 2, 3}, 9, 3, 1)
 		},
@@ -156,7 +156,7 @@ func TestTrainerRefuses(t *testing.T) {
 			`of layer "fc1"`: func(tr *Trainer) {
 			tr.Test = images(t, tensor.Shape{1, 2, 4}, 9, 4, 1)
 		},
-		`sampling is "sorted": want shuffle or replace`: func(tr *Trainer) { tr.Sampling = "sorted" },
+		`sampling: got "sorted", want shuffle or replace`: func(tr *Trainer) { tr.Sampling = "sorted" },
 	} {
 		tr := trainer(t, small())
 		change(tr)

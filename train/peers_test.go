@@ -93,7 +93,7 @@ func TestMicroBatches(t *testing.T) {
 	require.ErrorContains(t, err, "(BatchNorm) needs the mean of the whole batch before it can normalize an image")
 	tr.MicroBatch = -1
 	_, err = tr.Run(context.Background())
-	require.EqualError(t, err, "micro-batch is -1: want at least 1, or 0 for the whole batch")
+	require.EqualError(t, err, "micro-batch: got -1, want at least 1, or 0 for the whole batch")
 }
 
 // endAfter calls a function after a step, which may end the training.

@@ -36,5 +36,5 @@ func (s Sampling) order(ds dataset.Dataset, seed uint64, epoch, count int) ([]in
 		}
 		return order, nil
 	}
-	return nil, fmt.Errorf("sampling is %q: want %s or %s", string(s), Shuffle, Replace)
+	return nil, fmt.Errorf("sampling: got %q, want %s or %s", string(s), Shuffle, Replace)
 }

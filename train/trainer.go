@@ -98,17 +98,17 @@ func (t *Trainer) batch() int { return min(t.Batch, t.Train.Len()) }
 func (t *Trainer) Check() error {
 	switch {
 	case t.Epochs < 1:
-		return fmt.Errorf("epochs is %d: want at least 1", t.Epochs)
+		return fmt.Errorf("epochs: got %d, want at least 1", t.Epochs)
 	case t.MicroBatch < 0:
-		return fmt.Errorf("micro-batch is %d: want at least 1, or 0 for the whole batch", t.MicroBatch)
+		return fmt.Errorf("micro-batch: got %d, want at least 1, or 0 for the whole batch", t.MicroBatch)
 	case (t.Peers != nil || t.MicroBatch > 0) && (t.Mixup > 0 || t.CutMix > 0):
 		return errors.New("mixup and cutmix mix images of the whole batch: want no micro-batches, and one process")
 	case t.Batch < 1:
-		return fmt.Errorf("batch is %d: want at least 1", t.Batch)
+		return fmt.Errorf("batch: got %d, want at least 1", t.Batch)
 	case !(t.LabelSmoothing >= 0 && t.LabelSmoothing < 1):
-		return fmt.Errorf("label smoothing is %g: want at least 0 and less than 1", t.LabelSmoothing)
+		return fmt.Errorf("label smoothing: got %g, want at least 0 and less than 1", t.LabelSmoothing)
 	case !isAlpha(t.Mixup), !isAlpha(t.CutMix):
-		return fmt.Errorf("mixup is %g and CutMix %g: want 0, or %g to %d", t.Mixup, t.CutMix, minAlpha, maxAlpha)
+		return fmt.Errorf("mixup and CutMix: got %g and %g, want 0, or %g to %d", t.Mixup, t.CutMix, minAlpha, maxAlpha)
 	case t.CutMix > 0 && len(t.Model.Spec().Input) != 3:
 		return fmt.Errorf("model %q takes %v: CutMix wants images (channels, height, width)",
 			t.Model.Spec().Name, t.Model.Spec().Input)

@@ -24,7 +24,7 @@ func (t *Trainer) checkWeights() error {
 	}
 	for class, w := range t.ClassWeights {
 		if !(w >= 0 && w <= maxWeight) {
-			return fmt.Errorf("the weight of class %d is %g: want 0 to %g", class, w, maxWeight)
+			return fmt.Errorf("the weight of class %d: got %g, want 0 to %g", class, w, maxWeight)
 		}
 	}
 	return nil

@@ -68,8 +68,8 @@ func TestWeightsGoWithTheTargets(t *testing.T) {
 
 func TestRefusesInvalidWeights(t *testing.T) {
 	for want, weights := range map[string][]float64{
-		"got 2 class weights, want 3":              {1, 2},
-		"the weight of class 1 is -1: want 0 to 1": {1, -1, 1},
+		"got 2 class weights, want 3":                {1, 2},
+		"the weight of class 1: got -1, want 0 to 1": {1, -1, 1},
 	} {
 		tr := trainer(t, small())
 		tr.ClassWeights = weights
@@ -82,5 +82,5 @@ func TestRefusesInvalidWeights(t *testing.T) {
 	require.ErrorContains(t, tr.Check(),
 		`class weights are for the loss "cross_entropy": model "small" has "mean_squared_error"`)
 	_, err := tr.Model.NewStep(2, graph.WithWeightedTargets())
-	require.ErrorContains(t, err, `got weighted targets with the loss "mean_squared_error": want "cross_entropy"`)
+	require.ErrorContains(t, err, `got weighted targets with the loss "mean_squared_error", want "cross_entropy"`)
 }

@@ -37,14 +37,14 @@ func render(b block) *image.RGBA {
 
 // label is one line of text.
 type label struct {
-	text   string
-	face   *typeface
-	colour color.RGBA
+	text  string
+	face  *typeface
+	color color.RGBA
 }
 
 func (l label) size() image.Point { return image.Pt(l.face.width(l.text), l.face.height()) }
 
-func (l label) draw(dst draw.Image, at image.Point) { l.face.draw(dst, at, l.text, l.colour) }
+func (l label) draw(dst draw.Image, at image.Point) { l.face.draw(dst, at, l.text, l.color) }
 
 // paragraph breaks the text at spaces into lines no wider than width, unless a word is wider.
 func paragraph(text string, face *typeface, c color.RGBA, width int) block {
@@ -164,16 +164,16 @@ func (s sized) draw(dst draw.Image, at image.Point) {
 	s.block.draw(dst, at.Add(image.Pt(s.horizontal.offset(room.X), s.vertical.offset(room.Y))))
 }
 
-// bar is a rectangle in one colour.
+// bar is a rectangle in one color.
 type bar struct {
 	extent image.Point
-	colour color.RGBA
+	color  color.RGBA
 }
 
 func (b bar) size() image.Point { return b.extent }
 
 func (b bar) draw(dst draw.Image, at image.Point) {
-	fill(dst, image.Rectangle{at, at.Add(b.extent)}, b.colour)
+	fill(dst, image.Rectangle{at, at.Add(b.extent)}, b.color)
 }
 
 func fill(dst draw.Image, r image.Rectangle, c color.Color) {
@@ -224,12 +224,12 @@ func (b bare) draw(dst draw.Image, at image.Point) {
 	draw.Draw(dst, image.Rectangle{at, at.Add(b.size())}, b.img, b.img.Bounds().Min, draw.Over)
 }
 
-// legend is a colour ramp with the values of its ends.
-func legend(least, greatest string, colours ramp) block {
+// legend is a color ramp with the values of its ends.
+func legend(least, greatest string, colors ramp) block {
 	const width, height = 120, 12
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
 	for x := range width {
-		fill(img, image.Rect(x, 0, x+1, height), colours(float64(x)/(width-1)))
+		fill(img, image.Rect(x, 0, x+1, height), colors(float64(x)/(width-1)))
 	}
 	return row(6, alignMiddle, label{least, bodyText, ink}, tile{img}, label{greatest, bodyText, ink})
 }

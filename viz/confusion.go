@@ -166,33 +166,33 @@ func (m matrix) draw(dst draw.Image, at image.Point) {
 func (m matrix) drawLabels(dst draw.Image, origin image.Point, i int) {
 	name := classLabel(m.Labels, i)
 	width, height := boldText.width(name), boldText.height()
-	centre := i*m.side + m.side/2
-	boldText.draw(dst, image.Pt(origin.X-matrixGap-width, origin.Y+centre-height/2), name, ink)
+	center := i*m.side + m.side/2
+	boldText.draw(dst, image.Pt(origin.X-matrixGap-width, origin.Y+center-height/2), name, ink)
 	if m.upright() {
-		boldText.drawUpwards(dst, image.Pt(origin.X+centre-height/2, origin.Y-matrixGap-width), name, ink)
+		boldText.drawUpwards(dst, image.Pt(origin.X+center-height/2, origin.Y-matrixGap-width), name, ink)
 	} else {
-		boldText.draw(dst, image.Pt(origin.X+centre-width/2, origin.Y-matrixGap-height), name, ink)
+		boldText.draw(dst, image.Pt(origin.X+center-width/2, origin.Y-matrixGap-height), name, ink)
 	}
 	if total := sum(m.Counts[i]); total > 0 {
 		recall := fmt.Sprintf("%.1f%% right", 100*float64(m.Counts[i][i])/float64(total))
-		smallText.draw(dst, image.Pt(origin.X+m.field()+matrixGap, origin.Y+centre-smallText.height()/2), recall,
+		smallText.draw(dst, image.Pt(origin.X+m.field()+matrixGap, origin.Y+center-smallText.height()/2), recall,
 			faintInk)
 	}
 }
 
 func (m matrix) drawCell(dst draw.Image, origin image.Point, i, j int) {
 	corner := origin.Add(image.Pt(j*m.side+1, i*m.side+1))
-	colour := m.colour(i, j)
-	fill(dst, image.Rectangle{corner, corner.Add(image.Pt(m.side-m.gap(), m.side-m.gap()))}, colour)
+	face := m.color(i, j)
+	fill(dst, image.Rectangle{corner, corner.Add(image.Pt(m.side-m.gap(), m.side-m.gap()))}, face)
 	if m.side < 44 || m.Counts[i][j] == 0 {
 		return
 	}
 	text := fmt.Sprint(m.Counts[i][j])
 	at := corner.Add(image.Pt((m.side-1-bodyText.width(text))/2, (m.side-1-bodyText.height())/2))
-	bodyText.draw(dst, at, text, inkOn(colour))
+	bodyText.draw(dst, at, text, inkOn(face))
 }
 
-func (m matrix) colour(i, j int) color.RGBA {
+func (m matrix) color(i, j int) color.RGBA {
 	if i != j {
 		return fade(red)(float64(m.Counts[i][j]) / float64(m.most))
 	}
@@ -202,7 +202,7 @@ func (m matrix) colour(i, j int) color.RGBA {
 	return white
 }
 
-// inkOn returns black or white, whichever is readable on a colour.
+// inkOn returns black or white, whichever is readable on a color.
 func inkOn(c color.RGBA) color.RGBA {
 	if color.GrayModel.Convert(c).(color.Gray).Y < 140 {
 		return white

@@ -39,17 +39,17 @@ func (s ContactSheet) Image() (image.Image, error) {
 
 func (i Item) block(side int) block {
 	b := column(2, alignStart, fit(i.Image, side))
-	colour := ink
+	color := ink
 	if i.Wrong {
-		colour = red
+		color = red
 	}
 	if i.Caption == "" {
 		return b
 	}
 	face := boldText
 	for line := range strings.SplitSeq(i.Caption, "\n") {
-		b.blocks = append(b.blocks, label{line, face, colour})
-		face, colour = smallText, faintInk
+		b.blocks = append(b.blocks, label{line, face, color})
+		face, color = smallText, faintInk
 	}
 	return b
 }

@@ -48,7 +48,7 @@ func (c AccuracyCurve) lineNames() (train, test string) {
 func (c AccuracyCurve) Image() (image.Image, error) { return rasterise(c.chart()) }
 
 // SVG draws the curve as SVG.
-func (c AccuracyCurve) SVG(w io.Writer) error { return vectorise(c.chart())(w) }
+func (c AccuracyCurve) SVG(w io.Writer) error { return vectorize(c.chart())(w) }
 
 func (c AccuracyCurve) chart() chart {
 	train, test := c.lineNames()
@@ -105,7 +105,7 @@ func rasterise(c plotted) (image.Image, error) {
 	return canvas.Image(), nil
 }
 
-func vectorise(c plotted) func(io.Writer) error {
+func vectorize(c plotted) func(io.Writer) error {
 	return func(w io.Writer) error {
 		p, err := c.plot()
 		if err != nil {
@@ -240,7 +240,7 @@ func faintGrid() *plotter.Grid {
 }
 
 var chartStyles = []struct {
-	colour color.RGBA
+	color  color.RGBA
 	dashes []vg.Length
 	glyph  draw.GlyphDrawer
 }{
@@ -259,12 +259,12 @@ func (c chart) add(p *plot.Plot, l line, i, epochs int) error {
 		if err != nil {
 			return err
 		}
-		drawn.Color, drawn.Width, drawn.Dashes = style.colour, vg.Points(1.6), style.dashes
+		drawn.Color, drawn.Width, drawn.Dashes = style.color, vg.Points(1.6), style.dashes
 		p.Add(drawn)
 		if marks, err = plotter.NewScatter(run); err != nil {
 			return err
 		}
-		marks.GlyphStyle = draw.GlyphStyle{Color: style.colour, Radius: vg.Points(2.4), Shape: style.glyph}
+		marks.GlyphStyle = draw.GlyphStyle{Color: style.color, Radius: vg.Points(2.4), Shape: style.glyph}
 		if epochs <= 30 || len(run) == 1 {
 			p.Add(marks)
 		}
@@ -326,7 +326,7 @@ func accuracyFloor(least float64) float64 {
 	return 0
 }
 
-// percentTicks puts five to ten labelled ticks on an accuracy axis.
+// percentTicks puts five to ten labeled ticks on an accuracy axis.
 var percentTicks = plot.TickerFunc(func(lower, upper float64) []plot.Tick {
 	step := 0.002
 	for _, s := range []float64{0.005, 0.01, 0.02, 0.05, 0.1} {

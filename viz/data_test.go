@@ -151,8 +151,8 @@ func manyClasses() viz.Overview {
 	return o
 }
 
-// labelled is an output of independent labels.
-func labelled() viz.Overview {
+// labeled is an output of independent labels.
+func labeled() viz.Overview {
 	o := overview()
 	o.Title, o.Rows, o.Independent = "four labels", o.Rows[4:], true
 	o.Probabilities, o.Labels = []float32{0.93, 0.51, 0.2, 0.0001}, []string{"round", "slanted", "thick", "torn"}

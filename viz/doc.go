@@ -8,5 +8,5 @@
 //
 // [Raster] pictures go to [WritePNG] or [EncodePNG], [Vector] ones to [WriteSVG] or [EncodeSVG];
 // the writers replace a file in one step, so a failure leaves the old file. Every picture that
-// shows numbers as greys or colours states its scale.
+// shows numbers as grays or colors states its scale.
 package viz

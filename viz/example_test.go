@@ -47,7 +47,7 @@ func ExampleFeatureMaps() {
 }
 
 func ExampleTestPattern() {
-	p := viz.GreyPlane(viz.TestPattern())
+	p := viz.GrayPlane(viz.TestPattern())
 	fmt.Println(p.Count, p.Height, p.Width, viz.RangeOf(p.Data).Min, viz.RangeOf(p.Data).Max)
 	// Output: 1 128 128 0 1
 }

@@ -35,7 +35,7 @@ func (f FeatureMaps) Image() (image.Image, error) {
 	}
 	tiles := make([]block, len(maps))
 	for i, m := range maps {
-		tiles[i] = fit(shade(m, f.Maps.Width, ranges[i], grey), orDefault(f.Tile, 96))
+		tiles[i] = fit(shade(m, f.Maps.Width, ranges[i], gray), orDefault(f.Tile, 96))
 	}
 	body := grid(orDefault(f.Columns, columnsFor(len(tiles))), 5, tiles)
 	return render(page(f.Title, body, f.legend(ranges[0]), f.scaleNote(), constantNote(maps),
@@ -46,9 +46,9 @@ func (f FeatureMaps) isVector() bool { return f.Maps.Height == 1 && f.Maps.Width
 
 func (f FeatureMaps) legend(shared Range) block {
 	if f.Scale == ScaleEach {
-		return legend("its least value", "its greatest", grey)
+		return legend("its least value", "its greatest", gray)
 	}
-	return legend(shared.least(), shared.greatest(), grey)
+	return legend(shared.least(), shared.greatest(), gray)
 }
 
 func (f FeatureMaps) scaleNote() string {
@@ -67,7 +67,7 @@ func (f FeatureMaps) vectorPage() (image.Image, error) {
 	}
 	columns := orDefault(f.Columns, unitColumns(f.Maps.Count, 1))
 	return render(page(f.Title, unitField(f.Maps.Data, columns, 480, ranges[0]),
-		legend(ranges[0].least(), ranges[0].greatest(), grey),
+		legend(ranges[0].least(), ranges[0].greatest(), gray),
 		fmt.Sprintf("%s in reading order, %d a row; one scale for all; values %v", plural(f.Maps.Count, "unit"),
 			columns, RangeOf(f.Maps.Data)),
 		warnNotFinite(f.Maps.Data))), nil
@@ -85,9 +85,9 @@ func unitField(values []float32, columns, width int, r Range) block {
 	for i := range values { // the frame follows the units of an incomplete last row
 		fill(img, cell(i).Inset(-1), hairline)
 	}
-	colours := shade(values, len(values), r, grey)
+	colors := shade(values, len(values), r, gray)
 	for i := range values {
-		fill(img, cell(i), colours.RGBAAt(i, 0))
+		fill(img, cell(i), colors.RGBAAt(i, 0))
 	}
 	return bare{img}
 }
@@ -112,7 +112,7 @@ func columnsFor(n int) int {
 	return min(max(int(math.Ceil(math.Sqrt(1.5*float64(n)))), min(n, 4)), 16)
 }
 
-// constantNote lists maps with a single value. These dead maps would be flat grey on their own
+// constantNote lists maps with a single value. These dead maps would be flat gray on their own
 // scale.
 func constantNote(maps [][]float32) string {
 	zero, constant := 0, 0

@@ -6,7 +6,7 @@ import (
 )
 
 // FilterGrid shows a convolution's filters, magnified so that every weight is a square. One input
-// channel gives grey tiles, three give colour (red, green, blue); any other number gives a row for
+// channel gives gray tiles, three give color (red, green, blue); any other number gives a row for
 // each filter and a column for each input channel, the first 32 of each.
 type FilterGrid struct {
 	Title   string
@@ -60,7 +60,7 @@ func (g FilterGrid) tiles(ranges []Range) block {
 			tiles = append(tiles, label{fmt.Sprint(i), smallText, faintInk})
 		}
 		for c := range columns {
-			tiles = append(tiles, fit(shade(g.Filters.Filter(i).Plane(c), g.Filters.Width, ranges[i], grey), side/2))
+			tiles = append(tiles, fit(shade(g.Filters.Filter(i).Plane(c), g.Filters.Width, ranges[i], gray), side/2))
 		}
 	}
 	if g.Numbers {
@@ -76,18 +76,18 @@ func filterImage(f Planes, r Range) image.Image {
 	if f.Count == 3 {
 		return shadeRGB(f.Plane(0), f.Plane(1), f.Plane(2), f.Width, r)
 	}
-	return shade(f.Plane(0), f.Width, r, grey)
+	return shade(f.Plane(0), f.Width, r, gray)
 }
 
 func (g FilterGrid) legend() block {
 	if g.Scale == ScaleEach {
-		return legend("its least weight", "its greatest", grey)
+		return legend("its least weight", "its greatest", gray)
 	}
 	r := RangeOf(g.Filters.Data)
 	if g.Range != nil {
 		r = *g.Range
 	}
-	return legend(r.least(), r.greatest(), grey)
+	return legend(r.least(), r.greatest(), gray)
 }
 
 func (g FilterGrid) scaleNote() string {

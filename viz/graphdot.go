@@ -69,7 +69,7 @@ func (n *network) dotNode(i int) string {
 	if node.Shape != "" && (len(n.in[i]) == 0 || len(n.out[i]) == 0) { // otherwise its edges show it
 		text += "\n" + node.Shape
 	}
-	c := kindColours[node.Kind]
+	c := kindColors[node.Kind]
 	return fmt.Sprintf("%s [label=%s class=%s fillcolor=\"%s\" color=\"%s\"]\n",
 		quoteDOT(node.ID), quoteDOT(text), quoteDOT(node.Kind.String()), c.fill, c.line)
 }

@@ -25,7 +25,7 @@ func (r rect) right() float64 { return r.x + r.w }
 
 func (r rect) bottom() float64 { return r.y + r.h }
 
-func (r rect) centre() point { return point{r.x + r.w/2, r.y + r.h/2} }
+func (r rect) center() point { return point{r.x + r.w/2, r.y + r.h/2} }
 
 type columnKind int
 
@@ -192,17 +192,17 @@ func (l *layout) rowFor(i int, byGroup map[string]int) int {
 	return len(l.rows) - 1
 }
 
-// rowBeside finds a row for a node without one: a new row for its layer, or else a neighbour's row,
+// rowBeside finds a row for a node without one: a new row for its layer, or else a neighbor's row,
 // which for side inputs is the first reader's.
 func (l *layout) rowBeside(i int, byGroup map[string]int) int {
 	if l.Nodes[i].Group != "" {
 		return l.rowFor(i, byGroup)
 	}
-	neighbours := append(append([]int(nil), l.readers(i)...), l.sources(i)...)
+	neighbors := append(append([]int(nil), l.readers(i)...), l.sources(i)...)
 	if l.isBackward(i) {
-		neighbours = append(append([]int(nil), l.sources(i)...), l.readers(i)...)
+		neighbors = append(append([]int(nil), l.sources(i)...), l.readers(i)...)
 	}
-	for _, n := range neighbours {
+	for _, n := range neighbors {
 		if l.spots[n].row >= 0 {
 			return l.spots[n].row
 		}

@@ -135,7 +135,7 @@ func (l *layout) routeFor(e int) route {
 	return r
 }
 
-// straight reports whether an edge joins neighbours in the chain or the spine.
+// straight reports whether an edge joins neighbors in the chain or the spine.
 func (l *layout) straight(e int) bool {
 	return l.next(l.from[e]) == l.to[e]
 }
@@ -283,7 +283,7 @@ func hasRoom(sources []int, low, high float64) bool {
 // the sources' heights.
 func (l *layout) spreadPorts(p port, sources []int, low, high float64, taken []float64) []float64 {
 	slices.SortFunc(sources, func(a, b int) int {
-		return cmp.Or(cmp.Compare(l.spots[a].centre().y, l.spots[b].centre().y),
+		return cmp.Or(cmp.Compare(l.spots[a].center().y, l.spots[b].center().y),
 			cmp.Compare(indexOf(l.ports[p], a), indexOf(l.ports[p], b)))
 	})
 	ys := spread(low, high, len(sources), taken)
@@ -302,7 +302,7 @@ func (l *layout) opposite(p port, source int) (y float64, ok bool) {
 	switch {
 	case s.column == chainColumn && p.side == rightSide,
 		s.column == spineColumn && p.side == leftSide && from.column == sideColumn:
-		return from.centre().y, true
+		return from.center().y, true
 	case s.column == spineColumn && p.side == leftSide && len(l.rows[s.row].side) == 0:
 		y, ok = l.heights[end{port{source, rightSide}, source}]
 		return y, ok
@@ -319,7 +319,7 @@ func (l *layout) passing(p port) []float64 {
 		return nil
 	}
 	for _, i := range r.side {
-		ys = append(ys, l.spots[i].centre().y)
+		ys = append(ys, l.spots[i].center().y)
 	}
 	if column == spineColumn {
 		for _, i := range r.chain {
@@ -459,7 +459,7 @@ func (l *layout) carriesShape(r route) bool { return r.exit == topSide || r.exit
 func (l *layout) shapePlace(r route) point {
 	const beside, down = 7, 4
 	from, to := l.spots[l.from[r.edge]], l.spots[l.to[r.edge]]
-	x := from.centre().x + beside
+	x := from.center().x + beside
 	row := l.rows[from.row]
 	switch {
 	case from.row == to.row && r.exit == bottomSide:
@@ -476,7 +476,7 @@ func (l *layout) points(r route) []point {
 	source := l.from[r.edge]
 	from, to := l.at(port{source, r.exit}, source), l.at(port{l.to[r.edge], r.entry}, source)
 	if r.exit == topSide || r.exit == bottomSide {
-		from.x = l.spots[source].centre().x
+		from.x = l.spots[source].center().x
 	}
 	if l.straight(r.edge) {
 		return []point{from, {from.x, to.y}}

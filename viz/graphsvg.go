@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// colours of a kind of node: fill and border, on light and on dark pages.
-type colours struct{ fill, line, darkFill, darkLine string }
+// colors of a kind of node: fill and border, on light and on dark pages.
+type colors struct{ fill, line, darkFill, darkLine string }
 
-var kindColours = map[NodeKind]colours{
+var kindColors = map[NodeKind]colors{
 	KindOp:        {"#eaf1fd", "#3f6fc4", "#1b2b47", "#7ba4ea"},
 	KindInput:     {"#e6f6ec", "#2f8f57", "#163524", "#63c48c"},
 	KindParameter: {"#fff3dc", "#b97b14", "#3a2b10", "#e3ac50"},
@@ -42,7 +42,7 @@ const graphDarkStyle = `
     #graph-tip path { fill: #a8b0be; } #graph-tip-backward path { fill: #ee85b1; } #graph-tip-saved path { fill: #78808e; }
 `
 
-// SVG draws the graph, in light or dark colours by the viewer's system. Nodes and wires have
+// SVG draws the graph, in light or dark colors by the viewer's system. Nodes and wires have
 // tooltips with name, kind and shape.
 func (g Graph) SVG(w io.Writer) error {
 	l, err := newLayout(g)
@@ -84,12 +84,12 @@ func (d *drawing) open() {
 	d.head(d.size, name)
 	d.printf("<style>%s", graphStyle)
 	for kind := range kindNames {
-		c := kindColours[NodeKind(kind)]
+		c := kindColors[NodeKind(kind)]
 		d.printf("  .graph .%s rect { fill: %s; stroke: %s; }\n", NodeKind(kind).String(), c.fill, c.line)
 	}
 	d.printf("  @media (prefers-color-scheme: dark) {%s", graphDarkStyle)
 	for kind := range kindNames {
-		c := kindColours[NodeKind(kind)]
+		c := kindColors[NodeKind(kind)]
 		d.printf("    .graph .%s rect { fill: %s; stroke: %s; }\n", NodeKind(kind).String(), c.darkFill, c.darkLine)
 	}
 	d.printf("  }\n</style>\n<defs>\n")
@@ -109,8 +109,8 @@ func (d *drawing) headings() {
 	if len(d.spine) == 0 {
 		return
 	}
-	d.label("head", "middle", d.columns[chainColumn].centre().x, y+12, "forward ↓")
-	d.label("head", "middle", d.columns[spineColumn].centre().x, y+12, "backward ↑")
+	d.label("head", "middle", d.columns[chainColumn].center().x, y+12, "forward ↓")
+	d.label("head", "middle", d.columns[spineColumn].center().x, y+12, "backward ↑")
 }
 
 func (d *drawing) box(r *layerRow) {
@@ -176,10 +176,10 @@ func (d *drawing) node(i int) {
 	d.printf("<g class=\"node %s\"><title>%s</title>\n", n.Kind.String(), escape(about))
 	d.printf("<rect x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\" rx=\"%s\"/>\n", px(s.x), px(s.y), px(s.w), px(s.h),
 		px(radius))
-	y := s.centre().y - lineHeight*float64(len(s.lines))/2 + 11.5
+	y := s.center().y - lineHeight*float64(len(s.lines))/2 + 11.5
 	class := "name"
 	for _, line := range s.lines {
-		d.label(class, "middle", s.centre().x, y, line)
+		d.label(class, "middle", s.center().x, y, line)
 		y += lineHeight
 		class = ""
 	}
@@ -188,7 +188,7 @@ func (d *drawing) node(i int) {
 
 const savedMeaning = "a forward value that the backward half reads"
 
-// caption explains the colours that occur, and dashes.
+// caption explains the colors that occur, and dashes.
 func (d *drawing) caption() {
 	x, y := pictureMargin, d.size.y-pictureMargin-8
 	for _, kind := range d.kinds() {

@@ -174,7 +174,7 @@ func (l *layerLayout) mixed() map[string]bool {
 	mixed := map[string]bool{}
 	for _, b := range l.boxes {
 		for _, s := range l.stacks {
-			if l.block(s) != b.name && b.holds(s.centre()) {
+			if l.block(s) != b.name && b.holds(s.center()) {
 				mixed[b.name] = true
 			}
 		}

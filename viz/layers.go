@@ -23,7 +23,7 @@ type LayerNode struct {
 	Reads []int // the indices of earlier layers; none for the input
 }
 
-// LayerKind is the kind of a layer, which has its own colour.
+// LayerKind is the kind of a layer, which has its own color.
 type LayerKind int
 
 // The kinds of layers.
@@ -31,7 +31,7 @@ const (
 	LayerOther      LayerKind = iota // moves values, or works only in training
 	LayerInput                       // the network's input
 	LayerWeights                     // a convolution or a fully connected layer
-	LayerNorm                        // a normalisation
+	LayerNorm                        // a normalization
 	LayerActivation                  // an elementwise function
 	LayerPool                        // a pooling
 	LayerJoin                        // a sum, a product, a concatenation
@@ -39,15 +39,15 @@ const (
 
 var layerKinds = []struct {
 	name string
-	colours
+	colors
 }{
-	{"other", colours{"#f0f1f3", "#8b93a1", "#24272d", "#8b93a1"}},
-	{"input", kindColours[KindInput]},
-	{"weights", kindColours[KindOp]},
-	{"normalisation", kindColours[KindOutput]},
-	{"activation", kindColours[KindGradient]},
-	{"pooling", colours{"#e3f4f6", "#2b8794", "#143337", "#5fbdc9"}},
-	{"join", kindColours[KindParameter]},
+	{"other", colors{"#f0f1f3", "#8b93a1", "#24272d", "#8b93a1"}},
+	{"input", kindColors[KindInput]},
+	{"weights", kindColors[KindOp]},
+	{"normalization", kindColors[KindOutput]},
+	{"activation", kindColors[KindGradient]},
+	{"pooling", colors{"#e3f4f6", "#2b8794", "#143337", "#5fbdc9"}},
+	{"join", kindColors[KindParameter]},
 }
 
 // String returns the kind as a word, which is its class in SVG and DOT.
@@ -111,7 +111,7 @@ func (g LayerGraph) DOT(w io.Writer) error {
 
 func (g LayerGraph) dotNode(i int) string {
 	l := g.Layers[i]
-	text, c := l.Name, layerKinds[l.Kind].colours
+	text, c := l.Name, layerKinds[l.Kind].colors
 	if l.Text != "" {
 		text += "\n" + l.Text
 	}

@@ -43,7 +43,7 @@ func (g *layersOf) add(kind viz.LayerKind, block, name, text, shape string, from
 	g.Layers = append(g.Layers, l)
 }
 
-// conv adds a convolution, its normalisation and its rectifier.
+// conv adds a convolution, its normalization and its rectifier.
 func (g *layersOf) conv(block, name, text, shape string, from ...string) {
 	g.add(viz.LayerWeights, block, name, "Conv2D "+text, shape, from...)
 	g.add(viz.LayerNorm, block, name+".bn", "BatchNorm", shape)

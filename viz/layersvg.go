@@ -34,7 +34,7 @@ const layerDarkStyle = `
     #graph-tip path { fill: #a8b0be; }
 `
 
-// SVG draws the layers, in light or dark colours by the viewer's system. Layers and wires have
+// SVG draws the layers, in light or dark colors by the viewer's system. Layers and wires have
 // tooltips with name and shape.
 func (g LayerGraph) SVG(w io.Writer) error {
 	l, err := g.layout()
@@ -144,7 +144,7 @@ func (d *layerDrawing) stack(s layerStack) {
 	if last.Block != "" {
 		class += " box-shape"
 	}
-	d.label(class, "middle", s.centre().x, s.bottom()+17, last.Shape)
+	d.label(class, "middle", s.center().x, s.bottom()+17, last.Shape)
 }
 
 func (d *layerDrawing) layer(i int, r rect) {
@@ -164,7 +164,7 @@ func (d *layerDrawing) layer(i int, r rect) {
 	d.printf("</g>\n")
 }
 
-// legend explains the colours that occur.
+// legend explains the colors that occur.
 func (d *layerDrawing) legend() {
 	x, y := pictureMargin, d.size.y-pictureMargin-8
 	for _, kind := range d.kinds() {

@@ -29,7 +29,7 @@ type LossLine struct {
 func (l LossLines) Image() (image.Image, error) { return rasterise(l) }
 
 // SVG draws the lines as SVG.
-func (l LossLines) SVG(w io.Writer) error { return vectorise(l)(w) }
+func (l LossLines) SVG(w io.Writer) error { return vectorize(l)(w) }
 
 func (l LossLines) plot() (*plot.Plot, error) {
 	if len(l.Distances) < 2 {
@@ -77,7 +77,7 @@ func (l LossLines) add(p *plot.Plot, line LossLine, i int) error {
 		if err != nil {
 			return err
 		}
-		drawn.Color, drawn.Width, drawn.Dashes = style.colour, vg.Points(1.6), style.dashes
+		drawn.Color, drawn.Width, drawn.Dashes = style.color, vg.Points(1.6), style.dashes
 		p.Add(drawn)
 		if !named {
 			p.Legend.Add(line.Name, drawn)

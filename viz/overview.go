@@ -55,7 +55,7 @@ func (o Overview) Image() (image.Image, error) {
 	if bad > 0 {
 		warning = fmt.Sprintf("%s not finite numbers (magenta)", pluralIs(bad, "value"))
 	}
-	return render(page(o.Title, column(10, alignStart, rows...), legend("a layer's least value", "its greatest", grey),
+	return render(page(o.Title, column(10, alignStart, rows...), legend("a layer's least value", "its greatest", gray),
 		"one scale a layer, given beside it; the input as it is; 1×1 layers as one field, a square a unit", o.Note,
 		warning)), nil
 }
@@ -130,7 +130,7 @@ func (s OverviewRow) body(r Range) block {
 	var tiles []block
 	room := overviewWidth
 	for i := range s.Maps.Count {
-		t := fit(shade(s.Maps.Plane(i), s.Maps.Width, r, grey), overviewSide)
+		t := fit(shade(s.Maps.Plane(i), s.Maps.Width, r, gray), overviewSide)
 		if room -= t.size().X + gap; room < 0 {
 			break
 		}
@@ -174,9 +174,9 @@ func (o Overview) bars() block {
 	rows := column(3, alignStart)
 	for _, class := range o.order() {
 		share, text, highlighted := o.output(class)
-		face, colour := bodyText, hairline
+		face, color := bodyText, hairline
 		if highlighted {
-			face, colour = boldText, blue
+			face, color = boldText, blue
 		}
 		length := 1
 		if xmath.IsFinite(share) {
@@ -185,7 +185,7 @@ func (o Overview) bars() block {
 		rows.blocks = append(rows.blocks, row(8, alignMiddle,
 			sized{label{classLabel(o.Labels, class), face, ink}, image.Pt(o.nameWidth(names), 0), alignEnd,
 				alignMiddle},
-			bar{image.Pt(length, height), colour},
+			bar{image.Pt(length, height), color},
 			label{text, face, ink}))
 	}
 	return rows

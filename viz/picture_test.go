@@ -41,7 +41,7 @@ func TestPicturesRefuseWhatDoesNotFit(t *testing.T) {
 			"responses: got 3 maps for 2 filters"},
 		{"responses without input", viz.Responses{Filters: good, Maps: correlate(digit(), good)}, "no input image"},
 		{"responses of deep filters", viz.Responses{Input: input, Filters: gabors(2, 2, 3, 1),
-			Maps: correlate(digit(), good)}, "got filters of 2 channels, want 1 (grey) or 3"},
+			Maps: correlate(digit(), good)}, "got filters of 2 channels, want 1 (gray) or 3"},
 		{"overview of both", viz.Overview{Input: input, Probabilities: []float32{1}, Values: []float32{1}},
 			"overview: got 1 class scores and 1 values, want one or the other"},
 		{"overview's layer", viz.Overview{Input: input, Rows: []viz.OverviewRow{{Name: "conv1"}},
@@ -70,14 +70,14 @@ func TestPicturesRefuseWhatDoesNotFit(t *testing.T) {
 	}
 }
 
-// The greys follow the weights linearly: black the least, white the greatest, for both scales.
-func TestFilterGridGreys(t *testing.T) {
+// The grays follow the weights linearly: black the least, white the greatest, for both scales.
+func TestFilterGridGrays(t *testing.T) {
 	f := viz.Filters{Out: 2, In: 1, Height: 1, Width: 3, Data: []float32{-1, 0, 1, 0, 1, 4}}
 	corner := image.Pt(17, 17) // the margin and the frame
 	for _, c := range []struct {
 		name  string
 		grid  viz.FilterGrid
-		greys []uint8 // of both tiles, one below the other
+		grays []uint8 // of both tiles, one below the other
 	}{
 		{"each", viz.FilterGrid{}, []uint8{0, 128, 255, 0, 64, 255}},
 		{"shared", viz.FilterGrid{Scale: viz.ScaleShared}, []uint8{0, 51, 102, 51, 102, 255}},
@@ -88,19 +88,19 @@ func TestFilterGridGreys(t *testing.T) {
 			c.grid.Filters, c.grid.Columns, c.grid.Tile = f, 1, 30
 			img, err := c.grid.Image()
 			require.NoError(t, err)
-			var greys []uint8
+			var grays []uint8
 			for tile := range 2 {
 				for x := range 3 {
 					at := corner.Add(image.Pt(10*x+5, tile*(12+6)+5))
-					greys = append(greys, color.GrayModel.Convert(img.At(at.X, at.Y)).(color.Gray).Y)
+					grays = append(grays, color.GrayModel.Convert(img.At(at.X, at.Y)).(color.Gray).Y)
 				}
 			}
-			assert.Equal(t, c.greys, greys)
+			assert.Equal(t, c.grays, grays)
 		})
 	}
 }
 
-// Non-finite values have their own colour and don't affect the scale.
+// Non-finite values have their own color and don't affect the scale.
 func TestNotFinite(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	img, err := viz.Planes{Count: 1, Height: 1, Width: 4,
@@ -135,15 +135,15 @@ func TestPlanesOfImages(t *testing.T) {
 	img.Set(6, 7, color.RGBA{0, 255, 255, 255})
 	rgb := viz.RGBPlanes(img)
 	assert.Equal(t, viz.Planes{Count: 3, Height: 1, Width: 2, Data: []float32{1, 0, 0, 1, 0, 1}}, rgb)
-	grey := viz.GreyPlane(img)
-	assert.InDelta(t, 0.299, grey.Data[0], 1e-3)
-	assert.InDelta(t, 0.701, grey.Data[1], 1e-3)
+	gray := viz.GrayPlane(img)
+	assert.InDelta(t, 0.299, gray.Data[0], 1e-3)
+	assert.InDelta(t, 0.701, gray.Data[1], 1e-3)
 
 	back, err := rgb.Image(viz.Range{Min: 0, Max: 1})
 	require.NoError(t, err)
 	assert.Equal(t, color.RGBA{255, 0, 0, 255}, back.At(0, 0))
 	_, err = viz.Planes{Count: 2, Height: 1, Width: 1, Data: []float32{0, 0}}.Image(viz.Range{})
-	assert.ErrorContains(t, err, "image: got 2 channels, want 1 (grey) or 3")
+	assert.ErrorContains(t, err, "image: got 2 channels, want 1 (gray) or 3")
 }
 
 func TestRangeReads(t *testing.T) {

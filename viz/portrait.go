@@ -29,5 +29,5 @@ func (p Portrait) Image() (image.Image, error) {
 		cells[i] = item.block(side/3 - gap)
 	}
 	ideal := column(3, alignStart, fit(p.Ideal, side), label{p.Caption, bodyText, ink})
-	return render(page(p.Title, row(24, alignStart, ideal, grid(3, gap, cells)), legend("0", "1", grey), p.Note)), nil
+	return render(page(p.Title, row(24, alignStart, ideal, grid(3, gap, cells)), legend("0", "1", gray), p.Note)), nil
 }

@@ -28,7 +28,7 @@ type RateCurve struct {
 func (c RateCurve) Image() (image.Image, error) { return rasterise(c) }
 
 // SVG draws the curve as SVG.
-func (c RateCurve) SVG(w io.Writer) error { return vectorise(c)(w) }
+func (c RateCurve) SVG(w io.Writer) error { return vectorize(c)(w) }
 
 func (c RateCurve) plot() (*plot.Plot, error) {
 	points, err := c.points()
@@ -74,13 +74,13 @@ func (c RateCurve) points() (plotter.XYs, error) {
 	points := make(plotter.XYs, len(c.Rates))
 	for i, rate := range c.Rates {
 		if i > 0 && rate <= c.Rates[i-1] || !(rate > 0) || !xmath.IsFinite(c.Losses[i]) {
-			return nil, fmt.Errorf("rate %v with loss %v: want rising rates above 0 and finite losses",
+			return nil, fmt.Errorf("got rate %v with loss %v, want rising rates above 0 and finite losses",
 				rate, c.Losses[i])
 		}
 		points[i] = plotter.XY{X: rate, Y: c.Losses[i]}
 	}
 	if !(c.Suggested >= c.Rates[0] && c.Suggested <= slices.Max(c.Rates)) {
-		return nil, fmt.Errorf("suggested rate %v: want one of the rates", c.Suggested)
+		return nil, fmt.Errorf("got suggested rate %v, want one of the rates", c.Suggested)
 	}
 	return points, nil
 }

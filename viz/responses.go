@@ -31,7 +31,7 @@ func (r Responses) Image() (image.Image, error) {
 	input := column(3, alignStart, fit(r.Input, side*3/2),
 		label{fmt.Sprintf("the image, %d×%d", r.Input.Bounds().Dx(), r.Input.Bounds().Dy()), smallText, faintInk})
 	body := column(16, alignStart, input, grid(orDefault(r.Columns, 4), 14, pairs))
-	return render(page(r.Title, body, legend("its least value", "its greatest", grey),
+	return render(page(r.Title, body, legend("its least value", "its greatest", gray),
 		fmt.Sprintf("every filter and every response (%d×%d) scaled to its own min … max, a response's range below "+
 			"it; weights %v",
 			r.Maps.Width, r.Maps.Height, RangeOf(r.Filters.Data)),
@@ -49,7 +49,7 @@ func (r Responses) check() error {
 		return err
 	}
 	if r.Filters.In != 1 && r.Filters.In != 3 {
-		return fmt.Errorf("responses: got filters of %d channels, want 1 (grey) or 3 (red, green, blue)", r.Filters.In)
+		return fmt.Errorf("responses: got filters of %d channels, want 1 (gray) or 3 (red, green, blue)", r.Filters.In)
 	}
 	if r.Numbers != nil && len(r.Numbers) != r.Filters.Out {
 		return fmt.Errorf("responses: got %d numbers for %d filters, want one each", len(r.Numbers), r.Filters.Out)
@@ -78,6 +78,6 @@ func (r Responses) pair(i, side int) block {
 	return row(5, alignStart,
 		filter,
 		column(3, alignStart,
-			fit(shade(response, r.Maps.Width, span, grey), side),
+			fit(shade(response, r.Maps.Width, span, gray), side),
 			label{span.String(), smallText, faintInk}))
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Saliency shows on which pixels a decision depends: the image, the heat map, and the heat map over
-// the image in grey. Heat of both signs gets a diverging scale centered at 0.
+// the image in gray. Heat of both signs gets a diverging scale centered at 0.
 type Saliency struct {
 	Title string
 	Input image.Image
@@ -18,7 +18,7 @@ type Saliency struct {
 	Unit  string // of the heat: "|∂ score / ∂ pixel|"
 	Note  string // "predicted 7 (99.2%)"
 	Tile  int    // approximate longer side of a panel in pixels; 0: 224
-	// Clip is the fraction of hottest pixels that share the last colour. Without it a few extreme
+	// Clip is the fraction of hottest pixels that share the last color. Without it a few extreme
 	// pixels would hide all others.
 	Clip float64
 }
@@ -29,16 +29,16 @@ func (s Saliency) Image() (image.Image, error) {
 		return nil, err
 	}
 	side := orDefault(s.Tile, 224)
-	r, colours := s.scale()
+	r, colors := s.scale()
 	panels := row(14, alignStart,
 		panel("image", s.Input, side),
-		panel("heat", shade(s.Heat.Data, s.Heat.Width, r, colours), side),
-		panel("heat over the image", s.overlay(r, colours), side))
+		panel("heat", shade(s.Heat.Data, s.Heat.Width, r, colors), side),
+		panel("heat over the image", s.overlay(r, colors), side))
 	least, greatest := r.least(), r.greatest()
 	if all := RangeOf(s.Heat.Data); all.Max > r.Max || all.Min < r.Min {
 		greatest += " and more"
 	}
-	key := row(10, alignMiddle, legend(least, greatest, colours), label{s.Unit, bodyText, ink})
+	key := row(10, alignMiddle, legend(least, greatest, colors), label{s.Unit, bodyText, ink})
 	return render(page(s.Title, panels, key, s.Note, warnNotFinite(s.Heat.Data))), nil
 }
 
@@ -94,9 +94,9 @@ func panel(name string, img image.Image, side int) block {
 
 // overlay blends the heat over the image: transparent at 0, the more opaque the larger its
 // magnitude.
-func (s Saliency) overlay(r Range, colours ramp) image.Image {
+func (s Saliency) overlay(r Range, colors ramp) image.Image {
 	const dim, cover = 0.55, 0.85
-	under := GreyPlane(s.Input)
+	under := GrayPlane(s.Input)
 	img := image.NewRGBA(image.Rect(0, 0, s.Heat.Width, s.Heat.Height))
 	far := max(-r.Min, r.Max)
 	for i, v := range s.Heat.Data {
@@ -106,11 +106,11 @@ func (s Saliency) overlay(r Range, colours ramp) image.Image {
 			if far == 0 {
 				strength = 0
 			}
-			c = mix(dimmed(under.Data[i], dim), colours(r.position(v)), cover*strength)
+			c = mix(dimmed(under.Data[i], dim), colors(r.position(v)), cover*strength)
 		}
 		img.SetRGBA(i%s.Heat.Width, i/s.Heat.Width, c)
 	}
 	return img
 }
 
-func dimmed(luminance float32, by float64) color.RGBA { return grey(by * float64(luminance)) }
+func dimmed(luminance float32, by float64) color.RGBA { return gray(by * float64(luminance)) }

@@ -46,10 +46,10 @@ func (s Scale) ranges(slices [][]float32, given *Range) ([]Range, error) {
 	return ranges, nil
 }
 
-// A ramp gives the colour at a position from 0 to 1.
+// A ramp gives the color at a position from 0 to 1.
 type ramp func(position float64) color.RGBA
 
-func grey(position float64) color.RGBA {
+func gray(position float64) color.RGBA {
 	y := uint8(math.Round(255 * position))
 	return color.RGBA{y, y, y, 255}
 }
@@ -57,7 +57,7 @@ func grey(position float64) color.RGBA {
 // heat runs from black through blue, red and yellow to white, evenly in lightness.
 var heat = morelandRamp(moreland.ExtendedBlackBody())
 
-// diverging runs from blue through light grey to red, its middle at position 0.5.
+// diverging runs from blue through light gray to red, its middle at position 0.5.
 var diverging = morelandRamp(moreland.SmoothBlueRed())
 
 func morelandRamp(m palette.ColorMap) ramp {
@@ -67,14 +67,14 @@ func morelandRamp(m palette.ColorMap) ramp {
 	for i := range table {
 		c, err := m.At(float64(i) / 255)
 		if err != nil {
-			panic(fmt.Sprintf("viz: colour %d of a library's map: %v", i, err)) // can't happen: the map covers [0, 1]
+			panic(fmt.Sprintf("viz: color %d of a library's map: %v", i, err)) // can't happen: the map covers [0, 1]
 		}
 		table[i] = color.RGBAModel.Convert(c).(color.RGBA)
 	}
 	return func(position float64) color.RGBA { return table[int(math.Round(255*position))] }
 }
 
-// fade runs from white to the colour.
+// fade runs from white to the color.
 func fade(to color.RGBA) ramp {
 	return func(position float64) color.RGBA { return mix(white, to, position) }
 }
@@ -84,13 +84,13 @@ func mix(a, b color.RGBA, t float64) color.RGBA {
 	return color.RGBA{channel(a.R, b.R), channel(a.G, b.G), channel(a.B, b.B), 255}
 }
 
-// shade draws a plane of the given width, with a special colour for non-finite values.
-func shade(plane []float32, width int, r Range, colours ramp) *image.RGBA {
+// shade draws a plane of the given width, with a special color for non-finite values.
+func shade(plane []float32, width int, r Range, colors ramp) *image.RGBA {
 	img := image.NewRGBA(image.Rect(0, 0, width, len(plane)/width))
 	for i, v := range plane {
 		c := notFinite
 		if xmath.IsFinite(v) {
-			c = colours(r.position(v))
+			c = colors(r.position(v))
 		}
 		img.SetRGBA(i%width, i/width, c)
 	}
@@ -102,7 +102,7 @@ func shadeRGB(red, green, blue []float32, width int, r Range) *image.RGBA {
 	for i := range red {
 		c := notFinite
 		if xmath.IsFinite(red[i]) && xmath.IsFinite(green[i]) && xmath.IsFinite(blue[i]) {
-			c = color.RGBA{grey(r.position(red[i])).R, grey(r.position(green[i])).R, grey(r.position(blue[i])).R, 255}
+			c = color.RGBA{gray(r.position(red[i])).R, gray(r.position(green[i])).R, gray(r.position(blue[i])).R, 255}
 		}
 		img.SetRGBA(i%width, i/width, c)
 	}

@@ -40,14 +40,14 @@ func (t *svgText) label(class, anchor string, x, y float64, s string) {
 	t.printf("<text x=\"%s\" y=\"%s\"%s>%s</text>\n", px(x), px(y), attributes, escape(s))
 }
 
-// legendEntry is the colour of a class with its name.
+// legendEntry is the color of a class with its name.
 func (t *svgText) legendEntry(x, y float64, class string) {
 	t.printf("<g class=\"%s\"><rect x=\"%s\" y=\"%s\" width=\"14\" height=\"12\" rx=\"3\"/></g>\n", class, px(x),
 		px(y-10))
 	t.label("", "", x+20, y, class)
 }
 
-// legendEntry is the width of a colour with its name.
+// legendEntry is the width of a color with its name.
 func legendEntry(class string) float64 { return 20 + plainWidth(class) + 18 }
 
 // px prints a coordinate to a tenth of a pixel.

@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// TestPattern returns a grey image of 128x128 pixels with edges of every kind, to test filters: at
+// TestPattern returns a gray image of 128x128 pixels with edges of every kind, to test filters: at
 // the top vertical bars, horizontal bars and diagonal stripes; in the center steps and a ramp; at
 // the bottom a disc, rings, and a diamond on a cross.
 func TestPattern() *image.Gray {

@@ -36,7 +36,7 @@ func (p Planes) check(what string) error {
 	return nil
 }
 
-// Image draws one grey plane or three (red, green, blue), from r.Min (black) to r.Max (full). An
+// Image draws one gray plane or three (red, green, blue), from r.Min (black) to r.Max (full). An
 // image in [0, 1] has Range{0, 1}.
 func (p Planes) Image(r Range) (image.Image, error) {
 	if err := p.check("image"); err != nil {
@@ -44,15 +44,15 @@ func (p Planes) Image(r Range) (image.Image, error) {
 	}
 	switch p.Count {
 	case 1:
-		return shade(p.Plane(0), p.Width, r, grey), nil
+		return shade(p.Plane(0), p.Width, r, gray), nil
 	case 3:
 		return shadeRGB(p.Plane(0), p.Plane(1), p.Plane(2), p.Width, r), nil
 	}
-	return nil, fmt.Errorf("image: got %d channels, want 1 (grey) or 3 (red, green, blue)", p.Count)
+	return nil, fmt.Errorf("image: got %d channels, want 1 (gray) or 3 (red, green, blue)", p.Count)
 }
 
-// GreyPlane returns the luminance of an image as one plane in [0, 1].
-func GreyPlane(img image.Image) Planes {
+// GrayPlane returns the luminance of an image as one plane in [0, 1].
+func GrayPlane(img image.Image) Planes {
 	b := img.Bounds()
 	p := Planes{Count: 1, Height: b.Dy(), Width: b.Dx(), Data: make([]float32, 0, b.Dx()*b.Dy())}
 	for y := b.Min.Y; y < b.Max.Y; y++ {

@@ -15,7 +15,7 @@ type Listener struct{ net.Listener }
 func Listen(addr string) (*Listener, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, fmt.Errorf("address %q: want HOST:PORT, such as 127.0.0.1:8080, or :PORT", addr)
+		return nil, fmt.Errorf("address: got %q, want HOST:PORT, such as 127.0.0.1:8080, or :PORT", addr)
 	}
 	if host == "" {
 		host = "127.0.0.1"

@@ -302,7 +302,7 @@ func TestListen(t *testing.T) {
 		require.NoError(t, l.Close())
 	}
 	_, err := web.Listen("8080")
-	assert.EqualError(t, err, `address "8080": want HOST:PORT, such as 127.0.0.1:8080, or :PORT`)
+	assert.EqualError(t, err, `address: got "8080", want HOST:PORT, such as 127.0.0.1:8080, or :PORT`)
 	_, err = web.Listen("localhost:many")
 	assert.ErrorContains(t, err, `address "localhost:many": `)
 }

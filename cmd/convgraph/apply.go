@@ -42,7 +42,7 @@ const longestApplied = 512
 // Run draws the responses.
 func (c *apply) Run(stdout io.Writer) error {
 	if c.Most < 1 {
-		return cli.Usagef("-most is %d: want at least 1", c.Most)
+		return cli.Usagef("-most: got %d, want at least 1", c.Most)
 	}
 	m, err := loadFinite(c.Params)
 	if err != nil {
@@ -138,7 +138,7 @@ func firstConvolution(m *graph.Model) (conv *convolution, normalize []graph.Part
 	slices.Reverse(normalize)
 	if conv.channels() != 1 && conv.channels() != 3 {
 		return nil, nil,
-			fmt.Errorf("model %q: filters of %d channels: want 1 (grey) or 3 (colour) to apply them to an image",
+			fmt.Errorf("model %q: got filters of %d channels, want 1 (gray) or 3 (color) to apply them to an image",
 				m.Spec().Name, conv.channels())
 	}
 	return conv, normalize, nil
@@ -146,7 +146,7 @@ func firstConvolution(m *graph.Model) (conv *convolution, normalize []graph.Part
 
 func channelsOf(img image.Image, channels int) viz.Planes {
 	if channels == 1 {
-		return viz.GreyPlane(img)
+		return viz.GrayPlane(img)
 	}
 	return viz.RGBPlanes(img)
 }

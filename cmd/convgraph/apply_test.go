@@ -24,7 +24,7 @@ func TestApply(t *testing.T) {
 	succeed(t, "apply", params, page(t), "-o", out, "-most", "2")
 	requireGolden(t, "responses-page.png", out)
 	succeed(t, "apply", saved(t, smallAlexNet()), page(t), "-o", out, "-most", "4")
-	requireGolden(t, "responses-colour.png", out)
+	requireGolden(t, "responses-color.png", out)
 }
 
 // TestRespond expects the plain correlation: no bias, no padding, stride 1, whatever the layer has.
@@ -66,9 +66,9 @@ func TestApplyFailures(t *testing.T) {
 		"apply", late, "-o", out)
 	deep := saved(t, graph.Sequential("deep", tensor.Shape{2, 8, 8}, graph.He(),
 		graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}))
-	fail(t, cli.Failed, `model "deep": filters of 2 channels: want 1 (grey) or 3 (colour) to apply them to an image`,
+	fail(t, cli.Failed, `model "deep": got filters of 2 channels, want 1 (gray) or 3 (color) to apply them to an image`,
 		"apply", deep, "-o", out)
-	fail(t, cli.BadUsage, "-most is 0: want at least 1", "apply", params, "-o", out, "-most", "0")
+	fail(t, cli.BadUsage, "-most: got 0, want at least 1", "apply", params, "-o", out, "-most", "0")
 	assert.NoFileExists(t, out)
 }
 

@@ -36,7 +36,7 @@ type atlas struct {
 func (atlas) Help() string {
 	return `Draws what a network's layers look for, from the first to the last. For some units of each layer it ` +
 		`shows the picture that excites the unit most, in the size of the unit's receptive field. The picture is ` +
-		`found by gradient ascent on its frequencies in decorrelated colours; each step moves, turns and scales it a ` +
+		`found by gradient ascent on its frequencies in decorrelated colors; each step moves, turns and scales it a ` +
 		`little, so that the ascent finds shapes and not noise (Olah, Mordvintsev and Schubert 2017). With -data it ` +
 		`adds the nine images that excite the unit most, each cut to the receptive field (Zeiler and Fergus 2014). ` +
 		`The same arguments give the same picture.`
@@ -112,11 +112,11 @@ func (c *atlas) Run(stdout io.Writer) error {
 func (c *atlas) check() error {
 	switch {
 	case c.Units < 1:
-		return cli.Usagef("-units is %d: want at least 1", c.Units)
+		return cli.Usagef("-units: got %d, want at least 1", c.Units)
 	case c.Steps < 1:
-		return cli.Usagef("-steps is %d: want at least 1", c.Steps)
+		return cli.Usagef("-steps: got %d, want at least 1", c.Steps)
 	case c.Images < 0:
-		return cli.Usagef("-images is %d: want at least 0", c.Images)
+		return cli.Usagef("-images: got %d, want at least 0", c.Images)
 	}
 	return nil
 }

@@ -51,7 +51,7 @@ func TestAtlasOfDigits(t *testing.T) {
 // TestAtlasSearchesEveryForm finds the same strongest responses in all forms of the same pictures,
 // and skips a corrupt one.
 func TestAtlasSearchesEveryForm(t *testing.T) {
-	m := readModel(t, colours(t, "", graph.Softmax{}))
+	m := readModel(t, colors(t, "", graph.Softmax{}))
 	dir, _ := album(t)
 	answers := func(data string) (all []float64) {
 		s, err := (&atlas{Data: data}).search(m, []atlasEntry{{Layer: "conv", Unit: 1}, {Layer: "fc", Unit: 3}})
@@ -86,7 +86,7 @@ func TestAtlasSearchesEveryForm(t *testing.T) {
 // TestAtlasSearchFindsTheStrongest compares the found images with the layer's values for all
 // images.
 func TestAtlasSearchFindsTheStrongest(t *testing.T) {
-	params := colours(t, "", graph.Softmax{})
+	params := colors(t, "", graph.Softmax{})
 	dir, pictures := album(t)
 	m := readModel(t, params)
 	c := &atlas{Data: dir}
@@ -152,9 +152,9 @@ func TestAtlasLayers(t *testing.T) {
 
 func TestAtlasFailures(t *testing.T) {
 	params, out := saved(t, smallBuiltIn(t, "simpleconvnet")), filepath.Join(t.TempDir(), "a.png")
-	fail(t, cli.BadUsage, "-units is 0: want at least 1", "atlas", params, "-o", out, "-units", "0")
-	fail(t, cli.BadUsage, "-steps is 0: want at least 1", "atlas", params, "-o", out, "-steps", "0")
-	fail(t, cli.BadUsage, "-images is -1: want at least 0", "atlas", params, "-o", out, "-images=-1")
+	fail(t, cli.BadUsage, "-units: got 0, want at least 1", "atlas", params, "-o", out, "-units", "0")
+	fail(t, cli.BadUsage, "-steps: got 0, want at least 1", "atlas", params, "-o", out, "-steps", "0")
+	fail(t, cli.BadUsage, "-images: got -1, want at least 0", "atlas", params, "-o", out, "-images=-1")
 	fail(t, cli.BadUsage, `has no layer "nothing"`, "atlas", params, "-o", out, "-layer", "nothing")
 	fail(t, cli.BadUsage, "-pick has 10: layer ", "atlas", params, "-o", out, "-pick", "10")
 	vectors := saved(t, graph.Sequential("vectors", tensor.Shape{9}, graph.He(), graph.Affine{Units: 2},

@@ -42,7 +42,7 @@ type mistake struct {
 // Run counts the predictions and draws the pictures.
 func (c *confusion) Run(stdout io.Writer) error {
 	if c.Most < 0 {
-		return cli.Usagef("-most is %d: want at least 0", c.Most)
+		return cli.Usagef("-most: got %d, want at least 0", c.Most)
 	}
 	m, set, err := c.load(c.Params)
 	if err != nil {

@@ -79,5 +79,5 @@ func TestConfusionFailures(t *testing.T) {
 	few := saved(t, graph.Sequential("few", tensor.Shape{1, 28, 28}, graph.He(), graph.Affine{Units: 3},
 		graph.Softmax{}))
 	fail(t, cli.Failed, `model "few" has 3 classes, the data 10: want a model of the data`, "confusion", few, "-o", dir)
-	fail(t, cli.BadUsage, "-most is -1: want at least 0", "confusion", few, "-o", dir, "-most=-1")
+	fail(t, cli.BadUsage, "-most: got -1, want at least 0", "confusion", few, "-o", dir, "-most=-1")
 }

@@ -54,11 +54,11 @@ const points = 20
 func (c *curvature) check() error {
 	switch {
 	case c.Images < 1:
-		return cli.Usagef("-images is %d: want at least 1", c.Images)
+		return cli.Usagef("-images: got %d, want at least 1", c.Images)
 	case c.Top < 1 || c.Steps < c.Top:
-		return cli.Usagef("-top is %d, -steps %d: want at least 1, and as many steps", c.Top, c.Steps)
+		return cli.Usagef("-top and -steps: got %d and %d, want at least 1, and as many steps", c.Top, c.Steps)
 	case !(c.Distance > 0):
-		return cli.Usagef("-distance is %g: want more than 0", c.Distance)
+		return cli.Usagef("-distance: got %g, want more than 0", c.Distance)
 	}
 	return nil
 }

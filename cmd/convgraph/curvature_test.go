@@ -33,5 +33,5 @@ func TestCurvature(t *testing.T) {
 
 	code, _, stderr := convgraph("curvature", params, "-top", "5", "-steps", "3")
 	assert.Equal(t, cli.BadUsage, code)
-	assert.Contains(t, stderr, "-top is 5, -steps 3")
+	assert.Contains(t, stderr, "-top and -steps: got 5 and 3")
 }

@@ -53,7 +53,7 @@ type pngFile string
 // Validate refuses other extensions than .png.
 func (f pngFile) Validate() error {
 	if !strings.EqualFold(filepath.Ext(string(f)), ".png") {
-		return fmt.Errorf("%q: want a name that ends in .png", string(f))
+		return fmt.Errorf("got %q, want a name that ends in .png", string(f))
 	}
 	return nil
 }

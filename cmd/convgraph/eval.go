@@ -35,7 +35,7 @@ type topReport struct {
 // Run prints the accuracy and a table by class.
 func (c *eval) Run(stdout io.Writer) error {
 	if c.Top < 0 {
-		return cli.Usagef("-top is %d: want at least 0", c.Top)
+		return cli.Usagef("-top: got %d, want at least 0", c.Top)
 	}
 	m, set, err := c.load(c.Params)
 	if err != nil {

@@ -33,7 +33,7 @@ var writers = map[string]func(path string, m *graph.Model) error{
 func (c *exportFile) Run() error {
 	write := writers[strings.ToLower(filepath.Ext(c.Out))]
 	if write == nil {
-		return cli.Usagef("-o is %q: want a name that ends in .onnx or .npz", c.Out)
+		return cli.Usagef("-o: got %q, want a name that ends in .onnx or .npz", c.Out)
 	}
 	m, err := loadFinite(c.Params)
 	if err != nil {

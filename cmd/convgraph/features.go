@@ -18,7 +18,7 @@ type features struct {
 	Params string `arg:"" help:"A model's params.safetensors, or squeezenet (built in)."`
 	Image  string `arg:"" help:"The picture."`
 	Out    string `short:"o" required:"" help:"Folder for the pictures; created if missing." placeholder:"DIR"`
-	Scale  string `enum:"each,shared" default:"shared" help:"shared: one grey scale for a layer; each: every map from its minimum (black) to its maximum (white)."`
+	Scale  string `enum:"each,shared" default:"shared" help:"shared: one gray scale for a layer; each: every map from its minimum (black) to its maximum (white)."`
 	JSON   bool   `name:"json" help:"Print the prediction and the number of pages as JSON."`
 	pictureFlags
 }

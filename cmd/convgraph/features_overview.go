@@ -6,7 +6,7 @@ import "convgraph/graph"
 const mostRows = 40
 
 // overviewNodes selects the layers for an overview: those that change their input. If there are too
-// many, it leaves out those that only a normalisation or an activation reads, and if there are
+// many, it leaves out those that only a normalization or an activation reads, and if there are
 // still too many, all of a block but its output.
 func overviewNodes(m *graph.Model) map[*graph.Node]bool {
 	shown := changing(m)

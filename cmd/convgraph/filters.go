@@ -16,15 +16,15 @@ type filters struct {
 	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
 	Layer  string  `help:"The convolution's name, as convgraph summary lists it (default: the first)." placeholder:"NAME"`
 	Before string  `type:"given" want:"a parameter file" help:"Compare with the same filters in this file, such as epochs/epoch-000.safetensors, which convgraph train -keep-epochs writes before learning." placeholder:"PARAMS"`
-	Init   *uint64 `help:"Compare with the filters before learning, initialised from this seed." placeholder:"SEED"`
+	Init   *uint64 `help:"Compare with the filters before learning, initialized from this seed." placeholder:"SEED"`
 	Scale  string  `enum:"each,shared" default:"each" help:"each: every filter from its smallest weight (black) to its largest (white); shared: one scale for all, to compare them."`
 }
 
 // Help returns the text below a command's usage.
 func (filters) Help() string {
-	return `Filters of one input channel are grey, filters of three are red, green and blue. For deeper layers each ` +
+	return `Filters of one input channel are gray, filters of three are red, green and blue. For deeper layers each ` +
 		`row is a filter and each column an input channel, at most 32 of each. The note below the picture states the ` +
-		`grey scale.`
+		`gray scale.`
 }
 
 // Run draws the filters.
@@ -63,7 +63,7 @@ func (c *filters) Run() error {
 func (c *filters) before(m *graph.Model) (earlier *graph.Model, when string, err error) {
 	switch {
 	case c.Before != "" && c.Init != nil:
-		return nil, "", cli.Usagef("got -before and -init: want one of them")
+		return nil, "", cli.Usagef("got -before and -init, want one of them")
 	case c.Before != "":
 		earlier, err = pretrained.Load(c.Before)
 		return earlier, "of " + filepath.Base(c.Before), err

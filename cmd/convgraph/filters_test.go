@@ -24,9 +24,9 @@ func TestFilters(t *testing.T) {
 		assert.Empty(t, succeed(t, append([]string{"filters", params, "-o", out}, args...)...))
 		requireGolden(t, name, out)
 	}
-	colour := filepath.Join(t.TempDir(), "filters-colour.png")
-	succeed(t, "filters", saved(t, smallAlexNet()), "-o", colour)
-	requireGolden(t, "filters-colour.png", colour)
+	color := filepath.Join(t.TempDir(), "filters-color.png")
+	succeed(t, "filters", saved(t, smallAlexNet()), "-o", color)
+	requireGolden(t, "filters-color.png", color)
 }
 
 // TestFiltersOfPartialConnections expects zeros for channels that a filter doesn't read.
@@ -61,7 +61,8 @@ func TestPicturesArePNG(t *testing.T) {
 		{"maximize", "p.safetensors", "-layer", "conv1", "-unit", "0"},
 	} {
 		for _, out := range []string{"x.jpg", "x", "png"} {
-			fail(t, cli.BadUsage, fmt.Sprintf("%q: want a name that ends in .png", out), append(command, "-o", out)...)
+			fail(t, cli.BadUsage, fmt.Sprintf("got %q, want a name that ends in .png", out),
+				append(command, "-o", out)...)
 		}
 	}
 }
@@ -73,7 +74,7 @@ func TestFiltersBefore(t *testing.T) {
 	alone := readPNG(t, out).Bounds().Dx()
 	succeed(t, "filters", params, "-o", out, "-before", params)
 	assert.Greater(t, readPNG(t, out).Bounds().Dx(), alone*3/2)
-	fail(t, cli.BadUsage, "got -before and -init: want one of them", "filters", params, "-o", out, "-before", params,
+	fail(t, cli.BadUsage, "got -before and -init, want one of them", "filters", params, "-o", out, "-before", params,
 		"-init", "1")
 	other := saved(t, builtIn(t, "simpleconvnet"))
 	fail(t, cli.BadUsage, `-layer is "c1"`, "filters", params, "-o", out, "-before", other)

@@ -83,13 +83,13 @@ func (c *gradCheck) check(name string) (*gradcheck.Report, error) {
 
 // batch returns the number of images.
 func (c *gradCheck) batch(m *graph.Model) int {
-	if c.Batch == 0 && slices.ContainsFunc(m.Nodes(), normalises) {
+	if c.Batch == 0 && slices.ContainsFunc(m.Nodes(), normalizes) {
 		return 2
 	}
 	return cmp.Or(c.Batch, 1)
 }
 
-func normalises(n *graph.Node) bool {
+func normalizes(n *graph.Node) bool {
 	_, ok := n.Layer.(graph.BatchNorm)
 	return ok
 }
@@ -174,9 +174,9 @@ func relative(name string, options ...graph.Option) (*graph.Model, error) {
 	}
 }
 
-// lacksVariance reports whether a node normalises only one value for each channel of an image.
+// lacksVariance reports whether a node normalizes only one value for each channel of an image.
 func lacksVariance(n *graph.Node) bool {
-	return normalises(n) && n.Shape.TotalSize() == n.Shape[0]
+	return normalizes(n) && n.Shape.TotalSize() == n.Shape[0]
 }
 
 // thinned returns a network with the same layers and branches, but an eighth of the filters.

@@ -32,10 +32,10 @@ func (graphPicture) Help() string {
 func (c *graphPicture) Run() error {
 	ext := filepath.Ext(c.Out)
 	if ext != ".svg" && ext != ".dot" {
-		return cli.Usagef("-o is %q: want a name that ends in .svg or .dot", c.Out)
+		return cli.Usagef("-o: got %q, want a name that ends in .svg or .dot", c.Out)
 	}
 	if c.Batch < 1 {
-		return cli.Usagef("-batch is %d: want at least 1", c.Batch)
+		return cli.Usagef("-batch: got %d, want at least 1", c.Batch)
 	}
 	m, err := openModel(c.Model)
 	if err != nil {

@@ -89,7 +89,8 @@ func TestEvalWarnsOfClassesWithoutOutputs(t *testing.T) {
 func TestAsStored(t *testing.T) {
 	params, plain := saved(t, builtIn(t, "lenet-modern")), idxFolder(t, 30, 30)
 	emnist := t.TempDir()
-	for _, name := range []string{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"} {
+	for _, name := range []string{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
+		"t10k-labels-idx1-ubyte"} {
 		content, err := os.ReadFile(filepath.Join(plain, name))
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(emnist, "emnist-digits-"+name), content, 0o644))
@@ -125,7 +126,9 @@ func TestAsStored(t *testing.T) {
 		assert.Empty(t, stderr, command)
 		assert.Equal(t, want, stored, command)
 	}
-	other := saved(t, graph.Sequential("other", tensor.Shape{1, 20, 28}, graph.He(), graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}, graph.ReLU{}, graph.Affine{Units: 10}, graph.Softmax{}))
-	fail(t, cli.Failed, `model "other" takes 1×20×28, the images in `+plain, "atlas", other, "-data", plain, "-steps", "1", "-o",
+	other := saved(t, graph.Sequential("other", tensor.Shape{1, 20, 28}, graph.He(),
+		graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}, graph.ReLU{}, graph.Affine{Units: 10}, graph.Softmax{}))
+	fail(t, cli.Failed, `model "other" takes 1×20×28, the images in `+plain, "atlas", other, "-data", plain,
+		"-steps", "1", "-o",
 		filepath.Join(t.TempDir(), "a.png"))
 }

@@ -27,7 +27,7 @@ type maximize struct {
 	Images int     `default:"0" help:"Search only this many training images, from the first (0: all)."`
 	Steps  int     `default:"200" help:"Steps of gradient ascent."`
 	Rate   float64 `default:"0.05" help:"Length of the first step: the root mean square change of the pixels, which range from 0 to 1."`
-	Blur   float64 `default:"0.1" help:"Blur of the first step: the share of a pixel that its neighbours get."`
+	Blur   float64 `default:"0.1" help:"Blur of the first step: the share of a pixel that its neighbors get."`
 	Seed   uint64  `default:"1" help:"Seed of the noise that the ascent starts from. It also selects the test images if the data has no test part: give the training's -seed."`
 	JSON   bool    `name:"json" help:"Print the responses as JSON."`
 }
@@ -50,13 +50,13 @@ func (maximize) Help() string {
 func (c *maximize) check() error {
 	switch {
 	case c.Steps < 1:
-		return cli.Usagef("-steps is %d: want at least 1", c.Steps)
+		return cli.Usagef("-steps: got %d, want at least 1", c.Steps)
 	case !(c.Rate > 0):
-		return cli.Usagef("-rate is %g: want more than 0", c.Rate)
+		return cli.Usagef("-rate: got %g, want more than 0", c.Rate)
 	case !(c.Blur >= 0 && c.Blur <= 1):
-		return cli.Usagef("-blur is %g: want 0 to 1", c.Blur)
+		return cli.Usagef("-blur: got %g, want 0 to 1", c.Blur)
 	case c.Images < 0:
-		return cli.Usagef("-images is %d: want at least 0", c.Images)
+		return cli.Usagef("-images: got %d, want at least 0", c.Images)
 	}
 	return nil
 }

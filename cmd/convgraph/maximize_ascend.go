@@ -19,7 +19,7 @@ import (
 type ascent struct {
 	steps int
 	rate  float64 // root mean square change of the pixels in the first step; it decays to 0
-	blur  float64 // share of a pixel that its four neighbours get in the first step; it decays to 0 earlier
+	blur  float64 // share of a pixel that its four neighbors get in the first step; it decays to 0 earlier
 	seed  uint64  // of the noise
 }
 
@@ -196,7 +196,7 @@ func rootMeanSquare(values []float32) float64 {
 	return math.Sqrt(sum / float64(len(values)))
 }
 
-// soften blurs: each pixel gets a share from its four neighbours, of which the pixel itself
+// soften blurs: each pixel gets a share from its four neighbors, of which the pixel itself
 // replaces those outside the picture.
 func soften(x *tensor.Dense, share float32) {
 	p := planes(x.Float32s(), x.Shape()[1:])

@@ -74,7 +74,7 @@ func TestAscentWakesARectifier(t *testing.T) {
 		`layer "relu1", unit 0 is dead: it responds to none of the inputs that were tried, and has no gradient there`)
 }
 
-// TestSoften: blur moves values to their neighbours and keeps their sum.
+// TestSoften: blur moves values to their neighbors and keeps their sum.
 func TestSoften(t *testing.T) {
 	x := tensor.New(tensor.WithShape(1, 1, 3, 3), tensor.WithBacking([]float32{0, 0, 0, 0, 1, 0, 0, 0, 0}))
 	soften(x, 0.4)
@@ -155,8 +155,8 @@ func TestMaximizeFailures(t *testing.T) {
 	fail(t, cli.BadUsage, `-unit is 6: layer "c1" of model "lenet-modern" has units 0 to 5`,
 		"maximize", params, "-layer", "c1", "-unit", "6", "-o", out)
 	for flag, line := range map[string]string{
-		"-steps=0": "-steps is 0: want at least 1", "-rate=0": "-rate is 0: want more than 0",
-		"-blur=2": "-blur is 2: want 0 to 1", "-images=-1": "-images is -1: want at least 0",
+		"-steps=0": "-steps: got 0, want at least 1", "-rate=0": "-rate: got 0, want more than 0",
+		"-blur=2": "-blur: got 2, want 0 to 1", "-images=-1": "-images: got -1, want at least 0",
 	} {
 		fail(t, cli.BadUsage, line, "maximize", params, "-layer", "c1", "-unit", "0", "-o", out, flag)
 	}
@@ -194,7 +194,7 @@ func TestSameUnitBefore(t *testing.T) {
 	assert.False(t, ok)
 }
 
-// TestMaximizeOnBranches excites units of a join, of a normalisation, and of the layers after them.
+// TestMaximizeOnBranches excites units of a join, of a normalization, and of the layers after them.
 func TestMaximizeOnBranches(t *testing.T) {
 	params, dir := saved(t, branchedNet(graph.Affine{Units: 3}, graph.Softmax{})), t.TempDir()
 	for _, layer := range []string{"block1.bn1", "block1.add1", "block2.concat1", "block2.multiply1"} {

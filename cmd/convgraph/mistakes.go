@@ -54,7 +54,7 @@ type shownMistake struct {
 // Run finds the mistakes and writes the gallery.
 func (c *mistakes) Run(stdout io.Writer) error {
 	if c.Most < 1 {
-		return cli.Usagef("-most is %d: want at least 1", c.Most)
+		return cli.Usagef("-most: got %d, want at least 1", c.Most)
 	}
 	m, set, err := c.load(c.Params)
 	if err != nil {

@@ -52,5 +52,5 @@ func TestMistakesOfFolders(t *testing.T) {
 	assert.Len(t, files, 18)
 	assert.Equal(t, image.Pt(9, 9), readPNG(t, files[1]).Bounds().Size())
 	assert.FileExists(t, filepath.Join(dir, "mistakes.png"))
-	fail(t, cli.BadUsage, "-most is 0: want at least 1", "mistakes", params, "-o", dir, "-most", "0")
+	fail(t, cli.BadUsage, "-most: got 0, want at least 1", "mistakes", params, "-o", dir, "-most", "0")
 }

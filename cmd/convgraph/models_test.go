@@ -99,7 +99,7 @@ func TestSummaryErrors(t *testing.T) {
 	fail(t, cli.Failed, "bad.json:2: layer 1: kind \"conv3d\" is unknown", "summary", bad)
 	fail(t, cli.Failed, `model "nonsense" is unknown`, "summary", "nonsense")
 	fail(t, cli.BadUsage, `expected "<model>"`, "summary")
-	fail(t, cli.BadUsage, "-batch is 0", "summary", "lenet", "-batch", "0")
+	fail(t, cli.BadUsage, "-batch: got 0", "summary", "lenet", "-batch", "0")
 }
 
 // TestGraphPictures expects every layer in a well-formed picture, and more nodes with -grad.
@@ -127,7 +127,7 @@ func TestGraphPictures(t *testing.T) {
 	}
 	assert.Greater(t, sizes["grad.svg"], sizes["plain.svg"])
 	assert.Greater(t, sizes["grad.dot"], sizes["plain.dot"])
-	fail(t, cli.BadUsage, "-batch is 0: want at least 1", "graph", "testdata/small.json", "-o", "graph.svg", "-batch",
+	fail(t, cli.BadUsage, "-batch: got 0, want at least 1", "graph", "testdata/small.json", "-o", "graph.svg", "-batch",
 		"0")
 	fail(t, cli.BadUsage, "want a name that ends in .svg or .dot", "graph", "testdata/small.json", "-o", "graph.png")
 	fail(t, cli.Failed, "missing.json", "graph", "missing.json", "-o", filepath.Join(dir, "x.svg"))
@@ -193,7 +193,7 @@ func TestEvalTop(t *testing.T) {
 	assert.Equal(t, want.Right, figures.Top.Right)
 	assert.Equal(t, want.Accuracy(), figures.Top.Accuracy)
 	assert.Less(t, figures.Right, want.Right)
-	fail(t, cli.BadUsage, "-top is -1: want at least 0", "eval", params, "-top=-1")
+	fail(t, cli.BadUsage, "-top: got -1, want at least 0", "eval", params, "-top=-1")
 }
 
 // TestEvalOfFolders: class folders give the figures of the IDX files they were made of; a corrupt
@@ -237,7 +237,7 @@ func TestEvalOfAlexNet(t *testing.T) {
 	require.NoError(t, err)
 	_, test, err := dataset.OpenFolder(folder, dataset.PictureOptions{Shape: tensor.Shape{3, 76, 76}}) // 256/227 of 67
 	require.NoError(t, err)
-	middle, err := dataset.Transformed(test, 0, dataset.CentreCrop{Height: 67, Width: 67})
+	middle, err := dataset.Transformed(test, 0, dataset.CenterCrop{Height: 67, Width: 67})
 	require.NoError(t, err)
 	want, err := train.Confuse(m, middle)
 	require.NoError(t, err)

@@ -35,7 +35,7 @@ func spoilt(t *testing.T, parameter string, at int, value float64) string {
 // TestNonFiniteParameters: every command refuses parameters that aren't finite.
 func TestNonFiniteParameters(t *testing.T) {
 	params, image := spoilt(t, "output.weight", 84*3+5, math.NaN()), page(t)
-	const want = `params.safetensors: model "lenet-modern": parameter "output.weight" is NaN at [3 5]: ` +
+	const want = `params.safetensors: model "lenet-modern": parameter "output.weight": got NaN at [3 5], ` +
 		`want finite numbers`
 	fail(t, cli.Failed, want, "eval", params)
 	fail(t, cli.Failed, want, "predict", params, image)
@@ -50,7 +50,7 @@ func TestNonFiniteParameters(t *testing.T) {
 	fail(t, cli.Failed, want, "fold", params, "-o", filepath.Join(t.TempDir(), "folded.safetensors"))
 	fail(t, cli.Failed, want, "atlas", params, "-o", filepath.Join(t.TempDir(), "atlas.png"))
 	infinite := spoilt(t, "c1.bias", 2, math.Inf(-1))
-	fail(t, cli.Failed, `parameter "c1.bias" is -Inf at [2]: want finite numbers`, "eval", infinite)
+	fail(t, cli.Failed, `parameter "c1.bias": got -Inf at [2], want finite numbers`, "eval", infinite)
 }
 
 // TestNonFiniteOutputs: finite parameters can give outputs that aren't finite.
@@ -62,7 +62,7 @@ func TestNonFiniteOutputs(t *testing.T) {
 	require.NoError(t, err)
 	weight.Float32s()[3*84] = 1e3
 	require.NoError(t, m.Save(params))
-	fail(t, cli.Failed, "the model's output 3 for image 0 is +Inf: want finite numbers", "eval", params)
+	fail(t, cli.Failed, "the model's output 3 for image 0: got +Inf, want finite numbers", "eval", params)
 	fail(t, cli.Failed, "page.png: the model's output", "predict", params, page(t))
 	fail(t, cli.Failed, "page.png: the model's output", "saliency", params, page(t), "-o",
 		filepath.Join(t.TempDir(), "c.png"))
@@ -78,16 +78,16 @@ func TestNonFiniteArrays(t *testing.T) {
 	arrays := []formats.Array{{Name: "x", Value: x}, {Name: "t", Value: tensor.New(tensor.WithBacking([]int64{1, 2}))}}
 	require.NoError(t, npz.Write(in, arrays))
 	params := spoilt(t, "output.bias", 3, math.Inf(1))
-	fail(t, cli.Failed, `out.npz: array "logits" is +Inf at [0 3]: want finite numbers`, "run", params, in, "-o", out)
+	fail(t, cli.Failed, `out.npz: array "logits": got +Inf at [0 3], want finite numbers`, "run", params, in, "-o", out)
 	written, err := npz.ReadFile(out)
 	require.NoError(t, err)
 	assert.Len(t, written, 2)
-	fail(t, cli.Failed, `out.npz: array "loss" is NaN at []: want finite numbers`, "gradients", params, in, "-o", out)
+	fail(t, cli.Failed, `out.npz: array "loss": got NaN at [], want finite numbers`, "gradients", params, in, "-o", out)
 	assert.FileExists(t, out)
 
 	x.Float32s()[28*28+3] = float32(math.NaN())
 	require.NoError(t, npz.Write(in, arrays))
-	fail(t, cli.Failed, `array "logits" is NaN at [1 0]`, "run", saved(t, builtIn(t, "lenet-modern")), in, "-o", out)
+	fail(t, cli.Failed, `array "logits": got NaN at [1 0]`, "run", saved(t, builtIn(t, "lenet-modern")), in, "-o", out)
 }
 
 // TestImportWarnsOfNonFinite imports the parameters, so that they can be inspected, with a
@@ -95,7 +95,8 @@ func TestNonFiniteArrays(t *testing.T) {
 func TestImportWarnsOfNonFinite(t *testing.T) {
 	params, out := spoilt(t, "c1.bias", 2, math.NaN()), filepath.Join(t.TempDir(), "p.safetensors")
 	said := onStderr(t, func() { succeed(t, "import", params, "-model", "lenet-modern", "-o", out) })
-	assert.Contains(t, said, `parameter "c1.bias" is NaN at [2]: want finite numbers: nothing can be predicted with it`)
+	assert.Contains(t, said,
+		`parameter "c1.bias": got NaN at [2], want finite numbers: nothing can be predicted with it`)
 	_, err := graph.Load(out)
 	assert.NoError(t, err)
 }
@@ -132,7 +133,7 @@ func TestServeIsNotReady(t *testing.T) {
 		require.NoError(t, err)
 		answer.Body.Close()
 		assert.Equal(t, http.StatusServiceUnavailable, answer.StatusCode)
-		assert.Contains(t, string(body), `parameter \"c1.bias\" is NaN at [2]`)
+		assert.Contains(t, string(body), `parameter \"c1.bias\": got NaN at [2]`)
 	}
 	alive, err := http.Get(url + "healthz")
 	require.NoError(t, err)

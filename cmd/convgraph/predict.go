@@ -35,7 +35,7 @@ func (predict) Help() string {
 	return `Prints a line for each IMAGE: the top class with its probability, the next two classes, and the ink of a ` +
 		`digit. An IMAGE that can't be read is reported on stderr, and the exit code is then 1. "convgraph predict ` +
 		`photo.jpg" classifies a photograph into ImageNet's 1000 classes by the built-in SqueezeNet 1.0 (S. Han et ` +
-		`al., BSD licence; pretrained/README.md).
+		`al., BSD license; pretrained/README.md).
 
 ` + picturesHelp
 }
@@ -99,18 +99,18 @@ func (c *predict) named() (net string, images []string) {
 
 func (c *predict) check() error {
 	if c.Top < 1 {
-		return cli.Usagef("-top is %d: want at least 1", c.Top)
+		return cli.Usagef("-top: got %d, want at least 1", c.Top)
 	}
 	for _, share := range []struct {
 		flag string
 		p    *float64
 	}{{"at-least", c.AtLeast}, {"below", c.Below}, {"threshold", c.Threshold}} {
 		if share.p != nil && !(*share.p >= 0 && *share.p <= 1) {
-			return cli.Usagef("-%s is %g: want 0 to 1", share.flag, *share.p)
+			return cli.Usagef("-%s: got %g, want 0 to 1", share.flag, *share.p)
 		}
 	}
 	if (c.Embed == "") != (c.Out == "") {
-		return cli.Usagef("got one of -embed and -o: want both, or neither")
+		return cli.Usagef("got one of -embed and -o, want both, or neither")
 	}
 	return nil
 }

@@ -40,9 +40,9 @@ func album(t *testing.T) (dir string, pictures []string) {
 	return dir, pictures
 }
 
-func colours(t *testing.T, loss graph.Loss, last ...graph.Part) string {
+func colors(t *testing.T, loss graph.Loss, last ...graph.Part) string {
 	t.Helper()
-	spec := graph.Sequential("colours", tensor.Shape{3, 8, 8}, graph.He(), append([]graph.Part{
+	spec := graph.Sequential("colors", tensor.Shape{3, 8, 8}, graph.He(), append([]graph.Part{
 		graph.Conv2D{Name: "conv", Filters: 4, Kernel: graph.Square(3)}, graph.ReLU{},
 		graph.GlobalAvgPool{Name: "mean"}, graph.Affine{Name: "fc", Units: 5}}, last...)...)
 	spec.Loss, spec.ClassNames = loss, []string{"a", "b", "c, d", "e", "f"}
@@ -52,7 +52,7 @@ func colours(t *testing.T, loss graph.Loss, last ...graph.Part) string {
 // TestPredictFolder prints a line for every picture below the folder, in the order of the names,
 // the same as for the picture alone.
 func TestPredictFolder(t *testing.T) {
-	params := colours(t, "", graph.Softmax{})
+	params := colors(t, "", graph.Softmax{})
 	dir, pictures := album(t)
 	lines := strings.Split(strings.TrimSpace(succeed(t, "predict", params, dir)), "\n")
 	require.Len(t, lines, len(pictures))
@@ -71,7 +71,7 @@ func TestPredictFolder(t *testing.T) {
 }
 
 func TestPredictForms(t *testing.T) {
-	params := colours(t, "", graph.Softmax{})
+	params := colors(t, "", graph.Softmax{})
 	dir, pictures := album(t)
 	var all []classify.Prediction
 	require.NoError(t, json.Unmarshal([]byte(succeed(t, "predict", params, dir, "-json", "-top", "2")), &all))
@@ -92,12 +92,12 @@ func TestPredictForms(t *testing.T) {
 	assert.Equal(t, one.Top[1].Name, rows[4][5])
 
 	fail(t, cli.BadUsage, "can't be used together", "predict", params, dir, "-csv", "-json")
-	fail(t, cli.BadUsage, "-top is 0: want at least 1", "predict", params, dir, "-top", "0")
+	fail(t, cli.BadUsage, "-top: got 0, want at least 1", "predict", params, dir, "-top", "0")
 }
 
 // TestPredictThresholds: -at-least and -below split the pictures into two parts.
 func TestPredictThresholds(t *testing.T) {
-	params := colours(t, "", graph.Softmax{})
+	params := colors(t, "", graph.Softmax{})
 	dir, pictures := album(t)
 	var all []classify.Prediction
 	require.NoError(t, json.Unmarshal([]byte(succeed(t, "predict", params, dir, "-json")), &all))
@@ -107,10 +107,10 @@ func TestPredictThresholds(t *testing.T) {
 	assert.Equal(t, len(pictures), above+below)
 	assert.Positive(t, above)
 	assert.Positive(t, below)
-	fail(t, cli.BadUsage, "-at-least is 2: want 0 to 1", "predict", params, dir, "-at-least", "2")
+	fail(t, cli.BadUsage, "-at-least: got 2, want 0 to 1", "predict", params, dir, "-at-least", "2")
 	fail(t, cli.BadUsage, "-threshold is for multi-label models", "predict", params, dir,
 		"-threshold", "0.2")
-	numbers := colours(t, graph.MeanSquaredError)
+	numbers := colors(t, graph.MeanSquaredError)
 	fail(t, cli.BadUsage, "-at-least and -below are for models that give probabilities", "predict", numbers, dir,
 		"-below", "0.2")
 }
@@ -118,7 +118,7 @@ func TestPredictThresholds(t *testing.T) {
 // TestPredictTables: multi-label models and models of numbers have other columns.
 func TestPredictTables(t *testing.T) {
 	dir, pictures := album(t)
-	labels := colours(t, graph.BinaryCrossEntropy, graph.Sigmoid{})
+	labels := colors(t, graph.BinaryCrossEntropy, graph.Sigmoid{})
 	rows, err := csv.NewReader(strings.NewReader(succeed(t, "predict", labels, dir, "-csv", "-threshold",
 		"0"))).ReadAll()
 	require.NoError(t, err)
@@ -130,7 +130,7 @@ func TestPredictTables(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, rows[1][1])
 
-	numbers := colours(t, graph.MeanSquaredError)
+	numbers := colors(t, graph.MeanSquaredError)
 	rows, err = csv.NewReader(strings.NewReader(succeed(t, "predict", numbers, dir, "-csv"))).ReadAll()
 	require.NoError(t, err)
 	assert.Equal(t, []string{"image", "a", "b", "c, d", "e", "f"}, rows[0])
@@ -139,7 +139,7 @@ func TestPredictTables(t *testing.T) {
 
 // TestPredictEmbeds compares the rows with the layer's output for each picture.
 func TestPredictEmbeds(t *testing.T) {
-	params := colours(t, "", graph.Softmax{})
+	params := colors(t, "", graph.Softmax{})
 	dir, pictures := album(t)
 	out := filepath.Join(t.TempDir(), "x.npy")
 	for layer, size := range map[string]int{"mean": 4, "conv": 4 * 6 * 6} {
@@ -159,8 +159,8 @@ func TestPredictEmbeds(t *testing.T) {
 		require.NoError(t, err)
 		assert.InDeltaSlice(t, want.Float32s(), rows.Float32s()[66*size:][:size], 1e-6)
 	}
-	fail(t, cli.BadUsage, "got one of -embed and -o: want both, or neither", "predict", params, dir, "-o", out)
-	fail(t, cli.Failed, `-embed: model "colours" has no layer "nothing"`,
+	fail(t, cli.BadUsage, "got one of -embed and -o, want both, or neither", "predict", params, dir, "-o", out)
+	fail(t, cli.Failed, `-embed: model "colors" has no layer "nothing"`,
 		"predict", params, dir, "-o", out, "-embed", "nothing")
 	code, _, stderr := convgraph("predict", params, dir, "-o", out, "-embed", "mean", "-at-least", "1")
 	assert.Equal(t, cli.Failed, code)

@@ -19,9 +19,9 @@ type pictureFlags struct {
 }
 
 // picturesHelp is the paragraph about pictures in a command's help.
-const picturesHelp = `IMAGE is a PNG, JPEG, GIF, WebP, BMP or TIFF file of any size, grey or in colour. It is ` +
+const picturesHelp = `IMAGE is a PNG, JPEG, GIF, WebP, BMP or TIFF file of any size, gray or in color. It is ` +
 	`prepared as the model's file declares. A model of MNIST's digits gets light ink on black, scaled to 20×20 and ` +
-	`centred by its mass; dark ink on a light ground is detected and inverted. Without a declaration a picture is ` +
+	`centered by its mass; dark ink on a light ground is detected and inverted. Without a declaration a picture is ` +
 	`scaled to cover the input, and the middle is kept. Transparent parts become black.`
 
 // read prepares the picture in a file.

@@ -113,7 +113,7 @@ func requireGolden(t *testing.T, name, path string) {
 	assert.LessOrEqual(t, far, 6, "%s: pixels that are far apart", name)
 }
 
-// apart returns the largest difference of two colours' channels, 0 to 255.
+// apart returns the largest difference of two colors' channels, 0 to 255.
 func apart(a, b color.Color) float64 {
 	r1, g1, b1, _ := a.RGBA()
 	r2, g2, b2, _ := b.RGBA()

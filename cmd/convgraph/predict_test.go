@@ -64,7 +64,7 @@ func TestPredictWithGivenInk(t *testing.T) {
 // TestPredictOfOtherImages: a model of other images gets the middle of the picture; its classes
 // have names.
 func TestPredictOfOtherImages(t *testing.T) {
-	spec := graph.Sequential("colours", tensor.Shape{3, 1, 1}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{})
+	spec := graph.Sequential("colors", tensor.Shape{3, 1, 1}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{})
 	spec.ClassNames = []string{"red", "blue"}
 	m, err := graph.New(spec)
 	require.NoError(t, err)
@@ -84,7 +84,7 @@ func TestPredictOfOtherImages(t *testing.T) {
 	}
 	writePNG(t, path, img)
 	assert.Equal(t, path+": blue (> 99.99%), then red (< 0.01%)\n", succeed(t, "predict", params, path))
-	fail(t, cli.BadUsage, `-ink and -invert are for models whose pictures are taken for digits: "colours" takes 3×1×1`,
+	fail(t, cli.BadUsage, `-ink and -invert are for models whose pictures are taken for digits: "colors" takes 3×1×1`,
 		"predict", params, path, "-invert")
 }
 

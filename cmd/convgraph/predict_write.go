@@ -95,7 +95,7 @@ func (c *predict) table(stdout io.Writer, m *graph.Model) *predictionWriter {
 	case !m.HasProbabilities():
 		header, record = append(header, outputNames(m)...), numbered
 	case m.TrainingLoss() == graph.BinaryCrossEntropy:
-		header, record = append(append(header, "labels"), outputNames(m)...), labelled
+		header, record = append(append(header, "labels"), outputNames(m)...), labeled
 	default:
 		header = append(header, "class", "name", "probability")
 		for i := 2; i <= min(c.Top, m.Classes()); i++ {
@@ -140,7 +140,7 @@ func numbered(p *classify.Prediction, outputs []float32) []string {
 	return fields
 }
 
-func labelled(p *classify.Prediction, outputs []float32) []string {
+func labeled(p *classify.Prediction, outputs []float32) []string {
 	var names []string
 	for _, g := range p.Labels {
 		names = append(names, g.Name)

@@ -20,8 +20,8 @@ import (
 	"convgraph/picture"
 )
 
-// sides saves a network for grey 28x28 pictures that tells on which side the light is. MNIST's
-// centring would remove that.
+// sides saves a network for gray 28x28 pictures that tells on which side the light is. MNIST's
+// centering would remove that.
 func sides(t *testing.T, preprocess *picture.Preprocessing) (params string) {
 	t.Helper()
 	spec := graph.Sequential("sides", tensor.Shape{1, 28, 28}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{})
@@ -86,7 +86,7 @@ func TestCommandsObeyThePreprocessing(t *testing.T) {
 	}
 	end()
 
-	// A file that declares MNIST's centring gets it.
+	// A file that declares MNIST's centering gets it.
 	digits := succeed(t, append([]string{"predict", sides(t, &picture.Preprocessing{Digit: picture.Detect})},
 		files...)...)
 	assert.Equal(t, len(files), strings.Count(digits, "light on dark"))

@@ -16,7 +16,7 @@ import (
 	"convgraph/pretrained"
 )
 
-// stripes writes a colour picture.
+// stripes writes a color picture.
 func stripes(t *testing.T, path string, width int) string {
 	t.Helper()
 	img := image.NewRGBA(image.Rect(0, 0, 90, 60))
@@ -56,7 +56,7 @@ func TestSqueezeNetFailures(t *testing.T) {
 	fail(t, cli.Failed, "cannot be read: open "+missing, "predict", missing)
 	fail(t, cli.BadUsage, "-net: got nothing, want squeezenet or a parameter file", "predict", "-net", "", "x.png")
 	fail(t, cli.BadUsage, "no pictures: want at least one, or a folder", "predict", "squeezenet")
-	fail(t, cli.BadUsage, "got -net squeezenet and p.safetensors: want one of them", "serve", "p.safetensors", "-net",
+	fail(t, cli.BadUsage, "got -net squeezenet and p.safetensors, want one of them", "serve", "p.safetensors", "-net",
 		"squeezenet")
 	empty := t.TempDir()
 	fail(t, cli.Failed, empty+" holds no pictures", "predict", empty)

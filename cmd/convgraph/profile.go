@@ -17,7 +17,7 @@ type profile struct {
 	Workers int     `default:"0" help:"Threads that compute (0: GOMAXPROCS)."`
 	Seconds float64 `default:"2" help:"Time to measure, at least; never fewer than three steps."`
 	Top     int     `default:"0" help:"Print only the slowest layers, this many (0: all)."`
-	Fusion  bool    `default:"true" negatable:"" help:"Fuse neighbouring layers into one op, as training does."`
+	Fusion  bool    `default:"true" negatable:"" help:"Fuse neighboring layers into one op, as training does."`
 	JSON    bool    `name:"json" help:"Print the figures as JSON."`
 }
 
@@ -25,13 +25,13 @@ type profile struct {
 func (c *profile) Run(stdout io.Writer) error {
 	switch {
 	case c.Batch < 0:
-		return cli.Usagef("-batch is %d: want at least 0", c.Batch)
+		return cli.Usagef("-batch: got %d, want at least 0", c.Batch)
 	case c.Workers < 0:
-		return cli.Usagef("-workers is %d: want at least 0", c.Workers)
+		return cli.Usagef("-workers: got %d, want at least 0", c.Workers)
 	case !(c.Seconds >= 0 && c.Seconds <= 3600):
-		return cli.Usagef("-seconds is %g: want 0 to 3600", c.Seconds)
+		return cli.Usagef("-seconds: got %g, want 0 to 3600", c.Seconds)
 	case c.Top < 0:
-		return cli.Usagef("-top is %d: want at least 0", c.Top)
+		return cli.Usagef("-top: got %d, want at least 0", c.Top)
 	}
 	var options []graph.Option
 	if !c.Fusion {

@@ -75,7 +75,7 @@ func (c *arraysCommand) write(arrays []formats.Array) error {
 	for _, a := range arrays {
 		for i, v := range formats.Convert(a.Value, tensor.Float64).Float64s() {
 			if !xmath.IsFinite(v) {
-				return fmt.Errorf("%s: array %q is %v at %v: want finite numbers", c.Out, a.Name, v,
+				return fmt.Errorf("%s: array %q: got %v at %v, want finite numbers", c.Out, a.Name, v,
 					indices(a.Value.Shape(), i))
 			}
 		}

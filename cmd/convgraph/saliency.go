@@ -42,12 +42,12 @@ type decision struct {
 func (saliency) Help() string {
 	return `Draws heat over the picture where the class's score, before softmax or sigmoid, depends on it.
 
-gradient: the absolute gradient of the score with respect to each pixel, the largest of the colour channels ` +
+gradient: the absolute gradient of the score with respect to each pixel, the largest of the color channels ` +
 		`(Simonyan, Vedaldi and Zisserman 2013). grad-cam: a late layer's maps, weighted by the score's gradient; ` +
 		`coarse, and easy to read (Selvaraju et al. 2017). integrated-gradients: the mean gradient on the line from ` +
 		`a blank picture, times the difference from it; red speaks for the class, blue against it (Sundararajan, ` +
 		`Taly and Yan 2017). smoothgrad: the mean gradient of noisy copies (Smilkov et al. 2017). occlusion: how ` +
-		`much the score falls when a square is blank (Zeiler and Fergus 2014). Blank is the mean colour if the ` +
+		`much the score falls when a square is blank (Zeiler and Fergus 2014). Blank is the mean color if the ` +
 		`preprocessing subtracts one, else black.
 
 ` + picturesHelp
@@ -62,7 +62,7 @@ var heatUnits = map[insight.Method]string{
 	insight.Occlusion:           "fall of the score",
 }
 
-// clips are the shares of hottest pixels to draw in one colour, for methods with scattered heat.
+// clips are the shares of hottest pixels to draw in one color, for methods with scattered heat.
 var clips = map[insight.Method]float64{
 	insight.Gradient: 0.005, insight.IntegratedGradients: 0.01, insight.SmoothGrad: 0.01,
 }
@@ -70,13 +70,13 @@ var clips = map[insight.Method]float64{
 func (c *saliency) check() error {
 	switch {
 	case c.Steps < 1:
-		return cli.Usagef("-steps is %d: want at least 1", c.Steps)
+		return cli.Usagef("-steps: got %d, want at least 1", c.Steps)
 	case c.Samples < 1:
-		return cli.Usagef("-samples is %d: want at least 1", c.Samples)
+		return cli.Usagef("-samples: got %d, want at least 1", c.Samples)
 	case !(c.Noise > 0):
-		return cli.Usagef("-noise is %g: want more than 0", c.Noise)
+		return cli.Usagef("-noise: got %g, want more than 0", c.Noise)
 	case c.Window < 0 || c.Stride < 0:
-		return cli.Usagef("-window is %d and -stride %d: want at least 0", c.Window, c.Stride)
+		return cli.Usagef("-window and -stride: got %d and %d, want at least 0", c.Window, c.Stride)
 	case c.Layer != "" && insight.Method(c.Method) != insight.GradCAM:
 		return cli.Usagef("-layer is for -method %s, got %s", insight.GradCAM, c.Method)
 	}

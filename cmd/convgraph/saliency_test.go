@@ -51,9 +51,10 @@ func TestSaliencyFailures(t *testing.T) {
 		"saliency", params, page(t), "-o", "x.png", "-class", "10")
 	fail(t, cli.BadUsage, "-layer is for -method grad-cam, got gradient", "saliency", params, page(t), "-o", "x.png",
 		"-layer", "conv1")
-	fail(t, cli.BadUsage, "-steps is 0: want at least 1", "saliency", params, page(t), "-o", "x.png", "-steps", "0")
-	fail(t, cli.BadUsage, "-samples is 0: want at least 1", "saliency", params, page(t), "-o", "x.png", "-samples", "0")
-	fail(t, cli.BadUsage, "-noise is 0: want more than 0", "saliency", params, page(t), "-o", "x.png", "-noise", "0")
+	fail(t, cli.BadUsage, "-steps: got 0, want at least 1", "saliency", params, page(t), "-o", "x.png", "-steps", "0")
+	fail(t, cli.BadUsage, "-samples: got 0, want at least 1", "saliency", params, page(t), "-o", "x.png",
+		"-samples", "0")
+	fail(t, cli.BadUsage, "-noise: got 0, want more than 0", "saliency", params, page(t), "-o", "x.png", "-noise", "0")
 	fail(t, cli.BadUsage, "want at least 0", "saliency", params, page(t), "-o", "x.png", "-window=-1")
 	fail(t, cli.BadUsage, `must be one of`, "saliency", params, page(t), "-o", "x.png", "-method", "guess")
 	fail(t, cli.Failed, `has no layer "nothing"`, "saliency", params, page(t), "-o", "x.png", "-method", "grad-cam",

@@ -19,7 +19,7 @@ import (
 // serve is convgraph serve.
 type serve struct {
 	Params  string `arg:"" optional:"" help:"A trained model's params.safetensors (default: a small built-in SimpleConvNet). The page also shows the epochs that convgraph train -keep-epochs left beside it. The file is read again when it changes, and on SIGHUP."`
-	Net     string `enum:",squeezenet" default:"" help:"Instead of PARAMS: squeezenet, the built-in SqueezeNet 1.0 for ImageNet's 1000 classes (BSD licence)." placeholder:"squeezenet"`
+	Net     string `enum:",squeezenet" default:"" help:"Instead of PARAMS: squeezenet, the built-in SqueezeNet 1.0 for ImageNet's 1000 classes (BSD license)." placeholder:"squeezenet"`
 	Static  string `type:"given" want:"a folder" help:"Don't serve: write the page to a folder for any web host. The network then runs in the browser, compiled by Go's toolchain, so run this in convgraph's source." placeholder:"DIR"`
 	Addr    string `default:"127.0.0.1:8080" help:"Address to listen on. :PORT is this machine only, 0.0.0.0:PORT all its networks; port 0 is any free port."`
 	MaxBody int64  `default:"8388608" help:"Largest request body in bytes."`
@@ -91,15 +91,15 @@ func (c *serve) Run(stdout io.Writer) error {
 func (c *serve) check() error {
 	switch {
 	case c.Net != "" && c.Params != "":
-		return cli.Usagef("got -net %s and %s: want one of them", c.Net, c.Params)
+		return cli.Usagef("got -net %s and %s, want one of them", c.Net, c.Params)
 	case c.MaxBody < 1:
-		return cli.Usagef("-max-body is %d: want at least 1", c.MaxBody)
+		return cli.Usagef("-max-body: got %d, want at least 1", c.MaxBody)
 	case c.MaxConnections < 1:
-		return cli.Usagef("-max-connections is %d: want at least 1", c.MaxConnections)
+		return cli.Usagef("-max-connections: got %d, want at least 1", c.MaxConnections)
 	case c.MaxClientConnections < 1:
-		return cli.Usagef("-max-client-connections is %d: want at least 1", c.MaxClientConnections)
+		return cli.Usagef("-max-client-connections: got %d, want at least 1", c.MaxClientConnections)
 	case (c.TLSCert == "") != (c.TLSKey == ""):
-		return cli.Usagef("got one of -tls-cert and -tls-key: want both, or neither")
+		return cli.Usagef("got one of -tls-cert and -tls-key, want both, or neither")
 	case c.Token != "" && c.Open:
 		return cli.Usagef("-token asks who it is, -open answers anyone: want one of them")
 	case c.Token != "":

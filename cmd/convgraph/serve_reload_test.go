@@ -126,7 +126,7 @@ func TestServeReloads(t *testing.T) {
 	})
 	assert.Contains(t, diagnostics, "convgraph: serving three from the new "+path+"\n")
 	assert.Contains(t, diagnostics,
-		"convgraph: the parameters stay as they are: model \"three\": parameter \"fc1.weight\" is NaN at [0 0]: "+
+		"convgraph: the parameters stay as they are: model \"three\": parameter \"fc1.weight\": got NaN at [0 0], "+
 			"want finite numbers\n")
 	assert.Contains(t, diagnostics, "convgraph: the parameters stay as they are: "+path+": safetensors: ")
 	assert.NotContains(t, diagnostics, "no such file", "a file that is gone is waited for")
@@ -172,7 +172,7 @@ func TestServeNotFinite(t *testing.T) {
 		end()
 	})
 	assert.Contains(t, diagnostics,
-		`parameter "fc1.bias" is +Inf at [2]: want finite numbers: /predict and /readyz answer 503 until the `+
+		`parameter "fc1.bias": got +Inf at [2], want finite numbers: /predict and /readyz answer 503 until the `+
 			`file is replaced`)
 }
 
@@ -266,8 +266,9 @@ func TestServeAsksForTheToken(t *testing.T) {
 	fail(t, cli.BadUsage, "want one of them", "serve", "-token", token, "-open")
 	require.NoError(t, os.Unsetenv("CONVGRAPH_TOKEN"))
 	fail(t, cli.BadUsage, "want both, or neither", "serve", "-open", "-tls-cert", "cert.pem")
-	fail(t, cli.BadUsage, "-max-connections is 0: want at least 1", "serve", "-open", "-max-connections", "0")
-	fail(t, cli.BadUsage, "-max-client-connections is 0: want at least 1", "serve", "-open", "-max-client-connections",
+	fail(t, cli.BadUsage, "-max-connections: got 0, want at least 1", "serve", "-open", "-max-connections", "0")
+	fail(t, cli.BadUsage, "-max-client-connections: got 0, want at least 1", "serve", "-open",
+		"-max-client-connections",
 		"0")
 	fail(t, cli.Failed, "-tls-cert: TLS certificate cert.pem with key key.pem: ", "serve", "-open", "-tls-cert",
 		"cert.pem", "-tls-key", "key.pem")

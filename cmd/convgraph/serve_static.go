@@ -15,7 +15,7 @@ import (
 // checkStatic refuses flags of a server beside -static.
 func (c *serve) checkStatic() error {
 	if c.Static != "" && (c.Token != "" || c.Open || c.TLSCert != "") {
-		return cli.Usagef("got -static with -token, -open or -tls-cert: want those flags only for a server")
+		return cli.Usagef("got -static with -token, -open or -tls-cert, want those flags only for a server")
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func TestServeFailures(t *testing.T) {
 	defer taken.Close()
 	addr := taken.Addr().String()
 	fail(t, cli.Failed, `-addr: address "`+addr+`": listen tcp `+addr, "serve", params, "-addr", addr)
-	fail(t, cli.Failed, `-addr: address "8080": want HOST:PORT`, "serve", params, "-addr", "8080")
+	fail(t, cli.Failed, `-addr: address: got "8080", want HOST:PORT`, "serve", params, "-addr", "8080")
 	fail(t, cli.Failed, "no such file", "serve", filepath.Join(t.TempDir(), "p.safetensors"))
-	fail(t, cli.BadUsage, "-max-body is 0: want at least 1", "serve", params, "-max-body", "0")
+	fail(t, cli.BadUsage, "-max-body: got 0, want at least 1", "serve", params, "-max-body", "0")
 }

@@ -68,15 +68,15 @@ func mixed(a, b *tensor.Dense, share float64) *tensor.Dense {
 func TestGradientsRejectsInvalidDistributions(t *testing.T) {
 	params, out := small(t), filepath.Join(t.TempDir(), "out.npz")
 	for want, last := range map[string][]float64{
-		`target of image 2 sums to 0.5: want a distribution`:     {.25, .25, 0, 0},
-		`target 3 of image 2 is -0.1: want a number from 0 to 1`: {.5, .5, .1, -.1},
-		`target 0 of image 2 is NaN`:                             {math.NaN(), 1, 0, 0},
-		`target 0 of image 2 is +Inf`:                            {math.Inf(1), 0, 0, 0},
-		`target of image 2 sums to 0: want a distribution`:       {0, 0, 0, 0},
+		`target of image 2: got the sum 0.5, want a distribution`:  {.25, .25, 0, 0},
+		`target 3 of image 2: got -0.1, want a number from 0 to 1`: {.5, .5, .1, -.1},
+		`target 0 of image 2: got NaN`:                             {math.NaN(), 1, 0, 0},
+		`target 0 of image 2: got +Inf`:                            {math.Inf(1), 0, 0, 0},
+		`target of image 2: got the sum 0, want a distribution`:    {0, 0, 0, 0},
 	} {
 		values := append([]float64{1, 0, 0, 0, .5, .5, 0, 0}, last...)
 		fail(t, cli.Failed, want, "gradients", params, batchWith(t, matrix(3, 4, values...)), "-o", out, "-float64")
 	}
-	fail(t, cli.Failed, `targets have shape (2, 4) for 3 images`, "gradients", params,
+	fail(t, cli.Failed, `targets: got shape (2, 4) for 3 images`, "gradients", params,
 		batchWith(t, matrix(2, 4, 1, 0, 0, 0, 1, 0, 0, 0)), "-o", out)
 }

@@ -15,7 +15,7 @@ import (
 type summary struct {
 	Model     string   `arg:"" help:"A built-in model, a JSON spec or a params.safetensors. Built in: ${models}."`
 	Batch     int      `default:"100" help:"Images of the training step, for its memory."`
-	Fusion    bool     `default:"true" negatable:"" help:"Fuse neighbouring layers into one op, as training and prediction do."`
+	Fusion    bool     `default:"true" negatable:"" help:"Fuse neighboring layers into one op, as training and prediction do."`
 	Recompute []string `help:"Layers or blocks that the backward pass recomputes instead of keeping them in memory: layer*.*,conv1." placeholder:"PATTERN,…"`
 	Measure   bool     `help:"Also run a training step of -batch images to measure the kernels' scratch memory."`
 	JSON      bool     `name:"json" help:"Print the summary as JSON."`
@@ -29,7 +29,7 @@ func (c *summary) Run(stdout io.Writer) error {
 		return err
 	}
 	if c.Batch < 1 {
-		return cli.Usagef("-batch is %d: want at least 1", c.Batch)
+		return cli.Usagef("-batch: got %d, want at least 1", c.Batch)
 	}
 	s, err := c.summarize(spec)
 	if err != nil {

@@ -23,7 +23,7 @@ func TestTrainIsTheMainJob(t *testing.T) {
 
 	fail(t, cli.Refused, "-seed: 1 then, 2 now", "train", "-resume", "-seed", "2", "-out", dir)
 	fail(t, cli.Refused, "no checkpoint", "train", "-resume", "-out", t.TempDir())
-	fail(t, cli.BadUsage, "-batch is 0: want at least 1", "train", "-batch", "0")
+	fail(t, cli.BadUsage, "-batch: got 0, want at least 1", "train", "-batch", "0")
 	fail(t, cli.BadUsage, "unknown flag --bach, did you mean \"--batch\"? (see convgraph train -help)", "train",
 		"-bach", "3")
 	fail(t, cli.BadUsage, "(see convgraph -help)", "trian")

@@ -105,9 +105,9 @@ func TestImportErrors(t *testing.T) {
 		{cli.Failed, `model "nonsense" is unknown`, []string{"testdata/small.pt", "-model", "nonsense"}},
 		{cli.Failed, "missing.pt", []string{"testdata/missing.pt"}},
 		{cli.Failed, "names.json: want {", []string{"testdata/small.pt", "-names", notNames}},
-		{cli.Failed, `array "0.weight" has shape (3, 1, 3, 3): want (30, 1, 5, 5) for parameter "conv1.weight"`,
+		{cli.Failed, `array "0.weight": got shape (3, 1, 3, 3), want (30, 1, 5, 5) for parameter "conv1.weight"`,
 			[]string{"testdata/small.pt"}},
-		{cli.Failed, `array "head.weight" has shape (4, 5): want (3, 1, 3, 3) for parameter "conv1.weight"`,
+		{cli.Failed, `array "head.weight": got shape (4, 5), want (3, 1, 3, 3) for parameter "conv1.weight"`,
 			[]string{"testdata/small_other.pt", "-model", "testdata/small.json"}},
 	} {
 		fail(t, c.code, c.text, append([]string{"import", "-o", out}, c.args...)...)

@@ -1,5 +1,5 @@
 // Drawings draws pictures to try a training with: four class folders of discs, squares, triangles
-// and crosses, of any colour, size and position on a coloured ground.
+// and crosses, of any color, size and position on a colored ground.
 //
 //	go run ./examples/drawings pictures
 package main
@@ -57,7 +57,7 @@ func drawClass(folder string, inside shape) error {
 
 func draw(inside shape, rng *rand.Rand) image.Image {
 	img := image.NewRGBA(image.Rect(0, 0, 120+rng.IntN(80), 120+rng.IntN(80)))
-	ground, ink := colours(rng)
+	ground, ink := colors(rng)
 	radius := 22 + rng.IntN(35)
 	size := img.Rect.Size()
 	centerX, centerY := radius+rng.IntN(size.X-2*radius), radius+rng.IntN(size.Y-2*radius)
@@ -73,8 +73,8 @@ func draw(inside shape, rng *rand.Rand) image.Image {
 	return img
 }
 
-// colours returns two colours that can be told apart.
-func colours(rng *rand.Rand) (ground, ink [3]int) {
+// colors returns two colors that can be told apart.
+func colors(rng *rand.Rand) (ground, ink [3]int) {
 	for difference := 0; difference < 200; {
 		difference = 0
 		for i := range 3 {

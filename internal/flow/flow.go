@@ -84,7 +84,7 @@ func Place(g Graph, gaps Gaps) (*Layout, error) {
 
 func (g Graph) check() error {
 	if len(g.Sizes) == 0 || len(g.Reads) != len(g.Sizes) {
-		return fmt.Errorf("flow: got %d nodes and %d lists of what they read: want one for each",
+		return fmt.Errorf("flow: got %d nodes and %d lists of what they read, want one for each",
 			len(g.Sizes), len(g.Reads))
 	}
 	read := make([]bool, len(g.Sizes))

@@ -72,7 +72,7 @@ func TestTangle(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	for want, g := range map[string]Graph{
-		"flow: got 0 nodes and 0 lists of what they read: want one for each":  {},
+		"flow: got 0 nodes and 0 lists of what they read, want one for each":  {},
 		"flow: node 1 reads 0 nodes: want at least one for all but the first": square(nil, nil),
 		"flow: node 1 reads node 1: want an earlier one":                      square(nil, []int{1}),
 		"flow: no node reads node 1":                                          square(nil, []int{0}, []int{0}),

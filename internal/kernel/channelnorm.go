@@ -2,14 +2,14 @@ package kernel
 
 import "math"
 
-// ChannelNormShape is a normalisation of x (Batch, Channels, Plane) over the channels of each
+// ChannelNormShape is a normalization of x (Batch, Channels, Plane) over the channels of each
 // pixel, with a weight and a bias for each channel.
 type ChannelNormShape struct {
 	Batch, Channels, Plane int
 	Eps                    float64 // added to the variance
 }
 
-// ChannelNorm normalises each pixel over its channels: layer normalisation, channels first. Each
+// ChannelNorm normalizes each pixel over its channels: layer normalization, channels first. Each
 // pixel has its own mean and variance, summed in float64 over the channels in two passes, so that a
 // large mean costs the variance no digits. The sums of a channel start with a leaf for each image;
 // the leaves are added in the order of the images.
@@ -26,7 +26,7 @@ type ChannelNorm[T Float] struct {
 	forwardShard, leafShard, dataShard func(worker, shard int)
 }
 
-// NewChannelNorm returns a normalisation of the shape.
+// NewChannelNorm returns a normalization of the shape.
 func NewChannelNorm[T Float](s ChannelNormShape) *ChannelNorm[T] {
 	n := &ChannelNorm[T]{ChannelNormShape: s}
 	n.mean, n.inverse = make([]float64, s.Batch*s.Plane), make([]float64, s.Batch*s.Plane)
@@ -35,7 +35,7 @@ func NewChannelNorm[T Float](s ChannelNormShape) *ChannelNorm[T] {
 	return n
 }
 
-// Split makes the normalisation compute a part of a batch.
+// Split makes the normalization compute a part of a batch.
 func (n *ChannelNorm[T]) Split(p *Part) { n.part = p }
 
 func (n *ChannelNorm[T]) tiles() pixelTiles { return pixelTiles{n.Batch, n.Channels, n.Plane} }

@@ -28,7 +28,7 @@ type correlation[T Float] struct {
 	packTile func(w []T, group int, t rowTile, dst []T) // packs a tile of a group's weights, all k
 	relu     bool                                       // y = max(y, 0)
 
-	// The neighbours in a fused layer, or nil. The prologue makes n planes of x, from channel first
+	// The neighbors in a fused layer, or nil. The prologue makes n planes of x, from channel first
 	// of an image on; the epilogue takes n finished planes of y. Channels count through all groups.
 	prologue, epilogue planesFunc[T]
 

@@ -106,7 +106,7 @@ func TestAVXHasEveryCurve(t *testing.T) {
 	})
 }
 
-// curveInputs are finite numbers: a fine grid around 0, kinks with their neighbours, and large
+// curveInputs are finite numbers: a fine grid around 0, kinks with their neighbors, and large
 // numbers.
 func curveInputs() []float32 {
 	var x []float32

@@ -36,7 +36,7 @@ func TestDropoutKeepsItsRate(t *testing.T) {
 	}
 }
 
-// Masks of neighbouring keys and of neighbouring elements agree as often as independent ones.
+// Masks of neighboring keys and of neighboring elements agree as often as independent ones.
 func TestDropoutMasksAreIndependent(t *testing.T) {
 	const n = 1 << 16
 	mask := func(key uint64) []float64 {

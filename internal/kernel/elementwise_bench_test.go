@@ -8,7 +8,7 @@ import (
 )
 
 // Sizes: the result of SimpleConvNet's first convolution at batch 100, its parameters, and
-// AlexNet's first normalisation and pooling at batch 4.
+// AlexNet's first normalization and pooling at batch 4.
 func BenchmarkElementwise(b *testing.B) {
 	const n, parameters = 100 * 30 * 24 * 24, 433_890
 	x, y, dy := gaussian[float32](1, n), make([]float32, n), gaussian[float32](2, n)

@@ -4,7 +4,7 @@ import "math/bits"
 
 // A sum over the images of a batch that float32 rounds, such as the gradient of a convolution's
 // weights, is made leaf by leaf. A leaf is a run of images; the sums of the leaves are added as a
-// binary tree, neighbours first:
+// binary tree, neighbors first:
 //
 //	((l0 + l1) + (l2 + l3)) + ((l4 + l5) + (l6 + l7))
 //
@@ -50,10 +50,10 @@ func subtrees(from, to, most int) []subtree {
 	return cut
 }
 
-// addition adds the sum of one subtree to that of its left neighbour; both are indices.
+// addition adds the sum of one subtree to that of its left neighbor; both are indices.
 type addition struct{ to, from int }
 
-// additions lists what joins neighbouring subtrees, in order, and the indices of the subtrees that
+// additions lists what joins neighboring subtrees, in order, and the indices of the subtrees that
 // then hold sums: one if the subtrees are a whole tree.
 func additions(trees []subtree) (adds []addition, left []int) {
 	var joined []subtree // of left
@@ -75,7 +75,7 @@ func (t subtree) joins(next subtree) bool {
 }
 
 // levels returns the number of sums that exist at once while the leaves are added one after the
-// other, each as soon as its left neighbour is complete: leaf i of the subtree is summed at level
+// other, each as soon as its left neighbor is complete: leaf i of the subtree is summed at level
 // leafLevel(i), and then joinsAfter(i) times the top level is added to the one below. The sum of
 // the subtree is then at level 0.
 func (t subtree) levels() int { return bits.Len(uint(t.to - t.from)) }

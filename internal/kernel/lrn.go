@@ -2,7 +2,7 @@ package kernel
 
 import "math"
 
-// LRNShape is local response normalisation across channels (Krizhevsky et al. 2012, section 3.3) of
+// LRNShape is local response normalization across channels (Krizhevsky et al. 2012, section 3.3) of
 // x (Batch, Channels, Plane), where Plane is height times width. Alpha multiplies the plain sum,
 // which isn't divided by Size.
 type LRNShape struct {
@@ -15,7 +15,7 @@ const (
 	lrnShards = 128 // most shards
 )
 
-// LRN divides each value by (K + Alpha·Σ squares of the Size neighbouring channels of the same
+// LRN divides each value by (K + Alpha·Σ squares of the Size neighboring channels of the same
 // pixel)^Beta.
 type LRN[T Float] struct {
 	LRNShape
@@ -28,7 +28,7 @@ type LRN[T Float] struct {
 
 type lrnScratch[T Float] struct{ ratios []T } // Channels·lrnTile
 
-// NewLRN returns a normalisation of the shape.
+// NewLRN returns a normalization of the shape.
 func NewLRN[T Float](s LRNShape) *LRN[T] {
 	l := &LRN[T]{LRNShape: s, tilesInPlane: (s.Plane + lrnTile - 1) / lrnTile}
 	l.shards = min(lrnShards, s.Batch*l.tilesInPlane)
@@ -77,14 +77,14 @@ func (l *LRN[T]) row(s []T, t tile, channel int) []T {
 	return s[at : at+t.size]
 }
 
-// neighbours returns the first channel of N(c) and their number.
-func (l *LRN[T]) neighbours(c int) (from, count int) {
+// neighbors returns the first channel of N(c) and their number.
+func (l *LRN[T]) neighbors(c int) (from, count int) {
 	from = max(0, c-l.Size/2)
 	return from, min(l.Channels-1, c+(l.Size-1)/2) - from + 1
 }
 
-// neighboursOf returns the first channel j with c in N(j) and their number.
-func (l *LRN[T]) neighboursOf(c int) (from, count int) {
+// neighborsOf returns the first channel j with c in N(j) and their number.
+func (l *LRN[T]) neighborsOf(c int) (from, count int) {
 	from = max(0, c-(l.Size-1)/2)
 	return from, min(l.Channels-1, c+l.Size/2) - from + 1
 }
@@ -119,7 +119,7 @@ func (l *LRN[T]) scales(t tile, c int, s []T) {
 		s[i] = T(l.K)
 	}
 	alpha := T(l.Alpha)
-	from, count := l.neighbours(c)
+	from, count := l.neighbors(c)
 	for j := from; j < from+count; j++ {
 		for i, v := range l.row(l.x, t, j) {
 			s[i] += T(alpha * (v * v)) // T: not fused, so the same bits everywhere
@@ -143,7 +143,7 @@ func (l *LRN[T]) backwardTile(k *table[T], t tile, ratios []T) {
 		k.normTermRow(l, t, c, l.row(l.y, t, c), l.row(l.dy, t, c), l.row(l.dx, t, c), tileRow(ratios, t, c))
 	}
 	for c := range l.Channels {
-		from, count := l.neighboursOf(c)
+		from, count := l.neighborsOf(c)
 		k.normSpreadRow(ratios[from*lrnTile:], count, l.spread(), l.row(l.x, t, c), l.row(l.dx, t, c))
 	}
 }

@@ -27,7 +27,7 @@ func (v *vectorNorm) rows(beta float64) *normRows {
 func (v *vectorNorm) tile(l *LRN[float32], t tile) {
 	rows := v.rows(l.Beta)
 	for c := range l.Channels {
-		from, count := l.neighbours(c)
+		from, count := l.neighbors(c)
 		x, y := l.row(l.x, t, c), l.row(l.y, t, c)
 		rows.row(
 			t.size, &l.rows(l.x, t, from, count)[0], l.Plane, count, float32(l.K), float32(l.Alpha), float32(l.Beta),
@@ -37,7 +37,7 @@ func (v *vectorNorm) tile(l *LRN[float32], t tile) {
 }
 
 func (v *vectorNorm) termRow(l *LRN[float32], t tile, c int, y, dy, term, ratio []float32) {
-	from, count := l.neighbours(c)
+	from, count := l.neighbors(c)
 	v.rows(l.Beta).backward(
 		t.size, &l.rows(l.x, t, from, count)[0], l.Plane, count, float32(l.K), float32(l.Alpha), float32(l.Beta),
 		&y[0], &dy[0], &term[0], &ratio[0],

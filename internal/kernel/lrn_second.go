@@ -97,7 +97,7 @@ func (l *LRNSecond[T]) tangentTile(t tile, s *lrnSecondScratch[T]) {
 		k.multiplyRow(l.row(l.x, t, c), power, xp)
 		k.multiplyRow(xp, tileRow(s.inverse, t, c), xp)
 		k.multiplyRow(l.row(l.u, t, c), power, out)
-		from, count := l.neighbours(c)
+		from, count := l.neighbors(c)
 		k.normSpreadRow(s.ux[from*lrnTile:], count, l.spread(), xp, out)
 	}
 }
@@ -113,16 +113,16 @@ func (l *LRNSecond[T]) bendTile(t tile, s *lrnSecondScratch[T]) {
 		k.multiplyRow(q, l.row(l.x, t, c), qx)
 		k.multiplyRow(qx, inverse, qxs)
 		k.multiplyRow(q, l.row(l.u, t, c), ds)
-		from, count := l.neighbours(c)
+		from, count := l.neighbors(c)
 		k.normSpreadRow(s.ux[from*lrnTile:], count, slope, qxs, ds)
 	}
 	for c := range l.Channels {
 		x, u, out := l.row(l.x, t, c), l.row(l.u, t, c), l.row(l.out, t, c)
 		clear(out)
-		from, count := l.neighboursOf(c)
+		from, count := l.neighborsOf(c)
 		k.normSpreadRow(s.ds[from*lrnTile:], count, l.spread(), x, out)
 		k.normSpreadRow(s.qx[from*lrnTile:], count, l.spread(), u, out)
-		from, count = l.neighbours(c)
+		from, count = l.neighbors(c)
 		k.normSpreadRow(s.ux[from*lrnTile:], count, l.spread(), tileRow(s.q, t, c), out)
 	}
 }

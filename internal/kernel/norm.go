@@ -2,16 +2,16 @@ package kernel
 
 import "math"
 
-// NormShape is a normalisation of x (Batch, Channels, Plane) with a weight and a bias for each
-// channel. The values are divided into sets, and each set is normalised by its own mean and
-// variance. With Groups = 0 a set is one channel of the whole batch (batch normalisation);
-// otherwise it is one of the Groups groups of channels of one image (group normalisation).
+// NormShape is a normalization of x (Batch, Channels, Plane) with a weight and a bias for each
+// channel. The values are divided into sets, and each set is normalized by its own mean and
+// variance. With Groups = 0 a set is one channel of the whole batch (batch normalization);
+// otherwise it is one of the Groups groups of channels of one image (group normalization).
 type NormShape struct {
 	Batch, Channels, Plane, Groups int
 	Eps                            float64 // added to the variance
 }
 
-// Norm normalises sets of planes. A plane is one channel of one image.
+// Norm normalizes sets of planes. A plane is one channel of one image.
 //
 // Every sum starts with a leaf for each plane, which depends on that plane alone. The leaves of a
 // set are then added in float64, in the order of the images. So the bits don't depend on the number
@@ -50,7 +50,7 @@ type normScratch[T Float] struct {
 	constants [9]T
 }
 
-// NewNorm returns a normalisation of the shape. Groups must divide Channels unless it is 0.
+// NewNorm returns a normalization of the shape. Groups must divide Channels unless it is 0.
 func NewNorm[T Float](s NormShape) *Norm[T] {
 	n := &Norm[T]{NormShape: s}
 	planes := s.Batch * s.Channels
@@ -72,7 +72,7 @@ func (s NormShape) sets() int {
 	return s.Batch * s.Groups
 }
 
-// Split makes the normalisation compute a part of a batch. Sets that are channels of the whole
+// Split makes the normalization compute a part of a batch. Sets that are channels of the whole
 // batch need all of the batch in one turn, unless their mean and variance are given.
 func (n *Norm[T]) Split(p *Part) { n.part = p }
 

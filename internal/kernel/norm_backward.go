@@ -19,7 +19,7 @@ func (n *Norm[T]) BackwardWeights(x, dy, dweight []T) {
 	n.sumChannels(&n.wholeProducts, n.weighted, dweight)
 }
 
-// sumChannels sums a table with a row for each image: the whole batch's in batch normalisation,
+// sumChannels sums a table with a row for each image: the whole batch's in batch normalization,
 // else the part's own.
 func (n *Norm[T]) sumChannels(whole *Whole[float64], table []float64, sum []T) {
 	if n.Groups == 0 {

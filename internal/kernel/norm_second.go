@@ -1,6 +1,6 @@
 package kernel
 
-// Twin returns a normalisation that shares n's means and variances and has backward sums of its
+// Twin returns a normalization that shares n's means and variances and has backward sums of its
 // own. It computes a second gradient of the same forward pass.
 func (n *Norm[T]) Twin() *Norm[T] {
 	t := NewNorm[T](n.NormShape)

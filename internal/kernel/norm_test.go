@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// naiveNorm normalises sets of values by their mean and biased variance, set by set, in float64. dx
+// naiveNorm normalizes sets of values by their mean and biased variance, set by set, in float64. dx
 // sums the derivatives through every value of the set, one by one.
 type naiveNorm struct {
 	channels, plane int
@@ -188,7 +188,7 @@ func TestNormAllocatesNothing(t *testing.T) {
 	}))
 }
 
-// Each channel of a batch is normalised over the images.
+// Each channel of a batch is normalized over the images.
 func ExampleNewNorm() {
 	n := NewNorm[float64](NormShape{Batch: 3, Channels: 1, Plane: 1, Eps: 1e-5})
 	y, variance := make([]float64, 3), make([]float64, 1)
@@ -198,7 +198,7 @@ func ExampleNewNorm() {
 	// Output: [-0.926 -0.463 1.389], variance 7.000
 }
 
-// Each pixel of an image is normalised over the channels.
+// Each pixel of an image is normalized over the channels.
 func ExampleNewChannelNorm() {
 	n := NewChannelNorm[float64](ChannelNormShape{Batch: 1, Channels: 2, Plane: 2, Eps: 1e-5})
 	y := make([]float64, 4)

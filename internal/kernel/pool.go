@@ -55,7 +55,7 @@ type windows struct {
 	perShard      int
 }
 
-// poolWorkspace is the vectorised poolings' workspace for one plane.
+// poolWorkspace is the vectorized poolings' workspace for one plane.
 type poolWorkspace struct {
 	x      []float32 // in the layout's order
 	y      []float32 // largest value of each single-row window

@@ -6,7 +6,7 @@ import "math"
 const rootFloor = 1e-7
 
 // Gradient is a parameter's gradient as the update rules read it: Scale·Values + Decay·p. Scale
-// clips by norm (1: no clipping), Decay is L2 regularisation (0: none). Doing both inside the
+// clips by norm (1: no clipping), Decay is L2 regularization (0: none). Doing both inside the
 // update saves a pass over memory and leaves Values unchanged. These and the rules' other constants
 // are float64 for both element types: 1-b2 computed in float32 would be wrong in its fifth digit.
 type Gradient[T Float] struct {

@@ -89,7 +89,7 @@ def labels(name, rows, classes):
 # Networks that torchvision doesn't have -----------------------------------------------------------------------------
 
 class Plain(nn.Module):
-    """A chain: what a network without branches or normalisation can have."""
+    """A chain: what a network without branches or normalization can have."""
 
     def __init__(self, num_classes, channels):
         super().__init__()

@@ -10,7 +10,7 @@ inside = np.array(net.get_inputs()[0].shape[:1:-1])  # width and height
 outside = inside * max(how.get("resize", 0) / min(inside), 1)
 smooth = Image.BICUBIC if how.get("interpolation") == "bicubic" else Image.BILINEAR
 for path in sys.argv[2:]:
-    img = Image.open(path).convert("RGB")  # or "L" for a network of grey pictures
+    img = Image.open(path).convert("RGB")  # or "L" for a network of gray pictures
     size = outside if how.get("fit") == "stretch" else np.array(img.size) * max(outside / img.size)
     size = (size + 1e-9).astype(int)  # as torchvision rounds
     left, top = np.rint((size - inside) / 2).astype(int)

@@ -10,12 +10,12 @@ type ray struct {
 }
 
 const (
-	moves      = 16 // neighbours tried when kinks may meet at a point
-	besideStep = 8  // distance of a neighbour in first steps
+	moves      = 16 // neighbors tried when kinks may meet at a point
+	besideStep = 8  // distance of a neighbor in first steps
 )
 
 // compareRay compares the derivative along a ray. Where several kinks meet, which don't bound a
-// valid gradient, it compares at a neighbouring point without kinks.
+// valid gradient, it compares at a neighboring point without kinks.
 func (c *checker) compareRay(r ray) (comparison, error) {
 	compared, err := r.compare(r.loss, c.loss, r.gradient())
 	if err != nil || !compared.slope.kink || compared.Error <= r.tolerance {
@@ -46,7 +46,7 @@ func (c *checker) kinksMeet(r ray, s slope) (meet bool, err error) {
 	return false, nil
 }
 
-// compareBeside compares along the ray through a neighbour that no kink is close to. If it finds
+// compareBeside compares along the ray through a neighbor that no kink is close to. If it finds
 // none, the comparison has no error: it counts as one of the kinks that show too little.
 func (c *checker) compareBeside(r ray) (compared comparison, err error) {
 	for k := range moves {

@@ -146,7 +146,7 @@ def batch_norm(x, weight, bias, eps):
 
 
 def batch_statistics(x):
-    """What batch normalisation adds to the running mean and variance, all of it with momentum 1."""
+    """What batch normalization adds to the running mean and variance, all of it with momentum 1."""
     mean, variance = torch.zeros(x.shape[1], dtype=x.dtype), torch.zeros(x.shape[1], dtype=x.dtype)
     F.batch_norm(x, mean, variance, training=True, momentum=1)
     return mean, variance

@@ -1,4 +1,4 @@
-"""Draws four classes of 60 pictures each (+ 20 to check): discs, squares, triangles and crosses of any colour, size and place on a coloured ground."""
+"""Draws four classes of 60 pictures each (+ 20 to check): discs, squares, triangles and crosses of any color, size and place on a colored ground."""
 import os, sys
 import numpy as np
 from PIL import Image, ImageDraw

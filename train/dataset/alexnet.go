@@ -3,7 +3,7 @@ package dataset
 // AlexNetOptions select the paper's augmentations besides the random crop.
 type AlexNetOptions struct {
 	Mirror bool // half of the images mirrored
-	PCA    bool // colours shifted along the principal components of the training set's
+	PCA    bool // colors shifted along the principal components of the training set's
 }
 
 // AlexNetTraining returns the augmentation of Krizhevsky et al. 2012, section 4.1, for images of
@@ -17,14 +17,14 @@ func (st *Statistics) AlexNetTraining(size int, options AlexNetOptions) ([]Trans
 	if !options.PCA {
 		return transforms, nil
 	}
-	colour, err := st.PCAColour(0.1)
+	color, err := st.PCAColor(0.1)
 	if err != nil {
 		return nil, err
 	}
-	return append(transforms, colour), nil
+	return append(transforms, color), nil
 }
 
 // AlexNetEvaluation returns the center crop for evaluation.
 func AlexNetEvaluation(size int) []Transform {
-	return []Transform{CentreCrop{Height: size, Width: size}}
+	return []Transform{CenterCrop{Height: size, Width: size}}
 }

@@ -34,8 +34,9 @@ func Augment(ds Dataset, seed uint64, training, evaluation []Transform) (*Augmen
 		return nil, fmt.Errorf("training: %w", err)
 	}
 	if !plain.shape.Eq(changing.shape) {
-		return nil, fmt.Errorf("training transforms give images of %v, evaluation transforms %v: want the same",
-			changing.shape, plain.shape)
+		return nil,
+			fmt.Errorf("got images of %v from training transforms and %v from evaluation transforms, want the same",
+				changing.shape, plain.shape)
 	}
 	return &Augmented{Dataset: plain, training: changing}, nil
 }
@@ -149,7 +150,7 @@ func imageOf(shape tensor.Shape, values []float32) picture.Image {
 }
 
 // sampleSeeds seeds a sample's random source. Seed, epoch and index are mixed separately, so that
-// neighbours are unrelated.
+// neighbors are unrelated.
 func sampleSeeds(seed uint64, epoch, index int) (uint64, uint64) {
 	stream := splitmix.Mix(splitmix.Mix(seed) + uint64(epoch))
 	return stream, splitmix.Mix(stream + uint64(index))

@@ -18,7 +18,7 @@ func ExampleAugment() {
 	set, _ := dataset.NewImages(tensor.Shape{1, 1, 3}, []uint8{0, 51, 255}, []uint8{7}, 10)
 	augmented, err := dataset.Augment(set, 1,
 		[]dataset.Transform{dataset.RandomCrop{Height: 1, Width: 2}, dataset.Mirror{}},
-		[]dataset.Transform{dataset.CentreCrop{Height: 1, Width: 2}})
+		[]dataset.Transform{dataset.CenterCrop{Height: 1, Width: 2}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -45,7 +45,7 @@ func digitTransforms() []dataset.Transform {
 func augmentedSet(t testing.TB, seed uint64) *dataset.Augmented {
 	t.Helper()
 	set, err := dataset.Augment(counting(t, 12, 1, 10, 10), seed, digitTransforms(),
-		[]dataset.Transform{dataset.CentreCrop{Height: 8, Width: 8}})
+		[]dataset.Transform{dataset.CenterCrop{Height: 8, Width: 8}})
 	require.NoError(t, err)
 	return set
 }
@@ -98,7 +98,7 @@ func TestEqualImagesAreDistortedDifferently(t *testing.T) {
 
 func TestAugmentedEvaluationView(t *testing.T) {
 	set := augmentedSet(t, 1)
-	plain, err := dataset.Transformed(counting(t, 12, 1, 10, 10), 5, dataset.CentreCrop{Height: 8, Width: 8})
+	plain, err := dataset.Transformed(counting(t, 12, 1, 10, 10), 5, dataset.CenterCrop{Height: 8, Width: 8})
 	require.NoError(t, err)
 	for i := range 12 {
 		wantLabel, want := sampleOf(t, plain, i)
@@ -114,9 +114,9 @@ func TestAugmentedEvaluationView(t *testing.T) {
 // A chain is its transforms one after the other, each seeing what the one before it made.
 func TestTransformedAppliesTheChain(t *testing.T) {
 	set := counting(t, 3, 2, 10, 10)
-	chain := []dataset.Transform{dataset.CentreCrop{Height: 9, Width: 8}, dataset.Distort{Rotate: 90, Shift: 2},
+	chain := []dataset.Transform{dataset.CenterCrop{Height: 9, Width: 8}, dataset.Distort{Rotate: 90, Shift: 2},
 		dataset.Resize{Height: 5, Width: 11},
-		dataset.SubtractMean{Mean: []float32{0.25, 0.5}}, dataset.CentreCrop{Height: 3, Width: 7},
+		dataset.SubtractMean{Mean: []float32{0.25, 0.5}}, dataset.CenterCrop{Height: 3, Width: 7},
 		dataset.Resize{Height: 4, Width: 4}}
 	whole, err := dataset.Transformed(set, 1, chain...)
 	require.NoError(t, err)
@@ -149,13 +149,13 @@ func TestForEpoch(t *testing.T) {
 
 func TestAugmentRefuses(t *testing.T) {
 	set := counting(t, 3, 1, 10, 10)
-	_, err := dataset.Augment(set, 1, []dataset.Transform{dataset.CentreCrop{Height: 8, Width: 8}}, nil)
+	_, err := dataset.Augment(set, 1, []dataset.Transform{dataset.CenterCrop{Height: 8, Width: 8}}, nil)
 	assert.EqualError(t, err,
-		"training transforms give images of (1, 8, 8), evaluation transforms (1, 10, 10): want the same")
-	_, err = dataset.Augment(set, 1, []dataset.Transform{dataset.CentreCrop{Height: 11, Width: 8}}, nil)
-	assert.ErrorContains(t, err, "training: centre crop to 11x8")
-	_, err = dataset.Augment(set, 1, nil, []dataset.Transform{dataset.PCAColour{}})
-	assert.ErrorContains(t, err, "evaluation: PCA colour")
+		"got images of (1, 8, 8) from training transforms and (1, 10, 10) from evaluation transforms, want the same")
+	_, err = dataset.Augment(set, 1, []dataset.Transform{dataset.CenterCrop{Height: 11, Width: 8}}, nil)
+	assert.ErrorContains(t, err, "training: center crop to 11x8")
+	_, err = dataset.Augment(set, 1, nil, []dataset.Transform{dataset.PCAColor{}})
+	assert.ErrorContains(t, err, "evaluation: PCA color")
 	_, err = dataset.Transformed(set, 1, shapeless{})
 	assert.ErrorContains(t, err, "output of transform 0: shape (5)")
 }

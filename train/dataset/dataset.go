@@ -1,4 +1,4 @@
-// Package dataset provides labelled images for training: IDX files (MNIST's format), pictures in
+// Package dataset provides labeled images for training: IDX files (MNIST's format), pictures in
 // class folders, in tar and Parquet files and in lists, deterministic augmentation, and a loader
 // that assembles batches ahead of the step.
 //
@@ -13,7 +13,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Dataset is a finite, ordered collection of labelled images of one shape.
+// Dataset is a finite, ordered collection of labeled images of one shape.
 type Dataset interface {
 	// Len is the number of samples.
 	Len() int

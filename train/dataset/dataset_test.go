@@ -69,10 +69,10 @@ func TestNewImagesRefuses(t *testing.T) {
 	}{
 		"no height":       {tensor.Shape{1, 0, 2}, 4, 1, 0, 10, "each at least 1"},
 		"two dimensions":  {tensor.Shape{2, 2}, 4, 1, 0, 10, "want channels, height and width"},
-		"a pixel short":   {shape, 7, 2, 0, 10, "2 labels and 7 pixels: want 4 pixels an image (1, 2, 2)"},
+		"a pixel short":   {shape, 7, 2, 0, 10, "got 2 labels and 7 pixels, want 4 pixels an image (1, 2, 2)"},
 		"an image short":  {shape, 4, 2, 0, 10, "2 labels and 4 pixels"},
-		"a label too big": {shape, 4, 1, 10, 10, "label 10 of image 0 is out of range: want 0 to 9"},
-		"no classes":      {shape, 4, 1, 0, 0, "0 classes: want 1 to 256"},
+		"a label too big": {shape, 4, 1, 10, 10, "got label 10 for image 0, want 0 to 9"},
+		"no classes":      {shape, 4, 1, 0, 0, "got 0 classes, want 1 to 256"},
 	} {
 		labels := make([]uint8, c.labels)
 		labels[0] = c.label

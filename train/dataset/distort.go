@@ -35,11 +35,12 @@ func (t Distort) Output(in tensor.Shape) (tensor.Shape, error) {
 	}{{"shift", t.Shift, most}, {"rotation", t.Rotate, 180}, {"scale", t.Scale, 0.99},
 		{"elastic alpha", t.ElasticAlpha, most}, {"elastic sigma", t.ElasticSigma, most}} {
 		if !(f.value >= 0 && f.value <= f.limit) {
-			return nil, fmt.Errorf("distort: %s %v: want 0 to %v", f.name, f.value, f.limit)
+			return nil, fmt.Errorf("distort: got %s %v, want 0 to %v", f.name, f.value, f.limit)
 		}
 	}
 	if t.ElasticAlpha > 0 && t.ElasticSigma == 0 {
-		return nil, fmt.Errorf("distort: elastic sigma 0: want more than 0 with an elastic alpha of %v", t.ElasticAlpha)
+		return nil, fmt.Errorf("distort: got elastic sigma 0, want more than 0 with an elastic alpha of %v",
+			t.ElasticAlpha)
 	}
 	return sameShape("distort", in)
 }

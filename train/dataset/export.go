@@ -21,7 +21,7 @@ import (
 
 // Export writes ds to the folder dir as DIR/CLASS/NUMBER.png, which [OpenFolder] reads back in the
 // order of class and index. Folders are named by [ClassNames]. [Pictures] are copied unchanged;
-// other samples become 8-bit RGB images: they need one channel (written as grey) or three, with
+// other samples become 8-bit RGB images: they need one channel (written as gray) or three, with
 // intensities in [0, 1].
 //
 // The folder appears whole or not at all: the images go to a temporary folder beside it, which is
@@ -251,7 +251,7 @@ func checkExportable(ds Dataset) error {
 		return err
 	}
 	if shape[0] != 1 && shape[0] != 3 {
-		return fmt.Errorf("samples %v have %d channels: want 1 (grey) or 3 (red, green, blue)", shape, shape[0])
+		return fmt.Errorf("got samples %v of %d channels, want 1 (gray) or 3 (red, green, blue)", shape, shape[0])
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func TestExportWritesPlainRGB(t *testing.T) {
 	require.NoError(t, dataset.Export(counting(t, 1, 1, 4, 4), dir))
 	data, err := os.ReadFile(filepath.Join(dir, "0", "0.png"))
 	require.NoError(t, err)
-	assert.Equal(t, byte(2), data[25], "colour type 2: red, green, blue")
+	assert.Equal(t, byte(2), data[25], "color type 2: red, green, blue")
 	assert.Equal(t, byte(8), data[24], "8 bits each")
 	img, err := png.Decode(bytes.NewReader(data))
 	require.NoError(t, err)
@@ -129,7 +129,7 @@ func TestExportRefuses(t *testing.T) {
 	assert.Error(t, dataset.Export(set, filepath.Join(taken, "thesis.txt")))
 
 	fresh := filepath.Join(t.TempDir(), "set")
-	assert.ErrorContains(t, dataset.Export(counting(t, 2, 2, 4, 4), fresh), "have 2 channels: want 1 (grey) or 3")
+	assert.ErrorContains(t, dataset.Export(counting(t, 2, 2, 4, 4), fresh), "of 2 channels, want 1 (gray) or 3")
 	assert.ErrorContains(t, dataset.Export(faulty{set}, fresh), "label 1")
 	assert.ErrorContains(t, dataset.Export(hostileNames{set}, fresh), `class "../up" cannot be the name of a folder`)
 	assert.NoDirExists(t, fresh)

@@ -39,7 +39,7 @@ func jpegOf(t testing.TB, img image.Image) []byte {
 	return b.Bytes()
 }
 
-// square is the shape of square colour images.
+// square is the shape of square color images.
 func square(side int) tensor.Shape { return tensor.Shape{3, side, side} }
 
 // stripes is a picture of three vertical stripes: red, green, blue.

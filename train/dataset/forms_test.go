@@ -27,7 +27,7 @@ var forms = map[dataset.Form]string{
 	dataset.ClassFolders: "", dataset.ParquetFiles: "", dataset.TarFiles: "", dataset.PathList: "images.csv",
 }
 
-// random is a set of n random grey images in three classes.
+// random is a set of n random gray images in three classes.
 func random(t testing.TB, n, side int, seed uint64) *dataset.Images {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -67,8 +67,8 @@ func samplesOf(t testing.TB, ds dataset.Dataset) (labels []int, samples [][]floa
 	return labels, samples
 }
 
-// TestEveryFormHasTheSameSamples exports a set in each form, and each of those in each form again: the
-// samples, their order and the classes are the same, so training is.
+// TestEveryFormHasTheSameSamples exports a set in each form, and each of those in each form again:
+// the samples, their order and the classes are the same, so training is.
 func TestEveryFormHasTheSameSamples(t *testing.T) {
 	options := dataset.PictureOptions{Shape: tensor.Shape{1, 7, 7}}
 	train, test := random(t, 40, 7, 1), random(t, 10, 7, 2)
@@ -399,8 +399,8 @@ func TestShuffleInWindows(t *testing.T) {
 	for i, k := range sorted {
 		require.Equal(t, i, k)
 	}
-	// A page has some pictures, and a window of 3 MiB less than a fifth of the set: neighbours in
-	// the file are seldom neighbours in the order, but nearly always in the same window.
+	// A page has some pictures, and a window of 3 MiB less than a fifth of the set: neighbors in
+	// the file are seldom neighbors in the order, but nearly always in the same window.
 	places := make([]int, n)
 	for at, i := range order {
 		places[i] = at

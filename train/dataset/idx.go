@@ -23,7 +23,8 @@ type Source struct {
 // with .gz appended. A plain file wins over a compressed one. The names may have a prefix, and test
 // instead of t10k, as EMNIST's do. The files may be up to two folders below dir, as torchvision's
 // are in MNIST/raw. Of several sets dir chooses one by its folder and its prefix:
-// EMNIST/raw/emnist-letters. Images of EMNIST's files are turned upright; [FindIDX] gives the choice.
+// EMNIST/raw/emnist-letters. Images of EMNIST's files are turned upright; [FindIDX] gives the
+// choice.
 //
 // Both sets have as many classes as the largest label of either implies. Errors name the file and
 // the byte.
@@ -41,8 +42,8 @@ type IDXFiles struct {
 	Name string
 
 	// Transpose exchanges the rows and the columns of every image. FindIDX sets it for files with
-	// the prefix emnist: EMNIST's hold the columns as rows, since they were made from Matlab's arrays
-	// (Cohen et al. 2017).
+	// the prefix emnist: EMNIST's hold the columns as rows, since they were made from Matlab's
+	// arrays (Cohen et al. 2017).
 	Transpose bool
 
 	paths [4]string // in the order of idxFiles
@@ -104,7 +105,7 @@ func readIDXFiles(images, labels string) (*Images, error) {
 // of the images.
 func ReadIDX(images, labels Source, classes int) (*Images, error) {
 	if classes < 0 || classes > 256 {
-		return nil, fmt.Errorf("%d classes: want 1 to 256, or 0 for as many as the labels say", classes)
+		return nil, fmt.Errorf("got %d classes, want 1 to 256, or 0 for as many as the labels say", classes)
 	}
 	labelBytes, err := readLabels(labels)
 	if err != nil {

@@ -127,7 +127,7 @@ func TestReadIDXWithClasses(t *testing.T) {
 	_, err = read(7)
 	assert.EqualError(t, err, "labels: byte 15 (label of image 7): got 7, want 0 to 6")
 	_, err = read(257)
-	assert.ErrorContains(t, err, "257 classes: want 1 to 256")
+	assert.ErrorContains(t, err, "got 257 classes, want 1 to 256")
 }
 
 // Every cut of a small pair of files is an error that says it, and none of them is taken for the
@@ -273,7 +273,7 @@ func TestOpenIDXLayouts(t *testing.T) {
 	dir := writeFiles(t, several)
 	_, _, err := dataset.OpenIDX(dir)
 	raw := filepath.Join(dir, "EMNIST", "raw")
-	assert.EqualError(t, err, fmt.Sprintf("%s: got 2 sets of IDX files: want one, or one of their names: %s, %s",
+	assert.EqualError(t, err, fmt.Sprintf("%s: got 2 sets of IDX files, want one, or one of their names: %s, %s",
 		dir, filepath.Join(raw, "emnist-digits"), filepath.Join(raw, "emnist-letters")))
 	open(filepath.Join(raw, "emnist-letters"))
 	assert.False(t, dataset.HasIDX(filepath.Join(raw, "emnist-let")))

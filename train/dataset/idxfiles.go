@@ -77,7 +77,7 @@ func findIDX(dir string) (*idxSet, error) {
 	for _, s := range whole {
 		names = append(names, s.name())
 	}
-	return nil, fmt.Errorf("%s: got %d sets of IDX files: want one, or one of their names: %s",
+	return nil, fmt.Errorf("%s: got %d sets of IDX files, want one, or one of their names: %s",
 		dir, len(whole), strings.Join(names, ", "))
 }
 

@@ -54,7 +54,7 @@ func (s *idxStream) uint32(field string) (uint32, error) {
 	n, err := io.ReadFull(s.r, word[:])
 	s.offset += int64(n)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return 0, s.errorAt(start, field, "truncated: want 4 bytes, got %d", n)
+		return 0, s.errorAt(start, field, "truncated: got %d bytes, want 4", n)
 	}
 	if err != nil {
 		return 0, s.readError(err)

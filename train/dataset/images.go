@@ -26,15 +26,15 @@ func NewImages(shape tensor.Shape, pixels, labels []uint8, classes int) (*Images
 		return nil, err
 	}
 	if len(pixels)/size != len(labels) || len(pixels)%size != 0 {
-		return nil, fmt.Errorf("%d labels and %d pixels: want %d pixels an image %v",
+		return nil, fmt.Errorf("got %d labels and %d pixels, want %d pixels an image %v",
 			len(labels), len(pixels), size, shape)
 	}
 	if classes < 1 || classes > 256 {
-		return nil, fmt.Errorf("%d classes: want 1 to 256", classes)
+		return nil, fmt.Errorf("got %d classes, want 1 to 256", classes)
 	}
 	for i, label := range labels {
 		if int(label) >= classes {
-			return nil, fmt.Errorf("label %d of image %d is out of range: want 0 to %d", label, i, classes-1)
+			return nil, fmt.Errorf("got label %d for image %d, want 0 to %d", label, i, classes-1)
 		}
 	}
 	return &Images{shape: shape.Clone(), size: size, classes: classes, pixels: pixels, labels: labels}, nil

@@ -104,7 +104,7 @@ func (l *labelTexts) numberedClasses(numbers []int32) ([]string, error) {
 	}
 	classes := int(slices.Max(numbers)) + 1
 	if classes > maxClasses || len(l.of) >= 10*classes && 2*len(l.texts) <= classes {
-		return nil, fmt.Errorf("got label %d, but only %d of the labels 0 to %d occur: want classes numbered from 0",
+		return nil, fmt.Errorf("got label %d, but only %d of the labels 0 to %d occur, want classes numbered from 0",
 			classes-1, len(l.texts), classes-1)
 	}
 	return numberedNames(classes), nil

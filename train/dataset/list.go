@@ -206,7 +206,7 @@ func (l *listReader) add(path, label, part string) error {
 	}
 	label = strings.TrimSpace(label)
 	if label == "" || label == "-1" {
-		l.leftOut.add(l.path, unlabelled, path)
+		l.leftOut.add(l.path, unlabeled, path)
 		return nil
 	}
 	s, known := splitCalled(part)

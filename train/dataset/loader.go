@@ -69,11 +69,13 @@ func NewLoader(options LoaderOptions) (*Loader, error) {
 	options.Ahead = cmp.Or(options.Ahead, options.Workers)
 	switch {
 	case options.Batch < 1:
-		return nil, fmt.Errorf("loader: batch of %d samples: want at least 1", options.Batch)
+		return nil, fmt.Errorf("loader: got a batch of %d samples, want at least 1", options.Batch)
 	case options.Workers < 1:
-		return nil, fmt.Errorf("loader: %d workers: want at least 1, or 0 for as many as processors", options.Workers)
+		return nil, fmt.Errorf("loader: got %d workers, want at least 1, or 0 for as many as processors",
+			options.Workers)
 	case options.Ahead < 1:
-		return nil, fmt.Errorf("loader: %d batches ahead: want at least 1, or 0 for as many as workers", options.Ahead)
+		return nil, fmt.Errorf("loader: got %d batches ahead, want at least 1, or 0 for as many as workers",
+			options.Ahead)
 	case options.OnCorrupt < FailOnCorrupt || options.OnCorrupt > ReplaceCorrupt:
 		return nil, fmt.Errorf("loader: got OnCorrupt %d, want 0 to 2", options.OnCorrupt)
 	}

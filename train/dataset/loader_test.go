@@ -249,11 +249,11 @@ func TestLoaderAndCorruptSamples(t *testing.T) {
 
 func TestLoaderRefuses(t *testing.T) {
 	for want, options := range map[string]dataset.LoaderOptions{
-		"batch of 0 samples":        {},
-		"-1 workers":                {Batch: 1, Workers: -1},
-		"-1 batches ahead":          {Batch: 1, Ahead: -1},
-		"got OnCorrupt 3, want 0":   {Batch: 1, OnCorrupt: 3},
-		"batch of -5 samples: want": {Batch: -5},
+		"batch of 0 samples":              {},
+		"-1 workers":                      {Batch: 1, Workers: -1},
+		"-1 batches ahead":                {Batch: 1, Ahead: -1},
+		"got OnCorrupt 3, want 0":         {Batch: 1, OnCorrupt: 3},
+		"got a batch of -5 samples, want": {Batch: -5},
 	} {
 		_, err := dataset.NewLoader(options)
 		assert.ErrorContains(t, err, want)

@@ -105,11 +105,11 @@ func (s *sums) statistics(shape tensor.Shape) *Statistics {
 	return st
 }
 
-// PCAColour returns the colour augmentation of the measured set, whose images must have three
+// PCAColor returns the color augmentation of the measured set, whose images must have three
 // channels.
-func (st *Statistics) PCAColour(std float64) (PCAColour, error) {
+func (st *Statistics) PCAColor(std float64) (PCAColor, error) {
 	if len(st.Covariance) != 3 {
-		return PCAColour{}, fmt.Errorf("PCA colour: the set has %d channels, want 3", len(st.Covariance))
+		return PCAColor{}, fmt.Errorf("PCA color: the set has %d channels, want 3", len(st.Covariance))
 	}
 	symmetric := mat.NewSymDense(3, nil)
 	for a, row := range st.Covariance {
@@ -119,12 +119,12 @@ func (st *Statistics) PCAColour(std float64) (PCAColour, error) {
 	}
 	var eigen mat.EigenSym
 	if !eigen.Factorize(symmetric, true) {
-		return PCAColour{},
-			errors.New("PCA colour: the eigenvalues of the colours' covariance were not found: want finite values")
+		return PCAColor{},
+			errors.New("PCA color: the eigenvalues of the colors' covariance were not found: want finite values")
 	}
 	var vectors mat.Dense
 	eigen.VectorsTo(&vectors)
-	result := PCAColour{Std: std}
+	result := PCAColor{Std: std}
 	for k, value := range eigen.Values(nil) {
 		for c := range 3 {
 			result.Components[k][c] = float32(value * vectors.At(c, k))

@@ -24,7 +24,7 @@ func TestMeasureSmallExample(t *testing.T) {
 	assert.InDelta(t, 0.1875, st.Covariance[1][1], 1e-12)
 	assert.InDelta(t, 0.125, st.Covariance[0][1], 1e-12)
 	assert.Equal(t, st.Covariance[0][1], st.Covariance[1][0])
-	_, err = st.PCAColour(0.1)
+	_, err = st.PCAColor(0.1)
 	assert.ErrorContains(t, err, "the set has 2 channels, want 3")
 }
 
@@ -49,14 +49,14 @@ func TestMeasureErrors(t *testing.T) {
 
 // The components are the covariance's: C·p = λ·p, the eigenvalues sum to the trace, and the p are
 // perpendicular.
-func TestPCAColourComponents(t *testing.T) {
+func TestPCAColorComponents(t *testing.T) {
 	st, err := dataset.Measure(counting(t, 40, 3, 3, 7), 1)
 	require.NoError(t, err)
-	colour, err := st.PCAColour(0.1)
+	color, err := st.PCAColor(0.1)
 	require.NoError(t, err)
-	assert.Equal(t, 0.1, colour.Std)
+	assert.Equal(t, 0.1, color.Std)
 	trace, total := 0.0, 0.0
-	for k, scaled := range colour.Components {
+	for k, scaled := range color.Components {
 		value := norm(scaled)
 		total += value
 		trace += st.Covariance[k][k]
@@ -71,7 +71,7 @@ func TestPCAColourComponents(t *testing.T) {
 	assert.InDelta(t, trace, total, 1e-6)
 	for a := range 3 {
 		for b := range a {
-			assert.InDelta(t, 0, inner(colour.Components[a], colour.Components[b]), 1e-8)
+			assert.InDelta(t, 0, inner(color.Components[a], color.Components[b]), 1e-8)
 		}
 	}
 }
@@ -99,8 +99,8 @@ func TestAlexNetPipeline(t *testing.T) {
 		_, whole := sampleOf(t, set, 4)
 		assert.Equal(t, whole[11], x[0], "the margins are 1 before and 2 behind")
 	}
-	grey, err := dataset.Measure(counting(t, 2, 1, 10, 10), 0)
+	gray, err := dataset.Measure(counting(t, 2, 1, 10, 10), 0)
 	require.NoError(t, err)
-	_, err = grey.AlexNetTraining(7, dataset.AlexNetOptions{PCA: true})
+	_, err = gray.AlexNetTraining(7, dataset.AlexNetOptions{PCA: true})
 	assert.ErrorContains(t, err, "the set has 1 channels, want 3")
 }

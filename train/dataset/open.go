@@ -119,11 +119,11 @@ type archives struct {
 	leftOut leftOuts
 	splits  []split // of each sample
 
-	store relabelled
+	store relabeled
 }
 
-// relabelled is a store whose samples get their labels once the classes are known.
-type relabelled interface {
+// relabeled is a store whose samples get their labels once the classes are known.
+type relabeled interface {
 	store
 	setLabels(labels []int32)
 }
@@ -133,7 +133,7 @@ func (a *archives) read(files []archive) error {
 	form := strings.ToLower(filepath.Ext(files[0].path))
 	for _, f := range files {
 		if e := strings.ToLower(filepath.Ext(f.path)); e != form {
-			return fmt.Errorf("%s: got %s and %s: want files of one form", a.place, files[0].path, f.path)
+			return fmt.Errorf("%s: got %s and %s, want files of one form", a.place, files[0].path, f.path)
 		}
 	}
 	read, listed := isList(files[0].path)

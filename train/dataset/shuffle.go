@@ -40,7 +40,7 @@ func Windowed(ds Dataset) bool {
 // Shuffle returns a random order of all samples of a set; all orders have equal probability.
 //
 // The pages of a [Windowed] set, of about 1 MiB each, come in a random order. As many as fit in the
-// window follow each other, with their samples in a random order. Neighbours in a file are as far
+// window follow each other, with their samples in a random order. Neighbors in a file are as far
 // apart as in a full shuffle if they are in different pages, and at most a window apart otherwise.
 // The order depends on the set, the window and rng alone.
 func Shuffle(ds Dataset, rng *rand.Rand) []int {

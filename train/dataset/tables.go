@@ -200,7 +200,7 @@ func (r *tableReader) readGroup(group int) error {
 		r.into.pages = append(r.into.pages, tablePage{Page: p, table: r.table, first: r.row})
 		for k, text := range labels[done : done+p.Rows] {
 			if text == "" || strings.HasPrefix(text, "-") {
-				r.archives.leftOut.add(r.table.path, unlabelled, fmt.Sprintf("row %d", r.row+k))
+				r.archives.leftOut.add(r.table.path, unlabeled, fmt.Sprintf("row %d", r.row+k))
 				continue
 			}
 			r.archives.labels.add(text)

@@ -64,7 +64,7 @@ func (m tarMembers) copyTo(w io.Writer, i int) error {
 
 // Kinds of members that aren't part of the set.
 const (
-	unlabelled     = "pictures without a label"
+	unlabeled      = "pictures without a label"
 	otherMembers   = "members that aren't named as a picture of a known format"
 	specialMembers = "links and special files"
 )
@@ -226,7 +226,7 @@ func (r *tarReader) finish() {
 	switch {
 	case r.picture == nil:
 	case r.label == "" || strings.HasPrefix(r.label, "-"):
-		r.leftOut.add(r.path, unlabelled, r.picture.name)
+		r.leftOut.add(r.path, unlabeled, r.picture.name)
 	default:
 		r.members = append(r.members, *r.picture)
 		r.labels.add(r.label)

@@ -18,16 +18,16 @@ type Transform interface {
 	Apply(dst, src picture.Image, rng *rand.Rand)
 }
 
-// CentreCrop keeps the center Height x Width pixels.
-type CentreCrop struct{ Height, Width int }
+// CenterCrop keeps the center Height x Width pixels.
+type CenterCrop struct{ Height, Width int }
 
 // Output returns (C,Height,Width); the image must be at least that large.
-func (t CentreCrop) Output(in tensor.Shape) (tensor.Shape, error) {
-	return cropped("centre crop", in, t.Height, t.Width, 0)
+func (t CenterCrop) Output(in tensor.Shape) (tensor.Shape, error) {
+	return cropped("center crop", in, t.Height, t.Width, 0)
 }
 
 // Apply copies the center. Where margins can't be equal, the upper and the left one are smaller.
-func (t CentreCrop) Apply(dst, src picture.Image, _ *rand.Rand) {
+func (t CenterCrop) Apply(dst, src picture.Image, _ *rand.Rand) {
 	crop(dst, src, (src.Height-t.Height)/2, (src.Width-t.Width)/2, false)
 }
 
@@ -42,7 +42,7 @@ type RandomCrop struct {
 // Output returns (C,Height,Width); the image and its padding must be at least that large.
 func (t RandomCrop) Output(in tensor.Shape) (tensor.Shape, error) {
 	if t.Padding < 0 {
-		return nil, fmt.Errorf("random crop: padding %d: want 0 or more", t.Padding)
+		return nil, fmt.Errorf("random crop: got padding %d, want at least 0", t.Padding)
 	}
 	return cropped("random crop", in, t.Height, t.Width, t.Padding)
 }

@@ -42,8 +42,8 @@ func ramp(n int) []float32 {
 	return v
 }
 
-func ExampleCentreCrop() {
-	step := dataset.CentreCrop{Height: 1, Width: 2}
+func ExampleCenterCrop() {
+	step := dataset.CenterCrop{Height: 1, Width: 2}
 	shape, err := step.Output(tensor.Shape{1, 3, 4})
 	dst := picture.Image{Channels: 1, Height: 1, Width: 2, Pixels: make([]float32, 2)}
 	step.Apply(dst,
@@ -52,8 +52,8 @@ func ExampleCentreCrop() {
 	// Output: (1, 1, 2) [6 7] <nil>
 }
 
-func TestCentreCropOfEveryChannel(t *testing.T) {
-	got := apply(t, dataset.CentreCrop{Height: 2, Width: 2}, 2, 4, 4, ramp(32), nil)
+func TestCenterCropOfEveryChannel(t *testing.T) {
+	got := apply(t, dataset.CenterCrop{Height: 2, Width: 2}, 2, 4, 4, ramp(32), nil)
 	assert.Equal(t, []float32{6, 7, 10, 11, 22, 23, 26, 27}, got)
 }
 
@@ -121,13 +121,13 @@ func TestResizeValues(t *testing.T) {
 	same := apply(t, dataset.Resize{Height: 2, Width: 3}, 2, 2, 3, ramp(12), nil)
 	assert.Equal(t, ramp(12), same)
 
-	// Doubling: the outputs' centres lie a quarter of a pixel beside the inputs'.
+	// Doubling: the outputs' centers lie a quarter of a pixel beside the inputs'.
 	assert.InDeltaSlice(t, []float32{0, 0.25, 0.75, 1},
 		apply(t, dataset.Resize{Height: 1, Width: 4}, 1, 1, 2, []float32{0, 1}, nil), 1e-6)
 	assert.InDeltaSlice(t, []float32{0, 0.25, 0.75, 1},
 		apply(t, dataset.Resize{Height: 4, Width: 1}, 1, 2, 1, []float32{0, 1}, nil), 1e-6)
 
-	// Halving: the first output's centre is at 1 and its radius 2, so that inputs 0 to 2 weigh 3/4,
+	// Halving: the first output's center is at 1 and its radius 2, so that inputs 0 to 2 weigh 3/4,
 	// 3/4 and 1/4.
 	got := apply(t, dataset.Resize{Height: 1, Width: 2}, 1, 1, 4, []float32{7, 0, 0, 0}, nil)
 	assert.InDeltaSlice(t, []float32{7 * 0.75 / 1.75, 0}, got, 1e-6)
@@ -139,7 +139,7 @@ func TestDistortZeroChangesNothing(t *testing.T) {
 	assert.Equal(t, ramp(2*5*4), apply(t, dataset.Distort{}, 2, 5, 4, ramp(2*5*4), newRand(4)))
 }
 
-// blob is a bright Gaussian spot at (y,x), whose place can be found again as the centre of mass.
+// blob is a bright Gaussian spot at (y,x), whose place can be found again as the center of mass.
 func blob(height, width int, y, x float64) []float32 {
 	v := make([]float32, height*width)
 	for i := range v {
@@ -149,7 +149,7 @@ func blob(height, width int, y, x float64) []float32 {
 	return v
 }
 
-func centreOfMass(v []float32, width int) (y, x float64) {
+func centerOfMass(v []float32, width int) (y, x float64) {
 	total := 0.0
 	for i, m := range v {
 		total += float64(m)
@@ -165,7 +165,7 @@ func TestDistortDirections(t *testing.T) {
 	rng := newRand(5)
 	var lowest, highest float64
 	for range 200 {
-		y, x := centreOfMass(apply(t, dataset.Distort{Shift: 5}, 1, side, side, blob(side, side, 20, 20), rng), side)
+		y, x := centerOfMass(apply(t, dataset.Distort{Shift: 5}, 1, side, side, blob(side, side, 20, 20), rng), side)
 		require.InDelta(t, 20, y, 5.01)
 		require.InDelta(t, 20, x, 5.01)
 		lowest, highest = min(lowest, x-20), max(highest, x-20)
@@ -175,7 +175,7 @@ func TestDistortDirections(t *testing.T) {
 
 	lowest, highest = 0, 0
 	for range 200 {
-		y, x := centreOfMass(apply(t, dataset.Distort{Rotate: 30}, 1, side, side, blob(side, side, 20, 30), rng), side)
+		y, x := centerOfMass(apply(t, dataset.Distort{Rotate: 30}, 1, side, side, blob(side, side, 20, 30), rng), side)
 		require.InDelta(t, 10, math.Hypot(y-20, x-20), 0.05, "a rotation keeps the distance from the middle")
 		angle := math.Atan2(y-20, x-20) * 180 / math.Pi
 		lowest, highest = min(lowest, angle), max(highest, angle)
@@ -185,7 +185,7 @@ func TestDistortDirections(t *testing.T) {
 
 	lowest, highest = 1, 1
 	for range 200 {
-		y, x := centreOfMass(apply(t, dataset.Distort{Scale: 0.2}, 1, side, side, blob(side, side, 28, 20), rng), side)
+		y, x := centerOfMass(apply(t, dataset.Distort{Scale: 0.2}, 1, side, side, blob(side, side, 28, 20), rng), side)
 		require.InDelta(t, 20, x, 0.01)
 		lowest, highest = min(lowest, (y-20)/8), max(highest, (y-20)/8)
 	}
@@ -232,8 +232,8 @@ func TestSubtractMean(t *testing.T) {
 	assert.Equal(t, []float32{0, 0, 0, 0}, apply(t, dataset.SubtractMean{Mean: ramp(4)}, 2, 1, 2, ramp(4), nil))
 }
 
-func TestPCAColourShiftsAlongTheComponents(t *testing.T) {
-	step := dataset.PCAColour{Components: [3][3]float32{{0, 0, 0}, {1, -2, 3}, {0, 0, 0}}, Std: 0.1}
+func TestPCAColorShiftsAlongTheComponents(t *testing.T) {
+	step := dataset.PCAColor{Components: [3][3]float32{{0, 0, 0}, {1, -2, 3}, {0, 0, 0}}, Std: 0.1}
 	rng := newRand(8)
 	sum := 0.0
 	for range 2000 {
@@ -248,28 +248,28 @@ func TestPCAColourShiftsAlongTheComponents(t *testing.T) {
 func TestTransformsRefuse(t *testing.T) {
 	in := tensor.Shape{1, 5, 6}
 	for want, step := range map[string]dataset.Transform{
-		"centre crop to 6x6: want 1x1 to 5x6, the image with its padding": dataset.CentreCrop{Height: 6, Width: 6},
-		"centre crop to 0x6":                        dataset.CentreCrop{Height: 0, Width: 6},
+		"center crop to 6x6: want 1x1 to 5x6, the image with its padding": dataset.CenterCrop{Height: 6, Width: 6},
+		"center crop to 0x6":                        dataset.CenterCrop{Height: 0, Width: 6},
 		"random crop to 8x6: want 1x1 to 7x8":       dataset.RandomCrop{Height: 8, Width: 6, Padding: 1},
-		"random crop: padding -1":                   dataset.RandomCrop{Height: 1, Width: 1, Padding: -1},
+		"random crop: got padding -1":               dataset.RandomCrop{Height: 1, Width: 1, Padding: -1},
 		"resize to 0x3: want 1x1 to 8192x8192":      dataset.Resize{Width: 3},
-		"distort: shift -1: want 0 to 1024":         dataset.Distort{Shift: -1},
-		"distort: rotation NaN: want 0 to 180":      dataset.Distort{Rotate: math.NaN()},
-		"distort: scale 1: want 0 to 0.99":          dataset.Distort{Scale: 1},
-		"distort: elastic sigma 0: want more":       dataset.Distort{ElasticAlpha: 34},
+		"distort: got shift -1, want 0 to 1024":     dataset.Distort{Shift: -1},
+		"distort: got rotation NaN, want 0 to 180":  dataset.Distort{Rotate: math.NaN()},
+		"distort: got scale 1, want 0 to 0.99":      dataset.Distort{Scale: 1},
+		"distort: got elastic sigma 0, want more":   dataset.Distort{ElasticAlpha: 34},
 		"a mean of 2 values, want 1 (one a channel": dataset.SubtractMean{Mean: ramp(2)},
-		"have 1 channels, want 3":                   dataset.PCAColour{},
+		"have 1 channels, want 3":                   dataset.PCAColor{},
 	} {
 		_, err := step.Output(in)
 		assert.ErrorContains(t, err, want)
 	}
-	for _, step := range []dataset.Transform{dataset.CentreCrop{Height: 1, Width: 1},
+	for _, step := range []dataset.Transform{dataset.CenterCrop{Height: 1, Width: 1},
 		dataset.Resize{Height: 1, Width: 1}, dataset.Mirror{},
-		dataset.Distort{}, dataset.SubtractMean{}, dataset.PCAColour{}} {
+		dataset.Distort{}, dataset.SubtractMean{}, dataset.PCAColor{}} {
 		_, err := step.Output(tensor.Shape{3, 3})
 		assert.ErrorContains(t, err, "want channels, height and width")
 	}
-	_, err := dataset.PCAColour{Std: -1}.Output(tensor.Shape{3, 1, 1})
+	_, err := dataset.PCAColor{Std: -1}.Output(tensor.Shape{3, 1, 1})
 	assert.ErrorContains(t, err, "std -1")
 }
 

@@ -1,5 +1,5 @@
 // Package mnist embeds the MNIST database of handwritten digits: 60,000 training and 10,000 test
-// images of 28x28 pixels. data/README.md states the files' origin and licence.
+// images of 28x28 pixels. data/README.md states the files' origin and license.
 package mnist
 
 import (

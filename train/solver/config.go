@@ -43,7 +43,7 @@ func Defaults(name string) (Config, error) {
 func ruleNamed(name string) (rule, error) {
 	i := slices.IndexFunc(rules, func(r rule) bool { return r.name == strings.ToLower(name) })
 	if i < 0 {
-		return rule{}, fmt.Errorf("solver: no optimizer %q: want one of %s", name, strings.Join(Names(), ", "))
+		return rule{}, fmt.Errorf("solver: got optimizer %q, want one of %s", name, strings.Join(Names(), ", "))
 	}
 	return rules[i], nil
 }
@@ -89,10 +89,10 @@ func (r rule) complete(c Config) (Config, error) {
 
 func (f field) check(v float64) error {
 	if f.below1 && !(v >= 0 && v < 1) {
-		return fmt.Errorf("%s is %g: want at least 0 and below 1", f.name, v)
+		return fmt.Errorf("%s: got %g, want at least 0 and below 1", f.name, v)
 	}
 	if !(v >= 0 && v <= maxConstant) {
-		return fmt.Errorf("%s is %g: want a finite number of at least 0", f.name, v)
+		return fmt.Errorf("%s: got %g, want a finite number of at least 0", f.name, v)
 	}
 	return nil
 }

@@ -118,7 +118,7 @@ func (p *Plateau) At(int) float64 { return p.LR }
 // because it compares as neither better nor worse.
 func (p *Plateau) Observe(measure float64) error {
 	if math.IsNaN(measure) {
-		return fmt.Errorf("solver: plateau: measure is NaN: want a number")
+		return fmt.Errorf("solver: plateau: measure: got NaN, want a number")
 	}
 	if !p.Seen || measure < p.Best-p.Margin*math.Abs(p.Best) {
 		p.Best, p.Seen, p.Waits = measure, true, 0

@@ -193,18 +193,18 @@ func TestNewRefuses(t *testing.T) {
 		name   string
 		config solver.Config
 	}{
-		`no optimizer "adamx": want one of sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw`: {
+		`got optimizer "adamx", want one of sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw`: {
 			"adamx", solver.Config{},
 		},
-		"LR is -2":                              {"sgd", solver.Config{LR: -2}},
-		"LR is NaN":                             {"sgd", solver.Config{LR: math.NaN()}},
-		"LR is +Inf":                            {"sgd", solver.Config{LR: math.Inf(1)}},
-		"Momentum is 1: want at least 0 and":    {"momentum", solver.Config{Momentum: 1}},
-		"Beta2 is 1.5":                          {"adam", solver.Config{Beta2: 1.5}},
+		"LR: got -2":                            {"sgd", solver.Config{LR: -2}},
+		"LR: got NaN":                           {"sgd", solver.Config{LR: math.NaN()}},
+		"LR: got +Inf":                          {"sgd", solver.Config{LR: math.Inf(1)}},
+		"Momentum: got 1, want at least 0 and":  {"momentum", solver.Config{Momentum: 1}},
+		"Beta2: got 1.5":                        {"adam", solver.Config{Beta2: 1.5}},
 		"Momentum is 0.9: adam has no such":     {"adam", solver.Config{Momentum: 0.9}},
 		"Decay is 0.9: momentum has no such":    {"momentum", solver.Config{Decay: 0.9}},
 		"Epsilon is 1e-08: rmsprop has no such": {"rmsprop", solver.Config{Epsilon: 1e-8}},
-		"ClipNorm is -3":                        {"sgd", solver.Config{ClipNorm: -3}},
+		"ClipNorm: got -3":                      {"sgd", solver.Config{ClipNorm: -3}},
 	} {
 		_, err := solver.New(c.name, c.config)
 		assert.ErrorContains(t, err, want)
@@ -408,7 +408,7 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// {0.002 0 0 0.9 0.999 1e-07 0 5} <nil>
-	// solver: no optimizer "madam": want one of sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw
+	// solver: got optimizer "madam", want one of sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw
 }
 
 func ExampleOptimizer_Step() {

@@ -267,8 +267,8 @@ func TestStream(t *testing.T) {
 	assert.Equal(t, 0, start.Step)
 	assert.Equal(t, 24, last.Filters.Step)
 	assert.Equal(t, []int{3, 1, 3, 3}, []int{start.Tiles, start.Channels, start.Height, start.Width})
-	assert.Len(t, start.Greys, 27)
-	assert.False(t, bytes.Equal(start.Greys, last.Filters.Greys), "learning changes filters")
+	assert.Len(t, start.Grays, 27)
+	assert.False(t, bytes.Equal(start.Grays, last.Filters.Grays), "learning changes filters")
 }
 
 // TestButtons: the buttons work by POST from the page's own site, and a refusal says why.
@@ -353,7 +353,7 @@ func TestAssets(t *testing.T) {
 	for _, path := range []string{
 		"", "dashboard/dashboard.js", "dashboard/dashboard.css", "dashboard/chart.js", "dashboard/filters.js",
 		"dashboard/icon.svg",
-		"ui/ui.css", "ui/number.js", "ui/grey.js",
+		"ui/ui.css", "ui/number.js", "ui/gray.js",
 	} {
 		answer, err := http.Get(url + path)
 		require.NoError(t, err)
@@ -391,19 +391,19 @@ func TestCurve(t *testing.T) {
 	assert.Equal(t, -1, (&curve{}).end())
 }
 
-// TestFilters: greys range over plus and minus the largest weight; three channels are a colour.
+// TestFilters: grays range over plus and minus the largest weight; three channels are a color.
 func TestFilters(t *testing.T) {
 	f := newFilters("w", tensor.Shape{2, 1, 1, 2}, []float32{0, -2, 1, float32(math.NaN())})
 	assert.Equal(
 		t,
-		filters{Name: "w", Tiles: 2, All: 2, Channels: 1, Height: 1, Width: 2, Scale: 2, Greys: []byte{128, 0, 191, 0}},
+		filters{Name: "w", Tiles: 2, All: 2, Channels: 1, Height: 1, Width: 2, Scale: 2, Grays: []byte{128, 0, 191, 0}},
 		*f,
 	)
 	assert.Equal(t, 3, newFilters("w", tensor.Shape{2, 3, 1, 1}, make([]float32, 6)).Channels)
 	assert.Equal(t, 2, newFilters("w", tensor.Shape{2, 3, 1, 1}, make([]float32, 6)).Tiles)
 	f = newFilters("w", tensor.Shape{40, 4, 1, 1}, make([]float32, 160))
 	assert.Equal(t, []int{128, 160, 1}, []int{f.Tiles, f.All, f.Channels})
-	assert.Equal(t, byte(128), f.Greys[0], "all weights 0 are mid grey")
+	assert.Equal(t, byte(128), f.Grays[0], "all weights 0 are mid gray")
 }
 
 // TestManyEpochs: of too many epochs the page shows every second one, and the last.

@@ -11,8 +11,8 @@ import (
 // maxTiles is the most pictures of filters that the page shows.
 const maxTiles = 128
 
-// filters holds a first convolution's weights as greys, or as colours if it has three channels.
-// Black is -Scale, mid grey 0, white Scale.
+// filters holds a first convolution's weights as grays, or as colors if it has three channels.
+// Black is -Scale, mid gray 0, white Scale.
 type filters struct {
 	Name     string  `json:"name"`
 	Step     int     `json:"step"`     // the step of these weights
@@ -22,7 +22,7 @@ type filters struct {
 	Height   int     `json:"height"`
 	Width    int     `json:"width"`
 	Scale    float32 `json:"scale"`
-	Greys    []byte  `json:"greys"` // (tiles, channels, height, width)
+	Grays    []byte  `json:"grays"` // (tiles, channels, height, width)
 }
 
 // filtersOf copies the weights of the model's first convolution. It returns nil if there is none.
@@ -49,15 +49,15 @@ func newFilters(name string, s tensor.Shape, weights []float32) *filters {
 			f.Scale = magnitude
 		}
 	}
-	f.Greys = make([]byte, len(weights))
+	f.Grays = make([]byte, len(weights))
 	for i, v := range weights {
-		f.Greys[i] = grey(v, f.Scale)
+		f.Grays[i] = gray(v, f.Scale)
 	}
 	return f
 }
 
-// grey is 0 for -scale and below, 255 for scale and above. NaN is black.
-func grey(v, scale float32) byte {
+// gray is 0 for -scale and below, 255 for scale and above. NaN is black.
+func gray(v, scale float32) byte {
 	switch {
 	case v != v:
 		return 0

@@ -363,9 +363,9 @@ func photograph(t *testing.T) (path string) {
 	return path
 }
 
-// The explanation of a colour pixel has three numbers, that of LRN the neighbours, their squares
+// The explanation of a color pixel has three numbers, that of LRN the neighbors, their squares
 // and the result.
-func TestBrowserExplainsColourAndNormalisation(t *testing.T) {
+func TestBrowserExplainsColorAndNormalization(t *testing.T) {
 	m := newModel(t, models.AlexNet{Size: 67, Classes: 10, Width: 1. / 8}.Spec(), 1)
 	b := show(t, []inspect.Snapshot{{Label: "as it is", Model: m}})
 	path := photograph(t)
@@ -377,8 +377,8 @@ func TestBrowserExplainsColourAndNormalisation(t *testing.T) {
 	at := 33*67 + 33
 	b.Wait(fmt.Sprintf(`Math.fround(document.querySelector('#explanation [data-number="red"]')?.dataset.exact) === `+
 		`Math.fround(%v)`, s.Pixels[at]))
-	for i, colour := range []string{"red", "green", "blue"} {
-		assert.Equal(t, s.Pixels[i*67*67+at], shown(b, colour))
+	for i, channel := range []string{"red", "green", "blue"} {
+		assert.Equal(t, s.Pixels[i*67*67+at], shown(b, channel))
 	}
 
 	a := activations(t, m, s.Pixels)
@@ -408,9 +408,9 @@ func TestBrowserExplainsColourAndNormalisation(t *testing.T) {
 	assert.InDelta(t, shown(b, "value"), shown(b, "in")/shown(b, "divisor"), 1e-5)
 }
 
-// A network in colour starts with a sample picture and speaks of pictures, not of digits.
-func TestBrowserStartsWithASampleInColour(t *testing.T) {
-	spec := colours()
+// A network in color starts with a sample picture and speaks of pictures, not of digits.
+func TestBrowserStartsWithASampleInColor(t *testing.T) {
+	spec := colors()
 	spec.ClassNames = []string{"light", "dark"}
 	m := newModel(t, spec, 1)
 	b := show(t, []inspect.Snapshot{{Label: "as it is", Model: m}})
@@ -427,9 +427,9 @@ func TestBrowserStartsWithASampleInColour(t *testing.T) {
 		b.Wait(fmt.Sprintf("JSON.stringify([...%s].sort()) === JSON.stringify(%s.sort())", shares,
 			`["`+strings.Join(percentages(p), `","`)+`"]`))
 		b.Point("#layer-input canvas", 0.53, 0.56) // row 4, column 6
-		for c, colour := range []string{"red", "green", "blue"} {
+		for c, channel := range []string{"red", "green", "blue"} {
 			b.Wait(fmt.Sprintf(`Number(document.querySelector('#explanation [data-number=%q]')?.dataset.exact) === %v`,
-				colour, float64(s.Pixels[c*96+4*12+6])))
+				channel, float64(s.Pixels[c*96+4*12+6])))
 		}
 	}
 	assert.NotRegexp(t, "(?i)digit|draw", browser.Eval[string](b, "document.body.innerText"))
@@ -439,7 +439,7 @@ func TestBrowserStartsWithASampleInColour(t *testing.T) {
 }
 
 // The page fits a phone, and is dark where the reader's system is.
-func TestBrowserSizesAndColours(t *testing.T) {
+func TestBrowserSizesAndColors(t *testing.T) {
 	b, _ := showDefault(t)
 	const ground = `getComputedStyle(document.body).backgroundColor`
 	light := browser.Eval[string](b, ground)
@@ -648,7 +648,7 @@ func TestBrowserShowsWhy(t *testing.T) {
 			return select.dispatchEvent(new Event("change"));
 		})()`, method))
 		b.Wait(fmt.Sprintf(`document.getElementById("heat").dataset.shown === "%s 7"`, method))
-		colours := browser.Eval[int](b, `(() => {
+		colors := browser.Eval[int](b, `(() => {
 			const shown = document.getElementById("heat-map"), c = document.createElement("canvas");
 			[c.width, c.height] = [shown.width, shown.height];
 			const context = c.getContext("2d", { willReadFrequently: true });
@@ -656,7 +656,7 @@ func TestBrowserShowsWhy(t *testing.T) {
 			const { data } = context.getImageData(0, 0, c.width, c.height);
 			return new Set(Array.from({ length: data.length / 4 }, (_, i) => data.slice(4 * i, 4 * i + 3).join())).size;
 		})()`)
-		assert.Greater(t, colours, 20)
+		assert.Greater(t, colors, 20)
 	}
 	assert.Equal(t, "7", browser.Eval[string](b, `document.getElementById("heat-class").textContent`))
 }

@@ -78,8 +78,8 @@ type explanation struct {
 		In, Mean, Variance, Eps, Std, Standardized, Weight, Bias, Total float32
 	}
 	Normalization *struct {
-		In         float32
-		Neighbours []struct {
+		In        float32
+		Neighbors []struct {
 			From          struct{ Map, Row, Column int }
 			Input, Square float32
 		}
@@ -248,7 +248,7 @@ func assertAddsUp(t *testing.T, e explanation, where string) {
 	case e.Normalization != nil:
 		n := e.Normalization
 		sum := float64(n.More.Sum)
-		for _, other := range n.Neighbours {
+		for _, other := range n.Neighbors {
 			assert.Equal(t, other.Input*other.Input, other.Square, where)
 			sum += float64(other.Square)
 		}
@@ -333,7 +333,7 @@ func TestPoolingByHand(t *testing.T) {
 	}
 }
 
-// By hand: the first, a middle and the last of four maps of one cell, normalised over four maps:
+// By hand: the first, a middle and the last of four maps of one cell, normalized over four maps:
 // two below, itself, one above.
 func TestNormalizationByHand(t *testing.T) {
 	m := newModel(t, graph.Sequential("tiny", tensor.Shape{4, 1, 1}, graph.He(),
@@ -350,7 +350,7 @@ func TestNormalizationByHand(t *testing.T) {
 		e := explain(t, h, "lrn1", own, 0, 0, x)
 		n := e.Normalization
 		var maps []int
-		for _, other := range n.Neighbours {
+		for _, other := range n.Neighbors {
 			maps = append(maps, other.From.Map)
 			assert.Equal(t, x[other.From.Map], other.Input)
 		}
@@ -363,15 +363,15 @@ func TestNormalizationByHand(t *testing.T) {
 	}
 }
 
-// Of many neighbours the 16 nearest are listed, and the others' squares are summed.
+// Of many neighbors the 16 nearest are listed, and the others' squares are summed.
 func TestNormalizationByManyMaps(t *testing.T) {
 	m := newModel(t, graph.Sequential("wide", tensor.Shape{40, 1, 2}, graph.He(),
 		graph.LRN{Size: 100, K: 1, Alpha: 0.1, Beta: 0.75}), 1)
 	h, x := serve(t, m), noise(m)
 	for own, first := range map[int]int{0: 0, 20: 12, 39: 24} {
 		e := explain(t, h, "lrn1", own, 0, 1, x)
-		assert.Len(t, e.Normalization.Neighbours, 16)
-		assert.Equal(t, first, e.Normalization.Neighbours[0].From.Map)
+		assert.Len(t, e.Normalization.Neighbors, 16)
+		assert.Equal(t, first, e.Normalization.Neighbors[0].From.Map)
 		assert.Equal(t, 24, e.Normalization.More.Count)
 		assertAddsUp(t, e, fmt.Sprint(own))
 	}

@@ -20,9 +20,9 @@ import (
 	"convgraph/web/inspect"
 )
 
-// colours is a network of 8×12 pixels in colour that reads them less a mean, divided by a std.
-func colours() *graph.Spec {
-	spec := graph.Sequential("colours", tensor.Shape{3, 8, 12}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{})
+// colors is a network of 8×12 pixels in color that reads them less a mean, divided by a std.
+func colors() *graph.Spec {
+	spec := graph.Sequential("colors", tensor.Shape{3, 8, 12}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{})
 	spec.Preprocess = &picture.Preprocessing{Mean: []float64{0.4, 0.5, 0.6}, Std: []float64{0.1, 0.2, 0.3}}
 	return spec
 }
@@ -58,20 +58,20 @@ func TestSamples(t *testing.T) {
 	assert.Equal(t, 10, count)
 	assert.Equal(t, digits, sheet)
 
-	count, sheet = samples(t, colours(), nil)
+	count, sheet = samples(t, colors(), nil)
 	assert.Equal(t, 3, count)
 	photographs, err := png.Decode(bytes.NewReader(sheet))
 	require.NoError(t, err)
 	assert.Equal(t, image.Rect(0, 0, 36, 8), photographs.Bounds())
-	s, err := classify.Preprocessing(colours()).Read("photographs/coffee.jpg", colours().Input)
+	s, err := classify.Preprocessing(colors()).Read("photographs/coffee.jpg", colors().Input)
 	require.NoError(t, err)
-	assert.Equal(t, encoded(t, classify.Sheet(colours(), [][]float32{s.Pixels})),
+	assert.Equal(t, encoded(t, classify.Sheet(colors(), [][]float32{s.Pixels})),
 		encoded(t, photographs.(interface {
 			SubImage(image.Rectangle) image.Image
 		}).SubImage(image.Rect(12, 0, 24, 8))), "the second is the second file")
 
 	own := encoded(t, image.NewGray(image.Rect(0, 0, 24, 8)))
-	count, sheet = samples(t, colours(), own)
+	count, sheet = samples(t, colors(), own)
 	assert.Equal(t, 2, count)
 	assert.Equal(t, own, sheet)
 
@@ -89,7 +89,7 @@ func TestBadSamples(t *testing.T) {
 		"samples.png: got 780×8 pixels, want 1 to 64 pictures of 12×8 side by side": encoded(t,
 			image.NewGray(image.Rect(0, 0, 780, 8))),
 	} {
-		_, err := inspect.New([]inspect.Snapshot{{Label: "on", Model: newModel(t, colours(), 1)}}, sheet)
+		_, err := inspect.New([]inspect.Snapshot{{Label: "on", Model: newModel(t, colors(), 1)}}, sheet)
 		assert.EqualError(t, err, "inspect: "+text)
 	}
 }

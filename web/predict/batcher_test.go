@@ -52,7 +52,7 @@ func waitFor(b *Batcher, images int) {
 
 // TestBatches: images that arrive during a batch form the next ones, oldest first, up to the limit.
 func TestBatches(t *testing.T) {
-	b, g := held(t, model(t, colours()), limits{batch: 5, queue: 100})
+	b, g := held(t, model(t, colors()), limits{batch: 5, queue: 100})
 	var answers []<-chan error
 	waiting := 0
 	for i, count := range []int{1, 2, 3, 1, 1, 7, 1} {
@@ -78,7 +78,7 @@ func TestBatches(t *testing.T) {
 // TestFull: a full queue refuses an image at once; an empty one accepts even a request larger than
 // itself.
 func TestFull(t *testing.T) {
-	b, g := held(t, model(t, colours()), limits{batch: 9, queue: 3})
+	b, g := held(t, model(t, colors()), limits{batch: 9, queue: 3})
 	first := ask(context.Background(), b, 1)
 	<-g.begun
 	second := ask(context.Background(), b, 2)
@@ -103,7 +103,7 @@ func TestFull(t *testing.T) {
 
 // TestFullService: a full service answers 503 with Retry-After.
 func TestFullService(t *testing.T) {
-	s := service(t, colours(), Options{MaxQueue: 1})
+	s := service(t, colors(), Options{MaxQueue: 1})
 	b, g := held(t, s.current.model, limits{batch: 1, queue: 1})
 	s.current.batcher, b = b, s.current.batcher
 	b.Close()
@@ -123,7 +123,7 @@ func TestFullService(t *testing.T) {
 
 // TestWithdrawn: a canceled request leaves the queue, unless it is being computed.
 func TestWithdrawn(t *testing.T) {
-	b, g := held(t, model(t, colours()), limits{batch: 9, queue: 9})
+	b, g := held(t, model(t, colors()), limits{batch: 9, queue: 9})
 	computing, stop := context.WithCancel(context.Background())
 	first := ask(computing, b, 1)
 	<-g.begun
@@ -145,7 +145,7 @@ func TestWithdrawn(t *testing.T) {
 
 // TestCloseDrains: queued images are computed, later ones refused.
 func TestCloseDrains(t *testing.T) {
-	b, g := held(t, model(t, colours()), limits{batch: 1, queue: 9})
+	b, g := held(t, model(t, colors()), limits{batch: 1, queue: 9})
 	first := ask(context.Background(), b, 1)
 	<-g.begun
 	second := ask(context.Background(), b, 1)
@@ -165,7 +165,7 @@ func TestCloseDrains(t *testing.T) {
 // computed.
 func TestPanicIsAnError(t *testing.T) {
 	panics := true
-	b := newBatcher(model(t, colours()), limits{batch: 1, queue: 9}, func(int) {
+	b := newBatcher(model(t, colors()), limits{batch: 1, queue: 9}, func(int) {
 		if panics {
 			panics = false
 			panic("out of order")
@@ -218,7 +218,7 @@ func TestSameAloneAndTogether(t *testing.T) {
 
 // TestNoGoroutineLeaks: a thousand requests leave no goroutines.
 func TestNoGoroutineLeaks(t *testing.T) {
-	s, err := New(model(t, colours()), Options{})
+	s, err := New(model(t, colors()), Options{})
 	require.NoError(t, err)
 	ask := func() { assert.Equal(t, 200, postJSON(s, map[string]any{"image": values(12, 1)}).Code) }
 	ask()

@@ -13,7 +13,7 @@ import (
 // FuzzPredict: any body is either refused with a status and a reason, or every image gets a
 // prediction.
 func FuzzPredict(f *testing.F) {
-	s, err := New(model(f, colours()), Options{MaxBatch: 4, maxPixels: 1 << 16})
+	s, err := New(model(f, colors()), Options{MaxBatch: 4, maxPixels: 1 << 16})
 	if err != nil {
 		f.Fatal(err)
 	}

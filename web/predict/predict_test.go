@@ -31,14 +31,14 @@ import (
 	"convgraph/picture"
 )
 
-// digits is a small network for MNIST's images, colours one for colour images.
+// digits is a small network for MNIST's images, colors one for color images.
 func digits() *graph.Spec {
 	return graph.Sequential("digits", tensor.Shape{1, 28, 28}, graph.He(),
 		graph.MaxPool{Kernel: graph.Square(4)}, graph.Affine{Units: 10}, graph.Softmax{})
 }
 
-func colours() *graph.Spec {
-	return graph.Sequential("colours", tensor.Shape{3, 2, 2}, graph.He(), graph.Affine{Units: 5}, graph.Softmax{})
+func colors() *graph.Spec {
+	return graph.Sequential("colors", tensor.Shape{3, 2, 2}, graph.He(), graph.Affine{Units: 5}, graph.Softmax{})
 }
 
 func model(t testing.TB, spec *graph.Spec) *graph.Model {
@@ -149,7 +149,7 @@ func TestDocuments(t *testing.T) {
 }
 
 func TestSeveralImages(t *testing.T) {
-	s := service(t, colours(), Options{})
+	s := service(t, colors(), Options{})
 	a, b := values(12, 1), values(12, 0.5)
 	got := decoded[[]classify.Prediction](t, postJSON(s, map[string]any{"images": []any{a, nested(b, 3, 2, 2)}}))
 	require.Len(t, got, 2)
@@ -166,7 +166,7 @@ func TestSeveralImages(t *testing.T) {
 
 // TestBadDocuments: each mistake in a document gets its status and position.
 func TestBadDocuments(t *testing.T) {
-	s := service(t, colours(), Options{MaxBatch: 2})
+	s := service(t, colors(), Options{MaxBatch: 2})
 	flat := "0,0,0,0,0,0,0,0,0,0,0,0"
 	for document, c := range map[string]struct {
 		status int
@@ -308,7 +308,7 @@ func TestInk(t *testing.T) {
 
 // TestOtherImages: a network of other images reads the center of a picture.
 func TestOtherImages(t *testing.T) {
-	s := service(t, colours(), Options{})
+	s := service(t, colors(), Options{})
 	img := image.NewRGBA(image.Rect(0, 0, 6, 2))
 	for i := range 12 {
 		img.SetRGBA(i%6, i/6, color.RGBA{uint8(20 * i), uint8(i), 200, 255})
@@ -448,7 +448,7 @@ func TestGoneSender(t *testing.T) {
 }
 
 func TestModelsThatCannotBeServed(t *testing.T) {
-	double, err := graph.New(colours(), graph.WithDtype(tensor.Float64))
+	double, err := graph.New(colors(), graph.WithDtype(tensor.Float64))
 	require.NoError(t, err)
 	_, err = New(double, Options{})
 	assert.ErrorContains(t, err, "want float32")
@@ -477,7 +477,7 @@ func TestNonFinite(t *testing.T) {
 	defer s.Close()
 	assert.ErrorContains(t, s.Ready(), bias.Name)
 	refused(t, postJSON(s, map[string]any{"image": values(784, 1)}), http.StatusServiceUnavailable,
-		"is NaN at [1]: want finite numbers")
+		"got NaN at [1], want finite numbers")
 
 	m = model(t, graph.Sequential("huge", tensor.Shape{2}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
 	copy(m.Params()[0].Value.Float32s(), []float32{math.MaxFloat32, math.MaxFloat32, math.MaxFloat32, math.MaxFloat32})
@@ -486,11 +486,11 @@ func TestNonFinite(t *testing.T) {
 	defer s.Close()
 	assert.NoError(t, s.Ready())
 	refused(t, postJSON(s, map[string]any{"image": []float64{1, 1}}), http.StatusServiceUnavailable,
-		"the model's output 0 is NaN: want finite numbers")
+		"the model's output 0: got NaN, want finite numbers")
 }
 
 func TestMetrics(t *testing.T) {
-	s := service(t, colours(), Options{})
+	s := service(t, colors(), Options{})
 	require.Equal(t, 200, postJSON(s,
 		map[string]any{"images": []any{values(12, 1), values(12, 1), values(12, 1)}}).Code)
 	w := httptest.NewRecorder()

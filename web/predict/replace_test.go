@@ -32,12 +32,12 @@ func other(t *testing.T, spec *graph.Spec) *graph.Model {
 
 // TestReplace: new requests get the new model, running ones the old.
 func TestReplace(t *testing.T) {
-	s := service(t, colours(), Options{})
+	s := service(t, colors(), Options{})
 	v := values(12, 1)
-	before, after := want(t, s.current.model, v), want(t, other(t, colours()), v)
+	before, after := want(t, s.current.model, v), want(t, other(t, colors()), v)
 	require.NotEqual(t, before, after)
 	e := s.engine() // of a running request
-	require.NoError(t, s.Replace(other(t, colours())))
+	require.NoError(t, s.Replace(other(t, colors())))
 	assert.Equal(t, after, decoded[classify.Prediction](t, postJSON(s, map[string]any{"image": v})))
 	assert.NoError(t, <-ask(context.Background(), e.batcher, 1), "the old one still computes")
 	e.users.Done()
@@ -50,24 +50,24 @@ func TestReplace(t *testing.T) {
 
 // TestReplaceRefuses: models that can't be served are refused, and the old one stays.
 func TestReplaceRefuses(t *testing.T) {
-	s := service(t, colours(), Options{})
+	s := service(t, colors(), Options{})
 	v := values(12, 1)
 	before := want(t, s.current.model, v)
-	double, err := graph.New(colours(), graph.WithDtype(tensor.Float64))
+	double, err := graph.New(colors(), graph.WithDtype(tensor.Float64))
 	require.NoError(t, err)
 	assert.ErrorContains(t, s.Replace(double), "want float32")
 	assert.EqualError(t, s.Replace(spoiled(t, float32(math.NaN()))),
-		`model "colours": parameter "fc1.weight" is NaN at [0 1]: want finite numbers`)
+		`model "colors": parameter "fc1.weight": got NaN at [0 1], want finite numbers`)
 	assert.NoError(t, s.Ready())
 	assert.Equal(t, before, decoded[classify.Prediction](t, postJSON(s, map[string]any{"image": v})))
 	s.Close()
-	assert.ErrorIs(t, s.Replace(other(t, colours())), ErrClosed)
+	assert.ErrorIs(t, s.Replace(other(t, colors())), ErrClosed)
 }
 
 // spoiled returns a model with one bad weight.
 func spoiled(t *testing.T, v float32) *graph.Model {
 	t.Helper()
-	m := model(t, colours())
+	m := model(t, colors())
 	m.Params()[0].Value.Float32s()[1] = v
 	return m
 }
@@ -80,13 +80,13 @@ func TestNotFinite(t *testing.T) {
 		assert.ErrorContains(t, s.Ready(), "want finite numbers")
 		w := postJSON(s, map[string]any{"image": values(12, 1)})
 		refused(t, w, http.StatusServiceUnavailable, fmt.Sprintf(`parameter "fc1.weight" is %v at [0 1]`, v))
-		require.NoError(t, s.Replace(model(t, colours())), "new parameters heal it")
+		require.NoError(t, s.Replace(model(t, colors())), "new parameters heal it")
 		assert.NoError(t, s.Ready())
 		assert.Equal(t, 200, postJSON(s, map[string]any{"image": values(12, 1)}).Code)
 		s.Close()
 	}
 
-	large := model(t, colours())
+	large := model(t, colors())
 	for _, row := range []int{0, 1} {
 		w := large.Params()[0].Value.Float32s()
 		for i := range 12 {
@@ -102,7 +102,7 @@ func TestNotFinite(t *testing.T) {
 		white[i] = 1
 	}
 	refused(t, postJSON(s, map[string]any{"image": white}), http.StatusServiceUnavailable,
-		"the model's output 0 is NaN: want finite numbers")
+		"the model's output 0: got NaN, want finite numbers")
 	assert.ErrorContains(t, s.Ready(), "the model's output 0 is NaN")
 	assert.Equal(t, 200, postJSON(s, map[string]any{"image": make([]float64, 12)}).Code, "a finite answer is given")
 }
@@ -110,7 +110,7 @@ func TestNotFinite(t *testing.T) {
 // TestReplaceUnderLoad: while models are replaced no request is dropped, each answer is from one
 // model, and old engines stop.
 func TestReplaceUnderLoad(t *testing.T) {
-	models := []*graph.Model{model(t, colours()), other(t, colours())}
+	models := []*graph.Model{model(t, colors()), other(t, colors())}
 	v := values(12, 1)
 	probability := map[int]float64{}
 	for _, m := range models {

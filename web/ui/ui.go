@@ -1,4 +1,4 @@
-// Package ui has what the pages in web share: the style sheet with its light and dark colours,
+// Package ui has what the pages in web share: the style sheet with its light and dark colors,
 // small JavaScript modules, and a server of embedded files. Everything comes from the binary; no
 // page loads anything from another host.
 package ui
@@ -15,7 +15,7 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// Register serves the shared files under /ui/: ui.css, and the modules grey.js (numbers as greys)
+// Register serves the shared files under /ui/: ui.css, and the modules gray.js (numbers as grays)
 // and number.js (numbers as text).
 func Register(mux *http.ServeMux) { mux.Handle("GET /ui/", Files("/ui/", Shared())) }
 

@@ -26,7 +26,7 @@ func TestRegister(t *testing.T) {
 	ui.Register(mux)
 	for path, kind := range map[string]string{
 		"/ui/ui.css":    "text/css; charset=utf-8",
-		"/ui/grey.js":   "text/javascript; charset=utf-8",
+		"/ui/gray.js":   "text/javascript; charset=utf-8",
 		"/ui/number.js": "text/javascript; charset=utf-8",
 	} {
 		w := get(mux, path)

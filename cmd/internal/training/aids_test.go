@@ -23,9 +23,9 @@ func TestTrainingAids(t *testing.T) {
 	require.Equal(t, cli.OK, code, stderr)
 	for _, aid := range [][]string{
 		{"-class-weights", "balanced"}, {"-mixup", "0.4"}, {"-cutmix", "1"}, {"-cutout", "8"},
-		{"-augment", "resized-crop=0.5"}, {"-augment", "colour"},
+		{"-augment", "resized-crop=0.5"}, {"-augment", "color"},
 		{"-augment", "shift,edge"},
-		{"-mixup", "0.2", "-cutmix", "1", "-augment", "crop,edge,mirror,colour=0.1", "-cutout", "4"},
+		{"-mixup", "0.2", "-cutmix", "1", "-augment", "crop,edge,mirror,color=0.1", "-cutout", "4"},
 	} {
 		whole, parts := t.TempDir(), t.TempDir()
 		code, _, stderr := trainmnist(t,
@@ -43,17 +43,17 @@ func TestTrainingAids(t *testing.T) {
 
 func TestRefusesInvalidAids(t *testing.T) {
 	for _, c := range []struct{ flags, want string }{
-		{"-mixup=-1", "-mixup is -1: want 0, or 0.05 to 1000"},
-		{"-cutmix 0.01", "-cutmix is 0.01: want 0, or 0.05 to 1000"},
-		{"-cutout=-3", "-cutout is -3: want at least 0"},
+		{"-mixup=-1", "-mixup: got -1, want 0, or 0.05 to 1000"},
+		{"-cutmix 0.01", "-cutmix: got 0.01, want 0, or 0.05 to 1000"},
+		{"-cutout=-3", "-cutout: got -3, want at least 0"},
 		{"-cutout 99999", "-cutout: training: cutout: got a side of 99999 pixels, want 1 to 8192"},
 		{"-augment resized-crop=2",
 			"-augment: training: resized crop: got a share of 2, want more than 0 and at most 1"},
-		{"-augment colour=3", "-augment: training: colour: got 3, want 0 to 1"},
-		{"-augment colour=-1", `-augment: got "colour=-1", want colour or colour=AMOUNT, such as colour=0.2`},
+		{"-augment color=3", "-augment: training: color: got 3, want 0 to 1"},
+		{"-augment color=-1", `-augment: got "color=-1", want color or color=AMOUNT, such as color=0.2`},
 		{"-augment edge=1", `-augment: got "edge=1", want edge`},
 		{"-augment blur", `-augment: got "blur", want some of crop, shift, rotate, scale, elastic, resized-crop, ` +
-			`colour, mirror, edge`},
+			`color, mirror, edge`},
 	} {
 		code, _, stderr := trainmnist(t, append([]string{"-quiet", "-out", t.TempDir()}, strings.Fields(c.flags)...)...)
 		assert.Equal(t, cli.BadUsage, code, c.flags)

@@ -20,7 +20,7 @@ var augmentations = []augmentation{
 	{"scale", 0.1, func(a *augmented, v float64) { a.distort.Scale = v }},
 	{"elastic", 34, func(a *augmented, v float64) { a.distort.ElasticAlpha, a.distort.ElasticSigma = v, 4 }},
 	{"resized-crop", 0.25, func(a *augmented, v float64) { a.area = v }},
-	{"colour", 0.2, func(a *augmented, v float64) { a.colour = v }},
+	{"color", 0.2, func(a *augmented, v float64) { a.color = v }},
 	{"mirror", 1, func(a *augmented, _ float64) { a.mirror = true }},
 	{"edge", 1, func(a *augmented, _ float64) { a.edge = true }},
 }
@@ -40,7 +40,7 @@ type augmented struct {
 	crop    int // margin of zeros, in pixels, within which a crop of the image's size moves
 	distort dataset.Distort
 	area    float64 // smallest share of the image in a crop that is scaled to its size; 0: off
-	colour  float64 // largest change of brightness, contrast and saturation
+	color   float64 // largest change of brightness, contrast and saturation
 	mirror  bool
 	edge    bool // fill the outside with the image's edge, not zeros
 	cutout  int  // side of the covered square
@@ -65,6 +65,9 @@ func parseAugment(text string) (a augmented, err error) {
 	}
 	for item := range strings.SplitSeq(text, ",") {
 		name, amount, given := strings.Cut(item, "=")
+		if name == "colour" { // the name in earlier versions, whose checkpoints have it
+			name = "color"
+		}
 		i := slices.IndexFunc(augmentations, func(known augmentation) bool { return known.name == name })
 		if i < 0 {
 			return a, cli.Usagef("-augment: got %q, want some of %s", name, augmentationNames())
@@ -95,8 +98,8 @@ func augmentationNames() string {
 	return strings.Join(names, ", ")
 }
 
-// transforms returns the transforms, in order, for images of the given size and normalisation.
-func (a augmented) transforms(height, width int, normalised picture.Preprocessing) (transforms []dataset.Transform) {
+// transforms returns the transforms, in order, for images of the given size and normalization.
+func (a augmented) transforms(height, width int, normalized picture.Preprocessing) (transforms []dataset.Transform) {
 	if a.area > 0 {
 		transforms = append(transforms, dataset.ResizedCrop{Height: height, Width: width, Area: a.area})
 	}
@@ -111,9 +114,9 @@ func (a augmented) transforms(height, width int, normalised picture.Preprocessin
 	if a.mirror {
 		transforms = append(transforms, dataset.Mirror{})
 	}
-	if a.colour > 0 {
+	if a.color > 0 {
 		transforms = append(transforms,
-			dataset.ColourJitter{Amount: a.colour, Mean: normalised.Mean, Std: normalised.Std})
+			dataset.ColorJitter{Amount: a.color, Mean: normalized.Mean, Std: normalized.Std})
 	}
 	if a.cutout > 0 {
 		transforms = append(transforms, dataset.Cutout{Size: a.cutout})
@@ -124,11 +127,11 @@ func (a augmented) transforms(height, width int, normalised picture.Preprocessin
 // apply augments the source's training images.
 func (a augmented) apply(s *source, seed uint64) error {
 	shape := s.train.Shape()
-	var normalised picture.Preprocessing
+	var normalized picture.Preprocessing
 	if s.spec.Preprocess != nil {
-		normalised = *s.spec.Preprocess
+		normalized = *s.spec.Preprocess
 	}
-	transforms := a.transforms(shape[1], shape[2], normalised)
+	transforms := a.transforms(shape[1], shape[2], normalized)
 	if len(transforms) == 0 {
 		return nil
 	}

@@ -22,6 +22,10 @@ func TestParseAugment(t *testing.T) {
 		mirror: true}, a)
 	assert.Equal(t, []dataset.Transform{a.distort, dataset.Mirror{}}, a.transforms(28, 28, picture.Preprocessing{}))
 
+	a, err = parseAugment("colour=0.3") // as in checkpoints of earlier versions
+	require.NoError(t, err)
+	assert.Equal(t, augmented{color: 0.3}, a)
+
 	a, err = parseAugment("scale")
 	require.NoError(t, err)
 	a.crop = 3

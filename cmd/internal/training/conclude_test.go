@@ -65,7 +65,7 @@ func TestFolds(t *testing.T) {
 	for _, bad := range []string{"0/5", "6/5", "1/1", "2", "a/b", "1/1001"} {
 		code, _, stderr := trainmnist(t, "-out", t.TempDir(), "-fold", bad)
 		assert.Equal(t, cli.BadUsage, code)
-		assert.Contains(t, stderr, `-fold is "`+bad+`": want K/N`)
+		assert.Contains(t, stderr, `-fold: got "`+bad+`", want K/N`)
 	}
 	code, _, stderr = trainmnist(t, "-out", t.TempDir(), "-fold", "1/5", "-validation", "0.1")
 	assert.Equal(t, cli.BadUsage, code)

@@ -11,7 +11,7 @@ type Command struct {
 	Model    string   `group:"Network:" type:"given" want:"the name of a network or the path of a JSON spec" help:"${models}, or the path of a JSON spec (default: simpleconvnet; lenet-wide with -recipe best)." placeholder:"MODEL"`
 	InitFrom string   `group:"Network:" help:"Start from the parameters in a params.safetensors, or from squeezenet, which comes with the program and knows ImageNet's classes. Layers of the same name and shapes take their parameters. Without -model, train the network in that file." placeholder:"PARAMS"`
 	Head     bool     `group:"Network:" help:"Replace the last layer of -init-from's network by a new one, with an output for each class in the data."`
-	Freeze   []string `group:"Network:" help:"Layers or parameters that aren't trained, as comma-separated patterns: features, layer1, conv*, *.bias. A BatchNorm layer that is frozen as a whole normalises by its running statistics." placeholder:"PATTERN"`
+	Freeze   []string `group:"Network:" help:"Layers or parameters that aren't trained, as comma-separated patterns: features, layer1, conv*, *.bias. A BatchNorm layer that is frozen as a whole normalizes by its running statistics." placeholder:"PATTERN"`
 	Init     string   `group:"Network:" help:"Initial weights: a standard deviation, he, xavier or lecun-uniform (default: the network's own)." placeholder:"INIT"`
 	Loss     string   `group:"Network:" enum:",cross_entropy,binary_cross_entropy,mean_squared_error" default:"" help:"cross_entropy, binary_cross_entropy or mean_squared_error (default: the network's own)." placeholder:"LOSS"`
 	Size     int      `group:"Network:" default:"0" help:"Height and width of the images, for networks that take any (default: 224; alexnet 227, at least 67; resnet20 28)." placeholder:"PIXELS"`
@@ -48,12 +48,12 @@ type Command struct {
 	Keep        string   `group:"Training:" default:"last" enum:"last,best" help:"End with the parameters of the last epoch, or of the one with the best validation accuracy."`
 	Seed        uint64   `group:"Training:" default:"1" help:"Seed of the initial parameters, the order of the images, augmentation and dropout."`
 
-	Augment *string `group:"Augmentation of the training images:" help:"Random changes, comma-separated: ${augmentations}. All but mirror and edge take an amount: crop=2 and shift=2 (pixels), rotate=10 (degrees), scale=0.1, elastic=34, resized-crop=0.25 (smallest share of the image), colour=0.2 (brightness, contrast, saturation). edge fills the outside with the image's edge instead of zeros." placeholder:"LIST"`
+	Augment *string `group:"Augmentation of the training images:" help:"Random changes, comma-separated: ${augmentations}. All but mirror and edge take an amount: crop=2 and shift=2 (pixels), rotate=10 (degrees), scale=0.1, elastic=34, resized-crop=0.25 (smallest share of the image), color=0.2 (brightness, contrast, saturation). edge fills the outside with the image's edge instead of zeros." placeholder:"LIST"`
 	Cutout  int     `group:"Augmentation of the training images:" default:"0" help:"Cover a square of this side at a random place of each image (0: off)." placeholder:"PIXELS"`
 	Mixup   float64 `group:"Augmentation of the training images:" default:"0" help:"Blend images in pairs, and their targets, with shares from Beta(ALPHA, ALPHA), such as 0.2 (0: off)." placeholder:"ALPHA"`
 	CutMix  float64 `group:"Augmentation of the training images:" name:"cutmix" default:"0" help:"Exchange a rectangle between images in pairs, and blend their targets by its area; shares from Beta(ALPHA, ALPHA), such as 1 (0: off). With -mixup, each pair gets one of the two." placeholder:"ALPHA"`
 	Mirror  bool    `group:"Augmentation of the training images:" default:"true" negatable:"" help:"Mirror half of alexnet's images (default: on); -no-mirror is for letters and digits."`
-	PCA     bool    `group:"Augmentation of the training images:" name:"pca" help:"Shift the colours of alexnet's images along their principal components."`
+	PCA     bool    `group:"Augmentation of the training images:" name:"pca" help:"Shift the colors of alexnet's images along their principal components."`
 
 	Out         string `group:"Results:" type:"given" want:"a folder" help:"Folder for the results (default: runs/MODEL)." placeholder:"DIR"`
 	EvalSamples int    `group:"Results:" default:"1000" help:"Images of each set for the accuracy after an epoch: the first N of the embedded MNIST, N drawn by -seed from other data; 0 is all."`
@@ -72,7 +72,7 @@ type Command struct {
 	MPI        bool     `group:"Speed and memory (the result stays the same):" name:"mpi" help:"Train together with the other processes of an MPI launcher (mpirun, srun), each on a part of every batch."`
 	MicroBatch int      `group:"Speed and memory (the result stays the same):" default:"0" help:"Compute at most N images of a batch at once, for batches that don't fit into memory; 0 is all." placeholder:"N"`
 	Recompute  []string `group:"Speed and memory (the result stays the same):" help:"Layers or blocks whose outputs the backward pass computes again instead of keeping them, as comma-separated patterns: layer*.*, conv1. Takes less memory and more time; convgraph summary -recompute shows how much." placeholder:"PATTERN"`
-	Fusion     bool     `group:"Speed and memory (the result stays the same):" default:"true" negatable:"" help:"Compute neighbouring layers in one op where that is faster (default: on)."`
+	Fusion     bool     `group:"Speed and memory (the result stays the same):" default:"true" negatable:"" help:"Compute neighboring layers in one op where that is faster (default: on)."`
 	CPUProfile string   `group:"Speed and memory (the result stays the same):" name:"cpuprofile" help:"Write a CPU profile of the training, for go tool pprof." placeholder:"FILE"`
 
 	base      *graph.Model // the network in -init-from's file

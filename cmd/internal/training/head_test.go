@@ -14,7 +14,7 @@ import (
 	"convgraph/picture"
 )
 
-// based is a parameter file for colour pictures of 8x8 in five classes that are prepared in a way
+// based is a parameter file for color pictures of 8x8 in five classes that are prepared in a way
 // of their own.
 func based(t *testing.T) (path string) {
 	t.Helper()
@@ -91,7 +91,8 @@ func TestWithoutHead(t *testing.T) {
 	code, _, stderr := trainmnist(t, "-quiet", "-init-from", based(t), "-data", imageFolder(t),
 		"-out", filepath.Join(t.TempDir(), "run"))
 	assert.Equal(t, cli.Failed, code)
-	assert.Contains(t, stderr, `model "based": 2 class names for 5 outputs of layer "head": want one for each, or none`)
+	assert.Contains(t, stderr,
+		`model "based": got 2 class names for 5 outputs of layer "head", want one for each, or none`)
 	flags := []string{"-quiet", "-init-from", based(t), "-data", imageFolder(t), "-size", "16"}
 	code, _, stderr = trainmnist(t, flags...)
 	assert.Equal(t, cli.BadUsage, code)

@@ -22,7 +22,8 @@ func (f IDXFlags) Open(dir string, notes io.Writer) (train, test dataset.Dataset
 		files.Transpose = false
 	}
 	if files.Transpose {
-		fmt.Fprintf(notes, "%s: EMNIST stores images transposed: they are turned upright; -as-stored leaves them\n", files.Name)
+		fmt.Fprintf(notes, "%s: EMNIST stores images transposed: they are turned upright; -as-stored leaves them\n",
+			files.Name)
 	}
 	return files.Open()
 }

@@ -110,7 +110,7 @@ func (f *folder) find(c *Command, line *kong.Context) (err error) {
 	}
 	c.Out = f.dir // the default depends on -model, which may come from the checkpoint now
 	if c.Epochs != nil && *c.Epochs < f.checkpoint.Epochs {
-		return refuse("-epochs is %d: the run in %s has %d, want at least as many",
+		return refuse("-epochs: got %d, the run in %s has %d, want at least as many",
 			*c.Epochs, f.dir, f.checkpoint.Epochs)
 	}
 	return nil

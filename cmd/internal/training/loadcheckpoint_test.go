@@ -101,7 +101,7 @@ func TestResumeAutoOutcomes(t *testing.T) {
 	}{
 		{"", cli.OK, "", 3},
 		{"-epochs 4", cli.OK, "", 4},
-		{"-epochs 2", cli.Refused, "-epochs is 2: the run in DIR has 3, want at least as many", 0},
+		{"-epochs 2", cli.Refused, "-epochs: got 2, the run in DIR has 3, want at least as many", 0},
 		{"-lr 0.5", cli.Refused, "the checkpoint in DIR is of another training: -lr: 0.001 then, 0.5 now", 0},
 		{"-workers 2", cli.OK, "", 3},
 		{"-model " + other, cli.Refused, "is of another training: model: ", 0},

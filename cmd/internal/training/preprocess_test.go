@@ -86,8 +86,8 @@ func TestPreprocessIsWritten(t *testing.T) {
 	}
 }
 
-// drawings makes class folders of grey 28x28 pictures: a bar at the left, in the middle or at the
-// right, whose class its place alone says. What centres a drawing takes the class away.
+// drawings makes class folders of gray 28x28 pictures: a bar at the left, in the middle or at the
+// right, whose class its place alone says. What centers a drawing takes the class away.
 func drawings(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()

@@ -64,21 +64,21 @@ func or[T any](given *T, fallback T) T {
 func (c *Command) checkRecipe(r models.Recipe) error {
 	switch {
 	case r.Epochs < 1:
-		return cli.Usagef("-epochs is %d: want at least 1", r.Epochs)
+		return cli.Usagef("-epochs: got %d, want at least 1", r.Epochs)
 	case r.Batch < 1:
-		return cli.Usagef("-batch is %d: want at least 1", r.Batch)
+		return cli.Usagef("-batch: got %d, want at least 1", r.Batch)
 	case !(r.LR > 0):
-		return cli.Usagef("-lr is %g: want more than 0", r.LR)
+		return cli.Usagef("-lr: got %g, want more than 0", r.LR)
 	case !(r.WeightDecay >= 0):
-		return cli.Usagef("-weight-decay is %g: want at least 0", r.WeightDecay)
+		return cli.Usagef("-weight-decay: got %g, want at least 0", r.WeightDecay)
 	case !(c.ClipNorm >= 0):
-		return cli.Usagef("-clip-norm is %g: want at least 0", c.ClipNorm)
+		return cli.Usagef("-clip-norm: got %g, want at least 0", c.ClipNorm)
 	case r.Warmup < 0:
-		return cli.Usagef("-warmup is %d: want at least 0", r.Warmup)
+		return cli.Usagef("-warmup: got %d, want at least 0", r.Warmup)
 	case !(r.LabelSmoothing >= 0 && r.LabelSmoothing < 1):
-		return cli.Usagef("-label-smoothing is %g: want at least 0 and less than 1", r.LabelSmoothing)
+		return cli.Usagef("-label-smoothing: got %g, want at least 0 and less than 1", r.LabelSmoothing)
 	case !(r.Average >= 0 && r.Average < 1):
-		return cli.Usagef("-average is %g: want at least 0 and less than 1", r.Average)
+		return cli.Usagef("-average: got %g, want at least 0 and less than 1", r.Average)
 	case r.Average > 0 && c.Keep == "best":
 		return cli.Usagef("-average and -keep best both say which parameters to end with: want one of them")
 	case c.crops() && r.Augment != "":
@@ -114,7 +114,7 @@ func (c *Command) checkFlags() error {
 		{"early-stop", c.EarlyStop}, {"cutout", c.Cutout},
 	} {
 		if f.value < 0 {
-			return cli.Usagef("-%s is %d: want at least 0", f.name, f.value)
+			return cli.Usagef("-%s: got %d, want at least 0", f.name, f.value)
 		}
 	}
 	for _, f := range []struct {
@@ -122,11 +122,11 @@ func (c *Command) checkFlags() error {
 		value float64
 	}{{"mixup", c.Mixup}, {"cutmix", c.CutMix}} {
 		if f.value != 0 && !(f.value >= 0.05 && f.value <= 1000) {
-			return cli.Usagef("-%s is %g: want 0, or 0.05 to 1000", f.name, f.value)
+			return cli.Usagef("-%s: got %g, want 0, or 0.05 to 1000", f.name, f.value)
 		}
 	}
 	if !(c.CheckpointMinutes >= 0 && c.CheckpointMinutes <= 1e6) {
-		return cli.Usagef("-checkpoint-minutes is %g: want 0 to 1e6", c.CheckpointMinutes)
+		return cli.Usagef("-checkpoint-minutes: got %g, want 0 to 1e6", c.CheckpointMinutes)
 	}
 	switch {
 	case c.Size != 0 && (c.fineTunes || !models.Takes(c.Model, "size")):
@@ -137,7 +137,7 @@ func (c *Command) checkFlags() error {
 		return cli.Usagef("-pca is for -model alexnet")
 	}
 	if !(c.Width >= 0 && c.Width <= 1) {
-		return cli.Usagef("-width is %g: want more than 0 and at most 1", c.Width)
+		return cli.Usagef("-width: got %g, want more than 0 and at most 1", c.Width)
 	}
 	return nil
 }

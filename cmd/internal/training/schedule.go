@@ -20,13 +20,13 @@ const oneCycle = "one-cycle"
 func (c *Command) checkSchedule(r models.Recipe) error {
 	switch {
 	case !slices.Contains(scheduleNames, r.Schedule):
-		return cli.Usagef("-schedule is %q: want %s", r.Schedule, strings.Join(scheduleNames, ", "))
+		return cli.Usagef("-schedule: got %q, want %s", r.Schedule, strings.Join(scheduleNames, ", "))
 	case r.Schedule == oneCycle && r.Warmup > 0:
-		return cli.Usagef("-warmup is %d: -schedule %s has a rise of its own, want 0", r.Warmup, oneCycle)
+		return cli.Usagef("-warmup: got %d, want 0: -schedule %s has a rise of its own", r.Warmup, oneCycle)
 	case c.DecayEvery < 1:
-		return cli.Usagef("-decay-every is %d: want at least 1", c.DecayEvery)
+		return cli.Usagef("-decay-every: got %d, want at least 1", c.DecayEvery)
 	case !(c.DecayFactor > 0 && c.DecayFactor <= 1):
-		return cli.Usagef("-decay-factor is %g: want more than 0 and at most 1", c.DecayFactor)
+		return cli.Usagef("-decay-factor: got %g, want more than 0 and at most 1", c.DecayFactor)
 	}
 	return nil
 }

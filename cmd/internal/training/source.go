@@ -146,10 +146,10 @@ func (c *Command) crops() bool { return !c.fineTunes && models.Takes(c.Model, "m
 
 // augment trains as AlexNet's authors did (Krizhevsky et al. 2012, sections 2 and 4.1): on random
 // crops and mirror images of a larger image, tested on its center. The network subtracts the
-// training set's mean colour, which its spec holds.
+// training set's mean color, which its spec holds.
 func (c *Command) augment(s *source, side int) error {
 	if !c.Quiet {
-		fmt.Fprintf(os.Stderr, "measuring the colours of %d images\n", s.train.Len())
+		fmt.Fprintf(os.Stderr, "measuring the colors of %d images\n", s.train.Len())
 	}
 	statistics, err := dataset.Measure(s.train, 0)
 	if err != nil {
@@ -179,8 +179,8 @@ func (c *Command) augment(s *source, side int) error {
 	return err
 }
 
-// spec declares the network with the initialisation of -init. For alexnet it uses the flags' size
-// and width, the number of classes and the mean colour of the data.
+// spec declares the network with the initialization of -init. For alexnet it uses the flags' size
+// and width, the number of classes and the mean color of the data.
 func (c *Command) spec(classes int, statistics *dataset.Statistics) (*graph.Spec, error) {
 	spec, err := c.network(classes, statistics)
 	if err != nil {

@@ -43,7 +43,7 @@ func (c *Command) validation(r models.Recipe) (float64, error) {
 	share := or(c.Validation, defaultValidation)
 	switch {
 	case !(share >= 0 && share < 1):
-		return 0, cli.Usagef("-validation is %g: want at least 0 and less than 1", share)
+		return 0, cli.Usagef("-validation: got %g, want at least 0 and less than 1", share)
 	case share == 0 && chooser != "":
 		return 0, cli.Usagef("-validation is 0: %s chooses by the validation images", chooser)
 	}
@@ -66,7 +66,7 @@ func parseFold(text string) (f fold, err error) {
 		f.parts, err = strconv.Atoi(parts)
 	}
 	if !found || err != nil || f.parts < 2 || f.parts > maxParts || f.part < 1 || f.part > f.parts {
-		return f, cli.Usagef("-fold is %q: want K/N with 1 to N for K and 2 to %d for N, such as 2/5", text, maxParts)
+		return f, cli.Usagef("-fold: got %q, want K/N with 1 to N for K and 2 to %d for N, such as 2/5", text, maxParts)
 	}
 	return f, nil
 }

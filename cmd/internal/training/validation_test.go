@@ -54,11 +54,11 @@ func TestValidation(t *testing.T) {
 
 func TestRefusesInvalidValidation(t *testing.T) {
 	for flags, want := range map[string]string{
-		"-validation 1":               "-validation is 1: want at least 0 and less than 1",
-		"-validation=-0.1":            "-validation is -0.1: want at least 0 and less than 1",
+		"-validation 1":               "-validation: got 1, want at least 0 and less than 1",
+		"-validation=-0.1":            "-validation: got -0.1, want at least 0 and less than 1",
 		"-validation 0 -keep best":    "-validation is 0: -keep best chooses by the validation images",
 		"-validation 0 -early-stop 3": "-validation is 0: -early-stop chooses by the validation images",
-		"-validation nan -keep best":  "-validation is NaN: want at least 0 and less than 1",
+		"-validation nan -keep best":  "-validation: got NaN, want at least 0 and less than 1",
 	} {
 		code, _, stderr := trainmnist(t, append(strings.Fields(flags), "-out", t.TempDir())...)
 		assert.Equal(t, cli.BadUsage, code)

@@ -195,7 +195,7 @@ func property(f reflect.StructField, required bool) (string, error) {
 		return `{"type": "array", "items": {"type": "array", "minItems": 1, "uniqueItems": true, "items": {"type": ` +
 			`"integer", "minimum": 0}}}`, nil
 	}
-	return "", fmt.Errorf("got a field of type %v: want one that the schema knows", f.Type)
+	return "", fmt.Errorf("got a field of type %v, want one that the schema knows", f.Type)
 }
 
 // quoted returns a value as JSON on one line, with spaces between a list's elements.

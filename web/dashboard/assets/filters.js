@@ -1,9 +1,9 @@
-// A first layer's filters as a grid of greys or colours.
+// A first layer's filters as a grid of grays or colors.
 
-import { writeLegend } from "/ui/grey.js";
+import { writeLegend } from "/ui/gray.js";
 
 /**
- * Draws {tiles, channels, height, width, scale, greys} on a canvas, one pixel for each weight; the
+ * Draws {tiles, channels, height, width, scale, grays} on a canvas, one pixel for each weight; the
  * style sheet enlarges it.
  */
 export function drawFilters(canvas, legend, f) {
@@ -11,9 +11,9 @@ export function drawFilters(canvas, legend, f) {
   canvas.width = columns * (f.width + 1) + 1;
   canvas.height = rows * (f.height + 1) + 1;
   const context = canvas.getContext("2d");
-  const greys = Uint8Array.from(atob(f.greys), (c) => c.charCodeAt(0));
+  const grays = Uint8Array.from(atob(f.grays), (c) => c.charCodeAt(0));
   for (let tile = 0; tile < f.tiles; tile++) {
-    context.putImageData(picture(f, greys, tile), 1 + (tile % columns) * (f.width + 1), 1 + Math.floor(tile / columns) * (f.height + 1));
+    context.putImageData(picture(f, grays, tile), 1 + (tile % columns) * (f.width + 1), 1 + Math.floor(tile / columns) * (f.height + 1));
   }
   writeLegend(legend, { black: -f.scale, white: f.scale });
 }
@@ -28,13 +28,13 @@ function columnsFor(tiles) {
   return best;
 }
 
-function picture(f, greys, tile) {
+function picture(f, grays, tile) {
   const image = new ImageData(f.width, f.height);
   const size = f.height * f.width;
   for (let i = 0; i < size; i++) {
     for (let c = 0; c < 3; c++) {
       const channel = f.channels === 3 ? c : 0;
-      image.data[4 * i + c] = greys[(tile * f.channels + channel) * size + i];
+      image.data[4 * i + c] = grays[(tile * f.channels + channel) * size + i];
     }
     image.data[4 * i + 3] = 255;
   }

@@ -1,7 +1,7 @@
 // Shows how one cell was computed. All numbers come from the model's own parameters and
 // activations.
 
-import { grey, signedScale } from "../ui/grey.js";
+import { gray, signedScale } from "../ui/gray.js";
 import { short, exact } from "../ui/number.js";
 import { element } from "./layerview.js";
 import { cellText } from "./words.js";
@@ -40,7 +40,7 @@ export function showHelp(root, network) {
     item.append(element("strong", "", what), document.createTextNode(` ${how}`));
     list.append(item);
   }
-  const note = "Each legend gives the values of black and white. Where a scale has both signs, 0 is mid grey.";
+  const note = "Each legend gives the values of black and white. Where a scale has both signs, 0 is mid gray.";
   root.replaceChildren(element("h2", "", "How to look"), list, element("p", "small soft", note));
 }
 
@@ -52,10 +52,10 @@ export function showPixel(root, { network, layer, cell, values, pinned, actions 
     values.length === 1 ? valueLine({ value: values[0] }) : element("p"), buttons(pinned, actions),
   );
   const what = network.digits ? "A pixel of the picture: how much ink there is, from 0 to 1."
-    : values.length === 3 && (network.mean || network.std) ? "A pixel of the picture as the network reads it: each colour less its mean, divided by its std."
-      : values.length === 3 ? "A pixel of the picture: how much there is of each colour, from 0 to 1." : "A value of the picture.";
-  const colours = values.length === 3 ? [sums(["red", "green", "blue"].map((name, i) => [name, values[i], name]))] : [];
-  root.replaceChildren(head, element("p", "sentence", what), ...colours);
+    : values.length === 3 && (network.mean || network.std) ? "A pixel of the picture as the network reads it: each color less its mean, divided by its std."
+      : values.length === 3 ? "A pixel of the picture: how much there is of each color, from 0 to 1." : "A value of the picture.";
+  const colors = values.length === 3 ? [sums(["red", "green", "blue"].map((name, i) => [name, values[i], name]))] : [];
+  root.replaceChildren(head, element("p", "sentence", what), ...colors);
 }
 
 function valueLine(e) {
@@ -139,7 +139,7 @@ function tapGrids(e, tap, window, sourceScale, total) {
   return wrap;
 }
 
-/** A grid of numbers on their greys, with the scale: −m to m, or 0 to m. */
+/** A grid of numbers on their grays, with the scale: −m to m, or 0 to m. */
 function grid(title, values, width, scale, { inside, winner = -1, name, large = false } = {}) {
   const figure = element("figure", "grid-figure");
   const cells = element("div", "cells");
@@ -153,7 +153,7 @@ function grid(title, values, width, scale, { inside, winner = -1, name, large = 
   const largest = Math.max(...values.filter(Number.isFinite).map(Math.abs), 0);
   values.forEach((v, i) => {
     const cell = element("span", "", words ? brief(v, largest) : "");
-    const y = Number.isFinite(v) ? grey(v, scale) : 128;
+    const y = Number.isFinite(v) ? gray(v, scale) : 128;
     cell.style.backgroundColor = `rgb(${y} ${y} ${y})`;
     cell.style.color = y > 120 ? "#000" : "#fff";
     cell.title = inside && !inside[i] ? "padding: 0" : exact(v);
@@ -298,8 +298,8 @@ function normalization(e, n) {
   const body = element("div", "why-body");
   const table = element("table", "contributions");
   table.append(headRow([`from ${e.reads}`, "value", "its square"]));
-  const largest = Math.max(...n.neighbours.map((other) => other.square), 0) || 1;
-  for (const other of n.neighbours) {
+  const largest = Math.max(...n.neighbors.map((other) => other.square), 0) || 1;
+  for (const other of n.neighbors) {
     const row = element("tr", other.from.map === e.cell.map ? "this" : "");
     row.append(rowHead(`map ${other.from.map}`), td(other.input), td(other.square), barCell(other.square / largest));
     table.append(row);
@@ -307,7 +307,7 @@ function normalization(e, n) {
   const more = n.more.count > 0 ? [[`squares of ${n.more.count} more maps`, n.more.sum, "more"]] : [];
   const power = `b^${exact(n.beta)}`;
   body.append(
-    element("p", "sentence", "The value’s own map and its neighbours, at the same position:"), table,
+    element("p", "sentence", "The value’s own map and its neighbors, at the same position:"), table,
     sums([
       ...more, ["sum of squares (s)", n.sum, "sum"], [`b = ${exact(n.k)} + ${exact(n.alpha)} · s`, n.base, "base"], [power, n.divisor, "divisor"],
       ["in (x)", n.in, "in"], [`output: x / ${power}`, n.total, "total", e.value],
@@ -411,7 +411,7 @@ function td(value) {
   return cell;
 }
 
-/** A bar as long as a share of 1, in another colour if that is negative. */
+/** A bar as long as a share of 1, in another color if that is negative. */
 function barCell(share) {
   const cell = element("td", "bar-cell");
   const bar = element("span", share < 0 ? "signed negative" : "signed");

@@ -115,8 +115,8 @@ function drawThumb(canvas, view) {
     const x = i % columns * (side + between), y = top + Math.floor(i / columns) * (side + between);
     if (view.isVector) {
       const { black, white } = view.scale;
-      const grey = Math.round(255 * Math.min(1, Math.max(0, (view.values[i] - black) / (white - black))));
-      c.fillStyle = `rgb(${grey} ${grey} ${grey})`;
+      const gray = Math.round(255 * Math.min(1, Math.max(0, (view.values[i] - black) / (white - black))));
+      c.fillStyle = `rgb(${gray} ${gray} ${gray})`;
       c.fillRect(x, y, side, side);
     } else {
       view.drawMap(c, i, x, y, side, side);

@@ -47,7 +47,7 @@ export function newHeat(network, { section, select, canvas, note, name }) {
   };
 }
 
-/** The picture in dim grey, and over it the heat: the hotter, the less of the picture is seen. */
+/** The picture in dim gray, and over it the heat: the hotter, the less of the picture is seen. */
 function draw(canvas, { maps, height, width }, intensities, heat) {
   canvas.width = width;
   canvas.height = height;
@@ -58,10 +58,10 @@ function draw(canvas, { maps, height, width }, intensities, heat) {
   for (let i = 0; i < plane; i++) {
     let light = 0;
     for (let m = 0; m < maps; m++) light += intensities[m * plane + i] / maps;
-    const strength = Math.min(1, Math.abs(heat[i]) / most), grey = 255 * 0.7 * Math.min(1, Math.max(0, light));
-    const colour = signed ? (heat[i] > 0 ? [214, 47, 39] : [59, 99, 214]) : [255, 240 * strength ** 1.5, 60 * strength];
+    const strength = Math.min(1, Math.abs(heat[i]) / most), gray = 255 * 0.7 * Math.min(1, Math.max(0, light));
+    const color = signed ? (heat[i] > 0 ? [214, 47, 39] : [59, 99, 214]) : [255, 240 * strength ** 1.5, 60 * strength];
     const cover = 0.85 * strength;
-    for (let c = 0; c < 3; c++) image.data[4 * i + c] = grey + cover * (colour[c] - grey);
+    for (let c = 0; c < 3; c++) image.data[4 * i + c] = gray + cover * (color[c] - gray);
     image.data[4 * i + 3] = 255;
   }
   canvas.getContext("2d").putImageData(image, 0, 0);

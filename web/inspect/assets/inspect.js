@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { newPad } from "./pad.js";
 import { acceptFiles, loadSamples } from "./pictures.js";
-import { LayerView, readColours } from "./layerview.js";
+import { LayerView, readColors } from "./layerview.js";
 import { newGraph } from "./graphview.js";
 import { newPrediction, outputs } from "./prediction.js";
 import { newHeat } from "./heat.js";
@@ -209,7 +209,7 @@ function sourceCells(e) {
   if (e.join) return e.join.terms.map((t) => ({ layer: t.layer, cell: t.from }));
   if (e.elementwise) return [{ layer: e.elementwise.layer, cell: e.elementwise.from }];
   if (e.standardization) return inFirst([e.cell]);
-  if (e.normalization) return inFirst(e.normalization.neighbours.map((n) => n.from));
+  if (e.normalization) return inFirst(e.normalization.neighbors.map((n) => n.from));
   if (e.affine) return inFirst(e.affine.largest.map((c) => c.from));
   if (e.softmax) return inFirst(e.softmax.classes.map((c) => c.from));
   return [];
@@ -256,7 +256,7 @@ function makeViews() {
   fit();
   new ResizeObserver(fit).observe(byId("layers"));
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    readColours();
+    readColors();
     state.views.forEach((v) => v.draw());
   });
 }

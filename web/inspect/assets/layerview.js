@@ -1,20 +1,20 @@
 // One layer's maps on a canvas, with cells that can be selected by mouse, finger or keys.
 
-import { scaleOf, signedScale, pixels, colourPixels, stack, writeLegend } from "../ui/grey.js";
+import { scaleOf, signedScale, pixels, colorPixels, stack, writeLegend } from "../ui/gray.js";
 import { short } from "../ui/number.js";
 import { arrangeMaps, arrangeUnits, labelHeight } from "./arrange.js";
 import { titleOf, sentenceOf, inputSentence, filterSentence, sizeText } from "./words.js";
 
-let colours = {};
+let colors = {};
 
-/** Takes the colours of light or dark from the style sheet. */
-export function readColours() {
+/** Takes the colors of light or dark from the style sheet. */
+export function readColors() {
   const style = getComputedStyle(document.documentElement);
   const names = ["strong-line", "ink", "soft", "mark", "mark-source"];
-  colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  colors = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
-readColours();
+readColors();
 
 /** A section with a layer's title, sentence, maps and legend. point(view, cell, how) is called when a cell is selected, open(name) when a link to a layer is clicked. */
 export class LayerView {
@@ -29,7 +29,7 @@ export class LayerView {
   }
 
   get extent() { return this.layer.output; }
-  get colour() { return this.layer.index < 0 && this.extent.maps === 3; } // red, green and blue are one picture
+  get color() { return this.layer.index < 0 && this.extent.maps === 3; } // red, green and blue are one picture
   get isVector() { return this.extent.height * this.extent.width === 1; }
   get isOutput() { return this.layer.last && this.isVector && this.extent.maps <= 12; }
 
@@ -44,7 +44,7 @@ export class LayerView {
     const name = element("span", "layer-name", layer.name);
     name.id = `${section.id}-name`;
     head.append(title, name, element("span", "layer-size soft small", sizeText(layer.output)));
-    if (this.network.branched) head.append(this.#neighbours());
+    if (this.network.branched) head.append(this.#neighbors());
     const sentence = layer.index < 0 ? inputSentence(this.network) : sentenceOf(layer);
     this.sentence = element("p", "sentence", sentence);
     this.canvas = element("canvas", "maps");
@@ -64,7 +64,7 @@ export class LayerView {
   }
 
   /** The layer's inputs and readers as links. */
-  #neighbours() {
+  #neighbors() {
     const line = element("span", "layer-reads small soft");
     const { reads = [], readers } = this.layer;
     const list = (word, names) => {
@@ -127,7 +127,7 @@ export class LayerView {
     this.filters = f;
     this.sentence.textContent = `${sentenceOf(this.layer)} ${filterSentence(f.maps === 3)}`;
     const scale = signedScale(f.weights);
-    stack(this.filterMaps, f.weights, f.count, f.height, f.width, scale, f.maps === 3 ? colourPixels : pixels);
+    stack(this.filterMaps, f.weights, f.count, f.height, f.width, scale, f.maps === 3 ? colorPixels : pixels);
     if (!this.filterLegend) {
       this.filterLegend = element("span");
       this.foot.prepend(this.filterLegend);
@@ -140,8 +140,8 @@ export class LayerView {
     const { height, width } = this.extent;
     this.seen = this.layer.index < 0 ? intensities(values, this.network) : values; // the values that are drawn
     this.scale = this.layer.index < 0 || this.layer.kind === "softmax" ? { black: 0, white: 1 } : scaleOf(values);
-    this.count = this.colour ? 1 : this.layer.shown;
-    if (!this.isVector) stack(this.maps, this.seen, this.count, height, width, this.scale, this.colour ? colourPixels : pixels);
+    this.count = this.color ? 1 : this.layer.shown;
+    if (!this.isVector) stack(this.maps, this.seen, this.count, height, width, this.scale, this.color ? colorPixels : pixels);
     writeLegend(this.legend, this.scale, this.count > 1 && !this.isVector ? "one scale for all maps" : "");
     this.draw();
   }
@@ -149,7 +149,7 @@ export class LayerView {
   /** The values at a cell: its map's, or those of red, green and blue where one picture shows all three. */
   valuesAt(cell) {
     const { height, width } = this.extent;
-    const maps = this.colour ? [0, 1, 2] : [cell.map];
+    const maps = this.color ? [0, 1, 2] : [cell.map];
     return maps.map((m) => this.values[(m * height + cell.row) * width + cell.column]);
   }
 
@@ -185,7 +185,7 @@ export class LayerView {
   #drawMaps() {
     const c = this.context, p = this.place, { height, width } = this.extent;
     c.lineWidth = 1;
-    c.strokeStyle = colours["strong-line"];
+    c.strokeStyle = colors["strong-line"];
     for (let i = 0; i < this.count; i++) {
       const [x, y] = this.place.corner(i);
       this.drawMap(c, i, x, y + p.top, p.unit * width, p.unit * height);
@@ -217,13 +217,13 @@ export class LayerView {
       const [x, y] = this.place.corner(i);
       c.fillStyle = `rgb(${image[4 * i]} ${image[4 * i + 1]} ${image[4 * i + 2]})`;
       c.fillRect(x, y + p.top, p.unit, p.unit);
-      c.strokeStyle = colours["strong-line"];
+      c.strokeStyle = colors["strong-line"];
       c.lineWidth = 1;
       c.strokeRect(x + 0.5, y + p.top + 0.5, p.unit - 1, p.unit - 1);
       if (!this.isOutput) continue;
-      c.fillStyle = colours.ink;
+      c.fillStyle = colors.ink;
       c.fillText(this.network.classes[i] ?? i, x + p.unit / 2, y + 12, p.unit);
-      c.fillStyle = colours.soft;
+      c.fillStyle = colors.soft;
       c.fillText(this.#valueText(this.values[i]), x + p.unit / 2, y + p.top + p.unit + 13, p.unit + 4);
     }
   }
@@ -235,13 +235,13 @@ export class LayerView {
   /** The cell that is pointed at, and in a layer that another reads, the window or the cells it was computed from. */
   #drawMarks() {
     if (this.window) {
-      for (const m of this.window.maps) this.#box(m, this.window, colours["mark-source"], 2);
+      for (const m of this.window.maps) this.#box(m, this.window, colors["mark-source"], 2);
     }
-    for (const cell of this.marks) this.#box(cell.map, areaOf(cell), colours["mark-source"], 1.5);
-    if (this.cell) this.#box(this.cell.map, areaOf(this.cell), colours.mark, 2);
+    for (const cell of this.marks) this.#box(cell.map, areaOf(cell), colors["mark-source"], 1.5);
+    if (this.cell) this.#box(this.cell.map, areaOf(this.cell), colors.mark, 2);
   }
 
-  #box(map, area, colour, thickness) {
+  #box(map, area, color, thickness) {
     const p = this.place, c = this.context;
     if (map >= this.layer.shown) return;
     const [x, y] = this.place.corner(this.count === 1 ? 0 : map);
@@ -256,7 +256,7 @@ export class LayerView {
     c.globalAlpha = 0.45;
     c.strokeRect(left, top, width, height);
     c.globalAlpha = 1;
-    c.strokeStyle = colour;
+    c.strokeStyle = color;
     c.lineWidth = thickness;
     c.strokeRect(left, top, width, height);
   }
@@ -288,7 +288,7 @@ export class LayerView {
   }
 }
 
-/** A picture's intensities before normalisation. */
+/** A picture's intensities before normalization. */
 function intensities(values, { input, mean, std }) {
   if (!mean && !std) return values;
   const plane = input.height * input.width;

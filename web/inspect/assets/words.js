@@ -4,8 +4,8 @@
 const titles = {
   input: "The picture", conv2d: "Convolution", relu: "ReLU", sigmoid: "Sigmoid", tanh: "Hyperbolic tangent", max_pool: "Max pooling",
   avg_pool: "Average pooling", subsample: "Subsampling", affine: "Affine", softmax: "Softmax", dropout: "Dropout",
-  lrn: "Local response normalisation", normalize: "Normalisation", flatten: "Flatten", prelu: "PReLU", batch_norm: "Batch normalisation",
-  group_norm: "Group normalisation", layer_norm: "Layer normalisation", global_avg_pool: "Global average pooling",
+  lrn: "Local response normalization", normalize: "Normalization", flatten: "Flatten", prelu: "PReLU", batch_norm: "Batch normalization",
+  group_norm: "Group normalization", layer_norm: "Layer normalization", global_avg_pool: "Global average pooling",
   global_max_pool: "Global max pooling", slice: "Slice", channel_shuffle: "Channel shuffle", pad_channels: "Channel padding",
   dropout2d: "Dropout of maps", stochastic_depth: "Stochastic depth", add: "Sum", multiply: "Product", concat: "Concatenation",
   subtract: "Difference", divide: "Quotient", maximum: "Maximum", minimum: "Minimum", scale: "Scale and shift", take: "Selection",
@@ -24,7 +24,7 @@ const sentences = {
   affine: "Every unit multiplies each input by its own weight, and adds the products and its bias.",
   softmax: "Scores become probabilities: the exponential of each, divided by the sum of all.",
   dropout: "Training drops values here at random; prediction lets them pass.",
-  lrn: "Each value is divided by a power of the sum of squares of its neighbours, the values at the same position of neighbouring maps: " +
+  lrn: "Each value is divided by a power of the sum of squares of its neighbors, the values at the same position of neighboring maps: " +
     "where many filters answer, each counts for less.",
   normalize: "The training set’s mean is subtracted and the result divided by its std.",
   flatten: "The maps are laid out in one row, number after number.",
@@ -76,12 +76,12 @@ export function inputSentence({ digits, mean, std }) {
   return mean || std ? `${sentence} The network reads each value less its channel’s mean, divided by its std.` : sentence;
 }
 
-/** A sentence about the filters of a first layer. In colour each pixel holds the weights of red, green and blue. */
-export const filterSentence = (inColour) => "Above each map is its filter: " +
-  (inColour ? "its colours are the weights of red, green and blue, bright ones add, dark ones subtract, mid grey is 0. "
-    : "white weights add, black ones subtract, mid grey is 0. ") +
+/** A sentence about the filters of a first layer. In color each pixel holds the weights of red, green and blue. */
+export const filterSentence = (inColor) => "Above each map is its filter: " +
+  (inColor ? "its colors are the weights of red, green and blue, bright ones add, dark ones subtract, mid gray is 0. "
+    : "white weights add, black ones subtract, mid gray is 0. ") +
   "Before learning filters have no order; after learning they respond to edges, " +
-  `where ${inColour ? "brightness or colour" : "brightness"} changes, and to blobs.`;
+  `where ${inColor ? "brightness or color" : "brightness"} changes, and to blobs.`;
 
 /** “16 maps of 24×24”, “50 units”. */
 export function sizeText({ maps, height, width }) {
@@ -92,7 +92,7 @@ export function sizeText({ maps, height, width }) {
 /** “map 3, row 5, column 7”, “unit 12”, or for an output “class 7”. */
 export function cellText(layer, cell, network) {
   const { height, width, maps } = layer.output;
-  if (layer.index < 0 && (maps === 1 || maps === 3)) return `row ${cell.row}, column ${cell.column}`; // one picture, grey or in colour
+  if (layer.index < 0 && (maps === 1 || maps === 3)) return `row ${cell.row}, column ${cell.column}`; // one picture, gray or in color
   if (height * width > 1) return `map ${cell.map}, row ${cell.row}, column ${cell.column}`;
   if (maps === network.classes.length && layer.last) return `class ${network.classes[cell.map]}`;
   return `unit ${cell.map}`;

@@ -141,7 +141,7 @@ func (b *Tab) Wait(expression string) {
 	}
 }
 
-// Window sets the size of the page in CSS pixels and its colour scheme, and asks for reduced
+// Window sets the size of the page in CSS pixels and its color scheme, and asks for reduced
 // motion, so that scrolling is immediate.
 func (b *Tab) Window(width, height int64, dark bool) {
 	b.t.Helper()

@@ -19,7 +19,7 @@ func joins(s *simd) {
 	planeNorms(s)
 }
 
-// planeNorms emits the normalisation of a plane by its constants.
+// planeNorms emits the normalization of a plane by its constants.
 func planeNorms(s *simd) {
 	line := func(in []vec, k func(int) vec) vec { return s.add(s.mul(s.sub(in[0], k(0)), k(1)), k(2)) }
 	elements(s, "normPlane", "b = (a - k[0])·k[1] + k[2]", "a", "b", func(in []vec, k func(int) vec) []vec {

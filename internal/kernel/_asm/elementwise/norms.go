@@ -94,7 +94,7 @@ func (s *simd) log(x vec) vec {
 // normArguments holds the arguments that all row functions share, advanced by the elements done.
 type normArguments struct {
 	n             reg.GPVirtual
-	rows          reg.Register // the first of the neighbouring rows
+	rows          reg.Register // the first of the neighboring rows
 	stride, count reg.Register
 	at            reg.GPVirtual
 }

@@ -17,7 +17,7 @@ func sums(s *simd) {
 	moments(s)
 }
 
-// moments emits the sums of a normalisation: of the squared distances from a mean, and of their
+// moments emits the sums of a normalization: of the squared distances from a mean, and of their
 // products with dy. The caller adds what is left of a vector, and the lanes.
 func moments(s *simd) {
 	sumAbout(s, "squaresAbout", "(x - mean)²", func(_ Mem, distance vec) vec { return s.wideMul(distance, distance) })

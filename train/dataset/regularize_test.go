@@ -50,11 +50,11 @@ func TestCutoutCoversASquare(t *testing.T) {
 	}
 }
 
-// TestColourJitter checks its parts against their formulas: the three factors are those that the
+// TestColorJitter checks its parts against their formulas: the three factors are those that the
 // generator gives.
-func TestColourJitter(t *testing.T) {
+func TestColorJitter(t *testing.T) {
 	pixels := []float32{0.2, 0.4, 0.6, 0.1, 0.3, 0.5, 0.3, 0.2, 0.4}
-	got := apply(t, dataset.ColourJitter{Amount: 0.3}, 3, 1, 3, pixels, newRand(5))
+	got := apply(t, dataset.ColorJitter{Amount: 0.3}, 3, 1, 3, pixels, newRand(5))
 	rng := newRand(5)
 	var f [3]float64
 	for i := range f {
@@ -69,35 +69,35 @@ func TestColourJitter(t *testing.T) {
 	for i, v := range want {
 		want[i] = mean + f[1]*(v-mean)
 	}
-	grey := []float64{luma(want, 0), luma(want, 1), luma(want, 2)}
+	gray := []float64{luma(want, 0), luma(want, 1), luma(want, 2)}
 	for i, v := range want {
-		want[i] = grey[i%3] + f[2]*(v-grey[i%3])
+		want[i] = gray[i%3] + f[2]*(v-gray[i%3])
 	}
 	for i := range want {
 		assert.InDelta(t, want[i], got[i], 1e-6)
 	}
 
 	mean32, std := []float64{0.5, 0.4, 0.3}, []float64{0.2, 0.3, 0.25}
-	normalised := make([]float32, 9)
+	normalized := make([]float32, 9)
 	for i, v := range pixels {
-		normalised[i] = float32((float64(v) - mean32[i/3]) / std[i/3])
+		normalized[i] = float32((float64(v) - mean32[i/3]) / std[i/3])
 	}
-	again := apply(t, dataset.ColourJitter{Amount: 0.3, Mean: mean32, Std: std}, 3, 1, 3, normalised, newRand(5))
+	again := apply(t, dataset.ColorJitter{Amount: 0.3, Mean: mean32, Std: std}, 3, 1, 3, normalized, newRand(5))
 	for i := range got {
 		assert.InDelta(t, got[i], float64(again[i])*std[i/3]+mean32[i/3], 1e-6)
 	}
-	assert.Equal(t, []float32{0.5, 0.25}, apply(t, dataset.ColourJitter{}, 1, 1, 2, []float32{0.5, 0.25}, newRand(1)))
+	assert.Equal(t, []float32{0.5, 0.25}, apply(t, dataset.ColorJitter{}, 1, 1, 2, []float32{0.5, 0.25}, newRand(1)))
 	for i := range 50 {
-		for _, v := range apply(t, dataset.ColourJitter{Amount: 1}, 1, 1, 2, []float32{0.9, 0}, newRand(uint64(i))) {
+		for _, v := range apply(t, dataset.ColorJitter{Amount: 1}, 1, 1, 2, []float32{0.9, 0}, newRand(uint64(i))) {
 			assert.True(t, v >= 0 && v <= 1)
 		}
 	}
-	for _, bad := range []dataset.ColourJitter{{Amount: -1}, {Amount: 1.1}, {Amount: math.NaN()},
+	for _, bad := range []dataset.ColorJitter{{Amount: -1}, {Amount: 1.1}, {Amount: math.NaN()},
 		{Mean: []float64{1}}} {
 		_, err := bad.Output(tensor.Shape{3, 2, 2})
 		assert.Error(t, err)
 	}
-	_, err := dataset.ColourJitter{}.Output(tensor.Shape{2, 2, 2})
+	_, err := dataset.ColorJitter{}.Output(tensor.Shape{2, 2, 2})
 	assert.ErrorContains(t, err, "got 2 channels, want 1 or 3")
 }
 

@@ -1,9 +1,9 @@
-// Numbers as greys. Every scale states the values of black, mid grey and white; values that aren't
+// Numbers as grays. Every scale states the values of black, mid gray and white; values that aren't
 // finite are magenta.
 
 import { short } from "./number.js";
 
-/** The scale of values that may be negative: black −m, mid grey 0, white m, where m is the largest magnitude. */
+/** The scale of values that may be negative: black −m, mid gray 0, white m, where m is the largest magnitude. */
 export function signedScale(values) {
   const { least, greatest } = extent(values);
   const m = Math.max(-least, greatest, 0) || 1;
@@ -17,8 +17,8 @@ export function scaleOf(values) {
   return { black: 0, white: greatest > 0 ? greatest : 1 };
 }
 
-/** The grey of a value, 0 to 255. */
-export function grey(value, scale) {
+/** The gray of a value, 0 to 255. */
+export function gray(value, scale) {
   return Math.round(255 * Math.min(1, Math.max(0, (value - scale.black) / (scale.white - scale.black))));
 }
 
@@ -28,7 +28,7 @@ export function pixels(values, height, width, scale) {
   for (let i = 0; i < height * width; i++) {
     const v = values[i];
     const finite = Number.isFinite(v);
-    const y = finite ? grey(v, scale) : 0;
+    const y = finite ? gray(v, scale) : 0;
     image.data[4 * i] = finite ? y : 255;
     image.data[4 * i + 1] = y;
     image.data[4 * i + 2] = finite ? y : 255;
@@ -38,18 +38,18 @@ export function pixels(values, height, width, scale) {
 }
 
 /** Three planes (red, green, blue) as one picture. */
-export function colourPixels(values, height, width, scale) {
+export function colorPixels(values, height, width, scale) {
   const image = new ImageData(width, height);
   const size = height * width;
   for (let i = 0; i < size; i++) {
-    for (let c = 0; c < 3; c++) image.data[4 * i + c] = grey(values[c * size + i], scale);
+    for (let c = 0; c < 3; c++) image.data[4 * i + c] = gray(values[c * size + i], scale);
     image.data[4 * i + 3] = 255;
   }
   return image;
 }
 
 /**
- * Puts count planes (or pictures of three planes, with draw = colourPixels) on a canvas, one below
+ * Puts count planes (or pictures of three planes, with draw = colorPixels) on a canvas, one below
  * the other, one pixel for each value. drawImage can then draw them at any size.
  */
 export function stack(canvas, values, count, height, width, scale, draw = pixels) {
@@ -67,7 +67,7 @@ export function writeLegend(element, scale, note = "") {
   element.classList.add("legend");
   const ramp = document.createElement("span");
   ramp.className = "ramp";
-  const middle = scale.black < 0 ? "0 is mid grey" : "";
+  const middle = scale.black < 0 ? "0 is mid gray" : "";
   const words = [middle, note].filter(Boolean).join("; ");
   element.replaceChildren(
     text(short(scale.black, scale.white)), ramp, text(short(scale.white, scale.white)), ...(words ? [text("· " + words)] : []),

@@ -38,39 +38,39 @@ func (t Cutout) Apply(dst, src picture.Image, rng *rand.Rand) {
 // maxSide prevents overflow.
 const maxSide = 1 << 13
 
-// ColourJitter multiplies brightness, contrast and saturation, in this order, each by a factor that
+// ColorJitter multiplies brightness, contrast and saturation, in this order, each by a factor that
 // is uniform in [1-Amount, 1+Amount], and clips to [0, 1] after each, as torchvision's ColorJitter
 // does:
 //
 //	brightness: f·x      contrast: m + f·(x-m), m the mean luma of the image      saturation: g + f·(x-g), g the pixel's luma
 //
-// Grey images have no saturation. Where images are normalised, Mean and Std of each channel say so;
+// Gray images have no saturation. Where images are normalized, Mean and Std of each channel say so;
 // the factors apply to the intensities beneath.
-type ColourJitter struct {
+type ColorJitter struct {
 	Amount    float64
 	Mean, Std []float64
 }
 
 // Output is the shape of the image, of one channel or three.
-func (t ColourJitter) Output(in tensor.Shape) (tensor.Shape, error) {
+func (t ColorJitter) Output(in tensor.Shape) (tensor.Shape, error) {
 	if !(t.Amount >= 0 && t.Amount <= 1) {
-		return nil, fmt.Errorf("colour: got %v, want 0 to 1", t.Amount)
+		return nil, fmt.Errorf("color: got %v, want 0 to 1", t.Amount)
 	}
-	shape, err := sameShape("colour", in)
+	shape, err := sameShape("color", in)
 	switch {
 	case err != nil:
 		return nil, err
 	case in[0] != 1 && in[0] != 3:
-		return nil, fmt.Errorf("colour: got %d channels, want 1 or 3", in[0])
+		return nil, fmt.Errorf("color: got %d channels, want 1 or 3", in[0])
 	case t.Mean != nil && len(t.Mean) != in[0] || t.Std != nil && len(t.Std) != in[0]:
-		return nil, fmt.Errorf("colour: got %d means and %d stds, want %d, one for each channel",
+		return nil, fmt.Errorf("color: got %d means and %d stds, want %d, one for each channel",
 			len(t.Mean), len(t.Std), in[0])
 	}
 	return shape, nil
 }
 
 // Apply draws the three factors.
-func (t ColourJitter) Apply(dst, src picture.Image, rng *rand.Rand) {
+func (t ColorJitter) Apply(dst, src picture.Image, rng *rand.Rand) {
 	brightness, contrast, saturation := 1+between(rng, t.Amount), 1+between(rng, t.Amount), 1+between(rng, t.Amount)
 	for c := range src.Channels {
 		mean, std := t.scale(c)
@@ -90,10 +90,10 @@ func (t ColourJitter) Apply(dst, src picture.Image, rng *rand.Rand) {
 	}
 	if dst.Channels == 3 {
 		for i := range plane {
-			grey := luma(dst, i)
+			gray := luma(dst, i)
 			for c := range dst.Channels {
 				v := &dst.Plane(c)[i]
-				*v = clip(grey + float32(saturation)*(*v-grey))
+				*v = clip(gray + float32(saturation)*(*v-gray))
 			}
 		}
 	}
@@ -107,7 +107,7 @@ func (t ColourJitter) Apply(dst, src picture.Image, rng *rand.Rand) {
 }
 
 // scale returns the mean and std of channel c.
-func (t ColourJitter) scale(c int) (mean, std float32) {
+func (t ColorJitter) scale(c int) (mean, std float32) {
 	mean, std = 0, 1
 	if t.Mean != nil {
 		mean = float32(t.Mean[c])

@@ -45,31 +45,31 @@ func shiftPlane(dst, src []float32, by float32) {
 	}
 }
 
-// PCAColour shifts the colours of a whole image along the principal components of the training
-// set's colours (Krizhevsky et al. 2012, section 4.1): it adds Σ a_k·λ_k·p_k to every pixel. a_k is
+// PCAColor shifts the colors of a whole image along the principal components of the training
+// set's colors (Krizhevsky et al. 2012, section 4.1): it adds Σ a_k·λ_k·p_k to every pixel. a_k is
 // drawn from a Gaussian of the given std once for each image; λ_k and p_k are the eigenvalues and
-// eigenvectors of the colours' covariance, of intensities in [0, 1]. The paper's std is 0.1.
-type PCAColour struct {
+// eigenvectors of the colors' covariance, of intensities in [0, 1]. The paper's std is 0.1.
+type PCAColor struct {
 	Components [3][3]float32 // λ_k·p_k, row k
 	Std        float64
 }
 
 // Output returns the shape of the image, which must have three channels.
-func (t PCAColour) Output(in tensor.Shape) (tensor.Shape, error) {
+func (t PCAColor) Output(in tensor.Shape) (tensor.Shape, error) {
 	if _, err := sampleSize(in); err != nil {
-		return nil, fmt.Errorf("PCA colour: %w", err)
+		return nil, fmt.Errorf("PCA color: %w", err)
 	}
 	if in[0] != 3 {
-		return nil, fmt.Errorf("PCA colour: images %v have %d channels, want 3", in, in[0])
+		return nil, fmt.Errorf("PCA color: images %v have %d channels, want 3", in, in[0])
 	}
 	if !(t.Std >= 0) {
-		return nil, fmt.Errorf("PCA colour: std %v: want 0 or more", t.Std)
+		return nil, fmt.Errorf("PCA color: got std %v, want at least 0", t.Std)
 	}
 	return in.Clone(), nil
 }
 
 // Apply draws the three a_k.
-func (t PCAColour) Apply(dst, src picture.Image, rng *rand.Rand) {
+func (t PCAColor) Apply(dst, src picture.Image, rng *rand.Rand) {
 	var shift [3]float32
 	for _, component := range t.Components {
 		a := float32(rng.NormFloat64() * t.Std)
