@@ -76,8 +76,8 @@ func (h *harness) competitors(c benchCase) []competitor {
 	return all
 }
 
-// findPeers notes which wanted peers of the cases can run, and the version of each or the reason why
-// it can't. Those of one script have the same answer.
+// findPeers notes which wanted peers of the cases can run, and the version of each or the reason
+// why it can't. Those of one script have the same answer.
 func (h *harness) findPeers(ctx context.Context, cases []benchCase) {
 	asked := map[string]peer{}
 	for _, p := range peers {

@@ -35,8 +35,8 @@ func (c Conv) withDefaults() Conv {
 	return c
 }
 
-// OutputSize returns the height and width of the result for an input and a kernel of the given sizes;
-// see [OutputSize].
+// OutputSize returns the height and width of the result for an input and a kernel of the given
+// sizes; see [OutputSize].
 func (c Conv) OutputSize(size, kernel Pair) (Pair, error) {
 	return outputPlane(c.withDefaults().axes(size, kernel))
 }
@@ -204,7 +204,8 @@ func (a axis) windows() (int, error) {
 func (a axis) check() error {
 	if a.kernel < 1 || a.stride < 1 || a.dilation < 1 || min(a.pad.both, a.pad.begin, a.pad.end) < 0 {
 		return fmt.Errorf(
-			"kernel %d, stride %d, dilation %d, pad %v: want kernel, stride and dilation of at least 1, pad of at least 0",
+			"kernel %d, stride %d, dilation %d, pad %v: want kernel, stride and dilation of at least 1, "+
+				"pad of at least 0",
 			a.kernel, a.stride, a.dilation, a.pad,
 		)
 	}

@@ -1,5 +1,5 @@
-// Command firstbuild measures what the first build of a program takes, with nothing compiled before,
-// not even the standard library:
+// Command firstbuild measures what the first build of a program takes, with nothing compiled
+// before, not even the standard library:
 //
 //	go run ./bench/firstbuild [PACKAGE]
 //
@@ -57,7 +57,8 @@ func run(program string, top int) error {
 		return err
 	}
 	s := build.ProcessState
-	fmt.Printf("%s: %.0f s, %.0f s of processor time\n", program, took.Seconds(), (s.UserTime() + s.SystemTime()).Seconds())
+	fmt.Printf("%s: %.0f s, %.0f s of processor time\n", program, took.Seconds(),
+		(s.UserTime() + s.SystemTime()).Seconds())
 	slices.SortFunc(actions, func(a, b action) int { return cmp.Compare(b.processor(), a.processor()) })
 	for _, a := range actions[:min(top, len(actions))] {
 		fmt.Printf("%6.2f s  %s %s\n", a.processor().Seconds(), a.Mode, a.Package)

@@ -32,11 +32,11 @@ type quota struct {
 	requests int // 0 is as many as there is time for
 }
 
-// load asks over that many connections, each again as soon as it has its answer, until the quota is used up. A connection that breaks ends the
-// run with an error.
+// load asks over that many connections, each again as soon as it has its answer, until the quota is
+// used up. A connection that breaks ends the run with an error.
 //
-// The client writes requests made beforehand and reads answers with net/http's reader alone: http.Client would take about as much of the
-// machine as the server.
+// The client writes requests made beforehand and reads answers with net/http's reader alone:
+// http.Client would take about as much of the machine as the server.
 func load(ctx context.Context, addr string, connections int, q quota, requests [][]byte) (result, error) {
 	began := time.Now()
 	ctx, cancel := context.WithDeadline(ctx, began.Add(q.during))
@@ -116,7 +116,9 @@ func requestsOf(body string) ([][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		requests[i] = fmt.Appendf(nil, "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", kind, len(content), content)
+		requests[i] = fmt.Appendf(nil,
+			"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", kind,
+			len(content), content)
 	}
 	return requests, nil
 }

@@ -48,26 +48,29 @@ func TestLoadCounts(t *testing.T) {
 	defer s.Close()
 	requests, err := requestsOf("json")
 	require.NoError(t, err)
-	r, err := load(context.Background(), strings.TrimPrefix(s.URL, "http://"), 3, quota{during: 50 * time.Millisecond}, requests)
+	r, err := load(context.Background(), strings.TrimPrefix(s.URL, "http://"), 3,
+		quota{during: 50 * time.Millisecond}, requests)
 	require.NoError(t, err)
 	assert.EqualValues(t, asked.Load(), len(r.waits)+r.errors)
 	assert.EqualValues(t, asked.Load()/3, r.errors)
 
 	was := asked.Load()
-	r, err = load(context.Background(), strings.TrimPrefix(s.URL, "http://"), 3, quota{during: time.Minute, requests: 100}, requests)
+	r, err = load(context.Background(), strings.TrimPrefix(s.URL, "http://"), 3,
+		quota{during: time.Minute, requests: 100}, requests)
 	require.NoError(t, err)
 	assert.EqualValues(t, 100, len(r.waits)+r.errors)
 	assert.EqualValues(t, 100, asked.Load()-was)
 
 	s.Close()
-	_, err = load(context.Background(), strings.TrimPrefix(s.URL, "http://"), 3, quota{during: 50 * time.Millisecond}, requests)
+	_, err = load(context.Background(), strings.TrimPrefix(s.URL, "http://"), 3,
+		quota{during: 50 * time.Millisecond}, requests)
 	assert.Error(t, err)
 }
 
 func TestOptions(t *testing.T) {
 	for args, want := range map[string]string{
-		"-connections 0": "want numbers from 1 to 1024", "-connections 1,x": "want numbers", "-body gif": `-body is "gif"`,
-		"-requests -1":  "-requests is -1: want 0 to 10000000",
+		"-connections 0": "want numbers from 1 to 1024", "-connections 1,x": "want numbers",
+		"-body gif": `-body is "gif"`, "-requests -1": "-requests is -1: want 0 to 10000000",
 		"-duration 40s": "at most 1m0s together", "-duration 0s": "want more than 0", "more": "want no arguments",
 	} {
 		_, err := parseOptions(strings.Fields(args))
@@ -85,9 +88,12 @@ func TestCheck(t *testing.T) {
 	}
 	assert.NoError(t, check(row{Requests: 100, ResidentMB: steady}))
 	assert.NoError(t, check(row{Requests: 100}), "a system that doesn't tell its memory")
-	assert.EqualError(t, check(row{Requests: 98, Errors: 2}), "64 connections: 100 of 100 requests were answered, 2 with another status than 200")
-	assert.EqualError(t, check(row{Requests: 99}), "64 connections: 99 of 100 requests were answered, 0 with another status than 200")
-	assert.EqualError(t, check(row{Requests: 100, ResidentMB: growing}), "64 connections: the server's memory grew from 44 MB to 90 MB")
+	assert.EqualError(t, check(row{Requests: 98, Errors: 2}),
+		"64 connections: 100 of 100 requests were answered, 2 with another status than 200")
+	assert.EqualError(t, check(row{Requests: 99}),
+		"64 connections: 99 of 100 requests were answered, 0 with another status than 200")
+	assert.EqualError(t, check(row{Requests: 100, ResidentMB: growing}),
+		"64 connections: the server's memory grew from 44 MB to 90 MB")
 }
 
 // TestRunOfRequests is the command for a number of requests.
@@ -106,7 +112,8 @@ func TestQuantile(t *testing.T) {
 	for i := range 200 {
 		waits = append(waits, time.Duration(i+1)*time.Millisecond)
 	}
-	assert.InDeltaSlice(t, []float64{100, 198, 200}, []float64{quantile(waits, 0.5), quantile(waits, 0.99), quantile(waits, 1)}, 1e-9)
+	assert.InDeltaSlice(t, []float64{100, 198, 200},
+		[]float64{quantile(waits, 0.5), quantile(waits, 0.99), quantile(waits, 1)}, 1e-9)
 	assert.Zero(t, quantile(nil, 0.5))
 }
 

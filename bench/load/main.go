@@ -1,14 +1,15 @@
-// Command load asks convgraph serve for predictions over as many connections as it is told, as fast as it answers, and prints requests a second,
-// how long they took and what memory the server has:
+// Command load asks convgraph serve for predictions over as many connections as it is told, as fast
+// as it answers, and prints requests a second, how long they took and what memory the server has:
 //
 //	go run ./bench/load
 //
-// It builds and starts the real program on a free port of this machine's loopback. Server and client share the machine's cores.
+// It builds and starts the real program on a free port of this machine's loopback. Server and
+// client share the machine's cores.
 //
 //	go run ./bench/load -connections 64 -requests 100000
 //
-// asks that often instead of for a time, looks at the server's memory meanwhile, and exits with code 1 if a request isn't answered with 200 or
-// the memory grows.
+// asks that often instead of for a time, looks at the server's memory meanwhile, and exits with
+// code 1 if a request isn't answered with 200 or the memory grows.
 package main
 
 import (
@@ -62,9 +63,11 @@ func parseOptions(args []string) (options, error) {
 	flags := flag.NewFlagSet("load", flag.ContinueOnError)
 	list := flags.String("connections", "1,8,64", "how many connections ask at once, one run after the other")
 	flags.DurationVar(&o.each, "duration", 4*time.Second, "how long each run takes")
-	flags.IntVar(&o.requests, "requests", 0, "how many requests each run sends, in place of -duration; fails unless all are answered in steady memory")
+	flags.IntVar(&o.requests, "requests", 0,
+		"how many requests each run sends, in place of -duration; fails unless all are answered in steady memory")
 	flags.StringVar(&o.body, "body", "json", "what is sent: json (28 rows of 28 numbers) or png")
-	flags.StringVar(&o.params, "params", "", "params.safetensors to serve; without it the network that comes with the program")
+	flags.StringVar(&o.params, "params", "",
+		"params.safetensors to serve; without it the network that comes with the program")
 	flags.BoolVar(&o.json, "json", false, "print JSON instead of a table")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -84,7 +87,8 @@ func parseOptions(args []string) (options, error) {
 	case o.requests < 0 || o.requests > 10_000_000:
 		return o, fmt.Errorf("-requests is %d: want 0 to 10000000", o.requests)
 	case o.each <= 0 || total > longest:
-		return o, fmt.Errorf("-duration is %v for each of %d runs: want more than 0 and at most %v together", o.each, len(o.connections), longest)
+		return o, fmt.Errorf("-duration is %v for each of %d runs: want more than 0 and at most %v together", o.each,
+			len(o.connections), longest)
 	}
 	return o, nil
 }
@@ -100,7 +104,8 @@ func run(ctx context.Context, o options, stdout io.Writer) error {
 	}
 	defer s.stop()
 	most := o.connections[len(o.connections)-1]
-	if _, err := load(ctx, s.addr, most, quota{during: o.each / 8}, requests); err != nil { // whatever happens once only
+	// whatever happens once only
+	if _, err := load(ctx, s.addr, most, quota{during: o.each / 8}, requests); err != nil {
 		return err
 	}
 	r := report{Body: o.body}

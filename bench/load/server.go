@@ -28,7 +28,8 @@ func startServer(ctx context.Context, params string) (*server, error) {
 		return nil, err
 	}
 	program := filepath.Join(dir, "convgraph")
-	if output, err := exec.CommandContext(ctx, "go", "build", "-o", program, "convgraph/cmd/convgraph").CombinedOutput(); err != nil {
+	if output, err := exec.CommandContext(ctx, "go", "build", "-o", program,
+		"convgraph/cmd/convgraph").CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("go build: %w: %s", err, output), os.RemoveAll(dir))
 	}
 	args := []string{"serve", "-addr", "127.0.0.1:0", "-max-connections", "2048", "-max-client-connections", "2048"}
@@ -80,12 +81,14 @@ func (s *server) figures() (figures, error) {
 		}
 	}
 	return figures{
-		ResidentMB: values["process_resident_memory_bytes"] / 1e6, HeapMB: values["go_memstats_heap_inuse_bytes"] / 1e6, Goroutines: values["go_goroutines"],
-		images: values["convgraph_predict_images_total"], batches: values["convgraph_predict_batch_images_count"],
+		ResidentMB: values["process_resident_memory_bytes"] / 1e6, HeapMB: values["go_memstats_heap_inuse_bytes"] / 1e6,
+		Goroutines: values["go_goroutines"],
+		images:     values["convgraph_predict_images_total"], batches: values["convgraph_predict_batch_images_count"],
 	}, lines.Err()
 }
 
-// watchMemory looks at the server's resident memory four times a second until stop, which gives what it saw.
+// watchMemory looks at the server's resident memory four times a second until stop, which gives
+// what it saw.
 func (s *server) watchMemory() (stop func() []float64) {
 	over, seen := make(chan struct{}), make(chan []float64)
 	go func() {

@@ -41,7 +41,8 @@ func busy(processes, most, rounds int) error {
 		}
 		fmt.Printf("%s with %d busy processes: a step takes %.2f ms on 1 worker, %.2f ms on %d; "+
 			"ratio %.2f (%.2f to %.2f), medians of %d rounds\n",
-			w.model, processes, median(one), median(more), most, median(ratios), slices.Min(ratios), slices.Max(ratios), rounds)
+			w.model, processes, median(one), median(more), most, median(ratios), slices.Min(ratios),
+			slices.Max(ratios), rounds)
 	}
 	return nil
 }

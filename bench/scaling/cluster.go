@@ -64,7 +64,8 @@ func estimateCluster(picture string) error {
 				spent := n.time(calls, p)
 				speedup := float64(p) * float64(compute) / float64(compute+spent)
 				overlapped := float64(p) * float64(compute) / float64(max(compute, spent))
-				fmt.Fprintf(out, "%s, %d images a machine\t%s\t%d\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\n", w.model, w.batch, n.name, p,
+				fmt.Fprintf(out, "%s, %d images a machine\t%s\t%d\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\n", w.model,
+					w.batch, n.name, p,
 					float64(sum(calls))/1e6, milliseconds(compute), milliseconds(spent), speedup, overlapped)
 				of[i].speedups = append(of[i].speedups, speedup)
 			}

@@ -63,7 +63,8 @@ func main() {
 	most := flag.Int("workers", runtime.NumCPU(), "workers to compare with one under -busy")
 	rounds := flag.Int("rounds", 5, "rounds under -busy and -ranks")
 	spinning := flag.Bool("spin", false, "be such a process")
-	ranks := flag.Bool("ranks", false, "measure two ranks of one worker against one process of two workers, -rounds times")
+	ranks := flag.Bool("ranks", false,
+		"measure two ranks of one worker against one process of two workers, -rounds times")
 	launcher := flag.String("launcher", "mpirun --bind-to none", "what starts ranks under -ranks")
 	child := flag.String("child", "", "be a process that -ranks compares: a model's name")
 	cluster := flag.Bool("cluster", false, "compute a step on up to 64 machines by the model")
@@ -140,8 +141,8 @@ func row(out *tabwriter.Writer, w workload) error {
 }
 
 // newStep returns a training step, with the update, on random images: of the whole batch, or of the
-// part that one of several peers computes. It runs the step once, which allocates the buffers of all
-// later ones.
+// part that one of several peers computes. It runs the step once, which allocates the buffers of
+// all later ones.
 func newStep(w workload, peers ops.Peers) (step func() error, err error) {
 	gradients, update, err := newHalves(w, peers)
 	if err != nil {

@@ -46,7 +46,8 @@ func compareRanks(launcher string, rounds int) error {
 			}
 			command := append(strings.Fields(launcher), "-n", "2", self, "-child", w.model)
 			child := exec.Command(command[0], command[1:]...)
-			child.Env = append(os.Environ(), asRank+"=1", "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1")
+			child.Env = append(os.Environ(), asRank+"=1", "OMPI_ALLOW_RUN_AS_ROOT=1",
+				"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1")
 			b, err := runChild(child)
 			if err != nil {
 				return err

@@ -2,8 +2,8 @@
 // library with dlopen, without cgo, in programs that are built with the tag mpi; in other programs
 // [Start] fails.
 //
-// It speaks three binary interfaces, which it tells apart by symbols: Open MPI's, MPICH's (also that
-// of Intel MPI, MVAPICH and Cray), and the standard one of MPI 5.
+// It speaks three binary interfaces, which it tells apart by symbols: Open MPI's, MPICH's (also
+// that of Intel MPI, MVAPICH and Cray), and the standard one of MPI 5.
 //
 // A rank that dies is noticed by its launcher, which ends the others. A rank that hangs is noticed
 // by its neighbor: each rank sends heartbeats to the next one, from a thread that does nothing but

@@ -68,7 +68,8 @@ func (h *heart) tick(now time.Time) {
 		h.quiet = 0
 	}
 	if h.quiet > silence && !h.beforeLeft {
-		fmt.Fprintf(os.Stderr, "rank %d of %d hangs: it has sent no heartbeat for %v, want less than %v (%s); rank %d %s\n",
+		fmt.Fprintf(os.Stderr,
+			"rank %d of %d hangs: it has sent no heartbeat for %v, want less than %v (%s); rank %d %s\n",
 			h.before, h.w.ranks, h.quiet.Round(time.Second/10), silence, silenceVariable, h.w.rank, h.w.watch.doing())
 		h.w.abort(1)
 	}

@@ -77,12 +77,14 @@ func open() (*library, error) {
 		}
 		return l, nil
 	}
-	return nil, fmt.Errorf("no MPI library found: install Open MPI or MPICH (Debian: apt install openmpi-bin, or mpich; "+
-		"without root: pip install mpich) or set %s to the path of libmpi.so: %w", pathVariable, errors.Join(failures...))
+	return nil,
+		fmt.Errorf("no MPI library found: install Open MPI or MPICH (Debian: apt install openmpi-bin, or mpich; "+
+			"without root: pip install mpich) or set %s to the path of libmpi.so: %w", pathVariable,
+			errors.Join(failures...))
 }
 
-// keepSignals leaves SIGSEGV to Go, which turns a nil pointer into a panic. UCX, which MPICH and Open
-// MPI may load, would end the process.
+// keepSignals leaves SIGSEGV to Go, which turns a nil pointer into a panic. UCX, which MPICH and
+// Open MPI may load, would end the process.
 func keepSignals() {
 	if _, set := os.LookupEnv("UCX_ERROR_SIGNALS"); !set {
 		os.Setenv("UCX_ERROR_SIGNALS", "")
@@ -107,8 +109,8 @@ func candidates() []string {
 	return append(besideLauncher(names), names...)
 }
 
-// besideLauncher returns the libraries of mpiexec's installation, such as an environment module or a
-// Python environment. It returns none for the system's.
+// besideLauncher returns the libraries of mpiexec's installation, such as an environment module or
+// a Python environment. It returns none for the system's.
 func besideLauncher(names []string) (paths []string) {
 	launcher, err := exec.LookPath("mpiexec")
 	if err != nil {
@@ -153,15 +155,17 @@ func (l *library) bind() error {
 		l.world, l.byte = l.symbol("ompi_mpi_comm_world"), l.symbol("ompi_mpi_byte")
 		l.errorsReturn, l.inPlace, l.funneled = l.symbol("ompi_mpi_errors_return"), pointer(1), 1
 	case l.isMPICH():
-		l.world, l.errorsReturn, l.byte, l.inPlace, l.funneled = 0x44000000, 0x54000001, 0x4c00010d, pointer(^uintptr(0)), 1
+		l.world, l.errorsReturn, l.byte, l.inPlace, l.funneled = 0x44000000, 0x54000001, 0x4c00010d,
+			pointer(^uintptr(0)), 1
 	default:
-		return fmt.Errorf("got %q, want Open MPI, one of MPICH's family, or a library with the interface of MPI 5", l.name())
+		return fmt.Errorf("got %q, want Open MPI, one of MPICH's family, or a library with the interface of MPI 5",
+			l.name())
 	}
 	return nil
 }
 
-// isStandard reports whether the library has the handles of MPI 5. MPICH 5 has the function in both of
-// its libraries.
+// isStandard reports whether the library has the handles of MPI 5. MPICH 5 has the function in both
+// of its libraries.
 func (l *library) isStandard() bool {
 	symbol := l.symbol("MPI_Abi_get_version")
 	if symbol == 0 {
@@ -198,13 +202,14 @@ func (l *library) symbol(name string) handle {
 	return handle(symbol)
 }
 
-// checkLaunch returns an error if the launcher has started more processes than the library sees: each
-// of them would train alone.
+// checkLaunch returns an error if the launcher has started more processes than the library sees:
+// each of them would train alone.
 func (l *library) checkLaunch(size int) error {
 	for _, name := range []string{"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"} {
 		if n, err := strconv.Atoi(os.Getenv(name)); err == nil && n > 1 && size == 1 {
-			return fmt.Errorf("the launcher started %d processes (%s), but %s (%s) sees one: it belongs to another launcher; "+
-				"set %s to the path of the right library", n, name, l.path, l.name(), pathVariable)
+			return fmt.Errorf(
+				"the launcher started %d processes (%s), but %s (%s) sees one: it belongs to another launcher; "+
+					"set %s to the path of the right library", n, name, l.path, l.name(), pathVariable)
 		}
 	}
 	return nil

@@ -18,13 +18,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// scenario is the variable that makes the test's binary one rank of a run: the tests start themselves
-// under a launcher.
+// scenario is the variable that makes the test's binary one rank of a run: the tests start
+// themselves under a launcher.
 const scenario = "CONVGRAPH_MPI_SCENARIO"
 
 var scenarios = map[string]func(){
-	"exchange": exchange, "exit": exit, "abort": abort, "nil": followNil, "late": late, "hang": hang, "collect": collect,
-	"slow": slow, "kill": kill, "panic": crash, "stop": stop, "stop all": stopAll,
+	"exchange": exchange, "exit": exit, "abort": abort, "nil": followNil, "late": late, "hang": hang,
+	"collect": collect, "slow": slow, "kill": kill, "panic": crash, "stop": stop, "stop all": stopAll,
 }
 
 func TestMain(m *testing.M) {
@@ -241,8 +241,8 @@ func TestNilPointerIsAPanic(t *testing.T) {
 	})
 }
 
-// late fails in one rank after Start, as every failure must: a rank that ends before leaves the others
-// waiting.
+// late fails in one rank after Start, as every failure must: a rank that ends before leaves the
+// others waiting.
 func late() {
 	w := start()
 	if rank, _ := w.Rank(); rank == 0 {
@@ -299,9 +299,9 @@ func kill()  { faulty(func() { signalSelf(syscall.SIGKILL) }) }
 func stop()  { faulty(func() { signalSelf(syscall.SIGSTOP) }) }
 func crash() { faulty(func() { panic("a bug") }) }
 
-// TestFaults: when a rank is killed, panics or hangs, all end within 10 s, and the output says which
-// rank it was. For a killed rank MPICH's launcher names a process, sometimes another one that it ended
-// itself.
+// TestFaults: when a rank is killed, panics or hangs, all end within 10 s, and the output says
+// which rank it was. For a killed rank MPICH's launcher names a process, sometimes another one that
+// it ended itself.
 func TestFaults(t *testing.T) {
 	names := map[string]string{
 		"mpirun.openmpi kill":  `process rank 1 with PID \d+ on node \S+ exited on signal 9`,

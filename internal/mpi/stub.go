@@ -4,7 +4,8 @@ package mpi
 
 import "errors"
 
-// World is all processes of the run. Without the tag mpi there is none, and its methods aren't called.
+// World is all processes of the run. Without the tag mpi there is none, and its methods aren't
+// called.
 type World struct{}
 
 // ErrNotBuilt is what Start returns in a program without MPI.

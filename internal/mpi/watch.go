@@ -41,7 +41,8 @@ func (t *watch) begin(w *World) {
 			passed := min(now.Sub(last), 2*every) // a process that was stopped itself didn't wait
 			last = now
 			if name, call, waited := t.wait(passed); waited > patience {
-				fmt.Fprintf(os.Stderr, "rank %d of %d has waited %v in %s, its call %d, for %s: want less than %v (%s)\n", w.rank,
+				fmt.Fprintf(os.Stderr,
+					"rank %d of %d has waited %v in %s, its call %d, for %s: want less than %v (%s)\n", w.rank,
 					w.ranks, waited.Round(time.Second/10), name, call, w.heart.behind(call), patience, patienceVariable)
 				w.Abort(1)
 			}

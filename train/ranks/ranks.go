@@ -1,6 +1,6 @@
-// Package ranks exchanges settings, counts and decisions between the processes that train one network
-// together, called ranks. All ranks call the same functions in the same order, and all get the same
-// results.
+// Package ranks exchanges settings, counts and decisions between the processes that train one
+// network together, called ranks. All ranks call the same functions in the same order, and all get
+// the same results.
 package ranks
 
 import (
@@ -73,8 +73,8 @@ func Sum(p ops.Peers, counts []int) error {
 	return nil
 }
 
-// Each returns the data of each rank, which has the same length in all of them. It takes one message,
-// so it may be called after every step.
+// Each returns the data of each rank, which has the same length in all of them. It takes one
+// message, so it may be called after every step.
 func Each(p ops.Peers, own []byte) ([][]byte, error) {
 	rank, ranks := p.Rank()
 	data, at := make([]byte, ranks*len(own)), make([]int, ranks+1)

@@ -66,8 +66,9 @@ func TestAgree(t *testing.T) {
 func TestAgreeShortensValues(t *testing.T) {
 	each(2, func(p ops.Peers, rank int) {
 		middle := strings.Repeat("a", 200) + fmt.Sprint(rank) + strings.Repeat("b", 200)
-		assert.EqualError(t, Agree(p, []Fact{{"model", middle}}), fmt.Sprintf("rank 1: model: got …%s1%s…, rank 0 has …%s0%s…",
-			strings.Repeat("a", 20), strings.Repeat("b", 59), strings.Repeat("a", 20), strings.Repeat("b", 59)))
+		assert.EqualError(t, Agree(p, []Fact{{"model", middle}}),
+			fmt.Sprintf("rank 1: model: got …%s1%s…, rank 0 has …%s0%s…",
+				strings.Repeat("a", 20), strings.Repeat("b", 59), strings.Repeat("a", 20), strings.Repeat("b", 59)))
 		start := fmt.Sprint(rank) + strings.Repeat("b", 100)
 		assert.EqualError(t, Agree(p, []Fact{{"model", start}}), fmt.Sprintf("rank 1: model: got 1%s…, rank 0 has 0%s…",
 			strings.Repeat("b", 79), strings.Repeat("b", 79)))
