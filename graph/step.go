@@ -217,7 +217,33 @@ func (s *Step) split() error {
 			return err
 		}
 	}
+	read := s.net.readNodes()
+	for _, n := range s.net.grads {
+		if !read[n] {
+			ops.Late(n.Op())
+		}
+	}
 	return nil
+}
+
+// readNodes returns the nodes whose values an op of the step reads.
+func (s *symbolic) readNodes() map[*G.Node]bool {
+	read, needed := map[*G.Node]bool{}, map[*G.Node]*G.Node{}
+	for _, n := range s.outputs() {
+		keep(n, needed)
+	}
+	for n := range needed {
+		if n.Op() == nil {
+			continue
+		}
+		memory, ours := ops.AliasingOf(n.Op())
+		for i, c := range children(n) {
+			if !ours || i < memory.Reads {
+				read[c] = true
+			}
+		}
+	}
+	return read
 }
 
 // Images returns the step's input (N, C, H, W), to be filled before [Step.Run].
@@ -258,8 +284,10 @@ func (s *Step) Run(step uint64) (loss float64, err error) {
 	if err := s.machine.RunAll(); err != nil {
 		return 0, err
 	}
-	if s.config.part != nil && s.config.part.Err() != nil {
-		return 0, s.config.part.Err()
+	if s.config.part != nil {
+		if err := s.config.part.Finish(); err != nil {
+			return 0, err
+		}
 	}
 	loss, err = scalar(s.net.loss.Value())
 	if err != nil || !xmath.IsFinite(loss) || s.config.keepEstimates {

@@ -51,6 +51,7 @@ func affineVJPs[T kernel.Float](k *kernel.Affine[T], x, w tensor.Shape) []vjp[T]
 		{
 			reads:  []operand{0},
 			apply:  func(saved [][]T, dy, dw []T) error { k.BackwardWeights(saved[0], dy, dw); return nil },
+			late:   k.LateWeights,
 			second: f.second(1, 2, 0),
 		},
 		{

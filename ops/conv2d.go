@@ -59,6 +59,7 @@ func convVJPs[T kernel.Float](k *kernel.Conv[T], shape kernel.ConvShape) []vjp[T
 		{
 			reads:  []operand{0},
 			apply:  func(saved [][]T, dy, dw []T) error { k.BackwardWeights(saved[0], dy, dw); return nil },
+			late:   k.LateWeights,
 			second: f.second(1, 2, 0),
 		},
 		{

@@ -50,7 +50,7 @@ func convReLUPool2D[T kernel.Float](c Conv, p Pool) builder[T] {
 					k().BackwardData(saved[0], saved[1], dy, dx)
 					return nil
 				}},
-				{reads: []operand{0, result}, apply: func(saved [][]T, dy, dw []T) error {
+				{reads: []operand{0, result}, late: func() { k().LateWeights() }, apply: func(saved [][]T, dy, dw []T) error {
 					k().BackwardWeights(saved[0], saved[1], dy, dw, dbias)
 					return nil
 				}},

@@ -305,7 +305,7 @@ func (f *function[T]) gradient(v vjp[T], d differentiation[T], output tensor.Sha
 	}
 	g := &gradient[T]{
 		adapter: newAdapter[T]("d"+f.name, f.attributes, shapesOf(children), output, v.compute()),
-		of:      f.id, reads: len(v.reads), rule: v.second,
+		of:      f.id, reads: len(v.reads), rule: v.second, late: v.late,
 	}
 	g.memory = v.memory()
 	return G.ApplyOp(g, children...)

@@ -52,6 +52,8 @@ type vjp[T kernel.Float] struct {
 	inPlace, view bool // those of a rule, for din and dout
 	sideOutput    bool // another gradient stored din when it ran: apply doesn't read dout
 
+	late func() // lets apply return before din is complete: see [Late]
+
 	second     second // the gradient's own gradients
 	undeclared bool   // the input has a gradient, but it isn't declared: asking for it is an error
 }

@@ -64,6 +64,7 @@ type gradient[T kernel.Float] struct {
 	of    uint64 // the forward op's id
 	reads int
 	rule  second
+	late  func() // of the vjp, or nil
 }
 
 // DiffWRT reports which children have a gradient.

@@ -20,14 +20,19 @@ type timedPeers struct {
 	spent time.Duration
 }
 
-func (p *timedPeers) Gather(data []byte, at []int) error {
+func (p *timedPeers) BeginGather(data []byte, at []int) (call int, err error) {
 	defer p.time(time.Now())
-	return p.Peers.Gather(data, at)
+	return p.Peers.BeginGather(data, at)
 }
 
-func (p *timedPeers) Exchange(send []byte, sendAt []int, receive []byte, receiveAt []int) error {
+func (p *timedPeers) BeginExchange(send []byte, sendAt []int, receive []byte, receiveAt []int) (call int, err error) {
 	defer p.time(time.Now())
-	return p.Peers.Exchange(send, sendAt, receive, receiveAt)
+	return p.Peers.BeginExchange(send, sendAt, receive, receiveAt)
+}
+
+func (p *timedPeers) Finish(call int) error {
+	defer p.time(time.Now())
+	return p.Peers.Finish(call)
 }
 
 func (p *timedPeers) time(began time.Time) { p.spent += time.Since(began) }

@@ -74,6 +74,7 @@ type Conv[T Float] struct {
 	tiledForward, tiledData *winograd[T]
 
 	part *Part
+	late bool // dw is read after [Part.Finish] only
 	bias Whole[float64]
 }
 
@@ -101,6 +102,10 @@ func NewConv[T Float](s ConvShape) *Conv[T] {
 
 // Split makes the convolution compute a part of a batch.
 func (c *Conv[T]) Split(p *Part) { c.part = p }
+
+// LateWeights lets BackwardWeights return before dw is complete, which it then is after
+// [Part.Finish].
+func (c *Conv[T]) LateWeights() { c.late = true }
 
 // Forward computes y from x, w and bias; bias may be nil.
 func (c *Conv[T]) Forward(x, w, bias, y []T) { c.run(x, w, bias, y, false, nil) }
@@ -152,7 +157,7 @@ func (c *Conv[T]) runWeights(x, dy, dw []T, prologue planesFunc[T], sums []float
 		return
 	}
 	p := c.weightsPass()
-	p.prologue, p.sums = prologue, sums
+	p.prologue, p.sums, p.whole.late = prologue, sums, c.late
 	p.run(c.part, x, dy, dw)
 }
 

@@ -42,6 +42,9 @@ func NewConvReLUPool[T Float](s ConvShape, p PoolShape) *ConvReLUPool[T] {
 // Split makes the layer compute a part of a batch.
 func (c *ConvReLUPool[T]) Split(p *Part) { c.conv.Split(p) }
 
+// LateWeights is [Conv.LateWeights].
+func (c *ConvReLUPool[T]) LateWeights() { c.conv.LateWeights() }
+
 // Forward computes y = maxpool(relu(conv(x, w) + bias)); bias may be nil.
 func (c *ConvReLUPool[T]) Forward(x, w, bias, y []T) {
 	c.y = y

@@ -21,7 +21,7 @@ func All(p ops.Peers, own []byte) ([][]byte, error) {
 		at[r] = 8 * r
 	}
 	binary.LittleEndian.PutUint64(sizes[at[rank]:], uint64(len(own)))
-	if err := p.Gather(sizes, at); err != nil {
+	if err := gather(p, sizes, at); err != nil {
 		return nil, err
 	}
 	for r := range ranks {
@@ -32,7 +32,7 @@ func All(p ops.Peers, own []byte) ([][]byte, error) {
 	}
 	data := make([]byte, at[ranks])
 	copy(data[at[rank]:], own)
-	if err := p.Gather(data, at); err != nil {
+	if err := gather(p, data, at); err != nil {
 		return nil, err
 	}
 	all := make([][]byte, ranks)
@@ -40,6 +40,14 @@ func All(p ops.Peers, own []byte) ([][]byte, error) {
 		all[r] = data[at[r]:at[r+1]]
 	}
 	return all, nil
+}
+
+func gather(p ops.Peers, data []byte, at []int) error {
+	call, err := p.BeginGather(data, at)
+	if err != nil {
+		return err
+	}
+	return p.Finish(call)
 }
 
 // FromFirst returns the data of rank 0. The argument of the others is ignored.
@@ -82,7 +90,7 @@ func Each(p ops.Peers, own []byte) ([][]byte, error) {
 		at[r] = r * len(own)
 	}
 	copy(data[at[rank]:], own)
-	if err := p.Gather(data, at); err != nil {
+	if err := gather(p, data, at); err != nil {
 		return nil, err
 	}
 	all := make([][]byte, ranks)
