@@ -48,6 +48,20 @@ func TestPartsOfLosses(t *testing.T) {
 	requireParts(t, spec, 21, WithWeightedTargets())
 }
 
+// TestPartsRecompute checks the same with blocks that the backward pass computes again: with
+// BatchNorm, whose sums are then exchanged twice, and in turns without.
+func TestPartsRecompute(t *testing.T) {
+	unnormed := Sequential("unnormed", tensor.Shape{3, 8, 8}, Gaussian(0.4),
+		Block("block", Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)}, ReLU{}, Dropout{Rate: 0.3},
+			Conv2D{Filters: 5, Kernel: Square(3)}, Sigmoid{}, MaxPool{Kernel: Square(2), Stride: Square(2)}),
+		Affine{Units: 7}, ReLU{}, Affine{Units: 3}, Softmax{})
+	for spec, all := range map[*Spec][][]string{residualNet(): recomputed, unnormed: {{"block"}, {"*"}}} {
+		for _, patterns := range all {
+			requirePartsOf(t, spec, []Option{WithRecompute(patterns...)}, 16)
+		}
+	}
+}
+
 func requireParts(t *testing.T, spec *Spec, batch int, options ...StepOption) {
 	t.Helper()
 	requirePartsOf(t, spec, nil, batch, options...)

@@ -89,9 +89,6 @@ func (m *Model) NewStep(batch int, options ...StepOption) (*Step, error) {
 }
 
 func (m *Model) checkPart(batch int, p *ops.Part) error {
-	if len(m.recompute) > 0 {
-		return fmt.Errorf("model %q: got recomputed layers and a part of a batch: want only one of them", m.spec.Name)
-	}
 	if batch != p.Batch() {
 		return fmt.Errorf("model %q: batch is %d: want %d, that of the part", m.spec.Name, batch, p.Batch())
 	}
