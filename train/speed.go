@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"convgraph/internal/xmath"
 	"convgraph/ops"
 )
 
@@ -75,6 +76,12 @@ func (s RankSpeed) append(b []byte) []byte {
 }
 
 func decodeSpeed(b []byte) RankSpeed {
-	number := func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }
+	number := func(b []byte) float64 {
+		v := math.Float64frombits(binary.LittleEndian.Uint64(b))
+		if !xmath.IsFinite(v) {
+			return 0 // a page can't show it
+		}
+		return v
+	}
 	return RankSpeed{ImagesPerSecond: number(b), Waiting: number(b[8:])}
 }

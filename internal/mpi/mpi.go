@@ -3,6 +3,7 @@
 package mpi
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -21,8 +22,8 @@ import (
 type World struct {
 	lib         *library
 	rank, ranks int
-	calls       chan func() int32 // one at a time, with its code, while no operation is on its way
-	codes       chan int32
+	calls       chan func() error // one at a time, with its result, while no operation is on its way
+	results     chan error
 	begins      chan *operation
 	aborts      chan int32
 	waits       atomic.Bool // Finish waits
@@ -43,7 +44,7 @@ type operation struct {
 	gathers       bool
 	send, receive []byte
 	request       uint64
-	code          chan int32 // its end
+	end           chan error
 
 	counts, at, receiveCounts, receiveAt []int32
 }
@@ -53,7 +54,7 @@ type operation struct {
 func Start() (*World, error) {
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1) // MPI's thread never waits for those that compute
 	w := &World{
-		calls: make(chan func() int32), codes: make(chan int32), aborts: make(chan int32),
+		calls: make(chan func() error), results: make(chan error), aborts: make(chan int32),
 		begins: make(chan *operation, 16),
 	}
 	w.isEnded = w.ended // stored once, because a method value for each poll would allocate
@@ -89,7 +90,7 @@ func (w *World) start() error {
 	lib.commSize(lib.world, &ranks)
 	w.rank, w.ranks = int(rank), int(ranks)
 	w.heart = newHeart(w)
-	return lib.checkLaunch(w.ranks)
+	return errors.Join(lib.checkLaunch(w.ranks), checkDuration(silenceVariable), checkDuration(patienceVariable))
 }
 
 // serve makes the calls of MPI, polls the operations on their way, and sends heartbeats.
@@ -101,7 +102,7 @@ func (w *World) serve() {
 			w.begin(o)
 			w.poll()
 		case call := <-w.calls:
-			w.codes <- call()
+			w.results <- call()
 		case code := <-w.aborts:
 			w.abort(code)
 		case now := <-ticks:
@@ -120,6 +121,7 @@ func (w *World) Library() string { return fmt.Sprintf("%s (%s)", w.lib.name(), w
 func (w *World) BeginGather(data []byte, at []int) (call int, err error) {
 	call, o := w.take("MPI_Iallgatherv")
 	if err := split(at, o.counts, o.at); err != nil {
+		w.free = append(w.free, call)
 		return 0, err
 	}
 	o.gathers, o.receive = true, data
@@ -131,10 +133,8 @@ func (w *World) BeginGather(data []byte, at []int) (call int, err error) {
 // receive[receiveAt[r]:receiveAt[r+1]].
 func (w *World) BeginExchange(send []byte, sendAt []int, receive []byte, receiveAt []int) (call int, err error) {
 	call, o := w.take("MPI_Ialltoallv")
-	if err := split(sendAt, o.counts, o.at); err != nil {
-		return 0, err
-	}
-	if err := split(receiveAt, o.receiveCounts, o.receiveAt); err != nil {
+	if err := errors.Join(split(sendAt, o.counts, o.at), split(receiveAt, o.receiveCounts, o.receiveAt)); err != nil {
+		w.free = append(w.free, call)
 		return 0, err
 	}
 	o.gathers, o.send, o.receive = false, send, receive
@@ -156,7 +156,7 @@ func (w *World) take(name string) (call int, o *operation) {
 }
 
 func (w *World) newOperation() *operation {
-	o := &operation{code: make(chan int32, 1)}
+	o := &operation{end: make(chan error, 1)}
 	for _, s := range []*[]int32{&o.counts, &o.at, &o.receiveCounts, &o.receiveAt} {
 		*s = make([]int32, w.ranks)
 	}
@@ -168,15 +168,12 @@ func (w *World) Finish(call int) error {
 	o := w.operations[call]
 	w.watch.enter(o.name, o.number)
 	w.waits.Store(true)
-	code := <-o.code
+	err := <-o.end
 	w.waits.Store(false)
 	w.watch.leave()
 	o.send, o.receive = nil, nil
 	w.free = append(w.free, call)
-	if code != 0 {
-		return fmt.Errorf("mpi: %s: %s", o.name, w.lib.errorOf(code))
-	}
-	return nil
+	return err
 }
 
 // AllowLongWait lets the next call wait for any time: for a person, say.
@@ -204,7 +201,7 @@ func (w *World) begin(o *operation) {
 			address(o.receive), &o.receiveCounts[0], &o.receiveAt[0], l.byte, l.world, &o.request)
 	}
 	if code != 0 {
-		o.code <- code
+		o.end <- w.failure(o.name, code)
 		return
 	}
 	w.active = append(w.active, o)
@@ -252,20 +249,24 @@ func (w *World) ended(o *operation) bool {
 	if !done && code == 0 {
 		return false
 	}
-	o.code <- code
+	o.end <- w.failure(o.name, code)
 	return true
+}
+
+// failure returns the error of a function of MPI, whose text only MPI's thread can ask for.
+func (w *World) failure(name string, code int32) error {
+	if code == 0 {
+		return nil
+	}
+	return fmt.Errorf("mpi: %s: %s", name, w.lib.errorOf(code))
 }
 
 // call runs a function of MPI on its thread, after all operations are complete.
 func (w *World) call(name string, f func() int32) error {
 	w.watch.enter(name, w.watch.count())
-	w.calls <- f
-	code := <-w.codes
-	w.watch.leave()
-	if code != 0 {
-		return fmt.Errorf("mpi: %s: %s", name, w.lib.errorOf(code))
-	}
-	return nil
+	defer w.watch.leave()
+	w.calls <- func() error { return w.failure(name, f()) }
+	return <-w.results
 }
 
 // Exit leaves the run in order and ends the process with C's exit, in which MPICH 5 tells its
@@ -276,7 +277,7 @@ func (w *World) Exit(code int) {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}
-	w.calls <- func() int32 { w.lib.exit(int32(code)); return 0 }
+	w.calls <- func() error { w.lib.exit(int32(code)); return nil }
 	select {} // exit ends the process
 }
 

@@ -448,3 +448,15 @@ func TestNoLibrary(t *testing.T) {
 	_, err = open()
 	require.ErrorContains(t, err, "libc.so.6: not an MPI library")
 }
+
+// TestDurations: a wrong variable is an error, not another time.
+func TestDurations(t *testing.T) {
+	for text, want := range map[string]string{"": "", "30s": "", "30": `got "30"`, "-1s": `got "-1s"`, "soon": `got "soon"`} {
+		t.Setenv(silenceVariable, text)
+		if err := checkDuration(silenceVariable); want == "" {
+			assert.NoError(t, err)
+		} else {
+			assert.EqualError(t, err, silenceVariable+": "+want+", want a time such as 30s")
+		}
+	}
+}

@@ -34,6 +34,15 @@ func durationOf(variable string, otherwise time.Duration) time.Duration {
 	return otherwise
 }
 
+// checkDuration returns an error if an environment variable is set to something else.
+func checkDuration(variable string) error {
+	text := os.Getenv(variable)
+	if d, err := time.ParseDuration(text); text != "" && (err != nil || d <= 0) {
+		return fmt.Errorf("%s: got %q, want a time such as 30s", variable, text)
+	}
+	return nil
+}
+
 func (t *watch) begin(w *World) {
 	every := min(time.Second, patience/4)
 	go func() {

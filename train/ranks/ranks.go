@@ -8,10 +8,14 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 
 	"convgraph/ops"
 )
+
+// mostBytes is the most that all ranks send together: more doesn't fit into one message.
+const mostBytes = math.MaxInt32
 
 // All returns the data of each rank, in the order of the ranks.
 func All(p ops.Peers, own []byte) ([][]byte, error) {
@@ -25,10 +29,12 @@ func All(p ops.Peers, own []byte) ([][]byte, error) {
 		return nil, err
 	}
 	for r := range ranks {
-		at[r+1] = int(binary.LittleEndian.Uint64(sizes[8*r:]))
-	}
-	for r := range ranks {
-		at[r+1] += at[r]
+		size := binary.LittleEndian.Uint64(sizes[8*r:])
+		if size > uint64(mostBytes-at[r]) {
+			return nil, fmt.Errorf("rank %d sends %d bytes after %d of the ranks before: want at most %d together",
+				r, size, at[r], mostBytes)
+		}
+		at[r+1] = at[r] + int(size)
 	}
 	data := make([]byte, at[ranks])
 	copy(data[at[rank]:], own)
@@ -73,7 +79,10 @@ func Sum(p ops.Peers, counts []int) error {
 		return err
 	}
 	clear(counts)
-	for _, of := range all {
+	for rank, of := range all {
+		if len(of) != 8*len(counts) {
+			return fmt.Errorf("rank %d sends %d bytes of counts, want %d", rank, len(of), 8*len(counts))
+		}
 		for i := range counts {
 			counts[i] += int(binary.LittleEndian.Uint64(of[8*i:]))
 		}
