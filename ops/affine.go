@@ -56,6 +56,7 @@ func affineVJPs[T kernel.Float](k *kernel.Affine[T], x, w tensor.Shape) []vjp[T]
 		},
 		{
 			apply:  func(_ [][]T, dy, db []T) error { k.BackwardBias(dy, db); return nil },
+			late:   k.LateBias,
 			second: biasForm[T](y).second(0, 1),
 		},
 	}

@@ -64,6 +64,7 @@ func convVJPs[T kernel.Float](k *kernel.Conv[T], shape kernel.ConvShape) []vjp[T
 		},
 		{
 			apply:  func(_ [][]T, dy, db []T) error { k.BackwardBias(dy, db); return nil },
+			late:   k.LateBias,
 			second: biasForm[T](convOutput(shape)).second(0, 1),
 		},
 	}

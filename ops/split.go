@@ -33,8 +33,8 @@ func Split(op G.Op, p *Part) error {
 }
 
 // Late tells an op that computes the gradient of a split op that its result is read after [Part.Finish]
-// only. The gradients of weights of Conv2D and Affine, also fused with others, are then exchanged
-// with the peers while the gradients of earlier layers are computed. It does nothing to other ops.
+// only. The gradients of the weights and the biases of Conv2D and Affine, also fused with others, are
+// then exchanged with the peers while the gradients of earlier layers are computed. It does nothing to other ops.
 func Late(op G.Op) {
 	if l, ok := op.(interface{ beLate() }); ok {
 		l.beLate()

@@ -16,9 +16,9 @@ type Affine[T Float] struct {
 	part                    *Part
 	wholeX, wholeDy, biasDy Whole[T] // operands of the gradients of the weights and of the bias
 
-	late bool   // dw is read after [Part.Finish] only
-	dw   []T    // of the running call
-	rest func() // ownWeights, stored once
+	late, lateBias bool   // dw, db are read after [Part.Finish] only
+	dw, db         []T    // of the running calls
+	rest, restBias func() // ownWeights and wholeBias, stored once
 }
 
 // longSum is the input size from which dot products beat a packed product in the forward pass:
@@ -87,9 +87,6 @@ func (a *Affine[T]) BackwardWeights(x, dy, dw []T) {
 		}
 		return
 	}
-	if a.part.last() {
-		a.part.settle()
-	}
 	a.wholeX.begin(a.part, x)
 	a.wholeDy.begin(a.part, dy)
 	if !a.part.last() {
@@ -99,7 +96,7 @@ func (a *Affine[T]) BackwardWeights(x, dy, dw []T) {
 		a.rest = a.ownWeights
 	}
 	a.dw = dw
-	a.part.complete(a.late, a.rest)
+	a.part.complete(a.late, soon, a.rest)
 }
 
 // ownWeights is the rest of BackwardWeights with peers: this process's rows of dw.
@@ -120,10 +117,31 @@ func (a *Affine[T]) rowsOfWeights(from, to int, x, dy, dw []T) {
 // [Part.Finish].
 func (a *Affine[T]) LateWeights() { a.late = true }
 
+// LateBias is LateWeights for BackwardBias.
+func (a *Affine[T]) LateBias() { a.lateBias = true }
+
 // BackwardBias computes db, the sum of dy's rows.
 func (a *Affine[T]) BackwardBias(dy, db []T) {
+	if !a.lateBias || a.part.alone() || !a.part.last() {
+		a.sumRows(a.biasDy.Of(a.part, dy[:a.batch*a.out]), db)
+		return
+	}
+	if a.restBias == nil {
+		a.restBias = a.wholeBias
+	}
+	a.db = db
+	a.biasDy.begin(a.part, dy[:a.batch*a.out])
+	a.part.completeAtEnd(a.restBias)
+}
+
+// wholeBias is the rest of a late BackwardBias.
+func (a *Affine[T]) wholeBias() {
+	a.sumRows(a.biasDy.finish(a.part), a.db)
+	a.db = nil
+}
+
+func (a *Affine[T]) sumRows(dy, db []T) {
 	clear(db[:a.out])
-	dy = a.biasDy.Of(a.part, dy[:a.batch*a.out])
 	for at := 0; at < len(dy); at += a.out {
 		for j, v := range dy[at:][:a.out] {
 			db[j] += v

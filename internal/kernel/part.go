@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -20,9 +21,10 @@ type Part struct {
 	peers  Peers
 	err    error
 
-	pending func() // the rest of the last late sum, from its first exchange on
-	results []int  // calls that bring late sums
-	at      []int  // offsets of a call
+	begun   int       // late sums of this turn
+	pending []lateSum // those whose rest isn't done
+	results []int     // calls that bring late sums
+	at      []int     // offsets of a call
 }
 
 // Peers connects a process with those that compute the other parts of a batch. Peer r of n has the
@@ -136,11 +138,11 @@ func (p *Part) Take(turn int) { p.turn = turn }
 // Finish completes the late sums over the batch, and returns the first error of a call to the peers.
 // It is called after each turn.
 func (p *Part) Finish() error {
-	p.settle()
+	p.settle(math.MaxInt)
 	for _, call := range p.results {
 		p.finish(call)
 	}
-	p.results = p.results[:0]
+	p.begun, p.results = 0, p.results[:0]
 	return p.err
 }
 
@@ -191,27 +193,50 @@ func (p *Part) share(n int) (from, to int) {
 }
 
 // A sum over the batch may be late: its first exchange is on its way while the process computes the
-// gradients of earlier layers. Its rest, a second exchange with arithmetic before it, begins when
-// the first exchange of the next late sum does, and ends in Finish. So the order of the exchanges is
-// the same in all peers, however fast they are.
-
-// settle does the rest of the last late sum, except waiting for its result.
-func (p *Part) settle() {
-	if rest := p.pending; rest != nil {
-		p.pending = nil
-		rest()
-	}
+// gradients of earlier layers. Its rest, arithmetic and a second exchange, follows some late sums
+// later, and its end in Finish. So the order of the exchanges is the same in all peers, however fast
+// they are.
+type lateSum struct {
+	rest func()
+	due  int // the number of late sums that have begun when the rest follows
 }
 
-// complete does the rest of a sum, now or later.
-func (p *Part) complete(late bool, rest func()) {
-	if late {
-		p.pending = rest
+// The rest of an affine layer's gradient waits for its small operands only, and then sends most of
+// what a step sends: it follows soon. That of a convolution waits for sums as large as what it sends,
+// which may be behind the gradient of an affine layer.
+const (
+	soon  = 1
+	later = 4
+)
+
+// complete does the rest of a sum: now, or for a late sum after a number of others have begun.
+func (p *Part) complete(late bool, after int, rest func()) {
+	if !late {
+		rest()
+		p.finish(p.results[len(p.results)-1])
+		p.results = p.results[:len(p.results)-1]
 		return
 	}
-	rest()
-	p.finish(p.results[len(p.results)-1])
-	p.results = p.results[:len(p.results)-1]
+	p.begun++
+	p.settle(p.begun)
+	p.pending = append(p.pending, lateSum{rest, p.begun + after})
+}
+
+// completeAtEnd does the rest of a late sum that sends nothing more: in Finish.
+func (p *Part) completeAtEnd(rest func()) { p.pending = append(p.pending, lateSum{rest, math.MaxInt}) }
+
+// settle does the rests that are due.
+func (p *Part) settle(begun int) {
+	left := p.pending[:0]
+	for _, s := range p.pending {
+		if s.due > begun {
+			left = append(left, s)
+			continue
+		}
+		s.rest()
+	}
+	clear(p.pending[len(left):])
+	p.pending = left
 }
 
 // gatherShares begins to complete data, the result of a sum, of which each peer has computed its

@@ -79,13 +79,12 @@ func (s *treeSum[T]) exchange(p *Part, dw []T) {
 		sendAt, receiveAt = append(sendAt, len(s.send)*size), append(receiveAt, len(s.all)*width*size)
 	}
 	s.receive = grow(s.receive, len(s.all)*width)
-	p.settle()
 	s.part, s.dw = p, dw
 	s.call = p.beginExchange(bytesOf(s.send), sendAt, bytesOf(s.receive), receiveAt)
 	if s.rest == nil {
 		s.rest = s.addUp
 	}
-	p.complete(s.late, s.rest)
+	p.complete(s.late, later, s.rest)
 }
 
 // addUp is the rest of exchange.
