@@ -104,18 +104,30 @@ func candidates() []string {
 	case os.Getenv("PMI_SIZE") != "" || os.Getenv("PMI_RANK") != "":
 		names = []string{"libmpi_abi.so.1", "libmpi.so.12", "libmpich.so.12", "libmpi.so"}
 	}
-	return append(besideLauncher(names), names...)
+	var paths []string
+	for _, launcher := range launchers() {
+		paths = append(paths, beside(launcher, names)...)
+	}
+	return append(paths, names...)
 }
 
-// besideLauncher returns the libraries of mpiexec's installation, such as an environment module or a
-// Python environment. It returns none for the system's.
-func besideLauncher(names []string) (paths []string) {
-	launcher, err := exec.LookPath("mpiexec")
-	if err != nil {
-		return nil
+// launchers returns the program that started this process, which on Linux is mostly the launcher's,
+// and the mpiexec that a shell would find.
+func launchers() (paths []string) {
+	if parent, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", os.Getppid())); err == nil {
+		paths = append(paths, parent)
 	}
+	if mpiexec, err := exec.LookPath("mpiexec"); err == nil {
+		paths = append(paths, mpiexec)
+	}
+	return paths
+}
+
+// beside returns the libraries of a launcher's installation, such as an environment module or a
+// Python environment. It returns none for the system's.
+func beside(launcher string, names []string) (paths []string) {
 	folder := filepath.Join(filepath.Dir(filepath.Dir(launcher)), "lib")
-	if folder == "/usr/lib" {
+	if folder == "/usr/lib" || folder == "/lib" {
 		return nil
 	}
 	for _, name := range names {

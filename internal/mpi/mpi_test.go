@@ -41,8 +41,8 @@ type launcher struct {
 	args []string
 }
 
-// launchers returns the installed launchers, and skips the test if there are none.
-func launchers(t *testing.T) (found []launcher) {
+// installed returns the launchers, and skips the test if there are none.
+func installed(t *testing.T) (found []launcher) {
 	for _, l := range []launcher{
 		{"mpirun.openmpi", []string{"--allow-run-as-root", "--oversubscribe"}}, {"mpirun.mpich", nil},
 	} {
@@ -71,7 +71,7 @@ func (l launcher) run(t *testing.T, ranks int, name string, env ...string) (stri
 }
 
 func eachLauncher(t *testing.T, test func(t *testing.T, l launcher)) {
-	for _, l := range launchers(t) {
+	for _, l := range installed(t) {
 		t.Run(l.name, func(t *testing.T) { test(t, l) })
 	}
 }
@@ -428,7 +428,7 @@ func TestAllRanksMayBeStoppedTogether(t *testing.T) {
 
 // TestWrongLibrary: with another launcher's library each rank would train alone.
 func TestWrongLibrary(t *testing.T) {
-	if len(launchers(t)) < 2 {
+	if len(installed(t)) < 2 {
 		t.Skip("want both Open MPI and MPICH")
 	}
 	libraries := map[string]string{"mpirun.openmpi": "libmpich.so.12", "mpirun.mpich": "libmpi.so.40"}
@@ -459,4 +459,21 @@ func TestDurations(t *testing.T) {
 			assert.EqualError(t, err, silenceVariable+": "+want+", want a time such as 30s")
 		}
 	}
+}
+
+// TestLibraryBesideLauncher: the library of the launcher's installation comes before the system's.
+func TestLibraryBesideLauncher(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"bin/mpiexec", "lib/libmpi.so.40"} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o755))
+	}
+	t.Setenv("PATH", filepath.Join(dir, "bin"))
+	t.Setenv(pathVariable, "")
+	if runtime.GOOS == "linux" {
+		assert.Equal(t, filepath.Join(dir, "lib", "libmpi.so.40"), candidates()[0])
+	}
+	assert.Equal(t, []string{filepath.Join(dir, "lib", "libmpi.so.40")}, beside(filepath.Join(dir, "bin", "prterun"),
+		[]string{"libmpi.so.12", "libmpi.so.40"}))
+	assert.Empty(t, beside("/usr/bin/mpiexec", []string{"libmpi.so.40", ""}))
 }
