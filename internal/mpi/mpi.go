@@ -306,8 +306,13 @@ func (w *World) Abort(code int) {
 // abortPatience is how long Abort waits for MPI's thread.
 const abortPatience = time.Second
 
+// textTime is what a launcher gets to pass on the last text of a process: MPICH's, told to abort, may
+// end before it does on a busy machine.
+const textTime = 200 * time.Millisecond
+
 // abort is Abort on MPI's thread.
 func (w *World) abort(code int32) {
+	time.Sleep(textTime)
 	w.lib.abort(w.lib.world, code)
 	os.Exit(int(code))
 }
